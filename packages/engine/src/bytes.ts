@@ -1,0 +1,31 @@
+import type { RandomBytes } from './ports/random-bytes.ts';
+
+/** Orders byte strings as unsigned bytes, shorter first: the order of every manifest key and of S3's listings. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b);
+}
+
+/** Whether two byte strings are the same. Not for secrets: it returns early. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+/** Lower-case hexadecimal text of bytes. */
+export function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+/** Bytes of hexadecimal text. The caller has checked the text. */
+export function fromHex(text: string): Uint8Array {
+  return Buffer.from(text, 'hex');
+}
+
+/** A new random id of 16 bytes as hexadecimal text, branded as the caller needs. */
+export function newId<Id extends string>(random: RandomBytes): Id {
+  return toHex(random.bytes(16)) as Id;
+}
+
+/** UTF-8 bytes of text. */
+export function utf8(text: string): Uint8Array {
+  return Buffer.from(text, 'utf8');
+}

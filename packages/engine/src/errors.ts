@@ -1,0 +1,210 @@
+/**
+ * Everything that can go wrong in ways a caller may treat differently. One class per such thing.
+ * `name` is written out because bundling renames classes and Step Functions matches on the name.
+ * `retry` tells a scheduler: `later` may succeed unchanged, `never` needs somebody to act first.
+ */
+export abstract class BackupError extends Error {
+  abstract override readonly name: string;
+  abstract readonly retry: 'never' | 'later';
+}
+
+/** The store or catalog did not answer, throttled or failed: the call may or may not have happened. */
+export class StoreUnavailableError extends BackupError {
+  override readonly name = 'StoreUnavailableError';
+  override readonly retry = 'later';
+}
+
+/** The store or catalog refused for lack of permission. */
+export class AccessDeniedError extends BackupError {
+  override readonly name = 'AccessDeniedError';
+  override readonly retry = 'never';
+}
+
+/** An object of that name exists already; names are written once. */
+export class ObjectExistsError extends BackupError {
+  override readonly name = 'ObjectExistsError';
+  override readonly retry = 'never';
+  readonly objectName: string;
+  constructor(objectName: string, options?: ErrorOptions) {
+    super(`object ${objectName} exists already; write it under a new name`, options);
+    this.objectName = objectName;
+  }
+}
+
+/** No such object, or no such version of it. */
+export class ObjectNotFoundError extends BackupError {
+  override readonly name = 'ObjectNotFoundError';
+  override readonly retry = 'never';
+  readonly objectName: string;
+  constructor(objectName: string, versionId?: string, options?: ErrorOptions) {
+    super(`object ${objectName}${versionId === undefined ? '' : ` version ${versionId}`} does not exist in the store`, options);
+    this.objectName = objectName;
+  }
+}
+
+/** The object is in an archive class and has to be thawed before it can be read. */
+export class ObjectArchivedError extends BackupError {
+  override readonly name = 'ObjectArchivedError';
+  override readonly retry = 'never';
+  constructor(objectName: string, options?: ErrorOptions) {
+    super(`object ${objectName} is in an archive class; thaw it first`, options);
+  }
+}
+
+/** A version's lock has not ended, so the store refuses to delete it. */
+export class ObjectLockedError extends BackupError {
+  override readonly name = 'ObjectLockedError';
+  override readonly retry = 'never';
+  constructor(objectName: string, versionId: string, options?: ErrorOptions) {
+    super(`version ${versionId} of ${objectName} is locked and cannot be deleted before its lock ends`, options);
+  }
+}
+
+/** The stored lock is not what was asked for: the version is not protected as it must be. */
+export class ObjectLockMissingError extends BackupError {
+  override readonly name = 'ObjectLockMissingError';
+  override readonly retry = 'never';
+  constructor(objectName: string, wanted: string, found: string) {
+    super(`object ${objectName} should be locked ${wanted} but is locked ${found}; check that the bucket has Object Lock`);
+  }
+}
+
+/** Stored bytes do not authenticate or do not parse: they are damaged, or belong to another vault or object. */
+export class StoredBytesDamagedError extends BackupError {
+  override readonly name = 'StoredBytesDamagedError';
+  override readonly retry = 'never';
+  readonly objectName: string;
+  constructor(objectName: string, what: string, options?: ErrorOptions) {
+    super(`${objectName} is damaged: ${what}; run verify on the points that use it`, options);
+    this.objectName = objectName;
+  }
+}
+
+/** A chunk's plain bytes do not hash to its id. */
+export class ChunkCorruptError extends BackupError {
+  override readonly name = 'ChunkCorruptError';
+  override readonly retry = 'never';
+  readonly chunkId: string;
+  readonly packId: string;
+  constructor(chunkId: string, packId: string, options?: ErrorOptions) {
+    super(`chunk ${chunkId} in pack ${packId} does not match its id; run verify on the points that use it`, options);
+    this.chunkId = chunkId;
+    this.packId = packId;
+  }
+}
+
+/** The vault was written by a version of the format that this program does not read. */
+export class FormatVersionError extends BackupError {
+  override readonly name = 'FormatVersionError';
+  override readonly retry = 'never';
+  constructor(objectName: string, found: number, supported: number) {
+    super(`${objectName} has format version ${found}, this program reads ${supported}; use a newer Holdfast`);
+  }
+}
+
+/** The bucket holds no vault. */
+export class VaultMissingError extends BackupError {
+  override readonly name = 'VaultMissingError';
+  override readonly retry = 'never';
+  constructor(options?: ErrorOptions) {
+    super('the bucket holds no vault (format.json is missing); run a first backup, or name another bucket', options);
+  }
+}
+
+/** No recipient of a wrapped key can be opened with the keys at hand. */
+export class KeyUnavailableError extends BackupError {
+  override readonly name = 'KeyUnavailableError';
+  override readonly retry = 'never';
+  constructor(keyId: string, recipients: readonly string[], options?: ErrorOptions) {
+    super(
+      `key ${keyId} cannot be unwrapped here; its recipients are ${recipients.join(', ') || 'none'}; ` +
+        'allow kms:Decrypt on that key, or use the offline key',
+      options,
+    );
+  }
+}
+
+/** One file of a source could not be read as it was listed. The rest of the source is not affected. */
+export class SourceEntryError extends BackupError {
+  override readonly name = 'SourceEntryError';
+  override readonly retry = 'later';
+  readonly reason: 'vanished' | 'changed' | 'denied' | 'unreadable';
+  constructor(reason: SourceEntryError['reason'], path: string, detail: string, options?: ErrorOptions) {
+    super(`${JSON.stringify(path)} ${detail}`, options);
+    this.reason = reason;
+  }
+}
+
+/** A source cannot be read at all: gone, denied, or its key is missing. */
+export class SourceUnavailableError extends BackupError {
+  override readonly name = 'SourceUnavailableError';
+  override readonly retry = 'never';
+}
+
+/** A restore target refuses, vanished, or is not one that the configuration allows. */
+export class TargetUnavailableError extends BackupError {
+  override readonly name = 'TargetUnavailableError';
+  override readonly retry = 'never';
+}
+
+/** A manifest's path cannot be written inside the target. */
+export class RestorePathError extends BackupError {
+  override readonly name = 'RestorePathError';
+  override readonly retry = 'never';
+  constructor(path: string, why: string) {
+    super(`${JSON.stringify(path)} cannot be restored here: ${why}`);
+  }
+}
+
+/** Input that a person or program gave is not usable; the message names the value and the remedy. */
+export class InvalidInputError extends BackupError {
+  override readonly name = 'InvalidInputError';
+  override readonly retry = 'never';
+}
+
+/** Something that was named does not exist: a point, a run, a resource, a plan. */
+export class UnknownNameError extends BackupError {
+  override readonly name = 'UnknownNameError';
+  override readonly retry = 'never';
+}
+
+/** A resource has an open run already; runs of one resource never overlap. */
+export class RunOpenError extends BackupError {
+  override readonly name = 'RunOpenError';
+  override readonly retry = 'later';
+  readonly openRunId: string;
+  constructor(resourceArn: string, openRunId: string, aliveUntil: Date) {
+    super(
+      `${resourceArn} has an open run ${openRunId}, alive until ${aliveUntil.toISOString()}; ` +
+        `wait for it, or cancel it with "holdfast cancel ${openRunId}"`,
+    );
+    this.openRunId = openRunId;
+  }
+}
+
+/** The run was cancelled, was closed, or lost its resource to a newer run; it must not commit. */
+export class RunClosedError extends BackupError {
+  override readonly name = 'RunClosedError';
+  override readonly retry = 'never';
+  constructor(runId: string, why: string) {
+    super(`run ${runId} is over: ${why}; start a new one`);
+  }
+}
+
+/** Another process changed a row since it was read. */
+export class CatalogConflictError extends BackupError {
+  override readonly name = 'CatalogConflictError';
+  override readonly retry = 'later';
+}
+
+/** Something that the run builds on could not be leased to the run's date, so committing would lose data. */
+export class LeaseTooShortError extends BackupError {
+  override readonly name = 'LeaseTooShortError';
+  override readonly retry = 'later';
+}
+
+/** The product does not do this, and says so. */
+export class NotSupportedError extends BackupError {
+  override readonly name = 'NotSupportedError';
+  override readonly retry = 'never';
+}

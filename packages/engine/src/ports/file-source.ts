@@ -1,0 +1,64 @@
+import type { ByteRange } from './object-store.ts';
+
+/**
+ * What is known of one file or object of a source. `path` is the full key or the path below the source's root:
+ * any bytes, never interpreted. Everything here except `listedAt` goes into the manifest's entry.
+ */
+export interface SourceEntry {
+  readonly path: Uint8Array;
+  readonly kind: 'object' | 'file' | 'directory' | 'symlink';
+  /** Content bytes; 0 for directories and symbolic links. */
+  readonly size: number;
+  /** Milliseconds since the epoch, with fractions where the source has them. */
+  readonly modifiedMs: number;
+  /** Changes whenever the content does: an ETag; for files, size, times and inode number. */
+  readonly changeToken: string;
+  /**
+   * All other facts that a restore brings back, by standard names: for objects the content headers
+   * (`content-type`, `cache-control`, …) and `storage-class`; for files `mode`, `uid`, `gid`, and `link-target`.
+   */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly userMetadata: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** A half-open range of paths: from inclusive, to exclusive; absent = unbounded. */
+export interface PathRange {
+  readonly from?: Uint8Array;
+  readonly to?: Uint8Array;
+}
+
+/** An entry whose facts are complete, and its content. */
+export interface OpenedEntry {
+  readonly entry: SourceEntry;
+  /** Pieces in order; a piece is valid until the next one is asked for. */
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * A tree of files or objects that is protected: a bucket, a directory.
+ *
+ * One file that cannot be read is a {@link SourceEntryError}: the caller records it and goes on.
+ * A source that cannot be read at all is a {@link SourceUnavailableError}.
+ */
+export interface FileSource {
+  /**
+   * Entries in the order of their path's bytes. `attributes`, `userMetadata` and `tags` may still be
+   * empty, as a listing does not show them; `kind`, `size`, `modifiedMs` and `changeToken` are set.
+   */
+  list(range: PathRange, signal?: AbortSignal): AsyncIterable<SourceEntry>;
+  /**
+   * Opens exactly the listed state of an entry, all of it or a range.
+   * @throws {@link SourceEntryError} it vanished, changed since it was listed, or may not be read.
+   */
+  open(entry: SourceEntry, range?: ByteRange, signal?: AbortSignal): Promise<OpenedEntry>;
+  /**
+   * Tags of an entry that is otherwise unchanged; a listing shows neither tags nor their changes.
+   * Absent where the source has none.
+   */
+  readonly getTags?: (entry: SourceEntry, signal?: AbortSignal) => Promise<Readonly<Record<string, string>>>;
+  /** Top-level split of the key space for listings in parallel: sorted paths at which ranges may be cut. */
+  listSplits(range: PathRange, limit: number, signal?: AbortSignal): Promise<readonly Uint8Array[]>;
+  /** Time by the clock that `modifiedMs` comes from. */
+  now(): Promise<Date>;
+}

@@ -1,0 +1,28 @@
+import type { KeyId, VaultId } from '../ids.ts';
+
+/** What a wrapped key is bound to: unwrapping it for another vault, key or purpose fails. */
+export interface KeyContext {
+  readonly vaultId: VaultId;
+  readonly keyId: KeyId;
+  readonly purpose: 'data' | 'id';
+}
+
+/** A key as it lies in the vault: opaque to the engine. */
+export interface WrappedKey {
+  /** Who can unwrap it: `kms`, or the name of a keyring of a test or of an offline recipient. */
+  readonly recipient: string;
+  /** How to find the wrapping key, for a person who has only the bucket: a KMS key ARN, for instance. */
+  readonly wrappingKey: string;
+  readonly ciphertext: Uint8Array;
+}
+
+/** Wraps and unwraps the vault's keys. Called a few times in a worker's life, never once a chunk. */
+export interface Keyring {
+  /** A new random 32-byte key, with the same key wrapped for every recipient. */
+  generate(context: KeyContext): Promise<{ readonly plain: Uint8Array; readonly wrapped: readonly WrappedKey[] }>;
+  /**
+   * The plain key of the first recipient that this keyring can open.
+   * @throws {@link KeyUnavailableError} none of them can be opened here.
+   */
+  unwrap(context: KeyContext, wrapped: readonly WrappedKey[]): Promise<Uint8Array>;
+}

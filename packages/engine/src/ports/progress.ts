@@ -1,0 +1,12 @@
+/** One thing that happened in long work. Counts are totals so far, not differences. */
+export interface ProgressEvent {
+  readonly step: 'list' | 'protect' | 'commit' | 'consolidate' | 'restore' | 'verify';
+  readonly files: number;
+  readonly bytes: number;
+  /** Totals, where they are known. */
+  readonly filesTotal?: number;
+  readonly bytesTotal?: number;
+}
+
+/** Receives progress; must not throw and must not block. */
+export type ReportProgress = (event: ProgressEvent) => void;

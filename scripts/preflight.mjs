@@ -1,0 +1,38 @@
+// Names what this machine lacks before anything else fails in a less readable way.
+// Plain JavaScript on purpose: it has to run on the Node that is too old to run the rest.
+import { execFileSync } from 'node:child_process';
+
+const needed = 24;
+const missing = [];
+
+const major = Number(process.versions.node.split('.')[0]);
+if (major < needed) {
+  missing.push(
+    `node ${process.versions.node} runs this, Holdfast needs ${needed}: run it through npm (npm ci installs Node ${needed} ` +
+      `on Linux), or on macOS and others install Node ${needed} (nodejs.org, or "nvm install ${needed}")`,
+  );
+}
+
+if (process.argv.includes('--emulator') && !process.env.AWS_ENDPOINT_URL) {
+  try {
+    execFileSync('python3', ['-c', 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else 3)'], { stdio: 'ignore' });
+    try {
+      execFileSync('python3', ['-c', 'import venv, ensurepip'], { stdio: 'ignore' });
+    } catch {
+      missing.push(
+        'python3 has no venv module: install it (Debian and Ubuntu: apt-get install python3-venv), or use Docker: ' +
+          'docker compose -f localstack/compose.yaml up, then set AWS_ENDPOINT_URL=http://127.0.0.1:4566',
+      );
+    }
+  } catch {
+    missing.push(
+      'python3 3.10 or newer is not on the PATH: install Python, or use Docker: ' +
+        'docker compose -f localstack/compose.yaml up, then set AWS_ENDPOINT_URL=http://127.0.0.1:4566',
+    );
+  }
+}
+
+if (missing.length > 0) {
+  console.error('preflight: this machine lacks something\n' + missing.map((line) => `  - ${line}`).join('\n'));
+  process.exit(1);
+}
