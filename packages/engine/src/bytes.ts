@@ -29,3 +29,13 @@ export function newId<Id extends string>(random: RandomBytes): Id {
 export function utf8(text: string): Uint8Array {
   return Buffer.from(text, 'utf8');
 }
+
+/** Base64 text of bytes. */
+export function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
+/** Bytes of base64 text. The caller has checked the text. */
+export function fromBase64(text: string): Uint8Array {
+  return Buffer.from(text, 'base64');
+}

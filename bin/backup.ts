@@ -1,0 +1,19 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { App, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { DeploymentConfigError, parseDeploymentConfig, plansFileOf } from '../lib/deployment-config.ts';
+import { HoldfastStacks } from '../lib/holdfast-stacks.ts';
+
+const app = new App();
+const readContext = (key: string): unknown => app.node.tryGetContext(key);
+try {
+  const plansFile = pathToFileURL(resolve(plansFileOf(readContext)));
+  const config = parseDeploymentConfig(await import(plansFile.href), readContext);
+  void new HoldfastStacks(app, config);
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+} catch (error) {
+  if (!(error instanceof DeploymentConfigError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

@@ -1,0 +1,13 @@
+import * as z from 'zod';
+import { catalog, metrics, plans, tagKey } from '../shared/env-fields.ts';
+
+/** Measures every opted-in resource against its plan's RPO. */
+export const Env = z.object({
+  ...plans,
+  ...tagKey,
+  ...catalog,
+  ...metrics,
+});
+export type Env = z.infer<typeof Env>;
+/** The variables as the deployment has to set them. */
+export type EnvInput = z.input<typeof Env>;

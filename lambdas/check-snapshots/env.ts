@@ -1,0 +1,11 @@
+import * as z from 'zod';
+import { catalog, workBucket } from '../shared/env-fields.ts';
+
+/** Says whether the snapshots of an image are complete. */
+export const Env = z.object({
+  ...workBucket,
+  ...catalog,
+});
+export type Env = z.infer<typeof Env>;
+/** The variables as the deployment has to set them. */
+export type EnvInput = z.input<typeof Env>;

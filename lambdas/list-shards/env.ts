@@ -1,0 +1,13 @@
+import * as z from 'zod';
+import { catalog, plans, vaultReader, workBucket } from '../shared/env-fields.ts';
+
+/** Enumerates a source into shards. */
+export const Env = z.object({
+  ...vaultReader,
+  ...workBucket,
+  ...catalog,
+  ...plans,
+});
+export type Env = z.infer<typeof Env>;
+/** The variables as the deployment has to set them. */
+export type EnvInput = z.input<typeof Env>;

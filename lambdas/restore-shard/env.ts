@@ -1,0 +1,13 @@
+import * as z from 'zod';
+import { catalog, restoreTargets, vaultReader, workBucket } from '../shared/env-fields.ts';
+
+/** Restores one shard into its target. */
+export const Env = z.object({
+  ...vaultReader,
+  ...workBucket,
+  ...catalog,
+  ...restoreTargets,
+});
+export type Env = z.infer<typeof Env>;
+/** The variables as the deployment has to set them. */
+export type EnvInput = z.input<typeof Env>;

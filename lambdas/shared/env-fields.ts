@@ -1,0 +1,41 @@
+import * as z from 'zod';
+import { PlansJson } from './plans.ts';
+
+const Name = z.string().min(1);
+
+/** A JSON value in a variable, checked against a schema. */
+export function json<Schema extends z.ZodType>(schema: Schema) {
+  return z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue({ code: 'custom', message: 'is not JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
+}
+
+/** Variables of functions that read the vault. */
+export const vaultReader = { VAULT_BUCKET: Name, KMS_KEY_ARN: Name } as const;
+
+/** Variables of functions that write to the vault or extend locks in it. */
+export const vaultWriter = { ...vaultReader, LOCK_MODE: z.enum(['governance', 'compliance']) } as const;
+
+export const workBucket = { WORK_BUCKET: Name } as const;
+
+export const catalog = { CATALOG_TABLE: Name } as const;
+
+export const chunkIndex = { CHUNK_INDEX_TABLE: Name } as const;
+
+export const metrics = { METRICS_NAMESPACE: Name } as const;
+
+export const plans = { PLANS: json(PlansJson) } as const;
+
+/** The tag that opts a resource in; its value names the plan. */
+export const tagKey = { TAG_KEY: Name } as const;
+
+/** Where restores may write. */
+export const restoreTargets = { RESTORE_TARGETS: json(z.object({ buckets: z.array(z.string()) })) } as const;

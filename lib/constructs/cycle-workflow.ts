@@ -1,0 +1,147 @@
+import { Aws, Duration } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import {
+  Choice,
+  Condition,
+  Fail,
+  IntegrationPattern,
+  JitterType,
+  JsonPath,
+  Pass,
+  TaskInput,
+  Timeout,
+  type DistributedMap,
+  type IChainable,
+  type StateMachine,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import type { Construct } from 'constructs';
+import type { PipelineFunctions } from './pipeline-functions.ts';
+import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
+
+/** As many as a list can have: every item's failure is caught and counted by the report. */
+const ALL_ITEMS = 100_000_000;
+
+/** Properties of {@link CycleWorkflow}. */
+export interface CycleWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
+  readonly steps: Pick<PipelineFunctions, 'discoverResources' | 'reportCycle' | 'failRun'>;
+  /** Protects one resource. */
+  readonly protect: StateMachine;
+  readonly resourcesAtOnce: number;
+}
+
+/** One due time of one plan rule: finds the plan's resources, protects each, reports; fails if one of them did. */
+export class CycleWorkflow extends Workflow {
+  readonly stateMachine: StateMachine;
+  private readonly props: CycleWorkflowProps;
+
+  constructor(scope: Construct, id: string, props: CycleWorkflowProps) {
+    super(scope, id, { ...props, workPrefixes: ['cycles/*'] });
+    this.props = props;
+    const { protect } = props;
+    this.stateMachine = this.machine('Cycle', this.definition(), [
+      new PolicyStatement({
+        sid: 'StartRuns',
+        actions: ['states:StartExecution'],
+        resources: [protect.stateMachineArn],
+      }),
+      new PolicyStatement({
+        sid: 'FollowRuns',
+        actions: ['states:DescribeExecution', 'states:StopExecution'],
+        resources: [
+          `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:execution:${protect.stateMachineName}:*`,
+        ],
+        conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+      }),
+      // How Step Functions learns that an execution it waits for has ended.
+      new PolicyStatement({
+        sid: 'HearOfRuns',
+        actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
+        resources: [
+          `arn:${Aws.PARTITION}:events:${Aws.REGION}:${Aws.ACCOUNT_ID}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`,
+        ],
+      }),
+    ]);
+  }
+
+  private definition(): IChainable {
+    const { discoverResources, reportCycle, failRun } = this.props.steps;
+    const discover = this.step('DiscoverResources', {
+      function: discoverResources,
+      resultPath: '$.discovery',
+    });
+    const protectResources = this.protectResources();
+    const report = this.step('ReportCycle', { function: reportCycle, resultPath: '$.report' });
+
+    const giveUp = this.step('FailCycle', { function: failRun });
+    const failed = this.failed('CycleFailed');
+    this.catching([giveUp], failed);
+    giveUp.next(failed);
+    // Reported already: a second failure of the same cycle would only be counted twice.
+    report.addCatch(
+      new Fail(this, 'ResourcesFailed', {
+        stateName: 'ResourcesFailed',
+        errorPath: `${ERROR_PATH}.Error`,
+        causePath: `${ERROR_PATH}.Cause`,
+      }),
+      { errors: ['CycleFailedError'], resultPath: ERROR_PATH },
+    );
+    this.catching([discover, protectResources, report], giveUp);
+
+    return discover.next(
+      new Choice(this, 'AnyResource', { stateName: 'AnyResource' })
+        .when(Condition.numberEquals('$.discovery.resources.count', 0), report)
+        .otherwise(protectResources.next(report)),
+    );
+  }
+
+  private protectResources(): DistributedMap {
+    const { protect, resourcesAtOnce } = this.props;
+    const run = new StepFunctionsStartExecution(this, 'ProtectResource', {
+      stateName: 'ProtectResource',
+      stateMachine: protect,
+      integrationPattern: IntegrationPattern.RUN_JOB,
+      associateWithParent: true,
+      name: JsonPath.stringAt('$.runId'),
+      input: TaskInput.fromObject({
+        resourceArn: JsonPath.stringAt('$.resourceArn'),
+        kind: JsonPath.stringAt('$.kind'),
+        plan: JsonPath.stringAt('$.plan'),
+        type: JsonPath.stringAt('$.type'),
+        runId: JsonPath.stringAt('$.runId'),
+      }),
+      // Working files of a run are kept for 14 days.
+      taskTimeout: Timeout.duration(Duration.days(10)),
+      resultPath: JsonPath.DISCARD,
+    });
+    run.addRetry({
+      errors: [
+        'StepFunctions.ExecutionLimitExceededException',
+        'StepFunctions.ThrottlingException',
+        'StepFunctions.SdkClientException',
+      ],
+      interval: Duration.seconds(5),
+      backoffRate: 2,
+      maxDelay: Duration.minutes(2),
+      maxAttempts: 10,
+      jitterStrategy: JitterType.FULL,
+    });
+    // The run has closed itself as failed, or was never opened: the report finds both in the catalog.
+    this.catching([run], new Pass(this, 'LeaveToReport', { stateName: 'LeaveToReport' }));
+    const item = (field: string): string => JsonPath.stringAt(`$$.Map.Item.Value.${field}`);
+    return this.fanOut('ProtectResources', {
+      list: '$.discovery.resources',
+      resultPrefix: JsonPath.format('cycles/{}/map', JsonPath.stringAt('$.cycleId')),
+      itemSelector: {
+        resourceArn: item('resourceArn'),
+        kind: item('kind'),
+        runId: item('runId'),
+        plan: JsonPath.stringAt('$.plan'),
+        type: JsonPath.stringAt('$.type'),
+      },
+      atOnce: resourcesAtOnce,
+      toleratedFailures: ALL_ITEMS,
+      steps: run,
+    });
+  }
+}

@@ -1,0 +1,69 @@
+import { Duration } from 'aws-cdk-lib';
+import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { ExactPolicy } from './exact-policy.ts';
+import { readsCatalog, readsVault, readsWork, type Storage } from './vault-access.ts';
+
+/**
+ * Roles for people to assume, each with MFA. The account delegates: who may assume one is decided by the policies of
+ * the account's own users and roles (`sts:AssumeRole` on the role's ARN). Sessions of IAM Identity Center carry no MFA
+ * flag; there, give a permission set the same statements instead.
+ *
+ * - operator: watches, starts cycles, stops runs.
+ * - restorer: starts restores into the configured targets. Reads the catalog, never the vault itself.
+ * - break-glass: reads the vault without Holdfast, and lifts governance locks. It cannot delete anything.
+ */
+export class PeopleRoles extends Construct {
+  readonly operator: Role;
+  readonly restorer: Role;
+  readonly breakGlass: Role;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    this.operator = this.role(
+      'Operator',
+      'Watches Holdfast, starts cycles and stops runs',
+      Duration.hours(8),
+    );
+    this.restorer = this.role('Restorer', 'Starts restores into configured targets', Duration.hours(8));
+    this.breakGlass = this.role(
+      'BreakGlass',
+      'Reads the vault without Holdfast and lifts governance locks',
+      Duration.hours(1),
+    );
+  }
+
+  /** Gives each role what it may do with what is stored. */
+  grantStorage(storage: Storage): void {
+    const { vault } = storage;
+    this.allow('Operator', this.operator, [
+      ...readsCatalog(storage),
+      ...readsWork(storage, ['cycles/*', 'runs/*', 'restores/*']),
+    ]);
+    this.allow('Restorer', this.restorer, [...readsCatalog(storage), ...readsWork(storage, ['restores/*'])]);
+    this.allow('BreakGlass', this.breakGlass, [
+      ...readsCatalog(storage),
+      ...readsVault(storage),
+      new PolicyStatement({
+        sid: 'LiftGovernanceLocks',
+        actions: ['s3:PutObjectRetention', 's3:BypassGovernanceRetention'],
+        resources: [vault.arnForObjects('*')],
+        conditions: { Bool: { 'aws:MultiFactorAuthPresent': 'true' } },
+      }),
+    ]);
+  }
+
+  private role(id: string, description: string, session: Duration): Role {
+    return new Role(this, id, {
+      description,
+      maxSessionDuration: session,
+      assumedBy: new AccountRootPrincipal().withConditions({
+        Bool: { 'aws:MultiFactorAuthPresent': 'true' },
+      }),
+    });
+  }
+
+  private allow(name: string, role: Role, statements: readonly PolicyStatement[]): void {
+    void new ExactPolicy(this, `${name}Storage`, { role, statements });
+  }
+}

@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Architecture, Runtime, type Code, type IFunction } from 'aws-cdk-lib/aws-lambda';
+import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { ExactPolicy } from './exact-policy.ts';
+
+const LAMBDAS = join(import.meta.dirname, '..', '..', 'lambdas');
+
+/** Properties of {@link PipelineFunction}. */
+export interface PipelineFunctionProps {
+  /** Folder under lambdas/. */
+  readonly name: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** What it may do beside writing its log. */
+  readonly statements: readonly PolicyStatement[];
+  /** @default a role of its own */
+  readonly role?: Role;
+  /** A new account gets at most 3,008. @default 256 */
+  readonly memoryMegabytes?: number;
+  /** @default one minute */
+  readonly timeout?: Duration;
+  /** For functions that are invoked asynchronously: where events go that failed three times. */
+  readonly deadLetters?: IQueue;
+  /** @default the handler, bundled with everything that it imports */
+  readonly code?: Code;
+}
+
+/** One Lambda function of the pipeline: its role with nothing but its own permissions, its log, its bundle. */
+export class PipelineFunction extends Construct {
+  readonly function: IFunction;
+  readonly timeout: Duration;
+
+  constructor(scope: Construct, id: string, props: PipelineFunctionProps) {
+    super(scope, id);
+    this.timeout = props.timeout ?? Duration.minutes(1);
+    const logGroup = new LogGroup(this, 'Log', {
+      retention: RetentionDays.THREE_MONTHS,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const role =
+      props.role ??
+      new Role(this, 'Role', {
+        description: `Holdfast function ${props.name}`,
+        assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      });
+    const policy = new ExactPolicy(this, 'Policy', {
+      role,
+      statements: [
+        ...props.statements,
+        new PolicyStatement({
+          sid: 'WriteLog',
+          actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+          resources: [logGroup.logGroupArn],
+        }),
+        ...(props.deadLetters === undefined
+          ? []
+          : [
+              new PolicyStatement({
+                sid: 'SetAsideFailedEvents',
+                actions: ['sqs:SendMessage'],
+                resources: [props.deadLetters.queueArn],
+              }),
+            ]),
+      ],
+    });
+    this.function = new NodejsFunction(this, 'Function', {
+      description: `Holdfast ${props.name}`,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      ...(props.code === undefined
+        ? { entry: join(LAMBDAS, props.name, 'handler.ts') }
+        : { code: props.code, handler: 'index.handler' }),
+      // What the runtime brings of the SDK lags behind; a bundle has the version that was tested.
+      bundling: {
+        format: OutputFormat.CJS,
+        minify: true,
+        sourceMap: true,
+        bundleAwsSDK: true,
+        target: 'node24',
+      },
+      environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },
+      awsSdkConnectionReuse: false,
+      // Not to be written to by the function: what it needs beyond is stated above.
+      role: role.withoutPolicyUpdates(),
+      memorySize: props.memoryMegabytes ?? 256,
+      timeout: this.timeout,
+      logGroup,
+      ...(props.deadLetters === undefined
+        ? {}
+        : { deadLetterQueue: props.deadLetters, retryAttempts: 2, maxEventAge: Duration.hours(6) }),
+    });
+    this.function.node.addDependency(policy);
+  }
+}

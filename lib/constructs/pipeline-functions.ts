@@ -1,0 +1,341 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import type { Code } from 'aws-cdk-lib/aws-lambda';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { EnvInput as CheckOverdueEnv } from '../../lambdas/check-overdue/env.ts';
+import type { EnvInput as CheckSnapshotsEnv } from '../../lambdas/check-snapshots/env.ts';
+import type { EnvInput as CommitImageEnv } from '../../lambdas/commit-image/env.ts';
+import type { EnvInput as CommitPointEnv } from '../../lambdas/commit-point/env.ts';
+import type { EnvInput as ConsolidatePointEnv } from '../../lambdas/consolidate-point/env.ts';
+import type { EnvInput as CountDeadLettersEnv } from '../../lambdas/count-dead-letters/env.ts';
+import type { EnvInput as DiscoverResourcesEnv } from '../../lambdas/discover-resources/env.ts';
+import type { EnvInput as FailRunEnv } from '../../lambdas/fail-run/env.ts';
+import type { EnvInput as FinishRestoreEnv } from '../../lambdas/finish-restore/env.ts';
+import type { EnvInput as ListShardsEnv } from '../../lambdas/list-shards/env.ts';
+import type { EnvInput as OpenRunEnv } from '../../lambdas/open-run/env.ts';
+import type { EnvInput as PlanRestoreEnv } from '../../lambdas/plan-restore/env.ts';
+import type { EnvInput as ProtectShardEnv } from '../../lambdas/protect-shard/env.ts';
+import type { EnvInput as ReportCycleEnv } from '../../lambdas/report-cycle/env.ts';
+import type { EnvInput as RestoreShardEnv } from '../../lambdas/restore-shard/env.ts';
+import type { EnvInput as RestoreVolumesEnv } from '../../lambdas/restore-volumes/env.ts';
+import type { EnvInput as SnapshotVolumesEnv } from '../../lambdas/snapshot-volumes/env.ts';
+import type { EnvInput as StartCycleEnv } from '../../lambdas/start-cycle/env.ts';
+import { plansVariable, type DeploymentConfig } from '../deployment-config.ts';
+import { METRICS_NAMESPACE } from '../metrics.ts';
+import type { WriterName } from '../storage-stack.ts';
+import { PipelineFunction, type PipelineFunctionProps } from './pipeline-function.ts';
+import {
+  createsVolumes,
+  describesImages,
+  discoversSources,
+  readsBuckets,
+  readsTargets,
+  takesSnapshots,
+  writesTargets,
+} from './source-access.ts';
+import {
+  createsVaultKeys,
+  putsMetrics,
+  readsCatalog,
+  readsVault,
+  readsWork,
+  usesCatalog,
+  usesChunkIndex,
+  usesWork,
+  writesVault,
+  type Storage,
+} from './vault-access.ts';
+
+/** Properties of {@link PipelineFunctions}. */
+export interface PipelineFunctionsProps {
+  readonly config: DeploymentConfig;
+  readonly storage: Storage;
+  readonly writerRoles: Readonly<Record<WriterName, Role>>;
+  readonly deadLetters: IQueue;
+  readonly handlerCode?: Code;
+}
+
+/** A core and a bit, the point from which network and cores grow no further without a quota. */
+const WORKER_MEGABYTES = 1769;
+const LONGEST = Duration.minutes(15);
+
+/** The functions of the pipeline: what each is told, and what each may do. */
+export class PipelineFunctions extends Construct {
+  readonly discoverResources: PipelineFunction;
+  readonly openRun: PipelineFunction;
+  readonly listShards: PipelineFunction;
+  readonly protectShard: PipelineFunction;
+  readonly commitPoint: PipelineFunction;
+  readonly consolidatePoint: PipelineFunction;
+  readonly snapshotVolumes: PipelineFunction;
+  readonly checkSnapshots: PipelineFunction;
+  readonly commitImage: PipelineFunction;
+  readonly failRun: PipelineFunction;
+  readonly reportCycle: PipelineFunction;
+  readonly planRestore: PipelineFunction;
+  readonly restoreShard: PipelineFunction;
+  readonly restoreVolumes: PipelineFunction;
+  readonly finishRestore: PipelineFunction;
+  readonly checkOverdue: PipelineFunction;
+  readonly countDeadLetters: PipelineFunction;
+  private readonly props: PipelineFunctionsProps;
+
+  constructor(scope: Construct, id: string, props: PipelineFunctionsProps) {
+    super(scope, id);
+    this.props = props;
+    const { config, storage, deadLetters } = props;
+    const stack = Stack.of(this);
+
+    const CATALOG_TABLE = storage.catalog.tableName;
+    const WORK_BUCKET = storage.workBucket.bucketName;
+    const TAG_KEY = config.tagKey;
+    const PLANS = plansVariable(config);
+    const vaultReader = { VAULT_BUCKET: storage.vault.bucketName, KMS_KEY_ARN: storage.key.keyArn };
+    const vaultWriter = { ...vaultReader, LOCK_MODE: config.lockMode };
+    const restoreTargets = { RESTORE_TARGETS: JSON.stringify({ buckets: config.restoreTargets.buckets }) };
+    const CHUNK_INDEX_TABLE = storage.chunkIndex.tableName;
+
+    this.discoverResources = this.add('discover-resources', {
+      environment: {
+        PLANS,
+        TAG_KEY,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        METRICS_NAMESPACE,
+      } satisfies DiscoverResourcesEnv,
+      statements: [
+        ...discoversSources(),
+        ...usesWork(storage, ['cycles/*']),
+        ...usesCatalog(storage),
+        ...putsMetrics(METRICS_NAMESPACE),
+      ],
+      timeout: LONGEST,
+    });
+    this.openRun = this.addWriter('open-run', {
+      environment: { ...vaultWriter, WORK_BUCKET, CATALOG_TABLE, PLANS } satisfies OpenRunEnv,
+      statements: [
+        ...readsVault(storage),
+        ...writesVault(storage, ['format.json', 'keys/*']),
+        ...createsVaultKeys(storage),
+        ...usesWork(storage, ['runs/*']),
+        ...usesCatalog(storage),
+      ],
+      memoryMegabytes: 1024,
+      timeout: LONGEST,
+    });
+    this.listShards = this.add('list-shards', {
+      environment: { ...vaultReader, WORK_BUCKET, CATALOG_TABLE, PLANS } satisfies ListShardsEnv,
+      statements: [
+        ...readsBuckets(config),
+        ...readsVault(storage),
+        ...usesWork(storage, ['runs/*']),
+        ...usesCatalog(storage),
+      ],
+      memoryMegabytes: 1024,
+      timeout: LONGEST,
+    });
+    this.protectShard = this.addWriter('protect-shard', {
+      environment: {
+        ...vaultWriter,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        CHUNK_INDEX_TABLE,
+        PLANS,
+      } satisfies ProtectShardEnv,
+      statements: [
+        ...readsBuckets(config),
+        ...readsVault(storage),
+        ...writesVault(storage, ['packs/*', 'pages/*']),
+        ...usesWork(storage, ['runs/*']),
+        ...usesCatalog(storage),
+        ...usesChunkIndex(storage),
+      ],
+      memoryMegabytes: WORKER_MEGABYTES,
+      timeout: LONGEST,
+    });
+    this.commitPoint = this.addWriter('commit-point', {
+      environment: {
+        ...vaultWriter,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        CHUNK_INDEX_TABLE,
+        PLANS,
+      } satisfies CommitPointEnv,
+      statements: [
+        ...readsVault(storage),
+        ...writesVault(storage, ['packs/*', 'pages/*', 'points/*']),
+        ...usesWork(storage, ['runs/*']),
+        ...usesCatalog(storage),
+        ...usesChunkIndex(storage),
+      ],
+      memoryMegabytes: WORKER_MEGABYTES,
+      timeout: LONGEST,
+    });
+    this.consolidatePoint = this.addWriter('consolidate-point', {
+      environment: {
+        ...vaultWriter,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        CHUNK_INDEX_TABLE,
+        PLANS,
+      } satisfies ConsolidatePointEnv,
+      statements: [
+        ...readsVault(storage),
+        ...writesVault(storage, ['containers/*', 'pages/*', 'points/*']),
+        ...usesWork(storage, ['runs/*']),
+        ...usesCatalog(storage),
+        ...usesChunkIndex(storage),
+      ],
+      memoryMegabytes: WORKER_MEGABYTES,
+      timeout: LONGEST,
+    });
+    this.snapshotVolumes = this.add('snapshot-volumes', {
+      environment: { WORK_BUCKET, CATALOG_TABLE } satisfies SnapshotVolumesEnv,
+      statements: [
+        ...describesImages(),
+        ...takesSnapshots(stack, config),
+        ...usesWork(storage, ['runs/*']),
+        ...usesCatalog(storage),
+      ],
+      timeout: LONGEST,
+    });
+    this.checkSnapshots = this.add('check-snapshots', {
+      environment: { WORK_BUCKET, CATALOG_TABLE } satisfies CheckSnapshotsEnv,
+      statements: [...describesImages(), ...usesWork(storage, ['runs/*']), ...usesCatalog(storage)],
+    });
+    this.commitImage = this.addWriter('commit-image', {
+      environment: { ...vaultWriter, WORK_BUCKET, CATALOG_TABLE, PLANS } satisfies CommitImageEnv,
+      statements: [
+        ...describesImages(),
+        ...readsVault(storage),
+        ...writesVault(storage, ['packs/*', 'pages/*', 'points/*']),
+        ...usesWork(storage, ['runs/*']),
+        ...usesCatalog(storage),
+      ],
+      memoryMegabytes: 1024,
+      timeout: LONGEST,
+    });
+    this.failRun = this.add('fail-run', {
+      environment: { CATALOG_TABLE, METRICS_NAMESPACE } satisfies FailRunEnv,
+      statements: [...usesCatalog(storage), ...putsMetrics(METRICS_NAMESPACE)],
+    });
+    this.reportCycle = this.add('report-cycle', {
+      environment: { WORK_BUCKET, CATALOG_TABLE, METRICS_NAMESPACE } satisfies ReportCycleEnv,
+      statements: [
+        ...readsWork(storage, ['cycles/*']),
+        ...readsCatalog(storage),
+        ...putsMetrics(METRICS_NAMESPACE),
+      ],
+      timeout: Duration.minutes(5),
+    });
+    this.planRestore = this.add('plan-restore', {
+      environment: { ...vaultReader, WORK_BUCKET, CATALOG_TABLE, ...restoreTargets } satisfies PlanRestoreEnv,
+      statements: [
+        ...describesImages(),
+        ...readsTargets(config),
+        ...readsVault(storage),
+        ...usesWork(storage, ['restores/*']),
+        ...usesCatalog(storage),
+      ],
+      memoryMegabytes: 1024,
+      timeout: LONGEST,
+    });
+    this.restoreShard = this.add('restore-shard', {
+      environment: {
+        ...vaultReader,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        ...restoreTargets,
+      } satisfies RestoreShardEnv,
+      statements: [
+        ...writesTargets(config),
+        ...readsVault(storage),
+        ...usesWork(storage, ['restores/*']),
+        ...readsCatalog(storage),
+      ],
+      memoryMegabytes: WORKER_MEGABYTES,
+      timeout: LONGEST,
+    });
+    this.restoreVolumes = this.add('restore-volumes', {
+      environment: { ...vaultReader, WORK_BUCKET, CATALOG_TABLE } satisfies RestoreVolumesEnv,
+      statements: [
+        ...describesImages(),
+        ...createsVolumes(stack, config),
+        ...readsVault(storage),
+        ...usesWork(storage, ['restores/*']),
+        ...usesCatalog(storage),
+      ],
+      timeout: Duration.minutes(5),
+    });
+    this.finishRestore = this.add('finish-restore', {
+      environment: { WORK_BUCKET, CATALOG_TABLE, METRICS_NAMESPACE } satisfies FinishRestoreEnv,
+      statements: [
+        ...usesWork(storage, ['restores/*']),
+        ...usesCatalog(storage),
+        ...putsMetrics(METRICS_NAMESPACE),
+      ],
+      timeout: Duration.minutes(5),
+    });
+    this.checkOverdue = this.add('check-overdue', {
+      environment: { PLANS, TAG_KEY, CATALOG_TABLE, METRICS_NAMESPACE } satisfies CheckOverdueEnv,
+      statements: [...discoversSources(), ...usesCatalog(storage), ...putsMetrics(METRICS_NAMESPACE)],
+      timeout: LONGEST,
+      deadLetters,
+    });
+    this.countDeadLetters = this.add('count-dead-letters', {
+      environment: {
+        DEAD_LETTER_QUEUES: stack.toJsonString([deadLetters.queueUrl]),
+        METRICS_NAMESPACE,
+      } satisfies CountDeadLettersEnv,
+      statements: [
+        new PolicyStatement({
+          sid: 'CountMessages',
+          actions: ['sqs:GetQueueAttributes'],
+          resources: [deadLetters.queueArn],
+        }),
+        ...putsMetrics(METRICS_NAMESPACE),
+      ],
+      deadLetters,
+    });
+  }
+
+  /** Made apart from the others: it names the cycle machine, which names most of them. */
+  addStartCycle(cycleMachineArn: string): PipelineFunction {
+    const { config, deadLetters } = this.props;
+    return this.add('start-cycle', {
+      environment: {
+        PLANS: plansVariable(config),
+        CYCLE_MACHINE_ARN: cycleMachineArn,
+      } satisfies StartCycleEnv,
+      statements: [
+        new PolicyStatement({
+          sid: 'StartCycles',
+          actions: ['states:StartExecution'],
+          resources: [cycleMachineArn],
+        }),
+      ],
+      deadLetters,
+    });
+  }
+
+  private add(name: string, props: Omit<PipelineFunctionProps, 'name' | 'code'>): PipelineFunction {
+    const id = name
+      .split('-')
+      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+      .join('');
+    const { handlerCode } = this.props;
+    return new PipelineFunction(this, id, {
+      name,
+      ...props,
+      ...(handlerCode === undefined ? {} : { code: handlerCode }),
+    });
+  }
+
+  private addWriter(
+    name: WriterName,
+    props: Omit<PipelineFunctionProps, 'name' | 'code' | 'role'>,
+  ): PipelineFunction {
+    return this.add(name, { ...props, role: this.props.writerRoles[name] });
+  }
+}

@@ -1,0 +1,102 @@
+import { Aws, Duration, TimeZone } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  ContextAttribute,
+  Schedule,
+  ScheduleExpression,
+  ScheduleGroup,
+  ScheduleTargetInput,
+  TimeWindow,
+} from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { PlanConfig } from '../deployment-config.ts';
+import { ExactPolicy } from './exact-policy.ts';
+
+/** Properties of {@link PlanSchedules}. */
+export interface PlanSchedulesProps {
+  readonly plans: readonly PlanConfig[];
+  /** Called for every rule that is due. */
+  readonly startCycle: IFunction;
+  /** Called once a day. */
+  readonly checkOverdue: IFunction;
+  /** Called every five minutes. */
+  readonly countDeadLetters: IFunction;
+  /** Takes what could not be delivered. */
+  readonly deadLetters: IQueue;
+}
+
+/** When things happen: one schedule for each rule of each plan, and those of Holdfast itself. */
+export class PlanSchedules extends Construct {
+  private readonly props: PlanSchedulesProps;
+  private readonly group: ScheduleGroup;
+  private readonly role: Role;
+
+  constructor(scope: Construct, id: string, props: PlanSchedulesProps) {
+    super(scope, id);
+    this.props = props;
+    const { startCycle, checkOverdue, countDeadLetters, deadLetters } = props;
+    this.group = new ScheduleGroup(this, 'Group');
+    this.role = new Role(this, 'Role', {
+      description: 'EventBridge Scheduler, starting Holdfast functions',
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: {
+          StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID, 'aws:SourceArn': this.group.scheduleGroupArn },
+        },
+      }),
+    });
+    void new ExactPolicy(this, 'Policy', {
+      role: this.role,
+      statements: [
+        new PolicyStatement({
+          sid: 'CallFunctions',
+          actions: ['lambda:InvokeFunction'],
+          resources: [startCycle, checkOverdue, countDeadLetters].map((target) => target.functionArn),
+        }),
+        new PolicyStatement({
+          sid: 'SetAsideUndelivered',
+          actions: ['sqs:SendMessage'],
+          resources: [deadLetters.queueArn],
+        }),
+      ],
+    });
+    for (const plan of props.plans) {
+      for (const { type, expression } of plan.rules) {
+        const schedule = ScheduleExpression.expression(expression, TimeZone.of(plan.timeZone));
+        this.schedule(`${plan.name}-${type}`, `${type} cycle of plan ${plan.name}`, schedule, startCycle, {
+          plan: plan.name,
+          type,
+          scheduledAt: ContextAttribute.scheduledTime,
+        });
+      }
+    }
+    const daily = ScheduleExpression.expression('cron(0 8 * * ? *)', TimeZone.ETC_UTC);
+    this.schedule('CheckOverdue', 'Measures resources against their RPO', daily, checkOverdue, {});
+    const often = ScheduleExpression.rate(Duration.minutes(5));
+    this.schedule('CountDeadLetters', 'Counts what could not be delivered', often, countDeadLetters, {});
+  }
+
+  private schedule(
+    id: string,
+    description: string,
+    schedule: ScheduleExpression,
+    target: IFunction,
+    input: Record<string, string>,
+  ): void {
+    void new Schedule(this, id, {
+      description,
+      schedule,
+      scheduleGroup: this.group,
+      timeWindow: TimeWindow.off(),
+      target: new LambdaInvoke(target, {
+        role: this.role.withoutPolicyUpdates(),
+        input: ScheduleTargetInput.fromObject(input),
+        deadLetterQueue: this.props.deadLetters,
+        retryAttempts: 24,
+        maxEventAge: Duration.hours(6),
+      }),
+    });
+  }
+}

@@ -1,0 +1,159 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  Choice,
+  Condition,
+  JsonPath,
+  Pass,
+  Result,
+  Succeed,
+  Wait,
+  WaitTime,
+  type Chain,
+  type IChainable,
+  type StateMachine,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import type { PipelineFunctions } from './pipeline-functions.ts';
+import { Workflow, type WorkflowProps } from './workflow.ts';
+
+/** Properties of {@link ProtectWorkflow}. */
+export interface ProtectWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
+  readonly steps: Pick<PipelineFunctions, 'openRun' | 'listShards' | 'protectShard' | 'commitPoint' | 'consolidatePoint' | 'snapshotVolumes' | 'checkSnapshots' | 'commitImage' | 'failRun'>;
+  readonly shardsAtOnce: number;
+  readonly snapshotPollSeconds: number;
+}
+
+/** Protects one resource: opens a run, stores what the source has, commits the point; or closes the run as failed. */
+export class ProtectWorkflow extends Workflow {
+  readonly stateMachine: StateMachine;
+  private readonly props: ProtectWorkflowProps;
+  private readonly giveUp: Chain;
+
+  constructor(scope: Construct, id: string, props: ProtectWorkflowProps) {
+    super(scope, id, { ...props, workPrefixes: ['runs/*'] });
+    this.props = props;
+    const failRun = this.step('FailRun', { function: props.steps.failRun });
+    const failed = this.failed('RunFailed');
+    this.catching([failRun], failed);
+    this.giveUp = failRun.next(failed);
+    this.stateMachine = this.machine('Protect', this.definition());
+  }
+
+  private definition(): IChainable {
+    const openRun = this.step('OpenRun', {
+      function: this.props.steps.openRun,
+      payload: {
+        resourceArn: JsonPath.stringAt('$.resourceArn'),
+        kind: JsonPath.stringAt('$.kind'),
+        plan: JsonPath.stringAt('$.plan'),
+        type: JsonPath.stringAt('$.type'),
+        runId: JsonPath.stringAt('$.runId'),
+        execution: JsonPath.executionId,
+      },
+      resultPath: '$.run',
+    });
+    this.catching([openRun], this.giveUp);
+    const mode = (name: string): Condition => Condition.stringEquals('$.run.mode', name);
+    const unknownMode = new Pass(this, 'UnknownMode', {
+      stateName: 'UnknownMode',
+      result: Result.fromObject({
+        Error: 'UnknownModeError',
+        Cause: 'open-run answered with a mode that this workflow does not know',
+      }),
+      resultPath: '$.error',
+    });
+    return openRun.next(
+      new Choice(this, 'Mode', { stateName: 'Mode' })
+        .when(mode('files'), this.protectFiles())
+        .when(mode('image'), this.protectImage())
+        .when(mode('consolidate'), this.consolidate())
+        .when(mode('skip'), new Succeed(this, 'Skipped', { stateName: 'Skipped' }))
+        .otherwise(unknownMode.next(this.giveUp)),
+    );
+  }
+
+  private protectFiles(): IChainable {
+    const { listShards, commitPoint } = this.props.steps;
+    const list = this.step('ListShards', {
+      function: listShards,
+      payload: { runId: JsonPath.stringAt('$.runId'), state: JsonPath.objectAt('$.listing.state') },
+      resultPath: '$.listing',
+    });
+    const protectShards = this.protectShards();
+    const commit = this.step('CommitPoint', {
+      function: commitPoint,
+      payload: {
+        runId: JsonPath.stringAt('$.runId'),
+        shardCount: JsonPath.numberAt('$.listing.shards.count'),
+      },
+      resultPath: '$.point',
+    });
+    this.catching([list, protectShards, commit], this.giveUp);
+    const listed = new Choice(this, 'Listed', { stateName: 'Listed' })
+      .when(Condition.booleanEquals('$.listing.done', false), list)
+      .when(Condition.numberEquals('$.listing.shards.count', 0), commit)
+      .otherwise(protectShards.next(commit));
+    return this.start('StartListing', '$.listing').next(list).next(listed);
+  }
+
+  private protectShards() {
+    const { protectShard, failRun } = this.props.steps;
+    const store = this.step('ProtectShard', { function: protectShard });
+    // The map itself only says that an item failed. The run is closed here, while the reason is still known.
+    const fail = this.step('FailRunOfShard', { function: failRun });
+    const failed = this.failed('ShardFailed');
+    this.catching([store], fail);
+    this.catching([fail], failed);
+    fail.next(failed);
+    return this.fanOut('ProtectShards', {
+      list: '$.listing.shards',
+      resultPrefix: JsonPath.format('runs/{}/map', JsonPath.stringAt('$.runId')),
+      itemSelector: { runId: JsonPath.stringAt('$.runId'), shard: JsonPath.objectAt('$$.Map.Item.Value') },
+      atOnce: this.props.shardsAtOnce,
+      steps: store,
+    });
+  }
+
+  private protectImage(): IChainable {
+    const { snapshotVolumes, checkSnapshots, commitImage } = this.props.steps;
+    const runId = { runId: JsonPath.stringAt('$.runId') };
+    const snapshot = this.step('SnapshotVolumes', {
+      function: snapshotVolumes,
+      payload: runId,
+      resultPath: '$.image',
+    });
+    const check = this.step('CheckSnapshots', {
+      function: checkSnapshots,
+      payload: runId,
+      resultPath: '$.image',
+    });
+    const commit = this.step('CommitImage', { function: commitImage, payload: runId, resultPath: '$.point' });
+    this.catching([snapshot, check, commit], this.giveUp);
+    const wait = new Wait(this, 'WaitForSnapshots', {
+      stateName: 'WaitForSnapshots',
+      time: WaitTime.duration(Duration.seconds(this.props.snapshotPollSeconds)),
+    });
+    const complete = new Choice(this, 'SnapshotsComplete', { stateName: 'SnapshotsComplete' })
+      .when(Condition.booleanEquals('$.image.done', true), commit)
+      .otherwise(wait);
+    return snapshot.next(wait).next(check).next(complete);
+  }
+
+  private consolidate(): IChainable {
+    const consolidate = this.step('ConsolidatePoint', {
+      function: this.props.steps.consolidatePoint,
+      payload: { runId: JsonPath.stringAt('$.runId'), state: JsonPath.objectAt('$.point.state') },
+      resultPath: '$.point',
+    });
+    this.catching([consolidate], this.giveUp);
+    const done = new Choice(this, 'Consolidated', { stateName: 'Consolidated' })
+      .when(Condition.booleanEquals('$.point.done', false), consolidate)
+      .otherwise(new Succeed(this, 'ConsolidatedPoint', { stateName: 'ConsolidatedPoint' }));
+    return this.start('StartConsolidation', '$.point').next(consolidate).next(done);
+  }
+
+  /** A loop's first turn gets `state: null`. */
+  private start(id: string, resultPath: string): Pass {
+    return new Pass(this, id, { stateName: id, result: Result.fromObject({ state: null }), resultPath });
+  }
+}

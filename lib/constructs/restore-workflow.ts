@@ -1,0 +1,121 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  Choice,
+  Condition,
+  JsonPath,
+  Pass,
+  Succeed,
+  Wait,
+  WaitTime,
+  type DistributedMap,
+  type IChainable,
+  type StateMachine,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import type { PipelineFunctions } from './pipeline-functions.ts';
+import { Workflow, type WorkflowProps } from './workflow.ts';
+
+/** Properties of {@link RestoreWorkflow}. */
+export interface RestoreWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
+  readonly steps: Pick<PipelineFunctions, 'planRestore' | 'restoreShard' | 'restoreVolumes' | 'finishRestore'>;
+  readonly shardsAtOnce: number;
+  readonly volumePollSeconds: number;
+}
+
+/** One restore: its input is what a person asks for (docs/restore.md), its output the report. */
+export class RestoreWorkflow extends Workflow {
+  readonly stateMachine: StateMachine;
+  private readonly props: RestoreWorkflowProps;
+
+  constructor(scope: Construct, id: string, props: RestoreWorkflowProps) {
+    super(scope, id, { ...props, workPrefixes: ['restores/*'] });
+    this.props = props;
+    this.stateMachine = this.machine('Restore', this.definition());
+  }
+
+  private definition(): IChainable {
+    const { planRestore, finishRestore } = this.props.steps;
+    const accept = new Pass(this, 'Accept', {
+      stateName: 'Accept',
+      parameters: {
+        request: JsonPath.entirePayload,
+        execution: JsonPath.executionId,
+        plan: { restoreId: null },
+      },
+    });
+    const plan = this.step('PlanRestore', {
+      function: planRestore,
+      payload: { request: JsonPath.objectAt('$.request'), execution: JsonPath.stringAt('$.execution') },
+      resultPath: '$.plan',
+    });
+    const finish = this.step('FinishRestore', {
+      function: finishRestore,
+      payload: {
+        execution: JsonPath.stringAt('$.execution'),
+        restoreId: JsonPath.stringAt('$.plan.restoreId'),
+      },
+      resultPath: '$.report',
+    });
+    const giveUp = this.step('FailRestore', {
+      function: finishRestore,
+      payload: {
+        execution: JsonPath.stringAt('$.execution'),
+        restoreId: JsonPath.stringAt('$.plan.restoreId'),
+        error: JsonPath.objectAt('$.error'),
+      },
+    });
+    const failed = this.failed('RestoreFailed');
+    this.catching([giveUp], failed);
+    giveUp.next(failed);
+
+    const shards = this.restoreShards();
+    const [volumes, firstVolumes] = this.restoreVolumes(finish);
+    this.catching([plan, shards, volumes, finish], giveUp);
+    const mode = (name: string): Condition => Condition.stringEquals('$.plan.mode', name);
+    return accept.next(plan).next(
+      new Choice(this, 'Mode', { stateName: 'Mode' })
+        .when(mode('dry-run'), new Succeed(this, 'Quoted', { stateName: 'Quoted' }))
+        .when(mode('volumes'), firstVolumes)
+        .when(Condition.numberEquals('$.plan.shards.count', 0), finish)
+        .otherwise(shards.next(finish)),
+    );
+  }
+
+  private restoreShards(): DistributedMap {
+    const { restoreShard, finishRestore } = this.props.steps;
+    const restore = this.step('RestoreShard', { function: restoreShard });
+    // The map itself only says that an item failed. The restore is closed here, while the reason is still known.
+    const fail = this.step('FailRestoreOfShard', { function: finishRestore });
+    const failed = this.failed('ShardFailed');
+    this.catching([restore], fail);
+    this.catching([fail], failed);
+    fail.next(failed);
+    return this.fanOut('RestoreShards', {
+      list: '$.plan.shards',
+      resultPrefix: JsonPath.format('restores/{}/map', JsonPath.stringAt('$.plan.restoreId')),
+      itemSelector: {
+        execution: JsonPath.stringAt('$.execution'),
+        restoreId: JsonPath.stringAt('$.plan.restoreId'),
+        shard: JsonPath.objectAt('$$.Map.Item.Value'),
+      },
+      atOnce: this.props.shardsAtOnce,
+      steps: restore,
+    });
+  }
+
+  private restoreVolumes(finish: IChainable) {
+    const restore = this.step('RestoreVolumes', {
+      function: this.props.steps.restoreVolumes,
+      payload: { restoreId: JsonPath.stringAt('$.plan.restoreId') },
+      resultPath: '$.volumes',
+    });
+    const wait = new Wait(this, 'WaitForVolumes', {
+      stateName: 'WaitForVolumes',
+      time: WaitTime.duration(Duration.seconds(this.props.volumePollSeconds)),
+    });
+    const available = new Choice(this, 'VolumesAvailable', { stateName: 'VolumesAvailable' })
+      .when(Condition.booleanEquals('$.volumes.done', true), finish)
+      .otherwise(wait.next(restore));
+    return [restore, restore.next(available)] as const;
+  }
+}

@@ -1,0 +1,226 @@
+import { Aws, CfnOutput, Duration, Stack, Validations } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  DefinitionBody,
+  DistributedMap,
+  Errors,
+  Fail,
+  JitterType,
+  JsonPath,
+  ResultWriterV2,
+  S3JsonItemReader,
+  StateMachine,
+  StateMachineType,
+  TaskInput,
+  Timeout,
+  type IChainable,
+  type RetryProps,
+  type TaskStateBase,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { ExactPolicy } from './exact-policy.ts';
+import type { PipelineFunction } from './pipeline-function.ts';
+import { usesWork } from './vault-access.ts';
+
+/** Where a caught error is put: `{ Error, Cause }`. */
+export const ERROR_PATH = '$.error';
+
+// Other functions of the account share its concurrency: being throttled can last for many minutes.
+const WHEN_THROTTLED: RetryProps = {
+  errors: ['Lambda.TooManyRequestsException'],
+  interval: Duration.seconds(2),
+  backoffRate: 2,
+  maxDelay: Duration.minutes(2),
+  maxAttempts: 30,
+  jitterStrategy: JitterType.FULL,
+};
+
+const WHEN_UNAVAILABLE: RetryProps = {
+  errors: [
+    'Lambda.ServiceException',
+    'Lambda.AWSLambdaException',
+    'Lambda.SdkClientException',
+    'Lambda.Unknown',
+    'Lambda.ClientExecutionTimeoutException',
+    'Sandbox.Timedout',
+    Errors.TIMEOUT,
+    'StoreUnavailableError',
+    'CatalogConflictError',
+  ],
+  interval: Duration.seconds(2),
+  backoffRate: 2,
+  maxDelay: Duration.minutes(2),
+  maxAttempts: 8,
+  jitterStrategy: JitterType.FULL,
+};
+
+/** One call of a function within a workflow. */
+export interface Step {
+  readonly function: PipelineFunction;
+  /** @default the state's whole input */
+  readonly payload?: Readonly<Record<string, unknown>>;
+  /** Where the answer goes. @default it is dropped, the state stays as it was */
+  readonly resultPath?: string;
+}
+
+/** A distributed map over a list that a step wrote into the work bucket. */
+export interface FanOut {
+  /** Path of `{ key }` in the state. */
+  readonly list: string;
+  /** Folder of the work bucket that Step Functions reports the items' executions into; a path expression. */
+  readonly resultPrefix: string;
+  readonly itemSelector: Readonly<Record<string, unknown>>;
+  readonly atOnce: number;
+  /** Each item's own steps. */
+  readonly steps: IChainable;
+  /** Items that may fail. @default none: the first one ends the map */
+  readonly toleratedFailures?: number;
+}
+
+/** Properties of {@link Workflow}. */
+export interface WorkflowProps {
+  readonly workBucket: IBucket;
+  /** Folders of the work bucket that maps read their lists from and report into. */
+  readonly workPrefixes: readonly string[];
+}
+
+/**
+ * A state machine and what the pipeline's three have in common: steps with their retries, maps over lists in S3, and a
+ * role with exactly the functions that are called. Standard workflows, JSONPath.
+ */
+export abstract class Workflow extends Construct {
+  protected readonly workBucket: IBucket;
+  private readonly workPrefixes: readonly string[];
+  private readonly called = new Set<PipelineFunction>();
+
+  constructor(scope: Construct, id: string, props: WorkflowProps) {
+    super(scope, id);
+    this.workBucket = props.workBucket;
+    this.workPrefixes = props.workPrefixes;
+  }
+
+  protected step(id: string, step: Step): LambdaInvoke {
+    this.called.add(step.function);
+    const state = new LambdaInvoke(this, id, {
+      stateName: id,
+      lambdaFunction: step.function.function,
+      payloadResponseOnly: true,
+      retryOnServiceExceptions: false,
+      // The function's own limit ends it; this one is for an answer that never comes.
+      taskTimeout: Timeout.duration(step.function.timeout.plus(Duration.seconds(30))),
+      resultPath: step.resultPath ?? JsonPath.DISCARD,
+      ...(step.payload === undefined ? {} : { payload: TaskInput.fromObject({ ...step.payload }) }),
+    });
+    state.addRetry(WHEN_THROTTLED).addRetry(WHEN_UNAVAILABLE);
+    return state;
+  }
+
+  /** Goes on with another step after an error that retries did not help against. */
+  protected catching(states: readonly (TaskStateBase | DistributedMap)[], handler: IChainable): void {
+    for (const state of states) state.addCatch(handler, { errors: [Errors.ALL], resultPath: ERROR_PATH });
+  }
+
+  protected fanOut(id: string, fan: FanOut): DistributedMap {
+    const map = new DistributedMap(this, id, {
+      stateName: id,
+      label: id,
+      mapExecutionType: StateMachineType.STANDARD,
+      itemReader: new S3JsonItemReader({
+        bucket: this.workBucket,
+        key: JsonPath.stringAt(`${fan.list}.key`),
+      }),
+      itemSelector: { ...fan.itemSelector },
+      maxConcurrency: fan.atOnce,
+      ...(fan.toleratedFailures === undefined ? {} : { toleratedFailureCount: fan.toleratedFailures }),
+      // Outputs of the items do not fit into a state; the steps write what they have to tell into S3 themselves.
+      resultWriterV2: new ResultWriterV2({ bucket: this.workBucket, prefix: fan.resultPrefix }),
+      resultPath: JsonPath.DISCARD,
+    });
+    return map.itemProcessor(fan.steps);
+  }
+
+  /** Ends the execution with the error that was caught. */
+  protected failed(id: string): Fail {
+    return new Fail(this, id, {
+      stateName: id,
+      errorPath: `${ERROR_PATH}.Error`,
+      causePath: `${ERROR_PATH}.Cause`,
+    });
+  }
+
+  /** Makes the machine, with a role that may call the steps' functions and run the maps. */
+  protected machine(
+    id: string,
+    definition: IChainable,
+    statements: readonly PolicyStatement[] = [],
+  ): StateMachine {
+    const role = new Role(this, 'Role', {
+      description: `Holdfast workflow ${id}`,
+      assumedBy: new ServicePrincipal('states.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+      }),
+    });
+    const policy = new ExactPolicy(this, 'Policy', {
+      role,
+      statements: [
+        new PolicyStatement({
+          sid: 'CallSteps',
+          actions: ['lambda:InvokeFunction'],
+          resources: [...this.called].map((step) => step.function.functionArn),
+        }),
+        ...usesWork({ workBucket: this.workBucket }, this.workPrefixes),
+        new PolicyStatement({
+          sid: 'FinishReports',
+          actions: ['s3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+          resources: this.workPrefixes.map((prefix) => this.workBucket.arnForObjects(prefix)),
+          conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+        }),
+        ...statements,
+      ],
+    });
+    const machine = new StateMachine(this, 'Machine', {
+      definitionBody: DefinitionBody.fromChainable(definition),
+      role: role.withoutPolicyUpdates(),
+    });
+    machine.node.addDependency(policy);
+    // Made by the construct whatever the role, and wider than what `allowMapRuns` grants.
+    machine.node.tryRemoveChild('DistributedMapPolicy');
+    this.allowMapRuns(machine, role);
+    Validations.of(machine).acknowledge(
+      {
+        id: 'AwsSolutions-SF1',
+        reason:
+          'the history of a standard execution is complete and kept for 90 days; a log of all events would repeat it',
+      },
+      {
+        id: 'AwsSolutions-SF2',
+        reason: 'tracing needs permissions on all resources, and the execution history has the same times',
+      },
+    );
+    void new CfnOutput(Stack.of(this), `${id}MachineArn`, { value: machine.stateMachineArn });
+    return machine;
+  }
+
+  // Beside the machine, not before it: these statements name the machine itself.
+  private allowMapRuns(machine: StateMachine, role: Role): void {
+    const { stateMachineName: name } = machine;
+    void new ExactPolicy(this, 'MapRuns', {
+      role,
+      statements: [
+        new PolicyStatement({
+          sid: 'StartItems',
+          actions: ['states:StartExecution'],
+          resources: [machine.stateMachineArn],
+        }),
+        new PolicyStatement({
+          sid: 'FollowItems',
+          actions: ['states:DescribeExecution', 'states:StopExecution', 'states:RedriveExecution'],
+          resources: [`arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:execution:${name}/*`],
+          conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+        }),
+      ],
+    });
+  }
+}

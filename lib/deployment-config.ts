@@ -1,0 +1,341 @@
+import * as z from 'zod';
+import { longestGapMinutes } from './longest-gap.ts';
+import {
+  parseScheduleExpression,
+  ScheduleExpressionError,
+  type ScheduleTimes,
+} from './schedule-expression.ts';
+
+const DAY_HOURS = 24;
+/** Lambda takes 4 KB of environment; the rest of a function's variables need up to 1 KB of it. */
+const PLANS_VARIABLE_BYTES = 3072;
+
+const BucketName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+    'is not the name of a bucket; write it without s3:// and without a path',
+  );
+const KeyArn = z
+  .string()
+  .regex(
+    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/,
+    'is not the ARN of a KMS key; copy it from the key, an alias does not do',
+  );
+const TableName = z.string().regex(/^[\w.-]{3,255}$/, 'is not the name of a DynamoDB table');
+const whole = (min: number, max: number, unit: string) =>
+  z
+    .number(`must be a number of ${unit}`)
+    .int(`must be a whole number of ${unit}`)
+    .min(min, `must be ${min} or more (${unit})`)
+    .max(max, `must be ${max} or less (${unit})`);
+
+const Schedule = z.string().transform((expression, context): { expression: string; times: ScheduleTimes } => {
+  try {
+    const times = parseScheduleExpression(expression);
+    if (longestGapMinutes([times]) !== undefined) return { expression, times };
+    context.addIssue({
+      code: 'custom',
+      message: 'does not run twice within 800 days; choose days that exist',
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleExpressionError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+  }
+  return z.NEVER;
+});
+
+const Plan = z
+  .strictObject({
+    /** The value that a resource's tag carries to be under this plan. */
+    name: z
+      .string()
+      .regex(
+        /^[a-z0-9-]{1,24}$/,
+        'must be 1 to 24 lower-case letters, digits and hyphens: it becomes a tag value and part of execution names',
+      ),
+    schedules: z.strictObject({
+      full: Schedule.optional(),
+      incremental: Schedule.optional(),
+      differential: Schedule.optional(),
+      syntheticFull: Schedule.optional(),
+    }),
+    /** IANA time zone of cron schedules. */
+    timeZone: z.string().superRefine(checkTimeZone).default('UTC'),
+    retention: z.strictObject({ keepDays: whole(1, 36_500, 'days') }),
+    /** Hours after which a resource without a newer point counts as overdue. */
+    rpoHours: z
+      .number()
+      .min(1, 'must be at least 1 hour')
+      .max(24 * 400, 'must be at most 9600 hours')
+      .optional(),
+    sources: z
+      .strictObject({
+        s3: z
+          .strictObject({
+            prefixes: z.array(z.string().min(1).max(1024)).min(1).optional(),
+            readTags: z.boolean().default(true),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+    /** Unit of work of one worker. */
+    shard: z
+      .strictObject({
+        files: whole(1, 100_000, 'files').default(10_000),
+        bytes: whole(2 ** 20, 8 * 2 ** 30, 'bytes').default(2 ** 30),
+      })
+      .prefault({}),
+  })
+  .superRefine(checkPlan);
+
+/** What a plans file exports: every decision of one deployment. */
+export const Deployment = z
+  .strictObject({
+    plans: z.array(Plan).min(1, 'must name at least one plan'),
+    tagKey: z
+      .string()
+      .regex(
+        /^(?!aws:)[\w+\-=.:/@ ]{1,128}$/,
+        'is not a tag key that AWS takes: 1 to 128 letters, digits and + - = . _ : / @, not starting with aws:',
+      )
+      .default('holdfast:plan'),
+    lockMode: z.enum(['governance', 'compliance'], 'must be governance or compliance').default('governance'),
+    sources: z
+      .strictObject({ buckets: z.array(BucketName).default([]), keys: z.array(KeyArn).default([]) })
+      .prefault({}),
+    restoreTargets: z
+      .strictObject({ buckets: z.array(BucketName).default([]), keys: z.array(KeyArn).default([]) })
+      .prefault({}),
+    /** Functions that work at the same time for one cycle or one restore. */
+    workers: whole(1, 1000, 'workers').default(10),
+    /** How many of them are different resources. */
+    resourcesAtOnce: whole(1, 1000, 'resources').optional(),
+    snapshotPollSeconds: whole(1, 300, 'seconds').default(15),
+    notifications: z.strictObject({ email: z.email('is not an email address').optional() }).prefault({}),
+    existingVault: z
+      .strictObject({
+        bucketName: BucketName,
+        keyArn: KeyArn,
+        catalogTable: TableName,
+        chunkIndexTable: TableName,
+      })
+      .optional(),
+  })
+  .superRefine(checkDeployment);
+export type Deployment = z.input<typeof Deployment>;
+
+type Parsed = z.output<typeof Deployment>;
+type ParsedPlan = z.output<typeof Plan>;
+
+/** The types of a cycle, as they appear in execution inputs. */
+export type CycleType = 'full' | 'incremental' | 'differential' | 'synthetic-full';
+
+/** One rule of a plan: a type and when it runs. */
+export interface PlanRule {
+  readonly type: CycleType;
+  readonly expression: string;
+  readonly times: ScheduleTimes;
+}
+
+/** A plan, checked, with defaults filled in. */
+export interface PlanConfig extends Omit<ParsedPlan, 'schedules' | 'rpoHours'> {
+  readonly rules: readonly PlanRule[];
+  readonly rpoHours: number;
+}
+
+/** What the stacks are made from. */
+export interface DeploymentConfig extends Omit<Parsed, 'plans' | 'resourcesAtOnce' | 'workers'> {
+  readonly plans: readonly PlanConfig[];
+  readonly resourcesAtOnce: number;
+  readonly shardsAtOnce: number;
+  /** Set by `-c account=` and `-c region=`; otherwise the credentials decide. */
+  readonly environment: { readonly account?: string; readonly region?: string };
+}
+
+/** A plans file or the CDK context cannot be deployed; the message has one line for every problem. */
+export class DeploymentConfigError extends Error {
+  override readonly name = 'DeploymentConfigError';
+}
+
+const Context = z.object({
+  account: z
+    .string()
+    .regex(/^\d{12}$/, 'must be the 12 digits of an AWS account')
+    .optional(),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1')
+    .optional(),
+});
+
+/** Reads one key of the CDK context, as `app.node.tryGetContext` does. */
+export type ReadContext = (key: string) => unknown;
+
+/** The plans file that `-c plans=<file>` names, or lib/plans.ts. */
+export function plansFileOf(readContext: ReadContext): string {
+  const file = readContext('plans') ?? 'lib/plans.ts';
+  if (typeof file === 'string' && file !== '') return file;
+  throw new DeploymentConfigError(
+    `-c plans=${JSON.stringify(file)} is not a file; write -c plans=my-plans.ts`,
+  );
+}
+
+/**
+ * Checks a deployment and fills in its defaults. The only reader of the CDK context.
+ * @param exported - the plans file's module: it must export `deployment`.
+ * @throws {@link DeploymentConfigError} naming every problem, its value and its remedy.
+ */
+export function parseDeploymentConfig(
+  exported: unknown,
+  readContext: ReadContext = () => undefined,
+): DeploymentConfig {
+  const file = plansFileOf(readContext);
+  if (typeof exported !== 'object' || exported === null || !('deployment' in exported)) {
+    throw new DeploymentConfigError(`${file} exports no "deployment"; copy the form of lib/plans.ts`);
+  }
+  const environment = parse('-c', Context, {
+    account: readContext('account'),
+    region: readContext('region'),
+  });
+  const {
+    plans,
+    workers,
+    resourcesAtOnce = Math.min(2, workers),
+    ...rest
+  } = parse(file, Deployment, exported.deployment);
+  const config = {
+    ...rest,
+    environment,
+    resourcesAtOnce,
+    shardsAtOnce: Math.floor(workers / resourcesAtOnce),
+    plans: plans.map((plan) => {
+      const { schedules: _schedules, ...settings } = plan;
+      const rules = rulesOf(plan);
+      return { ...settings, rules, rpoHours: plan.rpoHours ?? derivedRpoHours(rules) };
+    }),
+  };
+  const bytes = Buffer.byteLength(plansVariable(config));
+  if (bytes > PLANS_VARIABLE_BYTES) {
+    throw new DeploymentConfigError(
+      `${file}: the plans take ${bytes} bytes, ${PLANS_VARIABLE_BYTES} fit into a function's environment; ` +
+        'use fewer plans or prefixes, or deploy a second set of plans into another account or region',
+    );
+  }
+  return config;
+}
+
+/** The PLANS variable of the functions: JSON of the plans by name (lambdas/shared/plans.ts has the schema). */
+export function plansVariable(config: Pick<DeploymentConfig, 'plans'>): string {
+  const entries = config.plans.map((plan) => [
+    plan.name,
+    {
+      schedules: Object.fromEntries(plan.rules.map((rule) => [rule.type, rule.times])),
+      timeZone: plan.timeZone,
+      keepDays: plan.retention.keepDays,
+      rpoHours: plan.rpoHours,
+      prefixes: plan.sources.s3.prefixes,
+      readTags: plan.sources.s3.readTags,
+      shardFiles: plan.shard.files,
+      shardBytes: plan.shard.bytes,
+    },
+  ]);
+  return JSON.stringify(Object.fromEntries(entries));
+}
+
+function rulesOf({ schedules }: ParsedPlan): readonly PlanRule[] {
+  const { full, incremental, differential, syntheticFull } = schedules;
+  const byType = { full, incremental, differential, 'synthetic-full': syntheticFull };
+  return Object.entries(byType).flatMap(([type, schedule]) =>
+    schedule === undefined ? [] : [{ type: type as CycleType, ...schedule }],
+  );
+}
+
+/** The longest time between two cycles that read the source, and a quarter more (at least two hours) to finish in. */
+function derivedRpoHours(rules: readonly PlanRule[]): number {
+  const gap = longestGapMinutes(
+    rules.filter((rule) => rule.type !== 'synthetic-full').map((rule) => rule.times),
+  );
+  const hours = (gap ?? DAY_HOURS * 60) / 60;
+  return Math.ceil(hours + Math.max(2, hours / 4));
+}
+
+function checkPlan(plan: ParsedPlan, context: z.RefinementCtx): void {
+  const reading = [plan.schedules.full, plan.schedules.incremental, plan.schedules.differential];
+  if (reading.every((schedule) => schedule === undefined)) {
+    context.addIssue({
+      code: 'custom',
+      path: ['schedules'],
+      message: 'has no schedule that reads the source; add full, incremental or differential',
+    });
+  }
+}
+
+function checkDeployment(deployment: Parsed, context: z.RefinementCtx): void {
+  const names = deployment.plans.map((plan) => plan.name);
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) !== index) {
+      context.addIssue({
+        code: 'custom',
+        path: ['plans', index, 'name'],
+        message: 'is the name of an earlier plan as well; give each plan its own',
+      });
+    }
+  }
+  const { workers, resourcesAtOnce = 1, existingVault, restoreTargets } = deployment;
+  if (resourcesAtOnce > workers) {
+    context.addIssue({
+      code: 'custom',
+      path: ['resourcesAtOnce'],
+      message: `must not be more than workers (${workers}): each resource needs a worker`,
+    });
+  }
+  if (existingVault !== undefined && restoreTargets.buckets.includes(existingVault.bucketName)) {
+    context.addIssue({
+      code: 'custom',
+      path: ['restoreTargets', 'buckets'],
+      message: `must not contain the vault (${existingVault.bucketName}); restore into another bucket`,
+    });
+  }
+}
+
+function checkTimeZone(timeZone: string, context: z.RefinementCtx): void {
+  const known = Intl.supportedValuesOf('timeZone');
+  if (timeZone === 'UTC' || known.includes(timeZone)) return;
+  const [, ...rest] = timeZone.toLowerCase().split('/');
+  const city = rest.at(-1) ?? timeZone.toLowerCase();
+  const similar = known.find(
+    (zone) => zone.toLowerCase().endsWith(`/${city}`) || zone.toLowerCase() === timeZone.toLowerCase(),
+  );
+  const remedy =
+    similar === undefined ? 'write one such as Europe/Berlin, or UTC' : `did you mean ${similar}?`;
+  context.addIssue({ code: 'custom', message: `is not an IANA time zone; ${remedy}` });
+}
+
+function parse<Schema extends z.ZodType>(file: string, schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map((issue) => {
+    const what = issue.code === 'unrecognized_keys' ? unknownSetting(issue.keys) : issue.message;
+    return `  ${[pathOf(issue.path), valueAt(value, issue.path), what].filter((part) => part !== '').join(' ')}`;
+  });
+  throw new DeploymentConfigError([`${file} cannot be deployed:`, ...lines].join('\n'));
+}
+
+function unknownSetting(keys: readonly string[]): string {
+  return `has no setting ${keys.map((key) => JSON.stringify(key)).join(', ')}; check the spelling against lib/plans.ts`;
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path
+    .map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index === 0 ? '' : '.'}${String(key)}`))
+    .join('');
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): string {
+  let current: unknown = value;
+  for (const key of path) current = (current as Record<PropertyKey, unknown> | undefined)?.[key];
+  if (typeof current === 'string' || typeof current === 'number' || typeof current === 'boolean')
+    return JSON.stringify(current);
+  return current === undefined && path.length > 0 ? '(missing)' : '';
+}

@@ -1,0 +1,163 @@
+import { Aws, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import {
+  Alarm,
+  Dashboard,
+  GraphWidget,
+  Metric,
+  SingleValueWidget,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import type { DeploymentConfig } from './deployment-config.ts';
+import { holdfastMetric, type MetricName } from './metrics.ts';
+
+/** Properties of {@link MonitoringStack}. */
+export interface MonitoringStackProps extends StackProps {
+  readonly config: DeploymentConfig;
+  readonly machines: Readonly<Record<'cycle' | 'protect' | 'restore', StateMachine>>;
+}
+
+interface AlarmRule {
+  readonly id: string;
+  readonly metric: MetricName;
+  /** Also the heading in docs/runbook.md. */
+  readonly title: string;
+  readonly meaning: string;
+  /** @default five minutes */
+  readonly period?: Duration;
+}
+
+// Each metric is published as a number of things that are wrong, so every alarm has the same form: one or more.
+const ALARMS: readonly AlarmRule[] = [
+  {
+    id: 'CycleFailed',
+    metric: 'CycleFailures',
+    title: 'Cycle failed',
+    meaning: 'a cycle ended without protecting every resource of its plan',
+  },
+  {
+    id: 'PlanOverdue',
+    metric: 'OverduePlans',
+    title: 'Plan overdue',
+    meaning: 'a resource has no recovery point as recent as its plan promises',
+    // The check is made once a day, so its last answer stands for a day.
+    period: Duration.days(1),
+  },
+  {
+    id: 'EventUndelivered',
+    metric: 'DeadLetters',
+    title: 'Event undelivered',
+    meaning: 'a schedule could not start its function, or the function failed three times',
+  },
+  {
+    id: 'RestoreFailed',
+    metric: 'RestoreFailures',
+    title: 'Restore failed',
+    meaning: 'a restore ended without writing everything that was asked for',
+  },
+];
+
+/** What tells people: alarms on Holdfast's own metrics, a topic that carries them, a dashboard. */
+export class MonitoringStack extends Stack {
+  constructor(scope: Construct, id: string, props: MonitoringStackProps) {
+    super(scope, id, { description: 'Holdfast: alarms and dashboard', ...props });
+    const topic = this.makeTopic(props.config.notifications.email);
+    const action = new SnsAction(topic);
+    for (const rule of ALARMS) this.alarm(rule).addAlarmAction(action);
+    this.makeDashboard(props.machines);
+    void new CfnOutput(this, 'AlarmTopicArn', {
+      value: topic.topicArn,
+      description: 'Subscribe to be told of alarms',
+    });
+  }
+
+  private makeTopic(email: string | undefined): Topic {
+    const topic = new Topic(this, 'Alarms', { displayName: 'Holdfast alarms', enforceSSL: true });
+    // A policy of one's own takes the place of the one that lets the account's alarms in.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AlarmsOfThisAccount',
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+      }),
+    );
+    if (email !== undefined) topic.addSubscription(new EmailSubscription(email));
+    return topic;
+  }
+
+  private alarm({ id, metric, title, meaning, period }: AlarmRule): Alarm {
+    const heading = title.toLowerCase().replaceAll(' ', '-');
+    return new Alarm(this, id, {
+      alarmDescription: `Holdfast: ${meaning}. What to do: docs/runbook.md#${heading}`,
+      metric: holdfastMetric(metric, { statistic: 'Maximum', ...(period === undefined ? {} : { period }) }),
+      threshold: 1,
+      evaluationPeriods: 1,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+  }
+
+  private makeDashboard(machines: MonitoringStackProps['machines']): void {
+    const day = { period: Duration.days(1) };
+    const board = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.days(14) });
+    board.addWidgets(
+      new SingleValueWidget({
+        title: 'Needs attention',
+        width: 24,
+        metrics: [
+          holdfastMetric('CycleFailures', { ...day, label: 'Failed cycles and runs today' }),
+          holdfastMetric('OverdueResources', { ...day, statistic: 'Maximum', label: 'Overdue resources' }),
+          holdfastMetric('ResourceProblems', {
+            ...day,
+            statistic: 'Maximum',
+            label: 'Tagged but not protected',
+          }),
+          holdfastMetric('RestoreFailures', { ...day, label: 'Failed restores today' }),
+          holdfastMetric('DeadLetters', { statistic: 'Maximum', label: 'Undelivered events' }),
+        ],
+      }),
+      new GraphWidget({
+        title: 'Resources a day',
+        width: 12,
+        stacked: true,
+        left: [
+          holdfastMetric('ResourcesCompleted', { ...day, label: 'completed' }),
+          holdfastMetric('ResourcesWithWarnings', { ...day, label: 'with warnings' }),
+          holdfastMetric('ResourcesFailed', { ...day, label: 'failed' }),
+        ],
+      }),
+      new GraphWidget({
+        title: 'Bytes a day',
+        width: 12,
+        left: [
+          holdfastMetric('ReadBytes', { ...day, label: 'read from sources' }),
+          holdfastMetric('StoredBytes', { ...day, label: 'stored in the vault' }),
+          holdfastMetric('RestoredBytes', { ...day, label: 'restored' }),
+        ],
+      }),
+      new GraphWidget({
+        title: 'Executions that failed or ran out of time',
+        width: 24,
+        left: Object.entries(machines).flatMap(([name, machine]) =>
+          ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'].map(
+            (metricName) =>
+              new Metric({
+                namespace: 'AWS/States',
+                metricName,
+                dimensionsMap: { StateMachineArn: machine.stateMachineArn },
+                statistic: 'Sum',
+                label: `${name} ${metricName}`,
+                ...day,
+              }),
+          ),
+        ),
+      }),
+    );
+  }
+}

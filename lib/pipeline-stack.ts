@@ -1,0 +1,127 @@
+import { Aws, Duration, RemovalPolicy, Stack, Validations, type StackProps } from 'aws-cdk-lib';
+import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import type { Code } from 'aws-cdk-lib/aws-lambda';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import { CycleWorkflow } from './constructs/cycle-workflow.ts';
+import { ExactPolicy } from './constructs/exact-policy.ts';
+import { PipelineFunctions } from './constructs/pipeline-functions.ts';
+import { PlanSchedules } from './constructs/plan-schedules.ts';
+import { ProtectWorkflow } from './constructs/protect-workflow.ts';
+import { RestoreWorkflow } from './constructs/restore-workflow.ts';
+import type { DeploymentConfig } from './deployment-config.ts';
+import type { StorageStack } from './storage-stack.ts';
+
+/** Properties of {@link PipelineStack}. */
+export interface PipelineStackProps extends StackProps {
+  readonly config: DeploymentConfig;
+  readonly storage: StorageStack;
+  /** One bundle for all functions, for tests of the template. @default each function's own, made by esbuild */
+  readonly handlerCode?: Code;
+}
+
+/** What moves data: functions, state machines and schedules. Holds nothing that could not be deployed anew. */
+export class PipelineStack extends Stack {
+  readonly cycle: StateMachine;
+  readonly protect: StateMachine;
+  readonly restore: StateMachine;
+
+  constructor(scope: Construct, id: string, props: PipelineStackProps) {
+    super(scope, id, { description: 'Holdfast: functions, workflows and schedules', ...props });
+    const { config, storage, handlerCode } = props;
+    const { workBucket } = storage;
+    const deadLetters = this.makeDeadLetters();
+    const functions = new PipelineFunctions(this, 'Functions', {
+      config,
+      storage,
+      writerRoles: storage.writerRoles,
+      deadLetters,
+      ...(handlerCode === undefined ? {} : { handlerCode }),
+    });
+
+    const { resourcesAtOnce, shardsAtOnce, snapshotPollSeconds } = config;
+    this.protect = new ProtectWorkflow(this, 'Protect', {
+      steps: functions,
+      workBucket,
+      shardsAtOnce,
+      snapshotPollSeconds,
+    }).stateMachine;
+    this.cycle = new CycleWorkflow(this, 'Cycle', {
+      steps: functions,
+      workBucket,
+      resourcesAtOnce,
+      protect: this.protect,
+    }).stateMachine;
+    this.restore = new RestoreWorkflow(this, 'Restore', {
+      steps: functions,
+      workBucket,
+      shardsAtOnce: resourcesAtOnce * shardsAtOnce,
+      volumePollSeconds: snapshotPollSeconds,
+    }).stateMachine;
+
+    const startCycle = functions.addStartCycle(this.cycle.stateMachineArn);
+    void new PlanSchedules(this, 'Schedules', {
+      plans: config.plans,
+      startCycle: startCycle.function,
+      checkOverdue: functions.checkOverdue.function,
+      countDeadLetters: functions.countDeadLetters.function,
+      deadLetters,
+    });
+    const { operator, restorer } = storage.people;
+    this.letPeople('Operator', operator, [this.cycle], [this.cycle, this.protect, this.restore]);
+    this.letPeople('Restorer', restorer, [this.restore], [this.restore]);
+  }
+
+  private makeDeadLetters(): Queue {
+    const queue = new Queue(this, 'DeadLetters', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    Validations.of(queue).acknowledge({
+      id: 'AwsSolutions-SQS3',
+      reason: 'it is the dead-letter queue itself',
+    });
+    return queue;
+  }
+
+  private letPeople(
+    name: string,
+    role: Role,
+    start: readonly StateMachine[],
+    stop: readonly StateMachine[],
+  ): void {
+    const executions = stop.map(
+      (machine) =>
+        `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:execution:${machine.stateMachineName}:*`,
+    );
+    void new ExactPolicy(this, `${name}Machines`, {
+      role,
+      statements: [
+        new PolicyStatement({
+          sid: 'StartMachines',
+          actions: ['states:StartExecution'],
+          resources: start.map((machine) => machine.stateMachineArn),
+        }),
+        new PolicyStatement({
+          sid: 'ListExecutions',
+          actions: ['states:ListExecutions', 'states:DescribeStateMachine'],
+          resources: stop.map((machine) => machine.stateMachineArn),
+        }),
+        new PolicyStatement({
+          sid: 'FollowExecutions',
+          actions: [
+            'states:DescribeExecution',
+            'states:GetExecutionHistory',
+            'states:StopExecution',
+            'states:ListMapRuns',
+          ],
+          resources: executions,
+          conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+        }),
+      ],
+    });
+  }
+}

@@ -1,0 +1,77 @@
+import type { Deployment } from './deployment-config.ts';
+
+// What is protected, when, for how long, and where restores may write.
+// Edit this file and run `npx cdk deploy --all`; or keep your own and deploy it with `-c plans=my-plans.ts`.
+//
+// To protect a resource, give it the tag `holdfast:plan` with the name of a plan as its value.
+
+export const deployment = {
+  plans: [
+    {
+      // The tag's value: `holdfast:plan = daily`.
+      name: 'daily',
+      schedules: {
+        // EventBridge Scheduler's expressions: cron(minutes hours day-of-month month day-of-week year) or rate(6 hours).
+        // When two are due at the same minute, the wider one runs: full, then differential, then incremental.
+        incremental: 'cron(0 2 ? * MON-SAT *)', // reads what changed since the newest point
+        full: 'cron(0 2 ? * SUN *)', // reads everything and starts a new chain
+      },
+      // IANA time zone of the cron expressions; follows daylight saving.
+      timeZone: 'UTC',
+      // A point cannot be deleted before it is this old, and expires then.
+      retention: { keepDays: 30 },
+      // A resource whose newest point is older raises an alarm. Left out: the longest pause between two cycles
+      // and a quarter more, here 30 hours.
+      // rpoHours: 30,
+    },
+    {
+      name: 'weekly',
+      schedules: {
+        differential: 'cron(30 3 ? * WED *)', // reads what changed since the chain's full
+        full: 'cron(30 3 ? * SUN *)',
+        // Joins the newest point into one self-contained object; the source is not read.
+        syntheticFull: 'cron(0 12 1 * ? *)',
+      },
+      timeZone: 'UTC',
+      retention: { keepDays: 90 },
+      // For buckets: only keys that begin with one of these (left out: everything), and whether to read object tags
+      // (one more request for every object).
+      // sources: { s3: { prefixes: ['documents/'], readTags: true } },
+      // What one worker does at a time. Smaller shards spread better, larger ones cost fewer transitions.
+      // shard: { files: 10_000, bytes: 1_073_741_824 },
+    },
+  ],
+
+  // governance: locks can be lifted by the break-glass role, with MFA.
+  // compliance: nobody can, neither the root user nor AWS. Closing the account is the only way out.
+  lockMode: 'governance',
+
+  sources: {
+    // Volumes and instances: the tag alone decides. Buckets: AWS looks at a bucket's tag only when attribute-based
+    // access control (ABAC) is enabled on that bucket (`aws s3api put-bucket-abac`). Name the other buckets here;
+    // they need the tag as well.
+    buckets: [],
+    // KMS keys of sources that are encrypted with a customer managed key (the key's own policy must allow it, too).
+    keys: [],
+  },
+
+  restoreTargets: {
+    // Restores write to these buckets only; restoring in place needs the source's name here. Volumes are always new.
+    buckets: [],
+    // KMS keys that these buckets, or the volumes' snapshots, are encrypted with.
+    keys: [],
+  },
+
+  // Lambda functions that work at once, for each cycle and each restore: resourcesAtOnce x shards of each.
+  // A new AWS account may run ten functions in all; raise that quota before this number.
+  workers: 10,
+  resourcesAtOnce: 2,
+
+  // Alarms are sent here once the subscription is confirmed.
+  notifications: {
+    // email: 'backup-team@example.com',
+  },
+
+  // A vault outlives its deployment (`cdk destroy` keeps it). To go on with one, copy the outputs of HoldfastStorage:
+  // existingVault: { bucketName: '…', keyArn: '…', catalogTable: '…', chunkIndexTable: '…' },
+} satisfies Deployment;

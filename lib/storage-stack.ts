@@ -1,0 +1,156 @@
+import { CfnOutput, Duration, RemovalPolicy, Stack, Validations, type StackProps } from 'aws-cdk-lib';
+import { TableV2, type ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
+import { BlockPublicAccess, Bucket, BucketEncryption, BucketPolicy, type IBucket } from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import { PeopleRoles } from './constructs/people-roles.ts';
+import type { Storage } from './constructs/vault-access.ts';
+import { VaultBucket, vaultPolicy } from './constructs/vault-bucket.ts';
+import { VaultKey } from './constructs/vault-key.ts';
+import { CatalogTable, ChunkIndexTable } from './constructs/vault-tables.ts';
+import type { DeploymentConfig } from './deployment-config.ts';
+
+/** Functions that write to the vault. Its policy names their roles, so the roles live beside it. */
+export const WRITERS = [
+  'open-run',
+  'protect-shard',
+  'commit-point',
+  'commit-image',
+  'consolidate-point',
+] as const;
+export type WriterName = (typeof WRITERS)[number];
+
+/** Properties of {@link StorageStack}. */
+export interface StorageStackProps extends StackProps {
+  readonly config: DeploymentConfig;
+}
+
+/**
+ * Everything that has to outlive a deployment: vault, tables, key; with the roles that the vault's policy names.
+ * `cdk destroy` keeps what holds backups; naming it in the configuration (`existingVault`) adopts it again.
+ */
+export class StorageStack extends Stack implements Storage {
+  readonly vault: IBucket;
+  readonly workBucket: IBucket;
+  readonly catalog: ITableV2;
+  readonly chunkIndex: ITableV2;
+  readonly key: IKey;
+  readonly people: PeopleRoles;
+  readonly writerRoles: Readonly<Record<WriterName, Role>>;
+
+  constructor(scope: Construct, id: string, props: StorageStackProps) {
+    super(scope, id, {
+      terminationProtection: true,
+      description: 'Holdfast: vault, catalog and key',
+      ...props,
+    });
+    const { existingVault, lockMode } = props.config;
+    if (existingVault === undefined) {
+      this.key = new VaultKey(this, 'VaultKey');
+      this.vault = new VaultBucket(this, 'Vault', { lockMode });
+      this.catalog = new CatalogTable(this, 'Catalog');
+      this.chunkIndex = new ChunkIndexTable(this, 'ChunkIndex');
+    } else {
+      this.key = Key.fromKeyArn(this, 'VaultKey', existingVault.keyArn);
+      this.vault = Bucket.fromBucketName(this, 'Vault', existingVault.bucketName);
+      this.catalog = TableV2.fromTableName(this, 'Catalog', existingVault.catalogTable);
+      this.chunkIndex = TableV2.fromTableName(this, 'ChunkIndex', existingVault.chunkIndexTable);
+    }
+    this.workBucket = this.makeWorkBucket();
+    this.writerRoles = Object.fromEntries(WRITERS.map((name) => [name, this.writerRole(name)])) as Record<
+      WriterName,
+      Role
+    >;
+    this.people = new PeopleRoles(this, 'People');
+    this.people.grantStorage(this);
+    this.protectVault(existingVault !== undefined);
+    this.acknowledge();
+    this.describe();
+  }
+
+  private makeWorkBucket(): Bucket {
+    return new Bucket(this, 'Work', {
+      encryption: BucketEncryption.S3_MANAGED,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      lifecycleRules: [
+        {
+          id: 'expire',
+          expiration: Duration.days(14),
+          abortIncompleteMultipartUploadAfter: Duration.days(1),
+        },
+      ],
+      // It empties itself; deleting it with the stack would fail as long as it has not.
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+  }
+
+  private writerRole(name: WriterName): Role {
+    const words = name.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+    return new Role(this, `${words.join('')}Role`, {
+      description: `Holdfast function ${name}, which writes to the vault`,
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+    });
+  }
+
+  private protectVault(adopted: boolean): void {
+    const statements = vaultPolicy(this.vault, {
+      writers: Object.values(this.writerRoles),
+      breakGlass: this.people.breakGlass,
+    });
+    if (adopted) {
+      // The policy left with the stack that made the vault: it named roles that are gone.
+      const policy = new BucketPolicy(this, 'AdoptedVaultPolicy', { bucket: this.vault });
+      policy.document.addStatements(...statements);
+      return;
+    }
+    for (const statement of statements) this.vault.addToResourcePolicy(statement);
+  }
+
+  private acknowledge(): void {
+    for (const bucket of [this.vault, this.workBucket]) {
+      Validations.of(bucket).acknowledge({
+        id: 'AwsSolutions-S1',
+        reason:
+          'who touched an object is recorded by CloudTrail data events where the account keeps them; server access logs may lose entries',
+      });
+    }
+    Validations.of(this.chunkIndex).acknowledge({
+      id: 'AwsSolutions-DDB3',
+      reason: 'the index can be rebuilt from the vault, and losing it costs duplicates only',
+    });
+  }
+
+  private describe(): void {
+    const output = (id: string, value: string, description: string): void => {
+      void new CfnOutput(this, id, { value, description });
+    };
+    output('VaultBucketName', this.vault.bucketName, 'existingVault.bucketName of a later deployment');
+    output('KeyArn', this.key.keyArn, 'existingVault.keyArn of a later deployment');
+    output('CatalogTableName', this.catalog.tableName, 'existingVault.catalogTable of a later deployment');
+    output(
+      'ChunkIndexTableName',
+      this.chunkIndex.tableName,
+      'existingVault.chunkIndexTable of a later deployment',
+    );
+    output('WorkBucketName', this.workBucket.bucketName, 'Working files; expire after 14 days');
+    output(
+      'OperatorRoleArn',
+      this.people.operator.roleArn,
+      'Assume to watch, to start cycles and to stop runs',
+    );
+    output('RestorerRoleArn', this.people.restorer.roleArn, 'Assume to restore');
+    output(
+      'BreakGlassRoleArn',
+      this.people.breakGlass.roleArn,
+      'Assume to read the vault when all else fails',
+    );
+    output(
+      'WithoutHoldfast',
+      `s3://${this.vault.bucketName}`,
+      'The vault is complete: this bucket, kms:Decrypt on KeyArn and docs/format.md are all that a restore needs',
+    );
+  }
+}

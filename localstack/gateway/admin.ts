@@ -1,0 +1,80 @@
+import * as z from 'zod';
+import { Ec2Settings } from './ec2/settings.ts';
+import type { Ec2Service } from './ec2/ec2-service.ts';
+import { FaultRule, type FaultRules } from './faults/fault-rules.ts';
+import { jsonReply, type Reply } from './reply.ts';
+import type { RequestCounts } from './request-counts.ts';
+
+/** Paths under this are the gateway's own; no bucket's name can begin like it. */
+export const adminPrefix = '/_gateway/';
+
+/** What the gateway's own endpoints show and change. */
+export interface AdminTargets {
+  readonly faults: FaultRules;
+  readonly counts: RequestCounts;
+  readonly ec2: Ec2Service;
+  readonly upstreamUrl: string;
+  readonly dataDir: string;
+}
+
+/** Answers the gateway's own endpoints: health, requests, faults, ec2/settings. */
+export function answerAdmin(method: string, path: string, body: Uint8Array, targets: AdminTargets): Reply {
+  const [resource, ...rest] = path.slice(adminPrefix.length).split('?')[0]!.split('/');
+  try {
+    if (resource === 'health' && method === 'GET') {
+      const { upstreamUrl, dataDir } = targets;
+      return jsonReply(200, { status: 'running', processId: process.pid, upstreamUrl, dataDir });
+    }
+    if (resource === 'requests') return answerRequests(method, targets.counts) ?? unknown(method, path);
+    if (resource === 'faults')
+      return answerFaults(method, rest[0], body, targets.faults) ?? unknown(method, path);
+    if (resource === 'ec2' && rest[0] === 'settings') {
+      return answerSettings(method, body, targets.ec2) ?? unknown(method, path);
+    }
+    return unknown(method, path);
+  } catch (error) {
+    if (error instanceof z.ZodError) return jsonReply(400, { error: z.prettifyError(error) });
+    if (error instanceof SyntaxError)
+      return jsonReply(400, { error: `the body is not JSON: ${error.message}` });
+    throw error;
+  }
+}
+
+function unknown(method: string, path: string): Reply {
+  const known = 'GET health; GET, DELETE requests; GET, POST, DELETE faults; GET, PUT ec2/settings';
+  return jsonReply(404, { error: `${method} ${path} is not one of the gateway's own endpoints: ${known}` });
+}
+
+function answerRequests(method: string, counts: RequestCounts): Reply | undefined {
+  if (method === 'GET') return jsonReply(200, { requests: counts.list() });
+  if (method !== 'DELETE') return undefined;
+  counts.reset();
+  return jsonReply(200, { requests: {} });
+}
+
+function answerFaults(
+  method: string,
+  id: string | undefined,
+  body: Uint8Array,
+  faults: FaultRules,
+): Reply | undefined {
+  if (method === 'GET') return jsonReply(200, { rules: faults.list() });
+  if (method === 'POST') {
+    const sent: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
+    const rules = z.array(FaultRule).parse(Array.isArray(sent) ? sent : [sent]);
+    return jsonReply(200, { rules: rules.map((rule) => faults.add(rule)) });
+  }
+  if (method !== 'DELETE') return undefined;
+  faults.remove(id);
+  return jsonReply(200, { rules: faults.list() });
+}
+
+function answerSettings(method: string, body: Uint8Array, ec2: Ec2Service): Reply | undefined {
+  if (method === 'PUT') {
+    const sent = z.record(z.string(), z.unknown()).parse(JSON.parse(Buffer.from(body).toString('utf8')));
+    ec2.settings = Ec2Settings.parse({ ...ec2.settings, ...sent });
+  } else if (method !== 'GET') {
+    return undefined;
+  }
+  return jsonReply(200, ec2.settings);
+}

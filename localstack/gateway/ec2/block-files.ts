@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const gibibyte = 1024 ** 3;
+
+/** The sparse file that holds a volume's bytes; tests and the demo write into it as a guest would. */
+export function volumeFilePath(dataDir: string, volumeId: string): string {
+  return join(dataDir, 'ec2', 'volumes', `${volumeId}.raw`);
+}
+
+/** The sparse file with the bytes that a snapshot froze. */
+export function snapshotFilePath(dataDir: string, snapshotId: string): string {
+  return join(dataDir, 'ec2', 'snapshots', `${snapshotId}.raw`);
+}
+
+/** The bytes of volumes and snapshots on disk. Holes stay holes, so that a large empty disk costs nothing. */
+export class BlockFiles {
+  readonly #dataDir: string;
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir;
+  }
+
+  async createVolume(volumeId: string, sizeGiB: number, snapshotId?: string): Promise<void> {
+    const path = volumeFilePath(this.#dataDir, volumeId);
+    await mkdir(dirname(path), { recursive: true });
+    if (snapshotId) await copySparse(snapshotFilePath(this.#dataDir, snapshotId), path);
+    else await writeFile(path, '');
+    await truncate(path, sizeGiB * gibibyte);
+  }
+
+  /** Freezes a volume's bytes as they are now. */
+  async createSnapshot(snapshotId: string, volumeId: string): Promise<void> {
+    const path = snapshotFilePath(this.#dataDir, snapshotId);
+    await mkdir(dirname(path), { recursive: true });
+    await copySparse(volumeFilePath(this.#dataDir, volumeId), path);
+  }
+
+  async removeVolume(volumeId: string): Promise<void> {
+    await rm(volumeFilePath(this.#dataDir, volumeId), { force: true });
+  }
+
+  async removeSnapshot(snapshotId: string): Promise<void> {
+    await rm(snapshotFilePath(this.#dataDir, snapshotId), { force: true });
+  }
+}
+
+/** cp, as Node cannot ask a file where its holes are; both systems' cp can also share blocks. */
+async function copySparse(from: string, to: string): Promise<void> {
+  const keepHoles = process.platform === 'darwin' ? ['-c'] : ['--sparse=always', '--reflink=auto'];
+  await run('cp', [...keepHoles, from, to]);
+}

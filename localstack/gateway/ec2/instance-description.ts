@@ -1,0 +1,127 @@
+import { invalidParameter } from './ec2-error.ts';
+import { getInstance } from './lookup.ts';
+import { getText } from './parameters.ts';
+import type { QueryStructure, XmlStructure } from './query-protocol.ts';
+import type { Ec2Context, Instance } from './region.ts';
+import { tagSet } from './tags.ts';
+
+const stateCodes = {
+  pending: 0,
+  running: 16,
+  'shutting-down': 32,
+  terminated: 48,
+  stopping: 64,
+  stopped: 80,
+} as const;
+type StateName = keyof typeof stateCodes;
+
+const onTheWay = { running: 'pending', stopped: 'stopping', terminated: 'shutting-down' } as const;
+
+/** Tells an instance's state by the clock. */
+export function instanceState(context: Ec2Context, instance: Instance): StateName {
+  return instance.arrivesAt > context.now ? onTheWay[instance.target] : instance.target;
+}
+
+/** Renders a state as EC2 does, with its number. */
+export function stateOf(name: StateName): XmlStructure {
+  return { code: stateCodes[name], name };
+}
+
+function blockDeviceMapping(context: Ec2Context, instance: Instance): XmlStructure[] {
+  return [...context.region.volumes.values()].flatMap(({ volumeId, attachment }) =>
+    attachment?.instanceId === instance.instanceId
+      ? [
+          {
+            deviceName: attachment.device,
+            ebs: {
+              volumeId,
+              status: 'attached',
+              attachTime: attachment.attachedAt,
+              deleteOnTermination: attachment.deleteOnTermination,
+            },
+          },
+        ]
+      : [],
+  );
+}
+
+function profileOf(context: Ec2Context, profile: string | undefined): XmlStructure | undefined {
+  if (profile === undefined) return undefined;
+  const arn = profile.startsWith('arn:')
+    ? profile
+    : `arn:aws:iam::${context.region.accountId}:instance-profile/${profile}`;
+  return { arn, id: 'AIPA0000000000000000' };
+}
+
+/** Renders an instance as DescribeInstances and RunInstances show it. */
+export function describeInstance(context: Ec2Context, instance: Instance): XmlStructure {
+  return {
+    instanceId: instance.instanceId,
+    imageId: instance.imageId,
+    instanceState: stateOf(instanceState(context, instance)),
+    privateDnsName: `ip-${instance.privateIp.replaceAll('.', '-')}.ec2.internal`,
+    dnsName: '',
+    keyName: instance.keyName,
+    amiLaunchIndex: 0,
+    instanceType: instance.instanceType,
+    launchTime: instance.createdAt,
+    placement: { availabilityZone: instance.availabilityZone, groupName: '', tenancy: 'default' },
+    monitoring: { state: 'disabled' },
+    subnetId: instance.subnetId,
+    privateIpAddress: instance.privateIp,
+    sourceDestCheck: true,
+    groupSet: instance.securityGroupIds.map((groupId) => ({ groupId, groupName: groupId })),
+    architecture: instance.architecture,
+    rootDeviceType: 'ebs',
+    rootDeviceName: instance.rootDeviceName,
+    blockDeviceMapping: blockDeviceMapping(context, instance),
+    virtualizationType: 'hvm',
+    tagSet: tagSet(context.region.tags.get(instance.instanceId)),
+    hypervisor: 'xen',
+    networkInterfaceSet: [],
+    iamInstanceProfile: profileOf(context, instance.instanceProfile),
+    ebsOptimized: instance.ebsOptimized,
+    enaSupport: true,
+    metadataOptions: {
+      state: 'applied',
+      httpTokens: 'required',
+      httpPutResponseHopLimit: 2,
+      httpEndpoint: 'enabled',
+    },
+  };
+}
+
+const plainAttributes: Readonly<Record<string, (instance: Instance) => string | boolean | undefined>> = {
+  instanceType: (instance) => instance.instanceType,
+  userData: (instance) => instance.userData,
+  disableApiTermination: (instance) => instance.disableApiTermination,
+  disableApiStop: () => false,
+  ebsOptimized: (instance) => instance.ebsOptimized,
+  enaSupport: () => true,
+  sourceDestCheck: () => true,
+  instanceInitiatedShutdownBehavior: () => 'stop',
+  rootDeviceName: (instance) => instance.rootDeviceName,
+};
+
+export function describeInstanceAttribute(context: Ec2Context, input: QueryStructure): XmlStructure {
+  const instance = getInstance(context, getText(input, 'InstanceId'));
+  const { instanceId } = instance;
+  const attribute = getText(input, 'Attribute');
+  if (attribute === 'blockDeviceMapping')
+    return { instanceId, blockDeviceMapping: blockDeviceMapping(context, instance) };
+  if (attribute === 'groupSet') {
+    return {
+      instanceId,
+      groupSet: instance.securityGroupIds.map((groupId) => ({ groupId, groupName: groupId })),
+    };
+  }
+  const read = plainAttributes[attribute];
+  if (!read)
+    throw invalidParameter(
+      'attribute',
+      attribute,
+      `Expected one of ${Object.keys(plainAttributes).join(', ')}.`,
+    );
+  const value = read(instance);
+  return { instanceId, [attribute]: value === undefined ? {} : { value } };
+}

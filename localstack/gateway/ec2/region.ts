@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import type { BlockFiles } from './block-files.ts';
+import type { Ec2Settings } from './settings.ts';
+import { TagHistory } from './tag-history.ts';
+
+/** Where a volume is attached. */
+interface Attachment {
+  readonly instanceId: string;
+  readonly device: string;
+  readonly attachedAt: Date;
+  deleteOnTermination: boolean;
+}
+
+interface Described {
+  /** Rises with every resource of the region; pages are ordered by it. */
+  readonly sequence: number;
+  readonly createdAt: Date;
+}
+
+export interface Volume extends Described {
+  readonly volumeId: string;
+  readonly sizeGiB: number;
+  readonly snapshotId: string;
+  readonly availabilityZone: string;
+  readonly volumeType: string;
+  readonly encrypted: boolean;
+  readonly kmsKeyId?: string;
+  readonly iops?: number;
+  readonly throughputMiB?: number;
+  attachment?: Attachment;
+}
+
+/** A snapshot's lock, as it was last set. */
+export interface SnapshotLock {
+  readonly mode: 'governance' | 'compliance';
+  readonly createdAt: Date;
+  readonly durationDays?: number;
+  readonly durationStart: Date;
+  readonly expiresAt: Date;
+  readonly coolOffHours?: number;
+  readonly coolOffUntil?: Date;
+}
+
+export interface Snapshot extends Described {
+  readonly snapshotId: string;
+  readonly volumeId: string;
+  readonly volumeSizeGiB: number;
+  readonly description: string;
+  readonly encrypted: boolean;
+  readonly kmsKeyId?: string;
+  readonly completesAt: Date;
+  readonly fails: boolean;
+  lock?: SnapshotLock;
+}
+
+export interface Instance extends Described {
+  readonly instanceId: string;
+  readonly reservationId: string;
+  readonly imageId: string;
+  readonly instanceType: string;
+  readonly availabilityZone: string;
+  readonly rootDeviceName: string;
+  readonly architecture: string;
+  readonly ebsOptimized: boolean;
+  readonly privateIp: string;
+  readonly securityGroupIds: readonly string[];
+  readonly keyName?: string;
+  readonly subnetId?: string;
+  readonly userData?: string;
+  readonly instanceProfile?: string;
+  readonly disableApiTermination: boolean;
+  /** Where it is going, and when it arrives there. */
+  target: 'running' | 'stopped' | 'terminated';
+  arrivesAt: Date;
+}
+
+/** One device of an image: a snapshot, or an empty volume. */
+export interface ImageDevice {
+  readonly deviceName: string;
+  readonly snapshotId?: string;
+  readonly sizeGiB: number;
+  readonly volumeType: string;
+  readonly deleteOnTermination: boolean;
+}
+
+export interface Image extends Described {
+  readonly imageId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly architecture: string;
+  readonly rootDeviceName: string;
+  readonly bootMode?: string;
+  readonly devices: readonly ImageDevice[];
+  readonly availableAt: Date;
+  readonly sourceInstanceId?: string;
+}
+
+/** All that one account has in one region. */
+export class Ec2Region {
+  readonly accountId: string;
+  readonly name: string;
+  readonly volumes = new Map<string, Volume>();
+  readonly snapshots = new Map<string, Snapshot>();
+  readonly instances = new Map<string, Instance>();
+  readonly images = new Map<string, Image>();
+  readonly tags = new TagHistory();
+  /** What a call with a client token made, so that its repetition answers the same. */
+  readonly clientTokens = new Map<string, { readonly request: string; readonly madeId: string }>();
+  #sequence = 0;
+
+  constructor(accountId: string, name: string) {
+    this.accountId = accountId;
+    this.name = name;
+  }
+
+  nextSequence(): number {
+    this.#sequence += 1;
+    return this.#sequence;
+  }
+
+  arn(resourceType: string, resourceId: string): string {
+    const owner = resourceType === 'snapshot' || resourceType === 'image' ? '' : this.accountId;
+    return `arn:aws:ec2:${this.name}:${owner}:${resourceType}/${resourceId}`;
+  }
+}
+
+/** What every EC2 operation works with. */
+export interface Ec2Context {
+  readonly region: Ec2Region;
+  readonly settings: Ec2Settings;
+  readonly contents: BlockFiles;
+  /** The time of this call. */
+  readonly now: Date;
+}
+
+/** Makes an id as EC2 does: a prefix and 17 hexadecimal digits. */
+export function newResourceId(prefix: string): string {
+  return `${prefix}-0${randomBytes(8).toString('hex')}`;
+}
+
+/** Adds milliseconds to a time. */
+export function later(time: Date, milliseconds: number): Date {
+  return new Date(time.getTime() + milliseconds);
+}

@@ -1,0 +1,23 @@
+import * as z from 'zod';
+
+/**
+ * How the EC2 model departs from being instant; all zero unless a test or the demo asks.
+ * Change them on a running gateway with `PUT /_gateway/ec2/settings`.
+ */
+export const Ec2Settings = z.strictObject({
+  /** Milliseconds for which a snapshot is `pending`, its progress rising. */
+  snapshotMs: z.number().min(0).default(0),
+  /** Milliseconds for which a volume is `creating`. */
+  volumeMs: z.number().min(0).default(0),
+  /** Milliseconds for which an instance is `pending` or `stopping`, and an image `pending`. */
+  instanceMs: z.number().min(0).default(0),
+  /** Milliseconds until Describe calls see a new resource, as EC2 is eventually consistent. */
+  readLagMs: z.number().min(0).default(0),
+  /** Milliseconds until GetResources sees a change of tags. */
+  tagIndexLagMs: z.number().min(0).default(0),
+  /** Least milliseconds between two snapshots of one volume; 0 turns the check off, AWS has 15,000. */
+  snapshotIntervalMs: z.number().min(0).default(0),
+  /** Snapshots of these volumes end in `error`; `*` and `?` match. One in a CreateSnapshots fails all of it. */
+  failSnapshotsOf: z.array(z.string()).default([]),
+});
+export type Ec2Settings = z.infer<typeof Ec2Settings>;

@@ -1,0 +1,220 @@
+import { Ec2Error, invalidParameter } from './ec2-error.ts';
+import { listFiltered } from './filters.ts';
+import { assertVisible, getUsableSnapshot, getVolume, visible } from './lookup.ts';
+import { page } from './paging.ts';
+import { findFlag, findInteger, findText, getText, listTexts } from './parameters.ts';
+import type { QueryStructure, XmlStructure } from './query-protocol.ts';
+import { later, newResourceId, type Ec2Context, type Volume } from './region.ts';
+import { assertTaggable, putTags, requestedTags, tagSet } from './tags.ts';
+
+/** What is needed to make a volume, from a CreateVolume call or a block device mapping. */
+export interface VolumeRequest {
+  readonly availabilityZone: string;
+  readonly sizeGiB?: number;
+  readonly snapshotId?: string;
+  readonly volumeType?: string;
+  readonly encrypted?: boolean;
+  readonly kmsKeyId?: string;
+  readonly iops?: number;
+  readonly throughputMiB?: number;
+}
+
+const largestGiB = 65_536;
+
+/** Makes a volume, empty or with a snapshot's bytes. */
+export async function makeVolume(context: Ec2Context, request: VolumeRequest): Promise<Volume> {
+  const snapshot = request.snapshotId ? getUsableSnapshot(context, request.snapshotId) : undefined;
+  const sizeGiB = request.sizeGiB ?? snapshot?.volumeSizeGiB;
+  if (sizeGiB === undefined) {
+    throw new Ec2Error('MissingParameter', 'The request must contain the parameter size/snapshotId');
+  }
+  if (sizeGiB < 1 || sizeGiB > largestGiB) {
+    throw invalidParameter('size', sizeGiB, `Volume size must be between 1 and ${largestGiB} GiB.`);
+  }
+  if (snapshot && sizeGiB < snapshot.volumeSizeGiB) {
+    throw invalidParameter(
+      'size',
+      sizeGiB,
+      `Size cannot be smaller than snapshot size (${snapshot.volumeSizeGiB} GiB).`,
+    );
+  }
+  const volume: Volume = {
+    volumeId: newResourceId('vol'),
+    sequence: context.region.nextSequence(),
+    createdAt: context.now,
+    sizeGiB,
+    snapshotId: request.snapshotId ?? '',
+    availabilityZone: request.availabilityZone,
+    volumeType: request.volumeType ?? 'gp2',
+    encrypted: request.encrypted ?? snapshot?.encrypted ?? false,
+    kmsKeyId: request.kmsKeyId ?? snapshot?.kmsKeyId,
+    iops: request.iops ?? (request.volumeType === 'gp3' ? 3000 : undefined),
+    throughputMiB: request.throughputMiB ?? (request.volumeType === 'gp3' ? 125 : undefined),
+  };
+  await context.contents.createVolume(volume.volumeId, sizeGiB, request.snapshotId);
+  context.region.volumes.set(volume.volumeId, volume);
+  return volume;
+}
+
+function volumeState(context: Ec2Context, volume: Volume): string {
+  if (volume.attachment) return 'in-use';
+  return later(volume.createdAt, context.settings.volumeMs) > context.now ? 'creating' : 'available';
+}
+
+function attachmentSet(volume: Volume): XmlStructure[] {
+  if (!volume.attachment) return [];
+  const { instanceId, device, attachedAt, deleteOnTermination } = volume.attachment;
+  const { volumeId } = volume;
+  return [{ volumeId, instanceId, device, status: 'attached', attachTime: attachedAt, deleteOnTermination }];
+}
+
+function describeVolume(context: Ec2Context, volume: Volume): XmlStructure {
+  return {
+    volumeId: volume.volumeId,
+    size: volume.sizeGiB,
+    snapshotId: volume.snapshotId,
+    availabilityZone: volume.availabilityZone,
+    status: volumeState(context, volume),
+    createTime: volume.createdAt,
+    attachmentSet: attachmentSet(volume),
+    tagSet: tagSet(context.region.tags.get(volume.volumeId)),
+    volumeType: volume.volumeType,
+    iops: volume.iops,
+    throughput: volume.throughputMiB,
+    encrypted: volume.encrypted,
+    kmsKeyId: volume.kmsKeyId,
+    multiAttachEnabled: false,
+  };
+}
+
+export async function createVolume(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
+  assertTaggable(input, ['volume']);
+  const token = findText(input, 'ClientToken');
+  const request = JSON.stringify({ ...input, ClientToken: '' });
+  const earlier = token ? context.region.clientTokens.get(`CreateVolume:${token}`) : undefined;
+  if (earlier && earlier.request !== request) {
+    throw new Ec2Error(
+      'IdempotentParameterMismatch',
+      `The client token '${token}' was used with other parameters; use a new one`,
+    );
+  }
+  const repeated = earlier && context.region.volumes.get(earlier.madeId);
+  if (repeated) return describeVolume(context, repeated);
+  const volume = await makeVolume(context, {
+    availabilityZone: getText(input, 'AvailabilityZone'),
+    sizeGiB: findInteger(input, 'Size'),
+    snapshotId: findText(input, 'SnapshotId'),
+    volumeType: findText(input, 'VolumeType'),
+    encrypted: findFlag(input, 'Encrypted'),
+    kmsKeyId: findText(input, 'KmsKeyId'),
+    iops: findInteger(input, 'Iops'),
+    throughputMiB: findInteger(input, 'Throughput'),
+  });
+  putTags(context, volume.volumeId, requestedTags(input, 'volume'));
+  if (token) context.region.clientTokens.set(`CreateVolume:${token}`, { request, madeId: volume.volumeId });
+  return { ...describeVolume(context, volume), status: 'creating' };
+}
+
+export function describeVolumes(context: Ec2Context, input: QueryStructure): XmlStructure {
+  const ids = listTexts(input, 'VolumeId');
+  for (const id of ids)
+    assertVisible(
+      context,
+      getVolume(context, id),
+      'InvalidVolume.NotFound',
+      `The volume '${id}' does not exist.`,
+    );
+  const volumes = visible(context, context.region.volumes).filter(
+    (one) => ids.length === 0 || ids.includes(one.volumeId),
+  );
+  const found = listFiltered(volumes, input, (volume) => ({
+    tags: context.region.tags.get(volume.volumeId),
+    attributes: {
+      'volume-id': [volume.volumeId],
+      'snapshot-id': [volume.snapshotId],
+      'availability-zone': [volume.availabilityZone],
+      'volume-type': [volume.volumeType],
+      size: [volume.sizeGiB],
+      encrypted: [volume.encrypted],
+      status: [volumeState(context, volume)],
+      'create-time': [volume.createdAt.toISOString()],
+      'attachment.instance-id': [volume.attachment?.instanceId],
+      'attachment.device': [volume.attachment?.device],
+      'attachment.status': [volume.attachment && 'attached'],
+      'attachment.delete-on-termination': [volume.attachment?.deleteOnTermination],
+    },
+  }));
+  const { items, nextToken } = page(found, input, ids);
+  return { volumeSet: items.map((volume) => describeVolume(context, volume)), nextToken };
+}
+
+export async function deleteVolume(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
+  const volume = getVolume(context, getText(input, 'VolumeId'));
+  if (volume.attachment) {
+    throw new Ec2Error(
+      'VolumeInUse',
+      `Volume ${volume.volumeId} is currently attached to ${volume.attachment.instanceId}`,
+    );
+  }
+  await removeVolume(context, volume);
+  return { return: true };
+}
+
+/** Removes a volume with its bytes, attached or not. */
+export async function removeVolume(context: Ec2Context, volume: Volume): Promise<void> {
+  context.region.volumes.delete(volume.volumeId);
+  await context.contents.removeVolume(volume.volumeId);
+}
+
+export function attachVolume(context: Ec2Context, input: QueryStructure): XmlStructure {
+  const volume = getVolume(context, getText(input, 'VolumeId'));
+  const device = getText(input, 'Device');
+  const instanceId = getText(input, 'InstanceId');
+  const instance = context.region.instances.get(instanceId);
+  if (!instance || instance.target === 'terminated') {
+    throw new Ec2Error('InvalidInstanceID.NotFound', `The instance ID '${instanceId}' does not exist`);
+  }
+  if (volume.attachment) {
+    throw new Ec2Error('VolumeInUse', `${volume.volumeId} is already attached to an instance`);
+  }
+  if (volumeState(context, volume) !== 'available') {
+    throw new Ec2Error('IncorrectState', `Volume '${volume.volumeId}' is not 'available'.`);
+  }
+  if (instance.availabilityZone !== volume.availabilityZone) {
+    throw new Ec2Error(
+      'InvalidVolume.ZoneMismatch',
+      `The volume '${volume.volumeId}' is not in the same availability zone as instance '${instanceId}'`,
+    );
+  }
+  const taken = [...context.region.volumes.values()].some(
+    (other) => other.attachment?.instanceId === instanceId && other.attachment.device === device,
+  );
+  if (taken) throw invalidParameter('device', device, `${device} is already in use.`);
+  volume.attachment = { instanceId, device, attachedAt: context.now, deleteOnTermination: false };
+  return { ...attachmentSet(volume)[0], status: 'attaching' };
+}
+
+export function detachVolume(context: Ec2Context, input: QueryStructure): XmlStructure {
+  const volume = getVolume(context, getText(input, 'VolumeId'));
+  const { attachment } = volume;
+  if (!attachment) {
+    throw new Ec2Error('IncorrectState', `Volume '${volume.volumeId}' is in the 'available' state.`);
+  }
+  const instanceId = findText(input, 'InstanceId');
+  if (instanceId !== undefined && instanceId !== attachment.instanceId) {
+    throw new Ec2Error(
+      'InvalidAttachment.NotFound',
+      `The volume '${volume.volumeId}' is not attached to instance '${instanceId}'`,
+    );
+  }
+  const instance = context.region.instances.get(attachment.instanceId);
+  if (instance?.rootDeviceName === attachment.device && instance.target === 'running') {
+    throw new Ec2Error(
+      'OperationNotPermitted',
+      `Unable to detach root volume '${volume.volumeId}' from instance '${attachment.instanceId}'`,
+    );
+  }
+  const answer = { ...attachmentSet(volume)[0], status: 'detaching' };
+  delete volume.attachment;
+  return answer;
+}

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import * as z from 'zod';
+import type { AwsRequest } from '../aws-request.ts';
+import { matchesPattern } from '../wildcard.ts';
+
+const FaultMatch = z.strictObject({
+  service: z.string().optional(),
+  operation: z.string().optional(),
+  method: z.string().optional(),
+  bucket: z.string().optional(),
+  key: z.string().optional(),
+  path: z.string().optional(),
+  bodyContains: z.string().optional(),
+  lambdaFunction: z.string().optional(),
+});
+
+const FaultAction = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('error'),
+    status: z.int().min(300).max(599),
+    code: z.string(),
+    message: z.string().default('injected by a fault rule'),
+  }),
+  z.strictObject({ kind: z.literal('throttle') }),
+  z.strictObject({ kind: z.literal('latency'), ms: z.int().min(0) }),
+  z.strictObject({ kind: z.literal('drop-before') }),
+  z.strictObject({ kind: z.literal('drop-after') }),
+  z.strictObject({ kind: z.literal('kill-lambda'), when: z.enum(['before', 'after']).default('before') }),
+]);
+
+/**
+ * One disturbance of the calls that match it. All given fields of `match` have to hold; `operation`, `bucket`,
+ * `key`, `path` and `lambdaFunction` take `*` and `?`. The first `skip` matching calls pass, then it fires at
+ * most `count` times, each with `probability` from a generator seeded with `seed`.
+ */
+export const FaultRule = z.strictObject({
+  id: z.string().optional(),
+  match: FaultMatch.default({}),
+  action: FaultAction,
+  skip: z.int().min(0).default(0),
+  count: z.int().min(1).optional(),
+  probability: z.number().min(0).max(1).default(1),
+  seed: z.int().default(1),
+});
+export type FaultRule = z.infer<typeof FaultRule>;
+/** A fault rule as it is written, with what has a default left out. */
+export type FaultRuleInput = z.input<typeof FaultRule>;
+export type FaultAction = z.infer<typeof FaultAction>;
+
+/** A rule with how many calls matched it and how many of those it disturbed. */
+export interface FaultStatus extends FaultRule {
+  readonly id: string;
+  readonly matched: number;
+  readonly fired: number;
+}
+
+/** What a rule may look at beyond the call's head; read only when a rule asks. */
+export interface FaultEvidence {
+  readonly body: Uint8Array | undefined;
+  /** Name of the Lambda function whose worker made the call. */
+  readonly findLambdaFunction: () => Promise<string | undefined>;
+}
+
+interface ActiveRule {
+  readonly rule: FaultRule & { readonly id: string };
+  readonly random: () => number;
+  matched: number;
+  fired: number;
+}
+
+/** The active fault rules, in the order in which they were added. */
+export class FaultRules {
+  #active: ActiveRule[] = [];
+
+  /** Adds a rule; one with the id of another replaces it and starts counting anew. */
+  add(rule: FaultRule): FaultStatus {
+    const id = rule.id ?? randomUUID();
+    const added: ActiveRule = {
+      rule: { ...rule, id },
+      random: seededRandom(rule.seed),
+      matched: 0,
+      fired: 0,
+    };
+    this.#active = [...this.#active.filter((other) => other.rule.id !== id), added];
+    return status(added);
+  }
+
+  list(): FaultStatus[] {
+    return this.#active.map(status);
+  }
+
+  /** Removes the rule with this id, or all of them. */
+  remove(id?: string): void {
+    this.#active = id === undefined ? [] : this.#active.filter((active) => active.rule.id !== id);
+  }
+
+  /** Collects what to do to a call: delays first, then the first other action that fires. */
+  async fire(request: AwsRequest, evidence: FaultEvidence): Promise<FaultAction[]> {
+    const actions: FaultAction[] = [];
+    for (const active of this.#active) {
+      if (!(await matches(active.rule, request, evidence))) continue;
+      active.matched += 1;
+      const { skip, count = Infinity, probability, action } = active.rule;
+      if (active.matched <= skip || active.fired >= count || active.random() >= probability) continue;
+      active.fired += 1;
+      actions.push(action);
+      if (action.kind !== 'latency') break;
+    }
+    return actions;
+  }
+}
+
+function status(active: ActiveRule): FaultStatus {
+  return { ...active.rule, matched: active.matched, fired: active.fired };
+}
+
+async function matches(rule: FaultRule, request: AwsRequest, evidence: FaultEvidence): Promise<boolean> {
+  const { service, operation, method, bucket, key, path, bodyContains, lambdaFunction } = rule.match;
+  if (service !== undefined && service !== request.service) return false;
+  if (method !== undefined && method !== request.method) return false;
+  if (operation !== undefined && !matchesPattern(operation, request.operation)) return false;
+  if (bucket !== undefined && !matchesPattern(bucket, request.bucket ?? '')) return false;
+  if (key !== undefined && !matchesPattern(key, request.key ?? '')) return false;
+  if (path !== undefined && !matchesPattern(path, request.path)) return false;
+  if (bodyContains !== undefined && !Buffer.from(evidence.body ?? []).includes(bodyContains)) return false;
+  if (lambdaFunction === undefined && rule.action.kind !== 'kill-lambda') return true;
+  const caller = await evidence.findLambdaFunction();
+  return caller !== undefined && matchesPattern(lambdaFunction ?? '*', caller);
+}
+
+/** mulberry32: small, and the same sequence everywhere for one seed. */
+function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -1,0 +1,225 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { finished } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { adminPrefix, answerAdmin } from './admin.ts';
+import { identifyRequest, signedService, type AwsRequest } from './aws-request.ts';
+import { Ec2Service } from './ec2/ec2-service.ts';
+import { Ec2Settings } from './ec2/settings.ts';
+import { refuseExecutionName } from './execution-name.ts';
+import { errorReply, throttleReply } from './faults/error-replies.ts';
+import { FaultRules, type FaultAction } from './faults/fault-rules.ts';
+import { findLambdaProcess, type LambdaProcess } from './faults/lambda-process.ts';
+import { readBody, relay, Upstream } from './passthrough.ts';
+import { jsonReply, type Reply } from './reply.ts';
+import { RequestCounts } from './request-counts.ts';
+import { getResources, type TaggedPage } from './tagged-resources.ts';
+
+/** How to start a {@link Gateway}. */
+export interface GatewayOptions {
+  /** The emulator behind, such as `http://127.0.0.1:4567`. */
+  readonly upstreamUrl: string;
+  /** Where the bytes of volumes and snapshots are kept. */
+  readonly dataDir: string;
+  /** @default 0, any free port */
+  readonly port?: number;
+  /** @default 127.0.0.1 */
+  readonly host?: string;
+  /** @default everything at once */
+  readonly ec2?: Partial<Ec2Settings>;
+  /** The clock of the EC2 model. @default the system's */
+  readonly now?: () => Date;
+}
+
+/** One endpoint for all of AWS: our EC2 and fault rules in front of an emulator. */
+export interface Gateway {
+  readonly url: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+// Lambda's largest upload is 50 MB of zip, as base64 in JSON.
+const largestBody = 100 * 1024 * 1024;
+
+/** Starts the gateway and resolves once it listens. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const ec2 = new Ec2Service(options.dataDir, options.now ?? (() => new Date()));
+  ec2.settings = Ec2Settings.parse(options.ec2 ?? {});
+  const handler = new GatewayHandler(options, ec2);
+  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 75_000, maxHeaderSize: 64 * 1024 });
+  server.on('request', (message, response) => void handler.handle(message, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, port, close: () => closeGateway(server, handler) };
+}
+
+async function closeGateway(server: Server, handler: GatewayHandler): Promise<void> {
+  handler.close();
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+class GatewayHandler {
+  readonly #upstream: Upstream;
+  readonly #ec2: Ec2Service;
+  readonly #faults = new FaultRules();
+  readonly #counts = new RequestCounts();
+  readonly #dataDir: string;
+
+  constructor(options: GatewayOptions, ec2: Ec2Service) {
+    this.#upstream = new Upstream(options.upstreamUrl);
+    this.#dataDir = options.dataDir;
+    this.#ec2 = ec2;
+  }
+
+  close(): void {
+    this.#upstream.close();
+  }
+
+  async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const head = { method: message.method ?? 'GET', url: message.url ?? '/', headers: message.headers };
+    try {
+      if (head.url.startsWith(adminPrefix)) {
+        const body = await readBody(message, largestBody);
+        const { href: upstreamUrl } = this.#upstream.url;
+        const targets = {
+          faults: this.#faults,
+          counts: this.#counts,
+          ec2: this.#ec2,
+          upstreamUrl,
+          dataDir: this.#dataDir,
+        };
+        send(response, answerAdmin(head.method, head.url, body, targets));
+        return;
+      }
+      const body = signedService(head) === 's3' ? undefined : await readBody(message, largestBody);
+      await this.#serve(identifyRequest(head, body), message, response, body);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (response.headersSent || message.socket.destroyed) response.destroy();
+      else
+        await sendAfterBody(
+          message,
+          response,
+          jsonReply(502, { error: `gateway: ${head.method} ${head.url} failed: ${reason}` }),
+        );
+    }
+  }
+
+  async #serve(
+    request: AwsRequest,
+    message: IncomingMessage,
+    response: ServerResponse,
+    body: Buffer | undefined,
+  ): Promise<void> {
+    this.#counts.add(request);
+    const findCaller = once(() =>
+      findLambdaProcess(message.socket.remotePort ?? 0, message.socket.localPort ?? 0),
+    );
+    const actions = await this.#faults.fire(request, {
+      body,
+      findLambdaFunction: async () => (await findCaller())?.functionName,
+    });
+    for (const action of actions) if (action.kind === 'latency') await delay(action.ms);
+    const disturbance = actions.find((action) => action.kind !== 'latency');
+    if (!disturbance) return this.#answer(request, message, response, body);
+    await this.#disturb(disturbance, request, message, response, body, findCaller);
+  }
+
+  async #disturb(
+    action: Exclude<FaultAction, { kind: 'latency' }>,
+    request: AwsRequest,
+    message: IncomingMessage,
+    response: ServerResponse,
+    body: Buffer | undefined,
+    findCaller: () => Promise<LambdaProcess | undefined>,
+  ): Promise<void> {
+    switch (action.kind) {
+      case 'error':
+        return sendAfterBody(
+          message,
+          response,
+          errorReply(request, action.status, action.code, action.message),
+        );
+      case 'throttle':
+        return sendAfterBody(message, response, throttleReply(request));
+      case 'drop-before':
+        message.socket.destroy();
+        return;
+      case 'drop-after':
+        await this.#executeSilently(request, message, body);
+        message.socket.destroy();
+        return;
+      case 'kill-lambda': {
+        const caller = await findCaller();
+        if (action.when === 'after') await this.#executeSilently(request, message, body);
+        if (caller) process.kill(caller.processId, 'SIGKILL');
+        message.socket.destroy();
+      }
+    }
+  }
+
+  async #executeSilently(
+    request: AwsRequest,
+    message: IncomingMessage,
+    body: Buffer | undefined,
+  ): Promise<void> {
+    if (body && (await this.#answerOwn(request, message, body))) return;
+    const answer = await this.#upstream.forward(message, body);
+    await readBody(answer, Infinity);
+  }
+
+  async #answer(
+    request: AwsRequest,
+    message: IncomingMessage,
+    response: ServerResponse,
+    body: Buffer | undefined,
+  ): Promise<void> {
+    const own = body && (await this.#answerOwn(request, message, body));
+    if (own) return send(response, own);
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    await relay(await this.#upstream.forward(message, body, gone.signal), response);
+  }
+
+  async #answerOwn(request: AwsRequest, message: IncomingMessage, body: Buffer): Promise<Reply | undefined> {
+    if (request.service === 'ec2') return this.#ec2.answer(request, body);
+    if (request.service === 'tagging' && request.operation === 'GetResources') {
+      return getResources(request, body, this.#ec2, (input) => this.#askUpstream(message, input));
+    }
+    return refuseExecutionName(request, body);
+  }
+
+  async #askUpstream(message: IncomingMessage, input: object): Promise<TaggedPage | Reply> {
+    const answer = await this.#upstream.forward(message, Buffer.from(JSON.stringify(input)));
+    const body = await readBody(answer, largestBody);
+    if (answer.statusCode === 200) return JSON.parse(body.toString('utf8')) as TaggedPage;
+    const headers = { 'content-type': answer.headers['content-type'] ?? 'application/x-amz-json-1.1' };
+    return { status: answer.statusCode ?? 502, headers, body };
+  }
+}
+
+function once<T>(find: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | undefined;
+  return () => (found ??= find());
+}
+
+function send(response: ServerResponse, reply: Reply): void {
+  response.writeHead(reply.status, { ...reply.headers, 'content-length': Buffer.byteLength(reply.body) });
+  response.end(reply.body);
+}
+
+/** An error before the client has sent its body would break the connection instead of arriving. */
+async function sendAfterBody(
+  message: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply,
+): Promise<void> {
+  if (!message.complete) await finished(message.resume(), { writable: false }).catch(() => undefined);
+  send(response, reply);
+}

@@ -1,0 +1,238 @@
+"""Starts MiniStack with the behaviours of AWS that Holdfast relies on and that it lacks.
+
+Each patch replaces source text that must be there exactly once: another version of
+MiniStack fails at start, with the name of what changed, rather than behaving differently.
+What each patch is for: ../README.md.
+"""
+
+import inspect
+import json
+import os
+import signal
+import sys
+import textwrap
+import threading
+import uuid
+from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
+
+import ministack.app
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc, s3, scheduler, stepfunctions
+from ministack.services.cloudformation import provisioners
+
+# Types that MiniStack's CloudFormation refuses; recorded in the stack, nothing is created.
+PLACEHOLDER_TYPES = [
+    "AWS::CloudTrail::Trail",
+    "AWS::CloudWatch::CompositeAlarm",
+    "AWS::Logs::QueryDefinition",
+]
+
+
+def replaced(text, replacements, where):
+    for old, new, times in replacements:
+        if text.count(old) != times:
+            sys.exit(
+                f"launcher.py: expected {times} x {old!r} in {where}, found {text.count(old)}: this is not the "
+                "MiniStack of requirements.txt; install that version, or adapt the patch"
+            )
+        text = text.replace(old, new)
+    return text
+
+
+def rewrite(module, name, *replacements):
+    """Compiles a module's function again with parts of its source replaced."""
+    original = getattr(module, name)
+    source = textwrap.dedent(inspect.getsource(original))
+    source = replaced(source, [(old, new, 1) for old, new in replacements], f"{module.__name__}.{name}")
+    exec(compile(source, f"{module.__file__}:{name}", "exec"), module.__dict__)
+
+
+def wrap(module, name, wrapper):
+    if not callable(getattr(module, name, None)):
+        sys.exit(f"launcher.py: {module.__name__}.{name} is gone; adapt the patch")
+    setattr(module, name, wrapper(getattr(module, name)))
+
+
+def name_handler_errors():
+    lambda_runtime._NODEJS_WORKER_SCRIPT = replaced(
+        lambda_runtime._NODEJS_WORKER_SCRIPT,
+        [
+            (
+                'status: "error", error: String(err.message || err), trace: err.stack || ""',
+                'status: "error", error: String(err.message || err), errorType: err.name || "Error", '
+                'trace: err.stack || ""',
+                1,
+            ),
+            (
+                'status: "error", error: e.message, trace: e.stack',
+                'status: "error", error: e.message, errorType: e.name || "Error", trace: e.stack',
+                1,
+            ),
+        ],
+        "lambda_runtime._NODEJS_WORKER_SCRIPT",
+    )
+    rewrite(
+        lambda_svc,
+        "_execute_function_warm",
+        ('error_type = "Runtime.HandlerError"', 'error_type = result.get("errorType") or _silent_error_type(error_msg)'),
+        (
+            '"errorType": error_type,\n',
+            '"errorType": error_type,\n'
+            '                "trace": [line.strip() for line in (result.get("trace") or "").split("\\n")],\n',
+        ),
+    )
+    lambda_svc._silent_error_type = lambda message: (
+        "Runtime.ExitError" if message == "Worker process died" else "Runtime.HandlerError"
+    )
+
+
+def lock_buckets_from_templates():
+    def wrapper(apply):
+        def apply_with_lock(name, props, old_props=None):
+            apply(name, props, old_props)
+            if str(props.get("ObjectLockEnabled", "")).lower() != "true":
+                return
+            rule = ((props.get("ObjectLockConfiguration") or {}).get("Rule") or {}).get("DefaultRetention")
+            retention = {k: v if k == "Mode" else int(v) for k, v in rule.items()} if rule else None
+            s3._bucket_object_lock[name] = {"enabled": True, "default_retention": retention}
+            s3._bucket_versioning[name] = "Enabled"
+
+        return apply_with_lock
+
+    wrap(provisioners, "_s3_apply_configurations", wrapper)
+
+
+def lock_multipart_uploads():
+    rewrite(
+        s3,
+        "_create_multipart_upload",
+        (
+            '"created": now_iso(),',
+            '"created": now_iso(),\n        "lock_headers": {h: headers[h] for h in _OBJECT_LOCK_HEADERS if h in headers},',
+        ),
+    )
+    rewrite(
+        s3,
+        "_complete_multipart_upload",
+        (
+            "version_id = _record_object_version(bucket_name, key, prior_obj, obj, combined)\n",
+            "version_id = _record_object_version(bucket_name, key, prior_obj, obj, combined)\n"
+            '    _apply_object_lock_from_headers(bucket_name, key, upload.get("lock_headers", {}), obj.get("version_id"))\n',
+        ),
+    )
+
+
+def fill_schedule_context():
+    """Context attributes in a schedule's input, its time zone, and a look every second instead of every ten."""
+
+    def with_context(sched, due_epoch):
+        target = dict(sched.get("Target") or {})
+        values = {
+            "schedule-arn": sched["Arn"],
+            "scheduled-time": datetime.fromtimestamp(due_epoch, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "execution-id": uuid.uuid4().hex[:16],
+            "attempt-number": "1",
+        }
+        for name, value in values.items():
+            if target.get("Input"):
+                target["Input"] = target["Input"].replace(f"<aws.scheduler.{name}>", value)
+        return target
+
+    def at_epoch(sched):
+        epoch = scheduler._at_time_epoch(sched.get("ScheduleExpression", ""))
+        if epoch is None:
+            return None
+        wall_clock = datetime.fromtimestamp(epoch, tz=timezone.utc).replace(tzinfo=zone(sched))
+        return wall_clock.timestamp()
+
+    def zone(sched):
+        return ZoneInfo(sched.get("ScheduleExpressionTimezone") or "UTC")
+
+    scheduler._with_context, scheduler._at_epoch, scheduler._zone = with_context, at_epoch, zone
+    rewrite(
+        scheduler,
+        "_tick_schedules",
+        ("at_epoch = _at_time_epoch(expr)", "at_epoch = _at_epoch(sched)"),
+        (
+            "datetime.fromtimestamp(_schedule_last_fired[state_key], tz=timezone.utc)",
+            "datetime.fromtimestamp(_schedule_last_fired[state_key], tz=_zone(sched))",
+        ),
+        (
+            '_schedule_last_fired[state_key] = now\n            target = sched.get("Target") or {}\n',
+            "due_epoch = at_epoch if one_shot else (\n"
+            "                _schedule_last_fired[state_key] + interval if interval is not None else next_fire.timestamp())\n"
+            "            _schedule_last_fired[state_key] = now\n"
+            "            target = _with_context(sched, due_epoch)\n",
+        ),
+    )
+    if scheduler._SCHEDULE_TICK_INTERVAL != 10:
+        sys.exit(f"launcher.py: scheduler._SCHEDULE_TICK_INTERVAL is {scheduler._SCHEDULE_TICK_INTERVAL}, expected 10")
+    scheduler._SCHEDULE_TICK_INTERVAL = 1
+
+
+def repeat_running_executions():
+    """The same name with the same input answers like the first call while that execution runs."""
+    rewrite(
+        stepfunctions,
+        "_start_execution",
+        (
+            "if exec_arn in _executions:\n",
+            "running = _executions.get(exec_arn)\n"
+            '    if running and running["status"] == "RUNNING" and _same_json(running["input"], data.get("input", "{}")):\n'
+            '        return json_response({"executionArn": exec_arn, "startDate": running["startDate"]})\n'
+            "    if exec_arn in _executions:\n",
+        ),
+    )
+
+    def same_json(left, right):
+        try:
+            return json.loads(left) == json.loads(right)
+        except ValueError:
+            return left == right
+
+    stepfunctions._same_json = same_json
+
+
+def record_placeholder(resource_type):
+    if resource_type in provisioners._RESOURCE_HANDLERS:
+        sys.exit(f"launcher.py: MiniStack knows {resource_type} now; remove it from PLACEHOLDER_TYPES")
+
+    def attributes(name):
+        service = resource_type.split("::")[1].lower()
+        arn = f"arn:aws:{service}:{s3.get_region()}:{s3.get_account_id()}:placeholder/{name}"
+        return {"Arn": arn, "QueryDefinitionId": name}
+
+    def create(logical_id, props, stack_name):
+        name = f"{stack_name}-{logical_id}"
+        return name, attributes(name)
+
+    provisioners._RESOURCE_HANDLERS[resource_type] = {
+        "create": create,
+        "update": lambda physical_id, old_props, new_props, stack_name: (physical_id, attributes(physical_id)),
+        "delete": lambda physical_id, props: None,
+    }
+
+
+def exit_with_parent():
+    """Ends this process and its Lambda workers when whoever holds our standard input is gone."""
+
+    def watch():
+        while sys.stdin.buffer.read(4096):
+            pass
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True, name="exit-with-parent").start()
+
+
+if __name__ == "__main__":
+    name_handler_errors()
+    lock_buckets_from_templates()
+    lock_multipart_uploads()
+    fill_schedule_context()
+    repeat_running_executions()
+    for placeholder_type in PLACEHOLDER_TYPES:
+        record_placeholder(placeholder_type)
+    if os.environ.pop("EXIT_WITH_STDIN", "") == "1":
+        exit_with_parent()
+    ministack.app.main()

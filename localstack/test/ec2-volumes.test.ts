@@ -1,0 +1,239 @@
+import {
+  AttachVolumeCommand,
+  CreateSnapshotCommand,
+  CreateTagsCommand,
+  CreateVolumeCommand,
+  DeleteTagsCommand,
+  DeleteVolumeCommand,
+  DescribeTagsCommand,
+  DescribeVolumesCommand,
+  DetachVolumeCommand,
+  EC2Client,
+  paginateDescribeVolumes,
+  RunInstancesCommand,
+} from '@aws-sdk/client-ec2';
+import { open, stat } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { snapshotFilePath, volumeFilePath } from '../gateway/ec2/block-files.ts';
+import { startFixture, type GatewayFixture } from './gateway-fixture.ts';
+
+const zone = 'us-east-1a';
+
+async function createVolume({ ec2 }: GatewayFixture, tags: Record<string, string> = {}): Promise<string> {
+  const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+  const { VolumeId } = await ec2.send(
+    new CreateVolumeCommand({
+      AvailabilityZone: zone,
+      Size: 1,
+      VolumeType: 'gp3',
+      TagSpecifications: Tags.length > 0 ? [{ ResourceType: 'volume', Tags }] : [],
+    }),
+  );
+  return VolumeId!;
+}
+
+async function writeAt(path: string, text: string, position: number): Promise<void> {
+  await using file = await open(path, 'r+');
+  await file.write(text, position);
+}
+
+async function readAt(path: string, length: number, position: number): Promise<string> {
+  await using file = await open(path);
+  const { buffer } = await file.read(Buffer.alloc(length), 0, length, position);
+  return buffer.toString();
+}
+
+test('shows a new volume as creating, and as available once the delay is over', async () => {
+  const fixture = await startFixture();
+  await fixture.configure({ volumeMs: 5000 });
+  const volumeId = await createVolume(fixture, { 'holdfast:plan': 'daily' });
+  const describe = async () =>
+    (await fixture.ec2.send(new DescribeVolumesCommand({ VolumeIds: [volumeId] }))).Volumes?.[0];
+
+  const before = await describe();
+  fixture.advance(5000);
+  const after = await describe();
+
+  expect(before?.State).toBe('creating');
+  expect(after).toMatchObject({
+    State: 'available',
+    Size: 1,
+    VolumeType: 'gp3',
+    Iops: 3000,
+    Encrypted: false,
+    AvailabilityZone: zone,
+    CreateTime: new Date('2026-11-22T02:00:00Z'),
+    Tags: [{ Key: 'holdfast:plan', Value: 'daily' }],
+  });
+});
+
+test('keeps the bytes of a snapshot while the volume goes on changing, in files whose holes take no space', async () => {
+  const fixture = await startFixture();
+  const { ec2, dataDir } = fixture;
+  const volumeId = await createVolume(fixture);
+  await writeAt(volumeFilePath(dataDir, volumeId), 'before', 700_000_000);
+  const { SnapshotId } = await ec2.send(new CreateSnapshotCommand({ VolumeId: volumeId }));
+  await writeAt(volumeFilePath(dataDir, volumeId), 'after!', 700_000_000);
+
+  const restored = await ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, SnapshotId, Size: 2 }));
+
+  const path = volumeFilePath(dataDir, restored.VolumeId!);
+  expect(await readAt(snapshotFilePath(dataDir, SnapshotId!), 6, 700_000_000)).toBe('before');
+  expect(await readAt(path, 6, 700_000_000)).toBe('before');
+  const { size, blocks } = await stat(path);
+  expect(size).toBe(2 * 1024 ** 3);
+  expect(blocks * 512).toBeLessThan(1024 ** 2);
+});
+
+test('answers a repeated CreateVolume with the same client token by the same volume', async () => {
+  const { ec2 } = await startFixture();
+  const request = { AvailabilityZone: zone, Size: 1, ClientToken: 'restore-1' };
+
+  const first = await ec2.send(new CreateVolumeCommand(request));
+  const second = await ec2.send(new CreateVolumeCommand(request));
+  const other = ec2.send(new CreateVolumeCommand({ ...request, Size: 2 }));
+
+  expect(second.VolumeId).toBe(first.VolumeId);
+  await expect(other).rejects.toMatchObject({ name: 'IdempotentParameterMismatch' });
+});
+
+test('attaches a volume to an instance until it is detached', async () => {
+  const fixture = await startFixture();
+  const { ec2 } = fixture;
+  const VolumeId = await createVolume(fixture);
+  const run = await ec2.send(new RunInstancesCommand({ ImageId: 'ami-0abc', MinCount: 1, MaxCount: 1 }));
+  const InstanceId = run.Instances![0]!.InstanceId!;
+
+  await ec2.send(new AttachVolumeCommand({ VolumeId, InstanceId, Device: '/dev/sdf' }));
+
+  const filters = [
+    { Name: 'attachment.instance-id', Values: [InstanceId] },
+    { Name: 'attachment.device', Values: ['/dev/sd?'] },
+  ];
+  const attached = await ec2.send(new DescribeVolumesCommand({ Filters: filters }));
+  expect(attached.Volumes).toMatchObject([
+    { VolumeId, State: 'in-use', Attachments: [{ InstanceId, State: 'attached' }] },
+  ]);
+  await expect(ec2.send(new DeleteVolumeCommand({ VolumeId }))).rejects.toMatchObject({
+    name: 'VolumeInUse',
+  });
+  await ec2.send(new DetachVolumeCommand({ VolumeId }));
+  await expect(ec2.send(new DetachVolumeCommand({ VolumeId }))).rejects.toMatchObject({
+    name: 'IncorrectState',
+  });
+  await ec2.send(new DeleteVolumeCommand({ VolumeId }));
+  await expect(ec2.send(new DescribeVolumesCommand({ VolumeIds: [VolumeId] }))).rejects.toMatchObject({
+    name: 'InvalidVolume.NotFound',
+  });
+});
+
+test('filters volumes by tags with wildcards, all filters holding and any value of one', async () => {
+  const fixture = await startFixture();
+  const database = await createVolume(fixture, { name: 'db-1', plan: 'daily' });
+  const star = await createVolume(fixture, { name: 'db*', plan: 'weekly' });
+  await createVolume(fixture, { name: 'web-1', plan: 'daily' });
+  const ids = async (Filters: { Name: string; Values: string[] }[]) =>
+    (await fixture.ec2.send(new DescribeVolumesCommand({ Filters }))).Volumes?.map(
+      (volume) => volume.VolumeId,
+    );
+
+  expect(await ids([{ Name: 'tag:name', Values: ['db*'] }])).toEqual([database, star]);
+  expect(await ids([{ Name: 'tag:name', Values: [String.raw`db\*`] }])).toEqual([star]);
+  expect(
+    await ids([
+      { Name: 'tag:name', Values: ['db-?'] },
+      { Name: 'tag:plan', Values: ['daily', 'x'] },
+    ]),
+  ).toEqual([database]);
+  expect(await ids([{ Name: 'tag-key', Values: ['plan'] }])).toHaveLength(3);
+  await expect(ids([{ Name: 'colour', Values: ['red'] }])).rejects.toMatchObject({
+    name: 'InvalidParameterValue',
+  });
+});
+
+test('pages through volumes without losing any when some are deleted in between', async () => {
+  const fixture = await startFixture();
+  const ids: string[] = [];
+  for (let index = 0; index < 12; index += 1) ids.push(await createVolume(fixture));
+  const seen: string[] = [];
+
+  for await (const page of paginateDescribeVolumes({ client: fixture.ec2, pageSize: 5 }, {})) {
+    seen.push(...page.Volumes!.map((volume) => volume.VolumeId!));
+    if (seen.length === 5) await fixture.ec2.send(new DeleteVolumeCommand({ VolumeId: ids[0] }));
+  }
+
+  expect(seen).toEqual(ids);
+});
+
+test('refuses pages that EC2 refuses', async () => {
+  const fixture = await startFixture();
+  const VolumeIds = [await createVolume(fixture)];
+  const describe = (input: object) => fixture.ec2.send(new DescribeVolumesCommand(input));
+
+  await expect(describe({ MaxResults: 4 })).rejects.toMatchObject({ name: 'InvalidParameterValue' });
+  await expect(describe({ MaxResults: 5, VolumeIds })).rejects.toMatchObject({
+    name: 'InvalidParameterCombination',
+  });
+});
+
+test('sets, overwrites and deletes tags', async () => {
+  const fixture = await startFixture();
+  const { ec2 } = fixture;
+  const volumeId = await createVolume(fixture, { plan: 'daily', owner: 'ann' });
+
+  await ec2.send(new CreateTagsCommand({ Resources: [volumeId], Tags: [{ Key: 'plan', Value: 'weekly' }] }));
+  await ec2.send(
+    new DeleteTagsCommand({
+      Resources: [volumeId],
+      Tags: [{ Key: 'owner' }, { Key: 'plan', Value: 'other' }],
+    }),
+  );
+
+  const { Tags } = await ec2.send(
+    new DescribeTagsCommand({ Filters: [{ Name: 'resource-id', Values: [volumeId] }] }),
+  );
+  expect(Tags).toEqual([{ ResourceId: volumeId, ResourceType: 'volume', Key: 'plan', Value: 'weekly' }]);
+  const reserved = ec2.send(
+    new CreateTagsCommand({ Resources: [volumeId], Tags: [{ Key: 'aws:x', Value: '' }] }),
+  );
+  await expect(reserved).rejects.toMatchObject({ name: 'InvalidParameterValue' });
+  const absent = ec2.send(
+    new CreateTagsCommand({ Resources: ['snap-0abc'], Tags: [{ Key: 'x', Value: '' }] }),
+  );
+  await expect(absent).rejects.toMatchObject({ name: 'InvalidSnapshot.NotFound' });
+});
+
+test('keeps accounts and regions apart', async () => {
+  const fixture = await startFixture();
+  await createVolume(fixture);
+  const elsewhere = [
+    new EC2Client({ ...fixture.clientOptions, region: 'eu-west-1' }),
+    new EC2Client({
+      ...fixture.clientOptions,
+      credentials: { accessKeyId: '111122223333', secretAccessKey: 'x' },
+    }),
+  ];
+
+  const found = await Promise.all(elsewhere.map((client) => client.send(new DescribeVolumesCommand({}))));
+
+  expect(found.map((answer) => answer.Volumes)).toEqual([[], []]);
+});
+
+test('refuses what the API does not know or cannot do', async () => {
+  const { ec2, url } = await startFixture();
+  const headers = {
+    authorization: 'AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/ec2/aws4_request, Signature=0',
+  };
+  const body = new URLSearchParams({ Action: 'DescribeVolumes', Version: '2016-11-15', Colour: 'red' });
+
+  const response = await fetch(url, { method: 'POST', headers, body });
+
+  expect([response.status, await response.text()]).toEqual([
+    400,
+    expect.stringContaining('<Code>UnknownParameter</Code>'),
+  ]);
+  const tooSmall = ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone }));
+  await expect(tooSmall).rejects.toMatchObject({ name: 'MissingParameter' });
+  const dry = ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, Size: 1, DryRun: true }));
+  await expect(dry).rejects.toMatchObject({ name: 'DryRunOperation', $metadata: { httpStatusCode: 412 } });
+});

@@ -1,0 +1,149 @@
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { createHash } from 'node:crypto';
+import { request } from 'node:http';
+import { Readable } from 'node:stream';
+import { expect, test } from 'vitest';
+import { startFixture } from './gateway-fixture.ts';
+
+test('passes a call on with the headers that its signature covers', async () => {
+  const fixture = await startFixture();
+  const s3 = new S3Client(fixture.clientOptions);
+
+  await s3.send(
+    new PutObjectCommand({ Bucket: 'vault', Key: 'a b/../ü', Body: 'bytes', Metadata: { run: '1' } }),
+  );
+
+  const [call] = fixture.upstreamCalls;
+  expect(call).toMatchObject({
+    method: 'PUT',
+    headers: { host: new URL(fixture.url).host, 'x-amz-meta-run': '1' },
+  });
+  expect(call?.path).toContain('/vault/a%20b/../%C3%BC');
+  expect(call?.headers['expect']).toBeUndefined();
+});
+
+test('leaves chunked bodies with trailing checksums as the SDK framed them', async () => {
+  const fixture = await startFixture();
+  const s3 = new S3Client(fixture.clientOptions);
+  const Body = Readable.from([Buffer.alloc(70_000, 'a'), Buffer.alloc(10, 'b')]);
+
+  await s3.send(new PutObjectCommand({ Bucket: 'vault', Key: 'x', Body, ContentLength: 70_010 }));
+
+  const [call] = fixture.upstreamCalls;
+  expect(call?.headers).toMatchObject({
+    'content-encoding': 'aws-chunked',
+    'x-amz-decoded-content-length': '70010',
+  });
+  expect(call?.body.toString('latin1')).toMatch(/x-amz-checksum-crc32:\S+\r\n\r\n$/);
+});
+
+test('relays answers with their bytes, headers and status', async () => {
+  const body = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 251));
+  const fixture = await startFixture((_, response) => {
+    response.writeHead(206, {
+      etag: '"e"',
+      'content-range': 'bytes 0-99999/200000',
+      'content-length': body.length,
+    });
+    response.end(body);
+  });
+  const s3 = new S3Client(fixture.clientOptions);
+
+  const answer = await s3.send(new GetObjectCommand({ Bucket: 'vault', Key: 'x', Range: 'bytes=0-99999' }));
+
+  const bytes = await answer.Body!.transformToByteArray();
+  expect([answer.$metadata.httpStatusCode, answer.ETag, answer.ContentRange]).toEqual([
+    206,
+    '"e"',
+    'bytes 0-99999/200000',
+  ]);
+  expect(createHash('sha256').update(bytes).digest('hex')).toBe(
+    createHash('sha256').update(body).digest('hex'),
+  );
+});
+
+test('breaks off an answer that the emulator breaks off', async () => {
+  const fixture = await startFixture((_, response) => {
+    response.writeHead(200, { 'content-length': 100 });
+    response.write('half', () => response.destroy());
+  });
+
+  const answer = await fetch(`${fixture.url}/vault/x`);
+
+  await expect(answer.arrayBuffer()).rejects.toThrow(TypeError);
+});
+
+test('ends the call behind it when the client goes away', async () => {
+  let ended: (value: unknown) => void;
+  const aborted = new Promise((resolve) => (ended = resolve));
+  const fixture = await startFixture((_, response) => {
+    response.once('close', () => ended(true));
+    client.destroy();
+  });
+  const client = request(`${fixture.url}/vault/x`);
+  client.on('error', () => undefined);
+
+  client.end();
+
+  await expect(aborted).resolves.toBe(true);
+});
+
+test('answers in words when the emulator behind does not', async () => {
+  const fixture = await startFixture((_, response) => response.destroy());
+
+  const answer = await fetch(`${fixture.url}/vault/x`);
+
+  expect([answer.status, await answer.text()]).toEqual([502, expect.stringContaining('GET /vault/x failed')]);
+});
+
+test('counts calls by service and operation until they are reset', async () => {
+  const fixture = await startFixture((_, response) => response.end('{}'));
+  const s3 = new S3Client(fixture.clientOptions);
+  const dynamoDb = new DynamoDBClient(fixture.clientOptions);
+  const counts = async () => (await fetch(`${fixture.url}/_gateway/requests`)).json();
+
+  await s3.send(new PutObjectCommand({ Bucket: 'vault', Key: 'x', Body: 'x' }));
+  await s3.send(new PutObjectCommand({ Bucket: 'vault', Key: 'y', Body: 'y' }));
+  await dynamoDb.send(new GetItemCommand({ TableName: 't', Key: { id: { S: '1' } } }));
+
+  expect(await counts()).toEqual({ requests: { 'dynamodb:GetItem': 1, 's3:PutObject': 2 } });
+  await fetch(`${fixture.url}/_gateway/requests`, { method: 'DELETE' });
+  expect(await counts()).toEqual({ requests: {} });
+});
+
+test.each(['with:colon', 'with space', 'a/b', '', 'x'.repeat(81)])(
+  'refuses the execution name %j',
+  async (name) => {
+    const fixture = await startFixture();
+    const sfn = new SFNClient(fixture.clientOptions);
+
+    const start = sfn.send(new StartExecutionCommand({ stateMachineArn: 'arn:aws:states:::x', name }));
+
+    await expect(start).rejects.toMatchObject({ name: 'InvalidName' });
+    expect(fixture.upstreamCalls).toEqual([]);
+  },
+);
+
+test('passes on executions with names that AWS takes, and those without a name', async () => {
+  const fixture = await startFixture((_, response) => response.end('{}'));
+  const sfn = new SFNClient(fixture.clientOptions);
+
+  await sfn.send(
+    new StartExecutionCommand({ stateMachineArn: 'arn', name: 'daily-incremental-20261122T020000Z' }),
+  );
+  await sfn.send(new StartExecutionCommand({ stateMachineArn: 'arn' }));
+
+  expect(fixture.upstreamCalls).toHaveLength(2);
+});
+
+test('says what its own endpoints are', async () => {
+  const { url, dataDir } = await startFixture();
+
+  const health = await (await fetch(`${url}/_gateway/health`)).json();
+  const other = await fetch(`${url}/_gateway/other`);
+
+  expect(health).toMatchObject({ status: 'running', processId: process.pid, dataDir });
+  expect([other.status, await other.text()]).toEqual([404, expect.stringContaining('GET health')]);
+});

@@ -1,0 +1,98 @@
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import {
+  type ChunkId,
+  type ChunkIndex,
+  type ChunkLocation,
+  type Clock,
+  forEachConcurrent,
+  fromHex,
+  InvalidInputError,
+  type PackId,
+  type RandomBytes,
+  StoreUnavailableError,
+  toHex,
+} from '@holdfast/engine';
+import {
+  batchGet,
+  batchGetLimit,
+  batchPut,
+  batchWriteLimit,
+  type BatchContext,
+  inGroups,
+  type Item,
+} from './dynamo-batches.ts';
+import { chunkIndexAttributes as attributes, chunkIndexKey } from './table-schema.ts';
+
+const idsPerCall = 1000;
+/** Batches on the way at once: with 25 items a batch, about as much as one worker stores in a second. */
+const concurrentBatches = 4;
+
+/**
+ * The chunk index as a DynamoDB table: one item a stored chunk, about 90 bytes.
+ * Reads are eventually consistent, at half the price: a chunk that is not seen yet is stored once more.
+ */
+export class DynamoChunkIndex implements ChunkIndex {
+  readonly #context: BatchContext;
+
+  constructor(dynamo: DynamoDBDocumentClient, table: string, clock: Clock, random: RandomBytes) {
+    this.#context = { dynamo, table, clock, random };
+  }
+
+  async find(ids: readonly ChunkId[], signal?: AbortSignal): Promise<ReadonlyMap<ChunkId, ChunkLocation>> {
+    if (ids.length > idsPerCall) {
+      throw new InvalidInputError(`${ids.length} chunk ids in one call; ask for at most ${idsPerCall}`);
+    }
+    signal?.throwIfAborted();
+    // DynamoDB refuses a batch that names a key twice.
+    const keys = [...new Set(ids)].map((id) => ({ [chunkIndexKey]: fromHex(id) }));
+    const found = new Map<ChunkId, ChunkLocation>();
+    await forEachConcurrent(inGroups(keys, batchGetLimit), concurrentBatches, async (group) => {
+      for (const item of await batchGet(this.#context, group, { consistent: false, signal })) {
+        const [id, location] = fromItem(item, this.#context.table);
+        found.set(id, location);
+      }
+    });
+    return found;
+  }
+
+  async put(
+    entries: readonly { readonly id: ChunkId; readonly location: ChunkLocation }[],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    const items = [...new Map(entries.map(({ id, location }) => [id, toItem(id, location)])).values()];
+    await forEachConcurrent(inGroups(items, batchWriteLimit), concurrentBatches, (group) =>
+      batchPut(this.#context, group, signal),
+    );
+  }
+}
+
+function toItem(id: ChunkId, location: ChunkLocation): Item {
+  return {
+    [chunkIndexKey]: fromHex(id),
+    [attributes.packId]: fromHex(location.packId),
+    [attributes.frame]: location.frame,
+    [attributes.offset]: location.offset,
+    [attributes.length]: location.length,
+  };
+}
+
+function fromItem(item: Item, table: string): [ChunkId, ChunkLocation] {
+  const id = item[chunkIndexKey];
+  const packId = item[attributes.packId];
+  const frame = item[attributes.frame];
+  const offset = item[attributes.offset];
+  const length = item[attributes.length];
+  const isWhole =
+    id instanceof Uint8Array &&
+    packId instanceof Uint8Array &&
+    typeof frame === 'number' &&
+    typeof offset === 'number' &&
+    typeof length === 'number';
+  if (!isWhole) {
+    throw new StoreUnavailableError(
+      `table ${table} has an item that is not a chunk's location (${Object.keys(item).join(', ')}); delete the item`,
+    );
+  }
+  return [toHex(id) as ChunkId, { packId: toHex(packId) as PackId, frame, offset, length }];
+}

@@ -1,0 +1,109 @@
+import type {
+  PackId,
+  PackRow,
+  PointId,
+  PointRow,
+  ResourceArn,
+  ResourceRow,
+  RestoreRow,
+  RunId,
+  RunRow,
+  TimeRange,
+} from '@holdfast/engine';
+import type { Item } from './dynamo-batches.ts';
+
+/** Keys of an item of the catalog table. */
+export interface RowKey {
+  readonly PK: string;
+  readonly SK: string;
+}
+
+/** Where each kind of row lies: see the table at the top of dynamo-catalog.ts. */
+export const rowKeys = {
+  resource: (arn: ResourceArn): RowKey => ({ PK: `RES#${arn}`, SK: 'RES' }),
+  openRun: (arn: ResourceArn): RowKey => ({ PK: `RES#${arn}`, SK: 'OPEN-RUN' }),
+  point: (arn: ResourceArn, sourceTime: Date, pointId: PointId): RowKey => ({
+    PK: `RES#${arn}`,
+    SK: `POINT#${timeKey(sourceTime, pointId)}`,
+  }),
+  pointPlace: (pointId: PointId): RowKey => ({ PK: `POINT#${pointId}`, SK: 'PLACE' }),
+  run: (runId: RunId): RowKey => ({ PK: `RUN#${runId}`, SK: 'RUN' }),
+  pack: (packId: PackId): RowKey => ({ PK: `PACK#${packId}`, SK: 'PACK' }),
+  restore: (restoreId: string): RowKey => ({ PK: `RESTORE#${restoreId}`, SK: 'RESTORE' }),
+};
+
+/** Partitions that a list by date is spread over, one a hexadecimal digit: a single one would throttle its table. */
+export const spread: readonly string[] = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
+
+/** Index keys of each kind of row. */
+export const indexKeys = {
+  resource: (arn: ResourceArn) => ({ GSI1PK: 'RESOURCES', GSI1SK: arn }),
+  run: (row: Pick<RunRow, 'resourceArn' | 'startedAt' | 'runId'>) => ({
+    GSI1PK: `RUNS#${row.resourceArn}`,
+    GSI1SK: timeKey(row.startedAt, row.runId),
+    GSI2PK: 'RUNS',
+    GSI2SK: timeKey(row.startedAt, row.runId),
+  }),
+  point: (row: Pick<PointRow, 'expiresAt' | 'pointId'>) => ({
+    GSI2PK: `EXPIRE#${row.pointId.slice(-1)}`,
+    GSI2SK: timeKey(row.expiresAt, row.pointId),
+  }),
+  pack: (row: Pick<PackRow, 'lockUntil' | 'packId'>) => ({
+    GSI2PK: `SWEEP#${row.packId.slice(-1)}`,
+    GSI2SK: timeKey(row.lockUntil, row.packId),
+  }),
+  restore: (row: Pick<RestoreRow, 'startedAt' | 'restoreId'>) => ({
+    GSI1PK: 'RESTORES',
+    GSI1SK: timeKey(row.startedAt, row.restoreId),
+  }),
+};
+
+/** A sort key by time: milliseconds, UTC, then the id. */
+function timeKey(time: Date, id: string): string {
+  return `${time.toISOString()}#${id}`;
+}
+
+/** First and last sort key of a span of time, both ends included. */
+export function timeKeyRange(
+  range: TimeRange | undefined,
+  prefix = '',
+): { readonly from: string; readonly to: string } {
+  return {
+    // '$' follows '#', so it ends what begins with a time or a prefix; years are digits, so ':' ends all of them.
+    from: prefix + (range?.from?.toISOString() ?? '+'),
+    to: prefix + (range?.to === undefined ? ':' : `${range.to.toISOString()}$`),
+  };
+}
+
+/** Turns a kind of row into the attributes of an item and back: dates become ISO 8601 text, absent fields no attribute. */
+export interface RowCodec<Row> {
+  encode(row: Partial<Row>): Item;
+  decode(item: Item): Row;
+}
+
+const keyAttributes: ReadonlySet<string> = new Set(['PK', 'SK', 'GSI1PK', 'GSI1SK', 'GSI2PK', 'GSI2SK']);
+
+function rowCodec<Row extends object>(dateFields: readonly (keyof Row & string)[]): RowCodec<Row> {
+  const dates: ReadonlySet<string> = new Set(dateFields);
+  return {
+    encode: (row) =>
+      Object.fromEntries(
+        Object.entries(row).flatMap(([name, value]): [string, unknown][] => {
+          if (value === undefined) return [];
+          return [[name, value instanceof Date ? value.toISOString() : value]];
+        }),
+      ),
+    decode: (item) =>
+      Object.fromEntries(
+        Object.entries(item)
+          .filter(([name]) => !keyAttributes.has(name))
+          .map(([name, value]) => [name, dates.has(name) ? new Date(String(value)) : value]),
+      ) as Row,
+  };
+}
+
+export const resourceCodec: RowCodec<ResourceRow> = rowCodec(['seenAt', 'lastSourceTime']);
+export const runCodec: RowCodec<RunRow> = rowCodec(['leaseUntil', 'startedAt', 'aliveUntil', 'endedAt']);
+export const pointCodec: RowCodec<PointRow> = rowCodec(['sourceTime', 'committedAt', 'expiresAt']);
+export const packCodec: RowCodec<PackRow> = rowCodec(['lockUntil', 'lockedUntil']);
+export const restoreCodec: RowCodec<RestoreRow> = rowCodec(['startedAt', 'endedAt']);

@@ -1,0 +1,17 @@
+import { UnknownNameError } from '@holdfast/engine';
+import { errorName, toEngineError } from './sdk-errors.ts';
+
+/** Whether EC2 says that something does not exist, or does not yet: its reads lag behind its writes. */
+export function isEc2NotFound(error: unknown): boolean {
+  return errorName(error).endsWith('.NotFound');
+}
+
+/** Turns an error of EC2 into an engine error. `what` is the call and its object. */
+export function toEc2Error(error: unknown, what: string): unknown {
+  if (isEc2NotFound(error) || errorName(error).endsWith('.Malformed')) {
+    return new UnknownNameError(`${what}: no such thing in this region; check the id and the region`, {
+      cause: error,
+    });
+  }
+  return toEngineError(error, what);
+}

@@ -1,0 +1,260 @@
+import {
+  CreateSnapshotCommand,
+  CreateSnapshotsCommand,
+  CreateVolumeCommand,
+  DeleteSnapshotCommand,
+  DescribeInstancesCommand,
+  DescribeSnapshotsCommand,
+  DescribeVolumesCommand,
+  type Filter,
+  type Snapshot,
+  type SnapshotInfo,
+  type VolumeType,
+} from '@aws-sdk/client-ec2';
+import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
+import { isEc2NotFound, toEc2Error } from './ec2-errors.ts';
+import {
+  fromTagRecord,
+  type MachineConfiguration,
+  toMachine,
+  toTagRecord,
+  toVolume,
+  type VolumeConfiguration,
+} from './ec2-machine.ts';
+import type { Ec2Clients } from './make-clients.ts';
+import { sendOptions } from './send-options.ts';
+
+/** EC2 takes 200 values of a filter; names beyond that are asked for in further calls. */
+const filterValues = 200;
+/** EC2 takes 50 tags of a resource. */
+const mostTags = 50;
+
+/** A snapshot and how far it is. */
+export interface VolumeSnapshot {
+  readonly snapshotId: string;
+  readonly volumeId: string;
+  /** `recoverable`, `recovering` and states to come are passed on as EC2 names them. */
+  readonly state: 'pending' | 'completed' | 'error' | (string & {});
+  /** What EC2 says of a failure. */
+  readonly stateMessage?: string;
+  /** Percent of the copying that is done, 0 to 100. */
+  readonly progress: number;
+  /** The moment whose content it has; the same for all snapshots of one call. */
+  readonly startedAt: Date;
+  readonly sizeGiB: number;
+  readonly encrypted: boolean;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** A volume to be made from a snapshot. */
+export interface VolumeOrder {
+  readonly snapshotId: string;
+  readonly availabilityZone: string;
+  /** The same order under the same token makes one volume, however often it is given. At most 64 characters. */
+  readonly clientToken: string;
+  /** @default gp3 */
+  readonly type?: string;
+  readonly iops?: number;
+  readonly throughput?: number;
+  /** Re-encrypts with this key. @default the snapshot's own encryption */
+  readonly kmsKeyId?: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** A volume that was ordered. */
+export interface OrderedVolume {
+  readonly volumeId: string;
+  readonly state: 'creating' | 'available' | 'in-use' | 'deleting' | 'deleted' | 'error' | (string & {});
+  readonly sizeGiB: number;
+  readonly availabilityZone: string;
+}
+
+/**
+ * Image backups with EC2. Its reads lag behind its writes, and making snapshots has no token: callers find snapshots by
+ * their tag, for some minutes, before they make them again, and remove duplicates.
+ */
+export class Ec2Images {
+  readonly #clients: Ec2Clients;
+
+  constructor(clients: Ec2Clients) {
+    this.#clients = clients;
+  }
+
+  /** @throws {@link UnknownNameError} no such instance, or it was terminated. */
+  async getMachine(instanceId: string, signal?: AbortSignal): Promise<MachineConfiguration> {
+    const command = new DescribeInstancesCommand({ InstanceIds: [instanceId] });
+    const answer = await this.#attempt(
+      this.#clients.ec2.send(command, sendOptions(signal)),
+      `describing instance ${instanceId}`,
+    );
+    const instance = answer.Reservations?.flatMap((one) => one.Instances ?? [])[0];
+    if (instance === undefined || ['terminated', 'shutting-down'].includes(instance.State?.Name ?? '')) {
+      throw new UnknownNameError(
+        `instance ${instanceId} does not exist any more; check the id and the region`,
+      );
+    }
+    const volumeIds = (instance.BlockDeviceMappings ?? []).flatMap((one) => one.Ebs?.VolumeId ?? []);
+    return toMachine(instance, await this.#describeVolumes(volumeIds, signal));
+  }
+
+  /** @throws {@link UnknownNameError} no such volume. */
+  async getVolume(volumeId: string, signal?: AbortSignal): Promise<VolumeConfiguration> {
+    const [volume] = await this.#describeVolumes([volumeId], signal);
+    if (volume === undefined)
+      throw new UnknownNameError(`volume ${volumeId} does not exist; check the id and the region`);
+    return toVolume(volume);
+  }
+
+  /** Snapshots of all EBS volumes of an instance at one moment, with the volumes' own tags and these. */
+  async createMachineSnapshots(
+    instanceId: string,
+    tags: Readonly<Record<string, string>>,
+    description: string,
+  ): Promise<VolumeSnapshot[]> {
+    const command = new CreateSnapshotsCommand({
+      InstanceSpecification: { InstanceId: instanceId, ExcludeBootVolume: false },
+      CopyTagsFromSource: 'volume',
+      Description: description,
+      TagSpecifications: [{ ResourceType: 'snapshot', Tags: fromTagRecord(tags) }],
+    });
+    const answer = await this.#attempt(
+      this.#clients.ec2WithoutRetries.send(command),
+      `making snapshots of instance ${instanceId}`,
+    );
+    return (answer.Snapshots ?? []).map((one) => toSnapshot(one));
+  }
+
+  /** A snapshot of one volume, with its own tags as far as there is room, and these. */
+  async createVolumeSnapshot(
+    volume: VolumeConfiguration,
+    tags: Readonly<Record<string, string>>,
+    description: string,
+  ): Promise<VolumeSnapshot> {
+    const own = fromTagRecord(volume.tags).filter(({ Key }) => !Object.hasOwn(tags, Key ?? ''));
+    const given = fromTagRecord(tags);
+    const command = new CreateSnapshotCommand({
+      VolumeId: volume.volumeId,
+      Description: description,
+      TagSpecifications: [
+        { ResourceType: 'snapshot', Tags: [...given, ...own.slice(0, mostTags - given.length)] },
+      ],
+    });
+    const answer = await this.#attempt(
+      this.#clients.ec2WithoutRetries.send(command),
+      `making a snapshot of volume ${volume.volumeId}`,
+    );
+    return toSnapshot(answer);
+  }
+
+  /** This account's snapshots with a tag, oldest first. One that was just made may be missing for some minutes. */
+  findSnapshots(tagKey: string, tagValue: string, signal?: AbortSignal): Promise<VolumeSnapshot[]> {
+    return this.#describeSnapshots([{ Name: `tag:${tagKey}`, Values: [tagValue] }], signal);
+  }
+
+  /** How far snapshots are; those that do not exist are left out. */
+  async describeSnapshots(snapshotIds: readonly string[], signal?: AbortSignal): Promise<VolumeSnapshot[]> {
+    const found: VolumeSnapshot[] = [];
+    for (let start = 0; start < snapshotIds.length; start += filterValues) {
+      const Values = snapshotIds.slice(start, start + filterValues);
+      found.push(...(await this.#describeSnapshots([{ Name: 'snapshot-id', Values }], signal)));
+    }
+    return found;
+  }
+
+  /** Deletes a snapshot. Succeeds when it is gone already. */
+  async removeSnapshot(snapshotId: string): Promise<void> {
+    try {
+      await this.#clients.ec2.send(new DeleteSnapshotCommand({ SnapshotId: snapshotId }));
+    } catch (error) {
+      if (!isEc2NotFound(error)) throw toEc2Error(error, `deleting snapshot ${snapshotId}`);
+    }
+  }
+
+  /** Makes a volume from a snapshot; repeatable with the same token. Returns its id. */
+  async createVolume(order: VolumeOrder): Promise<string> {
+    const command = new CreateVolumeCommand({
+      SnapshotId: order.snapshotId,
+      AvailabilityZone: order.availabilityZone,
+      ClientToken: order.clientToken,
+      VolumeType: (order.type ?? 'gp3') as VolumeType,
+      Iops: order.iops,
+      Throughput: order.throughput,
+      ...(order.kmsKeyId === undefined ? {} : { Encrypted: true, KmsKeyId: order.kmsKeyId }),
+      TagSpecifications: [{ ResourceType: 'volume', Tags: fromTagRecord(order.tags) }],
+    });
+    const what = `making a volume from snapshot ${order.snapshotId}`;
+    const { VolumeId } = await this.#attempt(this.#clients.ec2.send(command), what);
+    if (VolumeId === undefined)
+      throw new StoreUnavailableError(`${what} was answered without an id; repeat it`);
+    return VolumeId;
+  }
+
+  /** States of volumes; those that do not exist, or not yet, are left out. */
+  async describeVolumes(volumeIds: readonly string[], signal?: AbortSignal): Promise<OrderedVolume[]> {
+    return (await this.#describeVolumes(volumeIds, signal)).map((volume) => ({
+      volumeId: volume.VolumeId ?? '',
+      state: volume.State ?? 'creating',
+      sizeGiB: volume.Size ?? 0,
+      availabilityZone: volume.AvailabilityZone ?? '',
+    }));
+  }
+
+  async #describeSnapshots(filters: Filter[], signal: AbortSignal | undefined): Promise<VolumeSnapshot[]> {
+    const found: VolumeSnapshot[] = [];
+    let NextToken: string | undefined;
+    do {
+      const command: DescribeSnapshotsCommand = new DescribeSnapshotsCommand({
+        OwnerIds: ['self'],
+        Filters: filters,
+        MaxResults: 1000,
+        NextToken,
+      });
+      const answer = await this.#attempt(
+        this.#clients.ec2.send(command, sendOptions(signal)),
+        'describing snapshots',
+      );
+      found.push(...(answer.Snapshots ?? []).map((one) => toSnapshot(one)));
+      NextToken = answer.NextToken;
+    } while (NextToken !== undefined && NextToken !== '');
+    return found.sort(
+      (a, b) => a.startedAt.getTime() - b.startedAt.getTime() || (a.snapshotId < b.snapshotId ? -1 : 1),
+    );
+  }
+
+  async #describeVolumes(volumeIds: readonly string[], signal: AbortSignal | undefined) {
+    const found = [];
+    for (let start = 0; start < volumeIds.length; start += filterValues) {
+      // By filter, not by id: one absent id would fail the whole call.
+      const Filters = [{ Name: 'volume-id', Values: volumeIds.slice(start, start + filterValues) }];
+      const command = new DescribeVolumesCommand({ Filters });
+      const answer = await this.#attempt(
+        this.#clients.ec2.send(command, sendOptions(signal)),
+        'describing volumes',
+      );
+      found.push(...(answer.Volumes ?? []));
+    }
+    return found;
+  }
+
+  async #attempt<Answer>(answer: Promise<Answer>, what: string): Promise<Answer> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw toEc2Error(error, what);
+    }
+  }
+}
+
+function toSnapshot(snapshot: Snapshot & SnapshotInfo): VolumeSnapshot {
+  return {
+    snapshotId: snapshot.SnapshotId ?? '',
+    volumeId: snapshot.VolumeId ?? '',
+    state: snapshot.State ?? 'pending',
+    progress: Number.parseInt(snapshot.Progress ?? '0', 10) || 0,
+    startedAt: snapshot.StartTime ?? new Date(Number.NaN),
+    sizeGiB: snapshot.VolumeSize ?? 0,
+    encrypted: snapshot.Encrypted ?? false,
+    tags: toTagRecord(snapshot.Tags),
+    ...(snapshot.StateMessage === undefined ? {} : { stateMessage: snapshot.StateMessage }),
+  };
+}

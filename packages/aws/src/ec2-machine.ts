@@ -1,0 +1,119 @@
+import type { Instance, Tag, Volume } from '@aws-sdk/client-ec2';
+
+/** A volume as it is when its point is made: what a restore needs to make one like it. Plain JSON. */
+export interface VolumeConfiguration {
+  readonly volumeId: string;
+  /** Where the instance has it, such as `/dev/xvda`; absent for a volume by itself. */
+  readonly device?: string;
+  readonly isRoot?: boolean;
+  readonly deleteOnTermination?: boolean;
+  readonly sizeGiB: number;
+  readonly type: string;
+  readonly iops?: number;
+  /** MiB a second. */
+  readonly throughput?: number;
+  readonly encrypted: boolean;
+  readonly kmsKeyId?: string;
+  readonly availabilityZone: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** An instance as it is when its point is made. Plain JSON; without user data, which often holds secrets. */
+export interface MachineConfiguration {
+  readonly instanceId: string;
+  readonly instanceType: string;
+  readonly imageId: string;
+  readonly architecture?: string;
+  readonly platform?: string;
+  readonly bootMode?: string;
+  readonly availabilityZone: string;
+  readonly tenancy?: string;
+  readonly subnetId?: string;
+  readonly vpcId?: string;
+  readonly securityGroupIds: readonly string[];
+  readonly iamInstanceProfileArn?: string;
+  readonly keyName?: string;
+  readonly privateIpAddress?: string;
+  readonly ebsOptimized?: boolean;
+  readonly metadataOptions?: { readonly httpTokens?: string; readonly httpPutResponseHopLimit?: number };
+  readonly rootDeviceName?: string;
+  readonly volumes: readonly VolumeConfiguration[];
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** An instance's configuration from what EC2 says of it and its volumes, in the order of their devices. */
+export function toMachine(instance: Instance, volumes: readonly Volume[]): MachineConfiguration {
+  const attached = volumes
+    .map((volume) => toVolume(volume, instance))
+    .toSorted((a, b) => ((a.device ?? '') < (b.device ?? '') ? -1 : 1));
+  return {
+    instanceId: instance.InstanceId ?? '',
+    instanceType: instance.InstanceType ?? '',
+    imageId: instance.ImageId ?? '',
+    availabilityZone: instance.Placement?.AvailabilityZone ?? '',
+    securityGroupIds: (instance.SecurityGroups ?? []).flatMap(({ GroupId }) => GroupId ?? []),
+    volumes: attached,
+    tags: toTagRecord(instance.Tags),
+    ...present({
+      architecture: instance.Architecture,
+      platform: instance.PlatformDetails,
+      bootMode: instance.BootMode,
+      tenancy: instance.Placement?.Tenancy,
+      subnetId: instance.SubnetId,
+      vpcId: instance.VpcId,
+      iamInstanceProfileArn: instance.IamInstanceProfile?.Arn,
+      keyName: instance.KeyName,
+      privateIpAddress: instance.PrivateIpAddress,
+      ebsOptimized: instance.EbsOptimized,
+      metadataOptions:
+        instance.MetadataOptions &&
+        present({
+          httpTokens: instance.MetadataOptions.HttpTokens,
+          httpPutResponseHopLimit: instance.MetadataOptions.HttpPutResponseHopLimit,
+        }),
+      rootDeviceName: instance.RootDeviceName,
+    }),
+  };
+}
+
+/** A volume's configuration, with its place in an instance if one is given. */
+export function toVolume(volume: Volume, instance?: Instance): VolumeConfiguration {
+  const mapping = instance?.BlockDeviceMappings?.find((one) => one.Ebs?.VolumeId === volume.VolumeId);
+  return {
+    volumeId: volume.VolumeId ?? '',
+    sizeGiB: volume.Size ?? 0,
+    type: volume.VolumeType ?? '',
+    encrypted: volume.Encrypted ?? false,
+    availabilityZone: volume.AvailabilityZone ?? '',
+    tags: toTagRecord(volume.Tags),
+    ...present({
+      device: mapping?.DeviceName,
+      isRoot: mapping && mapping.DeviceName === instance?.RootDeviceName,
+      deleteOnTermination: mapping?.Ebs?.DeleteOnTermination,
+      iops: volume.Iops,
+      throughput: volume.Throughput,
+      kmsKeyId: volume.KmsKeyId,
+    }),
+  };
+}
+
+/** EC2's tags as a record. */
+export function toTagRecord(tags: readonly Tag[] | undefined): Readonly<Record<string, string>> {
+  return Object.fromEntries((tags ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? '']));
+}
+
+/** A record as EC2 takes tags. Names that begin with `aws:` are the service's own and are left out. */
+export function fromTagRecord(tags: Readonly<Record<string, string>>): Tag[] {
+  return Object.entries(tags)
+    .filter(([name]) => !name.startsWith('aws:'))
+    .map(([Key, Value]) => ({ Key, Value }));
+}
+
+type Present<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
+
+/** Without the fields that EC2 did not tell. */
+function present<Fields extends object>(fields: Fields): Present<Fields> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Present<Fields>;
+}

@@ -1,0 +1,28 @@
+/** Adapters: the engine's ports on AWS, and what only AWS has. */
+
+// Clients and the machine's own ports
+export {
+  type AwsClients,
+  type ClientOptions,
+  type Ec2Clients,
+  isLoopback,
+  makeClients,
+  type S3Clients,
+} from './make-clients.ts';
+export { SystemClock, SystemRandom } from './system-ports.ts';
+export { toEngineError } from './sdk-errors.ts';
+
+// The vault, its catalog and its keys
+export { S3ObjectStore, type S3ObjectStoreOptions } from './s3-object-store.ts';
+export { S3WorkStore } from './s3-work-store.ts';
+export { DynamoCatalog } from './dynamo-catalog.ts';
+export { DynamoChunkIndex } from './dynamo-chunk-index.ts';
+export { catalogIndexes, catalogKeys, chunkIndexAttributes, chunkIndexKey } from './table-schema.ts';
+export { KmsKeyring } from './kms-keyring.ts';
+
+// What is protected, and where it is restored to
+export { S3FileSource, type S3FileSourceOptions } from './s3-file-source.ts';
+export { S3RestoreTarget, type S3RestoreTargetOptions } from './s3-restore-target.ts';
+export { Ec2Images, type OrderedVolume, type VolumeOrder, type VolumeSnapshot } from './ec2-images.ts';
+export type { MachineConfiguration, VolumeConfiguration } from './ec2-machine.ts';
+export { type DiscoveryClients, type TaggedResource, TaggedResources } from './tagged-resources.ts';

@@ -1,0 +1,106 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { ResourceGroupsTaggingAPIClient } from '@aws-sdk/client-resource-groups-tagging-api';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { STSClient } from '@aws-sdk/client-sts';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+
+/** The two clients that a store needs: a write whose answer was lost must not be repeated under the same name. */
+export interface S3Clients {
+  readonly s3: S3Client;
+  /** One attempt a call. */
+  readonly s3WithoutRetries: S3Client;
+}
+
+/** The two clients that images need: CreateSnapshots has no token, so repeating it makes snapshots twice. */
+export interface Ec2Clients {
+  readonly ec2: EC2Client;
+  /** One attempt a call. */
+  readonly ec2WithoutRetries: EC2Client;
+}
+
+/** Every client of the product. */
+export interface AwsClients extends S3Clients, Ec2Clients {
+  readonly dynamo: DynamoDBDocumentClient;
+  readonly kms: KMSClient;
+  readonly tagging: ResourceGroupsTaggingAPIClient;
+  readonly stepFunctions: SFNClient;
+  readonly cloudWatch: CloudWatchClient;
+  readonly sts: STSClient;
+  /** Closes all connections. */
+  destroy(): void;
+}
+
+/** Where clients connect to. Region and credentials come from the SDK's own chain when they are left out. */
+export interface ClientOptions {
+  readonly region?: string;
+  /** Another endpoint than AWS's own. @default `AWS_ENDPOINT_URL`, as the SDK reads it */
+  readonly endpoint?: string;
+  /** Connections a client keeps. @default 64 */
+  readonly maxSockets?: number;
+}
+
+/**
+ * The one place where clients are made. Retries: adaptive, eight attempts, so that a throttled account slows its
+ * workers down instead of failing them. Time limits: 5 seconds to connect, 2 minutes without a byte.
+ */
+export function makeClients(options: ClientOptions = {}): AwsClients {
+  const endpoint = options.endpoint ?? process.env['AWS_ENDPOINT_URL'];
+  const common = {
+    ...(options.region === undefined ? {} : { region: options.region }),
+    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    retryMode: 'adaptive',
+    maxAttempts: 8,
+    requestHandler: {
+      connectionTimeout: 5000,
+      socketTimeout: 120_000,
+      httpAgent: { maxSockets: options.maxSockets ?? 64 },
+      httpsAgent: { maxSockets: options.maxSockets ?? 64 },
+    },
+  };
+  const s3Options = {
+    ...common,
+    // An emulator on this machine has no names for buckets: the bucket goes into the path.
+    forcePathStyle: isLoopback(endpoint),
+    // Checksums are our own SHA-256; the SDK's CRC on top of them would be paid for nothing.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  } as const;
+  const s3 = new S3Client(s3Options);
+  const once = { retryMode: 'standard', maxAttempts: 1 };
+  const s3WithoutRetries = new S3Client({ ...s3Options, ...once });
+  const dynamo = new DynamoDBClient(common);
+  const kms = new KMSClient(common);
+  const ec2 = new EC2Client(common);
+  const ec2WithoutRetries = new EC2Client({ ...common, ...once });
+  const tagging = new ResourceGroupsTaggingAPIClient(common);
+  const stepFunctions = new SFNClient(common);
+  const cloudWatch = new CloudWatchClient(common);
+  const sts = new STSClient(common);
+  return {
+    s3,
+    s3WithoutRetries,
+    dynamo: DynamoDBDocumentClient.from(dynamo, { marshallOptions: { removeUndefinedValues: true } }),
+    kms,
+    ec2,
+    ec2WithoutRetries,
+    tagging,
+    stepFunctions,
+    cloudWatch,
+    sts,
+    destroy: () => {
+      const s3Clients = [s3, s3WithoutRetries];
+      const others = [dynamo, kms, ec2, ec2WithoutRetries, tagging, stepFunctions, cloudWatch, sts];
+      for (const client of [...s3Clients, ...others]) client.destroy();
+    },
+  };
+}
+
+/** Whether an endpoint is on this machine. */
+export function isLoopback(endpoint: string | undefined): boolean {
+  if (endpoint === undefined || !URL.canParse(endpoint)) return false;
+  return ['127.0.0.1', '[::1]', 'localhost'].includes(new URL(endpoint).hostname);
+}

@@ -1,0 +1,53 @@
+import { compareBytes, type PathRange, utf8 } from '@holdfast/engine';
+
+/**
+ * A key to start a listing after so that it begins at `from` itself: ListObjectsV2 knows only "after". It is the
+ * string just before `from`, or one that few keys lie behind; what comes too early is for the caller to skip.
+ * @returns `undefined` to start at the beginning.
+ */
+export function startAfterFor(from: Uint8Array | undefined): string | undefined {
+  const text = from === undefined ? '' : longestText(from);
+  const last = text.codePointAt(text.length - (/[\u{10000}-\u{10FFFF}]$/u.test(text) ? 2 : 1));
+  if (last === undefined) return undefined;
+  const head = text.slice(0, text.length - String.fromCodePoint(last).length);
+  // 'a\0' follows 'a' directly.
+  if (last === 0) return head === '' ? undefined : head;
+  // Between U+D7FF and U+E000 lie the surrogates, which are not characters.
+  const before = String.fromCodePoint(last === 0xe000 ? 0xd7ff : last - 1);
+  return `${head}${before}\u{10FFFD}`;
+}
+
+/** The text of a path's bytes, or of as many of them as are whole characters. */
+function longestText(bytes: Uint8Array): string {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  for (let end = bytes.length; end > 0; end--) {
+    try {
+      return decoder.decode(bytes.subarray(0, end));
+    } catch {
+      // Cut in the middle of a character: a shorter text starts earlier, which is safe.
+    }
+  }
+  return '';
+}
+
+/** Whether a path lies before a range's beginning. */
+export function isBefore(path: Uint8Array, { from }: PathRange): boolean {
+  return from !== undefined && compareBytes(path, from) < 0;
+}
+
+/** Whether a path lies at a range's end or behind it. */
+export function isBehind(path: Uint8Array, { to }: PathRange): boolean {
+  return to !== undefined && compareBytes(path, to) >= 0;
+}
+
+/** The prefixes in the order of their bytes, without those that lie under another. No prefix means everything. */
+export function normalizePrefixes(prefixes: readonly string[]): readonly string[] {
+  if (prefixes.length === 0) return [''];
+  const sorted = [...new Set(prefixes)].sort((a, b) => compareBytes(utf8(a), utf8(b)));
+  const kept: string[] = [];
+  for (const prefix of sorted) {
+    const last = kept.at(-1);
+    if (last === undefined || !prefix.startsWith(last)) kept.push(prefix);
+  }
+  return kept;
+}

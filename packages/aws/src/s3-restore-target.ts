@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  type CompletedPart,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import {
+  type OverwriteRule,
+  RestorePathError,
+  type RestoreTarget,
+  type SourceEntry,
+  StoreUnavailableError,
+  type WriteOutcome,
+} from '@holdfast/engine';
+import { inPieces } from './in-pieces.ts';
+import { isConditionFailure } from './s3-errors.ts';
+import { toWriteHeaders } from './s3-object-facts.ts';
+import { type ExistingObject, findExisting, holdsFactsOf } from './s3-existing-object.ts';
+import { toTargetError } from './s3-target-errors.ts';
+import { sendOptions } from './send-options.ts';
+
+const mebibyte = 1024 * 1024;
+const mostParts = 10_000;
+const mostKeyBytes = 1024;
+
+/** Where a restore writes in S3, and from which size on in parts. */
+export interface S3RestoreTargetOptions {
+  /** What every key begins with, such as `restored/`. @default nothing */
+  readonly prefix?: string;
+  /** Objects of this size and more are written in parts; smaller ones are held in memory. @default 16 MiB */
+  readonly multipartFromBytes?: number;
+  /** Size of a part, raised where 10,000 of them would not be enough; one is held in memory. @default 16 MiB */
+  readonly partBytes?: number;
+  /** Account that has to own the bucket. @default whoever owns it */
+  readonly expectedBucketOwner?: string;
+}
+
+/**
+ * Restores objects into a bucket. A path is a key below the prefix and nothing else: `../` has no meaning in S3.
+ *
+ * Overwrite rules: `never` is decided by S3 in the write itself, so it holds against other writers too. `if-different`
+ * takes an object for the same when its size, headers, metadata and tags are equal and its ETag is the one that the
+ * point recorded or the MD5 of the content; an object whose ETag is neither (another part size, KMS encryption) is
+ * written again.
+ */
+export class S3RestoreTarget implements RestoreTarget {
+  readonly #s3: S3Client;
+  readonly #bucket: { readonly Bucket: string; readonly ExpectedBucketOwner?: string };
+  readonly #prefix: string;
+  readonly #multipartFromBytes: number;
+  readonly #partBytes: number;
+
+  constructor(s3: S3Client, bucket: string, options: S3RestoreTargetOptions = {}) {
+    this.#s3 = s3;
+    this.#bucket = {
+      Bucket: bucket,
+      ...(options.expectedBucketOwner === undefined
+        ? {}
+        : { ExpectedBucketOwner: options.expectedBucketOwner }),
+    };
+    this.#prefix = options.prefix ?? '';
+    this.#multipartFromBytes = options.multipartFromBytes ?? 16 * mebibyte;
+    this.#partBytes = options.partBytes ?? 16 * mebibyte;
+  }
+
+  async write(
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    rule: OverwriteRule,
+    signal?: AbortSignal,
+  ): Promise<WriteOutcome> {
+    const key = this.#keyFor(entry);
+    try {
+      const existing =
+        rule === 'always' ? undefined : await findExisting(this.#s3, { ...this.#bucket, Key: key }, signal);
+      if (rule === 'never' && existing !== undefined) return 'kept';
+      const isSmall = entry.size < this.#multipartFromBytes;
+      if (existing !== undefined && (await this.#isSame(existing, entry, entry.changeToken))) return 'same';
+      const fresh = rule === 'never' ? { IfNoneMatch: '*' } : {};
+      if (isSmall) return await this.#writeWhole(key, entry, content, existing, fresh, signal);
+      return await this.#writeParts(key, entry, content, fresh, signal);
+    } catch (error) {
+      // Somebody wrote the key since we looked; S3 decided.
+      if (rule === 'never' && isConditionFailure(error)) return 'kept';
+      throw toTargetError(error, this.#bucket.Bucket, key);
+    }
+  }
+
+  async finish(): Promise<void> {
+    // Every write is complete when it returns, and S3 has no directories to finish.
+  }
+
+  #keyFor(entry: SourceEntry): string {
+    const path = Buffer.from(entry.path);
+    const text = path.toString('utf8');
+    if (entry.kind === 'symlink')
+      throw new RestorePathError(text, 'S3 has no symbolic links; restore it to a disk');
+    if (path.length === 0) throw new RestorePathError(text, 'an object needs a name');
+    if (!Buffer.from(text).equals(path))
+      throw new RestorePathError(text, 'its bytes are not UTF-8, as keys must be');
+    const key = this.#prefix + text + (entry.kind === 'directory' ? '/' : '');
+    const bytes = Buffer.byteLength(key);
+    if (bytes > mostKeyBytes) {
+      throw new RestorePathError(
+        text,
+        `its key would have ${bytes} bytes of at most ${mostKeyBytes}; use a shorter prefix`,
+      );
+    }
+    return key;
+  }
+
+  async #isSame(existing: ExistingObject, entry: SourceEntry, etag: string): Promise<boolean> {
+    if (existing.bytes !== entry.size || unquoted(existing.etag) !== unquoted(etag)) return false;
+    return holdsFactsOf(existing, entry);
+  }
+
+  async #writeWhole(
+    key: string,
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    existing: ExistingObject | undefined,
+    fresh: { readonly IfNoneMatch?: string },
+    signal: AbortSignal | undefined,
+  ): Promise<WriteOutcome> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of content) pieces.push(new Uint8Array(piece));
+    const body = Buffer.concat(pieces);
+    if (existing !== undefined) {
+      const md5 = createHash('md5').update(body).digest('hex');
+      if (await this.#isSame(existing, entry, md5)) return 'same';
+    }
+    const command = new PutObjectCommand({
+      ...this.#bucket,
+      ...fresh,
+      ...this.#headers(entry),
+      Key: key,
+      Body: body,
+      ChecksumSHA256: sha256(body),
+    });
+    await this.#s3.send(command, sendOptions(signal));
+    return 'written';
+  }
+
+  async #writeParts(
+    key: string,
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    fresh: { readonly IfNoneMatch?: string },
+    signal: AbortSignal | undefined,
+  ): Promise<WriteOutcome> {
+    const address = { ...this.#bucket, Key: key };
+    const start = new CreateMultipartUploadCommand({
+      ...address,
+      ...this.#headers(entry),
+      ChecksumAlgorithm: 'SHA256',
+    });
+    const { UploadId } = await this.#s3.send(start, sendOptions(signal));
+    if (UploadId === undefined)
+      throw new StoreUnavailableError(`the upload of ${key} was answered without an id; try again`);
+    try {
+      const parts: CompletedPart[] = [];
+      for await (const body of inPieces(
+        content,
+        Math.max(this.#partBytes, Math.ceil(entry.size / mostParts)),
+      )) {
+        const PartNumber = parts.length + 1;
+        const ChecksumSHA256 = sha256(body);
+        const part = new UploadPartCommand({ ...address, UploadId, PartNumber, Body: body, ChecksumSHA256 });
+        const { ETag } = await this.#s3.send(part, sendOptions(signal));
+        parts.push({ PartNumber, ETag, ChecksumSHA256 });
+      }
+      const complete = new CompleteMultipartUploadCommand({
+        ...address,
+        ...fresh,
+        UploadId,
+        MultipartUpload: { Parts: parts },
+      });
+      await this.#s3.send(complete, sendOptions(signal));
+      return 'written';
+    } catch (error) {
+      // Best effort: what stays is removed by the bucket's own rule for unfinished uploads.
+      await this.#s3.send(new AbortMultipartUploadCommand({ ...address, UploadId })).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #headers(entry: SourceEntry) {
+    const tags = Object.entries(entry.tags).map(
+      ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+    );
+    return { ...toWriteHeaders(entry), Tagging: tags.length === 0 ? undefined : tags.join('&') };
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64');
+}
+
+function unquoted(etag: string): string {
+  return etag.replaceAll('"', '');
+}

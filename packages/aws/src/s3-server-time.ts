@@ -1,0 +1,60 @@
+import { HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
+import { type Clock, StoreUnavailableError } from '@holdfast/engine';
+import type { BucketAddress } from './s3-listing.ts';
+import { toEngineError } from './sdk-errors.ts';
+
+const cachedForMs = 5000;
+
+/** S3's clock, read from the Date header of a cheap answer: whole seconds, asked for again every five seconds. */
+export class S3ServerTime {
+  readonly #s3: S3Client;
+  readonly #bucket: BucketAddress;
+  readonly #clock: Clock;
+  #known: { readonly serverMs: number; readonly elapsedMs: number } | undefined;
+
+  constructor(s3: S3Client, bucket: BucketAddress, clock: Clock) {
+    this.#s3 = s3;
+    this.#bucket = bucket;
+    this.#clock = clock;
+  }
+
+  /** @throws {@link StoreUnavailableError} S3 did not answer, or without a date. */
+  async now(): Promise<Date> {
+    if (this.#known === undefined || this.#clock.elapsedMs() - this.#known.elapsedMs > cachedForMs) {
+      this.#known = { serverMs: await this.#ask(), elapsedMs: this.#clock.elapsedMs() };
+    }
+    const { serverMs, elapsedMs } = this.#known;
+    return new Date(Math.floor((serverMs + this.#clock.elapsedMs() - elapsedMs) / 1000) * 1000);
+  }
+
+  async #ask(): Promise<number> {
+    const command = new HeadBucketCommand(this.#bucket);
+    let date: string | undefined;
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        date = dateHeader(result.response);
+        return result;
+      },
+      // Low: next to the wire, where the response still has its headers.
+      { step: 'deserialize', priority: 'low', name: 'readDateHeader' },
+    );
+    await this.#s3.send(command).catch((error: unknown) => {
+      throw toEngineError(error, `asking bucket ${this.#bucket.Bucket} for the time`);
+    });
+    const serverMs = Date.parse(date ?? '');
+    if (Number.isNaN(serverMs)) {
+      throw new StoreUnavailableError(
+        `bucket ${this.#bucket.Bucket} answered without a date (${date ?? 'no header'}); check what is between it and here`,
+      );
+    }
+    return serverMs;
+  }
+}
+
+function dateHeader(response: unknown): string | undefined {
+  if (typeof response !== 'object' || response === null || !('headers' in response)) return undefined;
+  const { headers } = response;
+  if (typeof headers !== 'object' || headers === null || !('date' in headers)) return undefined;
+  return typeof headers.date === 'string' ? headers.date : undefined;
+}

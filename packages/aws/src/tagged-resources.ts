@@ -1,0 +1,184 @@
+import { DescribeInstancesCommand, DescribeVolumesCommand, type EC2Client } from '@aws-sdk/client-ec2';
+import {
+  GetResourcesCommand,
+  type GetResourcesCommandOutput,
+  type ResourceGroupsTaggingAPIClient,
+} from '@aws-sdk/client-resource-groups-tagging-api';
+import { GetBucketTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { ResourceArn, ResourceRow } from '@holdfast/engine';
+import { toTagRecord } from './ec2-machine.ts';
+import { toTags } from './s3-object-facts.ts';
+import { errorName, httpStatus, isDenied, toEngineError } from './sdk-errors.ts';
+import { sendOptions } from './send-options.ts';
+
+/** EC2 takes 200 values of a filter. */
+const filterValues = 200;
+const goneStates: ReadonlySet<string> = new Set(['terminated', 'shutting-down']);
+
+/** A resource that the tag selects, as its own service confirms it. */
+export type TaggedResource = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem'>;
+
+type Tags = Readonly<Record<string, string>>;
+
+interface Nominee {
+  readonly arn: string;
+  readonly tags: Tags;
+}
+
+/** The clients that discovery needs. */
+export interface DiscoveryClients {
+  readonly tagging: ResourceGroupsTaggingAPIClient;
+  readonly s3: S3Client;
+  readonly ec2: EC2Client;
+}
+
+/**
+ * Finds what a tag selects in this region. The tagging index nominates, as it runs minutes behind and lists resources
+ * that lost the tag; each service confirms its own. The index is asked for all tagged resources of our kinds, not for
+ * the tag, because its filter knows no other spelling and `Holdfast:Plan` would be left unprotected in silence.
+ */
+export class TaggedResources {
+  readonly #clients: DiscoveryClients;
+  readonly #tagKey: string;
+
+  constructor(clients: DiscoveryClients, tagKey: string) {
+    this.#clients = clients;
+    this.#tagKey = tagKey;
+  }
+
+  /** Tagged buckets, instances and volumes, by ARN; a volume of a tagged instance is protected under the instance. */
+  async discover(signal?: AbortSignal): Promise<TaggedResource[]> {
+    const nominees = (await this.#nominate(signal)).filter(({ tags }) => this.#keyIn(tags) !== undefined);
+    const instances = await this.#confirmInstances(nominees, signal);
+    const volumes = await this.#confirmVolumes(nominees, instances.volumeIds, signal);
+    const buckets: TaggedResource[] = [];
+    for (const nominee of nominees) {
+      const name = /^arn:[\w-]+:s3:::([^/]+)$/.exec(nominee.arn)?.[1];
+      const found = name === undefined ? undefined : await this.#confirmBucket(nominee, name, signal);
+      if (found !== undefined) buckets.push(found);
+    }
+    return [...buckets, ...instances.resources, ...volumes].sort((a, b) => (a.arn < b.arn ? -1 : 1));
+  }
+
+  async #nominate(signal: AbortSignal | undefined): Promise<Nominee[]> {
+    const nominees: Nominee[] = [];
+    let token: string | undefined;
+    do {
+      const command: GetResourcesCommand = new GetResourcesCommand({
+        ResourceTypeFilters: ['s3', 'ec2:instance', 'ec2:volume'],
+        ResourcesPerPage: 100,
+        PaginationToken: token,
+      });
+      const page: GetResourcesCommandOutput = await this.#clients.tagging
+        .send(command, sendOptions(signal))
+        .catch((error: unknown) => {
+          throw toEngineError(error, 'listing tagged resources');
+        });
+      for (const { ResourceARN, Tags: tags } of page.ResourceTagMappingList ?? []) {
+        if (ResourceARN !== undefined) nominees.push({ arn: ResourceARN, tags: toTagRecord(tags) });
+      }
+      token = page.PaginationToken;
+    } while (token !== undefined && token !== '');
+    return nominees;
+  }
+
+  async #confirmBucket(
+    nominee: Nominee,
+    name: string,
+    signal: AbortSignal | undefined,
+  ): Promise<TaggedResource | undefined> {
+    try {
+      const answer = await this.#clients.s3.send(
+        new GetBucketTaggingCommand({ Bucket: name }),
+        sendOptions(signal),
+      );
+      return this.#select(nominee.arn, 's3-bucket', toTags(answer.TagSet));
+    } catch (error) {
+      // NoSuchTagSet and NoSuchBucket: it lost its tags, or is gone.
+      if (httpStatus(error) === 404 || errorName(error) === 'NoSuchTagSet') return undefined;
+      const selected = this.#select(nominee.arn, 's3-bucket', nominee.tags);
+      if (!isDenied(error) || selected === undefined)
+        throw toEngineError(error, `reading the tags of bucket ${name}`);
+      return {
+        ...selected,
+        problem: `the tags of bucket ${name} may not be read; allow s3:GetBucketTagging on it`,
+      };
+    }
+  }
+
+  async #confirmInstances(
+    nominees: readonly Nominee[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly resources: TaggedResource[]; readonly volumeIds: ReadonlySet<string> }> {
+    const resources: TaggedResource[] = [];
+    const volumeIds = new Set<string>();
+    for (const arns of byId(nominees, /:instance\/(i-\w+)$/)) {
+      const Filters = [{ Name: 'instance-id', Values: [...arns.keys()] }];
+      const command = new DescribeInstancesCommand({ Filters });
+      const answer = await this.#clients.ec2.send(command, sendOptions(signal)).catch((error: unknown) => {
+        throw toEngineError(error, 'describing tagged instances');
+      });
+      for (const instance of (answer.Reservations ?? []).flatMap((one) => one.Instances ?? [])) {
+        const arn = arns.get(instance.InstanceId ?? '');
+        if (arn === undefined || goneStates.has(instance.State?.Name ?? '')) continue;
+        const found = this.#select(arn, 'ec2-instance', toTagRecord(instance.Tags));
+        if (found === undefined) continue;
+        resources.push(found);
+        // A problem means that the instance is not protected, so its volumes must not count as protected by it.
+        if (found.problem !== undefined) continue;
+        for (const one of instance.BlockDeviceMappings ?? []) volumeIds.add(one.Ebs?.VolumeId ?? '');
+      }
+    }
+    return { resources, volumeIds };
+  }
+
+  async #confirmVolumes(
+    nominees: readonly Nominee[],
+    protectedIds: ReadonlySet<string>,
+    signal: AbortSignal | undefined,
+  ): Promise<TaggedResource[]> {
+    const resources: TaggedResource[] = [];
+    for (const arns of byId(nominees, /:volume\/(vol-\w+)$/)) {
+      const Filters = [{ Name: 'volume-id', Values: [...arns.keys()] }];
+      const command = new DescribeVolumesCommand({ Filters });
+      const answer = await this.#clients.ec2.send(command, sendOptions(signal)).catch((error: unknown) => {
+        throw toEngineError(error, 'describing tagged volumes');
+      });
+      for (const { VolumeId = '', State, Tags: tags } of answer.Volumes ?? []) {
+        const arn = arns.get(VolumeId);
+        if (arn === undefined || protectedIds.has(VolumeId) || State === 'deleting' || State === 'deleted')
+          continue;
+        const found = this.#select(arn, 'ebs-volume', toTagRecord(tags));
+        if (found !== undefined) resources.push(found);
+      }
+    }
+    return resources;
+  }
+
+  #select(arn: string, kind: ResourceRow['kind'], tags: Tags): TaggedResource | undefined {
+    const key = this.#keyIn(tags);
+    if (key === undefined) return undefined;
+    const resource = { arn: arn as ResourceArn, kind, plan: tags[key] ?? '' };
+    if (key === this.#tagKey) return resource;
+    return { ...resource, problem: `its tag is spelled "${key}"; spell it "${this.#tagKey}"` };
+  }
+
+  /** The tag key as the resource spells it; the right spelling first. */
+  #keyIn(tags: Tags): string | undefined {
+    if (Object.hasOwn(tags, this.#tagKey)) return this.#tagKey;
+    return Object.keys(tags).find((key) => key.trim().toLowerCase() === this.#tagKey.toLowerCase());
+  }
+}
+
+/** ARNs by the id in them, in groups that one call takes. */
+function byId(nominees: readonly Nominee[], pattern: RegExp): ReadonlyMap<string, string>[] {
+  const pairs = nominees.flatMap(({ arn }): [string, string][] => {
+    const id = pattern.exec(arn)?.[1];
+    return id === undefined ? [] : [[id, arn]];
+  });
+  const groups: ReadonlyMap<string, string>[] = [];
+  for (let start = 0; start < pairs.length; start += filterValues) {
+    groups.push(new Map(pairs.slice(start, start + filterValues)));
+  }
+  return groups;
+}

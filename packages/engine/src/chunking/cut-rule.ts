@@ -1,0 +1,24 @@
+/**
+ * Decides where a chunk ends. Pure: the answer depends on the chunk's bytes alone, so the pieces in which bytes
+ * arrive never show in the chunks.
+ */
+export interface CutRule {
+  /** Longest chunk; every chunk ends there at the latest. Bytes. */
+  readonly maxBytes: number;
+  /**
+   * Length of the chunk that begins at `start`, or 0 when the bytes up to `end` do not tell yet.
+   * Lengths up to `tested` have been ruled out by an earlier call on the same bytes.
+   */
+  findCut(bytes: Uint8Array, start: number, end: number, tested: number): number;
+}
+
+/** Chunks of one size, for volumes: 512 KiB is the block that EBS reads, writes and checksums. */
+export const volumeChunkBytes = 512 * 1024;
+
+/** Cuts after every `chunkBytes` bytes. */
+export function fixedCuts(chunkBytes: number = volumeChunkBytes): CutRule {
+  return {
+    maxBytes: chunkBytes,
+    findCut: (_bytes, start, end) => (end - start >= chunkBytes ? chunkBytes : 0),
+  };
+}

@@ -1,0 +1,13 @@
+import { hkdfSync } from 'node:crypto';
+
+/** What a derived key is for: the `info` of its derivation. */
+export type KeyUse = 'chunk id' | 'page id' | 'page boundary' | 'object';
+
+/**
+ * A 32-byte key for one use, by HKDF-SHA-256.
+ * @param salt - 16 bytes: the vault id, or the object's id for an object key.
+ * @see docs/format.md section 2
+ */
+export function deriveKey(inputKey: Uint8Array, salt: Uint8Array, use: KeyUse): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', inputKey, salt, `holdfast/1 ${use}`, 32));
+}

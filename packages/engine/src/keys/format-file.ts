@@ -1,0 +1,42 @@
+import * as z from 'zod';
+import { utf8 } from '../bytes.ts';
+import { ObjectNotFoundError } from '../errors.ts';
+import type { KeyId, VaultId } from '../ids.ts';
+import { formatFileName } from '../packs/object-names.ts';
+import type { ObjectStore, PutOptions } from '../ports/object-store.ts';
+import { parseVaultJson } from './parse-vault-json.ts';
+
+const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
+
+/** `format.json`: which vault this is, and the id key of each trust domain. Never changed once it is written. */
+export const FormatFile = z.object({
+  formatVersion: z.literal(1),
+  vaultId: hex32.transform((text) => text as VaultId),
+  createdAt: z.iso.datetime(),
+  idKeys: z.record(
+    z.string(),
+    hex32.transform((text) => text as KeyId),
+  ),
+});
+export type FormatFile = z.infer<typeof FormatFile>;
+
+/** The vault's `format.json`, or `undefined` in a bucket without a vault. */
+export async function findFormatFile(store: ObjectStore): Promise<FormatFile | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await store.get(formatFileName);
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return undefined;
+    throw error;
+  }
+  return parseVaultJson(FormatFile, bytes, formatFileName);
+}
+
+/** Claims a bucket. @throws {@link ObjectExistsError} it is a vault already. */
+export async function putFormatFile(
+  store: ObjectStore,
+  file: FormatFile,
+  options: PutOptions,
+): Promise<void> {
+  await store.put(formatFileName, utf8(`${JSON.stringify(file, undefined, 2)}\n`), options);
+}

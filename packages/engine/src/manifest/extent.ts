@@ -1,0 +1,126 @@
+import { InvalidInputError } from '../errors.ts';
+import type { ChunkId, PackId } from '../ids.ts';
+import type { ChunkLocation } from '../packs/chunk-location.ts';
+import { ByteReader, ByteWriter } from '../varint.ts';
+import type { Entry } from './page-codec.ts';
+import { decodeFileKey, extentKey } from './tuple-key.ts';
+
+/** Most chunks of one extent; its entry has up to about 50 kB then. */
+export const maxExtentChunks = 1000;
+
+/** No extent crosses a multiple of this many bytes of its file, so that several workers can read a large one. */
+export const extentBoundaryBytes = 1024 * 1024 * 1024;
+
+const maxChunkBytes = 8 * 1024 * 1024;
+const maxFrame = 0xffff_ffff;
+
+/** A chunk of a file's content, and where the vault keeps it. */
+export interface ExtentChunk {
+  readonly id: ChunkId;
+  /** Content bytes. */
+  readonly plainBytes: number;
+  readonly location: ChunkLocation;
+}
+
+/** A stretch of a file's content: chunks that follow each other without gaps from `offset` on. */
+export interface Extent {
+  readonly path: Uint8Array;
+  readonly offset: number;
+  /** At least one, at most {@link maxExtentChunks}. */
+  readonly chunks: readonly ExtentChunk[];
+}
+
+/**
+ * The manifest's entry for a stretch of content.
+ * @throws {@link InvalidInputError} it has too many chunks or none, or crosses a boundary.
+ * @see docs/format.md, section 6
+ */
+export function encodeExtent({ path, offset, chunks }: Extent): Entry {
+  const problem = findProblem(offset, chunks);
+  if (problem !== undefined)
+    throw new InvalidInputError(`content from byte ${offset} on ${problem}; cut it differently`);
+
+  const logical = new ByteWriter(64 + 36 * chunks.length).varint(chunks.length);
+  const packs = new Map<PackId, number>();
+  for (const { id, plainBytes, location } of chunks) {
+    logical.hex(id, 32).varint(plainBytes);
+    if (!packs.has(location.packId)) packs.set(location.packId, packs.size);
+  }
+  const locations = new ByteWriter(64 + 16 * packs.size + 12 * chunks.length).varint(packs.size);
+  for (const packId of packs.keys()) locations.hex(packId, 16);
+  for (const { location } of chunks) {
+    locations.varint(packs.get(location.packId) ?? 0);
+    locations.varint(location.frame).varint(location.offset).varint(location.length);
+  }
+  return { key: extentKey(path, offset), logical: logical.take(), location: locations.take() };
+}
+
+/**
+ * Reads {@link encodeExtent} back, strictly.
+ * @throws {@link StoredBytesDamagedError} it is not a stretch of content; in the name of the object that it is from.
+ */
+export function decodeExtent({ key, logical, location }: Entry, objectName: string): Extent {
+  const { path, offset } = decodeFileKey(key, objectName);
+  const reader = new ByteReader(logical, objectName);
+  if (offset === undefined) return reader.fail('content has the key of a file');
+  const count = reader.varint();
+  if (count > maxExtentChunks) return reader.fail(`content has ${count} chunks in one entry`);
+  const locations = createLocationReader(new ByteReader(location, objectName), count);
+
+  const chunks: ExtentChunk[] = [];
+  for (let i = 0; i < count; i++) {
+    chunks.push({ id: reader.hex(32) as ChunkId, plainBytes: reader.varint(), location: locations.next() });
+  }
+  reader.end();
+  locations.end();
+  const problem = findProblem(offset, chunks);
+  return problem === undefined
+    ? { path, offset, chunks }
+    : reader.fail(`content from byte ${offset} on ${problem}`);
+}
+
+/** Content bytes of an extent. */
+export function extentBytes(chunks: readonly Pick<ExtentChunk, 'plainBytes'>[]): number {
+  let bytes = 0;
+  for (const chunk of chunks) bytes += chunk.plainBytes;
+  return bytes;
+}
+
+function findProblem(offset: number, chunks: readonly ExtentChunk[]): string | undefined {
+  if (chunks.length === 0 || chunks.length > maxExtentChunks) {
+    return `has ${chunks.length} chunks, not 1 to ${maxExtentChunks}`;
+  }
+  for (const { plainBytes, location } of chunks) {
+    if (plainBytes < 1 || plainBytes > maxChunkBytes)
+      return `has a chunk of ${plainBytes} bytes, not 1 to ${maxChunkBytes}`;
+    if (location.frame > maxFrame) return `has a chunk in frame ${location.frame}, beyond ${maxFrame}`;
+  }
+  const bytes = extentBytes(chunks);
+  return (offset % extentBoundaryBytes) + bytes > extentBoundaryBytes
+    ? `has ${bytes} bytes and crosses a multiple of ${extentBoundaryBytes}`
+    : undefined;
+}
+
+/** Reads chunk locations; packs are listed in the order of their first use, each once, and all are used. */
+function createLocationReader(reader: ByteReader, count: number): { next(): ChunkLocation; end(): void } {
+  const packCount = reader.varint();
+  if (packCount > count) reader.fail(`content of ${count} chunks lists ${packCount} packs`);
+  const packs: PackId[] = [];
+  for (let i = 0; i < packCount; i++) packs.push(reader.hex(16) as PackId);
+  if (new Set(packs).size < packs.length) reader.fail('content lists a pack twice');
+
+  let used = 0;
+  return {
+    next() {
+      const index = reader.varint();
+      const packId = packs[index];
+      if (packId === undefined || index > used) return reader.fail('content lists packs out of order');
+      if (index === used) used++;
+      return { packId, frame: reader.varint(), offset: reader.varint(), length: reader.varint() };
+    },
+    end() {
+      if (used < packs.length) reader.fail('content lists a pack that it does not use');
+      reader.end();
+    },
+  };
+}

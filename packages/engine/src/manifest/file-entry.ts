@@ -1,0 +1,130 @@
+import { decode, encode, rfc8949EncodeOptions } from 'cborg';
+import { InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
+import type { PointId } from '../ids.ts';
+import type { SourceEntry } from '../ports/file-source.ts';
+import type { Entry } from './page-codec.ts';
+import { decodeFileKey, entryKey } from './tuple-key.ts';
+
+/** A file, object, directory or symbolic link as a manifest has it. */
+export interface FileEntry {
+  readonly entry: SourceEntry;
+  /** The next incremental must read the content whatever the change token says. */
+  readonly mustRead: boolean;
+  /** This run could not read it: the content is as that point has it. */
+  readonly carriedFrom?: PointId;
+}
+
+const noLocation = new Uint8Array();
+const kinds: ReadonlySet<unknown> = new Set<SourceEntry['kind']>(['object', 'file', 'directory', 'symlink']);
+const decodeOptions = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowBigInt: false,
+  allowNaN: false,
+  allowInfinity: false,
+  rejectDuplicateMapKeys: true,
+  // Names of metadata are anybody's choice: as properties of an object, "__proto__" would be lost.
+  useMaps: true,
+} as const;
+
+/**
+ * The manifest's entry for a file.
+ * @throws {@link InvalidInputError} the path does not fit a key, or the size or time is not a proper number.
+ * @see docs/format.md, section 6
+ */
+export function encodeFileEntry({ entry, mustRead, carriedFrom }: FileEntry): Entry {
+  if (!Number.isSafeInteger(entry.size) || entry.size < 0 || !Number.isFinite(entry.modifiedMs)) {
+    throw new InvalidInputError(
+      `${JSON.stringify(pathText(entry.path))} has size ${entry.size} and was modified at ${entry.modifiedMs} ms; ` +
+        'a size is an integer from 0 to 2^53 - 1 and a time is finite',
+    );
+  }
+  const fields: Record<string, unknown> = {
+    k: entry.kind,
+    s: entry.size,
+    m: entry.modifiedMs,
+    c: entry.changeToken,
+  };
+  if (Object.keys(entry.attributes).length > 0) fields['a'] = textMap(entry.attributes);
+  if (Object.keys(entry.userMetadata).length > 0) fields['u'] = textMap(entry.userMetadata);
+  if (Object.keys(entry.tags).length > 0) fields['t'] = textMap(entry.tags);
+  if (mustRead) fields['r'] = true;
+  if (carriedFrom !== undefined) fields['v'] = carriedFrom;
+  return { key: entryKey(entry.path), logical: encode(fields, rfc8949EncodeOptions), location: noLocation };
+}
+
+/**
+ * Reads {@link encodeFileEntry} back, strictly.
+ * @throws {@link StoredBytesDamagedError} it is not the entry of a file; in the name of the object that it is from.
+ */
+export function decodeFileEntry({ key, logical, location }: Entry, objectName: string): FileEntry {
+  const fail = (what: string, options?: ErrorOptions): never => {
+    throw new StoredBytesDamagedError(objectName, `the entry of a file ${what}`, options);
+  };
+  const { path, offset } = decodeFileKey(key, objectName);
+  if (offset !== undefined) return fail('has the key of content');
+  if (location.length > 0) return fail('has a location');
+  const fields = decodeFields(logical, fail);
+  const text = (name: string): string => {
+    const value = fields.get(name);
+    return typeof value === 'string' ? value : fail(`has no text "${name}"`);
+  };
+  const size = fields.get('s');
+  const modifiedMs = fields.get('m');
+  const carriedFrom = fields.has('v') ? (text('v') as PointId) : undefined;
+  if (!kinds.has(fields.get('k'))) return fail('has an unknown kind');
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return fail('has no size');
+  if (typeof modifiedMs !== 'number') return fail('has no modification time');
+  if (fields.has('r') && fields.get('r') !== true) return fail('has a malformed "r"');
+  return {
+    entry: {
+      path,
+      kind: fields.get('k') as SourceEntry['kind'],
+      size,
+      modifiedMs,
+      changeToken: text('c'),
+      attributes: textRecord(fields, 'a', fail),
+      userMetadata: textRecord(fields, 'u', fail),
+      tags: textRecord(fields, 't', fail),
+    },
+    mustRead: fields.has('r'),
+    ...(carriedFrom !== undefined && { carriedFrom }),
+  };
+}
+
+function pathText(path: Uint8Array): string {
+  return Buffer.from(path).toString('utf8');
+}
+
+type Fail = (what: string, options?: ErrorOptions) => never;
+
+const fieldNames: ReadonlySet<unknown> = new Set(['k', 's', 'm', 'c', 'a', 'u', 't', 'r', 'v']);
+
+function decodeFields(logical: Uint8Array, fail: Fail): ReadonlyMap<unknown, unknown> {
+  let fields: unknown;
+  try {
+    fields = decode(logical, decodeOptions);
+  } catch (cause) {
+    return fail('is not deterministic CBOR', { cause });
+  }
+  if (!(fields instanceof Map)) return fail('is not a map');
+  for (const name of fields.keys())
+    if (!fieldNames.has(name)) return fail('has a field that the format does not know');
+  return fields;
+}
+
+/** As a map and not an object: cborg takes an object's own "__proto__" for its prototype. */
+function textMap(record: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  return new Map(Object.entries(record));
+}
+
+function textRecord(fields: ReadonlyMap<unknown, unknown>, name: string, fail: Fail): Record<string, string> {
+  if (!fields.has(name)) return {};
+  const map = fields.get(name);
+  if (!(map instanceof Map) || map.size === 0) return fail(`has a malformed "${name}"`);
+  for (const [key, value] of map) {
+    if (typeof key !== 'string' || typeof value !== 'string') return fail(`has a malformed "${name}"`);
+  }
+  return Object.fromEntries(map) as Record<string, string>;
+}

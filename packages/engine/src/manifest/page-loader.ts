@@ -1,0 +1,63 @@
+import { equalBytes } from '../bytes.ts';
+import { StoredBytesDamagedError } from '../errors.ts';
+import { decodePage, isLeaf, type Page } from './page-codec.ts';
+import type { PageRef, PageSource } from './page-store.ts';
+
+/**
+ * Reads pages, checks that they are what their reference says, and keeps the last few: the way from the root to
+ * wherever a caller is working is read once.
+ */
+export class PageLoader {
+  readonly #source: PageSource;
+  readonly #keep: number;
+  readonly #kept = new Map<string, Page>();
+
+  /** @param keep - pages kept in memory, the least recently used going first. */
+  constructor(source: PageSource, keep = 24) {
+    this.#source = source;
+    this.#keep = keep;
+  }
+
+  /** @throws {@link StoredBytesDamagedError} the stored bytes are not that page. */
+  async load(ref: PageRef, signal?: AbortSignal): Promise<Page> {
+    const { packId } = ref.location.pack;
+    // The same page in another pack has the same content, but its children are other frames.
+    const name = `page ${ref.pageId} in pack ${packId}`;
+    const kept = this.#kept.get(name);
+    if (kept !== undefined) {
+      this.#kept.delete(name);
+      this.#kept.set(name, kept);
+      return kept;
+    }
+    const page = decodePage(await this.#source.read(ref, signal), ref.location.pack, name);
+    checkPage(ref, page, name);
+    this.#kept.set(name, page);
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= this.#keep) break;
+      this.#kept.delete(oldest);
+    }
+    return page;
+  }
+}
+
+/** A page that contradicts its reference would send readers astray without any error. */
+function checkPage(ref: PageRef, page: Page, name: string): void {
+  let entries = 0;
+  let summary = ref.summary;
+  let lastKey: Uint8Array | undefined;
+  if (isLeaf(page)) {
+    entries = page.entries.length;
+    lastKey = page.entries.at(-1)?.key;
+  } else {
+    summary = Infinity;
+    for (const child of page.children) {
+      entries += child.entries;
+      summary = Math.min(summary, child.summary);
+    }
+    lastKey = page.children.at(-1)?.lastKey;
+  }
+  const same = page.level === ref.level && entries === ref.entries && summary === ref.summary;
+  if (!same || lastKey === undefined || !equalBytes(lastKey, ref.lastKey)) {
+    throw new StoredBytesDamagedError(name, 'it is not the page that the reference to it describes');
+  }
+}

@@ -1,0 +1,274 @@
+import { compareBytes, toHex } from '../bytes.ts';
+import { InvalidInputError } from '../errors.ts';
+import { encodeInner, encodeLeaf, isLeaf, type Entry, type Page } from './page-codec.ts';
+import { PageLoader } from './page-loader.ts';
+import type { PageRef, PageStore } from './page-store.ts';
+import type { TreeKind } from './tree-kind.ts';
+
+interface OpenedPage {
+  readonly ref: PageRef;
+  readonly page: Page;
+}
+
+/**
+ * Builds a tree from entries and whole trees in ascending order of keys. Everything that makes a tree goes through
+ * here: first builds, joins of what several workers wrote, merges of changes.
+ *
+ * The shape depends on the set of keys alone, not on how they came. Pages of trees that were added are kept as they
+ * are where that shape has them; at a seam, the pages along it are read and written anew. Memory: the open pages, one
+ * a level.
+ *
+ * Await what `add` and `addTree` return before the next call.
+ */
+export class TreeBuilder {
+  /** Reads pages of the trees that are added, with a small cache that a merge shares. */
+  readonly pages: PageLoader;
+  readonly #kind: TreeKind;
+  readonly #store: PageStore;
+  /** The open leaf. */
+  #entries: Entry[] = [];
+  /** The open inner page of each level; index 0 is not used. */
+  readonly #children: PageRef[][] = [[]];
+  /**
+   * The page at the end, held back until it is known whether anything follows: one of an added tree that stays as it
+   * is if nothing does, or one with nothing before it, which is the root then. Open pages of its level and below are
+   * empty.
+   */
+  #tail: PageRef | undefined;
+  #lastKey: Uint8Array | undefined;
+  #lastWritten: PageRef | undefined;
+  #busy = false;
+  /**
+   * Per level the pages of added trees that were opened last: if a page's content comes back unchanged, so does the
+   * page. Two, as a page that is held back closes only after the next one has been opened.
+   */
+  readonly #opened: (readonly OpenedPage[])[] = [];
+
+  constructor(kind: TreeKind, store: PageStore) {
+    this.#kind = kind;
+    this.#store = store;
+    this.pages = new PageLoader(store.source);
+  }
+
+  /** The greatest key so far. */
+  get lastKey(): Uint8Array | undefined {
+    return this.#lastKey;
+  }
+
+  /**
+   * Adds one entry. Returns a promise only when pages have to be written or read.
+   * @throws {@link InvalidInputError} the key is not above the last one, or an earlier call has not settled.
+   */
+  add(entry: Entry): Promise<void> | undefined {
+    this.#advanceTo(entry.key);
+    if (this.#tail !== undefined) return this.#alone(this.#addAfterTail(entry));
+    const cutLevel = this.#push(entry);
+    return cutLevel === 0 ? undefined : this.#alone(this.#closeUpTo(cutLevel));
+  }
+
+  /**
+   * Adds a tree, or any page with what is below it, all of whose keys are above the last one. The caller knows that
+   * its first key is: the page may never be read. It has to be readable. Costs reading and writing a page a level.
+   * @throws {@link InvalidInputError} the last key is not above the last one here, or an earlier call has not settled.
+   */
+  addTree(ref: PageRef, signal?: AbortSignal): Promise<void> {
+    this.#advanceTo(ref.lastKey);
+    return this.#alone(this.#append(ref, signal));
+  }
+
+  /**
+   * Tells the builder that the caller adds the content of a page piece by piece. If all of it comes and nothing else
+   * between, the page is used again and not written.
+   */
+  noteOpened(ref: PageRef, page: Page): void {
+    this.#opened[ref.level] = [{ ref, page }, ...(this.#opened[ref.level] ?? []).slice(0, 1)];
+  }
+
+  /** Writes what is open and returns the root; `undefined` for a tree without entries. The builder is done. */
+  finish(signal?: AbortSignal): Promise<PageRef | undefined> {
+    this.#assertIdle();
+    return this.#alone(this.#finish(signal));
+  }
+
+  #advanceTo(key: Uint8Array): void {
+    this.#assertIdle();
+    if (this.#lastKey !== undefined && compareBytes(key, this.#lastKey) <= 0) {
+      throw new InvalidInputError(
+        `key ${toHex(key)} does not sort after ${toHex(this.#lastKey)}; add entries in ascending order, each key once`,
+      );
+    }
+    this.#lastKey = key;
+  }
+
+  #assertIdle(): void {
+    if (this.#busy)
+      throw new InvalidInputError('the builder is busy; await its last call before the next one');
+  }
+
+  async #alone<Result>(work: Promise<Result>): Promise<Result> {
+    this.#busy = true;
+    // A builder whose page could not be written or read stays busy: what it holds is incomplete.
+    const result = await work;
+    this.#busy = false;
+    return result;
+  }
+
+  #push(entry: Entry): number {
+    this.#entries.push(entry);
+    return this.#kind.cutLevelOf(entry.key);
+  }
+
+  async #addAfterTail(entry: Entry): Promise<void> {
+    await this.#placeTail();
+    await this.#closeUpTo(this.#push(entry));
+  }
+
+  async #append(ref: PageRef, signal?: AbortSignal): Promise<void> {
+    await this.#placeTail(signal);
+    if (!this.#isEmpty(0, ref.level)) {
+      await this.#appendContent(ref, signal);
+      return;
+    }
+    const cutLevel = this.#kind.cutLevelOf(ref.lastKey);
+    if (cutLevel <= ref.level || this.#isEmpty(ref.level + 1)) {
+      this.#tail = ref;
+    } else {
+      this.#level(ref.level + 1).push(ref);
+      await this.#closeUpTo(cutLevel, ref.level + 1);
+    }
+  }
+
+  async #appendContent(ref: PageRef, signal?: AbortSignal): Promise<void> {
+    const page = await this.pages.load(ref, signal);
+    this.noteOpened(ref, page);
+    if (isLeaf(page)) {
+      for (const entry of page.entries) {
+        const cutLevel = this.#push(entry);
+        if (cutLevel > 0) await this.#closeUpTo(cutLevel);
+      }
+    } else {
+      for (const child of page.children) await this.#append(child, signal);
+    }
+  }
+
+  /** Something follows: a complete page goes into the one above, one that was cut off by its tree's end is opened. */
+  async #placeTail(signal?: AbortSignal): Promise<void> {
+    while (this.#tail !== undefined) {
+      let ref = this.#tail;
+      this.#tail = undefined;
+      const cutLevel = this.#kind.cutLevelOf(ref.lastKey);
+      if (cutLevel <= ref.level) {
+        await this.#appendContent(ref, signal);
+        continue;
+      }
+      for (let level = ref.level + 1; level < cutLevel; level++) {
+        this.#level(level).push(ref);
+        ref = await this.#close(level);
+      }
+      this.#level(cutLevel).push(ref);
+    }
+  }
+
+  /** Closes the open pages below a level, from `from` on. */
+  async #closeUpTo(cutLevel: number, from = 0): Promise<void> {
+    for (let level = from; level < cutLevel; level++) {
+      const ref = await this.#close(level);
+      if (this.#isEmpty(level + 1)) {
+        this.#tail = ref;
+        return;
+      }
+      this.#level(level + 1).push(ref);
+    }
+  }
+
+  #level(level: number): PageRef[] {
+    return (this.#children[level] ??= []);
+  }
+
+  /** Whether the open pages from one level to another are empty. */
+  #isEmpty(from: number, to = Infinity): boolean {
+    if (from === 0 && this.#entries.length > 0) return false;
+    return this.#children.every((page, level) => level < from || level > to || page.length === 0);
+  }
+
+  async #close(level: number): Promise<PageRef> {
+    const items: readonly (Entry | PageRef)[] = level === 0 ? this.#entries : this.#level(level);
+    let ref = this.#opened[level]?.find(({ page }) => consistsOf(page, items))?.ref;
+    if (ref === undefined) {
+      ref = await (level === 0 ? this.#writeLeaf() : this.#writeInner(level));
+      this.#lastWritten = ref;
+    }
+    if (level === 0) this.#entries = [];
+    else this.#children[level] = [];
+    return ref;
+  }
+
+  async #writeLeaf(): Promise<PageRef> {
+    const entries = this.#entries;
+    const bytes = encodeLeaf(entries);
+    const pageId = this.#kind.pageIdOf(bytes);
+    const location = await this.#store.sink.add(() => ({ pageId, level: 0, bytes }));
+    let summary = Infinity;
+    for (const entry of entries) summary = Math.min(summary, this.#kind.summaryOf(entry));
+    return { pageId, level: 0, lastKey: lastOf(entries).key, entries: entries.length, summary, location };
+  }
+
+  async #writeInner(level: number): Promise<PageRef> {
+    const children = this.#level(level);
+    let pageId: PageRef['pageId'] | undefined;
+    const location = await this.#store.sink.add((pack) => {
+      const bytes = encodeInner(level, children, pack);
+      pageId = this.#kind.pageIdOf(bytes);
+      return { pageId, level, bytes };
+    });
+    if (pageId === undefined)
+      throw new InvalidInputError('the page sink returned a location without taking the page');
+    let entries = 0;
+    let summary = Infinity;
+    for (const child of children) {
+      entries += child.entries;
+      summary = Math.min(summary, child.summary);
+    }
+    return { pageId, level, lastKey: lastOf(children).lastKey, entries, summary, location };
+  }
+
+  async #finish(signal?: AbortSignal): Promise<PageRef | undefined> {
+    if (this.#tail !== undefined) {
+      if (this.#isEmpty(0)) return this.#lowestRoot(this.#tail, signal);
+      this.#level(this.#tail.level + 1).push(this.#tail);
+      this.#tail = undefined;
+    }
+    const top = Math.max(
+      0,
+      this.#children.findLastIndex((page) => page.length > 0),
+    );
+    for (let level = 0; level < top; level++) {
+      if (!this.#isEmpty(level, level)) this.#level(level + 1).push(await this.#close(level));
+    }
+    return this.#isEmpty(top) ? undefined : this.#close(top);
+  }
+
+  /** The lowest page that has all entries below it. One written here is, and may not be readable yet. */
+  async #lowestRoot(ref: PageRef, signal?: AbortSignal): Promise<PageRef> {
+    if (ref === this.#lastWritten) return ref;
+    let root = ref;
+    while (root.level > 0) {
+      const page = await this.pages.load(root, signal);
+      const [child, second] = isLeaf(page) ? [] : page.children;
+      if (child === undefined || second !== undefined) break;
+      root = child;
+    }
+    return root;
+  }
+}
+
+function lastOf<Item>(items: readonly Item[]): Item {
+  const last = items.at(-1);
+  if (last === undefined) throw new InvalidInputError('a page without entries cannot be written');
+  return last;
+}
+
+function consistsOf(page: Page, items: readonly (Entry | PageRef)[]): boolean {
+  const own: readonly (Entry | PageRef)[] = isLeaf(page) ? page.entries : page.children;
+  return own.length === items.length && own.every((item, at) => item === items[at]);
+}

@@ -1,0 +1,239 @@
+import { newId } from '../bytes.ts';
+import { InvalidInputError } from '../errors.ts';
+import type { ChunkId, PackId } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import type { ChunkIndex } from '../ports/chunk-index.ts';
+import type { ChunkLocation } from './chunk-location.ts';
+import type { CompressionPolicy } from './frame-codec.ts';
+import { frameOverheadBytes, maxPlainBytes } from './frame.ts';
+import { PackBuilder, maxEndBytes, type FramePosition } from './pack-builder.ts';
+import { headerBytes } from './pack-layout.ts';
+import { SerialQueue } from './serial-queue.ts';
+import { storePack, type PackStoring, type StoredPack } from './store-pack.ts';
+import { WaitingChunks } from './waiting-chunks.ts';
+
+/** A chunk that was handed to a {@link ChunkStore}. One object for all uses of a chunk while the store remembers it. */
+export interface StoredChunk {
+  readonly id: ChunkId;
+  readonly plainBytes: number;
+  /** Where it lies, once it lies there for good; until then `undefined`. `flush` settles all. */
+  readonly location: ChunkLocation | undefined;
+}
+
+/** Decides which packs may be referred to. `LeaseKeeper` is one. */
+export interface PackLeases {
+  /** The packs among these that are live and leased to the run's date; a pack that is missing is not to be used. */
+  lease(packIds: Iterable<PackId>): Promise<ReadonlyMap<PackId, unknown>>;
+}
+
+/** Sizes of a chunk store. It takes about two packs and `lookupBytes` of memory, and the largest chunk twice. */
+export interface ChunkStorePolicy {
+  /** Largest pack. Bytes. */
+  readonly packTargetBytes: number;
+  /** Chunks that wait for one question to the index, at most 1,000. */
+  readonly lookupChunks: number;
+  /** Plain bytes that wait for one question to the index. */
+  readonly lookupBytes: number;
+  /** Chunks that are remembered, so that a repetition is found without asking. About 300 bytes each. */
+  readonly rememberedChunks: number;
+}
+
+/** Fits into a worker with 512 MiB beside everything else. */
+export const defaultChunkStorePolicy: ChunkStorePolicy = {
+  packTargetBytes: 64 * 1024 * 1024,
+  lookupChunks: 128,
+  lookupBytes: 16 * 1024 * 1024,
+  rememberedChunks: 65_536,
+};
+
+/** What a chunk store works with. */
+export interface ChunkStoreOptions extends PackStoring {
+  readonly vault: VaultKeys;
+  readonly chunkIndex: ChunkIndex;
+  readonly leases: PackLeases;
+  /** False stores every chunk anew and shares no pack with earlier points. @default true */
+  readonly sharePacks?: boolean;
+  /** Called for every pack once it is live, after its chunks have their locations. Must not throw. */
+  readonly onPackStored?: (pack: StoredPack) => void;
+  readonly compression?: CompressionPolicy;
+  readonly policy?: ChunkStorePolicy;
+}
+
+/** Totals so far. Bytes, except where the name says otherwise. */
+export interface ChunkStoreCounts {
+  /** Chunks handed in, repetitions included. */
+  readonly chunks: number;
+  /** Plain bytes of those. */
+  readonly plainBytes: number;
+  /** Chunks that the vault did not have. */
+  readonly newChunks: number;
+  /** Plain bytes of those. */
+  readonly newBytes: number;
+  /** Bytes of the packs that have been stored. */
+  readonly storedBytes: number;
+}
+
+interface Chunk extends StoredChunk {
+  location: ChunkLocation | undefined;
+}
+
+interface OpenPack {
+  readonly builder: PackBuilder;
+  readonly chunks: { readonly chunk: Chunk; readonly position: FramePosition }[];
+}
+
+/**
+ * Puts chunks into the vault, each once: what the run has stored already, and what the index finds in a pack that can
+ * be leased, is only referred to. New chunks fill packs in the order in which they are added, so a restore reads long
+ * runs; one pack uploads while the next is filled.
+ *
+ * After a failure every further call fails with the same error: the worker is run again as a whole.
+ */
+export class ChunkStore {
+  readonly #options: ChunkStoreOptions;
+  readonly #policy: ChunkStorePolicy;
+  readonly #queue = new SerialQueue();
+  readonly #remembered = new Map<ChunkId, Chunk>();
+  readonly #waiting: WaitingChunks<Chunk>;
+  readonly #slabs: Buffer[] = [];
+  #open: OpenPack | undefined;
+  #upload: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
+  #counts = { chunks: 0, plainBytes: 0, newChunks: 0, newBytes: 0, storedBytes: 0 };
+
+  constructor(options: ChunkStoreOptions) {
+    this.#options = options;
+    this.#policy = options.policy ?? defaultChunkStorePolicy;
+    const { packTargetBytes, lookupBytes } = this.#policy;
+    if (packTargetBytes < headerBytes + frameOverheadBytes + maxPlainBytes.chunk + maxEndBytes(1)) {
+      throw new InvalidInputError(
+        `packTargetBytes ${packTargetBytes} has no room for the largest chunk; use 9 MiB or more`,
+      );
+    }
+    this.#waiting = new WaitingChunks(lookupBytes + maxPlainBytes.chunk);
+  }
+
+  /** Totals so far. */
+  get counts(): ChunkStoreCounts {
+    return { ...this.#counts };
+  }
+
+  /**
+   * Takes a chunk of 1 byte to 8 MiB. `plain` must stay as it is until the promise settles, and is the caller's again
+   * then; the promise is the back-pressure. Calls may overlap and are served in their order.
+   * @param sha256 - of the plain bytes, where the source knows it.
+   */
+  async add(plain: Uint8Array, sha256?: Uint8Array): Promise<StoredChunk> {
+    return this.#queue.run(async () => this.#guard(async () => this.#add(plain, sha256)));
+  }
+
+  /** Stores everything that was added. Ends the pack that is being filled, so it is for the end of a worker's work. */
+  async flush(): Promise<void> {
+    return this.#queue.run(async () =>
+      this.#guard(async () => {
+        await this.#settleWaiting();
+        await this.#ship();
+        await this.#upload;
+      }),
+    );
+  }
+
+  async #guard<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    try {
+      return await work();
+    } catch (error) {
+      this.#failure ??= { error };
+      throw error;
+    }
+  }
+
+  async #add(plain: Uint8Array, sha256: Uint8Array | undefined): Promise<StoredChunk> {
+    if (plain.length === 0 || plain.length > maxPlainBytes.chunk) {
+      throw new InvalidInputError(
+        `a chunk of ${plain.length} bytes; it must have 1 to ${maxPlainBytes.chunk}`,
+      );
+    }
+    const { vault, sharePacks = true } = this.#options;
+    const id = sha256 === undefined ? vault.chunkId(plain) : vault.chunkIdOfHash(sha256);
+    this.#counts.chunks++;
+    this.#counts.plainBytes += plain.length;
+    const known = this.#remembered.get(id);
+    if (known !== undefined) return known;
+    const chunk: Chunk = { id, plainBytes: plain.length, location: undefined };
+    this.#remember(chunk);
+    if (!sharePacks) {
+      await this.#append(chunk, plain);
+      return chunk;
+    }
+    this.#waiting.push(chunk, plain);
+    if (this.#waiting.count >= this.#policy.lookupChunks || this.#waiting.bytes >= this.#policy.lookupBytes) {
+      await this.#settleWaiting();
+    }
+    return chunk;
+  }
+
+  /** Asks the index about the chunks that wait, and stores those that it does not know in a pack that can be leased. */
+  async #settleWaiting(): Promise<void> {
+    if (this.#waiting.count === 0) return;
+    const { chunkIndex, leases, signal } = this.#options;
+    const found = await chunkIndex.find(this.#waiting.ids(), signal);
+    const leased = await leases.lease(new Set([...found.values()].map(({ packId }) => packId)));
+    for (const { chunk, plain } of this.#waiting.take()) {
+      const location = found.get(chunk.id);
+      if (location !== undefined && leased.has(location.packId)) chunk.location = location;
+      else await this.#append(chunk, plain);
+    }
+  }
+
+  async #append(chunk: Chunk, plain: Uint8Array): Promise<void> {
+    if (this.#open?.builder.fits(plain.length) !== true) await this.#ship();
+    this.#open ??= await this.#newPack();
+    const position = this.#open.builder.append('chunk', chunk.id, plain);
+    this.#open.chunks.push({ chunk, position });
+    this.#counts.newChunks++;
+    this.#counts.newBytes += plain.length;
+  }
+
+  async #newPack(): Promise<OpenPack> {
+    const { vault, random, compression } = this.#options;
+    const builder = new PackBuilder({
+      kind: 'chunks',
+      vault,
+      dataKey: await vault.currentDataKey(),
+      packId: newId<PackId>(random),
+      slab: this.#slabs.pop() ?? Buffer.allocUnsafeSlow(this.#policy.packTargetBytes),
+      ...(compression !== undefined && { compression }),
+    });
+    return { builder, chunks: [] };
+  }
+
+  /** Starts to upload the pack that was being filled, once the one before it is done. */
+  async #ship(): Promise<void> {
+    const pack = this.#open;
+    if (pack === undefined) return;
+    this.#open = undefined;
+    pack.builder.seal();
+    await this.#upload;
+    this.#upload = this.#store(pack);
+    // Whoever calls next gets the failure; until then nobody is listening.
+    this.#upload.catch(() => {});
+  }
+
+  async #store({ builder, chunks }: OpenPack): Promise<void> {
+    const stored = await storePack(builder, this.#options);
+    for (const { chunk, position } of chunks) chunk.location = { packId: stored.packId, ...position };
+    this.#counts.storedBytes += stored.bytes;
+    this.#slabs.push(builder.slab);
+    this.#options.onPackStored?.(stored);
+  }
+
+  /** Forgets the chunks remembered longest; one that is still on its way cannot be found elsewhere and stays. */
+  #remember(chunk: Chunk): void {
+    this.#remembered.set(chunk.id, chunk);
+    for (const [id, oldest] of this.#remembered) {
+      if (this.#remembered.size <= this.#policy.rememberedChunks || oldest.location === undefined) break;
+      this.#remembered.delete(id);
+    }
+  }
+}

@@ -1,0 +1,251 @@
+import { newId } from '../bytes.ts';
+import { CatalogConflictError, InvalidInputError } from '../errors.ts';
+import type { ChunkId, PackId, PageId } from '../ids.ts';
+import type { DataKey, VaultKeys } from '../keys/vault-keys.ts';
+import type { EncodedPage, PageLocation, PagePack, PageSink } from '../manifest/page-store.ts';
+import type { ChunkLocation } from './chunk-location.ts';
+import type { ContainerState, SuspendedContainer } from './container-state.ts';
+import { FrameCipher } from './frame-cipher.ts';
+import { defaultCompressionPolicy, type CompressionPolicy } from './frame-codec.ts';
+import { frameOverheadBytes, maxFrameNumber, type FrameKind } from './frame.ts';
+import { containerName } from './object-names.ts';
+import { maxFramesPerSegment, type FramePosition } from './pack-builder.ts';
+import { encodeDirectory, type DirectoryEntry } from './pack-directory.ts';
+import { footerBytes, headerBytes, writeFooter, writeHeader } from './pack-layout.ts';
+import { PartUploader, planPartBytes } from './part-uploader.ts';
+import { defaultRetryPolicy, retryUnavailable } from './retry.ts';
+import { sealFrame } from './seal-frame.ts';
+import { SerialQueue } from './serial-queue.ts';
+import { putOptions, type PackStoring, type StoredPack } from './store-pack.ts';
+
+/** Stored bytes after which a segment ends. */
+export const segmentTargetBytes = 64 * 1024 * 1024;
+
+/** What writing a container takes. */
+export interface ContainerWriterOptions extends Omit<PackStoring, 'chunkIndex'> {
+  readonly vault: VaultKeys;
+  readonly compression?: CompressionPolicy;
+}
+
+/**
+ * Writes a container: one object with chunks, pages and a root, which grows by parts and can be larger than memory.
+ * It can be suspended and gone on with in another process.
+ *
+ * A container keeps its id, so going on twice from one suspended state seals frames of the same numbers again. That is
+ * harmless only because nobody can read the parts of an unfinished upload, and only one of the uploads completes.
+ * After a failure, go on from the last suspended state, or abort and start anew.
+ */
+export class ContainerWriter implements PageSink {
+  /** The container as references to its frames hold it. Its id never changes. */
+  readonly pack: PagePack;
+  readonly #options: ContainerWriterOptions;
+  readonly #dataKey: DataKey;
+  readonly #cipher: FrameCipher;
+  readonly #parts: PartUploader;
+  readonly #partBytes: number;
+  readonly #queue = new SerialQueue();
+  #entries: DirectoryEntry[] = [];
+  #position: number;
+  #segmentStart: number;
+  #frame: number;
+  #previousFooter: number;
+  #scratch = Buffer.alloc(0);
+  #failure: { readonly error: unknown } | undefined;
+
+  private constructor(
+    options: ContainerWriterOptions,
+    dataKey: DataKey,
+    parts: PartUploader,
+    state: ContainerState,
+  ) {
+    this.pack = { packId: state.packId };
+    this.#options = options;
+    this.#dataKey = dataKey;
+    this.#cipher = new FrameCipher(dataKey.objectKey(state.packId), options.vault.vaultId, state.packId);
+    this.#parts = parts;
+    this.#partBytes = state.partBytes;
+    this.#position = state.position;
+    this.#segmentStart = state.position;
+    this.#frame = state.nextFrame;
+    this.#previousFooter = state.previousFooter;
+  }
+
+  /**
+   * Claims a new container in the catalog and starts its upload.
+   * @param expectedBytes - about how large it will be; decides the size of its parts.
+   */
+  static async start(options: ContainerWriterOptions, expectedBytes: number): Promise<ContainerWriter> {
+    const { catalog, store, vault, random, lease, signal } = options;
+    const { retentionClass, runId, leaseUntil } = lease;
+    const dataKey = await vault.currentDataKey();
+    const packId = newId<PackId>(random);
+    await catalog.claimPack({ packId, kind: 'container', retentionClass, runId, lockUntil: leaseUntil });
+    const put = putOptions(lease, signal);
+    const upload = await store.startMultipart(containerName(packId), put);
+    const partBytes = planPartBytes(expectedBytes);
+    const header = Buffer.alloc(headerBytes);
+    writeHeader(header, { kind: 'container', keyId: dataKey.keyId, packId });
+    const parts = new PartUploader({ ...options, upload, put, partBytes, carry: header });
+    return new ContainerWriter(options, dataKey, parts, {
+      formatVersion: 1,
+      packId,
+      keyId: dataKey.keyId,
+      partBytes,
+      position: headerBytes,
+      nextFrame: 0,
+      previousFooter: 0,
+      upload: upload.state(),
+    });
+  }
+
+  /** Goes on where `suspend` stopped, in whatever process. */
+  static async resume(
+    options: ContainerWriterOptions,
+    { state, carry }: SuspendedContainer,
+  ): Promise<ContainerWriter> {
+    const put = putOptions(options.lease, options.signal);
+    const upload = options.store.resumeMultipart(state.upload, put);
+    const parts = new PartUploader({ ...options, upload, put, partBytes: state.partBytes, carry });
+    return new ContainerWriter(options, await options.vault.dataKey(state.keyId), parts, state);
+  }
+
+  /** Bytes so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Adds a chunk. `plain` is the caller's again when the promise settles. Calls may overlap. */
+  async addChunk(id: ChunkId, plain: Uint8Array): Promise<ChunkLocation> {
+    const position = await this.#run(async () => this.#append('chunk', id, plain));
+    return { packId: this.pack.packId, ...position };
+  }
+
+  async add(encode: (pack: PagePack) => EncodedPage): Promise<PageLocation> {
+    const position = await this.#run(async () => {
+      const { pageId, bytes } = encode(this.pack);
+      return this.#append('page', pageId, bytes);
+    });
+    return { pack: this.pack, ...position };
+  }
+
+  /** Ends the segment, waits for the upload, and gives what {@link resume} takes. The writer is done with then. */
+  async suspend(): Promise<SuspendedContainer> {
+    return this.#run(async () => {
+      await this.#endSegment();
+      const { upload, carry } = await this.#parts.suspend();
+      this.#failure = {
+        error: new InvalidInputError('the container was suspended; go on with a resumed writer'),
+      };
+      return {
+        state: {
+          formatVersion: 1,
+          packId: this.pack.packId,
+          keyId: this.#dataKey.keyId,
+          partBytes: this.#partBytes,
+          position: this.#position,
+          nextFrame: this.#frame,
+          previousFooter: this.#previousFooter,
+          upload,
+        },
+        carry,
+      };
+    });
+  }
+
+  /**
+   * Ends the container with its root and makes it live.
+   * @throws {@link CatalogConflictError} its row was swept meanwhile: write it anew.
+   */
+  async finish(root: Uint8Array): Promise<StoredPack> {
+    return this.#run(async () => {
+      await this.#endSegment();
+      const { frame, offset, length } = await this.#write('root', undefined, root);
+      const trailer = Buffer.alloc(footerBytes);
+      const end = { kind: 'container', offset, length, frame, previousFooter: this.#previousFooter } as const;
+      writeFooter(trailer, 0, end, 'trailer');
+      await this.#parts.write(trailer);
+      const { name, versionId, bytes } = await this.#parts.complete();
+      const { packId } = this.pack;
+      const { catalog, lease, retry = defaultRetryPolicy, signal } = this.#options;
+      const lockedUntil = lease.leaseUntil;
+      const confirmed = await retryUnavailable(
+        async () => catalog.confirmPack(packId, { versionId, bytes, lockedUntil }),
+        this.#options,
+        retry,
+        signal,
+      );
+      if (confirmed === 'lost') {
+        throw new CatalogConflictError(`container ${packId} was swept while it was written; write it anew`);
+      }
+      return {
+        packId,
+        kind: 'container',
+        retentionClass: lease.retentionClass,
+        name,
+        versionId,
+        bytes,
+        lockedUntil,
+      };
+    });
+  }
+
+  /** Frees what has been uploaded. The row is left to the sweeper. */
+  async abort(): Promise<void> {
+    await this.#parts.abort();
+  }
+
+  async #run<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#queue.run(async () => {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      try {
+        return await work();
+      } catch (error) {
+        this.#failure = { error };
+        throw error;
+      }
+    });
+  }
+
+  async #append(kind: 'chunk' | 'page', id: ChunkId | PageId, plain: Uint8Array): Promise<FramePosition> {
+    const position = await this.#write(kind, id, plain);
+    this.#entries.push({ kind, id, ...position, plainBytes: plain.length });
+    const full = this.#position - this.#segmentStart >= segmentTargetBytes;
+    if (full || this.#entries.length >= maxFramesPerSegment) await this.#endSegment();
+    return position;
+  }
+
+  async #write(kind: FrameKind, id: ChunkId | PageId | undefined, plain: Uint8Array): Promise<FramePosition> {
+    if (this.#frame > maxFrameNumber)
+      throw new InvalidInputError(`container ${this.pack.packId} has too many frames`);
+    const needed = plain.length + frameOverheadBytes;
+    if (this.#scratch.length < needed)
+      this.#scratch = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#scratch.length));
+    const { vault, compression = defaultCompressionPolicy } = this.#options;
+    const context = { vault, cipher: this.#cipher, packId: this.pack.packId, compression };
+    const content = { kind, plain, ...(id !== undefined && { id }) };
+    const length = sealFrame(context, this.#frame, content, this.#scratch, 0);
+    await this.#parts.write(this.#scratch.subarray(0, length));
+    const position = { frame: this.#frame, offset: this.#position, length };
+    this.#frame++;
+    this.#position += length;
+    return position;
+  }
+
+  async #endSegment(): Promise<void> {
+    const [first] = this.#entries;
+    if (first === undefined) return;
+    const plain = encodeDirectory({
+      firstFrame: first.frame,
+      firstOffset: first.offset,
+      entries: this.#entries,
+    });
+    const directory = await this.#write('directory', undefined, plain);
+    const footer = Buffer.alloc(footerBytes);
+    writeFooter(footer, 0, { kind: 'container', ...directory, previousFooter: this.#previousFooter });
+    this.#previousFooter = this.#position;
+    await this.#parts.write(footer);
+    this.#position += footerBytes;
+    this.#segmentStart = this.#position;
+    this.#entries = [];
+  }
+}

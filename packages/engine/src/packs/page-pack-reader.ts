@@ -1,0 +1,128 @@
+import { ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
+import type { PackId, PageId } from '../ids.ts';
+import type { PageRef, PageSource } from '../manifest/page-store.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { BoundedCache } from './bounded-cache.ts';
+import { isPossible, type PackReader, type WantedFrame } from './pack-reader.ts';
+import { fetchRange, isDamage, type FindObject, type StoredObject } from './stored-object.ts';
+
+/** Sizes of a page reader. Bytes. */
+export interface PagePackReaderPolicy {
+  /** Plain pages that are kept. */
+  readonly pageCacheBytes: number;
+  /** Stored stretches that are kept. */
+  readonly stretchCacheBytes: number;
+  /** Fetched where a pack is read for the first time, or out of order; doubled while it is read in order. */
+  readonly firstStretchBytes: number;
+  readonly maxStretchBytes: number;
+}
+
+/** A page is 5 to 50 KiB, so the first stretch brings a few of its neighbours, and a scan soon reads a MiB at a time. */
+export const defaultPagePackReaderPolicy: PagePackReaderPolicy = {
+  pageCacheBytes: 64 * 1024 * 1024,
+  stretchCacheBytes: 32 * 1024 * 1024,
+  firstStretchBytes: 64 * 1024,
+  maxStretchBytes: 1024 * 1024,
+};
+
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+  readonly bytes: Promise<Uint8Array>;
+}
+
+/**
+ * Reads manifest pages. Pages lie in the order of keys, so a miss fetches a stretch beyond the page, longer each time
+ * that a pack is read on in order. Reads of one page or stretch at the same time share one request.
+ */
+export class PagePackReader implements PageSource {
+  readonly #store: ObjectStore;
+  readonly #reader: PackReader;
+  readonly #find: FindObject;
+  readonly #policy: PagePackReaderPolicy;
+  readonly #pages: BoundedCache<PageId, Promise<Uint8Array>>;
+  readonly #stretches: BoundedCache<string, Stretch>;
+  /** The newest stretch of each pack: where a reader that goes on in order will miss next. */
+  readonly #newest = new BoundedCache<PackId, Stretch>(1_024);
+
+  constructor(
+    store: ObjectStore,
+    reader: PackReader,
+    find: FindObject,
+    policy: PagePackReaderPolicy = defaultPagePackReaderPolicy,
+  ) {
+    this.#store = store;
+    this.#reader = reader;
+    this.#find = find;
+    this.#policy = policy;
+    this.#pages = new BoundedCache(policy.pageCacheBytes);
+    this.#stretches = new BoundedCache(policy.stretchCacheBytes);
+  }
+
+  async read(ref: PageRef, signal?: AbortSignal): Promise<Uint8Array> {
+    // The work is shared with whoever asks next, so one reader's signal must not end it.
+    const bytes = await (this.#pages.get(ref.pageId) ?? this.#start(ref));
+    signal?.throwIfAborted();
+    return bytes;
+  }
+
+  async #start(ref: PageRef): Promise<Uint8Array> {
+    const { pageId } = ref;
+    const page = this.#read(ref);
+    this.#pages.set(pageId, page, 0);
+    try {
+      const bytes = await page;
+      this.#pages.set(pageId, page, bytes.length);
+      return bytes;
+    } catch (error) {
+      this.#pages.delete(pageId);
+      throw error;
+    }
+  }
+
+  async #read({ pageId, location }: PageRef): Promise<Uint8Array> {
+    const object = this.#find(location.pack.packId);
+    const wanted: WantedFrame = { id: pageId, location };
+    if (!isPossible(location, 'page')) {
+      throw new StoredBytesDamagedError(object.name, `a reference to page ${pageId} in it is impossible`);
+    }
+    try {
+      const stretch = this.#stretchFor(object, location.offset, location.length);
+      const from = location.offset - stretch.from;
+      const stored = (await stretch.bytes).subarray(from, from + location.length);
+      return await this.#reader.openFrame(object, object.versionId, 'page', wanted, stored);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      // Perhaps another version of the object is whole; the packs' reader tries them all.
+      const [answer] = await this.#reader.readFrames(object, 'page', [wanted]);
+      if (answer instanceof Uint8Array) return answer;
+      if (answer instanceof ObjectNotFoundError || answer === undefined) throw error;
+      throw answer;
+    }
+  }
+
+  #stretchFor(object: StoredObject, offset: number, length: number): Stretch {
+    const end = offset + length;
+    const newest = this.#newest.get(object.packId);
+    if (newest !== undefined && newest.from <= offset && end <= newest.to) return newest;
+    const found = this.#stretches.find(
+      (stretch, key) => key.startsWith(object.packId) && stretch.from <= offset && end <= stretch.to,
+    );
+    if (found !== undefined) return found;
+    const goesOn = newest !== undefined && offset >= newest.from && offset <= newest.to + length;
+    const ahead = goesOn
+      ? Math.min(2 * (newest.to - newest.from), this.#policy.maxStretchBytes)
+      : this.#policy.firstStretchBytes;
+    const to = offset + Math.max(length, ahead);
+    const bytes = fetchRange(this.#store, object.name, object.versionId, { offset, length: to - offset });
+    const stretch = { from: offset, to, bytes };
+    const key = `${object.packId}:${offset}`;
+    this.#stretches.set(key, stretch, to - offset);
+    this.#newest.set(object.packId, stretch, 1);
+    bytes.catch(() => {
+      this.#stretches.delete(key);
+      if (this.#newest.get(object.packId) === stretch) this.#newest.delete(object.packId);
+    });
+    return stretch;
+  }
+}

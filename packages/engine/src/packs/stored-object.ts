@@ -1,0 +1,53 @@
+import { ObjectNotFoundError, StoredBytesDamagedError, type BackupError } from '../errors.ts';
+import type { PackId } from '../ids.ts';
+import type { ByteRange, ObjectStore } from '../ports/object-store.ts';
+
+/** An object of frames, and which version of it a reference names. */
+export interface StoredObject {
+  readonly packId: PackId;
+  readonly name: string;
+  /** A hint: a copied vault has other version ids. */
+  readonly versionId?: string;
+}
+
+/** Finds the object that a pack id stands for: its name depends on its kind and class. */
+export type FindObject = (packId: PackId) => StoredObject;
+
+/** Reads a stretch of a version; without `versionId`, of the oldest. May be shorter than asked for at the object's end. */
+export async function fetchRange(
+  store: ObjectStore,
+  name: string,
+  versionId: string | undefined,
+  range: ByteRange,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  return store.get(name, {
+    range,
+    ...(versionId !== undefined && { versionId }),
+    ...(signal !== undefined && { signal }),
+  });
+}
+
+/**
+ * Versions of an object in the order in which a reader tries them: the one that the reference names, then the oldest,
+ * then, after somebody went round the product, the others from old to young. Lists versions only if it has to.
+ */
+export async function* candidateVersions(
+  store: ObjectStore,
+  { name, versionId }: Pick<StoredObject, 'name' | 'versionId'>,
+  signal?: AbortSignal,
+): AsyncGenerator<string | undefined, void, undefined> {
+  yield versionId;
+  const others: string[] = [];
+  for await (const version of store.listVersions(name, signal === undefined ? {} : { signal })) {
+    if (version.name === name && version.versionId !== versionId) others.push(version.versionId);
+  }
+  others.reverse();
+  // Without a hint the oldest has been tried already.
+  yield* versionId === undefined ? others.slice(1) : others;
+}
+
+/** Whether another version of the object might still have what this one has not. */
+export function isDamage(error: unknown): error is BackupError {
+  return error instanceof StoredBytesDamagedError || error instanceof ObjectNotFoundError;
+}

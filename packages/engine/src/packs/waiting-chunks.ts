@@ -1,0 +1,49 @@
+import type { ChunkId } from '../ids.ts';
+
+/** Chunks whose place is not known yet, with copies of their bytes in one buffer that is used again and again. */
+export class WaitingChunks<Chunk extends { readonly id: ChunkId; readonly plainBytes: number }> {
+  readonly #capacity: number;
+  #buffer: Buffer | undefined;
+  #chunks: Chunk[] = [];
+  #bytes = 0;
+
+  /** @param capacity - most bytes that ever wait; allocated at the first push. */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get count(): number {
+    return this.#chunks.length;
+  }
+
+  /** Plain bytes that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Their ids, in order. */
+  ids(): ChunkId[] {
+    return this.#chunks.map(({ id }) => id);
+  }
+
+  /** Takes a copy of a chunk's bytes. */
+  push(chunk: Chunk, plain: Uint8Array): void {
+    this.#buffer ??= Buffer.allocUnsafeSlow(this.#capacity);
+    this.#buffer.set(plain, this.#bytes);
+    this.#bytes += plain.length;
+    this.#chunks.push(chunk);
+  }
+
+  /** Empties the list. The bytes are views, valid until the next push. */
+  take(): { readonly chunk: Chunk; readonly plain: Uint8Array }[] {
+    let offset = 0;
+    const taken = this.#chunks.map((chunk) => {
+      const plain = (this.#buffer as Buffer).subarray(offset, offset + chunk.plainBytes);
+      offset += chunk.plainBytes;
+      return { chunk, plain };
+    });
+    this.#chunks = [];
+    this.#bytes = 0;
+    return taken;
+  }
+}

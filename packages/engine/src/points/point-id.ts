@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto';
+import { toHex } from '../bytes.ts';
+import type { PointId, ResourceArn, ResourceKey } from '../ids.ts';
+import type { RandomBytes } from '../ports/random-bytes.ts';
+
+/** A time as names carry it: `20261123T003508Z`, whole seconds, UTC. */
+export function compactTime(time: Date): string {
+  return time.toISOString().replace(/\.\d{3}Z$/, 'Z').replaceAll(/[-:]/g, '');
+}
+
+/** A new id for a point of that source time; ids of one resource sort by source time. */
+export function newPointId(sourceTime: Date, random: RandomBytes): PointId {
+  return `${compactTime(sourceTime)}-${toHex(random.bytes(8))}` as PointId;
+}
+
+/** Whether text has the form of a point id. */
+export function isPointId(text: string): text is PointId {
+  return /^\d{8}T\d{6}Z-[0-9a-f]{16}$/.test(text);
+}
+
+/** The name of a resource inside object names. */
+export function resourceKeyOf(arn: ResourceArn): ResourceKey {
+  return toHex(createHash('sha256').update(arn).digest().subarray(0, 16)) as ResourceKey;
+}

@@ -1,0 +1,40 @@
+import type { PackId } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { containerName, pageName } from '../packs/object-names.ts';
+import { PackReader } from '../packs/pack-reader.ts';
+import { PagePackReader } from '../packs/page-pack-reader.ts';
+import type { StoredPack } from '../packs/store-pack.ts';
+import type { FindObject } from '../packs/stored-object.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { PagePackRecord } from './root.ts';
+
+/** Finds page packs by what roots and results say of them; a pack that none of them names is looked for under `pages/`. */
+export function findPagePacks(records: Iterable<PagePackRecord>): FindObject {
+  const known = new Map<PackId, PagePackRecord>();
+  for (const record of records) known.set(record.pack, record);
+  return (packId) => {
+    const record = known.get(packId);
+    const name = record?.kind === 'container' ? containerName(packId) : pageName(packId);
+    return { packId, name, ...(record && { versionId: record.version }) };
+  };
+}
+
+/** Reads the pages of both maps of a point. */
+export function createPageReader(
+  store: ObjectStore,
+  keys: VaultKeys,
+  records: Iterable<PagePackRecord>,
+  packs: PackReader = new PackReader(store, keys),
+): PagePackReader {
+  return new PagePackReader(store, packs, findPagePacks(records));
+}
+
+/** A stored page pack as roots and results carry it. */
+export function pagePackRecordOf({ packId, kind, versionId, lockedUntil }: StoredPack): PagePackRecord {
+  return {
+    pack: packId,
+    kind: kind === 'container' ? 'container' : 'pages',
+    version: versionId,
+    lockedUntil: lockedUntil.toISOString(),
+  };
+}

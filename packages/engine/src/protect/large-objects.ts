@@ -1,0 +1,111 @@
+import { compareBytes, fromBase64 } from '../bytes.ts';
+import { encodeFileEntry } from '../manifest/file-entry.ts';
+import type { Entry } from '../manifest/page-codec.ts';
+import { PackUsage, type PackDelta } from '../manifest/pack-usage.ts';
+import type { PageRef, PageStore } from '../manifest/page-store.ts';
+import type { TreeKind } from '../manifest/tree-kind.ts';
+import { mergeTree, type Change } from '../manifest/tree-merge.ts';
+import { TreeReader } from '../manifest/tree-reader.ts';
+import { pathKeys } from '../manifest/tuple-key.ts';
+import { findPageRef } from '../points/page-ref-text.ts';
+import type { RunPlan } from '../runs/run-plan.ts';
+import { extentsOf, groupByPath, usesPacks } from './base-files.ts';
+import type { BaseFile } from './detect-changes.ts';
+import type { LargeObject, ShardResult } from './shard-result.ts';
+
+/** What is mended, and with what. */
+export interface RepairOptions {
+  readonly kind: TreeKind;
+  readonly pages: PageStore;
+  readonly plan: RunPlan;
+  /** What every shard found of the objects that it shares, in the order of shards. */
+  readonly large: readonly LargeObject[];
+  /** The joined manifest. */
+  readonly root: PageRef | undefined;
+}
+
+/** The manifest in which every large object is of one version. */
+export interface Repaired {
+  readonly root: PageRef | undefined;
+  readonly usage: readonly PackDelta[];
+  readonly warnings: ShardResult['warnings'];
+  /** The counts that change. */
+  adjust(counts: ShardResult['counts']): Pick<ShardResult['counts'], 'files' | 'logicalBytes'>;
+}
+
+/**
+ * Large objects are read by several workers, each by itself. Where they did not all see the same version, the object's
+ * content would be a mixture: it is replaced by what the base has, or left out, and the point says so.
+ */
+export async function repairLargeObjects({ kind, pages, plan, large, root }: RepairOptions): Promise<Repaired> {
+  const broken = findBroken(large);
+  const usage = new PackUsage();
+  const warnings: ShardResult['warnings'] = [];
+  const origin = plan.base?.pointId ?? 'an empty base';
+  const joined = new TreeReader(kind, pages.source, root);
+  const base = new TreeReader(kind, pages.source, findPageRef(plan.base?.manifest, plan.base?.pointId));
+  const unleased = new Set(plan.unleasedPacks);
+  let files = 0;
+  let logicalBytes = 0;
+
+  const count = (file: BaseFile | undefined, sign: 1 | -1): void => {
+    for (const { chunks } of file === undefined ? [] : extentsOf(file, origin)) {
+      for (const { location } of chunks) {
+        if (sign === 1) usage.addReference(location);
+        else usage.removeReference(location);
+      }
+    }
+    if (file?.file === undefined) return;
+    files += sign;
+    logicalBytes += sign * file.file.entry.size;
+  };
+  const changes: Change[] = [];
+  for (const { path, gone } of broken) {
+    const { from, to } = pathKeys(path);
+    count(await findFile(joined, path, origin), -1);
+    const before = gone ? undefined : await findFile(base, path, origin);
+    const usable = before?.file !== undefined && !usesPacks(before, unleased, origin) ? before : undefined;
+    count(usable, 1);
+    changes.push(...replace(from, to, usable, plan));
+    const name = Buffer.from(path).toString('utf8');
+    const consequence = usable === undefined ? 'this point does not have it' : `this point has it as it was in ${origin}`;
+    warnings.push({
+      path: name,
+      reason: gone ? 'vanished' : 'changed',
+      message: `${JSON.stringify(name)} was not the same for all workers that read it; ${consequence}: run again`,
+    });
+  }
+  return {
+    root: changes.length === 0 ? root : await mergeTree(kind, pages, root, changes),
+    usage: usage.deltas(),
+    warnings,
+    adjust: (counts) => ({ files: counts.files + files, logicalBytes: counts.logicalBytes + logicalBytes }),
+  };
+}
+
+/** Objects of which the shards saw different versions, in the order of paths. */
+function findBroken(large: readonly LargeObject[]): { readonly path: Uint8Array; readonly gone: boolean }[] {
+  const byPath = Map.groupBy(large, ({ path }) => path);
+  const broken: { path: Uint8Array; gone: boolean }[] = [];
+  for (const [path, findings] of byPath) {
+    const [first] = findings;
+    const same = findings.every(
+      ({ state, changeToken }) => (state === 'kept' || state === 'stored') && changeToken === first?.changeToken,
+    );
+    if (!same) broken.push({ path: fromBase64(path), gone: first?.state === 'absent' });
+  }
+  return broken.sort((a, b) => compareBytes(a.path, b.path));
+}
+
+async function findFile(tree: TreeReader, path: Uint8Array, origin: string): Promise<BaseFile | undefined> {
+  for await (const file of groupByPath(tree.range(pathKeys(path)), origin)) return file;
+  return undefined;
+}
+
+function replace(from: Uint8Array, to: Uint8Array, file: BaseFile | undefined, plan: RunPlan): Change[] {
+  if (file?.file === undefined) return [{ key: from, clearTo: to }];
+  const carriedFrom = file.file.carriedFrom ?? plan.base?.pointId;
+  const own = encodeFileEntry({ entry: file.file.entry, mustRead: true, ...(carriedFrom && { carriedFrom }) });
+  const changeOf = ({ key, logical, location }: Entry): Change => ({ key, value: { logical, location } });
+  return [{ ...changeOf(own), clearTo: to }, ...file.entries.slice(1).map(changeOf)];
+}

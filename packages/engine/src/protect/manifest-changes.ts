@@ -1,0 +1,242 @@
+import { equalBytes, toBase64 } from '../bytes.ts';
+import { SourceEntryError } from '../errors.ts';
+import { encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
+import type { Entry } from '../manifest/page-codec.ts';
+import type { PackUsage } from '../manifest/pack-usage.ts';
+import type { Change } from '../manifest/tree-merge.ts';
+import { entryKey, extentKey } from '../manifest/tuple-key.ts';
+import { decodeExtent } from '../manifest/extent.ts';
+import type { ChunkStore } from '../packs/chunk-store.ts';
+import type { OpenedEntry, SourceEntry } from '../ports/file-source.ts';
+import type { ReportProgress } from '../ports/progress.ts';
+import type { RunPlan } from '../runs/run-plan.ts';
+import { extentsOf, usesPacks } from './base-files.ts';
+import { entriesOf, isSettled, type ContentWriter, type WrittenContent } from './content-writer.ts';
+import type { BaseFile } from './detect-changes.ts';
+import type { Outcome } from './read-entries.ts';
+import type { LargeObject, ShardResult } from './shard-result.ts';
+import { pathAfter, stretchBytes, type Shard } from './shards.ts';
+
+/** Changes that may wait for their chunks; then the pack that is being filled is ended early. */
+const waitingLimit = 20_000;
+
+/** What turns outcomes into changes. */
+export interface ManifestChangesOptions {
+  readonly shard: Shard;
+  readonly plan: RunPlan;
+  readonly chunks: ChunkStore;
+  readonly content: ContentWriter;
+  /** Takes up what the changes do to the pack map. */
+  readonly usage: PackUsage;
+  readonly onProgress?: ReportProgress;
+}
+
+interface Waiting {
+  readonly path: Uint8Array;
+  /** Absent in a stretch, whose path's own entry belongs to another shard. */
+  readonly file?: FileEntry;
+  readonly content: WrittenContent;
+}
+
+type Counts = Omit<ShardResult['counts'], 'newBytes' | 'storedBytes'>;
+
+/**
+ * Turns what the source answered into changes of the manifest, in the order of keys, and keeps the shard's counts.
+ * A change is handed on once the chunks that it refers to lie in the vault for good. Memory: at most
+ * {@link waitingLimit} changes.
+ */
+export class ManifestChanges {
+  readonly #options: ManifestChangesOptions;
+  readonly #unleased: ReadonlySet<RunPlan['unleasedPacks'][number]>;
+  readonly #origin: string;
+  readonly #counts = { files: 0, filesChanged: 0, filesRemoved: 0, logicalBytes: 0, readBytes: 0 };
+  readonly #warnings: ShardResult['warnings'] = [];
+  readonly #large: LargeObject[] = [];
+  #waiting: (Waiting | Change)[] = [];
+
+  constructor(options: ManifestChangesOptions) {
+    this.#options = options;
+    this.#unleased = new Set(options.plan.unleasedPacks);
+    this.#origin = options.plan.base?.pointId ?? 'an empty base';
+  }
+
+  /** Totals of the shard, complete once the changes have been iterated. */
+  get counts(): Counts {
+    return this.#counts;
+  }
+
+  /** Entries that could not be read. */
+  get warnings(): readonly ShardResult['warnings'][number][] {
+    return this.#warnings;
+  }
+
+  /** What this shard found of an object that it shares with other shards. */
+  get large(): readonly LargeObject[] {
+    const { largeTail } = this.#options.shard;
+    if (largeTail === undefined || this.#large.length > 0) return this.#large;
+    return [{ path: toBase64(largeTail), state: 'absent', changeToken: '' }];
+  }
+
+  /** Runs through the outcomes; each change may be asked for only after the one before it was used. */
+  async *from(outcomes: AsyncIterable<Outcome>): AsyncGenerator<Change> {
+    for await (const outcome of outcomes) {
+      await this.#take(outcome);
+      yield* this.#settled();
+      if (this.#waiting.length >= waitingLimit) {
+        await this.#options.chunks.flush();
+        yield* this.#settled();
+      }
+      this.#report();
+    }
+    await this.#options.chunks.flush();
+    yield* this.#settled();
+  }
+
+  async #take(outcome: Outcome): Promise<void> {
+    switch (outcome.outcome) {
+      case 'kept':
+        this.#countEntry(outcome.listed);
+        this.#noteLarge(outcome.listed, 'kept');
+        return;
+      case 'retagged': {
+        this.#countEntry(outcome.entry);
+        this.#counts.filesChanged += 1;
+        this.#noteLarge(outcome.entry, 'kept');
+        this.#waiting.push(changeOf(encodeFileEntry({ entry: outcome.entry, mustRead: false })));
+        return;
+      }
+      case 'opened':
+        return this.#store(outcome);
+      case 'removed':
+        this.#remove(outcome.base);
+        return;
+      case 'failed':
+        this.#fail(outcome.listed, outcome.base, outcome.error);
+        return;
+    }
+  }
+
+  async #store(outcome: Extract<Outcome, { outcome: 'opened' }>): Promise<void> {
+    const { listed, base } = outcome;
+    const { stretch } = this.#options.shard;
+    let opened: OpenedEntry;
+    let content: WrittenContent;
+    try {
+      opened = await outcome.open();
+      content = await this.#options.content.write(opened.content, stretch?.offset ?? 0);
+    } catch (error) {
+      if (!(error instanceof SourceEntryError)) throw error;
+      this.#fail(listed, base, error);
+      return;
+    }
+    const { entry } = opened;
+    if (base !== undefined) this.#dropReferences(base);
+    this.#counts.readBytes += content.bytes;
+    this.#noteLarge(entry, 'stored');
+    if (stretch === undefined) {
+      this.#countEntry(entry);
+      this.#counts.filesChanged += 1;
+      const mustRead = entry.kind !== 'directory' && entry.modifiedMs > this.#options.plan.settledBeforeMs;
+      this.#waiting.push({ path: entry.path, file: { entry, mustRead }, content });
+    } else {
+      this.#waiting.push({ path: entry.path, content });
+    }
+  }
+
+  #remove(base: BaseFile): void {
+    this.#dropReferences(base);
+    this.#counts.filesRemoved += 1;
+    this.#waiting.push({ key: entryKey(base.path), clearTo: this.#endOf(base.path) });
+  }
+
+  /**
+   * An entry that cannot be read keeps what the base has of it, so that protection is never lost to a passing denial.
+   * One that vanished is gone: it is removed as if the listing had not shown it.
+   */
+  #fail(listed: SourceEntry, base: BaseFile | undefined, error: SourceEntryError): void {
+    this.#noteLarge(listed, error.reason === 'vanished' ? 'absent' : 'failed');
+    const warn = (consequence: string): void => {
+      const path = Buffer.from(listed.path).toString('utf8');
+      this.#warnings.push({ path, reason: error.reason, message: `${error.message}; ${consequence}` });
+    };
+    if (this.#options.shard.stretch !== undefined) {
+      warn('its state is decided when the run is committed');
+      return;
+    }
+    const usable = base?.file !== undefined && !usesPacks(base, this.#unleased, this.#origin);
+    if (error.reason === 'vanished' || !usable || base.file === undefined) {
+      warn(error.reason === 'vanished' ? 'this point does not have it' : 'this point does not have it: make it readable and run again');
+      if (base !== undefined) this.#remove(base);
+      return;
+    }
+    const carriedFrom = base.file.carriedFrom ?? this.#options.plan.base?.pointId;
+    warn(`this point has it as it was in ${carriedFrom}: make it readable and run again`);
+    this.#countEntry(base.file.entry);
+    this.#waiting.push(
+      changeOf(encodeFileEntry({ entry: base.file.entry, mustRead: true, ...(carriedFrom && { carriedFrom }) })),
+    );
+  }
+
+  /** Hands on what is at the head and has its chunks in the vault. */
+  *#settled(): Generator<Change> {
+    let done = 0;
+    for (const waiting of this.#waiting) {
+      if ('key' in waiting) {
+        yield waiting;
+      } else {
+        if (!isSettled(waiting.content)) break;
+        yield* this.#changesOf(waiting);
+      }
+      done += 1;
+    }
+    if (done > 0) this.#waiting = this.#waiting.slice(done);
+  }
+
+  *#changesOf({ path, file, content }: Waiting): Generator<Change> {
+    const extents = entriesOf(path, content);
+    for (const extent of extents) {
+      for (const { location } of decodeExtent(extent, this.#origin).chunks) this.#options.usage.addReference(location);
+    }
+    const entries = file === undefined ? extents : [encodeFileEntry(file), ...extents];
+    const [first, ...rest] = entries;
+    if (first === undefined) return;
+    yield { ...changeOf(first), clearTo: this.#endOf(path) };
+    for (const entry of rest) yield changeOf(entry);
+  }
+
+  /** The end of a path's keys within this shard. */
+  #endOf(path: Uint8Array): Uint8Array {
+    const { stretch, largeTail } = this.#options.shard;
+    if (stretch !== undefined && stretch.offset + stretch.length < stretch.entry.size) {
+      return extentKey(path, stretch.offset + stretch.length);
+    }
+    const sharesContent = largeTail !== undefined && equalBytes(largeTail, path);
+    return sharesContent ? extentKey(path, stretchBytes) : entryKey(pathAfter(path));
+  }
+
+  #dropReferences(base: BaseFile): void {
+    for (const { chunks } of extentsOf(base, this.#origin)) {
+      for (const { location } of chunks) this.#options.usage.removeReference(location);
+    }
+  }
+
+  #countEntry(entry: SourceEntry): void {
+    if (this.#options.shard.stretch !== undefined) return;
+    this.#counts.files += 1;
+    this.#counts.logicalBytes += entry.size;
+  }
+
+  #noteLarge(entry: SourceEntry, state: LargeObject['state']): void {
+    const { stretch, largeTail } = this.#options.shard;
+    const shared = stretch !== undefined || (largeTail !== undefined && equalBytes(largeTail, entry.path));
+    if (shared) this.#large.push({ path: toBase64(entry.path), state, changeToken: entry.changeToken });
+  }
+
+  #report(): void {
+    this.#options.onProgress?.({ step: 'protect', files: this.#counts.files, bytes: this.#counts.readBytes });
+  }
+}
+
+function changeOf({ key, logical, location }: Entry): Change {
+  return { key, value: { logical, location } };
+}

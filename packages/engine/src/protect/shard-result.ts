@@ -1,0 +1,59 @@
+import * as z from 'zod';
+import { utf8 } from '../bytes.ts';
+import type { RunId } from '../ids.ts';
+import { PageRefText } from '../points/page-ref-text.ts';
+import { PagePackRecord, PointWarning } from '../points/root.ts';
+import type { WorkStore } from '../ports/work-store.ts';
+import { runPrefix } from '../runs/run-plan.ts';
+
+const count = z.int().nonnegative();
+
+/**
+ * What a shard found of an object that several shards share: they have to have seen the same version of it.
+ * `absent`: it is gone; `failed`: it could not be read.
+ */
+export const LargeObject = z.object({
+  path: z.base64(),
+  state: z.enum(['kept', 'stored', 'absent', 'failed']),
+  changeToken: z.string(),
+});
+export type LargeObject = z.infer<typeof LargeObject>;
+
+/** What a worker tells the committer about its shard. */
+export const ShardResult = z.object({
+  index: count,
+  /** The shard's range of keys: `from` inclusive, `to` exclusive. */
+  keys: z.object({ from: z.base64().optional(), to: z.base64().optional() }),
+  /** The base has exactly this range; no page was written. */
+  unchanged: z.boolean(),
+  /** The pages of the shard's range; absent when nothing is in it, or when it is unchanged. */
+  manifest: PageRefText.optional(),
+  counts: z.object({
+    files: count,
+    filesChanged: count,
+    filesRemoved: count,
+    logicalBytes: count,
+    readBytes: count,
+    newBytes: count,
+    storedBytes: count,
+  }),
+  warnings: z.array(PointWarning),
+  pagePacks: z.array(PagePackRecord),
+  large: z.array(LargeObject),
+});
+export type ShardResult = z.infer<typeof ShardResult>;
+
+/** Writes a shard's result; a shard that runs twice leaves the later one. */
+export async function putShardResult(work: WorkStore, runId: RunId, result: ShardResult): Promise<void> {
+  await work.put(resultName(runId, result.index), utf8(JSON.stringify(result)));
+}
+
+/** @throws {@link ObjectNotFoundError} the shard has not finished. */
+export async function getShardResult(work: WorkStore, runId: RunId, index: number): Promise<ShardResult> {
+  const bytes = await work.get(resultName(runId, index));
+  return ShardResult.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+}
+
+function resultName(runId: RunId, index: number): string {
+  return `${runPrefix(runId)}results/${index}.json`;
+}

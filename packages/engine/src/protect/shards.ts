@@ -1,0 +1,130 @@
+import { fromBase64, toBase64 } from '../bytes.ts';
+import { entryKey, extentKey, type KeyRange } from '../manifest/tuple-key.ts';
+import type { PathRange, SourceEntry } from '../ports/file-source.ts';
+
+/** Objects are cut at every multiple of this, so that several workers can read one object (docs/format.md, section 3). */
+export const stretchBytes = 2 ** 30;
+
+/** The size of a unit of work. */
+export interface ShardLimits {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Large enough that a worker's start costs nothing, small enough for a worker's 15 minutes. */
+export const defaultShardLimits: ShardLimits = { files: 10_000, bytes: stretchBytes };
+
+/** One stretch of a large object, as it was listed. */
+export interface Stretch {
+  readonly offset: number;
+  readonly length: number;
+  readonly entry: SourceEntry;
+}
+
+/**
+ * A worker's part of a source: a range of paths, or one stretch of one large object.
+ * The ranges of a run's shards, in the order of their indexes, cover all paths without gap or overlap.
+ */
+export interface Shard {
+  readonly index: number;
+  readonly paths: PathRange;
+  /** Absent for a range of paths. */
+  readonly stretch?: Stretch;
+  /** The last path of the range, when its content beyond the first stretch belongs to the shards that follow. */
+  readonly largeTail?: Uint8Array;
+}
+
+/** A shard before all of them are known. */
+export type ShardDraft = Omit<Shard, 'index'> & { readonly files: number; readonly bytes: number };
+
+/** The smallest path that is greater than this one. */
+export function pathAfter(path: Uint8Array): Uint8Array {
+  const next = new Uint8Array(path.length + 1);
+  next.set(path);
+  return next;
+}
+
+/** The keys of the manifest that a shard is responsible for: from inclusive, to exclusive. */
+export function keysOf({ paths, stretch, largeTail }: Shard): KeyRange {
+  if (stretch !== undefined) {
+    const end = stretch.offset + stretch.length;
+    const { path, size } = stretch.entry;
+    return {
+      from: extentKey(path, stretch.offset),
+      to: end < size ? extentKey(path, end) : entryKey(pathAfter(path)),
+    };
+  }
+  const to = largeTail === undefined ? paths.to && entryKey(paths.to) : extentKey(largeTail, stretchBytes);
+  return { ...(paths.from && { from: entryKey(paths.from) }), ...(to && { to }) };
+}
+
+/** Joins neighbouring ranges that are small together, and numbers what remains. */
+export function numberShards(drafts: readonly ShardDraft[], limits: ShardLimits): Shard[] {
+  const joined: ShardDraft[] = [];
+  for (const draft of drafts) {
+    const last = joined.at(-1);
+    const together =
+      last !== undefined &&
+      last.stretch === undefined &&
+      last.largeTail === undefined &&
+      draft.stretch === undefined &&
+      last.files + draft.files <= limits.files &&
+      last.bytes + draft.bytes <= limits.bytes;
+    if (together) {
+      joined[joined.length - 1] = {
+        files: last.files + draft.files,
+        bytes: last.bytes + draft.bytes,
+        paths: { ...(last.paths.from && { from: last.paths.from }), ...(draft.paths.to && { to: draft.paths.to }) },
+        ...(draft.largeTail && { largeTail: draft.largeTail }),
+      };
+    } else {
+      joined.push(draft);
+    }
+  }
+  return joined.map(({ paths, stretch, largeTail }, index) => ({
+    index,
+    paths,
+    ...(stretch && { stretch }),
+    ...(largeTail && { largeTail }),
+  }));
+}
+
+/** A shard as JSON carries it through a state machine: bytes as base64. */
+export interface ShardJson {
+  readonly index: number;
+  readonly from?: string;
+  readonly to?: string;
+  readonly largeTail?: string;
+  readonly stretch?: { readonly offset: number; readonly length: number; readonly path: string; readonly entry: Omit<SourceEntry, 'path'> };
+}
+
+/** @see {@link ShardJson} */
+export function shardToJson({ index, paths, stretch, largeTail }: Shard): ShardJson {
+  return {
+    index,
+    ...(paths.from && { from: toBase64(paths.from) }),
+    ...(paths.to && { to: toBase64(paths.to) }),
+    ...(largeTail && { largeTail: toBase64(largeTail) }),
+    ...(stretch && { stretch: stretchToJson(stretch) }),
+  };
+}
+
+/** @see {@link ShardJson} */
+export function shardFromJson({ index, from, to, stretch, largeTail }: ShardJson): Shard {
+  return {
+    index,
+    paths: { ...(from !== undefined && { from: fromBase64(from) }), ...(to !== undefined && { to: fromBase64(to) }) },
+    ...(largeTail !== undefined && { largeTail: fromBase64(largeTail) }),
+    ...(stretch && {
+      stretch: {
+        offset: stretch.offset,
+        length: stretch.length,
+        entry: { ...stretch.entry, path: fromBase64(stretch.path) },
+      },
+    }),
+  };
+}
+
+function stretchToJson({ offset, length, entry: { path, ...entry } }: Stretch): NonNullable<ShardJson['stretch']> {
+  return { offset, length, path: toBase64(path), entry };
+}

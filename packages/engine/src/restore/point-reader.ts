@@ -1,0 +1,70 @@
+import type { PackId, PointId, ResourceArn } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { createFileTreeKind } from '../manifest/file-tree.ts';
+import { createPackMapKind, decodePackMapEntry, packKey, type PackMapEntry } from '../manifest/pack-map.ts';
+import { TreeReader } from '../manifest/tree-reader.ts';
+import { objectNameOf } from '../packs/object-names.ts';
+import { PackReader } from '../packs/pack-reader.ts';
+import type { PagePackReader } from '../packs/page-pack-reader.ts';
+import type { StoredObject } from '../packs/stored-object.ts';
+import { StoredBytesDamagedError } from '../errors.ts';
+import { createPageReader } from '../points/point-pages.ts';
+import { findPageRef } from '../points/page-ref-text.ts';
+import { readRoot } from '../points/root-store.ts';
+import type { Root } from '../points/root.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { FetchedChunk, ReadRun } from './chunk-fetcher.ts';
+import type { PackRun } from './plan-runs.ts';
+
+/** Everything that can be read of one recovery point, out of the bucket alone. */
+export class PointReader {
+  readonly root: Root;
+  /** Paths and content. */
+  readonly manifest: TreeReader;
+  /** Packs that the content lies in. */
+  readonly packMap: TreeReader;
+  /** Pages of both maps. */
+  readonly pages: PagePackReader;
+  readonly #packs: PackReader;
+  readonly #objects = new Map<PackId, StoredObject>();
+
+  constructor(store: ObjectStore, keys: VaultKeys, root: Root) {
+    this.root = root;
+    this.#packs = new PackReader(store, keys);
+    this.pages = createPageReader(store, keys, root.pagePacks, this.#packs);
+    this.manifest = new TreeReader(createFileTreeKind(keys), this.pages, findPageRef(root.manifest, root.point));
+    this.packMap = new TreeReader(createPackMapKind(keys), this.pages, findPageRef(root.packMap, root.point));
+  }
+
+  /**
+   * Reads the root of a point and opens it.
+   * @throws {@link ObjectNotFoundError} the point is not in the vault.
+   * @throws {@link StoredBytesDamagedError} its root is damaged.
+   */
+  static async open(store: ObjectStore, keys: VaultKeys, resource: ResourceArn, point: PointId, versionId?: string): Promise<PointReader> {
+    const { root } = await readRoot(store, keys, resource, point, versionId);
+    return new PointReader(store, keys, root);
+  }
+
+  /** Reads one run of chunks; damage is the answer of the chunk that it hits. */
+  readonly readRun: ReadRun = async (run: PackRun, signal?: AbortSignal): Promise<readonly FetchedChunk[]> => {
+    const object = await this.findObject(run.packId, signal);
+    if (object === undefined) {
+      const missing = new StoredBytesDamagedError(`point ${this.root.point}`, `its pack map lacks pack ${run.packId}`);
+      return run.chunks.map(() => missing);
+    }
+    return this.#packs.readFrames(object, 'chunk', run.chunks, signal);
+  };
+
+  /** The stored object of a pack that the point uses. */
+  async findObject(packId: PackId, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    const known = this.#objects.get(packId);
+    if (known !== undefined) return known;
+    const found = await this.packMap.find(packKey(packId), signal);
+    if (found === undefined) return undefined;
+    const entry: PackMapEntry = decodePackMapEntry(found, `point ${this.root.point}`);
+    const object = { packId, name: objectNameOf(entry), versionId: entry.versionId };
+    this.#objects.set(packId, object);
+    return object;
+  }
+}

@@ -1,0 +1,24 @@
+import { BackupError, RunClosedError } from '../errors.ts';
+import type { RunId } from '../ids.ts';
+import type { RunRow } from '../ports/catalog.ts';
+import type { WriteServices } from '../services.ts';
+
+/**
+ * Records that a run failed, and frees its resource. A run that somebody cancelled ends as cancelled.
+ * Repeatable; a run that has ended keeps its first outcome.
+ */
+export async function failRun(services: WriteServices, runId: RunId, error: { name: string; message: string }): Promise<RunRow> {
+  const run = await services.catalog.findRun(runId);
+  const cancelled = run?.state === 'cancelling';
+  return services.catalog.closeRun(runId, {
+    state: cancelled ? 'cancelled' : 'failed',
+    endedAt: await services.store.now(),
+    error: cancelled ? { name: 'RunClosedError', message: new RunClosedError(runId, 'it was cancelled').message } : error,
+  });
+}
+
+/** An error as catalogs and reports carry it. */
+export function errorRecordOf(error: unknown): { readonly name: string; readonly message: string } {
+  if (error instanceof BackupError || error instanceof Error) return { name: error.name, message: error.message };
+  return { name: 'Error', message: String(error) };
+}

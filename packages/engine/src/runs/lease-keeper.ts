@@ -1,0 +1,112 @@
+import { forEachConcurrent } from '../map-concurrent.ts';
+import { ObjectNotFoundError } from '../errors.ts';
+import type { PackId } from '../ids.ts';
+import { objectNameOf } from '../packs/object-names.ts';
+import type { Catalog, PackRow } from '../ports/catalog.ts';
+import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
+
+const idsPerCall = 1_000;
+const extensionsAtOnce = 16;
+
+/** A pack that is live, and locked by the store until at least the run's lease date. */
+export interface LeasedPack {
+  readonly packId: PackId;
+  readonly kind: PackRow['kind'];
+  readonly retentionClass: string;
+  readonly versionId: string;
+  /** What the store has confirmed. */
+  readonly lockedUntil: Date;
+}
+
+/** What a keeper works with. */
+export interface LeaseKeeperOptions {
+  readonly catalog: Catalog;
+  readonly store: ObjectStore;
+  readonly lockMode: ObjectLock['mode'];
+  /** The run's lease date; fixed for the keeper's life. */
+  readonly leaseUntil: Date;
+}
+
+/**
+ * Makes sure that packs stay until the run's lease date, and remembers which do.
+ *
+ * A lease moves in three steps, so that no crash between them loses data: the intent in the catalog (a sweeper reads
+ * only that), the lock in the store, the confirmation in the catalog (reuse needs that). Any of them can be repeated.
+ * Memory: one small record for every pack that the run has met.
+ */
+export class LeaseKeeper {
+  readonly leaseUntil: Date;
+  readonly #catalog: Catalog;
+  readonly #store: ObjectStore;
+  readonly #lockMode: ObjectLock['mode'];
+  readonly #known = new Map<PackId, LeasedPack | undefined>();
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#catalog = options.catalog;
+    this.#store = options.store;
+    this.#lockMode = options.lockMode;
+    this.leaseUntil = options.leaseUntil;
+  }
+
+  /**
+   * Leases packs to the run's date, with one catalog read for those not met before and a store request only for
+   * those whose lock is short.
+   * @returns the packs that are leased; a pack that is missing from the answer must be treated as absent.
+   */
+  async lease(packIds: Iterable<PackId>): Promise<ReadonlyMap<PackId, LeasedPack>> {
+    const wanted = [...new Set(packIds)];
+    const unknown = wanted.filter((packId) => !this.#known.has(packId));
+    for (let start = 0; start < unknown.length; start += idsPerCall) {
+      const batch = unknown.slice(start, start + idsPerCall);
+      const rows = await this.#catalog.getPacks(batch);
+      await forEachConcurrent(batch, extensionsAtOnce, async (packId) => {
+        const row = rows.get(packId);
+        this.#known.set(packId, row === undefined ? undefined : await this.#leaseRow(row));
+      });
+    }
+    const leased = new Map<PackId, LeasedPack>();
+    for (const packId of wanted) {
+      const pack = this.#known.get(packId);
+      if (pack !== undefined) leased.set(packId, pack);
+    }
+    return leased;
+  }
+
+  /** Whether one pack is leased; see {@link lease}. */
+  async isLeased(packId: PackId): Promise<boolean> {
+    return this.#known.has(packId) ? this.#known.get(packId) !== undefined : (await this.lease([packId])).has(packId);
+  }
+
+  /** A pack that an earlier call leased, or that the run itself stored. */
+  get(packId: PackId): LeasedPack | undefined {
+    return this.#known.get(packId);
+  }
+
+  /** Takes up a pack that the run has just stored under its own lease. */
+  adopt(pack: LeasedPack): void {
+    this.#known.set(pack.packId, pack);
+  }
+
+  async #leaseRow(row: PackRow): Promise<LeasedPack | undefined> {
+    const { packId, kind, retentionClass, versionId } = row;
+    if (row.state !== 'live' || row.damaged === true || versionId === undefined) return undefined;
+    if (row.lockedUntil !== undefined && row.lockedUntil >= this.leaseUntil) {
+      return { packId, kind, retentionClass, versionId, lockedUntil: row.lockedUntil };
+    }
+    if ((await this.#catalog.raiseLockUntil(packId, this.leaseUntil)) === 'not-live') return undefined;
+    const lockedUntil = await this.#extend(objectNameOf(row), versionId);
+    if (lockedUntil === undefined) return undefined;
+    if ((await this.#catalog.confirmLockedUntil(packId, lockedUntil)) === 'not-live') return undefined;
+    return { packId, kind, retentionClass, versionId, lockedUntil };
+  }
+
+  async #extend(name: string, versionId: string): Promise<Date | undefined> {
+    try {
+      const lock = await this.#store.extendLock(name, versionId, { mode: this.#lockMode, until: this.leaseUntil });
+      return lock.until;
+    } catch (error) {
+      if (error instanceof ObjectNotFoundError) return undefined;
+      throw error;
+    }
+  }
+}

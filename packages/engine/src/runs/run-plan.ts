@@ -1,0 +1,66 @@
+import * as z from 'zod';
+import { utf8 } from '../bytes.ts';
+import type { PackId, PointId, ResourceArn, RunId } from '../ids.ts';
+import { PagePackRecord } from '../points/root.ts';
+import { PageRefText } from '../points/page-ref-text.ts';
+import type { WorkStore } from '../ports/work-store.ts';
+
+const time = z.iso.datetime().transform((text) => new Date(text));
+const timeOut = z.date().transform((date) => date.toISOString());
+const pointId = z.string().transform((text) => text as PointId);
+const backupType = z.enum(['full', 'incremental', 'differential', 'synthetic-full']);
+
+const fields = {
+  runId: z.string().transform((text) => text as RunId),
+  resourceArn: z.string().transform((text) => text as ResourceArn),
+  resourceKind: z.enum(['s3-bucket', 'ec2-instance', 'ebs-volume', 'directory']),
+  plan: z.string(),
+  type: backupType,
+  typeReason: z.string().optional(),
+  chainPointId: pointId.optional(),
+  keepDays: z.number().positive(),
+  retentionClass: z.string(),
+  lockMode: z.enum(['governance', 'compliance']),
+  /** Whether tags of unchanged entries are read too. */
+  readTags: z.boolean(),
+  /** Entries modified after this, by the source's clock, may change again within their time stamp's resolution. */
+  settledBeforeMs: z.number(),
+  base: z
+    .object({
+      pointId,
+      manifest: PageRefText.optional(),
+      packMap: PageRefText.optional(),
+      pagePacks: z.array(PagePackRecord),
+      pagePacksCounted: z.int(),
+    })
+    .optional(),
+  /** Packs of the base that could not be leased: what lies in them is read from the source again. */
+  unleasedPacks: z.array(z.string().transform((text) => text as PackId)),
+  /** The resource's newest root, for the chain of hashes. */
+  previous: z.object({ point: z.string(), sha256: z.string() }).optional(),
+} as const;
+
+const Stored = z.object({ ...fields, startedAt: time, leaseUntil: time, sourceTime: time });
+const Storable = z.object({ ...fields, startedAt: timeOut, leaseUntil: timeOut, sourceTime: timeOut });
+
+/**
+ * What a run decided when it was opened, and what all its workers go by: dates, base, leases.
+ * Written once into the work store, so that a step that runs again goes by the same decisions.
+ */
+export type RunPlan = z.output<typeof Stored>;
+
+/** Where the scratch objects of a run lie. */
+export function runPrefix(runId: RunId): string {
+  return `runs/${runId}/`;
+}
+
+/** Writes a run's plan. */
+export async function putRunPlan(work: WorkStore, plan: RunPlan): Promise<void> {
+  await work.put(`${runPrefix(plan.runId)}plan.json`, utf8(JSON.stringify(Storable.parse(plan))));
+}
+
+/** @throws {@link ObjectNotFoundError} the run was never opened, or its scratch objects have been swept. */
+export async function getRunPlan(work: WorkStore, runId: RunId): Promise<RunPlan> {
+  const bytes = await work.get(`${runPrefix(runId)}plan.json`);
+  return Stored.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+}

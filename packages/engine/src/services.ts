@@ -1,0 +1,24 @@
+import type { Catalog } from './ports/catalog.ts';
+import type { ChunkIndex } from './ports/chunk-index.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Keyring } from './ports/keyring.ts';
+import type { ObjectLock, ObjectStore } from './ports/object-store.ts';
+import type { RandomBytes } from './ports/random-bytes.ts';
+import type { WorkStore } from './ports/work-store.ts';
+
+/** Everything of the outside world that reading a vault needs. */
+export interface ReadServices {
+  readonly store: ObjectStore;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+}
+
+/** Everything of the outside world that writing into a vault needs besides. */
+export interface WriteServices extends ReadServices {
+  readonly catalog: Catalog;
+  /** The index of the trust domain that the source belongs to. */
+  readonly index: ChunkIndex;
+  readonly work: WorkStore;
+  readonly lockMode: ObjectLock['mode'];
+}

@@ -1,0 +1,25 @@
+/** Doubles that behave, planned faults, and the contracts that every adapter of a port has to pass. */
+export { FakeClock } from './fake-clock.ts';
+export { SeededRandom } from './seeded-random.ts';
+export {
+  MemoryObjectStore,
+  type MemoryObjectStoreOptions,
+  type SparseContent,
+  type StoreOperation,
+} from './memory-object-store.ts';
+export { MemoryCatalog } from './memory-catalog.ts';
+export { MemoryChunkIndex } from './memory-chunk-index.ts';
+export { MemoryKeyring } from './memory-keyring.ts';
+export { MemorySource, type OpenTrap, type PlantOptions } from './memory-source.ts';
+export { MemoryTarget, type RestoredEntry } from './memory-target.ts';
+export { type Fault, type FaultKind, FaultPlan, ProcessKilledError, withFaults } from './faults.ts';
+export {
+  objectStoreContract,
+  type ObjectStoreContractOptions,
+  type ObjectStoreUnderTest,
+} from './object-store-contract.ts';
+export { chunkIndexContract, type ChunkIndexContractOptions } from './chunk-index-contract.ts';
+export { keyringContract, type KeyringContractOptions } from './keyring-contract.ts';
+export { MemoryWorkStore } from './memory-work-store.ts';
+export { catalogContract, type CatalogContractOptions, type CatalogUnderTest } from './catalog-contract.ts';
+export { allOf } from './all-of.ts';

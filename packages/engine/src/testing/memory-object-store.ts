@@ -1,0 +1,291 @@
+import {
+  InvalidInputError,
+  ObjectArchivedError,
+  ObjectExistsError,
+  ObjectLockedError,
+  ObjectLockMissingError,
+  ObjectNotFoundError,
+} from '../errors.ts';
+import { compareBytes, utf8 } from '../bytes.ts';
+import type { Clock } from '../ports/clock.ts';
+import type {
+  ByteRange,
+  MultipartState,
+  MultipartUpload,
+  ObjectLock,
+  ObjectState,
+  ObjectStore,
+  ObjectVersion,
+  PutOptions,
+} from '../ports/object-store.ts';
+import { MemoryMultipart, type UploadInProgress } from './memory-multipart.ts';
+
+/** Content that is computed when it is read, so that an object of terabytes takes no memory. */
+export interface SparseContent {
+  readonly bytes: number;
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** How a memory store differs from a plain bucket with Object Lock. */
+export interface MemoryObjectStoreOptions {
+  /** The store's own clock: decides when locks end and what `now` says. */
+  readonly clock: Clock;
+  /** @default true; false is a bucket without Object Lock: a write with a lock is refused */
+  readonly objectLock?: boolean;
+  /** Parts smaller than this, but for the last, make `complete` fail. @default 5 MiB, as in S3 */
+  readonly minPartBytes?: number;
+}
+
+/** A call of the store that is counted. */
+export type StoreOperation =
+  | 'put'
+  | 'get'
+  | 'head'
+  | 'extendLock'
+  | 'listVersions'
+  | 'removeVersion'
+  | 'now'
+  | 'startMultipart'
+  | 'addPart'
+  | 'complete'
+  | 'abort';
+
+interface StoredVersion {
+  readonly versionId: string;
+  readonly content: SparseContent;
+  readonly storedAt: Date;
+  readonly storageClass?: string | undefined;
+  readonly marker: boolean;
+  lock?: ObjectLock | undefined;
+}
+
+const archiveClasses: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
+
+/**
+ * A bucket in memory that behaves like S3 with versions and Object Lock, refusals included. `plant…`, `thaw` and the
+ * counters are for tests; everything else is the port.
+ */
+export class MemoryObjectStore implements ObjectStore {
+  readonly #clock: Clock;
+  readonly #objectLock: boolean;
+  readonly #minPartBytes: number;
+  /** Versions of each name, oldest first. */
+  readonly #names = new Map<string, StoredVersion[]>();
+  readonly #uploads = new Map<string, UploadInProgress>();
+  readonly #thawed = new Set<string>();
+  readonly #counts = new Map<StoreOperation, number>();
+  #serial = 0;
+  #bytesFetched = 0;
+
+  constructor(options: MemoryObjectStoreOptions) {
+    this.#clock = options.clock;
+    this.#objectLock = options.objectLock ?? true;
+    this.#minPartBytes = options.minPartBytes ?? 5 * 1024 * 1024;
+  }
+
+  /** Bytes that `get` has returned so far. */
+  get bytesFetched(): number {
+    return this.#bytesFetched;
+  }
+
+  /** Calls of an operation so far, those that failed included. */
+  requests(operation: StoreOperation): number {
+    return this.#counts.get(operation) ?? 0;
+  }
+
+  /** Sets all counters to zero. */
+  resetCounters(): void {
+    this.#counts.clear();
+    this.#bytesFetched = 0;
+  }
+
+  async put(
+    name: string,
+    body: Uint8Array | readonly Uint8Array[],
+    options: PutOptions = {},
+  ): Promise<ObjectVersion> {
+    await this.#begin('put', options.signal);
+    return this.#store(name, bytesContent(body), options);
+  }
+
+  async startMultipart(name: string, options: PutOptions = {}): Promise<MultipartUpload> {
+    await this.#begin('startMultipart', options.signal);
+    this.#checkLockable(name, options);
+    const uploadId = `upload-${++this.#serial}`;
+    this.#uploads.set(uploadId, { parts: new Map(), state: 'open' });
+    return this.resumeMultipart({ name, uploadId, parts: [] }, options);
+  }
+
+  resumeMultipart(state: MultipartState, options: PutOptions = {}): MultipartUpload {
+    return new MemoryMultipart(state, {
+      upload: () => this.#uploads.get(state.uploadId),
+      forget: () => this.#uploads.delete(state.uploadId),
+      count: (operation) => this.#begin(operation, options.signal),
+      store: (body) => this.#store(state.name, bytesContent(body), options),
+      minPartBytes: this.#minPartBytes,
+    });
+  }
+
+  async get(
+    name: string,
+    options: { versionId?: string; range?: ByteRange; signal?: AbortSignal } = {},
+  ): Promise<Uint8Array> {
+    await this.#begin('get', options.signal);
+    const version = this.#find(name, options.versionId);
+    if (archiveClasses.has(version.storageClass ?? '') && !this.#thawed.has(version.versionId)) {
+      throw new ObjectArchivedError(name);
+    }
+    const offset = Math.min(options.range?.offset ?? 0, version.content.bytes);
+    const length = Math.min(options.range?.length ?? version.content.bytes, version.content.bytes - offset);
+    const bytes = version.content.read(offset, length);
+    this.#bytesFetched += bytes.length;
+    return bytes;
+  }
+
+  async head(name: string, options: { versionId?: string; signal?: AbortSignal } = {}): Promise<ObjectState> {
+    await this.#begin('head', options.signal);
+    const version = this.#find(name, options.versionId);
+    return {
+      ...describe(name, version),
+      ...(version.lock === undefined ? {} : { lock: version.lock }),
+      ...(version.storageClass === undefined ? {} : { storageClass: version.storageClass }),
+    };
+  }
+
+  async extendLock(
+    name: string,
+    versionId: string,
+    lock: ObjectLock,
+    signal?: AbortSignal,
+  ): Promise<ObjectLock> {
+    await this.#begin('extendLock', signal);
+    const version = this.#find(name, versionId);
+    this.#checkLockable(name, { lock });
+    if (version.lock !== undefined && version.lock.until >= lock.until) return version.lock;
+    const mode = version.lock?.mode === 'compliance' ? 'compliance' : lock.mode;
+    version.lock = { mode, until: wholeSeconds(lock.until) };
+    return version.lock;
+  }
+
+  async *listVersions(
+    prefix: string,
+    options: { startAfter?: string; signal?: AbortSignal } = {},
+  ): AsyncIterable<ObjectVersion> {
+    await this.#begin('listVersions', options.signal);
+    const after = options.startAfter;
+    const names = [...this.#names.keys()]
+      .filter(
+        (name) =>
+          name.startsWith(prefix) && (after === undefined || compareBytes(utf8(name), utf8(after)) > 0),
+      )
+      .sort((a, b) => compareBytes(utf8(a), utf8(b)));
+    for (const name of names) {
+      for (const version of (this.#names.get(name) ?? []).toReversed()) {
+        options.signal?.throwIfAborted();
+        if (!version.marker) yield describe(name, version);
+      }
+    }
+  }
+
+  async removeVersion(name: string, versionId: string, signal?: AbortSignal): Promise<void> {
+    await this.#begin('removeVersion', signal);
+    const versions = this.#names.get(name) ?? [];
+    const version = versions.find((one) => one.versionId === versionId);
+    if (version === undefined) return;
+    if (version.lock !== undefined && version.lock.until > this.#clock.now()) {
+      throw new ObjectLockedError(name, versionId);
+    }
+    versions.splice(versions.indexOf(version), 1);
+    if (versions.length === 0) this.#names.delete(name);
+  }
+
+  async now(): Promise<Date> {
+    await this.#begin('now');
+    return wholeSeconds(this.#clock.now());
+  }
+
+  /**
+   * Adds a version without any condition, as somebody who goes round the product can: a second version of a name,
+   * damaged bytes, or sparse content. Returns its version id.
+   */
+  plantVersion(name: string, content: Uint8Array | SparseContent, options: PutOptions = {}): string {
+    return this.#append(name, content instanceof Uint8Array ? bytesContent(content) : content, options)
+      .versionId;
+  }
+
+  /** Hides a name behind a delete marker, as DeleteObject does; its versions stay. Returns the marker's version id. */
+  plantMarker(name: string): string {
+    return this.#append(name, bytesContent(new Uint8Array(0)), {}, true).versionId;
+  }
+
+  /** Makes a version of an archive class readable. */
+  thaw(versionId: string): void {
+    this.#thawed.add(versionId);
+  }
+
+  async #begin(operation: StoreOperation, signal?: AbortSignal): Promise<void> {
+    this.#counts.set(operation, this.requests(operation) + 1);
+    signal?.throwIfAborted();
+    // Gives other callers their turn, so that races are races.
+    await Promise.resolve();
+  }
+
+  #store(name: string, content: SparseContent, options: PutOptions): ObjectVersion {
+    const newest = this.#names.get(name)?.at(-1);
+    // As in S3: only the current version counts, so a delete marker lets a name be written again.
+    if (newest !== undefined && !newest.marker) throw new ObjectExistsError(name);
+    return describe(name, this.#append(name, content, options));
+  }
+
+  #append(name: string, content: SparseContent, options: PutOptions, marker = false): StoredVersion {
+    this.#checkLockable(name, options);
+    const serial = String(++this.#serial).padStart(8, '0');
+    const version: StoredVersion = {
+      versionId: `version-${serial}`,
+      content,
+      storedAt: this.#clock.now(),
+      storageClass: options.storageClass,
+      marker,
+      lock: options.lock && { mode: options.lock.mode, until: wholeSeconds(options.lock.until) },
+    };
+    const versions = this.#names.get(name);
+    if (versions === undefined) this.#names.set(name, [version]);
+    else versions.push(version);
+    return version;
+  }
+
+  #checkLockable(name: string, options: PutOptions): void {
+    if (options.lock === undefined) return;
+    if (!this.#objectLock) {
+      throw new ObjectLockMissingError(
+        name,
+        `${options.lock.mode} until ${options.lock.until.toISOString()}`,
+        'not at all',
+      );
+    }
+    if (Number.isNaN(options.lock.until.getTime()))
+      throw new InvalidInputError(`the lock date of ${name} is not a date`);
+  }
+
+  #find(name: string, versionId: string | undefined): StoredVersion {
+    const versions = (this.#names.get(name) ?? []).filter((one) => !one.marker);
+    const version =
+      versionId === undefined ? versions[0] : versions.find((one) => one.versionId === versionId);
+    if (version === undefined) throw new ObjectNotFoundError(name, versionId);
+    return version;
+  }
+}
+
+function describe(name: string, version: StoredVersion): ObjectVersion {
+  return { name, versionId: version.versionId, bytes: version.content.bytes, storedAt: version.storedAt };
+}
+
+function bytesContent(body: Uint8Array | readonly Uint8Array[]): SparseContent {
+  // A copy: the caller may change its buffer as soon as the promise has settled.
+  const bytes = new Uint8Array(Buffer.concat(body instanceof Uint8Array ? [body] : body));
+  return { bytes: bytes.length, read: (offset, length) => bytes.slice(offset, offset + length) };
+}
+
+function wholeSeconds(time: Date): Date {
+  return new Date(Math.floor(time.getTime() / 1000) * 1000);
+}

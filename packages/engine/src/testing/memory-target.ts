@@ -1,0 +1,104 @@
+import { RestorePathError, TargetUnavailableError } from '../errors.ts';
+import { equalBytes, toHex, utf8 } from '../bytes.ts';
+import type { SourceEntry } from '../ports/file-source.ts';
+import type { OverwriteRule, RestoreTarget, WriteOutcome } from '../ports/restore-target.ts';
+
+/** What a target holds under one path. */
+export interface RestoredEntry {
+  readonly entry: SourceEntry;
+  readonly content: Uint8Array;
+}
+
+/**
+ * A restore target in memory. An entry appears only when its whole content has arrived. `if-different` compares
+ * content, kind, attributes, metadata and tags.
+ */
+export class MemoryTarget implements RestoreTarget {
+  readonly #entries = new Map<string, RestoredEntry>();
+  readonly #refuse: (path: Uint8Array) => string | undefined;
+  #broken: string | undefined;
+  /** Calls of `finish` so far. */
+  finished = 0;
+
+  /** @param refuse says why a path cannot be written here, or `undefined` */
+  constructor(refuse: (path: Uint8Array) => string | undefined = () => undefined) {
+    this.#refuse = refuse;
+  }
+
+  /** What the target holds, in the order it was first written. */
+  get entries(): readonly RestoredEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  find(path: string | Uint8Array): RestoredEntry | undefined {
+    return this.#entries.get(keyOf(path));
+  }
+
+  /** Puts something into the target that was there before the restore. */
+  plant(entry: SourceEntry, content: string | Uint8Array): void {
+    this.#entries.set(toHex(entry.path), {
+      entry,
+      content: typeof content === 'string' ? utf8(content) : content,
+    });
+  }
+
+  /** Makes every later call fail with a {@link TargetUnavailableError}; `undefined` mends it. */
+  break(why: string | undefined): void {
+    this.#broken = why;
+  }
+
+  async write(
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    rule: OverwriteRule,
+    signal?: AbortSignal,
+  ): Promise<WriteOutcome> {
+    this.#check(signal);
+    const why = this.#refuse(entry.path);
+    if (why !== undefined) throw new RestorePathError(Buffer.from(entry.path).toString(), why);
+    const key = toHex(entry.path);
+    if (rule === 'never' && this.#entries.has(key)) return 'kept';
+    const pieces: Uint8Array[] = [];
+    for await (const piece of content) {
+      this.#check(signal);
+      pieces.push(new Uint8Array(piece));
+    }
+    const restored: RestoredEntry = { entry, content: new Uint8Array(Buffer.concat(pieces)) };
+    const existing = this.#entries.get(key);
+    // Somebody may have written the path while the content arrived.
+    if (rule === 'never' && existing !== undefined) return 'kept';
+    if (rule === 'if-different' && existing !== undefined && isSame(existing, restored)) return 'same';
+    this.#entries.set(key, restored);
+    return 'written';
+  }
+
+  async finish(): Promise<void> {
+    this.#check();
+    await Promise.resolve();
+    this.finished++;
+  }
+
+  #check(signal?: AbortSignal): void {
+    signal?.throwIfAborted();
+    if (this.#broken !== undefined)
+      throw new TargetUnavailableError(`the target cannot be written: ${this.#broken}`);
+  }
+}
+
+function isSame(a: RestoredEntry, b: RestoredEntry): boolean {
+  return (
+    equalBytes(a.content, b.content) && JSON.stringify(facts(a.entry)) === JSON.stringify(facts(b.entry))
+  );
+}
+
+function facts(entry: SourceEntry): unknown {
+  return [entry.kind, sorted(entry.attributes), sorted(entry.userMetadata), sorted(entry.tags)];
+}
+
+function sorted(record: Readonly<Record<string, string>>): unknown {
+  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function keyOf(path: string | Uint8Array): string {
+  return toHex(typeof path === 'string' ? utf8(path) : path);
+}

@@ -1,0 +1,159 @@
+import { InvalidInputError, StoredBytesDamagedError } from './errors.ts';
+
+/**
+ * Writes the format's integers and byte strings into a buffer that grows. Integers are unsigned LEB128 in their
+ * shortest form, below 2^53.
+ * @see docs/format.md, "Conventions"
+ */
+export class ByteWriter {
+  #buffer: Buffer;
+  #length = 0;
+
+  constructor(expectedBytes = 256) {
+    this.#buffer = Buffer.allocUnsafe(expectedBytes);
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** @throws {@link InvalidInputError} not an integer of one byte. */
+  u8(value: number): this {
+    if (!Number.isInteger(value) || value < 0 || value > 0xff) {
+      throw new InvalidInputError(`${value} does not fit one byte`);
+    }
+    this.#reserve(1);
+    this.#buffer[this.#length++] = value;
+    return this;
+  }
+
+  /** @throws {@link InvalidInputError} negative, fractional, or 2^53 and above. */
+  varint(value: number): this {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new InvalidInputError(`${value} is not an integer from 0 to 2^53 - 1`);
+    }
+    this.#reserve(8);
+    let rest = value;
+    while (rest > 0x7f) {
+      this.#buffer[this.#length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#buffer[this.#length++] = rest;
+    return this;
+  }
+
+  /** Bytes as they are, without a length. */
+  bytes(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+
+  /** The bytes that hexadecimal text stands for. @throws {@link InvalidInputError} not that many bytes of it. */
+  hex(text: string, byteLength: number): this {
+    this.#reserve(byteLength);
+    const written = this.#buffer.write(text, this.#length, byteLength, 'hex');
+    if (written !== byteLength || text.length !== 2 * byteLength) {
+      throw new InvalidInputError(`"${text}" is not ${byteLength} bytes in hexadecimal`);
+    }
+    this.#length += byteLength;
+    return this;
+  }
+
+  /** A copy of what was written; the writer starts over and keeps its buffer. */
+  take(): Uint8Array {
+    const taken = new Uint8Array(this.#buffer.subarray(0, this.#length));
+    this.#length = 0;
+    return taken;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.#buffer.length));
+    grown.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = grown;
+  }
+}
+
+/**
+ * Reads what {@link ByteWriter} wrote, and refuses everything else. Never copies and never allocates by what a length
+ * field says: byte strings are views.
+ * Every method throws {@link StoredBytesDamagedError}, in the name of the object that the bytes are from.
+ */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  /** The same bytes, for what only a buffer can. */
+  readonly #buffer: Buffer;
+  readonly #objectName: string;
+  #position = 0;
+
+  constructor(bytes: Uint8Array, objectName: string) {
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#bytes =
+      bytes instanceof Buffer ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes;
+    this.#objectName = objectName;
+  }
+
+  /** Index of the next byte. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Bytes not read yet. */
+  get remaining(): number {
+    return this.#bytes.length - this.#position;
+  }
+
+  u8(): number {
+    const byte = this.#bytes[this.#position];
+    if (byte === undefined) return this.fail('it ends early');
+    this.#position++;
+    return byte;
+  }
+
+  varint(): number {
+    let byte = this.u8();
+    if (byte < 0x80) return byte;
+    let value = byte & 0x7f;
+    for (let scale = 0x80; ; scale *= 0x80) {
+      byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (value > Number.MAX_SAFE_INTEGER) return this.fail('an integer is 2^53 or more');
+      if (byte < 0x80) break;
+    }
+    return byte === 0 ? this.fail('an integer is not in its shortest form') : value;
+  }
+
+  /** A view of the next bytes. */
+  bytes(length: number): Uint8Array {
+    if (length > this.remaining) return this.fail('it ends early');
+    this.#position += length;
+    return this.#bytes.subarray(this.#position - length, this.#position);
+  }
+
+  /** The next bytes as hexadecimal text. */
+  hex(length: number): string {
+    if (length > this.remaining) return this.fail('it ends early');
+    this.#position += length;
+    return this.#buffer.toString('hex', this.#position - length, this.#position);
+  }
+
+  /** The next bytes as UTF-8. */
+  text(length: number): string {
+    if (length > this.remaining) return this.fail('it ends early');
+    this.#position += length;
+    return this.#buffer.toString('utf8', this.#position - length, this.#position);
+  }
+
+  /** Checks that everything has been read. */
+  end(): void {
+    if (this.remaining > 0) this.fail(`${this.remaining} bytes are left over`);
+  }
+
+  fail(what: string): never {
+    throw new StoredBytesDamagedError(this.#objectName, what);
+  }
+}

@@ -1,0 +1,60 @@
+import type { RunId } from '../../src/ids.ts';
+import { initialiseVault } from '../../src/keys/open-vault.ts';
+import type { VaultKeys } from '../../src/keys/vault-keys.ts';
+import type { PackLease } from '../../src/packs/store-pack.ts';
+import {
+  FakeClock,
+  MemoryCatalog,
+  MemoryChunkIndex,
+  MemoryKeyring,
+  MemoryObjectStore,
+  SeededRandom,
+} from '../../src/testing/index.ts';
+
+/** An empty vault in memory with all its surroundings; the same for the same seed. */
+export interface TestVault {
+  readonly clock: FakeClock;
+  readonly random: SeededRandom;
+  readonly store: MemoryObjectStore;
+  readonly catalog: MemoryCatalog;
+  readonly chunkIndex: MemoryChunkIndex;
+  readonly keyring: MemoryKeyring;
+  readonly vault: VaultKeys;
+  readonly lease: PackLease;
+}
+
+export async function makeTestVault(seed: string | number = 'vault'): Promise<TestVault> {
+  const clock = new FakeClock();
+  const random = new SeededRandom(seed);
+  const store = new MemoryObjectStore({ clock });
+  const keyring = new MemoryKeyring(random);
+  const leaseUntil = new Date('2026-03-01T00:00:00Z');
+  const lock = { mode: 'governance', until: leaseUntil } as const;
+  return {
+    clock,
+    random,
+    store,
+    keyring,
+    catalog: new MemoryCatalog(),
+    chunkIndex: new MemoryChunkIndex(),
+    vault: await initialiseVault({ store, keyring, random, lock }),
+    lease: {
+      runId: 'aa'.repeat(16) as RunId,
+      leaseUntil,
+      lockMode: 'governance',
+      retentionClass: 'standard',
+    },
+  };
+}
+
+/** Contents of all sorts: compressible, random, tiny and large. Different for every index. */
+export function makeContents(seed: string | number, count: number, largest = 40_000): Buffer[] {
+  const random = new SeededRandom(`contents ${seed}`);
+  return Array.from({ length: count }, (_, index) => {
+    const [a = 0, b = 0, c = 0] = random.bytes(3);
+    const length = 1 + ((a * 256 + b) % largest);
+    const content =
+      c % 2 === 0 ? Buffer.from(random.bytes(length)) : Buffer.alloc(length, `line ${index} of text\n`);
+    return Buffer.concat([content, Buffer.from(`#${index}`)]);
+  });
+}

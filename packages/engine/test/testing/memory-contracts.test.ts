@@ -1,0 +1,40 @@
+import {
+  catalogContract,
+  chunkIndexContract,
+  FakeClock,
+  keyringContract,
+  MemoryCatalog,
+  MemoryChunkIndex,
+  MemoryKeyring,
+  MemoryObjectStore,
+  objectStoreContract,
+  SeededRandom,
+} from '../../src/testing/index.ts';
+
+objectStoreContract({
+  name: 'the memory store',
+  make: async () => {
+    const store = new MemoryObjectStore({ clock: new FakeClock() });
+    return {
+      store,
+      plantVersion: async (name, body) => store.plantVersion(name, body),
+      plantMarker: async (name) => void store.plantMarker(name),
+    };
+  },
+});
+
+catalogContract({
+  name: 'the memory catalog',
+  make: async () => {
+    const catalog = new MemoryCatalog();
+    return { catalog, plantPack: async (row) => catalog.plantPack(row) };
+  },
+});
+
+chunkIndexContract({ name: 'the memory index', make: async () => new MemoryChunkIndex() });
+
+let seed = 0;
+keyringContract({
+  name: 'the memory keyring',
+  make: async () => new MemoryKeyring(new SeededRandom(seed++)),
+});

@@ -1,0 +1,102 @@
+import { isUtf8 } from 'node:buffer';
+import type { BigIntStats } from 'node:fs';
+
+import { InvalidInputError } from '@holdfast/engine';
+import type { SourceEntry } from '@holdfast/engine';
+
+import { shownPath } from './raw-path.ts';
+
+const none: Readonly<Record<string, string>> = Object.freeze({});
+
+/** What a restore sets on a file besides its content. Absent facts are left as the system makes them. */
+export interface FileFacts {
+  /** Permission bits, 0 to 0o7777. */
+  readonly mode?: number;
+  readonly owner?: { readonly uid: number; readonly gid: number };
+}
+
+/**
+ * Changes whenever content, times, rights or identity of a file do:
+ * `<size>:<mtime>:<ctime>:<inode>`, hexadecimal, times in nanoseconds since 1970.
+ */
+export function changeTokenOf(stats: BigIntStats): string {
+  return `${stats.size.toString(16)}:${stats.mtimeNs.toString(16)}:${stats.ctimeNs.toString(16)}:${stats.ino.toString(16)}`;
+}
+
+/** Modification time in milliseconds since 1970, exact to the quarter of a microsecond that a float has. */
+export function modifiedMsOf(stats: BigIntStats): number {
+  // In two parts: nanoseconds since 1970 are more than a float holds exactly.
+  return Number(stats.mtimeNs / 1_000_000n) + Number(stats.mtimeNs % 1_000_000n) / 1e6;
+}
+
+/**
+ * The entry of a file, directory or symbolic link; undefined for sockets, devices and pipes.
+ * Attributes: `mode` (octal, such as `0644`), `uid`, `gid`; for a link also its target, as `link-target` where the
+ * target is UTF-8 and as `link-target-hex` (its bytes) where it is not.
+ */
+export function entryOf(
+  path: Uint8Array,
+  stats: BigIntStats,
+  linkTarget?: Uint8Array,
+): SourceEntry | undefined {
+  const kind = stats.isFile()
+    ? 'file'
+    : stats.isDirectory()
+      ? 'directory'
+      : stats.isSymbolicLink()
+        ? 'symlink'
+        : undefined;
+  if (kind === undefined) return undefined;
+  const attributes: Record<string, string> = {
+    mode: (Number(stats.mode) & 0o7777).toString(8).padStart(4, '0'),
+    uid: stats.uid.toString(),
+    gid: stats.gid.toString(),
+  };
+  if (linkTarget !== undefined) {
+    if (isUtf8(linkTarget)) attributes['link-target'] = shownPath(linkTarget);
+    else attributes['link-target-hex'] = Buffer.from(linkTarget).toString('hex');
+  }
+  return {
+    path,
+    kind,
+    size: kind === 'file' ? Number(stats.size) : 0,
+    modifiedMs: modifiedMsOf(stats),
+    changeToken: changeTokenOf(stats),
+    attributes,
+    userMetadata: none,
+    tags: none,
+  };
+}
+
+function numberOf(entry: SourceEntry, name: string, pattern: RegExp, radix: number): number | undefined {
+  const text = entry.attributes[name];
+  if (text === undefined) return undefined;
+  if (!pattern.test(text)) {
+    throw new InvalidInputError(
+      `${JSON.stringify(shownPath(entry.path))} has ${name} ${JSON.stringify(text)}, which is not a number; verify its point`,
+    );
+  }
+  return Number.parseInt(text, radix);
+}
+
+/**
+ * Mode and owner from an entry's attributes. Objects of a bucket have neither.
+ * @throws {@link InvalidInputError} an attribute is not what {@link entryOf} writes.
+ */
+export function factsOf(entry: SourceEntry): FileFacts {
+  const mode = numberOf(entry, 'mode', /^[0-7]{1,4}$/, 8);
+  const uid = numberOf(entry, 'uid', /^\d{1,10}$/, 10);
+  const gid = numberOf(entry, 'gid', /^\d{1,10}$/, 10);
+  return {
+    ...(mode === undefined ? {} : { mode }),
+    ...(uid === undefined || gid === undefined ? {} : { owner: { uid, gid } }),
+  };
+}
+
+/** The bytes of a symbolic link's target, whichever attribute has them; undefined where neither is usable. */
+export function linkTargetOf(entry: SourceEntry): Buffer | undefined {
+  const hex = entry.attributes['link-target-hex'];
+  const target =
+    hex === undefined ? Buffer.from(entry.attributes['link-target'] ?? '', 'utf8') : Buffer.from(hex, 'hex');
+  return target.length === 0 || target.includes(0) ? undefined : target;
+}

@@ -1,0 +1,57 @@
+import type { FileHandle } from 'node:fs/promises';
+
+import { StoreUnavailableError } from '@holdfast/engine';
+
+/** Buffers that one call writes: what operating systems take at most. */
+const buffersPerWrite = 1024;
+
+/** Bytes of a body in one or several buffers. */
+export function bodyBytes(body: Uint8Array | readonly Uint8Array[]): number {
+  return body instanceof Uint8Array ? body.length : body.reduce((sum, part) => sum + part.length, 0);
+}
+
+/** The buffers of a body, the empty ones left out. */
+export function bodyParts(body: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
+  return (body instanceof Uint8Array ? [body] : body).filter((part) => part.length > 0);
+}
+
+/** Writes buffers one after the other from a position on, all of them. */
+export async function writeParts(
+  file: FileHandle,
+  parts: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  let at = position;
+  let rest = [...parts];
+  while (rest.length > 0) {
+    const { bytesWritten } = await file.writev(rest.slice(0, buffersPerWrite), at);
+    if (bytesWritten === 0)
+      throw new StoreUnavailableError('the file system took no bytes; check that the disk is not full');
+    at += bytesWritten;
+    rest = withoutFirst(rest, bytesWritten);
+  }
+}
+
+function withoutFirst(parts: Uint8Array[], bytes: number): Uint8Array[] {
+  let skip = bytes;
+  let index = 0;
+  for (let part = parts[index]; part !== undefined && part.length <= skip; part = parts[index]) {
+    skip -= part.length;
+    index += 1;
+  }
+  const rest = parts.slice(index);
+  if (skip > 0 && rest[0] !== undefined) rest[0] = rest[0].subarray(skip);
+  return rest;
+}
+
+/** Reads `length` bytes from a position on; fewer where the file ends. The caller owns them. */
+export async function readStretch(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await file.read(bytes, filled, length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
+}

@@ -1,0 +1,80 @@
+import type { StatementSync } from 'node:sqlite';
+
+import { fromHex, InvalidInputError, toHex } from '@holdfast/engine';
+import type { ChunkId, ChunkIndex, ChunkLocation, PackId } from '@holdfast/engine';
+
+import { SqliteDatabase } from './sqlite-database.ts';
+
+const idsMost = 1000;
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS chunks (
+    id BLOB PRIMARY KEY,
+    pack BLOB NOT NULL,
+    frame INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    length INTEGER NOT NULL
+  ) WITHOUT ROWID`;
+
+/**
+ * A chunk index in a SQLite file: about 80 bytes a chunk. Several worker threads may have the same file open.
+ * It is a hint, so a call may be lost with the machine's power; a lost item costs a duplicate chunk.
+ */
+export class SqliteChunkIndex implements ChunkIndex {
+  readonly #database: SqliteDatabase;
+  readonly #select: StatementSync;
+  readonly #upsert: StatementSync;
+
+  /** @throws {@link StoreUnavailableError} the file cannot be opened. */
+  constructor(path: string) {
+    this.#database = new SqliteDatabase({ path, durability: 'normal', schema });
+    this.#database.connection.exec('PRAGMA cache_size = -65536');
+    this.#select = this.#database.statement('SELECT pack, frame, offset, length FROM chunks WHERE id = ?');
+    this.#upsert = this.#database.statement(
+      'INSERT OR REPLACE INTO chunks (id, pack, frame, offset, length) VALUES (?, ?, ?, ?, ?)',
+    );
+  }
+
+  async find(ids: readonly ChunkId[], signal?: AbortSignal): Promise<ReadonlyMap<ChunkId, ChunkLocation>> {
+    signal?.throwIfAborted();
+    if (ids.length > idsMost)
+      throw new InvalidInputError(`${ids.length} chunk ids in one call; ask for at most ${idsMost}`);
+    return this.#database.snapshot(() => this.#findAll(ids));
+  }
+
+  async put(
+    entries: readonly { readonly id: ChunkId; readonly location: ChunkLocation }[],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    this.#database.transaction(() => {
+      for (const { id, location } of entries) {
+        this.#upsert.run(
+          fromHex(id),
+          fromHex(location.packId),
+          location.frame,
+          location.offset,
+          location.length,
+        );
+      }
+    });
+  }
+
+  /** Frees the file. No other call is valid afterwards. */
+  close(): void {
+    this.#database.close();
+  }
+
+  #findAll(ids: readonly ChunkId[]): ReadonlyMap<ChunkId, ChunkLocation> {
+    const found = new Map<ChunkId, ChunkLocation>();
+    for (const id of ids) {
+      const row = this.#select.get(fromHex(id)) as
+        | { pack: Uint8Array; frame: number; offset: number; length: number }
+        | undefined;
+      if (row === undefined) continue;
+      const { pack, frame, offset, length } = row;
+      found.set(id, { packId: toHex(pack) as PackId, frame, offset, length });
+    }
+    return found;
+  }
+}

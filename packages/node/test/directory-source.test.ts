@@ -1,0 +1,428 @@
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { compareBytes, type SourceEntry, type SourceEntryError } from '@holdfast/engine';
+import { allOf, FakeClock } from '@holdfast/engine/testing';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+import { DirectorySource } from '../src/index.ts';
+import { plantTree } from './plant-tree.ts';
+import type { Planted } from './plant-tree.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+interface UnderTest {
+  readonly root: string;
+  readonly source: DirectorySource;
+  readonly warnings: SourceEntryError[];
+}
+
+function makeSource(tree: Readonly<Record<string, Planted>>, root = makeTempDir()): UnderTest {
+  plantTree(root, tree);
+  const warnings: SourceEntryError[] = [];
+  const source = new DirectorySource({
+    root,
+    clock: new FakeClock(),
+    onWarning: (warning) => warnings.push(warning),
+  });
+  return { root, source, warnings };
+}
+
+const latin1 = (raw: Uint8Array): string => Buffer.from(raw).toString('latin1');
+const bytes = (raw: string): Uint8Array => Buffer.from(raw, 'latin1');
+
+async function paths(source: DirectorySource, from?: string, to?: string): Promise<string[]> {
+  const range = {
+    ...(from === undefined ? {} : { from: bytes(from) }),
+    ...(to === undefined ? {} : { to: bytes(to) }),
+  };
+  return (await allOf(source.list(range))).map((entry) => latin1(entry.path));
+}
+
+async function entryAt(source: DirectorySource, name: string): Promise<SourceEntry> {
+  const found = (await allOf(source.list({}))).find((entry) => latin1(entry.path) === name);
+  if (found === undefined) throw new Error(`${name} is not listed`);
+  return found;
+}
+
+async function contentOf(
+  source: DirectorySource,
+  entry: SourceEntry,
+  range?: { offset: number; length: number },
+): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of (await source.open(entry, range)).content) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}
+
+// Bytes on both sides of `/` (0x2f), and some that are not UTF-8.
+const nameByte = fc.constantFrom('a', 'b', '-', '.', '0', '\x01', '\xff', ' ');
+const fileName = fc
+  .array(nameByte, { minLength: 1, maxLength: 3 })
+  .map((part) => part.join(''))
+  .filter((name) => name !== '.' && name !== '..');
+const filePath = fc.array(fileName, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+
+/** A tree that a file system can hold: no path is both a file and a directory. */
+function treeOf(files: readonly string[]): Record<string, Planted> {
+  const directories = new Set(
+    files.flatMap((file) => file.split('/').map((_, n, all) => all.slice(0, n).join('/'))),
+  );
+  return Object.fromEntries(files.filter((file) => !directories.has(file)).map((file) => [file, 'x']));
+}
+
+test('lists any tree in the byte order of whole paths, all of it, and any range of it', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(filePath, { maxLength: 25 }),
+      fc.option(filePath),
+      fc.option(filePath),
+      async (files, from, to) => {
+        const tree = treeOf(files);
+        const { root, source } = makeSource(tree);
+        const expected = new Set(Object.keys(tree));
+        for (const file of Object.keys(tree)) {
+          file.split('/').forEach((_, n, all) => n > 0 && expected.add(`${all.slice(0, n).join('/')}/`));
+        }
+        const sorted = [...expected].sort((a, b) => compareBytes(bytes(a), bytes(b)));
+
+        const listed = await paths(source);
+        const ranged = await paths(source, from ?? undefined, to ?? undefined);
+        rmSync(root, { recursive: true });
+
+        expect(listed).toEqual(sorted);
+        const inRange = (name: string): boolean =>
+          (from === null || compareBytes(bytes(name), bytes(from)) >= 0) &&
+          (to === null || compareBytes(bytes(name), bytes(to)) < 0);
+        expect(ranged).toEqual(sorted.filter(inRange));
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('lists the same entries in shards cut at the split points', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(filePath, { maxLength: 25 }),
+      fc.integer({ min: 1, max: 6 }),
+      async (files, limit) => {
+        const { root, source } = makeSource(treeOf(files));
+
+        const cuts = (await source.listSplits({}, limit)).map(latin1);
+        const bounds = [undefined, ...cuts, undefined];
+        const shards: string[] = [];
+        for (let n = 0; n + 1 < bounds.length; n += 1)
+          shards.push(...(await paths(source, bounds[n], bounds[n + 1])));
+        const whole = await paths(source);
+        rmSync(root, { recursive: true });
+
+        expect(cuts.length).toBeLessThanOrEqual(limit);
+        expect(cuts).toEqual([...new Set(cuts)].sort());
+        expect(shards).toEqual(whole);
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
+test('cuts inside the range it is asked about, below a single directory too', async () => {
+  const files = Array.from(
+    { length: 100 },
+    (_, n) => [`only/deep/f${String(n).padStart(3, '0')}`, 'x'] as const,
+  );
+  const { source } = makeSource(Object.fromEntries(files));
+
+  const cuts = (
+    await source.listSplits({ from: bytes('only/deep/f020'), to: bytes('only/deep/f060') }, 3)
+  ).map(latin1);
+
+  expect(cuts).toHaveLength(3);
+  for (const cut of cuts) {
+    expect(cut > 'only/deep/f020').toBe(true);
+    expect(cut < 'only/deep/f060').toBe(true);
+  }
+});
+
+test('puts a directory with a slash at its end right before what is in it', async () => {
+  const { source } = makeSource({ 'a/x': '1', 'a-': '2', 'a.b': '3', a0: '4', empty: null });
+
+  expect(await paths(source)).toEqual(['a-', 'a.b', 'a/', 'a/x', 'a0', 'empty/']);
+});
+
+test('keeps names that are not UTF-8, byte for byte', async () => {
+  const { source } = makeSource({ 'd\xff/\x80\xfe': 'content', '\xc3\xa4': 'umlaut' });
+
+  const entry = await entryAt(source, 'd\xff/\x80\xfe');
+
+  expect([...entry.path]).toEqual([0x64, 0xff, 0x2f, 0x80, 0xfe]);
+  expect((await contentOf(source, entry)).toString()).toBe('content');
+  expect(await paths(source)).toEqual(['d\xff/', 'd\xff/\x80\xfe', '\xc3\xa4'].sort());
+});
+
+test('records facts: size, mode, owner, time and a token that changes with any of them', async () => {
+  const { root, source } = makeSource({ file: 'four' });
+  const full = path.join(root, 'file');
+  chmodSync(full, 0o640);
+  utimesSync(full, 1_600_000_000, 1_600_000_000.25);
+  const before = await entryAt(source, 'file');
+
+  chmodSync(full, 0o600);
+  const after = await entryAt(source, 'file');
+
+  expect(before).toMatchObject({ kind: 'file', size: 4, modifiedMs: 1_600_000_000_250 });
+  expect(before.attributes['mode']).toBe('0640');
+  expect(before.attributes['uid']).toBe(String(process.getuid?.()));
+  expect(after.changeToken).not.toBe(before.changeToken);
+  expect((await entryAt(source, 'file')).changeToken).toBe(after.changeToken);
+});
+
+test('notices a change that keeps size and modification time', async () => {
+  const { root, source } = makeSource({ file: 'aaaa' });
+  const full = path.join(root, 'file');
+  utimesSync(full, 1, 1);
+  const before = await entryAt(source, 'file');
+
+  writeFileSync(full, 'bbbb');
+  utimesSync(full, 1, 1);
+
+  expect((await entryAt(source, 'file')).changeToken).not.toBe(before.changeToken);
+});
+
+test('records links and does not follow them', async () => {
+  const outside = makeTempDir();
+  plantTree(outside, { secret: 'x' });
+  const { source } = makeSource({
+    up: { link: outside },
+    dangling: { link: 'no/where' },
+    raw: { link: '\xff\xfe' },
+  });
+
+  const entries = await allOf(source.list({}));
+
+  expect(entries.map((entry) => [latin1(entry.path), entry.kind, entry.size])).toEqual([
+    ['dangling', 'symlink', 0],
+    ['raw', 'symlink', 0],
+    ['up', 'symlink', 0],
+  ]);
+  expect(entries.map((entry) => entry.attributes['link-target'])).toEqual(['no/where', undefined, outside]);
+  expect(entries[1]?.attributes['link-target-hex']).toBe('fffe');
+  for (const entry of entries) expect(await contentOf(source, entry)).toHaveLength(0);
+});
+
+test('leaves pipes and sockets out and says so', async () => {
+  const { root, source, warnings } = makeSource({ file: 'x' });
+  execFileSync('mkfifo', [path.join(root, 'pipe')]);
+
+  expect(await paths(source)).toEqual(['file']);
+
+  expect(warnings.map((warning) => warning.message)).toEqual([
+    expect.stringContaining('"pipe" is a socket, device or pipe'),
+  ]);
+});
+
+test('reads empty, small, large and sparse files, and ranges of them', async () => {
+  const large = 'abcdefgh'.repeat(400_000);
+  const { root, source } = makeSource({ empty: '', small: 'small', large });
+  writeFileSync(path.join(root, 'sparse'), 'head');
+  truncateSync(path.join(root, 'sparse'), 3_000_000);
+
+  expect(await contentOf(source, await entryAt(source, 'empty'))).toHaveLength(0);
+  expect((await contentOf(source, await entryAt(source, 'small'))).toString()).toBe('small');
+  expect((await contentOf(source, await entryAt(source, 'large'))).toString()).toBe(large);
+  expect(await contentOf(source, await entryAt(source, 'sparse'))).toEqual(
+    Buffer.concat([Buffer.from('head')], 3_000_000),
+  );
+  expect((await contentOf(source, await entryAt(source, 'small'), { offset: 1, length: 3 })).toString()).toBe(
+    'mal',
+  );
+  expect(
+    (await contentOf(source, await entryAt(source, 'small'), { offset: 3, length: 99 })).toString(),
+  ).toBe('ll');
+  const stretch = { offset: 1_000_003, length: 1_500_000 };
+  expect((await contentOf(source, await entryAt(source, 'large'), stretch)).toString()).toBe(
+    large.slice(1_000_003, 2_500_003),
+  );
+});
+
+test('reads several large files at once without mixing them up', async () => {
+  const { source } = makeSource({ a: 'a'.repeat(2_500_000), b: 'b'.repeat(2_500_000) });
+  const [one, two] = await Promise.all(
+    ['a', 'b'].map(async (name) => source.open(await entryAt(source, name))),
+  );
+
+  const left = one?.content[Symbol.asyncIterator]();
+  const right = two?.content[Symbol.asyncIterator]();
+  const first = await left?.next();
+  const second = await right?.next();
+
+  expect(Buffer.from(first?.value as Uint8Array).every((byte) => byte === 0x61)).toBe(true);
+  expect(Buffer.from(second?.value as Uint8Array).every((byte) => byte === 0x62)).toBe(true);
+});
+
+test.each(['small', 'large'])('says that a %s file changed since it was listed', async (name) => {
+  const { root, source } = makeSource({ small: 'x', large: 'x'.repeat(2_000_000) });
+  const entry = await entryAt(source, name);
+  appendFileSync(path.join(root, name), 'y');
+
+  await expect(contentOf(source, entry)).rejects.toMatchObject({
+    name: 'SourceEntryError',
+    reason: 'changed',
+  });
+});
+
+test.each([
+  ['grows', (file: string) => appendFileSync(file, 'y')],
+  ['shrinks', (file: string) => truncateSync(file, 1_100_000)],
+  ['is written in place', (file: string) => writeFileSync(file, 'z', { flag: 'r+' })],
+])('says that a file changed when it %s while it is being read', async (_, change) => {
+  const { root, source } = makeSource({ large: 'x'.repeat(3_000_000) });
+  const { content } = await source.open(await entryAt(source, 'large'));
+  const pieces = content[Symbol.asyncIterator]();
+  await pieces.next();
+  change(path.join(root, 'large'));
+
+  const rest = async (): Promise<void> => {
+    while ((await pieces.next()).done !== true);
+  };
+
+  await expect(rest()).rejects.toMatchObject({ name: 'SourceEntryError', reason: 'changed' });
+});
+
+test.each(['small', 'large', 'link', 'directory/'])(
+  'says that %s vanished since it was listed',
+  async (name) => {
+    const { root, source } = makeSource({
+      small: 'x',
+      large: 'x'.repeat(2_000_000),
+      link: { link: 'x' },
+      directory: null,
+    });
+    const entry = await entryAt(source, name);
+    rmSync(path.join(root, name), { recursive: true });
+
+    await expect(contentOf(source, entry)).rejects.toMatchObject({
+      name: 'SourceEntryError',
+      reason: 'vanished',
+    });
+  },
+);
+
+test('does not follow a link that took the place of a listed file', async () => {
+  const { root, source } = makeSource({ file: 'mine', other: 'not asked for' });
+  const entry = await entryAt(source, 'file');
+  rmSync(path.join(root, 'file'));
+  symlinkSync('other', path.join(root, 'file'));
+
+  await expect(contentOf(source, entry)).rejects.toMatchObject({
+    name: 'SourceEntryError',
+    reason: 'changed',
+  });
+});
+
+test('does not hang on a pipe that took the place of a listed file', async () => {
+  const { root, source } = makeSource({ file: 'mine' });
+  const entry = await entryAt(source, 'file');
+  rmSync(path.join(root, 'file'));
+  execFileSync('mkfifo', [path.join(root, 'file')]);
+
+  await expect(contentOf(source, entry)).rejects.toMatchObject({
+    name: 'SourceEntryError',
+    reason: 'changed',
+  });
+});
+
+test('gives a directory as it is now: it changes with every file in it', async () => {
+  const { root, source } = makeSource({ 'd/x': '1' });
+  const entry = await entryAt(source, 'd/');
+  writeFileSync(path.join(root, 'd/y'), '2');
+
+  const opened = await source.open(entry);
+
+  expect(opened.entry.kind).toBe('directory');
+  expect(opened.entry.changeToken).not.toBe(entry.changeToken);
+});
+
+test.runIf(process.geteuid?.() === 0)('says which files and directories may not be read', async () => {
+  const { root, source, warnings } = makeSource({ 'closed/x': '1', file: 'x' });
+  chmodSync(root, 0o755);
+  chmodSync(path.join(root, 'file'), 0o600);
+  chmodSync(path.join(root, 'closed'), 0o700);
+  chownSync(path.join(root, 'closed'), 0, 0);
+  const entry = await entryAt(source, 'file');
+
+  process.seteuid?.(65_534);
+  try {
+    expect(await paths(source)).toEqual(['closed/', 'file']);
+    expect(warnings).toEqual([expect.objectContaining({ reason: 'denied' })]);
+    // A directory outside the range is not opened: no further warning.
+    expect(await paths(source, 'file')).toEqual(['file']);
+    expect(await paths(source, undefined, 'closed/')).toEqual([]);
+    expect(warnings).toHaveLength(1);
+    await expect(contentOf(source, entry)).rejects.toMatchObject({
+      name: 'SourceEntryError',
+      reason: 'denied',
+    });
+  } finally {
+    process.seteuid?.(0);
+  }
+});
+
+test('says that the root is missing or is a file', async () => {
+  const { root } = makeSource({ file: 'x' });
+  const gone = new DirectorySource({
+    root: path.join(root, 'gone'),
+    clock: new FakeClock(),
+    onWarning: () => {},
+  });
+  const file = new DirectorySource({
+    root: path.join(root, 'file'),
+    clock: new FakeClock(),
+    onWarning: () => {},
+  });
+
+  await expect(allOf(gone.list({}))).rejects.toMatchObject({ name: 'SourceUnavailableError' });
+  await expect(allOf(file.list({}))).rejects.toMatchObject({ name: 'SourceUnavailableError' });
+  await expect(gone.listSplits({}, 3)).rejects.toMatchObject({ name: 'SourceUnavailableError' });
+});
+
+test('goes on when directories and files vanish while it lists', async () => {
+  const { root, source, warnings } = makeSource({ 'a/x': '1', 'b/x': '2', 'c/x': '3', d: '4', e: '5' });
+  const listed: string[] = [];
+
+  for await (const entry of source.list({})) {
+    listed.push(latin1(entry.path));
+    if (listed.length === 1) {
+      rmSync(path.join(root, 'b'), { recursive: true });
+      rmSync(path.join(root, 'd'));
+      renameSync(path.join(root, 'e'), path.join(root, 'f'));
+      mkdirSync(path.join(root, 'e'));
+    }
+  }
+
+  expect(listed).toEqual(['a/', 'a/x', 'c/', 'c/x']);
+  expect(warnings.map((warning) => warning.reason).sort()).toEqual(['changed', 'vanished']);
+});
+
+test('stops when it is aborted', async () => {
+  const { source } = makeSource({ a: '1', large: 'x'.repeat(2_000_000) });
+  const controller = new AbortController();
+  const entry = await entryAt(source, 'large');
+  const { content } = await source.open(entry, undefined, controller.signal);
+  controller.abort(new RangeError('enough'));
+
+  await expect(allOf(content)).rejects.toThrow('enough');
+  await expect(allOf(source.list({}, controller.signal))).rejects.toThrow('enough');
+  await expect(source.open(entry, undefined, controller.signal)).rejects.toThrow('enough');
+});

@@ -1,0 +1,82 @@
+import path from 'node:path';
+import { catalogContract, chunkIndexContract } from '@holdfast/engine/testing';
+import type { ChunkId, PackId, PackRow } from '@holdfast/engine';
+import { expect, test } from 'vitest';
+
+import { SqliteCatalog, SqliteChunkIndex } from '../src/index.ts';
+import { SqliteDatabase } from '../src/sqlite-database.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+catalogContract({
+  name: 'a SQLite file',
+  make: async () => {
+    const file = path.join(makeTempDir(), 'catalog.sqlite');
+    const catalog = new SqliteCatalog(file);
+    return {
+      catalog,
+      plantPack: async (row: PackRow) => {
+        const database = new SqliteDatabase({ path: file, durability: 'normal', schema: '' });
+        database
+          .statement('INSERT OR REPLACE INTO packs (id, row) VALUES (?, ?)')
+          .run(row.packId, JSON.stringify(row));
+        database.close();
+      },
+    };
+  },
+});
+
+chunkIndexContract({
+  name: 'a SQLite file',
+  make: async () => new SqliteChunkIndex(path.join(makeTempDir(), 'index.sqlite')),
+});
+
+const id = (n: number): ChunkId => n.toString(16).padStart(64, '0') as ChunkId;
+const location = { packId: 'ab'.repeat(16) as PackId, frame: 1, offset: 2, length: 3 };
+
+test('shows what another connection to the same file wrote', async () => {
+  const file = path.join(makeTempDir(), 'index.sqlite');
+  const one = new SqliteChunkIndex(file);
+  const two = new SqliteChunkIndex(file);
+
+  await one.put([{ id: id(1), location }]);
+
+  expect(await two.find([id(1)])).toEqual(new Map([[id(1), location]]));
+  one.close();
+  two.close();
+});
+
+test('keeps rows when the file is closed and opened again', async () => {
+  const file = path.join(makeTempDir(), 'index.sqlite');
+  const before = new SqliteChunkIndex(file);
+  await before.put([{ id: id(7), location }]);
+  before.close();
+
+  const after = new SqliteChunkIndex(file);
+
+  expect((await after.find([id(7)])).get(id(7))).toEqual(location);
+  after.close();
+});
+
+test('undoes a transaction whose work throws', () => {
+  const database = new SqliteDatabase({
+    path: path.join(makeTempDir(), 'x.sqlite'),
+    durability: 'full',
+    schema: 'CREATE TABLE IF NOT EXISTS t (v INTEGER)',
+  });
+
+  expect(() =>
+    database.transaction(() => {
+      database.statement('INSERT INTO t VALUES (1)').run();
+      throw new RangeError('no');
+    }),
+  ).toThrow(RangeError);
+
+  expect(database.statement('SELECT count(*) AS n FROM t').get()).toEqual({ n: 0 });
+  database.close();
+});
+
+test('says that a file is no database', () => {
+  expect(() => new SqliteCatalog(makeTempDir())).toThrow(
+    expect.objectContaining({ name: 'StoreUnavailableError' }),
+  );
+});

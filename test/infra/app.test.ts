@@ -1,0 +1,83 @@
+import { Stack, Validations } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { describe, expect, test } from 'vitest';
+import { ExactPolicy } from '../../lib/constructs/exact-policy.ts';
+import { makeApp, synthesize, WITH_EVERYTHING } from './synthesize.ts';
+
+describe('the application', () => {
+  test.each([
+    ['by default', {}],
+    ['with everything switched on', WITH_EVERYTHING],
+  ])('passes cdk-nag %s', (_what, changes) => {
+    expect(() => makeApp(changes).app.synth()).not.toThrow();
+  });
+
+  test('acknowledges findings with a reason each', () => {
+    const { app } = makeApp(WITH_EVERYTHING);
+    app.synth();
+
+    const reasons = app.node
+      .findAll()
+      .flatMap((construct) => construct.node.metadata)
+      .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+      .flatMap(({ data }) => Object.values(data as Record<string, string>));
+
+    expect(reasons.length).toBeGreaterThan(10);
+    for (const reason of reasons) expect(reason.length).toBeGreaterThan(30);
+  });
+
+  test('refuses a wildcard without a condition', () => {
+    const { app } = makeApp();
+    const stack = new Stack(app, 'Careless');
+    const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    void new ExactPolicy(stack, 'Policy', {
+      role,
+      statements: [new PolicyStatement({ sid: 'Everything', actions: ['s3:GetObject'], resources: ['*'] })],
+    });
+
+    expect(() => app.synth()).toThrow('statement Everything allows a wildcard without a condition');
+  });
+
+  test('makes only resources that the local emulator knows as well', () => {
+    const types = Object.values(synthesize(WITH_EVERYTHING)).flatMap((template) =>
+      Object.values(template.toJSON()['Resources'] as Record<string, { Type: string }>).map(
+        ({ Type }) => Type,
+      ),
+    );
+
+    expect([...new Set(types)].sort()).toEqual([
+      'AWS::CloudWatch::Alarm',
+      'AWS::CloudWatch::Dashboard',
+      'AWS::DynamoDB::GlobalTable',
+      'AWS::IAM::Policy',
+      'AWS::IAM::Role',
+      'AWS::KMS::Alias',
+      'AWS::KMS::Key',
+      'AWS::Lambda::EventInvokeConfig',
+      'AWS::Lambda::Function',
+      'AWS::Logs::LogGroup',
+      'AWS::S3::Bucket',
+      'AWS::S3::BucketPolicy',
+      'AWS::SNS::Subscription',
+      'AWS::SNS::Topic',
+      'AWS::SNS::TopicPolicy',
+      'AWS::SQS::Queue',
+      'AWS::SQS::QueuePolicy',
+      'AWS::Scheduler::Schedule',
+      'AWS::Scheduler::ScheduleGroup',
+      'AWS::StepFunctions::StateMachine',
+    ]);
+  });
+
+  test.each(['storage', 'pipeline', 'monitoring'] as const)(
+    'has the %s template that was reviewed',
+    (stack) => {
+      const text = JSON.stringify(synthesize()[stack].toJSON(), undefined, 2).replaceAll(
+        /[0-9a-f]{64}/g,
+        '<asset>',
+      );
+
+      expect(JSON.parse(text)).toMatchSnapshot();
+    },
+  );
+});

@@ -1,0 +1,154 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Match } from 'aws-cdk-lib/assertions';
+import { describe, expect, test } from 'vitest';
+import { Env as CountDeadLettersEnv } from '../../lambdas/count-dead-letters/env.ts';
+import { Env as ProtectShardEnv } from '../../lambdas/protect-shard/env.ts';
+import { synthesize, WITH_EVERYTHING } from './synthesize.ts';
+
+const { pipeline } = synthesize(WITH_EVERYTHING);
+const functions = Object.values(pipeline.findResources('AWS::Lambda::Function')).map(
+  ({ Properties }) => Properties,
+);
+const nameOf = (properties: { Description: string }): string =>
+  properties.Description.replace('Holdfast ', '');
+
+describe('functions', () => {
+  test('are those of the folders under lambdas', () => {
+    const folders = readdirSync(join(import.meta.dirname, '..', '..', 'lambdas')).filter(
+      (folder) => folder !== 'shared',
+    );
+
+    expect(functions.map(nameOf).sort()).toEqual(folders.sort());
+  });
+
+  test('run on arm64 and Node 24, outside any VPC, within what a new account allows', () => {
+    for (const properties of functions) {
+      expect(properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
+      expect(properties.MemorySize).toBeLessThanOrEqual(3008);
+      expect(properties.VpcConfig).toBeUndefined();
+      expect(properties.ReservedConcurrentExecutions).toBeUndefined();
+    }
+  });
+
+  test('have each a role and a log of their own', () => {
+    const distinct = (key: string) =>
+      new Set(functions.map((properties) => JSON.stringify(properties[key]))).size;
+
+    expect(distinct('Role')).toBe(functions.length);
+    expect(distinct('LoggingConfig')).toBe(functions.length);
+    pipeline.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 90 });
+  });
+
+  test('get the variables that they check for', () => {
+    const environmentOf = (name: string) => {
+      const { Environment } = functions.find((properties) => nameOf(properties) === name);
+      // References become some text when CloudFormation resolves them; so does a list of them.
+      return Object.fromEntries(
+        Object.entries(Environment.Variables as Record<string, unknown>).map(([key, value]) => [
+          key,
+          typeof value === 'string' ? value : key === 'DEAD_LETTER_QUEUES' ? '["url"]' : 'reference',
+        ]),
+      );
+    };
+
+    expect(ProtectShardEnv.parse(environmentOf('protect-shard'))).toMatchObject({
+      LOCK_MODE: 'governance',
+      PLANS: { daily: { keepDays: 30 } },
+    });
+    expect(CountDeadLettersEnv.parse(environmentOf('count-dead-letters')).DEAD_LETTER_QUEUES).toEqual([
+      'url',
+    ]);
+  });
+
+  test('that are called by schedules set events aside that failed three times', () => {
+    const asynchronous = functions.filter((properties) => properties.DeadLetterConfig !== undefined);
+
+    expect(asynchronous.map(nameOf).sort()).toEqual(['check-overdue', 'count-dead-letters', 'start-cycle']);
+    pipeline.resourceCountIs('AWS::Lambda::EventInvokeConfig', 3);
+    pipeline.allResourcesProperties('AWS::Lambda::EventInvokeConfig', {
+      MaximumRetryAttempts: 2,
+      MaximumEventAgeInSeconds: 21_600,
+    });
+  });
+});
+
+describe('schedules', () => {
+  test('are one for each rule of each plan, with the time that was due', () => {
+    pipeline.hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'cron(0 2 ? * SUN *)',
+      ScheduleExpressionTimezone: 'UTC',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+      Target: Match.objectLike({
+        Input: JSON.stringify({ plan: 'daily', type: 'full', scheduledAt: '<aws.scheduler.scheduled-time>' }),
+        RetryPolicy: { MaximumRetryAttempts: 24, MaximumEventAgeInSeconds: 21_600 },
+        DeadLetterConfig: Match.anyValue(),
+      }),
+    });
+    // Five rules in lib/plans.ts, and two schedules of Holdfast itself.
+    pipeline.resourceCountIs('AWS::Scheduler::Schedule', 7);
+  });
+
+  test('follow the time zone of their plan', () => {
+    const berlin = synthesize({
+      plans: [
+        {
+          name: 'office',
+          schedules: { full: 'cron(0 18 ? * MON-FRI *)' },
+          timeZone: 'Europe/Berlin',
+          retention: { keepDays: 7 },
+        },
+      ],
+    });
+
+    berlin.pipeline.hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'cron(0 18 ? * MON-FRI *)',
+      ScheduleExpressionTimezone: 'Europe/Berlin',
+    });
+  });
+
+  test('check for overdue resources daily and for dead letters every five minutes', () => {
+    const times = Object.values(pipeline.findResources('AWS::Scheduler::Schedule'))
+      .filter(({ Properties }) => Properties.Target.Input === '{}')
+      .map(({ Properties }) => Properties.ScheduleExpression);
+
+    expect(times.sort()).toEqual(['cron(0 8 * * ? *)', 'rate(5 minutes)']);
+  });
+
+  test('are made in a group that only this account can act for', () => {
+    pipeline.hasResourceProperties('AWS::IAM::Role', {
+      AssumeRolePolicyDocument: {
+        Statement: [
+          {
+            Principal: { Service: 'scheduler.amazonaws.com' },
+            Condition: {
+              StringEquals: {
+                'aws:SourceAccount': { Ref: 'AWS::AccountId' },
+                'aws:SourceArn': Match.anyValue(),
+              },
+            },
+          },
+        ],
+      },
+    });
+  });
+});
+
+test('the dead-letter queue keeps what it gets for 14 days, over TLS only', () => {
+  pipeline.hasResourceProperties('AWS::SQS::Queue', {
+    MessageRetentionPeriod: 1_209_600,
+    SqsManagedSseEnabled: true,
+  });
+  pipeline.hasResourceProperties('AWS::SQS::QueuePolicy', {
+    PolicyDocument: {
+      Statement: [
+        Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+      ],
+    },
+  });
+});
+
+test('the machines are outputs for the command line', () => {
+  for (const name of ['CycleMachineArn', 'ProtectMachineArn', 'RestoreMachineArn'])
+    pipeline.hasOutput(name, {});
+});

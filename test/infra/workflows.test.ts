@@ -1,0 +1,196 @@
+import type { Template } from 'aws-cdk-lib/assertions';
+import aslValidator from 'asl-validator';
+import { describe, expect, test } from 'vitest';
+import { synthesize } from './synthesize.ts';
+
+interface State {
+  readonly Type: string;
+  readonly Next?: string;
+  readonly TimeoutSeconds?: number;
+  readonly ResultPath?: string | null;
+  readonly MaxConcurrency?: number;
+  readonly ToleratedFailureCount?: number;
+  readonly Retry?: readonly {
+    readonly ErrorEquals: readonly string[];
+    readonly JitterStrategy?: string;
+    readonly MaxAttempts: number;
+  }[];
+  readonly Catch?: readonly { readonly ErrorEquals: readonly string[]; readonly Next: string }[];
+  readonly ItemProcessor?: {
+    readonly ProcessorConfig: { readonly ExecutionType: string };
+    readonly States: Readonly<Record<string, State>>;
+  };
+  readonly ResultWriter?: { readonly Parameters: Readonly<Record<string, string>> };
+  readonly Choices?: readonly Readonly<Record<string, unknown>>[];
+}
+
+interface Definition {
+  readonly StartAt: string;
+  readonly States: Readonly<Record<string, State>>;
+}
+
+const ARN = 'arn:aws:lambda:eu-central-1:111122223333:function:stand-in';
+
+function definitionOf(template: Template, machine: string): Definition {
+  const found = Object.entries(template.findResources('AWS::StepFunctions::StateMachine')).find(([id]) =>
+    id.startsWith(machine),
+  );
+  const parts = found?.[1]['Properties'].DefinitionString['Fn::Join'][1] as unknown[];
+  const text = parts.map((part) => {
+    if (typeof part === 'string') return part;
+    return JSON.stringify(part).includes('AWS::Partition') ? 'aws' : ARN;
+  });
+  return JSON.parse(text.join('')) as Definition;
+}
+
+/** All states, those within maps included. */
+function statesOf({ States }: Pick<Definition, 'States'>): [string, State][] {
+  return Object.entries(States).flatMap(([name, state]) => [
+    [name, state] as [string, State],
+    ...(state.ItemProcessor === undefined ? [] : statesOf(state.ItemProcessor)),
+  ]);
+}
+
+const { pipeline } = synthesize({ workers: 12, resourcesAtOnce: 3, snapshotPollSeconds: 7 });
+const machines = (['Cycle', 'Protect', 'Restore'] as const).map(
+  (name) => [name, definitionOf(pipeline, name)] as const,
+);
+const [, [, protect], [, restore]] = machines as [
+  (typeof machines)[0],
+  (typeof machines)[0],
+  (typeof machines)[0],
+];
+const [, cycle] = machines[0] as (typeof machines)[0];
+
+describe.each(machines)('the %s machine', (_name, definition) => {
+  const states = statesOf(definition);
+  const tasks = states.filter(([, { Type }]) => Type === 'Task');
+
+  test('is valid Amazon States Language', () => {
+    // The validator writes defaults into what it is given.
+    const { isValid, errorsText } = aslValidator(structuredClone(definition));
+
+    expect(isValid ? '' : errorsText('\n')).toBe('');
+  });
+
+  test('uses JSONPath throughout', () => {
+    expect(JSON.stringify(definition)).not.toMatch(/QueryLanguage|\{%/);
+  });
+
+  test('ends every step that never answers', () => {
+    for (const [name, { TimeoutSeconds }] of tasks) expect(TimeoutSeconds, name).toBeGreaterThan(0);
+  });
+
+  test('retries what passes, spread out, and throttles for long', () => {
+    const calls = tasks.filter(([, state]) => JSON.stringify(state).includes(`"Resource":"${ARN}"`));
+
+    expect(calls.length).toBeGreaterThan(2);
+    for (const [name, { Retry = [] }] of calls) {
+      expect(
+        Retry.map(({ JitterStrategy }) => JitterStrategy),
+        name,
+      ).toEqual(['FULL', 'FULL']);
+      expect(Retry[0], name).toMatchObject({
+        ErrorEquals: ['Lambda.TooManyRequestsException'],
+        MaxAttempts: 30,
+      });
+      expect(Retry[1]?.ErrorEquals, name).toEqual(
+        expect.arrayContaining(['States.Timeout', 'StoreUnavailableError', 'CatalogConflictError']),
+      );
+    }
+  });
+
+  test('catches everything that can fail', () => {
+    for (const [name, { Type, Catch = [] }] of states) {
+      if (Type === 'Task' || Type === 'Map') expect(Catch.at(-1)?.ErrorEquals, name).toEqual(['States.ALL']);
+    }
+  });
+
+  test('keeps the outputs of its items out of the state', () => {
+    const maps = states.filter(([, { Type }]) => Type === 'Map');
+
+    expect(maps).toHaveLength(1);
+    for (const [, map] of maps) {
+      expect(map.ResultPath).toBeNull();
+      expect(map.ResultWriter?.Parameters['Prefix.$']).toMatch(
+        /^States\.Format\('(cycles|runs|restores)\/\{\}\/map'/,
+      );
+      expect(map.ItemProcessor?.ProcessorConfig.ExecutionType).toBe('STANDARD');
+    }
+  });
+});
+
+describe('concurrency', () => {
+  const atOnce = ({ States }: Definition, map: string) => States[map]?.MaxConcurrency;
+
+  test('of resources and their shards together is the number of workers', () => {
+    expect(atOnce(cycle, 'ProtectResources')).toBe(3);
+    expect(atOnce(protect, 'ProtectShards')).toBe(4);
+    expect(atOnce(restore, 'RestoreShards')).toBe(12);
+  });
+});
+
+describe('failures', () => {
+  test('of one resource leave the others running', () => {
+    expect(cycle.States['ProtectResources']?.ToleratedFailureCount).toBe(100_000_000);
+    expect(cycle.States['ProtectResources']?.ItemProcessor?.States['ProtectResource']?.Catch?.[0]?.Next).toBe(
+      'LeaveToReport',
+    );
+  });
+
+  test('of one shard end the run, which is closed with the reason', () => {
+    const map = protect.States['ProtectShards'];
+
+    expect(map?.ToleratedFailureCount).toBeUndefined();
+    expect(map?.ItemProcessor?.States['ProtectShard']?.Catch?.[0]?.Next).toBe('FailRunOfShard');
+    expect(map?.Catch?.[0]?.Next).toBe('FailRun');
+  });
+
+  test('that a report counted are not counted again', () => {
+    expect(
+      cycle.States['ReportCycle']?.Catch?.map(({ ErrorEquals, Next }) => [...ErrorEquals, Next]),
+    ).toEqual([
+      ['CycleFailedError', 'ResourcesFailed'],
+      ['States.ALL', 'FailCycle'],
+    ]);
+  });
+
+  test('end the execution as failed, with their own name', () => {
+    for (const [name, definition] of machines) {
+      for (const [state, value] of statesOf(definition).filter(([, { Type }]) => Type === 'Fail')) {
+        expect(value, `${name} ${state}`).toMatchObject({
+          ErrorPath: '$.error.Error',
+          CausePath: '$.error.Cause',
+        });
+      }
+    }
+  });
+});
+
+describe('lists', () => {
+  const skips = (definition: Definition, choice: string) =>
+    definition.States[choice]?.Choices?.find(({ NumericEquals }) => NumericEquals === 0)?.['Next'];
+
+  test('that are empty start no map', () => {
+    expect(skips(cycle, 'AnyResource')).toBe('ReportCycle');
+    expect(skips(protect, 'Listed')).toBe('CommitPoint');
+    expect(skips(restore, 'Mode')).toBe('FinishRestore');
+  });
+});
+
+test('a run that is already complete is left alone', () => {
+  expect(protect.States['Mode']?.Choices).toContainEqual({
+    Variable: '$.run.mode',
+    StringEquals: 'skip',
+    Next: 'Skipped',
+  });
+  expect(protect.States['Skipped']?.Type).toBe('Succeed');
+});
+
+test('snapshots are looked at as often as configured', () => {
+  expect(protect.States['WaitForSnapshots']).toMatchObject({ Seconds: 7, Next: 'CheckSnapshots' });
+});
+
+test('runs carry the name that discovery gave them', () => {
+  expect(JSON.stringify(cycle.States['ProtectResources'])).toContain('"Name.$":"$.runId"');
+});

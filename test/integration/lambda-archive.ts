@@ -1,0 +1,24 @@
+import { crc32 } from 'node:zlib';
+
+/** Packs one handler file into an uncompressed zip, as CreateFunction takes it. */
+export function lambdaArchive(name: string, source: string): Buffer {
+  const content = Buffer.from(source);
+  const fileName = Buffer.from(name);
+  const common = Buffer.alloc(26);
+  common.writeUInt16LE(20, 0);
+  common.writeUInt32LE(crc32(content), 10);
+  common.writeUInt32LE(content.length, 14);
+  common.writeUInt32LE(content.length, 18);
+  common.writeUInt16LE(fileName.length, 22);
+  const local = Buffer.concat([Buffer.from('PK\u0003\u0004'), common, fileName, content]);
+  const attributes = Buffer.alloc(14);
+  attributes.writeUInt16LE(0o644, 8);
+  const directory = Buffer.concat([Buffer.from('PK\u0001\u0002\u0014\0'), common, attributes, fileName]);
+  const end = Buffer.alloc(22);
+  end.write('PK\u0005\u0006');
+  end.writeUInt16LE(1, 8);
+  end.writeUInt16LE(1, 10);
+  end.writeUInt32LE(directory.length, 12);
+  end.writeUInt32LE(local.length, 16);
+  return Buffer.concat([local, directory, end]);
+}
