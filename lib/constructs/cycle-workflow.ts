@@ -128,14 +128,13 @@ export class CycleWorkflow extends Workflow {
     });
     // The run has closed itself as failed, or was never opened: the report finds both in the catalog.
     this.catching([run], new Pass(this, 'LeaveToReport', { stateName: 'LeaveToReport' }));
-    const item = (field: string): string => JsonPath.stringAt(`$$.Map.Item.Value.${field}`);
     return this.fanOut('ProtectResources', {
       list: '$.discovery.resources',
       resultPrefix: JsonPath.format('cycles/{}/map', JsonPath.stringAt('$.cycleId')),
       itemSelector: {
-        resourceArn: item('resourceArn'),
-        kind: item('kind'),
-        runId: item('runId'),
+        resourceArn: itemAt('resourceArn'),
+        kind: itemAt('kind'),
+        runId: itemAt('runId'),
         plan: JsonPath.stringAt('$.plan'),
         type: JsonPath.stringAt('$.type'),
       },
@@ -144,4 +143,8 @@ export class CycleWorkflow extends Workflow {
       steps: run,
     });
   }
+}
+
+function itemAt(field: string): string {
+  return JsonPath.stringAt(`$$.Map.Item.Value.${field}`);
 }

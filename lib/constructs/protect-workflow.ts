@@ -18,7 +18,18 @@ import { Workflow, type WorkflowProps } from './workflow.ts';
 
 /** Properties of {@link ProtectWorkflow}. */
 export interface ProtectWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
-  readonly steps: Pick<PipelineFunctions, 'openRun' | 'listShards' | 'protectShard' | 'commitPoint' | 'consolidatePoint' | 'snapshotVolumes' | 'checkSnapshots' | 'commitImage' | 'failRun'>;
+  readonly steps: Pick<
+    PipelineFunctions,
+    | 'openRun'
+    | 'listShards'
+    | 'protectShard'
+    | 'commitPoint'
+    | 'consolidatePoint'
+    | 'snapshotVolumes'
+    | 'checkSnapshots'
+    | 'commitImage'
+    | 'failRun'
+  >;
   readonly shardsAtOnce: number;
   readonly snapshotPollSeconds: number;
 }
@@ -53,7 +64,6 @@ export class ProtectWorkflow extends Workflow {
       resultPath: '$.run',
     });
     this.catching([openRun], this.giveUp);
-    const mode = (name: string): Condition => Condition.stringEquals('$.run.mode', name);
     const unknownMode = new Pass(this, 'UnknownMode', {
       stateName: 'UnknownMode',
       result: Result.fromObject({
@@ -64,10 +74,10 @@ export class ProtectWorkflow extends Workflow {
     });
     return openRun.next(
       new Choice(this, 'Mode', { stateName: 'Mode' })
-        .when(mode('files'), this.protectFiles())
-        .when(mode('image'), this.protectImage())
-        .when(mode('consolidate'), this.consolidate())
-        .when(mode('skip'), new Succeed(this, 'Skipped', { stateName: 'Skipped' }))
+        .when(modeIs('files'), this.protectFiles())
+        .when(modeIs('image'), this.protectImage())
+        .when(modeIs('consolidate'), this.consolidate())
+        .when(modeIs('skip'), new Succeed(this, 'Skipped', { stateName: 'Skipped' }))
         .otherwise(unknownMode.next(this.giveUp)),
     );
   }
@@ -156,4 +166,8 @@ export class ProtectWorkflow extends Workflow {
   private start(id: string, resultPath: string): Pass {
     return new Pass(this, id, { stateName: id, result: Result.fromObject({ state: null }), resultPath });
   }
+}
+
+function modeIs(name: string): Condition {
+  return Condition.stringEquals('$.run.mode', name);
 }

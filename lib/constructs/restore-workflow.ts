@@ -17,7 +17,10 @@ import { Workflow, type WorkflowProps } from './workflow.ts';
 
 /** Properties of {@link RestoreWorkflow}. */
 export interface RestoreWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
-  readonly steps: Pick<PipelineFunctions, 'planRestore' | 'restoreShard' | 'restoreVolumes' | 'finishRestore'>;
+  readonly steps: Pick<
+    PipelineFunctions,
+    'planRestore' | 'restoreShard' | 'restoreVolumes' | 'finishRestore'
+  >;
   readonly shardsAtOnce: number;
   readonly volumePollSeconds: number;
 }
@@ -71,11 +74,10 @@ export class RestoreWorkflow extends Workflow {
     const shards = this.restoreShards();
     const [volumes, firstVolumes] = this.restoreVolumes(finish);
     this.catching([plan, shards, volumes, finish], giveUp);
-    const mode = (name: string): Condition => Condition.stringEquals('$.plan.mode', name);
     return accept.next(plan).next(
       new Choice(this, 'Mode', { stateName: 'Mode' })
-        .when(mode('dry-run'), new Succeed(this, 'Quoted', { stateName: 'Quoted' }))
-        .when(mode('volumes'), firstVolumes)
+        .when(modeIs('dry-run'), new Succeed(this, 'Quoted', { stateName: 'Quoted' }))
+        .when(modeIs('volumes'), firstVolumes)
         .when(Condition.numberEquals('$.plan.shards.count', 0), finish)
         .otherwise(shards.next(finish)),
     );
@@ -118,4 +120,8 @@ export class RestoreWorkflow extends Workflow {
       .otherwise(wait.next(restore));
     return [restore, restore.next(available)] as const;
   }
+}
+
+function modeIs(name: string): Condition {
+  return Condition.stringEquals('$.plan.mode', name);
 }

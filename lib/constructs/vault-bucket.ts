@@ -56,20 +56,6 @@ export interface VaultPrincipals {
 export function vaultPolicy(vault: IBucket, { writers, breakGlass }: VaultPrincipals): PolicyStatement[] {
   const objects = vault.arnForObjects('*');
   const writerArns = writers.map((role) => role.roleArn);
-  const deny = (
-    sid: string,
-    actions: string[],
-    resources: string | string[],
-    conditions?: Record<string, Record<string, string | number | string[]>>,
-  ): PolicyStatement =>
-    new PolicyStatement({
-      sid,
-      effect: Effect.DENY,
-      principals: [new AnyPrincipal()],
-      actions,
-      resources: [resources].flat(),
-      ...(conditions === undefined ? {} : { conditions }),
-    });
   return [
     deny('OnlyTls', ['s3:*'], [vault.bucketArn, objects], { Bool: { 'aws:SecureTransport': 'false' } }),
     deny('OnlyModernTls', ['s3:*'], [vault.bucketArn, objects], {
@@ -102,4 +88,20 @@ export function vaultPolicy(vault: IBucket, { writers, breakGlass }: VaultPrinci
       },
     ),
   ];
+}
+
+function deny(
+  sid: string,
+  actions: string[],
+  resources: string | string[],
+  conditions?: Record<string, Record<string, string | number | string[]>>,
+): PolicyStatement {
+  return new PolicyStatement({
+    sid,
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions,
+    resources: [resources].flat(),
+    ...(conditions === undefined ? {} : { conditions }),
+  });
 }

@@ -87,18 +87,23 @@ def name_handler_errors():
     )
 
 
-def lock_buckets_from_templates():
-    def wrapper(apply):
-        def apply_with_lock(name, props, old_props=None):
-            apply(name, props, old_props)
-            if str(props.get("ObjectLockEnabled", "")).lower() != "true":
-                return
-            rule = ((props.get("ObjectLockConfiguration") or {}).get("Rule") or {}).get("DefaultRetention")
-            retention = {k: v if k == "Mode" else int(v) for k, v in rule.items()} if rule else None
-            s3._bucket_object_lock[name] = {"enabled": True, "default_retention": retention}
-            s3._bucket_versioning[name] = "Enabled"
+def configure_buckets_from_templates():
+    """Tags and Object Lock of AWS::S3::Bucket."""
 
-        return apply_with_lock
+    def wrapper(apply):
+        def apply_more(name, props, old_props=None):
+            apply(name, props, old_props)
+            if props.get("Tags"):
+                s3._bucket_tags[name] = {tag["Key"]: tag["Value"] for tag in props["Tags"]}
+            elif (old_props or {}).get("Tags"):
+                s3._bucket_tags.pop(name, None)
+            if str(props.get("ObjectLockEnabled", "")).lower() == "true":
+                rule = ((props.get("ObjectLockConfiguration") or {}).get("Rule") or {}).get("DefaultRetention")
+                retention = {k: v if k == "Mode" else int(v) for k, v in rule.items()} if rule else None
+                s3._bucket_object_lock[name] = {"enabled": True, "default_retention": retention}
+                s3._bucket_versioning[name] = "Enabled"
+
+        return apply_more
 
     wrap(provisioners, "_s3_apply_configurations", wrapper)
 
@@ -227,7 +232,7 @@ def exit_with_parent():
 
 if __name__ == "__main__":
     name_handler_errors()
-    lock_buckets_from_templates()
+    configure_buckets_from_templates()
     lock_multipart_uploads()
     fill_schedule_context()
     repeat_running_executions()

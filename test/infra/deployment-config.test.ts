@@ -25,6 +25,11 @@ function problemsOf(read: () => unknown): string {
   return 'no problem';
 }
 
+const bound = (workers: number, resourcesAtOnce?: number) => {
+  const read = config({ workers, ...(resourcesAtOnce === undefined ? {} : { resourcesAtOnce }) });
+  return [read.resourcesAtOnce, read.shardsAtOnce];
+};
+
 describe('a deployment', () => {
   test('is what lib/plans.ts says', () => {
     const { plans, lockMode, tagKey } = parseDeploymentConfig(defaultPlans);
@@ -37,11 +42,6 @@ describe('a deployment', () => {
   });
 
   test('runs no more workers at once than it says', () => {
-    const bound = (workers: number, resourcesAtOnce?: number) => {
-      const read = config({ workers, ...(resourcesAtOnce === undefined ? {} : { resourcesAtOnce }) });
-      return [read.resourcesAtOnce, read.shardsAtOnce];
-    };
-
     expect(bound(10)).toEqual([2, 5]);
     expect(bound(1)).toEqual([1, 1]);
     expect(bound(10, 3)).toEqual([3, 3]);

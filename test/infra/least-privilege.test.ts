@@ -180,14 +180,14 @@ describe('the key', () => {
   });
 });
 
+const starts = (role: string) =>
+  of(role)
+    .filter(({ sid }) => sid === 'StartMachines')
+    .flatMap(({ resources }) => resources)
+    .join();
+
 describe('people', () => {
   test('start what their role is for', () => {
-    const starts = (role: string) =>
-      of(role)
-        .filter(({ sid }) => sid === 'StartMachines')
-        .flatMap(({ resources }) => resources)
-        .join();
-
     expect(starts('PeopleOperator')).toMatch(/CycleMachine/);
     expect(starts('PeopleOperator')).not.toMatch(/RestoreMachine/);
     expect(starts('PeopleRestorer')).toMatch(/RestoreMachine/);

@@ -13,6 +13,17 @@ const functions = Object.values(pipeline.findResources('AWS::Lambda::Function'))
 const nameOf = (properties: { Description: string }): string =>
   properties.Description.replace('Holdfast ', '');
 
+const environmentOf = (name: string) => {
+  const { Environment } = functions.find((properties) => nameOf(properties) === name);
+  // References become some text when CloudFormation resolves them; so does a list of them.
+  return Object.fromEntries(
+    Object.entries(Environment.Variables as Record<string, unknown>).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? value : key === 'DEAD_LETTER_QUEUES' ? '["url"]' : 'reference',
+    ]),
+  );
+};
+
 describe('functions', () => {
   test('are those of the folders under lambdas', () => {
     const folders = readdirSync(join(import.meta.dirname, '..', '..', 'lambdas')).filter(
@@ -41,17 +52,6 @@ describe('functions', () => {
   });
 
   test('get the variables that they check for', () => {
-    const environmentOf = (name: string) => {
-      const { Environment } = functions.find((properties) => nameOf(properties) === name);
-      // References become some text when CloudFormation resolves them; so does a list of them.
-      return Object.fromEntries(
-        Object.entries(Environment.Variables as Record<string, unknown>).map(([key, value]) => [
-          key,
-          typeof value === 'string' ? value : key === 'DEAD_LETTER_QUEUES' ? '["url"]' : 'reference',
-        ]),
-      );
-    };
-
     expect(ProtectShardEnv.parse(environmentOf('protect-shard'))).toMatchObject({
       LOCK_MODE: 'governance',
       PLANS: { daily: { keepDays: 30 } },
@@ -108,7 +108,7 @@ describe('schedules', () => {
   });
 
   test('check for overdue resources daily and for dead letters every five minutes', () => {
-    const times = Object.values(pipeline.findResources('AWS::Scheduler::Schedule'))
+    const times: string[] = Object.values(pipeline.findResources('AWS::Scheduler::Schedule'))
       .filter(({ Properties }) => Properties.Target.Input === '{}')
       .map(({ Properties }) => Properties.ScheduleExpression);
 

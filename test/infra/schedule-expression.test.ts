@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, integer, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { longestGapMinutes } from '../../lib/longest-gap.ts';
 import { parseScheduleExpression, ScheduleExpressionError } from '../../lib/schedule-expression.ts';
@@ -64,8 +64,8 @@ describe('schedule expressions', () => {
   });
 
   test('never takes a number outside a field', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: 99 }), fc.integer({ min: 0, max: 99 }), (minute, hour) => {
+    assert(
+      property(integer({ min: 0, max: 99 }), integer({ min: 0, max: 99 }), (minute, hour) => {
         const read = () => parseScheduleExpression(`cron(${minute} ${hour} * * ? *)`);
         if (minute < 60 && hour < 24) expect(read()).toEqual({ cron: { minutes: [minute], hours: [hour] } });
         else expect(read).toThrow(ScheduleExpressionError);

@@ -68,9 +68,9 @@ describe.each(machines)('the %s machine', (_name, definition) => {
 
   test('is valid Amazon States Language', () => {
     // The validator writes defaults into what it is given.
-    const { isValid, errorsText } = aslValidator(structuredClone(definition));
+    const validation = aslValidator(structuredClone(definition));
 
-    expect(isValid ? '' : errorsText('\n')).toBe('');
+    expect(validation.isValid ? '' : validation.errorsText('\n')).toBe('');
   });
 
   test('uses JSONPath throughout', () => {
@@ -120,9 +120,9 @@ describe.each(machines)('the %s machine', (_name, definition) => {
   });
 });
 
-describe('concurrency', () => {
-  const atOnce = ({ States }: Definition, map: string) => States[map]?.MaxConcurrency;
+const atOnce = ({ States }: Definition, map: string) => States[map]?.MaxConcurrency;
 
+describe('concurrency', () => {
   test('of resources and their shards together is the number of workers', () => {
     expect(atOnce(cycle, 'ProtectResources')).toBe(3);
     expect(atOnce(protect, 'ProtectShards')).toBe(4);
@@ -167,10 +167,11 @@ describe('failures', () => {
   });
 });
 
-describe('lists', () => {
-  const skips = (definition: Definition, choice: string) =>
-    definition.States[choice]?.Choices?.find(({ NumericEquals }) => NumericEquals === 0)?.['Next'];
+/** Where a choice goes when a list has no items. */
+const skips = (definition: Definition, choice: string) =>
+  definition.States[choice]?.Choices?.find(({ NumericEquals }) => NumericEquals === 0)?.['Next'];
 
+describe('lists', () => {
   test('that are empty start no map', () => {
     expect(skips(cycle, 'AnyResource')).toBe('ReportCycle');
     expect(skips(protect, 'Listed')).toBe('CommitPoint');

@@ -6,17 +6,13 @@ import {
   waitUntilStackDeleteComplete,
 } from '@aws-sdk/client-cloudformation';
 import { DescribeTimeToLiveCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import {
-  CreateFunctionCommand,
-  DeleteFunctionCommand,
-  InvokeCommand,
-  LambdaClient,
-} from '@aws-sdk/client-lambda';
+import { DeleteFunctionCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import {
   CompleteMultipartUploadCommand,
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   GetBucketLifecycleConfigurationCommand,
+  GetBucketTaggingCommand,
   GetObjectLockConfigurationCommand,
   HeadObjectCommand,
   PutObjectCommand,
@@ -35,7 +31,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { completeDeployment } from '../../localstack/composition.ts';
 import type { FaultRuleInput } from '../../localstack/gateway/faults/fault-rules.ts';
-import { lambdaArchive } from './lambda-archive.ts';
+import { createFunction } from './lambda-function.ts';
 
 const endpointUrl = process.env['AWS_ENDPOINT_URL'] ?? '';
 const hasGateway = await fetch(`${endpointUrl}/_gateway/health`).then(
@@ -54,21 +50,6 @@ const dynamoDb = new DynamoDBClient({});
 const cloudFormation = new CloudFormationClient({});
 
 const unique = (prefix: string): string => `${prefix}-${randomUUID().slice(0, 8)}`;
-
-async function createFunction(source: string): Promise<string> {
-  const FunctionName = unique('emulator-test');
-  await lambda.send(
-    new CreateFunctionCommand({
-      FunctionName,
-      Runtime: 'nodejs24.x',
-      Handler: 'index.handler',
-      Role: roleArn,
-      Timeout: 20,
-      Code: { ZipFile: lambdaArchive('index.js', source) },
-    }),
-  );
-  return FunctionName;
-}
 
 async function runStateMachine(
   definition: object,
@@ -113,8 +94,11 @@ async function withStack(template: object, check: (stackName: string) => Promise
 
 describe.skipIf(!hasGateway)('the emulator of this project', () => {
   test("lets a state machine catch a handler's error by its name", async () => {
-    const name = await createFunction(`exports.handler = async () => {
-      const error = new Error('the vault is sealed'); error.name = 'VaultSealedError'; throw error; };`);
+    const name = await createFunction(
+      lambda,
+      `exports.handler = async () => {
+      const error = new Error('the vault is sealed'); error.name = 'VaultSealedError'; throw error; };`,
+    );
 
     const execution = await runStateMachine(
       {
@@ -142,7 +126,7 @@ describe.skipIf(!hasGateway)('the emulator of this project', () => {
     });
   });
 
-  test('gives buckets the object lock that a template asks for, and completes what is dropped', async () => {
+  test('gives buckets the tags and the object lock that a template asks for, and completes what is dropped', async () => {
     const bucketName = unique('locked');
     const template = {
       Resources: {
@@ -151,6 +135,7 @@ describe.skipIf(!hasGateway)('the emulator of this project', () => {
           Properties: {
             BucketName: bucketName,
             ObjectLockEnabled: true,
+            Tags: [{ Key: 'plan', Value: 'daily' }],
             ObjectLockConfiguration: {
               ObjectLockEnabled: 'Enabled',
               Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 7 } },
@@ -193,6 +178,8 @@ describe.skipIf(!hasGateway)('the emulator of this project', () => {
         Mode: 'GOVERNANCE',
         Days: 7,
       });
+      const tagging = await s3.send(new GetBucketTaggingCommand({ Bucket: bucketName }));
+      expect(tagging.TagSet).toEqual([{ Key: 'plan', Value: 'daily' }]);
       const lifecycle = await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucketName }));
       expect(lifecycle.Rules).toMatchObject([{ ID: 'cold', Filter: { Prefix: 'packs/' } }]);
       const table = /time to live of (\S+)/.exec(lines.join('\n'))?.[1];
@@ -291,13 +278,16 @@ describe.skipIf(!hasGateway)('the emulator of this project', () => {
     async (when) => {
       const Bucket = unique('killed');
       await s3.send(new CreateBucketCommand({ Bucket }));
-      const name = await createFunction(`exports.handler = async ({ bucket }) => {
+      const name = await createFunction(
+        lambda,
+        `exports.handler = async ({ bucket }) => {
         const scope = process.env.AWS_ACCESS_KEY_ID + '/20260101/us-east-1/s3/aws4_request';
         const authorization = 'AWS4-HMAC-SHA256 Credential=' + scope + ', SignedHeaders=host, Signature=0';
         for (const key of ['one', 'two', 'three']) {
           await fetch(process.env.AWS_ENDPOINT_URL + '/' + bucket + '/' + key, { method: 'PUT', body: key, headers: { authorization } });
         }
-        return 'done'; };`);
+        return 'done'; };`,
+      );
       await addFault({
         id: name,
         match: { service: 's3', operation: 'PutObject', bucket: Bucket, lambdaFunction: name },
@@ -327,6 +317,21 @@ describe.skipIf(!hasGateway)('the emulator of this project', () => {
       expect(stored).toEqual([true, when === 'after', false]);
       expect([secondError, secondPayload]).toEqual([undefined, 'done']);
       await lambda.send(new DeleteFunctionCommand({ FunctionName: name }));
+    },
+  );
+
+  test.each(['index.js', 'index.mjs'])(
+    'gives a handler in %s the SDK that Lambda brings, and nothing else of the project',
+    async (file) => {
+      const body = file.endsWith('.mjs')
+        ? `export const handler = async () => [typeof (await import('@aws-sdk/client-s3')).S3Client, await import('zod').then(() => 'found', () => 'none')];`
+        : `exports.handler = async () => { let zod = 'none'; try { require('zod'); zod = 'found'; } catch {}
+           return [typeof require('@aws-sdk/client-s3').S3Client, zod]; };`;
+      const FunctionName = await createFunction(lambda, body, file);
+
+      const { Payload } = await lambda.send(new InvokeCommand({ FunctionName }));
+
+      expect(JSON.parse(Buffer.from(Payload ?? []).toString())).toEqual(['function', 'none']);
     },
   );
 

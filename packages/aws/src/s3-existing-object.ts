@@ -8,38 +8,42 @@ import { sendOptions } from './send-options.ts';
 export interface ExistingObject extends ObjectFacts {
   readonly bytes: number;
   readonly etag: string;
-  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Where an object is, and who has to own its bucket. */
+export interface ObjectAddress {
+  readonly Bucket: string;
+  readonly Key: string;
+  readonly ExpectedBucketOwner?: string;
 }
 
 /** What a key holds, or `undefined` if nothing. */
 export async function findExisting(
   s3: S3Client,
-  address: { readonly Bucket: string; readonly Key: string; readonly ExpectedBucketOwner?: string },
+  address: ObjectAddress,
   signal: AbortSignal | undefined,
 ): Promise<ExistingObject | undefined> {
   try {
     const head = await s3.send(new HeadObjectCommand(address), sendOptions(signal));
-    // HeadObject counts tags in newer regions only, so they are asked for.
-    const { TagSet } = await s3.send(new GetObjectTaggingCommand(address), sendOptions(signal));
-    return {
-      bytes: head.ContentLength ?? 0,
-      etag: head.ETag ?? '',
-      tags: toTags(TagSet),
-      ...toObjectFacts(head),
-    };
+    return { bytes: head.ContentLength ?? 0, etag: head.ETag ?? '', ...toObjectFacts(head) };
   } catch (error) {
     if (httpStatus(error) === 404) return undefined;
     throw error;
   }
 }
 
-/** Whether an object has the headers, metadata and tags of an entry. */
-export function holdsFactsOf(existing: ExistingObject, entry: SourceEntry): boolean {
-  return (
-    isEqual(withDefaults(existing.attributes), withDefaults(entry.attributes)) &&
-    isEqual(existing.userMetadata, entry.userMetadata) &&
-    isEqual(existing.tags, entry.tags)
-  );
+/** Whether an object has the headers, metadata and tags of an entry; asks for its tags last. */
+export async function holdsFactsOf(
+  s3: S3Client,
+  address: ObjectAddress,
+  existing: ExistingObject,
+  entry: SourceEntry,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  if (!isEqual(withDefaults(existing.attributes), withDefaults(entry.attributes))) return false;
+  if (!isEqual(existing.userMetadata, entry.userMetadata)) return false;
+  const { TagSet } = await s3.send(new GetObjectTaggingCommand(address), sendOptions(signal));
+  return isEqual(toTags(TagSet), entry.tags);
 }
 
 /** Headers that S3 adds where a writer gave none are no difference. */

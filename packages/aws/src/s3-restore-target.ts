@@ -19,7 +19,7 @@ import {
 import { inPieces } from './in-pieces.ts';
 import { isConditionFailure } from './s3-errors.ts';
 import { toWriteHeaders } from './s3-object-facts.ts';
-import { type ExistingObject, findExisting, holdsFactsOf } from './s3-existing-object.ts';
+import { type ExistingObject, findExisting, holdsFactsOf, type ObjectAddress } from './s3-existing-object.ts';
 import { toTargetError } from './s3-target-errors.ts';
 import { sendOptions } from './send-options.ts';
 
@@ -73,20 +73,20 @@ export class S3RestoreTarget implements RestoreTarget {
     rule: OverwriteRule,
     signal?: AbortSignal,
   ): Promise<WriteOutcome> {
-    const key = this.#keyFor(entry);
+    const address = { ...this.#bucket, Key: this.#keyFor(entry) };
     try {
-      const existing =
-        rule === 'always' ? undefined : await findExisting(this.#s3, { ...this.#bucket, Key: key }, signal);
+      const existing = rule === 'always' ? undefined : await findExisting(this.#s3, address, signal);
       if (rule === 'never' && existing !== undefined) return 'kept';
       const isSmall = entry.size < this.#multipartFromBytes;
-      if (existing !== undefined && (await this.#isSame(existing, entry, entry.changeToken))) return 'same';
+      if (existing !== undefined && (await this.#isSame(address, existing, entry, entry.changeToken, signal)))
+        return 'same';
       const fresh = rule === 'never' ? { IfNoneMatch: '*' } : {};
-      if (isSmall) return await this.#writeWhole(key, entry, content, existing, fresh, signal);
-      return await this.#writeParts(key, entry, content, fresh, signal);
+      if (isSmall) return await this.#writeWhole(address, entry, content, existing, fresh, signal);
+      return await this.#writeParts(address, entry, content, fresh, signal);
     } catch (error) {
       // Somebody wrote the key since we looked; S3 decided.
       if (rule === 'never' && isConditionFailure(error)) return 'kept';
-      throw toTargetError(error, this.#bucket.Bucket, key);
+      throw toTargetError(error, address.Bucket, address.Key);
     }
   }
 
@@ -113,13 +113,19 @@ export class S3RestoreTarget implements RestoreTarget {
     return key;
   }
 
-  async #isSame(existing: ExistingObject, entry: SourceEntry, etag: string): Promise<boolean> {
+  async #isSame(
+    address: ObjectAddress,
+    existing: ExistingObject,
+    entry: SourceEntry,
+    etag: string,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
     if (existing.bytes !== entry.size || unquoted(existing.etag) !== unquoted(etag)) return false;
-    return holdsFactsOf(existing, entry);
+    return holdsFactsOf(this.#s3, address, existing, entry, signal);
   }
 
   async #writeWhole(
-    key: string,
+    address: ObjectAddress,
     entry: SourceEntry,
     content: AsyncIterable<Uint8Array>,
     existing: ExistingObject | undefined,
@@ -131,13 +137,12 @@ export class S3RestoreTarget implements RestoreTarget {
     const body = Buffer.concat(pieces);
     if (existing !== undefined) {
       const md5 = createHash('md5').update(body).digest('hex');
-      if (await this.#isSame(existing, entry, md5)) return 'same';
+      if (await this.#isSame(address, existing, entry, md5, signal)) return 'same';
     }
     const command = new PutObjectCommand({
-      ...this.#bucket,
+      ...address,
       ...fresh,
       ...this.#headers(entry),
-      Key: key,
       Body: body,
       ChecksumSHA256: sha256(body),
     });
@@ -146,13 +151,12 @@ export class S3RestoreTarget implements RestoreTarget {
   }
 
   async #writeParts(
-    key: string,
+    address: ObjectAddress,
     entry: SourceEntry,
     content: AsyncIterable<Uint8Array>,
     fresh: { readonly IfNoneMatch?: string },
     signal: AbortSignal | undefined,
   ): Promise<WriteOutcome> {
-    const address = { ...this.#bucket, Key: key };
     const start = new CreateMultipartUploadCommand({
       ...address,
       ...this.#headers(entry),
@@ -160,7 +164,7 @@ export class S3RestoreTarget implements RestoreTarget {
     });
     const { UploadId } = await this.#s3.send(start, sendOptions(signal));
     if (UploadId === undefined)
-      throw new StoreUnavailableError(`the upload of ${key} was answered without an id; try again`);
+      throw new StoreUnavailableError(`the upload of ${address.Key} was answered without an id; try again`);
     try {
       const parts: CompletedPart[] = [];
       for await (const body of inPieces(

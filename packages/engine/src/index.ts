@@ -18,3 +18,52 @@ export * from './ports/random-bytes.ts';
 export * from './ports/restore-target.ts';
 export * from './ports/work-store.ts';
 export type { ChunkLocation } from './packs/chunk-location.ts';
+export type { ReadServices, WriteServices } from './services.ts';
+
+// Plans
+export { getPlan, Plan, Plans, PlanSchedule } from './plans/plan.ts';
+export { isDueAt, widestDue } from './plans/schedule.ts';
+
+// Opening a vault
+export { initialiseVault, openVault, dataKeySource, type OpenVaultOptions } from './keys/open-vault.ts';
+export { VaultKeys, type VaultSecrets } from './keys/vault-keys.ts';
+
+// Runs: open, protect, commit
+export { openRun, aliveUntil, type OpenedRun, type RunRequest } from './runs/open-run.ts';
+export { getRunPlan, runPrefix, type RunPlan } from './runs/run-plan.ts';
+export { commitPoint, type CommittedPoint, type PointContent } from './runs/commit-point.ts';
+export { errorRecordOf, failRun } from './runs/close-run.ts';
+export { backUpFiles, type BackUpFilesOptions } from './runs/back-up-files.ts';
+export { listShards, type ListingState } from './protect/list-shards.ts';
+export { protectShard, type ProtectShardOptions } from './protect/protect-shard.ts';
+export { joinShards } from './protect/join-shards.ts';
+export {
+  defaultShardLimits,
+  shardFromJson,
+  shardToJson,
+  type Shard,
+  type ShardJson,
+  type ShardLimits,
+} from './protect/shards.ts';
+
+// Points: list, compare, restore, verify
+export { compactTime, isPointId, resourceKeyOf } from './points/point-id.ts';
+export { ImageRecord, pointRowOf, Root, VolumeSnapshot, type PointWarning } from './points/root.ts';
+export { readRoot, type StoredRoot } from './points/root-store.ts';
+export { PointReader } from './restore/point-reader.ts';
+export { listEntries, diffPoints, type PointDifference } from './restore/browse.ts';
+export {
+  keysOfRestoreShard,
+  planRestore,
+  type PlanRestoreOptions,
+  type RestorePlan,
+  type RestoreShard,
+} from './restore/plan-restore.ts';
+export { quoteRestore, type RestoreQuote } from './restore/quote.ts';
+export { restoreRange, type RestoreOutcome, type RestoreRangeOptions } from './restore/restore-range.ts';
+export { verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
+
+// Kernels, for measuring them by themselves
+export { contentDefinedCuts, defaultChunkingPolicy } from './chunking/fastcdc.ts';
+export { chunksOf } from './chunking/chunker.ts';
+export { defaultCompressionPolicy, encodeContent } from './packs/frame-codec.ts';

@@ -120,7 +120,10 @@ export class DirectorySource implements FileSource {
     return Promise.resolve(this.#clock.now());
   }
 
-  /** Paths of the upper levels of the tree, level by level, until there are `enough` or no level is left. */
+  /**
+   * Paths of the upper levels of the tree, whole level by whole level, until there are `enough` or no level is left.
+   * So at most `enough` directories are listed.
+   */
   #namesByLevel(range: RawRange, enough: number, signal: AbortSignal | undefined): string[] {
     const found: string[] = [];
     let level = [''];
@@ -128,7 +131,6 @@ export class DirectorySource implements FileSource {
       const below: string[] = [];
       for (const prefix of level) {
         signal?.throwIfAborted();
-        if (found.length >= enough * 4) break;
         if (range.to !== undefined && prefix >= range.to) continue;
         if (range.from !== undefined && prefix < range.from && !range.from.startsWith(prefix)) continue;
         for (const name of this.#namesBelow(prefix)) {

@@ -44,7 +44,7 @@ export function changedError(path: Uint8Array, options?: ErrorOptions): SourceEn
 }
 
 /** @throws {@link SourceEntryError} the file is not in the listed state. */
-export function checkUnchanged(file: ListedFile, stats: BigIntStats): void {
+function checkUnchanged(file: ListedFile, stats: BigIntStats): void {
   if (changeTokenOf(stats) !== file.changeToken) throw changedError(file.path);
 }
 

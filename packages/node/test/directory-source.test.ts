@@ -1,18 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import {
-  appendFileSync,
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { compareBytes, type SourceEntry, type SourceEntryError } from '@holdfast/engine';
+import { compareBytes, type SourceEntryError } from '@holdfast/engine';
 import { allOf, FakeClock } from '@holdfast/engine/testing';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -20,51 +9,8 @@ import { expect, test } from 'vitest';
 import { DirectorySource } from '../src/index.ts';
 import { plantTree } from './plant-tree.ts';
 import type { Planted } from './plant-tree.ts';
+import { makeSource, latin1, bytes, paths, entryAt, contentOf } from './source-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';
-
-interface UnderTest {
-  readonly root: string;
-  readonly source: DirectorySource;
-  readonly warnings: SourceEntryError[];
-}
-
-function makeSource(tree: Readonly<Record<string, Planted>>, root = makeTempDir()): UnderTest {
-  plantTree(root, tree);
-  const warnings: SourceEntryError[] = [];
-  const source = new DirectorySource({
-    root,
-    clock: new FakeClock(),
-    onWarning: (warning) => warnings.push(warning),
-  });
-  return { root, source, warnings };
-}
-
-const latin1 = (raw: Uint8Array): string => Buffer.from(raw).toString('latin1');
-const bytes = (raw: string): Uint8Array => Buffer.from(raw, 'latin1');
-
-async function paths(source: DirectorySource, from?: string, to?: string): Promise<string[]> {
-  const range = {
-    ...(from === undefined ? {} : { from: bytes(from) }),
-    ...(to === undefined ? {} : { to: bytes(to) }),
-  };
-  return (await allOf(source.list(range))).map((entry) => latin1(entry.path));
-}
-
-async function entryAt(source: DirectorySource, name: string): Promise<SourceEntry> {
-  const found = (await allOf(source.list({}))).find((entry) => latin1(entry.path) === name);
-  if (found === undefined) throw new Error(`${name} is not listed`);
-  return found;
-}
-
-async function contentOf(
-  source: DirectorySource,
-  entry: SourceEntry,
-  range?: { offset: number; length: number },
-): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of (await source.open(entry, range)).content) pieces.push(Buffer.from(piece));
-  return Buffer.concat(pieces);
-}
 
 // Bytes on both sides of `/` (0x2f), and some that are not UTF-8.
 const nameByte = fc.constantFrom('a', 'b', '-', '.', '0', '\x01', '\xff', ' ');
@@ -155,6 +101,15 @@ test('cuts inside the range it is asked about, below a single directory too', as
   }
 });
 
+test('spreads cuts over all directories of a level', async () => {
+  const files = Array.from({ length: 300 }, (_, n) => [`d${Math.floor(n / 100)}/f${n}`, 'x'] as const);
+  const { source } = makeSource(Object.fromEntries(files));
+
+  const cuts = (await source.listSplits({}, 5)).map(latin1);
+
+  expect(new Set(cuts.map((cut) => cut.slice(0, 2)))).toEqual(new Set(['d0', 'd1', 'd2']));
+});
+
 test('puts a directory with a slash at its end right before what is in it', async () => {
   const { source } = makeSource({ 'a/x': '1', 'a-': '2', 'a.b': '3', a0: '4', empty: null });
 
@@ -223,135 +178,13 @@ test('records links and does not follow them', async () => {
 
 test('leaves pipes and sockets out and says so', async () => {
   const { root, source, warnings } = makeSource({ file: 'x' });
-  execFileSync('mkfifo', [path.join(root, 'pipe')]);
+  execFileSync('sh', ['-c', 'mkfifo "$0"', path.join(root, 'pipe')]);
 
   expect(await paths(source)).toEqual(['file']);
 
   expect(warnings.map((warning) => warning.message)).toEqual([
     expect.stringContaining('"pipe" is a socket, device or pipe'),
   ]);
-});
-
-test('reads empty, small, large and sparse files, and ranges of them', async () => {
-  const large = 'abcdefgh'.repeat(400_000);
-  const { root, source } = makeSource({ empty: '', small: 'small', large });
-  writeFileSync(path.join(root, 'sparse'), 'head');
-  truncateSync(path.join(root, 'sparse'), 3_000_000);
-
-  expect(await contentOf(source, await entryAt(source, 'empty'))).toHaveLength(0);
-  expect((await contentOf(source, await entryAt(source, 'small'))).toString()).toBe('small');
-  expect((await contentOf(source, await entryAt(source, 'large'))).toString()).toBe(large);
-  expect(await contentOf(source, await entryAt(source, 'sparse'))).toEqual(
-    Buffer.concat([Buffer.from('head')], 3_000_000),
-  );
-  expect((await contentOf(source, await entryAt(source, 'small'), { offset: 1, length: 3 })).toString()).toBe(
-    'mal',
-  );
-  expect(
-    (await contentOf(source, await entryAt(source, 'small'), { offset: 3, length: 99 })).toString(),
-  ).toBe('ll');
-  const stretch = { offset: 1_000_003, length: 1_500_000 };
-  expect((await contentOf(source, await entryAt(source, 'large'), stretch)).toString()).toBe(
-    large.slice(1_000_003, 2_500_003),
-  );
-});
-
-test('reads several large files at once without mixing them up', async () => {
-  const { source } = makeSource({ a: 'a'.repeat(2_500_000), b: 'b'.repeat(2_500_000) });
-  const [one, two] = await Promise.all(
-    ['a', 'b'].map(async (name) => source.open(await entryAt(source, name))),
-  );
-
-  const left = one?.content[Symbol.asyncIterator]();
-  const right = two?.content[Symbol.asyncIterator]();
-  const first = await left?.next();
-  const second = await right?.next();
-
-  expect(Buffer.from(first?.value as Uint8Array).every((byte) => byte === 0x61)).toBe(true);
-  expect(Buffer.from(second?.value as Uint8Array).every((byte) => byte === 0x62)).toBe(true);
-});
-
-test.each(['small', 'large'])('says that a %s file changed since it was listed', async (name) => {
-  const { root, source } = makeSource({ small: 'x', large: 'x'.repeat(2_000_000) });
-  const entry = await entryAt(source, name);
-  appendFileSync(path.join(root, name), 'y');
-
-  await expect(contentOf(source, entry)).rejects.toMatchObject({
-    name: 'SourceEntryError',
-    reason: 'changed',
-  });
-});
-
-test.each([
-  ['grows', (file: string) => appendFileSync(file, 'y')],
-  ['shrinks', (file: string) => truncateSync(file, 1_100_000)],
-  ['is written in place', (file: string) => writeFileSync(file, 'z', { flag: 'r+' })],
-])('says that a file changed when it %s while it is being read', async (_, change) => {
-  const { root, source } = makeSource({ large: 'x'.repeat(3_000_000) });
-  const { content } = await source.open(await entryAt(source, 'large'));
-  const pieces = content[Symbol.asyncIterator]();
-  await pieces.next();
-  change(path.join(root, 'large'));
-
-  const rest = async (): Promise<void> => {
-    while ((await pieces.next()).done !== true);
-  };
-
-  await expect(rest()).rejects.toMatchObject({ name: 'SourceEntryError', reason: 'changed' });
-});
-
-test.each(['small', 'large', 'link', 'directory/'])(
-  'says that %s vanished since it was listed',
-  async (name) => {
-    const { root, source } = makeSource({
-      small: 'x',
-      large: 'x'.repeat(2_000_000),
-      link: { link: 'x' },
-      directory: null,
-    });
-    const entry = await entryAt(source, name);
-    rmSync(path.join(root, name), { recursive: true });
-
-    await expect(contentOf(source, entry)).rejects.toMatchObject({
-      name: 'SourceEntryError',
-      reason: 'vanished',
-    });
-  },
-);
-
-test('does not follow a link that took the place of a listed file', async () => {
-  const { root, source } = makeSource({ file: 'mine', other: 'not asked for' });
-  const entry = await entryAt(source, 'file');
-  rmSync(path.join(root, 'file'));
-  symlinkSync('other', path.join(root, 'file'));
-
-  await expect(contentOf(source, entry)).rejects.toMatchObject({
-    name: 'SourceEntryError',
-    reason: 'changed',
-  });
-});
-
-test('does not hang on a pipe that took the place of a listed file', async () => {
-  const { root, source } = makeSource({ file: 'mine' });
-  const entry = await entryAt(source, 'file');
-  rmSync(path.join(root, 'file'));
-  execFileSync('mkfifo', [path.join(root, 'file')]);
-
-  await expect(contentOf(source, entry)).rejects.toMatchObject({
-    name: 'SourceEntryError',
-    reason: 'changed',
-  });
-});
-
-test('gives a directory as it is now: it changes with every file in it', async () => {
-  const { root, source } = makeSource({ 'd/x': '1' });
-  const entry = await entryAt(source, 'd/');
-  writeFileSync(path.join(root, 'd/y'), '2');
-
-  const opened = await source.open(entry);
-
-  expect(opened.entry.kind).toBe('directory');
-  expect(opened.entry.changeToken).not.toBe(entry.changeToken);
 });
 
 test.runIf(process.geteuid?.() === 0)('says which files and directories may not be read', async () => {

@@ -1,77 +1,29 @@
 import {
   chmodSync,
-  existsSync,
-  linkSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   statSync,
-  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import type { OverwriteRule, SourceEntry } from '@holdfast/engine';
 import { allOf, FakeClock, SeededRandom } from '@holdfast/engine/testing';
-import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { DirectorySource, DirectoryTarget } from '../src/index.ts';
-import { restorePathOf } from '../src/restore-path.ts';
 import { plantTree } from './plant-tree.ts';
+import {
+  asRoot,
+  modifiedMs,
+  entry,
+  pieces,
+  brokenContent,
+  makeTarget,
+  writeText,
+  link,
+} from './target-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';
-
-const asRoot = process.geteuid?.() === 0;
-const modifiedMs = 1_500_000_000_123.5;
-
-function entry(name: string, more: Partial<SourceEntry> = {}): SourceEntry {
-  return {
-    path: Buffer.from(name, 'latin1'),
-    kind: 'file',
-    size: 0,
-    modifiedMs,
-    changeToken: '',
-    attributes: { mode: '0640' },
-    userMetadata: {},
-    tags: {},
-    ...more,
-  };
-}
-
-async function* pieces(...content: (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
-  for (const piece of content) {
-    // A piece is only valid until the next one is asked for.
-    const bytes = Buffer.from(piece);
-    yield bytes;
-    bytes.fill(0xee);
-  }
-}
-
-/** Content that cannot be read to its end. */
-async function* brokenContent(): AsyncGenerator<Uint8Array> {
-  yield Buffer.from('half');
-  throw new RangeError('damaged');
-}
-
-function makeTarget(root = makeTempDir()): { target: DirectoryTarget; root: string } {
-  return { target: new DirectoryTarget({ root, random: new SeededRandom() }), root };
-}
-
-function writeText(
-  target: DirectoryTarget,
-  name: string,
-  text: string,
-  rule: OverwriteRule = 'never',
-): Promise<string> {
-  return target.write(entry(name, { size: text.length }), pieces(text), rule);
-}
-
-const link = (name: string, target: string): SourceEntry =>
-  entry(name, { kind: 'symlink', attributes: { 'link-target': target } });
-const directory = (name: string, mode = '0750'): SourceEntry =>
-  entry(name, { kind: 'directory', attributes: { mode } });
 
 function sourceOf(root: string): DirectorySource {
   return new DirectorySource({
@@ -227,281 +179,6 @@ describe('writing', () => {
     expect(() => makeTarget(path.join(root, 'file/below'))).toThrow(
       expect.objectContaining({ name: 'TargetUnavailableError' }),
     );
-  });
-});
-
-describe('staying inside', () => {
-  test.each([
-    '',
-    '/',
-    '/etc/passwd',
-    '..',
-    '../x',
-    'a/../../x',
-    'a/..',
-    './a',
-    'a/.',
-    'a//b',
-    '//a',
-    'a//',
-    'a\0b',
-    '../',
-  ])('refuses the path %j', async (name) => {
-    const { target, root } = makeTarget();
-
-    for (const kind of ['file', 'directory', 'symlink'] as const) {
-      const attributes = { 'link-target': 'x' };
-      await expect(
-        target.write(entry(name, { kind, attributes }), pieces('x'), 'always'),
-      ).rejects.toMatchObject({
-        name: 'RestorePathError',
-      });
-    }
-
-    expect(readdirSync(root)).toEqual([]);
-  });
-
-  test('takes no path that resolves to anything but itself', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.constantFrom('.', '/', 'a', '\0', '..', ' ', '\xff'), { maxLength: 8 }),
-        (parts) => {
-          const raw = parts.join('');
-          let where;
-          try {
-            where = restorePathOf(Buffer.from(raw, 'latin1'));
-          } catch {
-            return;
-          }
-          const full = path.posix.resolve('/root', where.parent, where.name);
-          expect(full).toBe(`/root/${raw.replace(/\/$/, '')}`);
-          expect(raw).not.toContain('\0');
-        },
-      ),
-    );
-  });
-
-  test.each(['never', 'if-different', 'always'] as const)(
-    'does not write through a link that was there before (%s)',
-    async (rule) => {
-      const outside = makeTempDir();
-      mkdirSync(path.join(outside, 'sub'));
-      writeFileSync(path.join(outside, 'victim'), 'untouched');
-      const { target, root } = makeTarget();
-      symlinkSync(outside, path.join(root, 'up'));
-
-      await expect(writeText(target, 'up/victim', 'evil', rule)).rejects.toMatchObject({
-        name: 'RestorePathError',
-      });
-      await expect(writeText(target, 'up/new', 'evil', rule)).rejects.toMatchObject({
-        name: 'RestorePathError',
-      });
-      await expect(writeText(target, 'up/sub/new', 'evil', rule)).rejects.toMatchObject({
-        name: 'RestorePathError',
-      });
-      await expect(target.write(directory('up/made/'), pieces(), rule)).rejects.toMatchObject({
-        name: 'RestorePathError',
-      });
-      await expect(target.write(link('up/link', 'x'), pieces(), rule)).rejects.toMatchObject({
-        name: 'RestorePathError',
-      });
-
-      expect(readFileSync(path.join(outside, 'victim'), 'utf8')).toBe('untouched');
-      expect(readdirSync(outside).sort()).toEqual(['sub', 'victim']);
-      expect(readdirSync(path.join(outside, 'sub'))).toEqual([]);
-    },
-  );
-
-  test('does not write through a link that it restored itself', async () => {
-    const outside = makeTempDir();
-    const { target } = makeTarget();
-    await target.write(link('a', outside), pieces(), 'never');
-
-    await expect(writeText(target, 'a/file', 'evil', 'always')).rejects.toMatchObject({
-      name: 'RestorePathError',
-    });
-
-    expect(readdirSync(outside)).toEqual([]);
-  });
-
-  test('replaces a link to a file, not the file it points to', async () => {
-    const outside = makeTempDir();
-    const victim = path.join(outside, 'victim');
-    writeFileSync(victim, 'untouched');
-    const { target, root } = makeTarget();
-    symlinkSync(victim, path.join(root, 'file'));
-
-    expect(await writeText(target, 'file', 'untouched', 'if-different')).toBe('written');
-
-    expect(lstatSync(path.join(root, 'file')).isFile()).toBe(true);
-    expect(readFileSync(victim, 'utf8')).toBe('untouched');
-    expect(statSync(victim).mtimeMs).not.toBeCloseTo(modifiedMs, 0);
-  });
-
-  test('puts a directory in the place of a link to one, and leaves what it pointed to alone', async () => {
-    const outside = makeTempDir();
-    chmodSync(outside, 0o711);
-    const { target, root } = makeTarget();
-    symlinkSync(outside, path.join(root, 'dir'));
-
-    expect(await target.write(directory('dir/'), pieces(), 'never')).toBe('kept');
-    expect(await target.write(directory('dir/'), pieces(), 'always')).toBe('written');
-    await writeText(target, 'dir/file', 'x');
-    await target.finish();
-
-    expect(lstatSync(path.join(root, 'dir')).mode & 0o7777).toBe(0o750);
-    expect(readdirSync(outside)).toEqual([]);
-    expect(statSync(outside).mode & 0o7777).toBe(0o711);
-  });
-
-  test('does not change a file that has another name outside', async () => {
-    const outside = makeTempDir();
-    const victim = path.join(outside, 'victim');
-    writeFileSync(victim, 'same');
-    chmodSync(victim, 0o600);
-    const { target, root } = makeTarget();
-    linkSync(victim, path.join(root, 'file'));
-
-    expect(await writeText(target, 'file', 'same', 'if-different')).toBe('written');
-    expect(await writeText(target, 'file', 'other', 'always')).toBe('written');
-
-    expect(readFileSync(victim, 'utf8')).toBe('same');
-    expect(statSync(victim).mode & 0o777).toBe(0o600);
-  });
-});
-
-describe('overwriting', () => {
-  test('never replaces what is there, whatever it is, and does not even read the content', async () => {
-    const { target, root } = makeTarget();
-    plantTree(root, { file: 'old', link: { link: 'x' }, dir: null });
-
-    for (const name of ['file', 'link', 'dir']) {
-      expect(await target.write(entry(name, { size: 3 }), brokenContent(), 'never')).toBe('kept');
-      expect(await target.write(link(name, 'new'), pieces(), 'never')).toBe('kept');
-    }
-    expect(await target.write(directory('file/'), pieces(), 'never')).toBe('kept');
-
-    expect(readFileSync(path.join(root, 'file'), 'utf8')).toBe('old');
-    expect(readlinkSync(path.join(root, 'link'))).toBe('x');
-  });
-
-  test('never replaces a file that appeared while the content arrived', async () => {
-    const { target, root } = makeTarget();
-    async function* slow(): AsyncGenerator<Uint8Array> {
-      yield Buffer.from('new');
-      writeFileSync(path.join(root, 'file'), 'theirs');
-    }
-
-    expect(await target.write(entry('file', { size: 3 }), slow(), 'never')).toBe('kept');
-
-    expect(readFileSync(path.join(root, 'file'), 'utf8')).toBe('theirs');
-    expect(readdirSync(root)).toEqual(['file']);
-  });
-
-  test.each([
-    ['other content of the same size', 'aXc'],
-    ['shorter content', 'ab'],
-    ['longer content', 'abcd'],
-    ['no content', ''],
-  ])('if different: replaces %s', async (_, old) => {
-    const { target, root } = makeTarget();
-    await writeText(target, 'file', old);
-
-    expect(await target.write(entry('file', { size: 3 }), pieces('a', 'b', 'c'), 'if-different')).toBe(
-      'written',
-    );
-
-    expect(readFileSync(path.join(root, 'file'), 'utf8')).toBe('abc');
-    expect(readdirSync(root)).toEqual(['file']);
-  });
-
-  test('if different: finds any difference, wherever the pieces are cut', async () => {
-    const { target, root } = makeTarget();
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.string({ maxLength: 5 }), { maxLength: 5 }),
-        fc.string({ maxLength: 20 }),
-        fc.boolean(),
-        async (parts, other, equal) => {
-          const content = Buffer.from(parts.join(''));
-          const old = equal ? content : Buffer.from(other.padEnd(parts.join('').length));
-          writeFileSync(path.join(root, 'file'), old);
-          chmodSync(path.join(root, 'file'), 0o640);
-          utimesSync(path.join(root, 'file'), 1, modifiedMs / 1000);
-
-          const outcome = await target.write(
-            entry('file', { size: content.length }),
-            pieces(...parts),
-            'if-different',
-          );
-
-          expect(outcome).toBe(old.equals(content) ? 'same' : 'written');
-          expect(readFileSync(path.join(root, 'file')).equals(content)).toBe(true);
-        },
-      ),
-    );
-  });
-
-  test('if different: leaves an identical file alone, and mends facts that differ', async () => {
-    const { target, root } = makeTarget();
-    const file = path.join(root, 'file');
-    await writeText(target, 'file', 'abc');
-    const { ino } = statSync(file);
-
-    expect(await writeText(target, 'file', 'abc', 'if-different')).toBe('same');
-    expect(statSync(file).ino).toBe(ino);
-    chmodSync(file, 0o777);
-    expect(await writeText(target, 'file', 'abc', 'if-different')).toBe('written');
-    expect(statSync(file).mode & 0o777).toBe(0o640);
-    utimesSync(file, 1, 1);
-    expect(await writeText(target, 'file', 'abc', 'if-different')).toBe('written');
-    expect(await writeText(target, 'file', 'abc', 'if-different')).toBe('same');
-    expect(readFileSync(file, 'utf8')).toBe('abc');
-  });
-
-  test('if different: compares links and directories', async () => {
-    const { target, root } = makeTarget();
-    await target.write(link('link', 'x'), pieces(), 'never');
-    await target.write(directory('dir/'), pieces(), 'never');
-    await target.finish();
-
-    expect(await target.write(link('link', 'x'), pieces(), 'if-different')).toBe('same');
-    expect(await target.write(link('link', 'y'), pieces(), 'if-different')).toBe('written');
-    expect(readlinkSync(path.join(root, 'link'))).toBe('y');
-    expect(await target.write(directory('dir/'), pieces(), 'if-different')).toBe('same');
-    expect(await target.write(directory('dir/', '0700'), pieces(), 'if-different')).toBe('written');
-    await target.finish();
-    expect(statSync(path.join(root, 'dir')).mode & 0o777).toBe(0o700);
-  });
-
-  test('always replaces files and links with each other, never a directory', async () => {
-    const { target, root } = makeTarget();
-    plantTree(root, { one: 'file', two: { link: 'x' }, 'dir/kept': 'x' });
-
-    expect(await target.write(link('one', 'z'), pieces(), 'always')).toBe('written');
-    expect(await writeText(target, 'two', 'now a file', 'always')).toBe('written');
-    await expect(writeText(target, 'dir', 'x', 'always')).rejects.toMatchObject({ name: 'RestorePathError' });
-    await expect(writeText(target, 'two/below', 'x', 'always')).rejects.toMatchObject({
-      name: 'RestorePathError',
-    });
-
-    expect(readlinkSync(path.join(root, 'one'))).toBe('z');
-    expect(readFileSync(path.join(root, 'two'), 'utf8')).toBe('now a file');
-    expect(existsSync(path.join(root, 'dir/kept'))).toBe(true);
-  });
-
-  test('leaves the facts of a directory that was there before, when it must not overwrite', async () => {
-    const { target, root } = makeTarget();
-    mkdirSync(path.join(root, 'theirs'));
-    chmodSync(path.join(root, 'theirs'), 0o701);
-
-    await writeText(target, 'mine/file', 'x');
-    expect(await target.write(directory('mine/'), pieces(), 'never')).toBe('written');
-    expect(await target.write(directory('theirs/'), pieces(), 'never')).toBe('kept');
-    await target.finish();
-
-    expect(statSync(path.join(root, 'mine')).mode & 0o777).toBe(0o750);
-    expect(statSync(path.join(root, 'theirs')).mode & 0o777).toBe(0o701);
   });
 });
 

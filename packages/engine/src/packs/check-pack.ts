@@ -43,10 +43,12 @@ export async function checkPack(
   let frames = 0;
   let storedBytes = 0;
   try {
-    await reader.ciphers.useHeader(object, object.versionId, signal);
+    const header = await reader.ciphers.useHeader(object, object.versionId, signal);
+    if (header.kind !== kind)
+      throw new StoredBytesDamagedError(object.name, `its header says ${header.kind}`);
     for await (const segment of segmentsOf(segments, object, kind, signal)) {
       if (segment.kind !== kind)
-        throw new StoredBytesDamagedError(object.name, `it says that it is ${segment.kind}`);
+        throw new StoredBytesDamagedError(object.name, `a footer says ${segment.kind}`);
       for (const run of runsOf(segment.directory.entries)) {
         signal?.throwIfAborted();
         damage.push(...(await damageInRun(store, reader, object, run, signal)));

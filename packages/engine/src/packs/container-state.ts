@@ -20,7 +20,9 @@ export const ContainerState = z.object({
   upload: z.object({
     name: z.string(),
     uploadId: z.string(),
-    parts: z.array(z.object({ number: count, etag: z.string(), bytes: count, sha256: z.string() })).readonly(),
+    parts: z
+      .array(z.object({ number: count, etag: z.string(), bytes: count, sha256: z.string() }))
+      .readonly(),
   }),
 });
 export type ContainerState = z.infer<typeof ContainerState>;

@@ -18,13 +18,15 @@ import { sealFrame } from './seal-frame.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { putOptions, type PackStoring, type StoredPack } from './store-pack.ts';
 
-/** Stored bytes after which a segment ends. */
-export const segmentTargetBytes = 64 * 1024 * 1024;
+/** Small enough that a segment is read and checked in memory. */
+export const defaultSegmentTargetBytes = 64 * 1024 * 1024;
 
 /** What writing a container takes. */
 export interface ContainerWriterOptions extends Omit<PackStoring, 'chunkIndex'> {
   readonly vault: VaultKeys;
   readonly compression?: CompressionPolicy;
+  /** Stored bytes after which a segment ends. @default 64 MiB */
+  readonly segmentTargetBytes?: number;
 }
 
 /**
@@ -209,7 +211,8 @@ export class ContainerWriter implements PageSink {
   async #append(kind: 'chunk' | 'page', id: ChunkId | PageId, plain: Uint8Array): Promise<FramePosition> {
     const position = await this.#write(kind, id, plain);
     this.#entries.push({ kind, id, ...position, plainBytes: plain.length });
-    const full = this.#position - this.#segmentStart >= segmentTargetBytes;
+    const full =
+      this.#position - this.#segmentStart >= (this.#options.segmentTargetBytes ?? defaultSegmentTargetBytes);
     if (full || this.#entries.length >= maxFramesPerSegment) await this.#endSegment();
     return position;
   }

@@ -4,7 +4,7 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { FrameCipher, type OpenedFrame } from './frame-cipher.ts';
 import type { FrameKind } from './frame.ts';
-import { headerBytes, readHeader } from './pack-layout.ts';
+import { headerBytes, readHeader, type PackHeader } from './pack-layout.ts';
 import { fetchRange, type StoredObject } from './stored-object.ts';
 
 const rememberedCiphers = 1_024;
@@ -51,9 +51,9 @@ export class PackCiphers {
       }
     }
     const named = await this.#cipherOfHeader(object, versionId, signal);
-    const opened = named.open(kind, frame, stored, name);
+    const opened = named.cipher.open(kind, frame, stored, name);
     // Only now: another version of the object may have another header.
-    this.#remember(packId, named);
+    this.#remember(packId, named.cipher);
     return opened;
   }
 
@@ -63,23 +63,33 @@ export class PackCiphers {
    * @throws {@link StoredBytesDamagedError} it is not that object's header, or names a key that the vault has not.
    * @throws {@link FormatVersionError} it is of a newer version.
    */
-  async useHeader(object: StoredObject, versionId: string | undefined, signal?: AbortSignal): Promise<void> {
-    this.#remember(object.packId, await this.#cipherOfHeader(object, versionId, signal));
+  async useHeader(
+    object: StoredObject,
+    versionId: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<PackHeader> {
+    const { cipher, header } = await this.#cipherOfHeader(object, versionId, signal);
+    this.#remember(object.packId, cipher);
+    return header;
   }
 
   async #cipherOfHeader(
     { packId, name }: StoredObject,
     versionId: string | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<FrameCipher> {
+  ): Promise<{ readonly cipher: FrameCipher; readonly header: PackHeader }> {
     const range = { offset: 0, length: headerBytes };
-    const { packId: found, keyId } = readHeader(await fetchRange(this.#store, name, versionId, range, signal), name);
-    if (found !== packId) throw new StoredBytesDamagedError(name, `its header names pack ${found}`);
+    const header = readHeader(await fetchRange(this.#store, name, versionId, range, signal), name);
+    const { keyId } = header;
+    if (header.packId !== packId)
+      throw new StoredBytesDamagedError(name, `its header names pack ${header.packId}`);
     try {
-      return await this.#cipherFor(keyId, packId);
+      return { cipher: await this.#cipherFor(keyId, packId), header };
     } catch (error) {
       if (!(error instanceof ObjectNotFoundError)) throw error;
-      throw new StoredBytesDamagedError(name, `it names key ${keyId}, which the vault has not`, { cause: error });
+      throw new StoredBytesDamagedError(name, `it names key ${keyId}, which the vault has not`, {
+        cause: error,
+      });
     }
   }
 

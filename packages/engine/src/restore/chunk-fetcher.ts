@@ -15,8 +15,8 @@ export type ReadRun = (run: PackRun, signal?: AbortSignal) => Promise<readonly F
 export interface FetchPolicy {
   /** Plain bytes that are looked ahead and read in runs. */
   readonly windowBytes: number;
-  /** Chunks looked ahead, whatever their size. */
-  readonly windowChunks: number;
+  /** Items looked ahead, whatever their size. */
+  readonly windowItems: number;
   /** Plain bytes kept because a later window needs them again. */
   readonly cacheBytes: number;
   readonly runsAtOnce: number;
@@ -26,23 +26,35 @@ export interface FetchPolicy {
 /** Fits into 512 MiB with room for what is being written. */
 export const defaultFetchPolicy: FetchPolicy = {
   windowBytes: 48 * 2 ** 20,
-  windowChunks: 16_384,
+  windowItems: 16_384,
   cacheBytes: 64 * 2 ** 20,
   runsAtOnce: 4,
 };
 
-interface Window {
-  readonly references: readonly ChunkReference[];
-  readonly chunks: ReadonlyMap<string, FetchedChunk>;
+/** What a consumer wants in order: things of its own, some of which need a chunk. */
+export interface FetchItem<Tag> {
+  readonly tag: Tag;
+  readonly reference?: ChunkReference;
+}
+
+/** An item, with its chunk if it needed one. */
+export interface FetchedItem<Tag> {
+  readonly tag: Tag;
+  readonly chunk?: FetchedChunk;
 }
 
 /** How often each frame is still needed; only frames that are needed more than once have to be in it. */
 export type RemainingUses = Map<string, number>;
 
+interface Window<Tag> {
+  readonly items: readonly FetchItem<Tag>[];
+  readonly chunks: ReadonlyMap<string, FetchedChunk>;
+}
+
 /**
  * Reads chunks for a consumer that wants them in order, fetching each pack range once and in runs.
  *
- * References are taken a window at a time; within a window they are grouped by pack, so a file whose chunks lie in
+ * Items are taken a window at a time; within a window their chunks are grouped by pack, so a file whose chunks lie in
  * many packs costs few requests. The next window is read while the present one is consumed. A frame that is needed
  * again in a later window is kept; when the cache is full the frame kept longest is given up and read again.
  */
@@ -59,33 +71,26 @@ export class ChunkFetcher {
     this.#policy = policy;
   }
 
-  /** One answer for every reference, in their order. */
-  async *fetch(references: AsyncIterable<ChunkReference>, signal?: AbortSignal): AsyncGenerator<FetchedChunk, void, undefined> {
-    let previous: Window = { references: [], chunks: new Map() };
-    let next: Promise<Window> | undefined;
-    const start = async (window: readonly ChunkReference[], before: Window): Promise<Window> => this.#read(window, before, signal);
-    for await (const window of this.#windows(references)) {
-      if (next !== undefined) {
-        const current = await next;
-        next = start(window, current);
-        next.catch(() => {});
-        yield* this.#consume(current);
-        previous = current;
-      } else {
-        next = start(window, previous);
-        next.catch(() => {});
-      }
+  /** Every item in order, with its chunk. */
+  async *fetch<Tag>(items: AsyncIterable<FetchItem<Tag>>, signal?: AbortSignal): AsyncGenerator<FetchedItem<Tag>, void, undefined> {
+    let reading: Promise<Window<Tag>> | undefined;
+    for await (const window of this.#windows(items)) {
+      const current = await reading;
+      reading = this.#read(window, current?.chunks ?? new Map(), signal);
+      // Consuming the present window may end the iteration; then nobody waits for the next one.
+      reading.catch(() => {});
+      if (current !== undefined) yield* this.#consume(current);
     }
-    if (next !== undefined) yield* this.#consume(await next);
+    if (reading !== undefined) yield* this.#consume(await reading);
   }
 
-  async *#windows(references: AsyncIterable<ChunkReference>): AsyncGenerator<readonly ChunkReference[]> {
-    let window: ChunkReference[] = [];
+  async *#windows<Tag>(items: AsyncIterable<FetchItem<Tag>>): AsyncGenerator<readonly FetchItem<Tag>[]> {
+    let window: FetchItem<Tag>[] = [];
     let bytes = 0;
-    for await (const reference of references) {
-      window.push(reference);
-      bytes += reference.plainBytes;
-      if (bytes >= this.#policy.windowBytes || window.length >= this.#policy.windowChunks) {
+    for await (const item of items) {
+      window.push(item);
+      bytes += item.reference?.plainBytes ?? 0;
+      if (bytes >= this.#policy.windowBytes || window.length >= this.#policy.windowItems) {
         yield window;
         window = [];
         bytes = 0;
@@ -94,27 +99,37 @@ export class ChunkFetcher {
     if (window.length > 0) yield window;
   }
 
-  async #read(references: readonly ChunkReference[], before: Window, signal?: AbortSignal): Promise<Window> {
+  async #read<Tag>(
+    items: readonly FetchItem<Tag>[],
+    before: ReadonlyMap<string, FetchedChunk>,
+    signal?: AbortSignal,
+  ): Promise<Window<Tag>> {
     const chunks = new Map<string, FetchedChunk>();
-    const missing = references.filter(({ location }) => {
-      const key = frameKey(location);
-      const known = this.#kept.get(key) ?? before.chunks.get(key);
-      if (known !== undefined) chunks.set(key, known);
-      return known === undefined;
-    });
+    const missing: ChunkReference[] = [];
+    for (const { reference } of items) {
+      if (reference === undefined) continue;
+      const key = frameKey(reference.location);
+      const known = this.#kept.get(key) ?? before.get(key);
+      if (known === undefined) missing.push(reference);
+      else chunks.set(key, known);
+    }
     await forEachConcurrent(planRuns(missing, this.#policy.run), this.#policy.runsAtOnce, async (run) => {
       const answers = await this.#readRun(run, signal);
       run.chunks.forEach((chunk, index) => chunks.set(frameKey(chunk.location), answers[index] as FetchedChunk));
     });
-    return { references, chunks };
+    return { items, chunks };
   }
 
-  *#consume(window: Window): Generator<FetchedChunk, void, undefined> {
-    for (const { location } of window.references) {
-      const key = frameKey(location);
-      const chunk = window.chunks.get(key) as FetchedChunk;
+  *#consume<Tag>({ items, chunks }: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
+    for (const { tag, reference } of items) {
+      if (reference === undefined) {
+        yield { tag };
+        continue;
+      }
+      const key = frameKey(reference.location);
+      const chunk = chunks.get(key) as FetchedChunk;
       this.#countUse(key, chunk);
-      yield chunk;
+      yield { tag, chunk };
     }
   }
 

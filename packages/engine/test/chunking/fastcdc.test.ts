@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Chunker, chunksOf } from '../../src/chunking/chunker.ts';
 import { fixedCuts, volumeChunkBytes, type CutRule } from '../../src/chunking/cut-rule.ts';

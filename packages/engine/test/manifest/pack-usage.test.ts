@@ -201,17 +201,17 @@ describe('deltas', () => {
   });
 });
 
-describe('applying deltas to a pack map', () => {
-  async function apply(
-    entries: readonly PackMapEntry[],
-    deltas: readonly PackDelta[],
-  ): Promise<PackMapEntry[]> {
-    const { store, root, reader } = await packMap(entries);
-    const merged = await mergeTree(kind, store, root, applyUsage(reader, deltas));
-    const found = await collect(new TreeReader(kind, store.source, merged).range());
-    return found.map((entry) => decodePackMapEntry(entry, 'page'));
-  }
+async function apply(
+  entries: readonly PackMapEntry[],
+  deltas: readonly PackDelta[],
+): Promise<PackMapEntry[]> {
+  const { store, root, reader } = await packMap(entries);
+  const merged = await mergeTree(kind, store, root, applyUsage(reader, deltas));
+  const found = await collect(new TreeReader(kind, store.source, merged).range());
+  return found.map((entry) => decodePackMapEntry(entry, 'page'));
+}
 
+describe('applying deltas to a pack map', () => {
   test('adds, changes and removes packs', async () => {
     const longer = { ...facts, lockedUntil: new Date('2027-01-01T00:00:00Z'), versionId: 'v2' };
     const after = await apply(

@@ -1,5 +1,5 @@
 import { zstdCompressSync } from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex } from '../../src/bytes.ts';
 import { StoredBytesDamagedError } from '../../src/errors.ts';

@@ -1,5 +1,5 @@
 import { createDecipheriv } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex, utf8 } from '../../src/bytes.ts';
 import { ChunkCorruptError, StoredBytesDamagedError } from '../../src/errors.ts';

@@ -1,7 +1,29 @@
+import { CreateFunctionCommand, type LambdaClient } from '@aws-sdk/client-lambda';
+import { randomUUID } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
+/** Deploys one handler file as a function of a new name, and returns the name. */
+export async function createFunction(
+  client: LambdaClient,
+  source: string,
+  file = 'index.js',
+): Promise<string> {
+  const FunctionName = `emulator-test-${randomUUID().slice(0, 8)}`;
+  await client.send(
+    new CreateFunctionCommand({
+      FunctionName,
+      Runtime: 'nodejs24.x',
+      Handler: 'index.handler',
+      Role: 'arn:aws:iam::000000000000:role/test',
+      Timeout: 20,
+      Code: { ZipFile: lambdaArchive(file, source) },
+    }),
+  );
+  return FunctionName;
+}
+
 /** Packs one handler file into an uncompressed zip, as CreateFunction takes it. */
-export function lambdaArchive(name: string, source: string): Buffer {
+function lambdaArchive(name: string, source: string): Buffer {
   const content = Buffer.from(source);
   const fileName = Buffer.from(name);
   const common = Buffer.alloc(26);

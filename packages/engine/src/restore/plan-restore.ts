@@ -1,0 +1,119 @@
+import { fromBase64, toBase64 } from '../bytes.ts';
+import { NotSupportedError, UnknownNameError } from '../errors.ts';
+import type { FileEntry } from '../manifest/file-entry.ts';
+import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
+import type { ShardLimits } from '../protect/shards.ts';
+import { pathAfter } from '../protect/shards.ts';
+import { pointItems } from './point-items.ts';
+import type { PointReader } from './point-reader.ts';
+import { quoteRestore, type RestoreQuote } from './quote.ts';
+import { selectKeys } from './selection.ts';
+
+/** Above this many entries a whole point is cut by its pages alone, without reading every entry. */
+const exactEntriesLimit = 200_000;
+
+/** A part of a restore for one worker: a range of keys, as JSON carries it. */
+export interface RestoreShard {
+  readonly index: number;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** What would be restored, in how many parts, and what it takes. */
+export interface RestorePlan {
+  readonly shards: readonly RestoreShard[];
+  readonly quote: RestoreQuote;
+}
+
+/** What to restore, and the size of a unit of work. */
+export interface PlanRestoreOptions {
+  /** Paths as a person writes them; see `selectKeys`. @default everything */
+  readonly paths?: readonly string[];
+  readonly limits: ShardLimits;
+  /** Workers that will share the work, for the time in the quote. */
+  readonly workers: number;
+  /** The largest file that one worker can restore in its time. @default no limit */
+  readonly maxFileBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Cuts a restore into shards and says what it will read and write. Reads pages only: of the selection, or, for a large
+ * whole point, the inner ones.
+ * @throws {@link UnknownNameError} a path selects nothing in this point.
+ * @throws {@link NotSupportedError} a file is larger than one worker can restore.
+ */
+export async function planRestore(reader: PointReader, options: PlanRestoreOptions): Promise<RestorePlan> {
+  const { paths, limits, workers, signal } = options;
+  const { root, manifest } = reader;
+  if (paths === undefined && manifest.entries > exactEntriesLimit) {
+    const { files, logicalBytes } = root.counts;
+    const pieces = Math.ceil(Math.max(manifest.entries / limits.files, logicalBytes / limits.bytes));
+    const cuts = (await manifest.splitKeys(pieces, signal)).map((key) =>
+      entryKey(pathAfter(decodeFileKey(key, root.point).path)),
+    );
+    const bounds = [undefined, ...cuts, undefined];
+    const shards = bounds.slice(1).map((to, at) => shardOf(at, { ...range('from', bounds[at]), ...range('to', to) }));
+    return { shards, quote: quoteRestore({ files, bytes: logicalBytes, storedBytes: logicalBytes, workers }) };
+  }
+  const shards: RestoreShard[] = [];
+  const total = { files: 0, bytes: 0, storedBytes: 0 };
+  for (const selected of selectKeys(paths)) {
+    let from = selected.from;
+    let part = { files: 0, bytes: 0 };
+    const before = total.files;
+    for await (const { tag, reference } of pointItems(reader, selected, signal)) {
+      if ('begins' in tag) {
+        checkSize(tag.begins, options.maxFileBytes);
+        const { path, size } = tag.begins.entry;
+        if (part.files > 0 && (part.files >= limits.files || part.bytes + size > limits.bytes)) {
+          const cut = entryKey(path);
+          shards.push(shardOf(shards.length, { ...range('from', from), to: cut }));
+          from = cut;
+          part = { files: 0, bytes: 0 };
+        }
+        part = { files: part.files + 1, bytes: part.bytes + size };
+        total.files += 1;
+        total.bytes += size;
+      }
+      total.storedBytes += reference?.location.length ?? 0;
+    }
+    if (total.files > before) shards.push(shardOf(shards.length, { ...range('from', from), ...range('to', selected.to) }));
+    else if (paths !== undefined) throw nothingSelected(paths, selected, root.point);
+  }
+  return { shards, quote: quoteRestore({ ...total, workers }) };
+}
+
+/** The keys of a shard. */
+export function keysOfRestoreShard({ from, to }: RestoreShard): KeyRange {
+  return { ...(from !== undefined && { from: fromBase64(from) }), ...(to !== undefined && { to: fromBase64(to) }) };
+}
+
+function shardOf(index: number, { from, to }: KeyRange): RestoreShard {
+  return { index, ...(from && { from: toBase64(from) }), ...(to && { to: toBase64(to) }) };
+}
+
+function range<Name extends 'from' | 'to'>(name: Name, key: Uint8Array | undefined): { [N in Name]?: Uint8Array } {
+  return (key === undefined ? {} : { [name]: key }) as { [N in Name]?: Uint8Array };
+}
+
+function checkSize({ entry }: FileEntry, maxFileBytes: number | undefined): void {
+  if (maxFileBytes === undefined || entry.size <= maxFileBytes) return;
+  const path = JSON.stringify(Buffer.from(entry.path).toString('utf8'));
+  throw new NotSupportedError(
+    `${path} has ${entry.size} bytes, one worker restores at most ${maxFileBytes} in its time; ` +
+      'restore it with the command line on a machine ("holdfast restore --to-directory"), and the rest by paths',
+  );
+}
+
+function nothingSelected(paths: readonly string[], selected: KeyRange, point: string): UnknownNameError {
+  const path = paths.find((candidate) => selectKeys([candidate]).some((key) => isSame(key.from, selected.from)));
+  return new UnknownNameError(
+    `point ${point} has nothing at ${JSON.stringify(path ?? paths.join(', '))}; ` +
+      `list it with "holdfast ls ${point}"; a directory's path ends in "/"`,
+  );
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,173 @@
+import { BackupError, RestorePathError } from '../errors.ts';
+import type { KeyRange } from '../manifest/tuple-key.ts';
+import type { SourceEntry } from '../ports/file-source.ts';
+import type { ReportProgress } from '../ports/progress.ts';
+import type { OverwriteRule, RestoreTarget } from '../ports/restore-target.ts';
+import { ChunkFetcher, type FetchedItem, type FetchPolicy } from './chunk-fetcher.ts';
+import { countUses, pointItems, type PointItem } from './point-items.ts';
+import type { PointReader } from './point-reader.ts';
+
+/** Files up to this size are taken into memory and written side by side; larger ones are streamed. Bytes. */
+const sideBySideBytes = 4 * 2 ** 20;
+/** Files that are written side by side. */
+const filesAtOnce = 16;
+
+/** What restoring a range came to. */
+export interface RestoreOutcome {
+  /** Entries of the range. */
+  readonly files: number;
+  /** Content bytes of entries that were written. */
+  readonly bytes: number;
+  readonly written: number;
+  /** Left as the target had them, because the rule says so. */
+  readonly kept: number;
+  /** Identical already. */
+  readonly same: number;
+  /** Entries that could not be restored, and why: damage is limited to the files that it hits. */
+  readonly failed: readonly { readonly path: string; readonly name: string; readonly message: string }[];
+  /** Entries whose content is older than the point, because the run could not read them. */
+  readonly carried: readonly { readonly path: string; readonly from: string }[];
+}
+
+/** How a range is restored. */
+export interface RestoreRangeOptions {
+  readonly range: KeyRange;
+  readonly target: RestoreTarget;
+  readonly overwrite: OverwriteRule;
+  readonly fetch?: FetchPolicy;
+  readonly onProgress?: ReportProgress;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Restores the entries of a range of keys. Every chunk is verified before it is written; a file of which a chunk is
+ * damaged is not written, the others are. Can be repeated after a failure.
+ * Memory: the fetcher's windows, and {@link filesAtOnce} small files.
+ * @throws {@link TargetUnavailableError} the target refuses or vanished.
+ * @throws {@link StoredBytesDamagedError} a page of the manifest is damaged.
+ */
+export async function restoreRange(reader: PointReader, options: RestoreRangeOptions): Promise<RestoreOutcome> {
+  const { range, signal } = options;
+  const uses = await countUses(pointItems(reader, range, signal));
+  const fetcher = new ChunkFetcher(reader.readRun, uses, options.fetch);
+  const writer = new RangeWriter(options);
+  const stream = fetcher.fetch(pointItems(reader, range, signal), signal);
+  let next = await stream.next();
+  while (next.done !== true) {
+    const { tag } = next.value;
+    if (!('begins' in tag)) throw new TypeError('a chunk comes before its file');
+    const { entry, carriedFrom } = tag.begins;
+    if (carriedFrom !== undefined) writer.noteCarried(entry, carriedFrom);
+    const content = new FileContent(stream);
+    await writer.write(entry, content);
+    // What the target did not want, or what follows a damaged chunk, is passed over.
+    next = await content.skip();
+  }
+  return writer.finish();
+}
+
+/** The chunks of one file out of the stream of all; knows the item that comes after them. */
+class FileContent implements AsyncIterable<Uint8Array> {
+  readonly #stream: AsyncIterator<FetchedItem<PointItem>, void>;
+  #after: IteratorResult<FetchedItem<PointItem>, void> | undefined;
+
+  constructor(stream: AsyncIterator<FetchedItem<PointItem>, void>) {
+    this.#stream = stream;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) {
+      if (chunk instanceof BackupError) throw chunk;
+      yield chunk;
+    }
+  }
+
+  /** Passes over what has not been taken. @returns the item after this file. */
+  async skip(): Promise<IteratorResult<FetchedItem<PointItem>, void>> {
+    while ((await this.#next()) !== undefined);
+    return this.#after as IteratorResult<FetchedItem<PointItem>, void>;
+  }
+
+  async #next(): Promise<FetchedItem<PointItem>['chunk']> {
+    if (this.#after !== undefined) return undefined;
+    const item = await this.#stream.next();
+    if (item.done !== true && 'chunkOf' in item.value.tag) return item.value.chunk;
+    this.#after = item;
+    return undefined;
+  }
+}
+
+class RangeWriter {
+  readonly #options: RestoreRangeOptions;
+  readonly #running = new Set<Promise<void>>();
+  readonly #failed: { path: string; name: string; message: string }[] = [];
+  readonly #carried: { path: string; from: string }[] = [];
+  #counts = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(options: RestoreRangeOptions) {
+    this.#options = options;
+  }
+
+  noteCarried(entry: SourceEntry, from: string): void {
+    this.#carried.push({ path: textOf(entry.path), from });
+  }
+
+  /** Writes an entry; a small one may still be under way when the promise settles, its content is not needed then. */
+  async write(entry: SourceEntry, content: AsyncIterable<Uint8Array>): Promise<void> {
+    if (entry.size > sideBySideBytes) return this.#write(entry, content);
+    const pieces: Uint8Array[] = [];
+    try {
+      for await (const piece of content) pieces.push(piece);
+    } catch (error) {
+      this.#note(entry, error);
+      return;
+    }
+    const running = this.#write(entry, streamOf(pieces)).catch((error: unknown) => {
+      this.#failure ??= { error };
+    });
+    this.#running.add(running);
+    void running.then(() => this.#running.delete(running));
+    if (this.#running.size >= filesAtOnce) await Promise.race(this.#running);
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async finish(): Promise<RestoreOutcome> {
+    await Promise.all(this.#running);
+    if (this.#failure !== undefined) throw this.#failure.error;
+    await this.#options.target.finish();
+    return { ...this.#counts, failed: this.#failed, carried: this.#carried };
+  }
+
+  async #write(entry: SourceEntry, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const { target, overwrite, signal, onProgress } = this.#options;
+    try {
+      const outcome = await target.write(entry, content, overwrite, signal);
+      this.#counts.files += 1;
+      this.#counts[outcome] += 1;
+      if (outcome === 'written') this.#counts.bytes += entry.size;
+    } catch (error) {
+      this.#note(entry, error);
+    }
+    onProgress?.({ step: 'restore', files: this.#counts.files, bytes: this.#counts.bytes });
+  }
+
+  /** Damage and impossible paths concern one entry; everything else concerns the restore. */
+  #note(entry: SourceEntry, error: unknown): void {
+    const ofOneEntry =
+      error instanceof BackupError &&
+      (error instanceof RestorePathError ||
+        ['ChunkCorruptError', 'StoredBytesDamagedError', 'ObjectNotFoundError', 'ObjectArchivedError'].includes(error.name));
+    if (!ofOneEntry) throw error;
+    this.#counts.files += 1;
+    this.#failed.push({ path: textOf(entry.path), name: error.name, message: error.message });
+  }
+}
+
+async function* streamOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces;
+}
+
+function textOf(path: Uint8Array): string {
+  return Buffer.from(path).toString('utf8');
+}

@@ -1,0 +1,251 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { PackId } from '../../src/ids.ts';
+import { checkPack } from '../../src/packs/check-pack.ts';
+import {
+  ChunkStore,
+  type ChunkStoreOptions,
+  type PackLeases,
+  type StoredChunk,
+} from '../../src/packs/chunk-store.ts';
+import { packName } from '../../src/packs/object-names.ts';
+import { PackReader } from '../../src/packs/pack-reader.ts';
+import type { StoredPack } from '../../src/packs/store-pack.ts';
+import { FaultPlan, withFaults } from '../../src/testing/index.ts';
+import { makeContents, makeTestVault, type TestVault } from './test-vault.ts';
+
+const policy = {
+  packTargetBytes: 9 * 2 ** 20,
+  lookupChunks: 10,
+  lookupBytes: 2 ** 20,
+  rememberedChunks: 1_000,
+};
+
+/** Says of a few packs that they cannot be leased, and counts the questions. */
+class StubLeases implements PackLeases {
+  readonly lost = new Set<PackId>();
+  asked = 0;
+
+  async lease(packIds: Iterable<PackId>): Promise<ReadonlyMap<PackId, unknown>> {
+    this.asked++;
+    await Promise.resolve();
+    return new Map([...packIds].filter((packId) => !this.lost.has(packId)).map((packId) => [packId, true]));
+  }
+}
+
+function makeStore(vault: TestVault, change: Partial<ChunkStoreOptions> = {}) {
+  const leases = new StubLeases();
+  const packs: StoredPack[] = [];
+  const store = new ChunkStore({
+    ...vault,
+    leases,
+    policy,
+    onPackStored: (pack) => packs.push(pack),
+    ...change,
+  });
+  return { store, leases, packs };
+}
+
+async function addAll(store: ChunkStore, contents: readonly Buffer[]): Promise<StoredChunk[]> {
+  const chunks: StoredChunk[] = [];
+  const view = Buffer.alloc(2 ** 23);
+  for (const content of contents) {
+    // One buffer for all of them: a chunk that is still looked at later would show another's bytes.
+    content.copy(view);
+    chunks.push(await store.add(view.subarray(0, content.length)));
+  }
+  await store.flush();
+  return chunks;
+}
+
+async function expectReadable(vault: TestVault, chunks: readonly StoredChunk[], contents: readonly Buffer[]) {
+  const reader = new PackReader(vault.store, vault.vault);
+  for (const [index, chunk] of chunks.entries()) {
+    const { packId } = chunk.location!;
+    const object = { packId, name: packName('standard', packId) };
+    const [read] = await reader.readFrames(object, 'chunk', [{ ...chunk, location: chunk.location! }]);
+    expect(read instanceof Uint8Array && contents[index]!.equals(read)).toBe(true);
+  }
+}
+
+describe('a chunk store', () => {
+  test('stores every content once, in any number of packs, and can give each of them back', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(),
+        fc.array(fc.nat(29), { minLength: 1, maxLength: 60 }),
+        async (seed, picks) => {
+          const vault = await makeTestVault(seed);
+          const distinct = makeContents(seed, 30);
+          const contents = picks.map((pick) => distinct[pick]!);
+          const { store } = makeStore(vault);
+
+          const chunks = await addAll(store, contents);
+
+          await expectReadable(vault, chunks, contents);
+          const used = new Set(picks);
+          expect(store.counts).toMatchObject({
+            chunks: picks.length,
+            newChunks: used.size,
+            newBytes: [...used].reduce((sum, pick) => sum + distinct[pick]!.length, 0),
+            plainBytes: contents.reduce((sum, content) => sum + content.length, 0),
+          });
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  test('fills packs up and keeps the order of the chunks', async () => {
+    const vault = await makeTestVault();
+    const contents = Array.from({ length: 14 }, () => Buffer.from(vault.random.bytes(2 ** 21)));
+    const { store, packs } = makeStore(vault);
+
+    const chunks = await addAll(store, contents);
+
+    expect(packs.length).toBe(4);
+    expect(packs.every(({ bytes }) => bytes <= policy.packTargetBytes)).toBe(true);
+    expect(packs.slice(0, -1).every(({ bytes }) => bytes > 8 * 2 ** 20)).toBe(true);
+    const order = chunks.map(
+      ({ location }) => packs.findIndex(({ packId }) => packId === location!.packId) * 1000 + location!.frame,
+    );
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+    expect(store.counts.storedBytes).toBe(packs.reduce((sum, { bytes }) => sum + bytes, 0));
+    for (const { packId, name } of packs) {
+      expect((await checkPack(vault.store, vault.vault, { packId, name }, 'chunks')).damage).toEqual([]);
+    }
+    await expectReadable(vault, chunks, contents);
+  });
+
+  test('refers to chunks that another run stored in a pack that can be leased', async () => {
+    const vault = await makeTestVault();
+    const contents = makeContents('again', 25);
+    const before = await addAll(makeStore(vault).store, contents);
+    vault.store.resetCounters();
+    const { store, leases } = makeStore(vault);
+
+    const after = await addAll(store, contents);
+
+    expect(after.map(({ location }) => location)).toEqual(before.map(({ location }) => location));
+    expect(store.counts).toMatchObject({ newChunks: 0, newBytes: 0, storedBytes: 0 });
+    expect(vault.store.requests('put')).toBe(0);
+    expect(leases.asked).toBe(3);
+  });
+
+  test('stores chunks again whose pack cannot be leased', async () => {
+    const vault = await makeTestVault();
+    const contents = makeContents('lost', 25);
+    const [before] = await addAll(makeStore(vault).store, contents);
+    const { store, leases } = makeStore(vault);
+    leases.lost.add(before!.location!.packId);
+
+    const after = await addAll(store, contents);
+
+    expect(store.counts.newChunks).toBe(25);
+    expect(after.every(({ location }) => location!.packId !== before!.location!.packId)).toBe(true);
+    await expectReadable(vault, after, contents);
+  });
+
+  test('shares no pack when told so, and still stores every content once', async () => {
+    const vault = await makeTestVault();
+    const contents = makeContents('isolated', 12);
+    const [before] = await addAll(makeStore(vault).store, contents);
+    const { store, leases } = makeStore(vault, { sharePacks: false });
+
+    const after = await addAll(store, [...contents, ...contents]);
+
+    expect(leases.asked).toBe(0);
+    expect(store.counts.newChunks).toBe(12);
+    expect(after.every(({ location }) => location!.packId !== before!.location!.packId)).toBe(true);
+  });
+
+  test('takes the hash of the content from a source that has it', async () => {
+    const vault = await makeTestVault();
+    const { store } = makeStore(vault);
+    const content = Buffer.from('block');
+    const sha256 = new Uint8Array(await crypto.subtle.digest('SHA-256', content));
+
+    const chunk = await store.add(content, sha256);
+
+    expect(chunk.id).toBe(vault.vault.chunkId(content));
+    await store.flush();
+    const wrong = makeStore(await makeTestVault('wrong')).store;
+    await wrong.add(content, new Uint8Array(32));
+    await expect(wrong.flush()).rejects.toMatchObject({ name: 'ChunkCorruptError' });
+  });
+
+  test('serves overlapping calls in their order', async () => {
+    const vault = await makeTestVault();
+    const contents = makeContents('overlap', 50);
+    const { store } = makeStore(vault);
+
+    const chunks = await Promise.all(contents.map(async (content) => store.add(content)));
+    await store.flush();
+
+    expect(chunks.map(({ location }) => location!.frame)).toEqual(contents.map((_, index) => index));
+    await expectReadable(vault, chunks, contents);
+  });
+
+  test('forgets chunks beyond its limit without storing them again', async () => {
+    const vault = await makeTestVault();
+    const contents = makeContents('forget', 60);
+    const { store } = makeStore(vault, { policy: { ...policy, rememberedChunks: 20 } });
+    await addAll(store, contents);
+
+    const again = await addAll(store, contents);
+
+    expect(store.counts.newChunks).toBe(60);
+    await expectReadable(vault, again, contents);
+  });
+
+  test('says where a chunk lies only once it lies there', async () => {
+    const vault = await makeTestVault();
+    const { store } = makeStore(vault);
+
+    const chunk = await store.add(Buffer.from('waiting'));
+    expect(chunk.location).toBeUndefined();
+    await store.flush();
+
+    const rows = await vault.catalog.getPacks([chunk.location!.packId]);
+    expect([...rows.values()].map(({ state }) => state)).toEqual(['live']);
+  });
+
+  test('names the pack that was stored, after an upload had to be repeated', async () => {
+    const vault = await makeTestVault();
+    const contents = makeContents('renamed', 8);
+    const plan = new FaultPlan([{ kind: 'fail-after', call: 1, method: 'put' }]);
+    const { store } = makeStore(vault, { store: withFaults(vault.store, plan) });
+
+    const chunks = await addAll(store, contents);
+
+    await expectReadable(vault, chunks, contents);
+    const found = await vault.chunkIndex.find(chunks.map(({ id }) => id));
+    expect(chunks.every(({ id, location }) => found.get(id)?.packId === location!.packId)).toBe(true);
+  });
+
+  test('fails for good when a pack cannot be stored', async () => {
+    const vault = await makeTestVault();
+    const plan = new FaultPlan([{ kind: 'throttle', call: 1, method: 'put', times: 1000 }]);
+    const { store } = makeStore(vault, { store: withFaults(vault.store, plan) });
+    await store.add(Buffer.from('x'));
+
+    await expect(store.flush()).rejects.toMatchObject({ name: 'StoreUnavailableError' });
+    await expect(store.add(Buffer.from('y'))).rejects.toMatchObject({ name: 'StoreUnavailableError' });
+    await expect(store.flush()).rejects.toMatchObject({ name: 'StoreUnavailableError' });
+  });
+
+  test.each([0, 8 * 2 ** 20 + 1])('takes no chunk of %i bytes', async (count) => {
+    const { store } = makeStore(await makeTestVault());
+
+    await expect(store.add(Buffer.alloc(count))).rejects.toMatchObject({ name: 'InvalidInputError' });
+  });
+
+  test('takes the largest chunk that the format knows into its smallest pack', async () => {
+    const vault = await makeTestVault();
+    const content = Buffer.from(vault.random.bytes(8 * 2 ** 20));
+
+    const chunks = await addAll(makeStore(vault).store, [content]);
+
+    await expectReadable(vault, chunks, [content]);
+  });
+});

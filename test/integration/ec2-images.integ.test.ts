@@ -1,0 +1,103 @@
+import { describe, expect, test, vi } from 'vitest';
+import { Ec2Images } from '@holdfast/aws';
+import { UnknownNameError } from '@holdfast/engine';
+import { connect, uniqueName } from './support/emulated-aws.ts';
+import { makeVolume, startMachine } from './support/machines.ts';
+
+const clients = connect();
+const images = new Ec2Images(clients);
+const runTag = 'holdfast:run';
+
+describe('an instance', () => {
+  test('is described with its volumes in the order of their devices', async () => {
+    const instanceId = await startMachine(clients.ec2, { team: 'a' });
+
+    const machine = await images.getMachine(instanceId);
+
+    expect(machine).toMatchObject({
+      instanceId,
+      instanceType: 't4g.small',
+      imageId: 'ami-0123456789abcdef0',
+    });
+    expect(machine.tags).toMatchObject({ team: 'a' });
+    expect(
+      machine.volumes.map((one) => [one.device, one.sizeGiB, one.isRoot, one.deleteOnTermination]),
+    ).toEqual([
+      ['/dev/sdf', 2, false, false],
+      ['/dev/xvda', 1, true, true],
+    ]);
+    expect(JSON.parse(JSON.stringify(machine))).toEqual(machine);
+  });
+
+  test('that does not exist is named', async () => {
+    await expect(images.getMachine('i-0123456789abcdef0')).rejects.toBeInstanceOf(UnknownNameError);
+    await expect(images.getVolume('vol-0123456789abcdef0')).rejects.toBeInstanceOf(UnknownNameError);
+  });
+
+  test('gets one snapshot a volume, of one moment, that its run finds by tag', async () => {
+    const machine = await images.getMachine(await startMachine(clients.ec2, {}, { data: 'yes' }));
+    const run = uniqueName('run');
+
+    const made = await images.createMachineSnapshots(machine.instanceId, { [runTag]: run }, 'a test');
+
+    expect(made.map((one) => one.volumeId).sort()).toEqual(machine.volumes.map((one) => one.volumeId).sort());
+    expect(new Set(made.map((one) => one.startedAt.getTime())).size).toBe(1);
+    await vi.waitFor(
+      async () => {
+        const found = await images.findSnapshots(runTag, run);
+        expect(found.map((one) => one.snapshotId).sort()).toEqual(made.map((one) => one.snapshotId).sort());
+        for (const one of found) expect(one.tags).toMatchObject({ [runTag]: run, data: 'yes' });
+      },
+      { timeout: 60_000 },
+    );
+    expect(await images.findSnapshots(runTag, uniqueName('other'))).toEqual([]);
+  });
+});
+
+describe('a volume', () => {
+  test('gets a snapshot with its own tags, and a new volume comes of it once for each token', async () => {
+    const volume = await images.getVolume(await makeVolume(clients.ec2, { 'own tag': 'x' }));
+    const run = uniqueName('run');
+
+    const { snapshotId } = await images.createVolumeSnapshot(volume, { [runTag]: run }, 'a test');
+    await vi.waitFor(
+      async () => {
+        const [state] = await images.describeSnapshots([snapshotId]);
+        expect(state).toMatchObject({ state: 'completed', progress: 100, volumeId: volume.volumeId });
+        expect(state?.tags).toMatchObject({ 'own tag': 'x', [runTag]: run });
+      },
+      { timeout: 60_000 },
+    );
+    const order = {
+      snapshotId,
+      availabilityZone: volume.availabilityZone,
+      clientToken: uniqueName('token'),
+      tags: { Name: 'restored' },
+    };
+    const one = await images.createVolume(order);
+    const two = await images.createVolume(order);
+
+    expect(two).toBe(one);
+    await vi.waitFor(
+      async () => {
+        expect(await images.describeVolumes([one])).toMatchObject([
+          { volumeId: one, state: 'available', sizeGiB: 1 },
+        ]);
+      },
+      { timeout: 60_000 },
+    );
+    expect((await images.getVolume(one)).tags).toMatchObject({ Name: 'restored' });
+  });
+
+  test('loses a snapshot that is removed, again too', async () => {
+    const volume = await images.getVolume(await makeVolume(clients.ec2));
+    const { snapshotId } = await images.createVolumeSnapshot(volume, {}, 'a test');
+
+    await images.removeSnapshot(snapshotId);
+    await images.removeSnapshot(snapshotId);
+
+    await vi.waitFor(async () => expect(await images.describeSnapshots([snapshotId])).toEqual([]), {
+      timeout: 60_000,
+    });
+  });
+});
