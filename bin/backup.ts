@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { App, Validations } from 'aws-cdk-lib';
@@ -8,8 +9,10 @@ import { HoldfastStacks } from '../lib/holdfast-stacks.ts';
 const app = new App();
 const readContext = (key: string): unknown => app.node.tryGetContext(key);
 try {
-  const plansFile = pathToFileURL(resolve(plansFileOf(readContext)));
-  const config = parseDeploymentConfig(await import(plansFile.href), readContext);
+  const plansFile = resolve(plansFileOf(readContext));
+  if (!existsSync(plansFile))
+    throw new DeploymentConfigError(`${plansFile} does not exist; correct -c plans=<file>`);
+  const config = parseDeploymentConfig(await import(pathToFileURL(plansFile).href), readContext);
   void new HoldfastStacks(app, config);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 } catch (error) {

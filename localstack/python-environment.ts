@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ export async function ensurePython(log: (line: string) => void): Promise<string>
   if (existsSync(python)) return python;
   log(`installing MiniStack into .emulator/venv/${id} (once, about 15 seconds)`);
   const started = Date.now();
-  const building = `${folder}.${process.pid}`;
+  const building = `${folder}.${randomUUID().slice(0, 8)}`;
   try {
     await mkdir(join(emulatorDir, 'venv'), { recursive: true });
     await run('python3', ['-m', 'venv', building]);

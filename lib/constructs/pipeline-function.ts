@@ -79,6 +79,7 @@ export class PipelineFunction extends Construct {
         format: OutputFormat.CJS,
         minify: true,
         sourceMap: true,
+        sourcesContent: false,
         bundleAwsSDK: true,
         target: 'node24',
       },

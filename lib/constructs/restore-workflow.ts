@@ -25,7 +25,7 @@ export interface RestoreWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'
   readonly volumePollSeconds: number;
 }
 
-/** One restore: its input is what a person asks for (docs/restore.md), its output the report. */
+/** One restore: its input is what a person asks for, its output the report. */
 export class RestoreWorkflow extends Workflow {
   readonly stateMachine: StateMachine;
   private readonly props: RestoreWorkflowProps;

@@ -3,8 +3,8 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { DeploymentConfig } from '../deployment-config.ts';
 
 /** Tags that Holdfast puts on what it makes; only what carries them is it allowed to touch again. */
-export const RUN_TAG = 'holdfast:run';
-export const RESTORE_TAG = 'holdfast:restore';
+const RUN_TAG = 'holdfast:run';
+const RESTORE_TAG = 'holdfast:restore';
 
 const BUCKET_READS = [
   's3:ListBucket',

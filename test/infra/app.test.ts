@@ -1,5 +1,6 @@
 import { Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { describe, expect, test } from 'vitest';
 import { ExactPolicy } from '../../lib/constructs/exact-policy.ts';
 import { makeApp, synthesize, WITH_EVERYTHING } from './synthesize.ts';
@@ -10,6 +11,13 @@ describe('the application', () => {
     ['with everything switched on', WITH_EVERYTHING],
   ])('passes cdk-nag %s', (_what, changes) => {
     expect(() => makeApp(changes).app.synth()).not.toThrow();
+  });
+
+  test('fails cdk-nag when something careless is added', () => {
+    const { app, stacks } = makeApp();
+    void new Queue(stacks.monitoring, 'Careless');
+
+    expect(() => app.synth()).toThrow('AwsSolutions-SQS4');
   });
 
   test('acknowledges findings with a reason each', () => {

@@ -117,11 +117,6 @@ export class Ec2Region {
     this.#sequence += 1;
     return this.#sequence;
   }
-
-  arn(resourceType: string, resourceId: string): string {
-    const owner = resourceType === 'snapshot' || resourceType === 'image' ? '' : this.accountId;
-    return `arn:aws:ec2:${this.name}:${owner}:${resourceType}/${resourceId}`;
-  }
 }
 
 /** What every EC2 operation works with. */

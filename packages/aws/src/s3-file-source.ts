@@ -15,7 +15,7 @@ import {
   utf8,
 } from '@holdfast/engine';
 import { decodeListedKey } from './s3-listing.ts';
-import { isBefore, isBehind, normalizePrefixes, startAfterFor } from './s3-key-range.ts';
+import { folderStartAfter, isBefore, isBehind, normalizePrefixes, startAfterFor } from './s3-key-range.ts';
 import { type ContentRequest, openContent, readContent } from './s3-object-content.ts';
 import { toObjectFacts, toTags } from './s3-object-facts.ts';
 import { S3ServerTime } from './s3-server-time.ts';
@@ -61,7 +61,7 @@ export class S3FileSource implements FileSource {
 
   async *list(range: PathRange, signal?: AbortSignal): AsyncIterable<SourceEntry> {
     for (const prefix of this.#prefixes) {
-      for await (const page of this.#pages(prefix, range, signal)) {
+      for await (const page of this.#pages(prefix, startAfterFor(range.from), signal)) {
         for (const { Key, Size, LastModified, ETag } of page.Contents ?? []) {
           const path = utf8(decodeListedKey(Key ?? ''));
           if (isBefore(path, range)) continue;
@@ -133,7 +133,7 @@ export class S3FileSource implements FileSource {
 
   async #foldersOf(prefix: string, range: PathRange, limit: number, signal?: AbortSignal): Promise<string[]> {
     const folders: string[] = [];
-    for await (const page of this.#pages(prefix, range, signal, '/')) {
+    for await (const page of this.#pages(prefix, folderStartAfter(range.from, prefix), signal, '/')) {
       folders.push(...(page.CommonPrefixes ?? []).map((one) => decodeListedKey(one.Prefix ?? '')));
       const last = folders.at(-1);
       if (folders.length >= limit || (last !== undefined && isBehind(utf8(last), range))) break;
@@ -143,7 +143,7 @@ export class S3FileSource implements FileSource {
 
   async *#pages(
     prefix: string,
-    range: PathRange,
+    startAfter: string | undefined,
     signal?: AbortSignal,
     delimiter?: string,
   ): AsyncIterable<ListObjectsV2CommandOutput> {
@@ -155,7 +155,7 @@ export class S3FileSource implements FileSource {
         Delimiter: delimiter,
         // XML cannot carry control characters, which keys may have.
         EncodingType: 'url',
-        StartAfter: startAfterFor(range.from),
+        StartAfter: startAfter,
         ContinuationToken: token,
         MaxKeys: this.#pageSize,
       });

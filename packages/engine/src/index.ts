@@ -67,3 +67,6 @@ export { verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
 export { contentDefinedCuts, defaultChunkingPolicy } from './chunking/fastcdc.ts';
 export { chunksOf } from './chunking/chunker.ts';
 export { defaultCompressionPolicy, encodeContent } from './packs/frame-codec.ts';
+
+// Synthetic fulls
+export { consolidatePoint, type ConsolidateOptions } from './consolidate/consolidate-point.ts';

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type SourceEntryError } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 
 import { makeSource, entryAt, contentOf } from './source-under-test.ts';

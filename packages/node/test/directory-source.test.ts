@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { compareBytes, type SourceEntryError } from '@holdfast/engine';
+import { compareBytes } from '@holdfast/engine';
 import { allOf, FakeClock } from '@holdfast/engine/testing';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { allOf, FakeClock, objectStoreContract, SeededRandom } from '@holdfast/engine/testing';
@@ -193,6 +194,30 @@ test('either locks or removes a version when both are asked for at once', async 
     if (locked.status === 'fulfilled') expect(exists).toBe(true);
     if (removed.status === 'fulfilled') expect(exists).toBe(false);
   }
+});
+
+test('keeps a version that another process locks in the middle of its removal', async () => {
+  const root = makeTempDir();
+  const clock = new FakeClock('2029-01-01T00:00:00Z');
+  let inTheMiddle: (() => void) | undefined;
+  // The store takes a random name for the file between looking at the locks and moving the file away.
+  const random = {
+    bytes: (count: number): Uint8Array => {
+      inTheMiddle?.();
+      return systemRandom.bytes(count);
+    },
+  };
+  const store = new FilesystemObjectStore({ root, clock, random, durable: false });
+  const { versionId } = await store.put('raced', Buffer.from('x'));
+  inTheMiddle = () => {
+    const file = `lock-${versionId}-${until.getTime() / 1000}-governance`;
+    writeFileSync(path.join(recordPathOf(root, 'raced'), file), '');
+  };
+
+  await expect(store.removeVersion('raced', versionId)).rejects.toMatchObject({ name: 'ObjectLockedError' });
+
+  expect(await store.head('raced', { versionId })).toMatchObject({ bytes: 1, lock });
+  expect(Buffer.from(await store.get('raced')).toString()).toBe('x');
 });
 
 test('gives a name that was removed a new version id', async () => {

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { type SourceEntry, type SourceEntryError } from '@holdfast/engine';
 import { allOf, FakeClock } from '@holdfast/engine/testing';
 

@@ -7,7 +7,10 @@ import { uniqueName } from './emulated-aws.ts';
 export async function makeCatalogTable(dynamo: DynamoDBDocumentClient): Promise<string> {
   const table = uniqueName('catalog');
   const indexes = Object.entries(catalogIndexes);
-  const keys = [catalogKeys, ...Object.values(catalogIndexes)].flatMap(({ partition, sort }) => [partition, sort]);
+  const keys = [catalogKeys, ...Object.values(catalogIndexes)].flatMap(({ partition, sort }) => [
+    partition,
+    sort,
+  ]);
   await dynamo.send(
     new CreateTableCommand({
       TableName: table,

@@ -11,6 +11,7 @@ export interface PackFacts {
   readonly retentionClass: string;
   /** The lock that the store confirmed last. Whole seconds. */
   readonly lockedUntil: Date;
+  /** Empty where it is not known: inside a container, of the container itself. Readers then take the oldest. */
   readonly versionId: string;
 }
 
@@ -136,8 +137,8 @@ function writeLock(
     );
   }
   const version = Buffer.from(versionId, 'utf8');
-  if (version.length === 0 || version.length > maxVersionIdBytes) {
-    throw new InvalidInputError(`"${versionId}" is not a version id of 1 to ${maxVersionIdBytes} bytes`);
+  if (version.length > maxVersionIdBytes) {
+    throw new InvalidInputError(`"${versionId}" is not a version id of at most ${maxVersionIdBytes} bytes`);
   }
   writer.varint(seconds).varint(version.length).bytes(version);
 }
@@ -146,6 +147,6 @@ function readLock(reader: ByteReader): Pick<PackFacts, 'lockedUntil' | 'versionI
   const seconds = reader.varint();
   if (seconds > maxSeconds) reader.fail('a pack is locked until a date that does not exist');
   const length = reader.varint();
-  if (length === 0 || length > maxVersionIdBytes) reader.fail('a pack has a malformed version id');
+  if (length > maxVersionIdBytes) reader.fail('a pack has a malformed version id');
   return { lockedUntil: new Date(seconds * 1000), versionId: reader.text(length) };
 }

@@ -18,7 +18,7 @@ interface OpenedPage {
  * are where that shape has them; at a seam, the pages along it are read and written anew. Memory: the open pages, one
  * a level.
  *
- * Await what `add` and `addTree` return before the next call.
+ * Await what `add`, `addTree` and `addPage` return before the next call.
  */
 export class TreeBuilder {
   /** Reads pages of the trees that are added, with a small cache that a merge shares. */
@@ -67,11 +67,22 @@ export class TreeBuilder {
   }
 
   /**
-   * Adds a tree, or any page with what is below it, all of whose keys are above the last one. The caller knows that
-   * its first key is: the page may never be read. It has to be readable. Costs reading and writing a page a level.
-   * @throws {@link InvalidInputError} the last key is not above the last one here, or an earlier call has not settled.
+   * Adds a whole tree, all of whose keys are above the last one: so trees that workers wrote for ranges that follow
+   * each other are joined. Costs reading and writing about two pages a level, whatever the size. Its pages have to be
+   * readable.
+   * @throws {@link InvalidInputError} its first key is not above the last one here, or an earlier call has not settled.
    */
-  addTree(ref: PageRef, signal?: AbortSignal): Promise<void> {
+  addTree(root: PageRef, signal?: AbortSignal): Promise<void> {
+    const before = this.#lastKey;
+    this.#advanceTo(root.lastKey);
+    return this.#alone(this.#appendTree(root, before, signal));
+  }
+
+  /**
+   * Adds a page with what is below it, as {@link addTree}, for a caller that knows the first key to be above the last
+   * one: the page may never be read.
+   */
+  addPage(ref: PageRef, signal?: AbortSignal): Promise<void> {
     this.#advanceTo(ref.lastKey);
     return this.#alone(this.#append(ref, signal));
   }
@@ -92,11 +103,7 @@ export class TreeBuilder {
 
   #advanceTo(key: Uint8Array): void {
     this.#assertIdle();
-    if (this.#lastKey !== undefined && compareBytes(key, this.#lastKey) <= 0) {
-      throw new InvalidInputError(
-        `key ${toHex(key)} does not sort after ${toHex(this.#lastKey)}; add entries in ascending order, each key once`,
-      );
-    }
+    assertAfter(key, this.#lastKey);
     this.#lastKey = key;
   }
 
@@ -121,6 +128,18 @@ export class TreeBuilder {
   async #addAfterTail(entry: Entry): Promise<void> {
     await this.#placeTail();
     await this.#closeUpTo(this.#push(entry));
+  }
+
+  async #appendTree(root: PageRef, before: Uint8Array | undefined, signal?: AbortSignal): Promise<void> {
+    if (before !== undefined) assertAfter(await this.#firstKey(root, signal), before);
+    await this.#append(root, signal);
+  }
+
+  /** Reads the way down to the first leaf, pages that at most seams are opened next in any case. */
+  async #firstKey(root: PageRef, signal?: AbortSignal): Promise<Uint8Array> {
+    let page = await this.pages.load(root, signal);
+    while (!isLeaf(page)) page = await this.pages.load(firstOf(page.children), signal);
+    return firstOf(page.entries).key;
   }
 
   async #append(ref: PageRef, signal?: AbortSignal): Promise<void> {
@@ -262,10 +281,26 @@ export class TreeBuilder {
   }
 }
 
+function assertAfter(key: Uint8Array, before: Uint8Array | undefined): void {
+  if (before !== undefined && compareBytes(key, before) <= 0) {
+    throw new InvalidInputError(
+      `key ${toHex(key)} does not sort after ${toHex(before)}; add entries and trees in ascending order, each key once`,
+    );
+  }
+}
+
+function firstOf<Item>(items: readonly Item[]): Item {
+  return itemAt(items, 0);
+}
+
 function lastOf<Item>(items: readonly Item[]): Item {
-  const last = items.at(-1);
-  if (last === undefined) throw new InvalidInputError('a page without entries cannot be written');
-  return last;
+  return itemAt(items, -1);
+}
+
+function itemAt<Item>(items: readonly Item[], index: number): Item {
+  const item = items.at(index);
+  if (item === undefined) throw new InvalidInputError('a page without entries cannot be written or read');
+  return item;
 }
 
 function consistsOf(page: Page, items: readonly (Entry | PageRef)[]): boolean {

@@ -19,7 +19,7 @@ export interface TreeKind {
 }
 
 /** A page's id: the keyed hash of all its bytes. */
-export function createPageIdOf(pageIdKey: Uint8Array): (bytes: Uint8Array) => PageId {
+function createPageIdOf(pageIdKey: Uint8Array): (bytes: Uint8Array) => PageId {
   const key = createSecretKey(pageIdKey);
   return (bytes) =>
     createHmac('sha256', key).update(createHash('sha256').update(bytes).digest()).digest('hex') as PageId;

@@ -30,7 +30,8 @@ export interface MergeOptions {
  * Adds a base tree with changes to a builder, in the order of keys. Pages without changes are used as they are, and
  * so are pages whose changes change nothing. Without changes it extracts a range.
  * @param changes - ascending, each key once, inside the range.
- * @throws {@link InvalidInputError} changes are out of order or outside the range.
+ * @throws {@link InvalidInputError} changes are out of order or outside the range, or the range does not begin above
+ * what the builder has.
  */
 export async function mergeInto(
   builder: TreeBuilder,
@@ -38,6 +39,13 @@ export async function mergeInto(
   changes: Iterable<Change> | AsyncIterable<Change>,
   { range = {}, signal }: MergeOptions = {},
 ): Promise<void> {
+  const { lastKey: before } = builder;
+  if (before !== undefined && (range.from === undefined || compareBytes(range.from, before) <= 0)) {
+    const from = range.from === undefined ? 'the beginning' : toHex(range.from);
+    throw new InvalidInputError(
+      `a range from ${from} on cannot follow key ${toHex(before)}; merge ranges in order`,
+    );
+  }
   const cursor = new TreeCursor(builder.pages, base, range, signal);
   let lastKey: Uint8Array | undefined;
   for await (const { key, value, clearTo } of changes) {
@@ -108,7 +116,7 @@ async function copyBelow(
     } else if (page === undefined) {
       return;
     } else if (cursor.isPageInRange() && (bound === undefined || compareBytes(page.lastKey, bound) < 0)) {
-      await builder.addTree(page, signal);
+      await builder.addPage(page, signal);
       cursor.next();
     } else {
       // A page that may begin at the key has to be opened as well: the key itself may be in it.

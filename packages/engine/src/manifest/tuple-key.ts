@@ -165,10 +165,3 @@ export function pathRangeKeys(range: PathRange): KeyRange {
     ...(range.to === undefined ? {} : { to: entryKey(range.to) }),
   };
 }
-
-/** The keys that are in both ranges; a range whose `from` is not below its `to` holds none. */
-export function intersectKeys(a: KeyRange, b: KeyRange): KeyRange {
-  const from = !a.from || (b.from && Buffer.compare(b.from, a.from) > 0) ? b.from : a.from;
-  const to = !a.to || (b.to && Buffer.compare(b.to, a.to) < 0) ? b.to : a.to;
-  return { ...(from && { from }), ...(to && { to }) };
-}

@@ -5,7 +5,7 @@ import type { PageRef } from './page-store.ts';
 import type { KeyRange } from './tuple-key.ts';
 
 /** Pages that are read ahead of the caller, unless it says otherwise. */
-export const defaultPagesAhead = 16;
+const defaultPagesAhead = 16;
 
 /** What to visit, and how far ahead to read. */
 export interface WalkOptions {
@@ -47,7 +47,7 @@ export async function* walkPages(
 }
 
 /** Starts reading a page that may never be asked for: its failure counts only if it is. */
-export function startLoad(pages: PageLoader, ref: PageRef, signal?: AbortSignal): Promise<Page> {
+function startLoad(pages: PageLoader, ref: PageRef, signal?: AbortSignal): Promise<Page> {
   const page = pages.load(ref, signal);
   page.catch(() => {});
   return page;

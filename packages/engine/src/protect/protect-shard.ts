@@ -63,6 +63,7 @@ export async function protectShard(services: WriteServices, shard: Shard, option
     ...storing,
     chunkIndex: index,
     leases: keeper,
+    sharePacks: !plan.isolated,
     onPackStored: (pack) => keeper.adopt(pack),
   });
   const pages = await PagePackWriter.open(storing);

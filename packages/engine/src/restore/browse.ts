@@ -1,7 +1,7 @@
 import { utf8 } from '../bytes.ts';
 import { decodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
 import { diffTrees } from '../manifest/tree-diff.ts';
-import { decodeFileKey, pathKeys, prefixKeys } from '../manifest/tuple-key.ts';
+import { decodeFileKey, pathKeys, prefixKeys, type KeyRange } from '../manifest/tuple-key.ts';
 import type { PageSource } from '../manifest/page-store.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { PointReader } from './point-reader.ts';
@@ -22,7 +22,7 @@ export async function* listEntries(
 ): AsyncGenerator<ListedEntry> {
   const origin = `point ${reader.root.point}`;
   const below = path === '' || path.endsWith('/');
-  const range = path === '' ? {} : below ? prefixKeys(utf8(path)) : pathKeys(utf8(path));
+  const range: KeyRange = path === "" ? {} : below ? prefixKeys(utf8(path)) : pathKeys(utf8(path));
   let from = range.from;
   for (;;) {
     let skipTo: Uint8Array | undefined;

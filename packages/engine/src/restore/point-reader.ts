@@ -63,7 +63,7 @@ export class PointReader {
     const found = await this.packMap.find(packKey(packId), signal);
     if (found === undefined) return undefined;
     const entry: PackMapEntry = decodePackMapEntry(found, `point ${this.root.point}`);
-    const object = { packId, name: objectNameOf(entry), versionId: entry.versionId };
+    const object = { packId, name: objectNameOf(entry), ...(entry.versionId !== '' && { versionId: entry.versionId }) };
     this.#objects.set(packId, object);
     return object;
   }

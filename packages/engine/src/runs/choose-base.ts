@@ -34,8 +34,11 @@ export async function chooseBase(
 }
 
 async function findNewest(catalog: Catalog, resourceArn: ResourceArn, now: Date): Promise<PointRow | undefined> {
+  let newest: PointRow | undefined;
   for await (const point of catalog.listPoints(resourceArn)) {
-    if (point.expiresAt > now) return point;
+    if (newest !== undefined && point.sourceTime < newest.sourceTime) break;
+    // A container has the source time of what it was made of; being whole, it is the better base.
+    if (point.expiresAt > now && (newest === undefined || point.committedAt > newest.committedAt)) newest = point;
   }
-  return undefined;
+  return newest;
 }

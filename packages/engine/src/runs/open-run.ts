@@ -28,6 +28,8 @@ export interface RunRequest {
   readonly type: BackupType;
   readonly keepDays: number;
   readonly readTags: boolean;
+  /** A full that shares no stored pack with earlier points. @default false */
+  readonly isolated?: boolean;
   readonly execution?: string;
   /** The source's clock; see `FileSource.now`. */
   readonly sourceNow: () => Promise<Date>;
@@ -96,7 +98,8 @@ async function decide(
       ? { type: 'full', reason: leased?.reason ?? `the base ${choice.base.pointId} cannot be read` }
       : choice;
   const previous = await findPrevious(services, keys, request.resourceArn);
-  const sourceTime = await request.sourceNow();
+  // A container is as old as what it was made of.
+  const sourceTime = leased?.sourceTime !== undefined && decided.type === 'synthetic-full' ? leased.sourceTime : await request.sourceNow();
   const plan: RunPlan = {
     runId: request.runId,
     resourceArn: request.resourceArn,
@@ -109,6 +112,7 @@ async function decide(
     retentionClass: retentionClassOf(request.keepDays),
     lockMode,
     readTags: request.readTags,
+    isolated: request.isolated === true && decided.type === 'full',
     startedAt: row.startedAt,
     leaseUntil,
     sourceTime,
@@ -130,6 +134,7 @@ async function decide(
 interface TriedBase {
   readonly base?: NonNullable<RunPlan['base']>;
   readonly unleasedPacks?: RunPlan['unleasedPacks'];
+  readonly sourceTime?: Date;
   readonly reason?: string;
 }
 
@@ -143,10 +148,14 @@ async function tryBase(services: WriteServices, keys: VaultKeys, point: PointRow
     throw error;
   }
   const { root } = stored;
-  if (root.image !== undefined) return { base: baseOf(root) };
+  if (root.image !== undefined) return { base: baseOf(root), sourceTime: new Date(root.sourceTime) };
   const outcome = await leaseBase(services, keys, root, row);
   if (outcome.state === 'lost') return { reason: outcome.reason };
-  return { base: { ...baseOf(root), pagePacks: outcome.pagePacks }, unleasedPacks: outcome.unleasedPacks };
+  return {
+    base: { ...baseOf(root), pagePacks: outcome.pagePacks },
+    unleasedPacks: outcome.unleasedPacks,
+    sourceTime: new Date(root.sourceTime),
+  };
 }
 
 function baseOf(root: StoredRoot['root']): NonNullable<RunPlan['base']> {

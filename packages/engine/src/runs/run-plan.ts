@@ -23,6 +23,8 @@ const fields = {
   lockMode: z.enum(['governance', 'compliance']),
   /** Whether tags of unchanged entries are read too. */
   readTags: z.boolean(),
+  /** Whether everything is stored anew, even what the vault has. */
+  isolated: z.boolean(),
   /** Entries modified after this, by the source's clock, may change again within their time stamp's resolution. */
   settledBeforeMs: z.number(),
   base: z

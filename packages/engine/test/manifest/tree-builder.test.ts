@@ -5,11 +5,19 @@ import type { PackId } from '../../src/ids.ts';
 import { decodePage, encodeInner, encodeLeaf, isLeaf, type Entry } from '../../src/manifest/page-codec.ts';
 import type { PageRef, PageStore } from '../../src/manifest/page-store.ts';
 import { TreeBuilder } from '../../src/manifest/tree-builder.ts';
-import { joinTrees } from '../../src/manifest/tree-join.ts';
 import type { TreeKind } from '../../src/manifest/tree-kind.ts';
 import { TreeReader } from '../../src/manifest/tree-reader.ts';
 import { MemoryPageStore } from '../../src/testing/memory-page-store.ts';
-import { buildTree, collect, highKind, numberEntry, numberKey, numbersOf, testKind } from './trees.ts';
+import {
+  buildTree,
+  collect,
+  highKind,
+  joinTrees,
+  numberEntry,
+  numberKey,
+  numbersOf,
+  testKind,
+} from './trees.ts';
 
 const someNumbers = fc
   .uniqueArray(fc.nat(2000), { maxLength: 150 })

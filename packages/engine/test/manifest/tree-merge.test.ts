@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError } from '../../src/errors.ts';
 import type { Entry } from '../../src/manifest/page-codec.ts';
-import { joinTrees } from '../../src/manifest/tree-join.ts';
-import { mergeTree, type Change } from '../../src/manifest/tree-merge.ts';
+import { TreeBuilder } from '../../src/manifest/tree-builder.ts';
+import { mergeInto, mergeTree, type Change } from '../../src/manifest/tree-merge.ts';
 import { TreeReader } from '../../src/manifest/tree-reader.ts';
 import { keyAfter } from '../../src/manifest/tuple-key.ts';
 import { MemoryPageStore } from '../../src/testing/memory-page-store.ts';
@@ -11,6 +11,7 @@ import {
   buildTree,
   collect,
   highKind,
+  joinTrees,
   numberEntry,
   numberKey,
   numbersOf,
@@ -168,6 +169,19 @@ describe('merging changes into a tree', () => {
       await mergeTree(highKind, store, base, [{ key: numberKey(0), clearTo: numberKey(9) }]),
     ).toBeUndefined();
     expect(await mergeTree(highKind, store, undefined, [{ key: numberKey(0) }])).toBeUndefined();
+  });
+
+  test('into a builder that has later keys already is refused', async () => {
+    const builder = new TreeBuilder(highKind, new MemoryPageStore());
+    await builder.add(numberEntry(5));
+
+    await expect(mergeInto(builder, undefined, [])).rejects.toThrow(InvalidInputError);
+    await expect(mergeInto(builder, undefined, [], { range: { from: numberKey(5) } })).rejects.toThrow(
+      'merge ranges in order',
+    );
+    await expect(
+      mergeInto(builder, undefined, [], { range: { from: numberKey(6) } }),
+    ).resolves.toBeUndefined();
   });
 
   test('out of order or outside the range is refused', async () => {

@@ -68,6 +68,17 @@ export async function buildTree(
   return builder.finish();
 }
 
+/** Joins trees whose ranges follow each other. */
+export async function joinTrees(
+  kind: TreeKind,
+  store: PageStore,
+  trees: Iterable<PageRef | undefined>,
+): Promise<PageRef | undefined> {
+  const builder = new TreeBuilder(kind, store);
+  for (const tree of trees) if (tree !== undefined) await builder.addTree(tree);
+  return builder.finish();
+}
+
 /** All items of an iterable. */
 export async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   const all: Item[] = [];

@@ -7,7 +7,6 @@ import {
   entryKey,
   extentKey,
   fileLeafBits,
-  intersectKeys,
   keyAfter,
   pathKeys,
   pathRangeKeys,
@@ -147,16 +146,6 @@ describe('a range of keys', () => {
 
         expect(isIn(encode(key), pathRangeKeys({ from, to }))).toBe(inPaths);
         expect(isIn(encode(key), pathRangeKeys({}))).toBe(true);
-      }),
-      seed,
-    );
-  });
-
-  test('in common to two ranges holds the keys that are in both', () => {
-    const range = fc.record({ from: path, to: path }, { requiredKeys: [] });
-    fc.assert(
-      fc.property(range, range, path, (a, b, key) => {
-        expect(isIn(key, intersectKeys(a, b))).toBe(isIn(key, a) && isIn(key, b));
       }),
       seed,
     );

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { PackId } from '../../src/ids.ts';
 import type { EncodedPage, PageRef } from '../../src/manifest/page-store.ts';
 import { checkPack } from '../../src/packs/check-pack.ts';
 import { pageName } from '../../src/packs/object-names.ts';
@@ -28,6 +29,8 @@ async function writePages(vault: TestVault, contents: readonly Buffer[]) {
   }
   return { refs, packs: await writer.finish() };
 }
+
+const findPages = (packId: PackId) => ({ packId, name: pageName(packId) });
 
 const known = (packs: Awaited<ReturnType<typeof writePages>>['packs']) =>
   packs.map(({ packId, versionId }) => ({ pack: packId, kind: 'pages' as const, version: versionId }));
@@ -172,8 +175,12 @@ describe('a page source', () => {
     const contents = makeContents('bounded', 30);
     const { refs } = await writePages(vault, contents);
     const bounds = { pageCacheBytes: 1, stretchCacheBytes: 1, firstStretchBytes: 1, maxStretchBytes: 1 };
-    const find = (packId: PageRef['location']['pack']['packId']) => ({ packId, name: pageName(packId) });
-    const source = new PagePackReader(vault.store, new PackReader(vault.store, vault.vault), find, bounds);
+    const source = new PagePackReader(
+      vault.store,
+      new PackReader(vault.store, vault.vault),
+      findPages,
+      bounds,
+    );
     vault.store.resetCounters();
 
     for (const round of [1, 2]) {

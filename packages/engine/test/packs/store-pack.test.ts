@@ -24,12 +24,12 @@ async function makeSealed({ vault, random }: TestVault, seed = 'sealed'): Promis
 }
 
 /** The ports of a process that dies or fails as planned. */
-function faulty(test: TestVault, plan: FaultPlan): PackStoring {
+function faulty(vault: TestVault, plan: FaultPlan): PackStoring {
   return {
-    ...test,
-    store: withFaults(test.store, plan),
-    catalog: withFaults<Catalog>(test.catalog, plan),
-    chunkIndex: withFaults(test.chunkIndex, plan),
+    ...vault,
+    store: withFaults(vault.store, plan),
+    catalog: withFaults<Catalog>(vault.catalog, plan),
+    chunkIndex: withFaults(vault.chunkIndex, plan),
   };
 }
 
