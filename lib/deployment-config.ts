@@ -129,10 +129,10 @@ type Parsed = z.output<typeof Deployment>;
 type ParsedPlan = z.output<typeof Plan>;
 
 /** The types of a cycle, as they appear in execution inputs. */
-export type CycleType = 'full' | 'incremental' | 'differential' | 'synthetic-full';
+type CycleType = 'full' | 'incremental' | 'differential' | 'synthetic-full';
 
 /** One rule of a plan: a type and when it runs. */
-export interface PlanRule {
+interface PlanRule {
   readonly type: CycleType;
   readonly expression: string;
   readonly times: ScheduleTimes;

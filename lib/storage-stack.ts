@@ -12,7 +12,7 @@ import { CatalogTable, ChunkIndexTable } from './constructs/vault-tables.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
 
 /** Functions that write to the vault. Its policy names their roles, so the roles live beside it. */
-export const WRITERS = [
+const WRITERS = [
   'open-run',
   'protect-shard',
   'commit-point',

@@ -1,5 +1,5 @@
+import { Plans } from '@holdfast/engine';
 import * as z from 'zod';
-import { PlansJson } from './plans.ts';
 
 const Name = z.string().min(1);
 
@@ -32,7 +32,8 @@ export const chunkIndex = { CHUNK_INDEX_TABLE: Name } as const;
 
 export const metrics = { METRICS_NAMESPACE: Name } as const;
 
-export const plans = { PLANS: json(PlansJson) } as const;
+/** The deployed plans, as the engine knows them. */
+export const plans = { PLANS: json(Plans) } as const;
 
 /** The tag that opts a resource in; its value names the plan. */
 export const tagKey = { TAG_KEY: Name } as const;

@@ -16,7 +16,7 @@ export const WITH_EVERYTHING: Partial<Deployment> = {
 };
 
 /** The feature flags that a deployment is made with. */
-export function featureFlags(): Record<string, unknown> {
+function featureFlags(): Record<string, unknown> {
   const file = join(import.meta.dirname, '..', '..', 'cdk.json');
   return (JSON.parse(readFileSync(file, 'utf8')) as { context: Record<string, unknown> }).context;
 }

@@ -26,3 +26,18 @@ export { S3RestoreTarget, type S3RestoreTargetOptions } from './s3-restore-targe
 export { Ec2Images, type OrderedVolume, type VolumeOrder, type VolumeSnapshot } from './ec2-images.ts';
 export type { MachineConfiguration, VolumeConfiguration } from './ec2-machine.ts';
 export { type DiscoveryClients, type TaggedResource, TaggedResources } from './tagged-resources.ts';
+export { openSource, type SourceOpener } from './open-source.ts';
+export { recordDiscovered } from './record-discovered.ts';
+export { checkTargetBucket } from './check-target-bucket.ts';
+export { bucketOfArn, instanceOfArn, volumeOfArn } from './resource-arns.ts';
+
+// The deployment around the vault
+export {
+  type DeploymentNames,
+  makeReadServices,
+  makeWriteServices,
+  type VaultNames,
+} from './vault-services.ts';
+export { StateMachine } from './state-machine.ts';
+export { CloudWatchMetrics, type MetricValue } from './cloudwatch-metrics.ts';
+export { countMessages } from './sqs-queues.ts';

@@ -36,6 +36,7 @@ export { errorRecordOf, failRun } from './runs/close-run.ts';
 export { backUpFiles, type BackUpFilesOptions } from './runs/back-up-files.ts';
 export { listShards, type ListingState } from './protect/list-shards.ts';
 export { protectShard, type ProtectShardOptions } from './protect/protect-shard.ts';
+export { putShardResult } from './protect/shard-result.ts';
 export { joinShards } from './protect/join-shards.ts';
 export {
   defaultShardLimits,

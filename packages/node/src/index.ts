@@ -9,3 +9,6 @@ export { SqliteChunkIndex } from './sqlite-chunk-index.ts';
 export { systemClock, systemRandom } from './system-ports.ts';
 export { type PoolOptions, runPool, WorkerDiedError } from './worker-pool.ts';
 export { serveTasks } from './worker-tasks.ts';
+export { backUpDirectory, type BackUpDirectoryOptions, directoryArn } from './back-up-directory.ts';
+export { type LocalVault, type LocalVaultOptions, openLocalVault } from './local-vault.ts';
+export { restoreDirectory, type RestoreDirectoryOptions } from './restore-directory.ts';

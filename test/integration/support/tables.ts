@@ -1,10 +1,9 @@
 import { CreateTableCommand, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
-import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { catalogIndexes, catalogKeys, chunkIndexKey } from '@holdfast/aws';
+import { type AwsClients, catalogIndexes, catalogKeys, chunkIndexKey } from '@holdfast/aws';
 import { uniqueName } from './emulated-aws.ts';
 
 /** Makes a catalog table and returns its name. */
-export async function makeCatalogTable(dynamo: DynamoDBDocumentClient): Promise<string> {
+export async function makeCatalogTable(dynamo: AwsClients['dynamo']): Promise<string> {
   const table = uniqueName('catalog');
   const indexes = Object.entries(catalogIndexes);
   const keys = [catalogKeys, ...Object.values(catalogIndexes)].flatMap(({ partition, sort }) => [
@@ -28,7 +27,7 @@ export async function makeCatalogTable(dynamo: DynamoDBDocumentClient): Promise<
 }
 
 /** Makes a chunk-index table and returns its name. */
-export async function makeChunkIndexTable(dynamo: DynamoDBDocumentClient): Promise<string> {
+export async function makeChunkIndexTable(dynamo: AwsClients['dynamo']): Promise<string> {
   const table = uniqueName('chunk-index');
   await dynamo.send(
     new CreateTableCommand({
@@ -48,7 +47,7 @@ function keySchema({ partition, sort }: { partition: string; sort: string }) {
   ];
 }
 
-async function settled(dynamo: DynamoDBDocumentClient, table: string): Promise<string> {
+async function settled(dynamo: AwsClients['dynamo'], table: string): Promise<string> {
   await waitUntilTableExists({ client: dynamo, maxWaitTime: 60, minDelay: 1 }, { TableName: table });
   return table;
 }

@@ -23,10 +23,7 @@ export const defaultChunkingPolicy: ChunkingPolicy = {
 };
 
 /** The largest chunk that the format allows, whatever cut it. */
-export const formatMaxChunkBytes = 8 * 1024 * 1024;
-
-/** Content above this is cut at every multiple of it first, so that several workers can read it. */
-export const stretchBytes = 1024 * 1024 * 1024;
+const formatMaxChunkBytes = 8 * 1024 * 1024;
 
 /** Bytes that a 32-bit gear hash remembers: older ones have been shifted out. */
 const windowBytes = 32;

@@ -89,7 +89,7 @@ export async function loadKey(
 }
 
 /** @throws {@link ObjectNotFoundError} there is no such key file. */
-export async function readKeyFile(store: ObjectStore, keyId: KeyId): Promise<KeyFile> {
+async function readKeyFile(store: ObjectStore, keyId: KeyId): Promise<KeyFile> {
   const name = keyName(keyId);
   return parseVaultJson(KeyFile, await store.get(name), name);
 }

@@ -9,7 +9,7 @@ import { createKey, listKeyFiles, loadKey } from './key-files.ts';
 import { VaultKeys, type DataKeySource } from './vault-keys.ts';
 
 /** Sources in the cloud share one id key and one chunk index; an agent on a host has its own. */
-export const cloudTrustDomain = 'cloud';
+const cloudTrustDomain = 'cloud';
 
 /** What opening a vault needs. */
 export interface OpenVaultOptions {

@@ -39,7 +39,7 @@ export interface ChunkStorePolicy {
 }
 
 /** Fits into a worker with 512 MiB beside everything else. */
-export const defaultChunkStorePolicy: ChunkStorePolicy = {
+const defaultChunkStorePolicy: ChunkStorePolicy = {
   packTargetBytes: 64 * 1024 * 1024,
   lookupChunks: 128,
   lookupBytes: 16 * 1024 * 1024,

@@ -19,7 +19,7 @@ import { SerialQueue } from './serial-queue.ts';
 import { putOptions, type PackStoring, type StoredPack } from './store-pack.ts';
 
 /** Small enough that a segment is read and checked in memory. */
-export const defaultSegmentTargetBytes = 64 * 1024 * 1024;
+const defaultSegmentTargetBytes = 64 * 1024 * 1024;
 
 /** What writing a container takes. */
 export interface ContainerWriterOptions extends Omit<PackStoring, 'chunkIndex'> {

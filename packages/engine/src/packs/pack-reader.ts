@@ -28,7 +28,7 @@ export interface WantedFrame {
 export type ReadFrame = Uint8Array | BackupError;
 
 /** Longest stretch that one call reads. Callers plan runs far below it. */
-export const maxRunBytes = 128 * 1024 * 1024;
+const maxRunBytes = 128 * 1024 * 1024;
 
 /** Reads frames of packs and containers, and believes nothing that has not authenticated and does not hash to its id. */
 export class PackReader {

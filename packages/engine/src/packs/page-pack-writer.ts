@@ -8,7 +8,7 @@ import { SerialQueue } from './serial-queue.ts';
 import { storePack, type PackStoring, type StoredPack } from './store-pack.ts';
 
 /** Large enough that a point has few of them, small enough that one is a worker's trifle. */
-export const pagePackTargetBytes = 8 * 1024 * 1024;
+const pagePackTargetBytes = 8 * 1024 * 1024;
 
 const firstSlabBytes = 256 * 1024;
 

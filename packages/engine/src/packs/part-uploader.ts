@@ -9,7 +9,7 @@ import type {
 import { defaultRetryPolicy, retryUnavailable, type RetryPolicy, type RetryPorts } from './retry.ts';
 
 /** Smallest part that is used. Bytes. */
-export const minPartBytes = 8 * 1024 * 1024;
+const minPartBytes = 8 * 1024 * 1024;
 const maxParts = 10_000;
 
 /** The size of the parts for an object of about that size: small ones, but not so many that the store refuses. */

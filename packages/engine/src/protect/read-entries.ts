@@ -78,7 +78,8 @@ async function openAhead(listed: SourceEntry, base: BaseFile | undefined, option
 /** Takes a small entry's content into memory, so that a change while it is read shows at once. */
 async function collect({ entry, content }: OpenedEntry): Promise<OpenedEntry> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of content) pieces.push(piece.slice());
+  // Not `slice`: of a Buffer that is a view, and the source reuses the memory for the next piece.
+  for await (const piece of content) pieces.push(new Uint8Array(piece));
   return { entry, content: piecesOf(pieces) };
 }
 

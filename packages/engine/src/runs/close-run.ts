@@ -1,13 +1,17 @@
 import { BackupError, RunClosedError } from '../errors.ts';
 import type { RunId } from '../ids.ts';
-import type { RunRow } from '../ports/catalog.ts';
-import type { WriteServices } from '../services.ts';
+import type { Catalog, RunRow } from '../ports/catalog.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
 
 /**
  * Records that a run failed, and frees its resource. A run that somebody cancelled ends as cancelled.
  * Repeatable; a run that has ended keeps its first outcome.
  */
-export async function failRun(services: WriteServices, runId: RunId, error: { name: string; message: string }): Promise<RunRow> {
+export async function failRun(
+  services: { readonly catalog: Catalog; readonly store: Pick<ObjectStore, 'now'> },
+  runId: RunId,
+  error: { name: string; message: string },
+): Promise<RunRow> {
   const run = await services.catalog.findRun(runId);
   const cancelled = run?.state === 'cancelling';
   return services.catalog.closeRun(runId, {

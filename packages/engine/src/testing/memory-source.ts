@@ -60,7 +60,8 @@ export class MemorySource implements FileSource {
     options: PlantOptions = {},
   ): SourceEntry {
     const pathBytes = typeof path === 'string' ? utf8(path) : path;
-    const bytes = typeof content === 'string' ? utf8(content) : new Uint8Array(content);
+    // A copy, and no Buffer, whose slices would share its memory.
+    const bytes = new Uint8Array(typeof content === 'string' ? utf8(content) : content);
     const kind = options.kind ?? 'object';
     const entry: SourceEntry = {
       path: pathBytes,
@@ -189,7 +190,8 @@ export class MemorySource implements FileSource {
     for (let offset = 0; offset < end; offset += this.#pieceBytes) {
       signal?.throwIfAborted();
       await Promise.resolve();
-      const piece = content.slice(offset, Math.min(offset + this.#pieceBytes, end));
+      // A Buffer, as files and sockets give: its `slice` does not copy.
+      const piece = Buffer.from(content.subarray(offset, Math.min(offset + this.#pieceBytes, end)));
       this.#bytesRead += piece.length;
       yield piece;
       // A piece is valid until the next one is asked for: a consumer that keeps it sees this.

@@ -198,6 +198,17 @@ describe('a chunk store', () => {
     await expectReadable(vault, again, contents);
   });
 
+  test('does not forget chunks that are still on their way', async () => {
+    const vault = await makeTestVault();
+    const contents = makeContents('on their way', 40);
+    const { store } = makeStore(vault, { policy: { ...policy, lookupChunks: 2, rememberedChunks: 5 } });
+
+    const chunks = await addAll(store, [...contents, ...contents]);
+
+    expect(store.counts.newChunks).toBe(40);
+    await expectReadable(vault, chunks, [...contents, ...contents]);
+  });
+
   test('says where a chunk lies only once it lies there', async () => {
     const vault = await makeTestVault();
     const { store } = makeStore(vault);

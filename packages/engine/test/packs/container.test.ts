@@ -7,13 +7,12 @@ import { decodeSuspended, encodeSuspended } from '../../src/packs/container-stat
 import { ContainerWriter, type ContainerWriterOptions } from '../../src/packs/container-writer.ts';
 import { containerName } from '../../src/packs/object-names.ts';
 import { PackReader } from '../../src/packs/pack-reader.ts';
-import { createPageSource } from '../../src/packs/page-packs.ts';
 import { planPartBytes } from '../../src/packs/part-uploader.ts';
 import { SegmentReader } from '../../src/packs/segment-reader.ts';
 import type { StoredPack } from '../../src/packs/store-pack.ts';
 import type { Catalog } from '../../src/ports/catalog.ts';
 import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
-import { makeContents, makeTestVault, type TestVault } from './test-vault.ts';
+import { createPageSource, makeContents, makeTestVault, type TestVault } from './test-vault.ts';
 
 const root = Buffer.from('the root of the point');
 const segmentTargetBytes = 100_000;
@@ -61,9 +60,7 @@ async function expectReadable(
     const [read] = await reader.readFrames(object, 'chunk', [{ id: vault.vault.chunkId(content), location }]);
     expect(read instanceof Uint8Array && content.equals(read)).toBe(true);
   }
-  const source = createPageSource(vault.store, vault.vault, [
-    { pack: packId, kind: 'container', version: versionId },
-  ]);
+  const source = createPageSource(vault.store, vault.vault, [stored]);
   for (const { content, ref } of pages) expect(content.equals(await source.read(ref))).toBe(true);
   const segments = new SegmentReader(vault.store, reader.ciphers);
   const end = await segments.readContainerEnd(object);

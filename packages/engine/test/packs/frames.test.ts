@@ -54,10 +54,15 @@ describe('a content', () => {
 
     expect(() => decodeContent(1, payload, text.length - 1, 'a pack')).toThrow(StoredBytesDamagedError);
     expect(() => decodeContent(0, text, text.length - 1, 'a pack')).toThrow(StoredBytesDamagedError);
-    // The size field of this frame is in bytes 6 to 9: two bytes less than there are.
-    const lying = Buffer.from(payload);
-    lying.writeUInt32LE(lying.readUInt32LE(5) - 2, 5);
-    expect(() => decodeContent(1, lying, text.length, 'a pack')).toThrow(StoredBytesDamagedError);
+    for (const lie of [-2, 2]) {
+      // This frame has its size in the four bytes behind the descriptor and the window byte, or the descriptor alone.
+      const lying = Buffer.from(payload);
+      const at = [5, 6].find(
+        (offset) => payload.length > offset + 4 && lying.readUInt32LE(offset) === text.length,
+      )!;
+      lying.writeUInt32LE(text.length + lie, at);
+      expect(() => decodeContent(1, lying, text.length + 10, 'a pack')).toThrow(StoredBytesDamagedError);
+    }
   });
 
   test.each([

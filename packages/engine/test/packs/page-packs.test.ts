@@ -1,14 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { PackId } from '../../src/ids.ts';
 import type { EncodedPage, PageRef } from '../../src/manifest/page-store.ts';
 import { checkPack } from '../../src/packs/check-pack.ts';
 import { pageName } from '../../src/packs/object-names.ts';
-import { PackReader } from '../../src/packs/pack-reader.ts';
-import { PagePackReader } from '../../src/packs/page-pack-reader.ts';
 import { PagePackWriter } from '../../src/packs/page-pack-writer.ts';
-import { createPageSource } from '../../src/packs/page-packs.ts';
 import { FaultPlan, withFaults } from '../../src/testing/index.ts';
-import { makeContents, makeTestVault, type TestVault } from './test-vault.ts';
+import { createPageSource, makeContents, makeTestVault, type TestVault } from './test-vault.ts';
 
 const packTargetBytes = 100_000;
 
@@ -29,11 +25,6 @@ async function writePages(vault: TestVault, contents: readonly Buffer[]) {
   }
   return { refs, packs: await writer.finish() };
 }
-
-const findPages = (packId: PackId) => ({ packId, name: pageName(packId) });
-
-const known = (packs: Awaited<ReturnType<typeof writePages>>['packs']) =>
-  packs.map(({ packId, versionId }) => ({ pack: packId, kind: 'pages' as const, version: versionId }));
 
 describe('a page pack writer', () => {
   test('stores pages in packs that are live, locked and whole', async () => {
@@ -92,7 +83,7 @@ describe('a page pack writer', () => {
     const locations = await Promise.all(pages.map(async (page) => writer.add(() => page)));
     const packs = await writer.finish();
 
-    const source = createPageSource(vault.store, vault.vault, known(packs));
+    const source = createPageSource(vault.store, vault.vault, packs);
     for (const [index, page] of pages.entries()) {
       expect(Buffer.from(await source.read(refTo(page, locations[index]!))).equals(page.bytes)).toBe(true);
     }
@@ -138,7 +129,7 @@ describe('a page source', () => {
     const { refs, packs } = await writePages(vault, contents);
 
     for (const order of [refs, refs.toReversed(), refs.toSorted((a, b) => (a.pageId < b.pageId ? -1 : 1))]) {
-      const source = createPageSource(vault.store, vault.vault, known(packs));
+      const source = createPageSource(vault.store, vault.vault, packs);
       const read = new Map(
         await Promise.all(order.map(async (ref) => [ref, await source.read(ref)] as const)),
       );
@@ -150,7 +141,7 @@ describe('a page source', () => {
     const vault = await makeTestVault();
     const { refs, packs } = await writePages(vault, makeContents('requests', 200, 3_000));
     vault.store.resetCounters();
-    const source = createPageSource(vault.store, vault.vault, known(packs));
+    const source = createPageSource(vault.store, vault.vault, packs);
 
     for (const ref of refs) await source.read(ref);
 
@@ -161,7 +152,7 @@ describe('a page source', () => {
   test('shares one request among readers of one page', async () => {
     const vault = await makeTestVault();
     const { refs, packs } = await writePages(vault, makeContents('shared', 3));
-    const source = createPageSource(vault.store, vault.vault, known(packs));
+    const source = createPageSource(vault.store, vault.vault, packs);
     vault.store.resetCounters();
 
     await Promise.all(Array.from({ length: 20 }, async () => source.read(refs[1]!)));
@@ -175,12 +166,7 @@ describe('a page source', () => {
     const contents = makeContents('bounded', 30);
     const { refs } = await writePages(vault, contents);
     const bounds = { pageCacheBytes: 1, stretchCacheBytes: 1, firstStretchBytes: 1, maxStretchBytes: 1 };
-    const source = new PagePackReader(
-      vault.store,
-      new PackReader(vault.store, vault.vault),
-      findPages,
-      bounds,
-    );
+    const source = createPageSource(vault.store, vault.vault, [], bounds);
     vault.store.resetCounters();
 
     for (const round of [1, 2]) {
@@ -195,7 +181,7 @@ describe('a page source', () => {
     const vault = await makeTestVault();
     const { refs, packs } = await writePages(vault, makeContents('retry', 3));
     const plan = new FaultPlan([{ kind: 'throttle', call: 1, method: 'get' }]);
-    const source = createPageSource(withFaults(vault.store, plan), vault.vault, known(packs));
+    const source = createPageSource(withFaults(vault.store, plan), vault.vault, packs);
 
     await expect(source.read(refs[0]!)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
     expect((await source.read(refs[0]!)).length).toBeGreaterThan(0);
@@ -204,7 +190,7 @@ describe('a page source', () => {
   test('does not let one reader’s abort end another’s read', async () => {
     const vault = await makeTestVault();
     const { refs, packs } = await writePages(vault, makeContents('abort', 3));
-    const source = createPageSource(vault.store, vault.vault, known(packs));
+    const source = createPageSource(vault.store, vault.vault, packs);
     const controller = new AbortController();
 
     const first = source.read(refs[0]!, controller.signal);
@@ -219,7 +205,7 @@ describe('a page source', () => {
     const vault = await makeTestVault();
     const { refs, packs } = await writePages(vault, makeContents('wrong', 3));
     const [first, second] = refs as [PageRef, PageRef];
-    const source = createPageSource(vault.store, vault.vault, known(packs));
+    const source = createPageSource(vault.store, vault.vault, packs);
 
     for (const wrong of [
       { ...first, pageId: second.pageId },
@@ -239,9 +225,7 @@ describe('a page source', () => {
     const version = vault.store.plantVersion(pack!.name, Buffer.alloc(pack!.bytes));
 
     for (const hint of [version, 'of-another-bucket']) {
-      const source = createPageSource(vault.store, vault.vault, [
-        { pack: pack!.packId, kind: 'pages', version: hint },
-      ]);
+      const source = createPageSource(vault.store, vault.vault, [{ ...pack!, versionId: hint }]);
       expect((await source.read(refs[0]!)).length).toBeGreaterThan(0);
     }
   });

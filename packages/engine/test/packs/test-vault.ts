@@ -1,7 +1,12 @@
-import type { RunId } from '../../src/ids.ts';
+import type { PackId, RunId } from '../../src/ids.ts';
 import { initialiseVault } from '../../src/keys/open-vault.ts';
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
-import type { PackLease } from '../../src/packs/store-pack.ts';
+import type { PageSource } from '../../src/manifest/page-store.ts';
+import { containerName, pageName } from '../../src/packs/object-names.ts';
+import { PackReader } from '../../src/packs/pack-reader.ts';
+import { PagePackReader, type PagePackReaderPolicy } from '../../src/packs/page-pack-reader.ts';
+import type { PackLease, StoredPack } from '../../src/packs/store-pack.ts';
+import type { ObjectStore } from '../../src/ports/object-store.ts';
 import {
   FakeClock,
   MemoryCatalog,
@@ -57,4 +62,19 @@ export function makeContents(seed: string | number, count: number, largest = 40_
       c % 2 === 0 ? Buffer.from(random.bytes(length)) : Buffer.alloc(length, `line ${index} of text\n`);
     return Buffer.concat([content, Buffer.from(`#${index}`)]);
   });
+}
+
+/** The pages in these objects, and in packs of pages that are not listed. */
+export function createPageSource(
+  store: ObjectStore,
+  vault: VaultKeys,
+  stored: readonly Pick<StoredPack, 'packId' | 'kind' | 'versionId'>[],
+  policy?: PagePackReaderPolicy,
+): PageSource {
+  const find = (packId: PackId) => {
+    const pack = stored.find((one) => one.packId === packId);
+    const name = pack?.kind === 'container' ? containerName(packId) : pageName(packId);
+    return { packId, name, ...(pack !== undefined && { versionId: pack.versionId }) };
+  };
+  return new PagePackReader(store, new PackReader(store, vault), find, policy);
 }

@@ -1,0 +1,27 @@
+import {
+  CloudWatchMetrics,
+  DynamoCatalog,
+  makeClients,
+  S3WorkStore,
+  SystemClock,
+  SystemRandom,
+  TaggedResources,
+} from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeClients();
+const clock = new SystemClock();
+
+export const handler = makeHandler({
+  plans: env.PLANS,
+  tagged: new TaggedResources(clients, env.TAG_KEY),
+  catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, new SystemRandom()),
+  work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+  workBucket: env.WORK_BUCKET,
+  metrics: new CloudWatchMetrics(clients.cloudWatch, env.METRICS_NAMESPACE),
+  clock,
+  log: makeLogger('discover-resources'),
+});

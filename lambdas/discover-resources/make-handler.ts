@@ -1,0 +1,50 @@
+import { recordDiscovered, type TaggedResources } from '@holdfast/aws';
+import { type Catalog, type Clock, getPlan, type Plans, type WorkStore } from '@holdfast/engine';
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import { cycleFields } from '../shared/event-fields.ts';
+import type { Logger } from '../shared/logger.ts';
+import { metric, type Metrics, planMetric } from '../shared/metrics.ts';
+import { putJson } from '../shared/work-json.ts';
+import { type CycleList, cycleListName, runIdOf } from './cycle-list.ts';
+
+/** Where the work list of a cycle lies, and how many resources cannot be protected although they are tagged. */
+export interface DiscoverOutput {
+  readonly resources: { readonly bucket: string; readonly key: string; readonly count: number };
+  /** Of all plans. */
+  readonly problems: number;
+}
+
+/** Finds what the tag selects, records all of it, and writes down what this cycle has to protect. */
+export function makeHandler(deps: {
+  readonly plans: Plans;
+  readonly tagged: Pick<TaggedResources, 'discover'>;
+  readonly catalog: Catalog;
+  readonly work: WorkStore;
+  readonly workBucket: string;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): StepHandler<DiscoverOutput> {
+  const { plans, work, workBucket, metrics, log } = deps;
+  return defineHandler('discover-resources', z.object(cycleFields), async ({ plan: planName, cycleId }) => {
+    const plan = getPlan(plans, planName);
+    const resources = await recordDiscovered(deps, plans, await deps.tagged.discover());
+
+    const problems = resources.filter(({ problem }) => problem !== undefined);
+    for (const { arn, problem } of problems) log.warn('not protected', { resource: arn, problem });
+    const ofPlan = problems.filter((resource) => resource.plan === plan.name);
+    await metrics.put([
+      metric('ResourceProblems', problems.length),
+      planMetric(plan.name, 'ResourceProblems', ofPlan.length),
+    ]);
+
+    const list: CycleList = resources
+      .filter((resource) => resource.problem === undefined && resource.plan === plan.name)
+      .map(({ arn, kind }) => ({ resourceArn: arn, kind, runId: runIdOf(cycleId, arn) }));
+    const key = cycleListName(cycleId);
+    await putJson(work, key, list);
+    log.info('found resources', { cycleId, resources: list.length, problems: problems.length });
+    return { resources: { bucket: workBucket, key, count: list.length }, problems: problems.length };
+  });
+}

@@ -1,0 +1,21 @@
+import { makeClients, makeWriteServices, openSource } from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeClients();
+const services = makeWriteServices(clients, {
+  vaultBucket: env.VAULT_BUCKET,
+  kmsKeyArn: env.KMS_KEY_ARN,
+  workBucket: env.WORK_BUCKET,
+  catalogTable: env.CATALOG_TABLE,
+  lockMode: env.LOCK_MODE,
+});
+
+export const handler = makeHandler({
+  services,
+  plans: env.PLANS,
+  openSource: (resource, plan) => openSource({ ...services, s3: clients.s3 }, resource, plan),
+  log: makeLogger('open-run'),
+});

@@ -1,0 +1,85 @@
+import {
+  type BackupType,
+  type FileSource,
+  getPlan,
+  openRun,
+  type Plan,
+  type Plans,
+  type ResourceArn,
+  type ResourceRow,
+  RunClosedError,
+  type RunId,
+  type WriteServices,
+} from '@holdfast/engine';
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import { backupType, resourceArn, resourceKind, runId } from '../shared/event-fields.ts';
+import type { Logger } from '../shared/logger.ts';
+import { skipReason } from './skip-reason.ts';
+
+const OpenRunInput = z.object({
+  resourceArn,
+  kind: resourceKind,
+  plan: z.string().min(1),
+  type: backupType,
+  runId,
+  execution: z.string().optional(),
+});
+
+/** How a run goes on: `mode` chooses the branch of the state machine. */
+export interface OpenRunOutput {
+  readonly runId: RunId;
+  readonly resourceArn: ResourceArn;
+  readonly kind: ResourceRow['kind'];
+  readonly mode: 'files' | 'image' | 'consolidate' | 'skip';
+  /** What is being done: a full where what was asked for has no base. */
+  readonly type: BackupType;
+  /** Why `type` is not what was asked for, or why the run is skipped. */
+  readonly reason?: string;
+}
+
+/** Opens a run and says how it goes on. A run that has completed already, or has nothing to do, is skipped. */
+export function makeHandler(deps: {
+  readonly services: WriteServices;
+  readonly plans: Plans;
+  readonly openSource: (
+    resource: { readonly arn: ResourceArn; readonly kind: ResourceRow['kind'] },
+    plan: Plan,
+  ) => Pick<FileSource, 'now'>;
+  readonly log: Logger;
+}): StepHandler<OpenRunOutput> {
+  const { services, plans, openSource, log } = deps;
+  return defineHandler('open-run', OpenRunInput, async (input) => {
+    const { resourceArn: arn, kind, type } = input;
+    const answer = { runId: input.runId, resourceArn: arn, kind };
+    const plan = getPlan(plans, input.plan);
+    const reason = skipReason(kind, type);
+    if (reason !== undefined) {
+      log.info('skipped the resource', { runId: input.runId, resource: arn, reason });
+      return { ...answer, mode: 'skip', type, reason };
+    }
+    const isImage = kind === 'ec2-instance' || kind === 'ebs-volume';
+    const timeOf = isImage ? services.store : openSource({ arn, kind }, plan);
+    const opened = await openRun(services, {
+      runId: input.runId,
+      resourceArn: arn,
+      resourceKind: kind,
+      plan: plan.name,
+      type,
+      keepDays: plan.keepDays,
+      readTags: plan.readTags,
+      ...(input.execution === undefined ? {} : { execution: input.execution }),
+      sourceNow: async () => timeOf.now(),
+    });
+    if (opened.state === 'over') {
+      const { run } = opened;
+      if (run.pointId === undefined) throw new RunClosedError(run.runId, `it ended as ${run.state}`);
+      return { ...answer, mode: 'skip', type: run.type, reason: `the run ended before as ${run.state}` };
+    }
+    const decided = opened.plan;
+    const mode = isImage ? 'image' : decided.type === 'synthetic-full' ? 'consolidate' : 'files';
+    const changed = decided.typeReason === undefined ? {} : { reason: decided.typeReason };
+    log.info('opened the run', { runId: input.runId, resource: arn, mode, type: decided.type, ...changed });
+    return { ...answer, mode, type: decided.type, ...changed };
+  });
+}

@@ -1,0 +1,39 @@
+import type { CloudWatchMetrics, MetricValue } from '@holdfast/aws';
+
+/** Where functions publish what they count. */
+export type Metrics = Pick<CloudWatchMetrics, 'put'>;
+
+/** The names of what is counted; dashboards and alarms go by them. */
+export type MetricName =
+  | 'CycleFailures'
+  | 'CyclesCompleted'
+  | 'ResourcesCompleted'
+  | 'ResourcesWithWarnings'
+  | 'ResourcesFailed'
+  | 'ResourceProblems'
+  | 'ReadBytes'
+  | 'StoredBytes'
+  | 'OverduePlans'
+  | 'OverdueResources'
+  | 'DeadLetters'
+  | 'RestoresCompleted'
+  | 'RestoreFailures'
+  | 'RestoredBytes';
+
+/** A number over all plans. */
+export function metric(name: MetricName, value: number): MetricValue {
+  return { name, value, unit: name.endsWith('Bytes') ? 'Bytes' : 'Count' };
+}
+
+/** A number of one deployed plan. */
+export function planMetric(plan: string, name: MetricName, value: number): MetricValue {
+  return { ...metric(name, value), dimensions: { Plan: plan } };
+}
+
+/** Numbers that are counted plan by plan: each for its plan, and into the series over all plans. */
+export function bothMetrics(plan: string, counts: Partial<Record<MetricName, number>>): MetricValue[] {
+  return (Object.entries(counts) as [MetricName, number][]).flatMap(([name, value]) => [
+    metric(name, value),
+    planMetric(plan, name, value),
+  ]);
+}

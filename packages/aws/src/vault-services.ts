@@ -1,0 +1,68 @@
+import {
+  type ChunkIndex,
+  InvalidInputError,
+  type ObjectLock,
+  type ReadServices,
+  type WriteServices,
+} from '@holdfast/engine';
+import { DynamoCatalog } from './dynamo-catalog.ts';
+import { DynamoChunkIndex } from './dynamo-chunk-index.ts';
+import { KmsKeyring } from './kms-keyring.ts';
+import type { AwsClients } from './make-clients.ts';
+import { S3ObjectStore } from './s3-object-store.ts';
+import { S3WorkStore } from './s3-work-store.ts';
+import { SystemClock, SystemRandom } from './system-ports.ts';
+
+/** What has to be known of a vault to read it: bucket and key, nothing else. */
+export interface VaultNames {
+  readonly vaultBucket: string;
+  /** The key that wraps new data keys. @default none: the vault's keys are opened with the ARNs that they carry */
+  readonly kmsKeyArn?: string;
+}
+
+/** What has to be known of a deployment to write into its vault. */
+export interface DeploymentNames extends VaultNames {
+  readonly workBucket: string;
+  readonly catalogTable: string;
+  /** Left out by callers that look no chunks up: using the index is an error then. */
+  readonly chunkIndexTable?: string;
+  readonly lockMode: ObjectLock['mode'];
+}
+
+/** Everything that reading a vault takes. */
+export function makeReadServices(clients: AwsClients, names: VaultNames): ReadServices {
+  const clock = new SystemClock();
+  return {
+    store: new S3ObjectStore(clients, names.vaultBucket, clock),
+    keyring: new KmsKeyring(clients.kms, names.kmsKeyArn),
+    clock,
+    random: new SystemRandom(),
+  };
+}
+
+/** Everything that writing into a vault takes. */
+export function makeWriteServices(clients: AwsClients, names: DeploymentNames): WriteServices {
+  const services = makeReadServices(clients, names);
+  const { clock, random } = services;
+  return {
+    ...services,
+    catalog: new DynamoCatalog(clients.dynamo, names.catalogTable, clock, random),
+    index:
+      names.chunkIndexTable === undefined
+        ? absentIndex
+        : new DynamoChunkIndex(clients.dynamo, names.chunkIndexTable, clock, random),
+    work: new S3WorkStore(clients.s3, names.workBucket),
+    lockMode: names.lockMode,
+  };
+}
+
+const absentIndex: ChunkIndex = {
+  find: async () => refuseIndex(),
+  put: async () => refuseIndex(),
+};
+
+function refuseIndex(): never {
+  throw new InvalidInputError(
+    'no chunk index is configured for this program; name its table where it is started',
+  );
+}

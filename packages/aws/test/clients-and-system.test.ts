@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { isLoopback, makeClients } from '../src/make-clients.ts';
+import { SystemClock, SystemRandom } from '../src/system-ports.ts';
+
+describe('clients', () => {
+  test('repeat calls, but for the two that write what must not be written twice', async () => {
+    const clients = makeClients({ region: 'us-east-1' });
+
+    expect(await clients.s3.config.maxAttempts()).toBeGreaterThan(1);
+    expect(await clients.s3WithoutRetries.config.maxAttempts()).toBe(1);
+    expect(await clients.ec2WithoutRetries.config.maxAttempts()).toBe(1);
+    clients.destroy();
+  });
+
+  test('put the bucket into the path on this machine only', () => {
+    const local = makeClients({ region: 'us-east-1', endpoint: 'http://127.0.0.1:4566' });
+    const remote = makeClients({ region: 'us-east-1', endpoint: 'https://s3.us-east-1.amazonaws.com' });
+
+    expect(local.s3.config.forcePathStyle).toBe(true);
+    expect(remote.s3.config.forcePathStyle).toBe(false);
+  });
+
+  test.each([
+    ['http://127.0.0.1:4566', true],
+    ['http://localhost:4566', true],
+    ['http://[::1]:4566', true],
+    ['https://s3.amazonaws.com', false],
+    ['http://localhost.example.org', false],
+    ['not a url', false],
+    [undefined, false],
+  ])('take %s for an address of this machine: %s', (endpoint, expected) => {
+    expect(isLoopback(endpoint)).toBe(expected);
+  });
+});
+
+describe('the machine’s ports', () => {
+  test('a sleep that is aborted rejects with the signal’s reason', async () => {
+    const reason = new Error('enough');
+
+    await expect(new SystemClock().sleep(60_000, AbortSignal.abort(reason))).rejects.toBe(reason);
+  });
+
+  test('elapsed time does not go back', () => {
+    const clock = new SystemClock();
+    const before = clock.elapsedMs();
+
+    expect(clock.elapsedMs()).toBeGreaterThanOrEqual(before);
+  });
+
+  test('random bytes are as many as asked for, and new', () => {
+    const random = new SystemRandom();
+
+    expect(random.bytes(16)).toHaveLength(16);
+    expect(random.bytes(16)).not.toEqual(random.bytes(16));
+  });
+});

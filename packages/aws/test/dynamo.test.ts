@@ -1,0 +1,156 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  BatchGetCommand,
+  BatchWriteCommand,
+  DynamoDBDocumentClient,
+  GetCommand,
+  QueryCommand,
+  TransactWriteCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  CatalogConflictError,
+  type ChunkId,
+  type PackId,
+  type PointId,
+  type RunId,
+  StoreUnavailableError,
+} from '@holdfast/engine';
+import { allOf, FakeClock, SeededRandom } from '@holdfast/engine/testing';
+import { DynamoCatalog } from '../src/dynamo-catalog.ts';
+import { DynamoChunkIndex } from '../src/dynamo-chunk-index.ts';
+import { sdkError } from './sdk-failures.ts';
+
+const dynamo = mockClient(DynamoDBDocumentClient);
+const client = DynamoDBDocumentClient.from(
+  new DynamoDBClient({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } }),
+);
+const location = { packId: 'a'.repeat(32) as PackId, frame: 1, offset: 2, length: 3 };
+const chunkId = (n: number): ChunkId => n.toString(16).padStart(64, '0') as ChunkId;
+const entries = (count: number) => Array.from({ length: count }, (_, n) => ({ id: chunkId(n), location }));
+let clock: FakeClock;
+let index: DynamoChunkIndex;
+let catalog: DynamoCatalog;
+
+beforeEach(() => {
+  dynamo.reset();
+  clock = new FakeClock();
+  index = new DynamoChunkIndex(client, 'chunks', clock, new SeededRandom());
+  catalog = new DynamoCatalog(client, 'catalog', clock, new SeededRandom());
+});
+
+describe('the chunk index', () => {
+  test('writes in batches of 25 and reads in batches of 100', async () => {
+    dynamo.on(BatchWriteCommand).resolves({});
+    dynamo.on(BatchGetCommand).resolves({});
+
+    await index.put(entries(60));
+    await index.find(entries(250).map((entry) => entry.id));
+
+    expect(
+      dynamo
+        .commandCalls(BatchWriteCommand)
+        .map((call) => call.args[0].input.RequestItems?.['chunks']?.length),
+    ).toEqual([25, 25, 10]);
+    const keys = dynamo
+      .commandCalls(BatchGetCommand)
+      .map((call) => call.args[0].input.RequestItems?.['chunks']?.Keys?.length);
+    expect(keys).toEqual([100, 100, 50]);
+  });
+
+  test('repeats what a throttled table left undone, after a pause', async () => {
+    const [first, second] = entries(2).map(({ id }) => ({ PutRequest: { Item: { id } } }));
+    if (first === undefined || second === undefined) throw new Error('two entries were expected');
+    dynamo
+      .on(BatchWriteCommand)
+      .resolvesOnce({ UnprocessedItems: { chunks: [second] } })
+      .resolvesOnce({});
+
+    await index.put(entries(2));
+
+    const sent = dynamo
+      .commandCalls(BatchWriteCommand)
+      .map((call) => call.args[0].input.RequestItems?.['chunks']);
+    expect(sent[1]).toEqual([second]);
+    expect(clock.sleeps).toHaveLength(1);
+  });
+
+  test('gives up a table that does nothing, after pauses that grow', async () => {
+    dynamo.on(BatchGetCommand).resolves({ UnprocessedKeys: { chunks: { Keys: [{ id: 'x' }] } } });
+
+    await expect(index.find([chunkId(1)])).rejects.toBeInstanceOf(StoreUnavailableError);
+
+    expect(clock.sleeps.length).toBeGreaterThan(5);
+    expect(Math.max(...clock.sleeps)).toBeLessThanOrEqual(5000);
+  });
+
+  test('does not take a foreign item for a location', async () => {
+    dynamo.on(BatchGetCommand).resolves({ Responses: { chunks: [{ id: new Uint8Array(32), note: 'x' }] } });
+
+    await expect(index.find([chunkId(0)])).rejects.toThrow(/not a chunk's location \(id, note\)/);
+  });
+});
+
+describe('the catalog', () => {
+  const pointId = 'p1' as PointId;
+  beforeEach(() => {
+    dynamo.on(GetCommand).resolves({ Item: { place: { PK: 'RES#x', SK: 'POINT#y' } } });
+  });
+
+  test('repeats a transaction that met another one', async () => {
+    dynamo
+      .on(TransactWriteCommand)
+      .rejectsOnce(cancelled('None', 'TransactionConflict'))
+      .rejectsOnce(cancelled('TransactionConflict'))
+      .resolvesOnce({});
+
+    await catalog.removePoint(pointId);
+
+    expect(clock.sleeps).toHaveLength(2);
+  });
+
+  test('gives up after ten such meetings', async () => {
+    dynamo.on(TransactWriteCommand).rejects(cancelled('TransactionConflict'));
+
+    await expect(catalog.removePoint(pointId)).rejects.toBeInstanceOf(CatalogConflictError);
+    expect(dynamo.commandCalls(TransactWriteCommand)).toHaveLength(10);
+  });
+
+  test.each([
+    cancelled('ThrottlingError', 'None'),
+    sdkError('ProvisionedThroughputExceededException', 400),
+    sdkError('InternalServerError', 500),
+  ])('passes $name on as a store that may answer later', async (error) => {
+    dynamo.on(TransactWriteCommand).rejects(error);
+
+    await expect(catalog.removePoint(pointId)).rejects.toBeInstanceOf(StoreUnavailableError);
+  });
+
+  test('repeats a single write that met a transaction', async () => {
+    dynamo.on(UpdateCommand).rejectsOnce(sdkError('TransactionConflictException', 400)).resolves({});
+
+    await catalog.touchRun('r' as RunId, new Date(0));
+
+    expect(dynamo.commandCalls(UpdateCommand)).toHaveLength(2);
+  });
+
+  test('goes through all pages of a list', async () => {
+    dynamo
+      .on(QueryCommand)
+      .resolvesOnce({ Items: [{ restoreId: '1' }], LastEvaluatedKey: { PK: 'x' } })
+      .resolvesOnce({ Items: [{ restoreId: '2' }] });
+
+    const listed = await allOf(catalog.listRestores());
+
+    expect(listed.map((row) => row.restoreId)).toEqual(['1', '2']);
+    expect(dynamo.commandCalls(QueryCommand)[1]?.args[0].input.ExclusiveStartKey).toEqual({ PK: 'x' });
+  });
+});
+
+function cancelled(...codes: readonly string[]): Error {
+  return Object.assign(sdkError('TransactionCanceledException', 400), {
+    CancellationReasons: codes.map((Code) => ({ Code })),
+  });
+}

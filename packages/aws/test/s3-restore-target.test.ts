@@ -1,0 +1,104 @@
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type SourceEntry, StoreUnavailableError, TargetUnavailableError, utf8 } from '@holdfast/engine';
+import { S3RestoreTarget } from '../src/s3-restore-target.ts';
+import { sdkError } from './sdk-failures.ts';
+
+const s3 = mockClient(S3Client);
+const client = new S3Client({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
+const entry: SourceEntry = {
+  path: utf8('k'),
+  kind: 'object',
+  size: 1_000_000,
+  modifiedMs: 0,
+  changeToken: '"e"',
+  attributes: {
+    'content-type': 'text/x',
+    expires: 'Thu, 01 Jan 2026 00:00:00 GMT',
+    'storage-class': 'STANDARD_IA',
+  },
+  userMetadata: { m: '1' },
+  tags: { 'a b': 'c&d' },
+};
+
+async function* content(bytes: number): AsyncIterable<Uint8Array> {
+  await Promise.resolve();
+  for (let left = bytes; left > 0; left -= 70) yield new Uint8Array(Math.min(70, left));
+}
+
+beforeEach(() => {
+  s3.reset();
+  s3.on(HeadObjectCommand).rejects(sdkError('NotFound', 404));
+});
+
+describe('a large object', () => {
+  const target = new S3RestoreTarget(client, 'b', { multipartFromBytes: 1, partBytes: 10 });
+
+  test('has parts that are large enough for ten thousand of them, and all facts', async () => {
+    s3.on(CreateMultipartUploadCommand).resolves({ UploadId: 'u' });
+    s3.on(UploadPartCommand).resolves({ ETag: 'e' });
+    s3.on(CompleteMultipartUploadCommand).resolves({});
+
+    expect(await target.write(entry, content(250), 'never')).toBe('written');
+
+    const sizes = s3
+      .commandCalls(UploadPartCommand)
+      .map((call) => (call.args[0].input.Body as Uint8Array).length);
+    expect(sizes).toEqual([100, 100, 50]);
+    expect(s3.commandCalls(CreateMultipartUploadCommand)[0]?.args[0].input).toMatchObject({
+      ContentType: 'text/x',
+      Expires: new Date('2026-01-01T00:00:00Z'),
+      StorageClass: 'STANDARD_IA',
+      Metadata: { m: '1' },
+      Tagging: 'a%20b=c%26d',
+    });
+    expect(s3.commandCalls(CompleteMultipartUploadCommand)[0]?.args[0].input.IfNoneMatch).toBe('*');
+  });
+
+  test('that somebody else wrote meanwhile is left', async () => {
+    s3.on(CreateMultipartUploadCommand).resolves({ UploadId: 'u' });
+    s3.on(UploadPartCommand).resolves({ ETag: 'e' });
+    s3.on(CompleteMultipartUploadCommand).rejects(sdkError('PreconditionFailed', 412));
+    s3.on(AbortMultipartUploadCommand).resolves({});
+
+    expect(await target.write(entry, content(10), 'never')).toBe('kept');
+    expect(s3.commandCalls(AbortMultipartUploadCommand)).toHaveLength(1);
+  });
+});
+
+test.each([
+  { error: sdkError('NoSuchBucket', 404), expected: TargetUnavailableError, says: /bucket b does not exist/ },
+  { error: sdkError('AccessDenied', 403), expected: TargetUnavailableError, says: /restoreTargets/ },
+  {
+    error: sdkError('AccessDenied', 403, 'kms:GenerateDataKey'),
+    expected: TargetUnavailableError,
+    says: /KMS/,
+  },
+  { error: sdkError('SlowDown', 503), expected: StoreUnavailableError, says: /writing k/ },
+])('a write that fails with $error.name says what to do', async ({ error, expected, says }) => {
+  s3.on(PutObjectCommand).rejects(error);
+  const target = new S3RestoreTarget(client, 'b');
+
+  const writing = target.write({ ...entry, size: 5 }, content(5), 'always');
+
+  await expect(writing).rejects.toBeInstanceOf(expected);
+  await expect(writing).rejects.toThrow(says);
+});
+
+test('a storage class that cannot be written into falls back to the standard one', async () => {
+  s3.on(PutObjectCommand).resolves({});
+  const odd = { ...entry, size: 5, attributes: { 'storage-class': 'AWS_BACKUP_WARM' } };
+
+  await new S3RestoreTarget(client, 'b').write(odd, content(5), 'always');
+
+  expect(s3.commandCalls(PutObjectCommand)[0]?.args[0].input.StorageClass).toBeUndefined();
+});

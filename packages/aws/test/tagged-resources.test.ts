@@ -1,0 +1,108 @@
+import { DescribeInstancesCommand, DescribeVolumesCommand, EC2Client } from '@aws-sdk/client-ec2';
+import {
+  GetResourcesCommand,
+  ResourceGroupsTaggingAPIClient,
+} from '@aws-sdk/client-resource-groups-tagging-api';
+import { GetBucketTaggingCommand, S3Client } from '@aws-sdk/client-s3';
+import { mockClient } from 'aws-sdk-client-mock';
+import { beforeEach, expect, test } from 'vitest';
+import { StoreUnavailableError } from '@holdfast/engine';
+import { TaggedResources } from '../src/tagged-resources.ts';
+import { sdkError } from './sdk-failures.ts';
+
+const tagging = mockClient(ResourceGroupsTaggingAPIClient);
+const s3 = mockClient(S3Client);
+const ec2 = mockClient(EC2Client);
+const options = { region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } };
+const resources = new TaggedResources(
+  {
+    tagging: new ResourceGroupsTaggingAPIClient(options),
+    s3: new S3Client(options),
+    ec2: new EC2Client(options),
+  },
+  'holdfast:plan',
+);
+const tags = [{ Key: 'holdfast:plan', Value: 'daily' }];
+const instanceArn = 'arn:aws:ec2:us-east-1:1:instance/i-1';
+
+beforeEach(() => {
+  tagging.reset();
+  s3.reset();
+  ec2.reset();
+});
+
+test('goes through all pages of the index, and passes over what is not a bucket, an instance or a volume', async () => {
+  tagging
+    .on(GetResourcesCommand)
+    .resolvesOnce({
+      ResourceTagMappingList: [{ ResourceARN: 'arn:aws:s3:::one', Tags: tags }],
+      PaginationToken: 'next',
+    })
+    .resolvesOnce({
+      ResourceTagMappingList: [
+        { ResourceARN: 'arn:aws:s3:::two', Tags: tags },
+        { ResourceARN: 'arn:aws:s3:us-east-1:1:storage-lens/x', Tags: tags },
+        { ResourceARN: 'arn:aws:s3:::untagged', Tags: [] },
+      ],
+      PaginationToken: '',
+    });
+  s3.on(GetBucketTaggingCommand).resolves({ TagSet: tags });
+
+  const found = await resources.discover();
+
+  expect(found.map((one) => one.arn)).toEqual(['arn:aws:s3:::one', 'arn:aws:s3:::two']);
+  expect(s3.commandCalls(GetBucketTaggingCommand)).toHaveLength(2);
+});
+
+test('leaves out what the service itself does not confirm', async () => {
+  tagging.on(GetResourcesCommand).resolves({
+    ResourceTagMappingList: [
+      { ResourceARN: 'arn:aws:s3:::gone', Tags: tags },
+      { ResourceARN: instanceArn, Tags: tags },
+      { ResourceARN: 'arn:aws:ec2:us-east-1:1:volume/vol-1', Tags: tags },
+    ],
+  });
+  s3.on(GetBucketTaggingCommand).rejects(sdkError('NoSuchTagSet', 404));
+  ec2.on(DescribeInstancesCommand).resolves({
+    Reservations: [{ Instances: [{ InstanceId: 'i-1', State: { Name: 'terminated' }, Tags: tags }] }],
+  });
+  ec2.on(DescribeVolumesCommand).resolves({ Volumes: [{ VolumeId: 'vol-1', State: 'available', Tags: [] }] });
+
+  expect(await resources.discover()).toEqual([]);
+});
+
+test('reports a bucket whose tags may not be read instead of leaving it out', async () => {
+  tagging
+    .on(GetResourcesCommand)
+    .resolves({ ResourceTagMappingList: [{ ResourceARN: 'arn:aws:s3:::shy', Tags: tags }] });
+  s3.on(GetBucketTaggingCommand).rejects(sdkError('AccessDenied', 403));
+
+  const found = await resources.discover();
+
+  expect(found).toMatchObject([{ arn: 'arn:aws:s3:::shy', plan: 'daily' }]);
+  expect(found[0]?.problem).toContain('s3:GetBucketTagging');
+});
+
+test('takes the right spelling when a resource has two, and reports one that has only the wrong', async () => {
+  const wrong = { Key: 'Holdfast:Plan', Value: 'weekly' };
+  tagging.on(GetResourcesCommand).resolves({
+    ResourceTagMappingList: [
+      { ResourceARN: 'arn:aws:s3:::both', Tags: [wrong, ...tags] },
+      { ResourceARN: 'arn:aws:s3:::wrong', Tags: [wrong] },
+    ],
+  });
+  s3.on(GetBucketTaggingCommand, { Bucket: 'both' }).resolves({ TagSet: [wrong, ...tags] });
+  s3.on(GetBucketTaggingCommand, { Bucket: 'wrong' }).resolves({ TagSet: [wrong] });
+
+  const [both, misspelled] = await resources.discover();
+
+  expect(both).toEqual({ arn: 'arn:aws:s3:::both', kind: 's3-bucket', plan: 'daily' });
+  expect(misspelled).toMatchObject({ plan: 'weekly' });
+  expect(misspelled?.problem).toMatch(/"Holdfast:Plan".*"holdfast:plan"/);
+});
+
+test('passes a throttled service on, so that nothing looks unprotected by mistake', async () => {
+  tagging.on(GetResourcesCommand).rejects(sdkError('ThrottledException', 400));
+
+  await expect(resources.discover()).rejects.toBeInstanceOf(StoreUnavailableError);
+});

@@ -1,0 +1,25 @@
+import type { Command } from '../command.ts';
+import { backupCommand } from './backup.ts';
+import { cancelCommand } from './cancel.ts';
+import { diffCommand } from './diff.ts';
+import { lsCommand } from './ls.ts';
+import { pointsCommand } from './points.ts';
+import { resourcesCommand } from './resources.ts';
+import { restoreCommand } from './restore.ts';
+import { runsCommand } from './runs.ts';
+import { statusCommand } from './status.ts';
+import { verifyCommand } from './verify.ts';
+
+/** Every command, in the order in which `help` lists them. */
+export const commands: readonly Command[] = [
+  statusCommand,
+  resourcesCommand,
+  backupCommand,
+  cancelCommand,
+  pointsCommand,
+  runsCommand,
+  lsCommand,
+  diffCommand,
+  restoreCommand,
+  verifyCommand,
+];

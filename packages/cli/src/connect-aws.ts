@@ -1,0 +1,62 @@
+import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { DynamoCatalog, KmsKeyring, makeClients, S3ObjectStore, SystemClock, SystemRandom } from '@holdfast/aws';
+import { Plans, UnknownNameError } from '@holdfast/engine';
+import type { Connection, ConnectOptions } from './connection.ts';
+import type { Machine } from './executions.ts';
+import { StackOutputs } from './stack-outputs.ts';
+import { StepFunctionsExecutions } from './step-functions-executions.ts';
+
+/**
+ * Connects to a deployment in AWS: names come from the options, else from the outputs of the stacks.
+ * @throws {@link UnknownNameError} neither of them has the vault or the catalog.
+ */
+export async function connectAws(options: ConnectOptions): Promise<Connection> {
+  const clients = makeClients(options.region === undefined ? {} : { region: options.region });
+  const region = await clients.s3.config.region();
+  const cloudFormation = new CloudFormationClient({ region });
+  const storage = new StackOutputs(cloudFormation, options.storageStack);
+  const pipeline = new StackOutputs(cloudFormation, options.pipelineStack);
+  const get = async (outputs: StackOutputs, stack: string, output: string, flag: string): Promise<string> => {
+    const value = await outputs.find(output);
+    if (value !== undefined) return value;
+    throw new UnknownNameError(
+      `stack ${stack} with the output ${output} is not in ${region}; deploy Holdfast there, name the region with ` +
+        `--region or the stack with --${stack === options.storageStack ? 'storage' : 'pipeline'}-stack, or give ${flag}`,
+    );
+  };
+  const { storageStack, pipelineStack } = options;
+  const machineArn = async (machine: Machine): Promise<string> => {
+    const given = { cycle: options.cycleMachineArn, protect: options.protectMachineArn, restore: options.restoreMachineArn };
+    const output = { cycle: 'CycleMachineArn', protect: 'ProtectMachineArn', restore: 'RestoreMachineArn' }[machine];
+    return given[machine] ?? get(pipeline, pipelineStack, output, `--${machine}-machine`);
+  };
+  const vaultBucket = options.vaultBucket ?? (await get(storage, storageStack, 'VaultBucketName', '--vault-bucket'));
+  const table = options.catalogTable ?? (await get(storage, storageStack, 'CatalogTableName', '--catalog-table'));
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  return {
+    services: {
+      store: new S3ObjectStore(clients, vaultBucket, clock),
+      catalog: new DynamoCatalog(clients.dynamo, table, clock, random),
+      keyring: new KmsKeyring(clients.kms),
+      clock,
+      random,
+    },
+    executions: new StepFunctionsExecutions(clients.stepFunctions, machineArn),
+    deployment: { vaultBucket, region, findPlans: async () => readPlans(await pipeline.find('Plans')) },
+    close: () => {
+      clients.destroy();
+      cloudFormation.destroy();
+    },
+  };
+}
+
+/** Plans are a comfort here: of a deployment whose plans this program does not understand, ages are shown unjudged. */
+function readPlans(text: string | undefined): Plans | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return Plans.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,36 @@
+import type { Catalog, Plans, ReadServices } from '@holdfast/engine';
+import type { Executions } from './executions.ts';
+
+/** A deployment as the command line sees it. */
+export interface Deployment {
+  readonly vaultBucket: string;
+  /** AWS region, for people. */
+  readonly region: string;
+  /** The deployed plans; `undefined` where the deployment does not tell. */
+  findPlans(): Promise<Plans | undefined>;
+}
+
+/** Everything of the outside world that commands need. */
+export interface Connection {
+  readonly services: ReadServices & { readonly catalog: Catalog };
+  readonly executions: Executions;
+  readonly deployment: Deployment;
+  /** Closes all connections. */
+  close(): void;
+}
+
+/** Where the deployment is: what flags and variables say, all optional. */
+export interface ConnectOptions {
+  readonly region?: string;
+  readonly profile?: string;
+  readonly vaultBucket?: string;
+  readonly catalogTable?: string;
+  readonly cycleMachineArn?: string;
+  readonly protectMachineArn?: string;
+  readonly restoreMachineArn?: string;
+  readonly storageStack: string;
+  readonly pipelineStack: string;
+}
+
+/** Finds a deployment and makes its clients. */
+export type Connect = (options: ConnectOptions) => Promise<Connection>;

@@ -1,0 +1,47 @@
+import { safeText } from './text.ts';
+
+/** One column of a table: its heading, and on which side its cells are aligned. */
+export interface Column {
+  readonly title: string;
+  readonly align?: 'left' | 'right';
+}
+
+/** Where a command writes its answer: text for people or JSON for programs. */
+export class Output {
+  readonly #write: (text: string) => Promise<void>;
+  /** Whether the answer is for a program. */
+  readonly json: boolean;
+
+  constructor(write: (text: string) => Promise<void>, json: boolean) {
+    this.#write = write;
+    this.json = json;
+  }
+
+  /** One line for people. The caller has made foreign text safe. */
+  async line(text = ''): Promise<void> {
+    await this.#write(`${text}\n`);
+  }
+
+  /** A table for people; cells are made safe. Prints the headings even when there are no rows. */
+  async table(columns: readonly Column[], rows: readonly (readonly string[])[]): Promise<void> {
+    const cells = [columns.map(({ title }) => title), ...rows.map((row) => row.map(safeText))];
+    const widths = columns.map((_, at) => Math.max(...cells.map((row) => (row[at] ?? '').length)));
+    for (const row of cells) {
+      const padded = columns.map(({ align }, at) => {
+        const width = widths[at] ?? 0;
+        return align === 'right' ? (row[at] ?? '').padStart(width) : (row[at] ?? '').padEnd(width);
+      });
+      await this.line(padded.join('  ').trimEnd());
+    }
+  }
+
+  /** The one document of a command, for programs. */
+  async document(value: unknown): Promise<void> {
+    await this.#write(`${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  /** One of many documents, for programs: one line each. */
+  async record(value: unknown): Promise<void> {
+    await this.#write(`${JSON.stringify(value)}\n`);
+  }
+}

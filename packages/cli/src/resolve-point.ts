@@ -1,0 +1,64 @@
+import { type Catalog, isPointId, type PointRow, UnknownNameError } from '@holdfast/engine';
+import { UsageError } from './errors.ts';
+import { findResource, resolveResourceArn } from './resolve-resource.ts';
+import { safeText } from './text.ts';
+
+const candidatesShown = 10;
+/** A year and a month: less would hardly be meant. */
+const shortestPrefix = 6;
+/** A point id's form: 9 stands for a digit, f for a hexadecimal one. */
+const idShape = '99999999T999999Z-ffffffffffffffff';
+
+/**
+ * A recovery point by its id or the beginning of its id, if no other point's id begins so.
+ * @throws {@link UnknownNameError} no point's id begins so.
+ * @throws {@link UsageError} several do, or it is too short; the message lists them.
+ */
+export async function resolvePoint(catalog: Catalog, text: string): Promise<PointRow> {
+  if (isPointId(text)) {
+    const point = await catalog.findPoint(text);
+    if (point !== undefined) return point;
+    throw new UnknownNameError(`point ${text} is not in the catalog; "holdfast points" lists what is`);
+  }
+  const found: PointRow[] = [];
+  if (isPrefix(text)) {
+    // No index knows points by id's beginning; this list has all of them, whatever became of their resource.
+    for await (const point of catalog.listPointsExpiring({})) if (point.pointId.startsWith(text)) found.push(point);
+  }
+  const [point] = found;
+  if (point === undefined) {
+    throw new UnknownNameError(
+      `no point's id begins with "${safeText(text)}"; "holdfast points" lists them; give at least ${shortestPrefix} characters`,
+    );
+  }
+  if (found.length === 1) return point;
+  const shown = found.map(({ pointId, resourceArn }) => `${pointId} (${resourceArn})`).sort();
+  const more = shown.length > candidatesShown ? `, and ${shown.length - candidatesShown} more` : '';
+  throw new UsageError(`"${text}" may be any of ${shown.slice(0, candidatesShown).join(', ')}${more}; write more of the id`);
+}
+
+/**
+ * The point that a point's id or a resource's name stands for: of a resource the newest, or the newest that is not
+ * later than `time`.
+ * @throws {@link UnknownNameError} there is none.
+ * @throws {@link UsageError} the name is ambiguous, or a time is given together with a point.
+ */
+export async function resolvePointOrResource(catalog: Catalog, text: string, time?: Date): Promise<PointRow> {
+  if (isPointId(text) || (isPrefix(text) && (await findResource(catalog, text)) === undefined)) {
+    if (time !== undefined) throw new UsageError(`"${text}" names one point; leave --time out, or name the resource`);
+    return resolvePoint(catalog, text);
+  }
+  const arn = await resolveResourceArn(catalog, text);
+  for await (const point of catalog.listPoints(arn, time === undefined ? {} : { to: time })) return point;
+  const before = time === undefined ? '' : ` of ${time.toISOString()} or before`;
+  throw new UnknownNameError(`${arn} has no point${before}; "holdfast points" lists what there is`);
+}
+
+function isPrefix(text: string): boolean {
+  if (text.length < shortestPrefix || text.length > idShape.length) return false;
+  return [...text].every((char, at) => {
+    const wanted = idShape[at];
+    if (wanted === '9') return /\d/.test(char);
+    return wanted === 'f' ? /[0-9a-f]/.test(char) : char === wanted;
+  });
+}

@@ -1,0 +1,103 @@
+import { InvalidInputError, type OverwriteRule, type PointRow } from '@holdfast/engine';
+import { UsageError } from './errors.ts';
+import { isImage } from './open-point.ts';
+
+/** Where a restore goes. */
+export type RestoreDestination =
+  | { readonly kind: 'bucket'; readonly bucket: string; readonly prefix: string }
+  | { readonly kind: 'original' }
+  | { readonly kind: 'volumes'; readonly availabilityZone: string; readonly type?: string }
+  | { readonly kind: 'directory'; readonly directory: string };
+
+/** The options of `restore` that name the destination. */
+export interface DestinationValues {
+  readonly 'to-bucket'?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly 'to-original'?: boolean | undefined;
+  readonly 'to-volumes'?: string | undefined;
+  readonly 'volume-type'?: string | undefined;
+  readonly 'to-directory'?: string | undefined;
+}
+
+/**
+ * The one destination that the options name, or `undefined` when they name none.
+ * @throws {@link UsageError} they name several, or say how to write to one that they do not name.
+ */
+export function findDestination(values: DestinationValues): RestoreDestination | undefined {
+  const { 'to-bucket': bucket, 'to-volumes': availabilityZone, 'to-directory': directory, prefix, 'volume-type': type } = values;
+  const named: RestoreDestination[] = [];
+  if (bucket !== undefined) named.push({ kind: 'bucket', bucket, prefix: prefix ?? '' });
+  if (values['to-original'] === true) named.push({ kind: 'original' });
+  if (availabilityZone !== undefined) named.push({ kind: 'volumes', availabilityZone, ...(type !== undefined && { type }) });
+  if (directory !== undefined) named.push({ kind: 'directory', directory });
+  if (named.length > 1) {
+    throw new UsageError('name one destination only: --to-bucket, --to-original, --to-volumes or --to-directory');
+  }
+  if (prefix !== undefined && bucket === undefined) throw new UsageError('--prefix goes with --to-bucket only');
+  if (type !== undefined && availabilityZone === undefined) throw new UsageError('--volume-type goes with --to-volumes only');
+  if ([bucket, availabilityZone, directory].includes('')) throw new UsageError('the destination is empty; name it');
+  return named[0];
+}
+
+const rules: readonly OverwriteRule[] = ['never', 'if-different', 'always'];
+
+/** @throws {@link UsageError} it is not a rule. */
+export function overwriteOption(text = 'never'): OverwriteRule {
+  const rule = rules.find((candidate) => candidate === text);
+  if (rule === undefined) throw new UsageError(`--overwrite "${text}" is not a rule; write one of ${rules.join(', ')}`);
+  return rule;
+}
+
+/**
+ * Checks that a point can go there: files into buckets and directories, images into volumes.
+ * @throws {@link InvalidInputError} it cannot.
+ */
+export function checkDestination(point: PointRow, destination: RestoreDestination, paths: readonly string[] | undefined): void {
+  const { pointId, resourceArn, resourceKind } = point;
+  if (isImage(point) !== (destination.kind === 'volumes')) {
+    throw new InvalidInputError(
+      isImage(point)
+        ? `point ${pointId} is an image of ${resourceArn}; restore it with --to-volumes <availability zone>`
+        : `point ${pointId} holds files of ${resourceArn}; restore it with --to-bucket, --to-original or --to-directory`,
+    );
+  }
+  if (isImage(point) && paths !== undefined) {
+    throw new InvalidInputError(`point ${pointId} is an image, which has no paths; leave --path out`);
+  }
+  if (destination.kind === 'original' && resourceKind === 'directory') {
+    throw new InvalidInputError(
+      `point ${pointId} is of a directory, which AWS cannot write to; restore it with --to-directory on its machine`,
+    );
+  }
+}
+
+/** The input of the restore machine (docs/restore.md). */
+export function restoreInput(
+  point: PointRow,
+  destination: Exclude<RestoreDestination, { kind: 'directory' }>,
+  paths: readonly string[] | undefined,
+  overwrite: OverwriteRule,
+): Record<string, unknown> {
+  return { point: point.pointId, ...(paths && { paths }), target: targetOf(destination), overwrite };
+}
+
+function targetOf(destination: Exclude<RestoreDestination, { kind: 'directory' }>): Record<string, unknown> {
+  if (destination.kind === 'original') return { original: true };
+  if (destination.kind === 'bucket') return { bucket: destination.bucket, prefix: destination.prefix };
+  const { availabilityZone, type } = destination;
+  return { volumes: { availabilityZone, ...(type !== undefined && { type }) } };
+}
+
+/** Where an entry of a point would be written, for people. The path is safe already. */
+export function placeText(point: PointRow, destination: RestoreDestination, path: string): string {
+  switch (destination.kind) {
+    case 'bucket':
+      return `s3://${destination.bucket}/${destination.prefix}${path}`;
+    case 'original':
+      return `s3://${point.resourceArn.slice(point.resourceArn.lastIndexOf(':') + 1)}/${path}`;
+    case 'directory':
+      return `${destination.directory.replace(/\/$/, '')}/${path}`;
+    case 'volumes':
+      return destination.availabilityZone;
+  }
+}

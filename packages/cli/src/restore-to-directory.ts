@@ -1,0 +1,60 @@
+import {
+  keysOfRestoreShard,
+  type OverwriteRule,
+  planRestore,
+  type PointReader,
+  restoreRange,
+  type RestoreOutcome,
+  type RestoreTarget,
+  type ReportProgress,
+} from '@holdfast/engine';
+
+/** A restore that this process does itself. */
+export interface LocalRestoreOptions {
+  readonly target: RestoreTarget;
+  /** @default everything */
+  readonly paths?: readonly string[];
+  readonly overwrite: OverwriteRule;
+  readonly onProgress: ReportProgress;
+  readonly signal: AbortSignal;
+}
+
+/** No limits: one process does all of it, whatever the size of a file. */
+const oneShard = { files: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
+
+/**
+ * Restores a point's files from this process, straight out of the vault. Can be repeated after a failure.
+ * @throws {@link UnknownNameError} a path selects nothing.
+ */
+export async function restoreLocally(reader: PointReader, options: LocalRestoreOptions): Promise<RestoreOutcome> {
+  const { target, paths, overwrite, signal } = options;
+  const total = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
+  const failed: RestoreOutcome['failed'][number][] = [];
+  const carried: RestoreOutcome['carried'][number][] = [];
+  // Facts of directories are set once, at the end: a later range may write into the same directory.
+  const unfinished: RestoreTarget = {
+    write: async (...args) => target.write(...args),
+    finish: async () => {},
+  };
+  for (const range of await rangesOf(reader, paths, signal)) {
+    const outcome = await restoreRange(reader, {
+      range,
+      target: unfinished,
+      overwrite,
+      signal,
+      onProgress: ({ files, bytes }) =>
+        options.onProgress({ step: 'restore', files: total.files + files, bytes: total.bytes + bytes }),
+    });
+    for (const name of ['files', 'bytes', 'written', 'kept', 'same'] as const) total[name] += outcome[name];
+    failed.push(...outcome.failed);
+    carried.push(...outcome.carried);
+  }
+  await target.finish();
+  return { ...total, failed, carried };
+}
+
+async function rangesOf(reader: PointReader, paths: readonly string[] | undefined, signal: AbortSignal) {
+  if (paths === undefined) return [{}];
+  const { shards } = await planRestore(reader, { paths, limits: oneShard, workers: 1, signal });
+  return shards.map(keysOfRestoreShard);
+}

@@ -1,0 +1,101 @@
+import { parseArgs } from 'node:util';
+import { BackupError, type Clock } from '@holdfast/engine';
+import type { Command, CommandContext } from './command.ts';
+import { commands } from './commands/all-commands.ts';
+import type { Connect, Connection } from './connection.ts';
+import { UsageError } from './errors.ts';
+import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
+import { connectOptionsOf, globalOptions, type GlobalValues } from './global-options.ts';
+import { helpOf, helpText } from './help.ts';
+import { Output } from './output.ts';
+import { ProgressLines } from './progress-lines.ts';
+import { safeText } from './text.ts';
+
+/** The process round the program. */
+export interface CliIo {
+  /** Writes to stdout; settles when more may be written. */
+  readonly out: (text: string) => Promise<void>;
+  readonly err: (text: string) => void;
+  /** Whether a person watches stderr. */
+  readonly errIsTerminal: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly version: string;
+  readonly connect: Connect;
+}
+
+/**
+ * Runs one command line.
+ * @param argv - what follows the program's name.
+ * @returns the code to exit with. Errors become one line on stderr, never an exception.
+ */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+  let connection: Promise<Connection> | undefined;
+  let debug = false;
+  try {
+    const { name, rest, values } = splitArguments(argv);
+    debug = values.debug === true;
+    if (name === 'version') return await answer(io, io.version);
+    if (name === undefined || name === 'help') return await answer(io, helpFor(rest.find((word) => !word.startsWith('-'))));
+    const command = getCommand(name);
+    if (values.help === true) return await answer(io, helpOf(command));
+    const run = command.parse(rest);
+    const context: CommandContext = {
+      connect: async () => (connection ??= io.connect(connectOptionsOf(values, io.env))),
+      out: new Output(io.out, values.json === true),
+      progress: new ProgressLines(io.err, io.clock, io.errIsTerminal || values.progress === true),
+      clock: io.clock,
+      signal: io.signal,
+    };
+    return await run(context);
+  } catch (error) {
+    if (io.signal.aborted) {
+      io.err('holdfast: interrupted; what was started in AWS goes on, "holdfast runs" shows it\n');
+      return exitCodes.interrupted;
+    }
+    io.err(`holdfast: ${messageOf(error)}\n`);
+    if (debug) io.err(`${error instanceof Error ? error.stack : String(error)}\n`);
+    return exitCodeOf(error);
+  } finally {
+    await connection?.then(
+      (open) => open.close(),
+      () => {},
+    );
+  }
+}
+
+/** Takes the command's name out of the arguments: global options may come before it, with their values. */
+function splitArguments(argv: readonly string[]) {
+  const { values, tokens } = parseArgs({ args: [...argv], options: globalOptions, strict: false, allowPositionals: true, tokens: true });
+  const word = tokens.find(({ kind }) => kind === 'positional');
+  const rest = argv.filter((_, at) => at !== word?.index);
+  const name = word === undefined ? undefined : argv[word.index];
+  return { name, rest, values: values as GlobalValues };
+}
+
+function getCommand(name: string): Command {
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command !== undefined) return command;
+  throw new UsageError(`"${safeText(name)}" is not a command; "holdfast help" lists them`);
+}
+
+function helpFor(name: string | undefined): string {
+  return name === undefined ? helpText(commands) : helpOf(getCommand(name));
+}
+
+async function answer(io: CliIo, text: string): Promise<ExitCode> {
+  await io.out(`${text}\n`);
+  return exitCodes.ok;
+}
+
+/** One calm line. Errors of the product say what to do; of others, the usual ones are put into words here. */
+function messageOf(error: unknown): string {
+  if (error instanceof BackupError) return safeText(error.message);
+  if (!(error instanceof Error)) return safeText(String(error));
+  if (error.name === 'CredentialsProviderError') {
+    return 'no AWS credentials were found; sign in, set AWS_PROFILE, or name a profile with --profile';
+  }
+  if (error.message === 'Region is missing') return 'no AWS region is set; set AWS_REGION, or name it with --region';
+  return safeText(`${error.name}: ${error.message}; run it again with --debug to see where it comes from`);
+}

@@ -1,0 +1,92 @@
+import {
+  DescribeExecutionCommand,
+  type ExecutionStatus,
+  ListExecutionsCommand,
+  type SFNClient,
+  StartExecutionCommand,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import { toEngineError } from '@holdfast/aws';
+import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
+import type { Executions, ExecutionState, ListedExecution, Machine } from './executions.ts';
+
+const statuses: Readonly<Record<ExecutionStatus, ExecutionState['status']>> = {
+  RUNNING: 'running',
+  PENDING_REDRIVE: 'running',
+  SUCCEEDED: 'succeeded',
+  FAILED: 'failed',
+  TIMED_OUT: 'timed-out',
+  ABORTED: 'stopped',
+};
+
+/** Executions of Step Functions. */
+export class StepFunctionsExecutions implements Executions {
+  readonly #client: SFNClient;
+  readonly #machineArn: (machine: Machine) => Promise<string>;
+
+  /** @param machineArn the machine's ARN; throws {@link UnknownNameError} when the deployment has none */
+  constructor(client: SFNClient, machineArn: (machine: Machine) => Promise<string>) {
+    this.#client = client;
+    this.#machineArn = machineArn;
+  }
+
+  async start(machine: Machine, name: string, input: unknown): Promise<string> {
+    const stateMachineArn = await this.#machineArn(machine);
+    const command = new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) });
+    const { executionArn } = await this.#attempt(`starting ${stateMachineArn}`, this.#client.send(command));
+    if (executionArn === undefined) {
+      throw new StoreUnavailableError(`${stateMachineArn} was started without an answer; look for execution ${name}`);
+    }
+    return executionArn;
+  }
+
+  async get(execution: string): Promise<ExecutionState> {
+    const command = new DescribeExecutionCommand({ executionArn: execution });
+    try {
+      const { status, output, error, cause } = await this.#client.send(command);
+      return {
+        status: statuses[status ?? 'RUNNING'],
+        ...(output !== undefined && { output }),
+        ...(error !== undefined && { error }),
+        ...(cause !== undefined && { cause }),
+      };
+    } catch (error) {
+      if (isMissing(error)) {
+        throw new UnknownNameError(`execution ${execution} does not exist; they are kept for 90 days`, { cause: error });
+      }
+      throw toEngineError(error, `reading execution ${execution}`);
+    }
+  }
+
+  async stop(execution: string, cause: string): Promise<void> {
+    try {
+      await this.#client.send(new StopExecutionCommand({ executionArn: execution, error: 'Cancelled', cause }));
+    } catch (error) {
+      if (!isMissing(error)) throw toEngineError(error, `stopping execution ${execution}`);
+    }
+  }
+
+  async list(machine: Machine, limit: number): Promise<readonly ListedExecution[]> {
+    const stateMachineArn = await this.#machineArn(machine);
+    const command = new ListExecutionsCommand({ stateMachineArn, maxResults: limit });
+    const { executions } = await this.#attempt(`listing executions of ${stateMachineArn}`, this.#client.send(command));
+    return (executions ?? []).map(({ name, status, startDate, stopDate }) => ({
+      name: name ?? '',
+      status: statuses[status ?? 'RUNNING'],
+      startedAt: startDate ?? new Date(Number.NaN),
+      ...(stopDate !== undefined && { endedAt: stopDate }),
+    }));
+  }
+
+  async #attempt<Answer>(what: string, answer: Promise<Answer>): Promise<Answer> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw toEngineError(error, what);
+    }
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ExecutionDoesNotExist';
+}

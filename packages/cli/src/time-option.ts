@@ -1,0 +1,48 @@
+import type { TimeRange } from '@holdfast/engine';
+import { UsageError } from './errors.ts';
+
+const form = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
+const dayMs = 86_400_000;
+
+/**
+ * A time that a person wrote, in ISO 8601. Without a zone it is UTC; a date alone is the whole day, so its `edge` decides.
+ * @throws {@link UsageError} it is not a time.
+ */
+export function timeOption(option: string, text: string, edge: 'start' | 'end'): Date {
+  const [, year, month, day, clock, zone = 'Z'] = form.exec(text) ?? [];
+  const date = new Date(`${year}-${month}-${day}T00:00:00Z`);
+  const time = clock === undefined ? date : new Date(`${year}-${month}-${day}T${clock}${zone}`);
+  // JavaScript reads February 30 as March 2.
+  if (Number.isNaN(time.getTime()) || date.getUTCDate() !== Number(day)) {
+    throw new UsageError(`--${option} "${text}" is not a time; write it as 2026-11-23 or 2026-11-23T02:00:00Z`);
+  }
+  return clock === undefined && edge === 'end' ? new Date(time.getTime() + dayMs - 1) : time;
+}
+
+/** The span that `--from` and `--to` stand for; both ends included. */
+export function timeRangeOption(values: { readonly from?: string | undefined; readonly to?: string | undefined }): TimeRange {
+  const { from, to } = values;
+  return {
+    ...(from !== undefined && { from: timeOption('from', from, 'start') }),
+    ...(to !== undefined && { to: timeOption('to', to, 'end') }),
+  };
+}
+
+/** `--from` and `--to` for a command's options. */
+export const timeRangeOptions = { from: { type: 'string' }, to: { type: 'string' } } as const;
+
+/** How `help` explains them. */
+export const timeRangeLines = [
+  ['--from <time>', 'not before this time: 2026-11-23 or 2026-11-23T02:00:00Z'],
+  ['--to <time>', 'not after this time; a date alone means its end, in UTC'],
+] as const;
+
+/**
+ * `--limit`: how many rows to print.
+ * @throws {@link UsageError} it is not a positive whole number.
+ */
+export function limitOption(text: string | undefined, standard: number): number {
+  if (text === undefined) return standard;
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`--limit "${text}" is not a number of rows; write 1 or more`);
+  return Number(text);
+}
