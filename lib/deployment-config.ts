@@ -225,22 +225,20 @@ export function parseDeploymentConfig(
   return config;
 }
 
-/** The PLANS variable of the functions: JSON of the plans by name (lambdas/shared/plans.ts has the schema). */
+/** The PLANS variable of the functions, and the Plans output that the command line reads: what `Plans` of the engine parses. */
 export function plansVariable(config: Pick<DeploymentConfig, 'plans'>): string {
-  const entries = config.plans.map((plan) => [
-    plan.name,
-    {
-      schedules: Object.fromEntries(plan.rules.map((rule) => [rule.type, rule.times])),
-      timeZone: plan.timeZone,
-      keepDays: plan.retention.keepDays,
-      rpoHours: plan.rpoHours,
-      prefixes: plan.sources.s3.prefixes,
-      readTags: plan.sources.s3.readTags,
-      shardFiles: plan.shard.files,
-      shardBytes: plan.shard.bytes,
-    },
-  ]);
-  return JSON.stringify(Object.fromEntries(entries));
+  const plans = config.plans.map((plan) => ({
+    name: plan.name,
+    schedules: Object.fromEntries(
+      plan.rules.map(({ type, expression }) => [type, { expression, timeZone: plan.timeZone }]),
+    ),
+    keepDays: plan.retention.keepDays,
+    rpoHours: plan.rpoHours,
+    readTags: plan.sources.s3.readTags,
+    prefixes: plan.sources.s3.prefixes ?? [],
+    shard: plan.shard,
+  }));
+  return JSON.stringify(plans);
 }
 
 function rulesOf({ schedules }: ParsedPlan): readonly PlanRule[] {

@@ -1,4 +1,4 @@
-import { Aws, Duration, RemovalPolicy, Stack, Validations, type StackProps } from 'aws-cdk-lib';
+import { Aws, CfnOutput, Duration, RemovalPolicy, Stack, Validations, type StackProps } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
@@ -10,7 +10,7 @@ import { PipelineFunctions } from './constructs/pipeline-functions.ts';
 import { PlanSchedules } from './constructs/plan-schedules.ts';
 import { ProtectWorkflow } from './constructs/protect-workflow.ts';
 import { RestoreWorkflow } from './constructs/restore-workflow.ts';
-import type { DeploymentConfig } from './deployment-config.ts';
+import { plansVariable, type DeploymentConfig } from './deployment-config.ts';
 import type { StorageStack } from './storage-stack.ts';
 
 /** Properties of {@link PipelineStack}. */
@@ -40,6 +40,10 @@ export class PipelineStack extends Stack {
       ...(handlerCode === undefined ? {} : { handlerCode }),
     });
 
+    void new CfnOutput(this, 'Plans', {
+      value: plansVariable(config),
+      description: 'What the functions know of the plans',
+    });
     const { resourcesAtOnce, shardsAtOnce, snapshotPollSeconds } = config;
     this.protect = new ProtectWorkflow(this, 'Protect', {
       steps: functions,

@@ -12,13 +12,7 @@ import { CatalogTable, ChunkIndexTable } from './constructs/vault-tables.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
 
 /** Functions that write to the vault. Its policy names their roles, so the roles live beside it. */
-const WRITERS = [
-  'open-run',
-  'protect-shard',
-  'commit-point',
-  'commit-image',
-  'consolidate-point',
-] as const;
+const WRITERS = ['open-run', 'protect-shard', 'commit-point', 'commit-image', 'consolidate-point'] as const;
 export type WriterName = (typeof WRITERS)[number];
 
 /** Properties of {@link StorageStack}. */

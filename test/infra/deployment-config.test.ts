@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PlansJson } from '../../lambdas/shared/plans.ts';
+import { Plans } from '@holdfast/engine';
 import {
   DeploymentConfigError,
   parseDeploymentConfig,
@@ -68,17 +68,17 @@ describe('a deployment', () => {
   test('tells the functions its plans in the form that they read', () => {
     const text = plansVariable(parseDeploymentConfig(defaultPlans));
 
-    expect(PlansJson.parse(JSON.parse(text))['daily']).toEqual({
+    expect(Plans.parse(JSON.parse(text))[0]).toEqual({
+      name: 'daily',
       schedules: {
-        full: { cron: { minutes: [0], hours: [2], daysOfWeek: [1] } },
-        incremental: { cron: { minutes: [0], hours: [2], daysOfWeek: [2, 3, 4, 5, 6, 7] } },
+        full: { expression: 'cron(0 2 ? * SUN *)', timeZone: 'UTC' },
+        incremental: { expression: 'cron(0 2 ? * MON-SAT *)', timeZone: 'UTC' },
       },
-      timeZone: 'UTC',
       keepDays: 30,
       rpoHours: 30,
       readTags: true,
-      shardFiles: 10_000,
-      shardBytes: 2 ** 30,
+      prefixes: [],
+      shard: { files: 10_000, bytes: 2 ** 30 },
     });
   });
 });
