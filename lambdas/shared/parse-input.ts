@@ -1,5 +1,5 @@
 import { InvalidInputError } from '@holdfast/engine';
-import * as z from 'zod';
+import type * as z from 'zod';
 
 const longestValue = 100;
 
@@ -36,5 +36,6 @@ function shown(value: unknown): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'string') return JSON.stringify(value.slice(0, longestValue));
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  return value !== null && typeof value === 'object' ? 'an object' : String(value);
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  return value === null ? 'null' : 'an object';
 }

@@ -34,8 +34,7 @@ export function openSource(
       throw new NotSupportedError(
         `${resource.arn} is a directory, which AWS cannot read; back it up on its own machine with "holdfast backup"`,
       );
-    case 'ec2-instance':
-    case 'ebs-volume':
+    default:
       throw new NotSupportedError(`${resource.arn} is protected as an image; it has no files to list`);
   }
 }

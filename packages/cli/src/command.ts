@@ -10,7 +10,7 @@ import type { ProgressLines } from './progress-lines.ts';
 /** What a command works with. */
 export interface CommandContext {
   /** Finds the deployment, once. Called after the command line has been checked, so that a typing error costs nothing. */
-  connect(): Promise<Connection>;
+  readonly connect: () => Promise<Connection>;
   readonly out: Output;
   readonly progress: ProgressLines;
   readonly clock: Clock;
@@ -39,7 +39,10 @@ export interface CommandSpec<Options extends ParseArgsOptionsConfig> {
 }
 
 /** A command whatever its options. */
-export interface Command extends Pick<CommandSpec<ParseArgsOptionsConfig>, 'name' | 'summary' | 'usage' | 'optionLines'> {
+export interface Command extends Pick<
+  CommandSpec<ParseArgsOptionsConfig>,
+  'name' | 'summary' | 'usage' | 'optionLines'
+> {
   /**
    * Checks the arguments that follow the name.
    * @throws {@link UsageError} an option or word that the command does not take, or one too few.
@@ -48,7 +51,9 @@ export interface Command extends Pick<CommandSpec<ParseArgsOptionsConfig>, 'name
 }
 
 /** Joins a command's description with the parsing that all commands share. */
-export function defineCommand<const Options extends ParseArgsOptionsConfig>(spec: CommandSpec<Options>): Command {
+export function defineCommand<const Options extends ParseArgsOptionsConfig>(
+  spec: CommandSpec<Options>,
+): Command {
   const { name, summary, usage, optionLines, words } = spec;
   return {
     name,
@@ -58,7 +63,9 @@ export function defineCommand<const Options extends ParseArgsOptionsConfig>(spec
     parse: (args) => {
       const { values, positionals } = parseStrictly(name, args, spec.options);
       if (positionals.length < words.least || positionals.length > words.most) {
-        throw new UsageError(`write ${usage.map((line) => `"holdfast ${name} ${line}`.trimEnd() + '"').join(' or ')}`);
+        throw new UsageError(
+          `write ${usage.map((line) => `"holdfast ${name} ${line}`.trimEnd() + '"').join(' or ')}`,
+        );
       }
       return async (context) => spec.run(context, values as OptionValues<Options>, positionals);
     },
@@ -67,9 +74,16 @@ export function defineCommand<const Options extends ParseArgsOptionsConfig>(spec
 
 function parseStrictly(name: string, args: readonly string[], options: ParseArgsOptionsConfig) {
   try {
-    return parseArgs({ args: [...args], options: { ...globalOptions, ...options }, strict: true, allowPositionals: true });
+    return parseArgs({
+      args: [...args],
+      options: { ...globalOptions, ...options },
+      strict: true,
+      allowPositionals: true,
+    });
   } catch (error) {
     const text = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error);
-    throw new UsageError(`${text.charAt(0).toLowerCase()}${text.slice(1)}; see "holdfast help ${name}"`, { cause: error });
+    throw new UsageError(`${text.charAt(0).toLowerCase()}${text.slice(1)}; see "holdfast help ${name}"`, {
+      cause: error,
+    });
   }
 }

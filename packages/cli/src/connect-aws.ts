@@ -1,5 +1,12 @@
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
-import { DynamoCatalog, KmsKeyring, makeClients, S3ObjectStore, SystemClock, SystemRandom } from '@holdfast/aws';
+import {
+  DynamoCatalog,
+  KmsKeyring,
+  makeClients,
+  S3ObjectStore,
+  SystemClock,
+  SystemRandom,
+} from '@holdfast/aws';
 import { Plans, UnknownNameError } from '@holdfast/engine';
 import type { Connection, ConnectOptions } from './connection.ts';
 import type { Machine } from './executions.ts';
@@ -26,12 +33,20 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
   };
   const { storageStack, pipelineStack } = options;
   const machineArn = async (machine: Machine): Promise<string> => {
-    const given = { cycle: options.cycleMachineArn, protect: options.protectMachineArn, restore: options.restoreMachineArn };
-    const output = { cycle: 'CycleMachineArn', protect: 'ProtectMachineArn', restore: 'RestoreMachineArn' }[machine];
+    const given = {
+      cycle: options.cycleMachineArn,
+      protect: options.protectMachineArn,
+      restore: options.restoreMachineArn,
+    };
+    const output = { cycle: 'CycleMachineArn', protect: 'ProtectMachineArn', restore: 'RestoreMachineArn' }[
+      machine
+    ];
     return given[machine] ?? get(pipeline, pipelineStack, output, `--${machine}-machine`);
   };
-  const vaultBucket = options.vaultBucket ?? (await get(storage, storageStack, 'VaultBucketName', '--vault-bucket'));
-  const table = options.catalogTable ?? (await get(storage, storageStack, 'CatalogTableName', '--catalog-table'));
+  const vaultBucket =
+    options.vaultBucket ?? (await get(storage, storageStack, 'VaultBucketName', '--vault-bucket'));
+  const table =
+    options.catalogTable ?? (await get(storage, storageStack, 'CatalogTableName', '--catalog-table'));
   const clock = new SystemClock();
   const random = new SystemRandom();
   return {

@@ -27,18 +27,21 @@ export const globalOptionLines: readonly (readonly [string, string])[] = [
   ['--profile <name>', 'profile of the AWS configuration; else AWS_PROFILE'],
   ['--storage-stack <name>', 'stack that holds the vault; HOLDFAST_STORAGE_STACK, else HoldfastStorage'],
   ['--pipeline-stack <name>', 'stack of the workflows; HOLDFAST_PIPELINE_STACK, else HoldfastPipeline'],
-  ['--vault-bucket <name>', 'instead of the stack\'s output; HOLDFAST_VAULT_BUCKET'],
-  ['--catalog-table <name>', 'instead of the stack\'s output; HOLDFAST_CATALOG_TABLE'],
-  ['--cycle-machine <arn>', 'instead of the stack\'s output; HOLDFAST_CYCLE_MACHINE'],
-  ['--protect-machine <arn>', 'instead of the stack\'s output; HOLDFAST_PROTECT_MACHINE'],
-  ['--restore-machine <arn>', 'instead of the stack\'s output; HOLDFAST_RESTORE_MACHINE'],
+  ['--vault-bucket <name>', "instead of the stack's output; HOLDFAST_VAULT_BUCKET"],
+  ['--catalog-table <name>', "instead of the stack's output; HOLDFAST_CATALOG_TABLE"],
+  ['--cycle-machine <arn>', "instead of the stack's output; HOLDFAST_CYCLE_MACHINE"],
+  ['--protect-machine <arn>', "instead of the stack's output; HOLDFAST_PROTECT_MACHINE"],
+  ['--restore-machine <arn>', "instead of the stack's output; HOLDFAST_RESTORE_MACHINE"],
 ];
 
 /** Values of the global options. */
 export type GlobalValues = { readonly [Name in keyof typeof globalOptions]?: string | boolean | undefined };
 
 /** Where the deployment is: a flag comes before its variable, an empty variable counts as none. */
-export function connectOptionsOf(values: GlobalValues, env: Readonly<Record<string, string | undefined>>): ConnectOptions {
+export function connectOptionsOf(
+  values: GlobalValues,
+  env: Readonly<Record<string, string | undefined>>,
+): ConnectOptions {
   const find = (name: keyof typeof globalOptions): string | undefined => {
     const flag = values[name];
     if (typeof flag === 'string') return flag;

@@ -35,7 +35,9 @@ export function helpText(commands: readonly Command[]): string {
 
 /** `holdfast help <command>`. */
 export function helpOf({ name, summary, usage, optionLines }: Command): string {
-  const lines = usage.map((line, at) => `${at === 0 ? 'usage:' : '      '} holdfast ${name} ${line}`.trimEnd());
+  const lines = usage.map((line, at) =>
+    `${at === 0 ? 'usage:' : '      '} holdfast ${name} ${line}`.trimEnd(),
+  );
   const options = optionLines.length === 0 ? [] : ['', 'options', ...inColumns(optionLines)];
   return [...lines, '', summary, ...options, '', 'Options of all commands: holdfast help'].join('\n');
 }

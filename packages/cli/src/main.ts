@@ -21,11 +21,12 @@ export async function main(): Promise<void> {
       if (!process.stdout.write(text)) await once(process.stdout, 'drain');
     },
     err: (text) => void process.stderr.write(text),
-    errIsTerminal: process.stderr.isTTY === true,
+    errIsTerminal: process.stderr.isTTY,
     env: process.env,
     clock: new SystemClock(),
     signal: interrupted.signal,
-    version: Manifest.parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))).version,
+    version: Manifest.parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')))
+      .version,
     connect: async (options) => {
       // The SDK's own way to choose a profile: every client reads it.
       if (options.profile !== undefined) process.env['AWS_PROFILE'] = options.profile;

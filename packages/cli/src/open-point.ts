@@ -9,7 +9,11 @@ export async function openPoint({ services }: Connection, point: PointRow): Prom
 }
 
 /** Opens two points with one set of keys. */
-export async function openPoints({ services }: Connection, a: PointRow, b: PointRow): Promise<readonly [PointReader, PointReader]> {
+export async function openPoints(
+  { services }: Connection,
+  a: PointRow,
+  b: PointRow,
+): Promise<readonly [PointReader, PointReader]> {
   const { store, keyring } = services;
   const keys = await openVault({ store, keyring });
   const open = async (point: PointRow): Promise<PointReader> =>

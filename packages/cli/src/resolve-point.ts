@@ -6,8 +6,7 @@ import { safeText } from './text.ts';
 const candidatesShown = 10;
 /** A year and a month: less would hardly be meant. */
 const shortestPrefix = 6;
-/** A point id's form: 9 stands for a digit, f for a hexadecimal one. */
-const idShape = '99999999T999999Z-ffffffffffffffff';
+const exampleId = '00000000T000000Z-0000000000000000';
 
 /**
  * A recovery point by its id or the beginning of its id, if no other point's id begins so.
@@ -23,7 +22,8 @@ export async function resolvePoint(catalog: Catalog, text: string): Promise<Poin
   const found: PointRow[] = [];
   if (isPrefix(text)) {
     // No index knows points by id's beginning; this list has all of them, whatever became of their resource.
-    for await (const point of catalog.listPointsExpiring({})) if (point.pointId.startsWith(text)) found.push(point);
+    for await (const point of catalog.listPointsExpiring({}))
+      if (point.pointId.startsWith(text)) found.push(point);
   }
   const [point] = found;
   if (point === undefined) {
@@ -34,7 +34,9 @@ export async function resolvePoint(catalog: Catalog, text: string): Promise<Poin
   if (found.length === 1) return point;
   const shown = found.map(({ pointId, resourceArn }) => `${pointId} (${resourceArn})`).sort();
   const more = shown.length > candidatesShown ? `, and ${shown.length - candidatesShown} more` : '';
-  throw new UsageError(`"${text}" may be any of ${shown.slice(0, candidatesShown).join(', ')}${more}; write more of the id`);
+  throw new UsageError(
+    `"${text}" may be any of ${shown.slice(0, candidatesShown).join(', ')}${more}; write more of the id`,
+  );
 }
 
 /**
@@ -45,7 +47,8 @@ export async function resolvePoint(catalog: Catalog, text: string): Promise<Poin
  */
 export async function resolvePointOrResource(catalog: Catalog, text: string, time?: Date): Promise<PointRow> {
   if (isPointId(text) || (isPrefix(text) && (await findResource(catalog, text)) === undefined)) {
-    if (time !== undefined) throw new UsageError(`"${text}" names one point; leave --time out, or name the resource`);
+    if (time !== undefined)
+      throw new UsageError(`"${text}" names one point; leave --time out, or name the resource`);
     return resolvePoint(catalog, text);
   }
   const arn = await resolveResourceArn(catalog, text);
@@ -55,10 +58,5 @@ export async function resolvePointOrResource(catalog: Catalog, text: string, tim
 }
 
 function isPrefix(text: string): boolean {
-  if (text.length < shortestPrefix || text.length > idShape.length) return false;
-  return [...text].every((char, at) => {
-    const wanted = idShape[at];
-    if (wanted === '9') return /\d/.test(char);
-    return wanted === 'f' ? /[0-9a-f]/.test(char) : char === wanted;
-  });
+  return text.length >= shortestPrefix && isPointId(text + exampleId.slice(text.length));
 }

@@ -19,8 +19,12 @@ export async function resolveRun(catalog: Catalog, text: string, now: Date): Pro
   }
   const [run] = found;
   if (run === undefined) {
-    throw new UnknownNameError(`run "${safeText(text)}" is not in the catalog; "holdfast runs" lists the newest ones`);
+    throw new UnknownNameError(
+      `run "${safeText(text)}" is not in the catalog; "holdfast runs" lists the newest ones`,
+    );
   }
   if (found.length === 1) return run;
-  throw new UsageError(`"${text}" may be any of ${found.map(({ runId }) => runId).join(', ')}; write more of the id`);
+  throw new UsageError(
+    `"${text}" may be any of ${found.map(({ runId }) => runId).join(', ')}; write more of the id`,
+  );
 }

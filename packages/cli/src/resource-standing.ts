@@ -24,10 +24,16 @@ export function judgeResource(resource: ResourceRow, plans: Plans | undefined, n
   const ageHours = lastSourceTime && Math.max(0, now.getTime() - lastSourceTime.getTime()) / 3_600_000;
   const blocker =
     resource.problem ??
-    (plans !== undefined && plan === undefined ? `plan "${resource.plan}" is not deployed; correct the tag or deploy it` : undefined);
+    (plans !== undefined && plan === undefined
+      ? `plan "${resource.plan}" is not deployed; correct the tag or deploy it`
+      : undefined);
   const isOverdue = plan !== undefined && ageHours !== undefined && ageHours > plan.rpoHours;
-  const standing = blocker !== undefined || ageHours === undefined ? 'unprotected' : isOverdue ? 'overdue' : 'protected';
-  const problem = blocker ?? (ageHours === undefined ? 'no point yet' : undefined) ?? (resource.lastRunState === 'failed' ? 'last run failed' : undefined);
+  const standing =
+    blocker !== undefined || ageHours === undefined ? 'unprotected' : isOverdue ? 'overdue' : 'protected';
+  const problem =
+    blocker ??
+    (ageHours === undefined ? 'no point yet' : undefined) ??
+    (resource.lastRunState === 'failed' ? 'last run failed' : undefined);
   return {
     resource,
     standing,

@@ -1,6 +1,7 @@
 import { InvalidInputError, type OverwriteRule, type PointRow } from '@holdfast/engine';
 import { UsageError } from './errors.ts';
 import { isImage } from './open-point.ts';
+import { shortNameOf } from './resolve-resource.ts';
 
 /** Where a restore goes. */
 export type RestoreDestination =
@@ -24,18 +25,30 @@ export interface DestinationValues {
  * @throws {@link UsageError} they name several, or say how to write to one that they do not name.
  */
 export function findDestination(values: DestinationValues): RestoreDestination | undefined {
-  const { 'to-bucket': bucket, 'to-volumes': availabilityZone, 'to-directory': directory, prefix, 'volume-type': type } = values;
+  const {
+    'to-bucket': bucket,
+    'to-volumes': availabilityZone,
+    'to-directory': directory,
+    prefix,
+    'volume-type': type,
+  } = values;
   const named: RestoreDestination[] = [];
   if (bucket !== undefined) named.push({ kind: 'bucket', bucket, prefix: prefix ?? '' });
   if (values['to-original'] === true) named.push({ kind: 'original' });
-  if (availabilityZone !== undefined) named.push({ kind: 'volumes', availabilityZone, ...(type !== undefined && { type }) });
+  if (availabilityZone !== undefined)
+    named.push({ kind: 'volumes', availabilityZone, ...(type !== undefined && { type }) });
   if (directory !== undefined) named.push({ kind: 'directory', directory });
   if (named.length > 1) {
-    throw new UsageError('name one destination only: --to-bucket, --to-original, --to-volumes or --to-directory');
+    throw new UsageError(
+      'name one destination only: --to-bucket, --to-original, --to-volumes or --to-directory',
+    );
   }
-  if (prefix !== undefined && bucket === undefined) throw new UsageError('--prefix goes with --to-bucket only');
-  if (type !== undefined && availabilityZone === undefined) throw new UsageError('--volume-type goes with --to-volumes only');
-  if ([bucket, availabilityZone, directory].includes('')) throw new UsageError('the destination is empty; name it');
+  if (prefix !== undefined && bucket === undefined)
+    throw new UsageError('--prefix goes with --to-bucket only');
+  if (type !== undefined && availabilityZone === undefined)
+    throw new UsageError('--volume-type goes with --to-volumes only');
+  if ([bucket, availabilityZone, directory].includes(''))
+    throw new UsageError('the destination is empty; name it');
   return named[0];
 }
 
@@ -44,7 +57,8 @@ const rules: readonly OverwriteRule[] = ['never', 'if-different', 'always'];
 /** @throws {@link UsageError} it is not a rule. */
 export function overwriteOption(text = 'never'): OverwriteRule {
   const rule = rules.find((candidate) => candidate === text);
-  if (rule === undefined) throw new UsageError(`--overwrite "${text}" is not a rule; write one of ${rules.join(', ')}`);
+  if (rule === undefined)
+    throw new UsageError(`--overwrite "${text}" is not a rule; write one of ${rules.join(', ')}`);
   return rule;
 }
 
@@ -52,7 +66,11 @@ export function overwriteOption(text = 'never'): OverwriteRule {
  * Checks that a point can go there: files into buckets and directories, images into volumes.
  * @throws {@link InvalidInputError} it cannot.
  */
-export function checkDestination(point: PointRow, destination: RestoreDestination, paths: readonly string[] | undefined): void {
+export function checkDestination(
+  point: PointRow,
+  destination: RestoreDestination,
+  paths: readonly string[] | undefined,
+): void {
   const { pointId, resourceArn, resourceKind } = point;
   if (isImage(point) !== (destination.kind === 'volumes')) {
     throw new InvalidInputError(
@@ -89,15 +107,12 @@ function targetOf(destination: Exclude<RestoreDestination, { kind: 'directory' }
 }
 
 /** Where an entry of a point would be written, for people. The path is safe already. */
-export function placeText(point: PointRow, destination: RestoreDestination, path: string): string {
-  switch (destination.kind) {
-    case 'bucket':
-      return `s3://${destination.bucket}/${destination.prefix}${path}`;
-    case 'original':
-      return `s3://${point.resourceArn.slice(point.resourceArn.lastIndexOf(':') + 1)}/${path}`;
-    case 'directory':
-      return `${destination.directory.replace(/\/$/, '')}/${path}`;
-    case 'volumes':
-      return destination.availabilityZone;
-  }
+export function placeText(
+  point: PointRow,
+  destination: Exclude<RestoreDestination, { kind: 'volumes' }>,
+  path: string,
+): string {
+  if (destination.kind === 'bucket') return `s3://${destination.bucket}/${destination.prefix}${path}`;
+  if (destination.kind === 'directory') return `${destination.directory.replace(/\/$/, '')}/${path}`;
+  return `s3://${shortNameOf(point.resourceArn)}/${path}`;
 }

@@ -26,7 +26,10 @@ const oneShard = { files: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGE
  * Restores a point's files from this process, straight out of the vault. Can be repeated after a failure.
  * @throws {@link UnknownNameError} a path selects nothing.
  */
-export async function restoreLocally(reader: PointReader, options: LocalRestoreOptions): Promise<RestoreOutcome> {
+export async function restoreLocally(
+  reader: PointReader,
+  options: LocalRestoreOptions,
+): Promise<RestoreOutcome> {
   const { target, paths, overwrite, signal } = options;
   const total = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
   const failed: RestoreOutcome['failed'][number][] = [];

@@ -37,7 +37,8 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
     const { name, rest, values } = splitArguments(argv);
     debug = values.debug === true;
     if (name === 'version') return await answer(io, io.version);
-    if (name === undefined || name === 'help') return await answer(io, helpFor(rest.find((word) => !word.startsWith('-'))));
+    if (name === undefined || name === 'help')
+      return await answer(io, helpFor(rest.find((word) => !word.startsWith('-'))));
     const command = getCommand(name);
     if (values.help === true) return await answer(io, helpOf(command));
     const run = command.parse(rest);
@@ -67,8 +68,18 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
 
 /** Takes the command's name out of the arguments: global options may come before it, with their values. */
 function splitArguments(argv: readonly string[]) {
-  const { values, tokens } = parseArgs({ args: [...argv], options: globalOptions, strict: false, allowPositionals: true, tokens: true });
+  const { values, tokens } = parseArgs({
+    args: [...argv],
+    options: globalOptions,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const word = tokens.find(({ kind }) => kind === 'positional');
+  const unknown = tokens.find((token) => token.kind === 'option' && !(token.name in globalOptions));
+  if (word === undefined && unknown?.kind === 'option') {
+    throw new UsageError(`unknown option "${unknown.rawName}"; "holdfast help" lists commands and options`);
+  }
   const rest = argv.filter((_, at) => at !== word?.index);
   const name = word === undefined ? undefined : argv[word.index];
   return { name, rest, values: values as GlobalValues };
@@ -96,6 +107,7 @@ function messageOf(error: unknown): string {
   if (error.name === 'CredentialsProviderError') {
     return 'no AWS credentials were found; sign in, set AWS_PROFILE, or name a profile with --profile';
   }
-  if (error.message === 'Region is missing') return 'no AWS region is set; set AWS_REGION, or name it with --region';
+  if (error.message === 'Region is missing')
+    return 'no AWS region is set; set AWS_REGION, or name it with --region';
   return safeText(`${error.name}: ${error.message}; run it again with --debug to see where it comes from`);
 }

@@ -35,7 +35,9 @@ export class StepFunctionsExecutions implements Executions {
     const command = new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) });
     const { executionArn } = await this.#attempt(`starting ${stateMachineArn}`, this.#client.send(command));
     if (executionArn === undefined) {
-      throw new StoreUnavailableError(`${stateMachineArn} was started without an answer; look for execution ${name}`);
+      throw new StoreUnavailableError(
+        `${stateMachineArn} was started without an answer; look for execution ${name}`,
+      );
     }
     return executionArn;
   }
@@ -52,7 +54,9 @@ export class StepFunctionsExecutions implements Executions {
       };
     } catch (error) {
       if (isMissing(error)) {
-        throw new UnknownNameError(`execution ${execution} does not exist; they are kept for 90 days`, { cause: error });
+        throw new UnknownNameError(`execution ${execution} does not exist; they are kept for 90 days`, {
+          cause: error,
+        });
       }
       throw toEngineError(error, `reading execution ${execution}`);
     }
@@ -60,7 +64,9 @@ export class StepFunctionsExecutions implements Executions {
 
   async stop(execution: string, cause: string): Promise<void> {
     try {
-      await this.#client.send(new StopExecutionCommand({ executionArn: execution, error: 'Cancelled', cause }));
+      await this.#client.send(
+        new StopExecutionCommand({ executionArn: execution, error: 'Cancelled', cause }),
+      );
     } catch (error) {
       if (!isMissing(error)) throw toEngineError(error, `stopping execution ${execution}`);
     }
@@ -69,7 +75,10 @@ export class StepFunctionsExecutions implements Executions {
   async list(machine: Machine, limit: number): Promise<readonly ListedExecution[]> {
     const stateMachineArn = await this.#machineArn(machine);
     const command = new ListExecutionsCommand({ stateMachineArn, maxResults: limit });
-    const { executions } = await this.#attempt(`listing executions of ${stateMachineArn}`, this.#client.send(command));
+    const { executions } = await this.#attempt(
+      `listing executions of ${stateMachineArn}`,
+      this.#client.send(command),
+    );
     return (executions ?? []).map(({ name, status, startDate, stopDate }) => ({
       name: name ?? '',
       status: statuses[status ?? 'RUNNING'],

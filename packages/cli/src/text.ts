@@ -37,7 +37,10 @@ export function countText(count: number, noun: string): string {
 export function safeText(text: string): string {
   return text
     .replaceAll(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
-    .replaceAll(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (char) => `\\u{${char.charCodeAt(0).toString(16)}}`);
+    .replaceAll(
+      /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+      (char) => `\\u{${char.charCodeAt(0).toString(16)}}`,
+    );
 }
 
 /** A path of a manifest for people. */
@@ -49,5 +52,8 @@ export function pathText(path: Uint8Array): string {
 export function pathFields(path: Uint8Array): { readonly path: string; readonly pathBase64?: string } {
   const bytes = Buffer.from(path);
   const text = bytes.toString('utf8');
-  return { path: text, ...(!Buffer.from(text, 'utf8').equals(bytes) && { pathBase64: bytes.toString('base64') }) };
+  return {
+    path: text,
+    ...(!Buffer.from(text, 'utf8').equals(bytes) && { pathBase64: bytes.toString('base64') }),
+  };
 }

@@ -14,13 +14,18 @@ export function timeOption(option: string, text: string, edge: 'start' | 'end'):
   const time = clock === undefined ? date : new Date(`${year}-${month}-${day}T${clock}${zone}`);
   // JavaScript reads February 30 as March 2.
   if (Number.isNaN(time.getTime()) || date.getUTCDate() !== Number(day)) {
-    throw new UsageError(`--${option} "${text}" is not a time; write it as 2026-11-23 or 2026-11-23T02:00:00Z`);
+    throw new UsageError(
+      `--${option} "${text}" is not a time; write it as 2026-11-23 or 2026-11-23T02:00:00Z`,
+    );
   }
   return clock === undefined && edge === 'end' ? new Date(time.getTime() + dayMs - 1) : time;
 }
 
 /** The span that `--from` and `--to` stand for; both ends included. */
-export function timeRangeOption(values: { readonly from?: string | undefined; readonly to?: string | undefined }): TimeRange {
+export function timeRangeOption(values: {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}): TimeRange {
   const { from, to } = values;
   return {
     ...(from !== undefined && { from: timeOption('from', from, 'start') }),
@@ -43,6 +48,7 @@ export const timeRangeLines = [
  */
 export function limitOption(text: string | undefined, standard: number): number {
   if (text === undefined) return standard;
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`--limit "${text}" is not a number of rows; write 1 or more`);
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new UsageError(`--limit "${text}" is not a number of rows; write 1 or more`);
   return Number(text);
 }

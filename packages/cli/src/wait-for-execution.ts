@@ -38,7 +38,8 @@ function causeText(cause: string | undefined): string | undefined {
   if (cause === undefined) return undefined;
   try {
     const parsed: unknown = JSON.parse(cause);
-    if (typeof parsed === 'object' && parsed !== null && 'errorMessage' in parsed) return String(parsed.errorMessage);
+    if (typeof parsed === 'object' && parsed !== null && 'errorMessage' in parsed)
+      return String(parsed.errorMessage);
   } catch {
     // Text, as `stop` leaves it.
   }

@@ -52,7 +52,7 @@ export { compactTime, isPointId, resourceKeyOf } from './points/point-id.ts';
 export { ImageRecord, pointRowOf, Root, VolumeSnapshot, type PointWarning } from './points/root.ts';
 export { readRoot, type StoredRoot } from './points/root-store.ts';
 export { PointReader } from './restore/point-reader.ts';
-export { listEntries, diffPoints, type PointDifference } from './restore/browse.ts';
+export { diffPoints, listEntries, type ListedEntry, type PointDifference } from './restore/browse.ts';
 export {
   keysOfRestoreShard,
   planRestore,

@@ -9,6 +9,7 @@ import {
   StoreUnavailableError,
 } from '../errors.ts';
 import type { KeyId, PointId, ResourceArn } from '../ids.ts';
+import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
 import { rootObjectId, type VaultKeys } from '../keys/vault-keys.ts';
 import { FrameCipher } from '../packs/frame-cipher.ts';
 import { decodeContent, encodeContent } from '../packs/frame-codec.ts';
@@ -138,9 +139,9 @@ export async function putRoot(
       const unanswered = error instanceof StoreUnavailableError;
       if (!(unanswered || error instanceof ObjectExistsError) || attempt === attempts) throw error;
       await clock.sleep(200 * 2 ** attempt);
-      if (!(await isStored(store, name, object))) continue;
+      if (!(await retryUnavailable(async () => isStored(store, name, object), options, defaultRetryPolicy))) continue;
     }
-    return readRoot(store, keys, resourceArn, pointId);
+    return retryUnavailable(async () => readRoot(store, keys, resourceArn, pointId), options, defaultRetryPolicy);
   }
 }
 

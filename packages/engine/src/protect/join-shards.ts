@@ -1,4 +1,4 @@
-import { fromBase64, toBase64 } from '../bytes.ts';
+import { fromBase64, newId, toBase64 } from '../bytes.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { createPackMapKind } from '../manifest/pack-map.ts';
@@ -37,6 +37,8 @@ interface GatheredShards {
   readonly warnings: ShardResult['warnings'];
   readonly pagePacks: readonly PagePackRecord[];
   readonly large: readonly ShardResult['large'][number][];
+  /** Where the attempts whose results these are left their pack usage. */
+  readonly usage: readonly string[];
 }
 
 /**
@@ -51,7 +53,7 @@ export async function joinShards(
   shardCount: number,
   signal?: AbortSignal,
 ): Promise<PointContent> {
-  const { store, catalog, clock, random, work } = services;
+  const { store, catalog, clock, random } = services;
   const shards = await gather(services, plan, shardCount);
   const writer = await PagePackWriter.open({
     store,
@@ -71,12 +73,11 @@ export async function joinShards(
   written.push(...(await writer.finish()).map(pagePackRecordOf));
   const mendable = { source: createPageReader(store, keys, written), sink: writer };
   const mended = await repairLargeObjects({ kind: fileKind, pages: mendable, plan, large: shards.large, root: joined });
-  await putUsage(work, plan.runId, 'mended', mended.usage);
 
   const packMapKind = createPackMapKind(keys);
   const packMapRoot = findPageRef(plan.base?.packMap, plan.base?.pointId);
   const packMapBase = new TreeReader(packMapKind, pages.source, packMapRoot);
-  const deltas = await sumUsage(services, plan, shardCount);
+  const deltas = await sumUsage(services, plan, shards.usage, mended.usage);
   const packMap = await mergeTree(packMapKind, pages, packMapRoot, applyUsage(packMapBase, deltas, signal), {
     ...(signal && { signal }),
   });
@@ -144,6 +145,7 @@ async function gather({ work }: WriteServices, plan: RunPlan, shardCount: number
   const warnings: ShardResult['warnings'] = [];
   const pagePacks: PagePackRecord[] = [];
   const large: ShardResult['large'][number][] = [];
+  const usage: string[] = [];
   const counts = { files: 0, filesChanged: 0, filesRemoved: 0, logicalBytes: 0, readBytes: 0, newBytes: 0, storedBytes: 0 };
   const indexes = Array.from({ length: shardCount }, (_, index) => index);
   for await (const result of mapConcurrent(indexes, resultsAtOnce, async (index) => getShardResult(work, plan.runId, index))) {
@@ -151,24 +153,30 @@ async function gather({ work }: WriteServices, plan: RunPlan, shardCount: number
     warnings.push(...result.warnings);
     pagePacks.push(...result.pagePacks);
     large.push(...result.large);
+    usage.push(result.usage);
     for (const name of Object.keys(counts) as (keyof typeof counts)[]) counts[name] += result.counts[name];
   }
-  return { pieces, counts, warnings, pagePacks, large };
+  return { pieces, counts, warnings, pagePacks, large, usage };
 }
 
 /** All deltas of a run, summed and in the order of pack ids. */
-async function sumUsage({ work }: WriteServices, plan: RunPlan, shardCount: number): Promise<AsyncIterable<PackDelta>> {
-  let parts = [...Array.from({ length: shardCount }, (_, index) => String(index)), 'mended'];
+async function sumUsage(
+  { work, random }: WriteServices,
+  plan: RunPlan,
+  ofShards: readonly string[],
+  mended: readonly PackDelta[],
+): Promise<AsyncIterable<PackDelta>> {
+  let parts = [...ofShards];
   if (plan.base?.packMap !== undefined) parts.push('leases');
-  for (let round = 0; parts.length > usageRunsAtOnce; round += 1) {
+  while (parts.length > usageRunsAtOnce) {
     const merged: string[] = [];
     for (let start = 0; start < parts.length; start += usageRunsAtOnce) {
       const runs = parts.slice(start, start + usageRunsAtOnce).map((part) => readUsage(work, plan.runId, part));
-      const part = `merged-${round}-${merged.length}`;
+      const part = `merged-${newId(random)}`;
       await putUsage(work, plan.runId, part, await Array.fromAsync(mergeUsage(runs)));
       merged.push(part);
     }
     parts = merged;
   }
-  return mergeUsage(parts.map((part) => readUsage(work, plan.runId, part)));
+  return mergeUsage([...parts.map((part) => readUsage(work, plan.runId, part)), mended]);
 }

@@ -124,6 +124,7 @@ export class ManifestChanges {
     try {
       opened = await outcome.open();
       content = await this.#options.content.write(opened.content, stretch?.offset ?? 0);
+      this.#checkLength(opened.entry, content.bytes);
     } catch (error) {
       if (!(error instanceof SourceEntryError)) throw error;
       this.#fail(listed, base, error);
@@ -141,6 +142,21 @@ export class ManifestChanges {
     } else {
       this.#waiting.push({ path: entry.path, content });
     }
+  }
+
+  /** A source that ends early, or goes on, without saying so would leave a file that no restore can write. */
+  #checkLength(entry: SourceEntry, bytes: number): void {
+    const { stretch } = this.#options.shard;
+    const whole = this.#isTail(entry) ? Math.min(entry.size, stretchBytes) : entry.size;
+    const expected = stretch?.length ?? whole;
+    if (bytes === expected) return;
+    const path = Buffer.from(entry.path).toString('utf8');
+    throw new SourceEntryError('changed', path, `gave ${bytes} bytes where its listing promised ${expected}`);
+  }
+
+  #isTail({ path }: SourceEntry): boolean {
+    const { largeTail } = this.#options.shard;
+    return largeTail !== undefined && equalBytes(largeTail, path);
   }
 
   #remove(base: BaseFile): void {
@@ -227,9 +243,7 @@ export class ManifestChanges {
   }
 
   #noteLarge(entry: SourceEntry, state: LargeObject['state']): void {
-    const { stretch, largeTail } = this.#options.shard;
-    const shared = stretch !== undefined || (largeTail !== undefined && equalBytes(largeTail, entry.path));
-    if (shared) this.#large.push({ path: toBase64(entry.path), state, changeToken: entry.changeToken });
+    if (this.#options.shard.stretch !== undefined || this.#isTail(entry)) this.#large.push({ path: toBase64(entry.path), state, changeToken: entry.changeToken });
   }
 
   #report(): void {

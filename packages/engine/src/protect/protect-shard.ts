@@ -1,5 +1,5 @@
 import { contentDefinedCuts } from '../chunking/fastcdc.ts';
-import { toBase64 } from '../bytes.ts';
+import { newId, toBase64 } from '../bytes.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { TreeBuilder } from '../manifest/tree-builder.ts';
@@ -103,7 +103,8 @@ export async function protectShard(services: WriteServices, shard: Shard, option
     const facts = keeper.get(packId);
     if (facts !== undefined && facts.kind !== 'pages') usage.setFacts(packId, { ...facts, kind: facts.kind });
   }
-  await putUsage(work, plan.runId, String(shard.index), usage.deltas());
+  const usagePart = `${shard.index}-${newId(random)}`;
+  await putUsage(work, plan.runId, usagePart, usage.deltas());
   const pageBytes = pagePacks.reduce((sum, pack) => sum + pack.bytes, 0);
   const { newBytes, storedBytes } = chunks.counts;
   const result: ShardResult = {
@@ -115,6 +116,7 @@ export async function protectShard(services: WriteServices, shard: Shard, option
     warnings: [...changes.warnings],
     pagePacks: pagePacks.map(pagePackRecordOf),
     large: [...changes.large],
+    usage: usagePart,
   };
   await putShardResult(work, plan.runId, result);
   await catalog.touchRun(plan.runId, aliveUntil(clock.now()));

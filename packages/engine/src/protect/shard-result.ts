@@ -40,6 +40,8 @@ export const ShardResult = z.object({
   warnings: z.array(PointWarning),
   pagePacks: z.array(PagePackRecord),
   large: z.array(LargeObject),
+  /** Where this very attempt left its run of pack usage: another attempt stores other packs. */
+  usage: z.string(),
 });
 export type ShardResult = z.infer<typeof ShardResult>;
 

@@ -51,7 +51,8 @@ export async function backUpFiles(
     }
     return await commitPoint(services, keys, plan, async () => joinShards(services, keys, plan, shards.length, signal));
   } catch (error) {
-    await failRun(services, plan.runId, errorRecordOf(error));
+    // What went wrong says more than that it could not be written down; the run then counts as abandoned after a while.
+    await failRun(services, plan.runId, errorRecordOf(error)).catch(() => {});
     throw error;
   }
 }

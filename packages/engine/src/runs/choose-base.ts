@@ -34,11 +34,28 @@ export async function chooseBase(
 }
 
 async function findNewest(catalog: Catalog, resourceArn: ResourceArn, now: Date): Promise<PointRow | undefined> {
-  let newest: PointRow | undefined;
+  for await (const point of newestPoints(catalog, resourceArn)) if (point.expiresAt > now) return point;
+  return undefined;
+}
+
+/**
+ * Points of a resource, newest first: by source time, and of one source time the one that was committed last. A
+ * container has the source time of what it was made of; being whole, it is the better base.
+ * Memory: the points of one source time.
+ */
+export async function* newestPoints(catalog: Catalog, resourceArn: ResourceArn): AsyncGenerator<PointRow> {
+  let sameTime: PointRow[] = [];
   for await (const point of catalog.listPoints(resourceArn)) {
-    if (newest !== undefined && point.sourceTime < newest.sourceTime) break;
-    // A container has the source time of what it was made of; being whole, it is the better base.
-    if (point.expiresAt > now && (newest === undefined || point.committedAt > newest.committedAt)) newest = point;
+    const [first] = sameTime;
+    if (first !== undefined && point.sourceTime < first.sourceTime) {
+      yield* sameTime.sort(byCommit);
+      sameTime = [];
+    }
+    sameTime.push(point);
   }
-  return newest;
+  yield* sameTime.sort(byCommit);
+}
+
+function byCommit(a: PointRow, b: PointRow): number {
+  return b.committedAt.getTime() - a.committedAt.getTime();
 }

@@ -1,9 +1,10 @@
-import { LeaseTooShortError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
+import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
 import { pointRowOf, warningsInRoot, type PointWarning, type Root } from '../points/root.ts';
 import { findRootOfRun, putRoot, type StoredRoot } from '../points/root-store.ts';
 import type { RunRow } from '../ports/catalog.ts';
 import type { WriteServices } from '../services.ts';
+import { extendLeases } from './extend-leases.ts';
 import { aliveUntil } from './open-run.ts';
 import type { RunPlan } from './run-plan.ts';
 
@@ -23,6 +24,13 @@ export interface PointContent {
   readonly lockedUntil?: Date;
 }
 
+/** The content, under locks that last until the expiry. */
+interface LeasedContent {
+  readonly content: PointContent;
+  readonly now: Date;
+  readonly expiresAt: Date;
+}
+
 /** A committed point. */
 export interface CommittedPoint {
   readonly root: Root;
@@ -35,7 +43,8 @@ export interface CommittedPoint {
  *
  * @param makeContent - writes and gathers what the point consists of; not called when the root is there already.
  * @throws {@link RunClosedError} the run was cancelled or lost its resource; nothing was committed.
- * @throws {@link LeaseTooShortError} the run took so long that its leases do not cover the retention.
+ * @throws {@link LeaseTooShortError} the run took so long that its leases do not cover the retention, and something
+ * that it uses cannot be leased any more.
  */
 export async function commitPoint(
   services: WriteServices,
@@ -48,23 +57,35 @@ export async function commitPoint(
   if (committed === undefined) await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
   const stored = committed ?? (await writeRoot(services, keys, plan, await makeContent()));
   const { root } = stored;
-  await catalog.putPoint(pointRowOf(root, stored));
   const state = root.warnings > 0 ? 'completed-with-warnings' : 'completed';
-  await catalog.closeRun(plan.runId, { state, endedAt: await store.now(), pointId: root.point });
+  // The point exists: giving up here would report a failure of what has succeeded.
+  const record = async (): Promise<void> => {
+    await catalog.putPoint(pointRowOf(root, stored));
+    await catalog.closeRun(plan.runId, { state, endedAt: await store.now(), pointId: root.point });
+  };
+  await retryUnavailable(record, services, defaultRetryPolicy);
   return { root, state };
 }
 
-async function writeRoot(services: WriteServices, keys: VaultKeys, plan: RunPlan, content: PointContent): Promise<StoredRoot> {
-  const { store, catalog, random, clock } = services;
-  const now = await store.now();
-  const wanted = new Date(Math.floor(now.getTime() / 1000) * 1000 + plan.keepDays * dayMs);
-  const expiresAt = earlier(wanted, content.lockedUntil ?? plan.leaseUntil);
-  if (expiresAt < wanted) {
-    throw new LeaseTooShortError(
-      `run ${plan.runId} leased what it uses until ${expiresAt.toISOString()}, and its retention of ${plan.keepDays} days ` +
-        `ends ${wanted.toISOString()}: it took too long; run it again`,
-    );
+/** Makes sure that all locks last for the retention, counted from now: a run that stalled has to extend them first. */
+async function leaseForRetention(
+  services: WriteServices,
+  keys: VaultKeys,
+  plan: RunPlan,
+  made: PointContent,
+): Promise<LeasedContent> {
+  let content = made;
+  for (;;) {
+    const now = await services.store.now();
+    const expiresAt = new Date(Math.floor((now.getTime() + plan.keepDays * dayMs) / 1000) * 1000);
+    if (expiresAt <= (content.lockedUntil ?? plan.leaseUntil)) return { content, now, expiresAt };
+    content = await extendLeases(services, keys, plan, content, now);
   }
+}
+
+async function writeRoot(services: WriteServices, keys: VaultKeys, plan: RunPlan, made: PointContent): Promise<StoredRoot> {
+  const { store, catalog, random, clock } = services;
+  const { content, now, expiresAt } = await leaseForRetention(services, keys, plan, made);
   // The last look before the point becomes visible: a run that lost its resource must not commit.
   await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
   return putRoot(
@@ -101,8 +122,4 @@ async function writeRoot(services: WriteServices, keys: VaultKeys, plan: RunPlan
       options: { readTags: plan.readTags },
     }),
   );
-}
-
-function earlier(a: Date, b: Date): Date {
-  return a < b ? a : b;
 }

@@ -7,7 +7,7 @@ import { resourceKeyOf } from '../points/point-id.ts';
 import { readRoot, type StoredRoot } from '../points/root-store.ts';
 import type { BackupType, PointRow, ResourceRow, RunRow } from '../ports/catalog.ts';
 import type { WriteServices } from '../services.ts';
-import { chooseBase, type BaseChoice } from './choose-base.ts';
+import { chooseBase, newestPoints, type BaseChoice } from './choose-base.ts';
 import { leaseUntilFor } from './generation.ts';
 import { leaseBase } from './lease-base.ts';
 import { getRunPlan, putRunPlan, type RunPlan } from './run-plan.ts';
@@ -173,7 +173,7 @@ async function findPrevious(
   keys: VaultKeys,
   resourceArn: ResourceArn,
 ): Promise<StoredRoot | undefined> {
-  for await (const point of catalog.listPoints(resourceArn)) {
+  for await (const point of newestPoints(catalog, resourceArn)) {
     try {
       return await readRoot(store, keys, resourceArn, point.pointId, point.rootVersionId);
     } catch (error) {

@@ -6,7 +6,7 @@ export class MemoryWorkStore implements WorkStore {
   readonly #objects = new Map<string, Uint8Array>();
 
   async put(name: string, body: Uint8Array): Promise<void> {
-    this.#objects.set(name, body.slice());
+    this.#objects.set(name, new Uint8Array(body));
   }
 
   async get(name: string): Promise<Uint8Array> {

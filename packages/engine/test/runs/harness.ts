@@ -139,7 +139,7 @@ export class Harness {
     for await (const listed of source.list({})) {
       const { entry, content } = await source.open(listed);
       const pieces: Uint8Array[] = [];
-      for await (const piece of content) pieces.push(piece.slice());
+      for await (const piece of content) pieces.push(new Uint8Array(piece));
       state.set(toHex(entry.path), { entry, content: Buffer.concat(pieces) });
     }
     return state;
@@ -150,7 +150,7 @@ export class Harness {
     for await (const listed of this.source.list({ from: path, to: pathAfter(path) })) {
       const { entry, content } = await this.source.open(listed);
       const pieces: Uint8Array[] = [];
-      for await (const piece of content) pieces.push(piece.slice());
+      for await (const piece of content) pieces.push(new Uint8Array(piece));
       return { entry, content: Buffer.concat(pieces) };
     }
     return undefined;

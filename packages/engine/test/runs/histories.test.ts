@@ -56,7 +56,7 @@ async function expectConsistent(harness: Harness, point: PointId): Promise<void>
 }
 
 describe('a history of changes and backups of all types', () => {
-  test.each(seedsOf(50))('restores every point to what the source was, seed %i', async (seed) => {
+  test.each(seedsOf(16))('restores every point to what the source was, seed %i', async (seed) => {
     const harness = new Harness(seed);
     const dice = new Dice(new SeededRandom(`history ${seed}`));
     const limits = limitsToTry[seed % limitsToTry.length] as ShardLimits;
@@ -64,7 +64,6 @@ describe('a history of changes and backups of all types', () => {
     await changeSource(harness, dice, limits.files < 7 ? 25 : 90);
 
     for (const type of steps) {
-      // Some runs follow a change so closely that its time stamp may not have settled.
       const { root } = await harness.backUp(type, { limits });
       const state = type === 'synthetic-full' ? (made.at(-1) as Made).state : await harness.snapshotOfSource();
       made.push({ type, point: root.point, state });
@@ -72,13 +71,17 @@ describe('a history of changes and backups of all types', () => {
       expect(root.type).toBe(type);
       expect(root.counts.files).toBe(state.size);
       await expectConsistent(harness, root.point);
-      if (type !== 'synthetic-full') {
+      if (type === 'differential' || made.length === steps.length - 1) {
         const independent = await harness.backUp('full', {
           arn: `arn:aws:s3:::other-${made.length}` as ResourceArn,
           limits: { files: 10_000, bytes: 2 ** 30 },
           isolated: true,
         });
         const parts = await logicalPartsOf(await harness.open(independent.root.point, independent.root.resource));
+        expect(await logicalPartsOf(await harness.open(root.point))).toEqual(parts);
+      }
+      if (type === 'synthetic-full') {
+        const parts = await logicalPartsOf(await harness.open((made.at(-2) as Made).point));
         expect(await logicalPartsOf(await harness.open(root.point))).toEqual(parts);
       }
       await changeSource(harness, dice, 1 + dice.below(8));

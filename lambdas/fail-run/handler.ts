@@ -1,0 +1,15 @@
+import { CloudWatchMetrics, DynamoCatalog, makeClients, SystemClock, SystemRandom } from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeClients();
+const clock = new SystemClock();
+
+export const handler = makeHandler({
+  catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, new SystemRandom()),
+  clock,
+  metrics: new CloudWatchMetrics(clients.cloudWatch, env.METRICS_NAMESPACE),
+  log: makeLogger('fail-run'),
+});

@@ -1,0 +1,22 @@
+import { DynamoCatalog, makeClients, openSource, S3WorkStore, SystemClock, SystemRandom } from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeClients();
+const clock = new SystemClock();
+const random = new SystemRandom();
+
+export const handler = makeHandler({
+  services: {
+    work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+    catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, random),
+    clock,
+  },
+  plans: env.PLANS,
+  openSource: (run, plan) =>
+    openSource({ s3: clients.s3, clock, random }, { arn: run.resourceArn, kind: run.resourceKind }, plan),
+  workBucket: env.WORK_BUCKET,
+  log: makeLogger('list-shards'),
+});

@@ -1,0 +1,90 @@
+import { isPointId } from '@holdfast/engine';
+import * as z from 'zod';
+
+const Target = z
+  .strictObject({
+    bucket: z.string().min(3).max(63).optional().describe('A bucket that the configuration allows restores into.'),
+    prefix: z.string().max(900).optional().describe('What the keys in that bucket begin with, such as "restored/".'),
+    original: z.literal(true).optional().describe('The bucket that was protected; it has to be allowed, too.'),
+    volumes: z
+      .strictObject({
+        availabilityZone: z
+          .string()
+          .regex(/^[a-z]{2}(-[a-z]+)+-\d+(-[a-z]+-\d+)?[a-z]$/, 'expected a zone such as us-east-1a')
+          .describe('Where the new volumes are made; an instance in that zone can attach them.'),
+        type: z
+          .enum(['gp3', 'gp2', 'io1', 'io2', 'st1', 'sc1', 'standard'])
+          .optional()
+          .describe('Type of the new volumes. Left out: as they were.'),
+      })
+      .optional()
+      .describe('New volumes from the snapshots of an image.'),
+  })
+  .superRefine((target, context) => {
+    const given = ['bucket', 'original', 'volumes'].filter((name) => name in target);
+    if (given.length !== 1) {
+      const found = given.length === 0 ? 'none of them' : given.join(' and ');
+      context.addIssue({ code: 'custom', message: `expected one of bucket, original, volumes, found ${found}` });
+    }
+    if (target.prefix !== undefined && target.bucket === undefined) {
+      context.addIssue({ code: 'custom', path: ['prefix'], message: 'goes with bucket only; name one or leave it out' });
+    }
+  })
+  .meta({
+    description: 'Where to restore to: exactly one of bucket, original, volumes.',
+    oneOf: [{ required: ['bucket'] }, { required: ['original'] }, { required: ['volumes'] }],
+    dependentRequired: { prefix: ['bucket'] },
+  });
+
+/** What a person asks of a restore: the input of the restore state machine. */
+export const RestoreInput = z
+  .strictObject({
+    point: z
+      .string()
+      .refine(isPointId, 'expected a point id such as 20260301T020000Z-0123456789abcdef')
+      .optional()
+      .describe('Id of the recovery point.'),
+    resource: z.string().regex(/^arn:/, 'expected an ARN').optional().describe('ARN of what was protected.'),
+    time: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .describe('Restores the newest point at or before this time.'),
+    paths: z
+      .array(z.string().min(1))
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe('Only these files; a path that ends in "/" stands for everything below it. Left out: everything.'),
+    target: Target,
+    overwrite: z
+      .enum(['never', 'if-different', 'always'])
+      .default('never')
+      .describe('What to do with files that the target has already.'),
+    dryRun: z.boolean().default(false).describe('Only checks the restore and says what it would take.'),
+  })
+  .superRefine(({ point, resource, time }, context) => {
+    const byTime = resource !== undefined && time !== undefined;
+    const neither = resource === undefined && time === undefined;
+    if (point === undefined ? byTime : neither) return;
+    context.addIssue({ code: 'custom', message: 'expected either "point", or "resource" and "time" together' });
+  })
+  .meta({
+    title: 'Input of a Holdfast restore',
+    oneOf: [{ required: ['point'] }, { required: ['resource', 'time'] }],
+    examples: [
+      { point: '20260301T020000Z-0123456789abcdef', target: { bucket: 'my-restores', prefix: 'monday/' } },
+      {
+        resource: 'arn:aws:s3:::my-photos',
+        time: '2026-03-01T12:00:00Z',
+        paths: ['2026/february/', 'index.html'],
+        target: { original: true },
+        overwrite: 'if-different',
+        dryRun: true,
+      },
+      {
+        point: '20260301T020000Z-0123456789abcdef',
+        target: { volumes: { availabilityZone: 'us-east-1a', type: 'gp3' } },
+      },
+    ],
+  });
+export type RestoreInput = z.infer<typeof RestoreInput>;

@@ -1,0 +1,25 @@
+import { makeClients, makeWriteServices, openSource } from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { openVaultOnce } from '../shared/open-vault-once.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeClients();
+const services = makeWriteServices(clients, {
+  vaultBucket: env.VAULT_BUCKET,
+  kmsKeyArn: env.KMS_KEY_ARN,
+  workBucket: env.WORK_BUCKET,
+  catalogTable: env.CATALOG_TABLE,
+  chunkIndexTable: env.CHUNK_INDEX_TABLE,
+  lockMode: env.LOCK_MODE,
+});
+
+export const handler = makeHandler({
+  services,
+  openKeys: openVaultOnce(services),
+  plans: env.PLANS,
+  openSource: (run, plan) =>
+    openSource({ ...services, s3: clients.s3 }, { arn: run.resourceArn, kind: run.resourceKind }, plan),
+  log: makeLogger('protect-shard'),
+});

@@ -1,0 +1,35 @@
+import { aliveUntil, type Catalog, type Clock, RunClosedError, type RunId } from '@holdfast/engine';
+
+/** How often a worker looks whether its run goes on, while it works. Milliseconds. */
+const lookEveryMs = 20_000;
+
+/** What a worker at work is told of its run. */
+export interface WatchedRun {
+  /** Aborted, with the reason, when the run is over. */
+  readonly signal: AbortSignal;
+  /** To be called when work goes on; looks from time to time, and never waits or throws. */
+  readonly onProgress: () => void;
+}
+
+/**
+ * Lets a worker notice within seconds that its run was cancelled, instead of at the end of its shard, and says that the
+ * run is alive. Driven by progress, not by a timer: a worker that stands still has nothing to stop.
+ */
+export function watchRun(
+  { catalog, clock }: { readonly catalog: Pick<Catalog, 'touchRun'>; readonly clock: Clock },
+  runId: RunId,
+): WatchedRun {
+  const controller = new AbortController();
+  let lookedMs = clock.elapsedMs();
+  return {
+    signal: controller.signal,
+    onProgress: () => {
+      if (clock.elapsedMs() - lookedMs < lookEveryMs) return;
+      lookedMs = clock.elapsedMs();
+      catalog.touchRun(runId, aliveUntil(clock.now())).catch((error: unknown) => {
+        // A catalog that does not answer now is asked again later, and by the shard's own last look.
+        if (error instanceof RunClosedError) controller.abort(error);
+      });
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { type Catalog, mapConcurrent, type WorkStore } from '@holdfast/engine';
+import * as z from 'zod';
+import { CycleList, cycleListName } from '../discover-resources/cycle-list.ts';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import { cycleFields } from '../shared/event-fields.ts';
+import type { Logger } from '../shared/logger.ts';
+import { bothMetrics, type Metrics } from '../shared/metrics.ts';
+import { getJson } from '../shared/work-json.ts';
+import { CycleFailedError } from './cycle-failed-error.ts';
+import { findOutcome, type ResourceOutcome } from './resource-outcome.ts';
+
+const lookupsAtOnce = 16;
+
+const ReportCycleInput = z.object({
+  plan: cycleFields.plan,
+  type: cycleFields.type,
+  cycleId: cycleFields.cycleId,
+});
+
+/** A cycle in numbers. */
+export interface ReportCycleOutput {
+  readonly completed: number;
+  /** Protected too, but for some entries. */
+  readonly warnings: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly readBytes: number;
+  readonly storedBytes: number;
+}
+
+/** Adds up a cycle and publishes it; ends with {@link CycleFailedError} when a resource was not protected. */
+export function makeHandler(deps: {
+  readonly catalog: Catalog;
+  readonly work: WorkStore;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}): StepHandler<ReportCycleOutput> {
+  const { catalog, work, metrics, log } = deps;
+  return defineHandler('report-cycle', ReportCycleInput, async ({ plan, type, cycleId }) => {
+    const list = await getJson(work, cycleListName(cycleId), CycleList);
+    const outcomes: ResourceOutcome[] = [];
+    for await (const outcome of mapConcurrent(list, lookupsAtOnce, async (item) => findOutcome(catalog, item, type))) {
+      outcomes.push(outcome);
+    }
+    const report = add(outcomes);
+    const failed = outcomes.filter(({ state }) => state === 'failed');
+    await metrics.put(
+      bothMetrics(plan, {
+        CycleFailures: failed.length > 0 ? 1 : 0,
+        CyclesCompleted: failed.length > 0 ? 0 : 1,
+        ResourcesCompleted: report.completed,
+        ResourcesWithWarnings: report.warnings,
+        ResourcesFailed: report.failed,
+        ReadBytes: report.readBytes,
+        StoredBytes: report.storedBytes,
+      }),
+    );
+    log.info('the cycle ended', { cycleId, ...report });
+    if (failed.length > 0) throw new CycleFailedError(plan, outcomes.length, failed);
+    return report;
+  });
+}
+
+function add(outcomes: readonly ResourceOutcome[]): ReportCycleOutput {
+  const count = (wanted: ResourceOutcome['state']) => outcomes.filter(({ state }) => state === wanted).length;
+  return {
+    completed: count('completed'),
+    warnings: count('completed-with-warnings'),
+    failed: count('failed'),
+    skipped: count('skipped'),
+    readBytes: outcomes.reduce((sum, { readBytes }) => sum + readBytes, 0),
+    storedBytes: outcomes.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+  };
+}

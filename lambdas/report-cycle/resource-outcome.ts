@@ -1,0 +1,58 @@
+import type { Catalog, ResourceArn, RunRow } from '@holdfast/engine';
+import type { CycleList } from '../discover-resources/cycle-list.ts';
+import { skipReason } from '../open-run/skip-reason.ts';
+
+/** What became of one resource in a cycle. */
+export interface ResourceOutcome {
+  readonly arn: ResourceArn;
+  readonly state: 'completed' | 'completed-with-warnings' | 'failed' | 'skipped';
+  /** Why it failed or was skipped. */
+  readonly reason?: string;
+  readonly readBytes: number;
+  readonly storedBytes: number;
+}
+
+const noBytes = { readBytes: 0, storedBytes: 0 } as const;
+
+/** Looks up what became of a resource: in its run, or in why there is none. */
+export async function findOutcome(
+  catalog: Catalog,
+  item: CycleList[number],
+  type: RunRow['requestedType'],
+): Promise<ResourceOutcome> {
+  const { resourceArn: arn, kind, runId } = item;
+  const run = await catalog.findRun(runId);
+  if (run === undefined) {
+    const skipped = skipReason(kind, type);
+    if (skipped !== undefined) return { arn, state: 'skipped', reason: skipped, ...noBytes };
+    return { arn, state: 'failed', reason: await whyNoRun(catalog, item), ...noBytes };
+  }
+  switch (run.state) {
+    case 'completed':
+    case 'completed-with-warnings': {
+      const point = run.pointId && (await catalog.findPoint(run.pointId));
+      return {
+        arn,
+        state: run.state,
+        readBytes: point?.counts.readBytes ?? 0,
+        storedBytes: point?.counts.storedBytes ?? 0,
+      };
+    }
+    case 'failed':
+    case 'cancelled': {
+      const { name, message } = run.error ?? { name: run.state, message: 'no reason was recorded' };
+      return { arn, state: 'failed', reason: `${name}: ${message}`, ...noBytes };
+    }
+    default:
+      // Open or cancelling: nobody is left who would close it.
+      return { arn, state: 'failed', reason: `its execution ended and left run ${runId} open`, ...noBytes };
+  }
+}
+
+/** A run that was never opened left no trace of its own; mostly another one was in its way. */
+async function whyNoRun(catalog: Catalog, { resourceArn, runId }: CycleList[number]): Promise<string> {
+  const { lastRunId, lastRunState } = (await catalog.findResource(resourceArn)) ?? {};
+  const isOpen = lastRunState === 'open' || lastRunState === 'cancelling';
+  const other = isOpen ? `run ${lastRunId} of an earlier cycle is still at work` : 'no run was opened';
+  return `${other}; the protect execution ${runId} says why`;
+}

@@ -1,0 +1,317 @@
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  ListObjectVersionsCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import {
+  GetScheduleCommand,
+  paginateListSchedules,
+  SchedulerClient,
+  UpdateScheduleCommand,
+} from '@aws-sdk/client-scheduler';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { DynamoCatalog, makeClients, SystemClock, SystemRandom } from '@holdfast/aws';
+import { compactTime, type BackupType, type PointRow, type ResourceArn } from '@holdfast/engine';
+import { startEmulator, volumeFilePath, type Emulator } from '../composition.ts';
+import { clientConfig, deployApp, type DeployedOutputs } from '../deploy-app.ts';
+import { compareBucket } from './compare-bucket.ts';
+import { runExecution, waitForExecution, waitForFirstExecution } from './executions.ts';
+import { printPoints, say } from './narrate.ts';
+import { demoBuckets } from './plans.ts';
+import { SourceBucket, type ExpectedState } from './source-objects.ts';
+import { hashFile, makeMachine, tagMachine, writeVolume, type SourceMachine } from './source-machine.ts';
+
+// The main job, end to end, on one machine: see `npm run demo` in README.md. Exits with 1 if anything differs.
+
+const here = dirname(fileURLToPath(import.meta.url));
+const packages = join(here, '..', '..', 'node_modules');
+const tag = { key: 'holdfast:plan', value: 'demo' } as const;
+const keep = process.argv.includes('--keep');
+const differences: string[] = [];
+
+interface Scene {
+  readonly emulator: Emulator;
+  readonly outputs: DeployedOutputs;
+  readonly s3: S3Client;
+  readonly ec2: EC2Client;
+  readonly sfn: SFNClient;
+  readonly catalog: DynamoCatalog;
+  readonly bucket: SourceBucket;
+  readonly machine: SourceMachine;
+}
+
+const emulator = await startEmulator({
+  preferredPort: 4566,
+  log: (line) => say(`emulator: ${line}`),
+  ec2: { snapshotMs: 3_000 },
+});
+try {
+  const scene = await setTheScene(emulator);
+  const states = await backUp(scene);
+  await restoreAll(scene, states);
+  await tryToDelete(scene);
+} catch (error) {
+  differences.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+}
+
+if (differences.length === 0) say('everything came back as it was');
+else
+  console.error(
+    `\n${differences.length} things differ:\n${differences
+      .slice(0, 50)
+      .map((line) => `  - ${line}`)
+      .join('\n')}`,
+  );
+process.exitCode = differences.length === 0 ? 0 : 1;
+if (keep) sayHowToLookAround(emulator);
+else await emulator.stop();
+
+async function setTheScene(aws: Emulator): Promise<Scene> {
+  const config = clientConfig(aws);
+  const s3 = new S3Client({ ...config, forcePathStyle: true });
+  const ec2 = new EC2Client(config);
+  const bucket = new SourceBucket(s3, demoBuckets.source);
+  say('filling a bucket with files of installed packages, and starting an instance with two volumes');
+  await bucket.fill(packages, (files, bytes) => say(`  ${files} objects, ${(bytes / 1e6).toFixed(0)} MB`));
+  for (const Bucket of [demoBuckets.untagged, demoBuckets.restored])
+    await s3.send(new CreateBucketCommand({ Bucket }));
+  const machine = await makeMachine(ec2, aws.dataDir);
+  await bucket.tag(tag.key, tag.value);
+  await tagMachine(ec2, machine, tag.key, tag.value);
+  say(
+    `tagged ${bucket.name}, ${machine.instanceId} and its volume ${machine.volumeIds[1]} with ${tag.key}=${tag.value}; ${demoBuckets.untagged} is left out`,
+  );
+
+  say('deploying the application');
+  const outputs = await deployApp({
+    ...aws,
+    plansFile: join(here, 'plans.ts'),
+    log: (line) => say(`  ${line}`),
+  });
+  const clients = makeClients({ region: aws.region, endpoint: aws.endpointUrl });
+  const catalog = new DynamoCatalog(
+    clients.dynamo,
+    outputs['CatalogTableName'] as string,
+    new SystemClock(),
+    new SystemRandom(),
+  );
+  return { emulator: aws, outputs, s3, ec2, sfn: new SFNClient(config), catalog, bucket, machine };
+}
+
+/** Four cycles with changes between them. @returns how the bucket was at each of them. */
+async function backUp(scene: Scene): Promise<readonly ExpectedState[]> {
+  const { outputs, sfn, bucket, machine, emulator: aws } = scene;
+  say('waiting for the schedule to start the first cycle, a full');
+  const first = await waitForFirstExecution(sfn, outputs['CycleMachineArn'] as string, 150_000);
+  await switchSchedulesOff(aws);
+  const states = [bucket.state()];
+  await waitForExecution(sfn, first);
+  await showCatalog(scene);
+
+  const keys = [...bucket.state().keys()].filter((key) => key.startsWith('packages/'));
+  say('changing 40 objects, adding 30, renaming 10, deleting 20, and writing to a volume');
+  await change(bucket, keys.slice(0, 100), 'first');
+  await writeVolume(aws.dataDir, machine.volumeIds[1] as string, 'volume 1, after the first change');
+  states.push(bucket.state());
+  await runCycle(scene, 'incremental');
+
+  say('changing as much again elsewhere');
+  await change(bucket, keys.slice(1_000, 1_100), 'second');
+  states.push(bucket.state());
+  await runCycle(scene, 'differential');
+
+  states.push(bucket.state());
+  await runCycle(scene, 'synthetic-full');
+  return states;
+}
+
+async function change(bucket: SourceBucket, keys: readonly string[], round: string): Promise<void> {
+  for (const key of keys.slice(0, 40))
+    await bucket.put(key, Buffer.from(`${key} as of the ${round} change\n`.repeat(50)), {
+      Metadata: { round },
+    });
+  for (let index = 0; index < 30; index += 1)
+    await bucket.put(`added/${round}/${index}.txt`, Buffer.from(`added ${index}`), {
+      Tagging: `round=${round}`,
+    });
+  for (const key of keys.slice(40, 50)) await bucket.rename(key, `renamed/${round}/${key}`);
+  for (const key of keys.slice(50, 70)) await bucket.remove(key);
+}
+
+async function runCycle(scene: Scene, type: BackupType): Promise<void> {
+  say(`running a cycle: ${type}`);
+  const scheduledAt = new Date();
+  const cycleId = `demo-${type}-${compactTime(scheduledAt)}`;
+  await runExecution(scene.sfn, scene.outputs['CycleMachineArn'] as string, cycleId, {
+    plan: 'demo',
+    type,
+    scheduledAt: scheduledAt.toISOString(),
+    cycleId,
+  });
+  await showCatalog(scene);
+}
+
+async function showCatalog({ catalog }: Scene): Promise<void> {
+  const points: PointRow[] = [];
+  for await (const { arn } of catalog.listResources())
+    points.push(...(await Array.fromAsync(catalog.listPoints(arn))));
+  printPoints(points.sort((a, b) => a.committedAt.getTime() - b.committedAt.getTime()));
+  if (points.some(({ resourceArn }) => resourceArn.includes(demoBuckets.untagged)))
+    differences.push('the untagged bucket was backed up');
+}
+
+async function restoreAll(scene: Scene, states: readonly ExpectedState[]): Promise<void> {
+  const { s3, catalog, bucket, machine, emulator: aws } = scene;
+  const [full, incremental, differential] = states as [ExpectedState, ExpectedState, ExpectedState];
+  const arn = `arn:aws:s3:::${bucket.name}` as ResourceArn;
+  const points = (await Array.fromAsync(catalog.listPoints(arn))).sort(
+    (a, b) => a.committedAt.getTime() - b.committedAt.getTime(),
+  );
+  const [fullPoint, incrementalPoint, differentialPoint, container] = points;
+  if (
+    fullPoint === undefined ||
+    incrementalPoint === undefined ||
+    differentialPoint === undefined ||
+    container === undefined
+  ) {
+    throw new Error(`${arn} has ${points.length} points, it should have four`);
+  }
+  const compare = async (what: string, prefix: string, expected: ExpectedState): Promise<void> => {
+    const found = await compareBucket(s3, demoBuckets.restored, prefix, expected);
+    say(
+      `  compared ${expected.size} objects: ${found.length === 0 ? 'all the same' : `${found.length} DIFFER`}`,
+    );
+    differences.push(...found.map((difference) => `${what}: ${difference}`));
+  };
+  const target = (prefix: string) => ({ target: { bucket: demoBuckets.restored, prefix } });
+
+  const deleted = [...full.keys()].find(
+    (key) => !incremental.has(key) && key.startsWith('packages/'),
+  ) as string;
+  say(`restoring one deleted object, ${deleted}`);
+  await restore(scene, 'file', { point: fullPoint.pointId, paths: [deleted], ...target('file/') });
+  await compare(
+    'one object',
+    'file/',
+    pick(full, (key) => key === deleted),
+  );
+
+  say('restoring a directory as it was two points ago, by time');
+  const directory = `${deleted.split('/').slice(0, 2).join('/')}/`;
+  const time = new Date(incrementalPoint.sourceTime.getTime() + 1).toISOString();
+  await restore(scene, 'directory', { resource: arn, time, paths: [directory], ...target('directory/') });
+  await compare(
+    'a directory',
+    'directory/',
+    pick(incremental, (key) => key.startsWith(directory)),
+  );
+
+  say('restoring a whole point into another bucket');
+  await restore(scene, 'whole', { point: differentialPoint.pointId, ...target('whole/') });
+  await compare('a whole point', 'whole/', differential);
+
+  say('restoring a directory out of the single-file container');
+  await restore(scene, 'container', {
+    point: container.pointId,
+    paths: ['added/', 'renamed/'],
+    ...target('container/'),
+  });
+  await compare(
+    'the container',
+    'container/',
+    pick(differential, (key) => key.startsWith('added/') || key.startsWith('renamed/')),
+  );
+
+  say('restoring volumes from their snapshots');
+  await restoreVolumes(scene, machine, aws);
+}
+
+async function restoreVolumes(scene: Scene, machine: SourceMachine, aws: Emulator): Promise<void> {
+  let newest: PointRow | undefined;
+  for await (const { arn, kind } of scene.catalog.listResources()) {
+    if (kind === 'ebs-volume') differences.push(`${arn} was backed up by itself, although its instance is`);
+    if (kind !== 'ec2-instance') continue;
+    for await (const point of scene.catalog.listPoints(arn)) newest ??= point;
+  }
+  if (newest === undefined) throw new Error('the instance has no point');
+  const report = (await restore(scene, 'volumes', {
+    point: newest.pointId,
+    target: { volumes: { availabilityZone: `${aws.region}a` } },
+  })) as { volumes?: { volumes?: { source: string; volume: string }[] } };
+  const restored = report.volumes?.volumes ?? [];
+  if (restored.length !== machine.volumeIds.length)
+    differences.push(`${restored.length} volumes were restored, not ${machine.volumeIds.length}`);
+  for (const { source, volume } of restored) {
+    const [wanted, found] = await Promise.all(
+      [source, volume].map((id) => hashFile(volumeFilePath(aws.dataDir, id))),
+    );
+    say(`  compared ${volume} with ${source}: ${wanted === found ? 'the same' : 'DIFFERENT'}`);
+    if (wanted !== found) differences.push(`volume ${volume} differs from ${source}`);
+  }
+}
+
+async function restore(scene: Scene, name: string, input: unknown): Promise<unknown> {
+  return runExecution(scene.sfn, scene.outputs['RestoreMachineArn'] as string, `demo-restore-${name}`, input);
+}
+
+/** Asks S3 to delete a pack for good: it has to refuse. */
+async function tryToDelete({ s3, outputs }: Scene): Promise<void> {
+  const Bucket = outputs['VaultBucketName'] as string;
+  const { Versions } = await s3.send(new ListObjectVersionsCommand({ Bucket, Prefix: 'packs/', MaxKeys: 1 }));
+  const pack = Versions?.[0];
+  if (pack?.Key === undefined || pack.VersionId === undefined) throw new Error('the vault has no pack');
+  say(`trying to delete ${pack.Key}, version ${pack.VersionId}`);
+  try {
+    await s3.send(new DeleteObjectCommand({ Bucket, Key: pack.Key, VersionId: pack.VersionId }));
+    differences.push(`S3 deleted the locked pack ${pack.Key}`);
+  } catch (error) {
+    if ((error as Error).name !== 'AccessDenied') throw error;
+    say(`  refused: ${(error as Error).name}: ${(error as Error).message}`);
+  }
+}
+
+function pick(state: ExpectedState, choose: (key: string) => boolean): ExpectedState {
+  return new Map([...state].filter(([key]) => choose(key)));
+}
+
+async function switchSchedulesOff(aws: Emulator): Promise<void> {
+  const scheduler = new SchedulerClient(clientConfig(aws));
+  for await (const page of paginateListSchedules({ client: scheduler }, {})) {
+    for (const { Name, GroupName } of page.Schedules ?? []) {
+      if (Name?.includes('demo') !== true && GroupName?.includes('demo') !== true) continue;
+      const { ScheduleExpression, ScheduleExpressionTimezone, FlexibleTimeWindow, Target } =
+        await scheduler.send(new GetScheduleCommand({ Name, GroupName }));
+      await scheduler.send(
+        new UpdateScheduleCommand({
+          Name,
+          GroupName,
+          ScheduleExpression,
+          ScheduleExpressionTimezone,
+          FlexibleTimeWindow,
+          Target,
+          State: 'DISABLED',
+        }),
+      );
+    }
+  }
+}
+
+function sayHowToLookAround(aws: Emulator): void {
+  const variables = Object.entries(aws.environment)
+    .map(([name, value]) => `export ${name}=${value}`)
+    .join('\n  ');
+  console.log(`
+The emulator goes on until you press Ctrl-C. In another terminal:
+  ${variables}
+  npx holdfast status
+  npx holdfast points
+  aws s3 ls s3://${demoBuckets.restored}/        # if you have the AWS CLI
+Data lies in ${aws.dataDir}, logs in ${aws.logPath}`);
+  const stop = (): void => void aws.stop().then(() => process.exit());
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+}

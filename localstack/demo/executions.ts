@@ -1,0 +1,51 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import {
+  DescribeExecutionCommand,
+  ListExecutionsCommand,
+  StartExecutionCommand,
+  type SFNClient,
+} from '@aws-sdk/client-sfn';
+
+const pollMs = 500;
+
+/** Starts an execution and waits for its end. @throws {@link Error} it failed; the message has its error and cause. */
+export async function runExecution(
+  sfn: SFNClient,
+  machineArn: string,
+  name: string,
+  input: unknown,
+): Promise<unknown> {
+  const { executionArn } = await sfn.send(
+    new StartExecutionCommand({ stateMachineArn: machineArn, name, input: JSON.stringify(input) }),
+  );
+  return waitForExecution(sfn, executionArn as string);
+}
+
+/** Waits for an execution that somebody else started. */
+export async function waitForExecution(sfn: SFNClient, executionArn: string): Promise<unknown> {
+  for (;;) {
+    const { status, output, error, cause } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+    if (status === 'SUCCEEDED') return JSON.parse(output ?? 'null');
+    if (status !== 'RUNNING')
+      throw new Error(`execution ${executionArn} ended ${status}: ${error ?? ''} ${cause ?? ''}`);
+    await wait(pollMs);
+  }
+}
+
+/** Waits until a machine has an execution. @returns the first one's ARN. */
+export async function waitForFirstExecution(
+  sfn: SFNClient,
+  machineArn: string,
+  limitMs: number,
+): Promise<string> {
+  const until = performance.now() + limitMs;
+  while (performance.now() < until) {
+    const { executions } = await sfn.send(new ListExecutionsCommand({ stateMachineArn: machineArn }));
+    const first = executions?.at(-1)?.executionArn;
+    if (first !== undefined) return first;
+    await wait(pollMs);
+  }
+  throw new Error(
+    `no execution of ${machineArn} began within ${limitMs / 1000} seconds; the schedule has not fired`,
+  );
+}

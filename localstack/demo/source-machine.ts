@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { CreateTagsCommand, RunInstancesCommand, type EC2Client } from '@aws-sdk/client-ec2';
+import { volumeFilePath } from '../composition.ts';
+
+const volumeBytes = 2 ** 30;
+
+/** An instance with two volumes that hold something. */
+export interface SourceMachine {
+  readonly instanceId: string;
+  readonly volumeIds: readonly string[];
+}
+
+/** Starts an instance with a root and a data volume of 1 GiB each, and writes into both as its system would. */
+export async function makeMachine(ec2: EC2Client, dataDir: string): Promise<SourceMachine> {
+  const Ebs = { VolumeSize: volumeBytes / 2 ** 30, VolumeType: 'gp3' as const };
+  const { Instances } = await ec2.send(
+    new RunInstancesCommand({
+      ImageId: 'ami-demo',
+      InstanceType: 't3.micro',
+      MinCount: 1,
+      MaxCount: 1,
+      BlockDeviceMappings: [
+        { DeviceName: '/dev/xvda', Ebs },
+        { DeviceName: '/dev/sdf', Ebs },
+      ],
+    }),
+  );
+  const instance = Instances?.[0];
+  const volumeIds = (instance?.BlockDeviceMappings ?? []).flatMap(
+    ({ Ebs: volume }) => volume?.VolumeId ?? [],
+  );
+  if (instance?.InstanceId === undefined || volumeIds.length !== 2)
+    throw new Error('the instance has not got its two volumes');
+  for (const [index, volumeId] of volumeIds.entries())
+    await writeVolume(dataDir, volumeId, `volume ${index}, before the first backup`);
+  return { instanceId: instance.InstanceId, volumeIds };
+}
+
+/** Opts the instance in, and its data volume as well: both together are to be backed up once. */
+export async function tagMachine(
+  ec2: EC2Client,
+  machine: SourceMachine,
+  key: string,
+  value: string,
+): Promise<void> {
+  const Resources = [machine.instanceId, machine.volumeIds[1] as string];
+  await ec2.send(new CreateTagsCommand({ Resources, Tags: [{ Key: key, Value: value }] }));
+}
+
+/** Writes a text here and there into a volume's file, which stays sparse. */
+export async function writeVolume(dataDir: string, volumeId: string, text: string): Promise<void> {
+  const file = await open(volumeFilePath(dataDir, volumeId), 'r+');
+  try {
+    for (let offset = 0; offset < volumeBytes; offset += volumeBytes / 16)
+      await file.write(`${text} at ${offset}\n`, offset);
+  } finally {
+    await file.close();
+  }
+}
+
+/** SHA-256 of a file's bytes, holes included. */
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path, { highWaterMark: 4 * 2 ** 20 }))
+    hash.update(piece as Buffer);
+  return hash.digest('hex');
+}

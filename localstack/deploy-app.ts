@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { completeDeployment } from './deployment-completion.ts';
+
+const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+const stackNames = ['HoldfastStorage', 'HoldfastPipeline', 'HoldfastMonitoring'] as const;
+
+/** How the application is deployed to an emulator. */
+export interface DeployOptions {
+  /** Where AWS is: the variables of `Emulator.environment`. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The plans file, as `cdk deploy -c plans=<file>` takes it. */
+  readonly plansFile: string;
+  readonly accountId: string;
+  readonly region: string;
+  readonly log: (line: string) => void;
+}
+
+/** The outputs of all stacks, by name. */
+export type DeployedOutputs = Readonly<Record<string, string>>;
+
+/**
+ * Deploys the synthesized application with the CDK command line, exactly as into an account, and then sets what the
+ * emulator's CloudFormation leaves out. Can be called again after a change.
+ * @throws {@link Error} the command line failed; its output is in the message.
+ */
+export async function deployApp(options: DeployOptions): Promise<DeployedOutputs> {
+  const { environment, plansFile, accountId, region, log } = options;
+  const output = await mkdtemp(join(tmpdir(), 'holdfast-cdk-'));
+  try {
+    const context = ['-c', `plans=${plansFile}`, '-c', `account=${accountId}`, '-c', `region=${region}`];
+    log('cdk bootstrap');
+    await cdk(['bootstrap', `aws://${accountId}/${region}`, '--output', output, ...context], environment);
+    log('cdk deploy --all');
+    await cdk(
+      ['deploy', '--all', '--require-approval', 'never', '--output', output, ...context],
+      environment,
+    );
+    const clients = {
+      cloudFormation: new CloudFormationClient(clientConfig(options)),
+      s3: new S3Client({ ...clientConfig(options), forcePathStyle: true }),
+      dynamoDb: new DynamoDBClient(clientConfig(options)),
+    };
+    for (const stackName of stackNames) {
+      const template: unknown = JSON.parse(
+        await readFile(join(output, `${stackName}.template.json`), 'utf8'),
+      );
+      for (const line of await completeDeployment({ stackName, template }, clients)) log(line);
+    }
+    return await readOutputs(clients.cloudFormation);
+  } finally {
+    await rm(output, { recursive: true, force: true });
+  }
+}
+
+/** The outputs of a deployment that is there already. */
+export async function readOutputs(cloudFormation: CloudFormationClient): Promise<DeployedOutputs> {
+  const outputs: Record<string, string> = {};
+  for (const StackName of stackNames) {
+    const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName }));
+    for (const { OutputKey, OutputValue } of Stacks?.[0]?.Outputs ?? []) {
+      if (OutputKey !== undefined && OutputValue !== undefined) outputs[OutputKey] = OutputValue;
+    }
+  }
+  return outputs;
+}
+
+/** Region, endpoint and credentials of an emulator, for a client of the SDK. */
+export function clientConfig({ environment, region }: Pick<DeployOptions, 'environment' | 'region'>) {
+  return {
+    region,
+    endpoint: environment['AWS_ENDPOINT_URL'] as string,
+    credentials: {
+      accessKeyId: environment['AWS_ACCESS_KEY_ID'] as string,
+      secretAccessKey: environment['AWS_SECRET_ACCESS_KEY'] as string,
+    },
+  };
+}
+
+async function cdk(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<void> {
+  const bin = join(projectRoot, 'node_modules', '.bin');
+  const child = spawn(join(bin, 'cdk'), [...args, '--ci'], {
+    cwd: projectRoot,
+    env: { ...process.env, ...environment, PATH: `${bin}:${process.env['PATH'] ?? ''}`, CI: 'true' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: string[] = [];
+  child.stdout.on('data', (data: Buffer) => lines.push(data.toString()));
+  child.stderr.on('data', (data: Buffer) => lines.push(data.toString()));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  if (code !== 0)
+    throw new Error(`cdk ${args.join(' ')} failed with exit code ${code}:\n${lines.join('').slice(-6_000)}`);
+}

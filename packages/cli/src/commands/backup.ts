@@ -1,0 +1,126 @@
+import {
+  type BackupType,
+  InvalidInputError,
+  newId,
+  type PointRow,
+  type ResourceRow,
+  type RunId,
+  type RunRow,
+} from '@holdfast/engine';
+import { type CommandContext, defineCommand } from '../command.ts';
+import type { Connection } from '../connection.ts';
+import { ExecutionFailedError, UsageError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { resolveResource } from '../resolve-resource.ts';
+import { bytesText, countText, durationText, timeText } from '../text.ts';
+import { failureText, waitForExecution } from '../wait-for-execution.ts';
+
+const types: readonly BackupType[] = ['full', 'incremental', 'differential', 'synthetic-full'];
+
+/** A run that was started. */
+interface StartedRun {
+  readonly runId: RunId;
+  readonly execution: string;
+  readonly resource: ResourceRow;
+  readonly type: BackupType;
+}
+
+export const backupCommand = defineCommand({
+  name: 'backup',
+  summary: 'Back up one resource now, by the rules of its plan.',
+  usage: ['<resource> [--type full|incremental|differential|synthetic-full] [--wait]'],
+  options: { type: { type: 'string' }, wait: { type: 'boolean' } },
+  optionLines: [
+    ['--type <type>', 'what to read from the source; else incremental'],
+    ['--wait', 'wait for the end and show the recovery point'],
+  ],
+  words: { least: 1, most: 1 },
+  async run(context, { type: typeText, wait }, [name = '']) {
+    const type = typeOption(typeText);
+    const connection = await context.connect();
+    const { services, executions } = connection;
+    const resource = await resolveResource(services.catalog, name);
+    checkCanRun(resource);
+    const runId = newId<RunId>(services.random);
+    const { arn, kind, plan } = resource;
+    const execution = await executions.start('protect', runId, { resourceArn: arn, kind, plan, type, runId });
+    const started = { runId, execution, resource, type };
+    if (wait === true) await follow(started, connection, context);
+    else await printStarted(started, context);
+    return exitCodes.ok;
+  },
+});
+
+function typeOption(text = 'incremental'): BackupType {
+  const type = types.find((candidate) => candidate === text);
+  if (type === undefined)
+    throw new UsageError(`--type "${text}" is not a backup type; write one of ${types.join(', ')}`);
+  return type;
+}
+
+function checkCanRun({ arn, kind, problem }: ResourceRow): void {
+  if (kind === 'directory') {
+    throw new InvalidInputError(
+      `${arn} is a directory, which AWS cannot read; back it up on the machine that has it`,
+    );
+  }
+  if (problem !== undefined) throw new InvalidInputError(`${arn} cannot be backed up: ${problem}`);
+}
+
+function fieldsOf({ runId, execution, resource, type }: StartedRun): Record<string, unknown> {
+  return { runId, execution, resourceArn: resource.arn, plan: resource.plan, requestedType: type };
+}
+
+async function printStarted(started: StartedRun, { out }: CommandContext): Promise<void> {
+  if (out.json) return out.document(fieldsOf(started));
+  await out.line(`run ${started.runId} of ${started.resource.arn} has started (${started.type})`);
+  await out.line(`execution ${started.execution}`);
+}
+
+async function follow(
+  started: StartedRun,
+  { services, executions }: Connection,
+  context: CommandContext,
+): Promise<void> {
+  const { runId, execution, resource } = started;
+  const { out, progress, clock, signal } = context;
+  const { catalog } = services;
+  progress.note(`run ${runId} of ${resource.arn} has started (${started.type})`);
+  let last = '';
+  const state = await waitForExecution(execution, {
+    executions,
+    clock,
+    signal,
+    onLook: async (seconds) => {
+      const run = await catalog.findRun(runId);
+      const now = run === undefined ? 'starting' : `${run.type}, ${run.state}`;
+      // A line for every change, and one a minute as a sign of life.
+      const line = `${now} ${Math.floor(seconds / 60)}`;
+      if (line !== last) progress.note(`run ${runId}: ${now}, ${durationText(seconds)}`);
+      last = line;
+    },
+  });
+  const run = await catalog.findRun(runId);
+  const point = run?.pointId === undefined ? undefined : await catalog.findPoint(run.pointId);
+  if (run === undefined || point === undefined) {
+    const why = run?.error?.message ?? failureText(state);
+    throw new ExecutionFailedError(`run ${runId} of ${resource.arn} made no point: ${why}`);
+  }
+  if (out.json) await out.document({ ...fieldsOf(started), run, point });
+  else await printPoint(run, point, out);
+}
+
+async function printPoint(run: RunRow, point: PointRow, out: CommandContext['out']): Promise<void> {
+  const { counts } = point;
+  const reason = run.typeReason === undefined ? '' : ` instead of ${run.requestedType}: ${run.typeReason}`;
+  await out.line(`point     ${point.pointId}`);
+  await out.line(`resource  ${point.resourceArn}`);
+  await out.line(`type      ${point.type}${reason}`);
+  await out.line(`taken     ${timeText(point.sourceTime)}, kept until ${timeText(point.expiresAt)}`);
+  await out.line(
+    `content   ${countText(counts.files, 'file')}, ${bytesText(counts.logicalBytes)}; ` +
+      `${counts.filesChanged} changed, ${counts.filesRemoved} removed`,
+  );
+  await out.line(`read      ${bytesText(counts.readBytes)}, stored ${bytesText(counts.storedBytes)}`);
+  await out.line(`warnings  ${point.warnings}`);
+}

@@ -1,0 +1,46 @@
+import type { RunRow } from '@holdfast/engine';
+import { type CommandContext, defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { resolveRun } from '../resolve-run.ts';
+
+export const cancelCommand = defineCommand({
+  name: 'cancel',
+  summary: 'Stop a run. Nothing of it becomes a point; a run that is over is left as it is.',
+  usage: ['<run>'],
+  options: {},
+  optionLines: [],
+  words: { least: 1, most: 1 },
+  async run(context, _values, [text = '']) {
+    const { services, executions } = await context.connect();
+    const { catalog, store } = services;
+    const { runId } = await resolveRun(catalog, text, context.clock.now());
+    // First the catalog: a worker that is not stopped in time finds out there, and commits nothing.
+    const run = await catalog.cancelRun(runId);
+    if (run.state !== 'cancelling') return report(run, false, context);
+    if (run.execution === undefined) return report(run, true, context);
+    await executions.stop(run.execution, `run ${runId} was cancelled`);
+    // A stopped execution cannot close its run itself.
+    const closed = await catalog.closeRun(runId, {
+      state: 'cancelled',
+      endedAt: await store.now(),
+      error: { name: 'RunClosedError', message: `run ${runId} is over: it was cancelled; start a new one` },
+    });
+    return report(closed, closed.state === 'cancelled', context);
+  },
+});
+
+async function report(run: RunRow, hasCancelled: boolean, { out }: CommandContext) {
+  const { runId, resourceArn, state } = run;
+  if (out.json) {
+    await out.document({ runId, resourceArn, state, cancelled: hasCancelled });
+  } else if (state === 'cancelling') {
+    await out.line(
+      `run ${runId} of ${resourceArn} has been asked to stop; whoever drives it will see it at its next step`,
+    );
+  } else if (hasCancelled) {
+    await out.line(`run ${runId} of ${resourceArn} is cancelled`);
+  } else {
+    await out.line(`run ${runId} of ${resourceArn} is over already: ${state}`);
+  }
+  return exitCodes.ok;
+}

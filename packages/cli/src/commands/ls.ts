@@ -1,0 +1,125 @@
+import {
+  listEntries,
+  type ListedEntry,
+  type PointReader,
+  type Root,
+  UnknownNameError,
+} from '@holdfast/engine';
+import { defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { openPoint } from '../open-point.ts';
+import type { Output } from '../output.ts';
+import { resolvePointOrResource } from '../resolve-point.ts';
+import { bytesText, pathFields, pathText, safeText, timeText } from '../text.ts';
+
+export const lsCommand = defineCommand({
+  name: 'ls',
+  summary: 'List what a recovery point holds, like a directory. Of a resource, its newest point.',
+  usage: ['<point|resource> [path] [-r]'],
+  options: { recursive: { type: 'boolean', short: 'r' } },
+  optionLines: [['-r, --recursive', 'everything below, and no lines for directories that only paths imply']],
+  words: { least: 1, most: 2 },
+  async run({ connect, out, signal }, { recursive }, [name = '', path = '']) {
+    const connection = await connect();
+    const point = await resolvePointOrResource(connection.services.catalog, name);
+    const reader = await openPoint(connection, point);
+    if (reader.root.image !== undefined) {
+      if (path !== '')
+        throw new UnknownNameError(
+          `point ${point.pointId} is an image, which has no paths; leave ${JSON.stringify(path)} out`,
+        );
+      await printSnapshots(reader.root.image, out);
+      return exitCodes.ok;
+    }
+    // A directory is as often written without its slash.
+    const paths = path === '' || path.endsWith('/') ? [path] : [path, `${path}/`];
+    for (const candidate of paths) {
+      if ((await printEntries(reader, candidate, recursive === true, out, signal)) > 0) return exitCodes.ok;
+    }
+    if (path === '') return exitCodes.ok;
+    throw new UnknownNameError(
+      `point ${point.pointId} has nothing at ${JSON.stringify(path)}; "holdfast ls ${point.pointId}" shows its top`,
+    );
+  },
+});
+
+async function printEntries(
+  reader: PointReader,
+  path: string,
+  recursive: boolean,
+  out: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  // A directory with an entry of its own is implied by what is in it as well.
+  const shown = new Set<string>();
+  let count = 0;
+  for await (const listed of listEntries(reader, path, recursive, signal)) {
+    count += 1;
+    if ('directory' in listed) {
+      if (!shown.has(listed.directory)) await printDirectory(listed.directory, out);
+      continue;
+    }
+    const { entry } = listed.file;
+    const name = Buffer.from(entry.path).toString('utf8');
+    if (entry.kind === 'directory' && name === path && !recursive) continue;
+    if (name.endsWith('/')) shown.add(name);
+    await printFile(listed.file, out);
+  }
+  return count;
+}
+
+async function printDirectory(path: string, out: Output): Promise<void> {
+  if (out.json) return out.record({ path, kind: 'implied-directory' });
+  await out.line(`${'-'.padStart(10)}  ${'-'.padEnd(20)}  ${safeText(path)}`);
+}
+
+async function printFile(
+  { entry, carriedFrom }: Extract<ListedEntry, { file: unknown }>['file'],
+  out: Output,
+): Promise<void> {
+  const { path, kind, size, modifiedMs, attributes } = entry;
+  const modified = new Date(modifiedMs);
+  const link = attributes['link-target'];
+  if (out.json) {
+    return out.record({
+      ...pathFields(path),
+      kind,
+      size,
+      modified,
+      ...(link !== undefined && { linkTarget: link }),
+      ...(carriedFrom && { carriedFrom }),
+    });
+  }
+  const isFile = kind === 'object' || kind === 'file';
+  const more = `${link === undefined ? '' : ` -> ${safeText(link)}`}${carriedFrom === undefined ? '' : `  (content of ${carriedFrom})`}`;
+  await out.line(
+    `${(isFile ? bytesText(size) : '-').padStart(10)}  ${timeText(modified)}  ${pathText(path)}${more}`,
+  );
+}
+
+async function printSnapshots({ snapshots }: NonNullable<Root['image']>, out: Output): Promise<void> {
+  if (out.json) {
+    for (const snapshot of snapshots) await out.record({ kind: 'snapshot', ...snapshot });
+    return;
+  }
+  await out.table(
+    [
+      { title: 'VOLUME' },
+      { title: 'SNAPSHOT' },
+      { title: 'DEVICE' },
+      { title: 'SIZE', align: 'right' },
+      { title: 'TYPE' },
+      { title: 'ENCRYPTED' },
+      { title: 'ZONE' },
+    ],
+    snapshots.map(({ volume, snapshot, device, sizeGiB, volumeType, encrypted, availabilityZone }) => [
+      volume,
+      snapshot,
+      device ?? '-',
+      `${sizeGiB} GiB`,
+      volumeType,
+      encrypted ? 'yes' : 'no',
+      availabilityZone,
+    ]),
+  );
+}

@@ -1,0 +1,73 @@
+import type { Catalog, PointRow, TimeRange } from '@holdfast/engine';
+import { defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { resolveResourceArn } from '../resolve-resource.ts';
+import { bytesText, timeText } from '../text.ts';
+import { limitOption, timeRangeLines, timeRangeOption, timeRangeOptions } from '../time-option.ts';
+
+export const pointsCommand = defineCommand({
+  name: 'points',
+  summary: 'List recovery points, the newest first: of one resource, or of all.',
+  usage: ['[resource] [--from <time>] [--to <time>] [--limit <n>]'],
+  options: { ...timeRangeOptions, limit: { type: 'string' } },
+  optionLines: [...timeRangeLines, ['--limit <n>', 'at most so many; else all']],
+  words: { least: 0, most: 1 },
+  async run({ connect, out }, values, [resource]) {
+    const range = timeRangeOption(values);
+    const limit = limitOption(values.limit, Infinity);
+    const { catalog } = (await connect()).services;
+    const points =
+      resource === undefined
+        ? await listAllPoints(catalog, range)
+        : catalog.listPoints(await resolveResourceArn(catalog, resource), range);
+    const rows: PointRow[] = [];
+    for await (const point of points) {
+      if (rows.length === limit) break;
+      rows.push(point);
+    }
+    if (out.json) await out.document(rows);
+    else await printPoints(rows, out);
+    return exitCodes.ok;
+  },
+});
+
+/** Points of all resources, those included that are not in the catalog any more. */
+async function listAllPoints(catalog: Catalog, { from, to }: TimeRange): Promise<readonly PointRow[]> {
+  const rows: PointRow[] = [];
+  for await (const point of catalog.listPointsExpiring({})) {
+    const { sourceTime } = point;
+    if ((from === undefined || sourceTime >= from) && (to === undefined || sourceTime <= to))
+      rows.push(point);
+  }
+  return rows.sort(
+    (a, b) => b.sourceTime.getTime() - a.sourceTime.getTime() || (a.pointId < b.pointId ? 1 : -1),
+  );
+}
+
+async function printPoints(rows: readonly PointRow[], out: Output): Promise<void> {
+  await out.table(
+    [
+      { title: 'POINT' },
+      { title: 'RESOURCE' },
+      { title: 'TYPE' },
+      { title: 'TAKEN' },
+      { title: 'EXPIRES' },
+      { title: 'FILES', align: 'right' },
+      { title: 'SIZE', align: 'right' },
+      { title: 'STORED', align: 'right' },
+      { title: 'WARNINGS', align: 'right' },
+    ],
+    rows.map(({ pointId, resourceArn, type, sourceTime, expiresAt, counts, warnings }) => [
+      pointId,
+      resourceArn,
+      type,
+      timeText(sourceTime),
+      timeText(expiresAt),
+      String(counts.files),
+      bytesText(counts.logicalBytes),
+      bytesText(counts.storedBytes),
+      String(warnings),
+    ]),
+  );
+}

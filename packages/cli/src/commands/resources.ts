@@ -1,0 +1,47 @@
+import { defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { judgeAll, standingFields } from '../resource-standing.ts';
+import { durationText, timeText } from '../text.ts';
+
+export const resourcesCommand = defineCommand({
+  name: 'resources',
+  summary:
+    'List tagged resources: whether each is protected, its plan, its last good point and its age against the RPO.',
+  usage: [''],
+  options: {},
+  optionLines: [],
+  words: { least: 0, most: 0 },
+  async run({ connect, out, clock }) {
+    const { services, deployment } = await connect();
+    const judged = await judgeAll(
+      services.catalog.listResources(),
+      await deployment.findPlans(),
+      clock.now(),
+    );
+    if (out.json) {
+      await out.document(judged.map(standingFields));
+      return exitCodes.ok;
+    }
+    await out.table(
+      [
+        { title: 'RESOURCE' },
+        { title: 'PLAN' },
+        { title: 'STANDING' },
+        { title: 'LAST POINT' },
+        { title: 'AGE', align: 'right' },
+        { title: 'RPO', align: 'right' },
+        { title: 'PROBLEM' },
+      ],
+      judged.map(({ resource, standing, ageHours, rpoHours, problem }) => [
+        resource.arn,
+        resource.plan,
+        standing,
+        resource.lastSourceTime === undefined ? '-' : timeText(resource.lastSourceTime),
+        ageHours === undefined ? '-' : durationText(ageHours * 3600),
+        rpoHours === undefined ? 'unknown' : durationText(rpoHours * 3600),
+        problem ?? '-',
+      ]),
+    );
+    return exitCodes.ok;
+  },
+});

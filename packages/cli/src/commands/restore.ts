@@ -1,0 +1,179 @@
+import { compactTime, type OverwriteRule, type PointRow, toHex } from '@holdfast/engine';
+import { DirectoryTarget } from '@holdfast/node';
+import { type CommandContext, defineCommand } from '../command.ts';
+import type { Connection } from '../connection.ts';
+import { ExecutionFailedError, UsageError } from '../errors.ts';
+import { damageNames, type ExitCode, exitCodes } from '../exit-codes.ts';
+import { openPoint } from '../open-point.ts';
+import { printDryRun, printQuote } from '../preview-restore.ts';
+import { resolvePointOrResource } from '../resolve-point.ts';
+import { printReport, reportOf } from '../restore-report.ts';
+import {
+  checkDestination,
+  findDestination,
+  overwriteOption,
+  type RestoreDestination,
+  restoreInput,
+} from '../restore-request.ts';
+import { restoreLocally } from '../restore-to-directory.ts';
+import { bytesText, countText, durationText, safeText } from '../text.ts';
+import { timeOption } from '../time-option.ts';
+import { failureText, waitForExecution } from '../wait-for-execution.ts';
+
+/** What is restored, and how. */
+interface Request {
+  readonly point: PointRow;
+  readonly paths: readonly string[] | undefined;
+  readonly overwrite: OverwriteRule;
+}
+
+export const restoreCommand = defineCommand({
+  name: 'restore',
+  summary:
+    'Bring a recovery point back, or some of its paths; of a resource, its newest point or the one of a time.',
+  usage: [
+    '<point|resource> --to-bucket <name> [--prefix <text>] [--path <path>]… [--overwrite <rule>] [--wait]',
+    '<point|resource> --to-original [--path <path>]… [--overwrite <rule>] [--wait]',
+    '<point|resource> --to-volumes <availability zone> [--volume-type <type>] [--wait]',
+    '<point|resource> --to-directory <directory> [--path <path>]… [--overwrite <rule>]',
+  ],
+  options: {
+    time: { type: 'string' },
+    path: { type: 'string', multiple: true },
+    'to-bucket': { type: 'string' },
+    prefix: { type: 'string' },
+    'to-original': { type: 'boolean' },
+    'to-volumes': { type: 'string' },
+    'volume-type': { type: 'string' },
+    'to-directory': { type: 'string' },
+    overwrite: { type: 'string' },
+    quote: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+    wait: { type: 'boolean' },
+  },
+  optionLines: [
+    ['--time <time>', "the resource's newest point that is not later; a date alone means its end, in UTC"],
+    ['--path <path>', 'only this file, or what is below when it ends in "/"; may be repeated'],
+    ['--to-bucket <name>', "into a bucket that the deployment's restoreTargets name"],
+    ['--prefix <text>', 'put before every key'],
+    ['--to-original', "where it came from; the deployment's restoreTargets have to name that bucket"],
+    ['--to-volumes <zone>', 'new EBS volumes in that availability zone'],
+    ['--volume-type <type>', 'their type; else as the volumes were'],
+    ['--to-directory <directory>', 'into a directory here, read from the vault by this process'],
+    ['--overwrite <rule>', 'what is there already: never (stays; the standard), if-different or always'],
+    ['--quote', 'print files, bytes, requests, dollars and seconds, and restore nothing'],
+    ['--dry-run', 'list what would be written, and restore nothing'],
+    ['--wait', 'wait for the end and show the report; --to-directory always does'],
+  ],
+  words: { least: 1, most: 1 },
+  async run(context, values, [name = '']) {
+    const overwrite = overwriteOption(values.overwrite);
+    const destination = findDestination(values);
+    if (values.quote === true && values['dry-run'] === true)
+      throw new UsageError('ask for --quote or for --dry-run, not for both');
+    if (destination === undefined && values.quote !== true) {
+      throw new UsageError('name a destination: --to-bucket, --to-original, --to-volumes or --to-directory');
+    }
+    const time = values.time === undefined ? undefined : timeOption('time', values.time, 'end');
+    const connection = await context.connect();
+    const point = await resolvePointOrResource(connection.services.catalog, name, time);
+    const request: Request = { point, paths: values.path, overwrite };
+    if (destination !== undefined) checkDestination(point, destination, request.paths);
+    if (values.quote === true || values['dry-run'] === true) {
+      const reader = await openPoint(connection, point);
+      const preview = { reader, point, paths: request.paths, signal: context.signal };
+      if (destination === undefined || values.quote === true)
+        await printQuote({ ...preview, destination }, context.out);
+      else await printDryRun({ ...preview, destination }, overwrite, context.out);
+      return exitCodes.ok;
+    }
+    if (destination === undefined) throw new TypeError('the destination was checked above');
+    if (destination.kind === 'directory')
+      return restoreHere(request, destination.directory, connection, context);
+    return restoreThere(request, destination, values.wait === true, connection, context);
+  },
+});
+
+/** Restores from this process into a directory. */
+async function restoreHere(
+  request: Request,
+  directory: string,
+  connection: Connection,
+  { out, progress, signal }: CommandContext,
+): Promise<ExitCode> {
+  const { point, paths, overwrite } = request;
+  const reader = await openPoint(connection, point);
+  const target = new DirectoryTarget({ root: directory, random: connection.services.random });
+  const outcome = await restoreLocally(reader, {
+    target,
+    ...(paths && { paths }),
+    overwrite,
+    onProgress: progress.report,
+    signal,
+  });
+  const { files, bytes, written, kept, same, failed, carried } = outcome;
+  if (out.json) {
+    await out.document({ pointId: point.pointId, directory, ...outcome });
+  } else {
+    for (const { path, message } of failed)
+      await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
+    for (const { path, from } of carried)
+      await out.line(`older content: ${safeText(path)}: as in point ${from}`);
+    await out.line(
+      `restored ${countText(files - failed.length, 'file')} of point ${point.pointId} to ${safeText(directory)}: ` +
+        `${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} kept, ${failed.length} failed`,
+    );
+  }
+  if (failed.some((failure) => damageNames.has(failure.name))) return exitCodes.damaged;
+  return failed.length > 0 ? exitCodes.failed : exitCodes.ok;
+}
+
+/** Has the deployment's restore machine do it. */
+async function restoreThere(
+  { point, paths, overwrite }: Request,
+  destination: Exclude<RestoreDestination, { kind: 'directory' }>,
+  wait: boolean,
+  { services, executions }: Connection,
+  { out, progress, clock, signal }: CommandContext,
+): Promise<ExitCode> {
+  const name = `restore-${compactTime(clock.now())}-${toHex(services.random.bytes(4))}`;
+  const execution = await executions.start(
+    'restore',
+    name,
+    restoreInput(point, destination, paths, overwrite),
+  );
+  const fields = { pointId: point.pointId, resourceArn: point.resourceArn, execution };
+  if (!wait) {
+    if (out.json) {
+      await out.document(fields);
+    } else {
+      await out.line(`the restore of point ${point.pointId} of ${point.resourceArn} has started`);
+      await out.line(`execution ${execution}`);
+    }
+    return exitCodes.ok;
+  }
+  progress.note(`the restore of point ${point.pointId} has started: ${execution}`);
+  let minutes = 0;
+  const state = await waitForExecution(execution, {
+    executions,
+    clock,
+    signal,
+    onLook: (seconds) => {
+      if (Math.floor(seconds / 60) > minutes) progress.note(`restoring, ${durationText(seconds)}`);
+      minutes = Math.floor(seconds / 60);
+    },
+  });
+  if (state.status !== 'succeeded') {
+    throw new ExecutionFailedError(
+      `the restore of point ${point.pointId} did not succeed: ${failureText(state)}; execution ${execution}`,
+    );
+  }
+  const report = reportOf(state.output);
+  if (out.json) {
+    await out.document({ ...fields, report: report ?? null });
+  } else {
+    await out.line(`the restore of point ${point.pointId} of ${point.resourceArn} is complete`);
+    await printReport(report, out);
+  }
+  return exitCodes.ok;
+}

@@ -1,0 +1,148 @@
+import { AccessDeniedError, type Catalog, type RunRow, UnknownNameError } from '@holdfast/engine';
+import { type CommandContext, defineCommand } from '../command.ts';
+import type { Connection } from '../connection.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { ListedExecution } from '../executions.ts';
+import { judgeAll, type ResourceStanding, standingFields } from '../resource-standing.ts';
+import { countText, durationText, safeText, timeText } from '../text.ts';
+
+const cyclesShown = 5;
+
+/** The whole deployment at a glance. */
+interface Status {
+  readonly judged: readonly ResourceStanding[];
+  /** Newest first, or why they are not known. */
+  readonly cycles: readonly ListedExecution[] | string;
+  /** Last runs that failed, of the resources that have not had a good one since. */
+  readonly failures: readonly RunRow[];
+  readonly plansKnown: boolean;
+}
+
+export const statusCommand = defineCommand({
+  name: 'status',
+  summary: 'Show whether everything is protected: the vault, the last cycles, what is overdue, what fails.',
+  usage: ['[--check]'],
+  options: { check: { type: 'boolean' } },
+  optionLines: [['--check', 'exit with 5 when a resource is overdue or unprotected']],
+  words: { least: 0, most: 0 },
+  async run(context, { check }) {
+    const connection = await context.connect();
+    const status = await readStatus(connection, context);
+    if (context.out.json) await context.out.document(statusDocument(connection, status));
+    else await print(connection, status, context);
+    const isGood = status.judged.every(({ standing }) => standing === 'protected');
+    return check === true && !isGood ? exitCodes.unprotected : exitCodes.ok;
+  },
+});
+
+async function readStatus(
+  { services, executions, deployment }: Connection,
+  { clock }: CommandContext,
+): Promise<Status> {
+  const { catalog } = services;
+  const plans = await deployment.findPlans();
+  const judged = await judgeAll(catalog.listResources(), plans, clock.now());
+  const cycles = await executions.list('cycle', cyclesShown).catch((error: unknown) => {
+    // Who may only read the catalog still gets the rest.
+    if (error instanceof AccessDeniedError || error instanceof UnknownNameError) return error.message;
+    throw error;
+  });
+  return { judged, cycles, failures: await listFailures(catalog, judged), plansKnown: plans !== undefined };
+}
+
+async function listFailures(
+  catalog: Catalog,
+  judged: readonly ResourceStanding[],
+): Promise<readonly RunRow[]> {
+  const failures: RunRow[] = [];
+  for (const { resource } of judged) {
+    if (resource.lastRunState !== 'failed' || resource.lastRunId === undefined) continue;
+    const run = await catalog.findRun(resource.lastRunId);
+    if (run !== undefined) failures.push(run);
+  }
+  return failures;
+}
+
+function countStandings(judged: readonly ResourceStanding[]) {
+  const counts = { protected: 0, overdue: 0, unprotected: 0 };
+  for (const { standing } of judged) counts[standing] += 1;
+  return counts;
+}
+
+function statusDocument(
+  { deployment }: Connection,
+  { judged, cycles, failures, plansKnown }: Status,
+): Record<string, unknown> {
+  return {
+    vault: { bucket: deployment.vaultBucket, region: deployment.region },
+    plansKnown,
+    resources: { total: judged.length, ...countStandings(judged) },
+    attention: judged.filter(({ standing }) => standing !== 'protected').map(standingFields),
+    cycles: typeof cycles === 'string' ? null : cycles,
+    failures,
+  };
+}
+
+async function print({ deployment }: Connection, status: Status, { out }: CommandContext): Promise<void> {
+  const { judged, cycles, failures, plansKnown } = status;
+  const counts = countStandings(judged);
+  const rpoNote = plansKnown ? '' : ' (RPO unknown: the deployment does not name its plans)';
+  await out.line(`vault      ${deployment.vaultBucket} (${deployment.region})`);
+  await out.line(
+    `resources  ${judged.length}: ${counts.protected} protected, ${counts.overdue} overdue, ${counts.unprotected} unprotected${rpoNote}`,
+  );
+  await out.line(`failing    ${countText(failures.length, 'resource')}`);
+  await printAttention(judged, out);
+  if (failures.length > 0) {
+    await out.line();
+    await out.line('last run failed');
+    await out.table(
+      [{ title: 'RESOURCE' }, { title: 'RUN' }, { title: 'ENDED' }, { title: 'ERROR' }],
+      failures.map((run) => [
+        run.resourceArn,
+        run.runId,
+        run.endedAt === undefined ? '-' : timeText(run.endedAt),
+        run.error?.message ?? '-',
+      ]),
+    );
+  }
+  await out.line();
+  if (typeof cycles === 'string') return out.line(`last cycles: unknown, ${safeText(cycles)}`);
+  if (cycles.length === 0) return out.line('last cycles: none has run yet');
+  await out.line('last cycles');
+  await out.table(
+    [{ title: 'CYCLE' }, { title: 'STATE' }, { title: 'STARTED' }, { title: 'TOOK', align: 'right' }],
+    cycles.map(({ name, status: state, startedAt, endedAt }) => [
+      name,
+      state,
+      timeText(startedAt),
+      endedAt === undefined ? '-' : durationText((endedAt.getTime() - startedAt.getTime()) / 1000),
+    ]),
+  );
+}
+
+async function printAttention(
+  judged: readonly ResourceStanding[],
+  out: CommandContext['out'],
+): Promise<void> {
+  const rows = judged.filter(({ standing }) => standing !== 'protected');
+  if (rows.length === 0) return;
+  await out.line();
+  await out.line('overdue or unprotected');
+  await out.table(
+    [
+      { title: 'RESOURCE' },
+      { title: 'STANDING' },
+      { title: 'AGE', align: 'right' },
+      { title: 'RPO', align: 'right' },
+      { title: 'PROBLEM' },
+    ],
+    rows.map(({ resource, standing, ageHours, rpoHours, problem }) => [
+      resource.arn,
+      standing,
+      ageHours === undefined ? '-' : durationText(ageHours * 3600),
+      rpoHours === undefined ? '?' : durationText(rpoHours * 3600),
+      problem ?? '-',
+    ]),
+  );
+}

@@ -1,0 +1,114 @@
+import {
+  defaultShardLimits,
+  listEntries,
+  type OverwriteRule,
+  planRestore,
+  type PointReader,
+  type PointRow,
+  type RestoreQuote,
+} from '@holdfast/engine';
+import type { Output } from './output.ts';
+import { type RestoreDestination, placeText } from './restore-request.ts';
+import { bytesText, countText, durationText, pathFields, pathText } from './text.ts';
+
+/** Workers of a deployment that was not told otherwise; only the time in the quote depends on it. */
+const usualWorkers = 10;
+
+/** What a preview is of. */
+export interface RestorePreview {
+  readonly reader: PointReader;
+  readonly point: PointRow;
+  readonly paths: readonly string[] | undefined;
+  readonly destination: RestoreDestination | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Prints what a restore would read, write, cost and take, and starts nothing. */
+export async function printQuote(preview: RestorePreview, out: Output): Promise<void> {
+  const { reader, point } = preview;
+  const { image } = reader.root;
+  if (image !== undefined) {
+    const volumes = image.snapshots.length;
+    const bytes = image.snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
+    if (out.json) return out.document({ pointId: point.pointId, volumes, bytes });
+    return out.line(
+      `${countText(volumes, 'volume')}, ${bytesText(bytes)}, made from snapshots: nothing is read from the vault`,
+    );
+  }
+  const quote = await quoteOf(preview);
+  if (out.json) return out.document({ pointId: point.pointId, ...quote });
+  await out.line(`point     ${point.pointId} of ${point.resourceArn}`);
+  await out.line(`files     ${quote.files}`);
+  await out.line(`bytes     ${bytesText(quote.bytes)} to write, ${bytesText(quote.storedBytes)} to read`);
+  await out.line(`requests  ${quote.requests}`);
+  await out.line(
+    `cost      about $${quote.dollars.toFixed(quote.dollars < 0.1 ? 4 : 2)} (list prices of us-east-1)`,
+  );
+  await out.line(`time      about ${durationText(quote.seconds)}`);
+}
+
+/** Lists what a restore would write, and starts nothing. The destination is not looked at. */
+export async function printDryRun(
+  preview: RestorePreview & { readonly destination: RestoreDestination },
+  overwrite: OverwriteRule,
+  out: Output,
+): Promise<void> {
+  const { reader, point, destination, paths, signal } = preview;
+  const { image } = reader.root;
+  if (image !== undefined || destination.kind === 'volumes')
+    return printVolumes(destination, image?.snapshots ?? [], out);
+  const { files, bytes } = await quoteOf(preview);
+  for (const path of withoutRepetition(paths)) {
+    for await (const listed of listEntries(reader, path, true, signal)) {
+      if ('directory' in listed) continue;
+      const { path: pathBytes, kind, size } = listed.file.entry;
+      const place = placeText(point, destination, pathText(pathBytes));
+      if (out.json) await out.record({ ...pathFields(pathBytes), kind, size, to: place });
+      else await out.line(`${bytesText(size).padStart(10)}  ${place}`);
+    }
+  }
+  if (!out.json) {
+    await out.line(
+      `would write ${countText(files, 'file')}, ${bytesText(bytes)}; what is there already: overwrite ${overwrite}`,
+    );
+  }
+}
+
+async function printVolumes(
+  destination: RestoreDestination,
+  snapshots: NonNullable<PointReader['root']['image']>['snapshots'],
+  out: Output,
+): Promise<void> {
+  const wanted = destination.kind === 'volumes' ? destination : undefined;
+  for (const { volume, snapshot, sizeGiB, volumeType } of snapshots) {
+    const type = wanted?.type ?? volumeType;
+    if (out.json)
+      await out.record({ kind: 'volume', volume, snapshot, sizeGiB, type, to: wanted?.availabilityZone });
+    else
+      await out.line(
+        `${sizeGiB} GiB ${type} volume in ${wanted?.availabilityZone} from ${snapshot}, a copy of ${volume}`,
+      );
+  }
+  if (!out.json) await out.line(`would make ${countText(snapshots.length, 'volume')}`);
+}
+
+/** @throws {@link UnknownNameError} a path selects nothing. */
+async function quoteOf({ reader, paths, destination, signal }: RestorePreview): Promise<RestoreQuote> {
+  const workers = destination?.kind === 'directory' ? 1 : usualWorkers;
+  const { quote } = await planRestore(reader, {
+    ...(paths && { paths }),
+    limits: defaultShardLimits,
+    workers,
+    signal,
+  });
+  return quote;
+}
+
+/** The paths without those that lie below another one of them; the whole point when none is given. */
+function withoutRepetition(paths: readonly string[] | undefined): readonly string[] {
+  if (paths === undefined) return [''];
+  const distinct = [...new Set(paths)];
+  return distinct.filter(
+    (path) => !distinct.some((other) => other !== path && other.endsWith('/') && path.startsWith(other)),
+  );
+}

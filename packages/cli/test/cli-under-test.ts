@@ -1,0 +1,194 @@
+import {
+  backUpFiles,
+  type BackupType,
+  type CommittedPoint,
+  newId,
+  type Plans,
+  type PointRow,
+  type ResourceArn,
+  type ResourceRow,
+  type RunId,
+  type RunRow,
+  UnknownNameError,
+} from '@holdfast/engine';
+import {
+  FakeClock,
+  MemoryCatalog,
+  MemoryChunkIndex,
+  MemoryKeyring,
+  MemoryObjectStore,
+  MemorySource,
+  MemoryWorkStore,
+  SeededRandom,
+} from '@holdfast/engine/testing';
+import { type ConnectOptions, type Executions, type ExecutionState, type ListedExecution, type Machine, runCli } from '../src/index.ts';
+
+/** State machines in memory: an execution is over when a test says so. */
+class MemoryExecutions implements Executions {
+  readonly started: { machine: Machine; name: string; input: unknown }[] = [];
+  readonly stopped: string[] = [];
+  readonly #states = new Map<string, ExecutionState>();
+  /** Called on every look, before the answer: what the machine does meanwhile. */
+  onLook: (execution: string, look: number) => Promise<void> = async () => {};
+  cycles: readonly ListedExecution[] | Error = [];
+  #looks = 0;
+
+  async start(machine: Machine, name: string, input: unknown): Promise<string> {
+    const arn = `arn:aws:states:eu-west-1:111122223333:execution:${machine}:${name}`;
+    this.started.push({ machine, name, input });
+    this.#states.set(arn, { status: 'running' });
+    return arn;
+  }
+
+  async get(execution: string): Promise<ExecutionState> {
+    await this.onLook(execution, ++this.#looks);
+    const state = this.#states.get(execution);
+    if (state === undefined) throw new UnknownNameError(`execution ${execution} does not exist`);
+    return state;
+  }
+
+  async stop(execution: string): Promise<void> {
+    this.stopped.push(execution);
+    this.end(execution, { status: 'stopped' });
+  }
+
+  async list(): Promise<readonly ListedExecution[]> {
+    if (this.cycles instanceof Error) throw this.cycles;
+    return this.cycles;
+  }
+
+  end(execution: string, state: ExecutionState): void {
+    this.#states.set(execution, state);
+  }
+}
+
+/** What a command line came to. */
+export interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export const bucketArn = 'arn:aws:s3:::photos' as ResourceArn;
+export const volumeArn = 'arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1' as ResourceArn;
+
+export const dailyPlan: Plans[number] = {
+  name: 'daily',
+  schedules: {},
+  keepDays: 30,
+  rpoHours: 30,
+  readTags: true,
+  prefixes: [],
+  shard: { files: 1000, bytes: 2 ** 30 },
+};
+
+/** The command line over a deployment in memory. */
+export class CliUnderTest {
+  readonly clock = new FakeClock('2026-11-23T12:00:00.000Z');
+  readonly random = new SeededRandom('cli');
+  readonly catalog = new MemoryCatalog();
+  readonly store = new MemoryObjectStore({ clock: this.clock });
+  readonly keyring = new MemoryKeyring(this.random);
+  readonly executions = new MemoryExecutions();
+  readonly source = new MemorySource(this.clock);
+  readonly abort = new AbortController();
+  plans: Plans | undefined = [dailyPlan];
+  errIsTerminal = false;
+  env: Record<string, string> = {};
+  /** What each command connected with. */
+  readonly connected: ConnectOptions[] = [];
+  closed = 0;
+  readonly #index = new MemoryChunkIndex();
+  readonly #work = new MemoryWorkStore();
+
+  async run(...argv: string[]): Promise<Outcome> {
+    let out = '';
+    let err = '';
+    const code = await runCli(argv, {
+      out: async (text) => void (out += text),
+      err: (text) => void (err += text),
+      errIsTerminal: this.errIsTerminal,
+      env: this.env,
+      clock: this.clock,
+      signal: this.abort.signal,
+      version: '1.2.3',
+      connect: async (options) => {
+        this.connected.push(options);
+        const { store, catalog, keyring, clock, random } = this;
+        return {
+          services: { store, catalog, keyring, clock, random },
+          executions: this.executions,
+          deployment: { vaultBucket: 'vault-bucket', region: 'eu-west-1', findPlans: async () => this.plans },
+          close: () => void this.closed++,
+        };
+      },
+    });
+    return { code, out, err };
+  }
+
+  /** Runs a command that prints one JSON document. */
+  async json(...argv: string[]): Promise<unknown> {
+    return JSON.parse((await this.run(...argv, '--json')).out);
+  }
+
+  /** Runs a command that prints JSON lines. */
+  async records(...argv: string[]): Promise<unknown[]> {
+    const { out } = await this.run(...argv, '--json');
+    return out
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line): unknown => JSON.parse(line));
+  }
+
+  async plantResource(row: Partial<ResourceRow> = {}): Promise<void> {
+    await this.catalog.putResource({ arn: bucketArn, kind: 's3-bucket', plan: 'daily', seenAt: this.clock.now(), ...row });
+  }
+
+  /** Backs the source up, as the protect machine does. */
+  async backUp(type: BackupType = 'full', arn: ResourceArn = bucketArn, runId = newId<RunId>(this.random)): Promise<CommittedPoint> {
+    const { store, catalog, keyring, clock, random } = this;
+    const services = { store, catalog, keyring, clock, random, index: this.#index, work: this.#work, lockMode: 'governance' as const };
+    const request = { runId, resourceArn: arn, resourceKind: 's3-bucket' as const, plan: 'daily', type, keepDays: 30, readTags: true };
+    return backUpFiles(services, request, { source: this.source });
+  }
+
+  /** Writes an open run's row, as the protect machine's first step does. */
+  async plantRun(row: Partial<RunRow> = {}): Promise<RunRow> {
+    const now = this.clock.now();
+    return this.catalog.openRun({
+      runId: newId<RunId>(this.random),
+      resourceArn: bucketArn,
+      plan: 'daily',
+      requestedType: 'incremental',
+      type: 'incremental',
+      leaseUntil: new Date(now.getTime() + 40 * 86_400_000),
+      startedAt: now,
+      aliveUntil: new Date(now.getTime() + 1_800_000),
+      state: 'open',
+      ...row,
+    });
+  }
+
+  /** Writes a point's row; nothing of it is in the vault. */
+  async plantPoint(row: Partial<PointRow> & Pick<PointRow, 'pointId'>): Promise<void> {
+    const time = this.clock.now();
+    await this.catalog.putPoint({
+      resourceArn: bucketArn,
+      resourceKind: 's3-bucket',
+      plan: 'daily',
+      type: 'full',
+      chainPointId: row.pointId,
+      runId: '0123456789abcdef0123456789abcdef' as RunId,
+      sourceTime: time,
+      committedAt: time,
+      expiresAt: new Date(time.getTime() + 30 * 86_400_000),
+      retentionClass: 'd30',
+      counts: { files: 3, filesChanged: 3, filesRemoved: 0, logicalBytes: 5000, readBytes: 5000, newBytes: 5000, storedBytes: 2000 },
+      warnings: 0,
+      seconds: 5,
+      rootName: 'points/x',
+      rootVersionId: 'v1',
+      ...row,
+    });
+  }
+}

@@ -1,0 +1,141 @@
+import { AccessDeniedError, type PointId, type ResourceArn } from '@holdfast/engine';
+import { expect, test } from 'vitest';
+import { bucketArn, CliUnderTest, volumeArn } from '../cli-under-test.ts';
+
+const point = '20261122T020000Z-00000000000000aa' as PointId;
+const oldPoint = '20261120T020000Z-00000000000000bb' as PointId;
+
+/** One resource of each standing, and one whose last run failed. */
+async function mixedDeployment(): Promise<CliUnderTest> {
+  const cli = new CliUnderTest();
+  await cli.plantResource();
+  await cli.plantPoint({ pointId: point, sourceTime: new Date('2026-11-23T02:00:00Z') });
+  await cli.plantResource({ arn: volumeArn, kind: 'ebs-volume' });
+  await cli.plantPoint({ pointId: oldPoint, resourceArn: volumeArn, sourceTime: new Date('2026-11-20T02:00:00Z') });
+  await cli.plantResource({ arn: 'arn:aws:s3:::typo' as ResourceArn, plan: 'dayly' });
+  cli.clock.set('2026-11-23T02:00:00Z');
+  const run = await cli.plantRun({ resourceArn: volumeArn });
+  const error = { name: 'SourceUnavailableError', message: 'the volume is gone' };
+  await cli.catalog.closeRun(run.runId, { state: 'failed', endedAt: new Date('2026-11-23T02:01:00Z'), error });
+  cli.clock.set('2026-11-23T12:00:00Z');
+  cli.executions.cycles = [
+    {
+      name: 'daily-incremental-20261123T020000Z',
+      status: 'failed',
+      startedAt: new Date('2026-11-23T02:00:01Z'),
+      endedAt: new Date('2026-11-23T02:12:01Z'),
+    },
+  ];
+  return cli;
+}
+
+test('shows the vault, what is overdue or unprotected, what fails, and the last cycles', async () => {
+  const cli = await mixedDeployment();
+
+  const { code, out, err } = await cli.run('status');
+
+  expect(out.replaceAll(/[0-9a-f]{32}/g, '<run>'.padEnd(32))).toBe(`\
+vault      vault-bucket (eu-west-1)
+resources  3: 1 protected, 1 overdue, 1 unprotected
+failing    1 resource
+
+overdue or unprotected
+RESOURCE                                              STANDING      AGE   RPO  PROBLEM
+${volumeArn}  overdue        3 d  30 h  last run failed
+arn:aws:s3:::typo                                     unprotected     -     ?  plan "dayly" is not deployed; correct the tag or deploy it
+
+last run failed
+RESOURCE                                              RUN                               ENDED                 ERROR
+${volumeArn}  <run>                             2026-11-23 02:01:00Z  the volume is gone
+
+last cycles
+CYCLE                               STATE   STARTED                 TOOK
+daily-incremental-20261123T020000Z  failed  2026-11-23 02:00:01Z  12 min
+`);
+  expect(err).toBe('');
+  expect(code).toBe(0);
+});
+
+test('with --check ends with 5 as long as a resource is overdue or unprotected', async () => {
+  const cli = new CliUnderTest();
+  await cli.plantResource();
+
+  const before = await cli.run('status', '--check');
+  await cli.plantPoint({ pointId: point });
+  const after = await cli.run('status', '--check');
+  cli.clock.advance(31 * 3_600_000);
+  const later = await cli.run('status', '--check');
+
+  expect([before.code, after.code, later.code]).toEqual([5, 0, 5]);
+});
+
+test('gives programs the same as one document', async () => {
+  const cli = await mixedDeployment();
+
+  const status = await cli.json('status');
+
+  expect(status).toMatchObject({
+    vault: { bucket: 'vault-bucket', region: 'eu-west-1' },
+    plansKnown: true,
+    resources: { total: 3, protected: 1, overdue: 1, unprotected: 1 },
+    attention: [{ arn: volumeArn, standing: 'overdue', ageHours: 82, rpoHours: 30 }, { arn: 'arn:aws:s3:::typo' }],
+    cycles: [{ name: 'daily-incremental-20261123T020000Z', startedAt: '2026-11-23T02:00:01.000Z' }],
+    failures: [{ resourceArn: volumeArn, error: { message: 'the volume is gone' } }],
+  });
+});
+
+test('says that the RPO is unknown instead of calling anything overdue when the plans are not known', async () => {
+  const cli = await mixedDeployment();
+  cli.plans = undefined;
+
+  const { out } = await cli.run('status');
+
+  expect(out).toContain('3: 2 protected, 0 overdue, 1 unprotected (RPO unknown: the deployment does not name its plans)');
+});
+
+test('shows everything else to somebody who may not list cycles', async () => {
+  const cli = new CliUnderTest();
+  cli.executions.cycles = new AccessDeniedError('listing executions was refused');
+
+  const { code, out } = await cli.run('status');
+
+  expect(code).toBe(0);
+  expect(out).toContain('resources  0: 0 protected');
+  expect(out).toContain('last cycles: unknown, listing executions was refused');
+});
+
+test('lists resources with their age against the RPO', async () => {
+  const cli = await mixedDeployment();
+
+  const { code, out } = await cli.run('resources');
+
+  expect(code).toBe(0);
+  expect(out).toBe(`\
+RESOURCE                                              PLAN   STANDING     LAST POINT             AGE      RPO  PROBLEM
+${volumeArn}  daily  overdue      2026-11-20 02:00:00Z   3 d     30 h  last run failed
+${bucketArn}                                   daily  protected    2026-11-23 02:00:00Z  10 h     30 h  -
+arn:aws:s3:::typo                                     dayly  unprotected  -                        -  unknown  plan "dayly" is not deployed; correct the tag or deploy it
+`);
+});
+
+test('gives programs an array of resources with every field, null where there is nothing', async () => {
+  const cli = new CliUnderTest();
+  await cli.plantResource();
+
+  expect(await cli.json('resources')).toEqual([
+    {
+      arn: bucketArn,
+      kind: 's3-bucket',
+      plan: 'daily',
+      standing: 'unprotected',
+      problem: 'no point yet',
+      lastPointId: null,
+      lastSourceTime: null,
+      ageHours: null,
+      rpoHours: 30,
+      lastRunId: null,
+      lastRunState: null,
+      seenAt: '2026-11-23T12:00:00.000Z',
+    },
+  ]);
+});

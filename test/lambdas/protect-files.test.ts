@@ -1,0 +1,186 @@
+import { RunClosedError, type RunId } from '@holdfast/engine';
+import { expect, test } from 'vitest';
+import { makeDeployment, PLENTY, readJson } from './support/deployment.ts';
+import { discover, makePipeline, protectFiles } from './support/pipeline.ts';
+
+const RUN = 'a'.repeat(32);
+const OPEN = {
+  resourceArn: 'arn:aws:s3:::photos',
+  kind: 's3-bucket',
+  plan: 'daily',
+  type: 'full',
+  runId: RUN,
+  execution: 'arn:execution',
+};
+
+function plantFiles(deployment: ReturnType<typeof makeDeployment>, count = 10) {
+  for (let file = 0; file < count; file += 1) deployment.source.plant(`folder/file-${file}`, `content ${file}`);
+}
+
+test('a cycle over a bucket ends in a recovery point and a report without failures', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  plantFiles(deployment);
+
+  const [item] = await discover(deployment, pipeline);
+  const point = await protectFiles(deployment, pipeline, item!);
+  const report = await pipeline.reportCycle({ plan: 'daily', type: 'full', cycleId: 'daily-full-1' }, PLENTY);
+
+  expect(point).toMatchObject({ state: 'completed', type: 'full', files: 10, warnings: 0, runId: item!.runId });
+  expect(await deployment.catalog.findPoint(point!.pointId)).toMatchObject({ plan: 'daily', runId: item!.runId });
+  expect(report).toMatchObject({ completed: 1, warnings: 0, failed: 0, skipped: 0 });
+  expect(report.readBytes).toBe(90);
+  expect(deployment.metrics.of('CycleFailures')).toEqual([0]);
+  expect(deployment.metrics.of('ResourcesCompleted', 'daily')).toEqual([1]);
+});
+
+test('every step of a run can be repeated and leads to the one point', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  plantFiles(deployment);
+  const twice = async <Output>(step: () => Promise<Output>): Promise<Output> => {
+    const first = await step();
+    deployment.clock.advance(1000);
+    expect(await step()).toEqual(first);
+    return first;
+  };
+
+  await twice(async () => pipeline.openRun(OPEN, PLENTY));
+  const listed = await twice(async () => pipeline.listShards({ runId: RUN, state: null }, PLENTY));
+  const { key, count } = (listed as Extract<typeof listed, { done: true }>).shards;
+  for (const shard of (await readJson(deployment.work, key)) as unknown[]) {
+    await twice(async () => pipeline.protectShard({ runId: RUN, shard }, PLENTY));
+  }
+  const point = await twice(async () => pipeline.commitPoint({ runId: RUN, shardCount: count }, PLENTY));
+
+  const points = await Array.fromAsync(deployment.catalog.listPoints('arn:aws:s3:::photos' as never));
+  expect(points.map(({ pointId }) => pointId)).toEqual([point.pointId]);
+});
+
+test('a run that has completed is skipped when its execution is started once more', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  plantFiles(deployment);
+  const [item] = await discover(deployment, pipeline);
+  await protectFiles(deployment, pipeline, item!);
+
+  const again = await pipeline.openRun({ ...OPEN, ...item }, PLENTY);
+
+  expect(again).toMatchObject({ mode: 'skip', runId: item!.runId });
+});
+
+test('a run that failed is not taken for one that has completed', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  await pipeline.openRun(OPEN, PLENTY);
+  await pipeline.failRun({ runId: RUN, error: { Error: 'Boom', Cause: 'it broke' } }, PLENTY);
+
+  await expect(pipeline.openRun(OPEN, PLENTY)).rejects.toThrow(RunClosedError);
+});
+
+test('a resource whose earlier run is at work is refused with the name of that run', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  await pipeline.openRun(OPEN, PLENTY);
+
+  const second = pipeline.openRun({ ...OPEN, runId: 'b'.repeat(32) }, PLENTY);
+
+  await expect(second).rejects.toMatchObject({ name: 'RunOpenError', message: expect.stringContaining(RUN) });
+});
+
+test('an incremental without a base becomes a full and says why', async () => {
+  const pipeline = makePipeline(makeDeployment());
+
+  const opened = await pipeline.openRun({ ...OPEN, type: 'incremental' }, PLENTY);
+
+  expect(opened).toMatchObject({ mode: 'files', type: 'full' });
+  expect(opened.reason).toContain('no recovery point');
+});
+
+test('a listing that runs out of time goes on in the next call and finds every file once', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  for (let file = 0; file < 2500; file += 1) deployment.source.plant(`file-${file}`, '');
+  await pipeline.openRun(OPEN, PLENTY);
+  // Looked at once before a range is listed and then at every thousandth entry.
+  let looks = 0;
+  const hurry = { getRemainingTimeInMillis: () => ((looks += 1) % 2 === 0 ? 119_999 : 900_000) };
+
+  let turns = 1;
+  let listed = await pipeline.listShards({ runId: RUN, state: null }, hurry);
+  while (!listed.done) {
+    turns += 1;
+    listed = await pipeline.listShards({ runId: RUN, state: listed.state }, hurry);
+  }
+  for (const shard of (await readJson(deployment.work, listed.shards.key)) as unknown[]) {
+    await pipeline.protectShard({ runId: RUN, shard }, PLENTY);
+  }
+  const point = await pipeline.commitPoint({ runId: RUN, shardCount: listed.shards.count }, PLENTY);
+
+  expect(turns).toBe(3);
+  expect(point.files).toBe(2500);
+});
+
+test('a cancelled run stops at its next step and ends as cancelled, without an alarm', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  await pipeline.openRun(OPEN, PLENTY);
+  await deployment.catalog.cancelRun(RUN as RunId);
+
+  const step = pipeline.protectShard({ runId: RUN, shard: { index: 0 } }, PLENTY);
+  await expect(step).rejects.toThrow(RunClosedError);
+  const closed = await pipeline.failRun({ runId: RUN, error: { Error: 'RunClosedError', Cause: '' } }, PLENTY);
+
+  expect(closed).toEqual({ state: 'cancelled' });
+  expect(deployment.metrics.of('CycleFailures')).toEqual([]);
+});
+
+test('a worker in the middle of a shard stops when its run is cancelled', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  // Too large to be read ahead, so that reading them takes time while the shard goes on.
+  for (let file = 0; file < 40; file += 1) {
+    deployment.source.plant(`file-${String(file).padStart(2, '0')}`, Buffer.alloc(2 ** 20 + 1, file));
+  }
+  await pipeline.openRun(OPEN, PLENTY);
+  const { source } = deployment;
+  const open = source.open.bind(source);
+  source.open = async (...args) => {
+    deployment.clock.advance(30_000);
+    if (source.opened.length === 3) await deployment.catalog.cancelRun(RUN as RunId);
+    return open(...args);
+  };
+
+  const step = pipeline.protectShard({ runId: RUN, shard: { index: 0 } }, PLENTY);
+
+  await expect(step).rejects.toThrow(RunClosedError);
+  expect(source.opened.length).toBeLessThan(10);
+});
+
+test('an unknown plan is refused with the names of those that exist', async () => {
+  const pipeline = makePipeline(makeDeployment());
+
+  const opened = pipeline.openRun({ ...OPEN, plan: 'nightly' }, PLENTY);
+
+  await expect(opened).rejects.toMatchObject({ name: 'UnknownNameError', message: expect.stringContaining('daily') });
+});
+
+test('an event that is not one is refused with every field that is wrong', async () => {
+  const pipeline = makePipeline(makeDeployment());
+
+  const opened = pipeline.openRun({ ...OPEN, runId: 'x', type: 'weekly' }, PLENTY);
+
+  await expect(opened).rejects.toMatchObject({
+    name: 'InvalidInputError',
+    message: expect.stringMatching(/"type" is "weekly".*"runId" is "x"/),
+  });
+});
+
+test('a synthetic full of an image is skipped with a reason', async () => {
+  const pipeline = makePipeline(makeDeployment());
+  const image = { resourceArn: 'arn:aws:ec2:us-east-1:000000000000:instance/i-1', kind: 'ec2-instance' };
+
+  const opened = await pipeline.openRun({ ...OPEN, ...image, type: 'synthetic-full' }, PLENTY);
+
+  expect(opened).toMatchObject({ mode: 'skip', reason: expect.stringContaining('snapshots') });
+});

@@ -1,0 +1,95 @@
+import type { MetricValue } from '@holdfast/aws';
+import type { Plan, ResourceArn, WriteServices } from '@holdfast/engine';
+import {
+  FakeClock,
+  MemoryCatalog,
+  MemoryChunkIndex,
+  MemoryKeyring,
+  MemoryObjectStore,
+  MemorySource,
+  MemoryWorkStore,
+  SeededRandom,
+} from '@holdfast/engine/testing';
+import type { StepContext } from '../../../lambdas/shared/define-handler.ts';
+import { type LogFields, makeLogger } from '../../../lambdas/shared/logger.ts';
+import { openVaultOnce } from '../../../lambdas/shared/open-vault-once.ts';
+
+/** The bucket that {@link makeDeployment} has a source for. */
+export const BUCKET_ARN = 'arn:aws:s3:::photos' as ResourceArn;
+
+/** Time enough for everything. */
+export const PLENTY: StepContext = { getRemainingTimeInMillis: () => 900_000 };
+
+/** A plan that reads a full on Sundays and an incremental on every day, both at two. */
+export const DAILY: Plan = {
+  name: 'daily',
+  schedules: {
+    full: { expression: 'cron(0 2 ? * SUN *)', timeZone: 'UTC' },
+    incremental: { expression: 'cron(0 2 * * ? *)', timeZone: 'UTC' },
+  },
+  keepDays: 30,
+  rpoHours: 30,
+  readTags: true,
+  prefixes: [],
+  shard: { files: 3, bytes: 2 ** 30 },
+};
+
+/** Keeps what was published. */
+export class MemoryMetrics {
+  readonly values: MetricValue[] = [];
+
+  async put(values: readonly MetricValue[]): Promise<void> {
+    await Promise.resolve();
+    this.values.push(...values);
+  }
+
+  /** The values of a series, in the order of their publishing; without a plan the series over all plans. */
+  of(name: string, plan?: string): number[] {
+    return this.values
+      .filter((value) => value.name === name && value.dimensions?.['Plan'] === plan)
+      .map(({ value }) => value);
+  }
+}
+
+/** A line of the log. */
+export type LogLine = LogFields & { readonly level: string; readonly message: string };
+
+/** A deployment in memory: everything that handlers are given. */
+export function makeDeployment() {
+  const clock = new FakeClock('2026-03-02T02:00:00.000Z');
+  const random = new SeededRandom(1);
+  const store = new MemoryObjectStore({ clock });
+  const catalog = new MemoryCatalog();
+  const work = new MemoryWorkStore();
+  const services: WriteServices = {
+    clock,
+    random,
+    store,
+    catalog,
+    work,
+    index: new MemoryChunkIndex(),
+    keyring: new MemoryKeyring(random),
+    lockMode: 'governance',
+  };
+  const lines: LogLine[] = [];
+  return {
+    clock,
+    store,
+    catalog,
+    work,
+    services,
+    source: new MemorySource(clock),
+    metrics: new MemoryMetrics(),
+    openKeys: openVaultOnce(services),
+    lines,
+    log: makeLogger('test', (line) => lines.push(JSON.parse(line) as LogLine)),
+  };
+}
+
+/** A {@link makeDeployment}. */
+export type Deployment = ReturnType<typeof makeDeployment>;
+
+/** What a test reads out of the work bucket. */
+export async function readJson(work: MemoryWorkStore, name: string): Promise<unknown> {
+  return JSON.parse(Buffer.from(await work.get(name)).toString('utf8'));
+}

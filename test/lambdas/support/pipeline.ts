@@ -1,0 +1,75 @@
+import type { TaggedResource } from '@holdfast/aws';
+import type { BackupType, Plan } from '@holdfast/engine';
+import { makeHandler as makeCommitPoint } from '../../../lambdas/commit-point/make-handler.ts';
+import { makeHandler as makeDiscover } from '../../../lambdas/discover-resources/make-handler.ts';
+import { makeHandler as makeFailRun } from '../../../lambdas/fail-run/make-handler.ts';
+import { makeHandler as makeListShards } from '../../../lambdas/list-shards/make-handler.ts';
+import { makeHandler as makeOpenRun } from '../../../lambdas/open-run/make-handler.ts';
+import { makeHandler as makeProtectShard } from '../../../lambdas/protect-shard/make-handler.ts';
+import { makeHandler as makeReportCycle } from '../../../lambdas/report-cycle/make-handler.ts';
+import { BUCKET_ARN, DAILY, type Deployment, PLENTY, readJson } from './deployment.ts';
+
+/** What discovery finds unless a test says otherwise. */
+export const TAGGED_BUCKET: TaggedResource = { arn: BUCKET_ARN, kind: 's3-bucket', plan: 'daily' };
+
+/** The handlers of the cycle and the protect machine over one deployment. */
+export function makePipeline(
+  deployment: Deployment,
+  tagged: readonly TaggedResource[] = [TAGGED_BUCKET],
+  plans: readonly Plan[] = [DAILY],
+) {
+  const { source } = deployment;
+  const deps = {
+    ...deployment,
+    plans: [...plans],
+    tagged: { discover: async () => Promise.resolve([...tagged]) },
+    openSource: () => source,
+    workBucket: 'work',
+  };
+  return {
+    discover: makeDiscover(deps),
+    openRun: makeOpenRun(deps),
+    listShards: makeListShards(deps),
+    protectShard: makeProtectShard(deps),
+    commitPoint: makeCommitPoint(deps),
+    failRun: makeFailRun(deps),
+    reportCycle: makeReportCycle(deps),
+  };
+}
+
+/** A {@link makePipeline}. */
+export type Pipeline = ReturnType<typeof makePipeline>;
+
+/** An item of a cycle's list. */
+export interface CycleItem {
+  readonly resourceArn: string;
+  readonly kind: string;
+  readonly runId: string;
+}
+
+/** The first step of a cycle: returns its work list. */
+export async function discover(
+  deployment: Deployment,
+  pipeline: Pipeline,
+  cycleId = 'daily-full-1',
+): Promise<CycleItem[]> {
+  const event = { plan: 'daily', type: 'full', scheduledAt: '2026-03-02T02:00:00Z', cycleId };
+  const { resources } = await pipeline.discover(event, PLENTY);
+  return (await readJson(deployment.work, resources.key)) as CycleItem[];
+}
+
+/** What the protect machine does for a bucket. */
+export async function protectFiles(
+  deployment: Deployment,
+  pipeline: Pipeline,
+  item: CycleItem,
+  type: BackupType = 'full',
+) {
+  const opened = await pipeline.openRun({ ...item, plan: 'daily', type, execution: 'arn:execution' }, PLENTY);
+  if (opened.mode !== 'files') return undefined;
+  let listed = await pipeline.listShards({ runId: item.runId, state: null }, PLENTY);
+  while (!listed.done) listed = await pipeline.listShards({ runId: item.runId, state: listed.state }, PLENTY);
+  const shards = (await readJson(deployment.work, listed.shards.key)) as unknown[];
+  for (const shard of shards) await pipeline.protectShard({ runId: item.runId, shard }, PLENTY);
+  return pipeline.commitPoint({ runId: item.runId, shardCount: listed.shards.count }, PLENTY);
+}
