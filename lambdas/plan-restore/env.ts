@@ -7,6 +7,14 @@ export const Env = z.object({
   ...workBucket,
   ...catalog,
   ...restoreTargets,
+  /** Shards of one restore that are worked on at once, for the time in the quote. */
+  RESTORE_WORKERS: z
+    .string()
+    .regex(/^[1-9]\d*$/)
+    .default('5')
+    .transform(Number),
+  /** Set by Lambda itself. */
+  AWS_REGION: z.string().optional(),
 });
 export type Env = z.infer<typeof Env>;
 /** The variables as the deployment has to set them. */

@@ -21,7 +21,14 @@ import {
   MemoryWorkStore,
   SeededRandom,
 } from '@holdfast/engine/testing';
-import { type ConnectOptions, type Executions, type ExecutionState, type ListedExecution, type Machine, runCli } from '../src/index.ts';
+import {
+  type ConnectOptions,
+  type Executions,
+  type ExecutionState,
+  type ListedExecution,
+  type Machine,
+  runCli,
+} from '../src/index.ts';
 
 /** State machines in memory: an execution is over when a test says so. */
 class MemoryExecutions implements Executions {
@@ -62,6 +69,26 @@ class MemoryExecutions implements Executions {
   }
 }
 
+/** A store whose disks lose bits when a test says so. */
+class DecayingStore extends MemoryObjectStore {
+  readonly #damages: { readonly prefix: string; readonly at: number }[] = [];
+
+  /** From now on one bit of every object under a prefix reads wrong. */
+  decay(prefix: string, at: number): void {
+    this.#damages.push({ prefix, at });
+  }
+
+  override async get(...[name, options = {}]: Parameters<MemoryObjectStore['get']>): Promise<Uint8Array> {
+    const bytes = (await super.get(name, options)).slice();
+    for (const { prefix, at } of this.#damages) {
+      const index = at - (options.range?.offset ?? 0);
+      const byte = bytes[index];
+      if (name.startsWith(prefix) && byte !== undefined) bytes[index] = byte ^ 1;
+    }
+    return bytes;
+  }
+}
+
 /** What a command line came to. */
 export interface Outcome {
   readonly code: number;
@@ -87,7 +114,7 @@ export class CliUnderTest {
   readonly clock = new FakeClock('2026-11-23T12:00:00.000Z');
   readonly random = new SeededRandom('cli');
   readonly catalog = new MemoryCatalog();
-  readonly store = new MemoryObjectStore({ clock: this.clock });
+  readonly store = new DecayingStore({ clock: this.clock });
   readonly keyring = new MemoryKeyring(this.random);
   readonly executions = new MemoryExecutions();
   readonly source = new MemorySource(this.clock);
@@ -141,14 +168,41 @@ export class CliUnderTest {
   }
 
   async plantResource(row: Partial<ResourceRow> = {}): Promise<void> {
-    await this.catalog.putResource({ arn: bucketArn, kind: 's3-bucket', plan: 'daily', seenAt: this.clock.now(), ...row });
+    await this.catalog.putResource({
+      arn: bucketArn,
+      kind: 's3-bucket',
+      plan: 'daily',
+      seenAt: this.clock.now(),
+      ...row,
+    });
   }
 
   /** Backs the source up, as the protect machine does. */
-  async backUp(type: BackupType = 'full', arn: ResourceArn = bucketArn, runId = newId<RunId>(this.random)): Promise<CommittedPoint> {
+  async backUp(
+    type: BackupType = 'full',
+    arn: ResourceArn = bucketArn,
+    runId = newId<RunId>(this.random),
+  ): Promise<CommittedPoint> {
     const { store, catalog, keyring, clock, random } = this;
-    const services = { store, catalog, keyring, clock, random, index: this.#index, work: this.#work, lockMode: 'governance' as const };
-    const request = { runId, resourceArn: arn, resourceKind: 's3-bucket' as const, plan: 'daily', type, keepDays: 30, readTags: true };
+    const services = {
+      store,
+      catalog,
+      keyring,
+      clock,
+      random,
+      index: this.#index,
+      work: this.#work,
+      lockMode: 'governance' as const,
+    };
+    const request = {
+      runId,
+      resourceArn: arn,
+      resourceKind: 's3-bucket' as const,
+      plan: 'daily',
+      type,
+      keepDays: 30,
+      readTags: true,
+    };
     return backUpFiles(services, request, { source: this.source });
   }
 
@@ -183,7 +237,15 @@ export class CliUnderTest {
       committedAt: time,
       expiresAt: new Date(time.getTime() + 30 * 86_400_000),
       retentionClass: 'd30',
-      counts: { files: 3, filesChanged: 3, filesRemoved: 0, logicalBytes: 5000, readBytes: 5000, newBytes: 5000, storedBytes: 2000 },
+      counts: {
+        files: 3,
+        filesChanged: 3,
+        filesRemoved: 0,
+        logicalBytes: 5000,
+        readBytes: 5000,
+        newBytes: 5000,
+        storedBytes: 2000,
+      },
       warnings: 0,
       seconds: 5,
       rootName: 'points/x',

@@ -21,6 +21,7 @@ export function fromHex(text: string): Uint8Array {
 }
 
 /** A new random id of 16 bytes as hexadecimal text, branded as the caller needs. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the brand that the id gets
 export function newId<Id extends string>(random: RandomBytes): Id {
   return toHex(random.bytes(16)) as Id;
 }

@@ -37,7 +37,10 @@ export class ObjectNotFoundError extends BackupError {
   override readonly retry = 'never';
   readonly objectName: string;
   constructor(objectName: string, versionId?: string, options?: ErrorOptions) {
-    super(`object ${objectName}${versionId === undefined ? '' : ` version ${versionId}`} does not exist in the store`, options);
+    super(
+      `object ${objectName}${versionId === undefined ? '' : ` version ${versionId}`} does not exist in the store`,
+      options,
+    );
     this.objectName = objectName;
   }
 }
@@ -56,7 +59,10 @@ export class ObjectLockedError extends BackupError {
   override readonly name = 'ObjectLockedError';
   override readonly retry = 'never';
   constructor(objectName: string, versionId: string, options?: ErrorOptions) {
-    super(`version ${versionId} of ${objectName} is locked and cannot be deleted before its lock ends`, options);
+    super(
+      `version ${versionId} of ${objectName} is locked and cannot be deleted before its lock ends`,
+      options,
+    );
   }
 }
 
@@ -65,7 +71,9 @@ export class ObjectLockMissingError extends BackupError {
   override readonly name = 'ObjectLockMissingError';
   override readonly retry = 'never';
   constructor(objectName: string, wanted: string, found: string) {
-    super(`object ${objectName} should be locked ${wanted} but is locked ${found}; check that the bucket has Object Lock`);
+    super(
+      `object ${objectName} should be locked ${wanted} but is locked ${found}; check that the bucket has Object Lock`,
+    );
   }
 }
 
@@ -87,7 +95,10 @@ export class ChunkCorruptError extends BackupError {
   readonly chunkId: string;
   readonly packId: string;
   constructor(chunkId: string, packId: string, options?: ErrorOptions) {
-    super(`chunk ${chunkId} in pack ${packId} does not match its id; run verify on the points that use it`, options);
+    super(
+      `chunk ${chunkId} in pack ${packId} does not match its id; run verify on the points that use it`,
+      options,
+    );
     this.chunkId = chunkId;
     this.packId = packId;
   }
@@ -107,7 +118,10 @@ export class VaultMissingError extends BackupError {
   override readonly name = 'VaultMissingError';
   override readonly retry = 'never';
   constructor(options?: ErrorOptions) {
-    super('the bucket holds no vault (format.json is missing); run a first backup, or name another bucket', options);
+    super(
+      'the bucket holds no vault (format.json is missing); run a first backup, or name another bucket',
+      options,
+    );
   }
 }
 

@@ -60,10 +60,22 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
         limits,
         ...(signal && { signal }),
         protectAll: async (shards, plan, keys) => {
-          const initial: DirectoryWork = { vault, secrets: await keys.export(), directory, job: { kind: 'protect', plan } };
+          const initial: DirectoryWork = {
+            vault,
+            secrets: await keys.export(),
+            directory,
+            job: { kind: 'protect', plan },
+          };
           const module = new URL('./directory-worker.ts', import.meta.url);
           const tasks = shards.map(shardToJson);
-          for await (const _ of runPool({ workers, module, initial, tasks, order: 'done', ...(signal && { signal }) }));
+          for await (const _ of runPool({
+            workers,
+            module,
+            initial,
+            tasks,
+            order: 'done',
+            ...(signal && { signal }),
+          }));
         },
       },
     );

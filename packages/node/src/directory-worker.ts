@@ -39,11 +39,22 @@ serveTasks(async (initial: unknown) => {
   if (job.kind === 'protect') {
     return async (task: unknown): Promise<null> => {
       const warnings: SourceEntryError[] = [];
-      const source = new DirectorySource({ root: directory, clock: systemClock, onWarning: (warning) => warnings.push(warning) });
-      const result = await protectShard(services, shardFromJson(task as ShardJson), { keys, plan: job.plan, source });
+      const source = new DirectorySource({
+        root: directory,
+        clock: systemClock,
+        onWarning: (warning) => warnings.push(warning),
+      });
+      const result = await protectShard(services, shardFromJson(task as ShardJson), {
+        keys,
+        plan: job.plan,
+        source,
+      });
       if (warnings.length > 0) {
         const listed = warnings.map(({ reason, message }) => ({ path: '', reason, message }));
-        await putShardResult(services.work, job.plan.runId, { ...result, warnings: [...result.warnings, ...listed] });
+        await putShardResult(services.work, job.plan.runId, {
+          ...result,
+          warnings: [...result.warnings, ...listed],
+        });
       }
       return null;
     };
@@ -51,6 +62,10 @@ serveTasks(async (initial: unknown) => {
   const reader = new PointReader(services.store, keys, job.root);
   return async (task: unknown): Promise<RestoreOutcome> => {
     const target = new DirectoryTarget({ root: directory, random: systemRandom });
-    return restoreRange(reader, { range: keysOfRestoreShard(task as RestoreShard), target, overwrite: job.overwrite });
+    return restoreRange(reader, {
+      range: keysOfRestoreShard(task as RestoreShard),
+      target,
+      overwrite: job.overwrite,
+    });
   };
 });

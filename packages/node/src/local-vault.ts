@@ -22,16 +22,25 @@ export interface LocalVaultOptions {
 export interface LocalVault {
   readonly services: WriteServices;
   /** Closes the catalog and the index. */
-  close(): void;
+  readonly close: () => void;
 }
 
 /** Opens a vault in a directory, and makes the directory if need be. Any number of threads may have it open. */
-export async function openLocalVault({ root, keyFile, durable = true }: LocalVaultOptions): Promise<LocalVault> {
+export async function openLocalVault({
+  root,
+  keyFile,
+  durable = true,
+}: LocalVaultOptions): Promise<LocalVault> {
   mkdirSync(root, { recursive: true });
   const catalog = new SqliteCatalog(join(root, 'catalog.sqlite'));
   const index = new SqliteChunkIndex(join(root, 'chunk-index.sqlite'));
   const services: WriteServices = {
-    store: new FilesystemObjectStore({ root: join(root, 'vault'), clock: systemClock, random: systemRandom, durable }),
+    store: new FilesystemObjectStore({
+      root: join(root, 'vault'),
+      clock: systemClock,
+      random: systemRandom,
+      durable,
+    }),
     keyring: await FileKeyring.open(keyFile, systemRandom),
     catalog,
     index,

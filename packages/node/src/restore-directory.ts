@@ -37,7 +37,12 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
   try {
     const keys = await openVault(services);
     const reader = await PointReader.open(services.store, keys, options.resourceArn, options.pointId);
-    const { shards } = await planRestore(reader, { limits: localRestoreLimits, workers, ...(paths && { paths }), ...(signal && { signal }) });
+    const { shards } = await planRestore(reader, {
+      limits: localRestoreLimits,
+      workers,
+      ...(paths && { paths }),
+      ...(signal && { signal }),
+    });
     const initial: DirectoryWork = {
       vault,
       secrets: await keys.export(),
@@ -46,7 +51,14 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
     };
     const module = new URL('./directory-worker.ts', import.meta.url);
     const outcomes: RestoreOutcome[] = [];
-    const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({ workers, module, initial, tasks: shards, order: 'done', ...(signal && { signal }) });
+    const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({
+      workers,
+      module,
+      initial,
+      tasks: shards,
+      order: 'done',
+      ...(signal && { signal }),
+    });
     for await (const outcome of pool) outcomes.push(outcome);
     await restoreDirectoryTimes(reader, options);
     return outcomes.reduce(sumOutcomes);
@@ -56,11 +68,15 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
 }
 
 /** Every worker's files have changed the times of directories that other workers had finished. */
-async function restoreDirectoryTimes(reader: PointReader, { directory, paths, signal }: RestoreDirectoryOptions): Promise<void> {
+async function restoreDirectoryTimes(
+  reader: PointReader,
+  { directory, paths, signal }: RestoreDirectoryOptions,
+): Promise<void> {
   if (paths !== undefined) return;
   const target = new DirectoryTarget({ root: directory, random: systemRandom });
   for await (const listed of listEntries(reader, '', true, signal)) {
-    if ('file' in listed && listed.file.entry.kind === 'directory') await target.write(listed.file.entry, nothing(), 'always');
+    if ('file' in listed && listed.file.entry.kind === 'directory')
+      await target.write(listed.file.entry, nothing(), 'always');
   }
   await target.finish();
 }

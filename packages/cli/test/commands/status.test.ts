@@ -11,12 +11,20 @@ async function mixedDeployment(): Promise<CliUnderTest> {
   await cli.plantResource();
   await cli.plantPoint({ pointId: point, sourceTime: new Date('2026-11-23T02:00:00Z') });
   await cli.plantResource({ arn: volumeArn, kind: 'ebs-volume' });
-  await cli.plantPoint({ pointId: oldPoint, resourceArn: volumeArn, sourceTime: new Date('2026-11-20T02:00:00Z') });
+  await cli.plantPoint({
+    pointId: oldPoint,
+    resourceArn: volumeArn,
+    sourceTime: new Date('2026-11-20T02:00:00Z'),
+  });
   await cli.plantResource({ arn: 'arn:aws:s3:::typo' as ResourceArn, plan: 'dayly' });
   cli.clock.set('2026-11-23T02:00:00Z');
   const run = await cli.plantRun({ resourceArn: volumeArn });
   const error = { name: 'SourceUnavailableError', message: 'the volume is gone' };
-  await cli.catalog.closeRun(run.runId, { state: 'failed', endedAt: new Date('2026-11-23T02:01:00Z'), error });
+  await cli.catalog.closeRun(run.runId, {
+    state: 'failed',
+    endedAt: new Date('2026-11-23T02:01:00Z'),
+    error,
+  });
   cli.clock.set('2026-11-23T12:00:00Z');
   cli.executions.cycles = [
     {
@@ -40,13 +48,13 @@ resources  3: 1 protected, 1 overdue, 1 unprotected
 failing    1 resource
 
 overdue or unprotected
-RESOURCE                                              STANDING      AGE   RPO  PROBLEM
-${volumeArn}  overdue        3 d  30 h  last run failed
-arn:aws:s3:::typo                                     unprotected     -     ?  plan "dayly" is not deployed; correct the tag or deploy it
+RESOURCE                                           STANDING     AGE   RPO  PROBLEM
+arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1  overdue      3 d  30 h  last run failed
+arn:aws:s3:::typo                                  unprotected    -     ?  plan "dayly" is not deployed; correct the tag or deploy it
 
 last run failed
-RESOURCE                                              RUN                               ENDED                 ERROR
-${volumeArn}  <run>                             2026-11-23 02:01:00Z  the volume is gone
+RESOURCE                                           RUN                               ENDED                 ERROR
+arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1  <run>                             2026-11-23 02:01:00Z  the volume is gone
 
 last cycles
 CYCLE                               STATE   STARTED                 TOOK
@@ -78,7 +86,10 @@ test('gives programs the same as one document', async () => {
     vault: { bucket: 'vault-bucket', region: 'eu-west-1' },
     plansKnown: true,
     resources: { total: 3, protected: 1, overdue: 1, unprotected: 1 },
-    attention: [{ arn: volumeArn, standing: 'overdue', ageHours: 82, rpoHours: 30 }, { arn: 'arn:aws:s3:::typo' }],
+    attention: [
+      { arn: volumeArn, standing: 'overdue', ageHours: 82, rpoHours: 30 },
+      { arn: 'arn:aws:s3:::typo' },
+    ],
     cycles: [{ name: 'daily-incremental-20261123T020000Z', startedAt: '2026-11-23T02:00:01.000Z' }],
     failures: [{ resourceArn: volumeArn, error: { message: 'the volume is gone' } }],
   });
@@ -90,7 +101,9 @@ test('says that the RPO is unknown instead of calling anything overdue when the 
 
   const { out } = await cli.run('status');
 
-  expect(out).toContain('3: 2 protected, 0 overdue, 1 unprotected (RPO unknown: the deployment does not name its plans)');
+  expect(out).toContain(
+    '3: 2 protected, 0 overdue, 1 unprotected (RPO unknown: the deployment does not name its plans)',
+  );
 });
 
 test('shows everything else to somebody who may not list cycles', async () => {
@@ -111,10 +124,10 @@ test('lists resources with their age against the RPO', async () => {
 
   expect(code).toBe(0);
   expect(out).toBe(`\
-RESOURCE                                              PLAN   STANDING     LAST POINT             AGE      RPO  PROBLEM
-${volumeArn}  daily  overdue      2026-11-20 02:00:00Z   3 d     30 h  last run failed
-${bucketArn}                                   daily  protected    2026-11-23 02:00:00Z  10 h     30 h  -
-arn:aws:s3:::typo                                     dayly  unprotected  -                        -  unknown  plan "dayly" is not deployed; correct the tag or deploy it
+RESOURCE                                           PLAN   STANDING     LAST POINT             AGE      RPO  PROBLEM
+arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1  daily  overdue      2026-11-20 02:00:00Z   3 d     30 h  last run failed
+arn:aws:s3:::photos                                daily  protected    2026-11-23 02:00:00Z  10 h     30 h  -
+arn:aws:s3:::typo                                  dayly  unprotected  -                        -  unknown  plan "dayly" is not deployed; correct the tag or deploy it
 `);
 });
 

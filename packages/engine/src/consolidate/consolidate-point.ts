@@ -43,10 +43,13 @@ export async function consolidatePoint(
 ): Promise<{ readonly done: false } | { readonly done: true; readonly content: PointContent }> {
   const { store, catalog, work, clock } = services;
   await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
-  if (plan.base === undefined) throw new UnknownNameError(`run ${plan.runId} has no point to consolidate; make a full first`);
+  if (plan.base === undefined)
+    throw new UnknownNameError(`run ${plan.runId} has no point to consolidate; make a full first`);
   const base = await PointReader.open(store, keys, plan.resourceArn, plan.base.pointId);
   if (base.root.image !== undefined) {
-    throw new NotSupportedError(`point ${base.root.point} consists of snapshots, whose blocks are not in the vault; a synthetic full needs them there`);
+    throw new NotSupportedError(
+      `point ${base.root.point} consists of snapshots, whose blocks are not in the vault; a synthetic full needs them there`,
+    );
   }
   const writing: ContainerWriterOptions = {
     store,
@@ -54,7 +57,12 @@ export async function consolidatePoint(
     clock,
     random: services.random,
     vault: keys,
-    lease: { runId: plan.runId, leaseUntil: plan.leaseUntil, lockMode: plan.lockMode, retentionClass: plan.retentionClass },
+    lease: {
+      runId: plan.runId,
+      leaseUntil: plan.leaseUntil,
+      lockMode: plan.lockMode,
+      retentionClass: plan.retentionClass,
+    },
     ...(options.signal && { signal: options.signal }),
   };
   const saved = await findProgress(work, plan);
@@ -65,7 +73,10 @@ export async function consolidatePoint(
   const writer =
     saved === undefined
       ? await ContainerWriter.start(writing, base.root.counts.logicalBytes)
-      : await ContainerWriter.resume(writing, decodeSuspended(await work.get(suspendedName(plan)), suspendedName(plan)));
+      : await ContainerWriter.resume(
+          writing,
+          decodeSuspended(await work.get(suspendedName(plan)), suspendedName(plan)),
+        );
   const scratch = new ScratchEntries(work, runPrefix(plan.runId), saved?.parts ?? 0);
   const copied = await copyFiles(base, writer, scratch, saved, options);
   if (copied.next !== undefined) {
@@ -94,10 +105,21 @@ async function findFinished(
   if (state === undefined) return undefined;
   const { versionId, bytes, lock } = state;
   const segments = new SegmentReader(store, new PackReader(store, keys).ciphers);
-  const root = readContainerRoot((await segments.readContainerEnd({ packId, name, versionId }, bytes)).root, name);
+  const root = readContainerRoot(
+    (await segments.readContainerEnd({ packId, name, versionId }, bytes)).root,
+    name,
+  );
   const lockedUntil = lock?.until ?? plan.leaseUntil;
   if ((await catalog.confirmPack(packId, { versionId, bytes, lockedUntil })) === 'lost') return undefined;
-  const stored = { packId, kind: 'container', retentionClass: plan.retentionClass, name, versionId, bytes, lockedUntil } as const;
+  const stored = {
+    packId,
+    kind: 'container',
+    retentionClass: plan.retentionClass,
+    name,
+    versionId,
+    bytes,
+    lockedUntil,
+  } as const;
   const facts = { ...stored, kind: 'container', references: 0, liveBytes: 0 } as const;
   for await (const entry of new PointReader(store, keys, root).packMap.range()) {
     return describeContainer(keys, { ...decodePackMapEntry(entry, name), versionId }, stored, root, writing);
@@ -105,7 +127,10 @@ async function findFinished(
   return describeContainer(keys, facts, stored, root, writing);
 }
 
-async function findState({ store }: WriteServices, name: string): Promise<Awaited<ReturnType<typeof store.head>> | undefined> {
+async function findState(
+  { store }: WriteServices,
+  name: string,
+): Promise<Awaited<ReturnType<typeof store.head>> | undefined> {
   try {
     return await store.head(name);
   } catch (error) {

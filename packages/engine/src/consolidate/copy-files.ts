@@ -1,6 +1,12 @@
 import { fromBase64, toBase64 } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
-import { encodeExtent, extentBoundaryBytes, extentBytes, maxExtentChunks, type ExtentChunk } from '../manifest/extent.ts';
+import {
+  encodeExtent,
+  extentBoundaryBytes,
+  extentBytes,
+  maxExtentChunks,
+  type ExtentChunk,
+} from '../manifest/extent.ts';
 import { encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
 import { entryKey } from '../manifest/tuple-key.ts';
 import type { ChunkLocation } from '../packs/chunk-location.ts';
@@ -51,12 +57,18 @@ export async function copyFiles(
     const { item, reference } = tag;
     if ('begins' in item) {
       await endExtent();
-      if (shouldStop() && file !== undefined) return { ...counts, next: toBase64(entryKey(pathAfter(file.entry.path))) };
+      if (shouldStop() && file !== undefined)
+        return { ...counts, next: toBase64(entryKey(pathAfter(file.entry.path))) };
       file = item.begins;
       offset = 0;
       counts.files += 1;
       await scratch.add(encodeFileEntry(file));
-      onProgress?.({ step: 'consolidate', files: counts.files, bytes: counts.bytes, filesTotal: base.root.counts.files });
+      onProgress?.({
+        step: 'consolidate',
+        files: counts.files,
+        bytes: counts.bytes,
+        filesTotal: base.root.counts.files,
+      });
       continue;
     }
     if (reference === undefined || chunk === undefined) throw new TypeError('a chunk has no place');
@@ -65,7 +77,8 @@ export async function copyFiles(
     const location = moved.get(key) ?? (await writer.addChunk(reference.id, chunk));
     if (repeated.has(key)) moved.set(key, location);
     const end = offset + extentBytes(chunks);
-    if (chunks.length === maxExtentChunks || (chunks.length > 0 && end % extentBoundaryBytes === 0)) await endExtent();
+    if (chunks.length === maxExtentChunks || (chunks.length > 0 && end % extentBoundaryBytes === 0))
+      await endExtent();
     chunks.push({ id: reference.id, plainBytes: reference.plainBytes, location });
     counts.references += 1;
     counts.liveBytes += location.length;
@@ -77,11 +90,13 @@ export async function copyFiles(
 
 type TaggedItem = { readonly item: PointItem; readonly reference: ChunkReference | undefined };
 
-async function* withReferences(items: AsyncIterable<FetchItem<PointItem>>): AsyncGenerator<FetchItem<TaggedItem>> {
-  for await (const { tag, reference } of items) yield { tag: { item: tag, reference }, ...(reference && { reference }) };
+async function* withReferences(
+  items: AsyncIterable<FetchItem<PointItem>>,
+): AsyncGenerator<FetchItem<TaggedItem>> {
+  for await (const { tag, reference } of items)
+    yield { tag: { item: tag, reference }, ...(reference && { reference }) };
 }
 
 function pick({ references, liveBytes, files, bytes }: Progress): Omit<Copied, 'next'> {
   return { references, liveBytes, files, bytes };
 }
-

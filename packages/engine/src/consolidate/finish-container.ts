@@ -31,13 +31,25 @@ export interface FinishOptions {
 
 /** Pages of a container that is being written cannot be read, and are not asked for: entries only ever follow. */
 const unreadable: PageSource = {
-  read: async (ref) => Promise.reject(new StoredBytesDamagedError(`page ${ref.pageId}`, 'its container is still being written')),
+  read: async (ref) =>
+    Promise.reject(new StoredBytesDamagedError(`page ${ref.pageId}`, 'its container is still being written')),
 };
 
 /** Writes the manifest, the pack map and the root into the container, and completes it. */
-export async function finishContainer({ keys, plan, base, writer, scratch, copied, writing }: FinishOptions): Promise<PointContent> {
+export async function finishContainer({
+  keys,
+  plan,
+  base,
+  writer,
+  scratch,
+  copied,
+  writing,
+}: FinishOptions): Promise<PointContent> {
   const { packId } = writer.pack;
-  const manifest = await buildFrom(scratch.all(), new TreeBuilder(createFileTreeKind(keys), { source: unreadable, sink: writer }));
+  const manifest = await buildFrom(
+    scratch.all(),
+    new TreeBuilder(createFileTreeKind(keys), { source: unreadable, sink: writer }),
+  );
   const entry: PackMapEntry = {
     packId,
     kind: 'container',
@@ -48,7 +60,14 @@ export async function finishContainer({ keys, plan, base, writer, scratch, copie
     versionId: '',
   };
   const inner = await buildPackMap(keys, entry, writer);
-  const counts = { ...base.root.counts, filesChanged: 0, filesRemoved: 0, readBytes: 0, newBytes: copied.bytes, storedBytes: 0 };
+  const counts = {
+    ...base.root.counts,
+    filesChanged: 0,
+    filesRemoved: 0,
+    readBytes: 0,
+    newBytes: copied.bytes,
+    storedBytes: 0,
+  };
   const root: Root = {
     ...base.root,
     run: plan.runId,
@@ -58,7 +77,9 @@ export async function finishContainer({ keys, plan, base, writer, scratch, copie
     counts,
     ...(manifest && { manifest: pageRefToText(manifest) }),
     ...(inner && { packMap: pageRefToText(inner) }),
-    pagePacks: [{ pack: packId, kind: 'container', version: '', lockedUntil: entry.lockedUntil.toISOString() }],
+    pagePacks: [
+      { pack: packId, kind: 'container', version: '', lockedUntil: entry.lockedUntil.toISOString() },
+    ],
     pagePacksCounted: 1,
     container: { pack: packId, bytes: 0 },
   };
@@ -89,12 +110,19 @@ export async function describeContainer(
   };
 }
 
-async function buildPackMap(keys: VaultKeys, entry: PackMapEntry, sink: PageSink): Promise<PageRef | undefined> {
+async function buildPackMap(
+  keys: VaultKeys,
+  entry: PackMapEntry,
+  sink: PageSink,
+): Promise<PageRef | undefined> {
   const entries = entry.references === 0 ? [] : [encodePackMapEntry(entry)];
   return buildFrom(entries, new TreeBuilder(createPackMapKind(keys), { source: unreadable, sink }));
 }
 
-async function buildFrom(entries: AsyncIterable<Entry> | Iterable<Entry>, builder: TreeBuilder): Promise<PageRef | undefined> {
+async function buildFrom(
+  entries: AsyncIterable<Entry> | Iterable<Entry>,
+  builder: TreeBuilder,
+): Promise<PageRef | undefined> {
   for await (const entry of entries) {
     const closing = builder.add(entry);
     if (closing !== undefined) await closing;

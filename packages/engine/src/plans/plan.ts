@@ -32,7 +32,9 @@ export function getPlan(plans: Plans, name: string): Plan {
   const plan = plans.find((candidate) => candidate.name === name);
   if (plan === undefined) {
     const names = plans.map((candidate) => candidate.name).join(', ');
-    throw new UnknownNameError(`plan "${name}" does not exist; deployed plans are: ${names}; correct the tag or deploy the plan`);
+    throw new UnknownNameError(
+      `plan "${name}" does not exist; deployed plans are: ${names}; correct the tag or deploy the plan`,
+    );
   }
   return plan;
 }

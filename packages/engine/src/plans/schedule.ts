@@ -14,7 +14,12 @@ export function isDueAt({ expression, timeZone }: PlanSchedule, time: Date): boo
   if (fields === undefined) return false;
   const minute = new Date(Math.floor(time.getTime() / 60_000) * 60_000);
   // EventBridge counts weekdays from 1 = Sunday, allows "0/15" and a year: Quartz's dialect without the seconds.
-  return new Cron(`0 ${fields}`, { timezone: timeZone, mode: '7-part', alternativeWeekdays: true, sloppyRanges: true }).match(minute);
+  return new Cron(`0 ${fields}`, {
+    timezone: timeZone,
+    mode: '7-part',
+    alternativeWeekdays: true,
+    sloppyRanges: true,
+  }).match(minute);
 }
 
 /**

@@ -13,7 +13,10 @@ export function pageRefToText(ref: PageRef): PageRefText {
 }
 
 /** The reference, where there is one: an empty map has no page. */
-export function findPageRef(text: PageRefText | undefined, objectName: string | undefined): PageRef | undefined {
+export function findPageRef(
+  text: PageRefText | undefined,
+  objectName: string | undefined,
+): PageRef | undefined {
   return text === undefined ? undefined : pageRefFromText(text, objectName ?? 'a reference to a page');
 }
 

@@ -5,7 +5,10 @@ import type { RandomBytes } from '../ports/random-bytes.ts';
 
 /** A time as names carry it: `20261123T003508Z`, whole seconds, UTC. */
 export function compactTime(time: Date): string {
-  return time.toISOString().replace(/\.\d{3}Z$/, 'Z').replaceAll(/[-:]/g, '');
+  return time
+    .toISOString()
+    .replace(/\.\d{3}Z$/, 'Z')
+    .replaceAll(/[-:]/g, '');
 }
 
 /** A new id for a point of that source time; ids of one resource sort by source time. */

@@ -15,7 +15,11 @@ export function findPagePacks(records: Iterable<PagePackRecord>): FindObject {
   return (packId) => {
     const record = known.get(packId);
     const name = record?.kind === 'container' ? containerName(packId) : pageName(packId);
-    return { packId, name, ...(record !== undefined && record.version !== '' && { versionId: record.version }) };
+    return {
+      packId,
+      name,
+      ...(record !== undefined && record.version !== '' && { versionId: record.version }),
+    };
   };
 }
 

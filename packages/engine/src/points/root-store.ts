@@ -9,12 +9,12 @@ import {
   StoreUnavailableError,
 } from '../errors.ts';
 import type { KeyId, PointId, ResourceArn } from '../ids.ts';
-import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
 import { rootObjectId, type VaultKeys } from '../keys/vault-keys.ts';
 import { FrameCipher } from '../packs/frame-cipher.ts';
 import { decodeContent, encodeContent } from '../packs/frame-codec.ts';
 import { maxPlainBytes } from '../packs/frame.ts';
 import { parseObjectName, rootName } from '../packs/object-names.ts';
+import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
@@ -51,13 +51,19 @@ export async function encodeRoot(root: Root, keys: VaultKeys): Promise<Uint8Arra
  * @throws {@link StoredBytesDamagedError} it is damaged, or belongs to another point or vault.
  * @throws {@link FormatVersionError} it was written by a later version.
  */
-export async function decodeRoot(object: Uint8Array, pointId: PointId, keys: VaultKeys, name: string): Promise<Root> {
+export async function decodeRoot(
+  object: Uint8Array,
+  pointId: PointId,
+  keys: VaultKeys,
+  name: string,
+): Promise<Root> {
   if (object.length < headerBytes || compareBytes(object.subarray(0, 4), magic.subarray(0, 4)) !== 0) {
     throw new StoredBytesDamagedError(name, 'it does not begin as a root does');
   }
   const version = object[4] ?? 0;
   if (version > 1) throw new FormatVersionError(name, version, 1);
-  if (!equalBytes(object.subarray(0, magic.length), magic)) throw new StoredBytesDamagedError(name, 'its header is malformed');
+  if (!equalBytes(object.subarray(0, magic.length), magic))
+    throw new StoredBytesDamagedError(name, 'its header is malformed');
   const keyId = toHex(object.subarray(magic.length, headerBytes)) as KeyId;
   const dataKey = await loadNamedKey(keys, keyId, name);
   const cipher = new FrameCipher(dataKey.rootKey(pointId), keys.vaultId, rootObjectId(pointId));
@@ -71,7 +77,8 @@ export async function decodeRoot(object: Uint8Array, pointId: PointId, keys: Vau
   }
   const parsed = Root.safeParse(record);
   if (!parsed.success) throw new StoredBytesDamagedError(name, `it is not a root: ${parsed.error.message}`);
-  if (parsed.data.point !== pointId) throw new StoredBytesDamagedError(name, `it is the root of ${parsed.data.point}`);
+  if (parsed.data.point !== pointId)
+    throw new StoredBytesDamagedError(name, `it is the root of ${parsed.data.point}`);
   return parsed.data;
 }
 
@@ -81,7 +88,9 @@ async function loadNamedKey(keys: VaultKeys, keyId: KeyId, name: string): Return
     return await keys.dataKey(keyId);
   } catch (error) {
     if (error instanceof ObjectNotFoundError) {
-      throw new StoredBytesDamagedError(name, `it names the key ${keyId}, which the vault does not have`, { cause: error });
+      throw new StoredBytesDamagedError(name, `it names the key ${keyId}, which the vault does not have`, {
+        cause: error,
+      });
     }
     throw error;
   }
@@ -103,7 +112,8 @@ export async function readRoot(
   const version = versionId ?? (await store.head(name)).versionId;
   const object = await store.get(name, { versionId: version });
   const root = await decodeRoot(object, pointId, keys, name);
-  if (root.resource !== resourceArn) throw new StoredBytesDamagedError(name, `it is the root of another resource`);
+  if (root.resource !== resourceArn)
+    throw new StoredBytesDamagedError(name, `it is the root of another resource`);
   return { root, name, versionId: version, sha256: hash('sha256', object, 'hex') };
 }
 
@@ -139,9 +149,14 @@ export async function putRoot(
       const unanswered = error instanceof StoreUnavailableError;
       if (!(unanswered || error instanceof ObjectExistsError) || attempt === attempts) throw error;
       await clock.sleep(200 * 2 ** attempt);
-      if (!(await retryUnavailable(async () => isStored(store, name, object), options, defaultRetryPolicy))) continue;
+      if (!(await retryUnavailable(async () => isStored(store, name, object), options, defaultRetryPolicy)))
+        continue;
     }
-    return retryUnavailable(async () => readRoot(store, keys, resourceArn, pointId), options, defaultRetryPolicy);
+    return retryUnavailable(
+      async () => readRoot(store, keys, resourceArn, pointId),
+      options,
+      defaultRetryPolicy,
+    );
   }
 }
 
@@ -169,8 +184,20 @@ export async function findRootOfRun(
   for await (const { name, versionId } of store.listVersions(prefix)) {
     const parsed = parseObjectName(name);
     if (parsed?.kind !== 'root') continue;
-    const stored = await readRoot(store, keys, resourceArn, parsed.pointId, versionId);
-    if (stored.root.run === runId) return stored;
+    const stored = await findUndamaged(async () =>
+      readRoot(store, keys, resourceArn, parsed.pointId, versionId),
+    );
+    if (stored?.root.run === runId) return stored;
   }
   return undefined;
+}
+
+/** A damaged root is nobody's: it must not keep a run from committing. */
+async function findUndamaged(read: () => Promise<StoredRoot>): Promise<StoredRoot | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof StoredBytesDamagedError) return undefined;
+    throw error;
+  }
 }

@@ -101,7 +101,10 @@ export const Root = z.object({
 export type Root = z.infer<typeof Root>;
 
 /** The catalog's row of a point, from its root and where the root was read. */
-export function pointRowOf(root: Root, stored: { readonly name: string; readonly versionId: string }): PointRow {
+export function pointRowOf(
+  root: Root,
+  stored: { readonly name: string; readonly versionId: string },
+): PointRow {
   return {
     pointId: root.point,
     resourceArn: root.resource,

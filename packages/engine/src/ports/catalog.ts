@@ -20,7 +20,13 @@ export interface ResourceRow {
 }
 
 /** `completed-with-warnings`: committed, but some entries could not be read. */
-export type RunState = 'open' | 'cancelling' | 'completed' | 'completed-with-warnings' | 'failed' | 'cancelled';
+export type RunState =
+  | 'open'
+  | 'cancelling'
+  | 'completed'
+  | 'completed-with-warnings'
+  | 'failed'
+  | 'cancelled';
 
 /** One attempt to protect one resource. While it is open it is the resource's only one. */
 export interface RunRow {
@@ -156,7 +162,9 @@ export interface Catalog {
    */
   updateRun(
     runId: RunId,
-    change: Partial<Pick<RunRow, 'type' | 'typeReason' | 'basePointId' | 'chainPointId' | 'leaseUntil' | 'execution'>>,
+    change: Partial<
+      Pick<RunRow, 'type' | 'typeReason' | 'basePointId' | 'chainPointId' | 'leaseUntil' | 'execution'>
+    >,
   ): Promise<RunRow>;
   /**
    * Says that a run is alive.
@@ -171,10 +179,15 @@ export interface Catalog {
    */
   closeRun(
     runId: RunId,
-    outcome: Pick<RunRow, 'endedAt' | 'pointId' | 'error'> & { readonly state: Exclude<RunState, 'open' | 'cancelling'> },
+    outcome: Pick<RunRow, 'endedAt' | 'pointId' | 'error'> & {
+      readonly state: Exclude<RunState, 'open' | 'cancelling'>;
+    },
   ): Promise<RunRow>;
   /** Newest first. */
-  listRuns(filter: { readonly resourceArn?: ResourceArn; readonly plan?: string }, range?: TimeRange): AsyncIterable<RunRow>;
+  listRuns(
+    filter: { readonly resourceArn?: ResourceArn; readonly plan?: string },
+    range?: TimeRange,
+  ): AsyncIterable<RunRow>;
 
   /** Writes a point's row and moves the resource's `last…` fields on if it is the newest. Repeatable. */
   putPoint(row: PointRow): Promise<void>;
@@ -191,7 +204,10 @@ export interface Catalog {
    * `writing` → `live`, with what the store confirmed. Repeatable.
    * @returns `lost` when the row is gone or `deleting`: the bytes must be stored again under a new name.
    */
-  confirmPack(packId: PackId, stored: { versionId: string; bytes: number; lockedUntil: Date }): Promise<'live' | 'lost'>;
+  confirmPack(
+    packId: PackId,
+    stored: { versionId: string; bytes: number; lockedUntil: Date },
+  ): Promise<'live' | 'lost'>;
   /** Raises the intent of a live pack. @returns `not-live` when it is absent, `writing`, `deleting` or damaged. */
   raiseLockUntil(packId: PackId, lockUntil: Date): Promise<'raised' | 'not-live'>;
   /** Records a lock that the store confirmed; never lowers it. @returns `not-live` as above. */

@@ -9,5 +9,8 @@ export interface ChunkIndex {
   /** Locations of those chunks that are known, at most 1,000 ids a call; the adapter batches. */
   find(ids: readonly ChunkId[], signal?: AbortSignal): Promise<ReadonlyMap<ChunkId, ChunkLocation>>;
   /** Records chunks of a pack that is live. Overwrites older items of the same chunk. */
-  put(entries: readonly { readonly id: ChunkId; readonly location: ChunkLocation }[], signal?: AbortSignal): Promise<void>;
+  put(
+    entries: readonly { readonly id: ChunkId; readonly location: ChunkLocation }[],
+    signal?: AbortSignal,
+  ): Promise<void>;
 }

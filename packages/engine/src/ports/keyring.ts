@@ -19,7 +19,9 @@ export interface WrappedKey {
 /** Wraps and unwraps the vault's keys. Called a few times in a worker's life, never once a chunk. */
 export interface Keyring {
   /** A new random 32-byte key, with the same key wrapped for every recipient. */
-  generate(context: KeyContext): Promise<{ readonly plain: Uint8Array; readonly wrapped: readonly WrappedKey[] }>;
+  generate(
+    context: KeyContext,
+  ): Promise<{ readonly plain: Uint8Array; readonly wrapped: readonly WrappedKey[] }>;
   /**
    * The plain key of the first recipient that this keyring can open.
    * @throws {@link KeyUnavailableError} none of them can be opened here.

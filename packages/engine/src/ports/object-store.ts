@@ -68,7 +68,10 @@ export interface ObjectStore {
    * @throws {@link ObjectNotFoundError} no such name or version.
    * @throws {@link ObjectArchivedError} the object must be thawed before it can be read.
    */
-  get(name: string, options?: { versionId?: string; range?: ByteRange; signal?: AbortSignal }): Promise<Uint8Array>;
+  get(
+    name: string,
+    options?: { versionId?: string; range?: ByteRange; signal?: AbortSignal },
+  ): Promise<Uint8Array>;
 
   /** @throws {@link ObjectNotFoundError} no such name or version (the oldest, when no version is named). */
   head(name: string, options?: { versionId?: string; signal?: AbortSignal }): Promise<ObjectState>;
@@ -84,7 +87,10 @@ export interface ObjectStore {
    * Every version of every object under a prefix, ordered by name (as bytes); versions of one name newest first.
    * Delete markers are left out.
    */
-  listVersions(prefix: string, options?: { startAfter?: string; signal?: AbortSignal }): AsyncIterable<ObjectVersion>;
+  listVersions(
+    prefix: string,
+    options?: { startAfter?: string; signal?: AbortSignal },
+  ): AsyncIterable<ObjectVersion>;
 
   /**
    * Deletes one version. Succeeds when it is gone already.
@@ -100,7 +106,12 @@ export interface ObjectStore {
 export interface MultipartState {
   readonly name: string;
   readonly uploadId: string;
-  readonly parts: readonly { readonly number: number; readonly etag: string; readonly bytes: number; readonly sha256: string }[];
+  readonly parts: readonly {
+    readonly number: number;
+    readonly etag: string;
+    readonly bytes: number;
+    readonly sha256: string;
+  }[];
 }
 
 /** An object that grows by parts until it is completed or given up. */

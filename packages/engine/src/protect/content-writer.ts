@@ -43,7 +43,7 @@ export class ContentWriter {
     try {
       let read = offset;
       for await (const piece of content) {
-        for (let start = 0; start < piece.length; ) {
+        for (let start = 0; start < piece.length;) {
           const room = extentBoundaryBytes - (read % extentBoundaryBytes);
           const part = piece.subarray(start, start + room);
           for (const plain of this.#chunker.push(part)) await take(plain);
@@ -78,7 +78,11 @@ export function entriesOf(path: Uint8Array, { extents }: WrittenContent): Entry[
     encodeExtent({
       path,
       offset,
-      chunks: chunks.map(({ id, plainBytes, location }) => ({ id, plainBytes, location: location as ChunkLocation })),
+      chunks: chunks.map(({ id, plainBytes, location }) => ({
+        id,
+        plainBytes,
+        location: location as ChunkLocation,
+      })),
     }),
   );
 }

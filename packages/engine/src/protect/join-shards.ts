@@ -61,18 +61,35 @@ export async function joinShards(
     clock,
     random,
     vault: keys,
-    lease: { runId: plan.runId, leaseUntil: plan.leaseUntil, lockMode: plan.lockMode, retentionClass: plan.retentionClass },
+    lease: {
+      runId: plan.runId,
+      leaseUntil: plan.leaseUntil,
+      lockMode: plan.lockMode,
+      retentionClass: plan.retentionClass,
+    },
     ...(signal && { signal }),
   });
   const written: PagePackRecord[] = [...(plan.base?.pagePacks ?? []), ...shards.pagePacks];
   const pages = { source: createPageReader(store, keys, written), sink: writer };
 
   const fileKind = createFileTreeKind(keys);
-  const joined = await joinPieces(fileKind, pages, findPageRef(plan.base?.manifest, plan.base?.pointId), shards.pieces, signal);
+  const joined = await joinPieces(
+    fileKind,
+    pages,
+    findPageRef(plan.base?.manifest, plan.base?.pointId),
+    shards.pieces,
+    signal,
+  );
   // The mending reads what the join has just written.
   written.push(...(await writer.finish()).map(pagePackRecordOf));
   const mendable = { source: createPageReader(store, keys, written), sink: writer };
-  const mended = await repairLargeObjects({ kind: fileKind, pages: mendable, plan, large: shards.large, root: joined });
+  const mended = await repairLargeObjects({
+    kind: fileKind,
+    pages: mendable,
+    plan,
+    large: shards.large,
+    root: joined,
+  });
 
   const packMapKind = createPackMapKind(keys);
   const packMapRoot = findPageRef(plan.base?.packMap, plan.base?.pointId);
@@ -91,7 +108,11 @@ export async function joinShards(
   });
   const pageBytes = (await writer.finish()).reduce((sum, pack) => sum + pack.bytes, 0);
   return {
-    counts: { ...shards.counts, storedBytes: shards.counts.storedBytes + pageBytes, ...mended.adjust(shards.counts) },
+    counts: {
+      ...shards.counts,
+      storedBytes: shards.counts.storedBytes + pageBytes,
+      ...mended.adjust(shards.counts),
+    },
     warnings: [...shards.warnings, ...mended.warnings],
     ...(mended.root && { manifest: pageRefToText(mended.root) }),
     ...(packMap && { packMap: pageRefToText(packMap) }),
@@ -120,13 +141,21 @@ async function joinPieces(
 function addPiece(pieces: Piece[], result: ShardResult): void {
   const { keys, unchanged, manifest } = result;
   if (!unchanged) {
-    if (manifest !== undefined) pieces.push({ tree: pageRefFromText(manifest, `the result of shard ${result.index}`) });
+    if (manifest !== undefined)
+      pieces.push({ tree: pageRefFromText(manifest, `the result of shard ${result.index}`) });
     return;
   }
   const to = keys.to === undefined ? {} : { to: fromBase64(keys.to) };
   const last = pieces.at(-1);
-  const touches = last !== undefined && 'baseRange' in last && keys.from !== undefined && isKey(last.baseRange.to, keys.from);
-  if (touches) pieces[pieces.length - 1] = { baseRange: { ...(last.baseRange.from && { from: last.baseRange.from }), ...to } };
+  const touches =
+    last !== undefined &&
+    'baseRange' in last &&
+    keys.from !== undefined &&
+    isKey(last.baseRange.to, keys.from);
+  if (touches)
+    pieces[pieces.length - 1] = {
+      baseRange: { ...(last.baseRange.from && { from: last.baseRange.from }), ...to },
+    };
   else pieces.push({ baseRange: { ...(keys.from !== undefined && { from: fromBase64(keys.from) }), ...to } });
 }
 
@@ -134,7 +163,10 @@ function isKey(key: Uint8Array | undefined, text: string): boolean {
   return key !== undefined && toBase64(key) === text;
 }
 
-function smallestLock(packMap: PageRef | undefined, pagePacks: readonly PagePackRecord[]): { lockedUntil?: Date } {
+function smallestLock(
+  packMap: PageRef | undefined,
+  pagePacks: readonly PagePackRecord[],
+): { lockedUntil?: Date } {
   const locks = pagePacks.map(({ lockedUntil }) => new Date(lockedUntil).getTime());
   if (packMap !== undefined) locks.push(packMap.summary * 1000);
   return locks.length === 0 ? {} : { lockedUntil: new Date(Math.min(...locks)) };
@@ -146,9 +178,19 @@ async function gather({ work }: WriteServices, plan: RunPlan, shardCount: number
   const pagePacks: PagePackRecord[] = [];
   const large: ShardResult['large'][number][] = [];
   const usage: string[] = [];
-  const counts = { files: 0, filesChanged: 0, filesRemoved: 0, logicalBytes: 0, readBytes: 0, newBytes: 0, storedBytes: 0 };
+  const counts = {
+    files: 0,
+    filesChanged: 0,
+    filesRemoved: 0,
+    logicalBytes: 0,
+    readBytes: 0,
+    newBytes: 0,
+    storedBytes: 0,
+  };
   const indexes = Array.from({ length: shardCount }, (_, index) => index);
-  for await (const result of mapConcurrent(indexes, resultsAtOnce, async (index) => getShardResult(work, plan.runId, index))) {
+  for await (const result of mapConcurrent(indexes, resultsAtOnce, async (index) =>
+    getShardResult(work, plan.runId, index),
+  )) {
     addPiece(pieces, result);
     warnings.push(...result.warnings);
     pagePacks.push(...result.pagePacks);
@@ -171,7 +213,9 @@ async function sumUsage(
   while (parts.length > usageRunsAtOnce) {
     const merged: string[] = [];
     for (let start = 0; start < parts.length; start += usageRunsAtOnce) {
-      const runs = parts.slice(start, start + usageRunsAtOnce).map((part) => readUsage(work, plan.runId, part));
+      const runs = parts
+        .slice(start, start + usageRunsAtOnce)
+        .map((part) => readUsage(work, plan.runId, part));
       const part = `merged-${newId(random)}`;
       await putUsage(work, plan.runId, part, await Array.fromAsync(mergeUsage(runs)));
       merged.push(part);

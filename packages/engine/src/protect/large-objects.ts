@@ -37,7 +37,13 @@ export interface Repaired {
  * Large objects are read by several workers, each by itself. Where they did not all see the same version, the object's
  * content would be a mixture: it is replaced by what the base has, or left out, and the point says so.
  */
-export async function repairLargeObjects({ kind, pages, plan, large, root }: RepairOptions): Promise<Repaired> {
+export async function repairLargeObjects({
+  kind,
+  pages,
+  plan,
+  large,
+  root,
+}: RepairOptions): Promise<Repaired> {
   const broken = findBroken(large);
   const usage = new PackUsage();
   const warnings: ShardResult['warnings'] = [];
@@ -68,7 +74,8 @@ export async function repairLargeObjects({ kind, pages, plan, large, root }: Rep
     count(usable, 1);
     changes.push(...replace(from, to, usable, plan));
     const name = Buffer.from(path).toString('utf8');
-    const consequence = usable === undefined ? 'this point does not have it' : `this point has it as it was in ${origin}`;
+    const consequence =
+      usable === undefined ? 'this point does not have it' : `this point has it as it was in ${origin}`;
     warnings.push({
       path: name,
       reason: gone ? 'vanished' : 'changed',
@@ -90,7 +97,8 @@ function findBroken(large: readonly LargeObject[]): { readonly path: Uint8Array;
   for (const [path, findings] of byPath) {
     const [first] = findings;
     const same = findings.every(
-      ({ state, changeToken }) => (state === 'kept' || state === 'stored') && changeToken === first?.changeToken,
+      ({ state, changeToken }) =>
+        (state === 'kept' || state === 'stored') && changeToken === first?.changeToken,
     );
     if (!same) broken.push({ path: fromBase64(path), gone: first?.state === 'absent' });
   }
@@ -105,7 +113,11 @@ async function findFile(tree: TreeReader, path: Uint8Array, origin: string): Pro
 function replace(from: Uint8Array, to: Uint8Array, file: BaseFile | undefined, plan: RunPlan): Change[] {
   if (file?.file === undefined) return [{ key: from, clearTo: to }];
   const carriedFrom = file.file.carriedFrom ?? plan.base?.pointId;
-  const own = encodeFileEntry({ entry: file.file.entry, mustRead: true, ...(carriedFrom && { carriedFrom }) });
+  const own = encodeFileEntry({
+    entry: file.file.entry,
+    mustRead: true,
+    ...(carriedFrom && { carriedFrom }),
+  });
   const changeOf = ({ key, logical, location }: Entry): Change => ({ key, value: { logical, location } });
   return [{ ...changeOf(own), clearTo: to }, ...file.entries.slice(1).map(changeOf)];
 }

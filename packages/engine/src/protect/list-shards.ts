@@ -22,7 +22,13 @@ const rangesLimit = 64;
 /** Where a listing stands: small, and the same whichever invocation goes on with it. */
 export interface ListingState {
   /** `resume` is the path to go on from; absent at the start of a range. */
-  readonly ranges: readonly { readonly from?: string; readonly to?: string; readonly resume?: string; readonly parts: number; readonly done: boolean }[];
+  readonly ranges: readonly {
+    readonly from?: string;
+    readonly to?: string;
+    readonly resume?: string;
+    readonly parts: number;
+    readonly done: boolean;
+  }[];
 }
 
 /** What a step of the listing needs. */
@@ -44,11 +50,16 @@ export interface ListShardsOptions {
 export async function listShards(
   options: ListShardsOptions,
   state?: ListingState,
-): Promise<{ readonly done: false; readonly state: ListingState } | { readonly done: true; readonly shards: readonly Shard[] }> {
+): Promise<
+  | { readonly done: false; readonly state: ListingState }
+  | { readonly done: true; readonly shards: readonly Shard[] }
+> {
   const before = state ?? (await startListing(options));
   const ranges: ListingState['ranges'][number][] = [];
   const indexed = before.ranges.map((range, index) => ({ range, index }));
-  for await (const range of mapConcurrent(indexed, rangesAtOnce, async ({ range, index }) => listRange(options, range, index))) {
+  for await (const range of mapConcurrent(indexed, rangesAtOnce, async ({ range, index }) =>
+    listRange(options, range, index),
+  )) {
     ranges.push(range);
   }
   if (ranges.some((range) => !range.done)) return { done: false, state: { ranges } };
@@ -80,7 +91,10 @@ async function listRange(
   if (range.done || options.shouldStop()) return range;
   const from = range.resume ?? range.from;
   const to = range.to;
-  const paths: PathRange = { ...(from !== undefined && { from: fromBase64(from) }), ...(to !== undefined && { to: fromBase64(to) }) };
+  const paths: PathRange = {
+    ...(from !== undefined && { from: fromBase64(from) }),
+    ...(to !== undefined && { to: fromBase64(to) }),
+  };
   const cutter = new ShardCutter(options.limits, paths);
   let seen = 0;
   let resume: Uint8Array | undefined;
@@ -95,7 +109,12 @@ async function listRange(
   const drafts = cutter.finish(resume ?? paths.to);
   const body = utf8(JSON.stringify(drafts.map(draftToJson)));
   await options.work.put(partName(options, index, range.parts), body, options.signal);
-  return { ...range, parts: range.parts + 1, ...(resume && { resume: toBase64(resume) }), done: resume === undefined };
+  return {
+    ...range,
+    parts: range.parts + 1,
+    ...(resume && { resume: toBase64(resume) }),
+    done: resume === undefined,
+  };
 }
 
 function partName({ workPrefix }: ListShardsOptions, range: number, part: number): string {
@@ -117,7 +136,10 @@ class ShardCutter {
 
   add(entry: SourceEntry): void {
     const bytes = Math.min(entry.size, stretchBytes);
-    if (this.#files > 0 && (this.#files + 1 > this.#limits.files || this.#bytes + bytes > this.#limits.bytes)) {
+    if (
+      this.#files > 0 &&
+      (this.#files + 1 > this.#limits.files || this.#bytes + bytes > this.#limits.bytes)
+    ) {
       this.#close(entry.path);
     }
     this.#files += 1;
@@ -130,7 +152,12 @@ class ShardCutter {
     this.#close(next, entry.path);
     for (let offset = stretchBytes; offset < entry.size; offset += stretchBytes) {
       const length = Math.min(stretchBytes, entry.size - offset);
-      this.#drafts.push({ paths: { from: entry.path, to: next }, stretch: { offset, length, entry }, files: 0, bytes: length });
+      this.#drafts.push({
+        paths: { from: entry.path, to: next },
+        stretch: { offset, length, entry },
+        files: 0,
+        bytes: length,
+      });
     }
   }
 

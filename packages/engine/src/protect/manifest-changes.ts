@@ -181,7 +181,11 @@ export class ManifestChanges {
     }
     const usable = base?.file !== undefined && !usesPacks(base, this.#unleased, this.#origin);
     if (error.reason === 'vanished' || !usable || base.file === undefined) {
-      warn(error.reason === 'vanished' ? 'this point does not have it' : 'this point does not have it: make it readable and run again');
+      warn(
+        error.reason === 'vanished'
+          ? 'this point does not have it'
+          : 'this point does not have it: make it readable and run again',
+      );
       if (base !== undefined) this.#remove(base);
       return;
     }
@@ -189,7 +193,9 @@ export class ManifestChanges {
     warn(`this point has it as it was in ${carriedFrom}: make it readable and run again`);
     this.#countEntry(base.file.entry);
     this.#waiting.push(
-      changeOf(encodeFileEntry({ entry: base.file.entry, mustRead: true, ...(carriedFrom && { carriedFrom }) })),
+      changeOf(
+        encodeFileEntry({ entry: base.file.entry, mustRead: true, ...(carriedFrom && { carriedFrom }) }),
+      ),
     );
   }
 
@@ -211,7 +217,8 @@ export class ManifestChanges {
   *#changesOf({ path, file, content }: Waiting): Generator<Change> {
     const extents = entriesOf(path, content);
     for (const extent of extents) {
-      for (const { location } of decodeExtent(extent, this.#origin).chunks) this.#options.usage.addReference(location);
+      for (const { location } of decodeExtent(extent, this.#origin).chunks)
+        this.#options.usage.addReference(location);
     }
     const entries = file === undefined ? extents : [encodeFileEntry(file), ...extents];
     const [first, ...rest] = entries;
@@ -243,7 +250,8 @@ export class ManifestChanges {
   }
 
   #noteLarge(entry: SourceEntry, state: LargeObject['state']): void {
-    if (this.#options.shard.stretch !== undefined || this.#isTail(entry)) this.#large.push({ path: toBase64(entry.path), state, changeToken: entry.changeToken });
+    if (this.#options.shard.stretch !== undefined || this.#isTail(entry))
+      this.#large.push({ path: toBase64(entry.path), state, changeToken: entry.changeToken });
   }
 
   #report(): void {

@@ -46,7 +46,11 @@ export interface ProtectShardOptions {
  * @throws {@link RunClosedError} the run was cancelled or is over.
  * @throws {@link SourceUnavailableError} the source cannot be read at all.
  */
-export async function protectShard(services: WriteServices, shard: Shard, options: ProtectShardOptions): Promise<ShardResult> {
+export async function protectShard(
+  services: WriteServices,
+  shard: Shard,
+  options: ProtectShardOptions,
+): Promise<ShardResult> {
   const { store, catalog, index, clock, work, random } = services;
   const { keys, plan, source, signal } = options;
   await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
@@ -81,7 +85,8 @@ export async function protectShard(services: WriteServices, shard: Shard, option
     usage,
     ...(options.onProgress && { onProgress: options.onProgress }),
   });
-  const decisions = shard.stretch === undefined ? decideRange(shard, base, options) : decideStretch(shard, base, options);
+  const decisions =
+    shard.stretch === undefined ? decideRange(shard, base, options) : decideStretch(shard, base, options);
   const outcomes = readEntries(decisions, {
     source,
     readTags: plan.readTags && shard.stretch === undefined,
@@ -95,7 +100,11 @@ export async function protectShard(services: WriteServices, shard: Shard, option
   // Without a change nothing is written: the committer takes the base's own pages.
   const unchanged = first.done === true;
   const builder = new TreeBuilder(kind, { source: pageSource, sink: pages });
-  if (!unchanged) await mergeInto(builder, baseRoot, startingWith(first.value, found), { range, ...(signal && { signal }) });
+  if (!unchanged)
+    await mergeInto(builder, baseRoot, startingWith(first.value, found), {
+      range,
+      ...(signal && { signal }),
+    });
   const root = await builder.finish(signal);
   const pagePacks = await pages.finish();
 
@@ -129,7 +138,10 @@ async function* startingWith<Item>(first: Item, rest: AsyncIterable<Item>): Asyn
 }
 
 /** The part of an entry's content that this shard reads; `undefined` = all of it. */
-function rangeOf({ stretch, largeTail }: Shard, entry: SourceEntry): { offset: number; length: number } | undefined {
+function rangeOf(
+  { stretch, largeTail }: Shard,
+  entry: SourceEntry,
+): { offset: number; length: number } | undefined {
   if (stretch !== undefined) return { offset: stretch.offset, length: stretch.length };
   const isTail = largeTail !== undefined && Buffer.compare(largeTail, entry.path) === 0;
   return isTail && entry.size > stretchBytes ? { offset: 0, length: stretchBytes } : undefined;
@@ -145,15 +157,23 @@ function decideRange(shard: Shard, base: TreeReader, options: ProtectShardOption
 }
 
 /** A stretch is kept when its object is as the base has it: all workers of the object decide by the same listing. */
-async function* decideStretch(shard: Shard, base: TreeReader, { plan, signal }: ProtectShardOptions): AsyncGenerator<Decision> {
+async function* decideStretch(
+  shard: Shard,
+  base: TreeReader,
+  { plan, signal }: ProtectShardOptions,
+): AsyncGenerator<Decision> {
   const listed = shard.stretch?.entry as SourceEntry;
   const origin = plan.base?.pointId ?? 'an empty base';
   const own = await base.find(entryKey(listed.path), signal);
   const entries = [];
-  for await (const entry of base.range(keysOf(shard), signal === undefined ? {} : { signal })) entries.push(entry);
+  for await (const entry of base.range(keysOf(shard), signal === undefined ? {} : { signal }))
+    entries.push(entry);
   const file: BaseFile | undefined =
     own === undefined ? undefined : { path: listed.path, file: decodeFileEntry(own, origin), entries };
-  const unchanged = file?.file !== undefined && looksUnchanged(file.file, listed) && !usesPacks(file, new Set(plan.unleasedPacks), origin);
+  const unchanged =
+    file?.file !== undefined &&
+    looksUnchanged(file.file, listed) &&
+    !usesPacks(file, new Set(plan.unleasedPacks), origin);
   if (unchanged) yield { action: 'keep', listed, base: file };
   else yield { action: 'read', listed, ...(file && { base: file }) };
 }

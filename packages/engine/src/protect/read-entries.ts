@@ -16,8 +16,18 @@ const changeAttempts = 3;
 export type Outcome =
   | { readonly outcome: 'kept'; readonly base: BaseFile; readonly listed: SourceEntry }
   | { readonly outcome: 'retagged'; readonly base: BaseFile; readonly entry: SourceEntry }
-  | { readonly outcome: 'opened'; readonly base?: BaseFile; readonly listed: SourceEntry; readonly open: () => Promise<OpenedEntry> }
-  | { readonly outcome: 'failed'; readonly base?: BaseFile; readonly listed: SourceEntry; readonly error: SourceEntryError }
+  | {
+      readonly outcome: 'opened';
+      readonly base?: BaseFile;
+      readonly listed: SourceEntry;
+      readonly open: () => Promise<OpenedEntry>;
+    }
+  | {
+      readonly outcome: 'failed';
+      readonly base?: BaseFile;
+      readonly listed: SourceEntry;
+      readonly error: SourceEntryError;
+    }
   | { readonly outcome: 'removed'; readonly base: BaseFile };
 
 /** How entries are read. */
@@ -34,7 +44,10 @@ export interface ReadEntriesOptions {
  * Asks the source what the decisions need, some entries ahead, and answers in the order of the decisions.
  * Memory: {@link entriesAtOnce} times {@link readAheadBytes}.
  */
-export function readEntries(decisions: AsyncIterable<Decision>, options: ReadEntriesOptions): AsyncGenerator<Outcome> {
+export function readEntries(
+  decisions: AsyncIterable<Decision>,
+  options: ReadEntriesOptions,
+): AsyncGenerator<Outcome> {
   return mapConcurrent(decisions, entriesAtOnce, async (decision): Promise<Outcome> => {
     switch (decision.action) {
       case 'remove':
@@ -47,9 +60,14 @@ export function readEntries(decisions: AsyncIterable<Decision>, options: ReadEnt
   });
 }
 
-async function checkTags(listed: SourceEntry, base: BaseFile, { source, readTags, signal }: ReadEntriesOptions): Promise<Outcome> {
+async function checkTags(
+  listed: SourceEntry,
+  base: BaseFile,
+  { source, readTags, signal }: ReadEntriesOptions,
+): Promise<Outcome> {
   const before = base.file?.entry;
-  if (!readTags || source.getTags === undefined || before === undefined) return { outcome: 'kept', base, listed };
+  if (!readTags || source.getTags === undefined || before === undefined)
+    return { outcome: 'kept', base, listed };
   try {
     const tags = await source.getTags(listed, signal);
     if (sameTexts(before.tags, tags)) return { outcome: 'kept', base, listed };
@@ -60,7 +78,11 @@ async function checkTags(listed: SourceEntry, base: BaseFile, { source, readTags
   }
 }
 
-async function openAhead(listed: SourceEntry, base: BaseFile | undefined, options: ReadEntriesOptions): Promise<Outcome> {
+async function openAhead(
+  listed: SourceEntry,
+  base: BaseFile | undefined,
+  options: ReadEntriesOptions,
+): Promise<Outcome> {
   const known = base === undefined ? {} : { base };
   const range = options.rangeOf(listed);
   if ((range?.length ?? listed.size) > readAheadBytes) {
@@ -106,7 +128,11 @@ async function openSettled(
   }
 }
 
-async function findEntry(source: FileSource, path: Uint8Array, signal?: AbortSignal): Promise<SourceEntry | undefined> {
+async function findEntry(
+  source: FileSource,
+  path: Uint8Array,
+  signal?: AbortSignal,
+): Promise<SourceEntry | undefined> {
   for await (const entry of source.list({ from: path, to: pathAfter(path) }, signal)) return entry;
   return undefined;
 }
@@ -117,5 +143,8 @@ function vanish(error: SourceEntryError): never {
 
 function sameTexts(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && a[name] === b[name]);
+  return (
+    names.length === Object.keys(b).length &&
+    names.every((name) => Object.hasOwn(b, name) && a[name] === b[name])
+  );
 }

@@ -74,7 +74,10 @@ export function numberShards(drafts: readonly ShardDraft[], limits: ShardLimits)
       joined[joined.length - 1] = {
         files: last.files + draft.files,
         bytes: last.bytes + draft.bytes,
-        paths: { ...(last.paths.from && { from: last.paths.from }), ...(draft.paths.to && { to: draft.paths.to }) },
+        paths: {
+          ...(last.paths.from && { from: last.paths.from }),
+          ...(draft.paths.to && { to: draft.paths.to }),
+        },
         ...(draft.largeTail && { largeTail: draft.largeTail }),
       };
     } else {
@@ -95,7 +98,12 @@ export interface ShardJson {
   readonly from?: string;
   readonly to?: string;
   readonly largeTail?: string;
-  readonly stretch?: { readonly offset: number; readonly length: number; readonly path: string; readonly entry: Omit<SourceEntry, 'path'> };
+  readonly stretch?: {
+    readonly offset: number;
+    readonly length: number;
+    readonly path: string;
+    readonly entry: Omit<SourceEntry, 'path'>;
+  };
 }
 
 /** @see {@link ShardJson} */
@@ -113,7 +121,10 @@ export function shardToJson({ index, paths, stretch, largeTail }: Shard): ShardJ
 export function shardFromJson({ index, from, to, stretch, largeTail }: ShardJson): Shard {
   return {
     index,
-    paths: { ...(from !== undefined && { from: fromBase64(from) }), ...(to !== undefined && { to: fromBase64(to) }) },
+    paths: {
+      ...(from !== undefined && { from: fromBase64(from) }),
+      ...(to !== undefined && { to: fromBase64(to) }),
+    },
     ...(largeTail !== undefined && { largeTail: fromBase64(largeTail) }),
     ...(stretch && {
       stretch: {
@@ -125,6 +136,10 @@ export function shardFromJson({ index, from, to, stretch, largeTail }: ShardJson
   };
 }
 
-function stretchToJson({ offset, length, entry: { path, ...entry } }: Stretch): NonNullable<ShardJson['stretch']> {
+function stretchToJson({
+  offset,
+  length,
+  entry: { path, ...entry },
+}: Stretch): NonNullable<ShardJson['stretch']> {
   return { offset, length, path: toBase64(path), entry };
 }

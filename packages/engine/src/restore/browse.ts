@@ -1,7 +1,7 @@
-import { utf8 } from '../bytes.ts';
-import { decodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
-import { diffTrees } from '../manifest/tree-diff.ts';
-import { decodeFileKey, pathKeys, prefixKeys, type KeyRange } from '../manifest/tuple-key.ts';
+import { equalBytes, utf8 } from '../bytes.ts';
+import { decodeFileEntry, encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
+import { diffTrees, type Difference } from '../manifest/tree-diff.ts';
+import { decodeFileKey, entryKey, pathKeys, prefixKeys, type KeyRange } from '../manifest/tuple-key.ts';
 import type { PageSource } from '../manifest/page-store.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { PointReader } from './point-reader.ts';
@@ -22,7 +22,8 @@ export async function* listEntries(
 ): AsyncGenerator<ListedEntry> {
   const origin = `point ${reader.root.point}`;
   const below = path === '' || path.endsWith('/');
-  const range: KeyRange = path === "" ? {} : below ? prefixKeys(utf8(path)) : pathKeys(utf8(path));
+  const prefix = utf8(path);
+  const range: KeyRange = path === '' ? {} : below ? prefixKeys(prefix) : pathKeys(prefix);
   let from = range.from;
   for (;;) {
     let skipTo: Uint8Array | undefined;
@@ -30,12 +31,12 @@ export async function* listEntries(
     for await (const entry of reader.manifest.range(part, signal === undefined ? {} : { signal })) {
       const key = decodeFileKey(entry.key, origin);
       if (key.offset !== undefined) continue;
-      const name = Buffer.from(key.path).toString('utf8');
-      const slash = name.indexOf('/', path.length);
-      if (below && !recursive && slash >= 0 && slash < name.length - 1) {
-        const directory = name.slice(0, slash + 1);
-        yield { directory };
-        skipTo = prefixKeys(utf8(directory)).to;
+      // In bytes: a path need not be UTF-8, and text that it is shown as leads elsewhere.
+      const slash = key.path.indexOf(0x2f, prefix.length);
+      if (below && !recursive && slash >= 0 && slash < key.path.length - 1) {
+        const directory = key.path.subarray(0, slash + 1);
+        yield { directory: Buffer.from(directory).toString('utf8') };
+        skipTo = prefixKeys(directory).to;
         break;
       }
       yield { file: decodeFileEntry(entry, origin) };
@@ -54,25 +55,66 @@ export interface PointDifference {
 }
 
 /**
- * Entries in which two points of a vault differ, in the order of paths. Reads pages in proportion to the differences
- * where one point was derived from the other. Content that changed shows as its entry, whose change token changed.
+ * Entries in which two points of a vault differ, in facts or content, in the order of paths. What runs noted for
+ * themselves (to be read again, carried from an older point) is no difference. Reads pages in proportion to the
+ * differences where one point was derived from the other.
  */
-export async function* diffPoints(before: PointReader, after: PointReader, signal?: AbortSignal): AsyncGenerator<PointDifference> {
+export async function* diffPoints(
+  before: PointReader,
+  after: PointReader,
+  signal?: AbortSignal,
+): AsyncGenerator<PointDifference> {
   const own = new Set(before.root.pagePacks.map(({ pack }) => pack));
   const source: PageSource = {
-    read: async (ref, readSignal) => (own.has(ref.location.pack.packId) ? before : after).pages.read(ref, readSignal),
+    read: async (ref, readSignal) =>
+      (own.has(ref.location.pack.packId) ? before : after).pages.read(ref, readSignal),
   };
-  const roots = [before, after].map(({ root }) => findPageRef(root.manifest, root.point));
-  for await (const difference of diffTrees(source, roots[0], roots[1], signal === undefined ? {} : { signal })) {
+  const [old, current] = [before, after].map(({ root }) => findPageRef(root.manifest, root.point));
+  let path: Uint8Array | undefined;
+  let ofPath: Difference[] = [];
+  for await (const difference of diffTrees(source, old, current, signal === undefined ? {} : { signal })) {
     const key = decodeFileKey(difference.key, 'a manifest');
-    if (key.offset !== undefined) continue;
-    const old = difference.before && decodeFileEntry(difference.before, `point ${before.root.point}`);
-    const current = difference.after && decodeFileEntry(difference.after, `point ${after.root.point}`);
-    yield {
-      path: key.path,
-      change: old === undefined ? 'added' : current === undefined ? 'removed' : 'changed',
-      ...(old && { before: old }),
-      ...(current && { after: current }),
-    };
+    if (path !== undefined && !equalBytes(path, key.path)) {
+      yield* differenceOf(path, ofPath, before, after, signal);
+      ofPath = [];
+    }
+    path = key.path;
+    // One stretch of content that differs says as much as all of them.
+    if (ofPath.length < 2) ofPath.push(difference);
   }
+  if (path !== undefined) yield* differenceOf(path, ofPath, before, after, signal);
+}
+
+/** What the differences below one path come to: its own entry's, if that differs, is the first. */
+async function* differenceOf(
+  path: Uint8Array,
+  differences: readonly Difference[],
+  before: PointReader,
+  after: PointReader,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<PointDifference> {
+  const key = entryKey(path);
+  const [first] = differences;
+  if (first === undefined || !equalBytes(first.key, key)) {
+    // The entry is the same in both: a file that was written twice within one tick of its time stamp.
+    const found = await before.manifest.find(key, signal);
+    const file = found && decodeFileEntry(found, `point ${before.root.point}`);
+    if (file !== undefined) yield { path, change: 'changed', before: file, after: file };
+    return;
+  }
+  const old = first.before && decodeFileEntry(first.before, `point ${before.root.point}`);
+  const current = first.after && decodeFileEntry(first.after, `point ${after.root.point}`);
+  if (old !== undefined && current !== undefined) {
+    const contentDiffers = differences.length > 1;
+    if (contentDiffers || !sameFacts(old, current))
+      yield { path, change: 'changed', before: old, after: current };
+    return;
+  }
+  if (old !== undefined) yield { path, change: 'removed', before: old };
+  if (current !== undefined) yield { path, change: 'added', after: current };
+}
+
+function sameFacts(a: FileEntry, b: FileEntry): boolean {
+  const [left, right] = [a, b].map(({ entry }) => encodeFileEntry({ entry, mustRead: false }).logical);
+  return left !== undefined && right !== undefined && equalBytes(left, right);
 }

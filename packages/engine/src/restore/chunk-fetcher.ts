@@ -72,7 +72,10 @@ export class ChunkFetcher {
   }
 
   /** Every item in order, with its chunk. */
-  async *fetch<Tag>(items: AsyncIterable<FetchItem<Tag>>, signal?: AbortSignal): AsyncGenerator<FetchedItem<Tag>, void, undefined> {
+  async *fetch<Tag>(
+    items: AsyncIterable<FetchItem<Tag>>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<FetchedItem<Tag>, void, undefined> {
     let reading: Promise<Window<Tag>> | undefined;
     for await (const window of this.#windows(items)) {
       const current = await reading;
@@ -115,7 +118,9 @@ export class ChunkFetcher {
     }
     await forEachConcurrent(planRuns(missing, this.#policy.run), this.#policy.runsAtOnce, async (run) => {
       const answers = await this.#readRun(run, signal);
-      run.chunks.forEach((chunk, index) => chunks.set(frameKey(chunk.location), answers[index] as FetchedChunk));
+      run.chunks.forEach((chunk, index) =>
+        chunks.set(frameKey(chunk.location), answers[index] as FetchedChunk),
+      );
     });
     return { items, chunks };
   }

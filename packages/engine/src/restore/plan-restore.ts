@@ -53,8 +53,13 @@ export async function planRestore(reader: PointReader, options: PlanRestoreOptio
       entryKey(pathAfter(decodeFileKey(key, root.point).path)),
     );
     const bounds = [undefined, ...cuts, undefined];
-    const shards = bounds.slice(1).map((to, at) => shardOf(at, { ...range('from', bounds[at]), ...range('to', to) }));
-    return { shards, quote: quoteRestore({ files, bytes: logicalBytes, storedBytes: logicalBytes, workers }) };
+    const shards = bounds
+      .slice(1)
+      .map((to, at) => shardOf(at, { ...range('from', bounds[at]), ...range('to', to) }));
+    return {
+      shards,
+      quote: quoteRestore({ files, bytes: logicalBytes, storedBytes: logicalBytes, workers }),
+    };
   }
   const shards: RestoreShard[] = [];
   const total = { files: 0, bytes: 0, storedBytes: 0 };
@@ -78,7 +83,8 @@ export async function planRestore(reader: PointReader, options: PlanRestoreOptio
       }
       total.storedBytes += reference?.location.length ?? 0;
     }
-    if (total.files > before) shards.push(shardOf(shards.length, { ...range('from', from), ...range('to', selected.to) }));
+    if (total.files > before)
+      shards.push(shardOf(shards.length, { ...range('from', from), ...range('to', selected.to) }));
     else if (paths !== undefined) throw nothingSelected(paths, selected, root.point);
   }
   return { shards, quote: quoteRestore({ ...total, workers }) };
@@ -86,14 +92,20 @@ export async function planRestore(reader: PointReader, options: PlanRestoreOptio
 
 /** The keys of a shard. */
 export function keysOfRestoreShard({ from, to }: RestoreShard): KeyRange {
-  return { ...(from !== undefined && { from: fromBase64(from) }), ...(to !== undefined && { to: fromBase64(to) }) };
+  return {
+    ...(from !== undefined && { from: fromBase64(from) }),
+    ...(to !== undefined && { to: fromBase64(to) }),
+  };
 }
 
 function shardOf(index: number, { from, to }: KeyRange): RestoreShard {
   return { index, ...(from && { from: toBase64(from) }), ...(to && { to: toBase64(to) }) };
 }
 
-function range<Name extends 'from' | 'to'>(name: Name, key: Uint8Array | undefined): { [N in Name]?: Uint8Array } {
+function range<Name extends 'from' | 'to'>(
+  name: Name,
+  key: Uint8Array | undefined,
+): { [N in Name]?: Uint8Array } {
   return (key === undefined ? {} : { [name]: key }) as { [N in Name]?: Uint8Array };
 }
 
@@ -107,7 +119,9 @@ function checkSize({ entry }: FileEntry, maxFileBytes: number | undefined): void
 }
 
 function nothingSelected(paths: readonly string[], selected: KeyRange, point: string): UnknownNameError {
-  const path = paths.find((candidate) => selectKeys([candidate]).some((key) => isSame(key.from, selected.from)));
+  const path = paths.find((candidate) =>
+    selectKeys([candidate]).some((key) => isSame(key.from, selected.from)),
+  );
   return new UnknownNameError(
     `point ${point} has nothing at ${JSON.stringify(path ?? paths.join(', '))}; ` +
       `list it with "holdfast ls ${point}"; a directory's path ends in "/"`,

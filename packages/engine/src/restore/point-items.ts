@@ -17,12 +17,21 @@ const countedFramesLimit = 1_000_000;
  * The files of a range of keys in order, each followed by its chunks.
  * @throws {@link StoredBytesDamagedError} a page is damaged, or content is missing between two extents.
  */
-export async function* pointItems(reader: PointReader, range: KeyRange, signal?: AbortSignal): AsyncGenerator<FetchItem<PointItem>> {
+export async function* pointItems(
+  reader: PointReader,
+  range: KeyRange,
+  signal?: AbortSignal,
+): AsyncGenerator<FetchItem<PointItem>> {
   const origin = `point ${reader.root.point}`;
   let file: FileEntry | undefined;
   let at = 0;
   const endFile = (): void => {
-    if (file !== undefined && file.entry.kind !== 'directory' && file.entry.kind !== 'symlink' && at !== file.entry.size) {
+    if (
+      file !== undefined &&
+      file.entry.kind !== 'directory' &&
+      file.entry.kind !== 'symlink' &&
+      at !== file.entry.size
+    ) {
       const path = JSON.stringify(Buffer.from(file.entry.path).toString('utf8'));
       throw new StoredBytesDamagedError(origin, `it has ${at} of the ${file.entry.size} bytes of ${path}`);
     }
@@ -36,7 +45,8 @@ export async function* pointItems(reader: PointReader, range: KeyRange, signal?:
       continue;
     }
     const { offset, chunks } = decodeExtent(entry, origin);
-    if (file === undefined || offset !== at) throw new StoredBytesDamagedError(origin, 'content lies between two files');
+    if (file === undefined || offset !== at)
+      throw new StoredBytesDamagedError(origin, 'content lies between two files');
     for (const chunk of chunks) {
       at += chunk.plainBytes;
       yield { tag: { chunkOf: file }, reference: chunk };

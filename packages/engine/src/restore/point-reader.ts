@@ -32,7 +32,11 @@ export class PointReader {
     this.root = root;
     this.#packs = new PackReader(store, keys);
     this.pages = createPageReader(store, keys, root.pagePacks, this.#packs);
-    this.manifest = new TreeReader(createFileTreeKind(keys), this.pages, findPageRef(root.manifest, root.point));
+    this.manifest = new TreeReader(
+      createFileTreeKind(keys),
+      this.pages,
+      findPageRef(root.manifest, root.point),
+    );
     this.packMap = new TreeReader(createPackMapKind(keys), this.pages, findPageRef(root.packMap, root.point));
   }
 
@@ -41,16 +45,28 @@ export class PointReader {
    * @throws {@link ObjectNotFoundError} the point is not in the vault.
    * @throws {@link StoredBytesDamagedError} its root is damaged.
    */
-  static async open(store: ObjectStore, keys: VaultKeys, resource: ResourceArn, point: PointId, versionId?: string): Promise<PointReader> {
+  static async open(
+    store: ObjectStore,
+    keys: VaultKeys,
+    resource: ResourceArn,
+    point: PointId,
+    versionId?: string,
+  ): Promise<PointReader> {
     const { root } = await readRoot(store, keys, resource, point, versionId);
     return new PointReader(store, keys, root);
   }
 
   /** Reads one run of chunks; damage is the answer of the chunk that it hits. */
-  readonly readRun: ReadRun = async (run: PackRun, signal?: AbortSignal): Promise<readonly FetchedChunk[]> => {
+  readonly readRun: ReadRun = async (
+    run: PackRun,
+    signal?: AbortSignal,
+  ): Promise<readonly FetchedChunk[]> => {
     const object = await this.findObject(run.packId, signal);
     if (object === undefined) {
-      const missing = new StoredBytesDamagedError(`point ${this.root.point}`, `its pack map lacks pack ${run.packId}`);
+      const missing = new StoredBytesDamagedError(
+        `point ${this.root.point}`,
+        `its pack map lacks pack ${run.packId}`,
+      );
       return run.chunks.map(() => missing);
     }
     return this.#packs.readFrames(object, 'chunk', run.chunks, signal);
@@ -63,7 +79,11 @@ export class PointReader {
     const found = await this.packMap.find(packKey(packId), signal);
     if (found === undefined) return undefined;
     const entry: PackMapEntry = decodePackMapEntry(found, `point ${this.root.point}`);
-    const object = { packId, name: objectNameOf(entry), ...(entry.versionId !== '' && { versionId: entry.versionId }) };
+    const object = {
+      packId,
+      name: objectNameOf(entry),
+      ...(entry.versionId !== '' && { versionId: entry.versionId }),
+    };
     this.#objects.set(packId, object);
     return object;
   }

@@ -12,9 +12,18 @@ export interface RestoreQuote {
 }
 
 /** @see https://aws.amazon.com/s3/pricing/ Standard, us-east-1; Lambda arm64 with 3,008 MB. */
-const prices = { perGet: 0.0004 / 1000, perPut: 0.005 / 1000, perWorkerSecond: (3008 / 1024) * 0.0000133334 } as const;
+const prices = {
+  perGet: 0.0004 / 1000,
+  perPut: 0.005 / 1000,
+  perWorkerSecond: (3008 / 1024) * 0.0000133334,
+} as const;
 /** What one worker does: limited by its network, and for small files by requests under way at once. */
-const worker = { bytesPerSecond: 40e6, filesPerSecond: 150, runBytes: 16 * 2 ** 20, startSeconds: 5 } as const;
+const worker = {
+  bytesPerSecond: 40e6,
+  filesPerSecond: 150,
+  runBytes: 16 * 2 ** 20,
+  startSeconds: 5,
+} as const;
 
 /** Estimates a restore by a number of workers. */
 export function quoteRestore(work: {

@@ -46,22 +46,30 @@ export interface RestoreRangeOptions {
  * @throws {@link TargetUnavailableError} the target refuses or vanished.
  * @throws {@link StoredBytesDamagedError} a page of the manifest is damaged.
  */
-export async function restoreRange(reader: PointReader, options: RestoreRangeOptions): Promise<RestoreOutcome> {
+export async function restoreRange(
+  reader: PointReader,
+  options: RestoreRangeOptions,
+): Promise<RestoreOutcome> {
   const { range, signal } = options;
   const uses = await countUses(pointItems(reader, range, signal));
   const fetcher = new ChunkFetcher(reader.readRun, uses, options.fetch);
   const writer = new RangeWriter(options);
   const stream = fetcher.fetch(pointItems(reader, range, signal), signal);
-  let next = await stream.next();
-  while (next.done !== true) {
-    const { tag } = next.value;
-    if (!('begins' in tag)) throw new TypeError('a chunk comes before its file');
-    const { entry, carriedFrom } = tag.begins;
-    if (carriedFrom !== undefined) writer.noteCarried(entry, carriedFrom);
-    const content = new FileContent(stream);
-    await writer.write(entry, content);
-    // What the target did not want, or what follows a damaged chunk, is passed over.
-    next = await content.skip();
+  try {
+    let next = await stream.next();
+    while (next.done !== true) {
+      const { tag } = next.value;
+      if (!('begins' in tag)) throw new TypeError('a chunk comes before its file');
+      const { entry, carriedFrom } = tag.begins;
+      if (carriedFrom !== undefined) writer.noteCarried(entry, carriedFrom);
+      const content = new FileContent(stream);
+      await writer.write(entry, content);
+      // What the target did not want, or what follows a damaged chunk, is passed over.
+      next = await content.skip();
+    }
+  } finally {
+    // A target that refuses ends the restore; what is being read for it must not go on.
+    await stream.return();
   }
   return writer.finish();
 }
@@ -157,7 +165,12 @@ class RangeWriter {
     const ofOneEntry =
       error instanceof BackupError &&
       (error instanceof RestorePathError ||
-        ['ChunkCorruptError', 'StoredBytesDamagedError', 'ObjectNotFoundError', 'ObjectArchivedError'].includes(error.name));
+        [
+          'ChunkCorruptError',
+          'StoredBytesDamagedError',
+          'ObjectNotFoundError',
+          'ObjectArchivedError',
+        ].includes(error.name));
     if (!ofOneEntry) throw error;
     this.#counts.files += 1;
     this.#failed.push({ path: textOf(entry.path), name: error.name, message: error.message });

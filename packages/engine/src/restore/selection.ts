@@ -10,7 +10,8 @@ import { pathKeys, prefixKeys, type KeyRange } from '../manifest/tuple-key.ts';
 export function selectKeys(paths: readonly string[] | undefined): KeyRange[] {
   if (paths === undefined) return [{}];
   const ranges = paths.map((path) => {
-    if (path === '') throw new InvalidInputError('a path to restore is empty; leave "paths" out to restore everything');
+    if (path === '')
+      throw new InvalidInputError('a path to restore is empty; leave "paths" out to restore everything');
     return path.endsWith('/') ? prefixKeys(utf8(path)) : pathKeys(utf8(path));
   });
   ranges.sort((a, b) => compareBytes(a.from, b.from));

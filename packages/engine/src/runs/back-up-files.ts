@@ -46,10 +46,22 @@ export async function backUpFiles(
     if (options.protectAll !== undefined) {
       await options.protectAll(shards, plan, keys);
     } else {
-      const shardOptions = { keys, plan, source, ...(onProgress && { onProgress }), ...(signal && { signal }) };
-      await forEachConcurrent(shards, 1, async (shard) => void (await protectShard(services, shard, shardOptions)));
+      const shardOptions = {
+        keys,
+        plan,
+        source,
+        ...(onProgress && { onProgress }),
+        ...(signal && { signal }),
+      };
+      await forEachConcurrent(
+        shards,
+        1,
+        async (shard) => void (await protectShard(services, shard, shardOptions)),
+      );
     }
-    return await commitPoint(services, keys, plan, async () => joinShards(services, keys, plan, shards.length, signal));
+    return await commitPoint(services, keys, plan, async () =>
+      joinShards(services, keys, plan, shards.length, signal),
+    );
   } catch (error) {
     // What went wrong says more than that it could not be written down; the run then counts as abandoned after a while.
     await failRun(services, plan.runId, errorRecordOf(error)).catch(() => {});
@@ -67,7 +79,14 @@ async function listAll(
   let state: ListingState | undefined;
   for (;;) {
     const step = await listShards(
-      { source, work, workPrefix: runPrefix(plan.runId), limits, shouldStop: () => false, ...(signal && { signal }) },
+      {
+        source,
+        work,
+        workPrefix: runPrefix(plan.runId),
+        limits,
+        shouldStop: () => false,
+        ...(signal && { signal }),
+      },
       state,
     );
     if (step.done) return step.shards;

@@ -33,7 +33,11 @@ export async function chooseBase(
   return { type, base: full };
 }
 
-async function findNewest(catalog: Catalog, resourceArn: ResourceArn, now: Date): Promise<PointRow | undefined> {
+async function findNewest(
+  catalog: Catalog,
+  resourceArn: ResourceArn,
+  now: Date,
+): Promise<PointRow | undefined> {
   for await (const point of newestPoints(catalog, resourceArn)) if (point.expiresAt > now) return point;
   return undefined;
 }

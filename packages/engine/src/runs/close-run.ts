@@ -17,12 +17,15 @@ export async function failRun(
   return services.catalog.closeRun(runId, {
     state: cancelled ? 'cancelled' : 'failed',
     endedAt: await services.store.now(),
-    error: cancelled ? { name: 'RunClosedError', message: new RunClosedError(runId, 'it was cancelled').message } : error,
+    error: cancelled
+      ? { name: 'RunClosedError', message: new RunClosedError(runId, 'it was cancelled').message }
+      : error,
   });
 }
 
 /** An error as catalogs and reports carry it. */
 export function errorRecordOf(error: unknown): { readonly name: string; readonly message: string } {
-  if (error instanceof BackupError || error instanceof Error) return { name: error.name, message: error.message };
+  if (error instanceof BackupError || error instanceof Error)
+    return { name: error.name, message: error.message };
   return { name: 'Error', message: String(error) };
 }

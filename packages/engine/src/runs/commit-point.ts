@@ -83,7 +83,12 @@ async function leaseForRetention(
   }
 }
 
-async function writeRoot(services: WriteServices, keys: VaultKeys, plan: RunPlan, made: PointContent): Promise<StoredRoot> {
+async function writeRoot(
+  services: WriteServices,
+  keys: VaultKeys,
+  plan: RunPlan,
+  made: PointContent,
+): Promise<StoredRoot> {
   const { store, catalog, random, clock } = services;
   const { content, now, expiresAt } = await leaseForRetention(services, keys, plan, made);
   // The last look before the point becomes visible: a run that lost its resource must not commit.

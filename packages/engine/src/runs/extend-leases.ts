@@ -1,7 +1,13 @@
 import { LeaseTooShortError } from '../errors.ts';
 import { ensureVaultLocks } from '../keys/vault-locks.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { createPackMapKind, decodePackMapEntry, encodePackMapEntry, lockSummary, type PackMapEntry } from '../manifest/pack-map.ts';
+import {
+  createPackMapKind,
+  decodePackMapEntry,
+  encodePackMapEntry,
+  lockSummary,
+  type PackMapEntry,
+} from '../manifest/pack-map.ts';
 import type { PageRef } from '../manifest/page-store.ts';
 import { mergeTree, type Change } from '../manifest/tree-merge.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';

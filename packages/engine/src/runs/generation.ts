@@ -21,7 +21,7 @@ export function leasePolicyFor(keepDays: number): LeasePolicy {
  */
 export function generationEnd(time: Date, resourceKey: ResourceKey, generationDays: number): Date {
   const length = generationDays * dayMs;
-  const offset = Number.parseInt(resourceKey.slice(0, 8), 16) % generationDays * dayMs;
+  const offset = (Number.parseInt(resourceKey.slice(0, 8), 16) % generationDays) * dayMs;
   return new Date(Math.floor((time.getTime() - offset) / length) * length + offset + length);
 }
 

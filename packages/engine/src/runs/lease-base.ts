@@ -1,6 +1,11 @@
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { PackId } from '../ids.ts';
-import { createPackMapKind, decodePackMapEntry, lockSummary, type PackMapEntry } from '../manifest/pack-map.ts';
+import {
+  createPackMapKind,
+  decodePackMapEntry,
+  lockSummary,
+  type PackMapEntry,
+} from '../manifest/pack-map.ts';
 import type { PackDelta } from '../manifest/pack-usage.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { createPageReader } from '../points/point-pages.ts';
@@ -26,14 +31,22 @@ export type LeasedBase =
  * shorter, to which the smallest dates in the pack map lead. In most runs that is none and costs one page.
  * New dates are written down for the new point's pack map. Repeatable.
  */
-export async function leaseBase(services: WriteServices, keys: VaultKeys, root: Root, row: RunRow): Promise<LeasedBase> {
+export async function leaseBase(
+  services: WriteServices,
+  keys: VaultKeys,
+  root: Root,
+  row: RunRow,
+): Promise<LeasedBase> {
   const keeper = new LeaseKeeper({ ...services, leaseUntil: row.leaseUntil });
   const pages = await keeper.lease(root.pagePacks.map(({ pack }) => pack));
   const pagePacks: PagePackRecord[] = [];
   for (const record of root.pagePacks) {
     const leased = pages.get(record.pack);
     if (leased === undefined) {
-      return { state: 'lost', reason: `page pack ${record.pack} of the base ${root.point} cannot be leased any more` };
+      return {
+        state: 'lost',
+        reason: `page pack ${record.pack} of the base ${root.point} cannot be leased any more`,
+      };
     }
     pagePacks.push({ ...record, lockedUntil: leased.lockedUntil.toISOString() });
   }
@@ -41,7 +54,11 @@ export async function leaseBase(services: WriteServices, keys: VaultKeys, root: 
   const moved: PackDelta[] = [];
   if (root.packMap !== undefined) {
     const source = createPageReader(services.store, keys, root.pagePacks);
-    const packMap = new TreeReader(createPackMapKind(keys), source, pageRefFromText(root.packMap, root.point));
+    const packMap = new TreeReader(
+      createPackMapKind(keys),
+      source,
+      pageRefFromText(root.packMap, root.point),
+    );
     let batch: PackMapEntry[] = [];
     const leaseBatch = async (): Promise<void> => {
       const leased = await keeper.lease(batch.map(({ packId }) => packId));
@@ -49,7 +66,13 @@ export async function leaseBase(services: WriteServices, keys: VaultKeys, root: 
         const pack = leased.get(entry.packId);
         const { packId, kind, retentionClass, versionId } = entry;
         if (pack === undefined) unleasedPacks.push(packId);
-        else moved.push({ packId, references: 0, liveBytes: 0, facts: { kind, retentionClass, versionId, lockedUntil: pack.lockedUntil } });
+        else
+          moved.push({
+            packId,
+            references: 0,
+            liveBytes: 0,
+            facts: { kind, retentionClass, versionId, lockedUntil: pack.lockedUntil },
+          });
       }
       batch = [];
     };
@@ -57,7 +80,10 @@ export async function leaseBase(services: WriteServices, keys: VaultKeys, root: 
       batch.push(decodePackMapEntry(entry, root.point));
       if (batch.length === packsAtOnce) await leaseBatch();
       if (unleasedPacks.length > unleasedLimit) {
-        return { state: 'lost', reason: `more than ${unleasedLimit} packs of the base ${root.point} cannot be leased any more` };
+        return {
+          state: 'lost',
+          reason: `more than ${unleasedLimit} packs of the base ${root.point} cannot be leased any more`,
+        };
       }
     }
     await leaseBatch();

@@ -74,7 +74,9 @@ export class LeaseKeeper {
 
   /** Whether one pack is leased; see {@link lease}. */
   async isLeased(packId: PackId): Promise<boolean> {
-    return this.#known.has(packId) ? this.#known.get(packId) !== undefined : (await this.lease([packId])).has(packId);
+    return this.#known.has(packId)
+      ? this.#known.get(packId) !== undefined
+      : (await this.lease([packId])).has(packId);
   }
 
   /** A pack that an earlier call leased, or that the run itself stored. */
@@ -102,7 +104,10 @@ export class LeaseKeeper {
 
   async #extend(name: string, versionId: string): Promise<Date | undefined> {
     try {
-      const lock = await this.#store.extendLock(name, versionId, { mode: this.#lockMode, until: this.leaseUntil });
+      const lock = await this.#store.extendLock(name, versionId, {
+        mode: this.#lockMode,
+        until: this.leaseUntil,
+      });
       return lock.until;
     } catch (error) {
       if (error instanceof ObjectNotFoundError) return undefined;

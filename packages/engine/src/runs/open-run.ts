@@ -99,7 +99,10 @@ async function decide(
       : choice;
   const previous = await findPrevious(services, keys, request.resourceArn);
   // A container is as old as what it was made of.
-  const sourceTime = leased?.sourceTime !== undefined && decided.type === 'synthetic-full' ? leased.sourceTime : await request.sourceNow();
+  const sourceTime =
+    leased?.sourceTime !== undefined && decided.type === 'synthetic-full'
+      ? leased.sourceTime
+      : await request.sourceNow();
   const plan: RunPlan = {
     runId: request.runId,
     resourceArn: request.resourceArn,
@@ -107,7 +110,8 @@ async function decide(
     plan: request.plan,
     type: decided.type,
     ...(decided.reason !== undefined && { typeReason: decided.reason }),
-    ...(decided.base !== undefined && decided.type !== 'synthetic-full' && { chainPointId: decided.base.chainPointId }),
+    ...(decided.base !== undefined &&
+      decided.type !== 'synthetic-full' && { chainPointId: decided.base.chainPointId }),
     keepDays: request.keepDays,
     retentionClass: retentionClassOf(request.keepDays),
     lockMode,
@@ -139,12 +143,18 @@ interface TriedBase {
 }
 
 /** Leases a base, or says why a full has to be made instead: a run never fails for what an older point has lost. */
-async function tryBase(services: WriteServices, keys: VaultKeys, point: PointRow, row: RunRow): Promise<TriedBase> {
+async function tryBase(
+  services: WriteServices,
+  keys: VaultKeys,
+  point: PointRow,
+  row: RunRow,
+): Promise<TriedBase> {
   let stored: StoredRoot;
   try {
     stored = await readRoot(services.store, keys, point.resourceArn, point.pointId, point.rootVersionId);
   } catch (error) {
-    if (isLost(error)) return { reason: `the root of the base ${point.pointId} cannot be read: ${(error as Error).message}` };
+    if (isLost(error))
+      return { reason: `the root of the base ${point.pointId} cannot be read: ${(error as Error).message}` };
     throw error;
   }
   const { root } = stored;

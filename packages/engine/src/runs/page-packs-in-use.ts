@@ -18,7 +18,8 @@ export async function choosePagePacks(
   listNeeded: () => Promise<ReadonlySet<PackId>>,
 ): Promise<{ pagePacks: PagePackRecord[]; pagePacksCounted: number }> {
   const counted = plan.base?.pagePacksCounted ?? 0;
-  if (known.length <= uncountedLimit + 2 * counted) return { pagePacks: [...known], pagePacksCounted: counted };
+  if (known.length <= uncountedLimit + 2 * counted)
+    return { pagePacks: [...known], pagePacksCounted: counted };
   const needed = await listNeeded();
   const pagePacks = known.filter(({ pack }) => needed.has(pack));
   return { pagePacks, pagePacksCounted: pagePacks.length };

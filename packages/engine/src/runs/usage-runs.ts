@@ -4,7 +4,12 @@ import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix } from './run-plan.ts';
 
 /** Writes a sorted run of pack deltas: of one attempt at a shard, or of the leases that were moved. */
-export async function putUsage(work: WorkStore, runId: RunId, part: string, deltas: readonly PackDelta[]): Promise<void> {
+export async function putUsage(
+  work: WorkStore,
+  runId: RunId,
+  part: string,
+  deltas: readonly PackDelta[],
+): Promise<void> {
   await work.put(usageName(runId, part), encodeUsage(deltas));
 }
 

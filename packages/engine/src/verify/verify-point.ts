@@ -15,7 +15,11 @@ export interface VerifyOutcome {
   readonly chunks: number;
   readonly packs: number;
   /** Files that cannot be restored, each once, and why. */
-  readonly damagedFiles: readonly { readonly path: string; readonly name: string; readonly message: string }[];
+  readonly damagedFiles: readonly {
+    readonly path: string;
+    readonly name: string;
+    readonly message: string;
+  }[];
   readonly damagedFileCount: number;
   /** Damage that hits no single file: a page of the manifest, a pack whose lock ends before the point does. */
   readonly problems: readonly string[];
@@ -41,7 +45,12 @@ export async function verifyPoint(
     for await (const { tag, chunk } of fetcher.fetch(pointItems(reader, {}, signal), signal)) {
       if ('begins' in tag) {
         counts.files += 1;
-        onProgress?.({ step: 'verify', files: counts.files, bytes: counts.bytes, filesTotal: reader.root.counts.files });
+        onProgress?.({
+          step: 'verify',
+          files: counts.files,
+          bytes: counts.bytes,
+          filesTotal: reader.root.counts.files,
+        });
         continue;
       }
       counts.chunks += 1;
@@ -50,7 +59,8 @@ export async function verifyPoint(
       damaged = tag.chunkOf;
       damagedFileCount += 1;
       const path = Buffer.from(tag.chunkOf.entry.path).toString('utf8');
-      if (damagedFiles.length < damageListed) damagedFiles.push({ path, name: chunk.name, message: chunk.message });
+      if (damagedFiles.length < damageListed)
+        damagedFiles.push({ path, name: chunk.name, message: chunk.message });
     }
     counts.packs = await checkLeases(reader, problems, signal);
   } catch (error) {
@@ -60,18 +70,26 @@ export async function verifyPoint(
   return { ...counts, damagedFiles, damagedFileCount, problems };
 }
 
-async function checkLeases(reader: PointReader, problems: string[], signal: AbortSignal | undefined): Promise<number> {
+async function checkLeases(
+  reader: PointReader,
+  problems: string[],
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const expiresAt = new Date(reader.root.expiresAt);
   let packs = 0;
   for await (const entry of reader.packMap.range({}, signal === undefined ? {} : { signal })) {
     const { packId, lockedUntil } = decodePackMapEntry(entry, `point ${reader.root.point}`);
     packs += 1;
     if (lockedUntil >= expiresAt) continue;
-    problems.push(`pack ${packId} is locked until ${lockedUntil.toISOString()}, the point is kept until ${reader.root.expiresAt}`);
+    problems.push(
+      `pack ${packId} is locked until ${lockedUntil.toISOString()}, the point is kept until ${reader.root.expiresAt}`,
+    );
   }
   return packs;
 }
 
 function isDamage(error: unknown): error is BackupError {
-  return error instanceof BackupError && ['StoredBytesDamagedError', 'ObjectNotFoundError'].includes(error.name);
+  return (
+    error instanceof BackupError && ['StoredBytesDamagedError', 'ObjectNotFoundError'].includes(error.name)
+  );
 }

@@ -106,7 +106,11 @@ export class Harness {
     return backUpFiles(services, request, { source, ...(limits && { limits }) });
   }
 
-  async #consolidate(services: WriteServices, request: RunRequest, options: BackUpOptions): Promise<CommittedPoint> {
+  async #consolidate(
+    services: WriteServices,
+    request: RunRequest,
+    options: BackUpOptions,
+  ): Promise<CommittedPoint> {
     const opened = await openRun(services, request);
     if (opened.state === 'over') throw new Error(`the run is ${opened.run.state}`);
     for (;;) {
@@ -162,7 +166,9 @@ export class Harness {
     const keys = await this.keys();
     const prefix = rootName(resourceKeyOf(arn), '' as PointId);
     for await (const { name, versionId } of this.store.listVersions(prefix)) {
-      roots.push((await readRoot(this.store, keys, arn, name.slice(prefix.length) as PointId, versionId)).root);
+      roots.push(
+        (await readRoot(this.store, keys, arn, name.slice(prefix.length) as PointId, versionId)).root,
+      );
     }
     return roots;
   }
@@ -177,7 +183,8 @@ export class Harness {
     await note('format.json');
     for await (const { name } of this.store.listVersions('keys/')) await note(name);
     await note(rootName(resourceKeyOf(root.resource), root.point));
-    for (const { pack, kind } of root.pagePacks) await note(kind === 'container' ? containerName(pack) : pageName(pack));
+    for (const { pack, kind } of root.pagePacks)
+      await note(kind === 'container' ? containerName(pack) : pageName(pack));
     for (const entry of await packMapOf(reader)) await note(objectNameOf(entry));
     return locks;
   }

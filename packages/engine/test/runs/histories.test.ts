@@ -48,7 +48,9 @@ async function expectConsistent(harness: Harness, point: PointId): Promise<void>
   const counted = await countReferences(reader);
   const mapped = await packMapOf(reader);
 
-  expect(new Map(mapped.map(({ packId, references, liveBytes }) => [packId, { references, liveBytes }]))).toEqual(counted);
+  expect(
+    new Map(mapped.map(({ packId, references, liveBytes }) => [packId, { references, liveBytes }])),
+  ).toEqual(counted);
   const expiresAt = new Date(reader.root.expiresAt);
   for (const [name, until] of await harness.locksOf(reader.root)) {
     expect(until.getTime(), name).toBeGreaterThanOrEqual(expiresAt.getTime());
@@ -65,7 +67,8 @@ describe('a history of changes and backups of all types', () => {
 
     for (const type of steps) {
       const { root } = await harness.backUp(type, { limits });
-      const state = type === 'synthetic-full' ? (made.at(-1) as Made).state : await harness.snapshotOfSource();
+      const state =
+        type === 'synthetic-full' ? (made.at(-1) as Made).state : await harness.snapshotOfSource();
       made.push({ type, point: root.point, state });
 
       expect(root.type).toBe(type);
@@ -77,7 +80,9 @@ describe('a history of changes and backups of all types', () => {
           limits: { files: 10_000, bytes: 2 ** 30 },
           isolated: true,
         });
-        const parts = await logicalPartsOf(await harness.open(independent.root.point, independent.root.resource));
+        const parts = await logicalPartsOf(
+          await harness.open(independent.root.point, independent.root.resource),
+        );
         expect(await logicalPartsOf(await harness.open(root.point))).toEqual(parts);
       }
       if (type === 'synthetic-full') {

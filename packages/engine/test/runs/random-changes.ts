@@ -68,7 +68,9 @@ function drawPath(dice: Dice): Uint8Array {
 }
 
 function drawTexts(dice: Dice, name: string): Record<string, string> {
-  return dice.below(3) > 0 ? {} : { [`${name}-${dice.below(3)}`]: `value ${dice.below(5)}`, ['__proto__x']: 'é' };
+  return dice.below(3) > 0
+    ? {}
+    : { [`${name}-${dice.below(3)}`]: `value ${dice.below(5)}`, ['__proto__x']: 'é' };
 }
 
 /** Adds, edits, renames, deletes and retags entries of the harness's source at random. */
@@ -90,10 +92,12 @@ export async function changeSource(harness: Harness, dice: Dice, changes: number
         break;
       case 2:
         // A change of tags alone leaves time and change token as they were.
-        if (found !== undefined) source.plant(known, found.content, { ...found.entry, tags: drawTexts(dice, 'tag') });
+        if (found !== undefined)
+          source.plant(known, found.content, { ...found.entry, tags: drawTexts(dice, 'tag') });
         break;
       case 3:
-        if (found !== undefined) source.plant(known, Buffer.concat([found.content, dice.bytes(1 + dice.below(50))]));
+        if (found !== undefined)
+          source.plant(known, Buffer.concat([found.content, dice.bytes(1 + dice.below(50))]));
         break;
       case 4:
         source.plant(known, drawContent(dice), { attributes: { 'content-type': `type ${dice.below(3)}` } });

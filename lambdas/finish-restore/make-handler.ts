@@ -1,0 +1,114 @@
+import { type Catalog, type Clock, type RestoreRow, type WorkStore } from '@holdfast/engine';
+import * as z from 'zod';
+import { RestoredVolume, restoreFiles, restoreIdOf, RestoreJob } from '../plan-restore/restore-job.ts';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import { caughtError, errorRecordOfCaught } from '../shared/event-fields.ts';
+import type { Logger } from '../shared/logger.ts';
+import { metric, type Metrics } from '../shared/metrics.ts';
+import { getJson } from '../shared/work-json.ts';
+import { addOutcomes, type FilesReport } from './add-outcomes.ts';
+
+/** `restoreId` is null when the plan failed: then the execution names the restore. */
+const FinishRestoreInput = z.object({
+  execution: z.string(),
+  restoreId: z.string().nullish(),
+  error: caughtError.optional(),
+});
+
+/** What a person reads in the end. */
+export interface RestoreReport extends Partial<FilesReport> {
+  readonly restoreId: string;
+  readonly state: RestoreRow['state'];
+  readonly point?: string;
+  readonly target?: string;
+  /** Each shard's own account, with all files that failed. */
+  readonly details?: { readonly bucket: string; readonly prefix: string };
+  readonly volumes?: readonly RestoredVolume[];
+  /** The configuration of the instance that the volumes belonged to, when they did. */
+  readonly machine?: { readonly bucket: string; readonly key: string };
+  readonly error?: { readonly name: string; readonly message: string };
+}
+
+/** What finishing a restore needs. */
+export interface FinishRestoreDeps {
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly work: WorkStore;
+  readonly workBucket: string;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** Closes a restore, once: adds up what it did, or records why it failed. Repeating it reports the same again. */
+export function makeHandler(deps: FinishRestoreDeps): StepHandler<RestoreReport> {
+  return defineHandler('finish-restore', FinishRestoreInput, async (input) => {
+    const restoreId = input.restoreId ?? restoreIdOf(input.execution);
+    const row = await deps.catalog.findRestore(restoreId);
+    return input.error === undefined
+      ? complete(deps, restoreId, row)
+      : fail(deps, restoreId, row, errorRecordOfCaught(input.error));
+  });
+}
+
+async function complete(
+  deps: FinishRestoreDeps,
+  restoreId: string,
+  row: RestoreRow | undefined,
+): Promise<RestoreReport> {
+  const { catalog, clock, metrics, log } = deps;
+  const job = await getJson(deps.work, restoreFiles.job(restoreId), RestoreJob);
+  const did = job.target.kind === 'volumes' ? await reportVolumes(deps, job) : await reportFiles(deps, job);
+  const { files = did.volumes?.length ?? 0, bytes = volumeBytes(did.volumes), failed = 0, carried = 0 } = did;
+  const state = failed + carried > 0 ? 'completed-with-warnings' : 'completed';
+  const report: RestoreReport = {
+    restoreId,
+    state,
+    point: job.pointId,
+    ...(row === undefined ? {} : { target: row.target }),
+    ...did,
+  };
+  if (row?.state !== 'running') return report;
+  await metrics.put([
+    metric('RestoresCompleted', failed > 0 ? 0 : 1),
+    metric('RestoreFailures', failed > 0 ? 1 : 0),
+    metric('RestoredBytes', bytes),
+  ]);
+  await catalog.putRestore({ ...row, state, endedAt: clock.now(), files, bytes });
+  log.info('the restore ended', { restoreId, state, files, bytes, failed, carried });
+  return report;
+}
+
+async function fail(
+  { catalog, clock, metrics, log }: FinishRestoreDeps,
+  restoreId: string,
+  row: RestoreRow | undefined,
+  error: { readonly name: string; readonly message: string },
+): Promise<RestoreReport> {
+  // The map over the shards fails once more after the shard that closed the restore already.
+  if (row !== undefined && row.state !== 'running') {
+    return { restoreId, state: row.state, ...(row.error === undefined ? {} : { error: row.error }) };
+  }
+  await metrics.put([metric('RestoreFailures', 1)]);
+  if (row !== undefined) await catalog.putRestore({ ...row, state: 'failed', endedAt: clock.now(), error });
+  log.warn('the restore failed', { restoreId, error: error.name, reason: error.message });
+  return { restoreId, state: 'failed', error };
+}
+
+async function reportFiles({ work, workBucket }: FinishRestoreDeps, job: RestoreJob): Promise<Partial<RestoreReport>> {
+  const details = { bucket: workBucket, prefix: restoreFiles.results(job.restoreId) };
+  return { ...(await addOutcomes(work, job)), details };
+}
+
+async function reportVolumes(
+  { work, workBucket }: FinishRestoreDeps,
+  { restoreId }: RestoreJob,
+): Promise<Partial<RestoreReport>> {
+  const volumes = await getJson(work, restoreFiles.volumes(restoreId), z.array(RestoredVolume));
+  const ofMachine = volumes.some(({ device }) => device !== undefined);
+  const machine = { bucket: workBucket, key: restoreFiles.machine(restoreId) };
+  return { volumes, ...(ofMachine ? { machine } : {}) };
+}
+
+function volumeBytes(volumes: RestoreReport['volumes']): number {
+  return (volumes ?? []).reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
+}

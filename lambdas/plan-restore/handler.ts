@@ -1,0 +1,31 @@
+import {
+  checkTargetBucket,
+  DynamoCatalog,
+  Ec2Images,
+  makeClients,
+  makeReadServices,
+  S3WorkStore,
+} from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { openVaultOnce } from '../shared/open-vault-once.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeClients();
+const services = makeReadServices(clients, { vaultBucket: env.VAULT_BUCKET, kmsKeyArn: env.KMS_KEY_ARN });
+
+export const handler = makeHandler({
+  ...services,
+  catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, services.clock, services.random),
+  work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+  openKeys: openVaultOnce(services),
+  images: new Ec2Images(clients),
+  checkBucket: async (bucket) => checkTargetBucket(clients.s3, bucket),
+  vaultBucket: env.VAULT_BUCKET,
+  workBucket: env.WORK_BUCKET,
+  targetBuckets: env.RESTORE_TARGETS.buckets,
+  region: env.AWS_REGION,
+  workers: env.RESTORE_WORKERS,
+  log: makeLogger('plan-restore'),
+});

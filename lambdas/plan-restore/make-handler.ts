@@ -1,0 +1,165 @@
+import type { Ec2Images } from '@holdfast/aws';
+import {
+  type Catalog,
+  type Clock,
+  defaultShardLimits,
+  type ObjectStore,
+  planRestore,
+  PointReader,
+  type PointRow,
+  readRoot,
+  type RestoreQuote,
+  type Root,
+  UnknownNameError,
+  type WorkStore,
+} from '@holdfast/engine';
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { OpenKeys } from '../shared/open-vault-once.ts';
+import { parseInput } from '../shared/parse-input.ts';
+import { putJson } from '../shared/work-json.ts';
+import { chooseTarget } from './choose-target.ts';
+import { findPointFor } from './find-point.ts';
+import { RestoreInput } from './restore-input.ts';
+import { restoreFiles, restoreIdOf, type RestoreJob, type RestoreTarget } from './restore-job.ts';
+
+/** What one worker writes in its 15 minutes, with a reserve: larger files are for a machine. */
+const largestFileBytes = 12 * 2 ** 30;
+
+/** The person's own input comes as it is: its errors should speak of it, not of an event. */
+const PlanRestoreInput = z.object({ request: z.unknown(), execution: z.string().min(1) });
+
+/** A restore that can begin, or for a dry run: what it would be. */
+export interface PlanRestoreOutput {
+  readonly restoreId: string;
+  readonly mode: 'files' | 'volumes' | 'dry-run';
+  readonly point: { readonly id: string; readonly sourceTime: string; readonly resource: string };
+  readonly target: string;
+  /** Of volumes: their number and size. */
+  readonly quote: RestoreQuote | { readonly volumes: number; readonly bytes: number };
+  readonly shards: { readonly bucket: string; readonly key: string; readonly count: number };
+}
+
+/** What planning a restore needs. */
+export interface PlanRestoreDeps {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly catalog: Catalog;
+  readonly work: WorkStore;
+  readonly openKeys: OpenKeys;
+  readonly images: Pick<Ec2Images, 'describeSnapshots'>;
+  /** Throws when the bucket cannot be written to. */
+  readonly checkBucket: (bucket: string) => Promise<void>;
+  readonly vaultBucket: string;
+  readonly workBucket: string;
+  readonly targetBuckets: readonly string[];
+  readonly region?: string | undefined;
+  readonly workers: number;
+  readonly log: Logger;
+}
+
+/** Checks everything that can be known before the first byte is written, then plans a restore. Repeatable. */
+export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutput> {
+  const { work, workBucket, log } = deps;
+  return defineHandler('plan-restore', PlanRestoreInput, async ({ request, execution }) => {
+    const input = parseInput(RestoreInput, request, 'the restore', 'docs/restore-input.schema.json has examples');
+    const restoreId = restoreIdOf(execution);
+    const row = await findPointFor(deps, input);
+    const keys = await deps.openKeys();
+    const { root } = await readRoot(deps.store, keys, row.resourceArn, row.pointId, row.rootVersionId);
+    const machineName = restoreFiles.machine(restoreId);
+    if (root.image?.machine !== undefined) await putJson(work, machineName, root.image.machine);
+    const target = chooseTarget(root, input, {
+      buckets: deps.targetBuckets,
+      ownBuckets: [deps.vaultBucket, workBucket],
+      region: deps.region,
+      machineFile: `s3://${workBucket}/${machineName}`,
+    });
+    const { quote, shards } =
+      target.kind === 'volumes'
+        ? await planVolumes(deps, target)
+        : await planFiles(deps, new PointReader(deps.store, keys, root), target.bucket, input.paths);
+
+    const key = restoreFiles.shards(restoreId);
+    const output = {
+      restoreId,
+      point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
+      target: describe(target),
+      quote,
+      shards: { bucket: workBucket, key, count: shards.length },
+    };
+    if (input.dryRun) return { ...output, mode: 'dry-run' };
+    await putJson(work, key, shards);
+    await putJson(work, restoreFiles.job(restoreId), {
+      restoreId,
+      pointId: root.point,
+      resourceArn: root.resource,
+      rootVersionId: row.rootVersionId,
+      target,
+      overwrite: input.overwrite,
+      shardCount: shards.length,
+    } satisfies RestoreJob);
+    await putRow(deps, restoreId, execution, row, root, output.target);
+    log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
+    return { ...output, mode: target.kind === 'volumes' ? 'volumes' : 'files' };
+  });
+}
+
+async function planFiles(
+  { checkBucket, workers }: PlanRestoreDeps,
+  reader: PointReader,
+  bucket: string,
+  paths: readonly string[] | undefined,
+) {
+  await checkBucket(bucket);
+  return planRestore(reader, {
+    ...(paths === undefined ? {} : { paths }),
+    limits: defaultShardLimits,
+    workers,
+    maxFileBytes: largestFileBytes,
+  });
+}
+
+async function planVolumes(
+  { images }: PlanRestoreDeps,
+  { snapshots }: Extract<RestoreTarget, { kind: 'volumes' }>,
+) {
+  const ids = snapshots.map(({ snapshot }) => snapshot);
+  const existing = new Set((await images.describeSnapshots(ids)).map(({ snapshotId }) => snapshotId));
+  const gone = ids.filter((id) => !existing.has(id));
+  if (gone.length > 0) {
+    throw new UnknownNameError(
+      `snapshots ${gone.join(', ')} of this point do not exist any more; restore an earlier or later point`,
+    );
+  }
+  const gibibytes = snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB, 0);
+  return { quote: { volumes: ids.length, bytes: gibibytes * 2 ** 30 }, shards: [] };
+}
+
+async function putRow(
+  { catalog, clock }: PlanRestoreDeps,
+  restoreId: string,
+  execution: string,
+  { pointId }: PointRow,
+  root: Root,
+  target: string,
+): Promise<void> {
+  // A step that is repeated must not open what has been closed since.
+  if ((await catalog.findRestore(restoreId)) !== undefined) return;
+  await catalog.putRestore({
+    restoreId,
+    pointId,
+    resourceArn: root.resource,
+    target,
+    state: 'running',
+    startedAt: clock.now(),
+    execution,
+  });
+}
+
+function describe(target: RestoreTarget): string {
+  return target.kind === 'volumes'
+    ? `volumes in ${target.availabilityZone}`
+    : `s3://${target.bucket}/${target.prefix}`;
+}

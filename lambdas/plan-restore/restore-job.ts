@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { type PointId, type ResourceArn, VolumeSnapshot } from '@holdfast/engine';
+import * as z from 'zod';
+
+/** What a restore writes: objects into a bucket, or volumes from snapshots. */
+const RestoreTarget = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('bucket'), bucket: z.string(), prefix: z.string() }),
+  z.object({
+    kind: z.literal('volumes'),
+    availabilityZone: z.string(),
+    type: z.string().optional(),
+    snapshots: z.array(VolumeSnapshot),
+  }),
+]);
+export type RestoreTarget = z.infer<typeof RestoreTarget>;
+
+/** A restore as it was checked and planned: all its workers go by it. */
+export const RestoreJob = z.object({
+  restoreId: z.string(),
+  pointId: z.string().transform((text) => text as PointId),
+  resourceArn: z.string().transform((text) => text as ResourceArn),
+  rootVersionId: z.string(),
+  target: RestoreTarget,
+  overwrite: z.enum(['never', 'if-different', 'always']),
+  shardCount: z.int().nonnegative(),
+});
+export type RestoreJob = z.infer<typeof RestoreJob>;
+
+/** What a restore shard came to, as its worker leaves it. */
+export const ShardOutcome = z.object({
+  files: z.int(),
+  bytes: z.int(),
+  written: z.int(),
+  kept: z.int(),
+  same: z.int(),
+  failed: z.array(z.object({ path: z.string(), name: z.string(), message: z.string() })),
+  carried: z.array(z.object({ path: z.string(), from: z.string() })),
+});
+
+/** A volume that a restore ordered. */
+export const RestoredVolume = z.object({
+  volumeId: z.string(),
+  snapshotId: z.string(),
+  /** The volume that the snapshot was taken of. */
+  sourceVolumeId: z.string(),
+  /** Where the instance had it. */
+  device: z.string().optional(),
+  sizeGiB: z.number(),
+});
+export type RestoredVolume = z.infer<typeof RestoredVolume>;
+
+/** The id of the restore that an execution does: known even when its plan failed. */
+export function restoreIdOf(execution: string): string {
+  return createHash('sha256').update(execution).digest('hex').slice(0, 32);
+}
+
+/** Where the working files of a restore lie. */
+export const restoreFiles = {
+  job: (restoreId: string) => `restores/${restoreId}/plan.json`,
+  shards: (restoreId: string) => `restores/${restoreId}/shards.json`,
+  results: (restoreId: string) => `restores/${restoreId}/results/`,
+  result: (restoreId: string, index: number) => `restores/${restoreId}/results/${index}.json`,
+  volumes: (restoreId: string) => `restores/${restoreId}/volumes.json`,
+  machine: (restoreId: string) => `restores/${restoreId}/machine.json`,
+} as const;

@@ -1,0 +1,18 @@
+import { makeClients, makeReadServices, S3RestoreTarget, S3WorkStore } from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { openVaultOnce } from '../shared/open-vault-once.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeClients();
+const services = makeReadServices(clients, { vaultBucket: env.VAULT_BUCKET, kmsKeyArn: env.KMS_KEY_ARN });
+
+export const handler = makeHandler({
+  store: services.store,
+  work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+  openKeys: openVaultOnce(services),
+  openTarget: (bucket, prefix) => new S3RestoreTarget(clients.s3, bucket, { prefix }),
+  targetBuckets: env.RESTORE_TARGETS.buckets,
+  log: makeLogger('restore-shard'),
+});

@@ -1,0 +1,13 @@
+import { Ec2Images, makeClients, S3WorkStore } from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeClients();
+
+export const handler = makeHandler({
+  images: new Ec2Images(clients),
+  work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+  log: makeLogger('restore-volumes'),
+});

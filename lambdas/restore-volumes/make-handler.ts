@@ -1,0 +1,45 @@
+import type { Ec2Images } from '@holdfast/aws';
+import type { WorkStore } from '@holdfast/engine';
+import * as z from 'zod';
+import { RestoredVolume, restoreFiles, RestoreJob } from '../plan-restore/restore-job.ts';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { Logger } from '../shared/logger.ts';
+import { findJson, getJson, putJson } from '../shared/work-json.ts';
+import { orderVolumes } from './order-volumes.ts';
+import { VolumeFailedError } from './volume-failed-error.ts';
+
+const RestoreVolumesInput = z.object({ restoreId: z.string().min(1) });
+
+/** Whether the volumes of a restore can be used. */
+export interface RestoreVolumesOutput {
+  readonly done: boolean;
+  readonly volumes: readonly (RestoredVolume & { readonly state: string })[];
+}
+
+/** Orders the volumes of a restore at its first call, and says at every call how far they are. */
+export function makeHandler(deps: {
+  readonly images: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
+  readonly work: WorkStore;
+  readonly log: Logger;
+}): StepHandler<RestoreVolumesOutput> {
+  const { images, work, log } = deps;
+  return defineHandler('restore-volumes', RestoreVolumesInput, async ({ restoreId }) => {
+    const name = restoreFiles.volumes(restoreId);
+    let ordered = await findJson(work, name, z.array(RestoredVolume));
+    if (ordered === undefined) {
+      ordered = await orderVolumes(images, await getJson(work, restoreFiles.job(restoreId), RestoreJob));
+      await putJson(work, name, ordered);
+      log.info('ordered volumes', { restoreId, volumes: ordered.length });
+    }
+    const found = await images.describeVolumes(ordered.map(({ volumeId }) => volumeId));
+    const states = new Map(found.map(({ volumeId, state }) => [volumeId, state]));
+    // One that EC2 does not show yet has just been ordered.
+    const volumes = ordered.map((volume) => ({ ...volume, state: states.get(volume.volumeId) ?? 'creating' }));
+    for (const { volumeId, snapshotId, state } of volumes) {
+      if (!['creating', 'available', 'in-use'].includes(state)) {
+        throw new VolumeFailedError(volumeId, snapshotId, state);
+      }
+    }
+    return { done: volumes.every(({ state }) => state !== 'creating'), volumes };
+  });
+}

@@ -1,0 +1,185 @@
+import type { PointId } from '@holdfast/engine';
+import { expect, test } from 'vitest';
+import { CliUnderTest } from '../cli-under-test.ts';
+
+async function withTree(): Promise<CliUnderTest> {
+  const cli = new CliUnderTest();
+  await cli.plantResource();
+  cli.source.plant('readme.txt', 'hello');
+  cli.source.plant('photos/2026/a.jpg', 'x'.repeat(3000));
+  cli.source.plant('photos/b.jpg', 'y'.repeat(100));
+  return cli;
+}
+
+test('lists the top of a point, with directories once each', async () => {
+  const cli = await withTree();
+  const { root } = await cli.backUp();
+
+  const { code, out } = await cli.run('ls', root.point);
+
+  expect(code).toBe(0);
+  expect(out).toBe(`\
+         -  -                     photos/
+       5 B  2026-11-23 12:00:00Z  readme.txt
+`);
+});
+
+test('lists a directory with or without its slash, a file, and everything with -r', async () => {
+  const cli = await withTree();
+  const { root } = await cli.backUp();
+
+  const directory = await cli.run('ls', root.point, 'photos');
+  const file = await cli.run('ls', root.point, 'readme.txt');
+  const all = await cli.run('ls', '-r', root.point);
+
+  expect(directory.out).toBe(`\
+         -  -                     photos/2026/
+     100 B  2026-11-23 12:00:00Z  photos/b.jpg
+`);
+  expect(await cli.run('ls', root.point, 'photos/')).toEqual(directory);
+  expect(file.out).toBe('       5 B  2026-11-23 12:00:00Z  readme.txt\n');
+  expect(all.out).toBe(`\
+   2.9 KiB  2026-11-23 12:00:00Z  photos/2026/a.jpg
+     100 B  2026-11-23 12:00:00Z  photos/b.jpg
+       5 B  2026-11-23 12:00:00Z  readme.txt
+`);
+});
+
+test('prints a directory with an entry of its own once', async () => {
+  const cli = new CliUnderTest();
+  cli.source.plant('d/', '', { kind: 'directory' });
+  cli.source.plant('d/f', 'x');
+  const { root } = await cli.backUp();
+
+  const { out } = await cli.run('ls', root.point);
+
+  expect(out).toBe('         -  2026-11-23 12:00:00Z  d/\n');
+});
+
+test('shows control characters in names instead of sending them to the terminal', async () => {
+  const cli = new CliUnderTest();
+  cli.source.plant('evil\u001b]0;title\u0007\n.txt', 'x');
+  const { root } = await cli.backUp();
+
+  const { out } = await cli.run('ls', root.point);
+
+  expect(out).toBe('       1 B  2026-11-23 12:00:00Z  evil\\x1b]0;title\\x07\\x0a.txt\n');
+});
+
+test('gives programs one line for each entry, and the bytes of names that are not UTF-8', async () => {
+  const cli = await withTree();
+  cli.source.plant(new Uint8Array([0x66, 0xff]), 'z');
+  const { root } = await cli.backUp();
+
+  expect(await cli.records('ls', root.point)).toEqual([
+    { path: 'f\ufffd', pathBase64: 'Zv8=', kind: 'object', size: 1, modified: '2026-11-23T12:00:00.000Z' },
+    { path: 'photos/', kind: 'implied-directory' },
+    { path: 'readme.txt', kind: 'object', size: 5, modified: '2026-11-23T12:00:00.000Z' },
+  ]);
+});
+
+test('of a resource lists the newest point; a path that the point does not have is not found', async () => {
+  const cli = await withTree();
+  await cli.backUp();
+  cli.source.plant('new.txt', 'n');
+  cli.clock.advance(60_000);
+  const { root } = await cli.backUp('incremental');
+
+  const found = await cli.run('ls', 'photos', 'new.txt');
+  const missing = await cli.run('ls', 'photos', 'gone/');
+
+  expect(found.out).toContain('new.txt');
+  expect(missing.code).toBe(3);
+  expect(missing.err).toBe(
+    `holdfast: point ${root.point} has nothing at "gone/"; "holdfast ls ${root.point}" shows its top\n`,
+  );
+});
+
+test('compares two points', async () => {
+  const cli = await withTree();
+  cli.source.plant('tagged.txt', 'same');
+  const before = await cli.backUp();
+  cli.source.plant('new.txt', 'n');
+  cli.source.remove('readme.txt');
+  cli.source.plant('photos/b.jpg', 'y'.repeat(2000));
+  cli.source.plant('tagged.txt', 'same', { tags: { team: 'a' } });
+  cli.clock.advance(60_000);
+  const after = await cli.backUp('incremental');
+
+  const { code, out } = await cli.run('diff', before.root.point, after.root.point);
+  const records = await cli.records('diff', before.root.point, after.root.point);
+
+  expect(code).toBe(0);
+  expect(out).toBe(`\
++ new.txt  (1 B)
+~ photos/b.jpg  (100 B -> 2.0 KiB)
+- readme.txt  (5 B)
+~ tagged.txt  (metadata)
+1 added, 1 removed, 2 changed
+`);
+  expect(records).toMatchObject([
+    { path: 'new.txt', change: 'added', after: { size: 1 } },
+    { path: 'photos/b.jpg', change: 'changed', before: { size: 100 }, after: { size: 2000 } },
+    { path: 'readme.txt', change: 'removed', before: { size: 5 } },
+    { path: 'tagged.txt', change: 'changed' },
+  ]);
+});
+
+test('finds no difference between a point and itself', async () => {
+  const cli = await withTree();
+  const { root } = await cli.backUp();
+
+  const { out } = await cli.run('diff', root.point, root.point);
+
+  expect(out).toBe('0 added, 0 removed, 0 changed\n');
+});
+
+test('does not compare or verify an image, and says what to do instead', async () => {
+  const cli = await withTree();
+  const { root } = await cli.backUp();
+  const image = '20261123T120000Z-00000000000000ee' as PointId;
+  await cli.plantPoint({ pointId: image, resourceKind: 'ebs-volume' });
+
+  for (const argv of [
+    ['diff', root.point, image],
+    ['verify', image],
+  ]) {
+    const { code, err } = await cli.run(...argv);
+    expect(code).toBe(1);
+    expect(err).toContain(`"holdfast restore ${image} --to-volumes <zone>" makes volumes of them`);
+  }
+});
+
+test('takes the beginning of an id that only one point has', async () => {
+  const cli = await withTree();
+  const first = await cli.backUp();
+  cli.clock.advance(86_400_000);
+  const second = await cli.backUp();
+
+  const byDay = await cli.run('ls', '20261124');
+  const ambiguous = await cli.run('verify', '202611');
+  const unknown = await cli.run('verify', '20200101');
+  const tooShort = await cli.run('diff', '2026', '2026');
+
+  expect(byDay.code).toBe(0);
+  expect(ambiguous.code).toBe(2);
+  expect(ambiguous.err).toBe(
+    `holdfast: "202611" may be any of ${first.root.point} (arn:aws:s3:::photos), ` +
+      `${second.root.point} (arn:aws:s3:::photos); write more of the id\n`,
+  );
+  expect(unknown.code).toBe(3);
+  expect(tooShort.code).toBe(3);
+  expect(tooShort.err).toContain('give at least 6 characters');
+});
+
+test('takes digits for a bucket when a bucket is named so', async () => {
+  const cli = new CliUnderTest();
+  await cli.plantResource({ arn: 'arn:aws:s3:::20261123' as never });
+  cli.source.plant('a', 'x');
+  await cli.backUp('full', 'arn:aws:s3:::20261123' as never);
+  await cli.plantPoint({ pointId: '20261123T000000Z-00000000000000aa' as PointId });
+
+  const { out } = await cli.run('verify', '20261123');
+
+  expect(out).toContain('no damage');
+});

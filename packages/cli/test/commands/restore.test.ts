@@ -1,0 +1,229 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { PointId } from '@holdfast/engine';
+import { expect, onTestFinished, test } from 'vitest';
+import { CliUnderTest, volumeArn } from '../cli-under-test.ts';
+
+async function backedUp() {
+  const cli = new CliUnderTest();
+  await cli.plantResource();
+  cli.source.plant('readme.txt', 'hello');
+  cli.source.plant('photos/a.jpg', 'x'.repeat(3000));
+  cli.source.plant('photos/b.jpg', 'y'.repeat(100));
+  const { root } = await cli.backUp();
+  return { cli, point: root.point };
+}
+
+async function scratchDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-'));
+  onTestFinished(async () => rm(directory, { recursive: true }));
+  return directory;
+}
+
+test.for([
+  [['--to-bucket', 'b', '--prefix', 'r/'], { target: { bucket: 'b', prefix: 'r/' }, overwrite: 'never' }],
+  [
+    ['--to-original', '--overwrite', 'if-different'],
+    { target: { original: true }, overwrite: 'if-different' },
+  ],
+  [
+    ['--to-bucket', 'b', '--path', 'photos/', '--path', 'readme.txt'],
+    { target: { bucket: 'b', prefix: '' }, overwrite: 'never', paths: ['photos/', 'readme.txt'] },
+  ],
+] as const)('starts the restore machine for %j', async ([args, input]) => {
+  const { cli, point } = await backedUp();
+
+  const { code, out } = await cli.run('restore', 'photos', ...args);
+
+  const [started] = cli.executions.started;
+  expect(started).toEqual({ machine: 'restore', name: started?.name, input: { point, ...input } });
+  expect(started?.name).toMatch(/^restore-20261123T120000Z-[0-9a-f]{8}$/);
+  expect(out).toBe(`\
+the restore of point ${point} of arn:aws:s3:::photos has started
+execution arn:aws:states:eu-west-1:111122223333:execution:restore:${started?.name}
+`);
+  expect(code).toBe(0);
+});
+
+test('restores an image to volumes, and only there', async () => {
+  const { cli } = await backedUp();
+  const image = '20261123T120000Z-00000000000000ee' as PointId;
+  await cli.plantPoint({ pointId: image, resourceArn: volumeArn, resourceKind: 'ebs-volume' });
+
+  const done = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', '--volume-type', 'gp3');
+  const refused = await cli.run('restore', image, '--to-bucket', 'b');
+
+  expect(done.code).toBe(0);
+  expect(cli.executions.started.map(({ input }) => input)).toEqual([
+    {
+      point: image,
+      target: { volumes: { availabilityZone: 'eu-west-1a', type: 'gp3' } },
+      overwrite: 'never',
+    },
+  ]);
+  expect(refused.code).toBe(2);
+  expect(refused.err).toContain('restore it with --to-volumes <availability zone>');
+});
+
+test('takes the newest point that is not later than a time', async () => {
+  const { cli, point } = await backedUp();
+  cli.clock.advance(86_400_000);
+  await cli.backUp();
+
+  await cli.run('restore', 'photos', '--time', '2026-11-23', '--to-original');
+  const tooEarly = await cli.run('restore', 'photos', '--time', '2026-11-22', '--to-original');
+  const both = await cli.run('restore', point, '--time', '2026-11-23', '--to-original');
+
+  expect(cli.executions.started).toMatchObject([{ input: { point } }]);
+  expect(tooEarly).toMatchObject({
+    code: 3,
+    err: 'holdfast: arn:aws:s3:::photos has no point of 2026-11-22T23:59:59.999Z or before; "holdfast points" lists what there is\n',
+  });
+  expect(both.code).toBe(2);
+});
+
+test('waits for the end and prints the report of the machine', async () => {
+  const { cli, point } = await backedUp();
+  cli.executions.onLook = async (execution, look) => {
+    const report = { files: 3, bytes: 3105, kept: 0, same: 0, warnings: [] };
+    if (look === 2)
+      cli.executions.end(execution, { status: 'succeeded', output: JSON.stringify({ report }) });
+  };
+
+  const { code, out } = await cli.run('restore', point, '--to-original', '--wait');
+
+  expect(out).toBe(`\
+the restore of point ${point} of arn:aws:s3:::photos is complete
+files     3
+bytes     3.0 KiB
+kept      0
+same      0
+warnings  []
+`);
+  expect(code).toBe(0);
+});
+
+test("fails with the machine's reason", async () => {
+  const { cli, point } = await backedUp();
+  cli.executions.onLook = async (execution) =>
+    cli.executions.end(execution, {
+      status: 'failed',
+      error: 'TargetUnavailableError',
+      cause: 'bucket b may not be written',
+    });
+
+  const { code, err } = await cli.run('restore', point, '--to-bucket', 'b', '--wait');
+
+  expect(code).toBe(1);
+  expect(err).toMatch(
+    /did not succeed: TargetUnavailableError: bucket b may not be written; execution arn:\S+\n$/,
+  );
+});
+
+test('quotes files, bytes, requests, dollars and seconds, and starts nothing', async () => {
+  const { cli, point } = await backedUp();
+
+  const { code, out } = await cli.run('restore', point, '--quote', '--path', 'photos/');
+
+  expect(out).toMatch(
+    new RegExp(
+      `^point     ${point} of arn:aws:s3:::photos\n` +
+        'files     2\nbytes     3\\.0 KiB to write, \\d+ B to read\nrequests  4\n' +
+        'cost      about \\$0\\.0000 \\(list prices of us-east-1\\)\ntime      about 6 s\n$',
+    ),
+  );
+  expect(await cli.json('restore', point, '--quote')).toMatchObject({
+    pointId: point,
+    files: 3,
+    bytes: 3105,
+  });
+  expect(code).toBe(0);
+  expect(cli.executions.started).toEqual([]);
+});
+
+test('lists what it would write, each file once, and starts nothing', async () => {
+  const { cli, point } = await backedUp();
+  const paths = ['--path', 'photos/', '--path', 'photos/a.jpg', '--path', 'photos/'];
+
+  const { out } = await cli.run(
+    'restore',
+    point,
+    '--to-bucket',
+    'b',
+    '--prefix',
+    'r/',
+    '--dry-run',
+    ...paths,
+  );
+  const records = await cli.records('restore', point, '--to-original', '--dry-run', '--path', 'readme.txt');
+  const missing = await cli.run('restore', point, '--to-original', '--dry-run', '--path', 'photos');
+
+  expect(out).toBe(`\
+   2.9 KiB  s3://b/r/photos/a.jpg
+     100 B  s3://b/r/photos/b.jpg
+would write 2 files, 3.0 KiB; what is there already: overwrite never
+`);
+  expect(records).toEqual([{ path: 'readme.txt', kind: 'object', size: 5, to: 's3://photos/readme.txt' }]);
+  expect(missing.code).toBe(3);
+  expect(cli.executions.started).toEqual([]);
+});
+
+test('restores into a directory by itself, and a second time finds everything the same', async () => {
+  const { cli, point } = await backedUp();
+  const directory = await scratchDirectory();
+
+  const first = await cli.run('restore', point, '--to-directory', directory);
+  const second = await cli.run('restore', point, '--to-directory', directory, '--overwrite', 'if-different');
+
+  expect(first.out).toBe(
+    `restored 3 files of point ${point} to ${directory}: 3 written (3.0 KiB), 0 the same already, 0 kept, 0 failed\n`,
+  );
+  expect(second.out).toContain('0 written (0 B), 3 the same already');
+  expect(await readFile(join(directory, 'photos/a.jpg'), 'utf8')).toBe('x'.repeat(3000));
+  expect([first.code, second.code]).toEqual([0, 0]);
+  expect(cli.executions.started).toEqual([]);
+});
+
+test('leaves what a directory has already unless told otherwise', async () => {
+  const { cli, point } = await backedUp();
+  const directory = await scratchDirectory();
+  await writeFile(join(directory, 'readme.txt'), 'mine');
+
+  const kept = await cli.json('restore', point, '--to-directory', directory, '--path', 'readme.txt');
+  const after = await readFile(join(directory, 'readme.txt'), 'utf8');
+  await cli.run(
+    'restore',
+    point,
+    '--to-directory',
+    directory,
+    '--path',
+    'readme.txt',
+    '--overwrite',
+    'always',
+  );
+
+  expect(kept).toMatchObject({ pointId: point, directory, files: 1, written: 0, kept: 1, failed: [] });
+  expect(after).toBe('mine');
+  expect(await readFile(join(directory, 'readme.txt'), 'utf8')).toBe('hello');
+});
+
+test.for([
+  [[], 'name a destination: --to-bucket, --to-original, --to-volumes or --to-directory'],
+  [['--to-original', '--to-bucket', 'b'], 'name one destination only'],
+  [['--to-original', '--prefix', 'x/'], '--prefix goes with --to-bucket only'],
+  [
+    ['--to-original', '--overwrite', 'sometimes'],
+    '--overwrite "sometimes" is not a rule; write one of never, if-different, always',
+  ],
+  [['--to-bucket', ''], 'the destination is empty'],
+  [['--to-original', '--quote', '--dry-run'], 'ask for --quote or for --dry-run'],
+] as const)('refuses %j before anything is asked of AWS', async ([args, message]) => {
+  const { cli, point } = await backedUp();
+
+  const { code, err } = await cli.run('restore', point, ...args);
+
+  expect(err).toContain(`holdfast: ${message}`);
+  expect(code).toBe(2);
+  expect(cli.connected).toEqual([]);
+});

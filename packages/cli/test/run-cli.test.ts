@@ -1,0 +1,129 @@
+import { StoreUnavailableError } from '@holdfast/engine';
+import { expect, test, vi } from 'vitest';
+import { commands } from '../src/commands/all-commands.ts';
+import { CliUnderTest } from './cli-under-test.ts';
+
+test('explains itself without asking anything of AWS', async () => {
+  const cli = new CliUnderTest();
+
+  const help = await cli.run('help');
+
+  expect(help.code).toBe(0);
+  for (const { name, summary } of commands)
+    expect(help.out).toMatch(new RegExp(`^  ${name} +${summary.slice(0, 20)}`, 'm'));
+  expect(await cli.run()).toEqual(help);
+  expect(await cli.run('--help')).toEqual(help);
+  expect(cli.connected).toEqual([]);
+});
+
+test.for(commands.map(({ name }) => name))('explains %s with all its options', async (name) => {
+  const cli = new CliUnderTest();
+
+  const { code, out } = await cli.run('help', name);
+
+  expect(code).toBe(0);
+  expect(out).toMatch(new RegExp(`^usage: holdfast ${name}`));
+  expect((await cli.run(name, '--help')).out).toBe(out);
+});
+
+test('prints its version', async () => {
+  expect(await new CliUnderTest().run('version')).toEqual({ code: 0, out: '1.2.3\n', err: '' });
+});
+
+test.for([
+  [['frobnicate'], '"frobnicate" is not a command; "holdfast help" lists them'],
+  [['help', 'frobnicate'], '"frobnicate" is not a command; "holdfast help" lists them'],
+  [['--frobnicate'], 'unknown option "--frobnicate"; "holdfast help" lists commands and options'],
+  [['status', '--frobnicate'], 'unknown option \'--frobnicate\'; see "holdfast help status"'],
+  [['runs', '--plan'], 'option \'--plan <value>\' argument missing; see "holdfast help runs"'],
+  [['cancel'], 'write "holdfast cancel <run>"'],
+  [['status', 'photos'], 'write "holdfast status [--check]"'],
+] as const)('answers %j with 2 and what to write instead', async ([argv, message]) => {
+  const cli = new CliUnderTest();
+
+  const outcome = await cli.run(...argv);
+
+  expect(outcome).toEqual({ code: 2, out: '', err: `holdfast: ${message}\n` });
+  expect(cli.connected).toEqual([]);
+});
+
+test('takes options before the command as well as after it', async () => {
+  const cli = new CliUnderTest();
+
+  const { out } = await cli.run('--json', '--region', 'us-east-1', 'resources');
+
+  expect(out).toBe('[]\n');
+  expect(cli.connected).toEqual([
+    { region: 'us-east-1', storageStack: 'HoldfastStorage', pipelineStack: 'HoldfastPipeline' },
+  ]);
+});
+
+test('finds the deployment by flags, then by variables; an empty variable counts as none', async () => {
+  const cli = new CliUnderTest();
+  cli.env = {
+    HOLDFAST_VAULT_BUCKET: 'from-env',
+    HOLDFAST_CATALOG_TABLE: 'table',
+    HOLDFAST_PIPELINE_STACK: '',
+    HOLDFAST_PROTECT_MACHINE: 'arn:p',
+  };
+
+  await cli.run('resources', '--vault-bucket', 'from-flag', '--storage-stack', 'Mine', '--profile', 'ops');
+
+  expect(cli.connected).toEqual([
+    {
+      profile: 'ops',
+      vaultBucket: 'from-flag',
+      catalogTable: 'table',
+      protectMachineArn: 'arn:p',
+      storageStack: 'Mine',
+      pipelineStack: 'HoldfastPipeline',
+    },
+  ]);
+});
+
+test('closes its connections, however a command ends', async () => {
+  const cli = new CliUnderTest();
+
+  await cli.run('resources');
+  await cli.run('ls', 'nothing');
+
+  expect(cli.closed).toBe(2);
+});
+
+test('prints one line for a failure, and the stack with --debug', async () => {
+  const cli = new CliUnderTest();
+  vi.spyOn(cli.catalog, 'listResources').mockImplementation(() => {
+    throw new StoreUnavailableError('reading the catalog did not succeed; try again later');
+  });
+
+  const plain = await cli.run('resources');
+  const debug = await cli.run('resources', '--debug');
+
+  expect(plain).toEqual({
+    code: 1,
+    out: '',
+    err: 'holdfast: reading the catalog did not succeed; try again later\n',
+  });
+  expect(debug.err).toContain(plain.err);
+  expect(debug.err).toMatch(/StoreUnavailableError.*\n +at /);
+});
+
+test.for([
+  [
+    Object.assign(new Error('Could not load'), { name: 'CredentialsProviderError' }),
+    /no AWS credentials were found; .*--profile/,
+  ],
+  [new Error('Region is missing'), /no AWS region is set; .*--region/],
+  [new TypeError('x is not a function'), /TypeError: x is not a function; run it again with --debug/],
+] as const)('puts %s into words', async ([error, wanted]) => {
+  const cli = new CliUnderTest();
+  vi.spyOn(cli.catalog, 'listResources').mockImplementation(() => {
+    throw error;
+  });
+
+  const { code, err } = await cli.run('resources');
+
+  expect(err).toMatch(wanted);
+  expect(err.split('\n')).toHaveLength(2);
+  expect(code).toBe(1);
+});
