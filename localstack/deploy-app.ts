@@ -36,7 +36,8 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
   try {
     const context = ['-c', `plans=${plansFile}`, '-c', `account=${accountId}`, '-c', `region=${region}`];
     log('cdk bootstrap');
-    await cdk(['bootstrap', `aws://${accountId}/${region}`, '--output', output, ...context], environment);
+    // Where there is no cdk.json, bootstrap does not synthesize the application first.
+    await cdk(['bootstrap', `aws://${accountId}/${region}`], environment, output);
     log('cdk deploy --all');
     await cdk(
       ['deploy', '--all', '--require-approval', 'never', '--output', output, ...context],
@@ -83,10 +84,14 @@ export function clientConfig({ environment, region }: Pick<DeployOptions, 'envir
   };
 }
 
-async function cdk(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<void> {
+async function cdk(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  cwd: string = projectRoot,
+): Promise<void> {
   const bin = join(projectRoot, 'node_modules', '.bin');
   const child = spawn(join(bin, 'cdk'), [...args, '--ci'], {
-    cwd: projectRoot,
+    cwd,
     env: { ...process.env, ...environment, PATH: `${bin}:${process.env['PATH'] ?? ''}`, CI: 'true' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

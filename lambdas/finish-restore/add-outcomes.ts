@@ -30,7 +30,10 @@ export interface FilesReport {
  * Adds up what the shards of a restore came to.
  * @throws {@link ObjectNotFoundError} a shard has not finished.
  */
-export async function addOutcomes(work: WorkStore, { restoreId, shardCount }: RestoreJob): Promise<FilesReport> {
+export async function addOutcomes(
+  work: WorkStore,
+  { restoreId, shardCount }: RestoreJob,
+): Promise<FilesReport> {
   const sum = { files: 0, bytes: 0, written: 0, kept: 0, same: 0, failed: 0, carried: 0 };
   const failedFiles: FilesReport['failedFiles'][number][] = [];
   let characters = 0;

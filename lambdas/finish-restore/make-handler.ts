@@ -94,7 +94,10 @@ async function fail(
   return { restoreId, state: 'failed', error };
 }
 
-async function reportFiles({ work, workBucket }: FinishRestoreDeps, job: RestoreJob): Promise<Partial<RestoreReport>> {
+async function reportFiles(
+  { work, workBucket }: FinishRestoreDeps,
+  job: RestoreJob,
+): Promise<Partial<RestoreReport>> {
   const details = { bucket: workBucket, prefix: restoreFiles.results(job.restoreId) };
   return { ...(await addOutcomes(work, job)), details };
 }

@@ -1,4 +1,11 @@
-import { DynamoCatalog, makeClients, openSource, S3WorkStore, SystemClock, SystemRandom } from '@holdfast/aws';
+import {
+  DynamoCatalog,
+  makeClients,
+  openSource,
+  S3WorkStore,
+  SystemClock,
+  SystemRandom,
+} from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';

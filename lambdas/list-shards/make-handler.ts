@@ -40,7 +40,10 @@ const ListingState = z.object({
 /** Either where the next call goes on, or the list of all shards. */
 export type ListShardsOutput =
   | { readonly done: false; readonly state: z.infer<typeof StateReference> }
-  | { readonly done: true; readonly shards: { readonly bucket: string; readonly key: string; readonly count: number } };
+  | {
+      readonly done: true;
+      readonly shards: { readonly bucket: string; readonly key: string; readonly count: number };
+    };
 
 /** Lists a source, as far as the time of one call goes, and in the end writes down its shards. */
 export function makeHandler(deps: {

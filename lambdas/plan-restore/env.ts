@@ -11,7 +11,6 @@ export const Env = z.object({
   RESTORE_WORKERS: z
     .string()
     .regex(/^[1-9]\d*$/)
-    .default('5')
     .transform(Number),
   /** Set by Lambda itself. */
   AWS_REGION: z.string().optional(),

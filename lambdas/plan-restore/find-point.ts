@@ -1,7 +1,6 @@
 import {
   type Catalog,
   type Clock,
-  type PointId,
   type PointRow,
   type ResourceArn,
   UnknownNameError,
@@ -17,9 +16,11 @@ export async function findPointFor(
   { point, resource, time }: Pick<RestoreInput, 'point' | 'resource' | 'time'>,
 ): Promise<PointRow> {
   if (point !== undefined) {
-    const row = await catalog.findPoint(point as PointId);
+    const row = await catalog.findPoint(point);
     if (row !== undefined) return row;
-    throw new UnknownNameError(`point ${point} does not exist; list a resource's points with "holdfast points <arn>"`);
+    throw new UnknownNameError(
+      `point ${point} does not exist; list a resource's points with "holdfast points <arn>"`,
+    );
   }
   const arn = resource as ResourceArn;
   const at = new Date(time ?? '');

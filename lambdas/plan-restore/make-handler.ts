@@ -63,7 +63,12 @@ export interface PlanRestoreDeps {
 export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutput> {
   const { work, workBucket, log } = deps;
   return defineHandler('plan-restore', PlanRestoreInput, async ({ request, execution }) => {
-    const input = parseInput(RestoreInput, request, 'the restore', 'docs/restore-input.schema.json has examples');
+    const input = parseInput(
+      RestoreInput,
+      request,
+      'the restore',
+      'docs/restore-input.schema.json has examples',
+    );
     const restoreId = restoreIdOf(execution);
     const row = await findPointFor(deps, input);
     const keys = await deps.openKeys();

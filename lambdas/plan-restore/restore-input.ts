@@ -3,9 +3,21 @@ import * as z from 'zod';
 
 const Target = z
   .strictObject({
-    bucket: z.string().min(3).max(63).optional().describe('A bucket that the configuration allows restores into.'),
-    prefix: z.string().max(900).optional().describe('What the keys in that bucket begin with, such as "restored/".'),
-    original: z.literal(true).optional().describe('The bucket that was protected; it has to be allowed, too.'),
+    bucket: z
+      .string()
+      .min(3)
+      .max(63)
+      .optional()
+      .describe('A bucket that the configuration allows restores into.'),
+    prefix: z
+      .string()
+      .max(900)
+      .optional()
+      .describe('What the keys in that bucket begin with, such as "restored/".'),
+    original: z
+      .literal(true)
+      .optional()
+      .describe('The bucket that was protected; it has to be allowed, too.'),
     volumes: z
       .strictObject({
         availabilityZone: z
@@ -24,10 +36,17 @@ const Target = z
     const given = ['bucket', 'original', 'volumes'].filter((name) => name in target);
     if (given.length !== 1) {
       const found = given.length === 0 ? 'none of them' : given.join(' and ');
-      context.addIssue({ code: 'custom', message: `expected one of bucket, original, volumes, found ${found}` });
+      context.addIssue({
+        code: 'custom',
+        message: `expected one of bucket, original, volumes, found ${found}`,
+      });
     }
     if (target.prefix !== undefined && target.bucket === undefined) {
-      context.addIssue({ code: 'custom', path: ['prefix'], message: 'goes with bucket only; name one or leave it out' });
+      context.addIssue({
+        code: 'custom',
+        path: ['prefix'],
+        message: 'goes with bucket only; name one or leave it out',
+      });
     }
   })
   .meta({
@@ -54,7 +73,9 @@ export const RestoreInput = z
       .min(1)
       .max(1000)
       .optional()
-      .describe('Only these files; a path that ends in "/" stands for everything below it. Left out: everything.'),
+      .describe(
+        'Only these files; a path that ends in "/" stands for everything below it. Left out: everything.',
+      ),
     target: Target,
     overwrite: z
       .enum(['never', 'if-different', 'always'])
@@ -66,7 +87,10 @@ export const RestoreInput = z
     const byTime = resource !== undefined && time !== undefined;
     const neither = resource === undefined && time === undefined;
     if (point === undefined ? byTime : neither) return;
-    context.addIssue({ code: 'custom', message: 'expected either "point", or "resource" and "time" together' });
+    context.addIssue({
+      code: 'custom',
+      message: 'expected either "point", or "resource" and "time" together',
+    });
   })
   .meta({
     title: 'Input of a Holdfast restore',

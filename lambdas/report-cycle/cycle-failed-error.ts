@@ -10,7 +10,9 @@ export class CycleFailedError extends BackupError {
   override readonly retry = 'later';
 
   constructor(plan: string, resources: number, failed: readonly ResourceOutcome[]) {
-    const named = failed.slice(0, namedResources).map(({ arn, reason }) => `${arn}: ${reason ?? 'no reason'}`);
+    const named = failed
+      .slice(0, namedResources)
+      .map(({ arn, reason }) => `${arn}: ${reason ?? 'no reason'}`);
     const more = failed.length - named.length;
     super(
       `${failed.length} of ${resources} resources of plan "${plan}" were not protected: ${named.join('; ')}` +

@@ -39,7 +39,9 @@ export function makeHandler(deps: {
   return defineHandler('report-cycle', ReportCycleInput, async ({ plan, type, cycleId }) => {
     const list = await getJson(work, cycleListName(cycleId), CycleList);
     const outcomes: ResourceOutcome[] = [];
-    for await (const outcome of mapConcurrent(list, lookupsAtOnce, async (item) => findOutcome(catalog, item, type))) {
+    for await (const outcome of mapConcurrent(list, lookupsAtOnce, async (item) =>
+      findOutcome(catalog, item, type),
+    )) {
       outcomes.push(outcome);
     }
     const report = add(outcomes);

@@ -39,7 +39,9 @@ export function makeHandler(deps: {
     // The plan lies in a bucket; what may be written to is decided by this function's own configuration.
     if (target.kind !== 'bucket' || !targetBuckets.includes(target.bucket)) {
       const name = target.kind === 'bucket' ? `bucket ${target.bucket}` : target.kind;
-      throw new InvalidInputError(`${name} is not a restore target any more; add it to restoreTargets, deploy and restore again`);
+      throw new InvalidInputError(
+        `${name} is not a restore target any more; add it to restoreTargets, deploy and restore again`,
+      );
     }
     const reader = await PointReader.open(
       store,

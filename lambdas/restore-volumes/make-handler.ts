@@ -34,7 +34,10 @@ export function makeHandler(deps: {
     const found = await images.describeVolumes(ordered.map(({ volumeId }) => volumeId));
     const states = new Map(found.map(({ volumeId, state }) => [volumeId, state]));
     // One that EC2 does not show yet has just been ordered.
-    const volumes = ordered.map((volume) => ({ ...volume, state: states.get(volume.volumeId) ?? 'creating' }));
+    const volumes = ordered.map((volume) => ({
+      ...volume,
+      state: states.get(volume.volumeId) ?? 'creating',
+    }));
     for (const { volumeId, snapshotId, state } of volumes) {
       if (!['creating', 'available', 'in-use'].includes(state)) {
         throw new VolumeFailedError(volumeId, snapshotId, state);

@@ -21,7 +21,9 @@ export const cycleFields = {
   plan: z.string().min(1),
   type: backupType,
   scheduledAt: z.iso.datetime({ offset: true }),
-  cycleId: z.string().regex(/^[A-Za-z0-9_-]{1,80}$/, 'expected 1 to 80 letters, digits, hyphens, underscores'),
+  cycleId: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,80}$/, 'expected 1 to 80 letters, digits, hyphens, underscores'),
 } as const;
 
 /** An error as Step Functions hands it on. `Cause` is Lambda's JSON of the error, or text. */

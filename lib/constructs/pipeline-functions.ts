@@ -29,6 +29,7 @@ import {
   createsVolumes,
   describesImages,
   discoversSources,
+  looksAtBuckets,
   readsBuckets,
   readsTargets,
   takesSnapshots,
@@ -115,6 +116,7 @@ export class PipelineFunctions extends Construct {
     this.openRun = this.addWriter('open-run', {
       environment: { ...vaultWriter, WORK_BUCKET, CATALOG_TABLE, PLANS } satisfies OpenRunEnv,
       statements: [
+        ...looksAtBuckets(config),
         ...readsVault(storage),
         ...writesVault(storage, ['format.json', 'keys/*']),
         ...createsVaultKeys(storage),
@@ -230,7 +232,13 @@ export class PipelineFunctions extends Construct {
       timeout: Duration.minutes(5),
     });
     this.planRestore = this.add('plan-restore', {
-      environment: { ...vaultReader, WORK_BUCKET, CATALOG_TABLE, ...restoreTargets } satisfies PlanRestoreEnv,
+      environment: {
+        ...vaultReader,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        ...restoreTargets,
+        RESTORE_WORKERS: String(config.resourcesAtOnce * config.shardsAtOnce),
+      } satisfies PlanRestoreEnv,
       statements: [
         ...describesImages(),
         ...readsTargets(config),

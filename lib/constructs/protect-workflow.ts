@@ -2,6 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import {
   Choice,
   Condition,
+  JitterType,
   JsonPath,
   Pass,
   Result,
@@ -131,6 +132,14 @@ export class ProtectWorkflow extends Workflow {
       function: snapshotVolumes,
       payload: runId,
       resultPath: '$.image',
+    });
+    // Snapshots show some time after they were ordered; after five minutes the function orders them again.
+    snapshot.addRetry({
+      errors: ['SnapshotNotVisibleYetError'],
+      interval: Duration.seconds(20),
+      backoffRate: 1,
+      maxAttempts: 60,
+      jitterStrategy: JitterType.FULL,
     });
     const check = this.step('CheckSnapshots', {
       function: checkSnapshots,

@@ -89,6 +89,28 @@ export function readsBuckets({ sources, tagKey }: DeploymentConfig): PolicyState
   return statements;
 }
 
+/** Looking at source buckets, without reading their objects: a run begins by asking for their clock. */
+export function looksAtBuckets({ sources, tagKey }: DeploymentConfig): PolicyStatement[] {
+  const statements = [
+    new PolicyStatement({
+      sid: 'LookAtTaggedBuckets',
+      actions: ['s3:ListBucket'],
+      resources: [bucket('*')],
+      conditions: { ...ownAccount, ...tagged(tagKey) },
+    }),
+  ];
+  if (sources.buckets.length > 0) {
+    statements.push(
+      new PolicyStatement({
+        sid: 'LookAtNamedBuckets',
+        actions: ['s3:ListBucket'],
+        resources: sources.buckets.map(bucket),
+      }),
+    );
+  }
+  return statements;
+}
+
 /** Describing instances, volumes and snapshots, which AWS allows for all or none. */
 export function describesImages(): PolicyStatement[] {
   return [

@@ -57,7 +57,10 @@ async function compareObject(
 ): Promise<string[]> {
   const answer = await s3.send(new GetObjectCommand({ Bucket, Key }));
   const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
-  const { TagSet } = await s3.send(new GetObjectTaggingCommand({ Bucket, Key }));
+  const { TagSet } =
+    answer.TagCount === undefined
+      ? { TagSet: [] }
+      : await s3.send(new GetObjectTaggingCommand({ Bucket, Key }));
   const found: ExpectedObject = {
     sha256: createHash('sha256').update(body).digest('hex'),
     bytes: body.length,

@@ -49,6 +49,8 @@ const emulator = await startEmulator({
   log: (line) => say(`emulator: ${line}`),
   ec2: { snapshotMs: 3_000 },
 });
+// For the clients that the product makes: they find AWS as they would anywhere.
+Object.assign(process.env, emulator.environment);
 try {
   const scene = await setTheScene(emulator);
   const states = await backUp(scene);
@@ -238,14 +240,14 @@ async function restoreVolumes(scene: Scene, machine: SourceMachine, aws: Emulato
     for await (const point of scene.catalog.listPoints(arn)) newest ??= point;
   }
   if (newest === undefined) throw new Error('the instance has no point');
-  const report = (await restore(scene, 'volumes', {
+  const { report } = (await restore(scene, 'volumes', {
     point: newest.pointId,
     target: { volumes: { availabilityZone: `${aws.region}a` } },
-  })) as { volumes?: { volumes?: { source: string; volume: string }[] } };
-  const restored = report.volumes?.volumes ?? [];
+  })) as { report: { volumes?: readonly { readonly volumeId: string; readonly sourceVolumeId: string }[] } };
+  const restored = report.volumes ?? [];
   if (restored.length !== machine.volumeIds.length)
     differences.push(`${restored.length} volumes were restored, not ${machine.volumeIds.length}`);
-  for (const { source, volume } of restored) {
+  for (const { sourceVolumeId: source, volumeId: volume } of restored) {
     const [wanted, found] = await Promise.all(
       [source, volume].map((id) => hashFile(volumeFilePath(aws.dataDir, id))),
     );

@@ -17,7 +17,7 @@ export async function makeMachine(ec2: EC2Client, dataDir: string): Promise<Sour
   const Ebs = { VolumeSize: volumeBytes / 2 ** 30, VolumeType: 'gp3' as const };
   const { Instances } = await ec2.send(
     new RunInstancesCommand({
-      ImageId: 'ami-demo',
+      ImageId: 'ami-0123456789abcdef0',
       InstanceType: 't3.micro',
       MinCount: 1,
       MaxCount: 1,

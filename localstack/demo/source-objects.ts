@@ -135,9 +135,10 @@ function* pickFiles(root: string): Generator<{ readonly key: string; readonly pa
   let bytes = 0;
   const large: { key: string; path: string; size: number }[] = [];
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
     const key = `packages/${path.slice(root.length + 1)}`;
+    // Caches of tools come and go while the demo runs.
+    if (!entry.isFile() || key.startsWith('packages/.')) continue;
     const { size } = statSync(path);
     if (size > 2 ** 20) {
       large.push({ key, path, size });

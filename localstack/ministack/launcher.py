@@ -128,6 +128,34 @@ def lock_multipart_uploads():
     )
 
 
+def forget_tags_of_overwritten_objects():
+    """Without a tagging header, a new object of a name has no tags, whatever the old one had."""
+    rewrite(
+        s3,
+        "_put_object",
+        (
+            "    if pending_tags is not None:\n        _object_tags[",
+            '    _object_tags.pop((bucket_name, key, obj.get("version_id")), None)\n'
+            "    if pending_tags is not None:\n        _object_tags[",
+        ),
+    )
+
+
+def read_ranges_of_versions():
+    """A read that names the current version takes the path of reads that name none, which knows ranges."""
+    rewrite(
+        s3,
+        "_get_object",
+        (
+            "    if version_id:\n        vkey = (bucket_name, key)\n",
+            '    current = bucket["objects"].get(key)\n'
+            '    if version_id and current is not None and current.get("version_id") == version_id:\n'
+            '        version_id = ""\n'
+            "    if version_id:\n        vkey = (bucket_name, key)\n",
+        ),
+    )
+
+
 def fill_schedule_context():
     """Context attributes in a schedule's input, its time zone, and a look every second instead of every ten."""
 
@@ -234,6 +262,8 @@ if __name__ == "__main__":
     name_handler_errors()
     configure_buckets_from_templates()
     lock_multipart_uploads()
+    forget_tags_of_overwritten_objects()
+    read_ranges_of_versions()
     fill_schedule_context()
     repeat_running_executions()
     for placeholder_type in PLACEHOLDER_TYPES:

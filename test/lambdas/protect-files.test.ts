@@ -14,7 +14,8 @@ const OPEN = {
 };
 
 function plantFiles(deployment: ReturnType<typeof makeDeployment>, count = 10) {
-  for (let file = 0; file < count; file += 1) deployment.source.plant(`folder/file-${file}`, `content ${file}`);
+  for (let file = 0; file < count; file += 1)
+    deployment.source.plant(`folder/file-${file}`, `content ${file}`);
 }
 
 test('a cycle over a bucket ends in a recovery point and a report without failures', async () => {
@@ -26,8 +27,17 @@ test('a cycle over a bucket ends in a recovery point and a report without failur
   const point = await protectFiles(deployment, pipeline, item!);
   const report = await pipeline.reportCycle({ plan: 'daily', type: 'full', cycleId: 'daily-full-1' }, PLENTY);
 
-  expect(point).toMatchObject({ state: 'completed', type: 'full', files: 10, warnings: 0, runId: item!.runId });
-  expect(await deployment.catalog.findPoint(point!.pointId)).toMatchObject({ plan: 'daily', runId: item!.runId });
+  expect(point).toMatchObject({
+    state: 'completed',
+    type: 'full',
+    files: 10,
+    warnings: 0,
+    runId: item!.runId,
+  });
+  expect(await deployment.catalog.findPoint(point!.pointId)).toMatchObject({
+    plan: 'daily',
+    runId: item!.runId,
+  });
   expect(report).toMatchObject({ completed: 1, warnings: 0, failed: 0, skipped: 0 });
   expect(report.readBytes).toBe(90);
   expect(deployment.metrics.of('CycleFailures')).toEqual([0]);
@@ -129,7 +139,10 @@ test('a cancelled run stops at its next step and ends as cancelled, without an a
 
   const step = pipeline.protectShard({ runId: RUN, shard: { index: 0 } }, PLENTY);
   await expect(step).rejects.toThrow(RunClosedError);
-  const closed = await pipeline.failRun({ runId: RUN, error: { Error: 'RunClosedError', Cause: '' } }, PLENTY);
+  const closed = await pipeline.failRun(
+    { runId: RUN, error: { Error: 'RunClosedError', Cause: '' } },
+    PLENTY,
+  );
 
   expect(closed).toEqual({ state: 'cancelled' });
   expect(deployment.metrics.of('CycleFailures')).toEqual([]);
@@ -162,7 +175,10 @@ test('an unknown plan is refused with the names of those that exist', async () =
 
   const opened = pipeline.openRun({ ...OPEN, plan: 'nightly' }, PLENTY);
 
-  await expect(opened).rejects.toMatchObject({ name: 'UnknownNameError', message: expect.stringContaining('daily') });
+  await expect(opened).rejects.toMatchObject({
+    name: 'UnknownNameError',
+    message: expect.stringContaining('daily'),
+  });
 });
 
 test('an event that is not one is refused with every field that is wrong', async () => {

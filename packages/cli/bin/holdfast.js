@@ -9,6 +9,7 @@ const needed = 24;
 
 /** The Node that `npm ci` installs beside the program on Linux, if it is there. */
 function findInstalledNode() {
+  if (process.platform !== 'linux') return undefined;
   try {
     const require = createRequire(import.meta.url);
     const manifest = require.resolve(`node-linux-${process.arch}/package.json`);

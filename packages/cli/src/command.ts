@@ -19,7 +19,7 @@ export interface CommandContext {
 }
 
 /** Values of a command's own options, as `parseArgs` types them. */
-export type OptionValues<Options extends ParseArgsOptionsConfig> = ReturnType<
+type OptionValues<Options extends ParseArgsOptionsConfig> = ReturnType<
   typeof parseArgs<{ options: Options; strict: true; allowPositionals: true }>
 >['values'];
 

@@ -40,21 +40,31 @@ export async function resolvePoint(catalog: Catalog, text: string): Promise<Poin
 }
 
 /**
- * The point that a point's id or a resource's name stands for: of a resource the newest, or the newest that is not
- * later than `time`.
+ * The point that a point's id or a resource's name stands for: of a resource the newest that has not expired, or the
+ * newest of those that are not later than `time`.
  * @throws {@link UnknownNameError} there is none.
  * @throws {@link UsageError} the name is ambiguous, or a time is given together with a point.
  */
-export async function resolvePointOrResource(catalog: Catalog, text: string, time?: Date): Promise<PointRow> {
+export async function resolvePointOrResource(
+  catalog: Catalog,
+  text: string,
+  now: Date,
+  time?: Date,
+): Promise<PointRow> {
   if (isPointId(text) || (isPrefix(text) && (await findResource(catalog, text)) === undefined)) {
     if (time !== undefined)
       throw new UsageError(`"${text}" names one point; leave --time out, or name the resource`);
     return resolvePoint(catalog, text);
   }
   const arn = await resolveResourceArn(catalog, text);
-  for await (const point of catalog.listPoints(arn, time === undefined ? {} : { to: time })) return point;
+  // What an expired point needs may be gone; whoever wants one names it.
+  for await (const point of catalog.listPoints(arn, time === undefined ? {} : { to: time })) {
+    if (point.expiresAt > now) return point;
+  }
   const before = time === undefined ? '' : ` of ${time.toISOString()} or before`;
-  throw new UnknownNameError(`${arn} has no point${before}; "holdfast points" lists what there is`);
+  throw new UnknownNameError(
+    `${arn} has no point${before} that has not expired; "holdfast points ${text}" lists what there is`,
+  );
 }
 
 function isPrefix(text: string): boolean {

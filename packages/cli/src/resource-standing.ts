@@ -1,7 +1,7 @@
-import type { Plans, ResourceRow } from '@holdfast/engine';
+import type { Catalog, Plans, ResourceRow } from '@holdfast/engine';
 
 /** `overdue`: it has a point, but its newest is older than the plan's RPO. `unprotected`: no point, or not backed up. */
-export type Standing = 'protected' | 'overdue' | 'unprotected';
+type Standing = 'protected' | 'overdue' | 'unprotected';
 
 /** How a resource stands, and why. */
 export interface ResourceStanding {
@@ -15,16 +15,16 @@ export interface ResourceStanding {
 }
 
 /**
- * Judges whether a resource is protected as its plan promises.
+ * Judges whether a resource is protected as its plan promises. The plan of a directory is its own host's business.
  * @param plans - the deployed plans; when they are not known, no resource counts as overdue.
  */
-export function judgeResource(resource: ResourceRow, plans: Plans | undefined, now: Date): ResourceStanding {
+function judgeResource(resource: ResourceRow, plans: Plans | undefined, now: Date): ResourceStanding {
   const plan = plans?.find(({ name }) => name === resource.plan);
   const { lastSourceTime } = resource;
   const ageHours = lastSourceTime && Math.max(0, now.getTime() - lastSourceTime.getTime()) / 3_600_000;
   const blocker =
     resource.problem ??
-    (plans !== undefined && plan === undefined
+    (plans !== undefined && plan === undefined && resource.kind !== 'directory'
       ? `plan "${resource.plan}" is not deployed; correct the tag or deploy it`
       : undefined);
   const isOverdue = plan !== undefined && ageHours !== undefined && ageHours > plan.rpoHours;
@@ -45,13 +45,24 @@ export function judgeResource(resource: ResourceRow, plans: Plans | undefined, n
 
 /** Judges every resource of the catalog, in the order of their ARNs. */
 export async function judgeAll(
-  resources: AsyncIterable<ResourceRow>,
+  catalog: Catalog,
   plans: Plans | undefined,
   now: Date,
 ): Promise<readonly ResourceStanding[]> {
   const judged: ResourceStanding[] = [];
-  for await (const row of resources) judged.push(judgeResource(row, plans, now));
+  for await (const row of catalog.listResources()) {
+    judged.push(judgeResource(await withLastPoint(catalog, row), plans, now));
+  }
   return judged.sort((a, b) => (a.resource.arn < b.resource.arn ? -1 : 1));
+}
+
+/** The row forgets when a tag is taken off and put on again; the points do not. */
+async function withLastPoint(catalog: Catalog, row: ResourceRow): Promise<ResourceRow> {
+  if (row.lastSourceTime !== undefined) return row;
+  for await (const { pointId, sourceTime } of catalog.listPoints(row.arn)) {
+    return { ...row, lastPointId: pointId, lastSourceTime: sourceTime };
+  }
+  return row;
 }
 
 /** A judged resource for programs. */

@@ -1,34 +1,76 @@
 import * as z from 'zod';
+import { parseOutput } from './execution-output.ts';
+import { damageNames, type ExitCode, exitCodes } from './exit-codes.ts';
 import type { Output } from './output.ts';
-import { bytesText, safeText } from './text.ts';
+import { bytesText, countText, safeText } from './text.ts';
 
-/** What the restore machine answers with at its end. */
-const RestoreAnswer = z.object({ report: z.record(z.string(), z.unknown()) });
+const count = z.number().optional();
+
+/** What the restore machine reports at its end; of files or of volumes. What else it has is kept for programs. */
+const RestoreReport = z.looseObject({
+  state: z.string().optional(),
+  target: z.string().optional(),
+  files: count,
+  bytes: count,
+  written: count,
+  kept: count,
+  same: count,
+  failed: count,
+  /** Restored as an earlier point had them. */
+  carried: count,
+  failedFiles: z.array(z.object({ path: z.string(), name: z.string(), message: z.string() })).optional(),
+  details: z.object({ bucket: z.string(), prefix: z.string() }).optional(),
+  volumes: z
+    .array(
+      z.object({
+        volumeId: z.string(),
+        sourceVolumeId: z.string(),
+        device: z.string().optional(),
+        sizeGiB: z.number(),
+      }),
+    )
+    .optional(),
+  machine: z.object({ bucket: z.string(), key: z.string() }).optional(),
+});
+type RestoreReport = z.infer<typeof RestoreReport>;
 
 /** The report in an execution's output; `undefined` where there is none. */
-export function reportOf(output: string | undefined): Readonly<Record<string, unknown>> | undefined {
-  if (output === undefined) return undefined;
-  try {
-    return RestoreAnswer.safeParse(JSON.parse(output)).data?.report;
-  } catch {
-    return undefined;
-  }
+export function reportOf(output: string | undefined): RestoreReport | undefined {
+  return parseOutput(output, z.object({ report: RestoreReport }))?.report;
 }
 
-/** Prints a report, one line for each fact. */
-export async function printReport(
-  report: Readonly<Record<string, unknown>> | undefined,
-  out: Output,
-): Promise<void> {
-  const facts = Object.entries(report ?? {});
-  const width = Math.max(0, ...facts.map(([name]) => name.length));
-  for (const [name, value] of facts) {
-    const text =
-      name === 'bytes' && typeof value === 'number'
-        ? bytesText(value)
-        : typeof value === 'string'
-          ? value
-          : JSON.stringify(value);
-    await out.line(`${safeText(name).padEnd(width)}  ${safeText(text)}`);
+/** How a restore with that report ends: files that were left out are no success. */
+export function exitCodeOfReport({ failed = 0, failedFiles = [] }: RestoreReport): ExitCode {
+  if (failedFiles.some(({ name }) => damageNames.has(name))) return exitCodes.damaged;
+  return failed > 0 ? exitCodes.failed : exitCodes.ok;
+}
+
+/** Prints a report: what failed first, then numbers. */
+export async function printReport(report: RestoreReport, out: Output): Promise<void> {
+  const { failedFiles = [], failed = 0, carried = 0, details, volumes, machine } = report;
+  for (const { path, message } of failedFiles)
+    await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
+  if (report.target !== undefined) await out.line(`target    ${safeText(report.target)}`);
+  if (volumes === undefined) {
+    const { files = 0, written = 0, bytes = 0, same = 0, kept = 0 } = report;
+    await out.line(
+      `files     ${files}: ${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} kept, ${failed} failed`,
+    );
+  } else {
+    await out.table(
+      [{ title: 'VOLUME' }, { title: 'COPY OF' }, { title: 'DEVICE' }, { title: 'SIZE', align: 'right' }],
+      volumes.map(({ volumeId, sourceVolumeId, device, sizeGiB }) => [
+        volumeId,
+        sourceVolumeId,
+        device ?? '-',
+        `${sizeGiB} GiB`,
+      ]),
+    );
   }
+  if (carried > 0)
+    await out.line(`older     ${countText(carried, 'file')} with the content of an earlier point`);
+  if (failed > failedFiles.length && details !== undefined) {
+    await out.line(`details   s3://${details.bucket}/${details.prefix}`);
+  }
+  if (machine !== undefined) await out.line(`machine   s3://${machine.bucket}/${machine.key}`);
 }

@@ -5,7 +5,7 @@ import { shortNameOf } from './resolve-resource.ts';
 
 /** Where a restore goes. */
 export type RestoreDestination =
-  | { readonly kind: 'bucket'; readonly bucket: string; readonly prefix: string }
+  | { readonly kind: 'bucket'; readonly bucket: string; readonly prefix?: string }
   | { readonly kind: 'original' }
   | { readonly kind: 'volumes'; readonly availabilityZone: string; readonly type?: string }
   | { readonly kind: 'directory'; readonly directory: string };
@@ -33,7 +33,7 @@ export function findDestination(values: DestinationValues): RestoreDestination |
     'volume-type': type,
   } = values;
   const named: RestoreDestination[] = [];
-  if (bucket !== undefined) named.push({ kind: 'bucket', bucket, prefix: prefix ?? '' });
+  if (bucket !== undefined) named.push({ kind: 'bucket', bucket, ...(prefix !== undefined && { prefix }) });
   if (values['to-original'] === true) named.push({ kind: 'original' });
   if (availabilityZone !== undefined)
     named.push({ kind: 'volumes', availabilityZone, ...(type !== undefined && { type }) });
@@ -101,7 +101,10 @@ export function restoreInput(
 
 function targetOf(destination: Exclude<RestoreDestination, { kind: 'directory' }>): Record<string, unknown> {
   if (destination.kind === 'original') return { original: true };
-  if (destination.kind === 'bucket') return { bucket: destination.bucket, prefix: destination.prefix };
+  if (destination.kind === 'bucket') {
+    const { bucket, prefix } = destination;
+    return { bucket, ...(prefix !== undefined && { prefix }) };
+  }
   const { availabilityZone, type } = destination;
   return { volumes: { availabilityZone, ...(type !== undefined && { type }) } };
 }
@@ -112,7 +115,7 @@ export function placeText(
   destination: Exclude<RestoreDestination, { kind: 'volumes' }>,
   path: string,
 ): string {
-  if (destination.kind === 'bucket') return `s3://${destination.bucket}/${destination.prefix}${path}`;
+  if (destination.kind === 'bucket') return `s3://${destination.bucket}/${destination.prefix ?? ''}${path}`;
   if (destination.kind === 'directory') return `${destination.directory.replace(/\/$/, '')}/${path}`;
   return `s3://${shortNameOf(point.resourceArn)}/${path}`;
 }

@@ -24,11 +24,9 @@ beforeEach(() => {
 
 function stack(name: string, outputs: Readonly<Record<string, string>>): void {
   const Outputs = Object.entries(outputs).map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue }));
-  cloudFormation
-    .on(DescribeStacksCommand, { StackName: name })
-    .resolves({
-      Stacks: [{ StackName: name, CreationTime: new Date(0), StackStatus: 'CREATE_COMPLETE', Outputs }],
-    });
+  cloudFormation.on(DescribeStacksCommand, { StackName: name }).resolves({
+    Stacks: [{ StackName: name, CreationTime: new Date(0), StackStatus: 'CREATE_COMPLETE', Outputs }],
+  });
 }
 
 function sdkError(name: string, status: number, message = name): Error {

@@ -14,8 +14,13 @@ import { exitCodes } from '../exit-codes.ts';
 import { resolveResource } from '../resolve-resource.ts';
 import { bytesText, countText, durationText, timeText } from '../text.ts';
 import { failureText, waitForExecution } from '../wait-for-execution.ts';
+import * as z from 'zod';
+import { parseOutput } from '../execution-output.ts';
 
 const types: readonly BackupType[] = ['full', 'incremental', 'differential', 'synthetic-full'];
+
+/** What the protect machine ends with when there was nothing to do. */
+const SkippedRun = z.object({ run: z.object({ mode: z.literal('skip'), reason: z.string() }) });
 
 /** A run that was started. */
 interface StartedRun {
@@ -103,11 +108,16 @@ async function follow(
   const run = await catalog.findRun(runId);
   const point = run?.pointId === undefined ? undefined : await catalog.findPoint(run.pointId);
   if (run === undefined || point === undefined) {
-    const why = run?.error?.message ?? failureText(state);
+    const why = run?.error?.message ?? skipReasonOf(state.output) ?? failureText(state);
     throw new ExecutionFailedError(`run ${runId} of ${resource.arn} made no point: ${why}`);
   }
   if (out.json) await out.document({ ...fieldsOf(started), run, point });
   else await printPoint(run, point, out);
+}
+
+/** Why the protect machine left a run out. */
+function skipReasonOf(output: string | undefined): string | undefined {
+  return parseOutput(output, SkippedRun)?.run.reason;
 }
 
 async function printPoint(run: RunRow, point: PointRow, out: CommandContext['out']): Promise<void> {

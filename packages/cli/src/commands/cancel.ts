@@ -1,4 +1,4 @@
-import type { RunRow } from '@holdfast/engine';
+import { failRun, type RunRow } from '@holdfast/engine';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { resolveRun } from '../resolve-run.ts';
@@ -20,10 +20,9 @@ export const cancelCommand = defineCommand({
     if (run.execution === undefined) return report(run, true, context);
     await executions.stop(run.execution, `run ${runId} was cancelled`);
     // A stopped execution cannot close its run itself.
-    const closed = await catalog.closeRun(runId, {
-      state: 'cancelled',
-      endedAt: await store.now(),
-      error: { name: 'RunClosedError', message: `run ${runId} is over: it was cancelled; start a new one` },
+    const closed = await failRun({ catalog, store }, runId, {
+      name: 'RunClosedError',
+      message: `run ${runId} was cancelled`,
     });
     return report(closed, closed.state === 'cancelled', context);
   },

@@ -19,9 +19,9 @@ export const lsCommand = defineCommand({
   options: { recursive: { type: 'boolean', short: 'r' } },
   optionLines: [['-r, --recursive', 'everything below, and no lines for directories that only paths imply']],
   words: { least: 1, most: 2 },
-  async run({ connect, out, signal }, { recursive }, [name = '', path = '']) {
+  async run({ connect, out, clock, signal }, { recursive }, [name = '', path = '']) {
     const connection = await connect();
-    const point = await resolvePointOrResource(connection.services.catalog, name);
+    const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
     const reader = await openPoint(connection, point);
     if (reader.root.image !== undefined) {
       if (path !== '')

@@ -13,11 +13,7 @@ export const resourcesCommand = defineCommand({
   words: { least: 0, most: 0 },
   async run({ connect, out, clock }) {
     const { services, deployment } = await connect();
-    const judged = await judgeAll(
-      services.catalog.listResources(),
-      await deployment.findPlans(),
-      clock.now(),
-    );
+    const judged = await judgeAll(services.catalog, await deployment.findPlans(), clock.now());
     if (out.json) {
       await out.document(judged.map(standingFields));
       return exitCodes.ok;

@@ -7,7 +7,7 @@ import { damageNames, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { openPoint } from '../open-point.ts';
 import { printDryRun, printQuote } from '../preview-restore.ts';
 import { resolvePointOrResource } from '../resolve-point.ts';
-import { printReport, reportOf } from '../restore-report.ts';
+import { exitCodeOfReport, printReport, reportOf } from '../restore-report.ts';
 import {
   checkDestination,
   findDestination,
@@ -76,7 +76,7 @@ export const restoreCommand = defineCommand({
     }
     const time = values.time === undefined ? undefined : timeOption('time', values.time, 'end');
     const connection = await context.connect();
-    const point = await resolvePointOrResource(connection.services.catalog, name, time);
+    const point = await resolvePointOrResource(connection.services.catalog, name, context.clock.now(), time);
     const request: Request = { point, paths: values.path, overwrite };
     if (destination !== undefined) checkDestination(point, destination, request.paths);
     if (values.quote === true || values['dry-run'] === true) {
@@ -168,12 +168,14 @@ async function restoreThere(
       `the restore of point ${point.pointId} did not succeed: ${failureText(state)}; execution ${execution}`,
     );
   }
-  const report = reportOf(state.output);
+  const report = reportOf(state.output) ?? {};
   if (out.json) {
-    await out.document({ ...fields, report: report ?? null });
+    await out.document({ ...fields, report });
   } else {
-    await out.line(`the restore of point ${point.pointId} of ${point.resourceArn} is complete`);
     await printReport(report, out);
+    await out.line(
+      `the restore of point ${point.pointId} of ${point.resourceArn} is ${safeText(report.state ?? state.status)}`,
+    );
   }
-  return exitCodes.ok;
+  return exitCodeOfReport(report);
 }

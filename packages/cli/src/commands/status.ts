@@ -41,7 +41,7 @@ async function readStatus(
 ): Promise<Status> {
   const { catalog } = services;
   const plans = await deployment.findPlans();
-  const judged = await judgeAll(catalog.listResources(), plans, clock.now());
+  const judged = await judgeAll(catalog, plans, clock.now());
   const cycles = await executions.list('cycle', cyclesShown).catch((error: unknown) => {
     // Who may only read the catalog still gets the rest.
     if (error instanceof AccessDeniedError || error instanceof UnknownNameError) return error.message;

@@ -13,9 +13,9 @@ export const verifyCommand = defineCommand({
   options: {},
   optionLines: [],
   words: { least: 1, most: 1 },
-  async run({ connect, out, progress, signal }, _values, [name = '']) {
+  async run({ connect, out, progress, clock, signal }, _values, [name = '']) {
     const connection = await connect();
-    const point = await resolvePointOrResource(connection.services.catalog, name);
+    const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
     checkHasFiles(point, 'there is nothing in the vault to verify');
     const reader = await openPoint(connection, point);
     const outcome = await verifyPoint(reader, { onProgress: progress.report, signal });

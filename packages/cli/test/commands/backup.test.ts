@@ -117,6 +117,17 @@ test("fails with the execution's reason when the run was never opened", async ()
   expect(err).toContain('made no point: UnknownNameError: plan "daily" does not exist\n');
 });
 
+test('says why the machine left a run out', async () => {
+  const cli = await withBucket();
+  const output = JSON.stringify({ run: { mode: 'skip', reason: 'an image has no synthetic full' } });
+  cli.executions.onLook = async (execution) => cli.executions.end(execution, { status: 'succeeded', output });
+
+  const { code, err } = await cli.run('backup', 'photos', '--type', 'synthetic-full', '--wait');
+
+  expect(code).toBe(1);
+  expect(err).toContain('made no point: an image has no synthetic full\n');
+});
+
 test('stops waiting when it is interrupted and says that the work goes on', async () => {
   const cli = await withBucket();
   cli.executions.onLook = async () => cli.abort.abort();

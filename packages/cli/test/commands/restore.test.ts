@@ -29,7 +29,7 @@ test.for([
   ],
   [
     ['--to-bucket', 'b', '--path', 'photos/', '--path', 'readme.txt'],
-    { target: { bucket: 'b', prefix: '' }, overwrite: 'never', paths: ['photos/', 'readme.txt'] },
+    { target: { bucket: 'b' }, overwrite: 'never', paths: ['photos/', 'readme.txt'] },
   ],
 ] as const)('starts the restore machine for %j', async ([args, input]) => {
   const { cli, point } = await backedUp();
@@ -78,30 +78,104 @@ test('takes the newest point that is not later than a time', async () => {
   expect(cli.executions.started).toMatchObject([{ input: { point } }]);
   expect(tooEarly).toMatchObject({
     code: 3,
-    err: 'holdfast: arn:aws:s3:::photos has no point of 2026-11-22T23:59:59.999Z or before; "holdfast points" lists what there is\n',
+    err: 'holdfast: arn:aws:s3:::photos has no point of 2026-11-22T23:59:59.999Z or before that has not expired; "holdfast points photos" lists what there is\n',
   });
   expect(both.code).toBe(2);
 });
 
-test('waits for the end and prints the report of the machine', async () => {
-  const { cli, point } = await backedUp();
+/** Answers the third look with that report. */
+function reporting(cli: CliUnderTest, report: Record<string, unknown>): void {
   cli.executions.onLook = async (execution, look) => {
-    const report = { files: 3, bytes: 3105, kept: 0, same: 0, warnings: [] };
-    if (look === 2)
+    if (look === 3)
       cli.executions.end(execution, { status: 'succeeded', output: JSON.stringify({ report }) });
   };
+}
+
+test('waits for the end and prints the report of the machine', async () => {
+  const { cli, point } = await backedUp();
+  reporting(cli, {
+    state: 'completed',
+    target: 's3://photos/',
+    files: 3,
+    bytes: 3105,
+    written: 3,
+    kept: 0,
+    same: 0,
+    failed: 0,
+    carried: 0,
+    failedFiles: [],
+  });
 
   const { code, out } = await cli.run('restore', point, '--to-original', '--wait');
 
   expect(out).toBe(`\
-the restore of point ${point} of arn:aws:s3:::photos is complete
-files     3
-bytes     3.0 KiB
-kept      0
-same      0
-warnings  []
+target    s3://photos/
+files     3: 3 written (3.0 KiB), 0 the same already, 0 kept, 0 failed
+the restore of point ${point} of arn:aws:s3:::photos is completed
 `);
   expect(code).toBe(0);
+});
+
+test.for([
+  ['ChunkCorruptError', 4],
+  ['RestorePathError', 1],
+] as const)('names files that the machine left out for a %s and ends with %d', async ([name, wanted]) => {
+  const { cli, point } = await backedUp();
+  const failedFiles = [{ path: 'a\u0007', name, message: 'not this one' }];
+  reporting(cli, { state: 'completed-with-warnings', files: 3, failed: 1, failedFiles, carried: 2 });
+
+  const { code, out } = await cli.run('restore', point, '--to-original', '--wait');
+
+  expect(out).toContain('not restored: a\\x07: not this one\n');
+  expect(out).toContain('older     2 files with the content of an earlier point\n');
+  expect(out).toContain('is completed-with-warnings\n');
+  expect(code).toBe(wanted);
+});
+
+test('prints the volumes that were made', async () => {
+  const { cli } = await backedUp();
+  const image = '20261123T120000Z-00000000000000ee' as PointId;
+  await cli.plantPoint({ pointId: image, resourceArn: volumeArn, resourceKind: 'ebs-volume' });
+  const volumes = [
+    { volumeId: 'vol-2', snapshotId: 'snap-1', sourceVolumeId: 'vol-1', device: '/dev/xvda', sizeGiB: 8 },
+  ];
+  reporting(cli, {
+    restoreId: 'r',
+    state: 'completed',
+    volumes,
+    machine: { bucket: 'work', key: 'restores/r/machine.json' },
+  });
+
+  const { out } = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', '--wait');
+
+  expect(out).toBe(`\
+VOLUME  COPY OF  DEVICE      SIZE
+vol-2   vol-1    /dev/xvda  8 GiB
+machine   s3://work/restores/r/machine.json
+the restore of point ${image} of ${volumeArn} is completed
+`);
+});
+
+test('gives programs the whole report, fields included that it does not print', async () => {
+  const { cli, point } = await backedUp();
+  reporting(cli, { restoreId: 'r', state: 'completed', files: 3, news: { a: 1 } });
+
+  expect(await cli.json('restore', point, '--to-original', '--wait')).toMatchObject({
+    pointId: point,
+    resourceArn: 'arn:aws:s3:::photos',
+    report: { restoreId: 'r', files: 3, news: { a: 1 } },
+  });
+});
+
+test('passes over points that have expired unless one is named', async () => {
+  const { cli, point } = await backedUp();
+  cli.clock.advance(31 * 86_400_000);
+
+  const byResource = await cli.run('restore', 'photos', '--to-original');
+  const byPoint = await cli.run('restore', point, '--to-original');
+
+  expect(byResource.code).toBe(3);
+  expect(byPoint.code).toBe(0);
 });
 
 test("fails with the machine's reason", async () => {

@@ -152,3 +152,31 @@ test('gives programs an array of resources with every field, null where there is
     },
   ]);
 });
+
+test('finds the last point of a resource whose row has forgotten it', async () => {
+  const cli = new CliUnderTest();
+  await cli.plantResource();
+  await cli.plantPoint({ pointId: point, sourceTime: new Date('2026-11-23T02:00:00Z') });
+  await cli.catalog.removeResource(bucketArn);
+  await cli.plantResource();
+
+  expect(await cli.json('resources')).toMatchObject([
+    { standing: 'protected', lastPointId: point, ageHours: 10 },
+  ]);
+});
+
+test('leaves the plan of a directory to its own host', async () => {
+  const cli = new CliUnderTest();
+  const arn = 'arn:holdfast:directory:laptop' as ResourceArn;
+  await cli.plantResource({ arn, kind: 'directory', plan: 'laptop' });
+  await cli.plantPoint({
+    pointId: oldPoint,
+    resourceArn: arn,
+    resourceKind: 'directory',
+    sourceTime: new Date(0),
+  });
+
+  expect(await cli.json('resources')).toMatchObject([
+    { standing: 'protected', rpoHours: null, problem: null },
+  ]);
+});

@@ -1,4 +1,5 @@
 import { BackupError } from '../errors.ts';
+import type { PackId } from '../ids.ts';
 import { decodePackMapEntry } from '../manifest/pack-map.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import { ChunkFetcher } from '../restore/chunk-fetcher.ts';
@@ -62,6 +63,11 @@ export async function verifyPoint(
       if (damagedFiles.length < damageListed)
         damagedFiles.push({ path, name: chunk.name, message: chunk.message });
     }
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    problems.push(error.message);
+  }
+  try {
     counts.packs = await checkLeases(reader, problems, signal);
   } catch (error) {
     if (!isDamage(error)) throw error;
@@ -76,14 +82,18 @@ async function checkLeases(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const expiresAt = new Date(reader.root.expiresAt);
+  const check = (packId: PackId, lockedUntil: Date): void => {
+    if (lockedUntil >= expiresAt) return;
+    problems.push(
+      `pack ${packId} is locked until ${lockedUntil.toISOString()}, the point is kept until ${reader.root.expiresAt}`,
+    );
+  };
+  for (const { pack, lockedUntil } of reader.root.pagePacks) check(pack, new Date(lockedUntil));
   let packs = 0;
   for await (const entry of reader.packMap.range({}, signal === undefined ? {} : { signal })) {
     const { packId, lockedUntil } = decodePackMapEntry(entry, `point ${reader.root.point}`);
     packs += 1;
-    if (lockedUntil >= expiresAt) continue;
-    problems.push(
-      `pack ${packId} is locked until ${lockedUntil.toISOString()}, the point is kept until ${reader.root.expiresAt}`,
-    );
+    check(packId, lockedUntil);
   }
   return packs;
 }

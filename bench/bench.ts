@@ -1,0 +1,61 @@
+// npm run bench [-- --quick] [--json] [--rounds=3] [--no-s3]
+// Measures backup and restore beside the speeds of their kernels and beside restic; see docs/benchmarks.md.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { runMeasured } from './child.ts';
+import { prepareDataSet } from './data-set.ts';
+import type { KernelTimes } from './kernels.ts';
+import { measureFilesystem, runHoldfast } from './measure-filesystem.ts';
+import { measureS3, sliceOf } from './measure-s3.ts';
+import { reportOf, type Results } from './report.ts';
+import { findRestic } from './restic.ts';
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    s3: { type: 'boolean', default: true },
+  },
+  allowNegative: true,
+});
+const project = fileURLToPath(new URL('..', import.meta.url));
+const scratch = join(project, '.bench');
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+const log = (line: string): void => console.error(line);
+
+mkdirSync(scratch, { recursive: true });
+const data = prepareDataSet(scratch, join(project, 'node_modules'), values.quick ? 1 : 10, log);
+log(`data set: ${data.files} files, ${(data.bytes / 1e6).toFixed(0)} MB`);
+const restic = findRestic();
+
+// The kernels read all of the data, so everything after them finds it in the page cache.
+const kernelProgram = fileURLToPath(new URL('kernels.ts', import.meta.url));
+const { output } = await runMeasured(process.execPath, [kernelProgram, data.directory]);
+const kernels = JSON.parse(output) as KernelTimes;
+const filesystem = await measureFilesystem(data, join(scratch, 'run'), { rounds, restic: restic !== undefined, log });
+
+const memory: Results['memory'][number][] = [];
+for (const part of values.quick ? [data] : [sliceOf(data, 0), data]) {
+  const { peakBytes } = await runHoldfast('full', join(scratch, 'memory'), part.directory, 1);
+  rmSync(join(scratch, 'memory'), { recursive: true });
+  memory.push({ bytes: part.bytes, workers: 1, peakBytes });
+}
+const s3 = values.s3 ? await measureS3(sliceOf(data, 0), join(scratch, 's3'), log) : undefined;
+
+const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { version: string };
+const results: Results = {
+  machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryBytes: totalmem(), system: `${type()} ${release()}` },
+  versions: { holdfast: version, node: process.versions.node, ...(restic && { restic }) },
+  data,
+  rounds,
+  kernels,
+  filesystem,
+  ...(s3 && { s3 }),
+  memory,
+};
+writeFileSync(join(scratch, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
+console.log(values.json ? JSON.stringify(results, undefined, 2) : reportOf(results));

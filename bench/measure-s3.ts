@@ -1,0 +1,61 @@
+import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startEmulator } from '../localstack/composition.ts';
+import { runMeasured, type Usage } from './child.ts';
+import { measureTree, whileChanged, type DataSet } from './data-set.ts';
+import { compareTrees, type Measured } from './measure-filesystem.ts';
+
+const bucket = 'benchmark-vault';
+
+/**
+ * Measures Holdfast with the emulator's S3 as its store, one thread, as a worker in the cloud has. The emulator runs on
+ * the same cores, so the figures say that the way through S3 works and what memory it takes, not how fast S3 is.
+ */
+export async function measureS3(data: DataSet, scratch: string, log: (line: string) => void): Promise<Measured & { readonly data: DataSet }> {
+  rmSync(scratch, { recursive: true, force: true });
+  const emulator = await startEmulator();
+  const { endpointUrl: endpoint, region, credentials } = emulator;
+  const s3 = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+  const program = fileURLToPath(new URL('s3-step.ts', import.meta.url));
+  const run = async (step: string, directory: string): Promise<Usage> => {
+    const args = [program, step, scratch, directory, bucket];
+    const { usage } = await runMeasured(process.execPath, args, emulator.environment);
+    log(`S3 ${step}: ${usage.seconds.toFixed(2)} s, ${usage.cpuSeconds.toFixed(2)} s CPU`);
+    return usage;
+  };
+  try {
+    await s3.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }));
+    const full = await run('full', data.directory);
+    const fullBytes = await storedBytes(s3);
+    const unchanged = await run('incremental', data.directory);
+    return await whileChanged(data, async () => {
+      const changed = await run('incremental', data.directory);
+      const restored = join(scratch, 'restored');
+      const restore = await run('restore', restored);
+      compareTrees(data.directory, restored);
+      return { data, steps: { full, unchanged, changed, restore }, fullBytes, changedBytes: await storedBytes(s3) };
+    });
+  } finally {
+    s3.destroy();
+    await emulator.stop();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** Data sets inside others are changed as parts of them. */
+export function sliceOf({ directory }: DataSet, slice: number): DataSet {
+  return measureTree(join(directory, `slice-${slice}`));
+}
+
+async function storedBytes(s3: S3Client): Promise<number> {
+  let bytes = 0;
+  let token: string | undefined;
+  do {
+    const page = await s3.send(new ListObjectsV2Command({ Bucket: bucket, ContinuationToken: token }));
+    for (const { Size = 0 } of page.Contents ?? []) bytes += Size;
+    token = page.NextContinuationToken;
+  } while (token !== undefined);
+  return bytes;
+}

@@ -1,0 +1,54 @@
+import { recordDiscovered, type TaggedResources } from '@holdfast/aws';
+import type { Catalog, Clock, Plans } from '@holdfast/engine';
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { Logger } from '../shared/logger.ts';
+import { metric, type Metrics, planMetric } from '../shared/metrics.ts';
+import { findOverdue } from './find-overdue.ts';
+
+/** What a day's check found. */
+export interface CheckOverdueOutput {
+  /** Plans with a resource that is overdue, was never protected, or cannot be. */
+  readonly overduePlans: number;
+  readonly overdueResources: number;
+  readonly problems: number;
+}
+
+/**
+ * Notices silence: looks for tagged resources itself, without relying on any cycle, and holds each against its plan.
+ * Publishes zeros when all is well, so that an alarm goes back to OK.
+ */
+export function makeHandler(deps: {
+  readonly plans: Plans;
+  readonly tagged: Pick<TaggedResources, 'discover'>;
+  readonly catalog: Catalog;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): StepHandler<CheckOverdueOutput> {
+  const { plans, tagged, catalog, metrics, clock, log } = deps;
+  return defineHandler('check-overdue', z.unknown(), async () => {
+    await recordDiscovered(deps, plans, await tagged.discover());
+    const found = await findOverdue(catalog, plans, clock.now());
+    for (const { arn, plan, reason, detail } of found) log.warn(reason, { resource: arn, plan, detail });
+
+    const late = found.filter(({ reason }) => reason !== 'problem');
+    const planNames = new Set(found.map(({ plan }) => plan));
+    const output = {
+      overduePlans: planNames.size,
+      overdueResources: late.length,
+      problems: found.length - late.length,
+    };
+    await metrics.put([
+      metric('OverduePlans', output.overduePlans),
+      metric('OverdueResources', output.overdueResources),
+      metric('ResourceProblems', output.problems),
+      ...plans.flatMap(({ name }) => [
+        planMetric(name, 'OverduePlans', planNames.has(name) ? 1 : 0),
+        planMetric(name, 'OverdueResources', late.filter(({ plan }) => plan === name).length),
+      ]),
+    ]);
+    log.info('checked every resource', output);
+    return output;
+  });
+}

@@ -1,0 +1,41 @@
+import type { Ec2Images } from '@holdfast/aws';
+import { SnapshotFailedError } from '../snapshot-volumes/snapshot-errors.ts';
+import type { TakenImage } from '../snapshot-volumes/image-record.ts';
+
+/** A snapshot that EC2 has not shown for this long does not exist. Milliseconds. */
+const visibleWithinMs = 15 * 60_000;
+
+/** How far the snapshots of an image are. */
+export interface SnapshotProgress {
+  readonly done: boolean;
+  /** Percent of all volumes together. */
+  readonly progress: number;
+}
+
+/**
+ * Asks EC2 how far snapshots are.
+ * @throws {@link SnapshotFailedError} one of them failed, or was deleted.
+ */
+export async function snapshotProgress(
+  images: Pick<Ec2Images, 'describeSnapshots'>,
+  { image, takenAt }: TakenImage,
+  now: Date,
+): Promise<SnapshotProgress> {
+  const found = await images.describeSnapshots(image.snapshots.map(({ snapshot }) => snapshot));
+  const byId = new Map(found.map((snapshot) => [snapshot.snapshotId, snapshot]));
+  let copied = 0;
+  let done = true;
+  let gibibytes = 0;
+  for (const { snapshot, volume, sizeGiB } of image.snapshots) {
+    const { state, stateMessage, progress } = byId.get(snapshot) ?? { state: 'absent', progress: 0 };
+    if (state === 'error')
+      throw new SnapshotFailedError(snapshot, volume, stateMessage ?? 'EC2 gives no reason');
+    if (state === 'absent' && now.getTime() - takenAt.getTime() > visibleWithinMs) {
+      throw new SnapshotFailedError(snapshot, volume, 'it does not exist any more');
+    }
+    done &&= state === 'completed';
+    copied += sizeGiB * (state === 'completed' ? 100 : progress);
+    gibibytes += sizeGiB;
+  }
+  return { done, progress: Math.floor(copied / Math.max(1, gibibytes)) };
+}

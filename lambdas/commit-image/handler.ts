@@ -1,0 +1,22 @@
+import { Ec2Images, makeClients, makeWriteServices } from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { openVaultOnce } from '../shared/open-vault-once.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeClients();
+const services = makeWriteServices(clients, {
+  vaultBucket: env.VAULT_BUCKET,
+  kmsKeyArn: env.KMS_KEY_ARN,
+  workBucket: env.WORK_BUCKET,
+  catalogTable: env.CATALOG_TABLE,
+  lockMode: env.LOCK_MODE,
+});
+
+export const handler = makeHandler({
+  services,
+  openKeys: openVaultOnce(services),
+  images: new Ec2Images(clients),
+  log: makeLogger('commit-image'),
+});

@@ -1,0 +1,21 @@
+import { makeClients, makeWriteServices } from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { openVaultOnce } from '../shared/open-vault-once.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const services = makeWriteServices(makeClients(), {
+  vaultBucket: env.VAULT_BUCKET,
+  kmsKeyArn: env.KMS_KEY_ARN,
+  workBucket: env.WORK_BUCKET,
+  catalogTable: env.CATALOG_TABLE,
+  chunkIndexTable: env.CHUNK_INDEX_TABLE,
+  lockMode: env.LOCK_MODE,
+});
+
+export const handler = makeHandler({
+  services,
+  openKeys: openVaultOnce(services),
+  log: makeLogger('consolidate-point'),
+});

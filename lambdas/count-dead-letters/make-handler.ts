@@ -1,0 +1,21 @@
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { Logger } from '../shared/logger.ts';
+import { metric, type Metrics } from '../shared/metrics.ts';
+
+/** Publishes how many events could not be delivered and wait for a person, zero included. */
+export function makeHandler(deps: {
+  readonly queues: readonly string[];
+  readonly countMessages: (queueUrl: string) => Promise<number>;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}): StepHandler<{ readonly deadLetters: number }> {
+  const { queues, countMessages, metrics, log } = deps;
+  return defineHandler('count-dead-letters', z.unknown(), async () => {
+    let deadLetters = 0;
+    for (const queue of queues) deadLetters += await countMessages(queue);
+    await metrics.put([metric('DeadLetters', deadLetters)]);
+    if (deadLetters > 0) log.warn('events wait in a dead-letter queue', { deadLetters });
+    return { deadLetters };
+  });
+}

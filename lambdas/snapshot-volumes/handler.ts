@@ -1,0 +1,20 @@
+import { DynamoCatalog, Ec2Images, makeClients, S3WorkStore, SystemClock, SystemRandom } from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeClients();
+const clock = new SystemClock();
+const random = new SystemRandom();
+
+export const handler = makeHandler({
+  services: {
+    work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+    catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, random),
+    clock,
+    random,
+  },
+  images: new Ec2Images(clients),
+  log: makeLogger('snapshot-volumes'),
+});

@@ -1,0 +1,23 @@
+import { BackupError } from '@holdfast/engine';
+
+/** Snapshots were ordered, and EC2 does not show them yet: ordering them again now could make them twice. */
+export class SnapshotNotVisibleYetError extends BackupError {
+  override readonly name = 'SnapshotNotVisibleYetError';
+  override readonly retry = 'later';
+
+  constructor(runId: string, claimedAt: Date) {
+    super(
+      `the snapshots of run ${runId} were ordered ${claimedAt.toISOString()} and are not visible yet; look again in some seconds`,
+    );
+  }
+}
+
+/** EC2 could not complete a snapshot, or lost it. */
+export class SnapshotFailedError extends BackupError {
+  override readonly name = 'SnapshotFailedError';
+  override readonly retry = 'later';
+
+  constructor(snapshotId: string, volumeId: string, why: string) {
+    super(`snapshot ${snapshotId} of volume ${volumeId} failed: ${why}; start the next run`);
+  }
+}

@@ -1,0 +1,109 @@
+import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { InvalidInputError, type ResourceArn } from '@holdfast/engine';
+import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
+import { mockClient } from 'aws-sdk-client-mock';
+import { expect, test } from 'vitest';
+import { checkTargetBucket } from '../src/check-target-bucket.ts';
+import { CloudWatchMetrics } from '../src/cloudwatch-metrics.ts';
+import { openSource } from '../src/open-source.ts';
+import { bucketOfArn, instanceOfArn, volumeOfArn } from '../src/resource-arns.ts';
+import { countMessages } from '../src/sqs-queues.ts';
+import { StateMachine } from '../src/state-machine.ts';
+
+function failure(name: string, httpStatusCode: number): Error {
+  return Object.assign(new Error(name), { name, $metadata: { httpStatusCode } });
+}
+
+test('an execution that was started before is an answer, not an error', async () => {
+  const mock = mockClient(SFNClient);
+  const machine = new StateMachine(new SFNClient({}), 'arn:machine');
+  mock.on(StartExecutionCommand).resolvesOnce({}).rejects(failure('ExecutionAlreadyExists', 400));
+
+  const outcomes = [await machine.start('one', { a: 1 }), await machine.start('one', { a: 1 })];
+
+  expect(outcomes).toEqual(['started', 'exists']);
+  expect(mock.call(0).args[0].input).toEqual({
+    stateMachineArn: 'arn:machine',
+    name: 'one',
+    input: '{"a":1}',
+  });
+});
+
+test.for([
+  ['StateMachineDoesNotExist', 400, 'UnknownNameError'],
+  ['ThrottlingException', 400, 'StoreUnavailableError'],
+  ['AccessDeniedException', 400, 'AccessDeniedError'],
+] as const)('%s becomes an engine error', async ([name, status, expected]) => {
+  mockClient(SFNClient).on(StartExecutionCommand).rejects(failure(name, status));
+
+  const started = new StateMachine(new SFNClient({}), 'arn:machine').start('one', {});
+
+  await expect(started).rejects.toMatchObject({ name: expected });
+});
+
+test('metrics are published a thousand at a time, with their dimensions', async () => {
+  const mock = mockClient(CloudWatchClient);
+  mock.on(PutMetricDataCommand).resolves({});
+  const value = { name: 'ReadBytes', value: 7, unit: 'Bytes', dimensions: { Plan: 'daily' } } as const;
+
+  await new CloudWatchMetrics(new CloudWatchClient({}), 'Holdfast').put(
+    Array.from({ length: 1001 }, () => value),
+  );
+
+  const calls = mock.commandCalls(PutMetricDataCommand).map((call) => call.args[0].input);
+  expect(calls.map(({ MetricData }) => MetricData?.length)).toEqual([1000, 1]);
+  expect(calls[1]).toEqual({
+    Namespace: 'Holdfast',
+    MetricData: [
+      { MetricName: 'ReadBytes', Value: 7, Unit: 'Bytes', Dimensions: [{ Name: 'Plan', Value: 'daily' }] },
+    ],
+  });
+});
+
+test('counts the messages of a queue, and names one that does not exist', async () => {
+  const mock = mockClient(SQSClient);
+  const sqs = new SQSClient({});
+  mock
+    .on(GetQueueAttributesCommand)
+    .resolvesOnce({ Attributes: { ApproximateNumberOfMessages: '4' } })
+    .rejects(failure('QueueDoesNotExist', 400));
+
+  expect(await countMessages(sqs, 'https://queue')).toBe(4);
+  await expect(countMessages(sqs, 'https://queue')).rejects.toThrow('queue https://queue does not exist');
+});
+
+test.for([
+  [404, 'does not exist'],
+  [403, 'may not be read'],
+  [301, 'another region'],
+] as const)('a target bucket that answers %s is refused', async ([status, message]) => {
+  mockClient(S3Client).on(HeadBucketCommand).rejects(failure('Unknown', status));
+
+  const check = checkTargetBucket(new S3Client({}), 'restores');
+
+  await expect(check).rejects.toMatchObject({
+    name: 'TargetUnavailableError',
+    message: expect.stringContaining(message),
+  });
+});
+
+test('ARNs give what they name, and are refused when they name something else', () => {
+  expect(bucketOfArn('arn:aws:s3:::photos')).toBe('photos');
+  expect(bucketOfArn('arn:aws-cn:s3:::photos')).toBe('photos');
+  expect(instanceOfArn('arn:aws:ec2:us-east-1:000000000000:instance/i-0a')).toBe('i-0a');
+  expect(volumeOfArn('arn:aws:ec2:us-east-1:000000000000:volume/vol-0a')).toBe('vol-0a');
+  expect(() => bucketOfArn('arn:aws:s3:::photos/key')).toThrow(InvalidInputError);
+  expect(() => instanceOfArn('arn:aws:ec2:us-east-1:000000000000:volume/vol-0a')).toThrow(InvalidInputError);
+});
+
+test('what has no files is not opened as a source of files', () => {
+  const opener = { s3: new S3Client({}), clock: new FakeClock(), random: new SeededRandom() };
+  const arn = 'arn:x' as ResourceArn;
+
+  for (const kind of ['directory', 'ec2-instance', 'ebs-volume'] as const) {
+    expect(() => openSource(opener, { arn, kind }, { prefixes: [] })).toThrow('arn:x');
+  }
+});

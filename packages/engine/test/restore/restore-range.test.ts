@@ -1,0 +1,324 @@
+import { describe, expect, test } from 'vitest';
+import { toHex, utf8 } from '../../src/bytes.ts';
+import { StoreUnavailableError, TargetUnavailableError, UnknownNameError } from '../../src/errors.ts';
+import { decodeExtent } from '../../src/manifest/extent.ts';
+import { decodeFileKey } from '../../src/manifest/tuple-key.ts';
+import { objectNameOf } from '../../src/packs/object-names.ts';
+import type { ByteRange } from '../../src/ports/object-store.ts';
+import type { RestoreTarget } from '../../src/ports/restore-target.ts';
+import type { FetchPolicy } from '../../src/restore/chunk-fetcher.ts';
+import { keysOfRestoreShard, planRestore } from '../../src/restore/plan-restore.ts';
+import { frameKey } from '../../src/restore/plan-runs.ts';
+import { PointReader } from '../../src/restore/point-reader.ts';
+import { restoreRange, type RestoreOutcome } from '../../src/restore/restore-range.ts';
+import { FaultPlan, MemoryTarget, withFaults, type MemoryObjectStore } from '../../src/testing/index.ts';
+import { describeState, Harness, packMapOf, stateOf } from '../runs/harness.ts';
+
+const limits = { files: 10_000, bytes: 2 ** 30 };
+
+/** Stored bytes of the distinct chunks that a point consists of. */
+async function neededBytes(reader: PointReader): Promise<number> {
+  const lengths = new Map<string, number>();
+  for await (const entry of reader.manifest.range()) {
+    if (decodeFileKey(entry.key, 'a test').offset === undefined) continue;
+    for (const { location } of decodeExtent(entry, 'a test').chunks) lengths.set(frameKey(location), location.length);
+  }
+  return [...lengths.values()].reduce((sum, length) => sum + length, 0);
+}
+
+/** Notes the ranges that are read of packs of chunks. */
+function watched(store: MemoryObjectStore): { store: MemoryObjectStore; ranges: (ByteRange & { name: string })[] } {
+  const ranges: (ByteRange & { name: string })[] = [];
+  const proxy = new Proxy(store, {
+    get(target, property) {
+      const member: unknown = Reflect.get(target, property, target);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]): unknown => {
+        const [name, options] = args as [string, { range?: ByteRange }];
+        if (property === 'get' && name.startsWith('packs/')) ranges.push({ name, offset: 0, length: 0, ...options.range });
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
+  return { store: proxy, ranges };
+}
+
+async function restoreWatched(harness: Harness, point: PointReader['root'], fetch?: FetchPolicy) {
+  const { store, ranges } = watched(harness.store);
+  const reader = new PointReader(store, await harness.keys(), point);
+  const target = new MemoryTarget();
+  await restoreRange(reader, { range: {}, target, overwrite: 'never', ...(fetch && { fetch }) });
+  expect(describeState(stateOf(target))).toEqual(describeState(await harness.snapshotOfSource()));
+  return { ranges, needed: await neededBytes(reader), read: ranges.reduce((sum, { length }) => sum + length, 0) };
+}
+
+function expectNoOverlap(ranges: readonly (ByteRange & { name: string })[]): void {
+  const sorted = ranges.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.offset - b.offset));
+  for (const [at, range] of sorted.entries()) {
+    const before = sorted[at - 1];
+    if (before?.name === range.name) expect(range.offset).toBeGreaterThanOrEqual(before.offset + before.length);
+  }
+}
+
+describe('what a restore reads of the vault', () => {
+  test('is what it needs, in few requests, for a point that was written in one go', async () => {
+    const harness = new Harness('contiguous');
+    for (let file = 0; file < 400; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(3_000));
+    harness.source.plant('large', harness.random.bytes(9_000_000));
+    const { root } = await harness.backUp('full');
+
+    const { ranges, needed, read } = await restoreWatched(harness, root);
+
+    expect(read).toBe(needed);
+    expect(ranges.length).toBeLessThanOrEqual(3);
+  });
+
+  test('is at most a tenth more for a point that is scattered over packs and shares its chunks', async () => {
+    const harness = new Harness('scattered');
+    const { source, random } = harness;
+    for (let file = 0; file < 300; file += 1) source.plant(`file ${file}`, random.bytes(2_000 + file));
+    await harness.backUp('full', { limits: { files: 100, bytes: 2 ** 30 } });
+    for (let generation = 1; generation <= 8; generation += 1) {
+      for (let file = generation; file < 300; file += 3 + generation) source.plant(`file ${file}`, random.bytes(2_500));
+      for (const [path, { content }] of [...(await harness.snapshotOfSource())].slice(0, 10)) {
+        source.plant(`copy ${generation} of ${path}`, content);
+      }
+      await harness.backUp('incremental');
+    }
+    const { root } = await harness.backUp('incremental');
+
+    for (const windowBytes of [20_000, 200_000, 48 * 2 ** 20]) {
+      const fetch = { windowBytes, windowItems: 16_384, cacheBytes: 2 ** 26, runsAtOnce: 4 };
+      const { ranges, needed, read } = await restoreWatched(harness, root, fetch);
+
+      expect(read).toBeLessThanOrEqual(1.1 * needed);
+      if (windowBytes > 2 ** 20) expectNoOverlap(ranges);
+    }
+  });
+
+  test('is each chunk once however many files have it', async () => {
+    const harness = new Harness('shared');
+    const content = harness.random.bytes(500_000);
+    for (let file = 0; file < 100; file += 1) harness.source.plant(`file ${file}`, content);
+    const { root } = await harness.backUp('full');
+
+    const { needed, read } = await restoreWatched(harness, root);
+
+    expect(needed).toBeLessThan(600_000);
+    expect(read).toBe(needed);
+  });
+});
+
+async function mixed(): Promise<{ harness: Harness; reader: PointReader }> {
+  const harness = new Harness('mixed');
+  for (const path of ['a', 'a/1', 'a/2', 'a/b/3', 'ab', 'b/1', '../../etc/passwd', 'z']) {
+    harness.source.plant(path, `content of ${path}`);
+  }
+  const { root } = await harness.backUp('full');
+  return { harness, reader: await harness.open(root.point) };
+}
+
+async function restorePaths(reader: PointReader, paths: readonly string[] | undefined, files = 10_000): Promise<string[]> {
+  const { shards } = await planRestore(reader, { ...(paths && { paths }), limits: { ...limits, files }, workers: 2 });
+  const target = new MemoryTarget();
+  for (const shard of shards) await restoreRange(reader, { range: keysOfRestoreShard(shard), target, overwrite: 'never' });
+  return target.entries.map(({ entry }) => Buffer.from(entry.path).toString());
+}
+
+describe('a selection of paths', () => {
+  test('restores exactly one entry for a path, and all below for a directory', async () => {
+    const { reader } = await mixed();
+
+    expect(await restorePaths(reader, ['a'])).toEqual(['a']);
+    expect(await restorePaths(reader, ['a/'])).toEqual(['a/1', 'a/2', 'a/b/3']);
+    expect(await restorePaths(reader, ['z', 'a/b/', 'a/1'])).toEqual(['a/1', 'a/b/3', 'z']);
+    expect(await restorePaths(reader, ['a/', 'a/1', 'a/b/'])).toEqual(['a/1', 'a/2', 'a/b/3']);
+    expect(await restorePaths(reader, ['../../etc/passwd'])).toEqual(['../../etc/passwd']);
+  });
+
+  test('names the path that selects nothing', async () => {
+    const { reader } = await mixed();
+
+    await expect(restorePaths(reader, ['a', 'missing', 'z'])).rejects.toThrow(UnknownNameError);
+    await expect(restorePaths(reader, ['a', 'missing', 'z'])).rejects.toThrow('"missing"');
+    await expect(restorePaths(reader, ['b'])).rejects.toThrow('"b"');
+    await expect(restorePaths(reader, ['aa/'])).rejects.toThrow('"aa/"');
+  });
+
+  test.each([1, 2, 3])('is the same in shards of %i files', async (files) => {
+    const { reader } = await mixed();
+    const all = await restorePaths(reader, undefined);
+
+    expect(await restorePaths(reader, undefined, files)).toEqual(all);
+    expect(all).toHaveLength(8);
+  });
+
+  test('quotes what will be read and written', async () => {
+    const { reader } = await mixed();
+
+    const { quote, shards } = await planRestore(reader, { paths: ['a/', 'z'], limits, workers: 2 });
+
+    expect(shards).toHaveLength(2);
+    expect(quote).toMatchObject({ files: 4, bytes: 'content of '.length * 4 + 3 + 3 + 5 + 1 });
+  });
+
+  test('of a point without entries is nothing to do', async () => {
+    const harness = new Harness('empty');
+    const { root } = await harness.backUp('full');
+    const reader = await harness.open(root.point);
+
+    expect((await planRestore(reader, { limits, workers: 1 })).shards).toEqual([]);
+    expect((await harness.restore(root.point)).state.size).toBe(0);
+  });
+});
+
+describe('what the target has already', () => {
+  async function onto(overwrite: 'never' | 'if-different' | 'always'): Promise<{ outcome: RestoreOutcome; target: MemoryTarget }> {
+    const { harness, reader } = await mixed();
+    const target = new MemoryTarget();
+    const state = await harness.snapshotOfSource();
+    const same = state.get(toHex(utf8('a')));
+    if (same !== undefined) target.plant(same.entry, same.content);
+    const other = state.get(toHex(utf8('z')));
+    if (other !== undefined) target.plant(other.entry, 'something else');
+    return { outcome: await restoreRange(reader, { range: {}, target, overwrite }), target };
+  }
+
+  test('is never touched by default', async () => {
+    const { outcome, target } = await onto('never');
+
+    expect(outcome).toMatchObject({ files: 8, written: 6, kept: 2, same: 0 });
+    expect(target.find('z')?.content).toEqual(utf8('something else'));
+  });
+
+  test('is replaced where it differs', async () => {
+    const { outcome, target } = await onto('if-different');
+
+    expect(outcome).toMatchObject({ files: 8, written: 7, kept: 0, same: 1 });
+    expect(Buffer.from(target.find('z')?.content ?? []).toString()).toBe('content of z');
+  });
+
+  test('is replaced always', async () => {
+    expect((await onto('always')).outcome).toMatchObject({ files: 8, written: 8 });
+  });
+});
+
+describe('damage', () => {
+  test('hits only the files that use the damaged chunk', async () => {
+    const harness = new Harness('damage');
+    const { source, random } = harness;
+    const shared = random.bytes(5_000);
+    for (let file = 0; file < 50; file += 1) source.plant(`file ${String(file).padStart(2, '0')}`, random.bytes(4_000));
+    for (const file of ['a', 'file 10 copy', 'z']) source.plant(file, shared);
+    source.plant('y', random.bytes(5_500_000));
+    const { root } = await harness.backUp('full');
+    const reader = await harness.open(root.point);
+    const [pack] = await packMapOf(reader);
+    if (pack === undefined) throw new Error('no pack');
+    const name = objectNameOf(pack);
+    const whole = await harness.store.get(name);
+    const damaged = new Uint8Array(whole);
+    // The chunk of "a" comes first; in "y" a byte in the middle.
+    damaged[60] = (damaged[60] ?? 0) ^ 1;
+    const middle = whole.length - 3_000_000;
+    damaged[middle] = (damaged[middle] ?? 0) ^ 1;
+    await removeAll(harness, name);
+    harness.store.plantVersion(name, damaged);
+
+    const { state, outcome } = await harness.restore(root.point);
+
+    const failed = outcome.failed.map(({ path }) => path).sort();
+    expect(failed).toEqual(['a', 'file 10 copy', 'y', 'z']);
+    expect(outcome).toMatchObject({ files: 54, written: 50 });
+    const expected = new Map(await harness.snapshotOfSource());
+    for (const path of failed) expected.delete(toHex(utf8(path)));
+    expect(describeState(state)).toEqual(describeState(expected));
+  });
+
+  test('in one version of a pack is passed over when another version is whole', async () => {
+    const harness = new Harness('versions');
+    for (let file = 0; file < 20; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(4_000));
+    const { root } = await harness.backUp('full');
+    const [pack] = await packMapOf(await harness.open(root.point));
+    if (pack === undefined) throw new Error('no pack');
+    const whole = await harness.store.get(objectNameOf(pack));
+    await removeAll(harness, objectNameOf(pack));
+    harness.store.plantVersion(objectNameOf(pack), whole.map((byte, at) => (at === 2_000 ? byte ^ 1 : byte)));
+    harness.store.plantVersion(objectNameOf(pack), whole);
+
+    const { state, outcome } = await harness.restore(root.point);
+
+    expect(outcome.failed).toEqual([]);
+    expect(describeState(state)).toEqual(describeState(await harness.snapshotOfSource()));
+  });
+});
+
+async function removeAll(harness: Harness, name: string): Promise<void> {
+  const now = harness.clock.now();
+  harness.clock.set('2100-01-01T00:00:00Z');
+  for await (const { versionId } of harness.store.listVersions(name)) await harness.store.removeVersion(name, versionId);
+  harness.clock.set(now);
+}
+
+describe('a restore that breaks off', () => {
+  function breaking(target: MemoryTarget, after: number): RestoreTarget {
+    let writes = 0;
+    return {
+      write: async (...args) => {
+        if (++writes > after) throw new TargetUnavailableError('the target is gone');
+        return target.write(...args);
+      },
+      finish: async () => target.finish(),
+    };
+  }
+
+  test.each(['never', 'if-different', 'always'] as const)('is completed by running it again (%s)', async (overwrite) => {
+    const harness = new Harness('break');
+    for (let file = 0; file < 60; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(3_000));
+    harness.source.plant('file 5 large', harness.random.bytes(5_000_000));
+    const { root } = await harness.backUp('full');
+    const reader = await harness.open(root.point);
+    const target = new MemoryTarget();
+
+    const first = restoreRange(reader, { range: {}, target: breaking(target, 33), overwrite });
+    await expect(first).rejects.toThrow(TargetUnavailableError);
+    expect(target.entries.length).toBeLessThan(61);
+    const outcome = await restoreRange(reader, { range: {}, target, overwrite });
+
+    expect(describeState(stateOf(target))).toEqual(describeState(await harness.snapshotOfSource()));
+    expect(outcome.files).toBe(61);
+    expect(target.finished).toBe(1);
+  });
+
+  test('fails with what the store said, at any of its calls, and succeeds when run again', async () => {
+    const harness = new Harness('store');
+    for (let file = 0; file < 30; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(3_000));
+    const { root } = await harness.backUp('full');
+    const keys = await harness.keys();
+    const calls = new FaultPlan();
+    const restoreWith = async (plan: FaultPlan, target: MemoryTarget): Promise<RestoreOutcome> =>
+      restoreRange(new PointReader(withFaults(harness.store, plan), keys, root), { range: {}, target, overwrite: 'never' });
+    // The first restore in a process also loads the data key.
+    await restoreWith(new FaultPlan(), new MemoryTarget());
+    await restoreWith(calls, new MemoryTarget());
+    expect(calls.calls()).toBeGreaterThan(2);
+
+    for (let call = 1; call <= calls.calls(); call += 1) {
+      const target = new MemoryTarget();
+      const plan = new FaultPlan([{ kind: 'throttle', call }]);
+      await expect(restoreWith(plan, target), `call ${call}`).rejects.toThrow(StoreUnavailableError);
+      await restoreWith(new FaultPlan(), target);
+      expect(target.entries).toHaveLength(30);
+    }
+  });
+
+  test('leaves out what the target cannot hold, and names it', async () => {
+    const { reader } = await mixed();
+    const target = new MemoryTarget((path) => (Buffer.from(path).includes('..') ? 'it leaves the target' : undefined));
+
+    const outcome = await restoreRange(reader, { range: {}, target, overwrite: 'never' });
+
+    expect(outcome.failed).toMatchObject([{ path: '../../etc/passwd', name: 'RestorePathError' }]);
+    expect(outcome).toMatchObject({ files: 8, written: 7 });
+  });
+});

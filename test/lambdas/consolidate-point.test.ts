@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { makeHandler } from '../../lambdas/consolidate-point/make-handler.ts';
+import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
+import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+import { makeRestoring, restoreFiles } from './support/restoring.ts';
+
+const RUN = 'b'.repeat(32);
+
+async function openConsolidation(deployment: Deployment) {
+  const pipeline = makePipeline(deployment);
+  for (let file = 0; file < 10; file += 1) deployment.source.plant(`file-${file}`, `content ${file}`);
+  const item = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: 'a'.repeat(32) };
+  await protectFiles(deployment, pipeline, item);
+  deployment.clock.advance(60_000);
+  const opened = await pipeline.openRun({ ...item, runId: RUN, type: 'synthetic-full' }, PLENTY);
+  return { opened, consolidate: makeHandler(deployment) };
+}
+
+test('a synthetic full is one container that restores by itself, without reading the source', async () => {
+  const deployment = makeDeployment();
+  const { opened, consolidate } = await openConsolidation(deployment);
+  const readBefore = deployment.source.bytesRead;
+
+  const output = await consolidate({ runId: RUN, state: null }, PLENTY);
+  const restoring = makeRestoring(deployment);
+  const request = { point: output.done && output.pointId, target: { bucket: 'restores' } };
+  const report = await restoreFiles(deployment, restoring, request);
+
+  expect(opened.mode).toBe('consolidate');
+  expect(output).toMatchObject({ done: true, type: 'synthetic-full', state: 'completed', files: 10 });
+  expect(deployment.source.bytesRead).toBe(readBefore);
+  expect(report).toMatchObject({ written: 10, failed: 0 });
+});
+
+test('a call without time hands on, and the next one goes on', async () => {
+  const deployment = makeDeployment();
+  const { consolidate } = await openConsolidation(deployment);
+  const hurry = { getRemainingTimeInMillis: () => 239_999 };
+
+  const first = await consolidate({ runId: RUN, state: null }, hurry);
+  const second = await consolidate({ runId: RUN, state: null }, PLENTY);
+
+  expect(first).toEqual({ done: false, state: null });
+  expect(second).toMatchObject({ done: true, files: 10 });
+});
+
+test('a call whose answer was lost gives the point that it committed', async () => {
+  const deployment = makeDeployment();
+  const { consolidate } = await openConsolidation(deployment);
+
+  const first = await consolidate({ runId: RUN, state: null }, PLENTY);
+  const second = await consolidate({ runId: RUN, state: null }, PLENTY);
+
+  expect(second).toMatchObject({ done: true, pointId: first.done && first.pointId });
+});

@@ -1,0 +1,204 @@
+import type { TaggedResource } from '@holdfast/aws';
+import type { ResourceArn, RunId } from '@holdfast/engine';
+import { expect, test } from 'vitest';
+import { makeDeployment, PLENTY, readJson } from './support/deployment.ts';
+import { discover, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+
+const CYCLE = { plan: 'daily', type: 'full', scheduledAt: '2026-03-02T02:00:00Z', cycleId: 'daily-full-1' };
+const arn = (name: string) => `arn:aws:s3:::${name}` as ResourceArn;
+const tagged = (name: string, fields: Partial<TaggedResource> = {}): TaggedResource => ({
+  ...TAGGED_BUCKET,
+  arn: arn(name),
+  ...fields,
+});
+
+test('discovery that is repeated leads to the same runs', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment, [tagged('a'), tagged('b')]);
+
+  const first = await discover(deployment, pipeline);
+  const second = await discover(deployment, pipeline);
+
+  expect(second).toEqual(first);
+  expect(new Set(first.map(({ runId }) => runId)).size).toBe(2);
+});
+
+test('each cycle has runs of its own', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+
+  const [first] = await discover(deployment, pipeline, 'daily-full-1');
+  const [second] = await discover(deployment, pipeline, 'daily-full-2');
+
+  expect(second!.runId).not.toBe(first!.runId);
+});
+
+test('a cycle protects the resources of its own plan, and leaves out those with a problem', async () => {
+  const deployment = makeDeployment();
+  const weekly = { ...makeDailyLike('weekly') };
+  const pipeline = makePipeline(
+    deployment,
+    [
+      tagged('mine'),
+      tagged('other', { plan: 'weekly' }),
+      tagged('denied', { problem: 'its tags may not be read' }),
+    ],
+    [makeDailyLike('daily'), weekly],
+  );
+
+  const list = await discover(deployment, pipeline);
+
+  expect(list.map(({ resourceArn }) => resourceArn)).toEqual([arn('mine')]);
+});
+
+test('a tag that names no plan becomes a problem in the catalog and in the metrics', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment, [tagged('a', { plan: 'dayly' }), tagged('b')]);
+
+  const { problems } = await pipeline.discover(CYCLE, PLENTY);
+
+  expect(problems).toBe(1);
+  expect(await deployment.catalog.findResource(arn('a'))).toMatchObject({
+    problem: expect.stringMatching(/"dayly".*daily/),
+  });
+  expect(deployment.metrics.of('ResourceProblems')).toEqual([1]);
+  expect(deployment.metrics.of('ResourceProblems', 'daily')).toEqual([0]);
+});
+
+test('a resource that lost its tag is forgotten, but not a directory that an agent protects', async () => {
+  const deployment = makeDeployment();
+  const seenAt = deployment.clock.now();
+  await deployment.catalog.putResource({ arn: arn('untagged'), kind: 's3-bucket', plan: 'daily', seenAt });
+  const directory = 'arn:holdfast:directory:host:/home' as ResourceArn;
+  await deployment.catalog.putResource({ arn: directory, kind: 'directory', plan: 'daily', seenAt });
+
+  await discover(deployment, makePipeline(deployment));
+
+  expect(await deployment.catalog.findResource(arn('untagged'))).toBeUndefined();
+  expect(await deployment.catalog.findResource(directory)).toBeDefined();
+});
+
+test('a cycle without resources reports that nothing failed', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment, []);
+
+  const { resources } = await pipeline.discover(CYCLE, PLENTY);
+  const report = await pipeline.reportCycle(CYCLE, PLENTY);
+
+  expect(await readJson(deployment.work, resources.key)).toEqual([]);
+  expect(report).toMatchObject({ completed: 0, failed: 0 });
+});
+
+test('a cycle fails with the name of every resource that was not protected, and why', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment, [tagged('good'), tagged('broken'), tagged('never-opened')]);
+  const list = await discover(deployment, pipeline);
+  const item = (name: string) => list.find(({ resourceArn }) => resourceArn === arn(name))!;
+  await protectFiles(deployment, pipeline, item('good'));
+  await pipeline.openRun({ ...item('broken'), plan: 'daily', type: 'full' }, PLENTY);
+  const Cause = JSON.stringify({
+    errorType: 'SourceUnavailableError',
+    errorMessage: 'bucket broken is gone',
+  });
+  await pipeline.failRun({ ...item('broken'), error: { Error: 'SourceUnavailableError', Cause } }, PLENTY);
+
+  const report = pipeline.reportCycle(CYCLE, PLENTY);
+
+  await expect(report).rejects.toMatchObject({
+    name: 'CycleFailedError',
+    message: expect.stringMatching(
+      /^2 of 3 .*:::broken: SourceUnavailableError: bucket broken is gone.*:::never-opened: no run was opened/,
+    ),
+  });
+  expect(deployment.metrics.of('ResourcesFailed', 'daily')).toEqual([2]);
+  expect(deployment.metrics.of('ResourcesCompleted', 'daily')).toEqual([1]);
+  // Once for the run, once for the cycle.
+  expect(deployment.metrics.of('CycleFailures')).toEqual([1, 1]);
+});
+
+test('a resource that an earlier cycle still works on is reported with that run', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  const earlier = 'e'.repeat(32);
+  await pipeline.openRun(
+    { ...TAGGED_BUCKET, resourceArn: TAGGED_BUCKET.arn, runId: earlier, type: 'full' },
+    PLENTY,
+  );
+  await discover(deployment, pipeline);
+
+  await expect(pipeline.reportCycle(CYCLE, PLENTY)).rejects.toThrow(
+    new RegExp(`run ${earlier}.*still at work`),
+  );
+});
+
+test('entries that could not be read make a warning, not a failure', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  deployment.source.plant('fine', 'content');
+  deployment.source.plant('secret', 'content');
+  deployment.source.trap('secret', 'deny');
+  const [item] = await discover(deployment, pipeline);
+  await protectFiles(deployment, pipeline, item!);
+
+  const report = await pipeline.reportCycle(CYCLE, PLENTY);
+
+  expect(report).toMatchObject({ completed: 0, warnings: 1, failed: 0 });
+  expect(deployment.metrics.of('ResourcesWithWarnings')).toEqual([1]);
+});
+
+test('a synthetic full skips images without failing', async () => {
+  const deployment = makeDeployment();
+  const instance = 'arn:aws:ec2:us-east-1:000000000000:instance/i-1' as ResourceArn;
+  const pipeline = makePipeline(deployment, [{ arn: instance, kind: 'ec2-instance', plan: 'daily' }]);
+  await discover(deployment, pipeline);
+
+  const report = await pipeline.reportCycle({ ...CYCLE, type: 'synthetic-full' }, PLENTY);
+
+  expect(report).toMatchObject({ skipped: 1, failed: 0 });
+});
+
+test('a run that failed is closed once, counted once, and frees its resource', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  const [item] = await discover(deployment, pipeline);
+  const open = { ...item, plan: 'daily', type: 'full' };
+  await pipeline.openRun(open, PLENTY);
+
+  await pipeline.failRun(
+    { runId: item!.runId, shard: { index: 1 }, error: { Error: 'First', Cause: 'one' } },
+    PLENTY,
+  );
+  await pipeline.failRun(
+    { ...open, error: { Error: 'States.ExceedToleratedFailureThreshold', Cause: '' } },
+    PLENTY,
+  );
+
+  expect(await deployment.catalog.findRun(item!.runId as RunId)).toMatchObject({
+    state: 'failed',
+    error: { name: 'First', message: 'one' },
+  });
+  expect(deployment.metrics.of('CycleFailures', 'daily')).toEqual([1]);
+  await pipeline.openRun({ ...open, runId: 'f'.repeat(32) }, PLENTY);
+});
+
+test.for([
+  ['nothing', undefined],
+  ['text', 'oops'],
+  ['a cycle without a run', { ...CYCLE, error: { Error: 'X', Cause: 'y' } }],
+  ['a run that was never opened', { runId: '0'.repeat(32), error: { Error: 'RunOpenError', Cause: '{' } }],
+  ['a malformed run id and error', { runId: 7, error: 'text', plan: ['daily'] }],
+  ['a plan that CloudWatch would refuse', { plan: 'plän ✓', error: {} }],
+])('counts a failure whose input is %s', async ([, event]) => {
+  const deployment = makeDeployment();
+
+  const output = await makePipeline(deployment).failRun(event, PLENTY);
+
+  expect(output).toEqual({});
+  expect(deployment.metrics.of('CycleFailures')).toEqual([1]);
+});
+
+function makeDailyLike(name: string) {
+  const schedules = { full: { expression: 'cron(0 2 * * ? *)', timeZone: 'UTC' } };
+  const shard = { files: 10, bytes: 1000 };
+  return { name, schedules, keepDays: 30, rpoHours: 30, readTags: true, prefixes: [], shard };
+}

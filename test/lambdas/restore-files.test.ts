@@ -1,0 +1,313 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { restoreInputSchema } from '../../lambdas/plan-restore/restore-input-schema.ts';
+import { RestoreInput } from '../../lambdas/plan-restore/restore-input.ts';
+import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
+import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+import { EXECUTION, makeRestoring, restoreFiles } from './support/restoring.ts';
+
+const TARGET = { bucket: 'restores', prefix: 'back/' };
+
+async function backUp(deployment: Deployment, runId = 'a'.repeat(32)) {
+  const pipeline = makePipeline(deployment);
+  const point = await protectFiles(deployment, pipeline, {
+    ...TAGGED_BUCKET,
+    resourceArn: BUCKET_ARN,
+    runId,
+  });
+  return point!.pointId;
+}
+
+function plantFiles({ source }: Deployment) {
+  for (let file = 0; file < 10; file += 1) source.plant(`folder-${file % 2}/file-${file}`, `content ${file}`);
+}
+
+test('restores every byte of a point into an allowed bucket', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const restoring = makeRestoring(deployment);
+
+  const report = await restoreFiles(deployment, restoring, { point, target: TARGET });
+
+  expect(report).toMatchObject({ state: 'completed', files: 10, written: 10, kept: 0, failed: 0, bytes: 90 });
+  expect(restoring.opened[0]).toBe('restores/back/');
+  expect(Buffer.from(restoring.target.find('folder-1/file-7')!.content).toString()).toBe('content 7');
+  expect(await deployment.catalog.findRestore(report.restoreId)).toMatchObject({
+    state: 'completed',
+    files: 10,
+    target: 's3://restores/back/',
+  });
+  expect(deployment.metrics.of('RestoredBytes')).toEqual([90]);
+});
+
+test('restores a folder and a file when only they are asked for', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const restoring = makeRestoring(deployment);
+
+  await restoreFiles(deployment, restoring, {
+    point,
+    target: TARGET,
+    paths: ['folder-1/', 'folder-0/file-4'],
+  });
+
+  expect(restoring.target.entries).toHaveLength(6);
+});
+
+test('restores the newest point at or before a time', async () => {
+  const deployment = makeDeployment();
+  deployment.source.plant('file', 'old');
+  await backUp(deployment, 'a'.repeat(32));
+  deployment.clock.advance(3_600_000);
+  const between = deployment.clock.now().toISOString();
+  deployment.clock.advance(3_600_000);
+  deployment.source.plant('file', 'new');
+  await backUp(deployment, 'b'.repeat(32));
+  const restoring = makeRestoring(deployment);
+
+  await restoreFiles(deployment, restoring, { resource: BUCKET_ARN, time: between, target: TARGET });
+
+  expect(Buffer.from(restoring.target.find('file')!.content).toString()).toBe('old');
+});
+
+test('a dry run quotes, writes nothing and is not recorded as a restore', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const { planRestore, target } = makeRestoring(deployment);
+  const request = { point, target: TARGET, dryRun: true };
+
+  const plan = await planRestore({ request, execution: EXECUTION }, PLENTY);
+
+  expect(plan).toMatchObject({ mode: 'dry-run', quote: { files: 10, bytes: 90 } });
+  expect(target.entries).toEqual([]);
+  expect(await deployment.catalog.findRestore(plan.restoreId)).toBeUndefined();
+});
+
+test('files that the target has are kept unless the rule says otherwise', async () => {
+  const deployment = makeDeployment();
+  const entry = deployment.source.plant('file', 'from the backup');
+  const point = await backUp(deployment);
+  const restoring = makeRestoring(deployment);
+  restoring.target.plant(entry, 'newer work');
+
+  const report = await restoreFiles(deployment, restoring, { point, target: TARGET });
+
+  expect(report).toMatchObject({ written: 0, kept: 1 });
+  expect(Buffer.from(restoring.target.find('file')!.content).toString()).toBe('newer work');
+});
+
+test('files that cannot be restored are named, alarmed, and do not stop the others', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const restoring = makeRestoring(deployment);
+  const plan = await restoring.planRestore(
+    { request: { point, target: TARGET }, execution: EXECUTION },
+    PLENTY,
+  );
+  const failed = [{ path: 'folder-0/file-0', name: 'ChunkCorruptError', message: 'damaged' }];
+  const outcome = { files: 10, bytes: 81, written: 9, kept: 0, same: 0, failed, carried: [] };
+  await deployment.work.put(
+    `restores/${plan.restoreId}/results/0.json`,
+    Buffer.from(JSON.stringify(outcome)),
+  );
+
+  const report = await restoring.finishRestore({ execution: EXECUTION, restoreId: plan.restoreId }, PLENTY);
+
+  expect(report).toMatchObject({ state: 'completed-with-warnings', failed: 1, failedFiles: failed });
+  expect(report.details).toEqual({ bucket: 'work', prefix: `restores/${plan.restoreId}/results/` });
+  expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);
+});
+
+test('a report stays small enough for a state machine when everything fails', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const { planRestore, finishRestore } = makeRestoring(deployment);
+  const { restoreId } = await planRestore(
+    { request: { point, target: TARGET }, execution: EXECUTION },
+    PLENTY,
+  );
+  const failed = Array.from({ length: 1000 }, (_, index) => ({
+    path: `${index}-${'x'.repeat(1000)}`,
+    name: 'ChunkCorruptError',
+    message: 'y'.repeat(1500),
+  }));
+  const outcome = { files: 1000, bytes: 0, written: 0, kept: 0, same: 0, failed, carried: [] };
+  await deployment.work.put(`restores/${restoreId}/results/0.json`, Buffer.from(JSON.stringify(outcome)));
+
+  const report = await finishRestore({ execution: EXECUTION, restoreId }, PLENTY);
+
+  expect(report.failed).toBe(1000);
+  expect(report.failedFiles!.length).toBeGreaterThan(10);
+  expect(JSON.stringify(report).length).toBeLessThan(200_000);
+});
+
+test('planning is repeatable, and finishing counts once', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const restoring = makeRestoring(deployment);
+  const request = { point, target: TARGET };
+
+  const first = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+  const report = await restoreFiles(deployment, restoring, request);
+  const second = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+  const again = await restoring.finishRestore({ execution: EXECUTION, restoreId: first.restoreId }, PLENTY);
+
+  expect(second).toEqual(first);
+  expect(again).toEqual(report);
+  expect(deployment.metrics.of('RestoresCompleted')).toEqual([1]);
+  expect(await deployment.catalog.findRestore(first.restoreId)).toMatchObject({ state: 'completed' });
+});
+
+test('a restore that failed keeps its first reason and is alarmed once', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const { planRestore, finishRestore } = makeRestoring(deployment);
+  const { restoreId } = await planRestore(
+    { request: { point, target: TARGET }, execution: EXECUTION },
+    PLENTY,
+  );
+  const Cause = JSON.stringify({
+    errorType: 'TargetUnavailableError',
+    errorMessage: 'bucket restores is gone',
+  });
+
+  const event = { execution: EXECUTION, restoreId };
+  await finishRestore({ ...event, error: { Error: 'TargetUnavailableError', Cause } }, PLENTY);
+  await finishRestore({ ...event, error: { Error: 'States.ExceedToleratedFailureThreshold' } }, PLENTY);
+
+  expect(await deployment.catalog.findRestore(restoreId)).toMatchObject({
+    state: 'failed',
+    error: { name: 'TargetUnavailableError', message: 'bucket restores is gone' },
+  });
+  expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);
+});
+
+test('a restore whose plan failed is alarmed although nothing is known of it', async () => {
+  const deployment = makeDeployment();
+  const { finishRestore } = makeRestoring(deployment);
+  const error = { Error: 'InvalidInputError', Cause: '' };
+
+  const report = await finishRestore({ execution: EXECUTION, restoreId: null, error }, PLENTY);
+
+  expect(report).toMatchObject({ state: 'failed', error: { name: 'InvalidInputError' } });
+  expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);
+});
+
+test('a worker refuses a bucket that the configuration no longer allows', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const restoring = makeRestoring(deployment);
+  const { restoreId } = await restoring.planRestore(
+    { request: { point, target: TARGET }, execution: EXECUTION },
+    PLENTY,
+  );
+  const name = `restores/${restoreId}/plan.json`;
+  const job = Buffer.from(await deployment.work.get(name)).toString();
+  await deployment.work.put(name, Buffer.from(job.replace('"restores"', '"elsewhere"')));
+
+  const step = restoring.restoreShard({ restoreId, shard: { index: 0 } }, PLENTY);
+
+  await expect(step).rejects.toMatchObject({
+    name: 'InvalidInputError',
+    message: expect.stringContaining('elsewhere'),
+  });
+});
+
+const POINT = '20260302T020000Z-0123456789abcdef';
+
+test.for([
+  ['no point', { target: TARGET }, /either "point", or "resource" and "time"/],
+  ['point and time', { point: POINT, time: '2026-01-01T00:00:00Z', target: TARGET }, /either "point"/],
+  ['half a name', { resource: BUCKET_ARN, target: TARGET }, /either "point"/],
+  ['no target', { point: POINT }, /"target" is missing/],
+  ['an empty target', { point: POINT, target: {} }, /one of bucket, original, volumes, found none/],
+  [
+    'two targets',
+    { point: POINT, target: { bucket: 'restores', original: true } },
+    /found bucket and original/,
+  ],
+  ['a prefix without bucket', { point: POINT, target: { original: true, prefix: 'a/' } }, /goes with bucket/],
+  ['a misspelt setting', { point: POINT, target: TARGET, overwite: 'always' }, /overwite/],
+  [
+    'an overwrite rule that does not exist',
+    { point: POINT, target: TARGET, overwrite: 'yes' },
+    /"overwrite" is "yes"/,
+  ],
+  ['a point id that is none', { point: 'latest', target: TARGET }, /"point" is "latest"/],
+  [
+    'a time without a zone',
+    { resource: BUCKET_ARN, time: '2026-01-01T00:00:00', target: TARGET },
+    /"time" is/,
+  ],
+  ['no paths at all', { point: POINT, target: TARGET, paths: [] }, /"paths" is a list of 0/],
+  ['text', 'restore everything', /it is "restore everything"/],
+] as const)('input with %s is refused with a message that names it', async ([, request, message]) => {
+  const { planRestore } = makeRestoring(makeDeployment());
+
+  await expect(planRestore({ request, execution: EXECUTION }, PLENTY)).rejects.toMatchObject({
+    name: 'InvalidInputError',
+    message: expect.stringMatching(message),
+  });
+});
+
+test.for([
+  [
+    'a bucket that is not configured',
+    { bucket: 'elsewhere' },
+    /elsewhere is not allowed.*restoreTargets.*restores/,
+  ],
+  ['the original that is not configured', { original: true }, /photos is not allowed/],
+  ['the vault, configured or not', { bucket: 'vault' }, /belongs to Holdfast/],
+  ['a bucket that does not exist', { bucket: 'gone' }, /gone does not exist/],
+  ['volumes', { volumes: { availabilityZone: 'us-east-1a' } }, /no volumes can be made/],
+] as const)('files are not restored into %s', async ([, target, message]) => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const { planRestore } = makeRestoring(deployment);
+
+  const plan = planRestore({ request: { point, target }, execution: EXECUTION }, PLENTY);
+
+  await expect(plan).rejects.toThrow(message);
+});
+
+test('a point, a path or a time that does not exist is refused with what there is', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const { planRestore } = makeRestoring(deployment);
+  const plan = async (request: object) =>
+    planRestore({ request: { target: TARGET, ...request }, execution: EXECUTION }, PLENTY);
+
+  await expect(plan({ point: POINT })).rejects.toThrow(`point ${POINT} does not exist`);
+  await expect(plan({ point, paths: ['folder-9/'] })).rejects.toThrow('folder-9/');
+  await expect(plan({ resource: BUCKET_ARN, time: '2020-01-01T00:00:00Z' })).rejects.toThrow(
+    `oldest one is ${point}`,
+  );
+  await expect(plan({ resource: 'arn:aws:s3:::other', time: '2030-01-01T00:00:00Z' })).rejects.toThrow(
+    'none at all',
+  );
+});
+
+test('the published schema of the input is the one that is checked against', async () => {
+  const published = join(import.meta.dirname, '..', '..', 'docs', 'restore-input.schema.json');
+
+  // When this fails: node scripts/write-restore-schema.ts
+  expect(await readFile(published, 'utf8')).toBe(restoreInputSchema());
+});
+
+test('the examples in the published schema are valid input', () => {
+  const { examples } = JSON.parse(restoreInputSchema()) as { examples: unknown[] };
+
+  expect(examples.length).toBeGreaterThan(2);
+  for (const example of examples) expect(RestoreInput.safeParse(example).error).toBeUndefined();
+});

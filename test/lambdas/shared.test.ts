@@ -1,0 +1,108 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { InvalidInputError, StoreUnavailableError } from '@holdfast/engine';
+import { afterEach, expect, test, vi } from 'vitest';
+import * as z from 'zod';
+import { defineHandler } from '../../lambdas/shared/define-handler.ts';
+import { errorRecordOfCaught } from '../../lambdas/shared/event-fields.ts';
+import { makeLogger } from '../../lambdas/shared/logger.ts';
+import { openVaultOnce } from '../../lambdas/shared/open-vault-once.ts';
+import { DAILY, makeDeployment, PLENTY } from './support/deployment.ts';
+import { makePipeline } from './support/pipeline.ts';
+
+const LAMBDAS = join(import.meta.dirname, '..', '..', 'lambdas');
+
+const ENVIRONMENT = {
+  VAULT_BUCKET: 'vault',
+  WORK_BUCKET: 'work',
+  CATALOG_TABLE: 'catalog',
+  CHUNK_INDEX_TABLE: 'chunk-index',
+  KMS_KEY_ARN: 'arn:aws:kms:us-east-1:000000000000:key/1',
+  LOCK_MODE: 'governance',
+  METRICS_NAMESPACE: 'Holdfast',
+  PLANS: JSON.stringify([DAILY]),
+  TAG_KEY: 'holdfast:plan',
+  RESTORE_TARGETS: '{"buckets":[]}',
+  RESTORE_WORKERS: '10',
+  CYCLE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:cycle',
+  DEAD_LETTER_QUEUES: '[]',
+  AWS_REGION: 'us-east-1',
+};
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+const functions = readdirSync(LAMBDAS).filter((name) => name !== 'shared');
+
+test.for(functions)('%s starts with the variables that its deployment sets', async (name) => {
+  for (const [variable, value] of Object.entries(ENVIRONMENT)) vi.stubEnv(variable, value);
+
+  const module = (await import(join(LAMBDAS, name, 'handler.ts'))) as { readonly handler: unknown };
+
+  expect(module.handler).toBeTypeOf('function');
+});
+
+/** A function that fails. */
+async function failing(error: unknown): Promise<unknown> {
+  const fail = async (): Promise<never> => {
+    throw error;
+  };
+  return defineHandler('failing', z.unknown(), fail)({}, PLENTY);
+}
+
+test('errors that a state machine matches keep their names, whatever they came from', async () => {
+  const throttled = Object.assign(new Error('slow down'), { name: 'ThrottlingException', $metadata: {} });
+
+  await expect(failing(new StoreUnavailableError('no answer'))).rejects.toMatchObject({
+    name: 'StoreUnavailableError',
+  });
+  await expect(failing(throttled)).rejects.toMatchObject({ name: 'StoreUnavailableError', cause: throttled });
+  await expect(failing(new TypeError('our mistake'))).rejects.toMatchObject({ name: 'TypeError' });
+  await expect(failing(z.string().safeParse(1).error)).rejects.toBeInstanceOf(InvalidInputError);
+});
+
+test('a caught error of Lambda is told by its message, any other by its cause', () => {
+  const Cause = JSON.stringify({
+    errorType: 'RunOpenError',
+    errorMessage: 'it has an open run',
+    trace: ['at …'],
+  });
+
+  expect(errorRecordOfCaught({ Error: 'RunOpenError', Cause })).toEqual({
+    name: 'RunOpenError',
+    message: 'it has an open run',
+  });
+  expect(errorRecordOfCaught({ Error: 'States.Timeout', Cause: 'too slow' }).message).toBe('too slow');
+  expect(errorRecordOfCaught({ Error: 'X', Cause: '' }).message).not.toBe('');
+});
+
+test('a log line is one object with function, level and fields', () => {
+  const lines: string[] = [];
+
+  makeLogger('open-run', (line) => lines.push(line)).warn('odd', {
+    runId: 'r1',
+    files: 3,
+    absent: undefined,
+  });
+
+  expect(lines).toEqual(['{"level":"warn","function":"open-run","message":"odd","runId":"r1","files":3}']);
+});
+
+test('a worker asks for the vault keys once, and again only after a failure', async () => {
+  const deployment = makeDeployment();
+  const openKeys = openVaultOnce(deployment.services);
+  await expect(openKeys()).rejects.toMatchObject({ name: 'VaultMissingError' });
+  const event = {
+    resourceArn: 'arn:aws:s3:::photos',
+    kind: 's3-bucket',
+    plan: 'daily',
+    type: 'full',
+    runId: 'a'.repeat(32),
+  };
+  await makePipeline(deployment).openRun(event, PLENTY);
+
+  const [first, second] = [await openKeys(), await openKeys()];
+
+  expect(second).toBe(first);
+});

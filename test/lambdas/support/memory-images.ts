@@ -1,0 +1,155 @@
+import type {
+  Ec2Images,
+  MachineConfiguration,
+  OrderedVolume,
+  VolumeConfiguration,
+  VolumeOrder,
+  VolumeSnapshot,
+} from '@holdfast/aws';
+import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
+import type { FakeClock } from '@holdfast/engine/testing';
+
+/** A volume of the instance that {@link MemoryImages} knows. */
+export function makeVolume(volumeId: string, fields: Partial<VolumeConfiguration> = {}): VolumeConfiguration {
+  return {
+    volumeId,
+    sizeGiB: 8,
+    type: 'gp3',
+    iops: 3000,
+    throughput: 125,
+    encrypted: false,
+    availabilityZone: 'us-east-1a',
+    tags: { Name: volumeId, 'holdfast:plan': 'daily' },
+    ...fields,
+  };
+}
+
+/**
+ * EC2 in memory as far as images need it, with its two vices: snapshots show only some time after they were ordered,
+ * and an order can be carried out although its answer is lost.
+ */
+export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
+  readonly #clock: FakeClock;
+  readonly #snapshots: (VolumeSnapshot & { visibleFrom: number })[] = [];
+  readonly #volumes = new Map<string, OrderedVolume & { readonly order: VolumeOrder }>();
+  /** How long a new snapshot stays hidden. Milliseconds. */
+  readLagMs = 0;
+  /** Orders whose answers are lost from now on. */
+  lostAnswers = 0;
+  /** What state a new volume has. */
+  volumeState = 'available';
+  machine: MachineConfiguration;
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
+    this.machine = {
+      instanceId: 'i-1',
+      instanceType: 't3.micro',
+      imageId: 'ami-1',
+      availabilityZone: 'us-east-1a',
+      securityGroupIds: [],
+      tags: {},
+      volumes: [makeVolume('vol-1', { device: '/dev/xvda' }), makeVolume('vol-2', { device: '/dev/xvdb' })],
+    };
+  }
+
+  /** All snapshots that were ever made and not removed, visible or not. */
+  get snapshots(): readonly VolumeSnapshot[] {
+    return this.#snapshots;
+  }
+
+  /** Every volume that was made, and what it was ordered with. */
+  get orders(): readonly VolumeOrder[] {
+    return [...this.#volumes.values()].map(({ order }) => order);
+  }
+
+  /** Changes snapshots, as EC2 does while it copies. */
+  change(fields: Partial<VolumeSnapshot>): void {
+    for (const snapshot of this.#snapshots) Object.assign(snapshot, fields);
+  }
+
+  async getMachine(): Promise<MachineConfiguration> {
+    return Promise.resolve(this.machine);
+  }
+
+  async getVolume(volumeId: string): Promise<VolumeConfiguration> {
+    await Promise.resolve();
+    const volume = this.machine.volumes.find((one) => one.volumeId === volumeId);
+    if (volume === undefined) throw new UnknownNameError(`volume ${volumeId} does not exist; check the id`);
+    return volume;
+  }
+
+  async createMachineSnapshots(
+    _instance: string,
+    tags: Readonly<Record<string, string>>,
+  ): Promise<VolumeSnapshot[]> {
+    return this.#create(this.machine.volumes, tags);
+  }
+
+  async createVolumeSnapshot(
+    volume: VolumeConfiguration,
+    tags: Readonly<Record<string, string>>,
+  ): Promise<VolumeSnapshot> {
+    const [snapshot] = await this.#create([volume], tags);
+    return snapshot!;
+  }
+
+  async findSnapshots(tagKey: string, tagValue: string): Promise<VolumeSnapshot[]> {
+    return Promise.resolve(this.#visible().filter(({ tags }) => tags[tagKey] === tagValue));
+  }
+
+  async describeSnapshots(snapshotIds: readonly string[]): Promise<VolumeSnapshot[]> {
+    return Promise.resolve(this.#visible().filter(({ snapshotId }) => snapshotIds.includes(snapshotId)));
+  }
+
+  async removeSnapshot(snapshotId: string): Promise<void> {
+    await Promise.resolve();
+    const at = this.#snapshots.findIndex((one) => one.snapshotId === snapshotId);
+    if (at >= 0) this.#snapshots.splice(at, 1);
+  }
+
+  async createVolume(order: VolumeOrder): Promise<string> {
+    await Promise.resolve();
+    const known = this.#volumes.get(order.clientToken);
+    if (known !== undefined) return known.volumeId;
+    const volumeId = `vol-new-${this.#volumes.size + 1}`;
+    const { availabilityZone } = order;
+    this.#volumes.set(order.clientToken, { volumeId, state: '', sizeGiB: 8, availabilityZone, order });
+    return volumeId;
+  }
+
+  async describeVolumes(volumeIds: readonly string[]): Promise<OrderedVolume[]> {
+    await Promise.resolve();
+    const found = [...this.#volumes.values()].filter(({ volumeId }) => volumeIds.includes(volumeId));
+    return found.map((volume) => ({ ...volume, state: this.volumeState }));
+  }
+
+  #visible(): VolumeSnapshot[] {
+    return this.#snapshots.filter(({ visibleFrom }) => visibleFrom <= this.#clock.now().getTime());
+  }
+
+  async #create(
+    volumes: readonly VolumeConfiguration[],
+    tags: Readonly<Record<string, string>>,
+  ): Promise<VolumeSnapshot[]> {
+    await Promise.resolve();
+    const now = this.#clock.now();
+    const made = volumes.map(({ volumeId, sizeGiB }, index) => ({
+      snapshotId: `snap-${this.#snapshots.length + index + 1}-${now.getTime()}`,
+      volumeId,
+      state: 'pending',
+      progress: 0,
+      startedAt: now,
+      sizeGiB,
+      encrypted: false,
+      tags,
+      visibleFrom: now.getTime() + this.readLagMs,
+    }));
+    this.#snapshots.push(...made);
+    if (this.lostAnswers > 0) {
+      this.lostAnswers -= 1;
+      throw new StoreUnavailableError('making snapshots did not succeed (socket hang up); try again later');
+    }
+    return made;
+  }
+}

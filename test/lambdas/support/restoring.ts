@@ -1,0 +1,56 @@
+import { TargetUnavailableError } from '@holdfast/engine';
+import { MemoryTarget } from '@holdfast/engine/testing';
+import { makeHandler as makeFinishRestore } from '../../../lambdas/finish-restore/make-handler.ts';
+import { makeHandler as makePlanRestore } from '../../../lambdas/plan-restore/make-handler.ts';
+import { makeHandler as makeRestoreShard } from '../../../lambdas/restore-shard/make-handler.ts';
+import { makeHandler as makeRestoreVolumes } from '../../../lambdas/restore-volumes/make-handler.ts';
+import { type Deployment, PLENTY, readJson } from './deployment.ts';
+import { MemoryImages } from './memory-images.ts';
+
+/** The execution that a test's restore runs in. */
+export const EXECUTION = 'arn:aws:states:us-east-1:000000000000:execution:restore:one';
+
+/** The handlers of the restore machine over one deployment. */
+export function makeRestoring(deployment: Deployment, images = new MemoryImages(deployment.clock)) {
+  const target = new MemoryTarget();
+  const opened: string[] = [];
+  const deps = {
+    ...deployment,
+    images,
+    checkBucket: async (bucket: string) => {
+      await Promise.resolve();
+      if (bucket === 'gone') throw new TargetUnavailableError('bucket gone does not exist; make it');
+    },
+    openTarget: (bucket: string, prefix: string) => {
+      opened.push(`${bucket}/${prefix}`);
+      return target;
+    },
+    vaultBucket: 'vault',
+    workBucket: 'work',
+    targetBuckets: ['restores', 'gone', 'vault'],
+    region: 'us-east-1',
+    workers: 5,
+  };
+  return {
+    target,
+    opened,
+    images,
+    planRestore: makePlanRestore(deps),
+    restoreShard: makeRestoreShard(deps),
+    restoreVolumes: makeRestoreVolumes(deps),
+    finishRestore: makeFinishRestore(deps),
+  };
+}
+
+/** A {@link makeRestoring}. */
+export type Restoring = ReturnType<typeof makeRestoring>;
+
+/** What the restore machine does for files. */
+export async function restoreFiles(deployment: Deployment, restoring: Restoring, request: unknown) {
+  const plan = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+  const shards = (await readJson(deployment.work, plan.shards.key)) as unknown[];
+  for (const shard of shards) {
+    await restoring.restoreShard({ execution: EXECUTION, restoreId: plan.restoreId, shard }, PLENTY);
+  }
+  return restoring.finishRestore({ execution: EXECUTION, restoreId: plan.restoreId }, PLENTY);
+}

@@ -1,0 +1,103 @@
+import type { TaggedResource } from '@holdfast/aws';
+import type { ResourceArn } from '@holdfast/engine';
+import { expect, test } from 'vitest';
+import { makeHandler as makeCheckOverdue } from '../../lambdas/check-overdue/make-handler.ts';
+import { makeHandler as makeCountDeadLetters } from '../../lambdas/count-dead-letters/make-handler.ts';
+import { DAILY, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
+import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+
+const hour = 3_600_000;
+const RUN = 'a'.repeat(32);
+const arn = (name: string) => `arn:aws:s3:::${name}` as ResourceArn;
+
+function makeCheck(deployment: Deployment, tagged: readonly TaggedResource[] = [TAGGED_BUCKET]) {
+  const discover = async () => Promise.resolve([...tagged]);
+  return makeCheckOverdue({
+    ...deployment,
+    plans: [DAILY, { ...DAILY, name: 'weekly' }],
+    tagged: { discover },
+  });
+}
+
+async function protectBucket(deployment: Deployment) {
+  const item = { ...TAGGED_BUCKET, resourceArn: TAGGED_BUCKET.arn, runId: RUN };
+  await protectFiles(deployment, makePipeline(deployment), item);
+}
+
+test('publishes zeros when every resource is within its RPO', async () => {
+  const deployment = makeDeployment();
+  await protectBucket(deployment);
+  deployment.clock.advance(30 * hour);
+
+  const output = await makeCheck(deployment)({}, PLENTY);
+
+  expect(output).toEqual({ overduePlans: 0, overdueResources: 0, problems: 0 });
+  expect(deployment.metrics.of('OverduePlans')).toEqual([0]);
+  expect(deployment.metrics.of('OverduePlans', 'weekly')).toEqual([0]);
+});
+
+test('a resource whose newest point is older than its plan promises makes the plan overdue', async () => {
+  const deployment = makeDeployment();
+  await protectBucket(deployment);
+  deployment.clock.advance(30 * hour + 1000);
+
+  await makeCheck(deployment)({}, PLENTY);
+
+  expect(deployment.metrics.of('OverduePlans')).toEqual([1]);
+  expect(deployment.metrics.of('OverduePlans', 'daily')).toEqual([1]);
+  expect(deployment.metrics.of('OverdueResources', 'weekly')).toEqual([0]);
+  expect(deployment.lines).toContainEqual(
+    expect.objectContaining({ level: 'warn', message: 'overdue', resource: TAGGED_BUCKET.arn }),
+  );
+});
+
+test('notices a resource that no cycle has ever seen', async () => {
+  const deployment = makeDeployment();
+
+  const output = await makeCheck(deployment)({}, PLENTY);
+
+  expect(output).toEqual({ overduePlans: 1, overdueResources: 1, problems: 0 });
+});
+
+test('a resource whose tag was taken off and put on again is judged by its points', async () => {
+  const deployment = makeDeployment();
+  await protectBucket(deployment);
+  await deployment.catalog.removeResource(TAGGED_BUCKET.arn);
+
+  expect(await makeCheck(deployment)({}, PLENTY)).toMatchObject({ overdueResources: 0 });
+});
+
+test('a tag that names no plan, or is misspelt, counts as a plan that is not kept', async () => {
+  const deployment = makeDeployment();
+  const check = makeCheck(deployment, [
+    { ...TAGGED_BUCKET, arn: arn('a'), plan: 'dayly ✓' },
+    { ...TAGGED_BUCKET, arn: arn('b'), plan: 'weekly', problem: 'its tag is spelled "Holdfast:Plan"' },
+  ]);
+
+  const output = await check({}, PLENTY);
+
+  expect(output).toEqual({ overduePlans: 2, overdueResources: 0, problems: 2 });
+  expect(deployment.metrics.of('OverduePlans', 'weekly')).toEqual([1]);
+  // CloudWatch takes no such dimension.
+  expect(deployment.metrics.values.some(({ dimensions }) => dimensions?.['Plan'] === 'dayly ✓')).toBe(false);
+});
+
+test('the messages of all dead-letter queues are published as one number, zero included', async () => {
+  const deployment = makeDeployment();
+  const depths = new Map([
+    ['first', 2],
+    ['second', 3],
+  ]);
+  const queues = [...depths.keys()];
+  const count = makeCountDeadLetters({
+    ...deployment,
+    queues,
+    countMessages: async (queue) => Promise.resolve(depths.get(queue) ?? 0),
+  });
+
+  expect(await count({}, PLENTY)).toEqual({ deadLetters: 5 });
+  depths.clear();
+  await count({}, PLENTY);
+
+  expect(deployment.metrics.of('DeadLetters')).toEqual([5, 0]);
+});
