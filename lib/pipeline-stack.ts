@@ -73,7 +73,12 @@ export class PipelineStack extends Stack {
       deadLetters,
     });
     const { operator, restorer } = storage.people;
-    this.letPeople('Operator', operator, [this.cycle], [this.cycle, this.protect, this.restore]);
+    this.letPeople(
+      'Operator',
+      operator,
+      [this.cycle, this.protect],
+      [this.cycle, this.protect, this.restore],
+    );
     this.letPeople('Restorer', restorer, [this.restore], [this.restore]);
   }
 

@@ -1,16 +1,23 @@
-import { Duration } from 'aws-cdk-lib';
+import { Aws, Duration } from 'aws-cdk-lib';
 import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
-import { readsCatalog, readsVault, readsWork, type Storage } from './vault-access.ts';
+import {
+  listsVault,
+  readsCatalog,
+  readsVault,
+  readsWork,
+  usesCatalog,
+  type Storage,
+} from './vault-access.ts';
 
 /**
  * Roles for people to assume, each with MFA. The account delegates: who may assume one is decided by the policies of
  * the account's own users and roles (`sts:AssumeRole` on the role's ARN). Sessions of IAM Identity Center carry no MFA
  * flag; there, give a permission set the same statements instead.
  *
- * - operator: watches, starts cycles, stops runs.
- * - restorer: starts restores into the configured targets. Reads the catalog, never the vault itself.
+ * - operator: watches, starts cycles and backups, stops runs. Reads the catalog, never the vault's content.
+ * - restorer: finds, compares and verifies what is in the vault, and starts restores into the configured targets.
  * - break-glass: reads the vault without Holdfast, and lifts governance locks. It cannot delete anything.
  */
 export class PeopleRoles extends Construct {
@@ -37,11 +44,20 @@ export class PeopleRoles extends Construct {
   grantStorage(storage: Storage): void {
     const { vault } = storage;
     this.allow('Operator', this.operator, [
-      ...readsCatalog(storage),
+      // Cancelling writes the run's row, and takes the time from the vault.
+      ...usesCatalog(storage),
+      listsVault(storage),
+      this.readsStacks(),
       ...readsWork(storage, ['cycles/*', 'runs/*', 'restores/*']),
     ]);
-    this.allow('Restorer', this.restorer, [...readsCatalog(storage), ...readsWork(storage, ['restores/*'])]);
+    this.allow('Restorer', this.restorer, [
+      ...readsCatalog(storage),
+      ...readsVault(storage),
+      ...readsWork(storage, ['restores/*']),
+      this.readsStacks(),
+    ]);
     this.allow('BreakGlass', this.breakGlass, [
+      this.readsStacks(),
       ...readsCatalog(storage),
       ...readsVault(storage),
       new PolicyStatement({
@@ -51,6 +67,19 @@ export class PeopleRoles extends Construct {
         conditions: { Bool: { 'aws:MultiFactorAuthPresent': 'true' } },
       }),
     ]);
+  }
+
+  /** The command line finds a deployment by the outputs of its stacks. */
+  private readsStacks(): PolicyStatement {
+    const stacks = ['HoldfastStorage', 'HoldfastPipeline'];
+    return new PolicyStatement({
+      sid: 'ReadStackOutputs',
+      actions: ['cloudformation:DescribeStacks'],
+      resources: stacks.map(
+        (name) => `arn:${Aws.PARTITION}:cloudformation:${Aws.REGION}:${Aws.ACCOUNT_ID}:stack/${name}/*`,
+      ),
+      conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+    });
   }
 
   private role(id: string, description: string, session: Duration): Role {

@@ -28,11 +28,7 @@ export function readsVault({ vault, key }: Pick<Storage, 'vault' | 'key'>): Poli
       resources: [vault.arnForObjects('*')],
       conditions: ownAccount,
     }),
-    new PolicyStatement({
-      sid: 'ListVault',
-      actions: ['s3:ListBucket', 's3:ListBucketVersions'],
-      resources: [vault.bucketArn],
-    }),
+    listsVault({ vault }),
     new PolicyStatement({
       sid: 'UnwrapVaultKeys',
       actions: ['kms:Decrypt'],
@@ -40,6 +36,15 @@ export function readsVault({ vault, key }: Pick<Storage, 'vault' | 'key'>): Poli
       conditions: vaultKeyContext,
     }),
   ];
+}
+
+/** Seeing which objects the vault has, and its clock. */
+export function listsVault({ vault }: Pick<Storage, 'vault'>): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'ListVault',
+    actions: ['s3:ListBucket', 's3:ListBucketVersions'],
+    resources: [vault.bucketArn],
+  });
 }
 
 /** Writing new objects under some prefixes of the vault, and extending locks anywhere in it. Never deleting. */

@@ -189,16 +189,17 @@ const starts = (role: string) =>
 describe('people', () => {
   test('start what their role is for', () => {
     expect(starts('PeopleOperator')).toMatch(/CycleMachine/);
+    expect(starts('PeopleOperator')).toMatch(/ProtectMachine/);
     expect(starts('PeopleOperator')).not.toMatch(/RestoreMachine/);
     expect(starts('PeopleRestorer')).toMatch(/RestoreMachine/);
     expect(starts('PeopleRestorer')).not.toMatch(/CycleMachine/);
   });
 
-  test('read backups as break-glass only', () => {
+  test('read backups to restore them, never to operate', () => {
     const readers = ['PeopleOperator', 'PeopleRestorer', 'PeopleBreakGlass'].filter((role) =>
       of(role).some(({ sid }) => sid === 'ReadVault'),
     );
 
-    expect(readers).toEqual(['PeopleBreakGlass']);
+    expect(readers).toEqual(['PeopleRestorer', 'PeopleBreakGlass']);
   });
 });

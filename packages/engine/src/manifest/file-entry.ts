@@ -1,7 +1,9 @@
-import { decode, encode, rfc8949EncodeOptions } from 'cborg';
+import { decode } from 'cborg';
+import { equalBytes } from '../bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
 import type { PointId } from '../ids.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
+import { CborWriter } from './cbor-writer.ts';
 import type { Entry } from './page-codec.ts';
 import { decodeFileKey, entryKey } from './tuple-key.ts';
 
@@ -40,18 +42,37 @@ export function encodeFileEntry({ entry, mustRead, carriedFrom }: FileEntry): En
         'a size is an integer from 0 to 2^53 - 1 and a time is finite',
     );
   }
-  const fields: Record<string, unknown> = {
-    k: entry.kind,
-    s: entry.size,
-    m: entry.modifiedMs,
-    c: entry.changeToken,
-  };
-  if (Object.keys(entry.attributes).length > 0) fields['a'] = textMap(entry.attributes);
-  if (Object.keys(entry.userMetadata).length > 0) fields['u'] = textMap(entry.userMetadata);
-  if (Object.keys(entry.tags).length > 0) fields['t'] = textMap(entry.tags);
-  if (mustRead) fields['r'] = true;
-  if (carriedFrom !== undefined) fields['v'] = carriedFrom;
-  return { key: entryKey(entry.path), logical: encode(fields, rfc8949EncodeOptions), location: noLocation };
+  return { key: entryKey(entry.path), logical: encodeFields(entry, mustRead, carriedFrom), location: noLocation };
+}
+
+/**
+ * Whether an entry is exactly what {@link encodeFileEntry} makes of a file that was read: a quick answer for the many
+ * that are, without decoding them.
+ */
+export function isEntryOf({ logical }: Entry, entry: SourceEntry): boolean {
+  return equalBytes(logical, encodeFields(entry, false, undefined));
+}
+
+const writer = new CborWriter();
+
+/** Keys in the order of their encoding, which for single letters is the alphabet's. */
+function encodeFields(entry: SourceEntry, mustRead: boolean, carriedFrom: PointId | undefined): Uint8Array {
+  const { attributes, userMetadata, tags } = entry;
+  const has = { a: !isEmpty(attributes), t: !isEmpty(tags), u: !isEmpty(userMetadata) };
+  writer.clear().map(4 + Number(has.a) + Number(mustRead) + Number(has.t) + Number(has.u) + Number(carriedFrom !== undefined));
+  if (has.a) writer.text('a').texts(attributes);
+  writer.text('c').text(entry.changeToken).text('k').text(entry.kind).text('m').number(entry.modifiedMs);
+  if (mustRead) writer.text('r').true();
+  writer.text('s').number(entry.size);
+  if (has.t) writer.text('t').texts(tags);
+  if (has.u) writer.text('u').texts(userMetadata);
+  if (carriedFrom !== undefined) writer.text('v').text(carriedFrom);
+  return writer.copy();
+}
+
+function isEmpty(record: Readonly<Record<string, string>>): boolean {
+  for (const _ in record) return false;
+  return true;
 }
 
 /**
@@ -112,11 +133,6 @@ function decodeFields(logical: Uint8Array, fail: Fail): ReadonlyMap<unknown, unk
   for (const name of fields.keys())
     if (!fieldNames.has(name)) return fail('has a field that the format does not know');
   return fields;
-}
-
-/** As a map and not an object: cborg takes an object's own "__proto__" for its prototype. */
-function textMap(record: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
-  return new Map(Object.entries(record));
 }
 
 function textRecord(fields: ReadonlyMap<unknown, unknown>, name: string, fail: Fail): Record<string, string> {

@@ -40,7 +40,7 @@ export interface ChunkStorePolicy {
 
 /** Fits into a worker with 512 MiB beside everything else. */
 const defaultChunkStorePolicy: ChunkStorePolicy = {
-  packTargetBytes: 64 * 1024 * 1024,
+  packTargetBytes: 32 * 1024 * 1024,
   lookupChunks: 128,
   lookupBytes: 16 * 1024 * 1024,
   rememberedChunks: 65_536,

@@ -1,6 +1,6 @@
 import { equalBytes } from '../bytes.ts';
 import { decodeExtent, type Extent } from '../manifest/extent.ts';
-import { decodeFileEntry } from '../manifest/file-entry.ts';
+import { decodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
 import type { PackId } from '../ids.ts';
 import type { Entry } from '../manifest/page-codec.ts';
 import { decodeFileKey } from '../manifest/tuple-key.ts';
@@ -32,7 +32,15 @@ export async function* groupByPath(
 function baseFileOf(path: Uint8Array, entries: readonly Entry[], origin: string): BaseFile {
   const [first] = entries;
   const own = first !== undefined && decodeFileKey(first.key, origin).offset === undefined;
-  return { path, ...(own && { file: decodeFileEntry(first, origin) }), entries };
+  let file: FileEntry | undefined;
+  return {
+    path,
+    entries,
+    get file() {
+      if (own) file ??= decodeFileEntry(first, origin);
+      return file;
+    },
+  };
 }
 
 /** The stretches of content among a path's entries. */

@@ -1,13 +1,13 @@
 import { compareBytes } from '../bytes.ts';
 import type { Entry } from '../manifest/page-codec.ts';
-import type { FileEntry } from '../manifest/file-entry.ts';
+import { isEntryOf, type FileEntry } from '../manifest/file-entry.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 
 /** What the base has of one path, within a shard's keys. */
 export interface BaseFile {
   readonly path: Uint8Array;
-  /** Absent in a shard of a stretch, whose keys begin behind the path's own entry. */
-  readonly file?: FileEntry;
+  /** Absent in a shard of a stretch, whose keys begin behind the path's own entry. Decoded when it is asked for. */
+  readonly file?: FileEntry | undefined;
   /** All entries of the path in the range, its own and its content's, by key. */
   readonly entries: readonly Entry[];
 }
@@ -41,7 +41,7 @@ export async function* detectChanges(
         continue;
       }
       const file = before.value;
-      const unchanged = file.file !== undefined && looksUnchanged(file.file, listed) && !mustRead(file);
+      const unchanged = isAsListed(file, listed) && !mustRead(file);
       yield { action: unchanged ? 'keep' : 'read', listed, base: file };
       before = await left.next();
     }
@@ -49,6 +49,13 @@ export async function* detectChanges(
   } finally {
     await left.return?.();
   }
+}
+
+/** Most files of most runs are as they were to the last attribute: comparing bytes saves decoding them. */
+function isAsListed(base: BaseFile, listed: SourceEntry): boolean {
+  const [own] = base.entries;
+  if (own !== undefined && isEntryOf(own, listed)) return true;
+  return base.file !== undefined && looksUnchanged(base.file, listed);
 }
 
 /** Whether a listing shows an entry as the base has it. */

@@ -65,9 +65,9 @@ async function checkTags(
   base: BaseFile,
   { source, readTags, signal }: ReadEntriesOptions,
 ): Promise<Outcome> {
+  if (!readTags || source.getTags === undefined) return { outcome: 'kept', base, listed };
   const before = base.file?.entry;
-  if (!readTags || source.getTags === undefined || before === undefined)
-    return { outcome: 'kept', base, listed };
+  if (before === undefined) return { outcome: 'kept', base, listed };
   try {
     const tags = await source.getTags(listed, signal);
     if (sameTexts(before.tags, tags)) return { outcome: 'kept', base, listed };

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encode } from 'cborg';
+import { encode, rfc8949EncodeOptions } from 'cborg';
 import { fromHex, toHex } from '../../src/bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../../src/errors.ts';
 import type { PointId } from '../../src/ids.ts';
-import { decodeFileEntry, encodeFileEntry, type FileEntry } from '../../src/manifest/file-entry.ts';
+import { decodeFileEntry, encodeFileEntry, isEntryOf, type FileEntry } from '../../src/manifest/file-entry.ts';
 import { extentKey } from '../../src/manifest/tuple-key.ts';
 import type { SourceEntry } from '../../src/ports/file-source.ts';
 
@@ -50,6 +50,41 @@ describe("a file's entry", () => {
       }),
       { seed: 50, numRuns: 500 },
     );
+  });
+
+  test('is the deterministic CBOR that a general encoder makes', () => {
+    const longTexts = fc.dictionary(fc.string({ unit: 'binary', maxLength: 300 }), fc.string({ maxLength: 70_000, size: 'max' }), {
+      maxKeys: 3,
+      noNullPrototype: true,
+    });
+    fc.assert(
+      fc.property(someFile, longTexts, ({ entry, mustRead }, tags) => {
+        const fields = new Map<string, unknown>([
+          ['k', entry.kind],
+          ['s', entry.size],
+          ['m', entry.modifiedMs],
+          ['c', entry.changeToken],
+        ]);
+        for (const [name, record] of [['a', entry.attributes], ['u', entry.userMetadata], ['t', tags]] as const) {
+          if (Object.keys(record).length > 0) fields.set(name, new Map(Object.entries(record)));
+        }
+        if (mustRead) fields.set('r', true);
+
+        const { logical } = encodeFileEntry({ entry: { ...entry, tags }, mustRead });
+
+        expect(toHex(logical)).toBe(toHex(encode(fields, rfc8949EncodeOptions)));
+      }),
+      { seed: 52, numRuns: 500 },
+    );
+  });
+
+  test('is recognised by what was listed, and only while nothing of it differs', () => {
+    const entry = encodeFileEntry(plain);
+
+    expect(isEntryOf(entry, { ...plain.entry })).toBe(true);
+    expect(isEntryOf(entry, { ...plain.entry, changeToken: 'y' })).toBe(false);
+    expect(isEntryOf(entry, { ...plain.entry, attributes: { mode: '0644' } })).toBe(false);
+    expect(isEntryOf(encodeFileEntry({ ...plain, mustRead: true }), plain.entry)).toBe(false);
   });
 
   test('says from which point it was carried', () => {

@@ -18,7 +18,10 @@ const gibibyte = 2 ** 30;
 class CheckingTarget implements RestoreTarget {
   readonly written: { path: string; version: number; bytes: number }[] = [];
 
-  async write({ path, size, attributes }: SourceEntry, content: AsyncIterable<Uint8Array>): Promise<'written'> {
+  async write(
+    { path, size, attributes }: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<'written'> {
     const version = Number(attributes['version']);
     let at = 0;
     for await (const piece of content) {
@@ -61,7 +64,8 @@ class LargeHarness extends Harness {
     const reader = await this.open(point);
     const files: FileEntry[] = [];
     for await (const entry of reader.manifest.range()) {
-      if (decodeFileKey(entry.key, 'a test').offset === undefined) files.push(decodeFileEntry(entry, 'a test'));
+      if (decodeFileKey(entry.key, 'a test').offset === undefined)
+        files.push(decodeFileEntry(entry, 'a test'));
     }
     const mapped = (await packMapOf(reader)).map(
       ({ packId, references, liveBytes }) => [packId, { references, liveBytes }] as const,
@@ -100,7 +104,8 @@ describe('an object of 2.3 GiB', () => {
     const reader = await harness.open(first.root.point);
     const offsets: number[] = [];
     for await (const entry of reader.manifest.range(pathKeys(utf8('m/large')))) {
-      if (decodeFileKey(entry.key, 'a test').offset !== undefined) offsets.push(decodeExtent(entry, 'a test').offset);
+      if (decodeFileKey(entry.key, 'a test').offset !== undefined)
+        offsets.push(decodeExtent(entry, 'a test').offset);
     }
 
     expect(offsets).toEqual([0, gibibyte, 2 * gibibyte]);
@@ -108,7 +113,11 @@ describe('an object of 2.3 GiB', () => {
 
   test('comes back as it was', async () => {
     expect(first.root.counts).toMatchObject({ files: 3, logicalBytes: size + 20, readBytes: size + 20 });
-    expect(await harness.restored(first.root.point)).toContainEqual({ path: 'm/large', version: 2, bytes: size });
+    expect(await harness.restored(first.root.point)).toContainEqual({
+      path: 'm/large',
+      version: 2,
+      bytes: size,
+    });
     await harness.expectConsistent(first.root.point);
   });
 
@@ -118,7 +127,10 @@ describe('an object of 2.3 GiB', () => {
     const { root } = await harness.backUpPatterns('incremental');
 
     expect(harness.patterns.opened).toHaveLength(before);
-    expect(root).toMatchObject({ manifest: first.root.manifest, counts: { files: 3, filesChanged: 0, storedBytes: 0 } });
+    expect(root).toMatchObject({
+      manifest: first.root.manifest,
+      counts: { files: 3, filesChanged: 0, storedBytes: 0 },
+    });
   });
 });
 
@@ -151,7 +163,10 @@ describe('a large object that its workers do not see alike', () => {
 
   async function expectLeftOut(harness: LargeHarness, { root }: CommittedPoint): Promise<void> {
     expect(await harness.restored(root.point)).toEqual([{ path: 'a', version: 1, bytes: 10 }]);
-    expect((await Array.fromAsync((await harness.open(root.point)).manifest.range(pathKeys(utf8('large'))))).length).toBe(0);
+    expect(
+      (await Array.fromAsync((await harness.open(root.point)).manifest.range(pathKeys(utf8('large')))))
+        .length,
+    ).toBe(0);
     await harness.expectConsistent(root.point);
   }
 
@@ -171,7 +186,11 @@ describe('a large object that its workers do not see alike', () => {
     harness.patterns.beforeOpen = () => undefined;
     const third = await harness.backUpPatterns('incremental');
     expect(third.root.warnings).toBe(0);
-    expect(await harness.restored(third.root.point)).toContainEqual({ path: 'large', version: 3, bytes: small });
+    expect(await harness.restored(third.root.point)).toContainEqual({
+      path: 'large',
+      version: 3,
+      bytes: small,
+    });
     await harness.expectConsistent(third.root.point);
   });
 
@@ -187,9 +206,16 @@ describe('a large object that its workers do not see alike', () => {
     harness.patterns.remove('b');
 
     expect(second.state).toBe('completed-with-warnings');
-    expect(await harness.findFile(second.root.point, 'large')).toMatchObject({ carriedFrom: base, mustRead: true });
+    expect(await harness.findFile(second.root.point, 'large')).toMatchObject({
+      carriedFrom: base,
+      mustRead: true,
+    });
     await harness.expectConsistent(second.root.point);
-    expect(await harness.restored(second.root.point)).toContainEqual({ path: 'large', version: 1, bytes: size });
+    expect(await harness.restored(second.root.point)).toContainEqual({
+      path: 'large',
+      version: 1,
+      bytes: size,
+    });
 
     harness.patterns.remove('large');
     const third = await harness.backUpPatterns('differential');
@@ -199,7 +225,11 @@ describe('a large object that its workers do not see alike', () => {
     harness.patterns.write('large', 2, small);
     const fourth = await harness.backUpPatterns('differential');
     expect(fourth.root).toMatchObject({ base, warnings: 0 });
-    expect(await harness.restored(fourth.root.point)).toContainEqual({ path: 'large', version: 2, bytes: small });
+    expect(await harness.restored(fourth.root.point)).toContainEqual({
+      path: 'large',
+      version: 2,
+      bytes: small,
+    });
     await harness.expectConsistent(fourth.root.point);
   });
 
@@ -212,7 +242,9 @@ describe('a large object that its workers do not see alike', () => {
 
     const second = await harness.backUpPatterns('incremental');
 
-    expect(second.root.warningList.some(({ path, reason }) => path === 'large' && reason === 'vanished')).toBe(true);
+    expect(
+      second.root.warningList.some(({ path, reason }) => path === 'large' && reason === 'vanished'),
+    ).toBe(true);
     await expectLeftOut(harness, second);
   });
 

@@ -61,7 +61,10 @@ export class PatternSource implements FileSource {
     }
     const { offset, length } = range ?? { offset: 0, length: entry.size };
     this.opened.push({ path, offset, length });
-    return { entry, content: piecesOf(Number(entry.attributes['version']), offset, Math.min(offset + length, entry.size)) };
+    return {
+      entry,
+      content: piecesOf(Number(entry.attributes['version']), offset, Math.min(offset + length, entry.size)),
+    };
   }
 
   async listSplits(): Promise<readonly Uint8Array[]> {
@@ -76,7 +79,7 @@ export class PatternSource implements FileSource {
 async function* piecesOf(version: number, offset: number, end: number): AsyncGenerator<Uint8Array> {
   const piece = Buffer.alloc(pieceBytes);
   let filledWith = -1;
-  for (let at = offset; at < end; ) {
+  for (let at = offset; at < end;) {
     const room = Math.min(pieceBytes, end - at, gibibyte - (at % gibibyte));
     const fill = fillAt(version, at);
     if (fill !== filledWith) piece.fill(fill);

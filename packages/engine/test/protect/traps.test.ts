@@ -40,100 +40,109 @@ function changed(source: FileSource, change: Partial<FileSource>): FileSource {
 
 const sizes = { small: 500, large: 3_000_000 } as const;
 
-describe.each(Object.entries(sizes))('a %s file that goes wrong between its listing and its reading', (_, bytes) => {
-  const old = 'o'.repeat(bytes);
-  const current = 'n'.repeat(bytes);
+describe.each(Object.entries(sizes))(
+  'a %s file that goes wrong between its listing and its reading',
+  (_, bytes) => {
+    const old = 'o'.repeat(bytes);
+    const current = 'n'.repeat(bytes);
 
-  /** A point with the old content, then a run that meets the trap on the way to the new one. */
-  async function spring(trap: OpenTrap): Promise<{ harness: Harness; first: PointId; second: PointId }> {
-    const harness = new Harness(trap);
-    harness.source.plant('before', '1');
-    harness.source.plant('file', old);
-    harness.source.plant('later', '2');
-    const first = await harness.backUp('full');
-    harness.clock.advance(minute);
-    harness.source.plant('file', current);
-    harness.source.trap('file', trap);
-    const second = await harness.backUp('incremental');
-    await expectPackMapCounted(harness, second.root.point);
-    return { harness, first: first.root.point, second: second.root.point };
-  }
+    /** A point with the old content, then a run that meets the trap on the way to the new one. */
+    async function spring(trap: OpenTrap): Promise<{ harness: Harness; first: PointId; second: PointId }> {
+      const harness = new Harness(trap);
+      harness.source.plant('before', '1');
+      harness.source.plant('file', old);
+      harness.source.plant('later', '2');
+      const first = await harness.backUp('full');
+      harness.clock.advance(minute);
+      harness.source.plant('file', current);
+      harness.source.trap('file', trap);
+      const second = await harness.backUp('incremental');
+      await expectPackMapCounted(harness, second.root.point);
+      return { harness, first: first.root.point, second: second.root.point };
+    }
 
-  test('is left out with a warning when it vanished', async () => {
-    const { harness, second } = await spring('vanish');
+    test('is left out with a warning when it vanished', async () => {
+      const { harness, second } = await spring('vanish');
 
-    const { root } = await harness.open(second);
-    expect(root).toMatchObject({ warnings: 1, warningList: [{ path: 'file', reason: 'vanished' }] });
-    expect(root.counts).toMatchObject({ files: 2, filesRemoved: 1, logicalBytes: 2 });
-    expect((await harness.catalog.findRun(root.run))?.state).toBe('completed-with-warnings');
-    expect(await contentIn(harness, second, 'file')).toBeUndefined();
-  });
-
-  test('is read as it is by then when it changed once', async () => {
-    const { harness, second } = await spring('change');
-
-    const { root } = await harness.open(second);
-    expect(root.warnings).toBe(0);
-    expect(root.counts.logicalBytes).toBe(bytes + 3);
-    expect(await contentIn(harness, second, 'file')).toBe(`${current}!`);
-  });
-
-  test.each(['deny', 'break-midway'] as const)('is carried from the base on %s, and read again by the next run', async (trap) => {
-    const { harness, first, second } = await spring(trap);
-    const reason = trap === 'deny' ? 'denied' : 'unreadable';
-
-    const { root } = await harness.open(second);
-    expect(root).toMatchObject({ warnings: 1, warningList: [{ path: 'file', reason }] });
-    expect(root.counts).toMatchObject({ files: 3, logicalBytes: bytes + 2 });
-    expect(await contentIn(harness, second, 'file')).toBe(old);
-    expect(await findFile(harness, second, 'file')).toMatchObject({ carriedFrom: first, mustRead: true });
-    expect((await harness.restore(second)).outcome.carried).toEqual([{ path: 'file', from: first }]);
-
-    const third = await harness.backUp('incremental');
-    expect(await findFile(harness, third.root.point, 'file')).toMatchObject({ carriedFrom: first, mustRead: true });
-
-    harness.source.untrap('file');
-    const fourth = await harness.backUp('incremental');
-    expect(fourth.root).toMatchObject({ warnings: 0, counts: { filesChanged: 1 } });
-    expect(await findFile(harness, fourth.root.point, 'file')).not.toHaveProperty('carriedFrom');
-    expect(describeState((await harness.restore(fourth.root.point)).state)).toEqual(
-      describeState(await harness.snapshotOfSource()),
-    );
-  });
-
-  test.each(['deny', 'break-midway'] as const)('is left out on %s when there is no base', async (trap) => {
-    const harness = new Harness(trap);
-    harness.source.plant('file', current);
-    harness.source.plant('other', '1');
-    harness.source.trap('file', trap);
-
-    const { root } = await harness.backUp('full');
-
-    expect(root).toMatchObject({ warnings: 1, counts: { files: 1, logicalBytes: 1 } });
-    expect(await contentIn(harness, root.point, 'file')).toBeUndefined();
-    harness.source.untrap('file');
-    const next = await harness.backUp('incremental');
-    expect(await contentIn(harness, next.root.point, 'file')).toBe(current);
-  });
-
-  test('is carried when it gives other bytes than its listing promised', async () => {
-    const harness = new Harness('short');
-    harness.source.plant('file', old);
-    await harness.backUp('full');
-    harness.source.plant('file', current);
-    const short = changed(harness.source, {
-      open: async (entry, range): Promise<OpenedEntry> => {
-        const opened = await harness.source.open(entry, range);
-        return { entry: opened.entry, content: firstPieces(opened.content) };
-      },
+      const { root } = await harness.open(second);
+      expect(root).toMatchObject({ warnings: 1, warningList: [{ path: 'file', reason: 'vanished' }] });
+      expect(root.counts).toMatchObject({ files: 2, filesRemoved: 1, logicalBytes: 2 });
+      expect((await harness.catalog.findRun(root.run))?.state).toBe('completed-with-warnings');
+      expect(await contentIn(harness, second, 'file')).toBeUndefined();
     });
 
-    const { root } = await harness.backUp('incremental', { source: short });
+    test('is read as it is by then when it changed once', async () => {
+      const { harness, second } = await spring('change');
 
-    expect(root).toMatchObject({ warnings: 1, warningList: [{ path: 'file', reason: 'changed' }] });
-    expect(await contentIn(harness, root.point, 'file')).toBe(old);
-  });
-});
+      const { root } = await harness.open(second);
+      expect(root.warnings).toBe(0);
+      expect(root.counts.logicalBytes).toBe(bytes + 3);
+      expect(await contentIn(harness, second, 'file')).toBe(`${current}!`);
+    });
+
+    test.each(['deny', 'break-midway'] as const)(
+      'is carried from the base on %s, and read again by the next run',
+      async (trap) => {
+        const { harness, first, second } = await spring(trap);
+        const reason = trap === 'deny' ? 'denied' : 'unreadable';
+
+        const { root } = await harness.open(second);
+        expect(root).toMatchObject({ warnings: 1, warningList: [{ path: 'file', reason }] });
+        expect(root.counts).toMatchObject({ files: 3, logicalBytes: bytes + 2 });
+        expect(await contentIn(harness, second, 'file')).toBe(old);
+        expect(await findFile(harness, second, 'file')).toMatchObject({ carriedFrom: first, mustRead: true });
+        expect((await harness.restore(second)).outcome.carried).toEqual([{ path: 'file', from: first }]);
+
+        const third = await harness.backUp('incremental');
+        expect(await findFile(harness, third.root.point, 'file')).toMatchObject({
+          carriedFrom: first,
+          mustRead: true,
+        });
+
+        harness.source.untrap('file');
+        const fourth = await harness.backUp('incremental');
+        expect(fourth.root).toMatchObject({ warnings: 0, counts: { filesChanged: 1 } });
+        expect(await findFile(harness, fourth.root.point, 'file')).not.toHaveProperty('carriedFrom');
+        expect(describeState((await harness.restore(fourth.root.point)).state)).toEqual(
+          describeState(await harness.snapshotOfSource()),
+        );
+      },
+    );
+
+    test.each(['deny', 'break-midway'] as const)('is left out on %s when there is no base', async (trap) => {
+      const harness = new Harness(trap);
+      harness.source.plant('file', current);
+      harness.source.plant('other', '1');
+      harness.source.trap('file', trap);
+
+      const { root } = await harness.backUp('full');
+
+      expect(root).toMatchObject({ warnings: 1, counts: { files: 1, logicalBytes: 1 } });
+      expect(await contentIn(harness, root.point, 'file')).toBeUndefined();
+      harness.source.untrap('file');
+      const next = await harness.backUp('incremental');
+      expect(await contentIn(harness, next.root.point, 'file')).toBe(current);
+    });
+
+    test('is carried when it gives other bytes than its listing promised', async () => {
+      const harness = new Harness('short');
+      harness.source.plant('file', old);
+      await harness.backUp('full');
+      harness.source.plant('file', current);
+      const short = changed(harness.source, {
+        open: async (entry, range): Promise<OpenedEntry> => {
+          const opened = await harness.source.open(entry, range);
+          return { entry: opened.entry, content: firstPieces(opened.content) };
+        },
+      });
+
+      const { root } = await harness.backUp('incremental', { source: short });
+
+      expect(root).toMatchObject({ warnings: 1, warningList: [{ path: 'file', reason: 'changed' }] });
+      expect(await contentIn(harness, root.point, 'file')).toBe(old);
+    });
+  },
+);
 
 async function* firstPieces(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of content) {
@@ -149,7 +158,11 @@ test('a file that changes whenever it is looked at is carried', async () => {
   harness.source.plant('file', 'restless');
   const restless = changed(harness.source, {
     open: async (entry) => {
-      throw new SourceEntryError('changed', Buffer.from(entry.path).toString(), 'changed since it was listed');
+      throw new SourceEntryError(
+        'changed',
+        Buffer.from(entry.path).toString(),
+        'changed since it was listed',
+      );
     },
   });
 
@@ -173,8 +186,14 @@ test('a file that vanishes while its tags are asked for is left out', async () =
 
   const { root } = await harness.backUp('incremental', { source: vanishing });
 
-  expect(root).toMatchObject({ warnings: 1, warningList: [{ path: 'file', reason: 'vanished' }], counts: { files: 1 } });
-  expect([...(await harness.restore(root.point)).state.keys()].map((path) => fromHex(path).toString())).toEqual(['other']);
+  expect(root).toMatchObject({
+    warnings: 1,
+    warningList: [{ path: 'file', reason: 'vanished' }],
+    counts: { files: 1 },
+  });
+  expect(
+    [...(await harness.restore(root.point)).state.keys()].map((path) => fromHex(path).toString()),
+  ).toEqual(['other']);
   await expectPackMapCounted(harness, root.point);
 });
 
@@ -235,7 +254,10 @@ describe('a source that breaks totally', () => {
     await expect(harness.backUp('full', { source, runId })).rejects.toThrow(SourceUnavailableError);
 
     const run = await harness.catalog.findRun(runId);
-    expect(run).toMatchObject({ state: 'failed', error: { name: 'SourceUnavailableError', message: 'the bucket is gone' } });
+    expect(run).toMatchObject({
+      state: 'failed',
+      error: { name: 'SourceUnavailableError', message: 'the bucket is gone' },
+    });
     expect(await harness.committed()).toEqual([]);
     const next = await harness.backUp('full');
     expect(next.state).toBe('completed');

@@ -121,7 +121,8 @@ describe('differences between two points', () => {
       diffPoints(await harness.open(first.root.point), await harness.open(second.root.point)),
     );
 
-    const same = (path: string): boolean => JSON.stringify(before.get(path)) === JSON.stringify(after.get(path));
+    const same = (path: string): boolean =>
+      JSON.stringify(before.get(path)) === JSON.stringify(after.get(path));
     const expected = [...new Set([...before.keys(), ...after.keys()])].sort().filter((path) => !same(path));
     expect(found.map(({ path }) => toHex(path))).toEqual(expected);
     for (const { path, change, before: old, after: current } of found) {
@@ -161,7 +162,10 @@ describe('differences between two points', () => {
                 for await (const listed of source.list(...range)) yield listed;
               }
             : name === 'open'
-              ? async (...args: Parameters<typeof source.open>) => ({ ...(await source.open(...args)), entry })
+              ? async (...args: Parameters<typeof source.open>) => ({
+                  ...(await source.open(...args)),
+                  entry,
+                })
               : Reflect.get(source, name).bind(source),
       }),
     });

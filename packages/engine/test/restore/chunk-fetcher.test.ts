@@ -51,11 +51,14 @@ class Reads {
 
 function usesOf(references: readonly ChunkReference[]): RemainingUses {
   const uses: RemainingUses = new Map();
-  for (const { location } of references) uses.set(frameKey(location), (uses.get(frameKey(location)) ?? 0) + 1);
+  for (const { location } of references)
+    uses.set(frameKey(location), (uses.get(frameKey(location)) ?? 0) + 1);
   return uses;
 }
 
-async function* itemsOf(references: readonly (ChunkReference | undefined)[]): AsyncGenerator<FetchItem<number>> {
+async function* itemsOf(
+  references: readonly (ChunkReference | undefined)[],
+): AsyncGenerator<FetchItem<number>> {
   for (const [tag, reference] of references.entries()) yield { tag, ...(reference && { reference }) };
 }
 
@@ -72,7 +75,9 @@ const roomy: FetchPolicy = { windowBytes: 1_000, windowItems: 50, cacheBytes: 1e
 
 const wanted = fc.array(
   fc.option(
-    fc.tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 2 })).map(([number, pack]) => frame(number, pack)),
+    fc
+      .tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 2 }))
+      .map(([number, pack]) => frame(number, pack)),
     { nil: undefined },
   ),
   { maxLength: 120 },
@@ -81,12 +86,17 @@ const wanted = fc.array(
 describe('whatever is wanted', () => {
   test('every item comes in its place with its own bytes', async () => {
     await fc.assert(
-      fc.asyncProperty(wanted, fc.integer({ min: 1, max: 2_000 }), fc.integer({ min: 0, max: 1_500 }), async (references, windowBytes, cacheBytes) => {
-        const got = await fetchAll(new Reads(), references, { ...roomy, windowBytes, cacheBytes });
+      fc.asyncProperty(
+        wanted,
+        fc.integer({ min: 1, max: 2_000 }),
+        fc.integer({ min: 0, max: 1_500 }),
+        async (references, windowBytes, cacheBytes) => {
+          const got = await fetchAll(new Reads(), references, { ...roomy, windowBytes, cacheBytes });
 
-        expect(got.map(({ tag }) => tag)).toEqual(references.map((_, tag) => tag));
-        expect(got.map(({ chunk }) => chunk)).toEqual(references.map((one) => one && contentOf(one)));
-      }),
+          expect(got.map(({ tag }) => tag)).toEqual(references.map((_, tag) => tag));
+          expect(got.map(({ chunk }) => chunk)).toEqual(references.map((one) => one && contentOf(one)));
+        },
+      ),
     );
   });
 
@@ -136,7 +146,9 @@ test('a frame that had to be given up is read again', async () => {
 test('nothing is read before somebody asks, and no more than a window ahead', async () => {
   const reads = new Reads();
   const references = Array.from({ length: 20 }, (_, number) => frame(number));
-  const stream = new ChunkFetcher(reads.read, new Map(), { ...roomy, windowBytes: 200 }).fetch(itemsOf(references));
+  const stream = new ChunkFetcher(reads.read, new Map(), { ...roomy, windowBytes: 200 }).fetch(
+    itemsOf(references),
+  );
 
   expect(reads.runs).toEqual([]);
   await stream.next();
@@ -147,7 +159,8 @@ test('nothing is read before somebody asks, and no more than a window ahead', as
 
 test('damage to one chunk is the answer for that chunk only', async () => {
   const damage = new ChunkCorruptError('0/1', 'pack');
-  const read: ReadRun = async ({ chunks }) => chunks.map((chunk) => (chunk.id === '0/1' ? damage : contentOf(chunk)));
+  const read: ReadRun = async ({ chunks }) =>
+    chunks.map((chunk) => (chunk.id === '0/1' ? damage : contentOf(chunk)));
 
   const got = await fetchAll({ read }, [frame(0), frame(1), frame(2), frame(1)], roomy);
 

@@ -46,7 +46,9 @@ test('a run stays within one pack and within the policy', () => {
         const used = chunks.reduce((sum, { location }) => sum + location.length, 0);
         expect(chunks.every(({ location }) => location.packId === packId)).toBe(true);
         expect(chunks[0]?.location.offset).toBe(offset);
-        expect(Math.max(...chunks.map(({ location }) => location.offset + location.length))).toBe(offset + length);
+        expect(Math.max(...chunks.map(({ location }) => location.offset + location.length))).toBe(
+          offset + length,
+        );
         expect(length).toBeLessThanOrEqual(policy.maxRunBytes);
         expect(length - used).toBeLessThanOrEqual(policy.maxWaste * length);
         const gaps = chunks.slice(1).map(({ location }, at) => {
@@ -62,7 +64,8 @@ test('a run stays within one pack and within the policy', () => {
 test('runs come in the order in which their first chunk is wanted', () => {
   fc.assert(
     fc.property(references, (wanted) => {
-      const first = (keys: ReadonlySet<string>): number => wanted.findIndex(({ location }) => keys.has(frameKey(location)));
+      const first = (keys: ReadonlySet<string>): number =>
+        wanted.findIndex(({ location }) => keys.has(frameKey(location)));
 
       const order = planRuns(wanted, policy).map(({ chunks }) =>
         first(new Set(chunks.map(({ location }) => frameKey(location)))),

@@ -21,13 +21,17 @@ async function neededBytes(reader: PointReader): Promise<number> {
   const lengths = new Map<string, number>();
   for await (const entry of reader.manifest.range()) {
     if (decodeFileKey(entry.key, 'a test').offset === undefined) continue;
-    for (const { location } of decodeExtent(entry, 'a test').chunks) lengths.set(frameKey(location), location.length);
+    for (const { location } of decodeExtent(entry, 'a test').chunks)
+      lengths.set(frameKey(location), location.length);
   }
   return [...lengths.values()].reduce((sum, length) => sum + length, 0);
 }
 
 /** Notes the ranges that are read of packs of chunks. */
-function watched(store: MemoryObjectStore): { store: MemoryObjectStore; ranges: (ByteRange & { name: string })[] } {
+function watched(store: MemoryObjectStore): {
+  store: MemoryObjectStore;
+  ranges: (ByteRange & { name: string })[];
+} {
   const ranges: (ByteRange & { name: string })[] = [];
   const proxy = new Proxy(store, {
     get(target, property) {
@@ -35,7 +39,8 @@ function watched(store: MemoryObjectStore): { store: MemoryObjectStore; ranges: 
       if (typeof member !== 'function') return member;
       return (...args: unknown[]): unknown => {
         const [name, options] = args as [string, { range?: ByteRange }];
-        if (property === 'get' && name.startsWith('packs/')) ranges.push({ name, offset: 0, length: 0, ...options.range });
+        if (property === 'get' && name.startsWith('packs/'))
+          ranges.push({ name, offset: 0, length: 0, ...options.range });
         return Reflect.apply(member, target, args);
       };
     },
@@ -49,21 +54,29 @@ async function restoreWatched(harness: Harness, point: PointReader['root'], fetc
   const target = new MemoryTarget();
   await restoreRange(reader, { range: {}, target, overwrite: 'never', ...(fetch && { fetch }) });
   expect(describeState(stateOf(target))).toEqual(describeState(await harness.snapshotOfSource()));
-  return { ranges, needed: await neededBytes(reader), read: ranges.reduce((sum, { length }) => sum + length, 0) };
+  return {
+    ranges,
+    needed: await neededBytes(reader),
+    read: ranges.reduce((sum, { length }) => sum + length, 0),
+  };
 }
 
 function expectNoOverlap(ranges: readonly (ByteRange & { name: string })[]): void {
-  const sorted = ranges.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.offset - b.offset));
+  const sorted = ranges.toSorted((a, b) =>
+    a.name < b.name ? -1 : a.name > b.name ? 1 : a.offset - b.offset,
+  );
   for (const [at, range] of sorted.entries()) {
     const before = sorted[at - 1];
-    if (before?.name === range.name) expect(range.offset).toBeGreaterThanOrEqual(before.offset + before.length);
+    if (before?.name === range.name)
+      expect(range.offset).toBeGreaterThanOrEqual(before.offset + before.length);
   }
 }
 
 describe('what a restore reads of the vault', () => {
   test('is what it needs, in few requests, for a point that was written in one go', async () => {
     const harness = new Harness('contiguous');
-    for (let file = 0; file < 400; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(3_000));
+    for (let file = 0; file < 400; file += 1)
+      harness.source.plant(`file ${file}`, harness.random.bytes(3_000));
     harness.source.plant('large', harness.random.bytes(9_000_000));
     const { root } = await harness.backUp('full');
 
@@ -79,7 +92,8 @@ describe('what a restore reads of the vault', () => {
     for (let file = 0; file < 300; file += 1) source.plant(`file ${file}`, random.bytes(2_000 + file));
     await harness.backUp('full', { limits: { files: 100, bytes: 2 ** 30 } });
     for (let generation = 1; generation <= 8; generation += 1) {
-      for (let file = generation; file < 300; file += 3 + generation) source.plant(`file ${file}`, random.bytes(2_500));
+      for (let file = generation; file < 300; file += 3 + generation)
+        source.plant(`file ${file}`, random.bytes(2_500));
       for (const [path, { content }] of [...(await harness.snapshotOfSource())].slice(0, 10)) {
         source.plant(`copy ${generation} of ${path}`, content);
       }
@@ -118,10 +132,19 @@ async function mixed(): Promise<{ harness: Harness; reader: PointReader }> {
   return { harness, reader: await harness.open(root.point) };
 }
 
-async function restorePaths(reader: PointReader, paths: readonly string[] | undefined, files = 10_000): Promise<string[]> {
-  const { shards } = await planRestore(reader, { ...(paths && { paths }), limits: { ...limits, files }, workers: 2 });
+async function restorePaths(
+  reader: PointReader,
+  paths: readonly string[] | undefined,
+  files = 10_000,
+): Promise<string[]> {
+  const { shards } = await planRestore(reader, {
+    ...(paths && { paths }),
+    limits: { ...limits, files },
+    workers: 2,
+  });
   const target = new MemoryTarget();
-  for (const shard of shards) await restoreRange(reader, { range: keysOfRestoreShard(shard), target, overwrite: 'never' });
+  for (const shard of shards)
+    await restoreRange(reader, { range: keysOfRestoreShard(shard), target, overwrite: 'never' });
   return target.entries.map(({ entry }) => Buffer.from(entry.path).toString());
 }
 
@@ -173,7 +196,9 @@ describe('a selection of paths', () => {
 });
 
 describe('what the target has already', () => {
-  async function onto(overwrite: 'never' | 'if-different' | 'always'): Promise<{ outcome: RestoreOutcome; target: MemoryTarget }> {
+  async function onto(
+    overwrite: 'never' | 'if-different' | 'always',
+  ): Promise<{ outcome: RestoreOutcome; target: MemoryTarget }> {
     const { harness, reader } = await mixed();
     const target = new MemoryTarget();
     const state = await harness.snapshotOfSource();
@@ -208,7 +233,8 @@ describe('damage', () => {
     const harness = new Harness('damage');
     const { source, random } = harness;
     const shared = random.bytes(5_000);
-    for (let file = 0; file < 50; file += 1) source.plant(`file ${String(file).padStart(2, '0')}`, random.bytes(4_000));
+    for (let file = 0; file < 50; file += 1)
+      source.plant(`file ${String(file).padStart(2, '0')}`, random.bytes(4_000));
     for (const file of ['a', 'file 10 copy', 'z']) source.plant(file, shared);
     source.plant('y', random.bytes(5_500_000));
     const { root } = await harness.backUp('full');
@@ -237,13 +263,17 @@ describe('damage', () => {
 
   test('in one version of a pack is passed over when another version is whole', async () => {
     const harness = new Harness('versions');
-    for (let file = 0; file < 20; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(4_000));
+    for (let file = 0; file < 20; file += 1)
+      harness.source.plant(`file ${file}`, harness.random.bytes(4_000));
     const { root } = await harness.backUp('full');
     const [pack] = await packMapOf(await harness.open(root.point));
     if (pack === undefined) throw new Error('no pack');
     const whole = await harness.store.get(objectNameOf(pack));
     await removeAll(harness, objectNameOf(pack));
-    harness.store.plantVersion(objectNameOf(pack), whole.map((byte, at) => (at === 2_000 ? byte ^ 1 : byte)));
+    harness.store.plantVersion(
+      objectNameOf(pack),
+      whole.map((byte, at) => (at === 2_000 ? byte ^ 1 : byte)),
+    );
     harness.store.plantVersion(objectNameOf(pack), whole);
 
     const { state, outcome } = await harness.restore(root.point);
@@ -256,7 +286,8 @@ describe('damage', () => {
 async function removeAll(harness: Harness, name: string): Promise<void> {
   const now = harness.clock.now();
   harness.clock.set('2100-01-01T00:00:00Z');
-  for await (const { versionId } of harness.store.listVersions(name)) await harness.store.removeVersion(name, versionId);
+  for await (const { versionId } of harness.store.listVersions(name))
+    await harness.store.removeVersion(name, versionId);
   harness.clock.set(now);
 }
 
@@ -272,32 +303,41 @@ describe('a restore that breaks off', () => {
     };
   }
 
-  test.each(['never', 'if-different', 'always'] as const)('is completed by running it again (%s)', async (overwrite) => {
-    const harness = new Harness('break');
-    for (let file = 0; file < 60; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(3_000));
-    harness.source.plant('file 5 large', harness.random.bytes(5_000_000));
-    const { root } = await harness.backUp('full');
-    const reader = await harness.open(root.point);
-    const target = new MemoryTarget();
+  test.each(['never', 'if-different', 'always'] as const)(
+    'is completed by running it again (%s)',
+    async (overwrite) => {
+      const harness = new Harness('break');
+      for (let file = 0; file < 60; file += 1)
+        harness.source.plant(`file ${file}`, harness.random.bytes(3_000));
+      harness.source.plant('file 5 large', harness.random.bytes(5_000_000));
+      const { root } = await harness.backUp('full');
+      const reader = await harness.open(root.point);
+      const target = new MemoryTarget();
 
-    const first = restoreRange(reader, { range: {}, target: breaking(target, 33), overwrite });
-    await expect(first).rejects.toThrow(TargetUnavailableError);
-    expect(target.entries.length).toBeLessThan(61);
-    const outcome = await restoreRange(reader, { range: {}, target, overwrite });
+      const first = restoreRange(reader, { range: {}, target: breaking(target, 33), overwrite });
+      await expect(first).rejects.toThrow(TargetUnavailableError);
+      expect(target.entries.length).toBeLessThan(61);
+      const outcome = await restoreRange(reader, { range: {}, target, overwrite });
 
-    expect(describeState(stateOf(target))).toEqual(describeState(await harness.snapshotOfSource()));
-    expect(outcome.files).toBe(61);
-    expect(target.finished).toBe(1);
-  });
+      expect(describeState(stateOf(target))).toEqual(describeState(await harness.snapshotOfSource()));
+      expect(outcome.files).toBe(61);
+      expect(target.finished).toBe(1);
+    },
+  );
 
   test('fails with what the store said, at any of its calls, and succeeds when run again', async () => {
     const harness = new Harness('store');
-    for (let file = 0; file < 30; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(3_000));
+    for (let file = 0; file < 30; file += 1)
+      harness.source.plant(`file ${file}`, harness.random.bytes(3_000));
     const { root } = await harness.backUp('full');
     const keys = await harness.keys();
     const calls = new FaultPlan();
     const restoreWith = async (plan: FaultPlan, target: MemoryTarget): Promise<RestoreOutcome> =>
-      restoreRange(new PointReader(withFaults(harness.store, plan), keys, root), { range: {}, target, overwrite: 'never' });
+      restoreRange(new PointReader(withFaults(harness.store, plan), keys, root), {
+        range: {},
+        target,
+        overwrite: 'never',
+      });
     // The first restore in a process also loads the data key.
     await restoreWith(new FaultPlan(), new MemoryTarget());
     await restoreWith(calls, new MemoryTarget());
@@ -314,7 +354,9 @@ describe('a restore that breaks off', () => {
 
   test('leaves out what the target cannot hold, and names it', async () => {
     const { reader } = await mixed();
-    const target = new MemoryTarget((path) => (Buffer.from(path).includes('..') ? 'it leaves the target' : undefined));
+    const target = new MemoryTarget((path) =>
+      Buffer.from(path).includes('..') ? 'it leaves the target' : undefined,
+    );
 
     const outcome = await restoreRange(reader, { range: {}, target, overwrite: 'never' });
 

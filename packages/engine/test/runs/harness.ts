@@ -53,10 +53,18 @@ export interface BackUpOptions {
   readonly shouldStop?: () => boolean;
 }
 
-/** How many seeds a property runs with: few in the gate, more by `HOLDFAST_SEEDS`. */
+/** How much more than in the gate is tried. */
+const thoroughness = Number(process.env['HOLDFAST_SEEDS'] ?? 1);
+
+/** The seeds that a property runs with: few in the gate, `HOLDFAST_SEEDS` times as many elsewhere. */
 export function seedsOf(count: number): readonly number[] {
-  const factor = Number(process.env['HOLDFAST_SEEDS'] ?? 1);
-  return Array.from({ length: Math.ceil(count * factor) }, (_, seed) => seed);
+  return Array.from({ length: Math.ceil(count * thoroughness) }, (_, seed) => seed);
+}
+
+/** Some of the numbers from 1 to `last`, evenly spread; all of them with `HOLDFAST_SEEDS` of at least `stride`. */
+export function someOf(last: number, stride: number, offset: number): readonly number[] {
+  const step = Math.max(1, Math.round(stride / thoroughness));
+  return Array.from({ length: last }, (_, at) => at + 1).filter((call) => (call + offset) % step === 0);
 }
 
 /** A vault, a source and a clock, in memory. The same for the same seed. */
@@ -160,9 +168,10 @@ export class Harness {
     return undefined;
   }
 
-  /** Roots of a resource that can be seen in the bucket, by name. */
+  /** Roots of a resource that can be seen in the bucket, by name; none where there is no vault yet. */
   async committed(arn = this.arn): Promise<Root[]> {
     const roots: Root[] = [];
+    if ((await namesIn(this.store, 'format.json')).length === 0) return roots;
     const keys = await this.keys();
     const prefix = rootName(resourceKeyOf(arn), '' as PointId);
     for await (const { name, versionId } of this.store.listVersions(prefix)) {

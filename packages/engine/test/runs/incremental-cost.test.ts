@@ -50,7 +50,13 @@ describe('an incremental of a source that has not changed', () => {
     expect(point?.manifest).toBe(base?.manifest);
     expect(point?.packMap).toBe(base?.packMap);
     expect(point?.pagePacks).toEqual(base?.pagePacks);
-    expect(point?.counts).toMatchObject({ files, filesChanged: 0, filesRemoved: 0, readBytes: 0, storedBytes: 0 });
+    expect(point?.counts).toMatchObject({
+      files,
+      filesChanged: 0,
+      filesRemoved: 0,
+      readBytes: 0,
+      storedBytes: 0,
+    });
   });
 });
 

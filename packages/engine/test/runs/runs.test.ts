@@ -22,7 +22,11 @@ async function withFiles(seed: string): Promise<Harness> {
   return harness;
 }
 
-async function open(harness: Harness, type: 'full' | 'incremental', runId?: RunId): Promise<Extract<OpenedRun, { state: 'open' }>> {
+async function open(
+  harness: Harness,
+  type: 'full' | 'incremental',
+  runId?: RunId,
+): Promise<Extract<OpenedRun, { state: 'open' }>> {
   const opened = await openRun(harness.services, harness.request(type, runId === undefined ? {} : { runId }));
   if (opened.state === 'over') throw new Error('the run is over');
   return opened;
@@ -75,7 +79,9 @@ describe('opening a run', () => {
     const options = { ...abandoned, source: harness.source };
     await expect(protectShard(harness.services, shard as Shard, options)).rejects.toThrow(RunClosedError);
     await expect(
-      commitPoint(harness.services, abandoned.keys, abandoned.plan, async () => Promise.reject(new Error('made content'))),
+      commitPoint(harness.services, abandoned.keys, abandoned.plan, async () =>
+        Promise.reject(new Error('made content')),
+      ),
     ).rejects.toThrow(RunClosedError);
     expect(await harness.committed()).toHaveLength(1);
   });
@@ -136,7 +142,14 @@ describe('the base of a run', () => {
   test('makes every root name the one that was committed before it', async () => {
     const harness = await withFiles('chain');
     const made: string[] = [];
-    for (const type of ['full', 'incremental', 'synthetic-full', 'incremental', 'full', 'synthetic-full'] as const) {
+    for (const type of [
+      'full',
+      'incremental',
+      'synthetic-full',
+      'incremental',
+      'full',
+      'synthetic-full',
+    ] as const) {
       const { root } = await harness.backUp(type);
       expect(root.previous?.point, type).toBe(made.at(-1));
       made.push(root.point);
@@ -154,7 +167,9 @@ describe('a run that somebody cancels', () => {
     await harness.catalog.cancelRun(plan.runId);
 
     await expect(protectShard(harness.services, shards[0] as Shard, options)).rejects.toThrow(RunClosedError);
-    const commit = commitPoint(harness.services, keys, plan, async () => joinShards(harness.services, keys, plan, shards.length));
+    const commit = commitPoint(harness.services, keys, plan, async () =>
+      joinShards(harness.services, keys, plan, shards.length),
+    );
     await expect(commit).rejects.toThrow(RunClosedError);
     await failRun(harness.services, plan.runId, { name: 'Error', message: 'something' });
 
@@ -167,7 +182,8 @@ describe('a run that somebody cancels', () => {
     const harness = await withFiles('late cancel');
     const { plan, keys } = await open(harness, 'full');
     const shards = await shardsOf(harness, plan.runId);
-    for (const shard of shards) await protectShard(harness.services, shard, { plan, keys, source: harness.source });
+    for (const shard of shards)
+      await protectShard(harness.services, shard, { plan, keys, source: harness.source });
 
     const commit = commitPoint(harness.services, keys, plan, async () => {
       const content = await joinShards(harness.services, keys, plan, shards.length);
@@ -187,7 +203,9 @@ describe('a shard that runs twice', () => {
     const shards = await shardsOf(harness, plan.runId);
     const options = { plan, keys, source: harness.source };
 
-    await Promise.all([...shards, ...shards].map(async (shard) => protectShard(harness.services, shard, options)));
+    await Promise.all(
+      [...shards, ...shards].map(async (shard) => protectShard(harness.services, shard, options)),
+    );
     const { root } = await commitPoint(harness.services, keys, plan, async () =>
       joinShards(harness.services, keys, plan, shards.length),
     );
@@ -264,7 +282,9 @@ test('a listing that stops and goes on in other processes cuts the same shards',
   for (let file = 0; file < 3_500; file += 1) harness.source.plant(`${file % 4}/${file}`, '');
   const options = { source: harness.source, work: harness.work, limits: { files: 100, bytes: 2 ** 30 } };
   const keyOf = (shards: readonly Shard[]): unknown => {
-    const bounds = shards.map(({ paths }) => [paths.from, paths.to].map((path) => path && Buffer.from(path).toString('hex')));
+    const bounds = shards.map(({ paths }) =>
+      [paths.from, paths.to].map((path) => path && Buffer.from(path).toString('hex')),
+    );
     expect(bounds[0]?.[0]).toBeUndefined();
     expect(bounds.at(-1)?.[1]).toBeUndefined();
     for (const [at, [from]] of bounds.entries()) if (at > 0) expect(from).toBe(bounds[at - 1]?.[1]);

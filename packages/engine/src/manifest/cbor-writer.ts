@@ -1,0 +1,111 @@
+import { encode, rfc8949EncodeOptions } from 'cborg';
+import { utf8 } from '../bytes.ts';
+
+/** What precedes a value: its major type, shifted to the top three bits. */
+const majors = { positive: 0x00, negative: 0x20, text: 0x60, map: 0xa0 } as const;
+const trueByte = 0xf5;
+const float64Byte = 0xfb;
+
+/**
+ * Writes the deterministic CBOR of maps with text keys, as far as entries of files need it: ten times as fast as a
+ * general encoder, which shows where a source has many small files. The caller writes keys in their order.
+ * @see RFC 8949, section 4.2.1
+ */
+export class CborWriter {
+  #buffer = Buffer.allocUnsafe(4096);
+  #length = 0;
+
+  /** Forgets what was written: nothing of a failed attempt gets into the next one. */
+  clear(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  /** Begins a map of so many keys, each followed by its value. */
+  map(count: number): this {
+    return this.#head(majors.map, count);
+  }
+
+  text(text: string): this {
+    const bytes = Buffer.byteLength(text);
+    this.#head(majors.text, bytes);
+    this.#reserve(bytes);
+    this.#length += this.#buffer.write(text, this.#length, 'utf8');
+    return this;
+  }
+
+  /** A finite number: an integer where it is one, else the shortest float that is exact. */
+  number(value: number): this {
+    if (Number.isSafeInteger(value)) {
+      return value < 0 ? this.#head(majors.negative, -1 - value) : this.#head(majors.positive, value);
+    }
+    // Times with a fraction need all 64 bits; the few numbers that fit into fewer are no matter of speed.
+    if (Math.fround(value) === value) return this.#bytes(encode(value, rfc8949EncodeOptions));
+    this.#reserve(9);
+    this.#buffer[this.#length] = float64Byte;
+    this.#length = this.#buffer.writeDoubleBE(value, this.#length + 1);
+    return this;
+  }
+
+  true(): this {
+    this.#reserve(1);
+    this.#buffer[this.#length++] = trueByte;
+    return this;
+  }
+
+  /** A whole map of texts, put in order. */
+  texts(record: Readonly<Record<string, string>>): this {
+    const names = Object.keys(record).sort(compareKeys);
+    this.map(names.length);
+    for (const name of names) this.text(name).text(record[name] ?? '');
+    return this;
+  }
+
+  /** A copy of what was written. */
+  copy(): Uint8Array {
+    return new Uint8Array(this.#buffer.subarray(0, this.#length));
+  }
+
+  #head(major: number, value: number): this {
+    this.#reserve(9);
+    const at = this.#length;
+    if (value < 24) {
+      this.#buffer[at] = major | value;
+      this.#length = at + 1;
+    } else if (value <= 0xff) {
+      this.#buffer[at] = major | 24;
+      this.#length = this.#buffer.writeUInt8(value, at + 1);
+    } else if (value <= 0xffff) {
+      this.#buffer[at] = major | 25;
+      this.#length = this.#buffer.writeUInt16BE(value, at + 1);
+    } else if (value <= 0xffff_ffff) {
+      this.#buffer[at] = major | 26;
+      this.#length = this.#buffer.writeUInt32BE(value, at + 1);
+    } else {
+      this.#buffer[at] = major | 27;
+      this.#buffer.writeUInt32BE(Math.floor(value / 2 ** 32), at + 1);
+      this.#length = this.#buffer.writeUInt32BE(value % 2 ** 32, at + 5);
+    }
+    return this;
+  }
+
+  #bytes(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.#buffer.length));
+    grown.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = grown;
+  }
+}
+
+/** The order of encoded keys: the length comes first in them. */
+function compareKeys(a: string, b: string): number {
+  return Buffer.byteLength(a) - Buffer.byteLength(b) || Buffer.compare(utf8(a), utf8(b));
+}

@@ -1,0 +1,35 @@
+import type { Deployment } from '../../lib/deployment-config.ts';
+import { testBuckets, testPlans } from './support/names.ts';
+
+const never = 'cron(0 3 1 1 ? *)';
+
+/** A plan for each test file: a cycle of one touches nothing of another. Shards are so small that every bucket has several. */
+const plan = (name: string, schedules: Deployment['plans'][number]['schedules']) => ({
+  name,
+  schedules,
+  timeZone: 'UTC',
+  retention: { keepDays: 2 },
+  rpoHours: 26,
+  shard: { files: 20, bytes: 4 * 2 ** 20 },
+});
+
+// What the end-to-end tests deploy, once for all of them.
+export const deployment = {
+  plans: [
+    plan(testPlans.main, { full: never }),
+    plan(testPlans.sources, { full: never }),
+    plan(testPlans.workers, { full: 'cron(0 3 ? * SUN *)', incremental: 'cron(0 3 ? * * *)' }),
+    plan(testPlans.inputs, { full: never }),
+    plan(testPlans.alarms, { full: never }),
+    plan(testPlans.commands, { full: never }),
+    // Switched off by the global setup, and on by the one test that waits for it.
+    plan(testPlans.minutely, { full: 'rate(1 minute)' }),
+  ],
+  tagKey: 'holdfast:plan',
+  lockMode: 'governance',
+  sources: { buckets: Object.values(testBuckets.sources), keys: [] },
+  restoreTargets: { buckets: [testBuckets.restored, testBuckets.missing], keys: [] },
+  workers: 8,
+  resourcesAtOnce: 4,
+  snapshotPollSeconds: 1,
+} satisfies Deployment;
