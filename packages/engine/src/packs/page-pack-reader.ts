@@ -19,8 +19,8 @@ export interface PagePackReaderPolicy {
 
 /** A page is 5 to 50 KiB, so the first stretch brings a few of its neighbours, and a scan soon reads a MiB at a time. */
 const defaultPagePackReaderPolicy: PagePackReaderPolicy = {
-  pageCacheBytes: 64 * 1024 * 1024,
-  stretchCacheBytes: 32 * 1024 * 1024,
+  pageCacheBytes: 16 * 1024 * 1024,
+  stretchCacheBytes: 8 * 1024 * 1024,
   firstStretchBytes: 64 * 1024,
   maxStretchBytes: 1024 * 1024,
 };

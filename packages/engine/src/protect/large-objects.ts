@@ -118,6 +118,9 @@ function replace(from: Uint8Array, to: Uint8Array, file: BaseFile | undefined, p
     mustRead: true,
     ...(carriedFrom && { carriedFrom }),
   });
-  const changeOf = ({ key, logical, location }: Entry): Change => ({ key, value: { logical, location } });
   return [{ ...changeOf(own), clearTo: to }, ...file.entries.slice(1).map(changeOf)];
+}
+
+function changeOf({ key, logical, location }: Entry): Change {
+  return { key, value: { logical, location } };
 }

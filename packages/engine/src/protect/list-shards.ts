@@ -57,10 +57,10 @@ export async function listShards(
   const before = state ?? (await startListing(options));
   const ranges: ListingState['ranges'][number][] = [];
   const indexed = before.ranges.map((range, index) => ({ range, index }));
-  for await (const range of mapConcurrent(indexed, rangesAtOnce, async ({ range, index }) =>
+  for await (const listed of mapConcurrent(indexed, rangesAtOnce, async ({ range, index }) =>
     listRange(options, range, index),
   )) {
-    ranges.push(range);
+    ranges.push(listed);
   }
   if (ranges.some((range) => !range.done)) return { done: false, state: { ranges } };
   const drafts: ShardDraft[] = [];

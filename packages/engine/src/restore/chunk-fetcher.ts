@@ -23,11 +23,11 @@ export interface FetchPolicy {
   readonly run?: RunPolicy;
 }
 
-/** Fits into 512 MiB with room for what is being written. */
+/** Two workers of one process fit into 512 MiB, with room for what is being written. */
 export const defaultFetchPolicy: FetchPolicy = {
-  windowBytes: 48 * 2 ** 20,
+  windowBytes: 24 * 2 ** 20,
   windowItems: 16_384,
-  cacheBytes: 64 * 2 ** 20,
+  cacheBytes: 24 * 2 ** 20,
   runsAtOnce: 4,
 };
 

@@ -184,13 +184,13 @@ describe('a synthetic full', () => {
   });
 });
 
-describe('a consolidation whose process dies', () => {
-  async function open(harness: Harness, runId: RunId): Promise<Extract<OpenedRun, { state: 'open' }>> {
-    const opened = await openRun(harness.services, harness.request('synthetic-full', { runId }));
-    if (opened.state === 'over') throw new Error('over');
-    return opened;
-  }
+async function open(harness: Harness, runId: RunId): Promise<Extract<OpenedRun, { state: 'open' }>> {
+  const opened = await openRun(harness.services, harness.request('synthetic-full', { runId }));
+  if (opened.state === 'over') throw new Error('over');
+  return opened;
+}
 
+describe('a consolidation whose process dies', () => {
   /** Consolidates in calls that each stop after some files; every call dies once, at a random of its own calls. */
   test.each([1, 2, 3, 4])('again and again goes on from where it was, seed %i', async (seed) => {
     const { harness, last } = await withChain();

@@ -70,25 +70,25 @@ describe('a root', () => {
   });
 });
 
-describe('committing a root', () => {
-  async function put(
-    kind: FaultKind,
-    call: number,
-    method: string,
-  ): Promise<{ harness: Harness; stored: StoredRoot }> {
-    const { harness, root, keys } = await withRoot();
-    const store = withFaults(harness.store, new FaultPlan([{ kind, call, method }]));
-    const { random, clock } = harness;
-    const lock = { mode: 'governance', until: new Date(root.expiresAt) } as const;
-    const sourceTime = new Date(clock.now().getTime() + minute);
-    const stored = await putRoot({ store, keys, random, clock, lock }, harness.arn, sourceTime, (point) => ({
-      ...root,
-      point,
-      sourceTime: sourceTime.toISOString(),
-    }));
-    return { harness, stored };
-  }
+async function put(
+  kind: FaultKind,
+  call: number,
+  method: string,
+): Promise<{ harness: Harness; stored: StoredRoot }> {
+  const { harness, root, keys } = await withRoot();
+  const store = withFaults(harness.store, new FaultPlan([{ kind, call, method }]));
+  const { random, clock } = harness;
+  const lock = { mode: 'governance', until: new Date(root.expiresAt) } as const;
+  const sourceTime = new Date(clock.now().getTime() + minute);
+  const stored = await putRoot({ store, keys, random, clock, lock }, harness.arn, sourceTime, (point) => ({
+    ...root,
+    point,
+    sourceTime: sourceTime.toISOString(),
+  }));
+  return { harness, stored };
+}
 
+describe('committing a root', () => {
   test.each([
     ['fail-before', 'put'],
     ['fail-after', 'put'],

@@ -134,41 +134,40 @@ describe('an object of 2.3 GiB', () => {
   });
 });
 
+async function withBase(bytes: number): Promise<{ harness: LargeHarness; base: PointId }> {
+  const harness = new LargeHarness('mixture');
+  harness.patterns.write('a', 1, 10);
+  harness.patterns.write('large', 1, bytes);
+  const { root } = await harness.backUpPatterns('full');
+  harness.clock.advance(minute);
+  return { harness, base: root.point };
+}
+
+async function expectCarried(
+  harness: LargeHarness,
+  { root }: CommittedPoint,
+  base: PointId,
+  bytes: number,
+): Promise<void> {
+  expect(await harness.findFile(root.point, 'large')).toMatchObject({ carriedFrom: base, mustRead: true });
+  expect(await harness.restored(root.point)).toEqual([
+    { path: 'a', version: 1, bytes: 10 },
+    { path: 'large', version: 1, bytes },
+  ]);
+  await harness.expectConsistent(root.point);
+}
+
+async function expectLeftOut(harness: LargeHarness, { root }: CommittedPoint): Promise<void> {
+  expect(await harness.restored(root.point)).toEqual([{ path: 'a', version: 1, bytes: 10 }]);
+  expect(
+    (await Array.fromAsync((await harness.open(root.point)).manifest.range(pathKeys(utf8('large'))))).length,
+  ).toBe(0);
+  await harness.expectConsistent(root.point);
+}
+
 describe('a large object that its workers do not see alike', () => {
   const size = gibibyte + 1_000;
   const small = 5_000;
-
-  async function withBase(bytes: number): Promise<{ harness: LargeHarness; base: PointId }> {
-    const harness = new LargeHarness('mixture');
-    harness.patterns.write('a', 1, 10);
-    harness.patterns.write('large', 1, bytes);
-    const { root } = await harness.backUpPatterns('full');
-    harness.clock.advance(minute);
-    return { harness, base: root.point };
-  }
-
-  async function expectCarried(
-    harness: LargeHarness,
-    { root }: CommittedPoint,
-    base: PointId,
-    bytes: number,
-  ): Promise<void> {
-    expect(await harness.findFile(root.point, 'large')).toMatchObject({ carriedFrom: base, mustRead: true });
-    expect(await harness.restored(root.point)).toEqual([
-      { path: 'a', version: 1, bytes: 10 },
-      { path: 'large', version: 1, bytes },
-    ]);
-    await harness.expectConsistent(root.point);
-  }
-
-  async function expectLeftOut(harness: LargeHarness, { root }: CommittedPoint): Promise<void> {
-    expect(await harness.restored(root.point)).toEqual([{ path: 'a', version: 1, bytes: 10 }]);
-    expect(
-      (await Array.fromAsync((await harness.open(root.point)).manifest.range(pathKeys(utf8('large')))))
-        .length,
-    ).toBe(0);
-    await harness.expectConsistent(root.point);
-  }
 
   test('is carried from the base when it changed between two stretches, and read by the next run', async () => {
     const { harness, base } = await withBase(small);

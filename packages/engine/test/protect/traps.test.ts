@@ -197,16 +197,16 @@ test('a file that vanishes while its tags are asked for is left out', async () =
   await expectPackMapCounted(harness, root.point);
 });
 
-describe('a change of tags alone', () => {
-  async function retag(readTags: boolean): Promise<{ harness: Harness; point: PointId; read: number }> {
-    const harness = new Harness('retag');
-    const entry = harness.source.plant('file', 'content', { tags: { colour: 'red' } });
-    await harness.backUp('full');
-    harness.source.plant('file', 'content', { ...entry, tags: { colour: 'blue' } });
-    const { root } = await harness.backUp('incremental', { readTags });
-    return { harness, point: root.point, read: root.counts.readBytes };
-  }
+async function retag(readTags: boolean): Promise<{ harness: Harness; point: PointId; read: number }> {
+  const harness = new Harness('retag');
+  const entry = harness.source.plant('file', 'content', { tags: { colour: 'red' } });
+  await harness.backUp('full');
+  harness.source.plant('file', 'content', { ...entry, tags: { colour: 'blue' } });
+  const { root } = await harness.backUp('incremental', { readTags });
+  return { harness, point: root.point, read: root.counts.readBytes };
+}
 
+describe('a change of tags alone', () => {
   test('is taken up without reading the content', async () => {
     const { harness, point, read } = await retag(true);
 
@@ -221,18 +221,18 @@ describe('a change of tags alone', () => {
   });
 });
 
-describe('a time stamp too close to the time of the run', () => {
-  /** A file modified so many milliseconds before the run's source time. */
-  async function openings(agoMs: number): Promise<number> {
-    const harness = new Harness('racy');
-    const sourceTime = harness.clock.now().getTime() + minute;
-    harness.source.plant('file', 'content', { modifiedMs: sourceTime - agoMs });
-    await harness.backUp('full');
-    await harness.backUp('incremental');
-    await harness.backUp('incremental');
-    return harness.source.opened.length;
-  }
+/** A file modified so many milliseconds before the run's source time. */
+async function openings(agoMs: number): Promise<number> {
+  const harness = new Harness('racy');
+  const sourceTime = harness.clock.now().getTime() + minute;
+  harness.source.plant('file', 'content', { modifiedMs: sourceTime - agoMs });
+  await harness.backUp('full');
+  await harness.backUp('incremental');
+  await harness.backUp('incremental');
+  return harness.source.opened.length;
+}
 
+describe('a time stamp too close to the time of the run', () => {
   test.each([2_999, 0, -1_000])('has the next run read the file once more (%i ms)', async (agoMs) => {
     expect(await openings(agoMs)).toBe(2);
   });

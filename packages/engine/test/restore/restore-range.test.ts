@@ -1,20 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { toHex, utf8 } from '../../src/bytes.ts';
-import { StoreUnavailableError, TargetUnavailableError, UnknownNameError } from '../../src/errors.ts';
+import { StoreUnavailableError, TargetUnavailableError } from '../../src/errors.ts';
 import { decodeExtent } from '../../src/manifest/extent.ts';
 import { decodeFileKey } from '../../src/manifest/tuple-key.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import type { ByteRange } from '../../src/ports/object-store.ts';
 import type { RestoreTarget } from '../../src/ports/restore-target.ts';
 import type { FetchPolicy } from '../../src/restore/chunk-fetcher.ts';
-import { keysOfRestoreShard, planRestore } from '../../src/restore/plan-restore.ts';
 import { frameKey } from '../../src/restore/plan-runs.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
 import { restoreRange, type RestoreOutcome } from '../../src/restore/restore-range.ts';
 import { FaultPlan, MemoryTarget, withFaults, type MemoryObjectStore } from '../../src/testing/index.ts';
 import { describeState, Harness, packMapOf, stateOf } from '../runs/harness.ts';
-
-const limits = { files: 10_000, bytes: 2 ** 30 };
+import { mixed } from './mixed-point.ts';
 
 /** Stored bytes of the distinct chunks that a point consists of. */
 async function neededBytes(reader: PointReader): Promise<number> {
@@ -123,92 +121,20 @@ describe('what a restore reads of the vault', () => {
   });
 });
 
-async function mixed(): Promise<{ harness: Harness; reader: PointReader }> {
-  const harness = new Harness('mixed');
-  for (const path of ['a', 'a/1', 'a/2', 'a/b/3', 'ab', 'b/1', '../../etc/passwd', 'z']) {
-    harness.source.plant(path, `content of ${path}`);
-  }
-  const { root } = await harness.backUp('full');
-  return { harness, reader: await harness.open(root.point) };
-}
-
-async function restorePaths(
-  reader: PointReader,
-  paths: readonly string[] | undefined,
-  files = 10_000,
-): Promise<string[]> {
-  const { shards } = await planRestore(reader, {
-    ...(paths && { paths }),
-    limits: { ...limits, files },
-    workers: 2,
-  });
+async function onto(
+  overwrite: 'never' | 'if-different' | 'always',
+): Promise<{ outcome: RestoreOutcome; target: MemoryTarget }> {
+  const { harness, reader } = await mixed();
   const target = new MemoryTarget();
-  for (const shard of shards)
-    await restoreRange(reader, { range: keysOfRestoreShard(shard), target, overwrite: 'never' });
-  return target.entries.map(({ entry }) => Buffer.from(entry.path).toString());
+  const state = await harness.snapshotOfSource();
+  const same = state.get(toHex(utf8('a')));
+  if (same !== undefined) target.plant(same.entry, same.content);
+  const other = state.get(toHex(utf8('z')));
+  if (other !== undefined) target.plant(other.entry, 'something else');
+  return { outcome: await restoreRange(reader, { range: {}, target, overwrite }), target };
 }
-
-describe('a selection of paths', () => {
-  test('restores exactly one entry for a path, and all below for a directory', async () => {
-    const { reader } = await mixed();
-
-    expect(await restorePaths(reader, ['a'])).toEqual(['a']);
-    expect(await restorePaths(reader, ['a/'])).toEqual(['a/1', 'a/2', 'a/b/3']);
-    expect(await restorePaths(reader, ['z', 'a/b/', 'a/1'])).toEqual(['a/1', 'a/b/3', 'z']);
-    expect(await restorePaths(reader, ['a/', 'a/1', 'a/b/'])).toEqual(['a/1', 'a/2', 'a/b/3']);
-    expect(await restorePaths(reader, ['../../etc/passwd'])).toEqual(['../../etc/passwd']);
-  });
-
-  test('names the path that selects nothing', async () => {
-    const { reader } = await mixed();
-
-    await expect(restorePaths(reader, ['a', 'missing', 'z'])).rejects.toThrow(UnknownNameError);
-    await expect(restorePaths(reader, ['a', 'missing', 'z'])).rejects.toThrow('"missing"');
-    await expect(restorePaths(reader, ['b'])).rejects.toThrow('"b"');
-    await expect(restorePaths(reader, ['aa/'])).rejects.toThrow('"aa/"');
-  });
-
-  test.each([1, 2, 3])('is the same in shards of %i files', async (files) => {
-    const { reader } = await mixed();
-    const all = await restorePaths(reader, undefined);
-
-    expect(await restorePaths(reader, undefined, files)).toEqual(all);
-    expect(all).toHaveLength(8);
-  });
-
-  test('quotes what will be read and written', async () => {
-    const { reader } = await mixed();
-
-    const { quote, shards } = await planRestore(reader, { paths: ['a/', 'z'], limits, workers: 2 });
-
-    expect(shards).toHaveLength(2);
-    expect(quote).toMatchObject({ files: 4, bytes: 'content of '.length * 4 + 3 + 3 + 5 + 1 });
-  });
-
-  test('of a point without entries is nothing to do', async () => {
-    const harness = new Harness('empty');
-    const { root } = await harness.backUp('full');
-    const reader = await harness.open(root.point);
-
-    expect((await planRestore(reader, { limits, workers: 1 })).shards).toEqual([]);
-    expect((await harness.restore(root.point)).state.size).toBe(0);
-  });
-});
 
 describe('what the target has already', () => {
-  async function onto(
-    overwrite: 'never' | 'if-different' | 'always',
-  ): Promise<{ outcome: RestoreOutcome; target: MemoryTarget }> {
-    const { harness, reader } = await mixed();
-    const target = new MemoryTarget();
-    const state = await harness.snapshotOfSource();
-    const same = state.get(toHex(utf8('a')));
-    if (same !== undefined) target.plant(same.entry, same.content);
-    const other = state.get(toHex(utf8('z')));
-    if (other !== undefined) target.plant(other.entry, 'something else');
-    return { outcome: await restoreRange(reader, { range: {}, target, overwrite }), target };
-  }
-
   test('is never touched by default', async () => {
     const { outcome, target } = await onto('never');
 
@@ -291,18 +217,18 @@ async function removeAll(harness: Harness, name: string): Promise<void> {
   harness.clock.set(now);
 }
 
-describe('a restore that breaks off', () => {
-  function breaking(target: MemoryTarget, after: number): RestoreTarget {
-    let writes = 0;
-    return {
-      write: async (...args) => {
-        if (++writes > after) throw new TargetUnavailableError('the target is gone');
-        return target.write(...args);
-      },
-      finish: async () => target.finish(),
-    };
-  }
+function breaking(target: MemoryTarget, after: number): RestoreTarget {
+  let writes = 0;
+  return {
+    write: async (...args) => {
+      if (++writes > after) throw new TargetUnavailableError('the target is gone');
+      return target.write(...args);
+    },
+    finish: async () => target.finish(),
+  };
+}
 
+describe('a restore that breaks off', () => {
   test.each(['never', 'if-different', 'always'] as const)(
     'is completed by running it again (%s)',
     async (overwrite) => {

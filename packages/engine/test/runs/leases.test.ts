@@ -161,32 +161,32 @@ describe('packs of the base that cannot be leased', () => {
   });
 });
 
-describe('a run that stalls before its commit', () => {
-  async function stalled(stallMs: number, meanwhile: (harness: Harness) => void = () => undefined) {
-    const { harness } = await withFull('stalled');
-    harness.clock.advance(day);
-    harness.source.plant('file 4', 'changed');
-    const opened = await openRun(harness.services, harness.request('incremental'));
-    if (opened.state === 'over') throw new Error('over');
-    const { plan, keys } = opened;
-    const { source, work } = harness;
-    const listed = await listShards({
-      source,
-      work,
-      workPrefix: runPrefix(plan.runId),
-      limits,
-      shouldStop: () => false,
-    });
-    if (!listed.done) throw new Error('not done');
-    for (const shard of listed.shards) await protectShard(harness.services, shard, { keys, plan, source });
-    harness.clock.advance(stallMs);
-    meanwhile(harness);
-    const commit = commitPoint(harness.services, keys, plan, async () =>
-      joinShards(harness.services, keys, plan, listed.shards.length),
-    );
-    return { harness, commit, plan };
-  }
+async function stalled(stallMs: number, meanwhile: (harness: Harness) => void = () => undefined) {
+  const { harness } = await withFull('stalled');
+  harness.clock.advance(day);
+  harness.source.plant('file 4', 'changed');
+  const opened = await openRun(harness.services, harness.request('incremental'));
+  if (opened.state === 'over') throw new Error('over');
+  const { plan, keys } = opened;
+  const { source, work } = harness;
+  const listed = await listShards({
+    source,
+    work,
+    workPrefix: runPrefix(plan.runId),
+    limits,
+    shouldStop: () => false,
+  });
+  if (!listed.done) throw new Error('not done');
+  for (const shard of listed.shards) await protectShard(harness.services, shard, { keys, plan, source });
+  harness.clock.advance(stallMs);
+  meanwhile(harness);
+  const commit = commitPoint(harness.services, keys, plan, async () =>
+    joinShards(harness.services, keys, plan, listed.shards.length),
+  );
+  return { harness, commit, plan };
+}
 
+describe('a run that stalls before its commit', () => {
   test.each([1, 4, 20, 34])('for %i days extends all that it uses, and commits', async (days) => {
     const { harness, commit, plan } = await stalled(days * day);
 
