@@ -1,13 +1,14 @@
-import { environmentFor, startEmulator } from './composition.ts';
+import { environmentFor, startEmulator, type EmulatorOptions } from './composition.ts';
 
 const defaultRegion = 'us-east-1';
 
 /**
  * Gives a test run an AWS to talk to, by setting the SDK's variables: the one that AWS_ENDPOINT_URL names, or an
  * emulator started for this run. A real account takes part only with HOLDFAST_ALLOW_REAL_AWS=1.
+ * @param options - of an emulator that is started here.
  * @returns what to call when the run is over.
  */
-export async function ensureTestEndpoint(): Promise<() => Promise<void>> {
+export async function ensureTestEndpoint(options: EmulatorOptions = {}): Promise<() => Promise<void>> {
   const allowed = process.env['HOLDFAST_ALLOW_REAL_AWS'] === '1';
   const endpointUrl = process.env['AWS_ENDPOINT_URL'];
   if (endpointUrl) {
@@ -18,7 +19,7 @@ export async function ensureTestEndpoint(): Promise<() => Promise<void>> {
   if (allowed) return async () => undefined;
   // Credentials and endpoints of a real account in the environment must not mix with the emulator's.
   for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
-  const emulator = await startEmulator({ log: (line) => console.log(`emulator: ${line}`) });
+  const emulator = await startEmulator({ log: (line) => console.log(`emulator: ${line}`), ...options });
   Object.assign(process.env, emulator.environment);
   return () => emulator.stop();
 }

@@ -38,7 +38,7 @@ export function chooseTarget(
   if (root.resourceKind !== 's3-bucket') {
     throw new NotSupportedError(
       `${root.resource} is a ${root.resourceKind}, which cannot be written from here; restore it on its machine with ` +
-        `"holdfast restore ${root.point}", or name a bucket as target`,
+        `"holdfast restore ${root.point} --to-directory <directory>", or name a bucket as target`,
     );
   }
   const bucket = bucketOfArn(root.resource);

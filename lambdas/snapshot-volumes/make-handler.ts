@@ -20,7 +20,7 @@ import { SnapshotNotVisibleYetError } from './snapshot-errors.ts';
 const visibleWithinMs = 5 * 60_000;
 
 /** What of EC2 taking snapshots needs. */
-export type SnapshotTaker = Pick<
+type SnapshotTaker = Pick<
   Ec2Images,
   | 'getMachine'
   | 'getVolume'

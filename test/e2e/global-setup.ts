@@ -1,4 +1,67 @@
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import type { TestProject } from 'vitest/node';
+import * as z from 'zod';
+import { deployApp } from '../../localstack/deploy-app.ts';
 import { ensureTestEndpoint } from '../../localstack/test-endpoint.ts';
+import { plansFile, type Deployed } from './support/deployed.ts';
+import { switchSchedule } from './support/schedules.ts';
+import { testPlans } from './support/names.ts';
 
-/** Called by vitest before the first test file; what it returns is called after the last. */
-export const setup = (): Promise<() => Promise<void>> => ensureTestEndpoint();
+const Health = z.object({ dataDir: z.string() });
+
+/**
+ * Called by vitest before the first test file: deploys the application once for all of them. What it returns is called
+ * after the last.
+ */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const stop = await ensureTestEndpoint({
+    // Waits of the workflows and between their retries, not their time limits.
+    environment: { SFN_WAIT_SCALE: '0.25' },
+  });
+  try {
+    const endpointUrl = process.env['AWS_ENDPOINT_URL'];
+    const region = process.env['AWS_REGION'];
+    if (endpointUrl === undefined || region === undefined) {
+      throw new Error(
+        'the end-to-end tests break and delete things, and so run on an emulator only: unset HOLDFAST_ALLOW_REAL_AWS',
+      );
+    }
+    const environment = awsVariables();
+    const { Account } = await new STSClient({}).send(new GetCallerIdentityCommand({}));
+    const accountId = Account as string;
+    const started = performance.now();
+    const outputs = await deployApp({ environment, plansFile, accountId, region, log: () => undefined });
+    console.log(`e2e: deployed in ${((performance.now() - started) / 1000).toFixed(0)} s`);
+    await switchSchedule(testPlans.minutely, 'DISABLED');
+    const deployed: Deployed = {
+      outputs,
+      accountId,
+      region,
+      environment,
+      gatewayDataDir: (await findHealth(`${endpointUrl}/_gateway/health`, Health))?.dataDir,
+      isMinistack: (await findHealth(`${endpointUrl}/_ministack/health`, z.unknown())) !== undefined,
+    };
+    project.provide('deployed', deployed);
+    return stop;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function awsVariables(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => entry[0].startsWith('AWS_') && entry[1] !== undefined,
+    ),
+  );
+}
+
+async function findHealth<Schema extends z.ZodType>(
+  url: string,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
+  const response = await fetch(url).catch(() => undefined);
+  if (response?.ok !== true) return undefined;
+  return schema.safeParse(await response.json().catch(() => undefined)).data;
+}

@@ -35,7 +35,7 @@ export const DAILY: Plan = {
 };
 
 /** Keeps what was published. */
-export class MemoryMetrics {
+class MemoryMetrics {
   readonly values: MetricValue[] = [];
 
   async put(values: readonly MetricValue[]): Promise<void> {
@@ -52,7 +52,7 @@ export class MemoryMetrics {
 }
 
 /** A line of the log. */
-export type LogLine = LogFields & { readonly level: string; readonly message: string };
+type LogLine = LogFields & { readonly level: string; readonly message: string };
 
 /** A deployment in memory: everything that handlers are given. */
 export function makeDeployment() {

@@ -1,0 +1,45 @@
+import { compactTime, type BackupType, type PointRow, type ResourceArn, type RunRow } from '@holdfast/engine';
+import type { App } from './deployed.ts';
+import { runExecution, type Ended } from './executions.ts';
+
+/** Cycles are named by the second that they are due in; a test runs several within one. */
+let last = Date.parse('2030-01-01T00:00:00Z');
+
+/** Runs one cycle of a plan to its end, as its schedule would start it. */
+export async function runCycle(app: App, plan: string, type: BackupType): Promise<Ended> {
+  const scheduledAt = new Date((last += 1_000));
+  const cycleId = `${plan}-${type}-${compactTime(scheduledAt)}`;
+  const input = { plan, type, scheduledAt: scheduledAt.toISOString(), cycleId };
+  return runExecution(app.sfn, app.machines.cycle, cycleId, input);
+}
+
+/** Runs one cycle that has to succeed. */
+export async function runGoodCycle(app: App, plan: string, type: BackupType): Promise<void> {
+  const { status, error, reason } = await runCycle(app, plan, type);
+  if (status !== 'SUCCEEDED')
+    throw new Error(`the ${type} cycle of plan ${plan} ${status}: ${error}: ${reason}`);
+}
+
+/** A bucket's ARN, as the catalog knows it. */
+export function arnOfBucket(bucket: string): ResourceArn {
+  return `arn:aws:s3:::${bucket}` as ResourceArn;
+}
+
+/** A resource's points, the oldest first. */
+export async function listPoints(app: App, arn: ResourceArn): Promise<PointRow[]> {
+  const points = await Array.fromAsync(app.catalog.listPoints(arn));
+  return points.sort((a, b) => a.committedAt.getTime() - b.committedAt.getTime());
+}
+
+/** A resource's newest point. @throws {@link Error} it has none. */
+export async function newestPoint(app: App, arn: ResourceArn): Promise<PointRow> {
+  const newest = (await listPoints(app, arn)).at(-1);
+  if (newest === undefined) throw new Error(`${arn} has no point`);
+  return newest;
+}
+
+/** A resource's newest run. @throws {@link Error} it has none. */
+export async function newestRun(app: App, resourceArn: ResourceArn): Promise<RunRow> {
+  for await (const run of app.catalog.listRuns({ resourceArn })) return run;
+  throw new Error(`${resourceArn} has no run`);
+}
