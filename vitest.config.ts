@@ -8,7 +8,11 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/test/**/*.test.ts', 'test/{infra,lambdas,compat}/**/*.test.ts', 'localstack/test/**/*.test.ts'],
+          include: [
+            'packages/*/test/**/*.test.ts',
+            'test/{infra,lambdas,compat}/**/*.test.ts',
+            'localstack/test/**/*.test.ts',
+          ],
           sequence,
           testTimeout: 60_000,
         },

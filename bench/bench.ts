@@ -36,7 +36,11 @@ const restic = findRestic();
 const kernelProgram = fileURLToPath(new URL('kernels.ts', import.meta.url));
 const { output } = await runMeasured(process.execPath, [kernelProgram, data.directory]);
 const kernels = JSON.parse(output) as KernelTimes;
-const filesystem = await measureFilesystem(data, join(scratch, 'run'), { rounds, restic: restic !== undefined, log });
+const filesystem = await measureFilesystem(data, join(scratch, 'run'), {
+  rounds,
+  restic: restic !== undefined,
+  log,
+});
 
 const memory: Results['memory'][number][] = [];
 for (const part of values.quick ? [data] : [sliceOf(data, 0), data]) {
@@ -48,7 +52,12 @@ const s3 = values.s3 ? await measureS3(sliceOf(data, 0), join(scratch, 's3'), lo
 
 const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { version: string };
 const results: Results = {
-  machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryBytes: totalmem(), system: `${type()} ${release()}` },
+  machine: {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    system: `${type()} ${release()}`,
+  },
   versions: { holdfast: version, node: process.versions.node, ...(restic && { restic }) },
   data,
   rounds,

@@ -35,15 +35,24 @@ export async function runMeasured(
       ? await run(gnuTime, ['-f', '%U %S %M', '-o', figures, command, ...args], environment)
       : await run(command, args, environment);
     const seconds = (performance.now() - started) / 1000;
-    const [user = NaN, system = NaN, peakKib = NaN] = timed ? readFileSync(figures, 'utf8').split(' ').map(Number) : [];
+    const [user = NaN, system = NaN, peakKib = NaN] = timed
+      ? readFileSync(figures, 'utf8').split(' ').map(Number)
+      : [];
     return { usage: { seconds, cpuSeconds: user + system, peakBytes: peakKib * 1024 }, output };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-async function run(command: string, args: readonly string[], environment: Readonly<Record<string, string>>): Promise<string> {
-  const child = spawn(command, args, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+async function run(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<string> {
+  const child = spawn(command, args, {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   let complaints = '';
   child.stdout.on('data', (text: Buffer) => (output += text.toString('utf8')));

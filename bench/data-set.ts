@@ -37,15 +37,31 @@ const changedEvery = 100;
  * with a paragraph put in, and an exact copy of noise. The same packages and slices give the same bytes.
  * Made once and kept, in `directory/<slices>`.
  */
-export function prepareDataSet(directory: string, packages: string, slices: number, log: (line: string) => void): DataSet {
+export function prepareDataSet(
+  directory: string,
+  packages: string,
+  slices: number,
+  log: (line: string) => void,
+): DataSet {
   const root = join(directory, `data-${slices}`);
   const stamp = `${root}.json`;
-  const listed = existsSync(stamp) ? (JSON.parse(readFileSync(stamp, 'utf8')) as { recipe: number }) : undefined;
+  const listed = existsSync(stamp)
+    ? (JSON.parse(readFileSync(stamp, 'utf8')) as { recipe: number })
+    : undefined;
   if (listed?.recipe !== recipe) {
     log(`making the data set in ${root}`);
     rmSync(root, { recursive: true, force: true });
-    const modules = listFiles(packages, ['.bin', '.cache', '.vite', '.vite-temp', '.vitest-cache', '.types', '@holdfast']);
-    for (let slice = 0; slice < slices; slice++) makeSlice(join(root, `slice-${slice}`), slice, packages, modules);
+    const modules = listFiles(packages, [
+      '.bin',
+      '.cache',
+      '.vite',
+      '.vite-temp',
+      '.vitest-cache',
+      '.types',
+      '@holdfast',
+    ]);
+    for (let slice = 0; slice < slices; slice++)
+      makeSlice(join(root, `slice-${slice}`), slice, packages, modules);
     writeFileSync(stamp, JSON.stringify({ recipe }));
   }
   return measureTree(root);
@@ -62,7 +78,10 @@ export function measureTree(directory: string): DataSet {
  * Changes one file in a hundred, and calls back while they are changed; then puts all of them back. A data set whose
  * change was interrupted is made anew the next time.
  */
-export async function whileChanged<Result>({ directory }: DataSet, work: () => Promise<Result>): Promise<Result> {
+export async function whileChanged<Result>(
+  { directory }: DataSet,
+  work: () => Promise<Result>,
+): Promise<Result> {
   const next = numbers('change');
   const files = listFiles(directory).filter((_, index) => index % changedEvery === 7);
   const originals = new Map<string, Buffer>();
@@ -106,10 +125,15 @@ function makeSlice(root: string, slice: number, packages: string, modules: reado
     const content = prose.subarray(at * smallBytesMost, at * smallBytesMost + next(smallBytesMost));
     writeFileSync(join(root, 'small', `${at}.txt`), content);
   }
-  for (let at = 0; at < textFiles; at++) writeFileSync(join(root, 'logs', `${at}.log`), logText(`${slice} ${at}`, textBytes));
-  for (let at = 0; at < noiseFiles; at++) writeFileSync(join(root, 'noise', `${at}.bin`), noise(`${slice} ${at}`, noiseBytes));
+  for (let at = 0; at < textFiles; at++)
+    writeFileSync(join(root, 'logs', `${at}.log`), logText(`${slice} ${at}`, textBytes));
+  for (let at = 0; at < noiseFiles; at++)
+    writeFileSync(join(root, 'noise', `${at}.bin`), noise(`${slice} ${at}`, noiseBytes));
   writeFileSync(join(root, 'twins', 'same.bin'), noise(`${slice} 0`, noiseBytes));
-  writeFileSync(join(root, 'twins', 'edited.log'), marked(logText(`${slice} 0`, textBytes), `twin ${slice}`, next));
+  writeFileSync(
+    join(root, 'twins', 'edited.log'),
+    marked(logText(`${slice} 0`, textBytes), `twin ${slice}`, next),
+  );
 }
 
 /** The content with a line put in somewhere. */

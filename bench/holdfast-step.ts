@@ -19,6 +19,10 @@ if (step === 'restore') {
     mkdirSync(at, { recursive: true });
     await createKeyFile(vault.keyFile, systemRandom);
   }
-  const { root } = await backUpDirectory({ ...options, type: step === 'full' ? 'full' : 'incremental', keepDays: 35 });
+  const { root } = await backUpDirectory({
+    ...options,
+    type: step === 'full' ? 'full' : 'incremental',
+    keepDays: 35,
+  });
   writeFileSync(pointFile, JSON.stringify({ resourceArn: root.resource, pointId: root.point }));
 }

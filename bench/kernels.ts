@@ -21,7 +21,9 @@ const batchBytes = 64 * 1024 * 1024;
 const pieceBytes = 1024 * 1024;
 
 class KernelRun {
-  readonly times = Object.fromEntries(kernelNames.map((name) => [name, { bytes: 0, cpuSeconds: 0 }])) as KernelTimes;
+  readonly times = Object.fromEntries(
+    kernelNames.map((name) => [name, { bytes: 0, cpuSeconds: 0 }]),
+  ) as KernelTimes;
   readonly #seen = new Set<string>();
   readonly #key = createSecretKey(randomBytes(32));
   readonly #nonce = Buffer.alloc(12);
@@ -37,11 +39,14 @@ class KernelRun {
     const hashes = this.#time('SHA-256', bytes, () => chunks.map((chunk) => hash('sha256', chunk, 'hex')));
     const fresh = chunks.filter((_, index) => this.#isNew(hashes[index] ?? ''));
     const encoded = this.#time('zstd', sum(fresh), () => fresh.map((chunk) => encodeContent(chunk)));
-    const sealed = this.#time('AES-256-GCM', sum(fresh), () => encoded.map(({ payload }) => this.#seal(payload)));
+    const sealed = this.#time('AES-256-GCM', sum(fresh), () =>
+      encoded.map(({ payload }) => this.#seal(payload)),
+    );
     this.#time('decode check', sum(fresh), () => {
       sealed.forEach((frame, index) => {
         const payload = this.#open(frame);
-        const plain = encoded[index]?.codec === 1 ? zstdDecompressSync(payload, sizeOf(fresh[index])) : payload;
+        const plain =
+          encoded[index]?.codec === 1 ? zstdDecompressSync(payload, sizeOf(fresh[index])) : payload;
         hash('sha256', plain, 'hex');
       });
     });
@@ -54,7 +59,7 @@ class KernelRun {
   }
 
   *#cut(content: Uint8Array): Generator<Uint8Array> {
-    for (let start = 0; start < content.length; ) {
+    for (let start = 0; start < content.length;) {
       const length = this.#cuts.findCut(content, start, content.length, 0) || content.length - start;
       yield content.subarray(start, start + length);
       start += length;
@@ -100,7 +105,7 @@ function* contentsOf(directory: string): Generator<Uint8Array> {
     const file = openSync(join(directory, path), 'r');
     for (;;) {
       const pieces: Uint8Array[] = [];
-      for (let filled = 0; filled < batchBytes; ) {
+      for (let filled = 0; filled < batchBytes;) {
         const piece = Buffer.allocUnsafe(pieceBytes);
         const count = readSync(file, piece);
         if (count === 0) break;

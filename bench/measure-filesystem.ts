@@ -44,7 +44,9 @@ export async function measureFilesystem(
     const runAll = async (step: StepName): Promise<void> => {
       for (const [{ name }, of] of measured) {
         const { seconds, cpuSeconds } = await of.run(step);
-        options.log(`round ${round + 1} ${name} ${step}: ${seconds.toFixed(2)} s, ${cpuSeconds.toFixed(2)} s CPU`);
+        options.log(
+          `round ${round + 1} ${name} ${step}: ${seconds.toFixed(2)} s, ${cpuSeconds.toFixed(2)} s CPU`,
+        );
       }
     };
     await runAll('full');
@@ -57,7 +59,10 @@ export async function measureFilesystem(
     for (const [{ name }, of] of measured) found[name].push(of.result());
     rmSync(scratch, { recursive: true, force: true });
   }
-  return { holdfast: medianOfRounds(found.holdfast), ...(options.restic && { restic: medianOfRounds(found.restic) }) };
+  return {
+    holdfast: medianOfRounds(found.holdfast),
+    ...(options.restic && { restic: medianOfRounds(found.restic) }),
+  };
 }
 
 /** Runs one step of Holdfast in a process of its own. */
@@ -111,7 +116,8 @@ function resticIn(at: string, data: DataSet): Contestant {
   const repository = ResticRepository.make(at);
   return {
     name: 'restic',
-    run: async (step) => (step === 'restore' ? repository.restore(join(at, 'restored')) : repository.backUp(data.directory)),
+    run: async (step) =>
+      step === 'restore' ? repository.restore(join(at, 'restored')) : repository.backUp(data.directory),
     storedBytes: () => measureTree(repository.directory).bytes,
   };
 }

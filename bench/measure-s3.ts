@@ -13,7 +13,11 @@ const bucket = 'benchmark-vault';
  * Measures Holdfast with the emulator's S3 as its store, one thread, as a worker in the cloud has. The emulator runs on
  * the same cores, so the figures say that the way through S3 works and what memory it takes, not how fast S3 is.
  */
-export async function measureS3(data: DataSet, scratch: string, log: (line: string) => void): Promise<Measured & { readonly data: DataSet }> {
+export async function measureS3(
+  data: DataSet,
+  scratch: string,
+  log: (line: string) => void,
+): Promise<Measured & { readonly data: DataSet }> {
   rmSync(scratch, { recursive: true, force: true });
   const emulator = await startEmulator();
   const { endpointUrl: endpoint, region, credentials } = emulator;
@@ -35,7 +39,12 @@ export async function measureS3(data: DataSet, scratch: string, log: (line: stri
       const restored = join(scratch, 'restored');
       const restore = await run('restore', restored);
       compareTrees(data.directory, restored);
-      return { data, steps: { full, unchanged, changed, restore }, fullBytes, changedBytes: await storedBytes(s3) };
+      return {
+        data,
+        steps: { full, unchanged, changed, restore },
+        fullBytes,
+        changedBytes: await storedBytes(s3),
+      };
     });
   } finally {
     s3.destroy();

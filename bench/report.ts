@@ -4,14 +4,23 @@ import { stepNames, type Measured, type StepName } from './measure-filesystem.ts
 
 /** Everything that one run of the benchmark found; what is written to `.bench/results.json`. */
 export interface Results {
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryBytes: number; readonly system: string };
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly memoryBytes: number;
+    readonly system: string;
+  };
   readonly versions: { readonly holdfast: string; readonly node: string; readonly restic?: string };
   readonly data: DataSet;
   readonly rounds: number;
   readonly kernels: KernelTimes;
   readonly filesystem: { readonly holdfast: Measured; readonly restic?: Measured };
   readonly s3?: Measured & { readonly data: DataSet };
-  readonly memory: readonly { readonly bytes: number; readonly workers: number; readonly peakBytes: number }[];
+  readonly memory: readonly {
+    readonly bytes: number;
+    readonly workers: number;
+    readonly peakBytes: number;
+  }[];
 }
 
 /** Threads of the measured backups, and so the cores that the limit is reckoned for. */
@@ -34,7 +43,9 @@ export function reportOf(results: Results): string {
   const { machine, versions, data, filesystem, s3 } = results;
   const lines = [
     `Machine: ${machine.cpu}, ${machine.cores} cores, ${megabytes(machine.memoryBytes, 0)} MB memory, ${machine.system}.`,
-    `Versions: ${Object.entries(versions).map(([name, version]) => (version?.startsWith(name) ? version : `${name} ${version}`)).join(', ')}.`,
+    `Versions: ${Object.entries(versions)
+      .map(([name, version]) => (version?.startsWith(name) ? version : `${name} ${version}`))
+      .join(', ')}.`,
     `Data: ${data.files} files, ${megabytes(data.bytes, 0)} MB. Median of ${results.rounds} round(s).`,
     '',
     '### Holdfast and restic, directory of this machine',
@@ -47,12 +58,24 @@ export function reportOf(results: Results): string {
     '',
   ];
   if (s3 !== undefined) {
-    lines.push(`### S3 emulator on the same cores, one thread, ${s3.data.files} files, ${megabytes(s3.data.bytes, 0)} MB`, '', ...table({ 'holdfast': s3 }, s3.data), '');
+    lines.push(
+      `### S3 emulator on the same cores, one thread, ${s3.data.files} files, ${megabytes(s3.data.bytes, 0)} MB`,
+      '',
+      ...table({ holdfast: s3 }, s3.data),
+      '',
+    );
   }
   lines.push(
     '### Memory of a full backup',
     '',
-    ...rows(['data', 'threads', 'peak memory'], results.memory.map(({ bytes, workers, peakBytes }) => [`${megabytes(bytes, 0)} MB`, String(workers), `${megabytes(peakBytes, 0)} MB`])),
+    ...rows(
+      ['data', 'threads', 'peak memory'],
+      results.memory.map(({ bytes, workers, peakBytes }) => [
+        `${megabytes(bytes, 0)} MB`,
+        String(workers),
+        `${megabytes(peakBytes, 0)} MB`,
+      ]),
+    ),
   );
   return lines.join('\n');
 }
@@ -63,7 +86,8 @@ function table(measured: Readonly<Record<string, Measured | undefined>>, data: D
     for (const [name, of] of Object.entries(measured)) {
       if (of === undefined) continue;
       const { seconds, cpuSeconds, peakBytes } = of.steps[step];
-      const stored = step === 'full' ? of.fullBytes : step === 'changed' ? of.changedBytes - of.fullBytes : undefined;
+      const stored =
+        step === 'full' ? of.fullBytes : step === 'changed' ? of.changedBytes - of.fullBytes : undefined;
       body.push([
         titles[step],
         name,

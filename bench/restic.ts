@@ -39,7 +39,8 @@ export class ResticRepository {
   }
 
   async restore(directory: string): Promise<Usage> {
-    return (await runMeasured('restic', this.#args('restore', 'latest', '--target', directory), environment)).usage;
+    return (await runMeasured('restic', this.#args('restore', 'latest', '--target', directory), environment))
+      .usage;
   }
 
   #args(...command: string[]): string[] {

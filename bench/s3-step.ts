@@ -14,7 +14,15 @@ import {
   type ResourceArn,
   type RunId,
 } from '@holdfast/engine';
-import { createKeyFile, directoryArn, DirectorySource, DirectoryTarget, openLocalVault, systemClock, systemRandom } from '@holdfast/node';
+import {
+  createKeyFile,
+  directoryArn,
+  DirectorySource,
+  DirectoryTarget,
+  openLocalVault,
+  systemClock,
+  systemRandom,
+} from '@holdfast/node';
 
 const [step, at = '', directory = '', bucket = ''] = process.argv.slice(2);
 const keyFile = join(at, 'key');

@@ -31,7 +31,9 @@ export function logText(seed: string, bytes: number): Buffer {
     millisecond += next(500);
     const level = next(10) === 0 ? 'WARN' : 'INFO';
     const said = Array.from({ length: 4 + next(8) }, () => words[next(words.length)]).join(' ');
-    lines.push(`${millisecond} ${level} ${words[next(50)]} request=${next(2 ** 31).toString(16)} ${said} took=${next(900)}ms\n`);
+    lines.push(
+      `${millisecond} ${level} ${words[next(50)]} request=${next(2 ** 31).toString(16)} ${said} took=${next(900)}ms\n`,
+    );
   }
   return Buffer.from(lines.join(''), 'latin1').subarray(0, bytes);
 }

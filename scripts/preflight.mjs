@@ -15,7 +15,9 @@ if (major < needed) {
 
 if (process.argv.includes('--emulator') && !process.env.AWS_ENDPOINT_URL) {
   try {
-    execFileSync('python3', ['-c', 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else 3)'], { stdio: 'ignore' });
+    execFileSync('python3', ['-c', 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else 3)'], {
+      stdio: 'ignore',
+    });
     try {
       execFileSync('python3', ['-c', 'import venv, ensurepip'], { stdio: 'ignore' });
     } catch {
@@ -33,6 +35,8 @@ if (process.argv.includes('--emulator') && !process.env.AWS_ENDPOINT_URL) {
 }
 
 if (missing.length > 0) {
-  console.error('preflight: this machine lacks something\n' + missing.map((line) => `  - ${line}`).join('\n'));
+  console.error(
+    'preflight: this machine lacks something\n' + missing.map((line) => `  - ${line}`).join('\n'),
+  );
   process.exit(1);
 }

@@ -77,23 +77,11 @@ async function setTheScene(aws: Emulator): Promise<Scene> {
   const s3 = new S3Client({ ...config, forcePathStyle: true });
   const ec2 = new EC2Client(config);
   const bucket = new SourceBucket(s3, demoBuckets.source);
-  say('filling a bucket with files of installed packages, and starting an instance with two volumes');
-  await bucket.fill(packages, (files, bytes) => say(`  ${files} objects, ${(bytes / 1e6).toFixed(0)} MB`));
-  for (const Bucket of [demoBuckets.untagged, demoBuckets.restored])
-    await s3.send(new CreateBucketCommand({ Bucket }));
-  const machine = await makeMachine(ec2, aws.dataDir);
-  await bucket.tag(tag.key, tag.value);
-  await tagMachine(ec2, machine, tag.key, tag.value);
-  say(
-    `tagged ${bucket.name}, ${machine.instanceId} and its volume ${machine.volumeIds[1]} with ${tag.key}=${tag.value}; ${demoBuckets.untagged} is left out`,
-  );
-
-  say('deploying the application');
-  const outputs = await deployApp({
-    ...aws,
-    plansFile: join(here, 'plans.ts'),
-    log: (line) => say(`  ${line}`),
-  });
+  say('deploying the application; meanwhile filling a bucket and starting an instance with two volumes');
+  const [outputs, machine] = await Promise.all([
+    deployApp({ ...aws, plansFile: join(here, 'plans.ts'), log: (line) => say(`  ${line}`) }),
+    makeSources(aws, s3, ec2, bucket),
+  ]);
   const clients = makeClients({ region: aws.region, endpoint: aws.endpointUrl });
   const catalog = new DynamoCatalog(
     clients.dynamo,
@@ -104,11 +92,31 @@ async function setTheScene(aws: Emulator): Promise<Scene> {
   return { emulator: aws, outputs, s3, ec2, sfn: new SFNClient(config), catalog, bucket, machine };
 }
 
+/** Makes what is protected, and what is not. */
+async function makeSources(
+  aws: Emulator,
+  s3: S3Client,
+  ec2: EC2Client,
+  bucket: SourceBucket,
+): Promise<SourceMachine> {
+  await bucket.fill(packages, (files, bytes) => say(`  ${files} objects, ${(bytes / 1e6).toFixed(0)} MB`));
+  for (const Bucket of [demoBuckets.untagged, demoBuckets.restored])
+    await s3.send(new CreateBucketCommand({ Bucket }));
+  const machine = await makeMachine(ec2, aws.dataDir);
+  await bucket.tag(tag.key, tag.value);
+  await tagMachine(ec2, machine, tag.key, tag.value);
+  say(
+    `  tagged ${bucket.name}, ${machine.instanceId} and its volume ${machine.volumeIds[1]} with ${tag.key}=${tag.value}; ${demoBuckets.untagged} is left out`,
+  );
+  return machine;
+}
+
 /** Four cycles with changes between them. @returns how the bucket was at each of them. */
 async function backUp(scene: Scene): Promise<readonly ExpectedState[]> {
   const { outputs, sfn, bucket, machine, emulator: aws } = scene;
   say('waiting for the schedule to start the first cycle, a full');
-  const first = await waitForFirstExecution(sfn, outputs['CycleMachineArn'] as string, 150_000);
+  const machineArn = outputs['CycleMachineArn'] as string;
+  const first = await waitForFirstExecution(sfn, machineArn, { since: new Date(), limitMs: 150_000 });
   await switchSchedulesOff(aws);
   const states = [bucket.state()];
   await waitForExecution(sfn, first);
@@ -189,7 +197,6 @@ async function restoreAll(scene: Scene, states: readonly ExpectedState[]): Promi
     );
     differences.push(...found.map((difference) => `${what}: ${difference}`));
   };
-  const target = (prefix: string) => ({ target: { bucket: demoBuckets.restored, prefix } });
 
   const deleted = [...full.keys()].find(
     (key) => !incremental.has(key) && key.startsWith('packages/'),
@@ -230,6 +237,10 @@ async function restoreAll(scene: Scene, states: readonly ExpectedState[]): Promi
 
   say('restoring volumes from their snapshots');
   await restoreVolumes(scene, machine, aws);
+}
+
+function target(prefix: string) {
+  return { target: { bucket: demoBuckets.restored, prefix } };
 }
 
 async function restoreVolumes(scene: Scene, machine: SourceMachine, aws: Emulator): Promise<void> {

@@ -32,17 +32,17 @@ export async function waitForExecution(sfn: SFNClient, executionArn: string): Pr
   }
 }
 
-/** Waits until a machine has an execution. @returns the first one's ARN. */
+/** Waits until a machine has an execution that began after a time. @returns the first one's ARN. */
 export async function waitForFirstExecution(
   sfn: SFNClient,
   machineArn: string,
-  limitMs: number,
+  { since, limitMs }: { readonly since: Date; readonly limitMs: number },
 ): Promise<string> {
   const until = performance.now() + limitMs;
   while (performance.now() < until) {
     const { executions } = await sfn.send(new ListExecutionsCommand({ stateMachineArn: machineArn }));
-    const first = executions?.at(-1)?.executionArn;
-    if (first !== undefined) return first;
+    const first = executions?.findLast(({ startDate }) => startDate !== undefined && startDate > since);
+    if (first?.executionArn !== undefined) return first.executionArn;
     await wait(pollMs);
   }
   throw new Error(

@@ -9,15 +9,18 @@ export function say(line: string): void {
 }
 
 /** Bytes for people. */
-export function bytesText(bytes: number): string {
+function bytesText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB'];
   const power = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
   return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
+function short(pointId: string | undefined): string {
+  return pointId?.slice(-6) ?? '–';
+}
+
 /** The catalog as a table, the oldest point first. */
 export function printPoints(points: readonly PointRow[]): void {
-  const short = (pointId: string | undefined): string => pointId?.slice(-6) ?? '–';
   const head = [
     'resource',
     'point',

@@ -127,9 +127,9 @@ describe.skipIf(!hasGateway)('an instance and one of its volumes, both tagged', 
     });
 
     expect(status).toBe('SUCCEEDED');
-    const { volumes } = (output as RestoredVolumes).volumes;
+    const { volumes } = (output as RestoredVolumes).report;
     const found = await Promise.all(
-      volumes.map(async ({ source, volume }) => [source, await hashOf(volume)] as const),
+      volumes.map(async ({ sourceVolumeId, volumeId }) => [sourceVolumeId, await hashOf(volumeId)] as const),
     );
     const [root, data] = machine?.volumeIds ?? [];
     expect(new Map(found)).toEqual(
@@ -144,7 +144,9 @@ describe.skipIf(!hasGateway)('an instance and one of its volumes, both tagged', 
 });
 
 interface RestoredVolumes {
-  readonly volumes: { readonly volumes: readonly { readonly source: string; readonly volume: string }[] };
+  readonly report: {
+    readonly volumes: readonly { readonly sourceVolumeId: string; readonly volumeId: string }[];
+  };
 }
 
 function hashOf(volumeId: string): Promise<string> {

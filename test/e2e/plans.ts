@@ -18,7 +18,8 @@ export const deployment = {
   plans: [
     plan(testPlans.main, { full: never }),
     plan(testPlans.sources, { full: never }),
-    plan(testPlans.workers, { full: 'cron(0 3 ? * SUN *)', incremental: 'cron(0 3 ? * * *)' }),
+    plan(testPlans.workers, { full: never }),
+    plan(testPlans.twice, { full: 'cron(0 3 ? * SUN *)', incremental: 'cron(0 3 ? * * *)' }),
     plan(testPlans.inputs, { full: never }),
     plan(testPlans.alarms, { full: never }),
     plan(testPlans.commands, { full: never }),

@@ -29,7 +29,7 @@ async function makeServices(): Promise<WriteServices> {
     workBucket: await makeBucket(clients.s3),
     catalogTable: await makeCatalogTable(clients.dynamo),
     chunkIndexTable: await makeChunkIndexTable(clients.dynamo),
-    kmsKeyArn: KeyMetadata?.Arn as string,
+    kmsKeyArn: KeyMetadata?.Arn ?? '',
     lockMode: 'governance',
   });
 }

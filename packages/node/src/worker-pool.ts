@@ -24,7 +24,7 @@ export interface PoolOptions<Initial, Task> {
   readonly tasks: Iterable<Task> | AsyncIterable<Task>;
   /** `tasks`: results in the order of their tasks; `done`: as they come. @default 'tasks' */
   readonly order?: 'tasks' | 'done';
-  /** Memory limits of each worker. @default those of Node */
+  /** Memory limits of each worker. @default {@link smallYoungGeneration} */
   readonly limits?: ResourceLimits;
   readonly signal?: AbortSignal;
 }
@@ -34,6 +34,12 @@ interface PoolWorker {
   /** Index of the task it works on. */
   task: number | undefined;
 }
+
+/**
+ * Buffers die young here, and their memory outside the heap is given back only when the young generation is collected:
+ * with Node's default size a worker would hold hundreds of megabytes of dead ones.
+ */
+const smallYoungGeneration: ResourceLimits = { maxYoungGenerationSizeMb: 12 };
 
 /** Tasks that may be ahead of the result that is waited for, per worker: bounds what is held in memory. */
 const aheadPerWorker = 4;
@@ -129,10 +135,10 @@ class Pool<Initial, Task, Result> {
   }
 
   #startWorker(): PoolWorker {
-    const { module, initial, limits } = this.#options;
+    const { module, initial, limits = smallYoungGeneration } = this.#options;
     const thread = new Worker(module, {
       workerData: initial,
-      ...(limits === undefined ? {} : { resourceLimits: limits }),
+      resourceLimits: limits,
     });
     const worker: PoolWorker = { thread, task: undefined };
     this.#workers.push(worker);

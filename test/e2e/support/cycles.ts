@@ -1,4 +1,14 @@
-import { compactTime, type BackupType, type PointRow, type ResourceArn, type RunRow } from '@holdfast/engine';
+import { makeReadServices } from '@holdfast/aws';
+import {
+  compactTime,
+  openVault,
+  readRoot,
+  type BackupType,
+  type PointRow,
+  type ResourceArn,
+  type Root,
+  type RunRow,
+} from '@holdfast/engine';
 import type { App } from './deployed.ts';
 import { runExecution, type Ended } from './executions.ts';
 
@@ -42,4 +52,20 @@ export async function newestPoint(app: App, arn: ResourceArn): Promise<PointRow>
 export async function newestRun(app: App, resourceArn: ResourceArn): Promise<RunRow> {
   for await (const run of app.catalog.listRuns({ resourceArn })) return run;
   throw new Error(`${resourceArn} has no run`);
+}
+
+/** A point's commit record, out of the vault. */
+export async function readPoint(app: App, { resourceArn, pointId, rootVersionId }: PointRow): Promise<Root> {
+  const services = makeReadServices(app.clients, {
+    vaultBucket: app.vaultBucket,
+    kmsKeyArn: app.outputs['KeyArn'] as string,
+  });
+  const stored = await readRoot(
+    services.store,
+    await openVault(services),
+    resourceArn,
+    pointId,
+    rootVersionId,
+  );
+  return stored.root;
 }

@@ -3,6 +3,7 @@ export const testPlans = {
   main: 'main',
   sources: 'sources',
   workers: 'workers',
+  twice: 'twice',
   inputs: 'inputs',
   alarms: 'alarms',
   commands: 'commands',
@@ -15,13 +16,12 @@ export const testBuckets = {
     main: 'holdfast-e2e-main',
     empty: 'holdfast-e2e-empty',
     denied: 'holdfast-e2e-denied',
+    gone: 'holdfast-e2e-gone',
     partly: 'holdfast-e2e-partly',
-    vanishing: 'holdfast-e2e-vanishing',
-    deaths: 'holdfast-e2e-deaths',
-    drops: 'holdfast-e2e-drops',
-    throttles: 'holdfast-e2e-throttles',
+    workers: 'holdfast-e2e-workers',
     twice: 'holdfast-e2e-twice',
     inputs: 'holdfast-e2e-inputs',
+    vanished: 'holdfast-e2e-vanished',
     alarms: 'holdfast-e2e-alarms',
     commands: 'holdfast-e2e-commands',
     minutely: 'holdfast-e2e-minutely',
@@ -29,6 +29,10 @@ export const testBuckets = {
   restored: 'holdfast-e2e-restored',
   /** Allowed as a restore target, and never made. */
   missing: 'holdfast-e2e-missing',
+  /** Tagged with a plan that is not deployed. */
+  unknownPlan: 'holdfast-e2e-unknown-plan',
+  /** Tagged with `Holdfast:Plan`. */
+  wrongCase: 'holdfast-e2e-wrong-case',
   /** Made, and not allowed as a restore target. */
   unlisted: 'holdfast-e2e-unlisted',
 } as const;

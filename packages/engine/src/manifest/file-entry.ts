@@ -42,7 +42,11 @@ export function encodeFileEntry({ entry, mustRead, carriedFrom }: FileEntry): En
         'a size is an integer from 0 to 2^53 - 1 and a time is finite',
     );
   }
-  return { key: entryKey(entry.path), logical: encodeFields(entry, mustRead, carriedFrom), location: noLocation };
+  return {
+    key: entryKey(entry.path),
+    logical: encodeFields(entry, mustRead, carriedFrom),
+    location: noLocation,
+  };
 }
 
 /**
@@ -59,7 +63,16 @@ const writer = new CborWriter();
 function encodeFields(entry: SourceEntry, mustRead: boolean, carriedFrom: PointId | undefined): Uint8Array {
   const { attributes, userMetadata, tags } = entry;
   const has = { a: !isEmpty(attributes), t: !isEmpty(tags), u: !isEmpty(userMetadata) };
-  writer.clear().map(4 + Number(has.a) + Number(mustRead) + Number(has.t) + Number(has.u) + Number(carriedFrom !== undefined));
+  writer
+    .clear()
+    .map(
+      4 +
+        Number(has.a) +
+        Number(mustRead) +
+        Number(has.t) +
+        Number(has.u) +
+        Number(carriedFrom !== undefined),
+    );
   if (has.a) writer.text('a').texts(attributes);
   writer.text('c').text(entry.changeToken).text('k').text(entry.kind).text('m').number(entry.modifiedMs);
   if (mustRead) writer.text('r').true();

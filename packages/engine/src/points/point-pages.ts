@@ -9,7 +9,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import type { PagePackRecord } from './root.ts';
 
 /** Finds page packs by what roots and results say of them; a pack that none of them names is looked for under `pages/`. */
-export function findPagePacks(records: Iterable<PagePackRecord>): FindObject {
+function findPagePacks(records: Iterable<PagePackRecord>): FindObject {
   const known = new Map<PackId, PagePackRecord>();
   for (const record of records) known.set(record.pack, record);
   return (packId) => {

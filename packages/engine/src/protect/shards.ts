@@ -15,7 +15,7 @@ export interface ShardLimits {
 export const defaultShardLimits: ShardLimits = { files: 10_000, bytes: stretchBytes };
 
 /** One stretch of a large object, as it was listed. */
-export interface Stretch {
+interface Stretch {
   readonly offset: number;
   readonly length: number;
   readonly entry: SourceEntry;

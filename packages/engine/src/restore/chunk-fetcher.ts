@@ -24,7 +24,7 @@ export interface FetchPolicy {
 }
 
 /** Two workers of one process fit into 512 MiB, with room for what is being written. */
-export const defaultFetchPolicy: FetchPolicy = {
+const defaultFetchPolicy: FetchPolicy = {
   windowBytes: 24 * 2 ** 20,
   windowItems: 16_384,
   cacheBytes: 24 * 2 ** 20,

@@ -31,7 +31,7 @@ export interface RunPolicy {
  * Runs of 16 MiB keep a request busy for a fifth of a second at a worker's bandwidth; 32 KiB is what a request's
  * latency costs at least. A twentieth of waste keeps a restore well under 1.1 times the bytes it needs.
  */
-export const defaultRunPolicy: RunPolicy = {
+const defaultRunPolicy: RunPolicy = {
   maxRunBytes: 16 * 2 ** 20,
   maxGapBytes: 32 * 2 ** 10,
   maxWaste: 0.05,

@@ -11,7 +11,7 @@ export interface LeasePolicy {
 }
 
 /** The lease policy that fits a retention: 7-day generations for plans that keep 14 days or less, else 30. */
-export function leasePolicyFor(keepDays: number): LeasePolicy {
+function leasePolicyFor(keepDays: number): LeasePolicy {
   return { generationDays: keepDays <= 14 ? 7 : 30, slackHours: 72 };
 }
 

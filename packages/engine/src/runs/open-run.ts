@@ -13,7 +13,7 @@ import { leaseBase } from './lease-base.ts';
 import { getRunPlan, putRunPlan, type RunPlan } from './run-plan.ts';
 
 /** How long a run counts as alive after its last sign of life: longer than any worker may take. */
-export const aliveMinutes = 30;
+const aliveMinutes = 30;
 
 /** A time stamp of a source may stand still for this long while the content changes again. Milliseconds. */
 const settleMs = 3_000;
@@ -198,6 +198,6 @@ function isLost(error: unknown): boolean {
 }
 
 /** Packs of neighbours in time lie together: lifecycle rules and caps on locks go by this name. */
-export function retentionClassOf(keepDays: number): string {
+function retentionClassOf(keepDays: number): string {
   return keepDays <= 14 ? 'short' : keepDays <= 100 ? 'standard' : 'long';
 }

@@ -4,7 +4,12 @@ import { encode, rfc8949EncodeOptions } from 'cborg';
 import { fromHex, toHex } from '../../src/bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../../src/errors.ts';
 import type { PointId } from '../../src/ids.ts';
-import { decodeFileEntry, encodeFileEntry, isEntryOf, type FileEntry } from '../../src/manifest/file-entry.ts';
+import {
+  decodeFileEntry,
+  encodeFileEntry,
+  isEntryOf,
+  type FileEntry,
+} from '../../src/manifest/file-entry.ts';
 import { extentKey } from '../../src/manifest/tuple-key.ts';
 import type { SourceEntry } from '../../src/ports/file-source.ts';
 
@@ -53,10 +58,14 @@ describe("a file's entry", () => {
   });
 
   test('is the deterministic CBOR that a general encoder makes', () => {
-    const longTexts = fc.dictionary(fc.string({ unit: 'binary', maxLength: 300 }), fc.string({ maxLength: 70_000, size: 'max' }), {
-      maxKeys: 3,
-      noNullPrototype: true,
-    });
+    const longTexts = fc.dictionary(
+      fc.string({ unit: 'binary', maxLength: 300 }),
+      fc.string({ maxLength: 70_000, size: 'max' }),
+      {
+        maxKeys: 3,
+        noNullPrototype: true,
+      },
+    );
     fc.assert(
       fc.property(someFile, longTexts, ({ entry, mustRead }, tags) => {
         const fields = new Map<string, unknown>([
@@ -65,7 +74,11 @@ describe("a file's entry", () => {
           ['m', entry.modifiedMs],
           ['c', entry.changeToken],
         ]);
-        for (const [name, record] of [['a', entry.attributes], ['u', entry.userMetadata], ['t', tags]] as const) {
+        for (const [name, record] of [
+          ['a', entry.attributes],
+          ['u', entry.userMetadata],
+          ['t', tags],
+        ] as const) {
           if (Object.keys(record).length > 0) fields.set(name, new Map(Object.entries(record)));
         }
         if (mustRead) fields.set('r', true);

@@ -78,12 +78,18 @@ describe("a pack's entry", () => {
     expect(toHex(location)).toBe('80838ecd06027631');
   });
 
+  test('may leave the version open, as a container does that names itself', () => {
+    const entry = packEntry(1, 1, 5, { kind: 'container', versionId: '' });
+
+    expect(decodePackMapEntry(encodePackMapEntry(entry), 'page').versionId).toBe('');
+  });
+
   test.each([
     { retentionClass: 'Short' },
     { retentionClass: '' },
     { lockedUntil: new Date(1) },
     { lockedUntil: new Date(Number.NaN) },
-    { versionId: '' },
+    { versionId: 'v'.repeat(1025) },
     { references: 0 },
     { packId: 'p' as PackId },
   ])('is refused with %j', (wrong) => {
@@ -96,7 +102,7 @@ describe("a pack's entry", () => {
     ['0101050141', '80838ecd06027631'],
     ['010105016100', '80838ecd06027631'],
     ['0101050161', '80838ecd06037631'],
-    ['0101050161', '80838ecd0600'],
+    ['0101050161', '80838ecd068108'],
     ['0101050161', '80838ecd0602763100'],
     ['0101050161', 'ffffffffffffff0f027631'],
   ])('is refused when it was stored as %s and %s', (logical, location) => {

@@ -21,13 +21,21 @@ describe('isDueAt', () => {
   });
 
   test('reads steps from a number, last days and years', () => {
-    expect(isDueAt({ expression: 'cron(0/15 * * * ? 2026)', timeZone: 'UTC' }, new Date('2026-11-23T05:45:30Z'))).toBe(true);
-    expect(isDueAt({ expression: 'cron(0/15 * * * ? 2025)', timeZone: 'UTC' }, new Date('2026-11-23T05:45:30Z'))).toBe(false);
-    expect(isDueAt({ expression: 'cron(0 2 L * ? *)', timeZone: 'UTC' }, new Date('2026-11-30T02:00:00Z'))).toBe(true);
+    expect(
+      isDueAt({ expression: 'cron(0/15 * * * ? 2026)', timeZone: 'UTC' }, new Date('2026-11-23T05:45:30Z')),
+    ).toBe(true);
+    expect(
+      isDueAt({ expression: 'cron(0/15 * * * ? 2025)', timeZone: 'UTC' }, new Date('2026-11-23T05:45:30Z')),
+    ).toBe(false);
+    expect(
+      isDueAt({ expression: 'cron(0 2 L * ? *)', timeZone: 'UTC' }, new Date('2026-11-30T02:00:00Z')),
+    ).toBe(true);
   });
 
   test('cannot tell when a rate fires', () => {
-    expect(isDueAt({ expression: 'rate(1 minute)', timeZone: 'UTC' }, new Date('2026-11-23T05:45:00Z'))).toBe(false);
+    expect(isDueAt({ expression: 'rate(1 minute)', timeZone: 'UTC' }, new Date('2026-11-23T05:45:00Z'))).toBe(
+      false,
+    );
   });
 });
 

@@ -45,7 +45,7 @@ export class Dice {
 }
 
 /** Contents of all sorts: none, tiny, the same as others', compressible, and now and then of several chunks. */
-export function drawContent(dice: Dice): Uint8Array {
+function drawContent(dice: Dice): Uint8Array {
   switch (dice.below(12)) {
     case 0:
       return new Uint8Array();
