@@ -86,7 +86,7 @@ async function fail(
 ): Promise<RestoreReport> {
   // The map over the shards fails once more after the shard that closed the restore already.
   if (row !== undefined && row.state !== 'running') {
-    return { restoreId, state: row.state, ...(row.error === undefined ? {} : { error: row.error }) };
+    return { restoreId, state: row.state, error: row.error ?? error };
   }
   await metrics.put([metric('RestoreFailures', 1)]);
   if (row !== undefined) await catalog.putRestore({ ...row, state: 'failed', endedAt: clock.now(), error });

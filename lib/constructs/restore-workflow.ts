@@ -13,7 +13,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { PipelineFunctions } from './pipeline-functions.ts';
-import { Workflow, type WorkflowProps } from './workflow.ts';
+import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 /** Properties of {@link RestoreWorkflow}. */
 export interface RestoreWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
@@ -64,8 +64,14 @@ export class RestoreWorkflow extends Workflow {
       payload: {
         execution: JsonPath.stringAt('$.execution'),
         restoreId: JsonPath.stringAt('$.plan.restoreId'),
-        error: JsonPath.objectAt('$.error'),
+        error: JsonPath.objectAt(ERROR_PATH),
       },
+      // A map only says that an item failed; the restore knows why.
+      resultSelector: {
+        Error: JsonPath.stringAt('$.error.name'),
+        Cause: JsonPath.stringAt('$.error.message'),
+      },
+      resultPath: ERROR_PATH,
     });
     const failed = this.failed('RestoreFailed');
     this.catching([giveUp], failed);

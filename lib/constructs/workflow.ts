@@ -45,6 +45,8 @@ const WHEN_UNAVAILABLE: RetryProps = {
     'Lambda.Unknown',
     'Lambda.ClientExecutionTimeoutException',
     'Sandbox.Timedout',
+    // A worker that was killed, for its memory or with its host. Older runtimes call it Lambda.Unknown.
+    'Runtime.ExitError',
     Errors.TIMEOUT,
     'StoreUnavailableError',
     'CatalogConflictError',
@@ -61,6 +63,8 @@ export interface Step {
   readonly function: PipelineFunction;
   /** @default the state's whole input */
   readonly payload?: Readonly<Record<string, unknown>>;
+  /** What of the answer is kept; paths begin at the answer. @default all of it */
+  readonly resultSelector?: Readonly<Record<string, unknown>>;
   /** Where the answer goes. @default it is dropped, the state stays as it was */
   readonly resultPath?: string;
 }
@@ -112,6 +116,7 @@ export abstract class Workflow extends Construct {
       taskTimeout: Timeout.duration(step.function.timeout.plus(Duration.seconds(30))),
       resultPath: step.resultPath ?? JsonPath.DISCARD,
       ...(step.payload === undefined ? {} : { payload: TaskInput.fromObject({ ...step.payload }) }),
+      ...(step.resultSelector === undefined ? {} : { resultSelector: { ...step.resultSelector } }),
     });
     state.addRetry(WHEN_THROTTLED).addRetry(WHEN_UNAVAILABLE);
     return state;

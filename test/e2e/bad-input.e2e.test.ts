@@ -92,22 +92,30 @@ describe('a restore that cannot be done', () => {
     [
       'with fields that are misspelled, of a wrong kind or missing',
       () => ({ point, target: { buckets: restored }, paths: 'a.txt', overwrite: 'yes' }),
-      /the restore cannot be used: .*"target".*"paths" is "a.txt".*"overwrite" is "yes".*docs\/restore-input.schema.json/,
+      /the restore cannot be used: .*"paths" is "a.txt".*Unrecognized key: "buckets".*"overwrite" is "yes".*docs\/restore-input.schema.json/,
     ],
     ['that is a list', () => [point], /the restore cannot be used: it is a list of 1/],
   ];
 
-  test.for(requests)('%s, ends before anything is written, with the value and a remedy', async ([, request, reason]) => {
-    const before = await sumOf(app, 'RestoreFailures');
+  test.for(requests)(
+    '%s, ends before anything is written, with the value and a remedy',
+    async ([, request, reason]) => {
+      const before = await sumOf(app, 'RestoreFailures');
 
-    const ended = await restore(app, request());
+      const ended = await restore(app, request());
 
-    expect(ended.status).toBe('FAILED');
-    expect(ended.error).toMatch(/^(InvalidInput|UnknownName|TargetUnavailable)Error$/);
-    expect(ended.reason).toMatch(reason);
-    expect(await statesOf(app.sfn, ended.arn)).toEqual(['Accept', 'PlanRestore', 'FailRestore', 'RestoreFailed']);
-    expect(await sumOf(app, 'RestoreFailures')).toBe(before + 1);
-  });
+      expect(ended.status).toBe('FAILED');
+      expect(ended.error).toMatch(/^(InvalidInput|UnknownName|TargetUnavailable)Error$/);
+      expect(ended.reason).toMatch(reason);
+      expect(await statesOf(app.sfn, ended.arn)).toEqual([
+        'Accept',
+        'PlanRestore',
+        'FailRestore',
+        'RestoreFailed',
+      ]);
+      expect(await sumOf(app, 'RestoreFailures')).toBe(before + 1);
+    },
+  );
 
   test('has left nothing in the target', async () => {
     expect(await compareBucket(app.s3, restored, 'never-written/', new Map())).toEqual([]);
@@ -141,7 +149,8 @@ describe('a file that the target has already', () => {
       new HeadObjectCommand({ Bucket: restored, Key: `never/${key}` }),
     );
     expect(ContentLength).toBe(theirs.length);
-    expect(await compareBucket(app.s3, restored, 'never/', bucket.state())).toHaveLength(3);
+    const differences = await compareBucket(app.s3, restored, 'never/', bucket.state());
+    expect(differences.filter((line) => !line.startsWith(`"${key}": `))).toEqual([]);
   });
 
   test('is written by the rule "if-different" only if it differs', async () => {

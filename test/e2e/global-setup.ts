@@ -1,3 +1,4 @@
+import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import type { TestProject } from 'vitest/node';
 import * as z from 'zod';
@@ -5,7 +6,7 @@ import { deployApp } from '../../localstack/deploy-app.ts';
 import { ensureTestEndpoint } from '../../localstack/test-endpoint.ts';
 import { plansFile, type Deployed } from './support/deployed.ts';
 import { switchSchedule } from './support/schedules.ts';
-import { testPlans } from './support/names.ts';
+import { testBuckets, testPlans } from './support/names.ts';
 
 const Health = z.object({ dataDir: z.string() });
 
@@ -26,6 +27,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
         'the end-to-end tests break and delete things, and so run on an emulator only: unset HOLDFAST_ALLOW_REAL_AWS',
       );
     }
+    await checkIsFresh(endpointUrl);
     const environment = awsVariables();
     const { Account } = await new STSClient({}).send(new GetCallerIdentityCommand({}));
     const accountId = Account as string;
@@ -47,6 +49,20 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await stop();
     throw error;
   }
+}
+
+/** What an earlier run left, such as points, would be taken for this one's. */
+async function checkIsFresh(endpointUrl: string): Promise<void> {
+  const Bucket = testBuckets.restored;
+  const isUsed = await new S3Client({ forcePathStyle: true }).send(new HeadBucketCommand({ Bucket })).then(
+    () => true,
+    () => false,
+  );
+  if (!isUsed) return;
+  throw new Error(
+    `${endpointUrl} has the bucket ${Bucket}, so these tests ran there before: start that emulator anew, or unset ` +
+      'AWS_ENDPOINT_URL to have one started',
+  );
 }
 
 function awsVariables(): Record<string, string> {

@@ -130,8 +130,12 @@ describe.skipIf(!hasGateway)('one cycle over sources of which most have a fault'
   test('the point names each object that it lacks, and what to do', async () => {
     const { warningList } = await readPoint(app, await newestPoint(app, arnOfBucket(partly)));
 
-    expect(warningList.map(({ path, reason }) => [path, reason])).toEqual([[unreadable, 'denied']]);
+    expect(warningList.map(({ path, reason }) => [path, reason])).toEqual([
+      [unreadable, 'denied'],
+      [vanished, 'vanished'],
+    ]);
     expect(warningList[0]?.message).toMatch(/may not be read; allow s3:GetObject/);
+    expect(warningList[1]?.message).toMatch(/was deleted since it was listed/);
   });
 
   test('when the faults are over, the next cycle protects everything', async () => {

@@ -12,7 +12,7 @@ import { waitForEnd } from './support/executions.ts';
 import { invoke, limitConcurrency } from './support/functions.ts';
 import { GatewayClient } from './support/gateway.ts';
 import { testBuckets, testPlans } from './support/names.ts';
-import { makeTargets, restoreAndCompare } from './support/restores.ts';
+import { makeTargets, restore, restoreAndCompare } from './support/restores.ts';
 import { fill, makeSource, untag } from './support/source-buckets.ts';
 
 const app = openApp();
@@ -145,6 +145,24 @@ describe.skipIf(!hasGateway)('a restore goes on', () => {
 
     expect(await restoreAndCompare(app, point?.pointId ?? '', bucket.state())).toEqual([]);
     expect(await gateway.countFired()).toEqual({ 'die at an object': 1 });
+  });
+});
+
+describe.skipIf(!hasGateway)('a restore that fails in a worker', () => {
+  test('says why, and not only that a worker failed', async () => {
+    const point = (await listPoints(app, arn)).at(-1);
+    await gateway.disturb({
+      match: { service: 's3', operation: 'PutObject', bucket: testBuckets.restored },
+      action: { kind: 'error', status: 403, code: 'AccessDenied' },
+    });
+
+    const { status, error, reason } = await restore(app, {
+      point: point?.pointId,
+      target: { bucket: testBuckets.restored, prefix: 'refused/' },
+    });
+
+    expect({ status, error }).toEqual({ status: 'FAILED', error: 'TargetUnavailableError' });
+    expect(reason).toMatch(/bucket holdfast-e2e-restored may not be written; name it in .*restoreTargets/);
   });
 });
 

@@ -56,7 +56,7 @@ export class S3FileSource implements FileSource {
     this.#random = random;
     this.#prefixes = normalizePrefixes(options.prefixes ?? []);
     this.#pageSize = options.pageSize;
-    this.#time = new S3ServerTime(s3, { Bucket: bucket }, clock);
+    this.#time = new S3ServerTime(s3, { Bucket: bucket }, clock, (error) => toSourceError(error, bucket));
   }
 
   async *list(range: PathRange, signal?: AbortSignal): AsyncIterable<SourceEntry> {

@@ -10,12 +10,20 @@ export class S3ServerTime {
   readonly #s3: S3Client;
   readonly #bucket: BucketAddress;
   readonly #clock: Clock;
+  readonly #toError: (error: unknown) => unknown;
   #known: { readonly serverMs: number; readonly elapsedMs: number } | undefined;
 
-  constructor(s3: S3Client, bucket: BucketAddress, clock: Clock) {
+  /** @param toError - what a refusal means to whoever asks. @default a refused call */
+  constructor(
+    s3: S3Client,
+    bucket: BucketAddress,
+    clock: Clock,
+    toError = (error: unknown) => toEngineError(error, `asking bucket ${bucket.Bucket} for the time`),
+  ) {
     this.#s3 = s3;
     this.#bucket = bucket;
     this.#clock = clock;
+    this.#toError = toError;
   }
 
   /** @throws {@link StoreUnavailableError} S3 did not answer, or without a date. */
@@ -40,7 +48,7 @@ export class S3ServerTime {
       { step: 'deserialize', priority: 'low', name: 'readDateHeader' },
     );
     await this.#s3.send(command).catch((error: unknown) => {
-      throw toEngineError(error, `asking bucket ${this.#bucket.Bucket} for the time`);
+      throw this.#toError(error);
     });
     const serverMs = Date.parse(date ?? '');
     if (Number.isNaN(serverMs)) {

@@ -1,5 +1,5 @@
 import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import type { WorkStore } from '@holdfast/engine';
+import { ObjectExistsError, type WorkStore } from '@holdfast/engine';
 import { toStoreError } from './s3-errors.ts';
 import { sendOptions } from './send-options.ts';
 
@@ -21,6 +21,21 @@ export class S3WorkStore implements WorkStore {
       );
     } catch (error) {
       throw toStoreError(error, name);
+    }
+  }
+
+  async putNew(name: string, body: Uint8Array, signal?: AbortSignal): Promise<'written' | 'taken'> {
+    try {
+      // Repeated by the SDK after a lost answer, it finds its own object: the caller reads what is there.
+      await this.#s3.send(
+        new PutObjectCommand({ Bucket: this.#bucket, Key: name, Body: body, IfNoneMatch: '*' }),
+        sendOptions(signal),
+      );
+      return 'written';
+    } catch (error) {
+      const engineError = toStoreError(error, name);
+      if (engineError instanceof ObjectExistsError) return 'taken';
+      throw engineError;
     }
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { InvalidInputError, ObjectNotFoundError, type WorkStore } from '@holdfast/engine';
@@ -17,6 +17,23 @@ export class DirectoryWorkStore implements WorkStore {
     const temporary = `${path}.${randomUUID()}`;
     await writeFile(temporary, body);
     await rename(temporary, path);
+  }
+
+  async putNew(name: string, body: Uint8Array): Promise<'written' | 'taken'> {
+    const path = this.#pathOf(name);
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = `${path}.${randomUUID()}`;
+    await writeFile(temporary, body);
+    try {
+      // A link to a name that is taken is refused, whoever else tries at the same time.
+      await link(temporary, path);
+      return 'written';
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return 'taken';
+      throw error;
+    } finally {
+      await rm(temporary, { force: true });
+    }
   }
 
   async get(name: string): Promise<Uint8Array> {

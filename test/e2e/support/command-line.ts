@@ -1,5 +1,5 @@
 import { SystemClock } from '@holdfast/aws';
-import { connectAws, runCli } from '../../../packages/cli/src/index.ts';
+import { connectAws, runCli } from '@holdfast/cli';
 
 /** What a command line came to. */
 export interface CommandResult {

@@ -42,9 +42,9 @@ export class DataKey {
     return deriveKey(this.#key, fromHex(packId), 'object');
   }
 
-  /** The key that encrypts a recovery point's root. 32 bytes. */
-  rootKey(pointId: PointId): Uint8Array {
-    return deriveKey(this.#key, fromHex(rootObjectId(pointId)), 'object');
+  /** The key that encrypts one writing of a recovery point's root, by the salt of that writing. 32 bytes. */
+  rootKey(salt: Uint8Array): Uint8Array {
+    return deriveKey(this.#key, salt, 'object');
   }
 
   /** The key itself, for {@link VaultKeys.export} only. */
@@ -53,7 +53,7 @@ export class DataKey {
   }
 }
 
-/** What stands for the pack id in a root's key and additional data: 16 bytes in hexadecimal. */
+/** What stands for the pack id in a root's additional data: 16 bytes in hexadecimal. */
 export function rootObjectId(pointId: PointId): string {
   return hash('sha256', Buffer.from(pointId, 'ascii'), 'hex').slice(0, 32);
 }

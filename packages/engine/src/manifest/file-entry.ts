@@ -3,6 +3,7 @@ import { equalBytes } from '../bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
 import type { PointId } from '../ids.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
+import { CborReader } from './cbor-reader.ts';
 import { CborWriter } from './cbor-writer.ts';
 import type { Entry } from './page-codec.ts';
 import { decodeFileKey, entryKey } from './tuple-key.ts';
@@ -17,6 +18,7 @@ export interface FileEntry {
 }
 
 const noLocation = new Uint8Array();
+const none: Record<string, string> = Object.freeze({});
 const kinds: ReadonlySet<unknown> = new Set<SourceEntry['kind']>(['object', 'file', 'directory', 'symlink']);
 const decodeOptions = {
   strict: true,
@@ -99,6 +101,8 @@ export function decodeFileEntry({ key, logical, location }: Entry, objectName: s
   const { path, offset } = decodeFileKey(key, objectName);
   if (offset !== undefined) return fail('has the key of content');
   if (location.length > 0) return fail('has a location');
+  const file = findFile(path, logical);
+  if (file !== undefined) return file;
   const fields = decodeFields(logical, fail);
   const text = (name: string): string => {
     const value = fields.get(name);
@@ -125,6 +129,42 @@ export function decodeFileEntry({ key, logical, location }: Entry, objectName: s
     mustRead: fields.has('r'),
     ...(carriedFrom !== undefined && { carriedFrom }),
   };
+}
+
+/**
+ * The quick way, for entries as this program writes them: `undefined` for all others, which the strict way then
+ * understands or refuses.
+ */
+function findFile(path: Uint8Array, logical: Uint8Array): FileEntry | undefined {
+  const reader = new CborReader(logical);
+  const texts = { a: none, t: none, u: none };
+  const entry = { kind: '', size: NaN, modifiedMs: NaN, changeToken: '' };
+  let mustRead = false;
+  let carriedFrom: PointId | undefined;
+  for (let left = reader.map(); left > 0; left--) {
+    const name = reader.text();
+    if (name === 'a' || name === 't' || name === 'u') texts[name] = reader.texts();
+    else if (name === 'c') entry.changeToken = reader.text();
+    else if (name === 'k') entry.kind = reader.text();
+    else if (name === 'm') entry.modifiedMs = reader.number();
+    else if (name === 's') entry.size = reader.number();
+    else if (name === 'r') mustRead = reader.true();
+    else if (name === 'v') carriedFrom = reader.text() as PointId;
+    else return undefined;
+  }
+  const { size, modifiedMs, kind } = entry;
+  if (!kinds.has(kind) || !Number.isSafeInteger(size) || size < 0 || !Number.isFinite(modifiedMs))
+    return undefined;
+  const found = {
+    ...entry,
+    path,
+    kind: kind as SourceEntry['kind'],
+    attributes: texts.a,
+    userMetadata: texts.u,
+    tags: texts.t,
+  };
+  if (!equalBytes(logical, encodeFields(found, mustRead, carriedFrom))) return undefined;
+  return { entry: found, mustRead, ...(carriedFrom !== undefined && { carriedFrom }) };
 }
 
 function pathText(path: Uint8Array): string {

@@ -13,16 +13,18 @@ import { rootObjectId, type VaultKeys } from '../keys/vault-keys.ts';
 import { FrameCipher } from '../packs/frame-cipher.ts';
 import { decodeContent, encodeContent } from '../packs/frame-codec.ts';
 import { maxPlainBytes } from '../packs/frame.ts';
-import { parseObjectName, rootName } from '../packs/object-names.ts';
+import { rootName } from '../packs/object-names.ts';
 import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
-import { compactTime, newPointId, resourceKeyOf } from './point-id.ts';
+import { resourceKeyOf } from './point-id.ts';
 import { Root } from './root.ts';
 
 const magic = Buffer.from('HFRT\x01\0\0\0', 'latin1');
-const headerBytes = 24;
+const keyIdBytes = 16;
+const saltBytes = 16;
+const headerBytes = 8 + keyIdBytes + saltBytes;
 const attempts = 5;
 
 /** A root as the store has it. */
@@ -34,14 +36,19 @@ export interface StoredRoot {
   readonly sha256: string;
 }
 
-/** The bytes of a root's object (docs/format.md, section 9). */
-export async function encodeRoot(root: Root, keys: VaultKeys): Promise<Uint8Array> {
+/**
+ * The bytes of a root's object (docs/format.md, section 9). A root may be encoded more than once under one name, so
+ * every encoding has a key of its own.
+ */
+export async function encodeRoot(root: Root, keys: VaultKeys, random: RandomBytes): Promise<Uint8Array> {
   const dataKey = await keys.currentDataKey();
+  const salt = random.bytes(saltBytes);
   const { codec, payload } = encodeContent(encode(root, rfc8949EncodeOptions));
-  const cipher = new FrameCipher(dataKey.rootKey(root.point), keys.vaultId, rootObjectId(root.point));
+  const cipher = new FrameCipher(dataKey.rootKey(salt), keys.vaultId, rootObjectId(root.point));
   const object = new Uint8Array(headerBytes + payload.length + 64);
   object.set(magic);
   object.set(fromHex(dataKey.keyId), magic.length);
+  object.set(salt, magic.length + keyIdBytes);
   const length = cipher.seal('root', 0, codec, payload, object, headerBytes);
   return object.slice(0, headerBytes + length);
 }
@@ -64,9 +71,10 @@ export async function decodeRoot(
   if (version > 1) throw new FormatVersionError(name, version, 1);
   if (!equalBytes(object.subarray(0, magic.length), magic))
     throw new StoredBytesDamagedError(name, 'its header is malformed');
-  const keyId = toHex(object.subarray(magic.length, headerBytes)) as KeyId;
+  const keyId = toHex(object.subarray(magic.length, magic.length + keyIdBytes)) as KeyId;
+  const salt = object.subarray(magic.length + keyIdBytes, headerBytes);
   const dataKey = await loadNamedKey(keys, keyId, name);
-  const cipher = new FrameCipher(dataKey.rootKey(pointId), keys.vaultId, rootObjectId(pointId));
+  const cipher = new FrameCipher(dataKey.rootKey(salt), keys.vaultId, rootObjectId(pointId));
   const { codec, payload } = cipher.open('root', 0, object.subarray(headerBytes), name);
   const plain = decodeContent(codec, payload, maxPlainBytes.root, name);
   let record: unknown;
@@ -127,77 +135,49 @@ export interface PutRootOptions {
 }
 
 /**
- * Commits a point: writes its root under a new name and reads it back. Before this nothing of the run is visible, after
- * it the point is protected. When the store does not answer, the name is looked up before another one is tried, so
- * that a root that did arrive is not written twice.
- * @param makeRoot - the root for a name; called again for every attempt.
+ * Commits a point: writes its root and reads it back. Before this nothing of the run is visible, after it the point is
+ * protected.
+ *
+ * A root's name is the run's own, fixed when the run was opened, and not new for every attempt as those of packs are:
+ * so of any number of commits of one run, repeated or at the same time, the first one counts and all of them return
+ * it. Nothing else ever writes or sweeps that name while the run is open.
  */
-export async function putRoot(
-  options: PutRootOptions,
-  resourceArn: ResourceArn,
-  sourceTime: Date,
-  makeRoot: (pointId: PointId) => Root,
-): Promise<StoredRoot> {
+export async function putRoot(options: PutRootOptions, root: Root): Promise<StoredRoot> {
   const { store, keys, random, clock, lock } = options;
+  const name = rootName(resourceKeyOf(root.resource), root.point);
   for (let attempt = 1; ; attempt += 1) {
-    const pointId = newPointId(sourceTime, random);
-    const name = rootName(resourceKeyOf(resourceArn), pointId);
-    const object = await encodeRoot(makeRoot(pointId), keys);
     try {
-      await store.put(name, object, { lock });
+      await store.put(name, await encodeRoot(root, keys, random), { lock });
     } catch (error) {
       const unanswered = error instanceof StoreUnavailableError;
-      if (!(unanswered || error instanceof ObjectExistsError) || attempt === attempts) throw error;
+      if (!unanswered && !(error instanceof ObjectExistsError)) throw error;
+      const find = async (): Promise<StoredRoot | undefined> =>
+        findRoot(store, keys, root.resource, root.point);
+      const stored = await retryUnavailable(find, options, defaultRetryPolicy);
+      if (stored !== undefined) return stored;
+      if (attempt === attempts) throw error;
       await clock.sleep(200 * 2 ** attempt);
-      if (!(await retryUnavailable(async () => isStored(store, name, object), options, defaultRetryPolicy)))
-        continue;
+      continue;
     }
     return retryUnavailable(
-      async () => readRoot(store, keys, resourceArn, pointId),
+      async () => readRoot(store, keys, root.resource, root.point),
       options,
       defaultRetryPolicy,
     );
   }
 }
 
-async function isStored(store: ObjectStore, name: string, object: Uint8Array): Promise<boolean> {
-  try {
-    return equalBytes(await store.get(name), object);
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return false;
-    throw error;
-  }
-}
-
-/**
- * The root that a run has committed already, if it has: a step that runs again after a crash takes it up.
- * Costs one listing and one read for every root of the resource with that source time, usually none or one.
- */
-export async function findRootOfRun(
+/** The root of a point, if it is in the vault: a commit that runs again after a crash takes it up. */
+export async function findRoot(
   store: ObjectStore,
   keys: VaultKeys,
   resourceArn: ResourceArn,
-  sourceTime: Date,
-  runId: string,
+  pointId: PointId,
 ): Promise<StoredRoot | undefined> {
-  const prefix = `${rootName(resourceKeyOf(resourceArn), '' as PointId)}${compactTime(sourceTime)}-`;
-  for await (const { name, versionId } of store.listVersions(prefix)) {
-    const parsed = parseObjectName(name);
-    if (parsed?.kind !== 'root') continue;
-    const stored = await findUndamaged(async () =>
-      readRoot(store, keys, resourceArn, parsed.pointId, versionId),
-    );
-    if (stored?.root.run === runId) return stored;
-  }
-  return undefined;
-}
-
-/** A damaged root is nobody's: it must not keep a run from committing. */
-async function findUndamaged(read: () => Promise<StoredRoot>): Promise<StoredRoot | undefined> {
   try {
-    return await read();
+    return await readRoot(store, keys, resourceArn, pointId);
   } catch (error) {
-    if (error instanceof StoredBytesDamagedError) return undefined;
+    if (error instanceof ObjectNotFoundError) return undefined;
     throw error;
   }
 }

@@ -5,6 +5,8 @@
  */
 export interface WorkStore {
   put(name: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** Writes under a name that is free; of any number of callers one succeeds. `taken`: what is there stays. */
+  putNew(name: string, body: Uint8Array, signal?: AbortSignal): Promise<'written' | 'taken'>;
   /** @throws {@link ObjectNotFoundError} nothing was written under that name, or it has been swept. */
   get(name: string, signal?: AbortSignal): Promise<Uint8Array>;
 }

@@ -25,9 +25,9 @@ export interface FetchPolicy {
 
 /** Two workers of one process fit into 512 MiB, with room for what is being written. */
 const defaultFetchPolicy: FetchPolicy = {
-  windowBytes: 24 * 2 ** 20,
-  windowItems: 16_384,
-  cacheBytes: 24 * 2 ** 20,
+  windowBytes: 12 * 2 ** 20,
+  windowItems: 4_096,
+  cacheBytes: 16 * 2 ** 20,
   runsAtOnce: 4,
 };
 

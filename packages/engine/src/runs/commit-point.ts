@@ -1,7 +1,8 @@
+import { RunClosedError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
 import { pointRowOf, warningsInRoot, type PointWarning, type Root } from '../points/root.ts';
-import { findRootOfRun, putRoot, type StoredRoot } from '../points/root-store.ts';
+import { findRoot, putRoot, type StoredRoot } from '../points/root-store.ts';
 import type { RunRow } from '../ports/catalog.ts';
 import type { WriteServices } from '../services.ts';
 import { extendLeases } from './extend-leases.ts';
@@ -52,10 +53,9 @@ export async function commitPoint(
   plan: RunPlan,
   makeContent: () => Promise<PointContent>,
 ): Promise<CommittedPoint> {
-  const { store, catalog, clock } = services;
-  const committed = await findRootOfRun(store, keys, plan.resourceArn, plan.sourceTime, plan.runId);
-  if (committed === undefined) await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
-  const stored = committed ?? (await writeRoot(services, keys, plan, await makeContent()));
+  const { store, catalog } = services;
+  const committed = await findRoot(store, keys, plan.resourceArn, plan.pointId);
+  const stored = committed ?? (await makeAndWrite(services, keys, plan, makeContent));
   const { root } = stored;
   const state = root.warnings > 0 ? 'completed-with-warnings' : 'completed';
   // The point exists: giving up here would report a failure of what has succeeded.
@@ -65,6 +65,25 @@ export async function commitPoint(
   };
   await retryUnavailable(record, services, defaultRetryPolicy);
   return { root, state };
+}
+
+async function makeAndWrite(
+  services: WriteServices,
+  keys: VaultKeys,
+  plan: RunPlan,
+  makeContent: () => Promise<PointContent>,
+): Promise<StoredRoot> {
+  const { store, catalog, clock } = services;
+  try {
+    await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
+    return await writeRoot(services, keys, plan, await makeContent());
+  } catch (error) {
+    // Another attempt at this commit may have been faster, and has closed the run.
+    const stored =
+      error instanceof RunClosedError && (await findRoot(store, keys, plan.resourceArn, plan.pointId));
+    if (stored) return stored;
+    throw error;
+  }
 }
 
 /** Makes sure that all locks last for the retention, counted from now: a run that stalled has to extend them first. */
@@ -93,21 +112,20 @@ async function writeRoot(
   const { content, now, expiresAt } = await leaseForRetention(services, keys, plan, made);
   // The last look before the point becomes visible: a run that lost its resource must not commit.
   await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
+  const lock = { mode: plan.lockMode, until: expiresAt } as const;
   return putRoot(
-    { store, keys, random, clock, lock: { mode: plan.lockMode, until: expiresAt } },
-    plan.resourceArn,
-    plan.sourceTime,
-    (pointId) => ({
+    { store, keys, random, clock, lock },
+    {
       formatVersion: 1,
       tool: 'holdfast 0.1.0',
       vault: keys.vaultId,
-      point: pointId,
+      point: plan.pointId,
       resource: plan.resourceArn,
       resourceKind: plan.resourceKind,
       plan: plan.plan,
       type: plan.type,
       ...(plan.base !== undefined && { base: plan.base.pointId }),
-      chain: plan.chainPointId ?? pointId,
+      chain: plan.chainPointId ?? plan.pointId,
       run: plan.runId,
       sourceTime: plan.sourceTime.toISOString(),
       committedAt: now.toISOString(),
@@ -125,6 +143,6 @@ async function writeRoot(
       ...(content.image !== undefined && { image: content.image }),
       ...(plan.previous !== undefined && { previous: plan.previous }),
       options: { readTags: plan.readTags },
-    }),
+    },
   );
 }

@@ -3,14 +3,14 @@ import type { ResourceArn, RunId } from '../ids.ts';
 import { initialiseVault } from '../keys/open-vault.ts';
 import { ensureVaultLocks } from '../keys/vault-locks.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { resourceKeyOf } from '../points/point-id.ts';
+import { newPointId, resourceKeyOf } from '../points/point-id.ts';
 import { readRoot, type StoredRoot } from '../points/root-store.ts';
 import type { BackupType, PointRow, ResourceRow, RunRow } from '../ports/catalog.ts';
 import type { WriteServices } from '../services.ts';
 import { chooseBase, newestPoints, type BaseChoice } from './choose-base.ts';
 import { leaseUntilFor } from './generation.ts';
 import { leaseBase } from './lease-base.ts';
-import { getRunPlan, putRunPlan, type RunPlan } from './run-plan.ts';
+import { getRunPlan, settleRunPlan, type RunPlan } from './run-plan.ts';
 
 /** How long a run counts as alive after its last sign of life: longer than any worker may take. */
 const aliveMinutes = 30;
@@ -103,8 +103,10 @@ async function decide(
     leased?.sourceTime !== undefined && decided.type === 'synthetic-full'
       ? leased.sourceTime
       : await request.sourceNow();
-  const plan: RunPlan = {
+  // Of steps that run at the same time, one decides for all.
+  const plan = await settleRunPlan(work, {
     runId: request.runId,
+    pointId: newPointId(sourceTime, services.random),
     resourceArn: request.resourceArn,
     resourceKind: request.resourceKind,
     plan: request.plan,
@@ -124,14 +126,13 @@ async function decide(
     ...(decided.base !== undefined && leased?.base !== undefined && { base: leased.base }),
     unleasedPacks: [...(leased?.unleasedPacks ?? [])],
     ...(previous && { previous: { point: previous.root.point, sha256: previous.sha256 } }),
-  };
+  });
   await catalog.updateRun(request.runId, {
     type: plan.type,
     ...(plan.typeReason !== undefined && { typeReason: plan.typeReason }),
     ...(plan.base !== undefined && { basePointId: plan.base.pointId }),
     ...(plan.chainPointId !== undefined && { chainPointId: plan.chainPointId }),
   });
-  await putRunPlan(work, plan);
   return plan;
 }
 

@@ -12,6 +12,8 @@ const backupType = z.enum(['full', 'incremental', 'differential', 'synthetic-ful
 
 const fields = {
   runId: z.string().transform((text) => text as RunId),
+  /** The point that the run will commit. */
+  pointId,
   resourceArn: z.string().transform((text) => text as ResourceArn),
   resourceKind: z.enum(['s3-bucket', 'ec2-instance', 'ebs-volume', 'directory']),
   plan: z.string(),
@@ -56,13 +58,22 @@ export function runPrefix(runId: RunId): string {
   return `runs/${runId}/`;
 }
 
-/** Writes a run's plan. */
-export async function putRunPlan(work: WorkStore, plan: RunPlan): Promise<void> {
-  await work.put(`${runPrefix(plan.runId)}plan.json`, utf8(JSON.stringify(Storable.parse(plan))));
+/**
+ * Writes a run's plan, unless it has one: then that one stands.
+ * @returns the plan to go by.
+ */
+export async function settleRunPlan(work: WorkStore, plan: RunPlan): Promise<RunPlan> {
+  const body = utf8(JSON.stringify(Storable.parse(plan)));
+  await work.putNew(planName(plan.runId), body);
+  return getRunPlan(work, plan.runId);
 }
 
 /** @throws {@link ObjectNotFoundError} the run was never opened, or its scratch objects have been swept. */
 export async function getRunPlan(work: WorkStore, runId: RunId): Promise<RunPlan> {
-  const bytes = await work.get(`${runPrefix(runId)}plan.json`);
+  const bytes = await work.get(planName(runId));
   return Stored.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+}
+
+function planName(runId: RunId): string {
+  return `${runPrefix(runId)}plan.json`;
 }

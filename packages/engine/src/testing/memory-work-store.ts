@@ -9,6 +9,12 @@ export class MemoryWorkStore implements WorkStore {
     this.#objects.set(name, new Uint8Array(body));
   }
 
+  async putNew(name: string, body: Uint8Array): Promise<'written' | 'taken'> {
+    if (this.#objects.has(name)) return 'taken';
+    await this.put(name, body);
+    return 'written';
+  }
+
   async get(name: string): Promise<Uint8Array> {
     const body = this.#objects.get(name);
     if (body === undefined) throw new ObjectNotFoundError(name);

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex, utf8 } from '../../src/bytes.ts';
-import type { KeyId, PackId, PointId, VaultId } from '../../src/ids.ts';
+import type { KeyId, PackId, VaultId } from '../../src/ids.ts';
 import { listKeyFiles } from '../../src/keys/key-files.ts';
 import { dataKeySource, initialiseVault, openVault, rotateDataKey } from '../../src/keys/open-vault.ts';
 import { VaultKeys, type VaultSecrets } from '../../src/keys/vault-keys.ts';
@@ -254,14 +254,14 @@ describe('the keys of docs/format.md', () => {
       page: vault.pageId(plain),
       boundary: toHex(vault.pageBoundaryKey),
       object: toHex(dataKey.objectKey(packId)),
-      root: toHex(dataKey.rootKey('20260101T000000Z-0123456789abcdef' as PointId)),
+      root: toHex(dataKey.rootKey(fromHex('0123456789abcdef0123456789abcdef'))),
     }).toEqual({
       // Computed with Python's hmac and hashlib.
       chunk: '54b272e34b9729a0c0c87d021450e40369f4a23aef545bca65ff907520174953',
       page: '3cb256e388089af91a4abe0d98e93000951572fe8e87bcfac81b3c99c6a04c76',
       boundary: '6676ad346f4aa2b9850b5839a3b682962108f3309f284bd5bc39f74f82327603',
       object: '45fd0cb2cb4a2ccc3754081e19a15fe3152d182a18cf07b054f55304a4a81e9a',
-      root: 'd4c3a6b7339884f6381765b4578bd93643787ca1b0ee46a1919fdaf1753bfe1a',
+      root: '45fd0cb2cb4a2ccc3754081e19a15fe3152d182a18cf07b054f55304a4a81e9a',
     });
   });
 

@@ -7,13 +7,13 @@ import { isPointId, newPointId, resourceKeyOf } from '../../src/points/point-id.
 import {
   decodeRoot,
   encodeRoot,
-  findRootOfRun,
+  findRoot,
   putRoot,
   readRoot,
   type StoredRoot,
 } from '../../src/points/root-store.ts';
 import type { Root } from '../../src/points/root.ts';
-import { FaultPlan, withFaults, type FaultKind } from '../../src/testing/index.ts';
+import { FaultPlan, withFaults } from '../../src/testing/index.ts';
 import { Harness, minute } from '../runs/harness.ts';
 
 async function withRoot(): Promise<{
@@ -31,13 +31,15 @@ describe('a root', () => {
   test('is read back as it was written', async () => {
     const { harness, root, keys } = await withRoot();
 
-    expect(await decodeRoot(await encodeRoot(root, keys), root.point, keys, 'a root')).toEqual(root);
+    expect(
+      await decodeRoot(await encodeRoot(root, keys, harness.random), root.point, keys, 'a root'),
+    ).toEqual(root);
     expect((await readRoot(harness.store, keys, harness.arn, root.point)).root).toEqual(root);
   });
 
   test('is refused whichever of its bits is flipped', async () => {
-    const { root, keys } = await withRoot();
-    const bytes = await encodeRoot(root, keys);
+    const { harness, root, keys } = await withRoot();
+    const bytes = await encodeRoot(root, keys, harness.random);
 
     for (let at = 0; at < bytes.length; at += 1) {
       const flipped = bytes.slice();
@@ -47,8 +49,8 @@ describe('a root', () => {
   });
 
   test('is refused wherever it ends early', async () => {
-    const { root, keys } = await withRoot();
-    const bytes = await encodeRoot(root, keys);
+    const { harness, root, keys } = await withRoot();
+    const bytes = await encodeRoot(root, keys, harness.random);
 
     for (let length = 0; length < bytes.length; length += 7) {
       await expect(decodeRoot(bytes.subarray(0, length), root.point, keys, 'a root')).rejects.toThrow(
@@ -70,22 +72,22 @@ describe('a root', () => {
   });
 });
 
+/** Writes another root of the resource, of another run, through a store that may fail. */
 async function put(
-  kind: FaultKind,
-  call: number,
-  method: string,
-): Promise<{ harness: Harness; stored: StoredRoot }> {
+  faults: FaultPlan,
+): Promise<{ harness: Harness; root: Root; putting: Promise<StoredRoot> }> {
   const { harness, root, keys } = await withRoot();
-  const store = withFaults(harness.store, new FaultPlan([{ kind, call, method }]));
   const { random, clock } = harness;
-  const lock = { mode: 'governance', until: new Date(root.expiresAt) } as const;
   const sourceTime = new Date(clock.now().getTime() + minute);
-  const stored = await putRoot({ store, keys, random, clock, lock }, harness.arn, sourceTime, (point) => ({
+  const next: Root = {
     ...root,
-    point,
+    point: newPointId(sourceTime, random),
+    run: newId<RunId>(random),
     sourceTime: sourceTime.toISOString(),
-  }));
-  return { harness, stored };
+  };
+  const lock = { mode: 'governance', until: new Date(root.expiresAt) } as const;
+  const store = withFaults(harness.store, faults);
+  return { harness, root: next, putting: putRoot({ store, keys, random, clock, lock }, next) };
 }
 
 describe('committing a root', () => {
@@ -97,54 +99,45 @@ describe('committing a root', () => {
     ['fail-before', 'get'],
     ['fail-before', 'head'],
   ] as const)('leaves exactly one when the store does not answer (%s of %s)', async (kind, method) => {
-    const { harness, stored } = await put(kind, 1, method);
+    const { harness, root, putting } = await put(new FaultPlan([{ kind, call: 1, method }]));
 
-    const points = (await harness.committed()).map(({ point }) => point);
-    expect(points).toHaveLength(2);
-    expect(points).toContain(stored.root.point);
+    expect((await putting).root).toEqual(root);
+    expect(await harness.committed()).toHaveLength(2);
   });
 
   test('gives up when the store never answers', async () => {
-    const { harness, root, keys } = await withRoot();
-    const store = withFaults(
-      harness.store,
+    const { harness, putting } = await put(
       new FaultPlan([{ kind: 'throttle', call: 1, times: 1_000, method: 'put' }]),
     );
-    const { random, clock } = harness;
-    const lock = { mode: 'governance', until: new Date(root.expiresAt) } as const;
-
-    const putting = putRoot({ store, keys, random, clock, lock }, harness.arn, clock.now(), (point) => ({
-      ...root,
-      point,
-    }));
 
     await expect(putting).rejects.toThrow(StoreUnavailableError);
     expect(await harness.committed()).toHaveLength(1);
   });
+
+  test('any number of times at once gives the root of the first', async () => {
+    const { harness, root, keys } = await withRoot();
+    const { random, clock, store } = harness;
+    const lock = { mode: 'governance', until: new Date(root.expiresAt) } as const;
+    const point = newPointId(clock.now(), random);
+
+    const stored = await Promise.all(
+      Array.from({ length: 8 }, async (_, attempt) =>
+        putRoot({ store, keys, random, clock, lock }, { ...root, point, seconds: attempt }),
+      ),
+    );
+
+    expect(new Set(stored.map(({ sha256 }) => sha256)).size).toBe(1);
+    expect(await harness.committed()).toHaveLength(2);
+  });
 });
 
-describe('looking for the root of a run', () => {
-  test('finds the one that the run committed, and no other', async () => {
+describe('looking for a root', () => {
+  test('finds the one of the point, and no other', async () => {
     const { harness, root, keys } = await withRoot();
-    const sourceTime = new Date(root.sourceTime);
+    const other = newPointId(new Date(root.sourceTime), harness.random);
 
-    expect((await findRootOfRun(harness.store, keys, harness.arn, sourceTime, root.run))?.root.point).toBe(
-      root.point,
-    );
-    expect(
-      await findRootOfRun(harness.store, keys, harness.arn, sourceTime, newId<RunId>(harness.random)),
-    ).toBeUndefined();
-  });
-
-  test('passes over a damaged root', async () => {
-    const { harness, root, keys } = await withRoot();
-    const sourceTime = new Date(root.sourceTime);
-    const point = newPointId(sourceTime, { bytes: (count) => new Uint8Array(count) });
-    await harness.store.put(rootName(resourceKeyOf(harness.arn), point), new Uint8Array(100));
-
-    expect((await findRootOfRun(harness.store, keys, harness.arn, sourceTime, root.run))?.root.point).toBe(
-      root.point,
-    );
+    expect((await findRoot(harness.store, keys, harness.arn, root.point))?.root).toEqual(root);
+    expect(await findRoot(harness.store, keys, harness.arn, other)).toBeUndefined();
   });
 });
 

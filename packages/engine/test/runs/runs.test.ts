@@ -232,6 +232,41 @@ describe('a shard that runs twice', () => {
   });
 });
 
+describe('a step that runs several times at once', () => {
+  test('opens one run with one plan', async () => {
+    const harness = await withFiles('opened together');
+    const runId = newId<RunId>(harness.random);
+    const request = { ...harness.request('full'), runId };
+
+    const opened = await Promise.all(
+      Array.from({ length: 5 }, async () => openRun(harness.services, request)),
+    );
+
+    const plans = opened.map((run) => JSON.stringify(run.state === 'open' && run.plan));
+    expect(new Set(plans).size).toBe(1);
+  });
+
+  test('commits one point', async () => {
+    const harness = await withFiles('committed together');
+    const { plan, keys } = await open(harness, 'full');
+    const shards = await shardsOf(harness, plan.runId);
+    for (const shard of shards)
+      await protectShard(harness.services, shard, { plan, keys, source: harness.source });
+
+    const committed = await Promise.all(
+      Array.from({ length: 4 }, async () =>
+        commitPoint(harness.services, keys, plan, async () =>
+          joinShards(harness.services, keys, plan, shards.length),
+        ),
+      ),
+    );
+
+    expect(new Set(committed.map(({ root }) => root.point)).size).toBe(1);
+    expect(await harness.committed()).toHaveLength(1);
+    await expectWhole(harness, plan.pointId);
+  });
+});
+
 async function expectWhole(harness: Harness, point: Parameters<Harness['open']>[0]): Promise<void> {
   const reader = await harness.open(point);
   const mapped = (await packMapOf(reader)).map(
@@ -268,6 +303,10 @@ class HeldWorkStore implements WorkStore {
       await this.#held.promise;
     }
     await this.#work.put(name, body);
+  }
+
+  async putNew(name: string, body: Uint8Array): Promise<'written' | 'taken'> {
+    return this.#work.putNew(name, body);
   }
 
   async get(name: string): Promise<Uint8Array> {

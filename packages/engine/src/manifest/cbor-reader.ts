@@ -1,0 +1,64 @@
+/**
+ * Reads what `CborWriter` wrote, and believes the bytes: other bytes give wrong values, but end. Whoever uses it
+ * encodes the values again and compares, which finds everything that a strict decoder would; that takes a third of a
+ * general decoder's time.
+ */
+export class CborReader {
+  readonly #buffer: Buffer;
+  #position = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Keys of a map that begins here; never more than there are bytes left. */
+  map(): number {
+    return Math.min(this.#argument(), this.#buffer.length - this.#position);
+  }
+
+  text(): string {
+    const length = this.#argument();
+    const start = this.#position;
+    this.#position = Math.min(start + length, this.#buffer.length);
+    return this.#buffer.toString('utf8', start, this.#position);
+  }
+
+  /** An integer or a 64-bit float. */
+  number(): number {
+    const first = this.#buffer[this.#position] ?? 0;
+    if (first === 0xfb) return this.#float();
+    const value = this.#argument();
+    return first >= 0x20 ? -1 - value : value;
+  }
+
+  /** Whether the next value is `true`. */
+  true(): boolean {
+    return this.#buffer[this.#position++] === 0xf5;
+  }
+
+  /** A map of texts. */
+  texts(): Record<string, string> {
+    const record: Record<string, string> = {};
+    for (let left = this.map(); left > 0; left--) {
+      const name = this.text();
+      record[name] = this.text();
+    }
+    return record;
+  }
+
+  #float(): number {
+    const at = this.#position + 1;
+    this.#position += 9;
+    return this.#position <= this.#buffer.length ? this.#buffer.readDoubleBE(at) : NaN;
+  }
+
+  /** The number in a value's first bytes. */
+  #argument(): number {
+    const short = (this.#buffer[this.#position++] ?? 0) & 0x1f;
+    if (short < 24) return short;
+    let value = 0;
+    for (let left = 1 << (short - 24); left > 0; left--)
+      value = value * 256 + (this.#buffer[this.#position++] ?? 0);
+    return value;
+  }
+}

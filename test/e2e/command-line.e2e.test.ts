@@ -1,0 +1,142 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ExpectedState, SourceBucket } from '../../localstack/demo/source-objects.ts';
+import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
+import { holdfast } from './support/command-line.ts';
+import { hasGateway } from './support/conditions.ts';
+import { arnOfBucket, listPoints, newestRun, runGoodCycle } from './support/cycles.ts';
+import { openApp } from './support/deployed.ts';
+import { eventually } from './support/eventually.ts';
+import { waitForEnd } from './support/executions.ts';
+import { GatewayClient } from './support/gateway.ts';
+import { testBuckets, testPlans } from './support/names.ts';
+import { makeTargets, restoreAndCompare } from './support/restores.ts';
+import { fill, makeSource, untag } from './support/source-buckets.ts';
+
+const app = openApp();
+const gateway = new GatewayClient(app);
+const { commands } = testBuckets.sources;
+const arn = arnOfBucket(commands);
+let bucket: SourceBucket;
+let first: ExpectedState;
+
+beforeAll(async () => {
+  await makeTargets(app);
+  bucket = await makeSource(app, commands, { plan: testPlans.commands, objects: 30 });
+  first = bucket.state();
+  await runGoodCycle(app, testPlans.commands, 'full');
+  await bucket.put('first/a/0.txt', Buffer.from('changed'));
+  await bucket.remove('first/b/1.txt');
+  await bucket.put('added.txt', Buffer.from('added'));
+});
+
+afterEach(async () => {
+  if (hasGateway) await gateway.calm();
+});
+
+afterAll(async () => untag(app, commands));
+
+/** Runs a command that has to succeed and parses what it printed. */
+async function run(...argv: string[]): Promise<unknown> {
+  const { code, out, err } = await holdfast(...argv, '--json');
+  expect({ code, err }).toEqual({ code: 0, err: expect.any(String) });
+  const lines = out.trim().split('\n');
+  try {
+    return JSON.parse(out);
+  } catch {
+    return lines.map((line) => JSON.parse(line) as unknown);
+  }
+}
+
+describe('the command line, over the wire', () => {
+  test('backs up one resource and shows its point', async () => {
+    const { point, run: ended } = (await run('backup', commands, '--wait')) as {
+      point: { pointId: string; type: string };
+      run: { state: string };
+    };
+
+    expect(ended.state).toBe('completed');
+    expect(point.type).toBe('incremental');
+    expect(await restoreAndCompare(app, point.pointId, bucket.state())).toEqual([]);
+  });
+
+  test('shows status, resources, points and runs', async () => {
+    expect(await run('status')).toMatchObject({
+      vault: { bucket: app.vaultBucket },
+      plansKnown: true,
+      attention: [],
+      resources: { protected: expect.any(Number), overdue: 0, unprotected: 0 },
+    });
+    expect(await run('resources')).toEqual(
+      expect.arrayContaining([expect.objectContaining({ arn, plan: testPlans.commands })]),
+    );
+    const points = (await run('points', commands)) as readonly { pointId: string }[];
+    expect(points.map(({ pointId }) => pointId)).toEqual(
+      (await listPoints(app, arn)).map(({ pointId }) => pointId).toReversed(),
+    );
+    expect(JSON.stringify(await run('runs', '--resource', commands))).toContain('completed');
+  });
+
+  test('lists, compares and verifies points', async () => {
+    const [full] = await listPoints(app, arn);
+    const newest = (await listPoints(app, arn)).at(-1);
+
+    const listed = (await run('ls', full?.pointId ?? '', '--recursive')) as readonly { path: string }[];
+    expect(new Set(listed.map(({ path }) => path))).toEqual(new Set(first.keys()));
+    const { code, out } = await holdfast('diff', full?.pointId ?? '', newest?.pointId ?? '');
+    expect(code).toBe(0);
+    for (const path of ['first/a/0.txt', 'first/b/1.txt', 'added.txt']) expect(out).toContain(path);
+    expect(out).not.toContain('first/c/2.txt');
+    expect((await holdfast('verify', full?.pointId ?? '')).code).toBe(0);
+  });
+
+  test('quotes a restore, and does it', async () => {
+    const [full] = await listPoints(app, arn);
+    const target = ['--to-bucket', testBuckets.restored, '--prefix', 'commands/'];
+
+    expect(JSON.stringify(await run('restore', full?.pointId ?? '', ...target, '--quote'))).toContain(
+      'files',
+    );
+    expect(await compareBucket(app.s3, testBuckets.restored, 'commands/', new Map())).toEqual([]);
+    const { code } = await holdfast('restore', full?.pointId ?? '', ...target, '--wait');
+
+    expect(code).toBe(0);
+    expect(await compareBucket(app.s3, testBuckets.restored, 'commands/', first)).toEqual([]);
+  });
+
+  test('exits with a code of its own for what does not exist', async () => {
+    const { code, err } = await holdfast('verify', '20200101T000000Z-0123456789abcdef');
+
+    expect(code).toBe(3);
+    expect(err).toMatch(/20200101T000000Z-0123456789abcdef/);
+  });
+});
+
+describe.skipIf(!hasGateway)('a run that is cancelled at work', () => {
+  test('makes no point and frees its resource, and the next run works', async () => {
+    await fill(bucket, 'before-the-cancelled-run', 20);
+    const before = await listPoints(app, arn);
+    await gateway.disturb({
+      id: 'slow',
+      match: { service: 's3', operation: 'GetObject', bucket: commands },
+      action: { kind: 'latency', ms: 2_500 },
+    });
+    const { runId, execution } = (await run('backup', commands)) as { runId: string; execution: string };
+    await eventually('a worker that reads', 60_000, async () =>
+      ((await gateway.countFired())['slow'] ?? 0) > 0 ? true : undefined,
+    );
+
+    const { out } = await holdfast('cancel', runId);
+
+    expect(out).toContain(`run ${runId} of ${arn} is cancelled`);
+    expect((await waitForEnd(app.sfn, execution)).status).toBe('ABORTED');
+    expect(await newestRun(app, arn)).toMatchObject({ runId, state: 'cancelled' });
+    await gateway.calm();
+    // While the cancelled worker may still be at it.
+    const { code, err } = await holdfast('backup', commands, '--wait');
+    expect({ code, err }).toMatchObject({ code: 0 });
+    const points = await listPoints(app, arn);
+    expect(points).toHaveLength(before.length + 1);
+    expect(points.at(-1)?.runId).not.toBe(runId);
+    expect(await restoreAndCompare(app, points.at(-1)?.pointId ?? '', bucket.state())).toEqual([]);
+  });
+});
