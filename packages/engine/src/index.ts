@@ -31,7 +31,8 @@ export { VaultKeys, type VaultSecrets } from './keys/vault-keys.ts';
 // Runs: open, protect, commit
 export { openRun, aliveUntil, type OpenedRun, type RunRequest } from './runs/open-run.ts';
 export { getRunPlan, runPrefix, type RunPlan } from './runs/run-plan.ts';
-export { commitPoint, type CommittedPoint, type PointContent } from './runs/commit-point.ts';
+export { commitPoint, type CommittedPoint } from './runs/commit-point.ts';
+export type { PointContent } from './runs/point-content.ts';
 export { errorRecordOf, failRun } from './runs/close-run.ts';
 export { backUpFiles, type BackUpFilesOptions } from './runs/back-up-files.ts';
 export { listShards, type ListingState } from './protect/list-shards.ts';
@@ -70,4 +71,5 @@ export { chunksOf } from './chunking/chunker.ts';
 export { defaultCompressionPolicy, encodeContent } from './packs/frame-codec.ts';
 
 // Synthetic fulls
-export { consolidatePoint, type ConsolidateOptions } from './consolidate/consolidate-point.ts';
+export type { ConsolidateOptions } from './consolidate/consolidate-options.ts';
+export { consolidatePoint } from './consolidate/consolidate-point.ts';

@@ -7,25 +7,17 @@ import { ContainerWriter, type ContainerWriterOptions } from '../packs/container
 import { containerName } from '../packs/object-names.ts';
 import { PackReader } from '../packs/pack-reader.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
-import type { ReportProgress } from '../ports/progress.ts';
 import { PointReader } from '../restore/point-reader.ts';
-import type { PointContent } from '../runs/commit-point.ts';
+import type { PointContent } from '../runs/point-content.ts';
 import { aliveUntil } from '../runs/open-run.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import type { WriteServices } from '../services.ts';
 import { readContainerRoot } from './container-root.ts';
+import type { ConsolidateOptions } from './consolidate-options.ts';
 import { copyFiles } from './copy-files.ts';
 import { describeContainer, finishContainer } from './finish-container.ts';
 import { findProgress, putProgress, suspendedName } from './progress.ts';
 import { ScratchEntries } from './scratch-entries.ts';
-
-/** How a consolidation is worked off over several calls. */
-export interface ConsolidateOptions {
-  /** Asked between files; when true the call ends and another goes on. */
-  readonly shouldStop: () => boolean;
-  readonly onProgress?: ReportProgress;
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Writes a point into ONE self-contained container: its chunks in restore order, its manifest, its root. The source is

@@ -16,7 +16,7 @@ import { ChunkFetcher, type FetchItem } from '../restore/chunk-fetcher.ts';
 import { countUses, pointItems, type PointItem } from '../restore/point-items.ts';
 import { frameKey, type ChunkReference } from '../restore/plan-runs.ts';
 import type { PointReader } from '../restore/point-reader.ts';
-import type { ConsolidateOptions } from './consolidate-point.ts';
+import type { ConsolidateOptions } from './consolidate-options.ts';
 import type { Progress } from './progress.ts';
 import type { ScratchEntries } from './scratch-entries.ts';
 

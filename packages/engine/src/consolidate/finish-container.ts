@@ -13,7 +13,7 @@ import { pagePackRecordOf } from '../points/point-pages.ts';
 import { pageRefToText } from '../points/page-ref-text.ts';
 import type { Root } from '../points/root.ts';
 import type { PointReader } from '../restore/point-reader.ts';
-import type { PointContent } from '../runs/commit-point.ts';
+import type { PointContent } from '../runs/point-content.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import type { Copied } from './copy-files.ts';
 import type { ScratchEntries } from './scratch-entries.ts';

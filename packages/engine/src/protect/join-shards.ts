@@ -14,7 +14,7 @@ import { PagePackWriter } from '../packs/page-pack-writer.ts';
 import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
 import { findPageRef, pageRefFromText, pageRefToText } from '../points/page-ref-text.ts';
 import type { PagePackRecord } from '../points/root.ts';
-import type { PointContent } from '../runs/commit-point.ts';
+import type { PointContent } from '../runs/point-content.ts';
 import { choosePagePacks } from '../runs/page-packs-in-use.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';

@@ -1,29 +1,16 @@
 import { RunClosedError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
-import { pointRowOf, warningsInRoot, type PointWarning, type Root } from '../points/root.ts';
+import { pointRowOf, warningsInRoot, type Root } from '../points/root.ts';
 import { findRoot, putRoot, type StoredRoot } from '../points/root-store.ts';
 import type { RunRow } from '../ports/catalog.ts';
 import type { WriteServices } from '../services.ts';
 import { extendLeases } from './extend-leases.ts';
 import { aliveUntil } from './open-run.ts';
+import type { PointContent } from './point-content.ts';
 import type { RunPlan } from './run-plan.ts';
 
 const dayMs = 86_400_000;
-
-/** What the new point consists of. */
-export interface PointContent {
-  readonly counts: Root['counts'];
-  readonly warnings: readonly PointWarning[];
-  readonly manifest?: string;
-  readonly packMap?: string;
-  readonly pagePacks: Root['pagePacks'];
-  readonly pagePacksCounted: number;
-  readonly container?: Root['container'];
-  readonly image?: Root['image'];
-  /** The smallest lock that the store has confirmed among all objects that the point uses; absent if it uses none. */
-  readonly lockedUntil?: Date;
-}
 
 /** The content, under locks that last until the expiry. */
 interface LeasedContent {

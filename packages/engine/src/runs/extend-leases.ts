@@ -18,7 +18,7 @@ import { pageRefFromText, pageRefToText } from '../points/page-ref-text.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import type { PagePackRecord } from '../points/root.ts';
 import type { WriteServices } from '../services.ts';
-import type { PointContent } from './commit-point.ts';
+import type { PointContent } from './point-content.ts';
 import { leaseUntilFor } from './generation.ts';
 import { LeaseKeeper, type LeasedPack } from './lease-keeper.ts';
 import type { RunPlan } from './run-plan.ts';

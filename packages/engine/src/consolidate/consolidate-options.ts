@@ -1,0 +1,9 @@
+import type { ReportProgress } from '../ports/progress.ts';
+
+/** How a consolidation is worked off over several calls. */
+export interface ConsolidateOptions {
+  /** Asked between files; when true the call ends and another goes on. */
+  readonly shouldStop: () => boolean;
+  readonly onProgress?: ReportProgress;
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,15 @@
+import type { PointWarning, Root } from '../points/root.ts';
+
+/** What the new point consists of. */
+export interface PointContent {
+  readonly counts: Root['counts'];
+  readonly warnings: readonly PointWarning[];
+  readonly manifest?: string;
+  readonly packMap?: string;
+  readonly pagePacks: Root['pagePacks'];
+  readonly pagePacksCounted: number;
+  readonly container?: Root['container'];
+  readonly image?: Root['image'];
+  /** The smallest lock that the store has confirmed among all objects that the point uses; absent if it uses none. */
+  readonly lockedUntil?: Date;
+}
