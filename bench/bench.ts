@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runMeasured } from './child.ts';
-import { prepareDataSet } from './data-set.ts';
+import { prepareDataSet, sliceOf } from './data-set.ts';
 import type { KernelTimes } from './kernels.ts';
 import { measureFilesystem, runHoldfast } from './measure-filesystem.ts';
-import { measureS3, sliceOf } from './measure-s3.ts';
+import { measureS3 } from './measure-s3.ts';
 import { reportOf, type Results } from './report.ts';
 import { findRestic } from './restic.ts';
 
@@ -34,13 +34,17 @@ const restic = findRestic();
 
 // The kernels read all of the data, so everything after them finds it in the page cache.
 const kernelProgram = fileURLToPath(new URL('kernels.ts', import.meta.url));
-const { output } = await runMeasured(process.execPath, [kernelProgram, data.directory]);
-const kernels = JSON.parse(output) as KernelTimes;
+const runKernels = async (): Promise<KernelTimes> =>
+  JSON.parse((await runMeasured(process.execPath, [kernelProgram, data.directory])).output) as KernelTimes;
+const kernelsBefore = await runKernels();
 const filesystem = await measureFilesystem(data, join(scratch, 'run'), {
   rounds,
   restic: restic !== undefined,
   log,
 });
+
+// The faster of two runs, minutes apart: whatever else the machine did must not make the limit look low.
+const kernels = fasterOf(kernelsBefore, await runKernels());
 
 const memory: Results['memory'][number][] = [];
 for (const part of values.quick ? [data] : [sliceOf(data, 0), data]) {
@@ -68,3 +72,9 @@ const results: Results = {
 };
 writeFileSync(join(scratch, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
 console.log(values.json ? JSON.stringify(results, undefined, 2) : reportOf(results));
+
+function fasterOf(a: KernelTimes, b: KernelTimes): KernelTimes {
+  const names = Object.keys(a) as (keyof KernelTimes)[];
+  const faster = names.map((name) => [name, a[name].cpuSeconds <= b[name].cpuSeconds ? a[name] : b[name]]);
+  return Object.fromEntries(faster) as KernelTimes;
+}

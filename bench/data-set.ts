@@ -14,6 +14,8 @@ import { logText, noise, numbers } from './seeded-bytes.ts';
 /** Files and bytes of a tree, and where it lies. */
 export interface DataSet {
   readonly directory: string;
+  /** File that says that the data are whole; it is away while they are changed. */
+  readonly stamp: string;
   readonly files: number;
   readonly bytes: number;
 }
@@ -64,14 +66,20 @@ export function prepareDataSet(
       makeSlice(join(root, `slice-${slice}`), slice, packages, modules);
     writeFileSync(stamp, JSON.stringify({ recipe }));
   }
-  return measureTree(root);
+  return { directory: root, stamp, ...measureTree(root) };
 }
 
-/** Counts a tree. */
-export function measureTree(directory: string): DataSet {
+/** One slice as a data set of its own. */
+export function sliceOf({ directory, stamp }: DataSet, slice: number): DataSet {
+  const path = join(directory, `slice-${slice}`);
+  return { directory: path, stamp, ...measureTree(path) };
+}
+
+/** Counts the files of a tree and their bytes. */
+export function measureTree(directory: string): { readonly files: number; readonly bytes: number } {
   const files = listFiles(directory);
   const bytes = files.reduce((sum, path) => sum + lstatSync(join(directory, path)).size, 0);
-  return { directory, files: files.length, bytes };
+  return { files: files.length, bytes };
 }
 
 /**
@@ -79,13 +87,12 @@ export function measureTree(directory: string): DataSet {
  * change was interrupted is made anew the next time.
  */
 export async function whileChanged<Result>(
-  { directory }: DataSet,
+  { directory, stamp }: DataSet,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const next = numbers('change');
   const files = listFiles(directory).filter((_, index) => index % changedEvery === 7);
   const originals = new Map<string, Buffer>();
-  const stamp = `${directory}.json`;
   rmSync(stamp);
   for (const path of files) {
     const content = readFileSync(join(directory, path));

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { medianOf, runMeasured, type Usage } from './child.ts';
@@ -35,10 +35,12 @@ export async function measureFilesystem(
   options: { readonly rounds: number; readonly restic: boolean; readonly log: (line: string) => void },
 ): Promise<{ readonly holdfast: Measured; readonly restic?: Measured }> {
   const found = { holdfast: [] as Measured[], restic: [] as Measured[] };
+  rmSync(scratch, { recursive: true, force: true });
   for (let round = 0; round < options.rounds; round++) {
-    rmSync(scratch, { recursive: true, force: true });
-    const contestants: Contestant[] = [holdfastIn(join(scratch, 'holdfast'), data)];
-    if (options.restic) contestants.push(resticIn(join(scratch, 'restic'), data));
+    const at = join(scratch, `round-${round}`);
+    mkdirSync(at, { recursive: true });
+    const contestants: Contestant[] = [holdfastIn(join(at, 'holdfast'), data)];
+    if (options.restic) contestants.push(resticIn(join(at, 'restic'), data));
     if (round % 2 === 1) contestants.reverse();
     const measured = new Map(contestants.map((one) => [one, new RoundOf(one)]));
     const runAll = async (step: StepName): Promise<void> => {
@@ -54,11 +56,12 @@ export async function measureFilesystem(
     await whileChanged(data, async () => {
       await runAll('changed');
       await runAll('restore');
-      if (round === 0) compareTrees(data.directory, join(scratch, 'holdfast', 'restored'));
+      if (round === 0) compareTrees(data.directory, join(at, 'holdfast', 'restored'));
     });
     for (const [{ name }, of] of measured) found[name].push(of.result());
-    rmSync(scratch, { recursive: true, force: true });
   }
+  // Not earlier: for minutes after many files were removed, ext4 is several times slower at making new ones.
+  rmSync(scratch, { recursive: true, force: true });
   return {
     holdfast: medianOfRounds(found.holdfast),
     ...(options.restic && { restic: medianOfRounds(found.restic) }),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startEmulator } from '../localstack/composition.ts';
 import { runMeasured, type Usage } from './child.ts';
-import { measureTree, whileChanged, type DataSet } from './data-set.ts';
+import { whileChanged, type DataSet } from './data-set.ts';
 import { compareTrees, type Measured } from './measure-filesystem.ts';
 
 const bucket = 'benchmark-vault';
@@ -51,11 +51,6 @@ export async function measureS3(
     await emulator.stop();
     rmSync(scratch, { recursive: true, force: true });
   }
-}
-
-/** Data sets inside others are changed as parts of them. */
-export function sliceOf({ directory }: DataSet, slice: number): DataSet {
-  return measureTree(join(directory, `slice-${slice}`));
 }
 
 async function storedBytes(s3: S3Client): Promise<number> {

@@ -60,8 +60,7 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
   }
 }
 
-/** The outputs of a deployment that is there already. */
-export async function readOutputs(cloudFormation: CloudFormationClient): Promise<DeployedOutputs> {
+async function readOutputs(cloudFormation: CloudFormationClient): Promise<DeployedOutputs> {
   const outputs: Record<string, string> = {};
   for (const StackName of stackNames) {
     const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName }));

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { adminPrefix, answerAdmin } from './admin.ts';
@@ -70,11 +70,21 @@ class GatewayHandler {
   readonly #faults = new FaultRules();
   readonly #counts = new RequestCounts();
   readonly #dataDir: string;
+  /** Looking through /proc takes milliseconds; a connection stays with the process that opened it. */
+  readonly #callers = new WeakMap<Socket, LambdaProcess>();
 
   constructor(options: GatewayOptions, ec2: Ec2Service) {
     this.#upstream = new Upstream(options.upstreamUrl);
     this.#dataDir = options.dataDir;
     this.#ec2 = ec2;
+  }
+
+  async #findCaller(socket: Socket): Promise<LambdaProcess | undefined> {
+    const known = this.#callers.get(socket);
+    if (known !== undefined) return known;
+    const caller = await findLambdaProcess(socket.remotePort ?? 0, socket.localPort ?? 0);
+    if (caller !== undefined) this.#callers.set(socket, caller);
+    return caller;
   }
 
   close(): void {
@@ -118,9 +128,7 @@ class GatewayHandler {
     body: Buffer | undefined,
   ): Promise<void> {
     this.#counts.add(request);
-    const findCaller = once(() =>
-      findLambdaProcess(message.socket.remotePort ?? 0, message.socket.localPort ?? 0),
-    );
+    const findCaller = once(() => this.#findCaller(message.socket));
     const actions = await this.#faults.fire(request, {
       body,
       findLambdaFunction: async () => (await findCaller())?.functionName,

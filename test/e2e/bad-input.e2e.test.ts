@@ -36,8 +36,9 @@ beforeAll(async () => {
 
 afterAll(async () => untag(app, inputs, unknownPlan, wrongCase));
 
+const into = (name: string) => ({ bucket: name, prefix: 'never-written/' });
+
 describe('a restore that cannot be done', () => {
-  const into = (name: string) => ({ bucket: name, prefix: 'never-written/' });
   const requests: readonly (readonly [what: string, request: () => unknown, reason: RegExp])[] = [
     [
       'of a point that does not exist',

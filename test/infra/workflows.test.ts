@@ -92,7 +92,12 @@ describe.each(machines)('the %s machine', (_name, definition) => {
         MaxAttempts: 30,
       });
       expect(Retry[1]?.ErrorEquals, name).toEqual(
-        expect.arrayContaining(['States.Timeout', 'StoreUnavailableError', 'CatalogConflictError']),
+        expect.arrayContaining([
+          'Runtime.ExitError',
+          'States.Timeout',
+          'StoreUnavailableError',
+          'CatalogConflictError',
+        ]),
       );
     }
   });

@@ -1,6 +1,7 @@
 import {
   GetObjectCommand,
   GetObjectTaggingCommand,
+  HeadBucketCommand,
   ListObjectsV2Command,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -54,6 +55,12 @@ test.each([
 
   await expect(listing).rejects.toBeInstanceOf(expected);
   await expect(listing).rejects.toThrow(says);
+});
+
+test('a bucket that may not be asked for the time is reported like one that may not be listed', async () => {
+  s3.on(HeadBucketCommand).rejects(sdkError('AccessDenied', 403));
+
+  await expect(source.now()).rejects.toThrow(/photos may not be read; allow s3:ListBucket/);
 });
 
 test('asks for tags only where there are some, and for those of the version that it opened', async () => {

@@ -39,7 +39,7 @@ interface PoolWorker {
  * Buffers die young here, and their memory outside the heap is given back only when the young generation is collected:
  * with Node's default size a worker would hold hundreds of megabytes of dead ones.
  */
-const smallYoungGeneration: ResourceLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 256 };
+const smallYoungGeneration: ResourceLimits = { maxYoungGenerationSizeMb: 12 };
 
 /** Tasks that may be ahead of the result that is waited for, per worker: bounds what is held in memory. */
 const aheadPerWorker = 4;

@@ -58,7 +58,7 @@ export async function newestRun(app: App, resourceArn: ResourceArn): Promise<Run
 export async function readPoint(app: App, { resourceArn, pointId, rootVersionId }: PointRow): Promise<Root> {
   const services = makeReadServices(app.clients, {
     vaultBucket: app.vaultBucket,
-    kmsKeyArn: app.outputs['KeyArn'] as string,
+    kmsKeyArn: app.outputs['KeyArn'] ?? '',
   });
   const stored = await readRoot(
     services.store,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { CloudFormationClient, paginateListStackResources } from '@aws-sdk/client-cloudformation';
-import { S3Client } from '@aws-sdk/client-s3';
-import { SFNClient } from '@aws-sdk/client-sfn';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoCatalog, makeClients, SystemClock, SystemRandom, type AwsClients } from '@holdfast/aws';
 import type { DeployedOutputs } from '../../../localstack/deploy-app.ts';
 import { inject } from 'vitest';

@@ -1,8 +1,9 @@
-import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { fromHex } from '../bytes.ts';
 import { KeyUnavailableError } from '../errors.ts';
 import type { ChunkId, KeyId, PackId, PageId, PointId, VaultId } from '../ids.ts';
 import { deriveKey } from './derive-key.ts';
+import { createKeyedHash } from './keyed-hash.ts';
 
 /** Where data keys come from that have not been met yet. */
 export interface DataKeySource {
@@ -69,8 +70,8 @@ export class VaultKeys {
   /** Key of the hash that decides where pages end. 32 bytes. */
   readonly pageBoundaryKey: Uint8Array;
   readonly #idKey: Uint8Array;
-  readonly #chunkIdKey: KeyObject;
-  readonly #pageIdKey: KeyObject;
+  readonly #chunkIdHash: (message: Uint8Array) => Buffer;
+  readonly #pageIdHash: (message: Uint8Array) => Buffer;
   readonly #source: DataKeySource;
   readonly #dataKeys = new Map<KeyId, Promise<DataKey>>();
   #current: Promise<DataKey> | undefined;
@@ -81,8 +82,8 @@ export class VaultKeys {
     this.#idKey = idKey;
     this.pageIdKey = deriveKey(idKey, salt, 'page id');
     this.pageBoundaryKey = deriveKey(idKey, salt, 'page boundary');
-    this.#chunkIdKey = createSecretKey(deriveKey(idKey, salt, 'chunk id'));
-    this.#pageIdKey = createSecretKey(this.pageIdKey);
+    this.#chunkIdHash = createKeyedHash(deriveKey(idKey, salt, 'chunk id'));
+    this.#pageIdHash = createKeyedHash(this.pageIdKey);
     this.#source = source;
   }
 
@@ -118,14 +119,12 @@ export class VaultKeys {
 
   /** Names a chunk by the SHA-256 of its plain bytes, where the source has computed that already. */
   chunkIdOfHash(sha256: Uint8Array): ChunkId {
-    return createHmac('sha256', this.#chunkIdKey).update(sha256).digest('hex') as ChunkId;
+    return this.#chunkIdHash(sha256).toString('hex') as ChunkId;
   }
 
   /** Names a manifest page by its plain bytes. */
   pageId(page: Uint8Array): PageId {
-    return createHmac('sha256', this.#pageIdKey)
-      .update(hash('sha256', page, 'buffer'))
-      .digest('hex') as PageId;
+    return this.#pageIdHash(hash('sha256', page, 'buffer')).toString('hex') as PageId;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey } from 'node:crypto';
+import { createKeyedHash } from '../keys/keyed-hash.ts';
 
 /** No key closes a page of this level, so no tree is higher. */
 export const maxCutLevel = 7;
@@ -16,9 +16,9 @@ export function createCutLevel(
   pageBoundaryKey: Uint8Array,
   leafBitsOf: (key: Uint8Array) => number,
 ): (key: Uint8Array) => number {
-  const secret = createSecretKey(pageBoundaryKey);
+  const keyedHash = createKeyedHash(pageBoundaryKey);
   return (key) => {
-    const hash = createHmac('sha256', secret).update(key).digest();
+    const hash = keyedHash(key);
     const zeros = trailingZeros(hash.readUInt32BE(0), hash.readUInt32BE(4));
     const leafBits = leafBitsOf(key);
     return zeros < leafBits

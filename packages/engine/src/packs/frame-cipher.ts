@@ -3,6 +3,7 @@ import { fromHex } from '../bytes.ts';
 import { StoredBytesDamagedError } from '../errors.ts';
 import type { VaultId } from '../ids.ts';
 import type { Codec } from './frame-codec.ts';
+import { releaseBytes } from './release-bytes.ts';
 import { frameOverheadBytes, maxFrameNumber, tagBytes, type FrameKind } from './frame.ts';
 
 const kindCodes: Readonly<Record<FrameKind, number>> = { chunk: 1, page: 2, directory: 3, root: 4 };
@@ -60,6 +61,7 @@ export class FrameCipher {
     cipher.final();
     into.set(first, at);
     into.set(body, at + 1);
+    releaseBytes(body);
     into.set(cipher.getAuthTag(), at + 1 + payload.length);
     return payload.length + frameOverheadBytes;
   }

@@ -14,6 +14,7 @@ import type { FramePosition } from './pack-builder.ts';
 import { PackCiphers } from './pack-ciphers.ts';
 import type { ListedFrameKind } from './pack-directory.ts';
 import { headerBytes } from './pack-layout.ts';
+import { releaseBytes } from './release-bytes.ts';
 import { candidateVersions, fetchRange, isDamage, type StoredObject } from './stored-object.ts';
 
 /** A frame that is wanted, and what must be in it. */
@@ -95,6 +96,7 @@ export class PackReader {
       signal,
     );
     const plain = decodeContent(codec, payload, plainBytes ?? maxPlainBytes[kind], object.name);
+    if (plain !== payload) releaseBytes(payload);
     if ((kind === 'chunk' ? this.#vault.chunkId(plain) : this.#vault.pageId(plain)) === id) return plain;
     if (kind === 'chunk') throw new ChunkCorruptError(id, object.packId);
     throw new StoredBytesDamagedError(object.name, `frame ${location.frame} is not page ${id}`);

@@ -5,6 +5,7 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { FrameCipher } from './frame-cipher.ts';
 import { decodeContent, encodeContent, type CompressionPolicy } from './frame-codec.ts';
 import type { FrameKind } from './frame.ts';
+import { releaseBytes } from './release-bytes.ts';
 
 /** A content on its way into a frame. */
 export interface FrameContent {
@@ -46,5 +47,8 @@ export function sealFrame(
   } else if (!equalBytes(decoded, plain)) {
     throw new StoredBytesDamagedError(packId, `its ${kind} did not decode to what was written`);
   }
+  if (codec === 1) releaseBytes(payload);
+  releaseBytes(opened.payload);
+  releaseBytes(decoded);
   return length;
 }

@@ -5,7 +5,6 @@ import type { Entry } from '../manifest/page-codec.ts';
 import type { PackUsage } from '../manifest/pack-usage.ts';
 import type { Change } from '../manifest/tree-merge.ts';
 import { entryKey, extentKey } from '../manifest/tuple-key.ts';
-import { decodeExtent } from '../manifest/extent.ts';
 import type { ChunkStore } from '../packs/chunk-store.ts';
 import type { OpenedEntry, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
@@ -216,9 +215,9 @@ export class ManifestChanges {
 
   *#changesOf({ path, file, content }: Waiting): Generator<Change> {
     const extents = entriesOf(path, content);
-    for (const extent of extents) {
-      for (const { location } of decodeExtent(extent, this.#origin).chunks)
-        this.#options.usage.addReference(location);
+    for (const { chunks } of content.extents) {
+      for (const { location } of chunks)
+        if (location !== undefined) this.#options.usage.addReference(location);
     }
     const entries = file === undefined ? extents : [encodeFileEntry(file), ...extents];
     const [first, ...rest] = entries;

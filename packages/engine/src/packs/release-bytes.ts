@@ -1,0 +1,11 @@
+/** Smaller buffers may share their memory with others, and are no burden. */
+const releasedFromBytes = 128 * 1024;
+
+/**
+ * Gives the memory of a buffer back at once. A worker that leaves megabytes for every chunk to the garbage collector
+ * spends a tenth of its time there, and holds hundreds of megabytes of dead ones. Only for bytes that the caller made
+ * itself and that nobody else has: every view of them is empty afterwards.
+ */
+export function releaseBytes({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= releasedFromBytes) buffer.transfer(0);
+}
