@@ -9,6 +9,7 @@ import { restoreCommand } from './restore.ts';
 import { runsCommand } from './runs.ts';
 import { statusCommand } from './status.ts';
 import { verifyCommand } from './verify.ts';
+import { warningsCommand } from './warnings.ts';
 
 /** Every command, in the order in which `help` lists them. */
 export const commands: readonly Command[] = [
@@ -22,4 +23,5 @@ export const commands: readonly Command[] = [
   diffCommand,
   restoreCommand,
   verifyCommand,
+  warningsCommand,
 ];

@@ -1,0 +1,29 @@
+import { defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { openPoint } from '../open-point.ts';
+import { resolvePointOrResource } from '../resolve-point.ts';
+import { countText, safeText } from '../text.ts';
+
+export const warningsCommand = defineCommand({
+  name: 'warnings',
+  summary: 'Say what a recovery point could not read, and what it has of it instead.',
+  usage: ['<point|resource>'],
+  options: {},
+  optionLines: [],
+  words: { least: 1, most: 1 },
+  async run({ connect, out, clock }, _values, [name = '']) {
+    const connection = await connect();
+    const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
+    const { root } = await openPoint(connection, point);
+    const { pointId, resourceArn } = point;
+    const { warnings, warningList } = root;
+    if (out.json) {
+      await out.document({ pointId, resourceArn, warnings, warningList });
+      return exitCodes.ok;
+    }
+    for (const { message } of warningList) await out.line(safeText(message));
+    if (warnings > warningList.length) await out.line(`… and ${warnings - warningList.length} more`);
+    await out.line(`point ${pointId}: ${countText(warnings, 'warning')}`);
+    return exitCodes.ok;
+  },
+});
