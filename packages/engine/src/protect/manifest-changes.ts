@@ -130,17 +130,28 @@ export class ManifestChanges {
       return;
     }
     const { entry } = opened;
+    const unchanged = base !== undefined && this.#isAsBefore(base, entry, content);
     if (base !== undefined) this.#dropReferences(base);
     this.#counts.readBytes += content.bytes;
     this.#noteLarge(entry, 'stored');
     if (stretch === undefined) {
       this.#countEntry(entry);
-      this.#counts.filesChanged += 1;
+      if (!unchanged) this.#counts.filesChanged += 1;
       const mustRead = entry.kind !== 'directory' && entry.modifiedMs > this.#options.plan.settledBeforeMs;
       this.#waiting.push({ path: entry.path, file: { entry, mustRead }, content });
     } else {
       this.#waiting.push({ path: entry.path, content });
     }
+  }
+
+  /** Whether an entry that had to be read again turned out to be as the base has it. */
+  #isAsBefore(base: BaseFile, entry: SourceEntry, { extents }: WrittenContent): boolean {
+    if (base.file === undefined) return false;
+    const facts = (of: SourceEntry): Uint8Array => encodeFileEntry({ entry: of, mustRead: false }).logical;
+    if (!equalBytes(facts(base.file.entry), facts(entry))) return false;
+    const before = [...extentsOf(base, this.#origin)].flatMap(({ chunks }) => chunks.map(({ id }) => id));
+    const now = extents.flatMap(({ chunks }) => chunks.map(({ id }) => id));
+    return before.length === now.length && before.every((id, at) => id === now[at]);
   }
 
   /** A source that ends early, or goes on, without saying so would leave a file that no restore can write. */
