@@ -147,8 +147,7 @@ export class ManifestChanges {
   /** Whether an entry that had to be read again turned out to be as the base has it. */
   #isAsBefore(base: BaseFile, entry: SourceEntry, { extents }: WrittenContent): boolean {
     if (base.file === undefined) return false;
-    const facts = (of: SourceEntry): Uint8Array => encodeFileEntry({ entry: of, mustRead: false }).logical;
-    if (!equalBytes(facts(base.file.entry), facts(entry))) return false;
+    if (!equalBytes(factsOf(base.file.entry), factsOf(entry))) return false;
     const before = [...extentsOf(base, this.#origin)].flatMap(({ chunks }) => chunks.map(({ id }) => id));
     const now = extents.flatMap(({ chunks }) => chunks.map(({ id }) => id));
     return before.length === now.length && before.every((id, at) => id === now[at]);
@@ -271,4 +270,9 @@ export class ManifestChanges {
 
 function changeOf({ key, logical, location }: Entry): Change {
   return { key, value: { logical, location } };
+}
+
+/** All facts of an entry as bytes, a run's own notes left out. */
+function factsOf(entry: SourceEntry): Uint8Array {
+  return encodeFileEntry({ entry, mustRead: false }).logical;
 }
