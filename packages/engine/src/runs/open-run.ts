@@ -98,11 +98,12 @@ async function decide(
       ? { type: 'full', reason: leased?.reason ?? `the base ${choice.base.pointId} cannot be read` }
       : choice;
   const previous = await findPrevious(services, keys, request.resourceArn);
+  const observed = await request.sourceNow();
   // A container is as old as what it was made of.
   const sourceTime =
     leased?.sourceTime !== undefined && decided.type === 'synthetic-full'
       ? leased.sourceTime
-      : await request.sourceNow();
+      : laterThan(previous, observed);
   // Of steps that run at the same time, one decides for all.
   const plan = await settleRunPlan(work, {
     runId: request.runId,
@@ -122,7 +123,7 @@ async function decide(
     startedAt: row.startedAt,
     leaseUntil,
     sourceTime,
-    settledBeforeMs: sourceTime.getTime() - settleMs,
+    settledBeforeMs: observed.getTime() - settleMs,
     ...(decided.base !== undefined && leased?.base !== undefined && { base: leased.base }),
     unleasedPacks: [...(leased?.unleasedPacks ?? [])],
     ...(previous && { previous: { point: previous.root.point, sha256: previous.sha256 } }),
@@ -134,6 +135,15 @@ async function decide(
     ...(plan.chainPointId !== undefined && { chainPointId: plan.chainPointId }),
   });
   return plan;
+}
+
+/**
+ * Points are ordered by source time, and names by its seconds: a run that opens within the second of the one before it,
+ * or on a clock that is a little behind, still comes after it.
+ */
+function laterThan(previous: StoredRoot | undefined, observed: Date): Date {
+  const earliestMs = previous === undefined ? 0 : Date.parse(previous.root.sourceTime) + 1_000;
+  return observed.getTime() >= earliestMs ? observed : new Date(earliestMs);
 }
 
 interface TriedBase {
