@@ -232,19 +232,6 @@ describe('a shard that runs twice', () => {
   });
 });
 
-test('a run that opens in the second of the one before it has the later source time', async () => {
-  const harness = await withFiles('same second');
-  const points = [];
-  for (const type of ['full', 'incremental', 'incremental'] as const)
-    points.push((await harness.backUp(type)).root);
-
-  const times = points.map(({ sourceTime }) => Date.parse(sourceTime));
-  expect(times).toEqual(times.toSorted((a, b) => a - b));
-  expect(new Set(times).size).toBe(3);
-  expect(points.map(({ base }) => base)).toEqual([undefined, points[0]?.point, points[1]?.point]);
-  expect(points.map(({ point }) => point)).toEqual(points.map(({ point }) => point).toSorted());
-});
-
 describe('a step that runs several times at once', () => {
   test('opens one run with one plan', async () => {
     const harness = await withFiles('opened together');
