@@ -32,7 +32,7 @@ export function openSource(
       return new S3FileSource(s3, bucketOfArn(resource.arn), clock, random, { prefixes: plan.prefixes });
     case 'directory':
       throw new NotSupportedError(
-        `${resource.arn} is a directory, which AWS cannot read; back it up on its own machine with "holdfast backup"`,
+        `${resource.arn} is a directory of a host, which AWS cannot read; this version has no agent: tag a bucket, an instance or a volume instead`,
       );
     default:
       throw new NotSupportedError(`${resource.arn} is protected as an image; it has no files to list`);

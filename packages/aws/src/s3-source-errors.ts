@@ -21,7 +21,7 @@ export function toSourceEntryError(error: unknown, bucket: string, key: string):
   }
   if (/kms/i.test(`${name} ${message}`)) {
     const keyArn = /arn:[\w-]+:kms:[^\s"']+/.exec(message)?.[0] ?? 'a KMS key';
-    const remedy = `is encrypted with ${keyArn}; list that key in the configuration's sourceKeys, and check its policy`;
+    const remedy = `is encrypted with ${keyArn}; list that key under sources.keys in the plans file, deploy, and check its policy`;
     return new SourceEntryError(
       isDenied(error) ? 'denied' : 'unreadable',
       key,

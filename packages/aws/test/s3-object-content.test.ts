@@ -120,7 +120,7 @@ test('a key that may not be used is named with the setting that allows it', asyn
   const opening = source.open(entry);
 
   await expect(opening).rejects.toMatchObject({ reason: 'denied' });
-  await expect(opening).rejects.toThrow(new RegExp(`${arn};.*sourceKeys`));
+  await expect(opening).rejects.toThrow(new RegExp(`${arn};.*sources\\.keys`));
 });
 
 test('a store that does not answer is no fault of the object', async () => {

@@ -25,7 +25,7 @@ function createPageIdOf(pageIdKey: Uint8Array): (bytes: Uint8Array) => PageId {
     createHmac('sha256', key).update(createHash('sha256').update(bytes).digest()).digest('hex') as PageId;
 }
 
-/** Makes a kind of tree out of what is its own: see `file-entries.ts` and `pack-map.ts` for the two that there are. */
+/** Makes a kind of tree out of what is its own: see `file-tree.ts` and `pack-map.ts` for the two that there are. */
 export function createTreeKind(
   keys: PageKeys,
   leafBitsOf: (key: Uint8Array) => number,

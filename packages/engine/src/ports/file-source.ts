@@ -2,7 +2,7 @@ import type { ByteRange } from './object-store.ts';
 
 /**
  * What is known of one file or object of a source. `path` is the full key or the path below the source's root:
- * any bytes, never interpreted. Everything here except `listedAt` goes into the manifest's entry.
+ * any bytes, never interpreted. Everything here goes into the manifest's entry.
  */
 export interface SourceEntry {
   readonly path: Uint8Array;

@@ -1,9 +1,10 @@
 import { fromBase64, toBase64 } from '../bytes.ts';
+import { extentBoundaryBytes } from '../manifest/extent.ts';
 import { entryKey, extentKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { PathRange, SourceEntry } from '../ports/file-source.ts';
 
 /** Objects are cut at every multiple of this, so that several workers can read one object (docs/format.md, section 3). */
-export const stretchBytes = 2 ** 30;
+export const stretchBytes = extentBoundaryBytes;
 
 /** The size of a unit of work. */
 export interface ShardLimits {
