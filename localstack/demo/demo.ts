@@ -15,7 +15,13 @@ import {
 } from '@aws-sdk/client-scheduler';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoCatalog, makeClients, SystemClock, SystemRandom } from '@holdfast/aws';
-import { compactTime, type BackupType, type PointRow, type ResourceArn } from '@holdfast/engine';
+import {
+  compactTime,
+  newestPoints,
+  type BackupType,
+  type PointRow,
+  type ResourceArn,
+} from '@holdfast/engine';
 import { startEmulator, volumeFilePath, type Emulator } from '../composition.ts';
 import { clientConfig, deployApp, type DeployedOutputs } from '../deploy-app.ts';
 import { compareBucket } from './compare-bucket.ts';
@@ -178,9 +184,7 @@ async function restoreAll(scene: Scene, states: readonly ExpectedState[]): Promi
   const { s3, catalog, bucket, machine, emulator: aws } = scene;
   const [full, incremental, differential] = states as [ExpectedState, ExpectedState, ExpectedState];
   const arn = `arn:aws:s3:::${bucket.name}` as ResourceArn;
-  const points = (await Array.fromAsync(catalog.listPoints(arn))).sort(
-    (a, b) => a.committedAt.getTime() - b.committedAt.getTime(),
-  );
+  const points = (await Array.fromAsync(newestPoints(catalog, arn))).toReversed();
   const [fullPoint, incrementalPoint, differentialPoint, container] = points;
   if (
     fullPoint === undefined ||

@@ -30,6 +30,7 @@ export { VaultKeys, type VaultSecrets } from './keys/vault-keys.ts';
 
 // Runs: open, protect, commit
 export { openRun, aliveUntil, type OpenedRun, type RunRequest } from './runs/open-run.ts';
+export { newestPoints } from './runs/choose-base.ts';
 export { getRunPlan, runPrefix, type RunPlan } from './runs/run-plan.ts';
 export { commitPoint, type CommittedPoint } from './runs/commit-point.ts';
 export type { PointContent } from './runs/point-content.ts';

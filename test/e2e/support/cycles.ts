@@ -1,6 +1,7 @@
 import { makeReadServices } from '@holdfast/aws';
 import {
   compactTime,
+  newestPoints,
   openVault,
   readRoot,
   type BackupType,
@@ -37,8 +38,7 @@ export function arnOfBucket(bucket: string): ResourceArn {
 
 /** A resource's points, the oldest first. */
 export async function listPoints(app: App, arn: ResourceArn): Promise<PointRow[]> {
-  const points = await Array.fromAsync(app.catalog.listPoints(arn));
-  return points.sort((a, b) => a.committedAt.getTime() - b.committedAt.getTime());
+  return (await Array.fromAsync(newestPoints(app.catalog, arn))).toReversed();
 }
 
 /** A resource's newest point. @throws {@link Error} it has none. */

@@ -60,6 +60,11 @@ export async function* newestPoints(catalog: Catalog, resourceArn: ResourceArn):
   yield* sameTime.sort(byCommit);
 }
 
+/** A store's clock may count whole seconds: of one second, the container was made after what it was made of. */
 function byCommit(a: PointRow, b: PointRow): number {
-  return b.committedAt.getTime() - a.committedAt.getTime();
+  return b.committedAt.getTime() - a.committedAt.getTime() || rankOf(b) - rankOf(a);
+}
+
+function rankOf({ type }: PointRow): number {
+  return type === 'synthetic-full' ? 1 : 0;
 }
