@@ -11,6 +11,8 @@ export type KeyId = string & { readonly __brand: 'KeyId' };
 export type PackId = string & { readonly __brand: 'PackId' };
 /** Names one attempt to protect one resource. */
 export type RunId = string & { readonly __brand: 'RunId' };
+/** Names one legal hold. */
+export type HoldId = string & { readonly __brand: 'HoldId' };
 /** Names one recovery point: `<source time as yyyymmddThhmmssZ>-<16 hex digits>`, so names sort by time. */
 export type PointId = string & { readonly __brand: 'PointId' };
 /** 64 hex digits: the keyed hash of a chunk's plain bytes (see docs/format.md). */

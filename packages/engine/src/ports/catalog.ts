@@ -1,4 +1,4 @@
-import type { PackId, PointId, ResourceArn, RunId } from '../ids.ts';
+import type { HoldId, PackId, PointId, ResourceArn, RunId } from '../ids.ts';
 
 /** What a cycle reads from the source, and against which base (see docs/concepts.md). */
 export type BackupType = 'full' | 'incremental' | 'differential' | 'synthetic-full';
@@ -17,6 +17,8 @@ export interface ResourceRow {
   readonly lastPointId?: PointId;
   /** Source time of the newest committed point. */
   readonly lastSourceTime?: Date;
+  /** The resource's tags when it was last discovered; holds on a tag go by them. */
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 /** `completed-with-warnings`: committed, but some entries could not be read. */
@@ -92,6 +94,10 @@ export interface PointRow {
   readonly seconds: number;
   readonly rootName: string;
   readonly rootVersionId: string;
+  /** Set by the expirer before it removes the root: such a point cannot be held, prolonged, or built on any more. */
+  readonly expiring?: boolean;
+  /** Legal holds on this point; while there is one it never expires. Sorted. */
+  readonly holds?: readonly HoldId[];
 }
 
 /**
@@ -110,6 +116,27 @@ export interface PackRow {
   readonly bytes?: number;
   /** Set by verify: absent for writers. */
   readonly damaged?: boolean;
+  /** Legal holds of the points whose container this is (rule 9); while there is one it is not swept. Sorted. */
+  readonly holds?: readonly HoldId[];
+}
+
+/** What a legal hold keeps. A hold on a resource or a tag keeps the points that are still to come, too. */
+export type HoldScope =
+  | { readonly kind: 'point'; readonly pointId: PointId }
+  | { readonly kind: 'resource'; readonly resourceArn: ResourceArn }
+  | { readonly kind: 'tag'; readonly key: string; readonly value: string };
+
+/** A legal hold: keeps points until a person releases it, whatever retention says. */
+export interface HoldRow {
+  readonly holdId: HoldId;
+  readonly scope: HoldScope;
+  /** Who set it: an ARN, or a name on a machine without AWS. */
+  readonly setBy: string;
+  readonly reason: string;
+  readonly setAt: Date;
+  readonly releasedAt?: Date;
+  readonly releasedBy?: string;
+  readonly releaseReason?: string;
 }
 
 /** A restore that somebody asked for. */
@@ -127,6 +154,9 @@ export interface RestoreRow {
   readonly error?: { readonly name: string; readonly message: string };
 }
 
+/** Parts that the list of overdue packs is divided into, so that sweepers can share the work. */
+export const sweepPartitions = 16;
+
 /** A span of time: `from` inclusive, `to` inclusive. */
 export interface TimeRange {
   readonly from?: Date;
@@ -142,7 +172,7 @@ export interface TimeRange {
  */
 export interface Catalog {
   /** Writes what discovery found; keeps the `last…` fields that the row has. */
-  putResource(row: Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem' | 'seenAt'>): Promise<void>;
+  putResource(row: Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem' | 'seenAt' | 'tags'>): Promise<void>;
   findResource(arn: ResourceArn): Promise<ResourceRow | undefined>;
   listResources(): AsyncIterable<ResourceRow>;
   /** Takes away a resource's row; its points stay. */
@@ -189,14 +219,36 @@ export interface Catalog {
     range?: TimeRange,
   ): AsyncIterable<RunRow>;
 
-  /** Writes a point's row and moves the resource's `last…` fields on if it is the newest. Repeatable. */
+  /**
+   * Writes a point's row and moves the resource's `last…` fields on if it is the newest. Repeatable. Of a row that is
+   * there already, `holds`, `expiring` and a later `expiresAt` stay.
+   */
   putPoint(row: PointRow): Promise<void>;
   findPoint(pointId: PointId): Promise<PointRow | undefined>;
   /** Points of a resource by source time, newest first. */
   listPoints(resourceArn: ResourceArn, range?: TimeRange): AsyncIterable<PointRow>;
   /** Points whose retention ends in a span of time, in no order. */
   listPointsExpiring(range: TimeRange): AsyncIterable<PointRow>;
+  /**
+   * Decides that a point is removed: sets `expiring` if its retention ended at or before `now` and nobody holds it.
+   * Repeatable. @returns the row, or `kept` when the point is not due, held, or gone.
+   */
+  startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'>;
   removePoint(pointId: PointId): Promise<void>;
+  /** Raises a point's expiry (rule 7: after all that it needs is leased); never lowers it. @returns `gone` also for a point that is expiring. */
+  prolongPoint(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'>;
+  /** Adds a hold to a point's set. Repeatable. @returns `gone` also for a point that is expiring. */
+  addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'>;
+  /** Takes a hold out of a point's set. Repeatable; a point that is gone is no error. */
+  removePointHold(pointId: PointId, holdId: HoldId): Promise<void>;
+  /** Points with at least one hold, in no order. */
+  listHeldPoints(): AsyncIterable<PointRow>;
+
+  /** Writes a hold; repeating it, and releasing it by writing it again with `releasedAt`, are both fine. */
+  putHold(row: HoldRow): Promise<void>;
+  findHold(holdId: HoldId): Promise<HoldRow | undefined>;
+  /** Holds, newest first, released ones included. */
+  listHolds(): AsyncIterable<HoldRow>;
 
   /** Claims a new pack before its bytes are written (state `writing`). @throws {@link CatalogConflictError} the id is taken. */
   claimPack(row: Pick<PackRow, 'packId' | 'kind' | 'retentionClass' | 'runId' | 'lockUntil'>): Promise<void>;
@@ -214,6 +266,36 @@ export interface Catalog {
   confirmLockedUntil(packId: PackId, lockedUntil: Date): Promise<'confirmed' | 'not-live'>;
   /** Rows of those packs that exist, at most 1,000 ids a call. */
   getPacks(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>>;
+  /**
+   * Packs whose intent (`lockUntil`) ended before a time, whatever their state, the longest overdue first within a
+   * partition. `partition` limits the list to one of {@link sweepPartitions} parts, by pack id.
+   */
+  listPacksDue(before: Date, partition?: number): AsyncIterable<PackRow>;
+  /**
+   * `live` or `writing` → `deleting` (rule 6), if the intent still ends before `dueBefore` and the hold set is empty.
+   * There is no way back. Repeatable: a row that is `deleting` already is returned again.
+   */
+  startDeleting(packId: PackId, dueBefore: Date): Promise<PackRow | 'kept'>;
+  /** Takes away a row that is `deleting`; any other stays. Repeatable. */
+  removePack(packId: PackId): Promise<void>;
+  /**
+   * A row that is `deleting` whose version the store still refuses to delete: moves it to where the sweeper finds it
+   * again after `lockUntil`. Never changes the state.
+   */
+  postponeDeleting(packId: PackId, lockUntil: Date): Promise<void>;
+  /** Marks a pack as damaged (rule 12): absent for writers from now on. Repeatable; a row that is gone is no error. */
+  markDamaged(packId: PackId): Promise<void>;
+  /** Packs that are marked as damaged, in no order. */
+  listDamagedPacks(): AsyncIterable<PackRow>;
+  /** Adds a hold to a live pack's set (rule 9: before the store's flag goes on). Repeatable. */
+  addPackHold(packId: PackId, holdId: HoldId): Promise<'held' | 'not-live'>;
+  /** Takes a hold out of a pack's set. Repeatable. */
+  removePackHold(packId: PackId, holdId: HoldId): Promise<void>;
+  /**
+   * Writes a row for an object that was found in the store (rule 10). Where there is a row already, only later dates,
+   * and hold ids that it lacks, are taken over; its state stays.
+   */
+  recoverPack(row: PackRow): Promise<void>;
 
   putRestore(row: RestoreRow): Promise<void>;
   findRestore(restoreId: string): Promise<RestoreRow | undefined>;

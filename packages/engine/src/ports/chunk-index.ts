@@ -1,4 +1,4 @@
-import type { ChunkId } from '../ids.ts';
+import type { ChunkId, PackId } from '../ids.ts';
 import type { ChunkLocation } from '../packs/chunk-location.ts';
 
 /**
@@ -13,4 +13,6 @@ export interface ChunkIndex {
     entries: readonly { readonly id: ChunkId; readonly location: ChunkLocation }[],
     signal?: AbortSignal,
   ): Promise<void>;
+  /** Removes the items of those chunks that still name the pack; items that name another stay. Repeatable. */
+  remove(ids: readonly ChunkId[], packId: PackId, signal?: AbortSignal): Promise<void>;
 }

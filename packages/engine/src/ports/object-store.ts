@@ -27,7 +27,19 @@ export interface ObjectVersion {
 export interface ObjectState extends ObjectVersion {
   readonly lock?: ObjectLock;
   readonly storageClass?: string;
+  /** Whether the store's legal hold is on. Like a lock without an end; one flag for all who hold. */
+  readonly legalHold?: boolean;
+  /** Only for an object in a class that must be thawed before it can be read. */
+  readonly thaw?: ThawState;
 }
+
+/** Whether an archived object can be read: `until` is when its readable copy goes away again. */
+export type ThawState =
+  | { readonly state: 'frozen' | 'thawing' }
+  | { readonly state: 'thawed'; readonly until: Date };
+
+/** How fast an archived object is made readable; what each costs and takes depends on the store's class. */
+export type ThawSpeed = 'expedited' | 'standard' | 'bulk';
 
 /** One stretch of an object: `length` bytes from `offset`. */
 export interface ByteRange {
@@ -84,6 +96,23 @@ export interface ObjectStore {
   extendLock(name: string, versionId: string, lock: ObjectLock, signal?: AbortSignal): Promise<ObjectLock>;
 
   /**
+   * Switches the store's legal hold of a version on or off. Repeatable.
+   * @throws {@link ObjectNotFoundError} the version is gone.
+   */
+  setLegalHold(name: string, versionId: string, on: boolean, signal?: AbortSignal): Promise<void>;
+
+  /**
+   * Asks for an archived version to be made readable for some days. Repeatable: a version that thaws, is thawed or is
+   * not archived is left as it is.
+   * @throws {@link ObjectNotFoundError} the version is gone.
+   */
+  thaw(
+    name: string,
+    versionId: string,
+    options: { readonly days: number; readonly speed: ThawSpeed; readonly signal?: AbortSignal },
+  ): Promise<void>;
+
+  /**
    * Every version of every object under a prefix, ordered by name (as bytes); versions of one name newest first.
    * Delete markers are left out.
    */
@@ -94,7 +123,7 @@ export interface ObjectStore {
 
   /**
    * Deletes one version. Succeeds when it is gone already.
-   * @throws {@link ObjectLockedError} its lock has not ended.
+   * @throws {@link ObjectLockedError} its lock has not ended, or its legal hold is on.
    */
   removeVersion(name: string, versionId: string, signal?: AbortSignal): Promise<void>;
 

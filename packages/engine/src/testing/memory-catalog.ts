@@ -1,13 +1,8 @@
-import {
-  CatalogConflictError,
-  InvalidInputError,
-  RunClosedError,
-  RunOpenError,
-  UnknownNameError,
-} from '../errors.ts';
-import type { PackId, PointId, ResourceArn, RunId } from '../ids.ts';
+import { RunClosedError, RunOpenError, UnknownNameError } from '../errors.ts';
+import type { HoldId, PackId, PointId, ResourceArn, RunId } from '../ids.ts';
 import type {
   Catalog,
+  HoldRow,
   PackRow,
   PointRow,
   ResourceRow,
@@ -15,9 +10,11 @@ import type {
   RunRow,
   TimeRange,
 } from '../ports/catalog.ts';
+import { addHoldTo, removeHoldFrom } from './hold-sets.ts';
+import { MemoryPacks } from './memory-packs.ts';
 
 type LastFields = Pick<ResourceRow, 'lastRunId' | 'lastRunState' | 'lastPointId' | 'lastSourceTime'>;
-type FoundFields = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem' | 'seenAt'>;
+type FoundFields = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem' | 'seenAt' | 'tags'>;
 
 /** A catalog in memory. Every method decides in one step, so callers never see one another half-way. */
 export class MemoryCatalog implements Catalog {
@@ -26,13 +23,15 @@ export class MemoryCatalog implements Catalog {
   readonly #runs = new Map<RunId, RunRow>();
   readonly #openRuns = new Map<ResourceArn, RunId>();
   readonly #points = new Map<PointId, PointRow>();
-  readonly #packs = new Map<PackId, PackRow>();
+  readonly #packs = new MemoryPacks();
+  readonly #holds = new Map<HoldId, HoldRow>();
   readonly #restores = new Map<string, RestoreRow>();
 
   async putResource(row: FoundFields): Promise<void> {
     await Promise.resolve();
-    const { arn, kind, plan, problem, seenAt } = row;
-    this.#resources.set(arn, { arn, kind, plan, seenAt, ...(problem === undefined ? {} : { problem }) });
+    const { arn, kind, plan, problem, seenAt, tags } = row;
+    const found: FoundFields = { arn, kind, plan, seenAt };
+    this.#resources.set(arn, { ...found, ...(problem !== undefined && { problem }), ...(tags && { tags }) });
   }
 
   async findResource(arn: ResourceArn): Promise<ResourceRow | undefined> {
@@ -134,7 +133,11 @@ export class MemoryCatalog implements Catalog {
 
   async putPoint(row: PointRow): Promise<void> {
     await Promise.resolve();
-    this.#points.set(row.pointId, row);
+    const known = this.#points.get(row.pointId);
+    const kept = known === undefined ? {} : definedOnly({ holds: known.holds, expiring: known.expiring });
+    const expiresAt =
+      known !== undefined && known.expiresAt > row.expiresAt ? known.expiresAt : row.expiresAt;
+    this.#points.set(row.pointId, { ...row, ...kept, expiresAt });
     const last = this.#last.get(row.resourceArn);
     const newest = last?.lastSourceTime?.getTime() ?? -Infinity;
     const time = row.sourceTime.getTime();
@@ -165,64 +168,123 @@ export class MemoryCatalog implements Catalog {
     for (const row of this.#points.values()) if (within(row.expiresAt, range)) yield row;
   }
 
+  async startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'> {
+    await Promise.resolve();
+    const row = this.#points.get(pointId);
+    if (row === undefined || row.expiresAt > now || row.holds !== undefined) return 'kept';
+    const expiring: PointRow = { ...row, expiring: true };
+    this.#points.set(pointId, expiring);
+    return expiring;
+  }
+
   async removePoint(pointId: PointId): Promise<void> {
     await Promise.resolve();
     this.#points.delete(pointId);
   }
 
-  async claimPack(row: Parameters<Catalog['claimPack']>[0]): Promise<void> {
+  async prolongPoint(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'> {
     await Promise.resolve();
-    const known = this.#packs.get(row.packId);
-    if (known !== undefined) {
-      // A repeated claim of the same run: its first answer was lost.
-      if (known.runId === row.runId && known.state === 'writing') return;
-      throw new CatalogConflictError(
-        `pack id ${row.packId} is taken by run ${known.runId}; store under a new id`,
-      );
-    }
-    const { packId, kind, retentionClass, runId, lockUntil } = row;
-    this.#packs.set(packId, { packId, kind, retentionClass, runId, lockUntil, state: 'writing' });
+    const row = this.#points.get(pointId);
+    if (row === undefined || row.expiring === true) return 'gone';
+    if (expiresAt > row.expiresAt) this.#points.set(pointId, { ...row, expiresAt });
+    return 'prolonged';
+  }
+
+  async addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
+    await Promise.resolve();
+    const row = this.#points.get(pointId);
+    if (row === undefined || row.expiring === true) return 'gone';
+    this.#points.set(pointId, addHoldTo(row, holdId));
+    return 'held';
+  }
+
+  async removePointHold(pointId: PointId, holdId: HoldId): Promise<void> {
+    await Promise.resolve();
+    const row = this.#points.get(pointId);
+    if (row !== undefined) this.#points.set(pointId, removeHoldFrom(row, holdId));
+  }
+
+  async *listHeldPoints(): AsyncIterable<PointRow> {
+    await Promise.resolve();
+    for (const row of this.#points.values()) if (row.holds !== undefined) yield row;
+  }
+
+  async putHold(row: HoldRow): Promise<void> {
+    await Promise.resolve();
+    this.#holds.set(row.holdId, row);
+  }
+
+  async findHold(holdId: HoldId): Promise<HoldRow | undefined> {
+    await Promise.resolve();
+    return this.#holds.get(holdId);
+  }
+
+  async *listHolds(): AsyncIterable<HoldRow> {
+    await Promise.resolve();
+    yield* newestFirst(
+      [...this.#holds.values()],
+      (row) => row.setAt,
+      (row) => row.holdId,
+    );
+  }
+
+  async claimPack(row: Parameters<Catalog['claimPack']>[0]): Promise<void> {
+    return this.#packs.claim(row);
   }
 
   async confirmPack(
     packId: PackId,
     stored: { versionId: string; bytes: number; lockedUntil: Date },
   ): Promise<'live' | 'lost'> {
-    await Promise.resolve();
-    const row = this.#packs.get(packId);
-    if (row === undefined || row.state === 'deleting') return 'lost';
-    if (row.state === 'writing') this.#packs.set(packId, { ...row, ...stored, state: 'live' });
-    return 'live';
+    return this.#packs.confirm(packId, stored);
   }
 
   async raiseLockUntil(packId: PackId, lockUntil: Date): Promise<'raised' | 'not-live'> {
-    await Promise.resolve();
-    const row = this.#livePack(packId);
-    if (row === undefined) return 'not-live';
-    if (lockUntil > row.lockUntil) this.#packs.set(packId, { ...row, lockUntil });
-    return 'raised';
+    return this.#packs.raiseLockUntil(packId, lockUntil);
   }
 
   async confirmLockedUntil(packId: PackId, lockedUntil: Date): Promise<'confirmed' | 'not-live'> {
-    await Promise.resolve();
-    const row = this.#livePack(packId);
-    if (row === undefined) return 'not-live';
-    if (row.lockedUntil === undefined || lockedUntil > row.lockedUntil) {
-      this.#packs.set(packId, { ...row, lockedUntil });
-    }
-    return 'confirmed';
+    return this.#packs.confirmLockedUntil(packId, lockedUntil);
   }
 
   async getPacks(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>> {
-    if (packIds.length > 1000)
-      throw new InvalidInputError(`${packIds.length} pack ids in one call; ask for at most 1,000`);
-    await Promise.resolve();
-    const found = new Map<PackId, PackRow>();
-    for (const packId of packIds) {
-      const row = this.#packs.get(packId);
-      if (row !== undefined) found.set(packId, row);
-    }
-    return found;
+    return this.#packs.getAll(packIds);
+  }
+
+  listPacksDue(before: Date, partition?: number): AsyncIterable<PackRow> {
+    return this.#packs.listDue(before, partition);
+  }
+
+  async startDeleting(packId: PackId, dueBefore: Date): Promise<PackRow | 'kept'> {
+    return this.#packs.startDeleting(packId, dueBefore);
+  }
+
+  async removePack(packId: PackId): Promise<void> {
+    return this.#packs.remove(packId);
+  }
+
+  async postponeDeleting(packId: PackId, lockUntil: Date): Promise<void> {
+    return this.#packs.postponeDeleting(packId, lockUntil);
+  }
+
+  async markDamaged(packId: PackId): Promise<void> {
+    return this.#packs.markDamaged(packId);
+  }
+
+  listDamagedPacks(): AsyncIterable<PackRow> {
+    return this.#packs.listDamaged();
+  }
+
+  async addPackHold(packId: PackId, holdId: HoldId): Promise<'held' | 'not-live'> {
+    return this.#packs.addHold(packId, holdId);
+  }
+
+  async removePackHold(packId: PackId, holdId: HoldId): Promise<void> {
+    return this.#packs.removeHold(packId, holdId);
+  }
+
+  async recoverPack(row: PackRow): Promise<void> {
+    return this.#packs.recover(row);
   }
 
   async putRestore(row: RestoreRow): Promise<void> {
@@ -247,17 +309,17 @@ export class MemoryCatalog implements Catalog {
 
   /** All pack rows, in the order they were claimed. */
   packs(): readonly PackRow[] {
-    return [...this.#packs.values()];
+    return this.#packs.all();
   }
 
-  /** Writes a pack's row as it is: what sweepers and verify do (`deleting`, `damaged`). */
+  /** Writes a pack's row as it is, whatever was there. */
   plantPack(row: PackRow): void {
-    this.#packs.set(row.packId, row);
+    this.#packs.plant(row);
   }
 
-  /** Takes a pack's row away, as a sweeper does last, or a lost table. */
-  removePack(packId: PackId): void {
-    this.#packs.delete(packId);
+  /** Takes a pack's row away, whatever its state, as a lost table does. */
+  losePack(packId: PackId): void {
+    this.#packs.lose(packId);
   }
 
   #knownRun(runId: RunId): RunRow {
@@ -270,11 +332,6 @@ export class MemoryCatalog implements Catalog {
     const row = this.#knownRun(runId);
     if (row.state !== 'open') throw new RunClosedError(runId, `its state is ${row.state}`);
     return row;
-  }
-
-  #livePack(packId: PackId): PackRow | undefined {
-    const row = this.#packs.get(packId);
-    return row?.state === 'live' && row.damaged !== true ? row : undefined;
   }
 
   #setLast(arn: ResourceArn, fields: LastFields): void {

@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../errors.ts';
-import type { ChunkId } from '../ids.ts';
+import type { ChunkId, PackId } from '../ids.ts';
 import type { ChunkLocation } from '../packs/chunk-location.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 
@@ -31,6 +31,12 @@ export class MemoryChunkIndex implements ChunkIndex {
     signal?.throwIfAborted();
     await Promise.resolve();
     for (const { id, location } of entries) this.#locations.set(id, { ...location });
+  }
+
+  async remove(ids: readonly ChunkId[], packId: PackId, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    await Promise.resolve();
+    for (const id of ids) if (this.#locations.get(id)?.packId === packId) this.#locations.delete(id);
   }
 
   /** Takes a chunk out, as a lost table or a sweep does. */

@@ -17,6 +17,8 @@ import type {
   ObjectStore,
   ObjectVersion,
   PutOptions,
+  ThawSpeed,
+  ThawState,
 } from '../ports/object-store.ts';
 import { MemoryMultipart, type UploadInProgress } from './memory-multipart.ts';
 
@@ -42,6 +44,8 @@ export type StoreOperation =
   | 'get'
   | 'head'
   | 'extendLock'
+  | 'setLegalHold'
+  | 'thaw'
   | 'listVersions'
   | 'removeVersion'
   | 'now'
@@ -57,6 +61,8 @@ interface StoredVersion {
   readonly storageClass?: string | undefined;
   readonly marker: boolean;
   lock?: ObjectLock | undefined;
+  legalHold?: boolean;
+  thaw?: ThawState;
 }
 
 const archiveClasses: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
@@ -72,7 +78,6 @@ export class MemoryObjectStore implements ObjectStore {
   /** Versions of each name, oldest first. */
   readonly #names = new Map<string, StoredVersion[]>();
   readonly #uploads = new Map<string, UploadInProgress>();
-  readonly #thawed = new Set<string>();
   readonly #counts = new Map<StoreOperation, number>();
   #serial = 0;
   #bytesFetched = 0;
@@ -132,9 +137,8 @@ export class MemoryObjectStore implements ObjectStore {
   ): Promise<Uint8Array> {
     await this.#begin('get', options.signal);
     const version = this.#find(name, options.versionId);
-    if (archiveClasses.has(version.storageClass ?? '') && !this.#thawed.has(version.versionId)) {
-      throw new ObjectArchivedError(name);
-    }
+    const thaw = this.#thawOf(version);
+    if (thaw !== undefined && thaw.state !== 'thawed') throw new ObjectArchivedError(name);
     const offset = Math.min(options.range?.offset ?? 0, version.content.bytes);
     const length = Math.min(options.range?.length ?? version.content.bytes, version.content.bytes - offset);
     const bytes = version.content.read(offset, length);
@@ -145,10 +149,13 @@ export class MemoryObjectStore implements ObjectStore {
   async head(name: string, options: { versionId?: string; signal?: AbortSignal } = {}): Promise<ObjectState> {
     await this.#begin('head', options.signal);
     const version = this.#find(name, options.versionId);
+    const thaw = this.#thawOf(version);
     return {
       ...describe(name, version),
       ...(version.lock === undefined ? {} : { lock: version.lock }),
       ...(version.storageClass === undefined ? {} : { storageClass: version.storageClass }),
+      ...(version.legalHold === true && { legalHold: true }),
+      ...(thaw !== undefined && { thaw }),
     };
   }
 
@@ -165,6 +172,23 @@ export class MemoryObjectStore implements ObjectStore {
     const mode = version.lock?.mode === 'compliance' ? 'compliance' : lock.mode;
     version.lock = { mode, until: wholeSeconds(lock.until) };
     return version.lock;
+  }
+
+  async setLegalHold(name: string, versionId: string, on: boolean, signal?: AbortSignal): Promise<void> {
+    await this.#begin('setLegalHold', signal);
+    const version = this.#find(name, versionId);
+    if (!this.#objectLock) throw new ObjectLockMissingError(name, 'a legal hold', 'not at all');
+    version.legalHold = on;
+  }
+
+  async thaw(
+    name: string,
+    versionId: string,
+    options: { readonly days: number; readonly speed: ThawSpeed; readonly signal?: AbortSignal },
+  ): Promise<void> {
+    await this.#begin('thaw', options.signal);
+    const version = this.#find(name, versionId);
+    if (this.#thawOf(version)?.state === 'frozen') version.thaw = { state: 'thawing' };
   }
 
   async *listVersions(
@@ -195,6 +219,7 @@ export class MemoryObjectStore implements ObjectStore {
     if (version.lock !== undefined && version.lock.until > this.#clock.now()) {
       throw new ObjectLockedError(name, versionId);
     }
+    if (version.legalHold === true) throw new ObjectLockedError(name, versionId);
     versions.splice(versions.indexOf(version), 1);
     if (versions.length === 0) this.#names.delete(name);
   }
@@ -218,9 +243,9 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#append(name, bytesContent(new Uint8Array(0)), {}, true).versionId;
   }
 
-  /** Makes a version of an archive class readable. */
-  thaw(versionId: string): void {
-    this.#thawed.add(versionId);
+  /** Ends the thawing of a version, as S3 does hours after it was asked for. */
+  finishThaw(name: string, versionId: string, until: Date): void {
+    this.#find(name, versionId).thaw = { state: 'thawed', until };
   }
 
   async #begin(operation: StoreOperation, signal?: AbortSignal): Promise<void> {
@@ -265,6 +290,13 @@ export class MemoryObjectStore implements ObjectStore {
     }
     if (Number.isNaN(options.lock.until.getTime()))
       throw new InvalidInputError(`the lock date of ${name} is not a date`);
+  }
+
+  /** Undefined for a version that can be read at any time. */
+  #thawOf(version: StoredVersion): ThawState | undefined {
+    if (!archiveClasses.has(version.storageClass ?? '')) return undefined;
+    const thaw = version.thaw ?? { state: 'frozen' };
+    return thaw.state === 'thawed' && thaw.until <= this.#clock.now() ? { state: 'frozen' } : thaw;
   }
 
   #find(name: string, versionId: string | undefined): StoredVersion {

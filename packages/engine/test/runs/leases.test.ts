@@ -87,7 +87,7 @@ test('an incremental leases all that it builds on before it reads the source', a
 
 describe('packs of the base that cannot be leased', () => {
   const losses: Record<string, (harness: Harness, row: PackRow) => Promise<void> | void> = {
-    'their rows are gone': (harness, { packId }) => harness.catalog.removePack(packId),
+    'their rows are gone': (harness, { packId }) => harness.catalog.losePack(packId),
     'they are being deleted': (harness, row) => harness.catalog.plantPack({ ...row, state: 'deleting' }),
     'they are damaged': (harness, row) => harness.catalog.plantPack({ ...row, damaged: true }),
     'their objects are gone': async (harness, { packId, versionId, retentionClass }) => {
@@ -119,7 +119,7 @@ describe('packs of the base that cannot be leased', () => {
     const { harness } = await withFull('unreadable');
     harness.clock.advance(31 * day);
     const lost = harness.catalog.packs().filter(({ kind }) => kind === 'chunks')[1] as PackRow;
-    harness.catalog.removePack(lost.packId);
+    harness.catalog.losePack(lost.packId);
     harness.source.trap('file 4', 'deny');
 
     const next = await harness.backUp('incremental', { limits });

@@ -37,11 +37,14 @@ describe('the memory store', () => {
   });
 
   test('reads an archived object only after a thaw', async () => {
-    const store = new MemoryObjectStore({ clock: new FakeClock() });
+    const clock = new FakeClock();
+    const store = new MemoryObjectStore({ clock });
     const { versionId } = await store.put('a', utf8('x'), { storageClass: 'DEEP_ARCHIVE' });
     await expect(store.get('a')).rejects.toBeInstanceOf(ObjectArchivedError);
 
-    store.thaw(versionId);
+    await store.thaw('a', versionId, { days: 1, speed: 'bulk' });
+    await expect(store.get('a')).rejects.toBeInstanceOf(ObjectArchivedError);
+    store.finishThaw('a', versionId, new Date(clock.now().getTime() + 1_000));
 
     expect(Buffer.from(await store.get('a')).toString()).toBe('x');
   });

@@ -1,0 +1,161 @@
+import { CatalogConflictError, InvalidInputError } from '../errors.ts';
+import type { HoldId, PackId } from '../ids.ts';
+import { sweepPartitions, type Catalog, type PackRow } from '../ports/catalog.ts';
+import { addHoldTo, removeHoldFrom } from './hold-sets.ts';
+
+/** The rows of packs of a catalog in memory. Every method decides in one step, after it gave others their turn. */
+export class MemoryPacks {
+  readonly #rows = new Map<PackId, PackRow>();
+
+  async claim(row: Parameters<Catalog['claimPack']>[0]): Promise<void> {
+    await Promise.resolve();
+    const known = this.#rows.get(row.packId);
+    if (known !== undefined) {
+      // A repeated claim of the same run: its first answer was lost.
+      if (known.runId === row.runId && known.state === 'writing') return;
+      throw new CatalogConflictError(
+        `pack id ${row.packId} is taken by run ${known.runId}; store under a new id`,
+      );
+    }
+    const { packId, kind, retentionClass, runId, lockUntil } = row;
+    this.#rows.set(packId, { packId, kind, retentionClass, runId, lockUntil, state: 'writing' });
+  }
+
+  async confirm(
+    packId: PackId,
+    stored: { versionId: string; bytes: number; lockedUntil: Date },
+  ): Promise<'live' | 'lost'> {
+    await Promise.resolve();
+    const row = this.#rows.get(packId);
+    if (row === undefined || row.state === 'deleting') return 'lost';
+    if (row.state === 'writing') this.#rows.set(packId, { ...row, ...stored, state: 'live' });
+    return 'live';
+  }
+
+  async raiseLockUntil(packId: PackId, lockUntil: Date): Promise<'raised' | 'not-live'> {
+    await Promise.resolve();
+    const row = this.#findLive(packId);
+    if (row === undefined) return 'not-live';
+    if (lockUntil > row.lockUntil) this.#rows.set(packId, { ...row, lockUntil });
+    return 'raised';
+  }
+
+  async confirmLockedUntil(packId: PackId, lockedUntil: Date): Promise<'confirmed' | 'not-live'> {
+    await Promise.resolve();
+    const row = this.#findLive(packId);
+    if (row === undefined) return 'not-live';
+    if (row.lockedUntil === undefined || lockedUntil > row.lockedUntil) {
+      this.#rows.set(packId, { ...row, lockedUntil });
+    }
+    return 'confirmed';
+  }
+
+  async getAll(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>> {
+    if (packIds.length > 1000)
+      throw new InvalidInputError(`${packIds.length} pack ids in one call; ask for at most 1,000`);
+    await Promise.resolve();
+    const found = new Map<PackId, PackRow>();
+    for (const packId of packIds) {
+      const row = this.#rows.get(packId);
+      if (row !== undefined) found.set(packId, row);
+    }
+    return found;
+  }
+
+  async *listDue(before: Date, partition?: number): AsyncIterable<PackRow> {
+    await Promise.resolve();
+    yield* [...this.#rows.values()]
+      .filter((row) => row.lockUntil < before)
+      .filter(({ packId }) => partition === undefined || partitionOf(packId) === partition)
+      .sort((a, b) => a.lockUntil.getTime() - b.lockUntil.getTime());
+  }
+
+  async startDeleting(packId: PackId, dueBefore: Date): Promise<PackRow | 'kept'> {
+    await Promise.resolve();
+    const row = this.#rows.get(packId);
+    if (row === undefined) return 'kept';
+    if (row.state === 'deleting') return row;
+    if (row.lockUntil >= dueBefore || row.holds !== undefined) return 'kept';
+    const deleting: PackRow = { ...row, state: 'deleting' };
+    this.#rows.set(packId, deleting);
+    return deleting;
+  }
+
+  async remove(packId: PackId): Promise<void> {
+    await Promise.resolve();
+    if (this.#rows.get(packId)?.state === 'deleting') this.#rows.delete(packId);
+  }
+
+  async postponeDeleting(packId: PackId, lockUntil: Date): Promise<void> {
+    await Promise.resolve();
+    const row = this.#rows.get(packId);
+    if (row?.state === 'deleting') this.#rows.set(packId, { ...row, lockUntil });
+  }
+
+  async markDamaged(packId: PackId): Promise<void> {
+    await Promise.resolve();
+    const row = this.#rows.get(packId);
+    if (row !== undefined) this.#rows.set(packId, { ...row, damaged: true });
+  }
+
+  async *listDamaged(): AsyncIterable<PackRow> {
+    await Promise.resolve();
+    for (const row of this.#rows.values()) if (row.damaged === true) yield row;
+  }
+
+  async addHold(packId: PackId, holdId: HoldId): Promise<'held' | 'not-live'> {
+    await Promise.resolve();
+    const row = this.#rows.get(packId);
+    if (row?.state !== 'live') return 'not-live';
+    this.#rows.set(packId, addHoldTo(row, holdId));
+    return 'held';
+  }
+
+  async removeHold(packId: PackId, holdId: HoldId): Promise<void> {
+    await Promise.resolve();
+    const row = this.#rows.get(packId);
+    if (row !== undefined) this.#rows.set(packId, removeHoldFrom(row, holdId));
+  }
+
+  async recover(row: PackRow): Promise<void> {
+    await Promise.resolve();
+    const known = this.#rows.get(row.packId);
+    if (known === undefined) {
+      this.#rows.set(row.packId, row);
+      return;
+    }
+    const lockedUntil = latest(known.lockedUntil, row.lockedUntil);
+    const merged: PackRow = {
+      ...known,
+      lockUntil: latest(known.lockUntil, row.lockUntil) as Date,
+      ...(lockedUntil !== undefined && { lockedUntil }),
+    };
+    this.#rows.set(row.packId, (row.holds ?? []).reduce(addHoldTo, merged));
+  }
+
+  all(): readonly PackRow[] {
+    return [...this.#rows.values()];
+  }
+
+  plant(row: PackRow): void {
+    this.#rows.set(row.packId, row);
+  }
+
+  lose(packId: PackId): void {
+    this.#rows.delete(packId);
+  }
+
+  #findLive(packId: PackId): PackRow | undefined {
+    const row = this.#rows.get(packId);
+    return row?.state === 'live' && row.damaged !== true ? row : undefined;
+  }
+}
+
+function partitionOf(packId: PackId): number {
+  return Number.parseInt(packId.slice(-1), 16) % sweepPartitions;
+}
+
+function latest(a: Date | undefined, b: Date | undefined): Date | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a > b ? a : b;
+}
