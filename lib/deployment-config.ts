@@ -45,6 +45,23 @@ const Schedule = z.string().transform((expression, context): { expression: strin
   return z.NEVER;
 });
 
+/** How long points are kept; what is left out is decided by the engine's defaults. */
+const Retention = z.strictObject({
+  keepDays: whole(1, 36_500, 'days'),
+  daily: whole(0, 3_650, 'days').optional(),
+  weekly: whole(0, 520, 'weeks').optional(),
+  monthly: whole(0, 1_200, 'months').optional(),
+  yearly: whole(0, 100, 'years').optional(),
+  minimumPoints: whole(0, 1_000, 'points').optional(),
+  containerAfterDays: whole(1, 36_500, 'days').optional(),
+  archiveClass: z
+    .enum(
+      ['glacier-instant', 'glacier-flexible', 'deep-archive'],
+      'must be glacier-instant, glacier-flexible or deep-archive',
+    )
+    .optional(),
+});
+
 const Plan = z
   .strictObject({
     /** The value that a resource's tag carries to be under this plan. */
@@ -62,7 +79,7 @@ const Plan = z
     }),
     /** IANA time zone of cron schedules. */
     timeZone: z.string().superRefine(checkTimeZone).default('UTC'),
-    retention: z.strictObject({ keepDays: whole(1, 36_500, 'days') }),
+    retention: Retention,
     /** Hours after which a resource without a newer point counts as overdue. */
     rpoHours: z
       .number()
@@ -232,7 +249,7 @@ export function plansVariable(config: Pick<DeploymentConfig, 'plans'>): string {
     schedules: Object.fromEntries(
       plan.rules.map(({ type, expression }) => [type, { expression, timeZone: plan.timeZone }]),
     ),
-    keepDays: plan.retention.keepDays,
+    retention: { ...plan.retention, timeZone: plan.timeZone },
     rpoHours: plan.rpoHours,
     readTags: plan.sources.s3.readTags,
     prefixes: plan.sources.s3.prefixes ?? [],

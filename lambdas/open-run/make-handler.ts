@@ -66,7 +66,7 @@ export function makeHandler(deps: {
       resourceKind: kind,
       plan: plan.name,
       type,
-      keepDays: plan.keepDays,
+      keepDays: plan.retention.keepDays,
       readTags: plan.readTags,
       ...(input.execution === undefined ? {} : { execution: input.execution }),
       sourceNow: async () => timeOf.now(),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Plans } from '@holdfast/engine';
+import { Plans, RetentionRules } from '@holdfast/engine';
 import {
   DeploymentConfigError,
   parseDeploymentConfig,
@@ -74,7 +74,7 @@ describe('a deployment', () => {
         full: { expression: 'cron(0 2 ? * SUN *)', timeZone: 'UTC' },
         incremental: { expression: 'cron(0 2 ? * MON-SAT *)', timeZone: 'UTC' },
       },
-      keepDays: 30,
+      retention: RetentionRules.parse({ keepDays: 30 }),
       rpoHours: 30,
       readTags: true,
       prefixes: [],

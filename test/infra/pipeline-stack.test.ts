@@ -54,7 +54,7 @@ describe('functions', () => {
   test('get the variables that they check for', () => {
     expect(ProtectShardEnv.parse(environmentOf('protect-shard'))).toMatchObject({
       LOCK_MODE: 'governance',
-      PLANS: expect.arrayContaining([expect.objectContaining({ name: 'daily', keepDays: 30 })]),
+      PLANS: expect.arrayContaining([expect.objectContaining({ name: 'daily', retention: { keepDays: 30, timeZone: 'UTC' } })]),
     });
     expect(CountDeadLettersEnv.parse(environmentOf('count-dead-letters')).DEAD_LETTER_QUEUES).toEqual([
       'url',

@@ -1,5 +1,5 @@
 import type { TaggedResource } from '@holdfast/aws';
-import type { ResourceArn, RunId } from '@holdfast/engine';
+import { RetentionRules, type ResourceArn, type RunId } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { makeDeployment, PLENTY, readJson } from './support/deployment.ts';
 import { discover, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
@@ -200,5 +200,5 @@ test.for([
 function makeDailyLike(name: string) {
   const schedules = { full: { expression: 'cron(0 2 * * ? *)', timeZone: 'UTC' } };
   const shard = { files: 10, bytes: 1000 };
-  return { name, schedules, keepDays: 30, rpoHours: 30, readTags: true, prefixes: [], shard };
+  return { name, schedules, retention: RetentionRules.parse({ keepDays: 30 }), rpoHours: 30, readTags: true, prefixes: [], shard };
 }

@@ -5,6 +5,7 @@ import {
   newId,
   type Plans,
   type PointRow,
+  RetentionRules,
   type ResourceArn,
   type ResourceRow,
   type RunId,
@@ -102,7 +103,7 @@ export const volumeArn = 'arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1' as 
 export const dailyPlan: Plans[number] = {
   name: 'daily',
   schedules: {},
-  keepDays: 30,
+  retention: RetentionRules.parse({ keepDays: 30 }),
   rpoHours: 30,
   readTags: true,
   prefixes: [],

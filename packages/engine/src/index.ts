@@ -22,6 +22,8 @@ export type { ReadServices, WriteServices } from './services.ts';
 
 // Plans
 export { getPlan, Plan, Plans, PlanSchedule } from './plans/plan.ts';
+export { RetentionRules } from './retention/retention-rules.ts';
+export { retentionClasses, retentionClassOf, type RetentionClass } from './retention/retention-class.ts';
 export { isDueAt, widestDue } from './plans/schedule.ts';
 
 // Opening a vault

@@ -1,5 +1,5 @@
 import type { MetricValue } from '@holdfast/aws';
-import type { Plan, ResourceArn, WriteServices } from '@holdfast/engine';
+import { RetentionRules, type Plan, type ResourceArn, type WriteServices } from '@holdfast/engine';
 import {
   FakeClock,
   MemoryCatalog,
@@ -27,7 +27,7 @@ export const DAILY: Plan = {
     full: { expression: 'cron(0 2 ? * SUN *)', timeZone: 'UTC' },
     incremental: { expression: 'cron(0 2 * * ? *)', timeZone: 'UTC' },
   },
-  keepDays: 30,
+  retention: RetentionRules.parse({ keepDays: 30 }),
   rpoHours: 30,
   readTags: true,
   prefixes: [],

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { UnknownNameError } from '../errors.ts';
+import { RetentionRules } from '../retention/retention-rules.ts';
 
 /** When one backup type of a plan is due: an EventBridge Scheduler expression and an IANA time zone. */
 export const PlanSchedule = z.object({
@@ -12,7 +13,7 @@ export type PlanSchedule = z.infer<typeof PlanSchedule>;
 export const Plan = z.object({
   name: z.string(),
   schedules: z.partialRecord(z.enum(['full', 'incremental', 'differential', 'synthetic-full']), PlanSchedule),
-  keepDays: z.number().positive(),
+  retention: RetentionRules,
   /** Hours that a resource may be without a new point before it counts as overdue. */
   rpoHours: z.number().positive(),
   /** Whether every incremental reads the tags of unchanged objects too. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Plan } from '../../src/plans/plan.ts';
 import { isDueAt, widestDue } from '../../src/plans/schedule.ts';
+import { RetentionRules } from '../../src/retention/retention-rules.ts';
 
 const vienna = 'Europe/Vienna';
 
@@ -48,7 +49,7 @@ describe('widestDue', () => {
       incremental: { expression: 'cron(0 2 * * ? *)', timeZone: 'UTC' },
       'synthetic-full': { expression: 'cron(0 2 * * ? *)', timeZone: 'UTC' },
     },
-    keepDays: 35,
+    retention: RetentionRules.parse({ keepDays: 35 }),
     rpoHours: 26,
     readTags: true,
     prefixes: [],

@@ -1,0 +1,115 @@
+import type { PointId } from '../ids.ts';
+import type { PointRow } from '../ports/catalog.ts';
+import { Calendar, type CalendarUnit } from './calendar.ts';
+import type { RetentionRules } from './retention-rules.ts';
+
+const dayMs = 86_400_000;
+
+/** The rule that keeps a point. `hold` is not a rule of the plan: somebody holds the point. */
+export type RetentionReason = 'days' | 'daily' | 'weekly' | 'monthly' | 'yearly' | 'minimum' | 'hold';
+
+/** What a plan's rules say about one point. */
+export interface RetentionDecision {
+  readonly point: PointRow;
+  /** The latest date that any rule gives; in the past for a point that no rule keeps. */
+  readonly keepUntil: Date;
+  /** The rules that keep the point now, the one of `keepUntil` first. Empty when none does. */
+  readonly reasons: readonly RetentionReason[];
+  /** The point is kept so long that it has to become a container first (rule 8 of docs/leases.md). */
+  readonly container: boolean;
+}
+
+const units: readonly [Exclude<RetentionReason, 'days' | 'minimum' | 'hold'>, CalendarUnit][] = [
+  ['daily', 'day'],
+  ['weekly', 'week'],
+  ['monthly', 'month'],
+  ['yearly', 'year'],
+];
+
+/**
+ * Decides until when each point of ONE resource is kept. Pure: the same points, rules and time give the same answer,
+ * so a preview of rules that are not deployed yet is this function with other rules.
+ *
+ * It only ever asks for more than a point has; a point's own expiry is a promise of the store, which no rule shortens.
+ * Points that are being expired are left out of the answer, and represent nothing.
+ * @param points - in any order.
+ * @returns decisions, the newest point first. Time and memory: in proportion to the points of the resource.
+ */
+export function planRetention(
+  points: readonly PointRow[],
+  rules: RetentionRules,
+  now: Date,
+): readonly RetentionDecision[] {
+  const calendar = new Calendar(rules.timeZone);
+  const oldestFirst = points.filter(({ expiring }) => expiring !== true).toSorted(byAge);
+  const representatives = units.map(([reason, unit]) => ({
+    reason,
+    unit,
+    periods: rules[reason],
+    points: rules[reason] > 0 ? firstOfEach(unit, calendar, oldestFirst) : new Set<PointId>(),
+  }));
+  const newestKept = oldestFirst.length - rules.minimumPoints;
+  return oldestFirst
+    .map((point, age) => {
+      const dates: { readonly reason: RetentionReason; readonly until: Date }[] = [
+        { reason: 'days', until: daysAfter(point.committedAt, rules.keepDays) },
+      ];
+      for (const { reason, unit, periods, points: chosen } of representatives) {
+        if (!chosen.has(point.pointId)) continue;
+        const index = calendar.indexOf(unit, point.sourceTime);
+        dates.push({ reason, until: calendar.startOf(unit, index + periods + 1) });
+      }
+      // One of the newest counts as if it had just been made, every day anew.
+      if (age >= newestKept) dates.push({ reason: 'minimum', until: daysAfter(now, rules.keepDays) });
+      if (point.holds !== undefined) dates.push({ reason: 'hold', until: daysAfter(now, rules.keepDays) });
+      return decide(point, dates, rules, now);
+    })
+    .toReversed();
+}
+
+function decide(
+  point: PointRow,
+  dates: { readonly reason: RetentionReason; readonly until: Date }[],
+  rules: RetentionRules,
+  now: Date,
+): RetentionDecision {
+  const latestFirst = dates.toSorted((a, b) => b.until.getTime() - a.until.getTime());
+  const keepUntil = latestFirst[0]?.until ?? now;
+  const isImage = point.resourceKind === 'ec2-instance' || point.resourceKind === 'ebs-volume';
+  // By the calendar's dates alone: `minimum` and holds ask for a little more every day and have no end to plan for.
+  const planned = latestFirst.find(({ reason }) => reason !== 'minimum' && reason !== 'hold')?.until ?? now;
+  return {
+    point,
+    keepUntil,
+    reasons: latestFirst.filter(({ until }) => until > now).map(({ reason }) => reason),
+    container:
+      !isImage &&
+      point.type !== 'synthetic-full' &&
+      planned > now &&
+      planned > daysAfter(point.committedAt, rules.containerAfterDays),
+  };
+}
+
+/** The first point of each period; of one source time the container, which stands by itself. */
+function firstOfEach(unit: CalendarUnit, calendar: Calendar, oldestFirst: readonly PointRow[]): Set<PointId> {
+  const first = new Map<number, PointRow>();
+  for (const point of oldestFirst) {
+    const index = calendar.indexOf(unit, point.sourceTime);
+    const chosen = first.get(index);
+    const isContainerOfChosen =
+      chosen !== undefined &&
+      chosen.sourceTime.getTime() === point.sourceTime.getTime() &&
+      chosen.type !== 'synthetic-full' &&
+      point.type === 'synthetic-full';
+    if (chosen === undefined || isContainerOfChosen) first.set(index, point);
+  }
+  return new Set([...first.values()].map(({ pointId }) => pointId));
+}
+
+function byAge(a: PointRow, b: PointRow): number {
+  return a.sourceTime.getTime() - b.sourceTime.getTime() || a.committedAt.getTime() - b.committedAt.getTime();
+}
+
+function daysAfter(time: Date, days: number): Date {
+  return new Date(time.getTime() + days * dayMs);
+}

@@ -1,0 +1,18 @@
+/** The retention classes, the shortest first. Packs of chunks carry theirs in their name. */
+export const retentionClasses = ['short', 'standard', 'long'] as const;
+export type RetentionClass = (typeof retentionClasses)[number];
+
+/** The class of points that are kept for so many days: packs of neighbours in time lie together and die together. */
+export function retentionClassOf(keepDays: number): RetentionClass {
+  return keepDays <= 14 ? 'short' : keepDays <= 100 ? 'standard' : 'long';
+}
+
+/**
+ * Whether a run of one class may lease a pack of another: never one of a shorter class, because the vault's policy
+ * caps the locks of each. Classes that are not known by name are leased by their own runs only.
+ */
+export function mayLeaseClass(ofRun: string, ofPack: string): boolean {
+  const names: readonly string[] = retentionClasses;
+  const [run, pack] = [names.indexOf(ofRun), names.indexOf(ofPack)];
+  return ofRun === ofPack || (run !== -1 && pack > run);
+}

@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { HoldId, PointId } from '../../src/ids.ts';
+import type { PointRow } from '../../src/ports/catalog.ts';
+import { planRetention, type RetentionReason } from '../../src/retention/plan-retention.ts';
+import { RetentionRules } from '../../src/retention/retention-rules.ts';
+import { pointRow } from '../../src/testing/catalog-rows.ts';
+
+const dayMs = 86_400_000;
+
+function rulesOf(rules: Partial<RetentionRules>): RetentionRules {
+  return RetentionRules.parse({ keepDays: 7, minimumPoints: 0, ...rules });
+}
+
+/** A point of a time, committed ten minutes later. */
+function pointAt(iso: string, change: Partial<PointRow> = {}): PointRow {
+  const sourceTime = new Date(iso);
+  const pointId = `${sourceTime.toISOString().replaceAll(/[-:]|\.\d+/g, '')}-0000000000000000` as PointId;
+  const committedAt = new Date(sourceTime.getTime() + 600_000);
+  return { ...pointRow(0), pointId, sourceTime, committedAt, ...change };
+}
+
+/** A point on each of some days in a row, at two in the morning. */
+function daily(from: string, days: number): PointRow[] {
+  const first = Date.parse(`${from}T02:00:00Z`);
+  return Array.from({ length: days }, (_, day) => pointAt(new Date(first + day * dayMs).toISOString()));
+}
+
+/** The dates of the points that a rule keeps at a time. */
+function keptBy(
+  reason: RetentionReason,
+  points: readonly PointRow[],
+  rules: RetentionRules,
+  now: string,
+): string[] {
+  return planRetention(points, rules, new Date(now))
+    .filter(({ reasons }) => reasons.includes(reason))
+    .map(({ point }) => point.sourceTime.toISOString().slice(0, 10))
+    .toSorted();
+}
+
+describe('keeps points', () => {
+  test('for the days of the plan after their commit, whatever else', () => {
+    const [decision] = planRetention([pointAt('2026-01-01T02:00:00Z')], rulesOf({}), new Date('2026-01-02'));
+
+    expect(decision?.keepUntil.toISOString()).toBe('2026-01-08T02:10:00.000Z');
+    expect(decision?.reasons).toEqual(['days']);
+  });
+
+  test('of the first of each week, month and year, so many back', () => {
+    const points = daily('2025-11-01', 400);
+    const rules = rulesOf({ weekly: 3, monthly: 2, yearly: 1 });
+    const now = '2026-12-05T12:00:00Z';
+
+    // 2026-11-30 is the Monday of the week that has begun.
+    expect(keptBy('weekly', points, rules, now)).toEqual([
+      '2026-11-09',
+      '2026-11-16',
+      '2026-11-23',
+      '2026-11-30',
+    ]);
+    expect(keptBy('monthly', points, rules, now)).toEqual(['2026-10-01', '2026-11-01', '2026-12-01']);
+    expect(keptBy('yearly', points, rules, now)).toEqual(['2025-11-01', '2026-01-01']);
+  });
+
+  test('of days as the time zone of the plan has them', () => {
+    const points = [pointAt('2026-06-01T21:59:00Z'), pointAt('2026-06-01T22:30:00Z')];
+    const ask = (timeZone: string): number =>
+      planRetention(points, rulesOf({ daily: 3, timeZone }), new Date('2026-06-02T00:00:00Z')).filter(
+        ({ reasons }) => reasons.includes('daily'),
+      ).length;
+
+    expect(ask('UTC')).toBe(1);
+    expect(ask('Europe/Vienna')).toBe(2);
+  });
+
+  test('that are the newest, although their source stopped years ago', () => {
+    const decisions = planRetention(
+      daily('2020-01-01', 10),
+      rulesOf({ minimumPoints: 3 }),
+      new Date('2026-01-01'),
+    );
+
+    expect(decisions.map(({ reasons }) => reasons)).toEqual([
+      ...Array.from({ length: 3 }, () => ['minimum']),
+      ...Array.from({ length: 7 }, () => []),
+    ]);
+    expect(decisions[0]?.keepUntil).toEqual(new Date('2026-01-08'));
+  });
+
+  test('that somebody holds', () => {
+    const held = pointAt('2020-01-01T02:00:00Z', { holds: ['h1' as HoldId] });
+
+    expect(planRetention([held], rulesOf({}), new Date('2026-01-01'))[0]?.reasons).toEqual(['hold']);
+  });
+});
+
+describe('asks for a container', () => {
+  const now = new Date('2026-01-02');
+
+  test('where the calendar keeps a point longer than packs should be shared', () => {
+    const [decision] = planRetention([pointAt('2026-01-01T02:00:00Z')], rulesOf({ monthly: 12 }), now);
+
+    expect(decision?.container).toBe(true);
+  });
+
+  test.each<[string, Partial<PointRow>, Partial<RetentionRules>]>([
+    ['of an image, which is kept as snapshots', { resourceKind: 'ebs-volume' }, { monthly: 12 }],
+    ['of a point that is one', { type: 'synthetic-full' }, { monthly: 12 }],
+    ['for some weeks', {}, { weekly: 5 }],
+    [
+      'for a hold or a minimum, which have no end to plan for',
+      { holds: ['h' as HoldId] },
+      { minimumPoints: 9 },
+    ],
+  ])('but not %s', (_what, change, rules) => {
+    const points = [pointAt('2026-01-01T02:00:00Z', change)];
+
+    expect(planRetention(points, rulesOf(rules), now)[0]?.container).toBe(false);
+  });
+
+  test('and lets it represent its period in place of what it was made of', () => {
+    const full = pointAt('2026-01-01T02:00:00Z');
+    const container = {
+      ...pointAt('2026-01-01T02:00:00Z', { type: 'synthetic-full' }),
+      pointId: '20260101T020000Z-ffffffffffffffff' as PointId,
+      committedAt: new Date('2026-01-03'),
+    };
+
+    const decisions = planRetention([container, full], rulesOf({ monthly: 12 }), new Date('2026-02-01'));
+
+    expect(decisions.filter(({ reasons }) => reasons.includes('monthly')).map(({ point }) => point)).toEqual([
+      container,
+    ]);
+  });
+});
+
+test('a point that is being expired neither counts nor represents anything', () => {
+  const first = pointAt('2026-01-01T02:00:00Z', { expiring: true });
+  const second = pointAt('2026-01-01T08:00:00Z');
+
+  const decisions = planRetention([first, second], rulesOf({ monthly: 3 }), new Date('2026-01-15'));
+
+  expect(decisions.map(({ point, reasons }) => [point, reasons])).toEqual([[second, ['monthly']]]);
+});
+
+test('what keeps a point does not let go of it because newer points arrive or time passes, until its date', () => {
+  const anyRules = fc.record({
+    keepDays: fc.integer({ min: 1, max: 20 }),
+    daily: fc.integer({ min: 0, max: 20 }),
+    weekly: fc.integer({ min: 0, max: 10 }),
+    monthly: fc.integer({ min: 0, max: 6 }),
+    yearly: fc.integer({ min: 0, max: 2 }),
+    timeZone: fc.constantFrom('UTC', 'Europe/Vienna', 'Asia/Kathmandu'),
+  });
+  const anyHours = fc.uniqueArray(fc.integer({ min: 0, max: 400 * 24 }), { minLength: 1, maxLength: 60 });
+  const start = Date.parse('2025-12-20T00:00:00Z');
+  fc.assert(
+    fc.property(anyRules, anyHours, fc.integer({ min: 1, max: 100 }), (rules, hours, laterDays) => {
+      const all = hours
+        .toSorted((a, b) => a - b)
+        .map((hour) => pointAt(new Date(start + hour * 3_600_000).toISOString()));
+      const some = all.slice(0, Math.ceil(all.length / 2));
+      const now = some.at(-1)?.committedAt ?? new Date(start);
+      const later = new Date(now.getTime() + laterDays * dayMs);
+      const promised = planRetention(some, rulesOf(rules), now).filter(({ keepUntil }) => keepUntil > later);
+
+      const now2 = planRetention(all, rulesOf(rules), later);
+
+      for (const { point, keepUntil } of promised) {
+        expect(now2.find((decision) => decision.point === point)?.keepUntil).toEqual(keepUntil);
+      }
+    }),
+  );
+});
