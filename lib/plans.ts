@@ -18,7 +18,9 @@ export const deployment = {
       },
       // IANA time zone of the cron expressions; follows daylight saving.
       timeZone: 'UTC',
-      // A point cannot be deleted before it is this old, and expires then.
+      // A point cannot be deleted before it is this old. Besides, the first point of each day, week (from Monday), month
+      // and year can be kept for so many of them: retention: { keepDays: 30, weekly: 8, monthly: 12, yearly: 7 }.
+      // The three newest points are kept whatever their age (minimumPoints). Try rules with `holdfast retention preview`.
       retention: { keepDays: 30 },
       // A resource whose newest point is older raises an alarm. Left out: the longest pause between two cycles
       // and a quarter more, here 30 hours.

@@ -38,7 +38,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
     debug = values.debug === true;
     if (name === 'version') return await answer(io, io.version);
     if (name === undefined || name === 'help')
-      return await answer(io, helpFor(rest.find((word) => !word.startsWith('-'))));
+      return await answer(io, helpFor(rest.filter((word) => !word.startsWith('-')).join(' ')));
     const command = getCommand(name);
     if (values.help === true) return await answer(io, helpOf(command));
     const run = command.parse(rest);
@@ -75,24 +75,32 @@ function splitArguments(argv: readonly string[]) {
     allowPositionals: true,
     tokens: true,
   });
-  const word = tokens.find(({ kind }) => kind === 'positional');
+  const [word, second] = tokens.filter(({ kind }) => kind === 'positional');
   const unknown = tokens.find((token) => token.kind === 'option' && !(token.name in globalOptions));
   if (word === undefined && unknown?.kind === 'option') {
     throw new UsageError(`unknown option "${unknown.rawName}"; "holdfast help" lists commands and options`);
   }
-  const rest = argv.filter((_, at) => at !== word?.index);
   const name = word === undefined ? undefined : argv[word.index];
-  return { name, rest, values: values as GlobalValues };
+  const twoWords = second === undefined ? undefined : `${name} ${argv[second.index]}`;
+  const isTwoWords = commands.some((command) => command.name === twoWords);
+  const taken = new Set([word?.index, isTwoWords ? second?.index : undefined]);
+  const rest = argv.filter((_, at) => !taken.has(at));
+  return { name: isTwoWords ? twoWords : name, rest, values: values as GlobalValues };
 }
 
 function getCommand(name: string): Command {
   const command = commands.find((candidate) => candidate.name === name);
   if (command !== undefined) return command;
-  throw new UsageError(`"${safeText(name)}" is not a command; "holdfast help" lists them`);
+  const longer = commands.filter((candidate) => candidate.name.startsWith(`${name} `));
+  const hint =
+    longer.length > 0
+      ? `write ${longer.map((candidate) => `"holdfast ${candidate.name}"`).join(' or ')}`
+      : '"holdfast help" lists them';
+  throw new UsageError(`"${safeText(name)}" is not a command; ${hint}`);
 }
 
-function helpFor(name: string | undefined): string {
-  return name === undefined ? helpText(commands) : helpOf(getCommand(name));
+function helpFor(name: string): string {
+  return name === '' ? helpText(commands) : helpOf(getCommand(name));
 }
 
 async function answer(io: CliIo, text: string): Promise<ExitCode> {

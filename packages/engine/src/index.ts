@@ -23,11 +23,20 @@ export type { ReadServices, WriteServices } from './services.ts';
 // Plans
 export { getPlan, Plan, Plans, PlanSchedule } from './plans/plan.ts';
 export { RetentionRules } from './retention/retention-rules.ts';
+export { previewRetention, type RetentionChange } from './retention/preview-retention.ts';
+export { countExclusivePacks, type ExclusivePacks } from './retention/exclusive-packs.ts';
+export { addHoldTo, removeHoldFrom } from './retention/hold-sets.ts';
 export { retentionClasses, retentionClassOf, type RetentionClass } from './retention/retention-class.ts';
 export { isDueAt, widestDue } from './plans/schedule.ts';
 
 // Opening a vault
-export { initialiseVault, openVault, dataKeySource, type OpenVaultOptions } from './keys/open-vault.ts';
+export {
+  initialiseVault,
+  openVault,
+  rotateDataKey,
+  dataKeySource,
+  type OpenVaultOptions,
+} from './keys/open-vault.ts';
 export { VaultKeys, type VaultSecrets } from './keys/vault-keys.ts';
 
 // Runs: open, protect, commit
@@ -38,6 +47,7 @@ export { commitPoint, type CommittedPoint } from './runs/commit-point.ts';
 export type { PointContent } from './runs/point-content.ts';
 export { errorRecordOf, failRun } from './runs/close-run.ts';
 export { backUpFiles, type BackUpFilesOptions } from './runs/back-up-files.ts';
+export { cutShard } from './protect/cut-shard.ts';
 export { listShards, type ListingState } from './protect/list-shards.ts';
 export { protectShard, type ProtectShardOptions } from './protect/protect-shard.ts';
 export { putShardResult } from './protect/shard-result.ts';
@@ -66,7 +76,10 @@ export {
 } from './restore/plan-restore.ts';
 export { quoteRestore, type RestoreQuote } from './restore/quote.ts';
 export { restoreRange, type RestoreOutcome, type RestoreRangeOptions } from './restore/restore-range.ts';
-export { verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
+export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
+export { verifyPoints } from './verify/verify-points.ts';
+export { verifyHistory } from './verify/verify-history.ts';
+export { verifyVaultFiles } from './verify/verify-vault-files.ts';
 
 // Kernels, for measuring them by themselves
 export { contentDefinedCuts, defaultChunkingPolicy } from './chunking/fastcdc.ts';

@@ -6,6 +6,7 @@ import { lsCommand } from './ls.ts';
 import { pointsCommand } from './points.ts';
 import { resourcesCommand } from './resources.ts';
 import { restoreCommand } from './restore.ts';
+import { retentionPreviewCommand } from './retention-preview.ts';
 import { runsCommand } from './runs.ts';
 import { statusCommand } from './status.ts';
 import { verifyCommand } from './verify.ts';
@@ -24,4 +25,5 @@ export const commands: readonly Command[] = [
   restoreCommand,
   verifyCommand,
   warningsCommand,
+  retentionPreviewCommand,
 ];

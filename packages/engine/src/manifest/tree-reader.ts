@@ -1,5 +1,5 @@
 import { equalBytes } from '../bytes.ts';
-import type { PackId } from '../ids.ts';
+import type { PackId, PageId } from '../ids.ts';
 import { entryKeyOf, firstNotBelow, itemsInRange, lastKeyOf } from './key-search.ts';
 import { isLeaf, type Entry } from './page-codec.ts';
 import { PageLoader } from './page-loader.ts';
@@ -61,6 +61,21 @@ export class TreeReader {
     for await (const page of walkPages(this.#pages, this.#root, { ...options, enter })) {
       if (!isLeaf(page)) continue;
       for (const entry of page.entries) if (this.#kind.summaryOf(entry) < limit) yield entry;
+    }
+  }
+
+  /**
+   * Entries of the pages that are not in `seen`, which gets their ids: read one tree after the other, trees that share
+   * pages give each entry once, at the cost of what they do not share.
+   */
+  async *unseenEntries(seen: Set<PageId>, options: ReadOptions = {}): AsyncGenerator<Entry> {
+    const enter = (ref: PageRef): boolean => {
+      if (seen.has(ref.pageId)) return false;
+      seen.add(ref.pageId);
+      return true;
+    };
+    for await (const page of walkPages(this.#pages, this.#root, { ...options, enter })) {
+      if (isLeaf(page)) yield* page.entries;
     }
   }
 

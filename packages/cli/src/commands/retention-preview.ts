@@ -1,0 +1,215 @@
+import {
+  countExclusivePacks,
+  getPlan,
+  InvalidInputError,
+  openVault,
+  PointReader,
+  previewRetention,
+  RetentionRules,
+  UnknownNameError,
+  type Catalog,
+  type ExclusivePacks,
+  type PointRow,
+  type ResourceRow,
+  type RetentionChange,
+} from '@holdfast/engine';
+import { type CommandContext, defineCommand } from '../command.ts';
+import type { Connection } from '../connection.ts';
+import { UsageError } from '../errors.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { isImage } from '../open-point.ts';
+import { resolveResource } from '../resolve-resource.ts';
+import { bytesText, countText, timeText } from '../text.ts';
+
+/** Options that change a rule, and the rule. */
+const ruleOptions = {
+  'keep-days': 'keepDays',
+  daily: 'daily',
+  weekly: 'weekly',
+  monthly: 'monthly',
+  yearly: 'yearly',
+  'minimum-points': 'minimumPoints',
+} as const satisfies Record<string, keyof RetentionRules>;
+
+interface Preview {
+  readonly plan: string;
+  readonly rules: RetentionRules;
+  readonly newRules: RetentionRules;
+  readonly changes: readonly RetentionChange[];
+  readonly frees: ExclusivePacks;
+}
+
+export const retentionPreviewCommand = defineCommand({
+  name: 'retention preview',
+  summary:
+    'Show which points other retention rules would keep and drop, and the bytes that it frees. Changes nothing.',
+  usage: [
+    '<plan> [--resource <name>] [--keep-days <n>] [--daily <n>] [--weekly <n>] [--monthly <n>] [--yearly <n>] [--minimum-points <n>] [--time-zone <zone>]',
+  ],
+  options: {
+    resource: { type: 'string' },
+    'keep-days': { type: 'string' },
+    daily: { type: 'string' },
+    weekly: { type: 'string' },
+    monthly: { type: 'string' },
+    yearly: { type: 'string' },
+    'minimum-points': { type: 'string' },
+    'time-zone': { type: 'string' },
+  },
+  optionLines: [
+    ['--resource <name>', 'only the points of this resource'],
+    ['--keep-days <n>', 'every point for so many days; the deployed rule where an option is left out'],
+    ['--daily <n>', 'the first point of each of so many days; --weekly, --monthly and --yearly likewise'],
+    ['--minimum-points <n>', 'the newest points that are kept whatever their age'],
+    ['--time-zone <zone>', 'whose days, weeks, months and years count, for example Europe/Vienna'],
+  ],
+  words: { least: 1, most: 1 },
+  async run(context, values, [planName = '']) {
+    const connection = await context.connect();
+    const plans = await connection.deployment.findPlans();
+    if (plans === undefined)
+      throw new UnknownNameError('the deployment does not name its plans; deploy this version first');
+    const { name, retention } = getPlan(plans, planName);
+    const newRules = changedRules(retention, values);
+    const preview = await compare(
+      connection,
+      context,
+      { plan: name, rules: retention, newRules },
+      values.resource,
+    );
+    if (context.out.json) await context.out.document(documentOf(preview));
+    else await print(preview, context);
+    return exitCodes.ok;
+  },
+});
+
+function changedRules(rules: RetentionRules, values: Readonly<Record<string, unknown>>): RetentionRules {
+  const changes: Record<string, unknown> = {};
+  for (const [option, rule] of Object.entries(ruleOptions)) {
+    const text = values[option];
+    if (typeof text !== 'string') continue;
+    if (!/^\d{1,5}$/.test(text) || (rule === 'keepDays' && Number(text) === 0))
+      throw new UsageError(
+        `--${option} "${text}" is not a number; write ${rule === 'keepDays' ? 1 : 0} or more`,
+      );
+    changes[rule] = Number(text);
+  }
+  const timeZone = values['time-zone'];
+  return RetentionRules.parse({ ...rules, ...changes, ...(typeof timeZone === 'string' && { timeZone }) });
+}
+
+async function compare(
+  connection: Connection,
+  { clock, signal }: CommandContext,
+  asked: Pick<Preview, 'plan' | 'rules' | 'newRules'>,
+  only: string | undefined,
+): Promise<Preview> {
+  const { catalog } = connection.services;
+  const changes: RetentionChange[] = [];
+  for (const { arn } of await listResources(catalog, asked.plan, only)) {
+    const points = await Array.fromAsync(catalog.listPoints(arn));
+    const ofPlan = points.filter(({ plan }) => plan === asked.plan);
+    changes.push(...previewRetention(ofPlan, asked.rules, asked.newRules, clock.now()));
+  }
+  const shorter = changes.filter(({ verdict }) => verdict === 'shorter').map(({ point }) => point);
+  const frees = await countFreed(connection, shorter, signal);
+  return { ...asked, changes, frees };
+}
+
+async function listResources(
+  catalog: Catalog,
+  plan: string,
+  only: string | undefined,
+): Promise<readonly Pick<ResourceRow, 'arn'>[]> {
+  if (only === undefined) {
+    const arns = new Map<string, Pick<ResourceRow, 'arn'>>();
+    // By the points, not by the resources: points outlive the row of their resource.
+    for await (const { resourceArn, plan: ofPoint } of catalog.listPointsExpiring({}))
+      if (ofPoint === plan) arns.set(resourceArn, { arn: resourceArn });
+    return [...arns.values()].toSorted((a, b) => (a.arn < b.arn ? -1 : 1));
+  }
+  const resource = await resolveResource(catalog, only);
+  if (resource.plan !== plan) {
+    throw new InvalidInputError(
+      `resource ${resource.arn} is under plan "${resource.plan}", not "${plan}"; preview that plan`,
+    );
+  }
+  return [resource];
+}
+
+async function countFreed(
+  { services }: Connection,
+  dropped: readonly PointRow[],
+  signal: AbortSignal,
+): Promise<ExclusivePacks> {
+  const withPacks = dropped.filter((point) => !isImage(point));
+  if (withPacks.length === 0) return { packs: 0, bytes: 0, unknownPacks: 0 };
+  const { catalog, store, keyring } = services;
+  const keys = await openVault({ store, keyring });
+  const ids = new Set(withPacks.map(({ pointId }) => pointId));
+  const open = async (point: PointRow): Promise<PointReader> =>
+    PointReader.open(store, keys, point.resourceArn, point.pointId, point.rootVersionId);
+  const readers = async function* (points: AsyncIterable<PointRow> | Iterable<PointRow>, isDropped: boolean) {
+    for await (const point of points) {
+      if (isImage(point) || ids.has(point.pointId) !== isDropped) continue;
+      yield await open(point);
+    }
+  };
+  return countExclusivePacks(
+    catalog,
+    readers(withPacks, true),
+    readers(catalog.listPointsExpiring({}), false),
+    signal,
+  );
+}
+
+function documentOf({ plan, rules, newRules, changes, frees }: Preview): Record<string, unknown> {
+  return {
+    plan,
+    rules,
+    newRules,
+    points: changes.map(({ point, ...change }) => ({
+      pointId: point.pointId,
+      resourceArn: point.resourceArn,
+      sourceTime: point.sourceTime,
+      expiresAt: point.expiresAt,
+      ...change,
+    })),
+    frees,
+  };
+}
+
+async function print({ plan, changes, frees }: Preview, { out }: CommandContext): Promise<void> {
+  await out.table(
+    [
+      { title: 'POINT' },
+      { title: 'RESOURCE' },
+      { title: 'KEPT UNTIL' },
+      { title: 'BY' },
+      { title: 'THEN UNTIL' },
+      { title: 'BY' },
+      { title: 'CHANGE' },
+    ],
+    changes.map(({ point, until, reasons, newUntil, newReasons, verdict }) => [
+      point.pointId,
+      point.resourceArn,
+      timeText(until),
+      reasons[0] ?? 'lock',
+      timeText(newUntil),
+      newReasons[0] ?? 'lock',
+      verdict,
+    ]),
+  );
+  const count = (verdict: RetentionChange['verdict']): number =>
+    changes.filter((change) => change.verdict === verdict).length;
+  await out.line(
+    `plan ${plan}: ${countText(changes.length, 'point')}: ${count('longer')} kept longer, ` +
+      `${count('shorter')} dropped earlier, ${count('same')} as before`,
+  );
+  const unknown =
+    frees.unknownPacks > 0 ? `, and ${countText(frees.unknownPacks, 'pack')} of unknown size` : '';
+  await out.line(
+    `what only the dropped points need: ${bytesText(frees.bytes)} in ${countText(frees.packs, 'pack')}${unknown}, ` +
+      'freed once their leases end',
+  );
+}

@@ -1,0 +1,41 @@
+import type { PointRow } from '../ports/catalog.ts';
+import { planRetention, type RetentionDecision, type RetentionReason } from './plan-retention.ts';
+import type { RetentionRules } from './retention-rules.ts';
+
+/** What other rules would do to one point. */
+export interface RetentionChange {
+  readonly point: PointRow;
+  /** Under the rules of today: the later of what they say and what the point was promised. */
+  readonly until: Date;
+  readonly reasons: readonly RetentionReason[];
+  /** Under the other rules, likewise: no rule shortens what the store has locked. */
+  readonly newUntil: Date;
+  readonly newReasons: readonly RetentionReason[];
+  readonly verdict: 'same' | 'longer' | 'shorter';
+}
+
+/**
+ * Compares what two sets of rules do to the points of one resource. Pure; nothing is changed.
+ * @returns the newest point first.
+ */
+export function previewRetention(
+  points: readonly PointRow[],
+  rules: RetentionRules,
+  newRules: RetentionRules,
+  now: Date,
+): readonly RetentionChange[] {
+  const changed = new Map(
+    planRetention(points, newRules, now).map((decision) => [decision.point.pointId, decision]),
+  );
+  return planRetention(points, rules, now).map((decision) => {
+    const { point, reasons } = decision;
+    const other = changed.get(point.pointId) ?? decision;
+    const [until, newUntil] = [endOf(decision), endOf(other)];
+    const verdict = newUntil > until ? 'longer' : newUntil < until ? 'shorter' : 'same';
+    return { point, until, reasons, newUntil, newReasons: other.reasons, verdict };
+  });
+}
+
+function endOf({ point, keepUntil }: RetentionDecision): Date {
+  return keepUntil > point.expiresAt ? keepUntil : point.expiresAt;
+}
