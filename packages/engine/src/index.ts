@@ -8,6 +8,7 @@ export { forEachConcurrent, mapConcurrent } from './map-concurrent.ts';
 
 // Ports: what the engine needs from the world
 export * from './ports/catalog.ts';
+export * from './ports/catalog-rows.ts';
 export * from './ports/chunk-index.ts';
 export * from './ports/clock.ts';
 export * from './ports/file-source.ts';
@@ -25,7 +26,6 @@ export { getPlan, Plan, Plans, PlanSchedule } from './plans/plan.ts';
 export { RetentionRules } from './retention/retention-rules.ts';
 export { previewRetention, type RetentionChange } from './retention/preview-retention.ts';
 export { countExclusivePacks, type ExclusivePacks } from './retention/exclusive-packs.ts';
-export { addHoldTo, removeHoldFrom } from './retention/hold-sets.ts';
 export { retentionClasses, retentionClassOf, type RetentionClass } from './retention/retention-class.ts';
 export { isDueAt, widestDue } from './plans/schedule.ts';
 
@@ -81,6 +81,19 @@ export { verifyPoints } from './verify/verify-points.ts';
 export { verifyHistory } from './verify/verify-history.ts';
 export { verifyVaultFiles } from './verify/verify-vault-files.ts';
 
+// Legal holds
+export { setHold, type HoldRequest } from './holds/set-hold.ts';
+export { applyHold } from './holds/apply-hold.ts';
+export { releaseHold, releasePoints } from './holds/release-hold.ts';
+export { reconcileHolds } from './holds/reconcile-holds.ts';
+export { holdScopeText } from './holds/hold-scope.ts';
+
+// The audit log
+export { AuditLog, type AuditRecord } from './audit/audit-log.ts';
+export { AuditEvent, vaultChain, type AuditEntry } from './audit/audit-entry.ts';
+export { putCheckpoint } from './audit/audit-checkpoint.ts';
+export { verifyAudit, type AuditOutcome } from './audit/verify-audit.ts';
+
 // Kernels, for measuring them by themselves
 export { contentDefinedCuts, defaultChunkingPolicy } from './chunking/fastcdc.ts';
 export { chunksOf } from './chunking/chunker.ts';
@@ -89,3 +102,19 @@ export { defaultCompressionPolicy, encodeContent } from './packs/frame-codec.ts'
 // Synthetic fulls
 export type { ConsolidateOptions } from './consolidate/consolidate-options.ts';
 export { consolidatePoint } from './consolidate/consolidate-point.ts';
+
+// Maintenance: reconcile, renew, expire, sweep, verify
+export { reconcilePoints } from './maintenance/reconcile-points.ts';
+export {
+  addRenewals,
+  listResourcesToRenew,
+  noRenewals,
+  renewResource,
+  type RenewReport,
+  type RenewState,
+} from './maintenance/renew-leases.ts';
+export { expirePoints } from './maintenance/expire-points.ts';
+export { createChunkIdReader } from './maintenance/pack-chunk-ids.ts';
+export { sweepPacks } from './maintenance/sweep-packs.ts';
+export { verifySample } from './maintenance/verify-sample.ts';
+export type { StepFailures } from './maintenance/work-through.ts';

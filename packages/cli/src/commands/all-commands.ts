@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { auditVerifyCommand } from './audit-verify.ts';
 import { backupCommand } from './backup.ts';
 import { cancelCommand } from './cancel.ts';
 import { diffCommand } from './diff.ts';
@@ -26,4 +27,5 @@ export const commands: readonly Command[] = [
   verifyCommand,
   warningsCommand,
   retentionPreviewCommand,
+  auditVerifyCommand,
 ];

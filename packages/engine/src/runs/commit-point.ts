@@ -1,3 +1,4 @@
+import { AuditLog } from '../audit/audit-log.ts';
 import { RunClosedError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
@@ -26,8 +27,9 @@ export interface CommittedPoint {
 }
 
 /**
- * Commits a run: writes the root, the single commit point, then the catalog's row from the root as read back, then
- * closes the run. A crash anywhere is mended by calling it again: a root of this run that is there already is taken up.
+ * Commits a run: writes the root, the single commit point, then the catalog's row from the root as read back, then the
+ * entry in the audit log, then closes the run. A crash anywhere is mended by calling it again: a root of this run that is
+ * there already is taken up.
  *
  * @param makeContent - writes and gathers what the point consists of; not called when the root is there already.
  * @throws {@link RunClosedError} the run was cancelled or lost its resource; nothing was committed.
@@ -48,10 +50,21 @@ export async function commitPoint(
   // The point exists: giving up here would report a failure of what has succeeded.
   const record = async (): Promise<void> => {
     await catalog.putPoint(pointRowOf(root, stored));
+    await recordCommit(services, stored);
     await catalog.closeRun(plan.runId, { state, endedAt: await store.now(), pointId: root.point });
   };
   await retryUnavailable(record, services, defaultRetryPolicy);
   return { root, state };
+}
+
+async function recordCommit(services: WriteServices, { root, sha256 }: StoredRoot): Promise<void> {
+  const { point, run, type, plan, expiresAt, resource } = root;
+  await new AuditLog(services).append({
+    chain: resource,
+    id: `commit ${point}`,
+    by: `run ${run}`,
+    event: { kind: 'commit', point, run, type, plan, rootSha256: sha256, expiresAt },
+  });
 }
 
 async function makeAndWrite(

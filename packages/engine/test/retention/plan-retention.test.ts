@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { HoldId, PointId } from '../../src/ids.ts';
 import type { PointRow } from '../../src/ports/catalog.ts';

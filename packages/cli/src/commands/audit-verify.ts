@@ -1,0 +1,48 @@
+import { type AuditEntry, type AuditOutcome, verifyAudit } from '@holdfast/engine';
+import { defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { countText, safeText } from '../text.ts';
+
+export const auditVerifyCommand = defineCommand({
+  name: 'audit verify',
+  summary: 'Read the whole audit log, and name every entry that was removed, changed or reordered.',
+  usage: ['[--entries] [--checkpoint <sha256>]'],
+  options: { entries: { type: 'boolean' }, checkpoint: { type: 'string' } },
+  optionLines: [
+    ['--entries', 'print every entry besides'],
+    [
+      '--checkpoint <sha256>',
+      'the newest checkpoint as you kept it: proves that nothing behind it was cut off',
+    ],
+  ],
+  words: { least: 0, most: 0 },
+  async run({ connect, out, signal }, { entries: printEntries, checkpoint }) {
+    const { services } = await connect();
+    const entries: AuditEntry[] = [];
+    const outcome = await verifyAudit(services.store, {
+      signal,
+      ...(printEntries === true && { onEntry: (entry) => void entries.push(entry) }),
+      ...(checkpoint !== undefined && { keptCheckpoint: checkpoint }),
+    });
+    if (out.json) await out.document({ ...outcome, ...(printEntries === true && { log: entries }) });
+    else await print(outcome, entries, out);
+    return outcome.problems.length > 0 ? exitCodes.damaged : exitCodes.ok;
+  },
+});
+
+async function print(outcome: AuditOutcome, entries: readonly AuditEntry[], out: Output): Promise<void> {
+  for (const { chain, n, at, by, event } of entries) {
+    const { kind, ...details } = event;
+    await out.line(safeText(`${at} ${chain} ${n} ${kind} by ${by}: ${JSON.stringify(details)}`));
+  }
+  const { problems, newest } = outcome;
+  for (const { problem, name, message } of problems)
+    await out.line(`${problem}: ${safeText(name)}: ${safeText(message)}`);
+  const read =
+    `read ${countText(outcome.entries, 'event')} in ${countText(outcome.chains, 'chain')}, ` +
+    `${countText(outcome.checkpoints, 'checkpoint')}`;
+  await out.line(`audit log: ${read}: ${problems.length > 0 ? 'TAMPERED WITH' : 'unbroken'}`);
+  if (newest !== undefined)
+    await out.line(`newest checkpoint: ${newest.date} ${newest.sha256}; keep this hash somewhere else`);
+}

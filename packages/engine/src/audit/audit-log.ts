@@ -1,0 +1,139 @@
+import { ObjectExistsError, ObjectNotFoundError, StoreUnavailableError } from '../errors.ts';
+import { defaultRetryPolicy, waitBeforeAttempt } from '../packs/retry.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
+import type { RandomBytes } from '../ports/random-bytes.ts';
+import {
+  auditChainPrefix,
+  auditEntryName,
+  auditHash,
+  decodeAuditEntry,
+  encodeAuditEntry,
+  type AuditEntry,
+  type AuditEvent,
+} from './audit-entry.ts';
+
+const dayMs = 86_400_000;
+/** How long the store refuses to delete an entry. Nothing of the product ever deletes one. */
+export const auditKeepDays = 400;
+/** Others that append to the chain at the same moment make an attempt futile; so many of them are a fault. */
+const attempts = 20;
+
+/** What an audit log needs. Every write service has it. */
+export interface AuditLogOptions {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly lockMode: ObjectLock['mode'];
+}
+
+/** What is to be recorded. */
+export interface AuditRecord {
+  /** A resource's ARN, or `vaultChain`. */
+  readonly chain: string;
+  /** Names the event; the same for a repetition. */
+  readonly id: string;
+  readonly by: string;
+  readonly event: AuditEvent;
+}
+
+/** The last entry of a chain. */
+export interface AuditHead {
+  readonly n: number;
+  readonly sha256: string;
+  readonly id: string;
+}
+
+/**
+ * Appends to the vault's audit log: one hash chain for each resource, and one for the vault. Any number of writers may
+ * append at once. Costs a listing of the chain (one request for 1,000 entries), a read and a write.
+ */
+export class AuditLog {
+  readonly #options: AuditLogOptions;
+
+  constructor(options: AuditLogOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Records an event. Repeating it at once, because the answer was lost, records it once; much later, when other entries
+   * have followed, it may be recorded again under the same id.
+   * @returns the entry's place.
+   */
+  async append({ chain, id, by, event }: AuditRecord): Promise<AuditHead> {
+    const { store, lockMode } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      await waitBeforeAttempt(attempt, this.#options, defaultRetryPolicy);
+      try {
+        const head = await findAuditHead(store, chain);
+        if (head?.id === id) return head;
+        const now = await store.now();
+        const n = (head?.n ?? 0) + 1;
+        const entry: AuditEntry = {
+          formatVersion: 1,
+          chain,
+          n,
+          previous: head?.sha256 ?? null,
+          at: now.toISOString(),
+          id,
+          by,
+          event,
+        };
+        return await this.#put(entry, {
+          mode: lockMode,
+          until: new Date(now.getTime() + auditKeepDays * dayMs),
+        });
+      } catch (error) {
+        const another = error instanceof ObjectExistsError || error instanceof StoreUnavailableError;
+        if (!another || attempt === attempts) throw error;
+      }
+    }
+  }
+
+  async #put(entry: AuditEntry, lock: ObjectLock): Promise<AuditHead> {
+    const { store } = this.#options;
+    const name = auditEntryName(entry.chain, entry.n);
+    const bytes = encodeAuditEntry(entry);
+    const mine = { n: entry.n, sha256: auditHash(bytes), id: entry.id };
+    try {
+      await store.put(name, bytes, { lock });
+      return mine;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      // It may have been written all the same, and others may have followed it since.
+      const stored = await findEntry(store, name);
+      if (stored?.id === entry.id) return { ...mine, sha256: stored.sha256 };
+      throw error;
+    }
+  }
+}
+
+/**
+ * The last entry of a chain.
+ * @param after - an entry that is known to exist, so that the listing begins behind it.
+ */
+export async function findAuditHead(
+  store: ObjectStore,
+  chain: string,
+  after?: AuditHead,
+): Promise<AuditHead | undefined> {
+  const startAfter = after === undefined ? undefined : auditEntryName(chain, after.n);
+  let last: string | undefined;
+  const listed = store.listVersions(auditChainPrefix(chain), {
+    ...(startAfter !== undefined && { startAfter }),
+  });
+  for await (const { name } of listed) last = name;
+  return last === undefined ? after : findEntry(store, last);
+}
+
+async function findEntry(store: ObjectStore, name: string): Promise<AuditHead | undefined> {
+  try {
+    // The oldest version: a second one under the name is somebody's forgery, which `audit verify` reports.
+    const bytes = await store.get(name);
+    const { n, id } = decodeAuditEntry(bytes, name);
+    return { n, sha256: auditHash(bytes), id };
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+import { ObjectNotFoundError } from '../errors.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { prolongPoint } from '../maintenance/prolong-point.ts';
+import { workThrough, type StepFailures, type StepOptions } from '../maintenance/work-through.ts';
+import { containerName } from '../packs/object-names.ts';
+import { readRoot } from '../points/root-store.ts';
+import { resourceKeyOf } from '../points/point-id.ts';
+import type { HoldRow, PointRow } from '../ports/catalog.ts';
+import { generationEnd } from '../runs/generation.ts';
+import type { WriteServices } from '../services.ts';
+import { listCovered } from './hold-scope.ts';
+
+const pointsAtOnce = 4;
+const dayMs = 86_400_000;
+/** A held point is kept for at least so many days from now; maintenance renews that before it ends. */
+const heldDays = 30;
+
+/** What applying holds works with. */
+export type ApplyHoldServices = Pick<WriteServices, 'store' | 'catalog' | 'lockMode'>;
+
+/** What a hold came to. */
+export interface HoldReport {
+  /** Points that are held. */
+  readonly held: number;
+  /** Points that could not be held any more: they were being removed. */
+  readonly gone: number;
+  readonly failures: StepFailures;
+}
+
+/**
+ * Takes a hold to all points that it covers now (rule 9 of docs/leases.md). For each: the hold's id into the point's
+ * set, and into the set of its own container's row; the store's flag on the root and on that container; then a lease
+ * pass over all that the point needs. Packs that are shared are kept by leases alone, never by the flag: the store has
+ * one flag for all who hold, and whoever switched it off would let go of what others hold.
+ *
+ * Repeatable; any call may be the last one before a crash. A hold that has been released in the meantime is taken out of
+ * the sets again, so that a late repetition holds nothing.
+ */
+export async function applyHold(
+  services: ApplyHoldServices,
+  keys: VaultKeys,
+  hold: HoldRow,
+  options: StepOptions = {},
+): Promise<HoldReport & { readonly done: boolean }> {
+  const { catalog } = services;
+  const counts = { held: 0, gone: 0 };
+  const worked = await workThrough(
+    {
+      items: listCovered(catalog, hold.scope),
+      atOnce: pointsAtOnce,
+      nameOf: ({ pointId }) => `point ${pointId}`,
+      work: async (point) => {
+        counts[await holdPoint(services, keys, hold, point)] += 1;
+      },
+    },
+    options,
+  );
+  return { ...counts, ...worked };
+}
+
+async function holdPoint(
+  services: ApplyHoldServices,
+  keys: VaultKeys,
+  { holdId }: HoldRow,
+  point: PointRow,
+): Promise<'held' | 'gone'> {
+  const { catalog, store } = services;
+  if ((await catalog.addPointHold(point.pointId, holdId)) === 'gone') return 'gone';
+  const { root } = await readRoot(store, keys, point.resourceArn, point.pointId, point.rootVersionId);
+  await store.setLegalHold(point.rootName, point.rootVersionId, true);
+  const container = root.container?.pack;
+  if (container !== undefined && (await catalog.addPackHold(container, holdId)) === 'held')
+    await switchOn(services, containerName(container));
+  await keepForNow(services, keys, point);
+  // Released while this call was at it: its release may have passed over this point before the id was in the set.
+  if ((await catalog.findHold(holdId))?.releasedAt === undefined) return 'held';
+  await catalog.removePointHold(point.pointId, holdId);
+  if (container !== undefined) await catalog.removePackHold(container, holdId);
+  return 'held';
+}
+
+async function switchOn({ store }: ApplyHoldServices, name: string): Promise<void> {
+  try {
+    await store.setLegalHold(name, (await store.head(name)).versionId, true);
+  } catch (error) {
+    // A container that is lost is damage, which verification reports; the hold on the rest stands.
+    if (!(error instanceof ObjectNotFoundError)) throw error;
+  }
+}
+
+/** A point that would expire before maintenance looks at it again is prolonged at once. */
+async function keepForNow(services: ApplyHoldServices, keys: VaultKeys, point: PointRow): Promise<void> {
+  const now = await services.store.now();
+  const needed = new Date(now.getTime() + (heldDays / 2) * dayMs);
+  if (point.expiresAt >= needed) return;
+  const expiresAt = generationEnd(
+    new Date(now.getTime() + heldDays * dayMs),
+    resourceKeyOf(point.resourceArn),
+    heldDays,
+  );
+  await prolongPoint(services, keys, point, { expiresAt });
+}

@@ -1,0 +1,31 @@
+import type { Catalog, HoldScope, PointRow, ResourceRow } from '../ports/catalog.ts';
+
+/** Whether a hold keeps a point. @param tags - of the point's resource, when it was last discovered. */
+export function coversPoint(
+  scope: HoldScope,
+  point: Pick<PointRow, 'pointId' | 'resourceArn'>,
+  tags: NonNullable<ResourceRow['tags']>,
+): boolean {
+  if (scope.kind === 'point') return scope.pointId === point.pointId;
+  if (scope.kind === 'resource') return scope.resourceArn === point.resourceArn;
+  return tags[scope.key] === scope.value;
+}
+
+/** The points that a hold keeps, as the catalog is now. One that is being expired is among them until it is gone. */
+export async function* listCovered(catalog: Catalog, scope: HoldScope): AsyncGenerator<PointRow> {
+  if (scope.kind === 'point') {
+    const point = await catalog.findPoint(scope.pointId);
+    if (point !== undefined) yield point;
+  } else if (scope.kind === 'resource') {
+    yield* catalog.listPoints(scope.resourceArn);
+  } else {
+    for await (const { arn, tags = {} } of catalog.listResources())
+      if (tags[scope.key] === scope.value) yield* catalog.listPoints(arn);
+  }
+}
+
+/** What a hold keeps, in words. */
+export function holdScopeText(scope: HoldScope): string {
+  if (scope.kind === 'point') return `point ${scope.pointId}`;
+  return scope.kind === 'resource' ? `resource ${scope.resourceArn}` : `tag ${scope.key}=${scope.value}`;
+}

@@ -1,0 +1,48 @@
+import type { HoldId } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { addFailures, noFailures, type StepFailures, type StepOptions } from '../maintenance/work-through.ts';
+import type { HoldServices } from './set-hold.ts';
+import { applyHold, type ApplyHoldServices } from './apply-hold.ts';
+import { releasePoints } from './release-hold.ts';
+
+/** What a day's look at all holds came to. */
+export interface HoldsReport {
+  readonly holds: number;
+  readonly held: number;
+  readonly released: number;
+  readonly failures: StepFailures;
+  /** False when the time was up: call again. */
+  readonly done: boolean;
+}
+
+/**
+ * Brings the points in line with all holds: takes holds on resources and tags to points that were committed since, and
+ * finishes holds and releases that somebody's crash left half done. Maintenance does it every day, before it renews and
+ * expires. Costs a listing of all holds, and for each that is in force what {@link applyHold} costs.
+ */
+export async function reconcileHolds(
+  services: Pick<HoldServices, 'catalog'> & ApplyHoldServices,
+  keys: VaultKeys,
+  options: StepOptions = {},
+): Promise<HoldsReport> {
+  let report: HoldsReport = { holds: 0, held: 0, released: 0, failures: noFailures, done: true };
+  const over = new Set<HoldId>();
+  for await (const hold of services.catalog.listHolds()) {
+    if (hold.releasedAt !== undefined) {
+      over.add(hold.holdId);
+      continue;
+    }
+    const { held, failures, done } = await applyHold(services, keys, hold, options);
+    report = {
+      ...report,
+      holds: report.holds + 1,
+      held: report.held + held,
+      failures: addFailures(report.failures, failures),
+      done,
+    };
+    if (!done) return report;
+  }
+  if (over.size === 0) return report;
+  const { released, failures, done } = await releasePoints(services, keys, over, options);
+  return { ...report, released, failures: addFailures(report.failures, failures), done };
+}

@@ -1,0 +1,257 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { auditEntryName, vaultChain, type AuditEvent } from '../../src/audit/audit-entry.ts';
+import { checkpointName, putCheckpoint } from '../../src/audit/audit-checkpoint.ts';
+import { AuditLog } from '../../src/audit/audit-log.ts';
+import { verifyAudit, type AuditOutcome } from '../../src/audit/verify-audit.ts';
+import { utf8 } from '../../src/bytes.ts';
+import type { ObjectStore } from '../../src/ports/object-store.ts';
+import { FakeClock } from '../../src/testing/fake-clock.ts';
+import { FaultPlan, withFaults } from '../../src/testing/faults.ts';
+import { MemoryObjectStore } from '../../src/testing/memory-object-store.ts';
+import { SeededRandom } from '../../src/testing/seeded-random.ts';
+
+const dayMs = 86_400_000;
+const photos = 'arn:aws:s3:::photos';
+const films = 'arn:aws:s3:::films';
+
+function eventOf(n: number): AuditEvent {
+  return { kind: 'expire', point: `point-${n}`, expiresAt: '2026-01-01T00:00:00.000Z' };
+}
+
+class Scene {
+  readonly clock = new FakeClock();
+  readonly store = new MemoryObjectStore({ clock: this.clock });
+  readonly random = new SeededRandom('audit');
+
+  options(store: ObjectStore = this.store) {
+    return { store, clock: this.clock, random: this.random, lockMode: 'compliance' as const };
+  }
+
+  async append(chain: string, n: number, store?: ObjectStore): Promise<void> {
+    await new AuditLog(this.options(store)).append({
+      chain,
+      id: `${chain}-${n}`,
+      by: 'test',
+      event: eventOf(n),
+    });
+  }
+
+  /** Days of entries in two chains, each day with a checkpoint. */
+  static async withDays(days: number): Promise<Scene> {
+    const scene = new Scene();
+    for (let day = 1; day <= days; day++) {
+      await scene.append(photos, day);
+      if (day % 2 === 1) await scene.append(films, day);
+      await putCheckpoint(scene.options());
+      scene.clock.advance(dayMs);
+    }
+    return scene;
+  }
+
+  /** Goes round the product: the bytes of a name are others from now on. */
+  async replace(name: string, body: Uint8Array): Promise<void> {
+    await this.remove(name);
+    this.store.plantVersion(name, body);
+  }
+
+  async remove(name: string): Promise<void> {
+    const { versionId } = await this.store.head(name);
+    this.clock.advance(1_000 * dayMs);
+    await this.store.removeVersion(name, versionId);
+    this.clock.advance(-1_000 * dayMs);
+  }
+
+  async verify(): Promise<AuditOutcome> {
+    return verifyAudit(this.store);
+  }
+}
+
+function kindsOf({ problems }: AuditOutcome): string[] {
+  return problems.map(({ problem }) => problem);
+}
+
+test('a log that nobody touched verifies', async () => {
+  const scene = await Scene.withDays(5);
+
+  expect(await scene.verify()).toEqual({
+    chains: 2,
+    entries: 8,
+    checkpoints: 5,
+    newest: { date: '2026-01-05', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    problems: [],
+  });
+});
+
+test('entries are locked, whatever becomes of what they tell of', async () => {
+  const scene = await Scene.withDays(1);
+
+  const { versionId, lock } = await scene.store.head(auditEntryName(photos, 1));
+
+  expect(lock).toEqual({ mode: 'compliance', until: new Date('2027-02-05T00:00:00.000Z') });
+  await expect(scene.store.removeVersion(auditEntryName(photos, 1), versionId)).rejects.toThrow('locked');
+});
+
+test('any number of writers at once make one chain, and lose nothing', async () => {
+  const scene = new Scene();
+
+  await Promise.all(Array.from({ length: 12 }, async (_, n) => scene.append(photos, n)));
+
+  const points = new Set<string>();
+  const outcome = await verifyAudit(scene.store, { onEntry: ({ id }) => points.add(id) });
+  expect(outcome).toMatchObject({ chains: 1, entries: 12, problems: [] });
+  expect(points.size).toBe(12);
+});
+
+test('an event is recorded once, whatever goes wrong with any one call', async () => {
+  for (const kind of ['fail-before', 'fail-after', 'time-out', 'duplicate'] as const) {
+    for (let call = 1, calls = 1; call <= calls; call++) {
+      const scene = new Scene();
+      await scene.append(photos, 1);
+      const faults = new FaultPlan([{ kind, call }]);
+
+      await scene.append(photos, 2, withFaults(scene.store, faults));
+      // The step that records it runs again.
+      await scene.append(photos, 2);
+
+      calls = faults.calls();
+      expect({ kind, call, ...(await scene.verify()) }).toMatchObject({ entries: 2, problems: [] });
+    }
+  }
+});
+
+describe('a log that somebody touched', () => {
+  test('shows an entry that was removed from the middle', async () => {
+    const scene = await Scene.withDays(5);
+    await scene.remove(auditEntryName(photos, 3));
+
+    const outcome = await scene.verify();
+
+    expect(outcome.problems).toContainEqual({
+      problem: 'removed',
+      name: auditEntryName(photos, 4),
+      message: 'entries 3 to 3 before it are not there',
+    });
+  });
+
+  test('shows an end that was cut off, by the checkpoints', async () => {
+    const scene = await Scene.withDays(5);
+    await scene.remove(auditEntryName(photos, 5));
+
+    const { problems } = await scene.verify();
+
+    expect(problems).toEqual([
+      {
+        problem: 'removed',
+        name: checkpointName('2026-01-05'),
+        message: `entry 5 of ${photos} that it has seen is not there; the last one is 4`,
+      },
+    ]);
+  });
+
+  test('shows a chain that is gone as a whole', async () => {
+    const scene = await Scene.withDays(3);
+    for (let n = 1; n <= 2; n++) await scene.remove(auditEntryName(films, n));
+
+    expect((await scene.verify()).problems).toEqual([
+      expect.objectContaining({
+        problem: 'removed',
+        message: `the chain of ${films} that it names is not there`,
+      }),
+    ]);
+  });
+
+  test('shows two entries that changed places', async () => {
+    const scene = await Scene.withDays(5);
+    const [a, b] = [auditEntryName(photos, 2), auditEntryName(photos, 3)];
+    const [bytesA, bytesB] = [await scene.store.get(a), await scene.store.get(b)];
+    await scene.replace(a, bytesB);
+    await scene.replace(b, bytesA);
+
+    expect(kindsOf(await scene.verify()).filter((kind) => kind === 'reordered')).toHaveLength(2);
+  });
+
+  test('shows a version that was written over another', async () => {
+    const scene = await Scene.withDays(2);
+    scene.store.plantVersion(auditEntryName(photos, 1), utf8('{}'));
+
+    expect((await scene.verify()).problems).toMatchObject([
+      { problem: 'rewritten', name: auditEntryName(photos, 1) },
+    ]);
+  });
+
+  test('shows a checkpoint that was removed or exchanged', async () => {
+    const scene = await Scene.withDays(4);
+    const second = checkpointName('2026-01-02');
+    const bytes = await scene.store.get(second);
+    await scene.remove(second);
+    expect(kindsOf(await scene.verify())).toEqual(['removed']);
+
+    scene.store.plantVersion(
+      second,
+      utf8(Buffer.from(bytes).toString().replace('00:00:00.000Z', '00:00:01.000Z')),
+    );
+    expect(kindsOf(await scene.verify())).toEqual(['changed']);
+  });
+
+  test('shows any flipped bit of any entry or checkpoint', async () => {
+    const scene = await Scene.withDays(3);
+    const names = [
+      ...[1, 2, 3].map((n) => auditEntryName(photos, n)),
+      ...['2026-01-01', '2026-01-02'].map(checkpointName),
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...names), fc.nat(), fc.nat(7), async (name, at, bit) => {
+        const bytes = await scene.store.get(name);
+        const changed = bytes.slice();
+        changed[at % bytes.length] = (changed[at % bytes.length] ?? 0) ^ (1 << bit);
+        await scene.replace(name, changed);
+
+        expect((await scene.verify()).problems).not.toEqual([]);
+
+        await scene.replace(name, bytes);
+        expect((await scene.verify()).problems).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('shows a point whose commit is not in it', async () => {
+    const scene = await Scene.withDays(1);
+    const name = `points/${'a'.repeat(32)}/20260101T000000Z-0123456789abcdef`;
+    scene.store.plantVersion(name, utf8('root'));
+    expect((await scene.verify()).problems).toEqual([]);
+
+    scene.clock.advance(2 * 3_600_000);
+
+    expect((await scene.verify()).problems).toEqual([
+      { problem: 'unrecorded', name, message: expect.stringContaining('20260101T000000Z-0123456789abcdef') },
+    ]);
+  });
+});
+
+describe('a checkpoint', () => {
+  test('is written once a day, however often it is asked for', async () => {
+    const scene = new Scene();
+    await scene.append(vaultChain, 1);
+    const first = await putCheckpoint(scene.options());
+    await scene.append(vaultChain, 2);
+
+    expect(await putCheckpoint(scene.options())).toEqual(first);
+    expect(await Promise.all([putCheckpoint(scene.options()), putCheckpoint(scene.options())])).toEqual([
+      first,
+      first,
+    ]);
+  });
+
+  test('costs requests for what has grown, and one or two for each other chain', async () => {
+    const scene = await Scene.withDays(3);
+    for (let n = 4; n < 40; n++) await scene.append(photos, n);
+    scene.store.resetCounters();
+
+    await putCheckpoint(scene.options());
+
+    expect(scene.store.requests('listVersions')).toBeLessThanOrEqual(6);
+    expect(scene.store.requests('get')).toBeLessThanOrEqual(4);
+  });
+});

@@ -1,0 +1,256 @@
+import { describe, expect, test } from 'vitest';
+import { verifyAudit } from '../../src/audit/verify-audit.ts';
+import { applyHold } from '../../src/holds/apply-hold.ts';
+import { reconcileHolds } from '../../src/holds/reconcile-holds.ts';
+import { releaseHold, releasePoints } from '../../src/holds/release-hold.ts';
+import { setHold } from '../../src/holds/set-hold.ts';
+import type { HoldId, PointId } from '../../src/ids.ts';
+import { expirePoints } from '../../src/maintenance/expire-points.ts';
+import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
+import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
+import { containerName } from '../../src/packs/object-names.ts';
+import type { BackupType, HoldScope } from '../../src/ports/catalog.ts';
+import type { WriteServices } from '../../src/services.ts';
+import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
+import { Harness, day } from '../runs/harness.ts';
+
+const first = '11111111111111111111111111111111' as HoldId;
+const second = '22222222222222222222222222222222' as HoldId;
+
+class Scene extends Harness {
+  static async withPoint(type: BackupType = 'full'): Promise<{ scene: Scene; point: PointId }> {
+    const scene = new Scene(type);
+    scene.source.plant('a', 'content of a');
+    scene.source.plant('b', 'content of b');
+    let { root } = await scene.backUp('full');
+    if (type !== 'full') ({ root } = await scene.backUp(type));
+    return { scene, point: root.point };
+  }
+
+  async hold(holdId: HoldId, scope: HoldScope, services: WriteServices = this.services): Promise<void> {
+    const hold = await setHold(services, { holdId, scope, setBy: 'a lawyer', reason: 'case 7' });
+    expect((await applyHold(services, await this.keys(), hold)).failures.count).toBe(0);
+  }
+
+  async release(holdId: HoldId, services: WriteServices = this.services): Promise<void> {
+    await releaseHold(services, { holdId, releasedBy: 'a judge', reason: 'case 7 is over' });
+    await releasePoints(services, await this.keys(), new Set([holdId]));
+  }
+
+  /** A day of maintenance, as far as holds, expiring and sweeping go. */
+  async maintain(): Promise<void> {
+    const { store, catalog, index } = this;
+    const keys = await this.keys();
+    await reconcileHolds(this.services, keys);
+    await expirePoints(this.services);
+    await sweepPacks({ store, catalog, index, listChunkIds: createChunkIdReader(store, keys) });
+  }
+
+  /** Time passes, with maintenance as often as the product runs it where it matters: before a lease would end. */
+  async pass(days: number): Promise<void> {
+    for (let passed = 0; passed < days; passed += 10) {
+      this.clock.advance(10 * day);
+      await this.maintain();
+    }
+  }
+
+  /** Names of the vault's objects, without its keys and the audit log. */
+  async objects(): Promise<readonly string[]> {
+    const names = await Array.fromAsync(this.store.listVersions(''), ({ name }) => name);
+    return names.filter((name) => /^(packs|pages|points|containers)\//.test(name));
+  }
+}
+
+describe.each(['full', 'synthetic-full'] as const)('a held point that is a %s', (type) => {
+  test('outlives its retention and restores, and goes once it is released', async () => {
+    const { scene, point } = await Scene.withPoint(type);
+    const before = await scene.restore(point);
+    await scene.hold(first, { kind: 'point', pointId: point });
+
+    await scene.pass(400);
+
+    expect((await scene.restore(point)).state).toEqual(before.state);
+    await scene.release(first);
+    await scene.pass(120);
+    expect(await scene.catalog.findPoint(point)).toBeUndefined();
+    expect(await scene.objects()).toEqual([]);
+  });
+
+  test('stays for as long as anybody holds it', async () => {
+    const { scene, point } = await Scene.withPoint(type);
+    await scene.hold(first, { kind: 'point', pointId: point });
+    await scene.hold(second, { kind: 'resource', resourceArn: scene.arn });
+
+    await scene.release(first);
+    await scene.pass(120);
+    expect((await scene.restore(point)).state.size).toBe(2);
+    expect((await scene.catalog.findPoint(point))?.holds).toEqual([second]);
+
+    await scene.release(second);
+    await scene.pass(120);
+    expect(await scene.objects()).toEqual([]);
+  });
+});
+
+test('sets the flag of the store on the root and its own container, and on no shared pack', async () => {
+  const { scene, point } = await Scene.withPoint('synthetic-full');
+  await scene.hold(first, { kind: 'point', pointId: point });
+
+  const flagged: string[] = [];
+  for (const name of await scene.objects())
+    if ((await scene.store.head(name)).legalHold === true) flagged.push(name);
+
+  const row = await scene.catalog.findPoint(point);
+  const container = scene.catalog.packs().find(({ kind }) => kind === 'container');
+  expect(new Set(flagged)).toEqual(new Set([containerName(container?.packId as never), row?.rootName]));
+  expect(container?.holds).toEqual([first]);
+});
+
+test.each<[string, HoldScope]>([
+  ['resource', { kind: 'resource', resourceArn: 'arn:aws:s3:::photos' as never }],
+  ['tag', { kind: 'tag', key: 'case', value: '7' }],
+])('a hold on a %s keeps the points that are still to come', async (_what, scope) => {
+  const scene = new Scene('to come');
+  await scene.catalog.putResource({
+    arn: scene.arn,
+    kind: 's3-bucket',
+    plan: 'daily',
+    seenAt: scene.clock.now(),
+    tags: { case: '7' },
+  });
+  scene.source.plant('a', 'content');
+  await scene.backUp('full');
+  await scene.hold(first, scope);
+  const { root } = await scene.backUp('full');
+
+  await scene.pass(100);
+
+  expect((await scene.catalog.findPoint(root.point))?.holds).toEqual([first]);
+  expect((await scene.restore(root.point)).state.size).toBe(1);
+});
+
+test('a point that is about to expire is prolonged at once', async () => {
+  const { scene, point } = await Scene.withPoint();
+  scene.clock.advance(35 * day - 3_600_000);
+
+  await scene.hold(first, { kind: 'point', pointId: point });
+
+  const row = await scene.catalog.findPoint(point);
+  expect(row?.expiresAt.getTime()).toBeGreaterThan(scene.clock.now().getTime() + 29 * day);
+});
+
+test('a hold whose process dies at any call, or a release, is finished by whoever comes next', async () => {
+  let tried = 0;
+  for (const kind of ['kill', 'kill-after'] as const) {
+    for (const what of ['hold', 'release'] as const) {
+      for (let call = 1, calls = 1; call <= calls; call++, tried++) {
+        const { scene, point } = await Scene.withPoint('synthetic-full');
+        const scope: HoldScope = { kind: 'point', pointId: point };
+        if (what === 'release') await scene.hold(first, scope);
+        const faults = new FaultPlan([{ kind, call }]);
+        const { store, catalog } = scene;
+        const services = {
+          ...scene.services,
+          store: withFaults(store, faults),
+          catalog: withFaults(catalog, faults),
+        };
+        const attempt = what === 'hold' ? scene.hold(first, scope, services) : scene.release(first, services);
+        await attempt.catch((error: unknown) => {
+          if (!(error instanceof ProcessKilledError)) throw error;
+        });
+        calls = faults.killed ? call + 1 : call;
+
+        await (what === 'hold' ? scene.hold(first, scope) : scene.release(first));
+        await scene.pass(100);
+
+        const kept = await scene.catalog.findPoint(point);
+        const where = `${what}, ${kind} at call ${call}`;
+        if (what === 'hold') {
+          expect([where, kept?.holds]).toEqual([where, [first]]);
+          expect((await scene.restore(point)).state.size).toBe(2);
+        } else {
+          expect([where, kept, await scene.objects()]).toEqual([where, undefined, []]);
+        }
+        expect(
+          (await verifyAudit(scene.store)).problems.filter(({ problem }) => problem !== 'unrecorded'),
+        ).toEqual([]);
+      }
+    }
+  }
+  expect(tried).toBeGreaterThan(40);
+});
+
+test('a hold that is released while it is being applied holds nothing in the end', async () => {
+  const { scene, point } = await Scene.withPoint();
+  const hold = await setHold(scene.services, {
+    holdId: first,
+    scope: { kind: 'point', pointId: point },
+    setBy: 'a lawyer',
+    reason: 'case 7',
+  });
+  await scene.release(first);
+
+  await applyHold(scene.services, await scene.keys(), hold);
+
+  expect((await scene.catalog.findPoint(point))?.holds).toBeUndefined();
+});
+
+test('who, what and why are on the audit log', async () => {
+  const { scene, point } = await Scene.withPoint();
+  await scene.hold(first, { kind: 'point', pointId: point });
+  await scene.release(first);
+  const events: unknown[] = [];
+
+  await verifyAudit(scene.store, { onEntry: ({ by, event }) => events.push({ by, ...event }) });
+
+  expect(events.slice(1)).toEqual([
+    {
+      by: 'a lawyer',
+      kind: 'hold-set',
+      hold: first,
+      scope: { kind: 'point', pointId: point },
+      reason: 'case 7',
+    },
+    { by: 'a judge', kind: 'hold-released', hold: first, reason: 'case 7 is over' },
+  ]);
+});
+
+describe('refuses', () => {
+  const unknown = '20260101T000000Z-0123456789abcdef' as PointId;
+
+  test('to hold what does not exist', async () => {
+    const { scene } = await Scene.withPoint();
+    const ask = async (scope: HoldScope) =>
+      setHold(scene.services, { holdId: first, scope, setBy: 'me', reason: 'because' });
+
+    await expect(ask({ kind: 'point', pointId: unknown })).rejects.toThrow(
+      `point ${unknown} is not in the catalog`,
+    );
+    await expect(ask({ kind: 'resource', resourceArn: 'arn:aws:s3:::none' as never })).rejects.toThrow(
+      'arn:aws:s3:::none',
+    );
+    expect(await Array.fromAsync(scene.catalog.listHolds())).toEqual([]);
+  });
+
+  test('to hold or release without a reason', async () => {
+    const { scene, point } = await Scene.withPoint();
+    const scope = { kind: 'point', pointId: point } as const;
+
+    await expect(setHold(scene.services, { holdId: first, scope, setBy: 'me', reason: ' ' })).rejects.toThrow(
+      'needs a reason',
+    );
+    await scene.hold(first, scope);
+    await expect(
+      releaseHold(scene.services, { holdId: first, releasedBy: 'me', reason: '' }),
+    ).rejects.toThrow('needs a reason');
+    expect((await scene.catalog.findPoint(point))?.holds).toEqual([first]);
+  });
+
+  test('to release what is not held', async () => {
+    const { scene } = await Scene.withPoint();
+
+    await expect(
+      releaseHold(scene.services, { holdId: second, releasedBy: 'me', reason: 'why not' }),
+    ).rejects.toThrow(`hold ${second} does not exist`);
+  });
+});
