@@ -1,4 +1,5 @@
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import {
   DynamoCatalog,
   KmsKeyring,
@@ -13,6 +14,14 @@ import type { Machine } from './executions.ts';
 import { StackOutputs } from './stack-outputs.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 
+/** Outputs of the pipeline's stack that name its machines. */
+const machineOutputs: Readonly<Record<Machine, string>> = {
+  cycle: 'CycleMachineArn',
+  protect: 'ProtectMachineArn',
+  restore: 'RestoreMachineArn',
+  hold: 'HoldMachineArn',
+};
+
 /**
  * Connects to a deployment in AWS: names come from the options, else from the outputs of the stacks.
  * @throws {@link UnknownNameError} neither of them has the vault or the catalog.
@@ -21,6 +30,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
   const clients = makeClients(options.region === undefined ? {} : { region: options.region });
   const region = await clients.s3.config.region();
   const cloudFormation = new CloudFormationClient({ region });
+  const sts = new STSClient({ region });
   const storage = new StackOutputs(cloudFormation, options.storageStack);
   const pipeline = new StackOutputs(cloudFormation, options.pipelineStack);
   const get = async (outputs: StackOutputs, stack: string, output: string, flag: string): Promise<string> => {
@@ -37,10 +47,9 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
       cycle: options.cycleMachineArn,
       protect: options.protectMachineArn,
       restore: options.restoreMachineArn,
+      hold: options.holdMachineArn,
     };
-    const output = { cycle: 'CycleMachineArn', protect: 'ProtectMachineArn', restore: 'RestoreMachineArn' }[
-      machine
-    ];
+    const output = machineOutputs[machine];
     return given[machine] ?? get(pipeline, pipelineStack, output, `--${machine}-machine`);
   };
   const vaultBucket =
@@ -58,10 +67,16 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
       random,
     },
     executions: new StepFunctionsExecutions(clients.stepFunctions, machineArn),
-    deployment: { vaultBucket, region, findPlans: async () => readPlans(await pipeline.find('Plans')) },
+    deployment: {
+      vaultBucket,
+      region,
+      findPlans: async () => readPlans(await pipeline.find('Plans')),
+      findCaller: async () => (await sts.send(new GetCallerIdentityCommand({}))).Arn ?? 'unknown',
+    },
     close: () => {
       clients.destroy();
       cloudFormation.destroy();
+      sts.destroy();
     },
   };
 }

@@ -8,6 +8,8 @@ export interface Deployment {
   readonly region: string;
   /** The deployed plans; `undefined` where the deployment does not tell. */
   findPlans(): Promise<Plans | undefined>;
+  /** Who is signed in: what the audit log calls the person. */
+  findCaller(): Promise<string>;
 }
 
 /** Everything of the outside world that commands need. */
@@ -28,6 +30,7 @@ export interface ConnectOptions {
   readonly cycleMachineArn?: string;
   readonly protectMachineArn?: string;
   readonly restoreMachineArn?: string;
+  readonly holdMachineArn?: string;
   readonly storageStack: string;
   readonly pipelineStack: string;
 }

@@ -1,5 +1,5 @@
 /** The state machines that the command line starts or reads. */
-export type Machine = 'cycle' | 'protect' | 'restore';
+export type Machine = 'cycle' | 'protect' | 'restore' | 'hold';
 
 /** How an execution stands. */
 export interface ExecutionState {

@@ -14,6 +14,7 @@ export const globalOptions = {
   'cycle-machine': { type: 'string' },
   'protect-machine': { type: 'string' },
   'restore-machine': { type: 'string' },
+  'hold-machine': { type: 'string' },
   'storage-stack': { type: 'string' },
   'pipeline-stack': { type: 'string' },
 } as const satisfies ParseArgsOptionsConfig;
@@ -32,6 +33,7 @@ export const globalOptionLines: readonly (readonly [string, string])[] = [
   ['--cycle-machine <arn>', "instead of the stack's output; HOLDFAST_CYCLE_MACHINE"],
   ['--protect-machine <arn>', "instead of the stack's output; HOLDFAST_PROTECT_MACHINE"],
   ['--restore-machine <arn>', "instead of the stack's output; HOLDFAST_RESTORE_MACHINE"],
+  ['--hold-machine <arn>', "instead of the stack's output; HOLDFAST_HOLD_MACHINE"],
 ];
 
 /** Values of the global options. */
@@ -55,6 +57,7 @@ export function connectOptionsOf(
     cycleMachineArn: find('cycle-machine'),
     protectMachineArn: find('protect-machine'),
     restoreMachineArn: find('restore-machine'),
+    holdMachineArn: find('hold-machine'),
   };
   return {
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),

@@ -1,4 +1,4 @@
-import { type Catalog, isPointId, type PointRow, UnknownNameError } from '@holdfast/engine';
+import { type Catalog, isPointId, type PointRow, type ResourceArn, UnknownNameError } from '@holdfast/engine';
 import { UsageError } from './errors.ts';
 import { findResource, resolveResourceArn } from './resolve-resource.ts';
 import { safeText } from './text.ts';
@@ -51,12 +51,13 @@ export async function resolvePointOrResource(
   now: Date,
   time?: Date,
 ): Promise<PointRow> {
-  if (isPointId(text) || (isPrefix(text) && (await findResource(catalog, text)) === undefined)) {
+  const found = await findPointOrResource(catalog, text);
+  if ('pointId' in found) {
     if (time !== undefined)
       throw new UsageError(`"${text}" names one point; leave --time out, or name the resource`);
-    return resolvePoint(catalog, text);
+    return found;
   }
-  const arn = await resolveResourceArn(catalog, text);
+  const arn = found.resourceArn;
   // What an expired point needs may be gone; whoever wants one names it.
   for await (const point of catalog.listPoints(arn, time === undefined ? {} : { to: time })) {
     if (point.expiresAt > now) return point;
@@ -65,6 +66,20 @@ export async function resolvePointOrResource(
   throw new UnknownNameError(
     `${arn} has no point${before} that has not expired; "holdfast points ${text}" lists what there is`,
   );
+}
+
+/**
+ * What a name stands for: one point, or a resource with all its points.
+ * @throws {@link UnknownNameError} there is no such thing.
+ * @throws {@link UsageError} the name is ambiguous.
+ */
+export async function findPointOrResource(
+  catalog: Catalog,
+  text: string,
+): Promise<PointRow | { readonly resourceArn: ResourceArn }> {
+  if (isPointId(text) || (isPrefix(text) && (await findResource(catalog, text)) === undefined))
+    return resolvePoint(catalog, text);
+  return { resourceArn: await resolveResourceArn(catalog, text) };
 }
 
 function isPrefix(text: string): boolean {

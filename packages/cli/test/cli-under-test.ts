@@ -146,7 +146,12 @@ export class CliUnderTest {
         return {
           services: { store, catalog, keyring, clock, random },
           executions: this.executions,
-          deployment: { vaultBucket: 'vault-bucket', region: 'eu-west-1', findPlans: async () => this.plans },
+          deployment: {
+            vaultBucket: 'vault-bucket',
+            region: 'eu-west-1',
+            findPlans: async () => this.plans,
+            findCaller: async () => 'arn:aws:sts::111122223333:assumed-role/Legal/ann',
+          },
           close: () => void this.closed++,
         };
       },

@@ -82,7 +82,7 @@ export { verifyHistory } from './verify/verify-history.ts';
 export { verifyVaultFiles } from './verify/verify-vault-files.ts';
 
 // Legal holds
-export { setHold, type HoldRequest } from './holds/set-hold.ts';
+export { setHold, type HoldServices } from './holds/set-hold.ts';
 export { applyHold } from './holds/apply-hold.ts';
 export { releaseHold, releasePoints } from './holds/release-hold.ts';
 export { reconcileHolds } from './holds/reconcile-holds.ts';

@@ -3,6 +3,7 @@ import { auditVerifyCommand } from './audit-verify.ts';
 import { backupCommand } from './backup.ts';
 import { cancelCommand } from './cancel.ts';
 import { diffCommand } from './diff.ts';
+import { holdListCommand, holdReleaseCommand, holdSetCommand } from './hold.ts';
 import { lsCommand } from './ls.ts';
 import { pointsCommand } from './points.ts';
 import { resourcesCommand } from './resources.ts';
@@ -27,5 +28,8 @@ export const commands: readonly Command[] = [
   verifyCommand,
   warningsCommand,
   retentionPreviewCommand,
+  holdSetCommand,
+  holdReleaseCommand,
+  holdListCommand,
   auditVerifyCommand,
 ];

@@ -7,8 +7,8 @@ import { readRoot } from '../points/root-store.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import type { HoldRow, PointRow } from '../ports/catalog.ts';
 import { generationEnd } from '../runs/generation.ts';
-import type { WriteServices } from '../services.ts';
 import { listCovered } from './hold-scope.ts';
+import type { HoldServices } from './set-hold.ts';
 
 const pointsAtOnce = 4;
 const dayMs = 86_400_000;
@@ -16,7 +16,16 @@ const dayMs = 86_400_000;
 const heldDays = 30;
 
 /** What applying holds works with. */
-export type ApplyHoldServices = Pick<WriteServices, 'store' | 'catalog' | 'lockMode'>;
+export type ApplyHoldServices = Pick<HoldServices, 'store' | 'catalog' | 'lockMode'>;
+
+/** How a hold that covers many points is applied over several calls. */
+export interface ApplyHoldOptions extends StepOptions {
+  /**
+   * The call before ended by itself, not by a crash: points that have the hold are done. @default false: every point is
+   * looked at, so that what a crash left half done is finished
+   */
+  readonly isContinued?: boolean;
+}
 
 /** What a hold came to. */
 export interface HoldReport {
@@ -40,13 +49,17 @@ export async function applyHold(
   services: ApplyHoldServices,
   keys: VaultKeys,
   hold: HoldRow,
-  options: StepOptions = {},
+  options: ApplyHoldOptions = {},
 ): Promise<HoldReport & { readonly done: boolean }> {
   const { catalog } = services;
   const counts = { held: 0, gone: 0 };
+  const left = async function* (): AsyncGenerator<PointRow> {
+    for await (const point of listCovered(catalog, hold.scope))
+      if (options.isContinued !== true || point.holds?.includes(hold.holdId) !== true) yield point;
+  };
   const worked = await workThrough(
     {
-      items: listCovered(catalog, hold.scope),
+      items: left(),
       atOnce: pointsAtOnce,
       nameOf: ({ pointId }) => `point ${pointId}`,
       work: async (point) => {

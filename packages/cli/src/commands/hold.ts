@@ -1,0 +1,175 @@
+import {
+  type HoldRow,
+  type HoldScope,
+  holdScopeText,
+  newId,
+  toHex,
+  UnknownNameError,
+  type Catalog,
+} from '@holdfast/engine';
+import * as z from 'zod';
+import { type CommandContext, defineCommand } from '../command.ts';
+import type { Connection } from '../connection.ts';
+import { ExecutionFailedError, UsageError } from '../errors.ts';
+import { parseOutput } from '../execution-output.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { findPointOrResource } from '../resolve-point.ts';
+import { countText, safeText, timeText } from '../text.ts';
+import { failureText, waitForExecution } from '../wait-for-execution.ts';
+
+/** What the hold machine ends with. */
+const HoldResult = z.object({
+  hold: z.string(),
+  points: z.number(),
+  gone: z.number(),
+  failures: z.object({ count: z.number(), messages: z.array(z.string()) }),
+});
+
+/** What the hold machine takes. */
+type HoldRequest =
+  | { readonly action: 'set'; readonly scope: HoldScope; readonly by: string; readonly reason: string }
+  | { readonly action: 'release'; readonly hold: string; readonly by: string; readonly reason: string };
+
+export const holdSetCommand = defineCommand({
+  name: 'hold set',
+  summary:
+    'Keep a point, all points of a resource, or of all resources with a tag, until the hold is released.',
+  usage: ['<point|resource> --reason <text>', '--tag <key>=<value> --reason <text>'],
+  options: { tag: { type: 'string' }, reason: { type: 'string' } },
+  optionLines: [
+    ['--tag <key>=<value>', 'resources that carry this tag, by what discovery saw last'],
+    ['--reason <text>', 'why: for whoever has to decide about the release'],
+  ],
+  words: { least: 0, most: 1 },
+  async run(context, { tag, reason }, [name]) {
+    if ((tag === undefined) === (name === undefined))
+      throw new UsageError('name a point or a resource, or a tag with --tag key=value');
+    const why = reasonOption(reason);
+    const connection = await context.connect();
+    const scope = name === undefined ? tagScope(tag ?? '') : await namedScope(connection, name);
+    const by = await connection.deployment.findCaller();
+    return drive({ action: 'set', scope, by, reason: why }, connection, context, holdScopeText(scope));
+  },
+});
+
+export const holdReleaseCommand = defineCommand({
+  name: 'hold release',
+  summary: 'Let go of what a hold keeps; retention decides again.',
+  usage: ['<hold> --reason <text>'],
+  options: { reason: { type: 'string' } },
+  optionLines: [['--reason <text>', 'who decided that nobody needs it any more']],
+  words: { least: 1, most: 1 },
+  async run(context, { reason }, [text = '']) {
+    const why = reasonOption(reason);
+    const connection = await context.connect();
+    const hold = await resolveHold(connection.services.catalog, text);
+    const by = await connection.deployment.findCaller();
+    const request: HoldRequest = { action: 'release', hold: hold.holdId, by, reason: why };
+    return drive(request, connection, context, holdScopeText(hold.scope));
+  },
+});
+
+export const holdListCommand = defineCommand({
+  name: 'hold list',
+  summary: 'List legal holds: what they keep, who set them and why.',
+  usage: ['[--all]'],
+  options: { all: { type: 'boolean' } },
+  optionLines: [['--all', 'those too that have been released']],
+  words: { least: 0, most: 0 },
+  async run({ connect, out }, { all }) {
+    const { catalog } = (await connect()).services;
+    const holds: HoldRow[] = [];
+    for await (const hold of catalog.listHolds())
+      if (all === true || hold.releasedAt === undefined) holds.push(hold);
+    if (out.json) await out.document(holds);
+    else
+      await out.table(
+        [
+          { title: 'HOLD' },
+          { title: 'KEEPS' },
+          { title: 'SET' },
+          { title: 'BY' },
+          { title: 'RELEASED' },
+          { title: 'REASON' },
+        ],
+        holds.map(({ holdId, scope, setAt, setBy, releasedAt, reason }) => [
+          holdId,
+          safeText(holdScopeText(scope)),
+          timeText(setAt),
+          safeText(setBy),
+          releasedAt === undefined ? '-' : timeText(releasedAt),
+          safeText(reason),
+        ]),
+      );
+    return exitCodes.ok;
+  },
+});
+
+function reasonOption(text: string | undefined): string {
+  if (text === undefined || text.trim() === '')
+    throw new UsageError('say why with --reason; it is kept with the hold and on the audit log');
+  return text;
+}
+
+function tagScope(tag: string): HoldScope {
+  const at = tag.indexOf('=');
+  if (at < 1) throw new UsageError(`--tag "${tag}" is not a tag; write --tag key=value`);
+  return { kind: 'tag', key: tag.slice(0, at), value: tag.slice(at + 1) };
+}
+
+async function namedScope({ services }: Connection, name: string): Promise<HoldScope> {
+  const found = await findPointOrResource(services.catalog, name);
+  return 'pointId' in found
+    ? { kind: 'point', pointId: found.pointId }
+    : { kind: 'resource', resourceArn: found.resourceArn };
+}
+
+/**
+ * @throws {@link UnknownNameError} no hold has that id, or begins so.
+ * @throws {@link UsageError} several do.
+ */
+async function resolveHold(catalog: Catalog, text: string): Promise<HoldRow> {
+  const found: HoldRow[] = [];
+  for await (const hold of catalog.listHolds())
+    if (text !== '' && hold.holdId.startsWith(text)) found.push(hold);
+  const [hold] = found;
+  if (hold === undefined)
+    throw new UnknownNameError(
+      `hold "${safeText(text)}" does not exist; "holdfast hold list" names those that do`,
+    );
+  if (found.length > 1)
+    throw new UsageError(
+      `"${safeText(text)}" may be any of ${found.map(({ holdId }) => holdId).join(', ')}; write more of it`,
+    );
+  return hold;
+}
+
+async function drive(
+  request: HoldRequest,
+  { executions, services }: Connection,
+  { out, clock, signal, progress }: CommandContext,
+  what: string,
+) {
+  const name = `hold-${request.action}-${toHex(services.random.bytes(8))}`;
+  const execution = await executions.start('hold', name, request);
+  const state = await waitForExecution(execution, {
+    executions,
+    clock,
+    signal,
+    onLook: (seconds) => progress.note(`${request.action} a hold on ${what}: ${Math.round(seconds)} s`),
+  });
+  if (state.status !== 'succeeded') throw new ExecutionFailedError(`the hold failed: ${failureText(state)}`);
+  const result = parseOutput(state.output, HoldResult);
+  if (result === undefined) throw new ExecutionFailedError(`execution ${execution} ended without a result`);
+  const { hold, points, gone, failures } = result;
+  if (out.json) await out.document({ action: request.action, execution, ...result });
+  else {
+    const verb = request.action === 'set' ? 'keeps' : 'lets go of';
+    await out.line(`hold ${hold} ${verb} ${safeText(what)}: ${countText(points, 'point')}`);
+    if (gone > 0) await out.line(`${countText(gone, 'point')} had expired and could not be held any more`);
+    for (const message of failures.messages) await out.line(`failed: ${safeText(message)}`);
+    if (failures.count > 0)
+      await out.line(`${countText(failures.count, 'point')} failed; maintenance tries again every day`);
+  }
+  return failures.count > 0 ? exitCodes.failed : exitCodes.ok;
+}
