@@ -1,0 +1,268 @@
+import { describe, expect, test } from 'vitest';
+import { toHex, utf8 } from '../../src/bytes.ts';
+import { applyHold } from '../../src/holds/apply-hold.ts';
+import { setHold } from '../../src/holds/set-hold.ts';
+import type { HoldId, PointId } from '../../src/ids.ts';
+import { expirePoints } from '../../src/maintenance/expire-points.ts';
+import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
+import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
+import { objectNameOf } from '../../src/packs/object-names.ts';
+import type { PackRow } from '../../src/ports/catalog.ts';
+import { rebuildCatalog, type RebuildReport } from '../../src/rebuild/rebuild-catalog.ts';
+import {
+  FaultPlan,
+  MemoryCatalog,
+  MemoryChunkIndex,
+  ProcessKilledError,
+  withFaults,
+} from '../../src/testing/index.ts';
+import { Harness, day } from '../runs/harness.ts';
+
+/** A vault with points of all types, whose tables can be lost. */
+class Scene extends Harness {
+  readonly points: PointId[] = [];
+  tables = { catalog: this.catalog, index: this.index };
+
+  static async make(seed: string): Promise<Scene> {
+    const scene = new Scene(seed);
+    for (let file = 0; file < 12; file++) scene.plantFile(file, 'first');
+    for (const type of ['full', 'incremental', 'differential', 'synthetic-full', 'incremental'] as const) {
+      scene.points.push((await scene.backUp(type)).root.point);
+      scene.plantFile(scene.points.length, type);
+    }
+    return scene;
+  }
+
+  plantFile(file: number, content: string): void {
+    this.source.plant(`file-${file}`, Buffer.alloc(20_000, `${file} ${content}`));
+  }
+
+  /** From now on both tables are empty ones. */
+  loseTables(): void {
+    this.tables = { catalog: new MemoryCatalog(), index: new MemoryChunkIndex() };
+  }
+
+  get rebuilt() {
+    return { ...this.services, ...this.tables };
+  }
+
+  async rebuild(services: Scene['rebuilt'] = this.rebuilt): Promise<RebuildReport> {
+    return rebuildCatalog(services, await this.keys());
+  }
+
+  /** Paths whose content in a point is not that of the source, and those that could not be restored. */
+  async differences(point: PointId): Promise<readonly string[]> {
+    const { state, outcome } = await this.restore(point);
+    const source = await this.snapshotOfSource();
+    const paths = new Set([...state.keys(), ...source.keys()]);
+    const differing = [...paths].filter(
+      (path) =>
+        toHex(state.get(path)?.content ?? utf8('none')) !== toHex(source.get(path)?.content ?? utf8('')),
+    );
+    return [...differing, ...outcome.failed.map(({ message }) => message)];
+  }
+
+  async maintain(): Promise<void> {
+    const { store } = this;
+    const { catalog, index } = this.tables;
+    await expirePoints({ store, catalog });
+    await sweepPacks({ store, catalog, index, listChunkIds: createChunkIdReader(store, await this.keys()) });
+  }
+}
+
+function comparable(rows: readonly PackRow[]) {
+  return rows
+    .map(({ runId: _run, lockUntil: _intent, retentionClass, ...row }) => ({
+      ...row,
+      // Only packs of chunks carry their class in their name.
+      ...(row.kind === 'chunks' && { retentionClass }),
+    }))
+    .toSorted((a, b) => (a.packId < b.packId ? -1 : 1));
+}
+
+async function pointsOf(catalog: MemoryCatalog) {
+  const rows = await Array.fromAsync(catalog.listPointsExpiring({}));
+  return rows.toSorted((a, b) => (a.pointId < b.pointId ? -1 : 1));
+}
+
+test('tables that are lost come back from the bucket as they were', async () => {
+  const scene = await Scene.make('as they were');
+  scene.loseTables();
+
+  const report = await scene.rebuild();
+
+  const { catalog, index } = scene.tables;
+  expect(await pointsOf(catalog)).toEqual(await pointsOf(scene.catalog));
+  expect(comparable(catalog.packs())).toEqual(comparable(scene.catalog.packs()));
+  expect(index.size).toBe(scene.index.size);
+  expect(await catalog.findResource(scene.arn)).toMatchObject({
+    plan: 'daily',
+    lastPointId: scene.points.at(-1),
+  });
+  expect(report).toMatchObject({
+    resources: 1,
+    points: 5,
+    packs: scene.catalog.packs().length,
+    damagedPacks: [],
+    failures: { count: 0 },
+  });
+});
+
+test('after it the next incremental stores only what changed, and every point restores', async () => {
+  const scene = await Scene.make('goes on');
+  scene.loseTables();
+  await scene.rebuild();
+  const before = scene.tables.catalog.packs().length;
+
+  scene.plantFile(3, 'changed after the rebuild');
+  const { root } = await scene.backUp('incremental', { services: scene.rebuilt });
+
+  expect(root).toMatchObject({ type: 'incremental', base: scene.points.at(-1) });
+  expect(root.counts).toMatchObject({ filesChanged: 2, newBytes: 40_000 });
+  expect(scene.tables.catalog.packs().length).toBeLessThanOrEqual(before + 3);
+  for (const point of [...scene.points, root.point]) {
+    const { outcome } = await scene.restore(point);
+    expect(outcome.failed).toEqual([]);
+  }
+  expect(await scene.differences(root.point)).toEqual([]);
+});
+
+test('a full after it finds every chunk that the vault has', async () => {
+  const scene = await Scene.make('deduplicates');
+  await scene.backUp('full');
+  scene.loseTables();
+  await scene.rebuild();
+
+  const { root } = await scene.backUp('full', { services: scene.rebuilt });
+
+  expect(root.counts.newBytes).toBe(0);
+});
+
+test('what was locked stays, and what falls due is swept as before', async () => {
+  const scene = await Scene.make('falls due');
+  scene.loseTables();
+  await scene.rebuild();
+
+  scene.clock.advance(20 * day);
+  await scene.maintain();
+  for (const point of scene.points) expect((await scene.restore(point)).outcome.failed).toEqual([]);
+
+  scene.clock.advance(100 * day);
+  await scene.maintain();
+  const left = await Array.fromAsync(scene.store.listVersions(''), ({ name }) => name);
+  expect(left.filter((name) => /^(packs|pages|points|containers)\//.test(name))).toEqual([]);
+});
+
+test('a lock that somebody shortened does not hurry the sweeper', async () => {
+  const scene = await Scene.make('shortened');
+  const row = scene.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  const { versionId } = row;
+  const bytes = await scene.store.get(objectNameOf(row));
+  scene.clock.advance(200 * day);
+  await scene.store.removeVersion(objectNameOf(row), versionId ?? '');
+  scene.clock.advance(-200 * day);
+  scene.store.plantVersion(objectNameOf(row), bytes);
+  scene.loseTables();
+
+  await scene.rebuild();
+
+  const rebuilt = (await scene.tables.catalog.getPacks([row.packId])).get(row.packId);
+  expect(rebuilt?.lockUntil).toEqual(row.lockedUntil);
+});
+
+test('held points and their containers are held again', async () => {
+  const scene = await Scene.make('held');
+  const container = scene.points[3] as PointId;
+  const holdId = 'ab'.repeat(16) as HoldId;
+  const scope = { kind: 'point', pointId: container } as const;
+  const hold = await setHold(scene.services, { holdId, scope, setBy: 'ann', reason: 'case 7' });
+  await applyHold(scene.services, await scene.keys(), hold);
+  scene.loseTables();
+
+  await scene.rebuild();
+  // Its retention has ended, and no lease has been renewed since.
+  scene.clock.advance(35.5 * day);
+  await scene.maintain();
+
+  const { catalog } = scene.tables;
+  const [recovered] = await Array.fromAsync(catalog.listHolds());
+  expect(recovered).toMatchObject({ scope, setBy: 'holdfast' });
+  expect((await catalog.findPoint(container))?.holds).toEqual([recovered?.holdId]);
+  expect(catalog.packs().filter(({ holds }) => holds !== undefined)).toMatchObject([
+    { kind: 'container', holds: [recovered?.holdId] },
+  ]);
+  const { outcome } = await scene.restore(container);
+  expect(outcome.failed).toEqual([]);
+});
+
+test('a pack whose directory is damaged is never reused', async () => {
+  const scene = await Scene.make('damaged');
+  const row = scene.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  const bytes = (await scene.store.get(objectNameOf(row))).slice(0, -10);
+  scene.clock.advance(200 * day);
+  await scene.store.removeVersion(objectNameOf(row), row.versionId ?? '');
+  scene.clock.advance(-200 * day);
+  scene.store.plantVersion(objectNameOf(row), bytes);
+  scene.loseTables();
+
+  const report = await scene.rebuild();
+
+  expect(report.damagedPacks).toEqual([row.packId]);
+  const { root } = await scene.backUp('full', { services: scene.rebuilt });
+  expect(await scene.differences(root.point)).toEqual([]);
+});
+
+describe('is repeatable', () => {
+  test('and changes nothing of tables that are whole', async () => {
+    const scene = await Scene.make('whole');
+    const { catalog } = scene;
+    const before = [comparable(catalog.packs()), await pointsOf(catalog), scene.index.size];
+
+    await scene.rebuild();
+
+    expect([comparable(catalog.packs()), await pointsOf(catalog), scene.index.size]).toEqual(before);
+  });
+
+  test('after a process that died at any call', async () => {
+    const reference = await Scene.make('dies');
+    reference.loseTables();
+    await reference.rebuild();
+    const wanted = [comparable(reference.tables.catalog.packs()), await pointsOf(reference.tables.catalog)];
+    let killed = 0;
+    for (let call = 1, alive = false; !alive; call += 17) {
+      const scene = await Scene.make('dies');
+      scene.loseTables();
+      const faults = new FaultPlan([{ kind: 'kill-after', call }]);
+      const { store, catalog, index } = scene.rebuilt;
+      const dying = {
+        ...scene.rebuilt,
+        store: withFaults(store, faults),
+        catalog: withFaults(catalog, faults),
+        index: withFaults(index, faults),
+      };
+      await scene.rebuild(dying).catch((error: unknown) => {
+        if (!(error instanceof ProcessKilledError)) throw error;
+      });
+      alive = !faults.killed;
+      if (!alive) killed += 1;
+
+      await scene.rebuild();
+
+      expect([comparable(scene.tables.catalog.packs()), await pointsOf(scene.tables.catalog)]).toEqual(
+        wanted,
+      );
+      expect(scene.tables.index.size).toBe(reference.tables.index.size);
+    }
+    expect(killed).toBeGreaterThan(3);
+  });
+
+  test('a row that is being deleted stays so', async () => {
+    const scene = await Scene.make('deleting');
+    const row = scene.catalog.packs()[0] as PackRow;
+    scene.catalog.plantPack({ ...row, state: 'deleting' });
+
+    await scene.rebuild();
+
+    expect((await scene.catalog.getPacks([row.packId])).get(row.packId)?.state).toBe('deleting');
+  });
+});
