@@ -2,6 +2,7 @@ import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import {
   DynamoCatalog,
+  DynamoChunkIndex,
   KmsKeyring,
   makeClients,
   S3ObjectStore,
@@ -20,6 +21,7 @@ const machineOutputs: Readonly<Record<Machine, string>> = {
   protect: 'ProtectMachineArn',
   restore: 'RestoreMachineArn',
   hold: 'HoldMachineArn',
+  maintenance: 'MaintenanceMachineArn',
 };
 
 /**
@@ -48,6 +50,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
       protect: options.protectMachineArn,
       restore: options.restoreMachineArn,
       hold: options.holdMachineArn,
+      maintenance: options.maintenanceMachineArn,
     };
     const output = machineOutputs[machine];
     return given[machine] ?? get(pipeline, pipelineStack, output, `--${machine}-machine`);
@@ -65,6 +68,12 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
       keyring: new KmsKeyring(clients.kms),
       clock,
       random,
+    },
+    openChunkIndex: async () => {
+      const name =
+        options.chunkIndexTable ??
+        (await get(storage, storageStack, 'ChunkIndexTableName', '--chunk-index-table'));
+      return new DynamoChunkIndex(clients.dynamo, name, clock, random);
     },
     executions: new StepFunctionsExecutions(clients.stepFunctions, machineArn),
     deployment: {

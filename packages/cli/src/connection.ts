@@ -1,4 +1,4 @@
-import type { Catalog, Plans, ReadServices } from '@holdfast/engine';
+import type { Catalog, ChunkIndex, Plans, ReadServices } from '@holdfast/engine';
 import type { Executions } from './executions.ts';
 
 /** A deployment as the command line sees it. */
@@ -15,6 +15,8 @@ export interface Deployment {
 /** Everything of the outside world that commands need. */
 export interface Connection {
   readonly services: ReadServices & { readonly catalog: Catalog };
+  /** The chunk index; only what rebuilds it asks. @throws {@link UnknownNameError} the deployment does not name it. */
+  openChunkIndex(): Promise<ChunkIndex>;
   readonly executions: Executions;
   readonly deployment: Deployment;
   /** Closes all connections. */
@@ -27,10 +29,12 @@ export interface ConnectOptions {
   readonly profile?: string;
   readonly vaultBucket?: string;
   readonly catalogTable?: string;
+  readonly chunkIndexTable?: string;
   readonly cycleMachineArn?: string;
   readonly protectMachineArn?: string;
   readonly restoreMachineArn?: string;
   readonly holdMachineArn?: string;
+  readonly maintenanceMachineArn?: string;
   readonly storageStack: string;
   readonly pipelineStack: string;
 }

@@ -1,5 +1,5 @@
 /** The state machines that the command line starts or reads. */
-export type Machine = 'cycle' | 'protect' | 'restore' | 'hold';
+export type Machine = 'cycle' | 'protect' | 'restore' | 'hold' | 'maintenance';
 
 /** How an execution stands. */
 export interface ExecutionState {

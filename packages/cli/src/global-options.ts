@@ -11,10 +11,12 @@ export const globalOptions = {
   profile: { type: 'string' },
   'vault-bucket': { type: 'string' },
   'catalog-table': { type: 'string' },
+  'chunk-index-table': { type: 'string' },
   'cycle-machine': { type: 'string' },
   'protect-machine': { type: 'string' },
   'restore-machine': { type: 'string' },
   'hold-machine': { type: 'string' },
+  'maintenance-machine': { type: 'string' },
   'storage-stack': { type: 'string' },
   'pipeline-stack': { type: 'string' },
 } as const satisfies ParseArgsOptionsConfig;
@@ -30,10 +32,12 @@ export const globalOptionLines: readonly (readonly [string, string])[] = [
   ['--pipeline-stack <name>', 'stack of the workflows; HOLDFAST_PIPELINE_STACK, else HoldfastPipeline'],
   ['--vault-bucket <name>', "instead of the stack's output; HOLDFAST_VAULT_BUCKET"],
   ['--catalog-table <name>', "instead of the stack's output; HOLDFAST_CATALOG_TABLE"],
+  ['--chunk-index-table <name>', "instead of the stack's output; HOLDFAST_CHUNK_INDEX_TABLE"],
   ['--cycle-machine <arn>', "instead of the stack's output; HOLDFAST_CYCLE_MACHINE"],
   ['--protect-machine <arn>', "instead of the stack's output; HOLDFAST_PROTECT_MACHINE"],
   ['--restore-machine <arn>', "instead of the stack's output; HOLDFAST_RESTORE_MACHINE"],
   ['--hold-machine <arn>', "instead of the stack's output; HOLDFAST_HOLD_MACHINE"],
+  ['--maintenance-machine <arn>', "instead of the stack's output; HOLDFAST_MAINTENANCE_MACHINE"],
 ];
 
 /** Values of the global options. */
@@ -54,10 +58,12 @@ export function connectOptionsOf(
     profile: typeof values.profile === 'string' ? values.profile : undefined,
     vaultBucket: find('vault-bucket'),
     catalogTable: find('catalog-table'),
+    chunkIndexTable: find('chunk-index-table'),
     cycleMachineArn: find('cycle-machine'),
     protectMachineArn: find('protect-machine'),
     restoreMachineArn: find('restore-machine'),
     holdMachineArn: find('hold-machine'),
+    maintenanceMachineArn: find('maintenance-machine'),
   };
   return {
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),

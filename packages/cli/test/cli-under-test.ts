@@ -114,7 +114,7 @@ export const dailyPlan: Plans[number] = {
 export class CliUnderTest {
   readonly clock = new FakeClock('2026-11-23T12:00:00.000Z');
   readonly random = new SeededRandom('cli');
-  readonly catalog = new MemoryCatalog();
+  catalog = new MemoryCatalog();
   readonly store = new DecayingStore({ clock: this.clock });
   readonly keyring = new MemoryKeyring(this.random);
   readonly executions = new MemoryExecutions();
@@ -126,7 +126,7 @@ export class CliUnderTest {
   /** What each command connected with. */
   readonly connected: ConnectOptions[] = [];
   closed = 0;
-  readonly #index = new MemoryChunkIndex();
+  index = new MemoryChunkIndex();
   readonly #work = new MemoryWorkStore();
 
   async run(...argv: string[]): Promise<Outcome> {
@@ -145,6 +145,7 @@ export class CliUnderTest {
         const { store, catalog, keyring, clock, random } = this;
         return {
           services: { store, catalog, keyring, clock, random },
+          openChunkIndex: async () => this.index,
           executions: this.executions,
           deployment: {
             vaultBucket: 'vault-bucket',
@@ -196,7 +197,7 @@ export class CliUnderTest {
       keyring,
       clock,
       random,
-      index: this.#index,
+      index: this.index,
       work: this.#work,
       lockMode: 'governance' as const,
     };

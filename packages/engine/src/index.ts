@@ -81,6 +81,9 @@ export { verifyPoints } from './verify/verify-points.ts';
 export { verifyHistory } from './verify/verify-history.ts';
 export { verifyVaultFiles } from './verify/verify-vault-files.ts';
 
+// Rebuilding the tables
+export { rebuildCatalog, type RebuildReport } from './rebuild/rebuild-catalog.ts';
+
 // Legal holds
 export { setHold, type HoldServices } from './holds/set-hold.ts';
 export { applyHold } from './holds/apply-hold.ts';
@@ -89,7 +92,7 @@ export { reconcileHolds } from './holds/reconcile-holds.ts';
 export { holdScopeText } from './holds/hold-scope.ts';
 
 // The audit log
-export { AuditLog, type AuditRecord } from './audit/audit-log.ts';
+export { auditKeepDays, AuditLog, type AuditRecord } from './audit/audit-log.ts';
 export { AuditEvent, vaultChain, type AuditEntry } from './audit/audit-entry.ts';
 export { putCheckpoint } from './audit/audit-checkpoint.ts';
 export { verifyAudit, type AuditOutcome } from './audit/verify-audit.ts';

@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import { auditVerifyCommand } from './audit-verify.ts';
 import { backupCommand } from './backup.ts';
 import { cancelCommand } from './cancel.ts';
+import { catalogRebuildCommand } from './catalog-rebuild.ts';
 import { diffCommand } from './diff.ts';
 import { holdListCommand, holdReleaseCommand, holdSetCommand } from './hold.ts';
 import { lsCommand } from './ls.ts';
@@ -32,4 +33,5 @@ export const commands: readonly Command[] = [
   holdReleaseCommand,
   holdListCommand,
   auditVerifyCommand,
+  catalogRebuildCommand,
 ];

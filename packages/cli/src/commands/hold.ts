@@ -2,7 +2,6 @@ import {
   type HoldRow,
   type HoldScope,
   holdScopeText,
-  newId,
   toHex,
   UnknownNameError,
   type Catalog,
