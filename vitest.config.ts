@@ -13,6 +13,7 @@ export default defineConfig({
             'test/{infra,lambdas,compat}/**/*.test.ts',
             'localstack/test/**/*.test.ts',
           ],
+          exclude: ['**/*.integ.test.ts'],
           sequence,
           testTimeout: 60_000,
         },
@@ -20,7 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.integ.test.ts'],
+          include: ['test/{integration,compat}/**/*.integ.test.ts'],
           globalSetup: ['test/integration/global-setup.ts'],
           sequence,
           testTimeout: 120_000,

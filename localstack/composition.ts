@@ -1,12 +1,12 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findFreePort } from './free-port.ts';
 import type { Ec2Settings } from './gateway/ec2/settings.ts';
 import { startGateway, type Gateway } from './gateway/gateway.ts';
 import { linkRuntimeSdk } from './lambda-runtime-sdk.ts';
 import { MinistackProcess } from './ministack-process.ts';
-import { ensurePython } from './python-environment.ts';
+import { ensurePython, ministackEnvironment } from './python-environment.ts';
 
 export { completeDeployment } from './deployment-completion.ts';
 export { volumeFilePath } from './gateway/ec2/block-files.ts';
@@ -59,7 +59,7 @@ const startAttempts = 3;
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const log = options.log ?? (() => undefined);
   const region = options.region ?? 'us-east-1';
-  const python = options.upstreamUrl ? undefined : await ensurePython(log);
+  const python = options.upstreamUrl ? undefined : await ensurePython(ministackEnvironment, log);
   const temporaryRoot = await mkdtemp(join(tmpdir(), `holdfast-emulator-${process.pid}-`));
   const dataDir = options.dataDir ?? join(temporaryRoot, 'data');
   const temporaryDir = join(temporaryRoot, 'tmp');
@@ -156,15 +156,4 @@ async function startOn(options: EmulatorOptions, upstreamUrl: string, dataDir: s
       cause: error,
     });
   }
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }

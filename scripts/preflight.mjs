@@ -4,6 +4,12 @@ import { execFileSync } from 'node:child_process';
 
 const needed = 24;
 const missing = [];
+// The second reader of the format, in test/compat, is in Python, wherever the emulator runs.
+const reader = process.argv.includes('--python');
+const emulator = process.argv.includes('--emulator') && !process.env.AWS_ENDPOINT_URL;
+const docker = reader
+  ? ''
+  : ', or use Docker: docker compose -f localstack/compose.yaml up, then set AWS_ENDPOINT_URL=http://127.0.0.1:4566';
 
 const major = Number(process.versions.node.split('.')[0]);
 if (major < needed) {
@@ -13,7 +19,7 @@ if (major < needed) {
   );
 }
 
-if (process.argv.includes('--emulator') && !process.env.AWS_ENDPOINT_URL) {
+if (reader || emulator) {
   try {
     execFileSync('python3', ['-c', 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else 3)'], {
       stdio: 'ignore',
@@ -22,15 +28,11 @@ if (process.argv.includes('--emulator') && !process.env.AWS_ENDPOINT_URL) {
       execFileSync('python3', ['-c', 'import venv, ensurepip'], { stdio: 'ignore' });
     } catch {
       missing.push(
-        'python3 has no venv module: install it (Debian and Ubuntu: apt-get install python3-venv), or use Docker: ' +
-          'docker compose -f localstack/compose.yaml up, then set AWS_ENDPOINT_URL=http://127.0.0.1:4566',
+        `python3 has no venv module: install it (Debian and Ubuntu: apt-get install python3-venv)${docker}`,
       );
     }
   } catch {
-    missing.push(
-      'python3 3.10 or newer is not on the PATH: install Python, or use Docker: ' +
-        'docker compose -f localstack/compose.yaml up, then set AWS_ENDPOINT_URL=http://127.0.0.1:4566',
-    );
+    missing.push(`python3 3.10 or newer is not on the PATH: install Python${docker}`);
   }
 }
 

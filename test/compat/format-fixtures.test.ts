@@ -1,0 +1,135 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openVault, PointReader, readRoot, verifyPoint, type VaultKeys } from '@holdfast/engine';
+import { FileKeyring, FilesystemObjectStore, systemClock, systemRandom } from '@holdfast/node';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { listFormatFixtures, withKeyFile, type FormatFixture } from './format-fixture.ts';
+import { digestOf, listPoint } from './listed-file.ts';
+
+const fixtures = listFormatFixtures();
+
+test('there are vaults of version 1 of the format, of every kind that a reader has to know', async () => {
+  const points = fixtures
+    .filter(({ name }) => name.startsWith('v1/'))
+    .flatMap((fixture) => fixture.points.map((point) => ({ ...point, fixture: fixture.name })));
+
+  expect(new Set(points.map(({ type }) => type))).toEqual(
+    new Set(['full', 'incremental', 'differential', 'synthetic-full']),
+  );
+  expect(points.some(({ files, image }) => files === 0 && image === undefined)).toBe(true);
+  expect(points.some(({ warnings }) => warnings > 0)).toBe(true);
+  expect(points.some(({ image }) => image !== undefined)).toBe(true);
+  expect(Math.max(...(await levelsOf('v1/deep-tree')))).toBeGreaterThanOrEqual(2);
+  expect(keyFilesOf('v1/rotated-key')).toBe(3);
+  expect(keyFilesOf('v1/directory')).toBe(2);
+});
+
+describe.each(fixtures)('the vault $name', (fixture) => {
+  test('gives back every point as its source was', async () => {
+    const { store, keys } = await open(fixture, fixture.vault);
+
+    for (const expected of fixture.points) {
+      const reader = await PointReader.open(store, keys, expected.resource, expected.point);
+      const { root } = reader;
+      const listing = root.image === undefined ? await listPoint(reader) : [];
+      expect(root).toMatchObject({
+        type: expected.type,
+        resourceKind: expected.resourceKind,
+        warnings: expected.warnings,
+      });
+      expect(root.image).toEqual(expected.image);
+      if (expected.listing !== undefined) expect(listing).toEqual(expected.listing);
+      expect(listing).toHaveLength(expected.files);
+      expect(digestOf(listing)).toBe(expected.listingSha256);
+    }
+  });
+
+  test('has no other points, and verifies', async () => {
+    const { store, keys } = await open(fixture, fixture.vault);
+    const names = (await Array.fromAsync(store.listVersions('points/'))).map(({ name }) =>
+      name.split('/').at(-1),
+    );
+
+    expect(new Set(names)).toEqual(new Set(fixture.points.map(({ point }) => point)));
+    expect(names).toHaveLength(fixture.points.length);
+    for (const { resource, point, files, image } of fixture.points) {
+      const { root } = await readRoot(store, keys, resource, point);
+      if (image !== undefined) continue;
+      const outcome = await verifyPoint(new PointReader(store, keys, root));
+      expect(outcome).toMatchObject({ files, damagedFileCount: 0, problems: [] });
+    }
+  });
+});
+
+test.each(fixtures)(
+  'a bit that flips in a root or a pack of chunks of $name does not go unnoticed',
+  async (fixture) => {
+    const copy = mkdtempSync(join(tmpdir(), 'holdfast-fixture-'));
+    onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
+    cpSync(fixture.vault, copy, { recursive: true });
+    const names = readdirSync(copy, { recursive: true, encoding: 'utf8' })
+      .filter((name) => /^(points|packs)\//.test(name) && statSync(join(copy, name)).isFile())
+      .toSorted();
+
+    const unnoticed: string[] = [];
+    for (const name of names) {
+      const whole = readFileSync(join(copy, name));
+      const damaged = Buffer.from(whole);
+      // Behind the header: in the first frame, which some point needs.
+      damaged.writeUInt8(damaged.readUInt8(60) ^ 1, 60);
+      writeFileSync(join(copy, name), damaged);
+      if (await isWhole(fixture, copy)) unnoticed.push(name);
+      writeFileSync(join(copy, name), whole);
+    }
+
+    expect(names.length).toBeGreaterThan(0);
+    expect(unnoticed).toEqual([]);
+  },
+);
+
+async function open(
+  { keyHex }: FormatFixture,
+  root: string,
+): Promise<{ readonly store: FilesystemObjectStore; readonly keys: VaultKeys }> {
+  const store = new FilesystemObjectStore({ root, clock: systemClock, random: systemRandom });
+  const keyring = await withKeyFile(keyHex, async (path) => FileKeyring.open(path, systemRandom));
+  return { store, keys: await openVault({ store, keyring }) };
+}
+
+async function isWhole(fixture: FormatFixture, root: string): Promise<boolean> {
+  const { store, keys } = await open(fixture, root);
+  for (const { resource, point, image } of fixture.points) {
+    try {
+      const reader = await PointReader.open(store, keys, resource, point);
+      if (image !== undefined) continue;
+      const { damagedFileCount, problems } = await verifyPoint(reader);
+      if (damagedFileCount + problems.length > 0) return false;
+    } catch {
+      return false;
+    }
+  }
+  return true;
+}
+
+function keyFilesOf(name: string): number {
+  return readdirSync(join(getFixture(name).vault, 'keys')).length;
+}
+
+/** Of each point's manifest, the level of its highest page: the second byte of a reference. */
+async function levelsOf(name: string): Promise<number[]> {
+  const fixture = getFixture(name);
+  const { store, keys } = await open(fixture, fixture.vault);
+  return Promise.all(
+    fixture.points.map(async ({ resource, point }) => {
+      const { manifest = '' } = (await readRoot(store, keys, resource, point)).root;
+      return Buffer.from(manifest, 'base64').at(1) ?? 0;
+    }),
+  );
+}
+
+function getFixture(name: string): FormatFixture {
+  const fixture = fixtures.find((one) => one.name === name);
+  if (fixture === undefined) throw new Error(`there is no fixture ${name}`);
+  return fixture;
+}
