@@ -41,7 +41,7 @@ async function print(outcome: AuditOutcome, entries: readonly AuditEntry[], out:
     await out.line(`${problem}: ${safeText(name)}: ${safeText(message)}`);
   const read =
     `read ${countText(outcome.entries, 'event')} in ${countText(outcome.chains, 'chain')}, ` +
-    `${countText(outcome.checkpoints, 'checkpoint')}`;
+    countText(outcome.checkpoints, 'checkpoint');
   await out.line(`audit log: ${read}: ${problems.length > 0 ? 'TAMPERED WITH' : 'unbroken'}`);
   if (newest !== undefined)
     await out.line(`newest checkpoint: ${newest.date} ${newest.sha256}; keep this hash somewhere else`);

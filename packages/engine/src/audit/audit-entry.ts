@@ -57,7 +57,7 @@ export const AuditEvent = z.discriminatedUnion('kind', [
 export type AuditEvent = z.infer<typeof AuditEvent>;
 
 /**
- * One link of a chain (docs/format.md, section 11): JSON that anybody can read. What it is worth comes from the store,
+ * One link of a chain (docs/format.md, section 10): JSON that anybody can read. What it is worth comes from the store,
  * which refuses to delete it, and from the hash of the link before.
  */
 export const AuditEntry = z.object({
