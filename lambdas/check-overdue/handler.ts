@@ -1,7 +1,13 @@
 import {
   CloudWatchMetrics,
   DynamoCatalog,
-  makeClients,
+  makeCloudWatchClient,
+  makeDynamoClient,
+  makeEc2Clients,
+  makeS3Clients,
+  makeStepFunctionsClient,
+  makeTaggingClient,
+  StateMachine,
   SystemClock,
   SystemRandom,
   TaggedResources,
@@ -11,7 +17,13 @@ import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = {
+  ...makeS3Clients(),
+  ...makeEc2Clients(),
+  dynamo: makeDynamoClient(),
+  tagging: makeTaggingClient(),
+  cloudWatch: makeCloudWatchClient(),
+};
 const clock = new SystemClock();
 
 export const handler = makeHandler({
@@ -19,6 +31,7 @@ export const handler = makeHandler({
   tagged: new TaggedResources(clients, env.TAG_KEY),
   catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, new SystemRandom()),
   metrics: new CloudWatchMetrics(clients.cloudWatch, env.METRICS_NAMESPACE),
+  maintenance: new StateMachine(makeStepFunctionsClient(), env.MAINTENANCE_MACHINE_ARN),
   clock,
   log: makeLogger('check-overdue'),
 });

@@ -1,9 +1,18 @@
-import { DynamoCatalog, Ec2Images, makeClients, S3WorkStore, SystemClock, SystemRandom } from '@holdfast/aws';
+import {
+  DynamoCatalog,
+  Ec2Images,
+  makeDynamoClient,
+  makeEc2Clients,
+  makeS3Clients,
+  S3WorkStore,
+  SystemClock,
+  SystemRandom,
+} from '@holdfast/aws';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = { ...makeS3Clients(), ...makeEc2Clients(), dynamo: makeDynamoClient() };
 const clock = new SystemClock();
 
 export const handler = makeHandler({

@@ -1,11 +1,18 @@
-import { Ec2Images, makeClients, makeWriteServices } from '@holdfast/aws';
+import {
+  Ec2Images,
+  makeDynamoClient,
+  makeEc2Clients,
+  makeKmsClient,
+  makeS3Clients,
+  makeWriteServices,
+} from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { openVaultOnce } from '../shared/open-vault-once.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = { ...makeS3Clients(), ...makeEc2Clients(), dynamo: makeDynamoClient(), kms: makeKmsClient() };
 const services = makeWriteServices(clients, {
   vaultBucket: env.VAULT_BUCKET,
   kmsKeyArn: env.KMS_KEY_ARN,

@@ -1,11 +1,12 @@
-import { makeClients, makeWriteServices } from '@holdfast/aws';
+import { makeDynamoClient, makeKmsClient, makeS3Clients, makeWriteServices } from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { openVaultOnce } from '../shared/open-vault-once.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const services = makeWriteServices(makeClients(), {
+const clients = { ...makeS3Clients(), dynamo: makeDynamoClient(), kms: makeKmsClient() };
+const services = makeWriteServices(clients, {
   vaultBucket: env.VAULT_BUCKET,
   kmsKeyArn: env.KMS_KEY_ARN,
   workBucket: env.WORK_BUCKET,

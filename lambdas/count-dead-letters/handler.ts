@@ -1,5 +1,5 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { CloudWatchMetrics, countMessages, makeClients } from '@holdfast/aws';
+import { CloudWatchMetrics, countMessages, makeCloudWatchClient } from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
@@ -10,6 +10,6 @@ const sqs = new SQSClient({});
 export const handler = makeHandler({
   queues: env.DEAD_LETTER_QUEUES,
   countMessages: async (queueUrl) => countMessages(sqs, queueUrl),
-  metrics: new CloudWatchMetrics(makeClients().cloudWatch, env.METRICS_NAMESPACE),
+  metrics: new CloudWatchMetrics(makeCloudWatchClient(), env.METRICS_NAMESPACE),
   log: makeLogger('count-dead-letters'),
 });

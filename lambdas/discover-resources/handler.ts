@@ -1,7 +1,11 @@
 import {
   CloudWatchMetrics,
   DynamoCatalog,
-  makeClients,
+  makeCloudWatchClient,
+  makeDynamoClient,
+  makeEc2Clients,
+  makeS3Clients,
+  makeTaggingClient,
   S3WorkStore,
   SystemClock,
   SystemRandom,
@@ -12,7 +16,13 @@ import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = {
+  ...makeS3Clients(),
+  ...makeEc2Clients(),
+  dynamo: makeDynamoClient(),
+  tagging: makeTaggingClient(),
+  cloudWatch: makeCloudWatchClient(),
+};
 const clock = new SystemClock();
 
 export const handler = makeHandler({

@@ -1,10 +1,17 @@
-import { CloudWatchMetrics, DynamoCatalog, makeClients, SystemClock, SystemRandom } from '@holdfast/aws';
+import {
+  CloudWatchMetrics,
+  DynamoCatalog,
+  makeCloudWatchClient,
+  makeDynamoClient,
+  SystemClock,
+  SystemRandom,
+} from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = { dynamo: makeDynamoClient(), cloudWatch: makeCloudWatchClient() };
 const clock = new SystemClock();
 
 export const handler = makeHandler({

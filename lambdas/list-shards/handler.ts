@@ -1,6 +1,7 @@
 import {
   DynamoCatalog,
-  makeClients,
+  makeDynamoClient,
+  makeS3Clients,
   openSource,
   S3WorkStore,
   SystemClock,
@@ -11,7 +12,7 @@ import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = { ...makeS3Clients(), dynamo: makeDynamoClient() };
 const clock = new SystemClock();
 const random = new SystemRandom();
 

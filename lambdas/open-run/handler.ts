@@ -1,10 +1,10 @@
-import { makeClients, makeWriteServices, openSource } from '@holdfast/aws';
+import { makeDynamoClient, makeKmsClient, makeS3Clients, makeWriteServices, openSource } from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = { ...makeS3Clients(), dynamo: makeDynamoClient(), kms: makeKmsClient() };
 const services = makeWriteServices(clients, {
   vaultBucket: env.VAULT_BUCKET,
   kmsKeyArn: env.KMS_KEY_ARN,

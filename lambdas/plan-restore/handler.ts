@@ -2,8 +2,11 @@ import {
   checkTargetBucket,
   DynamoCatalog,
   Ec2Images,
-  makeClients,
+  makeDynamoClient,
+  makeEc2Clients,
+  makeKmsClient,
   makeReadServices,
+  makeS3Clients,
   S3WorkStore,
 } from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
@@ -12,7 +15,7 @@ import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = { ...makeS3Clients(), ...makeEc2Clients(), dynamo: makeDynamoClient(), kms: makeKmsClient() };
 const services = makeReadServices(clients, { vaultBucket: env.VAULT_BUCKET, kmsKeyArn: env.KMS_KEY_ARN });
 
 export const handler = makeHandler({

@@ -1,7 +1,9 @@
 import {
   CloudWatchMetrics,
   DynamoCatalog,
-  makeClients,
+  makeCloudWatchClient,
+  makeDynamoClient,
+  makeS3Clients,
   S3WorkStore,
   SystemClock,
   SystemRandom,
@@ -11,7 +13,7 @@ import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = { ...makeS3Clients(), dynamo: makeDynamoClient(), cloudWatch: makeCloudWatchClient() };
 
 export const handler = makeHandler({
   catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, new SystemClock(), new SystemRandom()),

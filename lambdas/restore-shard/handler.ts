@@ -1,11 +1,11 @@
-import { makeClients, makeReadServices, S3RestoreTarget, S3WorkStore } from '@holdfast/aws';
+import { makeKmsClient, makeReadServices, makeS3Clients, S3RestoreTarget, S3WorkStore } from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { openVaultOnce } from '../shared/open-vault-once.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = { ...makeS3Clients(), kms: makeKmsClient() };
 const services = makeReadServices(clients, { vaultBucket: env.VAULT_BUCKET, kmsKeyArn: env.KMS_KEY_ARN });
 
 export const handler = makeHandler({

@@ -1,10 +1,10 @@
-import { Ec2Images, makeClients, S3WorkStore } from '@holdfast/aws';
+import { Ec2Images, makeEc2Clients, makeS3Clients, S3WorkStore } from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = { ...makeS3Clients(), ...makeEc2Clients() };
 
 export const handler = makeHandler({
   images: new Ec2Images(clients),

@@ -1,10 +1,19 @@
-import { DynamoCatalog, Ec2Images, makeClients, S3WorkStore, SystemClock, SystemRandom } from '@holdfast/aws';
+import {
+  DynamoCatalog,
+  Ec2Images,
+  makeDynamoClient,
+  makeEc2Clients,
+  makeS3Clients,
+  S3WorkStore,
+  SystemClock,
+  SystemRandom,
+} from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
+const clients = { ...makeS3Clients(), ...makeEc2Clients(), dynamo: makeDynamoClient() };
 const clock = new SystemClock();
 const random = new SystemRandom();
 

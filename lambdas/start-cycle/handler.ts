@@ -1,13 +1,12 @@
-import { makeClients, StateMachine } from '@holdfast/aws';
+import { makeStepFunctionsClient, StateMachine } from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clients = makeClients();
 
 export const handler = makeHandler({
   plans: env.PLANS,
-  cycles: new StateMachine(clients.stepFunctions, env.CYCLE_MACHINE_ARN),
+  cycles: new StateMachine(makeStepFunctionsClient(), env.CYCLE_MACHINE_ARN),
   log: makeLogger('start-cycle'),
 });

@@ -81,6 +81,8 @@ export class PipelineFunction extends Construct {
         sourceMap: true,
         sourcesContent: false,
         bundleAwsSDK: true,
+        // Modules first: what a function does not use of a client stays out, which halves the bundle.
+        mainFields: ['module', 'main'],
         target: 'node24',
       },
       environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },

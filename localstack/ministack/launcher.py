@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
 import ministack.app
+from access_context import fill_access_context
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, s3, scheduler, stepfunctions
 from ministack.services.cloudformation import provisioners
@@ -156,6 +157,21 @@ def read_ranges_of_versions():
     )
 
 
+def show_thawing_of_versions():
+    """A HEAD that names the current version takes the path of those that name none, which knows x-amz-restore."""
+    rewrite(
+        s3,
+        "_head_object",
+        (
+            "    if version_id:\n        ventry = next(\n",
+            '    current = bucket["objects"].get(key)\n'
+            '    if version_id and current is not None and current.get("version_id") == version_id:\n'
+            '        version_id = ""\n'
+            "    if version_id:\n        ventry = next(\n",
+        ),
+    )
+
+
 def fill_schedule_context():
     """Context attributes in a schedule's input, its time zone, and a look every second instead of every ten."""
 
@@ -264,8 +280,10 @@ if __name__ == "__main__":
     lock_multipart_uploads()
     forget_tags_of_overwritten_objects()
     read_ranges_of_versions()
+    show_thawing_of_versions()
     fill_schedule_context()
     repeat_running_executions()
+    fill_access_context()
     for placeholder_type in PLACEHOLDER_TYPES:
         record_placeholder(placeholder_type)
     if os.environ.pop("EXIT_WITH_STDIN", "") == "1":

@@ -35,10 +35,12 @@ function packItem(row: PackRow): Record<string, AttributeValue> {
     lockUntil: row.lockUntil.toISOString(),
     lockedUntil: row.lockedUntil?.toISOString(),
     versionId: row.versionId,
+    ...(row.damaged === true && { GSI1PK: 'DAMAGED', GSI1SK: row.packId }),
   };
   const item: Record<string, AttributeValue> = {};
   for (const [name, text] of Object.entries(texts)) if (text !== undefined) item[name] = { S: text };
   if (row.bytes !== undefined) item['bytes'] = { N: String(row.bytes) };
   if (row.damaged !== undefined) item['damaged'] = { BOOL: row.damaged };
+  if (row.holds !== undefined) item['holds'] = { SS: [...row.holds] };
   return item;
 }

@@ -1,9 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { S3ObjectStore, SystemClock } from '@holdfast/aws';
-import { UnknownNameError } from '@holdfast/engine';
+import { ObjectArchivedError, ObjectLockMissingError, UnknownNameError, utf8 } from '@holdfast/engine';
 import { objectStoreContract } from '@holdfast/engine/testing';
 import { connect, uniqueName } from './support/emulated-aws.ts';
-import { deletePlain, makeVaultBucket, putPlain } from './support/buckets.ts';
+import { deletePlain, makeBucket, makeVaultBucket, putPlain } from './support/buckets.ts';
 
 const clients = connect();
 
@@ -32,4 +32,34 @@ test('names a bucket that does not exist', async () => {
   const store = new S3ObjectStore(clients, uniqueName('absent'), new SystemClock());
 
   await expect(store.put('x', new Uint8Array(1))).rejects.toBeInstanceOf(UnknownNameError);
+});
+
+test.each(['GLACIER', 'DEEP_ARCHIVE'])('reads an object of class %s after a thaw', async (storageClass) => {
+  const store = new S3ObjectStore(clients, await makeVaultBucket(clients.s3), new SystemClock());
+  const { versionId } = await store.put('cold', utf8('x'), { storageClass });
+  expect((await store.head('cold')).thaw).toEqual({ state: 'frozen' });
+  await expect(store.get('cold')).rejects.toBeInstanceOf(ObjectArchivedError);
+
+  await store.thaw('cold', versionId, { days: 2, speed: 'standard' });
+  expect((await store.head('cold')).thaw).toEqual({ state: 'thawing' });
+  await store.thaw('cold', versionId, { days: 2, speed: 'standard' });
+  const until = await vi.waitUntil(
+    async () => {
+      const { thaw } = await store.head('cold', { versionId });
+      return thaw?.state === 'thawed' ? thaw.until : undefined;
+    },
+    { timeout: 30_000, interval: 200 },
+  );
+  await store.thaw('cold', versionId, { days: 9, speed: 'bulk' });
+
+  expect((await store.head('cold')).thaw).toEqual({ state: 'thawed', until });
+  expect(Buffer.from(await store.get('cold', { versionId })).toString()).toBe('x');
+});
+
+test('says that a legal hold needs a bucket with Object Lock', async () => {
+  const bucket = await makeBucket(clients.s3);
+  const versionId = await putPlain(clients.s3, bucket, 'open', new Uint8Array(1));
+  const store = new S3ObjectStore(clients, bucket, new SystemClock());
+
+  await expect(store.setLegalHold('open', versionId, true)).rejects.toBeInstanceOf(ObjectLockMissingError);
 });

@@ -4,21 +4,25 @@
  *   what                         PK              SK                        GSI1                        GSI2
  *   resource                     RES#<arn>       RES                       RESOURCES / <arn>
  *   its open run (run id only)   RES#<arn>       OPEN-RUN
- *   its points by source time    RES#<arn>       POINT#<time>#<point id>                               EXPIRE#<x> / <expiry>#<point id>
+ *   its points by source time    RES#<arn>       POINT#<time>#<point id>   HELD / <point id>           EXPIRE#<x> / <expiry>#<point id>
  *   where a point's row is       POINT#<id>      PLACE
  *   run                          RUN#<id>        RUN                       RUNS#<arn> / <start>#<id>   RUNS / <start>#<id>
- *   pack                         PACK#<id>       PACK                                                  SWEEP#<x> / <lockUntil>#<id>
+ *   pack                         PACK#<id>       PACK                      DAMAGED / <id>              SWEEP#<x> / <lockUntil>#<id>
+ *   hold                         HOLDS           HOLD#<id>
  *   restore                      RESTORE#<id>    RESTORE                   RESTORES / <start>#<id>
  *
  * <time> is ISO 8601 in milliseconds, so text sorts by time. <x> is the last hexadecimal digit of the id: what is due
  * by a date is read from 16 partitions, as one partition would throttle the table when many rows are written.
+ * HELD and DAMAGED are there only while they are true, so a list of either costs what it returns.
  * Runs of a plan are the runs in a span of time, filtered: a deployment has a handful of plans.
- * Reads by key and the points of a resource are strongly consistent; what comes from an index may lag by a second.
+ * Reads by key, the points of a resource and the holds are strongly consistent; what comes from an index may lag by a second.
  */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type {
   Catalog,
   Clock,
+  HoldId,
+  HoldRow,
   PackId,
   PackRow,
   PointId,
@@ -33,7 +37,15 @@ import type {
 } from '@holdfast/engine';
 import { DynamoPacks } from './dynamo-packs.ts';
 import { DynamoPoints } from './dynamo-points.ts';
-import { indexKeys, resourceCodec, restoreCodec, rowKeys, timeKeyRange } from './dynamo-rows.ts';
+import {
+  holdCodec,
+  holdsPartition,
+  indexKeys,
+  resourceCodec,
+  restoreCodec,
+  rowKeys,
+  timeKeyRange,
+} from './dynamo-rows.ts';
 import { DynamoRuns } from './dynamo-runs.ts';
 import { DynamoTable } from './dynamo-table.ts';
 
@@ -53,15 +65,16 @@ export class DynamoCatalog implements Catalog {
   }
 
   async putResource(row: Parameters<Catalog['putResource']>[0]): Promise<void> {
-    const { arn, kind, plan, problem, seenAt } = row;
+    const { arn, kind, plan, problem, seenAt, tags } = row;
     await this.#table.update({
       key: rowKeys.resource(arn),
       set: {
         ...resourceCodec.encode({ arn, kind, plan, seenAt }),
         ...(problem === undefined ? {} : { problem }),
+        ...(tags === undefined ? {} : { tags }),
         ...indexKeys.resource(arn),
       },
-      ...(problem === undefined ? { remove: ['problem'] } : {}),
+      remove: [...(problem === undefined ? ['problem'] : []), ...(tags === undefined ? ['tags'] : [])],
     });
   }
 
@@ -76,8 +89,8 @@ export class DynamoCatalog implements Catalog {
     for await (const item of items) yield resourceCodec.decode(item);
   }
 
-  removeResource(arn: ResourceArn): Promise<void> {
-    return this.#table.remove(rowKeys.resource(arn));
+  async removeResource(arn: ResourceArn): Promise<void> {
+    await this.#table.remove(rowKeys.resource(arn));
   }
 
   openRun(row: RunRow): Promise<RunRow> {
@@ -124,8 +137,44 @@ export class DynamoCatalog implements Catalog {
     return this.#points.listExpiring(range);
   }
 
+  startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'> {
+    return this.#points.startExpiring(pointId, now);
+  }
+
   removePoint(pointId: PointId): Promise<void> {
     return this.#points.remove(pointId);
+  }
+
+  prolongPoint(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'> {
+    return this.#points.prolong(pointId, expiresAt);
+  }
+
+  addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
+    return this.#points.addHold(pointId, holdId);
+  }
+
+  removePointHold(pointId: PointId, holdId: HoldId): Promise<void> {
+    return this.#points.removeHold(pointId, holdId);
+  }
+
+  listHeldPoints(): AsyncIterable<PointRow> {
+    return this.#points.listHeld();
+  }
+
+  async putHold(row: HoldRow): Promise<void> {
+    await this.#table.put({ ...rowKeys.hold(row.holdId), ...holdCodec.encode(row) });
+  }
+
+  async findHold(holdId: HoldId): Promise<HoldRow | undefined> {
+    const item = await this.#table.find(rowKeys.hold(holdId));
+    return item && holdCodec.decode(item);
+  }
+
+  async *listHolds(): AsyncIterable<HoldRow> {
+    const rows: HoldRow[] = [];
+    const items = this.#table.query({ partition: holdsPartition, from: 'HOLD#', to: 'HOLD$' });
+    for await (const item of items) rows.push(holdCodec.decode(item));
+    yield* rows.sort((a, b) => b.setAt.getTime() - a.setAt.getTime() || (a.holdId < b.holdId ? 1 : -1));
   }
 
   claimPack(row: Parameters<Catalog['claimPack']>[0]): Promise<void> {
@@ -146,6 +195,42 @@ export class DynamoCatalog implements Catalog {
 
   getPacks(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>> {
     return this.#packs.getAll(packIds);
+  }
+
+  listPacksDue(before: Date, partition?: number): AsyncIterable<PackRow> {
+    return this.#packs.listDue(before, partition);
+  }
+
+  startDeleting(packId: PackId, dueBefore: Date): Promise<PackRow | 'kept'> {
+    return this.#packs.startDeleting(packId, dueBefore);
+  }
+
+  removePack(packId: PackId): Promise<void> {
+    return this.#packs.remove(packId);
+  }
+
+  postponeDeleting(packId: PackId, lockUntil: Date): Promise<void> {
+    return this.#packs.postponeDeleting(packId, lockUntil);
+  }
+
+  markDamaged(packId: PackId): Promise<void> {
+    return this.#packs.markDamaged(packId);
+  }
+
+  listDamagedPacks(): AsyncIterable<PackRow> {
+    return this.#packs.listDamaged();
+  }
+
+  addPackHold(packId: PackId, holdId: HoldId): Promise<'held' | 'not-live'> {
+    return this.#packs.addHold(packId, holdId);
+  }
+
+  removePackHold(packId: PackId, holdId: HoldId): Promise<void> {
+    return this.#packs.removeHold(packId, holdId);
+  }
+
+  recoverPack(row: PackRow): Promise<void> {
+    return this.#packs.recover(row);
   }
 
   async putRestore(row: RestoreRow): Promise<void> {

@@ -1,4 +1,4 @@
-import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import {
   type ChunkId,
   type ChunkIndex,
@@ -21,11 +21,16 @@ import {
   inGroups,
   type Item,
 } from './dynamo-batches.ts';
+import { errorName, toEngineError } from './sdk-errors.ts';
+import { sendOptions } from './send-options.ts';
 import { chunkIndexAttributes as attributes, chunkIndexKey } from './table-schema.ts';
 
 const idsPerCall = 1000;
 /** Batches on the way at once: with 25 items a batch, about as much as one worker stores in a second. */
 const concurrentBatches = 4;
+
+/** Conditional deletes on the way at once; batches of DynamoDB know no conditions. */
+const concurrentDeletes = 16;
 
 /**
  * The chunk index as a DynamoDB table: one item a stored chunk, about 90 bytes.
@@ -55,6 +60,17 @@ export class DynamoChunkIndex implements ChunkIndex {
     return found;
   }
 
+  /**
+   * One conditional delete a chunk: a write unit each, whether the item goes or stays. Reading first would save the unit
+   * of an item that names another pack by now, which is rare, and cost half a read unit for every item.
+   */
+  async remove(ids: readonly ChunkId[], packId: PackId, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    await forEachConcurrent([...new Set(ids)], concurrentDeletes, (id) =>
+      this.#removeOne(id, packId, signal),
+    );
+  }
+
   async put(
     entries: readonly { readonly id: ChunkId; readonly location: ChunkLocation }[],
     signal?: AbortSignal,
@@ -64,6 +80,22 @@ export class DynamoChunkIndex implements ChunkIndex {
     await forEachConcurrent(inGroups(items, batchWriteLimit), concurrentBatches, (group) =>
       batchPut(this.#context, group, signal),
     );
+  }
+
+  async #removeOne(id: ChunkId, packId: PackId, signal: AbortSignal | undefined): Promise<void> {
+    const command = new DeleteCommand({
+      TableName: this.#context.table,
+      Key: { [chunkIndexKey]: fromHex(id) },
+      ConditionExpression: '#pack = :pack',
+      ExpressionAttributeNames: { '#pack': attributes.packId },
+      ExpressionAttributeValues: { ':pack': fromHex(packId) },
+    });
+    try {
+      await this.#context.dynamo.send(command, sendOptions(signal));
+    } catch (error) {
+      if (errorName(error) === 'ConditionalCheckFailedException') return;
+      throw toEngineError(error, `removing an item of table ${this.#context.table}`);
+    }
   }
 }
 

@@ -1,4 +1,6 @@
 import type {
+  HoldId,
+  HoldRow,
   PackId,
   PackRow,
   PointId,
@@ -18,6 +20,9 @@ export interface RowKey {
   readonly SK: string;
 }
 
+/** All holds lie in one partition: they are few, and a list of them has to be consistent. */
+export const holdsPartition = 'HOLDS';
+
 /** Where each kind of row lies: see the table at the top of dynamo-catalog.ts. */
 export const rowKeys = {
   resource: (arn: ResourceArn): RowKey => ({ PK: `RES#${arn}`, SK: 'RES' }),
@@ -29,6 +34,7 @@ export const rowKeys = {
   pointPlace: (pointId: PointId): RowKey => ({ PK: `POINT#${pointId}`, SK: 'PLACE' }),
   run: (runId: RunId): RowKey => ({ PK: `RUN#${runId}`, SK: 'RUN' }),
   pack: (packId: PackId): RowKey => ({ PK: `PACK#${packId}`, SK: 'PACK' }),
+  hold: (holdId: HoldId): RowKey => ({ PK: holdsPartition, SK: `HOLD#${holdId}` }),
   restore: (restoreId: string): RowKey => ({ PK: `RESTORE#${restoreId}`, SK: 'RESTORE' }),
 };
 
@@ -48,10 +54,13 @@ export const indexKeys = {
     GSI2PK: `EXPIRE#${row.pointId.slice(-1)}`,
     GSI2SK: timeKey(row.expiresAt, row.pointId),
   }),
+  /** While a point is held: an item without these keys is not in the index at all. */
+  heldPoint: (pointId: PointId) => ({ GSI1PK: 'HELD', GSI1SK: pointId }),
   pack: (row: Pick<PackRow, 'lockUntil' | 'packId'>) => ({
     GSI2PK: `SWEEP#${row.packId.slice(-1)}`,
     GSI2SK: timeKey(row.lockUntil, row.packId),
   }),
+  damagedPack: (packId: PackId) => ({ GSI1PK: 'DAMAGED', GSI1SK: packId }),
   restore: (row: Pick<RestoreRow, 'startedAt' | 'restoreId'>) => ({
     GSI1PK: 'RESTORES',
     GSI1SK: timeKey(row.startedAt, row.restoreId),
@@ -75,13 +84,18 @@ export function timeKeyRange(
   };
 }
 
-/** Turns a kind of row into the attributes of an item and back: dates become ISO 8601 text, absent fields no attribute. */
+/**
+ * Turns a kind of row into the attributes of an item and back: dates become ISO 8601 text, `holds` a string set, absent
+ * fields no attribute.
+ */
 export interface RowCodec<Row> {
   encode(row: Partial<Row>): Item;
   decode(item: Item): Row;
 }
 
 const keyAttributes: ReadonlySet<string> = new Set(['PK', 'SK', 'GSI1PK', 'GSI1SK', 'GSI2PK', 'GSI2SK']);
+
+const holdsAttribute = 'holds';
 
 function rowCodec<Row extends object>(dateFields: readonly (keyof Row & string)[]): RowCodec<Row> {
   const dates: ReadonlySet<string> = new Set(dateFields);
@@ -90,6 +104,7 @@ function rowCodec<Row extends object>(dateFields: readonly (keyof Row & string)[
       Object.fromEntries(
         Object.entries(row).flatMap(([name, value]): [string, unknown][] => {
           if (value === undefined) return [];
+          if (name === holdsAttribute) return asSet(value as readonly string[]);
           return [[name, value instanceof Date ? value.toISOString() : value]];
         }),
       ),
@@ -97,9 +112,17 @@ function rowCodec<Row extends object>(dateFields: readonly (keyof Row & string)[
       Object.fromEntries(
         Object.entries(item)
           .filter(([name]) => !keyAttributes.has(name))
-          .map(([name, value]) => [name, dates.has(name) ? new Date(String(value)) : value]),
+          .map(([name, value]) => {
+            if (value instanceof Set) return [name, [...(value as ReadonlySet<string>)].sort()];
+            return [name, dates.has(name) ? new Date(String(value)) : value];
+          }),
       ) as Row,
   };
+}
+
+/** DynamoDB knows no empty set. */
+function asSet(members: readonly string[]): [string, unknown][] {
+  return members.length === 0 ? [] : [[holdsAttribute, new Set(members)]];
 }
 
 export const resourceCodec: RowCodec<ResourceRow> = rowCodec(['seenAt', 'lastSourceTime']);
@@ -107,3 +130,4 @@ export const runCodec: RowCodec<RunRow> = rowCodec(['leaseUntil', 'startedAt', '
 export const pointCodec: RowCodec<PointRow> = rowCodec(['sourceTime', 'committedAt', 'expiresAt']);
 export const packCodec: RowCodec<PackRow> = rowCodec(['lockUntil', 'lockedUntil']);
 export const restoreCodec: RowCodec<RestoreRow> = rowCodec(['startedAt', 'endedAt']);
+export const holdCodec: RowCodec<HoldRow> = rowCodec(['setAt', 'releasedAt']);

@@ -18,15 +18,22 @@ import { catalogIndexes, catalogKeys } from './table-schema.ts';
 /** Repetitions of a write that met another transaction on the same row. */
 const conflictAttempts = 10;
 
-/** A change of one item: what to set and remove, and when. Names in `when` are given in `names`, values in `values`. */
+/** A change of one item: what becomes of its attributes, and when. */
 export interface ItemChange {
   readonly key: RowKey;
   readonly set?: Item;
   readonly remove?: readonly string[];
+  /** Members that string sets get; a set that is absent is made. */
+  readonly add?: Readonly<Record<string, ReadonlySet<string>>>;
+  /** Members that string sets lose; the attribute goes with the last one, as DynamoDB knows no empty set. */
+  readonly take?: Readonly<Record<string, ReadonlySet<string>>>;
   /** Condition expression, with attributes as `#name` and values as `:name`. */
   readonly when?: string;
   readonly values?: Item;
 }
+
+/** What a write of a whole item, or its deletion, depends on. */
+type Condition = Pick<ItemChange, 'when' | 'values'>;
 
 /** A condition's verdict: whether the write happened. */
 export type WriteVerdict = 'done' | 'refused';
@@ -69,10 +76,7 @@ export class DynamoTable {
   }
 
   /** Writes a whole item. */
-  put(
-    item: Item & RowKey,
-    condition: Omit<ItemChange, 'key' | 'set' | 'remove'> = {},
-  ): Promise<WriteVerdict> {
+  put(item: Item & RowKey, condition: Condition = {}): Promise<WriteVerdict> {
     const write = this.putAction(item, condition).Put;
     return this.#write(() => this.#dynamo.send(new PutCommand(write)), `writing row ${item.PK}`);
   }
@@ -84,9 +88,9 @@ export class DynamoTable {
   }
 
   /** Deletes an item, which need not exist. */
-  async remove(key: RowKey): Promise<void> {
-    const command = new DeleteCommand({ TableName: this.#table, Key: key });
-    await this.#write(() => this.#dynamo.send(command), `removing row ${key.PK}`);
+  remove(key: RowKey, condition: Condition = {}): Promise<WriteVerdict> {
+    const write = this.removeAction({ key, ...condition }).Delete;
+    return this.#write(() => this.#dynamo.send(new DeleteCommand(write)), `removing row ${key.PK}`);
   }
 
   /** All of the actions or none; `refused` when a condition does not hold. */
@@ -95,16 +99,20 @@ export class DynamoTable {
     return this.#write(() => this.#dynamo.send(command), what);
   }
 
-  putAction(item: Item & RowKey, condition: Omit<ItemChange, 'key' | 'set' | 'remove'> = {}) {
+  putAction(item: Item & RowKey, condition: Condition = {}) {
     return { Put: { TableName: this.#table, Item: item, ...expressions({ key: item, ...condition }) } };
   }
 
   updateAction(change: ItemChange) {
     const assignments = Object.keys(change.set ?? {}).map((name) => `#${name} = :set_${name}`);
     const removals = (change.remove ?? []).map((name) => `#${name}`);
+    const additions = Object.keys(change.add ?? {}).map((name) => `#${name} :add_${name}`);
+    const takings = Object.keys(change.take ?? {}).map((name) => `#${name} :take_${name}`);
     const clauses = [
       ...(assignments.length > 0 ? [`SET ${assignments.join(', ')}`] : []),
       ...(removals.length > 0 ? [`REMOVE ${removals.join(', ')}`] : []),
+      ...(additions.length > 0 ? [`ADD ${additions.join(', ')}`] : []),
+      ...(takings.length > 0 ? [`DELETE ${takings.join(', ')}`] : []),
     ];
     return {
       Update: {
@@ -116,7 +124,7 @@ export class DynamoTable {
     };
   }
 
-  removeAction(change: Omit<ItemChange, 'set' | 'remove'>) {
+  removeAction(change: Pick<ItemChange, 'key'> & Condition) {
     return { Delete: { TableName: this.#table, Key: change.key, ...expressions(change) } };
   }
 
@@ -189,12 +197,16 @@ function expressions(change: ItemChange) {
   const mentioned = (change.when ?? '').matchAll(/#(\w+)/g);
   const names = new Set([
     ...Object.keys(change.set ?? {}),
+    ...Object.keys(change.add ?? {}),
+    ...Object.keys(change.take ?? {}),
     ...(change.remove ?? []),
     ...[...mentioned].map(([, name]) => name ?? ''),
   ]);
   const values = {
-    ...Object.fromEntries(Object.entries(change.set ?? {}).map(([name, value]) => [`:set_${name}`, value])),
-    ...Object.fromEntries(Object.entries(change.values ?? {}).map(([name, value]) => [`:${name}`, value])),
+    ...prefixed(':set_', change.set),
+    ...prefixed(':add_', change.add),
+    ...prefixed(':take_', change.take),
+    ...prefixed(':', change.values),
   };
   return {
     ...(change.when === undefined ? {} : { ConditionExpression: change.when }),
@@ -203,6 +215,10 @@ function expressions(change: ItemChange) {
       : { ExpressionAttributeNames: Object.fromEntries([...names].map((name) => [`#${name}`, name])) }),
     ...(Object.keys(values).length === 0 ? {} : { ExpressionAttributeValues: values }),
   };
+}
+
+function prefixed(prefix: string, values: Item = {}): Item {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]));
 }
 
 function cancellationCodes(error: unknown): readonly string[] {

@@ -151,6 +151,11 @@ export class Ec2Images {
     return this.#describeSnapshots([{ Name: `tag:${tagKey}`, Values: [tagValue] }], signal);
   }
 
+  /** This account's snapshots that have a tag, whatever its value, oldest first. */
+  findTaggedSnapshots(tagKey: string, signal?: AbortSignal): Promise<VolumeSnapshot[]> {
+    return this.#describeSnapshots([{ Name: 'tag-key', Values: [tagKey] }], signal);
+  }
+
   /** How far snapshots are; those that do not exist are left out. */
   async describeSnapshots(snapshotIds: readonly string[], signal?: AbortSignal): Promise<VolumeSnapshot[]> {
     const found: VolumeSnapshot[] = [];

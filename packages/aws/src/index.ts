@@ -7,6 +7,13 @@ export {
   type Ec2Clients,
   isLoopback,
   makeClients,
+  makeCloudWatchClient,
+  makeDynamoClient,
+  makeEc2Clients,
+  makeKmsClient,
+  makeS3Clients,
+  makeStepFunctionsClient,
+  makeTaggingClient,
   type S3Clients,
 } from './make-clients.ts';
 export { SystemClock, SystemRandom } from './system-ports.ts';
@@ -41,3 +48,4 @@ export {
 export { StateMachine } from './state-machine.ts';
 export { CloudWatchMetrics, type MetricValue } from './cloudwatch-metrics.ts';
 export { countMessages } from './sqs-queues.ts';
+export { storageClassOf } from './storage-class.ts';

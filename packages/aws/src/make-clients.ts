@@ -43,13 +43,98 @@ export interface ClientOptions {
   readonly maxSockets?: number;
 }
 
-/**
- * The one place where clients are made. Retries: adaptive, eight attempts, so that a throttled account slows its
- * workers down instead of failing them. Time limits: 5 seconds to connect, 2 minutes without a byte.
+/*
+ * The one place where clients are made: one function each, so that a bundle holds only the clients that its program
+ * asks for. EC2's alone is half a megabyte.
  */
-export function makeClients(options: ClientOptions = {}): AwsClients {
+
+/** Clients of a store. */
+export function makeS3Clients(options: ClientOptions = {}): S3Clients {
   const endpoint = options.endpoint ?? process.env['AWS_ENDPOINT_URL'];
-  const common = {
+  const s3Options = {
+    ...common(options),
+    // An emulator on this machine has no names for buckets: the bucket goes into the path.
+    forcePathStyle: isLoopback(endpoint),
+    // Checksums are our own SHA-256; the SDK's CRC on top of them would be paid for nothing.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  } as const;
+  return { s3: new S3Client(s3Options), s3WithoutRetries: new S3Client({ ...s3Options, ...once }) };
+}
+
+/** Clients of images. */
+export function makeEc2Clients(options: ClientOptions = {}): Ec2Clients {
+  const ec2Options = common(options);
+  return { ec2: new EC2Client(ec2Options), ec2WithoutRetries: new EC2Client({ ...ec2Options, ...once }) };
+}
+
+/** The client of the catalog and the chunk index. */
+export function makeDynamoClient(options: ClientOptions = {}): DynamoDBDocumentClient {
+  return documentClient(new DynamoDBClient(common(options)));
+}
+
+/** The client of a keyring. */
+export function makeKmsClient(options: ClientOptions = {}): KMSClient {
+  return new KMSClient(common(options));
+}
+
+/** The client of the tagging index, for discovery. */
+export function makeTaggingClient(options: ClientOptions = {}): ResourceGroupsTaggingAPIClient {
+  return new ResourceGroupsTaggingAPIClient(common(options));
+}
+
+/** The client that starts and reads executions. */
+export function makeStepFunctionsClient(options: ClientOptions = {}): SFNClient {
+  return new SFNClient(common(options));
+}
+
+/** The client of metrics. */
+export function makeCloudWatchClient(options: ClientOptions = {}): CloudWatchClient {
+  return new CloudWatchClient(common(options));
+}
+
+/** All clients, for programs that are not bundled. */
+export function makeClients(options: ClientOptions = {}): AwsClients {
+  const { s3, s3WithoutRetries } = makeS3Clients(options);
+  const { ec2, ec2WithoutRetries } = makeEc2Clients(options);
+  const dynamo = new DynamoDBClient(common(options));
+  const kms = makeKmsClient(options);
+  const tagging = makeTaggingClient(options);
+  const stepFunctions = makeStepFunctionsClient(options);
+  const cloudWatch = makeCloudWatchClient(options);
+  const sts = new STSClient(common(options));
+  const others = {
+    s3,
+    s3WithoutRetries,
+    ec2,
+    ec2WithoutRetries,
+    kms,
+    tagging,
+    stepFunctions,
+    cloudWatch,
+    sts,
+  };
+  return {
+    ...others,
+    dynamo: documentClient(dynamo),
+    destroy: () => {
+      for (const client of [dynamo, ...Object.values(others)]) client.destroy();
+    },
+  };
+}
+
+function documentClient(dynamo: DynamoDBClient): DynamoDBDocumentClient {
+  return DynamoDBDocumentClient.from(dynamo, { marshallOptions: { removeUndefinedValues: true } });
+}
+
+const once = { retryMode: 'standard', maxAttempts: 1 };
+
+/**
+ * What all clients have in common. Retries: adaptive, eight attempts, so that a throttled account slows its workers
+ * down instead of failing them. Time limits: 5 seconds to connect, 2 minutes without a byte.
+ */
+function common(options: ClientOptions) {
+  return {
     ...(options.region === undefined ? {} : { region: options.region }),
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     retryMode: 'adaptive',
@@ -59,42 +144,6 @@ export function makeClients(options: ClientOptions = {}): AwsClients {
       socketTimeout: 120_000,
       httpAgent: { maxSockets: options.maxSockets ?? 64 },
       httpsAgent: { maxSockets: options.maxSockets ?? 64 },
-    },
-  };
-  const s3Options = {
-    ...common,
-    // An emulator on this machine has no names for buckets: the bucket goes into the path.
-    forcePathStyle: isLoopback(endpoint),
-    // Checksums are our own SHA-256; the SDK's CRC on top of them would be paid for nothing.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  } as const;
-  const s3 = new S3Client(s3Options);
-  const once = { retryMode: 'standard', maxAttempts: 1 };
-  const s3WithoutRetries = new S3Client({ ...s3Options, ...once });
-  const dynamo = new DynamoDBClient(common);
-  const kms = new KMSClient(common);
-  const ec2 = new EC2Client(common);
-  const ec2WithoutRetries = new EC2Client({ ...common, ...once });
-  const tagging = new ResourceGroupsTaggingAPIClient(common);
-  const stepFunctions = new SFNClient(common);
-  const cloudWatch = new CloudWatchClient(common);
-  const sts = new STSClient(common);
-  return {
-    s3,
-    s3WithoutRetries,
-    dynamo: DynamoDBDocumentClient.from(dynamo, { marshallOptions: { removeUndefinedValues: true } }),
-    kms,
-    ec2,
-    ec2WithoutRetries,
-    tagging,
-    stepFunctions,
-    cloudWatch,
-    sts,
-    destroy: () => {
-      const s3Clients = [s3, s3WithoutRetries];
-      const others = [dynamo, kms, ec2, ec2WithoutRetries, tagging, stepFunctions, cloudWatch, sts];
-      for (const client of [...s3Clients, ...others]) client.destroy();
     },
   };
 }

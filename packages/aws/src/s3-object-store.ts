@@ -5,6 +5,7 @@ import {
   GetObjectCommand,
   GetObjectRetentionCommand,
   HeadObjectCommand,
+  type HeadObjectCommandOutput,
   PutObjectCommand,
   PutObjectRetentionCommand,
   type StorageClass,
@@ -23,13 +24,16 @@ import {
   type ObjectVersion,
   type PutOptions,
   StoreUnavailableError,
+  type ThawSpeed,
 } from '@holdfast/engine';
 import type { S3Clients } from './make-clients.ts';
 import { isConditionFailure, toStoreError } from './s3-errors.ts';
+import { hasLegalHold, putLegalHold } from './s3-legal-hold.ts';
 import { type BucketAddress, listObjectVersions } from './s3-listing.ts';
 import { fromS3Lock, lockHeaders, toS3Mode } from './s3-lock.ts';
 import { S3MultipartUpload } from './s3-multipart.ts';
 import { S3ServerTime } from './s3-server-time.ts';
+import { requestThaw, thawStateOf } from './s3-thaw.ts';
 import { errorName, httpStatus, isDenied, isUnavailable } from './sdk-errors.ts';
 import { sendOptions } from './send-options.ts';
 
@@ -130,12 +134,8 @@ export class S3ObjectStore implements ObjectStore {
 
   async head(name: string, options: Omit<ReadOptions, 'range'> = {}): Promise<ObjectState> {
     const versionId = options.versionId ?? (await this.#oldest(name, options.signal)).versionId;
-    const command = new HeadObjectCommand({ ...this.#bucket, Key: name, VersionId: versionId });
-    const answer = await this.#attempt(
-      name,
-      this.#clients.s3.send(command, sendOptions(options.signal)),
-      versionId,
-    );
+    const answer = await this.#head(name, versionId, options.signal);
+    const thaw = thawStateOf(answer);
     const lock = fromS3Lock(answer.ObjectLockMode, answer.ObjectLockRetainUntilDate);
     return {
       name,
@@ -144,6 +144,8 @@ export class S3ObjectStore implements ObjectStore {
       storedAt: answer.LastModified ?? new Date(Number.NaN),
       ...(lock === undefined ? {} : { lock }),
       ...(answer.StorageClass === undefined ? {} : { storageClass: answer.StorageClass }),
+      ...(answer.ObjectLockLegalHoldStatus === 'ON' && { legalHold: true }),
+      ...(thaw !== undefined && { thaw }),
     };
   }
 
@@ -165,6 +167,22 @@ export class S3ObjectStore implements ObjectStore {
     }
     const stronger: ObjectLock = { ...lock, mode: 'compliance' };
     return this.#attempt(name, this.#putRetention(name, versionId, stronger, signal), versionId);
+  }
+
+  setLegalHold(name: string, versionId: string, on: boolean, signal?: AbortSignal): Promise<void> {
+    return putLegalHold(this.#clients.s3, this.#bucket, { name, versionId }, on, signal);
+  }
+
+  async thaw(
+    name: string,
+    versionId: string,
+    options: { readonly days: number; readonly speed: ThawSpeed; readonly signal?: AbortSignal },
+  ): Promise<void> {
+    const answer = await this.#head(name, versionId, options.signal);
+    // Asked first: to S3, a request for what is thawed already is one for another number of days.
+    if (thawStateOf(answer)?.state !== 'frozen') return;
+    const tiered = answer.ArchiveStatus !== undefined;
+    await requestThaw(this.#clients.s3, this.#bucket, { name, versionId, tiered }, options);
   }
 
   listVersions(
@@ -254,10 +272,19 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  /** Whether a refusal comes from a lock; a role that may not read locks takes the refusal for a lack of rights. */
+  #head(name: string, versionId: string, signal?: AbortSignal): Promise<HeadObjectCommandOutput> {
+    const command = new HeadObjectCommand({ ...this.#bucket, Key: name, VersionId: versionId });
+    return this.#attempt(name, this.#clients.s3.send(command, sendOptions(signal)), versionId);
+  }
+
+  /**
+   * Whether a refusal comes from a lock or a legal hold; a role that may not read them takes the refusal for a lack of
+   * rights.
+   */
   async #isLocked(name: string, versionId: string, signal?: AbortSignal): Promise<boolean> {
     const found = await this.#getRetention(name, versionId, signal).catch(() => undefined);
-    return found !== undefined && found.until > (await this.now());
+    if (found !== undefined && found.until > (await this.now())) return true;
+    return hasLegalHold(this.#clients.s3, this.#bucket, { name, versionId }, signal).catch(() => false);
   }
 
   async #attempt<Answer>(name: string, answer: Promise<Answer>, versionId?: string): Promise<Answer> {

@@ -1,4 +1,9 @@
-import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import {
+  DescribeStateMachineCommand,
+  ListExecutionsCommand,
+  type SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import { UnknownNameError } from '@holdfast/engine';
 import { errorName, toEngineError } from './sdk-errors.ts';
 
@@ -34,6 +39,22 @@ export class StateMachine {
         throw new UnknownNameError(`state machine ${this.#arn} does not exist; ${remedy}`, { cause: error });
       }
       throw toEngineError(error, `starting execution ${name}`);
+    }
+  }
+
+  /** When an execution last succeeded; if none has yet, when the machine was made. */
+  async lastSuccess(): Promise<Date> {
+    const stateMachineArn = this.#arn;
+    try {
+      const list = new ListExecutionsCommand({ stateMachineArn, statusFilter: 'SUCCEEDED', maxResults: 1 });
+      const [newest] = (await this.#stepFunctions.send(list)).executions ?? [];
+      if (newest?.stopDate !== undefined) return newest.stopDate;
+      const { creationDate } = await this.#stepFunctions.send(
+        new DescribeStateMachineCommand({ stateMachineArn }),
+      );
+      return creationDate ?? new Date(0);
+    } catch (error) {
+      throw toEngineError(error, `looking at executions of ${stateMachineArn}`);
     }
   }
 }

@@ -15,8 +15,8 @@ import { sendOptions } from './send-options.ts';
 const filterValues = 200;
 const goneStates: ReadonlySet<string> = new Set(['terminated', 'shutting-down']);
 
-/** A resource that the tag selects, as its own service confirms it. */
-export type TaggedResource = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem'>;
+/** A resource that the tag selects, with all its tags, as its own service confirms it. */
+export type TaggedResource = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem' | 'tags'>;
 
 type Tags = Readonly<Record<string, string>>;
 
@@ -158,7 +158,7 @@ export class TaggedResources {
   #select(arn: string, kind: ResourceRow['kind'], tags: Tags): TaggedResource | undefined {
     const key = this.#keyIn(tags);
     if (key === undefined) return undefined;
-    const resource = { arn: arn as ResourceArn, kind, plan: tags[key] ?? '' };
+    const resource = { arn: arn as ResourceArn, kind, plan: tags[key] ?? '', tags };
     if (key === this.#tagKey) return resource;
     return { ...resource, problem: `its tag is spelled "${key}"; spell it "${this.#tagKey}"` };
   }

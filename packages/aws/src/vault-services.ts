@@ -8,7 +8,7 @@ import {
 import { DynamoCatalog } from './dynamo-catalog.ts';
 import { DynamoChunkIndex } from './dynamo-chunk-index.ts';
 import { KmsKeyring } from './kms-keyring.ts';
-import type { AwsClients } from './make-clients.ts';
+import type { AwsClients, S3Clients } from './make-clients.ts';
 import { S3ObjectStore } from './s3-object-store.ts';
 import { S3WorkStore } from './s3-work-store.ts';
 import { SystemClock, SystemRandom } from './system-ports.ts';
@@ -29,8 +29,14 @@ export interface DeploymentNames extends VaultNames {
   readonly lockMode: ObjectLock['mode'];
 }
 
+/** Clients that reading a vault takes. */
+export type VaultClients = S3Clients & Pick<AwsClients, 'kms'>;
+
+/** Clients that writing into a vault takes. */
+export type DeploymentClients = VaultClients & Pick<AwsClients, 'dynamo'>;
+
 /** Everything that reading a vault takes. */
-export function makeReadServices(clients: AwsClients, names: VaultNames): ReadServices {
+export function makeReadServices(clients: VaultClients, names: VaultNames): ReadServices {
   const clock = new SystemClock();
   return {
     store: new S3ObjectStore(clients, names.vaultBucket, clock),
@@ -41,7 +47,7 @@ export function makeReadServices(clients: AwsClients, names: VaultNames): ReadSe
 }
 
 /** Everything that writing into a vault takes. */
-export function makeWriteServices(clients: AwsClients, names: DeploymentNames): WriteServices {
+export function makeWriteServices(clients: DeploymentClients, names: DeploymentNames): WriteServices {
   const services = makeReadServices(clients, names);
   const { clock, random } = services;
   return {
@@ -59,6 +65,7 @@ export function makeWriteServices(clients: AwsClients, names: DeploymentNames): 
 const absentIndex: ChunkIndex = {
   find: async () => refuseIndex(),
   put: async () => refuseIndex(),
+  remove: async () => refuseIndex(),
 };
 
 function refuseIndex(): never {

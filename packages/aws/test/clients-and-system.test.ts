@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { isLoopback, makeClients } from '../src/make-clients.ts';
+import {
+  isLoopback,
+  makeClients,
+  makeCloudWatchClient,
+  makeDynamoClient,
+  makeEc2Clients,
+  makeKmsClient,
+  makeS3Clients,
+  makeStepFunctionsClient,
+  makeTaggingClient,
+} from '../src/make-clients.ts';
 import { SystemClock, SystemRandom } from '../src/system-ports.ts';
 
 describe('clients', () => {
@@ -10,6 +20,29 @@ describe('clients', () => {
     expect(await clients.s3WithoutRetries.config.maxAttempts()).toBe(1);
     expect(await clients.ec2WithoutRetries.config.maxAttempts()).toBe(1);
     clients.destroy();
+  });
+
+  test('are the same when they are made one by one, as functions do', async () => {
+    const options = { region: 'eu-west-1', endpoint: 'http://127.0.0.1:4566' };
+    const all = makeClients(options);
+    const single = {
+      ...makeS3Clients(options),
+      ...makeEc2Clients(options),
+      dynamo: makeDynamoClient(options),
+      kms: makeKmsClient(options),
+      tagging: makeTaggingClient(options),
+      stepFunctions: makeStepFunctionsClient(options),
+      cloudWatch: makeCloudWatchClient(options),
+    };
+
+    for (const [name, client] of Object.entries(single)) {
+      const same = all[name as keyof typeof single];
+      expect(await client.config.region()).toBe('eu-west-1');
+      expect(await client.config.endpoint?.()).toEqual(await same.config.endpoint?.());
+      expect(await client.config.maxAttempts()).toBe(await same.config.maxAttempts());
+      client.destroy();
+    }
+    all.destroy();
   });
 
   test('put the bucket into the path on this machine only', () => {

@@ -2,6 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   BatchGetCommand,
   BatchWriteCommand,
+  DeleteCommand,
   DynamoDBDocumentClient,
   GetCommand,
   QueryCommand,
@@ -13,6 +14,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import {
   CatalogConflictError,
   type ChunkId,
+  fromHex,
+  type HoldId,
   type PackId,
   type PointId,
   type RunId,
@@ -86,6 +89,26 @@ describe('the chunk index', () => {
     expect(Math.max(...clock.sleeps)).toBeLessThanOrEqual(5000);
   });
 
+  test('removes an item only on the condition that it names the pack, and takes a refusal as done', async () => {
+    dynamo.on(DeleteCommand).rejectsOnce(sdkError('ConditionalCheckFailedException', 400)).resolves({});
+
+    await index.remove([chunkId(1), chunkId(2)], location.packId);
+
+    expect(dynamo.commandCalls(DeleteCommand)[1]?.args[0].input).toEqual({
+      TableName: 'chunks',
+      Key: { id: fromHex(chunkId(2)) },
+      ConditionExpression: '#pack = :pack',
+      ExpressionAttributeNames: { '#pack': 'p' },
+      ExpressionAttributeValues: { ':pack': fromHex(location.packId) },
+    });
+  });
+
+  test('passes a throttled removal on', async () => {
+    dynamo.on(DeleteCommand).rejects(sdkError('ThrottlingException', 400));
+
+    await expect(index.remove([chunkId(1)], location.packId)).rejects.toBeInstanceOf(StoreUnavailableError);
+  });
+
   test('does not take a foreign item for a location', async () => {
     dynamo.on(BatchGetCommand).resolves({ Responses: { chunks: [{ id: new Uint8Array(32), note: 'x' }] } });
 
@@ -134,6 +157,16 @@ describe('the catalog', () => {
     await catalog.touchRun('r' as RunId, new Date(0));
 
     expect(dynamo.commandCalls(UpdateCommand)).toHaveLength(2);
+  });
+
+  test('gives up a hold that others change whenever it is looked at', async () => {
+    dynamo.on(UpdateCommand).rejects(sdkError('ConditionalCheckFailedException', 400));
+    const item = { place: { PK: 'RES#x', SK: 'POINT#y' }, holds: new Set(['h', 'i']) };
+    dynamo.on(GetCommand).resolves({ Item: item });
+
+    await expect(catalog.removePointHold(pointId, 'h' as HoldId)).rejects.toBeInstanceOf(
+      CatalogConflictError,
+    );
   });
 
   test('goes through all pages of a list', async () => {

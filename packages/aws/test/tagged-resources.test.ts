@@ -96,9 +96,37 @@ test('takes the right spelling when a resource has two, and reports one that has
 
   const [both, misspelled] = await resources.discover();
 
-  expect(both).toEqual({ arn: 'arn:aws:s3:::both', kind: 's3-bucket', plan: 'daily' });
+  expect(both).toEqual({
+    arn: 'arn:aws:s3:::both',
+    kind: 's3-bucket',
+    plan: 'daily',
+    tags: { 'Holdfast:Plan': 'weekly', 'holdfast:plan': 'daily' },
+  });
   expect(misspelled).toMatchObject({ plan: 'weekly' });
   expect(misspelled?.problem).toMatch(/"Holdfast:Plan".*"holdfast:plan"/);
+});
+
+test('carries all tags as the service has them, not as the index remembers them', async () => {
+  const now = [...tags, { Key: 'case', Value: '42' }];
+  tagging.on(GetResourcesCommand).resolves({
+    ResourceTagMappingList: [
+      { ResourceARN: 'arn:aws:s3:::one', Tags: tags },
+      { ResourceARN: instanceArn, Tags: tags },
+      { ResourceARN: 'arn:aws:ec2:us-east-1:1:volume/vol-1', Tags: tags },
+    ],
+  });
+  s3.on(GetBucketTaggingCommand).resolves({ TagSet: now });
+  ec2
+    .on(DescribeInstancesCommand)
+    .resolves({ Reservations: [{ Instances: [{ InstanceId: 'i-1', Tags: now }] }] });
+  ec2
+    .on(DescribeVolumesCommand)
+    .resolves({ Volumes: [{ VolumeId: 'vol-1', State: 'available', Tags: now }] });
+
+  const found = await resources.discover();
+
+  expect(found).toHaveLength(3);
+  for (const one of found) expect(one.tags).toEqual({ 'holdfast:plan': 'daily', case: '42' });
 });
 
 test('passes a throttled service on, so that nothing looks unprotected by mistake', async () => {

@@ -36,6 +36,8 @@ import { syncDirectory } from './object-record.ts';
 
 const versionIdDigits = 16;
 
+type Keepers = Pick<ObjectState, 'versionId' | 'lock' | 'legalHold'>;
+
 /** What a {@link FilesystemObjectStore} needs. */
 export interface FilesystemObjectStoreOptions {
   /** Directory of the objects; made when it is missing. One file system, with hard links. */
@@ -57,7 +59,7 @@ export interface FilesystemObjectStoreOptions {
  * - An object whose name is also a directory of others (`a` beside `a/b`) lies in its record.
  * - A write that died half-way may leave its name taken for good: write under a new one.
  * - Storage classes are written down and change nothing.
- * - **Locks are kept by this class, not by the file system.** Whoever can write to the directory can delete from it:
+ * - **Locks and legal holds are kept by this class, not by the file system.** Whoever can write to the directory can delete from it:
  *   it is a store for tests, benchmarks and exported vaults, not a protection against an attacker.
  */
 export class FilesystemObjectStore implements ObjectStore {
@@ -156,6 +158,20 @@ export class FilesystemObjectStore implements ObjectStore {
     });
   }
 
+  setLegalHold(name: string, versionId: string, on: boolean, signal?: AbortSignal): Promise<void> {
+    return this.#writing(name, signal === undefined ? {} : { signal }, async () => {
+      const { versionId: storedId } = await this.#objects.locate(name, versionId);
+      await this.#objects.record(name).setLegalHold(storedId, on);
+      // As for a lock: a remover that did not see the hold has taken the file away by now.
+      await this.#objects.locate(name, storedId);
+    });
+  }
+
+  /** Nothing is archived here, so there is nothing to wait for. */
+  async thaw(name: string, versionId: string, options: { readonly signal?: AbortSignal }): Promise<void> {
+    await this.head(name, { versionId, ...(options.signal && { signal: options.signal }) });
+  }
+
   async *listVersions(
     prefix: string,
     options: { startAfter?: string; signal?: AbortSignal } = {},
@@ -179,7 +195,7 @@ export class FilesystemObjectStore implements ObjectStore {
       const record = this.#objects.record(name);
       const version = (await this.#objects.locateAll(name)).find((one) => one.versionId === versionId);
       if (version === undefined) return;
-      this.#checkUnlocked(name, versionId, version.lock);
+      this.#checkFree(name, version);
       const aside = this.#privatePath('removing', this.#newId());
       try {
         await rename(version.path, aside);
@@ -187,13 +203,12 @@ export class FilesystemObjectStore implements ObjectStore {
         if (isMissing(error)) return;
         throw error;
       }
-      // A lock that was added since: who adds one looks for the file afterwards, so one of the two sees the other.
-      const added = await record.findLock(versionId);
-      const locked = added !== undefined && added.until > this.#clock.now();
-      if (locked) await link(aside, version.path);
+      // What was added since: who adds a lock looks for the file afterwards, so one of the two sees the other.
+      const keepers = { versionId, ...(await record.findKeepers(versionId)) };
+      if (this.#isKept(keepers)) await link(aside, version.path);
       else await record.forget(versionId);
       await rm(aside);
-      this.#checkUnlocked(name, versionId, added);
+      this.#checkFree(name, keepers);
     });
   }
 
@@ -201,8 +216,12 @@ export class FilesystemObjectStore implements ObjectStore {
     return Promise.resolve(this.#clock.now());
   }
 
-  #checkUnlocked(name: string, versionId: string, lock: ObjectLock | undefined): void {
-    if (lock !== undefined && lock.until > this.#clock.now()) throw new ObjectLockedError(name, versionId);
+  #isKept({ lock, legalHold }: Keepers): boolean {
+    return legalHold === true || (lock !== undefined && lock.until > this.#clock.now());
+  }
+
+  #checkFree(name: string, version: Keepers): void {
+    if (this.#isKept(version)) throw new ObjectLockedError(name, version.versionId);
   }
 
   /** Gives a written file its name, or refuses when the name is taken. */

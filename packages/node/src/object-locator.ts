@@ -24,10 +24,11 @@ export function versionOf({ name, versionId, bytes, storedAt }: LocatedVersion):
 
 /** A located version as the port's head has it. */
 export function stateOf(located: LocatedVersion): ObjectState {
-  const { lock, storageClass } = located;
+  const { lock, legalHold, storageClass } = located;
   return {
     ...versionOf(located),
     ...(lock === undefined ? {} : { lock }),
+    ...(legalHold === true && { legalHold }),
     ...(storageClass === undefined ? {} : { storageClass }),
   };
 }
@@ -83,11 +84,10 @@ export class ObjectLocator {
       const located = await Promise.all(known.map((version) => this.#locateFile(name, version)));
       return located.filter((version) => version !== undefined);
     }
-    const lock = await record.findLock(foreignVersionId);
     const foreign = await this.#locateFile(name, {
       versionId: foreignVersionId,
       besides: false,
-      ...(lock === undefined ? {} : { lock }),
+      ...(await record.findKeepers(foreignVersionId)),
     });
     return foreign === undefined ? [] : [foreign];
   }

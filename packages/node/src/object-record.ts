@@ -16,6 +16,7 @@ export interface RecordedVersion {
 /** A version as its record has it. */
 export interface KnownVersion extends RecordedVersion {
   readonly lock?: ObjectLock;
+  readonly legalHold?: boolean;
   /** Whether its bytes lie in the record, not in the file that is named like the object. */
   readonly besides: boolean;
 }
@@ -30,6 +31,10 @@ function versionFileName({ versionId, storedAt, storageClass }: RecordedVersion)
 function lockFileName(versionId: string, lock: ObjectLock): string {
   // Whole seconds, rounded up: the confirmed lock is never earlier than the one asked for.
   return `lock-${versionId}-${Math.ceil(lock.until.getTime() / 1000)}-${lock.mode}`;
+}
+
+function holdFileName(versionId: string): string {
+  return `hold-${versionId}`;
 }
 
 function findLatestLock(files: readonly string[], versionId: string): ObjectLock | undefined {
@@ -60,6 +65,7 @@ export async function syncDirectory(directory: string): Promise<void> {
  * - `version-<id>-<milliseconds since 1970>[-<storage class>]`, empty, for each version;
  * - `lock-<id>-<seconds since 1970>-<mode>`, empty, for each lock that a version was ever given: the latest counts, so
  *   any number of processes can add one at once, and none of them can make it earlier;
+ * - `hold-<id>`, empty, for each version whose legal hold is on;
  * - `data-<id>`, a version's bytes where they are not in the file that is named like the object.
  *
  * Facts are in the names, so none is ever half written.
@@ -104,6 +110,7 @@ export class ObjectRecord {
         besides: files.includes(`data-${versionId}`),
         ...(storageClass === undefined ? {} : { storageClass }),
         ...(lock === undefined ? {} : { lock }),
+        ...(files.includes(holdFileName(versionId)) && { legalHold: true }),
       });
     }
     return versions.sort(
@@ -111,15 +118,26 @@ export class ObjectRecord {
     );
   }
 
-  /** The latest lock of a version, recorded here or not. */
-  async findLock(versionId: string): Promise<ObjectLock | undefined> {
-    return findLatestLock(await this.#files(), versionId);
+  /** What keeps a version, recorded here or not, from being removed: its latest lock, and its legal hold. */
+  async findKeepers(versionId: string): Promise<Pick<KnownVersion, 'lock' | 'legalHold'>> {
+    const files = await this.#files();
+    const lock = findLatestLock(files, versionId);
+    return {
+      ...(lock === undefined ? {} : { lock }),
+      ...(files.includes(holdFileName(versionId)) && { legalHold: true }),
+    };
   }
 
   async addLock(versionId: string, lock: ObjectLock): Promise<void> {
-    await mkdir(this.#path, { recursive: true });
-    await writeFile(path.join(this.#path, lockFileName(versionId, lock)), '');
-    if (this.#durable) await syncDirectory(this.#path);
+    await this.#addFile(lockFileName(versionId, lock));
+  }
+
+  async setLegalHold(versionId: string, on: boolean): Promise<void> {
+    if (on) {
+      await this.#addFile(holdFileName(versionId));
+      return;
+    }
+    await rm(path.join(this.#path, holdFileName(versionId)), { force: true });
   }
 
   /** Where the bytes of a version lie that cannot be in the file that is named like the object. */
@@ -137,6 +155,12 @@ export class ObjectRecord {
     } catch (error) {
       if (errnoOf(error) !== 'ENOTEMPTY' && !isMissing(error)) throw error;
     }
+  }
+
+  async #addFile(name: string): Promise<void> {
+    await mkdir(this.#path, { recursive: true });
+    await writeFile(path.join(this.#path, name), '');
+    if (this.#durable) await syncDirectory(this.#path);
   }
 
   async #files(): Promise<readonly string[]> {

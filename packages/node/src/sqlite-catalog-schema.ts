@@ -1,6 +1,14 @@
+/** Fields inside rows that have an index; SQLite uses it for exactly these texts. Dates are ISO 8601: they sort by time. */
+export const catalogExpressions = {
+  lockUntil: "json_extract(row, '$.lockUntil')",
+  damaged: "json_extract(row, '$.damaged')",
+  holds: "json_extract(row, '$.holds')",
+} as const;
+
 /**
  * Tables of {@link SqliteCatalog}. A row is JSON; the columns beside it are what it is found by. Times are milliseconds
- * since 1970. `open_runs` has one row for each resource that has a run which is not over.
+ * since 1970. `open_runs` has one row for each resource that has a run which is not over. What only maintenance looks for
+ * is indexed inside the rows, with the expressions of {@link catalogExpressions}.
  */
 export const catalogSchema = `
   CREATE TABLE IF NOT EXISTS resources (arn TEXT PRIMARY KEY, found TEXT, last TEXT) WITHOUT ROWID;
@@ -16,6 +24,11 @@ export const catalogSchema = `
   CREATE INDEX IF NOT EXISTS points_by_resource ON points (resource, time, id);
   CREATE INDEX IF NOT EXISTS points_by_expiry ON points (expires, id);
   CREATE TABLE IF NOT EXISTS packs (id TEXT PRIMARY KEY, row TEXT NOT NULL) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS points_held ON points (id) WHERE ${catalogExpressions.holds} IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS packs_by_intent ON packs (${catalogExpressions.lockUntil}, id);
+  CREATE INDEX IF NOT EXISTS packs_damaged ON packs (id) WHERE ${catalogExpressions.damaged} IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS holds (id TEXT PRIMARY KEY, time INTEGER NOT NULL, row TEXT NOT NULL) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS holds_by_time ON holds (time, id);
   CREATE TABLE IF NOT EXISTS restores (id TEXT PRIMARY KEY, time INTEGER NOT NULL, row TEXT NOT NULL) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS restores_by_time ON restores (time, id);
 `;

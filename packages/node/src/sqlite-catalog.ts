@@ -1,5 +1,7 @@
 import type {
   Catalog,
+  HoldId,
+  HoldRow,
   PackId,
   PackRow,
   PointId,
@@ -15,11 +17,12 @@ import type {
 import { catalogSchema } from './sqlite-catalog-schema.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
 import { SqlitePacks } from './sqlite-packs.ts';
+import { SqlitePoints } from './sqlite-points.ts';
 import { decodeRow, definedOnly, encodeRow, findRow, listByTime } from './sqlite-rows.ts';
 import { runDates, SqliteRuns } from './sqlite-runs.ts';
 
 const resourceDates = ['seenAt', 'lastSourceTime'] as const;
-const pointDates = ['sourceTime', 'committedAt', 'expiresAt'] as const;
+const holdDates = ['setAt', 'releasedAt'] as const;
 const restoreDates = ['startedAt', 'endedAt'] as const;
 
 type FoundFields = Parameters<Catalog['putResource']>[0];
@@ -36,12 +39,14 @@ interface ResourceColumns {
 export class SqliteCatalog implements Catalog {
   readonly #database: SqliteDatabase;
   readonly #runs: SqliteRuns;
+  readonly #points: SqlitePoints;
   readonly #packs: SqlitePacks;
 
   /** @throws {@link StoreUnavailableError} the file cannot be opened. */
   constructor(path: string) {
     this.#database = new SqliteDatabase({ path, durability: 'full', schema: catalogSchema });
     this.#runs = new SqliteRuns(this.#database);
+    this.#points = new SqlitePoints(this.#database);
     this.#packs = new SqlitePacks(this.#database);
   }
 
@@ -50,9 +55,9 @@ export class SqliteCatalog implements Catalog {
     this.#database.close();
   }
 
-  putResource({ arn, kind, plan, problem, seenAt }: FoundFields): Promise<void> {
+  putResource({ arn, kind, plan, problem, seenAt, tags }: FoundFields): Promise<void> {
     return this.#change(() => {
-      const found = encodeRow(definedOnly({ arn, kind, plan, problem, seenAt }));
+      const found = encodeRow(definedOnly({ arn, kind, plan, problem, seenAt, tags }));
       this.#run(
         'INSERT INTO resources (arn, found) VALUES (?, ?) ON CONFLICT (arn) DO UPDATE SET found = excluded.found',
         arn,
@@ -128,15 +133,8 @@ export class SqliteCatalog implements Catalog {
 
   putPoint(row: PointRow): Promise<void> {
     return this.#change(() => {
-      const { pointId, resourceArn, sourceTime, expiresAt } = row;
-      this.#run(
-        'INSERT OR REPLACE INTO points (id, resource, time, expires, row) VALUES (?, ?, ?, ?, ?)',
-        pointId,
-        resourceArn,
-        sourceTime.getTime(),
-        expiresAt.getTime(),
-        encodeRow(row),
-      );
+      const { pointId, resourceArn, sourceTime } = row;
+      this.#points.put(row);
       const last = this.#last(resourceArn);
       const newest = last.lastSourceTime?.getTime() ?? -Infinity;
       const time = sourceTime.getTime();
@@ -147,31 +145,57 @@ export class SqliteCatalog implements Catalog {
   }
 
   findPoint(pointId: PointId): Promise<PointRow | undefined> {
-    return this.#read(() => findRow<PointRow>(this.#database, 'points', pointId, pointDates));
+    return this.#read(() => this.#points.find(pointId));
   }
 
   listPoints(resourceArn: ResourceArn, range: TimeRange = {}): AsyncIterable<PointRow> {
-    return listByTime<PointRow>(this.#database, {
-      table: 'points',
-      time: 'time',
-      equal: { resource: resourceArn },
-      range,
-      dates: pointDates,
-    });
+    return this.#points.list(resourceArn, range);
   }
 
   listPointsExpiring(range: TimeRange): AsyncIterable<PointRow> {
-    return listByTime<PointRow>(this.#database, {
-      table: 'points',
-      time: 'expires',
-      equal: {},
-      range,
-      dates: pointDates,
-    });
+    return this.#points.listExpiring(range);
+  }
+
+  startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'> {
+    return this.#change(() => this.#points.startExpiring(pointId, now));
   }
 
   removePoint(pointId: PointId): Promise<void> {
-    return this.#change(() => this.#run('DELETE FROM points WHERE id = ?', pointId));
+    return this.#change(() => this.#points.remove(pointId));
+  }
+
+  prolongPoint(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'> {
+    return this.#change(() => this.#points.prolong(pointId, expiresAt));
+  }
+
+  addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
+    return this.#change(() => this.#points.addHold(pointId, holdId));
+  }
+
+  removePointHold(pointId: PointId, holdId: HoldId): Promise<void> {
+    return this.#change(() => this.#points.removeHold(pointId, holdId));
+  }
+
+  listHeldPoints(): AsyncIterable<PointRow> {
+    return this.#points.listHeld();
+  }
+
+  putHold(row: HoldRow): Promise<void> {
+    return this.#change(() => this.#putTimed('holds', row.holdId, row.setAt, row));
+  }
+
+  findHold(holdId: HoldId): Promise<HoldRow | undefined> {
+    return this.#read(() => findRow<HoldRow>(this.#database, 'holds', holdId, holdDates));
+  }
+
+  listHolds(): AsyncIterable<HoldRow> {
+    return listByTime<HoldRow>(this.#database, {
+      table: 'holds',
+      time: 'time',
+      equal: {},
+      range: {},
+      dates: holdDates,
+    });
   }
 
   claimPack(row: Parameters<Catalog['claimPack']>[0]): Promise<void> {
@@ -194,15 +218,44 @@ export class SqliteCatalog implements Catalog {
     return this.#read(() => this.#packs.getAll(packIds));
   }
 
+  listPacksDue(before: Date, partition?: number): AsyncIterable<PackRow> {
+    return this.#packs.listDue(before, partition);
+  }
+
+  startDeleting(packId: PackId, dueBefore: Date): Promise<PackRow | 'kept'> {
+    return this.#change(() => this.#packs.startDeleting(packId, dueBefore));
+  }
+
+  removePack(packId: PackId): Promise<void> {
+    return this.#change(() => this.#packs.remove(packId));
+  }
+
+  postponeDeleting(packId: PackId, lockUntil: Date): Promise<void> {
+    return this.#change(() => this.#packs.postponeDeleting(packId, lockUntil));
+  }
+
+  markDamaged(packId: PackId): Promise<void> {
+    return this.#change(() => this.#packs.markDamaged(packId));
+  }
+
+  listDamagedPacks(): AsyncIterable<PackRow> {
+    return this.#packs.listDamaged();
+  }
+
+  addPackHold(packId: PackId, holdId: HoldId): Promise<'held' | 'not-live'> {
+    return this.#change(() => this.#packs.addHold(packId, holdId));
+  }
+
+  removePackHold(packId: PackId, holdId: HoldId): Promise<void> {
+    return this.#change(() => this.#packs.removeHold(packId, holdId));
+  }
+
+  recoverPack(row: PackRow): Promise<void> {
+    return this.#change(() => this.#packs.recover(row));
+  }
+
   putRestore(row: RestoreRow): Promise<void> {
-    return this.#change(() =>
-      this.#run(
-        'INSERT OR REPLACE INTO restores (id, time, row) VALUES (?, ?, ?)',
-        row.restoreId,
-        row.startedAt.getTime(),
-        encodeRow(row),
-      ),
-    );
+    return this.#change(() => this.#putTimed('restores', row.restoreId, row.startedAt, row));
   }
 
   findRestore(restoreId: string): Promise<RestoreRow | undefined> {
@@ -225,6 +278,11 @@ export class SqliteCatalog implements Catalog {
 
   async #read<T>(work: () => T): Promise<T> {
     return this.#database.snapshot(work);
+  }
+
+  #putTimed(table: 'holds' | 'restores', id: string, time: Date, row: HoldRow | RestoreRow): void {
+    const sql = `INSERT OR REPLACE INTO ${table} (id, time, row) VALUES (?, ?, ?)`;
+    this.#run(sql, id, time.getTime(), encodeRow(row));
   }
 
   #run(sql: string, ...values: (string | number)[]): void {

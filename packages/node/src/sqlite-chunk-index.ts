@@ -24,6 +24,7 @@ export class SqliteChunkIndex implements ChunkIndex {
   readonly #database: SqliteDatabase;
   readonly #select: StatementSync;
   readonly #upsert: StatementSync;
+  readonly #delete: StatementSync;
 
   /** @throws {@link StoreUnavailableError} the file cannot be opened. */
   constructor(path: string) {
@@ -34,6 +35,7 @@ export class SqliteChunkIndex implements ChunkIndex {
     this.#upsert = this.#database.statement(
       'INSERT OR REPLACE INTO chunks (id, pack, frame, offset, length) VALUES (?, ?, ?, ?, ?)',
     );
+    this.#delete = this.#database.statement('DELETE FROM chunks WHERE id = ? AND pack = ?');
   }
 
   async find(ids: readonly ChunkId[], signal?: AbortSignal): Promise<ReadonlyMap<ChunkId, ChunkLocation>> {
@@ -58,6 +60,14 @@ export class SqliteChunkIndex implements ChunkIndex {
           location.length,
         );
       }
+    });
+  }
+
+  async remove(ids: readonly ChunkId[], packId: PackId, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const pack = fromHex(packId);
+    this.#database.transaction(() => {
+      for (const id of ids) this.#delete.run(fromHex(id), pack);
     });
   }
 

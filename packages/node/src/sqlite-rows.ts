@@ -23,7 +23,7 @@ export function definedOnly<Fields extends object>(fields: Fields): Fields {
 /** The row of an id, or undefined. */
 export function findRow<Row extends object>(
   database: SqliteDatabase,
-  table: 'runs' | 'points' | 'packs' | 'restores',
+  table: 'runs' | 'points' | 'packs' | 'holds' | 'restores',
   id: string,
   dates: readonly (keyof Row & string)[],
 ): Row | undefined {
@@ -33,7 +33,7 @@ export function findRow<Row extends object>(
 
 /** A listing of a table with the columns `id`, `row` and one of times. */
 export interface TimeListing<Row extends object> {
-  readonly table: 'runs' | 'points' | 'restores';
+  readonly table: 'runs' | 'points' | 'holds' | 'restores';
   /** The column that the range is about. */
   readonly time: 'time' | 'expires';
   /** Columns that have to have a value. */
@@ -42,7 +42,8 @@ export interface TimeListing<Row extends object> {
   readonly dates: readonly (keyof Row & string)[];
 }
 
-const rowsPerPage = 500;
+/** Rows that a listing reads at once. */
+export const rowsPerPage = 500;
 
 /** Rows newest first, read page by page: a row that is added meanwhile may or may not be seen. */
 export async function* listByTime<Row extends object>(
@@ -71,5 +72,28 @@ export async function* listByTime<Row extends object>(
     if (last === undefined || page.length < rowsPerPage) return;
     before = last.time;
     beforeId = last.id;
+  }
+}
+
+/** Rows of a table for which a condition holds, by id, read page by page: each as it is when its page is read. */
+export async function* listWhere<Row extends object>(
+  database: SqliteDatabase,
+  listing: {
+    readonly table: 'points' | 'packs';
+    readonly condition: string;
+    readonly dates: readonly (keyof Row & string)[];
+  },
+): AsyncGenerator<Row, void, undefined> {
+  const { table, condition, dates } = listing;
+  const statement = database.statement(
+    `SELECT id, row FROM ${table} WHERE ${condition} AND id > ? ORDER BY id LIMIT ${rowsPerPage}`,
+  );
+  let after = '';
+  for (;;) {
+    const page = database.guarded(() => statement.all(after)) as { id: string; row: string }[];
+    for (const { row } of page) yield decodeRow<Row>(row, dates);
+    const last = page.at(-1);
+    if (last === undefined || page.length < rowsPerPage) return;
+    after = last.id;
   }
 }

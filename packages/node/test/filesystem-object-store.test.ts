@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { ObjectStore } from '@holdfast/engine';
 import { allOf, FakeClock, objectStoreContract, SeededRandom } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 
@@ -179,24 +180,44 @@ test('never makes a lock earlier, whatever the order in which extensions arrive'
   expect((await store.head('locked')).lock?.until).toEqual(days[1]);
 });
 
-test('either locks or removes a version when both are asked for at once', async () => {
+test('holds an object of a copied bucket', async () => {
+  const root = makeTempDir();
+  await writeFile(path.join(root, 'x'), '1');
+  const { store } = makeStore(root);
+
+  await store.setLegalHold('x', 'someS3VersionId', true);
+  expect((await store.head('x')).legalHold).toBe(true);
+  await expect(store.removeVersion('x', 'file')).rejects.toMatchObject({ name: 'ObjectLockedError' });
+  await store.setLegalHold('x', 'someS3VersionId', false);
+  await store.removeVersion('x', 'file');
+
+  await expect(store.head('x')).rejects.toMatchObject({ name: 'ObjectNotFoundError' });
+});
+
+test.each([
+  { what: 'locks', keep: (store: ObjectStore, id: string) => store.extendLock('raced', id, lock) },
+  { what: 'holds', keep: (store: ObjectStore, id: string) => store.setLegalHold('raced', id, true) },
+])('either $what or removes a version when both are asked for at once', async ({ keep }) => {
   for (let round = 0; round < 30; round += 1) {
     const { store } = makeStore();
     const { versionId } = await store.put('raced', Buffer.from('x'));
 
-    const [locked, removed] = await Promise.allSettled([
-      store.extendLock('raced', versionId, lock),
+    const [kept, removed] = await Promise.allSettled([
+      keep(store, versionId),
       store.removeVersion('raced', versionId),
     ]);
 
     const exists = (await allOf(store.listVersions(''))).length === 1;
-    // A lock that was confirmed must hold; a removal that was confirmed must have happened.
-    if (locked.status === 'fulfilled') expect(exists).toBe(true);
+    // A lock or hold that was confirmed must hold; a removal that was confirmed must have happened.
+    if (kept.status === 'fulfilled') expect(exists).toBe(true);
     if (removed.status === 'fulfilled') expect(exists).toBe(false);
   }
 });
 
-test('keeps a version that another process locks in the middle of its removal', async () => {
+test.each([
+  { what: 'locks', file: (id: string) => `lock-${id}-${until.getTime() / 1000}-governance`, state: { lock } },
+  { what: 'holds', file: (id: string) => `hold-${id}`, state: { legalHold: true } },
+])('keeps a version that another process $what in the middle of its removal', async ({ file, state }) => {
   const root = makeTempDir();
   const clock = new FakeClock('2029-01-01T00:00:00Z');
   let inTheMiddle: (() => void) | undefined;
@@ -210,13 +231,12 @@ test('keeps a version that another process locks in the middle of its removal', 
   const store = new FilesystemObjectStore({ root, clock, random, durable: false });
   const { versionId } = await store.put('raced', Buffer.from('x'));
   inTheMiddle = () => {
-    const file = `lock-${versionId}-${until.getTime() / 1000}-governance`;
-    writeFileSync(path.join(recordPathOf(root, 'raced'), file), '');
+    writeFileSync(path.join(recordPathOf(root, 'raced'), file(versionId)), '');
   };
 
   await expect(store.removeVersion('raced', versionId)).rejects.toMatchObject({ name: 'ObjectLockedError' });
 
-  expect(await store.head('raced', { versionId })).toMatchObject({ bytes: 1, lock });
+  expect(await store.head('raced', { versionId })).toMatchObject({ bytes: 1, ...state });
   expect(Buffer.from(await store.get('raced')).toString()).toBe('x');
 });
 

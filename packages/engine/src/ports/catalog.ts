@@ -89,6 +89,8 @@ export interface PointRow {
   readonly committedAt: Date;
   readonly expiresAt: Date;
   readonly retentionClass: string;
+  /** The store's name of the archive class that the point's container lies in. Such a point is never a base. */
+  readonly archiveClass?: string;
   readonly counts: PointCounts;
   readonly warnings: number;
   readonly seconds: number;

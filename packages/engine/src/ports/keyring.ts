@@ -16,8 +16,19 @@ export interface WrappedKey {
   readonly ciphertext: Uint8Array;
 }
 
+/** Somebody who can unwrap keys later and need not be there, nor be asked, when they are wrapped. */
+export interface AbsentRecipient {
+  /** 16 hexadecimal digits that tell this recipient from others; part of names of objects. */
+  readonly fingerprint: string;
+  /** As in {@link WrappedKey}. */
+  readonly wrappingKey: string;
+  wrap(context: KeyContext, plain: Uint8Array): WrappedKey;
+}
+
 /** Wraps and unwraps the vault's keys. Called a few times in a worker's life, never once a chunk. */
 export interface Keyring {
+  /** Who is to be able to open every key of the vault besides; keys that exist are wrapped for it, too. */
+  readonly absentRecipient?: AbsentRecipient;
   /** A new random 32-byte key, with the same key wrapped for every recipient. */
   generate(
     context: KeyContext,

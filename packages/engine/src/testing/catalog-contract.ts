@@ -1,16 +1,30 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CatalogConflictError } from '../errors.ts';
 import type { RunId } from '../ids.ts';
-import type { Catalog, PackRow, PointRow, RestoreRow } from '../ports/catalog.ts';
+import type { Catalog, PackRow, RestoreRow } from '../ports/catalog.ts';
 import { allOf } from './all-of.ts';
-import { at, bucketArn, packClaim, packIdOf, pointRow, restoreRow, runRow } from './catalog-rows.ts';
+import {
+  at,
+  bucketArn,
+  livePack,
+  packClaim,
+  packIdOf,
+  pointRow,
+  restoreRow,
+  runRow,
+  storedAs,
+} from './catalog-rows.ts';
+import { catalogExpiryContract } from './catalog-expiry-contract.ts';
+import { catalogPackMarksContract } from './catalog-pack-marks-contract.ts';
+import { catalogPointContract } from './catalog-point-contract.ts';
 import { catalogRunContract } from './catalog-run-contract.ts';
+import { catalogSweepContract } from './catalog-sweep-contract.ts';
 import { eventually } from './eventually.ts';
 
-/** A catalog under test, and what only sweepers and verify write. */
+/** A catalog under test, and a way round it. */
 export interface CatalogUnderTest {
   readonly catalog: Catalog;
-  /** Writes a pack's row as it is. */
+  /** Writes a pack's row as it is, whatever was there. */
   plantPack(row: PackRow): Promise<void>;
 }
 
@@ -58,6 +72,19 @@ export function catalogContract(options: CatalogContractOptions): void {
         expect(await catalog.findResource(bucketArn('absent'))).toBeUndefined();
       });
 
+      test('carry the tags that discovery saw last', async () => {
+        const found = { arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) } as const;
+        const tags = { 'holdfast:plan': 'daily', team: '', 'cost center': 'r&d' };
+
+        await catalog.putResource({ ...found, tags });
+        expect((await catalog.findResource(arn))?.tags).toEqual(tags);
+        await catalog.putResource({ ...found, tags: { team: 'web' } });
+        expect((await catalog.findResource(arn))?.tags).toEqual({ team: 'web' });
+        await catalog.putResource(found);
+
+        expect(await catalog.findResource(arn)).toEqual(found);
+      });
+
       test('keep what runs and points recorded on them when discovery finds them again', async () => {
         await catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
         await catalog.openRun(runRow('1', 0));
@@ -103,93 +130,9 @@ export function catalogContract(options: CatalogContractOptions): void {
       });
     });
 
-    describe('points', () => {
-      const arn = bucketArn('photos');
-
-      test('are found with all their fields, and can be put again', async () => {
-        const row = pointRow(1, { basePointId: pointRow(0).pointId, type: 'differential', warnings: 3 });
-
-        await catalog.putPoint(row);
-        await catalog.putPoint(row);
-
-        expect(await catalog.findPoint(row.pointId)).toEqual(row);
-        expect(await allOf(catalog.listPoints(arn))).toEqual([row]);
-        expect(await catalog.findPoint(pointRow(2).pointId)).toBeUndefined();
-      });
-
-      test('are listed newest first by source time, at once, and of their resource only', async () => {
-        for (const minute of [5, 1, 9, 3]) await catalog.putPoint(pointRow(minute));
-        await catalog.putPoint(pointRow(4, { resourceArn: bucketArn('films') }));
-
-        expect(minutes(await allOf(catalog.listPoints(arn)))).toEqual([9, 5, 3, 1]);
-        expect(minutes(await allOf(catalog.listPoints(arn, { from: at(3), to: at(5) })))).toEqual([5, 3]);
-        expect(minutes(await allOf(catalog.listPoints(arn, { from: at(4) })))).toEqual([9, 5]);
-        expect(minutes(await allOf(catalog.listPoints(arn, { to: at(4) })))).toEqual([3, 1]);
-      });
-
-      test('are listed over many pages', async () => {
-        // Long names make rows large: 40 of them are more than the megabyte that DynamoDB returns at once.
-        const rootName = 'r'.repeat(40_000);
-        for (let minute = 0; minute < 40; minute++) await catalog.putPoint(pointRow(minute, { rootName }));
-
-        expect(minutes(await allOf(catalog.listPoints(arn)))).toEqual(
-          Array.from({ length: 40 }, (_, n) => 39 - n),
-        );
-      });
-
-      test('move the resource on only when they are its newest', async () => {
-        await catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
-        await catalog.putPoint(pointRow(5));
-        await catalog.putPoint(pointRow(3));
-
-        expect(await catalog.findResource(arn)).toMatchObject({
-          lastPointId: pointRow(5).pointId,
-          lastSourceTime: at(5),
-        });
-      });
-
-      test('are found by the span of time in which their retention ends', async () => {
-        for (const minute of [1, 2, 3, 4]) {
-          await catalog.putPoint(pointRow(minute, { expiresAt: at(minute * 5000) }));
-        }
-        await catalog.putPoint(pointRow(6, { resourceArn: bucketArn('films'), expiresAt: at(5001) }));
-        const found = async (range: { from?: Date; to?: Date }): Promise<number[]> =>
-          minutes(await allOf(catalog.listPointsExpiring(range))).sort((a, b) => a - b);
-
-        await eventually(async () => {
-          expect(await found({ to: at(10_000) })).toEqual([1, 2, 6]);
-          expect(await found({ from: at(5001), to: at(15_000) })).toEqual([2, 3, 6]);
-          expect(await found({ from: at(15_001) })).toEqual([4]);
-          expect(await found({})).toEqual([1, 2, 3, 4, 6]);
-        });
-      });
-
-      test('expire when the row that was put last says so', async () => {
-        await catalog.putPoint(pointRow(1, { expiresAt: at(5000) }));
-        await catalog.putPoint(pointRow(1, { expiresAt: at(9000) }));
-
-        await eventually(async () => {
-          expect(await allOf(catalog.listPointsExpiring({ to: at(8000) }))).toEqual([]);
-          expect(await allOf(catalog.listPointsExpiring({ to: at(9000) }))).toHaveLength(1);
-        });
-      });
-
-      test('can be taken away, again too', async () => {
-        await catalog.putPoint(pointRow(1));
-        await catalog.putPoint(pointRow(2));
-
-        await catalog.removePoint(pointRow(1).pointId);
-        await catalog.removePoint(pointRow(1).pointId);
-
-        expect(await catalog.findPoint(pointRow(1).pointId)).toBeUndefined();
-        expect(minutes(await allOf(catalog.listPoints(arn)))).toEqual([2]);
-      });
-    });
-
     describe('packs', () => {
       const claim = packClaim('1');
-      const stored = { versionId: 'v1', bytes: 33_554_432, lockedUntil: at(1000) };
-      const live: PackRow = { ...claim, ...stored, state: 'live' };
+      const live = livePack('1');
       const getPack = async (id = claim.packId): Promise<PackRow | undefined> =>
         (await catalog.getPacks([id])).get(id);
 
@@ -197,8 +140,8 @@ export function catalogContract(options: CatalogContractOptions): void {
         await catalog.claimPack(claim);
         expect(await getPack()).toEqual({ ...claim, state: 'writing' });
 
-        expect(await catalog.confirmPack(claim.packId, stored)).toBe('live');
-        expect(await catalog.confirmPack(claim.packId, stored)).toBe('live');
+        expect(await catalog.confirmPack(claim.packId, storedAs)).toBe('live');
+        expect(await catalog.confirmPack(claim.packId, storedAs)).toBe('live');
 
         expect(await getPack()).toEqual(live);
       });
@@ -233,12 +176,12 @@ export function catalogContract(options: CatalogContractOptions): void {
       });
 
       test('are lost when their row is gone or being swept, and stay so', async () => {
-        expect(await catalog.confirmPack(claim.packId, stored)).toBe('lost');
+        expect(await catalog.confirmPack(claim.packId, storedAs)).toBe('lost');
         expect(await getPack()).toBeUndefined();
 
         await plantPack({ ...claim, state: 'deleting' });
 
-        expect(await catalog.confirmPack(claim.packId, stored)).toBe('lost');
+        expect(await catalog.confirmPack(claim.packId, storedAs)).toBe('lost');
         expect((await getPack())?.state).toBe('deleting');
       });
 
@@ -320,11 +263,11 @@ export function catalogContract(options: CatalogContractOptions): void {
     });
 
     catalogRunContract(options.make);
+    catalogPointContract(options.make);
+    catalogExpiryContract(options.make);
+    catalogSweepContract(options.make);
+    catalogPackMarksContract(options.make);
   });
-}
-
-function minutes(list: readonly PointRow[]): number[] {
-  return list.map((row) => (row.sourceTime.getTime() - at(0).getTime()) / 60_000);
 }
 
 function restoreIds(list: readonly RestoreRow[]): string[] {

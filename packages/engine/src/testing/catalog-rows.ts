@@ -1,5 +1,5 @@
-import type { PackId, PointId, ResourceArn, RunId } from '../ids.ts';
-import type { Catalog, PointRow, RestoreRow, RunRow } from '../ports/catalog.ts';
+import type { HoldId, PackId, PointId, ResourceArn, RunId } from '../ids.ts';
+import type { Catalog, HoldRow, PackRow, PointRow, RestoreRow, RunRow } from '../ports/catalog.ts';
 
 /** A moment of the suite's day, in minutes after its start. */
 export function at(minutes: number): Date {
@@ -73,6 +73,14 @@ export function packClaim(id: string): Parameters<Catalog['claimPack']>[0] {
   };
 }
 
+/** What the store says of a pack that was written. */
+export const storedAs = { versionId: 'v1', bytes: 33_554_432, lockedUntil: at(1000) } as const;
+
+/** A pack that was claimed and written. */
+export function livePack(id: string, change: Partial<PackRow> = {}): PackRow {
+  return { ...packClaim(id), ...storedAs, state: 'live', ...change };
+}
+
 /** A pack id made from a few hexadecimal digits. */
 export function packIdOf(id: string): PackId {
   return id.padStart(32, '0') as PackId;
@@ -87,5 +95,22 @@ export function restoreRow(id: string, startMinute: number): RestoreRow {
     target: 's3://restored/here/',
     state: 'running',
     startedAt: at(startMinute),
+  };
+}
+
+/** A hold id made from a few hexadecimal digits. */
+export function holdIdOf(id: string): HoldId {
+  return id.padStart(32, '0') as HoldId;
+}
+
+/** A hold that somebody set at a minute. */
+export function holdRow(id: string, setMinute: number, change: Partial<HoldRow> = {}): HoldRow {
+  return {
+    holdId: holdIdOf(id),
+    scope: { kind: 'resource', resourceArn: bucketArn('photos') },
+    setBy: 'arn:aws:iam::123456789012:user/ada',
+    reason: 'case 42',
+    setAt: at(setMinute),
+    ...change,
   };
 }

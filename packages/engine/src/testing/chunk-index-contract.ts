@@ -86,8 +86,45 @@ export function chunkIndexContract(options: ChunkIndexContractOptions): void {
       });
     });
 
+    test('removes the items that still name a pack, again too, and no others', async () => {
+      await index.put(
+        [1, 2, 3].map((n) => ({ id: chunkId(n), location: { ...location(n), packId: packId(7) } })),
+      );
+      // Stored once more since: another pack has the chunk by now.
+      await index.put([{ id: chunkId(2), location: location(2) }]);
+      const ids = [chunkId(1), chunkId(2), chunkId(1), chunkId(4)];
+
+      await index.remove(ids, packId(7));
+      await index.remove(ids, packId(7));
+
+      await eventually(async () => {
+        expect(await index.find([1, 2, 3, 4].map(chunkId))).toEqual(
+          new Map([
+            [chunkId(2), location(2)],
+            [chunkId(3), { ...location(3), packId: packId(7) }],
+          ]),
+        );
+      });
+    });
+
+    test('removes the items of a large pack, and of none', async () => {
+      const entries = Array.from({ length: 300 }, (_, n) => ({ id: chunkId(n), location: location(1) }));
+      await index.put(entries);
+
+      await index.remove([], packId(1));
+      await index.remove(
+        entries.map((entry) => entry.id),
+        packId(1),
+      );
+
+      await eventually(async () => {
+        expect(await index.find(entries.map((entry) => entry.id))).toEqual(new Map());
+      });
+    });
+
     test('stops when it is aborted', async () => {
       await expect(index.find([chunkId(1)], AbortSignal.abort())).rejects.toThrow();
+      await expect(index.remove([chunkId(1)], packId(1), AbortSignal.abort())).rejects.toThrow();
       await expect(
         index.put([{ id: chunkId(1), location: location(1) }], AbortSignal.abort()),
       ).rejects.toThrow();

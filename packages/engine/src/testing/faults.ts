@@ -6,6 +6,8 @@ import { StoreUnavailableError } from '../errors.ts';
  * - `fail-after`: it happens, the caller gets the error all the same;
  * - `time-out`: the caller gets the error first, and the call happens just before the next call of the plan;
  * - `duplicate`: it happens twice, the caller gets the first answer;
+ * - `tear`: of what a `put`, a `putNew` or an `addPart` was to write, the first half is written, as if it were all; then
+ *   the caller gets the error. No store that keeps its promises does it. For every other call it is `fail-after`;
  * - `kill`, `kill-after`: the process dies before or after it: this and every later call throw a {@link ProcessKilledError}.
  *
  * A list is one call: `fail-after` breaks it after its first item, `duplicate` does nothing to it.
@@ -16,6 +18,7 @@ export type FaultKind =
   | 'time-out'
   | 'throttle'
   | 'duplicate'
+  | 'tear'
   | 'kill'
   | 'kill-after';
 
@@ -105,14 +108,30 @@ export function withFaults<Port extends object>(port: Port, plan: FaultPlan): Po
           faultyList(plan, property, () => call(...args) as AsyncIterable<unknown>);
       }
       return async (...args: unknown[]) => {
-        const result = await faultyCall(plan, property, async () => call(...args));
+        const torn = async (): Promise<unknown> => call(...tear(property, args));
+        const result = await faultyCall(plan, property, async () => call(...args), torn);
         return property === 'startMultipart' ? withFaults(result as object, plan) : result;
       };
     },
   });
 }
 
-async function faultyCall(plan: FaultPlan, method: string, call: () => Promise<unknown>): Promise<unknown> {
+/** The arguments of a write that stops half-way. */
+function tear(method: string, args: readonly unknown[]): unknown[] {
+  const at = { put: 1, putNew: 1, addPart: 0 }[method];
+  return args.map((arg, index) => {
+    if (index !== at) return arg;
+    const bytes = Buffer.concat(arg instanceof Uint8Array ? [arg] : (arg as readonly Uint8Array[]));
+    return new Uint8Array(bytes.subarray(0, bytes.length >> 1));
+  });
+}
+
+async function faultyCall(
+  plan: FaultPlan,
+  method: string,
+  call: () => Promise<unknown>,
+  torn: () => Promise<unknown>,
+): Promise<unknown> {
   const fault = await plan.begin(method);
   switch (fault) {
     case undefined: {
@@ -129,6 +148,9 @@ async function faultyCall(plan: FaultPlan, method: string, call: () => Promise<u
     case 'kill-after':
       // What the call answered is lost, an error of its own too.
       await call().catch(() => undefined);
+      break;
+    case 'tear':
+      await torn().catch(() => undefined);
       break;
     case 'time-out':
       plan.postpone(call);
@@ -154,10 +176,10 @@ async function* faultyList(
   for await (const item of list()) {
     if (fault !== 'kill-after') plan.checkAlive();
     yield item;
-    if (fault === 'fail-after') throw unavailable(fault, method);
+    if (fault === 'fail-after' || fault === 'tear') throw unavailable(fault, method);
   }
   plan.checkAlive();
-  if (fault === 'fail-after') throw unavailable(fault, method);
+  if (fault === 'fail-after' || fault === 'tear') throw unavailable(fault, method);
 }
 
 function unavailable(fault: FaultKind, method: string): StoreUnavailableError {

@@ -10,8 +10,9 @@ import type {
   RunRow,
   TimeRange,
 } from '../ports/catalog.ts';
-import { addHoldTo, removeHoldFrom } from './hold-sets.ts';
 import { MemoryPacks } from './memory-packs.ts';
+import { MemoryPoints } from './memory-points.ts';
+import { newestFirst, within } from './row-order.ts';
 
 type LastFields = Pick<ResourceRow, 'lastRunId' | 'lastRunState' | 'lastPointId' | 'lastSourceTime'>;
 type FoundFields = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem' | 'seenAt' | 'tags'>;
@@ -22,8 +23,8 @@ export class MemoryCatalog implements Catalog {
   readonly #last = new Map<ResourceArn, LastFields>();
   readonly #runs = new Map<RunId, RunRow>();
   readonly #openRuns = new Map<ResourceArn, RunId>();
-  readonly #points = new Map<PointId, PointRow>();
-  readonly #packs = new MemoryPacks();
+  #points = new MemoryPoints();
+  #packs = new MemoryPacks();
   readonly #holds = new Map<HoldId, HoldRow>();
   readonly #restores = new Map<string, RestoreRow>();
 
@@ -132,12 +133,7 @@ export class MemoryCatalog implements Catalog {
   }
 
   async putPoint(row: PointRow): Promise<void> {
-    await Promise.resolve();
-    const known = this.#points.get(row.pointId);
-    const kept = known === undefined ? {} : definedOnly({ holds: known.holds, expiring: known.expiring });
-    const expiresAt =
-      known !== undefined && known.expiresAt > row.expiresAt ? known.expiresAt : row.expiresAt;
-    this.#points.set(row.pointId, { ...row, ...kept, expiresAt });
+    await this.#points.put(row);
     const last = this.#last.get(row.resourceArn);
     const newest = last?.lastSourceTime?.getTime() ?? -Infinity;
     const time = row.sourceTime.getTime();
@@ -147,66 +143,39 @@ export class MemoryCatalog implements Catalog {
   }
 
   async findPoint(pointId: PointId): Promise<PointRow | undefined> {
-    await Promise.resolve();
-    return this.#points.get(pointId);
+    return this.#points.find(pointId);
   }
 
-  async *listPoints(resourceArn: ResourceArn, range: TimeRange = {}): AsyncIterable<PointRow> {
-    await Promise.resolve();
-    const rows = [...this.#points.values()].filter(
-      (row) => row.resourceArn === resourceArn && within(row.sourceTime, range),
-    );
-    yield* newestFirst(
-      rows,
-      (row) => row.sourceTime,
-      (row) => row.pointId,
-    );
+  listPoints(resourceArn: ResourceArn, range: TimeRange = {}): AsyncIterable<PointRow> {
+    return this.#points.list(resourceArn, range);
   }
 
-  async *listPointsExpiring(range: TimeRange): AsyncIterable<PointRow> {
-    await Promise.resolve();
-    for (const row of this.#points.values()) if (within(row.expiresAt, range)) yield row;
+  listPointsExpiring(range: TimeRange): AsyncIterable<PointRow> {
+    return this.#points.listExpiring(range);
   }
 
   async startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'> {
-    await Promise.resolve();
-    const row = this.#points.get(pointId);
-    if (row === undefined || row.expiresAt > now || row.holds !== undefined) return 'kept';
-    const expiring: PointRow = { ...row, expiring: true };
-    this.#points.set(pointId, expiring);
-    return expiring;
+    return this.#points.startExpiring(pointId, now);
   }
 
   async removePoint(pointId: PointId): Promise<void> {
-    await Promise.resolve();
-    this.#points.delete(pointId);
+    return this.#points.remove(pointId);
   }
 
   async prolongPoint(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'> {
-    await Promise.resolve();
-    const row = this.#points.get(pointId);
-    if (row === undefined || row.expiring === true) return 'gone';
-    if (expiresAt > row.expiresAt) this.#points.set(pointId, { ...row, expiresAt });
-    return 'prolonged';
+    return this.#points.prolong(pointId, expiresAt);
   }
 
   async addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
-    await Promise.resolve();
-    const row = this.#points.get(pointId);
-    if (row === undefined || row.expiring === true) return 'gone';
-    this.#points.set(pointId, addHoldTo(row, holdId));
-    return 'held';
+    return this.#points.addHold(pointId, holdId);
   }
 
   async removePointHold(pointId: PointId, holdId: HoldId): Promise<void> {
-    await Promise.resolve();
-    const row = this.#points.get(pointId);
-    if (row !== undefined) this.#points.set(pointId, removeHoldFrom(row, holdId));
+    return this.#points.removeHold(pointId, holdId);
   }
 
-  async *listHeldPoints(): AsyncIterable<PointRow> {
-    await Promise.resolve();
-    for (const row of this.#points.values()) if (row.holds !== undefined) yield row;
+  listHeldPoints(): AsyncIterable<PointRow> {
+    return this.#points.listHeld();
   }
 
   async putHold(row: HoldRow): Promise<void> {
@@ -307,6 +276,28 @@ export class MemoryCatalog implements Catalog {
     );
   }
 
+  /** A catalog with the same rows that goes its own way: for tests that try more than one continuation. */
+  fork(): MemoryCatalog {
+    const copy = new MemoryCatalog();
+    copyMap(this.#resources, copy.#resources);
+    copyMap(this.#last, copy.#last);
+    copyMap(this.#runs, copy.#runs);
+    copyMap(this.#openRuns, copy.#openRuns);
+    copyMap(this.#holds, copy.#holds);
+    copyMap(this.#restores, copy.#restores);
+    copy.#points = this.#points.fork();
+    copy.#packs = this.#packs.fork();
+    return copy;
+  }
+
+  /** Every run, point, pack and hold, in no order. A row is never changed: a change puts another in its place. */
+  *rows(): Generator<RunRow | PointRow | PackRow | HoldRow> {
+    yield* this.#runs.values();
+    yield* this.#points.all();
+    yield* this.#packs.all();
+    yield* this.#holds.values();
+  }
+
   /** All pack rows, in the order they were claimed. */
   packs(): readonly PackRow[] {
     return this.#packs.all();
@@ -339,16 +330,8 @@ export class MemoryCatalog implements Catalog {
   }
 }
 
-function within(time: Date, range: TimeRange): boolean {
-  return (range.from === undefined || time >= range.from) && (range.to === undefined || time <= range.to);
-}
-
-function newestFirst<Row>(
-  rows: readonly Row[],
-  time: (row: Row) => Date,
-  id: (row: Row) => string,
-): readonly Row[] {
-  return rows.toSorted((a, b) => time(b).getTime() - time(a).getTime() || (id(a) < id(b) ? 1 : -1));
+function copyMap<Key, Value>(from: ReadonlyMap<Key, Value>, to: Map<Key, Value>): void {
+  for (const [key, value] of from) to.set(key, value);
 }
 
 function definedOnly<Fields extends object>(fields: Fields): Fields {

@@ -39,6 +39,18 @@ export class MemoryChunkIndex implements ChunkIndex {
     for (const id of ids) if (this.#locations.get(id)?.packId === packId) this.#locations.delete(id);
   }
 
+  /** An index with the same items that goes its own way. */
+  fork(): MemoryChunkIndex {
+    const copy = new MemoryChunkIndex();
+    for (const [id, location] of this.#locations) copy.#locations.set(id, location);
+    return copy;
+  }
+
+  /** Every item, in no order. */
+  entries(): Iterable<readonly [ChunkId, ChunkLocation]> {
+    return this.#locations.entries();
+  }
+
   /** Takes a chunk out, as a lost table or a sweep does. */
   forget(id: ChunkId): void {
     this.#locations.delete(id);

@@ -36,6 +36,12 @@ export interface MemoryObjectStoreOptions {
   readonly objectLock?: boolean;
   /** Parts smaller than this, but for the last, make `complete` fail. @default 5 MiB, as in S3 */
   readonly minPartBytes?: number;
+  /**
+   * A name's versions are numbered by themselves, not in the order of all writes of the store: so the order of writes
+   * of other names leaves no trace.
+   * @default false
+   */
+  readonly numberByName?: boolean;
 }
 
 /** A call of the store that is counted. */
@@ -54,15 +60,16 @@ export type StoreOperation =
   | 'complete'
   | 'abort';
 
-interface StoredVersion {
+/** A version as the double keeps it. Never changed: a change puts another in its place. */
+export interface StoredVersion {
   readonly versionId: string;
   readonly content: SparseContent;
   readonly storedAt: Date;
   readonly storageClass?: string | undefined;
   readonly marker: boolean;
-  lock?: ObjectLock | undefined;
-  legalHold?: boolean;
-  thaw?: ThawState;
+  readonly lock?: ObjectLock | undefined;
+  readonly legalHold?: boolean;
+  readonly thaw?: ThawState;
 }
 
 const archiveClasses: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
@@ -75,8 +82,10 @@ export class MemoryObjectStore implements ObjectStore {
   readonly #clock: Clock;
   readonly #objectLock: boolean;
   readonly #minPartBytes: number;
+  readonly #numberByName: boolean;
   /** Versions of each name, oldest first. */
-  readonly #names = new Map<string, StoredVersion[]>();
+  readonly #names = new Map<string, readonly StoredVersion[]>();
+  readonly #writes = new Map<string, number>();
   readonly #uploads = new Map<string, UploadInProgress>();
   readonly #counts = new Map<StoreOperation, number>();
   #serial = 0;
@@ -86,6 +95,26 @@ export class MemoryObjectStore implements ObjectStore {
     this.#clock = options.clock;
     this.#objectLock = options.objectLock ?? true;
     this.#minPartBytes = options.minPartBytes ?? 5 * 1024 * 1024;
+    this.#numberByName = options.numberByName ?? false;
+  }
+
+  /** A store with the same versions that goes its own way, by another clock. Uploads in parts stay behind. */
+  fork(clock: Clock): MemoryObjectStore {
+    const copy = new MemoryObjectStore({
+      clock,
+      objectLock: this.#objectLock,
+      minPartBytes: this.#minPartBytes,
+      numberByName: this.#numberByName,
+    });
+    for (const [name, versions] of this.#names) copy.#names.set(name, versions);
+    for (const [name, writes] of this.#writes) copy.#writes.set(name, writes);
+    copy.#serial = this.#serial;
+    return copy;
+  }
+
+  /** Every name and its versions, oldest first, in no order. An array is never changed. */
+  entries(): Iterable<readonly [string, readonly StoredVersion[]]> {
+    return this.#names.entries();
   }
 
   /** Bytes that `get` has returned so far. */
@@ -170,15 +199,16 @@ export class MemoryObjectStore implements ObjectStore {
     this.#checkLockable(name, { lock });
     if (version.lock !== undefined && version.lock.until >= lock.until) return version.lock;
     const mode = version.lock?.mode === 'compliance' ? 'compliance' : lock.mode;
-    version.lock = { mode, until: wholeSeconds(lock.until) };
-    return version.lock;
+    const moved = { mode, until: wholeSeconds(lock.until) };
+    this.#change(name, version, { lock: moved });
+    return moved;
   }
 
   async setLegalHold(name: string, versionId: string, on: boolean, signal?: AbortSignal): Promise<void> {
     await this.#begin('setLegalHold', signal);
     const version = this.#find(name, versionId);
     if (!this.#objectLock) throw new ObjectLockMissingError(name, 'a legal hold', 'not at all');
-    version.legalHold = on;
+    this.#change(name, version, { legalHold: on });
   }
 
   async thaw(
@@ -188,7 +218,8 @@ export class MemoryObjectStore implements ObjectStore {
   ): Promise<void> {
     await this.#begin('thaw', options.signal);
     const version = this.#find(name, versionId);
-    if (this.#thawOf(version)?.state === 'frozen') version.thaw = { state: 'thawing' };
+    if (this.#thawOf(version)?.state === 'frozen')
+      this.#change(name, version, { thaw: { state: 'thawing' } });
   }
 
   async *listVersions(
@@ -220,8 +251,9 @@ export class MemoryObjectStore implements ObjectStore {
       throw new ObjectLockedError(name, versionId);
     }
     if (version.legalHold === true) throw new ObjectLockedError(name, versionId);
-    versions.splice(versions.indexOf(version), 1);
-    if (versions.length === 0) this.#names.delete(name);
+    const left = versions.filter((one) => one !== version);
+    if (left.length === 0) this.#names.delete(name);
+    else this.#names.set(name, left);
   }
 
   async now(): Promise<Date> {
@@ -245,7 +277,7 @@ export class MemoryObjectStore implements ObjectStore {
 
   /** Ends the thawing of a version, as S3 does hours after it was asked for. */
   finishThaw(name: string, versionId: string, until: Date): void {
-    this.#find(name, versionId).thaw = { state: 'thawed', until };
+    this.#change(name, this.#find(name, versionId), { thaw: { state: 'thawed', until } });
   }
 
   async #begin(operation: StoreOperation, signal?: AbortSignal): Promise<void> {
@@ -264,7 +296,10 @@ export class MemoryObjectStore implements ObjectStore {
 
   #append(name: string, content: SparseContent, options: PutOptions, marker = false): StoredVersion {
     this.#checkLockable(name, options);
-    const serial = String(++this.#serial).padStart(8, '0');
+    this.#serial++;
+    const writes = (this.#writes.get(name) ?? 0) + 1;
+    this.#writes.set(name, writes);
+    const serial = String(this.#numberByName ? writes : this.#serial).padStart(8, '0');
     const version: StoredVersion = {
       versionId: `version-${serial}`,
       content,
@@ -273,10 +308,16 @@ export class MemoryObjectStore implements ObjectStore {
       marker,
       lock: options.lock && { mode: options.lock.mode, until: wholeSeconds(options.lock.until) },
     };
-    const versions = this.#names.get(name);
-    if (versions === undefined) this.#names.set(name, [version]);
-    else versions.push(version);
+    this.#names.set(name, [...(this.#names.get(name) ?? []), version]);
     return version;
+  }
+
+  #change(name: string, version: StoredVersion, change: Partial<StoredVersion>): void {
+    const versions = this.#names.get(name) ?? [];
+    this.#names.set(
+      name,
+      versions.map((one) => (one === version ? { ...version, ...change } : one)),
+    );
   }
 
   #checkLockable(name: string, options: PutOptions): void {

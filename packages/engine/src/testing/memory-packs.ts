@@ -1,7 +1,7 @@
 import { CatalogConflictError, InvalidInputError } from '../errors.ts';
 import type { HoldId, PackId } from '../ids.ts';
 import { sweepPartitions, type Catalog, type PackRow } from '../ports/catalog.ts';
-import { addHoldTo, removeHoldFrom } from './hold-sets.ts';
+import { addHoldTo, recoverPackRow, removeHoldFrom } from '../ports/catalog-rows.ts';
 
 /** The rows of packs of a catalog in memory. Every method decides in one step, after it gave others their turn. */
 export class MemoryPacks {
@@ -67,7 +67,7 @@ export class MemoryPacks {
     yield* [...this.#rows.values()]
       .filter((row) => row.lockUntil < before)
       .filter(({ packId }) => partition === undefined || partitionOf(packId) === partition)
-      .sort((a, b) => a.lockUntil.getTime() - b.lockUntil.getTime());
+      .sort((a, b) => a.lockUntil.getTime() - b.lockUntil.getTime() || (a.packId < b.packId ? -1 : 1));
   }
 
   async startDeleting(packId: PackId, dueBefore: Date): Promise<PackRow | 'kept'> {
@@ -120,21 +120,17 @@ export class MemoryPacks {
   async recover(row: PackRow): Promise<void> {
     await Promise.resolve();
     const known = this.#rows.get(row.packId);
-    if (known === undefined) {
-      this.#rows.set(row.packId, row);
-      return;
-    }
-    const lockedUntil = latest(known.lockedUntil, row.lockedUntil);
-    const merged: PackRow = {
-      ...known,
-      lockUntil: latest(known.lockUntil, row.lockUntil) as Date,
-      ...(lockedUntil !== undefined && { lockedUntil }),
-    };
-    this.#rows.set(row.packId, (row.holds ?? []).reduce(addHoldTo, merged));
+    this.#rows.set(row.packId, known === undefined ? row : recoverPackRow(known, row));
   }
 
   all(): readonly PackRow[] {
     return [...this.#rows.values()];
+  }
+
+  fork(): MemoryPacks {
+    const copy = new MemoryPacks();
+    for (const [packId, row] of this.#rows) copy.#rows.set(packId, row);
+    return copy;
   }
 
   plant(row: PackRow): void {
@@ -153,9 +149,4 @@ export class MemoryPacks {
 
 function partitionOf(packId: PackId): number {
   return Number.parseInt(packId.slice(-1), 16) % sweepPartitions;
-}
-
-function latest(a: Date | undefined, b: Date | undefined): Date | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return a > b ? a : b;
 }

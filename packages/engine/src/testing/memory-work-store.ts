@@ -21,6 +21,18 @@ export class MemoryWorkStore implements WorkStore {
     return body;
   }
 
+  /** A store with the same objects that goes its own way. */
+  fork(): MemoryWorkStore {
+    const copy = new MemoryWorkStore();
+    for (const [name, body] of this.#objects) copy.#objects.set(name, body);
+    return copy;
+  }
+
+  /** Every object, in no order. */
+  entries(): Iterable<readonly [string, Uint8Array]> {
+    return this.#objects.entries();
+  }
+
   /** Names of what has been written and not replaced, sorted. */
   names(): readonly string[] {
     return [...this.#objects.keys()].sort();

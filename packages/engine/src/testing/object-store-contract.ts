@@ -3,6 +3,7 @@ import { ObjectExistsError, ObjectLockedError, ObjectNotFoundError } from '../er
 import { utf8 } from '../bytes.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import { allOf } from './all-of.ts';
+import { legalHoldContract } from './legal-hold-contract.ts';
 import { multipartContract } from './multipart-contract.ts';
 
 /** A store under test, and the two things that only somebody who goes round the product can do. */
@@ -279,6 +280,7 @@ export function objectStoreContract(options: ObjectStoreContractOptions): void {
       });
     });
 
+    legalHoldContract(options);
     multipartContract(options);
   });
 }

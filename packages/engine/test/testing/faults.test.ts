@@ -69,6 +69,17 @@ describe('planned faults', () => {
     expect((await allOf(memory.listVersions(''))).map((one) => one.versionId)).toEqual([stored.versionId]);
   });
 
+  test('tear writes the first half and hides it', async () => {
+    const { memory, store } = storeWith({ kind: 'tear', call: 1 }, { kind: 'tear', call: 3 });
+
+    await expect(store.put('a', [utf8('abc'), utf8('def')])).rejects.toBeInstanceOf(StoreUnavailableError);
+    await store.put('b', x);
+    await expect(store.now()).rejects.toBeInstanceOf(StoreUnavailableError);
+
+    expect(Buffer.from(await memory.get('a')).toString()).toBe('abc');
+    expect(memory.requests('now')).toBe(1);
+  });
+
   test('a fault can last for several calls', async () => {
     const { store } = storeWith({ kind: 'throttle', call: 2, method: 'now', times: 2 });
 

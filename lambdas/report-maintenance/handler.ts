@@ -1,0 +1,11 @@
+import { CloudWatchMetrics, makeCloudWatchClient } from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+
+export const handler = makeHandler({
+  metrics: new CloudWatchMetrics(makeCloudWatchClient(), env.METRICS_NAMESPACE),
+  log: makeLogger('report-maintenance'),
+});

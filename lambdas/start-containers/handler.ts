@@ -1,0 +1,27 @@
+import {
+  DynamoCatalog,
+  makeDynamoClient,
+  makeS3Clients,
+  makeStepFunctionsClient,
+  S3ObjectStore,
+  S3WorkStore,
+  StateMachine,
+  SystemClock,
+  SystemRandom,
+} from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = makeS3Clients();
+const clock = new SystemClock();
+
+export const handler = makeHandler({
+  store: new S3ObjectStore(clients, env.VAULT_BUCKET, clock),
+  catalog: new DynamoCatalog(makeDynamoClient(), env.CATALOG_TABLE, clock, new SystemRandom()),
+  work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+  plans: env.PLANS,
+  protect: new StateMachine(makeStepFunctionsClient(), env.PROTECT_MACHINE_ARN),
+  log: makeLogger('start-containers'),
+});

@@ -1,0 +1,21 @@
+import {
+  DynamoCatalog,
+  Ec2Images,
+  makeDynamoClient,
+  makeEc2Clients,
+  SystemClock,
+  SystemRandom,
+} from '@holdfast/aws';
+import { makeLogger } from '../shared/logger.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clock = new SystemClock();
+
+export const handler = makeHandler({
+  catalog: new DynamoCatalog(makeDynamoClient(), env.CATALOG_TABLE, clock, new SystemRandom()),
+  images: new Ec2Images(makeEc2Clients()),
+  clock,
+  log: makeLogger('sweep-snapshots'),
+});

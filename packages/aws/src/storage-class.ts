@@ -1,0 +1,12 @@
+import type { ArchiveClass } from '@holdfast/engine';
+
+const names = {
+  'glacier-instant': 'GLACIER_IR',
+  'glacier-flexible': 'GLACIER',
+  'deep-archive': 'DEEP_ARCHIVE',
+} as const satisfies Record<ArchiveClass, string>;
+
+/** S3's name of an archive class. */
+export function storageClassOf(archiveClass: ArchiveClass): string {
+  return names[archiveClass];
+}

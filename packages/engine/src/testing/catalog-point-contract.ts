@@ -1,0 +1,102 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Catalog, PointRow } from '../ports/catalog.ts';
+import { allOf } from './all-of.ts';
+import { at, bucketArn, pointRow } from './catalog-rows.ts';
+import type { CatalogUnderTest } from './catalog-contract.ts';
+import { eventually } from './eventually.ts';
+
+/** How points are found and listed: a part of the catalog's suite. */
+export function catalogPointContract(make: () => Promise<CatalogUnderTest>): void {
+  let catalog: Catalog;
+
+  beforeEach(async () => {
+    ({ catalog } = await make());
+  });
+
+  describe('points', () => {
+    const arn = bucketArn('photos');
+
+    test('are found with all their fields, and can be put again', async () => {
+      const row = pointRow(1, { basePointId: pointRow(0).pointId, type: 'differential', warnings: 3 });
+
+      await catalog.putPoint(row);
+      await catalog.putPoint(row);
+
+      expect(await catalog.findPoint(row.pointId)).toEqual(row);
+      expect(await allOf(catalog.listPoints(arn))).toEqual([row]);
+      expect(await catalog.findPoint(pointRow(2).pointId)).toBeUndefined();
+    });
+
+    test('are listed newest first by source time, at once, and of their resource only', async () => {
+      for (const minute of [5, 1, 9, 3]) await catalog.putPoint(pointRow(minute));
+      await catalog.putPoint(pointRow(4, { resourceArn: bucketArn('films') }));
+
+      expect(minutes(await allOf(catalog.listPoints(arn)))).toEqual([9, 5, 3, 1]);
+      expect(minutes(await allOf(catalog.listPoints(arn, { from: at(3), to: at(5) })))).toEqual([5, 3]);
+      expect(minutes(await allOf(catalog.listPoints(arn, { from: at(4) })))).toEqual([9, 5]);
+      expect(minutes(await allOf(catalog.listPoints(arn, { to: at(4) })))).toEqual([3, 1]);
+    });
+
+    test('are listed over many pages', async () => {
+      // Long names make rows large: 40 of them are more than the megabyte that DynamoDB returns at once.
+      const rootName = 'r'.repeat(40_000);
+      for (let minute = 0; minute < 40; minute++) await catalog.putPoint(pointRow(minute, { rootName }));
+
+      expect(minutes(await allOf(catalog.listPoints(arn)))).toEqual(
+        Array.from({ length: 40 }, (_, n) => 39 - n),
+      );
+    });
+
+    test('move the resource on only when they are its newest', async () => {
+      await catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
+      await catalog.putPoint(pointRow(5));
+      await catalog.putPoint(pointRow(3));
+
+      expect(await catalog.findResource(arn)).toMatchObject({
+        lastPointId: pointRow(5).pointId,
+        lastSourceTime: at(5),
+      });
+    });
+
+    test('are found by the span of time in which their retention ends', async () => {
+      for (const minute of [1, 2, 3, 4]) {
+        await catalog.putPoint(pointRow(minute, { expiresAt: at(minute * 5000) }));
+      }
+      await catalog.putPoint(pointRow(6, { resourceArn: bucketArn('films'), expiresAt: at(5001) }));
+      const found = async (range: { from?: Date; to?: Date }): Promise<number[]> =>
+        minutes(await allOf(catalog.listPointsExpiring(range))).sort((a, b) => a - b);
+
+      await eventually(async () => {
+        expect(await found({ to: at(10_000) })).toEqual([1, 2, 6]);
+        expect(await found({ from: at(5001), to: at(15_000) })).toEqual([2, 3, 6]);
+        expect(await found({ from: at(15_001) })).toEqual([4]);
+        expect(await found({})).toEqual([1, 2, 3, 4, 6]);
+      });
+    });
+
+    test('expire when the row that was put last says so', async () => {
+      await catalog.putPoint(pointRow(1, { expiresAt: at(5000) }));
+      await catalog.putPoint(pointRow(1, { expiresAt: at(9000) }));
+
+      await eventually(async () => {
+        expect(await allOf(catalog.listPointsExpiring({ to: at(8000) }))).toEqual([]);
+        expect(await allOf(catalog.listPointsExpiring({ to: at(9000) }))).toHaveLength(1);
+      });
+    });
+
+    test('can be taken away, again too', async () => {
+      await catalog.putPoint(pointRow(1));
+      await catalog.putPoint(pointRow(2));
+
+      await catalog.removePoint(pointRow(1).pointId);
+      await catalog.removePoint(pointRow(1).pointId);
+
+      expect(await catalog.findPoint(pointRow(1).pointId)).toBeUndefined();
+      expect(minutes(await allOf(catalog.listPoints(arn)))).toEqual([2]);
+    });
+  });
+}
+
+function minutes(list: readonly PointRow[]): number[] {
+  return list.map((row) => (row.sourceTime.getTime() - at(0).getTime()) / 60_000);
+}

@@ -1,0 +1,15 @@
+import type { TimeRange } from '../ports/catalog.ts';
+
+/** Whether a time lies in a span, both ends included. */
+export function within(time: Date, range: TimeRange): boolean {
+  return (range.from === undefined || time >= range.from) && (range.to === undefined || time <= range.to);
+}
+
+/** Rows as the catalog's lists have them: by time, newest first, then by id. */
+export function newestFirst<Row>(
+  rows: readonly Row[],
+  time: (row: Row) => Date,
+  id: (row: Row) => string,
+): readonly Row[] {
+  return rows.toSorted((a, b) => time(b).getTime() - time(a).getTime() || (id(a) < id(b) ? 1 : -1));
+}
