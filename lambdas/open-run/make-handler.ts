@@ -1,7 +1,10 @@
 import {
+  ArchiveClass,
   type BackupType,
   type FileSource,
   getPlan,
+  InvalidInputError,
+  isPointId,
   openRun,
   type Plan,
   type Plans,
@@ -11,11 +14,14 @@ import {
   type RunId,
   type WriteServices,
 } from '@holdfast/engine';
+import { storageClassOf } from '@holdfast/aws';
 import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import { backupType, resourceArn, resourceKind, runId } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { skipReason } from './skip-reason.ts';
+
+const dayMs = 86_400_000;
 
 const OpenRunInput = z.object({
   resourceArn,
@@ -24,6 +30,14 @@ const OpenRunInput = z.object({
   type: backupType,
   runId,
   execution: z.string().optional(),
+  /** For a synthetic full of a point that is kept for long. Null or absent: of the newest point, kept as any other. */
+  container: z
+    .object({
+      pointId: z.string().refine(isPointId, 'expected a point id'),
+      keepUntil: z.iso.datetime().transform((text) => new Date(text)),
+      archiveClass: ArchiveClass,
+    })
+    .nullish(),
 });
 
 /** How a run goes on: `mode` chooses the branch of the state machine. */
@@ -66,7 +80,7 @@ export function makeHandler(deps: {
       resourceKind: kind,
       plan: plan.name,
       type,
-      keepDays: plan.retention.keepDays,
+      ...(await retentionOf(input, plan)),
       readTags: plan.readTags,
       ...(input.execution === undefined ? {} : { execution: input.execution }),
       sourceNow: async () => timeOf.now(),
@@ -82,4 +96,16 @@ export function makeHandler(deps: {
     log.info('opened the run', { runId: input.runId, resource: arn, mode, type: decided.type, ...changed });
     return { ...answer, mode, type: decided.type, ...changed };
   });
+
+  /** How long the point is kept; a container for as long as the point that it is made of should be. */
+  async function retentionOf({ container }: z.infer<typeof OpenRunInput>, plan: Plan) {
+    if (container === undefined || container === null) return { keepDays: plan.retention.keepDays };
+    const { pointId, keepUntil, archiveClass } = container;
+    const keepDays = (keepUntil.getTime() - (await services.store.now()).getTime()) / dayMs;
+    if (keepDays <= 0)
+      throw new InvalidInputError(
+        `container ${pointId} should be kept until ${keepUntil.toISOString()}, which is over`,
+      );
+    return { keepDays, container: { pointId, storageClass: storageClassOf(archiveClass) } };
+  }
 }

@@ -3,13 +3,17 @@ import {
   type Catalog,
   type Clock,
   defaultShardLimits,
+  findThaw,
   type ObjectStore,
   planRestore,
   PointReader,
+  type PointThaw,
   type PointRow,
+  quoteRestore,
   readRoot,
   type RestoreQuote,
   type Root,
+  thawPoint,
   UnknownNameError,
   type WorkStore,
 } from '@holdfast/engine';
@@ -27,17 +31,26 @@ import { restoreFiles, restoreIdOf, type RestoreJob, type RestoreTarget } from '
 /** What one worker writes in its 15 minutes, with a reserve: larger files are for a machine. */
 const largestFileBytes = 12 * 2 ** 30;
 
+/** How often a thawing point is looked at while it takes as long as it may. */
+const thawLooks = 20;
+
 /** The person's own input comes as it is: its errors should speak of it, not of an event. */
 const PlanRestoreInput = z.object({ request: z.unknown(), execution: z.string().min(1) });
 
 /** A restore that can begin, or for a dry run: what it would be. */
 export interface PlanRestoreOutput {
   readonly restoreId: string;
-  readonly mode: 'files' | 'volumes' | 'dry-run';
+  /** `thaw`: the point is on its way out of the archive; plan again after `thaw.waitSeconds`. */
+  readonly mode: 'files' | 'volumes' | 'dry-run' | 'thaw';
   readonly point: { readonly id: string; readonly sourceTime: string; readonly resource: string };
   readonly target: string;
   /** Of volumes: their number and size. */
   readonly quote: RestoreQuote | { readonly volumes: number; readonly bytes: number };
+  /** What it takes to make an archived point readable; until then the quote counts the whole point. */
+  readonly thaw?: Exclude<PointThaw, { state: 'readable' }> & {
+    readonly waitSeconds: number;
+    readonly readableBy: string;
+  };
   readonly shards: { readonly bucket: string; readonly key: string; readonly count: number };
 }
 
@@ -81,6 +94,11 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       region: deps.region,
       machineFile: `s3://${workBucket}/${machineName}`,
     });
+    const thaw = input.dryRun
+      ? await findThaw(deps.store, root, input.thaw.speed)
+      : await thawPoint(deps.store, root, input.thaw);
+    if (thaw.state !== 'readable')
+      return awaitThaw(deps, { restoreId, execution, dryRun: input.dryRun, row, root, target, thaw });
     const { quote, shards } =
       target.kind === 'volumes'
         ? await planVolumes(deps, target)
@@ -109,6 +127,44 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
     log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
     return { ...output, mode: target.kind === 'volumes' ? 'volumes' : 'files' };
   });
+}
+
+/** An archived point's manifest is in the archive, too: all that can be said before is what its root says. */
+async function awaitThaw(
+  deps: PlanRestoreDeps,
+  restore: {
+    readonly restoreId: string;
+    readonly execution: string;
+    readonly dryRun: boolean;
+    readonly row: PointRow;
+    readonly root: Root;
+    readonly target: RestoreTarget;
+    readonly thaw: Exclude<PointThaw, { state: 'readable' }>;
+  },
+): Promise<PlanRestoreOutput> {
+  const { restoreId, execution, dryRun, row, root, thaw } = restore;
+  const { files, logicalBytes } = root.counts;
+  const quote = quoteRestore({
+    files,
+    bytes: logicalBytes,
+    storedBytes: thaw.bytes,
+    workers: deps.workers,
+  });
+  const target = describe(restore.target);
+  if (!dryRun) await putRow(deps, restoreId, execution, row, root, target);
+  const known = dryRun ? undefined : await deps.catalog.findRestore(restoreId);
+  const since = known?.startedAt ?? deps.clock.now();
+  const readableBy = new Date(since.getTime() + thaw.seconds * 1000).toISOString();
+  deps.log.info('the point is being thawed', { restoreId, point: root.point, readableBy });
+  return {
+    restoreId,
+    mode: dryRun ? 'dry-run' : 'thaw',
+    point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
+    target,
+    quote: { ...quote, dollars: quote.dollars + thaw.dollars, seconds: quote.seconds + thaw.seconds },
+    thaw: { ...thaw, waitSeconds: Math.ceil(thaw.seconds / thawLooks), readableBy },
+    shards: { bucket: deps.workBucket, key: restoreFiles.shards(restoreId), count: 0 },
+  };
 }
 
 async function planFiles(

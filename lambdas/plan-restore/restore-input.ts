@@ -81,6 +81,23 @@ export const RestoreInput = z
       .enum(['never', 'if-different', 'always'])
       .default('never')
       .describe('What to do with files that the target has already.'),
+    thaw: z
+      .strictObject({
+        speed: z
+          .enum(['expedited', 'standard', 'bulk'])
+          .default('standard')
+          .describe(
+            'How fast; what each takes and costs depends on the class. Deep Archive has no expedited.',
+          ),
+        days: z
+          .int()
+          .min(1)
+          .max(365)
+          .default(7)
+          .describe('How long the readable copy stays, so that a restore can be repeated.'),
+      })
+      .prefault({})
+      .describe('How a point in an archive class is made readable first.'),
     dryRun: z.boolean().default(false).describe('Only checks the restore and says what it would take.'),
   })
   .superRefine(({ point, resource, time }, context) => {

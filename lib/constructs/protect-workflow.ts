@@ -61,10 +61,20 @@ export class ProtectWorkflow extends Workflow {
         type: JsonPath.stringAt('$.type'),
         runId: JsonPath.stringAt('$.runId'),
         execution: JsonPath.executionId,
+        container: JsonPath.objectAt('$.container'),
       },
       resultPath: '$.run',
     });
     this.catching([openRun], this.giveUp);
+    // Only maintenance names the point that is to become a container.
+    const ofNewest = new Pass(this, 'OfNewest', {
+      stateName: 'OfNewest',
+      parameters: { none: null },
+      resultPath: '$.container',
+    });
+    const accept = new Choice(this, 'Accept', { stateName: 'Accept' })
+      .when(Condition.isPresent('$.container.pointId'), openRun)
+      .otherwise(ofNewest.next(openRun));
     const unknownMode = new Pass(this, 'UnknownMode', {
       stateName: 'UnknownMode',
       result: Result.fromObject({
@@ -73,7 +83,7 @@ export class ProtectWorkflow extends Workflow {
       }),
       resultPath: '$.error',
     });
-    return openRun.next(
+    openRun.next(
       new Choice(this, 'Mode', { stateName: 'Mode' })
         .when(modeIs('files'), this.protectFiles())
         .when(modeIs('image'), this.protectImage())
@@ -81,6 +91,7 @@ export class ProtectWorkflow extends Workflow {
         .when(modeIs('skip'), new Succeed(this, 'Skipped', { stateName: 'Skipped' }))
         .otherwise(unknownMode.next(this.giveUp)),
     );
+    return accept;
   }
 
   private protectFiles(): IChainable {

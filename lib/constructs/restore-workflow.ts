@@ -84,9 +84,19 @@ export class RestoreWorkflow extends Workflow {
       new Choice(this, 'Mode', { stateName: 'Mode' })
         .when(modeIs('dry-run'), new Succeed(this, 'Quoted', { stateName: 'Quoted' }))
         .when(modeIs('volumes'), firstVolumes)
+        .when(modeIs('thaw'), this.waitForThaw(plan))
         .when(Condition.numberEquals('$.plan.shards.count', 0), finish)
         .otherwise(shards.next(finish)),
     );
+  }
+
+  /** Hours or days, at no cost: the point comes out of the archive, then it is planned anew. */
+  private waitForThaw(plan: IChainable): IChainable {
+    const wait = new Wait(this, 'WaitForThaw', {
+      stateName: 'WaitForThaw',
+      time: WaitTime.secondsPath('$.plan.thaw.waitSeconds'),
+    });
+    return wait.next(plan);
   }
 
   private restoreShards(): DistributedMap {

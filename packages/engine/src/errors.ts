@@ -50,7 +50,10 @@ export class ObjectArchivedError extends BackupError {
   override readonly name = 'ObjectArchivedError';
   override readonly retry = 'never';
   constructor(objectName: string, options?: ErrorOptions) {
-    super(`object ${objectName} is in an archive class; thaw it first`, options);
+    super(
+      `object ${objectName} is in an archive class; a restore by the restore machine thaws it first and waits`,
+      options,
+    );
   }
 }
 
@@ -129,9 +132,14 @@ export class VaultMissingError extends BackupError {
 export class KeyUnavailableError extends BackupError {
   override readonly name = 'KeyUnavailableError';
   override readonly retry = 'never';
-  constructor(keyId: string, recipients: readonly string[], options?: ErrorOptions) {
+  constructor(
+    keyId: string,
+    recipients: readonly string[],
+    options?: ErrorOptions & { readonly keyAtHand?: string },
+  ) {
+    const atHand = options?.keyAtHand === undefined ? '' : `, the key at hand is ${options.keyAtHand}`;
     super(
-      `key ${keyId} cannot be unwrapped here; its recipients are ${recipients.join(', ') || 'none'}; ` +
+      `key ${keyId} cannot be unwrapped here; its recipients are ${recipients.join(', ') || 'none'}${atHand}; ` +
         'allow kms:Decrypt on that key, or use the offline key',
       options,
     );

@@ -54,6 +54,7 @@ export async function consolidatePoint(
       leaseUntil: plan.leaseUntil,
       lockMode: plan.lockMode,
       retentionClass: plan.retentionClass,
+      ...(plan.storageClass !== undefined && { storageClass: plan.storageClass }),
     },
     ...(options.signal && { signal: options.signal }),
   };

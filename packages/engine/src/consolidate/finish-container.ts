@@ -95,7 +95,9 @@ export async function describeContainer(
   inner: Root,
   writing: ContainerWriterOptions,
 ): Promise<PointContent> {
-  const pages = await PagePackWriter.open(writing);
+  const { storageClass, ...hot } = writing.lease;
+  // What leads to a container is read before it is thawed.
+  const pages = await PagePackWriter.open({ ...writing, lease: hot });
   const packMap = await buildPackMap(keys, entry, pages);
   const pagePacks = [stored, ...(await pages.finish())];
   return {
@@ -105,7 +107,11 @@ export async function describeContainer(
     ...(packMap && { packMap: pageRefToText(packMap) }),
     pagePacks: pagePacks.map(pagePackRecordOf),
     pagePacksCounted: pagePacks.length,
-    container: { pack: stored.packId, bytes: stored.bytes },
+    container: {
+      pack: stored.packId,
+      bytes: stored.bytes,
+      ...(storageClass !== undefined && { storageClass }),
+    },
     lockedUntil: new Date(Math.min(...pagePacks.map(({ lockedUntil }) => lockedUntil.getTime()))),
   };
 }

@@ -91,10 +91,24 @@ export const Root = z.object({
   /** Page packs when they were last counted exactly; see `choosePagePacks`. */
   pagePacksCounted: count,
   /** The container that holds everything, for a single-file point. */
-  container: z.object({ pack: hex32.transform((text) => text as PackId), bytes: count }).optional(),
+  container: z
+    .object({
+      pack: hex32.transform((text) => text as PackId),
+      bytes: count,
+      /** The store's name of the class that it was written into. Absent for the standard class. */
+      storageClass: z.string().optional(),
+    })
+    .optional(),
   image: ImageRecord.optional(),
   /** The resource's previous root: a chain that shows a removed or replaced point. */
-  previous: z.object({ point: pointId, sha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
+  previous: z
+    .object({
+      point: pointId,
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      /** Before this time the previous root cannot have been removed by expiry. */
+      expiresAt: time.optional(),
+    })
+    .optional(),
   /** What the run was told to leave out, so that a reader knows. */
   options: z.object({ readTags: z.boolean() }),
 });
@@ -118,6 +132,7 @@ export function pointRowOf(
     committedAt: new Date(root.committedAt),
     expiresAt: new Date(root.expiresAt),
     retentionClass: root.retentionClass,
+    ...(root.container?.storageClass !== undefined && { archiveClass: root.container.storageClass }),
     counts: root.counts,
     warnings: root.warnings,
     seconds: root.seconds,

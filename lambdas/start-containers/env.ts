@@ -1,0 +1,14 @@
+import * as z from 'zod';
+import { catalog, plans, vaultReader, workBucket } from '../shared/env-fields.ts';
+
+/** Starts runs that make containers of points that are kept for long. */
+export const Env = z.object({
+  ...vaultReader,
+  ...workBucket,
+  ...catalog,
+  ...plans,
+  PROTECT_MACHINE_ARN: z.string().min(1),
+});
+export type Env = z.infer<typeof Env>;
+/** The variables as the deployment has to set them. */
+export type EnvInput = z.input<typeof Env>;

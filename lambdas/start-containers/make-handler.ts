@@ -1,0 +1,111 @@
+import { hash } from 'node:crypto';
+import type { StateMachine } from '@holdfast/aws';
+import {
+  planRetention,
+  type Catalog,
+  type ObjectStore,
+  type Plans,
+  type PointRow,
+  type ResourceArn,
+  type RetentionDecision,
+  type RunId,
+  type WorkStore,
+} from '@holdfast/engine';
+import * as z from 'zod';
+import { resourcesFile } from '../plan-maintenance/make-handler.ts';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import { resourceArn } from '../shared/event-fields.ts';
+import type { Logger } from '../shared/logger.ts';
+import { maintenanceId, partition } from '../shared/maintenance-fields.ts';
+import { getJson } from '../shared/work-json.ts';
+
+/** A call hands on to the next one when less than this is left. Milliseconds. */
+const handOnBeforeMs = 60_000;
+
+const ResourceList = z.array(resourceArn);
+const StartState = z.object({ next: z.int(), started: z.int(), waiting: z.int() });
+const StartInput = z.object({ maintenanceId, partition, state: StartState.nullish() });
+
+/** `waiting`: points that have to become containers, and for which no run was started today. */
+export interface StartOutput {
+  readonly done: boolean;
+  readonly state: z.infer<typeof StartState>;
+}
+
+/**
+ * Starts a run for each resource that has a point which its plan keeps for long: the oldest of them becomes a container,
+ * one a resource and day. Until it has, the point is prolonged by generations, so nothing depends on when that is. A
+ * resource at work is passed over; a run that fails is started anew the next day.
+ */
+export function makeHandler(deps: {
+  readonly store: Pick<ObjectStore, 'now'>;
+  readonly catalog: Catalog;
+  readonly work: WorkStore;
+  readonly plans: Plans;
+  readonly protect: Pick<StateMachine, 'start'>;
+  readonly log: Logger;
+}): StepHandler<StartOutput> {
+  const { store, catalog, work, plans, protect, log } = deps;
+  return defineHandler('start-containers', StartInput, async (input, context) => {
+    const before = input.state ?? { next: 0, started: 0, waiting: 0 };
+    const resources = await getJson(work, resourcesFile(input.maintenanceId, input.partition), ResourceList);
+    const now = await store.now();
+    let { next, started, waiting } = before;
+    for (; next < resources.length && context.getRemainingTimeInMillis() > handOnBeforeMs; next++) {
+      const due = await listDue(catalog, plans, resources[next] as ResourceArn, now);
+      const [oldest] = due;
+      const isStarted = oldest !== undefined && (await start(oldest, now));
+      started += isStarted ? 1 : 0;
+      waiting += due.length - (isStarted ? 1 : 0);
+    }
+    log.info('started containers', { partition: input.partition, next, started, waiting });
+    return { done: next >= resources.length, state: { next, started, waiting } };
+  });
+
+  async function start({ point, keepUntil }: RetentionDecision, now: Date): Promise<boolean> {
+    const resource = await catalog.findResource(point.resourceArn);
+    if (resource?.lastRunState === 'open' || resource?.lastRunState === 'cancelling') return false;
+    // A repeated call asks for the same run; the next day is another attempt.
+    const runId = hash(
+      'sha256',
+      `container of ${point.pointId} on ${now.toISOString().slice(0, 10)}`,
+      'hex',
+    ).slice(0, 32) as RunId;
+    const plan = plans.find(({ name }) => name === point.plan);
+    await protect.start(runId, {
+      resourceArn: point.resourceArn,
+      kind: point.resourceKind,
+      plan: point.plan,
+      type: 'synthetic-full',
+      runId,
+      container: {
+        pointId: point.pointId,
+        keepUntil: keepUntil.toISOString(),
+        archiveClass: plan?.retention.archiveClass,
+      },
+    });
+    log.info('makes a container', { runId, point: point.pointId, keepUntil: keepUntil.toISOString() });
+    return true;
+  }
+}
+
+/** Points of a resource that have to become containers, the oldest first. */
+async function listDue(
+  catalog: Catalog,
+  plans: Plans,
+  arn: ResourceArn,
+  now: Date,
+): Promise<readonly RetentionDecision[]> {
+  const byPlan = new Map<string, PointRow[]>();
+  for await (const point of catalog.listPoints(arn)) {
+    const ofPlan = byPlan.get(point.plan);
+    if (ofPlan === undefined) byPlan.set(point.plan, [point]);
+    else ofPlan.push(point);
+  }
+  const due: RetentionDecision[] = [];
+  for (const { name, retention } of plans) {
+    const decisions = planRetention(byPlan.get(name) ?? [], retention, now);
+    due.push(...decisions.filter(({ container }) => container));
+  }
+  return due.toSorted((a, b) => a.point.sourceTime.getTime() - b.point.sourceTime.getTime());
+}

@@ -1,0 +1,89 @@
+import { InvalidInputError } from '../errors.ts';
+import { containerName } from '../packs/object-names.ts';
+import type { Root } from '../points/root.ts';
+import type { ObjectStore, ThawSpeed } from '../ports/object-store.ts';
+
+const hourSeconds = 3_600;
+const minuteSeconds = 60;
+
+/** How long a class takes to make an object readable, by speed; the longest that AWS expects. Seconds. */
+const thawSeconds: Readonly<Record<string, Partial<Record<ThawSpeed, number>>>> = {
+  GLACIER: { expedited: 5 * minuteSeconds, standard: 5 * hourSeconds, bulk: 12 * hourSeconds },
+  DEEP_ARCHIVE: { standard: 12 * hourSeconds, bulk: 48 * hourSeconds },
+};
+
+/** List prices of us-east-1: for each request, and for each GiB that is read out of the archive. Dollars. */
+const thawPrices: Readonly<
+  Record<string, Partial<Record<ThawSpeed, { readonly request: number; readonly gibibyte: number }>>>
+> = {
+  GLACIER: {
+    expedited: { request: 0.01, gibibyte: 0.03 },
+    standard: { request: 0.000_05, gibibyte: 0.01 },
+    bulk: { request: 0, gibibyte: 0 },
+  },
+  DEEP_ARCHIVE: {
+    standard: { request: 0.000_1, gibibyte: 0.02 },
+    bulk: { request: 0.000_025, gibibyte: 0.0025 },
+  },
+};
+
+/** How an archived point is to be made readable. */
+export interface ThawRequest {
+  readonly speed: ThawSpeed;
+  /** How long its readable copy stays. Whole days. */
+  readonly days: number;
+}
+
+/** Whether a point can be read, and if not, what it takes. */
+export type PointThaw =
+  | { readonly state: 'readable' }
+  | {
+      readonly state: 'frozen' | 'thawing';
+      readonly storageClass: string;
+      readonly bytes: number;
+      /** At most, from the request on. */
+      readonly seconds: number;
+      readonly dollars: number;
+    };
+
+/**
+ * Looks whether a point lies in an archive class. Only containers do: packs are shared, and stay where they can be read.
+ * Costs one request.
+ * @throws {@link InvalidInputError} the class has no such speed.
+ */
+export async function findThaw(
+  store: ObjectStore,
+  { container, point }: Root,
+  speed: ThawSpeed,
+): Promise<PointThaw> {
+  if (container === undefined) return { state: 'readable' };
+  const { thaw, storageClass = '' } = await store.head(containerName(container.pack));
+  if (thaw === undefined || thaw.state === 'thawed') return { state: 'readable' };
+  const speeds = thawSeconds[storageClass] ?? thawSeconds['GLACIER'] ?? {};
+  const [seconds, price] = [speeds[speed], thawPrices[storageClass]?.[speed]];
+  if (seconds === undefined) {
+    throw new InvalidInputError(
+      `point ${point} lies in ${storageClass}, which does not thaw ${speed}; choose ${Object.keys(speeds).join(' or ')}`,
+    );
+  }
+  const { bytes } = container;
+  const dollars = (price?.request ?? 0) + ((price?.gibibyte ?? 0) * bytes) / 2 ** 30;
+  return { state: thaw.state, storageClass, bytes, seconds, dollars };
+}
+
+/**
+ * Makes sure that a point is on its way to being readable. Repeatable: what thaws is left alone.
+ * @returns as {@link findThaw}: call it again until it is `readable`.
+ */
+export async function thawPoint(
+  store: ObjectStore,
+  root: Root,
+  { speed, days }: ThawRequest,
+): Promise<PointThaw> {
+  const found = await findThaw(store, root, speed);
+  if (found.state !== 'frozen' || root.container === undefined) return found;
+  const name = containerName(root.container.pack);
+  const { versionId } = await store.head(name);
+  await store.thaw(name, versionId, { days, speed });
+  return { ...found, state: 'thawing' };
+}
