@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Clock } from '@holdfast/engine';
-import type { Connection } from './connection.ts';
+import type { Connection, Storage } from './connection.ts';
 import { UsageError } from './errors.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { globalOptions } from './global-options.ts';
@@ -11,8 +11,13 @@ import type { ProgressLines } from './progress-lines.ts';
 export interface CommandContext {
   /** Finds the deployment, once. Called after the command line has been checked, so that a typing error costs nothing. */
   readonly connect: () => Promise<Connection>;
+  /** Storage without a deployment, once. */
+  readonly connectStorage: () => Storage;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: Output;
   readonly progress: ProgressLines;
+  /** A line on stderr about something that went wrong and stops nothing. */
+  readonly warn: (text: string) => void;
   readonly clock: Clock;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;

@@ -1,4 +1,4 @@
-import type { Catalog, ChunkIndex, Plans, ReadServices } from '@holdfast/engine';
+import type { Catalog, ChunkIndex, Keyring, ObjectStore, Plans, ReadServices } from '@holdfast/engine';
 import type { Executions } from './executions.ts';
 
 /** A deployment as the command line sees it. */
@@ -23,6 +23,14 @@ export interface Connection {
   close(): void;
 }
 
+/** AWS without a deployment: buckets, and the keys that wrap. */
+export interface Storage {
+  openBucket(name: string): ObjectStore;
+  readonly keyring: Keyring;
+  /** Closes all connections. */
+  close(): void;
+}
+
 /** Where the deployment is: what flags and variables say, all optional. */
 export interface ConnectOptions {
   readonly region?: string;
@@ -38,6 +46,9 @@ export interface ConnectOptions {
   readonly storageStack: string;
   readonly pipelineStack: string;
 }
+
+/** Makes clients for storage alone. Asks AWS nothing yet. */
+export type ConnectStorage = (options: Pick<ConnectOptions, 'region' | 'profile'>) => Storage;
 
 /** Finds a deployment and makes its clients. */
 export type Connect = (options: ConnectOptions) => Promise<Connection>;

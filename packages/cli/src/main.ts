@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { SystemClock } from '@holdfast/aws';
 import * as z from 'zod';
 import { connectAws } from './connect-aws.ts';
+import { connectStorage } from './connect-storage.ts';
 import { runCli } from './run-cli.ts';
 
 const Manifest = z.object({ version: z.string() });
@@ -31,6 +32,10 @@ export async function main(): Promise<void> {
       // The SDK's own way to choose a profile: every client reads it.
       if (options.profile !== undefined) process.env['AWS_PROFILE'] = options.profile;
       return connectAws(options);
+    },
+    connectStorage: (options) => {
+      if (options.profile !== undefined) process.env['AWS_PROFILE'] = options.profile;
+      return connectStorage(options);
     },
   });
 }

@@ -20,7 +20,7 @@ export async function resolvePoint(catalog: Catalog, text: string): Promise<Poin
     throw new UnknownNameError(`point ${text} is not in the catalog; "holdfast points" lists what is`);
   }
   const found: PointRow[] = [];
-  if (isPrefix(text)) {
+  if (isPointPrefix(text)) {
     // No index knows points by id's beginning; this list has all of them, whatever became of their resource.
     for await (const point of catalog.listPointsExpiring({}))
       if (point.pointId.startsWith(text)) found.push(point);
@@ -77,11 +77,12 @@ export async function findPointOrResource(
   catalog: Catalog,
   text: string,
 ): Promise<PointRow | { readonly resourceArn: ResourceArn }> {
-  if (isPointId(text) || (isPrefix(text) && (await findResource(catalog, text)) === undefined))
+  if (isPointId(text) || (isPointPrefix(text) && (await findResource(catalog, text)) === undefined))
     return resolvePoint(catalog, text);
   return { resourceArn: await resolveResourceArn(catalog, text) };
 }
 
-function isPrefix(text: string): boolean {
+/** Whether text can be the beginning of a point's id, and is long enough to be meant as one. */
+export function isPointPrefix(text: string): boolean {
   return text.length >= shortestPrefix && isPointId(text + exampleId.slice(text.length));
 }

@@ -50,7 +50,7 @@ function isArn(name: string): name is ResourceArn {
 }
 
 /** The end of an ARN that begins after a `:` or `/`: a directory's path has slashes of its own. */
-function isNamed(arn: string, name: string): boolean {
+export function isNamed(arn: string, name: string): boolean {
   const before = arn.at(-name.length - 1);
   return name !== '' && arn.endsWith(name) && (before === ':' || before === '/');
 }

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { BackupError, type Clock } from '@holdfast/engine';
 import type { Command, CommandContext } from './command.ts';
 import { commands } from './commands/all-commands.ts';
-import type { Connect, Connection } from './connection.ts';
+import type { Connect, Connection, ConnectStorage, Storage } from './connection.ts';
 import { UsageError } from './errors.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 import { connectOptionsOf, globalOptions, type GlobalValues } from './global-options.ts';
@@ -23,6 +23,7 @@ export interface CliIo {
   readonly signal: AbortSignal;
   readonly version: string;
   readonly connect: Connect;
+  readonly connectStorage: ConnectStorage;
 }
 
 /**
@@ -32,6 +33,7 @@ export interface CliIo {
  */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
   let connection: Promise<Connection> | undefined;
+  let storage: Storage | undefined;
   let debug = false;
   try {
     const { name, rest, values } = splitArguments(argv);
@@ -44,8 +46,11 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
     const run = command.parse(rest);
     const context: CommandContext = {
       connect: async () => (connection ??= io.connect(connectOptionsOf(values, io.env))),
+      connectStorage: () => (storage ??= io.connectStorage(connectOptionsOf(values, io.env))),
+      env: io.env,
       out: new Output(io.out, values.json === true),
       progress: new ProgressLines(io.err, io.clock, io.errIsTerminal || values.progress === true),
+      warn: (text) => io.err(`holdfast: ${safeText(text)}\n`),
       clock: io.clock,
       signal: io.signal,
     };
@@ -59,6 +64,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
     if (debug) io.err(`${error instanceof Error ? error.stack : String(error)}\n`);
     return exitCodeOf(error);
   } finally {
+    storage?.close();
     await connection?.then(
       (open) => open.close(),
       () => {},

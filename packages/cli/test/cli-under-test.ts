@@ -2,6 +2,7 @@ import {
   backUpFiles,
   type BackupType,
   type CommittedPoint,
+  type Keyring,
   newId,
   type Plans,
   type PointRow,
@@ -116,7 +117,7 @@ export class CliUnderTest {
   readonly random = new SeededRandom('cli');
   catalog = new MemoryCatalog();
   readonly store = new DecayingStore({ clock: this.clock });
-  readonly keyring = new MemoryKeyring(this.random);
+  keyring: Keyring = new MemoryKeyring(this.random);
   readonly executions = new MemoryExecutions();
   readonly source = new MemorySource(this.clock);
   readonly abort = new AbortController();
@@ -125,6 +126,8 @@ export class CliUnderTest {
   env: Record<string, string> = {};
   /** What each command connected with. */
   readonly connected: ConnectOptions[] = [];
+  /** Buckets that were opened without a deployment. */
+  readonly opened: string[] = [];
   closed = 0;
   index = new MemoryChunkIndex();
   readonly #work = new MemoryWorkStore();
@@ -140,6 +143,14 @@ export class CliUnderTest {
       clock: this.clock,
       signal: this.abort.signal,
       version: '1.2.3',
+      connectStorage: () => ({
+        openBucket: (name) => {
+          this.opened.push(name);
+          return this.store;
+        },
+        keyring: this.keyring,
+        close: () => void this.closed++,
+      }),
       connect: async (options) => {
         this.connected.push(options);
         const { store, catalog, keyring, clock, random } = this;

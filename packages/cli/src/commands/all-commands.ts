@@ -4,8 +4,10 @@ import { backupCommand } from './backup.ts';
 import { cancelCommand } from './cancel.ts';
 import { catalogRebuildCommand } from './catalog-rebuild.ts';
 import { diffCommand } from './diff.ts';
+import { extractCommand } from './extract.ts';
 import { holdListCommand, holdReleaseCommand, holdSetCommand } from './hold.ts';
 import { lsCommand } from './ls.ts';
+import { maintainCommand } from './maintain.ts';
 import { pointsCommand } from './points.ts';
 import { resourcesCommand } from './resources.ts';
 import { restoreCommand } from './restore.ts';
@@ -28,10 +30,12 @@ export const commands: readonly Command[] = [
   restoreCommand,
   verifyCommand,
   warningsCommand,
+  maintainCommand,
   retentionPreviewCommand,
   holdSetCommand,
   holdReleaseCommand,
   holdListCommand,
   auditVerifyCommand,
   catalogRebuildCommand,
+  extractCommand,
 ];

@@ -3,10 +3,11 @@ import { DirectoryTarget } from '@holdfast/node';
 import { type CommandContext, defineCommand } from '../command.ts';
 import type { Connection } from '../connection.ts';
 import { ExecutionFailedError, UsageError } from '../errors.ts';
-import { damageNames, type ExitCode, exitCodes } from '../exit-codes.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { openPoint } from '../open-point.ts';
 import { printDryRun, printQuote } from '../preview-restore.ts';
 import { resolvePointOrResource } from '../resolve-point.ts';
+import { exitCodeOfOutcome, printOutcome } from '../restore-outcome.ts';
 import { exitCodeOfReport, printReport, reportOf } from '../restore-report.ts';
 import {
   checkDestination,
@@ -16,7 +17,7 @@ import {
   restoreInput,
 } from '../restore-request.ts';
 import { restoreLocally } from '../restore-to-directory.ts';
-import { bytesText, countText, durationText, safeText } from '../text.ts';
+import { durationText, safeText } from '../text.ts';
 import { timeOption } from '../time-option.ts';
 import { failureText, waitForExecution } from '../wait-for-execution.ts';
 
@@ -111,21 +112,8 @@ async function restoreHere(
     onProgress: progress.report,
     signal,
   });
-  const { files, bytes, written, kept, same, failed, carried } = outcome;
-  if (out.json) {
-    await out.document({ pointId: point.pointId, directory, ...outcome });
-  } else {
-    for (const { path, message } of failed)
-      await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
-    for (const { path, from } of carried)
-      await out.line(`older content: ${safeText(path)}: as in point ${from}`);
-    await out.line(
-      `restored ${countText(files - failed.length, 'file')} of point ${point.pointId} to ${safeText(directory)}: ` +
-        `${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} kept, ${failed.length} failed`,
-    );
-  }
-  if (failed.some((failure) => damageNames.has(failure.name))) return exitCodes.damaged;
-  return failed.length > 0 ? exitCodes.failed : exitCodes.ok;
+  await printOutcome(outcome, { pointId: point.pointId, directory }, out);
+  return exitCodeOfOutcome(outcome);
 }
 
 /** Has the deployment's restore machine do it. */

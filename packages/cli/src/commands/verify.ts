@@ -1,43 +1,99 @@
-import { verifyPoint, type VerifyOutcome } from '@holdfast/engine';
+import {
+  type Catalog,
+  type Clock,
+  openVault,
+  type PointRow,
+  type ResourceArn,
+  verifyHistory,
+  verifyPoints,
+  verifyVaultFiles,
+} from '@holdfast/engine';
 import { defineCommand } from '../command.ts';
+import { UsageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { checkHasFiles, openPoint } from '../open-point.ts';
-import type { Output } from '../output.ts';
+import { checkHasFiles, isImage } from '../open-point.ts';
 import { resolvePointOrResource } from '../resolve-point.ts';
-import { bytesText, countText, safeText } from '../text.ts';
+import { resolveResourceArn } from '../resolve-resource.ts';
+import { VerifyReport } from '../verify-report.ts';
 
 export const verifyCommand = defineCommand({
   name: 'verify',
   summary: 'Read all of a recovery point as a restore would, and name the files that cannot be restored.',
-  usage: ['<point|resource>'],
-  options: {},
-  optionLines: [],
-  words: { least: 1, most: 1 },
-  async run({ connect, out, progress, clock, signal }, _values, [name = '']) {
-    const connection = await connect();
-    const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
-    checkHasFiles(point, 'there is nothing in the vault to verify');
-    const reader = await openPoint(connection, point);
-    const outcome = await verifyPoint(reader, { onProgress: progress.report, signal });
-    const isDamaged = outcome.damagedFileCount > 0 || outcome.problems.length > 0;
-    const { pointId, resourceArn } = point;
-    if (out.json) await out.document({ pointId, resourceArn, damaged: isDamaged, ...outcome });
-    else await print(pointId, outcome, out);
-    return isDamaged ? exitCodes.damaged : exitCodes.ok;
+  usage: ['<point|resource>… [--mark-damaged]', '[<resource>…] --all [--mark-damaged]'],
+  options: { all: { type: 'boolean' }, 'mark-damaged': { type: 'boolean' } },
+  optionLines: [
+    [
+      '--all',
+      'every point of the resources, or of the vault, that is still kept; what points share is read once',
+    ],
+    ['--mark-damaged', 'have the next backups store anew what damaged packs hold'],
+  ],
+  words: { least: 0, most: 1_000 },
+  async run(
+    { connect, out, progress, clock, signal },
+    { all = false, 'mark-damaged': markDamaged = false },
+    names,
+  ) {
+    if (!all && names.length === 0)
+      throw new UsageError('name a point or a resource, or write "holdfast verify --all"');
+    const { services } = await connect();
+    const { store, keyring, catalog } = services;
+    const now = clock.now();
+    const points = all ? await listAll(catalog, names, now) : await resolveAll(catalog, names, now);
+    const report = new VerifyReport(out, points.length);
+    // First: it says more of a vault that cannot be opened than the attempt to open it.
+    await report.vaultFiles(await verifyVaultFiles({ store, keyring }));
+    const keys = await openVault({ store, keyring });
+    for (const arn of new Set(points.map(({ resourceArn }) => resourceArn)))
+      await report.history(arn, await verifyHistory({ store, keys, catalog }, arn, signal));
+    const verified = verifyPoints({ store, keys }, all ? stillKept(points, clock) : points.map(withRoot), {
+      onProgress: progress.report,
+      signal,
+      ...(markDamaged && { catalog }),
+    });
+    for await (const verification of verified) await report.point(verification);
+    await report.finish(markDamaged);
+    if (report.isDamaged) return exitCodes.damaged;
+    // Of all points, those in an archive class are not expected to be thawed; one that was named is.
+    return report.notVerified > 0 && !all ? exitCodes.failed : exitCodes.ok;
   },
 });
 
-async function print(pointId: string, outcome: VerifyOutcome, out: Output): Promise<void> {
-  const { files, bytes, chunks, packs, damagedFiles, damagedFileCount, problems } = outcome;
-  for (const { path, message } of damagedFiles)
-    await out.line(`damaged: ${safeText(path)}: ${safeText(message)}`);
-  if (damagedFileCount > damagedFiles.length)
-    await out.line(`… and ${damagedFileCount - damagedFiles.length} more`);
-  for (const problem of problems) await out.line(`problem: ${safeText(problem)}`);
-  const read = `read ${countText(files, 'file')}, ${bytesText(bytes)} in ${countText(chunks, 'chunk')} of ${countText(packs, 'pack')}`;
-  const isDamaged = damagedFileCount > 0 || problems.length > 0;
-  const verdict = isDamaged
-    ? `DAMAGED: ${countText(damagedFileCount, 'file')} cannot be restored, ${countText(problems.length, 'other problem')}`
-    : 'no damage';
-  await out.line(`point ${pointId}: ${read}: ${verdict}`);
+async function resolveAll(catalog: Catalog, names: readonly string[], now: Date): Promise<PointRow[]> {
+  const points: PointRow[] = [];
+  for (const name of names) {
+    const point = await resolvePointOrResource(catalog, name, now);
+    checkHasFiles(point, 'there is nothing in the vault to verify');
+    points.push(point);
+  }
+  return points;
+}
+
+/** Points that are still kept, oldest first within a resource: what came later shares most of it. */
+async function listAll(catalog: Catalog, names: readonly string[], now: Date): Promise<PointRow[]> {
+  const wanted = new Set<ResourceArn>();
+  for (const name of names) wanted.add(await resolveResourceArn(catalog, name));
+  const points: PointRow[] = [];
+  for await (const point of catalog.listPointsExpiring({})) {
+    if (isKept(point, now) && (wanted.size === 0 || wanted.has(point.resourceArn))) points.push(point);
+  }
+  return points.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+}
+
+/** Ids of a resource's points sort by time. */
+function orderOf({ resourceArn, pointId }: PointRow): string {
+  return `${resourceArn} ${pointId}`;
+}
+
+/** Those with files. One that expires before its turn comes is left out: it may be gone. */
+function* stillKept(points: readonly PointRow[], clock: Clock): Generator<ReturnType<typeof withRoot>> {
+  for (const point of points) if (!isImage(point) && isKept(point, clock.now())) yield withRoot(point);
+}
+
+function isKept({ expiresAt, holds = [] }: PointRow, now: Date): boolean {
+  return expiresAt > now || holds.length > 0;
+}
+
+function withRoot(point: PointRow): PointRow & { readonly versionId: string } {
+  return { ...point, versionId: point.rootVersionId };
 }

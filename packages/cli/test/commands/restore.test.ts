@@ -143,7 +143,7 @@ test('prints the volumes that were made', async () => {
     restoreId: 'r',
     state: 'completed',
     volumes,
-    machine: { bucket: 'work', key: 'restores/r/machine.json' },
+    machine: { bucket: 'holdfast-work-bucket', key: 'restores/r/machine.json' },
   });
 
   const { out } = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', '--wait');
@@ -151,7 +151,7 @@ test('prints the volumes that were made', async () => {
   expect(out).toBe(`\
 VOLUME  COPY OF  DEVICE      SIZE
 vol-2   vol-1    /dev/xvda  8 GiB
-machine   s3://work/restores/r/machine.json
+machine   s3://holdfast-work-bucket/restores/r/machine.json
 the restore of point ${image} of ${volumeArn} is completed
 `);
 });

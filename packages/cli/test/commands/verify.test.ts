@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ObjectArchivedError } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { bucketArn, CliUnderTest } from '../cli-under-test.ts';
 
@@ -36,10 +37,19 @@ test('ends with 4 and names each file that is damaged', async () => {
   expect(out).not.toContain('b.bin');
   expect(out).toContain('DAMAGED: 1 file cannot be restored, 0 other problems\n');
   expect(document).toMatchObject({
-    pointId: root.point,
     damaged: true,
-    damagedFileCount: 1,
-    damagedFiles: [{ path: 'a.bin' }],
+    vaultFiles: [],
+    histories: [{ resourceArn: bucketArn, roots: 1, problems: [] }],
+    points: [
+      {
+        pointId: root.point,
+        resourceArn: bucketArn,
+        damaged: true,
+        damagedFileCount: 1,
+        damagedFiles: [{ path: 'a.bin' }],
+        damagedObjects: [{ objectName: expect.stringMatching(/^packs\//) }],
+      },
+    ],
   });
 });
 
@@ -47,10 +57,11 @@ test('ends with 4 when the root itself is damaged', async () => {
   const { cli, root } = await backedUp();
   cli.store.decay('points/', 60);
 
-  const { code, err } = await cli.run('verify', root.point);
+  const { code, out, err } = await cli.run('verify', root.point);
 
   expect(code).toBe(4);
-  expect(err).toMatch(/^holdfast: points\/\w+\/\S+ is damaged: /);
+  expect(err).toBe('');
+  expect(out).toContain(`point ${root.point}: DAMAGED: its root cannot be read: points/`);
 });
 
 test('a damaged file is left out of a restore to a directory, which ends with 4', async ({
@@ -75,4 +86,122 @@ test('tells a watching person how far it is', async () => {
   const { err } = await cli.run('verify', root.point);
 
   expect(err).toBe('verify: 1 of 2 files, 0 B\n');
+});
+
+test('reads what several points share once, and names the files of each that is affected', async () => {
+  const { cli, root } = await backedUp();
+  cli.clock.advance(60_000);
+  cli.source.plant('c.bin', cli.random.bytes(20_000));
+  cli.source.plant('b.bin', cli.random.bytes(20_000));
+  const second = (await cli.backUp('incremental')).root;
+  const whole = await cli.run('verify', '--all');
+  cli.store.decay('packs/', 30_000);
+
+  const { code, out } = await cli.run('verify', '--all');
+  const alone = await cli.run('verify', second.point);
+
+  expect(whole.code).toBe(0);
+  expect(whole.out.match(/no damage/g)).toHaveLength(2);
+  expect(code).toBe(4);
+  const [first = '', rest = ''] = out.split(`point ${second.point} of ${bucketArn}\n`);
+  expect(first).toContain(`point ${root.point} of ${bucketArn}\n`);
+  expect(first).toMatch(/^damaged: b\.bin: /m);
+  expect(first).not.toContain('a.bin');
+  expect(rest).toMatch(/^damaged: c\.bin: /m);
+  expect(rest.match(/^damaged object: packs\//gm)).toHaveLength(2);
+  expect(alone.out).not.toContain('b.bin');
+});
+
+test('of a resource reads its newest point, with --all every one that is kept', async () => {
+  const { cli, root } = await backedUp();
+  cli.clock.advance(20 * 86_400_000);
+  const second = (await cli.backUp('incremental')).root;
+  const newest = await cli.run('verify', 'photos');
+  const both = await cli.run('verify', 'photos', '--all');
+  cli.clock.advance(15 * 86_400_000);
+  const kept = await cli.run('verify', '--all');
+
+  expect(newest.out).toContain(second.point);
+  expect(newest.out).not.toContain(root.point);
+  expect(both.out).toContain(root.point);
+  expect(kept.out).toContain(second.point);
+  expect(kept.out).not.toContain(root.point);
+});
+
+test('marks damaged packs when it is told to, and else says how', async () => {
+  const { cli, root } = await backedUp();
+  cli.store.decay('packs/', 5_000);
+  const isMarked = (): boolean => cli.catalog.packs().some(({ damaged }) => damaged === true);
+
+  const { out } = await cli.run('verify', root.point);
+  expect(out).toContain('run it again with --mark-damaged');
+  expect(isMarked()).toBe(false);
+  const marking = await cli.run('verify', root.point, '--mark-damaged');
+
+  expect(marking.code).toBe(4);
+  expect(marking.out).toContain('the next backups store anew what these objects hold');
+  expect(isMarked()).toBe(true);
+});
+
+test('ends with 4 when a pack is damaged where no file of the point lies', async () => {
+  const { cli, root } = await backedUp();
+  cli.store.decay('packs/', 10);
+
+  const { code, out } = await cli.run('verify', root.point);
+
+  expect(code).toBe(4);
+  expect(out).toContain('all files can be restored; 1 object that it uses is damaged elsewhere\n');
+  expect(out).toMatch(/^damaged object: packs\/\S+: /m);
+});
+
+test('names the vault’s own files and the history of the resource', async () => {
+  const { cli, root } = await backedUp();
+  const [key = ''] = await Array.fromAsync(cli.store.listVersions('keys/'), ({ name }) => name);
+  const name = (await cli.catalog.findPoint(root.point))?.rootName ?? '';
+  cli.store.plantVersion(name, new Uint8Array(10));
+  cli.store.decay(key, 130);
+
+  const { code, out } = await cli.run('verify', root.point);
+
+  expect(code).toBe(4);
+  expect(out).toContain(`damaged: ${key} is damaged: `);
+  expect(out).toMatch(
+    new RegExp(`^history: point ${root.point}: ${name} is damaged: version \\S+ was written over`, 'm'),
+  );
+});
+
+test('names a page that is lost by the paths behind it', async () => {
+  const { cli, root } = await backedUp();
+  cli.store.decay('pages/', 60);
+
+  const { code, out } = await cli.run('verify', root.point);
+
+  expect(code).toBe(4);
+  expect(out).toMatch(/^lost: 4 entries of the manifest, from the first through "b\.bin": pages\//m);
+  expect(out).toMatch(/DAMAGED: 0 files cannot be restored, \d lost pages?, 0 other problems/);
+});
+
+test('wants to know what to verify', async () => {
+  const { code, err } = await new CliUnderTest().run('verify');
+
+  expect(code).toBe(2);
+  expect(err).toContain('name a point or a resource, or write "holdfast verify --all"');
+});
+
+test('says what it could not verify before it is thawed, and goes on', async () => {
+  const { cli, root } = await backedUp();
+  const get = cli.store.get.bind(cli.store);
+  cli.store.get = async (name, options) => {
+    if (name.startsWith('packs/')) throw new ObjectArchivedError(name);
+    return get(name, options);
+  };
+
+  const named = await cli.run('verify', root.point);
+  const all = await cli.run('verify', '--all');
+
+  expect(named.out).toMatch(
+    new RegExp(`^point ${root.point}: not verified: object packs/\\S+ is in an archive class`),
+  );
+  expect(named.code).toBe(1);
+  expect(all.code).toBe(0);
 });

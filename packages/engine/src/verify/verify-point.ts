@@ -1,105 +1,320 @@
-import { BackupError } from '../errors.ts';
-import type { PackId } from '../ids.ts';
-import { decodePackMapEntry } from '../manifest/pack-map.ts';
+import { BackupError, StoredBytesDamagedError } from '../errors.ts';
+import type { PackId, PointId } from '../ids.ts';
+import type { Entry } from '../manifest/page-codec.ts';
+import { decodePackMapEntry, type PackMapEntry } from '../manifest/pack-map.ts';
+import { decodeFileKey } from '../manifest/tuple-key.ts';
+import { containerName, objectNameOf, pageName } from '../packs/object-names.ts';
+import type { PackKind } from '../packs/pack-layout.ts';
+import type { StoredObject } from '../packs/stored-object.ts';
+import { findPageRef } from '../points/page-ref-text.ts';
+import type { Catalog } from '../ports/catalog.ts';
 import type { ReportProgress } from '../ports/progress.ts';
-import { ChunkFetcher } from '../restore/chunk-fetcher.ts';
-import { countUses, pointItems } from '../restore/point-items.ts';
+import { ChunkFetcher, type FetchItem, type ReadRun } from '../restore/chunk-fetcher.ts';
 import type { PointReader } from '../restore/point-reader.ts';
+import { ObjectChecker, type DamagedObject } from './check-objects.ts';
+import { KnownFrames } from './known-frames.ts';
+import { isLoss, lossOf, type Loss } from './loss.ts';
+import { manifestItems, type FileState, type ManifestItem } from './manifest-items.ts';
+import { walkLeaves, type LostPage } from './walk-leaves.ts';
 
 /** Damage that is spelled out; the rest is counted. */
 const damageListed = 10_000;
 
-/** What verifying a point found. A point without damage can be restored as it is. */
+/** Entries of a map that cannot be read, as a page that leads to them is lost. */
+export interface LostRange extends Loss {
+  /** `manifest`: files, by path; `pack-map`: packs, by id. */
+  readonly map: 'manifest' | 'pack-map';
+  /** What comes before the first of them; absent when that is the map's first. The file's own content may be lost. */
+  readonly after?: string;
+  /** The last of them. */
+  readonly through: string;
+  /** Entries that are lost: of files, of stretches of content, of packs. */
+  readonly entries: number;
+}
+
+/** What verifying a point found; see {@link isDamaged}. */
 export interface VerifyOutcome {
   readonly files: number;
   readonly bytes: number;
   readonly chunks: number;
   readonly packs: number;
   /** Files that cannot be restored, each once, and why. */
-  readonly damagedFiles: readonly {
-    readonly path: string;
-    readonly name: string;
-    readonly message: string;
-  }[];
+  readonly damagedFiles: readonly ({ readonly path: string } & Loss)[];
   readonly damagedFileCount: number;
-  /** Damage that hits no single file: a page of the manifest, a pack whose lock ends before the point does. */
+  /** What is behind pages that cannot be read. Files in there are not among the damaged files: nobody knows them. */
+  readonly lostRanges: readonly LostRange[];
+  /** What hits no single file: a pack whose lock ends before the point does. */
   readonly problems: readonly string[];
+  /** Packs that the point uses and that are damaged anywhere: also where this point needs nothing. */
+  readonly damagedObjects: readonly DamagedObject[];
+}
+
+/** Whether a point cannot be restored as it is. Damage to its packs that hits none of its files does not count. */
+export function isDamaged({
+  damagedFileCount,
+  lostRanges,
+  problems,
+}: Pick<VerifyOutcome, 'damagedFileCount' | 'lostRanges' | 'problems'>): boolean {
+  return damagedFileCount > 0 || lostRanges.length > 0 || problems.length > 0;
+}
+
+/** How a point is verified. */
+export interface VerifyOptions {
+  /** Where damaged packs are marked, so that writers store their chunks again. @default nothing is written */
+  readonly catalog?: Pick<Catalog, 'markDamaged'>;
+  readonly onProgress?: ReportProgress;
+  readonly signal?: AbortSignal;
+}
+
+/** What verifications of points that share packs have in common: each byte is read once. */
+export interface SharedChecks {
+  readonly frames: KnownFrames;
+  readonly objects: ObjectChecker;
+}
+
+/** Shared checks for the points of one vault. */
+export function createSharedChecks(
+  { store, keys }: Pick<PointReader, 'store' | 'keys'>,
+  { catalog }: Pick<VerifyOptions, 'catalog'> = {},
+): SharedChecks {
+  const frames = new KnownFrames();
+  return {
+    frames,
+    objects: new ObjectChecker({ store, keys, memory: frames, ...(catalog && { catalog }) }),
+  };
 }
 
 /**
- * Verifies a point as a restore would read it: every page, every chunk against its id, the size of every file, and that
- * every pack is leased for as long as the point is kept. Reads all of the point's bytes.
+ * Verifies a point: that a restore would succeed (every page, every chunk against its id, the size of every file, the
+ * recorded lock of every pack), and that the objects it lies in are whole to the last byte, also where this point does
+ * not need them. Damage costs what it hits: the rest of the point is verified all the same.
+ * Memory: the fetcher's windows, {@link KnownFrames}, and what is found.
+ * @throws {@link ObjectArchivedError} a pack has to be thawed first.
  */
 export async function verifyPoint(
   reader: PointReader,
-  options: { readonly onProgress?: ReportProgress; readonly signal?: AbortSignal } = {},
+  options: VerifyOptions = {},
+  shared: SharedChecks = createSharedChecks(reader, options),
 ): Promise<VerifyOutcome> {
-  const { signal, onProgress } = options;
-  const damagedFiles: { path: string; name: string; message: string }[] = [];
-  const problems: string[] = [];
-  const counts = { files: 0, bytes: 0, chunks: 0, packs: 0 };
-  let damagedFileCount = 0;
-  let damaged: unknown;
-  try {
-    const uses = await countUses(pointItems(reader, {}, signal));
-    const fetcher = new ChunkFetcher(reader.readRun, uses);
-    for await (const { tag, chunk } of fetcher.fetch(pointItems(reader, {}, signal), signal)) {
-      if ('begins' in tag) {
-        counts.files += 1;
-        onProgress?.({
-          step: 'verify',
-          files: counts.files,
-          bytes: counts.bytes,
-          filesTotal: reader.root.counts.files,
-        });
-        continue;
-      }
-      counts.chunks += 1;
-      if (chunk instanceof Uint8Array) counts.bytes += chunk.length;
-      if (!(chunk instanceof BackupError) || damaged === tag.chunkOf) continue;
-      damaged = tag.chunkOf;
-      damagedFileCount += 1;
-      const path = Buffer.from(tag.chunkOf.entry.path).toString('utf8');
-      if (damagedFiles.length < damageListed)
-        damagedFiles.push({ path, name: chunk.name, message: chunk.message });
-    }
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    problems.push(error.message);
-  }
-  try {
-    counts.packs = await checkLeases(reader, problems, signal);
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    problems.push(error.message);
-  }
-  return { ...counts, damagedFiles, damagedFileCount, problems };
+  const report = new Report(reader.root.point);
+  await verifyFiles(reader, options, shared.frames, report);
+  for await (const damaged of shared.objects.check(objectsOf(reader, report, options.signal), options.signal))
+    report.damagedObjects.push(damaged);
+  return report.outcome();
 }
 
-async function checkLeases(
+class Report {
+  readonly counts = { files: 0, bytes: 0, chunks: 0, packs: 0 };
+  readonly lostRanges: LostRange[] = [];
+  readonly problems: string[] = [];
+  readonly damagedObjects: DamagedObject[] = [];
+  readonly #damagedFiles: ({ path: string } & Loss)[] = [];
+  readonly #point: PointId;
+  #damagedFileCount = 0;
+
+  constructor(point: PointId) {
+    this.#point = point;
+  }
+
+  fileDamaged({ path }: FileState, error: Loss): void {
+    this.#damagedFileCount += 1;
+    if (this.#damagedFiles.length < damageListed)
+      this.#damagedFiles.push({ path: textOf(path), ...lossOf(error) });
+  }
+
+  pageLost(map: LostRange['map'], { lost, after, error }: LostPage): void {
+    const nameOf = (key: Uint8Array): string => (map === 'manifest' ? this.#pathOf(key) : hexOf(key));
+    this.lostRanges.push({
+      map,
+      ...(after && { after: nameOf(after) }),
+      through: nameOf(lost.lastKey),
+      entries: lost.entries,
+      ...lossOf(error),
+    });
+  }
+
+  outcome(): VerifyOutcome {
+    const { counts, lostRanges, problems, damagedObjects } = this;
+    const damagedFiles = this.#damagedFiles;
+    const damagedFileCount = this.#damagedFileCount;
+    return { ...counts, damagedFiles, damagedFileCount, lostRanges, problems, damagedObjects };
+  }
+
+  #pathOf(key: Uint8Array): string {
+    try {
+      return textOf(decodeFileKey(key, this.#point).path);
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      return hexOf(key);
+    }
+  }
+}
+
+async function verifyFiles(
   reader: PointReader,
-  problems: string[],
+  { onProgress, signal }: VerifyOptions,
+  frames: KnownFrames,
+  report: Report,
+): Promise<void> {
+  const { counts } = report;
+  const origin = `point ${reader.root.point}`;
+  const leaves = walkLeaves(reader.pages, findPageRef(reader.root.manifest, reader.root.point), signal);
+  // Every frame is read once; which of them will be needed again does not matter.
+  const packs = new PointPacks(reader);
+  const fetcher = new ChunkFetcher(packs.readRun, new Map());
+  const items = unknownChunks(manifestItems(leaves, origin), frames, packs);
+  for await (const { tag, chunk } of fetcher.fetch(items, signal)) {
+    if ('lost' in tag) report.pageLost('manifest', tag.lost);
+    else if ('damaged' in tag) report.fileDamaged(tag.damaged, tag.error);
+    else if ('begins' in tag) {
+      counts.files += 1;
+      onProgress?.({
+        step: 'verify',
+        files: counts.files,
+        bytes: counts.bytes,
+        filesTotal: reader.root.counts.files,
+      });
+    } else {
+      const { chunkOf: file, chunk: wanted } = tag;
+      counts.chunks += 1;
+      const error = chunk && damageOf(chunk, wanted.plainBytes, origin);
+      if (error === undefined) {
+        counts.bytes += wanted.plainBytes;
+        frames.note(wanted.location.packId, { ...wanted.location, id: wanted.id });
+      } else if (!file.damaged) {
+        file.damaged = true;
+        report.fileDamaged(file, error);
+      }
+    }
+  }
+}
+
+/** Items for the fetcher: chunks that were found whole before are not fetched. */
+async function* unknownChunks(
+  items: AsyncIterable<ManifestItem>,
+  frames: KnownFrames,
+  packs: PointPacks,
+): AsyncGenerator<FetchItem<ManifestItem>> {
+  for await (const tag of items) {
+    if (!('chunkOf' in tag)) {
+      yield { tag };
+      continue;
+    }
+    const { id, location } = tag.chunk;
+    // A frame that is whole is of no use to a point that cannot find its pack.
+    const isKnown =
+      frames.isKnown(location.packId, { ...location, id }) &&
+      (await packs.findLoss(location.packId)) === undefined;
+    yield isKnown ? { tag } : { tag, reference: tag.chunk };
+  }
+}
+
+function damageOf(
+  chunk: Uint8Array | BackupError,
+  plainBytes: number,
+  origin: string,
+): BackupError | undefined {
+  if (chunk instanceof BackupError) return chunk;
+  if (chunk.length === plainBytes) return undefined;
+  return new StoredBytesDamagedError(
+    origin,
+    `a chunk has ${chunk.length} bytes, its manifest says ${plainBytes}`,
+  );
+}
+
+/** Reads as a restore does, but that whatever makes bytes impossible to get is the answer of the chunks that it hits. */
+class PointPacks {
+  readonly #reader: PointReader;
+  readonly #losses = new Map<PackId, BackupError | undefined>();
+
+  constructor(reader: PointReader) {
+    this.#reader = reader;
+  }
+
+  /** Why the point cannot find a pack, if it cannot. Looked up once for each. */
+  async findLoss(packId: PackId, signal?: AbortSignal): Promise<BackupError | undefined> {
+    if (this.#losses.has(packId)) return this.#losses.get(packId);
+    const loss = await this.#look(packId, signal);
+    this.#losses.set(packId, loss);
+    return loss;
+  }
+
+  readonly readRun: ReadRun = async (run, signal) => {
+    const loss = await this.findLoss(run.packId, signal);
+    if (loss !== undefined) return run.chunks.map(() => loss);
+    try {
+      return await this.#reader.readRun(run, signal);
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      return run.chunks.map(() => error);
+    }
+  };
+
+  async #look(packId: PackId, signal: AbortSignal | undefined): Promise<BackupError | undefined> {
+    try {
+      if ((await this.#reader.findObject(packId, signal)) !== undefined) return undefined;
+      return new StoredBytesDamagedError(
+        `point ${this.#reader.root.point}`,
+        `its pack map lacks pack ${packId}`,
+      );
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      return error;
+    }
+  }
+}
+
+/** Every object that the point lies in. Notes what the pack map says of locks, and where it cannot be read. */
+async function* objectsOf(
+  { root, pages }: PointReader,
+  report: Report,
   signal: AbortSignal | undefined,
-): Promise<number> {
-  const expiresAt = new Date(reader.root.expiresAt);
-  const check = (packId: PackId, lockedUntil: Date): void => {
+): AsyncGenerator<StoredObject & { readonly kind: PackKind }> {
+  const expiresAt = new Date(root.expiresAt);
+  const checkLock = (packId: PackId, lockedUntil: Date): void => {
     if (lockedUntil >= expiresAt) return;
-    problems.push(
-      `pack ${packId} is locked until ${lockedUntil.toISOString()}, the point is kept until ${reader.root.expiresAt}`,
+    report.problems.push(
+      `pack ${packId} is locked until ${lockedUntil.toISOString()}, the point is kept until ${root.expiresAt}`,
     );
   };
-  for (const { pack, lockedUntil } of reader.root.pagePacks) check(pack, new Date(lockedUntil));
-  let packs = 0;
-  for await (const entry of reader.packMap.range({}, signal === undefined ? {} : { signal })) {
-    const { packId, lockedUntil } = decodePackMapEntry(entry, `point ${reader.root.point}`);
-    packs += 1;
-    check(packId, lockedUntil);
+  for (const { pack: packId, kind, version, lockedUntil } of root.pagePacks) {
+    checkLock(packId, new Date(lockedUntil));
+    const name = kind === 'container' ? containerName(packId) : pageName(packId);
+    yield { packId, name, kind, ...(version !== '' && { versionId: version }) };
   }
-  return packs;
+  const inPages = new Set(root.pagePacks.map(({ pack }) => pack));
+  for await (const step of walkLeaves(pages, findPageRef(root.packMap, root.point), signal)) {
+    if ('lost' in step) {
+      report.pageLost('pack-map', step);
+      continue;
+    }
+    for (const entry of step.entries) {
+      const pack = findPack(entry, report, `the pack map of point ${root.point}`);
+      if (pack === undefined) continue;
+      report.counts.packs += 1;
+      checkLock(pack.packId, pack.lockedUntil);
+      const { packId, kind, versionId } = pack;
+      // A container is both, and is checked once.
+      if (!inPages.has(packId))
+        yield { packId, kind, name: objectNameOf(pack), ...(versionId !== '' && { versionId }) };
+    }
+  }
 }
 
-function isDamage(error: unknown): error is BackupError {
-  return (
-    error instanceof BackupError && ['StoredBytesDamagedError', 'ObjectNotFoundError'].includes(error.name)
-  );
+function findPack(entry: Entry, report: Report, origin: string): PackMapEntry | undefined {
+  try {
+    return decodePackMapEntry(entry, origin);
+  } catch (error) {
+    if (!isLoss(error)) throw error;
+    report.problems.push(error.message);
+    return undefined;
+  }
+}
+
+function textOf(path: Uint8Array): string {
+  return Buffer.from(path).toString('utf8');
+}
+
+function hexOf(key: Uint8Array): string {
+  return Buffer.from(key).toString('hex');
 }

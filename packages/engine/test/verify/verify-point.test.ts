@@ -1,11 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { StoredBytesDamagedError } from '../../src/errors.ts';
+import { toHex } from '../../src/bytes.ts';
 import type { PackId } from '../../src/ids.ts';
+import { decodeExtent } from '../../src/manifest/extent.ts';
+import { decodePage } from '../../src/manifest/page-codec.ts';
+import { decodeFileKey } from '../../src/manifest/tuple-key.ts';
 import { objectNameOf, pageName, rootName } from '../../src/packs/object-names.ts';
+import { pageRefFromText } from '../../src/points/page-ref-text.ts';
 import { resourceKeyOf } from '../../src/points/point-id.ts';
 import type { Root } from '../../src/points/root.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
-import { verifyPoint, type VerifyOutcome } from '../../src/verify/verify-point.ts';
+import { isDamaged, verifyPoint, type VerifyOutcome } from '../../src/verify/verify-point.ts';
 import { Harness, packMapOf } from '../runs/harness.ts';
 
 /** Three packs of four files each, and a file of several chunks in the last. */
@@ -65,7 +70,9 @@ test('a point as it was written has no damage, and its numbers are right', async
     packs: 3,
     damagedFiles: [],
     damagedFileCount: 0,
+    lostRanges: [],
     problems: [],
+    damagedObjects: [],
   });
   expect(outcome.chunks).toBeGreaterThan(12);
 });
@@ -107,6 +114,67 @@ describe('damage to a pack of chunks', () => {
   });
 });
 
+describe('damage that hits no file of the point', () => {
+  test.each([0, 8, 30, 39, -1, -20, -40])('is found all the same (byte %i of a pack)', async (position) => {
+    const { harness, root, packs } = await withPoint();
+    await replace(harness, packs[0] as string, flipAt(position));
+
+    const outcome = await verify(harness, root);
+
+    expect(pathsOf(outcome)).toEqual([]);
+    expect(isDamaged(outcome)).toBe(false);
+    expect(outcome.damagedObjects.map(({ objectName }) => objectName)).toEqual([packs[0]]);
+  });
+
+  test('is found in a chunk that only an older point needs', async () => {
+    const { harness, root, packs } = await withPoint();
+    harness.source.plant('file 10', 'changed');
+    const second = (await harness.backUp('incremental')).root;
+    await replace(harness, packs[0] as string, flipAt(100));
+
+    const outcome = await verify(harness, second);
+
+    expect(pathsOf(await verify(harness, root))).toEqual(['file 10']);
+    expect(pathsOf(outcome)).toEqual([]);
+    expect(outcome.damagedObjects).toMatchObject([{ objectName: packs[0], count: 1 }]);
+  });
+});
+
+test('a page of the pack map that is lost costs the files in its packs, and no other', async () => {
+  const harness = new Harness('many packs');
+  for (let file = 0; file < 160; file += 1)
+    harness.source.plant(`file ${1_000 + file}`, harness.random.bytes(50));
+  const { root } = await harness.backUp('full', { limits: { files: 1, bytes: 2 ** 30 } });
+  const intact = await harness.open(root.point);
+  const ref = pageRefFromText(root.packMap as string, 'a test');
+  const top = decodePage(await intact.pages.read(ref), ref.location.pack, 'a test');
+  const child = 'children' in top ? top.children[1] : undefined;
+  const before = 'children' in top ? top.children[0] : undefined;
+  if (child === undefined || before === undefined) throw new Error('the pack map has one page');
+  const { pack, offset } = child.location;
+  const lost = (await packMapOf(intact))
+    .map(({ packId }) => packId)
+    .filter((id) => id > toHex(before.lastKey) && id <= toHex(child.lastKey));
+  const users: string[] = [];
+  for await (const entry of intact.manifest.range()) {
+    const { path, offset: at } = decodeFileKey(entry.key, 'a test');
+    const isUser =
+      at !== undefined && lost.includes(decodeExtent(entry, 'a test').chunks[0]?.location.packId as PackId);
+    if (isUser) users.push(Buffer.from(path).toString());
+  }
+  await replace(harness, pageName(pack.packId), flipAt(offset + 20));
+
+  const outcome = await verify(harness, root);
+
+  expect(outcome.lostRanges).toMatchObject([
+    { map: 'pack-map', after: toHex(before.lastKey), through: toHex(child.lastKey), entries: lost.length },
+  ]);
+  expect(users.length).toBeGreaterThan(10);
+  expect(users.length).toBeLessThan(150);
+  expect(pathsOf(outcome)).toEqual(users);
+  expect((await harness.restore(root.point)).outcome.failed.map(({ path }) => path)).toEqual(users);
+});
+
 describe('damage to what names the content', () => {
   test('is a problem of the point when it hits a page', async () => {
     const { harness, root } = await withPoint();
@@ -115,9 +183,9 @@ describe('damage to what names the content', () => {
 
     const outcome = await verify(harness, root);
 
-    expect(intact.problems).toEqual([]);
-    expect(outcome.problems.length).toBeGreaterThan(0);
-    expect(outcome.problems[0]).toMatch(/pages\//);
+    expect(isDamaged(intact)).toBe(false);
+    expect(isDamaged(outcome)).toBe(true);
+    expect(outcome.lostRanges[0]?.message).toMatch(/pages\//);
   });
 
   test.each(['manifest', 'packMap'] as const)(
@@ -129,7 +197,8 @@ describe('damage to what names the content', () => {
 
       const outcome = await verify(harness, root);
 
-      expect(outcome.problems.join()).toContain([...packs][0] as PackId);
+      expect(outcome.lostRanges.map(({ message }) => message).join()).toContain([...packs][0] as PackId);
+      expect(outcome.damagedFileCount).toBe(tree === 'packMap' ? outcome.files : 0);
     },
   );
 

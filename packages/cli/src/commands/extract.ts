@@ -1,0 +1,190 @@
+import {
+  type BackupError,
+  NotSupportedError,
+  openContainer,
+  openVault,
+  type OverwriteRule,
+  PointReader,
+  restoreReadable,
+  type Root,
+} from '@holdfast/engine';
+import { DirectoryTarget, systemRandom } from '@holdfast/node';
+import { type CommandContext, defineCommand } from '../command.ts';
+import { UsageError } from '../errors.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { type ExtractSource, type KeyOptions, openKeyring, openSource } from '../extract-source.ts';
+import { findStoredPoint, listStoredPoints } from '../find-stored-point.ts';
+import { exitCodeOfOutcome, printOutcome } from '../restore-outcome.ts';
+import { overwriteOption } from '../restore-request.ts';
+import { bytesText, safeText, timeText } from '../text.ts';
+import { timeOption } from '../time-option.ts';
+
+export const extractCommand = defineCommand({
+  name: 'extract',
+  summary:
+    'Restore from a bucket, a copy of it or one container, with the key alone: no deployment, no tables.',
+  usage: [
+    '<source> --list',
+    '<source> <point|resource> --to <directory> [--path <path>]… [--time <time>] [--overwrite <rule>]',
+    '<container> --to <directory> [--path <path>]… [--overwrite <rule>]',
+  ],
+  options: {
+    list: { type: 'boolean' },
+    to: { type: 'string' },
+    path: { type: 'string', multiple: true },
+    time: { type: 'string' },
+    overwrite: { type: 'string' },
+    'key-file': { type: 'string' },
+    'offline-key': { type: 'string' },
+    'passphrase-env': { type: 'string' },
+  },
+  optionLines: [
+    ['<source>', 's3://<bucket>, or a directory copy of a bucket; it is only read'],
+    ['<container>', "a container's file, or s3://<bucket>/containers/<id>"],
+    ['--list', 'list the points of the source, the newest first'],
+    ['--to <directory>', 'where to restore'],
+    ['--path <path>', 'only this file, or what is below when it ends in "/"; may be repeated'],
+    ['--time <time>', "the resource's newest point that is not later; a date alone means its end, in UTC"],
+    ['--overwrite <rule>', 'what is there already: never (stays; the standard), if-different or always'],
+    ['--key-file <file>', "the 32 bytes that wrap the vault's keys; without it and --offline-key: KMS"],
+    ['--offline-key <file>', "private key of the vault's offline recipient, in PEM"],
+    ['--passphrase-env <name>', 'variable with the passphrase of that key'],
+  ],
+  words: { least: 1, most: 2 },
+  async run(context, values, [where = '', name]) {
+    const { list, to, overwrite, path, time } = values;
+    const rule = overwriteOption(overwrite);
+    const until = time === undefined ? undefined : timeOption('time', time, 'end');
+    if (list === true && (name !== undefined || to !== undefined))
+      throw new UsageError('--list takes the source alone');
+    if (list !== true && to === undefined)
+      throw new UsageError('name a directory with --to, or ask what there is with --list');
+    const source = await openSource(where, context);
+    try {
+      const request = { name, time: until, list: list === true };
+      const found = await findPoints(source, values, request, context);
+      const outcome =
+        to === undefined
+          ? await printPoints(found, context)
+          : await extract(found, { directory: to, paths: path, overwrite: rule }, context);
+      return found.damaged.length > 0 ? exitCodes.damaged : outcome;
+    } finally {
+      if ('close' in source) await source.close();
+    }
+  },
+});
+
+/** What a source was found to have. */
+interface Found {
+  /** All points of the list, or the one that is extracted. */
+  readonly points: readonly Root[];
+  /** Opens the first of the points. */
+  readonly open: () => PointReader;
+  /** Roots that cannot be read. */
+  readonly damaged: readonly BackupError[];
+}
+
+async function findPoints(
+  source: ExtractSource,
+  options: KeyOptions,
+  { name, time, list }: { name: string | undefined; time: Date | undefined; list: boolean },
+  context: CommandContext,
+): Promise<Found> {
+  const keyring = await openKeyring(options, context);
+  if ('container' in source) {
+    if (name !== undefined || time !== undefined)
+      throw new UsageError('a container has one point; leave the point and --time out');
+    const reader = await openContainer(source.container, keyring, 'the container');
+    return { points: [reader.root], open: () => reader, damaged: [] };
+  }
+  if (name === undefined && !list)
+    throw new UsageError('name a point or a resource after the source; --list lists them');
+  const { store } = source;
+  const keys = await openVault({ store, keyring });
+  const damaged: BackupError[] = [];
+  const vault = {
+    store,
+    keys,
+    signal: context.signal,
+    onDamage: (error: BackupError): void => {
+      damaged.push(error);
+      context.warn(`passed over: ${error.message}`);
+    },
+  };
+  const points =
+    name === undefined ? await listStoredPoints(vault) : [await findStoredPoint(vault, name, time)];
+  return { points, open: () => new PointReader(store, keys, points[0] as Root), damaged };
+}
+
+async function printPoints({ points, damaged }: Found, { out }: CommandContext): Promise<ExitCode> {
+  if (out.json) {
+    await out.document({
+      points: points.map(({ point, resource, sourceTime, type, expiresAt, counts }) => ({
+        pointId: point,
+        resourceArn: resource,
+        sourceTime,
+        type,
+        expiresAt,
+        files: counts.files,
+        bytes: counts.logicalBytes,
+      })),
+      damaged: damaged.map(({ name, message }) => ({ name, message })),
+    });
+    return exitCodes.ok;
+  }
+  await out.table(
+    [
+      { title: 'POINT' },
+      { title: 'RESOURCE' },
+      { title: 'TAKEN' },
+      { title: 'TYPE' },
+      { title: 'FILES', align: 'right' },
+      { title: 'SIZE', align: 'right' },
+    ],
+    points.map(({ point, resource, sourceTime, type, counts }) => [
+      point,
+      resource,
+      timeText(new Date(sourceTime)),
+      type,
+      String(counts.files),
+      bytesText(counts.logicalBytes),
+    ]),
+  );
+  return exitCodes.ok;
+}
+
+async function extract(
+  { open }: Found,
+  {
+    directory,
+    paths,
+    overwrite,
+  }: {
+    readonly directory: string;
+    readonly paths: readonly string[] | undefined;
+    readonly overwrite: OverwriteRule;
+  },
+  { out, progress, signal }: CommandContext,
+): Promise<ExitCode> {
+  const reader = open();
+  const { point, image, counts } = reader.root;
+  if (image !== undefined) {
+    const snapshots = image.snapshots.map(({ snapshot }) => snapshot).join(', ');
+    throw new NotSupportedError(
+      `point ${point} consists of EBS snapshots, whose blocks are not in the vault: ${snapshots}; make volumes of them in EC2`,
+    );
+  }
+  const outcome = await restoreReadable(reader, {
+    target: new DirectoryTarget({ root: directory, random: systemRandom }),
+    ...(paths && { paths }),
+    overwrite,
+    onProgress: (event) => progress.report({ ...event, ...(!paths && { filesTotal: counts.files }) }),
+    signal,
+  });
+  if (!out.json) {
+    for (const { entries, message } of outcome.lostPages)
+      await out.line(`not restored: files of a lost page of ${entries} entries: ${safeText(message)}`);
+  }
+  await printOutcome(outcome, { pointId: point, directory }, out);
+  return outcome.lostPages.length > 0 ? exitCodes.damaged : exitCodeOfOutcome(outcome);
+}

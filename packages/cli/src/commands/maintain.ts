@@ -1,0 +1,74 @@
+import { newId } from '@holdfast/engine';
+import * as z from 'zod';
+import { type CommandContext, defineCommand } from '../command.ts';
+import type { Connection } from '../connection.ts';
+import { ExecutionFailedError } from '../errors.ts';
+import { parseOutput } from '../execution-output.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { bytesText, countText, durationText } from '../text.ts';
+import { failureText, waitForExecution } from '../wait-for-execution.ts';
+
+/** What the maintenance machine ends with. */
+const Maintained = z.object({
+  report: z.object({
+    pointsRenewed: z.number(),
+    pointsExpired: z.number(),
+    pointsToConsolidate: z.number(),
+    packsSwept: z.number(),
+    bytesSwept: z.number(),
+    packsVerified: z.number(),
+    bytesVerified: z.number(),
+  }),
+});
+
+export const maintainCommand = defineCommand({
+  name: 'maintain',
+  summary: 'Start maintenance now: expire points, renew leases, sweep packs, verify a sample.',
+  usage: ['[--wait]'],
+  options: { wait: { type: 'boolean' } },
+  optionLines: [['--wait', 'wait for the end and show what was done']],
+  words: { least: 0, most: 0 },
+  async run(context, { wait }) {
+    const connection = await context.connect();
+    const name = `maintain-${newId(connection.services.random)}`;
+    const execution = await connection.executions.start('maintenance', name, {});
+    if (wait === true) await follow(execution, connection, context);
+    else if (context.out.json) await context.out.document({ execution });
+    else await context.out.line(`maintenance has started, execution ${execution}`);
+    return exitCodes.ok;
+  },
+});
+
+async function follow(
+  execution: string,
+  { executions }: Connection,
+  { out, progress, clock, signal }: CommandContext,
+): Promise<void> {
+  progress.note(`maintenance has started, execution ${execution}`);
+  let minutes = 0;
+  const state = await waitForExecution(execution, {
+    executions,
+    clock,
+    signal,
+    onLook: (seconds) => {
+      // A sign of life once a minute.
+      if (Math.floor(seconds / 60) === minutes) return;
+      minutes = Math.floor(seconds / 60);
+      progress.note(`maintenance: running, ${durationText(seconds)}`);
+    },
+  });
+  if (state.status !== 'succeeded')
+    throw new ExecutionFailedError(`maintenance did not succeed: ${failureText(state)}`);
+  const report = parseOutput(state.output, Maintained)?.report;
+  if (out.json) return out.document({ execution, ...(report !== undefined && { report }) });
+  if (report === undefined) return out.line(`maintenance has ended, execution ${execution}`);
+  const { pointsExpired, pointsRenewed, packsSwept, bytesSwept, packsVerified, bytesVerified } = report;
+  await out.line(`expired   ${countText(pointsExpired, 'point')}`);
+  await out.line(`renewed   ${countText(pointsRenewed, 'point')}`);
+  await out.line(`swept     ${countText(packsSwept, 'pack')}, ${bytesText(bytesSwept)}`);
+  await out.line(`verified  ${countText(packsVerified, 'pack')}, ${bytesText(bytesVerified)}`);
+  if (report.pointsToConsolidate > 0)
+    await out.line(
+      `to do     ${countText(report.pointsToConsolidate, 'point')} to consolidate into containers`,
+    );
+}

@@ -1,0 +1,28 @@
+import type { RestoreOutcome } from '@holdfast/engine';
+import { damageNames, type ExitCode, exitCodes } from './exit-codes.ts';
+import type { Output } from './output.ts';
+import { bytesText, countText, safeText } from './text.ts';
+
+/** Prints what a restore by this process into a directory came to: what failed first, then numbers. */
+export async function printOutcome(
+  outcome: RestoreOutcome,
+  { pointId, directory }: { readonly pointId: string; readonly directory: string },
+  out: Output,
+): Promise<void> {
+  const { files, bytes, written, kept, same, failed, carried } = outcome;
+  if (out.json) return out.document({ pointId, directory, ...outcome });
+  for (const { path, message } of failed)
+    await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
+  for (const { path, from } of carried)
+    await out.line(`older content: ${safeText(path)}: as in point ${from}`);
+  await out.line(
+    `restored ${countText(files - failed.length, 'file')} of point ${pointId} to ${safeText(directory)}: ` +
+      `${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} kept, ${failed.length} failed`,
+  );
+}
+
+/** How a restore by this process ends: files that were left out are no success. */
+export function exitCodeOfOutcome({ failed }: Pick<RestoreOutcome, 'failed'>): ExitCode {
+  if (failed.some((failure) => damageNames.has(failure.name))) return exitCodes.damaged;
+  return failed.length > 0 ? exitCodes.failed : exitCodes.ok;
+}

@@ -1,0 +1,90 @@
+import { mapConcurrent } from '../map-concurrent.ts';
+import type { PackId } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { checkPack, type FrameMemory } from '../packs/check-pack.ts';
+import type { PackKind } from '../packs/pack-layout.ts';
+import type { StoredObject } from '../packs/stored-object.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { isLoss, lossOf, type Loss } from './loss.ts';
+
+/** Objects that are checked at a time; each has one run of 16 MiB in memory at most. */
+const objectsAtOnce = 4;
+
+/** A pack or container that is not as it was written. Whether that hits a file of a point is another question. */
+export interface DamagedObject {
+  readonly objectName: string;
+  readonly packId: PackId;
+  /** What was found first. */
+  readonly loss: Loss;
+  /** Everything that was found in it. */
+  readonly count: number;
+}
+
+/** What checking objects takes. */
+export interface ObjectCheckerOptions {
+  readonly store: ObjectStore;
+  readonly keys: VaultKeys;
+  readonly memory: FrameMemory;
+  /** Where damaged packs are marked, so that writers store their chunks again (rule 12 of docs/leases.md). */
+  readonly catalog?: Pick<Catalog, 'markDamaged'>;
+}
+
+/** Checks whole objects: header, directories, footers, and every frame that nobody has read yet. Each object once. */
+export class ObjectChecker {
+  readonly #options: ObjectCheckerOptions;
+  readonly #whole = new Set<PackId>();
+  readonly #damaged = new Map<PackId, DamagedObject>();
+
+  constructor(options: ObjectCheckerOptions) {
+    this.#options = options;
+  }
+
+  /** Those among some objects that are damaged. Memory: an id for every object that was checked. */
+  async *check(
+    objects: AsyncIterable<StoredObject & { readonly kind: PackKind }>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<DamagedObject> {
+    const checked = mapConcurrent(objects, objectsAtOnce, async ({ kind, ...object }) =>
+      this.#checkOne(object, kind, signal),
+    );
+    for await (const damaged of checked) if (damaged !== undefined) yield damaged;
+  }
+
+  async #checkOne(
+    object: StoredObject,
+    kind: PackKind,
+    signal: AbortSignal | undefined,
+  ): Promise<DamagedObject | undefined> {
+    const { packId } = object;
+    if (this.#whole.has(packId)) return undefined;
+    const known = this.#damaged.get(packId);
+    if (known !== undefined) return known;
+    const found = await this.#lossesIn(object, kind, signal);
+    const [loss] = found.losses;
+    if (loss === undefined) {
+      this.#whole.add(packId);
+      return undefined;
+    }
+    const damaged = { objectName: object.name, packId, loss, count: found.losses.length };
+    if (found.isProven) await this.#options.catalog?.markDamaged(packId);
+    this.#damaged.set(packId, damaged);
+    return damaged;
+  }
+
+  /** A key that cannot be unwrapped here may be a missing permission: nothing is proven then. */
+  async #lossesIn(
+    object: StoredObject,
+    kind: PackKind,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly losses: readonly Loss[]; readonly isProven: boolean }> {
+    const { store, keys, memory } = this.#options;
+    try {
+      const { damage } = await checkPack(store, keys, object, kind, signal, memory);
+      return { losses: damage.map(lossOf), isProven: true };
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      return { losses: [lossOf(error)], isProven: error.name !== 'KeyUnavailableError' };
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { PackId } from '../ids.ts';
+import type { CheckedFrame, FrameMemory } from '../packs/check-pack.ts';
+
+/** Frames that are remembered. Four bytes each: 64 MiB for about 16 TiB of chunks of 1 MiB. */
+const defaultLimit = 2 ** 24;
+
+/**
+ * Frames that were read and found whole: of many points that share packs, each frame is read once.
+ * A frame is known only as what it was read as, so a reference that says something else of it is checked by itself.
+ * Memory: bounded; what does not fit any more is read again.
+ */
+export class KnownFrames implements FrameMemory {
+  readonly #limit: number;
+  readonly #packs = new Map<PackId, Uint32Array>();
+  #size = 0;
+
+  /** @param limit - frames that are remembered at most. */
+  constructor(limit = defaultLimit) {
+    this.#limit = limit;
+  }
+
+  isKnown(packId: PackId, frame: CheckedFrame): boolean {
+    return this.#packs.get(packId)?.[frame.frame] === fingerprintOf(frame);
+  }
+
+  note(packId: PackId, frame: CheckedFrame): void {
+    const before = this.#packs.get(packId);
+    if (before !== undefined && frame.frame < before.length) {
+      before[frame.frame] = fingerprintOf(frame);
+      return;
+    }
+    const length = Math.max(64, 2 ** Math.ceil(Math.log2(frame.frame + 1)));
+    const grows = length - (before?.length ?? 0);
+    if (this.#size + grows > this.#limit) return;
+    this.#size += grows;
+    const after = new Uint32Array(length);
+    if (before !== undefined) after.set(before);
+    after[frame.frame] = fingerprintOf(frame);
+    this.#packs.set(packId, after);
+  }
+}
+
+/** Never 0, which stands for a frame that is not known. References have authenticated: this catches mistakes. */
+function fingerprintOf({ id, offset, length }: CheckedFrame): number {
+  return (Number.parseInt(id.slice(0, 8), 16) ^ Math.imul(offset % 2 ** 32, 31) ^ length) >>> 0 || 1;
+}

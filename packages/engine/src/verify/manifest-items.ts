@@ -1,0 +1,137 @@
+import { equalBytes } from '../bytes.ts';
+import { type BackupError, StoredBytesDamagedError } from '../errors.ts';
+import { decodeExtent, type Extent, type ExtentChunk } from '../manifest/extent.ts';
+import { decodeFileEntry } from '../manifest/file-entry.ts';
+import type { Entry } from '../manifest/page-codec.ts';
+import { decodeFileKey } from '../manifest/tuple-key.ts';
+import { isLoss } from './loss.ts';
+import type { LostPage, Walked } from './walk-leaves.ts';
+
+/** A file of the manifest on its way through verification. One object for all that is found of it. */
+export interface FileState {
+  readonly path: Uint8Array;
+  /** Whether it has been reported already. */
+  damaged: boolean;
+}
+
+/** What a manifest says, or fails to say. */
+export type ManifestItem =
+  | { readonly begins: FileState }
+  | { readonly chunkOf: FileState; readonly chunk: ExtentChunk }
+  /** A file that cannot be restored, whatever its chunks are. */
+  | { readonly damaged: FileState; readonly error: BackupError }
+  | { readonly lost: LostPage };
+
+interface OpenFile extends FileState {
+  /** Content bytes that it has to have; `undefined` when its own entry is lost. */
+  readonly size: number | undefined;
+  /** Content bytes seen so far. */
+  at: number;
+}
+
+/**
+ * Files and chunks of a manifest in order, and what is missing between them: pages that are lost, content that a page
+ * had, entries that no writer makes. Each file is reported as damaged once at most.
+ */
+export async function* manifestItems(
+  walked: AsyncIterable<Walked>,
+  origin: string,
+): AsyncGenerator<ManifestItem> {
+  const files = new FileTracker(origin);
+  for await (const step of walked) {
+    if ('lost' in step) {
+      files.lost = step.error;
+      yield { lost: step };
+      continue;
+    }
+    for (const entry of step.entries) yield* files.take(entry);
+  }
+  yield* files.end();
+}
+
+class FileTracker {
+  readonly #origin: string;
+  #file: OpenFile | undefined;
+  /** The page that was lost since the last file began: the reason for what is missing. */
+  lost: BackupError | undefined;
+
+  constructor(origin: string) {
+    this.#origin = origin;
+  }
+
+  *take(entry: Entry): Generator<ManifestItem> {
+    // A key without a path has a name all the same.
+    let path = entry.key;
+    try {
+      const key = decodeFileKey(entry.key, this.#origin);
+      path = key.path;
+      if (key.offset === undefined) yield* this.#begin(entry, path);
+      else yield* this.#content(decodeExtent(entry, this.#origin));
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      yield* this.#fail(this.#fileOf(path), error);
+    }
+  }
+
+  *end(): Generator<ManifestItem> {
+    const file = this.#file;
+    this.#file = undefined;
+    if (file?.size === undefined || file.at === file.size) return;
+    yield* this.#fail(
+      file,
+      this.lost ?? this.#complaint(`it has ${file.at} of the ${file.size} bytes of ${nameOf(file)}`),
+    );
+  }
+
+  *#begin(entry: Entry, path: Uint8Array): Generator<ManifestItem> {
+    yield* this.end();
+    this.lost = undefined;
+    const file: OpenFile = { path, damaged: false, at: 0, size: undefined };
+    this.#file = file;
+    const { kind, size } = decodeFileEntry(entry, this.#origin).entry;
+    const hasContent = kind !== 'directory' && kind !== 'symlink';
+    this.#file = { ...file, size: hasContent ? size : 0 };
+    yield { begins: this.#file };
+  }
+
+  *#content({ path, offset, chunks }: Extent): Generator<ManifestItem> {
+    if (this.#file === undefined || !equalBytes(this.#file.path, path)) {
+      yield* this.end();
+      const file = this.#fileOf(path);
+      yield { begins: file };
+      yield* this.#fail(
+        file,
+        this.lost ?? this.#complaint(`the content of ${nameOf(file)} has no file that it belongs to`),
+      );
+    }
+    const file = this.#fileOf(path);
+    if (file.at !== offset && file.size !== undefined)
+      yield* this.#fail(file, this.lost ?? this.#complaint(`content of ${nameOf(file)} is missing`));
+    file.at = offset;
+    for (const chunk of chunks) {
+      file.at += chunk.plainBytes;
+      yield { chunkOf: file, chunk };
+    }
+  }
+
+  /** The file that is open, or another one that is from now on. */
+  #fileOf(path: Uint8Array): OpenFile {
+    if (this.#file === undefined || !equalBytes(this.#file.path, path))
+      this.#file = { path, damaged: false, at: 0, size: undefined };
+    return this.#file;
+  }
+
+  *#fail(file: OpenFile, error: BackupError): Generator<ManifestItem> {
+    if (file.damaged) return;
+    file.damaged = true;
+    yield { damaged: file, error };
+  }
+
+  #complaint(what: string): BackupError {
+    return new StoredBytesDamagedError(this.#origin, what);
+  }
+}
+
+function nameOf({ path }: FileState): string {
+  return JSON.stringify(Buffer.from(path).toString('utf8'));
+}

@@ -1,0 +1,53 @@
+import { ObjectArchivedError } from '../errors.ts';
+import type { PointId, ResourceArn } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { PointReader } from '../restore/point-reader.ts';
+import { isLoss, lossOf, type Loss } from './loss.ts';
+import { createSharedChecks, verifyPoint, type VerifyOptions, type VerifyOutcome } from './verify-point.ts';
+
+/** A point that is to be verified: where its root lies. */
+export interface PointToVerify {
+  readonly resourceArn: ResourceArn;
+  readonly pointId: PointId;
+  /** Of its root. @default the oldest that there is */
+  readonly versionId?: string;
+}
+
+/** What became of one point. */
+export type PointVerification<Point extends PointToVerify> = { readonly point: Point } & (
+  | { readonly outcome: VerifyOutcome }
+  /** Nothing can be said of its files: its root cannot be read. */
+  | { readonly rootLoss: Loss }
+  /** It lies in an archive class, and has to be thawed before anything can be said of it. */
+  | { readonly notVerified: Loss }
+);
+
+/**
+ * Verifies any number of points of one vault, one after the other. What several of them share is read once, so that
+ * all points of a resource cost about as much as the first of them and what changed since.
+ * Memory: that of one point, and an id for every pack.
+ */
+export async function* verifyPoints<Point extends PointToVerify>(
+  { store, keys }: { readonly store: ObjectStore; readonly keys: VaultKeys },
+  points: AsyncIterable<Point> | Iterable<Point>,
+  options: VerifyOptions = {},
+): AsyncGenerator<PointVerification<Point>> {
+  const shared = createSharedChecks({ store, keys }, options);
+  for await (const point of points) {
+    let reader: PointReader;
+    try {
+      reader = await PointReader.open(store, keys, point.resourceArn, point.pointId, point.versionId);
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      yield { point, rootLoss: lossOf(error) };
+      continue;
+    }
+    try {
+      yield { point, outcome: await verifyPoint(reader, options, shared) };
+    } catch (error) {
+      if (!(error instanceof ObjectArchivedError)) throw error;
+      yield { point, notVerified: lossOf(error) };
+    }
+  }
+}

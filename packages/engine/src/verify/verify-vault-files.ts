@@ -1,0 +1,66 @@
+import { StoredBytesDamagedError, VaultMissingError } from '../errors.ts';
+import type { KeyId, VaultId } from '../ids.ts';
+import { findFormatFile } from '../keys/format-file.ts';
+import { listKeyFiles, loadKey } from '../keys/key-files.ts';
+import { checkSealedJson } from '../keys/sealed-json.ts';
+import { formatFileName } from '../packs/object-names.ts';
+import type { Keyring } from '../ports/keyring.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { isLoss, lossOf, type Loss } from './loss.ts';
+
+/**
+ * Verifies `format.json` and every key file to the last byte, and that each key can be unwrapped: those of a vault that
+ * lost the race for the bucket too, as damage could make a key look like one of them. Costs one unwrapping a key.
+ * @returns what is wrong with any of them; empty when nothing is.
+ * @throws {@link VaultMissingError} the bucket holds no vault.
+ */
+export async function verifyVaultFiles({
+  store,
+  keyring,
+}: {
+  readonly store: ObjectStore;
+  readonly keyring: Keyring;
+}): Promise<readonly Loss[]> {
+  const losses: Loss[] = [];
+  const attempt = async (check: () => Promise<void>): Promise<void> => {
+    try {
+      await check();
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      losses.push(lossOf(error));
+    }
+  };
+  const keys = new Map<KeyId, Uint8Array>();
+  for await (const { name, keyId, file } of listKeyFiles(store)) {
+    await attempt(async () => {
+      if (file instanceof Error) throw file;
+      const { vaultId, purpose } = file;
+      const key = await loadKey(store, keyring, { keyId, vaultId, purpose });
+      keys.set(keyId, key);
+      await checkFile(store, name, key, vaultId);
+    });
+  }
+  await attempt(async () => {
+    const format = await findFormatFile(store);
+    if (format === undefined) {
+      if (losses.length + keys.size === 0) throw new VaultMissingError();
+      throw new StoredBytesDamagedError(formatFileName, 'it is gone, and keys of a vault are there');
+    }
+    const { vaultId, idKeys } = format;
+    const [first] = Object.values(idKeys);
+    for (const keyId of Object.values(idKeys)) {
+      const key = keys.get(keyId);
+      if (key === undefined)
+        throw new StoredBytesDamagedError(
+          formatFileName,
+          `it names key ${keyId}, which the vault does not have or which is damaged itself`,
+        );
+      if (keyId === first) await checkFile(store, formatFileName, key, vaultId);
+    }
+  });
+  return losses;
+}
+
+async function checkFile(store: ObjectStore, name: string, key: Uint8Array, vaultId: VaultId): Promise<void> {
+  checkSealedJson(await store.get(name), key, vaultId, name);
+}
