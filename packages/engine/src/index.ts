@@ -23,10 +23,11 @@ export type { ReadServices, WriteServices } from './services.ts';
 
 // Plans
 export { getPlan, Plan, Plans, PlanSchedule } from './plans/plan.ts';
-export { RetentionRules } from './retention/retention-rules.ts';
+export { ArchiveClass, RetentionRules } from './retention/retention-rules.ts';
+export { planRetention, type RetentionDecision } from './retention/plan-retention.ts';
 export { previewRetention, type RetentionChange } from './retention/preview-retention.ts';
 export { countExclusivePacks, type ExclusivePacks } from './retention/exclusive-packs.ts';
-export { retentionClasses, retentionClassOf, type RetentionClass } from './retention/retention-class.ts';
+export { retentionClasses, retentionClassOf } from './retention/retention-class.ts';
 export { isDueAt, widestDue } from './plans/schedule.ts';
 
 // Opening a vault
@@ -37,10 +38,13 @@ export {
   dataKeySource,
   type OpenVaultOptions,
 } from './keys/open-vault.ts';
+export { OfflineKeyring } from './keys/offline-keyring.ts';
+export { readOfflinePublicKey, withOfflineRecipient } from './keys/offline-recipient.ts';
 export { VaultKeys, type VaultSecrets } from './keys/vault-keys.ts';
 
 // Runs: open, protect, commit
 export { openRun, aliveUntil, type OpenedRun, type RunRequest } from './runs/open-run.ts';
+export { keysUntil, leasePolicyFor, leaseUntilFor, lockDates } from './runs/generation.ts';
 export { newestPoints } from './runs/choose-base.ts';
 export { getRunPlan, runPrefix, type RunPlan } from './runs/run-plan.ts';
 export { commitPoint, type CommittedPoint } from './runs/commit-point.ts';
@@ -50,6 +54,7 @@ export { backUpFiles, type BackUpFilesOptions } from './runs/back-up-files.ts';
 export { cutShard } from './protect/cut-shard.ts';
 export { listShards, type ListingState } from './protect/list-shards.ts';
 export { protectShard, type ProtectShardOptions } from './protect/protect-shard.ts';
+export { BufferPool } from './packs/buffer-pool.ts';
 export { putShardResult } from './protect/shard-result.ts';
 export { joinShards } from './protect/join-shards.ts';
 export {
@@ -65,16 +70,24 @@ export {
 export { compactTime, isPointId, resourceKeyOf } from './points/point-id.ts';
 export { ImageRecord, pointRowOf, Root, VolumeSnapshot, type PointWarning } from './points/root.ts';
 export { readRoot, type StoredRoot } from './points/root-store.ts';
+export { listRootNames, readListedRoot, type ListedRoot } from './points/list-roots.ts';
+export { openContainer } from './restore/open-container.ts';
+export type { ContainerBytes } from './restore/container-store.ts';
+export { restoreReadable, type ReadableOutcome } from './restore/restore-readable.ts';
 export { PointReader } from './restore/point-reader.ts';
 export { diffPoints, listEntries, type ListedEntry, type PointDifference } from './restore/browse.ts';
 export {
+  cutByPages,
   keysOfRestoreShard,
   planRestore,
   type PlanRestoreOptions,
   type RestorePlan,
   type RestoreShard,
 } from './restore/plan-restore.ts';
+export { findThaw, thawPoint, type PointThaw } from './restore/thaw-point.ts';
+export { splitDirectories } from './restore/split-directories.ts';
 export { quoteRestore, type RestoreQuote } from './restore/quote.ts';
+export type { FetchPolicy } from './restore/chunk-fetcher.ts';
 export { restoreRange, type RestoreOutcome, type RestoreRangeOptions } from './restore/restore-range.ts';
 export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
 export { verifyPoints } from './verify/verify-points.ts';
@@ -92,8 +105,9 @@ export { reconcileHolds } from './holds/reconcile-holds.ts';
 export { holdScopeText } from './holds/hold-scope.ts';
 
 // The audit log
-export { auditKeepDays, AuditLog, type AuditRecord } from './audit/audit-log.ts';
-export { AuditEvent, vaultChain, type AuditEntry } from './audit/audit-entry.ts';
+export { auditKeepDays, AuditLog, type AuditLogOptions } from './audit/audit-log.ts';
+export { recordConfiguration } from './audit/record-configuration.ts';
+export type { AuditEntry } from './audit/audit-entry.ts';
 export { putCheckpoint } from './audit/audit-checkpoint.ts';
 export { verifyAudit, type AuditOutcome } from './audit/verify-audit.ts';
 
@@ -114,6 +128,7 @@ export {
   noRenewals,
   renewResource,
   type RenewReport,
+  type RenewServices,
   type RenewState,
 } from './maintenance/renew-leases.ts';
 export { expirePoints } from './maintenance/expire-points.ts';

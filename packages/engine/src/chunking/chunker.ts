@@ -49,6 +49,15 @@ export class Chunker {
     }
   }
 
+  /** All chunks of a content that is wholly in memory, as views of it; between other contents. */
+  *cutWhole(content: Uint8Array): Generator<Uint8Array, void, undefined> {
+    for (let start = 0; start < content.length;) {
+      const length = this.#rule.findCut(content, start, content.length, 0) || content.length - start;
+      yield content.subarray(start, start + length);
+      start += length;
+    }
+  }
+
   /** Ends the content: its last chunk, if any bytes are left. The chunker is ready for the next content. */
   finish(): Uint8Array | undefined {
     if (this.#held === 0) return undefined;

@@ -38,7 +38,7 @@ export async function copyFiles(
   { shouldStop, onProgress, signal }: ConsolidateOptions,
 ): Promise<Copied> {
   const range = saved?.next === undefined ? {} : { from: fromBase64(saved.next) };
-  const uses = await countUses(pointItems(base, range, signal));
+  const uses = await countUses(base, range, signal);
   const repeated = new Set(uses.keys());
   const fetcher = new ChunkFetcher(base.readRun, uses);
   const moved = new Map<string, ChunkLocation>();

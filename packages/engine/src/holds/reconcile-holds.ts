@@ -1,8 +1,8 @@
 import type { HoldId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { addFailures, noFailures, type StepFailures, type StepOptions } from '../maintenance/work-through.ts';
+import { addFailures, noFailures, type StepFailures } from '../maintenance/work-through.ts';
 import type { HoldServices } from './set-hold.ts';
-import { applyHold, type ApplyHoldServices } from './apply-hold.ts';
+import { applyHold, type ApplyHoldOptions, type ApplyHoldServices } from './apply-hold.ts';
 import { releasePoints } from './release-hold.ts';
 
 /** What a day's look at all holds came to. */
@@ -23,7 +23,7 @@ export interface HoldsReport {
 export async function reconcileHolds(
   services: Pick<HoldServices, 'catalog'> & ApplyHoldServices,
   keys: VaultKeys,
-  options: StepOptions = {},
+  options: ApplyHoldOptions = {},
 ): Promise<HoldsReport> {
   let report: HoldsReport = { holds: 0, held: 0, released: 0, failures: noFailures, done: true };
   const over = new Set<HoldId>();

@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 
 /** What a derived key is for: the `info` of its derivation. */
-export type KeyUse = 'chunk id' | 'page id' | 'page boundary' | 'object';
+export type KeyUse = 'chunk id' | 'page id' | 'page boundary' | 'object' | 'file';
 
 /**
  * A 32-byte key for one use, by HKDF-SHA-256.

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { utf8 } from '../bytes.ts';
 import { ObjectNotFoundError } from '../errors.ts';
 import type { KeyId, VaultId } from '../ids.ts';
 import { formatFileName } from '../packs/object-names.ts';
 import type { ObjectStore, PutOptions } from '../ports/object-store.ts';
 import { parseVaultJson } from './parse-vault-json.ts';
+import { encodeSealedJson } from './sealed-json.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
 
@@ -32,11 +32,16 @@ export async function findFormatFile(store: ObjectStore): Promise<FormatFile | u
   return parseVaultJson(FormatFile, bytes, formatFileName);
 }
 
-/** Claims a bucket. @throws {@link ObjectExistsError} it is a vault already. */
+/**
+ * Claims a bucket.
+ * @param idKey - the first of the keys that `idKeys` names.
+ * @throws {@link ObjectExistsError} it is a vault already.
+ */
 export async function putFormatFile(
   store: ObjectStore,
   file: FormatFile,
+  idKey: Uint8Array,
   options: PutOptions,
 ): Promise<void> {
-  await store.put(formatFileName, utf8(`${JSON.stringify(file, undefined, 2)}\n`), options);
+  await store.put(formatFileName, encodeSealedJson(file, idKey, file.vaultId), options);
 }

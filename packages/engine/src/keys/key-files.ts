@@ -1,30 +1,36 @@
 import * as z from 'zod';
-import { fromBase64, newId, toBase64, utf8 } from '../bytes.ts';
+import { fromBase64, newId, toBase64 } from '../bytes.ts';
 import { BackupError, StoredBytesDamagedError } from '../errors.ts';
 import type { KeyId, VaultId } from '../ids.ts';
-import { keyName, objectPrefixes, parseObjectName } from '../packs/object-names.ts';
-import type { KeyContext, Keyring } from '../ports/keyring.ts';
+import { keyName, keyPrefix, objectPrefixes, parseObjectName } from '../packs/object-names.ts';
+import type { KeyContext, Keyring, WrappedKey } from '../ports/keyring.ts';
 import type { ObjectStore, PutOptions } from '../ports/object-store.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
 import { parseVaultJson } from './parse-vault-json.ts';
+import { encodeSealedJson } from './sealed-json.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
 const keyBytes = 32;
 
-/** `keys/<keyId>.json`: one key, wrapped for each of its recipients. */
+/**
+ * `keys/<keyId>.json`: one key, wrapped for each of its recipients. `keys/<keyId>.<fingerprint>.json` is of the same form
+ * and wraps the same key for one recipient that came later.
+ */
 export const KeyFile = z.object({
   formatVersion: z.literal(1),
   keyId: hex32.transform((text) => text as KeyId),
   vaultId: hex32.transform((text) => text as VaultId),
   purpose: z.enum(['data', 'id']),
   createdAt: z.iso.datetime(),
-  wrapped: z.array(
-    z.object({
-      recipient: z.string(),
-      wrappingKey: z.string(),
-      ciphertext: z.base64().transform(fromBase64),
-    }),
-  ),
+  wrapped: z
+    .array(
+      z.object({
+        recipient: z.string(),
+        wrappingKey: z.string(),
+        ciphertext: z.base64().transform(fromBase64),
+      }),
+    )
+    .readonly(),
 });
 export type KeyFile = z.infer<typeof KeyFile>;
 
@@ -47,23 +53,24 @@ export async function createKey(
   const { vaultId, purpose } = options;
   const keyId = newId<KeyId>(options.random);
   const { plain, wrapped } = await options.keyring.generate({ vaultId, keyId, purpose });
-  const json = {
-    formatVersion: 1,
-    keyId,
-    vaultId,
-    purpose,
-    createdAt: options.createdAt.toISOString(),
-    wrapped: wrapped.map(({ ciphertext, ...recipient }) => ({
-      ...recipient,
-      ciphertext: toBase64(ciphertext),
-    })),
-  };
-  await options.store.put(keyName(keyId), utf8(`${JSON.stringify(json, undefined, 2)}\n`), options.put);
+  const createdAt = options.createdAt.toISOString();
+  const bytes = encodeKeyFile({ formatVersion: 1, keyId, vaultId, purpose, createdAt, wrapped }, plain);
+  await options.store.put(keyName(keyId), bytes, options.put);
   return { keyId, key: plain };
 }
 
+/** The bytes of a key file. @param key - the key that it wraps, in the clear: it seals the file. */
+export function encodeKeyFile(file: KeyFile, key: Uint8Array): Uint8Array {
+  const { formatVersion, keyId, vaultId, purpose, createdAt } = file;
+  const wrapped = file.wrapped.map(({ ciphertext, ...recipient }) => ({
+    ...recipient,
+    ciphertext: toBase64(ciphertext),
+  }));
+  return encodeSealedJson({ formatVersion, keyId, vaultId, purpose, createdAt, wrapped }, key, vaultId);
+}
+
 /**
- * Unwraps one key of a vault.
+ * Unwraps one key of a vault: from its own file, or where that does not do, for a recipient that was added later.
  * @throws {@link ObjectNotFoundError} the vault has no such key.
  * @throws {@link KeyUnavailableError} it cannot be unwrapped here.
  * @throws {@link StoredBytesDamagedError} its file is not that key's, or holds no key of 32 bytes.
@@ -73,40 +80,87 @@ export async function loadKey(
   keyring: Keyring,
   context: KeyContext,
 ): Promise<Uint8Array> {
-  const { vaultId, keyId, purpose } = context;
-  const name = keyName(keyId);
-  const file = await readKeyFile(store, keyId);
-  if (file.keyId !== keyId || file.vaultId !== vaultId || file.purpose !== purpose) {
-    throw new StoredBytesDamagedError(
-      name,
-      `it is the ${file.purpose} key ${file.keyId} of vault ${file.vaultId}`,
-    );
+  const name = keyName(context.keyId);
+  const own = await readWrapped(store, name, context).catch(permanentError);
+  try {
+    if (own instanceof Error) throw own;
+    return checkKey(await keyring.unwrap(context, own), name);
+  } catch (error) {
+    permanentError(error);
+    const added = await listAddedWrappings(store, context);
+    if (added.length === 0) throw error;
+    return checkKey(await keyring.unwrap(context, [...(own instanceof Error ? [] : own), ...added]), name);
   }
-  const key = await keyring.unwrap(context, file.wrapped);
-  if (key.length !== keyBytes)
-    throw new StoredBytesDamagedError(name, `its key has ${key.length} bytes, not ${keyBytes}`);
-  return key;
+}
+
+function checkKey(key: Uint8Array, name: string): Uint8Array {
+  if (key.length === keyBytes) return key;
+  throw new StoredBytesDamagedError(name, `its key has ${key.length} bytes, not ${keyBytes}`);
+}
+
+/** Wrappings of a key for recipients that were added later. A damaged one must not hide the others. */
+async function listAddedWrappings(store: ObjectStore, context: KeyContext): Promise<readonly WrappedKey[]> {
+  const added: WrappedKey[] = [];
+  for await (const name of listKeyNames(store, keyPrefix(context.keyId))) {
+    if (name === keyName(context.keyId)) continue;
+    const wrapped = await readWrapped(store, name, context).catch(permanentError);
+    if (!(wrapped instanceof Error)) added.push(...wrapped);
+  }
+  return added;
+}
+
+async function readWrapped(
+  store: ObjectStore,
+  name: string,
+  { vaultId, keyId, purpose }: KeyContext,
+): Promise<readonly WrappedKey[]> {
+  const file = await readKeyFile(store, name);
+  if (file.keyId === keyId && file.vaultId === vaultId && file.purpose === purpose) return file.wrapped;
+  throw new StoredBytesDamagedError(
+    name,
+    `it is the ${file.purpose} key ${file.keyId} of vault ${file.vaultId}`,
+  );
 }
 
 /** @throws {@link ObjectNotFoundError} there is no such key file. */
-async function readKeyFile(store: ObjectStore, keyId: KeyId): Promise<KeyFile> {
-  const name = keyName(keyId);
+async function readKeyFile(store: ObjectStore, name: string): Promise<KeyFile> {
   return parseVaultJson(KeyFile, await store.get(name), name);
 }
 
+/** Names of key files below a prefix, each once. */
+export async function* listKeyNames(
+  store: ObjectStore,
+  prefix: string,
+): AsyncGenerator<string, void, undefined> {
+  let previous: string | undefined;
+  for await (const { name } of store.listVersions(prefix)) {
+    if (parseObjectName(name)?.kind !== 'key' || name === previous) continue;
+    previous = name;
+    yield name;
+  }
+}
+
+/** One file of `keys/`. */
+export interface ListedKeyFile {
+  readonly name: string;
+  readonly keyId: KeyId;
+  /** Of the recipient, where the file wraps a key once more for one that came later. */
+  readonly fingerprint?: string;
+  /** Or why it cannot be read as a key file. */
+  readonly file: KeyFile | BackupError;
+}
+
 /**
- * Every key file in the bucket, in the order of names: also those of vaults that lost the race for `format.json`.
+ * Every key file in the bucket, in the order of names: those too that wrap a key once more, and those of vaults that lost
+ * the race for `format.json`.
  * A file that cannot be read as one comes as the error that says why; one that nobody needs must stop nobody.
  */
-export async function* listKeyFiles(
-  store: ObjectStore,
-): AsyncGenerator<{ readonly keyId: KeyId; readonly file: KeyFile | BackupError }, void, undefined> {
-  let previous: KeyId | undefined;
-  for await (const { name } of store.listVersions(objectPrefixes.keys)) {
+export async function* listKeyFiles(store: ObjectStore): AsyncGenerator<ListedKeyFile, void, undefined> {
+  for await (const name of listKeyNames(store, objectPrefixes.keys)) {
     const parsed = parseObjectName(name);
-    if (parsed?.kind !== 'key' || parsed.keyId === previous) continue;
-    previous = parsed.keyId;
-    yield { keyId: parsed.keyId, file: await readKeyFile(store, parsed.keyId).catch(permanentError) };
+    if (parsed?.kind !== 'key') continue;
+    const { kind: _kind, ...named } = parsed;
+    yield { name, ...named, file: await readKeyFile(store, name).catch(permanentError) };
   }
 }
 

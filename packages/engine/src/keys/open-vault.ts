@@ -4,6 +4,7 @@ import type { KeyId, VaultId } from '../ids.ts';
 import type { Keyring } from '../ports/keyring.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
+import { addMissingWrappings } from './added-wrappings.ts';
 import { findFormatFile, putFormatFile, type FormatFile } from './format-file.ts';
 import { createKey, listKeyFiles, loadKey } from './key-files.ts';
 import { VaultKeys, type DataKeySource } from './vault-keys.ts';
@@ -42,12 +43,16 @@ export async function openVault(options: OpenVaultOptions): Promise<VaultKeys> {
  * Opens the bucket's vault, making it first if there is none. Any number of callers may do so at once: all of them
  * get the same vault. The keys are written before `format.json` names them, so a vault that can be seen is whole;
  * keys of a caller that lost belong to a vault id that nobody names, and are left to their lock's end.
+ * Keys of a vault that exists are wrapped for the keyring's absent recipient, where they are not yet.
  */
 export async function initialiseVault(options: InitialiseVaultOptions): Promise<VaultKeys> {
   const { store, keyring, random, trustDomain = cloudTrustDomain } = options;
   const existing = await findFormatFile(store);
-  if (existing !== undefined) return openFormat(existing, options);
   const put = options.lock === undefined ? {} : { lock: options.lock };
+  if (existing !== undefined) {
+    await addMissingWrappings(options, existing.vaultId, put);
+    return openFormat(existing, options);
+  }
   const createdAt = await store.now();
   const vaultId = newId<VaultId>(random);
   const idKey = await createKey({ store, keyring, random, vaultId, purpose: 'id', createdAt, put });
@@ -61,6 +66,7 @@ export async function initialiseVault(options: InitialiseVaultOptions): Promise<
         createdAt: createdAt.toISOString(),
         idKeys: { [trustDomain]: idKey.keyId },
       },
+      idKey.key,
       put,
     );
   } catch (error) {
@@ -116,9 +122,9 @@ async function openFormat(format: FormatFile, options: OpenVaultOptions): Promis
 
 async function findNewestDataKey(store: ObjectStore, vaultId: VaultId): Promise<KeyId> {
   let newest: { readonly keyId: KeyId; readonly createdAt: number } | undefined;
-  for await (const { keyId, file } of listKeyFiles(store)) {
-    if (file instanceof Error || file.vaultId !== vaultId || file.purpose !== 'data' || file.keyId !== keyId)
-      continue;
+  for await (const { keyId, fingerprint, file } of listKeyFiles(store)) {
+    if (fingerprint !== undefined || file instanceof Error || file.keyId !== keyId) continue;
+    if (file.vaultId !== vaultId || file.purpose !== 'data') continue;
     const createdAt = Date.parse(file.createdAt);
     // Names come in ascending order, so of two keys of one time the later name wins.
     if (newest === undefined || createdAt >= newest.createdAt) newest = { keyId, createdAt };

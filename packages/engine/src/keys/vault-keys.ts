@@ -4,6 +4,7 @@ import { KeyUnavailableError } from '../errors.ts';
 import type { ChunkId, KeyId, PackId, PageId, PointId, VaultId } from '../ids.ts';
 import { deriveKey } from './derive-key.ts';
 import { createKeyedHash } from './keyed-hash.ts';
+import { checkSealedJson, encodeSealedJson } from './sealed-json.ts';
 
 /** Where data keys come from that have not been met yet. */
 export interface DataKeySource {
@@ -46,6 +47,16 @@ export class DataKey {
   /** The key that encrypts one writing of a recovery point's root, by the salt of that writing. 32 bytes. */
   rootKey(salt: Uint8Array): Uint8Array {
     return deriveKey(this.#key, salt, 'object');
+  }
+
+  /** Seals a JSON record of the vault with this key; see `encodeSealedJson`. */
+  sealJson(record: Readonly<Record<string, unknown>>, vaultId: VaultId): Uint8Array {
+    return encodeSealedJson(record, this.#key, vaultId);
+  }
+
+  /** Checks what {@link sealJson} made. @throws {@link StoredBytesDamagedError} it was changed. */
+  checkSealed(bytes: Uint8Array, vaultId: VaultId, objectName: string): void {
+    checkSealedJson(bytes, this.#key, vaultId, objectName);
   }
 
   /** The key itself, for {@link VaultKeys.export} only. */

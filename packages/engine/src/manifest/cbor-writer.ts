@@ -5,6 +5,8 @@ import { utf8 } from '../bytes.ts';
 const majors = { positive: 0x00, negative: 0x20, text: 0x60, map: 0xa0 } as const;
 const trueByte = 0xf5;
 const float64Byte = 0xfb;
+/** Longest text that is written byte by byte. */
+const asciiMost = 96;
 
 /**
  * Writes the deterministic CBOR of maps with text keys, as far as entries of files need it: ten times as fast as a
@@ -27,10 +29,7 @@ export class CborWriter {
   }
 
   text(text: string): this {
-    const bytes = Buffer.byteLength(text);
-    this.#head(majors.text, bytes);
-    this.#reserve(bytes);
-    this.#length += this.#buffer.write(text, this.#length, 'utf8');
+    if (text.length > asciiMost || !this.#ascii(text)) this.#utf8(text);
     return this;
   }
 
@@ -61,9 +60,41 @@ export class CborWriter {
     return this;
   }
 
+  /** Whether these bytes are what was written. */
+  isWritten(bytes: Uint8Array): boolean {
+    if (bytes.length !== this.#length) return false;
+    for (let at = 0; at < bytes.length; at++) if (bytes[at] !== this.#buffer[at]) return false;
+    return true;
+  }
+
   /** A copy of what was written. */
   copy(): Uint8Array {
     return new Uint8Array(this.#buffer.subarray(0, this.#length));
+  }
+
+  /** Short texts are nearly always ASCII, and a call out of JavaScript costs more than to write them byte by byte. */
+  #ascii(text: string): boolean {
+    const before = this.#length;
+    this.#head(majors.text, text.length);
+    this.#reserve(text.length);
+    let at = this.#length;
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) {
+        this.#length = before;
+        return false;
+      }
+      this.#buffer[at++] = code;
+    }
+    this.#length = at;
+    return true;
+  }
+
+  #utf8(text: string): void {
+    const bytes = Buffer.byteLength(text);
+    this.#head(majors.text, bytes);
+    this.#reserve(bytes);
+    this.#length += this.#buffer.write(text, this.#length, 'utf8');
   }
 
   #head(major: number, value: number): this {
@@ -107,5 +138,11 @@ export class CborWriter {
 
 /** The order of encoded keys: the length comes first in them. */
 function compareKeys(a: string, b: string): number {
+  if (isAscii(a) && isAscii(b)) return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
   return Buffer.byteLength(a) - Buffer.byteLength(b) || Buffer.compare(utf8(a), utf8(b));
+}
+
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return false;
+  return true;
 }

@@ -79,6 +79,14 @@ export function decodeExtent({ key, logical, location }: Entry, objectName: stri
     : reader.fail(`content from byte ${offset} on ${problem}`);
 }
 
+/** The packs that a stretch of content refers to, without decoding its chunks: for looking at many of them. */
+export function extentPacks({ location }: Entry, objectName: string): PackId[] {
+  const reader = new ByteReader(location, objectName);
+  const packs: PackId[] = [];
+  for (let left = reader.varint(); left > 0; left--) packs.push(reader.hex(16) as PackId);
+  return packs;
+}
+
 /** Content bytes of an extent. */
 export function extentBytes(chunks: readonly Pick<ExtentChunk, 'plainBytes'>[]): number {
   let bytes = 0;

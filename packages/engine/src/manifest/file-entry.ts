@@ -1,5 +1,4 @@
 import { decode } from 'cborg';
-import { equalBytes } from '../bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
 import type { PointId } from '../ids.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
@@ -46,7 +45,7 @@ export function encodeFileEntry({ entry, mustRead, carriedFrom }: FileEntry): En
   }
   return {
     key: entryKey(entry.path),
-    logical: encodeFields(entry, mustRead, carriedFrom),
+    logical: writeFields(entry, mustRead, carriedFrom).copy(),
     location: noLocation,
   };
 }
@@ -56,13 +55,13 @@ export function encodeFileEntry({ entry, mustRead, carriedFrom }: FileEntry): En
  * that are, without decoding them.
  */
 export function isEntryOf({ logical }: Entry, entry: SourceEntry): boolean {
-  return equalBytes(logical, encodeFields(entry, false, undefined));
+  return writeFields(entry, false, undefined).isWritten(logical);
 }
 
 const writer = new CborWriter();
 
 /** Keys in the order of their encoding, which for single letters is the alphabet's. */
-function encodeFields(entry: SourceEntry, mustRead: boolean, carriedFrom: PointId | undefined): Uint8Array {
+function writeFields(entry: SourceEntry, mustRead: boolean, carriedFrom: PointId | undefined): CborWriter {
   const { attributes, userMetadata, tags } = entry;
   const has = { a: !isEmpty(attributes), t: !isEmpty(tags), u: !isEmpty(userMetadata) };
   writer
@@ -82,7 +81,7 @@ function encodeFields(entry: SourceEntry, mustRead: boolean, carriedFrom: PointI
   if (has.t) writer.text('t').texts(tags);
   if (has.u) writer.text('u').texts(userMetadata);
   if (carriedFrom !== undefined) writer.text('v').text(carriedFrom);
-  return writer.copy();
+  return writer;
 }
 
 function isEmpty(record: Readonly<Record<string, string>>): boolean {
@@ -163,7 +162,7 @@ function findFile(path: Uint8Array, logical: Uint8Array): FileEntry | undefined 
     userMetadata: texts.u,
     tags: texts.t,
   };
-  if (!equalBytes(logical, encodeFields(found, mustRead, carriedFrom))) return undefined;
+  if (!writeFields(found, mustRead, carriedFrom).isWritten(logical)) return undefined;
   return { entry: found, mustRead, ...(carriedFrom !== undefined && { carriedFrom }) };
 }
 

@@ -19,9 +19,19 @@ export class TreeReader {
   readonly #kind: TreeKind;
   readonly #pages: PageLoader;
   readonly #root: PageRef | undefined;
+  readonly #skip: ReadonlySet<PageId>;
 
-  /** @param root - `undefined` for a tree without entries. */
-  constructor(kind: TreeKind, source: PageSource, root: PageRef | undefined) {
+  /**
+   * @param root - `undefined` for a tree without entries.
+   * @param skip - pages that `range` and `portions` pass over, with all below them, instead of reading them.
+   */
+  constructor(
+    kind: TreeKind,
+    source: PageSource,
+    root: PageRef | undefined,
+    skip: ReadonlySet<PageId> = new Set(),
+  ) {
+    this.#skip = skip;
     this.#kind = kind;
     this.#pages = new PageLoader(source);
     this.#root = root;
@@ -48,10 +58,16 @@ export class TreeReader {
 
   /** Entries of a range in the order of keys, reading some pages ahead. */
   async *range(range: KeyRange = {}, options: ReadOptions = {}): AsyncGenerator<Entry> {
-    for await (const page of walkPages(this.#pages, this.#root, { ...options, range })) {
+    for await (const entries of this.portions(range, options)) yield* entries;
+  }
+
+  /** The same, page by page: for who reads many entries and does little with each. */
+  async *portions(range: KeyRange = {}, options: ReadOptions = {}): AsyncGenerator<readonly Entry[]> {
+    const enter = (ref: PageRef): boolean => !this.#skip.has(ref.pageId);
+    for await (const page of walkPages(this.#pages, this.#root, { ...options, range, enter })) {
       if (!isLeaf(page)) continue;
       const { start, end } = itemsInRange(page, range);
-      for (const entry of page.entries.slice(start, end)) yield entry;
+      yield page.entries.slice(start, end);
     }
   }
 

@@ -106,6 +106,35 @@ export function decodeFileKey(key: Uint8Array, objectName: string): FileKey {
   return { path, offset };
 }
 
+/** Whether a key of a file manifest is of a path's own entry, not of its content. */
+export function isEntryKey(key: Uint8Array): boolean {
+  return pathEnd(key) === key.length - 1;
+}
+
+/** Whether two keys of a file manifest, as its writer makes them, are of one path. */
+export function hasSamePath(a: Uint8Array, b: Uint8Array): boolean {
+  const end = pathEnd(a);
+  if (end < 0 || b.length <= end || b[end] !== terminator || b[end + 1] === escape) return false;
+  for (let at = end; at >= 0; at--) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+/** Compares a path with the one that a key of a file manifest is of, without decoding that. */
+export function comparePathToKey(path: Uint8Array, key: Uint8Array): number {
+  if (path.includes(terminator)) return Buffer.compare(entryKey(path), key.subarray(0, pathEnd(key) + 1));
+  const most = Math.min(path.length, key.length - 1);
+  for (let at = 0; at < most; at++) {
+    const difference = (path[at] as number) - (key[at + 1] as number);
+    if (difference !== 0) return difference;
+  }
+  // What follows in the key is the end of its path, or more of it.
+  return path.length + 1 < key.length &&
+    key[path.length + 1] === terminator &&
+    key[path.length + 2] !== escape
+    ? 0
+    : -1;
+}
+
 function unescapePath(escaped: Uint8Array): Uint8Array {
   if (!escaped.includes(terminator)) return new Uint8Array(escaped);
   const path = new Uint8Array(escaped.length);

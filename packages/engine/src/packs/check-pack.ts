@@ -4,6 +4,7 @@ import {
   StoredBytesDamagedError,
   type BackupError,
 } from '../errors.ts';
+import type { PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { DirectoryEntry } from './pack-directory.ts';
@@ -14,6 +15,15 @@ import { fetchRange, isDamage, type StoredObject } from './stored-object.ts';
 
 /** Read with one request. */
 const runBytes = 16 * 1024 * 1024;
+
+/** A frame, and what has to be in it. */
+export type CheckedFrame = Pick<DirectoryEntry, 'id' | 'frame' | 'offset' | 'length'>;
+
+/** Remembers frames that were found whole, so that nobody reads them twice. */
+export interface FrameMemory {
+  isKnown(packId: PackId, frame: CheckedFrame): boolean;
+  note(packId: PackId, frame: CheckedFrame): void;
+}
 
 /** What checking an object of frames found. */
 export interface PackCheck {
@@ -27,7 +37,8 @@ export interface PackCheck {
 
 /**
  * Checks one version of a pack or container completely: header, every directory, every frame against its id, that
- * nothing lies between the frames, and a container's root. Reads every byte, in runs of 16 MiB.
+ * nothing lies between the frames, and a container's root and key block. Reads every byte, in runs of 16 MiB.
+ * Frames that `memory` knows are left out, those that are whole are added to it.
  * What it finds is the answer; only what may pass (throttles, missing keys, archived objects) is thrown.
  */
 export async function checkPack(
@@ -36,6 +47,7 @@ export async function checkPack(
   object: StoredObject,
   kind: PackKind,
   signal?: AbortSignal,
+  memory?: FrameMemory,
 ): Promise<PackCheck> {
   const reader = new PackReader(store, vault);
   const segments = new SegmentReader(store, reader.ciphers);
@@ -46,12 +58,15 @@ export async function checkPack(
     const header = await reader.ciphers.useHeader(object, object.versionId, signal);
     if (header.kind !== kind)
       throw new StoredBytesDamagedError(object.name, `its header says ${header.kind}`);
-    for await (const segment of segmentsOf(segments, object, kind, signal)) {
+    const check = async (keyBlock: Uint8Array): Promise<void> =>
+      (await vault.dataKey(header.keyId)).checkSealed(keyBlock, vault.vaultId, object.name);
+    for await (const segment of segmentsOf(segments, object, kind, check, signal)) {
       if (segment.kind !== kind)
         throw new StoredBytesDamagedError(object.name, `a footer says ${segment.kind}`);
-      for (const run of runsOf(segment.directory.entries)) {
+      const unknown = segment.directory.entries.filter((entry) => !memory?.isKnown(object.packId, entry));
+      for (const run of runsOf(unknown)) {
         signal?.throwIfAborted();
-        damage.push(...(await damageInRun(store, reader, object, run, signal)));
+        damage.push(...(await damageInRun(store, reader, object, run, signal, memory)));
         frames += run.length;
         storedBytes += run.reduce((sum, { length }) => sum + length, 0);
       }
@@ -67,10 +82,12 @@ async function* segmentsOf(
   segments: SegmentReader,
   object: StoredObject,
   kind: PackKind,
+  checkKeyBlock: (keyBlock: Uint8Array) => Promise<void>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Segment, void, undefined> {
   if (kind === 'container') {
-    const { lastFooter } = await segments.readContainerEnd(object, undefined, signal);
+    const { lastFooter, keyBlock } = await segments.readContainerEnd(object, undefined, signal);
+    await checkKeyBlock(keyBlock);
     yield* segments.listSegments(object, lastFooter, signal);
   } else {
     yield await segments.readDirectory(object, undefined, signal);
@@ -83,6 +100,7 @@ async function damageInRun(
   object: StoredObject,
   run: readonly DirectoryEntry[],
   signal: AbortSignal | undefined,
+  memory: FrameMemory | undefined,
 ): Promise<BackupError[]> {
   const damage: BackupError[] = [];
   const start = (run[0] as DirectoryEntry).offset;
@@ -100,6 +118,7 @@ async function damageInRun(
           `its directory has a wrong length for frame ${entry.frame}`,
         );
       }
+      memory?.note(object.packId, entry);
     } catch (error) {
       if (!isDamage(error) && !(error instanceof ChunkCorruptError)) throw error;
       damage.push(error);
@@ -108,17 +127,20 @@ async function damageInRun(
   return damage;
 }
 
+/** Frames that follow each other without a gap, up to a request's size. */
 function* runsOf(entries: readonly DirectoryEntry[]): Generator<readonly DirectoryEntry[], void, undefined> {
   let run: DirectoryEntry[] = [];
   let bytes = 0;
+  let end = 0;
   for (const entry of entries) {
-    if (run.length > 0 && bytes + entry.length > runBytes) {
+    if (run.length > 0 && (bytes + entry.length > runBytes || entry.offset !== end)) {
       yield run;
       run = [];
       bytes = 0;
     }
     run.push(entry);
     bytes += entry.length;
+    end = entry.offset + entry.length;
   }
   if (run.length > 0) yield run;
 }

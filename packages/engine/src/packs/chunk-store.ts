@@ -3,6 +3,7 @@ import { InvalidInputError } from '../errors.ts';
 import type { ChunkId, PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
+import { BufferPool } from './buffer-pool.ts';
 import type { ChunkLocation } from './chunk-location.ts';
 import type { CompressionPolicy } from './frame-codec.ts';
 import { frameOverheadBytes, maxPlainBytes } from './frame.ts';
@@ -57,6 +58,8 @@ export interface ChunkStoreOptions extends PackStoring {
   readonly onPackStored?: (pack: StoredPack) => void;
   readonly compression?: CompressionPolicy;
   readonly policy?: ChunkStorePolicy;
+  /** Where packs are built. @default a pool of this store's own */
+  readonly buffers?: BufferPool;
 }
 
 /** Totals so far. Bytes, except where the name says otherwise. */
@@ -95,7 +98,7 @@ export class ChunkStore {
   readonly #queue = new SerialQueue();
   readonly #remembered = new Map<ChunkId, Chunk>();
   readonly #waiting: WaitingChunks<Chunk>;
-  readonly #slabs: Buffer[] = [];
+  readonly #buffers: BufferPool;
   #open: OpenPack | undefined;
   #upload: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
@@ -110,7 +113,8 @@ export class ChunkStore {
         `packTargetBytes ${packTargetBytes} has no room for the largest chunk; use 9 MiB or more`,
       );
     }
-    this.#waiting = new WaitingChunks(lookupBytes + maxPlainBytes.chunk);
+    this.#buffers = options.buffers ?? new BufferPool();
+    this.#waiting = new WaitingChunks(lookupBytes + maxPlainBytes.chunk, this.#buffers);
   }
 
   /** Totals so far. */
@@ -136,6 +140,13 @@ export class ChunkStore {
         await this.#upload;
       }),
     );
+  }
+
+  /** Gives the buffers back, once everything was flushed. Nothing can be added afterwards. */
+  async end(): Promise<void> {
+    await this.flush();
+    this.#waiting.release();
+    this.#failure = { error: new InvalidInputError('the chunk store has ended; make a new one') };
   }
 
   async #guard<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -202,7 +213,7 @@ export class ChunkStore {
       vault,
       dataKey: await vault.currentDataKey(),
       packId: newId<PackId>(random),
-      slab: this.#slabs.pop() ?? Buffer.allocUnsafeSlow(this.#policy.packTargetBytes),
+      slab: this.#buffers.take(this.#policy.packTargetBytes),
       ...(compression !== undefined && { compression }),
     });
     return { builder, chunks: [] };
@@ -224,7 +235,7 @@ export class ChunkStore {
     const stored = await storePack(builder, this.#options);
     for (const { chunk, position } of chunks) chunk.location = { packId: stored.packId, ...position };
     this.#counts.storedBytes += stored.bytes;
-    this.#slabs.push(builder.slab);
+    this.#buffers.give(builder.slab);
     this.#options.onPackStored?.(stored);
   }
 

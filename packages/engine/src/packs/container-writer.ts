@@ -1,6 +1,7 @@
 import { newId } from '../bytes.ts';
 import { CatalogConflictError, InvalidInputError } from '../errors.ts';
 import type { ChunkId, PackId, PageId } from '../ids.ts';
+import { collectKeyBlock } from '../keys/key-block.ts';
 import type { DataKey, VaultKeys } from '../keys/vault-keys.ts';
 import type { EncodedPage, PageLocation, PagePack, PageSink } from '../manifest/page-store.ts';
 import type { ChunkLocation } from './chunk-location.ts';
@@ -155,13 +156,15 @@ export class ContainerWriter implements PageSink {
   }
 
   /**
-   * Ends the container with its root and makes it live.
+   * Ends the container with its root and the wrapped keys that it needs, and makes it live.
+   * @throws {@link VaultMissingError} the store has no `format.json`.
    * @throws {@link CatalogConflictError} its row was swept meanwhile: write it anew.
    */
   async finish(root: Uint8Array): Promise<StoredPack> {
     return this.#run(async () => {
       await this.#endSegment();
       const { frame, offset, length } = await this.#write('root', undefined, root);
+      await this.#parts.write(await this.#keyBlock());
       const trailer = Buffer.alloc(footerBytes);
       const end = { kind: 'container', offset, length, frame, previousFooter: this.#previousFooter } as const;
       writeFooter(trailer, 0, end, 'trailer');
@@ -194,6 +197,16 @@ export class ContainerWriter implements PageSink {
   /** Frees what has been uploaded. The row is left to the sweeper. */
   async abort(): Promise<void> {
     await this.#parts.abort();
+  }
+
+  async #keyBlock(): Promise<Uint8Array> {
+    const { store, vault, retry = defaultRetryPolicy, signal } = this.#options;
+    return retryUnavailable(
+      async () => collectKeyBlock(store, vault.vaultId, this.#dataKey),
+      this.#options,
+      retry,
+      signal,
+    );
   }
 
   async #run<Result>(work: () => Promise<Result>): Promise<Result> {

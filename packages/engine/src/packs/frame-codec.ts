@@ -1,5 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { StoredBytesDamagedError } from '../errors.ts';
+import { releaseBytes } from './release-bytes.ts';
 
 /** How contents are compressed. */
 export interface CompressionPolicy {
@@ -91,7 +92,9 @@ function saves(plain: Uint8Array, level: number, minSaving: number): Encoded | u
     chunkSize: plain.length + Math.ceil(plain.length / 128) + 1024,
     pledgedSrcSize: plain.length,
   });
-  return payload.length <= plain.length * (1 - minSaving) ? { codec: 1, payload } : undefined;
+  if (payload.length <= plain.length * (1 - minSaving)) return { codec: 1, payload };
+  releaseBytes(payload);
+  return undefined;
 }
 
 /** The content size in a zstd frame's header, if it is a zstd frame and states one. @see RFC 8878, section 3.1.1.1 */

@@ -41,6 +41,16 @@ export function keyName(keyId: KeyId): string {
   return `keys/${keyId}.json`;
 }
 
+/** Name of what wraps a key once more, for a recipient that came later. */
+export function addedKeyName(keyId: KeyId, fingerprint: string): string {
+  return `keys/${keyId}.${fingerprint}.json`;
+}
+
+/** What all names begin with that hold a key: its own file's, and those of {@link addedKeyName}. */
+export function keyPrefix(keyId: KeyId): string {
+  return `keys/${keyId}.`;
+}
+
 /** What decides the name of a stored object of frames. */
 export interface NamedPack {
   readonly kind: 'chunks' | 'pages' | 'container';
@@ -58,14 +68,15 @@ export function objectNameOf({ kind, retentionClass, packId }: NamedPack): strin
 /** What an object's name says. */
 export type ParsedObjectName =
   | { readonly kind: 'format' }
-  | { readonly kind: 'key'; readonly keyId: KeyId }
+  /** `fingerprint`: of the recipient, in a file that wraps a key once more. */
+  | { readonly kind: 'key'; readonly keyId: KeyId; readonly fingerprint?: string }
   | { readonly kind: 'chunks'; readonly retentionClass: string; readonly packId: PackId }
   | { readonly kind: 'pages'; readonly packId: PackId }
   | { readonly kind: 'container'; readonly packId: PackId }
   | { readonly kind: 'root'; readonly resourceKey: ResourceKey; readonly pointId: PointId };
 
 const patterns = {
-  key: /^keys\/([0-9a-f]{32})\.json$/,
+  key: /^keys\/([0-9a-f]{32})(?:\.([0-9a-f]{16}))?\.json$/,
   chunks: /^packs\/([a-z0-9-]{1,32})\/([0-9a-f]{2})\/(\2[0-9a-f]{30})$/,
   pages: /^pages\/([0-9a-f]{2})\/(\1[0-9a-f]{30})$/,
   container: /^containers\/([0-9a-f]{32})$/,
@@ -76,7 +87,10 @@ const patterns = {
 export function parseObjectName(name: string): ParsedObjectName | undefined {
   if (name === formatFileName) return { kind: 'format' };
   const key = patterns.key.exec(name);
-  if (key) return { kind: 'key', keyId: key[1] as KeyId };
+  if (key) {
+    const fingerprint = key[2];
+    return { kind: 'key', keyId: key[1] as KeyId, ...(fingerprint !== undefined && { fingerprint }) };
+  }
   const chunks = patterns.chunks.exec(name);
   if (chunks) return { kind: 'chunks', retentionClass: chunks[1] as string, packId: chunks[3] as PackId };
   const pages = patterns.pages.exec(name);

@@ -1,5 +1,5 @@
 /** Smaller buffers may share their memory with others, and are no burden. */
-const releasedFromBytes = 128 * 1024;
+const releasedFromBytes = 32 * 1024;
 
 /**
  * Gives the memory of a buffer back at once. A worker that leaves megabytes for every chunk to the garbage collector
@@ -7,5 +7,7 @@ const releasedFromBytes = 128 * 1024;
  * itself and that nobody else has: every view of them is empty afterwards.
  */
 export function releaseBytes({ buffer }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength >= releasedFromBytes) buffer.transfer(0);
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < releasedFromBytes) return;
+  // As long as Node's pool: perhaps it is the pool, which many buffers are parts of.
+  if (buffer.byteLength !== Buffer.poolSize) buffer.transfer(0);
 }

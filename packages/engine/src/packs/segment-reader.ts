@@ -1,5 +1,6 @@
 import { StoredBytesDamagedError } from '../errors.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import { readContainerTail } from './container-tail.ts';
 import { decodeContent } from './frame-codec.ts';
 import { frameOverheadBytes, maxPlainBytes, type FrameKind } from './frame.ts';
 import type { PackCiphers } from './pack-ciphers.ts';
@@ -26,6 +27,8 @@ export interface ContainerEnd {
   readonly root: Uint8Array;
   /** Where the last segment's footer begins; 0 in a container without frames. */
   readonly lastFooter: number;
+  /** Its key block as it is stored; see `encodeKeyBlock`. */
+  readonly keyBlock: Uint8Array;
 }
 
 /** Reads directories, and the end of containers, of one version of an object. */
@@ -51,14 +54,14 @@ export class SegmentReader {
   /** The root and the last segment of a container, from its end. @throws {@link StoredBytesDamagedError} as above. */
   async readContainerEnd(object: StoredObject, bytes?: number, signal?: AbortSignal): Promise<ContainerEnd> {
     const size = bytes ?? (await this.#sizeOf(object, signal));
-    const at = size - footerBytes;
-    const { footer, stored } = await this.#readEnd(object, at, 'trailer', signal);
-    const afterFooter = footer.previousFooter === 0 ? headerBytes : footer.previousFooter + footerBytes;
-    if (footer.kind !== 'container' || footer.offset !== afterFooter) {
-      throw new StoredBytesDamagedError(object.name, 'its root does not follow its last segment');
-    }
-    const root = await this.#open(object, 'root', footer.frame, stored, signal);
-    return { root, lastFooter: footer.previousFooter };
+    const { frame, lastFooter, storedRoot, keyBlock } = await readContainerTail(
+      this.#store,
+      object,
+      size,
+      signal,
+    );
+    const root = await this.#open(object, 'root', frame, storedRoot, signal);
+    return { root, lastFooter, keyBlock };
   }
 
   /** Segments of a container from the last to the first. @throws {@link StoredBytesDamagedError} as above. */
@@ -76,7 +79,7 @@ export class SegmentReader {
 
   /** The segment whose footer begins at an offset. @throws {@link StoredBytesDamagedError} as above. */
   async readSegment(object: StoredObject, footerOffset: number, signal?: AbortSignal): Promise<Segment> {
-    const { footer, stored } = await this.#readEnd(object, footerOffset, 'footer', signal);
+    const { footer, stored } = await this.#readEnd(object, footerOffset, signal);
     const plain = await this.#open(object, 'directory', footer.frame, stored, signal);
     const directory = decodeDirectory(plain, object.name);
     const { firstFrame, firstOffset, entries } = directory;
@@ -96,11 +99,10 @@ export class SegmentReader {
     return { kind, directory, footerOffset, previousFooter };
   }
 
-  /** A footer or trailer and the stored bytes of the frame that it points to, which lies right before it. */
+  /** A footer and the stored bytes of the directory frame that it points to, which lies right before it. */
   async #readEnd(
     object: StoredObject,
     at: number,
-    form: 'footer' | 'trailer',
     signal: AbortSignal | undefined,
   ): Promise<{ readonly footer: PackFooter; readonly stored: Uint8Array }> {
     const { name, versionId } = object;
@@ -108,11 +110,11 @@ export class SegmentReader {
     const start = Math.max(headerBytes, at - tailBytes);
     const range = { offset: start, length: at + footerBytes - start };
     const tail = await fetchRange(this.#store, name, versionId, range, signal);
-    const footer = readFooter(tail.subarray(at - start), name, form);
+    const footer = readFooter(tail.subarray(at - start), name);
     const { offset, length, previousFooter } = footer;
-    const maxLength = maxPlainBytes[form === 'footer' ? 'directory' : 'root'] + frameOverheadBytes;
+    const maxLength = maxPlainBytes.directory + frameOverheadBytes;
     if (offset < headerBytes || offset + length !== at || length > maxLength || previousFooter >= offset) {
-      throw new StoredBytesDamagedError(name, `its ${form} points nowhere`);
+      throw new StoredBytesDamagedError(name, 'its footer points nowhere');
     }
     const stored =
       offset >= start

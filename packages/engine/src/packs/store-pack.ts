@@ -14,8 +14,10 @@ import { defaultRetryPolicy, retryUnavailable, waitBeforeAttempt, type RetryPoli
 /** Who stores, for how long, and in which class. One for a whole run. */
 export interface PackLease {
   readonly runId: RunId;
-  /** The run's lease date: the lock of everything that it stores. */
+  /** The run's lease date: nothing that it stores is locked for less. */
   readonly leaseUntil: Date;
+  /** How long a pack is locked. @default the run's lease date */
+  readonly lockDateOf?: (pack: { readonly packId: PackId; readonly kind: PackKind }) => Date;
   /** Absent only for stores without Object Lock. */
   readonly lockMode?: ObjectLock['mode'];
   readonly retentionClass: string;
@@ -70,26 +72,30 @@ export async function storePack(sealed: SealedPack, storing: PackStoring): Promi
   const { catalog, store, lease, random, signal } = storing;
   const retry = storing.retry ?? defaultRetryPolicy;
   const { kind, pack } = sealed;
-  const { retentionClass, runId, leaseUntil } = lease;
+  const { retentionClass, runId } = lease;
   for (let attempt = 1; ; attempt++) {
     await waitBeforeAttempt(attempt, storing, retry, signal);
     if (attempt > 1) sealed.rename(newId<PackId>(random));
     const { packId } = pack;
     const name = objectNameOf({ kind, retentionClass, packId });
+    const lockUntil = lease.lockDateOf?.({ packId, kind }) ?? lease.leaseUntil;
+    const claim = { packId, kind, retentionClass, runId, lockUntil } as const;
     try {
-      await catalog.claimPack({ packId, kind, retentionClass, runId, lockUntil: leaseUntil });
-      const { versionId, bytes } = await store.put(name, sealed.body, putOptions(lease, signal));
+      await catalog.claimPack(claim);
+      const { versionId, bytes } = await store.put(name, sealed.body, putOptions(lease, signal, lockUntil));
       const confirmed = await retryUnavailable(
-        async () => catalog.confirmPack(packId, { versionId, bytes, lockedUntil: leaseUntil }),
+        async () => catalog.confirmPack(packId, { versionId, bytes, lockedUntil: lockUntil }),
         storing,
         retry,
         signal,
       );
       if (confirmed === 'live') {
         await putIndexItems(sealed, storing, retry);
-        return { packId, kind, retentionClass, name, versionId, bytes, lockedUntil: leaseUntil };
+        return { packId, kind, retentionClass, name, versionId, bytes, lockedUntil: lockUntil };
       }
-      // The sweeper was faster: the row is gone, so this object will be. The bytes go under a new name.
+      // Swept, or lost with the table. The bytes go under a new name; with a row once more, the sweeper finds what may
+      // lie under this one.
+      await catalog.claimPack(claim);
       if (attempt >= retry.attempts)
         throw new StoreUnavailableError(`pack ${packId} was swept while it was written`);
     } catch (error) {
@@ -103,10 +109,14 @@ export async function storePack(sealed: SealedPack, storing: PackStoring): Promi
 }
 
 /** Options of every write under a lease: the lock in whole seconds, never earlier than the lease. */
-export function putOptions(lease: PackLease, signal?: AbortSignal): PutOptions {
+export function putOptions(
+  lease: PackLease,
+  signal?: AbortSignal,
+  lockUntil: Date = lease.leaseUntil,
+): PutOptions {
   return {
     ...(lease.lockMode !== undefined && {
-      lock: { mode: lease.lockMode, until: new Date(Math.ceil(lease.leaseUntil.getTime() / 1000) * 1000) },
+      lock: { mode: lease.lockMode, until: new Date(Math.ceil(lockUntil.getTime() / 1000) * 1000) },
     }),
     ...(lease.storageClass !== undefined && { storageClass: lease.storageClass }),
     ...(signal !== undefined && { signal }),

@@ -1,15 +1,18 @@
 import type { ChunkId } from '../ids.ts';
+import type { BufferPool } from './buffer-pool.ts';
 
 /** Chunks whose place is not known yet, with copies of their bytes in one buffer that is used again and again. */
 export class WaitingChunks<Chunk extends { readonly id: ChunkId; readonly plainBytes: number }> {
   readonly #capacity: number;
+  readonly #buffers: BufferPool;
   #buffer: Buffer | undefined;
   #chunks: Chunk[] = [];
   #bytes = 0;
 
   /** @param capacity - most bytes that ever wait; allocated at the first push. */
-  constructor(capacity: number) {
+  constructor(capacity: number, buffers: BufferPool) {
     this.#capacity = capacity;
+    this.#buffers = buffers;
   }
 
   get count(): number {
@@ -28,7 +31,7 @@ export class WaitingChunks<Chunk extends { readonly id: ChunkId; readonly plainB
 
   /** Takes a copy of a chunk's bytes. */
   push(chunk: Chunk, plain: Uint8Array): void {
-    this.#buffer ??= Buffer.allocUnsafeSlow(this.#capacity);
+    this.#buffer ??= this.#buffers.take(this.#capacity);
     this.#buffer.set(plain, this.#bytes);
     this.#bytes += plain.length;
     this.#chunks.push(chunk);
@@ -45,5 +48,11 @@ export class WaitingChunks<Chunk extends { readonly id: ChunkId; readonly plainB
     this.#chunks = [];
     this.#bytes = 0;
     return taken;
+  }
+
+  /** Gives the buffer back; views that `take` gave are not valid any more. */
+  release(): void {
+    if (this.#buffer !== undefined) this.#buffers.give(this.#buffer);
+    this.#buffer = undefined;
   }
 }

@@ -1,3 +1,4 @@
+import type { SourceEntryError } from '../errors.ts';
 import type { ByteRange } from './object-store.ts';
 
 /**
@@ -33,6 +34,8 @@ export interface OpenedEntry {
   readonly entry: SourceEntry;
   /** Pieces in order; a piece is valid until the next one is asked for. */
   readonly content: AsyncIterable<Uint8Array>;
+  /** All of the content, where the source has it in memory and gives it away: a caller need not ask for pieces then. */
+  readonly whole?: Uint8Array;
 }
 
 /**
@@ -57,6 +60,12 @@ export interface FileSource {
    * Absent where the source has none.
    */
   readonly getTags?: (entry: SourceEntry, signal?: AbortSignal) => Promise<Readonly<Record<string, string>>>;
+  /**
+   * What kept this source's listings so far from showing whatever is at a path, such as a directory on the way to it that
+   * may not be read; the source has reported it already. A path that a listing passed without an obstacle is gone.
+   * Absent where a listing shows either everything or nothing.
+   */
+  readonly findObstacle?: (path: Uint8Array) => SourceEntryError | undefined;
   /** Top-level split of the key space for listings in parallel: sorted paths at which ranges may be cut. */
   listSplits(range: PathRange, limit: number, signal?: AbortSignal): Promise<readonly Uint8Array[]>;
   /** Time by the clock that `modifiedMs` comes from. */

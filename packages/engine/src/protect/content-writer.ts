@@ -4,6 +4,8 @@ import { encodeExtent, extentBoundaryBytes, maxExtentChunks } from '../manifest/
 import type { Entry } from '../manifest/page-codec.ts';
 import type { ChunkLocation } from '../packs/chunk-location.ts';
 import type { ChunkStore, StoredChunk } from '../packs/chunk-store.ts';
+import { releaseBytes } from '../packs/release-bytes.ts';
+import type { OpenedEntry } from '../ports/file-source.ts';
 
 /** Content that was handed to the vault; its entries can be had once all of its chunks lie there for good. */
 export interface WrittenContent {
@@ -26,7 +28,10 @@ export class ContentWriter {
    * Stores a content, or the stretch of it that begins at `offset`, which does not cross a multiple of 1 GiB unless it
    * begins the content. Memory: one chunk, and a record for every chunk.
    */
-  async write(content: AsyncIterable<Uint8Array>, offset: number): Promise<WrittenContent> {
+  async write(
+    { content, whole }: Pick<OpenedEntry, 'content' | 'whole'>,
+    offset: number,
+  ): Promise<WrittenContent> {
     const extents: { offset: number; chunks: StoredChunk[] }[] = [];
     let at = offset;
     const take = async (plain: Uint8Array): Promise<void> => {
@@ -39,6 +44,11 @@ export class ContentWriter {
       }
       at += plain.length;
     };
+    if (whole !== undefined && (offset % extentBoundaryBytes) + whole.length <= extentBoundaryBytes) {
+      for (const plain of this.#chunker.cutWhole(whole)) await take(plain);
+      releaseBytes(whole);
+      return { bytes: at - offset, extents };
+    }
     let ended = false;
     try {
       let read = offset;
@@ -68,12 +78,12 @@ export class ContentWriter {
 }
 
 /** Whether every chunk of a content lies in the vault for good. */
-export function isSettled({ extents }: WrittenContent): boolean {
+export function isSettled({ extents }: Pick<WrittenContent, 'extents'>): boolean {
   return extents.every(({ chunks }) => chunks.every(({ location }) => location !== undefined));
 }
 
 /** The manifest's entries of a settled content. */
-export function entriesOf(path: Uint8Array, { extents }: WrittenContent): Entry[] {
+export function entriesOf(path: Uint8Array, { extents }: Pick<WrittenContent, 'extents'>): Entry[] {
   return extents.map(({ offset, chunks }) =>
     encodeExtent({
       path,

@@ -1,16 +1,6 @@
-import { compareBytes } from '../bytes.ts';
-import type { Entry } from '../manifest/page-codec.ts';
 import { isEntryOf, type FileEntry } from '../manifest/file-entry.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
-
-/** What the base has of one path, within a shard's keys. */
-export interface BaseFile {
-  readonly path: Uint8Array;
-  /** Absent in a shard of a stretch, whose keys begin behind the path's own entry. Decoded when it is asked for. */
-  readonly file?: FileEntry | undefined;
-  /** All entries of the path in the range, its own and its content's, by key. */
-  readonly entries: readonly Entry[];
-}
+import type { BaseFile } from './base-files.ts';
 
 /** What a run has to do about one path. */
 export type Decision =
@@ -18,43 +8,114 @@ export type Decision =
   | { readonly action: 'read'; readonly listed: SourceEntry; readonly base?: BaseFile }
   | { readonly action: 'remove'; readonly base: BaseFile };
 
+/** Most decisions of a portion; entries of a listing that is there already are looked at in as large ones. */
+const portionMost = 256;
+
 /**
- * Compares a listing with the base, path by path; both come in the order of their paths' bytes.
- * Memory: one path of each side.
+ * Compares a listing with the base, path by path; both come in the order of their paths' bytes. Decisions come in
+ * portions: a promise for each of a million files that did not change would cost more than looking at them.
+ * Memory: one path of a listing that is still under way, and one page of the base.
  * @param mustRead - says of a path that looks unchanged that it has to be read all the same.
  */
 export async function* detectChanges(
-  listing: AsyncIterable<SourceEntry>,
-  base: AsyncIterable<BaseFile>,
+  listing: AsyncIterable<SourceEntry> | Iterable<SourceEntry>,
+  base: AsyncIterable<readonly BaseFile[]>,
   mustRead: (file: BaseFile) => boolean,
-): AsyncGenerator<Decision, void, undefined> {
-  const left = base[Symbol.asyncIterator]();
+): AsyncGenerator<readonly Decision[], void, undefined> {
+  const before = new PortionCursor(base);
   try {
-    let before = await left.next();
-    for await (const listed of listing) {
-      while (before.done !== true && compareBytes(before.value.path, listed.path) < 0) {
-        yield { action: 'remove', base: before.value };
-        before = await left.next();
+    await before.fill();
+    for await (const portion of portionsOf(listing)) {
+      let decisions: Decision[] = [];
+      for (const listed of portion) {
+        let order = before.current?.compareTo(listed.path) ?? 1;
+        while (before.current !== undefined && order < 0) {
+          decisions.push({ action: 'remove', base: before.current });
+          if (decisions.length >= portionMost) {
+            yield decisions;
+            decisions = [];
+          }
+          if (before.next()) await before.fill();
+          order = before.current?.compareTo(listed.path) ?? 1;
+        }
+        if (before.current === undefined || order > 0) {
+          decisions.push({ action: 'read', listed });
+          continue;
+        }
+        const file = before.current;
+        const unchanged = isAsListed(file, listed) && !mustRead(file);
+        decisions.push({ action: unchanged ? 'keep' : 'read', listed, base: file });
+        if (before.next()) await before.fill();
       }
-      if (before.done === true || compareBytes(before.value.path, listed.path) > 0) {
-        yield { action: 'read', listed };
-        continue;
-      }
-      const file = before.value;
-      const unchanged = isAsListed(file, listed) && !mustRead(file);
-      yield { action: unchanged ? 'keep' : 'read', listed, base: file };
-      before = await left.next();
+      yield decisions;
     }
-    for (; before.done !== true; before = await left.next()) yield { action: 'remove', base: before.value };
+    for (; before.current !== undefined; await before.fill()) {
+      const removed: Decision[] = [];
+      do removed.push({ action: 'remove', base: before.current });
+      while (!before.next());
+      yield removed;
+    }
   } finally {
-    await left.return?.();
+    await before.end();
+  }
+}
+
+/** A listing in portions: single entries while they are being listed, so that none waits for the next. */
+async function* portionsOf(
+  listing: AsyncIterable<SourceEntry> | Iterable<SourceEntry>,
+): AsyncGenerator<readonly SourceEntry[]> {
+  if (Symbol.asyncIterator in listing) {
+    for await (const entry of listing) yield [entry];
+    return;
+  }
+  let portion: SourceEntry[] = [];
+  for (const entry of listing) {
+    portion.push(entry);
+    if (portion.length < portionMost) continue;
+    yield portion;
+    portion = [];
+  }
+  if (portion.length > 0) yield portion;
+}
+
+/** Goes through items that come in portions, waiting only for the portions. */
+class PortionCursor<Item> {
+  readonly #portions: AsyncIterator<readonly Item[]>;
+  #portion: readonly Item[] = [];
+  #at = 0;
+
+  constructor(portions: AsyncIterable<readonly Item[]>) {
+    this.#portions = portions[Symbol.asyncIterator]();
+  }
+
+  /** The item that the cursor stands before; `undefined` at the end, and where it has to be filled. */
+  get current(): Item | undefined {
+    return this.#portion[this.#at];
+  }
+
+  /** Goes past the current item. @returns whether the cursor has to be filled. */
+  next(): boolean {
+    this.#at += 1;
+    return this.#at >= this.#portion.length;
+  }
+
+  async fill(): Promise<void> {
+    this.#at = 0;
+    do {
+      const next = await this.#portions.next();
+      this.#portion = next.done === true ? [] : next.value;
+      if (next.done === true) return;
+    } while (this.#portion.length === 0);
+  }
+
+  async end(): Promise<void> {
+    await this.#portions.return?.();
   }
 }
 
 /** Most files of most runs are as they were to the last attribute: comparing bytes saves decoding them. */
 function isAsListed(base: BaseFile, listed: SourceEntry): boolean {
-  const [own] = base.entries;
-  if (own !== undefined && isEntryOf(own, listed)) return true;
+  if (isEntryOf(base.entries[0], listed)) return true;
   return base.file !== undefined && looksUnchanged(base.file, listed);
 }
 

@@ -2,6 +2,7 @@ import { fromBase64, newId, toBase64 } from '../bytes.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { createPackMapKind } from '../manifest/pack-map.ts';
+import { rewritePages } from '../manifest/rewrite-pages.ts';
 import { applyUsage, mergeUsage, type PackDelta } from '../manifest/pack-usage.ts';
 import type { PageRef, PageStore } from '../manifest/page-store.ts';
 import { TreeBuilder } from '../manifest/tree-builder.ts';
@@ -15,6 +16,7 @@ import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
 import { findPageRef, pageRefFromText, pageRefToText } from '../points/page-ref-text.ts';
 import type { PagePackRecord } from '../points/root.ts';
 import type { PointContent } from '../runs/point-content.ts';
+import { packLeaseOf } from '../runs/pack-lease.ts';
 import { choosePagePacks } from '../runs/page-packs-in-use.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
@@ -61,12 +63,7 @@ export async function joinShards(
     clock,
     random,
     vault: keys,
-    lease: {
-      runId: plan.runId,
-      leaseUntil: plan.leaseUntil,
-      lockMode: plan.lockMode,
-      retentionClass: plan.retentionClass,
-    },
+    lease: packLeaseOf(plan),
     ...(signal && { signal }),
   });
   const written: PagePackRecord[] = [...(plan.base?.pagePacks ?? []), ...shards.pagePacks];
@@ -95,15 +92,26 @@ export async function joinShards(
   const packMapRoot = findPageRef(plan.base?.packMap, plan.base?.pointId);
   const packMapBase = new TreeReader(packMapKind, pages.source, packMapRoot);
   const deltas = await sumUsage(services, plan, shards.usage, mended.usage);
-  const packMap = await mergeTree(packMapKind, pages, packMapRoot, applyUsage(packMapBase, deltas, signal), {
+  const merged = await mergeTree(packMapKind, pages, packMapRoot, applyUsage(packMapBase, deltas, signal), {
     ...(signal && { signal }),
   });
   written.push(...(await writer.finish()).map(pagePackRecordOf));
 
+  const dead = new Set(plan.rewrittenPagePacks);
+  const rewrite = async (kind: TreeKind, root: PageRef | undefined): Promise<PageRef | undefined> => {
+    if (dead.size === 0) return root;
+    const source = createPageReader(store, keys, written);
+    const rewritten = await rewritePages(kind, { source, sink: writer }, root, dead, signal);
+    written.push(...(await writer.finish()).map(pagePackRecordOf));
+    return rewritten;
+  };
+  const manifest = await rewrite(fileKind, mended.root);
+  const packMap = await rewrite(packMapKind, merged);
+
   const known = new Map(written.map((record) => [record.pack, record]));
   const inUse = await choosePagePacks(plan, [...known.values()], async () => {
     const source = createPageReader(store, keys, known.values());
-    const ofFiles = await new TreeReader(fileKind, source, mended.root).listPagePacks();
+    const ofFiles = await new TreeReader(fileKind, source, manifest).listPagePacks();
     return ofFiles.union(await new TreeReader(packMapKind, source, packMap).listPagePacks());
   });
   const pageBytes = (await writer.finish()).reduce((sum, pack) => sum + pack.bytes, 0);
@@ -114,7 +122,7 @@ export async function joinShards(
       ...mended.adjust(shards.counts),
     },
     warnings: [...shards.warnings, ...mended.warnings],
-    ...(mended.root && { manifest: pageRefToText(mended.root) }),
+    ...(manifest && { manifest: pageRefToText(manifest) }),
     ...(packMap && { packMap: pageRefToText(packMap) }),
     ...inUse,
     ...smallestLock(packMap, inUse.pagePacks),

@@ -9,8 +9,7 @@ import { TreeReader } from '../manifest/tree-reader.ts';
 import { pathKeys } from '../manifest/tuple-key.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
-import { extentsOf, groupByPath, usesPacks } from './base-files.ts';
-import type { BaseFile } from './detect-changes.ts';
+import { extentsOf, groupByPath, usesPacks, type BaseFile } from './base-files.ts';
 import type { LargeObject, ShardResult } from './shard-result.ts';
 
 /** What is mended, and with what. */
@@ -106,7 +105,7 @@ function findBroken(large: readonly LargeObject[]): { readonly path: Uint8Array;
 }
 
 async function findFile(tree: TreeReader, path: Uint8Array, origin: string): Promise<BaseFile | undefined> {
-  for await (const file of groupByPath(tree.range(pathKeys(path)), origin)) return file;
+  for await (const [file] of groupByPath(tree.portions(pathKeys(path)), origin)) return file;
   return undefined;
 }
 

@@ -8,6 +8,7 @@ import {
   shardFromJson,
   shardToJson,
   stretchBytes,
+  stretchesOf,
   type Shard,
   type ShardDraft,
   type ShardJson,
@@ -150,15 +151,7 @@ class ShardCutter {
   #cutLarge(entry: SourceEntry): void {
     const next = pathAfter(entry.path);
     this.#close(next, entry.path);
-    for (let offset = stretchBytes; offset < entry.size; offset += stretchBytes) {
-      const length = Math.min(stretchBytes, entry.size - offset);
-      this.#drafts.push({
-        paths: { from: entry.path, to: next },
-        stretch: { offset, length, entry },
-        files: 0,
-        bytes: length,
-      });
-    }
+    this.#drafts.push(...stretchesOf(entry));
   }
 
   finish(to: Uint8Array | undefined): readonly ShardDraft[] {

@@ -1,6 +1,7 @@
 import { equalBytes, toBase64 } from '../bytes.ts';
 import { SourceEntryError } from '../errors.ts';
 import { encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
+import type { Extent } from '../manifest/extent.ts';
 import type { Entry } from '../manifest/page-codec.ts';
 import type { PackUsage } from '../manifest/pack-usage.ts';
 import type { Change } from '../manifest/tree-merge.ts';
@@ -9,9 +10,9 @@ import type { ChunkStore } from '../packs/chunk-store.ts';
 import type { OpenedEntry, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
-import { extentsOf, usesPacks } from './base-files.ts';
+import { extentsOf, usesPacks, type BaseFile } from './base-files.ts';
+import type { ChunkCopier } from './chunk-copier.ts';
 import { entriesOf, isSettled, type ContentWriter, type WrittenContent } from './content-writer.ts';
-import type { BaseFile } from './detect-changes.ts';
 import type { Outcome } from './read-entries.ts';
 import type { LargeObject, ShardResult } from './shard-result.ts';
 import { pathAfter, stretchBytes, type Shard } from './shards.ts';
@@ -19,12 +20,16 @@ import { pathAfter, stretchBytes, type Shard } from './shards.ts';
 /** Changes that may wait for their chunks; then the pack that is being filled is ended early. */
 const waitingLimit = 20_000;
 
+const notCarried = 'this point does not have it: make it readable and run again';
+
 /** What turns outcomes into changes. */
 export interface ManifestChangesOptions {
   readonly shard: Shard;
   readonly plan: RunPlan;
   readonly chunks: ChunkStore;
   readonly content: ContentWriter;
+  /** Copies what lies in mostly dead packs of the base; absent when it has none. */
+  readonly copier?: ChunkCopier;
   /** Takes up what the changes do to the pack map. */
   readonly usage: PackUsage;
   readonly onProgress?: ReportProgress;
@@ -34,7 +39,9 @@ interface Waiting {
   readonly path: Uint8Array;
   /** Absent in a stretch, whose path's own entry belongs to another shard. */
   readonly file?: FileEntry;
-  readonly content: WrittenContent;
+  readonly content: Pick<WrittenContent, 'extents'>;
+  /** These extents only have new places; whatever else the path has stays. */
+  readonly copied?: boolean;
 }
 
 type Counts = Omit<ShardResult['counts'], 'newBytes' | 'storedBytes'>;
@@ -77,33 +84,37 @@ export class ManifestChanges {
   }
 
   /** Runs through the outcomes; each change may be asked for only after the one before it was used. */
-  async *from(outcomes: AsyncIterable<Outcome>): AsyncGenerator<Change> {
-    for await (const outcome of outcomes) {
-      await this.#take(outcome);
-      yield* this.#settled();
-      if (this.#waiting.length >= waitingLimit) {
-        await this.#options.chunks.flush();
+  async *from(outcomes: AsyncIterable<readonly Outcome[]>): AsyncGenerator<Change> {
+    for await (const portion of outcomes) {
+      for (const outcome of portion) {
+        if (outcome.outcome === 'kept' && outcome.copy === undefined) {
+          this.#countEntry(outcome.listed);
+          this.#noteLarge(outcome.listed, 'kept');
+          continue;
+        }
+        await this.#take(outcome);
         yield* this.#settled();
+        if (this.#waiting.length >= waitingLimit) {
+          await this.#flush();
+          yield* this.#settled();
+        }
       }
       this.#report();
     }
-    await this.#options.chunks.flush();
+    await this.#flush();
     yield* this.#settled();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#options.chunks.flush();
+    await this.#options.copier?.chunks.flush();
   }
 
   async #take(outcome: Outcome): Promise<void> {
     switch (outcome.outcome) {
       case 'kept':
-        this.#countEntry(outcome.listed);
-        this.#noteLarge(outcome.listed, 'kept');
-        return;
-      case 'retagged': {
-        this.#countEntry(outcome.entry);
-        this.#counts.filesChanged += 1;
-        this.#noteLarge(outcome.entry, 'kept');
-        this.#waiting.push(changeOf(encodeFileEntry({ entry: outcome.entry, mustRead: false })));
-        return;
-      }
+      case 'retagged':
+        return this.#keep(outcome);
       case 'opened':
         return this.#store(outcome);
       case 'removed':
@@ -112,21 +123,44 @@ export class ManifestChanges {
       case 'failed':
         this.#fail(outcome.listed, outcome.base, outcome.error);
         return;
+      case 'hidden':
+        this.#hide(outcome.base, outcome.obstacle);
+        return;
     }
   }
 
+  async #keep(outcome: Extract<Outcome, { outcome: 'kept' | 'retagged' }>): Promise<void> {
+    const { base, listed, copy } = outcome;
+    const extents = copy && (await this.#options.copier?.store(copy.prepared));
+    if (copy !== undefined && extents === undefined) {
+      await this.#store({ outcome: 'opened', base, baseLost: true, listed, open: copy.open });
+      return;
+    }
+    const entry = outcome.outcome === 'kept' ? listed : outcome.entry;
+    this.#countEntry(entry);
+    this.#noteLarge(entry, 'kept');
+    if (outcome.outcome === 'retagged') {
+      this.#counts.filesChanged += 1;
+      this.#waiting.push(changeOf(encodeFileEntry({ entry, mustRead: false })));
+    }
+    if (extents === undefined) return;
+    const offsets = new Set(extents.map(({ offset }) => offset));
+    this.#dropReferences(base, ({ offset }) => offsets.has(offset));
+    this.#waiting.push({ path: base.path, content: { extents }, copied: true });
+  }
+
   async #store(outcome: Extract<Outcome, { outcome: 'opened' }>): Promise<void> {
-    const { listed, base } = outcome;
+    const { listed, base, baseLost } = outcome;
     const { stretch } = this.#options.shard;
     let opened: OpenedEntry;
     let content: WrittenContent;
     try {
       opened = await outcome.open();
-      content = await this.#options.content.write(opened.content, stretch?.offset ?? 0);
+      content = await this.#options.content.write(opened, stretch?.offset ?? 0);
       this.#checkLength(opened.entry, content.bytes);
     } catch (error) {
       if (!(error instanceof SourceEntryError)) throw error;
-      this.#fail(listed, base, error);
+      this.#fail(listed, base, error, baseLost);
       return;
     }
     const { entry } = opened;
@@ -178,34 +212,58 @@ export class ManifestChanges {
    * An entry that cannot be read keeps what the base has of it, so that protection is never lost to a passing denial.
    * One that vanished is gone: it is removed as if the listing had not shown it.
    */
-  #fail(listed: SourceEntry, base: BaseFile | undefined, error: SourceEntryError): void {
+  #fail(
+    listed: SourceEntry,
+    base: BaseFile | undefined,
+    error: SourceEntryError,
+    baseLost: boolean = false,
+  ): void {
     this.#noteLarge(listed, error.reason === 'vanished' ? 'absent' : 'failed');
-    const warn = (consequence: string): void => {
-      const path = Buffer.from(listed.path).toString('utf8');
-      this.#warnings.push({ path, reason: error.reason, message: `${error.message}; ${consequence}` });
-    };
+    const warn = (consequence: string): void => this.#warn(listed.path, error, consequence);
     if (this.#options.shard.stretch !== undefined) {
       warn('its state is decided when the run is committed');
       return;
     }
-    const usable = base?.file !== undefined && !usesPacks(base, this.#unleased, this.#origin);
-    if (error.reason === 'vanished' || !usable || base.file === undefined) {
-      warn(
-        error.reason === 'vanished'
-          ? 'this point does not have it'
-          : 'this point does not have it: make it readable and run again',
-      );
+    if (error.reason === 'vanished' || baseLost || base === undefined || !this.#canCarry(base)) {
+      warn(error.reason === 'vanished' ? 'this point does not have it' : notCarried);
       if (base !== undefined) this.#remove(base);
       return;
     }
-    const carriedFrom = base.file.carriedFrom ?? this.#options.plan.base?.pointId;
-    warn(`this point has it as it was in ${carriedFrom}: make it readable and run again`);
-    this.#countEntry(base.file.entry);
+    warn(`this point has it as it was in ${this.#carry(base)}: make it readable and run again`);
+  }
+
+  /**
+   * An entry that the listing could not show is kept as the base has it. The obstacle has been reported by the source,
+   * once for all that is behind it.
+   */
+  #hide(base: BaseFile, obstacle: SourceEntryError): void {
+    if (base.file !== undefined) this.#noteLarge(base.file.entry, 'failed');
+    if (this.#canCarry(base)) {
+      this.#carry(base);
+      return;
+    }
+    this.#warn(base.path, obstacle, notCarried);
+    this.#remove(base);
+  }
+
+  #canCarry(base: BaseFile): boolean {
+    return base.file !== undefined && !usesPacks(base, this.#unleased, this.#origin);
+  }
+
+  /** Keeps an entry as the base has it. @returns the point in which it was read last. */
+  #carry({ file }: BaseFile): string | undefined {
+    if (file === undefined) return undefined;
+    const carriedFrom = file.carriedFrom ?? this.#options.plan.base?.pointId;
+    this.#countEntry(file.entry);
     this.#waiting.push(
-      changeOf(
-        encodeFileEntry({ entry: base.file.entry, mustRead: true, ...(carriedFrom && { carriedFrom }) }),
-      ),
+      changeOf(encodeFileEntry({ entry: file.entry, mustRead: true, ...(carriedFrom && { carriedFrom }) })),
     );
+    return carriedFrom;
+  }
+
+  #warn(path: Uint8Array, error: SourceEntryError, consequence: string): void {
+    const message = `${error.message}; ${consequence}`;
+    this.#warnings.push({ path: Buffer.from(path).toString('utf8'), reason: error.reason, message });
   }
 
   /** Hands on what is at the head and has its chunks in the vault. */
@@ -223,11 +281,15 @@ export class ManifestChanges {
     if (done > 0) this.#waiting = this.#waiting.slice(done);
   }
 
-  *#changesOf({ path, file, content }: Waiting): Generator<Change> {
+  *#changesOf({ path, file, content, copied }: Waiting): Generator<Change> {
     const extents = entriesOf(path, content);
     for (const { chunks } of content.extents) {
       for (const { location } of chunks)
         if (location !== undefined) this.#options.usage.addReference(location);
+    }
+    if (copied === true) {
+      yield* extents.map(changeOf);
+      return;
     }
     const entries = file === undefined ? extents : [encodeFileEntry(file), ...extents];
     const [first, ...rest] = entries;
@@ -246,9 +308,10 @@ export class ManifestChanges {
     return sharesContent ? extentKey(path, stretchBytes) : entryKey(pathAfter(path));
   }
 
-  #dropReferences(base: BaseFile): void {
-    for (const { chunks } of extentsOf(base, this.#origin)) {
-      for (const { location } of chunks) this.#options.usage.removeReference(location);
+  #dropReferences(base: BaseFile, isDropped: (extent: Extent) => boolean = () => true): void {
+    for (const extent of extentsOf(base, this.#origin)) {
+      if (!isDropped(extent)) continue;
+      for (const { location } of extent.chunks) this.#options.usage.removeReference(location);
     }
   }
 

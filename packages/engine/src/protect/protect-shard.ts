@@ -8,21 +8,23 @@ import { TreeReader } from '../manifest/tree-reader.ts';
 import { entryKey } from '../manifest/tuple-key.ts';
 import { PackUsage } from '../manifest/pack-usage.ts';
 import { decodeFileEntry } from '../manifest/file-entry.ts';
-import { ChunkStore } from '../packs/chunk-store.ts';
+import type { BufferPool } from '../packs/buffer-pool.ts';
+import { ChunkStore, type ChunkStorePolicy } from '../packs/chunk-store.ts';
 import { PagePackWriter } from '../packs/page-pack-writer.ts';
-import type { PackLease } from '../packs/store-pack.ts';
 import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
 import { findPageRef, pageRefToText } from '../points/page-ref-text.ts';
 import type { FileSource, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import { LeaseKeeper } from '../runs/lease-keeper.ts';
 import { aliveUntil } from '../runs/open-run.ts';
+import { packLeaseOf } from '../runs/pack-lease.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { putUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
-import { groupByPath, usesPacks } from './base-files.ts';
+import { BaseFile, groupByPath, usesPacks } from './base-files.ts';
+import { ChunkCopier } from './chunk-copier.ts';
 import { ContentWriter } from './content-writer.ts';
-import { detectChanges, looksUnchanged, type BaseFile, type Decision } from './detect-changes.ts';
+import { detectChanges, looksUnchanged, type Decision } from './detect-changes.ts';
 import { ManifestChanges } from './manifest-changes.ts';
 import { readEntries } from './read-entries.ts';
 import { putShardResult, type ShardResult } from './shard-result.ts';
@@ -33,6 +35,12 @@ export interface ProtectShardOptions {
   readonly keys: VaultKeys;
   readonly plan: RunPlan;
   readonly source: FileSource;
+  /** The shard's entries, where the caller has listed them already. @default the source is asked */
+  readonly listed?: Iterable<SourceEntry>;
+  /** Sizes of packs, and of what waits for them. @default those that fit into a worker with 512 MiB */
+  readonly storePolicy?: ChunkStorePolicy;
+  /** For a worker that protects one shard after the other. @default a pool of this shard's own */
+  readonly buffers?: BufferPool;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
@@ -42,7 +50,8 @@ export interface ProtectShardOptions {
  * leaves a result for the committer. Nothing of it is visible before the commit. Can be repeated, also while an
  * earlier attempt is still at work: both are right, the later result counts.
  *
- * Memory: two packs, the page caches, and a bounded number of entries; never the size of the source.
+ * Memory: two packs, two more while mostly dead packs are copied, the page caches, and a bounded number of entries;
+ * never the size of the source.
  * @throws {@link RunClosedError} the run was cancelled or is over.
  * @throws {@link SourceUnavailableError} the source cannot be read at all.
  */
@@ -55,26 +64,36 @@ export async function protectShard(
   const { keys, plan, source, signal } = options;
   await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
 
-  const lease: PackLease = {
-    runId: plan.runId,
-    leaseUntil: plan.leaseUntil,
-    lockMode: plan.lockMode,
-    retentionClass: plan.retentionClass,
-  };
-  const keeper = new LeaseKeeper({ catalog, store, lockMode: plan.lockMode, leaseUntil: plan.leaseUntil });
+  const lease = packLeaseOf(plan);
+  const keeper = new LeaseKeeper({ catalog, store, ...lease, except: plan.copiedPacks });
   const storing = { catalog, store, clock, random, lease, vault: keys, ...(signal && { signal }) };
-  const chunks = new ChunkStore({
-    ...storing,
-    chunkIndex: index,
-    leases: keeper,
-    sharePacks: !plan.isolated,
-    onPackStored: (pack) => keeper.adopt(pack),
-  });
+  const openChunkStore = (): ChunkStore =>
+    new ChunkStore({
+      ...storing,
+      chunkIndex: index,
+      leases: keeper,
+      sharePacks: !plan.isolated,
+      ...(options.buffers && { buffers: options.buffers }),
+      onPackStored: (pack) => keeper.adopt(pack),
+      ...(options.storePolicy && { policy: options.storePolicy }),
+    });
+  const chunks = openChunkStore();
   const pages = await PagePackWriter.open(storing);
   const pageSource = createPageReader(store, keys, plan.base?.pagePacks ?? []);
   const kind = createFileTreeKind(keys);
   const baseRoot = findPageRef(plan.base?.manifest, plan.base?.pointId);
   const base = new TreeReader(kind, pageSource, baseRoot);
+  const copier =
+    plan.base === undefined || plan.copiedPacks.length === 0
+      ? undefined
+      : new ChunkCopier({
+          store,
+          keys,
+          plan,
+          pages: pageSource,
+          chunks: openChunkStore(),
+          ...(signal && { signal }),
+        });
 
   const usage = new PackUsage();
   const changes = new ManifestChanges({
@@ -83,6 +102,7 @@ export async function protectShard(
     chunks,
     content: new ContentWriter(chunks, contentDefinedCuts()),
     usage,
+    ...(copier && { copier }),
     ...(options.onProgress && { onProgress: options.onProgress }),
   });
   const decisions =
@@ -91,6 +111,7 @@ export async function protectShard(
     source,
     readTags: plan.readTags && shard.stretch === undefined,
     rangeOf: (entry) => rangeOf(shard, entry),
+    ...(copier && { copier }),
     ...(signal && { signal }),
   });
 
@@ -105,6 +126,8 @@ export async function protectShard(
       range,
       ...(signal && { signal }),
     });
+  await chunks.end();
+  await copier?.chunks.end();
   const root = await builder.finish(signal);
   const pagePacks = await pages.finish();
 
@@ -115,7 +138,8 @@ export async function protectShard(
   const usagePart = `${shard.index}-${newId(random)}`;
   await putUsage(work, plan.runId, usagePart, usage.deltas());
   const pageBytes = pagePacks.reduce((sum, pack) => sum + pack.bytes, 0);
-  const { newBytes, storedBytes } = chunks.counts;
+  const { newBytes } = chunks.counts;
+  const storedBytes = chunks.counts.storedBytes + (copier?.chunks.counts.storedBytes ?? 0);
   const result: ShardResult = {
     index: shard.index,
     keys: { ...(range.from && { from: toBase64(range.from) }), ...(range.to && { to: toBase64(range.to) }) },
@@ -147,13 +171,16 @@ function rangeOf(
   return isTail && entry.size > stretchBytes ? { offset: 0, length: stretchBytes } : undefined;
 }
 
-function decideRange(shard: Shard, base: TreeReader, options: ProtectShardOptions): AsyncGenerator<Decision> {
-  const { plan, source, signal } = options;
-  const signalled = signal === undefined ? {} : { signal };
+function decideRange(
+  shard: Shard,
+  base: TreeReader,
+  { plan, source, listed, signal }: ProtectShardOptions,
+): AsyncGenerator<readonly Decision[]> {
   const origin = plan.base?.pointId ?? 'an empty base';
   const unleased = new Set(plan.unleasedPacks);
-  const files = groupByPath(base.range(keysOf(shard), signalled), origin);
-  return detectChanges(source.list(shard.paths, signal), files, (file) => usesPacks(file, unleased, origin));
+  const files = groupByPath(base.portions(keysOf(shard), signal === undefined ? {} : { signal }), origin);
+  const listing = listed ?? source.list(shard.paths, signal);
+  return detectChanges(listing, files, (file) => usesPacks(file, unleased, origin));
 }
 
 /** A stretch is kept when its object is as the base has it: all workers of the object decide by the same listing. */
@@ -161,19 +188,19 @@ async function* decideStretch(
   shard: Shard,
   base: TreeReader,
   { plan, signal }: ProtectShardOptions,
-): AsyncGenerator<Decision> {
+): AsyncGenerator<readonly Decision[]> {
   const listed = shard.stretch?.entry as SourceEntry;
   const origin = plan.base?.pointId ?? 'an empty base';
+  const signalled = signal === undefined ? {} : { signal };
   const own = await base.find(entryKey(listed.path), signal);
-  const entries = [];
-  for await (const entry of base.range(keysOf(shard), signal === undefined ? {} : { signal }))
-    entries.push(entry);
-  const file: BaseFile | undefined =
-    own === undefined ? undefined : { path: listed.path, file: decodeFileEntry(own, origin), entries };
+  const [first, ...rest] = await Array.fromAsync(base.range(keysOf(shard), signalled));
+  // The path's own entry belongs to another shard, but says whether the stretch is as the base has it.
   const unchanged =
-    file?.file !== undefined &&
-    looksUnchanged(file.file, listed) &&
-    !usesPacks(file, new Set(plan.unleasedPacks), origin);
-  if (unchanged) yield { action: 'keep', listed, base: file };
-  else yield { action: 'read', listed, ...(file && { base: file }) };
+    own !== undefined &&
+    first !== undefined &&
+    looksUnchanged(decodeFileEntry(own, origin), listed) &&
+    !usesPacks(new BaseFile([first, ...rest], origin), new Set(plan.unleasedPacks), origin);
+  const file = first === undefined ? undefined : new BaseFile([first, ...rest], origin);
+  if (file !== undefined && unchanged) yield [{ action: 'keep', listed, base: file }];
+  else yield [{ action: 'read', listed, ...(file && { base: file }) }];
 }

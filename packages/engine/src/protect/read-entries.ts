@@ -1,8 +1,9 @@
 import { SourceEntryError } from '../errors.ts';
-import { mapConcurrent } from '../map-concurrent.ts';
 import type { FileSource, OpenedEntry, SourceEntry } from '../ports/file-source.ts';
 import type { ByteRange } from '../ports/object-store.ts';
-import type { BaseFile, Decision } from './detect-changes.ts';
+import type { BaseFile } from './base-files.ts';
+import type { ChunkCopier, PreparedCopy } from './chunk-copier.ts';
+import type { Decision } from './detect-changes.ts';
 import { pathAfter } from './shards.ts';
 
 /** Entries that are opened, or whose tags are asked for, side by side. */
@@ -12,13 +13,32 @@ const readAheadBytes = 2 ** 20;
 /** How often an entry that changes under our hands is looked at again. */
 const changeAttempts = 3;
 
+/** What has to be copied of a path that stays as it is, and the way to the source should the old bytes be lost. */
+interface PendingCopy {
+  readonly prepared: PreparedCopy;
+  readonly open: () => Promise<OpenedEntry>;
+}
+
 /** What is known of one path once the source has been asked. */
 export type Outcome =
-  | { readonly outcome: 'kept'; readonly base: BaseFile; readonly listed: SourceEntry }
-  | { readonly outcome: 'retagged'; readonly base: BaseFile; readonly entry: SourceEntry }
+  | {
+      readonly outcome: 'kept';
+      readonly base: BaseFile;
+      readonly listed: SourceEntry;
+      readonly copy?: PendingCopy;
+    }
+  | {
+      readonly outcome: 'retagged';
+      readonly base: BaseFile;
+      readonly listed: SourceEntry;
+      readonly entry: SourceEntry;
+      readonly copy?: PendingCopy;
+    }
   | {
       readonly outcome: 'opened';
       readonly base?: BaseFile;
+      /** What the base has of it cannot be read any more. */
+      readonly baseLost?: boolean;
       readonly listed: SourceEntry;
       readonly open: () => Promise<OpenedEntry>;
     }
@@ -27,6 +47,12 @@ export type Outcome =
       readonly base?: BaseFile;
       readonly listed: SourceEntry;
       readonly error: SourceEntryError;
+    }
+  | {
+      /** The listing could not show it: it may be there or not. */
+      readonly outcome: 'hidden';
+      readonly base: BaseFile;
+      readonly obstacle: SourceEntryError;
     }
   | { readonly outcome: 'removed'; readonly base: BaseFile };
 
@@ -37,27 +63,86 @@ export interface ReadEntriesOptions {
   readonly readTags: boolean;
   /** The part of an entry's content that this worker reads. */
   readonly rangeOf: (entry: SourceEntry) => ByteRange | undefined;
+  /** Copies what lies in mostly dead packs of the base; absent when it has none. */
+  readonly copier?: ChunkCopier;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Asks the source what the decisions need, some entries ahead, and answers in the order of the decisions.
- * Memory: {@link entriesAtOnce} times {@link readAheadBytes}.
+ * Asks the source what the decisions need, some entries ahead, and answers in the order of the decisions, in portions
+ * of what is known by then.
+ * Memory: {@link entriesAtOnce} times {@link readAheadBytes}, and a portion of decisions.
  */
-export function readEntries(
-  decisions: AsyncIterable<Decision>,
+export async function* readEntries(
+  decisions: AsyncIterable<readonly Decision[]>,
   options: ReadEntriesOptions,
-): AsyncGenerator<Outcome> {
-  return mapConcurrent(decisions, entriesAtOnce, async (decision): Promise<Outcome> => {
-    switch (decision.action) {
-      case 'remove':
-        return { outcome: 'removed', base: decision.base };
-      case 'keep':
-        return checkTags(decision.listed, decision.base, options);
-      case 'read':
-        return openAhead(decision.listed, decision.base, options);
+): AsyncGenerator<readonly Outcome[], void, undefined> {
+  const ahead = new OutcomesAhead();
+  for await (const portion of decisions) {
+    options.signal?.throwIfAborted();
+    for (const decision of portion) {
+      ahead.push(ask(decision, options));
+      if (ahead.asked >= entriesAtOnce) yield ahead.take(entriesAtOnce - 1);
     }
-  });
+    const known = await ahead.take(ahead.asked);
+    if (known.length > 0) yield known;
+  }
+  yield ahead.take(0);
+}
+
+/** Outcomes in order: those that are known, and those that the source was asked for. */
+class OutcomesAhead {
+  #queue: (Outcome | Promise<Outcome>)[] = [];
+  /** How many of them the source was asked for. */
+  asked = 0;
+
+  push(outcome: Outcome | Promise<Outcome>): void {
+    this.#queue.push(outcome);
+    if (!(outcome instanceof Promise)) return;
+    this.asked += 1;
+    // A later one may fail before an earlier one is awaited; without this it would be an unhandled rejection.
+    outcome.catch(() => {});
+  }
+
+  /** The first outcomes, waiting until at most `left` are still being asked for. */
+  async take(left: number): Promise<readonly Outcome[]> {
+    const taken: Outcome[] = [];
+    for (const next of this.#queue) {
+      if (next instanceof Promise) {
+        if (this.asked <= left) break;
+        taken.push(await next);
+        this.asked -= 1;
+      } else {
+        taken.push(next);
+      }
+    }
+    this.#queue = this.#queue.slice(taken.length);
+    return taken;
+  }
+}
+
+/** Without a promise where the source need not be asked: that is most of what an incremental run sees. */
+function ask(decision: Decision, options: ReadEntriesOptions): Outcome | Promise<Outcome> {
+  switch (decision.action) {
+    case 'remove': {
+      const { base } = decision;
+      const obstacle = options.source.findObstacle?.(base.path);
+      return obstacle === undefined ? { outcome: 'removed', base } : { outcome: 'hidden', base, obstacle };
+    }
+    case 'keep': {
+      const { base, listed } = decision;
+      const tagged = options.readTags && options.source.getTags !== undefined;
+      return tagged || options.copier?.isNeededFor(base) === true
+        ? keepAhead(listed, base, options)
+        : { outcome: 'kept', base, listed };
+    }
+    case 'read':
+      return openAhead(decision.listed, decision.base, options);
+  }
+}
+
+async function keepAhead(listed: SourceEntry, base: BaseFile, options: ReadEntriesOptions): Promise<Outcome> {
+  return prepareCopy(await checkTags(listed, base, options), options);
 }
 
 async function checkTags(
@@ -71,11 +156,20 @@ async function checkTags(
   try {
     const tags = await source.getTags(listed, signal);
     if (sameTexts(before.tags, tags)) return { outcome: 'kept', base, listed };
-    return { outcome: 'retagged', base, entry: { ...before, tags } };
+    return { outcome: 'retagged', base, listed, entry: { ...before, tags } };
   } catch (error) {
     if (error instanceof SourceEntryError) return { outcome: 'failed', base, listed, error };
     throw error;
   }
+}
+
+/** What failed needs no copy: should the new point keep the old content, the commit extends its packs after all. */
+async function prepareCopy(outcome: Outcome, options: ReadEntriesOptions): Promise<Outcome> {
+  const { copier } = options;
+  const stays = outcome.outcome === 'kept' || outcome.outcome === 'retagged';
+  if (!stays || copier?.isNeededFor(outcome.base) !== true) return outcome;
+  const prepared = await copier.prepare(outcome.base);
+  return { ...outcome, copy: { prepared, open: async () => openSettled(outcome.listed, options) } };
 }
 
 async function openAhead(
@@ -98,7 +192,9 @@ async function openAhead(
 }
 
 /** Takes a small entry's content into memory, so that a change while it is read shows at once. */
-async function collect({ entry, content }: OpenedEntry): Promise<OpenedEntry> {
+async function collect(opened: OpenedEntry): Promise<OpenedEntry> {
+  if (opened.whole !== undefined) return opened;
+  const { entry, content } = opened;
   const pieces: Uint8Array[] = [];
   // Not `slice`: of a Buffer that is a view, and the source reuses the memory for the next piece.
   for await (const piece of content) pieces.push(new Uint8Array(piece));

@@ -45,6 +45,17 @@ export function pathAfter(path: Uint8Array): Uint8Array {
   return next;
 }
 
+/** The stretches of a large object beyond its first, which belongs to the shard that its path ends. */
+export function stretchesOf(entry: SourceEntry): ShardDraft[] {
+  const paths = { from: entry.path, to: pathAfter(entry.path) };
+  const stretches: ShardDraft[] = [];
+  for (let offset = stretchBytes; offset < entry.size; offset += stretchBytes) {
+    const length = Math.min(stretchBytes, entry.size - offset);
+    stretches.push({ paths, stretch: { offset, length, entry }, files: 0, bytes: length });
+  }
+  return stretches;
+}
+
 /** The keys of the manifest that a shard is responsible for: from inclusive, to exclusive. */
 export function keysOf({ paths, stretch, largeTail }: Shard): KeyRange {
   if (stretch !== undefined) {

@@ -45,22 +45,15 @@ export interface PlanRestoreOptions {
  */
 export async function planRestore(reader: PointReader, options: PlanRestoreOptions): Promise<RestorePlan> {
   const { paths, limits, workers, signal } = options;
-  const { root, manifest } = reader;
-  if (paths === undefined && manifest.entries > exactEntriesLimit) {
+  const { root } = reader;
+  if (paths === undefined && reader.manifest.entries > exactEntriesLimit) {
     const { files, logicalBytes } = root.counts;
-    const pieces = Math.ceil(Math.max(manifest.entries / limits.files, logicalBytes / limits.bytes));
-    const cuts = (await manifest.splitKeys(pieces, signal)).map((key) =>
-      entryKey(pathAfter(decodeFileKey(key, root.point).path)),
-    );
-    const bounds = [undefined, ...cuts, undefined];
-    const shards = bounds
-      .slice(1)
-      .map((to, at) => shardOf(at, { ...range('from', bounds[at]), ...range('to', to) }));
     return {
-      shards,
+      shards: await cutByPages(reader, limits, signal),
       quote: quoteRestore({ files, bytes: logicalBytes, storedBytes: logicalBytes, workers }),
     };
   }
+  await checkPaths(reader, paths ?? [], signal);
   const shards: RestoreShard[] = [];
   const total = { files: 0, bytes: 0, storedBytes: 0 };
   for (const selected of selectKeys(paths)) {
@@ -85,9 +78,27 @@ export async function planRestore(reader: PointReader, options: PlanRestoreOptio
     }
     if (total.files > before)
       shards.push(shardOf(shards.length, { ...range('from', from), ...range('to', selected.to) }));
-    else if (paths !== undefined) throw nothingSelected(paths, selected, root.point);
   }
   return { shards, quote: quoteRestore({ ...total, workers }) };
+}
+
+/**
+ * Cuts a whole point by its inner pages alone: quickly, into parts that are about as large as the limits say.
+ */
+export async function cutByPages(
+  { root, manifest }: PointReader,
+  limits: ShardLimits,
+  signal?: AbortSignal,
+): Promise<RestoreShard[]> {
+  if (manifest.entries === 0) return [];
+  const pieces = Math.ceil(
+    Math.max(manifest.entries / limits.files, root.counts.logicalBytes / limits.bytes),
+  );
+  const cuts = (await manifest.splitKeys(pieces, signal)).map((key) =>
+    entryKey(pathAfter(decodeFileKey(key, root.point).path)),
+  );
+  const bounds = [undefined, ...cuts, undefined];
+  return bounds.slice(1).map((to, at) => shardOf(at, { ...range('from', bounds[at]), ...range('to', to) }));
 }
 
 /** The keys of a shard. */
@@ -118,16 +129,19 @@ function checkSize({ entry }: FileEntry, maxFileBytes: number | undefined): void
   );
 }
 
-function nothingSelected(paths: readonly string[], selected: KeyRange, point: string): UnknownNameError {
-  const path = paths.find((candidate) =>
-    selectKeys([candidate]).some((key) => isSame(key.from, selected.from)),
-  );
-  return new UnknownNameError(
-    `point ${point} has nothing at ${JSON.stringify(path ?? paths.join(', '))}; ` +
-      `list it with "holdfast ls ${point}"; a directory's path ends in "/"`,
-  );
-}
-
-function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
+/** Looks at each path by itself: one that is missing may lie inside another, whose range says nothing about it. */
+async function checkPaths(
+  { manifest, root: { point } }: PointReader,
+  paths: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const path of paths) {
+    const [selected] = selectKeys([path]);
+    const first = await manifest.range(selected, signal === undefined ? {} : { signal }).next();
+    if (first.done !== true) continue;
+    throw new UnknownNameError(
+      `point ${point} has nothing at ${JSON.stringify(path)}; ` +
+        `list it with "holdfast ls ${point}"; a directory's path ends in "/"`,
+    );
+  }
 }

@@ -2,7 +2,7 @@ import { StoredBytesDamagedError } from '../errors.ts';
 import { decodeExtent } from '../manifest/extent.ts';
 import { decodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
 import type { KeyRange } from '../manifest/tuple-key.ts';
-import { decodeFileKey } from '../manifest/tuple-key.ts';
+import { isEntryKey } from '../manifest/tuple-key.ts';
 import type { FetchItem, RemainingUses } from './chunk-fetcher.ts';
 import { frameKey } from './plan-runs.ts';
 import type { PointReader } from './point-reader.ts';
@@ -37,7 +37,7 @@ export async function* pointItems(
     }
   };
   for await (const entry of reader.manifest.range(range, signal === undefined ? {} : { signal })) {
-    if (decodeFileKey(entry.key, origin).offset === undefined) {
+    if (isEntryKey(entry.key)) {
       endFile();
       file = decodeFileEntry(entry, origin);
       at = 0;
@@ -56,12 +56,21 @@ export async function* pointItems(
 }
 
 /** How often each frame is needed in a range, for those needed more than once. Reads pages only. */
-export async function countUses(items: AsyncIterable<FetchItem<PointItem>>): Promise<RemainingUses> {
+export async function countUses(
+  reader: PointReader,
+  range: KeyRange,
+  signal?: AbortSignal,
+): Promise<RemainingUses> {
+  const origin = `point ${reader.root.point}`;
   const uses: RemainingUses = new Map();
-  for await (const { reference } of items) {
-    if (reference === undefined) continue;
-    const key = frameKey(reference.location);
-    uses.set(key, (uses.get(key) ?? 0) + 1);
+  for await (const entries of reader.manifest.portions(range, signal === undefined ? {} : { signal })) {
+    for (const entry of entries) {
+      if (isEntryKey(entry.key)) continue;
+      for (const { location } of decodeExtent(entry, origin).chunks) {
+        const key = frameKey(location);
+        uses.set(key, (uses.get(key) ?? 0) + 1);
+      }
+    }
     if (uses.size >= countedFramesLimit) break;
   }
   for (const [key, count] of uses) if (count === 1) uses.delete(key);

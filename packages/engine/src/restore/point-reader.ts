@@ -1,4 +1,4 @@
-import type { PackId, PointId, ResourceArn } from '../ids.ts';
+import type { PackId, PageId, PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { createPackMapKind, decodePackMapEntry, packKey, type PackMapEntry } from '../manifest/pack-map.ts';
@@ -6,7 +6,7 @@ import { TreeReader } from '../manifest/tree-reader.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import { PackReader } from '../packs/pack-reader.ts';
 import type { PagePackReader } from '../packs/page-pack-reader.ts';
-import type { StoredObject } from '../packs/stored-object.ts';
+import { isDamage, type StoredObject } from '../packs/stored-object.ts';
 import { StoredBytesDamagedError } from '../errors.ts';
 import { createPageReader } from '../points/point-pages.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
@@ -25,17 +25,24 @@ export class PointReader {
   readonly packMap: TreeReader;
   /** Pages of both maps. */
   readonly pages: PagePackReader;
+  /** Where it is read, and with which keys. */
+  readonly store: ObjectStore;
+  readonly keys: VaultKeys;
   readonly #packs: PackReader;
   readonly #objects = new Map<PackId, StoredObject>();
 
-  constructor(store: ObjectStore, keys: VaultKeys, root: Root) {
+  /** @param lostPages - pages of the manifest that ranges pass over, as they are known to be damaged. */
+  constructor(store: ObjectStore, keys: VaultKeys, root: Root, lostPages?: ReadonlySet<PageId>) {
     this.root = root;
+    this.store = store;
+    this.keys = keys;
     this.#packs = new PackReader(store, keys);
     this.pages = createPageReader(store, keys, root.pagePacks, this.#packs);
     this.manifest = new TreeReader(
       createFileTreeKind(keys),
       this.pages,
       findPageRef(root.manifest, root.point),
+      lostPages,
     );
     this.packMap = new TreeReader(createPackMapKind(keys), this.pages, findPageRef(root.packMap, root.point));
   }
@@ -61,7 +68,14 @@ export class PointReader {
     run: PackRun,
     signal?: AbortSignal,
   ): Promise<readonly FetchedChunk[]> => {
-    const object = await this.findObject(run.packId, signal);
+    let object: StoredObject | undefined;
+    try {
+      object = await this.findObject(run.packId, signal);
+    } catch (error) {
+      // A page of the pack map that is lost costs the packs that it names, not the others.
+      if (!isDamage(error)) throw error;
+      return run.chunks.map(() => error);
+    }
     if (object === undefined) {
       const missing = new StoredBytesDamagedError(
         `point ${this.root.point}`,

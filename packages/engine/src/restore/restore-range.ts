@@ -51,7 +51,7 @@ export async function restoreRange(
   options: RestoreRangeOptions,
 ): Promise<RestoreOutcome> {
   const { range, signal } = options;
-  const uses = await countUses(pointItems(reader, range, signal));
+  const uses = await countUses(reader, range, signal);
   const fetcher = new ChunkFetcher(reader.readRun, uses, options.fetch);
   const writer = new RangeWriter(options);
   const stream = fetcher.fetch(pointItems(reader, range, signal), signal);

@@ -6,22 +6,25 @@ import { protectShard } from '../protect/protect-shard.ts';
 import { defaultShardLimits, type Shard, type ShardLimits } from '../protect/shards.ts';
 import type { FileSource } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
-import { forEachConcurrent } from '../map-concurrent.ts';
 import type { WriteServices } from '../services.ts';
 import { errorRecordOf, failRun } from './close-run.ts';
 import { commitPoint, type CommittedPoint } from './commit-point.ts';
-import { openRun, type RunRequest } from './open-run.ts';
+import { aliveUntil, openRun, type RunRequest } from './open-run.ts';
 import { runPrefix, type RunPlan } from './run-plan.ts';
+
+/** How often a listing says that its run is alive; nothing heard for 30 minutes makes it one that was abandoned. */
+const touchEveryMs = 5 * 60_000;
 
 /** How the shards of a run that one process drives are worked off. */
 export interface BackUpFilesOptions {
   readonly source: FileSource;
   readonly limits?: ShardLimits;
   /**
-   * Protects all shards, in any order: with worker threads, for instance.
-   * @default one after the other in this thread
+   * Lists the source, cuts it into shards and protects them, in any order: with worker threads, for instance.
+   * @returns how many there were; their indexes, from 0 on, have to be in the order of their keys.
+   * @default listed first, then one after the other, in this thread
    */
-  readonly protectAll?: (shards: readonly Shard[], plan: RunPlan, keys: VaultKeys) => Promise<void>;
+  readonly protectAll?: (plan: RunPlan, keys: VaultKeys) => Promise<number>;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
@@ -37,30 +40,17 @@ export async function backUpFiles(
   request: Omit<RunRequest, 'sourceNow'>,
   options: BackUpFilesOptions,
 ): Promise<CommittedPoint> {
-  const { source, limits = defaultShardLimits, signal, onProgress } = options;
+  const { source, signal } = options;
   const opened = await openRun(services, { ...request, sourceNow: async () => source.now() });
   if (opened.state === 'over') throw new RunClosedError(request.runId, `it ended as ${opened.run.state}`);
   const { plan, keys } = opened;
   try {
-    const shards = await listAll(services, source, plan, limits, signal);
-    if (options.protectAll !== undefined) {
-      await options.protectAll(shards, plan, keys);
-    } else {
-      const shardOptions = {
-        keys,
-        plan,
-        source,
-        ...(onProgress && { onProgress }),
-        ...(signal && { signal }),
-      };
-      await forEachConcurrent(
-        shards,
-        1,
-        async (shard) => void (await protectShard(services, shard, shardOptions)),
-      );
-    }
+    const shardCount =
+      options.protectAll === undefined
+        ? await protectHere(services, plan, keys, options)
+        : await options.protectAll(plan, keys);
     return await commitPoint(services, keys, plan, async () =>
-      joinShards(services, keys, plan, shards.length, signal),
+      joinShards(services, keys, plan, shardCount, signal),
     );
   } catch (error) {
     // What went wrong says more than that it could not be written down; the run then counts as abandoned after a while.
@@ -69,8 +59,21 @@ export async function backUpFiles(
   }
 }
 
+async function protectHere(
+  services: WriteServices,
+  plan: RunPlan,
+  keys: VaultKeys,
+  { source, limits = defaultShardLimits, onProgress, signal }: BackUpFilesOptions,
+): Promise<number> {
+  const shards = await listAll(services, source, plan, limits, signal);
+  const shardOptions = { keys, plan, source, ...(onProgress && { onProgress }), ...(signal && { signal }) };
+  for (const shard of shards) await protectShard(services, shard, shardOptions);
+  return shards.length;
+}
+
+/** Lists in steps, between which the run is touched: a large source takes longer than a silent run stays open. */
 async function listAll(
-  { work }: WriteServices,
+  { work, catalog, clock }: WriteServices,
   source: FileSource,
   plan: RunPlan,
   limits: ShardLimits,
@@ -78,18 +81,20 @@ async function listAll(
 ): Promise<readonly Shard[]> {
   let state: ListingState | undefined;
   for (;;) {
+    const touchAt = clock.now().getTime() + touchEveryMs;
     const step = await listShards(
       {
         source,
         work,
         workPrefix: runPrefix(plan.runId),
         limits,
-        shouldStop: () => false,
+        shouldStop: () => clock.now().getTime() >= touchAt,
         ...(signal && { signal }),
       },
       state,
     );
     if (step.done) return step.shards;
     state = step.state;
+    await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
   }
 }

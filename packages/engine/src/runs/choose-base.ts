@@ -1,4 +1,4 @@
-import type { ResourceArn } from '../ids.ts';
+import type { PointId, ResourceArn } from '../ids.ts';
 import type { BackupType, Catalog, PointRow } from '../ports/catalog.ts';
 
 /** Against what a run detects changes. */
@@ -13,16 +13,25 @@ export interface BaseChoice {
 /**
  * Chooses the base of a run:
  * full: none · incremental: the newest point by source time · differential: the full of the newest point's chain ·
- * synthetic full: the newest point, out of the vault. Expired points are never a base.
+ * synthetic full: the newest point, out of the vault. Expired points are never a base, and neither are containers in an
+ * archive class.
  * @param now - the store's clock.
+ * @param only - for a synthetic full of a point that somebody named.
  */
 export async function chooseBase(
   catalog: Catalog,
   resourceArn: ResourceArn,
   type: BackupType,
   now: Date,
+  only?: PointId,
 ): Promise<BaseChoice> {
   if (type === 'full') return { type };
+  if (only !== undefined) {
+    const point = await catalog.findPoint(only);
+    return point !== undefined && point.resourceArn === resourceArn && isUsable(point, now)
+      ? { type, base: point }
+      : { type: 'full', reason: `the point ${only} has expired, or is not one of ${resourceArn}` };
+  }
   const newest = await findNewest(catalog, resourceArn, now);
   if (newest === undefined) return { type: 'full', reason: 'the resource has no recovery point to build on' };
   if (type !== 'differential' || newest.pointId === newest.chainPointId) return { type, base: newest };
@@ -38,8 +47,12 @@ async function findNewest(
   resourceArn: ResourceArn,
   now: Date,
 ): Promise<PointRow | undefined> {
-  for await (const point of newestPoints(catalog, resourceArn)) if (point.expiresAt > now) return point;
+  for await (const point of newestPoints(catalog, resourceArn)) if (isUsable(point, now)) return point;
   return undefined;
+}
+
+function isUsable({ expiresAt, expiring, archiveClass }: PointRow, now: Date): boolean {
+  return expiresAt > now && expiring !== true && archiveClass === undefined;
 }
 
 /**

@@ -19,8 +19,9 @@ import { resourceKeyOf } from '../points/point-id.ts';
 import type { PagePackRecord } from '../points/root.ts';
 import type { WriteServices } from '../services.ts';
 import type { PointContent } from './point-content.ts';
-import { leaseUntilFor } from './generation.ts';
+import { keysUntil, leaseUntilFor, lockDates } from './generation.ts';
 import { LeaseKeeper, type LeasedPack } from './lease-keeper.ts';
+import { packLeaseOf } from './pack-lease.ts';
 import type { RunPlan } from './run-plan.ts';
 
 /** Packs asked about with one call. */
@@ -28,7 +29,8 @@ const packsAtOnce = 1_000;
 
 /**
  * Leases all that a point is going to use anew, from a later time on: for a run that took longer than the slack of its
- * leases. Writes the new dates into the pack map. Repeatable. Costs one request for every pack of the point.
+ * leases, or that goes on using a pack it meant to copy. Writes the new dates into the pack map. Repeatable. Costs one
+ * request for every pack whose lock does not last until then: of those of a generation, a day's share for every day.
  * @throws {@link LeaseTooShortError} a pack cannot be leased any more: a sweeper has got at it.
  */
 export async function extendLeases(
@@ -39,16 +41,18 @@ export async function extendLeases(
   now: Date,
 ): Promise<PointContent> {
   const { store, catalog, lockMode } = services;
-  const leaseUntil = leaseUntilFor(now, plan.keepDays, resourceKeyOf(plan.resourceArn));
-  const keeper = new LeaseKeeper({ catalog, store, lockMode, leaseUntil });
+  const leaseUntil = leaseUntilFor(now, plan.keepDays);
+  const lockDateOf = lockDates(leaseUntil, plan, resourceKeyOf(plan.resourceArn));
+  const keeper = new LeaseKeeper({ catalog, store, lockMode, leaseUntil, lockDateOf });
   await catalog.updateRun(plan.runId, { leaseUntil });
-  await ensureVaultLocks(store, { mode: lockMode, until: leaseUntil });
+  const { needed, until } = keysUntil(leaseUntil, plan);
+  await ensureVaultLocks(store, { mode: lockMode, until: needed }, until);
   const pagePacks = await extendPagePacks(keeper, plan, content.pagePacks);
   if (content.packMap === undefined) return { ...content, pagePacks, lockedUntil: leaseUntil };
 
   const { clock, random } = services;
-  const { runId, retentionClass } = plan;
-  const lease = { runId, leaseUntil, lockMode, retentionClass };
+  const { runId } = plan;
+  const lease = packLeaseOf({ ...plan, leaseUntil });
   const sink = await PagePackWriter.open({ store, catalog, clock, random, vault: keys, lease });
   const source = createPageReader(store, keys, pagePacks);
   const kind = createPackMapKind(keys);

@@ -1,37 +1,77 @@
-import type { ResourceKey } from '../ids.ts';
+import type { PackId, ResourceKey } from '../ids.ts';
+import type { PackRow } from '../ports/catalog.ts';
+import { retentionClassOf } from '../retention/retention-class.ts';
 
 const dayMs = 86_400_000;
 
-/** How long leases are rounded up to, and how long a run may take before its lease has to be moved. */
+/** How long leases last, and when a pack is copied instead of being leased again. */
 export interface LeasePolicy {
-  /** Length of a generation. Short for plans that keep little, so that swept storage follows soon. */
+  /** Length of a generation, to whose end locks are rounded up. Short for plans that keep little. */
   readonly generationDays: number;
   /** The longest that a run may take from its start to its commit without extending again. */
   readonly slackHours: number;
+  /** Share of a pack's bytes: of one of which a point uses less, the chunks are copied (rule 5). 0 copies nothing. */
+  readonly copyBelow: number;
+  /** Packs of shorter classes are not leased (rule 13). @default packs of all classes are */
+  readonly retentionClass?: string;
 }
 
 /** The lease policy that fits a retention: 7-day generations for plans that keep 14 days or less, else 30. */
-function leasePolicyFor(keepDays: number): LeasePolicy {
-  return { generationDays: keepDays <= 14 ? 7 : 30, slackHours: 72 };
+export function leasePolicyFor(keepDays: number): LeasePolicy {
+  return {
+    generationDays: keepDays <= 14 ? 7 : 30,
+    slackHours: 12,
+    copyBelow: 0.5,
+    retentionClass: retentionClassOf(keepDays),
+  };
 }
 
 /**
- * The end of the generation that contains a time. Generations are counted from the epoch and staggered per resource,
- * so that the resources of an account do not renew on one day.
+ * The end of the generation that contains a time. Generations are counted from the epoch and staggered by whole days,
+ * so that not everything renews on one day.
+ * @param stagger - hexadecimal digits that decide which of the days it is.
  */
-export function generationEnd(time: Date, resourceKey: ResourceKey, generationDays: number): Date {
+export function generationEnd(time: Date, stagger: PackId | ResourceKey, generationDays: number): Date {
   const length = generationDays * dayMs;
-  const offset = (Number.parseInt(resourceKey.slice(0, 8), 16) % generationDays) * dayMs;
+  const offset = (Number.parseInt(stagger.slice(0, 8), 16) % generationDays) * dayMs;
   return new Date(Math.floor((time.getTime() - offset) / length) * length + offset + length);
 }
 
-/** The date to which a run leases all that it stores or reuses: its latest possible expiry, to the generation's end. */
+/** The date to which a run leases all that it stores or reuses: its latest possible expiry. Whole seconds. */
 export function leaseUntilFor(
   startedAt: Date,
   keepDays: number,
-  resourceKey: ResourceKey,
-  policy: LeasePolicy = leasePolicyFor(keepDays),
+  { slackHours }: Pick<LeasePolicy, 'slackHours'> = leasePolicyFor(keepDays),
 ): Date {
-  const latestExpiry = new Date(startedAt.getTime() + policy.slackHours * 3_600_000 + keepDays * dayMs);
-  return generationEnd(latestExpiry, resourceKey, policy.generationDays);
+  const latestExpiry = startedAt.getTime() + slackHours * 3_600_000 + keepDays * dayMs;
+  return new Date(Math.ceil(latestExpiry / 1000) * 1000);
+}
+
+/** Says how long a pack is locked when its lease has to be moved: at least to the run's date. */
+export type LockDateOf = (pack: Pick<PackRow, 'packId' | 'kind'>) => Date;
+
+/**
+ * Locks to the end of the generation that contains the run's date. A pack of chunks has generations of its own, so that
+ * every day a few of them are looked at; the page packs of a resource have them together, as looking at them means
+ * reading all inner pages.
+ */
+export function lockDates(
+  leaseUntil: Date,
+  { generationDays }: Pick<LeasePolicy, 'generationDays'>,
+  resourceKey: ResourceKey,
+): LockDateOf {
+  return ({ packId, kind }) =>
+    generationEnd(leaseUntil, kind === 'pages' ? resourceKey : packId, generationDays);
+}
+
+/**
+ * How long the vault's keys are locked: longer than any pack of the run. Two days more, so that daily runs do not move
+ * their locks every day.
+ */
+export function keysUntil(
+  leaseUntil: Date,
+  { generationDays }: Pick<LeasePolicy, 'generationDays'>,
+): { readonly needed: Date; readonly until: Date } {
+  const needed = leaseUntil.getTime() + generationDays * dayMs;
+  return { needed: new Date(needed), until: new Date(needed + 2 * dayMs) };
 }

@@ -4,6 +4,8 @@ import type { PackId } from '../ids.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import type { Catalog, PackRow } from '../ports/catalog.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
+import { mayLeaseClass } from '../retention/retention-class.ts';
+import type { LockDateOf } from './generation.ts';
 
 const idsPerCall = 1_000;
 const extensionsAtOnce = 16;
@@ -25,6 +27,12 @@ export interface LeaseKeeperOptions {
   readonly lockMode: ObjectLock['mode'];
   /** The run's lease date; fixed for the keeper's life. */
   readonly leaseUntil: Date;
+  /** To when the lease of a pack is moved if it ends before that date. @default to that date */
+  readonly lockDateOf?: LockDateOf;
+  /** Class of the run: packs of a shorter one are treated as absent (rule 13). @default packs of all classes are leased */
+  readonly retentionClass?: string;
+  /** Packs that are treated as absent: those whose chunks the run copies (rule 5). */
+  readonly except?: Iterable<PackId>;
 }
 
 /**
@@ -39,6 +47,8 @@ export class LeaseKeeper {
   readonly #catalog: Catalog;
   readonly #store: ObjectStore;
   readonly #lockMode: ObjectLock['mode'];
+  readonly #lockDateOf: LockDateOf;
+  readonly #retentionClass: string | undefined;
   readonly #known = new Map<PackId, LeasedPack | undefined>();
 
   constructor(options: LeaseKeeperOptions) {
@@ -46,6 +56,9 @@ export class LeaseKeeper {
     this.#store = options.store;
     this.#lockMode = options.lockMode;
     this.leaseUntil = options.leaseUntil;
+    this.#lockDateOf = options.lockDateOf ?? (() => options.leaseUntil);
+    this.#retentionClass = options.retentionClass;
+    for (const packId of options.except ?? []) this.#known.set(packId, undefined);
   }
 
   /**
@@ -58,11 +71,7 @@ export class LeaseKeeper {
     const unknown = wanted.filter((packId) => !this.#known.has(packId));
     for (let start = 0; start < unknown.length; start += idsPerCall) {
       const batch = unknown.slice(start, start + idsPerCall);
-      const rows = await this.#catalog.getPacks(batch);
-      await forEachConcurrent(batch, extensionsAtOnce, async (packId) => {
-        const row = rows.get(packId);
-        this.#known.set(packId, row === undefined ? undefined : await this.#leaseRow(row));
-      });
+      await this.take(batch, await this.#catalog.getPacks(batch));
     }
     const leased = new Map<PackId, LeasedPack>();
     for (const packId of wanted) {
@@ -70,6 +79,14 @@ export class LeaseKeeper {
       if (pack !== undefined) leased.set(packId, pack);
     }
     return leased;
+  }
+
+  /** Leases packs whose rows the caller has just read; those without a row are absent. @see {@link lease} */
+  async take(packIds: readonly PackId[], rows: ReadonlyMap<PackId, PackRow>): Promise<void> {
+    await forEachConcurrent(packIds, extensionsAtOnce, async (packId) => {
+      const row = rows.get(packId);
+      this.#known.set(packId, row === undefined ? undefined : await this.#leaseRow(row));
+    });
   }
 
   /** Whether one pack is leased; see {@link lease}. */
@@ -95,20 +112,20 @@ export class LeaseKeeper {
     if (row.lockedUntil !== undefined && row.lockedUntil >= this.leaseUntil) {
       return { packId, kind, retentionClass, versionId, lockedUntil: row.lockedUntil };
     }
-    if ((await this.#catalog.raiseLockUntil(packId, this.leaseUntil)) === 'not-live') return undefined;
-    const lockedUntil = await this.#extend(objectNameOf(row), versionId);
+    // The vault's policy caps the locks of a class by what its own plans keep.
+    const ofRun = kind === 'chunks' ? this.#retentionClass : undefined;
+    if (ofRun !== undefined && !mayLeaseClass(ofRun, retentionClass)) return undefined;
+    const until = this.#lockDateOf(row);
+    if ((await this.#catalog.raiseLockUntil(packId, until)) === 'not-live') return undefined;
+    const lockedUntil = await this.#extend(objectNameOf(row), versionId, until);
     if (lockedUntil === undefined) return undefined;
     if ((await this.#catalog.confirmLockedUntil(packId, lockedUntil)) === 'not-live') return undefined;
     return { packId, kind, retentionClass, versionId, lockedUntil };
   }
 
-  async #extend(name: string, versionId: string): Promise<Date | undefined> {
+  async #extend(name: string, versionId: string, until: Date): Promise<Date | undefined> {
     try {
-      const lock = await this.#store.extendLock(name, versionId, {
-        mode: this.#lockMode,
-        until: this.leaseUntil,
-      });
-      return lock.until;
+      return (await this.#store.extendLock(name, versionId, { mode: this.#lockMode, until })).until;
     } catch (error) {
       if (error instanceof ObjectNotFoundError) return undefined;
       throw error;

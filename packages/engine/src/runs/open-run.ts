@@ -1,15 +1,16 @@
-import { ObjectNotFoundError } from '../errors.ts';
-import type { ResourceArn, RunId } from '../ids.ts';
+import { ObjectNotFoundError, UnknownNameError } from '../errors.ts';
+import type { PointId, ResourceArn, RunId } from '../ids.ts';
 import { initialiseVault } from '../keys/open-vault.ts';
 import { ensureVaultLocks } from '../keys/vault-locks.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { newPointId, resourceKeyOf } from '../points/point-id.ts';
-import { readRoot, type StoredRoot } from '../points/root-store.ts';
-import type { BackupType, PointRow, ResourceRow, RunRow } from '../ports/catalog.ts';
+import { newPointId } from '../points/point-id.ts';
+import type { StoredRoot } from '../points/root-store.ts';
+import type { BackupType, ResourceRow, RunRow } from '../ports/catalog.ts';
+import { retentionClassOf } from '../retention/retention-class.ts';
 import type { WriteServices } from '../services.ts';
-import { chooseBase, newestPoints, type BaseChoice } from './choose-base.ts';
-import { leaseUntilFor } from './generation.ts';
-import { leaseBase } from './lease-base.ts';
+import { chooseBase, type BaseChoice } from './choose-base.ts';
+import { keysUntil, leasePolicyFor, leaseUntilFor, type LeasePolicy } from './generation.ts';
+import { findDeadPacks, findPrevious, openBase } from './open-base.ts';
 import { getRunPlan, settleRunPlan, type RunPlan } from './run-plan.ts';
 
 /** How long a run counts as alive after its last sign of life: longer than any worker may take. */
@@ -30,9 +31,20 @@ export interface RunRequest {
   readonly readTags: boolean;
   /** A full that shares no stored pack with earlier points. @default false */
   readonly isolated?: boolean;
+  /** For a synthetic full: what is made of which point. @default the newest point, in the store's standard class */
+  readonly container?: ContainerRequest;
+  /** @default the policy that fits `keepDays` */
+  readonly leasePolicy?: LeasePolicy;
   readonly execution?: string;
   /** The source's clock; see `FileSource.now`. */
   readonly sourceNow: () => Promise<Date>;
+}
+
+/** A point that is kept for long, and becomes a container of its own for that (rule 8 of docs/leases.md). */
+export interface ContainerRequest {
+  readonly pointId: PointId;
+  /** The store's name of the class that the container goes into. */
+  readonly storageClass: string;
 }
 
 /** `open`: go on by the plan; `over`: the run ended in an earlier repetition and nothing is left to do. */
@@ -48,7 +60,8 @@ export type OpenedRun =
 export async function openRun(services: WriteServices, request: RunRequest): Promise<OpenedRun> {
   const { store, catalog, clock, lockMode } = services;
   const now = await store.now();
-  const leaseUntil = leaseUntilFor(now, request.keepDays, resourceKeyOf(request.resourceArn));
+  const policy = request.leasePolicy ?? leasePolicyFor(request.keepDays);
+  const leaseUntil = leaseUntilFor(now, request.keepDays, policy);
   const row = await catalog.openRun({
     runId: request.runId,
     resourceArn: request.resourceArn,
@@ -62,8 +75,10 @@ export async function openRun(services: WriteServices, request: RunRequest): Pro
     ...(request.execution !== undefined && { execution: request.execution }),
   });
   if (row.state !== 'open') return { state: 'over', run: row };
-  const keys = await initialiseVault({ ...services, lock: { mode: lockMode, until: row.leaseUntil } });
-  const plan = (await findPlan(services, request.runId)) ?? (await decide(services, keys, request, row, now));
+  const { until } = keysUntil(row.leaseUntil, policy);
+  const keys = await initialiseVault({ ...services, lock: { mode: lockMode, until } });
+  const plan =
+    (await findPlan(services, request.runId)) ?? (await decide(services, keys, request, row, policy, now));
   return { state: 'open', plan, keys };
 }
 
@@ -86,23 +101,38 @@ async function decide(
   keys: VaultKeys,
   request: RunRequest,
   row: RunRow,
+  policy: LeasePolicy,
   now: Date,
 ): Promise<RunPlan> {
   const { store, catalog, work, lockMode } = services;
   const { leaseUntil } = row;
-  await ensureVaultLocks(store, { mode: lockMode, until: leaseUntil });
-  const choice = await chooseBase(catalog, request.resourceArn, request.type, now);
-  const leased = choice.base && (await tryBase(services, keys, choice.base, row));
+  const { needed, until } = keysUntil(leaseUntil, policy);
+  await ensureVaultLocks(store, { mode: lockMode, until: needed }, until);
+  const choice = await chooseBase(
+    catalog,
+    request.resourceArn,
+    request.type,
+    now,
+    request.container?.pointId,
+  );
+  const opened = choice.base && (await openBase(services, keys, choice.base, row, policy));
   const decided: BaseChoice =
-    choice.base !== undefined && leased?.base === undefined
-      ? { type: 'full', reason: leased?.reason ?? `the base ${choice.base.pointId} cannot be read` }
+    choice.base !== undefined && opened?.base === undefined
+      ? { type: 'full', reason: opened?.reason ?? `the base ${choice.base.pointId} cannot be read` }
       : choice;
-  const previous = await findPrevious(services, keys, request.resourceArn);
+  if (request.container !== undefined && decided.type === 'full') {
+    throw new UnknownNameError(
+      `point ${request.container.pointId} cannot become a container: ${decided.reason ?? 'it cannot be read'}`,
+    );
+  }
+  const previous = await findPrevious(services, keys, request.resourceArn, opened?.stored);
+  const isolated = request.isolated === true && decided.type === 'full';
+  const leases = opened?.base && opened.leases;
   const observed = await request.sourceNow();
   // A container is as old as what it was made of.
   const sourceTime =
-    leased?.sourceTime !== undefined && decided.type === 'synthetic-full'
-      ? leased.sourceTime
+    opened?.stored !== undefined && decided.type === 'synthetic-full'
+      ? new Date(opened.stored.root.sourceTime)
       : laterThan(previous, observed);
   // Of steps that run at the same time, one decides for all.
   const plan = await settleRunPlan(work, {
@@ -118,15 +148,28 @@ async function decide(
     keepDays: request.keepDays,
     retentionClass: retentionClassOf(request.keepDays),
     lockMode,
+    generationDays: policy.generationDays,
     readTags: request.readTags,
-    isolated: request.isolated === true && decided.type === 'full',
+    isolated,
+    ...(request.container !== undefined && { storageClass: request.container.storageClass }),
     startedAt: row.startedAt,
     leaseUntil,
     sourceTime,
     settledBeforeMs: observed.getTime() - settleMs,
-    ...(decided.base !== undefined && leased?.base !== undefined && { base: leased.base }),
-    unleasedPacks: [...(leased?.unleasedPacks ?? [])],
-    ...(previous && { previous: { point: previous.root.point, sha256: previous.sha256 } }),
+    ...(decided.base !== undefined && opened?.base !== undefined && { base: opened.base }),
+    unleasedPacks: leases?.unleasedPacks ?? [],
+    copiedPacks:
+      decided.type === 'full' && !isolated
+        ? await findDeadPacks(services, keys, previous, row, policy)
+        : (leases?.copiedPacks ?? []),
+    rewrittenPagePacks: leases?.rewrittenPagePacks ?? [],
+    ...(previous && {
+      previous: {
+        point: previous.root.point,
+        sha256: previous.sha256,
+        expiresAt: previous.root.expiresAt,
+      },
+    }),
   });
   await catalog.updateRun(request.runId, {
     type: plan.type,
@@ -144,71 +187,4 @@ async function decide(
 function laterThan(previous: StoredRoot | undefined, observed: Date): Date {
   const earliestMs = previous === undefined ? 0 : Date.parse(previous.root.sourceTime) + 1_000;
   return observed.getTime() >= earliestMs ? observed : new Date(earliestMs);
-}
-
-interface TriedBase {
-  readonly base?: NonNullable<RunPlan['base']>;
-  readonly unleasedPacks?: RunPlan['unleasedPacks'];
-  readonly sourceTime?: Date;
-  readonly reason?: string;
-}
-
-/** Leases a base, or says why a full has to be made instead: a run never fails for what an older point has lost. */
-async function tryBase(
-  services: WriteServices,
-  keys: VaultKeys,
-  point: PointRow,
-  row: RunRow,
-): Promise<TriedBase> {
-  let stored: StoredRoot;
-  try {
-    stored = await readRoot(services.store, keys, point.resourceArn, point.pointId, point.rootVersionId);
-  } catch (error) {
-    if (isLost(error))
-      return { reason: `the root of the base ${point.pointId} cannot be read: ${(error as Error).message}` };
-    throw error;
-  }
-  const { root } = stored;
-  if (root.image !== undefined) return { base: baseOf(root), sourceTime: new Date(root.sourceTime) };
-  const outcome = await leaseBase(services, keys, root, row);
-  if (outcome.state === 'lost') return { reason: outcome.reason };
-  return {
-    base: { ...baseOf(root), pagePacks: outcome.pagePacks },
-    unleasedPacks: outcome.unleasedPacks,
-    sourceTime: new Date(root.sourceTime),
-  };
-}
-
-function baseOf(root: StoredRoot['root']): NonNullable<RunPlan['base']> {
-  return {
-    pointId: root.point,
-    ...(root.manifest !== undefined && { manifest: root.manifest }),
-    ...(root.packMap !== undefined && { packMap: root.packMap }),
-    pagePacks: root.pagePacks,
-    pagePacksCounted: root.pagePacksCounted,
-  };
-}
-
-async function findPrevious(
-  { store, catalog }: WriteServices,
-  keys: VaultKeys,
-  resourceArn: ResourceArn,
-): Promise<StoredRoot | undefined> {
-  for await (const point of newestPoints(catalog, resourceArn)) {
-    try {
-      return await readRoot(store, keys, resourceArn, point.pointId, point.rootVersionId);
-    } catch (error) {
-      if (!isLost(error)) throw error;
-    }
-  }
-  return undefined;
-}
-
-function isLost(error: unknown): boolean {
-  return error instanceof Error && ['ObjectNotFoundError', 'StoredBytesDamagedError'].includes(error.name);
-}
-
-/** Packs of neighbours in time lie together: lifecycle rules and caps on locks go by this name. */
-function retentionClassOf(keepDays: number): string {
-  return keepDays <= 14 ? 'short' : keepDays <= 100 ? 'standard' : 'long';
 }

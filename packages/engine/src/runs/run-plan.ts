@@ -8,6 +8,7 @@ import type { WorkStore } from '../ports/work-store.ts';
 const time = z.iso.datetime().transform((text) => new Date(text));
 const timeOut = z.date().transform((date) => date.toISOString());
 const pointId = z.string().transform((text) => text as PointId);
+const packId = z.string().transform((text) => text as PackId);
 const backupType = z.enum(['full', 'incremental', 'differential', 'synthetic-full']);
 
 const fields = {
@@ -23,10 +24,14 @@ const fields = {
   keepDays: z.number().positive(),
   retentionClass: z.string(),
   lockMode: z.enum(['governance', 'compliance']),
+  /** Locks are rounded up to the end of a generation of this length. */
+  generationDays: z.int().positive(),
   /** Whether tags of unchanged entries are read too. */
   readTags: z.boolean(),
   /** Whether everything is stored anew, even what the vault has. */
   isolated: z.boolean(),
+  /** The store's name of the class that a container goes into. @default its standard class */
+  storageClass: z.string().optional(),
   /** Entries modified after this, by the source's clock, may change again within their time stamp's resolution. */
   settledBeforeMs: z.number(),
   base: z
@@ -39,9 +44,13 @@ const fields = {
     })
     .optional(),
   /** Packs of the base that could not be leased: what lies in them is read from the source again. */
-  unleasedPacks: z.array(z.string().transform((text) => text as PackId)),
+  unleasedPacks: z.array(packId),
+  /** Mostly dead packs that are not leased any more: what the new point needs of them is copied (rule 5). */
+  copiedPacks: z.array(packId),
+  /** Mostly dead page packs of the base: the pages that are still needed are written anew. */
+  rewrittenPagePacks: z.array(packId),
   /** The resource's newest root, for the chain of hashes. */
-  previous: z.object({ point: z.string(), sha256: z.string() }).optional(),
+  previous: z.object({ point: z.string(), sha256: z.string(), expiresAt: z.string().optional() }).optional(),
 } as const;
 
 const Stored = z.object({ ...fields, startedAt: time, leaseUntil: time, sourceTime: time });

@@ -166,6 +166,17 @@ describe('content-defined chunking', () => {
 });
 
 describe('a chunker', () => {
+  test('are the same for a content that is there at once, as views of it', () => {
+    const bytes = random('whole', 40_000);
+
+    const whole = [...new Chunker(contentDefinedCuts(small)).cutWhole(bytes)];
+
+    expect(whole.map((chunk) => Buffer.from(chunk))).toEqual(cut(bytes, contentDefinedCuts(small), [777]));
+    expect(whole.length).toBeGreaterThan(5);
+    expect(whole.every(({ buffer }) => buffer === bytes.buffer)).toBe(true);
+    expect([...new Chunker(contentDefinedCuts(small)).cutWhole(new Uint8Array(0))]).toEqual([]);
+  });
+
   test('gives views of the piece and copies nothing where a chunk lies inside it', () => {
     const piece = random('views', 20_000);
 

@@ -13,7 +13,10 @@ import {
 import { extentKey } from '../../src/manifest/tuple-key.ts';
 import type { SourceEntry } from '../../src/ports/file-source.ts';
 
-const text = fc.string({ unit: 'grapheme', maxLength: 12 });
+const text = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 12 }),
+  fc.string({ unit: 'grapheme-ascii', minLength: 90, maxLength: 140 }),
+);
 const texts = fc
   .dictionary(fc.oneof(text, fc.constantFrom('__proto__', 'constructor', 'mode')), text, {
     maxKeys: 4,

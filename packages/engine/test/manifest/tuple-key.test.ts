@@ -3,10 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { compareBytes, utf8 } from '../../src/bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../../src/errors.ts';
 import {
+  comparePathToKey,
   decodeFileKey,
   entryKey,
   extentKey,
   fileLeafBits,
+  hasSamePath,
+  isEntryKey,
   keyAfter,
   pathKeys,
   pathRangeKeys,
@@ -52,6 +55,21 @@ describe('a key', () => {
     fc.assert(
       fc.property(fileKey, (key) => {
         expect(decodeFileKey(encode(key), 'page')).toEqual(key);
+      }),
+      seed,
+    );
+  });
+
+  test('tells its path and what it is of without being decoded', () => {
+    fc.assert(
+      fc.property(fileKey, fileKey, (a, b) => {
+        const key = encode(a);
+
+        expect(isEntryKey(key)).toBe(a.offset === undefined);
+        expect(hasSamePath(key, encode(b))).toBe(compareBytes(a.path, b.path) === 0);
+        expect(hasSamePath(key, extentKey(a.path, 7))).toBe(true);
+        expect(Math.sign(comparePathToKey(b.path, key))).toBe(Math.sign(compareBytes(b.path, a.path)));
+        expect(comparePathToKey(a.path, key)).toBe(0);
       }),
       seed,
     );

@@ -45,6 +45,17 @@ describe('a selection of paths', () => {
     await expect(restorePaths(reader, ['aa/'])).rejects.toThrow('"aa/"');
   });
 
+  test('names the path that selects nothing inside or beside another that is selected too', async () => {
+    const { reader } = await mixed();
+
+    await expect(restorePaths(reader, ['a/', 'a/missing'])).rejects.toThrow(UnknownNameError);
+    await expect(restorePaths(reader, ['a/', 'a/missing'])).rejects.toThrow('nothing at "a/missing"');
+    await expect(restorePaths(reader, ['a/b/', 'a/', 'a/b/none/'])).rejects.toThrow('nothing at "a/b/none/"');
+    // The keys of these two touch each other.
+    await expect(restorePaths(reader, ['a', 'a\u0000'])).rejects.toThrow('nothing at "a\\u0000"');
+    expect(await restorePaths(reader, ['a/', 'a/2'])).toEqual(['a/1', 'a/2', 'a/b/3']);
+  });
+
   test.each([1, 2, 3])('is the same in shards of %i files', async (files) => {
     const { reader } = await mixed();
     const all = await restorePaths(reader, undefined);

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { newId } from '../../src/bytes.ts';
 import { LeaseTooShortError } from '../../src/errors.ts';
+import type { PackId } from '../../src/ids.ts';
 import { packName } from '../../src/packs/object-names.ts';
 import type { PackRow } from '../../src/ports/catalog.ts';
 import { commitPoint, type CommittedPoint } from '../../src/runs/commit-point.ts';
-import { generationEnd, leaseUntilFor } from '../../src/runs/generation.ts';
+import { generationEnd, leaseUntilFor, lockDates } from '../../src/runs/generation.ts';
 import { openRun } from '../../src/runs/open-run.ts';
 import { runPrefix } from '../../src/runs/run-plan.ts';
 import { joinShards } from '../../src/protect/join-shards.ts';
@@ -40,16 +42,19 @@ async function expectWhole(harness: Harness, point: CommittedPoint): Promise<voi
 }
 
 test('a lease ends with the generation that contains the latest possible expiry', () => {
-  const key = resourceKeyOf(new Harness().arn);
+  const harness = new Harness();
+  const key = resourceKeyOf(harness.arn);
+  const packId = newId<PackId>(harness.random);
   const start = new Date('2026-03-01T12:00:00Z');
 
-  const until = leaseUntilFor(start, 35, key);
+  const latest = leaseUntilFor(start, 35);
+  const until = lockDates(latest, { generationDays: 30 }, key)({ packId, kind: 'chunks' });
 
-  const latest = new Date(start.getTime() + 35 * day + 72 * 3_600_000);
+  expect(latest).toEqual(new Date(start.getTime() + 35.5 * day));
   expect(until > latest).toBe(true);
   expect(until.getTime() - latest.getTime()).toBeLessThanOrEqual(30 * day);
-  expect(generationEnd(new Date(until.getTime() - 1), key, 30)).toEqual(until);
-  expect(generationEnd(until, key, 30).getTime()).toBe(until.getTime() + 30 * day);
+  expect(generationEnd(new Date(until.getTime() - 1), packId, 30)).toEqual(until);
+  expect(generationEnd(until, packId, 30).getTime()).toBe(until.getTime() + 30 * day);
 });
 
 test('daily incrementals over many generations extend each pack about once a generation, and protect every point', async () => {
@@ -73,14 +78,23 @@ test('daily incrementals over many generations extend each pack about once a gen
 });
 
 test('an incremental leases all that it builds on before it reads the source', async () => {
-  const { harness } = await withFull('before');
+  const { harness, full } = await withFull('before');
+  const leasesBefore = harness.catalog.packs();
   harness.clock.advance(31 * day);
   harness.source.plant('file 0', 'changed');
   const opened = await openRun(harness.services, harness.request('incremental'));
   if (opened.state === 'over') throw new Error('over');
 
+  const { base, leaseUntil, copiedPacks, rewrittenPagePacks } = opened.plan;
+  expect([...copiedPacks, ...rewrittenPagePacks]).toEqual([]);
+  const packs = (await packMapOf(await harness.open(full.root.point))).map(({ packId }) => packId);
+  const needed = new Set([...packs, ...(base?.pagePacks ?? []).map(({ pack }) => pack)]);
+  expect(needed.size).toBeGreaterThan(packs.length);
+  const before = leasesBefore.filter(({ packId }) => needed.has(packId));
+  expect(before.some(({ lockUntil }) => lockUntil < leaseUntil)).toBe(true);
   for (const row of harness.catalog.packs()) {
-    expect(row.lockedUntil?.getTime(), row.kind).toBeGreaterThanOrEqual(opened.plan.leaseUntil.getTime());
+    if (needed.has(row.packId))
+      expect(row.lockedUntil?.getTime(), row.kind).toBeGreaterThanOrEqual(leaseUntil.getTime());
   }
   expect(harness.source.opened).toHaveLength(9);
 });

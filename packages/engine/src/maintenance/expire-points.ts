@@ -1,0 +1,108 @@
+import { ObjectLockedError, ObjectNotFoundError } from '../errors.ts';
+import type { Catalog, PointRow } from '../ports/catalog.ts';
+import type { ObjectState, ObjectStore } from '../ports/object-store.ts';
+import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
+
+const expiredAtOnce = 8;
+
+/** What expiring works with. */
+export interface ExpireServices {
+  readonly store: ObjectStore;
+  readonly catalog: Catalog;
+  /** What has to happen before a root goes: its snapshots are removed, the audit log is told. Repeatable. @default nothing */
+  readonly beforeRemoval?: (point: PointRow) => Promise<void>;
+}
+
+/** What came of one point: `kept` it is not due, or held; `locked` the store still refuses to delete its root. */
+export type ExpireOutcome = 'expired' | 'kept' | 'locked';
+
+/**
+ * Removes a point whose retention has ended and that nobody holds: `expiring` → `beforeRemoval` → its root → its row.
+ * Its packs stay until their leases end. From `expiring` on nobody can hold it, prolong it or build on it.
+ * A root that the store locks for longer than the catalog says puts the catalog right: the later date counts.
+ * Any number of callers may have the same point, and any call may be the last one before a crash: call it again.
+ * @param now - the store's clock.
+ */
+export async function expirePoint(
+  { store, catalog, beforeRemoval }: ExpireServices,
+  point: PointRow,
+  now: Date,
+): Promise<ExpireOutcome> {
+  const { pointId } = point;
+  const before = await findState(store, point);
+  if (before?.lock !== undefined && before.lock.until > now) {
+    const prolonged = await catalog.prolongPoint(pointId, before.lock.until);
+    return prolonged === 'prolonged' ? 'kept' : 'locked';
+  }
+  const row = await catalog.startExpiring(pointId, now);
+  if (row === 'kept') return 'kept';
+  await beforeRemoval?.(row);
+  if (!(await removeRoot(store, row))) return 'locked';
+  await catalog.removePoint(pointId);
+  return 'expired';
+}
+
+/** Numbers of one call, or of several. */
+export interface ExpireReport {
+  readonly expired: number;
+  readonly kept: number;
+  readonly locked: number;
+  readonly failures: StepFailures;
+}
+
+/**
+ * Removes all points whose retention has ended, in no order, until none is left or the time is up. What is done is
+ * done: the next call goes on with the rest. Safe to run any number of times at once. Held points are passed over.
+ */
+export async function expirePoints(
+  services: ExpireServices,
+  options: StepOptions = {},
+): Promise<ExpireReport & { readonly done: boolean }> {
+  const { store, catalog } = services;
+  const now = await store.now();
+  const counts = { expired: 0, kept: 0, locked: 0 };
+  const worked = await workThrough(
+    {
+      items: catalog.listPointsExpiring({ to: now }),
+      atOnce: expiredAtOnce,
+      nameOf: ({ pointId }) => `point ${pointId}`,
+      work: async (point) => {
+        const outcome = point.holds === undefined ? await expirePoint(services, point, now) : 'kept';
+        counts[outcome] += 1;
+      },
+    },
+    options,
+  );
+  return { ...counts, ...worked };
+}
+
+/** @returns whether the root is gone. */
+async function removeRoot(store: ObjectStore, point: PointRow): Promise<boolean> {
+  const { rootName, rootVersionId } = point;
+  try {
+    await store.removeVersion(rootName, rootVersionId);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ObjectLockedError)) throw error;
+  }
+  // Rule 9: the hold set is empty, or the point would not be expiring; so the flag is what a released hold left.
+  if ((await findState(store, point))?.legalHold !== true) return false;
+  try {
+    await store.setLegalHold(rootName, rootVersionId, false);
+    await store.removeVersion(rootName, rootVersionId);
+    return true;
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return true;
+    if (error instanceof ObjectLockedError) return false;
+    throw error;
+  }
+}
+
+async function findState(store: ObjectStore, point: PointRow): Promise<ObjectState | undefined> {
+  try {
+    return await store.head(point.rootName, { versionId: point.rootVersionId });
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return undefined;
+    throw error;
+  }
+}

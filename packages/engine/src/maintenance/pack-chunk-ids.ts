@@ -1,0 +1,35 @@
+import { FormatVersionError, ObjectArchivedError } from '../errors.ts';
+import type { ChunkId } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { objectNameOf } from '../packs/object-names.ts';
+import { PackCiphers } from '../packs/pack-ciphers.ts';
+import { SegmentReader } from '../packs/segment-reader.ts';
+import { isDamage } from '../packs/stored-object.ts';
+import type { PackRow } from '../ports/catalog.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+
+/** Names the chunks that a stored pack holds. */
+export type ListChunkIds = (row: PackRow, signal?: AbortSignal) => Promise<readonly ChunkId[]>;
+
+/**
+ * Reads the chunk ids of packs out of their own directories: one request for most of them.
+ * A pack whose directory cannot be read (gone, damaged, archived) has none: its items in the chunk index stay, and are
+ * misses, because no row stands behind them.
+ */
+export function createChunkIdReader(store: ObjectStore, keys: VaultKeys): ListChunkIds {
+  return async (row, signal) => {
+    const { packId, versionId, bytes } = row;
+    const object = { packId, name: objectNameOf(row), ...(versionId !== undefined && { versionId }) };
+    // Of its own for every pack: what ciphers remember of an object is of no use for the next.
+    const segments = new SegmentReader(store, new PackCiphers(store, keys));
+    try {
+      const { directory } = await segments.readDirectory(object, bytes, signal);
+      return directory.entries.filter(({ kind }) => kind === 'chunk').map(({ id }) => id as ChunkId);
+    } catch (error) {
+      const unreadable =
+        isDamage(error) || error instanceof FormatVersionError || error instanceof ObjectArchivedError;
+      if (unreadable) return [];
+      throw error;
+    }
+  };
+}

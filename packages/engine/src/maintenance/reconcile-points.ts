@@ -1,0 +1,234 @@
+import { ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
+import type { PointId, ResourceArn, ResourceKey } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { objectPrefixes, parseObjectName, rootName } from '../packs/object-names.ts';
+import { resourceKeyOf } from '../points/point-id.ts';
+import { decodeRoot } from '../points/root-store.ts';
+import { pointRowOf } from '../points/root.ts';
+import type { Catalog, PointRow } from '../ports/catalog.ts';
+import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
+import { recoverHolds } from './recover-holds.ts';
+import { addFailures, noFailures, workThrough, type StepFailures, type StepOptions } from './work-through.ts';
+
+const rootsAtOnce = 16;
+const resourcesAtOnce = 16;
+/** Points that are named in a report; more are counted. */
+const missingListed = 20;
+
+/** What reconciling works with. */
+export interface ReconcileServices {
+  readonly store: ObjectStore;
+  readonly catalog: Catalog;
+}
+
+/** What was found. */
+export interface ReconcileReport {
+  /** Roots that were listed. */
+  readonly roots: number;
+  /** Points that were in the vault and not in the catalog. They are in both now. */
+  readonly recovered: number;
+  /** Points that are in the catalog and not in the vault, although their retention has not ended. Nothing is changed. */
+  readonly missing: { readonly count: number; readonly pointIds: readonly PointId[] };
+  readonly failures: StepFailures;
+}
+
+/** A report of nothing. */
+const nothingReconciled: ReconcileReport = {
+  roots: 0,
+  recovered: 0,
+  missing: { count: 0, pointIds: [] },
+  failures: noFailures,
+};
+
+/** Two reports in one. */
+function addReconciled(a: ReconcileReport, b: ReconcileReport): ReconcileReport {
+  return {
+    roots: a.roots + b.roots,
+    recovered: a.recovered + b.recovered,
+    missing: {
+      count: a.missing.count + b.missing.count,
+      pointIds: [...a.missing.pointIds, ...b.missing.pointIds].slice(0, missingListed),
+    },
+    failures: addFailures(a.failures, b.failures),
+  };
+}
+
+/** One resource's roots, as the store lists them. */
+interface ListedResource {
+  readonly resourceKey: ResourceKey;
+  /** The oldest version of each, by point. */
+  readonly roots: ReadonlyMap<PointId, ObjectVersion>;
+}
+
+/**
+ * Compares the roots in the vault with the catalog's points, resource by resource. A root without a row gets its row
+ * back, from the root as it is read and with the later one of its expiry and its lock; if its retention has ended, the
+ * next expiring removes both. A row without a root is reported, and nothing else: somebody has to find out why.
+ *
+ * Costs one listing of `points/` (a request for every 1,000 roots) and one query for every resource.
+ * @param options.startAfter - what an earlier call returned.
+ * @returns with `startAfter`, when the time was up: call again with it.
+ */
+export async function reconcilePoints(
+  services: ReconcileServices,
+  keys: VaultKeys,
+  options: StepOptions & { readonly startAfter?: string } = {},
+): Promise<{ readonly report: ReconcileReport; readonly startAfter?: string }> {
+  const { shouldStop = () => false, signal } = options;
+  const { store } = services;
+  const startedAt = await store.now();
+  let report = nothingReconciled;
+  const listed = store.listVersions(objectPrefixes.points, {
+    ...(options.startAfter !== undefined && { startAfter: options.startAfter }),
+    ...(signal !== undefined && { signal }),
+  });
+  for await (const resource of byResource(listed)) {
+    report = addReconciled(report, await reconcileResource(services, keys, resource, startedAt));
+    if (!shouldStop()) continue;
+    // Sorts behind every root of the resource, and before those of the next.
+    return { report, startAfter: `${objectPrefixes.points}${resource.resourceKey}/~` };
+  }
+  return { report: addReconciled(report, await findEmptied(services, startedAt, options)) };
+}
+
+async function* byResource(versions: AsyncIterable<ObjectVersion>): AsyncGenerator<ListedResource> {
+  let current: { resourceKey: ResourceKey; roots: Map<PointId, ObjectVersion> } | undefined;
+  for await (const version of versions) {
+    const parsed = parseObjectName(version.name);
+    if (parsed?.kind !== 'root') continue;
+    const { resourceKey, pointId } = parsed;
+    if (current?.resourceKey !== resourceKey) {
+      if (current !== undefined) yield current;
+      current = { resourceKey, roots: new Map() };
+    }
+    // Versions of a name come newest first, and the oldest is the one that counts.
+    current.roots.set(pointId, version);
+  }
+  if (current !== undefined) yield current;
+}
+
+async function reconcileResource(
+  services: ReconcileServices,
+  keys: VaultKeys,
+  { resourceKey, roots }: ListedResource,
+  startedAt: Date,
+): Promise<ReconcileReport> {
+  const rows = new Map<PointId, PointRow>();
+  const arn = await findArn(services, keys, roots);
+  if (arn !== undefined) for await (const row of services.catalog.listPoints(arn)) rows.set(row.pointId, row);
+  let recovered = 0;
+  const unknown = [...roots].filter(([pointId]) => !rows.has(pointId));
+  const { failures } = await workThrough(
+    {
+      items: unknown,
+      atOnce: rootsAtOnce,
+      nameOf: ([pointId]) => `point ${pointId}`,
+      work: async ([pointId, version]) => {
+        if (await recoverRow(services, keys, resourceKey, pointId, version)) recovered += 1;
+      },
+    },
+    {},
+  );
+  const missing: PointId[] = [];
+  for (const row of rows.values()) {
+    if (!roots.has(row.pointId) && (await isMissing(services, row, startedAt))) missing.push(row.pointId);
+  }
+  return {
+    roots: roots.size,
+    recovered,
+    missing: { count: missing.length, pointIds: missing.slice(0, missingListed) },
+    failures,
+  };
+}
+
+/** Whose roots they are: the catalog knows it of most, the first root that can be read says it of the others. */
+async function findArn(
+  { store, catalog }: ReconcileServices,
+  keys: VaultKeys,
+  roots: ListedResource['roots'],
+): Promise<ResourceArn | undefined> {
+  for (const pointId of roots.keys()) {
+    const row = await catalog.findPoint(pointId);
+    if (row !== undefined) return row.resourceArn;
+  }
+  for (const [pointId, { name, versionId }] of roots) {
+    try {
+      return (await decodeRoot(await store.get(name, { versionId }), pointId, keys, name)).resource;
+    } catch (error) {
+      // Reported as a failure when its row is to be recovered.
+      if (!(error instanceof StoredBytesDamagedError || error instanceof ObjectNotFoundError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** @returns whether a row was written; not for a root that has been removed meanwhile. */
+async function recoverRow(
+  { store, catalog }: ReconcileServices,
+  keys: VaultKeys,
+  resourceKey: ResourceKey,
+  pointId: PointId,
+  { name, versionId }: ObjectVersion,
+): Promise<boolean> {
+  // A run that commits writes its row a moment after its root.
+  if ((await catalog.findPoint(pointId)) !== undefined) return false;
+  try {
+    const { lock, legalHold } = await store.head(name, { versionId });
+    const root = await decodeRoot(await store.get(name, { versionId }), pointId, keys, name);
+    if (resourceKeyOf(root.resource) !== resourceKey)
+      throw new StoredBytesDamagedError(name, 'it is the root of another resource');
+    const row = pointRowOf(root, { name, versionId });
+    const expiresAt = lock !== undefined && lock.until > row.expiresAt ? lock.until : row.expiresAt;
+    const holds = legalHold === true ? await recoverHolds(catalog, row, await store.now()) : [];
+    await catalog.putPoint({ ...row, expiresAt, ...(holds.length > 0 && { holds }) });
+    for (const holdId of holds) await catalog.addPointHold(pointId, holdId);
+    return true;
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return false;
+    throw error;
+  }
+}
+
+async function isMissing(
+  { store, catalog }: ReconcileServices,
+  { pointId, rootName: name, rootVersionId }: PointRow,
+  startedAt: Date,
+): Promise<boolean> {
+  try {
+    await store.head(name, { versionId: rootVersionId });
+    return false;
+  } catch (error) {
+    if (!(error instanceof ObjectNotFoundError)) throw error;
+  }
+  const row = await catalog.findPoint(pointId);
+  // A held point, too, is missed whatever its date.
+  return row !== undefined && row.expiring !== true && (row.expiresAt > startedAt || row.holds !== undefined);
+}
+
+/** Points of resources of which the vault has no root at all, so that no listing leads to them. */
+async function findEmptied(
+  services: ReconcileServices,
+  startedAt: Date,
+  { signal }: StepOptions,
+): Promise<ReconcileReport> {
+  const { store, catalog } = services;
+  const missing: PointId[] = [];
+  const { failures } = await workThrough(
+    {
+      items: catalog.listResources(),
+      atOnce: resourcesAtOnce,
+      nameOf: ({ arn }) => arn,
+      work: async ({ arn }) => {
+        for await (const _ of store.listVersions(rootName(resourceKeyOf(arn), '' as PointId))) return;
+        for await (const row of catalog.listPoints(arn))
+          if (await isMissing(services, row, startedAt)) missing.push(row.pointId);
+      },
+    },
+    signal === undefined ? {} : { signal },
+  );
+  return {
+    ...nothingReconciled,
+    missing: { count: missing.length, pointIds: missing.slice(0, missingListed) },
+    failures,
+  };
+}

@@ -1,0 +1,215 @@
+import { BackupError, ObjectNotFoundError } from '../errors.ts';
+import { isDamage } from '../packs/stored-object.ts';
+import type { PackId, PointId, ResourceArn } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import type { Plans } from '../plans/plan.ts';
+import { resourceKeyOf } from '../points/point-id.ts';
+import { sweepPartitions, type Catalog, type PointRow } from '../ports/catalog.ts';
+import { planRetention, type RetentionDecision, type RetentionReason } from '../retention/plan-retention.ts';
+import { RetentionRules } from '../retention/retention-rules.ts';
+import { longestRenewalMarginDays, planRenewals, type Renewal } from './plan-renewals.ts';
+import { prolongPoint, type ProlongServices } from './prolong-point.ts';
+import { addFailures, noFailures, type StepFailures, type StepOptions } from './work-through.ts';
+
+const dayMs = 86_400_000;
+/** Rules for the held points of a plan that is not deployed any more: nothing of theirs but the hold keeps a point. */
+const rulesOfNoPlan = RetentionRules.parse({ keepDays: longestRenewalMarginDays, minimumPoints: 0 });
+
+/** What renewing works with. */
+export interface RenewServices extends ProlongServices {
+  readonly plans: Plans;
+  /** Told of every point that was prolonged. Repeatable. @default nobody */
+  readonly onProlonged?: (
+    point: PointRow,
+    expiresAt: Date,
+    reasons: readonly RetentionReason[],
+  ) => Promise<void>;
+}
+
+/** A point that its rules keep so long that it has to become a container (rule 8 of docs/leases.md). */
+export interface PointToConsolidate {
+  readonly resourceArn: ResourceArn;
+  readonly pointId: PointId;
+  readonly keepUntil: Date;
+}
+
+/** What was done for one resource, or several. */
+export interface RenewReport {
+  readonly renewed: number;
+  /** Packs that the renewed points need. */
+  readonly packs: number;
+  /** Roots whose lock had stayed behind the catalog, because somebody died between the two. */
+  readonly rootsLocked: number;
+  /** Points whose retention had ended and of which packs have been swept: they expire. */
+  readonly tooLate: number;
+  /** Packs that were not in the vault any more. */
+  readonly lostPacks: number;
+  /** Points whose root or pages cannot be read, so that nobody can say which packs they need. They stay as they are. */
+  readonly unreadable: StepFailures;
+  /** Points that stay as they are because their plan is not deployed. */
+  readonly withoutPlan: number;
+  readonly toConsolidate: readonly PointToConsolidate[];
+  /** Points that could not be prolonged today. */
+  readonly failures: StepFailures;
+}
+
+/** Where a call goes on. Plain JSON. */
+export interface RenewState {
+  readonly pointId: PointId;
+  readonly after: PackId;
+}
+
+/** A report of nothing. */
+export const noRenewals: RenewReport = {
+  renewed: 0,
+  packs: 0,
+  rootsLocked: 0,
+  tooLate: 0,
+  lostPacks: 0,
+  unreadable: noFailures,
+  withoutPlan: 0,
+  toConsolidate: [],
+  failures: noFailures,
+};
+
+/** Two reports in one. */
+export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
+  return {
+    renewed: a.renewed + b.renewed,
+    packs: a.packs + b.packs,
+    rootsLocked: a.rootsLocked + b.rootsLocked,
+    tooLate: a.tooLate + b.tooLate,
+    lostPacks: a.lostPacks + b.lostPacks,
+    unreadable: addFailures(a.unreadable, b.unreadable),
+    withoutPlan: a.withoutPlan + b.withoutPlan,
+    toConsolidate: [...a.toConsolidate, ...b.toConsolidate],
+    failures: addFailures(a.failures, b.failures),
+  };
+}
+
+/**
+ * Resources that may have a point to prolong, divided into {@link sweepPartitions} lists by their keys: those with a
+ * point that expires soon, and those with a held one. Whether a resource is still known as one makes no difference.
+ * Memory: an ARN for each of them.
+ * @param now - the store's clock.
+ */
+export async function listResourcesToRenew(
+  catalog: Catalog,
+  now: Date,
+): Promise<readonly (readonly ResourceArn[])[]> {
+  const arns = new Set<ResourceArn>();
+  const soon = new Date(now.getTime() + longestRenewalMarginDays * dayMs);
+  for await (const { resourceArn } of catalog.listPointsExpiring({ to: soon })) arns.add(resourceArn);
+  for await (const { resourceArn } of catalog.listHeldPoints()) arns.add(resourceArn);
+  const lists = Array.from({ length: sweepPartitions }, (): ResourceArn[] => []);
+  for (const arn of [...arns].sort()) lists[Number.parseInt(resourceKeyOf(arn).slice(0, 1), 16)]?.push(arn);
+  return lists;
+}
+
+/**
+ * Keeps the points of one resource that its plan's rules or a hold keep for longer than their present expiry: prolongs
+ * those that would expire within a generation, and names those that have to become containers. Goes by the plan of the
+ * resource, or of its newest point; where neither is deployed, only held points are kept.
+ * What is wrong with one point stops none of the others. Safe to run any number of times at once.
+ * @returns with `state`, when the time was up: call again with it.
+ */
+export async function renewResource(
+  services: RenewServices,
+  keys: VaultKeys,
+  resourceArn: ResourceArn,
+  options: StepOptions & { readonly state?: RenewState } = {},
+): Promise<{ readonly report: RenewReport; readonly state?: RenewState }> {
+  const { store, catalog, plans } = services;
+  const now = await store.now();
+  const points = await Array.fromAsync(catalog.listPoints(resourceArn));
+  const planName = (await catalog.findResource(resourceArn))?.plan;
+  const retention = [planName, points[0]?.plan]
+    .map((name) => plans.find((plan) => plan.name === name)?.retention)
+    .find((rules) => rules !== undefined);
+  const rules = retention ?? rulesOfNoPlan;
+  const all = planRetention(points, rules, now);
+  const decisions = retention === undefined ? all.filter(({ point }) => point.holds !== undefined) : all;
+  let report: RenewReport = {
+    ...noRenewals,
+    withoutPlan: all.length - decisions.length,
+    toConsolidate: decisions.filter(({ container }) => container).map(consolidationOf),
+  };
+  const renewals = planRenewals(decisions, rules, resourceKeyOf(resourceArn), now);
+  for (const renewal of renewals) {
+    const done = await attempt(renewal.point, async () => renew(services, keys, renewal, options));
+    report = addRenewals(report, { ...noRenewals, ...done.report });
+    if (done.state !== undefined) return { report: { ...report, toConsolidate: [] }, state: done.state };
+  }
+  const renewed = new Set(renewals.map(({ point }) => point.pointId));
+  for (const { point } of decisions) {
+    if (renewed.has(point.pointId) || !wasProlonged(point, rules)) continue;
+    const done = await attempt(point, async () => ({ report: await lockRoot(services, point) }));
+    report = addRenewals(report, { ...noRenewals, ...done.report });
+  }
+  return { report };
+}
+
+interface Attempt {
+  readonly report: Partial<RenewReport>;
+  readonly state?: RenewState;
+}
+
+async function attempt({ pointId }: PointRow, work: () => Promise<Attempt>): Promise<Attempt> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    const one = { count: 1, messages: [`point ${pointId}: ${error.name}: ${error.message}`] };
+    return { report: isDamage(error) ? { unreadable: one } : { failures: one } };
+  }
+}
+
+async function renew(
+  services: RenewServices,
+  keys: VaultKeys,
+  renewal: Renewal,
+  { state, ...options }: StepOptions & { readonly state?: RenewState },
+): Promise<Attempt> {
+  const { point, expiresAt, reasons } = renewal;
+  const after = state?.pointId === point.pointId ? { after: state.after } : {};
+  const outcome = await prolongPoint(services, keys, point, renewal, { ...options, ...after });
+  switch (outcome.state) {
+    case 'prolonged':
+      await services.onProlonged?.(point, expiresAt, reasons);
+      return { report: { renewed: 1, packs: outcome.packs, lostPacks: outcome.lost.count } };
+    case 'unfinished':
+      return {
+        report: { lostPacks: outcome.lost.count },
+        state: { pointId: point.pointId, after: outcome.after },
+      };
+    case 'too-late':
+      return { report: { tooLate: 1, lostPacks: outcome.lost.count } };
+    case 'gone':
+      return { report: {} };
+  }
+}
+
+/** Whether the point is kept for longer than its commit promised: then its root's lock was moved after it was written. */
+function wasProlonged({ committedAt, expiresAt }: PointRow, { keepDays }: RetentionRules): boolean {
+  return expiresAt.getTime() > committedAt.getTime() + keepDays * dayMs + 1_000;
+}
+
+/** The lock of a root comes last when a point is prolonged; whoever died before that left it behind. */
+async function lockRoot(
+  { store, lockMode }: RenewServices,
+  { rootName, rootVersionId, expiresAt }: PointRow,
+): Promise<Partial<RenewReport>> {
+  try {
+    const { lock } = await store.head(rootName, { versionId: rootVersionId });
+    if (lock !== undefined && lock.until >= expiresAt) return {};
+    await store.extendLock(rootName, rootVersionId, { mode: lockMode, until: expiresAt });
+    return { rootsLocked: 1 };
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return {};
+    throw error;
+  }
+}
+
+function consolidationOf({ point, keepUntil }: RetentionDecision): PointToConsolidate {
+  return { resourceArn: point.resourceArn, pointId: point.pointId, keepUntil };
+}

@@ -1,0 +1,160 @@
+import { ObjectLockedError, ObjectNotFoundError } from '../errors.ts';
+import type { PackId } from '../ids.ts';
+import { objectNameOf } from '../packs/object-names.ts';
+import type { Catalog, PackRow } from '../ports/catalog.ts';
+import type { ChunkIndex } from '../ports/chunk-index.ts';
+import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
+import type { ListChunkIds } from './pack-chunk-ids.ts';
+import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
+
+const hourMs = 3_600_000;
+/** Longer than any clock is wrong. */
+const defaultGraceHours = 24;
+/** Where only the store's legal hold stands in the way, which has no end: when to look again. */
+const lookAgainHours = 24;
+const sweptAtOnce = 8;
+const idsPerCall = 1_000;
+
+/** What sweeping works with. */
+export interface SweepServices {
+  readonly store: ObjectStore;
+  readonly catalog: Catalog;
+  readonly index: ChunkIndex;
+  readonly listChunkIds: ListChunkIds;
+}
+
+/** What came of one pack: `kept` somebody leased or holds it; `locked` the store refuses, another sweep will try. */
+export type SweepOutcome =
+  | { readonly state: 'swept'; readonly bytes: number }
+  | { readonly state: 'kept' }
+  | { readonly state: 'locked'; readonly until: Date };
+
+/**
+ * Sweeps one pack whose lease has ended (rule 6 of docs/leases.md): `deleting` → its items in the chunk index → its
+ * version → its row. The index before the version, so that a crash leaves nothing behind; writers keep off from
+ * `deleting` on. The store has the last word: what it still locks is put off to the date that it names.
+ * Any number of sweepers may have the same pack, and any call may be the last one before a crash: call it again.
+ * @param dueBefore - the pack is swept only if its intent ends before this: the store's time less a grace.
+ */
+export async function sweepPack(
+  services: SweepServices,
+  packId: PackId,
+  dueBefore: Date,
+  signal?: AbortSignal,
+): Promise<SweepOutcome> {
+  const { store, catalog } = services;
+  const row = await catalog.startDeleting(packId, dueBefore);
+  if (row === 'kept') return { state: 'kept' };
+  const name = objectNameOf(row);
+  // A writer that died before it could say what it stored: whatever has the name is its.
+  const versions =
+    row.versionId === undefined
+      ? await versionsOf(store, name, signal)
+      : [{ versionId: row.versionId, bytes: row.bytes ?? 0 }];
+  if (row.kind === 'chunks' && row.versionId !== undefined) await forgetChunks(services, row, signal);
+  let bytes = 0;
+  for (const version of versions) {
+    const until = await removeOrFindLock(store, row, name, version.versionId, signal);
+    if (until !== undefined) {
+      await catalog.postponeDeleting(packId, until);
+      return { state: 'locked', until };
+    }
+    bytes += version.bytes;
+  }
+  await catalog.removePack(packId);
+  return { state: 'swept', bytes };
+}
+
+/** Numbers of one call, or of several. */
+export interface SweepReport {
+  readonly swept: number;
+  readonly bytes: number;
+  readonly kept: number;
+  readonly locked: number;
+  readonly failures: StepFailures;
+}
+
+/** Which part of the overdue packs to sweep, and how patiently. */
+export interface SweepOptions extends StepOptions {
+  /** One of {@link sweepPartitions} parts. @default all */
+  readonly partition?: number;
+  /** Hours that a lease must have been over; more than any clock is wrong. @default 24 */
+  readonly graceHours?: number;
+}
+
+/**
+ * Sweeps the packs of one partition whose leases have ended, the longest overdue first, until none is left or the time
+ * is up. What is done is done: the next call goes on with the rest. Safe to run any number of times at once.
+ */
+export async function sweepPacks(
+  services: SweepServices,
+  { partition, graceHours = defaultGraceHours, ...options }: SweepOptions = {},
+): Promise<SweepReport & { readonly done: boolean }> {
+  const dueBefore = new Date((await services.store.now()).getTime() - graceHours * hourMs);
+  const counts = { swept: 0, bytes: 0, kept: 0, locked: 0 };
+  const worked = await workThrough(
+    {
+      items: services.catalog.listPacksDue(dueBefore, partition),
+      atOnce: sweptAtOnce,
+      nameOf: ({ packId }) => `pack ${packId}`,
+      work: async ({ packId }) => {
+        const outcome = await sweepPack(services, packId, dueBefore, options.signal);
+        counts[outcome.state] += 1;
+        if (outcome.state === 'swept') counts.bytes += outcome.bytes;
+      },
+    },
+    options,
+  );
+  return { ...counts, ...worked };
+}
+
+async function versionsOf(store: ObjectStore, name: string, signal?: AbortSignal): Promise<ObjectVersion[]> {
+  const versions: ObjectVersion[] = [];
+  for await (const version of store.listVersions(name, signal === undefined ? {} : { signal }))
+    if (version.name === name) versions.push(version);
+  return versions;
+}
+
+async function forgetChunks(services: SweepServices, row: PackRow, signal?: AbortSignal): Promise<void> {
+  const ids = await services.listChunkIds(row, signal);
+  for (let start = 0; start < ids.length; start += idsPerCall)
+    await services.index.remove(ids.slice(start, start + idsPerCall), row.packId, signal);
+}
+
+/** Removes a version; where the store refuses, until when. */
+async function removeOrFindLock(
+  store: ObjectStore,
+  { kind }: PackRow,
+  name: string,
+  versionId: string,
+  signal?: AbortSignal,
+): Promise<Date | undefined> {
+  try {
+    // Rule 9: nobody else switches it off, and the hold set is empty, or the row would not be `deleting`.
+    if (kind === 'container') await store.setLegalHold(name, versionId, false, signal);
+    await store.removeVersion(name, versionId, signal);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return undefined;
+    if (!(error instanceof ObjectLockedError)) throw error;
+    return findLock(store, name, versionId, signal);
+  }
+}
+
+async function findLock(
+  store: ObjectStore,
+  name: string,
+  versionId: string,
+  signal?: AbortSignal,
+): Promise<Date | undefined> {
+  const now = await store.now();
+  try {
+    const { lock } = await store.head(name, { versionId, ...(signal !== undefined && { signal }) });
+    return lock !== undefined && lock.until > now
+      ? lock.until
+      : new Date(now.getTime() + lookAgainHours * hourMs);
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,198 @@
+import { ObjectNotFoundError } from '../errors.ts';
+import type { ResourceArn } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { objectNameOf } from '../packs/object-names.ts';
+import { resourceKeyOf } from '../points/point-id.ts';
+import { sweepPartitions, type Catalog, type PackRow } from '../ports/catalog.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { ObjectChecker } from '../verify/check-objects.ts';
+import { KnownFrames } from '../verify/known-frames.ts';
+import type { Loss } from '../verify/loss.ts';
+import { verifyHistory } from '../verify/verify-history.ts';
+import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
+
+const dayMs = 86_400_000;
+const defaultEveryDays = 30;
+const resourcesAtOnce = 4;
+const packsAtOnce = 2;
+/** Reading more than this at once would not fit between two looks at the time. Packs have 64 MiB, containers no limit. */
+const defaultLargestBytes = 4 * 2 ** 30;
+/** Damage that is spelled out; the rest is counted. */
+const damageListed = 20;
+/** Later than any lease: the list of overdue packs then has all of them. */
+const endOfTime = new Date('9999-12-31T00:00:00Z');
+
+/** What verifying works with. */
+export interface VerifySampleServices {
+  readonly store: ObjectStore;
+  readonly catalog: Catalog;
+}
+
+/** Which part of the vault is verified, and where a call goes on. */
+export interface VerifySampleOptions extends StepOptions {
+  /** Everything is verified once within so many days. @default 30 */
+  readonly everyDays?: number;
+  /** One of {@link sweepPartitions} parts of the packs, by their ids, and of the resources, by their keys. */
+  readonly partition: number;
+  /** Objects that are larger are passed over. @default 4 GiB */
+  readonly largestBytes?: number;
+  /** The day whose sample it is: any time of it, UTC. The same day has the same sample. */
+  readonly day: Date;
+  /** What an earlier call returned. */
+  readonly state?: VerifySampleState;
+}
+
+/** Where a call goes on: packs up to this one, in the order of the list, have been verified. Plain JSON. */
+export interface VerifySampleState {
+  readonly lockUntil: string;
+  readonly packId: string;
+}
+
+/** What was found. */
+export interface VerifySampleReport {
+  readonly packs: number;
+  readonly bytes: number;
+  readonly resources: number;
+  /** Containers that are too large to be read at once, or have to be thawed first: verify their points by hand. */
+  readonly passedOver: number;
+  /** Damaged packs, and roots that are damaged, missing or not what the next one says. */
+  readonly damaged: number;
+  readonly messages: readonly string[];
+  readonly failures: StepFailures;
+}
+
+/** Whether an id belongs to the sample of a day: each does on one day of every `everyDays`. */
+export function isInSample(id: string, day: Date, everyDays: number): boolean {
+  const dayNumber = Math.floor(day.getTime() / dayMs);
+  return Number.parseInt(id.slice(0, 8), 16) % everyDays === dayNumber % everyDays;
+}
+
+/**
+ * Verifies the part of the vault whose day it is: of the catalog's packs (chunks, pages and containers) every frame, and
+ * of the resources the chains of their roots. Marks damaged packs, so that the next backup stores their chunks again.
+ * What needs thawing first, or is very large, is passed over and counted. Every other pack of every point has its turn within `everyDays` days.
+ * Reads each stored byte once in that time, so a thirtieth of the vault a day unless it is told otherwise.
+ */
+export async function verifySample(
+  services: VerifySampleServices,
+  keys: VaultKeys,
+  options: VerifySampleOptions,
+): Promise<{ readonly report: VerifySampleReport; readonly state?: VerifySampleState }> {
+  const { store, catalog } = services;
+  const {
+    everyDays = defaultEveryDays,
+    largestBytes = defaultLargestBytes,
+    partition,
+    day,
+    state,
+    signal,
+  } = options;
+  const found = { packs: 0, bytes: 0, resources: 0, passedOver: 0, damaged: 0 };
+  const messages: string[] = [];
+  const report = (what: string, { name, message }: Loss): void => {
+    found.damaged += 1;
+    if (messages.length < damageListed) messages.push(`${what}: ${name}: ${message}`);
+  };
+  // Of nothing is remembered what was read: every pack is met once.
+  const checker = new ObjectChecker({ store, keys, catalog, memory: new KnownFrames(0) });
+  let last: PackRow | undefined;
+  const sampled = sampleOf(catalog, partition, state, (row) => isInSample(row.packId, day, everyDays));
+  const packs = await workThrough(
+    {
+      items: sampled,
+      atOnce: packsAtOnce,
+      nameOf: ({ packId }) => `pack ${packId}`,
+      work: async (row) => {
+        last = row;
+        const { packId, kind, versionId = '', bytes = 0 } = row;
+        const object = { packId, name: objectNameOf(row), versionId, kind };
+        if (
+          bytes > largestBytes ||
+          (kind === 'container' && (await isFrozen(store, object.name, versionId)))
+        ) {
+          found.passedOver += 1;
+          return;
+        }
+        for await (const damaged of checker.check(once(object), signal))
+          if (!(await isGone(catalog, row))) report(damaged.objectName, damaged.loss);
+        found.packs += 1;
+        found.bytes += bytes;
+      },
+    },
+    options,
+  );
+  const unfinished = { ...found, messages, failures: packs.failures };
+  if (!packs.done) {
+    const next =
+      last === undefined ? state : { lockUntil: last.lockUntil.toISOString(), packId: last.packId };
+    return { report: unfinished, ...(next !== undefined && { state: next }) };
+  }
+  const histories = await workThrough(
+    {
+      items: resourcesOf(catalog, partition, (arn) => isInSample(resourceKeyOf(arn), day, everyDays)),
+      atOnce: resourcesAtOnce,
+      nameOf: (arn) => arn,
+      work: async (arn) => {
+        const { problems } = await verifyHistory({ store, keys, catalog }, arn, signal);
+        for (const problem of problems) report(problem.pointId ?? arn, problem);
+        found.resources += 1;
+      },
+    },
+    signal === undefined ? {} : { signal },
+  );
+  const failures = {
+    count: packs.failures.count + histories.failures.count,
+    messages: [...packs.failures.messages, ...histories.failures.messages],
+  };
+  return { report: { ...found, messages, failures } };
+}
+
+/** Live packs of the day, in the order of the list, from where an earlier call stopped. */
+async function* sampleOf(
+  catalog: Catalog,
+  partition: number,
+  state: VerifySampleState | undefined,
+  isWanted: (row: PackRow) => boolean,
+): AsyncGenerator<PackRow> {
+  for await (const row of catalog.listPacksDue(endOfTime, partition)) {
+    if (row.state !== 'live' || !isWanted(row)) continue;
+    if (state === undefined || isBehind(row, state)) yield row;
+  }
+}
+
+function isBehind({ lockUntil, packId }: PackRow, state: VerifySampleState): boolean {
+  const order = lockUntil.getTime() - Date.parse(state.lockUntil);
+  return order > 0 || (order === 0 && packId > state.packId);
+}
+
+async function* resourcesOf(
+  catalog: Catalog,
+  partition: number,
+  isWanted: (arn: ResourceArn) => boolean,
+): AsyncGenerator<ResourceArn> {
+  for await (const { arn } of catalog.listResources()) {
+    if (Number.parseInt(resourceKeyOf(arn).slice(-1), 16) % sweepPartitions === partition && isWanted(arn))
+      yield arn;
+  }
+}
+
+async function* once<Item>(item: Item): AsyncGenerator<Item> {
+  yield await Promise.resolve(item);
+}
+
+/** Whether a container has to be thawed before it can be read. */
+async function isFrozen(store: ObjectStore, name: string, versionId: string): Promise<boolean> {
+  try {
+    const { thaw } = await store.head(name, { versionId });
+    return thaw !== undefined && thaw.state !== 'thawed';
+  } catch (error) {
+    // Its absence is for the check to report.
+    if (error instanceof ObjectNotFoundError) return false;
+    throw error;
+  }
+}
+
+/** Whether a pack that seems damaged has been swept while it was read. */
+async function isGone(catalog: Catalog, { packId }: PackRow): Promise<boolean> {
+  return (await catalog.getPacks([packId])).get(packId)?.state !== 'live';
+}

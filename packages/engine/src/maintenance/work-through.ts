@@ -1,0 +1,76 @@
+import { BackupError } from '../errors.ts';
+import { forEachConcurrent } from '../map-concurrent.ts';
+
+/** Failures that are spelled out; the rest is counted. */
+const messagesListed = 20;
+
+/** How a step of maintenance is worked off over several calls. */
+export interface StepOptions {
+  /** Asked between items; when true the call ends early and another goes on. @default never */
+  readonly shouldStop?: () => boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Items that could not be worked off. They are tried again by the next call, or the next day. */
+export interface StepFailures {
+  readonly count: number;
+  /** The first of them: what, and why. */
+  readonly messages: readonly string[];
+}
+
+/** What came of working through a list. */
+export interface WorkedThrough {
+  /** False when the call ended early: call again. */
+  readonly done: boolean;
+  readonly failures: StepFailures;
+}
+
+/** What to work through. */
+export interface Work<Item> {
+  readonly items: AsyncIterable<Item> | Iterable<Item>;
+  /** Most items at a time. */
+  readonly atOnce: number;
+  readonly nameOf: (item: Item) => string;
+  readonly work: (item: Item) => Promise<void>;
+}
+
+/**
+ * Works through a list until it ends or the time is up. What is wrong with one item stops none of the others: its
+ * error is an answer. Errors that are not the engine's own, and a list that cannot be read, are thrown.
+ */
+export async function workThrough<Item>(
+  { items, atOnce, nameOf, work }: Work<Item>,
+  { shouldStop = () => false, signal }: StepOptions,
+): Promise<WorkedThrough> {
+  const messages: string[] = [];
+  let count = 0;
+  let done = true;
+  const untilTimeIsUp = async function* (): AsyncGenerator<Item> {
+    for await (const item of items) {
+      signal?.throwIfAborted();
+      if (shouldStop()) {
+        done = false;
+        return;
+      }
+      yield item;
+    }
+  };
+  await forEachConcurrent(untilTimeIsUp(), atOnce, async (item) => {
+    try {
+      await work(item);
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+      count += 1;
+      if (messages.length < messagesListed) messages.push(`${nameOf(item)}: ${error.name}: ${error.message}`);
+    }
+  });
+  return { done, failures: { count, messages } };
+}
+
+/** No failures. */
+export const noFailures: StepFailures = { count: 0, messages: [] };
+
+/** The failures of two calls, or of two partitions. */
+export function addFailures(a: StepFailures, b: StepFailures): StepFailures {
+  return { count: a.count + b.count, messages: [...a.messages, ...b.messages].slice(0, messagesListed) };
+}

@@ -1,0 +1,47 @@
+import type { FileSource, PathRange, SourceEntry } from '../ports/file-source.ts';
+import { pathAfter, stretchBytes, stretchesOf, type ShardDraft, type ShardLimits } from './shards.ts';
+
+/** The first part of a range, with its listing, and what has to be protected besides. */
+export interface CutShard {
+  /** The entries of the shard's paths, in the order of their bytes. */
+  readonly listed: readonly SourceEntry[];
+  readonly shard: ShardDraft;
+  /** Stretches of the large object that the shard ends with. They follow it in the order of keys. */
+  readonly stretches: readonly ShardDraft[];
+  /** What comes after those; absent when the shard reaches the end of the range. */
+  readonly rest?: PathRange;
+}
+
+/**
+ * Lists a range of a source until a shard is full: for workers that share the listing as they share the work, so that
+ * every path is listed once. Memory: the entries of one shard.
+ */
+export async function cutShard(
+  source: FileSource,
+  range: PathRange,
+  limits: ShardLimits,
+  signal?: AbortSignal,
+): Promise<CutShard> {
+  const listed: SourceEntry[] = [];
+  let bytes = 0;
+  const cutAt = (to: Uint8Array | undefined, large?: SourceEntry): CutShard => ({
+    listed,
+    shard: {
+      paths: { ...(range.from && { from: range.from }), ...(to && { to }) },
+      ...(large && { largeTail: large.path }),
+      files: listed.length,
+      bytes,
+    },
+    stretches: large === undefined ? [] : stretchesOf(large),
+    ...(to !== range.to && to !== undefined && { rest: { from: to, ...(range.to && { to: range.to }) } }),
+  });
+  for await (const entry of source.list(range, signal)) {
+    const entryBytes = Math.min(entry.size, stretchBytes);
+    const full = listed.length >= limits.files || bytes + entryBytes > limits.bytes;
+    if (listed.length > 0 && full) return cutAt(entry.path);
+    listed.push(entry);
+    bytes += entryBytes;
+    if (entry.size > stretchBytes) return cutAt(pathAfter(entry.path), entry);
+  }
+  return cutAt(range.to);
+}

@@ -1,0 +1,98 @@
+import type { ResourceArn } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { readRoot, type StoredRoot } from '../points/root-store.ts';
+import type { PointRow, RunRow } from '../ports/catalog.ts';
+import type { WriteServices } from '../services.ts';
+import { newestPoints } from './choose-base.ts';
+import type { LeasePolicy } from './generation.ts';
+import { leaseBase, listMostlyDeadPacks, type LeasedBase } from './lease-base.ts';
+import type { RunPlan } from './run-plan.ts';
+
+/** A base that a run can build on, or why it cannot. */
+export interface OpenedBase {
+  readonly base?: NonNullable<RunPlan['base']>;
+  readonly leases?: Pick<RunPlan, 'unleasedPacks' | 'copiedPacks' | 'rewrittenPagePacks'>;
+  /** As it was read, so that nobody reads it twice. */
+  readonly stored?: StoredRoot;
+  readonly reason?: string;
+}
+
+/** Leases a base, or says why a full has to be made instead: a run never fails for what an older point has lost. */
+export async function openBase(
+  services: WriteServices,
+  keys: VaultKeys,
+  point: PointRow,
+  row: RunRow,
+  policy: LeasePolicy,
+): Promise<OpenedBase> {
+  let stored: StoredRoot;
+  try {
+    stored = await readRoot(services.store, keys, point.resourceArn, point.pointId, point.rootVersionId);
+  } catch (error) {
+    if (isLost(error))
+      return { reason: `the root of the base ${point.pointId} cannot be read: ${(error as Error).message}` };
+    throw error;
+  }
+  const { root } = stored;
+  if (root.image !== undefined) return { base: baseOf(root), stored };
+  let outcome: LeasedBase;
+  try {
+    outcome = await leaseBase(services, keys, root, row, policy);
+  } catch (error) {
+    if (isLost(error))
+      return { reason: `the base ${point.pointId} cannot be read: ${(error as Error).message}`, stored };
+    throw error;
+  }
+  if (outcome.state === 'lost') return { reason: outcome.reason, stored };
+  const { pagePacks, pagePacksCounted } = outcome;
+  return { base: { ...baseOf(root), pagePacks, pagePacksCounted }, leases: outcome, stored };
+}
+
+/** The resource's newest root that can be read. @param known - one that has been read already. */
+export async function findPrevious(
+  { store, catalog }: WriteServices,
+  keys: VaultKeys,
+  resourceArn: ResourceArn,
+  known?: StoredRoot,
+): Promise<StoredRoot | undefined> {
+  for await (const point of newestPoints(catalog, resourceArn)) {
+    if (point.pointId === known?.root.point) return known;
+    try {
+      return await readRoot(store, keys, resourceArn, point.pointId, point.rootVersionId);
+    } catch (error) {
+      if (!isLost(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** What a run without a base keeps off: mostly dead packs of the newest point, if they can be found out. */
+export async function findDeadPacks(
+  services: WriteServices,
+  keys: VaultKeys,
+  previous: StoredRoot | undefined,
+  row: RunRow,
+  policy: LeasePolicy,
+): Promise<RunPlan['copiedPacks']> {
+  if (previous === undefined || previous.root.image !== undefined) return [];
+  try {
+    return [...(await listMostlyDeadPacks(services, keys, previous.root, row, policy))];
+  } catch (error) {
+    if (isLost(error)) return [];
+    throw error;
+  }
+}
+
+function baseOf(root: StoredRoot['root']): NonNullable<RunPlan['base']> {
+  return {
+    pointId: root.point,
+    ...(root.manifest !== undefined && { manifest: root.manifest }),
+    ...(root.packMap !== undefined && { packMap: root.packMap }),
+    pagePacks: root.pagePacks,
+    pagePacksCounted: root.pagePacksCounted,
+  };
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof Error && ['ObjectNotFoundError', 'StoredBytesDamagedError'].includes(error.name);
+}

@@ -1,0 +1,366 @@
+import { describe, expect, test } from 'vitest';
+import type { HoldId, PointId } from '../../src/ids.ts';
+import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
+import { expirePoint, expirePoints } from '../../src/maintenance/expire-points.ts';
+import { sweepPacks, type SweepServices } from '../../src/maintenance/sweep-packs.ts';
+import { containerName, objectNameOf } from '../../src/packs/object-names.ts';
+import { sweepPartitions, type PackRow, type PointRow } from '../../src/ports/catalog.ts';
+import { FaultPlan, ProcessKilledError, withFaults, type FaultKind } from '../../src/testing/index.ts';
+import { day, describeState, Harness, namesIn, someOf, type State } from '../runs/harness.ts';
+
+const limits = { files: 3, bytes: 2 ** 30 };
+const hour = 3_600_000;
+const stride = 12;
+
+/** Two points: a full whose retention has ended, and another that shares some of its packs and stays. */
+interface Prepared {
+  readonly harness: Harness;
+  readonly old: PointRow;
+  readonly kept: PointRow;
+  readonly keptState: State;
+}
+
+/** An old full with packs of its own and packs that a later point needs; everything of it that is due is overdue. */
+async function prepare(seed = 'sweep'): Promise<Prepared> {
+  const harness = new Harness(seed);
+  for (let file = 0; file < 9; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(1_000));
+  const first = await harness.backUp('full', { limits, keepDays: 10 });
+  harness.clock.advance(8 * day);
+  for (let file = 0; file < 3; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(900));
+  const second = await harness.backUp('full', { limits, keepDays: 40 });
+  const keptState = await harness.snapshotOfSource();
+  harness.clock.advance(20 * day);
+  return {
+    harness,
+    old: await rowOf(harness, first.root.point),
+    kept: await rowOf(harness, second.root.point),
+    keptState,
+  };
+}
+
+async function rowOf(harness: Harness, pointId: PointId): Promise<PointRow> {
+  return (await harness.catalog.findPoint(pointId)) as PointRow;
+}
+
+async function sweepServices(harness: Harness, plan = new FaultPlan()): Promise<SweepServices> {
+  const store = withFaults(harness.store, plan);
+  return {
+    store,
+    catalog: withFaults(harness.catalog, plan),
+    index: withFaults(harness.index, plan),
+    listChunkIds: createChunkIdReader(store, await harness.keys()),
+  };
+}
+
+async function maintain(harness: Harness, plan = new FaultPlan()): Promise<void> {
+  const services = await sweepServices(harness, plan);
+  const { failures } = await expirePoints(services);
+  expect(failures.messages).toEqual([]);
+  for (let partition = 0; partition < sweepPartitions; partition += 1) {
+    const swept = await sweepPacks(services, { partition });
+    expect(swept).toMatchObject({ done: true, locked: 0 });
+    expect(swept.failures.messages).toEqual([]);
+  }
+}
+
+/** What is left, in a form that compares well: objects, rows of packs, points and items of the index. */
+async function remains(harness: Harness): Promise<unknown> {
+  const points: string[] = [];
+  for await (const { pointId } of harness.catalog.listPoints(harness.arn)) points.push(pointId);
+  return {
+    objects: await namesIn(harness.store),
+    packs: harness.catalog
+      .packs()
+      .map(({ packId, state }) => `${packId} ${state}`)
+      .sort(),
+    points,
+    chunks: harness.index.size,
+  };
+}
+
+async function expectKept({ harness, kept, keptState }: Prepared, where = ''): Promise<void> {
+  const { state, outcome } = await harness.restore(kept.pointId);
+  expect(outcome.failed, where).toEqual([]);
+  expect(describeState(state), where).toEqual(describeState(keptState));
+}
+
+test('a point whose retention ended is removed, and of its packs those that nobody needs', async () => {
+  const prepared = await prepare();
+  const { harness, old, kept } = prepared;
+  const before = harness.catalog.packs();
+
+  await maintain(harness);
+
+  expect(await namesIn(harness.store, 'points/')).toEqual([kept.rootName]);
+  expect(await harness.catalog.findPoint(old.pointId)).toBeUndefined();
+  const after = harness.catalog.packs();
+  expect(after.length).toBeLessThan(before.length);
+  expect(after.map(({ state }) => state)).not.toContain('deleting');
+  const stored = await namesIn(harness.store);
+  expect(stored.filter((name) => /^(packs|pages)\//.test(name)).sort()).toEqual(
+    after.map(objectNameOf).sort(),
+  );
+  await expectKept(prepared);
+});
+
+test('the items of swept chunks leave the index, those of others stay', async () => {
+  const { harness } = await prepare();
+  const chunkPacks = (): PackRow[] => harness.catalog.packs().filter(({ kind }) => kind === 'chunks');
+  const listChunkIds = createChunkIdReader(harness.store, await harness.keys());
+  const swept = chunkPacks().filter(({ lockUntil }) => lockUntil < harness.clock.now());
+  expect(swept.length).toBeGreaterThan(0);
+  const ids = (await Promise.all(swept.map(async (row) => listChunkIds(row)))).flat();
+  const size = harness.index.size;
+
+  await maintain(harness);
+
+  expect((await harness.index.find(ids)).size).toBe(0);
+  expect(harness.index.size).toBe(size - ids.length);
+  expect(harness.index.size).toBeGreaterThan(0);
+});
+
+test('an item that names a newer pack stays when the older pack is swept', async () => {
+  const { harness } = await prepare();
+  const old = harness.catalog
+    .packs()
+    .find(({ kind, lockUntil }) => kind === 'chunks' && lockUntil < harness.clock.now()) as PackRow;
+  const [id] = await createChunkIdReader(harness.store, await harness.keys())(old);
+  if (id === undefined) throw new Error('an empty pack');
+  const packId = harness.catalog.packs().at(-1)?.packId ?? old.packId;
+  harness.index.plant(id, { packId, frame: 0, offset: 40, length: 20 });
+
+  await maintain(harness);
+
+  expect((await harness.index.find([id])).get(id)?.packId).toBe(packId);
+});
+
+test('nothing is swept before its lease has been over for the grace', async () => {
+  const { harness } = await prepare();
+  const due = harness.catalog
+    .packs()
+    .map(({ lockUntil }) => lockUntil)
+    .sort((a, b) => a.getTime() - b.getTime())[0] as Date;
+  const services = await sweepServices(harness);
+
+  harness.clock.set(new Date(due.getTime() + 24 * hour));
+  expect(await sweepPacks(services)).toMatchObject({ done: true, swept: 0 });
+  harness.clock.set(new Date(due.getTime() + 24 * hour + 1_000));
+  expect((await sweepPacks(services)).swept).toBeGreaterThan(0);
+});
+
+test('what the store locks for longer than the catalog says is put off until then, and swept afterwards', async () => {
+  const { harness } = await prepare();
+  const row = harness.catalog.packs().find(({ lockUntil }) => lockUntil < harness.clock.now()) as PackRow;
+  const until = new Date(harness.clock.now().getTime() + 5 * day);
+  const name = objectNameOf(row);
+  await harness.store.extendLock(name, row.versionId ?? '', { mode: 'governance', until });
+  const services = await sweepServices(harness);
+
+  const first = await sweepPacks(services);
+  const put = harness.catalog.packs().find(({ packId }) => packId === row.packId);
+  const second = await sweepPacks(services);
+  harness.clock.advance(6 * day + hour);
+  const third = await sweepPacks(services);
+
+  expect(first).toMatchObject({ done: true, locked: 1 });
+  expect(put).toMatchObject({ state: 'deleting', lockUntil: until });
+  expect(second).toMatchObject({ swept: 0, locked: 0 });
+  expect(third.swept).toBe(1);
+  expect(await namesIn(harness.store, name)).toEqual([]);
+});
+
+test('what a writer left that died before it could say what it stored is swept with its row', async () => {
+  const { harness } = await prepare();
+  const packId = 'ab'.repeat(16) as PackRow['packId'];
+  const lockUntil = new Date(harness.clock.now().getTime() - 2 * day);
+  const row = { packId, kind: 'chunks', retentionClass: 'standard', runId: 'run', lockUntil } as PackRow;
+  await harness.catalog.claimPack(row);
+  harness.store.plantVersion(objectNameOf(row), new Uint8Array(10), {
+    lock: { mode: 'governance', until: lockUntil },
+  });
+  harness.store.plantVersion(`${objectNameOf(row)}0`, new Uint8Array(1));
+
+  await maintain(harness);
+
+  expect(await namesIn(harness.store, objectNameOf(row))).toEqual([`${objectNameOf(row)}0`]);
+  expect((await harness.catalog.getPacks([packId])).size).toBe(0);
+});
+
+test('a pack whose directory cannot be read is swept all the same', async () => {
+  const { harness } = await prepare();
+  const row = harness.catalog
+    .packs()
+    .find(({ kind, lockUntil }) => kind === 'chunks' && lockUntil < harness.clock.now()) as PackRow;
+  const name = objectNameOf(row);
+  await harness.store.removeVersion(name, row.versionId ?? '');
+  const versionId = harness.store.plantVersion(name, new Uint8Array(row.bytes ?? 0));
+  harness.catalog.plantPack({ ...row, versionId });
+
+  await maintain(harness);
+
+  expect(await namesIn(harness.store, name)).toEqual([]);
+});
+
+describe('a legal hold', () => {
+  const holdId = 'a hold' as HoldId;
+
+  test('keeps a point after its retention, and its end lets it expire', async () => {
+    const { harness, old } = await prepare();
+    await harness.catalog.addPointHold(old.pointId, holdId);
+    await harness.store.setLegalHold(old.rootName, old.rootVersionId, true);
+    const services = await sweepServices(harness);
+
+    expect(await expirePoints(services)).toMatchObject({ expired: 0, kept: 1 });
+    expect(await expirePoint(services, old, harness.clock.now())).toBe('kept');
+    await harness.catalog.removePointHold(old.pointId, holdId);
+    expect(await expirePoints(services)).toMatchObject({ expired: 1 });
+
+    expect(await namesIn(harness.store, old.rootName)).toEqual([]);
+  });
+
+  test('keeps a container; the sweeper switches the flag off that a released one left', async () => {
+    const harness = new Harness('held container');
+    harness.source.plant('file', 'content');
+    await harness.backUp('full', { limits, keepDays: 10 });
+    await harness.backUp('synthetic-full', { limits, keepDays: 10 });
+    const row = harness.catalog.packs().find(({ kind }) => kind === 'container') as PackRow;
+    await harness.catalog.addPackHold(row.packId, holdId);
+    await harness.store.setLegalHold(containerName(row.packId), row.versionId ?? '', true);
+    harness.clock.advance(30 * day);
+
+    await maintain(harness);
+    expect(await namesIn(harness.store, 'containers/')).toHaveLength(1);
+    await harness.catalog.removePackHold(row.packId, holdId);
+    await maintain(harness);
+
+    expect(await namesIn(harness.store, 'containers/')).toEqual([]);
+    expect(harness.catalog.packs()).toEqual([]);
+  });
+});
+
+test('a root that the store locks for longer keeps its point, and the catalog is put right', async () => {
+  const { harness, old } = await prepare();
+  const until = new Date(Math.floor(harness.clock.now().getTime() / 1000) * 1000 + 3 * day);
+  await harness.store.extendLock(old.rootName, old.rootVersionId, { mode: 'governance', until });
+
+  expect(await expirePoints(await sweepServices(harness))).toMatchObject({ expired: 0, kept: 1 });
+
+  expect((await rowOf(harness, old.pointId)).expiresAt).toEqual(until);
+});
+
+test('what a point has outside of the vault is removed before its root, and a failure of that keeps the root', async () => {
+  const { harness, old } = await prepare();
+  const removed: PointId[] = [];
+  const services = await sweepServices(
+    harness,
+    new FaultPlan([{ kind: 'fail-before', method: 'removeVersion', call: 1 }]),
+  );
+  const beforeRemoval = async ({ pointId }: PointRow): Promise<void> => {
+    removed.push(pointId);
+    await Promise.resolve();
+  };
+
+  const first = await expirePoints({ ...services, beforeRemoval });
+  const second = await expirePoints({ ...services, beforeRemoval });
+
+  expect(first).toMatchObject({ expired: 0, failures: { count: 1 } });
+  expect(first.failures.messages[0]).toContain(old.pointId);
+  expect(second).toMatchObject({ expired: 1, failures: { count: 0 } });
+  expect(removed).toEqual([old.pointId, old.pointId]);
+});
+
+test('a step that is out of time says so, and the next call goes on', async () => {
+  const { harness } = await prepare();
+  const services = await sweepServices(harness);
+  let asked = 0;
+
+  const first = await sweepPacks(services, { shouldStop: () => (asked += 1) > 1 });
+  const second = await sweepPacks(services);
+
+  expect(first).toMatchObject({ done: false, swept: 1 });
+  expect(second.done).toBe(true);
+  expect(second.swept).toBeGreaterThan(0);
+  expect(await sweepPacks(services)).toMatchObject({ done: true, swept: 0 });
+});
+
+test('a pack that fails stops none of the others', async () => {
+  const { harness } = await prepare();
+  const due = harness.catalog.packs().filter(({ lockUntil }) => lockUntil < harness.clock.now()).length;
+  const plan = new FaultPlan([{ kind: 'throttle', method: 'removeVersion', call: 1 }]);
+
+  const swept = await sweepPacks(await sweepServices(harness, plan));
+
+  expect(due).toBeGreaterThan(1);
+  expect(swept).toMatchObject({ done: true, swept: due - 1, failures: { count: 1 } });
+});
+
+test('three sweepers and two expirers at once do what one does', async () => {
+  const alone = await prepare();
+  await maintain(alone.harness);
+  const prepared = await prepare();
+  const { harness } = prepared;
+  const services = await sweepServices(harness);
+
+  await Promise.all([
+    expirePoints(services),
+    expirePoints(services),
+    sweepPacks(services),
+    sweepPacks(services),
+    sweepPacks(services),
+  ]);
+
+  expect(await remains(harness)).toEqual(await remains(alone.harness));
+  await expectKept(prepared);
+});
+
+describe('maintenance that dies', () => {
+  test.each<FaultKind>(['kill', 'kill-after'])(
+    'at any call (%s) loses nothing and leaves nothing behind once it runs again',
+    async (kind) => {
+      const whole = await prepare();
+      const count = new FaultPlan();
+      await maintain(whole.harness, count);
+      const expected = await remains(whole.harness);
+      const tried = someOf(count.calls(), stride, kind.length);
+      for (const call of tried) {
+        const where = `${kind} at call ${call} of ${count.calls()}`;
+        const prepared = await prepare();
+        const { harness } = prepared;
+
+        await expect(maintain(harness, new FaultPlan([{ kind, call }])), where).rejects.toThrow(
+          ProcessKilledError,
+        );
+        await expectKept(prepared, where);
+        await maintain(harness);
+
+        expect(await remains(harness), where).toEqual(expected);
+        await expectKept(prepared, where);
+      }
+      console.info(`maintenance (${kind}): ${tried.length} of ${count.calls()} kill points`);
+    },
+  );
+
+  test.each<FaultKind>(['fail-before', 'fail-after', 'time-out', 'duplicate'])(
+    'for one call (%s) has done everything after the next run',
+    async (kind) => {
+      const whole = await prepare();
+      const count = new FaultPlan();
+      await maintain(whole.harness, count);
+      const expected = await remains(whole.harness);
+      for (const call of someOf(count.calls(), stride, kind.length)) {
+        const where = `${kind} at call ${call} of ${count.calls()}`;
+        const prepared = await prepare();
+        const plan = new FaultPlan([{ kind, call }]);
+        const services = await sweepServices(prepared.harness, plan);
+
+        await expirePoints(services).catch(() => undefined);
+        await sweepPacks(services).catch(() => undefined);
+        await expectKept(prepared, where);
+        await maintain(prepared.harness);
+
+        expect(await remains(prepared.harness), where).toEqual(expected);
+        await expectKept(prepared, where);
+      }
+    },
+  );
+});

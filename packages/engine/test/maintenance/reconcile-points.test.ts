@@ -1,0 +1,247 @@
+import { describe, expect, test } from 'vitest';
+import type { HoldId, PointId, ResourceArn } from '../../src/ids.ts';
+import { expirePoints } from '../../src/maintenance/expire-points.ts';
+import { reconcilePoints } from '../../src/maintenance/reconcile-points.ts';
+import type { HoldScope } from '../../src/ports/catalog.ts';
+import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
+import { day, Harness, namesIn, someOf } from '../runs/harness.ts';
+import { rowOf } from './maintenance-vault.ts';
+
+const other = 'arn:aws:s3:::others' as ResourceArn;
+
+/** Two points of one resource and one of another. */
+async function withPoints(): Promise<{ harness: Harness; pointIds: PointId[] }> {
+  const harness = new Harness('reconcile');
+  harness.source.plant('file', 'content');
+  const pointIds: PointId[] = [];
+  for (const arn of [harness.arn, harness.arn, other])
+    pointIds.push((await harness.backUp('full', { arn, keepDays: 35 })).root.point);
+  for (const arn of [harness.arn, other])
+    await harness.catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: harness.clock.now() });
+  return { harness, pointIds };
+}
+
+async function reconcile(harness: Harness) {
+  return reconcilePoints(harness, await harness.keys());
+}
+
+async function loseRoot(harness: Harness, pointId: PointId): Promise<void> {
+  const { rootName, rootVersionId } = await rowOf(harness, pointId);
+  const now = harness.clock.now();
+  harness.clock.set('2100-01-01T00:00:00Z');
+  await harness.store.removeVersion(rootName, rootVersionId);
+  harness.clock.set(now);
+}
+
+async function loseHeldRow(harness: Harness, pointId: PointId): Promise<void> {
+  const { rootName, rootVersionId } = await rowOf(harness, pointId);
+  await harness.store.setLegalHold(rootName, rootVersionId, true);
+  await harness.catalog.removePoint(pointId);
+}
+
+test('points that are in both places stay as they are', async () => {
+  const { harness, pointIds } = await withPoints();
+  const before = await Promise.all(pointIds.map(async (pointId) => rowOf(harness, pointId)));
+
+  const { report, startAfter } = await reconcile(harness);
+
+  expect(report).toMatchObject({ roots: 3, recovered: 0, missing: { count: 0 }, failures: { count: 0 } });
+  expect(startAfter).toBeUndefined();
+  expect(await Promise.all(pointIds.map(async (pointId) => rowOf(harness, pointId)))).toEqual(before);
+});
+
+test('roots without a row get the row that they had', async () => {
+  const { harness, pointIds } = await withPoints();
+  const before = await Promise.all(pointIds.map(async (pointId) => rowOf(harness, pointId)));
+  for (const pointId of pointIds.slice(1)) await harness.catalog.removePoint(pointId);
+
+  const { report } = await reconcile(harness);
+
+  expect(report).toMatchObject({ roots: 3, recovered: 2 });
+  expect(await Promise.all(pointIds.map(async (pointId) => rowOf(harness, pointId)))).toEqual(before);
+});
+
+test('the later one of a root and its lock is the expiry of a row that comes back', async () => {
+  const { harness, pointIds } = await withPoints();
+  const [pointId] = pointIds as [PointId];
+  const { rootName, rootVersionId, expiresAt } = await rowOf(harness, pointId);
+  const until = new Date(expiresAt.getTime() + 20 * day);
+  await harness.store.extendLock(rootName, rootVersionId, { mode: 'governance', until });
+  await harness.catalog.removePoint(pointId);
+
+  await reconcile(harness);
+
+  expect((await rowOf(harness, pointId)).expiresAt).toEqual(until);
+});
+
+test('an expired root without a row is removed by the next expiring', async () => {
+  const { harness, pointIds } = await withPoints();
+  for (const pointId of pointIds) await harness.catalog.removePoint(pointId);
+  harness.clock.advance(40 * day);
+
+  await reconcile(harness);
+  expect(await expirePoints(harness)).toMatchObject({ expired: 3, failures: { count: 0 } });
+
+  expect(await namesIn(harness.store, 'points/')).toEqual([]);
+  expect(await harness.catalog.findPoint(pointIds[0] as PointId)).toBeUndefined();
+});
+
+describe('a row without a root', () => {
+  test.each([
+    ['of a resource that has others', 0],
+    ['that was the only one of its resource', 2],
+  ])('%s is reported, and stays', async (_what, index) => {
+    const { harness, pointIds } = await withPoints();
+    const pointId = pointIds[index] as PointId;
+    await loseRoot(harness, pointId);
+
+    const { report } = await reconcile(harness);
+
+    expect(report.missing).toEqual({ count: 1, pointIds: [pointId] });
+    expect(await harness.catalog.findPoint(pointId)).toBeDefined();
+  });
+
+  test('whose retention has ended, or that is expiring, is nothing to report', async () => {
+    const { harness, pointIds } = await withPoints();
+    const [first, second] = pointIds as [PointId, PointId];
+    harness.clock.advance(35 * day + 60_000);
+    const { expiresAt } = await rowOf(harness, first);
+    expect(expiresAt < harness.clock.now()).toBe(true);
+    await loseRoot(harness, first);
+    await loseRoot(harness, second);
+
+    expect((await reconcile(harness)).report.missing.count).toBe(0);
+  });
+});
+
+test('a damaged root without a row is a failure, and stops none of the others', async () => {
+  const { harness, pointIds } = await withPoints();
+  const [first, second] = pointIds as [PointId, PointId];
+  const { rootName, rootVersionId } = await rowOf(harness, first);
+  for (const pointId of pointIds) await harness.catalog.removePoint(pointId);
+  const now = harness.clock.now();
+  harness.clock.set('2100-01-01T00:00:00Z');
+  await harness.store.removeVersion(rootName, rootVersionId);
+  harness.store.plantVersion(rootName, new Uint8Array(100));
+  harness.clock.set(now);
+
+  const { report } = await reconcile(harness);
+
+  expect(report).toMatchObject({ recovered: 2, failures: { count: 1 } });
+  expect(report.failures.messages[0]).toContain(first);
+  expect(await harness.catalog.findPoint(second)).toBeDefined();
+});
+
+describe('a root that the store holds', () => {
+  const held = 'ab'.repeat(16) as HoldId;
+
+  const scopes: [string, (pointId: PointId) => HoldScope][] = [
+    ['point', (pointId) => ({ kind: 'point', pointId })],
+    ['resource', () => ({ kind: 'resource', resourceArn: new Harness().arn })],
+    ['tag', () => ({ kind: 'tag', key: 'case', value: '17' })],
+  ];
+  test.each(scopes)('gets the holds back that fit it: on a %s', async (_kind, scopeOf) => {
+    const { harness, pointIds } = await withPoints();
+    const [pointId] = pointIds as [PointId];
+    const seenAt = harness.clock.now();
+    await harness.catalog.putResource({
+      arn: harness.arn,
+      kind: 's3-bucket',
+      plan: 'daily',
+      seenAt,
+      tags: { case: '17' },
+    });
+    await harness.catalog.putHold({
+      holdId: held,
+      scope: scopeOf(pointId),
+      setBy: 'me',
+      reason: 'a case',
+      setAt: seenAt,
+    });
+    await loseHeldRow(harness, pointId);
+
+    await reconcile(harness);
+
+    expect((await rowOf(harness, pointId)).holds).toEqual([held]);
+  });
+
+  test('and of which no hold is known gets one that says so, so that it does not expire', async () => {
+    const { harness, pointIds } = await withPoints();
+    const [pointId] = pointIds as [PointId];
+    await loseHeldRow(harness, pointId);
+    harness.clock.advance(40 * day);
+
+    await reconcile(harness);
+    await reconcile(harness);
+    await expirePoints(harness);
+
+    const [hold, ...others] = await Array.fromAsync(harness.catalog.listHolds());
+    expect(others).toEqual([]);
+    expect(hold).toMatchObject({ setBy: 'holdfast', scope: { kind: 'point', pointId } });
+    expect((await rowOf(harness, pointId)).holds).toEqual([hold?.holdId]);
+  });
+
+  test('but whose hold was released gets none', async () => {
+    const { harness, pointIds } = await withPoints();
+    const [pointId] = pointIds as [PointId];
+    const setAt = harness.clock.now();
+    const scope: HoldScope = { kind: 'point', pointId };
+    await harness.catalog.putHold({
+      holdId: held,
+      scope,
+      setBy: 'me',
+      reason: 'a case',
+      setAt,
+      releasedAt: setAt,
+    });
+    await loseHeldRow(harness, pointId);
+
+    await reconcile(harness);
+
+    expect((await rowOf(harness, pointId)).holds).toBeUndefined();
+  });
+});
+
+test('a call that runs out of time says where, and the next one goes on with the next resource', async () => {
+  const { harness, pointIds } = await withPoints();
+  for (const pointId of pointIds) await harness.catalog.removePoint(pointId);
+  const keys = await harness.keys();
+
+  const first = await reconcilePoints(harness, keys, { shouldStop: () => true });
+  const second = await reconcilePoints(harness, keys, {
+    shouldStop: () => false,
+    ...(first.startAfter !== undefined && { startAfter: first.startAfter }),
+  });
+
+  expect(first.startAfter).toBeDefined();
+  expect(first.report.recovered + second.report.recovered).toBe(3);
+  expect(first.report.roots + second.report.roots).toBe(3);
+  expect(second.startAfter).toBeUndefined();
+});
+
+test.each(['kill', 'kill-after'] as const)(
+  'dying at any call (%s) leaves nothing that the next run does not mend',
+  async (kind) => {
+    const counted = new FaultPlan();
+    const run = async (plan: FaultPlan): Promise<Harness> => {
+      const { harness, pointIds } = await withPoints();
+      for (const pointId of pointIds) await harness.catalog.removePoint(pointId);
+      const services = { store: withFaults(harness.store, plan), catalog: withFaults(harness.catalog, plan) };
+      const keys = await harness.keys();
+      const result = reconcilePoints(services, keys);
+      if (plan === counted) await result;
+      else await expect(result).rejects.toThrow(ProcessKilledError);
+      return harness;
+    };
+    await run(counted);
+
+    for (const call of someOf(counted.calls(), 4, kind.length)) {
+      const harness = await run(new FaultPlan([{ kind, call }]));
+      const { report } = await reconcile(harness);
+
+      expect(report.failures.count, `call ${call}`).toBe(0);
+      expect(await Array.fromAsync(harness.catalog.listPoints(harness.arn)), `call ${call}`).toHaveLength(2);
+      expect(await Array.fromAsync(harness.catalog.listPoints(other)), `call ${call}`).toHaveLength(1);
+    }
+  },
+);

@@ -1,0 +1,349 @@
+import { describe, expect, test } from 'vitest';
+import type { HoldId, PointId, ResourceArn } from '../../src/ids.ts';
+import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
+import { expirePoints } from '../../src/maintenance/expire-points.ts';
+import { prolongPoint } from '../../src/maintenance/prolong-point.ts';
+import { listResourcesToRenew, renewResource } from '../../src/maintenance/renew-leases.ts';
+import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
+import { objectNameOf } from '../../src/packs/object-names.ts';
+import { resourceKeyOf } from '../../src/points/point-id.ts';
+import type { PackRow } from '../../src/ports/catalog.ts';
+import { FaultPlan, ProcessKilledError, type FaultKind } from '../../src/testing/index.ts';
+import { day, describeState, Harness, someOf, type State } from '../runs/harness.ts';
+import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
+
+const limits = { files: 3, bytes: 2 ** 30 };
+const holdId = 'a hold' as HoldId;
+const keepLatest = planWith({ keepDays: 10, minimumPoints: 1 });
+const keepNothing = planWith({ keepDays: 10, minimumPoints: 0 });
+
+/** One full of nine files in three packs, whose retention of ten days ends in an hour. */
+async function withOldPoint(seed = 'renew'): Promise<{ harness: Harness; pointId: PointId; state: State }> {
+  const harness = new Harness(seed);
+  for (let file = 0; file < 9; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(1_000));
+  const { root } = await harness.backUp('full', { limits, keepDays: 10 });
+  const state = await harness.snapshotOfSource();
+  harness.clock.set(new Date(Date.parse(root.expiresAt) - 3_600_000));
+  return { harness, pointId: root.point, state };
+}
+
+function chunkPack(harness: Harness): PackRow {
+  return harness.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+}
+
+async function maintain(harness: Harness, plan = keepLatest): Promise<void> {
+  const { store, catalog, index } = harness;
+  const lists = await listResourcesToRenew(catalog, harness.clock.now());
+  for (const arn of lists.flat()) {
+    const { report } = await renewResource(renewServices(harness, plan), await harness.keys(), arn);
+    expect(report.failures.messages).toEqual([]);
+  }
+  await expirePoints({ store, catalog });
+  await sweepPacks({ store, catalog, index, listChunkIds: createChunkIdReader(store, await harness.keys()) });
+}
+
+/** Everything that the point needs is locked for as long as the catalog keeps it, and it restores. */
+async function expectKept(harness: Harness, pointId: PointId, state: State, where = ''): Promise<void> {
+  const row = await rowOf(harness, pointId);
+  const restored = await harness.restore(pointId);
+  expect(describeState(restored.state), where).toEqual(describeState(state));
+  const root = (await harness.open(pointId)).root;
+  for (const [name, until] of await harness.locksOf(root))
+    expect(until.getTime(), `${where} ${name}`).toBeGreaterThanOrEqual(row.expiresAt.getTime());
+}
+
+test('the newest point of a source that stopped is kept for years, a generation at a time', async () => {
+  const { harness, pointId, state } = await withOldPoint();
+  harness.store.resetCounters();
+
+  for (let week = 0; week < 104; week += 1) {
+    await maintain(harness);
+    harness.clock.advance(7 * day - 3_600_000);
+  }
+
+  await expectKept(harness, pointId, state);
+  const packs = harness.catalog.packs().length;
+  // Packs, root, format.json and two keys, about once for each of the generations of seven days.
+  expect(harness.store.requests('extendLock')).toBeLessThanOrEqual((packs + 4) * 106);
+});
+
+test('a point that nothing keeps is not prolonged', async () => {
+  const { harness, pointId } = await withOldPoint();
+
+  harness.store.resetCounters();
+  await maintain(harness, keepNothing);
+
+  expect(harness.store.requests('extendLock')).toBe(0);
+  harness.clock.advance(day);
+  await maintain(harness, keepNothing);
+  expect(await harness.catalog.findPoint(pointId)).toBeUndefined();
+});
+
+test('a held point is kept although its plan is not deployed any more, and the others of the plan are not', async () => {
+  const { harness, pointId, state } = await withOldPoint();
+  harness.clock.advance(-day);
+  const second = await harness.backUp('full', { limits, keepDays: 10 });
+  harness.clock.advance(day);
+  await harness.catalog.addPointHold(pointId, holdId);
+  const gone = { ...keepLatest, name: 'another' };
+
+  const services = renewServices(harness, gone);
+  const { report } = await renewResource(services, await harness.keys(), harness.arn);
+
+  expect(report).toMatchObject({ renewed: 1, withoutPlan: 1 });
+  await expectKept(harness, pointId, state);
+  expect(
+    (await rowOf(harness, pointId)).expiresAt > (await rowOf(harness, second.root.point)).expiresAt,
+  ).toBe(true);
+});
+
+test('a longer retention of a plan keeps the points that it already has', async () => {
+  const { harness, pointId, state } = await withOldPoint();
+  const { committedAt } = await rowOf(harness, pointId);
+
+  await maintain(harness, planWith({ keepDays: 12, minimumPoints: 0 }));
+
+  expect((await rowOf(harness, pointId)).expiresAt).toEqual(new Date(committedAt.getTime() + 12 * day));
+  await expectKept(harness, pointId, state);
+});
+
+test('leases end with a generation of the resource, so that resources do not renew on one day', async () => {
+  const { harness, pointId } = await withOldPoint();
+
+  await maintain(harness);
+
+  const boundary = nextBoundary(harness, 10);
+  expect((await rowOf(harness, pointId)).expiresAt).toEqual(boundary);
+  for (const { lockUntil } of harness.catalog.packs()) expect(lockUntil).toEqual(boundary);
+});
+
+test('points that are kept for very long are named for consolidation, and prolonged until they are containers', async () => {
+  const { harness, pointId, state } = await withOldPoint();
+  const plan = planWith({ keepDays: 10, minimumPoints: 0, yearly: 2, containerAfterDays: 100 });
+
+  const { report } = await renewResource(renewServices(harness, plan), await harness.keys(), harness.arn);
+
+  expect(report.toConsolidate).toEqual([
+    { resourceArn: harness.arn, pointId, keepUntil: new Date('2029-01-01T00:00:00.000Z') },
+  ]);
+  expect(report.renewed).toBe(1);
+  expect((await rowOf(harness, pointId)).expiresAt).toEqual(nextBoundary(harness, 10));
+  await expectKept(harness, pointId, state);
+});
+
+test('resources are divided by their keys: those with points that expire soon, and those with held ones', async () => {
+  const { harness, pointId } = await withOldPoint();
+  const other = 'arn:aws:s3:::others' as ResourceArn;
+  await harness.backUp('full', { limits, keepDays: 90, arn: other });
+
+  const lists = await listResourcesToRenew(harness.catalog, harness.clock.now());
+  const { root } = await harness.backUp('full', { limits, keepDays: 90, arn: other });
+  await harness.catalog.addPointHold(root.point, holdId);
+  const withHeld = await listResourcesToRenew(harness.catalog, harness.clock.now());
+
+  expect(pointId).toBeDefined();
+  expect(lists).toHaveLength(16);
+  expect(lists.flat()).toEqual([harness.arn]);
+  expect(lists[Number.parseInt(resourceKeyOf(harness.arn).slice(0, 1), 16)]).toEqual([harness.arn]);
+  expect(withHeld.flat().sort()).toEqual([other, harness.arn].sort());
+});
+
+test('keys and format file are locked before any pack is leased beyond them', async () => {
+  const { harness } = await withOldPoint();
+  const faults = new FaultPlan([{ kind: 'kill', method: 'raiseLockUntil', call: 1 }]);
+
+  const services = renewServices(harness, keepLatest, faults);
+  await expect(renewResource(services, await harness.keys(), harness.arn)).rejects.toThrow(
+    ProcessKilledError,
+  );
+
+  const boundary = nextBoundary(harness, 10);
+  expect((await harness.store.head('format.json')).lock?.until).toEqual(boundary);
+  for await (const { name } of harness.store.listVersions('keys/'))
+    expect((await harness.store.head(name)).lock?.until, name).toEqual(boundary);
+});
+
+describe('a pack that cannot be leased', () => {
+  test.each(['deleting', 'damaged', 'lost'] as const)(
+    'but is there, %s, is locked by the store alone',
+    async (what) => {
+      const { harness, pointId, state } = await withOldPoint();
+      const row = chunkPack(harness);
+      if (what === 'deleting') harness.catalog.plantPack({ ...row, state: 'deleting' });
+      if (what === 'damaged') harness.catalog.plantPack({ ...row, damaged: true });
+      if (what === 'lost') harness.catalog.losePack(row.packId);
+
+      await maintain(harness);
+      harness.clock.advance(6 * day);
+      await maintain(harness);
+
+      await expectKept(harness, pointId, state);
+    },
+  );
+
+  test('and is gone, costs a point that is in time nothing but that pack', async () => {
+    const { harness, pointId } = await withOldPoint();
+    const row = chunkPack(harness);
+    const now = harness.clock.now();
+    harness.clock.set('2100-01-01T00:00:00Z');
+    await harness.store.removeVersion(objectNameOf(row), row.versionId ?? '');
+    harness.clock.set(now);
+
+    const { report } = await renewResource(
+      renewServices(harness, keepLatest),
+      await harness.keys(),
+      harness.arn,
+    );
+
+    expect(report).toMatchObject({ renewed: 1, lostPacks: 1, tooLate: 0 });
+    expect((await rowOf(harness, pointId)).expiresAt).toEqual(nextBoundary(harness, 10));
+  });
+
+  test('and holds the pages that name the others, leaves the point to expire, and is reported', async () => {
+    const { harness, pointId } = await withOldPoint();
+    harness.clock.advance(60 * day);
+    const { store, catalog, index } = harness;
+    await sweepPacks({ store, catalog, index, listChunkIds: async () => Promise.resolve([]) });
+    const before = await rowOf(harness, pointId);
+
+    const { report } = await renewResource(
+      renewServices(harness, keepLatest),
+      await harness.keys(),
+      harness.arn,
+    );
+
+    expect(report).toMatchObject({ renewed: 0, unreadable: { count: 1 }, failures: { count: 0 } });
+    expect(report.unreadable.messages[0]).toContain(pointId);
+    expect(await rowOf(harness, pointId)).toEqual(before);
+    expect(await expirePoints({ store, catalog })).toMatchObject({ expired: 1 });
+  });
+});
+
+test('an overdue point is prolonged as long as everything is still there', async () => {
+  const { harness, pointId, state } = await withOldPoint();
+  harness.clock.advance(day);
+
+  await maintain(harness);
+
+  await expectKept(harness, pointId, state);
+});
+
+test('an overdue point of which one pack has been swept is left to expire', async () => {
+  const { harness, pointId } = await withOldPoint();
+  harness.clock.advance(30 * day);
+  const row = harness.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  await harness.store.removeVersion(objectNameOf(row), row.versionId ?? '');
+
+  const { report } = await renewResource(
+    renewServices(harness, keepLatest),
+    await harness.keys(),
+    harness.arn,
+  );
+
+  expect(report).toMatchObject({ renewed: 0, tooLate: 1, lostPacks: 1 });
+  await maintain(harness);
+  expect(await harness.catalog.findPoint(pointId)).toBeUndefined();
+});
+
+test('a point that is expiring is gone for whoever wants to prolong it', async () => {
+  const { harness, pointId } = await withOldPoint();
+  const row = await rowOf(harness, pointId);
+  harness.clock.advance(2 * 3_600_000);
+  await harness.catalog.startExpiring(pointId, harness.clock.now());
+
+  const outcome = await prolongPoint(renewServices(harness, keepLatest), await harness.keys(), row, {
+    expiresAt: new Date(harness.clock.now().getTime() + day),
+  });
+
+  expect(outcome).toEqual({ state: 'gone' });
+});
+
+test('a call that runs out of time says where, and the next one goes on from there', async () => {
+  const { harness, pointId, state } = await withOldPoint();
+  const row = await rowOf(harness, pointId);
+  const expiresAt = new Date(harness.clock.now().getTime() + 90 * day);
+  const services = renewServices(harness, keepLatest);
+  const keys = await harness.keys();
+  const options = { packsAtOnce: 2 };
+
+  const first = await prolongPoint(
+    services,
+    keys,
+    row,
+    { expiresAt },
+    { ...options, shouldStop: () => true },
+  );
+  if (first.state !== 'unfinished') throw new Error(first.state);
+  const midway = await rowOf(harness, pointId);
+  const leased = harness.catalog
+    .packs()
+    .filter(({ kind, lockUntil }) => kind === 'chunks' && lockUntil >= expiresAt);
+  const second = await prolongPoint(services, keys, row, { expiresAt }, { ...options, after: first.after });
+
+  expect(midway.expiresAt).toEqual(row.expiresAt);
+  expect(leased).toHaveLength(2);
+  expect(second).toMatchObject({ state: 'prolonged', packs: 1, lost: { count: 0 } });
+  expect((await rowOf(harness, pointId)).expiresAt).toEqual(expiresAt);
+  await expectKept(harness, pointId, state);
+});
+
+describe('renewing that dies', () => {
+  test.each<FaultKind>(['kill', 'kill-after'])(
+    'at any call (%s) keeps the point as it was or as it will be, and the next run completes it',
+    async (kind) => {
+      const counted = new FaultPlan();
+      const whole = await withOldPoint();
+      await renewResource(
+        renewServices(whole.harness, keepLatest, counted),
+        await whole.harness.keys(),
+        whole.harness.arn,
+      );
+      for (const call of someOf(counted.calls(), 4, kind.length)) {
+        const where = `${kind} at call ${call} of ${counted.calls()}`;
+        const { harness, pointId, state } = await withOldPoint();
+        const { expiresAt } = await rowOf(harness, pointId);
+        const services = renewServices(harness, keepLatest, new FaultPlan([{ kind, call }]));
+        await expect(renewResource(services, await harness.keys(), harness.arn), where).rejects.toThrow(
+          ProcessKilledError,
+        );
+
+        const between = await rowOf(harness, pointId);
+        expect([expiresAt, nextBoundary(harness, 10)], where).toContainEqual(between.expiresAt);
+        const { report } = await renewResource(
+          renewServices(harness, keepLatest),
+          await harness.keys(),
+          harness.arn,
+        );
+
+        expect(report.renewed + report.rootsLocked, where).toBeLessThanOrEqual(1);
+        expect((await rowOf(harness, pointId)).expiresAt, where).toEqual(nextBoundary(harness, 10));
+        await expectKept(harness, pointId, state, where);
+      }
+      console.info(`renewing (${kind}): of ${counted.calls()} kill points`);
+    },
+  );
+
+  test.each<FaultKind>(['fail-before', 'fail-after', 'time-out', 'duplicate'])(
+    'for one call (%s) has done everything after the next run',
+    async (kind) => {
+      const counted = new FaultPlan();
+      const whole = await withOldPoint();
+      await renewResource(
+        renewServices(whole.harness, keepLatest, counted),
+        await whole.harness.keys(),
+        whole.harness.arn,
+      );
+      for (const call of someOf(counted.calls(), 8, kind.length)) {
+        const where = `${kind} at call ${call}`;
+        const { harness, pointId, state } = await withOldPoint();
+        const services = renewServices(harness, keepLatest, new FaultPlan([{ kind, call }]));
+
+        await renewResource(services, await harness.keys(), harness.arn).catch(() => undefined);
+        await maintain(harness);
+
+        await expectKept(harness, pointId, state, where);
+        expect((await rowOf(harness, pointId)).expiresAt, where).toEqual(nextBoundary(harness, 10));
+      }
+    },
+  );
+});

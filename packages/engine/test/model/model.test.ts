@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest';
+import { exhaustiveScenarios } from './exhaustive.ts';
+import { explore } from './explorer.ts';
+import { walkRandomly } from './random-walk.ts';
+
+describe('every interleaving of', () => {
+  test.each(exhaustiveScenarios.filter(({ inGate }) => inGate))(
+    '$title, keeps every promise',
+    async ({ make }) => {
+      const { fault, complete, states, transitions, depth, seconds } = await explore(await make(), {
+        order: 'depth',
+      });
+
+      console.log(`${states} states, ${transitions} transitions, depth ${depth}, ${seconds.toFixed(1)} s`);
+      expect(fault).toBeUndefined();
+      expect(complete).toBe(true);
+    },
+  );
+});
+
+describe('a month of whole runs, maintenance, holds, faults and lost tables', () => {
+  const seeds = Array.from(
+    { length: Math.ceil(2 * Number(process.env['HOLDFAST_SEEDS'] ?? 1)) },
+    (_, seed) => seed,
+  );
+
+  test.each(seeds)('keeps every promise (seed %i)', async (seed) => {
+    const report = await walkRandomly(seed, 30);
+
+    console.log(JSON.stringify(report));
+    expect(report.committed).toBeGreaterThan(10);
+    expect(report.restored).toBeGreaterThan(10);
+  });
+});

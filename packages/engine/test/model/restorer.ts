@@ -1,0 +1,43 @@
+import { toHex, utf8 } from '../../src/bytes.ts';
+import type { RunId } from '../../src/ids.ts';
+import type { VaultKeys } from '../../src/keys/vault-keys.ts';
+import type { PointRow } from '../../src/ports/catalog.ts';
+import { PointReader } from '../../src/restore/point-reader.ts';
+import { restoreRange } from '../../src/restore/restore-range.ts';
+import { MemoryTarget, type MemoryObjectStore } from '../../src/testing/index.ts';
+
+/** Knows what each run read, and restores points to compare. */
+export class Restorer {
+  readonly #keys: VaultKeys;
+  readonly #expected = new Map<RunId, ReadonlyMap<string, string>>();
+
+  constructor(keys: VaultKeys) {
+    this.#keys = keys;
+  }
+
+  /** What a run reads: contents by path. */
+  expect(runId: RunId, files: ReadonlyMap<string, string>): void {
+    this.#expected.set(runId, new Map(files));
+  }
+
+  /** Restores all of a point. @returns what is wrong with it. */
+  async check(
+    store: MemoryObjectStore,
+    { resourceArn, pointId, runId }: PointRow,
+  ): Promise<string | undefined> {
+    const target = new MemoryTarget();
+    try {
+      const reader = await PointReader.open(store, this.#keys, resourceArn, pointId);
+      const { failed } = await restoreRange(reader, { range: {}, target, overwrite: 'never' });
+      if (failed.length > 0) return `point ${pointId} is restored without ${failed.length} of its files`;
+    } catch (error) {
+      return `point ${pointId} cannot be restored: ${String(error)}`;
+    }
+    const expected = this.#expected.get(runId) ?? new Map<string, string>();
+    const restored = new Map(target.entries.map(({ entry, content }) => [toHex(entry.path), toHex(content)]));
+    const same = [...expected].every(([path, text]) => restored.get(toHex(utf8(path))) === toHex(utf8(text)));
+    return same && restored.size === expected.size
+      ? undefined
+      : `point ${pointId} is not restored as it was read`;
+  }
+}

@@ -1,0 +1,44 @@
+import type { CallCounts } from './call-counts.ts';
+
+/** Prices of us-east-1 in USD: S3 Standard and on-demand DynamoDB. */
+const prices = {
+  /** One PutObjectRetention, which is billed as a PUT. */
+  putObjectRetention: 0.005 / 1_000,
+  writeUnit: 0.625 / 1_000_000,
+  readUnit: 0.125 / 1_000_000,
+} as const;
+
+/** The intent: the row, and its entry in the index of overdue packs taken out and put in again. Write units. */
+const intentWriteUnits = 3;
+/** The confirmation: the row, and its copy in that index. Write units. */
+const confirmationWriteUnits = 2;
+
+const packsPerTiB = 2 ** 40 / (32 * 2 ** 20);
+const daysPerMonth = 365.25 / 12;
+
+/** What leases cost, for a vault whose packs have 32 MiB. */
+export interface LeaseCosts {
+  /** PutObjectRetention requests for packs of chunks, for one such pack and a generation of 30 days. */
+  readonly requestsPerPackAndGeneration: number;
+  /** USD for one TiB in the vault and a month. */
+  readonly perTiBMonth: number;
+}
+
+/**
+ * Scales what a simulated vault asked for to packs of 32 MiB: every request for a pack and its row is counted, as if
+ * each simulated pack were one of those. Keys are left out: there are three objects of them, whatever the vault holds.
+ * @param meanPacks - packs of chunks that lay in the vault, over all days.
+ */
+export function leaseCosts(calls: CallCounts, meanPacks: number, days: number): LeaseCosts {
+  const retentions = calls.of('store.extendLock packs') + calls.of('store.extendLock pages');
+  const cost =
+    retentions * prices.putObjectRetention +
+    calls.of('catalog.raiseLockUntil') * intentWriteUnits * prices.writeUnit +
+    calls.of('catalog.confirmLockedUntil') * confirmationWriteUnits * prices.writeUnit +
+    calls.of('catalog.getPacks items') * prices.readUnit;
+  const packMonths = (meanPacks * days) / daysPerMonth;
+  return {
+    requestsPerPackAndGeneration: calls.of('store.extendLock packs') / ((meanPacks * days) / 30),
+    perTiBMonth: (cost / packMonths) * packsPerTiB,
+  };
+}
