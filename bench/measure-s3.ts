@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { startEmulator } from '../localstack/composition.ts';
 import { runMeasured, type Usage } from './child.ts';
 import { whileChanged, type DataSet } from './data-set.ts';
-import { compareTrees, type Measured } from './measure-filesystem.ts';
+import { compareTrees, keepCompiledCode, type Measured } from './measure-filesystem.ts';
 
 const bucket = 'benchmark-vault';
 
@@ -25,7 +25,8 @@ export async function measureS3(
   const program = fileURLToPath(new URL('s3-step.ts', import.meta.url));
   const run = async (step: string, directory: string): Promise<Usage> => {
     const args = [program, step, scratch, directory, bucket];
-    const { usage } = await runMeasured(process.execPath, args, emulator.environment);
+    const environment = { ...emulator.environment, ...keepCompiledCode };
+    const { usage } = await runMeasured(process.execPath, args, environment);
     log(`S3 ${step}: ${usage.seconds.toFixed(2)} s, ${usage.cpuSeconds.toFixed(2)} s CPU`);
     return usage;
   };

@@ -39,7 +39,7 @@ export {
   type OpenVaultOptions,
 } from './keys/open-vault.ts';
 export { OfflineKeyring } from './keys/offline-keyring.ts';
-export { readOfflinePublicKey, withOfflineRecipient } from './keys/offline-recipient.ts';
+export { withOfflineRecipient } from './keys/offline-recipient.ts';
 export { VaultKeys, type VaultSecrets } from './keys/vault-keys.ts';
 
 // Runs: open, protect, commit

@@ -1,9 +1,10 @@
-import { fchmodSync, fchownSync, futimesSync, lchownSync, lutimesSync } from 'node:fs';
+import { fchmodSync, fchownSync, fstatSync, futimesSync, lchownSync, lutimesSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
 import type { SourceEntry } from '@holdfast/engine';
 
 import { factsOf, modifiedMsOf } from './file-facts.ts';
+import type { FileFacts } from './file-facts.ts';
 
 /** Set-user-id and set-group-id: only right together with the owner that the file had. */
 const setIdBits = 0o6000;
@@ -29,9 +30,15 @@ export function applyFacts(fd: number, entry: SourceEntry, rights: FactRights): 
   const { owner } = factsOf(entry);
   const mode = modeOf(entry, rights);
   // Before the mode: a change of owner takes the set-id bits away.
-  if (rights.owner && owner !== undefined) fchownSync(fd, owner.uid, owner.gid);
+  if (rights.owner && owner !== undefined && !isOwnedBy(fd, owner)) fchownSync(fd, owner.uid, owner.gid);
   if (mode !== undefined) fchmodSync(fd, mode);
   if (Number.isFinite(entry.modifiedMs)) futimesSync(fd, entry.modifiedMs / 1000, entry.modifiedMs / 1000);
+}
+
+/** Asking costs a fifth of what setting does, and most files are restored by their owner. */
+function isOwnedBy(fd: number, { uid, gid }: NonNullable<FileFacts['owner']>): boolean {
+  const stats = fstatSync(fd);
+  return stats.uid === uid && stats.gid === gid;
 }
 
 /** Sets owner and times on a symbolic link itself. */

@@ -3,17 +3,21 @@ import { hostname } from 'node:os';
 import {
   backUpFiles,
   newId,
-  shardToJson,
   type BackupType,
   type CommittedPoint,
   type ResourceArn,
   type RunId,
+  type RunPlan,
+  type ShardJson,
   type ShardLimits,
+  type VaultKeys,
 } from '@holdfast/engine';
 import type { DirectoryWork } from './directory-worker.ts';
 import { DirectorySource } from './directory-source.ts';
+import { ShardQueue, type CutNews } from './shard-queue.ts';
 import { openLocalVault, type LocalVaultOptions } from './local-vault.ts';
 import { systemClock, systemRandom } from './system-ports.ts';
+import { WarmWorkers } from './warm-workers.ts';
 import { runPool } from './worker-pool.ts';
 
 /** What is backed up, and how. */
@@ -24,13 +28,18 @@ export interface BackUpDirectoryOptions {
   readonly keepDays: number;
   /** Worker threads. */
   readonly workers: number;
-  /** @default 128 MiB or 4,000 files, so that all threads end at about the same time */
+  /** @default small enough that all threads end at about the same time; larger where there is a base */
   readonly limits?: ShardLimits;
   readonly signal?: AbortSignal;
 }
 
 /** Units of work on one machine: smaller than in the cloud, where a worker has to start first. */
-const localShardLimits: ShardLimits = { files: 4_000, bytes: 128 * 2 ** 20 };
+const localShardLimits: ShardLimits = { files: 4_000, bytes: 96 * 2 ** 20 };
+
+/** With a base, little of what is listed has to be read. */
+const incrementalShardLimits: ShardLimits = { files: 8_000, bytes: 512 * 2 ** 20 };
+
+const worker = new URL('./directory-worker.ts', import.meta.url);
 
 /** The name of a directory of this machine as a resource. */
 export function directoryArn(directory: string): ResourceArn {
@@ -39,47 +48,63 @@ export function directoryArn(directory: string): ResourceArn {
 
 /** Backs up a directory into a vault on this machine, with worker threads that each read, chunk, encrypt and store. */
 export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<CommittedPoint> {
-  const { vault, directory, workers, limits = localShardLimits, signal } = options;
-  const { services, close } = await openLocalVault(vault);
+  const { vault, directory, workers, signal } = options;
+  // They load while the vault is opened and the run is begun.
+  const warm = new WarmWorkers(worker, workers);
   try {
-    // Warnings of the first listing come again from the workers, which put them on the point.
-    const source = new DirectorySource({ root: directory, clock: systemClock, onWarning: () => {} });
-    return await backUpFiles(
-      services,
-      {
-        runId: newId<RunId>(systemRandom),
-        resourceArn: directoryArn(directory),
-        resourceKind: 'directory',
-        plan: 'local',
-        type: options.type,
-        keepDays: options.keepDays,
-        readTags: false,
-      },
-      {
-        source,
-        limits,
-        ...(signal && { signal }),
-        protectAll: async (shards, plan, keys) => {
-          const initial: DirectoryWork = {
-            vault,
-            secrets: await keys.export(),
-            directory,
-            job: { kind: 'protect', plan },
-          };
-          const module = new URL('./directory-worker.ts', import.meta.url);
-          const tasks = shards.map(shardToJson);
-          for await (const _ of runPool({
-            workers,
-            module,
-            initial,
-            tasks,
-            order: 'done',
-            ...(signal && { signal }),
-          }));
+    const { services, close } = await openLocalVault(vault);
+    try {
+      // Warnings come from the workers, which put them on the point.
+      const source = new DirectorySource({ root: directory, clock: systemClock, onWarning: () => {} });
+      return await backUpFiles(
+        services,
+        {
+          runId: newId<RunId>(systemRandom),
+          resourceArn: directoryArn(directory),
+          resourceKind: 'directory',
+          plan: 'local',
+          type: options.type,
+          keepDays: options.keepDays,
+          readTags: false,
         },
-      },
-    );
+        {
+          source,
+          ...(signal && { signal }),
+          protectAll: async (plan, keys) => protectAll(plan, keys, options, warm),
+        },
+      );
+    } finally {
+      close();
+    }
   } finally {
-    close();
+    await warm.end();
   }
+}
+
+async function protectAll(
+  plan: RunPlan,
+  keys: VaultKeys,
+  { vault, directory, workers, limits, signal }: BackUpDirectoryOptions,
+  warm: WarmWorkers,
+): Promise<number> {
+  const ofType = plan.base === undefined ? localShardLimits : incrementalShardLimits;
+  const initial: DirectoryWork = {
+    vault,
+    secrets: await keys.export(),
+    directory,
+    job: { kind: 'protect', plan, limits: limits ?? ofType },
+  };
+  const queue = new ShardQueue();
+  const pool = runPool<DirectoryWork, ShardJson, null>({
+    workers,
+    warm,
+    module: worker,
+    initial,
+    tasks: queue.shards(),
+    order: 'done',
+    onNews: (news) => queue.take(news as CutNews),
+    ...(signal && { signal }),
+  });
+  for await (const _ of pool);
+  return queue.count;
 }

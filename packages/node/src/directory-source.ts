@@ -10,11 +10,11 @@ import type { ListedFile } from './file-content.ts';
 import { entryOf } from './file-facts.ts';
 import { pathBytes, rawPathOf, rawPathOfText, shownPath } from './raw-path.ts';
 import type { RawPath } from './raw-path.ts';
-import { namesInByteOrder, walkInByteOrder } from './walk-in-byte-order.ts';
+import { namesInByteOrder, overlaps, walkInByteOrder } from './walk-in-byte-order.ts';
 import type { RawRange } from './walk-in-byte-order.ts';
 
 /** Files up to this size are read whole when they are opened: no descriptor outlives the call. */
-const wholeReadBytes = 256 * 1024;
+const wholeReadBytes = 1024 * 1024;
 /** Larger ones are read in pieces of this size. */
 const pieceBytes = 1024 * 1024;
 /** A listing lets other work of its thread run after so many entries. */
@@ -33,6 +33,11 @@ export interface DirectorySourceOptions {
    */
   readonly onWarning: (warning: SourceEntryError) => void;
 }
+
+const nothing = new Uint8Array(0);
+
+/** What a listing's obstacle means for the point; see `findObstacle`. */
+const behindObstacle = '; of what is there this point has only what its base had';
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   if (bytes.length > 0) yield bytes;
@@ -65,6 +70,8 @@ export class DirectorySource implements FileSource {
   readonly #clock: Clock;
   readonly #onWarning: (warning: SourceEntryError) => void;
   readonly #freeBuffers: Buffer[] = [];
+  /** Directories, with a slash at their end, and single entries that listings could not show. */
+  readonly #obstacles = new Map<string, SourceEntryError>();
 
   constructor(options: DirectorySourceOptions) {
     this.#root = rawPathOfText(options.root);
@@ -75,7 +82,10 @@ export class DirectorySource implements FileSource {
   async *list(range: PathRange, signal?: AbortSignal): AsyncGenerator<SourceEntry, void, undefined> {
     this.#checkRoot();
     let entries = 0;
-    for (const path of this.#walk(rawRangeOf(range))) {
+    const raw = rawRangeOf(range);
+    // What still hides something is met again.
+    for (const path of this.#obstacles.keys()) if (overlaps(path, raw)) this.#obstacles.delete(path);
+    for (const path of this.#walk(raw)) {
       signal?.throwIfAborted();
       const entry = this.#findEntry(path);
       if (entry !== undefined) yield entry;
@@ -97,7 +107,7 @@ export class DirectorySource implements FileSource {
         `${JSON.stringify(shownPath(listed.path))} is an object of a bucket; open it with the source that listed it`,
       );
     }
-    return { entry: this.#reread(listed), content: one(new Uint8Array(0)) };
+    return { entry: this.#reread(listed), content: one(nothing), whole: nothing };
   }
 
   async listSplits(range: PathRange, limit: number, signal?: AbortSignal): Promise<readonly Uint8Array[]> {
@@ -114,6 +124,16 @@ export class DirectorySource implements FileSource {
       return candidates[at] ?? '';
     });
     return [...new Set(cuts)].map((path) => pathBytes(path));
+  }
+
+  findObstacle(path: Uint8Array): SourceEntryError | undefined {
+    if (this.#obstacles.size === 0) return undefined;
+    const raw = rawPathOf(path);
+    for (let slash = raw.indexOf('/'); slash >= 0; slash = raw.indexOf('/', slash + 1)) {
+      const found = this.#obstacles.get(raw.slice(0, slash + 1));
+      if (found !== undefined) return found;
+    }
+    return this.#obstacles.get(raw);
   }
 
   now(): Promise<Date> {
@@ -154,11 +174,7 @@ export class DirectorySource implements FileSource {
 
   *#walk(range: RawRange): Generator<RawPath, void, undefined> {
     try {
-      yield* walkInByteOrder(this.#root, range, (path, error) => {
-        const warning = sourceEntryErrorOf(error, pathBytes(path));
-        if (!(warning instanceof SourceEntryError)) throw warning;
-        this.#onWarning(warning);
-      });
+      yield* walkInByteOrder(this.#root, range, (path, error) => this.#leaveOut(path, error));
     } catch (error) {
       throw this.#unavailable(error);
     }
@@ -173,11 +189,19 @@ export class DirectorySource implements FileSource {
       if ((entry.kind === 'directory') !== path.endsWith('/')) throw changedError(bytes);
       return entry;
     } catch (error) {
-      const warning = sourceEntryErrorOf(error, bytes);
-      if (!(warning instanceof SourceEntryError)) throw warning;
-      this.#onWarning(warning);
+      this.#leaveOut(path, error);
       return undefined;
     }
+  }
+
+  /** Reports what a listing could not show, and remembers it where it may be there all the same. */
+  #leaveOut(path: RawPath, error: unknown): void {
+    const warning = sourceEntryErrorOf(error, pathBytes(path), behindObstacle);
+    if (!(warning instanceof SourceEntryError)) throw warning;
+    this.#onWarning(warning);
+    // What was found to be something else, a pipe for instance, is no obstacle: it took the place of what was there.
+    const isObstacle = warning.reason === 'denied' || warning.reason === 'unreadable';
+    if (isObstacle && warning !== error) this.#obstacles.set(path, warning);
   }
 
   #statEntry(bytes: Uint8Array, path: RawPath): SourceEntry | undefined {
@@ -226,7 +250,7 @@ export class DirectorySource implements FileSource {
     const length = Math.min(range?.length ?? listed.size, listed.size - offset);
     if (length <= wholeReadBytes) {
       const { bytes, stats } = readListed(file, { offset, length });
-      return { entry: entryOf(listed.path, stats) ?? listed, content: one(bytes) };
+      return { entry: entryOf(listed.path, stats) ?? listed, content: one(bytes), whole: bytes };
     }
     const entry = this.#reread(listed);
     return { entry, content: this.#pieces(file, { offset, length }, signal) };

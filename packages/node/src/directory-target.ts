@@ -126,6 +126,12 @@ export class DirectoryTarget implements RestoreTarget {
     }
   }
 
+  /** Whether something is in an entry's place. */
+  has(entry: SourceEntry): boolean {
+    const { parent, name } = restorePathOf(entry.path);
+    return this.#findStats(this.#fullPath(parent === '' ? name : `${parent}/${name}`)) !== undefined;
+  }
+
   async finish(): Promise<void> {
     // From the inside out: opening a directory below one changes nothing above it, but a mode may forbid it.
     for (const placed of [...this.#pending.values()].reverse()) {
@@ -190,7 +196,9 @@ export class DirectoryTarget implements RestoreTarget {
   ): Promise<WriteOutcome> {
     const { entry, fullPath } = placed;
     this.#directories.ensure(placed.parent);
-    const existing = this.#findReplaceable(placed, rule);
+    // In a directory that this restore has made, nearly nothing is there; what is, publishing finds.
+    const fresh = rule === 'never' && this.#directories.hasMade(placed.parent);
+    const existing = fresh ? undefined : this.#findReplaceable(placed, rule);
     if (existing === 'kept') return 'kept';
     const comparable =
       rule === 'if-different' && existing?.isFile() === true && Number(existing.size) === entry.size;

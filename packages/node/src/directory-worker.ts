@@ -1,16 +1,24 @@
 import {
+  BufferPool,
+  cutShard,
   keysOfRestoreShard,
   PointReader,
   protectShard,
   putShardResult,
   restoreRange,
   shardFromJson,
+  shardToJson,
   VaultKeys,
+  type FetchPolicy,
+  type ProtectShardOptions,
   type RestoreOutcome,
   type RestoreShard,
   type Root,
   type RunPlan,
+  type Shard,
   type ShardJson,
+  type ShardLimits,
+  type SourceEntry,
   type SourceEntryError,
   type VaultSecrets,
   type OverwriteRule,
@@ -18,6 +26,7 @@ import {
 import { DirectorySource } from './directory-source.ts';
 import { DirectoryTarget } from './directory-target.ts';
 import { openLocalVault, type LocalVaultOptions } from './local-vault.ts';
+import type { CutNews } from './shard-queue.ts';
 import { systemClock, systemRandom } from './system-ports.ts';
 import { serveTasks } from './worker-tasks.ts';
 
@@ -27,8 +36,45 @@ export interface DirectoryWork {
   readonly secrets: VaultSecrets;
   readonly directory: string;
   readonly job:
-    | { readonly kind: 'protect'; readonly plan: RunPlan }
+    | { readonly kind: 'protect'; readonly plan: RunPlan; readonly limits: ShardLimits }
     | { readonly kind: 'restore'; readonly root: Root; readonly overwrite: OverwriteRule };
+}
+
+/** Smaller packs than for S3, where every request counts: half the memory, and the disk does not mind. */
+const localStore: ProtectShardOptions['storePolicy'] = {
+  packTargetBytes: 16 * 2 ** 20,
+  lookupChunks: 128,
+  lookupBytes: 8 * 2 ** 20,
+  rememberedChunks: 65_536,
+};
+
+/** A disk answers at once, so little is read ahead: what several workers hold has to fit beside everything else. */
+const localFetch: FetchPolicy = {
+  windowBytes: 8 * 2 ** 20,
+  windowItems: 4_096,
+  cacheBytes: 16 * 2 ** 20,
+  runsAtOnce: 2,
+  run: { maxRunBytes: 4 * 2 ** 20, maxGapBytes: 32 * 2 ** 10, maxWaste: 0.05 },
+};
+
+/** The first shards are small: the other workers wait until the first one has been listed, and so on. */
+const smallShards = 4;
+
+/** Cuts the worker's shard off a range, and tells at once what follows, so that another worker can go on with that. */
+async function cut(
+  source: DirectorySource,
+  given: Shard,
+  limits: ShardLimits,
+  tell: (news: CutNews) => void,
+): Promise<{ readonly shard: Shard; readonly listed: readonly SourceEntry[] }> {
+  const scale = given.index < smallShards ? 1 / 8 : 1;
+  const { listed, shard, stretches, rest } = await cutShard(source, given.paths, {
+    files: Math.ceil(limits.files * scale),
+    bytes: Math.ceil(limits.bytes * scale),
+  });
+  const following = [...stretches, ...(rest === undefined ? [] : [{ paths: rest }])];
+  tell({ following: following.map((one) => shardToJson({ index: 0, ...one })) });
+  return { shard: { ...shard, index: given.index }, listed };
 }
 
 // The worker of back-up-directory.ts and restore-directory.ts: one shard a task.
@@ -37,23 +83,30 @@ serveTasks(async (initial: unknown) => {
   const { services } = await openLocalVault(vault);
   const keys = VaultKeys.import(secrets);
   if (job.kind === 'protect') {
-    return async (task: unknown): Promise<null> => {
+    const buffers = new BufferPool();
+    return async (task: unknown, tell: (news: unknown) => void): Promise<null> => {
       const warnings: SourceEntryError[] = [];
       const source = new DirectorySource({
         root: directory,
         clock: systemClock,
         onWarning: (warning) => warnings.push(warning),
       });
-      const result = await protectShard(services, shardFromJson(task as ShardJson), {
+      const given = shardFromJson(task as ShardJson);
+      const { shard, listed } =
+        given.stretch === undefined ? await cut(source, given, job.limits, tell) : { shard: given };
+      const result = await protectShard(services, shard, {
         keys,
         plan: job.plan,
         source,
+        buffers,
+        storePolicy: localStore,
+        ...(listed && { listed }),
       });
       if (warnings.length > 0) {
-        const listed = warnings.map(({ reason, message }) => ({ path: '', reason, message }));
+        const told = warnings.map(({ reason, message }) => ({ path: '', reason, message }));
         await putShardResult(services.work, job.plan.runId, {
           ...result,
-          warnings: [...result.warnings, ...listed],
+          warnings: [...result.warnings, ...told],
         });
       }
       return null;
@@ -66,6 +119,7 @@ serveTasks(async (initial: unknown) => {
       range: keysOfRestoreShard(task as RestoreShard),
       target,
       overwrite: job.overwrite,
+      fetch: localFetch,
     });
   };
 });

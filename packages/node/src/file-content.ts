@@ -16,8 +16,11 @@ export interface ListedFile {
   readonly changeToken: string;
 }
 
-/** What a failed call on a listed file means to a backup. Errors that are not the file system's pass through. */
-export function sourceEntryErrorOf(error: unknown, path: Uint8Array): Error {
+/**
+ * What a failed call on a listed file means to a backup. Errors that are not the file system's pass through.
+ * @param consequence - what follows for the point when it may not or cannot be read.
+ */
+export function sourceEntryErrorOf(error: unknown, path: Uint8Array, consequence = ''): Error {
   const code = errnoOf(error);
   if (code === undefined || error instanceof SourceEntryError)
     return error instanceof Error ? error : new Error(String(error));
@@ -26,11 +29,12 @@ export function sourceEntryErrorOf(error: unknown, path: Uint8Array): Error {
     return new SourceEntryError('vanished', shown, 'vanished since it was listed', { cause: error });
   if (code === 'ELOOP') return changedError(path, { cause: error });
   if (isDenied(error)) {
-    return new SourceEntryError('denied', shown, 'may not be read by this user; grant it read access', {
-      cause: error,
-    });
+    const denied = `may not be read by this user; grant it read access${consequence}`;
+    return new SourceEntryError('denied', shown, denied, { cause: error });
   }
-  return new SourceEntryError('unreadable', shown, `cannot be read (${code})`, { cause: error });
+  return new SourceEntryError('unreadable', shown, `cannot be read (${code})${consequence}`, {
+    cause: error,
+  });
 }
 
 /** The error of a file that is not as it was listed. */
@@ -48,13 +52,16 @@ function checkUnchanged(file: ListedFile, stats: BigIntStats): void {
   if (changeTokenOf(stats) !== file.changeToken) throw changedError(file.path);
 }
 
-function openUnchanged(file: ListedFile): { readonly fd: number; readonly stats: BigIntStats } {
+function openListed({ fullPath }: ListedFile): number {
   // O_NONBLOCK: a pipe that took the file's place must not hang the run.
-  const fd = openSync(file.fullPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  return openSync(fullPath, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+}
+
+function openUnchanged(file: ListedFile): number {
+  const fd = openListed(file);
   try {
-    const stats = fstatSync(fd, { bigint: true });
-    checkUnchanged(file, stats);
-    return { fd, stats };
+    checkUnchanged(file, fstatSync(fd, { bigint: true }));
+    return fd;
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -72,7 +79,8 @@ function fill(fd: number, buffer: Uint8Array, length: number, position: number):
 }
 
 /**
- * Reads a stretch of a file in one go; the state is compared before and after. The caller owns the bytes.
+ * Reads a stretch of a file in one go; its state is compared afterwards, which says of the whole time since the listing
+ * that nothing has changed. The caller owns the bytes.
  * @throws {@link SourceEntryError} it vanished, changed, or may not be read.
  */
 export function readListed(
@@ -80,17 +88,29 @@ export function readListed(
   range: ByteRange,
 ): { readonly bytes: Uint8Array; readonly stats: BigIntStats } {
   try {
-    const { fd, stats } = openUnchanged(file);
+    const fd = openListed(file);
     try {
       const bytes = Buffer.allocUnsafe(range.length);
-      if (fill(fd, bytes, range.length, range.offset) !== range.length) throw changedError(file.path);
-      checkUnchanged(file, fstatSync(fd, { bigint: true }));
+      const filled = fillOrFind(fd, bytes, range);
+      const stats = fstatSync(fd, { bigint: true });
+      // First: what took the file's place explains why it could not be read.
+      checkUnchanged(file, stats);
+      if (filled instanceof Error) throw filled;
+      if (filled !== range.length) throw changedError(file.path);
       return { bytes, stats };
     } finally {
       closeSync(fd);
     }
   } catch (error) {
     throw sourceEntryErrorOf(error, file.path);
+  }
+}
+
+function fillOrFind(fd: number, bytes: Uint8Array, { offset, length }: ByteRange): number | Error {
+  try {
+    return fill(fd, bytes, length, offset);
+  } catch (error) {
+    return error as Error;
   }
 }
 
@@ -106,7 +126,7 @@ export function* piecesOfListed(
 ): Generator<Uint8Array, void, undefined> {
   let fd: number | undefined;
   try {
-    fd = openUnchanged(file).fd;
+    fd = openUnchanged(file);
     const end = range.offset + range.length;
     for (let position = range.offset; position < end; position += buffer.length) {
       const wanted = Math.min(buffer.length, end - position);

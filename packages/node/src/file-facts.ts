@@ -8,6 +8,31 @@ import { shownPath } from './raw-path.ts';
 
 const none: Readonly<Record<string, string>> = Object.freeze({});
 
+/** The attributes that were made last for each mode: most files of a tree have the same few. */
+const madeLast = new Map<bigint, Pick<BigIntStats, 'uid' | 'gid'> & { readonly attributes: Attributes }>();
+
+type Attributes = Readonly<Record<string, string>>;
+
+/** Mode and owner as attributes; one object for many files that have the same. */
+function attributesOf({ mode, uid, gid }: BigIntStats): Attributes {
+  const last = madeLast.get(mode);
+  if (last?.uid === uid && last.gid === gid) return last.attributes;
+  const attributes = Object.freeze({
+    mode: (Number(mode) & 0o7777).toString(8).padStart(4, '0'),
+    uid: uid.toString(),
+    gid: gid.toString(),
+  });
+  madeLast.set(mode, { uid, gid, attributes });
+  return attributes;
+}
+
+/** A link's target, as text where it is UTF-8. */
+function targetAttributes(target: Uint8Array): Attributes {
+  return isUtf8(target)
+    ? { 'link-target': shownPath(target) }
+    : { 'link-target-hex': Buffer.from(target).toString('hex') };
+}
+
 /** What a restore sets on a file besides its content. Absent facts are left as the system makes them. */
 export interface FileFacts {
   /** Permission bits, 0 to 0o7777. */
@@ -47,22 +72,14 @@ export function entryOf(
         ? 'symlink'
         : undefined;
   if (kind === undefined) return undefined;
-  const attributes: Record<string, string> = {
-    mode: (Number(stats.mode) & 0o7777).toString(8).padStart(4, '0'),
-    uid: stats.uid.toString(),
-    gid: stats.gid.toString(),
-  };
-  if (linkTarget !== undefined) {
-    if (isUtf8(linkTarget)) attributes['link-target'] = shownPath(linkTarget);
-    else attributes['link-target-hex'] = Buffer.from(linkTarget).toString('hex');
-  }
+  const attributes = attributesOf(stats);
   return {
     path,
     kind,
     size: kind === 'file' ? Number(stats.size) : 0,
     modifiedMs: modifiedMsOf(stats),
     changeToken: changeTokenOf(stats),
-    attributes,
+    attributes: linkTarget === undefined ? attributes : { ...attributes, ...targetAttributes(linkTarget) },
     userMetadata: none,
     tags: none,
   };

@@ -2,6 +2,7 @@
 export { DirectorySource, type DirectorySourceOptions } from './directory-source.ts';
 export { DirectoryTarget, type DirectoryTargetOptions } from './directory-target.ts';
 export { DirectoryWorkStore } from './directory-work-store.ts';
+export { FileContainer } from './file-container.ts';
 export { createKeyFile, FileKeyring } from './file-keyring.ts';
 export { FilesystemObjectStore, type FilesystemObjectStoreOptions } from './filesystem-object-store.ts';
 export { SqliteCatalog } from './sqlite-catalog.ts';

@@ -1,19 +1,23 @@
 import {
-  listEntries,
+  cutByPages,
   openVault,
   PointReader,
   planRestore,
+  RestorePathError,
+  splitDirectories,
   type OverwriteRule,
   type PointId,
   type ResourceArn,
   type RestoreOutcome,
   type RestoreShard,
   type ShardLimits,
+  type SourceEntry,
 } from '@holdfast/engine';
 import { DirectoryTarget } from './directory-target.ts';
 import type { DirectoryWork } from './directory-worker.ts';
 import { openLocalVault, type LocalVaultOptions } from './local-vault.ts';
 import { systemRandom } from './system-ports.ts';
+import { WarmWorkers } from './warm-workers.ts';
 import { runPool } from './worker-pool.ts';
 
 /** What is restored, and where to. */
@@ -30,53 +34,77 @@ export interface RestoreDirectoryOptions {
 
 const localRestoreLimits: ShardLimits = { files: 4_000, bytes: 128 * 2 ** 20 };
 
+const worker = new URL('./directory-worker.ts', import.meta.url);
+
+const nothingYet: RestoreOutcome = {
+  files: 0,
+  bytes: 0,
+  written: 0,
+  kept: 0,
+  same: 0,
+  failed: [],
+  carried: [],
+};
+
 /** Restores a point, or some paths of it, from a vault on this machine into a directory, with worker threads. */
 export async function restoreDirectory(options: RestoreDirectoryOptions): Promise<RestoreOutcome> {
-  const { vault, directory, overwrite, workers, paths, signal } = options;
-  const { services, close } = await openLocalVault(vault);
+  const { vault, directory, overwrite, workers, signal } = options;
+  // They load while the vault is opened and the point is cut.
+  const warm = new WarmWorkers(worker, workers);
   try {
-    const keys = await openVault(services);
-    const reader = await PointReader.open(services.store, keys, options.resourceArn, options.pointId);
-    const { shards } = await planRestore(reader, {
-      limits: localRestoreLimits,
-      workers,
-      ...(paths && { paths }),
-      ...(signal && { signal }),
-    });
-    const initial: DirectoryWork = {
-      vault,
-      secrets: await keys.export(),
-      directory,
-      job: { kind: 'restore', root: reader.root, overwrite },
-    };
-    const module = new URL('./directory-worker.ts', import.meta.url);
-    const outcomes: RestoreOutcome[] = [];
-    const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({
-      workers,
-      module,
-      initial,
-      tasks: shards,
-      order: 'done',
-      ...(signal && { signal }),
-    });
-    for await (const outcome of pool) outcomes.push(outcome);
-    await restoreDirectoryTimes(reader, options);
-    return outcomes.reduce(sumOutcomes);
+    const { services, close } = await openLocalVault(vault);
+    try {
+      const keys = await openVault(services);
+      const reader = await PointReader.open(services.store, keys, options.resourceArn, options.pointId);
+      const shards = await cut(reader, options);
+      const target = new DirectoryTarget({ root: directory, random: systemRandom });
+      const split = (await splitDirectories(reader, shards, signal)).filter(
+        (entry) => overwrite !== 'never' || !target.has(entry),
+      );
+      let outcome = nothingYet;
+      const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({
+        workers,
+        warm,
+        module: worker,
+        initial: {
+          vault,
+          secrets: await keys.export(),
+          directory,
+          job: { kind: 'restore', root: reader.root, overwrite },
+        },
+        tasks: shards,
+        order: 'done',
+        ...(signal && { signal }),
+      });
+      for await (const part of pool) outcome = sumOutcomes(outcome, part);
+      await setFactsAgain(target, split);
+      return outcome;
+    } finally {
+      close();
+    }
   } finally {
-    close();
+    await warm.end();
   }
 }
 
-/** Every worker's files have changed the times of directories that other workers had finished. */
-async function restoreDirectoryTimes(
+async function cut(
   reader: PointReader,
-  { directory, paths, signal }: RestoreDirectoryOptions,
-): Promise<void> {
-  if (paths !== undefined) return;
-  const target = new DirectoryTarget({ root: directory, random: systemRandom });
-  for await (const listed of listEntries(reader, '', true, signal)) {
-    if ('file' in listed && listed.file.entry.kind === 'directory')
-      await target.write(listed.file.entry, nothing(), 'always');
+  { paths, workers, signal }: RestoreDirectoryOptions,
+): Promise<readonly RestoreShard[]> {
+  const limits = localRestoreLimits;
+  if (paths === undefined) return cutByPages(reader, limits, signal);
+  return (await planRestore(reader, { limits, workers, paths, ...(signal && { signal }) })).shards;
+}
+
+/** Of directories that several workers wrote into: each has changed the times that another had set. */
+async function setFactsAgain(target: DirectoryTarget, directories: readonly SourceEntry[]): Promise<void> {
+  for (const entry of directories) {
+    try {
+      await target.write(entry, nothing(), 'always');
+    } catch (error) {
+      // The outcome of the shard that it belongs to says so already.
+      if (!(error instanceof RestorePathError)) throw error;
+    }
   }
   await target.finish();
 }

@@ -10,7 +10,7 @@ export interface RawRange {
 }
 
 /** Whether some path that starts with `prefix` lies in the range. */
-function overlaps(prefix: string, { from, to }: RawRange): boolean {
+export function overlaps(prefix: string, { from, to }: RawRange): boolean {
   return (
     (to === undefined || prefix < to) && (from === undefined || prefix >= from || from.startsWith(prefix))
   );

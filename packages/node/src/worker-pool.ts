@@ -1,8 +1,9 @@
-import { Worker } from 'node:worker_threads';
-import type { ResourceLimits } from 'node:worker_threads';
+import type { ResourceLimits, Worker } from 'node:worker_threads';
 
 import { BackupError, InvalidInputError } from '@holdfast/engine';
 
+import { startThread } from './warm-workers.ts';
+import type { WarmWorkers } from './warm-workers.ts';
 import { landError } from './worker-error.ts';
 import type { TaskAnswer, TaskMessage } from './worker-tasks.ts';
 
@@ -24,8 +25,12 @@ export interface PoolOptions<Initial, Task> {
   readonly tasks: Iterable<Task> | AsyncIterable<Task>;
   /** `tasks`: results in the order of their tasks; `done`: as they come. @default 'tasks' */
   readonly order?: 'tasks' | 'done';
-  /** Memory limits of each worker. @default {@link smallYoungGeneration} */
+  /** Memory limits of each worker. @default a small young generation; see `startThread` */
   readonly limits?: ResourceLimits;
+  /** Threads of the same module that were started before; `limits` does not concern them. */
+  readonly warm?: WarmWorkers;
+  /** Called with what a task tells before it is done, in the order in which it tells it. */
+  readonly onNews?: (news: unknown) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -34,12 +39,6 @@ interface PoolWorker {
   /** Index of the task it works on. */
   task: number | undefined;
 }
-
-/**
- * Buffers die young here, and their memory outside the heap is given back only when the young generation is collected:
- * with Node's default size a worker would hold hundreds of megabytes of dead ones.
- */
-const smallYoungGeneration: ResourceLimits = { maxYoungGenerationSizeMb: 12 };
 
 /** Tasks that may be ahead of the result that is waited for, per worker: bounds what is held in memory. */
 const aheadPerWorker = 4;
@@ -135,14 +134,15 @@ class Pool<Initial, Task, Result> {
   }
 
   #startWorker(): PoolWorker {
-    const { module, initial, limits = smallYoungGeneration } = this.#options;
-    const thread = new Worker(module, {
-      workerData: initial,
-      resourceLimits: limits,
-    });
+    const { module, initial, limits, warm, onNews } = this.#options;
+    const { thread, failure } = warm?.take() ?? { thread: startThread(module, limits) };
     const worker: PoolWorker = { thread, task: undefined };
     this.#workers.push(worker);
     thread.on('message', (answer: TaskAnswer) => {
+      if ('news' in answer) {
+        onNews?.(answer.news);
+        return;
+      }
       worker.task = undefined;
       this.#running -= 1;
       if ('error' in answer) this.#fail(landError(answer.error));
@@ -153,6 +153,9 @@ class Pool<Initial, Task, Result> {
     thread.on('error', (error) => this.#fail(this.#died(worker, error)));
     thread.on('messageerror', (error) => this.#fail(error));
     thread.on('exit', (code) => this.#fail(this.#died(worker, `exit code ${code}`)));
+    if (failure !== undefined) this.#fail(this.#died(worker, failure));
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    thread.postMessage({ initial } satisfies TaskMessage);
     return worker;
   }
 

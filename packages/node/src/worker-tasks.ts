@@ -1,40 +1,48 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 
 import { InvalidInputError } from '@holdfast/engine';
 
 import { carryError } from './worker-error.ts';
 import type { CarriedError } from './worker-error.ts';
 
-/** What the pool sends to a worker. */
-export interface TaskMessage {
-  readonly index: number;
-  readonly task: unknown;
-}
+/** What the pool sends to a worker: first what it is started with, then one task after the other. */
+export type TaskMessage = { readonly initial: unknown } | { readonly index: number; readonly task: unknown };
 
-/** What a worker answers. */
+/** What a worker answers: its one result or error, and before it any number of news. */
 export type TaskAnswer =
+  | { readonly index: number; readonly news: unknown }
   | { readonly index: number; readonly result: unknown }
   | { readonly index: number; readonly error: CarriedError };
 
+/** Does one task. `tell` sends the pool something before the task is done. */
+export type DoTask = (task: unknown, tell: (news: unknown) => void) => Promise<unknown>;
+
 /**
  * The worker's side of {@link runPool}: call it once at the top level of the worker's module.
- * `start` gets the pool's `initial` and returns what does a task; it runs once in
- * a worker, before its first task.
- * Tasks and results are copied between threads: plain objects, numbers, text, dates, byte arrays.
+ * `start` gets the pool's `initial` and returns what does a task; it runs once in a worker, before its first task.
+ * Tasks, news and results are copied between threads: plain objects, numbers, text, dates, byte arrays.
  */
-export function serveTasks(start: (initial: unknown) => Promise<(task: unknown) => Promise<unknown>>): void {
+export function serveTasks(start: (initial: unknown) => Promise<DoTask>): void {
   const port = parentPort;
   if (port === null) throw new InvalidInputError('this module is a worker of a pool; start it with runPool');
-  const started = start(workerData);
-  // A start that failed fails the first task; until then nobody waits for it.
-  started.catch(() => {});
-  const answer = async ({ index, task }: TaskMessage): Promise<void> => {
+  const send = (answer: TaskAnswer): void => port.postMessage(answer);
+  let started: Promise<DoTask> | undefined;
+  const answer = async (index: number, task: unknown): Promise<void> => {
     try {
       const work = await started;
-      port.postMessage({ index, result: await work(task) } satisfies TaskAnswer);
+      if (work === undefined) throw new InvalidInputError('a task came before what the worker starts with');
+      send({ index, result: await work(task, (news) => send({ index, news })) });
     } catch (error) {
-      port.postMessage({ index, error: carryError(error) } satisfies TaskAnswer);
+      send({ index, error: carryError(error) });
     }
   };
-  port.on('message', (message: TaskMessage) => void answer(message));
+  port.on('message', (message: TaskMessage) => {
+    if ('initial' in message) {
+      started = start(message.initial);
+      // A start that failed fails the first task; until then nobody waits for it.
+      started.catch(() => {});
+    } else {
+      void answer(message.index, message.task);
+    }
+  });
 }

@@ -3,6 +3,7 @@ import { allOf } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 
 import { runPool, WorkerDiedError } from '../src/index.ts';
+import { WarmWorkers } from '../src/warm-workers.ts';
 import type { PoolOptions } from '../src/index.ts';
 import type { SampleTask } from './workers/sample-worker.ts';
 
@@ -68,6 +69,36 @@ test('tells the generator when the caller stops early', async () => {
   }
 
   expect(returned).toBe(true);
+});
+
+test('passes on what a task tells before it is done', async () => {
+  const news: unknown[] = [];
+
+  const results = await allOf(run([{ kind: 'tell', value: 6 }], { onNews: (one) => news.push(one) }));
+
+  expect(results).toEqual([6]);
+  expect(news).toEqual([1, 2]);
+});
+
+test('uses threads that were started before, and ends those that it does not need', async () => {
+  const module = new URL('./workers/sample-worker.ts', import.meta.url);
+  const warm = new WarmWorkers(module, 3);
+
+  const results = await allOf(run(squares(1), { warm, workers: 2 }));
+  await warm.end();
+
+  expect(results).toEqual([0]);
+  expect(warm.take()).toBeUndefined();
+});
+
+test('says why a thread that was started before has ended', async () => {
+  const warm = new WarmWorkers(new URL('./workers/does-not-exist.ts', import.meta.url), 1);
+  const taken = warm.take();
+  const ended = new Promise((resolve) => taken?.thread.on('exit', resolve));
+
+  await ended;
+
+  expect(String(taken?.failure)).toContain('does-not-exist');
 });
 
 test('runs no worker for no tasks', async () => {

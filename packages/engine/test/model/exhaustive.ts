@@ -1,4 +1,5 @@
-import type { FailureKind, Scenario } from './explorer.ts';
+import type { FailureKind } from './exploration-state.ts';
+import type { Scenario } from './explorer.ts';
 import { holdForAWhile, holdPoint } from './holders.ts';
 import { expireOnce, loseAndRebuild, maintainOnce, rebuild, sweepOnce } from './maintainers.ts';
 import { prolonger } from './planted.ts';
@@ -165,16 +166,11 @@ async function makeHolds(crashes: number): Promise<Scenario> {
 
 async function makeRebuild(): Promise<Scenario> {
   const vault = await makeSmallVault();
-  const thenSweep: typeof sweepOnce = async (services, keys) => {
-    const word = await rebuild(services, keys);
-    if (word === 'rebuilt') await sweepOnce(services, keys);
-    return word;
-  };
   return makeScenario(
     () => ({
       actors: [
         { name: 'writer', program: writer(runsOf(vault).other) },
-        { name: 'rebuilder', program: thenSweep, isImmortal: true },
+        { name: 'rebuilder', program: rebuildThenSweep, isImmortal: true },
       ],
       crashes: 1,
       times: [due],
@@ -183,3 +179,10 @@ async function makeRebuild(): Promise<Scenario> {
     { ...vault, world: vault.world.withoutTables() },
   );
 }
+
+/** Sweepers wait until the tables are whole. */
+const rebuildThenSweep: typeof sweepOnce = async (services, keys) => {
+  const word = await rebuild(services, keys);
+  if (word === 'rebuilt') await sweepOnce(services, keys);
+  return word;
+};

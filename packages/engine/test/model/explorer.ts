@@ -1,20 +1,19 @@
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
 import type { Keyring } from '../../src/ports/keyring.ts';
 import { StoreUnavailableError } from '../../src/errors.ts';
-import { describeCall, type Call, type CallBook } from './calls.ts';
-import { fingerprintOf, FingerprintSet, mix } from './fingerprint.ts';
+import type { Call, CallBook } from './calls.ts';
+import {
+  describeLabel,
+  fingerprintOfState,
+  type FailureKind,
+  type Label,
+  type Node,
+  type State,
+} from './exploration-state.ts';
+import { FingerprintSet } from './fingerprint.ts';
 import type { ActorSpec } from './live-actor.ts';
 import { LocalStates, stepKey, type LocalState } from './local-states.ts';
 import type { Step, World } from './world.ts';
-
-/**
- * How a call of a shared port fails, each time once:
- * - `before`: it does not happen, the caller is told that nobody answered;
- * - `after`: it happens, the caller is told the same;
- * - `late`: as `before`, but it happens later, at any time before the clock next jumps;
- * - `twice`: it happens twice in a row, the caller gets the second answer.
- */
-export type FailureKind = 'before' | 'after' | 'late' | 'twice';
 
 /** What is explored. */
 export interface Scenario {
@@ -62,32 +61,6 @@ export interface Exploration {
   readonly complete: boolean;
   readonly seconds: number;
   readonly fault?: { readonly what: string; readonly trace: readonly string[] };
-}
-
-interface State {
-  readonly world: World;
-  readonly timeIndex: number;
-  readonly locals: readonly LocalState[];
-  /** One bit an actor. */
-  readonly dead: number;
-  readonly crashes: number;
-  readonly failures: number;
-  /** Calls that will still happen although their caller has given up. */
-  readonly late: readonly number[];
-}
-
-type Label =
-  | { readonly kind: 'call'; readonly actor: number; readonly call: Call; readonly failure?: FailureKind }
-  | { readonly kind: 'crash'; readonly actor: number }
-  | { readonly kind: 'late'; readonly call: Call }
-  | { readonly kind: 'time'; readonly to: Date };
-
-/** A state that is to be looked at, and how it was reached. */
-interface Node {
-  readonly state: State;
-  readonly depth: number;
-  readonly label?: Label;
-  readonly before?: Node;
 }
 
 /** Transitions from one report to the next. */
@@ -325,42 +298,11 @@ class Explorer {
   #traceOf(node: Node): string[] {
     const lines: string[] = [];
     for (let at: Node | undefined = node; at?.label !== undefined; at = at.before)
-      lines.push(this.#describe(at.label));
+      lines.push(describeLabel(at.label, (actor) => this.#nameOf(actor)));
     return lines.reverse();
-  }
-
-  #describe(label: Label): string {
-    if (label.kind === 'time') return `time: ${label.to.toISOString()}`;
-    if (label.kind === 'crash') return `${this.#nameOf(label.actor)} crashes`;
-    if (label.kind === 'late') return `late: ${describeCall(label.call)}`;
-    const failure = label.failure === undefined ? '' : ` [fails ${label.failure}]`;
-    return `${this.#nameOf(label.actor)}: ${describeCall(label.call)}${failure}`;
   }
 
   #nameOf(actor: number): string {
     return (this.#scenario.actors[actor] as ActorSpec).name;
   }
-}
-
-function fingerprintOfState({ world, timeIndex, locals, dead, crashes, failures, late }: State): {
-  a: number;
-  b: number;
-} {
-  let { a, b } = world.fingerprint;
-  const add = (value: number): void => {
-    a = mix(a, value);
-    b = mix(b, value ^ 0x5bd1e995);
-  };
-  for (const { id, actor, outcome } of locals) {
-    // Of who is over, only whether it ended well still matters; of who is dead, nothing.
-    if ((dead & (1 << actor)) !== 0) add(0x7ffffff0);
-    else if (outcome !== undefined)
-      add(outcome.state === 'finished' ? 0x7ffffff1 : fingerprintOf(outcome.error.name).a);
-    else add(id);
-  }
-  add(timeIndex);
-  add(dead);
-  add(crashes * 16 + failures);
-  for (const callId of late) add(callId);
-  return { a, b };
 }

@@ -72,7 +72,7 @@ export class LiveActor {
     { name, storeSkewMs = 0, clock }: ActorSpec,
     { book, keyring, clock: shared }: { book: CallBook; keyring: Keyring; clock?: FakeClock },
   ): WriteServices {
-    const port = (shared: SharedPort): object => this.#port(shared, book, storeSkewMs);
+    const port = (which: SharedPort): object => this.#port(which, book, storeSkewMs);
     return {
       store: port('store'),
       catalog: port('catalog'),
@@ -131,7 +131,7 @@ export class LiveActor {
 }
 
 /** A list is one call, made when its first item is asked for. */
-async function* itemsOf(list: () => Promise<readonly unknown[]>): AsyncGenerator<unknown> {
+async function* itemsOf(list: () => Promise<readonly unknown[]>): AsyncGenerator {
   yield* await list();
 }
 

@@ -66,7 +66,7 @@ export const expiryFromNow = (): ThinSteps => ({
 
 /** Rule 4 taken away: the base is leased after the commit. */
 export function baseAfterwards(): ThinSteps {
-  let lease = async (): Promise<void> => {};
+  let lease: (() => Promise<void>) | undefined;
   return {
     ...productSteps,
     leaseBase: async (services, keys, root, row, policy) => {
@@ -83,7 +83,7 @@ export function baseAfterwards(): ThinSteps {
     },
     commitPoint: async (services, keys, plan, makeContent) => {
       const committed = await commitPoint(services, keys, plan, makeContent);
-      await lease();
+      await lease?.();
       return committed;
     },
   };
@@ -143,7 +143,7 @@ export function damageUnseen(program: Program): Program {
     getPacks: async (packIds) =>
       new Map(
         [...(await catalog.getPacks(packIds))].map(
-          ([packId, { damaged: _, ...row }]) => [packId, row] as const,
+          ([packId, row]) => [packId, { ...row, damaged: false }] as const,
         ),
       ),
   }));
@@ -155,7 +155,10 @@ export function holdsLast(program: Program): Program {
     const later: (() => Promise<unknown>)[] = [];
     const { catalog } = services;
     const planted = replaced(catalog, {
-      putPoint: async ({ holds: _, ...row }) => catalog.putPoint(row),
+      putPoint: async ({ holds, ...row }) => {
+        for (const holdId of holds ?? []) later.push(async () => catalog.addPointHold(row.pointId, holdId));
+        return catalog.putPoint(row);
+      },
       addPointHold: async (...args) => {
         later.push(async () => catalog.addPointHold(...args));
         return Promise.resolve('held');

@@ -1,5 +1,5 @@
-import type { HoldId, PackId, ResourceArn, RunId } from '../../src/ids.ts';
-import { newId, toHex } from '../../src/bytes.ts';
+import type { HoldId, ResourceArn, RunId } from '../../src/ids.ts';
+import { newId } from '../../src/bytes.ts';
 import { BackupError, StoreUnavailableError } from '../../src/errors.ts';
 import { initialiseVault } from '../../src/keys/open-vault.ts';
 import { VaultKeys } from '../../src/keys/vault-keys.ts';
@@ -16,50 +16,17 @@ import {
   SeededRandom,
 } from '../../src/testing/index.ts';
 import { CallBook, describeCall, type Answer, type Call } from './calls.ts';
+import { Dice } from './dice.ts';
 import { holdPoint, letGo } from './holders.ts';
 import { Invariants } from './invariants.ts';
 import { LiveActor, type Program } from './live-actor.ts';
 import { maintainDaily, rebuild } from './maintainers.ts';
 import { Restorer } from './restorer.ts';
+import { emptyReport, type WalkReport } from './walk-report.ts';
 import { perform, World, type Ports } from './world.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
-
-/** How often things happen, each in ten-thousandths: of calls, or of days. */
-const chances = {
-  crash: 4,
-  before: 15,
-  after: 15,
-  late: 10,
-  twice: 15,
-  land: 500,
-  stall: 10,
-  run: 8_500,
-  twoMaintainers: 2_000,
-  hold: 1_200,
-  release: 1_500,
-  damage: 500,
-  loseTables: 2,
-  leaveUnfinished: 1_000,
-} as const;
-
-/** How many of everything happened. */
-export interface WalkReport {
-  days: number;
-  calls: number;
-  runs: number;
-  committed: number;
-  faults: number;
-  crashes: number;
-  stalls: number;
-  lateCalls: number;
-  refusals: number;
-  holds: number;
-  prolonged: number;
-  tablesLost: number;
-  restored: number;
-}
 
 interface Actor {
   readonly name: string;
@@ -88,23 +55,10 @@ export async function walkRandomly(seed: string | number, days: number): Promise
 }
 
 class RandomWalk {
-  readonly report: WalkReport = {
-    days: 0,
-    calls: 0,
-    runs: 0,
-    committed: 0,
-    faults: 0,
-    crashes: 0,
-    stalls: 0,
-    lateCalls: 0,
-    refusals: 0,
-    holds: 0,
-    prolonged: 0,
-    tablesLost: 0,
-    restored: 0,
-  };
+  readonly report = emptyReport();
   readonly #seed: string | number;
   readonly #random: SeededRandom;
+  readonly #dice: Dice;
   readonly #clock: FakeClock;
   readonly #ports: { -readonly [Port in keyof Ports]: Ports[Port] };
   readonly #keys: VaultKeys;
@@ -125,6 +79,7 @@ class RandomWalk {
   ) {
     this.#seed = seed;
     this.#random = parts.random;
+    this.#dice = new Dice(parts.random);
     this.#clock = parts.clock;
     this.#ports = { ...parts.ports };
     this.#keys = parts.keys;
@@ -159,12 +114,12 @@ class RandomWalk {
     for (let day = 0; day < days; day += 1) {
       this.report.days += 1;
       await this.#beginDay();
-      const leave = this.#happens('leaveUnfinished');
-      const steps = leave ? this.#number(400) : Infinity;
+      const leave = this.#dice.happens('leaveUnfinished');
+      const steps = leave ? this.#dice.number(400) : Infinity;
       for (let step = 0; step < steps && this.#actors.length > 0; step += 1) await this.#step();
       for (const actor of this.#actors) actor.disturbed = true;
       this.#late = [];
-      this.#clock.advance(18 * hourMs + this.#number(8 * hourMs));
+      this.#clock.advance(18 * hourMs + this.#dice.number(8 * hourMs));
       await this.#check('a day goes by');
       if (day % 5 === 4) await this.#restoreAll();
     }
@@ -186,15 +141,15 @@ class RandomWalk {
       await this.#start('maintainer', async (services, keys) =>
         maintainDaily(services, keys, [...this.#files.keys()]),
       );
-      if (this.#happens('twoMaintainers'))
+      if (this.#dice.happens('twoMaintainers'))
         await this.#start('maintainer', async (services, keys) =>
           maintainDaily(services, keys, [...this.#files.keys()]),
         );
-      if (this.#happens('hold')) await this.#startHold();
-      if (this.#happens('release')) await this.#startRelease();
+      if (this.#dice.happens('hold')) await this.#startHold();
+      if (this.#dice.happens('release')) await this.#startRelease();
     }
-    for (const arn of this.#files.keys()) if (this.#happens('run')) await this.#startRun(arn);
-    if (this.#happens('damage')) await this.#damageMark();
+    for (const arn of this.#files.keys()) if (this.#dice.happens('run')) await this.#startRun(arn);
+    if (this.#dice.happens('damage')) await this.#damageMark();
   }
 
   /** Sweepers are done before a rebuild begins (rule 10): the loss stops them, and none starts before it has ended. */
@@ -220,7 +175,13 @@ class RandomWalk {
     const source = new MemorySource(new FakeClock(this.#clock.now()));
     for (const [path, content] of files) source.plant(path, content);
     const runId = newId<RunId>(this.#random);
-    const type = this.#pick(['full', 'incremental', 'incremental', 'incremental', 'differential'] as const);
+    const type = this.#dice.pick([
+      'full',
+      'incremental',
+      'incremental',
+      'incremental',
+      'differential',
+    ] as const);
     this.#restorer.expect(runId, files);
     this.report.runs += 1;
     const keepDays = 2 + [...this.#files.keys()].indexOf(resourceArn) * 4;
@@ -248,17 +209,17 @@ class RandomWalk {
 
   /** Contents repeat between files and resources, so that packs are shared. */
   #changeFiles(files: Map<string, string>): void {
-    for (let change = this.#number(3); change > 0; change -= 1) {
-      const path = `file ${this.#number(6)}`;
-      if (this.#number(4) === 0) files.delete(path);
-      else files.set(path, `content ${this.#number(12)}`.repeat(1 + this.#number(40)));
+    for (let change = this.#dice.number(3); change > 0; change -= 1) {
+      const path = `file ${this.#dice.number(6)}`;
+      if (this.#dice.number(4) === 0) files.delete(path);
+      else files.set(path, `content ${this.#dice.number(12)}`.repeat(1 + this.#dice.number(40)));
     }
   }
 
   async #startHold(): Promise<void> {
     const points = await Array.fromAsync(this.#ports.catalog.listPointsExpiring({ from: this.#clock.now() }));
     if (points.length === 0) return;
-    const point = this.#pick(points);
+    const point = this.#dice.pick(points);
     const holdId = newId<HoldId>(this.#random);
     this.report.holds += 1;
     await this.#start('holder', async (services, keys) => {
@@ -271,7 +232,7 @@ class RandomWalk {
     const holds = await Array.fromAsync(this.#ports.catalog.listHolds());
     const active = holds.filter(({ releasedAt }: HoldRow) => releasedAt === undefined);
     if (active.length === 0) return;
-    const { holdId } = this.#pick(active);
+    const { holdId } = this.#dice.pick(active);
     await this.#start('holder', async (services, keys) => {
       await letGo(services, keys, holdId);
       return 'released';
@@ -281,13 +242,13 @@ class RandomWalk {
   /** Marks bytes that are well: nobody may refer to them from now on. */
   async #damageMark(): Promise<void> {
     const packs = this.#ports.catalog.packs().filter(({ state }) => state === 'live');
-    if (packs.length > 0) await this.#ports.catalog.markDamaged(this.#pick(packs).packId as PackId);
+    if (packs.length > 0) await this.#ports.catalog.markDamaged(this.#dice.pick(packs).packId);
   }
 
   async #start(kind: Actor['kind'], program: Program, resource?: ResourceArn): Promise<void> {
     const name = `${kind} ${(this.#serial += 1)}`;
-    const clock = new FakeClock(new Date(this.#clock.now().getTime() + this.#skew(20 * minuteMs)));
-    const spec = { name: `${this.#seed} ${name}`, program, storeSkewMs: this.#skew(2 * minuteMs) };
+    const clock = new FakeClock(new Date(this.#clock.now().getTime() + this.#dice.skew(20 * minuteMs)));
+    const spec = { name: `${this.#seed} ${name}`, program, storeSkewMs: this.#dice.skew(2 * minuteMs) };
     const live = await LiveActor.start(spec, {
       book: this.#book,
       keys: this.#keys,
@@ -298,17 +259,17 @@ class RandomWalk {
   }
 
   async #step(): Promise<void> {
-    if (this.#late.length > 0 && this.#happens('land')) await this.#land();
-    if (!this.#rebuilding && this.#happens('loseTables')) await this.#loseTables();
-    const actor = this.#pick(this.#actors);
-    const [number, call] = this.#pick([...actor.live.pending]);
-    this.#clock.advance(this.#number(3_000));
-    if (this.#happens('stall')) {
+    if (this.#late.length > 0 && this.#dice.happens('land')) await this.#land();
+    if (!this.#rebuilding && this.#dice.happens('loseTables')) await this.#loseTables();
+    const actor = this.#dice.pick(this.#actors);
+    const [number, call] = this.#dice.pick([...actor.live.pending]);
+    this.#clock.advance(this.#dice.number(3_000));
+    if (this.#dice.happens('stall')) {
       this.report.stalls += 1;
-      this.#clock.advance(this.#number(40 * minuteMs));
+      this.#clock.advance(this.#dice.number(40 * minuteMs));
     }
     this.report.calls += 1;
-    if (this.#happens('crash')) {
+    if (this.#dice.happens('crash')) {
       this.report.crashes += 1;
       this.#note(`${actor.name} crashes`);
       this.#actors = this.#actors.filter((one) => one !== actor);
@@ -324,7 +285,7 @@ class RandomWalk {
 
   async #perform(actor: Actor, call: Call): Promise<Answer> {
     const unanswered = { error: new StoreUnavailableError('nobody answered; try again later') };
-    const failure = (['before', 'after', 'late', 'twice'] as const).find((kind) => this.#happens(kind));
+    const failure = (['before', 'after', 'late', 'twice'] as const).find((kind) => this.#dice.happens(kind));
     this.#note(`${actor.name}: ${describeCall(call)}${failure === undefined ? '' : ` [fails ${failure}]`}`);
     if (failure !== undefined) {
       this.report.faults += 1;
@@ -343,7 +304,7 @@ class RandomWalk {
   }
 
   async #land(): Promise<void> {
-    const at = this.#number(this.#late.length);
+    const at = this.#dice.number(this.#late.length);
     const [call] = this.#late.splice(at, 1) as [Call];
     this.report.lateCalls += 1;
     this.#note(`late: ${describeCall(call)}`);
@@ -396,22 +357,6 @@ class RandomWalk {
 
   #fault(what: string): WalkError {
     return new WalkError(`seed ${this.#seed}: ${what}\n${this.#log.slice(-walkTraceLines).join('\n')}`);
-  }
-
-  #number(below: number): number {
-    return below <= 0 ? 0 : Number.parseInt(toHex(this.#random.bytes(6)), 16) % below;
-  }
-
-  #skew(mostMs: number): number {
-    return this.#number(2 * mostMs) - mostMs;
-  }
-
-  #happens(what: keyof typeof chances): boolean {
-    return this.#number(10_000) < chances[what];
-  }
-
-  #pick<Item>(items: readonly Item[]): Item {
-    return items[this.#number(items.length)] as Item;
   }
 }
 

@@ -2,26 +2,38 @@ import type { VaultKeys } from '../../src/keys/vault-keys.ts';
 import type { Keyring } from '../../src/ports/keyring.ts';
 import { CallBook, type Call } from './calls.ts';
 import { LiveActor, type ActorSpec } from './live-actor.ts';
-import type { World } from './world.ts';
+import { forkPorts, perform, World, type Ports } from './world.ts';
+
+interface Surroundings {
+  readonly keys: VaultKeys;
+  readonly keyring: Keyring;
+}
 
 /**
  * Runs one actor from start to end while nobody else does anything and nothing fails.
  * @returns the world after it. @throws what the actor throws.
  */
 export async function runAlone(
-  world: World,
+  { ports, time }: World,
   spec: ActorSpec,
-  surroundings: { readonly keys: VaultKeys; readonly keyring: Keyring },
+  surroundings: Surroundings,
 ): Promise<World> {
-  const book = new CallBook();
-  const actor = await LiveActor.start(spec, { book, ...surroundings });
-  let at = world.forked(book);
+  const changed = forkPorts(ports, time);
+  await runOn(changed, time, spec, surroundings);
+  return World.begin(changed, time, new CallBook());
+}
+
+/** Like {@link runAlone}, on ports that it changes. */
+export async function runOn(
+  ports: Ports,
+  time: Date,
+  spec: ActorSpec,
+  { keys, keyring }: Surroundings,
+): Promise<void> {
+  const actor = await LiveActor.start(spec, { book: new CallBook(), keys, keyring });
   while (actor.outcome === undefined) {
     const [number, call] = [...actor.pending][0] as [number, Call];
-    const { next, answerId } = await at.step(call);
-    at = next;
-    await actor.deliver(number, book.answer(answerId));
+    await actor.deliver(number, await perform(ports, call, time));
   }
   if (actor.outcome.state === 'failed') throw actor.outcome.error;
-  return at;
 }

@@ -4,8 +4,8 @@ import {
   FakeClock,
   MemoryCatalog,
   MemoryChunkIndex,
-  MemoryObjectStore,
-  MemoryWorkStore,
+  type MemoryObjectStore,
+  type MemoryWorkStore,
 } from '../../src/testing/index.ts';
 import type { Answer, Call, CallBook } from './calls.ts';
 import { canonicalText, fingerprintOf, mix, type Fingerprint } from './fingerprint.ts';
@@ -144,7 +144,7 @@ export async function perform(ports: Ports, { port, method, args }: Call, time: 
     const result: unknown = Reflect.apply(member, target, args);
     if (method.startsWith('list'))
       return { value: (await Array.fromAsync(result as AsyncIterable<unknown>)).map(withoutStoredAt) };
-    return { value: withoutStoredAt(await (result as Promise<unknown>)) };
+    return { value: withoutStoredAt(await result) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     return { error };
@@ -163,7 +163,8 @@ function refusePastLock(lock: ObjectLock | undefined, time: Date): void {
     throw new InvalidInputError(`the lock date ${lock.until.toISOString()} must be in the future`);
 }
 
-function forkPorts(ports: Ports, time: Date): Ports {
+/** Ports with the same content that go their own way. */
+export function forkPorts(ports: Ports, time: Date): Ports {
   return {
     store: ports.store.fork(new FakeClock(time)),
     catalog: ports.catalog.fork(),
@@ -197,7 +198,12 @@ function vaultFingerprintOf({ store, catalog, index }: Ports, time: Date): Finge
       cached(versions, () =>
         canonicalText([
           name,
-          versions.map(({ content, storedAt: _, ...version }) => [version, bodyOf(content)]),
+          versions.map(({ content, versionId, lock, legalHold }) => [
+            versionId,
+            lock,
+            legalHold,
+            bodyOf(content),
+          ]),
         ]),
       ),
     );

@@ -1,0 +1,57 @@
+import type { ShardJson } from '@holdfast/engine';
+
+/** What a worker tells when it has cut its shard off a range: what else is to be done. */
+export interface CutNews {
+  /** In the order of keys: stretches of the shard's large object, then what is left of the range. */
+  readonly following: readonly Omit<ShardJson, 'index'>[];
+}
+
+/**
+ * The shards of a backup whose workers share the listing. It begins with one that has the whole source; a worker that
+ * takes a range cuts its own shard off, and tells what follows while it protects that. As only the last range is ever
+ * cut, shards are numbered in the order of their keys.
+ */
+export class ShardQueue {
+  readonly #waiting: ShardJson[] = [];
+  #count = 0;
+  /** Whether a worker has the last range and has not told what follows. */
+  #cutting = false;
+  #changed = Promise.withResolvers<void>();
+
+  constructor() {
+    this.#add({});
+  }
+
+  /** Shards so far; all of them once `shards` has ended. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Takes up what a worker tells. */
+  take({ following }: CutNews): void {
+    this.#cutting = false;
+    for (const shard of following) this.#add(shard);
+    this.#changed.resolve();
+  }
+
+  /** The shards as they become known. A shard without a stretch is a range that its worker has to cut. */
+  async *shards(): AsyncGenerator<ShardJson, void, undefined> {
+    for (;;) {
+      const next = this.#waiting.shift();
+      if (next !== undefined) {
+        if (next.stretch === undefined) this.#cutting = true;
+        yield next;
+      } else if (this.#cutting) {
+        await this.#changed.promise;
+        this.#changed = Promise.withResolvers<void>();
+      } else {
+        return;
+      }
+    }
+  }
+
+  #add(shard: Omit<ShardJson, 'index'>): void {
+    this.#waiting.push({ ...shard, index: this.#count });
+    this.#count += 1;
+  }
+}

@@ -1,0 +1,53 @@
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { ResourceLimits } from 'node:worker_threads';
+
+/**
+ * Buffers die young here, and their memory outside the heap is given back only when the young generation is collected:
+ * with Node's default size a worker would hold hundreds of megabytes of dead ones.
+ */
+const smallYoungGeneration: ResourceLimits = { maxYoungGenerationSizeMb: 12 };
+
+/** Starts a thread on a module that calls `serveTasks`; it keeps compiled code where its parent does. */
+export function startThread(module: URL, limits: ResourceLimits = smallYoungGeneration): Worker {
+  // What Node names is its own version's part of the directory that it was given.
+  const cache = getCompileCacheDir();
+  return new Worker(module, {
+    resourceLimits: limits,
+    ...(cache !== undefined && { env: { ...process.env, NODE_COMPILE_CACHE: dirname(cache) } }),
+  });
+}
+
+/** A thread that nobody uses yet. */
+interface IdleThread {
+  readonly thread: Worker;
+  failure?: unknown;
+}
+
+/**
+ * Threads that load a pool's module while their work is still being found out: give them to `runPool`.
+ * Whoever starts them ends them, after the pool, whatever happened in between.
+ */
+export class WarmWorkers {
+  readonly #idle: IdleThread[] = [];
+
+  constructor(module: URL, count: number) {
+    for (let started = 0; started < count; started += 1) {
+      const idle: IdleThread = { thread: startThread(module) };
+      const note = (failure: unknown): void => void (idle.failure ??= failure);
+      idle.thread.on('error', note).on('exit', (code) => note(`exit code ${code}`));
+      this.#idle.push(idle);
+    }
+  }
+
+  /** A thread, with the reason why it ended if it has ended already. From now on it is the caller's. */
+  take(): { readonly thread: Worker; readonly failure?: unknown } | undefined {
+    return this.#idle.shift();
+  }
+
+  /** Ends the threads that nobody took. */
+  async end(): Promise<void> {
+    await Promise.all(this.#idle.splice(0).map(async ({ thread }) => thread.terminate()));
+  }
+}

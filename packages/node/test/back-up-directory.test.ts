@@ -1,0 +1,145 @@
+import {
+  lstatSync,
+  lutimesSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import type { BackupType, CommittedPoint, RestoreOutcome } from '@holdfast/engine';
+import { expect, test } from 'vitest';
+
+import { backUpDirectory, createKeyFile, restoreDirectory, systemRandom } from '../src/index.ts';
+import { plantTree } from './plant-tree.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+const few = { files: 16, bytes: 100_000 };
+
+class Machine {
+  readonly source = makeTempDir();
+  readonly #place = makeTempDir();
+  readonly vault = { root: path.join(this.#place, 'vault'), keyFile: path.join(this.#place, 'key') };
+
+  static async make(): Promise<Machine> {
+    const machine = new Machine();
+    await createKeyFile(machine.vault.keyFile, systemRandom);
+    const tree: Record<string, string | { link: string }> = { 'z-link': { link: 'd1/f1' }, 'u/v/w': 'x' };
+    for (let at = 0; at < 90; at += 1) tree[`d${at % 7}/e${at % 3}/f${at}`] = `content ${at}`.repeat(at);
+    tree['large'] = 'a line of text, and another\n'.repeat(100_000);
+    plantTree(machine.source, tree);
+    for (const [at, name] of listNames(machine.source).reverse().entries()) {
+      // Long ago: what has just changed is read again by the next run.
+      lutimesSync(path.join(machine.source, name), 1_600_000_000 + at, 1_600_000_000 + at);
+    }
+    return machine;
+  }
+
+  async backUp(type: BackupType): Promise<CommittedPoint['root']> {
+    const { vault, source: directory } = this;
+    const { root } = await backUpDirectory({
+      vault,
+      directory,
+      type,
+      keepDays: 7,
+      workers: 2,
+      limits: few,
+    });
+    return root;
+  }
+
+  async restore(
+    { resource, point }: CommittedPoint['root'],
+    directory: string,
+    paths?: readonly string[],
+  ): Promise<RestoreOutcome> {
+    return restoreDirectory({
+      vault: this.vault,
+      resourceArn: resource,
+      pointId: point,
+      directory,
+      overwrite: 'never',
+      workers: 2,
+      ...(paths && { paths }),
+    });
+  }
+}
+
+function listNames(root: string): string[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' }).sort();
+}
+
+/** Every name with its facts and content. */
+function pictureOf(root: string): unknown[] {
+  return listNames(root).map((name) => {
+    const full = path.join(root, name);
+    const stats = lstatSync(full);
+    if (stats.isSymbolicLink()) return [name, readlinkSync(full)];
+    const content = stats.isFile() ? readFileSync(full, 'latin1') : undefined;
+    return [name, stats.mode, Math.round(stats.mtimeMs), content];
+  });
+}
+
+test('restores what several workers backed up, with the times of all directories', async () => {
+  const machine = await Machine.make();
+  const target = makeTempDir();
+
+  const root = await machine.backUp('full');
+  const outcome = await machine.restore(root, target);
+
+  expect(root.warnings).toBe(0);
+  expect(root.counts.files).toBe(listNames(machine.source).length);
+  expect(outcome).toMatchObject({ files: root.counts.files, failed: [] });
+  expect(pictureOf(target)).toEqual(pictureOf(machine.source));
+});
+
+test('reads nothing when nothing has changed, and only what has when something has', async () => {
+  const machine = await Machine.make();
+  const target = makeTempDir();
+  const full = await machine.backUp('full');
+
+  const same = await machine.backUp('incremental');
+  writeFileSync(path.join(machine.source, 'd1/new'), 'new content');
+  rmSync(path.join(machine.source, 'd2'), { recursive: true });
+  const changed = await machine.backUp('incremental');
+  await machine.restore(changed, target);
+
+  expect(same.counts).toMatchObject({ files: full.counts.files, filesChanged: 0, readBytes: 0 });
+  expect(same.manifest).toBe(full.manifest);
+  expect(changed.counts.readBytes).toBe('new content'.length);
+  expect(changed.counts.filesRemoved).toBeGreaterThan(10);
+  expect(pictureOf(target)).toEqual(pictureOf(machine.source));
+});
+
+test('restores paths alone, and an empty directory', async () => {
+  const machine = await Machine.make();
+  const [some, none] = [makeTempDir(), makeTempDir()];
+  const root = await machine.backUp('full');
+  const empty = new Machine();
+  await createKeyFile(empty.vault.keyFile, systemRandom);
+
+  const outcome = await machine.restore(root, some, ['d3/']);
+  const ofNothing = await empty.restore(await empty.backUp('full'), none);
+
+  expect(outcome.files).toBeGreaterThan(5);
+  expect(readdirSync(some)).toEqual(['d3']);
+  expect(ofNothing).toMatchObject({ files: 0, written: 0, failed: [] });
+});
+
+test('leaves the facts of a directory that was there, where it may not overwrite', async () => {
+  const machine = await Machine.make();
+  const target = makeTempDir();
+  plantTree(target, { 'd1/mine': 'kept', 'd1/e1/mine': 'kept' });
+  utimesSync(path.join(target, 'd1/e1'), 1_500_000_000, 1_500_000_000);
+  const before = lstatSync(path.join(target, 'd1')).mode;
+
+  await machine.restore(await machine.backUp('full'), target);
+
+  expect(readFileSync(path.join(target, 'd1/mine'), 'utf8')).toBe('kept');
+  expect(lstatSync(path.join(target, 'd1')).mode).toBe(before);
+  expect(lstatSync(path.join(target, 'd1')).mtimeMs).not.toBe(
+    lstatSync(path.join(machine.source, 'd1')).mtimeMs,
+  );
+});

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+
+import { ShardQueue } from '../src/shard-queue.ts';
+
+test('numbers shards in the order in which workers tell what follows', async () => {
+  const queue = new ShardQueue();
+  const shards = queue.shards();
+
+  expect(await shards.next()).toEqual({ done: false, value: { index: 0 } });
+  queue.take({ following: [{ from: 'YQ==' }] });
+  expect(await shards.next()).toEqual({ done: false, value: { index: 1, from: 'YQ==' } });
+  queue.take({ following: [] });
+  expect(await shards.next()).toEqual({ done: true, value: undefined });
+  expect(queue.count).toBe(2);
+});
+
+test('hands out stretches while a range is being cut, and waits for what follows it', async () => {
+  const queue = new ShardQueue();
+  const shards = queue.shards();
+  const entry = { kind: 'file', size: 3, modifiedMs: 0, changeToken: 'x' } as const;
+  const facts = { attributes: {}, userMetadata: {}, tags: {} };
+  const stretch = { offset: 1, length: 2, path: 'YQ==', entry: { ...entry, ...facts } };
+  await shards.next();
+
+  queue.take({ following: [{ stretch }, { from: 'Yg==' }] });
+  expect((await shards.next()).value).toMatchObject({ index: 1, stretch });
+  expect((await shards.next()).value).toMatchObject({ index: 2, from: 'Yg==' });
+  const next = shards.next();
+  queue.take({ following: [{ from: 'Yw==' }] });
+
+  expect((await next).value).toMatchObject({ index: 3, from: 'Yw==' });
+});
