@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { longestGapMinutes } from './longest-gap.ts';
+import { OfflinePublicKeyError, readOfflinePublicKey } from './offline-public-key.ts';
 import {
   parseScheduleExpression,
   ScheduleExpressionError,
@@ -128,8 +129,17 @@ export const Deployment = z
     workers: whole(1, 1000, 'workers').default(10),
     /** How many of them are different resources. */
     resourcesAtOnce: whole(1, 1000, 'resources').optional(),
+    /** When points are expired, leases renewed and packs swept. Once a day, when little else happens. */
+    maintenance: z
+      .strictObject({
+        schedule: Schedule.prefault('cron(0 5 * * ? *)'),
+        timeZone: z.string().superRefine(checkTimeZone).default('UTC'),
+      })
+      .prefault({}),
     snapshotPollSeconds: whole(1, 300, 'seconds').default(15),
     notifications: z.strictObject({ email: z.email('is not an email address').optional() }).prefault({}),
+    /** Who can open the vault's keys when KMS is gone: the public half of a key pair that is kept elsewhere. */
+    offlineRecipient: z.strictObject({ publicKey: z.string().transform(offlinePublicKey) }).optional(),
     existingVault: z
       .strictObject({
         bucketName: BucketName,
@@ -232,10 +242,15 @@ export function parseDeploymentConfig(
       return { ...settings, rules, rpoHours: plan.rpoHours ?? derivedRpoHours(rules) };
     }),
   };
-  const bytes = Buffer.byteLength(plansVariable(config));
-  if (bytes > PLANS_VARIABLE_BYTES) {
+  const bytes = Math.max(
+    Buffer.byteLength(plansVariable(config)),
+    Buffer.byteLength(auditedConfiguration(config)),
+  );
+  // The one function that makes keys is told both.
+  const room = PLANS_VARIABLE_BYTES - (config.offlineRecipient?.publicKey.length ?? 0);
+  if (bytes > room) {
     throw new DeploymentConfigError(
-      `${file}: the plans take ${bytes} bytes, ${PLANS_VARIABLE_BYTES} fit into a function's environment; ` +
+      `${file}: the plans take ${bytes} bytes, ${room} fit into a function's environment; ` +
         'use fewer plans or prefixes, or deploy a second set of plans into another account or region',
     );
   }
@@ -256,6 +271,24 @@ export function plansVariable(config: Pick<DeploymentConfig, 'plans'>): string {
     shard: plan.shard,
   }));
   return JSON.stringify(plans);
+}
+
+/** What the audit log records of a configuration: everything that decides what is kept, where, and for how long. */
+export function auditedConfiguration(config: DeploymentConfig): string {
+  const { plans, tagKey, lockMode, sources, restoreTargets } = config;
+  return JSON.stringify({
+    plans: plans.map(({ name, retention, timeZone, rpoHours, rules }) => ({
+      name,
+      retention,
+      timeZone,
+      rpoHours,
+      schedules: Object.fromEntries(rules.map(({ type, expression }) => [type, expression])),
+    })),
+    tagKey,
+    lockMode,
+    sourceBuckets: sources.buckets,
+    restoreTargets: restoreTargets.buckets,
+  });
 }
 
 function rulesOf({ schedules }: ParsedPlan): readonly PlanRule[] {
@@ -283,6 +316,17 @@ function checkPlan(plan: ParsedPlan, context: z.RefinementCtx): void {
       path: ['schedules'],
       message: 'has no schedule that reads the source; add full, incremental or differential',
     });
+  }
+}
+
+/** The key as base64 of its DER, which is what the functions are told. */
+function offlinePublicKey(text: string, context: z.RefinementCtx): string {
+  try {
+    return readOfflinePublicKey(text);
+  } catch (error) {
+    if (!(error instanceof OfflinePublicKeyError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+    return z.NEVER;
   }
 }
 

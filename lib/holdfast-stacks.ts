@@ -21,11 +21,12 @@ export class HoldfastStacks {
       storage: this.storage,
       ...(handlerCode === undefined ? {} : { handlerCode }),
     });
-    const { cycle, protect, restore } = this.pipeline;
+    const { cycle, protect, restore, maintenance } = this.pipeline;
     this.monitoring = new MonitoringStack(app, 'HoldfastMonitoring', {
       env,
       config,
-      machines: { cycle, protect, restore },
+      storage: this.storage,
+      machines: { cycle, protect, restore, maintenance },
     });
   }
 }

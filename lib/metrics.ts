@@ -1,26 +1,14 @@
 import { Duration } from 'aws-cdk-lib';
 import { Metric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch';
+import type { MetricName } from '../lambdas/shared/metrics.ts';
 
 /** Where Holdfast's functions publish what they count. */
 export const METRICS_NAMESPACE = 'Holdfast';
 
-/** What they count. All but `DeadLetters` and the restores' have a second form with the dimension `Plan`. */
-export type MetricName =
-  | 'CycleFailures'
-  | 'ResourcesCompleted'
-  | 'ResourcesWithWarnings'
-  | 'ResourcesFailed'
-  | 'ResourceProblems'
-  | 'ReadBytes'
-  | 'StoredBytes'
-  | 'OverduePlans'
-  | 'OverdueResources'
-  | 'DeadLetters'
-  | 'RestoresCompleted'
-  | 'RestoreFailures'
-  | 'RestoredBytes';
-
-/** One of Holdfast's own metrics, over all plans. */
+/**
+ * One of Holdfast's own metrics, over all plans. All but `DeadLetters`, the restores' and maintenance's have a second form
+ * with the dimension `Plan`.
+ */
 export function holdfastMetric(
   metricName: MetricName,
   props: Pick<MetricProps, 'statistic' | 'period' | 'label'> = {},

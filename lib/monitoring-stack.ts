@@ -13,13 +13,16 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import type { MetricName } from '../lambdas/shared/metrics.ts';
+import { TrailAlarms, type WatchedStorage } from './constructs/trail-alarms.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
-import { holdfastMetric, type MetricName } from './metrics.ts';
+import { holdfastMetric } from './metrics.ts';
 
 /** Properties of {@link MonitoringStack}. */
 export interface MonitoringStackProps extends StackProps {
   readonly config: DeploymentConfig;
-  readonly machines: Readonly<Record<'cycle' | 'protect' | 'restore', StateMachine>>;
+  readonly storage: WatchedStorage;
+  readonly machines: Readonly<Record<'cycle' | 'protect' | 'restore' | 'maintenance', StateMachine>>;
 }
 
 interface AlarmRule {
@@ -60,15 +63,44 @@ const ALARMS: readonly AlarmRule[] = [
     title: 'Restore failed',
     meaning: 'a restore ended without writing everything that was asked for',
   },
+  {
+    id: 'MaintenanceFailed',
+    metric: 'MaintenanceFailures',
+    title: 'Maintenance failed',
+    meaning: 'points could not be expired or renewed, or packs not be swept or verified',
+    period: Duration.days(1),
+  },
+  {
+    id: 'MaintenanceOverdue',
+    metric: 'MaintenanceOverdue',
+    title: 'Maintenance overdue',
+    meaning: 'maintenance has not succeeded for two days',
+    period: Duration.days(1),
+  },
+  {
+    id: 'DamageFound',
+    metric: 'PacksDamaged',
+    title: 'Damage found',
+    meaning: 'stored bytes are not what was written, or roots of points are gone',
+    period: Duration.days(1),
+  },
+  {
+    id: 'PointsMissing',
+    metric: 'PointsMissing',
+    title: 'Points missing',
+    meaning: 'points that the catalog knows are not in the vault any more',
+    period: Duration.days(1),
+  },
 ];
 
-/** What tells people: alarms on Holdfast's own metrics, a topic that carries them, a dashboard. */
+/** What tells people: alarms on Holdfast's own metrics and on the vault's trail, a topic that carries them, a dashboard. */
 export class MonitoringStack extends Stack {
   constructor(scope: Construct, id: string, props: MonitoringStackProps) {
     super(scope, id, { description: 'Holdfast: alarms and dashboard', ...props });
     const topic = this.makeTopic(props.config.notifications.email);
     const action = new SnsAction(topic);
     for (const rule of ALARMS) this.alarm(rule).addAlarmAction(action);
+    void new TrailAlarms(this, 'TrailAlarms', { storage: props.storage, topic });
     this.makeDashboard(props.machines);
     void new CfnOutput(this, 'AlarmTopicArn', {
       value: topic.topicArn,
@@ -142,8 +174,33 @@ export class MonitoringStack extends Stack {
         ],
       }),
       new GraphWidget({
+        title: 'Maintenance a day',
+        width: 12,
+        left: [
+          holdfastMetric('PointsExpired', { ...day, label: 'points expired' }),
+          holdfastMetric('PacksSwept', { ...day, label: 'packs swept' }),
+          holdfastMetric('LeasesRenewed', { ...day, label: 'leases renewed' }),
+        ],
+      }),
+      new GraphWidget({
+        title: 'Bytes of maintenance a day',
+        width: 12,
+        left: [
+          holdfastMetric('BytesSwept', { ...day, label: 'swept' }),
+          holdfastMetric('BytesVerified', { ...day, label: 'verified' }),
+        ],
+      }),
+      new GraphWidget({
+        title: 'Cycles and restores a day',
+        width: 12,
+        left: [
+          holdfastMetric('CyclesCompleted', { ...day, label: 'cycles completed' }),
+          holdfastMetric('RestoresCompleted', { ...day, label: 'restores completed' }),
+        ],
+      }),
+      new GraphWidget({
         title: 'Executions that failed or ran out of time',
-        width: 24,
+        width: 12,
         left: Object.entries(machines).flatMap(([name, machine]) =>
           ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'].map(
             (metricName) =>

@@ -6,6 +6,9 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { CycleWorkflow } from './constructs/cycle-workflow.ts';
 import { ExactPolicy } from './constructs/exact-policy.ts';
+import { HoldWorkflow } from './constructs/hold-workflow.ts';
+import { MaintenanceFunctions } from './constructs/maintenance-functions.ts';
+import { MaintenanceWorkflow } from './constructs/maintenance-workflow.ts';
 import { PipelineFunctions } from './constructs/pipeline-functions.ts';
 import { PlanSchedules } from './constructs/plan-schedules.ts';
 import { ProtectWorkflow } from './constructs/protect-workflow.ts';
@@ -21,11 +24,16 @@ export interface PipelineStackProps extends StackProps {
   readonly handlerCode?: Code;
 }
 
+/** Maintenance is in no hurry, and takes no more of the account's concurrency than this. */
+const mostPartitionsAtOnce = 4;
+
 /** What moves data: functions, state machines and schedules. Holds nothing that could not be deployed anew. */
 export class PipelineStack extends Stack {
   readonly cycle: StateMachine;
   readonly protect: StateMachine;
   readonly restore: StateMachine;
+  readonly hold: StateMachine;
+  readonly maintenance: StateMachine;
 
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
     super(scope, id, { description: 'Holdfast: functions, workflows and schedules', ...props });
@@ -35,7 +43,7 @@ export class PipelineStack extends Stack {
     const functions = new PipelineFunctions(this, 'Functions', {
       config,
       storage,
-      writerRoles: storage.writerRoles,
+      vaultRoles: storage.vaultRoles,
       deadLetters,
       ...(handlerCode === undefined ? {} : { handlerCode }),
     });
@@ -64,22 +72,37 @@ export class PipelineStack extends Stack {
       volumePollSeconds: snapshotPollSeconds,
     }).stateMachine;
 
+    this.hold = new HoldWorkflow(this, 'Hold', { steps: functions, workBucket }).stateMachine;
+    this.maintenance = new MaintenanceWorkflow(this, 'Maintenance', {
+      steps: new MaintenanceFunctions(this, 'MaintenanceFunctions', {
+        config,
+        storage,
+        vaultRoles: storage.vaultRoles,
+        protect: this.protect,
+        ...(handlerCode === undefined ? {} : { handlerCode }),
+      }),
+      workBucket,
+      partitionsAtOnce: Math.min(mostPartitionsAtOnce, resourcesAtOnce * shardsAtOnce),
+    }).stateMachine;
+
     const startCycle = functions.addStartCycle(this.cycle.stateMachineArn);
     void new PlanSchedules(this, 'Schedules', {
       plans: config.plans,
       startCycle: startCycle.function,
-      checkOverdue: functions.checkOverdue.function,
+      checkOverdue: functions.addCheckOverdue(this.maintenance.stateMachineArn).function,
+      maintenance: { ...config.maintenance, machine: this.maintenance },
       countDeadLetters: functions.countDeadLetters.function,
       deadLetters,
     });
-    const { operator, restorer } = storage.people;
+    const { operator, restorer, holder } = storage.people;
     this.letPeople(
       'Operator',
       operator,
-      [this.cycle, this.protect],
-      [this.cycle, this.protect, this.restore],
+      [this.cycle, this.protect, this.maintenance],
+      [this.cycle, this.protect, this.restore, this.maintenance],
     );
     this.letPeople('Restorer', restorer, [this.restore], [this.restore]);
+    this.letPeople('Holder', holder, [this.hold], [this.hold]);
   }
 
   private makeDeadLetters(): Queue {

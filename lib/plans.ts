@@ -44,7 +44,7 @@ export const deployment = {
     },
   ],
 
-  // governance: locks can be lifted by the break-glass role, with MFA.
+  // governance: nobody lifts locks, unless the vault's policy is changed first: by deploying, break-glass or root.
   // compliance: nobody can, neither the root user nor AWS. Closing the account is the only way out.
   lockMode: 'governance',
 
@@ -69,10 +69,17 @@ export const deployment = {
   workers: 10,
   resourcesAtOnce: 2,
 
+  // When points are expired, leases renewed, packs swept and a sample verified, every day. Best after the night's cycles.
+  // maintenance: { schedule: 'cron(0 5 * * ? *)', timeZone: 'UTC' },
+
   // Alarms are sent here once the subscription is confirmed.
   notifications: {
     // email: 'backup-team@example.com',
   },
+
+  // Who can open the vault when its KMS key is gone: the public half of an RSA key pair of 3,072 bits or more. Keep the
+  // private half where neither this account nor its administrators are; see docs/restore.md.
+  // offlineRecipient: { publicKey: readFileSync('offline-public.pem', 'utf8') },
 
   // A vault outlives its deployment (`cdk destroy` keeps it). To go on with one, copy the outputs of HoldfastStorage:
   // existingVault: { bucketName: '…', keyArn: '…', catalogTable: '…', chunkIndexTable: '…' },

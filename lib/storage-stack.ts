@@ -6,14 +6,27 @@ import { BlockPublicAccess, Bucket, BucketEncryption, BucketPolicy, type IBucket
 import type { Construct } from 'constructs';
 import { PeopleRoles } from './constructs/people-roles.ts';
 import type { Storage } from './constructs/vault-access.ts';
-import { VaultBucket, vaultPolicy } from './constructs/vault-bucket.ts';
+import { deployRoleArnOf } from './constructs/deploy-role.ts';
+import { VaultBucket } from './constructs/vault-bucket.ts';
 import { VaultKey } from './constructs/vault-key.ts';
+import { vaultPolicy } from './constructs/vault-policy.ts';
 import { CatalogTable, ChunkIndexTable } from './constructs/vault-tables.ts';
+import { VaultTrail } from './constructs/vault-trail.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
+import { lockCaps } from './lock-caps.ts';
 
-/** Functions that write to the vault. Its policy names their roles, so the roles live beside it. */
-const WRITERS = ['open-run', 'protect-shard', 'commit-point', 'commit-image', 'consolidate-point'] as const;
-export type WriterName = (typeof WRITERS)[number];
+/**
+ * Functions whose roles the vault's policy names, by what it lets them do there; see `VaultPrincipals`. A policy in one
+ * stack that names a role of another is a cycle, so the roles live beside the vault, and functions are given theirs.
+ */
+const VAULT_FUNCTIONS = {
+  writers: ['open-run', 'protect-shard', 'commit-point', 'commit-image', 'consolidate-point'],
+  sweepers: ['expire-points', 'sweep-packs'],
+  renewers: ['renew-leases', 'reconcile-holds', 'hold-points'],
+  holders: ['reconcile-holds', 'hold-points'],
+  auditors: ['plan-restore', 'finish-restore', 'write-checkpoint'],
+} as const satisfies Record<string, readonly string[]>;
+export type VaultFunction = (typeof VAULT_FUNCTIONS)[keyof typeof VAULT_FUNCTIONS][number];
 
 /** Properties of {@link StorageStack}. */
 export interface StorageStackProps extends StackProps {
@@ -31,7 +44,8 @@ export class StorageStack extends Stack implements Storage {
   readonly chunkIndex: ITableV2;
   readonly key: IKey;
   readonly people: PeopleRoles;
-  readonly writerRoles: Readonly<Record<WriterName, Role>>;
+  readonly trail: VaultTrail;
+  readonly vaultRoles: Readonly<Record<VaultFunction, Role>>;
 
   constructor(scope: Construct, id: string, props: StorageStackProps) {
     super(scope, id, {
@@ -40,8 +54,10 @@ export class StorageStack extends Stack implements Storage {
       ...props,
     });
     const { existingVault, lockMode } = props.config;
+    this.people = new PeopleRoles(this, 'People');
     if (existingVault === undefined) {
-      this.key = new VaultKey(this, 'VaultKey');
+      const { breakGlass } = this.people;
+      this.key = new VaultKey(this, 'VaultKey', { breakGlass, deployRoleArn: deployRoleArnOf(this) });
       this.vault = new VaultBucket(this, 'Vault', { lockMode });
       this.catalog = new CatalogTable(this, 'Catalog');
       this.chunkIndex = new ChunkIndexTable(this, 'ChunkIndex');
@@ -52,13 +68,17 @@ export class StorageStack extends Stack implements Storage {
       this.chunkIndex = TableV2.fromTableName(this, 'ChunkIndex', existingVault.chunkIndexTable);
     }
     this.workBucket = this.makeWorkBucket();
-    this.writerRoles = Object.fromEntries(WRITERS.map((name) => [name, this.writerRole(name)])) as Record<
-      WriterName,
+    const functions: readonly VaultFunction[] = [...new Set(Object.values(VAULT_FUNCTIONS).flat())];
+    this.vaultRoles = Object.fromEntries(functions.map((name) => [name, this.vaultRole(name)])) as Record<
+      VaultFunction,
       Role
     >;
-    this.people = new PeopleRoles(this, 'People');
     this.people.grantStorage(this);
-    this.protectVault(existingVault !== undefined);
+    this.protectVault(props.config);
+    this.trail = new VaultTrail(this, 'VaultTrail', {
+      vault: this.vault,
+      deployRoleArn: deployRoleArnOf(this),
+    });
     this.acknowledge();
     this.describe();
   }
@@ -81,20 +101,30 @@ export class StorageStack extends Stack implements Storage {
     });
   }
 
-  private writerRole(name: WriterName): Role {
+  private vaultRole(name: VaultFunction): Role {
     const words = name.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1));
     return new Role(this, `${words.join('')}Role`, {
-      description: `Holdfast function ${name}, which writes to the vault`,
+      description: `Holdfast function ${name}, which the vault's policy knows`,
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });
   }
 
-  private protectVault(adopted: boolean): void {
-    const statements = vaultPolicy(this.vault, {
-      writers: Object.values(this.writerRoles),
-      breakGlass: this.people.breakGlass,
-    });
-    if (adopted) {
+  private protectVault({ plans, lockMode, existingVault }: DeploymentConfig): void {
+    const rolesOf = (names: readonly VaultFunction[]): Role[] => names.map((name) => this.vaultRoles[name]);
+    const statements = vaultPolicy(
+      this.vault,
+      {
+        writers: rolesOf(VAULT_FUNCTIONS.writers),
+        sweepers: rolesOf(VAULT_FUNCTIONS.sweepers),
+        renewers: rolesOf(VAULT_FUNCTIONS.renewers),
+        holders: rolesOf(VAULT_FUNCTIONS.holders),
+        auditors: rolesOf(VAULT_FUNCTIONS.auditors),
+        breakGlass: this.people.breakGlass,
+        deployRoleArn: deployRoleArnOf(this),
+      },
+      { lockMode, caps: lockCaps(plans) },
+    );
+    if (existingVault !== undefined) {
       // The policy left with the stack that made the vault: it named roles that are gone.
       const policy = new BucketPolicy(this, 'AdoptedVaultPolicy', { bucket: this.vault });
       policy.document.addStatements(...statements);
@@ -108,7 +138,7 @@ export class StorageStack extends Stack implements Storage {
       Validations.of(bucket).acknowledge({
         id: 'AwsSolutions-S1',
         reason:
-          'who touched an object is recorded by CloudTrail data events where the account keeps them; server access logs may lose entries',
+          'deletes in the vault are recorded by its trail, and the rest by CloudTrail data events where the account keeps them; server access logs may lose entries',
       });
     }
     Validations.of(this.chunkIndex).acknowledge({
@@ -136,6 +166,7 @@ export class StorageStack extends Stack implements Storage {
       'Assume to watch, to start cycles and to stop runs',
     );
     output('RestorerRoleArn', this.people.restorer.roleArn, 'Assume to restore');
+    output('HolderRoleArn', this.people.holder.roleArn, 'Assume to set and release legal holds');
     output(
       'BreakGlassRoleArn',
       this.people.breakGlass.roleArn,

@@ -20,6 +20,8 @@ export interface DeployOptions {
   readonly accountId: string;
   readonly region: string;
   readonly log: (line: string) => void;
+  /** Only these, without what depends on them. @default all */
+  readonly stacks?: readonly (typeof stackNames)[number][];
 }
 
 /** The outputs of all stacks, by name. */
@@ -31,16 +33,17 @@ export type DeployedOutputs = Readonly<Record<string, string>>;
  * @throws {@link Error} the command line failed; its output is in the message.
  */
 export async function deployApp(options: DeployOptions): Promise<DeployedOutputs> {
-  const { environment, plansFile, accountId, region, log } = options;
+  const { environment, plansFile, accountId, region, log, stacks } = options;
   const output = await mkdtemp(join(tmpdir(), 'holdfast-cdk-'));
   try {
     const context = ['-c', `plans=${plansFile}`, '-c', `account=${accountId}`, '-c', `region=${region}`];
     log('cdk bootstrap');
     // Where there is no cdk.json, bootstrap does not synthesize the application first.
     await cdk(['bootstrap', `aws://${accountId}/${region}`], environment, output);
-    log('cdk deploy --all');
+    const which = stacks ?? ['--all'];
+    log(`cdk deploy ${which.join(' ')}`);
     await cdk(
-      ['deploy', '--all', '--require-approval', 'never', '--output', output, ...context],
+      ['deploy', ...which, '--require-approval', 'never', '--output', output, ...context],
       environment,
     );
     const clients = {
@@ -48,21 +51,24 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
       s3: new S3Client({ ...clientConfig(options), forcePathStyle: true }),
       dynamoDb: new DynamoDBClient(clientConfig(options)),
     };
-    for (const stackName of stackNames) {
+    for (const stackName of stacks ?? stackNames) {
       const template: unknown = JSON.parse(
         await readFile(join(output, `${stackName}.template.json`), 'utf8'),
       );
       for (const line of await completeDeployment({ stackName, template }, clients)) log(line);
     }
-    return await readOutputs(clients.cloudFormation);
+    return await readOutputs(clients.cloudFormation, stacks ?? stackNames);
   } finally {
     await rm(output, { recursive: true, force: true });
   }
 }
 
-async function readOutputs(cloudFormation: CloudFormationClient): Promise<DeployedOutputs> {
+async function readOutputs(
+  cloudFormation: CloudFormationClient,
+  stacks: readonly string[],
+): Promise<DeployedOutputs> {
   const outputs: Record<string, string> = {};
-  for (const StackName of stackNames) {
+  for (const StackName of stacks) {
     const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName }));
     for (const { OutputKey, OutputValue } of Stacks?.[0]?.Outputs ?? []) {
       if (OutputKey !== undefined && OutputValue !== undefined) outputs[OutputKey] = OutputValue;

@@ -16,7 +16,12 @@ export interface MinistackOptions {
   readonly temporaryDir: string;
   readonly logPath: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether it answers. @default its health over plain HTTP is asked for */
+  readonly isReady?: () => Promise<boolean>;
 }
+
+/** Where MiniStack says that it is up. */
+export const healthPath = '/_ministack/health';
 
 const readyMs = 60_000;
 const graceMs = 5_000;
@@ -52,14 +57,10 @@ export class MinistackProcess {
   /** Resolves when it answers; an early end shows the end of its log. */
   async waitUntilReady(): Promise<void> {
     const giveUpAt = Date.now() + readyMs;
-    const url = `http://127.0.0.1:${this.#options.port}/_ministack/health`;
+    const isReady = this.#options.isReady ?? (() => answersPlainHttp(this.#options.port));
     while (Date.now() < giveUpAt) {
       if (this.#child.exitCode !== null || this.#child.pid === undefined) break;
-      const answers = await fetch(url).then(
-        (response) => response.ok,
-        () => false,
-      );
-      if (answers) return;
+      if (await isReady()) return;
       await delay(100);
     }
     await this.stop();
@@ -85,6 +86,13 @@ export class MinistackProcess {
       // The whole group is gone already.
     }
   }
+}
+
+async function answersPlainHttp(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}${healthPath}`).then(
+    (response) => response.ok,
+    () => false,
+  );
 }
 
 function environmentOf(options: MinistackOptions): NodeJS.ProcessEnv {

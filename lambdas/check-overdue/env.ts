@@ -7,6 +7,7 @@ export const Env = z.object({
   ...tagKey,
   ...catalog,
   ...metrics,
+  MAINTENANCE_MACHINE_ARN: z.string().min(1),
 });
 export type Env = z.infer<typeof Env>;
 /** The variables as the deployment has to set them. */

@@ -1,4 +1,4 @@
-import { recordDiscovered, type TaggedResources } from '@holdfast/aws';
+import { recordDiscovered, type StateMachine, type TaggedResources } from '@holdfast/aws';
 import type { Catalog, Clock, Plans } from '@holdfast/engine';
 import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
@@ -6,12 +6,18 @@ import type { Logger } from '../shared/logger.ts';
 import { metric, type Metrics, planMetric } from '../shared/metrics.ts';
 import { findOverdue } from './find-overdue.ts';
 
+const hourMs = 3_600_000;
+/** Maintenance runs every day; what it leaves undone for longer than this is noticed. */
+const maintenanceWithinHours = 48;
+
 /** What a day's check found. */
 export interface CheckOverdueOutput {
   /** Plans with a resource that is overdue, was never protected, or cannot be. */
   readonly overduePlans: number;
   readonly overdueResources: number;
   readonly problems: number;
+  /** 1 when maintenance has not succeeded for two days. */
+  readonly maintenanceOverdue: number;
 }
 
 /**
@@ -23,10 +29,11 @@ export function makeHandler(deps: {
   readonly tagged: Pick<TaggedResources, 'discover'>;
   readonly catalog: Catalog;
   readonly metrics: Metrics;
+  readonly maintenance: Pick<StateMachine, 'lastSuccess'>;
   readonly clock: Clock;
   readonly log: Logger;
 }): StepHandler<CheckOverdueOutput> {
-  const { plans, tagged, catalog, metrics, clock, log } = deps;
+  const { plans, tagged, catalog, metrics, maintenance, clock, log } = deps;
   return defineHandler('check-overdue', z.unknown(), async () => {
     await recordDiscovered(deps, plans, await tagged.discover());
     const found = await findOverdue(catalog, plans, clock.now());
@@ -34,7 +41,11 @@ export function makeHandler(deps: {
 
     const late = found.filter(({ reason }) => reason !== 'problem');
     const planNames = new Set(found.map(({ plan }) => plan));
+    const hours = (clock.now().getTime() - (await maintenance.lastSuccess()).getTime()) / hourMs;
+    const maintenanceOverdue = hours > maintenanceWithinHours ? 1 : 0;
+    if (maintenanceOverdue > 0) log.warn('maintenance has not succeeded', { hours: Math.floor(hours) });
     const output = {
+      maintenanceOverdue,
       overduePlans: planNames.size,
       overdueResources: late.length,
       problems: found.length - late.length,
@@ -43,6 +54,7 @@ export function makeHandler(deps: {
       metric('OverduePlans', output.overduePlans),
       metric('OverdueResources', output.overdueResources),
       metric('ResourceProblems', output.problems),
+      metric('MaintenanceOverdue', maintenanceOverdue),
       ...plans.flatMap(({ name }) => [
         planMetric(name, 'OverduePlans', planNames.has(name) ? 1 : 0),
         planMetric(name, 'OverdueResources', late.filter(({ plan }) => plan === name).length),

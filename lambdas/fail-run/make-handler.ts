@@ -15,9 +15,11 @@ const FailRunInput = z
   })
   .catch({});
 
-/** What became of the run, if there is one. */
+/** What became of the run, if there is one, and why the execution fails. */
 export interface FailRunOutput {
   readonly state?: RunRow['state'];
+  /** What the run was closed with, which is the first thing that went wrong; what was caught where there is no run. */
+  readonly error: NonNullable<RunRow['error']>;
 }
 
 /**
@@ -37,7 +39,7 @@ export function makeHandler(deps: {
     const isOpen = run?.state === 'open' || run?.state === 'cancelling';
     if (run !== undefined && !isOpen) {
       log.info('the run was closed before', { runId: run.runId, state: run.state });
-      return { state: run.state };
+      return { state: run.state, error: run.error ?? error };
     }
     // No retention depends on when a failed run ended, so the machine's clock will do.
     const store = { now: async () => Promise.resolve(clock.now()) };
@@ -55,7 +57,7 @@ export function makeHandler(deps: {
       error: error.name,
       reason: error.message,
     });
-    return closed === undefined ? {} : { state: closed.state };
+    return { ...(closed && { state: closed.state }), error: closed?.error ?? error };
   });
 }
 

@@ -1,8 +1,10 @@
 import * as z from 'zod';
-import { catalog, metrics, workBucket } from '../shared/env-fields.ts';
+import { catalog, metrics, vaultWriter, workBucket } from '../shared/env-fields.ts';
 
 /** Verifies and reports a restore, or closes it as failed. */
 export const Env = z.object({
+  // It writes nothing there but the audit log.
+  ...vaultWriter,
   ...workBucket,
   ...catalog,
   ...metrics,

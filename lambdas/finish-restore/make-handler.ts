@@ -1,4 +1,4 @@
-import { type Catalog, type Clock, type RestoreRow, type WorkStore } from '@holdfast/engine';
+import { type AuditLog, type Catalog, type Clock, type RestoreRow, type WorkStore } from '@holdfast/engine';
 import * as z from 'zod';
 import { RestoredVolume, restoreFiles, restoreIdOf, RestoreJob } from '../plan-restore/restore-job.ts';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
@@ -32,6 +32,8 @@ export interface RestoreReport extends Partial<FilesReport> {
 /** What finishing a restore needs. */
 export interface FinishRestoreDeps {
   readonly catalog: Catalog;
+  /** Told of every restore that ended. */
+  readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
   readonly work: WorkStore;
   readonly workBucket: string;
@@ -73,13 +75,14 @@ async function complete(
     metric('RestoreFailures', failed > 0 ? 1 : 0),
     metric('RestoredBytes', bytes),
   ]);
+  await recordEnd(deps.audit, row, { state, files, bytes });
   await catalog.putRestore({ ...row, state, endedAt: clock.now(), files, bytes });
   log.info('the restore ended', { restoreId, state, files, bytes, failed, carried });
   return report;
 }
 
 async function fail(
-  { catalog, clock, metrics, log }: FinishRestoreDeps,
+  { catalog, clock, audit, metrics, log }: FinishRestoreDeps,
   restoreId: string,
   row: RestoreRow | undefined,
   error: { readonly name: string; readonly message: string },
@@ -89,9 +92,25 @@ async function fail(
     return { restoreId, state: row.state, error: row.error ?? error };
   }
   await metrics.put([metric('RestoreFailures', 1)]);
-  if (row !== undefined) await catalog.putRestore({ ...row, state: 'failed', endedAt: clock.now(), error });
+  if (row !== undefined) {
+    await recordEnd(audit, row, { state: 'failed' });
+    await catalog.putRestore({ ...row, state: 'failed', endedAt: clock.now(), error });
+  }
   log.warn('the restore failed', { restoreId, error: error.name, reason: error.message });
   return { restoreId, state: 'failed', error };
+}
+
+async function recordEnd(
+  audit: FinishRestoreDeps['audit'],
+  { restoreId, resourceArn, execution }: RestoreRow,
+  end: { readonly state: RestoreRow['state']; readonly files?: number; readonly bytes?: number },
+): Promise<void> {
+  await audit.append({
+    chain: resourceArn,
+    id: `restore-ended ${restoreId}`,
+    by: execution ?? restoreId,
+    event: { kind: 'restore-ended', restore: restoreId, ...end },
+  });
 }
 
 async function reportFiles(

@@ -7,6 +7,8 @@ export const Env = z.object({
   ...workBucket,
   ...catalog,
   ...plans,
+  /** Base64 of the DER of the offline recipient's public key. */
+  OFFLINE_PUBLIC_KEY: z.string().min(1).optional(),
 });
 export type Env = z.infer<typeof Env>;
 /** The variables as the deployment has to set them. */

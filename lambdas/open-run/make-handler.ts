@@ -23,6 +23,18 @@ import { skipReason } from './skip-reason.ts';
 
 const dayMs = 86_400_000;
 
+/** For a synthetic full of a point that is kept for long. Without a point: of the newest, kept as any other. */
+const container = z
+  .union([
+    z.object({ pointId: z.null() }).transform(() => undefined),
+    z.object({
+      pointId: z.string().refine(isPointId, 'expected a point id'),
+      keepUntil: z.iso.datetime().transform((text) => new Date(text)),
+      archiveClass: ArchiveClass,
+    }),
+  ])
+  .optional();
+
 const OpenRunInput = z.object({
   resourceArn,
   kind: resourceKind,
@@ -30,14 +42,7 @@ const OpenRunInput = z.object({
   type: backupType,
   runId,
   execution: z.string().optional(),
-  /** For a synthetic full of a point that is kept for long. Null or absent: of the newest point, kept as any other. */
-  container: z
-    .object({
-      pointId: z.string().refine(isPointId, 'expected a point id'),
-      keepUntil: z.iso.datetime().transform((text) => new Date(text)),
-      archiveClass: ArchiveClass,
-    })
-    .nullish(),
+  container,
 });
 
 /** How a run goes on: `mode` chooses the branch of the state machine. */
@@ -98,9 +103,9 @@ export function makeHandler(deps: {
   });
 
   /** How long the point is kept; a container for as long as the point that it is made of should be. */
-  async function retentionOf({ container }: z.infer<typeof OpenRunInput>, plan: Plan) {
-    if (container === undefined || container === null) return { keepDays: plan.retention.keepDays };
-    const { pointId, keepUntil, archiveClass } = container;
+  async function retentionOf({ container: asked }: z.infer<typeof OpenRunInput>, plan: Plan) {
+    if (asked === undefined) return { keepDays: plan.retention.keepDays };
+    const { pointId, keepUntil, archiveClass } = asked;
     const keepDays = (keepUntil.getTime() - (await services.store.now()).getTime()) / dayMs;
     if (keepDays <= 0)
       throw new InvalidInputError(

@@ -1,9 +1,10 @@
 import * as z from 'zod';
-import { catalog, restoreTargets, vaultReader, workBucket } from '../shared/env-fields.ts';
+import { catalog, restoreTargets, vaultWriter, workBucket } from '../shared/env-fields.ts';
 
 /** Checks a restore, quotes it and cuts it into shards. */
 export const Env = z.object({
-  ...vaultReader,
+  // It writes nothing there but the audit log.
+  ...vaultWriter,
   ...workBucket,
   ...catalog,
   ...restoreTargets,

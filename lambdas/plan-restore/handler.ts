@@ -9,6 +9,7 @@ import {
   makeS3Clients,
   S3WorkStore,
 } from '@holdfast/aws';
+import { AuditLog } from '@holdfast/engine';
 import { makeLogger } from '../shared/logger.ts';
 import { openVaultOnce } from '../shared/open-vault-once.ts';
 import { Env } from './env.ts';
@@ -20,6 +21,7 @@ const services = makeReadServices(clients, { vaultBucket: env.VAULT_BUCKET, kmsK
 
 export const handler = makeHandler({
   ...services,
+  audit: new AuditLog({ ...services, lockMode: env.LOCK_MODE }),
   catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, services.clock, services.random),
   work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
   openKeys: openVaultOnce(services),

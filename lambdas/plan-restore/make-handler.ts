@@ -1,5 +1,6 @@
 import type { Ec2Images } from '@holdfast/aws';
 import {
+  type AuditLog,
   type Catalog,
   type Clock,
   defaultShardLimits,
@@ -58,6 +59,8 @@ export interface PlanRestoreOutput {
 export interface PlanRestoreDeps {
   readonly store: ObjectStore;
   readonly clock: Clock;
+  /** Told of every restore that begins. */
+  readonly audit: Pick<AuditLog, 'append'>;
   readonly catalog: Catalog;
   readonly work: WorkStore;
   readonly openKeys: OpenKeys;
@@ -199,7 +202,7 @@ async function planVolumes(
 }
 
 async function putRow(
-  { catalog, clock }: PlanRestoreDeps,
+  { catalog, clock, audit }: PlanRestoreDeps,
   restoreId: string,
   execution: string,
   { pointId }: PointRow,
@@ -208,6 +211,13 @@ async function putRow(
 ): Promise<void> {
   // A step that is repeated must not open what has been closed since.
   if ((await catalog.findRestore(restoreId)) !== undefined) return;
+  // The log first: nothing is read for a restore of which there is no trace.
+  await audit.append({
+    chain: root.resource,
+    id: `restore-started ${restoreId}`,
+    by: execution,
+    event: { kind: 'restore-started', restore: restoreId, point: pointId, target },
+  });
   await catalog.putRestore({
     restoreId,
     pointId,

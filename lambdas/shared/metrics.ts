@@ -4,25 +4,36 @@ import type { CloudWatchMetrics, MetricValue } from '@holdfast/aws';
 export type Metrics = Pick<CloudWatchMetrics, 'put'>;
 
 /** The names of what is counted; dashboards and alarms go by them. */
-export type MetricName =
-  | 'CycleFailures'
-  | 'CyclesCompleted'
-  | 'ResourcesCompleted'
-  | 'ResourcesWithWarnings'
-  | 'ResourcesFailed'
-  | 'ResourceProblems'
-  | 'ReadBytes'
-  | 'StoredBytes'
-  | 'OverduePlans'
-  | 'OverdueResources'
-  | 'DeadLetters'
-  | 'RestoresCompleted'
-  | 'RestoreFailures'
-  | 'RestoredBytes';
+export const METRIC_NAMES = [
+  'CycleFailures',
+  'CyclesCompleted',
+  'ResourcesCompleted',
+  'ResourcesWithWarnings',
+  'ResourcesFailed',
+  'ResourceProblems',
+  'ReadBytes',
+  'StoredBytes',
+  'OverduePlans',
+  'OverdueResources',
+  'DeadLetters',
+  'RestoresCompleted',
+  'RestoreFailures',
+  'RestoredBytes',
+  'PointsExpired',
+  'PacksSwept',
+  'BytesSwept',
+  'LeasesRenewed',
+  'PointsMissing',
+  'PacksDamaged',
+  'BytesVerified',
+  'MaintenanceFailures',
+  'MaintenanceOverdue',
+] as const;
+export type MetricName = (typeof METRIC_NAMES)[number];
 
 /** A number over all plans. */
 export function metric(name: MetricName, value: number): MetricValue {
-  return { name, value, unit: name.endsWith('Bytes') ? 'Bytes' : 'Count' };
+  return { name, value, unit: name.startsWith('Bytes') || name.endsWith('Bytes') ? 'Bytes' : 'Count' };
 }
 
 /** A number of one deployed plan. */

@@ -18,11 +18,14 @@ import {
  *
  * - operator: watches, starts cycles and backups, stops runs. Reads the catalog, never the vault's content.
  * - restorer: finds, compares and verifies what is in the vault, and starts restores into the configured targets.
- * - break-glass: reads the vault without Holdfast, and lifts governance locks. It cannot delete anything.
+ * - holder: sets and releases legal holds, and sees which points there are.
+ * - break-glass: reads the vault without Holdfast, and mends the policies of the vault and of its key, which nobody
+ *   else may change by hand. It can end neither.
  */
 export class PeopleRoles extends Construct {
   readonly operator: Role;
   readonly restorer: Role;
+  readonly holder: Role;
   readonly breakGlass: Role;
 
   constructor(scope: Construct, id: string) {
@@ -33,16 +36,16 @@ export class PeopleRoles extends Construct {
       Duration.hours(8),
     );
     this.restorer = this.role('Restorer', 'Starts restores into configured targets', Duration.hours(8));
+    this.holder = this.role('Holder', 'Sets and releases legal holds', Duration.hours(1));
     this.breakGlass = this.role(
       'BreakGlass',
-      'Reads the vault without Holdfast and lifts governance locks',
+      'Reads the vault without Holdfast and mends the policies of vault and key',
       Duration.hours(1),
     );
   }
 
   /** Gives each role what it may do with what is stored. */
   grantStorage(storage: Storage): void {
-    const { vault } = storage;
     this.allow('Operator', this.operator, [
       // Cancelling writes the run's row, and takes the time from the vault.
       ...usesCatalog(storage),
@@ -56,17 +59,41 @@ export class PeopleRoles extends Construct {
       ...readsWork(storage, ['restores/*']),
       this.readsStacks(),
     ]);
+    this.allow('Holder', this.holder, [...readsCatalog(storage), listsVault(storage), this.readsStacks()]);
     this.allow('BreakGlass', this.breakGlass, [
       this.readsStacks(),
       ...readsCatalog(storage),
       ...readsVault(storage),
-      new PolicyStatement({
-        sid: 'LiftGovernanceLocks',
-        actions: ['s3:PutObjectRetention', 's3:BypassGovernanceRetention'],
-        resources: [vault.arnForObjects('*')],
-        conditions: { Bool: { 'aws:MultiFactorAuthPresent': 'true' } },
-      }),
+      ...this.mendsPolicies(storage),
     ]);
+  }
+
+  /**
+   * What the policies of vault and key leave to break-glass. Ending the key is not among it: whoever has to, is given
+   * that permission by an administrator first.
+   */
+  private mendsPolicies({ vault, key }: Storage): PolicyStatement[] {
+    const withMfa = { Bool: { 'aws:MultiFactorAuthPresent': 'true' } };
+    return [
+      new PolicyStatement({
+        sid: 'MendVaultPolicy',
+        actions: ['s3:GetBucketPolicy', 's3:PutBucketPolicy'],
+        resources: [vault.bucketArn],
+        conditions: withMfa,
+      }),
+      new PolicyStatement({
+        sid: 'MendKey',
+        actions: [
+          'kms:DescribeKey',
+          'kms:GetKeyPolicy',
+          'kms:PutKeyPolicy',
+          'kms:EnableKey',
+          'kms:CancelKeyDeletion',
+        ],
+        resources: [key.keyArn],
+        conditions: withMfa,
+      }),
+    ];
   }
 
   /** The command line finds a deployment by the outputs of its stacks. */

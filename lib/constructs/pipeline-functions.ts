@@ -12,6 +12,7 @@ import type { EnvInput as CountDeadLettersEnv } from '../../lambdas/count-dead-l
 import type { EnvInput as DiscoverResourcesEnv } from '../../lambdas/discover-resources/env.ts';
 import type { EnvInput as FailRunEnv } from '../../lambdas/fail-run/env.ts';
 import type { EnvInput as FinishRestoreEnv } from '../../lambdas/finish-restore/env.ts';
+import type { EnvInput as HoldPointsEnv } from '../../lambdas/hold-points/env.ts';
 import type { EnvInput as ListShardsEnv } from '../../lambdas/list-shards/env.ts';
 import type { EnvInput as OpenRunEnv } from '../../lambdas/open-run/env.ts';
 import type { EnvInput as PlanRestoreEnv } from '../../lambdas/plan-restore/env.ts';
@@ -23,7 +24,7 @@ import type { EnvInput as SnapshotVolumesEnv } from '../../lambdas/snapshot-volu
 import type { EnvInput as StartCycleEnv } from '../../lambdas/start-cycle/env.ts';
 import { plansVariable, type DeploymentConfig } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
-import type { WriterName } from '../storage-stack.ts';
+import type { VaultFunction } from '../storage-stack.ts';
 import { PipelineFunction, type PipelineFunctionProps } from './pipeline-function.ts';
 import {
   createsVolumes,
@@ -37,13 +38,17 @@ import {
 } from './source-access.ts';
 import {
   createsVaultKeys,
+  extendsLocks,
+  holdsPoints,
   putsMetrics,
   readsCatalog,
   readsVault,
   readsWork,
+  thawsContainers,
   usesCatalog,
   usesChunkIndex,
   usesWork,
+  writesAuditLog,
   writesVault,
   type Storage,
 } from './vault-access.ts';
@@ -52,7 +57,7 @@ import {
 export interface PipelineFunctionsProps {
   readonly config: DeploymentConfig;
   readonly storage: Storage;
-  readonly writerRoles: Readonly<Record<WriterName, Role>>;
+  readonly vaultRoles: Readonly<Record<VaultFunction, Role>>;
   readonly deadLetters: IQueue;
   readonly handlerCode?: Code;
 }
@@ -78,7 +83,7 @@ export class PipelineFunctions extends Construct {
   readonly restoreShard: PipelineFunction;
   readonly restoreVolumes: PipelineFunction;
   readonly finishRestore: PipelineFunction;
-  readonly checkOverdue: PipelineFunction;
+  readonly holdPoints: PipelineFunction;
   readonly countDeadLetters: PipelineFunction;
   private readonly props: PipelineFunctionsProps;
 
@@ -114,7 +119,13 @@ export class PipelineFunctions extends Construct {
       timeout: LONGEST,
     });
     this.openRun = this.addWriter('open-run', {
-      environment: { ...vaultWriter, WORK_BUCKET, CATALOG_TABLE, PLANS } satisfies OpenRunEnv,
+      environment: {
+        ...vaultWriter,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        PLANS,
+        ...(config.offlineRecipient && { OFFLINE_PUBLIC_KEY: config.offlineRecipient.publicKey }),
+      } satisfies OpenRunEnv,
       statements: [
         ...looksAtBuckets(config),
         ...readsVault(storage),
@@ -166,7 +177,7 @@ export class PipelineFunctions extends Construct {
       } satisfies CommitPointEnv,
       statements: [
         ...readsVault(storage),
-        ...writesVault(storage, ['packs/*', 'pages/*', 'points/*']),
+        ...writesVault(storage, ['packs/*', 'pages/*', 'points/*', 'audit/*']),
         ...usesWork(storage, ['runs/*']),
         ...usesCatalog(storage),
         ...usesChunkIndex(storage),
@@ -184,7 +195,7 @@ export class PipelineFunctions extends Construct {
       } satisfies ConsolidatePointEnv,
       statements: [
         ...readsVault(storage),
-        ...writesVault(storage, ['containers/*', 'pages/*', 'points/*']),
+        ...writesVault(storage, ['containers/*', 'pages/*', 'points/*', 'audit/*']),
         ...usesWork(storage, ['runs/*']),
         ...usesCatalog(storage),
         ...usesChunkIndex(storage),
@@ -211,7 +222,7 @@ export class PipelineFunctions extends Construct {
       statements: [
         ...describesImages(),
         ...readsVault(storage),
-        ...writesVault(storage, ['packs/*', 'pages/*', 'points/*']),
+        ...writesVault(storage, ['packs/*', 'pages/*', 'points/*', 'audit/*']),
         ...usesWork(storage, ['runs/*']),
         ...usesCatalog(storage),
       ],
@@ -231,9 +242,9 @@ export class PipelineFunctions extends Construct {
       ],
       timeout: Duration.minutes(5),
     });
-    this.planRestore = this.add('plan-restore', {
+    this.planRestore = this.addWriter('plan-restore', {
       environment: {
-        ...vaultReader,
+        ...vaultWriter,
         WORK_BUCKET,
         CATALOG_TABLE,
         ...restoreTargets,
@@ -243,6 +254,8 @@ export class PipelineFunctions extends Construct {
         ...describesImages(),
         ...readsTargets(config),
         ...readsVault(storage),
+        thawsContainers(storage),
+        writesAuditLog(storage),
         ...usesWork(storage, ['restores/*']),
         ...usesCatalog(storage),
       ],
@@ -276,20 +289,33 @@ export class PipelineFunctions extends Construct {
       ],
       timeout: Duration.minutes(5),
     });
-    this.finishRestore = this.add('finish-restore', {
-      environment: { WORK_BUCKET, CATALOG_TABLE, METRICS_NAMESPACE } satisfies FinishRestoreEnv,
+    this.finishRestore = this.addWriter('finish-restore', {
+      environment: {
+        ...vaultWriter,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        METRICS_NAMESPACE,
+      } satisfies FinishRestoreEnv,
       statements: [
+        ...readsVault(storage),
+        writesAuditLog(storage),
         ...usesWork(storage, ['restores/*']),
         ...usesCatalog(storage),
         ...putsMetrics(METRICS_NAMESPACE),
       ],
       timeout: Duration.minutes(5),
     });
-    this.checkOverdue = this.add('check-overdue', {
-      environment: { PLANS, TAG_KEY, CATALOG_TABLE, METRICS_NAMESPACE } satisfies CheckOverdueEnv,
-      statements: [...discoversSources(), ...usesCatalog(storage), ...putsMetrics(METRICS_NAMESPACE)],
+    this.holdPoints = this.addWriter('hold-points', {
+      environment: { ...vaultWriter, CATALOG_TABLE } satisfies HoldPointsEnv,
+      statements: [
+        ...readsVault(storage),
+        extendsLocks(storage),
+        holdsPoints(storage),
+        writesAuditLog(storage),
+        ...usesCatalog(storage),
+      ],
+      memoryMegabytes: 512,
       timeout: LONGEST,
-      deadLetters,
     });
     this.countDeadLetters = this.add('count-dead-letters', {
       environment: {
@@ -327,6 +353,32 @@ export class PipelineFunctions extends Construct {
     });
   }
 
+  /** Made apart, too: it asks the maintenance machine when it last succeeded. */
+  addCheckOverdue(maintenanceMachineArn: string): PipelineFunction {
+    const { config, storage, deadLetters } = this.props;
+    return this.add('check-overdue', {
+      environment: {
+        PLANS: plansVariable(config),
+        TAG_KEY: config.tagKey,
+        CATALOG_TABLE: storage.catalog.tableName,
+        METRICS_NAMESPACE,
+        MAINTENANCE_MACHINE_ARN: maintenanceMachineArn,
+      } satisfies CheckOverdueEnv,
+      statements: [
+        ...discoversSources(),
+        ...usesCatalog(storage),
+        ...putsMetrics(METRICS_NAMESPACE),
+        new PolicyStatement({
+          sid: 'LookAtMaintenance',
+          actions: ['states:ListExecutions', 'states:DescribeStateMachine'],
+          resources: [maintenanceMachineArn],
+        }),
+      ],
+      timeout: LONGEST,
+      deadLetters,
+    });
+  }
+
   private add(name: string, props: Omit<PipelineFunctionProps, 'name' | 'code'>): PipelineFunction {
     const id = name
       .split('-')
@@ -341,9 +393,9 @@ export class PipelineFunctions extends Construct {
   }
 
   private addWriter(
-    name: WriterName,
+    name: VaultFunction,
     props: Omit<PipelineFunctionProps, 'name' | 'code' | 'role'>,
   ): PipelineFunction {
-    return this.add(name, { ...props, role: this.props.writerRoles[name] });
+    return this.add(name, { ...props, role: this.props.vaultRoles[name] });
   }
 }

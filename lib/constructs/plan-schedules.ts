@@ -8,11 +8,12 @@ import {
   ScheduleTargetInput,
   TimeWindow,
 } from 'aws-cdk-lib/aws-scheduler';
-import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
+import { LambdaInvoke, StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import type { PlanConfig } from '../deployment-config.ts';
+import type { DeploymentConfig, PlanConfig } from '../deployment-config.ts';
 import { ExactPolicy } from './exact-policy.ts';
 
 /** Properties of {@link PlanSchedules}. */
@@ -22,6 +23,8 @@ export interface PlanSchedulesProps {
   readonly startCycle: IFunction;
   /** Called once a day. */
   readonly checkOverdue: IFunction;
+  /** Started once a day. */
+  readonly maintenance: DeploymentConfig['maintenance'] & { readonly machine: IStateMachine };
   /** Called every five minutes. */
   readonly countDeadLetters: IFunction;
   /** Takes what could not be delivered. */
@@ -56,6 +59,11 @@ export class PlanSchedules extends Construct {
           resources: [startCycle, checkOverdue, countDeadLetters].map((target) => target.functionArn),
         }),
         new PolicyStatement({
+          sid: 'StartMaintenance',
+          actions: ['states:StartExecution'],
+          resources: [props.maintenance.machine.stateMachineArn],
+        }),
+        new PolicyStatement({
           sid: 'SetAsideUndelivered',
           actions: ['sqs:SendMessage'],
           resources: [deadLetters.queueArn],
@@ -74,6 +82,21 @@ export class PlanSchedules extends Construct {
     }
     const daily = ScheduleExpression.expression('cron(0 8 * * ? *)', TimeZone.ETC_UTC);
     this.schedule('CheckOverdue', 'Measures resources against their RPO', daily, checkOverdue, {});
+    const { machine, schedule, timeZone } = props.maintenance;
+    void new Schedule(this, 'Maintenance', {
+      description: 'Expires points, renews leases, sweeps packs, verifies a sample',
+      schedule: ScheduleExpression.expression(schedule.expression, TimeZone.of(timeZone)),
+      scheduleGroup: this.group,
+      timeWindow: TimeWindow.off(),
+      // A double delivery starts two: they share the work.
+      target: new StepFunctionsStartExecution(machine, {
+        role: this.role.withoutPolicyUpdates(),
+        input: ScheduleTargetInput.fromObject({}),
+        deadLetterQueue: deadLetters,
+        retryAttempts: 24,
+        maxEventAge: Duration.hours(6),
+      }),
+    });
     const often = ScheduleExpression.rate(Duration.minutes(5));
     this.schedule('CountDeadLetters', 'Counts what could not be delivered', often, countDeadLetters, {});
   }

@@ -15,7 +15,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { PipelineFunctions } from './pipeline-functions.ts';
-import { Workflow, type WorkflowProps } from './workflow.ts';
+import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 /** Properties of {@link ProtectWorkflow}. */
 export interface ProtectWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
@@ -44,7 +44,15 @@ export class ProtectWorkflow extends Workflow {
   constructor(scope: Construct, id: string, props: ProtectWorkflowProps) {
     super(scope, id, { ...props, workPrefixes: ['runs/*'] });
     this.props = props;
-    const failRun = this.step('FailRun', { function: props.steps.failRun });
+    const failRun = this.step('FailRun', {
+      function: props.steps.failRun,
+      // A map only says that an item failed; the run knows why.
+      resultSelector: {
+        Error: JsonPath.stringAt('$.error.name'),
+        Cause: JsonPath.stringAt('$.error.message'),
+      },
+      resultPath: ERROR_PATH,
+    });
     const failed = this.failed('RunFailed');
     this.catching([failRun], failed);
     this.giveUp = failRun.next(failed);
@@ -69,7 +77,7 @@ export class ProtectWorkflow extends Workflow {
     // Only maintenance names the point that is to become a container.
     const ofNewest = new Pass(this, 'OfNewest', {
       stateName: 'OfNewest',
-      parameters: { none: null },
+      result: Result.fromObject({ pointId: null }),
       resultPath: '$.container',
     });
     const accept = new Choice(this, 'Accept', { stateName: 'Accept' })

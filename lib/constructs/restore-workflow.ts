@@ -4,6 +4,7 @@ import {
   Condition,
   JsonPath,
   Pass,
+  Result,
   Succeed,
   Wait,
   WaitTime,
@@ -43,8 +44,13 @@ export class RestoreWorkflow extends Workflow {
       parameters: {
         request: JsonPath.entirePayload,
         execution: JsonPath.executionId,
-        plan: { restoreId: null },
       },
+    });
+    // As a result: of parameters, CDK leaves out what is null.
+    const begin = new Pass(this, 'Begin', {
+      stateName: 'Begin',
+      result: Result.fromObject({ restoreId: null }),
+      resultPath: '$.plan',
     });
     const plan = this.step('PlanRestore', {
       function: planRestore,
@@ -80,14 +86,17 @@ export class RestoreWorkflow extends Workflow {
     const shards = this.restoreShards();
     const [volumes, firstVolumes] = this.restoreVolumes(finish);
     this.catching([plan, shards, volumes, finish], giveUp);
-    return accept.next(plan).next(
-      new Choice(this, 'Mode', { stateName: 'Mode' })
-        .when(modeIs('dry-run'), new Succeed(this, 'Quoted', { stateName: 'Quoted' }))
-        .when(modeIs('volumes'), firstVolumes)
-        .when(modeIs('thaw'), this.waitForThaw(plan))
-        .when(Condition.numberEquals('$.plan.shards.count', 0), finish)
-        .otherwise(shards.next(finish)),
-    );
+    return accept
+      .next(begin)
+      .next(plan)
+      .next(
+        new Choice(this, 'Mode', { stateName: 'Mode' })
+          .when(modeIs('dry-run'), new Succeed(this, 'Quoted', { stateName: 'Quoted' }))
+          .when(modeIs('volumes'), firstVolumes)
+          .when(modeIs('thaw'), this.waitForThaw(plan))
+          .when(Condition.numberEquals('$.plan.shards.count', 0), finish)
+          .otherwise(shards.next(finish)),
+      );
   }
 
   /** Hours or days, at no cost: the point comes out of the archive, then it is planned anew. */

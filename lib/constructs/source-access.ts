@@ -172,6 +172,16 @@ export function takesSnapshots(stack: Stack, { tagKey }: DeploymentConfig): Poli
   ];
 }
 
+/** Removing snapshots that runs took, and no others. */
+export function removesSnapshots(stack: Stack): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'RemoveSnapshotsOfRuns',
+    actions: ['ec2:DeleteSnapshot'],
+    resources: [snapshots(stack)],
+    conditions: tagged(RUN_TAG),
+  });
+}
+
 /** Making volumes out of the snapshots that runs took. */
 export function createsVolumes(stack: Stack, { restoreTargets }: DeploymentConfig): PolicyStatement[] {
   const statements = [

@@ -59,11 +59,81 @@ export function writesVault(
       resources: prefixes.map((prefix) => vault.arnForObjects(prefix)),
       conditions: ownAccount,
     }),
+    extendsLocks({ vault }),
+  ];
+}
+
+/** Adding to the audit log. */
+export function writesAuditLog({ vault }: Pick<Storage, 'vault'>): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'WriteAuditLog',
+    actions: ['s3:PutObject'],
+    resources: [vault.arnForObjects('audit/*')],
+    conditions: ownAccount,
+  });
+}
+
+/** Putting S3's legal hold on roots and containers. Never taking it away. */
+export function holdsPoints({ vault }: Pick<Storage, 'vault'>): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'HoldPoints',
+    actions: ['s3:PutObjectLegalHold'],
+    resources: ['points/*', 'containers/*'].map((prefix) => vault.arnForObjects(prefix)),
+    conditions: { StringEquals: { ...ownAccount.StringEquals, 's3:object-lock-legal-hold': 'ON' } },
+  });
+}
+
+/** Making containers in an archive class readable for some days. */
+export function thawsContainers({ vault }: Pick<Storage, 'vault'>): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'ThawContainers',
+    actions: ['s3:RestoreObject'],
+    resources: [vault.arnForObjects('containers/*')],
+    conditions: ownAccount,
+  });
+}
+
+/** Moving locks to later dates, anywhere in the vault. */
+export function extendsLocks({ vault }: Pick<Storage, 'vault'>): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'ExtendLocks',
+    actions: ['s3:PutObjectRetention'],
+    resources: [vault.arnForObjects('*')],
+    conditions: ownAccount,
+  });
+}
+
+/** Seeing whether S3's legal hold is on; without it, reading a version's state leaves that out. */
+export function seesHolds({ vault }: Pick<Storage, 'vault'>, prefixes: readonly string[]): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'SeeHolds',
+    actions: ['s3:GetObjectLegalHold'],
+    resources: prefixes.map((prefix) => vault.arnForObjects(prefix)),
+    conditions: ownAccount,
+  });
+}
+
+/**
+ * Removing versions under some prefixes of the vault, as far as their locks have ended, and taking away the legal hold
+ * that a released one left on them. Never delete markers.
+ */
+export function removesVersions(
+  { vault }: Pick<Storage, 'vault'>,
+  prefixes: readonly string[],
+): PolicyStatement[] {
+  return [
     new PolicyStatement({
-      sid: 'ExtendLocks',
-      actions: ['s3:PutObjectRetention'],
-      resources: [vault.arnForObjects('*')],
+      sid: 'RemoveVersions',
+      actions: ['s3:DeleteObjectVersion'],
+      resources: prefixes.map((prefix) => vault.arnForObjects(prefix)),
       conditions: ownAccount,
+    }),
+    seesHolds({ vault }, prefixes),
+    new PolicyStatement({
+      sid: 'EndHolds',
+      actions: ['s3:PutObjectLegalHold'],
+      resources: prefixes.map((prefix) => vault.arnForObjects(prefix)),
+      conditions: { StringEquals: { ...ownAccount.StringEquals, 's3:object-lock-legal-hold': 'OFF' } },
     }),
   ];
 }
@@ -151,6 +221,15 @@ export function usesChunkIndex({ chunkIndex }: Pick<Storage, 'chunkIndex'>): Pol
       resources: [chunkIndex.tableArn],
     }),
   ];
+}
+
+/** Taking chunks that have been swept out of the index. */
+export function forgetsChunks({ chunkIndex }: Pick<Storage, 'chunkIndex'>): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'ForgetChunks',
+    actions: ['dynamodb:DeleteItem'],
+    resources: [chunkIndex.tableArn],
+  });
 }
 
 /** Publishing Holdfast's own metrics, and no others. */

@@ -86,12 +86,12 @@ export interface FanOut {
 /** Properties of {@link Workflow}. */
 export interface WorkflowProps {
   readonly workBucket: IBucket;
-  /** Folders of the work bucket that maps read their lists from and report into. */
+  /** Folders of the work bucket that distributed maps read their lists from and report into. Empty where there are none. */
   readonly workPrefixes: readonly string[];
 }
 
 /**
- * A state machine and what the pipeline's three have in common: steps with their retries, maps over lists in S3, and a
+ * A state machine and what all of the pipeline's have in common: steps with their retries, maps over lists in S3, and a
  * role with exactly the functions that are called. Standard workflows, JSONPath.
  */
 export abstract class Workflow extends Construct {
@@ -175,13 +175,7 @@ export abstract class Workflow extends Construct {
           actions: ['lambda:InvokeFunction'],
           resources: [...this.called].map((step) => step.function.functionArn),
         }),
-        ...usesWork({ workBucket: this.workBucket }, this.workPrefixes),
-        new PolicyStatement({
-          sid: 'FinishReports',
-          actions: ['s3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
-          resources: this.workPrefixes.map((prefix) => this.workBucket.arnForObjects(prefix)),
-          conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
-        }),
+        ...(this.workPrefixes.length === 0 ? [] : this.readsListsAndWritesReports()),
         ...statements,
       ],
     });
@@ -192,7 +186,7 @@ export abstract class Workflow extends Construct {
     machine.node.addDependency(policy);
     // Made by the construct whatever the role, and wider than what `allowMapRuns` grants.
     machine.node.tryRemoveChild('DistributedMapPolicy');
-    this.allowMapRuns(machine, role);
+    if (this.workPrefixes.length > 0) this.allowMapRuns(machine, role);
     Validations.of(machine).acknowledge(
       {
         id: 'AwsSolutions-SF1',
@@ -206,6 +200,18 @@ export abstract class Workflow extends Construct {
     );
     void new CfnOutput(Stack.of(this), `${id}MachineArn`, { value: machine.stateMachineArn });
     return machine;
+  }
+
+  private readsListsAndWritesReports(): PolicyStatement[] {
+    return [
+      ...usesWork({ workBucket: this.workBucket }, this.workPrefixes),
+      new PolicyStatement({
+        sid: 'FinishReports',
+        actions: ['s3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+        resources: this.workPrefixes.map((prefix) => this.workBucket.arnForObjects(prefix)),
+        conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+      }),
+    ];
   }
 
   // Beside the machine, not before it: these statements name the machine itself.

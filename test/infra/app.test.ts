@@ -54,9 +54,11 @@ describe('the application', () => {
     );
 
     expect([...new Set(types)].sort()).toEqual([
+      'AWS::CloudTrail::Trail',
       'AWS::CloudWatch::Alarm',
       'AWS::CloudWatch::Dashboard',
       'AWS::DynamoDB::GlobalTable',
+      'AWS::Events::Rule',
       'AWS::IAM::Policy',
       'AWS::IAM::Role',
       'AWS::KMS::Alias',

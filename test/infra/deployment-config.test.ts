@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { Plans, RetentionRules } from '@holdfast/engine';
 import {
@@ -63,6 +64,19 @@ describe('a deployment', () => {
     expect(parseDeploymentConfig(defaultPlans, (key) => context[key]).environment).toEqual(context);
     expect(plansFileOf((key) => ({ plans: 'mine.ts' })[key])).toBe('mine.ts');
     expect(plansFileOf(() => undefined)).toBe('lib/plans.ts');
+  });
+
+  test('is maintained daily, and refuses a time that does not exist', () => {
+    expect(config().maintenance).toMatchObject({
+      schedule: { expression: 'cron(0 5 * * ? *)' },
+      timeZone: 'UTC',
+    });
+    expect(problemsOf(() => config({ maintenance: { schedule: 'cron(0 5 30 2 ? *)' } }))).toContain(
+      'maintenance.schedule',
+    );
+    expect(problemsOf(() => config({ maintenance: { timeZone: 'Europe/Wien' } }))).toContain(
+      'maintenance.timeZone',
+    );
   });
 
   test('tells the functions its plans in the form that they read', () => {
@@ -213,6 +227,32 @@ describe('a deployment that cannot be', () => {
     expect(problems).toContain('region "Frankfurt" must be a region such as');
   });
 
+  test('takes the public key of an offline recipient, as the functions are told it', () => {
+    const publicKey = makePublicKey(3072);
+
+    const { offlineRecipient } = config({ offlineRecipient: { publicKey } });
+
+    expect(offlineRecipient?.publicKey).toBe(publicKey.replaceAll(/-----.*-----|\n/g, ''));
+  });
+
+  test('is refused for an offline recipient whose key is private, too small or no RSA key', () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
+
+    expect(problemsOfKey(String(privateKey.export({ type: 'pkcs8', format: 'pem' })))).toContain(
+      'is a PRIVATE key',
+    );
+    expect(problemsOfKey(makePublicKey(2048))).toContain('offlineRecipient.publicKey');
+    expect(problemsOfKey(makePublicKey(2048))).toContain('2048 bits, less than 3072');
+    expect(problemsOfKey('nonsense')).toContain('no public key in PEM');
+  });
+
+  test('has less room for its plans beside an offline recipient', () => {
+    const plans = Array.from({ length: 40 }, (_, index) => ({ ...plan, name: `plan-${index}` }));
+    const deployment = { plans, offlineRecipient: { publicKey: makePublicKey(4096) } };
+
+    expect(problemsOf(() => parseDeploymentConfig({ deployment }))).toContain('2336 fit into a function');
+  });
+
   test('is refused when its plans do not fit into a function', () => {
     const plans = Array.from({ length: 40 }, (_, index) => ({ ...plan, name: `plan-${index}` }));
 
@@ -221,3 +261,12 @@ describe('a deployment that cannot be', () => {
     );
   });
 });
+
+function problemsOfKey(publicKey: string): string {
+  return problemsOf(() => config({ offlineRecipient: { publicKey } }));
+}
+
+function makePublicKey(modulusLength: number): string {
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength });
+  return String(publicKey.export({ type: 'spki', format: 'pem' }));
+}

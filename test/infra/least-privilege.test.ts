@@ -20,11 +20,18 @@ const mayWrite = (statements: readonly Statement[]): string[] =>
     )
     .map((match) => `${match?.[1] ?? 'elsewhere'}${match?.[2] ?? ''}`);
 
+/** Folders of the vault that statements are about. */
+const placesOf = (statements: readonly Statement[]): string[] =>
+  statements
+    .flatMap(({ resources }) => resources)
+    .map((resource) => /Vault.*"(\/[^"]*)"\]\]\}$/.exec(resource)?.[1] ?? resource);
+
 describe('no role', () => {
-  test('deletes objects, versions or tables', () => {
+  test('deletes objects, tables or keys', () => {
     const forbidden = all
       .flatMap(({ actions }) => actions)
-      .filter((action) => /^(s3:Delete|dynamodb:DeleteTable|kms:ScheduleKey)/.test(action));
+      .filter((action) => /^(s3:Delete|dynamodb:DeleteTable|kms:ScheduleKey)/.test(action))
+      .filter((action) => action !== 's3:DeleteObjectVersion');
 
     expect(forbidden).toEqual([]);
   });
@@ -50,11 +57,19 @@ describe('no role', () => {
     }
   });
 
-  test('but break-glass may bypass a lock, and that only with MFA', () => {
-    const bypass = all.filter(({ actions }) => actions.includes('s3:BypassGovernanceRetention'));
+  test('may bypass a lock', () => {
+    expect(all.filter(({ actions }) => actions.includes('s3:BypassGovernanceRetention'))).toEqual([]);
+  });
 
-    expect(bypass).toEqual(of('BreakGlass').filter(({ sid }) => sid === 'LiftGovernanceLocks'));
-    expect(bypass[0]?.condition).toEqual({ Bool: { 'aws:MultiFactorAuthPresent': 'true' } });
+  test('but break-glass may change the policies of vault and key, and that only with MFA', () => {
+    const changes = all.filter(({ actions }) =>
+      actions.some((action) => /^(s3:PutBucketPolicy|kms:PutKeyPolicy)$/.test(action)),
+    );
+
+    expect(changes).toEqual(of('BreakGlass').filter(({ sid }) => sid.startsWith('Mend')));
+    expect(changes).toHaveLength(2);
+    for (const { condition } of changes)
+      expect(condition).toEqual({ Bool: { 'aws:MultiFactorAuthPresent': 'true' } });
   });
 });
 
@@ -62,25 +77,91 @@ describe('writers', () => {
   test.each([
     ['OpenRunRole', ['Vault/format.json', 'Vault/keys/*', 'Work/runs/*']],
     ['ProtectShardRole', ['Vault/packs/*', 'Vault/pages/*', 'Work/runs/*']],
-    ['CommitPointRole', ['Vault/packs/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*']],
-    ['CommitImageRole', ['Vault/packs/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*']],
-    ['ConsolidatePointRole', ['Vault/containers/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*']],
+    ['CommitPointRole', ['Vault/audit/*', 'Vault/packs/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*']],
+    ['CommitImageRole', ['Vault/audit/*', 'Vault/packs/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*']],
+    [
+      'ConsolidatePointRole',
+      ['Vault/audit/*', 'Vault/containers/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*'],
+    ],
   ])('as %s write under their own prefixes only', (role, places) => {
     expect(mayWrite(of(role))).toEqual(places);
   });
 
-  test('are the only ones that write to the vault or extend its locks', () => {
+  test('are, but for the audit log, the only ones that write to the vault or extend its locks', () => {
     const others = Object.entries(pipeline.findResources('AWS::IAM::Policy'))
       .filter(
         ([, policy]) =>
-          !/(OpenRun|ProtectShard|CommitPoint|CommitImage|ConsolidatePoint)Role/.test(
+          !/(OpenRun|ProtectShard|CommitPoint|CommitImage|ConsolidatePoint|RenewLeases|HoldPoints|ReconcileHolds)Role/.test(
             JSON.stringify(policy['Properties'].Roles),
           ),
       )
       .flatMap(([, policy]) => toStatements(policy['Properties'].PolicyDocument));
 
-    expect(mayWrite(others).filter((place) => place.startsWith('Vault'))).toEqual([]);
+    const places = mayWrite(others).filter((place) => place.startsWith('Vault'));
+    expect(new Set(places)).toEqual(new Set(['Vault/audit/*']));
     expect(others.filter(({ actions }) => actions.includes('s3:PutObjectRetention'))).toEqual([]);
+  });
+});
+
+describe('versions in the vault', () => {
+  const removals = all.filter(({ actions }) => actions.includes('s3:DeleteObjectVersion'));
+
+  test('are removed by the sweeper below packs/, pages/ and containers/, by the expirer below points/, by nobody else', () => {
+    const bySweeper = of('SweepPacksRole').filter(({ sid }) => sid === 'RemoveVersions');
+    const byExpirer = of('ExpirePointsRole').filter(({ sid }) => sid === 'RemoveVersions');
+
+    expect(placesOf(bySweeper)).toEqual(['/containers/*', '/packs/*', '/pages/*']);
+    expect(placesOf(byExpirer)).toEqual(['/points/*']);
+    expect(removals).toHaveLength(2);
+  });
+
+  test('lose a legal hold only where they are removed, and gain none there', () => {
+    for (const role of ['SweepPacksRole', 'ExpirePointsRole']) {
+      const [ends] = of(role).filter(({ actions }) => actions.includes('s3:PutObjectLegalHold'));
+
+      expect(ends?.condition, role).toMatchObject({ StringEquals: { 's3:object-lock-legal-hold': 'OFF' } });
+      expect(placesOf(ends === undefined ? [] : [ends]), role).toEqual(
+        placesOf(of(role).filter(({ sid }) => sid === 'RemoveVersions')),
+      );
+    }
+  });
+
+  test('are neither written nor locked by who removes them', () => {
+    for (const role of ['SweepPacksRole', 'ExpirePointsRole']) {
+      const actions = of(role).flatMap((statement) => statement.actions);
+
+      expect(
+        mayWrite(of(role)).filter((place) => place !== 'Vault/audit/*'),
+        role,
+      ).toEqual([]);
+      expect(actions, role).not.toContain('s3:PutObjectRetention');
+    }
+  });
+
+  test('that are verified or reconciled are only read', () => {
+    for (const role of ['VerifySample', 'ReconcilePoints']) {
+      const actions = of(role).flatMap((statement) => statement.actions);
+
+      expect(
+        actions.filter((action) => /^s3:(Put|Delete|Abort)/.test(action)),
+        role,
+      ).toEqual([]);
+    }
+  });
+
+  test('are prolonged without a right to write anything but the audit log', () => {
+    expect(mayWrite(of('RenewLeasesRole'))).toEqual(['Vault/audit/*', 'Work/maintenance/*']);
+    expect(of('RenewLeasesRole').flatMap(({ actions }) => actions)).toContain('s3:PutObjectRetention');
+  });
+});
+
+describe('snapshots', () => {
+  test('are removed only if a run took them', () => {
+    const removals = all.filter(({ actions }) => actions.includes('ec2:DeleteSnapshot'));
+
+    expect(removals).toHaveLength(3);
+    for (const { condition } of removals)
+      expect(condition).toEqual({ Null: { 'aws:ResourceTag/holdfast:run': 'false' } });
   });
 });
 
@@ -162,7 +243,8 @@ describe('the key', () => {
   test('is used for keys of a vault only', () => {
     const uses = all.filter(
       ({ actions, resources }) =>
-        actions.some((action) => action.startsWith('kms:')) && resources.join().includes('VaultKey'),
+        actions.some((action) => /^kms:(Encrypt|Decrypt|GenerateDataKey)/.test(action)) &&
+        resources.join().includes('VaultKey'),
     );
 
     expect(uses.length).toBeGreaterThan(5);

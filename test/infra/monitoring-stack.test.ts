@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
+import { METRIC_NAMES } from '../../lambdas/shared/metrics.ts';
+import { METRICS_NAMESPACE } from '../../lib/metrics.ts';
 import { synthesize, WITH_EVERYTHING } from './synthesize.ts';
 
 const { monitoring } = synthesize(WITH_EVERYTHING);
@@ -20,7 +22,11 @@ describe('alarms', () => {
     expect(Object.fromEntries(alarms.map(({ MetricName, Period }) => [MetricName, Period]))).toEqual({
       CycleFailures: 300,
       DeadLetters: 300,
+      MaintenanceFailures: 86_400,
+      MaintenanceOverdue: 86_400,
       OverduePlans: 86_400,
+      PacksDamaged: 86_400,
+      PointsMissing: 86_400,
       RestoreFailures: 300,
     });
     for (const { Namespace, Dimensions } of alarms) {
@@ -57,6 +63,24 @@ describe('alarms', () => {
   });
 });
 
+test('messages of the trail are told to the topic, and say who, what, when and where the runbook explains them', () => {
+  const [topic] = Object.keys(monitoring.findResources('AWS::SNS::Topic'));
+  const rules = Object.values(monitoring.findResources('AWS::Events::Rule')).map(
+    ({ Properties }) => Properties,
+  );
+
+  expect(rules).toHaveLength(6);
+  for (const { Targets, State } of rules) {
+    expect(State).toBe('ENABLED');
+    expect(Targets).toEqual([expect.objectContaining({ Arn: { Ref: topic } })]);
+    const { InputPathsMap, InputTemplate } = Targets[0].InputTransformer;
+    expect(Object.values(InputPathsMap)).toEqual(
+      expect.arrayContaining(['$.detail.userIdentity.arn', '$.detail.eventName', '$.detail.eventTime']),
+    );
+    expect(anchors).toContain(/docs\/runbook\.md#([a-z-]+)/.exec(InputTemplate)?.[1]);
+  }
+});
+
 describe('the topic', () => {
   test('takes messages from alarms of this account, over TLS', () => {
     monitoring.hasResourceProperties('AWS::SNS::TopicPolicy', {
@@ -82,6 +106,15 @@ describe('the topic', () => {
   });
 });
 
-test('there is a dashboard', () => {
-  monitoring.resourceCountIs('AWS::CloudWatch::Dashboard', 1);
+test('everything that functions publish raises an alarm or is on the dashboard, and nothing else is', () => {
+  const boards = Object.values(monitoring.findResources('AWS::CloudWatch::Dashboard'));
+  const body = JSON.stringify(boards.map(({ Properties }) => Properties.DashboardBody)).replaceAll('\\', '');
+  const shown = [...body.matchAll(new RegExp(`"${METRICS_NAMESPACE}","(\\w+)"`, 'g'))].map(
+    ([, name]) => name,
+  );
+  const watched = alarms.map(({ MetricName }) => MetricName);
+
+  expect(boards).toHaveLength(1);
+  expect(shown).toContain('CyclesCompleted');
+  expect(new Set([...shown, ...watched])).toEqual(new Set(METRIC_NAMES));
 });

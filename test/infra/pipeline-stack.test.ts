@@ -54,7 +54,12 @@ describe('functions', () => {
   test('get the variables that they check for', () => {
     expect(ProtectShardEnv.parse(environmentOf('protect-shard'))).toMatchObject({
       LOCK_MODE: 'governance',
-      PLANS: expect.arrayContaining([expect.objectContaining({ name: 'daily', retention: { keepDays: 30, timeZone: 'UTC' } })]),
+      PLANS: expect.arrayContaining([
+        expect.objectContaining({
+          name: 'daily',
+          retention: expect.objectContaining({ keepDays: 30, timeZone: 'UTC' }),
+        }),
+      ]),
     });
     expect(CountDeadLettersEnv.parse(environmentOf('count-dead-letters')).DEAD_LETTER_QUEUES).toEqual([
       'url',
@@ -85,8 +90,8 @@ describe('schedules', () => {
         DeadLetterConfig: Match.anyValue(),
       }),
     });
-    // Five rules in lib/plans.ts, and two schedules of Holdfast itself.
-    pipeline.resourceCountIs('AWS::Scheduler::Schedule', 7);
+    // Five rules in lib/plans.ts, and three schedules of Holdfast itself.
+    pipeline.resourceCountIs('AWS::Scheduler::Schedule', 8);
   });
 
   test('follow the time zone of their plan', () => {
@@ -107,12 +112,27 @@ describe('schedules', () => {
     });
   });
 
-  test('check for overdue resources daily and for dead letters every five minutes', () => {
+  test('maintain and check for overdue resources daily, and look for dead letters every five minutes', () => {
     const times: string[] = Object.values(pipeline.findResources('AWS::Scheduler::Schedule'))
       .filter(({ Properties }) => Properties.Target.Input === '{}')
       .map(({ Properties }) => Properties.ScheduleExpression);
 
-    expect(times.sort()).toEqual(['cron(0 8 * * ? *)', 'rate(5 minutes)']);
+    expect(times.sort()).toEqual(['cron(0 5 * * ? *)', 'cron(0 8 * * ? *)', 'rate(5 minutes)']);
+  });
+
+  test('start maintenance itself, when and where the configuration says', () => {
+    const { pipeline: vienna } = synthesize({
+      maintenance: { schedule: 'cron(30 1 * * ? *)', timeZone: 'Europe/Vienna' },
+    });
+    const [machine] = Object.keys(vienna.findResources('AWS::StepFunctions::StateMachine')).filter((id) =>
+      id.startsWith('Maintenance'),
+    );
+
+    vienna.hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'cron(30 1 * * ? *)',
+      ScheduleExpressionTimezone: 'Europe/Vienna',
+      Target: Match.objectLike({ Arn: { Ref: machine }, DeadLetterConfig: Match.anyValue() }),
+    });
   });
 
   test('are made in a group that only this account can act for', () => {

@@ -8,6 +8,7 @@ interface State {
   readonly Next?: string;
   readonly TimeoutSeconds?: number;
   readonly ResultPath?: string | null;
+  readonly ResultSelector?: Readonly<Record<string, string>>;
   readonly MaxConcurrency?: number;
   readonly ToleratedFailureCount?: number;
   readonly Retry?: readonly {
@@ -148,6 +149,19 @@ describe('failures', () => {
     expect(map?.Catch?.[0]?.Next).toBe('FailRun');
   });
 
+  test('of a run or a restore end the execution with what it was closed with, not with what the map says', () => {
+    for (const state of [protect.States['FailRun'], restore.States['FailRestore']]) {
+      expect(state).toMatchObject({
+        ResultSelector: { 'Error.$': '$.error.name', 'Cause.$': '$.error.message' },
+        ResultPath: '$.error',
+      });
+    }
+    expect([protect.States['FailRun']?.Next, restore.States['FailRestore']?.Next]).toEqual([
+      'RunFailed',
+      'RestoreFailed',
+    ]);
+  });
+
   test('that a report counted are not counted again', () => {
     expect(
       cycle.States['ReportCycle']?.Catch?.map(({ ErrorEquals, Next }) => [...ErrorEquals, Next]),
@@ -181,6 +195,96 @@ describe('lists', () => {
   });
 });
 
+describe('maintenance', () => {
+  const maintenance = definitionOf(pipeline, 'Maintenance');
+  const states = statesOf(maintenance);
+  const tasks = states.filter(([, { Type }]) => Type === 'Task');
+  const next = (name: string) => maintenance.States[name]?.Next;
+  const caught = (name: string) => maintenance.States[name]?.Catch?.at(-1);
+
+  test('is valid Amazon States Language', () => {
+    const validation = aslValidator(structuredClone(maintenance));
+
+    expect(validation.isValid ? '' : validation.errorsText('\n')).toBe('');
+  });
+
+  test('keeps before it removes, and removes points before their packs', () => {
+    expect([
+      next('PlanMaintenance'),
+      next('ReconcilePointsDone'),
+      next('ReconcileHoldsDone'),
+      next('RenewLeases'),
+      next('StartContainers'),
+      next('ExpirePointsDone'),
+      next('SweepPacks'),
+      next('SweepSnapshots'),
+      next('VerifySample'),
+      next('WriteCheckpoint'),
+    ]).toEqual([
+      'ReconcilePoints',
+      'ReconcileHolds',
+      'RenewLeases',
+      'StartContainers',
+      'ExpirePoints',
+      'SweepPacks',
+      'SweepSnapshots',
+      'VerifySample',
+      'WriteCheckpoint',
+      'ReportMaintenance',
+    ]);
+  });
+
+  test('goes on after a stage that failed, and remembers why', () => {
+    expect(caught('PlanMaintenance')).toMatchObject({
+      Next: 'ReportMaintenance',
+      ResultPath: '$.errors.plan',
+    });
+    expect(caught('ReconcilePoints')).toMatchObject({
+      Next: 'ReconcileHolds',
+      ResultPath: '$.errors.reconcile',
+    });
+    expect(caught('RenewLeases')).toMatchObject({ Next: 'StartContainers', ResultPath: '$.errors.renew' });
+    expect(caught('ExpirePoints')).toMatchObject({ Next: 'SweepPacks', ResultPath: '$.errors.expire' });
+    expect(caught('SweepPacks')).toMatchObject({ Next: 'SweepSnapshots', ResultPath: '$.errors.sweep' });
+    expect(caught('VerifySample')).toMatchObject({
+      Next: 'WriteCheckpoint',
+      ResultPath: '$.errors.verify',
+    });
+    expect(caught('ReportMaintenance')).toMatchObject({ Next: 'MaintenanceFailed' });
+  });
+
+  test('ends every step that never answers, and retries what passes', () => {
+    expect(tasks).toHaveLength(11);
+    for (const [name, { TimeoutSeconds, Retry }] of tasks) {
+      expect(TimeoutSeconds, name).toBeGreaterThan(0);
+      expect(Retry?.[1]?.ErrorEquals, name).toContain('StoreUnavailableError');
+    }
+  });
+
+  test('works off some partitions at a time, and one that fails leaves the others', () => {
+    for (const name of ['RenewLeases', 'SweepPacks', 'VerifySample']) {
+      const map = maintenance.States[name];
+
+      expect(map, name).toMatchObject({ MaxConcurrency: 4, ItemsPath: '$.plan.partitions' });
+      expect(map?.ItemProcessor?.States[`${name}OfPartition`]?.Catch?.at(-1)?.Next, name).toBe(
+        `${name}Failed`,
+      );
+    }
+  });
+
+  test('begins every loop with a state of null, which a first call expects', () => {
+    expect(maintenance.States['Begin']).toMatchObject({
+      Result: { errors: {}, reconciled: { state: null }, renewed: null, expired: { state: null } },
+    });
+    for (const name of ['RenewLeases', 'SweepPacks', 'VerifySample']) {
+      expect(maintenance.States[name]?.ItemProcessor?.States[`${name}Begin`], name).toMatchObject({
+        Result: { state: null },
+        ResultPath: '$.step',
+      });
+    }
+  });
+});
+
 test('a run that is already complete is left alone', () => {
   expect(protect.States['Mode']?.Choices).toContainEqual({
     Variable: '$.run.mode',
@@ -188,6 +292,14 @@ test('a run that is already complete is left alone', () => {
     Next: 'Skipped',
   });
   expect(protect.States['Skipped']?.Type).toBe('Succeed');
+});
+
+test('a restore that cannot be planned is failed without an id', () => {
+  expect(restore.States['Begin']).toMatchObject({
+    Result: { restoreId: null },
+    ResultPath: '$.plan',
+    Next: 'PlanRestore',
+  });
 });
 
 test('snapshots are looked at as often as configured', () => {

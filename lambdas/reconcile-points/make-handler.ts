@@ -1,0 +1,58 @@
+import { reconcilePoints, type Catalog, type ObjectStore } from '@holdfast/engine';
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { Logger } from '../shared/logger.ts';
+import { Failures, mergeFailures, noneFailed, noteFailures } from '../shared/maintenance-fields.ts';
+import type { OpenKeys } from '../shared/open-vault-once.ts';
+
+/** The next call goes on when less than this is left: the roots of one resource have to fit in. Milliseconds. */
+const handOnBeforeMs = 180_000;
+
+/** What all calls so far found, and where the next one goes on. */
+const ReconcileState = z.object({
+  startAfter: z.string().optional(),
+  roots: z.int(),
+  recovered: z.int(),
+  missing: z.int(),
+  failures: Failures,
+});
+export type ReconcileState = z.infer<typeof ReconcileState>;
+
+const ReconcileInput = z.object({ state: ReconcileState.nullish() });
+
+/** Whether all roots have been compared. */
+export interface ReconcileOutput {
+  readonly done: boolean;
+  readonly state: ReconcileState;
+}
+
+/** Gives roots that the catalog does not know their rows back, and reports rows whose roots are gone. */
+export function makeHandler(deps: {
+  readonly store: ObjectStore;
+  readonly catalog: Catalog;
+  readonly openKeys: OpenKeys;
+  readonly log: Logger;
+}): StepHandler<ReconcileOutput> {
+  const { store, catalog, openKeys, log } = deps;
+  return defineHandler('reconcile-points', ReconcileInput, async ({ state }, context) => {
+    const before = state ?? { roots: 0, recovered: 0, missing: 0, failures: noneFailed };
+    const { report, startAfter } = await reconcilePoints({ store, catalog }, await openKeys(), {
+      shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs,
+      ...(before.startAfter !== undefined && { startAfter: before.startAfter }),
+    });
+    for (const pointId of report.missing.pointIds)
+      log.warn('a point is not in the vault any more', { pointId });
+    const after = {
+      roots: before.roots + report.roots,
+      recovered: before.recovered + report.recovered,
+      missing: before.missing + report.missing.count,
+      failures: mergeFailures(before.failures, noteFailures(log, 'reconciling', report.failures)),
+    };
+    const { roots, recovered, missing } = after;
+    log.info('compared roots with the catalog', { roots, recovered, missing });
+    return {
+      done: startAfter === undefined,
+      state: { ...after, ...(startAfter !== undefined && { startAfter }) },
+    };
+  });
+}

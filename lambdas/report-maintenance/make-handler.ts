@@ -1,0 +1,167 @@
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import { caughtError, errorRecordOfCaught } from '../shared/event-fields.ts';
+import type { Logger } from '../shared/logger.ts';
+import { Failures } from '../shared/maintenance-fields.ts';
+import { metric, type Metrics } from '../shared/metrics.ts';
+import { MaintenanceFailedError } from './maintenance-failed-error.ts';
+
+/** Absent of a partition that failed. */
+const count = z.int().nonnegative().default(0);
+const part = <Shape extends z.ZodRawShape>(shape: Shape) => z.object({ ...shape, failures: Failures });
+const absentIfFailed = <Schema extends z.ZodType>(schema: Schema) => schema.optional().catch(undefined);
+
+/** The whole state of an execution. Of a step that failed there is only its error. */
+const ReportInput = z.object({
+  errors: z.record(z.string(), caughtError),
+  reconciled: absentIfFailed(z.object({ state: part({ roots: count, recovered: count, missing: count }) })),
+  renewed: absentIfFailed(
+    z.array(
+      part({
+        renewed: count,
+        packs: count,
+        rootsLocked: count,
+        tooLate: count,
+        lostPacks: count,
+        unreadable: count,
+        withoutPlan: count,
+        toConsolidate: count,
+      }),
+    ),
+  ),
+  expired: absentIfFailed(
+    z.object({
+      skipped: z.boolean(),
+      state: part({ expired: count, kept: count, locked: count, snapshots: count }),
+    }),
+  ),
+  swept: absentIfFailed(z.array(part({ swept: count, bytes: count, kept: count, locked: count }))),
+  snapshots: absentIfFailed(z.object({ removed: count, unknown: count })),
+  verified: absentIfFailed(
+    z.array(part({ packs: count, bytes: count, resources: count, passedOver: count, damaged: count })),
+  ),
+});
+type ReportInput = z.output<typeof ReportInput>;
+
+/** A day's maintenance in numbers. */
+export interface ReportMaintenanceOutput {
+  readonly roots: number;
+  readonly pointsRecovered: number;
+  readonly pointsMissing: number;
+  readonly pointsRenewed: number;
+  readonly packsRenewed: number;
+  readonly pointsToConsolidate: number;
+  readonly pointsWithoutPlan: number;
+  readonly pointsTooLate: number;
+  readonly packsLost: number;
+  readonly pointsExpired: number;
+  readonly snapshotsRemoved: number;
+  readonly packsSwept: number;
+  readonly bytesSwept: number;
+  readonly packsVerified: number;
+  readonly bytesVerified: number;
+  /** Containers too large for the daily sample, or frozen. */
+  readonly packsPassedOver: number;
+  readonly packsDamaged: number;
+  /** Points that should be kept for longer and cannot be, because their pages are damaged. */
+  readonly pointsUnreadable: number;
+  readonly failures: number;
+}
+
+/**
+ * Adds up a day's maintenance and publishes it. Ends with {@link MaintenanceFailedError} when a step failed, an item
+ * could not be worked off, or damage was found: all else has been done by then.
+ */
+export function makeHandler(deps: {
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}): StepHandler<ReportMaintenanceOutput> {
+  const { metrics, log } = deps;
+  return defineHandler('report-maintenance', ReportInput, async (input) => {
+    const report = add(input);
+    const failed = failuresOf(input);
+    await metrics.put([
+      metric('PointsExpired', report.pointsExpired),
+      metric('PacksSwept', report.packsSwept),
+      metric('BytesSwept', report.bytesSwept),
+      metric('LeasesRenewed', report.packsRenewed),
+      metric('PointsMissing', report.pointsMissing),
+      metric('PacksDamaged', report.packsDamaged + report.pointsUnreadable),
+      metric('BytesVerified', report.bytesVerified),
+      metric('MaintenanceFailures', failed.length > 0 ? 1 : 0),
+    ]);
+    log.info('maintenance ended', { ...report });
+    if (failed.length > 0) throw new MaintenanceFailedError(failed);
+    const { pointsMissing, packsDamaged, pointsUnreadable } = report;
+    if (pointsMissing > 0 || packsDamaged > 0 || pointsUnreadable > 0) {
+      throw new MaintenanceFailedError([
+        ...(pointsMissing > 0 ? [`${pointsMissing} points are not in the vault any more`] : []),
+        ...(pointsUnreadable > 0
+          ? [`${pointsUnreadable} points cannot be prolonged, their pages are damaged`]
+          : []),
+        ...(packsDamaged > 0 ? [`${packsDamaged} packs or roots are damaged`] : []),
+      ]);
+    }
+    return report;
+  });
+}
+
+function failuresOf({ errors, reconciled, renewed, expired, swept, verified }: ReportInput): string[] {
+  const steps = Object.entries(errors).map(([step, error]) => {
+    const { name, message } = errorRecordOfCaught(error);
+    return `${step}: ${name}: ${message}`;
+  });
+  const parts = [
+    ...(reconciled === undefined ? [] : [reconciled.state]),
+    ...(renewed ?? []),
+    ...(expired === undefined ? [] : [expired.state]),
+    ...(swept ?? []),
+    ...(verified ?? []),
+  ];
+  const items = parts.flatMap(({ failures }) => failures.messages);
+  const skipped =
+    expired?.skipped === true ? ['no point was removed, because some could not be renewed'] : [];
+  return [...steps, ...items, ...skipped];
+}
+
+function add({
+  reconciled,
+  renewed,
+  expired,
+  swept,
+  snapshots,
+  verified,
+}: ReportInput): ReportMaintenanceOutput {
+  const all = [
+    ...(reconciled === undefined ? [] : [reconciled.state]),
+    ...(renewed ?? []),
+    ...(expired === undefined ? [] : [expired.state]),
+    ...(swept ?? []),
+    ...(verified ?? []),
+  ];
+  return {
+    roots: reconciled?.state.roots ?? 0,
+    pointsRecovered: reconciled?.state.recovered ?? 0,
+    pointsMissing: reconciled?.state.missing ?? 0,
+    pointsRenewed: sum(renewed, (one) => one.renewed),
+    packsRenewed: sum(renewed, (one) => one.packs),
+    pointsToConsolidate: sum(renewed, (one) => one.toConsolidate),
+    pointsWithoutPlan: sum(renewed, (one) => one.withoutPlan),
+    pointsTooLate: sum(renewed, (one) => one.tooLate),
+    packsLost: sum(renewed, (one) => one.lostPacks),
+    pointsExpired: expired?.state.expired ?? 0,
+    snapshotsRemoved: (expired?.state.snapshots ?? 0) + (snapshots?.removed ?? 0),
+    packsSwept: sum(swept, (one) => one.swept),
+    bytesSwept: sum(swept, (one) => one.bytes),
+    packsVerified: sum(verified, (one) => one.packs),
+    bytesVerified: sum(verified, (one) => one.bytes),
+    packsPassedOver: sum(verified, (one) => one.passedOver),
+    packsDamaged: sum(verified, (one) => one.damaged),
+    pointsUnreadable: sum(renewed, (one) => one.unreadable),
+    failures: sum(all, (one) => one.failures.count),
+  };
+}
+
+function sum<Part>(parts: readonly Part[] | undefined, of: (part: Part) => number): number {
+  return (parts ?? []).reduce((total, one) => total + of(one), 0);
+}

@@ -1,0 +1,65 @@
+import type { Ec2Images, VolumeSnapshot } from '@holdfast/aws';
+import type { Catalog, Clock, RunId, RunRow } from '@holdfast/engine';
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { Logger } from '../shared/logger.ts';
+import { RUN_TAG } from '../snapshot-volumes/image-record.ts';
+
+const dayMs = 86_400_000;
+/** Far longer than a run may take, and long enough for somebody to look at what a failed one left. */
+const leftForDays = 7;
+
+/** What became of the snapshots that are older than some days and belong to a run. */
+export interface SweepSnapshotsOutput {
+  readonly removed: number;
+  /** Of runs that the catalog does not know: perhaps it was rebuilt, and a point needs them. */
+  readonly unknown: number;
+}
+
+/**
+ * Removes the snapshots of image runs that failed: older than some days, of a run that is over, and of which the
+ * catalog has no point. Whoever is not sure keeps: snapshots of a run that the catalog does not know are counted only.
+ */
+export function makeHandler(deps: {
+  readonly catalog: Catalog;
+  readonly images: Pick<Ec2Images, 'findTaggedSnapshots' | 'removeSnapshot'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): StepHandler<SweepSnapshotsOutput> {
+  const { catalog, images, clock, log } = deps;
+  return defineHandler('sweep-snapshots', z.unknown(), async () => {
+    const before = new Date(clock.now().getTime() - leftForDays * dayMs);
+    const old = (await images.findTaggedSnapshots(RUN_TAG)).filter(({ startedAt }) => startedAt < before);
+    const counts = { removed: 0, unknown: 0 };
+    for (const [runId, snapshots] of Map.groupBy(old, runOf)) {
+      const run = await catalog.findRun(runId);
+      if (run === undefined) {
+        counts.unknown += snapshots.length;
+        log.warn('snapshots of an unknown run are left alone', { runId, snapshots: snapshots.length });
+        continue;
+      }
+      if (!(await isLeftOver(catalog, run))) continue;
+      for (const { snapshotId } of snapshots) {
+        await images.removeSnapshot(snapshotId);
+        counts.removed += 1;
+        log.info('removed a snapshot that a failed run left', { runId, snapshotId });
+      }
+    }
+    return counts;
+  });
+}
+
+function runOf({ tags }: VolumeSnapshot): RunId {
+  return tags[RUN_TAG] as RunId;
+}
+
+/** The run's own state does not decide: one that counts as failed may have committed in its last moment. */
+async function isLeftOver(
+  catalog: Catalog,
+  { runId, resourceArn, state, pointId }: RunRow,
+): Promise<boolean> {
+  if (state === 'open' || state === 'cancelling') return false;
+  if (pointId !== undefined && (await catalog.findPoint(pointId)) !== undefined) return false;
+  for await (const point of catalog.listPoints(resourceArn)) if (point.runId === runId) return false;
+  return true;
+}

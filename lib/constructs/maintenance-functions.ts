@@ -1,0 +1,208 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import type { Code } from 'aws-cdk-lib/aws-lambda';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import type { EnvInput as ExpirePointsEnv } from '../../lambdas/expire-points/env.ts';
+import type { EnvInput as PlanMaintenanceEnv } from '../../lambdas/plan-maintenance/env.ts';
+import type { EnvInput as ReconcileHoldsEnv } from '../../lambdas/reconcile-holds/env.ts';
+import type { EnvInput as ReconcilePointsEnv } from '../../lambdas/reconcile-points/env.ts';
+import type { EnvInput as RenewLeasesEnv } from '../../lambdas/renew-leases/env.ts';
+import type { EnvInput as ReportMaintenanceEnv } from '../../lambdas/report-maintenance/env.ts';
+import type { EnvInput as StartContainersEnv } from '../../lambdas/start-containers/env.ts';
+import type { EnvInput as SweepPacksEnv } from '../../lambdas/sweep-packs/env.ts';
+import type { EnvInput as SweepSnapshotsEnv } from '../../lambdas/sweep-snapshots/env.ts';
+import type { EnvInput as VerifySampleEnv } from '../../lambdas/verify-sample/env.ts';
+import type { EnvInput as WriteCheckpointEnv } from '../../lambdas/write-checkpoint/env.ts';
+import { auditedConfiguration, plansVariable, type DeploymentConfig } from '../deployment-config.ts';
+import { METRICS_NAMESPACE } from '../metrics.ts';
+import type { VaultFunction } from '../storage-stack.ts';
+import { PipelineFunction, type PipelineFunctionProps } from './pipeline-function.ts';
+import { describesImages, removesSnapshots } from './source-access.ts';
+import {
+  extendsLocks,
+  forgetsChunks,
+  listsVault,
+  putsMetrics,
+  readsVault,
+  removesVersions,
+  seesHolds,
+  usesCatalog,
+  usesWork,
+  type Storage,
+  holdsPoints,
+  readsCatalog,
+  readsWork,
+  writesAuditLog,
+} from './vault-access.ts';
+
+/** Properties of {@link MaintenanceFunctions}. */
+export interface MaintenanceFunctionsProps {
+  readonly config: DeploymentConfig;
+  readonly storage: Storage;
+  readonly vaultRoles: Readonly<Record<VaultFunction, Role>>;
+  /** Makes containers of points that are kept for long. */
+  readonly protect: IStateMachine;
+  readonly handlerCode?: Code;
+}
+
+const LONGEST = Duration.minutes(15);
+/** Where an execution keeps its lists. */
+const WORK = ['maintenance/*'];
+
+/** The functions of maintenance: what each is told, and what each may do. Only two of them may delete anything. */
+export class MaintenanceFunctions extends Construct {
+  readonly plan: PipelineFunction;
+  readonly reconcilePoints: PipelineFunction;
+  readonly renewLeases: PipelineFunction;
+  readonly expirePoints: PipelineFunction;
+  readonly sweepPacks: PipelineFunction;
+  readonly sweepSnapshots: PipelineFunction;
+  readonly verifySample: PipelineFunction;
+  readonly reconcileHolds: PipelineFunction;
+  readonly startContainers: PipelineFunction;
+  readonly writeCheckpoint: PipelineFunction;
+  readonly report: PipelineFunction;
+  private readonly handlerCode: Code | undefined;
+
+  constructor(scope: Construct, id: string, props: MaintenanceFunctionsProps) {
+    super(scope, id);
+    const { config, storage, vaultRoles, handlerCode } = props;
+    this.handlerCode = handlerCode;
+    const stack = Stack.of(this);
+    const CATALOG_TABLE = storage.catalog.tableName;
+    const WORK_BUCKET = storage.workBucket.bucketName;
+    const vaultReader = { VAULT_BUCKET: storage.vault.bucketName, KMS_KEY_ARN: storage.key.keyArn };
+
+    this.plan = this.add('plan-maintenance', {
+      environment: { ...vaultReader, WORK_BUCKET, CATALOG_TABLE } satisfies PlanMaintenanceEnv,
+      statements: [listsVault(storage), ...usesWork(storage, WORK), ...usesCatalog(storage)],
+      timeout: LONGEST,
+    });
+    this.reconcilePoints = this.add('reconcile-points', {
+      environment: { ...vaultReader, CATALOG_TABLE } satisfies ReconcilePointsEnv,
+      statements: [...readsVault(storage), seesHolds(storage, ['points/*']), ...usesCatalog(storage)],
+      memoryMegabytes: 512,
+      timeout: LONGEST,
+    });
+    this.renewLeases = this.add('renew-leases', {
+      role: vaultRoles['renew-leases'],
+      environment: {
+        ...vaultReader,
+        LOCK_MODE: config.lockMode,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        PLANS: plansVariable(config),
+      } satisfies RenewLeasesEnv,
+      statements: [
+        ...readsVault(storage),
+        extendsLocks(storage),
+        writesAuditLog(storage),
+        ...usesWork(storage, WORK),
+        ...usesCatalog(storage),
+      ],
+      memoryMegabytes: 1024,
+      timeout: LONGEST,
+    });
+    this.expirePoints = this.add('expire-points', {
+      role: vaultRoles['expire-points'],
+      environment: { ...vaultReader, LOCK_MODE: config.lockMode, CATALOG_TABLE } satisfies ExpirePointsEnv,
+      statements: [
+        writesAuditLog(storage),
+        ...readsVault(storage),
+        ...removesVersions(storage, ['points/*']),
+        ...describesImages(),
+        removesSnapshots(stack),
+        ...usesCatalog(storage),
+      ],
+      memoryMegabytes: 512,
+      timeout: LONGEST,
+    });
+    this.sweepPacks = this.add('sweep-packs', {
+      role: vaultRoles['sweep-packs'],
+      environment: {
+        ...vaultReader,
+        CATALOG_TABLE,
+        CHUNK_INDEX_TABLE: storage.chunkIndex.tableName,
+      } satisfies SweepPacksEnv,
+      statements: [
+        ...readsVault(storage),
+        ...removesVersions(storage, ['packs/*', 'pages/*', 'containers/*']),
+        ...usesCatalog(storage),
+        forgetsChunks(storage),
+      ],
+      memoryMegabytes: 512,
+      timeout: LONGEST,
+    });
+    this.sweepSnapshots = this.add('sweep-snapshots', {
+      environment: { CATALOG_TABLE } satisfies SweepSnapshotsEnv,
+      statements: [...describesImages(), removesSnapshots(stack), ...usesCatalog(storage)],
+      timeout: LONGEST,
+    });
+    this.verifySample = this.add('verify-sample', {
+      environment: { ...vaultReader, CATALOG_TABLE } satisfies VerifySampleEnv,
+      statements: [...readsVault(storage), ...usesCatalog(storage)],
+      memoryMegabytes: 1769,
+      timeout: LONGEST,
+    });
+    this.reconcileHolds = this.add('reconcile-holds', {
+      role: vaultRoles['reconcile-holds'],
+      environment: { ...vaultReader, LOCK_MODE: config.lockMode, CATALOG_TABLE } satisfies ReconcileHoldsEnv,
+      statements: [
+        ...readsVault(storage),
+        extendsLocks(storage),
+        holdsPoints(storage),
+        ...usesCatalog(storage),
+      ],
+      memoryMegabytes: 512,
+      timeout: LONGEST,
+    });
+    this.startContainers = this.add('start-containers', {
+      environment: {
+        ...vaultReader,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        PLANS: plansVariable(config),
+        PROTECT_MACHINE_ARN: props.protect.stateMachineArn,
+      } satisfies StartContainersEnv,
+      statements: [
+        listsVault(storage),
+        ...readsWork(storage, WORK),
+        ...readsCatalog(storage),
+        new PolicyStatement({
+          sid: 'StartRuns',
+          actions: ['states:StartExecution'],
+          resources: [props.protect.stateMachineArn],
+        }),
+      ],
+      timeout: LONGEST,
+    });
+    this.writeCheckpoint = this.add('write-checkpoint', {
+      role: vaultRoles['write-checkpoint'],
+      environment: {
+        ...vaultReader,
+        LOCK_MODE: config.lockMode,
+        CONFIGURATION: auditedConfiguration(config),
+      } satisfies WriteCheckpointEnv,
+      statements: [...readsVault(storage), writesAuditLog(storage)],
+      memoryMegabytes: 512,
+      timeout: LONGEST,
+    });
+    this.report = this.add('report-maintenance', {
+      environment: { METRICS_NAMESPACE } satisfies ReportMaintenanceEnv,
+      statements: [...putsMetrics(METRICS_NAMESPACE)],
+    });
+  }
+
+  private add(name: string, props: Omit<PipelineFunctionProps, 'name' | 'code'>): PipelineFunction {
+    const id = name
+      .split('-')
+      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+      .join('');
+    return new PipelineFunction(this, id, {
+      name,
+      ...props,
+      ...(this.handlerCode === undefined ? {} : { code: this.handlerCode }),
+    });
+  }
+}

@@ -1,0 +1,204 @@
+import {
+  Choice,
+  Condition,
+  Errors,
+  JsonPath,
+  Map as EachItem,
+  Pass,
+  Result,
+  type IChainable,
+  type INextable,
+  type State,
+  type StateMachine,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import type { Construct } from 'constructs';
+import type { MaintenanceFunctions } from './maintenance-functions.ts';
+import type { PipelineFunction } from './pipeline-function.ts';
+import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
+
+/** Properties of {@link MaintenanceWorkflow}. */
+export interface MaintenanceWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
+  readonly steps: Pick<
+    MaintenanceFunctions,
+    | 'plan'
+    | 'reconcilePoints'
+    | 'reconcileHolds'
+    | 'startContainers'
+    | 'writeCheckpoint'
+    | 'renewLeases'
+    | 'expirePoints'
+    | 'sweepPacks'
+    | 'sweepSnapshots'
+    | 'verifySample'
+    | 'report'
+  >;
+  /** Partitions that are worked off at the same time. */
+  readonly partitionsAtOnce: number;
+}
+
+/** A stage of maintenance: where it begins, and the states that lead out of it. */
+interface Stage {
+  readonly first: State & INextable;
+  readonly ends: readonly INextable[];
+  /** States whose failure ends the stage. */
+  readonly risky: readonly { addCatch(handler: IChainable, props: object): unknown }[];
+}
+
+/**
+ * What happens every day: reconcile, renew, expire, sweep, verify, report. What a plan keeps is prolonged before
+ * anything is removed. A stage that fails stops none of those after it, but expiring if points could not be renewed;
+ * the report fails in the end. Safe to run any number of times at once.
+ */
+export class MaintenanceWorkflow extends Workflow {
+  readonly stateMachine: StateMachine;
+  private readonly props: MaintenanceWorkflowProps;
+
+  constructor(scope: Construct, id: string, props: MaintenanceWorkflowProps) {
+    // Nothing but its functions reads or writes its lists.
+    super(scope, id, { ...props, workPrefixes: [] });
+    this.props = props;
+    this.stateMachine = this.machine('Maintenance', this.definition());
+  }
+
+  private definition(): IChainable {
+    const { steps } = this.props;
+    const begin = new Pass(this, 'Begin', {
+      stateName: 'Begin',
+      result: Result.fromObject({
+        errors: {},
+        reconciled: { state: null },
+        holds: { state: null },
+        containers: null,
+        checkpoint: null,
+        renewed: null,
+        expired: { state: null },
+        swept: null,
+        snapshots: null,
+        verified: null,
+      }),
+    });
+    const plan = this.step('PlanMaintenance', {
+      function: steps.plan,
+      payload: { maintenanceId: JsonPath.stringAt('$$.Execution.Name') },
+      resultPath: '$.plan',
+    });
+    const stages: readonly [string, Stage][] = [
+      ['reconcile', this.loop('ReconcilePoints', steps.reconcilePoints, '$.reconciled', {})],
+      ['holds', this.loop('ReconcileHolds', steps.reconcileHolds, '$.holds', {})],
+      ['renew', this.eachPartition('RenewLeases', steps.renewLeases, '$.renewed')],
+      ['containers', this.eachPartition('StartContainers', steps.startContainers, '$.containers')],
+      [
+        'expire',
+        this.loop('ExpirePoints', steps.expirePoints, '$.expired', {
+          renewed: JsonPath.objectAt('$.renewed'),
+        }),
+      ],
+      ['sweep', this.eachPartition('SweepPacks', steps.sweepPacks, '$.swept')],
+      ['sweepSnapshots', this.single('SweepSnapshots', steps.sweepSnapshots, '$.snapshots')],
+      ['verify', this.eachPartition('VerifySample', steps.verifySample, '$.verified')],
+      ['checkpoint', this.single('WriteCheckpoint', steps.writeCheckpoint, '$.checkpoint')],
+    ];
+    const report = this.step('ReportMaintenance', { function: steps.report, resultPath: '$.report' });
+    const failed = this.failed('MaintenanceFailed');
+    this.catching([report], failed);
+
+    plan.addCatch(report, catchAs('plan'));
+    for (const [index, [name, stage]] of stages.entries()) {
+      const next = stages[index + 1]?.[1].first ?? report;
+      for (const end of stage.ends) end.next(next);
+      for (const state of stage.risky) state.addCatch(next, catchAs(name));
+    }
+    begin.next(plan);
+    if (stages[0] !== undefined) plan.next(stages[0][1].first);
+    return begin;
+  }
+
+  private single(id: string, step: PipelineFunction, resultPath: string): Stage {
+    const state = this.step(id, { function: step, payload: {}, resultPath });
+    return { first: state, ends: [state], risky: [state] };
+  }
+
+  /** A function that is called until it is done; its answer carries what the next call goes on with. */
+  private loop(
+    id: string,
+    step: PipelineFunction,
+    resultPath: string,
+    payload: Readonly<Record<string, unknown>>,
+  ): Stage {
+    const state = this.step(id, {
+      function: step,
+      payload: { ...payload, state: JsonPath.objectAt(`${resultPath}.state`) },
+      resultPath,
+    });
+    const end = new Pass(this, `${id}Done`, { stateName: `${id}Done` });
+    state.next(
+      new Choice(this, `Is${id}Done`, { stateName: `Is${id}Done` })
+        .when(Condition.booleanEquals(`${resultPath}.done`, true), end)
+        .otherwise(state),
+    );
+    return { first: state, ends: [end], risky: [state] };
+  }
+
+  /** The same for every partition, some at a time. A partition that fails stops none of the others. */
+  private eachPartition(id: string, step: PipelineFunction, resultPath: string): Stage {
+    const state = this.step(`${id}OfPartition`, {
+      function: step,
+      payload: {
+        maintenanceId: JsonPath.stringAt('$.maintenanceId'),
+        startedAt: JsonPath.stringAt('$.startedAt'),
+        partition: JsonPath.numberAt('$.partition'),
+        state: JsonPath.objectAt('$.step.state'),
+      },
+      resultPath: '$.step',
+    });
+    // The log has the details; of sixteen causes, a state could not hold all.
+    const failed = new Pass(this, `${id}Failed`, {
+      stateName: `${id}Failed`,
+      parameters: {
+        failures: {
+          count: 1,
+          messages: JsonPath.array(
+            JsonPath.format(
+              'partition {}: {}',
+              JsonPath.stringAt('$.partition'),
+              JsonPath.stringAt('$.error.Error'),
+            ),
+          ),
+        },
+      },
+    });
+    const done = new Pass(this, `${id}OfPartitionDone`, {
+      stateName: `${id}OfPartitionDone`,
+      outputPath: '$.step.state',
+    });
+    state.addCatch(failed, { errors: [Errors.ALL], resultPath: ERROR_PATH });
+    state.next(
+      new Choice(this, `Is${id}OfPartitionDone`, { stateName: `Is${id}OfPartitionDone` })
+        .when(Condition.booleanEquals('$.step.done', true), done)
+        .otherwise(state),
+    );
+    const map = new EachItem(this, id, {
+      stateName: id,
+      itemsPath: JsonPath.stringAt('$.plan.partitions'),
+      itemSelector: {
+        maintenanceId: JsonPath.stringAt('$.plan.maintenanceId'),
+        startedAt: JsonPath.stringAt('$.plan.startedAt'),
+        partition: JsonPath.numberAt('$$.Map.Item.Value'),
+      },
+      maxConcurrency: this.props.partitionsAtOnce,
+      resultPath,
+    });
+    const first = new Pass(this, `${id}Begin`, {
+      stateName: `${id}Begin`,
+      result: Result.fromObject({ state: null }),
+      resultPath: '$.step',
+    });
+    map.itemProcessor(first.next(state));
+    return { first: map, ends: [map], risky: [map] };
+  }
+}
+
+/** A stage's error has a place of its own, and the stages after it go on. */
+function catchAs(stage: string) {
+  return { errors: [Errors.ALL], resultPath: `$.errors.${stage}` };
+}

@@ -1,0 +1,58 @@
+import type { PlanConfig } from './deployment-config.ts';
+
+/** The engine's retention classes, the shortest first, by the most days that their plans keep points. */
+const CLASSES = { short: 14, standard: 100, long: Number.POSITIVE_INFINITY } as const;
+type RetentionClass = keyof typeof CLASSES;
+/** The engine's lock on entries of the audit log. */
+const AUDIT_DAYS = 400;
+/** What a run may take before its leases have to be moved, and more. */
+const SLACK_DAYS = 3;
+/** Locks are rounded up to the end of a generation, which has 30 days at most. */
+const GENERATION_DAYS = 30;
+/** For clocks, because S3 does not say how it rounds the days that remain, and for keys, which outlast what they open. */
+const MARGIN_DAYS = 2;
+/** Points that are held, or that rules keep on, are prolonged by up to two generations at a time. */
+const LEAST_DAYS = 2 * GENERATION_DAYS + SLACK_DAYS + MARGIN_DAYS;
+
+/** Days from now beyond which nobody may lock an object. */
+export interface LockCaps {
+  /** For packs of chunks: by what plans of the class keep, and those of shorter ones, which may share them. */
+  readonly byClass: Readonly<Record<RetentionClass, number>>;
+  /** For the audit log. */
+  readonly audit: number;
+  /** For everything else: roots, pages, containers and keys last as long as the longest rule of any plan. */
+  readonly longest: number;
+}
+
+/**
+ * The caps that fit the plans of a deployment: the longest retention, the slack of a run, one generation, and a margin.
+ * A compromised writer can lock until then and no longer. Rules that keep a point beyond `keepDays` count for what is
+ * not a pack: its packs are prolonged by a generation at a time, until a container takes their place.
+ */
+export function lockCaps(plans: readonly Pick<PlanConfig, 'retention'>[]): LockCaps {
+  const byClass = Object.entries(CLASSES).map(([name, mostDays]) => {
+    const kept = plans.map(({ retention }) => retention.keepDays).filter((days) => days <= mostDays);
+    return [name, capFor(kept)] as const;
+  });
+  return {
+    byClass: Object.fromEntries(byClass) as Record<RetentionClass, number>,
+    audit: AUDIT_DAYS + MARGIN_DAYS,
+    longest: capFor(plans.map(({ retention }) => Math.max(retention.keepDays, calendarDays(retention)))),
+  };
+}
+
+function capFor(days: readonly number[]): number {
+  return Math.max(LEAST_DAYS, ...days.map((kept) => kept + SLACK_DAYS + GENERATION_DAYS + MARGIN_DAYS));
+}
+
+/** The longest that a calendar rule keeps the first point of a period that has just begun. */
+function calendarDays(retention: PlanConfig['retention']): number {
+  const { daily = 0, weekly = 0, monthly = 0, yearly = 0 } = retention;
+  const spans = [
+    { periods: daily, days: 1 },
+    { periods: weekly, days: 7 },
+    { periods: monthly, days: 31 },
+    { periods: yearly, days: 366 },
+  ];
+  return Math.max(...spans.map(({ periods, days }) => (periods === 0 ? 0 : (periods + 1) * days)));
+}

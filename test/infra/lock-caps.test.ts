@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import * as fc from 'fast-check';
+import {
+  auditKeepDays,
+  keysUntil,
+  leasePolicyFor,
+  leaseUntilFor,
+  lockDates,
+  retentionClasses,
+  retentionClassOf,
+  type PackId,
+  type ResourceKey,
+} from '@holdfast/engine';
+import { lockCaps } from '../../lib/lock-caps.ts';
+
+const capsOf = (...retentions: Parameters<typeof lockCaps>[0][number]['retention'][]) =>
+  lockCaps(retentions.map((retention) => ({ retention })));
+
+const now = new Date('2026-11-23T04:05:06Z');
+const resource = '0123456789abcdef0123456789abcdef' as ResourceKey;
+const packId = 'fedcba9876543210fedcba9876543210' as PackId;
+const daysUntil = (date: Date): number => (date.getTime() - now.getTime()) / 86_400_000;
+
+describe('the cap of a class', () => {
+  test('is the longest retention of its plans, slack, a generation and a margin', () => {
+    expect(capsOf({ keepDays: 60 }, { keepDays: 90 }).byClass.standard).toBe(90 + 3 + 30 + 2);
+  });
+
+  test('leaves room to prolong held points by two generations, however little the plans keep', () => {
+    expect(capsOf({ keepDays: 1 })).toEqual({
+      byClass: { short: 65, standard: 65, long: 65 },
+      audit: 402,
+      longest: 65,
+    });
+  });
+
+  test('does not follow calendar rules, but that of what is not a pack does', () => {
+    const { byClass, longest } = capsOf({ keepDays: 7, weekly: 8, yearly: 7 });
+
+    expect(byClass.short).toBe(65);
+    expect(longest).toBe(8 * 366 + 35);
+  });
+
+  test('does not grow with plans of longer classes, as these do not lease its packs', () => {
+    const { byClass, longest } = capsOf({ keepDays: 7 }, { keepDays: 3650 });
+
+    expect(byClass.short).toBe(65);
+    expect(byClass.long).toBe(3650 + 35);
+    expect(longest).toBe(3650 + 35);
+  });
+
+  test('is at least that of shorter classes, whose runs may share its packs', () => {
+    expect(capsOf({ keepDays: 90 })).toMatchObject({ byClass: { short: 65, standard: 125, long: 125 } });
+  });
+
+  test('is known for every class of the engine', () => {
+    expect(Object.keys(capsOf({ keepDays: 30 }).byClass)).toEqual([...retentionClasses]);
+    for (const keepDays of [14, 15, 100, 101]) {
+      const { byClass } = capsOf({ keepDays: keepDays + 1000 }, { keepDays });
+      expect(byClass[retentionClassOf(keepDays)]).toBeGreaterThan(keepDays);
+    }
+  });
+
+  test('leaves room for the locks of the audit log', () => {
+    expect(capsOf({ keepDays: 30 }).audit).toBeGreaterThan(auditKeepDays);
+  });
+
+  test('lets every plan lease what its runs ask for', () => {
+    const retention = fc.record({ keepDays: fc.integer({ min: 1, max: 5000 }) });
+    fc.assert(
+      fc.property(fc.array(retention, { minLength: 1, maxLength: 6 }), (retentions) => {
+        const { byClass, longest } = capsOf(...retentions);
+        for (const { keepDays } of retentions) {
+          const policy = leasePolicyFor(keepDays);
+          const run = leaseUntilFor(now, keepDays, policy);
+          const pack = lockDates(run, policy, resource)({ packId, kind: 'chunks' });
+          expect(byClass[retentionClassOf(keepDays)]).toBeGreaterThanOrEqual(daysUntil(pack) + 1);
+          expect(longest).toBeGreaterThanOrEqual(daysUntil(keysUntil(run, policy).until) + 1);
+        }
+      }),
+    );
+  });
+});
