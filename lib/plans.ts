@@ -1,4 +1,4 @@
-import type { Deployment } from './deployment-config.ts';
+import type { Deployment } from './deployment-schema.ts';
 
 // What is protected, when, for how long, and where restores may write.
 // Edit this file and run `npx cdk deploy --all`; or keep your own and deploy it with `-c plans=my-plans.ts`.

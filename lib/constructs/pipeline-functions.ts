@@ -66,7 +66,10 @@ export interface PipelineFunctionsProps {
 const WORKER_MEGABYTES = 1769;
 const LONGEST = Duration.minutes(15);
 
-/** The functions of the pipeline: what each is told, and what each may do. */
+/**
+ * The functions of the pipeline: what each is told, and what each may do. One long table on purpose: who may what is
+ * reviewed by reading it from top to bottom.
+ */
 export class PipelineFunctions extends Construct {
   readonly discoverResources: PipelineFunction;
   readonly openRun: PipelineFunction;

@@ -1,4 +1,4 @@
-import type { Deployment } from '../../lib/deployment-config.ts';
+import type { Deployment } from '../../lib/deployment-schema.ts';
 
 /** Names of the demo's buckets. */
 export const demoBuckets = {

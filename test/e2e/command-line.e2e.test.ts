@@ -103,6 +103,29 @@ describe('the command line, over the wire', () => {
     expect(await compareBucket(app.s3, testBuckets.restored, 'commands/', first)).toEqual([]);
   });
 
+  test('holds a point and releases it, and everything that happened is on an unbroken audit log', async () => {
+    const [full] = await listPoints(app, arn);
+    const id = full?.pointId ?? '';
+
+    const set = (await run('hold', 'set', id, '--reason', 'case 7')) as { hold: string };
+    expect(set).toMatchObject({ action: 'set', points: 1, failures: { count: 0 } });
+    expect((await app.catalog.findPoint(id as never))?.holds).toEqual([set.hold]);
+    expect(await run('hold', 'release', set.hold, '--reason', 'over')).toMatchObject({ points: 1 });
+
+    expect((await app.catalog.findPoint(id as never))?.holds).toBeUndefined();
+    const audit = (await run('audit', 'verify', '--entries')) as {
+      problems: unknown[];
+      log: readonly { chain: string; by: string; event: { kind: string } }[];
+    };
+    expect(audit.problems).toEqual([]);
+    const log = audit.log.filter(({ chain }) => chain === arn);
+    const kinds = log.map(({ event }) => event.kind);
+    expect(kinds.slice(0, 2)).toEqual(['commit', 'commit']);
+    expect(kinds).toEqual(expect.arrayContaining(['restore-started', 'restore-ended']));
+    expect(kinds.slice(-2)).toEqual(['hold-set', 'hold-released']);
+    expect(log.at(-1)?.by).toMatch(/^arn:aws/);
+  });
+
   test('exits with a code of its own for what does not exist', async () => {
     const { code, err } = await holdfast('verify', '20200101T000000Z-0123456789abcdef');
 

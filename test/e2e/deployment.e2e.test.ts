@@ -1,4 +1,3 @@
-import { ListObjectVersionsCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deployApp } from '../../localstack/deploy-app.ts';
 import type { SourceBucket } from '../../localstack/demo/source-objects.ts';
@@ -6,6 +5,7 @@ import { schedulesFire } from './support/conditions.ts';
 import { arnOfBucket, listPoints, newestPoint, runGoodCycle } from './support/cycles.ts';
 import { openApp, plansFile } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
+import { listVersions } from './support/list-versions.ts';
 import { testBuckets, testPlans } from './support/names.ts';
 import { makeTargets, restoreAndCompare } from './support/restores.ts';
 import { switchSchedule } from './support/schedules.ts';
@@ -45,13 +45,13 @@ test('deploying again changes nothing about the vault, its points and the chains
   await runGoodCycle(app, testPlans.minutely, 'full');
   const full = await newestPoint(app, arnOfBucket(minutely));
   const before = bucket.state();
-  const stored = await listVersions(app.vaultBucket);
+  const stored = await listVersions(app.s3, app.vaultBucket);
   const { environment, accountId, region } = app;
 
   const outputs = await deployApp({ environment, plansFile, accountId, region, log: () => undefined });
 
   expect(outputs).toEqual(app.outputs);
-  expect(await listVersions(app.vaultBucket)).toEqual(stored);
+  expect(await listVersions(app.s3, app.vaultBucket)).toEqual(stored);
   await fill(bucket, 'after-the-deployment', 5);
   await runGoodCycle(app, testPlans.minutely, 'incremental');
   const next = await newestPoint(app, arnOfBucket(minutely));
@@ -59,16 +59,3 @@ test('deploying again changes nothing about the vault, its points and the chains
   expect(await restoreAndCompare(app, full.pointId, before)).toEqual([]);
   expect(await restoreAndCompare(app, next.pointId, bucket.state())).toEqual([]);
 });
-
-/** Every version of every object, and every delete marker. */
-async function listVersions(Bucket: string): Promise<string[]> {
-  const found: string[] = [];
-  let after: { KeyMarker?: string | undefined; VersionIdMarker?: string | undefined } = {};
-  for (;;) {
-    const page = await app.s3.send(new ListObjectVersionsCommand({ Bucket, ...after }));
-    for (const { Key, VersionId, Size } of page.Versions ?? []) found.push(`${Key} ${VersionId} ${Size}`);
-    for (const { Key } of page.DeleteMarkers ?? []) found.push(`${Key} deleted`);
-    if (page.IsTruncated !== true) return found.sort();
-    after = { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };
-  }
-}

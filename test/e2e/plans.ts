@@ -1,4 +1,4 @@
-import type { Deployment } from '../../lib/deployment-config.ts';
+import type { Deployment } from '../../lib/deployment-schema.ts';
 import { testBuckets, testPlans } from './support/names.ts';
 
 const never = 'cron(0 3 1 1 ? *)';
@@ -23,6 +23,8 @@ export const deployment = {
     plan(testPlans.inputs, { full: never }),
     plan(testPlans.alarms, { full: never }),
     plan(testPlans.commands, { full: never }),
+    // Only the newest point is kept whatever its age.
+    { ...plan(testPlans.maintenance, { full: never }), retention: { keepDays: 2, minimumPoints: 1 } },
     // Switched off by the global setup, and on by the one test that waits for it.
     plan(testPlans.minutely, { full: 'rate(1 minute)' }),
   ],

@@ -131,6 +131,27 @@ describe.skipIf(!hasGateway)('a cycle goes on, with one point that restores comp
   });
 });
 
+describe.skipIf(!hasGateway)('a run that fails in a worker', () => {
+  test('ends its execution with the reason, and not only with that of the map', async () => {
+    await fill(bucket, 'not-stored', 3);
+    await gateway.disturb({
+      match: vaultWrite('packs'),
+      action: { kind: 'error', status: 403, code: 'AccessDenied' },
+    });
+
+    const cycle = await runCycle(app, testPlans.workers, 'full');
+
+    const run = await newestRun(app, arn);
+    const execution = `${app.machines.protect.replace(':stateMachine:', ':execution:')}:${run.runId}`;
+    const { status, error, reason } = await waitForEnd(app.sfn, execution);
+    expect(cycle.status).toBe('FAILED');
+    expect(run).toMatchObject({ state: 'failed', error: { name: error, message: reason } });
+    expect(status).toBe('FAILED');
+    expect(error).not.toMatch(/^States\./);
+    expect(reason).toContain(app.vaultBucket);
+  });
+});
+
 describe.skipIf(!hasGateway)('a restore goes on', () => {
   test('when its worker dies in the middle, and no object is missing or written wrongly', async () => {
     const point = (await listPoints(app, arn)).at(-1);

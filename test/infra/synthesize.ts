@@ -4,7 +4,8 @@ import { App, Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { parseDeploymentConfig, type Deployment } from '../../lib/deployment-config.ts';
+import { parseDeploymentConfig } from '../../lib/deployment-config.ts';
+import type { Deployment } from '../../lib/deployment-schema.ts';
 import { HoldfastStacks } from '../../lib/holdfast-stacks.ts';
 import { deployment } from '../../lib/plans.ts';
 

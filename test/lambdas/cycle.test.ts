@@ -193,12 +193,20 @@ test.for([
 
   const output = await makePipeline(deployment).failRun(event, PLENTY);
 
-  expect(output).toEqual({});
+  expect(output).toEqual({ error: { name: expect.any(String), message: expect.any(String) } });
   expect(deployment.metrics.of('CycleFailures')).toEqual([1]);
 });
 
 function makeDailyLike(name: string) {
   const schedules = { full: { expression: 'cron(0 2 * * ? *)', timeZone: 'UTC' } };
   const shard = { files: 10, bytes: 1000 };
-  return { name, schedules, retention: RetentionRules.parse({ keepDays: 30 }), rpoHours: 30, readTags: true, prefixes: [], shard };
+  return {
+    name,
+    schedules,
+    retention: RetentionRules.parse({ keepDays: 30 }),
+    rpoHours: 30,
+    readTags: true,
+    prefixes: [],
+    shard,
+  };
 }

@@ -88,6 +88,32 @@ test('a run that failed is not taken for one that has completed', async () => {
   await expect(pipeline.openRun(OPEN, PLENTY)).rejects.toThrow(RunClosedError);
 });
 
+test('closing a run a second time, when only the map is known to have failed, answers with the first reason', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  await pipeline.openRun(OPEN, PLENTY);
+  const Cause = JSON.stringify({
+    errorType: 'SourceUnavailableError',
+    errorMessage: 'bucket photos is denied',
+  });
+  const reason = { name: 'SourceUnavailableError', message: 'bucket photos is denied' };
+
+  const first = await pipeline.failRun({ runId: RUN, error: { Error: reason.name, Cause } }, PLENTY);
+  const map = { Error: 'States.ExceedToleratedFailureThreshold', Cause: 'one item failed' };
+  const second = await pipeline.failRun({ runId: RUN, error: map }, PLENTY);
+
+  expect(first).toEqual({ state: 'failed', error: reason });
+  expect(second).toEqual(first);
+});
+
+test('an execution that failed without a run ends with what was caught', async () => {
+  const { failRun } = makePipeline(makeDeployment());
+
+  expect(await failRun({ plan: 'daily', error: { Error: 'Boom', Cause: 'it broke' } }, PLENTY)).toEqual({
+    error: { name: 'Boom', message: 'it broke' },
+  });
+});
+
 test('a resource whose earlier run is at work is refused with the name of that run', async () => {
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment);
@@ -144,7 +170,10 @@ test('a cancelled run stops at its next step and ends as cancelled, without an a
     PLENTY,
   );
 
-  expect(closed).toEqual({ state: 'cancelled' });
+  expect(closed).toEqual({
+    state: 'cancelled',
+    error: { name: 'RunClosedError', message: expect.stringContaining('it was cancelled') },
+  });
   expect(deployment.metrics.of('CycleFailures')).toEqual([]);
 });
 

@@ -25,6 +25,9 @@ const ENVIRONMENT = {
   RESTORE_TARGETS: '{"buckets":[]}',
   RESTORE_WORKERS: '10',
   CYCLE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:cycle',
+  PROTECT_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:protect',
+  MAINTENANCE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:maintenance',
+  CONFIGURATION: '{}',
   DEAD_LETTER_QUEUES: '[]',
   AWS_REGION: 'us-east-1',
 };

@@ -10,12 +10,17 @@ const hour = 3_600_000;
 const RUN = 'a'.repeat(32);
 const arn = (name: string) => `arn:aws:s3:::${name}` as ResourceArn;
 
-function makeCheck(deployment: Deployment, tagged: readonly TaggedResource[] = [TAGGED_BUCKET]) {
+function makeCheck(
+  deployment: Deployment,
+  tagged: readonly TaggedResource[] = [TAGGED_BUCKET],
+  lastSuccess: Date = deployment.clock.now(),
+) {
   const discover = async () => Promise.resolve([...tagged]);
   return makeCheckOverdue({
     ...deployment,
     plans: [DAILY, { ...DAILY, name: 'weekly' }],
     tagged: { discover },
+    maintenance: { lastSuccess: async () => Promise.resolve(lastSuccess) },
   });
 }
 
@@ -31,7 +36,7 @@ test('publishes zeros when every resource is within its RPO', async () => {
 
   const output = await makeCheck(deployment)({}, PLENTY);
 
-  expect(output).toEqual({ overduePlans: 0, overdueResources: 0, problems: 0 });
+  expect(output).toEqual({ overduePlans: 0, overdueResources: 0, problems: 0, maintenanceOverdue: 0 });
   expect(deployment.metrics.of('OverduePlans')).toEqual([0]);
   expect(deployment.metrics.of('OverduePlans', 'weekly')).toEqual([0]);
 });
@@ -56,7 +61,7 @@ test('notices a resource that no cycle has ever seen', async () => {
 
   const output = await makeCheck(deployment)({}, PLENTY);
 
-  expect(output).toEqual({ overduePlans: 1, overdueResources: 1, problems: 0 });
+  expect(output).toEqual({ overduePlans: 1, overdueResources: 1, problems: 0, maintenanceOverdue: 0 });
 });
 
 test('a resource whose tag was taken off and put on again is judged by its points', async () => {
@@ -76,7 +81,7 @@ test('a tag that names no plan, or is misspelt, counts as a plan that is not kep
 
   const output = await check({}, PLENTY);
 
-  expect(output).toEqual({ overduePlans: 2, overdueResources: 0, problems: 2 });
+  expect(output).toEqual({ overduePlans: 2, overdueResources: 0, problems: 2, maintenanceOverdue: 0 });
   expect(deployment.metrics.of('OverduePlans', 'weekly')).toEqual([1]);
   // CloudWatch takes no such dimension.
   expect(deployment.metrics.values.some(({ dimensions }) => dimensions?.['Plan'] === 'dayly ✓')).toBe(false);
@@ -100,4 +105,17 @@ test('the messages of all dead-letter queues are published as one number, zero i
   await count({}, PLENTY);
 
   expect(deployment.metrics.of('DeadLetters')).toEqual([5, 0]);
+});
+
+test('notices that maintenance has not succeeded for two days', async () => {
+  const deployment = makeDeployment();
+  const lastSuccess = deployment.clock.now();
+
+  deployment.clock.advance(48 * hour);
+  await makeCheck(deployment, [], lastSuccess)({}, PLENTY);
+  deployment.clock.advance(1000);
+  const output = await makeCheck(deployment, [], lastSuccess)({}, PLENTY);
+
+  expect(output.maintenanceOverdue).toBe(1);
+  expect(deployment.metrics.of('MaintenanceOverdue')).toEqual([0, 1]);
 });

@@ -1,5 +1,5 @@
 import { SystemClock } from '@holdfast/aws';
-import { connectAws, runCli } from '@holdfast/cli';
+import { connectAws, connectStorage, runCli } from '@holdfast/cli';
 
 /** What a command line came to. */
 export interface CommandResult {
@@ -26,6 +26,7 @@ export async function holdfast(...argv: readonly string[]): Promise<CommandResul
     signal: AbortSignal.timeout(120_000),
     version: '0.0.0',
     connect: connectAws,
+    connectStorage,
   });
   return { code, out, err };
 }

@@ -10,3 +10,6 @@ export const schedulesFire = isMinistack;
 
 /** CloudWatch judges alarms, and tells topics, when metrics come in; seen with MiniStack only. */
 export const alarmsWork = isMinistack;
+
+/** Another emulator can be started beside this one: with Docker there may be no Python for it. */
+export const canStartEmulator = isMinistack;

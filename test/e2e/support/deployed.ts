@@ -35,14 +35,13 @@ export interface App extends Deployed {
   readonly catalog: DynamoCatalog;
   readonly vaultBucket: string;
   readonly workBucket: string;
-  readonly machines: { readonly cycle: string; readonly protect: string; readonly restore: string };
+  readonly machines: Readonly<Record<'cycle' | 'protect' | 'restore' | 'maintenance', string>>;
   /** The physical name of the function that is in a folder of lambdas/. */
   readonly functionName: (folder: string) => Promise<string>;
 }
 
-/** The application that the global setup deployed. */
-export function openApp(): App {
-  const deployed = inject('deployed');
+/** A deployed application: the one that the global setup deployed, unless another one is given. */
+export function openApp(deployed: Deployed = inject('deployed')): App {
   const { outputs, region } = deployed;
   const output = (name: string): string => {
     const value = outputs[name];
@@ -69,6 +68,7 @@ export function openApp(): App {
       cycle: output('CycleMachineArn'),
       protect: output('ProtectMachineArn'),
       restore: output('RestoreMachineArn'),
+      maintenance: output('MaintenanceMachineArn'),
     },
     functionName: async (folder) => {
       functions ??= listFunctions(region);

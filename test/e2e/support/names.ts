@@ -8,6 +8,7 @@ export const testPlans = {
   alarms: 'alarms',
   commands: 'commands',
   minutely: 'minutely',
+  maintenance: 'maintenance',
 } as const;
 
 /** Buckets that the end-to-end deployment may read from, and restore into. Each belongs to one test file. */
@@ -25,6 +26,7 @@ export const testBuckets = {
     alarms: 'holdfast-e2e-alarms',
     commands: 'holdfast-e2e-commands',
     minutely: 'holdfast-e2e-minutely',
+    maintenance: 'holdfast-e2e-maintenance',
   },
   restored: 'holdfast-e2e-restored',
   /** Allowed as a restore target, and never made. */

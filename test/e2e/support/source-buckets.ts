@@ -18,7 +18,7 @@ const awkwardKeys = [
 
 /** Makes a bucket of small objects, `<letter>/<number>.txt`, and opts it into a plan. */
 export async function makeSource(
-  app: App,
+  app: Pick<App, 's3'>,
   name: string,
   options: { readonly plan: string; readonly objects: number },
 ): Promise<SourceBucket> {

@@ -98,6 +98,10 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     return Promise.resolve(this.#visible().filter(({ tags }) => tags[tagKey] === tagValue));
   }
 
+  async findTaggedSnapshots(tagKey: string): Promise<VolumeSnapshot[]> {
+    return Promise.resolve(this.#visible().filter(({ tags }) => Object.hasOwn(tags, tagKey)));
+  }
+
   async describeSnapshots(snapshotIds: readonly string[]): Promise<VolumeSnapshot[]> {
     return Promise.resolve(this.#visible().filter(({ snapshotId }) => snapshotIds.includes(snapshotId)));
   }

@@ -1,4 +1,4 @@
-import { TargetUnavailableError } from '@holdfast/engine';
+import { AuditLog, TargetUnavailableError } from '@holdfast/engine';
 import { MemoryTarget } from '@holdfast/engine/testing';
 import { makeHandler as makeFinishRestore } from '../../../lambdas/finish-restore/make-handler.ts';
 import { makeHandler as makePlanRestore } from '../../../lambdas/plan-restore/make-handler.ts';
@@ -16,6 +16,7 @@ export function makeRestoring(deployment: Deployment, images = new MemoryImages(
   const opened: string[] = [];
   const deps = {
     ...deployment,
+    audit: new AuditLog(deployment.services),
     images,
     checkBucket: async (bucket: string) => {
       await Promise.resolve();

@@ -110,12 +110,17 @@ test('the items of swept chunks leave the index, those of others stay', async ()
   const swept = chunkPacks().filter(({ lockUntil }) => lockUntil < harness.clock.now());
   expect(swept.length).toBeGreaterThan(0);
   const ids = (await Promise.all(swept.map(async (row) => listChunkIds(row)))).flat();
+  const packs = new Set(swept.map(({ packId }) => packId));
+  const before = await harness.index.find(ids);
+  // A chunk that was stored again since is named by its newer pack.
+  const newer = ids.filter((id) => !packs.has(before.get(id)?.packId ?? ('' as never)));
   const size = harness.index.size;
 
   await maintain(harness);
 
-  expect((await harness.index.find(ids)).size).toBe(0);
-  expect(harness.index.size).toBe(size - ids.length);
+  const after = await harness.index.find(ids);
+  expect(new Set(after.keys())).toEqual(new Set(newer));
+  expect(harness.index.size).toBe(size - (ids.length - newer.length));
   expect(harness.index.size).toBeGreaterThan(0);
 });
 

@@ -7,9 +7,10 @@ import { entryKey } from '../../src/manifest/tuple-key.ts';
 import type { FileSource, SourceEntry } from '../../src/ports/file-source.ts';
 import { countReferences, describeState, Harness, minute, packMapOf } from '../runs/harness.ts';
 
+const isBehind = (path: Uint8Array): boolean => Buffer.from(path).toString().startsWith('closed/');
+
 /** The harness's source, of which nothing below `closed/` can be listed. */
 function withObstacle({ source }: Harness): FileSource {
-  const isBehind = (path: Uint8Array): boolean => Buffer.from(path).toString().startsWith('closed/');
   return {
     async *list(range, signal): AsyncGenerator<SourceEntry> {
       for await (const entry of source.list(range, signal)) if (!isBehind(entry.path)) yield entry;

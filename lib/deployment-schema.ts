@@ -1,0 +1,217 @@
+import * as z from 'zod';
+import { longestGapMinutes } from './longest-gap.ts';
+import { OfflinePublicKeyError, readOfflinePublicKey } from './offline-public-key.ts';
+import {
+  parseScheduleExpression,
+  ScheduleExpressionError,
+  type ScheduleTimes,
+} from './schedule-expression.ts';
+
+const BucketName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+    'is not the name of a bucket; write it without s3:// and without a path',
+  );
+const KeyArn = z
+  .string()
+  .regex(
+    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/,
+    'is not the ARN of a KMS key; copy it from the key, an alias does not do',
+  );
+const TableName = z.string().regex(/^[\w.-]{3,255}$/, 'is not the name of a DynamoDB table');
+const whole = (min: number, max: number, unit: string) =>
+  z
+    .number(`must be a number of ${unit}`)
+    .int(`must be a whole number of ${unit}`)
+    .min(min, `must be ${min} or more (${unit})`)
+    .max(max, `must be ${max} or less (${unit})`);
+
+const Schedule = z.string().transform((expression, context): { expression: string; times: ScheduleTimes } => {
+  try {
+    const times = parseScheduleExpression(expression);
+    if (longestGapMinutes([times]) !== undefined) return { expression, times };
+    context.addIssue({
+      code: 'custom',
+      message: 'does not run twice within 800 days; choose days that exist',
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleExpressionError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+  }
+  return z.NEVER;
+});
+
+/** How long points are kept; what is left out is decided by the engine's defaults. */
+const Retention = z.strictObject({
+  keepDays: whole(1, 36_500, 'days'),
+  daily: whole(0, 3_650, 'days').optional(),
+  weekly: whole(0, 520, 'weeks').optional(),
+  monthly: whole(0, 1_200, 'months').optional(),
+  yearly: whole(0, 100, 'years').optional(),
+  minimumPoints: whole(0, 1_000, 'points').optional(),
+  containerAfterDays: whole(1, 36_500, 'days').optional(),
+  archiveClass: z
+    .enum(
+      ['glacier-instant', 'glacier-flexible', 'deep-archive'],
+      'must be glacier-instant, glacier-flexible or deep-archive',
+    )
+    .optional(),
+});
+
+const Plan = z
+  .strictObject({
+    /** The value that a resource's tag carries to be under this plan. */
+    name: z
+      .string()
+      .regex(
+        /^[a-z0-9-]{1,24}$/,
+        'must be 1 to 24 lower-case letters, digits and hyphens: it becomes a tag value and part of execution names',
+      ),
+    schedules: z.strictObject({
+      full: Schedule.optional(),
+      incremental: Schedule.optional(),
+      differential: Schedule.optional(),
+      syntheticFull: Schedule.optional(),
+    }),
+    /** IANA time zone of cron schedules. */
+    timeZone: z.string().superRefine(checkTimeZone).default('UTC'),
+    retention: Retention,
+    /** Hours after which a resource without a newer point counts as overdue. */
+    rpoHours: z
+      .number()
+      .min(1, 'must be at least 1 hour')
+      .max(24 * 400, 'must be at most 9600 hours')
+      .optional(),
+    sources: z
+      .strictObject({
+        s3: z
+          .strictObject({
+            prefixes: z.array(z.string().min(1).max(1024)).min(1).optional(),
+            readTags: z.boolean().default(true),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
+    /** Unit of work of one worker. */
+    shard: z
+      .strictObject({
+        files: whole(1, 100_000, 'files').default(10_000),
+        bytes: whole(2 ** 20, 8 * 2 ** 30, 'bytes').default(2 ** 30),
+      })
+      .prefault({}),
+  })
+  .superRefine(checkPlan);
+
+/** What a plans file exports: every decision of one deployment. */
+export const Deployment = z
+  .strictObject({
+    plans: z.array(Plan).min(1, 'must name at least one plan'),
+    tagKey: z
+      .string()
+      .regex(
+        /^(?!aws:)[\w+\-=.:/@ ]{1,128}$/,
+        'is not a tag key that AWS takes: 1 to 128 letters, digits and + - = . _ : / @, not starting with aws:',
+      )
+      .default('holdfast:plan'),
+    lockMode: z.enum(['governance', 'compliance'], 'must be governance or compliance').default('governance'),
+    sources: z
+      .strictObject({ buckets: z.array(BucketName).default([]), keys: z.array(KeyArn).default([]) })
+      .prefault({}),
+    restoreTargets: z
+      .strictObject({ buckets: z.array(BucketName).default([]), keys: z.array(KeyArn).default([]) })
+      .prefault({}),
+    /** Functions that work at the same time for one cycle or one restore. */
+    workers: whole(1, 1000, 'workers').default(10),
+    /** How many of them are different resources. */
+    resourcesAtOnce: whole(1, 1000, 'resources').optional(),
+    /** When points are expired, leases renewed and packs swept. Once a day, when little else happens. */
+    maintenance: z
+      .strictObject({
+        schedule: Schedule.prefault('cron(0 5 * * ? *)'),
+        timeZone: z.string().superRefine(checkTimeZone).default('UTC'),
+      })
+      .prefault({}),
+    snapshotPollSeconds: whole(1, 300, 'seconds').default(15),
+    notifications: z.strictObject({ email: z.email('is not an email address').optional() }).prefault({}),
+    /** Who can open the vault's keys when KMS is gone: the public half of a key pair that is kept elsewhere. */
+    offlineRecipient: z.strictObject({ publicKey: z.string().transform(offlinePublicKey) }).optional(),
+    existingVault: z
+      .strictObject({
+        bucketName: BucketName,
+        keyArn: KeyArn,
+        catalogTable: TableName,
+        chunkIndexTable: TableName,
+      })
+      .optional(),
+  })
+  .superRefine(checkDeployment);
+export type Deployment = z.input<typeof Deployment>;
+
+/** A plans file's export, checked, with defaults filled in. */
+export type ParsedDeployment = z.output<typeof Deployment>;
+/** One of its plans. */
+export type ParsedPlan = z.output<typeof Plan>;
+
+function checkPlan(plan: ParsedPlan, context: z.RefinementCtx): void {
+  const reading = [plan.schedules.full, plan.schedules.incremental, plan.schedules.differential];
+  if (reading.every((schedule) => schedule === undefined)) {
+    context.addIssue({
+      code: 'custom',
+      path: ['schedules'],
+      message: 'has no schedule that reads the source; add full, incremental or differential',
+    });
+  }
+}
+
+/** The key as base64 of its DER, which is what the functions are told. */
+function offlinePublicKey(text: string, context: z.RefinementCtx): string {
+  try {
+    return readOfflinePublicKey(text);
+  } catch (error) {
+    if (!(error instanceof OfflinePublicKeyError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+    return z.NEVER;
+  }
+}
+
+function checkDeployment(deployment: ParsedDeployment, context: z.RefinementCtx): void {
+  const names = deployment.plans.map((plan) => plan.name);
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) !== index) {
+      context.addIssue({
+        code: 'custom',
+        path: ['plans', index, 'name'],
+        message: 'is the name of an earlier plan as well; give each plan its own',
+      });
+    }
+  }
+  const { workers, resourcesAtOnce = 1, existingVault, restoreTargets } = deployment;
+  if (resourcesAtOnce > workers) {
+    context.addIssue({
+      code: 'custom',
+      path: ['resourcesAtOnce'],
+      message: `must not be more than workers (${workers}): each resource needs a worker`,
+    });
+  }
+  if (existingVault !== undefined && restoreTargets.buckets.includes(existingVault.bucketName)) {
+    context.addIssue({
+      code: 'custom',
+      path: ['restoreTargets', 'buckets'],
+      message: `must not contain the vault (${existingVault.bucketName}); restore into another bucket`,
+    });
+  }
+}
+
+function checkTimeZone(timeZone: string, context: z.RefinementCtx): void {
+  const known = Intl.supportedValuesOf('timeZone');
+  if (timeZone === 'UTC' || known.includes(timeZone)) return;
+  const [, ...rest] = timeZone.toLowerCase().split('/');
+  const city = rest.at(-1) ?? timeZone.toLowerCase();
+  const similar = known.find(
+    (zone) => zone.toLowerCase().endsWith(`/${city}`) || zone.toLowerCase() === timeZone.toLowerCase(),
+  );
+  const remedy =
+    similar === undefined ? 'write one such as Europe/Berlin, or UTC' : `did you mean ${similar}?`;
+  context.addIssue({ code: 'custom', message: `is not an IANA time zone; ${remedy}` });
+}

@@ -1,0 +1,124 @@
+import { RetentionRules } from '@holdfast/engine';
+import { expect, test } from 'vitest';
+import { makeHandler as makeConsolidatePoint } from '../../lambdas/consolidate-point/make-handler.ts';
+import { makeHandler as makePlanMaintenance } from '../../lambdas/plan-maintenance/make-handler.ts';
+import { makeHandler as makeStartContainers } from '../../lambdas/start-containers/make-handler.ts';
+import { BUCKET_ARN, DAILY, makeDeployment, PLENTY } from './support/deployment.ts';
+import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+import { EXECUTION, makeRestoring, restoreFiles } from './support/restoring.ts';
+
+const DAY = 86_400_000;
+const MAINTENANCE = { maintenanceId: 'daily-1' };
+
+interface Started {
+  readonly name: string;
+  readonly input: { readonly runId: string; readonly container: { readonly pointId: string } };
+}
+
+/** A plan that keeps one point of each month for a year, in the deep archive. */
+const YEARLY = {
+  ...DAILY,
+  retention: RetentionRules.parse({ keepDays: 30, monthly: 12, archiveClass: 'deep-archive' }),
+};
+
+async function withPoint() {
+  const deployment = makeDeployment();
+  const started: Started[] = [];
+  const deps = {
+    ...deployment,
+    plans: [YEARLY],
+    protect: {
+      start: async (name: string, input: unknown) => {
+        const isNew = !started.some((one) => one.name === name);
+        if (isNew) started.push({ name, input: input as Started['input'] });
+        return Promise.resolve(isNew ? ('started' as const) : ('exists' as const));
+      },
+    },
+  };
+  deployment.source.plant('file', 'content');
+  const pipeline = makePipeline(deployment, [TAGGED_BUCKET], [YEARLY]);
+  const item = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: 'a'.repeat(32) };
+  await deployment.catalog.putResource({
+    arn: BUCKET_ARN,
+    kind: 's3-bucket',
+    plan: 'daily',
+    seenAt: deployment.clock.now(),
+  });
+  const point = (await protectFiles(deployment, pipeline, item))?.pointId ?? '';
+  deployment.clock.advance(20 * DAY);
+
+  /** What maintenance does about containers on one day. */
+  const maintain = async (): Promise<number> => {
+    const { partitions } = await makePlanMaintenance(deps)(MAINTENANCE, PLENTY);
+    let count = 0;
+    for (const partition of partitions)
+      count += (await makeStartContainers(deps)({ ...MAINTENANCE, partition }, PLENTY)).state.started;
+    return count;
+  };
+  return { deployment, started, pipeline, point, maintain };
+}
+
+test('a point that its plan keeps for long becomes a container in the archive, kept as long as the plan says', async () => {
+  const { deployment, started, pipeline, point, maintain } = await withPoint();
+
+  expect(await maintain()).toBe(1);
+  const [run] = started;
+  expect(run?.input).toMatchObject({
+    type: 'synthetic-full',
+    container: { pointId: point, keepUntil: '2027-04-01T00:00:00.000Z', archiveClass: 'deep-archive' },
+  });
+  const opened = await pipeline.openRun(run?.input, PLENTY);
+  expect(opened).toMatchObject({ mode: 'consolidate', type: 'synthetic-full' });
+  const made = await makeConsolidatePoint(deployment)({ runId: run?.name, state: null }, PLENTY);
+
+  const row = await deployment.catalog.findPoint((made.done ? made.pointId : '') as never);
+  expect(row).toMatchObject({ archiveClass: 'DEEP_ARCHIVE', basePointId: point });
+  expect(row?.expiresAt.toISOString().slice(0, 10)).toBe('2027-04-01');
+  expect(await maintain()).toBe(0);
+});
+
+test('a repeated maintenance of one day starts nothing twice, and the next day tries again', async () => {
+  const { deployment, started, maintain } = await withPoint();
+
+  await maintain();
+  await maintain();
+  expect(started).toHaveLength(1);
+  deployment.clock.advance(DAY);
+  await maintain();
+
+  expect(started).toHaveLength(2);
+  expect(new Set(started.map(({ input }) => input.container.pointId)).size).toBe(1);
+});
+
+test('a restore of an archived point thaws it, says by when, and goes on when it can be read', async () => {
+  const { deployment, started, pipeline, maintain } = await withPoint();
+  await maintain();
+  await pipeline.openRun(started[0]?.input, PLENTY);
+  const made = await makeConsolidatePoint(deployment)({ runId: started[0]?.name, state: null }, PLENTY);
+  const point = made.done ? made.pointId : '';
+  const restoring = makeRestoring(deployment);
+  const request = { point, target: { bucket: 'restores' }, thaw: { speed: 'bulk' } };
+  const from = deployment.clock.now().getTime();
+
+  const dry = await restoring.planRestore(
+    { request: { ...request, dryRun: true }, execution: EXECUTION },
+    PLENTY,
+  );
+  expect(dry).toMatchObject({ mode: 'dry-run', thaw: { state: 'frozen', storageClass: 'DEEP_ARCHIVE' } });
+  expect(deployment.store.requests('thaw')).toBe(0);
+  const first = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+  deployment.clock.advance(3_600_000);
+  const second = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+
+  const readableBy = new Date(from + 48 * 3_600_000).toISOString();
+  expect(first).toMatchObject({ mode: 'thaw', thaw: { state: 'thawing', waitSeconds: 8_640, readableBy } });
+  expect(second).toMatchObject({ mode: 'thaw', thaw: { readableBy } });
+  expect(deployment.store.requests('thaw')).toBe(1);
+  expect(await deployment.catalog.findRestore(first.restoreId)).toMatchObject({ state: 'running' });
+  for await (const { name, versionId } of deployment.store.listVersions('containers/'))
+    deployment.store.finishThaw(name, versionId, new Date(deployment.clock.now().getTime() + 7 * DAY));
+  expect(await restoreFiles(deployment, restoring, request)).toMatchObject({
+    state: 'completed',
+    written: 1,
+  });
+});

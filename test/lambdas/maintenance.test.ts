@@ -1,0 +1,333 @@
+import {
+  AuditLog,
+  RetentionRules,
+  type PointId,
+  type PointRow,
+  type ResourceArn,
+  type RunId,
+} from '@holdfast/engine';
+import { describe, expect, test } from 'vitest';
+import { makeHandler as makeExpirePoints } from '../../lambdas/expire-points/make-handler.ts';
+import { makeHandler as makePlanMaintenance } from '../../lambdas/plan-maintenance/make-handler.ts';
+import { makeHandler as makeReconcilePoints } from '../../lambdas/reconcile-points/make-handler.ts';
+import { makeHandler as makeRenewLeases } from '../../lambdas/renew-leases/make-handler.ts';
+import { makeHandler as makeReport } from '../../lambdas/report-maintenance/make-handler.ts';
+import type { StepContext } from '../../lambdas/shared/define-handler.ts';
+import { makeHandler as makeSweepPacks } from '../../lambdas/sweep-packs/make-handler.ts';
+import { makeHandler as makeSweepSnapshots } from '../../lambdas/sweep-snapshots/make-handler.ts';
+import { makeHandler as makeVerifySample } from '../../lambdas/verify-sample/make-handler.ts';
+import { DAILY, type Deployment, makeDeployment, PLENTY, readJson } from './support/deployment.ts';
+import { MemoryImages } from './support/memory-images.ts';
+import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+
+const day = 86_400_000;
+const RUN = 'a'.repeat(32) as RunId;
+const maintenanceId = 'maintain-1';
+const instance = 'arn:aws:ec2:eu-west-1:111122223333:instance/i-1' as ResourceArn;
+
+const idOf = (letter: string) => letter.repeat(32) as RunId;
+
+/** Not a moment to begin anything. */
+const NO_TIME: StepContext = { getRemainingTimeInMillis: () => 0 };
+
+/** A deployment with one point, whose retention of 30 days ends in a moment. */
+async function withOldPoint() {
+  const deployment = makeDeployment();
+  deployment.source.plant('a.txt', 'content');
+  const item = { ...TAGGED_BUCKET, resourceArn: TAGGED_BUCKET.arn, runId: RUN };
+  await protectFiles(deployment, makePipeline(deployment), item);
+  const [point] = await Array.fromAsync(deployment.catalog.listPoints(TAGGED_BUCKET.arn));
+  if (point === undefined) throw new Error('no point');
+  deployment.clock.set(new Date(point.expiresAt.getTime() - 1_000));
+  return { deployment, point };
+}
+
+function rulesWith(minimumPoints: number) {
+  return [{ ...DAILY, retention: RetentionRules.parse({ keepDays: 30, minimumPoints }) }];
+}
+
+/** All stages, as the machine calls them; every answer goes on where the last one stopped. */
+function makeStages(deployment: Deployment, minimumPoints = 0) {
+  const { store, catalog, work, services, openKeys, log, clock, metrics } = deployment;
+  const images = new MemoryImages(clock);
+  return {
+    images,
+    plan: makePlanMaintenance({ store, catalog, work, log }),
+    reconcile: makeReconcilePoints({ store, catalog, openKeys, log }),
+    renew: makeRenewLeases({ services, plans: rulesWith(minimumPoints), openKeys, log }),
+    expire: makeExpirePoints({ store, catalog, audit: new AuditLog(services), images, log }),
+    sweep: makeSweepPacks({ store, catalog, index: services.index, openKeys, log }),
+    sweepSnapshots: makeSweepSnapshots({ catalog, images, clock, log }),
+    verify: makeVerifySample({ store, catalog, openKeys, log }),
+    report: makeReport({ metrics, log }),
+  };
+}
+
+async function maintain(stages: ReturnType<typeof makeStages>) {
+  const plan = await stages.plan({ maintenanceId }, PLENTY);
+  const reconciled = await stages.reconcile({ state: null }, PLENTY);
+  const each = async <State>(
+    stage: (event: unknown, context: StepContext) => Promise<{ readonly state: State }>,
+  ): Promise<State[]> => {
+    const states: State[] = [];
+    for (const partition of plan.partitions)
+      states.push((await stage({ ...plan, partition, state: null }, PLENTY)).state);
+    return states;
+  };
+  const renewed = await each(stages.renew);
+  const expired = await stages.expire({ renewed, state: null }, PLENTY);
+  const swept = await each(stages.sweep);
+  const snapshots = await stages.sweepSnapshots({}, PLENTY);
+  const verified = await each(stages.verify);
+  return stages.report(
+    { errors: {}, plan, reconciled, renewed, expired, swept, snapshots, verified },
+    PLENTY,
+  );
+}
+
+async function withImage(deployment: Deployment, images: MemoryImages, runId: RunId): Promise<PointRow> {
+  await images.createMachineSnapshots('i-1', { 'holdfast:run': runId });
+  const { store, catalog } = deployment;
+  const { versionId } = await store.put(`points/${runId}/image`, new Uint8Array(1));
+  const now = deployment.clock.now();
+  const row: PointRow = {
+    pointId: `20260302T020000Z-${runId.slice(0, 16)}` as PointId,
+    resourceArn: instance,
+    resourceKind: 'ec2-instance',
+    plan: 'daily',
+    type: 'full',
+    chainPointId: `20260302T020000Z-${runId.slice(0, 16)}` as PointId,
+    runId,
+    sourceTime: now,
+    committedAt: now,
+    expiresAt: new Date(now.getTime() + day),
+    retentionClass: 'standard',
+    counts: {
+      files: 2,
+      filesChanged: 0,
+      filesRemoved: 0,
+      logicalBytes: 0,
+      readBytes: 0,
+      newBytes: 0,
+      storedBytes: 0,
+    },
+    warnings: 0,
+    seconds: 1,
+    rootName: `points/${runId}/image`,
+    rootVersionId: versionId,
+  };
+  await catalog.putPoint(row);
+  return row;
+}
+
+test('a point that nothing keeps any more is removed, and later its packs', async () => {
+  const { deployment, point } = await withOldPoint();
+  const stages = makeStages(deployment);
+  const packs = deployment.catalog.packs().length;
+
+  const before = await maintain(stages);
+  deployment.clock.advance(2_000);
+  const expired = await maintain(stages);
+  deployment.clock.advance(60 * day);
+  const swept = await maintain(stages);
+
+  expect(before).toMatchObject({ roots: 1, pointsExpired: 0, packsSwept: 0 });
+  expect(expired).toMatchObject({ pointsExpired: 1, packsSwept: 0 });
+  expect(swept).toMatchObject({ roots: 0, packsSwept: packs, failures: 0 });
+  expect(swept.bytesSwept).toBeGreaterThan(0);
+  expect(await deployment.catalog.findPoint(point.pointId)).toBeUndefined();
+  expect(deployment.catalog.packs()).toEqual([]);
+  expect(deployment.metrics.of('PointsExpired')).toEqual([0, 1, 0]);
+  expect(deployment.metrics.of('PacksSwept')).toEqual([0, 0, packs]);
+  expect(deployment.metrics.of('MaintenanceFailures')).toEqual([0, 0, 0]);
+});
+
+test('a point that the rules keep is prolonged before it would expire', async () => {
+  const { deployment, point } = await withOldPoint();
+
+  const report = await maintain(makeStages(deployment, 1));
+
+  expect(report).toMatchObject({ pointsRenewed: 1, pointsExpired: 0 });
+  expect((await deployment.catalog.findPoint(point.pointId))?.expiresAt.getTime()).toBeGreaterThan(
+    point.expiresAt.getTime(),
+  );
+  expect(deployment.metrics.of('LeasesRenewed')).toEqual([report.packsRenewed]);
+});
+
+test('the lists of a day lie in the work bucket, a list for each partition', async () => {
+  const { deployment } = await withOldPoint();
+
+  const { partitions, resources } = await makeStages(deployment).plan({ maintenanceId }, PLENTY);
+
+  expect(partitions).toHaveLength(16);
+  expect(resources).toBe(1);
+  const lists = await Promise.all(
+    partitions.map(async (partition) =>
+      readJson(deployment.work, `maintenance/${maintenanceId}/resources/${partition}.json`),
+    ),
+  );
+  expect(lists.flat()).toEqual([TAGGED_BUCKET.arn]);
+});
+
+test('points to consolidate are named in the work bucket', async () => {
+  const { deployment, point } = await withOldPoint();
+  const { services, openKeys, log } = deployment;
+  const retention = RetentionRules.parse({ keepDays: 30, yearly: 3 });
+  const renew = makeRenewLeases({ services, plans: [{ ...DAILY, retention }], openKeys, log });
+  const plan = await makeStages(deployment).plan({ maintenanceId }, PLENTY);
+
+  const states = [];
+  for (const partition of plan.partitions)
+    states.push((await renew({ maintenanceId, partition, state: null }, PLENTY)).state);
+  const partition = states.findIndex(({ toConsolidate }) => toConsolidate === 1);
+
+  expect(partition).not.toBe(-1);
+  expect(
+    await readJson(deployment.work, `maintenance/${maintenanceId}/consolidate/${partition}-0.json`),
+  ).toEqual([{ resourceArn: TAGGED_BUCKET.arn, pointId: point.pointId, keepUntil: expect.any(String) }]);
+});
+
+test('stages that are out of time hand on, and the next call goes on', async () => {
+  const { deployment } = await withOldPoint();
+  const stages = makeStages(deployment);
+  deployment.clock.advance(60 * day);
+  const renewed = [{ failures: { count: 0, messages: [] } }];
+  const { partitions } = await stages.plan({ maintenanceId }, PLENTY);
+
+  const stopped = await stages.expire({ renewed, state: null }, NO_TIME);
+  const done = await stages.expire({ renewed, state: stopped.state }, PLENTY);
+  const sweeps = await Promise.all(
+    partitions.map(async (partition) => stages.sweep({ partition, state: null }, NO_TIME)),
+  );
+
+  expect(stopped).toMatchObject({ done: false, state: { expired: 0 } });
+  expect(done).toMatchObject({ done: true, state: { expired: 1 } });
+  expect(sweeps.some((sweep) => !sweep.done)).toBe(true);
+  expect(sweeps.every(({ state }) => state.swept === 0)).toBe(true);
+});
+
+describe('a day on which points could not be renewed', () => {
+  const failed = [{ failures: { count: 1, messages: ['point x: StoreUnavailableError: no answer'] } }];
+
+  test.each([
+    ['one', failed],
+    ['all', null],
+  ])('(%s of them) has none expire', async (_what, renewed) => {
+    const { deployment, point } = await withOldPoint();
+    deployment.clock.advance(day);
+
+    const output = await makeStages(deployment).expire({ renewed, state: null }, PLENTY);
+
+    expect(output).toMatchObject({ done: true, skipped: true, state: { expired: 0 } });
+    expect(await deployment.catalog.findPoint(point.pointId)).toBeDefined();
+  });
+});
+
+describe('the report', () => {
+  const nothing = {
+    errors: {},
+    reconciled: { state: null },
+    renewed: null,
+    expired: { state: null },
+    swept: null,
+    snapshots: null,
+    verified: null,
+  };
+
+  test('fails with the reason of a stage that failed, after it has published the others', async () => {
+    const { metrics, log } = makeDeployment();
+    const Cause = JSON.stringify({ errorMessage: 'the vault is gone', errorType: 'VaultMissingError' });
+    const swept = [{ swept: 3, bytes: 10, kept: 0, locked: 0, failures: { count: 0, messages: [] } }];
+    const errors = { renew: { Error: 'VaultMissingError', Cause } };
+
+    const reported = makeReport({ metrics, log })({ ...nothing, errors, swept }, PLENTY);
+
+    await expect(reported).rejects.toThrow('renew: VaultMissingError: the vault is gone');
+    await expect(reported).rejects.toHaveProperty('name', 'MaintenanceFailedError');
+    expect(metrics.of('PacksSwept')).toEqual([3]);
+    expect(metrics.of('MaintenanceFailures')).toEqual([1]);
+  });
+
+  test('counts the partitions that succeeded when another failed', async () => {
+    const { metrics, log } = makeDeployment();
+    const whole = { swept: 3, bytes: 10, kept: 0, locked: 0, failures: { count: 0, messages: [] } };
+    const broken = { failures: { count: 1, messages: ['partition 4: Lambda.Unknown'] } };
+
+    const reported = makeReport({ metrics, log })({ ...nothing, swept: [whole, broken] }, PLENTY);
+
+    await expect(reported).rejects.toThrow('partition 4: Lambda.Unknown');
+    expect(metrics.of('PacksSwept')).toEqual([3]);
+  });
+
+  test('raises the alarm for damage and for points that are gone', async () => {
+    const { metrics, log } = makeDeployment();
+    const failures = { count: 0, messages: [] };
+    const input = {
+      ...nothing,
+      reconciled: { state: { roots: 4, recovered: 0, missing: 1, failures } },
+      verified: [{ packs: 9, bytes: 90, resources: 1, damaged: 2, failures }],
+    };
+
+    await expect(makeReport({ metrics, log })(input, PLENTY)).rejects.toThrow(
+      '1 points are not in the vault any more; 2 packs or roots are damaged',
+    );
+
+    expect(metrics.of('PacksDamaged')).toEqual([2]);
+    expect(metrics.of('PointsMissing')).toEqual([1]);
+    expect(metrics.of('MaintenanceFailures')).toEqual([0]);
+  });
+});
+
+describe('snapshots', () => {
+  test('of an expired image go with it, those of others stay', async () => {
+    const deployment = makeDeployment();
+    const { expire, images } = makeStages(deployment);
+    await withImage(deployment, images, RUN);
+    deployment.clock.advance(2 * day);
+    await withImage(deployment, images, 'b'.repeat(32) as RunId);
+
+    const { state } = await expire({ renewed: [], state: null }, PLENTY);
+
+    expect(state).toMatchObject({ expired: 1, snapshots: 2 });
+    expect(images.snapshots.map(({ tags }) => tags['holdfast:run'])).toEqual([
+      'b'.repeat(32),
+      'b'.repeat(32),
+    ]);
+  });
+
+  test('that a failed run left are removed after some days; of points, open and unknown runs they stay', async () => {
+    const deployment = makeDeployment();
+    const { sweepSnapshots, images } = makeStages(deployment);
+    const { catalog, clock } = deployment;
+    const runs = { failed: 'c', open: 'd', unknown: 'e', ofPoint: 'f' } as const;
+    await withImage(deployment, images, idOf(runs.ofPoint));
+    for (const [what, letter] of Object.entries(runs)) {
+      if (what !== 'ofPoint') await images.createMachineSnapshots('i-1', { 'holdfast:run': idOf(letter) });
+      if (what === 'unknown') continue;
+      // One after the other: each takes the resource over from the one before it.
+      clock.advance(day / 24);
+      await catalog.openRun({
+        runId: idOf(letter),
+        resourceArn: what === 'open' ? ('arn:aws:ec2:::instance/i-2' as ResourceArn) : instance,
+        plan: 'daily',
+        requestedType: 'full',
+        type: 'full',
+        leaseUntil: clock.now(),
+        startedAt: clock.now(),
+        aliveUntil: clock.now(),
+        state: 'open',
+      });
+    }
+    // Counts as failed, and has a point all the same.
+    await catalog.closeRun(idOf(runs.ofPoint), { state: 'failed', endedAt: clock.now() });
+
+    const early = await sweepSnapshots({}, PLENTY);
+    clock.advance(8 * day);
+    const late = await sweepSnapshots({}, PLENTY);
+
+    expect(early).toEqual({ removed: 0, unknown: 0 });
+    expect(late).toEqual({ removed: 2, unknown: 2 });
+    const left = new Set(images.snapshots.map(({ tags }) => tags['holdfast:run']));
+    expect(left).toEqual(new Set([runs.open, runs.unknown, runs.ofPoint].map(idOf)));
+  });
+});
