@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { Deployment, type ParsedDeployment, type ParsedPlan } from './deployment-schema.ts';
 import { longestGapMinutes } from './longest-gap.ts';
@@ -127,7 +128,7 @@ export function plansVariable(config: Pick<DeploymentConfig, 'plans'>): string {
 
 /** What the audit log records of a configuration: everything that decides what is kept, where, and for how long. */
 export function auditedConfiguration(config: DeploymentConfig): string {
-  const { plans, tagKey, lockMode, sources, restoreTargets } = config;
+  const { plans, tagKey, lockMode, sources, restoreTargets, offlineRecipient } = config;
   return JSON.stringify({
     plans: plans.map(({ name, retention, timeZone, rpoHours, rules }) => ({
       name,
@@ -140,6 +141,9 @@ export function auditedConfiguration(config: DeploymentConfig): string {
     lockMode,
     sourceBuckets: sources.buckets,
     restoreTargets: restoreTargets.buckets,
+    ...(offlineRecipient !== undefined && {
+      offlineRecipientSha256: hash('sha256', offlineRecipient.publicKey, 'hex'),
+    }),
   });
 }
 

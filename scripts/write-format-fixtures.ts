@@ -39,7 +39,8 @@ for (const [name, story] of Object.entries(fixtureStories)) {
         ...(image && { image }),
       };
     });
-  const expected: ExpectedVault = { keyHex: vault.keyHex, points };
+  const { keyHex, offlineKey } = vault;
+  const expected: ExpectedVault = { keyHex, ...(offlineKey !== undefined && { offlineKey }), points };
   writeFileSync(join(fixtureDir, 'expected.json'), `${JSON.stringify(expected, undefined, 1)}\n`);
   console.log(`${fixtureDir}: ${points.length} points`);
 }

@@ -20,13 +20,17 @@ export type ExpireState = z.infer<typeof ExpireState>;
 
 const Renewed = z.object({ failures: Failures });
 
+const Held = z.object({ done: z.literal(true), state: z.object({ failures: Failures }) });
+
 const ExpireInput = z.object({
+  /** What bringing points in line with holds came to; absent when it failed. */
+  held: Held.optional().catch(undefined),
   /** What renewing did; absent when it failed as a whole. */
   renewed: z.array(Renewed).optional().catch(undefined),
   state: ExpireState.nullish(),
 });
 
-/** `skipped`: nothing is removed on a day on which points could not be renewed, because they may be among those due. */
+/** `skipped`: nothing is removed on a day on which points could not be held or renewed, because they may be among those due. */
 export interface ExpireOutput {
   readonly done: boolean;
   readonly skipped: boolean;
@@ -47,8 +51,10 @@ export function makeHandler(deps: {
   const { store, catalog, audit, images, log } = deps;
   return defineHandler('expire-points', ExpireInput, async (input, context) => {
     const before = input.state ?? nothing;
-    if (input.renewed === undefined || input.renewed.some(({ failures }) => failures.count > 0)) {
-      log.warn('points were not renewed, so none is removed today');
+    const { held, renewed } = input;
+    const isHeld = held !== undefined && held.state.failures.count === 0;
+    if (!isHeld || renewed === undefined || renewed.some(({ failures }) => failures.count > 0)) {
+      log.warn('points were not held or renewed, so none is removed today');
       return { done: true, skipped: true, state: before };
     }
     let snapshots = 0;

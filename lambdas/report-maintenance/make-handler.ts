@@ -15,6 +15,8 @@ const absentIfFailed = <Schema extends z.ZodType>(schema: Schema) => schema.opti
 const ReportInput = z.object({
   errors: z.record(z.string(), caughtError),
   reconciled: absentIfFailed(z.object({ state: part({ roots: count, recovered: count, missing: count }) })),
+  holds: absentIfFailed(z.object({ state: part({ holds: count, held: count, released: count }) })),
+  containers: absentIfFailed(z.array(z.object({ started: count, waiting: count }))),
   renewed: absentIfFailed(
     z.array(
       part({
@@ -25,7 +27,6 @@ const ReportInput = z.object({
         lostPacks: count,
         unreadable: count,
         withoutPlan: count,
-        toConsolidate: count,
       }),
     ),
   ),
@@ -50,6 +51,10 @@ export interface ReportMaintenanceOutput {
   readonly pointsMissing: number;
   readonly pointsRenewed: number;
   readonly packsRenewed: number;
+  /** Legal holds in force. */
+  readonly holds: number;
+  readonly containersStarted: number;
+  /** Points that have to become containers, and whose turn comes another day. */
   readonly pointsToConsolidate: number;
   readonly pointsWithoutPlan: number;
   readonly pointsTooLate: number;
@@ -106,46 +111,39 @@ export function makeHandler(deps: {
   });
 }
 
-function failuresOf({ errors, reconciled, renewed, expired, swept, verified }: ReportInput): string[] {
+function failuresOf(input: ReportInput): string[] {
+  const { errors, expired } = input;
   const steps = Object.entries(errors).map(([step, error]) => {
     const { name, message } = errorRecordOfCaught(error);
     return `${step}: ${name}: ${message}`;
   });
-  const parts = [
-    ...(reconciled === undefined ? [] : [reconciled.state]),
-    ...(renewed ?? []),
-    ...(expired === undefined ? [] : [expired.state]),
-    ...(swept ?? []),
-    ...(verified ?? []),
-  ];
-  const items = parts.flatMap(({ failures }) => failures.messages);
+  const items = partsOf(input).flatMap(({ failures }) => failures.messages);
   const skipped =
-    expired?.skipped === true ? ['no point was removed, because some could not be renewed'] : [];
+    expired?.skipped === true ? ['no point was removed, because some could not be held or renewed'] : [];
   return [...steps, ...items, ...skipped];
 }
 
-function add({
-  reconciled,
-  renewed,
-  expired,
-  swept,
-  snapshots,
-  verified,
-}: ReportInput): ReportMaintenanceOutput {
-  const all = [
-    ...(reconciled === undefined ? [] : [reconciled.state]),
+/** All parts of the work whose items may have failed one by one. */
+function partsOf({ reconciled, holds, renewed, expired, swept, verified }: ReportInput) {
+  return [
+    ...[reconciled, holds, expired].flatMap((step) => (step === undefined ? [] : [step.state])),
     ...(renewed ?? []),
-    ...(expired === undefined ? [] : [expired.state]),
     ...(swept ?? []),
     ...(verified ?? []),
   ];
+}
+
+function add(input: ReportInput): ReportMaintenanceOutput {
+  const { reconciled, holds, containers, renewed, expired, swept, snapshots, verified } = input;
   return {
     roots: reconciled?.state.roots ?? 0,
     pointsRecovered: reconciled?.state.recovered ?? 0,
     pointsMissing: reconciled?.state.missing ?? 0,
     pointsRenewed: sum(renewed, (one) => one.renewed),
     packsRenewed: sum(renewed, (one) => one.packs),
-    pointsToConsolidate: sum(renewed, (one) => one.toConsolidate),
+    holds: holds?.state.holds ?? 0,
+    containersStarted: sum(containers, (one) => one.started),
+    pointsToConsolidate: sum(containers, (one) => one.waiting),
     pointsWithoutPlan: sum(renewed, (one) => one.withoutPlan),
     pointsTooLate: sum(renewed, (one) => one.tooLate),
     packsLost: sum(renewed, (one) => one.lostPacks),
@@ -158,7 +156,7 @@ function add({
     packsPassedOver: sum(verified, (one) => one.passedOver),
     packsDamaged: sum(verified, (one) => one.damaged),
     pointsUnreadable: sum(renewed, (one) => one.unreadable),
-    failures: sum(all, (one) => one.failures.count),
+    failures: sum(partsOf(input), (one) => one.failures.count),
   };
 }
 

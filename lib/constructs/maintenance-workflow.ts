@@ -90,6 +90,7 @@ export class MaintenanceWorkflow extends Workflow {
       [
         'expire',
         this.loop('ExpirePoints', steps.expirePoints, '$.expired', {
+          held: JsonPath.objectAt('$.holds'),
           renewed: JsonPath.objectAt('$.renewed'),
         }),
       ],

@@ -24,6 +24,7 @@ export const fixtureStories: Readonly<Record<string, (vault: FixtureVault) => Pr
   empty: writeEmpty,
   bucket: writeBucket,
   'rotated-key': writeRotatedKey,
+  'offline-recipient': writeOfflineRecipient,
   'deep-tree': writeDeepTree,
   image: writeImage,
 };
@@ -160,6 +161,20 @@ async function writeRotatedKey(vault: FixtureVault): Promise<void> {
   await vault.rotateDataKey();
   source.plant('file-20', 'under the second key', fileFacts);
   await vault.backUp({ ...directory, type: 'incremental', source });
+  await vault.consolidate(directory);
+}
+
+/** Keys that were wrapped for an offline recipient later, one that was made with it, and a container that carries both. */
+async function writeOfflineRecipient(vault: FixtureVault): Promise<void> {
+  const source = new MemorySource(vault.clock);
+  for (let number = 0; number < 20; number += 1)
+    source.plant(`file-${number}`, `number ${number}`, fileFacts);
+  await vault.backUp({ ...directory, type: 'full', source });
+
+  vault.addOfflineRecipient();
+  source.plant('file-20', 'after the recipient was named', fileFacts);
+  await vault.backUp({ ...directory, type: 'incremental', source });
+  await vault.rotateDataKey();
   await vault.consolidate(directory);
 }
 

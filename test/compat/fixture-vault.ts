@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import {
   backUpFiles,
@@ -13,6 +14,7 @@ import {
   type Root,
   rotateDataKey,
   type RunId,
+  withOfflineRecipient,
   type WriteServices,
 } from '@holdfast/engine';
 import {
@@ -53,13 +55,15 @@ export interface FixtureBackup extends Resource {
 
 /**
  * A vault that is written by the product with a clock that stands and randomness from a seed, so that the same version
- * of the product writes the same bytes; and what its points must give, taken from the source and not from the product.
+ * of the product writes the same bytes (but for an offline recipient's key pair); and what its points must give, taken from the source and not from the product.
  */
 export class FixtureVault {
   readonly points: FixturePoint[] = [];
   readonly clock: FakeClock;
   readonly keyHex: string;
-  readonly #services: WriteServices;
+  /** Private key of the offline recipient in PEM, if the vault has one. */
+  offlineKey: string | undefined;
+  #services: WriteServices;
 
   private constructor(services: WriteServices, clock: FakeClock, keyHex: string) {
     this.#services = services;
@@ -129,6 +133,14 @@ export class FixtureVault {
     const { keys, plan } = opened;
     const { root } = await commitPoint(this.#services, keys, plan, async () => Promise.resolve(content));
     return this.#add(root, []);
+  }
+
+  /** The vault's keys, also those that are there, are wrapped for an offline recipient from the next run on. */
+  addOfflineRecipient(): void {
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
+    this.offlineKey = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const pem = String(publicKey.export({ type: 'spki', format: 'pem' }));
+    this.#services = { ...this.#services, keyring: withOfflineRecipient(this.#services.keyring, pem) };
   }
 
   /** New packs and roots are under a new data key from here on. */

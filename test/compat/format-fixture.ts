@@ -20,6 +20,8 @@ export interface ExpectedPoint extends Pick<Root, 'type' | 'resourceKind' | 'war
 export interface ExpectedVault {
   /** The 32 bytes of the key file that opens the vault. */
   readonly keyHex: string;
+  /** Private key of the vault's offline recipient in PEM, where it has one. */
+  readonly offlineKey?: string;
   /** In the order of the names of their roots. */
   readonly points: readonly ExpectedPoint[];
 }

@@ -1,8 +1,16 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openVault, PointReader, readRoot, verifyPoint, type VaultKeys } from '@holdfast/engine';
-import { FileKeyring, FilesystemObjectStore, systemClock, systemRandom } from '@holdfast/node';
+import {
+  OfflineKeyring,
+  openContainer,
+  openVault,
+  PointReader,
+  readRoot,
+  verifyPoint,
+  type VaultKeys,
+} from '@holdfast/engine';
+import { FileContainer, FileKeyring, FilesystemObjectStore, systemClock, systemRandom } from '@holdfast/node';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { listFormatFixtures, withKeyFile, type FormatFixture } from './format-fixture.ts';
 import { digestOf, listPoint } from './listed-file.ts';
@@ -23,6 +31,7 @@ test('there are vaults of version 1 of the format, of every kind that a reader h
   expect(Math.max(...(await levelsOf('v1/deep-tree')))).toBeGreaterThanOrEqual(2);
   expect(keyFilesOf('v1/rotated-key')).toBe(3);
   expect(keyFilesOf('v1/directory')).toBe(2);
+  expect(keyFilesOf('v1/offline-recipient')).toBe(5);
 });
 
 describe.each(fixtures)('the vault $name', (fixture) => {
@@ -61,6 +70,27 @@ describe.each(fixtures)('the vault $name', (fixture) => {
     }
   });
 });
+
+test.each(fixtures.filter(({ offlineKey }) => offlineKey !== undefined))(
+  'the vault $name is opened with its offline key, as a whole and by a container alone',
+  async ({ offlineKey = '', vault, points }) => {
+    const keyring = OfflineKeyring.open(offlineKey);
+    const store = new FilesystemObjectStore({ root: vault, clock: systemClock, random: systemRandom });
+    const keys = await openVault({ store, keyring });
+    for (const { resource, point, listingSha256 } of points)
+      expect(digestOf(await listPoint(await PointReader.open(store, keys, resource, point)))).toBe(
+        listingSha256,
+      );
+
+    const [pack = ''] = readdirSync(join(vault, 'containers'));
+    const container = await FileContainer.open(join(vault, 'containers', pack));
+    onTestFinished(async () => container.close());
+    const reader = await openContainer(container, keyring, pack);
+
+    const made = points.find(({ type }) => type === 'synthetic-full');
+    expect(digestOf(await listPoint(reader))).toBe(made?.listingSha256);
+  },
+);
 
 test.each(fixtures)(
   'a bit that flips in a root or a pack of chunks of $name does not go unnoticed',

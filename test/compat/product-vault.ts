@@ -1,4 +1,5 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -9,6 +10,7 @@ import {
   openRun,
   type Root,
   type RunId,
+  withOfflineRecipient,
 } from '@holdfast/engine';
 import { backUpDirectory, createKeyFile, directoryArn, openLocalVault, systemRandom } from '@holdfast/node';
 
@@ -18,11 +20,14 @@ const keepDays = 35;
 export class ProductVault {
   readonly folder: string;
   readonly keyFile: string;
+  /** Private key of an offline recipient, which the vault gets when it first makes a synthetic full. */
+  readonly offlineKey: string;
   readonly #directory: string;
 
   private constructor(folder: string, directory: string) {
     this.folder = folder;
     this.keyFile = join(folder, 'key');
+    this.offlineKey = join(folder, 'offline-private.pem');
     this.#directory = directory;
   }
 
@@ -30,6 +35,8 @@ export class ProductVault {
   static async create(directory: string): Promise<ProductVault> {
     const vault = new ProductVault(mkdtempSync(join(tmpdir(), 'holdfast-compat-')), directory);
     await createKeyFile(vault.keyFile, systemRandom);
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
+    writeFileSync(vault.offlineKey, privateKey.export({ type: 'pkcs8', format: 'pem' }));
     return vault;
   }
 
@@ -63,7 +70,9 @@ export class ProductVault {
   }
 
   async #consolidate(): Promise<Root> {
-    const { services, close } = await openLocalVault(this.#options);
+    const { services: local, close } = await openLocalVault(this.#options);
+    const publicKey = createPublicKey(readFileSync(this.offlineKey)).export({ type: 'spki', format: 'pem' });
+    const services = { ...local, keyring: withOfflineRecipient(local.keyring, String(publicKey)) };
     try {
       const opened = await openRun(services, {
         runId: newId<RunId>(systemRandom),

@@ -59,6 +59,12 @@ test.each([
     at: 60,
     says: /FormatError: frame 0 of containers\/\S+ does not auth/,
   },
+  {
+    kind: 'key block',
+    below: 'containers',
+    at: -100,
+    says: /FormatError: the key block of containers\/\S+ was changed after it was written/,
+  },
 ])('a bit that flips in a $kind is found and named', async ({ below, at, says }) => {
   for (const name of namesBelow(below)) flipBit(name, at);
 

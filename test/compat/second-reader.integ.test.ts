@@ -1,8 +1,9 @@
-import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Root } from '@holdfast/engine';
 import { SeededRandom } from '@holdfast/engine/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { listFormatFixtures, withKeyFile } from './format-fixture.ts';
 import { digestOf, type ListedFile, quotePath } from './listed-file.ts';
 import { ProductVault } from './product-vault.ts';
@@ -53,15 +54,16 @@ describe('a vault of a directory, read by a program that shares no code with the
     }
   });
 
-  test('is in its container as a whole: that one object and the keys are enough', async () => {
+  test.each([
+    ['the key file', () => vault.keyFile],
+    ['the offline key', () => ({ offlineKey: vault.offlineKey })],
+  ])('is in its container as a whole: that one file and %s are enough', async (_what, keyOf) => {
     const { root, tree } = getMade(made, 'synthetic-full');
     const pack = root.container?.pack ?? '';
-    const alone = join(vault.folder, 'alone');
-    mkdirSync(join(alone, 'containers'), { recursive: true });
-    for (const name of ['format.json', 'keys', `containers/${pack}`])
-      cpSync(join(copy, name), join(alone, name), { recursive: true });
+    const containerFile = join(mkdtempSync(join(vault.folder, 'alone-')), 'container');
+    cpSync(join(copy, `containers/${pack}`), containerFile);
 
-    const [reading] = await readWithSecondReader({ vault: alone, keyFile: vault.keyFile, container: pack });
+    const [reading] = await readWithSecondReader({ vault: { containerFile }, keyFile: keyOf() });
 
     expect(reading).toMatchObject({
       resource: root.resource,
@@ -70,6 +72,16 @@ describe('a vault of a directory, read by a program that shares no code with the
       pagePacks: 1,
     });
     expectSameTree((reading?.entries ?? []).map(treeEntryOf), tree);
+  });
+
+  test('is read with the offline key as well, although that was named after the keys were made', async () => {
+    const [reading] = await readWithSecondReader({
+      vault: copy,
+      keyFile: { offlineKey: vault.offlineKey },
+      point: made[1]?.root.point ?? '',
+    });
+
+    expectSameTree((reading?.entries ?? []).map(treeEntryOf), made[1]?.tree ?? []);
   });
 
   test('comes back as a directory, with modes, times and links', async () => {
@@ -128,6 +140,22 @@ test.each(listFormatFixtures())('the second reader reads the committed vault $na
     expect(digestOf(entries)).toBe(expected.listingSha256);
   }
 });
+
+test.each(listFormatFixtures().filter(({ offlineKey }) => offlineKey !== undefined))(
+  'the second reader opens the committed vault $name with its offline key',
+  async ({ vault, offlineKey = '', points }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-offline-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const path = join(folder, 'offline.pem');
+    writeFileSync(path, offlineKey);
+
+    const readings = await readWithSecondReader({ vault, keyFile: { offlineKey: path } });
+
+    expect(readings.map(({ entries }) => digestOf(entries))).toEqual(
+      points.map(({ listingSha256 }) => listingSha256),
+    );
+  },
+);
 
 function getMade<Made extends { readonly root: Root }>(made: readonly Made[], type: Root['type']): Made {
   const found = made.find(({ root }) => root.type === type);

@@ -36,9 +36,10 @@ export interface SecondReading {
 
 /** What the second reader is asked to read. */
 export interface SecondReaderOptions {
-  /** Plain copy of a vault. */
-  readonly vault: string;
-  readonly keyFile: string;
+  /** Plain copy of a vault, or a container's file that is all there is. */
+  readonly vault: string | { readonly containerFile: string };
+  /** Key file, or private key of the offline recipient in PEM, without a passphrase. */
+  readonly keyFile: string | { readonly offlineKey: string };
   /** @default all points */
   readonly point?: string;
   /** Pack id of a container that is read by itself, from `format.json`, `keys/` and its own object. */
@@ -56,10 +57,8 @@ export async function readWithSecondReader(options: SecondReaderOptions): Promis
   const { vault, keyFile, point, container, restore } = options;
   const python = await findPython();
   const args = [
-    '--vault',
-    vault,
-    '--key-file',
-    keyFile,
+    ...(typeof vault === 'string' ? ['--vault', vault] : ['--container-file', vault.containerFile]),
+    ...(typeof keyFile === 'string' ? ['--key-file', keyFile] : ['--offline-key', keyFile.offlineKey]),
     ...(point === undefined ? [] : ['--point', point]),
     ...(container === undefined ? [] : ['--container', container]),
     ...(restore === undefined ? [] : ['--restore', restore]),

@@ -23,6 +23,8 @@ import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts
 const day = 86_400_000;
 const RUN = 'a'.repeat(32) as RunId;
 const maintenanceId = 'maintain-1';
+/** What bringing points in line with holds comes to where there are none. */
+const held = { done: true, state: { holds: 0, held: 0, released: 0, failures: { count: 0, messages: [] } } };
 const instance = 'arn:aws:ec2:eu-west-1:111122223333:instance/i-1' as ResourceArn;
 
 const idOf = (letter: string) => letter.repeat(32) as RunId;
@@ -75,12 +77,12 @@ async function maintain(stages: ReturnType<typeof makeStages>) {
     return states;
   };
   const renewed = await each(stages.renew);
-  const expired = await stages.expire({ renewed, state: null }, PLENTY);
+  const expired = await stages.expire({ held, renewed, state: null }, PLENTY);
   const swept = await each(stages.sweep);
   const snapshots = await stages.sweepSnapshots({}, PLENTY);
   const verified = await each(stages.verify);
   return stages.report(
-    { errors: {}, plan, reconciled, renewed, expired, swept, snapshots, verified },
+    { errors: {}, plan, reconciled, holds: held, renewed, expired, swept, snapshots, verified },
     PLENTY,
   );
 }
@@ -194,8 +196,8 @@ test('stages that are out of time hand on, and the next call goes on', async () 
   const renewed = [{ failures: { count: 0, messages: [] } }];
   const { partitions } = await stages.plan({ maintenanceId }, PLENTY);
 
-  const stopped = await stages.expire({ renewed, state: null }, NO_TIME);
-  const done = await stages.expire({ renewed, state: stopped.state }, PLENTY);
+  const stopped = await stages.expire({ held, renewed, state: null }, NO_TIME);
+  const done = await stages.expire({ held, renewed, state: stopped.state }, PLENTY);
   const sweeps = await Promise.all(
     partitions.map(async (partition) => stages.sweep({ partition, state: null }, NO_TIME)),
   );
@@ -216,11 +218,24 @@ describe('a day on which points could not be renewed', () => {
     const { deployment, point } = await withOldPoint();
     deployment.clock.advance(day);
 
-    const output = await makeStages(deployment).expire({ renewed, state: null }, PLENTY);
+    const output = await makeStages(deployment).expire({ held, renewed, state: null }, PLENTY);
 
     expect(output).toMatchObject({ done: true, skipped: true, state: { expired: 0 } });
     expect(await deployment.catalog.findPoint(point.pointId)).toBeDefined();
   });
+});
+
+test.each([
+  ['some points', { ...held, state: { ...held.state, failures: { count: 1, messages: ['point x'] } } }],
+  ['all', { state: null }],
+])('a day on which %s could not be held has none expire', async (_what, notHeld) => {
+  const { deployment, point } = await withOldPoint();
+  deployment.clock.advance(day);
+
+  const output = await makeStages(deployment).expire({ held: notHeld, renewed: [], state: null }, PLENTY);
+
+  expect(output).toMatchObject({ done: true, skipped: true });
+  expect(await deployment.catalog.findPoint(point.pointId)).toBeDefined();
 });
 
 describe('the report', () => {
@@ -286,7 +301,7 @@ describe('snapshots', () => {
     deployment.clock.advance(2 * day);
     await withImage(deployment, images, 'b'.repeat(32) as RunId);
 
-    const { state } = await expire({ renewed: [], state: null }, PLENTY);
+    const { state } = await expire({ held, renewed: [], state: null }, PLENTY);
 
     expect(state).toMatchObject({ expired: 1, snapshots: 2 });
     expect(images.snapshots.map(({ tags }) => tags['holdfast:run'])).toEqual([

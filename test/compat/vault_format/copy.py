@@ -3,8 +3,23 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from .errors import CopyError
+
+
+class Copy(Protocol):
+    """Objects by name, wherever they lie."""
+
+    def has(self, name: str) -> bool: ...
+
+    def size(self, name: str) -> int: ...
+
+    def read(self, name: str) -> bytes: ...
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes: ...
+
+    def names(self, prefix: str) -> Iterator[str]: ...
 
 
 class PlainCopy:

@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import Callable
 
-from .copy import PlainCopy
+from .copy import Copy
 from .errors import CopyError, FormatError, require
 
 Json = dict[str, object]
@@ -25,7 +25,7 @@ def hkdf_sha256(input_key: bytes, salt: bytes, info: bytes) -> bytes:
 class VaultKeys:
     """format.json and keys/: unwraps each key once, when it is needed."""
 
-    def __init__(self, copy: PlainCopy, recipients: dict[str, Unwrap]):
+    def __init__(self, copy: Copy, recipients: dict[str, Unwrap]):
         self.copy = copy
         self.recipients = recipients
         self._keys: dict[tuple[str, str], bytes] = {}
@@ -36,7 +36,7 @@ class VaultKeys:
         if not isinstance(id_keys, dict) or len(id_keys) == 0:
             raise FormatError("format.json names no id key")
         self.id_keys: Json = id_keys
-        _check_mac(copy, "format.json", self.id_key(next(iter(id_keys))), self.vault_id)
+        _check_mac(copy.read("format.json"), "format.json", self.id_key(next(iter(id_keys))), self.vault_id)
 
     def id_key(self, domain: str) -> bytes:
         if domain not in self.id_keys:
@@ -50,6 +50,10 @@ class VaultKeys:
     def object_key(self, key_id: bytes, salt: bytes) -> bytes:
         return hkdf_sha256(self._key(key_id.hex(), "data"), salt, b"holdfast/1 object")
 
+    def check_sealed(self, data: bytes, key_id: bytes, name: str) -> None:
+        """Checks the MAC at the end of a JSON text that is sealed with a data key."""
+        _check_mac(data, name, self._key(key_id.hex(), "data"), self.vault_id)
+
     def _key(self, key_id: str, purpose: str) -> bytes:
         known = self._keys.get((key_id, purpose))
         if known is None:
@@ -59,6 +63,15 @@ class VaultKeys:
 
     def _unwrap(self, key_id: str, purpose: str) -> bytes:
         name = f"keys/{key_id}.json"
+        recipients: list[str] = []
+        for candidate in [name, *(added for added in self.copy.names("keys") if added.startswith(f"keys/{key_id}."))]:
+            key = self._unwrap_file(candidate, key_id, purpose, recipients)
+            if key is not None:
+                return key
+        named = ", ".join(recipients)
+        raise CopyError(f"{name} is wrapped for {named or 'nobody'}, and no such key was given")
+
+    def _unwrap_file(self, name: str, key_id: str, purpose: str, recipients: list[str]) -> bytes | None:
         file = _read_json(self.copy, name)
         _require_version(file, name)
         require(file.get("keyId") == key_id, f"{name} says that it is key {file.get('keyId')}")
@@ -72,10 +85,10 @@ class VaultKeys:
             if unwrap is not None:
                 key = unwrap(entry, file)
                 require(len(key) == 32, f"{name} wraps {len(key)} bytes, not 32")
-                _check_mac(self.copy, name, key, self.vault_id)
+                _check_mac(self.copy.read(name), name, key, self.vault_id)
                 return key
-        named = ", ".join(str(entry.get("recipient")) for entry in wrapped)
-        raise CopyError(f"{name} is wrapped for {named or 'nobody'}, and no such key was given")
+            recipients.append(str(entry.get("recipient")))
+        return None
 
 
 def decode_base64(text: object, what: str) -> bytes:
@@ -89,7 +102,7 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def _read_json(copy: PlainCopy, name: str) -> Json:
+def _read_json(copy: Copy, name: str) -> Json:
     try:
         value = json.loads(copy.read(name))
     except ValueError as error:
@@ -99,8 +112,7 @@ def _read_json(copy: PlainCopy, name: str) -> Json:
     return value
 
 
-def _check_mac(copy: PlainCopy, name: str, key: bytes, vault_id: bytes) -> None:
-    data = copy.read(name)
+def _check_mac(data: bytes, name: str, key: bytes, vault_id: bytes) -> None:
     body = data[: -MAC_END_LENGTH]
     mac = hmac.digest(hkdf_sha256(key, vault_id, b"holdfast/1 file"), body, "sha256").hex()
     require(data == body + f',\n  "mac": "{mac}"\n}}\n'.encode("ascii"), f"{name} was changed after it was written")

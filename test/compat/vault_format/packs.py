@@ -11,7 +11,7 @@ try:
 except ModuleNotFoundError:
     from backports import zstd
 
-from .copy import PlainCopy
+from .copy import Copy
 from .cursor import Cursor
 from .errors import FormatError, require
 from .keys import VaultKeys
@@ -76,10 +76,24 @@ def _decompress(payload: bytes, limit: int, what: str) -> bytes:
     return content
 
 
+def key_block(copy: Copy, name: str) -> bytes:
+    """What lies between a container's root frame and its trailer. Takes no key."""
+    position = copy.size(name) - FOOTER_LENGTH
+    what = f"the bytes at {position} of {name}"
+    require(position >= HEADER_LENGTH, f"{name} is too short, with {position + FOOTER_LENGTH} bytes")
+    cursor = Cursor(copy.read_range(name, position, FOOTER_LENGTH), what)
+    require(cursor.take(4) == b"HFPT", f"{what} are not HFPT: the object is damaged or was cut off")
+    cursor.take(4)
+    start = cursor.unsigned(8) + cursor.unsigned(4)
+    require(start < position, f"the trailer of {name} leaves no room for a key block")
+    require(position - start <= MIB, f"the key block of {name} has {position - start} bytes, more than {MIB}")
+    return copy.read_range(name, start, position - start)
+
+
 class Pack:
     """One object of packs/, pages/ or containers/. Opening it checks its header."""
 
-    def __init__(self, copy: PlainCopy, keys: VaultKeys, name: str, kind: int, pack_id: bytes):
+    def __init__(self, copy: Copy, keys: VaultKeys, name: str, kind: int, pack_id: bytes):
         self.copy = copy
         self.name = name
         self.kind = kind
@@ -92,6 +106,8 @@ class Pack:
         key_id = header.take(16)
         require(header.take(16) == pack_id, f"{name} says in its header that it is another pack")
         self.object_key = keys.object_key(key_id, pack_id)
+        if kind == CONTAINER:
+            keys.check_sealed(key_block(copy, name), key_id, f"the key block of {name}")
 
     def content(self, kind: int, number: int, offset: int, length: int) -> bytes:
         """The content of the frame at a location."""
@@ -114,7 +130,7 @@ class Pack:
         """Where a container's root frame is."""
         tail = self._tail(self.size - FOOTER_LENGTH, b"HFPT")
         end = tail.offset + tail.length
-        require(end == self.size - FOOTER_LENGTH, f"the root frame of {self.name} does not end at its trailer")
+        require(end < self.size - FOOTER_LENGTH, f"the root frame of {self.name} does not end before its key block")
         return tail
 
     def _segments(self) -> Iterator[list[Frame]]:

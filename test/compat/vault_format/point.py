@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from .cbor import Value, read_cbor_map
-from .copy import PlainCopy
+from .copy import Copy
 from .errors import CopyError, FormatError, require
 from .keys import VaultKeys, sha256
 from .manifest import MANIFEST, PACK_MAP, ChunkPlace, FileEntry, NeededPack, read_files, read_needed_pack
@@ -31,7 +31,7 @@ class _OpenPack:
 class PointReader:
     """Reads points of a vault. Packs stay open between points, as they share them."""
 
-    def __init__(self, copy: PlainCopy, keys: VaultKeys, domain: str):
+    def __init__(self, copy: Copy, keys: VaultKeys, domain: str):
         self.copy = copy
         self.keys = keys
         self.chunk_id_key = keys.derived_id_key(domain, "chunk id")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from .cbor import Value, read_cbor_map
-from .copy import PlainCopy
+from .copy import Copy
 from .cursor import Cursor
 from .errors import CopyError, FormatError, require
 from .keys import VaultKeys, decode_base64, sha256
@@ -60,14 +60,14 @@ class Root:
         return read_reference(decode_base64(self.fields[field], what), what)
 
 
-def list_roots(copy: PlainCopy) -> Iterator[str]:
+def list_roots(copy: Copy) -> Iterator[str]:
     """The names of all roots, by resource and then by time."""
     for name in copy.names("points"):
         require(NAME.fullmatch(name) is not None, f"{name} is not the name of a root")
         yield name
 
 
-def read_root(copy: PlainCopy, keys: VaultKeys, name: str) -> Root:
+def read_root(copy: Copy, keys: VaultKeys, name: str) -> Root:
     """Authenticates a root, and checks that it is the one that its name says."""
     _, resource_key, point_id = name.split("/")
     data = copy.read(name)
@@ -115,7 +115,7 @@ def check_root(root: Root, keys: VaultKeys) -> None:
         require(warning.get("reason") in REASONS, f"root {root.name} warns for the reason {warning.get('reason')}")
 
 
-def _check_previous(copy: PlainCopy, root: Root, name: str) -> None:
+def _check_previous(copy: Copy, root: Root, name: str) -> None:
     if "previous" not in root.fields:
         return
     previous = root.map("previous")
