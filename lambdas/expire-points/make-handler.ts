@@ -16,7 +16,7 @@ const ExpireState = z.object({
   snapshots: z.int(),
   failures: Failures,
 });
-export type ExpireState = z.infer<typeof ExpireState>;
+type ExpireState = z.infer<typeof ExpireState>;
 
 const Renewed = z.object({ failures: Failures });
 

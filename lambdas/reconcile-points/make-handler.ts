@@ -16,7 +16,7 @@ const ReconcileState = z.object({
   missing: z.int(),
   failures: Failures,
 });
-export type ReconcileState = z.infer<typeof ReconcileState>;
+type ReconcileState = z.infer<typeof ReconcileState>;
 
 const ReconcileInput = z.object({ state: ReconcileState.nullish() });
 

@@ -50,7 +50,7 @@ const RenewState = z.object({
   toConsolidate: z.int(),
   failures: Failures,
 });
-export type RenewState = z.infer<typeof RenewState>;
+type RenewState = z.infer<typeof RenewState>;
 
 const RenewInput = z.object({ maintenanceId, partition, state: RenewState.nullish() });
 const ResourceList = z.array(z.string().transform((text) => text as ResourceArn));

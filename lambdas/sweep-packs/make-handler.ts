@@ -27,7 +27,7 @@ const SweepState = z.object({
   locked: z.int(),
   failures: Failures,
 });
-export type SweepState = z.infer<typeof SweepState>;
+type SweepState = z.infer<typeof SweepState>;
 
 const SweepInput = z.object({ partition, state: SweepState.nullish() });
 

@@ -23,7 +23,7 @@ const VerifyState = z.object({
   damaged: z.int(),
   failures: Failures,
 });
-export type VerifyState = z.infer<typeof VerifyState>;
+type VerifyState = z.infer<typeof VerifyState>;
 
 const VerifyInput = z.object({ partition, startedAt: z.iso.datetime(), state: VerifyState.nullish() });
 

@@ -7,7 +7,7 @@ import { auditEntryName, auditHash, auditPrefixes, parseAuditEntry, type AuditEn
 const hourMs = 3_600_000;
 
 /** One thing that is wrong with the log, and the object that shows it. */
-export interface AuditProblem {
+interface AuditProblem {
   readonly problem: 'removed' | 'changed' | 'reordered' | 'rewritten' | 'unrecorded';
   readonly name: string;
   readonly message: string;

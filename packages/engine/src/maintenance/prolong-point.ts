@@ -35,7 +35,7 @@ export interface ProlongDates {
 }
 
 /** Packs of a point that are not in the store any more. */
-export interface LostPacks {
+interface LostPacks {
   readonly count: number;
   /** The first of them. */
   readonly packIds: readonly PackId[];

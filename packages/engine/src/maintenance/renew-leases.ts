@@ -27,7 +27,7 @@ export interface RenewServices extends ProlongServices {
 }
 
 /** A point that its rules keep so long that it has to become a container (rule 8 of docs/leases.md). */
-export interface PointToConsolidate {
+interface PointToConsolidate {
   readonly resourceArn: ResourceArn;
   readonly pointId: PointId;
   readonly keepUntil: Date;

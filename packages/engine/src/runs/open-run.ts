@@ -41,7 +41,7 @@ export interface RunRequest {
 }
 
 /** A point that is kept for long, and becomes a container of its own for that (rule 8 of docs/leases.md). */
-export interface ContainerRequest {
+interface ContainerRequest {
   readonly pointId: PointId;
   /** The store's name of the class that the container goes into. */
   readonly storageClass: string;

@@ -12,7 +12,7 @@ import { isLoss, lossOf, type Loss } from './loss.ts';
 const rootsAtOnce = 16;
 
 /** What is wrong with a resource's history, and at which of its points it shows. */
-export interface HistoryProblem extends Loss {
+interface HistoryProblem extends Loss {
   /** Absent for an object that belongs to no point. */
   readonly pointId?: PointId;
 }

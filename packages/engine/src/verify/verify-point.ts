@@ -21,7 +21,7 @@ import { walkLeaves, type LostPage } from './walk-leaves.ts';
 const damageListed = 10_000;
 
 /** Entries of a map that cannot be read, as a page that leads to them is lost. */
-export interface LostRange extends Loss {
+interface LostRange extends Loss {
   /** `manifest`: files, by path; `pack-map`: packs, by id. */
   readonly map: 'manifest' | 'pack-map';
   /** What comes before the first of them; absent when that is the map's first. The file's own content may be lost. */

@@ -11,7 +11,7 @@ const memoryLimitBytes = 400 * 2 ** 20;
 const memoryLookedAtEvery = 16;
 
 /** What a parser made of a mutant: its complaints, none if it took it. */
-export type Verdict = readonly BackupError[];
+type Verdict = readonly BackupError[];
 
 /** Something that is fuzzed. */
 export interface Target {

@@ -28,3 +28,12 @@ export class Dice {
     return items[this.number(items.length)] as Item;
   }
 }
+
+/** Changes some files of a source; contents repeat between files and resources, so that packs are shared. */
+export function changeFiles(files: Map<string, string>, dice: Dice): void {
+  for (let change = dice.number(3); change > 0; change -= 1) {
+    const path = `file ${dice.number(6)}`;
+    if (dice.number(4) === 0) files.delete(path);
+    else files.set(path, `content ${dice.number(12)}`.repeat(1 + dice.number(40)));
+  }
+}

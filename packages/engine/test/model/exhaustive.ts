@@ -16,9 +16,9 @@ export interface NamedScenario {
 }
 
 const answersLost: readonly FailureKind[] = ['before', 'after'];
-/** P's point has expired, and its leases are over, unless somebody extended them. */
+/** The first point's leases are over, unless somebody extended them. */
 const due = dayAfter(4.6);
-/** The point has expired; its leases are not over. */
+/** The first point has expired; its leases are not over. */
 const expired = dayAfter(2.1);
 /** All leases of the first days are over. */
 const over = dayAfter(12);
@@ -64,7 +64,7 @@ export const exhaustiveScenarios: readonly NamedScenario[] = [
         ],
         // To a run that is under way the loss of its row is a fault.
         mayFail: true,
-        storeIsListed: true,
+        isRebuilt: true,
       })),
   },
   {
@@ -88,18 +88,32 @@ export const exhaustiveScenarios: readonly NamedScenario[] = [
       }),
   },
   {
-    title: 'a writer and the daily maintenance, twice at the same time; one crash',
+    title: 'the daily maintenance, twice at the same time; one crash',
     inGate: false,
     make: async () =>
-      makeScenario((vault) => ({
+      makeScenario(() => ({
         actors: [
-          { name: 'writer', program: writer(runsOf(vault).other) },
           { name: 'maintainer 1', program: maintainOnce },
           { name: 'maintainer 2', program: maintainOnce },
         ],
         crashes: 1,
         times: [due],
-        storeIsListed: true,
+        isRebuilt: true,
+      })),
+  },
+  {
+    title: 'a writer and two sweepers; one crash',
+    inGate: false,
+    make: async () =>
+      makeScenario((vault) => ({
+        actors: [
+          { name: 'writer', program: writer(runsOf(vault).other) },
+          { name: 'sweeper 1', program: sweepOnce },
+          { name: 'sweeper 2', program: sweepOnce },
+        ],
+        crashes: 1,
+        times: [due],
+        isRebuilt: true,
       })),
   },
   {
@@ -174,7 +188,7 @@ async function makeRebuild(): Promise<Scenario> {
       ],
       crashes: 1,
       times: [due],
-      storeIsListed: true,
+      isRebuilt: true,
     }),
     { ...vault, world: vault.world.withoutTables() },
   );

@@ -50,10 +50,15 @@ export function describeLabel(label: Label, nameOf: (actor: number) => string): 
 }
 
 /** Two states are the same if this is. */
-export function fingerprintOfState({ world, timeIndex, locals, dead, crashes, failures, late }: State): {
-  a: number;
-  b: number;
-} {
+export function fingerprintOfState({
+  world,
+  timeIndex,
+  locals,
+  dead,
+  crashes,
+  failures,
+  late,
+}: State): Fingerprint {
   let { a, b } = world.fingerprint;
   const add = (value: number): void => {
     a = mix(a, value);

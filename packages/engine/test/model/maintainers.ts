@@ -15,7 +15,7 @@ import { loseTables } from './world.ts';
 
 const hourMs = 3_600_000;
 /** The sweeper's own default. */
-export const graceHours = 24;
+const graceHours = 24;
 
 /** One pass over the points that are due, one after the other. */
 export const expireOnce: Program = async ({ store, catalog }) => {
@@ -82,6 +82,6 @@ export const loseAndRebuild: Program = async (services, keys) => {
 };
 
 /** What sweeping works with. */
-export function sweepServicesOf({ store, catalog, index }: WriteServices, keys: VaultKeys): SweepServices {
+function sweepServicesOf({ store, catalog, index }: WriteServices, keys: VaultKeys): SweepServices {
   return { store, catalog, index, listChunkIds: createChunkIdReader(store, keys) };
 }

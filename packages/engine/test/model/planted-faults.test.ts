@@ -170,6 +170,7 @@ describe('a rule that is taken away', () => {
         times: [dayAfter(4.6)],
         ...lossOnly,
         checkRest: async () => Promise.resolve(undefined),
+        invariants: { held: [vault.point] },
       }),
       { ...vault, world },
     );
@@ -186,6 +187,7 @@ describe('a rule that is taken away', () => {
           { name: 'expirer', program: expireOnce },
         ],
         times: [],
+        isRebuilt: true,
         ...lossOnly,
         invariants: { held: [vault.point] },
       }),
@@ -204,6 +206,7 @@ describe('a rule that is taken away', () => {
           { name: 'sweeper', program: sweepOnce },
         ],
         times: [],
+        isRebuilt: true,
       }),
       { ...vault, world: vault.world.withoutTables() },
     );

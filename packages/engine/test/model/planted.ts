@@ -14,7 +14,7 @@ import { productSteps, type ThinSteps } from './thin-writer.ts';
  */
 
 /** A program whose catalog is another one. */
-export function withCatalog(
+function withCatalog(
   program: Program,
   plant: (catalog: WriteServices['catalog']) => Partial<WriteServices['catalog']>,
 ): Program {

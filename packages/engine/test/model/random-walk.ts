@@ -16,7 +16,7 @@ import {
   SeededRandom,
 } from '../../src/testing/index.ts';
 import { CallBook, describeCall, type Answer, type Call } from './calls.ts';
-import { Dice } from './dice.ts';
+import { changeFiles, Dice } from './dice.ts';
 import { holdPoint, letGo } from './holders.ts';
 import { Invariants } from './invariants.ts';
 import { LiveActor, type Program } from './live-actor.ts';
@@ -32,13 +32,12 @@ interface Actor {
   readonly name: string;
   readonly kind: 'run' | 'maintainer' | 'rebuilder' | 'holder';
   readonly live: LiveActor;
-  readonly resource?: ResourceArn;
   /** Something went wrong on its way, so it may fail. */
   disturbed: boolean;
 }
 
 /** A walk found that a promise of the product does not hold. */
-export class WalkError extends Error {
+class WalkError extends Error {
   override readonly name = 'WalkError';
 }
 
@@ -47,7 +46,7 @@ export class WalkError extends Error {
  * holds, prolongations, marks of damage, lost and rebuilt tables; clocks that differ by minutes, calls that fail, happen
  * twice or late, actors that die or stall. Checks the invariants as it goes, restores points, and in the end lets
  * everything expire.
- * @throws {@link WalkError} with the last calls.
+ * @throws WalkError with the last calls.
  */
 export async function walkRandomly(seed: string | number, days: number): Promise<WalkReport> {
   const walk = await RandomWalk.begin(seed);
@@ -171,7 +170,7 @@ class RandomWalk {
 
   async #startRun(resourceArn: ResourceArn): Promise<void> {
     const files = this.#files.get(resourceArn) as Map<string, string>;
-    this.#changeFiles(files);
+    changeFiles(files, this.#dice);
     const source = new MemorySource(new FakeClock(this.#clock.now()));
     for (const [path, content] of files) source.plant(path, content);
     const runId = newId<RunId>(this.#random);
@@ -185,35 +184,22 @@ class RandomWalk {
     this.#restorer.expect(runId, files);
     this.report.runs += 1;
     const keepDays = 2 + [...this.#files.keys()].indexOf(resourceArn) * 4;
-    await this.#start(
-      'run',
-      async (services) => {
-        const { root } = await backUpFiles(
-          services,
-          {
-            runId,
-            resourceArn,
-            resourceKind: 's3-bucket',
-            plan: `keep-${keepDays}`,
-            type,
-            keepDays,
-            readTags: true,
-          },
-          { source },
-        );
-        return root.point;
-      },
-      resourceArn,
-    );
-  }
-
-  /** Contents repeat between files and resources, so that packs are shared. */
-  #changeFiles(files: Map<string, string>): void {
-    for (let change = this.#dice.number(3); change > 0; change -= 1) {
-      const path = `file ${this.#dice.number(6)}`;
-      if (this.#dice.number(4) === 0) files.delete(path);
-      else files.set(path, `content ${this.#dice.number(12)}`.repeat(1 + this.#dice.number(40)));
-    }
+    await this.#start('run', async (services) => {
+      const { root } = await backUpFiles(
+        services,
+        {
+          runId,
+          resourceArn,
+          resourceKind: 's3-bucket',
+          plan: `keep-${keepDays}`,
+          type,
+          keepDays,
+          readTags: true,
+        },
+        { source },
+      );
+      return root.point;
+    });
   }
 
   async #startHold(): Promise<void> {
@@ -245,7 +231,7 @@ class RandomWalk {
     if (packs.length > 0) await this.#ports.catalog.markDamaged(this.#dice.pick(packs).packId);
   }
 
-  async #start(kind: Actor['kind'], program: Program, resource?: ResourceArn): Promise<void> {
+  async #start(kind: Actor['kind'], program: Program): Promise<void> {
     const name = `${kind} ${(this.#serial += 1)}`;
     const clock = new FakeClock(new Date(this.#clock.now().getTime() + this.#dice.skew(20 * minuteMs)));
     const spec = { name: `${this.#seed} ${name}`, program, storeSkewMs: this.#dice.skew(2 * minuteMs) };
@@ -255,7 +241,7 @@ class RandomWalk {
       keyring: this.#keyring,
       clock,
     });
-    this.#actors.push({ name, kind, live, disturbed: false, ...(resource && { resource }) });
+    this.#actors.push({ name, kind, live, disturbed: false });
   }
 
   async #step(): Promise<void> {

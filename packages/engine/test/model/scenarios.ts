@@ -52,8 +52,8 @@ export type ScenarioChange = Partial<Scenario> &
   Pick<Scenario, 'actors'> & {
     /** Only what is lost counts, not what the store would let go of, nor what it had to refuse. @default false */
     readonly lossOnly?: boolean;
-    /** An actor lists the store, so that nothing in it is out of sight. @default false */
-    readonly storeIsListed?: boolean;
+    /** An actor lists the store or loses rows, so that nothing is out of sight. @default false */
+    readonly isRebuilt?: boolean;
     /** An actor moves the locks of the vault's keys. @default false */
     readonly keysMayMove?: boolean;
     /** What else has to be true. */
@@ -68,7 +68,7 @@ export async function makeScenario(
   const vault = prepared ?? (await makeSmallVault());
   const {
     lossOnly = false,
-    storeIsListed = false,
+    isRebuilt = false,
     keysMayMove = false,
     invariants: options,
     ...changed
@@ -84,7 +84,7 @@ export async function makeScenario(
     times: [],
     crashes: 0,
     failures: 0,
-    isPrivate: isPrivateIn(vault, changed.times?.at(-1) ?? vault.world.time, { storeIsListed, keysMayMove }),
+    isPrivate: isPrivateIn(vault, changed.times?.at(-1) ?? vault.world.time, { isRebuilt, keysMayMove }),
     check: async (world) => invariants.check(world, lossOnly),
     checkRest: async (world) => invariants.checkRest(world),
     refusalsAreFaults: !lossOnly,
@@ -108,11 +108,12 @@ const runCalls = new Set(['openRun', 'findRun', 'updateRun', 'touchRun', 'closeR
 function isPrivateIn(
   { point }: SmallVault,
   end: Date,
-  { storeIsListed, keysMayMove }: { storeIsListed: boolean; keysMayMove: boolean },
+  { isRebuilt, keysMayMove }: { isRebuilt: boolean; keysMayMove: boolean },
 ): Scenario['isPrivate'] {
   return ({ port, method, args }: Call, clockStands: boolean): boolean => {
     if (port === 'work') return true;
     if (port === 'catalog') {
+      if (isRebuilt) return false;
       const { lockUntil, lockedUntil = lockUntil } = (args.at(-1) ?? {}) as Partial<PackRow>;
       if (method === 'claimPack' || method === 'confirmPack')
         return lockedUntil !== undefined && lockedUntil > end;
@@ -127,7 +128,7 @@ function isPrivateIn(
         throw new Error('the keys of this scenario must be locked for long enough');
       return true;
     }
-    if (storeIsListed) return false;
+    if (isRebuilt) return false;
     if (name.startsWith('points/')) return name !== point.rootName && (method === 'get' || method === 'head');
     if (method === 'put') return ((args[2] as PutOptions).lock?.until ?? end) > end;
     return method === 'get' && name.startsWith('packs/');

@@ -26,7 +26,7 @@ const dayMs = 24 * hourMs;
 /** How long points are kept in the model: the shortest retention whose leases still span several days. */
 export const keepDays = 2;
 /** When the vault's first point was committed. */
-export const firstTime = new Date('2026-01-01T12:00:00Z');
+const firstTime = new Date('2026-01-01T12:00:00Z');
 
 /** Of seven packs, one has a generation that ends early enough. */
 const mostSeeds = 500;
