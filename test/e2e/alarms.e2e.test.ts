@@ -98,7 +98,7 @@ describe.skipIf(!alarmsWork)('an alarm goes from OK to ALARM and tells the topic
       const found = await invoke(app, 'check-overdue', {});
       await untag(app, late);
       await app.catalog.removePoint('20200101T000000Z-0123456789abcdef' as PointId);
-      expect(found).toEqual({ overduePlans: 1, overdueResources: 1, problems: 0 });
+      expect(found).toEqual({ maintenanceOverdue: 0, overduePlans: 1, overdueResources: 1, problems: 0 });
     });
     expect(await sumOf(app, 'OverduePlans', testPlans.alarms)).toBe(1);
   });

@@ -110,6 +110,7 @@ describe('a restore that cannot be done', () => {
       expect(ended.reason).toMatch(reason);
       expect(await statesOf(app.sfn, ended.arn)).toEqual([
         'Accept',
+        'Begin',
         'PlanRestore',
         'FailRestore',
         'RestoreFailed',
