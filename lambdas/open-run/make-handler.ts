@@ -78,7 +78,9 @@ export function makeHandler(deps: {
       return { ...answer, mode: 'skip', type, reason };
     }
     const isImage = kind === 'ec2-instance' || kind === 'ebs-volume';
-    const timeOf = isImage ? services.store : openSource({ arn, kind }, plan);
+    // A synthetic full does not read its source, which may be gone.
+    const readsSource = !isImage && type !== 'synthetic-full';
+    const timeOf = readsSource ? openSource({ arn, kind }, plan) : services.store;
     const opened = await openRun(services, {
       runId: input.runId,
       resourceArn: arn,

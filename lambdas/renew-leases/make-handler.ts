@@ -18,7 +18,6 @@ import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import type { Logger } from '../shared/logger.ts';
 import {
   Failures,
-  maintenanceFile,
   maintenanceId,
   mergeFailures,
   noneFailed,
@@ -26,7 +25,7 @@ import {
   partition,
 } from '../shared/maintenance-fields.ts';
 import type { OpenKeys } from '../shared/open-vault-once.ts';
-import { getJson, putJson } from '../shared/work-json.ts';
+import { getJson } from '../shared/work-json.ts';
 
 /** The next call goes on when less than this is left: a thousand packs have to fit in. Milliseconds. */
 const handOnBeforeMs = 180_000;
@@ -47,7 +46,6 @@ const RenewState = z.object({
   lostPacks: z.int(),
   unreadable: z.int(),
   withoutPlan: z.int(),
-  toConsolidate: z.int(),
   failures: Failures,
 });
 type RenewState = z.infer<typeof RenewState>;
@@ -70,11 +68,10 @@ const nothing: RenewState = {
   lostPacks: 0,
   unreadable: 0,
   withoutPlan: 0,
-  toConsolidate: 0,
   failures: noneFailed,
 };
 
-/** Prolongs the points of one partition's resources that rules and holds keep, and lists those to consolidate. */
+/** Prolongs the points of one partition's resources that rules and holds keep. */
 export function makeHandler(deps: {
   readonly services: WriteServices;
   readonly plans: Plans;
@@ -113,11 +110,8 @@ export function makeHandler(deps: {
       next += 1;
     }
     for (const message of report.unreadable.messages) log.warn('damage', { reason: message });
-    // One file for every call, so that a repetition replaces its own.
-    const file = maintenanceFile(input.maintenanceId, `consolidate/${input.partition}-${before.next}.json`);
-    if (report.toConsolidate.length > 0) await putJson(work, file, report.toConsolidate);
     const state = add(before, report, noteFailures(log, 'renewing', report.failures), next, within);
-    const { renewed, packs, tooLate, lostPacks, toConsolidate } = state;
+    const { renewed, packs, tooLate, lostPacks } = state;
     log.info('renewed leases', {
       partition: input.partition,
       next,
@@ -125,7 +119,6 @@ export function makeHandler(deps: {
       packs,
       tooLate,
       lostPacks,
-      toConsolidate,
     });
     return { done: next >= resources.length, state };
   });
@@ -148,7 +141,6 @@ function add(
     lostPacks: before.lostPacks + report.lostPacks,
     unreadable: before.unreadable + report.unreadable.count,
     withoutPlan: before.withoutPlan + report.withoutPlan,
-    toConsolidate: before.toConsolidate + report.toConsolidate.length,
     failures: mergeFailures(before.failures, failures),
   };
 }

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import type { StateMachine } from '@holdfast/aws';
 import {
-  planRetention,
+  decideRetention,
   type Catalog,
   type ObjectStore,
+  type Plan,
   type Plans,
-  type PointRow,
   type ResourceArn,
   type RetentionDecision,
   type RunId,
@@ -52,9 +52,11 @@ export function makeHandler(deps: {
     const now = await store.now();
     let { next, started, waiting } = before;
     for (; next < resources.length && context.getRemainingTimeInMillis() > handOnBeforeMs; next++) {
-      const due = await listDue(catalog, plans, resources[next] as ResourceArn, now);
-      const [oldest] = due;
-      const isStarted = oldest !== undefined && (await start(oldest, now));
+      const { plan, decisions } = await decideRetention(catalog, plans, resources[next] as ResourceArn, now);
+      const due = decisions.filter(({ container }) => container);
+      // The newest comes first.
+      const oldest = due.at(-1);
+      const isStarted = plan !== undefined && oldest !== undefined && (await start(oldest, plan, now));
       started += isStarted ? 1 : 0;
       waiting += due.length - (isStarted ? 1 : 0);
     }
@@ -62,7 +64,7 @@ export function makeHandler(deps: {
     return { done: next >= resources.length, state: { next, started, waiting } };
   });
 
-  async function start({ point, keepUntil }: RetentionDecision, now: Date): Promise<boolean> {
+  async function start({ point, keepUntil }: RetentionDecision, plan: Plan, now: Date): Promise<boolean> {
     const resource = await catalog.findResource(point.resourceArn);
     if (resource?.lastRunState === 'open' || resource?.lastRunState === 'cancelling') return false;
     // A repeated call asks for the same run; the next day is another attempt.
@@ -71,41 +73,19 @@ export function makeHandler(deps: {
       `container of ${point.pointId} on ${now.toISOString().slice(0, 10)}`,
       'hex',
     ).slice(0, 32) as RunId;
-    const plan = plans.find(({ name }) => name === point.plan);
     await protect.start(runId, {
       resourceArn: point.resourceArn,
       kind: point.resourceKind,
-      plan: point.plan,
+      plan: plan.name,
       type: 'synthetic-full',
       runId,
       container: {
         pointId: point.pointId,
         keepUntil: keepUntil.toISOString(),
-        archiveClass: plan?.retention.archiveClass,
+        archiveClass: plan.retention.archiveClass,
       },
     });
     log.info('makes a container', { runId, point: point.pointId, keepUntil: keepUntil.toISOString() });
     return true;
   }
-}
-
-/** Points of a resource that have to become containers, the oldest first. */
-async function listDue(
-  catalog: Catalog,
-  plans: Plans,
-  arn: ResourceArn,
-  now: Date,
-): Promise<readonly RetentionDecision[]> {
-  const byPlan = new Map<string, PointRow[]>();
-  for await (const point of catalog.listPoints(arn)) {
-    const ofPlan = byPlan.get(point.plan);
-    if (ofPlan === undefined) byPlan.set(point.plan, [point]);
-    else ofPlan.push(point);
-  }
-  const due: RetentionDecision[] = [];
-  for (const { name, retention } of plans) {
-    const decisions = planRetention(byPlan.get(name) ?? [], retention, now);
-    due.push(...decisions.filter(({ container }) => container));
-  }
-  return due.toSorted((a, b) => a.point.sourceTime.getTime() - b.point.sourceTime.getTime());
 }

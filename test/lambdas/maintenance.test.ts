@@ -171,24 +171,6 @@ test('the lists of a day lie in the work bucket, a list for each partition', asy
   expect(lists.flat()).toEqual([TAGGED_BUCKET.arn]);
 });
 
-test('points to consolidate are named in the work bucket', async () => {
-  const { deployment, point } = await withOldPoint();
-  const { services, openKeys, log } = deployment;
-  const retention = RetentionRules.parse({ keepDays: 30, yearly: 3 });
-  const renew = makeRenewLeases({ services, plans: [{ ...DAILY, retention }], openKeys, log });
-  const plan = await makeStages(deployment).plan({ maintenanceId }, PLENTY);
-
-  const states = [];
-  for (const partition of plan.partitions)
-    states.push((await renew({ maintenanceId, partition, state: null }, PLENTY)).state);
-  const partition = states.findIndex(({ toConsolidate }) => toConsolidate === 1);
-
-  expect(partition).not.toBe(-1);
-  expect(
-    await readJson(deployment.work, `maintenance/${maintenanceId}/consolidate/${partition}-0.json`),
-  ).toEqual([{ resourceArn: TAGGED_BUCKET.arn, pointId: point.pointId, keepUntil: expect.any(String) }]);
-});
-
 test('stages that are out of time hand on, and the next call goes on', async () => {
   const { deployment } = await withOldPoint();
   const stages = makeStages(deployment);

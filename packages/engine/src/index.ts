@@ -24,7 +24,8 @@ export type { ReadServices, WriteServices } from './services.ts';
 // Plans
 export { getPlan, Plan, Plans, PlanSchedule } from './plans/plan.ts';
 export { ArchiveClass, RetentionRules } from './retention/retention-rules.ts';
-export { planRetention, type RetentionDecision } from './retention/plan-retention.ts';
+export type { RetentionDecision } from './retention/plan-retention.ts';
+export { decideRetention } from './maintenance/decide-retention.ts';
 export { previewRetention, type RetentionChange } from './retention/preview-retention.ts';
 export { countExclusivePacks, type ExclusivePacks } from './retention/exclusive-packs.ts';
 export { retentionClasses, retentionClassOf } from './retention/retention-class.ts';

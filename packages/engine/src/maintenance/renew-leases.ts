@@ -5,16 +5,14 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { Plans } from '../plans/plan.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import { sweepPartitions, type Catalog, type PointRow } from '../ports/catalog.ts';
-import { planRetention, type RetentionDecision, type RetentionReason } from '../retention/plan-retention.ts';
-import { RetentionRules } from '../retention/retention-rules.ts';
+import type { RetentionReason } from '../retention/plan-retention.ts';
+import type { RetentionRules } from '../retention/retention-rules.ts';
+import { decideRetention } from './decide-retention.ts';
 import { longestRenewalMarginDays, planRenewals, type Renewal } from './plan-renewals.ts';
 import { prolongPoint, type ProlongServices } from './prolong-point.ts';
 import { addFailures, noFailures, type StepFailures, type StepOptions } from './work-through.ts';
 
 const dayMs = 86_400_000;
-/** Rules for the held points of a plan that is not deployed any more: nothing of theirs but the hold keeps a point. */
-const rulesOfNoPlan = RetentionRules.parse({ keepDays: longestRenewalMarginDays, minimumPoints: 0 });
-
 /** What renewing works with. */
 export interface RenewServices extends ProlongServices {
   readonly plans: Plans;
@@ -24,13 +22,6 @@ export interface RenewServices extends ProlongServices {
     expiresAt: Date,
     reasons: readonly RetentionReason[],
   ) => Promise<void>;
-}
-
-/** A point that its rules keep so long that it has to become a container (rule 8 of docs/leases.md). */
-interface PointToConsolidate {
-  readonly resourceArn: ResourceArn;
-  readonly pointId: PointId;
-  readonly keepUntil: Date;
 }
 
 /** What was done for one resource, or several. */
@@ -48,7 +39,6 @@ export interface RenewReport {
   readonly unreadable: StepFailures;
   /** Points that stay as they are because their plan is not deployed. */
   readonly withoutPlan: number;
-  readonly toConsolidate: readonly PointToConsolidate[];
   /** Points that could not be prolonged today. */
   readonly failures: StepFailures;
 }
@@ -68,7 +58,6 @@ export const noRenewals: RenewReport = {
   lostPacks: 0,
   unreadable: noFailures,
   withoutPlan: 0,
-  toConsolidate: [],
   failures: noFailures,
 };
 
@@ -82,7 +71,6 @@ export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
     lostPacks: a.lostPacks + b.lostPacks,
     unreadable: addFailures(a.unreadable, b.unreadable),
     withoutPlan: a.withoutPlan + b.withoutPlan,
-    toConsolidate: [...a.toConsolidate, ...b.toConsolidate],
     failures: addFailures(a.failures, b.failures),
   };
 }
@@ -108,7 +96,7 @@ export async function listResourcesToRenew(
 
 /**
  * Keeps the points of one resource that its plan's rules or a hold keep for longer than their present expiry: prolongs
- * those that would expire within a generation, and names those that have to become containers. Goes by the plan of the
+ * those that would expire within a generation. Goes by the plan of the
  * resource, or of its newest point; where neither is deployed, only held points are kept.
  * What is wrong with one point stops none of the others. Safe to run any number of times at once.
  * @returns with `state`, when the time was up: call again with it.
@@ -121,24 +109,13 @@ export async function renewResource(
 ): Promise<{ readonly report: RenewReport; readonly state?: RenewState }> {
   const { store, catalog, plans } = services;
   const now = await store.now();
-  const points = await Array.fromAsync(catalog.listPoints(resourceArn));
-  const planName = (await catalog.findResource(resourceArn))?.plan;
-  const retention = [planName, points[0]?.plan]
-    .map((name) => plans.find((plan) => plan.name === name)?.retention)
-    .find((rules) => rules !== undefined);
-  const rules = retention ?? rulesOfNoPlan;
-  const all = planRetention(points, rules, now);
-  const decisions = retention === undefined ? all.filter(({ point }) => point.holds !== undefined) : all;
-  let report: RenewReport = {
-    ...noRenewals,
-    withoutPlan: all.length - decisions.length,
-    toConsolidate: decisions.filter(({ container }) => container).map(consolidationOf),
-  };
+  const { rules, decisions, withoutPlan } = await decideRetention(catalog, plans, resourceArn, now);
+  let report: RenewReport = { ...noRenewals, withoutPlan };
   const renewals = planRenewals(decisions, rules, resourceKeyOf(resourceArn), now);
   for (const renewal of renewals) {
     const done = await attempt(renewal.point, async () => renew(services, keys, renewal, options));
     report = addRenewals(report, { ...noRenewals, ...done.report });
-    if (done.state !== undefined) return { report: { ...report, toConsolidate: [] }, state: done.state };
+    if (done.state !== undefined) return { report, state: done.state };
   }
   const renewed = new Set(renewals.map(({ point }) => point.pointId));
   for (const { point } of decisions) {
@@ -208,8 +185,4 @@ async function lockRoot(
     if (error instanceof ObjectNotFoundError) return {};
     throw error;
   }
-}
-
-function consolidationOf({ point, keepUntil }: RetentionDecision): PointToConsolidate {
-  return { resourceArn: point.resourceArn, pointId: point.pointId, keepUntil };
 }

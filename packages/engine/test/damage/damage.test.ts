@@ -23,7 +23,7 @@ import {
 } from './vault-under-damage.ts';
 
 /** Trials of each kind of damage to each kind of object in the gate. */
-const trials = 20;
+const trials = 12;
 
 /** One damage, and which bytes of which objects it makes useless. */
 interface Planted {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { HoldId, PointId, ResourceArn } from '../../src/ids.ts';
+import { decideRetention } from '../../src/maintenance/decide-retention.ts';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { prolongPoint } from '../../src/maintenance/prolong-point.ts';
@@ -117,15 +118,17 @@ test('leases end with a generation of the resource, so that resources do not ren
   for (const { lockUntil } of harness.catalog.packs()) expect(lockUntil).toEqual(boundary);
 });
 
-test('points that are kept for very long are named for consolidation, and prolonged until they are containers', async () => {
+test('points that are kept for very long are prolonged by generations until they are containers', async () => {
   const { harness, pointId, state } = await withOldPoint();
   const plan = planWith({ keepDays: 10, minimumPoints: 0, yearly: 2, containerAfterDays: 100 });
 
   const { report } = await renewResource(renewServices(harness, plan), await harness.keys(), harness.arn);
 
-  expect(report.toConsolidate).toEqual([
-    { resourceArn: harness.arn, pointId, keepUntil: new Date('2029-01-01T00:00:00.000Z') },
-  ]);
+  const { decisions } = await decideRetention(harness.catalog, [plan], harness.arn, harness.clock.now());
+  expect(decisions.find(({ point }) => point.pointId === pointId)).toMatchObject({
+    container: true,
+    keepUntil: new Date('2029-01-01T00:00:00.000Z'),
+  });
   expect(report.renewed).toBe(1);
   expect((await rowOf(harness, pointId)).expiresAt).toEqual(nextBoundary(harness, 10));
   await expectKept(harness, pointId, state);

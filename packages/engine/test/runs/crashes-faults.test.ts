@@ -18,7 +18,7 @@ import {
 import { day, minute, namesIn, someOf } from './harness.ts';
 
 /** In the gate every so many of the calls are tried. */
-const stride = 24;
+const stride = 32;
 const types = ['full', 'incremental', 'differential', 'synthetic-full'] as const;
 
 describe.each(types)('a store that does not answer one call of a %s backup', (type) => {
