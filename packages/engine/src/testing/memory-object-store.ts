@@ -75,8 +75,9 @@ export interface StoredVersion {
 const archiveClasses: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
 
 /**
- * A bucket in memory that behaves like S3 with versions and Object Lock, refusals included. `plant…`, `thaw` and the
- * counters are for tests; everything else is the port.
+ * A bucket in memory that behaves like S3 with versions and Object Lock, refusals included. One long class: what it
+ * refuses depends on all that it holds of a version. `plant…`, `finishThaw` and the counters are for tests; everything
+ * else is the port.
  */
 export class MemoryObjectStore implements ObjectStore {
   readonly #clock: Clock;

@@ -8,6 +8,8 @@ import { sweepPartitions, type PackRow, type PointRow } from '../../src/ports/ca
 import { FaultPlan, ProcessKilledError, withFaults, type FaultKind } from '../../src/testing/index.ts';
 import { day, describeState, Harness, namesIn, someOf, type State } from '../runs/harness.ts';
 
+// Long on purpose: one vault and its days, which all of these tests share.
+
 const limits = { files: 3, bytes: 2 ** 30 };
 const hour = 3_600_000;
 const stride = 12;

@@ -13,6 +13,8 @@ import { FaultPlan, ProcessKilledError, type FaultKind } from '../../src/testing
 import { day, describeState, Harness, someOf, type State } from '../runs/harness.ts';
 import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
 
+// Long on purpose: one vault and its days, which all of these tests share.
+
 const limits = { files: 3, bytes: 2 ** 30 };
 const holdId = 'a hold' as HoldId;
 const keepLatest = planWith({ keepDays: 10, minimumPoints: 1 });
