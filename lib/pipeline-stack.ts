@@ -12,6 +12,7 @@ import { MaintenanceWorkflow } from './constructs/maintenance-workflow.ts';
 import { PipelineFunctions } from './constructs/pipeline-functions.ts';
 import { PlanSchedules } from './constructs/plan-schedules.ts';
 import { ProtectWorkflow } from './constructs/protect-workflow.ts';
+import { RestoreFunctions } from './constructs/restore-functions.ts';
 import { RestoreWorkflow } from './constructs/restore-workflow.ts';
 import { plansVariable, type DeploymentConfig } from './deployment-config.ts';
 import type { StorageStack } from './storage-stack.ts';
@@ -40,13 +41,13 @@ export class PipelineStack extends Stack {
     const { config, storage, handlerCode } = props;
     const { workBucket } = storage;
     const deadLetters = this.makeDeadLetters();
-    const functions = new PipelineFunctions(this, 'Functions', {
+    const group = {
       config,
       storage,
       vaultRoles: storage.vaultRoles,
-      deadLetters,
       ...(handlerCode === undefined ? {} : { handlerCode }),
-    });
+    };
+    const functions = new PipelineFunctions(this, 'Functions', { ...group, deadLetters });
 
     void new CfnOutput(this, 'Plans', {
       value: plansVariable(config),
@@ -66,7 +67,7 @@ export class PipelineStack extends Stack {
       protect: this.protect,
     }).stateMachine;
     this.restore = new RestoreWorkflow(this, 'Restore', {
-      steps: functions,
+      steps: new RestoreFunctions(this, 'RestoreFunctions', group),
       workBucket,
       shardsAtOnce: resourcesAtOnce * shardsAtOnce,
       volumePollSeconds: snapshotPollSeconds,
@@ -74,13 +75,7 @@ export class PipelineStack extends Stack {
 
     this.hold = new HoldWorkflow(this, 'Hold', { steps: functions, workBucket }).stateMachine;
     this.maintenance = new MaintenanceWorkflow(this, 'Maintenance', {
-      steps: new MaintenanceFunctions(this, 'MaintenanceFunctions', {
-        config,
-        storage,
-        vaultRoles: storage.vaultRoles,
-        protect: this.protect,
-        ...(handlerCode === undefined ? {} : { handlerCode }),
-      }),
+      steps: new MaintenanceFunctions(this, 'MaintenanceFunctions', { ...group, protect: this.protect }),
       workBucket,
       partitionsAtOnce: Math.min(mostPartitionsAtOnce, resourcesAtOnce * shardsAtOnce),
     }).stateMachine;

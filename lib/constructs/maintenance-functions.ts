@@ -1,8 +1,7 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
-import type { Code } from 'aws-cdk-lib/aws-lambda';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import type { EnvInput as ExpirePointsEnv } from '../../lambdas/expire-points/env.ts';
 import type { EnvInput as PlanMaintenanceEnv } from '../../lambdas/plan-maintenance/env.ts';
 import type { EnvInput as ReconcileHoldsEnv } from '../../lambdas/reconcile-holds/env.ts';
@@ -14,10 +13,10 @@ import type { EnvInput as SweepPacksEnv } from '../../lambdas/sweep-packs/env.ts
 import type { EnvInput as SweepSnapshotsEnv } from '../../lambdas/sweep-snapshots/env.ts';
 import type { EnvInput as VerifySampleEnv } from '../../lambdas/verify-sample/env.ts';
 import type { EnvInput as WriteCheckpointEnv } from '../../lambdas/write-checkpoint/env.ts';
-import { auditedConfiguration, plansVariable, type DeploymentConfig } from '../deployment-config.ts';
+import { auditedConfiguration, plansVariable } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
-import type { VaultFunction } from '../storage-stack.ts';
-import { PipelineFunction, type PipelineFunctionProps } from './pipeline-function.ts';
+import { FunctionGroup, type FunctionGroupProps } from './function-group.ts';
+import type { PipelineFunction } from './pipeline-function.ts';
 import { describesImages, removesSnapshots } from './source-access.ts';
 import {
   extendsLocks,
@@ -29,7 +28,6 @@ import {
   seesHolds,
   usesCatalog,
   usesWork,
-  type Storage,
   holdsPoints,
   readsCatalog,
   readsWork,
@@ -37,13 +35,9 @@ import {
 } from './vault-access.ts';
 
 /** Properties of {@link MaintenanceFunctions}. */
-export interface MaintenanceFunctionsProps {
-  readonly config: DeploymentConfig;
-  readonly storage: Storage;
-  readonly vaultRoles: Readonly<Record<VaultFunction, Role>>;
+export interface MaintenanceFunctionsProps extends FunctionGroupProps {
   /** Makes containers of points that are kept for long. */
   readonly protect: IStateMachine;
-  readonly handlerCode?: Code;
 }
 
 const LONGEST = Duration.minutes(15);
@@ -51,7 +45,7 @@ const LONGEST = Duration.minutes(15);
 const WORK = ['maintenance/*'];
 
 /** The functions of maintenance: what each is told, and what each may do. Only two of them may delete anything. */
-export class MaintenanceFunctions extends Construct {
+export class MaintenanceFunctions extends FunctionGroup {
   readonly plan: PipelineFunction;
   readonly reconcilePoints: PipelineFunction;
   readonly renewLeases: PipelineFunction;
@@ -63,12 +57,10 @@ export class MaintenanceFunctions extends Construct {
   readonly startContainers: PipelineFunction;
   readonly writeCheckpoint: PipelineFunction;
   readonly report: PipelineFunction;
-  private readonly handlerCode: Code | undefined;
 
   constructor(scope: Construct, id: string, props: MaintenanceFunctionsProps) {
-    super(scope, id);
-    const { config, storage, vaultRoles, handlerCode } = props;
-    this.handlerCode = handlerCode;
+    super(scope, id, props);
+    const { config, storage } = props;
     const stack = Stack.of(this);
     const CATALOG_TABLE = storage.catalog.tableName;
     const WORK_BUCKET = storage.workBucket.bucketName;
@@ -86,7 +78,6 @@ export class MaintenanceFunctions extends Construct {
       timeout: LONGEST,
     });
     this.renewLeases = this.add('renew-leases', {
-      role: vaultRoles['renew-leases'],
       environment: {
         ...vaultReader,
         LOCK_MODE: config.lockMode,
@@ -105,7 +96,6 @@ export class MaintenanceFunctions extends Construct {
       timeout: LONGEST,
     });
     this.expirePoints = this.add('expire-points', {
-      role: vaultRoles['expire-points'],
       environment: { ...vaultReader, LOCK_MODE: config.lockMode, CATALOG_TABLE } satisfies ExpirePointsEnv,
       statements: [
         writesAuditLog(storage),
@@ -119,7 +109,6 @@ export class MaintenanceFunctions extends Construct {
       timeout: LONGEST,
     });
     this.sweepPacks = this.add('sweep-packs', {
-      role: vaultRoles['sweep-packs'],
       environment: {
         ...vaultReader,
         CATALOG_TABLE,
@@ -146,7 +135,6 @@ export class MaintenanceFunctions extends Construct {
       timeout: LONGEST,
     });
     this.reconcileHolds = this.add('reconcile-holds', {
-      role: vaultRoles['reconcile-holds'],
       environment: { ...vaultReader, LOCK_MODE: config.lockMode, CATALOG_TABLE } satisfies ReconcileHoldsEnv,
       statements: [
         ...readsVault(storage),
@@ -178,7 +166,6 @@ export class MaintenanceFunctions extends Construct {
       timeout: LONGEST,
     });
     this.writeCheckpoint = this.add('write-checkpoint', {
-      role: vaultRoles['write-checkpoint'],
       environment: {
         ...vaultReader,
         LOCK_MODE: config.lockMode,
@@ -191,18 +178,6 @@ export class MaintenanceFunctions extends Construct {
     this.report = this.add('report-maintenance', {
       environment: { METRICS_NAMESPACE } satisfies ReportMaintenanceEnv,
       statements: [...putsMetrics(METRICS_NAMESPACE)],
-    });
-  }
-
-  private add(name: string, props: Omit<PipelineFunctionProps, 'name' | 'code'>): PipelineFunction {
-    const id = name
-      .split('-')
-      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-      .join('');
-    return new PipelineFunction(this, id, {
-      name,
-      ...props,
-      ...(this.handlerCode === undefined ? {} : { code: this.handlerCode }),
     });
   }
 }

@@ -1,8 +1,7 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
-import type { Code } from 'aws-cdk-lib/aws-lambda';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import type { EnvInput as CheckOverdueEnv } from '../../lambdas/check-overdue/env.ts';
 import type { EnvInput as CheckSnapshotsEnv } from '../../lambdas/check-snapshots/env.ts';
 import type { EnvInput as CommitImageEnv } from '../../lambdas/commit-image/env.ts';
@@ -11,30 +10,23 @@ import type { EnvInput as ConsolidatePointEnv } from '../../lambdas/consolidate-
 import type { EnvInput as CountDeadLettersEnv } from '../../lambdas/count-dead-letters/env.ts';
 import type { EnvInput as DiscoverResourcesEnv } from '../../lambdas/discover-resources/env.ts';
 import type { EnvInput as FailRunEnv } from '../../lambdas/fail-run/env.ts';
-import type { EnvInput as FinishRestoreEnv } from '../../lambdas/finish-restore/env.ts';
 import type { EnvInput as HoldPointsEnv } from '../../lambdas/hold-points/env.ts';
 import type { EnvInput as ListShardsEnv } from '../../lambdas/list-shards/env.ts';
 import type { EnvInput as OpenRunEnv } from '../../lambdas/open-run/env.ts';
-import type { EnvInput as PlanRestoreEnv } from '../../lambdas/plan-restore/env.ts';
 import type { EnvInput as ProtectShardEnv } from '../../lambdas/protect-shard/env.ts';
 import type { EnvInput as ReportCycleEnv } from '../../lambdas/report-cycle/env.ts';
-import type { EnvInput as RestoreShardEnv } from '../../lambdas/restore-shard/env.ts';
-import type { EnvInput as RestoreVolumesEnv } from '../../lambdas/restore-volumes/env.ts';
 import type { EnvInput as SnapshotVolumesEnv } from '../../lambdas/snapshot-volumes/env.ts';
 import type { EnvInput as StartCycleEnv } from '../../lambdas/start-cycle/env.ts';
-import { plansVariable, type DeploymentConfig } from '../deployment-config.ts';
+import { plansVariable } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
-import type { VaultFunction } from '../storage-stack.ts';
-import { PipelineFunction, type PipelineFunctionProps } from './pipeline-function.ts';
+import { FunctionGroup, type FunctionGroupProps } from './function-group.ts';
+import type { PipelineFunction } from './pipeline-function.ts';
 import {
-  createsVolumes,
   describesImages,
   discoversSources,
   looksAtBuckets,
   readsBuckets,
-  readsTargets,
   takesSnapshots,
-  writesTargets,
 } from './source-access.ts';
 import {
   createsVaultKeys,
@@ -44,33 +36,24 @@ import {
   readsCatalog,
   readsVault,
   readsWork,
-  thawsContainers,
   usesCatalog,
   usesChunkIndex,
   usesWork,
   writesAuditLog,
   writesVault,
-  type Storage,
 } from './vault-access.ts';
 
 /** Properties of {@link PipelineFunctions}. */
-export interface PipelineFunctionsProps {
-  readonly config: DeploymentConfig;
-  readonly storage: Storage;
-  readonly vaultRoles: Readonly<Record<VaultFunction, Role>>;
+export interface PipelineFunctionsProps extends FunctionGroupProps {
   readonly deadLetters: IQueue;
-  readonly handlerCode?: Code;
 }
 
 /** A core and a bit, the point from which network and cores grow no further without a quota. */
 const WORKER_MEGABYTES = 1769;
 const LONGEST = Duration.minutes(15);
 
-/**
- * The functions of the pipeline: what each is told, and what each may do. One long table on purpose: who may what is
- * reviewed by reading it from top to bottom.
- */
-export class PipelineFunctions extends Construct {
+/** The functions of cycles, runs and holds, and those that watch over them. */
+export class PipelineFunctions extends FunctionGroup {
   readonly discoverResources: PipelineFunction;
   readonly openRun: PipelineFunction;
   readonly listShards: PipelineFunction;
@@ -82,16 +65,12 @@ export class PipelineFunctions extends Construct {
   readonly commitImage: PipelineFunction;
   readonly failRun: PipelineFunction;
   readonly reportCycle: PipelineFunction;
-  readonly planRestore: PipelineFunction;
-  readonly restoreShard: PipelineFunction;
-  readonly restoreVolumes: PipelineFunction;
-  readonly finishRestore: PipelineFunction;
   readonly holdPoints: PipelineFunction;
   readonly countDeadLetters: PipelineFunction;
   private readonly props: PipelineFunctionsProps;
 
   constructor(scope: Construct, id: string, props: PipelineFunctionsProps) {
-    super(scope, id);
+    super(scope, id, props);
     this.props = props;
     const { config, storage, deadLetters } = props;
     const stack = Stack.of(this);
@@ -102,7 +81,6 @@ export class PipelineFunctions extends Construct {
     const PLANS = plansVariable(config);
     const vaultReader = { VAULT_BUCKET: storage.vault.bucketName, KMS_KEY_ARN: storage.key.keyArn };
     const vaultWriter = { ...vaultReader, LOCK_MODE: config.lockMode };
-    const restoreTargets = { RESTORE_TARGETS: JSON.stringify({ buckets: config.restoreTargets.buckets }) };
     const CHUNK_INDEX_TABLE = storage.chunkIndex.tableName;
 
     this.discoverResources = this.add('discover-resources', {
@@ -121,7 +99,7 @@ export class PipelineFunctions extends Construct {
       ],
       timeout: LONGEST,
     });
-    this.openRun = this.addWriter('open-run', {
+    this.openRun = this.add('open-run', {
       environment: {
         ...vaultWriter,
         WORK_BUCKET,
@@ -151,7 +129,7 @@ export class PipelineFunctions extends Construct {
       memoryMegabytes: 1024,
       timeout: LONGEST,
     });
-    this.protectShard = this.addWriter('protect-shard', {
+    this.protectShard = this.add('protect-shard', {
       environment: {
         ...vaultWriter,
         WORK_BUCKET,
@@ -170,7 +148,7 @@ export class PipelineFunctions extends Construct {
       memoryMegabytes: WORKER_MEGABYTES,
       timeout: LONGEST,
     });
-    this.commitPoint = this.addWriter('commit-point', {
+    this.commitPoint = this.add('commit-point', {
       environment: {
         ...vaultWriter,
         WORK_BUCKET,
@@ -188,7 +166,7 @@ export class PipelineFunctions extends Construct {
       memoryMegabytes: WORKER_MEGABYTES,
       timeout: LONGEST,
     });
-    this.consolidatePoint = this.addWriter('consolidate-point', {
+    this.consolidatePoint = this.add('consolidate-point', {
       environment: {
         ...vaultWriter,
         WORK_BUCKET,
@@ -220,7 +198,7 @@ export class PipelineFunctions extends Construct {
       environment: { WORK_BUCKET, CATALOG_TABLE } satisfies CheckSnapshotsEnv,
       statements: [...describesImages(), ...usesWork(storage, ['runs/*']), ...usesCatalog(storage)],
     });
-    this.commitImage = this.addWriter('commit-image', {
+    this.commitImage = this.add('commit-image', {
       environment: { ...vaultWriter, WORK_BUCKET, CATALOG_TABLE, PLANS } satisfies CommitImageEnv,
       statements: [
         ...describesImages(),
@@ -245,70 +223,7 @@ export class PipelineFunctions extends Construct {
       ],
       timeout: Duration.minutes(5),
     });
-    this.planRestore = this.addWriter('plan-restore', {
-      environment: {
-        ...vaultWriter,
-        WORK_BUCKET,
-        CATALOG_TABLE,
-        ...restoreTargets,
-        RESTORE_WORKERS: String(config.resourcesAtOnce * config.shardsAtOnce),
-      } satisfies PlanRestoreEnv,
-      statements: [
-        ...describesImages(),
-        ...readsTargets(config),
-        ...readsVault(storage),
-        thawsContainers(storage),
-        writesAuditLog(storage),
-        ...usesWork(storage, ['restores/*']),
-        ...usesCatalog(storage),
-      ],
-      memoryMegabytes: 1024,
-      timeout: LONGEST,
-    });
-    this.restoreShard = this.add('restore-shard', {
-      environment: {
-        ...vaultReader,
-        WORK_BUCKET,
-        CATALOG_TABLE,
-        ...restoreTargets,
-      } satisfies RestoreShardEnv,
-      statements: [
-        ...writesTargets(config),
-        ...readsVault(storage),
-        ...usesWork(storage, ['restores/*']),
-        ...readsCatalog(storage),
-      ],
-      memoryMegabytes: WORKER_MEGABYTES,
-      timeout: LONGEST,
-    });
-    this.restoreVolumes = this.add('restore-volumes', {
-      environment: { ...vaultReader, WORK_BUCKET, CATALOG_TABLE } satisfies RestoreVolumesEnv,
-      statements: [
-        ...describesImages(),
-        ...createsVolumes(stack, config),
-        ...readsVault(storage),
-        ...usesWork(storage, ['restores/*']),
-        ...usesCatalog(storage),
-      ],
-      timeout: Duration.minutes(5),
-    });
-    this.finishRestore = this.addWriter('finish-restore', {
-      environment: {
-        ...vaultWriter,
-        WORK_BUCKET,
-        CATALOG_TABLE,
-        METRICS_NAMESPACE,
-      } satisfies FinishRestoreEnv,
-      statements: [
-        ...readsVault(storage),
-        writesAuditLog(storage),
-        ...usesWork(storage, ['restores/*']),
-        ...usesCatalog(storage),
-        ...putsMetrics(METRICS_NAMESPACE),
-      ],
-      timeout: Duration.minutes(5),
-    });
-    this.holdPoints = this.addWriter('hold-points', {
+    this.holdPoints = this.add('hold-points', {
       environment: { ...vaultWriter, CATALOG_TABLE } satisfies HoldPointsEnv,
       statements: [
         ...readsVault(storage),
@@ -380,25 +295,5 @@ export class PipelineFunctions extends Construct {
       timeout: LONGEST,
       deadLetters,
     });
-  }
-
-  private add(name: string, props: Omit<PipelineFunctionProps, 'name' | 'code'>): PipelineFunction {
-    const id = name
-      .split('-')
-      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-      .join('');
-    const { handlerCode } = this.props;
-    return new PipelineFunction(this, id, {
-      name,
-      ...props,
-      ...(handlerCode === undefined ? {} : { code: handlerCode }),
-    });
-  }
-
-  private addWriter(
-    name: VaultFunction,
-    props: Omit<PipelineFunctionProps, 'name' | 'code' | 'role'>,
-  ): PipelineFunction {
-    return this.add(name, { ...props, role: this.props.vaultRoles[name] });
   }
 }

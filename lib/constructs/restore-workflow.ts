@@ -13,15 +13,12 @@ import {
   type StateMachine,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { PipelineFunctions } from './pipeline-functions.ts';
+import type { RestoreFunctions } from './restore-functions.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 /** Properties of {@link RestoreWorkflow}. */
 export interface RestoreWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
-  readonly steps: Pick<
-    PipelineFunctions,
-    'planRestore' | 'restoreShard' | 'restoreVolumes' | 'finishRestore'
-  >;
+  readonly steps: RestoreFunctions;
   readonly shardsAtOnce: number;
   readonly volumePollSeconds: number;
 }

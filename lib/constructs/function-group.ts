@@ -1,0 +1,47 @@
+import type { Role } from 'aws-cdk-lib/aws-iam';
+import type { Code } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import type { DeploymentConfig } from '../deployment-config.ts';
+import type { VaultFunction } from '../storage-stack.ts';
+import { PipelineFunction, type PipelineFunctionProps } from './pipeline-function.ts';
+import type { Storage } from './vault-access.ts';
+
+/** Properties of every {@link FunctionGroup}. */
+export interface FunctionGroupProps {
+  readonly config: DeploymentConfig;
+  readonly storage: Storage;
+  /** Roles that the vault's policy names. A function of one of these names works in that role, any other in its own. */
+  readonly vaultRoles: Readonly<Record<VaultFunction, Role>>;
+  /** One bundle for all functions, for tests of the template. @default each function's own, made by esbuild */
+  readonly handlerCode?: Code;
+}
+
+/** Functions that belong to one workflow: what each is told, and what each may do. */
+export abstract class FunctionGroup extends Construct {
+  private readonly vaultRoles: Readonly<Record<string, Role>>;
+  private readonly handlerCode: Code | undefined;
+
+  constructor(scope: Construct, id: string, { vaultRoles, handlerCode }: FunctionGroupProps) {
+    super(scope, id);
+    this.vaultRoles = vaultRoles;
+    this.handlerCode = handlerCode;
+  }
+
+  /** Makes the function of a folder of lambdas/. */
+  protected add(
+    name: string,
+    props: Omit<PipelineFunctionProps, 'name' | 'code' | 'role'>,
+  ): PipelineFunction {
+    const id = name
+      .split('-')
+      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+      .join('');
+    const role = this.vaultRoles[name];
+    return new PipelineFunction(this, id, {
+      name,
+      ...props,
+      ...(role === undefined ? {} : { role }),
+      ...(this.handlerCode === undefined ? {} : { code: this.handlerCode }),
+    });
+  }
+}

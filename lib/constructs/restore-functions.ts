@@ -1,0 +1,105 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import type { EnvInput as FinishRestoreEnv } from '../../lambdas/finish-restore/env.ts';
+import type { EnvInput as PlanRestoreEnv } from '../../lambdas/plan-restore/env.ts';
+import type { EnvInput as RestoreShardEnv } from '../../lambdas/restore-shard/env.ts';
+import type { EnvInput as RestoreVolumesEnv } from '../../lambdas/restore-volumes/env.ts';
+import { METRICS_NAMESPACE } from '../metrics.ts';
+import { FunctionGroup, type FunctionGroupProps } from './function-group.ts';
+import type { PipelineFunction } from './pipeline-function.ts';
+import { createsVolumes, describesImages, readsTargets, writesTargets } from './source-access.ts';
+import {
+  putsMetrics,
+  readsCatalog,
+  readsVault,
+  thawsContainers,
+  usesCatalog,
+  usesWork,
+  writesAuditLog,
+} from './vault-access.ts';
+
+const WORKER_MEGABYTES = 1769;
+const LONGEST = Duration.minutes(15);
+
+/** The functions of restores. They write to the configured targets, and nothing in the vault but its audit log. */
+export class RestoreFunctions extends FunctionGroup {
+  readonly planRestore: PipelineFunction;
+  readonly restoreShard: PipelineFunction;
+  readonly restoreVolumes: PipelineFunction;
+  readonly finishRestore: PipelineFunction;
+
+  constructor(scope: Construct, id: string, props: FunctionGroupProps) {
+    super(scope, id, props);
+    const { config, storage } = props;
+    const stack = Stack.of(this);
+    const CATALOG_TABLE = storage.catalog.tableName;
+    const WORK_BUCKET = storage.workBucket.bucketName;
+    const vaultReader = { VAULT_BUCKET: storage.vault.bucketName, KMS_KEY_ARN: storage.key.keyArn };
+    const vaultWriter = { ...vaultReader, LOCK_MODE: config.lockMode };
+    const restoreTargets = { RESTORE_TARGETS: JSON.stringify({ buckets: config.restoreTargets.buckets }) };
+
+    this.planRestore = this.add('plan-restore', {
+      environment: {
+        ...vaultWriter,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        ...restoreTargets,
+        RESTORE_WORKERS: String(config.resourcesAtOnce * config.shardsAtOnce),
+      } satisfies PlanRestoreEnv,
+      statements: [
+        ...describesImages(),
+        ...readsTargets(config),
+        ...readsVault(storage),
+        thawsContainers(storage),
+        writesAuditLog(storage),
+        ...usesWork(storage, ['restores/*']),
+        ...usesCatalog(storage),
+      ],
+      memoryMegabytes: 1024,
+      timeout: LONGEST,
+    });
+    this.restoreShard = this.add('restore-shard', {
+      environment: {
+        ...vaultReader,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        ...restoreTargets,
+      } satisfies RestoreShardEnv,
+      statements: [
+        ...writesTargets(config),
+        ...readsVault(storage),
+        ...usesWork(storage, ['restores/*']),
+        ...readsCatalog(storage),
+      ],
+      memoryMegabytes: WORKER_MEGABYTES,
+      timeout: LONGEST,
+    });
+    this.restoreVolumes = this.add('restore-volumes', {
+      environment: { ...vaultReader, WORK_BUCKET, CATALOG_TABLE } satisfies RestoreVolumesEnv,
+      statements: [
+        ...describesImages(),
+        ...createsVolumes(stack, config),
+        ...readsVault(storage),
+        ...usesWork(storage, ['restores/*']),
+        ...usesCatalog(storage),
+      ],
+      timeout: Duration.minutes(5),
+    });
+    this.finishRestore = this.add('finish-restore', {
+      environment: {
+        ...vaultWriter,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        METRICS_NAMESPACE,
+      } satisfies FinishRestoreEnv,
+      statements: [
+        ...readsVault(storage),
+        writesAuditLog(storage),
+        ...usesWork(storage, ['restores/*']),
+        ...usesCatalog(storage),
+        ...putsMetrics(METRICS_NAMESPACE),
+      ],
+      timeout: Duration.minutes(5),
+    });
+  }
+}
