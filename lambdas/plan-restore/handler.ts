@@ -1,11 +1,10 @@
 import {
   checkTargetBucket,
-  DynamoCatalog,
   Ec2Images,
   makeDynamoClient,
   makeEc2Clients,
   makeKmsClient,
-  makeReadServices,
+  makeCatalogServices,
   makeS3Clients,
   S3WorkStore,
 } from '@holdfast/aws';
@@ -17,12 +16,15 @@ import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), ...makeEc2Clients(), dynamo: makeDynamoClient(), kms: makeKmsClient() };
-const services = makeReadServices(clients, { vaultBucket: env.VAULT_BUCKET, kmsKeyArn: env.KMS_KEY_ARN });
+const services = makeCatalogServices(clients, {
+  vaultBucket: env.VAULT_BUCKET,
+  kmsKeyArn: env.KMS_KEY_ARN,
+  catalogTable: env.CATALOG_TABLE,
+});
 
 export const handler = makeHandler({
   ...services,
   audit: new AuditLog({ ...services, lockMode: env.LOCK_MODE }),
-  catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, services.clock, services.random),
   work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
   openKeys: openVaultOnce(services),
   images: new Ec2Images(clients),

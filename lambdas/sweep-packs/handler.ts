@@ -1,9 +1,8 @@
 import {
-  DynamoCatalog,
   DynamoChunkIndex,
   makeDynamoClient,
   makeKmsClient,
-  makeReadServices,
+  makeCatalogServices,
   makeS3Clients,
 } from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
@@ -13,12 +12,16 @@ import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), dynamo: makeDynamoClient(), kms: makeKmsClient() };
-const services = makeReadServices(clients, { vaultBucket: env.VAULT_BUCKET, kmsKeyArn: env.KMS_KEY_ARN });
+const services = makeCatalogServices(clients, {
+  vaultBucket: env.VAULT_BUCKET,
+  kmsKeyArn: env.KMS_KEY_ARN,
+  catalogTable: env.CATALOG_TABLE,
+});
 const { clock, random } = services;
 
 export const handler = makeHandler({
   store: services.store,
-  catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, random),
+  catalog: services.catalog,
   index: new DynamoChunkIndex(clients.dynamo, env.CHUNK_INDEX_TABLE, clock, random),
   openKeys: openVaultOnce(services),
   log: makeLogger('sweep-packs'),

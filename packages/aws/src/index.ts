@@ -41,6 +41,7 @@ export { bucketOfArn, instanceOfArn, volumeOfArn } from './resource-arns.ts';
 // The deployment around the vault
 export {
   type DeploymentNames,
+  makeCatalogServices,
   makeReadServices,
   makeWriteServices,
   type VaultNames,

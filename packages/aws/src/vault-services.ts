@@ -1,4 +1,5 @@
 import {
+  type Catalog,
   type ChunkIndex,
   InvalidInputError,
   type ObjectLock,
@@ -20,10 +21,14 @@ export interface VaultNames {
   readonly kmsKeyArn?: string;
 }
 
-/** What has to be known of a deployment to write into its vault. */
-export interface DeploymentNames extends VaultNames {
-  readonly workBucket: string;
+/** What has to be known besides to find in the catalog what the vault holds. */
+interface CatalogNames extends VaultNames {
   readonly catalogTable: string;
+}
+
+/** What has to be known of a deployment to write into its vault. */
+export interface DeploymentNames extends CatalogNames {
+  readonly workBucket: string;
   /** Left out by callers that look no chunks up: using the index is an error then. */
   readonly chunkIndexTable?: string;
   readonly lockMode: ObjectLock['mode'];
@@ -46,13 +51,22 @@ export function makeReadServices(clients: VaultClients, names: VaultNames): Read
   };
 }
 
+/** Everything that reading a vault takes, and its catalog. */
+export function makeCatalogServices(
+  clients: DeploymentClients,
+  names: CatalogNames,
+): ReadServices & { readonly catalog: Catalog } {
+  const services = makeReadServices(clients, names);
+  const { clock, random } = services;
+  return { ...services, catalog: new DynamoCatalog(clients.dynamo, names.catalogTable, clock, random) };
+}
+
 /** Everything that writing into a vault takes. */
 export function makeWriteServices(clients: DeploymentClients, names: DeploymentNames): WriteServices {
-  const services = makeReadServices(clients, names);
+  const services = makeCatalogServices(clients, names);
   const { clock, random } = services;
   return {
     ...services,
-    catalog: new DynamoCatalog(clients.dynamo, names.catalogTable, clock, random),
     index:
       names.chunkIndexTable === undefined
         ? absentIndex

@@ -1,14 +1,6 @@
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
-import {
-  DynamoCatalog,
-  DynamoChunkIndex,
-  KmsKeyring,
-  makeClients,
-  S3ObjectStore,
-  SystemClock,
-  SystemRandom,
-} from '@holdfast/aws';
+import { DynamoChunkIndex, makeCatalogServices, makeClients } from '@holdfast/aws';
 import { Plans, UnknownNameError } from '@holdfast/engine';
 import type { Connection, ConnectOptions } from './connection.ts';
 import type { Machine } from './executions.ts';
@@ -59,21 +51,14 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
     options.vaultBucket ?? (await get(storage, storageStack, 'VaultBucketName', '--vault-bucket'));
   const table =
     options.catalogTable ?? (await get(storage, storageStack, 'CatalogTableName', '--catalog-table'));
-  const clock = new SystemClock();
-  const random = new SystemRandom();
+  const services = makeCatalogServices(clients, { vaultBucket, catalogTable: table });
   return {
-    services: {
-      store: new S3ObjectStore(clients, vaultBucket, clock),
-      catalog: new DynamoCatalog(clients.dynamo, table, clock, random),
-      keyring: new KmsKeyring(clients.kms),
-      clock,
-      random,
-    },
+    services,
     openChunkIndex: async () => {
       const name =
         options.chunkIndexTable ??
         (await get(storage, storageStack, 'ChunkIndexTableName', '--chunk-index-table'));
-      return new DynamoChunkIndex(clients.dynamo, name, clock, random);
+      return new DynamoChunkIndex(clients.dynamo, name, services.clock, services.random);
     },
     executions: new StepFunctionsExecutions(clients.stepFunctions, machineArn),
     deployment: {
