@@ -25,7 +25,7 @@ export type { ReadServices, WriteServices } from './services.ts';
 export { getPlan, Plan, Plans, PlanSchedule } from './plans/plan.ts';
 export { ArchiveClass, RetentionRules } from './retention/retention-rules.ts';
 export type { RetentionDecision } from './retention/plan-retention.ts';
-export { decideRetention } from './maintenance/decide-retention.ts';
+export { decideRetention, findDecidingPlan } from './maintenance/decide-retention.ts';
 export { previewRetention, type RetentionChange } from './retention/preview-retention.ts';
 export { countExclusivePacks, type ExclusivePacks } from './retention/exclusive-packs.ts';
 export { retentionClasses, retentionClassOf } from './retention/retention-class.ts';

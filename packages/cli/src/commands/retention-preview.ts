@@ -1,5 +1,6 @@
 import {
   countExclusivePacks,
+  findDecidingPlan,
   getPlan,
   InvalidInputError,
   openVault,
@@ -9,8 +10,9 @@ import {
   UnknownNameError,
   type Catalog,
   type ExclusivePacks,
+  type Plans,
   type PointRow,
-  type ResourceRow,
+  type ResourceArn,
   type RetentionChange,
 } from '@holdfast/engine';
 import { type CommandContext, defineCommand } from '../command.ts';
@@ -18,7 +20,7 @@ import type { Connection } from '../connection.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { isImage } from '../open-point.ts';
-import { resolveResource } from '../resolve-resource.ts';
+import { resolveResourceArn } from '../resolve-resource.ts';
 import { bytesText, countText, timeText } from '../text.ts';
 
 /** Options that change a rule, and the rule. */
@@ -73,6 +75,7 @@ export const retentionPreviewCommand = defineCommand({
     const newRules = changedRules(retention, values);
     const preview = await compare(
       connection,
+      plans,
       context,
       { plan: name, rules: retention, newRules },
       values.resource,
@@ -100,41 +103,35 @@ function changedRules(rules: RetentionRules, values: Readonly<Record<string, unk
 
 async function compare(
   connection: Connection,
+  plans: Plans,
   { clock, signal }: CommandContext,
   asked: Pick<Preview, 'plan' | 'rules' | 'newRules'>,
   only: string | undefined,
 ): Promise<Preview> {
   const { catalog } = connection.services;
   const changes: RetentionChange[] = [];
-  for (const { arn } of await listResources(catalog, asked.plan, only)) {
+  for (const arn of await listResources(catalog, only)) {
     const points = await Array.fromAsync(catalog.listPoints(arn));
-    const ofPlan = points.filter(({ plan }) => plan === asked.plan);
-    changes.push(...previewRetention(ofPlan, asked.rules, asked.newRules, clock.now()));
+    const decides = await findDecidingPlan(catalog, plans, arn, points[0]);
+    if (decides?.name === asked.plan)
+      changes.push(...previewRetention(points, asked.rules, asked.newRules, clock.now()));
+    else if (only !== undefined) {
+      throw new InvalidInputError(
+        `about resource ${arn} decides plan "${decides?.name ?? 'none'}", not "${asked.plan}"; preview that plan`,
+      );
+    }
   }
   const shorter = changes.filter(({ verdict }) => verdict === 'shorter').map(({ point }) => point);
   const frees = await countFreed(connection, shorter, signal);
   return { ...asked, changes, frees };
 }
 
-async function listResources(
-  catalog: Catalog,
-  plan: string,
-  only: string | undefined,
-): Promise<readonly Pick<ResourceRow, 'arn'>[]> {
-  if (only === undefined) {
-    const arns = new Map<string, Pick<ResourceRow, 'arn'>>();
-    // By the points, not by the resources: points outlive the row of their resource.
-    for await (const { resourceArn, plan: ofPoint } of catalog.listPointsExpiring({}))
-      if (ofPoint === plan) arns.set(resourceArn, { arn: resourceArn });
-    return [...arns.values()].toSorted((a, b) => (a.arn < b.arn ? -1 : 1));
-  }
-  const resource = await resolveResource(catalog, only);
-  if (resource.plan !== plan) {
-    throw new InvalidInputError(
-      `resource ${resource.arn} is under plan "${resource.plan}", not "${plan}"; preview that plan`,
-    );
-  }
-  return [resource];
+/** By the points, not by the resources: points outlive the row of their resource. */
+async function listResources(catalog: Catalog, only: string | undefined): Promise<readonly ResourceArn[]> {
+  if (only !== undefined) return [await resolveResourceArn(catalog, only)];
+  const arns = new Set<ResourceArn>();
+  for await (const { resourceArn } of catalog.listPointsExpiring({})) arns.add(resourceArn);
+  return [...arns].toSorted();
 }
 
 async function countFreed(

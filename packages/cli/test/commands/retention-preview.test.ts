@@ -116,6 +116,20 @@ test('an image has no packs to free', async () => {
   expect(out).toContain('0 B in 0 packs');
 });
 
+test('goes by the plan that decides, as maintenance does, whatever plan a point was made under', async () => {
+  const cli = await withDailyPoints(3);
+  const [daily] = cli.plans ?? [];
+  if (daily !== undefined) cli.plans = [daily, { ...daily, name: 'weekly' }];
+  await cli.plantResource({ plan: 'weekly' });
+
+  expect(await cli.json('retention', 'preview', 'daily', '--weekly', '8')).toMatchObject({ points: [] });
+  expect(await cli.json('retention', 'preview', 'weekly', '--weekly', '8')).toMatchObject({
+    points: [{ verdict: 'same' }, { verdict: 'same' }, { verdict: 'longer' }],
+  });
+  const { code, err } = await cli.run('retention', 'preview', 'daily', '--resource', 'photos');
+  expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining('plan "weekly", not "daily"') });
+});
+
 test.for([
   [['nightly'], 3, 'plan "nightly" does not exist'],
   [['daily', '--weekly', 'many'], 2, '--weekly "many" is not a number; write 0 or more'],

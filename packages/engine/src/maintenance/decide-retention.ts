@@ -1,6 +1,6 @@
 import type { ResourceArn } from '../ids.ts';
 import type { Plan, Plans } from '../plans/plan.ts';
-import type { Catalog } from '../ports/catalog.ts';
+import type { Catalog, PointRow } from '../ports/catalog.ts';
 import { planRetention, type RetentionDecision } from '../retention/plan-retention.ts';
 import { RetentionRules } from '../retention/retention-rules.ts';
 import { longestRenewalMarginDays } from './plan-renewals.ts';
@@ -19,7 +19,18 @@ export interface DecidedRetention {
   readonly withoutPlan: number;
 }
 
-/** Decides about all points of a resource, by the plan of the resource, or where that is not deployed, of its newest point. */
+/** The plan that decides about the points of a resource: its own, or where that is not deployed, its newest point's. */
+export async function findDecidingPlan(
+  catalog: Catalog,
+  plans: Plans,
+  resourceArn: ResourceArn,
+  newest: Pick<PointRow, 'plan'> | undefined,
+): Promise<Plan | undefined> {
+  const planName = (await catalog.findResource(resourceArn))?.plan;
+  return plans.find(({ name }) => name === planName) ?? plans.find(({ name }) => name === newest?.plan);
+}
+
+/** Decides about all points of a resource, those included that were made under another plan. */
 export async function decideRetention(
   catalog: Catalog,
   plans: Plans,
@@ -27,10 +38,7 @@ export async function decideRetention(
   now: Date,
 ): Promise<DecidedRetention> {
   const points = await Array.fromAsync(catalog.listPoints(resourceArn));
-  const planName = (await catalog.findResource(resourceArn))?.plan;
-  const plan = [planName, points[0]?.plan]
-    .map((name) => plans.find((candidate) => candidate.name === name))
-    .find((found) => found !== undefined);
+  const plan = await findDecidingPlan(catalog, plans, resourceArn, points[0]);
   const rules = plan?.retention ?? rulesOfNoPlan;
   const all = planRetention(points, rules, now);
   const decisions = plan === undefined ? all.filter(({ point }) => point.holds !== undefined) : all;
