@@ -4,9 +4,9 @@ export { SeededRandom } from './seeded-random.ts';
 export {
   MemoryObjectStore,
   type MemoryObjectStoreOptions,
-  type SparseContent,
   type StoreOperation,
 } from './memory-object-store.ts';
+export type { SparseContent } from './stored-version.ts';
 export { MemoryCatalog } from './memory-catalog.ts';
 export { MemoryChunkIndex } from './memory-chunk-index.ts';
 export { MemoryKeyring } from './memory-keyring.ts';

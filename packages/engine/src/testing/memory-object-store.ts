@@ -20,13 +20,14 @@ import type {
   ThawSpeed,
   ThawState,
 } from '../ports/object-store.ts';
+import {
+  bytesContent,
+  describe,
+  wholeSeconds,
+  type SparseContent,
+  type StoredVersion,
+} from './stored-version.ts';
 import { MemoryMultipart, type UploadInProgress } from './memory-multipart.ts';
-
-/** Content that is computed when it is read, so that an object of terabytes takes no memory. */
-export interface SparseContent {
-  readonly bytes: number;
-  read(offset: number, length: number): Uint8Array;
-}
 
 /** How a memory store differs from a plain bucket with Object Lock. */
 export interface MemoryObjectStoreOptions {
@@ -60,24 +61,11 @@ export type StoreOperation =
   | 'complete'
   | 'abort';
 
-/** A version as the double keeps it. Never changed: a change puts another in its place. */
-export interface StoredVersion {
-  readonly versionId: string;
-  readonly content: SparseContent;
-  readonly storedAt: Date;
-  readonly storageClass?: string | undefined;
-  readonly marker: boolean;
-  readonly lock?: ObjectLock | undefined;
-  readonly legalHold?: boolean;
-  readonly thaw?: ThawState;
-}
-
 const archiveClasses: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
 
 /**
- * A bucket in memory that behaves like S3 with versions and Object Lock, refusals included. One long class: what it
- * refuses depends on all that it holds of a version. `plant…`, `finishThaw` and the counters are for tests; everything
- * else is the port.
+ * A bucket in memory that behaves like S3 with versions and Object Lock, refusals included. `plant…`, `finishThaw`
+ * and the counters are for tests; everything else is the port.
  */
 export class MemoryObjectStore implements ObjectStore {
   readonly #clock: Clock;
@@ -348,18 +336,4 @@ export class MemoryObjectStore implements ObjectStore {
     if (version === undefined) throw new ObjectNotFoundError(name, versionId);
     return version;
   }
-}
-
-function describe(name: string, version: StoredVersion): ObjectVersion {
-  return { name, versionId: version.versionId, bytes: version.content.bytes, storedAt: version.storedAt };
-}
-
-function bytesContent(body: Uint8Array | readonly Uint8Array[]): SparseContent {
-  // A copy: the caller may change its buffer as soon as the promise has settled.
-  const bytes = new Uint8Array(Buffer.concat(body instanceof Uint8Array ? [body] : body));
-  return { bytes: bytes.length, read: (offset, length) => bytes.slice(offset, offset + length) };
-}
-
-function wholeSeconds(time: Date): Date {
-  return new Date(Math.floor(time.getTime() / 1000) * 1000);
 }

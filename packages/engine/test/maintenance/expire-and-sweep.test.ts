@@ -2,89 +2,15 @@ import { describe, expect, test } from 'vitest';
 import type { HoldId, PointId } from '../../src/ids.ts';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { expirePoint, expirePoints } from '../../src/maintenance/expire-points.ts';
-import { sweepPacks, type SweepServices } from '../../src/maintenance/sweep-packs.ts';
+import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { containerName, objectNameOf } from '../../src/packs/object-names.ts';
-import { sweepPartitions, type PackRow, type PointRow } from '../../src/ports/catalog.ts';
-import { FaultPlan, ProcessKilledError, withFaults, type FaultKind } from '../../src/testing/index.ts';
-import { day, describeState, Harness, namesIn, someOf, type State } from '../runs/harness.ts';
+import { type PackRow, type PointRow } from '../../src/ports/catalog.ts';
+import { FaultPlan } from '../../src/testing/index.ts';
+import { day, Harness, namesIn } from '../runs/harness.ts';
+import { expectKept, limits, maintain, prepare, remains, sweepServices } from './expired-vault.ts';
+import { rowOf } from './maintenance-vault.ts';
 
-// Long on purpose: one vault and its days, which all of these tests share.
-
-const limits = { files: 3, bytes: 2 ** 30 };
 const hour = 3_600_000;
-const stride = 12;
-
-/** Two points: a full whose retention has ended, and another that shares some of its packs and stays. */
-interface Prepared {
-  readonly harness: Harness;
-  readonly old: PointRow;
-  readonly kept: PointRow;
-  readonly keptState: State;
-}
-
-/** An old full with packs of its own and packs that a later point needs; everything of it that is due is overdue. */
-async function prepare(seed = 'sweep'): Promise<Prepared> {
-  const harness = new Harness(seed);
-  for (let file = 0; file < 9; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(1_000));
-  const first = await harness.backUp('full', { limits, keepDays: 10 });
-  harness.clock.advance(8 * day);
-  for (let file = 0; file < 3; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(900));
-  const second = await harness.backUp('full', { limits, keepDays: 40 });
-  const keptState = await harness.snapshotOfSource();
-  harness.clock.advance(20 * day);
-  return {
-    harness,
-    old: await rowOf(harness, first.root.point),
-    kept: await rowOf(harness, second.root.point),
-    keptState,
-  };
-}
-
-async function rowOf(harness: Harness, pointId: PointId): Promise<PointRow> {
-  return (await harness.catalog.findPoint(pointId)) as PointRow;
-}
-
-async function sweepServices(harness: Harness, plan = new FaultPlan()): Promise<SweepServices> {
-  const store = withFaults(harness.store, plan);
-  return {
-    store,
-    catalog: withFaults(harness.catalog, plan),
-    index: withFaults(harness.index, plan),
-    listChunkIds: createChunkIdReader(store, await harness.keys()),
-  };
-}
-
-async function maintain(harness: Harness, plan = new FaultPlan()): Promise<void> {
-  const services = await sweepServices(harness, plan);
-  const { failures } = await expirePoints(services);
-  expect(failures.messages).toEqual([]);
-  for (let partition = 0; partition < sweepPartitions; partition += 1) {
-    const swept = await sweepPacks(services, { partition });
-    expect(swept).toMatchObject({ done: true, locked: 0 });
-    expect(swept.failures.messages).toEqual([]);
-  }
-}
-
-/** What is left, in a form that compares well: objects, rows of packs, points and items of the index. */
-async function remains(harness: Harness): Promise<unknown> {
-  const points: string[] = [];
-  for await (const { pointId } of harness.catalog.listPoints(harness.arn)) points.push(pointId);
-  return {
-    objects: await namesIn(harness.store),
-    packs: harness.catalog
-      .packs()
-      .map(({ packId, state }) => `${packId} ${state}`)
-      .sort(),
-    points,
-    chunks: harness.index.size,
-  };
-}
-
-async function expectKept({ harness, kept, keptState }: Prepared, where = ''): Promise<void> {
-  const { state, outcome } = await harness.restore(kept.pointId);
-  expect(outcome.failed, where).toEqual([]);
-  expect(describeState(state), where).toEqual(describeState(keptState));
-}
 
 test('a point whose retention ended is removed, and of its packs those that nobody needs', async () => {
   const prepared = await prepare();
@@ -318,56 +244,4 @@ test('three sweepers and two expirers at once do what one does', async () => {
 
   expect(await remains(harness)).toEqual(await remains(alone.harness));
   await expectKept(prepared);
-});
-
-describe('maintenance that dies', () => {
-  test.each<FaultKind>(['kill', 'kill-after'])(
-    'at any call (%s) loses nothing and leaves nothing behind once it runs again',
-    async (kind) => {
-      const whole = await prepare();
-      const count = new FaultPlan();
-      await maintain(whole.harness, count);
-      const expected = await remains(whole.harness);
-      const tried = someOf(count.calls(), stride, kind.length);
-      for (const call of tried) {
-        const where = `${kind} at call ${call} of ${count.calls()}`;
-        const prepared = await prepare();
-        const { harness } = prepared;
-
-        await expect(maintain(harness, new FaultPlan([{ kind, call }])), where).rejects.toThrow(
-          ProcessKilledError,
-        );
-        await expectKept(prepared, where);
-        await maintain(harness);
-
-        expect(await remains(harness), where).toEqual(expected);
-        await expectKept(prepared, where);
-      }
-      console.info(`maintenance (${kind}): ${tried.length} of ${count.calls()} kill points`);
-    },
-  );
-
-  test.each<FaultKind>(['fail-before', 'fail-after', 'time-out', 'duplicate'])(
-    'for one call (%s) has done everything after the next run',
-    async (kind) => {
-      const whole = await prepare();
-      const count = new FaultPlan();
-      await maintain(whole.harness, count);
-      const expected = await remains(whole.harness);
-      for (const call of someOf(count.calls(), stride, kind.length)) {
-        const where = `${kind} at call ${call} of ${count.calls()}`;
-        const prepared = await prepare();
-        const plan = new FaultPlan([{ kind, call }]);
-        const services = await sweepServices(prepared.harness, plan);
-
-        await expirePoints(services).catch(() => undefined);
-        await sweepPacks(services).catch(() => undefined);
-        await expectKept(prepared, where);
-        await maintain(prepared.harness);
-
-        expect(await remains(prepared.harness), where).toEqual(expected);
-        await expectKept(prepared, where);
-      }
-    },
-  );
 });

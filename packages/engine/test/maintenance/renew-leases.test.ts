@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { HoldId, PointId, ResourceArn } from '../../src/ids.ts';
+import type { HoldId, ResourceArn } from '../../src/ids.ts';
 import { decideRetention } from '../../src/maintenance/decide-retention.ts';
-import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { prolongPoint } from '../../src/maintenance/prolong-point.ts';
 import { listResourcesToRenew, renewResource } from '../../src/maintenance/renew-leases.ts';
@@ -9,50 +8,16 @@ import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import { resourceKeyOf } from '../../src/points/point-id.ts';
 import type { PackRow } from '../../src/ports/catalog.ts';
-import { FaultPlan, ProcessKilledError, type FaultKind } from '../../src/testing/index.ts';
-import { day, describeState, Harness, someOf, type State } from '../runs/harness.ts';
+import { FaultPlan, ProcessKilledError } from '../../src/testing/index.ts';
+import { day, type Harness } from '../runs/harness.ts';
 import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
+import { expectKept, keepLatest, limits, maintain, withOldPoint } from './old-point.ts';
 
-// Long on purpose: one vault and its days, which all of these tests share.
-
-const limits = { files: 3, bytes: 2 ** 30 };
 const holdId = 'a hold' as HoldId;
-const keepLatest = planWith({ keepDays: 10, minimumPoints: 1 });
 const keepNothing = planWith({ keepDays: 10, minimumPoints: 0 });
-
-/** One full of nine files in three packs, whose retention of ten days ends in an hour. */
-async function withOldPoint(seed = 'renew'): Promise<{ harness: Harness; pointId: PointId; state: State }> {
-  const harness = new Harness(seed);
-  for (let file = 0; file < 9; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(1_000));
-  const { root } = await harness.backUp('full', { limits, keepDays: 10 });
-  const state = await harness.snapshotOfSource();
-  harness.clock.set(new Date(Date.parse(root.expiresAt) - 3_600_000));
-  return { harness, pointId: root.point, state };
-}
 
 function chunkPack(harness: Harness): PackRow {
   return harness.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
-}
-
-async function maintain(harness: Harness, plan = keepLatest): Promise<void> {
-  const { store, catalog, index } = harness;
-  const lists = await listResourcesToRenew(catalog, harness.clock.now());
-  for (const arn of lists.flat()) {
-    const { report } = await renewResource(renewServices(harness, plan), await harness.keys(), arn);
-    expect(report.failures.messages).toEqual([]);
-  }
-  await expirePoints({ store, catalog });
-  await sweepPacks({ store, catalog, index, listChunkIds: createChunkIdReader(store, await harness.keys()) });
-}
-
-/** Everything that the point needs is locked for as long as the catalog keeps it, and it restores. */
-async function expectKept(harness: Harness, pointId: PointId, state: State, where = ''): Promise<void> {
-  const row = await rowOf(harness, pointId);
-  const restored = await harness.restore(pointId);
-  expect(describeState(restored.state), where).toEqual(describeState(state));
-  const root = (await harness.open(pointId)).root;
-  for (const [name, until] of await harness.locksOf(root))
-    expect(until.getTime(), `${where} ${name}`).toBeGreaterThanOrEqual(row.expiresAt.getTime());
 }
 
 test('the newest point of a source that stopped is kept for years, a generation at a time', async () => {
@@ -290,65 +255,4 @@ test('a call that runs out of time says where, and the next one goes on from the
   expect(second).toMatchObject({ state: 'prolonged', packs: 1, lost: { count: 0 } });
   expect((await rowOf(harness, pointId)).expiresAt).toEqual(expiresAt);
   await expectKept(harness, pointId, state);
-});
-
-describe('renewing that dies', () => {
-  test.each<FaultKind>(['kill', 'kill-after'])(
-    'at any call (%s) keeps the point as it was or as it will be, and the next run completes it',
-    async (kind) => {
-      const counted = new FaultPlan();
-      const whole = await withOldPoint();
-      await renewResource(
-        renewServices(whole.harness, keepLatest, counted),
-        await whole.harness.keys(),
-        whole.harness.arn,
-      );
-      for (const call of someOf(counted.calls(), 4, kind.length)) {
-        const where = `${kind} at call ${call} of ${counted.calls()}`;
-        const { harness, pointId, state } = await withOldPoint();
-        const { expiresAt } = await rowOf(harness, pointId);
-        const services = renewServices(harness, keepLatest, new FaultPlan([{ kind, call }]));
-        await expect(renewResource(services, await harness.keys(), harness.arn), where).rejects.toThrow(
-          ProcessKilledError,
-        );
-
-        const between = await rowOf(harness, pointId);
-        expect([expiresAt, nextBoundary(harness, 10)], where).toContainEqual(between.expiresAt);
-        const { report } = await renewResource(
-          renewServices(harness, keepLatest),
-          await harness.keys(),
-          harness.arn,
-        );
-
-        expect(report.renewed + report.rootsLocked, where).toBeLessThanOrEqual(1);
-        expect((await rowOf(harness, pointId)).expiresAt, where).toEqual(nextBoundary(harness, 10));
-        await expectKept(harness, pointId, state, where);
-      }
-      console.info(`renewing (${kind}): of ${counted.calls()} kill points`);
-    },
-  );
-
-  test.each<FaultKind>(['fail-before', 'fail-after', 'time-out', 'duplicate'])(
-    'for one call (%s) has done everything after the next run',
-    async (kind) => {
-      const counted = new FaultPlan();
-      const whole = await withOldPoint();
-      await renewResource(
-        renewServices(whole.harness, keepLatest, counted),
-        await whole.harness.keys(),
-        whole.harness.arn,
-      );
-      for (const call of someOf(counted.calls(), 8, kind.length)) {
-        const where = `${kind} at call ${call}`;
-        const { harness, pointId, state } = await withOldPoint();
-        const services = renewServices(harness, keepLatest, new FaultPlan([{ kind, call }]));
-
-        await renewResource(services, await harness.keys(), harness.arn).catch(() => undefined);
-        await maintain(harness);
-
-        await expectKept(harness, pointId, state, where);
-        expect((await rowOf(harness, pointId)).expiresAt, where).toEqual(nextBoundary(harness, 10));
-      }
-    },
-  );
 });

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { renewResource } from '../../src/maintenance/renew-leases.ts';
+import { FaultPlan, ProcessKilledError, type FaultKind } from '../../src/testing/index.ts';
+import { someOf } from '../runs/harness.ts';
+import { nextBoundary, renewServices, rowOf } from './maintenance-vault.ts';
+import { expectKept, keepLatest, maintain, withOldPoint } from './old-point.ts';
+
+describe('renewing that dies', () => {
+  test.each<FaultKind>(['kill', 'kill-after'])(
+    'at any call (%s) keeps the point as it was or as it will be, and the next run completes it',
+    async (kind) => {
+      const counted = new FaultPlan();
+      const whole = await withOldPoint();
+      await renewResource(
+        renewServices(whole.harness, keepLatest, counted),
+        await whole.harness.keys(),
+        whole.harness.arn,
+      );
+      for (const call of someOf(counted.calls(), 4, kind.length)) {
+        const where = `${kind} at call ${call} of ${counted.calls()}`;
+        const { harness, pointId, state } = await withOldPoint();
+        const { expiresAt } = await rowOf(harness, pointId);
+        const services = renewServices(harness, keepLatest, new FaultPlan([{ kind, call }]));
+        await expect(renewResource(services, await harness.keys(), harness.arn), where).rejects.toThrow(
+          ProcessKilledError,
+        );
+
+        const between = await rowOf(harness, pointId);
+        expect([expiresAt, nextBoundary(harness, 10)], where).toContainEqual(between.expiresAt);
+        const { report } = await renewResource(
+          renewServices(harness, keepLatest),
+          await harness.keys(),
+          harness.arn,
+        );
+
+        expect(report.renewed + report.rootsLocked, where).toBeLessThanOrEqual(1);
+        expect((await rowOf(harness, pointId)).expiresAt, where).toEqual(nextBoundary(harness, 10));
+        await expectKept(harness, pointId, state, where);
+      }
+      console.info(`renewing (${kind}): of ${counted.calls()} kill points`);
+    },
+  );
+
+  test.each<FaultKind>(['fail-before', 'fail-after', 'time-out', 'duplicate'])(
+    'for one call (%s) has done everything after the next run',
+    async (kind) => {
+      const counted = new FaultPlan();
+      const whole = await withOldPoint();
+      await renewResource(
+        renewServices(whole.harness, keepLatest, counted),
+        await whole.harness.keys(),
+        whole.harness.arn,
+      );
+      for (const call of someOf(counted.calls(), 8, kind.length)) {
+        const where = `${kind} at call ${call}`;
+        const { harness, pointId, state } = await withOldPoint();
+        const services = renewServices(harness, keepLatest, new FaultPlan([{ kind, call }]));
+
+        await renewResource(services, await harness.keys(), harness.arn).catch(() => undefined);
+        await maintain(harness);
+
+        await expectKept(harness, pointId, state, where);
+        expect((await rowOf(harness, pointId)).expiresAt, where).toEqual(nextBoundary(harness, 10));
+      }
+    },
+  );
+});
