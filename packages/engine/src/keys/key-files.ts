@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { fromBase64, newId, toBase64 } from '../bytes.ts';
 import { BackupError, StoredBytesDamagedError } from '../errors.ts';
+import { getBounded } from '../get-bounded.ts';
 import type { KeyId, VaultId } from '../ids.ts';
 import { keyName, keyPrefix, objectPrefixes, parseObjectName } from '../packs/object-names.ts';
 import type { KeyContext, Keyring, WrappedKey } from '../ports/keyring.ts';
@@ -11,6 +12,8 @@ import { encodeSealedJson } from './sealed-json.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
 const keyBytes = 32;
+/** A file of `keys/` has some kilobytes. */
+export const maxKeyFileBytes = 2 ** 20;
 
 /**
  * `keys/<keyId>.json`: one key, wrapped for each of its recipients. `keys/<keyId>.<fingerprint>.json` is of the same form
@@ -124,7 +127,7 @@ async function readWrapped(
 
 /** @throws {@link ObjectNotFoundError} there is no such key file. */
 async function readKeyFile(store: ObjectStore, name: string): Promise<KeyFile> {
-  return parseVaultJson(KeyFile, await store.get(name), name);
+  return parseVaultJson(KeyFile, await getBounded(store, name, maxKeyFileBytes), name);
 }
 
 /** Names of key files below a prefix, each once. */

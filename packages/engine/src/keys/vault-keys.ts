@@ -81,8 +81,8 @@ export class VaultKeys {
   /** Key of the hash that decides where pages end. 32 bytes. */
   readonly pageBoundaryKey: Uint8Array;
   readonly #idKey: Uint8Array;
-  readonly #chunkIdHash: (message: Uint8Array) => Buffer;
-  readonly #pageIdHash: (message: Uint8Array) => Buffer;
+  readonly #chunkIdHash: (message: Uint8Array) => string;
+  readonly #pageIdHash: (message: Uint8Array) => string;
   readonly #source: DataKeySource;
   readonly #dataKeys = new Map<KeyId, Promise<DataKey>>();
   #current: Promise<DataKey> | undefined;
@@ -130,12 +130,12 @@ export class VaultKeys {
 
   /** Names a chunk by the SHA-256 of its plain bytes, where the source has computed that already. */
   chunkIdOfHash(sha256: Uint8Array): ChunkId {
-    return this.#chunkIdHash(sha256).toString('hex') as ChunkId;
+    return this.#chunkIdHash(sha256) as ChunkId;
   }
 
   /** Names a manifest page by its plain bytes. */
   pageId(page: Uint8Array): PageId {
-    return this.#pageIdHash(hash('sha256', page, 'buffer')).toString('hex') as PageId;
+    return this.#pageIdHash(hash('sha256', page, 'buffer')) as PageId;
   }
 
   /**

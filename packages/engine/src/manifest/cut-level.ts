@@ -19,7 +19,10 @@ export function createCutLevel(
   const keyedHash = createKeyedHash(pageBoundaryKey);
   return (key) => {
     const hash = keyedHash(key);
-    const zeros = trailingZeros(hash.readUInt32BE(0), hash.readUInt32BE(4));
+    const zeros = trailingZeros(
+      Number.parseInt(hash.slice(0, 8), 16),
+      Number.parseInt(hash.slice(8, 16), 16),
+    );
     const leafBits = leafBitsOf(key);
     return zeros < leafBits
       ? 0

@@ -1,5 +1,6 @@
-import { createHash, createHmac, createSecretKey } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { PageId } from '../ids.ts';
+import { createKeyedHash } from '../keys/keyed-hash.ts';
 import { createCutLevel } from './cut-level.ts';
 import type { Entry } from './page-codec.ts';
 
@@ -20,9 +21,8 @@ export interface TreeKind {
 
 /** A page's id: the keyed hash of all its bytes. */
 function createPageIdOf(pageIdKey: Uint8Array): (bytes: Uint8Array) => PageId {
-  const key = createSecretKey(pageIdKey);
-  return (bytes) =>
-    createHmac('sha256', key).update(createHash('sha256').update(bytes).digest()).digest('hex') as PageId;
+  const keyedHash = createKeyedHash(pageIdKey);
+  return (bytes) => keyedHash(hash('sha256', bytes, 'buffer')) as PageId;
 }
 
 /** Makes a kind of tree out of what is its own: see `file-tree.ts` and `pack-map.ts` for the two that there are. */

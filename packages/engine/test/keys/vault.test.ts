@@ -153,6 +153,17 @@ describe('opening a vault', () => {
     expect((await (await openVault(bucket)).currentDataKey()).keyId).toBe(keyId);
   });
 
+  test('is hindered by no file in keys/ that is larger than any memory', async () => {
+    const bucket = makeBucket();
+    const made = await initialiseVault(bucket);
+    const huge = { bytes: 2 ** 42, read: (_offset: number, length: number) => new Uint8Array(length) };
+    bucket.store.plantVersion(`keys/${'0'.repeat(32)}.json`, huge);
+
+    const opened = await openVault(bucket);
+
+    expect((await opened.currentDataKey()).keyId).toBe((await made.currentDataKey()).keyId);
+  });
+
   test('refuses a key file under the name of another key', async () => {
     const bucket = makeBucket();
     const vault = await initialiseVault(bucket);
