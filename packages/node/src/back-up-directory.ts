@@ -17,7 +17,8 @@ import { DirectorySource } from './directory-source.ts';
 import { ShardQueue, type CutNews } from './shard-queue.ts';
 import { openLocalVault, type LocalVaultOptions } from './local-vault.ts';
 import { systemClock, systemRandom } from './system-ports.ts';
-import { WarmWorkers } from './warm-workers.ts';
+import { limitsForBuffers, limitsForEntries, WarmWorkers } from './warm-workers.ts';
+import { directoryWorkerModule } from './worker-module.ts';
 import { runPool } from './worker-pool.ts';
 
 /** What is backed up, and how. */
@@ -39,8 +40,6 @@ const localShardLimits: ShardLimits = { files: 4_000, bytes: 96 * 2 ** 20 };
 /** With a base, little of what is listed has to be read. */
 const incrementalShardLimits: ShardLimits = { files: 8_000, bytes: 512 * 2 ** 20 };
 
-const worker = new URL('./directory-worker.ts', import.meta.url);
-
 /** The name of a directory of this machine as a resource. */
 export function directoryArn(directory: string): ResourceArn {
   return `holdfast:directory:${hostname()}:${realpathSync(directory)}` as ResourceArn;
@@ -50,7 +49,8 @@ export function directoryArn(directory: string): ResourceArn {
 export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<CommittedPoint> {
   const { vault, directory, workers, signal } = options;
   // They load while the vault is opened and the run is begun.
-  const warm = new WarmWorkers(worker, workers);
+  const limits = options.type === 'full' ? limitsForBuffers : limitsForEntries;
+  const warm = new WarmWorkers(directoryWorkerModule, workers, limits);
   try {
     const { services, close } = await openLocalVault(vault);
     try {
@@ -98,7 +98,7 @@ async function protectAll(
   const pool = runPool<DirectoryWork, ShardJson, null>({
     workers,
     warm,
-    module: worker,
+    module: directoryWorkerModule,
     initial,
     tasks: queue.shards(),
     order: 'done',

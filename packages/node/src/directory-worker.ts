@@ -28,7 +28,7 @@ import { DirectoryTarget } from './directory-target.ts';
 import { openLocalVault, type LocalVaultOptions } from './local-vault.ts';
 import type { CutNews } from './shard-queue.ts';
 import { systemClock, systemRandom } from './system-ports.ts';
-import { serveTasks } from './worker-tasks.ts';
+import { serveTasks, type TaskReports } from './worker-tasks.ts';
 
 /** What a worker of a backup or a restore is told when it starts. It has the vault's keys in memory, as its parent has. */
 export interface DirectoryWork {
@@ -84,7 +84,7 @@ serveTasks(async (initial: unknown) => {
   const keys = VaultKeys.import(secrets);
   if (job.kind === 'protect') {
     const buffers = new BufferPool();
-    return async (task: unknown, tell: (news: unknown) => void): Promise<null> => {
+    return async (task: unknown, { tell, waits }: TaskReports): Promise<null> => {
       const warnings: SourceEntryError[] = [];
       const source = new DirectorySource({
         root: directory,
@@ -100,6 +100,7 @@ serveTasks(async (initial: unknown) => {
         source,
         buffers,
         storePolicy: localStore,
+        onSourceRead: waits,
         ...(listed && { listed }),
       });
       if (warnings.length > 0) {

@@ -18,6 +18,7 @@ import type { DirectoryWork } from './directory-worker.ts';
 import { openLocalVault, type LocalVaultOptions } from './local-vault.ts';
 import { systemRandom } from './system-ports.ts';
 import { WarmWorkers } from './warm-workers.ts';
+import { directoryWorkerModule } from './worker-module.ts';
 import { runPool } from './worker-pool.ts';
 
 /** What is restored, and where to. */
@@ -34,8 +35,6 @@ export interface RestoreDirectoryOptions {
 
 const localRestoreLimits: ShardLimits = { files: 4_000, bytes: 128 * 2 ** 20 };
 
-const worker = new URL('./directory-worker.ts', import.meta.url);
-
 const nothingYet: RestoreOutcome = {
   files: 0,
   bytes: 0,
@@ -50,7 +49,7 @@ const nothingYet: RestoreOutcome = {
 export async function restoreDirectory(options: RestoreDirectoryOptions): Promise<RestoreOutcome> {
   const { vault, directory, overwrite, workers, signal } = options;
   // They load while the vault is opened and the point is cut.
-  const warm = new WarmWorkers(worker, workers);
+  const warm = new WarmWorkers(directoryWorkerModule, workers);
   try {
     const { services, close } = await openLocalVault(vault);
     try {
@@ -65,7 +64,7 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
       const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({
         workers,
         warm,
-        module: worker,
+        module: directoryWorkerModule,
         initial: {
           vault,
           secrets: await keys.export(),

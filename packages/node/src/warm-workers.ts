@@ -4,13 +4,19 @@ import { Worker } from 'node:worker_threads';
 import type { ResourceLimits } from 'node:worker_threads';
 
 /**
- * Buffers die young here, and their memory outside the heap is given back only when the young generation is collected:
- * with Node's default size a worker would hold hundreds of megabytes of dead ones.
+ * Limits of a worker that makes many buffers. They die young, and their memory outside the heap is given back only when
+ * the young generation is collected: with Node's default size a worker would hold hundreds of megabytes of dead ones.
  */
-const smallYoungGeneration: ResourceLimits = { maxYoungGenerationSizeMb: 12 };
+export const limitsForBuffers: ResourceLimits = { maxYoungGenerationSizeMb: 24 };
+
+/**
+ * Limits of a worker that makes few buffers and keeps thousands of entries for a while: the larger the young generation,
+ * the fewer of them are copied each time that it is collected.
+ */
+export const limitsForEntries: ResourceLimits = { maxYoungGenerationSizeMb: 48 };
 
 /** Starts a thread on a module that calls `serveTasks`; it keeps compiled code where its parent does. */
-export function startThread(module: URL, limits: ResourceLimits = smallYoungGeneration): Worker {
+export function startThread(module: URL, limits: ResourceLimits = limitsForBuffers): Worker {
   // What Node names is its own version's part of the directory that it was given.
   const cache = getCompileCacheDir();
   return new Worker(module, {
@@ -32,9 +38,9 @@ interface IdleThread {
 export class WarmWorkers {
   readonly #idle: IdleThread[] = [];
 
-  constructor(module: URL, count: number) {
+  constructor(module: URL, count: number, limits?: ResourceLimits) {
     for (let started = 0; started < count; started += 1) {
-      const idle: IdleThread = { thread: startThread(module) };
+      const idle: IdleThread = { thread: startThread(module, limits) };
       const note = (failure: unknown): void => void (idle.failure ??= failure);
       idle.thread.on('error', note).on('exit', (code) => note(`exit code ${code}`));
       this.#idle.push(idle);

@@ -25,7 +25,7 @@ export interface PoolOptions<Initial, Task> {
   readonly tasks: Iterable<Task> | AsyncIterable<Task>;
   /** `tasks`: results in the order of their tasks; `done`: as they come. @default 'tasks' */
   readonly order?: 'tasks' | 'done';
-  /** Memory limits of each worker. @default a small young generation; see `startThread` */
+  /** Memory limits of each worker. @default those of `startThread` */
   readonly limits?: ResourceLimits;
   /** Threads of the same module that were started before; `limits` does not concern them. */
   readonly warm?: WarmWorkers;
@@ -36,12 +36,19 @@ export interface PoolOptions<Initial, Task> {
 
 interface PoolWorker {
   readonly thread: Worker;
-  /** Index of the task it works on. */
-  task: number | undefined;
+  /** Tasks without a result, by their index: whether each is at work, or only waits for its end. */
+  readonly tasks: Map<number, 'works' | 'waits'>;
 }
 
 /** Tasks that may be ahead of the result that is waited for, per worker: bounds what is held in memory. */
 const aheadPerWorker = 4;
+
+/** Tasks of one worker at a time: one that works, and one that waits for its end. Each may hold memory. */
+const tasksPerWorker = 2;
+
+function isFree({ tasks }: PoolWorker): boolean {
+  return tasks.size < tasksPerWorker && !tasks.values().some((state) => state === 'works');
+}
 
 /** The state of one run of a pool, and the events that change it. */
 class Pool<Initial, Task, Result> {
@@ -51,7 +58,6 @@ class Pool<Initial, Task, Result> {
   readonly #results = new Map<number, Result>();
   #started = 0;
   #yielded = 0;
-  #running = 0;
   #pulling = false;
   #exhausted = false;
   #failure: { readonly error: unknown } | undefined;
@@ -76,7 +82,7 @@ class Pool<Initial, Task, Result> {
           yield next.result;
           continue;
         }
-        if (this.#exhausted && this.#running === 0) return;
+        if (this.#exhausted && this.#workers.every(({ tasks }) => tasks.size === 0)) return;
         this.#pull();
         // Whatever changed before this line has resolved it already.
         await this.#changed.promise;
@@ -99,9 +105,10 @@ class Pool<Initial, Task, Result> {
 
   /** Asks for one task if somebody is free to do it; asks again when it has been given out. */
   #pull(): void {
-    const ahead = this.#started - this.#yielded;
-    const free = this.#running < this.#options.workers && ahead < this.#options.workers * aheadPerWorker;
-    if (this.#pulling || this.#exhausted || this.#failure !== undefined || !free) return;
+    const { workers } = this.#options;
+    const free = this.#workers.length < workers || this.#workers.some(isFree);
+    const tooFarAhead = this.#started - this.#yielded >= workers * aheadPerWorker;
+    if (this.#pulling || this.#exhausted || this.#failure !== undefined || !free || tooFarAhead) return;
     this.#pulling = true;
     void this.#pullOne();
   }
@@ -123,11 +130,10 @@ class Pool<Initial, Task, Result> {
     const index = this.#started;
     this.#started += 1;
     try {
-      const worker = this.#workers.find((one) => one.task === undefined) ?? this.#startWorker();
+      const worker = this.#workers.find(isFree) ?? this.#startWorker();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       worker.thread.postMessage({ index, task } satisfies TaskMessage);
-      worker.task = index;
-      this.#running += 1;
+      worker.tasks.set(index, 'works');
     } catch (error) {
       this.#fail(error);
     }
@@ -136,17 +142,20 @@ class Pool<Initial, Task, Result> {
   #startWorker(): PoolWorker {
     const { module, initial, limits, warm, onNews } = this.#options;
     const { thread, failure } = warm?.take() ?? { thread: startThread(module, limits) };
-    const worker: PoolWorker = { thread, task: undefined };
+    const worker: PoolWorker = { thread, tasks: new Map() };
     this.#workers.push(worker);
     thread.on('message', (answer: TaskAnswer) => {
       if ('news' in answer) {
         onNews?.(answer.news);
         return;
       }
-      worker.task = undefined;
-      this.#running -= 1;
-      if ('error' in answer) this.#fail(landError(answer.error));
-      else this.#results.set(answer.index, answer.result as Result);
+      if ('waits' in answer) {
+        worker.tasks.set(answer.index, 'waits');
+      } else {
+        worker.tasks.delete(answer.index);
+        if ('error' in answer) this.#fail(landError(answer.error));
+        else this.#results.set(answer.index, answer.result as Result);
+      }
       this.#wake();
     });
     // Not caught by the worker itself: a module that cannot be loaded, memory that ran out.
@@ -160,7 +169,8 @@ class Pool<Initial, Task, Result> {
   }
 
   #died(worker: PoolWorker, why: unknown): WorkerDiedError {
-    const task = worker.task === undefined ? 'between tasks' : `at task ${worker.task}`;
+    const at = [...worker.tasks.keys()];
+    const task = at.length === 0 ? 'between tasks' : `at task ${at.join(' and ')}`;
     const shown = why instanceof Error ? why.message : String(why);
     return new WorkerDiedError(
       `a worker of ${this.#options.module.href} ended ${task} (${shown}); give it more memory, or fewer workers`,

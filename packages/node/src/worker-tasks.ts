@@ -8,14 +8,23 @@ import type { CarriedError } from './worker-error.ts';
 /** What the pool sends to a worker: first what it is started with, then one task after the other. */
 export type TaskMessage = { readonly initial: unknown } | { readonly index: number; readonly task: unknown };
 
-/** What a worker answers: its one result or error, and before it any number of news. */
+/** What a worker answers: its one result or error, before it any number of news, and perhaps that the rest is waiting. */
 export type TaskAnswer =
   | { readonly index: number; readonly news: unknown }
+  | { readonly index: number; readonly waits: true }
   | { readonly index: number; readonly result: unknown }
   | { readonly index: number; readonly error: CarriedError };
 
-/** Does one task. `tell` sends the pool something before the task is done. */
-export type DoTask = (task: unknown, tell: (news: unknown) => void) => Promise<unknown>;
+/** What a task may say before it is done. */
+export interface TaskReports {
+  /** Sends the pool something. */
+  readonly tell: (news: unknown) => void;
+  /** What is left is mostly waiting, for a disk for instance: the next task may begin beside it. */
+  readonly waits: () => void;
+}
+
+/** Does one task. */
+export type DoTask = (task: unknown, reports: TaskReports) => Promise<unknown>;
 
 /**
  * The worker's side of {@link runPool}: call it once at the top level of the worker's module.
@@ -31,7 +40,11 @@ export function serveTasks(start: (initial: unknown) => Promise<DoTask>): void {
     try {
       const work = await started;
       if (work === undefined) throw new InvalidInputError('a task came before what the worker starts with');
-      send({ index, result: await work(task, (news) => send({ index, news })) });
+      const reports: TaskReports = {
+        tell: (news) => send({ index, news }),
+        waits: () => send({ index, waits: true }),
+      };
+      send({ index, result: await work(task, reports) });
     } catch (error) {
       send({ index, error: carryError(error) });
     }

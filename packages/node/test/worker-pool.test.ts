@@ -40,6 +40,22 @@ test('gives every result once when they come in any order', async () => {
   expect(results.sort((a, b) => a - b)).toEqual(squares(50).map((_, n) => n * n));
 });
 
+test('begins a task beside one that only waits for its end, one beside the other', async () => {
+  const tasks: SampleTask[] = [
+    { kind: 'wait-for-next' },
+    { kind: 'wait-for-next' },
+    { kind: 'square', value: 3 },
+  ];
+
+  expect(await allOf(run(tasks, { workers: 1 }))).toEqual(['waited', 'waited', 9]);
+});
+
+test('fails with the error of a task that waited', async () => {
+  const results = run([{ kind: 'wait-for-next' }, { kind: 'corrupt' }], { workers: 1 });
+
+  await expect(allOf(results)).rejects.toThrow(ChunkCorruptError);
+});
+
 test('takes tasks from a generator as workers become free, not all at once', async () => {
   let asked = 0;
   async function* tasks(): AsyncGenerator<SampleTask> {

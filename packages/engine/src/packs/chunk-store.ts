@@ -33,7 +33,7 @@ export interface ChunkStorePolicy {
   readonly packTargetBytes: number;
   /** Chunks that wait for one question to the index, at most 1,000. */
   readonly lookupChunks: number;
-  /** Plain bytes that wait for one question to the index. */
+  /** Plain bytes that wait for one question to the index, unless a single chunk has more. */
   readonly lookupBytes: number;
   /** Chunks that are remembered, so that a repetition is found without asking. About 300 bytes each. */
   readonly rememberedChunks: number;
@@ -114,7 +114,7 @@ export class ChunkStore {
       );
     }
     this.#buffers = options.buffers ?? new BufferPool();
-    this.#waiting = new WaitingChunks(lookupBytes + maxPlainBytes.chunk, this.#buffers);
+    this.#waiting = new WaitingChunks(Math.max(lookupBytes, maxPlainBytes.chunk), this.#buffers);
   }
 
   /** Totals so far. */
@@ -131,21 +131,24 @@ export class ChunkStore {
     return this.#queue.run(async () => this.#guard(async () => this.#add(plain, sha256)));
   }
 
-  /** Stores everything that was added. Ends the pack that is being filled, so it is for the end of a worker's work. */
+  /**
+   * Stores everything that was added, and gives the buffers back. Ends the pack that is being filled, so it is for the
+   * end of a worker's work.
+   */
   async flush(): Promise<void> {
     return this.#queue.run(async () =>
       this.#guard(async () => {
         await this.#settleWaiting();
+        this.#waiting.release();
         await this.#ship();
         await this.#upload;
       }),
     );
   }
 
-  /** Gives the buffers back, once everything was flushed. Nothing can be added afterwards. */
+  /** For the end of a worker's work: flushes, and nothing can be added afterwards. */
   async end(): Promise<void> {
     await this.flush();
-    this.#waiting.release();
     this.#failure = { error: new InvalidInputError('the chunk store has ended; make a new one') };
   }
 
@@ -177,6 +180,7 @@ export class ChunkStore {
       await this.#append(chunk, plain);
       return chunk;
     }
+    if (!this.#waiting.fits(plain.length)) await this.#settleWaiting();
     this.#waiting.push(chunk, plain);
     if (this.#waiting.count >= this.#policy.lookupChunks || this.#waiting.bytes >= this.#policy.lookupBytes) {
       await this.#settleWaiting();

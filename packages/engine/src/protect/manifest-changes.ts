@@ -32,6 +32,8 @@ export interface ManifestChangesOptions {
   readonly copier?: ChunkCopier;
   /** Takes up what the changes do to the pack map. */
   readonly usage: PackUsage;
+  /** Called once, when the source is not needed any more. */
+  readonly onSourceRead?: () => void;
   readonly onProgress?: ReportProgress;
 }
 
@@ -101,6 +103,7 @@ export class ManifestChanges {
       }
       this.#report();
     }
+    this.#options.onSourceRead?.();
     await this.#flush();
     yield* this.#settled();
   }

@@ -41,6 +41,8 @@ export interface ProtectShardOptions {
   readonly storePolicy?: ChunkStorePolicy;
   /** For a worker that protects one shard after the other. @default a pool of this shard's own */
   readonly buffers?: BufferPool;
+  /** Called once, when the source is not needed any more: what is left is storing the rest. */
+  readonly onSourceRead?: () => void;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
@@ -103,6 +105,7 @@ export async function protectShard(
     content: new ContentWriter(chunks, contentDefinedCuts()),
     usage,
     ...(copier && { copier }),
+    ...(options.onSourceRead && { onSourceRead: options.onSourceRead }),
     ...(options.onProgress && { onProgress: options.onProgress }),
   });
   const decisions =

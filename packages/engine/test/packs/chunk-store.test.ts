@@ -209,6 +209,18 @@ describe('a chunk store', () => {
     await expectReadable(vault, chunks, [...contents, ...contents]);
   });
 
+  test('asks about what waits before a chunk that has no room beside it', async () => {
+    const vault = await makeTestVault();
+    const wide = { ...policy, lookupBytes: 8 * 2 ** 20 };
+    const { store, leases } = makeStore(vault, { policy: wide });
+    const contents = [3, 7, 8, 1].map((mebibytes) => Buffer.alloc(mebibytes * 2 ** 20, `${mebibytes} MiB`));
+
+    const chunks = await addAll(store, contents);
+
+    expect(leases.asked).toBe(4);
+    await expectReadable(vault, chunks, contents);
+  });
+
   test('says where a chunk lies only once it lies there', async () => {
     const vault = await makeTestVault();
     const { store } = makeStore(vault);

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { newId } from '../../src/bytes.ts';
 import { RunClosedError, RunOpenError } from '../../src/errors.ts';
 import type { RunId } from '../../src/ids.ts';
+import { BufferPool } from '../../src/packs/buffer-pool.ts';
+import type { ObjectStore } from '../../src/ports/object-store.ts';
 import type { WorkStore } from '../../src/ports/work-store.ts';
 import { joinShards } from '../../src/protect/join-shards.ts';
 import { listShards } from '../../src/protect/list-shards.ts';
@@ -230,6 +232,44 @@ describe('a shard that runs twice', () => {
 
     await expectWhole(harness, root.point);
   });
+});
+
+test('a shard says when its source has been read, so that one worker can begin the next beside its end', async () => {
+  const harness = await withFiles('beside');
+  const { plan, keys } = await open(harness, 'full');
+  const shards = await shardsOf(harness, plan.runId);
+  const buffers = new BufferPool();
+  const allRead = Promise.withResolvers<void>();
+  let read = 0;
+  // Nothing reaches the store before every shard has read its source.
+  const store = new Proxy<ObjectStore>(harness.store, {
+    get: (target, name): unknown =>
+      name === 'put'
+        ? async (...given: Parameters<ObjectStore['put']>) =>
+            allRead.promise.then(async () => target.put(...given))
+        : Reflect.get(target, name, target),
+  });
+  const protectFrom = async (at: number): Promise<void> => {
+    const shard = shards[at];
+    if (shard === undefined) return;
+    let next = Promise.resolve();
+    const onSourceRead = (): void => {
+      read += 1;
+      if (read === shards.length) allRead.resolve();
+      next = protectFrom(at + 1);
+    };
+    const services = { ...harness.services, store };
+    await protectShard(services, shard, { plan, keys, source: harness.source, buffers, onSourceRead });
+    await next;
+  };
+
+  await protectFrom(0);
+  const { root } = await commitPoint(harness.services, keys, plan, async () =>
+    joinShards(harness.services, keys, plan, shards.length),
+  );
+
+  expect(read).toBe(3);
+  await expectWhole(harness, root.point);
 });
 
 describe('a step that runs several times at once', () => {
