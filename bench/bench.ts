@@ -5,8 +5,9 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { bundleSteps } from './bundle-steps.ts';
 import { runMeasured } from './child.ts';
-import { prepareDataSet, sliceOf } from './data-set.ts';
+import { linkSlices, prepareDataSet, sliceOf } from './data-set.ts';
 import type { KernelTimes } from './kernels.ts';
 import { measureFilesystem, runHoldfast } from './measure-filesystem.ts';
 import { measureS3 } from './measure-s3.ts';
@@ -31,13 +32,14 @@ mkdirSync(scratch, { recursive: true });
 const data = prepareDataSet(scratch, join(project, 'node_modules'), values.quick ? 1 : 10, log);
 log(`data set: ${data.files} files, ${(data.bytes / 1e6).toFixed(0)} MB`);
 const restic = findRestic();
+const programs = await bundleSteps(join(scratch, 'programs'));
 
 // The kernels read all of the data, so everything after them finds it in the page cache.
 const kernelProgram = fileURLToPath(new URL('kernels.ts', import.meta.url));
 const runKernels = async (): Promise<KernelTimes> =>
   JSON.parse((await runMeasured(process.execPath, [kernelProgram, data.directory])).output) as KernelTimes;
 const kernelsBefore = await runKernels();
-const filesystem = await measureFilesystem(data, join(scratch, 'run'), {
+const filesystem = await measureFilesystem(programs.holdfastStep, data, join(scratch, 'run'), {
   rounds,
   restic: restic !== undefined,
   log,
@@ -47,12 +49,19 @@ const filesystem = await measureFilesystem(data, join(scratch, 'run'), {
 const kernels = fasterOf(kernelsBefore, await runKernels());
 
 const memory: Results['memory'][number][] = [];
-for (const part of values.quick ? [data] : [sliceOf(data, 0), data]) {
-  const { peakBytes } = await runHoldfast('full', join(scratch, 'memory'), part.directory, 1);
-  rmSync(join(scratch, 'memory'), { recursive: true });
+const linked = join(scratch, 'linked');
+rmSync(linked, { recursive: true, force: true });
+const parts = values.quick ? [data] : [sliceOf(data, 0), linkSlices(data, 3, linked), data];
+for (const part of parts) {
+  const at = join(scratch, 'memory');
+  const { peakBytes } = await runHoldfast(programs.holdfastStep, 'full', at, part.directory, 1);
+  rmSync(at, { recursive: true });
   memory.push({ bytes: part.bytes, workers: 1, peakBytes });
 }
-const s3 = values.s3 ? await measureS3(sliceOf(data, 0), join(scratch, 's3'), log) : undefined;
+rmSync(linked, { recursive: true, force: true });
+const s3 = values.s3
+  ? await measureS3(programs.s3Step, sliceOf(data, 0), join(scratch, 's3'), log)
+  : undefined;
 
 const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { version: string };
 const results: Results = {

@@ -1,6 +1,7 @@
 import {
   cpSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -73,6 +74,19 @@ export function prepareDataSet(
 export function sliceOf({ directory, stamp }: DataSet, slice: number): DataSet {
   const path = join(directory, `slice-${slice}`);
   return { directory: path, stamp, ...measureTree(path) };
+}
+
+/** The first slices as a data set of their own, linked into a directory that is made for it. */
+export function linkSlices({ directory, stamp }: DataSet, slices: number, target: string): DataSet {
+  for (let slice = 0; slice < slices; slice++) {
+    const name = `slice-${slice}`;
+    for (const path of listFiles(join(directory, name))) {
+      const linked = join(target, name, path);
+      mkdirSync(dirname(linked), { recursive: true });
+      linkSync(join(directory, name, path), linked);
+    }
+  }
+  return { directory: target, stamp, ...measureTree(target) };
 }
 
 /** Counts the files of a tree and their bytes. */

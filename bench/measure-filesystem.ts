@@ -28,8 +28,10 @@ interface Contestant {
  * Measures Holdfast and, where it is installed, restic on one data set in a directory of this machine: step by step in
  * turn, in another order every other round, so that both meet the same machine. Both flush what they store to the
  * disk. What was restored is compared with the data set in the first round.
+ * @param program - Holdfast's steps.
  */
 export async function measureFilesystem(
+  program: string,
   data: DataSet,
   scratch: string,
   options: { readonly rounds: number; readonly restic: boolean; readonly log: (line: string) => void },
@@ -39,7 +41,7 @@ export async function measureFilesystem(
   for (let round = 0; round < options.rounds; round++) {
     const at = join(scratch, `round-${round}`);
     mkdirSync(at, { recursive: true });
-    const contestants: Contestant[] = [holdfastIn(join(at, 'holdfast'), data)];
+    const contestants: Contestant[] = [holdfastIn(program, join(at, 'holdfast'), data)];
     if (options.restic) contestants.push(resticIn(join(at, 'restic'), data));
     if (round % 2 === 1) contestants.reverse();
     const measured = new Map(contestants.map((one) => [one, new RoundOf(one)]));
@@ -74,8 +76,13 @@ export const keepCompiledCode = {
 } as const;
 
 /** Runs one step of Holdfast in a process of its own. */
-export async function runHoldfast(step: string, at: string, directory: string, workers = 2): Promise<Usage> {
-  const program = fileURLToPath(new URL('holdfast-step.ts', import.meta.url));
+export async function runHoldfast(
+  program: string,
+  step: string,
+  at: string,
+  directory: string,
+  workers = 2,
+): Promise<Usage> {
   const args = [program, step, at, directory, String(workers)];
   return (await runMeasured(process.execPath, args, keepCompiledCode)).usage;
 }
@@ -110,12 +117,12 @@ class RoundOf {
   }
 }
 
-function holdfastIn(at: string, data: DataSet): Contestant {
+function holdfastIn(program: string, at: string, data: DataSet): Contestant {
   return {
     name: 'holdfast',
     run: async (step) => {
-      if (step === 'restore') return runHoldfast('restore', at, join(at, 'restored'));
-      return runHoldfast(step === 'full' ? 'full' : 'incremental', at, data.directory);
+      if (step === 'restore') return runHoldfast(program, 'restore', at, join(at, 'restored'));
+      return runHoldfast(program, step === 'full' ? 'full' : 'incremental', at, data.directory);
     },
     storedBytes: () => measureTree(join(at, 'vault', 'vault')).bytes,
   };

@@ -1,7 +1,6 @@
 import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startEmulator } from '../localstack/composition.ts';
 import { runMeasured, type Usage } from './child.ts';
 import { whileChanged, type DataSet } from './data-set.ts';
@@ -12,8 +11,10 @@ const bucket = 'benchmark-vault';
 /**
  * Measures Holdfast with the emulator's S3 as its store, one thread, as a worker in the cloud has. The emulator runs on
  * the same cores, so the figures say that the way through S3 works and what memory it takes, not how fast S3 is.
+ * @param program - Holdfast's steps on S3.
  */
 export async function measureS3(
+  program: string,
   data: DataSet,
   scratch: string,
   log: (line: string) => void,
@@ -22,7 +23,6 @@ export async function measureS3(
   const emulator = await startEmulator();
   const { endpointUrl: endpoint, region, credentials } = emulator;
   const s3 = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
-  const program = fileURLToPath(new URL('s3-step.ts', import.meta.url));
   const run = async (step: string, directory: string): Promise<Usage> => {
     const args = [program, step, scratch, directory, bucket];
     const environment = { ...emulator.environment, ...keepCompiledCode };
