@@ -42,7 +42,7 @@ export interface DirectoryWork {
 
 /** Smaller packs than for S3, where every request counts: half the memory, and the disk does not mind. */
 const localStore: ProtectShardOptions['storePolicy'] = {
-  packTargetBytes: 16 * 2 ** 20,
+  packTargetBytes: 12 * 2 ** 20,
   lookupChunks: 128,
   lookupBytes: 8 * 2 ** 20,
   rememberedChunks: 65_536,
@@ -57,8 +57,11 @@ const localFetch: FetchPolicy = {
   run: { maxRunBytes: 4 * 2 ** 20, maxGapBytes: 32 * 2 ** 10, maxWaste: 0.05 },
 };
 
-/** The first shards are small: the other workers wait until the first one has been listed, and so on. */
-const smallShards = 4;
+/**
+ * The first shards are small, and each is larger than the one before it: a worker waits until the one before it has been
+ * listed, which must not take longer than its own work on the last shard.
+ */
+const growingShards = 8;
 
 /** Cuts the worker's shard off a range, and tells at once what follows, so that another worker can go on with that. */
 async function cut(
@@ -67,7 +70,7 @@ async function cut(
   limits: ShardLimits,
   tell: (news: CutNews) => void,
 ): Promise<{ readonly shard: Shard; readonly listed: readonly SourceEntry[] }> {
-  const scale = given.index < smallShards ? 1 / 8 : 1;
+  const scale = Math.min(1, (given.index + 1) / growingShards);
   const { listed, shard, stretches, rest } = await cutShard(source, given.paths, {
     files: Math.ceil(limits.files * scale),
     bytes: Math.ceil(limits.bytes * scale),

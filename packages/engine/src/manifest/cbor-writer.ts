@@ -14,6 +14,8 @@ const asciiMost = 96;
  * @see RFC 8949, section 4.2.1
  */
 export class CborWriter {
+  /** Maps that cannot change, as they are written: thousands of files share the same few. */
+  readonly #frozen = new WeakMap<Readonly<Record<string, string>>, Uint8Array>();
   #buffer = Buffer.allocUnsafe(4096);
   #length = 0;
 
@@ -54,9 +56,13 @@ export class CborWriter {
 
   /** A whole map of texts, put in order. */
   texts(record: Readonly<Record<string, string>>): this {
+    const known = this.#frozen.get(record);
+    if (known !== undefined) return this.#bytes(known);
+    const start = this.#length;
     const names = Object.keys(record).sort(compareKeys);
     this.map(names.length);
     for (const name of names) this.text(name).text(record[name] ?? '');
+    if (Object.isFrozen(record)) this.#frozen.set(record, this.#copyFrom(start));
     return this;
   }
 
@@ -69,7 +75,11 @@ export class CborWriter {
 
   /** A copy of what was written. */
   copy(): Uint8Array {
-    return new Uint8Array(this.#buffer.subarray(0, this.#length));
+    return this.#copyFrom(0);
+  }
+
+  #copyFrom(start: number): Uint8Array {
+    return new Uint8Array(this.#buffer.subarray(start, this.#length));
   }
 
   /** Short texts are nearly always ASCII, and a call out of JavaScript costs more than to write them byte by byte. */

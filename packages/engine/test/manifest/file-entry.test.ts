@@ -94,6 +94,27 @@ describe("a file's entry", () => {
     );
   });
 
+  test('has the same bytes when its texts are frozen, each time that they are written', () => {
+    fc.assert(
+      fc.property(someFile, (file) => {
+        const expected = encodeFileEntry(file).logical;
+        const { attributes, userMetadata, tags } = file.entry;
+        const frozen = {
+          ...file,
+          entry: {
+            ...file.entry,
+            attributes: Object.freeze({ ...attributes }),
+            userMetadata: Object.freeze({ ...userMetadata }),
+            tags: Object.freeze({ ...tags }),
+          },
+        };
+        for (let time = 0; time < 3; time += 1) expect(encodeFileEntry(frozen).logical).toEqual(expected);
+        expect(isEntryOf(encodeFileEntry(frozen), frozen.entry)).toBe(!file.mustRead);
+      }),
+      { seed: 55, numRuns: 200 },
+    );
+  });
+
   test('is recognised by what was listed, and only while nothing of it differs', () => {
     const entry = encodeFileEntry(plain);
 
