@@ -1,6 +1,7 @@
 import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { ObjectExistsError, type WorkStore } from '@holdfast/engine';
+import type { WorkStore } from '@holdfast/engine';
 import { toStoreError } from './s3-errors.ts';
+import { errorName, httpStatus } from './sdk-errors.ts';
 import { sendOptions } from './send-options.ts';
 
 /** Scratch space in the work bucket. Encrypted by the bucket, unlocked, swept by its lifecycle rule. */
@@ -33,9 +34,8 @@ export class S3WorkStore implements WorkStore {
       );
       return 'written';
     } catch (error) {
-      const engineError = toStoreError(error, name);
-      if (engineError instanceof ObjectExistsError) return 'taken';
-      throw engineError;
+      if (errorName(error) === 'PreconditionFailed' || httpStatus(error) === 412) return 'taken';
+      throw toStoreError(error, name);
     }
   }
 

@@ -15,6 +15,8 @@ const deniedNames: ReadonlySet<string> = new Set([
 
 const unavailableNames: ReadonlySet<string> = new Set([
   'BandwidthLimitExceeded',
+  // Another conditional write of the name is under way: S3 does not know yet what will be there.
+  'ConditionalRequestConflict',
   'InternalError',
   'InternalFailure',
   'InternalServerError',

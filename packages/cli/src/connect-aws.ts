@@ -1,5 +1,5 @@
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
-import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { DynamoChunkIndex, makeCatalogServices, makeClients } from '@holdfast/aws';
 import { Plans, UnknownNameError } from '@holdfast/engine';
 import type { Connection, ConnectOptions } from './connection.ts';
@@ -24,7 +24,6 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
   const clients = makeClients(options.region === undefined ? {} : { region: options.region });
   const region = await clients.s3.config.region();
   const cloudFormation = new CloudFormationClient({ region });
-  const sts = new STSClient({ region });
   const storage = new StackOutputs(cloudFormation, options.storageStack);
   const pipeline = new StackOutputs(cloudFormation, options.pipelineStack);
   const get = async (outputs: StackOutputs, stack: string, output: string, flag: string): Promise<string> => {
@@ -65,12 +64,11 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
       vaultBucket,
       region,
       findPlans: async () => readPlans(await pipeline.find('Plans')),
-      findCaller: async () => (await sts.send(new GetCallerIdentityCommand({}))).Arn ?? 'unknown',
+      findCaller: async () => (await clients.sts.send(new GetCallerIdentityCommand({}))).Arn ?? 'unknown',
     },
     close: () => {
       clients.destroy();
       cloudFormation.destroy();
-      sts.destroy();
     },
   };
 }

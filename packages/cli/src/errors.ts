@@ -6,6 +6,12 @@ export class UsageError extends BackupError {
   override readonly retry = 'never';
 }
 
+/** What was asked for lies in an archive class and has to be thawed before this process can read it. */
+export class ThawNeededError extends BackupError {
+  override readonly name = 'ThawNeededError';
+  override readonly retry = 'later';
+}
+
 /** A backup or restore that was waited for did not succeed. */
 export class ExecutionFailedError extends BackupError {
   override readonly name = 'ExecutionFailedError';

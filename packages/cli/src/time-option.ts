@@ -21,16 +21,19 @@ export function timeOption(option: string, text: string, edge: 'start' | 'end'):
   return clock === undefined && edge === 'end' ? new Date(time.getTime() + dayMs - 1) : time;
 }
 
-/** The span that `--from` and `--to` stand for; both ends included. */
+/**
+ * The span that `--from` and `--to` stand for; both ends included.
+ * @throws {@link UsageError} one is not a time, or it ends before it begins, which no catalog can be asked for.
+ */
 export function timeRangeOption(values: {
   readonly from?: string | undefined;
   readonly to?: string | undefined;
 }): TimeRange {
-  const { from, to } = values;
-  return {
-    ...(from !== undefined && { from: timeOption('from', from, 'start') }),
-    ...(to !== undefined && { to: timeOption('to', to, 'end') }),
-  };
+  const from = values.from === undefined ? undefined : timeOption('from', values.from, 'start');
+  const to = values.to === undefined ? undefined : timeOption('to', values.to, 'end');
+  if (from !== undefined && to !== undefined && from > to)
+    throw new UsageError(`--from "${values.from}" is later than --to "${values.to}"; exchange them`);
+  return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
 }
 
 /** `--from` and `--to` for a command's options. */

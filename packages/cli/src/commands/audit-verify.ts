@@ -1,5 +1,6 @@
 import { type AuditEntry, type AuditOutcome, verifyAudit } from '@holdfast/engine';
 import { defineCommand } from '../command.ts';
+import { UsageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { countText, safeText } from '../text.ts';
@@ -18,6 +19,10 @@ export const auditVerifyCommand = defineCommand({
   ],
   words: { least: 0, most: 0 },
   async run({ connect, out, signal }, { entries: printEntries, checkpoint }) {
+    if (checkpoint !== undefined && !/^[0-9a-f]{64}$/.test(checkpoint))
+      throw new UsageError(
+        `--checkpoint "${checkpoint}" is not a checkpoint's hash; write its 64 hexadecimal digits`,
+      );
     const { services } = await connect();
     const entries: AuditEntry[] = [];
     const outcome = await verifyAudit(services.store, {

@@ -16,6 +16,9 @@ import { findPointOrResource } from '../resolve-point.ts';
 import { countText, safeText, timeText } from '../text.ts';
 import { failureText, waitForExecution } from '../wait-for-execution.ts';
 
+/** What the hold machine takes. Characters. */
+const longestReason = 1_024;
+
 /** What the hold machine ends with. */
 const HoldResult = z.object({
   hold: z.string(),
@@ -44,8 +47,9 @@ export const holdSetCommand = defineCommand({
     if ((tag === undefined) === (name === undefined))
       throw new UsageError('name a point or a resource, or a tag with --tag key=value');
     const why = reasonOption(reason);
+    const tagged = tag === undefined ? undefined : tagScope(tag);
     const connection = await context.connect();
-    const scope = name === undefined ? tagScope(tag ?? '') : await namedScope(connection, name);
+    const scope = tagged ?? (await namedScope(connection, name ?? ''));
     const by = await connection.deployment.findCaller();
     return drive({ action: 'set', scope, by, reason: why }, connection, context, holdScopeText(scope));
   },
@@ -107,6 +111,8 @@ export const holdListCommand = defineCommand({
 function reasonOption(text: string | undefined): string {
   if (text === undefined || text.trim() === '')
     throw new UsageError('say why with --reason; it is kept with the hold and on the audit log');
+  if (text.length > longestReason)
+    throw new UsageError(`--reason has ${text.length} characters; write ${longestReason} at most`);
   return text;
 }
 

@@ -38,3 +38,13 @@ test('a checkpoint that was kept elsewhere has to be there', async () => {
 
   expect(outcome).toMatchObject({ entries: 1, problems: [{ problem: 'removed' }] });
 });
+
+test('a checkpoint that is no hash is a typing error, not a sign of tampering', async () => {
+  const cli = await withBackup();
+
+  const { code, err } = await cli.run('audit', 'verify', '--checkpoint', '2026-11-23');
+
+  expect(err).toContain('--checkpoint "2026-11-23" is not a checkpoint\'s hash');
+  expect(code).toBe(2);
+  expect(cli.connected).toEqual([]);
+});

@@ -68,6 +68,7 @@ test.for([
   [['set', '--reason', 'x'], 2, 'name a point or a resource, or a tag'],
   [['set', 'photos', '--tag', 'a=b', '--reason', 'x'], 2, 'name a point or a resource, or a tag'],
   [['set', '--tag', 'a', '--reason', 'x'], 2, '--tag "a" is not a tag'],
+  [['set', 'photos', '--reason', 'x'.repeat(1025)], 2, '--reason has 1025 characters; write 1024 at most'],
   [['set', 'films', '--reason', 'x'], 3, '"films" is not in the catalog'],
   [['release', 'cd', '--reason', 'x'], 3, 'hold "cd" does not exist'],
 ] as const)('refuses hold %j', async ([words, expected, message]) => {

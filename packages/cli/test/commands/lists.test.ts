@@ -75,6 +75,10 @@ test.for([
   ],
   [['--to', '2026-02-30'], '--to "2026-02-30" is not a time'],
   [['--limit', '0'], '--limit "0" is not a number of rows'],
+  [
+    ['--from', '2026-11-23', '--to', '2026-11-22'],
+    '--from "2026-11-23" is later than --to "2026-11-22"; exchange them',
+  ],
 ] as const)('refuses %j before anything is asked of AWS', async ([args, message]) => {
   const cli = await withPoints();
 
