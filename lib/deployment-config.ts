@@ -126,15 +126,16 @@ export function plansVariable(config: Pick<DeploymentConfig, 'plans'>): string {
   return JSON.stringify(plans);
 }
 
-/** What the audit log records of a configuration: everything that decides what is kept, where, and for how long. */
+/** What the audit log records of a configuration: everything that decides what is protected, where, and for how long. */
 export function auditedConfiguration(config: DeploymentConfig): string {
   const { plans, tagKey, lockMode, sources, restoreTargets, offlineRecipient } = config;
   return JSON.stringify({
-    plans: plans.map(({ name, retention, timeZone, rpoHours, rules }) => ({
+    plans: plans.map(({ name, retention, timeZone, rpoHours, rules, sources: ofPlan }) => ({
       name,
       retention,
       timeZone,
       rpoHours,
+      s3: ofPlan.s3,
       schedules: Object.fromEntries(rules.map(({ type, expression }) => [type, expression])),
     })),
     tagKey,

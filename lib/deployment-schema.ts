@@ -132,7 +132,8 @@ export const Deployment = z
         timeZone: z.string().superRefine(checkTimeZone).default('UTC'),
       })
       .prefault({}),
-    snapshotPollSeconds: whole(1, 300, 'seconds').default(15),
+    /** Between two looks at snapshots in the making; at volumes it looks every 15 seconds at least. An execution ends after about 2,700 looks. */
+    snapshotPollSeconds: whole(1, 300, 'seconds').default(60),
     notifications: z.strictObject({ email: z.email('is not an email address').optional() }).prefault({}),
     /** Who can open the vault's keys when KMS is gone: the public half of a key pair that is kept elsewhere. */
     offlineRecipient: z.strictObject({ publicKey: z.string().transform(offlinePublicKey) }).optional(),

@@ -6,6 +6,7 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { CycleWorkflow } from './constructs/cycle-workflow.ts';
 import { ExactPolicy } from './constructs/exact-policy.ts';
+import { accountOfArn } from './constructs/vault-access.ts';
 import { HoldWorkflow } from './constructs/hold-workflow.ts';
 import { MaintenanceFunctions } from './constructs/maintenance-functions.ts';
 import { MaintenanceWorkflow } from './constructs/maintenance-workflow.ts';
@@ -27,6 +28,9 @@ export interface PipelineStackProps extends StackProps {
 
 /** Maintenance is in no hurry, and takes no more of the account's concurrency than this. */
 const mostPartitionsAtOnce = 4;
+
+/** A volume out of a snapshot can be used within minutes, whatever its size, and somebody waits for it. */
+const mostVolumePollSeconds = 15;
 
 /** What moves data: functions, state machines and schedules. Holds nothing that could not be deployed anew. */
 export class PipelineStack extends Stack {
@@ -70,12 +74,13 @@ export class PipelineStack extends Stack {
       steps: new RestoreFunctions(this, 'RestoreFunctions', group),
       workBucket,
       shardsAtOnce: resourcesAtOnce * shardsAtOnce,
-      volumePollSeconds: snapshotPollSeconds,
+      volumePollSeconds: Math.min(mostVolumePollSeconds, snapshotPollSeconds),
     }).stateMachine;
 
     this.hold = new HoldWorkflow(this, 'Hold', { steps: functions, workBucket }).stateMachine;
     this.maintenance = new MaintenanceWorkflow(this, 'Maintenance', {
       steps: new MaintenanceFunctions(this, 'MaintenanceFunctions', { ...group, protect: this.protect }),
+      recordConfiguration: functions.recordConfiguration,
       workBucket,
       partitionsAtOnce: Math.min(mostPartitionsAtOnce, resourcesAtOnce * shardsAtOnce),
     }).stateMachine;
@@ -146,7 +151,7 @@ export class PipelineStack extends Stack {
             'states:ListMapRuns',
           ],
           resources: executions,
-          conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+          conditions: accountOfArn,
         }),
       ],
     });

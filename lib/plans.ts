@@ -20,7 +20,9 @@ export const deployment = {
       timeZone: 'UTC',
       // A point cannot be deleted before it is this old. Besides, the first point of each day, week (from Monday), month
       // and year can be kept for so many of them: retention: { keepDays: 30, weekly: 8, monthly: 12, yearly: 7 }.
-      // The three newest points are kept whatever their age (minimumPoints). Try rules with `holdfast retention preview`.
+      // The three newest points are kept whatever their age (minimumPoints). What the calendar keeps beyond keepDays and
+      // 100 days (containerAfterDays) becomes a container of its own, in the class archiveClass: 'glacier-instant',
+      // 'glacier-flexible' or 'deep-archive'. Try rules with `holdfast retention preview`.
       retention: { keepDays: 30 },
       // A resource whose newest point is older raises an alarm. Left out: the longest pause between two cycles
       // and a quarter more, here 30 hours.
@@ -43,6 +45,9 @@ export const deployment = {
       // shard: { files: 10_000, bytes: 1_073_741_824 },
     },
   ],
+
+  // The key of the tag that opts a resource in.
+  // tagKey: 'holdfast:plan',
 
   // governance: nobody lifts locks, unless the vault's policy is changed first: by deploying, break-glass or root.
   // compliance: nobody can, neither the root user nor AWS. Closing the account is the only way out.
@@ -68,6 +73,9 @@ export const deployment = {
   // A new AWS account may run ten functions in all; raise that quota before this number.
   workers: 10,
   resourcesAtOnce: 2,
+
+  // How often snapshots in the making are looked at. Volumes of a restore are looked at every 15 seconds at least.
+  // snapshotPollSeconds: 60,
 
   // When points are expired, leases renewed, packs swept and a sample verified, every day. Best after the night's cycles.
   // maintenance: { schedule: 'cron(0 5 * * ? *)', timeZone: 'UTC' },

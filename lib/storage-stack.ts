@@ -24,7 +24,7 @@ const VAULT_FUNCTIONS = {
   sweepers: ['expire-points', 'sweep-packs'],
   renewers: ['renew-leases', 'reconcile-holds', 'hold-points'],
   holders: ['reconcile-holds', 'hold-points'],
-  auditors: ['plan-restore', 'finish-restore', 'write-checkpoint'],
+  auditors: ['record-configuration', 'plan-restore', 'finish-restore', 'write-checkpoint'],
 } as const satisfies Record<string, readonly string[]>;
 export type VaultFunction = (typeof VAULT_FUNCTIONS)[keyof typeof VAULT_FUNCTIONS][number];
 
@@ -160,6 +160,11 @@ export class StorageStack extends Stack implements Storage {
       'existingVault.chunkIndexTable of a later deployment',
     );
     output('WorkBucketName', this.workBucket.bucketName, 'Working files; expire after 14 days');
+    output(
+      'TrailLogBucketName',
+      this.trail.log.bucketName,
+      'What the trail saw of the vault; expires after 400 days',
+    );
     output(
       'OperatorRoleArn',
       this.people.operator.roleArn,

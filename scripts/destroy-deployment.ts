@@ -66,9 +66,16 @@ type Outputs = Readonly<Record<string, string | undefined>>;
  * @param outputs - of HoldfastStorage; without them only the place where this is explained.
  */
 export function describeKept(outputs: Outputs): readonly string[] {
-  const { VaultBucketName, KeyArn, CatalogTableName, ChunkIndexTableName, WorkBucketName } = outputs;
+  const {
+    VaultBucketName,
+    KeyArn,
+    CatalogTableName,
+    ChunkIndexTableName,
+    WorkBucketName,
+    TrailLogBucketName,
+  } = outputs;
   const read = [
-    'To read the vault with nothing of Holdfast: docs/format.md describes every byte, and the first two requests are in',
+    'To read the vault with nothing of Holdfast: docs/format.md describes every byte, and the first requests are in',
     '  docs/operations.md, "Reading the vault without Holdfast".',
   ];
   if (!VaultBucketName || !KeyArn || !CatalogTableName || !ChunkIndexTableName) {
@@ -81,6 +88,9 @@ export function describeKept(outputs: Outputs): readonly string[] {
     `  catalog        ${CatalogTableName}`,
     `  chunk index    ${ChunkIndexTableName}`,
     ...(WorkBucketName ? [`  working files  s3://${WorkBucketName} (each expires after 14 days)`] : []),
+    ...(TrailLogBucketName
+      ? [`  trail's log    s3://${TrailLogBucketName} (each expires after 400 days)`]
+      : []),
     'To deploy again onto this vault, put this into the plans file first:',
     '  existingVault: {',
     `    bucketName: '${VaultBucketName}',`,
@@ -88,8 +98,9 @@ export function describeKept(outputs: Outputs): readonly string[] {
     `    catalogTable: '${CatalogTableName}',`,
     `    chunkIndexTable: '${ChunkIndexTableName}',`,
     '  },',
-    'To restore from this machine, with no deployment:',
-    `  npx holdfast restore <point> --to-directory <folder> --vault-bucket ${VaultBucketName} --catalog-table ${CatalogTableName}`,
+    'To restore from this machine, with the vault and its key alone:',
+    `  npx holdfast extract s3://${VaultBucketName} --list`,
+    `  npx holdfast extract s3://${VaultBucketName} <point> --to <folder>`,
     ...read,
     `  aws s3 cp s3://${VaultBucketName}/format.json -`,
   ];

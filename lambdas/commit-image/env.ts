@@ -1,12 +1,11 @@
 import * as z from 'zod';
-import { catalog, plans, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, vaultWriter, workBucket } from '../shared/env-fields.ts';
 
 /** Commits the point of an image. */
 export const Env = z.object({
   ...vaultWriter,
   ...workBucket,
   ...catalog,
-  ...plans,
 });
 export type Env = z.infer<typeof Env>;
 /** The variables as the deployment has to set them. */

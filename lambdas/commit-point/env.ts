@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, chunkIndex, plans, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, chunkIndex, vaultWriter, workBucket } from '../shared/env-fields.ts';
 
 /** Joins the workers' pages and commits the point. */
 export const Env = z.object({
@@ -7,7 +7,6 @@ export const Env = z.object({
   ...workBucket,
   ...catalog,
   ...chunkIndex,
-  ...plans,
 });
 export type Env = z.infer<typeof Env>;
 /** The variables as the deployment has to set them. */

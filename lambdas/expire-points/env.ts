@@ -1,9 +1,11 @@
 import * as z from 'zod';
-import { catalog, vaultWriter } from '../shared/env-fields.ts';
+import { catalog, lockMode, vaultBucket } from '../shared/env-fields.ts';
 
 /** Removes points whose retention has ended. */
 export const Env = z.object({
-  ...vaultWriter,
+  ...vaultBucket,
+  // For the audit log, all that it writes there.
+  ...lockMode,
   ...catalog,
 });
 export type Env = z.infer<typeof Env>;

@@ -6,8 +6,8 @@ import { getJson } from '../shared/work-json.ts';
 const resultsAtOnce = 16;
 /** Failed files that a report spells out. */
 const namedFiles = 100;
-/** A state machine carries 256 KiB at most, of which this much is for the names of failed files. Characters. */
-const namedCharacters = 100_000;
+/** A state machine carries 256 KiB at most, of which this much is for failed files. */
+const namedBytes = 100_000;
 
 /** A restore of files in numbers. */
 export interface FilesReport {
@@ -36,7 +36,7 @@ export async function addOutcomes(
 ): Promise<FilesReport> {
   const sum = { files: 0, bytes: 0, written: 0, kept: 0, same: 0, failed: 0, carried: 0 };
   const failedFiles: FilesReport['failedFiles'][number][] = [];
-  let characters = 0;
+  let bytes = 0;
   const indexes = Array.from({ length: shardCount }, (_, index) => index);
   const read = async (index: number) => getJson(work, restoreFiles.result(restoreId, index), ShardOutcome);
   for await (const outcome of mapConcurrent(indexes, resultsAtOnce, read)) {
@@ -45,8 +45,8 @@ export async function addOutcomes(
     sum.failed += failed.length;
     sum.carried += carried.length;
     for (const file of failed) {
-      if (failedFiles.length >= namedFiles || characters > namedCharacters) break;
-      characters += file.path.length + file.message.length;
+      bytes += Buffer.byteLength(JSON.stringify(file));
+      if (failedFiles.length >= namedFiles || bytes > namedBytes) break;
       failedFiles.push(file);
     }
   }

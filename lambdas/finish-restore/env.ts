@@ -1,10 +1,11 @@
 import * as z from 'zod';
-import { catalog, metrics, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, lockMode, metrics, vaultBucket, workBucket } from '../shared/env-fields.ts';
 
-/** Verifies and reports a restore, or closes it as failed. */
+/** Closes a restore: adds up what it did, or records why it failed. */
 export const Env = z.object({
   // It writes nothing there but the audit log.
-  ...vaultWriter,
+  ...vaultBucket,
+  ...lockMode,
   ...workBucket,
   ...catalog,
   ...metrics,

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import {
+  addFailures,
   applyHold,
   type HoldId,
   type HoldScope,
@@ -85,8 +86,9 @@ export function makeHandler(deps: {
     options: Parameters<typeof applyHold>[3],
   ) {
     const hold = await setHold(services, { holdId: id, scope, setBy: by, reason });
-    const { held, gone, failures, done } = await applyHold(services, await openKeys(), hold, options);
-    return { done, points: held, gone, failures };
+    const report = await applyHold(services, await openKeys(), hold, options);
+    const { done, held: points, gone, damaged } = report;
+    return { done, points, gone, failures: addFailures(report.failures, damaged) };
   }
 
   async function release(

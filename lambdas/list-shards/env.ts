@@ -1,9 +1,8 @@
 import * as z from 'zod';
-import { catalog, plans, vaultReader, workBucket } from '../shared/env-fields.ts';
+import { catalog, plans, workBucket } from '../shared/env-fields.ts';
 
 /** Enumerates a source into shards. */
 export const Env = z.object({
-  ...vaultReader,
   ...workBucket,
   ...catalog,
   ...plans,

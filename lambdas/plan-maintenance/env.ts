@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { catalog, vaultReader, workBucket } from '../shared/env-fields.ts';
+import { catalog, vaultBucket, workBucket } from '../shared/env-fields.ts';
 
 /** Divides the work of a day. */
 export const Env = z.object({
-  ...vaultReader,
+  ...vaultBucket,
   ...workBucket,
   ...catalog,
 });

@@ -15,6 +15,9 @@ export interface TargetRules {
   readonly machineFile: string;
 }
 
+/** Where a restore goes: what workers here write, or a directory that the caller's own process writes. */
+export type ChosenTarget = RestoreTarget | { readonly kind: 'directory'; readonly directory: string };
+
 /**
  * Decides where a restore writes, by what the point consists of and what the configuration allows.
  * @throws {@link InvalidInputError} the target does not fit the point, or is not allowed.
@@ -24,13 +27,14 @@ export function chooseTarget(
   root: Root,
   { target, paths }: Pick<RestoreInput, 'target' | 'paths'>,
   rules: TargetRules,
-): RestoreTarget {
+): ChosenTarget {
   if (root.image !== undefined) return volumesOf(root, root.image, { target, paths }, rules);
   if (target.volumes !== undefined) {
     throw new InvalidInputError(
       `point ${root.point} holds files of a ${root.resourceKind}, so no volumes can be made of it; name a bucket as target`,
     );
   }
+  if (target.directory !== undefined) return { kind: 'directory', directory: target.directory };
   if (target.bucket !== undefined) {
     checkAllowed(target.bucket, rules, 'or name an allowed bucket');
     return { kind: 'bucket', bucket: target.bucket, prefix: target.prefix ?? '' };

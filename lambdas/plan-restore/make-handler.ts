@@ -10,9 +10,10 @@ import {
   PointReader,
   type PointThaw,
   type PointRow,
-  quoteRestore,
+  quoteThaw,
   readRoot,
   type RestoreQuote,
+  type RestoreRow,
   type Root,
   thawPoint,
   UnknownNameError,
@@ -24,10 +25,10 @@ import type { Logger } from '../shared/logger.ts';
 import type { OpenKeys } from '../shared/open-vault-once.ts';
 import { parseInput } from '../shared/parse-input.ts';
 import { putJson } from '../shared/work-json.ts';
-import { chooseTarget } from './choose-target.ts';
+import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { RestoreInput } from './restore-input.ts';
-import { restoreFiles, restoreIdOf, type RestoreJob, type RestoreTarget } from './restore-job.ts';
+import { restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
 
 /** What one worker writes in its 15 minutes, with a reserve: larger files are for a machine. */
 const largestFileBytes = 12 * 2 ** 30;
@@ -41,12 +42,15 @@ const PlanRestoreInput = z.object({ request: z.unknown(), execution: z.string().
 /** A restore that can begin, or for a dry run: what it would be. */
 export interface PlanRestoreOutput {
   readonly restoreId: string;
-  /** `thaw`: the point is on its way out of the archive; plan again after `thaw.waitSeconds`. */
-  readonly mode: 'files' | 'volumes' | 'dry-run' | 'thaw';
+  /**
+   * `thaw`: the point is on its way out of the archive; plan again after `thaw.waitSeconds`. `directory`: the restore is
+   * on the audit log and can be read, and the rest is the caller's.
+   */
+  readonly mode: 'files' | 'volumes' | 'directory' | 'dry-run' | 'thaw';
   readonly point: { readonly id: string; readonly sourceTime: string; readonly resource: string };
   readonly target: string;
-  /** Of volumes: their number and size. */
-  readonly quote: RestoreQuote | { readonly volumes: number; readonly bytes: number };
+  /** Of volumes: their number and size. Absent in mode `directory`. */
+  readonly quote?: RestoreQuote | { readonly volumes: number; readonly bytes: number };
   /** What it takes to make an archived point readable; until then the quote counts the whole point. */
   readonly thaw?: Exclude<PointThaw, { state: 'readable' }> & {
     readonly waitSeconds: number;
@@ -86,7 +90,9 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       'docs/restore-input.schema.json has examples',
     );
     const restoreId = restoreIdOf(execution);
-    const row = await findPointFor(deps, input);
+    // What a time means may change while a point thaws: it stays the point that is on the log.
+    const begun = input.dryRun ? undefined : await deps.catalog.findRestore(restoreId);
+    const row = await findPointFor(deps, begun === undefined ? input : { point: begun.pointId });
     const keys = await deps.openKeys();
     const { root } = await readRoot(deps.store, keys, row.resourceArn, row.pointId, row.rootVersionId);
     const machineName = restoreFiles.machine(restoreId);
@@ -102,10 +108,12 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       : await thawPoint(deps.store, root, input.thaw);
     if (thaw.state !== 'readable')
       return awaitThaw(deps, { restoreId, execution, dryRun: input.dryRun, row, root, target, thaw });
+    if (target.kind === 'directory' && !input.dryRun)
+      return record(deps, { restoreId, execution, row, root, target });
     const { quote, shards } =
       target.kind === 'volumes'
         ? await planVolumes(deps, target)
-        : await planFiles(deps, new PointReader(deps.store, keys, root), target.bucket, input.paths);
+        : await planFiles(deps, new PointReader(deps.store, keys, root), target, input.paths);
 
     const key = restoreFiles.shards(restoreId);
     const output = {
@@ -115,7 +123,7 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       quote,
       shards: { bucket: workBucket, key, count: shards.length },
     };
-    if (input.dryRun) return { ...output, mode: 'dry-run' };
+    if (input.dryRun || target.kind === 'directory') return { ...output, mode: 'dry-run' };
     await putJson(work, key, shards);
     await putJson(work, restoreFiles.job(restoreId), {
       restoreId,
@@ -132,7 +140,34 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
   });
 }
 
-/** An archived point's manifest is in the archive, too: all that can be said before is what its root says. */
+/** Puts a restore on record that the caller's own process does: that is the machine's part of it. */
+async function record(
+  deps: PlanRestoreDeps,
+  restore: {
+    readonly restoreId: string;
+    readonly execution: string;
+    readonly row: PointRow;
+    readonly root: Root;
+    readonly target: ChosenTarget;
+  },
+): Promise<PlanRestoreOutput> {
+  const { catalog, clock, log, workBucket } = deps;
+  const { restoreId, execution, row, root } = restore;
+  const target = describe(restore.target);
+  const known = await putRow(deps, restoreId, execution, row, root, target);
+  if (known.state === 'running')
+    await catalog.putRestore({ ...known, state: 'recorded', endedAt: clock.now() });
+  log.info('recorded the restore', { restoreId, point: root.point });
+  return {
+    restoreId,
+    mode: 'directory',
+    point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
+    target,
+    shards: { bucket: workBucket, key: restoreFiles.shards(restoreId), count: 0 },
+  };
+}
+
+/** Says how long a point takes to be thawed; one that is only asked about is left frozen. */
 async function awaitThaw(
   deps: PlanRestoreDeps,
   restore: {
@@ -141,21 +176,13 @@ async function awaitThaw(
     readonly dryRun: boolean;
     readonly row: PointRow;
     readonly root: Root;
-    readonly target: RestoreTarget;
+    readonly target: ChosenTarget;
     readonly thaw: Exclude<PointThaw, { state: 'readable' }>;
   },
 ): Promise<PlanRestoreOutput> {
   const { restoreId, execution, dryRun, row, root, thaw } = restore;
-  const { files, logicalBytes } = root.counts;
-  const quote = quoteRestore({
-    files,
-    bytes: logicalBytes,
-    storedBytes: thaw.bytes,
-    workers: deps.workers,
-  });
   const target = describe(restore.target);
-  if (!dryRun) await putRow(deps, restoreId, execution, row, root, target);
-  const known = dryRun ? undefined : await deps.catalog.findRestore(restoreId);
+  const known = dryRun ? undefined : await putRow(deps, restoreId, execution, row, root, target);
   const since = known?.startedAt ?? deps.clock.now();
   const readableBy = new Date(since.getTime() + thaw.seconds * 1000).toISOString();
   deps.log.info('the point is being thawed', { restoreId, point: root.point, readableBy });
@@ -164,7 +191,7 @@ async function awaitThaw(
     mode: dryRun ? 'dry-run' : 'thaw',
     point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
     target,
-    quote: { ...quote, dollars: quote.dollars + thaw.dollars, seconds: quote.seconds + thaw.seconds },
+    quote: quoteThaw(root, thaw, restore.target.kind === 'directory' ? 1 : deps.workers),
     thaw: { ...thaw, waitSeconds: Math.ceil(thaw.seconds / thawLooks), readableBy },
     shards: { bucket: deps.workBucket, key: restoreFiles.shards(restoreId), count: 0 },
   };
@@ -173,12 +200,16 @@ async function awaitThaw(
 async function planFiles(
   { checkBucket, workers }: PlanRestoreDeps,
   reader: PointReader,
-  bucket: string,
+  target: Exclude<ChosenTarget, { kind: 'volumes' }>,
   paths: readonly string[] | undefined,
 ) {
-  await checkBucket(bucket);
+  const selection = paths === undefined ? {} : { paths };
+  // The caller's process does all of it alone, whatever the size of a file.
+  if (target.kind === 'directory')
+    return planRestore(reader, { ...selection, limits: defaultShardLimits, workers: 1 });
+  await checkBucket(target.bucket);
   return planRestore(reader, {
-    ...(paths === undefined ? {} : { paths }),
+    ...selection,
     limits: defaultShardLimits,
     workers,
     maxFileBytes: largestFileBytes,
@@ -187,7 +218,7 @@ async function planFiles(
 
 async function planVolumes(
   { images }: PlanRestoreDeps,
-  { snapshots }: Extract<RestoreTarget, { kind: 'volumes' }>,
+  { snapshots }: Extract<ChosenTarget, { kind: 'volumes' }>,
 ) {
   const ids = snapshots.map(({ snapshot }) => snapshot);
   const existing = new Set((await images.describeSnapshots(ids)).map(({ snapshotId }) => snapshotId));
@@ -208,9 +239,10 @@ async function putRow(
   { pointId }: PointRow,
   root: Root,
   target: string,
-): Promise<void> {
+): Promise<RestoreRow> {
   // A step that is repeated must not open what has been closed since.
-  if ((await catalog.findRestore(restoreId)) !== undefined) return;
+  const known = await catalog.findRestore(restoreId);
+  if (known !== undefined) return known;
   // The log first: nothing is read for a restore of which there is no trace.
   await audit.append({
     chain: root.resource,
@@ -218,7 +250,7 @@ async function putRow(
     by: execution,
     event: { kind: 'restore-started', restore: restoreId, point: pointId, target },
   });
-  await catalog.putRestore({
+  const opened: RestoreRow = {
     restoreId,
     pointId,
     resourceArn: root.resource,
@@ -226,10 +258,13 @@ async function putRow(
     state: 'running',
     startedAt: clock.now(),
     execution,
-  });
+  };
+  await catalog.putRestore(opened);
+  return opened;
 }
 
-function describe(target: RestoreTarget): string {
+function describe(target: ChosenTarget): string {
+  if (target.kind === 'directory') return `directory ${target.directory}`;
   return target.kind === 'volumes'
     ? `volumes in ${target.availabilityZone}`
     : `s3://${target.bucket}/${target.prefix}`;

@@ -31,14 +31,23 @@ const Target = z
       })
       .optional()
       .describe('New volumes from the snapshots of an image.'),
+    directory: z
+      .string()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe(
+        'Where the caller is going to restore to by itself, as "<host>:<absolute path>". Nothing is written there from ' +
+          'here: the restore is put on the audit log, and an archived point is thawed first.',
+      ),
   })
   .superRefine((target, context) => {
-    const given = ['bucket', 'original', 'volumes'].filter((name) => name in target);
+    const given = ['bucket', 'original', 'volumes', 'directory'].filter((name) => name in target);
     if (given.length !== 1) {
       const found = given.length === 0 ? 'none of them' : given.join(' and ');
       context.addIssue({
         code: 'custom',
-        message: `expected one of bucket, original, volumes, found ${found}`,
+        message: `expected one of bucket, original, volumes, directory, found ${found}`,
       });
     }
     if (target.prefix !== undefined && target.bucket === undefined) {
@@ -50,8 +59,13 @@ const Target = z
     }
   })
   .meta({
-    description: 'Where to restore to: exactly one of bucket, original, volumes.',
-    oneOf: [{ required: ['bucket'] }, { required: ['original'] }, { required: ['volumes'] }],
+    description: 'Where to restore to: exactly one of bucket, original, volumes, directory.',
+    oneOf: [
+      { required: ['bucket'] },
+      { required: ['original'] },
+      { required: ['volumes'] },
+      { required: ['directory'] },
+    ],
     dependentRequired: { prefix: ['bucket'] },
   });
 
@@ -125,6 +139,11 @@ export const RestoreInput = z
       {
         point: '20260301T020000Z-0123456789abcdef',
         target: { volumes: { availabilityZone: 'us-east-1a', type: 'gp3' } },
+      },
+      {
+        point: '20260301T020000Z-0123456789abcdef',
+        target: { directory: 'ann-laptop:/home/ann/restored' },
+        thaw: { speed: 'bulk', days: 2 },
       },
     ],
   });

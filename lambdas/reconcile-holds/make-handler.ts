@@ -30,6 +30,7 @@ export function makeHandler(deps: {
       shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs,
       isContinued: input.state !== undefined && input.state !== null,
     });
+    for (const message of report.damaged.messages) log.warn('damage', { reason: message });
     const state = {
       holds: report.holds,
       held: before.held + report.held,

@@ -36,7 +36,10 @@ const RenewState = z.object({
   within: z
     .object({
       pointId: z.string().transform((text) => text as PointId),
-      after: z.string().transform((text) => text as PackId),
+      after: z
+        .string()
+        .transform((text) => text as PackId)
+        .optional(),
     })
     .optional(),
   renewed: z.int(),

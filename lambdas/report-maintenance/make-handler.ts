@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import { caughtError, errorRecordOfCaught } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
-import { Failures } from '../shared/maintenance-fields.ts';
+import { Failures, noneFailed } from '../shared/maintenance-fields.ts';
 import { metric, type Metrics } from '../shared/metrics.ts';
 import { MaintenanceFailedError } from './maintenance-failed-error.ts';
 
@@ -16,7 +16,10 @@ const ReportInput = z.object({
   errors: z.record(z.string(), caughtError),
   reconciled: absentIfFailed(z.object({ state: part({ roots: count, recovered: count, missing: count }) })),
   holds: absentIfFailed(z.object({ state: part({ holds: count, held: count, released: count }) })),
-  containers: absentIfFailed(z.array(z.object({ started: count, waiting: count }))),
+  // A partition that was worked off has no failures: starting a run either works, or fails the partition.
+  containers: absentIfFailed(
+    z.array(z.object({ started: count, waiting: count, failures: Failures.default(noneFailed) })),
+  ),
   renewed: absentIfFailed(
     z.array(
       part({
@@ -124,10 +127,11 @@ function failuresOf(input: ReportInput): string[] {
 }
 
 /** All parts of the work whose items may have failed one by one. */
-function partsOf({ reconciled, holds, renewed, expired, swept, verified }: ReportInput) {
+function partsOf({ reconciled, holds, renewed, containers, expired, swept, verified }: ReportInput) {
   return [
     ...[reconciled, holds, expired].flatMap((step) => (step === undefined ? [] : [step.state])),
     ...(renewed ?? []),
+    ...(containers ?? []),
     ...(swept ?? []),
     ...(verified ?? []),
   ];

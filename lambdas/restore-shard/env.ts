@@ -1,11 +1,10 @@
 import * as z from 'zod';
-import { catalog, restoreTargets, vaultReader, workBucket } from '../shared/env-fields.ts';
+import { restoreTargets, vaultReader, workBucket } from '../shared/env-fields.ts';
 
 /** Restores one shard into its target. */
 export const Env = z.object({
   ...vaultReader,
   ...workBucket,
-  ...catalog,
   ...restoreTargets,
 });
 export type Env = z.infer<typeof Env>;

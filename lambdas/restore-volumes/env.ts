@@ -1,11 +1,9 @@
 import * as z from 'zod';
-import { catalog, vaultReader, workBucket } from '../shared/env-fields.ts';
+import { workBucket } from '../shared/env-fields.ts';
 
 /** Makes volumes from the snapshots of an image. */
 export const Env = z.object({
-  ...vaultReader,
   ...workBucket,
-  ...catalog,
 });
 export type Env = z.infer<typeof Env>;
 /** The variables as the deployment has to set them. */

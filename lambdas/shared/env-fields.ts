@@ -18,11 +18,17 @@ export function json<Schema extends z.ZodType>(schema: Schema) {
     .pipe(schema);
 }
 
-/** Variables of functions that read the vault. */
-export const vaultReader = { VAULT_BUCKET: Name, KMS_KEY_ARN: Name } as const;
+/** Variables of functions that read of the vault what needs no key. */
+export const vaultBucket = { VAULT_BUCKET: Name } as const;
+
+/** Variables of functions that read backups. */
+export const vaultReader = { ...vaultBucket, KMS_KEY_ARN: Name } as const;
+
+/** The mode of locks that are set. */
+export const lockMode = { LOCK_MODE: z.enum(['governance', 'compliance']) } as const;
 
 /** Variables of functions that write to the vault or extend locks in it. */
-export const vaultWriter = { ...vaultReader, LOCK_MODE: z.enum(['governance', 'compliance']) } as const;
+export const vaultWriter = { ...vaultReader, ...lockMode } as const;
 
 export const workBucket = { WORK_BUCKET: Name } as const;
 

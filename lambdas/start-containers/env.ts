@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { catalog, plans, vaultReader, workBucket } from '../shared/env-fields.ts';
+import { catalog, plans, vaultBucket, workBucket } from '../shared/env-fields.ts';
 
 /** Starts runs that make containers of points that are kept for long. */
 export const Env = z.object({
-  ...vaultReader,
+  ...vaultBucket,
   ...workBucket,
   ...catalog,
   ...plans,

@@ -1,19 +1,8 @@
 import * as z from 'zod';
-import { vaultWriter } from '../shared/env-fields.ts';
+import { lockMode, vaultBucket } from '../shared/env-fields.ts';
 
 /** Ends a day of the audit log. */
-export const Env = z.object({
-  ...vaultWriter,
-  /** What is deployed, for the log: plans, targets, modes. JSON. */
-  CONFIGURATION: z.string().transform((text, context): Record<string, unknown> => {
-    try {
-      return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
-    } catch {
-      context.addIssue({ code: 'custom', message: 'is not a JSON object' });
-      return z.NEVER;
-    }
-  }),
-});
+export const Env = z.object({ ...vaultBucket, ...lockMode });
 export type Env = z.infer<typeof Env>;
 /** The variables as the deployment has to set them. */
 export type EnvInput = z.input<typeof Env>;

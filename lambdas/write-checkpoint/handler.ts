@@ -1,16 +1,15 @@
-import { makeKmsClient, makeReadServices, makeS3Clients } from '@holdfast/aws';
+import { makeS3Clients, S3ObjectStore, SystemClock, SystemRandom } from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
+const clock = new SystemClock();
 
 export const handler = makeHandler({
-  ...makeReadServices(
-    { ...makeS3Clients(), kms: makeKmsClient() },
-    { vaultBucket: env.VAULT_BUCKET, kmsKeyArn: env.KMS_KEY_ARN },
-  ),
+  store: new S3ObjectStore(makeS3Clients(), env.VAULT_BUCKET, clock),
+  clock,
+  random: new SystemRandom(),
   lockMode: env.LOCK_MODE,
-  configuration: env.CONFIGURATION,
   log: makeLogger('write-checkpoint'),
 });

@@ -17,6 +17,7 @@ import {
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import type { PipelineFunctions } from './pipeline-functions.ts';
+import { accountOfArn } from './vault-access.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 /** As many as a list can have: every item's failure is caught and counted by the report. */
@@ -24,13 +25,19 @@ const ALL_ITEMS = 100_000_000;
 
 /** Properties of {@link CycleWorkflow}. */
 export interface CycleWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
-  readonly steps: Pick<PipelineFunctions, 'discoverResources' | 'reportCycle' | 'failRun'>;
+  readonly steps: Pick<
+    PipelineFunctions,
+    'recordConfiguration' | 'discoverResources' | 'reportCycle' | 'failRun'
+  >;
   /** Protects one resource. */
   readonly protect: StateMachine;
   readonly resourcesAtOnce: number;
 }
 
-/** One due time of one plan rule: finds the plan's resources, protects each, reports; fails if one of them did. */
+/**
+ * One due time of one plan rule: puts a changed configuration on record, finds the plan's resources, protects each,
+ * reports; fails if one of them did.
+ */
 export class CycleWorkflow extends Workflow {
   readonly stateMachine: StateMachine;
   private readonly props: CycleWorkflowProps;
@@ -51,7 +58,7 @@ export class CycleWorkflow extends Workflow {
         resources: [
           `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:execution:${protect.stateMachineName}:*`,
         ],
-        conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+        conditions: accountOfArn,
       }),
       // How Step Functions learns that an execution it waits for has ended.
       new PolicyStatement({
@@ -65,7 +72,12 @@ export class CycleWorkflow extends Workflow {
   }
 
   private definition(): IChainable {
-    const { discoverResources, reportCycle, failRun } = this.props.steps;
+    const { recordConfiguration, discoverResources, reportCycle, failRun } = this.props.steps;
+    const record = this.step('RecordConfiguration', {
+      function: recordConfiguration,
+      payload: {},
+      resultPath: JsonPath.DISCARD,
+    });
     const discover = this.step('DiscoverResources', {
       function: discoverResources,
       resultPath: '$.discovery',
@@ -86,13 +98,15 @@ export class CycleWorkflow extends Workflow {
       }),
       { errors: ['CycleFailedError'], resultPath: ERROR_PATH },
     );
-    this.catching([discover, protectResources, report], giveUp);
+    this.catching([record, discover, protectResources, report], giveUp);
 
-    return discover.next(
-      new Choice(this, 'AnyResource', { stateName: 'AnyResource' })
-        .when(Condition.numberEquals('$.discovery.resources.count', 0), report)
-        .otherwise(protectResources.next(report)),
-    );
+    return record
+      .next(discover)
+      .next(
+        new Choice(this, 'AnyResource', { stateName: 'AnyResource' })
+          .when(Condition.numberEquals('$.discovery.resources.count', 0), report)
+          .otherwise(protectResources.next(report)),
+      );
   }
 
   private protectResources(): DistributedMap {

@@ -13,16 +13,17 @@ import type { EnvInput as SweepPacksEnv } from '../../lambdas/sweep-packs/env.ts
 import type { EnvInput as SweepSnapshotsEnv } from '../../lambdas/sweep-snapshots/env.ts';
 import type { EnvInput as VerifySampleEnv } from '../../lambdas/verify-sample/env.ts';
 import type { EnvInput as WriteCheckpointEnv } from '../../lambdas/write-checkpoint/env.ts';
-import { auditedConfiguration, plansVariable } from '../deployment-config.ts';
+import { plansVariable } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
 import { FunctionGroup, type FunctionGroupProps } from './function-group.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
-import { describesImages, removesSnapshots } from './source-access.ts';
+import { describes, removesSnapshots } from './source-access.ts';
 import {
   extendsLocks,
   forgetsChunks,
   listsVault,
   putsMetrics,
+  readsSealed,
   readsVault,
   removesVersions,
   seesHolds,
@@ -44,7 +45,7 @@ const LONGEST = Duration.minutes(15);
 /** Where an execution keeps its lists. */
 const WORK = ['maintenance/*'];
 
-/** The functions of maintenance: what each is told, and what each may do. Only two of them may delete anything. */
+/** The functions of maintenance: what each is told, and what each may do. Two of them may delete from the vault. */
 export class MaintenanceFunctions extends FunctionGroup {
   readonly plan: PipelineFunction;
   readonly reconcilePoints: PipelineFunction;
@@ -64,11 +65,12 @@ export class MaintenanceFunctions extends FunctionGroup {
     const stack = Stack.of(this);
     const CATALOG_TABLE = storage.catalog.tableName;
     const WORK_BUCKET = storage.workBucket.bucketName;
-    const vaultReader = { VAULT_BUCKET: storage.vault.bucketName, KMS_KEY_ARN: storage.key.keyArn };
+    const vaultBucket = { VAULT_BUCKET: storage.vault.bucketName };
+    const vaultReader = { ...vaultBucket, KMS_KEY_ARN: storage.key.keyArn };
 
     this.plan = this.add('plan-maintenance', {
-      environment: { ...vaultReader, WORK_BUCKET, CATALOG_TABLE } satisfies PlanMaintenanceEnv,
-      statements: [listsVault(storage), ...usesWork(storage, WORK), ...usesCatalog(storage)],
+      environment: { ...vaultBucket, WORK_BUCKET, CATALOG_TABLE } satisfies PlanMaintenanceEnv,
+      statements: [listsVault(storage), ...usesWork(storage, WORK), ...readsCatalog(storage)],
       timeout: LONGEST,
     });
     this.reconcilePoints = this.add('reconcile-points', {
@@ -89,19 +91,19 @@ export class MaintenanceFunctions extends FunctionGroup {
         ...readsVault(storage),
         extendsLocks(storage),
         writesAuditLog(storage),
-        ...usesWork(storage, WORK),
+        ...readsWork(storage, WORK),
         ...usesCatalog(storage),
       ],
       memoryMegabytes: 1024,
       timeout: LONGEST,
     });
     this.expirePoints = this.add('expire-points', {
-      environment: { ...vaultReader, LOCK_MODE: config.lockMode, CATALOG_TABLE } satisfies ExpirePointsEnv,
+      environment: { ...vaultBucket, LOCK_MODE: config.lockMode, CATALOG_TABLE } satisfies ExpirePointsEnv,
       statements: [
         writesAuditLog(storage),
-        ...readsVault(storage),
+        ...readsSealed(storage),
         ...removesVersions(storage, ['points/*']),
-        ...describesImages(),
+        describes('Snapshots'),
         removesSnapshots(stack),
         ...usesCatalog(storage),
       ],
@@ -125,7 +127,7 @@ export class MaintenanceFunctions extends FunctionGroup {
     });
     this.sweepSnapshots = this.add('sweep-snapshots', {
       environment: { CATALOG_TABLE } satisfies SweepSnapshotsEnv,
-      statements: [...describesImages(), removesSnapshots(stack), ...usesCatalog(storage)],
+      statements: [describes('Snapshots'), removesSnapshots(stack), ...readsCatalog(storage)],
       timeout: LONGEST,
     });
     this.verifySample = this.add('verify-sample', {
@@ -147,7 +149,7 @@ export class MaintenanceFunctions extends FunctionGroup {
     });
     this.startContainers = this.add('start-containers', {
       environment: {
-        ...vaultReader,
+        ...vaultBucket,
         WORK_BUCKET,
         CATALOG_TABLE,
         PLANS: plansVariable(config),
@@ -167,11 +169,10 @@ export class MaintenanceFunctions extends FunctionGroup {
     });
     this.writeCheckpoint = this.add('write-checkpoint', {
       environment: {
-        ...vaultReader,
+        ...vaultBucket,
         LOCK_MODE: config.lockMode,
-        CONFIGURATION: auditedConfiguration(config),
       } satisfies WriteCheckpointEnv,
-      statements: [...readsVault(storage), writesAuditLog(storage)],
+      statements: [...readsSealed(storage), writesAuditLog(storage)],
       memoryMegabytes: 512,
       timeout: LONGEST,
     });

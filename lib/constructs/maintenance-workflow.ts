@@ -32,6 +32,7 @@ export interface MaintenanceWorkflowProps extends Omit<WorkflowProps, 'workPrefi
     | 'verifySample'
     | 'report'
   >;
+  readonly recordConfiguration: PipelineFunction;
   /** Partitions that are worked off at the same time. */
   readonly partitionsAtOnce: number;
 }
@@ -45,9 +46,10 @@ interface Stage {
 }
 
 /**
- * What happens every day: reconcile, renew, expire, sweep, verify, report. What a plan keeps is prolonged before
- * anything is removed. A stage that fails stops none of those after it, but expiring if points could not be renewed;
- * the report fails in the end. Safe to run any number of times at once.
+ * What happens every day: record the configuration, reconcile, hold, renew, make containers, expire, sweep, verify,
+ * write a checkpoint, report. What a plan or a hold keeps is prolonged before anything is removed. A stage that fails
+ * stops none of those after it, but expiring if points could not be held or renewed; the report fails in the end. Safe
+ * to run any number of times at once.
  */
 export class MaintenanceWorkflow extends Workflow {
   readonly stateMachine: StateMachine;
@@ -61,11 +63,12 @@ export class MaintenanceWorkflow extends Workflow {
   }
 
   private definition(): IChainable {
-    const { steps } = this.props;
+    const { steps, recordConfiguration } = this.props;
     const begin = new Pass(this, 'Begin', {
       stateName: 'Begin',
       result: Result.fromObject({
         errors: {},
+        configuration: null,
         reconciled: { state: null },
         holds: { state: null },
         containers: null,
@@ -83,6 +86,7 @@ export class MaintenanceWorkflow extends Workflow {
       resultPath: '$.plan',
     });
     const stages: readonly [string, Stage][] = [
+      ['configuration', this.single('RecordConfiguration', recordConfiguration, '$.configuration')],
       ['reconcile', this.loop('ReconcilePoints', steps.reconcilePoints, '$.reconciled', {})],
       ['holds', this.loop('ReconcileHolds', steps.reconcileHolds, '$.holds', {})],
       ['renew', this.eachPartition('RenewLeases', steps.renewLeases, '$.renewed')],

@@ -3,11 +3,13 @@ import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
 import {
+  accountOfArn,
+  closesRuns,
   listsVault,
   readsCatalog,
   readsVault,
   readsWork,
-  usesCatalog,
+  thawsContainers,
   type Storage,
 } from './vault-access.ts';
 
@@ -47,8 +49,9 @@ export class PeopleRoles extends Construct {
   /** Gives each role what it may do with what is stored. */
   grantStorage(storage: Storage): void {
     this.allow('Operator', this.operator, [
-      // Cancelling writes the run's row, and takes the time from the vault.
-      ...usesCatalog(storage),
+      ...readsCatalog(storage),
+      // Cancelling closes the run, and takes the time from the vault.
+      closesRuns(storage),
       listsVault(storage),
       this.readsStacks(),
       ...readsWork(storage, ['cycles/*', 'runs/*', 'restores/*']),
@@ -56,14 +59,16 @@ export class PeopleRoles extends Construct {
     this.allow('Restorer', this.restorer, [
       ...readsCatalog(storage),
       ...readsVault(storage),
+      thawsContainers(storage),
       ...readsWork(storage, ['restores/*']),
       this.readsStacks(),
     ]);
-    this.allow('Holder', this.holder, [...readsCatalog(storage), listsVault(storage), this.readsStacks()]);
+    this.allow('Holder', this.holder, [...readsCatalog(storage), this.readsStacks()]);
     this.allow('BreakGlass', this.breakGlass, [
       this.readsStacks(),
       ...readsCatalog(storage),
       ...readsVault(storage),
+      thawsContainers(storage),
       ...this.mendsPolicies(storage),
     ]);
   }
@@ -105,7 +110,7 @@ export class PeopleRoles extends Construct {
       resources: stacks.map(
         (name) => `arn:${Aws.PARTITION}:cloudformation:${Aws.REGION}:${Aws.ACCOUNT_ID}:stack/${name}/*`,
       ),
-      conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+      conditions: accountOfArn,
     });
   }
 

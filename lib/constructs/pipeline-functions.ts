@@ -14,26 +14,22 @@ import type { EnvInput as HoldPointsEnv } from '../../lambdas/hold-points/env.ts
 import type { EnvInput as ListShardsEnv } from '../../lambdas/list-shards/env.ts';
 import type { EnvInput as OpenRunEnv } from '../../lambdas/open-run/env.ts';
 import type { EnvInput as ProtectShardEnv } from '../../lambdas/protect-shard/env.ts';
+import type { EnvInput as RecordConfigurationEnv } from '../../lambdas/record-configuration/env.ts';
 import type { EnvInput as ReportCycleEnv } from '../../lambdas/report-cycle/env.ts';
 import type { EnvInput as SnapshotVolumesEnv } from '../../lambdas/snapshot-volumes/env.ts';
 import type { EnvInput as StartCycleEnv } from '../../lambdas/start-cycle/env.ts';
-import { plansVariable } from '../deployment-config.ts';
+import { auditedConfiguration, plansVariable } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
 import { FunctionGroup, type FunctionGroupProps } from './function-group.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
-import {
-  describesImages,
-  discoversSources,
-  looksAtBuckets,
-  readsBuckets,
-  takesSnapshots,
-} from './source-access.ts';
+import { describes, discoversSources, listsBuckets, readsBuckets, takesSnapshots } from './source-access.ts';
 import {
   createsVaultKeys,
   extendsLocks,
   holdsPoints,
   putsMetrics,
   readsCatalog,
+  readsSealed,
   readsVault,
   readsWork,
   usesCatalog,
@@ -54,6 +50,7 @@ const LONGEST = Duration.minutes(15);
 
 /** The functions of cycles, runs and holds, and those that watch over them. */
 export class PipelineFunctions extends FunctionGroup {
+  readonly recordConfiguration: PipelineFunction;
   readonly discoverResources: PipelineFunction;
   readonly openRun: PipelineFunction;
   readonly listShards: PipelineFunction;
@@ -83,6 +80,14 @@ export class PipelineFunctions extends FunctionGroup {
     const vaultWriter = { ...vaultReader, LOCK_MODE: config.lockMode };
     const CHUNK_INDEX_TABLE = storage.chunkIndex.tableName;
 
+    this.recordConfiguration = this.add('record-configuration', {
+      environment: {
+        VAULT_BUCKET: storage.vault.bucketName,
+        LOCK_MODE: config.lockMode,
+        CONFIGURATION: auditedConfiguration(config),
+      } satisfies RecordConfigurationEnv,
+      statements: [...readsSealed(storage), writesAuditLog(storage)],
+    });
     this.discoverResources = this.add('discover-resources', {
       environment: {
         PLANS,
@@ -108,7 +113,7 @@ export class PipelineFunctions extends FunctionGroup {
         ...(config.offlineRecipient && { OFFLINE_PUBLIC_KEY: config.offlineRecipient.publicKey }),
       } satisfies OpenRunEnv,
       statements: [
-        ...looksAtBuckets(config),
+        ...listsBuckets(config),
         ...readsVault(storage),
         ...writesVault(storage, ['format.json', 'keys/*']),
         ...createsVaultKeys(storage),
@@ -119,13 +124,8 @@ export class PipelineFunctions extends FunctionGroup {
       timeout: LONGEST,
     });
     this.listShards = this.add('list-shards', {
-      environment: { ...vaultReader, WORK_BUCKET, CATALOG_TABLE, PLANS } satisfies ListShardsEnv,
-      statements: [
-        ...readsBuckets(config),
-        ...readsVault(storage),
-        ...usesWork(storage, ['runs/*']),
-        ...usesCatalog(storage),
-      ],
+      environment: { WORK_BUCKET, CATALOG_TABLE, PLANS } satisfies ListShardsEnv,
+      statements: [...listsBuckets(config), ...usesWork(storage, ['runs/*']), ...usesCatalog(storage)],
       memoryMegabytes: 1024,
       timeout: LONGEST,
     });
@@ -138,6 +138,7 @@ export class PipelineFunctions extends FunctionGroup {
         PLANS,
       } satisfies ProtectShardEnv,
       statements: [
+        ...listsBuckets(config),
         ...readsBuckets(config),
         ...readsVault(storage),
         ...writesVault(storage, ['packs/*', 'pages/*']),
@@ -154,7 +155,6 @@ export class PipelineFunctions extends FunctionGroup {
         WORK_BUCKET,
         CATALOG_TABLE,
         CHUNK_INDEX_TABLE,
-        PLANS,
       } satisfies CommitPointEnv,
       statements: [
         ...readsVault(storage),
@@ -172,7 +172,6 @@ export class PipelineFunctions extends FunctionGroup {
         WORK_BUCKET,
         CATALOG_TABLE,
         CHUNK_INDEX_TABLE,
-        PLANS,
       } satisfies ConsolidatePointEnv,
       statements: [
         ...readsVault(storage),
@@ -187,7 +186,7 @@ export class PipelineFunctions extends FunctionGroup {
     this.snapshotVolumes = this.add('snapshot-volumes', {
       environment: { WORK_BUCKET, CATALOG_TABLE } satisfies SnapshotVolumesEnv,
       statements: [
-        ...describesImages(),
+        describes('Instances', 'Volumes', 'Snapshots'),
         ...takesSnapshots(stack, config),
         ...usesWork(storage, ['runs/*']),
         ...usesCatalog(storage),
@@ -196,15 +195,15 @@ export class PipelineFunctions extends FunctionGroup {
     });
     this.checkSnapshots = this.add('check-snapshots', {
       environment: { WORK_BUCKET, CATALOG_TABLE } satisfies CheckSnapshotsEnv,
-      statements: [...describesImages(), ...usesWork(storage, ['runs/*']), ...usesCatalog(storage)],
+      statements: [describes('Snapshots'), ...readsWork(storage, ['runs/*']), ...usesCatalog(storage)],
     });
     this.commitImage = this.add('commit-image', {
-      environment: { ...vaultWriter, WORK_BUCKET, CATALOG_TABLE, PLANS } satisfies CommitImageEnv,
+      environment: { ...vaultWriter, WORK_BUCKET, CATALOG_TABLE } satisfies CommitImageEnv,
       statements: [
-        ...describesImages(),
+        describes('Snapshots'),
         ...readsVault(storage),
-        ...writesVault(storage, ['packs/*', 'pages/*', 'points/*', 'audit/*']),
-        ...usesWork(storage, ['runs/*']),
+        ...writesVault(storage, ['points/*', 'audit/*']),
+        ...readsWork(storage, ['runs/*']),
         ...usesCatalog(storage),
       ],
       memoryMegabytes: 1024,

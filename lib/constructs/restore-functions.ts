@@ -7,11 +7,12 @@ import type { EnvInput as RestoreVolumesEnv } from '../../lambdas/restore-volume
 import { METRICS_NAMESPACE } from '../metrics.ts';
 import { FunctionGroup, type FunctionGroupProps } from './function-group.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
-import { createsVolumes, describesImages, readsTargets, writesTargets } from './source-access.ts';
+import { createsVolumes, describes, listsTargets, writesTargets } from './source-access.ts';
 import {
   putsMetrics,
-  readsCatalog,
+  readsSealed,
   readsVault,
+  readsWork,
   thawsContainers,
   usesCatalog,
   usesWork,
@@ -47,8 +48,8 @@ export class RestoreFunctions extends FunctionGroup {
         RESTORE_WORKERS: String(config.resourcesAtOnce * config.shardsAtOnce),
       } satisfies PlanRestoreEnv,
       statements: [
-        ...describesImages(),
-        ...readsTargets(config),
+        describes('Snapshots'),
+        ...listsTargets(config),
         ...readsVault(storage),
         thawsContainers(storage),
         writesAuditLog(storage),
@@ -62,40 +63,33 @@ export class RestoreFunctions extends FunctionGroup {
       environment: {
         ...vaultReader,
         WORK_BUCKET,
-        CATALOG_TABLE,
         ...restoreTargets,
       } satisfies RestoreShardEnv,
-      statements: [
-        ...writesTargets(config),
-        ...readsVault(storage),
-        ...usesWork(storage, ['restores/*']),
-        ...readsCatalog(storage),
-      ],
+      statements: [...writesTargets(config), ...readsVault(storage), ...usesWork(storage, ['restores/*'])],
       memoryMegabytes: WORKER_MEGABYTES,
       timeout: LONGEST,
     });
     this.restoreVolumes = this.add('restore-volumes', {
-      environment: { ...vaultReader, WORK_BUCKET, CATALOG_TABLE } satisfies RestoreVolumesEnv,
+      environment: { WORK_BUCKET } satisfies RestoreVolumesEnv,
       statements: [
-        ...describesImages(),
+        describes('Volumes'),
         ...createsVolumes(stack, config),
-        ...readsVault(storage),
         ...usesWork(storage, ['restores/*']),
-        ...usesCatalog(storage),
       ],
       timeout: Duration.minutes(5),
     });
     this.finishRestore = this.add('finish-restore', {
       environment: {
-        ...vaultWriter,
+        VAULT_BUCKET: storage.vault.bucketName,
+        LOCK_MODE: config.lockMode,
         WORK_BUCKET,
         CATALOG_TABLE,
         METRICS_NAMESPACE,
       } satisfies FinishRestoreEnv,
       statements: [
-        ...readsVault(storage),
+        ...readsSealed(storage),
         writesAuditLog(storage),
-        ...usesWork(storage, ['restores/*']),
+        ...readsWork(storage, ['restores/*']),
         ...usesCatalog(storage),
         ...putsMetrics(METRICS_NAMESPACE),
       ],

@@ -90,6 +90,8 @@ export class RestoreWorkflow extends Workflow {
         new Choice(this, 'Mode', { stateName: 'Mode' })
           .when(modeIs('dry-run'), new Succeed(this, 'Quoted', { stateName: 'Quoted' }))
           .when(modeIs('volumes'), firstVolumes)
+          // The caller restores by itself: all that is left to do here was to put it on the audit log.
+          .when(modeIs('directory'), new Succeed(this, 'Recorded', { stateName: 'Recorded' }))
           .when(modeIs('thaw'), this.waitForThaw(plan))
           .when(Condition.numberEquals('$.plan.shards.count', 0), finish)
           .otherwise(shards.next(finish)),

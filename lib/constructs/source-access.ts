@@ -6,19 +6,8 @@ import type { DeploymentConfig } from '../deployment-config.ts';
 const RUN_TAG = 'holdfast:run';
 const RESTORE_TAG = 'holdfast:restore';
 
-const BUCKET_READS = [
-  's3:ListBucket',
-  's3:ListBucketVersions',
-  's3:GetBucketLocation',
-  's3:GetBucketVersioning',
-];
-const OBJECT_READS = [
-  's3:GetObject',
-  's3:GetObjectVersion',
-  's3:GetObjectTagging',
-  's3:GetObjectVersionTagging',
-  's3:GetObjectAttributes',
-];
+/** Objects are read as they are now; the tags are those of the version that was. */
+const OBJECT_READS = ['s3:GetObject', 's3:GetObjectTagging', 's3:GetObjectVersionTagging'];
 
 // Actions of EC2 and of the tagging API that know no resources.
 const thisRegion = { StringEquals: { 'aws:RequestedRegion': Aws.REGION } };
@@ -41,33 +30,25 @@ export function discoversSources(): PolicyStatement[] {
     }),
     new PolicyStatement({
       sid: 'ConfirmBucketTags',
-      actions: ['s3:GetBucketTagging', 's3:GetBucketLocation', 's3:ListBucket'],
+      actions: ['s3:GetBucketTagging'],
       resources: [bucket('*')],
       conditions: ownAccount,
     }),
   ];
 }
 
-/**
- * Reading source buckets: those that the configuration names, and those whose tag S3 looks at itself, which it does
- * only where attribute-based access control (ABAC) is enabled on the bucket.
- */
+/** Reading the objects of source buckets; listing them is another right. */
 export function readsBuckets({ sources, tagKey }: DeploymentConfig): PolicyStatement[] {
   const statements = [
     new PolicyStatement({
       sid: 'ReadTaggedBuckets',
-      actions: [...BUCKET_READS, ...OBJECT_READS],
+      actions: OBJECT_READS,
       resources: [bucket('*')],
       conditions: { ...ownAccount, ...tagged(tagKey) },
     }),
   ];
   if (sources.buckets.length > 0) {
     statements.push(
-      new PolicyStatement({
-        sid: 'ListNamedBuckets',
-        actions: BUCKET_READS,
-        resources: sources.buckets.map(bucket),
-      }),
       new PolicyStatement({
         sid: 'ReadNamedBuckets',
         actions: OBJECT_READS,
@@ -89,11 +70,14 @@ export function readsBuckets({ sources, tagKey }: DeploymentConfig): PolicyState
   return statements;
 }
 
-/** Looking at source buckets, without reading their objects: a run begins by asking for their clock. */
-export function looksAtBuckets({ sources, tagKey }: DeploymentConfig): PolicyStatement[] {
+/**
+ * Listing source buckets, and asking for their clock: those that the configuration names, and those whose tag S3 looks
+ * at itself, which it does only where attribute-based access control (ABAC) is enabled on the bucket.
+ */
+export function listsBuckets({ sources, tagKey }: DeploymentConfig): PolicyStatement[] {
   const statements = [
     new PolicyStatement({
-      sid: 'LookAtTaggedBuckets',
+      sid: 'ListTaggedBuckets',
       actions: ['s3:ListBucket'],
       resources: [bucket('*')],
       conditions: { ...ownAccount, ...tagged(tagKey) },
@@ -102,7 +86,7 @@ export function looksAtBuckets({ sources, tagKey }: DeploymentConfig): PolicySta
   if (sources.buckets.length > 0) {
     statements.push(
       new PolicyStatement({
-        sid: 'LookAtNamedBuckets',
+        sid: 'ListNamedBuckets',
         actions: ['s3:ListBucket'],
         resources: sources.buckets.map(bucket),
       }),
@@ -111,22 +95,14 @@ export function looksAtBuckets({ sources, tagKey }: DeploymentConfig): PolicySta
   return statements;
 }
 
-/** Describing instances, volumes and snapshots, which AWS allows for all or none. */
-export function describesImages(): PolicyStatement[] {
-  return [
-    new PolicyStatement({
-      sid: 'DescribeImages',
-      actions: [
-        'ec2:DescribeInstances',
-        'ec2:DescribeVolumes',
-        'ec2:DescribeSnapshots',
-        'ec2:DescribeInstanceAttribute',
-        'ec2:DescribeTags',
-      ],
-      resources: ['*'],
-      conditions: thisRegion,
-    }),
-  ];
+/** Describing things of EC2, which AWS allows for all of a kind or for none. */
+export function describes(...kinds: readonly ('Instances' | 'Volumes' | 'Snapshots')[]): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'DescribeImages',
+    actions: kinds.map((kind) => `ec2:Describe${kind}`),
+    resources: ['*'],
+    conditions: thisRegion,
+  });
 }
 
 /** Taking snapshots of tagged instances (all their volumes) and tagged volumes, and removing own duplicates. */
@@ -230,37 +206,35 @@ export function createsVolumes(stack: Stack, { restoreTargets }: DeploymentConfi
   return statements;
 }
 
-/** Looking at the buckets that restores may write to. */
-export function readsTargets({ restoreTargets }: DeploymentConfig): PolicyStatement[] {
+/** Looking whether the buckets that restores may write to are there, and what is in them. */
+export function listsTargets({ restoreTargets }: DeploymentConfig): PolicyStatement[] {
   if (restoreTargets.buckets.length === 0) return [];
   return [
     new PolicyStatement({
       sid: 'ListTargets',
-      actions: ['s3:ListBucket', 's3:GetBucketLocation', 's3:GetBucketVersioning'],
+      actions: ['s3:ListBucket'],
       resources: restoreTargets.buckets.map(bucket),
-    }),
-    new PolicyStatement({
-      sid: 'ReadTargets',
-      actions: OBJECT_READS,
-      resources: restoreTargets.buckets.map((name) => `${bucket(name)}/*`),
-      conditions: ownAccount,
     }),
   ];
 }
 
-/** Writing restored objects into the buckets that the configuration names, and nowhere else. */
+/**
+ * Writing restored objects into the buckets that the configuration names, and nowhere else; what is there already is
+ * compared.
+ */
 export function writesTargets(config: DeploymentConfig): PolicyStatement[] {
   const { buckets, keys } = config.restoreTargets;
   if (buckets.length === 0) return [];
   const statements = [
-    ...readsTargets(config),
+    ...listsTargets(config),
     new PolicyStatement({
       sid: 'WriteTargets',
       actions: [
+        's3:GetObject',
+        's3:GetObjectTagging',
         's3:PutObject',
         's3:PutObjectTagging',
         's3:AbortMultipartUpload',
-        's3:ListMultipartUploadParts',
       ],
       resources: buckets.map((name) => `${bucket(name)}/*`),
       conditions: ownAccount,

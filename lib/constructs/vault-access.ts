@@ -14,13 +14,29 @@ export interface Storage {
   readonly key: IKey;
 }
 
+/** Names what the ARN says already, beside a wildcard. Not every service tells IAM whose a resource is. */
+export const accountOfArn = { StringEqualsIfExists: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } };
+
 // Object names cannot be listed in a policy, so every statement over objects is bound to this account's buckets:
 // a bucket of the same name that somebody else made after ours was deleted is out of reach.
 const ownAccount = { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } };
 const vaultKeyContext = { Null: { 'kms:EncryptionContext:holdfast:vault': 'false' } };
 
-/** Reading objects of the vault, all versions, and its key. */
-export function readsVault({ vault, key }: Pick<Storage, 'vault' | 'key'>): PolicyStatement[] {
+/** Reading backups: objects of the vault, all versions, and the key that opens them. */
+export function readsVault(storage: Pick<Storage, 'vault' | 'key'>): PolicyStatement[] {
+  return [
+    ...readsSealed(storage),
+    new PolicyStatement({
+      sid: 'UnwrapVaultKeys',
+      actions: ['kms:Decrypt'],
+      resources: [storage.key.keyArn],
+      conditions: vaultKeyContext,
+    }),
+  ];
+}
+
+/** Reading objects of the vault as they lie there: locks, the audit log, and what nobody can open without the key. */
+export function readsSealed({ vault }: Pick<Storage, 'vault'>): PolicyStatement[] {
   return [
     new PolicyStatement({
       sid: 'ReadVault',
@@ -29,12 +45,6 @@ export function readsVault({ vault, key }: Pick<Storage, 'vault' | 'key'>): Poli
       conditions: ownAccount,
     }),
     listsVault({ vault }),
-    new PolicyStatement({
-      sid: 'UnwrapVaultKeys',
-      actions: ['kms:Decrypt'],
-      resources: [key.keyArn],
-      conditions: vaultKeyContext,
-    }),
   ];
 }
 
@@ -55,7 +65,7 @@ export function writesVault(
   return [
     new PolicyStatement({
       sid: 'WriteVault',
-      actions: ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+      actions: ['s3:PutObject', 's3:AbortMultipartUpload'],
       resources: prefixes.map((prefix) => vault.arnForObjects(prefix)),
       conditions: ownAccount,
     }),
@@ -63,11 +73,11 @@ export function writesVault(
   ];
 }
 
-/** Adding to the audit log. */
+/** Adding to the audit log. Its entries arrive locked, for which S3 asks for the right to set locks, too. */
 export function writesAuditLog({ vault }: Pick<Storage, 'vault'>): PolicyStatement {
   return new PolicyStatement({
     sid: 'WriteAuditLog',
-    actions: ['s3:PutObject'],
+    actions: ['s3:PutObject', 's3:PutObjectRetention'],
     resources: [vault.arnForObjects('audit/*')],
     conditions: ownAccount,
   });
@@ -143,7 +153,7 @@ export function createsVaultKeys({ key }: Pick<Storage, 'key'>): PolicyStatement
   return [
     new PolicyStatement({
       sid: 'WrapVaultKeys',
-      actions: ['kms:Encrypt', 'kms:GenerateDataKey', 'kms:GenerateDataKeyWithoutPlaintext'],
+      actions: ['kms:GenerateDataKey'],
       resources: [key.keyArn],
       conditions: vaultKeyContext,
     }),
@@ -200,16 +210,23 @@ export function usesCatalog({ catalog }: Pick<Storage, 'catalog'>): PolicyStatem
     ...readsCatalog({ catalog }),
     new PolicyStatement({
       sid: 'WriteCatalog',
-      actions: [
-        'dynamodb:PutItem',
-        'dynamodb:UpdateItem',
-        'dynamodb:DeleteItem',
-        'dynamodb:BatchWriteItem',
-        'dynamodb:ConditionCheckItem',
-      ],
+      actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
       resources: [catalog.tableArn],
     }),
   ];
+}
+
+/**
+ * Closing runs: changing what the catalog has of runs and of resources. A resource's points lie beside it, but not holds,
+ * packs and restores.
+ */
+export function closesRuns({ catalog }: Pick<Storage, 'catalog'>): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'CloseRuns',
+    actions: ['dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+    resources: [catalog.tableArn],
+    conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*', 'RES#*'] } },
+  });
 }
 
 /** Looking chunks up and recording them. */
@@ -217,7 +234,7 @@ export function usesChunkIndex({ chunkIndex }: Pick<Storage, 'chunkIndex'>): Pol
   return [
     new PolicyStatement({
       sid: 'UseChunkIndex',
-      actions: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:PutItem', 'dynamodb:BatchWriteItem'],
+      actions: ['dynamodb:BatchGetItem', 'dynamodb:BatchWriteItem'],
       resources: [chunkIndex.tableArn],
     }),
   ];

@@ -83,9 +83,10 @@ function placesOfWriters(vault: IBucket, principals: VaultPrincipals): PolicySta
       exceptResources: [audit],
       conditions: unlessRole(...writers),
     }),
+    // To put an object with a lock, S3 asks for the right to set one as well.
     denyStatement({
       sid: 'OnlyFunctionsWriteTheAuditLog',
-      actions: ['s3:PutObject'],
+      actions: ['s3:PutObject', EXTEND],
       resources: [audit],
       conditions: unlessRole(...writers, ...sweepers, ...renewers, ...holders, ...auditors),
     }),
@@ -137,7 +138,7 @@ function locks(
     denyStatement({
       sid: 'OnlyWritersExtendLocks',
       actions: [EXTEND],
-      resources: objects,
+      exceptResources: [vault.arnForObjects('audit/*')],
       conditions: unlessRole(...writers, ...renewers, ...holders),
     }),
     denyStatement({

@@ -22,7 +22,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
-import { usesWork } from './vault-access.ts';
+import { accountOfArn, usesWork } from './vault-access.ts';
 
 /** Where a caught error is put: `{ Error, Cause }`. */
 export const ERROR_PATH = '$.error';
@@ -217,6 +217,7 @@ export abstract class Workflow extends Construct {
   // Beside the machine, not before it: these statements name the machine itself.
   private allowMapRuns(machine: StateMachine, role: Role): void {
     const { stateMachineName: name } = machine;
+    const executions = `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:execution`;
     void new ExactPolicy(this, 'MapRuns', {
       role,
       statements: [
@@ -228,8 +229,9 @@ export abstract class Workflow extends Construct {
         new PolicyStatement({
           sid: 'FollowItems',
           actions: ['states:DescribeExecution', 'states:StopExecution', 'states:RedriveExecution'],
-          resources: [`arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:execution:${name}/*`],
-          conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+          // AWS's own policies name executions of items by the machine, as well as by the machine and the map's label.
+          resources: [`${executions}:${name}:*`, `${executions}:${name}/*`],
+          conditions: accountOfArn,
         }),
       ],
     });

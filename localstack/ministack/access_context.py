@@ -1,9 +1,11 @@
 """What requests to S3 tell IAM, where MiniStack is started with AUTH=true and leaves it out.
 
 MiniStack evaluates policies, but of the condition keys of writes it knows only those of ACLs and encryption; without the
-others a policy that demands a lock or If-None-Match demands nothing. What for: ../README.md.
+others a policy that demands a lock or If-None-Match demands nothing. Nor does it ask for the rights that a put with a
+lock needs besides s3:PutObject. What for: ../README.md.
 """
 
+import contextvars
 import math
 from datetime import datetime, timezone
 from xml.etree import ElementTree
@@ -27,6 +29,13 @@ BODIES = {
     },
     "s3:PutObjectLegalHold": {"Status": "s3:object-lock-legal-hold"},
 }
+# Rights that a put needs besides s3:PutObject for what its headers ask for.
+NEEDED_TOO = {
+    "x-amz-object-lock-mode": "s3:PutObjectRetention",
+    "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
+    "x-amz-tagging": "s3:PutObjectTagging",
+}
+headers_of_put = contextvars.ContextVar("headers_of_put", default={})
 
 
 def fill_access_context():
@@ -39,10 +48,7 @@ def fill_access_context():
             parts = "uploads" in (query_params or {}) or "partNumber" in (query_params or {})
             context["s3:ObjectCreationOperation"] = "false" if parts else "true"
         context.update(from_body(BODIES.get(iam_action, {})))
-        until = context.get("s3:object-lock-retain-until-date")
-        if until:
-            context["s3:object-lock-remaining-retention-days"] = str(days_until(until))
-        return context
+        return with_remaining_days(context)
 
     def resolve_condition_key(key, ctx):
         if key.lower() == "aws:principalarn" and ":assumed-role/" in ctx.principal_arn:
@@ -50,8 +56,31 @@ def fill_access_context():
             return iam._roles.get_scoped(ctx.principal_account, None, name)["Arn"]
         return resolve(key, ctx)
 
+    given_checks, enforce = iam_actions.s3_additional_checks, iam_evaluator.enforce
+
+    def s3_additional_checks(method, path, headers, body, query_params):
+        checks = given_checks(method, path, headers, body, query_params)
+        if iam_actions._s3_action(method, path, query_params) != "PutObject":
+            return checks
+        headers_of_put.set(headers)
+        arn = f"arn:aws:s3:::{path.strip('/')}"
+        return checks + [(action, arn) for name, action in NEEDED_TOO.items() if headers.get(name)]
+
+    def enforce_with_headers(access_key_id, iam_action, *args, service_context=None, **kwargs):
+        if iam_action in NEEDED_TOO.values() and not service_context:
+            put = headers_of_put.get()
+            service_context = with_remaining_days({key: put[name] for name, key in HEADERS.items() if put.get(name)})
+        return enforce(access_key_id, iam_action, *args, service_context=service_context, **kwargs)
+
+    iam_actions.s3_additional_checks = s3_additional_checks
+    iam_evaluator.enforce = enforce_with_headers
     iam_actions.s3_service_context = s3_service_context
     iam_evaluator._resolve_condition_key = resolve_condition_key
+
+
+def with_remaining_days(context):
+    until = context.get("s3:object-lock-retain-until-date")
+    return {**context, "s3:object-lock-remaining-retention-days": str(days_until(until))} if until else context
 
 
 def from_body(keys):

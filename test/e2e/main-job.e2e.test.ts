@@ -1,6 +1,7 @@
 import { DeleteTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
-import type { ResourceArn } from '@holdfast/engine';
+import { S3ObjectStore, SystemClock } from '@holdfast/aws';
+import { verifyAudit, type AuditEntry, type ResourceArn } from '@holdfast/engine';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { volumeFilePath } from '../../localstack/composition.ts';
 import {
@@ -98,6 +99,21 @@ describe('a tagged bucket with awkward keys, after a full, an incremental, a dif
     expect(wanted.size).toBeGreaterThan(5);
     expect(differences).toEqual([]);
   });
+});
+
+test('what was deployed is on the audit log, before what its cycles did', async () => {
+  const entries: AuditEntry[] = [];
+  const store = new S3ObjectStore(app.clients, app.vaultBucket, new SystemClock());
+  const { problems } = await verifyAudit(store, { onEntry: (entry) => entries.push(entry) });
+
+  expect(problems).toEqual([]);
+  const configurations = entries.filter(({ event }) => event.kind === 'configuration');
+  const commits = entries.filter(
+    ({ chain, event }) => chain === arnOfBucket(main) && event.kind === 'commit',
+  );
+  expect(configurations.map(({ event }) => JSON.stringify(event).includes(testPlans.main))).toEqual([true]);
+  expect(commits).toHaveLength(4);
+  for (const { at } of commits) expect(at >= (configurations[0]?.at ?? '')).toBe(true);
 });
 
 test('an empty bucket has a point in every cycle, and restoring one writes nothing', async () => {

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { Plans, RetentionRules } from '@holdfast/engine';
 import {
+  auditedConfiguration,
   DeploymentConfigError,
   parseDeploymentConfig,
   plansFileOf,
@@ -40,6 +41,24 @@ describe('a deployment', () => {
       ['weekly', 120],
     ]);
     expect({ lockMode, tagKey }).toEqual({ lockMode: 'governance', tagKey: 'holdfast:plan' });
+  });
+
+  test('is on record with everything that decides what is protected and for how long', () => {
+    const of = (...changes: Parameters<typeof config>) => auditedConfiguration(config(...changes));
+    const texts = [
+      of(),
+      of({ tagKey: 'backup' }),
+      of({ lockMode: 'compliance' }),
+      of({ sources: { buckets: ['photos'] } }),
+      of({ restoreTargets: { buckets: ['restored'] } }),
+      of({}, { retention: { keepDays: 31 } }),
+      of({}, { timeZone: 'Europe/Berlin' }),
+      of({}, { schedules: { full: 'cron(0 3 * * ? *)' } }),
+      of({}, { sources: { s3: { prefixes: ['only-this/'] } } }),
+      of({}, { sources: { s3: { readTags: false } } }),
+    ];
+
+    expect(new Set(texts).size).toBe(texts.length);
   });
 
   test('runs no more workers at once than it says', () => {

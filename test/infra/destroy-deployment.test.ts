@@ -8,6 +8,7 @@ const outputs = {
   CatalogTableName: 'the-catalog',
   ChunkIndexTableName: 'the-index',
   WorkBucketName: 'the-work',
+  TrailLogBucketName: 'the-log',
 };
 const stacks = ['HoldfastStorage', 'HoldfastPipeline', 'HoldfastMonitoring'];
 
@@ -125,7 +126,8 @@ describe('what stays', () => {
     chunkIndexTable: 'the-index',
   },`);
     expect(text).toContain('s3://the-work');
-    expect(text).toContain('--vault-bucket the-vault --catalog-table the-catalog');
+    expect(text).toContain('s3://the-log');
+    expect(text).toContain('npx holdfast extract s3://the-vault --list');
     expect(text).toContain('docs/format.md');
   });
 

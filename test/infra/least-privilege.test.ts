@@ -78,7 +78,7 @@ describe('writers', () => {
     ['OpenRunRole', ['Vault/format.json', 'Vault/keys/*', 'Work/runs/*']],
     ['ProtectShardRole', ['Vault/packs/*', 'Vault/pages/*', 'Work/runs/*']],
     ['CommitPointRole', ['Vault/audit/*', 'Vault/packs/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*']],
-    ['CommitImageRole', ['Vault/audit/*', 'Vault/packs/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*']],
+    ['CommitImageRole', ['Vault/audit/*', 'Vault/points/*']],
     [
       'ConsolidatePointRole',
       ['Vault/audit/*', 'Vault/containers/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*'],
@@ -99,7 +99,8 @@ describe('writers', () => {
 
     const places = mayWrite(others).filter((place) => place.startsWith('Vault'));
     expect(new Set(places)).toEqual(new Set(['Vault/audit/*']));
-    expect(others.filter(({ actions }) => actions.includes('s3:PutObjectRetention'))).toEqual([]);
+    const locking = others.filter(({ actions }) => actions.includes('s3:PutObjectRetention'));
+    expect(new Set(placesOf(locking))).toEqual(new Set(['/audit/*']));
   });
 });
 
@@ -128,13 +129,16 @@ describe('versions in the vault', () => {
 
   test('are neither written nor locked by who removes them', () => {
     for (const role of ['SweepPacksRole', 'ExpirePointsRole']) {
-      const actions = of(role).flatMap((statement) => statement.actions);
+      const locking = of(role).filter(({ actions }) => actions.includes('s3:PutObjectRetention'));
 
       expect(
         mayWrite(of(role)).filter((place) => place !== 'Vault/audit/*'),
         role,
       ).toEqual([]);
-      expect(actions, role).not.toContain('s3:PutObjectRetention');
+      expect(
+        placesOf(locking).filter((place) => place !== '/audit/*'),
+        role,
+      ).toEqual([]);
     }
   });
 
@@ -150,7 +154,7 @@ describe('versions in the vault', () => {
   });
 
   test('are prolonged without a right to write anything but the audit log', () => {
-    expect(mayWrite(of('RenewLeasesRole'))).toEqual(['Vault/audit/*', 'Work/maintenance/*']);
+    expect(mayWrite(of('RenewLeasesRole'))).toEqual(['Vault/audit/*']);
     expect(of('RenewLeasesRole').flatMap(({ actions }) => actions)).toContain('s3:PutObjectRetention');
   });
 });
@@ -268,6 +272,8 @@ const starts = (role: string) =>
     .flatMap(({ resources }) => resources)
     .join();
 
+const thaw = (role: string) => of(role).filter(({ actions }) => actions.includes('s3:RestoreObject'));
+
 describe('people', () => {
   test('start what their role is for', () => {
     expect(starts('PeopleOperator')).toMatch(/CycleMachine/);
@@ -277,6 +283,18 @@ describe('people', () => {
     expect(starts('PeopleRestorer')).not.toMatch(/CycleMachine/);
   });
 
+  test('cancel runs without a right to touch holds, packs and restores in the catalog', () => {
+    const writes = ['PeopleOperator', 'PeopleRestorer', 'PeopleHolder', 'PeopleBreakGlass'].flatMap((role) =>
+      of(role).filter(({ actions }) =>
+        actions.some((action) => /^dynamodb:(Put|Update|Delete|BatchW)/.test(action)),
+      ),
+    );
+
+    expect(writes.map(({ sid, condition }) => [sid, condition])).toEqual([
+      ['CloseRuns', { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*', 'RES#*'] } }],
+    ]);
+  });
+
   test('read backups to restore them, never to operate', () => {
     const readers = ['PeopleOperator', 'PeopleRestorer', 'PeopleBreakGlass'].filter((role) =>
       of(role).some(({ sid }) => sid === 'ReadVault'),
@@ -284,4 +302,43 @@ describe('people', () => {
 
     expect(readers).toEqual(['PeopleRestorer', 'PeopleBreakGlass']);
   });
+
+  test('thaw what they may read, which is containers alone, as the restore machine does', () => {
+    const [byMachine] = thaw('PlanRestore');
+    expect(JSON.stringify(byMachine?.resources)).toMatch(/\/containers\/\*/);
+    for (const role of ['PeopleRestorer', 'PeopleBreakGlass'])
+      expect(thaw(role)).toMatchObject([{ actions: ['s3:RestoreObject'] }]);
+    expect([...thaw('PeopleOperator'), ...thaw('PeopleHolder')]).toEqual([]);
+  });
+});
+
+describe('maps', () => {
+  test('follow the executions of their items, whichever way these are named', () => {
+    for (const machine of ['CycleRole', 'ProtectRole', 'RestoreRole']) {
+      const [follow] = of(machine).filter(({ sid }) => sid === 'FollowItems');
+
+      expect(follow?.actions, machine).toEqual([
+        'states:DescribeExecution',
+        'states:RedriveExecution',
+        'states:StopExecution',
+      ]);
+      expect(
+        follow?.resources.map((resource) => /(.)\*"\]\]\}$/.exec(resource)?.[1]),
+        machine,
+      ).toEqual(['/', ':']);
+    }
+  });
+});
+
+test('executions and stacks are bound to an account by their ARN, not by a key that IAM may not be told', () => {
+  const statements = all.filter(
+    ({ actions, condition }) =>
+      condition !== undefined && actions.some((action) => /^(states|cloudformation):/.test(action)),
+  );
+
+  expect(statements.length).toBeGreaterThan(5);
+  for (const { sid, resources, condition } of statements) {
+    expect(Object.keys(condition ?? {}), sid).toEqual(['StringEqualsIfExists']);
+    for (const resource of resources) expect(resource, sid).toContain('AWS::AccountId');
+  }
 });

@@ -43,6 +43,8 @@ async function isPermitted(folder: string, request: (role: string) => AccessRequ
   return isAllowed({ ...asked, context }, vaultPolicy as PolicyDocument, policy);
 }
 
+type Request = (role: string) => AccessRequest;
+
 const remove = (name: string) => (role: string) => ({
   role,
   action: 's3:DeleteObjectVersion',
@@ -58,11 +60,12 @@ const setHold = (name: string, status: 'ON' | 'OFF') => (role: string) => ({
 });
 const write = (name: string) => (role: string) => put(role, name);
 const lock = (name: string) => (role: string) => extend(role, name);
+/** S3 asks for both rights when an object arrives locked, as all in the vault do. */
+const append = (name: string): readonly Request[] => [write(name), lock(name)];
 
 const [pack, pages, container] = ['packs/short/ab/abcd', 'pages/ab/abcd', 'containers/abcd'] as const;
 const [root, key, format, audit] = ['points/r/p', 'keys/k.json', 'format.json', 'audit/chains/r/1'] as const;
 
-type Request = (role: string) => AccessRequest;
 const rights: Readonly<
   Record<string, { readonly may: readonly Request[]; readonly mayNot: readonly Request[] }>
 > = {
@@ -84,6 +87,7 @@ const rights: Readonly<
       look('s3:GetObjectVersion', root),
       look('s3:GetObjectRetention', root),
       look('s3:GetObjectLegalHold', root),
+      ...append(audit),
     ],
     mayNot: [remove(pack), remove(pages), remove(container), setHold(root, 'ON'), write(root), lock(root)],
   },
@@ -96,6 +100,7 @@ const rights: Readonly<
       lock(key),
       lock(format),
       look('s3:GetObject', root),
+      ...append(audit),
     ],
     mayNot: [remove(pack), remove(root), write(pack), write(root), setHold(root, 'ON'), setHold(root, 'OFF')],
   },
@@ -103,6 +108,15 @@ const rights: Readonly<
     may: [look('s3:GetObjectVersion', pack), look('s3:GetObject', root)],
     mayNot: [remove(pack), write(pack), lock(pack)],
   },
+  ...Object.fromEntries(
+    ['record-configuration', 'write-checkpoint', 'plan-restore', 'finish-restore'].map((folder) => [
+      folder,
+      {
+        may: [...append(audit), look('s3:GetObjectVersion', audit)],
+        mayNot: [remove(pack), remove(root), write(pack), write(root), lock(pack), lock(root)],
+      },
+    ]),
+  ),
   'reconcile-points': {
     may: [look('s3:GetObjectVersion', root), look('s3:GetObjectLegalHold', root)],
     mayNot: [remove(root), write(root), lock(root)],

@@ -66,6 +66,14 @@ describe('functions', () => {
     ]);
   });
 
+  test.each(functions.map(nameOf))('as %s start with the variables that they are given', async (name) => {
+    const { Env } = (await import(`../../lambdas/${name}/env.ts`)) as {
+      readonly Env: { safeParse(variables: unknown): { readonly error?: Error | undefined } };
+    };
+
+    expect(Env.safeParse(environmentOf(name)).error).toBeUndefined();
+  });
+
   test('that are called by schedules set events aside that failed three times', () => {
     const asynchronous = functions.filter((properties) => properties.DeadLetterConfig !== undefined);
 

@@ -84,8 +84,15 @@ const cases: Readonly<Record<string, Case>> = {
     ],
   },
   OnlyFunctionsWriteTheAuditLog: {
-    allowed: [writer, sweeper, renewer, holder, auditor].map((role) => put(role, 'audit/2026/11/23/1')),
-    denied: [administrator, breakGlass, cloudFormation].map((role) => put(role, 'audit/2026/11/23/1')),
+    // S3 asks for both rights: entries arrive locked.
+    allowed: [writer, sweeper, renewer, holder, auditor].flatMap((role) => [
+      put(role, 'audit/2026/11/23/1'),
+      extend(role, 'audit/2026/11/23/1'),
+    ]),
+    denied: [administrator, breakGlass, cloudFormation].flatMap((role) => [
+      put(role, 'audit/2026/11/23/1'),
+      extend(role, 'audit/2026/11/23/1'),
+    ]),
   },
   NothingIsReplicatedInto: {
     allowed: [put(writer, pack)],
@@ -113,7 +120,12 @@ const cases: Readonly<Record<string, Case>> = {
   },
   OnlyWritersExtendLocks: {
     allowed: [extend(writer, pack), extend(renewer, pack), extend(holder, 'points/r/p')],
-    denied: [extend(sweeper, pack), extend(administrator, pack), extend(breakGlass, pack)],
+    denied: [
+      extend(sweeper, pack),
+      extend(auditor, 'points/r/p'),
+      extend(administrator, pack),
+      extend(breakGlass, pack),
+    ],
   },
   LocksAreNeverWeakened: {
     // What is locked in compliance mode already can be extended as such only.

@@ -7,6 +7,7 @@ interface State {
   readonly Type: string;
   readonly Next?: string;
   readonly TimeoutSeconds?: number;
+  readonly Seconds?: number;
   readonly ResultPath?: string | null;
   readonly ResultSelector?: Readonly<Record<string, string>>;
   readonly MaxConcurrency?: number;
@@ -187,6 +188,15 @@ describe('failures', () => {
 const skips = (definition: Definition, choice: string) =>
   definition.States[choice]?.Choices?.find(({ NumericEquals }) => NumericEquals === 0)?.['Next'];
 
+test('a cycle begins by recording what is deployed, and does nothing that it could not record', () => {
+  expect(cycle.StartAt).toBe('RecordConfiguration');
+  expect(cycle.States['RecordConfiguration']).toMatchObject({
+    Next: 'DiscoverResources',
+    ResultPath: null,
+    Catch: [{ ErrorEquals: ['States.ALL'], Next: 'FailCycle' }],
+  });
+});
+
 describe('lists', () => {
   test('that are empty start no map', () => {
     expect(skips(cycle, 'AnyResource')).toBe('ReportCycle');
@@ -211,6 +221,7 @@ describe('maintenance', () => {
   test('keeps before it removes, and removes points before their packs', () => {
     expect([
       next('PlanMaintenance'),
+      next('RecordConfiguration'),
       next('ReconcilePointsDone'),
       next('ReconcileHoldsDone'),
       next('RenewLeases'),
@@ -221,6 +232,7 @@ describe('maintenance', () => {
       next('VerifySample'),
       next('WriteCheckpoint'),
     ]).toEqual([
+      'RecordConfiguration',
       'ReconcilePoints',
       'ReconcileHolds',
       'RenewLeases',
@@ -254,7 +266,7 @@ describe('maintenance', () => {
   });
 
   test('ends every step that never answers, and retries what passes', () => {
-    expect(tasks).toHaveLength(11);
+    expect(tasks).toHaveLength(12);
     for (const [name, { TimeoutSeconds, Retry }] of tasks) {
       expect(TimeoutSeconds, name).toBeGreaterThan(0);
       expect(Retry?.[1]?.ErrorEquals, name).toContain('StoreUnavailableError');
@@ -308,4 +320,15 @@ test('snapshots are looked at as often as configured', () => {
 
 test('runs carry the name that discovery gave them', () => {
   expect(JSON.stringify(cycle.States['ProtectResources'])).toContain('"Name.$":"$.runId"');
+});
+
+test('a snapshot may take days, and a volume is looked at often', () => {
+  const { pipeline: usual } = synthesize();
+  const { Seconds: betweenLooks } = definitionOf(usual, 'Protect').States['WaitForSnapshots'] ?? {};
+  const mostEvents = 25_000;
+  // Waiting has two, calling a function five, choosing two.
+  const eventsOfALook = 9;
+
+  expect((betweenLooks ?? 0) * Math.floor(mostEvents / eventsOfALook)).toBeGreaterThan(40 * 3600);
+  expect(definitionOf(usual, 'Restore').States['WaitForVolumes']?.Seconds).toBe(15);
 });

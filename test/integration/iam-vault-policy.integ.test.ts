@@ -143,7 +143,8 @@ const configure = (role: RoleId) => () =>
 const cases: Readonly<Record<string, Case>> = {
   OnlyWritersWrite: {
     allowed: at(() => put('Writer', fresh())),
-    denied: at(() => put('Administrator', fresh())),
+    // Who may extend locks, which a put with a lock needs as well, but not write.
+    denied: at(() => put('Renewer', fresh())),
   },
   OnlyFunctionsWriteTheAuditLog: {
     allowed: at(() => put('Auditor', fresh('audit/'))),

@@ -256,6 +256,17 @@ describe('the report', () => {
     expect(metrics.of('PacksSwept')).toEqual([3]);
   });
 
+  test('fails when a partition could not start its containers', async () => {
+    const { metrics, log } = makeDeployment();
+    const whole = { next: 2, started: 1, waiting: 3 };
+    const broken = { failures: { count: 1, messages: ['partition 4: AccessDeniedError'] } };
+
+    const reported = makeReport({ metrics, log })({ ...nothing, containers: [whole, broken] }, PLENTY);
+
+    await expect(reported).rejects.toThrow('partition 4: AccessDeniedError');
+    expect(metrics.of('MaintenanceFailures')).toEqual([1]);
+  });
+
   test('raises the alarm for damage and for points that are gone', async () => {
     const { metrics, log } = makeDeployment();
     const failures = { count: 0, messages: [] };
