@@ -85,9 +85,9 @@ export {
   type RestorePlan,
   type RestoreShard,
 } from './restore/plan-restore.ts';
-export { findThaw, thawPoint, type PointThaw } from './restore/thaw-point.ts';
+export { findThaw, longestThaw, quoteThaw, thawPoint, type PointThaw } from './restore/thaw-point.ts';
 export { splitDirectories } from './restore/split-directories.ts';
-export { quoteRestore, type RestoreQuote } from './restore/quote.ts';
+export type { RestoreQuote } from './restore/quote.ts';
 export type { FetchPolicy } from './restore/chunk-fetcher.ts';
 export { restoreRange, type RestoreOutcome, type RestoreRangeOptions } from './restore/restore-range.ts';
 export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
@@ -136,4 +136,4 @@ export { expirePoints } from './maintenance/expire-points.ts';
 export { createChunkIdReader } from './maintenance/pack-chunk-ids.ts';
 export { sweepPacks } from './maintenance/sweep-packs.ts';
 export { verifySample } from './maintenance/verify-sample.ts';
-export type { StepFailures } from './maintenance/work-through.ts';
+export { addFailures, type StepFailures } from './maintenance/work-through.ts';

@@ -3,10 +3,12 @@ import { utf8 } from '../bytes.ts';
 import { ObjectExistsError } from '../errors.ts';
 import { parseVaultJson } from '../keys/parse-vault-json.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { auditHash, auditPrefixes, decodeAuditEntry } from './audit-entry.ts';
+import { auditEntryNumber, auditHash, auditPrefixes, decodeAuditEntry, ifReadable } from './audit-entry.ts';
 import { auditKeepDays, findAuditHead, type AuditLogOptions } from './audit-log.ts';
 
 const dayMs = 86_400_000;
+/** Entries that are looked at to learn whose chain it is. */
+const entriesLookedThrough = 20;
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const date = z.iso.date();
 
@@ -41,9 +43,8 @@ export async function putCheckpoint(options: AuditLogOptions): Promise<{ date: s
   const { store, lockMode } = options;
   const now = await store.now();
   const day = now.toISOString().slice(0, 10);
-  const before = await findLastCheckpoint(store);
-  if (before !== undefined && before.checkpoint.date >= day)
-    return { date: before.checkpoint.date, sha256: before.sha256 };
+  const before = await findLastCheckpoint(store, day);
+  if (before?.checkpoint.date === day) return { date: before.checkpoint.date, sha256: before.sha256 };
   const checkpoint: AuditCheckpoint = {
     formatVersion: 1,
     date: day,
@@ -58,18 +59,27 @@ export async function putCheckpoint(options: AuditLogOptions): Promise<{ date: s
     return { date: day, sha256: auditHash(bytes) };
   } catch (error) {
     if (!(error instanceof ObjectExistsError)) throw error;
-    return { date: day, sha256: auditHash(await store.get(checkpointName(day))) };
+    const theirs = await store.get(checkpointName(day));
+    parseCheckpoint(theirs, checkpointName(day));
+    return { date: day, sha256: auditHash(theirs) };
   }
 }
 
+/** The newest checkpoint up to a day. What cannot be read as one, or is ahead of its time, is for `audit verify` to report. */
 async function findLastCheckpoint(
   store: ObjectStore,
+  day: string,
 ): Promise<{ checkpoint: AuditCheckpoint; sha256: string } | undefined> {
-  let last: string | undefined;
-  for await (const { name } of store.listVersions(auditPrefixes.checkpoints)) last = name;
-  if (last === undefined) return undefined;
-  const bytes = await store.get(last);
-  return { checkpoint: parseCheckpoint(bytes, last), sha256: auditHash(bytes) };
+  const names: string[] = [];
+  for await (const { name } of store.listVersions(auditPrefixes.checkpoints))
+    if (name <= checkpointName(day)) names.push(name);
+  for (const name of names.reverse()) {
+    const bytes = await store.get(name);
+    const checkpoint = ifReadable(() => parseCheckpoint(bytes, name));
+    if (checkpoint !== undefined && checkpointName(checkpoint.date) === name)
+      return { checkpoint, sha256: auditHash(bytes) };
+  }
+  return undefined;
 }
 
 /** Where every chain stands, found by hopping from chain to chain instead of listing all entries. */
@@ -82,12 +92,36 @@ async function listHeads(
   for (let startAfter: string = auditPrefixes.chains; ;) {
     const first = await firstName(store, startAfter);
     if (first === undefined) return heads;
-    const { chain } = decodeAuditEntry(await store.get(first), first);
-    const head = await findAuditHead(store, chain, known.get(chain));
-    if (head !== undefined) heads.push({ chain, n: head.n, sha256: head.sha256, id: head.id });
-    // Digits follow the slash in names, and ':' follows the digits.
-    startAfter = `${first.slice(0, first.lastIndexOf('/') + 1)}:`;
+    const folder = first.slice(0, first.lastIndexOf('/') + 1);
+    if (folder === auditPrefixes.chains) {
+      // What lies in no folder is no chain.
+      startAfter = first;
+      continue;
+    }
+    const chain = (await findChainIn(store, first)) ?? (await findChain(store, folder));
+    const head = chain === undefined ? undefined : await findAuditHead(store, chain, known.get(chain));
+    if (chain !== undefined && head !== undefined)
+      heads.push({ chain, n: head.n, sha256: head.sha256, id: head.id });
+    // '0' follows the slash: behind everything in the folder.
+    startAfter = `${folder.slice(0, -1)}0`;
   }
+}
+
+/** The chain whose entries lie in a folder of which the first object does not say it. */
+async function findChain(store: ObjectStore, folder: string): Promise<string | undefined> {
+  let looked = 0;
+  for await (const { name } of store.listVersions(folder)) {
+    if (auditEntryNumber(name) === undefined) continue;
+    const chain = await findChainIn(store, name);
+    looked += 1;
+    if (chain !== undefined || looked === entriesLookedThrough) return chain;
+  }
+  return undefined;
+}
+
+async function findChainIn(store: ObjectStore, name: string): Promise<string | undefined> {
+  const bytes = await store.get(name);
+  return ifReadable(() => decodeAuditEntry(bytes, name))?.chain;
 }
 
 async function firstName(store: ObjectStore, startAfter: string): Promise<string | undefined> {

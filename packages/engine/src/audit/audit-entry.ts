@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { utf8 } from '../bytes.ts';
-import { StoredBytesDamagedError } from '../errors.ts';
+import { BackupError, InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
 import { parseVaultJson } from '../keys/parse-vault-json.ts';
 import type { ResourceArn } from '../ids.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
@@ -78,8 +78,13 @@ export const AuditEntry = z.object({
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;
 
-/** The bytes of an entry's object. */
+/** The bytes of an entry's object. @throws {@link InvalidInputError} it could not be read again: a text is too long. */
 export function encodeAuditEntry(entry: AuditEntry): Uint8Array {
+  const { error } = AuditEntry.safeParse(entry);
+  if (error !== undefined) {
+    const what = z.prettifyError(error).replaceAll('\n', ' ');
+    throw new InvalidInputError(`"${entry.id}" cannot be put on the audit log: ${what}`, { cause: error });
+  }
   return utf8(`${JSON.stringify(entry, undefined, 1)}\n`);
 }
 
@@ -120,4 +125,23 @@ export function auditEntryName(chain: string, n: number): string {
 /** The hash by which a later object names this one. */
 export function auditHash(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex');
+}
+
+/** The position that a name gives its entry; `undefined` for a name that no entry has. */
+export function auditEntryNumber(name: string): number | undefined {
+  const digits = /\/(\d{10})$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/**
+ * What a parser of the log makes of an object, or `undefined` where it is not what its name says: for those who write
+ * the log, whom nothing that others put there may stop. `audit verify` reports it.
+ */
+export function ifReadable<Result>(parse: () => Result): Result | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    return undefined;
+  }
 }

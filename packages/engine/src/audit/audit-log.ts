@@ -6,9 +6,11 @@ import type { RandomBytes } from '../ports/random-bytes.ts';
 import {
   auditChainPrefix,
   auditEntryName,
+  auditEntryNumber,
   auditHash,
   decodeAuditEntry,
   encodeAuditEntry,
+  ifReadable,
   type AuditEntry,
   type AuditEvent,
 } from './audit-entry.ts';
@@ -18,6 +20,8 @@ const dayMs = 86_400_000;
 export const auditKeepDays = 400;
 /** Others that append to the chain at the same moment make an attempt futile; so many of them are a fault. */
 const attempts = 20;
+/** Entries that may be missing before one that is still taken for the end of its chain. */
+const mostMissing = 1_000;
 
 /** What an audit log needs. Every write service has it. */
 export interface AuditLogOptions {
@@ -41,6 +45,7 @@ export interface AuditRecord {
 export interface AuditHead {
   readonly n: number;
   readonly sha256: string;
+  /** Empty where the object of that name is no entry. */
   readonly id: string;
 }
 
@@ -101,7 +106,7 @@ export class AuditLog {
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       // It may have been written all the same, and others may have followed it since.
-      const stored = await findEntry(store, name);
+      const stored = await findEntry(store, entry.chain, entry.n);
       if (stored?.id === entry.id) return { ...mine, sha256: stored.sha256 };
       throw error;
     }
@@ -109,7 +114,9 @@ export class AuditLog {
 }
 
 /**
- * The last entry of a chain.
+ * The last entry of a chain. What others put there must not stop those who write the log, and is for `audit verify` to
+ * report: the next entry follows one that cannot be read by the hash of its bytes, and objects that no entry can be, for
+ * their names or because too many are missing before them, are passed over.
  * @param after - an entry that is known to exist, so that the listing begins behind it.
  */
 export async function findAuditHead(
@@ -118,20 +125,24 @@ export async function findAuditHead(
   after?: AuditHead,
 ): Promise<AuditHead | undefined> {
   const startAfter = after === undefined ? undefined : auditEntryName(chain, after.n);
-  let last: string | undefined;
+  let last = after?.n ?? 0;
   const listed = store.listVersions(auditChainPrefix(chain), {
     ...(startAfter !== undefined && { startAfter }),
   });
-  for await (const { name } of listed) last = name;
-  return last === undefined ? after : findEntry(store, last);
+  for await (const { name } of listed) {
+    const n = auditEntryNumber(name);
+    if (n !== undefined && n <= last + mostMissing) last = n;
+  }
+  return last === (after?.n ?? 0) ? after : findEntry(store, chain, last);
 }
 
-async function findEntry(store: ObjectStore, name: string): Promise<AuditHead | undefined> {
+async function findEntry(store: ObjectStore, chain: string, n: number): Promise<AuditHead | undefined> {
+  const name = auditEntryName(chain, n);
   try {
     // The oldest version: a second one under the name is somebody's forgery, which `audit verify` reports.
     const bytes = await store.get(name);
-    const { n, id } = decodeAuditEntry(bytes, name);
-    return { n, sha256: auditHash(bytes), id };
+    const entry = ifReadable(() => decodeAuditEntry(bytes, name));
+    return { n, sha256: auditHash(bytes), id: entry?.id ?? '' };
   } catch (error) {
     if (error instanceof ObjectNotFoundError) return undefined;
     throw error;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { auditEntryName, decodeAuditEntry, vaultChain } from './audit-entry.ts';
+import { auditEntryName, decodeAuditEntry, ifReadable, vaultChain } from './audit-entry.ts';
 import { AuditLog, findAuditHead, type AuditLogOptions } from './audit-log.ts';
 
 /** Entries of the vault's chain that are looked through for the last configuration: holds on tags lie between. */
@@ -32,8 +32,9 @@ async function findLastConfiguration({ store }: AuditLogOptions): Promise<string
   const last = head?.n ?? 0;
   for (let n = last; n > Math.max(0, last - entriesLookedThrough); n--) {
     const name = auditEntryName(vaultChain, n);
-    const { event } = decodeAuditEntry(await store.get(name), name);
-    if (event.kind === 'configuration') return event.sha256;
+    const bytes = await store.get(name);
+    const event = ifReadable(() => decodeAuditEntry(bytes, name))?.event;
+    if (event?.kind === 'configuration') return event.sha256;
   }
   return undefined;
 }

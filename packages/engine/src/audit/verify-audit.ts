@@ -2,7 +2,14 @@ import { BackupError } from '../errors.ts';
 import { objectPrefixes, parseObjectName } from '../packs/object-names.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import { checkpointName, parseCheckpoint, type AuditCheckpoint } from './audit-checkpoint.ts';
-import { auditEntryName, auditHash, auditPrefixes, parseAuditEntry, type AuditEntry } from './audit-entry.ts';
+import {
+  auditEntryName,
+  auditEntryNumber,
+  auditHash,
+  auditPrefixes,
+  parseAuditEntry,
+  type AuditEntry,
+} from './audit-entry.ts';
 
 const hourMs = 3_600_000;
 
@@ -123,13 +130,18 @@ class AuditVerification {
     let folder = '';
     let last: Link | undefined;
     for await (const { name, bytes } of this.#objects(auditPrefixes.chains)) {
+      const n = auditEntryNumber(name);
+      if (n === undefined) {
+        this.#report('unrecorded', name, 'no entry of the log has such a name');
+        continue;
+      }
       if (name.slice(0, name.lastIndexOf('/')) !== folder) {
         this.#endChain(chain, last);
         [chain, last, folder] = ['', undefined, name.slice(0, name.lastIndexOf('/'))];
         this.#chains++;
       }
       this.#entries++;
-      const here: Link = { n: Number(name.slice(name.lastIndexOf('/') + 1)), sha256: auditHash(bytes) };
+      const here: Link = { n, sha256: auditHash(bytes) };
       const entry = this.#parse(name, bytes, parseAuditEntry);
       if (entry !== undefined && auditEntryName(entry.chain, entry.n) !== name)
         this.#report('reordered', name, `it is entry ${entry.n} of ${entry.chain}`);

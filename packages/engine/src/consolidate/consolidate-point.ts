@@ -16,7 +16,7 @@ import { readContainerRoot } from './container-root.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
 import { copyFiles } from './copy-files.ts';
 import { describeContainer, finishContainer } from './finish-container.ts';
-import { findProgress, putProgress, suspendedName } from './progress.ts';
+import { findCompleting, findProgress, putCompleting, putProgress, suspendedName } from './progress.ts';
 import { ScratchEntries } from './scratch-entries.ts';
 
 /**
@@ -58,11 +58,12 @@ export async function consolidatePoint(
     },
     ...(options.signal && { signal: options.signal }),
   };
-  const saved = await findProgress(work, plan);
-  if (saved !== undefined) {
-    const finished = await findFinished(services, keys, plan, saved.container as PackId, writing);
+  const completing = await findCompleting(work, plan);
+  if (completing !== undefined) {
+    const finished = await findFinished(services, keys, plan, completing, writing);
     if (finished !== undefined) return { done: true, content: finished };
   }
+  const saved = await findProgress(work, plan);
   const writer =
     saved === undefined
       ? await ContainerWriter.start(writing, base.root.counts.logicalBytes)
@@ -75,10 +76,11 @@ export async function consolidatePoint(
   if (copied.next !== undefined) {
     const parts = await scratch.flush();
     await work.put(suspendedName(plan), encodeSuspended(await writer.suspend()));
-    await putProgress(work, plan, { ...copied, parts, container: writer.pack.packId });
+    await putProgress(work, plan, { ...copied, parts });
     return { done: false };
   }
   await scratch.flush();
+  await putCompleting(work, plan, writer.pack.packId);
   // From here a repetition starts at the last suspended state, or finds the completed container.
   const content = await finishContainer({ keys, plan, base, writer, scratch, copied, writing });
   return { done: true, content };
@@ -96,13 +98,14 @@ async function findFinished(
   const name = containerName(packId);
   const state = await findState(services, name);
   if (state === undefined) return undefined;
-  const { versionId, bytes, lock } = state;
+  const { versionId, bytes, lock, storedAt } = state;
   const segments = new SegmentReader(store, new PackReader(store, keys).ciphers);
   const root = readContainerRoot(
     (await segments.readContainerEnd({ packId, name, versionId }, bytes)).root,
     name,
   );
-  const lockedUntil = lock?.until ?? plan.leaseUntil;
+  // Whoever died between completing and locking it left no lock, or the bucket's own: the commit then moves it.
+  const lockedUntil = lock?.until ?? storedAt;
   if ((await catalog.confirmPack(packId, { versionId, bytes, lockedUntil })) === 'lost') return undefined;
   const stored = {
     packId,

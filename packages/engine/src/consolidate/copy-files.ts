@@ -21,7 +21,7 @@ import type { Progress } from './progress.ts';
 import type { ScratchEntries } from './scratch-entries.ts';
 
 /** What has been copied, over all calls. `next`: first key that has not been; absent once all have. */
-export interface Copied extends Omit<Progress, 'parts' | 'container' | 'next'> {
+export interface Copied extends Omit<Progress, 'parts' | 'next'> {
   readonly next?: string;
 }
 

@@ -103,6 +103,7 @@ export async function describeContainer(
   return {
     counts: { ...inner.counts, storedBytes: pagePacks.reduce((sum, pack) => sum + pack.bytes, 0) },
     warnings: inner.warningList,
+    warningCount: inner.warnings,
     ...(inner.manifest !== undefined && { manifest: inner.manifest }),
     ...(packMap && { packMap: pageRefToText(packMap) }),
     pagePacks: pagePacks.map(pagePackRecordOf),

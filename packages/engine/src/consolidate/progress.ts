@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { utf8 } from '../bytes.ts';
 import { ObjectNotFoundError } from '../errors.ts';
+import type { PackId } from '../ids.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 
@@ -15,7 +16,6 @@ export const Progress = z.object({
   liveBytes: count,
   files: count,
   bytes: count,
-  container: z.string(),
 });
 export type Progress = z.infer<typeof Progress>;
 
@@ -34,6 +34,21 @@ export async function putProgress(work: WorkStore, plan: RunPlan, progress: Prog
   await work.put(progressName(plan), utf8(JSON.stringify(progress)));
 }
 
+/** Says which container is about to be completed, so that a call that dies after that leaves none behind that nobody knows. */
+export async function putCompleting(work: WorkStore, plan: RunPlan, container: PackId): Promise<void> {
+  await work.put(completingName(plan), utf8(container));
+}
+
+/** The container that an earlier call may have completed. */
+export async function findCompleting(work: WorkStore, plan: RunPlan): Promise<PackId | undefined> {
+  try {
+    return Buffer.from(await work.get(completingName(plan))).toString('utf8') as PackId;
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return undefined;
+    throw error;
+  }
+}
+
 /** Where a suspended container's writer lies. */
 export function suspendedName(plan: RunPlan): string {
   return `${runPrefix(plan.runId)}container`;
@@ -41,4 +56,8 @@ export function suspendedName(plan: RunPlan): string {
 
 function progressName(plan: RunPlan): string {
   return `${runPrefix(plan.runId)}consolidate.json`;
+}
+
+function completingName(plan: RunPlan): string {
+  return `${runPrefix(plan.runId)}completing`;
 }

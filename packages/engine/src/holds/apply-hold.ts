@@ -1,8 +1,16 @@
-import { ObjectNotFoundError } from '../errors.ts';
+import { ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { prolongPoint } from '../maintenance/prolong-point.ts';
-import { workThrough, type StepFailures, type StepOptions } from '../maintenance/work-through.ts';
+import {
+  addFailures,
+  failureOf,
+  noFailures,
+  workThrough,
+  type StepFailures,
+  type StepOptions,
+} from '../maintenance/work-through.ts';
 import { containerName } from '../packs/object-names.ts';
+import { isDamage } from '../packs/stored-object.ts';
 import { readRoot } from '../points/root-store.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import type { HoldRow, PointRow } from '../ports/catalog.ts';
@@ -33,6 +41,11 @@ export interface HoldReport {
   readonly held: number;
   /** Points that could not be held any more: they were being removed. */
   readonly gone: number;
+  /**
+   * Points of which something is lost: packs, or the root or pages that say which packs they need. What is left is held
+   * as far as it can be, and no hindrance for anything else, as no later day can do better.
+   */
+  readonly damaged: StepFailures;
   readonly failures: StepFailures;
 }
 
@@ -53,6 +66,7 @@ export async function applyHold(
 ): Promise<HoldReport & { readonly done: boolean }> {
   const { catalog } = services;
   const counts = { held: 0, gone: 0 };
+  let damaged = noFailures;
   const left = async function* (): AsyncGenerator<PointRow> {
     for await (const point of listCovered(catalog, hold.scope))
       if (options.isContinued !== true || point.holds?.includes(hold.holdId) !== true) yield point;
@@ -61,14 +75,19 @@ export async function applyHold(
     {
       items: left(),
       atOnce: pointsAtOnce,
-      nameOf: ({ pointId }) => `point ${pointId}`,
+      nameOf,
       work: async (point) => {
-        counts[await holdPoint(services, keys, hold, point)] += 1;
+        try {
+          counts[await holdPoint(services, keys, hold, point)] += 1;
+        } catch (error) {
+          if (!isDamage(error)) throw error;
+          damaged = addFailures(damaged, failureOf(nameOf(point), error));
+        }
       },
     },
     options,
   );
-  return { ...counts, ...worked };
+  return { ...counts, damaged, ...worked };
 }
 
 async function holdPoint(
@@ -79,8 +98,8 @@ async function holdPoint(
 ): Promise<'held' | 'gone'> {
   const { catalog, store } = services;
   if ((await catalog.addPointHold(point.pointId, holdId)) === 'gone') return 'gone';
-  const { root } = await readRoot(store, keys, point.resourceArn, point.pointId, point.rootVersionId);
   await store.setLegalHold(point.rootName, point.rootVersionId, true);
+  const { root } = await readRoot(store, keys, point.resourceArn, point.pointId, point.rootVersionId);
   const container = root.container?.pack;
   if (container !== undefined && (await catalog.addPackHold(container, holdId)) === 'held')
     await switchOn(services, containerName(container));
@@ -111,5 +130,13 @@ async function keepForNow(services: ApplyHoldServices, keys: VaultKeys, point: P
     resourceKeyOf(point.resourceArn),
     heldDays,
   );
-  await prolongPoint(services, keys, point, { expiresAt });
+  const outcome = await prolongPoint(services, keys, point, { expiresAt });
+  const lost = 'lost' in outcome ? outcome.lost : { count: 0, packIds: [] };
+  if (lost.count === 0) return;
+  const what = `${lost.count} of the packs that it needs are gone, ${lost.packIds.join(', ')}`;
+  throw new StoredBytesDamagedError(`point ${point.pointId}`, what);
+}
+
+function nameOf({ pointId }: PointRow): string {
+  return `point ${pointId}`;
 }

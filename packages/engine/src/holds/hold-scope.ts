@@ -24,6 +24,13 @@ export async function* listCovered(catalog: Catalog, scope: HoldScope): AsyncGen
   }
 }
 
+/** Whether two holds keep the same. Catalogs may give the fields of a scope back in another order. */
+export function isSameScope(a: HoldScope, b: HoldScope): boolean {
+  if (a.kind === 'point') return b.kind === 'point' && a.pointId === b.pointId;
+  if (a.kind === 'resource') return b.kind === 'resource' && a.resourceArn === b.resourceArn;
+  return b.kind === 'tag' && a.key === b.key && a.value === b.value;
+}
+
 /** What a hold keeps, in words. */
 export function holdScopeText(scope: HoldScope): string {
   if (scope.kind === 'point') return `point ${scope.pointId}`;

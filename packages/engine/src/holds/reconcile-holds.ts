@@ -10,6 +10,8 @@ export interface HoldsReport {
   readonly holds: number;
   readonly held: number;
   readonly released: number;
+  /** See `HoldReport`; a point that is held twice is counted twice. */
+  readonly damaged: StepFailures;
   readonly failures: StepFailures;
   /** False when the time was up: call again. */
   readonly done: boolean;
@@ -25,18 +27,26 @@ export async function reconcileHolds(
   keys: VaultKeys,
   options: ApplyHoldOptions = {},
 ): Promise<HoldsReport> {
-  let report: HoldsReport = { holds: 0, held: 0, released: 0, failures: noFailures, done: true };
+  let report: HoldsReport = {
+    holds: 0,
+    held: 0,
+    released: 0,
+    damaged: noFailures,
+    failures: noFailures,
+    done: true,
+  };
   const over = new Set<HoldId>();
   for await (const hold of services.catalog.listHolds()) {
     if (hold.releasedAt !== undefined) {
       over.add(hold.holdId);
       continue;
     }
-    const { held, failures, done } = await applyHold(services, keys, hold, options);
+    const { held, damaged, failures, done } = await applyHold(services, keys, hold, options);
     report = {
       ...report,
       holds: report.holds + 1,
       held: report.held + held,
+      damaged: addFailures(report.damaged, damaged),
       failures: addFailures(report.failures, failures),
       done,
     };

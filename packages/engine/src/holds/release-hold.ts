@@ -1,10 +1,11 @@
 import { AuditLog } from '../audit/audit-log.ts';
 import { InvalidInputError, UnknownNameError } from '../errors.ts';
-import type { HoldId } from '../ids.ts';
+import type { HoldId, PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { workThrough, type StepFailures, type StepOptions } from '../maintenance/work-through.ts';
+import { isDamage } from '../packs/stored-object.ts';
 import { readRoot } from '../points/root-store.ts';
-import type { HoldRow, PointRow } from '../ports/catalog.ts';
+import { endOfTime, type HoldRow, type PointRow } from '../ports/catalog.ts';
 import { chainOf, type HoldServices } from './set-hold.ts';
 
 const pointsAtOnce = 8;
@@ -50,7 +51,7 @@ export async function releaseHold(services: HoldServices, request: ReleaseReques
 /**
  * Takes released holds out of the sets of all points and containers that have them. The store's flags stay on: only the
  * expirer and the sweeper switch them off, when nobody holds what they are about to remove. Repeatable.
- * Costs a look at every held point, and one read for each that is let go of.
+ * Costs a look at every held point, and one read for each container that is let go of.
  * @returns how many points were let go of by at least one hold.
  */
 export async function releasePoints(
@@ -63,10 +64,10 @@ export async function releasePoints(
   const releasedOf = ({ holds = [] }: PointRow): readonly HoldId[] =>
     holds.filter((holdId) => holdIds.has(holdId));
   const release = async (point: PointRow): Promise<void> => {
-    const { root } = await readRoot(store, keys, point.resourceArn, point.pointId, point.rootVersionId);
-    // The container first: the point's own set is how a repetition finds what is left to do.
+    // The containers first: the point's own set is how a repetition finds what is left to do.
+    const containers = await containersOf({ catalog, store }, keys, point);
     for (const holdId of releasedOf(point)) {
-      if (root.container !== undefined) await catalog.removePackHold(root.container.pack, holdId);
+      for (const pack of containers) await catalog.removePackHold(pack, holdId);
       await catalog.removePointHold(point.pointId, holdId);
     }
     released += 1;
@@ -79,4 +80,26 @@ export async function releasePoints(
     options,
   );
   return { released, ...worked };
+}
+
+/**
+ * The containers that a point's release concerns: its own. Where its root cannot say any more which that is, all of the
+ * vault: the hold is over for every one of them.
+ */
+async function containersOf(
+  { catalog, store }: Pick<HoldServices, 'catalog' | 'store'>,
+  keys: VaultKeys,
+  { resourceArn, pointId, rootVersionId, type }: PointRow,
+): Promise<readonly PackId[]> {
+  if (type !== 'synthetic-full') return [];
+  try {
+    const { root } = await readRoot(store, keys, resourceArn, pointId, rootVersionId);
+    return root.container === undefined ? [] : [root.container.pack];
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+  }
+  const containers: PackId[] = [];
+  for await (const { packId, kind, holds } of catalog.listPacksDue(endOfTime))
+    if (kind === 'container' && holds !== undefined) containers.push(packId);
+  return containers;
 }

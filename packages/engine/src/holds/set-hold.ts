@@ -3,6 +3,7 @@ import { vaultChain } from '../audit/audit-entry.ts';
 import { InvalidInputError, UnknownNameError } from '../errors.ts';
 import type { HoldId } from '../ids.ts';
 import type { Catalog, HoldRow, HoldScope } from '../ports/catalog.ts';
+import { isSameScope } from './hold-scope.ts';
 
 /** What setting and releasing holds works with. */
 export interface HoldServices extends AuditLogOptions {
@@ -32,7 +33,7 @@ export async function setHold(services: HoldServices, request: HoldRequest): Pro
       'a legal hold needs a reason; say why, for whoever has to decide about its release',
     );
   const known = await catalog.findHold(holdId);
-  if (known !== undefined && JSON.stringify(known.scope) !== JSON.stringify(scope))
+  if (known !== undefined && !isSameScope(known.scope, scope))
     throw new InvalidInputError(`hold ${holdId} exists already and holds something else; choose another id`);
   await checkExists(catalog, scope);
   const hold: HoldRow = known ?? { holdId, scope, setBy, reason, setAt: await store.now() };

@@ -1,4 +1,4 @@
-import type { ResourceArn } from '../ids.ts';
+import type { PointId, ResourceArn, RunId } from '../ids.ts';
 import type { Plan, Plans } from '../plans/plan.ts';
 import type { Catalog, PointRow } from '../ports/catalog.ts';
 import { planRetention, type RetentionDecision } from '../retention/plan-retention.ts';
@@ -40,7 +40,7 @@ export async function decideRetention(
   const points = await Array.fromAsync(catalog.listPoints(resourceArn));
   const plan = await findDecidingPlan(catalog, plans, resourceArn, points[0]);
   const rules = plan?.retention ?? rulesOfNoPlan;
-  const all = planRetention(points, rules, now);
+  const all = planRetention(points, rules, now, await findDamagedContainers(catalog, points));
   const decisions = plan === undefined ? all.filter(({ point }) => point.holds !== undefined) : all;
   return {
     ...(plan !== undefined && { plan }),
@@ -48,4 +48,19 @@ export async function decideRetention(
     decisions,
     withoutPlan: all.length - decisions.length,
   };
+}
+
+/**
+ * Those among some points whose own container is marked as damaged. They are told by the run that wrote both, which
+ * a row that was rebuilt from the bucket does not know.
+ */
+async function findDamagedContainers(
+  catalog: Catalog,
+  points: readonly PointRow[],
+): Promise<ReadonlySet<PointId>> {
+  const containers = points.filter(({ type }) => type === 'synthetic-full');
+  if (containers.length === 0) return new Set();
+  const runs = new Set<RunId>();
+  for await (const { kind, runId } of catalog.listDamagedPacks()) if (kind === 'container') runs.add(runId);
+  return new Set(containers.filter(({ runId }) => runs.has(runId)).map(({ pointId }) => pointId));
 }

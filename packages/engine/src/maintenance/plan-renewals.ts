@@ -17,11 +17,14 @@ export interface Renewal extends ProlongDates {
 
 /** The longest that {@link planRenewals} looks ahead, whatever the rules. Days. */
 export const longestRenewalMarginDays = 30;
+/** The shortest: maintenance comes once a day, and some hours later when there is much to do. Days. */
+const shortestRenewalMarginDays = 1.25;
 
 /**
  * Which points have to be prolonged now. A point that a rule or a hold keeps is prolonged a generation before it would
  * expire, and by a generation: as often as its leases have to be moved anyway. Of a plan that keeps little it is half of
- * what it keeps, or every new point would be prolonged for being one of the newest.
+ * what it keeps, or every new point would be prolonged for being one of the newest; but never less than it takes until
+ * maintenance comes again.
  *
  * Points that are to become containers are among them: until they are, they are kept one generation at a time.
  * @param now - the store's clock.
@@ -33,17 +36,18 @@ export function planRenewals(
   now: Date,
 ): readonly Renewal[] {
   const { generationDays } = leasePolicyFor(rules.keepDays);
-  const marginMs = Math.min(generationDays, rules.keepDays / 2, longestRenewalMarginDays) * dayMs;
+  const wantedDays = Math.min(generationDays, rules.keepDays / 2, longestRenewalMarginDays);
+  const marginMs = Math.max(wantedDays, shortestRenewalMarginDays) * dayMs;
   const boundary = generationEnd(
     new Date(now.getTime() + generationDays * dayMs),
     resourceKey,
     generationDays,
   );
   return decisions.flatMap(({ point, keepUntil, reasons }): readonly Renewal[] => {
-    if (keepUntil <= point.expiresAt || keepUntil <= now) return [];
     if (point.expiresAt.getTime() - now.getTime() >= marginMs) return [];
     // Being one of the newest, or held, has no end to go by, and its date moves every day.
     const isOpenEnded = reasons.includes('minimum') || reasons.includes('hold');
+    if (!isOpenEnded && (keepUntil <= point.expiresAt || keepUntil <= now)) return [];
     const expiresAt = isOpenEnded || keepUntil > boundary ? boundary : wholeSecond(keepUntil);
     if (expiresAt <= point.expiresAt) return [];
     const leaseUntil = generationEnd(new Date(expiresAt.getTime() - 1), resourceKey, generationDays);

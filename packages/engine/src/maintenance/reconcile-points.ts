@@ -1,9 +1,9 @@
-import { ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
+import { BackupError, ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
 import type { PointId, ResourceArn, ResourceKey } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { objectPrefixes, parseObjectName, rootName } from '../packs/object-names.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
-import { decodeRoot } from '../points/root-store.ts';
+import { decodeRoot, getRootObject } from '../points/root-store.ts';
 import { pointRowOf } from '../points/root.ts';
 import type { Catalog, PointRow } from '../ports/catalog.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
@@ -153,10 +153,10 @@ async function findArn(
   }
   for (const [pointId, { name, versionId }] of roots) {
     try {
-      return (await decodeRoot(await store.get(name, { versionId }), pointId, keys, name)).resource;
+      return (await decodeRoot(await getRootObject(store, name, versionId), pointId, keys, name)).resource;
     } catch (error) {
-      // Reported as a failure when its row is to be recovered.
-      if (!(error instanceof StoredBytesDamagedError || error instanceof ObjectNotFoundError)) throw error;
+      // Reported as a failure when its row is to be recovered. What is wrong with one object stops nothing else.
+      if (!(error instanceof BackupError) || error.retry === 'later') throw error;
     }
   }
   return undefined;
@@ -174,7 +174,7 @@ async function recoverRow(
   if ((await catalog.findPoint(pointId)) !== undefined) return false;
   try {
     const { lock, legalHold } = await store.head(name, { versionId });
-    const root = await decodeRoot(await store.get(name, { versionId }), pointId, keys, name);
+    const root = await decodeRoot(await getRootObject(store, name, versionId), pointId, keys, name);
     if (resourceKeyOf(root.resource) !== resourceKey)
       throw new StoredBytesDamagedError(name, 'it is the root of another resource');
     const row = pointRowOf(root, { name, versionId });

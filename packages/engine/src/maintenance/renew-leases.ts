@@ -1,4 +1,5 @@
 import { BackupError, ObjectNotFoundError } from '../errors.ts';
+import { forEachConcurrent } from '../map-concurrent.ts';
 import { isDamage } from '../packs/stored-object.ts';
 import type { PackId, PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
@@ -10,9 +11,11 @@ import type { RetentionRules } from '../retention/retention-rules.ts';
 import { decideRetention } from './decide-retention.ts';
 import { longestRenewalMarginDays, planRenewals, type Renewal } from './plan-renewals.ts';
 import { prolongPoint, type ProlongServices } from './prolong-point.ts';
-import { addFailures, noFailures, type StepFailures, type StepOptions } from './work-through.ts';
+import { addFailures, failureOf, noFailures, type StepFailures, type StepOptions } from './work-through.ts';
 
 const dayMs = 86_400_000;
+const rootsAtOnce = 16;
+
 /** What renewing works with. */
 export interface RenewServices extends ProlongServices {
   readonly plans: Plans;
@@ -43,10 +46,10 @@ export interface RenewReport {
   readonly failures: StepFailures;
 }
 
-/** Where a call goes on. Plain JSON. */
+/** Where a call goes on: at a point, perhaps behind some of its packs. Plain JSON. */
 export interface RenewState {
   readonly pointId: PointId;
-  readonly after: PackId;
+  readonly after?: PackId | undefined;
 }
 
 /** A report of nothing. */
@@ -112,17 +115,21 @@ export async function renewResource(
   const { rules, decisions, withoutPlan } = await decideRetention(catalog, plans, resourceArn, now);
   let report: RenewReport = { ...noRenewals, withoutPlan };
   const renewals = planRenewals(decisions, rules, resourceKeyOf(resourceArn), now);
-  for (const renewal of renewals) {
+  const goesOnAt = renewals.findIndex(({ point }) => point.pointId === options.state?.pointId);
+  for (const [at, renewal] of renewals.slice(Math.max(0, goesOnAt)).entries()) {
+    // One a call at least, or those that fail every time would be all that is ever tried.
+    if (at > 0 && options.shouldStop?.() === true)
+      return { report, state: { pointId: renewal.point.pointId } };
     const done = await attempt(renewal.point, async () => renew(services, keys, renewal, options));
     report = addRenewals(report, { ...noRenewals, ...done.report });
     if (done.state !== undefined) return { report, state: done.state };
   }
   const renewed = new Set(renewals.map(({ point }) => point.pointId));
-  for (const { point } of decisions) {
-    if (renewed.has(point.pointId) || !wasProlonged(point, rules)) continue;
+  const others = decisions.filter(({ point }) => !renewed.has(point.pointId) && mayLag(point, rules));
+  await forEachConcurrent(others, rootsAtOnce, async ({ point }) => {
     const done = await attempt(point, async () => ({ report: await lockRoot(services, point) }));
     report = addRenewals(report, { ...noRenewals, ...done.report });
-  }
+  });
   return { report };
 }
 
@@ -136,7 +143,7 @@ async function attempt({ pointId }: PointRow, work: () => Promise<Attempt>): Pro
     return await work();
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
-    const one = { count: 1, messages: [`point ${pointId}: ${error.name}: ${error.message}`] };
+    const one = failureOf(`point ${pointId}`, error);
     return { report: isDamage(error) ? { unreadable: one } : { failures: one } };
   }
 }
@@ -148,7 +155,7 @@ async function renew(
   { state, ...options }: StepOptions & { readonly state?: RenewState },
 ): Promise<Attempt> {
   const { point, expiresAt, reasons } = renewal;
-  const after = state?.pointId === point.pointId ? { after: state.after } : {};
+  const after = state?.pointId === point.pointId && state.after !== undefined ? { after: state.after } : {};
   const outcome = await prolongPoint(services, keys, point, renewal, { ...options, ...after });
   switch (outcome.state) {
     case 'prolonged':
@@ -166,9 +173,12 @@ async function renew(
   }
 }
 
-/** Whether the point is kept for longer than its commit promised: then its root's lock was moved after it was written. */
-function wasProlonged({ committedAt, expiresAt }: PointRow, { keepDays }: RetentionRules): boolean {
-  return expiresAt.getTime() > committedAt.getTime() + keepDays * dayMs + 1_000;
+/**
+ * Whether the point's expiry is not what its commit promised, so that its root's lock has been moved, or was to be. A
+ * point that was made under other rules looks as if: that costs a request.
+ */
+function mayLag({ committedAt, expiresAt }: PointRow, { keepDays }: RetentionRules): boolean {
+  return Math.abs(expiresAt.getTime() - committedAt.getTime() - keepDays * dayMs) > 1_000;
 }
 
 /** The lock of a root comes last when a point is prolonged; whoever died before that left it behind. */

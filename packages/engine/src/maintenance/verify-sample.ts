@@ -3,7 +3,7 @@ import type { ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
-import { sweepPartitions, type Catalog, type PackRow } from '../ports/catalog.ts';
+import { endOfTime, sweepPartitions, type Catalog, type PackRow } from '../ports/catalog.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { ObjectChecker } from '../verify/check-objects.ts';
 import { KnownFrames } from '../verify/known-frames.ts';
@@ -15,12 +15,10 @@ const dayMs = 86_400_000;
 const defaultEveryDays = 30;
 const resourcesAtOnce = 4;
 const packsAtOnce = 2;
-/** Reading more than this at once would not fit between two looks at the time. Packs have 64 MiB, containers no limit. */
+/** Reading more than this at once would not fit between two looks at the time. Packs have 32 MiB, containers no limit. */
 const defaultLargestBytes = 4 * 2 ** 30;
 /** Damage that is spelled out; the rest is counted. */
 const damageListed = 20;
-/** Later than any lease: the list of overdue packs then has all of them. */
-const endOfTime = new Date('9999-12-31T00:00:00Z');
 
 /** What verifying works with. */
 export interface VerifySampleServices {

@@ -42,8 +42,7 @@ export async function workThrough<Item>(
   { items, atOnce, nameOf, work }: Work<Item>,
   { shouldStop = () => false, signal }: StepOptions,
 ): Promise<WorkedThrough> {
-  const messages: string[] = [];
-  let count = 0;
+  let failures = noFailures;
   let done = true;
   const untilTimeIsUp = async function* (): AsyncGenerator<Item> {
     for await (const item of items) {
@@ -60,15 +59,19 @@ export async function workThrough<Item>(
       await work(item);
     } catch (error) {
       if (!(error instanceof BackupError)) throw error;
-      count += 1;
-      if (messages.length < messagesListed) messages.push(`${nameOf(item)}: ${error.name}: ${error.message}`);
+      failures = addFailures(failures, failureOf(nameOf(item), error));
     }
   });
-  return { done, failures: { count, messages } };
+  return { done, failures };
 }
 
 /** No failures. */
 export const noFailures: StepFailures = { count: 0, messages: [] };
+
+/** One item's failure. @param item - what messages call it. */
+export function failureOf(item: string, error: BackupError): StepFailures {
+  return { count: 1, messages: [`${item}: ${error.name}: ${error.message}`] };
+}
 
 /** The failures of two calls, or of two partitions. */
 export function addFailures(a: StepFailures, b: StepFailures): StepFailures {

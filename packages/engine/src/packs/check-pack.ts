@@ -66,7 +66,8 @@ export async function checkPack(
       const unknown = segment.directory.entries.filter((entry) => !memory?.isKnown(object.packId, entry));
       for (const run of runsOf(unknown)) {
         signal?.throwIfAborted();
-        damage.push(...(await damageInRun(store, reader, object, run, signal, memory)));
+        // One by one: a run may have more frames than a call has room for arguments.
+        for (const one of await damageInRun(store, reader, object, run, signal, memory)) damage.push(one);
         frames += run.length;
         storedBytes += run.reduce((sum, { length }) => sum + length, 0);
       }

@@ -27,7 +27,7 @@ export interface ContainerEnd {
   readonly root: Uint8Array;
   /** Where the last segment's footer begins; 0 in a container without frames. */
   readonly lastFooter: number;
-  /** Its key block as it is stored; see `encodeKeyBlock`. */
+  /** Its key block as it is stored; see `collectKeyBlock`. */
   readonly keyBlock: Uint8Array;
 }
 

@@ -4,7 +4,7 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { objectPrefixes, parseObjectName, rootName } from '../packs/object-names.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { resourceKeyOf } from './point-id.ts';
-import { decodeRoot } from './root-store.ts';
+import { decodeRoot, getRootObject } from './root-store.ts';
 import type { Root } from './root.ts';
 
 /** A root as the store lists it. */
@@ -55,7 +55,7 @@ export async function readListedRoot(
   let failure: BackupError | undefined;
   for (const versionId of versionIds) {
     try {
-      const root = await decodeRoot(await store.get(name, { versionId }), pointId, keys, name);
+      const root = await decodeRoot(await getRootObject(store, name, versionId), pointId, keys, name);
       if (resourceKeyOf(root.resource) === resourceKey) return root;
       failure ??= new StoredBytesDamagedError(name, `it is the root of another resource`);
     } catch (error) {

@@ -8,11 +8,12 @@ import {
   StoredBytesDamagedError,
   StoreUnavailableError,
 } from '../errors.ts';
+import { getBounded } from '../get-bounded.ts';
 import type { KeyId, PointId, ResourceArn } from '../ids.ts';
 import { rootObjectId, type VaultKeys } from '../keys/vault-keys.ts';
 import { FrameCipher } from '../packs/frame-cipher.ts';
 import { decodeContent, encodeContent } from '../packs/frame-codec.ts';
-import { maxPlainBytes } from '../packs/frame.ts';
+import { frameOverheadBytes, maxPlainBytes } from '../packs/frame.ts';
 import { rootName } from '../packs/object-names.ts';
 import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -90,6 +91,19 @@ export async function decodeRoot(
   return parsed.data;
 }
 
+/**
+ * A root's object, to be decoded.
+ * @throws {@link ObjectNotFoundError} no such version.
+ * @throws {@link StoredBytesDamagedError} it is larger than any root.
+ */
+export async function getRootObject(
+  store: ObjectStore,
+  name: string,
+  versionId: string,
+): Promise<Uint8Array> {
+  return getBounded(store, name, headerBytes + maxPlainBytes.root + frameOverheadBytes, { versionId });
+}
+
 /** A header names the key in the clear, so a flipped bit there shows as a key that does not exist. */
 async function loadNamedKey(keys: VaultKeys, keyId: KeyId, name: string): ReturnType<VaultKeys['dataKey']> {
   try {
@@ -118,7 +132,7 @@ export async function readRoot(
 ): Promise<StoredRoot> {
   const name = rootName(resourceKeyOf(resourceArn), pointId);
   const version = versionId ?? (await store.head(name)).versionId;
-  const object = await store.get(name, { versionId: version });
+  const object = await getRootObject(store, name, version);
   const root = await decodeRoot(object, pointId, keys, name);
   if (root.resource !== resourceArn)
     throw new StoredBytesDamagedError(name, `it is the root of another resource`);

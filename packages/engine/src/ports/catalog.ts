@@ -147,7 +147,8 @@ export interface RestoreRow {
   readonly pointId: PointId;
   readonly resourceArn: ResourceArn;
   readonly target: string;
-  readonly state: 'running' | 'completed' | 'completed-with-warnings' | 'failed';
+  /** `recorded`: of a restore that somebody's own process does, which reports to nobody how it ended. */
+  readonly state: 'running' | 'completed' | 'completed-with-warnings' | 'failed' | 'recorded';
   readonly startedAt: Date;
   readonly endedAt?: Date;
   readonly execution?: string;
@@ -158,6 +159,8 @@ export interface RestoreRow {
 
 /** Parts that the list of overdue packs is divided into, so that sweepers can share the work. */
 export const sweepPartitions = 16;
+/** Later than any lease: the list of overdue packs before it has all packs. */
+export const endOfTime = new Date('9999-12-31T00:00:00Z');
 
 /** A span of time: `from` inclusive, `to` inclusive. */
 export interface TimeRange {

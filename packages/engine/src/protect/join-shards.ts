@@ -14,7 +14,7 @@ import { mapConcurrent } from '../map-concurrent.ts';
 import { PagePackWriter } from '../packs/page-pack-writer.ts';
 import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
 import { findPageRef, pageRefFromText, pageRefToText } from '../points/page-ref-text.ts';
-import type { PagePackRecord } from '../points/root.ts';
+import { warningsInRoot, type PagePackRecord } from '../points/root.ts';
 import type { PointContent } from '../runs/point-content.ts';
 import { packLeaseOf } from '../runs/pack-lease.ts';
 import { choosePagePacks } from '../runs/page-packs-in-use.ts';
@@ -36,7 +36,9 @@ type Piece = { readonly tree: PageRef } | { readonly baseRange: KeyRange };
 interface GatheredShards {
   readonly pieces: readonly Piece[];
   readonly counts: ShardResult['counts'];
+  /** The first of them; a source that denies every file has millions. */
   readonly warnings: ShardResult['warnings'];
+  readonly warningCount: number;
   readonly pagePacks: readonly PagePackRecord[];
   readonly large: readonly ShardResult['large'][number][];
   /** Where the attempts whose results these are left their pack usage. */
@@ -122,6 +124,7 @@ export async function joinShards(
       ...mended.adjust(shards.counts),
     },
     warnings: [...shards.warnings, ...mended.warnings],
+    warningCount: shards.warningCount + mended.warnings.length,
     ...(manifest && { manifest: pageRefToText(manifest) }),
     ...(packMap && { packMap: pageRefToText(packMap) }),
     ...inUse,
@@ -183,6 +186,7 @@ function smallestLock(
 async function gather({ work }: WriteServices, plan: RunPlan, shardCount: number): Promise<GatheredShards> {
   const pieces: Piece[] = [];
   const warnings: ShardResult['warnings'] = [];
+  let warningCount = 0;
   const pagePacks: PagePackRecord[] = [];
   const large: ShardResult['large'][number][] = [];
   const usage: string[] = [];
@@ -200,13 +204,14 @@ async function gather({ work }: WriteServices, plan: RunPlan, shardCount: number
     getShardResult(work, plan.runId, index),
   )) {
     addPiece(pieces, result);
-    warnings.push(...result.warnings);
+    warnings.push(...result.warnings.slice(0, warningsInRoot - warnings.length));
+    warningCount += result.warnings.length;
     pagePacks.push(...result.pagePacks);
     large.push(...result.large);
     usage.push(result.usage);
     for (const name of Object.keys(counts) as (keyof typeof counts)[]) counts[name] += result.counts[name];
   }
-  return { pieces, counts, warnings, pagePacks, large, usage };
+  return { pieces, counts, warnings, warningCount, pagePacks, large, usage };
 }
 
 /** All deltas of a run, summed and in the order of pack ids. */

@@ -68,7 +68,7 @@ export async function listShards(
   for (const [index, range] of ranges.entries()) {
     for (let part = 0; part < range.parts; part += 1) {
       const text = Buffer.from(await options.work.get(partName(options, index, part))).toString('utf8');
-      drafts.push(...(JSON.parse(text) as DraftJson[]).map(draftFromJson));
+      for (const draft of JSON.parse(text) as DraftJson[]) drafts.push(draftFromJson(draft));
     }
   }
   return { done: true, shards: numberShards(drafts, options.limits) };

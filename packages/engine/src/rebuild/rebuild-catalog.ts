@@ -2,12 +2,13 @@ import { BackupError, ObjectNotFoundError } from '../errors.ts';
 import type { ChunkId, HoldId, PackId, ResourceArn, RunId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { reconcilePoints } from '../maintenance/reconcile-points.ts';
+import { recoverHolds } from '../maintenance/recover-holds.ts';
 import { addFailures, noFailures, workThrough, type StepFailures } from '../maintenance/work-through.ts';
 import { objectPrefixes, parseObjectName } from '../packs/object-names.ts';
 import { PackCiphers } from '../packs/pack-ciphers.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
 import { isDamage } from '../packs/stored-object.ts';
-import type { Catalog, PackRow, ResourceRow } from '../ports/catalog.ts';
+import type { Catalog, PackRow, PointRow, ResourceRow } from '../ports/catalog.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import type { ReportProgress } from '../ports/progress.ts';
@@ -53,7 +54,7 @@ export interface RebuildOptions {
  * object between our look at it and our row would leave a row without an object, which costs a writer an attempt.
  * What cannot be found in a vault is not rebuilt: runs, restores, and holds on what has no point.
  *
- * Costs a listing, and for each root and pack two requests or three. Memory: a date for every pack of the vault.
+ * Costs a listing, and for each root and pack two to four requests. Memory: a date for every pack of the vault.
  */
 export async function rebuildCatalog(
   services: RebuildServices,
@@ -75,10 +76,11 @@ export async function rebuildCatalog(
 
 /** Reads what the pack maps of all points say, and writes the row of every resource that has a point. */
 async function readPoints(
-  { catalog }: RebuildServices,
+  services: RebuildServices,
   dates: PackDates,
   { onProgress, signal }: RebuildOptions,
 ): Promise<{ resources: number; points: number; failures: StepFailures }> {
+  const { catalog } = services;
   const newest = new Map<ResourceArn, Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'seenAt'>>();
   let points = 0;
   const worked = await workThrough(
@@ -91,7 +93,7 @@ async function readPoints(
         points += 1;
         const { resourceArn: arn, resourceKind: kind, plan, sourceTime: seenAt } = point;
         if ((newest.get(arn)?.seenAt ?? seenAt) <= seenAt) newest.set(arn, { arn, kind, plan, seenAt });
-        await dates.addPoint(point);
+        await dates.addPoint(await withLostHolds(services, point));
         onProgress?.({ step: 'rebuild', files: points, bytes: 0 });
       },
     },
@@ -100,6 +102,19 @@ async function readPoints(
   for (const row of newest.values())
     if ((await catalog.findResource(row.arn)) === undefined) await catalog.putResource(row);
   return { resources: newest.size, points, failures: worked.failures };
+}
+
+/**
+ * A point whose row is older than its hold, because a table was brought back to an earlier day: the store's flag says
+ * that it was held.
+ */
+async function withLostHolds({ store, catalog }: RebuildServices, point: PointRow): Promise<PointRow> {
+  const { pointId, rootName, rootVersionId } = point;
+  if (point.holds !== undefined || point.expiring === true) return point;
+  const { legalHold } = await store.head(rootName, { versionId: rootVersionId });
+  const holds = legalHold === true ? await recoverHolds(catalog, point, await store.now()) : [];
+  for (const holdId of holds) await catalog.addPointHold(pointId, holdId);
+  return holds.length === 0 ? point : { ...point, holds };
 }
 
 async function recoverPacks(

@@ -73,8 +73,9 @@ export async function restoreReadable(
         ...(signal && { signal }),
       });
       for (const name of ['files', 'bytes', 'written', 'kept', 'same'] as const) total[name] += outcome[name];
-      failed.push(...outcome.failed);
-      carried.push(...outcome.carried);
+      // One by one: a badly damaged vault fails in more files than a call has room for arguments.
+      for (const one of outcome.failed) failed.push(one);
+      for (const one of outcome.carried) carried.push(one);
     }
     if (paths !== undefined && total.files === before && lostHere.length === 0) {
       throw new UnknownNameError(

@@ -2,6 +2,7 @@ import { InvalidInputError } from '../errors.ts';
 import { containerName } from '../packs/object-names.ts';
 import type { Root } from '../points/root.ts';
 import type { ObjectStore, ThawSpeed } from '../ports/object-store.ts';
+import { quoteRestore, type RestoreQuote } from './quote.ts';
 
 const hourSeconds = 3_600;
 const minuteSeconds = 60;
@@ -11,6 +12,14 @@ const thawSeconds: Readonly<Record<string, Partial<Record<ThawSpeed, number>>>> 
   GLACIER: { expedited: 5 * minuteSeconds, standard: 5 * hourSeconds, bulk: 12 * hourSeconds },
   DEEP_ARCHIVE: { standard: 12 * hourSeconds, bulk: 48 * hourSeconds },
 };
+
+/**
+ * How long an object of a class takes at most to be made readable. Seconds.
+ * @returns `undefined` for a class that is read as it is, or has no such speed.
+ */
+export function longestThaw(storageClass: string | undefined, speed: ThawSpeed): number | undefined {
+  return thawSeconds[storageClass ?? '']?.[speed];
+}
 
 /** List prices of us-east-1: for each request, and for each GiB that is read out of the archive. Dollars. */
 const thawPrices: Readonly<
@@ -39,6 +48,9 @@ export type PointThaw =
   | { readonly state: 'readable' }
   | {
       readonly state: 'frozen' | 'thawing';
+      /** The container, and its version. */
+      readonly objectName: string;
+      readonly versionId: string;
       readonly storageClass: string;
       readonly bytes: number;
       /** At most, from the request on. */
@@ -57,7 +69,8 @@ export async function findThaw(
   speed: ThawSpeed,
 ): Promise<PointThaw> {
   if (container === undefined) return { state: 'readable' };
-  const { thaw, storageClass = '' } = await store.head(containerName(container.pack));
+  const objectName = containerName(container.pack);
+  const { thaw, versionId, storageClass = '' } = await store.head(objectName);
   if (thaw === undefined || thaw.state === 'thawed') return { state: 'readable' };
   const speeds = thawSeconds[storageClass] ?? thawSeconds['GLACIER'] ?? {};
   const [seconds, price] = [speeds[speed], thawPrices[storageClass]?.[speed]];
@@ -68,7 +81,21 @@ export async function findThaw(
   }
   const { bytes } = container;
   const dollars = (price?.request ?? 0) + ((price?.gibibyte ?? 0) * bytes) / 2 ** 30;
-  return { state: thaw.state, storageClass, bytes, seconds, dollars };
+  return { state: thaw.state, objectName, versionId, storageClass, bytes, seconds, dollars };
+}
+
+/**
+ * Estimates a restore of a point that has to be thawed first, the thaw included. Counts the whole point: its manifest is
+ * in the archive, too, so all that can be said before is what its root says.
+ */
+export function quoteThaw(
+  { counts }: Root,
+  thaw: Exclude<PointThaw, { state: 'readable' }>,
+  workers: number,
+): RestoreQuote {
+  const { files, logicalBytes: bytes } = counts;
+  const quote = quoteRestore({ files, bytes, storedBytes: thaw.bytes, workers });
+  return { ...quote, dollars: quote.dollars + thaw.dollars, seconds: quote.seconds + thaw.seconds };
 }
 
 /**
@@ -81,9 +108,7 @@ export async function thawPoint(
   { speed, days }: ThawRequest,
 ): Promise<PointThaw> {
   const found = await findThaw(store, root, speed);
-  if (found.state !== 'frozen' || root.container === undefined) return found;
-  const name = containerName(root.container.pack);
-  const { versionId } = await store.head(name);
-  await store.thaw(name, versionId, { days, speed });
+  if (found.state !== 'frozen') return found;
+  await store.thaw(found.objectName, found.versionId, { days, speed });
   return { ...found, state: 'thawing' };
 }

@@ -19,7 +19,9 @@ export interface RetentionDecision {
   readonly container: boolean;
 }
 
-const units: readonly [Exclude<RetentionReason, 'days' | 'minimum' | 'hold'>, CalendarUnit][] = [
+type CalendarReason = Exclude<RetentionReason, 'days' | 'minimum' | 'hold'>;
+
+const units: readonly [CalendarReason, CalendarUnit][] = [
   ['daily', 'day'],
   ['weekly', 'week'],
   ['monthly', 'month'],
@@ -33,20 +35,24 @@ const units: readonly [Exclude<RetentionReason, 'days' | 'minimum' | 'hold'>, Ca
  * It only ever asks for more than a point has; a point's own expiry is a promise of the store, which no rule shortens.
  * Points that are being expired are left out of the answer, and represent nothing.
  * @param points - in any order.
+ * @param damaged - containers of which something is lost: they represent nothing, so that what they were made of is kept
+ * in their place, if it is still there, and made into containers anew. They stay until their own date.
  * @returns decisions, the newest point first. Time and memory: in proportion to the points of the resource.
  */
 export function planRetention(
   points: readonly PointRow[],
   rules: RetentionRules,
   now: Date,
+  damaged: ReadonlySet<PointId> = new Set(),
 ): readonly RetentionDecision[] {
   const calendar = new Calendar(rules.timeZone);
   const oldestFirst = points.filter(({ expiring }) => expiring !== true).toSorted(byAge);
+  const whole = oldestFirst.filter(({ pointId }) => !damaged.has(pointId));
   const representatives = units.map(([reason, unit]) => ({
     reason,
     unit,
     periods: rules[reason],
-    points: rules[reason] > 0 ? firstOfEach(unit, calendar, oldestFirst) : new Set<PointId>(),
+    points: rules[reason] > 0 ? firstOfEach(unit, calendar, whole) : new Set<PointId>(),
   }));
   const newestKept = oldestFirst.length - rules.minimumPoints;
   return oldestFirst
@@ -56,7 +62,7 @@ export function planRetention(
       ];
       for (const { reason, unit, periods, points: chosen } of representatives) {
         if (!chosen.has(point.pointId)) continue;
-        const index = calendar.indexOf(unit, point.sourceTime);
+        const index = calendar.indexOf(unit, timeOf(point));
         dates.push({ reason, until: calendar.startOf(unit, index + periods + 1) });
       }
       // One of the newest counts as if it had just been made, every day anew.
@@ -76,8 +82,9 @@ function decide(
   const latestFirst = dates.toSorted((a, b) => b.until.getTime() - a.until.getTime());
   const keepUntil = latestFirst[0]?.until ?? now;
   const isImage = point.resourceKind === 'ec2-instance' || point.resourceKind === 'ebs-volume';
-  // By the calendar's dates alone: `minimum` and holds ask for a little more every day and have no end to plan for.
-  const planned = latestFirst.find(({ reason }) => reason !== 'minimum' && reason !== 'hold')?.until ?? now;
+  // By the calendar's dates alone: a point that `days` keeps goes with its neighbours, however late that is; `minimum`
+  // and holds ask for a little more every day and have no end to plan for.
+  const planned = latestFirst.find(({ reason }) => units.some(([name]) => name === reason))?.until ?? now;
   return {
     point,
     keepUntil,
@@ -86,7 +93,7 @@ function decide(
       !isImage &&
       point.type !== 'synthetic-full' &&
       planned > now &&
-      planned > daysAfter(point.committedAt, rules.containerAfterDays),
+      planned > daysAfter(point.committedAt, Math.max(rules.containerAfterDays, rules.keepDays)),
   };
 }
 
@@ -94,7 +101,7 @@ function decide(
 function firstOfEach(unit: CalendarUnit, calendar: Calendar, oldestFirst: readonly PointRow[]): Set<PointId> {
   const first = new Map<number, PointRow>();
   for (const point of oldestFirst) {
-    const index = calendar.indexOf(unit, point.sourceTime);
+    const index = calendar.indexOf(unit, timeOf(point));
     const chosen = first.get(index);
     const isContainerOfChosen =
       chosen !== undefined &&
@@ -104,6 +111,14 @@ function firstOfEach(unit: CalendarUnit, calendar: Calendar, oldestFirst: readon
     if (chosen === undefined || isContainerOfChosen) first.set(index, point);
   }
   return new Set([...first.values()].map(({ pointId }) => pointId));
+}
+
+/**
+ * When a point belongs into the calendar: at its source time, but never after its commit. A clock that was ahead once
+ * leaves all later points behind it, seconds apart, in a period that has not come yet.
+ */
+function timeOf({ sourceTime, committedAt }: PointRow): Date {
+  return sourceTime < committedAt ? sourceTime : committedAt;
 }
 
 function byAge(a: PointRow, b: PointRow): number {

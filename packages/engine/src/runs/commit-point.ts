@@ -132,7 +132,7 @@ async function writeRoot(
       expiresAt: expiresAt.toISOString(),
       retentionClass: plan.retentionClass,
       counts: content.counts,
-      warnings: content.warnings.length,
+      warnings: content.warningCount ?? content.warnings.length,
       warningList: content.warnings.slice(0, warningsInRoot),
       seconds: Math.max(0, (now.getTime() - plan.startedAt.getTime()) / 1000),
       ...(content.manifest !== undefined && { manifest: content.manifest }),

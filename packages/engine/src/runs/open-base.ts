@@ -1,5 +1,6 @@
 import type { ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
+import { isDamage } from '../packs/stored-object.ts';
 import { readRoot, type StoredRoot } from '../points/root-store.ts';
 import type { PointRow, RunRow } from '../ports/catalog.ts';
 import type { WriteServices } from '../services.ts';
@@ -29,8 +30,8 @@ export async function openBase(
   try {
     stored = await readRoot(services.store, keys, point.resourceArn, point.pointId, point.rootVersionId);
   } catch (error) {
-    if (isLost(error))
-      return { reason: `the root of the base ${point.pointId} cannot be read: ${(error as Error).message}` };
+    if (isDamage(error))
+      return { reason: `the root of the base ${point.pointId} cannot be read: ${error.message}` };
     throw error;
   }
   const { root } = stored;
@@ -39,8 +40,8 @@ export async function openBase(
   try {
     outcome = await leaseBase(services, keys, root, row, policy);
   } catch (error) {
-    if (isLost(error))
-      return { reason: `the base ${point.pointId} cannot be read: ${(error as Error).message}`, stored };
+    if (isDamage(error))
+      return { reason: `the base ${point.pointId} cannot be read: ${error.message}`, stored };
     throw error;
   }
   if (outcome.state === 'lost') return { reason: outcome.reason, stored };
@@ -60,7 +61,7 @@ export async function findPrevious(
     try {
       return await readRoot(store, keys, resourceArn, point.pointId, point.rootVersionId);
     } catch (error) {
-      if (!isLost(error)) throw error;
+      if (!isDamage(error)) throw error;
     }
   }
   return undefined;
@@ -78,7 +79,7 @@ export async function findDeadPacks(
   try {
     return [...(await listMostlyDeadPacks(services, keys, previous.root, row, policy))];
   } catch (error) {
-    if (isLost(error)) return [];
+    if (isDamage(error)) return [];
     throw error;
   }
 }
@@ -91,8 +92,4 @@ function baseOf(root: StoredRoot['root']): NonNullable<RunPlan['base']> {
     pagePacks: root.pagePacks,
     pagePacksCounted: root.pagePacksCounted,
   };
-}
-
-function isLost(error: unknown): boolean {
-  return error instanceof Error && ['ObjectNotFoundError', 'StoredBytesDamagedError'].includes(error.name);
 }

@@ -4,6 +4,8 @@ import type { PointWarning, Root } from '../points/root.ts';
 export interface PointContent {
   readonly counts: Root['counts'];
   readonly warnings: readonly PointWarning[];
+  /** How many there are, where `warnings` lacks some: a container knows what the root it was made from spells out. @default their number */
+  readonly warningCount?: number;
   readonly manifest?: string;
   readonly packMap?: string;
   readonly pagePacks: Root['pagePacks'];

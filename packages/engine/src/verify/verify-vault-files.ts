@@ -1,7 +1,8 @@
 import { StoredBytesDamagedError, VaultMissingError } from '../errors.ts';
+import { getBounded } from '../get-bounded.ts';
 import type { KeyId, VaultId } from '../ids.ts';
 import { findFormatFile } from '../keys/format-file.ts';
-import { listKeyFiles, loadKey } from '../keys/key-files.ts';
+import { listKeyFiles, loadKey, maxKeyFileBytes } from '../keys/key-files.ts';
 import { checkSealedJson } from '../keys/sealed-json.ts';
 import { formatFileName } from '../packs/object-names.ts';
 import type { Keyring } from '../ports/keyring.ts';
@@ -62,5 +63,5 @@ export async function verifyVaultFiles({
 }
 
 async function checkFile(store: ObjectStore, name: string, key: Uint8Array, vaultId: VaultId): Promise<void> {
-  checkSealedJson(await store.get(name), key, vaultId, name);
+  checkSealedJson(await getBounded(store, name, maxKeyFileBytes), key, vaultId, name);
 }

@@ -1,10 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { auditEntryName, vaultChain, type AuditEvent } from '../../src/audit/audit-entry.ts';
-import { checkpointName, putCheckpoint } from '../../src/audit/audit-checkpoint.ts';
+import { checkpointName, parseCheckpoint, putCheckpoint } from '../../src/audit/audit-checkpoint.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
 import { verifyAudit, type AuditOutcome } from '../../src/audit/verify-audit.ts';
 import { utf8 } from '../../src/bytes.ts';
+import { InvalidInputError } from '../../src/errors.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
 import { FakeClock } from '../../src/testing/fake-clock.ts';
 import { FaultPlan, withFaults } from '../../src/testing/faults.ts';
@@ -118,6 +119,18 @@ test('an event is recorded once, whatever goes wrong with any one call', async (
       expect({ kind, call, ...(await scene.verify()) }).toMatchObject({ entries: 2, problems: [] });
     }
   }
+});
+
+test('an event that could not be read again is refused before it is written', async () => {
+  const scene = new Scene();
+  const event = { kind: 'hold-released', hold: 'a hold', reason: 'x'.repeat(5_000) } as const;
+  const log = new AuditLog(scene.options());
+
+  await expect(log.append({ chain: photos, id: 'too long', by: 'test', event })).rejects.toThrow(
+    InvalidInputError,
+  );
+
+  expect(await scene.verify()).toMatchObject({ entries: 0, problems: [] });
 });
 
 describe('a log that somebody touched', () => {
@@ -253,5 +266,83 @@ describe('a checkpoint', () => {
 
     expect(scene.store.requests('listVersions')).toBeLessThanOrEqual(6);
     expect(scene.store.requests('get')).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('what somebody else puts into the log stops nobody who writes it, and is reported', () => {
+  const later = utf8(JSON.stringify({ formatVersion: 2 }));
+
+  test.each<[string, string, Uint8Array]>([
+    ['an object with a name that no entry has', 'zzz', utf8('abc')],
+    ['no entry, where the next one belongs', '0000000003', utf8('abc')],
+    ['an entry of a later version, where the next one belongs', '0000000003', later],
+    ['the last number that there is', '9999999999', utf8('abc')],
+  ])('%s', async (_what, name, bytes) => {
+    const scene = await Scene.withDays(2);
+    const folder = auditEntryName(photos, 1).slice(0, -10);
+    scene.store.plantVersion(`${folder}${name}`, bytes);
+
+    for (const day of [3, 4, 5]) {
+      await scene.append(photos, day);
+      await putCheckpoint(scene.options());
+      scene.clock.advance(dayMs);
+    }
+
+    const recorded: string[] = [];
+    const outcome = await verifyAudit(scene.store, { onEntry: ({ id }) => recorded.push(id) });
+    expect(recorded.filter((id) => id.startsWith(photos))).toEqual(
+      [1, 2, 3, 4, 5].map((n) => `${photos}-${n}`),
+    );
+    expect(outcome.checkpoints).toBe(5);
+    expect(new Set(outcome.problems.map((problem) => problem.name))).toEqual(new Set([`${folder}${name}`]));
+  });
+
+  test.each([`${'0'.repeat(32)}/0000000001`, `${'0'.repeat(32)}/zzz`, '0'])(
+    'no chain: %s',
+    async (inChains) => {
+      const scene = await Scene.withDays(2);
+      const name = `audit/chains/${inChains}`;
+      scene.store.plantVersion(name, utf8('abc'));
+
+      await putCheckpoint(scene.options());
+
+      const outcome = await scene.verify();
+      expect(outcome.checkpoints).toBe(3);
+      expect(new Set(outcome.problems.map((problem) => problem.name))).toEqual(new Set([name]));
+      const newest = await scene.store.get(checkpointName(outcome.newest?.date ?? ''));
+      expect(parseCheckpoint(newest, 'it').heads).toMatchObject([
+        { chain: photos, n: 2 },
+        { chain: films, n: 1 },
+      ]);
+    },
+  );
+
+  test('the first entry of a chain that cannot be read any more', async () => {
+    const scene = await Scene.withDays(2);
+    await scene.replace(auditEntryName(photos, 1), utf8('abc'));
+
+    await putCheckpoint(scene.options());
+
+    expect((await scene.verify()).checkpoints).toBe(3);
+  });
+
+  test('checkpoints of days to come, and one that is none', async () => {
+    const scene = await Scene.withDays(2);
+    const { date, sha256 } = (await scene.verify()).newest as { date: string; sha256: string };
+    const forged = { formatVersion: 1, date: '2099-01-01', at: '2099-01-01T00:00:00Z', heads: [] };
+    scene.store.plantVersion(
+      checkpointName('2099-01-01'),
+      utf8(JSON.stringify({ ...forged, previous: { date, sha256 } })),
+    );
+    scene.store.plantVersion(checkpointName(scene.clock.now().toISOString().slice(0, 10)), utf8('abc'));
+
+    // The day whose name is taken has none, and says so.
+    await expect(putCheckpoint(scene.options())).rejects.toThrow('is damaged');
+    scene.clock.advance(dayMs);
+    await putCheckpoint(scene.options());
+
+    const outcome = await scene.verify();
+    expect(outcome.checkpoints).toBe(4);
+    expect(kindsOf(outcome)).toEqual(['changed', 'removed']);
   });
 });

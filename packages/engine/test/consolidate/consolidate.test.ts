@@ -8,6 +8,8 @@ import { openVault } from '../../src/keys/open-vault.ts';
 import { containerName, objectNameOf } from '../../src/packs/object-names.ts';
 import { PackReader } from '../../src/packs/pack-reader.ts';
 import { SegmentReader } from '../../src/packs/segment-reader.ts';
+import { warningsInRoot } from '../../src/points/root.ts';
+import type { ObjectStore } from '../../src/ports/object-store.ts';
 import { diffPoints } from '../../src/restore/browse.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
 import { restoreRange } from '../../src/restore/restore-range.ts';
@@ -145,6 +147,21 @@ describe('a synthetic full', () => {
     expect(opened).toMatchObject({ state: 'open', plan: { type: 'full' } });
   });
 
+  test('has as many warnings as the point that it was made of, also those that no root spells out', async () => {
+    const harness = new Harness('many warnings');
+    for (let file = 0; file < warningsInRoot + 5; file += 1) {
+      const entry = harness.source.plant(`file ${file}`, 'x');
+      harness.source.trap(entry.path, 'deny');
+    }
+    const full = await harness.backUp('full');
+
+    const made = await harness.backUp('synthetic-full');
+
+    expect(full.root.warnings).toBe(warningsInRoot + 5);
+    expect(made.root.warnings).toBe(full.root.warnings);
+    expect(made.root.warningList).toEqual(full.root.warningList);
+  });
+
   test('of a damaged point is refused', async () => {
     const { harness, last } = await withChain();
     const [pack] = await packMapOf(await harness.open(last.root.point));
@@ -220,11 +237,18 @@ describe('a consolidation whose process dies', () => {
     }
   });
 
-  test('after the container was completed, before its row says so, is taken up', async () => {
+  test.each([
+    ['in the second call', 3],
+    ['in the first call', Infinity],
+  ])('after the container was completed, before its row says so, is taken up: %s', async (_what, files) => {
     const { harness, last } = await withChain();
     const { keys, plan } = await open(harness, newId<RunId>(harness.random));
     let asked = 0;
-    const first = await consolidatePoint(harness.services, keys, plan, { shouldStop: () => ++asked > 3 });
+    if (files < Infinity) {
+      const shouldStop = (): boolean => ++asked > files;
+      const first = await consolidatePoint(harness.services, keys, plan, { shouldStop });
+      expect(first.done).toBe(false);
+    }
     const faults = new FaultPlan([{ kind: 'kill', call: 1, method: 'confirmPack' }]);
     const dying = { ...harness.services, catalog: withFaults(harness.catalog, faults) };
     await expect(consolidatePoint(dying, keys, plan, { shouldStop: () => false })).rejects.toThrow(
@@ -233,12 +257,46 @@ describe('a consolidation whose process dies', () => {
 
     const second = await consolidatePoint(harness.services, keys, plan, { shouldStop: () => false });
 
-    expect(first.done).toBe(false);
     expect(await namesIn(harness.store, 'containers/')).toHaveLength(1);
     if (!second.done) throw new Error('not done');
     const made = await commitPoint(harness.services, keys, plan, async () => second.content);
     await expectConsolidated(harness, last, made);
     const row = harness.catalog.packs().find(({ packId }) => packId === made.root.container?.pack);
     expect(row).toMatchObject({ kind: 'container', state: 'live' });
+  });
+
+  test('after the container was completed, before it was locked, is locked by the commit', async () => {
+    const { harness } = await withChain();
+    const { keys, plan } = await open(harness, newId<RunId>(harness.random));
+    let asked = 0;
+    await consolidatePoint(harness.services, keys, plan, { shouldStop: () => ++asked > 3 });
+    const faults = new FaultPlan([{ kind: 'kill', call: 1, method: 'confirmPack' }]);
+    const dying = { ...harness.services, catalog: withFaults(harness.catalog, faults) };
+    await expect(consolidatePoint(dying, keys, plan, { shouldStop: () => false })).rejects.toThrow(
+      ProcessKilledError,
+    );
+    const [name = ''] = await namesIn(harness.store, 'containers/');
+    // What a store without a default lock says of it then.
+    const { lock: _lock, ...unlocked } = await harness.store.head(name);
+    const head: ObjectStore['head'] = async (asks, options) =>
+      asks === name ? unlocked : harness.store.head(asks, options);
+    const store = new Proxy<ObjectStore>(harness.store, {
+      get(target, property) {
+        if (property === 'head') return head;
+        const member: unknown = Reflect.get(target, property, target);
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
+
+    const second = await consolidatePoint({ ...harness.services, store }, keys, plan, {
+      shouldStop: () => false,
+    });
+
+    if (!second.done) throw new Error('not done');
+    expect(second.content.lockedUntil).toEqual(unlocked.storedAt);
+    const made = await commitPoint(harness.services, keys, plan, async () => second.content);
+    const row = harness.catalog.packs().find(({ packId }) => packId === made.root.container?.pack);
+    expect(row?.lockedUntil?.toISOString()).toBe((await harness.store.head(name)).lock?.until.toISOString());
+    expect(row?.lockedUntil?.getTime()).toBeGreaterThanOrEqual(Date.parse(made.root.expiresAt));
   });
 });

@@ -8,10 +8,11 @@ import type { HoldId, PointId } from '../../src/ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
-import { containerName } from '../../src/packs/object-names.ts';
-import type { BackupType, HoldScope } from '../../src/ports/catalog.ts';
+import { containerName, objectNameOf } from '../../src/packs/object-names.ts';
+import type { BackupType, HoldScope, PackRow } from '../../src/ports/catalog.ts';
 import type { WriteServices } from '../../src/services.ts';
 import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
+import { withDamage } from '../damage/damaged-store.ts';
 import { Harness, day } from '../runs/harness.ts';
 
 const first = '11111111111111111111111111111111' as HoldId;
@@ -139,6 +140,25 @@ test('a point that is about to expire is prolonged at once', async () => {
   expect(row?.expiresAt.getTime()).toBeGreaterThan(scene.clock.now().getTime() + 29 * day);
 });
 
+test('a hold on a point of which packs have been swept says so, and holds the rest', async () => {
+  const { scene, point } = await Scene.withPoint();
+  scene.clock.advance(80 * day);
+  const swept = scene.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  await scene.store.removeVersion(objectNameOf(swept), swept.versionId ?? '');
+  const hold = await setHold(scene.services, {
+    holdId: first,
+    scope: { kind: 'point', pointId: point },
+    setBy: 'a lawyer',
+    reason: 'too late',
+  });
+
+  const report = await applyHold(scene.services, await scene.keys(), hold);
+
+  expect(report).toMatchObject({ failures: { count: 0 }, damaged: { count: 1 } });
+  expect(report.damaged.messages[0]).toContain(swept.packId);
+  expect((await scene.catalog.findPoint(point))?.holds).toEqual([first]);
+});
+
 test('a hold whose process dies at any call, or a release, is finished by whoever comes next', async () => {
   let tried = 0;
   for (const kind of ['kill', 'kill-after'] as const) {
@@ -252,5 +272,47 @@ describe('refuses', () => {
     await expect(
       releaseHold(scene.services, { holdId: second, releasedBy: 'me', reason: 'why not' }),
     ).rejects.toThrow(`hold ${second} does not exist`);
+  });
+});
+
+test('a hold that is set again is the same one, in whatever order a catalog gives its fields back', async () => {
+  const { scene } = await Scene.withPoint();
+  const seenAt = scene.clock.now();
+  await scene.catalog.putHold({
+    holdId: first,
+    scope: { value: '7', key: 'case', kind: 'tag' },
+    setBy: 'a lawyer',
+    reason: 'case 7',
+    setAt: seenAt,
+  });
+
+  const scope = { kind: 'tag', key: 'case', value: '7' } as const;
+  const again = await setHold(scene.services, { holdId: first, scope, setBy: 'somebody', reason: 'case 7' });
+
+  expect(again.setAt).toEqual(seenAt);
+});
+
+describe.each(['full', 'synthetic-full'] as const)('a held %s whose root', (type) => {
+  test.each<[string, Uint8Array | undefined]>([
+    ['is damaged', new Uint8Array(100)],
+    ['is gone', undefined],
+  ])('%s is reported, hinders nobody, and can be let go of', async (_what, bytes) => {
+    const { scene, point } = await Scene.withPoint(type);
+    await scene.hold(first, { kind: 'point', pointId: point });
+    await scene.hold(second, { kind: 'resource', resourceArn: scene.arn });
+    const row = await scene.catalog.findPoint(point);
+    const store = withDamage(scene.store, new Map([[row?.rootName ?? '', bytes]]));
+    const services = { ...scene.services, store };
+
+    const report = await reconcileHolds(services, await scene.keys());
+    await releaseHold(services, { holdId: first, releasedBy: 'a judge', reason: 'over' });
+    const released = await releasePoints(services, await scene.keys(), new Set([first]));
+
+    expect(report).toMatchObject({ done: true, failures: { count: 0 }, damaged: { count: 2 } });
+    expect(report.damaged.messages[0]).toContain(point);
+    expect(released).toMatchObject({ released: 1, failures: { count: 0 } });
+    expect((await scene.catalog.findPoint(point))?.holds).toEqual([second]);
+    const containers = scene.catalog.packs().filter(({ kind }) => kind === 'container');
+    expect(containers.map(({ holds }) => holds)).toEqual(type === 'full' ? [] : [[second]]);
   });
 });

@@ -1,9 +1,15 @@
 import { describe, expect, test } from 'vitest';
+import { utf8 } from '../../src/bytes.ts';
 import type { HoldId, PointId, ResourceArn } from '../../src/ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { reconcilePoints } from '../../src/maintenance/reconcile-points.ts';
 import type { HoldScope } from '../../src/ports/catalog.ts';
-import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
+import {
+  FaultPlan,
+  type MemoryObjectStore,
+  ProcessKilledError,
+  withFaults,
+} from '../../src/testing/index.ts';
 import { day, Harness, namesIn, someOf } from '../runs/harness.ts';
 import { rowOf } from './maintenance-vault.ts';
 
@@ -130,6 +136,22 @@ test('a damaged root without a row is a failure, and stops none of the others', 
   expect(report).toMatchObject({ recovered: 2, failures: { count: 1 } });
   expect(report.failures.messages[0]).toContain(first);
   expect(await harness.catalog.findPoint(second)).toBeDefined();
+});
+
+describe('what somebody put where the roots of a resource lie stops none of the others', () => {
+  test.each<[string, Parameters<MemoryObjectStore['plantVersion']>[1]]>([
+    ['FormatVersionError', Buffer.concat([utf8('HFRT\x02'), new Uint8Array(100)])],
+    // More than fits into any memory: read as a whole it would be an error of this test.
+    ['StoredBytesDamagedError', { bytes: 2 ** 42, read: (_offset, length) => new Uint8Array(length) }],
+  ])('%s', async (name, content) => {
+    const { harness } = await withPoints();
+    harness.store.plantVersion(`points/${'0'.repeat(32)}/20260101T000000Z-${'0'.repeat(16)}`, content);
+
+    const { report } = await reconcile(harness);
+
+    expect(report).toMatchObject({ roots: 4, missing: { count: 0 }, failures: { count: 1 } });
+    expect(report.failures.messages[0]).toContain(name);
+  });
 });
 
 describe('a root that the store holds', () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { renewResource } from '../../src/maintenance/renew-leases.ts';
 import { FaultPlan, ProcessKilledError, type FaultKind } from '../../src/testing/index.ts';
 import { someOf } from '../runs/harness.ts';
-import { nextBoundary, renewServices, rowOf } from './maintenance-vault.ts';
+import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
 import { expectKept, keepLatest, maintain, withOldPoint } from './old-point.ts';
 
 describe('renewing that dies', () => {
@@ -64,4 +64,19 @@ describe('renewing that dies', () => {
       }
     },
   );
+
+  test("before it moved the root's lock is mended although the plan keeps points for longer by now", async () => {
+    const { harness, pointId, state } = await withOldPoint();
+    const longer = planWith({ keepDays: 90, minimumPoints: 1 });
+    const plan = new FaultPlan([{ kind: 'kill-after', method: 'prolongPoint', call: 1 }]);
+    const keys = await harness.keys();
+    await expect(renewResource(renewServices(harness, longer, plan), keys, harness.arn)).rejects.toThrow(
+      ProcessKilledError,
+    );
+
+    const { report } = await renewResource(renewServices(harness, longer), keys, harness.arn);
+
+    expect(report).toMatchObject({ renewed: 0, rootsLocked: 1 });
+    await expectKept(harness, pointId, state);
+  });
 });

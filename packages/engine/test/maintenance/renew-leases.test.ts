@@ -1,15 +1,22 @@
 import { describe, expect, test } from 'vitest';
-import type { HoldId, ResourceArn } from '../../src/ids.ts';
+import type { HoldId, PackId, PointId, ResourceArn } from '../../src/ids.ts';
 import { decideRetention } from '../../src/maintenance/decide-retention.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { prolongPoint } from '../../src/maintenance/prolong-point.ts';
-import { listResourcesToRenew, renewResource } from '../../src/maintenance/renew-leases.ts';
+import {
+  addRenewals,
+  listResourcesToRenew,
+  noRenewals,
+  renewResource,
+  type RenewState,
+} from '../../src/maintenance/renew-leases.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import { resourceKeyOf } from '../../src/points/point-id.ts';
 import type { PackRow } from '../../src/ports/catalog.ts';
 import { FaultPlan, ProcessKilledError } from '../../src/testing/index.ts';
-import { day, type Harness } from '../runs/harness.ts';
+import { withDamage } from '../damage/damaged-store.ts';
+import { day, Harness } from '../runs/harness.ts';
 import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
 import { expectKept, keepLatest, limits, maintain, withOldPoint } from './old-point.ts';
 
@@ -34,6 +41,27 @@ test('the newest point of a source that stopped is kept for years, a generation 
   // Packs, root, format.json and two keys, about once for each of the generations of seven days.
   expect(harness.store.requests('extendLock')).toBeLessThanOrEqual((packs + 4) * 106);
 });
+
+test.each([1, 2, 3])(
+  'of a plan that keeps %i days, too, the newest point is locked at any time',
+  async (keepDays) => {
+    for (const startHour of [0, 9, 18]) {
+      const harness = new Harness('short');
+      harness.source.plant('file', 'content');
+      harness.clock.advance(startHour * 3_600_000);
+      const { root } = await harness.backUp('full', { keepDays });
+      harness.clock.set(new Date(Math.ceil(harness.clock.now().getTime() / day) * day));
+
+      for (let days = 0; days < 40; days += 1) {
+        const { expiresAt } = await rowOf(harness, root.point);
+        expect(expiresAt.getTime(), `day ${days}`).toBeGreaterThan(harness.clock.now().getTime());
+        await maintain(harness, planWith({ keepDays, minimumPoints: 1 }));
+        // Maintenance begins once a day, and has to do more on some days than on others.
+        harness.clock.advance(day + (days % 2 === 0 ? 1 : -1) * 3 * 3_600_000);
+      }
+    }
+  },
+);
 
 test('a point that nothing keeps is not prolonged', async () => {
   const { harness, pointId } = await withOldPoint();
@@ -99,6 +127,24 @@ test('points that are kept for very long are prolonged by generations until they
   expect(report.renewed).toBe(1);
   expect((await rowOf(harness, pointId)).expiresAt).toEqual(nextBoundary(harness, 10));
   await expectKept(harness, pointId, state);
+});
+
+test('a point whose container turns out to be damaged is kept in its place', async () => {
+  const { harness, pointId, state } = await withOldPoint();
+  const plan = planWith({ keepDays: 10, minimumPoints: 0, yearly: 2, containerAfterDays: 100 });
+  const { root } = await harness.backUp('synthetic-full', { keepDays: 1_000 });
+  const decide = async () => decideRetention(harness.catalog, [plan], harness.arn, harness.clock.now());
+  const before = (await decide()).decisions.filter(({ reasons }) => reasons.includes('yearly'));
+
+  await harness.catalog.markDamaged(root.container?.pack as PackId);
+  await renewResource(renewServices(harness, plan), await harness.keys(), harness.arn);
+
+  expect(before.map(({ point }) => point.pointId)).toEqual([root.point]);
+  expect((await decide()).decisions.filter(({ container }) => container)).toMatchObject([
+    { point: { pointId } },
+  ]);
+  await expectKept(harness, pointId, state);
+  expect((await rowOf(harness, pointId)).expiresAt).toEqual(nextBoundary(harness, 10));
 });
 
 test('resources are divided by their keys: those with points that expire soon, and those with held ones', async () => {
@@ -255,4 +301,51 @@ test('a call that runs out of time says where, and the next one goes on from the
   expect(second).toMatchObject({ state: 'prolonged', packs: 1, lost: { count: 0 } });
   expect((await rowOf(harness, pointId)).expiresAt).toEqual(expiresAt);
   await expectKept(harness, pointId, state);
+});
+
+test('a call that runs out of time between two points says where, and the next one goes on there', async () => {
+  const harness = new Harness('many points');
+  harness.source.plant('file', 'content');
+  for (let made = 0; made < 5; made += 1) await harness.backUp('incremental', { keepDays: 10 });
+  harness.clock.advance(8 * day);
+  const plan = planWith({ keepDays: 10, minimumPoints: 5 });
+  const keys = await harness.keys();
+
+  let calls = 0;
+  let renewed = 0;
+  for (let state: RenewState | undefined; calls === 0 || state !== undefined; calls += 1) {
+    const call = await renewResource(renewServices(harness, plan), keys, harness.arn, {
+      shouldStop: () => true,
+      ...(state !== undefined && { state }),
+    });
+    state = call.state;
+    renewed += call.report.renewed;
+  }
+
+  expect({ calls, renewed }).toEqual({ calls: 5, renewed: 5 });
+});
+
+test('points that fail every time do not keep a call that has little time from the others', async () => {
+  const harness = new Harness('failing first');
+  harness.source.plant('file', 'content');
+  const points: PointId[] = [];
+  for (let made = 0; made < 3; made += 1)
+    points.push((await harness.backUp('incremental', { keepDays: 10 })).root.point);
+  harness.clock.advance(8 * day);
+  const plan = planWith({ keepDays: 10, minimumPoints: 3 });
+  const newest = await rowOf(harness, points[2] as PointId);
+  const services = renewServices(harness, plan);
+  const store = withDamage(harness.store, new Map([[newest.rootName, new Uint8Array(100)]]));
+
+  let report = noRenewals;
+  for (let state: RenewState | undefined, first = true; first || state !== undefined; first = false) {
+    const call = await renewResource({ ...services, store }, await harness.keys(), harness.arn, {
+      shouldStop: () => true,
+      ...(state !== undefined && { state }),
+    });
+    state = call.state;
+    report = addRenewals(report, call.report);
+  }
+
+  expect(report).toMatchObject({ renewed: 2, unreadable: { count: 1 } });
 });

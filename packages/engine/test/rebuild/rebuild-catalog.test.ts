@@ -195,6 +195,27 @@ test('held points and their containers are held again', async () => {
   expect(outcome.failed).toEqual([]);
 });
 
+test('points whose rows are older than their holds are held again', async () => {
+  const scene = await Scene.make('brought back');
+  const container = scene.points[3] as PointId;
+  const before = await pointsOf(scene.catalog);
+  const holdId = 'ab'.repeat(16) as HoldId;
+  const scope = { kind: 'resource', resourceArn: scene.arn } as const;
+  const hold = await setHold(scene.services, { holdId, scope, setBy: 'ann', reason: 'case 7' });
+  await applyHold(scene.services, await scene.keys(), hold);
+  scene.loseTables();
+  for (const row of before) await scene.tables.catalog.putPoint(row);
+
+  await scene.rebuild();
+
+  const { catalog } = scene.tables;
+  for (const { pointId, holds } of await pointsOf(catalog)) expect(holds, pointId).toHaveLength(1);
+  const ofContainer = (await catalog.findPoint(container))?.holds;
+  expect(catalog.packs().filter(({ holds }) => holds !== undefined)).toMatchObject([
+    { kind: 'container', holds: ofContainer },
+  ]);
+});
+
 test('a pack whose directory is damaged is never reused', async () => {
   const scene = await Scene.make('damaged');
   const row = scene.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;

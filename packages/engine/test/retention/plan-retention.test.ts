@@ -108,6 +108,7 @@ describe('asks for a container', () => {
     ['of an image, which is kept as snapshots', { resourceKind: 'ebs-volume' }, { monthly: 12 }],
     ['of a point that is one', { type: 'synthetic-full' }, { monthly: 12 }],
     ['for some weeks', {}, { weekly: 5 }],
+    ['where every point is kept for as long', {}, { keepDays: 400, monthly: 12 }],
     [
       'for a hold or a minimum, which have no end to plan for',
       { holds: ['h' as HoldId] },
@@ -119,20 +120,50 @@ describe('asks for a container', () => {
     expect(planRetention(points, rulesOf(rules), now)[0]?.container).toBe(false);
   });
 
-  test('and lets it represent its period in place of what it was made of', () => {
+  describe('that exists already', () => {
     const full = pointAt('2026-01-01T02:00:00Z');
     const container = {
       ...pointAt('2026-01-01T02:00:00Z', { type: 'synthetic-full' }),
       pointId: '20260101T020000Z-ffffffffffffffff' as PointId,
       committedAt: new Date('2026-01-03'),
     };
+    const rules = rulesOf({ keepDays: 40, monthly: 12 });
 
-    const decisions = planRetention([container, full], rulesOf({ monthly: 12 }), new Date('2026-02-01'));
+    test('and lets it represent its period in place of what it was made of', () => {
+      const decisions = planRetention([container, full], rules, new Date('2026-02-01'));
 
-    expect(decisions.filter(({ reasons }) => reasons.includes('monthly')).map(({ point }) => point)).toEqual([
-      container,
-    ]);
+      expect(decisions.filter(({ reasons }) => reasons.includes('monthly'))).toMatchObject([
+        { point: container, container: false },
+      ]);
+    });
+
+    test('once more where that is damaged, while there is something to make it of', () => {
+      const damaged = new Set([container.pointId]);
+
+      const decisions = planRetention([container, full], rules, new Date('2026-02-01'), damaged);
+
+      expect(decisions.filter(({ reasons }) => reasons.includes('monthly'))).toMatchObject([
+        { point: full, container: true },
+      ]);
+    });
   });
+});
+
+test('a clock that was ahead once takes no later point out of its period', () => {
+  const ahead = pointAt('2036-01-01T02:00:00Z');
+  // The points after it are ordered behind it, whatever their clock says.
+  const later = ['2026-10-01', '2026-10-02', '2026-11-01'].map((day, at) =>
+    pointAt(`2036-01-01T02:00:0${at + 1}Z`, { committedAt: new Date(`${day}T02:00:00Z`) }),
+  );
+
+  const decisions = planRetention([ahead, ...later], rulesOf({ monthly: 12 }), new Date('2026-11-20'));
+
+  const monthly = decisions.filter(({ reasons }) => reasons.includes('monthly'));
+  expect(monthly.map(({ keepUntil }) => keepUntil.toISOString().slice(0, 10))).toEqual([
+    '2027-12-01',
+    '2027-11-01',
+    '2037-02-01',
+  ]);
 });
 
 test('a point that is being expired neither counts nor represents anything', () => {

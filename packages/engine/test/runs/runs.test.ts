@@ -365,6 +365,23 @@ function countGapless(shards: readonly Shard[]): number {
   return shards.length;
 }
 
+test('a point spells out the first thousand of its warnings, and counts all', async () => {
+  const harness = new Harness('denied');
+  for (let file = 0; file < 1_100; file += 1) {
+    const path = `file ${String(file).padStart(4, '0')}`;
+    harness.source.plant(path);
+    harness.source.trap(path, 'deny');
+  }
+  harness.source.plant('readable');
+
+  const { root, state } = await harness.backUp('full', { limits: { files: 300, bytes: 2 ** 30 } });
+
+  expect(state).toBe('completed-with-warnings');
+  expect(root).toMatchObject({ warnings: 1_100, counts: { files: 1 } });
+  expect(root.warningList).toHaveLength(1_000);
+  expect(root.warningList.at(-1)?.path).toBe('file 0999');
+});
+
 test('a listing that stops and goes on in other processes cuts the same shards', async () => {
   const harness = new Harness('steps');
   for (let file = 0; file < 3_500; file += 1) harness.source.plant(`${file % 4}/${file}`, '');
