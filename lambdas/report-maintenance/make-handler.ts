@@ -122,7 +122,9 @@ function failuresOf(input: ReportInput): string[] {
   });
   const items = partsOf(input).flatMap(({ failures }) => failures.messages);
   const skipped =
-    expired?.skipped === true ? ['no point was removed, because some could not be held or renewed'] : [];
+    expired?.skipped === true
+      ? ['no point and no pack was removed, because some points could not be held or renewed']
+      : [];
   return [...steps, ...items, ...skipped];
 }
 

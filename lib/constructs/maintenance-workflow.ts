@@ -37,10 +37,21 @@ export interface MaintenanceWorkflowProps extends Omit<WorkflowProps, 'workPrefi
   readonly partitionsAtOnce: number;
 }
 
+/**
+ * Points were held, renewed and expired. A pack whose lease nobody could move is due like one that nobody needs: nothing
+ * is swept on a day on which points are kept from expiring, or on which that is not known.
+ */
+const pointsMayGo = Condition.and(
+  Condition.isPresent('$.expired.skipped'),
+  Condition.booleanEquals('$.expired.skipped', false),
+);
+
 /** A stage of maintenance: where it begins, and the states that lead out of it. */
 interface Stage {
   readonly first: State & INextable;
   readonly ends: readonly INextable[];
+  /** What has to be true, or the stage is passed over. */
+  readonly onlyIf?: Condition;
   /** States whose failure ends the stage. */
   readonly risky: readonly { addCatch(handler: IChainable, props: object): unknown }[];
 }
@@ -48,8 +59,8 @@ interface Stage {
 /**
  * What happens every day: record the configuration, reconcile, hold, renew, make containers, expire, sweep, verify,
  * write a checkpoint, report. What a plan or a hold keeps is prolonged before anything is removed. A stage that fails
- * stops none of those after it, but expiring if points could not be held or renewed; the report fails in the end. Safe
- * to run any number of times at once.
+ * stops none of those after it, but expiring and sweeping if points could not be held or renewed; the report fails in
+ * the end. Safe to run any number of times at once.
  */
 export class MaintenanceWorkflow extends Workflow {
   readonly stateMachine: StateMachine;
@@ -98,7 +109,7 @@ export class MaintenanceWorkflow extends Workflow {
           renewed: JsonPath.objectAt('$.renewed'),
         }),
       ],
-      ['sweep', this.eachPartition('SweepPacks', steps.sweepPacks, '$.swept')],
+      ['sweep', { ...this.eachPartition('SweepPacks', steps.sweepPacks, '$.swept'), onlyIf: pointsMayGo }],
       ['sweepSnapshots', this.single('SweepSnapshots', steps.sweepSnapshots, '$.snapshots')],
       ['verify', this.eachPartition('VerifySample', steps.verifySample, '$.verified')],
       ['checkpoint', this.single('WriteCheckpoint', steps.writeCheckpoint, '$.checkpoint')],
@@ -108,14 +119,21 @@ export class MaintenanceWorkflow extends Workflow {
     this.catching([report], failed);
 
     plan.addCatch(report, catchAs('plan'));
-    for (const [index, [name, stage]] of stages.entries()) {
-      const next = stages[index + 1]?.[1].first ?? report;
+    // From the last to the first: each leads to the one after it, whatever becomes of it.
+    let next: State & IChainable = report;
+    for (const [name, stage] of stages.toReversed()) {
       for (const end of stage.ends) end.next(next);
       for (const state of stage.risky) state.addCatch(next, catchAs(name));
+      next = stage.onlyIf === undefined ? stage.first : this.choose(stage.first, stage.onlyIf, next);
     }
     begin.next(plan);
-    if (stages[0] !== undefined) plan.next(stages[0][1].first);
+    plan.next(next);
     return begin;
+  }
+
+  private choose(first: State & INextable, onlyIf: Condition, otherwise: IChainable): Choice {
+    const stateName = `May${first.stateId}`;
+    return new Choice(this, stateName, { stateName }).when(onlyIf, first).otherwise(otherwise);
   }
 
   private single(id: string, step: PipelineFunction, resultPath: string): Stage {

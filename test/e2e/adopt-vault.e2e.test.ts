@@ -2,6 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CloudFormationClient, paginateListStackResources } from '@aws-sdk/client-cloudformation';
+import {
+  DeleteItemCommand,
+  ScanCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
 import { GetBucketPolicyCommand, type S3Client } from '@aws-sdk/client-s3';
 import { makeClients, makeWriteServices, S3FileSource, type AwsClients } from '@holdfast/aws';
 import { backUpFiles, newId, type RunId } from '@holdfast/engine';
@@ -11,7 +17,8 @@ import { deployApp, type DeployedOutputs } from '../../localstack/deploy-app.ts'
 import { destroyDeployment } from '../../scripts/destroy-deployment.ts';
 import { deployment } from './plans.ts';
 import { canStartEmulator } from './support/conditions.ts';
-import { arnOfBucket, newestPoint, runGoodCycle } from './support/cycles.ts';
+import { holdfast } from './support/command-line.ts';
+import { arnOfBucket, listPoints, newestPoint, runGoodCycle } from './support/cycles.ts';
 import { openApp, plansFile } from './support/deployed.ts';
 import { listVersions } from './support/list-versions.ts';
 import { testBuckets, testPlans } from './support/names.ts';
@@ -39,7 +46,7 @@ afterAll(async () => {
 });
 
 test.runIf(canStartEmulator)(
-  'a vault outlives its deployment: a later one adopts it, restores its points and builds on them',
+  'a vault outlives its deployment, and its tables: a later one adopts it, both are rebuilt, and it goes on',
   async () => {
     const { environment, accountId, region } = emulator;
     const target = { environment, accountId, region, log: () => undefined };
@@ -90,7 +97,27 @@ test.runIf(canStartEmulator)(
     await runGoodCycle(app, plan, 'incremental');
     const next = await newestPoint(app, arnOfBucket(bucketName));
     expect(next).toMatchObject({ type: 'incremental', basePointId: pointId });
-    expect(await restoreAndCompare(app, next.pointId, source.state())).toEqual([]);
+    const second = source.state();
+    expect(await restoreAndCompare(app, next.pointId, second)).toEqual([]);
+
+    // And the vault outlives its tables.
+    for (const table of [existingVault.catalogTable, existingVault.chunkIndexTable])
+      expect(await emptyTable(clients.dynamo, table)).toBeGreaterThan(0);
+    expect(await listPoints(app, arnOfBucket(bucketName))).toEqual([]);
+    const rebuilt = await holdfast('catalog', 'rebuild', '--json');
+    expect(rebuilt.code, rebuilt.err).toBe(0);
+    expect(JSON.parse(rebuilt.out)).toMatchObject({ points: 2, failures: { count: 0 }, damagedPacks: [] });
+    await source.rename('after-the-adoption/a/0.txt', 'after-the-rebuild.txt');
+    await runGoodCycle(app, plan, 'incremental');
+    const last = await newestPoint(app, arnOfBucket(bucketName));
+    // Nothing is stored twice: the index knows the chunks once more.
+    expect(last).toMatchObject({ type: 'incremental', basePointId: next.pointId, counts: { newBytes: 0 } });
+    for (const [point, state] of [
+      [pointId, before],
+      [next.pointId, second],
+      [last.pointId, source.state()],
+    ] as const)
+      expect(await restoreAndCompare(app, point, state)).toEqual([]);
   },
   // Two deployments, on a machine that may be busy.
   600_000,
@@ -117,6 +144,20 @@ async function backUpInto(outputs: DeployedOutputs, clients: AwsClients): Promis
   } as const;
   const source = new S3FileSource(clients.s3, bucketName, services.clock, services.random);
   return (await backUpFiles(services, request, { source })).root.point;
+}
+
+/** Deletes every item of a table. @returns how many there were. */
+async function emptyTable(dynamo: DynamoDBClient, TableName: string): Promise<number> {
+  let count = 0;
+  for (;;) {
+    const { Items = [] } = await dynamo.send(new ScanCommand({ TableName }));
+    if (Items.length === 0) return count;
+    for (const { PK, SK, id } of Items) {
+      const Key: Record<string, AttributeValue> = PK && SK ? { PK, SK } : id ? { id } : {};
+      await dynamo.send(new DeleteItemCommand({ TableName, Key }));
+      count += 1;
+    }
+  }
 }
 
 /** A plans file with one plan, whose schedules are not due, and a vault that is there already. */

@@ -17,6 +17,8 @@ const plan: Plan = { name: 'daily', schedules: { full: 'cron(0 2 * * ? *)' }, re
 const config = (changes: Partial<Deployment> = {}, planChanges: Partial<Plan> = {}) =>
   parseDeploymentConfig({ deployment: { plans: [{ ...plan, ...planChanges }], ...changes } });
 
+const recordOf = (...changes: Parameters<typeof config>) => auditedConfiguration(config(...changes));
+
 function problemsOf(read: () => unknown): string {
   try {
     read();
@@ -44,18 +46,17 @@ describe('a deployment', () => {
   });
 
   test('is on record with everything that decides what is protected and for how long', () => {
-    const of = (...changes: Parameters<typeof config>) => auditedConfiguration(config(...changes));
     const texts = [
-      of(),
-      of({ tagKey: 'backup' }),
-      of({ lockMode: 'compliance' }),
-      of({ sources: { buckets: ['photos'] } }),
-      of({ restoreTargets: { buckets: ['restored'] } }),
-      of({}, { retention: { keepDays: 31 } }),
-      of({}, { timeZone: 'Europe/Berlin' }),
-      of({}, { schedules: { full: 'cron(0 3 * * ? *)' } }),
-      of({}, { sources: { s3: { prefixes: ['only-this/'] } } }),
-      of({}, { sources: { s3: { readTags: false } } }),
+      recordOf(),
+      recordOf({ tagKey: 'backup' }),
+      recordOf({ lockMode: 'compliance' }),
+      recordOf({ sources: { buckets: ['photos'] } }),
+      recordOf({ restoreTargets: { buckets: ['restored'] } }),
+      recordOf({}, { retention: { keepDays: 31 } }),
+      recordOf({}, { timeZone: 'Europe/Berlin' }),
+      recordOf({}, { schedules: { full: 'cron(0 3 * * ? *)' } }),
+      recordOf({}, { sources: { s3: { prefixes: ['only-this/'] } } }),
+      recordOf({}, { sources: { s3: { readTags: false } } }),
     ];
 
     expect(new Set(texts).size).toBe(texts.length);

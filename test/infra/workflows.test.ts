@@ -238,12 +238,28 @@ describe('maintenance', () => {
       'RenewLeases',
       'StartContainers',
       'ExpirePoints',
-      'SweepPacks',
+      'MaySweepPacks',
       'SweepSnapshots',
       'VerifySample',
       'WriteCheckpoint',
       'ReportMaintenance',
     ]);
+  });
+
+  test('sweeps only where points were held, renewed and expired', () => {
+    expect(next('ExpirePointsDone')).toBe('MaySweepPacks');
+    expect(maintenance.States['MaySweepPacks']).toMatchObject({
+      Choices: [
+        {
+          And: [
+            { Variable: '$.expired.skipped', IsPresent: true },
+            { Variable: '$.expired.skipped', BooleanEquals: false },
+          ],
+          Next: 'SweepPacks',
+        },
+      ],
+      Default: 'SweepSnapshots',
+    });
   });
 
   test('goes on after a stage that failed, and remembers why', () => {
@@ -256,7 +272,7 @@ describe('maintenance', () => {
       ResultPath: '$.errors.reconcile',
     });
     expect(caught('RenewLeases')).toMatchObject({ Next: 'StartContainers', ResultPath: '$.errors.renew' });
-    expect(caught('ExpirePoints')).toMatchObject({ Next: 'SweepPacks', ResultPath: '$.errors.expire' });
+    expect(caught('ExpirePoints')).toMatchObject({ Next: 'MaySweepPacks', ResultPath: '$.errors.expire' });
     expect(caught('SweepPacks')).toMatchObject({ Next: 'SweepSnapshots', ResultPath: '$.errors.sweep' });
     expect(caught('VerifySample')).toMatchObject({
       Next: 'WriteCheckpoint',
@@ -304,6 +320,15 @@ test('a run that is already complete is left alone', () => {
     Next: 'Skipped',
   });
   expect(protect.States['Skipped']?.Type).toBe('Succeed');
+});
+
+test('a restore that its caller does ends when it is recorded, with no shard and nothing to report', () => {
+  expect(restore.States['Mode']?.Choices).toContainEqual({
+    Variable: '$.plan.mode',
+    StringEquals: 'directory',
+    Next: 'Recorded',
+  });
+  expect(restore.States['Recorded']).toEqual({ Type: 'Succeed' });
 });
 
 test('a restore that cannot be planned is failed without an id', () => {
