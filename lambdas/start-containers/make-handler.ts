@@ -21,6 +21,7 @@ import { getJson } from '../shared/work-json.ts';
 
 /** A call hands on to the next one when less than this is left. Milliseconds. */
 const handOnBeforeMs = 60_000;
+const dayMs = 86_400_000;
 
 const ResourceList = z.array(resourceArn);
 const StartState = z.object({ next: z.int(), started: z.int(), waiting: z.int() });
@@ -34,7 +35,7 @@ export interface StartOutput {
 
 /**
  * Starts a run for each resource that has a point which its plan keeps for long: the oldest of them becomes a container,
- * one a resource and day. Until it has, the point is prolonged by generations, so nothing depends on when that is. A
+ * one a resource and day; one that failed yesterday lets another go first. Until it has, the point is prolonged by generations, so nothing depends on when that is. A
  * resource at work is passed over; a run that fails is started anew the next day.
  */
 export function makeHandler(deps: {
@@ -55,8 +56,8 @@ export function makeHandler(deps: {
       const { plan, decisions } = await decideRetention(catalog, plans, resources[next] as ResourceArn, now);
       const due = decisions.filter(({ container }) => container);
       // The newest comes first.
-      const oldest = due.at(-1);
-      const isStarted = plan !== undefined && oldest !== undefined && (await start(oldest, plan, now));
+      const chosen = await choose(due.toReversed(), now);
+      const isStarted = plan !== undefined && chosen !== undefined && (await start(chosen, plan, now));
       started += isStarted ? 1 : 0;
       waiting += due.length - (isStarted ? 1 : 0);
     }
@@ -64,15 +65,23 @@ export function makeHandler(deps: {
     return { done: next >= resources.length, state: { next, started, waiting } };
   });
 
-  async function start({ point, keepUntil }: RetentionDecision, plan: Plan, now: Date): Promise<boolean> {
+  /** The oldest that did not fail yesterday, so that one that always fails does not keep the others waiting. */
+  async function choose(
+    oldestFirst: readonly RetentionDecision[],
+    now: Date,
+  ): Promise<RetentionDecision | undefined> {
+    for (const decision of oldestFirst) {
+      const yesterday = await catalog.findRun(runIdOf(decision, new Date(now.getTime() - dayMs)));
+      if (yesterday?.state !== 'failed') return decision;
+    }
+    return oldestFirst[0];
+  }
+
+  async function start(decision: RetentionDecision, plan: Plan, now: Date): Promise<boolean> {
+    const { point, keepUntil } = decision;
     const resource = await catalog.findResource(point.resourceArn);
     if (resource?.lastRunState === 'open' || resource?.lastRunState === 'cancelling') return false;
-    // A repeated call asks for the same run; the next day is another attempt.
-    const runId = hash(
-      'sha256',
-      `container of ${point.pointId} on ${now.toISOString().slice(0, 10)}`,
-      'hex',
-    ).slice(0, 32) as RunId;
+    const runId = runIdOf(decision, now);
     await protect.start(runId, {
       resourceArn: point.resourceArn,
       kind: point.resourceKind,
@@ -88,4 +97,10 @@ export function makeHandler(deps: {
     log.info('makes a container', { runId, point: point.pointId, keepUntil: keepUntil.toISOString() });
     return true;
   }
+}
+
+/** A repeated call asks for the same run; the next day is another attempt. */
+function runIdOf({ point }: RetentionDecision, day: Date): RunId {
+  const text = `container of ${point.pointId} on ${day.toISOString().slice(0, 10)}`;
+  return hash('sha256', text, 'hex').slice(0, 32) as RunId;
 }

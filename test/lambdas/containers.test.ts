@@ -1,4 +1,4 @@
-import { RetentionRules } from '@holdfast/engine';
+import { type AuditEntry, RetentionRules, type RunId, verifyAudit } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { makeHandler as makeConsolidatePoint } from '../../lambdas/consolidate-point/make-handler.ts';
 import { makeHandler as makePlanMaintenance } from '../../lambdas/plan-maintenance/make-handler.ts';
@@ -16,17 +16,18 @@ interface Started {
 }
 
 /** A plan that keeps one point of each month for a year, in the deep archive. */
-const YEARLY = {
+const yearly = (keepDays: number) => ({
   ...DAILY,
-  retention: RetentionRules.parse({ keepDays: 30, monthly: 12, archiveClass: 'deep-archive' }),
-};
+  retention: RetentionRules.parse({ keepDays, monthly: 12, archiveClass: 'deep-archive' }),
+});
 
-async function withPoint() {
+async function withPoint(keepDays = 30) {
+  const plans = [yearly(keepDays)];
   const deployment = makeDeployment();
   const started: Started[] = [];
   const deps = {
     ...deployment,
-    plans: [YEARLY],
+    plans,
     protect: {
       start: async (name: string, input: unknown) => {
         const isNew = !started.some((one) => one.name === name);
@@ -36,7 +37,7 @@ async function withPoint() {
     },
   };
   deployment.source.plant('file', 'content');
-  const pipeline = makePipeline(deployment, [TAGGED_BUCKET], [YEARLY]);
+  const pipeline = makePipeline(deployment, [TAGGED_BUCKET], plans);
   const item = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: 'a'.repeat(32) };
   await deployment.catalog.putResource({
     arn: BUCKET_ARN,
@@ -90,13 +91,45 @@ test('a repeated maintenance of one day starts nothing twice, and the next day t
   expect(new Set(started.map(({ input }) => input.container.pointId)).size).toBe(1);
 });
 
-test('a restore of an archived point thaws it, says by when, and goes on when it can be read', async () => {
+test('a point whose container failed lets the next one go first, and comes again after it', async () => {
+  const { deployment, started, pipeline, point, maintain } = await withPoint(60);
+  deployment.clock.advance(15 * DAY);
+  const item = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: 'b'.repeat(32) };
+  const second = (await protectFiles(deployment, pipeline, item))?.pointId ?? '';
+  const nextDay = async (): Promise<string | undefined> => {
+    deployment.clock.advance(DAY);
+    await maintain();
+    return started.at(-1)?.input.container.pointId;
+  };
+
+  expect(await nextDay()).toBe(point);
+  const opened = await pipeline.openRun(started[0]?.input, PLENTY);
+  await deployment.catalog.closeRun(opened.runId as RunId, {
+    state: 'failed',
+    endedAt: deployment.clock.now(),
+    error: { name: 'StoredBytesDamagedError', message: 'planted' },
+  });
+
+  expect(await nextDay()).toBe(second);
+  expect(await nextDay()).toBe(point);
+});
+
+/** A point in the deep archive, the restore machine, and S3 when it has thawed what it was asked for. */
+async function withArchivedPoint() {
   const { deployment, started, pipeline, maintain } = await withPoint();
   await maintain();
   await pipeline.openRun(started[0]?.input, PLENTY);
   const made = await makeConsolidatePoint(deployment)({ runId: started[0]?.name, state: null }, PLENTY);
+  const finishThaw = async (): Promise<void> => {
+    for await (const { name, versionId } of deployment.store.listVersions('containers/'))
+      deployment.store.finishThaw(name, versionId, new Date(deployment.clock.now().getTime() + 7 * DAY));
+  };
   const point = made.done ? made.pointId : '';
-  const restoring = makeRestoring(deployment);
+  return { deployment, pipeline, point, restoring: makeRestoring(deployment), finishThaw };
+}
+
+test('a restore of an archived point thaws it, says by when, and goes on when it can be read', async () => {
+  const { deployment, point, restoring, finishThaw } = await withArchivedPoint();
   const request = { point, target: { bucket: 'restores' }, thaw: { speed: 'bulk' } };
   const from = deployment.clock.now().getTime();
 
@@ -115,10 +148,56 @@ test('a restore of an archived point thaws it, says by when, and goes on when it
   expect(second).toMatchObject({ mode: 'thaw', thaw: { readableBy } });
   expect(deployment.store.requests('thaw')).toBe(1);
   expect(await deployment.catalog.findRestore(first.restoreId)).toMatchObject({ state: 'running' });
-  for await (const { name, versionId } of deployment.store.listVersions('containers/'))
-    deployment.store.finishThaw(name, versionId, new Date(deployment.clock.now().getTime() + 7 * DAY));
+  await finishThaw();
   expect(await restoreFiles(deployment, restoring, request)).toMatchObject({
     state: 'completed',
     written: 1,
   });
+});
+
+test('a restore into a directory is on the log while the point thaws, and on record when it can be read', async () => {
+  const { deployment, point, restoring, finishThaw } = await withArchivedPoint();
+  const request = { point, target: { directory: 'laptop:/restored' }, thaw: { speed: 'bulk', days: 2 } };
+  const plan = async () => restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+
+  const first = await plan();
+  const whileThawing = await deployment.catalog.findRestore(first.restoreId);
+  await finishThaw();
+  const last = await plan();
+  const again = await plan();
+
+  expect(first).toMatchObject({ mode: 'thaw', target: 'directory laptop:/restored' });
+  expect(whileThawing).toMatchObject({ state: 'running' });
+  expect(last).toMatchObject({ mode: 'directory', restoreId: first.restoreId });
+  expect(again).toEqual(last);
+  expect(deployment.store.requests('thaw')).toBe(1);
+  expect(await deployment.catalog.findRestore(first.restoreId)).toMatchObject({ state: 'recorded' });
+  const entries: AuditEntry[] = [];
+  await verifyAudit(deployment.store, { onEntry: (entry) => entries.push(entry) });
+  expect(entries.filter(({ event }) => event.kind.startsWith('restore'))).toHaveLength(1);
+});
+
+test('a restore of a time keeps to the point that it began with, whatever is committed while that thaws', async () => {
+  const { deployment, pipeline, point, restoring, finishThaw } = await withArchivedPoint();
+  // The point that the container was made of has expired.
+  deployment.clock.advance(20 * DAY);
+  const time = new Date(deployment.clock.now().getTime() + DAY).toISOString();
+  const request = { resource: BUCKET_ARN, time, target: { bucket: 'restores' } };
+  const plan = async () => restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+
+  const first = await plan();
+  deployment.clock.advance(3_600_000);
+  const later = await protectFiles(deployment, pipeline, {
+    ...TAGGED_BUCKET,
+    resourceArn: BUCKET_ARN,
+    runId: 'b'.repeat(32),
+  });
+  const second = await plan();
+  await finishThaw();
+  const last = await plan();
+
+  expect([first.mode, second.mode, last.mode]).toEqual(['thaw', 'thaw', 'files']);
+  expect([first, second, last].map((planned) => planned.point.id)).toEqual([point, point, point]);
+  const anew = await restoring.planRestore({ request, execution: `${EXECUTION}-2` }, PLENTY);
+  expect(anew.point.id).toBe(later?.pointId);
 });
