@@ -125,7 +125,7 @@ async function startBoth(
     const upstreamUrl = options.upstreamUrl ?? `http://127.0.0.1:${port}`;
     const gateway = await startOn(options, upstreamUrl, places.dataDir);
     if (!python) return { gateway, upstreamUrl };
-    const environment = options.environment ?? {};
+    const environment = { ARCHIVE_IN_GATEWAY: '1', ...options.environment };
     const ministack = new MinistackProcess({
       ...places,
       python,

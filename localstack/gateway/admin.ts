@@ -4,6 +4,8 @@ import type { Ec2Service } from './ec2/ec2-service.ts';
 import { FaultRule, type FaultRules } from './faults/fault-rules.ts';
 import { jsonReply, type Reply } from './reply.ts';
 import type { RequestCounts } from './request-counts.ts';
+import type { S3Archive } from './s3-archive/s3-archive.ts';
+import { ArchiveSettings } from './s3-archive/settings.ts';
 
 /** Paths under this are the gateway's own; no bucket's name can begin like it. */
 export const adminPrefix = '/_gateway/';
@@ -13,11 +15,12 @@ export interface AdminTargets {
   readonly faults: FaultRules;
   readonly counts: RequestCounts;
   readonly ec2: Ec2Service;
+  readonly archive: S3Archive;
   readonly upstreamUrl: string;
   readonly dataDir: string;
 }
 
-/** Answers the gateway's own endpoints: health, requests, faults, ec2/settings. */
+/** Answers the gateway's own endpoints: health, requests, faults, settings. */
 export function answerAdmin(method: string, path: string, body: Uint8Array, targets: AdminTargets): Reply {
   const [resource, ...rest] = path.slice(adminPrefix.length).split('?')[0]!.split('/');
   try {
@@ -29,7 +32,10 @@ export function answerAdmin(method: string, path: string, body: Uint8Array, targ
     if (resource === 'faults')
       return answerFaults(method, rest[0], body, targets.faults) ?? unknown(method, path);
     if (resource === 'ec2' && rest[0] === 'settings') {
-      return answerSettings(method, body, targets.ec2) ?? unknown(method, path);
+      return answerSettings(method, body, targets.ec2, Ec2Settings) ?? unknown(method, path);
+    }
+    if (resource === 's3-archive' && rest[0] === 'settings') {
+      return answerSettings(method, body, targets.archive, ArchiveSettings) ?? unknown(method, path);
     }
     return unknown(method, path);
   } catch (error) {
@@ -41,7 +47,8 @@ export function answerAdmin(method: string, path: string, body: Uint8Array, targ
 }
 
 function unknown(method: string, path: string): Reply {
-  const known = 'GET health; GET, DELETE requests; GET, POST, DELETE faults; GET, PUT ec2/settings';
+  const known =
+    'GET health; GET, DELETE requests; GET, POST, DELETE faults; GET, PUT ec2/settings, s3-archive/settings';
   return jsonReply(404, { error: `${method} ${path} is not one of the gateway's own endpoints: ${known}` });
 }
 
@@ -69,12 +76,17 @@ function answerFaults(
   return jsonReply(200, { rules: faults.list() });
 }
 
-function answerSettings(method: string, body: Uint8Array, ec2: Ec2Service): Reply | undefined {
+function answerSettings<Settings extends object>(
+  method: string,
+  body: Uint8Array,
+  target: { settings: Settings },
+  schema: z.ZodType<Settings>,
+): Reply | undefined {
   if (method === 'PUT') {
     const sent = z.record(z.string(), z.unknown()).parse(JSON.parse(Buffer.from(body).toString('utf8')));
-    ec2.settings = Ec2Settings.parse({ ...ec2.settings, ...sent });
+    target.settings = schema.parse({ ...target.settings, ...sent });
   } else if (method !== 'GET') {
     return undefined;
   }
-  return jsonReply(200, ec2.settings);
+  return jsonReply(200, target.settings);
 }

@@ -13,6 +13,7 @@ import { findLambdaProcess, type LambdaProcess } from './faults/lambda-process.t
 import { readBody, relay, Upstream } from './passthrough.ts';
 import { jsonReply, type Reply } from './reply.ts';
 import { RequestCounts } from './request-counts.ts';
+import { S3Archive } from './s3-archive/s3-archive.ts';
 import { getResources, type TaggedPage } from './tagged-resources.ts';
 
 /** How to start a {@link Gateway}. */
@@ -27,11 +28,11 @@ export interface GatewayOptions {
   readonly host?: string;
   /** @default everything at once */
   readonly ec2?: Partial<Ec2Settings>;
-  /** The clock of the EC2 model. @default the system's */
+  /** The clock of the EC2 model and of thaws in S3. @default the system's */
   readonly now?: () => Date;
 }
 
-/** One endpoint for all of AWS: our EC2 and fault rules in front of an emulator. */
+/** One endpoint for all of AWS: our EC2, archive classes of S3 and fault rules in front of an emulator. */
 export interface Gateway {
   readonly url: string;
   readonly port: number;
@@ -43,9 +44,10 @@ const largestBody = 100 * 1024 * 1024;
 
 /** Starts the gateway and resolves once it listens. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const ec2 = new Ec2Service(options.dataDir, options.now ?? (() => new Date()));
+  const now = options.now ?? (() => new Date());
+  const ec2 = new Ec2Service(options.dataDir, now);
   ec2.settings = Ec2Settings.parse(options.ec2 ?? {});
-  const handler = new GatewayHandler(options, ec2);
+  const handler = new GatewayHandler(options, ec2, now);
   const server = createServer({ requestTimeout: 0, keepAliveTimeout: 75_000, maxHeaderSize: 64 * 1024 });
   server.on('request', (message, response) => void handler.handle(message, response));
   await new Promise<void>((resolve, reject) => {
@@ -67,16 +69,18 @@ async function closeGateway(server: Server, handler: GatewayHandler): Promise<vo
 class GatewayHandler {
   readonly #upstream: Upstream;
   readonly #ec2: Ec2Service;
+  readonly #archive: S3Archive;
   readonly #faults = new FaultRules();
   readonly #counts = new RequestCounts();
   readonly #dataDir: string;
   /** Looking through /proc takes milliseconds; a connection stays with the process that opened it. */
   readonly #callers = new WeakMap<Socket, LambdaProcess>();
 
-  constructor(options: GatewayOptions, ec2: Ec2Service) {
+  constructor(options: GatewayOptions, ec2: Ec2Service, now: () => Date) {
     this.#upstream = new Upstream(options.upstreamUrl);
     this.#dataDir = options.dataDir;
     this.#ec2 = ec2;
+    this.#archive = new S3Archive(this.#upstream, now);
   }
 
   async #findCaller(socket: Socket): Promise<LambdaProcess | undefined> {
@@ -101,6 +105,7 @@ class GatewayHandler {
           faults: this.#faults,
           counts: this.#counts,
           ec2: this.#ec2,
+          archive: this.#archive,
           upstreamUrl,
           dataDir: this.#dataDir,
         };
@@ -177,7 +182,7 @@ class GatewayHandler {
     message: IncomingMessage,
     body: Buffer | undefined,
   ): Promise<void> {
-    if (body && (await this.#answerOwn(request, message, body))) return;
+    if (await this.#answerOwn(request, message, body)) return;
     const answer = await this.#upstream.forward(message, body);
     await readBody(answer, Infinity);
   }
@@ -188,14 +193,24 @@ class GatewayHandler {
     response: ServerResponse,
     body: Buffer | undefined,
   ): Promise<void> {
-    const own = body && (await this.#answerOwn(request, message, body));
-    if (own) return send(response, own);
+    const own = await this.#answerOwn(request, message, body);
+    if (own) return sendAfterBody(message, response, own);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    await relay(await this.#upstream.forward(message, body, gone.signal), response);
+    const answer = await this.#upstream.forward(message, body, gone.signal);
+    const reviewed = body ? undefined : this.#archive.review(request, answer);
+    if (reviewed === undefined || 'headers' in reviewed) return relay(answer, response, reviewed?.headers);
+    answer.destroy();
+    send(response, reviewed.instead);
   }
 
-  async #answerOwn(request: AwsRequest, message: IncomingMessage, body: Buffer): Promise<Reply | undefined> {
+  async #answerOwn(
+    request: AwsRequest,
+    message: IncomingMessage,
+    body: Buffer | undefined,
+  ): Promise<Reply | undefined> {
+    // Only bodies of S3 are left to be streamed.
+    if (body === undefined) return this.#archive.answer(request, message);
     if (request.service === 'ec2') return this.#ec2.answer(request, body);
     if (request.service === 'tagging' && request.operation === 'GetResources') {
       return getResources(request, body, this.#ec2, (input) => this.#askUpstream(message, input));

@@ -17,7 +17,8 @@ export function s3Target(
   };
 }
 
-function decoded(part: string): string {
+/** Undoes the escapes of a path; one that is wrong is taken as it is. */
+export function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {

@@ -1,9 +1,13 @@
-import { Agent, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Agent, request, type IncomingMessage, type RequestOptions, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 
 class StaleConnectionError extends Error {
   override readonly name = 'StaleConnectionError';
 }
+
+type Call = Pick<RequestOptions, 'method' | 'path' | 'headers' | 'signal'>;
+
+const noBody = new Uint8Array(0);
 
 /** The emulator behind the gateway, reached over kept connections. */
 export class Upstream {
@@ -20,26 +24,40 @@ export class Upstream {
    * @param signal - ends the call, when whoever waits for its answer is gone.
    */
   async forward(message: IncomingMessage, body?: Uint8Array, signal?: AbortSignal): Promise<IncomingMessage> {
+    const call = {
+      method: message.method,
+      path: message.url,
+      headers: forwardedHeaders(message.rawHeaders, body),
+      signal,
+    };
+    // A whole body can be sent again.
+    return body ? this.#sendAgain(call, body) : this.#send(call, message);
+  }
+
+  /** Asks for the headers of an object, in the name of whoever sent a message. The answer has no body to read. */
+  async head(path: string, { headers }: IncomingMessage): Promise<IncomingMessage> {
+    const asked = Object.entries(headers).filter(([name]) => identifying.has(name));
+    const answer = await this.#sendAgain(
+      { method: 'HEAD', path, headers: Object.fromEntries(asked) },
+      noBody,
+    );
+    return answer.resume();
+  }
+
+  /** Sends a call once more when the emulator closed a kept connection just as we reused it. */
+  async #sendAgain(call: Call, body: Uint8Array): Promise<IncomingMessage> {
     try {
-      return await this.#send(message, body, signal);
+      return await this.#send(call, body);
     } catch (error) {
-      // The emulator closed a kept connection just as we reused it; a whole body can be sent again.
-      if (body && error instanceof StaleConnectionError) return this.#send(message, body, signal);
+      if (error instanceof StaleConnectionError) return this.#send(call, body);
       throw error;
     }
   }
 
-  #send(message: IncomingMessage, body?: Uint8Array, signal?: AbortSignal): Promise<IncomingMessage> {
+  #send(call: Call, body: Uint8Array | IncomingMessage): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const outgoing = request({
-        host: this.url.hostname,
-        port: this.url.port || 80,
-        method: message.method,
-        path: message.url,
-        headers: forwardedHeaders(message.rawHeaders, body),
-        agent: this.#agent,
-        signal,
-      });
+      const { hostname: host, port } = this.url;
+      const outgoing = request({ ...call, host, port: port || 80, agent: this.#agent });
       outgoing.once('response', resolve);
       outgoing.once('error', (error: NodeJS.ErrnoException) => {
         const stale = outgoing.reusedSocket && error.code === 'ECONNRESET';
@@ -47,8 +65,8 @@ export class Upstream {
           stale ? new StaleConnectionError('the emulator closed a kept connection', { cause: error }) : error,
         );
       });
-      if (body) outgoing.end(body);
-      else message.pipe(outgoing);
+      if (body instanceof Uint8Array) outgoing.end(body);
+      else body.pipe(outgoing);
     });
   }
 
@@ -57,10 +75,18 @@ export class Upstream {
   }
 }
 
-/** Streams an upstream's answer to the client; a broken answer breaks the client's connection too. */
-export function relay(answer: IncomingMessage, response: ServerResponse): Promise<void> {
+/**
+ * Streams an upstream's answer to the client; a broken answer breaks the client's connection too.
+ * @param changed - headers by their names in lower case, which take the place of the upstream's; `undefined` removes one.
+ */
+export function relay(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  changed: Readonly<Record<string, string | undefined>> = {},
+): Promise<void> {
   response.sendDate = false;
-  response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', relayedHeaders(answer.rawHeaders));
+  const headers = relayedHeaders(answer.rawHeaders, changed);
+  response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', headers);
   return new Promise((resolve) => {
     pipeline(answer, response, () => resolve());
   });
@@ -80,6 +106,14 @@ export async function readBody(message: IncomingMessage, limitBytes: number): Pr
   return Buffer.concat(parts);
 }
 
+/** Headers that say who asks, and of whom. */
+const identifying = new Set([
+  'authorization',
+  'host',
+  'x-amz-date',
+  'x-amz-expected-bucket-owner',
+  'x-amz-security-token',
+]);
 const ownConnection = new Set(['connection', 'keep-alive', 'proxy-connection', 'expect']);
 
 function headerPairs(raw: readonly string[], drop: (name: string) => boolean): string[] {
@@ -100,6 +134,16 @@ function forwardedHeaders(raw: readonly string[], body: Uint8Array | undefined):
   return [...rest, 'Content-Length', String(body.length)];
 }
 
-function relayedHeaders(raw: readonly string[]): string[] {
-  return headerPairs(raw, (name) => ownConnection.has(name) || name === 'transfer-encoding');
+function relayedHeaders(
+  raw: readonly string[],
+  changed: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const kept = headerPairs(
+    raw,
+    (name) => ownConnection.has(name) || name === 'transfer-encoding' || name in changed,
+  );
+  return [
+    ...kept,
+    ...Object.entries(changed).flatMap(([name, value]) => (value === undefined ? [] : [name, value])),
+  ];
 }

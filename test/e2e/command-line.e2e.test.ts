@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ExpectedState, SourceBucket } from '../../localstack/demo/source-objects.ts';
 import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
@@ -101,6 +104,39 @@ describe('the command line, over the wire', () => {
 
     expect(code).toBe(0);
     expect(await compareBucket(app.s3, testBuckets.restored, 'commands/', first)).toEqual([]);
+  });
+
+  test('restores into a directory here, and that is on the audit log', async () => {
+    const [full] = await listPoints(app, arn);
+    const directory = await mkdtemp(join(tmpdir(), 'holdfast-e2e-'));
+    try {
+      const done = (await run('restore', full?.pointId ?? '', '--to-directory', directory)) as {
+        execution: string;
+        written: number;
+        failed: unknown[];
+      };
+
+      expect(done).toMatchObject({ written: first.size, failed: [] });
+      const files = await readdir(directory, { recursive: true, withFileTypes: true });
+      expect(files.filter((file) => file.isFile())).toHaveLength(first.size);
+      const { problems, log } = (await run('audit', 'verify', '--entries')) as {
+        problems: unknown[];
+        log: readonly { chain: string; by: string; event: object }[];
+      };
+      expect(problems).toEqual([]);
+      expect(log.filter(({ by }) => by === done.execution)).toMatchObject([
+        {
+          chain: arn,
+          event: {
+            kind: 'restore-started',
+            point: full?.pointId,
+            target: `directory ${hostname()}:${directory}`,
+          },
+        },
+      ]);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   test('holds a point and releases it, and everything that happened is on an unbroken audit log', async () => {

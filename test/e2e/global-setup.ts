@@ -7,6 +7,7 @@ import { ensureTestEndpoint } from '../../localstack/test-endpoint.ts';
 import { plansFile, type Deployed } from './support/deployed.ts';
 import { switchSchedule } from './support/schedules.ts';
 import { testBuckets, testPlans } from './support/names.ts';
+import { waitScale } from './support/wait-scale.ts';
 
 const Health = z.object({ dataDir: z.string() });
 
@@ -16,8 +17,7 @@ const Health = z.object({ dataDir: z.string() });
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const stop = await ensureTestEndpoint({
-    // Waits of the workflows and between their retries, not their time limits.
-    environment: { SFN_WAIT_SCALE: '0.25' },
+    environment: { SFN_WAIT_SCALE: String(waitScale) },
   });
   try {
     const endpointUrl = process.env['AWS_ENDPOINT_URL'];

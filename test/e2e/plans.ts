@@ -13,6 +13,15 @@ const plan = (name: string, schedules: Deployment['plans'][number]['schedules'])
   shard: { files: 20, bytes: 4 * 2 ** 20 },
 });
 
+/** A plan that keeps the first point of each year until the end of the next one, as a container in an archive class. */
+const archivePlan = (
+  name: string,
+  archiveClass: NonNullable<Deployment['plans'][number]['retention']['archiveClass']>,
+) => ({
+  ...plan(name, { full: never }),
+  retention: { keepDays: 60, yearly: 1, containerAfterDays: 60, archiveClass },
+});
+
 // What the end-to-end tests deploy, once for all of them.
 export const deployment = {
   plans: [
@@ -25,6 +34,8 @@ export const deployment = {
     plan(testPlans.commands, { full: never }),
     // Only the newest point is kept whatever its age.
     { ...plan(testPlans.maintenance, { full: never }), retention: { keepDays: 2, minimumPoints: 1 } },
+    archivePlan(testPlans.glacier, 'glacier-flexible'),
+    archivePlan(testPlans.deepArchive, 'deep-archive'),
     // Switched off by the global setup, and on by the one test that waits for it.
     plan(testPlans.minutely, { full: 'rate(1 minute)' }),
   ],

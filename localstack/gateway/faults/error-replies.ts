@@ -8,10 +8,22 @@ function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
-/** Makes an error that the SDK parses as the service's own, in the protocol of the call. */
-export function errorReply(request: AwsRequest, status: number, code: string, message: string): Reply {
+/**
+ * Makes an error that the SDK parses as the service's own, in the protocol of the call.
+ * @param members - what an error of S3 says besides its message.
+ */
+export function errorReply(
+  request: AwsRequest,
+  status: number,
+  code: string,
+  message: string,
+  members: Readonly<Record<string, string>> = {},
+): Reply {
   if (request.service === 's3') {
-    const body = `<Error><Code>${code}</Code><Message>${escaped(message)}</Message><RequestId>${requestId}</RequestId></Error>`;
+    const more = Object.entries(members).map(([name, value]) => `<${name}>${escaped(value)}</${name}>`);
+    const body =
+      `<Error><Code>${code}</Code><Message>${escaped(message)}</Message>${more.join('')}` +
+      `<RequestId>${requestId}</RequestId></Error>`;
     return xmlReply(status, request.method === 'HEAD' ? '' : body);
   }
   if (request.service === 'ec2') {

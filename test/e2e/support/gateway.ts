@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Ec2Settings } from '../../../localstack/gateway/ec2/settings.ts';
+import type { ArchiveSettings } from '../../../localstack/gateway/s3-archive/settings.ts';
 import type { FaultRuleInput, FaultStatus } from '../../../localstack/gateway/faults/fault-rules.ts';
 import type { App } from './deployed.ts';
 
@@ -31,6 +32,10 @@ export class GatewayClient {
 
   async setEc2(settings: Partial<Ec2Settings>): Promise<void> {
     await this.#call('PUT', 'ec2/settings', settings);
+  }
+
+  async setArchive(settings: Partial<ArchiveSettings>): Promise<void> {
+    await this.#call('PUT', 's3-archive/settings', settings);
   }
 
   async #call(method: string, path: string, body?: unknown): Promise<unknown> {

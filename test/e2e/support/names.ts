@@ -9,6 +9,8 @@ export const testPlans = {
   commands: 'commands',
   minutely: 'minutely',
   maintenance: 'maintenance',
+  glacier: 'glacier',
+  deepArchive: 'deep-archive',
 } as const;
 
 /** Buckets that the end-to-end deployment may read from, and restore into. Each belongs to one test file. */
@@ -27,6 +29,8 @@ export const testBuckets = {
     commands: 'holdfast-e2e-commands',
     minutely: 'holdfast-e2e-minutely',
     maintenance: 'holdfast-e2e-maintenance',
+    glacier: 'holdfast-e2e-glacier',
+    deepArchive: 'holdfast-e2e-deep-archive',
   },
   restored: 'holdfast-e2e-restored',
   /** Allowed as a restore target, and never made. */

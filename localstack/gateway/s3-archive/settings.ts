@@ -1,0 +1,11 @@
+import * as z from 'zod';
+
+/**
+ * How the archive classes of S3 depart from AWS, where a thaw takes from minutes to two days.
+ * Change it on a running gateway with `PUT /_gateway/s3-archive/settings`; thaws that have begun keep their time.
+ */
+export const ArchiveSettings = z.strictObject({
+  /** Milliseconds from a request until the object can be read, whatever the class and the tier. */
+  thawMs: z.number().min(0).default(2000),
+});
+export type ArchiveSettings = z.infer<typeof ArchiveSettings>;

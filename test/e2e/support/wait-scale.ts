@@ -1,0 +1,28 @@
+import type { App } from './deployed.ts';
+
+/** How much shorter the waits of workflows, and those between their retries, are than on AWS; their time limits are not. */
+export const waitScale = 0.25;
+
+/** Shortens waits that begin while something is done, further than those of all tests. MiniStack only. */
+export async function withWaitScale<Result>(
+  app: Pick<App, 'environment'>,
+  scale: number,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await setWaitScale(app, scale);
+  try {
+    return await work();
+  } finally {
+    await setWaitScale(app, waitScale);
+  }
+}
+
+async function setWaitScale({ environment }: Pick<App, 'environment'>, scale: number): Promise<void> {
+  const response = await fetch(`${environment['AWS_ENDPOINT_URL'] ?? ''}/_ministack/config`, {
+    method: 'POST',
+    body: JSON.stringify({ 'stepfunctions._SFN_WAIT_SCALE': scale }),
+  });
+  const text = await response.text();
+  if (!response.ok || !text.includes('_SFN_WAIT_SCALE'))
+    throw new Error(`MiniStack answered the wait scale ${scale} with ${response.status}: ${text}`);
+}
