@@ -246,7 +246,8 @@ async function putRow(
   // The log first: nothing is read for a restore of which there is no trace.
   await audit.append({
     chain: root.resource,
-    id: `restore-started ${restoreId}`,
+    // With the point: a repetition that finds another one, because this was lost, is on the log as well.
+    id: `restore-started ${restoreId} ${pointId}`,
     by: execution,
     event: { kind: 'restore-started', restore: restoreId, point: pointId, target },
   });

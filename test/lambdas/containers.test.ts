@@ -1,4 +1,4 @@
-import { type AuditEntry, RetentionRules, type RunId, verifyAudit } from '@holdfast/engine';
+import { type AuditEntry, RetentionRules, verifyAudit } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { makeHandler as makeConsolidatePoint } from '../../lambdas/consolidate-point/make-handler.ts';
 import { makeHandler as makePlanMaintenance } from '../../lambdas/plan-maintenance/make-handler.ts';
@@ -104,7 +104,7 @@ test('a point whose container failed lets the next one go first, and comes again
 
   expect(await nextDay()).toBe(point);
   const opened = await pipeline.openRun(started[0]?.input, PLENTY);
-  await deployment.catalog.closeRun(opened.runId as RunId, {
+  await deployment.catalog.closeRun(opened.runId, {
     state: 'failed',
     endedAt: deployment.clock.now(),
     error: { name: 'StoredBytesDamagedError', message: 'planted' },

@@ -249,6 +249,7 @@ test.for([
     'NotSupportedError',
     /machine is in s3:\/\/work\/restores\/.*machine.json/,
   ],
+  ['a directory', { directory: 'laptop:/d' }, {}, 'NotSupportedError', /use the target {"volumes"/],
   ['the original', { original: true }, {}, 'NotSupportedError', /"availabilityZone": "us-east-1a"/],
   ['a zone elsewhere', { volumes: { availabilityZone: 'eu-west-1a' } }, {}, 'InvalidInputError', /us-east-1/],
   [

@@ -123,29 +123,35 @@ test('files that cannot be restored are named, alarmed, and do not stop the othe
   expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);
 });
 
-test('a report stays small enough for a state machine when everything fails', async () => {
-  const deployment = makeDeployment();
-  plantFiles(deployment);
-  const point = await backUp(deployment);
-  const { planRestore, finishRestore } = makeRestoring(deployment);
-  const { restoreId } = await planRestore(
-    { request: { point, target: TARGET }, execution: EXECUTION },
-    PLENTY,
-  );
-  const failed = Array.from({ length: 1000 }, (_, index) => ({
-    path: `${index}-${'x'.repeat(1000)}`,
-    name: 'ChunkCorruptError',
-    message: 'y'.repeat(1500),
-  }));
-  const outcome = { files: 1000, bytes: 0, written: 0, kept: 0, same: 0, failed, carried: [] };
-  await deployment.work.put(`restores/${restoreId}/results/0.json`, Buffer.from(JSON.stringify(outcome)));
+test.each([
+  ['Latin', 'x', 'y'],
+  ['Japanese', '写', '壊'],
+])(
+  'a report of %s names stays small enough for a state machine when everything fails',
+  async (_script, x, y) => {
+    const deployment = makeDeployment();
+    plantFiles(deployment);
+    const point = await backUp(deployment);
+    const { planRestore, finishRestore } = makeRestoring(deployment);
+    const { restoreId } = await planRestore(
+      { request: { point, target: TARGET }, execution: EXECUTION },
+      PLENTY,
+    );
+    const failed = Array.from({ length: 1000 }, (_, index) => ({
+      path: `${index}-${x.repeat(1000)}`,
+      name: 'ChunkCorruptError',
+      message: y.repeat(1500),
+    }));
+    const outcome = { files: 1000, bytes: 0, written: 0, kept: 0, same: 0, failed, carried: [] };
+    await deployment.work.put(`restores/${restoreId}/results/0.json`, Buffer.from(JSON.stringify(outcome)));
 
-  const report = await finishRestore({ execution: EXECUTION, restoreId }, PLENTY);
+    const report = await finishRestore({ execution: EXECUTION, restoreId }, PLENTY);
 
-  expect(report.failed).toBe(1000);
-  expect(report.failedFiles!.length).toBeGreaterThan(10);
-  expect(JSON.stringify(report).length).toBeLessThan(200_000);
-});
+    expect(report.failed).toBe(1000);
+    expect(report.failedFiles!.length).toBeGreaterThan(10);
+    expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThan(150_000);
+  },
+);
 
 test('planning is repeatable, and finishing counts once', async () => {
   const deployment = makeDeployment();
@@ -229,11 +235,26 @@ test.for([
   ['point and time', { point: POINT, time: '2026-01-01T00:00:00Z', target: TARGET }, /either "point"/],
   ['half a name', { resource: BUCKET_ARN, target: TARGET }, /either "point"/],
   ['no target', { point: POINT }, /"target" is missing/],
-  ['an empty target', { point: POINT, target: {} }, /one of bucket, original, volumes, found none/],
+  [
+    'an empty target',
+    { point: POINT, target: {} },
+    /one of bucket, original, volumes, directory, found none/,
+  ],
   [
     'two targets',
     { point: POINT, target: { bucket: 'restores', original: true } },
     /found bucket and original/,
+  ],
+  [
+    'a bucket and a directory',
+    { point: POINT, target: { bucket: 'restores', directory: 'here:/d' } },
+    /found bucket and directory/,
+  ],
+  ['a directory without a name', { point: POINT, target: { directory: '' } }, /"target.directory" is ""/],
+  [
+    'a directory of a long name',
+    { point: POINT, target: { directory: 'd'.repeat(1025) } },
+    /"target.directory" is/,
   ],
   ['a prefix without bucket', { point: POINT, target: { original: true, prefix: 'a/' } }, /goes with bucket/],
   ['a misspelt setting', { point: POINT, target: TARGET, overwite: 'always' }, /overwite/],

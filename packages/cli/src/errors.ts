@@ -12,6 +12,12 @@ export class ThawNeededError extends BackupError {
   override readonly retry = 'later';
 }
 
+/** A restore by this process could not be put on the audit log, and so did not begin. */
+export class RestoreUnrecordedError extends BackupError {
+  override readonly name = 'RestoreUnrecordedError';
+  override readonly retry = 'later';
+}
+
 /** A backup or restore that was waited for did not succeed. */
 export class ExecutionFailedError extends BackupError {
   override readonly name = 'ExecutionFailedError';

@@ -9,11 +9,13 @@ import {
 } from '@holdfast/engine';
 import { FileContainer, FileKeyring, FilesystemObjectStore, systemRandom } from '@holdfast/node';
 import type { CommandContext } from './command.ts';
+import { thawNeeded } from './archived-point.ts';
 import { UsageError } from './errors.ts';
 
 /** Where points are extracted from: a vault, or a container by itself. */
 export type ExtractSource =
-  | { readonly store: ObjectStore }
+  /** `bucket`: of a vault in S3. */
+  | { readonly store: ObjectStore; readonly bucket?: string }
   | { readonly container: ContainerBytes; readonly close: () => Promise<void> };
 
 /** Options that say which key opens the source. */
@@ -27,6 +29,7 @@ export interface KeyOptions {
  * Opens a source: `s3://bucket`, `s3://bucket/<container>`, a directory copy of a bucket, or a container's file. Nothing
  * is ever written there.
  * @throws {@link UsageError} it is none of them.
+ * @throws {@link ThawNeededError} the container has to be thawed first.
  */
 export async function openSource(
   source: string,
@@ -36,7 +39,9 @@ export async function openSource(
   if (inS3 !== null) {
     const [, bucket = '', key = ''] = inS3;
     const store = connectStorage().openBucket(bucket);
-    return key === '' ? { store } : { container: await objectContainer(store, key), close: async () => {} };
+    return key === ''
+      ? { store, bucket }
+      : { container: await objectContainer(store, bucket, key), close: async () => {} };
   }
   const stats = statSync(source, { throwIfNoEntry: false });
   if (stats === undefined)
@@ -49,8 +54,10 @@ export async function openSource(
   return { container, close: async () => container.close() };
 }
 
-async function objectContainer(store: ObjectStore, name: string): Promise<ContainerBytes> {
-  const { bytes, versionId } = await store.head(name);
+async function objectContainer(store: ObjectStore, bucket: string, name: string): Promise<ContainerBytes> {
+  const { bytes, versionId, storageClass = '', thaw } = await store.head(name);
+  if (thaw !== undefined && thaw.state !== 'thawed')
+    throw thawNeeded({ bucket, objectName: name, versionId, storageClass, state: thaw.state });
   return {
     bytes,
     read: async (range, signal) => store.get(name, { versionId, range, ...(signal && { signal }) }),

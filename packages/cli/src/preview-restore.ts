@@ -1,12 +1,16 @@
 import {
   defaultShardLimits,
+  findThaw,
   listEntries,
+  type ObjectStore,
   type OverwriteRule,
   planRestore,
   type PointReader,
   type PointRow,
   type RestoreQuote,
+  type ThawSpeed,
 } from '@holdfast/engine';
+import { dollarsText, printThawQuote } from './archived-point.ts';
 import type { Output } from './output.ts';
 import { type RestoreDestination, placeText } from './restore-request.ts';
 import { bytesText, countText, durationText, pathFields, pathText } from './text.ts';
@@ -24,8 +28,11 @@ export interface RestorePreview {
 }
 
 /** Prints what a restore would read, write, cost and take, and starts nothing. */
-export async function printQuote(preview: RestorePreview, out: Output): Promise<void> {
-  const { reader, point } = preview;
+export async function printQuote(
+  preview: RestorePreview & { readonly store: ObjectStore; readonly speed: ThawSpeed | undefined },
+  out: Output,
+): Promise<void> {
+  const { reader, point, store, speed = 'standard' } = preview;
   const { image } = reader.root;
   if (image !== undefined) {
     const volumes = image.snapshots.length;
@@ -35,15 +42,17 @@ export async function printQuote(preview: RestorePreview, out: Output): Promise<
       `${countText(volumes, 'volume')}, ${bytesText(bytes)}, made from snapshots: nothing is read from the vault`,
     );
   }
+  const thaw = await findThaw(store, reader.root, speed);
+  if (thaw.state !== 'readable') {
+    return printThawQuote(reader.root, thaw, { speed, workers: workersOf(preview) }, out);
+  }
   const quote = await quoteOf(preview);
   if (out.json) return out.document({ pointId: point.pointId, ...quote });
   await out.line(`point     ${point.pointId} of ${point.resourceArn}`);
   await out.line(`files     ${quote.files}`);
   await out.line(`bytes     ${bytesText(quote.bytes)} to write, ${bytesText(quote.storedBytes)} to read`);
   await out.line(`requests  ${quote.requests}`);
-  await out.line(
-    `cost      about $${quote.dollars.toFixed(quote.dollars < 0.1 ? 4 : 2)} (list prices of us-east-1)`,
-  );
+  await out.line(`cost      about ${dollarsText(quote.dollars)} (list prices of us-east-1)`);
   await out.line(`time      about ${durationText(quote.seconds)}`);
 }
 
@@ -93,15 +102,19 @@ async function printVolumes(
 }
 
 /** @throws {@link UnknownNameError} a path selects nothing. */
-async function quoteOf({ reader, paths, destination, signal }: RestorePreview): Promise<RestoreQuote> {
-  const workers = destination?.kind === 'directory' ? 1 : usualWorkers;
+async function quoteOf(preview: RestorePreview): Promise<RestoreQuote> {
+  const { reader, paths, signal } = preview;
   const { quote } = await planRestore(reader, {
     ...(paths && { paths }),
     limits: defaultShardLimits,
-    workers,
+    workers: workersOf(preview),
     signal,
   });
   return quote;
+}
+
+function workersOf({ destination }: RestorePreview): number {
+  return destination?.kind === 'directory' ? 1 : usualWorkers;
 }
 
 /** The paths without those that lie below another one of them; the whole point when none is given. */

@@ -6,11 +6,17 @@ import { bytesText, countText, safeText } from './text.ts';
 /** Prints what a restore by this process into a directory came to: what failed first, then numbers. */
 export async function printOutcome(
   outcome: RestoreOutcome,
-  { pointId, directory }: { readonly pointId: string; readonly directory: string },
+  where: {
+    readonly pointId: string;
+    readonly directory: string;
+    /** What stands for it on the audit log. */
+    readonly execution?: string;
+  },
   out: Output,
 ): Promise<void> {
   const { files, bytes, written, kept, same, failed, carried } = outcome;
-  if (out.json) return out.document({ pointId, directory, ...outcome });
+  const { pointId, directory } = where;
+  if (out.json) return out.document({ ...where, ...outcome });
   for (const { path, message } of failed)
     await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
   for (const { path, from } of carried)

@@ -1,4 +1,7 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { InvalidInputError, type OverwriteRule, type PointRow } from '@holdfast/engine';
+import type { ThawOptions } from './archived-point.ts';
 import { UsageError } from './errors.ts';
 import { isImage } from './open-point.ts';
 import { shortNameOf } from './resolve-resource.ts';
@@ -89,18 +92,46 @@ export function checkDestination(
   }
 }
 
-/** The input of the restore machine (docs/restore.md). */
-export function restoreInput(
-  point: PointRow,
-  destination: Exclude<RestoreDestination, { kind: 'directory' }>,
-  paths: readonly string[] | undefined,
-  overwrite: OverwriteRule,
-): Record<string, unknown> {
-  return { point: point.pointId, ...(paths && { paths }), target: targetOf(destination), overwrite };
+/** How the restore machine is to restore. */
+export interface RestoreWishes {
+  /** @default everything */
+  readonly paths: readonly string[] | undefined;
+  /** Of nothing to the machine for a directory. */
+  readonly overwrite?: OverwriteRule;
+  readonly thaw: ThawOptions;
 }
 
-function targetOf(destination: Exclude<RestoreDestination, { kind: 'directory' }>): Record<string, unknown> {
+/**
+ * The input of the restore machine (docs/restore.md).
+ * @throws {@link UsageError} the directory has too long a name for the audit log.
+ */
+export function restoreInput(
+  point: PointRow,
+  destination: RestoreDestination,
+  { paths, overwrite, thaw }: RestoreWishes,
+): Record<string, unknown> {
+  return {
+    point: point.pointId,
+    ...(paths && { paths }),
+    target: targetOf(destination),
+    ...(overwrite && { overwrite }),
+    ...(Object.keys(thaw).length > 0 && { thaw }),
+  };
+}
+
+/** As in the input of the restore machine (docs/restore-input.schema.json). Characters. */
+const longestPlace = 1_024;
+
+function targetOf(destination: RestoreDestination): Record<string, unknown> {
   if (destination.kind === 'original') return { original: true };
+  if (destination.kind === 'directory') {
+    const place = `${hostname()}:${resolve(destination.directory)}`;
+    if (place.length <= longestPlace) return { directory: place };
+    throw new UsageError(
+      `the name of the directory is longer than the audit log takes: ${place.length} characters with the host's; ` +
+        `restore into one of ${longestPlace} at most`,
+    );
+  }
   if (destination.kind === 'bucket') {
     const { bucket, prefix } = destination;
     return { bucket, ...(prefix !== undefined && { prefix }) };

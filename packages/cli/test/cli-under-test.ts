@@ -2,9 +2,13 @@ import {
   backUpFiles,
   type BackupType,
   type CommittedPoint,
+  commitPoint,
+  consolidatePoint,
   type Keyring,
   newId,
+  openRun,
   type Plans,
+  type PointId,
   type PointRow,
   RetentionRules,
   type ResourceArn,
@@ -12,6 +16,7 @@ import {
   type RunId,
   type RunRow,
   UnknownNameError,
+  type WriteServices,
 } from '@holdfast/engine';
 import {
   FakeClock,
@@ -40,9 +45,12 @@ class MemoryExecutions implements Executions {
   /** Called on every look, before the answer: what the machine does meanwhile. */
   onLook: (execution: string, look: number) => Promise<void> = async () => {};
   cycles: readonly ListedExecution[] | Error = [];
+  /** Why nothing may be started. */
+  refusal: Error | undefined;
   #looks = 0;
 
   async start(machine: Machine, name: string, input: unknown): Promise<string> {
+    if (this.refusal !== undefined) throw this.refusal;
     const arn = `arn:aws:states:eu-west-1:111122223333:execution:${machine}:${name}`;
     this.started.push({ machine, name, input });
     this.#states.set(arn, { status: 'running' });
@@ -64,6 +72,11 @@ class MemoryExecutions implements Executions {
   async list(): Promise<readonly ListedExecution[]> {
     if (this.cycles instanceof Error) throw this.cycles;
     return this.cycles;
+  }
+
+  /** From now on every execution has succeeded when it is first looked at. */
+  succeed(): void {
+    this.onLook = async (execution) => this.end(execution, { status: 'succeeded' });
   }
 
   end(execution: string, state: ExecutionState): void {
@@ -131,6 +144,7 @@ export class CliUnderTest {
   closed = 0;
   index = new MemoryChunkIndex();
   readonly #work = new MemoryWorkStore();
+  readonly #request = { resourceKind: 's3-bucket', plan: 'daily', keepDays: 30, readTags: true } as const;
 
   async run(...argv: string[]): Promise<Outcome> {
     let out = '';
@@ -201,27 +215,33 @@ export class CliUnderTest {
     arn: ResourceArn = bucketArn,
     runId = newId<RunId>(this.random),
   ): Promise<CommittedPoint> {
-    const { store, catalog, keyring, clock, random } = this;
-    const services = {
-      store,
-      catalog,
-      keyring,
-      clock,
-      random,
-      index: this.index,
-      work: this.#work,
-      lockMode: 'governance' as const,
-    };
-    const request = {
-      runId,
-      resourceArn: arn,
-      resourceKind: 's3-bucket' as const,
-      plan: 'daily',
-      type,
-      keepDays: 30,
-      readTags: true,
-    };
-    return backUpFiles(services, request, { source: this.source });
+    const request = { ...this.#request, runId, resourceArn: arn, type };
+    return backUpFiles(this.#services, request, { source: this.source });
+  }
+
+  /** Makes a synthetic full, as the protect machine does: of the newest point, or for the archive of a certain one. */
+  async makeContainer(container?: {
+    readonly pointId: PointId;
+    readonly storageClass: string;
+  }): Promise<CommittedPoint> {
+    const services = this.#services;
+    const opened = await openRun(services, {
+      ...this.#request,
+      runId: newId<RunId>(this.random),
+      resourceArn: bucketArn,
+      type: 'synthetic-full',
+      sourceNow: async () => Promise.resolve(this.clock.now()),
+      ...(container && { container }),
+    });
+    if (opened.state === 'over') throw new Error('the run is over');
+    const step = await consolidatePoint(services, opened.keys, opened.plan, { shouldStop: () => false });
+    if (!step.done) throw new Error('it stopped');
+    return commitPoint(services, opened.keys, opened.plan, async () => Promise.resolve(step.content));
+  }
+
+  get #services(): WriteServices {
+    const { store, catalog, keyring, clock, random, index } = this;
+    return { store, catalog, keyring, clock, random, index, work: this.#work, lockMode: 'governance' };
   }
 
   /** Writes an open run's row, as the protect machine's first step does. */

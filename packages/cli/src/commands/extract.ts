@@ -9,6 +9,7 @@ import {
   type Root,
 } from '@holdfast/engine';
 import { DirectoryTarget, systemRandom } from '@holdfast/node';
+import { checkReadable } from '../archived-point.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -59,6 +60,8 @@ export const extractCommand = defineCommand({
       throw new UsageError('--list takes the source alone');
     if (list !== true && to === undefined)
       throw new UsageError('name a directory with --to, or ask what there is with --list');
+    // A shell's empty variable would otherwise mean the directory that one happens to be in.
+    if (to === '') throw new UsageError('the directory after --to is empty; name it');
     const source = await openSource(where, context);
     try {
       const request = { name, time: until, list: list === true };
@@ -78,8 +81,8 @@ export const extractCommand = defineCommand({
 interface Found {
   /** All points of the list, or the one that is extracted. */
   readonly points: readonly Root[];
-  /** Opens the first of the points. */
-  readonly open: () => PointReader;
+  /** Opens the first of the points. @throws {@link ThawNeededError} it has to be thawed first. */
+  readonly open: () => Promise<PointReader>;
   /** Roots that cannot be read. */
   readonly damaged: readonly BackupError[];
 }
@@ -95,11 +98,11 @@ async function findPoints(
     if (name !== undefined || time !== undefined)
       throw new UsageError('a container has one point; leave the point and --time out');
     const reader = await openContainer(source.container, keyring, 'the container');
-    return { points: [reader.root], open: () => reader, damaged: [] };
+    return { points: [reader.root], open: async () => Promise.resolve(reader), damaged: [] };
   }
   if (name === undefined && !list)
     throw new UsageError('name a point or a resource after the source; --list lists them');
-  const { store } = source;
+  const { store, bucket } = source;
   const keys = await openVault({ store, keyring });
   const damaged: BackupError[] = [];
   const vault = {
@@ -113,7 +116,12 @@ async function findPoints(
   };
   const points =
     name === undefined ? await listStoredPoints(vault) : [await findStoredPoint(vault, name, time)];
-  return { points, open: () => new PointReader(store, keys, points[0] as Root), damaged };
+  const open = async (): Promise<PointReader> => {
+    const root = points[0] as Root;
+    if (bucket !== undefined) await checkReadable(store, root, bucket);
+    return new PointReader(store, keys, root);
+  };
+  return { points, open, damaged };
 }
 
 async function printPoints({ points, damaged }: Found, { out }: CommandContext): Promise<ExitCode> {
@@ -166,7 +174,7 @@ async function extract(
   },
   { out, progress, signal }: CommandContext,
 ): Promise<ExitCode> {
-  const reader = open();
+  const reader = await open();
   const { point, image, counts } = reader.root;
   if (image !== undefined) {
     const snapshots = image.snapshots.map(({ snapshot }) => snapshot).join(', ');

@@ -1,12 +1,14 @@
-import { compactTime, type OverwriteRule, type PointRow, toHex } from '@holdfast/engine';
+import type { OverwriteRule, PointRow } from '@holdfast/engine';
 import { DirectoryTarget } from '@holdfast/node';
+import { checkReadable, type ThawOptions, thawOptions } from '../archived-point.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import type { Connection } from '../connection.ts';
-import { ExecutionFailedError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { openPoint } from '../open-point.ts';
 import { printDryRun, printQuote } from '../preview-restore.ts';
 import { resolvePointOrResource } from '../resolve-point.ts';
+import { recordRestore, startRestore, waitForRestore } from '../restore-machine.ts';
 import { exitCodeOfOutcome, printOutcome } from '../restore-outcome.ts';
 import { exitCodeOfReport, printReport, reportOf } from '../restore-report.ts';
 import {
@@ -17,15 +19,15 @@ import {
   restoreInput,
 } from '../restore-request.ts';
 import { restoreLocally } from '../restore-to-directory.ts';
-import { durationText, safeText } from '../text.ts';
+import { safeText } from '../text.ts';
 import { timeOption } from '../time-option.ts';
-import { failureText, waitForExecution } from '../wait-for-execution.ts';
 
 /** What is restored, and how. */
 interface Request {
   readonly point: PointRow;
   readonly paths: readonly string[] | undefined;
   readonly overwrite: OverwriteRule;
+  readonly thaw: ThawOptions;
 }
 
 export const restoreCommand = defineCommand({
@@ -48,6 +50,8 @@ export const restoreCommand = defineCommand({
     'volume-type': { type: 'string' },
     'to-directory': { type: 'string' },
     overwrite: { type: 'string' },
+    'thaw-speed': { type: 'string' },
+    'thaw-days': { type: 'string' },
     quote: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
     wait: { type: 'boolean' },
@@ -60,8 +64,13 @@ export const restoreCommand = defineCommand({
     ['--to-original', "where it came from; the deployment's restoreTargets have to name that bucket"],
     ['--to-volumes <zone>', 'new EBS volumes in that availability zone'],
     ['--volume-type <type>', 'their type; else as the volumes were'],
-    ['--to-directory <directory>', 'into a directory here, read from the vault by this process'],
+    [
+      '--to-directory <directory>',
+      'into a directory here, by this process; the restore machine puts it on the audit log',
+    ],
     ['--overwrite <rule>', 'what is there already: never (stays; the standard), if-different or always'],
+    ['--thaw-speed <speed>', 'of a point in an archive class: expedited, standard (the standard) or bulk'],
+    ['--thaw-days <n>', 'how long its readable copy stays, 7 if left out'],
     ['--quote', 'print files, bytes, requests, dollars and seconds, and restore nothing'],
     ['--dry-run', 'list what would be written, and restore nothing'],
     ['--wait', 'wait for the end and show the report; --to-directory always does'],
@@ -70,6 +79,7 @@ export const restoreCommand = defineCommand({
   async run(context, values, [name = '']) {
     const overwrite = overwriteOption(values.overwrite);
     const destination = findDestination(values);
+    const thaw = thawOptions(values['thaw-speed'], values['thaw-days']);
     if (values.quote === true && values['dry-run'] === true)
       throw new UsageError('ask for --quote or for --dry-run, not for both');
     if (destination === undefined && values.quote !== true) {
@@ -78,14 +88,18 @@ export const restoreCommand = defineCommand({
     const time = values.time === undefined ? undefined : timeOption('time', values.time, 'end');
     const connection = await context.connect();
     const point = await resolvePointOrResource(connection.services.catalog, name, context.clock.now(), time);
-    const request: Request = { point, paths: values.path, overwrite };
+    const request: Request = { point, paths: values.path, overwrite, thaw };
     if (destination !== undefined) checkDestination(point, destination, request.paths);
     if (values.quote === true || values['dry-run'] === true) {
       const reader = await openPoint(connection, point);
+      const { store } = connection.services;
       const preview = { reader, point, paths: request.paths, signal: context.signal };
-      if (destination === undefined || values.quote === true)
-        await printQuote({ ...preview, destination }, context.out);
-      else await printDryRun({ ...preview, destination }, overwrite, context.out);
+      if (destination === undefined || values.quote === true) {
+        await printQuote({ ...preview, destination, store, speed: thaw.speed }, context.out);
+      } else {
+        await checkReadable(store, reader.root, connection.deployment.vaultBucket);
+        await printDryRun({ ...preview, destination }, overwrite, context.out);
+      }
       return exitCodes.ok;
     }
     if (destination === undefined) throw new TypeError('the destination was checked above');
@@ -95,14 +109,16 @@ export const restoreCommand = defineCommand({
   },
 });
 
-/** Restores from this process into a directory. */
+/** Restores from this process into a directory, once that is on the audit log. */
 async function restoreHere(
   request: Request,
   directory: string,
   connection: Connection,
-  { out, progress, signal }: CommandContext,
+  context: CommandContext,
 ): Promise<ExitCode> {
-  const { point, paths, overwrite } = request;
+  const { out, progress, signal } = context;
+  const { point, paths, overwrite, thaw } = request;
+  const execution = await recordRestore({ point, directory, paths, thaw }, connection, context);
   const reader = await openPoint(connection, point);
   const target = new DirectoryTarget({ root: directory, random: connection.services.random });
   const outcome = await restoreLocally(reader, {
@@ -112,24 +128,21 @@ async function restoreHere(
     onProgress: progress.report,
     signal,
   });
-  await printOutcome(outcome, { pointId: point.pointId, directory }, out);
+  await printOutcome(outcome, { pointId: point.pointId, directory, execution }, out);
   return exitCodeOfOutcome(outcome);
 }
 
 /** Has the deployment's restore machine do it. */
 async function restoreThere(
-  { point, paths, overwrite }: Request,
+  { point, paths, overwrite, thaw }: Request,
   destination: Exclude<RestoreDestination, { kind: 'directory' }>,
   wait: boolean,
-  { services, executions }: Connection,
-  { out, progress, clock, signal }: CommandContext,
+  connection: Connection,
+  context: CommandContext,
 ): Promise<ExitCode> {
-  const name = `restore-${compactTime(clock.now())}-${toHex(services.random.bytes(4))}`;
-  const execution = await executions.start(
-    'restore',
-    name,
-    restoreInput(point, destination, paths, overwrite),
-  );
+  const { out, progress } = context;
+  const input = restoreInput(point, destination, { paths, overwrite, thaw });
+  const execution = await startRestore(connection, input);
   const fields = { pointId: point.pointId, resourceArn: point.resourceArn, execution };
   if (!wait) {
     if (out.json) {
@@ -141,21 +154,7 @@ async function restoreThere(
     return exitCodes.ok;
   }
   progress.note(`the restore of point ${point.pointId} has started: ${execution}`);
-  let minutes = 0;
-  const state = await waitForExecution(execution, {
-    executions,
-    clock,
-    signal,
-    onLook: (seconds) => {
-      if (Math.floor(seconds / 60) > minutes) progress.note(`restoring, ${durationText(seconds)}`);
-      minutes = Math.floor(seconds / 60);
-    },
-  });
-  if (state.status !== 'succeeded') {
-    throw new ExecutionFailedError(
-      `the restore of point ${point.pointId} did not succeed: ${failureText(state)}; execution ${execution}`,
-    );
-  }
+  const state = await waitForRestore(execution, { point, thaw, doing: 'restoring' }, connection, context);
   const report = reportOf(state.output) ?? {};
   if (out.json) {
     await out.document({ ...fields, report });

@@ -2,17 +2,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import {
-  commitPoint,
-  consolidatePoint,
-  KeyUnavailableError,
-  newId,
-  openRun,
-  type Root,
-  type RunId,
-  withOfflineRecipient,
-} from '@holdfast/engine';
-import { MemoryCatalog, MemoryChunkIndex, MemoryWorkStore } from '@holdfast/engine/testing';
+import { KeyUnavailableError, type Root, withOfflineRecipient } from '@holdfast/engine';
+import { MemoryCatalog, MemoryChunkIndex } from '@holdfast/engine/testing';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { bucketArn, CliUnderTest } from '../cli-under-test.ts';
 
@@ -59,32 +50,7 @@ async function withContainer(): Promise<Root> {
   cli.source.plant('a', 'content of a');
   cli.source.plant('sub/b', 'content of b');
   await cli.backUp();
-  const { store, catalog, keyring, clock, random, index } = cli;
-  const services = {
-    store,
-    catalog,
-    keyring,
-    clock,
-    random,
-    index,
-    work: new MemoryWorkStore(),
-    lockMode: 'governance' as const,
-  };
-  const opened = await openRun(services, {
-    runId: newId<RunId>(random),
-    resourceArn: bucketArn,
-    resourceKind: 's3-bucket',
-    plan: 'daily',
-    type: 'synthetic-full',
-    keepDays: 30,
-    readTags: true,
-    sourceNow: async () => Promise.resolve(clock.now()),
-  });
-  if (opened.state === 'over') throw new Error('the run is over');
-  const step = await consolidatePoint(services, opened.keys, opened.plan, { shouldStop: () => false });
-  if (!step.done) throw new Error('it stopped');
-  return (await commitPoint(services, opened.keys, opened.plan, async () => Promise.resolve(step.content)))
-    .root;
+  return (await cli.makeContainer()).root;
 }
 
 /** A key pair in files, with its passphrase. */
@@ -336,6 +302,7 @@ test('a path that leads out of the directory is refused, the others are restored
 test.each([
   [[bucket], 'name a directory with --to'],
   [[bucket, '--to', 'x'], 'name a point or a resource after the source'],
+  [[bucket, 'photos', '--to', ''], 'the directory after --to is empty'],
   [[bucket, 'photos', '--list'], '--list takes the source alone'],
   [['/nowhere/at/all', '--list'], '"/nowhere/at/all" does not exist'],
   [[bucket, '--list', '--key-file', 'k', '--offline-key', 'o'], 'not both'],

@@ -1,8 +1,5 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { PointId } from '@holdfast/engine';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { CliUnderTest, volumeArn } from '../cli-under-test.ts';
 
 async function backedUp() {
@@ -13,12 +10,6 @@ async function backedUp() {
   cli.source.plant('photos/b.jpg', 'y'.repeat(100));
   const { root } = await cli.backUp();
   return { cli, point: root.point };
-}
-
-async function scratchDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'holdfast-'));
-  onTestFinished(async () => rm(directory, { recursive: true }));
-  return directory;
 }
 
 test.for([
@@ -241,45 +232,6 @@ would write 2 files, 3.0 KiB; what is there already: overwrite never
   expect(records).toEqual([{ path: 'readme.txt', kind: 'object', size: 5, to: 's3://photos/readme.txt' }]);
   expect(missing.code).toBe(3);
   expect(cli.executions.started).toEqual([]);
-});
-
-test('restores into a directory by itself, and a second time finds everything the same', async () => {
-  const { cli, point } = await backedUp();
-  const directory = await scratchDirectory();
-
-  const first = await cli.run('restore', point, '--to-directory', directory);
-  const second = await cli.run('restore', point, '--to-directory', directory, '--overwrite', 'if-different');
-
-  expect(first.out).toBe(
-    `restored 3 files of point ${point} to ${directory}: 3 written (3.0 KiB), 0 the same already, 0 kept, 0 failed\n`,
-  );
-  expect(second.out).toContain('0 written (0 B), 3 the same already');
-  expect(await readFile(join(directory, 'photos/a.jpg'), 'utf8')).toBe('x'.repeat(3000));
-  expect([first.code, second.code]).toEqual([0, 0]);
-  expect(cli.executions.started).toEqual([]);
-});
-
-test('leaves what a directory has already unless told otherwise', async () => {
-  const { cli, point } = await backedUp();
-  const directory = await scratchDirectory();
-  await writeFile(join(directory, 'readme.txt'), 'mine');
-
-  const kept = await cli.json('restore', point, '--to-directory', directory, '--path', 'readme.txt');
-  const after = await readFile(join(directory, 'readme.txt'), 'utf8');
-  await cli.run(
-    'restore',
-    point,
-    '--to-directory',
-    directory,
-    '--path',
-    'readme.txt',
-    '--overwrite',
-    'always',
-  );
-
-  expect(kept).toMatchObject({ pointId: point, directory, files: 1, written: 0, kept: 1, failed: [] });
-  expect(after).toBe('mine');
-  expect(await readFile(join(directory, 'readme.txt'), 'utf8')).toBe('hello');
 });
 
 test.for([

@@ -71,6 +71,7 @@ test('a damaged file is left out of a restore to a directory, which ends with 4'
   cli.store.decay('packs/', 5_000);
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-'));
   onTestFinished(async () => rm(directory, { recursive: true }));
+  cli.executions.succeed();
 
   const { code, out } = await cli.run('restore', root.point, '--to-directory', directory);
 
