@@ -34,7 +34,13 @@ export async function measureFilesystem(
   program: string,
   data: DataSet,
   scratch: string,
-  options: { readonly rounds: number; readonly restic: boolean; readonly log: (line: string) => void },
+  options: {
+    readonly rounds: number;
+    readonly restic: boolean;
+    /** Called before every round, and after the last one. */
+    readonly betweenRounds: () => Promise<void>;
+    readonly log: (line: string) => void;
+  },
 ): Promise<{ readonly holdfast: Measured; readonly restic?: Measured }> {
   const found = { holdfast: [] as Measured[], restic: [] as Measured[] };
   rmSync(scratch, { recursive: true, force: true });
@@ -53,6 +59,7 @@ export async function measureFilesystem(
         );
       }
     };
+    await options.betweenRounds();
     await runAll('full');
     await runAll('unchanged');
     await whileChanged(data, async () => {
@@ -62,6 +69,7 @@ export async function measureFilesystem(
     });
     for (const [{ name }, of] of measured) found[name].push(of.result());
   }
+  await options.betweenRounds();
   // Not earlier: for minutes after many files were removed, ext4 is several times slower at making new ones.
   rmSync(scratch, { recursive: true, force: true });
   return {
