@@ -206,10 +206,15 @@ test('a bucket that was deleted is not missed by the next cycle, and its point s
   expect(await restoreAndCompare(app, before.pointId, vanishedBucket.state())).toEqual([]);
 });
 
-test('a cycle of a plan that is not deployed fails in its first step and names those that are', async () => {
+test('a cycle of a plan that is not deployed fails before it protects anything, and names those that are', async () => {
   const ended = await runCycle(app, 'hourly', 'full');
 
   expect(ended.status).toBe('FAILED');
   expect(ended.reason).toMatch(/"?hourly"?.*inputs/);
-  expect(await statesOf(app.sfn, ended.arn)).toEqual(['DiscoverResources', 'FailCycle', 'CycleFailed']);
+  expect(await statesOf(app.sfn, ended.arn)).toEqual([
+    'RecordConfiguration',
+    'DiscoverResources',
+    'FailCycle',
+    'CycleFailed',
+  ]);
 });

@@ -249,8 +249,9 @@ export class DirectorySource implements FileSource {
     const offset = Math.min(range?.offset ?? 0, listed.size);
     const length = Math.min(range?.length ?? listed.size, listed.size - offset);
     if (length <= wholeReadBytes) {
-      const { bytes, stats } = readListed(file, { offset, length });
-      return { entry: entryOf(listed.path, stats) ?? listed, content: one(bytes), whole: bytes };
+      // In the listed state, which the change token says: all that an entry has of a file is in it.
+      const bytes = readListed(file, { offset, length });
+      return { entry: listed, content: one(bytes), whole: bytes };
     }
     const entry = this.#reread(listed);
     return { entry, content: this.#pieces(file, { offset, length }, signal) };

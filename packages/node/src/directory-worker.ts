@@ -45,7 +45,7 @@ const localStore: ProtectShardOptions['storePolicy'] = {
   packTargetBytes: 12 * 2 ** 20,
   lookupChunks: 128,
   lookupBytes: 8 * 2 ** 20,
-  rememberedChunks: 65_536,
+  rememberedChunks: 32_768,
 };
 
 /** A disk answers at once, so little is read ahead: what several workers hold has to fit beside everything else. */

@@ -83,21 +83,17 @@ function fill(fd: number, buffer: Uint8Array, length: number, position: number):
  * that nothing has changed. The caller owns the bytes.
  * @throws {@link SourceEntryError} it vanished, changed, or may not be read.
  */
-export function readListed(
-  file: ListedFile,
-  range: ByteRange,
-): { readonly bytes: Uint8Array; readonly stats: BigIntStats } {
+export function readListed(file: ListedFile, range: ByteRange): Uint8Array {
   try {
     const fd = openListed(file);
     try {
       const bytes = Buffer.allocUnsafe(range.length);
       const filled = fillOrFind(fd, bytes, range);
-      const stats = fstatSync(fd, { bigint: true });
       // First: what took the file's place explains why it could not be read.
-      checkUnchanged(file, stats);
+      checkUnchanged(file, fstatSync(fd, { bigint: true }));
       if (filled instanceof Error) throw filled;
       if (filled !== range.length) throw changedError(file.path);
-      return { bytes, stats };
+      return bytes;
     } finally {
       closeSync(fd);
     }
