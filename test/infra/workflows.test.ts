@@ -3,6 +3,8 @@ import aslValidator from 'asl-validator';
 import { describe, expect, test } from 'vitest';
 import { synthesize } from './synthesize.ts';
 
+// Long on purpose: one synthesis of the machines, which all of these tests read.
+
 interface State {
   readonly Type: string;
   readonly Next?: string;

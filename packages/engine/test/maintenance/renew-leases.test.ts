@@ -20,6 +20,8 @@ import { day, Harness } from '../runs/harness.ts';
 import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
 import { expectKept, keepLatest, limits, maintain, withOldPoint } from './old-point.ts';
 
+// Long on purpose: one vault and its days, which all of these tests share.
+
 const holdId = 'a hold' as HoldId;
 const keepNothing = planWith({ keepDays: 10, minimumPoints: 0 });
 

@@ -15,6 +15,8 @@ import { openRun, type OpenedRun } from '../../src/runs/open-run.ts';
 import { getRunPlan, runPrefix } from '../../src/runs/run-plan.ts';
 import { countReferences, describeState, Harness, minute, packMapOf } from './harness.ts';
 
+// Long on purpose: one way to make a run and its shards, which all of these tests take apart.
+
 const limits = { files: 4, bytes: 2 ** 30 };
 
 async function withFiles(seed: string): Promise<Harness> {
