@@ -1,12 +1,10 @@
 import {
   DynamoCatalog,
   Ec2Images,
+  makeAuditServices,
   makeDynamoClient,
   makeEc2Clients,
   makeS3Clients,
-  S3ObjectStore,
-  SystemClock,
-  SystemRandom,
 } from '@holdfast/aws';
 import { AuditLog } from '@holdfast/engine';
 import { makeLogger } from '../shared/logger.ts';
@@ -14,13 +12,15 @@ import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
-const clock = new SystemClock();
-const random = new SystemRandom();
-const store = new S3ObjectStore(makeS3Clients(), env.VAULT_BUCKET, clock);
+const services = makeAuditServices(makeS3Clients(), {
+  vaultBucket: env.VAULT_BUCKET,
+  lockMode: env.LOCK_MODE,
+});
+const { store, clock, random } = services;
 
 export const handler = makeHandler({
   store,
-  audit: new AuditLog({ store, clock, random, lockMode: env.LOCK_MODE }),
+  audit: new AuditLog(services),
   catalog: new DynamoCatalog(makeDynamoClient(), env.CATALOG_TABLE, clock, random),
   images: new Ec2Images(makeEc2Clients()),
   log: makeLogger('expire-points'),

@@ -1,13 +1,11 @@
 import {
   CloudWatchMetrics,
   DynamoCatalog,
+  makeAuditServices,
   makeCloudWatchClient,
   makeDynamoClient,
   makeS3Clients,
-  S3ObjectStore,
   S3WorkStore,
-  SystemClock,
-  SystemRandom,
 } from '@holdfast/aws';
 import { AuditLog } from '@holdfast/engine';
 import { makeLogger } from '../shared/logger.ts';
@@ -16,13 +14,11 @@ import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), dynamo: makeDynamoClient(), cloudWatch: makeCloudWatchClient() };
-const clock = new SystemClock();
-
-const random = new SystemRandom();
-const store = new S3ObjectStore(clients, env.VAULT_BUCKET, clock);
+const services = makeAuditServices(clients, { vaultBucket: env.VAULT_BUCKET, lockMode: env.LOCK_MODE });
+const { clock, random } = services;
 
 export const handler = makeHandler({
-  audit: new AuditLog({ store, clock, random, lockMode: env.LOCK_MODE }),
+  audit: new AuditLog(services),
   catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, random),
   clock,
   work: new S3WorkStore(clients.s3, env.WORK_BUCKET),

@@ -40,6 +40,7 @@ export { bucketOfArn, instanceOfArn, volumeOfArn } from './resource-arns.ts';
 
 // The deployment around the vault
 export {
+  makeAuditServices,
   type DeploymentNames,
   makeCatalogServices,
   makeReadServices,

@@ -1,4 +1,5 @@
 import {
+  type AuditLogOptions,
   type Catalog,
   type ChunkIndex,
   InvalidInputError,
@@ -49,6 +50,16 @@ export function makeReadServices(clients: VaultClients, names: VaultNames): Read
     clock,
     random: new SystemRandom(),
   };
+}
+
+/** Everything that writing its audit log takes: no key, as the log can be read by anybody. */
+export function makeAuditServices(
+  clients: S3Clients,
+  { vaultBucket, lockMode }: Pick<DeploymentNames, 'vaultBucket' | 'lockMode'>,
+): AuditLogOptions {
+  const clock = new SystemClock();
+  const store = new S3ObjectStore(clients, vaultBucket, clock);
+  return { store, clock, random: new SystemRandom(), lockMode };
 }
 
 /** Everything that reading a vault takes, and its catalog. */

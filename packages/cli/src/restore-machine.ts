@@ -6,7 +6,7 @@ import { ExecutionFailedError, RestoreUnrecordedError } from './errors.ts';
 import type { ExecutionState } from './executions.ts';
 import { restoreInput } from './restore-request.ts';
 import { durationText } from './text.ts';
-import { failureText, waitForExecution } from './wait-for-execution.ts';
+import { failureText, noteMinutes, waitForExecution } from './wait-for-execution.ts';
 
 /** Starts an execution of the restore machine. @returns its ARN. */
 export async function startRestore({ executions, services }: Connection, input: unknown): Promise<string> {
@@ -31,16 +31,8 @@ export async function waitForRestore(
       `it lies in ${point.archiveClass} and is thawed first, unless it can be read already: ${speed}, at most ${durationText(thawSeconds)}`,
     );
   }
-  let minutes = 0;
-  const state = await waitForExecution(execution, {
-    executions,
-    clock,
-    signal,
-    onLook: (seconds) => {
-      if (Math.floor(seconds / 60) > minutes) progress.note(`${doing}, ${durationText(seconds)}`);
-      minutes = Math.floor(seconds / 60);
-    },
-  });
+  const onLook = noteMinutes(progress, doing);
+  const state = await waitForExecution(execution, { executions, clock, signal, onLook });
   if (state.status === 'succeeded') return state;
   throw new ExecutionFailedError(
     `the restore of point ${point.pointId} did not succeed: ${failureText(state)}; execution ${execution}`,

@@ -1,5 +1,7 @@
 import type { Clock } from '@holdfast/engine';
+import type { CommandContext } from './command.ts';
 import type { Executions, ExecutionState } from './executions.ts';
+import { durationText } from './text.ts';
 
 const pollMs = 3_000;
 
@@ -10,6 +12,16 @@ export interface WaitOptions {
   readonly signal: AbortSignal;
   /** Called after every look, with the seconds waited so far. */
   readonly onLook?: (seconds: number) => void | Promise<void>;
+}
+
+/** Says once a minute what is being done, as a sign of life: for `onLook`. */
+export function noteMinutes(progress: CommandContext['progress'], doing: string): (seconds: number) => void {
+  let noted = 0;
+  return (seconds) => {
+    const minutes = Math.floor(seconds / 60);
+    if (minutes > noted) progress.note(`${doing}, ${durationText(seconds)}`);
+    noted = minutes;
+  };
 }
 
 /**

@@ -5,8 +5,8 @@ import type { Connection } from '../connection.ts';
 import { ExecutionFailedError } from '../errors.ts';
 import { parseOutput } from '../execution-output.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { bytesText, countText, durationText } from '../text.ts';
-import { failureText, waitForExecution } from '../wait-for-execution.ts';
+import { bytesText, countText } from '../text.ts';
+import { failureText, noteMinutes, waitForExecution } from '../wait-for-execution.ts';
 
 /** What the maintenance machine ends with. */
 const Maintained = z.object({
@@ -45,18 +45,8 @@ async function follow(
   { out, progress, clock, signal }: CommandContext,
 ): Promise<void> {
   progress.note(`maintenance has started, execution ${execution}`);
-  let minutes = 0;
-  const state = await waitForExecution(execution, {
-    executions,
-    clock,
-    signal,
-    onLook: (seconds) => {
-      // A sign of life once a minute.
-      if (Math.floor(seconds / 60) === minutes) return;
-      minutes = Math.floor(seconds / 60);
-      progress.note(`maintenance: running, ${durationText(seconds)}`);
-    },
-  });
+  const onLook = noteMinutes(progress, 'maintenance: running');
+  const state = await waitForExecution(execution, { executions, clock, signal, onLook });
   if (state.status !== 'succeeded')
     throw new ExecutionFailedError(`maintenance did not succeed: ${failureText(state)}`);
   const report = parseOutput(state.output, Maintained)?.report;
