@@ -6,6 +6,7 @@ import { BlockPublicAccess, Bucket, BucketEncryption, BucketPolicy, type IBucket
 import type { Construct } from 'constructs';
 import { PeopleRoles } from './constructs/people-roles.ts';
 import type { Storage } from './constructs/vault-access.ts';
+import { constructIdOf } from './constructs/construct-id.ts';
 import { deployRoleArnOf } from './constructs/deploy-role.ts';
 import { VaultBucket } from './constructs/vault-bucket.ts';
 import { VaultKey } from './constructs/vault-key.ts';
@@ -102,8 +103,7 @@ export class StorageStack extends Stack implements Storage {
   }
 
   private vaultRole(name: VaultFunction): Role {
-    const words = name.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1));
-    return new Role(this, `${words.join('')}Role`, {
+    return new Role(this, `${constructIdOf(name)}Role`, {
       description: `Holdfast function ${name}, which the vault's policy knows`,
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });

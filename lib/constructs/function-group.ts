@@ -1,8 +1,10 @@
+import { Duration } from 'aws-cdk-lib';
 import type { Role } from 'aws-cdk-lib/aws-iam';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { DeploymentConfig } from '../deployment-config.ts';
 import type { VaultFunction } from '../storage-stack.ts';
+import { constructIdOf } from './construct-id.ts';
 import { PipelineFunction, type PipelineFunctionProps } from './pipeline-function.ts';
 import type { Storage } from './vault-access.ts';
 
@@ -14,6 +16,28 @@ export interface FunctionGroupProps {
   readonly vaultRoles: Readonly<Record<VaultFunction, Role>>;
   /** One bundle for all functions, for tests of the template. @default each function's own, made by esbuild */
   readonly handlerCode?: Code;
+}
+
+/** A core and a bit, the point from which network and cores grow no further without a quota. */
+export const WORKER_MEGABYTES = 1769;
+
+/** What Lambda allows. */
+export const LONGEST = Duration.minutes(15);
+
+/** How functions are told where the deployment keeps things, by what they may do there. */
+export function storageVariables({ config, storage }: Pick<FunctionGroupProps, 'config' | 'storage'>) {
+  const vaultBucket = { VAULT_BUCKET: storage.vault.bucketName };
+  const vaultReader = { ...vaultBucket, KMS_KEY_ARN: storage.key.keyArn };
+  return {
+    CATALOG_TABLE: storage.catalog.tableName,
+    CHUNK_INDEX_TABLE: storage.chunkIndex.tableName,
+    WORK_BUCKET: storage.workBucket.bucketName,
+    vaultBucket,
+    vaultReader,
+    vaultWriter: { ...vaultReader, LOCK_MODE: config.lockMode },
+    /** Of functions that write nothing in the vault but its audit log. */
+    auditor: { ...vaultBucket, LOCK_MODE: config.lockMode },
+  };
 }
 
 /** Functions that belong to one workflow: what each is told, and what each may do. */
@@ -32,12 +56,8 @@ export abstract class FunctionGroup extends Construct {
     name: string,
     props: Omit<PipelineFunctionProps, 'name' | 'code' | 'role'>,
   ): PipelineFunction {
-    const id = name
-      .split('-')
-      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-      .join('');
     const role = this.vaultRoles[name];
-    return new PipelineFunction(this, id, {
+    return new PipelineFunction(this, constructIdOf(name), {
       name,
       ...props,
       ...(role === undefined ? {} : { role }),

@@ -1,4 +1,4 @@
-import { Duration, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
@@ -15,7 +15,7 @@ import type { EnvInput as VerifySampleEnv } from '../../lambdas/verify-sample/en
 import type { EnvInput as WriteCheckpointEnv } from '../../lambdas/write-checkpoint/env.ts';
 import { plansVariable } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
-import { FunctionGroup, type FunctionGroupProps } from './function-group.ts';
+import { FunctionGroup, LONGEST, storageVariables, type FunctionGroupProps } from './function-group.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
 import { describes, removesSnapshots } from './source-access.ts';
 import {
@@ -41,7 +41,6 @@ export interface MaintenanceFunctionsProps extends FunctionGroupProps {
   readonly protect: IStateMachine;
 }
 
-const LONGEST = Duration.minutes(15);
 /** Where an execution keeps its lists. */
 const WORK = ['maintenance/*'];
 
@@ -63,10 +62,8 @@ export class MaintenanceFunctions extends FunctionGroup {
     super(scope, id, props);
     const { config, storage } = props;
     const stack = Stack.of(this);
-    const CATALOG_TABLE = storage.catalog.tableName;
-    const WORK_BUCKET = storage.workBucket.bucketName;
-    const vaultBucket = { VAULT_BUCKET: storage.vault.bucketName };
-    const vaultReader = { ...vaultBucket, KMS_KEY_ARN: storage.key.keyArn };
+    const { CATALOG_TABLE, CHUNK_INDEX_TABLE, WORK_BUCKET, auditor, vaultBucket, vaultReader, vaultWriter } =
+      storageVariables(props);
 
     this.plan = this.add('plan-maintenance', {
       environment: { ...vaultBucket, WORK_BUCKET, CATALOG_TABLE } satisfies PlanMaintenanceEnv,
@@ -81,8 +78,7 @@ export class MaintenanceFunctions extends FunctionGroup {
     });
     this.renewLeases = this.add('renew-leases', {
       environment: {
-        ...vaultReader,
-        LOCK_MODE: config.lockMode,
+        ...vaultWriter,
         WORK_BUCKET,
         CATALOG_TABLE,
         PLANS: plansVariable(config),
@@ -98,7 +94,7 @@ export class MaintenanceFunctions extends FunctionGroup {
       timeout: LONGEST,
     });
     this.expirePoints = this.add('expire-points', {
-      environment: { ...vaultBucket, LOCK_MODE: config.lockMode, CATALOG_TABLE } satisfies ExpirePointsEnv,
+      environment: { ...auditor, CATALOG_TABLE } satisfies ExpirePointsEnv,
       statements: [
         writesAuditLog(storage),
         ...readsSealed(storage),
@@ -114,7 +110,7 @@ export class MaintenanceFunctions extends FunctionGroup {
       environment: {
         ...vaultReader,
         CATALOG_TABLE,
-        CHUNK_INDEX_TABLE: storage.chunkIndex.tableName,
+        CHUNK_INDEX_TABLE,
       } satisfies SweepPacksEnv,
       statements: [
         ...readsVault(storage),
@@ -137,7 +133,7 @@ export class MaintenanceFunctions extends FunctionGroup {
       timeout: LONGEST,
     });
     this.reconcileHolds = this.add('reconcile-holds', {
-      environment: { ...vaultReader, LOCK_MODE: config.lockMode, CATALOG_TABLE } satisfies ReconcileHoldsEnv,
+      environment: { ...vaultWriter, CATALOG_TABLE } satisfies ReconcileHoldsEnv,
       statements: [
         ...readsVault(storage),
         extendsLocks(storage),
@@ -169,8 +165,7 @@ export class MaintenanceFunctions extends FunctionGroup {
     });
     this.writeCheckpoint = this.add('write-checkpoint', {
       environment: {
-        ...vaultBucket,
-        LOCK_MODE: config.lockMode,
+        ...auditor,
       } satisfies WriteCheckpointEnv,
       statements: [...readsSealed(storage), writesAuditLog(storage)],
       memoryMegabytes: 512,

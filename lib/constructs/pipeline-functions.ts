@@ -20,7 +20,13 @@ import type { EnvInput as SnapshotVolumesEnv } from '../../lambdas/snapshot-volu
 import type { EnvInput as StartCycleEnv } from '../../lambdas/start-cycle/env.ts';
 import { auditedConfiguration, plansVariable } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
-import { FunctionGroup, type FunctionGroupProps } from './function-group.ts';
+import {
+  FunctionGroup,
+  LONGEST,
+  storageVariables,
+  WORKER_MEGABYTES,
+  type FunctionGroupProps,
+} from './function-group.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
 import { describes, discoversSources, listsBuckets, readsBuckets, takesSnapshots } from './source-access.ts';
 import {
@@ -43,10 +49,6 @@ import {
 export interface PipelineFunctionsProps extends FunctionGroupProps {
   readonly deadLetters: IQueue;
 }
-
-/** A core and a bit, the point from which network and cores grow no further without a quota. */
-const WORKER_MEGABYTES = 1769;
-const LONGEST = Duration.minutes(15);
 
 /** The functions of cycles, runs and holds, and those that watch over them. */
 export class PipelineFunctions extends FunctionGroup {
@@ -72,18 +74,13 @@ export class PipelineFunctions extends FunctionGroup {
     const { config, storage, deadLetters } = props;
     const stack = Stack.of(this);
 
-    const CATALOG_TABLE = storage.catalog.tableName;
-    const WORK_BUCKET = storage.workBucket.bucketName;
+    const { CATALOG_TABLE, CHUNK_INDEX_TABLE, WORK_BUCKET, auditor, vaultWriter } = storageVariables(props);
     const TAG_KEY = config.tagKey;
     const PLANS = plansVariable(config);
-    const vaultReader = { VAULT_BUCKET: storage.vault.bucketName, KMS_KEY_ARN: storage.key.keyArn };
-    const vaultWriter = { ...vaultReader, LOCK_MODE: config.lockMode };
-    const CHUNK_INDEX_TABLE = storage.chunkIndex.tableName;
 
     this.recordConfiguration = this.add('record-configuration', {
       environment: {
-        VAULT_BUCKET: storage.vault.bucketName,
-        LOCK_MODE: config.lockMode,
+        ...auditor,
         CONFIGURATION: auditedConfiguration(config),
       } satisfies RecordConfigurationEnv,
       statements: [...readsSealed(storage), writesAuditLog(storage)],

@@ -5,7 +5,13 @@ import type { EnvInput as PlanRestoreEnv } from '../../lambdas/plan-restore/env.
 import type { EnvInput as RestoreShardEnv } from '../../lambdas/restore-shard/env.ts';
 import type { EnvInput as RestoreVolumesEnv } from '../../lambdas/restore-volumes/env.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
-import { FunctionGroup, type FunctionGroupProps } from './function-group.ts';
+import {
+  FunctionGroup,
+  LONGEST,
+  storageVariables,
+  WORKER_MEGABYTES,
+  type FunctionGroupProps,
+} from './function-group.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
 import { createsVolumes, describes, listsTargets, writesTargets } from './source-access.ts';
 import {
@@ -19,9 +25,6 @@ import {
   writesAuditLog,
 } from './vault-access.ts';
 
-const WORKER_MEGABYTES = 1769;
-const LONGEST = Duration.minutes(15);
-
 /** The functions of restores. They write to the configured targets, and nothing in the vault but its audit log. */
 export class RestoreFunctions extends FunctionGroup {
   readonly planRestore: PipelineFunction;
@@ -33,10 +36,7 @@ export class RestoreFunctions extends FunctionGroup {
     super(scope, id, props);
     const { config, storage } = props;
     const stack = Stack.of(this);
-    const CATALOG_TABLE = storage.catalog.tableName;
-    const WORK_BUCKET = storage.workBucket.bucketName;
-    const vaultReader = { VAULT_BUCKET: storage.vault.bucketName, KMS_KEY_ARN: storage.key.keyArn };
-    const vaultWriter = { ...vaultReader, LOCK_MODE: config.lockMode };
+    const { CATALOG_TABLE, WORK_BUCKET, auditor, vaultReader, vaultWriter } = storageVariables(props);
     const restoreTargets = { RESTORE_TARGETS: JSON.stringify({ buckets: config.restoreTargets.buckets }) };
 
     this.planRestore = this.add('plan-restore', {
@@ -80,8 +80,7 @@ export class RestoreFunctions extends FunctionGroup {
     });
     this.finishRestore = this.add('finish-restore', {
       environment: {
-        VAULT_BUCKET: storage.vault.bucketName,
-        LOCK_MODE: config.lockMode,
+        ...auditor,
         WORK_BUCKET,
         CATALOG_TABLE,
         METRICS_NAMESPACE,
