@@ -1,63 +1,10 @@
-import type { Template } from 'aws-cdk-lib/assertions';
 import aslValidator from 'asl-validator';
 import { describe, expect, test } from 'vitest';
+import { ARN, definitionOf, statesOf, type Definition } from './machine-definitions.ts';
 import { synthesize } from './synthesize.ts';
 
-// Long on purpose: one synthesis of the machines, which all of these tests read.
-
-interface State {
-  readonly Type: string;
-  readonly Next?: string;
-  readonly TimeoutSeconds?: number;
-  readonly Seconds?: number;
-  readonly ResultPath?: string | null;
-  readonly ResultSelector?: Readonly<Record<string, string>>;
-  readonly MaxConcurrency?: number;
-  readonly ToleratedFailureCount?: number;
-  readonly Retry?: readonly {
-    readonly ErrorEquals: readonly string[];
-    readonly JitterStrategy?: string;
-    readonly MaxAttempts: number;
-  }[];
-  readonly Catch?: readonly { readonly ErrorEquals: readonly string[]; readonly Next: string }[];
-  readonly ItemProcessor?: {
-    readonly ProcessorConfig: { readonly ExecutionType: string };
-    readonly States: Readonly<Record<string, State>>;
-  };
-  readonly ResultWriter?: { readonly Parameters: Readonly<Record<string, string>> };
-  readonly Choices?: readonly Readonly<Record<string, unknown>>[];
-}
-
-interface Definition {
-  readonly StartAt: string;
-  readonly States: Readonly<Record<string, State>>;
-}
-
-const ARN = 'arn:aws:lambda:eu-central-1:111122223333:function:stand-in';
-
-function definitionOf(template: Template, machine: string): Definition {
-  const found = Object.entries(template.findResources('AWS::StepFunctions::StateMachine')).find(([id]) =>
-    id.startsWith(machine),
-  );
-  const parts = found?.[1]['Properties'].DefinitionString['Fn::Join'][1] as unknown[];
-  const text = parts.map((part) => {
-    if (typeof part === 'string') return part;
-    return JSON.stringify(part).includes('AWS::Partition') ? 'aws' : ARN;
-  });
-  return JSON.parse(text.join('')) as Definition;
-}
-
-/** All states, those within maps included. */
-function statesOf({ States }: Pick<Definition, 'States'>): [string, State][] {
-  return Object.entries(States).flatMap(([name, state]) => [
-    [name, state] as [string, State],
-    ...(state.ItemProcessor === undefined ? [] : statesOf(state.ItemProcessor)),
-  ]);
-}
-
-const { pipeline } = synthesize({ workers: 12, resourcesAtOnce: 3, snapshotPollSeconds: 7 });
 const machines = (['Cycle', 'Protect', 'Restore'] as const).map(
-  (name) => [name, definitionOf(pipeline, name)] as const,
+  (name) => [name, definitionOf(name)] as const,
 );
 const [, [, protect], [, restore]] = machines as [
   (typeof machines)[0],
@@ -207,114 +154,6 @@ describe('lists', () => {
   });
 });
 
-describe('maintenance', () => {
-  const maintenance = definitionOf(pipeline, 'Maintenance');
-  const states = statesOf(maintenance);
-  const tasks = states.filter(([, { Type }]) => Type === 'Task');
-  const next = (name: string) => maintenance.States[name]?.Next;
-  const caught = (name: string) => maintenance.States[name]?.Catch?.at(-1);
-
-  test('is valid Amazon States Language', () => {
-    const validation = aslValidator(structuredClone(maintenance));
-
-    expect(validation.isValid ? '' : validation.errorsText('\n')).toBe('');
-  });
-
-  test('keeps before it removes, and removes points before their packs', () => {
-    expect([
-      next('PlanMaintenance'),
-      next('RecordConfiguration'),
-      next('ReconcilePointsDone'),
-      next('ReconcileHoldsDone'),
-      next('RenewLeases'),
-      next('StartContainers'),
-      next('ExpirePointsDone'),
-      next('SweepPacks'),
-      next('SweepSnapshots'),
-      next('VerifySample'),
-      next('WriteCheckpoint'),
-    ]).toEqual([
-      'RecordConfiguration',
-      'ReconcilePoints',
-      'ReconcileHolds',
-      'RenewLeases',
-      'StartContainers',
-      'ExpirePoints',
-      'MaySweepPacks',
-      'SweepSnapshots',
-      'VerifySample',
-      'WriteCheckpoint',
-      'ReportMaintenance',
-    ]);
-  });
-
-  test('sweeps only where points were held, renewed and expired', () => {
-    expect(next('ExpirePointsDone')).toBe('MaySweepPacks');
-    expect(maintenance.States['MaySweepPacks']).toMatchObject({
-      Choices: [
-        {
-          And: [
-            { Variable: '$.expired.skipped', IsPresent: true },
-            { Variable: '$.expired.skipped', BooleanEquals: false },
-          ],
-          Next: 'SweepPacks',
-        },
-      ],
-      Default: 'SweepSnapshots',
-    });
-  });
-
-  test('goes on after a stage that failed, and remembers why', () => {
-    expect(caught('PlanMaintenance')).toMatchObject({
-      Next: 'ReportMaintenance',
-      ResultPath: '$.errors.plan',
-    });
-    expect(caught('ReconcilePoints')).toMatchObject({
-      Next: 'ReconcileHolds',
-      ResultPath: '$.errors.reconcile',
-    });
-    expect(caught('RenewLeases')).toMatchObject({ Next: 'StartContainers', ResultPath: '$.errors.renew' });
-    expect(caught('ExpirePoints')).toMatchObject({ Next: 'MaySweepPacks', ResultPath: '$.errors.expire' });
-    expect(caught('SweepPacks')).toMatchObject({ Next: 'SweepSnapshots', ResultPath: '$.errors.sweep' });
-    expect(caught('VerifySample')).toMatchObject({
-      Next: 'WriteCheckpoint',
-      ResultPath: '$.errors.verify',
-    });
-    expect(caught('ReportMaintenance')).toMatchObject({ Next: 'MaintenanceFailed' });
-  });
-
-  test('ends every step that never answers, and retries what passes', () => {
-    expect(tasks).toHaveLength(12);
-    for (const [name, { TimeoutSeconds, Retry }] of tasks) {
-      expect(TimeoutSeconds, name).toBeGreaterThan(0);
-      expect(Retry?.[1]?.ErrorEquals, name).toContain('StoreUnavailableError');
-    }
-  });
-
-  test('works off some partitions at a time, and one that fails leaves the others', () => {
-    for (const name of ['RenewLeases', 'SweepPacks', 'VerifySample']) {
-      const map = maintenance.States[name];
-
-      expect(map, name).toMatchObject({ MaxConcurrency: 4, ItemsPath: '$.plan.partitions' });
-      expect(map?.ItemProcessor?.States[`${name}OfPartition`]?.Catch?.at(-1)?.Next, name).toBe(
-        `${name}Failed`,
-      );
-    }
-  });
-
-  test('begins every loop with a state of null, which a first call expects', () => {
-    expect(maintenance.States['Begin']).toMatchObject({
-      Result: { errors: {}, reconciled: { state: null }, renewed: null, expired: { state: null } },
-    });
-    for (const name of ['RenewLeases', 'SweepPacks', 'VerifySample']) {
-      expect(maintenance.States[name]?.ItemProcessor?.States[`${name}Begin`], name).toMatchObject({
-        Result: { state: null },
-        ResultPath: '$.step',
-      });
-    }
-  });
-});
-
 test('a run that is already complete is left alone', () => {
   expect(protect.States['Mode']?.Choices).toContainEqual({
     Variable: '$.run.mode',
@@ -351,11 +190,11 @@ test('runs carry the name that discovery gave them', () => {
 
 test('a snapshot may take days, and a volume is looked at often', () => {
   const { pipeline: usual } = synthesize();
-  const { Seconds: betweenLooks } = definitionOf(usual, 'Protect').States['WaitForSnapshots'] ?? {};
+  const { Seconds: betweenLooks } = definitionOf('Protect', usual).States['WaitForSnapshots'] ?? {};
   const mostEvents = 25_000;
   // Waiting has two, calling a function five, choosing two.
   const eventsOfALook = 9;
 
   expect((betweenLooks ?? 0) * Math.floor(mostEvents / eventsOfALook)).toBeGreaterThan(40 * 3600);
-  expect(definitionOf(usual, 'Restore').States['WaitForVolumes']?.Seconds).toBe(15);
+  expect(definitionOf('Restore', usual).States['WaitForVolumes']?.Seconds).toBe(15);
 });

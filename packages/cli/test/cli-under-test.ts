@@ -209,6 +209,15 @@ export class CliUnderTest {
     });
   }
 
+  /** A backup of three files. @returns its point. */
+  async backUpThreeFiles(): Promise<PointId> {
+    await this.plantResource();
+    this.source.plant('readme.txt', 'hello');
+    this.source.plant('photos/a.jpg', 'x'.repeat(3000));
+    this.source.plant('photos/b.jpg', 'y'.repeat(100));
+    return (await this.backUp()).root.point;
+  }
+
   /** Backs the source up, as the protect machine does. */
   async backUp(
     type: BackupType = 'full',

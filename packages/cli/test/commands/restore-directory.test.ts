@@ -7,15 +7,11 @@ import { CliUnderTest, volumeArn } from '../cli-under-test.ts';
 
 async function backedUp() {
   const cli = new CliUnderTest();
-  await cli.plantResource();
-  cli.source.plant('readme.txt', 'hello');
-  cli.source.plant('photos/a.jpg', 'x'.repeat(3000));
-  cli.source.plant('photos/b.jpg', 'y'.repeat(100));
-  const { root } = await cli.backUp();
+  const point = await cli.backUpThreeFiles();
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-'));
   onTestFinished(async () => rm(directory, { recursive: true }));
   cli.executions.succeed();
-  return { cli, point: root.point, directory };
+  return { cli, point, directory };
 }
 
 test('restores into a directory by itself, and a second time finds everything the same', async () => {

@@ -4,12 +4,8 @@ import { CliUnderTest, volumeArn } from '../cli-under-test.ts';
 
 async function backedUp() {
   const cli = new CliUnderTest();
-  await cli.plantResource();
-  cli.source.plant('readme.txt', 'hello');
-  cli.source.plant('photos/a.jpg', 'x'.repeat(3000));
-  cli.source.plant('photos/b.jpg', 'y'.repeat(100));
-  const { root } = await cli.backUp();
-  return { cli, point: root.point };
+  const point = await cli.backUpThreeFiles();
+  return { cli, point };
 }
 
 test.for([

@@ -5,19 +5,21 @@ import { someOf } from '../runs/harness.ts';
 import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
 import { expectKept, keepLatest, maintain, withOldPoint } from './old-point.ts';
 
+/** Calls that renewing makes from beginning to end. */
+async function countCalls(): Promise<number> {
+  const counted = new FaultPlan();
+  const { harness } = await withOldPoint();
+  await renewResource(renewServices(harness, keepLatest, counted), await harness.keys(), harness.arn);
+  return counted.calls();
+}
+
 describe('renewing that dies', () => {
   test.each<FaultKind>(['kill', 'kill-after'])(
     'at any call (%s) keeps the point as it was or as it will be, and the next run completes it',
     async (kind) => {
-      const counted = new FaultPlan();
-      const whole = await withOldPoint();
-      await renewResource(
-        renewServices(whole.harness, keepLatest, counted),
-        await whole.harness.keys(),
-        whole.harness.arn,
-      );
-      for (const call of someOf(counted.calls(), 4, kind.length)) {
-        const where = `${kind} at call ${call} of ${counted.calls()}`;
+      const calls = await countCalls();
+      for (const call of someOf(calls, 4, kind.length)) {
+        const where = `${kind} at call ${call} of ${calls}`;
         const { harness, pointId, state } = await withOldPoint();
         const { expiresAt } = await rowOf(harness, pointId);
         const services = renewServices(harness, keepLatest, new FaultPlan([{ kind, call }]));
@@ -37,21 +39,15 @@ describe('renewing that dies', () => {
         expect((await rowOf(harness, pointId)).expiresAt, where).toEqual(nextBoundary(harness, 10));
         await expectKept(harness, pointId, state, where);
       }
-      console.info(`renewing (${kind}): of ${counted.calls()} kill points`);
+      console.info(`renewing (${kind}): of ${calls} kill points`);
     },
   );
 
   test.each<FaultKind>(['fail-before', 'fail-after', 'time-out', 'duplicate'])(
     'for one call (%s) has done everything after the next run',
     async (kind) => {
-      const counted = new FaultPlan();
-      const whole = await withOldPoint();
-      await renewResource(
-        renewServices(whole.harness, keepLatest, counted),
-        await whole.harness.keys(),
-        whole.harness.arn,
-      );
-      for (const call of someOf(counted.calls(), 8, kind.length)) {
+      const calls = await countCalls();
+      for (const call of someOf(calls, 8, kind.length)) {
         const where = `${kind} at call ${call}`;
         const { harness, pointId, state } = await withOldPoint();
         const services = renewServices(harness, keepLatest, new FaultPlan([{ kind, call }]));
