@@ -92,7 +92,8 @@ class KernelRun {
 }
 
 function sizeOf(plain: Uint8Array | undefined): { readonly chunkSize: number } {
-  return { chunkSize: Math.max(plain?.length ?? 0, 64) };
+  // One byte more: a buffer that is just filled makes Node get a second one.
+  return { chunkSize: Math.max((plain?.length ?? 0) + 1, 64) };
 }
 
 function sum(parts: readonly Uint8Array[]): number {

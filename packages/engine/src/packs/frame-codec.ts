@@ -66,7 +66,8 @@ export function decodeContent(
     );
   }
   if (codec === 0) return payload;
-  const bounded = { maxOutputLength: Math.max(plainBytes, 1), chunkSize: Math.max(plainBytes, 64) };
+  // One byte more than is needed: a buffer that is just filled makes Node get a second one, for nothing.
+  const bounded = { maxOutputLength: Math.max(plainBytes, 1), chunkSize: Math.max(plainBytes + 1, 64) };
   try {
     // Bounded by the stated size from above; zstd itself refuses a content that is shorter than stated.
     return zstdDecompressSync(payload, bounded);

@@ -39,6 +39,7 @@ export function sealFrame(
   const { kind, id, plain } = content;
   const { codec, payload } = encodeContent(plain, compression);
   const length = cipher.seal(kind, frame, codec, payload, into, at);
+  if (codec === 1) releaseBytes(payload);
   const opened = cipher.open(kind, frame, into.subarray(at, at + length), packId);
   const decoded = decodeContent(opened.codec, opened.payload, plain.length, packId);
   if (kind === 'chunk' || kind === 'page') {
@@ -47,7 +48,6 @@ export function sealFrame(
   } else if (!equalBytes(decoded, plain)) {
     throw new StoredBytesDamagedError(packId, `its ${kind} did not decode to what was written`);
   }
-  if (codec === 1) releaseBytes(payload);
   releaseBytes(opened.payload);
   releaseBytes(decoded);
   return length;
