@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { newId } from '../bytes.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { ChunkId, PackId } from '../ids.ts';
@@ -76,6 +77,12 @@ export interface ChunkStoreCounts {
   readonly storedBytes: number;
 }
 
+/**
+ * After how many new plain bytes the event loop gets its turn. Encoding never waits for anything, so without turns an
+ * upload would take its next step only when the next pack is full; this many bytes take some milliseconds.
+ */
+const turnBytes = 512 * 1024;
+
 interface Chunk extends StoredChunk {
   location: ChunkLocation | undefined;
 }
@@ -101,6 +108,7 @@ export class ChunkStore {
   readonly #buffers: BufferPool;
   #open: OpenPack | undefined;
   #upload: Promise<void> = Promise.resolve();
+  #bytesThisTurn = 0;
   #failure: { readonly error: unknown } | undefined;
   #counts = { chunks: 0, plainBytes: 0, newChunks: 0, newBytes: 0, storedBytes: 0 };
 
@@ -208,6 +216,10 @@ export class ChunkStore {
     this.#open.chunks.push({ chunk, position });
     this.#counts.newChunks++;
     this.#counts.newBytes += plain.length;
+    this.#bytesThisTurn += plain.length;
+    if (this.#bytesThisTurn < turnBytes) return;
+    this.#bytesThisTurn = 0;
+    await setImmediate();
   }
 
   async #newPack(): Promise<OpenPack> {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PackId } from '../../src/ids.ts';
@@ -11,7 +12,8 @@ import {
 import { packName } from '../../src/packs/object-names.ts';
 import { PackReader } from '../../src/packs/pack-reader.ts';
 import type { StoredPack } from '../../src/packs/store-pack.ts';
-import { FaultPlan, withFaults } from '../../src/testing/index.ts';
+import type { ObjectStore } from '../../src/ports/object-store.ts';
+import { FaultPlan, SeededRandom, withFaults } from '../../src/testing/index.ts';
 import { makeContents, makeTestVault, type TestVault } from './test-vault.ts';
 
 const policy = {
@@ -231,6 +233,29 @@ describe('a chunk store', () => {
 
     const rows = await vault.catalog.getPacks([chunk.location!.packId]);
     expect([...rows.values()].map(({ state }) => state)).toEqual(['live']);
+  });
+
+  test('goes on with an upload while the next pack is filled', async () => {
+    const vault = await makeTestVault(21);
+    const turns = { taken: 0 };
+    // As a store on a network or a disk: each step of a write is a turn of the event loop.
+    const slow: ObjectStore = Object.assign(Object.create(vault.store) as ObjectStore, {
+      put: async (...args: Parameters<ObjectStore['put']>) => {
+        const version = await vault.store.put(...args);
+        for (; turns.taken < 5; turns.taken++) await setImmediate();
+        return version;
+      },
+    });
+    const { store, packs } = makeStore(vault, { store: slow, sharePacks: false });
+    const random = new SeededRandom(21);
+
+    // One full pack, and two thirds of the next.
+    for (let chunk = 0; chunk < 15; chunk++) await store.add(random.bytes(2 ** 20));
+
+    expect(turns.taken).toBe(5);
+    expect(packs).toHaveLength(1);
+    await store.flush();
+    expect(packs).toHaveLength(2);
   });
 
   test('names the pack that was stored, after an upload had to be repeated', async () => {
