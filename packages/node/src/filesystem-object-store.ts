@@ -238,7 +238,6 @@ export class FilesystemObjectStore implements ObjectStore {
       throw new StoreUnavailableError(
         `object ${name} has ${size} bytes on disk instead of ${bytes}; write it again`,
       );
-    if (this.#durable) await file.datasync();
     const { lock, storageClass } = options;
     const version = {
       versionId: id.slice(0, versionIdDigits),
@@ -246,8 +245,15 @@ export class FilesystemObjectStore implements ObjectStore {
       ...(storageClass === undefined ? {} : { storageClass }),
     };
     const record = this.#objects.record(name);
-    if (!(await record.claim(version, lock))) throw new ObjectExistsError(name);
+    // At once: until the bytes have their name, nobody sees either of them.
+    const [claimed, flushed] = await Promise.allSettled([
+      record.claim(version, lock),
+      this.#durable ? file.datasync() : undefined,
+    ]);
+    if (claimed.status === 'rejected') throw claimed.reason;
+    if (!claimed.value) throw new ObjectExistsError(name);
     try {
+      if (flushed.status === 'rejected') throw flushed.reason;
       await this.#linkObject(name, written, record.dataPath(version.versionId));
     } catch (error) {
       await record.forget(version.versionId);

@@ -90,8 +90,11 @@ export class ObjectRecord {
       if (errnoOf(error) === 'EEXIST') return false;
       throw error;
     }
-    await writeFile(path.join(this.#path, versionFileName(version)), '');
-    if (lock !== undefined) await writeFile(path.join(this.#path, lockFileName(version.versionId, lock)), '');
+    const files = [
+      versionFileName(version),
+      ...(lock === undefined ? [] : [lockFileName(version.versionId, lock)]),
+    ];
+    await Promise.all(files.map(async (file) => writeFile(path.join(this.#path, file), '')));
     if (this.#durable) await syncDirectory(this.#path);
     return true;
   }

@@ -34,7 +34,7 @@ interface ResourceColumns {
 
 /**
  * A catalog in a SQLite file, for vaults that are not on AWS. Any number of threads and processes may have the file
- * open, each through an object of its own; every method is one transaction, on the disk when it returns.
+ * open, each through an object of its own; every method is one transaction, on the disk when its promise settles.
  */
 export class SqliteCatalog implements Catalog {
   readonly #database: SqliteDatabase;
@@ -44,7 +44,7 @@ export class SqliteCatalog implements Catalog {
 
   /** @throws {@link StoreUnavailableError} the file cannot be opened. */
   constructor(path: string) {
-    this.#database = new SqliteDatabase({ path, durability: 'full', schema: catalogSchema });
+    this.#database = new SqliteDatabase({ path, schema: catalogSchema });
     this.#runs = new SqliteRuns(this.#database);
     this.#points = new SqlitePoints(this.#database);
     this.#packs = new SqlitePacks(this.#database);
@@ -272,8 +272,8 @@ export class SqliteCatalog implements Catalog {
     });
   }
 
-  async #change<T>(work: () => T): Promise<T> {
-    return this.#database.transaction(work);
+  #change<T>(work: () => T): Promise<T> {
+    return this.#database.durably(work);
   }
 
   async #read<T>(work: () => T): Promise<T> {

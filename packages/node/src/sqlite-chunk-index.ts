@@ -28,7 +28,7 @@ export class SqliteChunkIndex implements ChunkIndex {
 
   /** @throws {@link StoreUnavailableError} the file cannot be opened. */
   constructor(path: string) {
-    this.#database = new SqliteDatabase({ path, durability: 'normal', schema });
+    this.#database = new SqliteDatabase({ path, schema });
     // Ids are random, so every put touches most pages: a log of up to 64 MiB merges them, which halves the time.
     this.#database.connection.exec('PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384');
     this.#select = this.#database.statement('SELECT pack, frame, offset, length FROM chunks WHERE id = ?');

@@ -1,17 +1,20 @@
+import { closeSync, fdatasync, openSync } from 'node:fs';
+import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 
 import { BackupError, StoreUnavailableError } from '@holdfast/engine';
+
+import { errnoOf } from './errno.ts';
+import { syncDirectory } from './object-record.ts';
+
+const flush = promisify(fdatasync);
 
 /** How a database file is opened. */
 export interface SqliteDatabaseOptions {
   /** Path of the file; made when it is missing. */
   readonly path: string;
-  /**
-   * `full`: a call that returned has reached the disk. `normal`: the last calls may be lost with the machine's power,
-   * never with the process, and the file stays sound.
-   */
-  readonly durability: 'full' | 'normal';
   /** Statements that make the tables; run at every opening. */
   readonly schema: string;
 }
@@ -21,20 +24,21 @@ const busyTimeoutMs = 60_000;
 
 /**
  * A SQLite file that several threads and processes use at once, each through an object of its own (write-ahead log).
- * Calls are synchronous. `node:sqlite` is part of Node; from version 24 on it prints no warning, and nothing is
+ * Calls are synchronous, but for waiting for the disk. `node:sqlite` is part of Node; from version 24 on it prints no warning, and nothing is
  * suppressed here.
  */
 export class SqliteDatabase {
   readonly connection: DatabaseSync;
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
+  #log: Promise<number> | undefined;
 
   /** @throws {@link StoreUnavailableError} the file cannot be opened, or is no SQLite database. */
   constructor(options: SqliteDatabaseOptions) {
     this.#path = options.path;
     this.connection = this.guarded(() => new DatabaseSync(options.path, { timeout: busyTimeoutMs }));
     this.guarded(() => {
-      this.connection.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.durability};`);
+      this.connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
       this.transaction(() => this.connection.exec(options.schema));
     });
   }
@@ -48,7 +52,10 @@ export class SqliteDatabase {
     return statement;
   }
 
-  /** Runs work as one step that no other connection sees half-way; undone when it throws. */
+  /**
+   * Runs work as one step that no other connection sees half-way; undone when it throws. The last steps may be lost with
+   * the machine's power, never with the process, and the file stays sound.
+   */
   transaction<T>(work: () => T): T {
     return this.guarded(() => {
       this.connection.exec('BEGIN IMMEDIATE');
@@ -61,6 +68,26 @@ export class SqliteDatabase {
         throw error;
       }
     });
+  }
+
+  /**
+   * Runs work as one step, as {@link transaction} does; it has reached the disk when the promise settles. Others may see
+   * it before, but what they do durably afterwards is no earlier on the disk: all steps are in one log.
+   *
+   * SQLite's own way to wait for the disk (`synchronous = FULL`) stops the thread for milliseconds, several times a pack.
+   */
+  async durably<T>(work: () => T): Promise<T> {
+    const result = this.transaction(work);
+    this.#log ??= this.#openLog();
+    try {
+      await flush(await this.#log);
+    } catch (error) {
+      // For good: an operating system that failed to write may call the same bytes written when it is asked again.
+      this.#log = Promise.reject(error);
+      this.#log.catch(() => {});
+      throw this.#unavailable(error, `${errnoOf(error) ?? String(error)} when its log was flushed`);
+    }
+    return result;
   }
 
   /** Runs work that reads, as of one moment. */
@@ -81,15 +108,29 @@ export class SqliteDatabase {
       return work();
     } catch (error) {
       if (error instanceof BackupError || !isSqliteError(error)) throw error;
-      throw new StoreUnavailableError(
-        `database ${this.#path}: ${error.message}; check the file and the disk`,
-        { cause: error },
-      );
+      throw this.#unavailable(error, error.message);
     }
   }
 
   close(): void {
+    // The log goes with the last connection, so what flushes it is not needed any more; it reports its own errors.
+    this.#log?.then(closeSync, () => {});
+    this.#log = undefined;
     this.connection.close();
+  }
+
+  /** SQLite's write-ahead log: a file of that name beside the database while a connection is open. */
+  async #openLog(): Promise<number> {
+    // Open before anything else: a connection that is closed meanwhile takes the name away.
+    const log = openSync(`${this.#path}-wal`, 'r+');
+    await syncDirectory(path.dirname(this.#path));
+    return log;
+  }
+
+  #unavailable(cause: unknown, what: string): StoreUnavailableError {
+    return new StoreUnavailableError(`database ${this.#path}: ${what}; check the file and the disk`, {
+      cause,
+    });
   }
 }
 

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { ObjectStore } from '@holdfast/engine';
 import { allOf, FakeClock, objectStoreContract, SeededRandom } from '@holdfast/engine/testing';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { FilesystemObjectStore, systemClock, systemRandom } from '../src/index.ts';
 import { recordPathOf } from '../src/object-layout.ts';
@@ -68,6 +69,24 @@ test('writes and locks durably as well', async () => {
 
   expect(Buffer.from(await store.get('a/b')).toString()).toBe('bytes');
   await expect(store.removeVersion('a/b', versionId)).rejects.toMatchObject({ name: 'ObjectLockedError' });
+});
+
+test('gives the name back when the bytes do not reach the disk', async () => {
+  const root = makeTempDir();
+  const store = new FilesystemObjectStore({ root, clock: systemClock, random: systemRandom });
+  const handle = await open(path.join(root, 'x'), 'w');
+  const full = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+  const flush = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'datasync').mockRejectedValueOnce(full);
+  await handle.close();
+
+  await expect(store.put('a/b', Buffer.from('bytes'), { lock })).rejects.toMatchObject({
+    name: 'StoreUnavailableError',
+  });
+
+  await expect(store.head('a/b')).rejects.toMatchObject({ name: 'ObjectNotFoundError' });
+  flush.mockRestore();
+  await store.put('a/b', Buffer.from('again'), { lock });
+  expect(Buffer.from(await store.get('a/b')).toString()).toBe('again');
 });
 
 test('leaves nothing of a write that was refused', async () => {

@@ -15,7 +15,7 @@ catalogContract({
     return {
       catalog,
       plantPack: async (row: PackRow) => {
-        const database = new SqliteDatabase({ path: file, durability: 'normal', schema: '' });
+        const database = new SqliteDatabase({ path: file, schema: '' });
         database
           .statement('INSERT OR REPLACE INTO packs (id, row) VALUES (?, ?)')
           .run(row.packId, JSON.stringify(row));
@@ -60,7 +60,6 @@ test('keeps rows when the file is closed and opened again', async () => {
 test('undoes a transaction whose work throws', () => {
   const database = new SqliteDatabase({
     path: path.join(makeTempDir(), 'x.sqlite'),
-    durability: 'full',
     schema: 'CREATE TABLE IF NOT EXISTS t (v INTEGER)',
   });
 
