@@ -23,6 +23,7 @@ export async function bundleSteps(
     outdir: directory,
     outExtension: { '.js': '.mjs' },
     bundle: true,
+    minify: true,
     splitting: true,
     platform: 'node',
     format: 'esm',

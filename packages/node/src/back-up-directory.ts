@@ -52,7 +52,7 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   const limits = options.type === 'full' ? limitsForBuffers : limitsForEntries;
   const warm = new WarmWorkers(directoryWorkerModule, workers, limits);
   try {
-    const { services, close } = await openLocalVault(vault);
+    const { services, checkpoint, close } = await openLocalVault(vault);
     try {
       // Warnings come from the workers, which put them on the point.
       const source = new DirectorySource({ root: directory, clock: systemClock, onWarning: () => {} });
@@ -70,7 +70,8 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
         {
           source,
           ...(signal && { signal }),
-          protectAll: async (plan, keys) => protectAll(plan, keys, options, warm),
+          protectAll: async (plan, keys) =>
+            protectAll({ plan, keys, options, warm, onLastShard: checkpoint }),
         },
       );
     } finally {
@@ -81,12 +82,20 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   }
 }
 
-async function protectAll(
-  plan: RunPlan,
-  keys: VaultKeys,
-  { vault, directory, workers, limits, signal }: BackUpDirectoryOptions,
-  warm: WarmWorkers,
-): Promise<number> {
+async function protectAll({
+  plan,
+  keys,
+  options: { vault, directory, workers, limits, signal },
+  warm,
+  onLastShard,
+}: {
+  readonly plan: RunPlan;
+  readonly keys: VaultKeys;
+  readonly options: BackUpDirectoryOptions;
+  readonly warm: WarmWorkers;
+  /** Called when the last shard has been given out: this thread has nothing to do until it is done. */
+  readonly onLastShard: () => void;
+}): Promise<number> {
   const ofType = plan.base === undefined ? localShardLimits : incrementalShardLimits;
   const initial: DirectoryWork = {
     vault,
@@ -100,11 +109,16 @@ async function protectAll(
     warm,
     module: directoryWorkerModule,
     initial,
-    tasks: queue.shards(),
+    tasks: thenCall(onLastShard, queue.shards()),
     order: 'done',
     onNews: (news) => queue.take(news as CutNews),
     ...(signal && { signal }),
   });
   for await (const _ of pool);
   return queue.count;
+}
+
+async function* thenCall<Item>(call: () => void, items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  yield* items;
+  call();
 }

@@ -21,6 +21,8 @@ export interface LocalVaultOptions {
 /** A vault in a directory of this machine, with all that writing into it needs. */
 export interface LocalVault {
   readonly services: WriteServices;
+  /** Tidies the index up while others write into it, so that little is left to do at the end. */
+  readonly checkpoint: () => void;
   /** Closes the catalog and the index. */
   readonly close: () => void;
 }
@@ -51,6 +53,7 @@ export async function openLocalVault({
   };
   return {
     services,
+    checkpoint: () => index.checkpoint(),
     close: () => {
       catalog.close();
       index.close();

@@ -31,7 +31,9 @@ export class SqliteDatabase {
   readonly connection: DatabaseSync;
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
-  #log: Promise<number> | undefined;
+  #log: number | undefined;
+  #logNamed: Promise<void> | undefined;
+  #flushFailure: StoreUnavailableError | undefined;
 
   /** @throws {@link StoreUnavailableError} the file cannot be opened, or is no SQLite database. */
   constructor(options: SqliteDatabaseOptions) {
@@ -78,14 +80,15 @@ export class SqliteDatabase {
    */
   async durably<T>(work: () => T): Promise<T> {
     const result = this.transaction(work);
-    this.#log ??= this.#openLog();
     try {
-      await flush(await this.#log);
+      await this.#flush();
     } catch (error) {
       // For good: an operating system that failed to write may call the same bytes written when it is asked again.
-      this.#log = Promise.reject(error);
-      this.#log.catch(() => {});
-      throw this.#unavailable(error, `${errnoOf(error) ?? String(error)} when its log was flushed`);
+      this.#flushFailure ??= this.#unavailable(
+        error,
+        `${errnoOf(error) ?? String(error)} when its log was flushed`,
+      );
+      throw this.#flushFailure;
     }
     return result;
   }
@@ -113,18 +116,18 @@ export class SqliteDatabase {
   }
 
   close(): void {
-    // The log goes with the last connection, so what flushes it is not needed any more; it reports its own errors.
-    this.#log?.then(closeSync, () => {});
+    if (this.#log !== undefined) closeSync(this.#log);
     this.#log = undefined;
     this.connection.close();
   }
 
-  /** SQLite's write-ahead log: a file of that name beside the database while a connection is open. */
-  async #openLog(): Promise<number> {
-    // Open before anything else: a connection that is closed meanwhile takes the name away.
-    const log = openSync(`${this.#path}-wal`, 'r+');
-    await syncDirectory(path.dirname(this.#path));
-    return log;
+  /** Flushes SQLite's write-ahead log: a file of that name beside the database while a connection is open. */
+  async #flush(): Promise<void> {
+    if (this.#flushFailure !== undefined) throw this.#flushFailure;
+    this.#log ??= openSync(`${this.#path}-wal`, 'r+');
+    // This process may have made the file, so its name has to be on the disk as well.
+    this.#logNamed ??= syncDirectory(path.dirname(this.#path));
+    await Promise.all([flush(this.#log), this.#logNamed]);
   }
 
   #unavailable(cause: unknown, what: string): StoreUnavailableError {
