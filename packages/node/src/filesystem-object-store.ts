@@ -124,17 +124,9 @@ export class FilesystemObjectStore implements ObjectStore {
   ): Promise<Uint8Array> {
     return this.#reading(name, options.signal, async () => {
       const version = await this.#objects.locate(name, options.versionId);
-      const file = await open(version.path, 'r');
-      try {
-        const offset = Math.min(options.range?.offset ?? 0, version.bytes);
-        return await readStretch(
-          file,
-          offset,
-          Math.min(options.range?.length ?? version.bytes, version.bytes - offset),
-        );
-      } finally {
-        await file.close();
-      }
+      const offset = Math.min(options.range?.offset ?? 0, version.bytes);
+      const length = Math.min(options.range?.length ?? version.bytes, version.bytes - offset);
+      return readStretch(version.path, offset, length);
     });
   }
 

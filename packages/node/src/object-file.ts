@@ -1,9 +1,16 @@
+import { closeSync, openSync, read, readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { promisify } from 'node:util';
 
 import { StoreUnavailableError } from '@holdfast/engine';
 
 /** Buffers that one call writes: what operating systems take at most. */
 const buffersPerWrite = 1024;
+
+/** Longest stretch that is read on the caller's own thread. Bytes. */
+const readAtOnceBytes = 256 * 1024;
+
+const readOnThread = promisify(read);
 
 /** Bytes of a body in one or several buffers. */
 export function bodyBytes(body: Uint8Array | readonly Uint8Array[]): number {
@@ -44,14 +51,27 @@ function withoutFirst(parts: Uint8Array[], bytes: number): Uint8Array[] {
   return rest;
 }
 
-/** Reads `length` bytes from a position on; fewer where the file ends. The caller owns them. */
-export async function readStretch(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
+/**
+ * Reads `length` bytes of a file from a position on; fewer where the file ends. The caller owns them.
+ * A short stretch is read at once: it is there before another thread could have taken the request.
+ */
+export async function readStretch(path: string, position: number, length: number): Promise<Uint8Array> {
   const bytes = Buffer.allocUnsafeSlow(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await file.read(bytes, filled, length - filled, position + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
+  const fd = openSync(path, 'r');
+  try {
+    const readPart = length <= readAtOnceBytes ? readSync : readLater;
+    let filled = 0;
+    while (filled < length) {
+      const count = await readPart(fd, bytes, filled, length - filled, position + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return bytes.subarray(0, filled);
+  } finally {
+    closeSync(fd);
   }
-  return bytes.subarray(0, filled);
+}
+
+async function readLater(fd: number, ...into: [Uint8Array, number, number, number]): Promise<number> {
+  return (await readOnThread(fd, ...into)).bytesRead;
 }

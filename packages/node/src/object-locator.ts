@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import path from 'node:path';
 
 import { ObjectNotFoundError } from '@holdfast/engine';
@@ -56,7 +56,7 @@ export class ObjectLocator {
   /** Whether there is a file that is named like the object. */
   async hasFile(name: string): Promise<boolean> {
     try {
-      return (await stat(this.filePath(name))).isFile();
+      return statSync(this.filePath(name)).isFile();
     } catch (error) {
       if (isMissing(error)) return false;
       throw error;
@@ -99,7 +99,7 @@ export class ObjectLocator {
     const { besides, ...state } = version;
     const file = besides ? this.record(name).dataPath(version.versionId) : this.filePath(name);
     try {
-      const found = await stat(file);
+      const found = statSync(file);
       if (!found.isFile()) return undefined;
       return { name, bytes: found.size, storedAt: found.mtime, ...state, path: file };
     } catch (error) {

@@ -1,4 +1,5 @@
-import { mkdir, open, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { mkdir, open, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { ObjectLock } from '@holdfast/engine';
@@ -168,7 +169,7 @@ export class ObjectRecord {
 
   async #files(): Promise<readonly string[]> {
     try {
-      return await readdir(this.#path);
+      return readdirSync(this.#path);
     } catch (error) {
       if (isMissing(error)) return [];
       throw error;
