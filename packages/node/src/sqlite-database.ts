@@ -24,8 +24,8 @@ const busyTimeoutMs = 60_000;
 
 /**
  * A SQLite file that several threads and processes use at once, each through an object of its own (write-ahead log).
- * Calls are synchronous, but for waiting for the disk. `node:sqlite` is part of Node; from version 24 on it prints no warning, and nothing is
- * suppressed here.
+ * Calls are synchronous, but for waiting for the disk. `node:sqlite` is part of Node; from version 24 on it prints no
+ * warning, and nothing is suppressed here.
  */
 export class SqliteDatabase {
   readonly connection: DatabaseSync;
@@ -121,7 +121,10 @@ export class SqliteDatabase {
     this.connection.close();
   }
 
-  /** Flushes SQLite's write-ahead log: a file of that name beside the database while a connection is open. */
+  /**
+   * Flushes SQLite's write-ahead log: a file of that name beside the database while a connection is open. Its locks are
+   * on other files, so they survive that this one is closed.
+   */
   async #flush(): Promise<void> {
     if (this.#flushFailure !== undefined) throw this.#flushFailure;
     this.#log ??= openSync(`${this.#path}-wal`, 'r+');

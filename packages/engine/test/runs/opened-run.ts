@@ -6,7 +6,7 @@ import { runPrefix } from '../../src/runs/run-plan.ts';
 import { Harness, minute } from './harness.ts';
 
 /** Shards of a few files. */
-export const limits = { files: 4, bytes: 2 ** 30 };
+const limits = { files: 4, bytes: 2 ** 30 };
 
 /** A source of ten files, and no vault yet. */
 export async function withFiles(seed: string): Promise<Harness> {
