@@ -32,7 +32,7 @@ import { listObjectNames } from './list-object-names.ts';
 import { bodyBytes, bodyParts, readStretch, writeParts } from './object-file.ts';
 import { checkPutOptions, objectPathOf, privateDirectory } from './object-layout.ts';
 import { ObjectLocator, stateOf, versionOf } from './object-locator.ts';
-import { syncDirectory } from './object-record.ts';
+import { syncDirectory } from './sync-directory.ts';
 
 const versionIdDigits = 16;
 

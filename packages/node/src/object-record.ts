@@ -1,11 +1,12 @@
 import { readdirSync } from 'node:fs';
-import { mkdir, open, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import type { ObjectLock } from '@holdfast/engine';
 
 import { errnoOf, isMissing } from './errno.ts';
 import { recordPathOf } from './object-layout.ts';
+import { syncDirectory } from './sync-directory.ts';
 
 /** What a store wrote down of a version when it took it. */
 export interface RecordedVersion {
@@ -48,16 +49,6 @@ function findLatestLock(files: readonly string[], versionId: string): ObjectLock
       latest = { mode: mode === 'compliance' ? 'compliance' : 'governance', until };
   }
   return latest;
-}
-
-/** Makes the names in a directory survive a power failure. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /**

@@ -34,7 +34,7 @@ interface ResourceColumns {
 
 /**
  * A catalog in a SQLite file, for vaults that are not on AWS. Any number of threads and processes may have the file
- * open, each through an object of its own; every method is one transaction, on the disk when its promise settles.
+ * open, each through an object of its own; every method is one transaction, on the disk when its promise is fulfilled.
  */
 export class SqliteCatalog implements Catalog {
   readonly #database: SqliteDatabase;

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { BackupError, StoreUnavailableError } from '@holdfast/engine';
 
 import { errnoOf } from './errno.ts';
-import { syncDirectory } from './object-record.ts';
+import { syncDirectory } from './sync-directory.ts';
 
 const flush = promisify(fdatasync);
 
@@ -32,8 +32,7 @@ export class SqliteDatabase {
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
   #log: number | undefined;
-  #logNamed: Promise<void> | undefined;
-  #flushFailure: StoreUnavailableError | undefined;
+  #flushed: Promise<unknown> | undefined;
 
   /** @throws {@link StoreUnavailableError} the file cannot be opened, or is no SQLite database. */
   constructor(options: SqliteDatabaseOptions) {
@@ -73,7 +72,7 @@ export class SqliteDatabase {
   }
 
   /**
-   * Runs work as one step, as {@link transaction} does; it has reached the disk when the promise settles. Others may see
+   * Runs work as one step, as {@link transaction} does; it has reached the disk when the promise is fulfilled. Others may see
    * it before, but what they do durably afterwards is no earlier on the disk: all steps are in one log.
    *
    * SQLite's own way to wait for the disk (`synchronous = FULL`) stops the thread for milliseconds, several times a pack.
@@ -83,12 +82,7 @@ export class SqliteDatabase {
     try {
       await this.#flush();
     } catch (error) {
-      // For good: an operating system that failed to write may call the same bytes written when it is asked again.
-      this.#flushFailure ??= this.#unavailable(
-        error,
-        `${errnoOf(error) ?? String(error)} when its log was flushed`,
-      );
-      throw this.#flushFailure;
+      throw this.#unavailable(error, `${errnoOf(error) ?? String(error)} when its log was flushed`);
     }
     return result;
   }
@@ -124,13 +118,18 @@ export class SqliteDatabase {
   /**
    * Flushes SQLite's write-ahead log: a file of that name beside the database while a connection is open. Its locks are
    * on other files, so they survive that this one is closed.
+   *
+   * One flush after the other, and none once one has failed: an operating system that could not write bytes may call
+   * them written when it is asked again.
    */
   async #flush(): Promise<void> {
-    if (this.#flushFailure !== undefined) throw this.#flushFailure;
-    this.#log ??= openSync(`${this.#path}-wal`, 'r+');
-    // This process may have made the file, so its name has to be on the disk as well.
-    this.#logNamed ??= syncDirectory(path.dirname(this.#path));
-    await Promise.all([flush(this.#log), this.#logNamed]);
+    const log = (this.#log ??= openSync(`${this.#path}-wal`, 'r+'));
+    this.#flushed =
+      this.#flushed === undefined
+        ? // This process may have made the file, so its name has to be on the disk as well.
+          Promise.all([flush(log), syncDirectory(path.dirname(this.#path))])
+        : this.#flushed.then(async () => flush(log));
+    await this.#flushed;
   }
 
   #unavailable(cause: unknown, what: string): StoreUnavailableError {

@@ -65,3 +65,18 @@ test('a flush that failed fails every durable step from then on', async () => {
   expect(disk.flushed).toHaveLength(1);
   database.close();
 });
+
+test('a step that began beside one whose flush fails does not count as written', async () => {
+  const { database, insert } = makeDatabase();
+  const held = Promise.withResolvers<Done>();
+  disk.answer = (done) => held.resolve(done);
+
+  const steps = Promise.allSettled([insert(), insert()]);
+  const fail = await held.promise;
+  // A failed write is reported once.
+  disk.answer = (done) => done(null);
+  fail(Object.assign(new Error('i/o error'), { code: 'EIO' }));
+
+  expect((await steps).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  database.close();
+});

@@ -1,3 +1,4 @@
+import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { catalogContract, chunkIndexContract } from '@holdfast/engine/testing';
 import type { ChunkId, PackId, PackRow } from '@holdfast/engine';
@@ -55,6 +56,22 @@ test('keeps rows when the file is closed and opened again', async () => {
 
   expect((await after.find([id(7)])).get(id(7))).toEqual(location);
   after.close();
+});
+
+test('a checkpoint moves what was written into the file while others have it open', async () => {
+  const file = path.join(makeTempDir(), 'index.sqlite');
+  const one = new SqliteChunkIndex(file);
+  const two = new SqliteChunkIndex(file);
+  await one.put([{ id: id(1), location }]);
+  const copied = path.join(makeTempDir(), 'copy.sqlite');
+
+  two.checkpoint();
+  copyFileSync(file, copied);
+
+  // The file alone, without its log.
+  const copy = new SqliteChunkIndex(copied);
+  expect((await copy.find([id(1)])).get(id(1))).toEqual(location);
+  for (const index of [one, two, copy]) index.close();
 });
 
 test('undoes a transaction whose work throws', () => {
