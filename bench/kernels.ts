@@ -2,8 +2,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hash, randomBytes } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { zstdDecompressSync } from 'node:zlib';
-import { contentDefinedCuts, encodeContent } from '@holdfast/engine';
+import { contentDefinedCuts, decodeContent, encodeContent } from '@holdfast/engine';
 import { listFiles } from './data-set.ts';
 
 /** Bytes that a kernel worked through, and the CPU seconds that it took. */
@@ -45,8 +44,8 @@ class KernelRun {
     this.#time('decode check', sum(fresh), () => {
       sealed.forEach((frame, index) => {
         const payload = this.#open(frame);
-        const plain =
-          encoded[index]?.codec === 1 ? zstdDecompressSync(payload, sizeOf(fresh[index])) : payload;
+        const codec = encoded[index]?.codec ?? 0;
+        const plain = decodeContent(codec, payload, fresh[index]?.length ?? 0, 'kernel');
         hash('sha256', plain, 'hex');
       });
     });
@@ -89,11 +88,6 @@ class KernelRun {
     decipher.final();
     return payload;
   }
-}
-
-function sizeOf(plain: Uint8Array | undefined): { readonly chunkSize: number } {
-  // One byte more: a buffer that is just filled makes Node get a second one.
-  return { chunkSize: Math.max((plain?.length ?? 0) + 1, 64) };
 }
 
 function sum(parts: readonly Uint8Array[]): number {

@@ -115,7 +115,7 @@ export { verifyAudit, type AuditOutcome } from './audit/verify-audit.ts';
 // Kernels, for measuring them by themselves
 export { contentDefinedCuts, defaultChunkingPolicy } from './chunking/fastcdc.ts';
 export { chunksOf } from './chunking/chunker.ts';
-export { defaultCompressionPolicy, encodeContent } from './packs/frame-codec.ts';
+export { decodeContent, defaultCompressionPolicy, encodeContent } from './packs/frame-codec.ts';
 
 // Synthetic fulls
 export type { ConsolidateOptions } from './consolidate/consolidate-options.ts';

@@ -4,13 +4,11 @@ import type { RunId } from '../../src/ids.ts';
 import { BufferPool } from '../../src/packs/buffer-pool.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
 import type { WorkStore } from '../../src/ports/work-store.ts';
-import { joinShards } from '../../src/protect/join-shards.ts';
 import { protectShard } from '../../src/protect/protect-shard.ts';
-import { type Shard } from '../../src/protect/shards.ts';
-import { commitPoint } from '../../src/runs/commit-point.ts';
+import type { Shard } from '../../src/protect/shards.ts';
 import { openRun } from '../../src/runs/open-run.ts';
 import { countReferences, describeState, type Harness, packMapOf } from './harness.ts';
-import { open, shardsOf, withFiles } from './opened-run.ts';
+import { commit, open, shardsOf, withFiles } from './opened-run.ts';
 
 describe('a shard that runs twice', () => {
   test('at the same time leaves one consistent result', async () => {
@@ -22,9 +20,7 @@ describe('a shard that runs twice', () => {
     await Promise.all(
       [...shards, ...shards].map(async (shard) => protectShard(harness.services, shard, options)),
     );
-    const { root } = await commitPoint(harness.services, keys, plan, async () =>
-      joinShards(harness.services, keys, plan, shards.length),
-    );
+    const { root } = await commit(harness, { plan, keys }, shards);
 
     await expectWhole(harness, root.point);
   });
@@ -42,9 +38,7 @@ describe('a shard that runs twice', () => {
     slow.release();
     await first;
 
-    const { root } = await commitPoint(harness.services, keys, plan, async () =>
-      joinShards(harness.services, keys, plan, shards.length),
-    );
+    const { root } = await commit(harness, { plan, keys }, shards);
 
     await expectWhole(harness, root.point);
   });
@@ -80,9 +74,7 @@ test('a shard says when its source has been read, so that one worker can begin t
   };
 
   await protectFrom(0);
-  const { root } = await commitPoint(harness.services, keys, plan, async () =>
-    joinShards(harness.services, keys, plan, shards.length),
-  );
+  const { root } = await commit(harness, { plan, keys }, shards);
 
   expect(read).toBe(3);
   await expectWhole(harness, root.point);
@@ -110,11 +102,7 @@ describe('a step that runs several times at once', () => {
       await protectShard(harness.services, shard, { plan, keys, source: harness.source });
 
     const committed = await Promise.all(
-      Array.from({ length: 4 }, async () =>
-        commitPoint(harness.services, keys, plan, async () =>
-          joinShards(harness.services, keys, plan, shards.length),
-        ),
-      ),
+      Array.from({ length: 4 }, async () => commit(harness, { plan, keys }, shards)),
     );
 
     expect(new Set(committed.map(({ root }) => root.point)).size).toBe(1);

@@ -1,8 +1,10 @@
 import type { RunId } from '../../src/ids.ts';
+import { joinShards } from '../../src/protect/join-shards.ts';
 import { listShards } from '../../src/protect/list-shards.ts';
 import { shardFromJson, shardToJson, type Shard } from '../../src/protect/shards.ts';
 import { openRun, type OpenedRun } from '../../src/runs/open-run.ts';
 import { runPrefix } from '../../src/runs/run-plan.ts';
+import { commitPoint, type CommittedPoint } from '../../src/runs/commit-point.ts';
 import { Harness, minute } from './harness.ts';
 
 /** Shards of a few files. */
@@ -41,4 +43,15 @@ export async function shardsOf(harness: Harness, runId: RunId): Promise<readonly
   });
   if (!step.done) throw new Error('the listing stopped');
   return step.shards.map((shard) => shardFromJson(JSON.parse(JSON.stringify(shardToJson(shard)))));
+}
+
+/** Commits a run whose shards have been protected, as its last step does. */
+export async function commit(
+  harness: Harness,
+  { plan, keys }: Pick<Extract<OpenedRun, { state: 'open' }>, 'plan' | 'keys'>,
+  shards: readonly Shard[],
+): Promise<CommittedPoint> {
+  return commitPoint(harness.services, keys, plan, async () =>
+    joinShards(harness.services, keys, plan, shards.length),
+  );
 }

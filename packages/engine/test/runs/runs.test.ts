@@ -5,13 +5,13 @@ import type { RunId } from '../../src/ids.ts';
 import { joinShards } from '../../src/protect/join-shards.ts';
 import { listShards } from '../../src/protect/list-shards.ts';
 import { protectShard } from '../../src/protect/protect-shard.ts';
-import { type Shard } from '../../src/protect/shards.ts';
+import type { Shard } from '../../src/protect/shards.ts';
 import { failRun } from '../../src/runs/close-run.ts';
 import { commitPoint } from '../../src/runs/commit-point.ts';
 import { openRun } from '../../src/runs/open-run.ts';
 import { getRunPlan } from '../../src/runs/run-plan.ts';
 import { Harness, minute } from './harness.ts';
-import { open, shardsOf, withFiles } from './opened-run.ts';
+import { commit, open, shardsOf, withFiles } from './opened-run.ts';
 
 describe('opening a run', () => {
   test('again gives the decisions of the first time', async () => {
@@ -130,10 +130,7 @@ describe('a run that somebody cancels', () => {
     await harness.catalog.cancelRun(plan.runId);
 
     await expect(protectShard(harness.services, shards[0] as Shard, options)).rejects.toThrow(RunClosedError);
-    const commit = commitPoint(harness.services, keys, plan, async () =>
-      joinShards(harness.services, keys, plan, shards.length),
-    );
-    await expect(commit).rejects.toThrow(RunClosedError);
+    await expect(commit(harness, { plan, keys }, shards)).rejects.toThrow(RunClosedError);
     await failRun(harness.services, plan.runId, { name: 'Error', message: 'something' });
 
     expect((await harness.catalog.findRun(plan.runId))?.state).toBe('cancelled');
@@ -148,13 +145,13 @@ describe('a run that somebody cancels', () => {
     for (const shard of shards)
       await protectShard(harness.services, shard, { plan, keys, source: harness.source });
 
-    const commit = commitPoint(harness.services, keys, plan, async () => {
+    const committing = commitPoint(harness.services, keys, plan, async () => {
       const content = await joinShards(harness.services, keys, plan, shards.length);
       await harness.catalog.cancelRun(plan.runId);
       return content;
     });
 
-    await expect(commit).rejects.toThrow(RunClosedError);
+    await expect(committing).rejects.toThrow(RunClosedError);
     expect(await harness.committed()).toEqual([]);
   });
 });
