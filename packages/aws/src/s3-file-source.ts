@@ -2,6 +2,7 @@ import {
   GetObjectTaggingCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
+  type _Object as ListedObject,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import {
@@ -14,7 +15,7 @@ import {
   type SourceEntry,
   utf8,
 } from '@holdfast/engine';
-import { decodeListedKey } from './s3-listing.ts';
+import { decodeListedKey, ListingOrder } from './s3-listing.ts';
 import { folderStartAfter, isBefore, isBehind, normalizePrefixes, startAfterFor } from './s3-key-range.ts';
 import { type ContentRequest, openContent, readContent } from './s3-object-content.ts';
 import { toObjectFacts, toTags } from './s3-object-facts.ts';
@@ -60,22 +61,13 @@ export class S3FileSource implements FileSource {
   }
 
   async *list(range: PathRange, signal?: AbortSignal): AsyncIterable<SourceEntry> {
+    const order = new ListingOrder(this.#bucket);
     for (const prefix of this.#prefixes) {
       for await (const page of this.#pages(prefix, startAfterFor(range.from), signal)) {
-        for (const { Key, Size, LastModified, ETag } of page.Contents ?? []) {
-          const path = utf8(decodeListedKey(Key ?? ''));
-          if (isBefore(path, range)) continue;
-          if (isBehind(path, range)) return;
-          yield {
-            path,
-            kind: 'object',
-            size: Size ?? 0,
-            modifiedMs: LastModified?.getTime() ?? 0,
-            changeToken: ETag ?? '',
-            attributes: {},
-            userMetadata: {},
-            tags: {},
-          };
+        for (const entry of order.sorted((page.Contents ?? []).map(toEntry), ({ path }) => path)) {
+          if (isBefore(entry.path, range)) continue;
+          if (isBehind(entry.path, range)) return;
+          yield entry;
         }
       }
     }
@@ -133,8 +125,10 @@ export class S3FileSource implements FileSource {
 
   async #foldersOf(prefix: string, range: PathRange, limit: number, signal?: AbortSignal): Promise<string[]> {
     const folders: string[] = [];
+    const order = new ListingOrder(this.#bucket);
     for await (const page of this.#pages(prefix, folderStartAfter(range.from, prefix), signal, '/')) {
-      folders.push(...(page.CommonPrefixes ?? []).map((one) => decodeListedKey(one.Prefix ?? '')));
+      const listed = (page.CommonPrefixes ?? []).map((one) => decodeListedKey(one.Prefix ?? ''));
+      folders.push(...order.sorted(listed, utf8));
       const last = folders.at(-1);
       if (folders.length >= limit || (last !== undefined && isBehind(utf8(last), range))) break;
     }
@@ -186,6 +180,19 @@ export class S3FileSource implements FileSource {
       throw toSourceEntryError(error, this.#bucket, key);
     }
   }
+}
+
+function toEntry({ Key, Size, LastModified, ETag }: ListedObject): SourceEntry {
+  return {
+    path: utf8(decodeListedKey(Key ?? '')),
+    kind: 'object',
+    size: Size ?? 0,
+    modifiedMs: LastModified?.getTime() ?? 0,
+    changeToken: ETag ?? '',
+    attributes: {},
+    userMetadata: {},
+    tags: {},
+  };
 }
 
 function keyOf(entry: SourceEntry): string {

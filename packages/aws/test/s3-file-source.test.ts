@@ -7,7 +7,13 @@ import {
 } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
-import { type SourceEntry, SourceUnavailableError, StoreUnavailableError, utf8 } from '@holdfast/engine';
+import {
+  NotSupportedError,
+  type SourceEntry,
+  SourceUnavailableError,
+  StoreUnavailableError,
+  utf8,
+} from '@holdfast/engine';
 import { allOf, FakeClock, SeededRandom } from '@holdfast/engine/testing';
 import { S3FileSource } from '../src/s3-file-source.ts';
 import { sdkError } from './sdk-failures.ts';
@@ -29,6 +35,33 @@ test('goes through all pages and undoes the encoding of keys', async () => {
 
   expect(listed.map((entry) => Buffer.from(entry.path).toString())).toEqual(['a b\n', 'ä']);
   expect(s3.commandCalls(ListObjectsV2Command)[1]?.args[0].input.ContinuationToken).toBe('next');
+});
+
+test('puts the keys and folders of a page into the order of their bytes', async () => {
+  s3.on(ListObjectsV2Command)
+    .resolvesOnce({ Contents: [{ Key: '%C3%A4' }, { Key: 'a' }, { Key: 'c' }] })
+    .resolvesOnce({ CommonPrefixes: [{ Prefix: '%C3%A4/' }, { Prefix: 'a/' }] });
+
+  const listed = await allOf(source.list({ to: utf8('ä') }));
+  const splits = await source.listSplits({}, 10);
+
+  expect(listed.map((entry) => Buffer.from(entry.path).toString())).toEqual(['a', 'c']);
+  expect(splits.map((path) => Buffer.from(path).toString())).toEqual(['a/', 'ä/']);
+});
+
+test('refuses a bucket that lists a key behind the page it belongs into', async () => {
+  s3.on(ListObjectsV2Command)
+    .resolvesOnce({
+      Contents: [{ Key: 'a' }, { Key: '%C3%A4' }],
+      IsTruncated: true,
+      NextContinuationToken: 'n',
+    })
+    .resolvesOnce({ Contents: [{ Key: 'b' }] });
+
+  const listing = allOf(source.list({}));
+
+  await expect(listing).rejects.toBeInstanceOf(NotSupportedError);
+  await expect(listing).rejects.toThrow('bucket photos lists "b" after "ä"');
 });
 
 test('stops asking for pages when a range ends', async () => {

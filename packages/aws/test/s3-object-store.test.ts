@@ -17,6 +17,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
   AccessDeniedError,
+  NotSupportedError,
   ObjectArchivedError,
   ObjectExistsError,
   ObjectLockedError,
@@ -225,6 +226,28 @@ describe('listVersions', () => {
       KeyMarker: 'a b\nc',
       VersionIdMarker: '1',
     });
+  });
+
+  test('keeps names in the order of their bytes within a page, and refuses a store that does not over pages', async () => {
+    s3.on(ListObjectVersionsCommand)
+      .resolvesOnce({
+        Versions: [
+          { Key: '%C3%A4', VersionId: '1' },
+          { Key: 'a', VersionId: 'newest' },
+          { Key: 'a', VersionId: 'oldest' },
+        ],
+        IsTruncated: true,
+        NextKeyMarker: 'a',
+      })
+      .resolvesOnce({ Versions: [{ Key: 'b', VersionId: '1' }] });
+    const listed: string[] = [];
+
+    const listing = (async () => {
+      for await (const { name, versionId } of store.listVersions('')) listed.push(`${name} ${versionId}`);
+    })();
+
+    await expect(listing).rejects.toBeInstanceOf(NotSupportedError);
+    expect(listed).toEqual(['a newest', 'a oldest', 'ä 1']);
   });
 });
 

@@ -48,6 +48,7 @@ export interface FileSource {
   /**
    * Entries in the order of their path's bytes. `attributes`, `userMetadata` and `tags` may still be
    * empty, as a listing does not show them; `kind`, `size`, `modifiedMs` and `changeToken` are set.
+   * @throws {@link NotSupportedError} what is listed has another order, so that entries could be missed.
    */
   list(range: PathRange, signal?: AbortSignal): AsyncIterable<SourceEntry>;
   /**
