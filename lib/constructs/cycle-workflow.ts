@@ -144,7 +144,7 @@ export class CycleWorkflow extends Workflow {
     this.catching([run], new Pass(this, 'LeaveToReport', { stateName: 'LeaveToReport' }));
     return this.fanOut('ProtectResources', {
       list: '$.discovery.resources',
-      resultPrefix: JsonPath.format('cycles/{}/map', JsonPath.stringAt('$.cycleId')),
+      reportFolder: 'cycles',
       itemSelector: {
         resourceArn: itemAt('resourceArn'),
         kind: itemAt('kind'),

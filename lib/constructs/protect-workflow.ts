@@ -137,7 +137,7 @@ export class ProtectWorkflow extends Workflow {
     fail.next(failed);
     return this.fanOut('ProtectShards', {
       list: '$.listing.shards',
-      resultPrefix: JsonPath.format('runs/{}/map', JsonPath.stringAt('$.runId')),
+      reportFolder: 'runs',
       itemSelector: { runId: JsonPath.stringAt('$.runId'), shard: JsonPath.objectAt('$$.Map.Item.Value') },
       atOnce: this.props.shardsAtOnce,
       steps: store,

@@ -118,7 +118,7 @@ export class RestoreWorkflow extends Workflow {
     fail.next(failed);
     return this.fanOut('RestoreShards', {
       list: '$.plan.shards',
-      resultPrefix: JsonPath.format('restores/{}/map', JsonPath.stringAt('$.plan.restoreId')),
+      reportFolder: 'restores',
       itemSelector: {
         execution: JsonPath.stringAt('$.execution'),
         restoreId: JsonPath.stringAt('$.plan.restoreId'),

@@ -73,8 +73,8 @@ export interface Step {
 export interface FanOut {
   /** Path of `{ key }` in the state. */
   readonly list: string;
-  /** Folder of the work bucket that Step Functions reports the items' executions into; a path expression. */
-  readonly resultPrefix: string;
+  /** Folder of the work bucket that Step Functions reports the items' executions into, by the execution's name. */
+  readonly reportFolder: string;
   readonly itemSelector: Readonly<Record<string, unknown>>;
   readonly atOnce: number;
   /** Each item's own steps. */
@@ -140,7 +140,11 @@ export abstract class Workflow extends Construct {
       maxConcurrency: fan.atOnce,
       ...(fan.toleratedFailures === undefined ? {} : { toleratedFailureCount: fan.toleratedFailures }),
       // Outputs of the items do not fit into a state; the steps write what they have to tell into S3 themselves.
-      resultWriterV2: new ResultWriterV2({ bucket: this.workBucket, prefix: fan.resultPrefix }),
+      // The prefix is made of the context only: interpreters differ in what `$` is here, the map's input or its outputs.
+      resultWriterV2: new ResultWriterV2({
+        bucket: this.workBucket,
+        prefix: JsonPath.format(`${fan.reportFolder}/{}/map`, JsonPath.executionName),
+      }),
       resultPath: JsonPath.DISCARD,
     });
     return map.itemProcessor(fan.steps);

@@ -66,7 +66,7 @@ describe.each(machines)('the %s machine', (_name, definition) => {
     for (const [, map] of maps) {
       expect(map.ResultPath).toBeNull();
       expect(map.ResultWriter?.Parameters['Prefix.$']).toMatch(
-        /^States\.Format\('(cycles|runs|restores)\/\{\}\/map'/,
+        /^States\.Format\('(cycles|runs|restores)\/\{\}\/map', \$\$\.Execution\.Name\)$/,
       );
       expect(map.ItemProcessor?.ProcessorConfig.ExecutionType).toBe('STANDARD');
     }
