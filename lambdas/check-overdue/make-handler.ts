@@ -1,7 +1,8 @@
 import { recordDiscovered, type StateMachine, type TaggedResources } from '@holdfast/aws';
 import type { Catalog, Clock, Plans } from '@holdfast/engine';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { StepHandler } from '../shared/define-handler.ts';
+import { defineReportingHandler } from '../shared/define-reporting-handler.ts';
 import type { Logger } from '../shared/logger.ts';
 import { metric, type Metrics, planMetric } from '../shared/metrics.ts';
 import { findOverdue } from './find-overdue.ts';
@@ -33,8 +34,8 @@ export function makeHandler(deps: {
   readonly clock: Clock;
   readonly log: Logger;
 }): StepHandler<CheckOverdueOutput> {
-  const { plans, tagged, catalog, metrics, maintenance, clock, log } = deps;
-  return defineHandler('check-overdue', z.unknown(), async () => {
+  const { plans, tagged, catalog, maintenance, clock, log } = deps;
+  return defineReportingHandler('check-overdue', z.unknown(), deps, async (_, count) => {
     await recordDiscovered(deps, plans, await tagged.discover());
     const found = await findOverdue(catalog, plans, clock.now());
     for (const { arn, plan, reason, detail } of found) log.warn(reason, { resource: arn, plan, detail });
@@ -50,7 +51,7 @@ export function makeHandler(deps: {
       overdueResources: late.length,
       problems: found.length - late.length,
     };
-    await metrics.put([
+    count([
       metric('OverduePlans', output.overduePlans),
       metric('OverdueResources', output.overdueResources),
       metric('ResourceProblems', output.problems),

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { StepHandler } from '../shared/define-handler.ts';
+import { defineReportingHandler } from '../shared/define-reporting-handler.ts';
 import type { Logger } from '../shared/logger.ts';
 import { metric, type Metrics } from '../shared/metrics.ts';
 
@@ -10,11 +11,11 @@ export function makeHandler(deps: {
   readonly metrics: Metrics;
   readonly log: Logger;
 }): StepHandler<{ readonly deadLetters: number }> {
-  const { queues, countMessages, metrics, log } = deps;
-  return defineHandler('count-dead-letters', z.unknown(), async () => {
+  const { queues, countMessages, log } = deps;
+  return defineReportingHandler('count-dead-letters', z.unknown(), deps, async (_, count) => {
     let deadLetters = 0;
     for (const queue of queues) deadLetters += await countMessages(queue);
-    await metrics.put([metric('DeadLetters', deadLetters)]);
+    count([metric('DeadLetters', deadLetters)]);
     if (deadLetters > 0) log.warn('events wait in a dead-letter queue', { deadLetters });
     return { deadLetters };
   });

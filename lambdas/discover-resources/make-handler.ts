@@ -1,7 +1,8 @@
 import { recordDiscovered, type TaggedResources } from '@holdfast/aws';
 import { type Catalog, type Clock, getPlan, type Plans, type WorkStore } from '@holdfast/engine';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { StepHandler } from '../shared/define-handler.ts';
+import { defineReportingHandler } from '../shared/define-reporting-handler.ts';
 import { cycleFields } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { metric, type Metrics, planMetric } from '../shared/metrics.ts';
@@ -26,24 +27,24 @@ export function makeHandler(deps: {
   readonly clock: Clock;
   readonly log: Logger;
 }): StepHandler<DiscoverOutput> {
-  const { plans, work, workBucket, metrics, log } = deps;
-  return defineHandler('discover-resources', z.object(cycleFields), async ({ plan: planName, cycleId }) => {
+  const { plans, work, workBucket, log } = deps;
+  return defineReportingHandler('discover-resources', z.object(cycleFields), deps, async (input, count) => {
+    const { plan: planName, cycleId } = input;
     const plan = getPlan(plans, planName);
     const resources = await recordDiscovered(deps, plans, await deps.tagged.discover());
 
     const problems = resources.filter(({ problem }) => problem !== undefined);
     for (const { arn, problem } of problems) log.warn('not protected', { resource: arn, problem });
-    const ofPlan = problems.filter((resource) => resource.plan === plan.name);
-    await metrics.put([
-      metric('ResourceProblems', problems.length),
-      planMetric(plan.name, 'ResourceProblems', ofPlan.length),
-    ]);
-
     const list: CycleList = resources
       .filter((resource) => resource.problem === undefined && resource.plan === plan.name)
       .map(({ arn, kind }) => ({ resourceArn: arn, kind, runId: runIdOf(cycleId, arn) }));
     const key = cycleListName(cycleId);
     await putJson(work, key, list);
+    const ofPlan = problems.filter((resource) => resource.plan === plan.name);
+    count([
+      metric('ResourceProblems', problems.length),
+      planMetric(plan.name, 'ResourceProblems', ofPlan.length),
+    ]);
     log.info('found resources', { cycleId, resources: list.length, problems: problems.length });
     return { resources: { bucket: workBucket, key, count: list.length }, problems: problems.length };
   });

@@ -1,6 +1,7 @@
 import { type Catalog, type Clock, failRun, type RunRow } from '@holdfast/engine';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { StepHandler } from '../shared/define-handler.ts';
+import { defineReportingHandler } from '../shared/define-reporting-handler.ts';
 import { caughtError, errorRecordOfCaught, runId } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { bothMetrics, metric, type Metrics } from '../shared/metrics.ts';
@@ -32,8 +33,8 @@ export function makeHandler(deps: {
   readonly metrics: Metrics;
   readonly log: Logger;
 }): StepHandler<FailRunOutput> {
-  const { catalog, clock, metrics, log } = deps;
-  return defineHandler('fail-run', FailRunInput, async (input) => {
+  const { catalog, clock, log } = deps;
+  return defineReportingHandler('fail-run', FailRunInput, deps, async (input, count) => {
     const error = errorRecordOfCaught(input.error ?? { Error: 'Error', Cause: '' });
     const run = input.runId && (await catalog.findRun(input.runId));
     const isOpen = run?.state === 'open' || run?.state === 'cancelling';
@@ -46,8 +47,7 @@ export function makeHandler(deps: {
     const closed = run && (await failRun({ catalog, store }, run.runId, error));
     const plan = run?.plan ?? input.plan;
     if (closed?.state !== 'cancelled') {
-      const count = { CycleFailures: 1 };
-      await metrics.put(isDimension(plan) ? bothMetrics(plan, count) : [metric('CycleFailures', 1)]);
+      count(isDimension(plan) ? bothMetrics(plan, { CycleFailures: 1 }) : [metric('CycleFailures', 1)]);
     }
     log.warn(run === undefined ? 'failed without a run' : 'closed the run', {
       runId: input.runId,

@@ -1,7 +1,8 @@
 import { type AuditLog, type Catalog, type Clock, type RestoreRow, type WorkStore } from '@holdfast/engine';
 import * as z from 'zod';
 import { RestoredVolume, restoreFiles, restoreIdOf, RestoreJob } from '../plan-restore/restore-job.ts';
-import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { StepHandler } from '../shared/define-handler.ts';
+import { type Count, defineReportingHandler } from '../shared/define-reporting-handler.ts';
 import { caughtError, errorRecordOfCaught } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { metric, type Metrics } from '../shared/metrics.ts';
@@ -43,21 +44,22 @@ export interface FinishRestoreDeps {
 
 /** Closes a restore, once: adds up what it did, or records why it failed. Repeating it reports the same again. */
 export function makeHandler(deps: FinishRestoreDeps): StepHandler<RestoreReport> {
-  return defineHandler('finish-restore', FinishRestoreInput, async (input) => {
+  return defineReportingHandler('finish-restore', FinishRestoreInput, deps, async (input, count) => {
     const restoreId = input.restoreId ?? restoreIdOf(input.execution);
     const row = await deps.catalog.findRestore(restoreId);
     return input.error === undefined
-      ? complete(deps, restoreId, row)
-      : fail(deps, restoreId, row, errorRecordOfCaught(input.error));
+      ? complete(deps, count, restoreId, row)
+      : fail(deps, count, restoreId, row, errorRecordOfCaught(input.error));
   });
 }
 
 async function complete(
   deps: FinishRestoreDeps,
+  count: Count,
   restoreId: string,
   row: RestoreRow | undefined,
 ): Promise<RestoreReport> {
-  const { catalog, clock, metrics, log } = deps;
+  const { catalog, clock, log } = deps;
   const job = await getJson(deps.work, restoreFiles.job(restoreId), RestoreJob);
   const did = job.target.kind === 'volumes' ? await reportVolumes(deps, job) : await reportFiles(deps, job);
   const { files = did.volumes?.length ?? 0, bytes = volumeBytes(did.volumes), failed = 0, carried = 0 } = did;
@@ -70,19 +72,20 @@ async function complete(
     ...did,
   };
   if (row?.state !== 'running') return report;
-  await metrics.put([
+  await recordEnd(deps.audit, row, { state, files, bytes });
+  await catalog.putRestore({ ...row, state, endedAt: clock.now(), files, bytes });
+  count([
     metric('RestoresCompleted', failed > 0 ? 0 : 1),
     metric('RestoreFailures', failed > 0 ? 1 : 0),
     metric('RestoredBytes', bytes),
   ]);
-  await recordEnd(deps.audit, row, { state, files, bytes });
-  await catalog.putRestore({ ...row, state, endedAt: clock.now(), files, bytes });
   log.info('the restore ended', { restoreId, state, files, bytes, failed, carried });
   return report;
 }
 
 async function fail(
-  { catalog, clock, audit, metrics, log }: FinishRestoreDeps,
+  { catalog, clock, audit, log }: FinishRestoreDeps,
+  count: Count,
   restoreId: string,
   row: RestoreRow | undefined,
   error: { readonly name: string; readonly message: string },
@@ -91,11 +94,11 @@ async function fail(
   if (row !== undefined && row.state !== 'running') {
     return { restoreId, state: row.state, error: row.error ?? error };
   }
-  await metrics.put([metric('RestoreFailures', 1)]);
   if (row !== undefined) {
     await recordEnd(audit, row, { state: 'failed' });
     await catalog.putRestore({ ...row, state: 'failed', endedAt: clock.now(), error });
   }
+  count([metric('RestoreFailures', 1)]);
   log.warn('the restore failed', { restoreId, error: error.name, reason: error.message });
   return { restoreId, state: 'failed', error };
 }

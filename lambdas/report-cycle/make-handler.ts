@@ -1,7 +1,8 @@
 import { type Catalog, mapConcurrent, type WorkStore } from '@holdfast/engine';
 import * as z from 'zod';
 import { CycleList, cycleListName } from '../discover-resources/cycle-list.ts';
-import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { StepHandler } from '../shared/define-handler.ts';
+import { defineReportingHandler } from '../shared/define-reporting-handler.ts';
 import { cycleFields } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { bothMetrics, type Metrics } from '../shared/metrics.ts';
@@ -35,32 +36,37 @@ export function makeHandler(deps: {
   readonly metrics: Metrics;
   readonly log: Logger;
 }): StepHandler<ReportCycleOutput> {
-  const { catalog, work, metrics, log } = deps;
-  return defineHandler('report-cycle', ReportCycleInput, async ({ plan, type, cycleId }) => {
-    const list = await getJson(work, cycleListName(cycleId), CycleList);
-    const outcomes: ResourceOutcome[] = [];
-    for await (const outcome of mapConcurrent(list, lookupsAtOnce, async (item) =>
-      findOutcome(catalog, item, type),
-    )) {
-      outcomes.push(outcome);
-    }
-    const report = add(outcomes);
-    const failed = outcomes.filter(({ state }) => state === 'failed');
-    await metrics.put(
-      bothMetrics(plan, {
-        CycleFailures: failed.length > 0 ? 1 : 0,
-        CyclesCompleted: failed.length > 0 ? 0 : 1,
-        ResourcesCompleted: report.completed,
-        ResourcesWithWarnings: report.warnings,
-        ResourcesFailed: report.failed,
-        ReadBytes: report.readBytes,
-        StoredBytes: report.storedBytes,
-      }),
-    );
-    log.info('the cycle ended', { cycleId, ...report });
-    if (failed.length > 0) throw new CycleFailedError(plan, outcomes.length, failed);
-    return report;
-  });
+  const { catalog, work, log } = deps;
+  return defineReportingHandler(
+    'report-cycle',
+    ReportCycleInput,
+    deps,
+    async ({ plan, type, cycleId }, count) => {
+      const list = await getJson(work, cycleListName(cycleId), CycleList);
+      const outcomes: ResourceOutcome[] = [];
+      for await (const outcome of mapConcurrent(list, lookupsAtOnce, async (item) =>
+        findOutcome(catalog, item, type),
+      )) {
+        outcomes.push(outcome);
+      }
+      const report = add(outcomes);
+      const failed = outcomes.filter(({ state }) => state === 'failed');
+      count(
+        bothMetrics(plan, {
+          CycleFailures: failed.length > 0 ? 1 : 0,
+          CyclesCompleted: failed.length > 0 ? 0 : 1,
+          ResourcesCompleted: report.completed,
+          ResourcesWithWarnings: report.warnings,
+          ResourcesFailed: report.failed,
+          ReadBytes: report.readBytes,
+          StoredBytes: report.storedBytes,
+        }),
+      );
+      log.info('the cycle ended', { cycleId, ...report });
+      if (failed.length > 0) throw new CycleFailedError(plan, outcomes.length, failed);
+      return report;
+    },
+  );
 }
 
 function add(outcomes: readonly ResourceOutcome[]): ReportCycleOutput {

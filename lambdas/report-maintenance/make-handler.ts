@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import type { StepHandler } from '../shared/define-handler.ts';
+import { defineReportingHandler } from '../shared/define-reporting-handler.ts';
 import { caughtError, errorRecordOfCaught } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { Failures, noneFailed } from '../shared/maintenance-fields.ts';
@@ -84,11 +85,11 @@ export function makeHandler(deps: {
   readonly metrics: Metrics;
   readonly log: Logger;
 }): StepHandler<ReportMaintenanceOutput> {
-  const { metrics, log } = deps;
-  return defineHandler('report-maintenance', ReportInput, async (input) => {
+  const { log } = deps;
+  return defineReportingHandler('report-maintenance', ReportInput, deps, async (input, tell) => {
     const report = add(input);
     const failed = failuresOf(input);
-    await metrics.put([
+    tell([
       metric('PointsExpired', report.pointsExpired),
       metric('PacksSwept', report.packsSwept),
       metric('BytesSwept', report.bytesSwept),

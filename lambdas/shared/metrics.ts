@@ -1,6 +1,6 @@
 import type { CloudWatchMetrics, MetricValue } from '@holdfast/aws';
 
-/** Where functions publish what they count. */
+/** Where functions publish what they count: only `defineReportingHandler` does, when a step is done. */
 export type Metrics = Pick<CloudWatchMetrics, 'put'>;
 
 /** The names of what is counted; dashboards and alarms go by them. */

@@ -109,6 +109,24 @@ describe.skipIf(!hasGateway)('a cycle goes on, with one point that restores comp
     ]);
   });
 
+  test('when CloudWatch takes no metrics', async () => {
+    const refused: FaultRuleInput = {
+      match: { service: 'monitoring', operation: 'PutMetricData' },
+      action: { kind: 'error', status: 503, code: 'ServiceUnavailable' },
+    };
+    rounds += 1;
+    await fill(bucket, `round-${rounds}`, 5);
+    await gateway.disturb({ ...refused, id: 'metrics' });
+
+    const { status, reason } = await runCycle(app, testPlans.workers, 'full');
+    const [newest] = (await listPoints(app, arn)).toReversed();
+    const missing = await restoreAndCompare(app, newest?.pointId ?? '', bucket.state());
+
+    expect({ status, reason, missing }).toEqual({ status: 'SUCCEEDED', reason: '', missing: [] });
+    // Discovery, the report and the restore, each more than once.
+    expect((await gateway.countFired())['metrics']).toBeGreaterThan(3);
+  });
+
   test('when a function finds no capacity for a while', async () => {
     await limitConcurrency(app, 'protect-shard', 0);
     const cycle = surviveCycle([]);

@@ -1,5 +1,6 @@
 import { type CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { toEngineError } from './sdk-errors.ts';
+import { sendOptions } from './send-options.ts';
 
 /** CloudWatch takes 1,000 values a call. */
 const valuesPerCall = 1000;
@@ -23,7 +24,10 @@ export class CloudWatchMetrics {
     this.#namespace = namespace;
   }
 
-  async put(values: readonly MetricValue[]): Promise<void> {
+  async put(
+    values: readonly MetricValue[],
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
     for (let start = 0; start < values.length; start += valuesPerCall) {
       const command = new PutMetricDataCommand({
         Namespace: this.#namespace,
@@ -36,7 +40,7 @@ export class CloudWatchMetrics {
             Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
           })),
       });
-      await this.#cloudWatch.send(command).catch((error: unknown) => {
+      await this.#cloudWatch.send(command, sendOptions(options.signal)).catch((error: unknown) => {
         throw toEngineError(error, `publishing metrics of namespace ${this.#namespace}`);
       });
     }

@@ -12,6 +12,7 @@ import {
 } from '@holdfast/engine/testing';
 import type { StepContext } from '../../../lambdas/shared/define-handler.ts';
 import { type LogFields, makeLogger } from '../../../lambdas/shared/logger.ts';
+import type { Metrics } from '../../../lambdas/shared/metrics.ts';
 import { openVaultOnce } from '../../../lambdas/shared/open-vault-once.ts';
 
 /** The bucket that {@link makeDeployment} has a source for. */
@@ -38,10 +39,10 @@ export const DAILY: Plan = {
 class MemoryMetrics {
   readonly values: MetricValue[] = [];
 
-  async put(values: readonly MetricValue[]): Promise<void> {
+  put: Metrics['put'] = async (values) => {
     await Promise.resolve();
     this.values.push(...values);
-  }
+  };
 
   /** The values of a series, in the order of their publishing; without a plan the series over all plans. */
   of(name: string, plan?: string): number[] {
