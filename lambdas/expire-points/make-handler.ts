@@ -5,6 +5,7 @@ import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import type { Logger } from '../shared/logger.ts';
 import { Failures, mergeFailures, noneFailed, noteFailures } from '../shared/maintenance-fields.ts';
 import { RUN_TAG } from '../snapshot-volumes/image-record.ts';
+import { removeSnapshots } from './remove-snapshots.ts';
 
 /** The next call goes on when less than this is left. Milliseconds. */
 const handOnBeforeMs = 120_000;
@@ -13,6 +14,7 @@ const ExpireState = z.object({
   expired: z.int(),
   kept: z.int(),
   locked: z.int(),
+  inUse: z.int(),
   snapshots: z.int(),
   failures: Failures,
 });
@@ -37,9 +39,12 @@ export interface ExpireOutput {
   readonly state: ExpireState;
 }
 
-const nothing: ExpireState = { expired: 0, kept: 0, locked: 0, snapshots: 0, failures: noneFailed };
+const nothing: ExpireState = { expired: 0, kept: 0, locked: 0, inUse: 0, snapshots: 0, failures: noneFailed };
 
-/** Removes points whose retention has ended, and the snapshots that they consist of. */
+/**
+ * Removes points whose retention has ended, and the snapshots that they consist of. A point of whose snapshots somebody
+ * has made an AMI stays, is counted, and is tried again every day.
+ */
 export function makeHandler(deps: {
   readonly store: ObjectStore;
   readonly catalog: Catalog;
@@ -58,7 +63,7 @@ export function makeHandler(deps: {
       return { done: true, skipped: true, state: before };
     }
     let snapshots = 0;
-    const beforeRemoval = async (point: PointRow): Promise<void> => {
+    const beforeRemoval = async (point: PointRow): Promise<'done' | 'in-use'> => {
       const { pointId, resourceArn, resourceKind, runId, expiresAt } = point;
       log.info('removes a point', { pointId });
       await audit.append({
@@ -67,11 +72,11 @@ export function makeHandler(deps: {
         by: 'maintenance',
         event: { kind: 'expire', point: pointId, expiresAt: expiresAt.toISOString() },
       });
-      if (resourceKind !== 'ec2-instance' && resourceKind !== 'ebs-volume') return;
-      for (const { snapshotId } of await images.findSnapshots(RUN_TAG, runId)) {
-        await images.removeSnapshot(snapshotId);
-        snapshots += 1;
-      }
+      if (resourceKind !== 'ec2-instance' && resourceKind !== 'ebs-volume') return 'done';
+      const ids = (await images.findSnapshots(RUN_TAG, runId)).map(({ snapshotId }) => snapshotId);
+      const { removed, inUse } = await removeSnapshots(deps, runId, ids);
+      snapshots += removed;
+      return inUse > 0 ? 'in-use' : 'done';
     };
     const { done, ...report } = await expirePoints(
       { store, catalog, beforeRemoval },
@@ -81,11 +86,12 @@ export function makeHandler(deps: {
       expired: before.expired + report.expired,
       kept: before.kept + report.kept,
       locked: before.locked + report.locked,
+      inUse: before.inUse + report.inUse,
       snapshots: before.snapshots + snapshots,
       failures: mergeFailures(before.failures, noteFailures(log, 'expiring', report.failures)),
     };
-    const { expired, kept, locked } = state;
-    log.info('removed points whose retention has ended', { expired, kept, locked });
+    const { expired, kept, locked, inUse } = state;
+    log.info('removed points whose retention has ended', { expired, kept, locked, inUse });
     return { done, skipped: false, state };
   });
 }

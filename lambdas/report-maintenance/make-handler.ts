@@ -37,11 +37,11 @@ const ReportInput = z.object({
   expired: absentIfFailed(
     z.object({
       skipped: z.boolean(),
-      state: part({ expired: count, kept: count, locked: count, snapshots: count }),
+      state: part({ expired: count, kept: count, locked: count, inUse: count, snapshots: count }),
     }),
   ),
   swept: absentIfFailed(z.array(part({ swept: count, bytes: count, kept: count, locked: count }))),
-  snapshots: absentIfFailed(z.object({ removed: count, unknown: count })),
+  snapshots: absentIfFailed(part({ removed: count, unknown: count, inUse: count })),
   verified: absentIfFailed(
     z.array(part({ packs: count, bytes: count, resources: count, passedOver: count, damaged: count })),
   ),
@@ -64,7 +64,11 @@ export interface ReportMaintenanceOutput {
   readonly pointsTooLate: number;
   readonly packsLost: number;
   readonly pointsExpired: number;
+  /** Points whose time is over and that stay for now: somebody has made an AMI of their snapshots. */
+  readonly pointsInUse: number;
   readonly snapshotsRemoved: number;
+  /** Snapshots of failed runs that stay for the same reason. */
+  readonly snapshotsInUse: number;
   readonly packsSwept: number;
   readonly bytesSwept: number;
   readonly packsVerified: number;
@@ -130,12 +134,14 @@ function failuresOf(input: ReportInput): string[] {
 }
 
 /** All parts of the work whose items may have failed one by one. */
-function partsOf({ reconciled, holds, renewed, containers, expired, swept, verified }: ReportInput) {
+function partsOf(input: ReportInput) {
+  const { reconciled, holds, renewed, containers, expired, swept, snapshots, verified } = input;
   return [
     ...[reconciled, holds, expired].flatMap((step) => (step === undefined ? [] : [step.state])),
     ...(renewed ?? []),
     ...(containers ?? []),
     ...(swept ?? []),
+    ...(snapshots === undefined ? [] : [snapshots]),
     ...(verified ?? []),
   ];
 }
@@ -155,7 +161,9 @@ function add(input: ReportInput): ReportMaintenanceOutput {
     pointsTooLate: sum(renewed, (one) => one.tooLate),
     packsLost: sum(renewed, (one) => one.lostPacks),
     pointsExpired: expired?.state.expired ?? 0,
+    pointsInUse: expired?.state.inUse ?? 0,
     snapshotsRemoved: (expired?.state.snapshots ?? 0) + (snapshots?.removed ?? 0),
+    snapshotsInUse: snapshots?.inUse ?? 0,
     packsSwept: sum(swept, (one) => one.swept),
     bytesSwept: sum(swept, (one) => one.bytes),
     packsVerified: sum(verified, (one) => one.packs),

@@ -1,6 +1,7 @@
 import type { Ec2Images, VolumeSnapshot } from '@holdfast/aws';
 import {
   aliveUntil,
+  BackupError,
   getRunPlan,
   newId,
   type RunId,
@@ -113,8 +114,18 @@ async function removeOthers(
 ): Promise<void> {
   for (const { snapshotId } of found) {
     if (kept.has(snapshotId)) continue;
-    await images.removeSnapshot(snapshotId);
-    log.warn('removed a snapshot that was taken twice', { runId: run.runId, snapshot: snapshotId });
+    try {
+      const outcome = await images.removeSnapshot(snapshotId);
+      log.warn(`a snapshot was taken twice: ${outcome}`, { runId: run.runId, snapshot: snapshotId });
+    } catch (error) {
+      // It costs storage and nothing else. It carries the run's tag, so it goes with the run's point.
+      if (!(error instanceof BackupError)) throw error;
+      log.warn('a snapshot that was taken twice could not be removed', {
+        runId: run.runId,
+        snapshot: snapshotId,
+        reason: error.message,
+      });
+    }
   }
 }
 

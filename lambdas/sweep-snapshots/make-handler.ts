@@ -1,11 +1,14 @@
 import type { Ec2Images, VolumeSnapshot } from '@holdfast/aws';
-import type { Catalog, Clock, RunId, RunRow } from '@holdfast/engine';
+import { workThrough, type Catalog, type Clock, type RunId, type RunRow } from '@holdfast/engine';
 import * as z from 'zod';
+import { removeSnapshots } from '../expire-points/remove-snapshots.ts';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import type { Logger } from '../shared/logger.ts';
+import { type Failures, noteFailures } from '../shared/maintenance-fields.ts';
 import { RUN_TAG } from '../snapshot-volumes/image-record.ts';
 
 const dayMs = 86_400_000;
+const runsAtOnce = 4;
 /** Far longer than a run may take, and long enough for somebody to look at what a failed one left. */
 const leftForDays = 7;
 
@@ -14,6 +17,9 @@ export interface SweepSnapshotsOutput {
   readonly removed: number;
   /** Of runs that the catalog does not know: perhaps it was rebuilt, and a point needs them. */
   readonly unknown: number;
+  /** Those that an AMI is made of. They are tried again every day. */
+  readonly inUse: number;
+  readonly failures: Failures;
 }
 
 /**
@@ -30,22 +36,29 @@ export function makeHandler(deps: {
   return defineHandler('sweep-snapshots', z.unknown(), async () => {
     const before = new Date(clock.now().getTime() - leftForDays * dayMs);
     const old = (await images.findTaggedSnapshots(RUN_TAG)).filter(({ startedAt }) => startedAt < before);
-    const counts = { removed: 0, unknown: 0 };
-    for (const [runId, snapshots] of Map.groupBy(old, runOf)) {
-      const run = await catalog.findRun(runId);
-      if (run === undefined) {
-        counts.unknown += snapshots.length;
-        log.warn('snapshots of an unknown run are left alone', { runId, snapshots: snapshots.length });
-        continue;
-      }
-      if (!(await isLeftOver(catalog, run))) continue;
-      for (const { snapshotId } of snapshots) {
-        await images.removeSnapshot(snapshotId);
-        counts.removed += 1;
-        log.info('removed a snapshot that a failed run left', { runId, snapshotId });
-      }
-    }
-    return counts;
+    const counts = { removed: 0, unknown: 0, inUse: 0 };
+    const { failures } = await workThrough(
+      {
+        items: Map.groupBy(old, runOf),
+        atOnce: runsAtOnce,
+        nameOf: ([runId]) => `snapshots of run ${runId}`,
+        work: async ([runId, snapshots]) => {
+          const run = await catalog.findRun(runId);
+          if (run === undefined) {
+            counts.unknown += snapshots.length;
+            log.warn('snapshots of an unknown run are left alone', { runId, snapshots: snapshots.length });
+            return;
+          }
+          if (!(await isLeftOver(catalog, run))) return;
+          const ids = snapshots.map(({ snapshotId }) => snapshotId);
+          const { removed, inUse } = await removeSnapshots(deps, runId, ids);
+          counts.removed += removed;
+          counts.inUse += inUse;
+        },
+      },
+      {},
+    );
+    return { ...counts, failures: noteFailures(log, 'sweeping snapshots', failures) };
   });
 }
 

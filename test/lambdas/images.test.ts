@@ -127,6 +127,28 @@ test('of two orders the oldest is kept whole and the other removed', async () =>
   expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(oldest);
 });
 
+test('an order too many that EC2 does not let go of does not fail the run', async () => {
+  const deployment = makeDeployment();
+  const { snapshotVolumes, images } = await openImageRun(deployment);
+  images.lostAnswers = 2;
+  images.readLagMs = 6 * minute;
+  await expect(snapshotVolumes(STEP, PLENTY)).rejects.toThrow();
+  deployment.clock.advance(5 * minute);
+  await expect(snapshotVolumes(STEP, PLENTY)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
+  deployment.clock.advance(6 * minute);
+  const [first, second, refused, used] = images.snapshots.map(({ snapshotId }) => snapshotId);
+  images.undeletable.add(refused!);
+  images.inUse.add(used!);
+
+  const { snapshots } = await snapshotVolumes(STEP, PLENTY);
+
+  expect(snapshots).toEqual([first, second]);
+  expect(deployment.lines.filter(({ level }) => level === 'warn').map((line) => line['snapshot'])).toEqual([
+    refused,
+    used,
+  ]);
+});
+
 test('a volume that was attached after the order leads to a new one with all volumes', async () => {
   const deployment = makeDeployment();
   const { snapshotVolumes, images } = await openImageRun(deployment);

@@ -303,6 +303,69 @@ describe('snapshots', () => {
     ]);
   });
 
+  test('that an AMI is made of keep their point, are told, and fail nothing; the rest goes', async () => {
+    const deployment = makeDeployment();
+    const stages = makeStages(deployment);
+    const { images } = stages;
+    const point = await withImage(deployment, images, RUN);
+    const other = await withImage(deployment, images, idOf('b'));
+    const used = images.snapshots[0]!.snapshotId;
+    images.inUse.add(used);
+    deployment.clock.advance(2 * day);
+
+    const expireAndReport = async () => {
+      const expired = await stages.expire({ held, renewed: [], state: null }, PLENTY);
+      return stages.report(
+        { errors: {}, expired, snapshots: await stages.sweepSnapshots({}, PLENTY) },
+        PLENTY,
+      );
+    };
+    const first = await expireAndReport();
+    images.inUse.clear();
+    const second = await expireAndReport();
+
+    expect(first).toMatchObject({ pointsExpired: 1, pointsInUse: 1, snapshotsRemoved: 3, failures: 0 });
+    expect(deployment.lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', runId: RUN, snapshotId: used }),
+    );
+    expect(second).toMatchObject({ pointsExpired: 1, pointsInUse: 0, snapshotsRemoved: 1 });
+    expect(images.snapshots).toEqual([]);
+    for (const { pointId } of [point, other])
+      expect(await deployment.catalog.findPoint(pointId)).toBeUndefined();
+    expect(deployment.metrics.of('MaintenanceFailures')).toEqual([0, 0]);
+  });
+
+  test('of a failed run are removed whatever EC2 says of others', async () => {
+    const deployment = makeDeployment();
+    const { sweepSnapshots, images } = makeStages(deployment);
+    const { catalog, clock } = deployment;
+    for (const letter of ['b', 'c', 'd']) {
+      await images.createMachineSnapshots('i-1', { 'holdfast:run': idOf(letter) });
+      await catalog.openRun({
+        runId: idOf(letter),
+        resourceArn: instance,
+        plan: 'daily',
+        requestedType: 'full',
+        type: 'full',
+        leaseUntil: clock.now(),
+        startedAt: clock.now(),
+        aliveUntil: clock.now(),
+        state: 'open',
+      });
+      await catalog.closeRun(idOf(letter), { state: 'failed', endedAt: clock.now() });
+    }
+    const [used, , locked] = images.snapshots.map(({ snapshotId }) => snapshotId);
+    images.inUse.add(used!);
+    images.undeletable.add(locked!);
+    clock.advance(8 * day);
+
+    const swept = await sweepSnapshots({}, PLENTY);
+
+    expect(swept).toMatchObject({ removed: 3, inUse: 1, failures: { count: 1 } });
+    expect(swept.failures.messages[0]).toContain(locked);
+    expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual([used, locked]);
+  });
+
   test('that a failed run left are removed after some days; of points, open and unknown runs they stay', async () => {
     const deployment = makeDeployment();
     const { sweepSnapshots, images } = makeStages(deployment);
@@ -333,8 +396,8 @@ describe('snapshots', () => {
     clock.advance(8 * day);
     const late = await sweepSnapshots({}, PLENTY);
 
-    expect(early).toEqual({ removed: 0, unknown: 0 });
-    expect(late).toEqual({ removed: 2, unknown: 2 });
+    expect(early).toMatchObject({ removed: 0, unknown: 0 });
+    expect(late).toMatchObject({ removed: 2, unknown: 2, inUse: 0, failures: { count: 0 } });
     const left = new Set(images.snapshots.map(({ tags }) => tags['holdfast:run']));
     expect(left).toEqual(new Set([runs.open, runs.unknown, runs.ofPoint].map(idOf)));
   });

@@ -6,6 +6,11 @@ export function isEc2NotFound(error: unknown): boolean {
   return errorName(error).endsWith('.NotFound');
 }
 
+/** Whether EC2 says that a registered image (AMI) is made of a snapshot, which it keeps from being deleted. */
+export function isSnapshotInUse(error: unknown): boolean {
+  return errorName(error) === 'InvalidSnapshot.InUse';
+}
+
 /** Turns an error of EC2 into an engine error. `what` is the call and its object. */
 export function toEc2Error(error: unknown, what: string): unknown {
   if (isEc2NotFound(error) || errorName(error).endsWith('.Malformed')) {

@@ -12,7 +12,7 @@ import {
   type VolumeType,
 } from '@aws-sdk/client-ec2';
 import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
-import { isEc2NotFound, toEc2Error } from './ec2-errors.ts';
+import { isEc2NotFound, isSnapshotInUse, toEc2Error } from './ec2-errors.ts';
 import {
   fromTagRecord,
   type MachineConfiguration,
@@ -166,13 +166,18 @@ export class Ec2Images {
     return found;
   }
 
-  /** Deletes a snapshot. Succeeds when it is gone already. */
-  async removeSnapshot(snapshotId: string): Promise<void> {
+  /**
+   * Deletes a snapshot. Succeeds when it is gone already. `in-use`: somebody registered an AMI with it, so EC2 keeps it
+   * until that is deregistered.
+   */
+  async removeSnapshot(snapshotId: string): Promise<'removed' | 'in-use'> {
     try {
       await this.#clients.ec2.send(new DeleteSnapshotCommand({ SnapshotId: snapshotId }));
     } catch (error) {
+      if (isSnapshotInUse(error)) return 'in-use';
       if (!isEc2NotFound(error)) throw toEc2Error(error, `deleting snapshot ${snapshotId}`);
     }
+    return 'removed';
   }
 
   /** Makes a volume from a snapshot; repeatable with the same token. Returns its id. */

@@ -5,7 +5,7 @@ import {
   type ResourceGroupsTaggingAPIClient,
 } from '@aws-sdk/client-resource-groups-tagging-api';
 import { GetBucketTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
-import type { ResourceArn, ResourceRow } from '@holdfast/engine';
+import { BackupError, type ResourceArn, type ResourceRow } from '@holdfast/engine';
 import { toTagRecord } from './ec2-machine.ts';
 import { toTags } from './s3-object-facts.ts';
 import { errorName, httpStatus, isDenied, toEngineError } from './sdk-errors.ts';
@@ -97,11 +97,15 @@ export class TaggedResources {
       // NoSuchTagSet and NoSuchBucket: it lost its tags, or is gone.
       if (httpStatus(error) === 404 || errorName(error) === 'NoSuchTagSet') return undefined;
       const selected = this.#select(nominee.arn, 's3-bucket', nominee.tags);
-      if (!isDenied(error) || selected === undefined)
-        throw toEngineError(error, `reading the tags of bucket ${name}`);
+      const failure = toEngineError(error, `reading the tags of bucket ${name}`);
+      // What S3 refuses for one bucket is that bucket's problem; without an answer nothing is known of any.
+      if (!(failure instanceof BackupError) || failure.retry === 'later' || selected === undefined)
+        throw failure;
       return {
         ...selected,
-        problem: `the tags of bucket ${name} may not be read; allow s3:GetBucketTagging on it`,
+        problem: isDenied(error)
+          ? `the tags of bucket ${name} may not be read; allow s3:GetBucketTagging on it`
+          : failure.message,
       };
     }
   }

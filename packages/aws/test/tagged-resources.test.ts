@@ -83,6 +83,22 @@ test('reports a bucket whose tags may not be read instead of leaving it out', as
   expect(found[0]?.problem).toContain('s3:GetBucketTagging');
 });
 
+test('reports a bucket that S3 refuses for any reason, and goes on with the others', async () => {
+  tagging.on(GetResourcesCommand).resolves({
+    ResourceTagMappingList: ['moved', 'good'].map((name) => ({
+      ResourceARN: `arn:aws:s3:::${name}`,
+      Tags: tags,
+    })),
+  });
+  s3.on(GetBucketTaggingCommand, { Bucket: 'moved' }).rejects(sdkError('PermanentRedirect', 301));
+  s3.on(GetBucketTaggingCommand, { Bucket: 'good' }).resolves({ TagSet: tags });
+
+  const [good, moved] = await resources.discover();
+
+  expect(good).not.toHaveProperty('problem');
+  expect(moved?.problem).toMatch(/bucket moved.*PermanentRedirect/);
+});
+
 test('takes the right spelling when a resource has two, and reports one that has only the wrong', async () => {
   const wrong = { Key: 'Holdfast:Plan', Value: 'weekly' };
   tagging.on(GetResourcesCommand).resolves({

@@ -136,4 +136,4 @@ export { expirePoints } from './maintenance/expire-points.ts';
 export { createChunkIdReader } from './maintenance/pack-chunk-ids.ts';
 export { sweepPacks } from './maintenance/sweep-packs.ts';
 export { verifySample } from './maintenance/verify-sample.ts';
-export { addFailures, type StepFailures } from './maintenance/work-through.ts';
+export { addFailures, workThrough, type StepFailures } from './maintenance/work-through.ts';

@@ -6,7 +6,7 @@ import type {
   VolumeOrder,
   VolumeSnapshot,
 } from '@holdfast/aws';
-import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
+import { InvalidInputError, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
 import type { FakeClock } from '@holdfast/engine/testing';
 
 /** A volume of the instance that {@link MemoryImages} knows. */
@@ -38,6 +38,10 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   lostAnswers = 0;
   /** What state a new volume has. */
   volumeState = 'available';
+  /** Snapshots that somebody made an AMI of. */
+  readonly inUse = new Set<string>();
+  /** Snapshots that EC2 does not delete, for another reason. */
+  readonly undeletable = new Set<string>();
   machine: MachineConfiguration;
 
   constructor(clock: FakeClock) {
@@ -106,10 +110,14 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     return Promise.resolve(this.#visible().filter(({ snapshotId }) => snapshotIds.includes(snapshotId)));
   }
 
-  async removeSnapshot(snapshotId: string): Promise<void> {
+  async removeSnapshot(snapshotId: string): Promise<'removed' | 'in-use'> {
     await Promise.resolve();
+    if (this.inUse.has(snapshotId)) return 'in-use';
+    if (this.undeletable.has(snapshotId))
+      throw new InvalidInputError(`deleting snapshot ${snapshotId} is not possible (OperationNotPermitted)`);
     const at = this.#snapshots.findIndex((one) => one.snapshotId === snapshotId);
     if (at >= 0) this.#snapshots.splice(at, 1);
+    return 'removed';
   }
 
   async createVolume(order: VolumeOrder): Promise<string> {

@@ -9,12 +9,18 @@ const expiredAtOnce = 8;
 export interface ExpireServices {
   readonly store: ObjectStore;
   readonly catalog: Catalog;
-  /** What has to happen before a root goes: its snapshots are removed, the audit log is told. Repeatable. @default nothing */
-  readonly beforeRemoval?: (point: PointRow) => Promise<void>;
+  /**
+   * What has to happen before a root goes: its snapshots are removed, the audit log is told. Repeatable. `in-use`: some
+   * of that is needed by others, so the root stays, and all of it is tried again another day. @default nothing
+   */
+  readonly beforeRemoval?: (point: PointRow) => Promise<'done' | 'in-use'>;
 }
 
-/** What came of one point: `kept` it is not due, or held; `locked` the store still refuses to delete its root. */
-export type ExpireOutcome = 'expired' | 'kept' | 'locked';
+/**
+ * What came of one point: `kept` it is not due, or held; `locked` the store still refuses to delete its root; `inUse`
+ * others need something that would have to go with it.
+ */
+export type ExpireOutcome = 'expired' | 'kept' | 'locked' | 'inUse';
 
 /**
  * Removes a point whose retention has ended and that nobody holds: `expiring` → `beforeRemoval` → its root → its row.
@@ -36,7 +42,7 @@ export async function expirePoint(
   }
   const row = await catalog.startExpiring(pointId, now);
   if (row === 'kept') return 'kept';
-  await beforeRemoval?.(row);
+  if ((await beforeRemoval?.(row)) === 'in-use') return 'inUse';
   if (!(await removeRoot(store, row))) return 'locked';
   await catalog.removePoint(pointId);
   return 'expired';
@@ -47,6 +53,7 @@ export interface ExpireReport {
   readonly expired: number;
   readonly kept: number;
   readonly locked: number;
+  readonly inUse: number;
   readonly failures: StepFailures;
 }
 
@@ -60,7 +67,7 @@ export async function expirePoints(
 ): Promise<ExpireReport & { readonly done: boolean }> {
   const { store, catalog } = services;
   const now = await store.now();
-  const counts = { expired: 0, kept: 0, locked: 0 };
+  const counts = { expired: 0, kept: 0, locked: 0, inUse: 0 };
   const worked = await workThrough(
     {
       items: catalog.listPointsExpiring({ to: now }),

@@ -188,9 +188,9 @@ test('what a point has outside of the vault is removed before its root, and a fa
     harness,
     new FaultPlan([{ kind: 'fail-before', method: 'removeVersion', call: 1 }]),
   );
-  const beforeRemoval = async ({ pointId }: PointRow): Promise<void> => {
+  const beforeRemoval = async ({ pointId }: PointRow): Promise<'done'> => {
     removed.push(pointId);
-    await Promise.resolve();
+    return Promise.resolve('done');
   };
 
   const first = await expirePoints({ ...services, beforeRemoval });
@@ -200,6 +200,19 @@ test('what a point has outside of the vault is removed before its root, and a fa
   expect(first.failures.messages[0]).toContain(old.pointId);
   expect(second).toMatchObject({ expired: 1, failures: { count: 0 } });
   expect(removed).toEqual([old.pointId, old.pointId]);
+});
+
+test('a point stays as long as others need what would have to go with it, and goes when they do not', async () => {
+  const { harness, old } = await prepare();
+  const services = await sweepServices(harness);
+
+  const first = await expirePoints({ ...services, beforeRemoval: async () => Promise.resolve('in-use') });
+  const row = await rowOf(harness, old.pointId);
+  const second = await expirePoints({ ...services, beforeRemoval: async () => Promise.resolve('done') });
+
+  expect(first).toMatchObject({ expired: 0, inUse: 1, failures: { count: 0 } });
+  expect(row.expiring).toBe(true);
+  expect(second).toMatchObject({ expired: 1, inUse: 0 });
 });
 
 test('a step that is out of time says so, and the next call goes on', async () => {
