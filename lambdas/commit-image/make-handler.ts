@@ -55,6 +55,7 @@ function contentOf({ image }: TakenImage): PointContent {
       storedBytes: 0,
     },
     warnings: [],
+    unread: { carried: 0, missing: 0 },
     pagePacks: [],
     pagePacksCounted: 0,
     image,

@@ -1,4 +1,4 @@
-import type { CommittedPoint, PointId, RunId } from '@holdfast/engine';
+import { type CommittedPoint, type PointId, type RunId, unreadOf } from '@holdfast/engine';
 
 /** What a run came to, for the execution's history. */
 export interface CommittedOutput {
@@ -7,6 +7,9 @@ export interface CommittedOutput {
   readonly type: CommittedPoint['root']['type'];
   readonly state: CommittedPoint['state'];
   readonly warnings: number;
+  /** Entries that could not be read: in the point as an earlier one has them, and not in it. */
+  readonly carried: number;
+  readonly missing: number;
   readonly files: number;
   readonly logicalBytes: number;
   readonly readBytes: number;
@@ -23,6 +26,7 @@ export function committedOutputOf({ root, state }: CommittedPoint): CommittedOut
     type: root.type,
     state,
     warnings: root.warnings,
+    ...unreadOf(root),
     files,
     logicalBytes,
     readBytes,

@@ -21,8 +21,10 @@ const ReportCycleInput = z.object({
 /** A cycle in numbers. */
 export interface ReportCycleOutput {
   readonly completed: number;
-  /** Protected too, but for some entries. */
+  /** Protected too, and lacking nothing, but with something to say. */
   readonly warnings: number;
+  /** Their new points carry or lack entries that could not be read: not protected as their plan promises. */
+  readonly degraded: number;
   readonly failed: number;
   readonly skipped: number;
   readonly readBytes: number;
@@ -50,6 +52,8 @@ export function makeHandler(deps: {
         outcomes.push(outcome);
       }
       const report = add(outcomes);
+      for (const { arn, state, reason } of outcomes)
+        if (state === 'degraded') log.warn('the resource is degraded', { resource: arn, reason });
       const failed = outcomes.filter(({ state }) => state === 'failed');
       count(
         bothMetrics(plan, {
@@ -57,6 +61,7 @@ export function makeHandler(deps: {
           CyclesCompleted: failed.length > 0 ? 0 : 1,
           ResourcesCompleted: report.completed,
           ResourcesWithWarnings: report.warnings,
+          ResourcesDegraded: report.degraded,
           ResourcesFailed: report.failed,
           ReadBytes: report.readBytes,
           StoredBytes: report.storedBytes,
@@ -74,6 +79,7 @@ function add(outcomes: readonly ResourceOutcome[]): ReportCycleOutput {
   return {
     completed: count('completed'),
     warnings: count('completed-with-warnings'),
+    degraded: count('degraded'),
     failed: count('failed'),
     skipped: count('skipped'),
     readBytes: outcomes.reduce((sum, { readBytes }) => sum + readBytes, 0),

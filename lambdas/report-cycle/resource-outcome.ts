@@ -1,12 +1,12 @@
-import type { Catalog, ResourceArn, RunRow } from '@holdfast/engine';
+import { type Catalog, type PointRow, type ResourceArn, type RunRow, unreadOf } from '@holdfast/engine';
 import type { CycleList } from '../discover-resources/cycle-list.ts';
 import { skipReason } from '../open-run/skip-reason.ts';
 
 /** What became of one resource in a cycle. */
 export interface ResourceOutcome {
   readonly arn: ResourceArn;
-  readonly state: 'completed' | 'completed-with-warnings' | 'failed' | 'skipped';
-  /** Why it failed or was skipped. */
+  readonly state: 'completed' | 'completed-with-warnings' | 'degraded' | 'failed' | 'skipped';
+  /** Why it failed or was skipped, or what its point could not read. */
   readonly reason?: string;
   readonly readBytes: number;
   readonly storedBytes: number;
@@ -29,11 +29,13 @@ export async function findOutcome(
   }
   switch (run.state) {
     case 'completed':
-    case 'completed-with-warnings': {
+    case 'completed-with-warnings':
+    case 'degraded': {
       const point = run.pointId && (await catalog.findPoint(run.pointId));
       return {
         arn,
         state: run.state,
+        ...(run.state === 'degraded' && { reason: degradedReason(point || undefined) }),
         readBytes: point?.counts.readBytes ?? 0,
         storedBytes: point?.counts.storedBytes ?? 0,
       };
@@ -47,6 +49,12 @@ export async function findOutcome(
       // Open or cancelling: nobody is left who would close it.
       return { arn, state: 'failed', reason: `its execution ended and left run ${runId} open`, ...noBytes };
   }
+}
+
+function degradedReason(point: PointRow | undefined): string {
+  if (point === undefined) return 'its point could not read everything';
+  const { carried, missing } = unreadOf(point);
+  return `point ${point.pointId} could not read ${carried + missing} entries and lacks ${missing} of them`;
 }
 
 /** A run that was never opened left no trace of its own; mostly another one was in its way. */

@@ -239,6 +239,7 @@ async function writeImage(vault: FixtureVault): Promise<void> {
       storedBytes: 0,
     },
     warnings: [],
+    unread: { carried: 0, missing: 0 },
     pagePacks: [],
     pagePacksCounted: 0,
     image,

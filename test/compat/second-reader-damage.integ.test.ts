@@ -160,7 +160,8 @@ test.each<{ what: string; wrong: (full: Root, incremental: Root) => Partial<Root
   const incremental = await vault.backUp({ ...resource, type: 'incremental', source });
 
   const { counts, manifest, packMap, pagePacks, pagePacksCounted } = { ...full, ...wrong(full, incremental) };
-  const content = { counts, warnings: [], manifest, packMap, pagePacks, pagePacksCounted };
+  const unread = { carried: 0, missing: 0 };
+  const content = { counts, warnings: [], unread, manifest, packMap, pagePacks, pagePacksCounted };
   const { point } = await vault.commit(resource, content);
 
   const options = { vault: join(folder, 'vault'), keyFile: join(folder, 'key') };

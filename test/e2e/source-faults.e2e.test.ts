@@ -90,7 +90,7 @@ describe.skipIf(!hasGateway)('one cycle over sources of which most have a fault'
   test('the failures are counted where the alarm looks', async () => {
     expect(await sumOf(app, 'CycleFailures', testPlans.sources)).toBeGreaterThan(failuresBefore);
     expect(await sumOf(app, 'ResourcesFailed', testPlans.sources)).toBe(3);
-    expect(await sumOf(app, 'ResourcesWithWarnings', testPlans.sources)).toBe(1);
+    expect(await sumOf(app, 'ResourcesDegraded', testPlans.sources)).toBe(1);
   });
 
   test('a bucket that may not be read fails with its name and what to allow', async () => {
@@ -121,7 +121,7 @@ describe.skipIf(!hasGateway)('one cycle over sources of which most have a fault'
     const run = await newestRun(app, arnOfBucket(partly));
     const readable = [...partlyBucket.state()].filter(([key]) => key !== unreadable && key !== vanished);
 
-    expect(run.state).toBe('completed-with-warnings');
+    expect(run.state).toBe('degraded');
     expect(await gateway.countFired()).toMatchObject({ unreadable: expect.any(Number), vanished: 1 });
     expect(point.counts.files).toBe(readable.length);
     expect(await restoreAndCompare(app, point.pointId, new Map(readable))).toEqual([]);

@@ -131,7 +131,7 @@ test('a resource that an earlier cycle still works on is reported with that run'
   );
 });
 
-test('entries that could not be read make a warning, not a failure', async () => {
+test('entries that could not be read make a degraded resource, not a failure', async () => {
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment);
   deployment.source.plant('fine', 'content');
@@ -142,8 +142,15 @@ test('entries that could not be read make a warning, not a failure', async () =>
 
   const report = await pipeline.reportCycle(CYCLE, PLENTY);
 
-  expect(report).toMatchObject({ completed: 0, warnings: 1, failed: 0 });
-  expect(deployment.metrics.of('ResourcesWithWarnings')).toEqual([1]);
+  expect(report).toMatchObject({ completed: 0, warnings: 0, degraded: 1, failed: 0 });
+  expect(deployment.metrics.of('ResourcesDegraded')).toEqual([1]);
+  expect(deployment.lines).toContainEqual(
+    expect.objectContaining({
+      level: 'warn',
+      message: 'the resource is degraded',
+      reason: expect.stringMatching(/^point .* could not read 1 entries and lacks 1 of them$/),
+    }),
+  );
 });
 
 test('a synthetic full skips images without failing', async () => {

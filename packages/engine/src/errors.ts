@@ -150,10 +150,13 @@ export class KeyUnavailableError extends BackupError {
 export class SourceEntryError extends BackupError {
   override readonly name = 'SourceEntryError';
   override readonly retry = 'later';
-  readonly reason: 'vanished' | 'changed' | 'denied' | 'unreadable';
+  /** `left-out`: not a file's content at all, such as a socket; nothing is lacking that a restore should bring. */
+  readonly reason: 'vanished' | 'changed' | 'denied' | 'unreadable' | 'left-out';
+  readonly path: string;
   constructor(reason: SourceEntryError['reason'], path: string, detail: string, options?: ErrorOptions) {
     super(`${JSON.stringify(path)} ${detail}`, options);
     this.reason = reason;
+    this.path = path;
   }
 }
 
@@ -161,6 +164,19 @@ export class SourceEntryError extends BackupError {
 export class SourceUnavailableError extends BackupError {
   override readonly name = 'SourceUnavailableError';
   override readonly retry = 'never';
+}
+
+/** Nothing of what a source listed could be read, so there is no point to make of it. */
+export class NothingReadError extends BackupError {
+  override readonly name = 'NothingReadError';
+  override readonly retry = 'never';
+  /** @param first - what was said of the first of them, with the remedy. */
+  constructor(resourceArn: string, unread: number, first: string) {
+    super(
+      `none of the ${unread.toLocaleString('en-US')} entries that ${resourceArn} listed could be read, ` +
+        `and no point was made: ${first}`,
+    );
+  }
 }
 
 /** A restore target refuses, vanished, or is not one that the configuration allows. */

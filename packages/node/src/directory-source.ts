@@ -216,7 +216,7 @@ export class DirectorySource implements FileSource {
     );
     if (entry === undefined) {
       throw new SourceEntryError(
-        'unreadable',
+        'left-out',
         shownPath(bytes),
         'is a socket, device or pipe and is not backed up',
       );

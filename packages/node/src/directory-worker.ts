@@ -9,7 +9,9 @@ import {
   shardFromJson,
   shardToJson,
   VaultKeys,
+  warningOf,
   type FetchPolicy,
+  type PointWarning,
   type ProtectShardOptions,
   type RestoreOutcome,
   type RestoreShard,
@@ -80,6 +82,12 @@ async function cut(
   return { shard: { ...shard, index: given.index }, listed };
 }
 
+/** What a listing could not show may have changed, or be new: the point lacks it as it is now. */
+function noteOf(error: SourceEntryError): PointWarning {
+  const isLacking = error.reason !== 'vanished' && error.reason !== 'left-out';
+  return warningOf(error, error.path, isLacking ? 'missing' : undefined);
+}
+
 // The worker of back-up-directory.ts and restore-directory.ts: one shard a task.
 serveTasks(async (initial: unknown) => {
   const { vault, secrets, directory, job } = initial as DirectoryWork;
@@ -107,10 +115,12 @@ serveTasks(async (initial: unknown) => {
         ...(listed && { listed }),
       });
       if (warnings.length > 0) {
-        const told = warnings.map(({ reason, message }) => ({ path: '', reason, message }));
+        const told = warnings.map(noteOf);
+        const missing = told.filter(({ unread }) => unread !== undefined).length;
         await putShardResult(services.work, job.plan.runId, {
           ...result,
           warnings: [...result.warnings, ...told],
+          entries: { ...result.entries, missing: result.entries.missing + missing },
         });
       }
       return null;

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   lstatSync,
   lutimesSync,
   readdirSync,
@@ -142,4 +144,28 @@ test('leaves the facts of a directory that was there, where it may not overwrite
   expect(lstatSync(path.join(target, 'd1')).mtimeMs).not.toBe(
     lstatSync(path.join(machine.source, 'd1')).mtimeMs,
   );
+});
+
+test('a pipe that is left out is a warning, and lacks nothing', async () => {
+  const machine = await Machine.make();
+  execFileSync('sh', ['-c', 'mkfifo "$0"', path.join(machine.source, 'd1/pipe')]);
+
+  const root = await machine.backUp('full');
+
+  expect(root).toMatchObject({ warnings: 1, warningList: [{ path: 'd1/pipe', reason: 'unreadable' }] });
+  expect(root.warningList[0]).not.toHaveProperty('unread');
+  expect(root.unread).toEqual({ carried: 0, missing: 0 });
+});
+
+test.runIf(process.geteuid?.() === 0)('what cannot be listed is missing from the point', async () => {
+  const machine = await Machine.make();
+  chmodSync(path.join(machine.source, 'd2'), 0o700);
+  execFileSync('chmod', ['a+rwX', path.dirname(machine.vault.root), machine.source]);
+  execFileSync('chown', ['65534', machine.vault.keyFile]);
+  process.seteuid?.(65_534);
+
+  const root = await machine.backUp('full').finally(() => process.seteuid?.(0));
+
+  expect(root.unread).toEqual({ carried: 0, missing: 1 });
+  expect(root.warningList).toMatchObject([{ path: 'd2/', reason: 'denied', unread: 'missing' }]);
 });

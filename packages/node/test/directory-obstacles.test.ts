@@ -72,7 +72,7 @@ test('what is no file any more, or has vanished, hides nothing', async () => {
   for await (const entry of source.list({}))
     if (Buffer.from(entry.path).toString() === 'a') rmSync(path.join(root, 'b'), { recursive: true });
 
-  expect(warnings.map(({ reason }) => reason)).toContain('unreadable');
+  expect(warnings.map(({ reason }) => reason)).toContain('left-out');
   expect(['pipe', 'b/x'].map((name) => source.findObstacle(bytes(name)))).toEqual([undefined, undefined]);
 });
 

@@ -113,6 +113,12 @@ def check_root(root: Root, keys: VaultKeys) -> None:
     require(len(listed) == min(warnings, MAX_WARNINGS_LISTED), f"root {root.name} lists {len(listed)} of {warnings} warnings")
     for warning in listed:
         require(warning.get("reason") in REASONS, f"root {root.name} warns for the reason {warning.get('reason')}")
+        require(warning.get("unread") in (None, "carried", "missing"), f"root {root.name} has {warning.get('unread')} of an entry")
+    if "unread" in root.fields:
+        unread = root.map("unread")
+        for field in ("carried", "missing"):
+            value = unread.get(field)
+            require(isinstance(value, int) and value >= 0, f"root {root.name} says that {value} entries are {field}")
 
 
 def _check_previous(copy: Copy, root: Root, name: str) -> None:

@@ -12,6 +12,7 @@ import type { StoredPack } from '../packs/store-pack.ts';
 import { pagePackRecordOf } from '../points/point-pages.ts';
 import { pageRefToText } from '../points/page-ref-text.ts';
 import type { Root } from '../points/root.ts';
+import { unreadOf } from '../points/unread.ts';
 import type { PointReader } from '../restore/point-reader.ts';
 import type { PointContent } from '../runs/point-content.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
@@ -104,6 +105,8 @@ export async function describeContainer(
     counts: { ...inner.counts, storedBytes: pagePacks.reduce((sum, pack) => sum + pack.bytes, 0) },
     warnings: inner.warningList,
     warningCount: inner.warnings,
+    // What a point lacks, its container lacks too.
+    unread: unreadOf(inner),
     ...(inner.manifest !== undefined && { manifest: inner.manifest }),
     ...(packMap && { packMap: pageRefToText(packMap) }),
     pagePacks: pagePacks.map(pagePackRecordOf),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { PackId, PointId, ResourceArn, RunId, VaultId } from '../ids.ts';
 import type { PointRow } from '../ports/catalog.ts';
+import { unreadOf } from './unread.ts';
 import { PageRefText } from './page-ref-text.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
@@ -14,8 +15,18 @@ export const PointWarning = z.object({
   path: z.string(),
   reason: z.enum(['vanished', 'changed', 'denied', 'unreadable']),
   message: z.string(),
+  /** The entry, or all below a directory, could not be read. Absent where nothing is lacking, and in roots of before. */
+  unread: z.enum(['carried', 'missing']).optional(),
 });
 export type PointWarning = z.infer<typeof PointWarning>;
+
+/** Entries that could not be read; a point with any is degraded. */
+export const UnreadCounts = z.object({
+  /** Entries that the point has as an earlier point read them. */
+  carried: count,
+  /** Entries that the point lacks; a directory that could not be listed is one, whatever is in it. */
+  missing: count,
+});
 
 /** Warnings that a root spells out; the rest is counted. */
 export const warningsInRoot = 1_000;
@@ -81,6 +92,8 @@ export const Root = z.object({
   }),
   warnings: count,
   warningList: z.array(PointWarning).max(warningsInRoot),
+  /** Absent in roots of before; see {@link unreadOf}. */
+  unread: UnreadCounts.optional(),
   seconds: z.number().nonnegative(),
   /** Absent for a source without entries and for image points. */
   manifest: PageRefText.optional(),
@@ -135,6 +148,7 @@ export function pointRowOf(
     ...(root.container?.storageClass !== undefined && { archiveClass: root.container.storageClass }),
     counts: root.counts,
     warnings: root.warnings,
+    unread: unreadOf(root),
     seconds: root.seconds,
     rootName: stored.name,
     rootVersionId: stored.versionId,

@@ -21,12 +21,16 @@ export interface ResourceRow {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-/** `completed-with-warnings`: committed, but some entries could not be read. */
+/**
+ * `completed-with-warnings`: committed, and nothing is lacking that the source still had. `degraded`: committed, but some
+ * entries could not be read: the point lacks them, or has them as an earlier point does.
+ */
 export type RunState =
   | 'open'
   | 'cancelling'
   | 'completed'
   | 'completed-with-warnings'
+  | 'degraded'
   | 'failed'
   | 'cancelled';
 
@@ -74,6 +78,12 @@ export interface PointCounts {
   readonly storedBytes: number;
 }
 
+/** Entries that could not be read: `carried` as an earlier point has them, `missing` altogether. */
+export interface UnreadCounts {
+  readonly carried: number;
+  readonly missing: number;
+}
+
 /** The catalog's copy of a root: always built from the root as read back from the vault. */
 export interface PointRow {
   readonly pointId: PointId;
@@ -93,6 +103,8 @@ export interface PointRow {
   readonly archiveClass?: string;
   readonly counts: PointCounts;
   readonly warnings: number;
+  /** Absent in rows of before: ask `isDegraded`. */
+  readonly unread?: UnreadCounts;
   readonly seconds: number;
   readonly rootName: string;
   readonly rootVersionId: string;

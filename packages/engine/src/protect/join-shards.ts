@@ -1,4 +1,5 @@
 import { fromBase64, newId, toBase64 } from '../bytes.ts';
+import { NothingReadError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { createPackMapKind } from '../manifest/pack-map.ts';
@@ -39,6 +40,8 @@ interface GatheredShards {
   /** The first of them; a source that denies every file has millions. */
   readonly warnings: ShardResult['warnings'];
   readonly warningCount: number;
+  readonly entries: ShardResult['entries'];
+  readonly firstUnread: string | undefined;
   readonly pagePacks: readonly PagePackRecord[];
   readonly large: readonly ShardResult['large'][number][];
   /** Where the attempts whose results these are left their pack usage. */
@@ -90,6 +93,10 @@ export async function joinShards(
     root: joined,
   });
 
+  const entries = addEntries(shards.entries, mended.entries);
+  const warnings = [...shards.warnings, ...mended.warnings];
+  checkAnyRead(plan, entries, shards.firstUnread ?? warnings[0]?.message);
+
   const packMapKind = createPackMapKind(keys);
   const packMapRoot = findPageRef(plan.base?.packMap, plan.base?.pointId);
   const packMapBase = new TreeReader(packMapKind, pages.source, packMapRoot);
@@ -123,7 +130,8 @@ export async function joinShards(
       storedBytes: shards.counts.storedBytes + pageBytes,
       ...mended.adjust(shards.counts),
     },
-    warnings: [...shards.warnings, ...mended.warnings],
+    warnings,
+    unread: { carried: entries.carried, missing: entries.missing },
     warningCount: shards.warningCount + mended.warnings.length,
     ...(manifest && { manifest: pageRefToText(manifest) }),
     ...(packMap && { packMap: pageRefToText(packMap) }),
@@ -187,6 +195,8 @@ async function gather({ work }: WriteServices, plan: RunPlan, shardCount: number
   const pieces: Piece[] = [];
   const warnings: ShardResult['warnings'] = [];
   let warningCount = 0;
+  let entries: ShardResult['entries'] = { read: 0, carried: 0, missing: 0 };
+  let firstUnread: string | undefined;
   const pagePacks: PagePackRecord[] = [];
   const large: ShardResult['large'][number][] = [];
   const usage: string[] = [];
@@ -206,12 +216,32 @@ async function gather({ work }: WriteServices, plan: RunPlan, shardCount: number
     addPiece(pieces, result);
     warnings.push(...result.warnings.slice(0, warningsInRoot - warnings.length));
     warningCount += result.warnings.length;
+    entries = addEntries(entries, result.entries);
+    firstUnread ??= result.firstUnread;
     pagePacks.push(...result.pagePacks);
     large.push(...result.large);
     usage.push(result.usage);
     for (const name of Object.keys(counts) as (keyof typeof counts)[]) counts[name] += result.counts[name];
   }
-  return { pieces, counts, warnings, warningCount, pagePacks, large, usage };
+  return { pieces, counts, warnings, warningCount, entries, firstUnread, pagePacks, large, usage };
+}
+
+function addEntries(a: ShardResult['entries'], b: ShardResult['entries']): ShardResult['entries'] {
+  return { read: a.read + b.read, carried: a.carried + b.carried, missing: a.missing + b.missing };
+}
+
+/**
+ * A point of which nothing was read says no more than the one before it, and would be taken for the newest state.
+ * @throws {@link NothingReadError} of all that was listed, nothing could be read.
+ */
+function checkAnyRead(
+  { resourceArn }: RunPlan,
+  { read, carried, missing }: ShardResult['entries'],
+  first: string | undefined,
+): void {
+  const unread = carried + missing;
+  if (read > 0 || unread === 0) return;
+  throw new NothingReadError(resourceArn, unread, first ?? 'the source gave no reason');
 }
 
 /** All deltas of a run, summed and in the order of pack ids. */

@@ -8,6 +8,7 @@ import { mergeTree, type Change } from '../manifest/tree-merge.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { pathKeys } from '../manifest/tuple-key.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
+import { warningOf } from '../points/unread.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { extentsOf, groupByPath, usesPacks, type BaseFile } from './base-files.ts';
 import type { LargeObject, ShardResult } from './shard-result.ts';
@@ -28,6 +29,8 @@ export interface Repaired {
   readonly root: PageRef | undefined;
   readonly usage: readonly PackDelta[];
   readonly warnings: ShardResult['warnings'];
+  /** What the mending adds to the entries that the shards could and could not read. */
+  readonly entries: ShardResult['entries'];
   /** The counts that change. */
   adjust(counts: ShardResult['counts']): Pick<ShardResult['counts'], 'files' | 'logicalBytes'>;
 }
@@ -52,6 +55,7 @@ export async function repairLargeObjects({
   const unleased = new Set(plan.unleasedPacks);
   let files = 0;
   let logicalBytes = 0;
+  const entries = { read: 0, carried: 0, missing: 0 };
 
   const count = (file: BaseFile | undefined, sign: 1 | -1): void => {
     for (const { chunks } of file === undefined ? [] : extentsOf(file, origin)) {
@@ -67,24 +71,27 @@ export async function repairLargeObjects({
   const changes: Change[] = [];
   for (const { path, gone } of broken) {
     const { from, to } = pathKeys(path);
-    count(await findFile(joined, path, origin), -1);
+    const mixed = await findFile(joined, path, origin);
+    count(mixed, -1);
+    // What its own shard carried, that shard did not count.
+    if (mixed?.file !== undefined && mixed.file.carriedFrom === undefined) entries.read -= 1;
     const before = gone ? undefined : await findFile(base, path, origin);
     const usable = before?.file !== undefined && !usesPacks(before, unleased, origin) ? before : undefined;
     count(usable, 1);
     changes.push(...replace(from, to, usable, plan));
     const name = Buffer.from(path).toString('utf8');
+    const unread = gone ? undefined : usable === undefined ? 'missing' : 'carried';
+    if (unread !== undefined) entries[unread] += 1;
     const consequence =
       usable === undefined ? 'this point does not have it' : `this point has it as it was in ${origin}`;
-    warnings.push({
-      path: name,
-      reason: gone ? 'vanished' : 'changed',
-      message: `${JSON.stringify(name)} was not the same for all workers that read it; ${consequence}: run again`,
-    });
+    const message = `${JSON.stringify(name)} was not the same for all workers that read it; ${consequence}: run again`;
+    warnings.push(warningOf({ reason: gone ? 'vanished' : 'changed', message }, name, unread));
   }
   return {
     root: changes.length === 0 ? root : await mergeTree(kind, pages, root, changes),
     usage: usage.deltas(),
     warnings,
+    entries,
     adjust: (counts) => ({ files: counts.files + files, logicalBytes: counts.logicalBytes + logicalBytes }),
   };
 }

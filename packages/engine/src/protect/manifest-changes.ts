@@ -7,6 +7,8 @@ import type { PackUsage } from '../manifest/pack-usage.ts';
 import type { Change } from '../manifest/tree-merge.ts';
 import { entryKey, extentKey } from '../manifest/tuple-key.ts';
 import type { ChunkStore } from '../packs/chunk-store.ts';
+import { warningOf } from '../points/unread.ts';
+import type { UnreadCounts } from '../ports/catalog.ts';
 import type { OpenedEntry, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
@@ -58,6 +60,8 @@ export class ManifestChanges {
   readonly #unleased: ReadonlySet<RunPlan['unleasedPacks'][number]>;
   readonly #origin: string;
   readonly #counts = { files: 0, filesChanged: 0, filesRemoved: 0, logicalBytes: 0, readBytes: 0 };
+  readonly #entries = { read: 0, carried: 0, missing: 0 };
+  #firstUnread: string | undefined;
   readonly #warnings: ShardResult['warnings'] = [];
   readonly #large: LargeObject[] = [];
   #waiting: (Waiting | Change)[] = [];
@@ -73,7 +77,17 @@ export class ManifestChanges {
     return this.#counts;
   }
 
-  /** Entries that could not be read. */
+  /** How many entries could be read, complete like the totals. Of shared objects the commit decides. */
+  get entries(): ShardResult['entries'] {
+    return this.#entries;
+  }
+
+  /** What the source said of the first entry that could not be read. */
+  get firstUnread(): string | undefined {
+    return this.#firstUnread;
+  }
+
+  /** Entries that could not be read, or are gone. */
   get warnings(): readonly ShardResult['warnings'][number][] {
     return this.#warnings;
   }
@@ -91,6 +105,7 @@ export class ManifestChanges {
       for (const outcome of portion) {
         if (outcome.outcome === 'kept' && outcome.copy === undefined) {
           this.#countEntry(outcome.listed);
+          this.#countRead(outcome.listed);
           this.#noteLarge(outcome.listed, 'kept');
           continue;
         }
@@ -141,6 +156,7 @@ export class ManifestChanges {
     }
     const entry = outcome.outcome === 'kept' ? listed : outcome.entry;
     this.#countEntry(entry);
+    this.#countRead(entry);
     this.#noteLarge(entry, 'kept');
     if (outcome.outcome === 'retagged') {
       this.#counts.filesChanged += 1;
@@ -173,6 +189,7 @@ export class ManifestChanges {
     this.#noteLarge(entry, 'stored');
     if (stretch === undefined) {
       this.#countEntry(entry);
+      this.#countRead(entry);
       if (!unchanged) this.#counts.filesChanged += 1;
       const mustRead = entry.kind !== 'directory' && entry.modifiedMs > this.#options.plan.settledBeforeMs;
       this.#waiting.push({ path: entry.path, file: { entry, mustRead }, content });
@@ -200,7 +217,7 @@ export class ManifestChanges {
     throw new SourceEntryError('changed', path, `gave ${bytes} bytes where its listing promised ${expected}`);
   }
 
-  #isTail({ path }: SourceEntry): boolean {
+  #isTail({ path }: Pick<SourceEntry, 'path'>): boolean {
     const { largeTail } = this.#options.shard;
     return largeTail !== undefined && equalBytes(largeTail, path);
   }
@@ -222,17 +239,23 @@ export class ManifestChanges {
     baseLost: boolean = false,
   ): void {
     this.#noteLarge(listed, error.reason === 'vanished' ? 'absent' : 'failed');
-    const warn = (consequence: string): void => this.#warn(listed.path, error, consequence);
+    if (error.reason !== 'vanished') this.#firstUnread ??= error.message;
     if (this.#options.shard.stretch !== undefined) {
-      warn('its state is decided when the run is committed');
+      this.#warn(listed.path, error, 'its state is decided when the run is committed');
       return;
     }
-    if (error.reason === 'vanished' || baseLost || base === undefined || !this.#canCarry(base)) {
-      warn(error.reason === 'vanished' ? 'this point does not have it' : notCarried);
+    if (error.reason === 'vanished') {
+      this.#warn(listed.path, error, 'this point does not have it');
       if (base !== undefined) this.#remove(base);
       return;
     }
-    warn(`this point has it as it was in ${this.#carry(base)}: make it readable and run again`);
+    if (baseLost || base === undefined || !this.#canCarry(base)) {
+      this.#warn(listed.path, error, notCarried, this.#countUnread('missing', listed));
+      if (base !== undefined) this.#remove(base);
+      return;
+    }
+    const carried = `this point has it as it was in ${this.#carry(base)}: make it readable and run again`;
+    this.#warn(listed.path, error, carried, this.#countUnread('carried', listed));
   }
 
   /**
@@ -240,12 +263,14 @@ export class ManifestChanges {
    * once for all that is behind it.
    */
   #hide(base: BaseFile, obstacle: SourceEntryError): void {
+    this.#firstUnread ??= obstacle.message;
     if (base.file !== undefined) this.#noteLarge(base.file.entry, 'failed');
     if (this.#canCarry(base)) {
       this.#carry(base);
+      this.#countUnread('carried', base);
       return;
     }
-    this.#warn(base.path, obstacle, notCarried);
+    this.#warn(base.path, obstacle, notCarried, this.#countUnread('missing', base));
     this.#remove(base);
   }
 
@@ -264,9 +289,26 @@ export class ManifestChanges {
     return carriedFrom;
   }
 
-  #warn(path: Uint8Array, error: SourceEntryError, consequence: string): void {
-    const message = `${error.message}; ${consequence}`;
-    this.#warnings.push({ path: Buffer.from(path).toString('utf8'), reason: error.reason, message });
+  #warn(
+    path: Uint8Array,
+    { reason, message }: SourceEntryError,
+    consequence: string,
+    unread?: keyof UnreadCounts,
+  ): void {
+    const told = { reason, message: `${message}; ${consequence}` };
+    this.#warnings.push(warningOf(told, Buffer.from(path).toString('utf8'), unread));
+  }
+
+  /** An entry without content says nothing of whether the source can be read. */
+  #countRead({ kind }: SourceEntry): void {
+    if (this.#options.shard.stretch === undefined && kind !== 'directory') this.#entries.read += 1;
+  }
+
+  /** @returns what the warning says; of an object that several shards share, nothing before the commit. */
+  #countUnread(what: keyof UnreadCounts, entry: Pick<SourceEntry, 'path'>): keyof UnreadCounts | undefined {
+    if (this.#isTail(entry)) return undefined;
+    this.#entries[what] += 1;
+    return what;
   }
 
   /** Hands on what is at the head and has its chunks in the vault. */

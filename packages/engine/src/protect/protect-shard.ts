@@ -150,6 +150,8 @@ export async function protectShard(
     ...(root && { manifest: pageRefToText(root) }),
     counts: { ...changes.counts, newBytes, storedBytes: storedBytes + pageBytes },
     warnings: [...changes.warnings],
+    entries: changes.entries,
+    ...(changes.firstUnread !== undefined && { firstUnread: changes.firstUnread }),
     pagePacks: pagePacks.map(pagePackRecordOf),
     large: [...changes.large],
     usage: usagePart,

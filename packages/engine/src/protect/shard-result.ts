@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { utf8 } from '../bytes.ts';
 import type { RunId } from '../ids.ts';
 import { PageRefText } from '../points/page-ref-text.ts';
-import { PagePackRecord, PointWarning } from '../points/root.ts';
+import { PagePackRecord, PointWarning, UnreadCounts } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix } from '../runs/run-plan.ts';
 
@@ -38,6 +38,10 @@ export const ShardResult = z.object({
     storedBytes: count,
   }),
   warnings: z.array(PointWarning),
+  /** Entries with content that were read, or are as the base has them; and those that could not be read. */
+  entries: z.object({ read: count, ...UnreadCounts.shape }),
+  /** What the source said of the first entry that could not be read. */
+  firstUnread: z.string().optional(),
   pagePacks: z.array(PagePackRecord),
   large: z.array(LargeObject),
   /** Where this very attempt left its run of pack usage: another attempt stores other packs. */

@@ -1,12 +1,24 @@
 import type { PointId } from '../ids.ts';
+import { isDegraded } from '../points/unread.ts';
 import type { PointRow } from '../ports/catalog.ts';
 import { Calendar, type CalendarUnit } from './calendar.ts';
 import type { RetentionRules } from './retention-rules.ts';
 
 const dayMs = 86_400_000;
 
-/** The rule that keeps a point. `hold` is not a rule of the plan: somebody holds the point. */
-export type RetentionReason = 'days' | 'daily' | 'weekly' | 'monthly' | 'yearly' | 'minimum' | 'hold';
+/**
+ * The rule that keeps a point. `clean` and `hold` are no rules of the plan: it is the resource's last point that lacks
+ * nothing, and is kept for as long as any of the degraded points after it; somebody holds the point.
+ */
+export type RetentionReason =
+  | 'days'
+  | 'daily'
+  | 'weekly'
+  | 'monthly'
+  | 'yearly'
+  | 'minimum'
+  | 'clean'
+  | 'hold';
 
 /** What a plan's rules say about one point. */
 export interface RetentionDecision {
@@ -19,7 +31,7 @@ export interface RetentionDecision {
   readonly container: boolean;
 }
 
-type CalendarReason = Exclude<RetentionReason, 'days' | 'minimum' | 'hold'>;
+type CalendarReason = Exclude<RetentionReason, 'days' | 'minimum' | 'clean' | 'hold'>;
 
 const units: readonly [CalendarReason, CalendarUnit][] = [
   ['daily', 'day'],
@@ -33,7 +45,9 @@ const units: readonly [CalendarReason, CalendarUnit][] = [
  * so a preview of rules that are not deployed yet is this function with other rules.
  *
  * It only ever asks for more than a point has; a point's own expiry is a promise of the store, which no rule shortens.
- * Points that are being expired are left out of the answer, and represent nothing.
+ * Points that are being expired are left out of the answer, and represent nothing. Degraded points are kept like all
+ * others, and never instead of clean ones: a period that begins with degraded ones keeps its first clean one too, and the
+ * minimum is counted once over all points and once over clean ones.
  * @param points - in any order.
  * @param damaged - containers of which something is lost: they represent nothing, so that what they were made of is kept
  * in their place, if it is still there, and made into containers anew. They stay until their own date.
@@ -48,15 +62,22 @@ export function planRetention(
   const calendar = new Calendar(rules.timeZone);
   const oldestFirst = points.filter(({ expiring }) => expiring !== true).toSorted(byAge);
   const whole = oldestFirst.filter(({ pointId }) => !damaged.has(pointId));
+  const clean = whole.filter((point) => !isDegraded(point));
   const representatives = units.map(([reason, unit]) => ({
     reason,
     unit,
     periods: rules[reason],
-    points: rules[reason] > 0 ? firstOfEach(unit, calendar, whole) : new Set<PointId>(),
+    points:
+      rules[reason] > 0
+        ? firstOfEach(unit, calendar, whole).union(firstOfEach(unit, calendar, clean))
+        : new Set<PointId>(),
   }));
-  const newestKept = oldestFirst.length - rules.minimumPoints;
-  return oldestFirst
-    .map((point, age) => {
+  const newest = new Set([
+    ...newestOf(oldestFirst, rules.minimumPoints),
+    ...newestOf(clean, rules.minimumPoints),
+  ]);
+  const decisions = oldestFirst
+    .map((point) => {
       const dates: { readonly reason: RetentionReason; readonly until: Date }[] = [
         { reason: 'days', until: daysAfter(point.committedAt, rules.keepDays) },
       ];
@@ -66,11 +87,31 @@ export function planRetention(
         dates.push({ reason, until: calendar.startOf(unit, index + periods + 1) });
       }
       // One of the newest counts as if it had just been made, every day anew.
-      if (age >= newestKept) dates.push({ reason: 'minimum', until: daysAfter(now, rules.keepDays) });
+      if (newest.has(point.pointId)) dates.push({ reason: 'minimum', until: daysAfter(now, rules.keepDays) });
       if (point.holds !== undefined) dates.push({ reason: 'hold', until: daysAfter(now, rules.keepDays) });
       return decide(point, dates, rules, now);
     })
     .toReversed();
+  return keepLastClean(decisions, clean.at(-1)?.pointId, now);
+}
+
+function newestOf(oldestFirst: readonly PointRow[], count: number): readonly PointId[] {
+  return oldestFirst.slice(Math.max(0, oldestFirst.length - count)).map(({ pointId }) => pointId);
+}
+
+/** What comes after the last clean point lacks something: none of it may outlive the point that has everything. */
+function keepLastClean(
+  newestFirst: readonly RetentionDecision[],
+  lastClean: PointId | undefined,
+  now: Date,
+): readonly RetentionDecision[] {
+  const at = newestFirst.findIndex(({ point }) => point.pointId === lastClean);
+  const found = newestFirst[at];
+  if (found === undefined || at === 0) return newestFirst;
+  const ends = newestFirst.slice(0, at).map(({ point, keepUntil }) => [point.expiresAt, keepUntil]);
+  const until = new Date(Math.max(...ends.flat().map((date) => date.getTime())));
+  if (until <= now || until <= found.keepUntil) return newestFirst;
+  return newestFirst.with(at, { ...found, keepUntil: until, reasons: ['clean', ...found.reasons] });
 }
 
 function decide(

@@ -4,6 +4,7 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
 import { pointRowOf, warningsInRoot, type Root } from '../points/root.ts';
 import { findRoot, putRoot, type StoredRoot } from '../points/root-store.ts';
+import { isDegraded } from '../points/unread.ts';
 import type { RunRow } from '../ports/catalog.ts';
 import type { WriteServices } from '../services.ts';
 import { extendLeases } from './extend-leases.ts';
@@ -23,7 +24,7 @@ interface LeasedContent {
 /** A committed point. */
 export interface CommittedPoint {
   readonly root: Root;
-  readonly state: Extract<RunRow['state'], 'completed' | 'completed-with-warnings'>;
+  readonly state: Extract<RunRow['state'], 'completed' | 'completed-with-warnings' | 'degraded'>;
 }
 
 /**
@@ -46,7 +47,7 @@ export async function commitPoint(
   const committed = await findRoot(store, keys, plan.resourceArn, plan.pointId);
   const stored = committed ?? (await makeAndWrite(services, keys, plan, makeContent));
   const { root } = stored;
-  const state = root.warnings > 0 ? 'completed-with-warnings' : 'completed';
+  const state = isDegraded(root) ? 'degraded' : root.warnings > 0 ? 'completed-with-warnings' : 'completed';
   // The point exists: giving up here would report a failure of what has succeeded.
   const record = async (): Promise<void> => {
     await catalog.putPoint(pointRowOf(root, stored));
@@ -134,6 +135,7 @@ async function writeRoot(
       counts: content.counts,
       warnings: content.warningCount ?? content.warnings.length,
       warningList: content.warnings.slice(0, warningsInRoot),
+      unread: content.unread,
       seconds: Math.max(0, (now.getTime() - plan.startedAt.getTime()) / 1000),
       ...(content.manifest !== undefined && { manifest: content.manifest }),
       ...(content.packMap !== undefined && { packMap: content.packMap }),

@@ -1,4 +1,5 @@
 import type { PointWarning, Root } from '../points/root.ts';
+import type { UnreadCounts } from '../ports/catalog.ts';
 
 /** What the new point consists of. */
 export interface PointContent {
@@ -6,6 +7,8 @@ export interface PointContent {
   readonly warnings: readonly PointWarning[];
   /** How many there are, where `warnings` lacks some: a container knows what the root it was made from spells out. @default their number */
   readonly warningCount?: number;
+  /** What could not be read: with any of it the point is degraded. */
+  readonly unread: UnreadCounts;
   readonly manifest?: string;
   readonly packMap?: string;
   readonly pagePacks: Root['pagePacks'];

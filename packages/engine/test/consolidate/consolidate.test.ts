@@ -194,7 +194,8 @@ describe('a synthetic full', () => {
       storedBytes: 0,
     };
     const image = { snapshots: [] };
-    const content = { counts, warnings: [], pagePacks: [], pagePacksCounted: 0, image };
+    const unread = { carried: 0, missing: 0 };
+    const content = { counts, warnings: [], unread, pagePacks: [], pagePacksCounted: 0, image };
     await commitPoint(harness.services, first.keys, first.plan, async () => content);
 
     await expect(harness.backUp('synthetic-full')).rejects.toThrow(NotSupportedError);

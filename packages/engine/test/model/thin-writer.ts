@@ -188,6 +188,7 @@ async function writePackMap(
   return {
     counts: noCounts,
     warnings: [],
+    unread: { carried: 0, missing: 0 },
     packMap: pageRefToText(packMap),
     pagePacks,
     pagePacksCounted: 0,

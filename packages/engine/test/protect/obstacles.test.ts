@@ -51,7 +51,8 @@ test('what the listing could not show is carried from the base, and what is gone
   expect(await carriedFrom(harness, root.point, 'closed/deep/3')).toBe(full.point);
   expect(await carriedFrom(harness, root.point, 'a')).toBeUndefined();
   expect(root.counts).toMatchObject({ files: 5, filesRemoved: 1, readBytes: 0 });
-  expect(state).toBe('completed');
+  expect(root.unread).toEqual({ carried: 3, missing: 0 });
+  expect(state).toBe('degraded');
   const reader = await harness.open(root.point);
   const mapped = (await packMapOf(reader)).map(
     ({ packId, references, liveBytes }) => [packId, { references, liveBytes }] as const,
@@ -72,6 +73,10 @@ test('what was carried says from where for as long as it is, and is read once th
 
   expect(await carriedFrom(harness, second.point, 'closed/2')).toBe(full.point);
   expect(await carriedFrom(harness, read.point, 'closed/2')).toBeUndefined();
+  expect([second.unread, read.unread]).toEqual([
+    { carried: 3, missing: 0 },
+    { carried: 0, missing: 0 },
+  ]);
   expect(describeState((await harness.restore(read.point)).state)).toEqual(
     describeState(await harness.snapshotOfSource()),
   );
@@ -95,7 +100,8 @@ test('what lies in damaged packs is not carried, and each such path is a warning
 
   const { root, state } = await harness.backUp('incremental', { source: withObstacle(harness) });
 
-  expect(state).toBe('completed-with-warnings');
+  expect(state).toBe('degraded');
+  expect(root.unread).toEqual({ carried: 0, missing: 3 });
   expect(root.counts.files).toBe(3);
   expect(root.warningList.map(({ path, reason }) => `${path} ${reason}`)).toEqual([
     'closed/1 denied',

@@ -127,6 +127,7 @@ describe.each(Object.entries(sizes))(
     test('is carried when it gives other bytes than its listing promised', async () => {
       const harness = new Harness('short');
       harness.source.plant('file', old);
+      harness.source.plant('other', '1');
       await harness.backUp('full');
       harness.source.plant('file', current);
       const short = changed(harness.source, {
@@ -154,6 +155,8 @@ async function* firstPieces(content: AsyncIterable<Uint8Array>): AsyncGenerator<
 test('a file that changes whenever it is looked at is carried', async () => {
   const harness = new Harness('restless');
   harness.source.plant('file', 'settled');
+  harness.source.plant('other', '1');
+  harness.clock.advance(minute);
   await harness.backUp('full');
   harness.source.plant('file', 'restless');
   const restless = changed(harness.source, {

@@ -149,6 +149,103 @@ describe('asks for a container', () => {
   });
 });
 
+describe('beside degraded points', () => {
+  const degraded = { unread: { carried: 1, missing: 0 } } as const;
+
+  test('keeps as many clean points as the minimum says, and the newest of all', () => {
+    const points = daily('2025-01-01', 4);
+    const worse = daily('2025-01-05', 5).map((point) => ({ ...point, ...degraded }));
+    const rules = rulesOf({ minimumPoints: 2 });
+
+    expect(keptBy('minimum', [...points, ...worse], rules, '2026-01-01')).toEqual([
+      '2025-01-03',
+      '2025-01-04',
+      '2025-01-08',
+      '2025-01-09',
+    ]);
+  });
+
+  test('keeps the first clean point of a period that begins with a degraded one, and both', () => {
+    const points = [
+      pointAt('2026-01-01T02:00:00Z', degraded),
+      pointAt('2026-01-02T02:00:00Z'),
+      pointAt('2026-01-03T02:00:00Z'),
+    ];
+
+    expect(keptBy('monthly', points, rulesOf({ monthly: 3 }), '2026-03-01')).toEqual([
+      '2026-01-01',
+      '2026-01-02',
+    ]);
+  });
+
+  test('keeps the last clean point for as long as any of the degraded ones after it, and no other', () => {
+    const [older, last, ...after] = daily('2026-01-01', 40).map((point, day) =>
+      day < 2 ? point : { ...point, ...degraded },
+    );
+    const points = [older, last, ...after].flatMap((point) => point ?? []);
+
+    const decisions = planRetention(points, rulesOf({ daily: 14 }), new Date('2026-02-10'));
+
+    const newest = decisions[0];
+    expect(decisions.find(({ point }) => point === last)).toMatchObject({
+      keepUntil: newest?.keepUntil,
+      reasons: ['clean'],
+    });
+    expect(decisions.find(({ point }) => point === older)?.reasons).toEqual([]);
+  });
+
+  test('treats a point whose row does not say what could not be read by its warnings', () => {
+    const points = [pointAt('2026-01-01T02:00:00Z'), pointAt('2026-02-01T02:00:00Z', { warnings: 1 })];
+
+    const [, clean] = planRetention(points, rulesOf({}), new Date('2026-02-02'));
+
+    expect(clean?.reasons).toEqual(['clean']);
+  });
+});
+
+test('degraded points never shorten what a clean point is kept, nor outlive the last of them', () => {
+  const anyRules = fc.record({
+    keepDays: fc.integer({ min: 1, max: 20 }),
+    daily: fc.integer({ min: 0, max: 20 }),
+    weekly: fc.integer({ min: 0, max: 10 }),
+    monthly: fc.integer({ min: 0, max: 6 }),
+    yearly: fc.integer({ min: 0, max: 2 }),
+    minimumPoints: fc.integer({ min: 0, max: 4 }),
+  });
+  const anyHistory = fc.uniqueArray(fc.record({ hour: fc.nat(400 * 24), isClean: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 40,
+    selector: ({ hour }) => hour,
+  });
+  const start = Date.parse('2025-12-20T00:00:00Z');
+  fc.assert(
+    fc.property(anyRules, anyHistory, fc.integer({ min: 0, max: 200 }), (rules, history, laterDays) => {
+      const points = history.map(({ hour, isClean }) =>
+        pointAt(new Date(start + hour * 3_600_000).toISOString(), {
+          unread: { carried: 0, missing: isClean ? 0 : 1 },
+        }),
+      );
+      const clean = points.filter(({ unread }) => unread?.missing === 0);
+      const now = new Date(
+        Math.max(...points.map(({ committedAt }) => committedAt.getTime())) + laterDays * dayMs,
+      );
+
+      const withAll = planRetention(points, rulesOf(rules), now);
+      const alone = planRetention(clean, rulesOf(rules), now);
+
+      for (const { point, keepUntil } of alone) {
+        const kept = withAll.find((decision) => decision.point === point)?.keepUntil.getTime();
+        expect(kept).toBeGreaterThanOrEqual(keepUntil.getTime());
+      }
+      const last = withAll.findIndex(({ point }) => clean.includes(point));
+      for (const later of withAll.slice(0, Math.max(0, last))) {
+        if (later.keepUntil > now)
+          expect(withAll[last]?.keepUntil.getTime()).toBeGreaterThanOrEqual(later.keepUntil.getTime());
+      }
+    }),
+  );
+});
+
 test('a clock that was ahead once takes no later point out of its period', () => {
   const ahead = pointAt('2036-01-01T02:00:00Z');
   // The points after it are ordered behind it, whatever their clock says.

@@ -1,0 +1,47 @@
+import type { SourceEntryError } from '../errors.ts';
+import type { PointRow, UnreadCounts } from '../ports/catalog.ts';
+import type { PointWarning } from './root.ts';
+
+/** What of a root or a catalog's row tells what could not be read. */
+export interface UnreadFacts {
+  readonly unread?: UnreadCounts | undefined;
+  readonly warnings: number;
+  readonly warningList?: readonly Pick<PointWarning, 'reason'>[];
+}
+
+/**
+ * The entries that a point should have as its source had them, and has not. Where the root is from before this was
+ * recorded, every warning counts as one that is missing, but for what had vanished: better doubted than trusted.
+ */
+export function unreadOf({ unread, warnings, warningList = [] }: UnreadFacts): UnreadCounts {
+  if (unread !== undefined) return unread;
+  const vanished = warningList.filter(({ reason }) => reason === 'vanished').length;
+  return { carried: 0, missing: Math.max(0, warnings - vanished) };
+}
+
+/** Whether a point carries or lacks entries. Such a point meets no RPO, and never takes the place of a clean one. */
+export function isDegraded(point: UnreadFacts): boolean {
+  const { carried, missing } = unreadOf(point);
+  return carried + missing > 0;
+}
+
+/** The newest clean point among some of one resource that is not about to go, by source time. */
+export function newestClean(points: Iterable<PointRow>): PointRow | undefined {
+  let newest: PointRow | undefined;
+  for (const point of points) {
+    if (point.expiring === true || isDegraded(point)) continue;
+    if (newest === undefined || point.sourceTime > newest.sourceTime) newest = point;
+  }
+  return newest;
+}
+
+/** A root's note of an entry that was not read. @param unread - what the point has of it; absent where nothing is lacking. */
+export function warningOf(
+  { reason, message }: Pick<SourceEntryError, 'reason' | 'message'>,
+  path: string,
+  unread?: PointWarning['unread'],
+): PointWarning {
+  // Readers of format version 1 know four reasons.
+  const known = reason === 'left-out' ? 'unreadable' : reason;
+  return { path, reason: known, message, ...(unread !== undefined && { unread }) };
+}
