@@ -15,6 +15,7 @@ import { jsonReply, type Reply } from './reply.ts';
 import { RequestCounts } from './request-counts.ts';
 import { S3Archive } from './s3-archive/s3-archive.ts';
 import { getResources, type TaggedPage } from './tagged-resources.ts';
+import { refuseVersionId } from './version-id.ts';
 
 /** How to start a {@link Gateway}. */
 export interface GatewayOptions {
@@ -210,7 +211,7 @@ class GatewayHandler {
     body: Buffer | undefined,
   ): Promise<Reply | undefined> {
     // Only bodies of S3 are left to be streamed.
-    if (body === undefined) return this.#archive.answer(request, message);
+    if (body === undefined) return refuseVersionId(request) ?? this.#archive.answer(request, message);
     if (request.service === 'ec2') return this.#ec2.answer(request, body);
     if (request.service === 'tagging' && request.operation === 'GetResources') {
       return getResources(request, body, this.#ec2, (input) => this.#askUpstream(message, input));

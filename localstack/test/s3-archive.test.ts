@@ -19,7 +19,8 @@ interface Stored {
 }
 
 const Bucket = 'vault';
-const cold = { storageClass: 'GLACIER', versionId: 'v1', content: 'cold' } as const;
+const ids = { v0: 'v0'.padEnd(32, '.'), v1: 'v1'.padEnd(32, '.'), v2: 'v2'.padEnd(32, '.') };
+const cold = { storageClass: 'GLACIER', versionId: ids.v1, content: 'cold' } as const;
 
 /** A bucket of an emulator, by the keys of its objects, the current version last; and calls of the SDK upon it. */
 async function startScene(objects: Record<string, Stored[]>) {
@@ -132,17 +133,17 @@ test('a request for what is thawed counts its days anew from then', async () => 
 });
 
 test('each version is thawed by itself, the current one when none is named', async () => {
-  const old = { ...cold, versionId: 'v0', content: 'old' };
+  const old = { ...cold, versionId: ids.v0, content: 'old' };
   const { fixture, read, head, thaw } = await startScene({ a: [old, cold] });
-  await thaw('a', 1, { versionId: 'v0' });
+  await thaw('a', 1, { versionId: ids.v0 });
   fixture.advance(2000);
 
-  expect(await read('a', 'v0')).toBe('old');
+  expect(await read('a', ids.v0)).toBe('old');
   await expect(read('a')).rejects.toBeInstanceOf(InvalidObjectState);
-  expect((await head('a', 'v1')).Restore).toBeUndefined();
+  expect((await head('a', ids.v1)).Restore).toBeUndefined();
   await thaw('a', 1);
   fixture.advance(2000);
-  expect(await read('a', 'v1')).toBe('cold');
+  expect(await read('a', ids.v1)).toBe('cold');
 });
 
 test('what is written over a thawed object is frozen, without versions too', async () => {
@@ -196,11 +197,11 @@ test('a thaw of what does not exist says what is missing', async () => {
   const { thaw } = await startScene({ a: [cold] });
 
   await expect(thaw('b', 1)).rejects.toMatchObject({ name: 'NoSuchKey' });
-  await expect(thaw('a', 1, { versionId: 'v2' })).rejects.toMatchObject({ name: 'NoSuchVersion' });
+  await expect(thaw('a', 1, { versionId: ids.v2 })).rejects.toMatchObject({ name: 'NoSuchVersion' });
 });
 
 test('what is frozen cannot be copied, as a whole or as a part', async () => {
-  const { fixture, s3, thaw } = await startScene({ 'a/b': [{ ...cold, versionId: 'v0' }, cold] });
+  const { fixture, s3, thaw } = await startScene({ 'a/b': [{ ...cold, versionId: ids.v0 }, cold] });
   const target = { Bucket, Key: 'copy' };
   const whole = (CopySource: string) => s3.send(new CopyObjectCommand({ ...target, CopySource }));
   const part = (CopySource: string) =>
@@ -208,14 +209,14 @@ test('what is frozen cannot be copied, as a whole or as a part', async () => {
   const frozen = { name: 'InvalidObjectState', $metadata: { httpStatusCode: 403 } };
 
   await expect(whole('vault/a%2Fb')).rejects.toMatchObject(frozen);
-  await expect(part('/vault/a/b?versionId=v0')).rejects.toMatchObject(frozen);
+  await expect(part(`/vault/a/b?versionId=${ids.v0}`)).rejects.toMatchObject(frozen);
   expect(fixture.upstreamCalls.filter(({ method }) => method === 'PUT')).toEqual([]);
   await thaw('a/b', 1);
   fixture.advance(2000);
 
   await whole('vault/a%2Fb');
-  await part('/vault/a/b?versionId=v1');
-  await expect(part('/vault/a/b?versionId=v0')).rejects.toMatchObject(frozen);
+  await part(`/vault/a/b?versionId=${ids.v1}`);
+  await expect(part(`/vault/a/b?versionId=${ids.v0}`)).rejects.toMatchObject(frozen);
 });
 
 test('a thaw whose answer is lost has begun', async () => {
@@ -231,10 +232,10 @@ test('a thaw whose answer is lost has begun', async () => {
 test('an emulator that guards its archive itself is told of a thaw', async () => {
   const { fixture, thaw } = await startScene({ a: [cold] });
 
-  await thaw('a', 5, { versionId: 'v1' });
+  await thaw('a', 5, { versionId: ids.v1 });
 
   const told = fixture.upstreamCalls.find(({ method }) => method === 'POST');
-  expect(told?.path).toContain('versionId=v1');
+  expect(told?.path).toContain(`versionId=${ids.v1}`);
   expect(told?.body.toString()).toContain('<Days>5</Days>');
 });
 

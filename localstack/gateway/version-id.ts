@@ -1,0 +1,19 @@
+import type { AwsRequest } from './aws-request.ts';
+import { errorReply } from './faults/error-replies.ts';
+import type { Reply } from './reply.ts';
+
+/** S3's ids have 32 characters, those of the emulators as many or more. */
+const wellFormed = /^(?:null|[\w.-]{32,1024})$/;
+
+/**
+ * Refuses the id of a version that S3 would never have given out as S3 does, with 400: to the emulators it is a version
+ * that is not there.
+ */
+export function refuseVersionId(request: AwsRequest): Reply | undefined {
+  const [, query] = request.path.split('?');
+  const versionId = new URLSearchParams(query).get('versionId');
+  if (request.key === undefined || versionId === null || wellFormed.test(versionId)) return undefined;
+  const text = versionId === '' ? 'Version id cannot be the empty string' : 'Invalid version id specified';
+  const members = { ArgumentName: 'versionId', ArgumentValue: versionId };
+  return errorReply(request, 400, 'InvalidArgument', text, members);
+}
