@@ -49,6 +49,7 @@ const WHEN_UNAVAILABLE: RetryProps = {
     'Runtime.ExitError',
     Errors.TIMEOUT,
     'StoreUnavailableError',
+    'CredentialsRefusedError',
     'CatalogConflictError',
   ],
   interval: Duration.seconds(2),

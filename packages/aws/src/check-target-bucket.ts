@@ -1,6 +1,7 @@
-import { HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import { TargetUnavailableError } from '@holdfast/engine';
-import { httpStatus, isDenied, toEngineError } from './sdk-errors.ts';
+import { headBucket } from './s3-head.ts';
+import { errorName, httpStatus, isDenied, toEngineError } from './sdk-errors.ts';
 
 /**
  * Looks whether a bucket that a restore is to write to exists, here, and lets itself be looked at.
@@ -8,10 +9,10 @@ import { httpStatus, isDenied, toEngineError } from './sdk-errors.ts';
  */
 export async function checkTargetBucket(s3: S3Client, bucket: string): Promise<void> {
   try {
-    await s3.send(new HeadBucketCommand({ Bucket: bucket }));
+    await headBucket(s3, { Bucket: bucket });
   } catch (error) {
     const cause = { cause: error };
-    if (httpStatus(error) === 404) {
+    if (errorName(error) === 'NoSuchBucket') {
       throw new TargetUnavailableError(
         `bucket ${bucket} does not exist; make it, or restore into another`,
         cause,

@@ -7,10 +7,18 @@ import {
   StoreUnavailableError,
   type WrappedKey,
 } from '@holdfast/engine';
-import { isAbort, isUnavailable, toEngineError } from './sdk-errors.ts';
+import { errorName, isAbort, isCredentialFailure, isUnavailable, toEngineError } from './sdk-errors.ts';
 
 /** The name of this recipient in `keys/`. */
 const recipient = 'kms';
+
+/** What KMS says of a wrapping that is not as it was made, or of another vault: no permission would help. */
+const unfitNames: ReadonlySet<string> = new Set([
+  'IncorrectKeyException',
+  'InvalidArnException',
+  'InvalidCiphertextException',
+  'ValidationException',
+]);
 
 /** Wraps the vault's keys with a KMS key; see docs/format.md, section 2, for the encryption context. */
 export class KmsKeyring implements Keyring {
@@ -52,19 +60,21 @@ export class KmsKeyring implements Keyring {
 
   async unwrap(context: KeyContext, wrapped: readonly WrappedKey[]): Promise<Uint8Array> {
     let cause: unknown;
+    let refusal: string | undefined;
     for (const key of wrapped) {
       if (key.recipient !== recipient) continue;
       try {
         return await this.#decrypt(context, key);
       } catch (error) {
-        if (isAbort(error) || isUnavailable(error))
+        if (isAbort(error) || isUnavailable(error) || isCredentialFailure(error))
           throw toEngineError(error, `opening a key with ${key.wrappingKey}`);
         // Denied, disabled, another context, another key: perhaps the next recipient can be opened.
         cause = error;
+        if (!unfitNames.has(errorName(error))) refusal ??= String(error);
       }
     }
     const recipients = wrapped.map((key) => `${key.recipient} (${key.wrappingKey})`);
-    throw new KeyUnavailableError(context.keyId, recipients, { cause });
+    throw new KeyUnavailableError(context.keyId, recipients, { cause, refusal });
   }
 
   async #decrypt(context: KeyContext, key: WrappedKey): Promise<Uint8Array> {

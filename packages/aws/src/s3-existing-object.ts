@@ -1,7 +1,7 @@
-import { GetObjectTaggingCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { GetObjectTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { SourceEntry } from '@holdfast/engine';
+import { findObjectHead } from './s3-head.ts';
 import { type ObjectFacts, toObjectFacts, toTags } from './s3-object-facts.ts';
-import { httpStatus } from './sdk-errors.ts';
 import { sendOptions } from './send-options.ts';
 
 /** An object that a restore would overwrite. */
@@ -23,13 +23,9 @@ export async function findExisting(
   address: ObjectAddress,
   signal: AbortSignal | undefined,
 ): Promise<ExistingObject | undefined> {
-  try {
-    const head = await s3.send(new HeadObjectCommand(address), sendOptions(signal));
-    return { bytes: head.ContentLength ?? 0, etag: head.ETag ?? '', ...toObjectFacts(head) };
-  } catch (error) {
-    if (httpStatus(error) === 404) return undefined;
-    throw error;
-  }
+  const head = await findObjectHead(s3, address, signal);
+  if (head === undefined) return undefined;
+  return { bytes: head.ContentLength ?? 0, etag: head.ETag ?? '', ...toObjectFacts(head) };
 }
 
 /** Whether an object has the headers, metadata and tags of an entry; asks for its tags last. */

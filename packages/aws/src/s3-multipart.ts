@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
-  HeadObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import {
@@ -18,6 +17,7 @@ import {
 } from '@holdfast/engine';
 import type { S3Clients } from './make-clients.ts';
 import { isConditionFailure, toStoreError } from './s3-errors.ts';
+import { headObject } from './s3-head.ts';
 import { type BucketAddress, listObjectVersions } from './s3-listing.ts';
 import { describeLock } from './s3-lock.ts';
 import { errorName } from './sdk-errors.ts';
@@ -139,13 +139,8 @@ export class S3MultipartUpload implements MultipartUpload {
     const composite = `${hash.digest('base64')}-${parts.length}`;
     for await (const version of listObjectVersions(this.#clients.s3, this.#bucket, this.#name)) {
       if (version.name !== this.#name) return undefined;
-      const command = new HeadObjectCommand({
-        ...this.#bucket,
-        Key: this.#name,
-        VersionId: version.versionId,
-        ChecksumMode: 'ENABLED',
-      });
-      const head = await this.#attempt(this.#clients.s3.send(command));
+      const address = { ...this.#bucket, Key: this.#name, VersionId: version.versionId };
+      const head = await this.#attempt(headObject(this.#clients.s3, { ...address, ChecksumMode: 'ENABLED' }));
       if (head.ChecksumSHA256 === composite) return version.versionId;
     }
     return undefined;

@@ -4,7 +4,6 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   GetObjectRetentionCommand,
-  HeadObjectCommand,
   type HeadObjectCommandOutput,
   PutObjectCommand,
   PutObjectRetentionCommand,
@@ -27,7 +26,8 @@ import {
   type ThawSpeed,
 } from '@holdfast/engine';
 import type { S3Clients } from './make-clients.ts';
-import { isConditionFailure, toStoreError } from './s3-errors.ts';
+import { isConditionFailure, isGone, toStoreError } from './s3-errors.ts';
+import { headObject } from './s3-head.ts';
 import { hasLegalHold, putLegalHold } from './s3-legal-hold.ts';
 import { type BucketAddress, listObjectVersions } from './s3-listing.ts';
 import { fromS3Lock, lockHeaders, toS3Mode } from './s3-lock.ts';
@@ -197,7 +197,7 @@ export class S3ObjectStore implements ObjectStore {
     try {
       await this.#clients.s3.send(command, sendOptions(signal));
     } catch (error) {
-      if (httpStatus(error) === 404 && errorName(error) !== 'NoSuchBucket') return;
+      if (isGone(error, versionId)) return;
       if (isDenied(error) && (await this.#isLocked(name, versionId, signal))) {
         throw new ObjectLockedError(name, versionId, { cause: error });
       }
@@ -273,8 +273,8 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   #head(name: string, versionId: string, signal?: AbortSignal): Promise<HeadObjectCommandOutput> {
-    const command = new HeadObjectCommand({ ...this.#bucket, Key: name, VersionId: versionId });
-    return this.#attempt(name, this.#clients.s3.send(command, sendOptions(signal)), versionId);
+    const address = { ...this.#bucket, Key: name, VersionId: versionId };
+    return this.#attempt(name, headObject(this.#clients.s3, address, signal), versionId);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import { type Clock, StoreUnavailableError } from '@holdfast/engine';
+import { headBucket } from './s3-head.ts';
 import type { BucketAddress } from './s3-listing.ts';
 import { toEngineError } from './sdk-errors.ts';
 
@@ -47,7 +48,7 @@ export class S3ServerTime {
       // Low: next to the wire, where the response still has its headers.
       { step: 'deserialize', priority: 'low', name: 'readDateHeader' },
     );
-    await this.#s3.send(command).catch((error: unknown) => {
+    await headBucket(this.#s3, this.#bucket, command).catch((error: unknown) => {
       throw this.#toError(error);
     });
     const serverMs = Date.parse(date ?? '');

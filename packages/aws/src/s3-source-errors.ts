@@ -1,5 +1,14 @@
 import { SourceEntryError, SourceUnavailableError } from '@holdfast/engine';
-import { errorName, httpStatus, isAbort, isDenied, isUnavailable, toEngineError } from './sdk-errors.ts';
+import { isGone } from './s3-errors.ts';
+import {
+  errorName,
+  httpStatus,
+  isAbort,
+  isCredentialFailure,
+  isDenied,
+  isUnavailable,
+  toEngineError,
+} from './sdk-errors.ts';
 
 /** Turns an error about one object of a source into an engine error. */
 export function toSourceEntryError(error: unknown, bucket: string, key: string): unknown {
@@ -7,9 +16,9 @@ export function toSourceEntryError(error: unknown, bucket: string, key: string):
   const name = errorName(error);
   const message = error instanceof Error ? error.message : '';
   if (name === 'NoSuchBucket') return toSourceError(error, bucket);
-  if (isUnavailable(error) || isAbort(error))
+  if (isUnavailable(error) || isAbort(error) || isCredentialFailure(error))
     return toEngineError(error, `reading ${key} of bucket ${bucket}`);
-  if (name === 'NoSuchKey' || name === 'NotFound' || name === 'NoSuchVersion' || httpStatus(error) === 404) {
+  if (isGone(error)) {
     return new SourceEntryError('vanished', key, 'was deleted since it was listed', cause);
   }
   if (name === 'PreconditionFailed' || httpStatus(error) === 412) {
@@ -41,7 +50,7 @@ export function toSourceEntryError(error: unknown, bucket: string, key: string):
 export function toSourceError(error: unknown, bucket: string): unknown {
   const cause = { cause: error };
   const name = errorName(error);
-  if (name === 'NoSuchBucket' || httpStatus(error) === 404) {
+  if (name === 'NoSuchBucket') {
     return new SourceUnavailableError(
       `bucket ${bucket} does not exist; make it again, or leave it out if it was deleted on purpose`,
       cause,

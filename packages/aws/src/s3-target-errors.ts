@@ -1,9 +1,16 @@
 import { BackupError, RestorePathError, TargetUnavailableError } from '@holdfast/engine';
-import { errorName, isAbort, isDenied, isUnavailable, toEngineError } from './sdk-errors.ts';
+import {
+  errorName,
+  isAbort,
+  isCredentialFailure,
+  isDenied,
+  isUnavailable,
+  toEngineError,
+} from './sdk-errors.ts';
 
 /** Turns an error of a write into a restore's target into an engine error. */
 export function toTargetError(error: unknown, bucket: string, key: string): unknown {
-  if (error instanceof BackupError || isAbort(error) || isUnavailable(error)) {
+  if (error instanceof BackupError || isAbort(error) || isUnavailable(error) || isCredentialFailure(error)) {
     return toEngineError(error, `writing ${key} into bucket ${bucket}`);
   }
   const cause = { cause: error };

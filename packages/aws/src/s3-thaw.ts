@@ -2,7 +2,7 @@ import { RestoreObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { ThawSpeed, ThawState } from '@holdfast/engine';
 import { toStoreError } from './s3-errors.ts';
 import type { BucketAddress } from './s3-listing.ts';
-import { errorName, httpStatus, toEngineError } from './sdk-errors.ts';
+import { errorName } from './sdk-errors.ts';
 import { sendOptions } from './send-options.ts';
 
 const archiveClasses: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
@@ -57,7 +57,7 @@ export async function requestThaw(
     await s3.send(command, sendOptions(options.signal));
   } catch (error) {
     if (needless.has(errorName(error))) return;
-    if (httpStatus(error) === 404) throw toStoreError(error, version.name, version.versionId);
-    throw toEngineError(error, `thawing ${version.name} (${options.speed}, ${options.days} days)`);
+    const what = `thawing ${version.name} (${options.speed}, ${options.days} days)`;
+    throw toStoreError(error, version.name, version.versionId, what);
   }
 }

@@ -1,27 +1,57 @@
-import { AccessDeniedError, BackupError, InvalidInputError, StoreUnavailableError } from '@holdfast/engine';
+import {
+  AccessDeniedError,
+  BackupError,
+  CredentialsRefusedError,
+  InvalidInputError,
+  StoreUnavailableError,
+} from '@holdfast/engine';
 
 const deniedNames: ReadonlySet<string> = new Set([
   'AccessDenied',
   'AccessDeniedException',
   'AllAccessDisabled',
   'AuthFailure',
+  'UnauthorizedOperation',
+]);
+
+/** What services say when the caller's credentials are over or wrong, whatever was asked for. */
+const credentialNames: ReadonlySet<string> = new Set([
   'ExpiredToken',
   'ExpiredTokenException',
+  'IncompleteSignature',
+  'IncompleteSignatureException',
   'InvalidAccessKeyId',
+  'InvalidClientTokenId',
+  'InvalidSignatureException',
+  'InvalidToken',
+  'MissingAuthenticationToken',
+  'MissingAuthenticationTokenException',
   'SignatureDoesNotMatch',
-  'UnauthorizedOperation',
+  'TokenRefreshRequired',
   'UnrecognizedClientException',
+  // The SDK's own: it found none, or could not renew those of a single sign-on session.
+  'CredentialsProviderError',
+  'TokenProviderError',
+]);
+
+/** What services say when the clocks of caller and service are too far apart; EC2 also of expired credentials. */
+const clockNames: ReadonlySet<string> = new Set([
+  'RequestExpired',
+  'RequestInTheFuture',
+  'RequestTimeTooSkewed',
 ]);
 
 const unavailableNames: ReadonlySet<string> = new Set([
   'BandwidthLimitExceeded',
   // Another conditional write of the name is under way: S3 does not know yet what will be there.
   'ConditionalRequestConflict',
+  'DependencyTimeoutException',
   'InternalError',
   'InternalFailure',
   'InternalServerError',
   'InternalServiceException',
   'KMSInternalException',
+  'KeyUnavailableException',
   'LimitExceededException',
   'OperationAborted',
   'PriorRequestNotComplete',
@@ -42,6 +72,9 @@ const unavailableNames: ReadonlySet<string> = new Set([
   'TransactionInProgressException',
 ]);
 
+/** The SDK's names for an answer that had no code in it. */
+const codelessName = /^(?:|Unknown|UnknownError|NotFound|\d{3})$/;
+
 /** The service's name of an error (`NoSuchKey`), or '' if it has none. */
 export function errorName(error: unknown): string {
   return error instanceof Error ? error.name : '';
@@ -55,20 +88,51 @@ export function httpStatus(error: unknown): number | undefined {
   return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
 }
 
+/**
+ * Replaces an error without a code, as every refused HEAD is one, by the one that another call of the same object and
+ * permission gives, whose answer has a body: of a HEAD alone, 400 may be an expired session or a wrong version id.
+ * @param ask - the other call. Where it succeeds, the first error stays.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+ */
+export async function withCode(error: unknown, ask: () => Promise<unknown>): Promise<unknown> {
+  const status = httpStatus(error);
+  if (status === undefined || status < 400 || status > 405 || !codelessName.test(errorName(error)))
+    return error;
+  return ask().then(
+    () => error,
+    (explained: unknown) => explained,
+  );
+}
+
 /** Whether the caller stopped the call itself. */
 export function isAbort(error: unknown): boolean {
   return errorName(error) === 'AbortError';
 }
 
+/** Whether the service refused the caller's credentials, and not what was asked for. */
+export function isCredentialFailure(error: unknown): boolean {
+  const name = errorName(error);
+  if (credentialNames.has(name) || clockNames.has(name)) return true;
+  // EC2 says the same word to keys that it does not know and to somebody else's snapshot.
+  return name === 'AuthFailure' && error instanceof Error && /credential/i.test(error.message);
+}
+
 /** Whether the service refused for lack of permission. */
 export function isDenied(error: unknown): boolean {
-  return deniedNames.has(errorName(error)) || (httpStatus(error) === 403 && !isUnavailable(error));
+  if (isCredentialFailure(error) || isUnavailable(error)) return false;
+  return deniedNames.has(errorName(error)) || httpStatus(error) === 403;
+}
+
+/** Whether S3 may not use the KMS key of what was asked for: no permission, disabled, about to be deleted. */
+function isKeyFailure(error: unknown): boolean {
+  return errorName(error).startsWith('KMS.') && !isUnavailable(error);
 }
 
 /** Whether the service throttled, failed or did not answer: the call may have happened all the same. */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error) || isAbort(error)) return false;
-  if (unavailableNames.has(error.name)) return true;
+  // Of the key that S3 or another service uses for the caller.
+  if (unavailableNames.has(error.name.replace(/^KMS\./, ''))) return true;
   const status = httpStatus(error);
   if (status !== undefined) return status >= 500 || status === 429;
   // Without an answer it is the network: `code` is the operating system's name for it.
@@ -83,7 +147,16 @@ export function isUnavailable(error: unknown): boolean {
 export function toEngineError(error: unknown, what: string): unknown {
   if (error instanceof BackupError || isAbort(error) || !(error instanceof Error)) return error;
   const detail = `${error.name}: ${error.message}`;
-  if (isDenied(error)) {
+  if (isCredentialFailure(error)) {
+    const remedy = clockNames.has(error.name)
+      ? 'set the clock of this machine, or renew the credentials'
+      : 'they have expired or are not valid: renew them';
+    return new CredentialsRefusedError(
+      `${what} failed as the credentials were refused (${detail}); ${remedy}, and run it again`,
+      { cause: error },
+    );
+  }
+  if (isDenied(error) || isKeyFailure(error)) {
     return new AccessDeniedError(`${what} was refused (${detail}); allow it for the role that runs this`, {
       cause: error,
     });

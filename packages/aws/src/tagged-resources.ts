@@ -8,7 +8,7 @@ import { GetBucketTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
 import { BackupError, type ResourceArn, type ResourceRow } from '@holdfast/engine';
 import { toTagRecord } from './ec2-machine.ts';
 import { toTags } from './s3-object-facts.ts';
-import { errorName, httpStatus, isDenied, toEngineError } from './sdk-errors.ts';
+import { errorName, isDenied, toEngineError } from './sdk-errors.ts';
 import { sendOptions } from './send-options.ts';
 
 /** EC2 takes 200 values of a filter. */
@@ -24,6 +24,9 @@ interface Nominee {
   readonly arn: string;
   readonly tags: Tags;
 }
+
+/** What S3 says of a bucket that lost its tags, or is gone. */
+const lostItsTags: ReadonlySet<string> = new Set(['NoSuchBucket', 'NoSuchTagSet']);
 
 /** The clients that discovery needs. */
 export interface DiscoveryClients {
@@ -94,8 +97,7 @@ export class TaggedResources {
       );
       return this.#select(nominee.arn, 's3-bucket', toTags(answer.TagSet));
     } catch (error) {
-      // NoSuchTagSet and NoSuchBucket: it lost its tags, or is gone.
-      if (httpStatus(error) === 404 || errorName(error) === 'NoSuchTagSet') return undefined;
+      if (lostItsTags.has(errorName(error))) return undefined;
       const selected = this.#select(nominee.arn, 's3-bucket', nominee.tags);
       const failure = toEngineError(error, `reading the tags of bucket ${name}`);
       // What S3 refuses for one bucket is that bucket's problem; without an answer nothing is known of any.

@@ -1,5 +1,5 @@
 import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
-import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { HeadBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { InvalidInputError, type ResourceArn } from '@holdfast/engine';
@@ -76,11 +76,13 @@ test('counts the messages of a queue, and names one that does not exist', async 
 });
 
 test.for([
-  [404, 'does not exist'],
-  [403, 'may not be read'],
-  [301, 'another region'],
-] as const)('a target bucket that answers %s is refused', async ([status, message]) => {
-  mockClient(S3Client).on(HeadBucketCommand).rejects(failure('Unknown', status));
+  [404, 'NoSuchBucket', 'does not exist'],
+  [403, 'AccessDenied', 'may not be read'],
+  [301, 'PermanentRedirect', 'another region'],
+] as const)('a target bucket that answers %s is refused', async ([status, code, message]) => {
+  const mock = mockClient(S3Client);
+  mock.on(HeadBucketCommand).rejects(failure('Unknown', status));
+  mock.on(ListObjectsV2Command).rejects(failure(code, status));
 
   const check = checkTargetBucket(new S3Client({}), 'restores');
 

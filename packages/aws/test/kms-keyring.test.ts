@@ -3,6 +3,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
 import {
   AccessDeniedError,
+  CredentialsRefusedError,
   type KeyId,
   KeyUnavailableError,
   StoreUnavailableError,
@@ -76,6 +77,32 @@ test.each([
   const refused = keyring.unwrap(context, [...wrapped, other]);
   await expect(refused).rejects.toBeInstanceOf(KeyUnavailableError);
   await expect(refused).rejects.toThrow(/mrk-1234.*key\/2/);
+});
+
+test.each([
+  { name: 'AccessDeniedException', isRefused: true },
+  { name: 'DisabledException', isRefused: true },
+  { name: 'KMSInvalidStateException', isRefused: true },
+  { name: 'InvalidCiphertextException', isRefused: false },
+  { name: 'IncorrectKeyException', isRefused: false },
+])(
+  'tells a key that may not be used from a wrapping that fits no key: $name',
+  async ({ name, isRefused }) => {
+    kms.on(DecryptCommand).rejects(sdkError(name, 400));
+
+    const failed = keyring.unwrap(context, wrapped);
+
+    await expect(failed).rejects.toMatchObject({
+      name: 'KeyUnavailableError',
+      refusal: isRefused ? expect.stringContaining(name) : undefined,
+    });
+  },
+);
+
+test('does not take an expired session for a key that cannot be opened', async () => {
+  kms.on(DecryptCommand).rejects(sdkError('ExpiredTokenException', 400));
+
+  await expect(keyring.unwrap(context, wrapped)).rejects.toBeInstanceOf(CredentialsRefusedError);
 });
 
 test('does not take a throttled service for a key that cannot be opened', async () => {

@@ -1,5 +1,6 @@
 import {
   DeleteObjectCommand,
+  GetObjectCommand,
   GetObjectLegalHoldCommand,
   GetObjectRetentionCommand,
   HeadObjectCommand,
@@ -52,7 +53,10 @@ describe('a legal hold', () => {
   test.each([
     { error: sdkError('NoSuchKey', 404), named: ObjectNotFoundError },
     { error: sdkError('NoSuchVersion', 404), named: ObjectNotFoundError },
-    { error: sdkError('InvalidArgument', 400), named: ObjectNotFoundError },
+    {
+      error: sdkError('InvalidArgument', 400, 'Invalid version id specified'),
+      named: ObjectNotFoundError,
+    },
     { error: sdkError('InvalidRequest', 400), named: ObjectLockMissingError },
     { error: denied, named: AccessDeniedError },
     { error: sdkError('SlowDown', 503), named: StoreUnavailableError },
@@ -200,6 +204,7 @@ describe('an archived object', () => {
 
   test('that is gone is named', async () => {
     s3.on(HeadObjectCommand).rejects(sdkError('NotFound', 404));
+    s3.on(GetObjectCommand).rejects(sdkError('NoSuchVersion', 404));
 
     await expect(store.thaw('n', 'v', { days: 3, speed: 'bulk' })).rejects.toBeInstanceOf(
       ObjectNotFoundError,

@@ -17,6 +17,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
   AccessDeniedError,
+  InvalidInputError,
   NotSupportedError,
   ObjectArchivedError,
   ObjectExistsError,
@@ -90,7 +91,12 @@ describe('get', () => {
   test.each([
     { error: sdkError('NoSuchKey', 404), expected: ObjectNotFoundError },
     { error: sdkError('NoSuchVersion', 404), expected: ObjectNotFoundError },
-    { error: sdkError('InvalidArgument', 400), expected: ObjectNotFoundError },
+    {
+      error: sdkError('InvalidArgument', 400, 'Invalid version id specified'),
+      expected: ObjectNotFoundError,
+    },
+    { error: sdkError('InvalidArgument', 400, 'Invalid range'), expected: InvalidInputError },
+    { error: sdkError('NotFound', 404, 'UnknownError'), expected: InvalidInputError },
     { error: sdkError('MethodNotAllowed', 405), expected: ObjectNotFoundError },
     { error: sdkError('InvalidObjectState', 403), expected: ObjectArchivedError },
     { error: sdkError('AccessDenied', 403), expected: AccessDeniedError },

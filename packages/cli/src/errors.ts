@@ -12,6 +12,12 @@ export class ThawNeededError extends BackupError {
   override readonly retry = 'later';
 }
 
+/** A verification ended before it had seen all that it was to see. What it did not see is not known to be damaged. */
+export class VerificationStoppedError extends BackupError {
+  override readonly name = 'VerificationStoppedError';
+  override readonly retry = 'later';
+}
+
 /** A restore by this process could not be put on the audit log, and so did not begin. */
 export class RestoreUnrecordedError extends BackupError {
   override readonly name = 'RestoreUnrecordedError';

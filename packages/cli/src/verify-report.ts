@@ -1,4 +1,12 @@
-import { isDamaged, type PointRow, type verifyHistory, type verifyPoints } from '@holdfast/engine';
+import {
+  type BackupError,
+  isDamaged,
+  type PointRow,
+  type ProgressEvent,
+  type verifyHistory,
+  type verifyPoints,
+} from '@holdfast/engine';
+import { VerificationStoppedError } from './errors.ts';
 import type { Output } from './output.ts';
 import { bytesText, countText, safeText } from './text.ts';
 
@@ -12,10 +20,14 @@ interface Loss {
   readonly message: string;
 }
 
+/** Points that a stopped verification names. */
+const unseenListed = 20;
+
 /** The answer of `verify`: lines as things are found, or one document at the end. */
 export class VerifyReport {
   readonly #out: Output;
-  readonly #count: number;
+  readonly #points: readonly PointRow[];
+  readonly #unseen: Set<PointRow['pointId']>;
   readonly #document: { vaultFiles: Loss[]; histories: unknown[]; points: unknown[] } = {
     vaultFiles: [],
     histories: [],
@@ -24,11 +36,14 @@ export class VerifyReport {
   readonly #objects = new Map<string, DamagedObject>();
   #isDamaged = false;
   #notVerified = 0;
+  /** Of the point at hand. */
+  #files: Pick<ProgressEvent, 'files' | 'filesTotal'> = { files: 0 };
 
-  /** @param count - how many points are verified. */
-  constructor(out: Output, count: number) {
+  /** @param points - what is to be verified. */
+  constructor(out: Output, points: readonly PointRow[]) {
     this.#out = out;
-    this.#count = count;
+    this.#points = points;
+    this.#unseen = new Set(points.map(({ pointId }) => pointId));
   }
 
   /** Whether anything at all is damaged. */
@@ -54,9 +69,15 @@ export class VerifyReport {
     }
   }
 
+  progress({ files, filesTotal }: ProgressEvent): void {
+    this.#files = { files, ...(filesTotal !== undefined && { filesTotal }) };
+  }
+
   async point(verification: Verification): Promise<void> {
     const { pointId, resourceArn } = verification.point;
-    if (this.#count > 1) await this.#line(`point ${pointId} of ${safeText(resourceArn)}`);
+    this.#unseen.delete(pointId);
+    this.#files = { files: 0 };
+    if (this.#points.length > 1) await this.#line(`point ${pointId} of ${safeText(resourceArn)}`);
     if ('rootLoss' in verification) {
       const { rootLoss } = verification;
       this.#document.points.push({ pointId, resourceArn, damaged: true, rootLoss });
@@ -77,8 +98,27 @@ export class VerifyReport {
     await this.#line(`point ${pointId}: ${readText(outcome)}: ${verdictOf(outcome)}`);
   }
 
-  /** @param isMarked - whether damaged packs have been marked. */
-  async finish(isMarked: boolean): Promise<void> {
+  /** An error that ended the verification early, with how far it had come and what to run for the rest. */
+  stopped(error: BackupError): VerificationStoppedError {
+    const { files, filesTotal = files } = this.#files;
+    const of = this.#points.length;
+    const [next] = this.#unseen;
+    const within = files === 0 ? '' : ` and ${files} of ${countText(filesTotal, 'file')} of point ${next}`;
+    const rest = [...this.#unseen].slice(0, unseenListed).join(' ');
+    const more =
+      this.#unseen.size > unseenListed ? ` and ${this.#unseen.size - unseenListed} more points` : '';
+    return new VerificationStoppedError(
+      `stopped after ${of - this.#unseen.size} of ${countText(of, 'point')}${within}: ${error.message}; ` +
+        `what was not reached is not known to be damaged: then run "holdfast verify ${rest}"${more}`,
+      { cause: error },
+    );
+  }
+
+  /**
+   * @param isMarked - whether damaged packs have been marked.
+   * @param stopped - why not all was verified.
+   */
+  async finish(isMarked: boolean, stopped?: VerificationStoppedError): Promise<void> {
     for (const { objectName, loss, count } of this.#objects.values()) {
       const more = count > 1 ? ` (and ${countText(count - 1, 'other problem')})` : '';
       await this.#damage(`damaged object: ${safeText(objectName)}: ${safeText(loss.message)}${more}`);
@@ -90,7 +130,13 @@ export class VerifyReport {
           : 'run it again with --mark-damaged, so that the next backups store anew what these objects hold',
       );
     }
-    if (this.#out.json) await this.#out.document({ damaged: this.#isDamaged, ...this.#document });
+    if (this.#out.json) {
+      await this.#out.document({
+        damaged: this.#isDamaged,
+        ...(stopped && { stopped: stopped.message, notReached: [...this.#unseen] }),
+        ...this.#document,
+      });
+    }
   }
 
   async #lossesOf(outcome: Outcome): Promise<void> {

@@ -20,6 +20,15 @@ export class AccessDeniedError extends BackupError {
   override readonly retry = 'never';
 }
 
+/**
+ * The credentials of whoever called have expired or are not valid, or a clock is wrong. It says nothing of what was
+ * asked for, and hits every call alike: work on many things stops instead of counting each of them as failed.
+ */
+export class CredentialsRefusedError extends BackupError {
+  override readonly name = 'CredentialsRefusedError';
+  override readonly retry = 'later';
+}
+
 /** An object of that name exists already; names are written once. */
 export class ObjectExistsError extends BackupError {
   override readonly name = 'ObjectExistsError';
@@ -132,17 +141,24 @@ export class VaultMissingError extends BackupError {
 export class KeyUnavailableError extends BackupError {
   override readonly name = 'KeyUnavailableError';
   override readonly retry = 'never';
+  /**
+   * Why a recipient's key may not be used now: no permission, disabled, about to be deleted. Nothing of the vault is
+   * lost then. Absent where what is stored fits none of the keys at hand.
+   */
+  readonly refusal: string | undefined;
   constructor(
     keyId: string,
     recipients: readonly string[],
-    options?: ErrorOptions & { readonly keyAtHand?: string },
+    options?: ErrorOptions & { readonly keyAtHand?: string; readonly refusal?: string | undefined },
   ) {
-    const atHand = options?.keyAtHand === undefined ? '' : `, the key at hand is ${options.keyAtHand}`;
+    const { keyAtHand, refusal } = options ?? {};
+    const atHand = keyAtHand === undefined ? '' : `, the key at hand is ${keyAtHand}`;
     super(
-      `key ${keyId} cannot be unwrapped here; its recipients are ${recipients.join(', ') || 'none'}${atHand}; ` +
-        'allow kms:Decrypt on that key, or use the offline key',
+      `key ${keyId} cannot be unwrapped here${refusal === undefined ? '' : ` (${refusal})`}; its recipients are ` +
+        `${recipients.join(', ') || 'none'}${atHand}; allow kms:Decrypt on that key, or use the offline key`,
       options,
     );
+    this.refusal = refusal;
   }
 }
 

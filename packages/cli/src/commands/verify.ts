@@ -1,9 +1,12 @@
 import {
+  BackupError,
   type Catalog,
   type Clock,
   openVault,
   type PointRow,
+  type ReportProgress,
   type ResourceArn,
+  VaultMissingError,
   verifyHistory,
   verifyPoints,
   verifyVaultFiles,
@@ -30,7 +33,7 @@ export const verifyCommand = defineCommand({
   ],
   words: { least: 0, most: 1_000 },
   async run(
-    { connect, out, progress, clock, signal },
+    { connect, out, progress, clock, signal, warn },
     { all = false, 'mark-damaged': markDamaged = false },
     names,
   ) {
@@ -40,18 +43,32 @@ export const verifyCommand = defineCommand({
     const { store, keyring, catalog } = services;
     const now = clock.now();
     const points = all ? await listAll(catalog, names, now) : await resolveAll(catalog, names, now);
-    const report = new VerifyReport(out, points.length);
-    // First: it says more of a vault that cannot be opened than the attempt to open it.
-    await report.vaultFiles(await verifyVaultFiles({ store, keyring }));
-    const keys = await openVault({ store, keyring });
-    for (const arn of new Set(points.map(({ resourceArn }) => resourceArn)))
-      await report.history(arn, await verifyHistory({ store, keys, catalog }, arn, signal));
-    const verified = verifyPoints({ store, keys }, all ? stillKept(points, clock) : points.map(withRoot), {
-      onProgress: progress.report,
-      signal,
-      ...(markDamaged && { catalog }),
-    });
-    for await (const verification of verified) await report.point(verification);
+    const report = new VerifyReport(out, points);
+    const onProgress: ReportProgress = (event) => {
+      progress.report(event);
+      report.progress(event);
+    };
+    try {
+      // First: it says more of a vault that cannot be opened than the attempt to open it.
+      await report.vaultFiles(await verifyVaultFiles({ store, keyring }));
+      const keys = await openVault({ store, keyring });
+      for (const arn of new Set(points.map(({ resourceArn }) => resourceArn)))
+        await report.history(arn, await verifyHistory({ store, keys, catalog }, arn, signal));
+      const verified = verifyPoints({ store, keys }, all ? stillKept(points, clock) : points.map(withRoot), {
+        onProgress,
+        signal,
+        ...(markDamaged && { catalog }),
+      });
+      for await (const verification of verified) await report.point(verification);
+    } catch (error) {
+      if (!(error instanceof BackupError) || error instanceof VaultMissingError) throw error;
+      // What was found until then is as true as ever; of the rest nothing is known.
+      const stopped = report.stopped(error);
+      await report.finish(markDamaged, stopped);
+      if (!report.isDamaged) throw stopped;
+      warn(stopped.message);
+      return exitCodes.damaged;
+    }
     await report.finish(markDamaged);
     if (report.isDamaged) return exitCodes.damaged;
     // Of all points, those in an archive class are not expected to be thawed; one that was named is.

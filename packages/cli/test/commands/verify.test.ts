@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ObjectArchivedError } from '@holdfast/engine';
+import { CredentialsRefusedError, KeyUnavailableError, ObjectArchivedError } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { bucketArn, CliUnderTest } from '../cli-under-test.ts';
 
@@ -187,6 +187,71 @@ test('wants to know what to verify', async () => {
 
   expect(code).toBe(2);
   expect(err).toContain('name a point or a resource, or write "holdfast verify --all"');
+});
+
+test('stops when the credentials are over, says how far it came, and calls nothing damaged', async () => {
+  const { cli, root } = await backedUp();
+  cli.clock.advance(60_000);
+  cli.source.plant('c.bin', cli.random.bytes(20_000));
+  const second = (await cli.backUp('full')).root;
+  const get = cli.store.get.bind(cli.store);
+  let packs = new Set<string>();
+  cli.store.get = async (name, options) => {
+    if (name.startsWith('packs/')) packs.add(name);
+    if (packs.size > 1) throw new CredentialsRefusedError('reading x failed as the credentials were refused');
+    return get(name, options);
+  };
+
+  const { code, out, err } = await cli.run('verify', '--all');
+  packs = new Set();
+  const document = await cli.json('verify', '--all');
+
+  expect(code).toBe(1);
+  expect(out).not.toMatch(/damaged/i);
+  expect(err).toContain('stopped after 1 of 2 points');
+  expect(err).toContain('the credentials were refused');
+  expect(err).toContain(`then run "holdfast verify ${second.point}"`);
+  expect(document).toMatchObject({
+    damaged: false,
+    stopped: expect.stringContaining('stopped after 1 of 2 points'),
+    notReached: [second.point],
+    points: [{ pointId: root.point, damaged: false }],
+  });
+});
+
+test('ends with 4 when it had found damage before it was stopped', async () => {
+  const { cli } = await backedUp();
+  cli.store.decay('packs/', 5_000);
+  cli.clock.advance(60_000);
+  cli.source.plant('c.bin', cli.random.bytes(20_000));
+  await cli.backUp('full');
+  const get = cli.store.get.bind(cli.store);
+  const packs = new Set<string>();
+  cli.store.get = async (name, options) => {
+    if (name.startsWith('packs/')) packs.add(name);
+    if (packs.size > 1) throw new CredentialsRefusedError('the credentials were refused');
+    return get(name, options);
+  };
+
+  const { code, out, err } = await cli.run('verify', '--all');
+
+  expect(code).toBe(4);
+  expect(out).toMatch(/^damaged: a\.bin: /m);
+  expect(err).toContain('stopped after 1 of 2 points');
+});
+
+test('stops when the key of the vault may not be used, and calls nothing damaged', async () => {
+  const { cli, root } = await backedUp();
+  cli.keyring.unwrap = async ({ keyId }) =>
+    Promise.reject(
+      new KeyUnavailableError(keyId, ['kms'], { refusal: 'AccessDeniedException: no kms:Decrypt' }),
+    );
+
+  const { code, out, err } = await cli.run('verify', root.point);
+
+  expect(code).toBe(1);
+  expect(out).toBe('');
+  expect(err).toContain('no kms:Decrypt');
 });
 
 test('says what it could not verify before it is thawed, and goes on', async () => {

@@ -1,4 +1,4 @@
-import { BackupError, ObjectNotFoundError } from '../errors.ts';
+import { ObjectNotFoundError } from '../errors.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
 import { isDamage } from '../packs/stored-object.ts';
 import type { PackId, PointId, ResourceArn } from '../ids.ts';
@@ -11,7 +11,14 @@ import type { RetentionRules } from '../retention/retention-rules.ts';
 import { decideRetention } from './decide-retention.ts';
 import { longestRenewalMarginDays, planRenewals, type Renewal } from './plan-renewals.ts';
 import { prolongPoint, type ProlongServices } from './prolong-point.ts';
-import { addFailures, failureOf, noFailures, type StepFailures, type StepOptions } from './work-through.ts';
+import {
+  addFailures,
+  failureOf,
+  isOfOneItem,
+  noFailures,
+  type StepFailures,
+  type StepOptions,
+} from './work-through.ts';
 
 const dayMs = 86_400_000;
 const rootsAtOnce = 16;
@@ -142,7 +149,7 @@ async function attempt({ pointId }: PointRow, work: () => Promise<Attempt>): Pro
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof BackupError)) throw error;
+    if (!isOfOneItem(error)) throw error;
     const one = failureOf(`point ${pointId}`, error);
     return { report: isDamage(error) ? { unreadable: one } : { failures: one } };
   }

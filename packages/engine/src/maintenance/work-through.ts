@@ -1,4 +1,4 @@
-import { BackupError } from '../errors.ts';
+import { BackupError, CredentialsRefusedError } from '../errors.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
 
 /** Failures that are spelled out; the rest is counted. */
@@ -36,7 +36,8 @@ export interface Work<Item> {
 
 /**
  * Works through a list until it ends or the time is up. What is wrong with one item stops none of the others: its
- * error is an answer. Errors that are not the engine's own, and a list that cannot be read, are thrown.
+ * error is an answer. Errors that are not the engine's own, refused credentials (they hit all items alike), and a list
+ * that cannot be read, are thrown.
  */
 export async function workThrough<Item>(
   { items, atOnce, nameOf, work }: Work<Item>,
@@ -58,11 +59,16 @@ export async function workThrough<Item>(
     try {
       await work(item);
     } catch (error) {
-      if (!(error instanceof BackupError)) throw error;
+      if (!isOfOneItem(error)) throw error;
       failures = addFailures(failures, failureOf(nameOf(item), error));
     }
   });
   return { done, failures };
+}
+
+/** Whether an error may be one item's own; the others hit every item alike. */
+export function isOfOneItem(error: unknown): error is BackupError {
+  return error instanceof BackupError && !(error instanceof CredentialsRefusedError);
 }
 
 /** No failures. */

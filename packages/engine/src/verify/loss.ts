@@ -1,4 +1,4 @@
-import { BackupError } from '../errors.ts';
+import { BackupError, KeyUnavailableError } from '../errors.ts';
 
 const lossNames: ReadonlySet<string> = new Set([
   'ChunkCorruptError',
@@ -15,8 +15,9 @@ export interface Loss {
   readonly message: string;
 }
 
-/** Whether an error says that stored bytes cannot be had, and not that somebody did not answer. */
+/** Whether an error says that stored bytes cannot be had, and not that somebody did not answer or refused. */
 export function isLoss(error: unknown): error is BackupError {
+  if (error instanceof KeyUnavailableError && error.refusal !== undefined) return false;
   return error instanceof BackupError && lossNames.has(error.name);
 }
 

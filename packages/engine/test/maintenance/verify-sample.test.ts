@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { CredentialsRefusedError } from '../../src/errors.ts';
 import { isInSample, verifySample } from '../../src/maintenance/verify-sample.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import { sweepPartitions, type PackRow } from '../../src/ports/catalog.ts';
@@ -62,6 +63,20 @@ test('the sample of a day is the same at any time of it, and another on the next
 
   expect(sampleAt('2026-03-01T00:00:00Z')).toEqual(sampleAt('2026-03-01T23:59:59Z'));
   expect(sampleAt('2026-03-01T00:00:00Z')).not.toEqual(sampleAt('2026-03-02T00:00:00Z'));
+});
+
+test('refused credentials end a sample: no pack counts as failed or damaged for them', async () => {
+  const harness = await withPoint();
+  const keys = await harness.keys();
+  harness.store.get = async () => Promise.reject(new CredentialsRefusedError('they have expired'));
+
+  const verifying = Array.from({ length: sweepPartitions }, async (_, partition) =>
+    verifySample(harness, keys, { partition, day: harness.clock.now(), everyDays: 1 }),
+  );
+
+  await expect(Promise.all(verifying)).rejects.toBeInstanceOf(CredentialsRefusedError);
+  await Promise.allSettled(verifying);
+  expect(harness.catalog.packs().filter(({ damaged }) => damaged === true)).toEqual([]);
 });
 
 test('a damaged pack is found on its day, named, and marked', async () => {
