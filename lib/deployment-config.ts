@@ -1,12 +1,9 @@
-import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { Deployment, type ParsedDeployment, type ParsedPlan } from './deployment-schema.ts';
 import { longestGapMinutes } from './longest-gap.ts';
 import type { ScheduleTimes } from './schedule-expression.ts';
 
 const DAY_HOURS = 24;
-/** Lambda takes 4 KB of environment; the rest of a function's variables need up to 1 KB of it. */
-const PLANS_VARIABLE_BYTES = 3072;
 
 /** The types of a cycle, as they appear in execution inputs. */
 type CycleType = 'full' | 'incremental' | 'differential' | 'synthetic-full';
@@ -84,7 +81,7 @@ export function parseDeploymentConfig(
     resourcesAtOnce = Math.min(2, workers),
     ...rest
   } = parse(file, Deployment, exported.deployment);
-  const config = {
+  return {
     ...rest,
     environment,
     resourcesAtOnce,
@@ -95,57 +92,6 @@ export function parseDeploymentConfig(
       return { ...settings, rules, rpoHours: plan.rpoHours ?? derivedRpoHours(rules) };
     }),
   };
-  const bytes = Math.max(
-    Buffer.byteLength(plansVariable(config)),
-    Buffer.byteLength(auditedConfiguration(config)),
-  );
-  // The one function that makes keys is told both.
-  const room = PLANS_VARIABLE_BYTES - (config.offlineRecipient?.publicKey.length ?? 0);
-  if (bytes > room) {
-    throw new DeploymentConfigError(
-      `${file}: the plans take ${bytes} bytes, ${room} fit into a function's environment; ` +
-        'use fewer plans or prefixes, or deploy a second set of plans into another account or region',
-    );
-  }
-  return config;
-}
-
-/** The PLANS variable of the functions, and the Plans output that the command line reads: what `Plans` of the engine parses. */
-export function plansVariable(config: Pick<DeploymentConfig, 'plans'>): string {
-  const plans = config.plans.map((plan) => ({
-    name: plan.name,
-    schedules: Object.fromEntries(
-      plan.rules.map(({ type, expression }) => [type, { expression, timeZone: plan.timeZone }]),
-    ),
-    retention: { ...plan.retention, timeZone: plan.timeZone },
-    rpoHours: plan.rpoHours,
-    readTags: plan.sources.s3.readTags,
-    prefixes: plan.sources.s3.prefixes ?? [],
-    shard: plan.shard,
-  }));
-  return JSON.stringify(plans);
-}
-
-/** What the audit log records of a configuration: everything that decides what is protected, where, and for how long. */
-export function auditedConfiguration(config: DeploymentConfig): string {
-  const { plans, tagKey, lockMode, sources, restoreTargets, offlineRecipient } = config;
-  return JSON.stringify({
-    plans: plans.map(({ name, retention, timeZone, rpoHours, rules, sources: ofPlan }) => ({
-      name,
-      retention,
-      timeZone,
-      rpoHours,
-      s3: ofPlan.s3,
-      schedules: Object.fromEntries(rules.map(({ type, expression }) => [type, expression])),
-    })),
-    tagKey,
-    lockMode,
-    sourceBuckets: sources.buckets,
-    restoreTargets: restoreTargets.buckets,
-    ...(offlineRecipient !== undefined && {
-      offlineRecipientSha256: hash('sha256', offlineRecipient.publicKey, 'hex'),
-    }),
-  });
 }
 
 function rulesOf({ schedules }: ParsedPlan): readonly PlanRule[] {

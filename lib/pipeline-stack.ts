@@ -4,6 +4,7 @@ import type { Code } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import { ConfigurationObject } from './constructs/configuration-object.ts';
 import { CycleWorkflow } from './constructs/cycle-workflow.ts';
 import { ExactPolicy } from './constructs/exact-policy.ts';
 import { accountOfArn } from './constructs/vault-access.ts';
@@ -15,7 +16,7 @@ import { PlanSchedules } from './constructs/plan-schedules.ts';
 import { ProtectWorkflow } from './constructs/protect-workflow.ts';
 import { RestoreFunctions } from './constructs/restore-functions.ts';
 import { RestoreWorkflow } from './constructs/restore-workflow.ts';
-import { plansVariable, type DeploymentConfig } from './deployment-config.ts';
+import type { DeploymentConfig } from './deployment-config.ts';
 import type { StorageStack } from './storage-stack.ts';
 
 /** Properties of {@link PipelineStack}. */
@@ -45,17 +46,19 @@ export class PipelineStack extends Stack {
     const { config, storage, handlerCode } = props;
     const { workBucket } = storage;
     const deadLetters = this.makeDeadLetters();
+    const configuration = new ConfigurationObject(this, 'Configuration', config);
     const group = {
       config,
+      configuration,
       storage,
       vaultRoles: storage.vaultRoles,
       ...(handlerCode === undefined ? {} : { handlerCode }),
     };
     const functions = new PipelineFunctions(this, 'Functions', { ...group, deadLetters });
 
-    void new CfnOutput(this, 'Plans', {
-      value: plansVariable(config),
-      description: 'What the functions know of the plans',
+    void new CfnOutput(this, 'ConfigurationUrl', {
+      value: configuration.url,
+      description: 'What the functions know of the plans and their limits',
     });
     const { resourcesAtOnce, shardsAtOnce, snapshotPollSeconds } = config;
     this.protect = new ProtectWorkflow(this, 'Protect', {
@@ -95,14 +98,16 @@ export class PipelineStack extends Stack {
       deadLetters,
     });
     const { operator, restorer, holder } = storage.people;
+    const reads = configuration.reads();
     this.letPeople(
       'Operator',
       operator,
+      reads,
       [this.cycle, this.protect, this.maintenance],
       [this.cycle, this.protect, this.restore, this.maintenance],
     );
-    this.letPeople('Restorer', restorer, [this.restore], [this.restore]);
-    this.letPeople('Holder', holder, [this.hold], [this.hold]);
+    this.letPeople('Restorer', restorer, reads, [this.restore], [this.restore]);
+    this.letPeople('Holder', holder, reads, [this.hold], [this.hold]);
   }
 
   private makeDeadLetters(): Queue {
@@ -122,6 +127,7 @@ export class PipelineStack extends Stack {
   private letPeople(
     name: string,
     role: Role,
+    readsConfiguration: PolicyStatement,
     start: readonly StateMachine[],
     stop: readonly StateMachine[],
   ): void {
@@ -132,6 +138,7 @@ export class PipelineStack extends Stack {
     void new ExactPolicy(this, `${name}Machines`, {
       role,
       statements: [
+        readsConfiguration,
         new PolicyStatement({
           sid: 'StartMachines',
           actions: ['states:StartExecution'],

@@ -1,10 +1,9 @@
 import * as z from 'zod';
-import { catalog, metrics, plans, tagKey } from '../shared/env-fields.ts';
+import { catalog, configuration, metrics } from '../shared/env-fields.ts';
 
 /** Measures every opted-in resource against its plan's RPO. */
 export const Env = z.object({
-  ...plans,
-  ...tagKey,
+  ...configuration,
   ...catalog,
   ...metrics,
   MAINTENANCE_MACHINE_ARN: z.string().min(1),

@@ -12,6 +12,7 @@ import {
   SystemRandom,
   TaggedResources,
 } from '@holdfast/aws';
+import { configuredHandler } from '../shared/configured-handler.ts';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
@@ -26,12 +27,14 @@ const clients = {
 };
 const clock = new SystemClock();
 
-export const handler = makeHandler({
-  plans: env.PLANS,
-  tagged: new TaggedResources(clients, env.TAG_KEY),
-  catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, new SystemRandom()),
-  metrics: new CloudWatchMetrics(clients.cloudWatch, env.METRICS_NAMESPACE),
-  maintenance: new StateMachine(makeStepFunctionsClient(), env.MAINTENANCE_MACHINE_ARN),
-  clock,
-  log: makeLogger('check-overdue'),
-});
+export const handler = configuredHandler(clients.s3, env.CONFIGURATION, (configuration) =>
+  makeHandler({
+    plans: configuration.plans,
+    tagged: new TaggedResources(clients, configuration.tagKey),
+    catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, new SystemRandom()),
+    metrics: new CloudWatchMetrics(clients.cloudWatch, env.METRICS_NAMESPACE),
+    maintenance: new StateMachine(makeStepFunctionsClient(), env.MAINTENANCE_MACHINE_ARN),
+    clock,
+    log: makeLogger('check-overdue'),
+  }),
+);

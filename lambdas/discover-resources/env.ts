@@ -1,10 +1,9 @@
 import * as z from 'zod';
-import { catalog, metrics, plans, tagKey, workBucket } from '../shared/env-fields.ts';
+import { catalog, configuration, metrics, workBucket } from '../shared/env-fields.ts';
 
 /** Finds what carries the tag and writes the work list of a cycle. */
 export const Env = z.object({
-  ...plans,
-  ...tagKey,
+  ...configuration,
   ...workBucket,
   ...catalog,
   ...metrics,

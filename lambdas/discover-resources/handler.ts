@@ -11,6 +11,7 @@ import {
   SystemRandom,
   TaggedResources,
 } from '@holdfast/aws';
+import { configuredHandler } from '../shared/configured-handler.ts';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
@@ -25,13 +26,15 @@ const clients = {
 };
 const clock = new SystemClock();
 
-export const handler = makeHandler({
-  plans: env.PLANS,
-  tagged: new TaggedResources(clients, env.TAG_KEY),
-  catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, new SystemRandom()),
-  work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
-  workBucket: env.WORK_BUCKET,
-  metrics: new CloudWatchMetrics(clients.cloudWatch, env.METRICS_NAMESPACE),
-  clock,
-  log: makeLogger('discover-resources'),
-});
+export const handler = configuredHandler(clients.s3, env.CONFIGURATION, (configuration) =>
+  makeHandler({
+    plans: configuration.plans,
+    tagged: new TaggedResources(clients, configuration.tagKey),
+    catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, new SystemRandom()),
+    work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+    workBucket: env.WORK_BUCKET,
+    metrics: new CloudWatchMetrics(clients.cloudWatch, env.METRICS_NAMESPACE),
+    clock,
+    log: makeLogger('discover-resources'),
+  }),
+);

@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { catalog, plans, workBucket } from '../shared/env-fields.ts';
+import { catalog, configuration, workBucket } from '../shared/env-fields.ts';
 
 /** Enumerates a source into shards. */
 export const Env = z.object({
   ...workBucket,
   ...catalog,
-  ...plans,
+  ...configuration,
 });
 export type Env = z.infer<typeof Env>;
 /** The variables as the deployment has to set them. */

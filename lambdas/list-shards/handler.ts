@@ -7,6 +7,7 @@ import {
   SystemClock,
   SystemRandom,
 } from '@holdfast/aws';
+import { configuredHandler } from '../shared/configured-handler.ts';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
@@ -16,15 +17,17 @@ const clients = { ...makeS3Clients(), dynamo: makeDynamoClient() };
 const clock = new SystemClock();
 const random = new SystemRandom();
 
-export const handler = makeHandler({
-  services: {
-    work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
-    catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, random),
-    clock,
-  },
-  plans: env.PLANS,
-  openSource: (run, plan) =>
-    openSource({ s3: clients.s3, clock, random }, { arn: run.resourceArn, kind: run.resourceKind }, plan),
-  workBucket: env.WORK_BUCKET,
-  log: makeLogger('list-shards'),
-});
+export const handler = configuredHandler(clients.s3, env.CONFIGURATION, (configuration) =>
+  makeHandler({
+    services: {
+      work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+      catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, random),
+      clock,
+    },
+    plans: configuration.plans,
+    openSource: (run, plan) =>
+      openSource({ s3: clients.s3, clock, random }, { arn: run.resourceArn, kind: run.resourceKind }, plan),
+    workBucket: env.WORK_BUCKET,
+    log: makeLogger('list-shards'),
+  }),
+);

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, restoreTargets, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, configuration, vaultWriter, workBucket } from '../shared/env-fields.ts';
 
 /** Checks a restore, quotes it and cuts it into shards. */
 export const Env = z.object({
@@ -7,12 +7,7 @@ export const Env = z.object({
   ...vaultWriter,
   ...workBucket,
   ...catalog,
-  ...restoreTargets,
-  /** Shards of one restore that are worked on at once, for the time in the quote. */
-  RESTORE_WORKERS: z
-    .string()
-    .regex(/^[1-9]\d*$/)
-    .transform(Number),
+  ...configuration,
   /** Set by Lambda itself. */
   AWS_REGION: z.string().optional(),
 });

@@ -9,6 +9,7 @@ import {
   S3WorkStore,
 } from '@holdfast/aws';
 import { AuditLog } from '@holdfast/engine';
+import { configuredHandler } from '../shared/configured-handler.ts';
 import { makeLogger } from '../shared/logger.ts';
 import { openVaultOnce } from '../shared/open-vault-once.ts';
 import { Env } from './env.ts';
@@ -22,17 +23,19 @@ const services = makeCatalogServices(clients, {
   catalogTable: env.CATALOG_TABLE,
 });
 
-export const handler = makeHandler({
-  ...services,
-  audit: new AuditLog({ ...services, lockMode: env.LOCK_MODE }),
-  work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
-  openKeys: openVaultOnce(services),
-  images: new Ec2Images(clients),
-  checkBucket: async (bucket) => checkTargetBucket(clients.s3, bucket),
-  vaultBucket: env.VAULT_BUCKET,
-  workBucket: env.WORK_BUCKET,
-  targetBuckets: env.RESTORE_TARGETS.buckets,
-  region: env.AWS_REGION,
-  workers: env.RESTORE_WORKERS,
-  log: makeLogger('plan-restore'),
-});
+export const handler = configuredHandler(clients.s3, env.CONFIGURATION, (configuration) =>
+  makeHandler({
+    ...services,
+    audit: new AuditLog({ ...services, lockMode: env.LOCK_MODE }),
+    work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+    openKeys: openVaultOnce(services),
+    images: new Ec2Images(clients),
+    checkBucket: async (bucket) => checkTargetBucket(clients.s3, bucket),
+    vaultBucket: env.VAULT_BUCKET,
+    workBucket: env.WORK_BUCKET,
+    targetBuckets: configuration.restoreTargets.buckets,
+    region: env.AWS_REGION,
+    workers: configuration.restoreWorkers,
+    log: makeLogger('plan-restore'),
+  }),
+);

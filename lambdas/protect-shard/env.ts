@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, chunkIndex, plans, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, chunkIndex, configuration, vaultWriter, workBucket } from '../shared/env-fields.ts';
 
 /** Reads one shard of a source and stores it. */
 export const Env = z.object({
@@ -7,7 +7,7 @@ export const Env = z.object({
   ...workBucket,
   ...catalog,
   ...chunkIndex,
-  ...plans,
+  ...configuration,
 });
 export type Env = z.infer<typeof Env>;
 /** The variables as the deployment has to set them. */

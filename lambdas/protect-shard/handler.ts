@@ -1,4 +1,5 @@
 import { makeDynamoClient, makeKmsClient, makeS3Clients, makeWriteServices, openSource } from '@holdfast/aws';
+import { configuredHandler } from '../shared/configured-handler.ts';
 import { makeLogger } from '../shared/logger.ts';
 import { openVaultOnce } from '../shared/open-vault-once.ts';
 import { Env } from './env.ts';
@@ -15,11 +16,13 @@ const services = makeWriteServices(clients, {
   lockMode: env.LOCK_MODE,
 });
 
-export const handler = makeHandler({
-  services,
-  openKeys: openVaultOnce(services),
-  plans: env.PLANS,
-  openSource: (run, plan) =>
-    openSource({ ...services, s3: clients.s3 }, { arn: run.resourceArn, kind: run.resourceKind }, plan),
-  log: makeLogger('protect-shard'),
-});
+export const handler = configuredHandler(clients.s3, env.CONFIGURATION, (configuration) =>
+  makeHandler({
+    services,
+    openKeys: openVaultOnce(services),
+    plans: configuration.plans,
+    openSource: (run, plan) =>
+      openSource({ ...services, s3: clients.s3 }, { arn: run.resourceArn, kind: run.resourceKind }, plan),
+    log: makeLogger('protect-shard'),
+  }),
+);

@@ -1,12 +1,16 @@
 import { makeAuditServices, makeS3Clients } from '@holdfast/aws';
+import { configuredHandler } from '../shared/configured-handler.ts';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
+const clients = makeS3Clients();
 
-export const handler = makeHandler({
-  ...makeAuditServices(makeS3Clients(), { vaultBucket: env.VAULT_BUCKET, lockMode: env.LOCK_MODE }),
-  configuration: env.CONFIGURATION,
-  log: makeLogger('record-configuration'),
-});
+export const handler = configuredHandler(clients.s3, env.CONFIGURATION, (configuration) =>
+  makeHandler({
+    ...makeAuditServices(clients, { vaultBucket: env.VAULT_BUCKET, lockMode: env.LOCK_MODE }),
+    configuration,
+    log: makeLogger('record-configuration'),
+  }),
+);

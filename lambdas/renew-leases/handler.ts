@@ -1,4 +1,5 @@
 import { makeDynamoClient, makeKmsClient, makeS3Clients, makeWriteServices } from '@holdfast/aws';
+import { configuredHandler } from '../shared/configured-handler.ts';
 import { makeLogger } from '../shared/logger.ts';
 import { openVaultOnce } from '../shared/open-vault-once.ts';
 import { Env } from './env.ts';
@@ -14,9 +15,11 @@ const services = makeWriteServices(clients, {
   lockMode: env.LOCK_MODE,
 });
 
-export const handler = makeHandler({
-  services,
-  plans: env.PLANS,
-  openKeys: openVaultOnce(services),
-  log: makeLogger('renew-leases'),
-});
+export const handler = configuredHandler(clients.s3, env.CONFIGURATION, (configuration) =>
+  makeHandler({
+    services,
+    plans: configuration.plans,
+    openKeys: openVaultOnce(services),
+    log: makeLogger('renew-leases'),
+  }),
+);

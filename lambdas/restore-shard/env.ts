@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { restoreTargets, vaultReader, workBucket } from '../shared/env-fields.ts';
+import { configuration, vaultReader, workBucket } from '../shared/env-fields.ts';
 
 /** Restores one shard into its target. */
 export const Env = z.object({
   ...vaultReader,
   ...workBucket,
-  ...restoreTargets,
+  ...configuration,
 });
 export type Env = z.infer<typeof Env>;
 /** The variables as the deployment has to set them. */

@@ -1,4 +1,3 @@
-import { Plans } from '@holdfast/engine';
 import * as z from 'zod';
 
 const Name = z.string().min(1);
@@ -38,11 +37,5 @@ export const chunkIndex = { CHUNK_INDEX_TABLE: Name } as const;
 
 export const metrics = { METRICS_NAMESPACE: Name } as const;
 
-/** The deployed plans, as the engine knows them. */
-export const plans = { PLANS: json(Plans) } as const;
-
-/** The tag that opts a resource in; its value names the plan. */
-export const tagKey = { TAG_KEY: Name } as const;
-
-/** Where restores may write. */
-export const restoreTargets = { RESTORE_TARGETS: json(z.object({ buckets: z.array(z.string()) })) } as const;
+/** Where the deployed configuration is, as `s3://…`. */
+export const configuration = { CONFIGURATION: z.string().startsWith('s3://') } as const;

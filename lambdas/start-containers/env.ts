@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import { catalog, plans, vaultBucket, workBucket } from '../shared/env-fields.ts';
+import { catalog, configuration, vaultBucket, workBucket } from '../shared/env-fields.ts';
 
 /** Starts runs that make containers of points that are kept for long. */
 export const Env = z.object({
   ...vaultBucket,
   ...workBucket,
   ...catalog,
-  ...plans,
+  ...configuration,
   PROTECT_MACHINE_ARN: z.string().min(1),
 });
 export type Env = z.infer<typeof Env>;

@@ -9,6 +9,7 @@ import {
   SystemClock,
   SystemRandom,
 } from '@holdfast/aws';
+import { configuredHandler } from '../shared/configured-handler.ts';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
@@ -17,11 +18,13 @@ const env = Env.parse(process.env);
 const clients = makeS3Clients();
 const clock = new SystemClock();
 
-export const handler = makeHandler({
-  store: new S3ObjectStore(clients, env.VAULT_BUCKET, clock),
-  catalog: new DynamoCatalog(makeDynamoClient(), env.CATALOG_TABLE, clock, new SystemRandom()),
-  work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
-  plans: env.PLANS,
-  protect: new StateMachine(makeStepFunctionsClient(), env.PROTECT_MACHINE_ARN),
-  log: makeLogger('start-containers'),
-});
+export const handler = configuredHandler(clients.s3, env.CONFIGURATION, (configuration) =>
+  makeHandler({
+    store: new S3ObjectStore(clients, env.VAULT_BUCKET, clock),
+    catalog: new DynamoCatalog(makeDynamoClient(), env.CATALOG_TABLE, clock, new SystemRandom()),
+    work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+    plans: configuration.plans,
+    protect: new StateMachine(makeStepFunctionsClient(), env.PROTECT_MACHINE_ARN),
+    log: makeLogger('start-containers'),
+  }),
+);

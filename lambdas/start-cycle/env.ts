@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { plans } from '../shared/env-fields.ts';
+import { configuration } from '../shared/env-fields.ts';
 
 /** Starts one execution of the cycle machine per plan rule and due time. */
 export const Env = z.object({
-  ...plans,
+  ...configuration,
   CYCLE_MACHINE_ARN: z.string().min(1),
 });
 export type Env = z.infer<typeof Env>;

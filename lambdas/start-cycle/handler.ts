@@ -1,12 +1,15 @@
-import { makeStepFunctionsClient, StateMachine } from '@holdfast/aws';
+import { makeS3Clients, makeStepFunctionsClient, StateMachine } from '@holdfast/aws';
+import { configuredHandler } from '../shared/configured-handler.ts';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
 
 const env = Env.parse(process.env);
 
-export const handler = makeHandler({
-  plans: env.PLANS,
-  cycles: new StateMachine(makeStepFunctionsClient(), env.CYCLE_MACHINE_ARN),
-  log: makeLogger('start-cycle'),
-});
+export const handler = configuredHandler(makeS3Clients().s3, env.CONFIGURATION, (configuration) =>
+  makeHandler({
+    plans: configuration.plans,
+    cycles: new StateMachine(makeStepFunctionsClient(), env.CYCLE_MACHINE_ARN),
+    log: makeLogger('start-cycle'),
+  }),
+);

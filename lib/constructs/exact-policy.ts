@@ -3,6 +3,20 @@ import { Policy, type CfnPolicy, type IRole, type PolicyStatement } from 'aws-cd
 import { rules } from 'cdk-nag';
 import type { Construct } from 'constructs';
 
+/**
+ * All inline policies of a role together, without white space.
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
+const ROLE_POLICY_CHARACTERS = 10_240;
+
+const REFERENCE_LENGTH = 120;
+const PSEUDO_LENGTHS: Readonly<Record<string, number>> = {
+  'AWS::Partition': 10,
+  'AWS::AccountId': 12,
+  'AWS::Region': 14,
+  'AWS::URLSuffix': 16,
+};
+
 /** Properties of {@link ExactPolicy}. */
 export interface ExactPolicyProps {
   readonly role: IRole;
@@ -25,7 +39,7 @@ export class ExactPolicy extends Policy {
   constructor(scope: Construct, id: string, props: ExactPolicyProps) {
     super(scope, id, { roles: [props.role], statements: [...props.statements] });
     // References to other stacks, and with them the findings, have their final form from here on only.
-    this.node.addValidation({ validate: () => this.checkWildcards() });
+    this.node.addValidation({ validate: () => [...this.checkWildcards(), ...this.checkSize()] });
   }
 
   private checkWildcards(): string[] {
@@ -47,6 +61,35 @@ export class ExactPolicy extends Policy {
         `statement ${sid} allows a wildcard without a condition; name the resources, or add a condition`,
     );
   }
+
+  private checkSize(): string[] {
+    const length = renderedLength(Stack.of(this).resolve(this.document));
+    if (length <= ROLE_POLICY_CHARACTERS) return [];
+    return [
+      `the policy takes ${length} characters, IAM allows a role ${ROLE_POLICY_CHARACTERS}; name fewer buckets and keys ` +
+        'in the plans file: a source bucket on which ABAC is enabled needs no name, its tag decides',
+    ];
+  }
+}
+
+/**
+ * Characters of a policy as CloudFormation will send it. References count as the longest text that they become here: the
+ * ARN of a function or table, with room to spare.
+ */
+function renderedLength(value: unknown): number {
+  if (typeof value === 'string') return JSON.stringify(value).length;
+  if (Array.isArray(value)) return value.reduce<number>((total, item) => total + renderedLength(item) + 1, 1);
+  if (typeof value !== 'object' || value === null) return String(value).length;
+  const entries = Object.entries(value);
+  const [key, argument] = entries[0] ?? ['', undefined];
+  if (key === 'Ref' && typeof argument === 'string') return PSEUDO_LENGTHS[argument] ?? REFERENCE_LENGTH;
+  if (key === 'Fn::Join' && Array.isArray(argument))
+    return (argument[1] as unknown[]).reduce<number>(
+      (total, part) => total + (typeof part === 'string' ? part.length : renderedLength(part)),
+      2,
+    );
+  if (key.startsWith('Fn::')) return REFERENCE_LENGTH;
+  return entries.reduce((total, [name, inner]) => total + name.length + 4 + renderedLength(inner), 1);
 }
 
 function conditionKeys(statement: StatementJson): string[] {

@@ -4,6 +4,7 @@ import type { Code } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { DeploymentConfig } from '../deployment-config.ts';
 import type { VaultFunction } from '../storage-stack.ts';
+import type { ConfigurationObject } from './configuration-object.ts';
 import { constructIdOf } from './construct-id.ts';
 import { PipelineFunction, type PipelineFunctionProps } from './pipeline-function.ts';
 import type { Storage } from './vault-access.ts';
@@ -12,6 +13,7 @@ import type { Storage } from './vault-access.ts';
 export interface FunctionGroupProps {
   readonly config: DeploymentConfig;
   readonly storage: Storage;
+  readonly configuration: ConfigurationObject;
   /** Roles that the vault's policy names. A function of one of these names works in that role, any other in its own. */
   readonly vaultRoles: Readonly<Record<VaultFunction, Role>>;
   /** One bundle for all functions, for tests of the template. @default each function's own, made by esbuild */

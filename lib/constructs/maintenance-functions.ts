@@ -13,7 +13,6 @@ import type { EnvInput as SweepPacksEnv } from '../../lambdas/sweep-packs/env.ts
 import type { EnvInput as SweepSnapshotsEnv } from '../../lambdas/sweep-snapshots/env.ts';
 import type { EnvInput as VerifySampleEnv } from '../../lambdas/verify-sample/env.ts';
 import type { EnvInput as WriteCheckpointEnv } from '../../lambdas/write-checkpoint/env.ts';
-import { plansVariable } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
 import { FunctionGroup, LONGEST, storageVariables, type FunctionGroupProps } from './function-group.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
@@ -60,7 +59,7 @@ export class MaintenanceFunctions extends FunctionGroup {
 
   constructor(scope: Construct, id: string, props: MaintenanceFunctionsProps) {
     super(scope, id, props);
-    const { config, storage } = props;
+    const { configuration, storage } = props;
     const stack = Stack.of(this);
     const { CATALOG_TABLE, CHUNK_INDEX_TABLE, WORK_BUCKET, auditor, vaultBucket, vaultReader, vaultWriter } =
       storageVariables(props);
@@ -81,9 +80,10 @@ export class MaintenanceFunctions extends FunctionGroup {
         ...vaultWriter,
         WORK_BUCKET,
         CATALOG_TABLE,
-        PLANS: plansVariable(config),
+        CONFIGURATION: configuration.url,
       } satisfies RenewLeasesEnv,
       statements: [
+        configuration.reads(),
         ...readsVault(storage),
         extendsLocks(storage),
         writesAuditLog(storage),
@@ -148,10 +148,11 @@ export class MaintenanceFunctions extends FunctionGroup {
         ...vaultBucket,
         WORK_BUCKET,
         CATALOG_TABLE,
-        PLANS: plansVariable(config),
+        CONFIGURATION: configuration.url,
         PROTECT_MACHINE_ARN: props.protect.stateMachineArn,
       } satisfies StartContainersEnv,
       statements: [
+        configuration.reads(),
         listsVault(storage),
         ...readsWork(storage, WORK),
         ...readsCatalog(storage),

@@ -18,7 +18,6 @@ import type { EnvInput as RecordConfigurationEnv } from '../../lambdas/record-co
 import type { EnvInput as ReportCycleEnv } from '../../lambdas/report-cycle/env.ts';
 import type { EnvInput as SnapshotVolumesEnv } from '../../lambdas/snapshot-volumes/env.ts';
 import type { EnvInput as StartCycleEnv } from '../../lambdas/start-cycle/env.ts';
-import { auditedConfiguration, plansVariable } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
 import {
   FunctionGroup,
@@ -71,29 +70,28 @@ export class PipelineFunctions extends FunctionGroup {
   constructor(scope: Construct, id: string, props: PipelineFunctionsProps) {
     super(scope, id, props);
     this.props = props;
-    const { config, storage, deadLetters } = props;
+    const { config, configuration, storage, deadLetters } = props;
     const stack = Stack.of(this);
 
     const { CATALOG_TABLE, CHUNK_INDEX_TABLE, WORK_BUCKET, auditor, vaultWriter } = storageVariables(props);
-    const TAG_KEY = config.tagKey;
-    const PLANS = plansVariable(config);
+    const CONFIGURATION = configuration.url;
 
     this.recordConfiguration = this.add('record-configuration', {
       environment: {
         ...auditor,
-        CONFIGURATION: auditedConfiguration(config),
+        CONFIGURATION,
       } satisfies RecordConfigurationEnv,
-      statements: [...readsSealed(storage), writesAuditLog(storage)],
+      statements: [configuration.reads(), ...readsSealed(storage), writesAuditLog(storage)],
     });
     this.discoverResources = this.add('discover-resources', {
       environment: {
-        PLANS,
-        TAG_KEY,
+        CONFIGURATION,
         WORK_BUCKET,
         CATALOG_TABLE,
         METRICS_NAMESPACE,
       } satisfies DiscoverResourcesEnv,
       statements: [
+        configuration.reads(),
         ...discoversSources(),
         ...usesWork(storage, ['cycles/*']),
         ...usesCatalog(storage),
@@ -106,10 +104,10 @@ export class PipelineFunctions extends FunctionGroup {
         ...vaultWriter,
         WORK_BUCKET,
         CATALOG_TABLE,
-        PLANS,
-        ...(config.offlineRecipient && { OFFLINE_PUBLIC_KEY: config.offlineRecipient.publicKey }),
+        CONFIGURATION,
       } satisfies OpenRunEnv,
       statements: [
+        configuration.reads(),
         ...listsBuckets(config),
         ...readsVault(storage),
         ...writesVault(storage, ['format.json', 'keys/*']),
@@ -121,8 +119,13 @@ export class PipelineFunctions extends FunctionGroup {
       timeout: LONGEST,
     });
     this.listShards = this.add('list-shards', {
-      environment: { WORK_BUCKET, CATALOG_TABLE, PLANS } satisfies ListShardsEnv,
-      statements: [...listsBuckets(config), ...usesWork(storage, ['runs/*']), ...usesCatalog(storage)],
+      environment: { WORK_BUCKET, CATALOG_TABLE, CONFIGURATION } satisfies ListShardsEnv,
+      statements: [
+        configuration.reads(),
+        ...listsBuckets(config),
+        ...usesWork(storage, ['runs/*']),
+        ...usesCatalog(storage),
+      ],
       memoryMegabytes: 1024,
       timeout: LONGEST,
     });
@@ -132,9 +135,10 @@ export class PipelineFunctions extends FunctionGroup {
         WORK_BUCKET,
         CATALOG_TABLE,
         CHUNK_INDEX_TABLE,
-        PLANS,
+        CONFIGURATION,
       } satisfies ProtectShardEnv,
       statements: [
+        configuration.reads(),
         ...listsBuckets(config),
         ...readsBuckets(config),
         ...readsVault(storage),
@@ -250,13 +254,14 @@ export class PipelineFunctions extends FunctionGroup {
 
   /** Made apart from the others: it names the cycle machine, which names most of them. */
   addStartCycle(cycleMachineArn: string): PipelineFunction {
-    const { config, deadLetters } = this.props;
+    const { configuration, deadLetters } = this.props;
     return this.add('start-cycle', {
       environment: {
-        PLANS: plansVariable(config),
+        CONFIGURATION: configuration.url,
         CYCLE_MACHINE_ARN: cycleMachineArn,
       } satisfies StartCycleEnv,
       statements: [
+        configuration.reads(),
         new PolicyStatement({
           sid: 'StartCycles',
           actions: ['states:StartExecution'],
@@ -269,16 +274,16 @@ export class PipelineFunctions extends FunctionGroup {
 
   /** Made apart, too: it asks the maintenance machine when it last succeeded. */
   addCheckOverdue(maintenanceMachineArn: string): PipelineFunction {
-    const { config, storage, deadLetters } = this.props;
+    const { configuration, storage, deadLetters } = this.props;
     return this.add('check-overdue', {
       environment: {
-        PLANS: plansVariable(config),
-        TAG_KEY: config.tagKey,
+        CONFIGURATION: configuration.url,
         CATALOG_TABLE: storage.catalog.tableName,
         METRICS_NAMESPACE,
         MAINTENANCE_MACHINE_ARN: maintenanceMachineArn,
       } satisfies CheckOverdueEnv,
       statements: [
+        configuration.reads(),
         ...discoversSources(),
         ...usesCatalog(storage),
         ...putsMetrics(METRICS_NAMESPACE),

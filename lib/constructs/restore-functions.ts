@@ -34,20 +34,20 @@ export class RestoreFunctions extends FunctionGroup {
 
   constructor(scope: Construct, id: string, props: FunctionGroupProps) {
     super(scope, id, props);
-    const { config, storage } = props;
+    const { config, configuration, storage } = props;
     const stack = Stack.of(this);
     const { CATALOG_TABLE, WORK_BUCKET, auditor, vaultReader, vaultWriter } = storageVariables(props);
-    const restoreTargets = { RESTORE_TARGETS: JSON.stringify({ buckets: config.restoreTargets.buckets }) };
+    const CONFIGURATION = configuration.url;
 
     this.planRestore = this.add('plan-restore', {
       environment: {
         ...vaultWriter,
         WORK_BUCKET,
         CATALOG_TABLE,
-        ...restoreTargets,
-        RESTORE_WORKERS: String(config.resourcesAtOnce * config.shardsAtOnce),
+        CONFIGURATION,
       } satisfies PlanRestoreEnv,
       statements: [
+        configuration.reads(),
         describes('Snapshots'),
         ...listsTargets(config),
         ...readsVault(storage),
@@ -63,9 +63,14 @@ export class RestoreFunctions extends FunctionGroup {
       environment: {
         ...vaultReader,
         WORK_BUCKET,
-        ...restoreTargets,
+        CONFIGURATION,
       } satisfies RestoreShardEnv,
-      statements: [...writesTargets(config), ...readsVault(storage), ...usesWork(storage, ['restores/*'])],
+      statements: [
+        configuration.reads(),
+        ...writesTargets(config),
+        ...readsVault(storage),
+        ...usesWork(storage, ['restores/*']),
+      ],
       memoryMegabytes: WORKER_MEGABYTES,
       timeout: LONGEST,
     });

@@ -19,7 +19,7 @@ export const accountOfArn = { StringEqualsIfExists: { 'aws:ResourceAccount': Aws
 
 // Object names cannot be listed in a policy, so every statement over objects is bound to this account's buckets:
 // a bucket of the same name that somebody else made after ours was deleted is out of reach.
-const ownAccount = { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } };
+export const ownAccount = { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } };
 const vaultKeyContext = { Null: { 'kms:EncryptionContext:holdfast:vault': 'false' } };
 
 /** Reading backups: objects of the vault, all versions, and the key that opens them. */

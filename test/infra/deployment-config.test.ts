@@ -1,13 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { Plans, RetentionRules } from '@holdfast/engine';
-import {
-  auditedConfiguration,
-  DeploymentConfigError,
-  parseDeploymentConfig,
-  plansFileOf,
-  plansVariable,
-} from '../../lib/deployment-config.ts';
+import { DeploymentConfigError, parseDeploymentConfig, plansFileOf } from '../../lib/deployment-config.ts';
 import type { Deployment } from '../../lib/deployment-schema.ts';
 import * as defaultPlans from '../../lib/plans.ts';
 
@@ -16,8 +9,6 @@ type Plan = Deployment['plans'][number];
 const plan: Plan = { name: 'daily', schedules: { full: 'cron(0 2 * * ? *)' }, retention: { keepDays: 30 } };
 const config = (changes: Partial<Deployment> = {}, planChanges: Partial<Plan> = {}) =>
   parseDeploymentConfig({ deployment: { plans: [{ ...plan, ...planChanges }], ...changes } });
-
-const recordOf = (...changes: Parameters<typeof config>) => auditedConfiguration(config(...changes));
 
 function problemsOf(read: () => unknown): string {
   try {
@@ -43,23 +34,6 @@ describe('a deployment', () => {
       ['weekly', 120],
     ]);
     expect({ lockMode, tagKey }).toEqual({ lockMode: 'governance', tagKey: 'holdfast:plan' });
-  });
-
-  test('is on record with everything that decides what is protected and for how long', () => {
-    const texts = [
-      recordOf(),
-      recordOf({ tagKey: 'backup' }),
-      recordOf({ lockMode: 'compliance' }),
-      recordOf({ sources: { buckets: ['photos'] } }),
-      recordOf({ restoreTargets: { buckets: ['restored'] } }),
-      recordOf({}, { retention: { keepDays: 31 } }),
-      recordOf({}, { timeZone: 'Europe/Berlin' }),
-      recordOf({}, { schedules: { full: 'cron(0 3 * * ? *)' } }),
-      recordOf({}, { sources: { s3: { prefixes: ['only-this/'] } } }),
-      recordOf({}, { sources: { s3: { readTags: false } } }),
-    ];
-
-    expect(new Set(texts).size).toBe(texts.length);
   });
 
   test('runs no more workers at once than it says', () => {
@@ -97,23 +71,6 @@ describe('a deployment', () => {
     expect(problemsOf(() => config({ maintenance: { timeZone: 'Europe/Wien' } }))).toContain(
       'maintenance.timeZone',
     );
-  });
-
-  test('tells the functions its plans in the form that they read', () => {
-    const text = plansVariable(parseDeploymentConfig(defaultPlans));
-
-    expect(Plans.parse(JSON.parse(text))[0]).toEqual({
-      name: 'daily',
-      schedules: {
-        full: { expression: 'cron(0 2 ? * SUN *)', timeZone: 'UTC' },
-        incremental: { expression: 'cron(0 2 ? * MON-SAT *)', timeZone: 'UTC' },
-      },
-      retention: RetentionRules.parse({ keepDays: 30 }),
-      rpoHours: 30,
-      readTags: true,
-      prefixes: [],
-      shard: { files: 10_000, bytes: 2 ** 30 },
-    });
   });
 });
 
@@ -264,21 +221,6 @@ describe('a deployment that cannot be', () => {
     expect(problemsOfKey(makePublicKey(2048))).toContain('offlineRecipient.publicKey');
     expect(problemsOfKey(makePublicKey(2048))).toContain('2048 bits, less than 3072');
     expect(problemsOfKey('nonsense')).toContain('no public key in PEM');
-  });
-
-  test('has less room for its plans beside an offline recipient', () => {
-    const plans = Array.from({ length: 40 }, (_, index) => ({ ...plan, name: `plan-${index}` }));
-    const deployment = { plans, offlineRecipient: { publicKey: makePublicKey(4096) } };
-
-    expect(problemsOf(() => parseDeploymentConfig({ deployment }))).toContain('2336 fit into a function');
-  });
-
-  test('is refused when its plans do not fit into a function', () => {
-    const plans = Array.from({ length: 40 }, (_, index) => ({ ...plan, name: `plan-${index}` }));
-
-    expect(problemsOf(() => parseDeploymentConfig({ deployment: { plans } }))).toContain(
-      '3072 fit into a function',
-    );
   });
 });
 

@@ -1,13 +1,17 @@
+import { hash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { GetObjectCommand, S3Client, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { InvalidInputError, StoreUnavailableError } from '@holdfast/engine';
+import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, expect, test, vi } from 'vitest';
 import * as z from 'zod';
+import { configuredHandler } from '../../lambdas/shared/configured-handler.ts';
 import { defineHandler } from '../../lambdas/shared/define-handler.ts';
 import { errorRecordOfCaught } from '../../lambdas/shared/event-fields.ts';
 import { makeLogger } from '../../lambdas/shared/logger.ts';
 import { openVaultOnce } from '../../lambdas/shared/open-vault-once.ts';
-import { DAILY, makeDeployment, PLENTY } from './support/deployment.ts';
+import { makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline } from './support/pipeline.ts';
 
 const LAMBDAS = join(import.meta.dirname, '..', '..', 'lambdas');
@@ -20,14 +24,10 @@ const ENVIRONMENT = {
   KMS_KEY_ARN: 'arn:aws:kms:us-east-1:000000000000:key/1',
   LOCK_MODE: 'governance',
   METRICS_NAMESPACE: 'Holdfast',
-  PLANS: JSON.stringify([DAILY]),
-  TAG_KEY: 'holdfast:plan',
-  RESTORE_TARGETS: '{"buckets":[]}',
-  RESTORE_WORKERS: '10',
   CYCLE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:cycle',
   PROTECT_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:protect',
   MAINTENANCE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:maintenance',
-  CONFIGURATION: '{}',
+  CONFIGURATION: 's3://assets/c0ffee.json',
   DEAD_LETTER_QUEUES: '[]',
   AWS_REGION: 'us-east-1',
 };
@@ -108,4 +108,24 @@ test('a worker asks for the vault keys once, and again only after a failure', as
   const [first, second] = [await openKeys(), await openKeys()];
 
   expect(second).toBe(first);
+});
+
+test('a worker reads its configuration once, and again after a failure', async () => {
+  const text = JSON.stringify({ plans: [], tagKey: 'x', restoreTargets: { buckets: [] }, restoreWorkers: 7 });
+  const url = `s3://assets/${hash('sha256', text, 'hex')}.json`;
+  const Body = {
+    transformToByteArray: async () => Buffer.from(text),
+  } as unknown as GetObjectCommandOutput['Body'];
+  const slowDown = Object.assign(new Error('slow down'), { name: 'SlowDown', $metadata: {} });
+  const s3 = mockClient(S3Client);
+  s3.on(GetObjectCommand).rejectsOnce(slowDown).resolves({ Body });
+  const handler = configuredHandler(new S3Client({ region: 'us-east-1' }), url, ({ restoreWorkers }) =>
+    defineHandler('workers', z.unknown(), async () => restoreWorkers),
+  );
+
+  await expect(handler({}, PLENTY)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
+  expect(await Promise.all([handler({}, PLENTY), handler({}, PLENTY)])).toEqual([7, 7]);
+  expect(await handler({}, PLENTY)).toBe(7);
+
+  expect(s3.commandCalls(GetObjectCommand)).toHaveLength(2);
 });

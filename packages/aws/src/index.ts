@@ -47,6 +47,7 @@ export {
   makeWriteServices,
   type VaultNames,
 } from './vault-services.ts';
+export { readDeployedConfiguration } from './read-deployed-configuration.ts';
 export { StateMachine } from './state-machine.ts';
 export { CloudWatchMetrics, type MetricValue } from './cloudwatch-metrics.ts';
 export { countMessages } from './sqs-queues.ts';

@@ -1,7 +1,18 @@
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
-import { DynamoChunkIndex, makeCatalogServices, makeClients } from '@holdfast/aws';
-import { Plans, UnknownNameError } from '@holdfast/engine';
+import {
+  type AwsClients,
+  DynamoChunkIndex,
+  makeCatalogServices,
+  makeClients,
+  readDeployedConfiguration,
+} from '@holdfast/aws';
+import {
+  AccessDeniedError,
+  DeployedConfigurationError,
+  type Plans,
+  UnknownNameError,
+} from '@holdfast/engine';
 import type { Connection, ConnectOptions } from './connection.ts';
 import type { Machine } from './executions.ts';
 import { StackOutputs } from './stack-outputs.ts';
@@ -63,7 +74,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
     deployment: {
       vaultBucket,
       region,
-      findPlans: async () => readPlans(await pipeline.find('Plans')),
+      findPlans: async () => findPlans(clients.s3, await pipeline.find('ConfigurationUrl')),
       findCaller: async () => (await clients.sts.send(new GetCallerIdentityCommand({}))).Arn ?? 'unknown',
     },
     close: () => {
@@ -73,12 +84,13 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
   };
 }
 
-/** Plans are a comfort here: of a deployment whose plans this program does not understand, ages are shown unjudged. */
-function readPlans(text: string | undefined): Plans | undefined {
-  if (text === undefined) return undefined;
+/** Plans are a comfort here: of a deployment whose plans this program may not read or does not understand, ages are shown unjudged. */
+async function findPlans(s3: AwsClients['s3'], url: string | undefined): Promise<Plans | undefined> {
+  if (url === undefined) return undefined;
   try {
-    return Plans.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
+    return (await readDeployedConfiguration(s3, url)).plans;
+  } catch (error) {
+    if (error instanceof DeployedConfigurationError || error instanceof AccessDeniedError) return undefined;
+    throw error;
   }
 }

@@ -1,4 +1,6 @@
+import { hash } from 'node:crypto';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { GetObjectCommand, S3Client, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
   ListExecutionsCommand,
@@ -6,7 +8,7 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { AccessDeniedError, UnknownNameError } from '@holdfast/engine';
+import { AccessDeniedError, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
 import { connectAws } from '../src/index.ts';
@@ -15,11 +17,13 @@ import { dailyPlan } from './cli-under-test.ts';
 
 const cloudFormation = mockClient(CloudFormationClient);
 const stepFunctions = mockClient(SFNClient);
+const s3 = mockClient(S3Client);
 const options = { region: 'eu-west-1', storageStack: 'HoldfastStorage', pipelineStack: 'HoldfastPipeline' };
 
 beforeEach(() => {
   cloudFormation.reset();
   stepFunctions.reset();
+  s3.reset();
 });
 
 function stack(name: string, outputs: Readonly<Record<string, string>>): void {
@@ -27,6 +31,14 @@ function stack(name: string, outputs: Readonly<Record<string, string>>): void {
   cloudFormation.on(DescribeStacksCommand, { StackName: name }).resolves({
     Stacks: [{ StackName: name, CreationTime: new Date(0), StackStatus: 'CREATE_COMPLETE', Outputs }],
   });
+}
+
+/** Puts what is deployed into S3, and returns its URL. */
+function configuration(plans: readonly unknown[]): string {
+  const text = JSON.stringify({ plans, tagKey: 't', restoreTargets: { buckets: [] }, restoreWorkers: 1 });
+  const body = { transformToByteArray: async () => Buffer.from(text) };
+  s3.on(GetObjectCommand).resolves({ Body: body } as unknown as GetObjectCommandOutput);
+  return `s3://assets/${hash('sha256', text, 'hex')}.json`;
 }
 
 function sdkError(name: string, status: number, message = name): Error {
@@ -42,7 +54,7 @@ function executions(): StepFunctionsExecutions {
 
 test('finds vault, machines and plans in the outputs of the stacks', async () => {
   stack('HoldfastStorage', { VaultBucketName: 'v', CatalogTableName: 'c' });
-  stack('HoldfastPipeline', { ProtectMachineArn: 'arn:p', Plans: JSON.stringify([dailyPlan]) });
+  stack('HoldfastPipeline', { ProtectMachineArn: 'arn:p', ConfigurationUrl: configuration([dailyPlan]) });
   stepFunctions.on(StartExecutionCommand).resolves({ executionArn: 'arn:e' });
 
   const connection = await connectAws(options);
@@ -68,16 +80,24 @@ test('asks CloudFormation for nothing that is given already', async () => {
   expect(cloudFormation.calls()).toHaveLength(0);
 });
 
-test.for(['{', '[{"name":"daily"}]', undefined])(
-  'does not know the plans when the output is %s',
-  async (Plans) => {
-    stack('HoldfastPipeline', Plans === undefined ? {} : { Plans });
+test('does not know the plans of a deployment of another version', async () => {
+  stack('HoldfastPipeline', { ConfigurationUrl: configuration([{ name: 'daily' }]) });
+  const given = { ...options, vaultBucket: 'v', catalogTable: 'c' };
 
-    const connection = await connectAws({ ...options, vaultBucket: 'v', catalogTable: 'c' });
+  expect(await (await connectAws(given)).deployment.findPlans()).toBeUndefined();
+  stack('HoldfastPipeline', {});
+  expect(await (await connectAws(given)).deployment.findPlans()).toBeUndefined();
+});
 
-    expect(await connection.deployment.findPlans()).toBeUndefined();
-  },
-);
+test('does not know plans that it may not read, and does not hide that S3 is away', async () => {
+  stack('HoldfastPipeline', { ConfigurationUrl: 's3://assets/c0ffee.json' });
+  const { deployment } = await connectAws({ ...options, vaultBucket: 'v', catalogTable: 'c' });
+
+  s3.on(GetObjectCommand).rejects(sdkError('AccessDenied', 403));
+  expect(await deployment.findPlans()).toBeUndefined();
+  s3.on(GetObjectCommand).rejects(sdkError('InternalError', 500));
+  await expect(deployment.findPlans()).rejects.toThrow(StoreUnavailableError);
+});
 
 test('says which stack is missing, and what else to give', async () => {
   cloudFormation

@@ -22,6 +22,7 @@ export type { ChunkLocation } from './packs/chunk-location.ts';
 export type { ReadServices, WriteServices } from './services.ts';
 
 // Plans
+export { DeployedConfiguration, DeployedConfigurationError } from './plans/deployed-configuration.ts';
 export { getPlan, Plan, Plans, PlanSchedule } from './plans/plan.ts';
 export { ArchiveClass, RetentionRules } from './retention/retention-rules.ts';
 export type { RetentionDecision } from './retention/plan-retention.ts';
