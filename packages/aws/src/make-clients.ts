@@ -39,7 +39,7 @@ export interface ClientOptions {
   readonly region?: string;
   /** Another endpoint than AWS's own. @default `AWS_ENDPOINT_URL`, as the SDK reads it */
   readonly endpoint?: string;
-  /** Connections a client keeps. @default 64 */
+  /** Connections a client has at a time. @default 64 */
   readonly maxSockets?: number;
 }
 
@@ -59,13 +59,13 @@ export function makeS3Clients(options: ClientOptions = {}): S3Clients {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   } as const;
-  return { s3: new S3Client(s3Options), s3WithoutRetries: new S3Client({ ...s3Options, ...once }) };
+  return { s3: new S3Client(s3Options), s3WithoutRetries: new S3Client(once(s3Options)) };
 }
 
 /** Clients of images. */
 export function makeEc2Clients(options: ClientOptions = {}): Ec2Clients {
   const ec2Options = common(options);
-  return { ec2: new EC2Client(ec2Options), ec2WithoutRetries: new EC2Client({ ...ec2Options, ...once }) };
+  return { ec2: new EC2Client(ec2Options), ec2WithoutRetries: new EC2Client(once(ec2Options)) };
 }
 
 /** The client of the catalog and the chunk index. */
@@ -127,7 +127,24 @@ function documentClient(dynamo: DynamoDBClient): DynamoDBDocumentClient {
   return DynamoDBDocumentClient.from(dynamo, { marshallOptions: { removeUndefinedValues: true } });
 }
 
-const once = { retryMode: 'standard', maxAttempts: 1 };
+/**
+ * The same client with one attempt a call, and with a connection of its own for each: a kept one that the other side
+ * has closed, as it does while a function is frozen between two calls, is noticed by writing into it only. That is the
+ * SDK's most usual reason to repeat a call, and fails one that must not be repeated. A handshake costs milliseconds.
+ */
+function once<Options extends ReturnType<typeof common>>(options: Options) {
+  const { requestHandler } = options;
+  return {
+    ...options,
+    retryMode: 'standard',
+    maxAttempts: 1,
+    requestHandler: {
+      ...requestHandler,
+      httpAgent: { ...requestHandler.httpAgent, keepAlive: false },
+      httpsAgent: { ...requestHandler.httpsAgent, keepAlive: false },
+    },
+  };
+}
 
 /**
  * What all clients have in common. Retries: adaptive, eight attempts, so that a throttled account slows its workers

@@ -1,5 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { CreateSnapshotsCommand } from '@aws-sdk/client-ec2';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
+  type AwsClients,
   isLoopback,
   makeClients,
   makeCloudWatchClient,
@@ -12,6 +17,33 @@ import {
 } from '../src/make-clients.ts';
 import { SystemClock, SystemRandom } from '../src/system-ports.ts';
 
+/** A server that answers the first request of a connection and resets it at the second, as after a frozen function. */
+async function serverThatForgetsConnections() {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b');
+  const used = new WeakSet();
+  let connections = 0;
+  const server = createServer((request, response) => {
+    if (used.has(request.socket)) {
+      request.socket.resetAndDestroy();
+      return;
+    }
+    used.add(request.socket);
+    request.resume().on('end', () => response.end());
+  });
+  server.on('connection', () => connections++);
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { endpoint: `http://127.0.0.1:${port}`, connections: () => connections };
+}
+
 describe('clients', () => {
   test('repeat calls, but for the two that write what must not be written twice', async () => {
     const clients = makeClients({ region: 'us-east-1' });
@@ -20,6 +52,41 @@ describe('clients', () => {
     expect(await clients.s3WithoutRetries.config.maxAttempts()).toBe(1);
     expect(await clients.ec2WithoutRetries.config.maxAttempts()).toBe(1);
     clients.destroy();
+  });
+
+  test.each([
+    {
+      call: 'PutObject',
+      send: ({ s3WithoutRetries }: AwsClients) =>
+        s3WithoutRetries.send(new PutObjectCommand({ Bucket: 'b', Key: 'k', Body: 'x' })),
+    },
+    {
+      call: 'CreateSnapshots',
+      send: ({ ec2WithoutRetries }: AwsClients) =>
+        ec2WithoutRetries.send(new CreateSnapshotsCommand({ InstanceSpecification: { InstanceId: 'i-0' } })),
+    },
+  ])('that do not repeat $call use no connection that may have been closed meanwhile', async ({ send }) => {
+    const { endpoint, connections } = await serverThatForgetsConnections();
+    const clients = makeClients({ region: 'us-east-1', endpoint });
+    onTestFinished(() => clients.destroy());
+
+    await send(clients);
+    await send(clients);
+
+    expect(connections()).toBe(2);
+  });
+
+  test('that repeat calls keep their connections, and get over one that was closed', async () => {
+    const { endpoint, connections } = await serverThatForgetsConnections();
+    const clients = makeClients({ region: 'us-east-1', endpoint });
+    onTestFinished(() => clients.destroy());
+    const put = async () => clients.s3.send(new PutObjectCommand({ Bucket: 'b', Key: 'k', Body: 'x' }));
+
+    await put();
+    const { $metadata } = await put();
+
+    expect($metadata.attempts).toBe(2);
+    expect(connections()).toBe(2);
   });
 
   test('are the same when they are made one by one, as functions do', async () => {
