@@ -29,6 +29,15 @@ export function denyStatement(denial: Denial): PolicyStatement {
   });
 }
 
+/**
+ * The condition of a request that says something else than these values. A negated operator alone is also met by a
+ * request that says nothing, `IfExists` or not; a denial would then cover every request without the key.
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+ */
+export function otherThan(key: string, ...values: readonly string[]): Conditions {
+  return { Null: { [key]: 'false' }, StringNotEquals: { [key]: values } };
+}
+
 /** The condition that lets some roles through a denial. Of no roles it is no condition at all: nobody is let through. */
 export function unlessRole(...roles: readonly (IRole | string)[]): Conditions {
   const arns = [...new Set(roles)].map((role) => (typeof role === 'string' ? role : role.roleArn));

@@ -15,8 +15,10 @@ import {
 
 /**
  * Roles for people to assume, each with MFA. The account delegates: who may assume one is decided by the policies of
- * the account's own users and roles (`sts:AssumeRole` on the role's ARN). Sessions of IAM Identity Center carry no MFA
- * flag; there, give a permission set the same statements instead.
+ * the account's own users and roles (`sts:AssumeRole` on the role's ARN). MFA is asked for then, and only then: the
+ * session of a role carries no trace of it, so a permission that asked for it would never be given. Sessions of IAM
+ * Identity Center carry no MFA flag; there, give a permission set the same statements instead.
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
  *
  * - operator: watches, starts cycles and backups, stops runs. Reads the catalog, never the vault's content.
  * - restorer: finds, compares and verifies what is in the vault, and starts restores into the configured targets.
@@ -78,13 +80,11 @@ export class PeopleRoles extends Construct {
    * that permission by an administrator first.
    */
   private mendsPolicies({ vault, key }: Storage): PolicyStatement[] {
-    const withMfa = { Bool: { 'aws:MultiFactorAuthPresent': 'true' } };
     return [
       new PolicyStatement({
         sid: 'MendVaultPolicy',
         actions: ['s3:GetBucketPolicy', 's3:PutBucketPolicy'],
         resources: [vault.bucketArn],
-        conditions: withMfa,
       }),
       new PolicyStatement({
         sid: 'MendKey',
@@ -96,7 +96,6 @@ export class PeopleRoles extends Construct {
           'kms:CancelKeyDeletion',
         ],
         resources: [key.keyArn],
-        conditions: withMfa,
       }),
     ];
   }

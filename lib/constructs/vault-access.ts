@@ -225,7 +225,11 @@ export function closesRuns({ catalog }: Pick<Storage, 'catalog'>): PolicyStateme
     sid: 'CloseRuns',
     actions: ['dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
     resources: [catalog.tableArn],
-    conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*', 'RES#*'] } },
+    conditions: {
+      // All values of no key are like anything.
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*', 'RES#*'] },
+    },
   });
 }
 

@@ -1,7 +1,7 @@
 import type { IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { LockCaps } from '../lock-caps.ts';
-import { denyStatement, unlessRole, type Denial } from './deny-statement.ts';
+import { denyStatement, otherThan, unlessRole, type Denial } from './deny-statement.ts';
 
 /** Who a vault's policy lets in. An empty list lets in nobody. */
 export interface VaultPrincipals {
@@ -118,10 +118,7 @@ function newObjects(vault: IBucket, { lockMode }: VaultPolicyRules): PolicyState
     denyStatement({
       sid: 'ObjectsArriveInTheLockMode',
       ...put,
-      conditions: {
-        Null: { [LOCK_MODE]: 'false' },
-        StringNotEquals: { [LOCK_MODE]: lockMode.toUpperCase() },
-      },
+      conditions: otherThan(LOCK_MODE, lockMode.toUpperCase()),
     }),
   ];
 }
@@ -141,11 +138,12 @@ function locks(
       exceptResources: [vault.arnForObjects('audit/*')],
       conditions: unlessRole(...writers, ...renewers, ...holders),
     }),
+    // Without a mode, a lock is taken away, for which S3 asks for the bypass that nobody has.
     denyStatement({
       sid: 'LocksAreNeverWeakened',
       actions: [EXTEND],
       resources: objects,
-      conditions: { StringNotEquals: { [LOCK_MODE]: modes } },
+      conditions: otherThan(LOCK_MODE, ...modes),
     }),
     ...capStatements(vault, caps),
     // The date of an event hold moves with the clock, past every cap.
@@ -196,14 +194,14 @@ function removal(vault: IBucket, { sweepers, holders }: VaultPrincipals): Policy
       sid: 'OnlyHoldersHold',
       actions: ['s3:PutObjectLegalHold'],
       resources: objects,
-      conditions: { StringNotEquals: { [LEGAL_HOLD]: 'OFF' }, ...unlessRole(...holders) },
+      conditions: { ...otherThan(LEGAL_HOLD, 'OFF'), ...unlessRole(...holders) },
     }),
     // S3's flag is one for all holds: only who has seen that none is left may take it away.
     denyStatement({
       sid: 'OnlySweepersEndHolds',
       actions: ['s3:PutObjectLegalHold'],
       resources: objects,
-      conditions: { StringNotEquals: { [LEGAL_HOLD]: 'ON' }, ...unlessRole(...sweepers) },
+      conditions: { ...otherThan(LEGAL_HOLD, 'ON'), ...unlessRole(...sweepers) },
     }),
     // A delete marker would hide an object and let its name be written again. Versions are another action.
     denyStatement({ sid: 'NoDeleteMarkers', actions: ['s3:DeleteObject'], resources: objects }),

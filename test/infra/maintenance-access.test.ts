@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { isAllowed, PLACE, resolved, roleArn, type AccessRequest, type PolicyDocument } from './simulate.ts';
+import { roleSession, type Principal } from './principals.ts';
+import { isAllowed, resolved, roleArn, type AccessRequest, type PolicyDocument } from './simulate.ts';
 import { synthesize } from './synthesize.ts';
 import { vaultRequests } from './vault-requests.ts';
 
@@ -13,7 +14,7 @@ const [vaultPolicy] = Object.values(storage.findResources('AWS::S3::BucketPolicy
   .map(({ Properties }) => resolved(storage, Properties.PolicyDocument) as PolicyDocument)
   .filter(({ Statement }) => Statement.some(({ Sid }) => Sid === 'NamesAreWrittenOnce'));
 
-/** A function's role, wherever it is, and what the pipeline's stack lets it do. */
+/** A function's principal, wherever it is, and what the pipeline's stack lets it do. */
 function roleOf(folder: string) {
   const name = folder
     .split('-')
@@ -30,36 +31,42 @@ function roleOf(folder: string) {
       ({ Properties }) =>
         (resolved(pipeline, Properties.PolicyDocument, storage) as PolicyDocument).Statement,
     );
-  return { arn: roleArn(id), policy: { Version: '2012-10-17', Statement } };
+  return { session: roleSession(roleArn(id)), policy: { Version: '2012-10-17', Statement } };
 }
 
 const { on, put, extend } = vaultRequests(vaultArn);
 
+type Request = (principal: Principal) => AccessRequest;
+
 /** What the role's own policy and the vault's say together. */
-async function isPermitted(folder: string, request: (role: string) => AccessRequest): Promise<boolean> {
-  const { arn, policy } = roleOf(folder);
-  const asked = request(arn);
-  const context = { 'aws:ResourceAccount': PLACE.account, ...asked.context };
-  return isAllowed({ ...asked, context }, vaultPolicy as PolicyDocument, policy);
+async function isPermitted(folder: string, request: Request): Promise<boolean> {
+  const { session, policy } = roleOf(folder);
+  return isAllowed(request(session), vaultPolicy as PolicyDocument, policy);
 }
 
-type Request = (role: string) => AccessRequest;
-
-const remove = (name: string) => (role: string) => ({
-  role,
+const remove = (name: string) => (principal: Principal) => ({
+  principal,
   action: 's3:DeleteObjectVersion',
   resource: on(name),
 });
-const hide = (name: string) => (role: string) => ({ role, action: 's3:DeleteObject', resource: on(name) });
-const look = (action: string, name: string) => (role: string) => ({ role, action, resource: on(name) });
-const setHold = (name: string, status: 'ON' | 'OFF') => (role: string) => ({
-  role,
+const hide = (name: string) => (principal: Principal) => ({
+  principal,
+  action: 's3:DeleteObject',
+  resource: on(name),
+});
+const look = (action: string, name: string) => (principal: Principal) => ({
+  principal,
+  action,
+  resource: on(name),
+});
+const setHold = (name: string, status: 'ON' | 'OFF') => (principal: Principal) => ({
+  principal,
   action: 's3:PutObjectLegalHold',
   resource: on(name),
   context: { 's3:object-lock-legal-hold': status },
 });
-const write = (name: string) => (role: string) => put(role, name);
-const lock = (name: string) => (role: string) => extend(role, name);
+const write = (name: string) => (principal: Principal) => put(principal, name);
+const lock = (name: string) => (principal: Principal) => extend(principal, name);
 /** S3 asks for both rights when an object arrives locked, as all in the vault do. */
 const append = (name: string): readonly Request[] => [write(name), lock(name)];
 
@@ -126,7 +133,7 @@ const rights: Readonly<
 describe.each(Object.entries(rights))('%s', (folder, { may, mayNot }) => {
   test('may do what it is for', async () => {
     for (const request of may) {
-      const { action, resource } = request('');
+      const { action, resource } = request(roleSession(roleArn('Any')));
       expect(await isPermitted(folder, request), `${action} ${resource}`).toBe(true);
     }
   });
@@ -142,7 +149,7 @@ describe.each(Object.entries(rights))('%s', (folder, { may, mayNot }) => {
       write(format),
     ];
     for (const request of [...mayNot, ...never]) {
-      const { action, resource } = request('');
+      const { action, resource } = request(roleSession(roleArn('Any')));
       expect(await isPermitted(folder, request), `${action} ${resource}`).toBe(false);
     }
   });

@@ -1,5 +1,6 @@
 import { runSimulation } from '@cloud-copilot/iam-simulate';
 import type { Template } from 'aws-cdk-lib/assertions';
+import type { Principal } from './principals.ts';
 
 /** The account and region that templates are resolved for. */
 export const PLACE = { account: '111122223333', region: 'eu-central-1' } as const;
@@ -12,11 +13,12 @@ export interface PolicyDocument {
 
 /** A request as IAM sees it. */
 export interface AccessRequest {
-  /** ARN of the role in whose session the request is made. */
-  readonly role: string;
+  /** Who asks, with what AWS says of them. */
+  readonly principal: Principal;
   readonly action: string;
   /** ARN. */
   readonly resource: string;
+  /** What the call itself says: its parameters, tags and transport. Nothing about who asks. */
   readonly context?: Readonly<Record<string, string>>;
 }
 
@@ -99,26 +101,41 @@ const EVERYTHING_ALLOWED = {
   Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }],
 };
 
+/** Keys of all services that a call says something with; whatever else begins with `aws:` is about who asks. */
+const OF_THE_CALL = /^aws:(SecureTransport|TagKeys|ResourceTag\/.+|RequestTag\/.+)$/;
+
 /**
- * Whether a request is allowed by a resource's policy. The role's own policy allows everything unless another is given,
- * so a denial is the resource's.
- * @throws {@link Error} the policy or the request is not valid, or the action does not know a key of the context.
+ * Whether a request is allowed by a resource's policy. The principal's own policy allows everything unless another is
+ * given, so a denial is the resource's; a service has none.
+ * @throws {@link Error} the policy or the request is not valid, the action does not know a key of the context, or the
+ * context says something about who asks.
  */
 export async function isAllowed(
   request: AccessRequest,
   resourcePolicy: PolicyDocument,
   identityPolicy: unknown = EVERYTHING_ALLOWED,
 ): Promise<boolean> {
-  const { role, action, resource, context = {} } = request;
+  const { principal, action, resource, context = {} } = request;
+  for (const key of Object.keys(context)) {
+    if (key.startsWith('aws:') && !OF_THE_CALL.test(key)) {
+      throw new Error(`${key} is not for a test to say; ask as another principal`);
+    }
+  }
   const simulated = await runSimulation(
     {
       request: {
-        principal: `arn:aws:sts::${PLACE.account}:assumed-role/${role.split('/').at(-1)}/test`,
+        principal: principal.name,
         action,
         resource: { resource, accountId: PLACE.account },
-        contextVariables: { 'aws:PrincipalArn': role, 'aws:SecureTransport': 'true', ...context },
+        contextVariables: {
+          'aws:SecureTransport': 'true',
+          'aws:RequestedRegion': PLACE.region,
+          'aws:ResourceAccount': PLACE.account,
+          ...principal.context,
+          ...context,
+        },
       },
-      identityPolicies: [{ name: 'own', policy: identityPolicy }],
+      identityPolicies: principal.kind === 'service' ? [] : [{ name: 'own', policy: identityPolicy }],
       resourcePolicy,
       serviceControlPolicies: [],
       resourceControlPolicies: [],

@@ -1,3 +1,4 @@
+import type { Principal } from './principals.ts';
 import type { AccessRequest } from './simulate.ts';
 
 /** The condition key by which locks are capped. */
@@ -10,8 +11,8 @@ type Context = Readonly<Record<string, string | undefined>>;
 export function vaultRequests(vaultArn: string) {
   const on = (name: string): string => `${vaultArn}/${name}`;
   /** A put as the writers make it: conditional, and with a lock. */
-  const put = (role: string, name: string, context: Context = {}): AccessRequest => ({
-    role,
+  const put = (principal: Principal, name: string, context: Context = {}): AccessRequest => ({
+    principal,
     action: 's3:PutObject',
     resource: on(name),
     context: present({
@@ -23,28 +24,36 @@ export function vaultRequests(vaultArn: string) {
     }),
   });
   /** The beginning of a multipart upload: it names the lock, and creates nothing. */
-  const begin = (role: string, name: string, context: Context = {}): AccessRequest =>
-    put(role, name, { 's3:if-none-match': undefined, 's3:ObjectCreationOperation': 'false', ...context });
+  const begin = (principal: Principal, name: string, context: Context = {}): AccessRequest =>
+    put(principal, name, {
+      's3:if-none-match': undefined,
+      's3:ObjectCreationOperation': 'false',
+      ...context,
+    });
   /** A part: it carries neither a condition nor a lock. */
-  const part = (role: string, name: string): AccessRequest =>
-    begin(role, name, { 's3:object-lock-mode': undefined, [REMAINING]: undefined });
+  const part = (principal: Principal, name: string): AccessRequest =>
+    begin(principal, name, { 's3:object-lock-mode': undefined, [REMAINING]: undefined });
   /** Its completion: conditional, and the lock is not named again. */
-  const complete = (role: string, name: string, context: Context = {}): AccessRequest =>
-    put(role, name, { 's3:object-lock-mode': undefined, [REMAINING]: undefined, ...context });
-  const extend = (role: string, name: string, context: Context = {}): AccessRequest => ({
-    role,
+  const complete = (principal: Principal, name: string, context: Context = {}): AccessRequest =>
+    put(principal, name, { 's3:object-lock-mode': undefined, [REMAINING]: undefined, ...context });
+  const extend = (principal: Principal, name: string, context: Context = {}): AccessRequest => ({
+    principal,
     action: 's3:PutObjectRetention',
     resource: on(name),
     context: present({ 's3:object-lock-mode': 'GOVERNANCE', [REMAINING]: '60', ...context }),
   });
-  const setHold = (role: string, status: 'ON' | 'OFF'): AccessRequest => ({
-    role,
+  const setHold = (principal: Principal, status: 'ON' | 'OFF'): AccessRequest => ({
+    principal,
     action: 's3:PutObjectLegalHold',
     resource: on('points/r/p'),
     context: { 's3:object-lock-legal-hold': status },
   });
-  const ask = (role: string, action: string, resource = on('packs/standard/ab/abcd')): AccessRequest => ({
-    role,
+  const ask = (
+    principal: Principal,
+    action: string,
+    resource = on('packs/standard/ab/abcd'),
+  ): AccessRequest => ({
+    principal,
     action,
     resource,
   });

@@ -1,5 +1,6 @@
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
+import { roleSession, service, type Principal } from './principals.ts';
 import {
   isAllowed,
   PLACE,
@@ -73,13 +74,18 @@ describe('the bucket of the log', () => {
     ({ Properties }) => Properties.Bucket.Ref === id,
   );
   const policy = resolved(storage, found?.['Properties'].PolicyDocument) as PolicyDocument;
-  const administrator = roleArn('Administrator');
-  const cloudFormation = roleArn(`cdk-hnb659fds-cfn-exec-role-${PLACE.account}-${PLACE.region}`);
-  const ask = (role: string, action: string, resource = arn): AccessRequest => ({ role, action, resource });
-  const put: AccessRequest = {
-    ...ask(administrator, 's3:PutObject', `${arn}/AWSLogs/x`),
-    context: { 'aws:PrincipalIsAWSService': 'false' },
-  };
+  const administrator = roleSession(roleArn('Administrator'));
+  const cloudFormation = roleSession(roleArn(`cdk-hnb659fds-cfn-exec-role-${PLACE.account}-${PLACE.region}`));
+  const trailArn = `arn:aws:cloudtrail:${PLACE.region}:${PLACE.account}:trail/holdfast-HoldfastStorage`;
+  const ask = (principal: Principal, action: string, resource = arn): AccessRequest => ({
+    principal,
+    action,
+    resource,
+  });
+  const put = (principal: Principal): AccessRequest => ({
+    ...ask(principal, 's3:PutObject', `${arn}/AWSLogs/${PLACE.account}/x`),
+    context: { 's3:x-amz-acl': 'bucket-owner-full-control' },
+  });
 
   test('is kept, encrypted and closed, and lets go of what is old', () => {
     expect(bucket).toMatchObject({
@@ -104,7 +110,7 @@ describe('the bucket of the log', () => {
         Resource: `${arn}/AWSLogs/${PLACE.account}/*`,
         Condition: {
           StringEquals: {
-            'aws:SourceArn': `arn:aws:cloudtrail:${PLACE.region}:${PLACE.account}:trail/holdfast-HoldfastStorage`,
+            'aws:SourceArn': trailArn,
           },
         },
       },
@@ -112,7 +118,7 @@ describe('the bucket of the log', () => {
   });
 
   test.each([
-    ['NobodyElseWrites', [put]],
+    ['NobodyElseWrites', [put(administrator)]],
     [
       'NobodyDeletes',
       ['s3:DeleteObject', 's3:DeleteObjectVersion'].map((action) =>
@@ -138,7 +144,13 @@ describe('the bucket of the log', () => {
   test('is read by who may, and configured by CloudFormation', async () => {
     expect(await isAllowed(ask(administrator, 's3:GetObject', `${arn}/AWSLogs/x`), policy)).toBe(true);
     expect(await isAllowed(ask(cloudFormation, 's3:PutBucketPolicy'), policy)).toBe(true);
-    expect(await isAllowed({ ...put, context: { 'aws:PrincipalIsAWSService': 'true' } }, policy)).toBe(true);
+  });
+
+  test('takes what CloudTrail writes for this trail, and for no other', async () => {
+    const ofOther = service('cloudtrail.amazonaws.com', trailArn.replace('holdfast-', 'another-'));
+
+    expect(await isAllowed(put(service('cloudtrail.amazonaws.com', trailArn)), policy)).toBe(true);
+    expect(await isAllowed(put(ofOther), policy)).toBe(false);
   });
 
   test('exists before the trail, with its policy', () => {

@@ -176,7 +176,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   LocksAreNeverWeakened: {
     allowed: () => extend('Writer', 60),
-    denied: () => extend('Writer', 60, { Mode: undefined }),
+    denied: () => extend('Writer', 60, { Mode: 'A-WEAKER-ONE' as 'GOVERNANCE' }),
   },
   LocksEndInTime: {
     allowed: at(() => upload({ days: CAPS.longest })),
