@@ -52,6 +52,13 @@ const ALARMS: readonly AlarmRule[] = [
     period: Duration.days(1),
   },
   {
+    id: 'ResourceDegraded',
+    metric: 'DegradedResources',
+    title: 'Resource degraded',
+    meaning: 'the newest recovery point of a resource lacks what could not be read',
+    period: Duration.days(1),
+  },
+  {
     id: 'EventUndelivered',
     metric: 'DeadLetters',
     title: 'Event undelivered',
@@ -145,6 +152,7 @@ export class MonitoringStack extends Stack {
         metrics: [
           holdfastMetric('CycleFailures', { ...day, label: 'Failed cycles and runs today' }),
           holdfastMetric('OverdueResources', { ...day, statistic: 'Maximum', label: 'Overdue resources' }),
+          holdfastMetric('DegradedResources', { ...day, statistic: 'Maximum', label: 'Degraded resources' }),
           holdfastMetric('ResourceProblems', {
             ...day,
             statistic: 'Maximum',
@@ -161,6 +169,7 @@ export class MonitoringStack extends Stack {
         left: [
           holdfastMetric('ResourcesCompleted', { ...day, label: 'completed' }),
           holdfastMetric('ResourcesWithWarnings', { ...day, label: 'with warnings' }),
+          holdfastMetric('ResourcesDegraded', { ...day, label: 'degraded' }),
           holdfastMetric('ResourcesFailed', { ...day, label: 'failed' }),
         ],
       }),

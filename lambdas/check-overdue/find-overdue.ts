@@ -1,49 +1,52 @@
-import type { Catalog, Plan, Plans, ResourceArn, ResourceRow } from '@holdfast/engine';
+import {
+  type Catalog,
+  findLastPoints,
+  isDegraded,
+  judgeResource,
+  type Plans,
+  type ResourceArn,
+} from '@holdfast/engine';
 
-const hourMs = 3_600_000;
-
-/** An opted-in resource that is not as well protected as its plan promises. */
+/** An opted-in resource that is not as well protected as its plan promises. One can be both overdue and degraded. */
 export interface OverdueResource {
   readonly arn: ResourceArn;
   /** The plan that its tag names, whether it exists or not. */
   readonly plan: string;
-  readonly reason: 'overdue' | 'never-protected' | 'problem';
+  readonly reason: 'overdue' | 'never-protected' | 'degraded' | 'problem';
   readonly detail: string;
 }
 
 /**
- * Holds every opted-in resource against its plan's RPO. A directory of a plan that is not deployed here is its own
- * agent's business.
+ * Holds every opted-in resource against its plan's RPO, by its last clean point. A directory of a plan that is not
+ * deployed here is its own agent's business.
  */
 export async function findOverdue(catalog: Catalog, plans: Plans, now: Date): Promise<OverdueResource[]> {
-  const overdue: OverdueResource[] = [];
+  const found: OverdueResource[] = [];
   for await (const row of catalog.listResources()) {
     const { arn, problem } = row;
-    const plan = plans.find(({ name }) => name === row.plan);
-    if (problem !== undefined) overdue.push({ arn, plan: row.plan, reason: 'problem', detail: problem });
-    else if (plan !== undefined) {
-      const late = judge(plan, await newestSourceTime(catalog, row), now);
-      if (late !== undefined) overdue.push({ arn, plan: plan.name, ...late });
+    const add = (reason: OverdueResource['reason'], detail: string): void => {
+      found.push({ arn, plan: row.plan, reason, detail });
+    };
+    if (problem !== undefined) {
+      add('problem', problem);
+      continue;
     }
+    if (!plans.some(({ name }) => name === row.plan)) continue;
+    const { newest, clean, standing, ...judged } = judgeResource(
+      row,
+      await findLastPoints(catalog, arn),
+      plans,
+      now,
+    );
+    if (standing === 'unprotected') add('never-protected', 'it has no recovery point');
+    if (standing === 'overdue') {
+      const age =
+        clean === undefined
+          ? 'none of its points is clean'
+          : `its last clean point is of ${clean.sourceTime.toISOString()}, ${Math.floor(judged.ageHours ?? 0)} hours ago`;
+      add('overdue', `${age}; the plan promises ${judged.rpoHours}`);
+    }
+    if (newest !== undefined && isDegraded(newest)) add('degraded', judged.problem ?? 'it could not be read');
   }
-  return overdue;
-}
-
-function judge(
-  { rpoHours }: Plan,
-  newest: Date | undefined,
-  now: Date,
-): Pick<OverdueResource, 'reason' | 'detail'> | undefined {
-  if (newest === undefined) return { reason: 'never-protected', detail: 'it has no recovery point' };
-  const hours = (now.getTime() - newest.getTime()) / hourMs;
-  if (hours <= rpoHours) return undefined;
-  const age = `its newest point is of ${newest.toISOString()}, ${Math.floor(hours)} hours ago`;
-  return { reason: 'overdue', detail: `${age}; the plan promises ${rpoHours}` };
-}
-
-/** The row forgets when a tag is taken off and put on again; the points do not. */
-async function newestSourceTime(catalog: Catalog, row: ResourceRow): Promise<Date | undefined> {
-  if (row.lastSourceTime !== undefined) return row.lastSourceTime;
-  for await (const point of catalog.listPoints(row.arn)) return point.sourceTime;
-  return undefined;
+  return found;
 }

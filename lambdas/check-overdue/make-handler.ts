@@ -16,6 +16,8 @@ export interface CheckOverdueOutput {
   /** Plans with a resource that is overdue, was never protected, or cannot be. */
   readonly overduePlans: number;
   readonly overdueResources: number;
+  /** Their newest point carries or lacks entries. */
+  readonly degradedResources: number;
   readonly problems: number;
   /** 1 when maintenance has not succeeded for two days. */
   readonly maintenanceOverdue: number;
@@ -40,8 +42,10 @@ export function makeHandler(deps: {
     const found = await findOverdue(catalog, plans, clock.now());
     for (const { arn, plan, reason, detail } of found) log.warn(reason, { resource: arn, plan, detail });
 
-    const late = found.filter(({ reason }) => reason !== 'problem');
-    const planNames = new Set(found.map(({ plan }) => plan));
+    const late = found.filter(({ reason }) => reason === 'overdue' || reason === 'never-protected');
+    const problems = found.filter(({ reason }) => reason === 'problem');
+    const degraded = found.filter(({ reason }) => reason === 'degraded');
+    const planNames = new Set([...late, ...problems].map(({ plan }) => plan));
     const hours = (clock.now().getTime() - (await maintenance.lastSuccess()).getTime()) / hourMs;
     const maintenanceOverdue = hours > maintenanceWithinHours ? 1 : 0;
     if (maintenanceOverdue > 0) log.warn('maintenance has not succeeded', { hours: Math.floor(hours) });
@@ -49,16 +53,19 @@ export function makeHandler(deps: {
       maintenanceOverdue,
       overduePlans: planNames.size,
       overdueResources: late.length,
-      problems: found.length - late.length,
+      degradedResources: degraded.length,
+      problems: problems.length,
     };
     count([
       metric('OverduePlans', output.overduePlans),
       metric('OverdueResources', output.overdueResources),
+      metric('DegradedResources', output.degradedResources),
       metric('ResourceProblems', output.problems),
       metric('MaintenanceOverdue', maintenanceOverdue),
       ...plans.flatMap(({ name }) => [
         planMetric(name, 'OverduePlans', planNames.has(name) ? 1 : 0),
         planMetric(name, 'OverdueResources', late.filter(({ plan }) => plan === name).length),
+        planMetric(name, 'DegradedResources', degraded.filter(({ plan }) => plan === name).length),
       ]),
     ]);
     log.info('checked every resource', output);

@@ -98,9 +98,33 @@ describe.skipIf(!alarmsWork)('an alarm goes from OK to ALARM and tells the topic
       const found = await invoke(app, 'check-overdue', {});
       await untag(app, late);
       await app.catalog.removePoint('20200101T000000Z-0123456789abcdef' as PointId);
-      expect(found).toEqual({ maintenanceOverdue: 0, overduePlans: 1, overdueResources: 1, problems: 0 });
+      expect(found).toEqual({
+        maintenanceOverdue: 0,
+        overduePlans: 1,
+        overdueResources: 1,
+        degradedResources: 0,
+        problems: 0,
+      });
     });
     expect(await sumOf(app, 'OverduePlans', testPlans.alarms)).toBe(1);
+  });
+
+  test('when the newest point of a resource lacks what could not be read', async () => {
+    const clean = await newestPoint(app, arnOfBucket(source));
+    const pointId = '20200102T000000Z-0123456789abcdef' as PointId;
+
+    await seeAlarm('DegradedResources', async () => {
+      await app.catalog.putPoint({
+        ...clean,
+        pointId,
+        sourceTime: new Date(clean.sourceTime.getTime() + 1000),
+        unread: { carried: 1, missing: 2 },
+      });
+      const found = await invoke(app, 'check-overdue', {});
+      await app.catalog.removePoint(pointId);
+      expect(found).toMatchObject({ overdueResources: 0, degradedResources: 1 });
+    });
+    expect(await invoke(app, 'check-overdue', {})).toMatchObject({ degradedResources: 0 });
   });
 
   test('when a resource was never protected at all', async () => {

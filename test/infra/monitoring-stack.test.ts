@@ -22,6 +22,7 @@ describe('alarms', () => {
     expect(Object.fromEntries(alarms.map(({ MetricName, Period }) => [MetricName, Period]))).toEqual({
       CycleFailures: 300,
       DeadLetters: 300,
+      DegradedResources: 86_400,
       MaintenanceFailures: 86_400,
       MaintenanceOverdue: 86_400,
       OverduePlans: 86_400,

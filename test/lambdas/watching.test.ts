@@ -36,7 +36,13 @@ test('publishes zeros when every resource is within its RPO', async () => {
 
   const output = await makeCheck(deployment)({}, PLENTY);
 
-  expect(output).toEqual({ overduePlans: 0, overdueResources: 0, problems: 0, maintenanceOverdue: 0 });
+  expect(output).toEqual({
+    overduePlans: 0,
+    overdueResources: 0,
+    degradedResources: 0,
+    problems: 0,
+    maintenanceOverdue: 0,
+  });
   expect(deployment.metrics.of('OverduePlans')).toEqual([0]);
   expect(deployment.metrics.of('OverduePlans', 'weekly')).toEqual([0]);
 });
@@ -61,7 +67,13 @@ test('notices a resource that no cycle has ever seen', async () => {
 
   const output = await makeCheck(deployment)({}, PLENTY);
 
-  expect(output).toEqual({ overduePlans: 1, overdueResources: 1, problems: 0, maintenanceOverdue: 0 });
+  expect(output).toEqual({
+    overduePlans: 1,
+    overdueResources: 1,
+    degradedResources: 0,
+    problems: 0,
+    maintenanceOverdue: 0,
+  });
 });
 
 test('a resource whose tag was taken off and put on again is judged by its points', async () => {
@@ -81,10 +93,47 @@ test('a tag that names no plan, or is misspelt, counts as a plan that is not kep
 
   const output = await check({}, PLENTY);
 
-  expect(output).toEqual({ overduePlans: 2, overdueResources: 0, problems: 2, maintenanceOverdue: 0 });
+  expect(output).toEqual({
+    overduePlans: 2,
+    overdueResources: 0,
+    degradedResources: 0,
+    problems: 2,
+    maintenanceOverdue: 0,
+  });
   expect(deployment.metrics.of('OverduePlans', 'weekly')).toEqual([1]);
   // CloudWatch takes no such dimension.
   expect(deployment.metrics.values.some(({ dimensions }) => dimensions?.['Plan'] === 'dayly ✓')).toBe(false);
+});
+
+test('a resource whose newest point lacks entries is degraded, and overdue once the last clean one is too old', async () => {
+  const deployment = makeDeployment();
+  await protectBucket(deployment);
+  deployment.clock.advance(20 * hour);
+  deployment.source.plant('fine', 'content');
+  deployment.source.plant('secret', 'content');
+  deployment.source.trap('secret', 'deny');
+  const item = { ...TAGGED_BUCKET, resourceArn: TAGGED_BUCKET.arn, runId: 'b'.repeat(32) };
+  await protectFiles(deployment, makePipeline(deployment), item);
+  const check = makeCheck(deployment);
+
+  const inTime = await check({}, PLENTY);
+  deployment.clock.advance(11 * hour);
+  const late = await check({}, PLENTY);
+
+  expect(inTime).toMatchObject({ overduePlans: 0, overdueResources: 0, degradedResources: 1 });
+  expect(late).toMatchObject({ overduePlans: 1, overdueResources: 1, degradedResources: 1 });
+  expect(deployment.metrics.of('DegradedResources')).toEqual([1, 1]);
+  expect(deployment.metrics.of('DegradedResources', 'daily')).toEqual([1, 1]);
+  expect(deployment.lines).toContainEqual(
+    expect.objectContaining({
+      level: 'warn',
+      message: 'degraded',
+      resource: TAGGED_BUCKET.arn,
+      detail: expect.stringMatching(
+        /^the newest point could not read 1 entry and lacks 1; the last clean one is \d{8}T/,
+      ),
+    }),
+  );
 });
 
 test('the messages of all dead-letter queues are published as one number, zero included', async () => {

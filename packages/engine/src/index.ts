@@ -23,6 +23,13 @@ export type { ReadServices, WriteServices } from './services.ts';
 
 // Plans
 export { DeployedConfiguration, DeployedConfigurationError } from './plans/deployed-configuration.ts';
+export {
+  findLastPoints,
+  judgeResource,
+  type LastPoints,
+  type ResourceStanding,
+  type Standing,
+} from './plans/judge-resource.ts';
 export { getPlan, Plan, Plans, PlanSchedule } from './plans/plan.ts';
 export { ArchiveClass, RetentionRules } from './retention/retention-rules.ts';
 export type { RetentionDecision } from './retention/plan-retention.ts';

@@ -6,7 +6,7 @@ import { durationText, timeText } from '../text.ts';
 export const resourcesCommand = defineCommand({
   name: 'resources',
   summary:
-    'List tagged resources: whether each is protected, its plan, its last good point and its age against the RPO.',
+    'List tagged resources: whether each is protected, its plan, its last points and the age of the last clean one against the RPO.',
   usage: [''],
   options: {},
   optionLines: [],
@@ -24,15 +24,17 @@ export const resourcesCommand = defineCommand({
         { title: 'PLAN' },
         { title: 'STANDING' },
         { title: 'LAST POINT' },
+        { title: 'LAST CLEAN' },
         { title: 'AGE', align: 'right' },
         { title: 'RPO', align: 'right' },
         { title: 'PROBLEM' },
       ],
-      judged.map(({ resource, standing, ageHours, rpoHours, problem }) => [
+      judged.map(({ resource, standing, newest, clean, ageHours, rpoHours, problem }) => [
         resource.arn,
         resource.plan,
         standing,
-        resource.lastSourceTime === undefined ? '-' : timeText(resource.lastSourceTime),
+        newest === undefined ? '-' : timeText(newest.sourceTime),
+        clean === undefined ? '-' : timeText(clean.sourceTime),
         ageHours === undefined ? '-' : durationText(ageHours * 3600),
         rpoHours === undefined ? 'unknown' : durationText(rpoHours * 3600),
         problem ?? '-',

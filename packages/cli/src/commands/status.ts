@@ -1,9 +1,15 @@
-import { AccessDeniedError, type Catalog, type RunRow, UnknownNameError } from '@holdfast/engine';
+import {
+  AccessDeniedError,
+  type Catalog,
+  type ResourceStanding,
+  type RunRow,
+  UnknownNameError,
+} from '@holdfast/engine';
 import { type CommandContext, defineCommand } from '../command.ts';
 import type { Connection } from '../connection.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { ListedExecution } from '../executions.ts';
-import { judgeAll, type ResourceStanding, standingFields } from '../resource-standing.ts';
+import { judgeAll, standingFields } from '../resource-standing.ts';
 import { countText, durationText, safeText, timeText } from '../text.ts';
 
 const cyclesShown = 5;
@@ -23,7 +29,7 @@ export const statusCommand = defineCommand({
   summary: 'Show whether everything is protected: the vault, the last cycles, what is overdue, what fails.',
   usage: ['[--check]'],
   options: { check: { type: 'boolean' } },
-  optionLines: [['--check', 'exit with 5 when a resource is overdue or unprotected']],
+  optionLines: [['--check', 'exit with 5 when a resource is degraded, overdue or unprotected']],
   words: { least: 0, most: 0 },
   async run(context, { check }) {
     const connection = await context.connect();
@@ -64,7 +70,7 @@ async function listFailures(
 }
 
 function countStandings(judged: readonly ResourceStanding[]) {
-  const counts = { protected: 0, overdue: 0, unprotected: 0 };
+  const counts = { protected: 0, degraded: 0, overdue: 0, unprotected: 0 };
   for (const { standing } of judged) counts[standing] += 1;
   return counts;
 }
@@ -89,7 +95,7 @@ async function print({ deployment }: Connection, status: Status, { out }: Comman
   const rpoNote = plansKnown ? '' : ' (RPO unknown: the deployment does not name its plans)';
   await out.line(`vault      ${deployment.vaultBucket} (${deployment.region})`);
   await out.line(
-    `resources  ${judged.length}: ${counts.protected} protected, ${counts.overdue} overdue, ${counts.unprotected} unprotected${rpoNote}`,
+    `resources  ${judged.length}: ${counts.protected} protected, ${counts.degraded} degraded, ${counts.overdue} overdue, ${counts.unprotected} unprotected${rpoNote}`,
   );
   await out.line(`failing    ${countText(failures.length, 'resource')}`);
   await printAttention(judged, out);
@@ -128,7 +134,7 @@ async function printAttention(
   const rows = judged.filter(({ standing }) => standing !== 'protected');
   if (rows.length === 0) return;
   await out.line();
-  await out.line('overdue or unprotected');
+  await out.line('degraded, overdue or unprotected');
   await out.table(
     [
       { title: 'RESOURCE' },

@@ -44,10 +44,10 @@ test('shows the vault, what is overdue or unprotected, what fails, and the last 
 
   expect(out.replaceAll(/[0-9a-f]{32}/g, '<run>'.padEnd(32))).toBe(`\
 vault      vault-bucket (eu-west-1)
-resources  3: 1 protected, 1 overdue, 1 unprotected
+resources  3: 1 protected, 0 degraded, 1 overdue, 1 unprotected
 failing    1 resource
 
-overdue or unprotected
+degraded, overdue or unprotected
 RESOURCE                                           STANDING     AGE   RPO  PROBLEM
 arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1  overdue      3 d  30 h  last run failed
 arn:aws:s3:::typo                                  unprotected    -     ?  plan "dayly" is not deployed; correct the tag or deploy it
@@ -95,6 +95,51 @@ test('gives programs the same as one document', async () => {
   });
 });
 
+test('shows a resource whose newest point lacks entries as degraded, beside its last clean point', async () => {
+  const cli = new CliUnderTest();
+  await cli.plantResource();
+  await cli.plantPoint({ pointId: oldPoint, sourceTime: new Date('2026-11-22T20:00:00Z') });
+  await cli.plantPoint({
+    pointId: point,
+    sourceTime: new Date('2026-11-23T02:00:00Z'),
+    warnings: 7,
+    unread: { carried: 2, missing: 5 },
+  });
+
+  const status = await cli.run('status', '--check');
+  const resources = await cli.run('resources');
+
+  expect(status.code).toBe(5);
+  expect(status.out).toContain('resources  1: 0 protected, 1 degraded, 0 overdue, 0 unprotected');
+  expect(status.out).toContain(
+    `degraded  16 h  30 h  the newest point could not read 7 entries and lacks 5; the last clean one is ${oldPoint}`,
+  );
+  expect(resources.out).toMatch(/degraded +2026-11-23 02:00:00Z +2026-11-22 20:00:00Z +16 h/);
+  expect(await cli.json('resources')).toMatchObject([
+    {
+      standing: 'degraded',
+      lastPointId: point,
+      lastCleanPointId: oldPoint,
+      unread: { carried: 2, missing: 5 },
+    },
+  ]);
+});
+
+test('calls a resource none of whose points is clean overdue', async () => {
+  const cli = new CliUnderTest();
+  await cli.plantResource();
+  await cli.plantPoint({ pointId: point, unread: { carried: 0, missing: 1 } });
+
+  expect(await cli.json('resources')).toMatchObject([
+    {
+      standing: 'overdue',
+      problem: 'the newest point could not read 1 entry and lacks 1; no point is clean',
+      ageHours: null,
+      lastCleanPointId: null,
+    },
+  ]);
+});
+
 test('says that the RPO is unknown instead of calling anything overdue when the plans are not known', async () => {
   const cli = await mixedDeployment();
   cli.plans = undefined;
@@ -102,7 +147,7 @@ test('says that the RPO is unknown instead of calling anything overdue when the 
   const { out } = await cli.run('status');
 
   expect(out).toContain(
-    '3: 2 protected, 0 overdue, 1 unprotected (RPO unknown: the deployment does not name its plans)',
+    '3: 2 protected, 0 degraded, 0 overdue, 1 unprotected (RPO unknown: the deployment does not name its plans)',
   );
 });
 
@@ -124,10 +169,10 @@ test('lists resources with their age against the RPO', async () => {
 
   expect(code).toBe(0);
   expect(out).toBe(`\
-RESOURCE                                           PLAN   STANDING     LAST POINT             AGE      RPO  PROBLEM
-arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1  daily  overdue      2026-11-20 02:00:00Z   3 d     30 h  last run failed
-arn:aws:s3:::photos                                daily  protected    2026-11-23 02:00:00Z  10 h     30 h  -
-arn:aws:s3:::typo                                  dayly  unprotected  -                        -  unknown  plan "dayly" is not deployed; correct the tag or deploy it
+RESOURCE                                           PLAN   STANDING     LAST POINT            LAST CLEAN             AGE      RPO  PROBLEM
+arn:aws:ec2:eu-west-1:111122223333:volume/vol-0a1  daily  overdue      2026-11-20 02:00:00Z  2026-11-20 02:00:00Z   3 d     30 h  last run failed
+arn:aws:s3:::photos                                daily  protected    2026-11-23 02:00:00Z  2026-11-23 02:00:00Z  10 h     30 h  -
+arn:aws:s3:::typo                                  dayly  unprotected  -                     -                        -  unknown  plan "dayly" is not deployed; correct the tag or deploy it
 `);
 });
 
@@ -144,6 +189,9 @@ test('gives programs an array of resources with every field, null where there is
       problem: 'no point yet',
       lastPointId: null,
       lastSourceTime: null,
+      unread: null,
+      lastCleanPointId: null,
+      lastCleanSourceTime: null,
       ageHours: null,
       rpoHours: 30,
       lastRunId: null,

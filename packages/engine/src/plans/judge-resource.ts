@@ -1,0 +1,95 @@
+import type { ResourceArn } from '../ids.ts';
+import { isDegraded, unreadOf } from '../points/unread.ts';
+import type { Catalog, PointRow, ResourceRow } from '../ports/catalog.ts';
+import type { Plans } from './plan.ts';
+
+/**
+ * `degraded`: its newest point carries or lacks entries, and the last clean one is recent enough. `overdue`: it has
+ * points, but the last clean one is older than the plan's RPO, or none is clean. `unprotected`: no point, or not backed up.
+ */
+export type Standing = 'protected' | 'degraded' | 'overdue' | 'unprotected';
+
+/** The newest point of a resource, and the newest that is not degraded. */
+export interface LastPoints {
+  readonly newest?: PointRow;
+  readonly clean?: PointRow;
+}
+
+/** How a resource stands, and why. */
+export interface ResourceStanding extends LastPoints {
+  readonly resource: ResourceRow;
+  readonly standing: Standing;
+  /** Of its plan; absent when the plan, or all plans, are not known here. */
+  readonly rpoHours?: number;
+  /** Since the source was in the state that its last clean point has. */
+  readonly ageHours?: number;
+  /** Why it is not protected, or may not be for long. */
+  readonly problem?: string;
+}
+
+/**
+ * Finds them among a resource's points; by source time. The resource's row is no help: it forgets when a tag is taken off
+ * and put on again. Reads points until one is clean.
+ */
+export async function findLastPoints(catalog: Catalog, arn: ResourceArn): Promise<LastPoints> {
+  let newest: PointRow | undefined;
+  for await (const point of catalog.listPoints(arn)) {
+    if (point.expiring === true) continue;
+    newest ??= point;
+    if (!isDegraded(point)) return { newest, clean: point };
+  }
+  return newest === undefined ? {} : { newest };
+}
+
+/**
+ * Judges whether a resource is protected as its plan promises. The plan of a directory is its own host's business.
+ * @param plans - the deployed plans; when they are not known, no resource counts as overdue.
+ */
+export function judgeResource(
+  resource: ResourceRow,
+  { newest, clean }: LastPoints,
+  plans: Plans | undefined,
+  now: Date,
+): ResourceStanding {
+  const plan = plans?.find(({ name }) => name === resource.plan);
+  const ageHours = clean && Math.max(0, now.getTime() - clean.sourceTime.getTime()) / 3_600_000;
+  const blocker =
+    resource.problem ??
+    (plans !== undefined && plan === undefined && resource.kind !== 'directory'
+      ? `plan "${resource.plan}" is not deployed; correct the tag or deploy it`
+      : undefined);
+  const isOverdue = plan !== undefined && (ageHours ?? Infinity) > plan.rpoHours;
+  const lacks = newest !== undefined && isDegraded(newest);
+  const standing =
+    blocker !== undefined || newest === undefined
+      ? 'unprotected'
+      : isOverdue
+        ? 'overdue'
+        : lacks
+          ? 'degraded'
+          : 'protected';
+  const problem =
+    blocker ??
+    (newest === undefined ? 'no point yet' : undefined) ??
+    (lacks ? degradedText(newest, clean) : undefined) ??
+    (resource.lastRunState === 'failed' ? 'last run failed' : undefined);
+  return {
+    resource,
+    standing,
+    ...(newest && { newest }),
+    ...(clean && { clean }),
+    ...(plan && { rpoHours: plan.rpoHours }),
+    ...(ageHours !== undefined && { ageHours }),
+    ...(problem !== undefined && { problem }),
+  };
+}
+
+/** What a degraded point could not read, and the point to go back to, for people. */
+function degradedText(newest: PointRow, clean: PointRow | undefined): string {
+  const { carried, missing } = unreadOf(newest);
+  const entries = carried + missing === 1 ? 'entry' : 'entries';
+  return (
+    `the newest point could not read ${carried + missing} ${entries} and lacks ${missing}; ` +
+    (clean === undefined ? 'no point is clean' : `the last clean one is ${clean.pointId}`)
+  );
+}
