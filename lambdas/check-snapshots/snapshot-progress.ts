@@ -1,9 +1,13 @@
 import type { Ec2Images } from '@holdfast/aws';
 import { SnapshotFailedError } from '../snapshot-volumes/snapshot-errors.ts';
 import type { TakenImage } from '../snapshot-volumes/image-record.ts';
+import { isVisibleBy } from '../shared/visible-within.ts';
 
-/** A snapshot that EC2 has not shown for this long does not exist. Milliseconds. */
-const visibleWithinMs = 15 * 60_000;
+/** What states that are not the way to `completed` say of a snapshot, where EC2 itself says nothing. */
+const failedStates: ReadonlyMap<string, string> = new Map([
+  ['error', 'EC2 gives no reason'],
+  ['recoverable', 'somebody deleted it, and it lies in the Recycle Bin'],
+]);
 
 /** How far the snapshots of an image are. */
 export interface SnapshotProgress {
@@ -28,9 +32,9 @@ export async function snapshotProgress(
   let gibibytes = 0;
   for (const { snapshot, volume, sizeGiB } of image.snapshots) {
     const { state, stateMessage, progress } = byId.get(snapshot) ?? { state: 'absent', progress: 0 };
-    if (state === 'error')
-      throw new SnapshotFailedError(snapshot, volume, stateMessage ?? 'EC2 gives no reason');
-    if (state === 'absent' && now.getTime() - takenAt.getTime() > visibleWithinMs) {
+    const failure = failedStates.get(state);
+    if (failure !== undefined) throw new SnapshotFailedError(snapshot, volume, stateMessage ?? failure);
+    if (state === 'absent' && isVisibleBy(now, takenAt)) {
       throw new SnapshotFailedError(snapshot, volume, 'it does not exist any more');
     }
     done &&= state === 'completed';

@@ -1,5 +1,6 @@
 import { bucketOfArn } from '@holdfast/aws';
 import { InvalidInputError, NotSupportedError, type Root } from '@holdfast/engine';
+import { checkVolumeWishes } from '../restore-volumes/volume-shape.ts';
 import type { RestoreInput } from './restore-input.ts';
 import type { RestoreTarget } from './restore-job.ts';
 
@@ -77,7 +78,8 @@ function volumesOf(
       `zone ${volumes.availabilityZone} is not in ${region}, where the snapshots are; name a zone of ${region}`,
     );
   }
-  return { kind: 'volumes', ...volumes, snapshots: image.snapshots };
+  checkVolumeWishes(image.snapshots, volumes);
+  return { kind: 'volumes', ...volumes, snapshots: image.snapshots, keys: {} };
 }
 
 function checkAllowed(bucket: string, { buckets, ownBuckets }: TargetRules, otherwise: string): void {

@@ -28,6 +28,7 @@ import { putJson } from '../shared/work-json.ts';
 import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { RestoreInput } from './restore-input.ts';
+import { ThawOverdueError } from './thaw-overdue-error.ts';
 import { restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
 
 /** What one worker writes in its 15 minutes, with a reserve: larger files are for a machine. */
@@ -35,6 +36,8 @@ const largestFileBytes = 12 * 2 ** 30;
 
 /** How often a thawing point is looked at while it takes as long as it may. */
 const thawLooks = 20;
+/** How many times as long as it may take a thaw is waited for, before somebody has to look. */
+const thawPatience = 2;
 
 /** The person's own input comes as it is: its errors should speak of it, not of an event. */
 const PlanRestoreInput = z.object({ request: z.unknown(), execution: z.string().min(1) });
@@ -110,9 +113,10 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       return awaitThaw(deps, { restoreId, execution, dryRun: input.dryRun, row, root, target, thaw });
     if (target.kind === 'directory' && !input.dryRun)
       return record(deps, { restoreId, execution, row, root, target });
+    const keysOfSnapshots = target.kind === 'volumes' ? await findSnapshots(deps, target) : {};
     const { quote, shards } =
       target.kind === 'volumes'
-        ? await planVolumes(deps, target)
+        ? planVolumes(target)
         : await planFiles(deps, new PointReader(deps.store, keys, root), target, input.paths);
 
     const key = restoreFiles.shards(restoreId);
@@ -130,7 +134,7 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       pointId: root.point,
       resourceArn: root.resource,
       rootVersionId: row.rootVersionId,
-      target,
+      target: target.kind === 'volumes' ? { ...target, keys: keysOfSnapshots } : target,
       overwrite: input.overwrite,
       shardCount: shards.length,
     } satisfies RestoreJob);
@@ -185,6 +189,8 @@ async function awaitThaw(
   const known = dryRun ? undefined : await putRow(deps, restoreId, execution, row, root, target);
   const since = known?.startedAt ?? deps.clock.now();
   const readableBy = new Date(since.getTime() + thaw.seconds * 1000).toISOString();
+  if (!dryRun && deps.clock.now().getTime() - since.getTime() > thaw.seconds * 1000 * thawPatience)
+    throw new ThawOverdueError(root.point, thaw.objectName, readableBy);
   deps.log.info('the point is being thawed', { restoreId, point: root.point, readableBy });
   return {
     restoreId,
@@ -216,20 +222,31 @@ async function planFiles(
   });
 }
 
-async function planVolumes(
+/**
+ * Looks whether the snapshots of an image are there.
+ * @returns the keys that they are encrypted with, by snapshot.
+ */
+async function findSnapshots(
   { images }: PlanRestoreDeps,
   { snapshots }: Extract<ChosenTarget, { kind: 'volumes' }>,
-) {
+): Promise<Readonly<Record<string, string>>> {
   const ids = snapshots.map(({ snapshot }) => snapshot);
-  const existing = new Set((await images.describeSnapshots(ids)).map(({ snapshotId }) => snapshotId));
+  const found = await images.describeSnapshots(ids);
+  const existing = new Set(found.map(({ snapshotId }) => snapshotId));
   const gone = ids.filter((id) => !existing.has(id));
   if (gone.length > 0) {
     throw new UnknownNameError(
       `snapshots ${gone.join(', ')} of this point do not exist any more; restore an earlier or later point`,
     );
   }
+  return Object.fromEntries(
+    found.flatMap(({ snapshotId, kmsKeyId }) => (kmsKeyId === undefined ? [] : [[snapshotId, kmsKeyId]])),
+  );
+}
+
+function planVolumes({ snapshots }: Extract<ChosenTarget, { kind: 'volumes' }>) {
   const gibibytes = snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB, 0);
-  return { quote: { volumes: ids.length, bytes: gibibytes * 2 ** 30 }, shards: [] };
+  return { quote: { volumes: snapshots.length, bytes: gibibytes * 2 ** 30 }, shards: [] };
 }
 
 async function putRow(

@@ -28,6 +28,18 @@ const Target = z
           .enum(['gp3', 'gp2', 'io1', 'io2', 'st1', 'sc1', 'standard'])
           .optional()
           .describe('Type of the new volumes. Left out: as they were.'),
+        iops: z
+          .int()
+          .positive()
+          .optional()
+          .describe(
+            'IOPS of the new volumes, of types gp3, io1 and io2; the last two cannot be made without. Left out: as they were.',
+          ),
+        throughput: z
+          .int()
+          .positive()
+          .optional()
+          .describe('MiB a second of the new volumes, of type gp3. Left out: as they were.'),
       })
       .optional()
       .describe('New volumes from the snapshots of an image.'),

@@ -9,7 +9,11 @@ const RestoreTarget = z.discriminatedUnion('kind', [
     kind: z.literal('volumes'),
     availabilityZone: z.string(),
     type: z.string().optional(),
+    iops: z.int().optional(),
+    throughput: z.int().optional(),
     snapshots: z.array(VolumeSnapshot),
+    /** Snapshot → the key that it is encrypted with, and that EC2 has to be let use for its volume. */
+    keys: z.record(z.string(), z.string()).default({}),
   }),
 ]);
 export type RestoreTarget = z.infer<typeof RestoreTarget>;
@@ -46,6 +50,11 @@ export const RestoredVolume = z.object({
   /** Where the instance had it. */
   device: z.string().optional(),
   sizeGiB: z.number(),
+  /** The key of its snapshot. */
+  keyId: z.string().optional(),
+  orderedAt: z.iso.datetime(),
+  /** Names of tags of the original for which there was no room. */
+  tagsLeftOff: z.array(z.string()),
 });
 export type RestoredVolume = z.infer<typeof RestoredVolume>;
 

@@ -1,4 +1,4 @@
-import { Ec2Images, makeEc2Clients, makeS3Clients, S3WorkStore } from '@holdfast/aws';
+import { Ec2Images, makeEc2Clients, makeS3Clients, S3WorkStore, SystemClock } from '@holdfast/aws';
 import { makeLogger } from '../shared/logger.ts';
 import { Env } from './env.ts';
 import { makeHandler } from './make-handler.ts';
@@ -9,5 +9,6 @@ const clients = { ...makeS3Clients(), ...makeEc2Clients() };
 export const handler = makeHandler({
   images: new Ec2Images(clients),
   work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+  clock: new SystemClock(),
   log: makeLogger('restore-volumes'),
 });

@@ -1,9 +1,10 @@
 import type { Ec2Images } from '@holdfast/aws';
-import type { WorkStore } from '@holdfast/engine';
+import type { Clock, WorkStore } from '@holdfast/engine';
 import * as z from 'zod';
 import { RestoredVolume, restoreFiles, RestoreJob } from '../plan-restore/restore-job.ts';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import type { Logger } from '../shared/logger.ts';
+import { isVisibleBy } from '../shared/visible-within.ts';
 import { findJson, getJson, putJson } from '../shared/work-json.ts';
 import { orderVolumes } from './order-volumes.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
@@ -16,18 +17,23 @@ export interface RestoreVolumesOutput {
   readonly volumes: readonly (RestoredVolume & { readonly state: string })[];
 }
 
-/** Orders the volumes of a restore at its first call, and says at every call how far they are. */
+/**
+ * Orders the volumes of a restore at its first call, and says at every call how far they are. A volume that EC2 answered
+ * for and does not show some minutes later has failed: it removes in silence what it may not encrypt.
+ */
 export function makeHandler(deps: {
   readonly images: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
   readonly work: WorkStore;
+  readonly clock: Clock;
   readonly log: Logger;
 }): StepHandler<RestoreVolumesOutput> {
-  const { images, work, log } = deps;
+  const { images, work, clock, log } = deps;
   return defineHandler('restore-volumes', RestoreVolumesInput, async ({ restoreId }) => {
     const name = restoreFiles.volumes(restoreId);
     let ordered = await findJson(work, name, z.array(RestoredVolume));
     if (ordered === undefined) {
-      ordered = await orderVolumes(images, await getJson(work, restoreFiles.job(restoreId), RestoreJob));
+      const job = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
+      ordered = await orderVolumes(images, job, clock.now());
       await putJson(work, name, ordered);
       log.info('ordered volumes', { restoreId, volumes: ordered.length });
     }
@@ -38,10 +44,11 @@ export function makeHandler(deps: {
       ...volume,
       state: states.get(volume.volumeId) ?? 'creating',
     }));
-    for (const { volumeId, snapshotId, state } of volumes) {
-      if (!['creating', 'available', 'in-use'].includes(state)) {
-        throw new VolumeFailedError(volumeId, snapshotId, state);
-      }
+    for (const volume of volumes) {
+      if (!['creating', 'available', 'in-use'].includes(volume.state))
+        throw new VolumeFailedError(volume, `is in state ${volume.state}`);
+      if (!states.has(volume.volumeId) && isVisibleBy(clock.now(), new Date(volume.orderedAt)))
+        throw new VolumeFailedError(volume, `was ordered at ${volume.orderedAt} and is gone again`);
     }
     return { done: volumes.every(({ state }) => state !== 'creating'), volumes };
   });

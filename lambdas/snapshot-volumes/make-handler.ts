@@ -12,13 +12,11 @@ import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import { runId } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
+import { isVisibleBy } from '../shared/visible-within.ts';
 import { chooseSnapshots } from './choose-snapshots.ts';
 import { type DescribedImage, describeImage, imageRecordOf } from './describe-image.ts';
 import { ATTEMPT_TAG, ImageRecords, RUN_TAG } from './image-record.ts';
 import { SnapshotNotVisibleYetError } from './snapshot-errors.ts';
-
-/** How long ordered snapshots are looked for before they are ordered again: EC2's reads lag behind its writes. */
-const visibleWithinMs = 5 * 60_000;
 
 /** What of EC2 taking snapshots needs. */
 type SnapshotTaker = Pick<
@@ -70,7 +68,7 @@ export function makeHandler(deps: SnapshotDeps): StepHandler<SnapshotVolumesOutp
     let found = claim === undefined ? [] : await images.findSnapshots(RUN_TAG, run.runId);
     let chosen = chooseSnapshots(found, volumeIds);
     if (chosen === undefined) {
-      if (claim !== undefined && clock.now().getTime() - claim.claimedAt.getTime() < visibleWithinMs) {
+      if (claim !== undefined && !isVisibleBy(clock.now(), claim.claimedAt)) {
         throw new SnapshotNotVisibleYetError(run.runId, claim.claimedAt);
       }
       const ordered = await order(deps, records, run, image);
@@ -99,9 +97,23 @@ async function order(
   const [volume] = volumes;
   const ordered =
     machine !== undefined || volume === undefined
-      ? await images.createMachineSnapshots(machine?.instanceId ?? '', tags, description)
+      ? await images.createMachineSnapshots(
+          { instanceId: machine?.instanceId ?? '', volumes },
+          tags,
+          description,
+        )
       : [await images.createVolumeSnapshot(volume, tags, description)];
   log.info('ordered snapshots', { runId: run.runId, snapshots: ordered.length });
+  // Of snapshots only: the point records all tags of its volumes, and a restore gives them to the new ones.
+  for (const { snapshotId, volumeId, tagsLeftOff = [] } of ordered) {
+    if (tagsLeftOff.length === 0) continue;
+    log.warn('a snapshot has no room for all tags of its volume', {
+      runId: run.runId,
+      snapshotId,
+      volumeId,
+      leftOff: tagsLeftOff.join(', '),
+    });
+  }
   // EC2 need not repeat the tags that it was given.
   return ordered.map((snapshot) => ({ ...snapshot, tags: { ...snapshot.tags, ...tags } }));
 }

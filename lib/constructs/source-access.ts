@@ -4,6 +4,7 @@ import type { DeploymentConfig } from '../deployment-config.ts';
 
 /** Tags that Holdfast puts on what it makes; only what carries them is it allowed to touch again. */
 const RUN_TAG = 'holdfast:run';
+const ATTEMPT_TAG = 'holdfast:attempt';
 const RESTORE_TAG = 'holdfast:restore';
 
 /** Objects are read as they are now; the tags are those of the version that was. */
@@ -138,6 +139,16 @@ export function takesSnapshots(stack: Stack, { tagKey }: DeploymentConfig): Poli
       actions: ['ec2:CreateTags'],
       resources: [snapshots(stack)],
       conditions: { StringEquals: { 'ec2:CreateAction': ['CreateSnapshot', 'CreateSnapshots'] } },
+    }),
+    // A volume may have more tags than there is room for beside ours: then its snapshot gets some of them afterwards.
+    new PolicyStatement({
+      sid: 'TagSnapshotsOfRuns',
+      actions: ['ec2:CreateTags'],
+      resources: [snapshots(stack)],
+      conditions: {
+        ...tagged(RUN_TAG),
+        'ForAllValues:StringNotEquals': { 'aws:TagKeys': [RUN_TAG, ATTEMPT_TAG] },
+      },
     }),
     new PolicyStatement({
       sid: 'RemoveDuplicateSnapshots',

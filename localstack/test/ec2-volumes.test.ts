@@ -237,3 +237,72 @@ test('refuses what the API does not know or cannot do', async () => {
   const dry = ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, Size: 1, DryRun: true }));
   await expect(dry).rejects.toMatchObject({ name: 'DryRunOperation', $metadata: { httpStatusCode: 412 } });
 });
+
+test.for([
+  [{ VolumeType: 'io1', Size: 8 }, 'InvalidParameterCombination', /iops must be specified for io1/],
+  [{ VolumeType: 'io2', Size: 8 }, 'InvalidParameterCombination', /iops must be specified for io2/],
+  [{ VolumeType: 'gp2', Size: 8, Iops: 100 }, 'InvalidParameterCombination', /iops is not supported for gp2/],
+  [{ VolumeType: 'io2', Size: 8, Iops: 100, Throughput: 200 }, 'InvalidParameterCombination', /throughput/],
+  [{ VolumeType: 'io1', Size: 8, Iops: 401 }, 'InvalidParameterValue', /ratio.*maximum is 50/],
+  [{ VolumeType: 'gp3', Size: 20, Iops: 15_000 }, 'InvalidParameterValue', /750\.0+ is too high.*500/],
+  [{ VolumeType: 'gp3', Size: 20, Iops: 3000, Throughput: 1000 }, 'InvalidParameterValue', /ratio/],
+  [{ VolumeType: 'st1', Size: 124 }, 'InvalidParameterValue', /too small.*125/],
+  [{ VolumeType: 'io1', Size: 3, Iops: 100 }, 'InvalidParameterValue', /too small.*4/],
+  [{ VolumeType: 'standard', Size: 1025 }, 'InvalidParameterValue', /too large.*1024/],
+  [{ VolumeType: 'gp3', Size: 8, MultiAttachEnabled: true }, 'InvalidParameterCombination', /multiAttach/],
+] as const)('refuses a volume of %o', async ([request, name, message]) => {
+  const { ec2 } = await startFixture();
+
+  await expect(
+    ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, ...request })),
+  ).rejects.toMatchObject({ name, message: expect.stringMatching(message) });
+});
+
+test('tells the performance that a type has by itself', async () => {
+  const { ec2 } = await startFixture();
+  const create = async (VolumeType: 'gp2' | 'gp3') =>
+    ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, Size: 100, VolumeType }));
+
+  expect(await create('gp2')).toMatchObject({ Iops: 300 });
+  expect(await create('gp3')).toMatchObject({ Iops: 3000, Throughput: 125 });
+});
+
+test('answers for a volume whose key cannot be used, and removes it without a word', async () => {
+  const fixture = await startFixture();
+  const { ec2 } = fixture;
+  const KmsKeyId = 'arn:aws:kms:us-east-1:000000000000:key/denied';
+  await fixture.configure({ loseVolumesOf: [KmsKeyId], volumeMs: 1000 });
+  const order = {
+    AvailabilityZone: zone,
+    Size: 1,
+    VolumeType: 'gp3',
+    Encrypted: true,
+    KmsKeyId,
+    ClientToken: 'one',
+  } as const;
+  const { VolumeId, State } = await ec2.send(new CreateVolumeCommand(order));
+
+  fixture.advance(1000);
+
+  expect(State).toBe('creating');
+  await expect(ec2.send(new DescribeVolumesCommand({ VolumeIds: [VolumeId!] }))).rejects.toMatchObject({
+    name: 'InvalidVolume.NotFound',
+  });
+  await expect(ec2.send(new CreateVolumeCommand(order))).rejects.toMatchObject({
+    name: 'IdempotentParameterMismatch',
+    message: expect.stringContaining('already deleted'),
+  });
+});
+
+test('shows a volume that is set to fail in the state error', async () => {
+  const fixture = await startFixture();
+  const { ec2 } = fixture;
+  const VolumeId = await createVolume(fixture);
+  const { SnapshotId } = await ec2.send(new CreateSnapshotCommand({ VolumeId }));
+  await fixture.configure({ failVolumesOf: [SnapshotId!] });
+
+  const made = await ec2.send(new CreateVolumeCommand({ AvailabilityZone: zone, SnapshotId }));
+
+  const { Volumes } = await ec2.send(new DescribeVolumesCommand({ VolumeIds: [made.VolumeId!] }));
+  expect(Volumes?.[0]?.State).toBe('error');
+});

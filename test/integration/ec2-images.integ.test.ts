@@ -1,3 +1,4 @@
+import { DeregisterImageCommand, RegisterImageCommand } from '@aws-sdk/client-ec2';
 import { describe, expect, test, vi } from 'vitest';
 import { Ec2Images } from '@holdfast/aws';
 import { UnknownNameError } from '@holdfast/engine';
@@ -38,7 +39,7 @@ describe('an instance', () => {
     const machine = await images.getMachine(await startMachine(clients.ec2, {}, { data: 'yes' }));
     const run = uniqueName('run');
 
-    const made = await images.createMachineSnapshots(machine.instanceId, { [runTag]: run }, 'a test');
+    const made = await images.createMachineSnapshots(machine, { [runTag]: run }, 'a test');
 
     expect(made.map((one) => one.volumeId).sort()).toEqual(machine.volumes.map((one) => one.volumeId).sort());
     expect(new Set(made.map((one) => one.startedAt.getTime())).size).toBe(1);
@@ -52,6 +53,27 @@ describe('an instance', () => {
     );
     expect(await images.findSnapshots(runTag, uniqueName('other'))).toEqual([]);
   });
+});
+
+test.for([48, 49, 50])('an instance whose volumes have %i tags gets its snapshots', async (count) => {
+  // Beside the name that every volume here has.
+  const own = Object.fromEntries(Array.from({ length: count - 1 }, (_, n) => [`own${n}`, 'x']));
+  const machine = await images.getMachine(await startMachine(clients.ec2, {}, own));
+  const run = uniqueName('run');
+
+  const ours = { [runTag]: run, 'holdfast:attempt': 'one' };
+  const made = await images.createMachineSnapshots(machine, ours, 'a test');
+
+  expect(made).toHaveLength(2);
+  const left = made.map(({ tagsLeftOff = [] }) => tagsLeftOff.length);
+  expect(left).toEqual([count - 48, count - 48]);
+  await vi.waitFor(
+    async () => {
+      const found = await images.findSnapshots(runTag, run);
+      expect(found.map(({ tags }) => Object.keys(tags).length)).toEqual([50, 50]);
+    },
+    { timeout: 60_000 },
+  );
 });
 
 describe('a volume', () => {
@@ -74,7 +96,7 @@ describe('a volume', () => {
       clientToken: uniqueName('token'),
       tags: { Name: 'restored' },
     };
-    const one = await images.createVolume(order);
+    const one = (await images.createVolume(order))!;
     const two = await images.createVolume(order);
 
     expect(two).toBe(one);
@@ -87,6 +109,29 @@ describe('a volume', () => {
       { timeout: 60_000 },
     );
     expect((await images.getVolume(one)).tags).toMatchObject({ Name: 'restored' });
+  });
+
+  test('keeps a snapshot that an AMI is made of until that is deregistered', async () => {
+    const volume = await images.getVolume(await makeVolume(clients.ec2));
+    const { snapshotId } = await images.createVolumeSnapshot(volume, {}, 'a test');
+    await vi.waitFor(
+      async () =>
+        expect(await images.describeSnapshots([snapshotId])).toMatchObject([{ state: 'completed' }]),
+      { timeout: 60_000 },
+    );
+    const { ImageId } = await clients.ec2.send(
+      new RegisterImageCommand({
+        Name: uniqueName('image'),
+        RootDeviceName: '/dev/xvda',
+        BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { SnapshotId: snapshotId } }],
+      }),
+    );
+
+    const refused = await images.removeSnapshot(snapshotId);
+    await clients.ec2.send(new DeregisterImageCommand({ ImageId }));
+    const removed = await images.removeSnapshot(snapshotId);
+
+    expect([refused, removed]).toEqual(['in-use', 'removed']);
   });
 
   test('loses a snapshot that is removed, again too', async () => {

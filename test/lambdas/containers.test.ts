@@ -155,6 +155,22 @@ test('a restore of an archived point thaws it, says by when, and goes on when it
   });
 });
 
+test('a thaw that does not end in twice its time fails the restore, with what to look at', async () => {
+  const { deployment, point, restoring } = await withArchivedPoint();
+  const request = { point, target: { bucket: 'restores' }, thaw: { speed: 'bulk' } };
+  const plan = async () => restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+  await plan();
+
+  deployment.clock.advance(96 * 3_600_000);
+  expect(await plan()).toMatchObject({ mode: 'thaw' });
+  deployment.clock.advance(1);
+
+  await expect(plan()).rejects.toMatchObject({
+    name: 'ThawOverdueError',
+    message: expect.stringMatching(/containers\/.*archive/),
+  });
+});
+
 test('a restore into a directory is on the log while the point thaws, and on record when it can be read', async () => {
   const { deployment, point, restoring, finishThaw } = await withArchivedPoint();
   const request = { point, target: { directory: 'laptop:/restored' }, thaw: { speed: 'bulk', days: 2 } };

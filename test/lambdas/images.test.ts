@@ -1,5 +1,6 @@
-import type { RunId } from '@holdfast/engine';
-import { expect, test } from 'vitest';
+import type { VolumeConfiguration } from '@holdfast/aws';
+import { StoreUnavailableError, type RunId } from '@holdfast/engine';
+import { expect, test, vi } from 'vitest';
 import { makeHandler as makeCheckSnapshots } from '../../lambdas/check-snapshots/make-handler.ts';
 import { makeHandler as makeCommitImage } from '../../lambdas/commit-image/make-handler.ts';
 import { makeHandler as makeSnapshotVolumes } from '../../lambdas/snapshot-volumes/make-handler.ts';
@@ -175,15 +176,27 @@ test('a snapshot that failed fails the run with volume, snapshot and the reason 
   });
 });
 
-test('a snapshot that somebody deleted is waited for no longer than a quarter of an hour', async () => {
+test('a snapshot that somebody deleted is waited for no longer than five minutes', async () => {
   const deployment = makeDeployment();
   const { snapshotVolumes, checkSnapshots, images } = await openImageRun(deployment);
   const { snapshots } = await snapshotVolumes(STEP, PLENTY);
   await images.removeSnapshot(snapshots[0]!);
 
   expect(await checkSnapshots(STEP, PLENTY)).toMatchObject({ done: false });
-  deployment.clock.advance(16 * minute);
+  deployment.clock.advance(5 * minute);
   await expect(checkSnapshots(STEP, PLENTY)).rejects.toMatchObject({ name: 'SnapshotFailedError' });
+});
+
+test('a snapshot in the Recycle Bin has been deleted', async () => {
+  const deployment = makeDeployment();
+  const { snapshotVolumes, checkSnapshots, images } = await openImageRun(deployment);
+  await snapshotVolumes(STEP, PLENTY);
+  images.change({ state: 'recoverable' });
+
+  await expect(checkSnapshots(STEP, PLENTY)).rejects.toMatchObject({
+    name: 'SnapshotFailedError',
+    message: expect.stringContaining('Recycle Bin'),
+  });
 });
 
 test('an image is not committed before its snapshots are complete', async () => {
@@ -236,31 +249,110 @@ test('volumes are made of an image, like the originals but for the tag that prot
   expect(deployment.metrics.of('RestoresCompleted')).toEqual([1]);
 });
 
-test('a volume of another type does not take over performance that was set for the old one', async () => {
+/** Plans a restore of an image with one volume of that kind, and gives the step that orders it. */
+async function planVolume(
+  wishes: { type?: string; iops?: number; throughput?: number } = {},
+  original: Partial<VolumeConfiguration> = {},
+  kmsKeyId?: string,
+) {
   const deployment = makeDeployment();
-  const { point, images } = await protectImage(deployment);
-  const { planRestore, restoreVolumes } = makeRestoring(deployment, images);
-  const target = { volumes: { availabilityZone: 'us-east-1a', type: 'io2' } };
-  const plan = await planRestore({ request: { point: point.pointId, target }, execution: EXECUTION }, PLENTY);
+  const steps = await openImageRun(deployment);
+  const { images } = steps;
+  images.kmsKeyId = kmsKeyId;
+  images.machine = { ...images.machine, volumes: [makeVolume('vol-1', original)] };
+  await steps.snapshotVolumes(STEP, PLENTY);
+  images.change({ state: 'completed', progress: 100 });
+  const point = await steps.commitImage(STEP, PLENTY);
+  const { planRestore, restoreVolumes, finishRestore } = makeRestoring(deployment, images);
+  const target = { volumes: { availabilityZone: 'us-east-1a', ...wishes } };
+  const request = { point: point.pointId, target };
+  const { restoreId } = await planRestore({ request, execution: EXECUTION }, PLENTY);
+  return {
+    deployment,
+    images,
+    order: async () => restoreVolumes({ restoreId }, PLENTY),
+    finish: async () => finishRestore({ execution: EXECUTION, restoreId }, PLENTY),
+  };
+}
 
-  await restoreVolumes({ restoreId: plan.restoreId }, PLENTY);
+const gp2 = { type: 'gp2', iops: 100, throughput: undefined };
 
-  expect(images.orders[0]).toMatchObject({ type: 'io2' });
-  expect(images.orders[0]).not.toHaveProperty('throughput');
+test.for([
+  ['as it was', {}, {}, { type: 'gp3', iops: 3000, throughput: 125 }],
+  ['with its IOPS, and no throughput', { type: 'io2' }, {}, { type: 'io2', iops: 3000 }],
+  ['without what its type does not take', { type: 'st1' }, {}, { type: 'st1' }],
+  ['without the IOPS that gp2 has by itself', { type: 'gp3' }, gp2, { type: 'gp3' }],
+  ['with the IOPS that were asked for', { type: 'io1', iops: 200 }, gp2, { type: 'io1', iops: 200 }],
+  [
+    'with the performance that was asked for',
+    { iops: 4000, throughput: 500 },
+    {},
+    { type: 'gp3', iops: 4000, throughput: 500 },
+  ],
+] as const)('a volume is made %s', async ([, wishes, original, shape]) => {
+  const { images, order } = await planVolume(wishes, original);
+
+  await order();
+
+  const { type, iops, throughput } = images.orders[0]!;
+  expect({ type, iops, throughput }).toEqual({ iops: undefined, throughput: undefined, ...shape });
 });
 
-test('a volume that EC2 cannot make fails the restore by its name', async () => {
-  const deployment = makeDeployment();
-  const { point, images } = await protectImage(deployment);
-  const { planRestore, restoreVolumes } = makeRestoring(deployment, images);
-  const target = { volumes: { availabilityZone: 'us-east-1a' } };
-  const plan = await planRestore({ request: { point: point.pointId, target }, execution: EXECUTION }, PLENTY);
+test.for([
+  [{ type: 'io2' }, gp2, /io2 needs its IOPS.*vol-1.*--iops/],
+  [{ type: 'io1' }, { type: 'standard', iops: undefined, throughput: undefined }, /io1 needs its IOPS/],
+  [{ iops: 500 }, gp2, /"iops" 500 means nothing for volumes of type gp2.*io1/],
+  [{ type: 'io2', throughput: 500 }, {}, /"throughput" 500 means nothing.*gp3/],
+] as const)('volumes as %o are refused before anything is made', async ([wishes, original, message]) => {
+  await expect(planVolume(wishes, original)).rejects.toMatchObject({
+    name: 'InvalidInputError',
+    message: expect.stringMatching(message),
+  });
+});
+
+test('a volume that EC2 cannot make fails the restore with its snapshot, its key and the remedy', async () => {
+  const { images, order } = await planVolume({}, {}, 'arn:aws:kms:us-east-1:1:key/k');
   images.volumeState = 'error';
 
-  await expect(restoreVolumes({ restoreId: plan.restoreId }, PLENTY)).rejects.toMatchObject({
+  await expect(order()).rejects.toMatchObject({
     name: 'VolumeFailedError',
-    message: expect.stringContaining('vol-new-1'),
+    message: expect.stringMatching(/vol-new-1 from snapshot snap-1.*error.*key\/k.*restoreTargets\.keys/),
   });
+});
+
+test('a volume that EC2 answered for and then removed is waited for some minutes, and has failed then', async () => {
+  const { deployment, images, order } = await planVolume();
+  images.volumeState = 'gone';
+
+  expect(await order()).toMatchObject({ done: false });
+  deployment.clock.advance(4 * minute);
+  expect(await order()).toMatchObject({ done: false });
+  deployment.clock.advance(minute);
+
+  await expect(order()).rejects.toMatchObject({
+    name: 'VolumeFailedError',
+    message: expect.stringMatching(/vol-new-1.*gone again.*default EBS key in restoreTargets\.keys/),
+  });
+});
+
+test('a volume that is gone when it is ordered again has failed', async () => {
+  const { deployment, images, order } = await planVolume();
+  vi.spyOn(deployment.work, 'put').mockRejectedValueOnce(new StoreUnavailableError('no answer; try again'));
+  await expect(order()).rejects.toThrow('no answer');
+  images.volumeState = 'gone';
+
+  await expect(order()).rejects.toMatchObject({ name: 'VolumeFailedError' });
+});
+
+test('a new volume has as many tags of the original as EC2 takes, and the report names the others', async () => {
+  const tags = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`own${n}`, 'x']));
+  const { images, order, finish } = await planVolume({}, { tags });
+
+  await order();
+
+  expect(Object.keys(images.orders[0]?.tags ?? {})).toHaveLength(50);
+  expect(images.orders[0]?.tags).toHaveProperty('holdfast:restore');
+  expect(await finish()).toMatchObject({ state: 'completed', volumes: [{ tagsLeftOff: ['own49'] }] });
 });
 
 test.for([

@@ -88,7 +88,7 @@ async function maintain(stages: ReturnType<typeof makeStages>) {
 }
 
 async function withImage(deployment: Deployment, images: MemoryImages, runId: RunId): Promise<PointRow> {
-  await images.createMachineSnapshots('i-1', { 'holdfast:run': runId });
+  await images.createMachineSnapshots(images.machine, { 'holdfast:run': runId });
   const { store, catalog } = deployment;
   const { versionId } = await store.put(`points/${runId}/image`, new Uint8Array(1));
   const now = deployment.clock.now();
@@ -340,7 +340,7 @@ describe('snapshots', () => {
     const { sweepSnapshots, images } = makeStages(deployment);
     const { catalog, clock } = deployment;
     for (const letter of ['b', 'c', 'd']) {
-      await images.createMachineSnapshots('i-1', { 'holdfast:run': idOf(letter) });
+      await images.createMachineSnapshots(images.machine, { 'holdfast:run': idOf(letter) });
       await catalog.openRun({
         runId: idOf(letter),
         resourceArn: instance,
@@ -373,7 +373,8 @@ describe('snapshots', () => {
     const runs = { failed: 'c', open: 'd', unknown: 'e', ofPoint: 'f' } as const;
     await withImage(deployment, images, idOf(runs.ofPoint));
     for (const [what, letter] of Object.entries(runs)) {
-      if (what !== 'ofPoint') await images.createMachineSnapshots('i-1', { 'holdfast:run': idOf(letter) });
+      if (what !== 'ofPoint')
+        await images.createMachineSnapshots(images.machine, { 'holdfast:run': idOf(letter) });
       if (what === 'unknown') continue;
       // One after the other: each takes the resource over from the one before it.
       clock.advance(day / 24);

@@ -27,6 +27,9 @@ export interface Volume extends Described {
   readonly kmsKeyId?: string;
   readonly iops?: number;
   readonly throughputMiB?: number;
+  readonly isMultiAttach?: boolean;
+  /** What becomes of it instead of `available`. */
+  readonly fate?: 'error' | 'lost';
   attachment?: Attachment;
 }
 

@@ -19,5 +19,12 @@ export const Ec2Settings = z.strictObject({
   snapshotIntervalMs: z.number().min(0).default(0),
   /** Snapshots of these volumes end in `error`; `*` and `?` match. One in a CreateSnapshots fails all of it. */
   failSnapshotsOf: z.array(z.string()).default([]),
+  /** Volumes made of these snapshots end in `error`; `*` and `?` match. */
+  failVolumesOf: z.array(z.string()).default([]),
+  /**
+   * Volumes made of these snapshots, or encrypted with these keys, are gone once they are no longer `creating`: EC2
+   * looks at the key only after it has answered, and removes in silence what it may not encrypt. `*` and `?` match.
+   */
+  loseVolumesOf: z.array(z.string()).default([]),
 });
 export type Ec2Settings = z.infer<typeof Ec2Settings>;

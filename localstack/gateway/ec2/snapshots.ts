@@ -6,7 +6,7 @@ import { page } from './paging.ts';
 import { findFlag, findText, getStructure, getText, listTexts } from './parameters.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
 import { later, newResourceId, type Ec2Context, type Snapshot, type Volume } from './region.ts';
-import { assertTaggable, putTags, requestedTags, tagSet } from './tags.ts';
+import { assertRoomForTags, assertTaggable, putTags, requestedTags, tagSet } from './tags.ts';
 import type { Tags } from './tag-history.ts';
 
 function snapshotProgress(context: Ec2Context, snapshot: Snapshot): string {
@@ -39,6 +39,8 @@ export async function makeSnapshots(
   tagsOf: (volume: Volume) => Tags,
 ): Promise<Snapshot[]> {
   assertRate(context, volumes);
+  const tags = volumes.map((volume) => tagsOf(volume));
+  for (const one of tags) assertRoomForTags(one);
   const fails = volumes.some(({ volumeId }) =>
     context.settings.failSnapshotsOf.some((pattern) => matchesPattern(pattern, volumeId)),
   );
@@ -58,7 +60,7 @@ export async function makeSnapshots(
   for (const { snapshotId, volumeId } of snapshots)
     await context.contents.createSnapshot(snapshotId, volumeId);
   for (const [index, snapshot] of snapshots.entries()) {
-    putTags(context, snapshot.snapshotId, tagsOf(volumes[index]!));
+    putTags(context, snapshot.snapshotId, tags[index]!);
     context.region.snapshots.set(snapshot.snapshotId, snapshot);
   }
   return snapshots;

@@ -48,14 +48,19 @@ export function assertTaggable(input: QueryStructure, resourceTypes: readonly st
   }
 }
 
-/** Gives a resource its tags, when it has any. */
-export function putTags(context: Ec2Context, resourceId: string, tags: Tags): void {
+/** @throws {@link Ec2Error} `TagLimitExceeded`: a call that asks for too many makes nothing at all. */
+export function assertRoomForTags(tags: Tags): void {
   if (Object.keys(tags).length > maxTags) {
     throw new Ec2Error(
       'TagLimitExceeded',
       `The maximum number of Tags for a resource (${maxTags}) has been reached.`,
     );
   }
+}
+
+/** Gives a resource its tags, when it has any. */
+export function putTags(context: Ec2Context, resourceId: string, tags: Tags): void {
+  assertRoomForTags(tags);
   if (Object.keys(tags).length > 0) context.region.tags.put(resourceId, tags, context.now);
 }
 

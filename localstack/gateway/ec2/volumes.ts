@@ -1,3 +1,4 @@
+import { matchesPattern } from '../wildcard.ts';
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
 import { listFiltered } from './filters.ts';
 import { assertVisible, getUsableSnapshot, getVolume, visible } from './lookup.ts';
@@ -5,7 +6,8 @@ import { page } from './paging.ts';
 import { findFlag, findInteger, findText, getText, listTexts } from './parameters.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
 import { later, newResourceId, type Ec2Context, type Volume } from './region.ts';
-import { assertTaggable, putTags, requestedTags, tagSet } from './tags.ts';
+import { assertRoomForTags, assertTaggable, putTags, requestedTags, tagSet } from './tags.ts';
+import { checkedPerformance } from './volume-types.ts';
 
 /** What is needed to make a volume, from a CreateVolume call or a block device mapping. */
 export interface VolumeRequest {
@@ -17,9 +19,8 @@ export interface VolumeRequest {
   readonly kmsKeyId?: string;
   readonly iops?: number;
   readonly throughputMiB?: number;
+  readonly isMultiAttach?: boolean;
 }
-
-const largestGiB = 65_536;
 
 /** Makes a volume, empty or with a snapshot's bytes. */
 export async function makeVolume(context: Ec2Context, request: VolumeRequest): Promise<Volume> {
@@ -28,9 +29,6 @@ export async function makeVolume(context: Ec2Context, request: VolumeRequest): P
   if (sizeGiB === undefined) {
     throw new Ec2Error('MissingParameter', 'The request must contain the parameter size/snapshotId');
   }
-  if (sizeGiB < 1 || sizeGiB > largestGiB) {
-    throw invalidParameter('size', sizeGiB, `Volume size must be between 1 and ${largestGiB} GiB.`);
-  }
   if (snapshot && sizeGiB < snapshot.volumeSizeGiB) {
     throw invalidParameter(
       'size',
@@ -38,6 +36,9 @@ export async function makeVolume(context: Ec2Context, request: VolumeRequest): P
       `Size cannot be smaller than snapshot size (${snapshot.volumeSizeGiB} GiB).`,
     );
   }
+  const volumeType = request.volumeType ?? 'gp2';
+  const kmsKeyId = request.kmsKeyId ?? snapshot?.kmsKeyId;
+  const fate = fateOf(context, [request.snapshotId, kmsKeyId]);
   const volume: Volume = {
     volumeId: newResourceId('vol'),
     sequence: context.region.nextSequence(),
@@ -45,20 +46,38 @@ export async function makeVolume(context: Ec2Context, request: VolumeRequest): P
     sizeGiB,
     snapshotId: request.snapshotId ?? '',
     availabilityZone: request.availabilityZone,
-    volumeType: request.volumeType ?? 'gp2',
+    volumeType,
     encrypted: request.encrypted ?? snapshot?.encrypted ?? false,
-    kmsKeyId: request.kmsKeyId ?? snapshot?.kmsKeyId,
-    iops: request.iops ?? (request.volumeType === 'gp3' ? 3000 : undefined),
-    throughputMiB: request.throughputMiB ?? (request.volumeType === 'gp3' ? 125 : undefined),
+    kmsKeyId,
+    ...checkedPerformance({ ...request, type: volumeType, sizeGiB }),
+    isMultiAttach: request.isMultiAttach,
+    ...(fate === undefined ? {} : { fate }),
   };
   await context.contents.createVolume(volume.volumeId, sizeGiB, request.snapshotId);
   context.region.volumes.set(volume.volumeId, volume);
   return volume;
 }
 
+/** @param names - of what a volume is made: its snapshot, its key. */
+function fateOf({ settings }: Ec2Context, names: readonly (string | undefined)[]): Volume['fate'] {
+  const isOneOf = (patterns: readonly string[]): boolean =>
+    names.some((name) => name !== undefined && patterns.some((pattern) => matchesPattern(pattern, name)));
+  if (isOneOf(settings.loseVolumesOf)) return 'lost';
+  return isOneOf(settings.failVolumesOf) ? 'error' : undefined;
+}
+
 function volumeState(context: Ec2Context, volume: Volume): string {
   if (volume.attachment) return 'in-use';
-  return later(volume.createdAt, context.settings.volumeMs) > context.now ? 'creating' : 'available';
+  if (later(volume.createdAt, context.settings.volumeMs) > context.now) return 'creating';
+  return volume.fate === 'error' ? 'error' : 'available';
+}
+
+/** Removes the volumes that EC2 found no key for. */
+async function removeLost(context: Ec2Context): Promise<void> {
+  for (const volume of context.region.volumes.values()) {
+    if (volume.fate === 'lost' && volumeState(context, volume) !== 'creating')
+      await removeVolume(context, volume);
+  }
 }
 
 function attachmentSet(volume: Volume): XmlStructure[] {
@@ -83,7 +102,7 @@ function describeVolume(context: Ec2Context, volume: Volume): XmlStructure {
     throughput: volume.throughputMiB,
     encrypted: volume.encrypted,
     kmsKeyId: volume.kmsKeyId,
-    multiAttachEnabled: false,
+    multiAttachEnabled: volume.isMultiAttach ?? false,
   };
 }
 
@@ -98,8 +117,17 @@ export async function createVolume(context: Ec2Context, input: QueryStructure): 
       `The client token '${token}' was used with other parameters; use a new one`,
     );
   }
+  await removeLost(context);
   const repeated = earlier && context.region.volumes.get(earlier.madeId);
   if (repeated) return describeVolume(context, repeated);
+  if (earlier) {
+    throw new Ec2Error(
+      'IdempotentParameterMismatch',
+      'The client token you have provided is associated with a resource that is already deleted. Please use a different client token.',
+    );
+  }
+  const tags = requestedTags(input, 'volume');
+  assertRoomForTags(tags);
   const volume = await makeVolume(context, {
     availabilityZone: getText(input, 'AvailabilityZone'),
     sizeGiB: findInteger(input, 'Size'),
@@ -109,13 +137,15 @@ export async function createVolume(context: Ec2Context, input: QueryStructure): 
     kmsKeyId: findText(input, 'KmsKeyId'),
     iops: findInteger(input, 'Iops'),
     throughputMiB: findInteger(input, 'Throughput'),
+    isMultiAttach: findFlag(input, 'MultiAttachEnabled'),
   });
-  putTags(context, volume.volumeId, requestedTags(input, 'volume'));
+  putTags(context, volume.volumeId, tags);
   if (token) context.region.clientTokens.set(`CreateVolume:${token}`, { request, madeId: volume.volumeId });
   return { ...describeVolume(context, volume), status: 'creating' };
 }
 
-export function describeVolumes(context: Ec2Context, input: QueryStructure): XmlStructure {
+export async function describeVolumes(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
+  await removeLost(context);
   const ids = listTexts(input, 'VolumeId');
   for (const id of ids)
     assertVisible(

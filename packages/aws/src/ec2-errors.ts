@@ -11,6 +11,15 @@ export function isSnapshotInUse(error: unknown): boolean {
   return errorName(error) === 'InvalidSnapshot.InUse';
 }
 
+/** Whether EC2 says that the volume which an order with this token made before does not exist any more. */
+export function isVolumeOfTokenGone(error: unknown): boolean {
+  return (
+    errorName(error) === 'IdempotentParameterMismatch' &&
+    error instanceof Error &&
+    error.message.includes('already deleted')
+  );
+}
+
 /** Turns an error of EC2 into an engine error. `what` is the call and its object. */
 export function toEc2Error(error: unknown, what: string): unknown {
   if (isEc2NotFound(error) || errorName(error).endsWith('.Malformed')) {

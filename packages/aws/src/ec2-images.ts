@@ -1,6 +1,7 @@
 import {
   CreateSnapshotCommand,
   CreateSnapshotsCommand,
+  CreateTagsCommand,
   CreateVolumeCommand,
   DeleteSnapshotCommand,
   DescribeInstancesCommand,
@@ -12,8 +13,9 @@ import {
   type VolumeType,
 } from '@aws-sdk/client-ec2';
 import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
-import { isEc2NotFound, isSnapshotInUse, toEc2Error } from './ec2-errors.ts';
+import { isEc2NotFound, isSnapshotInUse, isVolumeOfTokenGone, toEc2Error } from './ec2-errors.ts';
 import {
+  fitTags,
   fromTagRecord,
   type MachineConfiguration,
   toMachine,
@@ -26,8 +28,6 @@ import { sendOptions } from './send-options.ts';
 
 /** EC2 takes 200 values of a filter; names beyond that are asked for in further calls. */
 const filterValues = 200;
-/** EC2 takes 50 tags of a resource. */
-const mostTags = 50;
 
 /** A snapshot and how far it is. */
 export interface VolumeSnapshot {
@@ -43,7 +43,10 @@ export interface VolumeSnapshot {
   readonly startedAt: Date;
   readonly sizeGiB: number;
   readonly encrypted: boolean;
+  readonly kmsKeyId?: string;
   readonly tags: Readonly<Record<string, string>>;
+  /** Names of tags of its volume that a new snapshot could not be given. */
+  readonly tagsLeftOff?: readonly string[];
 }
 
 /** A volume to be made from a snapshot. */
@@ -58,6 +61,7 @@ export interface VolumeOrder {
   readonly throughput?: number;
   /** Re-encrypts with this key. @default the snapshot's own encryption */
   readonly kmsKeyId?: string;
+  /** 50 at most: see {@link fitTags}. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -105,15 +109,18 @@ export class Ec2Images {
     return toVolume(volume);
   }
 
-  /** Snapshots of all EBS volumes of an instance at one moment, with the volumes' own tags and these. */
+  /** Snapshots of all EBS volumes of an instance at one moment, with these tags and the volumes' own as far as there is room. */
   async createMachineSnapshots(
-    instanceId: string,
+    { instanceId, volumes }: Pick<MachineConfiguration, 'instanceId' | 'volumes'>,
     tags: Readonly<Record<string, string>>,
     description: string,
   ): Promise<VolumeSnapshot[]> {
+    const fitted = new Map(volumes.map((volume) => [volume.volumeId, fitTags(tags, volume.tags)]));
+    // EC2 copies all tags or none: one volume with too many, and it refuses to make any snapshot at all.
+    const copies = [...fitted.values()].every(({ leftOff }) => leftOff.length === 0);
     const command = new CreateSnapshotsCommand({
       InstanceSpecification: { InstanceId: instanceId, ExcludeBootVolume: false },
-      CopyTagsFromSource: 'volume',
+      ...(copies && { CopyTagsFromSource: 'volume' }),
       Description: description,
       TagSpecifications: [{ ResourceType: 'snapshot', Tags: fromTagRecord(tags) }],
     });
@@ -121,7 +128,31 @@ export class Ec2Images {
       this.#clients.ec2WithoutRetries.send(command),
       `making snapshots of instance ${instanceId}`,
     );
-    return (answer.Snapshots ?? []).map((one) => toSnapshot(one));
+    const made = (answer.Snapshots ?? []).map((one) => toSnapshot(one));
+    if (copies) return made;
+    const tagged: VolumeSnapshot[] = [];
+    for (const snapshot of made) {
+      const { tags: all = {}, leftOff = [] } = fitted.get(snapshot.volumeId) ?? {};
+      const own = Object.entries(all).filter(([name]) => !Object.hasOwn(tags, name));
+      tagged.push(await this.#addTags(snapshot, Object.fromEntries(own), leftOff));
+    }
+    return tagged;
+  }
+
+  /** Gives a new snapshot tags that only people go by: a failure of that does not make it a worse backup. */
+  async #addTags(
+    snapshot: VolumeSnapshot,
+    tags: Readonly<Record<string, string>>,
+    leftOff: readonly string[],
+  ): Promise<VolumeSnapshot> {
+    const Tags = fromTagRecord(tags);
+    if (Tags.length === 0) return { ...snapshot, tagsLeftOff: leftOff };
+    try {
+      await this.#clients.ec2.send(new CreateTagsCommand({ Resources: [snapshot.snapshotId], Tags }));
+      return { ...snapshot, tags: { ...snapshot.tags, ...tags }, tagsLeftOff: leftOff };
+    } catch {
+      return { ...snapshot, tagsLeftOff: [...Object.keys(tags), ...leftOff] };
+    }
   }
 
   /** A snapshot of one volume, with its own tags as far as there is room, and these. */
@@ -130,20 +161,17 @@ export class Ec2Images {
     tags: Readonly<Record<string, string>>,
     description: string,
   ): Promise<VolumeSnapshot> {
-    const own = fromTagRecord(volume.tags).filter(({ Key }) => !Object.hasOwn(tags, Key ?? ''));
-    const given = fromTagRecord(tags);
+    const fitted = fitTags(tags, volume.tags);
     const command = new CreateSnapshotCommand({
       VolumeId: volume.volumeId,
       Description: description,
-      TagSpecifications: [
-        { ResourceType: 'snapshot', Tags: [...given, ...own.slice(0, mostTags - given.length)] },
-      ],
+      TagSpecifications: [{ ResourceType: 'snapshot', Tags: fromTagRecord(fitted.tags) }],
     });
     const answer = await this.#attempt(
       this.#clients.ec2WithoutRetries.send(command),
       `making a snapshot of volume ${volume.volumeId}`,
     );
-    return toSnapshot(answer);
+    return { ...toSnapshot(answer), tagsLeftOff: fitted.leftOff };
   }
 
   /** This account's snapshots with a tag, oldest first. One that was just made may be missing for some minutes. */
@@ -180,8 +208,12 @@ export class Ec2Images {
     return 'removed';
   }
 
-  /** Makes a volume from a snapshot; repeatable with the same token. Returns its id. */
-  async createVolume(order: VolumeOrder): Promise<string> {
+  /**
+   * Makes a volume from a snapshot; repeatable with the same token. EC2 looks at the key only after it has answered: a
+   * volume that it may not encrypt vanishes without a word.
+   * @returns its id; nothing if an earlier order with this token made one that is gone.
+   */
+  async createVolume(order: VolumeOrder): Promise<string | undefined> {
     const command = new CreateVolumeCommand({
       SnapshotId: order.snapshotId,
       AvailabilityZone: order.availabilityZone,
@@ -193,7 +225,13 @@ export class Ec2Images {
       TagSpecifications: [{ ResourceType: 'volume', Tags: fromTagRecord(order.tags) }],
     });
     const what = `making a volume from snapshot ${order.snapshotId}`;
-    const { VolumeId } = await this.#attempt(this.#clients.ec2.send(command), what);
+    const sent = this.#clients.ec2.send(command).catch((error: unknown) => {
+      if (isVolumeOfTokenGone(error)) return undefined;
+      throw error;
+    });
+    const answer = await this.#attempt(sent, what);
+    if (answer === undefined) return undefined;
+    const { VolumeId } = answer;
     if (VolumeId === undefined)
       throw new StoreUnavailableError(`${what} was answered without an id; repeat it`);
     return VolumeId;
@@ -265,6 +303,7 @@ function toSnapshot(snapshot: Snapshot & SnapshotInfo): VolumeSnapshot {
     sizeGiB: snapshot.VolumeSize ?? 0,
     encrypted: snapshot.Encrypted ?? false,
     tags: toTagRecord(snapshot.Tags),
+    ...(snapshot.KmsKeyId === undefined ? {} : { kmsKeyId: snapshot.KmsKeyId }),
     ...(snapshot.StateMessage === undefined ? {} : { stateMessage: snapshot.StateMessage }),
   };
 }

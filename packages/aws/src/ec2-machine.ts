@@ -109,6 +109,33 @@ export function fromTagRecord(tags: Readonly<Record<string, string>>): Tag[] {
     .map(([Key, Value]) => ({ Key, Value }));
 }
 
+/** EC2 takes 50 tags of a resource; those of AWS itself (`aws:`) do not count. */
+const mostTags = 50;
+
+/** Tags that a new resource is given, and the names of those for which there was no room. */
+interface FittedTags {
+  readonly tags: Readonly<Record<string, string>>;
+  readonly leftOff: readonly string[];
+}
+
+/**
+ * The tags of a copy: ours, and the original's as far as there is room. `Name` comes first, as people find things by it.
+ * Ours stand where the original has one of the same name.
+ */
+export function fitTags(
+  ours: Readonly<Record<string, string>>,
+  original: Readonly<Record<string, string>>,
+): FittedTags {
+  const copied = Object.entries(original)
+    .filter(([name]) => !name.startsWith('aws:') && !Object.hasOwn(ours, name))
+    .sort(([a], [b]) => Number(b === 'Name') - Number(a === 'Name'));
+  const room = mostTags - Object.keys(ours).length;
+  return {
+    tags: { ...ours, ...Object.fromEntries(copied.slice(0, room)) },
+    leftOff: copied.slice(room).map(([name]) => name),
+  };
+}
+
 type Present<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
 
 /** Without the fields that EC2 did not tell. */

@@ -1,6 +1,8 @@
 import {
   CreateSnapshotCommand,
   CreateSnapshotsCommand,
+  CreateTagsCommand,
+  CreateVolumeCommand,
   DeleteSnapshotCommand,
   DescribeSnapshotsCommand,
   EC2Client,
@@ -16,6 +18,24 @@ const options = { region: 'us-east-1', credentials: { accessKeyId: 'a', secretAc
 const clients = { ec2: new EC2Client(options), ec2WithoutRetries: new EC2Client(options) };
 const images = new Ec2Images(clients);
 
+const volume = {
+  volumeId: 'vol-1',
+  sizeGiB: 1,
+  type: 'gp3',
+  encrypted: false,
+  availabilityZone: 'us-east-1a',
+  tags: {},
+};
+const machine = { instanceId: 'i-1', volumes: [volume] };
+/** As many tags as a run puts on its snapshots. */
+const two = { 'holdfast:run': 'r', 'holdfast:attempt': 'a' };
+const tagsNamed = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, n) => [`own${n}`, 'x']));
+
+function mismatch(message: string): Error {
+  return Object.assign(sdkError('IdempotentParameterMismatch', 400), { message });
+}
+
 beforeEach(() => {
   mock.reset();
 });
@@ -23,29 +43,71 @@ beforeEach(() => {
 test('snapshots are made by the client that never repeats', async () => {
   mock.on(CreateSnapshotsCommand).rejects(networkError('ETIMEDOUT'));
 
-  await expect(images.createMachineSnapshots('i-1', {}, 'x')).rejects.toBeInstanceOf(StoreUnavailableError);
+  await expect(images.createMachineSnapshots(machine, {}, 'x')).rejects.toBeInstanceOf(StoreUnavailableError);
 
   expect(mock.commandCalls(CreateSnapshotsCommand)[0]?.thisValue).toBe(clients.ec2WithoutRetries);
 });
 
 test('a volume’s snapshot has our tags first, its own as far as there is room, and none of the service’s', async () => {
   mock.on(CreateSnapshotCommand).resolves({ SnapshotId: 'snap-1' });
-  const own = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`own${n}`, 'x']));
-  const volume = {
-    volumeId: 'vol-1',
-    sizeGiB: 1,
-    type: 'gp3',
-    encrypted: false,
-    availabilityZone: 'us-east-1a',
-    tags: { 'aws:cloudformation:stack-name': 's', run: 'theirs', ...own },
-  };
+  const own = { 'aws:cloudformation:stack-name': 's', run: 'theirs', ...tagsNamed(60), Name: 'n' };
 
-  await images.createVolumeSnapshot(volume, { run: 'ours' }, 'x');
+  const made = await images.createVolumeSnapshot({ ...volume, tags: own }, { run: 'ours' }, 'x');
 
   const tags = mock.commandCalls(CreateSnapshotCommand)[0]?.args[0].input.TagSpecifications?.[0]?.Tags ?? [];
   expect(tags).toHaveLength(50);
   expect(tags[0]).toEqual({ Key: 'run', Value: 'ours' });
+  expect(tags[1]).toEqual({ Key: 'Name', Value: 'n' });
   expect(tags.filter(({ Key }) => Key === 'run' || Key?.startsWith('aws:'))).toHaveLength(1);
+  expect(made.tagsLeftOff).toHaveLength(12);
+});
+
+test('an instance’s snapshots have as many tags of their volumes as EC2 takes, of one volume with too many as well', async () => {
+  mock.on(CreateSnapshotsCommand).resolves({
+    Snapshots: [
+      { SnapshotId: 'snap-1', VolumeId: 'vol-1' },
+      { SnapshotId: 'snap-2', VolumeId: 'vol-2' },
+    ],
+  });
+  const full = { ...volume, volumeId: 'vol-2', tags: { ...tagsNamed(49), Name: 'n' } };
+
+  await images.createMachineSnapshots(
+    { ...machine, volumes: [{ ...volume, tags: tagsNamed(48) }] },
+    two,
+    'x',
+  );
+  const made = await images.createMachineSnapshots({ ...machine, volumes: [volume, full] }, two, 'x');
+
+  const [copying, own] = mock.commandCalls(CreateSnapshotsCommand).map(({ args }) => args[0].input);
+  expect(copying?.CopyTagsFromSource).toBe('volume');
+  expect(own?.CopyTagsFromSource).toBeUndefined();
+  const tagged = mock.commandCalls(CreateTagsCommand).map(({ args }) => args[0].input);
+  expect(tagged.map(({ Resources, Tags }) => [Resources, Tags?.length])).toEqual([[['snap-2'], 48]]);
+  expect(made.map(({ tagsLeftOff }) => tagsLeftOff)).toEqual([[], ['own47', 'own48']]);
+});
+
+test('snapshots that cannot be given their volumes’ tags are snapshots all the same', async () => {
+  mock.on(CreateSnapshotsCommand).resolves({ Snapshots: [{ SnapshotId: 'snap-1', VolumeId: 'vol-1' }] });
+  mock.on(CreateTagsCommand).rejects(sdkError('UnauthorizedOperation', 403));
+  const full = { ...volume, tags: tagsNamed(50) };
+
+  const made = await images.createMachineSnapshots({ ...machine, volumes: [full] }, two, 'x');
+
+  expect(made).toMatchObject([{ snapshotId: 'snap-1' }]);
+  expect(made[0]?.tagsLeftOff).toHaveLength(50);
+});
+
+test('a volume that an earlier order made and EC2 removed is an answer; other misuse of a token is not', async () => {
+  const order = { snapshotId: 'snap-1', availabilityZone: 'us-east-1a', clientToken: 't', tags: {} };
+  mock
+    .on(CreateVolumeCommand)
+    .rejectsOnce(mismatch('The client token is associated with a resource that is already deleted.'))
+    .rejectsOnce(
+      mismatch('The request uses the same client token as a previous, but non-identical request.'),
+    );
+
+  expect(await images.createVolume(order)).toBeUndefined();
+  await expect(images.createVolume(order)).rejects.toThrow(/non-identical/);
 });
 
 test('snapshots of a run are found over all pages, oldest first', async () => {
@@ -84,7 +146,7 @@ test('a snapshot that is in use is not taken for one that is gone, nor for a fai
 test('an id that EC2 does not know is named', async () => {
   mock.on(CreateSnapshotsCommand).rejects(sdkError('InvalidInstanceID.NotFound', 400));
 
-  const refused = images.createMachineSnapshots('i-1', {}, 'x');
+  const refused = images.createMachineSnapshots(machine, {}, 'x');
 
   await expect(refused).rejects.toBeInstanceOf(UnknownNameError);
   await expect(refused).rejects.toThrow('i-1');

@@ -27,6 +27,7 @@ const RestoreReport = z.looseObject({
         sourceVolumeId: z.string(),
         device: z.string().optional(),
         sizeGiB: z.number(),
+        tagsLeftOff: z.array(z.string()).default([]),
       }),
     )
     .optional(),
@@ -66,6 +67,10 @@ export async function printReport(report: RestoreReport, out: Output): Promise<v
         `${sizeGiB} GiB`,
       ]),
     );
+    for (const { volumeId, tagsLeftOff } of volumes) {
+      if (tagsLeftOff.length > 0)
+        await out.line(`no room   ${volumeId} lacks ${safeText(tagsLeftOff.join(', '))}: EC2 takes 50 tags`);
+    }
   }
   if (carried > 0)
     await out.line(`older     ${countText(carried, 'file')} with the content of an earlier point`);

@@ -10,7 +10,13 @@ import { shortNameOf } from './resolve-resource.ts';
 export type RestoreDestination =
   | { readonly kind: 'bucket'; readonly bucket: string; readonly prefix?: string }
   | { readonly kind: 'original' }
-  | { readonly kind: 'volumes'; readonly availabilityZone: string; readonly type?: string }
+  | {
+      readonly kind: 'volumes';
+      readonly availabilityZone: string;
+      readonly type?: string;
+      readonly iops?: number;
+      readonly throughput?: number;
+    }
   | { readonly kind: 'directory'; readonly directory: string };
 
 /** The options of `restore` that name the destination. */
@@ -20,6 +26,8 @@ export interface DestinationValues {
   readonly 'to-original'?: boolean | undefined;
   readonly 'to-volumes'?: string | undefined;
   readonly 'volume-type'?: string | undefined;
+  readonly iops?: string | undefined;
+  readonly throughput?: string | undefined;
   readonly 'to-directory'?: string | undefined;
 }
 
@@ -38,8 +46,15 @@ export function findDestination(values: DestinationValues): RestoreDestination |
   const named: RestoreDestination[] = [];
   if (bucket !== undefined) named.push({ kind: 'bucket', bucket, ...(prefix !== undefined && { prefix }) });
   if (values['to-original'] === true) named.push({ kind: 'original' });
-  if (availabilityZone !== undefined)
-    named.push({ kind: 'volumes', availabilityZone, ...(type !== undefined && { type }) });
+  if (availabilityZone !== undefined) {
+    named.push({
+      kind: 'volumes',
+      availabilityZone,
+      ...(type !== undefined && { type }),
+      ...(values.iops !== undefined && { iops: positiveOption('iops', values.iops) }),
+      ...(values.throughput !== undefined && { throughput: positiveOption('throughput', values.throughput) }),
+    });
+  }
   if (directory !== undefined) named.push({ kind: 'directory', directory });
   if (named.length > 1) {
     throw new UsageError(
@@ -48,11 +63,18 @@ export function findDestination(values: DestinationValues): RestoreDestination |
   }
   if (prefix !== undefined && bucket === undefined)
     throw new UsageError('--prefix goes with --to-bucket only');
-  if (type !== undefined && availabilityZone === undefined)
-    throw new UsageError('--volume-type goes with --to-volumes only');
+  for (const option of ['volume-type', 'iops', 'throughput'] as const) {
+    if (values[option] !== undefined && availabilityZone === undefined)
+      throw new UsageError(`--${option} goes with --to-volumes only`);
+  }
   if ([bucket, availabilityZone, directory].includes(''))
     throw new UsageError('the destination is empty; name it');
   return named[0];
+}
+
+function positiveOption(name: string, text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new UsageError(`--${name} "${text}" is not a number; write a whole number such as 3000`);
 }
 
 const rules: readonly OverwriteRule[] = ['never', 'if-different', 'always'];
@@ -136,8 +158,8 @@ function targetOf(destination: RestoreDestination): Record<string, unknown> {
     const { bucket, prefix } = destination;
     return { bucket, ...(prefix !== undefined && { prefix }) };
   }
-  const { availabilityZone, type } = destination;
-  return { volumes: { availabilityZone, ...(type !== undefined && { type }) } };
+  const { kind: _kind, ...volumes } = destination;
+  return { volumes };
 }
 
 /** Where an entry of a point would be written, for people. The path is safe already. */

@@ -36,8 +36,10 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   readLagMs = 0;
   /** Orders whose answers are lost from now on. */
   lostAnswers = 0;
-  /** What state a new volume has. */
+  /** What state a new volume has; `gone`: EC2 removed it after it had answered. */
   volumeState = 'available';
+  /** The key that snapshots are encrypted with. */
+  kmsKeyId: string | undefined;
   /** Snapshots that somebody made an AMI of. */
   readonly inUse = new Set<string>();
   /** Snapshots that EC2 does not delete, for another reason. */
@@ -84,7 +86,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   }
 
   async createMachineSnapshots(
-    _instance: string,
+    _machine: Pick<MachineConfiguration, 'instanceId' | 'volumes'>,
     tags: Readonly<Record<string, string>>,
   ): Promise<VolumeSnapshot[]> {
     return this.#create(this.machine.volumes, tags);
@@ -120,10 +122,14 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     return 'removed';
   }
 
-  async createVolume(order: VolumeOrder): Promise<string> {
+  async createVolume(order: VolumeOrder): Promise<string | undefined> {
     await Promise.resolve();
+    if (Object.keys(order.tags).length > 50)
+      throw new InvalidInputError('making a volume is not possible (TagLimitExceeded)');
+    if (['io1', 'io2'].includes(order.type ?? '') && order.iops === undefined)
+      throw new InvalidInputError('making a volume is not possible (InvalidParameterCombination)');
     const known = this.#volumes.get(order.clientToken);
-    if (known !== undefined) return known.volumeId;
+    if (known !== undefined) return this.volumeState === 'gone' ? undefined : known.volumeId;
     const volumeId = `vol-new-${this.#volumes.size + 1}`;
     const { availabilityZone } = order;
     this.#volumes.set(order.clientToken, { volumeId, state: '', sizeGiB: 8, availabilityZone, order });
@@ -132,6 +138,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
 
   async describeVolumes(volumeIds: readonly string[]): Promise<OrderedVolume[]> {
     await Promise.resolve();
+    if (this.volumeState === 'gone') return [];
     const found = [...this.#volumes.values()].filter(({ volumeId }) => volumeIds.includes(volumeId));
     return found.map((volume) => ({ ...volume, state: this.volumeState }));
   }
@@ -153,7 +160,8 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
       progress: 0,
       startedAt: now,
       sizeGiB,
-      encrypted: false,
+      encrypted: this.kmsKeyId !== undefined,
+      ...(this.kmsKeyId === undefined ? {} : { kmsKeyId: this.kmsKeyId }),
       tags,
       visibleFrom: now.getTime() + this.readLagMs,
     }));

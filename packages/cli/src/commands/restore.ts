@@ -37,7 +37,7 @@ export const restoreCommand = defineCommand({
   usage: [
     '<point|resource> --to-bucket <name> [--prefix <text>] [--path <path>]… [--overwrite <rule>] [--wait]',
     '<point|resource> --to-original [--path <path>]… [--overwrite <rule>] [--wait]',
-    '<point|resource> --to-volumes <availability zone> [--volume-type <type>] [--wait]',
+    '<point|resource> --to-volumes <availability zone> [--volume-type <type>] [--iops <n>] [--throughput <n>] [--wait]',
     '<point|resource> --to-directory <directory> [--path <path>]… [--overwrite <rule>]',
   ],
   options: {
@@ -48,6 +48,8 @@ export const restoreCommand = defineCommand({
     'to-original': { type: 'boolean' },
     'to-volumes': { type: 'string' },
     'volume-type': { type: 'string' },
+    iops: { type: 'string' },
+    throughput: { type: 'string' },
     'to-directory': { type: 'string' },
     overwrite: { type: 'string' },
     'thaw-speed': { type: 'string' },
@@ -64,6 +66,8 @@ export const restoreCommand = defineCommand({
     ['--to-original', "where it came from; the deployment's restoreTargets have to name that bucket"],
     ['--to-volumes <zone>', 'new EBS volumes in that availability zone'],
     ['--volume-type <type>', 'their type; else as the volumes were'],
+    ['--iops <n>', 'their IOPS (gp3, io1, io2); else as the volumes were'],
+    ['--throughput <n>', 'their MiB a second (gp3); else as the volumes were'],
     [
       '--to-directory <directory>',
       'into a directory here, by this process; the restore machine puts it on the audit log',

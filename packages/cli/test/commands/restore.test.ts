@@ -38,17 +38,23 @@ test('restores an image to volumes, and only there', async () => {
   const image = '20261123T120000Z-00000000000000ee' as PointId;
   await cli.plantPoint({ pointId: image, resourceArn: volumeArn, resourceKind: 'ebs-volume' });
 
-  const done = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', '--volume-type', 'gp3');
+  const shape = ['--volume-type', 'gp3', '--iops', '4000', '--throughput', '250'];
+  const done = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', ...shape);
+  const wrong = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', '--iops', 'many');
   const refused = await cli.run('restore', image, '--to-bucket', 'b');
 
   expect(done.code).toBe(0);
   expect(cli.executions.started.map(({ input }) => input)).toEqual([
     {
       point: image,
-      target: { volumes: { availabilityZone: 'eu-west-1a', type: 'gp3' } },
+      target: {
+        volumes: { availabilityZone: 'eu-west-1a', type: 'gp3', iops: 4000, throughput: 250 },
+      },
       overwrite: 'never',
     },
   ]);
+  expect(wrong.code).toBe(2);
+  expect(wrong.err).toContain('--iops "many" is not a number');
   expect(refused.code).toBe(2);
   expect(refused.err).toContain('restore it with --to-volumes <availability zone>');
 });
