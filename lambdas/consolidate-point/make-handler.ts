@@ -12,7 +12,10 @@ import { runId } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { OpenKeys } from '../shared/open-vault-once.ts';
 
-/** A call hands on to the next one when less than this is left: a large file has to fit in. Milliseconds. */
+/**
+ * A call hands on to the next one when less than this is left: the chunks that are being read, the part that is going up
+ * and the bytes that are carried over have to fit in, of a container of 8 TiB almost 2 GiB. Milliseconds.
+ */
 const handOnBeforeMs = 240_000;
 
 /** `state` is always null: where the work stands lies in the work bucket. */

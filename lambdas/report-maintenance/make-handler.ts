@@ -19,7 +19,9 @@ const ReportInput = z.object({
   holds: absentIfFailed(z.object({ state: part({ holds: count, held: count, released: count }) })),
   // A partition that was worked off has no failures: starting a run either works, or fails the partition.
   containers: absentIfFailed(
-    z.array(z.object({ started: count, waiting: count, failures: Failures.default(noneFailed) })),
+    z.array(
+      z.object({ started: count, waiting: count, tooLarge: count, failures: Failures.default(noneFailed) }),
+    ),
   ),
   renewed: absentIfFailed(
     z.array(
@@ -60,6 +62,8 @@ export interface ReportMaintenanceOutput {
   readonly containersStarted: number;
   /** Points that have to become containers, and whose turn comes another day. */
   readonly pointsToConsolidate: number;
+  /** Points that should become containers, and are too large for one. They stay as they are, and are prolonged. */
+  readonly pointsTooLarge: number;
   readonly pointsWithoutPlan: number;
   readonly pointsTooLate: number;
   readonly packsLost: number;
@@ -157,6 +161,7 @@ function add(input: ReportInput): ReportMaintenanceOutput {
     holds: holds?.state.holds ?? 0,
     containersStarted: sum(containers, (one) => one.started),
     pointsToConsolidate: sum(containers, (one) => one.waiting),
+    pointsTooLarge: sum(containers, (one) => one.tooLarge),
     pointsWithoutPlan: sum(renewed, (one) => one.withoutPlan),
     pointsTooLate: sum(renewed, (one) => one.tooLate),
     packsLost: sum(renewed, (one) => one.lostPacks),

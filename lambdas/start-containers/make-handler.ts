@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { StateMachine } from '@holdfast/aws';
 import {
   decideRetention,
+  largestContainerBytes,
   type Catalog,
   type ObjectStore,
   type Plan,
@@ -24,10 +25,18 @@ const handOnBeforeMs = 60_000;
 const dayMs = 86_400_000;
 
 const ResourceList = z.array(resourceArn);
-const StartState = z.object({ next: z.int(), started: z.int(), waiting: z.int() });
+const StartState = z.object({
+  next: z.int(),
+  started: z.int(),
+  waiting: z.int(),
+  tooLarge: z.int().default(0),
+});
 const StartInput = z.object({ maintenanceId, partition, state: StartState.nullish() });
 
-/** `waiting`: points that have to become containers, and for which no run was started today. */
+/**
+ * `waiting`: points that have to become containers, and for which no run was started today; `tooLarge`: those that no
+ * object can hold, which are prolonged instead for as long as their plans keep them.
+ */
 export interface StartOutput {
   readonly done: boolean;
   readonly state: z.infer<typeof StartState>;
@@ -48,21 +57,31 @@ export function makeHandler(deps: {
 }): StepHandler<StartOutput> {
   const { store, catalog, work, plans, protect, log } = deps;
   return defineHandler('start-containers', StartInput, async (input, context) => {
-    const before = input.state ?? { next: 0, started: 0, waiting: 0 };
+    const before = input.state ?? { next: 0, started: 0, waiting: 0, tooLarge: 0 };
     const resources = await getJson(work, resourcesFile(input.maintenanceId, input.partition), ResourceList);
     const now = await store.now();
-    let { next, started, waiting } = before;
+    let { next, started, waiting, tooLarge } = before;
     for (; next < resources.length && context.getRemainingTimeInMillis() > handOnBeforeMs; next++) {
       const { plan, decisions } = await decideRetention(catalog, plans, resources[next] as ResourceArn, now);
-      const due = decisions.filter(({ container }) => container);
+      const wanted = decisions.filter(({ container }) => container);
+      const due = wanted.filter(({ point }) => point.counts.logicalBytes <= largestContainerBytes);
+      for (const { point } of wanted) {
+        if (point.counts.logicalBytes <= largestContainerBytes) continue;
+        tooLarge += 1;
+        log.warn('a point is too large for a container', {
+          point: point.pointId,
+          bytes: point.counts.logicalBytes,
+        });
+      }
       // The newest comes first.
       const chosen = await choose(due.toReversed(), now);
       const isStarted = plan !== undefined && chosen !== undefined && (await start(chosen, plan, now));
       started += isStarted ? 1 : 0;
       waiting += due.length - (isStarted ? 1 : 0);
     }
-    log.info('started containers', { partition: input.partition, next, started, waiting });
-    return { done: next >= resources.length, state: { next, started, waiting } };
+    const state = { next, started, waiting, tooLarge };
+    log.info('started containers', { partition: input.partition, ...state });
+    return { done: next >= resources.length, state };
   });
 
   /** The oldest that did not fail yesterday, so that one that always fails does not keep the others waiting. */

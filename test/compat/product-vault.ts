@@ -86,9 +86,11 @@ export class ProductVault {
       });
       if (opened.state === 'over') throw new Error(`the run is ${opened.run.state}`);
       const { keys, plan } = opened;
-      const step = await consolidatePoint(services, keys, plan, { shouldStop: () => false });
-      if (!step.done) throw new Error('a synthetic full stopped although nobody asked for it');
-      const { root } = await commitPoint(services, keys, plan, async () => Promise.resolve(step.content));
+      // In as many calls as there can be: what another reader opens is made as the largest containers are.
+      let step = await consolidatePoint(services, keys, plan, { shouldStop: () => true });
+      while (!step.done) step = await consolidatePoint(services, keys, plan, { shouldStop: () => true });
+      const { content } = step;
+      const { root } = await commitPoint(services, keys, plan, async () => Promise.resolve(content));
       return root;
     } finally {
       close();

@@ -32,17 +32,32 @@ test('a synthetic full is one container that restores by itself, without reading
   expect(report).toMatchObject({ written: 10, failed: 0 });
 });
 
-test('a call without time hands on, and the next one goes on', async () => {
-  const deployment = makeDeployment();
-  const { consolidate } = await openConsolidation(deployment);
-  const hurry = { getRemainingTimeInMillis: () => 239_999 };
+/** Each call gets this much time, of which every look at the clock takes some. */
+const runsOut = (milliseconds: number) => {
+  let left = milliseconds;
+  return { getRemainingTimeInMillis: () => (left -= 100) };
+};
 
-  const first = await consolidate({ runId: RUN, state: null }, hurry);
-  const second = await consolidate({ runId: RUN, state: null }, PLENTY);
+test.each([240_000, 240_300, 241_000])(
+  'calls of %i ms hand on to each other until the container is complete',
+  async (milliseconds) => {
+    const deployment = makeDeployment();
+    const { consolidate } = await openConsolidation(deployment);
+    let calls = 0;
+    let output: Awaited<ReturnType<typeof consolidate>> = { done: false, state: null };
 
-  expect(first).toEqual({ done: false, state: null });
-  expect(second).toMatchObject({ done: true, files: 10 });
-});
+    while (!output.done) {
+      output = await consolidate({ runId: RUN, state: null }, runsOut(milliseconds));
+      calls += 1;
+      // The time of a call decides how many there are, never whether they end.
+      expect(calls).toBeLessThan(60);
+    }
+
+    expect(calls).toBeGreaterThan(1);
+    expect(output).toMatchObject({ done: true, files: 10 });
+    expect(JSON.stringify(output).length).toBeLessThan(256 * 1024);
+  },
+);
 
 test('a call whose answer was lost gives the point that it committed', async () => {
   const deployment = makeDeployment();

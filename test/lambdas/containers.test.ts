@@ -114,6 +114,21 @@ test('a point whose container failed lets the next one go first, and comes again
   expect(await nextDay()).toBe(point);
 });
 
+test('a point that no object can hold is not tried every day, but counted, and stays as it is', async () => {
+  const { deployment, started, point, maintain } = await withPoint();
+  const row = await deployment.catalog.findPoint(point as never);
+  if (row === undefined) throw new Error('no point');
+  await deployment.catalog.putPoint({
+    ...row,
+    counts: { ...row.counts, logicalBytes: 8 * 2 ** 40 + 1 },
+  });
+
+  expect(await maintain()).toBe(0);
+
+  expect(started).toEqual([]);
+  expect(deployment.lines).toContainEqual(expect.objectContaining({ point, bytes: 8 * 2 ** 40 + 1 }));
+});
+
 /** A point in the deep archive, the restore machine, and S3 when it has thawed what it was asked for. */
 async function withArchivedPoint() {
   const { deployment, started, pipeline, maintain } = await withPoint();

@@ -1,136 +1,166 @@
-import { NotSupportedError, ObjectNotFoundError, UnknownNameError } from '../errors.ts';
-import type { PackId } from '../ids.ts';
+import { fromBase64, toBase64 } from '../bytes.ts';
+import { NotSupportedError, UnknownNameError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { decodePackMapEntry } from '../manifest/pack-map.ts';
-import { decodeSuspended, encodeSuspended } from '../packs/container-state.ts';
 import { ContainerWriter, type ContainerWriterOptions } from '../packs/container-writer.ts';
-import { containerName } from '../packs/object-names.ts';
-import { PackReader } from '../packs/pack-reader.ts';
-import { SegmentReader } from '../packs/segment-reader.ts';
+import { largestContainerBytes } from '../packs/part-uploader.ts';
 import { PointReader } from '../restore/point-reader.ts';
 import type { PointContent } from '../runs/point-content.ts';
 import { aliveUntil } from '../runs/open-run.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import type { WriteServices } from '../services.ts';
-import { readContainerRoot } from './container-root.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
 import { copyFiles } from './copy-files.ts';
-import { describeContainer, finishContainer } from './finish-container.ts';
-import { findCompleting, findProgress, putCompleting, putProgress, suspendedName } from './progress.ts';
+import { buildManifest, finishContainer, sealContainer } from './finish-container.ts';
+import {
+  findProgress,
+  positionFromJson,
+  positionToJson,
+  putProgress,
+  readCarry,
+  saveWriter,
+  type Progress,
+} from './progress.ts';
 import { ScratchEntries } from './scratch-entries.ts';
+
+const dayMs = 86_400_000;
+/**
+ * Until its commit a container is locked for no longer than a run may take: a bucket's lifecycle rule gives unfinished
+ * uploads up after 7 days. Shorter, and a sweeper may take it from a run that is at work; longer, and what a cancelled
+ * run leaves is paid for.
+ */
+const underWayDays = 10;
+
+const nothingCopied = { references: 0, liveBytes: 0, files: 0, bytes: 0 };
+
+/** Either another call has to go on, or the container is complete and can be committed. */
+export type ConsolidateStep =
+  | { readonly done: false }
+  | { readonly done: true; readonly content: PointContent };
+
+/** All has been copied, and some of the manifest written. */
+type Copied = Pick<Extract<Progress, { step: 'manifest' }>, 'counts' | 'scratchParts' | 'readParts' | 'tree'>;
+
+/** A consolidation within one call. */
+interface Consolidation {
+  readonly services: WriteServices;
+  readonly keys: VaultKeys;
+  readonly plan: RunPlan;
+  readonly base: PointReader;
+  readonly writing: ContainerWriterOptions;
+  readonly options: ConsolidateOptions;
+  readonly saved: Progress | undefined;
+  readonly shared: Pick<Progress, 'lockUntil'>;
+}
 
 /**
  * Writes a point into ONE self-contained container: its chunks in restore order, its manifest, its root. The source is
- * not read. Goes on over any number of calls; every chunk is verified on the way. A container that was completed by a
- * call that died afterwards is taken up.
- * Memory: the fetcher's windows and one part of the upload.
- * @throws {@link NotSupportedError} the base is an image: its blocks are not in the vault.
+ * not read. Goes on over any number of calls, from wherever one of them stopped: at a file, within one, between the
+ * parts of the manifest, before the upload is completed. Each call gets some of it done, however little time it has.
+ * Every chunk is verified on the way.
+ * Memory: the fetcher's windows and the part of the upload that is being filled.
+ * @throws {@link NotSupportedError} the base is an image, whose blocks are not in the vault; or too large for an object.
  * @throws {@link StoredBytesDamagedError} the base is damaged; nothing is made of it.
+ * @throws {@link RunClosedError} the run was cancelled.
  */
 export async function consolidatePoint(
   services: WriteServices,
   keys: VaultKeys,
   plan: RunPlan,
   options: ConsolidateOptions,
-): Promise<{ readonly done: false } | { readonly done: true; readonly content: PointContent }> {
+): Promise<ConsolidateStep> {
   const { store, catalog, work, clock } = services;
   await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
   if (plan.base === undefined)
     throw new UnknownNameError(`run ${plan.runId} has no point to consolidate; make a full first`);
   const base = await PointReader.open(store, keys, plan.resourceArn, plan.base.pointId);
-  if (base.root.image !== undefined) {
-    throw new NotSupportedError(
-      `point ${base.root.point} consists of snapshots, whose blocks are not in the vault; a synthetic full needs them there`,
-    );
-  }
+  checkCanBeContainer(base);
+  const saved = await findProgress(work, plan);
+  const lockUntil = saved?.lockUntil ?? (await lockUnderWay(services, plan)).toISOString();
   const writing: ContainerWriterOptions = {
-    store,
-    catalog,
-    clock,
-    random: services.random,
+    ...services,
     vault: keys,
     lease: {
       runId: plan.runId,
-      leaseUntil: plan.leaseUntil,
+      leaseUntil: new Date(lockUntil),
       lockMode: plan.lockMode,
       retentionClass: plan.retentionClass,
       ...(plan.storageClass !== undefined && { storageClass: plan.storageClass }),
     },
     ...(options.signal && { signal: options.signal }),
   };
-  const completing = await findCompleting(work, plan);
-  if (completing !== undefined) {
-    const finished = await findFinished(services, keys, plan, completing, writing);
-    if (finished !== undefined) return { done: true, content: finished };
-  }
-  const saved = await findProgress(work, plan);
+  const shared = { lockUntil };
+  return goOn({ services, keys, plan, base, writing, options, saved, shared });
+}
+
+async function goOn(at: Consolidation): Promise<ConsolidateStep> {
+  const { services, keys, plan, base, writing, options, saved, shared } = at;
+  const { work } = services;
+  if (saved?.step === 'complete') return complete(at, saved);
   const writer =
     saved === undefined
       ? await ContainerWriter.start(writing, base.root.counts.logicalBytes)
-      : await ContainerWriter.resume(
-          writing,
-          decodeSuspended(await work.get(suspendedName(plan)), suspendedName(plan)),
-        );
-  const scratch = new ScratchEntries(work, runPrefix(plan.runId), saved?.parts ?? 0);
-  const copied = await copyFiles(base, writer, scratch, saved, options);
-  if (copied.next !== undefined) {
-    const parts = await scratch.flush();
-    await work.put(suspendedName(plan), encodeSuspended(await writer.suspend()));
-    await putProgress(work, plan, { ...copied, parts });
+      : await ContainerWriter.resume(writing, saved.writer.state, readCarry(work, saved.writer));
+  const scratch = new ScratchEntries(work, runPrefix(plan.runId), saved?.scratchParts ?? 0);
+  const copied = saved?.step === 'manifest' ? saved : await copy(at, writer, scratch);
+  if (copied === undefined) return { done: false };
+  const { counts, scratchParts } = copied;
+  const built = await buildManifest(keys, writer, scratch, copied, options);
+  if (!built.done) {
+    const { readParts, tree } = built;
+    const rest = { writer: await saveWriter(services, plan, await writer.suspend()), scratchParts };
+    await putProgress(work, plan, { step: 'manifest', ...shared, counts, ...rest, readParts, tree });
     return { done: false };
   }
-  await scratch.flush();
-  await putCompleting(work, plan, writer.pack.packId);
-  // From here a repetition starts at the last suspended state, or finds the completed container.
-  const content = await finishContainer({ keys, plan, base, writer, scratch, copied, writing });
-  return { done: true, content };
+  const { sealed, root } = await sealContainer(keys, plan, base.root, writer, built.manifest, counts);
+  const completing = { step: 'complete', ...shared, counts, sealed, root: toBase64(root) } as const;
+  // Before the object exists: whoever dies after it has all that is needed to take it up without reading it.
+  await putProgress(work, plan, completing);
+  return options.shouldStop() ? { done: false } : complete(at, completing);
 }
 
-/** A container that an earlier call completed without living to say so. */
-async function findFinished(
-  services: WriteServices,
-  keys: VaultKeys,
-  plan: RunPlan,
-  packId: PackId,
-  writing: ContainerWriterOptions,
-): Promise<PointContent | undefined> {
-  const { store, catalog } = services;
-  const name = containerName(packId);
-  const state = await findState(services, name);
-  if (state === undefined) return undefined;
-  const { versionId, bytes, lock, storedAt } = state;
-  const segments = new SegmentReader(store, new PackReader(store, keys).ciphers);
-  const root = readContainerRoot(
-    (await segments.readContainerEnd({ packId, name, versionId }, bytes)).root,
-    name,
-  );
-  // Whoever died between completing and locking it left no lock, or the bucket's own: the commit then moves it.
-  const lockedUntil = lock?.until ?? storedAt;
-  if ((await catalog.confirmPack(packId, { versionId, bytes, lockedUntil })) === 'lost') return undefined;
-  const stored = {
-    packId,
-    kind: 'container',
-    retentionClass: plan.retentionClass,
-    name,
-    versionId,
-    bytes,
-    lockedUntil,
-  } as const;
-  const facts = { ...stored, kind: 'container', references: 0, liveBytes: 0 } as const;
-  for await (const entry of new PointReader(store, keys, root).packMap.range()) {
-    return describeContainer(keys, { ...decodePackMapEntry(entry, name), versionId }, stored, root, writing);
-  }
-  return describeContainer(keys, facts, stored, root, writing);
+/** @returns where building the manifest begins; `undefined` when another call has to go on. */
+async function copy(
+  { services, plan, base, options, saved, shared }: Consolidation,
+  writer: ContainerWriter,
+  scratch: ScratchEntries,
+): Promise<Copied | undefined> {
+  const from =
+    saved?.step === 'copy'
+      ? { counts: saved.counts, next: positionFromJson(saved.next) }
+      : { counts: nothingCopied };
+  const { counts, next } = await copyFiles(base, writer, scratch, from, options);
+  const scratchParts = await scratch.flush();
+  if (next === undefined) return { counts, scratchParts, readParts: 0, tree: { children: [] } };
+  const rest = { writer: await saveWriter(services, plan, await writer.suspend()), scratchParts };
+  const position = positionToJson(next);
+  await putProgress(services.work, plan, { step: 'copy', ...shared, counts, ...rest, next: position });
+  return undefined;
 }
 
-async function findState(
-  { store }: WriteServices,
-  name: string,
-): Promise<Awaited<ReturnType<typeof store.head>> | undefined> {
-  try {
-    return await store.head(name);
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
+async function complete(
+  { services, plan, writing }: Consolidation,
+  { sealed, counts, root }: Extract<Progress, { step: 'complete' }>,
+): Promise<ConsolidateStep> {
+  const completed = { sealed, counts, root: fromBase64(root) };
+  return { done: true, content: await finishContainer(services, plan, writing, completed) };
+}
+
+/** @throws {@link NotSupportedError} */
+function checkCanBeContainer({ root }: PointReader): void {
+  if (root.image !== undefined) {
+    throw new NotSupportedError(
+      `point ${root.point} consists of snapshots, whose blocks are not in the vault; a synthetic full needs them there`,
+    );
   }
+  if (root.counts.logicalBytes > largestContainerBytes) {
+    throw new NotSupportedError(
+      `point ${root.point} has ${root.counts.logicalBytes} bytes, and a container is written of at most ` +
+        `${largestContainerBytes}; it stays as it is, and is prolonged for as long as its plan keeps it`,
+    );
+  }
+}
+
+async function lockUnderWay({ store }: WriteServices, { leaseUntil }: RunPlan): Promise<Date> {
+  const until = new Date((await store.now()).getTime() + underWayDays * dayMs);
+  return until < leaseUntil ? until : leaseUntil;
 }

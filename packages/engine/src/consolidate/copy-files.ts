@@ -1,4 +1,3 @@
-import { fromBase64, toBase64 } from '../bytes.ts';
 import { BackupError } from '../errors.ts';
 import {
   encodeExtent,
@@ -7,85 +6,130 @@ import {
   maxExtentChunks,
   type ExtentChunk,
 } from '../manifest/extent.ts';
-import { encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
-import { entryKey } from '../manifest/tuple-key.ts';
+import { encodeFileEntry } from '../manifest/file-entry.ts';
+import { decodeFileKey, entryKey } from '../manifest/tuple-key.ts';
 import type { ChunkLocation } from '../packs/chunk-location.ts';
 import type { ContainerWriter } from '../packs/container-writer.ts';
-import { pathAfter } from '../protect/shards.ts';
 import { ChunkFetcher, type FetchItem } from '../restore/chunk-fetcher.ts';
 import { countUses, pointItems, type PointItem } from '../restore/point-items.ts';
 import { frameKey, type ChunkReference } from '../restore/plan-runs.ts';
 import type { PointReader } from '../restore/point-reader.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
-import type { Progress } from './progress.ts';
 import type { ScratchEntries } from './scratch-entries.ts';
 
-/** What has been copied, over all calls. `next`: first key that has not been; absent once all have. */
-export interface Copied extends Omit<Progress, 'parts' | 'next'> {
-  readonly next?: string;
+/** What has been copied, over all calls. */
+export interface CopiedCounts {
+  readonly references: number;
+  readonly liveBytes: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Where copying goes on: at a file, or at one of the chunks of a stretch of its content. */
+export interface CopyPosition {
+  /** Of the base's manifest. */
+  readonly key: Uint8Array;
+  /** Chunks of that stretch that have been copied. */
+  readonly skip: number;
+  /** Where the open stretch begins in its file, and what is in it. */
+  readonly offset: number;
+  readonly chunks: readonly ExtentChunk[];
+}
+
+/** What a call made of it. `next` is absent once all has been copied. */
+export interface Copied {
+  readonly counts: CopiedCounts;
+  readonly next?: CopyPosition;
 }
 
 /**
- * Copies the files of a point into a container, in restore order, from where the last call stopped. A chunk that several
- * files share is copied once a call.
+ * Copies the files of a point into a container, in restore order, from where the last call stopped: at least one file
+ * or chunk a call, and from any chunk on. A chunk that several files share is copied once a call.
  * @throws {@link BackupError} a chunk of the point is damaged: a container is made of a whole point or not at all.
  */
 export async function copyFiles(
   base: PointReader,
   writer: ContainerWriter,
   scratch: ScratchEntries,
-  saved: Progress | undefined,
+  from: Copied,
   { shouldStop, onProgress, signal }: ConsolidateOptions,
 ): Promise<Copied> {
-  const range = saved?.next === undefined ? {} : { from: fromBase64(saved.next) };
+  const range = from.next === undefined ? {} : { from: from.next.key };
   const uses = await countUses(base, range, signal);
   const repeated = new Set(uses.keys());
   const fetcher = new ChunkFetcher(base.readRun, uses);
   const moved = new Map<string, ChunkLocation>();
-  const counts = { references: 0, liveBytes: 0, files: 0, bytes: 0, ...(saved && pick(saved)) };
-  let file: FileEntry | undefined;
-  let offset = 0;
-  let chunks: ExtentChunk[] = [];
+  const counts = { ...from.counts };
+  const skip = from.next?.skip ?? 0;
+  let path: Uint8Array | undefined;
+  let offset = from.next?.offset ?? 0;
+  let chunks = [...(from.next?.chunks ?? [])];
+  let filled = extentBytes(chunks);
+  let isFirst = true;
   const endExtent = async (): Promise<void> => {
-    if (file === undefined || chunks.length === 0) return;
-    await scratch.add(encodeExtent({ path: file.entry.path, offset, chunks }));
-    offset += extentBytes(chunks);
+    if (path === undefined || chunks.length === 0) return;
+    await scratch.add(encodeExtent({ path, offset, chunks }));
+    offset += filled;
     chunks = [];
+    filled = 0;
   };
-  const items = fetcher.fetch(withReferences(pointItems(base, range, signal)), signal);
+  const left = after(skip, pointItems(base, range, signal, from.next && placeOf(from.next.key)));
+  const items = fetcher.fetch(withReferences(left), signal);
   for await (const { tag, chunk } of items) {
     const { item, reference } = tag;
+    if (!isFirst && shouldStop()) {
+      // A file that begins ends the one before it.
+      if ('begins' in item) await endExtent();
+      return { counts, next: { ...positionOf(item), offset, chunks } };
+    }
+    isFirst = false;
     if ('begins' in item) {
       await endExtent();
-      if (shouldStop() && file !== undefined)
-        return { ...counts, next: toBase64(entryKey(pathAfter(file.entry.path))) };
-      file = item.begins;
+      path = item.begins.entry.path;
       offset = 0;
       counts.files += 1;
-      await scratch.add(encodeFileEntry(file));
-      onProgress?.({
-        step: 'consolidate',
-        files: counts.files,
-        bytes: counts.bytes,
-        filesTotal: base.root.counts.files,
-      });
+      await scratch.add(encodeFileEntry(item.begins));
+      const { files, bytes } = counts;
+      onProgress?.({ step: 'consolidate', files, bytes, filesTotal: base.root.counts.files });
       continue;
     }
     if (reference === undefined || chunk === undefined) throw new TypeError('a chunk has no place');
     if (chunk instanceof BackupError) throw chunk;
+    path = item.chunkOf.entry.path;
     const key = frameKey(reference.location);
     const location = moved.get(key) ?? (await writer.addChunk(reference.id, chunk));
     if (repeated.has(key)) moved.set(key, location);
-    const end = offset + extentBytes(chunks);
-    if (chunks.length === maxExtentChunks || (chunks.length > 0 && end % extentBoundaryBytes === 0))
+    if (chunks.length === maxExtentChunks || (filled > 0 && (offset + filled) % extentBoundaryBytes === 0))
       await endExtent();
     chunks.push({ id: reference.id, plainBytes: reference.plainBytes, location });
+    filled += reference.plainBytes;
     counts.references += 1;
     counts.liveBytes += location.length;
     counts.bytes += chunk.length;
   }
   await endExtent();
-  return counts;
+  return { counts };
+}
+
+function positionOf(item: PointItem): Pick<CopyPosition, 'key' | 'skip'> {
+  return 'begins' in item
+    ? { key: entryKey(item.begins.entry.path), skip: 0 }
+    : { key: item.stretch, skip: item.at };
+}
+
+/** Where in its file a stretch of content begins; `undefined` for the file itself. */
+function placeOf(key: Uint8Array): { path: Uint8Array; offset: number } | undefined {
+  const { path, offset } = decodeFileKey(key, 'where a consolidation stands');
+  return offset === undefined ? undefined : { path, offset };
+}
+
+/** The items behind so many. */
+async function* after<Item>(skip: number, items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  let left = skip;
+  for await (const item of items) {
+    if (left > 0) left -= 1;
+    else yield item;
+  }
 }
 
 type TaggedItem = { readonly item: PointItem; readonly reference: ChunkReference | undefined };
@@ -95,8 +139,4 @@ async function* withReferences(
 ): AsyncGenerator<FetchItem<TaggedItem>> {
   for await (const { tag, reference } of items)
     yield { tag: { item: tag, reference }, ...(reference && { reference }) };
-}
-
-function pick({ references, liveBytes, files, bytes }: Progress): Omit<Copied, 'next'> {
-  return { references, liveBytes, files, bytes };
 }

@@ -1,34 +1,32 @@
 import { encode, rfc8949EncodeOptions } from 'cborg';
-import { StoredBytesDamagedError } from '../errors.ts';
+import { LeaseTooShortError, StoredBytesDamagedError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
-import type { Entry } from '../manifest/page-codec.ts';
 import { createPackMapKind, encodePackMapEntry, type PackMapEntry } from '../manifest/pack-map.ts';
 import type { PageRef, PageSink, PageSource } from '../manifest/page-store.ts';
-import { TreeBuilder } from '../manifest/tree-builder.ts';
-import type { ContainerWriter, ContainerWriterOptions } from '../packs/container-writer.ts';
+import { TreeBuilder, type SuspendedTree } from '../manifest/tree-builder.ts';
+import type { PackId } from '../ids.ts';
+import {
+  completeContainer,
+  type ContainerWriter,
+  type ContainerWriterOptions,
+} from '../packs/container-writer.ts';
+import type { SealedContainer } from '../packs/container-state.ts';
 import { PagePackWriter } from '../packs/page-pack-writer.ts';
 import type { StoredPack } from '../packs/store-pack.ts';
 import { pagePackRecordOf } from '../points/point-pages.ts';
 import { pageRefToText } from '../points/page-ref-text.ts';
 import type { Root } from '../points/root.ts';
 import { unreadOf } from '../points/unread.ts';
-import type { PointReader } from '../restore/point-reader.ts';
+import { LeaseKeeper } from '../runs/lease-keeper.ts';
+import { aliveUntil } from '../runs/open-run.ts';
 import type { PointContent } from '../runs/point-content.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
-import type { Copied } from './copy-files.ts';
+import type { WriteServices } from '../services.ts';
+import { readContainerRoot } from './container-root.ts';
+import type { ConsolidateOptions } from './consolidate-options.ts';
+import type { CopiedCounts } from './copy-files.ts';
 import type { ScratchEntries } from './scratch-entries.ts';
-
-/** What completes a container. */
-export interface FinishOptions {
-  readonly keys: VaultKeys;
-  readonly plan: RunPlan;
-  readonly base: PointReader;
-  readonly writer: ContainerWriter;
-  readonly scratch: ScratchEntries;
-  readonly copied: Copied;
-  readonly writing: ContainerWriterOptions;
-}
 
 /** Pages of a container that is being written cannot be read, and are not asked for: entries only ever follow. */
 const unreadable: PageSource = {
@@ -36,22 +34,105 @@ const unreadable: PageSource = {
     Promise.reject(new StoredBytesDamagedError(`page ${ref.pageId}`, 'its container is still being written')),
 };
 
-/** Writes the manifest, the pack map and the root into the container, and completes it. */
-export async function finishContainer({
-  keys,
-  plan,
-  base,
-  writer,
-  scratch,
-  copied,
-  writing,
-}: FinishOptions): Promise<PointContent> {
+/** What a call made of a container's manifest: the reference to all of it, or where the next call goes on. */
+export type BuiltManifest =
+  | { readonly done: true; readonly manifest: PageRef | undefined }
+  | { readonly done: false; readonly readParts: number; readonly tree: SuspendedTree };
+
+/** Writes the tree of the entries into a container, from where the last call stopped: at least one part of them a call. */
+export async function buildManifest(
+  keys: VaultKeys,
+  sink: PageSink,
+  scratch: ScratchEntries,
+  from: { readonly scratchParts: number; readonly readParts: number; readonly tree: SuspendedTree },
+  { shouldStop }: Pick<ConsolidateOptions, 'shouldStop'>,
+): Promise<BuiltManifest> {
+  const store = { source: unreadable, sink };
+  const builder = TreeBuilder.resume(createFileTreeKind(keys), store, from.tree, 'a container under way');
+  for (let part = from.readParts; part < from.scratchParts; part += 1) {
+    if (part > from.readParts && shouldStop())
+      return { done: false, readParts: part, tree: builder.suspend() };
+    for (const entry of await scratch.read(part)) {
+      const closing = builder.add(entry);
+      if (closing !== undefined) await closing;
+    }
+  }
+  return { done: true, manifest: await builder.finish() };
+}
+
+/** Ends a container with its pack map and its root. @returns what completes it, and the root's bytes. */
+export async function sealContainer(
+  keys: VaultKeys,
+  plan: RunPlan,
+  base: Root,
+  writer: ContainerWriter,
+  manifest: PageRef | undefined,
+  copied: CopiedCounts,
+): Promise<{ readonly sealed: SealedContainer; readonly root: Uint8Array }> {
   const { packId } = writer.pack;
-  const manifest = await buildFrom(
-    scratch.all(),
-    new TreeBuilder(createFileTreeKind(keys), { source: unreadable, sink: writer }),
-  );
-  const entry: PackMapEntry = {
+  const entry = packMapEntryOf(plan, packId, copied);
+  const packMap = await buildPackMap(keys, entry, writer);
+  const root: Root = {
+    ...base,
+    run: plan.runId,
+    type: 'synthetic-full',
+    base: base.point,
+    chain: base.point,
+    counts: {
+      ...base.counts,
+      filesChanged: 0,
+      filesRemoved: 0,
+      readBytes: 0,
+      newBytes: copied.bytes,
+      storedBytes: 0,
+    },
+    ...(manifest && { manifest: pageRefToText(manifest) }),
+    ...(packMap && { packMap: pageRefToText(packMap) }),
+    pagePacks: [
+      { pack: packId, kind: 'container', version: '', lockedUntil: entry.lockedUntil.toISOString() },
+    ],
+    pagePacksCounted: 1,
+    container: { pack: packId, bytes: 0 },
+  };
+  const bytes = encode(root, rfc8949EncodeOptions);
+  return { sealed: await writer.seal(bytes), root: bytes };
+}
+
+/**
+ * Makes an object of a sealed container, and says what the point consists of. Reads nothing of it: it may be frozen as
+ * soon as it exists. Locked for years only now that its commit follows: of a run that was cancelled, or failed before,
+ * nothing stays for longer than the run may take. Repeatable.
+ * @throws {@link LeaseTooShortError} the container was swept meanwhile.
+ * @throws {@link RunClosedError} the run was cancelled.
+ */
+export async function finishContainer(
+  services: WriteServices,
+  plan: RunPlan,
+  writing: ContainerWriterOptions,
+  { sealed, counts, root }: { sealed: SealedContainer; counts: CopiedCounts; root: Uint8Array },
+): Promise<PointContent> {
+  const { catalog, clock, store, lockMode } = services;
+  const stored = await completeContainer(writing, sealed);
+  await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
+  const keeper = new LeaseKeeper({ catalog, store, lockMode, leaseUntil: plan.leaseUntil });
+  await keeper.lease([stored.packId]);
+  const leased = keeper.get(stored.packId);
+  if (leased === undefined) {
+    throw new LeaseTooShortError(
+      `container ${stored.packId} of run ${plan.runId} cannot be leased any more; run it again`,
+    );
+  }
+  const { lockedUntil, versionId } = leased;
+  const entry = { ...packMapEntryOf(plan, stored.packId, counts), versionId, lockedUntil };
+  // What leads to a container is read before it is thawed.
+  const { storageClass: _, ...hot } = writing.lease;
+  const leading = { ...writing, lease: { ...hot, leaseUntil: plan.leaseUntil } };
+  const inner = readContainerRoot(root, stored.name);
+  return describeContainer(leading, plan, { ...stored, lockedUntil }, entry, inner);
+}
+
+function packMapEntryOf(plan: RunPlan, packId: PackId, copied: CopiedCounts): PackMapEntry {
+  return {
     packId,
     kind: 'container',
     references: copied.references,
@@ -60,46 +141,18 @@ export async function finishContainer({
     lockedUntil: new Date(Math.ceil(plan.leaseUntil.getTime() / 1000) * 1000),
     versionId: '',
   };
-  const inner = await buildPackMap(keys, entry, writer);
-  const counts = {
-    ...base.root.counts,
-    filesChanged: 0,
-    filesRemoved: 0,
-    readBytes: 0,
-    newBytes: copied.bytes,
-    storedBytes: 0,
-  };
-  const root: Root = {
-    ...base.root,
-    run: plan.runId,
-    type: 'synthetic-full',
-    base: base.root.point,
-    chain: base.root.point,
-    counts,
-    ...(manifest && { manifest: pageRefToText(manifest) }),
-    ...(inner && { packMap: pageRefToText(inner) }),
-    pagePacks: [
-      { pack: packId, kind: 'container', version: '', lockedUntil: entry.lockedUntil.toISOString() },
-    ],
-    pagePacksCounted: 1,
-    container: { pack: packId, bytes: 0 },
-  };
-  const stored = await writer.finish(encode(root, rfc8949EncodeOptions));
-  return describeContainer(keys, { ...entry, versionId: stored.versionId }, stored, root, writing);
 }
 
-/** What the point's ordinary root says of a completed container. */
-export async function describeContainer(
-  keys: VaultKeys,
-  entry: PackMapEntry,
-  stored: StoredPack,
-  inner: Root,
+/** What the point's ordinary root says of a completed container. @param writing - how what leads to it is written. */
+async function describeContainer(
   writing: ContainerWriterOptions,
+  { storageClass }: RunPlan,
+  stored: StoredPack,
+  entry: PackMapEntry,
+  inner: Root,
 ): Promise<PointContent> {
-  const { storageClass, ...hot } = writing.lease;
-  // What leads to a container is read before it is thawed.
-  const pages = await PagePackWriter.open({ ...writing, lease: hot });
-  const packMap = await buildPackMap(keys, entry, pages);
+  const pages = await PagePackWriter.open(writing);
+  const packMap = await buildPackMap(writing.vault, entry, pages);
   const pagePacks = [stored, ...(await pages.finish())];
   return {
     counts: { ...inner.counts, storedBytes: pagePacks.reduce((sum, pack) => sum + pack.bytes, 0) },
@@ -125,17 +178,7 @@ async function buildPackMap(
   entry: PackMapEntry,
   sink: PageSink,
 ): Promise<PageRef | undefined> {
-  const entries = entry.references === 0 ? [] : [encodePackMapEntry(entry)];
-  return buildFrom(entries, new TreeBuilder(createPackMapKind(keys), { source: unreadable, sink }));
-}
-
-async function buildFrom(
-  entries: AsyncIterable<Entry> | Iterable<Entry>,
-  builder: TreeBuilder,
-): Promise<PageRef | undefined> {
-  for await (const entry of entries) {
-    const closing = builder.add(entry);
-    if (closing !== undefined) await closing;
-  }
+  const builder = new TreeBuilder(createPackMapKind(keys), { source: unreadable, sink });
+  if (entry.references > 0) await builder.add(encodePackMapEntry(entry));
   return builder.finish();
 }

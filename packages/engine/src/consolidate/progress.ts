@@ -1,22 +1,69 @@
 import * as z from 'zod';
-import { utf8 } from '../bytes.ts';
+import { fromBase64, newId, toBase64, utf8 } from '../bytes.ts';
 import { ObjectNotFoundError } from '../errors.ts';
+import { decodeExtent, encodeExtent, type ExtentChunk } from '../manifest/extent.ts';
+import { decodePage, encodeLeaf, isLeaf } from '../manifest/page-codec.ts';
+import { SuspendedTree } from '../manifest/tree-builder.ts';
+import { decodeFileKey } from '../manifest/tuple-key.ts';
 import type { PackId } from '../ids.ts';
+import { ContainerState, SealedContainer, type SuspendedContainer } from '../packs/container-state.ts';
+import type { RandomBytes } from '../ports/random-bytes.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
+import type { CopyPosition } from './copy-files.ts';
+
+/** What a writer had not uploaded is kept in pieces of this size. Bytes. */
+const carryPieceBytes = 32 * 2 ** 20;
 
 const count = z.int().nonnegative();
 
-/** Where a consolidation stands; lies in the work store. */
-export const Progress = z.object({
-  /** First key that has not been copied; absent once all have. */
-  next: z.base64().optional(),
-  parts: count,
-  references: count,
-  liveBytes: count,
-  files: count,
-  bytes: count,
-});
+/** What all steps know. */
+const shared = {
+  /** Until when the container is locked while no point needs it. */
+  lockUntil: z.iso.datetime(),
+  counts: z.object({ references: count, liveBytes: count, files: count, bytes: count }),
+};
+
+/** A container's writer at rest, and where its carried bytes lie. */
+const writer = z.object({ state: ContainerState, carry: z.string(), carryPieces: count });
+export type SavedWriter = z.infer<typeof writer>;
+
+/**
+ * Where a consolidation stands; one object in the work store, so that no two parts of it are of different calls. What it
+ * names is written before it.
+ * `copy`: the files; `manifest`: the tree of their entries; `complete`: all is uploaded.
+ */
+export const Progress = z.discriminatedUnion('step', [
+  z.object({
+    step: z.literal('copy'),
+    ...shared,
+    writer,
+    scratchParts: count,
+    next: z.object({
+      key: z.base64(),
+      skip: count,
+      offset: count,
+      /** The open stretch of content, as a page with its one entry. */
+      open: z.base64().optional(),
+    }),
+  }),
+  z.object({
+    step: z.literal('manifest'),
+    ...shared,
+    writer,
+    scratchParts: count,
+    /** Scratch objects that are in the tree already. */
+    readParts: count,
+    tree: SuspendedTree,
+  }),
+  z.object({
+    step: z.literal('complete'),
+    ...shared,
+    sealed: SealedContainer,
+    /** The root inside the container, as its bytes. */
+    root: z.base64(),
+  }),
+]);
 export type Progress = z.infer<typeof Progress>;
 
 /** What an earlier call left, if there was one. */
@@ -34,30 +81,59 @@ export async function putProgress(work: WorkStore, plan: RunPlan, progress: Prog
   await work.put(progressName(plan), utf8(JSON.stringify(progress)));
 }
 
-/** Says which container is about to be completed, so that a call that dies after that leaves none behind that nobody knows. */
-export async function putCompleting(work: WorkStore, plan: RunPlan, container: PackId): Promise<void> {
-  await work.put(completingName(plan), utf8(container));
-}
-
-/** The container that an earlier call may have completed. */
-export async function findCompleting(work: WorkStore, plan: RunPlan): Promise<PackId | undefined> {
-  try {
-    return Buffer.from(await work.get(completingName(plan))).toString('utf8') as PackId;
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
+/** Keeps what a writer had not uploaded, under a name of its own: what an earlier call left stays as it is. */
+export async function saveWriter(
+  { work, random }: { readonly work: WorkStore; readonly random: RandomBytes },
+  plan: RunPlan,
+  { state, carry }: SuspendedContainer,
+): Promise<SavedWriter> {
+  const name = `${runPrefix(plan.runId)}container/${newId(random)}`;
+  let carryPieces = 0;
+  for (let at = 0; at < carry.length; at += carryPieceBytes) {
+    await work.put(`${name}/${carryPieces}`, carry.subarray(at, at + carryPieceBytes));
+    carryPieces += 1;
   }
+  return { state, carry: name, carryPieces };
 }
 
-/** Where a suspended container's writer lies. */
-export function suspendedName(plan: RunPlan): string {
-  return `${runPrefix(plan.runId)}container`;
+/** The bytes that {@link saveWriter} kept. Memory: one piece. */
+export async function* readCarry(
+  work: WorkStore,
+  { carry, carryPieces }: SavedWriter,
+): AsyncGenerator<Uint8Array> {
+  for (let piece = 0; piece < carryPieces; piece += 1) yield await work.get(`${carry}/${piece}`);
+}
+
+/** Where copying goes on, as JSON carries it. */
+export function positionToJson({
+  key,
+  skip,
+  offset,
+  chunks,
+}: CopyPosition): Extract<Progress, { step: 'copy' }>['next'] {
+  const open =
+    chunks.length === 0
+      ? undefined
+      : encodeLeaf([encodeExtent({ path: decodeFileKey(key, 'a position').path, offset, chunks })]);
+  return { key: toBase64(key), skip, offset, ...(open && { open: toBase64(open) }) };
+}
+
+/** @throws {@link StoredBytesDamagedError} the open stretch of content is not one. */
+export function positionFromJson({
+  key,
+  skip,
+  offset,
+  open,
+}: Extract<Progress, { step: 'copy' }>['next']): CopyPosition {
+  return { key: fromBase64(key), skip, offset, chunks: open === undefined ? [] : chunksOf(fromBase64(open)) };
+}
+
+function chunksOf(page: Uint8Array): readonly ExtentChunk[] {
+  const origin = 'where a consolidation stands';
+  const decoded = decodePage(page, { packId: '' as PackId }, origin);
+  return isLeaf(decoded) ? decoded.entries.flatMap((entry) => decodeExtent(entry, origin).chunks) : [];
 }
 
 function progressName(plan: RunPlan): string {
   return `${runPrefix(plan.runId)}consolidate.json`;
-}
-
-function completingName(plan: RunPlan): string {
-  return `${runPrefix(plan.runId)}completing`;
 }

@@ -2,21 +2,23 @@ import { decodePage, encodeLeaf, isLeaf, type Entry } from '../manifest/page-cod
 import type { PackId } from '../ids.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 
-/** Entries of one scratch object. */
+/** Entries of one scratch object, or as many as have so many bytes: those of content have up to 50 kB each. */
 const entriesPerPart = 4_096;
+const bytesPerPart = 4 * 2 ** 20;
 /** Scratch pages refer to no other page, so the pack that they lie in is nobody's. */
 const nowhere = { packId: '' as PackId };
 
 /**
- * Manifest entries on their way into a container: written by one process after the other in the order of keys, read
- * back in one go. Pages of an unfinished upload cannot be read, so the tree is built at the very end.
- * Memory: {@link entriesPerPart} entries.
+ * Manifest entries on their way into a container: written by one process after the other in the order of keys, and read
+ * back part by part. Pages of an unfinished upload cannot be read, so the tree is built at the very end.
+ * Memory: one part.
  */
 export class ScratchEntries {
   readonly #work: WorkStore;
   readonly #prefix: string;
   #parts: number;
   #open: Entry[] = [];
+  #openBytes = 0;
 
   constructor(work: WorkStore, prefix: string, parts: number) {
     this.#work = work;
@@ -26,7 +28,8 @@ export class ScratchEntries {
 
   async add(entry: Entry): Promise<void> {
     this.#open.push(entry);
-    if (this.#open.length >= entriesPerPart) await this.flush();
+    this.#openBytes += entry.key.length + entry.logical.length + entry.location.length;
+    if (this.#open.length >= entriesPerPart || this.#openBytes >= bytesPerPart) await this.flush();
   }
 
   /** Writes what is held. @returns the parts so far, for the next process. */
@@ -35,16 +38,15 @@ export class ScratchEntries {
       await this.#work.put(this.#name(this.#parts), encodeLeaf(this.#open));
       this.#parts += 1;
       this.#open = [];
+      this.#openBytes = 0;
     }
     return this.#parts;
   }
 
-  /** All entries, of all processes. */
-  async *all(): AsyncGenerator<Entry> {
-    for (let part = 0; part < this.#parts; part += 1) {
-      const page = decodePage(await this.#work.get(this.#name(part)), nowhere, this.#name(part));
-      if (isLeaf(page)) yield* page.entries;
-    }
+  /** The entries of one part, of whatever process. */
+  async read(part: number): Promise<readonly Entry[]> {
+    const page = decodePage(await this.#work.get(this.#name(part)), nowhere, this.#name(part));
+    return isLeaf(page) ? page.entries : [];
   }
 
   #name(part: number): string {

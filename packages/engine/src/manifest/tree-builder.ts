@@ -1,9 +1,31 @@
-import { compareBytes, toHex } from '../bytes.ts';
+import * as z from 'zod';
+import { compareBytes, fromBase64, toBase64, toHex } from '../bytes.ts';
 import { InvalidInputError } from '../errors.ts';
-import { encodeInner, encodeLeaf, isLeaf, type Entry, type Page } from './page-codec.ts';
+import type { PackId } from '../ids.ts';
+import {
+  decodePage,
+  decodePageRef,
+  encodeInner,
+  encodeLeaf,
+  encodePageRef,
+  isLeaf,
+  type Entry,
+  type Page,
+} from './page-codec.ts';
 import { PageLoader } from './page-loader.ts';
 import type { PageRef, PageStore } from './page-store.ts';
 import type { TreeKind } from './tree-kind.ts';
+
+/** The open pages of a builder at rest, in base64. Plain JSON; as large as a page for each level. */
+export const SuspendedTree = z.object({
+  /** The open leaf, as a page. Absent when it is empty. */
+  leaf: z.base64().optional(),
+  /** References in the open inner pages, by level; index 0 is not used. */
+  children: z.array(z.array(z.base64())),
+  tail: z.base64().optional(),
+  lastKey: z.base64().optional(),
+});
+export type SuspendedTree = z.infer<typeof SuspendedTree>;
 
 interface OpenedPage {
   readonly ref: PageRef;
@@ -48,6 +70,41 @@ export class TreeBuilder {
     this.#kind = kind;
     this.#store = store;
     this.pages = new PageLoader(store.source);
+  }
+
+  /**
+   * Goes on with a tree that another builder began, from entries alone.
+   * @param origin - what errors call the place that the state is from.
+   * @throws {@link StoredBytesDamagedError} it is not the state of a builder.
+   */
+  static resume(kind: TreeKind, store: PageStore, state: SuspendedTree, origin: string): TreeBuilder {
+    const builder = new TreeBuilder(kind, store);
+    const refOf = (text: string): PageRef => decodePageRef(fromBase64(text), origin);
+    if (state.leaf !== undefined) {
+      // A leaf refers to no other page, so the pack that it lies in is nobody's.
+      const page = decodePage(fromBase64(state.leaf), { packId: '' as PackId }, origin);
+      if (isLeaf(page)) builder.#entries = [...page.entries];
+    }
+    for (const [level, refs] of state.children.entries()) builder.#children[level] = refs.map(refOf);
+    if (state.tail !== undefined) builder.#tail = refOf(state.tail);
+    // Of entries alone: a page that is held back is the one that was written last.
+    builder.#lastWritten = builder.#tail;
+    if (state.lastKey !== undefined) builder.#lastKey = fromBase64(state.lastKey);
+    return builder;
+  }
+
+  /**
+   * What {@link resume} takes, in a builder that got nothing but entries. The sink keeps all that it was given.
+   * @throws {@link InvalidInputError} an earlier call has not settled.
+   */
+  suspend(): SuspendedTree {
+    this.#assertIdle();
+    return {
+      ...(this.#entries.length > 0 && { leaf: toBase64(encodeLeaf(this.#entries)) }),
+      children: this.#children.map((page) => page.map(textOf)),
+      ...(this.#tail && { tail: textOf(this.#tail) }),
+      ...(this.#lastKey && { lastKey: toBase64(this.#lastKey) }),
+    };
   }
 
   /** The greatest key so far. */
@@ -279,6 +336,10 @@ export class TreeBuilder {
     }
     return root;
   }
+}
+
+function textOf(ref: PageRef): string {
+  return toBase64(encodePageRef(ref));
 }
 
 function assertAfter(key: Uint8Array, before: Uint8Array | undefined): void {

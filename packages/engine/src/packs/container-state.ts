@@ -1,11 +1,18 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { utf8 } from '../bytes.ts';
 import { StoredBytesDamagedError } from '../errors.ts';
 import type { KeyId, PackId } from '../ids.ts';
-import { parseVaultJson } from '../keys/parse-vault-json.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().nonnegative();
+
+/** An upload in parts, as another process goes on with it. */
+const Upload = z.object({
+  name: z.string(),
+  uploadId: z.string(),
+  parts: z.array(z.object({ number: count, etag: z.string(), bytes: count, sha256: z.string() })).readonly(),
+});
 
 /** Where a container's writer stands between two segments. Plain JSON; holds nothing secret. */
 export const ContainerState = z.object({
@@ -17,13 +24,9 @@ export const ContainerState = z.object({
   position: count,
   nextFrame: count,
   previousFooter: count,
-  upload: z.object({
-    name: z.string(),
-    uploadId: z.string(),
-    parts: z
-      .array(z.object({ number: count, etag: z.string(), bytes: count, sha256: z.string() }))
-      .readonly(),
-  }),
+  upload: Upload,
+  /** Of the bytes that are not uploaded yet. */
+  carrySha256: sha256,
 });
 export type ContainerState = z.infer<typeof ContainerState>;
 
@@ -34,27 +37,30 @@ export interface SuspendedContainer {
   readonly carry: Uint8Array;
 }
 
-/** A suspended container as bytes, for the work bucket: length of the state as u32 ‖ state as JSON ‖ carry. */
-export function encodeSuspended({ state, carry }: SuspendedContainer): Uint8Array {
-  const json = utf8(JSON.stringify(state));
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(json.length);
-  return Buffer.concat([length, json, carry]);
-}
+/** A container of which all bytes are uploaded, and whose upload has to be completed. Plain JSON. */
+export const SealedContainer = z.object({
+  packId: hex32.transform((text) => text as PackId),
+  upload: Upload,
+});
+export type SealedContainer = z.infer<typeof SealedContainer>;
 
-/** @throws {@link StoredBytesDamagedError} the bytes are not a suspended container. */
-export function decodeSuspended(bytes: Uint8Array, objectName: string): SuspendedContainer {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const length = bytes.length < 4 ? Infinity : view.getUint32(0);
-  if (4 + length > bytes.length) throw new StoredBytesDamagedError(objectName, 'it ends early');
-  const state = parseVaultJson(ContainerState, bytes.subarray(4, 4 + length), objectName);
-  const carry = new Uint8Array(bytes.subarray(4 + length));
-  const uploaded = state.upload.parts.reduce((sum, part) => sum + part.bytes, 0);
-  if (uploaded + carry.length !== state.position) {
-    throw new StoredBytesDamagedError(
-      objectName,
-      `it accounts for ${uploaded + carry.length} of ${state.position} bytes`,
-    );
+/**
+ * Hands on the bytes that a writer at rest had not uploaded, in pieces.
+ * @throws {@link StoredBytesDamagedError} after the last piece: they are not those bytes.
+ */
+export async function* checkCarry(
+  { upload, position, carrySha256 }: ContainerState,
+  carry: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256');
+  let bytes = upload.parts.reduce((sum, part) => sum + part.bytes, 0);
+  for await (const piece of carry) {
+    hash.update(piece);
+    bytes += piece.length;
+    if (bytes > position) break;
+    yield piece;
   }
-  return { state, carry };
+  if (bytes !== position || hash.digest('hex') !== carrySha256) {
+    throw new StoredBytesDamagedError(upload.name, `${bytes} of ${position} bytes are accounted for`);
+  }
 }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { newId } from '../bytes.ts';
 import { CatalogConflictError, InvalidInputError } from '../errors.ts';
 import type { ChunkId, PackId, PageId } from '../ids.ts';
@@ -5,7 +6,12 @@ import { collectKeyBlock } from '../keys/key-block.ts';
 import type { DataKey, VaultKeys } from '../keys/vault-keys.ts';
 import type { EncodedPage, PageLocation, PagePack, PageSink } from '../manifest/page-store.ts';
 import type { ChunkLocation } from './chunk-location.ts';
-import type { ContainerState, SuspendedContainer } from './container-state.ts';
+import {
+  checkCarry,
+  type ContainerState,
+  type SealedContainer,
+  type SuspendedContainer,
+} from './container-state.ts';
 import { FrameCipher } from './frame-cipher.ts';
 import { defaultCompressionPolicy, type CompressionPolicy } from './frame-codec.ts';
 import { frameOverheadBytes, maxFrameNumber, type FrameKind } from './frame.ts';
@@ -36,7 +42,8 @@ export interface ContainerWriterOptions extends Omit<PackStoring, 'chunkIndex'> 
  *
  * A container keeps its id, so going on twice from one suspended state seals frames of the same numbers again. That is
  * harmless only because nobody can read the parts of an unfinished upload, and only one of the uploads completes.
- * After a failure, go on from the last suspended state, or abort and start anew.
+ * After a failure, go on from the last suspended state, or abort and start anew. The end has two steps, so that what
+ * takes long is not repeated: {@link ContainerWriter.seal}, then {@link completeContainer}.
  */
 export class ContainerWriter implements PageSink {
   /** The container as references to its frames hold it. Its id never changes. */
@@ -88,7 +95,8 @@ export class ContainerWriter implements PageSink {
     const partBytes = planPartBytes(expectedBytes);
     const header = Buffer.alloc(headerBytes);
     writeHeader(header, { kind: 'container', keyId: dataKey.keyId, packId });
-    const parts = new PartUploader({ ...options, upload, put, partBytes, carry: header });
+    const parts = new PartUploader({ ...options, upload, put, partBytes });
+    await parts.write(header);
     return new ContainerWriter(options, dataKey, parts, {
       formatVersion: 1,
       packId,
@@ -98,17 +106,23 @@ export class ContainerWriter implements PageSink {
       nextFrame: 0,
       previousFooter: 0,
       upload: upload.state(),
+      carrySha256: hash('sha256', header),
     });
   }
 
-  /** Goes on where `suspend` stopped, in whatever process. */
+  /**
+   * Goes on where `suspend` stopped, in whatever process.
+   * @throws {@link StoredBytesDamagedError} the carried bytes are not those that the writer had.
+   */
   static async resume(
     options: ContainerWriterOptions,
-    { state, carry }: SuspendedContainer,
+    state: ContainerState,
+    carry: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): Promise<ContainerWriter> {
     const put = putOptions(options.lease, options.signal);
     const upload = options.store.resumeMultipart(state.upload, put);
-    const parts = new PartUploader({ ...options, upload, put, partBytes: state.partBytes, carry });
+    const parts = new PartUploader({ ...options, upload, put, partBytes: state.partBytes });
+    for await (const piece of checkCarry(state, carry)) await parts.write(piece);
     return new ContainerWriter(options, await options.vault.dataKey(state.keyId), parts, state);
   }
 
@@ -131,14 +145,15 @@ export class ContainerWriter implements PageSink {
     return { pack: this.pack, ...position };
   }
 
-  /** Ends the segment, waits for the upload, and gives what {@link resume} takes. The writer is done with then. */
+  /**
+   * Ends the segment, waits for the upload, and gives what {@link resume} takes. The writer is done with then.
+   * @returns with `carry`, bytes that are less than a part; a view that nobody changes any more.
+   */
   async suspend(): Promise<SuspendedContainer> {
     return this.#run(async () => {
       await this.#endSegment();
       const { upload, carry } = await this.#parts.suspend();
-      this.#failure = {
-        error: new InvalidInputError('the container was suspended; go on with a resumed writer'),
-      };
+      this.#end('the container was suspended; go on with a resumed writer');
       return {
         state: {
           formatVersion: 1,
@@ -149,6 +164,7 @@ export class ContainerWriter implements PageSink {
           nextFrame: this.#frame,
           previousFooter: this.#previousFooter,
           upload,
+          carrySha256: hash('sha256', carry),
         },
         carry,
       };
@@ -156,11 +172,11 @@ export class ContainerWriter implements PageSink {
   }
 
   /**
-   * Ends the container with its root and the wrapped keys that it needs, and makes it live.
+   * Ends the container with its root and the wrapped keys that it needs, and uploads all of it. What comes of it is for
+   * {@link completeContainer}; the writer is done with then.
    * @throws {@link VaultMissingError} the store has no `format.json`.
-   * @throws {@link CatalogConflictError} its row was swept meanwhile: write it anew.
    */
-  async finish(root: Uint8Array): Promise<StoredPack> {
+  async seal(root: Uint8Array): Promise<SealedContainer> {
     return this.#run(async () => {
       await this.#endSegment();
       const { frame, offset, length } = await this.#write('root', undefined, root);
@@ -169,28 +185,9 @@ export class ContainerWriter implements PageSink {
       const end = { kind: 'container', offset, length, frame, previousFooter: this.#previousFooter } as const;
       writeFooter(trailer, 0, end, 'trailer');
       await this.#parts.write(trailer);
-      const { name, versionId, bytes } = await this.#parts.complete();
-      const { packId } = this.pack;
-      const { catalog, lease, retry = defaultRetryPolicy, signal } = this.#options;
-      const lockedUntil = lease.leaseUntil;
-      const confirmed = await retryUnavailable(
-        async () => catalog.confirmPack(packId, { versionId, bytes, lockedUntil }),
-        this.#options,
-        retry,
-        signal,
-      );
-      if (confirmed === 'lost') {
-        throw new CatalogConflictError(`container ${packId} was swept while it was written; write it anew`);
-      }
-      return {
-        packId,
-        kind: 'container',
-        retentionClass: lease.retentionClass,
-        name,
-        versionId,
-        bytes,
-        lockedUntil,
-      };
+      const upload = await this.#parts.flush();
+      this.#end('the container was sealed');
+      return { packId: this.pack.packId, upload };
     });
   }
 
@@ -207,6 +204,10 @@ export class ContainerWriter implements PageSink {
       retry,
       signal,
     );
+  }
+
+  #end(message: string): void {
+    this.#failure = { error: new InvalidInputError(message) };
   }
 
   async #run<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -264,4 +265,34 @@ export class ContainerWriter implements PageSink {
     this.#segmentStart = this.#position;
     this.#entries = [];
   }
+}
+
+/**
+ * Makes an object of a sealed container's parts, and its row live. Reads nothing of it, as a store that has frozen it
+ * would refuse; the store has verified every part. Repeatable, by whatever process: a container that is complete already
+ * is recognised by its parts.
+ * @throws {@link CatalogConflictError} its row was swept meanwhile: write it anew.
+ */
+export async function completeContainer(
+  options: ContainerWriterOptions,
+  { packId, upload }: SealedContainer,
+): Promise<StoredPack> {
+  const { catalog, store, lease, retry = defaultRetryPolicy, signal } = options;
+  const sealed = store.resumeMultipart(upload, putOptions(lease, signal));
+  const { name, versionId, bytes } = await retryUnavailable(
+    async () => sealed.complete(),
+    options,
+    retry,
+    signal,
+  );
+  const { retentionClass, leaseUntil: lockedUntil } = lease;
+  const confirmed = await retryUnavailable(
+    async () => catalog.confirmPack(packId, { versionId, bytes, lockedUntil }),
+    options,
+    retry,
+    signal,
+  );
+  if (confirmed === 'lost')
+    throw new CatalogConflictError(`container ${packId} was swept while it was written; write it anew`);
+  return { packId, kind: 'container', retentionClass, name, versionId, bytes, lockedUntil };
 }

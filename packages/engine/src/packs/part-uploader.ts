@@ -1,16 +1,17 @@
 import { InvalidInputError } from '../errors.ts';
-import type {
-  MultipartState,
-  MultipartUpload,
-  ObjectStore,
-  ObjectVersion,
-  PutOptions,
-} from '../ports/object-store.ts';
+import type { MultipartState, MultipartUpload, ObjectStore, PutOptions } from '../ports/object-store.ts';
 import { defaultRetryPolicy, retryUnavailable, type RetryPolicy, type RetryPorts } from './retry.ts';
 
 /** Smallest part that is used. Bytes. */
 const minPartBytes = 8 * 1024 * 1024;
 const maxParts = 10_000;
+/** Parts up to this size are filled while the one before goes up; of larger ones a worker has room for one only. Bytes. */
+const overlappedPartBytes = 256 * 1024 * 1024;
+/**
+ * A container that is expected to be larger would need parts that do not fit into a worker of 1,769 MB, which holds one
+ * of them: parts of 8 TiB have 923 MiB.
+ */
+export const largestContainerBytes = 8 * 2 ** 40;
 
 /** The size of the parts for an object of about that size: small ones, but not so many that the store refuses. */
 export function planPartBytes(expectedBytes: number): number {
@@ -26,34 +27,30 @@ export interface PartUploaderOptions extends RetryPorts {
   readonly upload: MultipartUpload;
   readonly put: PutOptions;
   readonly partBytes: number;
-  /** Bytes that an earlier process had not uploaded. */
-  readonly carry?: Uint8Array;
   readonly retry?: RetryPolicy;
 }
 
 /**
- * Cuts what is written into parts of one size and uploads them, one at a time, while the next fills. Memory: two parts
- * and the largest write.
+ * Cuts what is written into parts of one size and uploads them, one at a time, while the next fills, if parts are not
+ * large. Memory: two parts, or one of more than {@link overlappedPartBytes}, and the largest write.
  */
 export class PartUploader {
   readonly #options: PartUploaderOptions;
   #upload: MultipartUpload;
   #buffer: Buffer;
-  #spare: Buffer;
+  /** Filled while the other one goes up. Absent where parts are too large for two. */
+  #spare: Buffer | undefined;
   #filled = 0;
   #sending: Promise<void> = Promise.resolve();
 
   constructor(options: PartUploaderOptions) {
-    const { partBytes, carry = new Uint8Array(0), upload } = options;
-    if (partBytes < minPartBytes || carry.length >= partBytes) {
+    const { partBytes, upload } = options;
+    if (partBytes < minPartBytes)
       throw new InvalidInputError(`parts of ${partBytes} bytes; use at least ${minPartBytes}`);
-    }
     this.#options = options;
     this.#upload = upload;
     this.#buffer = Buffer.allocUnsafeSlow(partBytes);
-    this.#spare = Buffer.allocUnsafeSlow(partBytes);
-    this.#buffer.set(carry);
-    this.#filled = carry.length;
+    this.#spare = partBytes > overlappedPartBytes ? undefined : Buffer.allocUnsafeSlow(partBytes);
   }
 
   /** Takes a copy of the bytes. */
@@ -68,18 +65,17 @@ export class PartUploader {
     }
   }
 
-  /** Waits for what is on its way. @returns the upload so far and a copy of the bytes that are not part of it. */
+  /** Waits for what is on its way. @returns the upload so far and the bytes that are not part of it, not copied. */
   async suspend(): Promise<{ readonly upload: MultipartState; readonly carry: Uint8Array }> {
     await this.#sending;
-    return { upload: this.#upload.state(), carry: new Uint8Array(this.#buffer.subarray(0, this.#filled)) };
+    return { upload: this.#upload.state(), carry: this.#buffer.subarray(0, this.#filled) };
   }
 
-  /** Uploads the rest and completes the object. */
-  async complete(): Promise<ObjectVersion> {
+  /** Uploads the rest. @returns the upload, of which nothing is missing but its completion. */
+  async flush(): Promise<MultipartState> {
     if (this.#filled > 0) await this.#send();
     await this.#sending;
-    const { retry = defaultRetryPolicy, put } = this.#options;
-    return retryUnavailable(async () => this.#upload.complete(), this.#options, retry, put.signal);
+    return this.#upload.state();
   }
 
   /** Gives the upload up. */
@@ -91,9 +87,9 @@ export class PartUploader {
   async #send(): Promise<void> {
     await this.#sending;
     const part = this.#buffer.subarray(0, this.#filled);
-    this.#buffer = this.#spare;
-    this.#spare = Buffer.from(part.buffer, part.byteOffset, this.#options.partBytes);
     this.#filled = 0;
+    if (this.#spare === undefined) return this.#addPart(part);
+    [this.#buffer, this.#spare] = [this.#spare, this.#buffer];
     this.#sending = this.#addPart(part);
     // The next call gets the failure; until then nobody is listening.
     this.#sending.catch(() => {});

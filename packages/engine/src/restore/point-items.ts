@@ -1,30 +1,44 @@
 import { StoredBytesDamagedError } from '../errors.ts';
 import { decodeExtent } from '../manifest/extent.ts';
 import { decodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
-import type { KeyRange } from '../manifest/tuple-key.ts';
-import { isEntryKey } from '../manifest/tuple-key.ts';
+import { entryKey, isEntryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { FetchItem, RemainingUses } from './chunk-fetcher.ts';
 import { frameKey } from './plan-runs.ts';
 import type { PointReader } from './point-reader.ts';
 
 /** A file begins, or goes on with its next chunk. */
-export type PointItem = { readonly begins: FileEntry } | { readonly chunkOf: FileEntry };
+export type PointItem =
+  | { readonly begins: FileEntry }
+  | {
+      readonly chunkOf: FileEntry;
+      /** Key of the stretch of content that has the chunk, and which of its chunks it is. */
+      readonly stretch: Uint8Array;
+      readonly at: number;
+    };
 
-/** Frames that are counted at most; beyond, a repetition may be read twice. */
-const countedFramesLimit = 1_000_000;
+/** References and entries that are counted at most; beyond, a repetition may be read twice. */
+const countedLimit = 1_000_000;
 
 /**
  * The files of a range of keys in order, each followed by its chunks.
+ * @param within - where the range begins within the content of a file; the rest of that comes first.
  * @throws {@link StoredBytesDamagedError} a page is damaged, or content is missing between two extents.
  */
 export async function* pointItems(
   reader: PointReader,
   range: KeyRange,
   signal?: AbortSignal,
+  within?: { readonly path: Uint8Array; readonly offset: number },
 ): AsyncGenerator<FetchItem<PointItem>> {
   const origin = `point ${reader.root.point}`;
   let file: FileEntry | undefined;
   let at = 0;
+  if (within !== undefined) {
+    const entry = await reader.manifest.find(entryKey(within.path), signal);
+    if (entry === undefined) throw new StoredBytesDamagedError(origin, 'content lies between two files');
+    file = decodeFileEntry(entry, origin);
+    at = within.offset;
+  }
   const endFile = (): void => {
     if (
       file !== undefined &&
@@ -47,15 +61,18 @@ export async function* pointItems(
     const { offset, chunks } = decodeExtent(entry, origin);
     if (file === undefined || offset !== at)
       throw new StoredBytesDamagedError(origin, 'content lies between two files');
-    for (const chunk of chunks) {
+    for (const [index, chunk] of chunks.entries()) {
       at += chunk.plainBytes;
-      yield { tag: { chunkOf: file }, reference: chunk };
+      yield { tag: { chunkOf: file, stretch: entry.key, at: index }, reference: chunk };
     }
   }
   endFile();
 }
 
-/** How often each frame is needed in a range, for those needed more than once. Reads pages only. */
+/**
+ * How often each frame is needed in a range, for those needed more than once. Reads pages only, and of a long range
+ * only the first: a caller that is at it for minutes would get to nothing else.
+ */
 export async function countUses(
   reader: PointReader,
   range: KeyRange,
@@ -63,15 +80,19 @@ export async function countUses(
 ): Promise<RemainingUses> {
   const origin = `point ${reader.root.point}`;
   const uses: RemainingUses = new Map();
+  let counted = 0;
   for await (const entries of reader.manifest.portions(range, signal === undefined ? {} : { signal })) {
+    counted += entries.length;
     for (const entry of entries) {
       if (isEntryKey(entry.key)) continue;
-      for (const { location } of decodeExtent(entry, origin).chunks) {
+      const { chunks } = decodeExtent(entry, origin);
+      counted += chunks.length;
+      for (const { location } of chunks) {
         const key = frameKey(location);
         uses.set(key, (uses.get(key) ?? 0) + 1);
       }
     }
-    if (uses.size >= countedFramesLimit) break;
+    if (counted >= countedLimit) break;
   }
   for (const [key, count] of uses) if (count === 1) uses.delete(key);
   return uses;

@@ -2,26 +2,30 @@ import { describe, expect, test } from 'vitest';
 import { newId } from '../../src/bytes.ts';
 import { consolidatePoint } from '../../src/consolidate/consolidate-point.ts';
 import { readContainerRoot } from '../../src/consolidate/container-root.ts';
-import { NotSupportedError } from '../../src/errors.ts';
+import { NotSupportedError, RunClosedError } from '../../src/errors.ts';
 import type { RunId } from '../../src/ids.ts';
 import { openVault } from '../../src/keys/open-vault.ts';
+import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { containerName, objectNameOf } from '../../src/packs/object-names.ts';
 import { PackReader } from '../../src/packs/pack-reader.ts';
 import { SegmentReader } from '../../src/packs/segment-reader.ts';
-import { warningsInRoot } from '../../src/points/root.ts';
-import type { ObjectStore } from '../../src/ports/object-store.ts';
+import { warningsInRoot, type Root } from '../../src/points/root.ts';
+import type { WorkStore } from '../../src/ports/work-store.ts';
 import { diffPoints } from '../../src/restore/browse.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
 import { restoreRange } from '../../src/restore/restore-range.ts';
 import { commitPoint, type CommittedPoint } from '../../src/runs/commit-point.ts';
 import { openRun, type OpenedRun } from '../../src/runs/open-run.ts';
+import type { WriteServices } from '../../src/services.ts';
 import { FaultPlan, MemoryTarget, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
 import { verifyPoint } from '../../src/verify/verify-point.ts';
 import {
   countReferences,
+  day,
   describeState,
   Harness,
   logicalPartsOf,
+  minute,
   namesIn,
   packMapOf,
   stateOf,
@@ -44,6 +48,17 @@ async function withChain(): Promise<{ harness: Harness; last: CommittedPoint }> 
   source.plant('file 12', random.bytes(2_000));
   source.plant('z', shared);
   return { harness, last: await harness.backUp('incremental') };
+}
+
+/** A port with some methods of its own. */
+function instead<Port extends object>(port: Port, methods: Partial<Port>): Port {
+  return new Proxy(port, {
+    get(target, property) {
+      const own: unknown = Reflect.get(methods, property);
+      const member: unknown = own ?? Reflect.get(target, property, target);
+      return typeof member === 'function' ? member.bind(own === undefined ? target : methods) : member;
+    },
+  });
 }
 
 async function expectConsolidated(
@@ -84,14 +99,81 @@ describe('a synthetic full', () => {
     await expectConsolidated(harness, last, made);
   });
 
-  test('is the same when it stops after every file', async () => {
+  test('is the same when no call has time for more than one chunk', async () => {
     const { harness, last } = await withChain();
-    let asked = 0;
+    const chunks = [...(await countReferences(await harness.open(last.root.point))).values()];
+    const references = chunks.reduce((sum, pack) => sum + pack.references, 0);
+    let calls = 0;
+    const work: WorkStore['put'] = async (name, body) => {
+      if (name.endsWith('consolidate.json')) calls += 1;
+      return harness.work.put(name, body);
+    };
 
-    const made = await harness.backUp('synthetic-full', { shouldStop: () => ++asked > 0 });
+    const made = await harness.backUp('synthetic-full', {
+      services: { ...harness.services, work: instead<WorkStore>(harness.work, { put: work }) },
+      shouldStop: () => true,
+    });
 
-    expect(asked).toBeGreaterThan(8);
+    expect(calls).toBeGreaterThanOrEqual(last.root.counts.files + references);
     await expectConsolidated(harness, last, made);
+  });
+
+  test('is the same wherever within an object a call ends', async () => {
+    const harness = new Harness('within an object');
+    harness.source.plant('before', 'x');
+    harness.source.plant('large', harness.random.bytes(9_000_000));
+    harness.source.plant('same as large, and after it', harness.random.bytes(2_500_000));
+    const last = await harness.backUp('full');
+    for (const every of [2, 3, 5]) {
+      let asked = 0;
+
+      const made = await harness.backUp('synthetic-full', { shouldStop: () => ++asked % every === 0 });
+
+      await expectConsolidated(harness, last, made);
+    }
+  });
+
+  test('hands on while it writes the manifest of many files', async () => {
+    const harness = new Harness('many entries');
+    for (let file = 0; file < 9_000; file += 1) harness.source.plant(`file ${file}`, '');
+    harness.source.plant('with content', 'x');
+    const last = await harness.backUp('full', { limits: { files: 20_000, bytes: 2 ** 30 } });
+    const steps: string[] = [];
+    const put: WorkStore['put'] = async (name, body) => {
+      if (name.endsWith('consolidate.json'))
+        steps.push((JSON.parse(Buffer.from(body).toString()) as { step: string }).step);
+      return harness.work.put(name, body);
+    };
+    // Time for all files, and then for one part of the manifest a call.
+    let asked = 0;
+    const shouldStop = (): boolean => ++asked >= 9_002;
+
+    const made = await harness.backUp('synthetic-full', {
+      services: { ...harness.services, work: instead<WorkStore>(harness.work, { put }) },
+      shouldStop,
+    });
+
+    expect(steps).toEqual(['manifest', 'manifest', 'complete']);
+    await expectConsolidated(harness, last, made);
+  });
+
+  test('of a point that is too large for one object is refused before anything is written', async () => {
+    const harness = new Harness('too large');
+    const first = await openRun(harness.services, harness.request('full'));
+    if (first.state === 'over') throw new Error('over');
+    const counts = { files: 1, filesChanged: 1, filesRemoved: 0, readBytes: 0, newBytes: 0, storedBytes: 0 };
+    const content = {
+      counts: { ...counts, logicalBytes: 8 * 2 ** 40 + 1 },
+      warnings: [],
+      unread: { carried: 0, missing: 0 },
+      pagePacks: [],
+      pagePacksCounted: 0,
+    };
+    await commitPoint(harness.services, first.keys, first.plan, async () => content);
+
+    await expect(harness.backUp('synthetic-full')).rejects.toThrow(NotSupportedError);
+
+    expect(harness.catalog.packs()).toEqual([]);
   });
 
   test('can be restored from its container and the keys alone', async () => {
@@ -149,6 +231,7 @@ describe('a synthetic full', () => {
 
   test('has as many warnings as the point that it was made of, also those that no root spells out', async () => {
     const harness = new Harness('many warnings');
+    harness.source.plant('readable', 'x');
     for (let file = 0; file < warningsInRoot + 5; file += 1) {
       const entry = harness.source.plant(`file ${file}`, 'x');
       harness.source.trap(entry.path, 'deny');
@@ -266,38 +349,97 @@ describe('a consolidation whose process dies', () => {
     expect(row).toMatchObject({ kind: 'container', state: 'live' });
   });
 
-  test('after the container was completed, before it was locked, is locked by the commit', async () => {
+  test('leaves a container that is locked for days only, and that the sweeper takes', async () => {
+    const { harness } = await withChain();
+    const runId = newId<RunId>(harness.random);
+    const opened = await openRun(harness.services, {
+      ...harness.request('synthetic-full', { runId, keepDays: 3_650 }),
+    });
+    if (opened.state === 'over') throw new Error('over');
+    const { keys, plan } = opened;
+    const faults = new FaultPlan([{ kind: 'kill-after', call: 1, method: 'confirmPack' }]);
+    const dying = { ...harness.services, catalog: withFaults(harness.catalog, faults) };
+    const attempt = consolidatePoint(dying, keys, plan, { shouldStop: () => false });
+    await expect(attempt).rejects.toThrow(ProcessKilledError);
+    const [name = ''] = await namesIn(harness.store, 'containers/');
+    const { lock } = await harness.store.head(name);
+    const days = ((lock?.until.getTime() ?? Infinity) - harness.clock.now().getTime()) / day;
+
+    await harness.catalog.cancelRun(runId);
+    const again = consolidatePoint(harness.services, keys, plan, { shouldStop: () => false });
+    await expect(again).rejects.toThrow(RunClosedError);
+    harness.clock.advance(11 * day + minute);
+    const { store, catalog, index } = harness;
+    const swept = await sweepPacks({ store, catalog, index, listChunkIds: async () => [] });
+
+    expect(days).toBeCloseTo(10, 1);
+    expect(swept).toMatchObject({ swept: 1, failures: { count: 0 } });
+    expect(await namesIn(harness.store, 'containers/')).toEqual([]);
+  });
+
+  test('and whose container was swept meanwhile commits nothing', async () => {
     const { harness } = await withChain();
     const { keys, plan } = await open(harness, newId<RunId>(harness.random));
-    let asked = 0;
-    await consolidatePoint(harness.services, keys, plan, { shouldStop: () => ++asked > 3 });
-    const faults = new FaultPlan([{ kind: 'kill', call: 1, method: 'confirmPack' }]);
+    const faults = new FaultPlan([{ kind: 'kill-after', call: 1, method: 'confirmPack' }]);
     const dying = { ...harness.services, catalog: withFaults(harness.catalog, faults) };
-    await expect(consolidatePoint(dying, keys, plan, { shouldStop: () => false })).rejects.toThrow(
-      ProcessKilledError,
-    );
-    const [name = ''] = await namesIn(harness.store, 'containers/');
-    // What a store without a default lock says of it then.
-    const { lock: _lock, ...unlocked } = await harness.store.head(name);
-    const head: ObjectStore['head'] = async (asks, options) =>
-      asks === name ? unlocked : harness.store.head(asks, options);
-    const store = new Proxy<ObjectStore>(harness.store, {
-      get(target, property) {
-        if (property === 'head') return head;
-        const member: unknown = Reflect.get(target, property, target);
-        return typeof member === 'function' ? member.bind(target) : member;
-      },
-    });
+    const attempt = consolidatePoint(dying, keys, plan, { shouldStop: () => false });
+    await expect(attempt).rejects.toThrow(ProcessKilledError);
+    harness.clock.advance(11 * day + minute);
+    const { store, catalog, index } = harness;
+    await sweepPacks({ store, catalog, index, listChunkIds: async () => [] });
 
-    const second = await consolidatePoint({ ...harness.services, store }, keys, plan, {
-      shouldStop: () => false,
-    });
+    await expect(
+      consolidatePoint(harness.services, keys, plan, { shouldStop: () => false }),
+    ).rejects.toMatchObject({ name: expect.stringMatching(/CatalogConflictError|ObjectNotFoundError/) });
 
-    if (!second.done) throw new Error('not done');
-    expect(second.content.lockedUntil).toEqual(unlocked.storedAt);
-    const made = await commitPoint(harness.services, keys, plan, async () => second.content);
-    const row = harness.catalog.packs().find(({ packId }) => packId === made.root.container?.pack);
-    expect(row?.lockedUntil?.toISOString()).toBe((await harness.store.head(name)).lock?.until.toISOString());
-    expect(row?.lockedUntil?.getTime()).toBeGreaterThanOrEqual(Date.parse(made.root.expiresAt));
+    expect(await harness.committed()).toHaveLength(2);
+  });
+
+  test('at any of its calls is taken up, although nothing can be read back out of a frozen class', async () => {
+    const storageClass = 'DEEP_ARCHIVE';
+    for (let call = 1, survived = false; !survived; call += 1) {
+      const harness = new Harness(`frozen ${storageClass}`);
+      harness.source.plant('a', 'content of a');
+      const last = await harness.backUp('full');
+      const opened = await openRun(harness.services, {
+        ...harness.request('synthetic-full', { keepDays: 400 }),
+        container: { pointId: last.root.point, storageClass },
+      });
+      if (opened.state === 'over') throw new Error('over');
+      const { keys, plan } = opened;
+      const faults = new FaultPlan([{ kind: 'kill-after', call }]);
+      const { store, catalog, work } = harness;
+      const dying = {
+        ...harness.services,
+        store: withFaults(store, faults),
+        catalog: withFaults(catalog, faults),
+        work: withFaults(work, faults),
+      };
+      const consolidate = async (services: WriteServices): Promise<void> => {
+        const step = await consolidatePoint(services, keys, plan, { shouldStop: () => false });
+        if (!step.done) throw new Error('it has all the time');
+        await commitPoint(services, keys, plan, async () => step.content);
+      };
+      await consolidate(dying).catch((error: unknown) => {
+        if (!(error instanceof ProcessKilledError)) throw error;
+      });
+      survived = !faults.killed;
+
+      const isOver = (await catalog.findRun(plan.runId))?.pointId !== undefined;
+      if (!survived && !isOver) await consolidate(harness.services);
+
+      const made = (await harness.committed()).find(({ type }) => type === 'synthetic-full');
+      expect(made?.container?.storageClass).toBe(storageClass);
+      const locks = await harness.locksOf((await withContainerThawed(harness)) && (made as Root));
+      for (const until of locks.values())
+        expect(until.getTime()).toBeGreaterThanOrEqual(Date.parse(made?.expiresAt ?? ''));
+      expect((await harness.restore((made as Root).point)).outcome).toMatchObject({ written: 1, failed: [] });
+    }
   });
 });
+
+async function withContainerThawed({ store, clock }: Harness): Promise<true> {
+  for await (const { name, versionId } of store.listVersions('containers/'))
+    store.finishThaw(name, versionId, new Date(clock.now().getTime() + day));
+  return true;
+}

@@ -4,7 +4,7 @@ import { InvalidInputError } from '../../src/errors.ts';
 import type { PackId } from '../../src/ids.ts';
 import { decodePage, encodeInner, encodeLeaf, isLeaf, type Entry } from '../../src/manifest/page-codec.ts';
 import type { PageRef, PageStore } from '../../src/manifest/page-store.ts';
-import { TreeBuilder } from '../../src/manifest/tree-builder.ts';
+import { SuspendedTree, TreeBuilder } from '../../src/manifest/tree-builder.ts';
 import type { TreeKind } from '../../src/manifest/tree-kind.ts';
 import { TreeReader } from '../../src/manifest/tree-reader.ts';
 import { MemoryPageStore } from '../../src/testing/memory-page-store.ts';
@@ -123,6 +123,28 @@ describe('the shape of a tree', () => {
     expect(two?.level).toBe(5);
     expect(await again.finish()).toEqual(two);
   });
+});
+
+test('a tree is the same wherever its builder stopped and another one went on', async () => {
+  await fc.assert(
+    fc.asyncProperty(someNumbers, fc.integer({ min: 1, max: 20 }), async (numbers, every) => {
+      const store = new MemoryPageStore();
+      for (const kind of [testKind, highKind]) {
+        const expected = await buildTree(kind, store, entriesOf(numbers));
+        let builder = new TreeBuilder(kind, store);
+        for (const [at, entry] of entriesOf(numbers).entries()) {
+          if (at % every === 0) {
+            const state: unknown = JSON.parse(JSON.stringify(builder.suspend()));
+            builder = TreeBuilder.resume(kind, store, SuspendedTree.parse(state), 'a test');
+          }
+          await builder.add(entry);
+        }
+
+        expect((await builder.finish())?.pageId).toBe(expected?.pageId);
+      }
+    }),
+    { numRuns: 60 },
+  );
 });
 
 describe('joining', () => {
