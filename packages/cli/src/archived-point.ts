@@ -9,10 +9,11 @@ import {
 import { ThawNeededError, UsageError } from './errors.ts';
 import type { Output } from './output.ts';
 import { bytesText, durationText } from './text.ts';
+import { wholeNumberOption } from './whole-number-option.ts';
 
 const speeds: readonly ThawSpeed[] = ['expedited', 'standard', 'bulk'];
 /** As in the input of the restore machine (docs/restore-input.schema.json). */
-const mostDays = 365;
+const thawDays = { unit: 'days', least: 1, most: 365 };
 
 /** How a restore is asked to make an archived point readable; what is absent is left to the restore machine. */
 export interface ThawOptions {
@@ -25,11 +26,7 @@ export function thawOptions(speedText: string | undefined, daysText: string | un
   const speed = speeds.find((candidate) => candidate === speedText);
   if (speedText !== undefined && speed === undefined)
     throw new UsageError(`--thaw-speed "${speedText}" is not a speed; write one of ${speeds.join(', ')}`);
-  const days = daysText === undefined ? undefined : Number(daysText);
-  if (days !== undefined && !(Number.isInteger(days) && days >= 1 && days <= mostDays))
-    throw new UsageError(
-      `--thaw-days "${daysText}" is not a number of days; write one from 1 to ${mostDays}`,
-    );
+  const days = daysText === undefined ? undefined : wholeNumberOption('thaw-days', daysText, thawDays);
   return { ...(speed !== undefined && { speed }), ...(days !== undefined && { days }) };
 }
 

@@ -86,7 +86,13 @@ function parseStrictly(name: string, args: readonly string[], options: ParseArgs
       allowPositionals: true,
     });
   } catch (error) {
-    const text = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error);
+    const text = error instanceof Error ? (error.message.split(/\. |\n/)[0] ?? '') : String(error);
+    const [, option] = /^Option '(?:-\w, )?(--[\w-]+)(?: <value>)?' argument is ambiguous/.exec(text) ?? [];
+    if (option !== undefined)
+      throw new UsageError(
+        `${option} needs a value; write one that begins with - as ${option}=-…, see "holdfast help ${name}"`,
+        { cause: error },
+      );
     throw new UsageError(`${text.charAt(0).toLowerCase()}${text.slice(1)}; see "holdfast help ${name}"`, {
       cause: error,
     });

@@ -7,6 +7,7 @@ export const globalOptions = {
   debug: { type: 'boolean' },
   progress: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
   region: { type: 'string' },
   profile: { type: 'string' },
   'vault-bucket': { type: 'string' },
@@ -23,9 +24,10 @@ export const globalOptions = {
 
 /** How `help` explains them. */
 export const globalOptionLines: readonly (readonly [string, string])[] = [
-  ['--json', 'print JSON: one document, or one line for each entry of ls, diff and --dry-run'],
+  ['--json', 'print JSON: one document, or one line for each entry of ls, diff and --dry-run; errors too'],
   ['--progress', 'print progress on stderr even when it is not a terminal'],
   ['--debug', 'print the stack of an error'],
+  ['--version', 'print the version of this program'],
   ['--region <name>', "AWS region; else AWS_REGION or the profile's"],
   ['--profile <name>', 'profile of the AWS configuration; else AWS_PROFILE'],
   ['--storage-stack <name>', 'stack that holds the vault; HOLDFAST_STORAGE_STACK, else HoldfastStorage'],

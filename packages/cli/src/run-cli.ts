@@ -34,15 +34,16 @@ export interface CliIo {
 export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
   let connection: Promise<Connection> | undefined;
   let storage: Storage | undefined;
-  let debug = false;
+  let [debug, json] = [false, false];
   try {
     const { name, rest, values } = splitArguments(argv);
     debug = values.debug === true;
-    if (name === 'version') return await answer(io, io.version);
+    json = values.json === true;
+    if (name === 'version' || values.version === true) return await answer(io, io.version);
     if (name === undefined || name === 'help')
       return await answer(io, helpFor(rest.filter((word) => !word.startsWith('-')).join(' ')));
+    if (values.help === true) return await answer(io, helpFor(name));
     const command = getCommand(name);
-    if (values.help === true) return await answer(io, helpOf(command));
     const run = command.parse(rest);
     const context: CommandContext = {
       connect: async () => (connection ??= io.connect(connectOptionsOf(values, io.env))),
@@ -60,9 +61,12 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
       io.err('holdfast: interrupted; what was started in AWS goes on, "holdfast runs" shows it\n');
       return exitCodes.interrupted;
     }
-    io.err(`holdfast: ${messageOf(error)}\n`);
+    const code = exitCodeOf(error);
+    const message = messageOf(error);
+    const name = error instanceof Error ? error.name : 'Error';
+    io.err(json ? `${JSON.stringify({ error: name, message, exitCode: code })}\n` : `holdfast: ${message}\n`);
     if (debug) io.err(`${error instanceof Error ? error.stack : String(error)}\n`);
-    return exitCodeOf(error);
+    return code;
   } finally {
     storage?.close();
     await connection?.then(
@@ -105,8 +109,11 @@ function getCommand(name: string): Command {
   throw new UsageError(`"${safeText(name)}" is not a command; ${hint}`);
 }
 
+/** Help about the program, a command, or all commands whose first word it is. */
 function helpFor(name: string): string {
-  return name === '' ? helpText(commands) : helpOf(getCommand(name));
+  if (name === '') return helpText(commands);
+  const group = commands.filter((command) => command.name.startsWith(`${name} `));
+  return group.length > 0 ? group.map(helpOf).join('\n\n') : helpOf(getCommand(name));
 }
 
 async function answer(io: CliIo, text: string): Promise<ExitCode> {

@@ -44,14 +44,3 @@ export const timeRangeLines = [
   ['--from <time>', 'not before this time: 2026-11-23 or 2026-11-23T02:00:00Z'],
   ['--to <time>', 'not after this time; a date alone means its end, in UTC'],
 ] as const;
-
-/**
- * `--limit`: how many rows to print.
- * @throws {@link UsageError} it is not a positive whole number.
- */
-export function limitOption(text: string | undefined, standard: number): number {
-  if (text === undefined) return standard;
-  if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new UsageError(`--limit "${text}" is not a number of rows; write 1 or more`);
-  return Number(text);
-}

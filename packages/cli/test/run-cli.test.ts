@@ -26,8 +26,30 @@ test.for(commands.map(({ name }) => name))('explains %s with all its options', a
   expect((await cli.run(name, '--help')).out).toBe(out);
 });
 
-test('prints its version', async () => {
-  expect(await new CliUnderTest().run('version')).toEqual({ code: 0, out: '1.2.3\n', err: '' });
+test.for(['version', '--version'])('prints its version for %s', async (word) => {
+  expect(await new CliUnderTest().run(word)).toEqual({ code: 0, out: '1.2.3\n', err: '' });
+});
+
+test.for([
+  ['hold', '--help'],
+  ['help', 'hold'],
+])('explains all commands that begin with %s %s', async (words) => {
+  const { code, out } = await new CliUnderTest().run(...words);
+
+  expect(code).toBe(0);
+  for (const name of ['hold set', 'hold release', 'hold list'])
+    expect(out).toContain(`usage: holdfast ${name}`);
+});
+
+test('writes an error as JSON for a program that asked for JSON', async () => {
+  const { code, out, err } = await new CliUnderTest().run('ls', 'nothing', '--json');
+
+  expect(out).toBe('');
+  expect(JSON.parse(err)).toEqual({
+    error: 'UnknownNameError',
+    message: expect.stringContaining('"nothing"'),
+    exitCode: code,
+  });
 });
 
 test.for([
@@ -36,6 +58,10 @@ test.for([
   [['--frobnicate'], 'unknown option "--frobnicate"; "holdfast help" lists commands and options'],
   [['status', '--frobnicate'], 'unknown option \'--frobnicate\'; see "holdfast help status"'],
   [['runs', '--plan'], 'option \'--plan <value>\' argument missing; see "holdfast help runs"'],
+  [
+    ['retention', 'preview', 'daily', '--keep-days', '-5'],
+    '--keep-days needs a value; write one that begins with - as --keep-days=-…, see "holdfast help retention preview"',
+  ],
   [['cancel'], 'write "holdfast cancel <run>"'],
   [['status', 'photos'], 'write "holdfast status [--check]"'],
 ] as const)('answers %j with 2 and what to write instead', async ([argv, message]) => {

@@ -6,7 +6,7 @@ import {
   openVault,
   PointReader,
   previewRetention,
-  RetentionRules,
+  type RetentionRules,
   UnknownNameError,
   type Catalog,
   type ExclusivePacks,
@@ -17,21 +17,21 @@ import {
 } from '@holdfast/engine';
 import { type CommandContext, defineCommand } from '../command.ts';
 import type { Connection } from '../connection.ts';
-import { UsageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { isImage } from '../open-point.ts';
 import { resolveResourceArn } from '../resolve-resource.ts';
 import { bytesText, countText, timeText } from '../text.ts';
+import { type WholeNumberBounds, wholeNumberOption } from '../whole-number-option.ts';
 
-/** Options that change a rule, and the rule. */
+/** Options that change a rule, the rule, and its bounds in a plans file. */
 const ruleOptions = {
-  'keep-days': 'keepDays',
-  daily: 'daily',
-  weekly: 'weekly',
-  monthly: 'monthly',
-  yearly: 'yearly',
-  'minimum-points': 'minimumPoints',
-} as const satisfies Record<string, keyof RetentionRules>;
+  'keep-days': { rule: 'keepDays', unit: 'days', least: 1, most: 36_500 },
+  daily: { rule: 'daily', unit: 'days', least: 0, most: 3_650 },
+  weekly: { rule: 'weekly', unit: 'weeks', least: 0, most: 520 },
+  monthly: { rule: 'monthly', unit: 'months', least: 0, most: 1_200 },
+  yearly: { rule: 'yearly', unit: 'years', least: 0, most: 100 },
+  'minimum-points': { rule: 'minimumPoints', unit: 'points', least: 0, most: 1_000 },
+} as const satisfies Record<string, WholeNumberBounds & { readonly rule: keyof RetentionRules }>;
 
 interface Preview {
   readonly plan: string;
@@ -67,12 +67,13 @@ export const retentionPreviewCommand = defineCommand({
   ],
   words: { least: 1, most: 1 },
   async run(context, values, [planName = '']) {
+    const changes = changesOf(values);
     const connection = await context.connect();
     const plans = await connection.deployment.findPlans();
     if (plans === undefined)
       throw new UnknownNameError('the deployment does not name its plans; deploy this version first');
     const { name, retention } = getPlan(plans, planName);
-    const newRules = changedRules(retention, values);
+    const newRules = { ...retention, ...changes };
     const preview = await compare(
       connection,
       plans,
@@ -86,19 +87,15 @@ export const retentionPreviewCommand = defineCommand({
   },
 });
 
-function changedRules(rules: RetentionRules, values: Readonly<Record<string, unknown>>): RetentionRules {
-  const changes: Record<string, unknown> = {};
-  for (const [option, rule] of Object.entries(ruleOptions)) {
+function changesOf(values: Readonly<Record<string, unknown>>): Partial<RetentionRules> {
+  const changes: { -readonly [Rule in keyof RetentionRules]?: RetentionRules[Rule] } = {};
+  for (const [option, { rule, ...bounds }] of Object.entries(ruleOptions)) {
     const text = values[option];
-    if (typeof text !== 'string') continue;
-    if (!/^\d{1,5}$/.test(text) || (rule === 'keepDays' && Number(text) === 0))
-      throw new UsageError(
-        `--${option} "${text}" is not a number; write ${rule === 'keepDays' ? 1 : 0} or more`,
-      );
-    changes[rule] = Number(text);
+    if (typeof text === 'string') changes[rule] = wholeNumberOption(option, text, bounds);
   }
   const timeZone = values['time-zone'];
-  return RetentionRules.parse({ ...rules, ...changes, ...(typeof timeZone === 'string' && { timeZone }) });
+  if (typeof timeZone === 'string') changes.timeZone = timeZone;
+  return changes;
 }
 
 async function compare(

@@ -3,7 +3,8 @@ import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { resolveResourceArn } from '../resolve-resource.ts';
 import { durationText, timeText } from '../text.ts';
-import { limitOption, timeRangeLines, timeRangeOption, timeRangeOptions } from '../time-option.ts';
+import { timeRangeLines, timeRangeOption, timeRangeOptions } from '../time-option.ts';
+import { limitOption } from '../whole-number-option.ts';
 
 const standardLimit = 50;
 

@@ -132,8 +132,8 @@ test('goes by the plan that decides, as maintenance does, whatever plan a point 
 
 test.for([
   [['nightly'], 3, 'plan "nightly" does not exist'],
-  [['daily', '--weekly', 'many'], 2, '--weekly "many" is not a number; write 0 or more'],
-  [['daily', '--keep-days', '0'], 2, '--keep-days "0" is not a number; write 1 or more'],
+  [['daily', '--weekly', 'many'], 2, '--weekly "many" is not a number of weeks; write one from 0 to 520'],
+  [['daily', '--keep-days', '0'], 2, '--keep-days "0" is not a number of days; write one from 1 to 36500'],
   [['daily', '--time-zone', 'Mars'], 2, 'time zone "Mars" does not exist'],
   [['daily', '--resource', 'unknown'], 3, 'resource "unknown" is not in the catalog'],
 ] as const)('refuses %j', async ([words, expected, message]) => {
