@@ -109,6 +109,7 @@ export { rebuildCatalog, type RebuildReport } from './rebuild/rebuild-catalog.ts
 
 // Legal holds
 export { setHold, type HoldServices } from './holds/set-hold.ts';
+export { planHold, type HoldPlan } from './holds/plan-hold.ts';
 export { applyHold } from './holds/apply-hold.ts';
 export { releaseHold, releasePoints } from './holds/release-hold.ts';
 export { reconcileHolds } from './holds/reconcile-holds.ts';

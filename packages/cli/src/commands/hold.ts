@@ -2,6 +2,8 @@ import {
   type HoldRow,
   type HoldScope,
   holdScopeText,
+  type HoldPlan,
+  planHold,
   toHex,
   UnknownNameError,
   type Catalog,
@@ -36,20 +38,25 @@ export const holdSetCommand = defineCommand({
   name: 'hold set',
   summary:
     'Keep a point, all points of a resource, or of all resources with a tag, until the hold is released.',
-  usage: ['<point|resource> --reason <text>', '--tag <key>=<value> --reason <text>'],
-  options: { tag: { type: 'string' }, reason: { type: 'string' } },
+  usage: ['<point|resource> --reason <text> [--dry-run]', '--tag <key>=<value> --reason <text> [--dry-run]'],
+  options: { tag: { type: 'string' }, reason: { type: 'string' }, 'dry-run': { type: 'boolean' } },
   optionLines: [
     ['--tag <key>=<value>', 'resources that carry this tag, by what discovery saw last'],
     ['--reason <text>', 'why: for whoever has to decide about the release'],
+    ['--dry-run', 'say what it would keep, and which locks it would move; change nothing'],
   ],
   words: { least: 0, most: 1 },
-  async run(context, { tag, reason }, [name]) {
+  async run(context, { tag, reason, 'dry-run': isDryRun }, [name]) {
     if ((tag === undefined) === (name === undefined))
       throw new UsageError('name a point or a resource, or a tag with --tag key=value');
     const why = reasonOption(reason);
     const tagged = tag === undefined ? undefined : tagScope(tag);
     const connection = await context.connect();
     const scope = tagged ?? (await namedScope(connection, name ?? ''));
+    const plan = await planHold(connection.services.catalog, scope, context.clock.now());
+    if (isDryRun === true && context.out.json) await context.out.document({ scope, ...plan });
+    if (!context.out.json) await printPlan(plan, scope, context);
+    if (isDryRun === true) return exitCodes.ok;
     const by = await connection.deployment.findCaller();
     return drive({ action: 'set', scope, by, reason: why }, connection, context, holdScopeText(scope));
   },
@@ -107,6 +114,20 @@ export const holdListCommand = defineCommand({
     return exitCodes.ok;
   },
 });
+
+/** What the hold does to locks is said before it does it: nobody can take a lock back. */
+async function printPlan(
+  { points, prolonged, prolongedUntil }: HoldPlan,
+  scope: HoldScope,
+  { out }: CommandContext,
+): Promise<void> {
+  await out.line(`a hold on ${safeText(holdScopeText(scope))} keeps ${countText(points, 'point')}`);
+  if (prolongedUntil === undefined) return;
+  await out.line(
+    `${countText(prolonged, 'point')} would expire soon: locked until ${timeText(prolongedUntil)} at the latest, ` +
+      'and longer for as long as the hold lasts; no release takes such a lock back',
+  );
+}
 
 function reasonOption(text: string | undefined): string {
   if (text === undefined || text.trim() === '')

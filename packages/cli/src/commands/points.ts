@@ -4,7 +4,8 @@ import { exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { resolveResourceArn } from '../resolve-resource.ts';
 import { bytesText, timeText } from '../text.ts';
-import { limitOption, timeRangeLines, timeRangeOption, timeRangeOptions } from '../time-option.ts';
+import { timeRangeLines, timeRangeOption, timeRangeOptions } from '../time-option.ts';
+import { limitOption } from '../whole-number-option.ts';
 
 export const pointsCommand = defineCommand({
   name: 'points',
@@ -45,6 +46,9 @@ async function listAllPoints(catalog: Catalog, { from, to }: TimeRange): Promise
   );
 }
 
+/** Digits of a hold's id; `hold release` takes a beginning, too. */
+const shownOfHold = 8;
+
 async function printPoints(rows: readonly PointRow[], out: Output): Promise<void> {
   await out.table(
     [
@@ -53,17 +57,19 @@ async function printPoints(rows: readonly PointRow[], out: Output): Promise<void
       { title: 'TYPE' },
       { title: 'TAKEN' },
       { title: 'EXPIRES' },
+      { title: 'HOLDS' },
       { title: 'FILES', align: 'right' },
       { title: 'SIZE', align: 'right' },
       { title: 'STORED', align: 'right' },
       { title: 'WARNINGS', align: 'right' },
     ],
-    rows.map(({ pointId, resourceArn, type, sourceTime, expiresAt, counts, warnings }) => [
+    rows.map(({ pointId, resourceArn, type, sourceTime, expiresAt, holds = [], counts, warnings }) => [
       pointId,
       resourceArn,
       type,
       timeText(sourceTime),
       timeText(expiresAt),
+      holds.map((hold) => hold.slice(0, shownOfHold)).join(' ') || '-',
       String(counts.files),
       bytesText(counts.logicalBytes),
       bytesText(counts.storedBytes),

@@ -8,7 +8,7 @@ const ann = 'arn:aws:sts::111122223333:assumed-role/Legal/ann';
 
 async function withPoint(result: Record<string, unknown> = {}): Promise<CliUnderTest> {
   const cli = new CliUnderTest();
-  await cli.plantResource();
+  await cli.plantResource({ tags: { case: '7=x' } });
   await cli.plantPoint({ pointId: point });
   const output = { hold, points: 1, gone: 0, failures: { count: 0, messages: [] }, ...result };
   cli.executions.onLook = async (execution) =>
@@ -70,6 +70,7 @@ test.for([
   [['set', '--tag', 'a', '--reason', 'x'], 2, '--tag "a" is not a tag'],
   [['set', 'photos', '--reason', 'x'.repeat(1025)], 2, '--reason has 1025 characters; write 1024 at most'],
   [['set', 'films', '--reason', 'x'], 3, '"films" is not in the catalog'],
+  [['set', '--tag', 'case=8', '--reason', 'x'], 3, 'no resource carried the tag case=8'],
   [['release', 'cd', '--reason', 'x'], 3, 'hold "cd" does not exist'],
 ] as const)('refuses hold %j', async ([words, expected, message]) => {
   const cli = await withPoint();
@@ -78,4 +79,25 @@ test.for([
 
   expect({ code, err }).toEqual({ code: expected, err: expect.stringContaining(message) });
   expect(cli.executions.started).toEqual([]);
+});
+
+test('says which locks it would move, and until when, before it is set', async () => {
+  const cli = await withPoint();
+  cli.clock.set('2026-12-20T00:00:00Z');
+
+  const { code, out } = await cli.run('hold', 'set', 'photos', '--reason', 'case 7', '--dry-run');
+
+  expect(code).toBe(0);
+  expect(out).toMatch(
+    /^a hold on resource arn:aws:s3:::photos keeps 1 point\n1 point would expire soon: locked until 2027-01-2\d .*no release takes such a lock back\n$/,
+  );
+  expect(cli.executions.started).toEqual([]);
+});
+
+test('moves no lock of a point that does not expire soon', async () => {
+  const cli = await withPoint();
+
+  const { out } = await cli.run('hold', 'set', point, '--reason', 'case 7', '--dry-run', '--json');
+
+  expect(JSON.parse(out)).toEqual({ scope: { kind: 'point', pointId: point }, points: 1, prolonged: 0 });
 });

@@ -1,4 +1,4 @@
-import type { PointId, ResourceArn, RunId } from '@holdfast/engine';
+import type { HoldId, PointId, ResourceArn, RunId } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { CliUnderTest, volumeArn } from '../cli-under-test.ts';
 
@@ -18,6 +18,7 @@ async function withPoints(): Promise<CliUnderTest> {
     expiresAt,
     warnings: 2,
   });
+  await cli.catalog.addPointHold(newer, 'ab'.repeat(16) as HoldId);
   await cli.plantPoint({
     pointId: ofVolume,
     resourceArn: volumeArn,
@@ -34,9 +35,9 @@ test('lists the points of a resource, the newest first', async () => {
 
   expect(code).toBe(0);
   expect(out).toBe(`\
-POINT                              RESOURCE             TYPE         TAKEN                 EXPIRES               FILES     SIZE   STORED  WARNINGS
-20261121T020000Z-00000000000000bb  arn:aws:s3:::photos  incremental  2026-11-21 02:00:00Z  2026-12-24 00:00:00Z      3  4.9 KiB  2.0 KiB         2
-20261120T020000Z-00000000000000aa  arn:aws:s3:::photos  full         2026-11-20 02:00:00Z  2026-12-24 00:00:00Z      3  4.9 KiB  2.0 KiB         0
+POINT                              RESOURCE             TYPE         TAKEN                 EXPIRES               HOLDS     FILES     SIZE   STORED  WARNINGS
+20261121T020000Z-00000000000000bb  arn:aws:s3:::photos  incremental  2026-11-21 02:00:00Z  2026-12-24 00:00:00Z  abababab      3  4.9 KiB  2.0 KiB         2
+20261120T020000Z-00000000000000aa  arn:aws:s3:::photos  full         2026-11-20 02:00:00Z  2026-12-24 00:00:00Z  -             3  4.9 KiB  2.0 KiB         0
 `);
 });
 

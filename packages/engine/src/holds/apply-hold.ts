@@ -12,16 +12,12 @@ import {
 import { containerName } from '../packs/object-names.ts';
 import { isDamage } from '../packs/stored-object.ts';
 import { readRoot } from '../points/root-store.ts';
-import { resourceKeyOf } from '../points/point-id.ts';
 import type { HoldRow, PointRow } from '../ports/catalog.ts';
-import { generationEnd } from '../runs/generation.ts';
+import { heldUntil } from './held-until.ts';
 import { listCovered } from './hold-scope.ts';
 import type { HoldServices } from './set-hold.ts';
 
 const pointsAtOnce = 4;
-const dayMs = 86_400_000;
-/** A held point is kept for at least so many days from now; maintenance renews that before it ends. */
-const heldDays = 30;
 
 /** What applying holds works with. */
 export type ApplyHoldServices = Pick<HoldServices, 'store' | 'catalog' | 'lockMode'>;
@@ -122,15 +118,9 @@ async function switchOn({ store }: ApplyHoldServices, name: string): Promise<voi
 
 /** A point that would expire before maintenance looks at it again is prolonged at once. */
 async function keepForNow(services: ApplyHoldServices, keys: VaultKeys, point: PointRow): Promise<void> {
-  const now = await services.store.now();
-  const needed = new Date(now.getTime() + (heldDays / 2) * dayMs);
-  if (point.expiresAt >= needed) return;
-  const expiresAt = generationEnd(
-    new Date(now.getTime() + heldDays * dayMs),
-    resourceKeyOf(point.resourceArn),
-    heldDays,
-  );
-  const outcome = await prolongPoint(services, keys, point, { expiresAt });
+  const { enough, until } = heldUntil(await services.store.now(), point.resourceArn);
+  if (point.expiresAt >= enough) return;
+  const outcome = await prolongPoint(services, keys, point, { expiresAt: until });
   const lost = 'lost' in outcome ? outcome.lost : { count: 0, packIds: [] };
   if (lost.count === 0) return;
   const what = `${lost.count} of the packs that it needs are gone, ${lost.packIds.join(', ')}`;

@@ -1,3 +1,4 @@
+import { UnknownNameError } from '../errors.ts';
 import type { Catalog, HoldScope, PointRow, ResourceRow } from '../ports/catalog.ts';
 
 /** Whether a hold keeps a point. @param tags - of the point's resource, when it was last discovered. */
@@ -21,6 +22,37 @@ export async function* listCovered(catalog: Catalog, scope: HoldScope): AsyncGen
   } else {
     for await (const { arn, tags = {} } of catalog.listResources())
       if (tags[scope.key] === scope.value) yield* catalog.listPoints(arn);
+  }
+}
+
+/**
+ * Refuses a hold that would keep nothing, now or later: a misspelt tag protects nobody, and nobody notices.
+ * @throws {@link UnknownNameError} naming what is not there.
+ */
+export async function checkCovers(catalog: Catalog, scope: HoldScope): Promise<void> {
+  if (scope.kind === 'point') {
+    const point = await catalog.findPoint(scope.pointId);
+    if (point === undefined)
+      throw new UnknownNameError(
+        `point ${scope.pointId} is not in the catalog; "holdfast points" lists what is`,
+      );
+    if (point.expiring === true)
+      throw new UnknownNameError(
+        `point ${scope.pointId} has expired and is being removed; it cannot be held any more`,
+      );
+  } else if (scope.kind === 'resource') {
+    if ((await catalog.findResource(scope.resourceArn)) !== undefined) return;
+    // Points outlive the row of their resource.
+    for await (const _point of catalog.listPoints(scope.resourceArn)) return;
+    throw new UnknownNameError(
+      `resource ${scope.resourceArn} is not in the catalog; "holdfast resources" lists what is`,
+    );
+  } else {
+    for await (const { tags = {} } of catalog.listResources()) if (tags[scope.key] === scope.value) return;
+    throw new UnknownNameError(
+      `no resource carried the tag ${scope.key}=${scope.value} when it was last discovered; correct it, or hold ` +
+        'resources by their names',
+    );
   }
 }
 

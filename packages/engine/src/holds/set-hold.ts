@@ -1,9 +1,9 @@
 import { AuditLog, type AuditLogOptions } from '../audit/audit-log.ts';
 import { vaultChain } from '../audit/audit-entry.ts';
-import { InvalidInputError, UnknownNameError } from '../errors.ts';
+import { InvalidInputError } from '../errors.ts';
 import type { HoldId } from '../ids.ts';
 import type { Catalog, HoldRow, HoldScope } from '../ports/catalog.ts';
-import { isSameScope } from './hold-scope.ts';
+import { checkCovers, isSameScope } from './hold-scope.ts';
 
 /** What setting and releasing holds works with. */
 export interface HoldServices extends AuditLogOptions {
@@ -22,7 +22,7 @@ export interface HoldRequest {
 /**
  * Records a legal hold, in the catalog and on the audit log. `applyHold` then takes it to the points; maintenance does
  * so every day, for points that are still to come. Repeatable.
- * @throws {@link UnknownNameError} the point or resource that it names does not exist.
+ * @throws {@link UnknownNameError} it would keep nothing, now or later.
  * @throws {@link InvalidInputError} no reason was given, or the id is that of another hold.
  */
 export async function setHold(services: HoldServices, request: HoldRequest): Promise<HoldRow> {
@@ -35,7 +35,7 @@ export async function setHold(services: HoldServices, request: HoldRequest): Pro
   const known = await catalog.findHold(holdId);
   if (known !== undefined && !isSameScope(known.scope, scope))
     throw new InvalidInputError(`hold ${holdId} exists already and holds something else; choose another id`);
-  await checkExists(catalog, scope);
+  if (known === undefined) await checkCovers(catalog, scope);
   const hold: HoldRow = known ?? { holdId, scope, setBy, reason, setAt: await store.now() };
   // The row first: a hold without an entry in the log still holds.
   if (known === undefined) await catalog.putHold(hold);
@@ -46,27 +46,6 @@ export async function setHold(services: HoldServices, request: HoldRequest): Pro
     event: { kind: 'hold-set', hold: holdId, scope: { ...scope }, reason: hold.reason },
   });
   return hold;
-}
-
-async function checkExists(catalog: Catalog, scope: HoldScope): Promise<void> {
-  if (scope.kind === 'point') {
-    const point = await catalog.findPoint(scope.pointId);
-    if (point === undefined)
-      throw new UnknownNameError(
-        `point ${scope.pointId} is not in the catalog; "holdfast points" lists what is`,
-      );
-    if (point.expiring === true)
-      throw new UnknownNameError(
-        `point ${scope.pointId} has expired and is being removed; it cannot be held any more`,
-      );
-  }
-  if (scope.kind === 'resource' && (await catalog.findResource(scope.resourceArn)) === undefined) {
-    // Points outlive the row of their resource.
-    for await (const _point of catalog.listPoints(scope.resourceArn)) return;
-    throw new UnknownNameError(
-      `resource ${scope.resourceArn} is not in the catalog; "holdfast resources" lists what is`,
-    );
-  }
 }
 
 /** The chain of the audit log that a hold belongs to. */

@@ -138,6 +138,8 @@ test('a point that is about to expire is prolonged at once', async () => {
 
   const row = await scene.catalog.findPoint(point);
   expect(row?.expiresAt.getTime()).toBeGreaterThan(scene.clock.now().getTime() + 29 * day);
+  // Nobody can take a lock back: not by more than it needs.
+  expect(row?.expiresAt.getTime()).toBeLessThanOrEqual(scene.clock.now().getTime() + 37 * day);
 });
 
 test('a hold on a point of which packs have been swept says so, and holds the rest', async () => {
@@ -248,6 +250,9 @@ describe('refuses', () => {
     );
     await expect(ask({ kind: 'resource', resourceArn: 'arn:aws:s3:::none' as never })).rejects.toThrow(
       'arn:aws:s3:::none',
+    );
+    await expect(ask({ kind: 'tag', key: 'case', value: '8' })).rejects.toThrow(
+      'no resource carried the tag case=8',
     );
     expect(await Array.fromAsync(scene.catalog.listHolds())).toEqual([]);
   });
