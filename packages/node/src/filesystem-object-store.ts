@@ -1,5 +1,4 @@
-import { mkdirSync } from 'node:fs';
-import { link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -28,6 +27,7 @@ import type {
 
 import { errnoOf, isDenied, isMissing } from './errno.ts';
 import { FilesystemMultipartUpload, newUpload } from './filesystem-multipart-upload.ts';
+import { makeDirectories } from './make-directories.ts';
 import { listObjectNames } from './list-object-names.ts';
 import { bodyBytes, bodyParts, readStretch, writeParts } from './object-file.ts';
 import { checkPutOptions, objectPathOf, privateDirectory } from './object-layout.ts';
@@ -40,7 +40,7 @@ type Keepers = Pick<ObjectState, 'versionId' | 'lock' | 'legalHold'>;
 
 /** What a {@link FilesystemObjectStore} needs. */
 export interface FilesystemObjectStoreOptions {
-  /** Directory of the objects; made when it is missing. One file system, with hard links. */
+  /** Directory of the objects; made when it is missing. One file system. */
   readonly root: string;
   /** The store's own clock: dates of locks are compared with it. */
   readonly clock: Clock;
@@ -197,9 +197,12 @@ export class FilesystemObjectStore implements ObjectStore {
       }
       // What was added since: who adds a lock looks for the file afterwards, so one of the two sees the other.
       const keepers = { versionId, ...(await record.findKeepers(versionId)) };
-      if (this.#isKept(keepers)) await link(aside, version.path);
-      else await record.forget(versionId);
-      await rm(aside);
+      if (this.#isKept(keepers)) {
+        await rename(aside, version.path);
+      } else {
+        await record.forget(versionId);
+        await rm(aside);
+      }
       this.#checkFree(name, keepers);
     });
   }
@@ -246,7 +249,7 @@ export class FilesystemObjectStore implements ObjectStore {
     if (!claimed.value) throw new ObjectExistsError(name);
     try {
       if (flushed.status === 'rejected') throw flushed.reason;
-      await this.#linkObject(name, written, record.dataPath(version.versionId));
+      await this.#moveToName(name, written, record.dataPath(version.versionId));
     } catch (error) {
       await record.forget(version.versionId);
       throw error;
@@ -254,18 +257,24 @@ export class FilesystemObjectStore implements ObjectStore {
     return { name, versionId: version.versionId, bytes, storedAt: version.storedAt };
   }
 
-  async #linkObject(name: string, written: string, besides: string): Promise<void> {
+  /**
+   * Moves written bytes to where their object lies. The record has been claimed, so that nobody else of this store moves
+   * anything there; moving needs no hard links, which many file systems lack. What somebody put there past the store is
+   * refused when it was there before.
+   */
+  async #moveToName(name: string, written: string, besides: string): Promise<void> {
     const target = this.#objects.filePath(name);
     try {
-      // Not recursive into a file's place: that fails with ENOTDIR or EEXIST, and the bytes go into the record.
-      await mkdir(path.dirname(target), { recursive: true });
-      await link(written, target);
+      if (await this.#objects.hasFile(name)) throw new ObjectExistsError(name);
+      // Not into a file's place: that fails with ENOTDIR, and the bytes go into the record.
+      makeDirectories(path.dirname(target));
+      await rename(written, target);
       if (this.#durable) await syncDirectory(path.dirname(target));
     } catch (error) {
       const code = errnoOf(error);
-      if (code !== 'ENOTDIR' && code !== 'EEXIST') throw error;
-      if (await this.#objects.hasFile(name)) throw new ObjectExistsError(name, { cause: error });
-      await link(written, besides);
+      // Names below this one have a directory in its place, which is never empty for long.
+      if (code !== 'ENOTDIR' && code !== 'EISDIR' && code !== 'EEXIST' && code !== 'ENOTEMPTY') throw error;
+      await rename(written, besides);
       if (this.#durable) await syncDirectory(path.dirname(besides));
     }
   }
@@ -291,7 +300,7 @@ export class FilesystemObjectStore implements ObjectStore {
   #prepare(): void {
     if (this.#prepared) return;
     for (const directory of ['writing', 'removing', 'versions']) {
-      mkdirSync(path.join(this.#root, privateDirectory, directory), { recursive: true });
+      makeDirectories(path.join(this.#root, privateDirectory, directory));
     }
     this.#prepared = true;
   }

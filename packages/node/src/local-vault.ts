@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WriteServices } from '@holdfast/engine';
 import { DirectoryWorkStore } from './directory-work-store.ts';
 import { FileKeyring } from './file-keyring.ts';
 import { FilesystemObjectStore } from './filesystem-object-store.ts';
+import { makeDirectories } from './make-directories.ts';
 import { SqliteCatalog } from './sqlite-catalog.ts';
 import { SqliteChunkIndex } from './sqlite-chunk-index.ts';
 import { systemClock, systemRandom } from './system-ports.ts';
@@ -33,7 +33,7 @@ export async function openLocalVault({
   keyFile,
   durable = true,
 }: LocalVaultOptions): Promise<LocalVault> {
-  mkdirSync(root, { recursive: true });
+  makeDirectories(root);
   const catalog = new SqliteCatalog(join(root, 'catalog.sqlite'));
   const index = new SqliteChunkIndex(join(root, 'chunk-index.sqlite'));
   const services: WriteServices = {

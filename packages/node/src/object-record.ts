@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { ObjectLock } from '@holdfast/engine';
 
 import { errnoOf, isMissing } from './errno.ts';
+import { makeDirectories } from './make-directories.ts';
 import { recordPathOf } from './object-layout.ts';
 import { syncDirectory } from './sync-directory.ts';
 
@@ -153,7 +154,7 @@ export class ObjectRecord {
   }
 
   async #addFile(name: string): Promise<void> {
-    await mkdir(this.#path, { recursive: true });
+    makeDirectories(this.#path);
     await writeFile(path.join(this.#path, name), '');
     if (this.#durable) await syncDirectory(this.#path);
   }

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 
+import { errnoOf } from './errno.ts';
 import { pathBytes } from './raw-path.ts';
 import type { RawPath } from './raw-path.ts';
 
@@ -22,11 +23,26 @@ export function overlaps(prefix: string, { from, to }: RawRange): boolean {
  */
 export function namesInByteOrder(directory: string): string[] {
   const names: string[] = [];
-  for (const child of readdirSync(pathBytes(directory), { withFileTypes: true, encoding: 'latin1' })) {
-    names.push(child.isDirectory() ? `${child.name}/` : child.name);
-  }
+  for (const { name, isDirectory } of readNames(pathBytes(directory)))
+    names.push(isDirectory ? `${name}/` : name);
   // Without a compare function strings sort by code units, which are bytes here, several times faster.
   return names.sort();
+}
+
+function readNames(directory: Buffer): readonly { readonly name: string; readonly isDirectory: boolean }[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true, encoding: 'latin1' }).map((child) => ({
+      name: child.name,
+      isDirectory: child.isDirectory(),
+    }));
+  } catch (error) {
+    if (errnoOf(error) !== 'ERR_INVALID_ARG_TYPE') throw error;
+    // Of a file system that does not say what its names are, Node asks itself, and cannot join a Buffer with text.
+    return readdirSync(directory, { withFileTypes: true, encoding: 'buffer' }).map((child) => ({
+      name: child.name.toString('latin1'),
+      isDirectory: child.isDirectory(),
+    }));
+  }
 }
 
 /**
