@@ -1,4 +1,4 @@
-import { mapConcurrent, type WorkStore } from '@holdfast/engine';
+import { mapConcurrent, type UnkeptCount, UnkeptFacts, type WorkStore } from '@holdfast/engine';
 import type * as z from 'zod';
 import { restoreFiles, type RestoreJob, ShardOutcome } from '../plan-restore/restore-job.ts';
 import { getJson } from '../shared/work-json.ts';
@@ -22,6 +22,8 @@ export interface FilesReport {
   readonly failed: number;
   /** Restored as an earlier point had them, because this one could not read them. */
   readonly carried: number;
+  /** What of the written files the target could not keep as the point has it. */
+  readonly unkept: readonly UnkeptCount[];
   /** The first of the failed files. */
   readonly failedFiles: readonly z.infer<typeof ShardOutcome>['failed'][number][];
 }
@@ -36,11 +38,13 @@ export async function addOutcomes(
 ): Promise<FilesReport> {
   const sum = { files: 0, bytes: 0, written: 0, kept: 0, same: 0, failed: 0, carried: 0 };
   const failedFiles: FilesReport['failedFiles'][number][] = [];
+  const unkept = new UnkeptFacts();
   let bytes = 0;
   const indexes = Array.from({ length: shardCount }, (_, index) => index);
   const read = async (index: number) => getJson(work, restoreFiles.result(restoreId, index), ShardOutcome);
   for await (const outcome of mapConcurrent(indexes, resultsAtOnce, read)) {
-    const { failed, carried, ...counts } = outcome;
+    const { failed, carried, unkept: ofShard, ...counts } = outcome;
+    unkept.addAll(ofShard);
     for (const name of Object.keys(counts) as (keyof typeof counts)[]) sum[name] += counts[name];
     sum.failed += failed.length;
     sum.carried += carried.length;
@@ -50,5 +54,5 @@ export async function addOutcomes(
       failedFiles.push(file);
     }
   }
-  return { ...sum, failedFiles };
+  return { ...sum, unkept: unkept.list(), failedFiles };
 }

@@ -63,7 +63,8 @@ async function complete(
   const job = await getJson(deps.work, restoreFiles.job(restoreId), RestoreJob);
   const did = job.target.kind === 'volumes' ? await reportVolumes(deps, job) : await reportFiles(deps, job);
   const { files = did.volumes?.length ?? 0, bytes = volumeBytes(did.volumes), failed = 0, carried = 0 } = did;
-  const state = failed + carried > 0 ? 'completed-with-warnings' : 'completed';
+  const { unkept = [] } = did;
+  const state = failed + carried + unkept.length > 0 ? 'completed-with-warnings' : 'completed';
   const report: RestoreReport = {
     restoreId,
     state,

@@ -39,6 +39,13 @@ export const ShardOutcome = z.object({
   same: z.int(),
   failed: z.array(z.object({ path: z.string(), name: z.string(), message: z.string() })),
   carried: z.array(z.object({ path: z.string(), from: z.string() })),
+  unkept: z.array(
+    z.object({
+      fact: z.enum(['mode', 'set-id', 'owner', 'time', 'headers', 'metadata', 'tags', 'storage-class']),
+      entries: z.int(),
+      example: z.string(),
+    }),
+  ),
 });
 
 /** A volume that a restore ordered. */

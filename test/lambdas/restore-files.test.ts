@@ -110,7 +110,7 @@ test('files that cannot be restored are named, alarmed, and do not stop the othe
     PLENTY,
   );
   const failed = [{ path: 'folder-0/file-0', name: 'ChunkCorruptError', message: 'damaged' }];
-  const outcome = { files: 10, bytes: 81, written: 9, kept: 0, same: 0, failed, carried: [] };
+  const outcome = { files: 10, bytes: 81, written: 9, kept: 0, same: 0, failed, carried: [], unkept: [] };
   await deployment.work.put(
     `restores/${plan.restoreId}/results/0.json`,
     Buffer.from(JSON.stringify(outcome)),
@@ -142,7 +142,7 @@ test.each([
       name: 'ChunkCorruptError',
       message: y.repeat(1500),
     }));
-    const outcome = { files: 1000, bytes: 0, written: 0, kept: 0, same: 0, failed, carried: [] };
+    const outcome = { files: 1000, bytes: 0, written: 0, kept: 0, same: 0, failed, carried: [], unkept: [] };
     await deployment.work.put(`restores/${restoreId}/results/0.json`, Buffer.from(JSON.stringify(outcome)));
 
     const report = await finishRestore({ execution: EXECUTION, restoreId }, PLENTY);

@@ -14,6 +14,8 @@ import {
   type RestoreTarget,
   type SourceEntry,
   StoreUnavailableError,
+  type UnkeptCount,
+  UnkeptFacts,
   type WriteOutcome,
 } from '@holdfast/engine';
 import { inPieces } from './in-pieces.ts';
@@ -53,6 +55,7 @@ export class S3RestoreTarget implements RestoreTarget {
   readonly #prefix: string;
   readonly #multipartFromBytes: number;
   readonly #partBytes: number;
+  readonly #unkept = new UnkeptFacts();
 
   constructor(s3: S3Client, bucket: string, options: S3RestoreTargetOptions = {}) {
     this.#s3 = s3;
@@ -90,8 +93,9 @@ export class S3RestoreTarget implements RestoreTarget {
     }
   }
 
-  async finish(): Promise<void> {
-    // Every write is complete when it returns, and S3 has no directories to finish.
+  /** Every write is complete when it returns, and S3 has no directories to finish. */
+  async finish(): Promise<readonly UnkeptCount[]> {
+    return Promise.resolve(this.#unkept.list());
   }
 
   #keyFor(entry: SourceEntry): string {

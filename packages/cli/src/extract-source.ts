@@ -14,8 +14,8 @@ import { UsageError } from './errors.ts';
 
 /** Where points are extracted from: a vault, or a container by itself. */
 export type ExtractSource =
-  /** `bucket`: of a vault in S3. */
-  | { readonly store: ObjectStore; readonly bucket?: string }
+  /** `bucket`: of a vault in S3; `directory`: of a copy of one. */
+  | { readonly store: ObjectStore; readonly bucket?: string; readonly directory?: string }
   | { readonly container: ContainerBytes; readonly close: () => Promise<void> };
 
 /** Options that say which key opens the source. */
@@ -49,7 +49,10 @@ export async function openSource(
       `"${source}" does not exist; name a vault as s3://<bucket>, a directory copy of one, or a container's file`,
     );
   if (stats.isDirectory())
-    return { store: new FilesystemObjectStore({ root: source, clock, random: systemRandom }) };
+    return {
+      store: new FilesystemObjectStore({ root: source, clock, random: systemRandom }),
+      directory: source,
+    };
   const container = await FileContainer.open(source);
   return { container, close: async () => container.close() };
 }

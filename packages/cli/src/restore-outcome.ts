@@ -2,6 +2,7 @@ import type { RestoreOutcome } from '@holdfast/engine';
 import { damageNames, type ExitCode, exitCodes } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { bytesText, countText, safeText } from './text.ts';
+import { unkeptText } from './unkept-text.ts';
 
 /** Prints what a restore by this process into a directory came to: what failed first, then numbers. */
 export async function printOutcome(
@@ -14,13 +15,14 @@ export async function printOutcome(
   },
   out: Output,
 ): Promise<void> {
-  const { files, bytes, written, kept, same, failed, carried } = outcome;
+  const { files, bytes, written, kept, same, failed, carried, unkept } = outcome;
   const { pointId, directory } = where;
   if (out.json) return out.document({ ...where, ...outcome });
   for (const { path, message } of failed)
     await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
   for (const { path, from } of carried)
     await out.line(`older content: ${safeText(path)}: as in point ${from}`);
+  for (const count of unkept) await out.line(unkeptText(count));
   await out.line(
     `restored ${countText(files - failed.length, 'file')} of point ${pointId} to ${safeText(directory)}: ` +
       `${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} kept, ${failed.length} failed`,

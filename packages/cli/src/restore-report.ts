@@ -3,6 +3,7 @@ import { parseOutput } from './execution-output.ts';
 import { damageNames, type ExitCode, exitCodes } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { bytesText, countText, safeText } from './text.ts';
+import { unkeptText } from './unkept-text.ts';
 
 const count = z.number().optional();
 
@@ -19,6 +20,8 @@ const RestoreReport = z.looseObject({
   /** Restored as an earlier point had them. */
   carried: count,
   failedFiles: z.array(z.object({ path: z.string(), name: z.string(), message: z.string() })).optional(),
+  /** What of the written files could not be kept as the point has it. */
+  unkept: z.array(z.object({ fact: z.string(), entries: z.number(), example: z.string() })).optional(),
   details: z.object({ bucket: z.string(), prefix: z.string() }).optional(),
   volumes: z
     .array(
@@ -48,7 +51,7 @@ export function exitCodeOfReport({ failed = 0, failedFiles = [] }: RestoreReport
 
 /** Prints a report: what failed first, then numbers. */
 export async function printReport(report: RestoreReport, out: Output): Promise<void> {
-  const { failedFiles = [], failed = 0, carried = 0, details, volumes, machine } = report;
+  const { failedFiles = [], failed = 0, carried = 0, unkept = [], details, volumes, machine } = report;
   for (const { path, message } of failedFiles)
     await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
   if (report.target !== undefined) await out.line(`target    ${safeText(report.target)}`);
@@ -74,6 +77,7 @@ export async function printReport(report: RestoreReport, out: Output): Promise<v
   }
   if (carried > 0)
     await out.line(`older     ${countText(carried, 'file')} with the content of an earlier point`);
+  for (const lacking of unkept) await out.line(unkeptText(lacking));
   if (failed > failedFiles.length && details !== undefined) {
     await out.line(`details   s3://${details.bucket}/${details.prefix}`);
   }

@@ -7,6 +7,7 @@ import {
   type RestoreOutcome,
   type RestoreTarget,
   type ReportProgress,
+  thenFinish,
 } from '@holdfast/engine';
 
 /** A restore that this process does itself. */
@@ -30,6 +31,13 @@ export async function restoreLocally(
   reader: PointReader,
   options: LocalRestoreOptions,
 ): Promise<RestoreOutcome> {
+  return thenFinish(options.target, async () => restoreEntries(reader, options));
+}
+
+async function restoreEntries(
+  reader: PointReader,
+  options: LocalRestoreOptions,
+): Promise<Omit<RestoreOutcome, 'unkept'>> {
   const { target, paths, overwrite, signal } = options;
   const total = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
   const failed: RestoreOutcome['failed'][number][] = [];
@@ -37,7 +45,7 @@ export async function restoreLocally(
   // Facts of directories are set once, at the end: a later range may write into the same directory.
   const unfinished: RestoreTarget = {
     write: async (...args) => target.write(...args),
-    finish: async () => {},
+    finish: async () => Promise.resolve([]),
   };
   for (const range of await rangesOf(reader, paths, signal)) {
     const outcome = await restoreRange(reader, {
@@ -52,7 +60,6 @@ export async function restoreLocally(
     failed.push(...outcome.failed);
     carried.push(...outcome.carried);
   }
-  await target.finish();
   return { ...total, failed, carried };
 }
 

@@ -95,9 +95,11 @@ export {
   type RestoreShard,
 } from './restore/plan-restore.ts';
 export { findThaw, longestThaw, quoteThaw, thawPoint, type PointThaw } from './restore/thaw-point.ts';
-export { splitDirectories } from './restore/split-directories.ts';
+export { splitDirectories, type SplitDirectories } from './restore/split-directories.ts';
 export type { RestoreQuote } from './restore/quote.ts';
 export type { FetchPolicy } from './restore/chunk-fetcher.ts';
+export { thenFinish } from './restore/then-finish.ts';
+export { type UnkeptCount, type UnkeptFact, UnkeptFacts } from './restore/unkept-facts.ts';
 export { restoreRange, type RestoreOutcome, type RestoreRangeOptions } from './restore/restore-range.ts';
 export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
 export { verifyPoints } from './verify/verify-points.ts';

@@ -2,29 +2,48 @@ import {
   closeSync,
   constants,
   lstatSync,
-  mkdirSync,
   openSync,
   readlinkSync,
   realpathSync,
   renameSync,
-  symlinkSync,
   unlinkSync,
 } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
-import { BackupError, equalBytes, RestorePathError, TargetUnavailableError, toHex } from '@holdfast/engine';
-import type { OverwriteRule, RandomBytes, RestoreTarget, SourceEntry, WriteOutcome } from '@holdfast/engine';
+import {
+  BackupError,
+  equalBytes,
+  InvalidInputError,
+  RestorePathError,
+  TargetUnavailableError,
+  UnkeptFacts,
+} from '@holdfast/engine';
+import type {
+  OverwriteRule,
+  RandomBytes,
+  RestoreTarget,
+  SourceEntry,
+  UnkeptCount,
+  UnkeptFact,
+  WriteOutcome,
+} from '@holdfast/engine';
 
-import { applyFacts, applyLinkFacts, hasFacts } from './apply-facts.ts';
-import type { FactRights } from './apply-facts.ts';
-import { ExistingFile } from './existing-file.ts';
+import { differences, FactSetter, haveSameFacts } from './apply-facts.ts';
+import { findDirectoryIdentity, isWithin } from './directory-identity.ts';
 import { errnoOf } from './errno.ts';
-import { linkTargetOf } from './file-facts.ts';
-import { pathBytes, rawPathOfText, shownPath } from './raw-path.ts';
+import { ExistingFile } from './existing-file.ts';
+import { factsOf, linkTargetOf } from './file-facts.ts';
+import { isUnsupported, systemCalls } from './file-system-calls.ts';
+import type { FileSystemCalls } from './file-system-calls.ts';
+import { makeDirectories } from './make-directories.ts';
+import { makeProcessMark } from './process-mark.ts';
+import type { ProcessMark } from './process-mark.ts';
+import { pathBytes, rawPathOf, shownPath } from './raw-path.ts';
 import type { RawPath } from './raw-path.ts';
 import { restorePathOf } from './restore-path.ts';
 import { StagedFile } from './staged-file.ts';
-import { TargetDirectories } from './target-directories.ts';
+import { isStagingName, StagingNames } from './staging-names.ts';
+import { isUnfinished, TargetDirectories } from './target-directories.ts';
 
 /** Errors that say that a name, not the target, is the problem. */
 const nameErrors: ReadonlySet<string> = new Set([
@@ -36,6 +55,8 @@ const nameErrors: ReadonlySet<string> = new Set([
   'ENOTEMPTY',
   'EEXIST',
   'ELOOP',
+  // A file system's longest file: 4 GiB on FAT.
+  'EFBIG',
 ]);
 
 /** What a {@link DirectoryTarget} needs. */
@@ -46,7 +67,18 @@ export interface DirectoryTargetOptions {
   readonly random: RandomBytes;
   /** Whether files get the owners they had. @default true as root, else false */
   readonly restoreOwners?: boolean;
+  /** The directory of the vault that is restored from: it is never written into. */
+  readonly vault?: string;
+  /** Directories that somebody else's `prepare` has made, and what came of them: their facts are not set here. */
+  readonly shared?: SharedDirectories;
+  /** Whose files lie in the target. @default this process */
+  readonly process?: ProcessMark;
+  /** @default the operating system's */
+  readonly calls?: FileSystemCalls;
 }
+
+/** What became of directories that several workers write into, by their paths in latin1 without a `/` at their end. */
+export type SharedDirectories = ReadonlyMap<string, WriteOutcome>;
 
 /** An entry, and where it goes. */
 interface Placed {
@@ -63,39 +95,55 @@ interface Placed {
  * - **Nothing outside it is touched**: a path with an empty, `.` or `..` part is refused, and so is one that would go
  *   through a symbolic link or a file, see {@link TargetDirectories}. Restored links may point anywhere.
  * - A file is written beside its place, as `.holdfast-…`, and appears whole, with all its facts: mode, modification time
- *   and, as root, owner. Without the owner, set-user-id and set-group-id are left out. Runs of zeros become holes.
+ *   and, as root, owner. Set-user-id and set-group-id need the owner that they were for. Runs of zeros become holes. What
+ *   a restore that was killed left beside is removed by the next one.
+ * - What the file system or the user's rights do not allow to be as it was (`UnkeptFact`) is counted, see `finish`.
  * - `if-different` compares content (byte for byte, whatever the times say), mode, time and owner.
- * - A directory's own facts are set by `finish`, as everything that is written into it changes its time. Where several
- *   workers restore one tree, write its directories again after all of them, with the rule `always`.
+ * - A directory is only its owner's while it is being filled; its own facts are set by `finish`, also by that of a
+ *   repetition. One that was there and is read-only is made writable meanwhile, and is read-only again in the end.
+ *   Where several workers restore one tree, see `prepare`.
  * - Objects of a bucket become files; one whose key ends in `/` and that is empty becomes a directory.
  *
  * Calls to the file system are synchronous. Nothing is flushed to the disk: that is left to the operating system.
  */
 export class DirectoryTarget implements RestoreTarget {
   readonly #root: RawPath;
-  readonly #rights: FactRights;
-  readonly #stagingPrefix: string;
+  readonly #calls: FileSystemCalls;
+  readonly #facts: FactSetter;
+  readonly #staging: StagingNames;
+  readonly #shared: SharedDirectories;
   readonly #directories: TargetDirectories;
-  /** Directories whose facts wait for `finish`, by path, in the order in which they came. */
+  /** Directories whose facts wait for `finish`. */
   readonly #pending = new Map<RawPath, Placed>();
-  #staged = 0;
+  readonly #unkept = new UnkeptFacts();
 
-  /** @throws {@link TargetUnavailableError} the directory cannot be made or is none. */
+  /**
+   * @throws {@link InvalidInputError} it is in the vault's own directory.
+   * @throws {@link TargetUnavailableError} the directory cannot be made or is none.
+   */
   constructor(options: DirectoryTargetOptions) {
-    try {
-      mkdirSync(options.root, { recursive: true });
-      this.#root = rawPathOfText(realpathSync(options.root));
-    } catch (error) {
-      throw new TargetUnavailableError(
-        `directory ${JSON.stringify(options.root)} cannot be restored to (${errnoOf(error)}); name another`,
-        {
-          cause: error,
-        },
+    const { root, random, vault, calls = systemCalls, process: mark = makeProcessMark() } = options;
+    if (vault !== undefined && isWithin(root, vault)) {
+      throw new InvalidInputError(
+        `directory ${JSON.stringify(root)} lies in the vault ${JSON.stringify(vault)} that is restored from; name another`,
       );
     }
-    this.#rights = { owner: options.restoreOwners ?? process.geteuid?.() === 0 };
-    this.#stagingPrefix = `.holdfast-${toHex(options.random.bytes(8))}-`;
-    this.#directories = new TargetDirectories(this.#root);
+    try {
+      makeDirectories(root);
+      const real = rawPathOf(realpathSync(root, { encoding: 'buffer' }));
+      this.#root = (real === '/' ? '' : real) as RawPath;
+    } catch (error) {
+      throw new TargetUnavailableError(
+        `directory ${JSON.stringify(root)} cannot be restored to (${errnoOf(error)}); name another`,
+        { cause: error },
+      );
+    }
+    this.#calls = calls;
+    this.#facts = new FactSetter(options.restoreOwners ?? process.geteuid?.() === 0, calls);
+    this.#staging = new StagingNames(mark, random);
+    this.#shared = options.shared ?? new Map();
+    const forbidden = vault === undefined ? undefined : findDirectoryIdentity(vault);
+    this.#directories = new TargetDirectories(this.#root, this.#staging, forbidden);
   }
 
   async write(
@@ -107,6 +155,12 @@ export class DirectoryTarget implements RestoreTarget {
     signal?.throwIfAborted();
     const { parent, name, isDirectory } = restorePathOf(entry.path);
     const path = (parent === '' ? name : `${parent}/${name}`) as RawPath;
+    if (isStagingName(name)) {
+      throw new RestorePathError(
+        shownPath(entry.path),
+        'it has the name of a temporary file of a restore, and would be removed as one; restore it to a bucket',
+      );
+    }
     const placed: Placed = { entry, path, parent, fullPath: this.#fullPath(path) };
     try {
       if (entry.kind === 'directory') return this.#writeDirectory(placed, rule);
@@ -126,66 +180,111 @@ export class DirectoryTarget implements RestoreTarget {
     }
   }
 
-  /** Whether something is in an entry's place. */
-  has(entry: SourceEntry): boolean {
-    const { parent, name } = restorePathOf(entry.path);
-    return this.#findStats(this.#fullPath(parent === '' ? name : `${parent}/${name}`)) !== undefined;
-  }
-
-  async finish(): Promise<void> {
-    // From the inside out: opening a directory below one changes nothing above it, but a mode may forbid it.
-    for (const placed of [...this.#pending.values()].reverse()) {
+  /**
+   * Makes and opens the directories that several workers write into, before they begin: each worker changes the times
+   * and would take away the rights that another still needs. `finish` sets their facts when all workers are done.
+   * @param entries - those that are restored, in the order of their paths.
+   * @param paths - all of them, also those that are not restored themselves; without a `/` at their end.
+   */
+  async prepare(
+    entries: readonly SourceEntry[],
+    paths: readonly Uint8Array[],
+    rule: OverwriteRule,
+  ): Promise<SharedDirectories> {
+    const outcomes = new Map<string, WriteOutcome>();
+    this.#directories.open('' as RawPath);
+    for (const entry of entries) {
       try {
-        const fd = openSync(
-          placed.fullPath,
-          constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
-        );
-        try {
-          applyFacts(fd, placed.entry, this.#rights);
-        } finally {
-          closeSync(fd);
-        }
+        outcomes.set(rawPathOf(entry.path).slice(0, -1), await this.write(entry, nothing(), rule));
       } catch (error) {
-        throw this.#engineError(error, placed.path);
+        // The outcome of the shard that it belongs to says so.
+        if (!(error instanceof RestorePathError)) throw error;
       }
     }
+    for (const path of paths) this.#directories.open(rawPathOf(path));
+    return outcomes;
+  }
+
+  /** Sets the facts of directories, the inner ones first. All are tried, whatever becomes of one of them. */
+  async finish(): Promise<readonly UnkeptCount[]> {
+    // From the outside in: opening one to set its facts needs rights on it and on those above it.
+    for (const path of [...this.#pending.keys()].sort()) this.#directories.open(path);
+    const paths = new Set([...this.#pending.keys(), ...this.#directories.opened]);
+    const failures: Error[] = [];
+    for (const path of [...paths].sort().reverse()) {
+      try {
+        const placed = this.#pending.get(path);
+        if (placed === undefined) this.#directories.close(path);
+        else this.#finishDirectory(placed);
+      } catch (error) {
+        failures.push(this.#engineError(error, path));
+      }
+    }
+    this.#directories.forgetOpened();
     this.#pending.clear();
+    if (failures[0] !== undefined) throw failures[0];
+    return Promise.resolve(this.#unkept.list());
+  }
+
+  #finishDirectory({ fullPath, entry }: Placed): void {
+    const fd = openSync(fullPath, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      this.#noteUnkept(entry, this.#facts.apply(fd, entry).unkept);
+    } finally {
+      closeSync(fd);
+    }
   }
 
   #writeDirectory(placed: Placed, rule: OverwriteRule): WriteOutcome {
-    this.#directories.ensure(placed.parent);
-    const existing = this.#findStats(placed.fullPath);
-    const mine = existing === undefined || this.#directories.hasMade(placed.path);
+    const { entry, path, parent, fullPath } = placed;
+    const { mode } = factsOf(entry);
+    this.#directories.ensure(parent);
+    const shared = this.#shared.get(path);
+    if (shared !== undefined) return shared;
+    const existing = this.#directories.inside(parent, () => this.#findStats(fullPath));
+    const mine = existing === undefined || this.#directories.hasMade(path) || isUnfinished(existing, mode);
     if (rule === 'never' && !mine) return 'kept';
-    this.#directories.ensure(placed.path, true);
-    this.#pending.set(placed.path, placed);
-    return existing?.isDirectory() === true && hasFacts(existing, placed.entry, this.#rights)
-      ? 'same'
-      : 'written';
+    this.#directories.ensure(path, { replace: true, unfinished: mode !== undefined });
+    this.#pending.set(path, placed);
+    return existing?.isDirectory() === true && this.#facts.areSetOn(existing, entry) ? 'same' : 'written';
   }
 
   #writeLink(placed: Placed, rule: OverwriteRule): WriteOutcome {
-    const { entry, fullPath } = placed;
+    const { entry, fullPath, parent } = placed;
     const target = linkTargetOf(entry);
     if (target === undefined)
       throw new RestorePathError(shownPath(entry.path), 'it is a link whose target is missing or has a NUL');
-    this.#directories.ensure(placed.parent);
+    this.#directories.ensure(parent);
     const existing = this.#findReplaceable(placed, rule);
     if (existing === 'kept') return 'kept';
     if (rule === 'if-different' && existing?.isSymbolicLink() === true) {
       const same = equalBytes(readlinkSync(fullPath, { encoding: 'buffer' }), target);
-      if (same && hasFacts(existing, entry, this.#rights)) return 'same';
+      if (same && this.#facts.areSetOn(existing, entry)) return 'same';
     }
     const staged = this.#stagingPath(placed);
-    symlinkSync(target, staged);
+    this.#makeLink(placed, target, staged);
     try {
-      applyLinkFacts(staged, entry, this.#rights);
+      this.#facts.applyToLink(staged, entry);
       if (rule === 'never' && this.#findStats(fullPath) !== undefined) return 'kept';
       renameSync(staged, fullPath);
     } finally {
       if (this.#findStats(staged) !== undefined) unlinkSync(staged);
     }
+    const written = this.#findStats(fullPath);
+    if (written !== undefined) this.#noteUnkept(entry, differences(written, entry));
     return 'written';
+  }
+
+  #makeLink({ entry, parent }: Placed, target: Buffer, staged: Buffer): void {
+    try {
+      this.#directories.inside(parent, () => this.#calls.symlink(target, staged));
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+      throw new RestorePathError(
+        shownPath(entry.path),
+        'the file system has no symbolic links; restore it to another',
+      );
+    }
   }
 
   async #writeFile(
@@ -202,10 +301,13 @@ export class DirectoryTarget implements RestoreTarget {
     if (existing === 'kept') return 'kept';
     const comparable =
       rule === 'if-different' && existing?.isFile() === true && Number(existing.size) === entry.size;
-    const old = comparable ? new ExistingFile(fullPath) : undefined;
+    const old = comparable ? ExistingFile.find(fullPath) : undefined;
     let staged: StagedFile | undefined;
     const stage = (): StagedFile => {
-      staged ??= new StagedFile(this.#stagingPath(placed), entry);
+      staged ??= this.#directories.inside(
+        placed.parent,
+        () => new StagedFile(this.#stagingPath(placed), entry),
+      );
       return staged;
     };
     try {
@@ -216,16 +318,16 @@ export class DirectoryTarget implements RestoreTarget {
         if (old !== undefined && staged === undefined) stage().appendFrom(old.fd, old.equalBytes);
         stage().append(piece);
       }
-      if (old?.isWhollyEqual() === true) {
-        if (existing !== undefined && hasFacts(existing, entry, this.#rights)) return 'same';
-        // Copied, not changed in place: it may have another name outside the target.
-        stage().appendFrom(old.fd, old.equalBytes);
-      } else if (old !== undefined && staged === undefined) {
-        stage().appendFrom(old.fd, old.equalBytes);
-      }
-      return stage().publish(fullPath, entry, this.#rights, rule !== 'never') === 'taken'
-        ? 'kept'
-        : 'written';
+      const equal = old?.isWhollyEqual() === true;
+      if (equal && existing !== undefined && this.#facts.areSetOn(existing, entry)) return 'same';
+      // Copied, not changed in place: it may have another name outside the target.
+      if (old !== undefined && staged === undefined) stage().appendFrom(old.fd, old.equalBytes);
+      const { stats, unkept } = stage().setFacts(this.#facts, entry);
+      // What is there may have all that this file system can hold of the facts.
+      const same = equal && existing !== undefined && haveSameFacts(stats, existing);
+      if (!same && stage().publish(fullPath, rule !== 'never', this.#calls) === 'taken') return 'kept';
+      this.#noteUnkept(entry, unkept);
+      return same ? 'same' : 'written';
     } finally {
       staged?.close();
       old?.close();
@@ -234,7 +336,7 @@ export class DirectoryTarget implements RestoreTarget {
 
   /** What is in the place of a file or link. A directory is never replaced by one. */
   #findReplaceable(placed: Placed, rule: OverwriteRule): BigIntStats | 'kept' | undefined {
-    const existing = this.#findStats(placed.fullPath);
+    const existing = this.#directories.inside(placed.parent, () => this.#findStats(placed.fullPath));
     if (existing !== undefined && rule === 'never') return 'kept';
     if (existing?.isDirectory() === true) {
       throw new RestorePathError(
@@ -253,10 +355,22 @@ export class DirectoryTarget implements RestoreTarget {
     return pathBytes(`${this.#root}/${path}`);
   }
 
-  #stagingPath(placed: Placed): Buffer {
-    this.#staged += 1;
-    const directory = placed.parent === '' ? '' : `${placed.parent}/`;
-    return this.#fullPath(`${directory}${this.#stagingPrefix}${this.#staged}`);
+  #stagingPath({ parent }: Placed): Buffer {
+    return this.#fullPath(`${parent === '' ? '' : `${parent}/`}${this.#staging.next()}`);
+  }
+
+  /** Counts what came out otherwise than the point has it, also what files have no place for. */
+  #noteUnkept(
+    { path, kind, attributes, userMetadata, tags }: SourceEntry,
+    facts: readonly UnkeptFact[],
+  ): void {
+    const all = [...facts];
+    if (kind === 'object') {
+      if (Object.keys(attributes).some((name) => name !== 'storage-class')) all.push('headers');
+      if (Object.keys(userMetadata).length > 0) all.push('metadata');
+      if (Object.keys(tags).length > 0) all.push('tags');
+    }
+    this.#unkept.add(path, all);
   }
 
   #engineError(error: unknown, path: RawPath): Error {
@@ -276,3 +390,5 @@ export class DirectoryTarget implements RestoreTarget {
     });
   }
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}

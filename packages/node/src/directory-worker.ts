@@ -26,7 +26,7 @@ import {
   type OverwriteRule,
 } from '@holdfast/engine';
 import { DirectorySource } from './directory-source.ts';
-import { DirectoryTarget } from './directory-target.ts';
+import { DirectoryTarget, type SharedDirectories } from './directory-target.ts';
 import { openLocalVault, type LocalVaultOptions } from './local-vault.ts';
 import type { CutNews } from './shard-queue.ts';
 import { systemClock, systemRandom } from './system-ports.ts';
@@ -39,7 +39,13 @@ export interface DirectoryWork {
   readonly directory: string;
   readonly job:
     | { readonly kind: 'protect'; readonly plan: RunPlan; readonly limits: ShardLimits }
-    | { readonly kind: 'restore'; readonly root: Root; readonly overwrite: OverwriteRule };
+    | {
+        readonly kind: 'restore';
+        readonly root: Root;
+        readonly overwrite: OverwriteRule;
+        /** Directories whose facts the parent sets, when all workers are done. */
+        readonly shared: SharedDirectories;
+      };
 }
 
 /** Smaller packs than for S3, where every request counts: half the memory, and the disk does not mind. */
@@ -127,8 +133,9 @@ serveTasks(async (initial: unknown) => {
     };
   }
   const reader = new PointReader(services.store, keys, job.root);
+  const { shared } = job;
   return async (task: unknown): Promise<RestoreOutcome> => {
-    const target = new DirectoryTarget({ root: directory, random: systemRandom });
+    const target = new DirectoryTarget({ root: directory, random: systemRandom, vault: vault.root, shared });
     return restoreRange(reader, {
       range: keysOfRestoreShard(task as RestoreShard),
       target,

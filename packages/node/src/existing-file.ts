@@ -1,13 +1,27 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
+import { isDenied } from './errno.ts';
+
 /** A file that a restore compares with what arrives, so that an identical one is not written again. */
 export class ExistingFile {
   readonly fd: number;
   #equalBytes = 0;
   #equal = true;
 
-  constructor(path: Buffer) {
-    this.fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  private constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  /** Opens the file; `undefined` if this user may not read it, so that it cannot be compared. */
+  static find(path: Buffer): ExistingFile | undefined {
+    try {
+      return new ExistingFile(
+        openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+      );
+    } catch (error) {
+      if (isDenied(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Bytes from the start that are as they arrived. */

@@ -3,15 +3,15 @@ import {
   openVault,
   PointReader,
   planRestore,
-  RestorePathError,
   splitDirectories,
+  thenFinish,
+  UnkeptFacts,
   type OverwriteRule,
   type PointId,
   type ResourceArn,
   type RestoreOutcome,
   type RestoreShard,
   type ShardLimits,
-  type SourceEntry,
 } from '@holdfast/engine';
 import { DirectoryTarget } from './directory-target.ts';
 import type { DirectoryWork } from './directory-worker.ts';
@@ -30,6 +30,8 @@ export interface RestoreDirectoryOptions {
   readonly paths?: readonly string[];
   readonly overwrite: OverwriteRule;
   readonly workers: number;
+  /** @default small enough that all workers end at about the same time */
+  readonly limits?: ShardLimits;
   readonly signal?: AbortSignal;
 }
 
@@ -43,6 +45,7 @@ const nothingYet: RestoreOutcome = {
   same: 0,
   failed: [],
   carried: [],
+  unkept: [],
 };
 
 /** Restores a point, or some paths of it, from a vault on this machine into a directory, with worker threads. */
@@ -56,28 +59,29 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
       const keys = await openVault(services);
       const reader = await PointReader.open(services.store, keys, options.resourceArn, options.pointId);
       const shards = await cut(reader, options);
-      const target = new DirectoryTarget({ root: directory, random: systemRandom });
-      const split = (await splitDirectories(reader, shards, signal)).filter(
-        (entry) => overwrite !== 'never' || !target.has(entry),
-      );
-      let outcome = nothingYet;
-      const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({
-        workers,
-        warm,
-        module: directoryWorkerModule,
-        initial: {
-          vault,
-          secrets: await keys.export(),
-          directory,
-          job: { kind: 'restore', root: reader.root, overwrite },
-        },
-        tasks: shards,
-        order: 'done',
-        ...(signal && { signal }),
+      const target = new DirectoryTarget({ root: directory, random: systemRandom, vault: vault.root });
+      const split = await splitDirectories(reader, shards, signal);
+      return await thenFinish(target, async () => {
+        const above = directoriesAbove(options.paths ?? []);
+        const shared = await target.prepare(split.restored, [...above, ...split.paths], overwrite);
+        const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({
+          workers,
+          warm,
+          module: directoryWorkerModule,
+          initial: {
+            vault,
+            secrets: await keys.export(),
+            directory,
+            job: { kind: 'restore', root: reader.root, overwrite, shared },
+          },
+          tasks: shards,
+          order: 'done',
+          ...(signal && { signal }),
+        });
+        let outcome = nothingYet;
+        for await (const part of pool) outcome = sumOutcomes(outcome, part);
+        return outcome;
       });
-      for await (const part of pool) outcome = sumOutcomes(outcome, part);
-      await setFactsAgain(target, split);
-      return outcome;
     } finally {
       close();
     }
@@ -88,27 +92,22 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
 
 async function cut(
   reader: PointReader,
-  { paths, workers, signal }: RestoreDirectoryOptions,
+  { paths, workers, limits = localRestoreLimits, signal }: RestoreDirectoryOptions,
 ): Promise<readonly RestoreShard[]> {
-  const limits = localRestoreLimits;
   if (paths === undefined) return cutByPages(reader, limits, signal);
   return (await planRestore(reader, { limits, workers, paths, ...(signal && { signal }) })).shards;
 }
 
-/** Of directories that several workers wrote into: each has changed the times that another had set. */
-async function setFactsAgain(target: DirectoryTarget, directories: readonly SourceEntry[]): Promise<void> {
-  for (const entry of directories) {
-    try {
-      await target.write(entry, nothing(), 'always');
-    } catch (error) {
-      // The outcome of the shard that it belongs to says so already.
-      if (!(error instanceof RestorePathError)) throw error;
-    }
-  }
-  await target.finish();
+/** Directories above selected paths that are not selected themselves: several workers may write into them, too. */
+function directoriesAbove(paths: readonly string[]): readonly Uint8Array[] {
+  const selected = (directory: string): boolean =>
+    paths.some((path) => path.endsWith('/') && directory.startsWith(path));
+  const above = paths.flatMap((path) => {
+    const parts = path.replace(/\/$/, '').split('/').slice(0, -1);
+    return parts.map((_, at) => `${parts.slice(0, at + 1).join('/')}/`);
+  });
+  return [...new Set(above)].filter((path) => !selected(path)).map((path) => Buffer.from(path.slice(0, -1)));
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 function sumOutcomes(a: RestoreOutcome, b: RestoreOutcome): RestoreOutcome {
   return {
@@ -119,5 +118,12 @@ function sumOutcomes(a: RestoreOutcome, b: RestoreOutcome): RestoreOutcome {
     same: a.same + b.same,
     failed: [...a.failed, ...b.failed],
     carried: [...a.carried, ...b.carried],
+    unkept: sumUnkept(a.unkept, b.unkept),
   };
+}
+
+function sumUnkept(...counts: readonly RestoreOutcome['unkept'][]): RestoreOutcome['unkept'] {
+  const sum = new UnkeptFacts();
+  for (const one of counts) sum.addAll(one);
+  return sum.list();
 }

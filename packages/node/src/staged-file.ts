@@ -2,7 +2,6 @@ import {
   closeSync,
   constants,
   ftruncateSync,
-  linkSync,
   openSync,
   readSync,
   renameSync,
@@ -12,10 +11,12 @@ import {
 
 import type { SourceEntry } from '@holdfast/engine';
 
-import { applyFacts } from './apply-facts.ts';
-import type { FactRights } from './apply-facts.ts';
+import type { AppliedFacts, FactSetter } from './apply-facts.ts';
 import { errnoOf } from './errno.ts';
 import { factsOf } from './file-facts.ts';
+import { isUnsupported } from './file-system-calls.ts';
+import type { FileSystemCalls } from './file-system-calls.ts';
+import { claimPathOf } from './staging-names.ts';
 
 const zeros = Buffer.alloc(64 * 1024);
 /** Runs of zeros shorter than this are written: a hole saves whole blocks of the file system only. */
@@ -35,7 +36,7 @@ function isZero(bytes: Uint8Array): boolean {
  * Whatever happens, call {@link close} at the end: it takes away what was not published.
  */
 export class StagedFile {
-  readonly #path: Buffer;
+  #path: Buffer;
   readonly #fd: number;
   #position = 0;
   #hole = false;
@@ -76,22 +77,55 @@ export class StagedFile {
     }
   }
 
-  /** Sets the facts and puts the file in its place. @returns `taken` when `replace` is false and something is there. */
-  publish(target: Buffer, entry: SourceEntry, rights: FactRights, replace: boolean): 'published' | 'taken' {
+  /** Sets the facts that the file gets; it is complete then. */
+  setFacts(facts: FactSetter, entry: SourceEntry): AppliedFacts {
     if (this.#hole) ftruncateSync(this.#fd, this.#position);
-    applyFacts(this.#fd, entry, rights);
+    return facts.apply(this.#fd, entry);
+  }
+
+  /** Puts the file in its place. @returns `taken` when `replace` is false and something is there. */
+  publish(target: Buffer, replace: boolean, { link }: FileSystemCalls): 'published' | 'taken' {
     if (replace) {
-      renameSync(this.#path, target);
-      this.#staged = false;
+      this.#moveTo(target);
       return 'published';
     }
     try {
-      linkSync(this.#path, target);
+      link(this.#path, target);
       return 'published';
     } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') throw error;
-      return 'taken';
+      if (errnoOf(error) === 'EEXIST') return 'taken';
+      if (!isUnsupported(error)) throw error;
     }
+    return this.#publishByClaim(target);
+  }
+
+  /**
+   * Where there are no hard links: takes the place with an empty file, which is refused if something is there, and puts
+   * this one over it. What a crash leaves in between is told by this file's name, and removed with it by the next restore.
+   * Not covered: somebody who opens the empty file in that moment and writes into it.
+   */
+  #publishByClaim(target: Buffer): 'published' | 'taken' {
+    const claiming = claimPathOf(this.#path, target);
+    renameSync(this.#path, claiming);
+    this.#path = claiming;
+    try {
+      closeSync(openSync(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return 'taken';
+      throw error;
+    }
+    try {
+      this.#moveTo(target);
+    } catch (error) {
+      unlinkSync(target);
+      throw error;
+    }
+    return 'published';
+  }
+
+  #moveTo(target: Buffer): void {
+    renameSync(this.#path, target);
+    this.#staged = false;
   }
 
   close(): void {

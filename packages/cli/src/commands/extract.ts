@@ -85,6 +85,8 @@ interface Found {
   readonly open: () => Promise<PointReader>;
   /** Roots that cannot be read. */
   readonly damaged: readonly BackupError[];
+  /** The source's own directory, where it is one. */
+  readonly directory?: string | undefined;
 }
 
 async function findPoints(
@@ -102,7 +104,7 @@ async function findPoints(
   }
   if (name === undefined && !list)
     throw new UsageError('name a point or a resource after the source; --list lists them');
-  const { store, bucket } = source;
+  const { store, bucket, directory } = source;
   const keys = await openVault({ store, keyring });
   const damaged: BackupError[] = [];
   const vault = {
@@ -121,7 +123,7 @@ async function findPoints(
     if (bucket !== undefined) await checkReadable(store, root, bucket);
     return new PointReader(store, keys, root);
   };
-  return { points, open, damaged };
+  return { points, open, damaged, directory };
 }
 
 async function printPoints({ points, damaged }: Found, { out }: CommandContext): Promise<ExitCode> {
@@ -162,7 +164,7 @@ async function printPoints({ points, damaged }: Found, { out }: CommandContext):
 }
 
 async function extract(
-  { open }: Found,
+  { open, directory: vault }: Found,
   {
     directory,
     paths,
@@ -183,7 +185,11 @@ async function extract(
     );
   }
   const outcome = await restoreReadable(reader, {
-    target: new DirectoryTarget({ root: directory, random: systemRandom }),
+    target: new DirectoryTarget({
+      root: directory,
+      random: systemRandom,
+      ...(vault !== undefined && { vault }),
+    }),
     ...(paths && { paths }),
     overwrite,
     onProgress: (event) => progress.report({ ...event, ...(!paths && { filesTotal: counts.files }) }),

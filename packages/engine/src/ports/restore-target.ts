@@ -1,3 +1,4 @@
+import type { UnkeptCount } from '../restore/unkept-facts.ts';
 import type { SourceEntry } from './file-source.ts';
 
 /** What to do where the target has something of that name already. */
@@ -23,6 +24,9 @@ export interface RestoreTarget {
     rule: OverwriteRule,
     signal?: AbortSignal,
   ): Promise<WriteOutcome>;
-  /** Called once after the last entry of a shard: directory times and modes, flushes. */
-  finish(): Promise<void>;
+  /**
+   * Called once after the last entry of a shard, also of one that failed: directory times and modes, flushes.
+   * @returns what of the entries that were written could not be kept as the point has it.
+   */
+  finish(): Promise<readonly UnkeptCount[]>;
 }

@@ -6,6 +6,8 @@ import type { OverwriteRule, RestoreTarget } from '../ports/restore-target.ts';
 import { ChunkFetcher, type FetchedItem, type FetchPolicy } from './chunk-fetcher.ts';
 import { countUses, pointItems, type PointItem } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
+import { thenFinish } from './then-finish.ts';
+import type { UnkeptCount } from './unkept-facts.ts';
 
 /** Files up to this size are taken into memory and written side by side; larger ones are streamed. Bytes. */
 const sideBySideBytes = 4 * 2 ** 20;
@@ -27,6 +29,8 @@ export interface RestoreOutcome {
   readonly failed: readonly { readonly path: string; readonly name: string; readonly message: string }[];
   /** Entries whose content is older than the point, because the run could not read them. */
   readonly carried: readonly { readonly path: string; readonly from: string }[];
+  /** What of the written entries the target could not keep as the point has it. */
+  readonly unkept: readonly UnkeptCount[];
 }
 
 /** How a range is restored. */
@@ -50,6 +54,13 @@ export async function restoreRange(
   reader: PointReader,
   options: RestoreRangeOptions,
 ): Promise<RestoreOutcome> {
+  return thenFinish(options.target, async () => restoreEntries(reader, options));
+}
+
+async function restoreEntries(
+  reader: PointReader,
+  options: RestoreRangeOptions,
+): Promise<Omit<RestoreOutcome, 'unkept'>> {
   const { range, signal } = options;
   const uses = await countUses(reader, range, signal);
   const fetcher = new ChunkFetcher(reader.readRun, uses, options.fetch);
@@ -70,8 +81,9 @@ export async function restoreRange(
   } finally {
     // A target that refuses ends the restore; what is being read for it must not go on.
     await stream.return();
+    await writer.settle();
   }
-  return writer.finish();
+  return writer.outcome();
 }
 
 /** The chunks of one file out of the stream of all; knows the item that comes after them. */
@@ -140,10 +152,13 @@ class RangeWriter {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  async finish(): Promise<RestoreOutcome> {
+  /** Waits for what is still being written. */
+  async settle(): Promise<void> {
     await Promise.all(this.#running);
+  }
+
+  outcome(): Omit<RestoreOutcome, 'unkept'> {
     if (this.#failure !== undefined) throw this.#failure.error;
-    await this.#options.target.finish();
     return { ...this.#counts, failed: this.#failed, carried: this.#carried };
   }
 

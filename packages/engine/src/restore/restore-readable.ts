@@ -5,6 +5,7 @@ import { PointReader } from './point-reader.ts';
 import { findReadable, intersect, type LostStretch } from './readable-ranges.ts';
 import { restoreRange, type RestoreOutcome } from './restore-range.ts';
 import { selectKeys } from './selection.ts';
+import { thenFinish } from './then-finish.ts';
 
 /** A restore of whatever can be had. */
 export interface RestoreReadableOptions {
@@ -35,8 +36,15 @@ export interface ReadableOutcome extends RestoreOutcome {
  */
 export async function restoreReadable(
   reader: PointReader,
-  { target, paths, overwrite, onProgress, signal }: RestoreReadableOptions,
+  options: RestoreReadableOptions,
 ): Promise<ReadableOutcome> {
+  return thenFinish(options.target, async () => restoreEntries(reader, options));
+}
+
+async function restoreEntries(
+  reader: PointReader,
+  { target, paths, overwrite, onProgress, signal }: RestoreReadableOptions,
+): Promise<Omit<ReadableOutcome, 'unkept'>> {
   const { ranges, lost } = await findReadable(reader, signal);
   const pages = lost.flatMap(({ page }) => (page === undefined ? [] : [page.pageId]));
   const readable = new PointReader(reader.store, reader.keys, reader.root, new Set(pages));
@@ -47,7 +55,7 @@ export async function restoreReadable(
   // Facts of directories are set once, at the end: a later range may write into the same directory.
   const unfinished: RestoreTarget = {
     write: async (...args) => target.write(...args),
-    finish: async () => {},
+    finish: async () => Promise.resolve([]),
   };
   for (const selected of selectKeys(paths)) {
     const lostHere = lost.filter((stretch) => intersect(selected, stretch) !== undefined);
@@ -83,7 +91,6 @@ export async function restoreReadable(
       );
     }
   }
-  await target.finish();
   return {
     ...total,
     failed,

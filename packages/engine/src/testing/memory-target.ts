@@ -2,6 +2,7 @@ import { RestorePathError, TargetUnavailableError } from '../errors.ts';
 import { equalBytes, toHex, utf8 } from '../bytes.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { OverwriteRule, RestoreTarget, WriteOutcome } from '../ports/restore-target.ts';
+import type { UnkeptCount } from '../restore/unkept-facts.ts';
 
 /** What a target holds under one path. */
 export interface RestoredEntry {
@@ -72,10 +73,11 @@ export class MemoryTarget implements RestoreTarget {
     return 'written';
   }
 
-  async finish(): Promise<void> {
+  async finish(): Promise<readonly UnkeptCount[]> {
     this.#check();
     await Promise.resolve();
     this.finished++;
+    return [];
   }
 
   #check(signal?: AbortSignal): void {

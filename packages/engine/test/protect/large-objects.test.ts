@@ -37,7 +37,9 @@ class CheckingTarget implements RestoreTarget {
     return 'written';
   }
 
-  async finish(): Promise<void> {}
+  async finish(): Promise<[]> {
+    return Promise.resolve([]);
+  }
 }
 
 class LargeHarness extends Harness {

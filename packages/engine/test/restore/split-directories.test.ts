@@ -22,7 +22,9 @@ async function splitBy(reader: PointReader, files: number, paths?: readonly stri
     workers: 2,
     ...(paths && { paths }),
   });
-  return (await splitDirectories(reader, shards)).map(({ path }) => Buffer.from(path).toString('utf8'));
+  return (await splitDirectories(reader, shards)).restored.map(({ path }) =>
+    Buffer.from(path).toString('utf8'),
+  );
 }
 
 test('names the directories that a cut runs through, and no others', async () => {
@@ -46,7 +48,7 @@ test('names every directory whose content another shard restores, wherever pages
   const reader = await pointOf([...names, ...files]);
 
   const shards = await cutByPages(reader, { ...noLimit, files: 200 });
-  const split = await splitDirectories(reader, shards);
+  const { restored: split } = await splitDirectories(reader, shards);
 
   expect(shards.length).toBeGreaterThan(4);
   expect(split.length).toBeGreaterThan(0);
