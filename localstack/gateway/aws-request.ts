@@ -8,6 +8,7 @@ export interface AwsRequest {
   readonly operation: string;
   readonly region: string;
   readonly accountId: string;
+  readonly accessKeyId: string;
   readonly method: string;
   /** Path with its query string, as sent. */
   readonly path: string;
@@ -29,6 +30,7 @@ interface CredentialScope {
 }
 
 const defaultAccountId = '000000000000';
+const defaultAccessKeyId = 'test';
 const defaultRegion = 'us-east-1';
 
 function credentialScope(head: MessageHead, query: URLSearchParams): CredentialScope | undefined {
@@ -59,10 +61,12 @@ export function identifyRequest(head: MessageHead, body: Uint8Array | undefined)
   const scope = credentialScope(head, url.searchParams);
   const service = scope?.service ?? 's3';
   const target = head.headers['x-amz-target'];
+  const accessKeyId = scope?.accessKeyId ?? defaultAccessKeyId;
   const common = {
     service,
     region: scope?.region ?? defaultRegion,
-    accountId: /^\d{12}$/.test(scope?.accessKeyId ?? '') ? scope!.accessKeyId : defaultAccountId,
+    accountId: /^\d{12}$/.test(accessKeyId) ? accessKeyId : defaultAccountId,
+    accessKeyId,
     method: head.method,
     path: head.url,
   };

@@ -14,6 +14,7 @@ import { readBody, relay, Upstream } from './passthrough.ts';
 import { jsonReply, type Reply } from './reply.ts';
 import { RequestCounts } from './request-counts.ts';
 import { S3Archive } from './s3-archive/s3-archive.ts';
+import { TaggedBuckets } from './tagged-buckets.ts';
 import { getResources, type TaggedPage } from './tagged-resources.ts';
 import { refuseVersionId } from './version-id.ts';
 
@@ -71,6 +72,7 @@ class GatewayHandler {
   readonly #upstream: Upstream;
   readonly #ec2: Ec2Service;
   readonly #archive: S3Archive;
+  readonly #buckets: TaggedBuckets;
   readonly #faults = new FaultRules();
   readonly #counts = new RequestCounts();
   readonly #dataDir: string;
@@ -82,6 +84,7 @@ class GatewayHandler {
     this.#dataDir = options.dataDir;
     this.#ec2 = ec2;
     this.#archive = new S3Archive(this.#upstream, now);
+    this.#buckets = new TaggedBuckets(options.upstreamUrl);
   }
 
   async #findCaller(socket: Socket): Promise<LambdaProcess | undefined> {
@@ -94,6 +97,7 @@ class GatewayHandler {
 
   close(): void {
     this.#upstream.close();
+    this.#buckets.close();
   }
 
   async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -214,7 +218,11 @@ class GatewayHandler {
     if (body === undefined) return refuseVersionId(request) ?? this.#archive.answer(request, message);
     if (request.service === 'ec2') return this.#ec2.answer(request, body);
     if (request.service === 'tagging' && request.operation === 'GetResources') {
-      return getResources(request, body, this.#ec2, (input) => this.#askUpstream(message, input));
+      return getResources(request, body, {
+        ec2: this.#ec2,
+        buckets: this.#buckets,
+        askUpstream: (input) => this.#askUpstream(message, input),
+      });
     }
     return refuseExecutionName(request, body);
   }
