@@ -39,6 +39,8 @@ export class DynamoRuns {
       if (known !== undefined) return known;
       const note = (await this.#table.find(rowKeys.openRun(row.resourceArn))) as OpenRunNote | undefined;
       const holder = note && (await this.find(note.runId));
+      // The same call, made twice at once: the other one got ahead between our two reads.
+      if (holder?.runId === row.runId) return holder;
       if (holder !== undefined && holder.aliveUntil > row.startedAt) {
         throw new RunOpenError(row.resourceArn, holder.runId, holder.aliveUntil);
       }

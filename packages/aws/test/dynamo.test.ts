@@ -18,7 +18,9 @@ import {
   type HoldId,
   type PackId,
   type PointId,
+  type ResourceArn,
   type RunId,
+  type RunRow,
   StoreUnavailableError,
 } from '@holdfast/engine';
 import { allOf, FakeClock, SeededRandom } from '@holdfast/engine/testing';
@@ -132,6 +134,29 @@ describe('the catalog', () => {
     await catalog.removePoint(pointId);
 
     expect(clock.sleeps).toHaveLength(2);
+  });
+
+  test('opens a run once when a call of the same id gets ahead between two reads', async () => {
+    const row: RunRow = {
+      runId: 'r' as RunId,
+      resourceArn: 'arn:aws:s3:::photos' as ResourceArn,
+      plan: 'daily',
+      requestedType: 'full',
+      type: 'full',
+      leaseUntil: new Date(0),
+      state: 'open',
+      startedAt: new Date(0),
+      aliveUntil: new Date(60_000),
+    };
+    const stored = JSON.parse(JSON.stringify(row)) as Record<string, unknown>;
+    dynamo
+      .on(GetCommand)
+      .resolvesOnce({})
+      .resolvesOnce({ Item: { runId: row.runId } })
+      .resolvesOnce({ Item: stored });
+
+    expect(await catalog.openRun(row)).toEqual(row);
+    expect(dynamo.commandCalls(TransactWriteCommand)).toHaveLength(0);
   });
 
   test('gives up after ten such meetings', async () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { forEachConcurrent } from '../map-concurrent.ts';
 import { type Catalog, type PackRow, sweepPartitions } from '../ports/catalog.ts';
 import { allOf } from './all-of.ts';
 import { bothWays } from './both-ways.ts';
@@ -78,7 +79,9 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
 
     test('are listed over many pages, also while those that were listed are swept', async () => {
       const ids = Array.from({ length: 600 }, (_, n) => packIdOf(`${n.toString(16)}7`));
-      await Promise.all(ids.map((id) => catalog.claimPack({ ...packClaim('1'), packId: id })));
+      await forEachConcurrent(ids, 32, async (packId) => {
+        await catalog.claimPack({ ...packClaim('1'), packId });
+      });
       await eventually(async () => {
         expect(await dueIds(due, 7)).toHaveLength(600);
       });
