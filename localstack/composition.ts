@@ -9,7 +9,6 @@ import { MinistackProcess } from './ministack-process.ts';
 import { ensurePython, ministackEnvironment } from './python-environment.ts';
 
 export { completeDeployment } from './deployment-completion.ts';
-export { volumeFilePath } from './gateway/ec2/block-files.ts';
 
 /** How to start an {@link Emulator}; everything has a default. */
 export interface EmulatorOptions {

@@ -22,14 +22,15 @@ import {
   type PointRow,
   type ResourceArn,
 } from '@holdfast/engine';
-import { startEmulator, volumeFilePath, type Emulator } from '../composition.ts';
+import { startEmulator, type Emulator } from '../composition.ts';
 import { clientConfig, deployApp, type DeployedOutputs } from '../deploy-app.ts';
 import { compareBucket } from './compare-bucket.ts';
 import { runExecution, waitForExecution, waitForFirstExecution } from './executions.ts';
 import { printPoints, say } from './narrate.ts';
 import { demoBuckets } from './plans.ts';
 import { SourceBucket, type ExpectedState } from './source-objects.ts';
-import { hashFile, makeMachine, tagMachine, writeVolume, type SourceMachine } from './source-machine.ts';
+import { hashVolume, makeMachine, tagMachine, writeVolume, type SourceMachine } from './source-machine.ts';
+import { VolumeBytes } from '../volume-bytes.ts';
 
 // The main job, end to end, on one machine: see `npm run demo` in README.md. Exits with 1 if anything differs.
 
@@ -108,7 +109,7 @@ async function makeSources(
   await bucket.fill(packages, (files, bytes) => say(`  ${files} objects, ${(bytes / 1e6).toFixed(0)} MB`));
   for (const Bucket of [demoBuckets.untagged, demoBuckets.restored])
     await s3.send(new CreateBucketCommand({ Bucket }));
-  const machine = await makeMachine(ec2, aws.dataDir);
+  const machine = await makeMachine(ec2, new VolumeBytes(aws.endpointUrl));
   await bucket.tag(tag.key, tag.value);
   await tagMachine(ec2, machine, tag.key, tag.value);
   say(
@@ -131,7 +132,11 @@ async function backUp(scene: Scene): Promise<readonly ExpectedState[]> {
   const keys = [...bucket.state().keys()].filter((key) => key.startsWith('packages/'));
   say('changing 40 objects, adding 30, renaming 10, deleting 20, and writing to a volume');
   await change(bucket, keys.slice(0, 100), 'first');
-  await writeVolume(aws.dataDir, machine.volumeIds[1] as string, 'volume 1, after the first change');
+  await writeVolume(
+    new VolumeBytes(aws.endpointUrl),
+    machine.volumeIds[1] as string,
+    'volume 1, after the first change',
+  );
   states.push(bucket.state());
   await runCycle(scene, 'incremental');
 
@@ -260,12 +265,11 @@ async function restoreVolumes(scene: Scene, machine: SourceMachine, aws: Emulato
     target: { volumes: { availabilityZone: `${aws.region}a` } },
   })) as { report: { volumes?: readonly { readonly volumeId: string; readonly sourceVolumeId: string }[] } };
   const restored = report.volumes ?? [];
+  const bytes = new VolumeBytes(aws.endpointUrl);
   if (restored.length !== machine.volumeIds.length)
     differences.push(`${restored.length} volumes were restored, not ${machine.volumeIds.length}`);
   for (const { sourceVolumeId: source, volumeId: volume } of restored) {
-    const [wanted, found] = await Promise.all(
-      [source, volume].map((id) => hashFile(volumeFilePath(aws.dataDir, id))),
-    );
+    const [wanted, found] = await Promise.all([source, volume].map((id) => hashVolume(bytes, id)));
     say(`  compared ${volume} with ${source}: ${wanted === found ? 'the same' : 'DIFFERENT'}`);
     if (wanted !== found) differences.push(`volume ${volume} differs from ${source}`);
   }

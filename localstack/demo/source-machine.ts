@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { CreateTagsCommand, RunInstancesCommand, type EC2Client } from '@aws-sdk/client-ec2';
-import { volumeFilePath } from '../composition.ts';
+import type { VolumeBytes } from '../volume-bytes.ts';
 
 const volumeBytes = 2 ** 30;
+const readBytes = 2 ** 23;
 
 /** An instance with two volumes that hold something. */
 export interface SourceMachine {
@@ -13,7 +12,7 @@ export interface SourceMachine {
 }
 
 /** Starts an instance with a root and a data volume of 1 GiB each, and writes into both as its system would. */
-export async function makeMachine(ec2: EC2Client, dataDir: string): Promise<SourceMachine> {
+export async function makeMachine(ec2: EC2Client, bytes: VolumeBytes): Promise<SourceMachine> {
   const Ebs = { VolumeSize: volumeBytes / 2 ** 30, VolumeType: 'gp3' as const };
   const { Instances } = await ec2.send(
     new RunInstancesCommand({
@@ -34,7 +33,7 @@ export async function makeMachine(ec2: EC2Client, dataDir: string): Promise<Sour
   if (instance?.InstanceId === undefined || volumeIds.length !== 2)
     throw new Error('the instance has not got its two volumes');
   for (const [index, volumeId] of volumeIds.entries())
-    await writeVolume(dataDir, volumeId, `volume ${index}, before the first backup`);
+    await writeVolume(bytes, volumeId, `volume ${index}, before the first backup`);
   return { instanceId: instance.InstanceId, volumeIds };
 }
 
@@ -49,21 +48,16 @@ export async function tagMachine(
   await ec2.send(new CreateTagsCommand({ Resources, Tags: [{ Key: key, Value: value }] }));
 }
 
-/** Writes a text here and there into a volume's file, which stays sparse. */
-export async function writeVolume(dataDir: string, volumeId: string, text: string): Promise<void> {
-  const file = await open(volumeFilePath(dataDir, volumeId), 'r+');
-  try {
-    for (let offset = 0; offset < volumeBytes; offset += volumeBytes / 16)
-      await file.write(`${text} at ${offset}\n`, offset);
-  } finally {
-    await file.close();
-  }
+/** Writes a text here and there into a volume, whose file stays sparse. */
+export async function writeVolume(bytes: VolumeBytes, volumeId: string, text: string): Promise<void> {
+  for (let offset = 0; offset < volumeBytes; offset += volumeBytes / 16)
+    await bytes.write(volumeId, offset, `${text} at ${offset}\n`);
 }
 
-/** SHA-256 of a file's bytes, holes included. */
-export async function hashFile(path: string): Promise<string> {
+/** SHA-256 of a volume's bytes, holes included. */
+export async function hashVolume(bytes: VolumeBytes, volumeId: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const piece of createReadStream(path, { highWaterMark: 4 * 2 ** 20 }))
-    hash.update(piece as Buffer);
+  for (let offset = 0; offset < volumeBytes; offset += readBytes)
+    hash.update(await bytes.read(volumeId, offset, readBytes));
   return hash.digest('hex');
 }

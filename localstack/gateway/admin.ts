@@ -10,6 +10,14 @@ import { ArchiveSettings } from './s3-archive/settings.ts';
 /** Paths under this are the gateway's own; no bucket's name can begin like it. */
 export const adminPrefix = '/_gateway/';
 
+const largestRead = 16 * 2 ** 20;
+const VolumeRequest = z.object({
+  volumeId: z.string().regex(/^vol-[0-9a-f]+$/),
+  offset: z.coerce.number().int().min(0).default(0),
+  length: z.coerce.number().int().min(1).max(largestRead).default(largestRead),
+});
+type VolumeRequest = z.infer<typeof VolumeRequest>;
+
 /** What the gateway's own endpoints show and change. */
 export interface AdminTargets {
   readonly faults: FaultRules;
@@ -20,9 +28,15 @@ export interface AdminTargets {
   readonly dataDir: string;
 }
 
-/** Answers the gateway's own endpoints: health, requests, faults, settings. */
-export function answerAdmin(method: string, path: string, body: Uint8Array, targets: AdminTargets): Reply {
-  const [resource, ...rest] = path.slice(adminPrefix.length).split('?')[0]!.split('/');
+/** Answers the gateway's own endpoints: health, requests, faults, settings, bytes of volumes. */
+export async function answerAdmin(
+  method: string,
+  path: string,
+  body: Uint8Array,
+  targets: AdminTargets,
+): Promise<Reply> {
+  const { pathname, searchParams } = new URL(path, 'http://gateway');
+  const [resource, ...rest] = pathname.slice(adminPrefix.length).split('/');
   try {
     if (resource === 'health' && method === 'GET') {
       const { upstreamUrl, dataDir } = targets;
@@ -33,6 +47,10 @@ export function answerAdmin(method: string, path: string, body: Uint8Array, targ
       return answerFaults(method, rest[0], body, targets.faults) ?? unknown(method, path);
     if (resource === 'ec2' && rest[0] === 'settings') {
       return answerSettings(method, body, targets.ec2, Ec2Settings) ?? unknown(method, path);
+    }
+    if (resource === 'ec2' && rest[0] === 'volumes' && rest[2] === 'bytes') {
+      const volume = VolumeRequest.parse({ volumeId: rest[1], ...Object.fromEntries(searchParams) });
+      return (await answerBytes(method, volume, body, targets.ec2)) ?? unknown(method, path);
     }
     if (resource === 's3-archive' && rest[0] === 'settings') {
       return answerSettings(method, body, targets.archive, ArchiveSettings) ?? unknown(method, path);
@@ -46,9 +64,31 @@ export function answerAdmin(method: string, path: string, body: Uint8Array, targ
   }
 }
 
+/** Reads or writes a volume as its guest would, wherever the gateway keeps its file. */
+async function answerBytes(
+  method: string,
+  { volumeId, offset, length }: VolumeRequest,
+  body: Uint8Array,
+  { contents }: Ec2Service,
+): Promise<Reply | undefined> {
+  try {
+    if (method === 'GET') {
+      const bytes = await contents.readVolume(volumeId, offset, length);
+      return { status: 200, headers: { 'content-type': 'application/octet-stream' }, body: bytes };
+    }
+    if (method !== 'PUT') return undefined;
+    await contents.writeVolume(volumeId, offset, body);
+    return jsonReply(200, { offset, length: body.length });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return jsonReply(404, { error: `volume ${volumeId} does not exist` });
+  }
+}
+
 function unknown(method: string, path: string): Reply {
   const known =
-    'GET health; GET, DELETE requests; GET, POST, DELETE faults; GET, PUT ec2/settings, s3-archive/settings';
+    'GET health; GET, DELETE requests; GET, POST, DELETE faults; GET, PUT ec2/settings, s3-archive/settings, ' +
+    'ec2/volumes/<id>/bytes';
   return jsonReply(404, { error: `${method} ${path} is not one of the gateway's own endpoints: ${known}` });
 }
 

@@ -15,6 +15,7 @@ import {
 import { open, stat } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { snapshotFilePath, volumeFilePath } from '../gateway/ec2/block-files.ts';
+import { VolumeBytes } from '../volume-bytes.ts';
 import { startFixture, type GatewayFixture } from './gateway-fixture.ts';
 
 const zone = 'us-east-1a';
@@ -83,6 +84,19 @@ test('keeps the bytes of a snapshot while the volume goes on changing, in files 
   const { size, blocks } = await stat(path);
   expect(size).toBe(2 * 1024 ** 3);
   expect(blocks * 512).toBeLessThan(1024 ** 2);
+});
+
+test('reads and writes the bytes of a volume over HTTP, wherever their file is', async () => {
+  const fixture = await startFixture();
+  const bytes = new VolumeBytes(fixture.url);
+  const volumeId = await createVolume(fixture);
+
+  await bytes.write(volumeId, 700_000_000, 'written');
+
+  expect(Buffer.from(await bytes.read(volumeId, 699_999_999, 9)).toString()).toBe('\0written\0');
+  expect(await readAt(volumeFilePath(fixture.dataDir, volumeId), 7, 700_000_000)).toBe('written');
+  expect(await bytes.read(volumeId, 2 ** 30 - 2, 8)).toHaveLength(2);
+  await expect(bytes.read('vol-0123456789abcdef0', 0, 1)).rejects.toThrow('404');
 });
 
 test('answers a repeated CreateVolume with the same client token by the same volume', async () => {

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const gibibyte = 1024 ** 3;
 
-/** The sparse file that holds a volume's bytes; tests and the demo write into it as a guest would. */
+/** The sparse file that holds a volume's bytes. */
 export function volumeFilePath(dataDir: string, volumeId: string): string {
   return join(dataDir, 'ec2', 'volumes', `${volumeId}.raw`);
 }
@@ -37,6 +37,19 @@ export class BlockFiles {
     const path = snapshotFilePath(this.#dataDir, snapshotId);
     await mkdir(dirname(path), { recursive: true });
     await copySparse(volumeFilePath(this.#dataDir, volumeId), path);
+  }
+
+  /** Some bytes of a volume, as its guest would read them; fewer where it ends. */
+  async readVolume(volumeId: string, offset: number, length: number): Promise<Uint8Array> {
+    await using file = await open(volumeFilePath(this.#dataDir, volumeId));
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset);
+    return buffer.subarray(0, bytesRead);
+  }
+
+  /** Writes into a volume, as its guest would. */
+  async writeVolume(volumeId: string, offset: number, bytes: Uint8Array): Promise<void> {
+    await using file = await open(volumeFilePath(this.#dataDir, volumeId), 'r+');
+    await file.write(bytes, 0, bytes.length, offset);
   }
 
   async removeVolume(volumeId: string): Promise<void> {

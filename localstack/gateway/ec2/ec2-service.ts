@@ -16,11 +16,11 @@ const signatureParameter = /^X-Amz-/;
 export class Ec2Service {
   settings: Ec2Settings = Ec2Settings.parse({});
   readonly #regions = new Map<string, Ec2Region>();
-  readonly #contents: BlockFiles;
+  readonly contents: BlockFiles;
   readonly #now: () => Date;
 
   constructor(dataDir: string, now: () => Date) {
-    this.#contents = new BlockFiles(dataDir);
+    this.contents = new BlockFiles(dataDir);
     this.#now = now;
   }
 
@@ -47,7 +47,7 @@ export class Ec2Service {
       const context = {
         region: this.region(request.accountId, request.region),
         settings: this.settings,
-        contents: this.#contents,
+        contents: this.contents,
         now: this.#now(),
       };
       if (input['DryRun'] === 'true') {

@@ -1,0 +1,29 @@
+/** The bytes of the gateway's volumes, read and written as their guests would, wherever the gateway runs. */
+export class VolumeBytes {
+  readonly #endpointUrl: string;
+
+  /** @param endpointUrl - of the gateway, as AWS_ENDPOINT_URL has it. */
+  constructor(endpointUrl: string) {
+    this.#endpointUrl = endpointUrl;
+  }
+
+  async write(volumeId: string, offset: number, text: string): Promise<void> {
+    await this.#call('PUT', `${volumeId}/bytes?offset=${offset}`, text);
+  }
+
+  /** At most 16 MiB; fewer bytes where the volume ends. */
+  async read(volumeId: string, offset: number, length: number): Promise<Uint8Array> {
+    const response = await this.#call('GET', `${volumeId}/bytes?offset=${offset}&length=${length}`);
+    return response.bytes();
+  }
+
+  async #call(method: string, path: string, body?: string): Promise<Response> {
+    const url = `${this.#endpointUrl}/_gateway/ec2/volumes/${path}`;
+    const response = await fetch(url, { method, body: body ?? null });
+    if (!response.ok)
+      throw new Error(
+        `the gateway answered ${method} ${url} with ${response.status}: ${await response.text()}`,
+      );
+    return response;
+  }
+}
