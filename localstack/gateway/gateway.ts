@@ -14,6 +14,7 @@ import { readBody, relay, Upstream } from './passthrough.ts';
 import { jsonReply, type Reply } from './reply.ts';
 import { RequestCounts } from './request-counts.ts';
 import { S3Archive } from './s3-archive/s3-archive.ts';
+import { hasTagsAsBody, refuseS3Tags } from './s3-tags.ts';
 import { TaggedBuckets } from './tagged-buckets.ts';
 import { getResources, type TaggedPage } from './tagged-resources.ts';
 import { refuseVersionId } from './version-id.ts';
@@ -114,10 +115,11 @@ class GatewayHandler {
           upstreamUrl,
           dataDir: this.#dataDir,
         };
-        send(response, answerAdmin(head.method, head.url, body, targets));
+        send(response, await answerAdmin(head.method, head.url, body, targets));
         return;
       }
-      const body = signedService(head) === 's3' ? undefined : await readBody(message, largestBody);
+      const streamed = signedService(head) === 's3' && !hasTagsAsBody(head.method, head.url);
+      const body = streamed ? undefined : await readBody(message, largestBody);
       await this.#serve(identifyRequest(head, body), message, response, body);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -203,7 +205,7 @@ class GatewayHandler {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const answer = await this.#upstream.forward(message, body, gone.signal);
-    const reviewed = body ? undefined : this.#archive.review(request, answer);
+    const reviewed = request.service === 's3' ? this.#archive.review(request, answer) : undefined;
     if (reviewed === undefined || 'headers' in reviewed) return relay(answer, response, reviewed?.headers);
     answer.destroy();
     send(response, reviewed.instead);
@@ -214,8 +216,14 @@ class GatewayHandler {
     message: IncomingMessage,
     body: Buffer | undefined,
   ): Promise<Reply | undefined> {
+    if (request.service === 's3')
+      return (
+        refuseVersionId(request) ??
+        refuseS3Tags(request, message.headers, body) ??
+        this.#archive.answer(request, message)
+      );
     // Only bodies of S3 are left to be streamed.
-    if (body === undefined) return refuseVersionId(request) ?? this.#archive.answer(request, message);
+    if (body === undefined) return undefined;
     if (request.service === 'ec2') return this.#ec2.answer(request, body);
     if (request.service === 'tagging' && request.operation === 'GetResources') {
       return getResources(request, body, {

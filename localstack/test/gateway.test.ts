@@ -1,5 +1,5 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, PutObjectCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
@@ -136,6 +136,27 @@ test('passes on executions with names that AWS takes, and those without a name',
   await sfn.send(new StartExecutionCommand({ stateMachineArn: 'arn' }));
 
   expect(fixture.upstreamCalls).toHaveLength(2);
+});
+
+test('refuses tags that S3 does not take, in a header and in a body, and passes the others on', async () => {
+  const fixture = await startFixture((_, response) => response.end());
+  const s3 = new S3Client({ ...fixture.clientOptions, forcePathStyle: true });
+  const object = { Bucket: 'photos', Key: 'a' };
+  const tagged = (Value: string) => ({ ...object, Tagging: { TagSet: [{ Key: 'team', Value }] } });
+
+  const inHeader = s3.send(new PutObjectCommand({ ...object, Body: 'a', Tagging: 'team=a%26b' }));
+  const inBody = s3.send(new PutObjectTaggingCommand(tagged('a&b')));
+  await expect(inHeader).rejects.toMatchObject({ name: 'InvalidArgument' });
+  await expect(inBody).rejects.toMatchObject({ name: 'InvalidTag' });
+  await s3.send(
+    new PutObjectCommand({ ...object, Body: 'a', Tagging: 'team=a%20b&%C3%9F=%2B-%3D._%3A%2F%40' }),
+  );
+  await s3.send(new PutObjectTaggingCommand(tagged('ä b')));
+
+  expect(fixture.upstreamCalls.map(({ method, path }) => [method, path.includes('tagging')])).toEqual([
+    ['PUT', false],
+    ['PUT', true],
+  ]);
 });
 
 test('says what its own endpoints are', async () => {

@@ -47,7 +47,7 @@ describe('restoring into a bucket', () => {
     const entry = entryOf('a b+ü.txt', body, {
       attributes: { 'content-type': 'text/x', 'cache-control': 'no-store', 'content-language': 'de' },
       userMetadata: { owner: 'me' },
-      tags: { 'team name': 'a&b=c', empty: '' },
+      tags: { 'team name': 'a+b=c:/@', empty: '' },
     });
 
     expect(await target.write(entry, pieces(body.subarray(0, 3), body.subarray(3)), 'never')).toBe('written');

@@ -27,7 +27,7 @@ const entry: SourceEntry = {
     'storage-class': 'STANDARD_IA',
   },
   userMetadata: { m: '1' },
-  tags: { 'a b': 'c&d' },
+  tags: { 'a b': 'c+d' },
 };
 
 async function* content(bytes: number): AsyncIterable<Uint8Array> {
@@ -59,7 +59,7 @@ describe('a large object', () => {
       Expires: new Date('2026-01-01T00:00:00Z'),
       StorageClass: 'STANDARD_IA',
       Metadata: { m: '1' },
-      Tagging: 'a%20b=c%26d',
+      Tagging: 'a%20b=c%2Bd',
     });
     expect(s3.commandCalls(CompleteMultipartUploadCommand)[0]?.args[0].input.IfNoneMatch).toBe('*');
   });
