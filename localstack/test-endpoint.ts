@@ -1,6 +1,8 @@
 import { environmentFor, startEmulator, type EmulatorOptions } from './composition.ts';
 
 const defaultRegion = 'us-east-1';
+/** How test files learn what their run's setup did. */
+const noGaps = 'HOLDFAST_TEST_EMULATOR_HAS_NO_GAPS';
 
 /**
  * Gives a test run an AWS to talk to, by setting the SDK's variables: the one that AWS_ENDPOINT_URL names, or an
@@ -20,8 +22,13 @@ export async function ensureTestEndpoint(options: EmulatorOptions = {}): Promise
   // Credentials and endpoints of a real account in the environment must not mix with the emulator's.
   for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
   const emulator = await startEmulator({ log: (line) => console.log(`emulator: ${line}`), ...options });
-  Object.assign(process.env, emulator.environment);
+  Object.assign(process.env, emulator.environment, { [noGaps]: '1' });
   return () => emulator.stop();
+}
+
+/** Whether the run started its emulator itself, in which everything is there that tests need. */
+export function hasNoGaps(): boolean {
+  return process.env[noGaps] === '1';
 }
 
 function isAws(endpointUrl: string): boolean {

@@ -16,7 +16,7 @@ import { startEmulator, type Emulator } from '../../localstack/composition.ts';
 import { deployApp, type DeployedOutputs } from '../../localstack/deploy-app.ts';
 import { destroyDeployment } from '../../scripts/destroy-deployment.ts';
 import { deployment } from './plans.ts';
-import { canStartEmulator } from './support/conditions.ts';
+import { findGap, testUnless } from '../support/gaps.ts';
 import { holdfast } from './support/command-line.ts';
 import { arnOfBucket, listPoints, newestPoint, runGoodCycle } from './support/cycles.ts';
 import { openApp, plansFile } from './support/deployed.ts';
@@ -27,25 +27,26 @@ import { fill, makeSource } from './support/source-buckets.ts';
 
 const bucketName = testBuckets.sources.commands;
 const plan = testPlans.commands;
+const noEmulator = await findGap('ownEmulator');
 
 let emulator: Emulator;
 let folder: string;
 
 // Its own emulator: the other test files go on with the deployment that they share.
 beforeAll(async () => {
-  if (!canStartEmulator) return;
+  if (noEmulator !== undefined) return;
   folder = await mkdtemp(join(tmpdir(), 'holdfast-adopt-'));
   emulator = await startEmulator({ environment: { SFN_WAIT_SCALE: '0.25' } });
   Object.assign(process.env, emulator.environment);
 });
 
 afterAll(async () => {
-  if (!canStartEmulator) return;
+  if (noEmulator !== undefined) return;
   await emulator.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
-test.runIf(canStartEmulator)(
+testUnless(noEmulator)(
   'a vault outlives its deployment, and its tables: a later one adopts it, both are rebuilt, and it goes on',
   async () => {
     const { environment, accountId, region } = emulator;
@@ -80,7 +81,7 @@ test.runIf(canStartEmulator)(
 
     const outputs = await deployApp({ ...target, plansFile: await writePlans(existingVault) });
 
-    const app = openApp({ ...target, outputs, gatewayDataDir: undefined, isMinistack: true });
+    const app = openApp({ ...target, outputs });
     expect(app.vaultBucket).toBe(vaultBucket);
     const policy = await findPolicy(clients.s3, vaultBucket);
     expect(sidsOf(policy)).toEqual(sidsOf(oldPolicy));

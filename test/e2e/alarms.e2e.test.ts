@@ -18,7 +18,7 @@ import {
 import type { PointId } from '@holdfast/engine';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { alarmsWork } from './support/conditions.ts';
+import { describeUnless, findGap } from '../support/gaps.ts';
 import { arnOfBucket, newestPoint, runCycle, runGoodCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
@@ -31,6 +31,7 @@ import { makeSource, tagBucket, untag } from './support/source-buckets.ts';
 const app = openApp();
 const cloudWatch = new CloudWatchClient({});
 const sqs = new SQSClient({});
+const noAlarms = await findGap('alarms');
 const { alarms: source } = testBuckets.sources;
 const hourMs = 3_600_000;
 const Notification = z.object({
@@ -44,7 +45,7 @@ let alarms: readonly MetricAlarm[];
 let inbox: string;
 const received: Notification[] = [];
 
-describe.skipIf(!alarmsWork)('an alarm goes from OK to ALARM and tells the topic', () => {
+describeUnless(noAlarms)('an alarm goes from OK to ALARM and tells the topic', () => {
   beforeAll(async () => {
     await makeSource(app, source, { plan: testPlans.alarms, objects: 3 });
     await runGoodCycle(app, testPlans.alarms, 'full');

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ExpectedState, SourceBucket } from '../../localstack/demo/source-objects.ts';
 import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
 import { holdfast } from './support/command-line.ts';
-import { hasGateway } from './support/conditions.ts';
+import { describeUnless, findGap } from '../support/gaps.ts';
 import { arnOfBucket, listPoints, newestRun, runGoodCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
@@ -17,6 +17,7 @@ import { fill, makeSource, untag } from './support/source-buckets.ts';
 
 const app = openApp();
 const gateway = new GatewayClient(app);
+const noGateway = await findGap('gateway');
 const { commands } = testBuckets.sources;
 const arn = arnOfBucket(commands);
 let bucket: SourceBucket;
@@ -33,7 +34,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  if (hasGateway) await gateway.calm();
+  if (noGateway === undefined) await gateway.calm();
 });
 
 afterAll(async () => untag(app, commands));
@@ -170,7 +171,7 @@ describe('the command line, over the wire', () => {
   });
 });
 
-describe.skipIf(!hasGateway)('a run that is cancelled at work', () => {
+describeUnless(noGateway)('a run that is cancelled at work', () => {
   test('makes no point and frees its resource, and the next run works', async () => {
     await fill(bucket, 'before-the-cancelled-run', 20);
     const before = await listPoints(app, arn);

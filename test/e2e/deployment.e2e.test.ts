@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deployApp } from '../../localstack/deploy-app.ts';
 import type { SourceBucket } from '../../localstack/demo/source-objects.ts';
-import { schedulesFire } from './support/conditions.ts';
+import { findGap, testUnless } from '../support/gaps.ts';
 import { arnOfBucket, listPoints, newestPoint, runGoodCycle } from './support/cycles.ts';
 import { openApp, plansFile } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
@@ -13,6 +13,7 @@ import { fill, makeSource, untag } from './support/source-buckets.ts';
 
 const app = openApp();
 const { minutely } = testBuckets.sources;
+const noSchedules = await findGap('schedules');
 let bucket: SourceBucket;
 
 beforeAll(async () => {
@@ -25,21 +26,17 @@ afterAll(async () => {
   await untag(app, minutely);
 });
 
-// Schedules never fire on LocalStack.
-test.skipIf(!schedulesFire)(
-  'a schedule that is due starts a cycle, which protects the resource',
-  async () => {
-    await switchSchedule(testPlans.minutely, 'ENABLED');
+testUnless(noSchedules)('a schedule that is due starts a cycle, which protects the resource', async () => {
+  await switchSchedule(testPlans.minutely, 'ENABLED');
 
-    const point = await eventually('a point made by the schedule', 120_000, async () =>
-      (await listPoints(app, arnOfBucket(minutely))).at(0),
-    );
-    await switchSchedule(testPlans.minutely, 'DISABLED');
+  const point = await eventually('a point made by the schedule', 120_000, async () =>
+    (await listPoints(app, arnOfBucket(minutely))).at(0),
+  );
+  await switchSchedule(testPlans.minutely, 'DISABLED');
 
-    expect(point).toMatchObject({ type: 'full', plan: testPlans.minutely });
-    expect(await restoreAndCompare(app, point.pointId, bucket.state())).toEqual([]);
-  },
-);
+  expect(point).toMatchObject({ type: 'full', plan: testPlans.minutely });
+  expect(await restoreAndCompare(app, point.pointId, bucket.state())).toEqual([]);
+});
 
 test('deploying again changes nothing about the vault, its points and the chains that go on', async () => {
   await runGoodCycle(app, testPlans.minutely, 'full');

@@ -1,15 +1,12 @@
 import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import type { TestProject } from 'vitest/node';
-import * as z from 'zod';
 import { deployApp } from '../../localstack/deploy-app.ts';
 import { ensureTestEndpoint } from '../../localstack/test-endpoint.ts';
 import { plansFile, type Deployed } from './support/deployed.ts';
 import { switchSchedule } from './support/schedules.ts';
 import { testBuckets, testPlans } from './support/names.ts';
 import { waitScale } from './support/wait-scale.ts';
-
-const Health = z.object({ dataDir: z.string() });
 
 /**
  * Called by vitest before the first test file: deploys the application once for all of them. What it returns is called
@@ -35,14 +32,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const outputs = await deployApp({ environment, plansFile, accountId, region, log: () => undefined });
     console.log(`e2e: deployed in ${((performance.now() - started) / 1000).toFixed(0)} s`);
     await switchSchedule(testPlans.minutely, 'DISABLED');
-    const deployed: Deployed = {
-      outputs,
-      accountId,
-      region,
-      environment,
-      gatewayDataDir: (await findHealth(`${endpointUrl}/_gateway/health`, Health))?.dataDir,
-      isMinistack: (await findHealth(`${endpointUrl}/_ministack/health`, z.unknown())) !== undefined,
-    };
+    const deployed: Deployed = { outputs, accountId, region, environment };
     project.provide('deployed', deployed);
     return stop;
   } catch (error) {
@@ -71,13 +61,4 @@ function awsVariables(): Record<string, string> {
       (entry): entry is [string, string] => entry[0].startsWith('AWS_') && entry[1] !== undefined,
     ),
   );
-}
-
-async function findHealth<Schema extends z.ZodType>(
-  url: string,
-  schema: Schema,
-): Promise<z.output<Schema> | undefined> {
-  const response = await fetch(url).catch(() => undefined);
-  if (response?.ok !== true) return undefined;
-  return schema.safeParse(await response.json().catch(() => undefined)).data;
 }

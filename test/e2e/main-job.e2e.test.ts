@@ -3,7 +3,6 @@ import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { S3ObjectStore, SystemClock } from '@holdfast/aws';
 import { verifyAudit, type AuditEntry, type ResourceArn } from '@holdfast/engine';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { volumeFilePath } from '../../localstack/composition.ts';
 import {
   makeMachine,
   tagMachine,
@@ -12,7 +11,8 @@ import {
 } from '../../localstack/demo/source-machine.ts';
 import type { SourceBucket, ExpectedState } from '../../localstack/demo/source-objects.ts';
 import { findDifference } from './support/volumes.ts';
-import { hasGateway } from './support/conditions.ts';
+import { VolumeBytes } from '../../localstack/volume-bytes.ts';
+import { describeUnless, findGap } from '../support/gaps.ts';
 import { arnOfBucket, listPoints, runGoodCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import { testBuckets, testPlans } from './support/names.ts';
@@ -21,6 +21,8 @@ import { fill, makeSource, putAwkward, tagBucket, untag } from './support/source
 
 const app = openApp();
 const ec2 = new EC2Client({});
+const noGateway = await findGap('gateway');
+const bytes = new VolumeBytes(app.environment['AWS_ENDPOINT_URL'] ?? '');
 const { main, empty } = testBuckets.sources;
 const types = ['full', 'incremental', 'differential', 'synthetic-full'] as const;
 const states: ExpectedState[] = [];
@@ -35,10 +37,9 @@ beforeAll(async () => {
   await putAwkward(bucket);
   await app.s3.send(new CreateBucketCommand({ Bucket: empty }));
   await tagBucket(app, empty, testPlans.main);
-  if (app.gatewayDataDir !== undefined) {
-    machine = await makeMachine(ec2, app.gatewayDataDir);
-    for (const volumeId of machine.volumeIds)
-      await writeVolume(app.gatewayDataDir, volumeId, textAtFull(volumeId));
+  if (noGateway === undefined) {
+    machine = await makeMachine(ec2, bytes);
+    for (const volumeId of machine.volumeIds) await writeVolume(bytes, volumeId, textAtFull(volumeId));
     await tagMachine(ec2, machine, 'holdfast:plan', testPlans.main);
   }
 
@@ -46,7 +47,7 @@ beforeAll(async () => {
   await runGoodCycle(app, testPlans.main, 'full');
   await change('first', 0);
   if (machine !== undefined)
-    await writeVolume(app.gatewayDataDir as string, machine.volumeIds[1] as string, 'changed after the full');
+    await writeVolume(bytes, machine.volumeIds[1] as string, 'changed after the full');
   states.push(bucket.state());
   await runGoodCycle(app, testPlans.main, 'incremental');
   await change('second', 30);
@@ -124,7 +125,7 @@ test('an empty bucket has a point in every cycle, and restoring one writes nothi
     expect(await restoreAndCompare(app, pointId, new Map())).toEqual([]);
 });
 
-describe.skipIf(!hasGateway)('an instance and one of its volumes, both tagged', () => {
+describeUnless(noGateway)('an instance and one of its volumes, both tagged', () => {
   test('are protected once: under the instance', async () => {
     const ofInstance = await listPoints(app, arnOf('instance', machine?.instanceId));
     const ofVolume = await listPoints(app, arnOf('volume', machine?.volumeIds[1]));
@@ -146,9 +147,9 @@ describe.skipIf(!hasGateway)('an instance and one of its volumes, both tagged', 
     const { volumes } = (output as RestoredVolumes).report;
     expect(new Set(volumes.map(({ sourceVolumeId }) => sourceVolumeId))).toEqual(new Set(machine?.volumeIds));
     for (const { sourceVolumeId, volumeId } of volumes)
-      expect(await findDifference(pathOf(volumeId), textAtFull(sourceVolumeId))).toBeUndefined();
+      expect(await findDifference(bytes, volumeId, textAtFull(sourceVolumeId))).toBeUndefined();
     const data = machine?.volumeIds[1] ?? '';
-    expect(await findDifference(pathOf(data), textAtFull(data))).toBe(0);
+    expect(await findDifference(bytes, data, textAtFull(data))).toBe(0);
   });
 });
 
@@ -160,10 +161,6 @@ interface RestoredVolumes {
 
 function arnOf(kind: string, id = ''): ResourceArn {
   return `arn:aws:ec2:${app.region}:${app.accountId}:${kind}/${id}` as ResourceArn;
-}
-
-function pathOf(volumeId: string): string {
-  return volumeFilePath(app.gatewayDataDir as string, volumeId);
 }
 
 async function change(round: string, from: number): Promise<void> {

@@ -2,7 +2,7 @@ import { CreateTagsCommand, CreateVolumeCommand, DeleteTagsCommand, EC2Client } 
 import type { ResourceArn } from '@holdfast/engine';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SourceBucket } from '../../localstack/demo/source-objects.ts';
-import { hasGateway } from './support/conditions.ts';
+import { describeUnless, findGap } from '../support/gaps.ts';
 import {
   arnOfBucket,
   listPoints,
@@ -23,11 +23,12 @@ import { makeSource, untag } from './support/source-buckets.ts';
 const app = openApp();
 const ec2 = new EC2Client({});
 const gateway = new GatewayClient(app);
+const noGateway = await findGap('gateway');
 const { denied, gone, partly } = testBuckets.sources;
 const unreadable = 'first/c/2.txt';
 const vanished = 'first/d/3.txt';
 
-describe.skipIf(!hasGateway)('one cycle over sources of which most have a fault', () => {
+describeUnless(noGateway)('one cycle over sources of which most have a fault', () => {
   let partlyBucket: SourceBucket;
   let volumeArn: ResourceArn;
   let volumeId: string;

@@ -4,7 +4,7 @@ import { ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { SourceBucket } from '../../localstack/demo/source-objects.ts';
 import type { FaultRuleInput } from '../../localstack/gateway/faults/fault-rules.ts';
-import { hasGateway } from './support/conditions.ts';
+import { describeUnless, findGap, testUnless, titleWith } from '../support/gaps.ts';
 import { arnOfBucket, listPoints, newestRun, runCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
@@ -17,6 +17,9 @@ import { fill, makeSource, untag } from './support/source-buckets.ts';
 
 const app = openApp();
 const gateway = new GatewayClient(app);
+const noGateway = await findGap('gateway');
+const noWorkers = await findGap('workersToKill');
+const noThrottledSteps = await findGap('throttledSteps');
 const { workers, twice } = testBuckets.sources;
 const arn = arnOfBucket(workers);
 let bucket: SourceBucket;
@@ -27,7 +30,9 @@ beforeAll(async () => {
   bucket = await makeSource(app, workers, { plan: testPlans.workers, objects: 45 });
 });
 
-afterEach(async () => gateway.calm());
+afterEach(async () => {
+  if (noGateway === undefined) await gateway.calm();
+});
 
 afterAll(async () => untag(app, workers, twice));
 
@@ -65,13 +70,13 @@ async function surviveCycle(rules: readonly FaultRuleInput[]): Promise<void> {
   for (const { id, count } of rules) expect([id, fired[id as string]]).toEqual([id, count]);
 }
 
-describe.skipIf(!hasGateway)('a cycle goes on, with one point that restores completely', () => {
-  test.for([
+describeUnless(noGateway)('a cycle goes on, with one point that restores completely', () => {
+  test.skipIf(noWorkers !== undefined).for([
     { when: 'before', nth: { packs: 1, pages: 1, points: 1 } },
     { when: 'after', nth: { packs: 2, pages: 2, points: 1 } },
     { when: 'after', nth: { packs: 1, pages: 3, points: 1 } },
   ] as const)(
-    'when workers die $when a write of packs, of pages and of the point: $nth',
+    titleWith(noWorkers, 'when workers die $when a write of packs, of pages and of the point: $nth'),
     async ({ when, nth }) => {
       await surviveCycle(
         folders.map((folder) => ({
@@ -127,7 +132,7 @@ describe.skipIf(!hasGateway)('a cycle goes on, with one point that restores comp
     expect((await gateway.countFired())['metrics']).toBeGreaterThan(3);
   });
 
-  test('when a function finds no capacity for a while', async () => {
+  testUnless(noThrottledSteps)('when a function finds no capacity for a while', async () => {
     await limitConcurrency(app, 'protect-shard', 0);
     const cycle = surviveCycle([]);
     try {
@@ -149,7 +154,7 @@ describe.skipIf(!hasGateway)('a cycle goes on, with one point that restores comp
   });
 });
 
-describe.skipIf(!hasGateway)('a run that fails in a worker', () => {
+describeUnless(noGateway)('a run that fails in a worker', () => {
   test('ends its execution with the reason, and not only with that of the map', async () => {
     await fill(bucket, 'not-stored', 3);
     await gateway.disturb({
@@ -172,7 +177,7 @@ describe.skipIf(!hasGateway)('a run that fails in a worker', () => {
   });
 });
 
-describe.skipIf(!hasGateway)('a restore goes on', () => {
+describeUnless(noWorkers)('a restore goes on', () => {
   test('when its worker dies in the middle, and no object is missing or written wrongly', async () => {
     const point = (await listPoints(app, arn)).at(-1);
     await gateway.disturb({
@@ -188,7 +193,7 @@ describe.skipIf(!hasGateway)('a restore goes on', () => {
   });
 });
 
-describe.skipIf(!hasGateway)('a restore that fails in a worker', () => {
+describeUnless(noGateway)('a restore that fails in a worker', () => {
   test('says why, and not only that a worker failed', async () => {
     const point = (await listPoints(app, arn)).at(-1);
     await gateway.disturb({

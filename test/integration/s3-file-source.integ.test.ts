@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { S3FileSource, type S3FileSourceOptions, SystemClock, SystemRandom } from '@holdfast/aws';
 import { type PathRange, type SourceEntry, SourceUnavailableError, utf8 } from '@holdfast/engine';
 import { allOf } from '@holdfast/engine/testing';
+import { findGap, testUnless } from '../support/gaps.ts';
 import { makeBucket, putPlain } from './support/buckets.ts';
 import { connect, uniqueName } from './support/emulated-aws.ts';
 
 const { s3 } = connect();
+const noListings = await findGap('listings');
 
 function sourceOf(bucket: string, options: S3FileSourceOptions = {}): S3FileSource {
   return new S3FileSource(s3, bucket, new SystemClock(), new SystemRandom(), options);
@@ -46,15 +48,18 @@ describe('listing a bucket', () => {
     '\uFFFD',
   ];
 
-  test('gives every key exactly, in the order of its bytes, over several pages', async () => {
-    const bucket = await bucketWith(strange);
+  testUnless(noListings)(
+    'gives every key exactly, in the order of its bytes, over several pages',
+    async () => {
+      const bucket = await bucketWith(strange);
 
-    const listed = await keysOf(sourceOf(bucket, { pageSize: 3 }));
+      const listed = await keysOf(sourceOf(bucket, { pageSize: 3 }));
 
-    expect(listed).toEqual(strange.toSorted((a, b) => Buffer.compare(utf8(a), utf8(b))));
-  });
+      expect(listed).toEqual(strange.toSorted((a, b) => Buffer.compare(utf8(a), utf8(b))));
+    },
+  );
 
-  test('begins at a path itself and ends before another', async () => {
+  testUnless(noListings)('begins at a path itself and ends before another', async () => {
     const keys = ['a', 'ab', 'ab\u0000', 'aba', 'ac', 'b', '\u{E000}x', '\u{10000}'];
     const source = sourceOf(await bucketWith(keys), { pageSize: 2 });
     const sorted = keys.toSorted((a, b) => Buffer.compare(utf8(a), utf8(b)));

@@ -16,9 +16,6 @@ export interface Deployed {
   readonly region: string;
   /** The variables with which the SDK talks to this deployment. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Folder of the volumes' files, where AWS_ENDPOINT_URL is our gateway. */
-  readonly gatewayDataDir: string | undefined;
-  readonly isMinistack: boolean;
 }
 
 declare module 'vitest' {

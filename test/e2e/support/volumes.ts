@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import type { VolumeBytes } from '../../../localstack/volume-bytes.ts';
 
 const volumeBytes = 2 ** 30;
 /** `writeVolume` of the demo's machine writes a line at the beginning of each of these. */
@@ -6,23 +6,19 @@ const stretchBytes = volumeBytes / 16;
 const readBytes = 2 ** 22;
 
 /**
- * Compares every byte of a volume's file with what `writeVolume` made of an empty one.
+ * Compares every byte of a volume with what `writeVolume` made of an empty one.
  * @returns the first offset, of the {@link readBytes} that were compared at once, where they differ.
  */
-export async function findDifference(path: string, text: string): Promise<number | undefined> {
-  const file = await open(path);
-  try {
-    if ((await file.stat()).size !== volumeBytes) return volumeBytes;
-    const found = Buffer.alloc(readBytes);
-    const wanted = Buffer.alloc(readBytes);
-    for (let offset = 0; offset < volumeBytes; offset += readBytes) {
-      await file.read(found, 0, readBytes, offset);
-      wanted.fill(0);
-      if (offset % stretchBytes === 0) wanted.write(`${text} at ${offset}\n`);
-      if (!found.equals(wanted)) return offset;
-    }
-    return undefined;
-  } finally {
-    await file.close();
+export async function findDifference(
+  bytes: VolumeBytes,
+  volumeId: string,
+  text: string,
+): Promise<number | undefined> {
+  const wanted = Buffer.alloc(readBytes);
+  for (let offset = 0; offset < volumeBytes; offset += readBytes) {
+    wanted.fill(0);
+    if (offset % stretchBytes === 0) wanted.write(`${text} at ${offset}\n`);
+    if (!wanted.equals(await bytes.read(volumeId, offset, readBytes))) return offset;
   }
+  return (await bytes.read(volumeId, volumeBytes, 1)).length === 0 ? undefined : volumeBytes;
 }

@@ -1,8 +1,13 @@
-import { CreateFunctionCommand, type LambdaClient } from '@aws-sdk/client-lambda';
+import { CreateFunctionCommand, waitUntilFunctionActiveV2, type LambdaClient } from '@aws-sdk/client-lambda';
 import { randomUUID } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** Deploys one handler file as a function of a new name, and returns the name. */
+/** Any role: emulators ask for none that exists. */
+export const roleArn = 'arn:aws:iam::000000000000:role/test';
+
+const activeWithinSeconds = 120;
+
+/** Deploys one handler file as a function of a new name, and returns the name once it can be invoked. */
 export async function createFunction(
   client: LambdaClient,
   source: string,
@@ -14,11 +19,13 @@ export async function createFunction(
       FunctionName,
       Runtime: 'nodejs24.x',
       Handler: 'index.handler',
-      Role: 'arn:aws:iam::000000000000:role/test',
+      Role: roleArn,
       Timeout: 20,
       Code: { ZipFile: lambdaArchive(file, source) },
     }),
   );
+  const waiting = { client, maxWaitTime: activeWithinSeconds, minDelay: 0.2, maxDelay: 1 };
+  await waitUntilFunctionActiveV2(waiting, { FunctionName });
   return FunctionName;
 }
 
