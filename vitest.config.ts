@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config';
+import { GapsReporter } from './test/support/gaps-reporter.ts';
 
 const sequence = { shuffle: { tests: true, files: true } } as const;
 
 export default defineConfig({
   test: {
+    reporters: ['default', new GapsReporter()],
     projects: [
       {
         test: {

@@ -26,7 +26,6 @@ export function refuseS3Tags(
   headers: IncomingHttpHeaders,
   body: Uint8Array | undefined,
 ): Reply | undefined {
-  const isRefused = (text: string): boolean => !allowed.test(text);
   if ([...new URLSearchParams(String(headers['x-amz-tagging'] ?? ''))].flat().some(isRefused)) {
     const message =
       "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters";
@@ -35,6 +34,10 @@ export function refuseS3Tags(
   const refused = body && textsIn(Buffer.from(body).toString('utf8')).find(isRefused);
   if (refused === undefined) return undefined;
   return errorReply(request, 400, 'InvalidTag', 'The TagValue you have provided is invalid');
+}
+
+function isRefused(text: string): boolean {
+  return !allowed.test(text);
 }
 
 function textsIn(xml: string): string[] {

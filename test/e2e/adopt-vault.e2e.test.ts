@@ -11,7 +11,7 @@ import {
 import { GetBucketPolicyCommand, type S3Client } from '@aws-sdk/client-s3';
 import { makeClients, makeWriteServices, S3FileSource, type AwsClients } from '@holdfast/aws';
 import { backUpFiles, newId, type RunId } from '@holdfast/engine';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { startEmulator, type Emulator } from '../../localstack/composition.ts';
 import { deployApp, type DeployedOutputs } from '../../localstack/deploy-app.ts';
 import { destroyDeployment } from '../../scripts/destroy-deployment.ts';

@@ -16,7 +16,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { PointId } from '@holdfast/engine';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
 import { describeUnless, findGap } from '../support/gaps.ts';
 import { arnOfBucket, newestPoint, runCycle, runGoodCycle } from './support/cycles.ts';

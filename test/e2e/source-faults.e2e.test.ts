@@ -1,6 +1,6 @@
 import { CreateTagsCommand, CreateVolumeCommand, DeleteTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import type { ResourceArn } from '@holdfast/engine';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SourceBucket } from '../../localstack/demo/source-objects.ts';
 import { describeUnless, findGap } from '../support/gaps.ts';
 import {

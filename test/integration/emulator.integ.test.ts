@@ -29,7 +29,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { randomUUID } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { completeDeployment } from '../../localstack/composition.ts';
 import type { FaultRuleInput } from '../../localstack/gateway/faults/fault-rules.ts';
 import { describeUnless, findGap, testUnless, titleWith } from '../support/gaps.ts';
