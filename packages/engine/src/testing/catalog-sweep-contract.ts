@@ -79,8 +79,8 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
 
     test('are listed over many pages, also while those that were listed are swept', async () => {
       const ids = Array.from({ length: 600 }, (_, n) => packIdOf(`${n.toString(16)}7`));
-      await forEachConcurrent(ids, 32, async (packId) => {
-        await catalog.claimPack({ ...packClaim('1'), packId });
+      await forEachConcurrent(ids, 32, async (id) => {
+        await catalog.claimPack({ ...packClaim('1'), packId: id });
       });
       await eventually(async () => {
         expect(await dueIds(due, 7)).toHaveLength(600);
