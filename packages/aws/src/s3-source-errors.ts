@@ -26,7 +26,7 @@ export function toSourceEntryError(error: unknown, bucket: string, key: string):
   }
   if (name === 'InvalidObjectState') {
     const remedy = 'is in an archive class; restore it in S3 first, or leave its prefix out of the plan';
-    return new SourceEntryError('unreadable', key, remedy, cause);
+    return new SourceEntryError('archived', key, remedy, cause);
   }
   if (/kms/i.test(`${name} ${message}`)) {
     const keyArn = /arn:[\w-]+:kms:[^\s"']+/.exec(message)?.[0] ?? 'a KMS key';

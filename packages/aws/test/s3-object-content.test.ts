@@ -100,7 +100,7 @@ test.each([
   { error: sdkError('NoSuchKey', 404), reason: 'vanished' },
   { error: sdkError('PreconditionFailed', 412), reason: 'changed' },
   { error: sdkError('AccessDenied', 403), reason: 'denied' },
-  { error: sdkError('InvalidObjectState', 403), reason: 'unreadable' },
+  { error: sdkError('InvalidObjectState', 403), reason: 'archived' },
   { error: sdkError('InvalidRequest', 400, 'stored using SSE-C'), reason: 'unreadable' },
   { error: sdkError('KMS.DisabledException', 400), reason: 'unreadable' },
 ])('one object that fails with $error.name is $reason', async ({ error, reason }) => {

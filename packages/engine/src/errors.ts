@@ -166,8 +166,11 @@ export class KeyUnavailableError extends BackupError {
 export class SourceEntryError extends BackupError {
   override readonly name = 'SourceEntryError';
   override readonly retry = 'later';
-  /** `left-out`: not a file's content at all, such as a socket; nothing is lacking that a restore should bring. */
-  readonly reason: 'vanished' | 'changed' | 'denied' | 'unreadable' | 'left-out';
+  /**
+   * `archived`: there, and to be thawed before it can be read. `left-out`: not a file's content at all, such as a
+   * socket; nothing is lacking that a restore should bring.
+   */
+  readonly reason: 'vanished' | 'changed' | 'denied' | 'unreadable' | 'archived' | 'left-out';
   readonly path: string;
   constructor(reason: SourceEntryError['reason'], path: string, detail: string, options?: ErrorOptions) {
     super(`${JSON.stringify(path)} ${detail}`, options);

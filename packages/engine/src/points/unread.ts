@@ -42,6 +42,6 @@ export function warningOf(
   unread?: PointWarning['unread'],
 ): PointWarning {
   // Readers of format version 1 know four reasons.
-  const known = reason === 'left-out' ? 'unreadable' : reason;
+  const known = reason === 'left-out' || reason === 'archived' ? 'unreadable' : reason;
   return { path, reason: known, message, ...(unread !== undefined && { unread }) };
 }

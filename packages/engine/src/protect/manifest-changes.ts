@@ -14,6 +14,7 @@ import type { ReportProgress } from '../ports/progress.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { extentsOf, usesPacks, type BaseFile } from './base-files.ts';
 import type { ChunkCopier } from './chunk-copier.ts';
+import type { EarlierContent } from './earlier-content.ts';
 import { entriesOf, isSettled, type ContentWriter, type WrittenContent } from './content-writer.ts';
 import type { Outcome } from './read-entries.ts';
 import type { LargeObject, ShardResult } from './shard-result.ts';
@@ -32,6 +33,10 @@ export interface ManifestChangesOptions {
   readonly content: ContentWriter;
   /** Copies what lies in mostly dead packs of the base; absent when it has none. */
   readonly copier?: ChunkCopier;
+  /** Has what the source archived since. */
+  readonly earlier: EarlierContent;
+  /** The tags that an entry has now, where they are asked for. */
+  readonly findTags: (entry: SourceEntry) => Promise<SourceEntry['tags'] | undefined>;
   /** Takes up what the changes do to the pack map. */
   readonly usage: PackUsage;
   /** Called once, when the source is not needed any more. */
@@ -139,8 +144,7 @@ export class ManifestChanges {
         this.#remove(outcome.base);
         return;
       case 'failed':
-        this.#fail(outcome.listed, outcome.base, outcome.error);
-        return;
+        return this.#fail(outcome.listed, outcome.base, outcome.error);
       case 'hidden':
         this.#hide(outcome.base, outcome.obstacle);
         return;
@@ -179,8 +183,7 @@ export class ManifestChanges {
       this.#checkLength(opened.entry, content.bytes);
     } catch (error) {
       if (!(error instanceof SourceEntryError)) throw error;
-      this.#fail(listed, base, error, baseLost);
-      return;
+      return this.#fail(listed, base, error, baseLost);
     }
     const { entry } = opened;
     const unchanged = base !== undefined && this.#isAsBefore(base, entry, content);
@@ -230,14 +233,16 @@ export class ManifestChanges {
 
   /**
    * An entry that cannot be read keeps what the base has of it, so that protection is never lost to a passing denial.
-   * One that vanished is gone: it is removed as if the listing had not shown it.
+   * One that vanished is gone: it is removed as if the listing had not shown it. One that was archived is taken over from
+   * the newest point, which lacks nothing if it had this version.
    */
-  #fail(
+  async #fail(
     listed: SourceEntry,
     base: BaseFile | undefined,
     error: SourceEntryError,
     baseLost: boolean = false,
-  ): void {
+  ): Promise<void> {
+    if (error.reason === 'archived' && (await this.#takeOver(listed, base, error))) return;
     this.#noteLarge(listed, error.reason === 'vanished' ? 'absent' : 'failed');
     if (error.reason !== 'vanished') this.#firstUnread ??= error.message;
     if (this.#options.shard.stretch !== undefined) {
@@ -256,6 +261,50 @@ export class ManifestChanges {
     }
     const carried = `this point has it as it was in ${this.#carry(base)}: make it readable and run again`;
     this.#warn(listed.path, error, carried, this.#countUnread('carried', listed));
+  }
+
+  /** @returns false when the newest point has nothing of it either, or the base something that is as good. */
+  async #takeOver(
+    listed: SourceEntry,
+    base: BaseFile | undefined,
+    error: SourceEntryError,
+  ): Promise<boolean> {
+    const { shard, earlier, findTags } = this.#options;
+    const isShared = shard.stretch !== undefined || (this.#isTail(listed) && listed.size > stretchBytes);
+    const found = await earlier.find(
+      listed,
+      shard.stretch ?? (isShared ? { offset: 0, length: stretchBytes } : undefined),
+    );
+    if (found === undefined || (!found.isAsListed && base !== undefined)) return false;
+    const { file, content, isAsListed, from } = found;
+    if (base !== undefined) this.#dropReferences(base);
+    this.#noteLarge(listed, 'stored');
+    // The warning is for the shard of the entry itself.
+    if (shard.stretch !== undefined) {
+      this.#waiting.push({ path: listed.path, content });
+      return true;
+    }
+    this.#countEntry(file.entry);
+    if (!isAsListed) {
+      const carriedFrom = file.carriedFrom ?? from;
+      this.#waiting.push({
+        path: listed.path,
+        file: { entry: file.entry, mustRead: true, carriedFrom },
+        content,
+      });
+      const old = `this point has it as it was in ${carriedFrom}: make it readable and run again`;
+      this.#warn(listed.path, error, old, this.#countUnread('carried', listed));
+      return true;
+    }
+    this.#countRead(file.entry);
+    const entry = { ...file.entry, tags: (await findTags(listed).catch(ofEntry)) ?? file.entry.tags };
+    this.#waiting.push({ path: listed.path, file: { entry, mustRead: false }, content });
+    this.#warn(
+      listed.path,
+      error,
+      `this point has the same version out of ${from}, and its bytes were not read anew`,
+    );
+    return true;
   }
 
   /**
@@ -374,6 +423,12 @@ export class ManifestChanges {
   #report(): void {
     this.#options.onProgress?.({ step: 'protect', files: this.#counts.files, bytes: this.#counts.readBytes });
   }
+}
+
+/** Tags that cannot be read are those of before. */
+function ofEntry(error: unknown): undefined {
+  if (!(error instanceof SourceEntryError)) throw error;
+  return undefined;
 }
 
 function changeOf({ key, logical, location }: Entry): Change {

@@ -24,6 +24,7 @@ import type { WriteServices } from '../services.ts';
 import { BaseFile, groupByPath, usesPacks } from './base-files.ts';
 import { ChunkCopier } from './chunk-copier.ts';
 import { ContentWriter } from './content-writer.ts';
+import { EarlierContent } from './earlier-content.ts';
 import { detectChanges, looksUnchanged, type Decision } from './detect-changes.ts';
 import { ManifestChanges } from './manifest-changes.ts';
 import { readEntries } from './read-entries.ts';
@@ -104,6 +105,9 @@ export async function protectShard(
     chunks,
     content: new ContentWriter(chunks, contentDefinedCuts()),
     usage,
+    earlier: new EarlierContent({ store, keys, plan, keeper, chunks, ...(signal && { signal }) }),
+    findTags: async (entry) =>
+      plan.readTags && source.getTags !== undefined ? source.getTags(entry, signal) : undefined,
     ...(copier && { copier }),
     ...(options.onSourceRead && { onSourceRead: options.onSourceRead }),
     ...(options.onProgress && { onProgress: options.onProgress }),

@@ -42,7 +42,8 @@ export async function chooseBase(
   return { type, base: full };
 }
 
-async function findNewest(
+/** The newest point that a run can build on. @param now - the store's clock. */
+export async function findNewest(
   catalog: Catalog,
   resourceArn: ResourceArn,
   now: Date,

@@ -8,7 +8,7 @@ import type { StoredRoot } from '../points/root-store.ts';
 import type { BackupType, ResourceRow, RunRow } from '../ports/catalog.ts';
 import { retentionClassOf } from '../retention/retention-class.ts';
 import type { WriteServices } from '../services.ts';
-import { chooseBase, type BaseChoice } from './choose-base.ts';
+import { chooseBase, findNewest, type BaseChoice } from './choose-base.ts';
 import { keysUntil, leasePolicyFor, leaseUntilFor, type LeasePolicy } from './generation.ts';
 import { findDeadPacks, findPrevious, openBase } from './open-base.ts';
 import { getRunPlan, settleRunPlan, type RunPlan } from './run-plan.ts';
@@ -128,6 +128,7 @@ async function decide(
   const previous = await findPrevious(services, keys, request.resourceArn, opened?.stored);
   const isolated = request.isolated === true && decided.type === 'full';
   const leases = opened?.base && opened.leases;
+  const earlier = await findNewest(catalog, request.resourceArn, now);
   const observed = await request.sourceNow();
   // A container is as old as what it was made of.
   const sourceTime =
@@ -157,6 +158,7 @@ async function decide(
     sourceTime,
     settledBeforeMs: observed.getTime() - settleMs,
     ...(decided.base !== undefined && opened?.base !== undefined && { base: opened.base }),
+    ...(earlier !== undefined && { earlier: earlier.pointId }),
     unleasedPacks: leases?.unleasedPacks ?? [],
     copiedPacks:
       decided.type === 'full' && !isolated

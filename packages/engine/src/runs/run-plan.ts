@@ -43,6 +43,8 @@ const fields = {
       pagePacksCounted: z.int(),
     })
     .optional(),
+  /** The resource's newest point that can be read: for what the source has archived since. */
+  earlier: pointId.optional(),
   /** Packs of the base that could not be leased: what lies in them is read from the source again. */
   unleasedPacks: z.array(packId),
   /** Mostly dead packs that are not leased any more: what the new point needs of them is copied (rule 5). */

@@ -16,7 +16,7 @@ export interface PlantOptions {
 }
 
 /** What a test makes of an entry between its listing and its opening. */
-export type OpenTrap = 'vanish' | 'change' | 'deny' | 'break-midway';
+export type OpenTrap = 'vanish' | 'change' | 'deny' | 'archive' | 'break-midway';
 
 interface Planted {
   readonly entry: SourceEntry;
@@ -82,7 +82,7 @@ export class MemorySource implements FileSource {
     this.#planted.delete(keyOf(path));
   }
 
-  /** What happens when the entry is opened next; `break-midway` and `deny` stay until {@link untrap}. */
+  /** What happens when the entry is opened next; `break-midway`, `deny` and `archive` stay until {@link untrap}. */
   trap(path: string | Uint8Array, trap: OpenTrap): void {
     this.#traps.set(keyOf(path), trap);
   }
@@ -112,6 +112,7 @@ export class MemorySource implements FileSource {
     const trap = this.#traps.get(key);
     this.#spring(key, trap);
     if (trap === 'deny') throw new SourceEntryError('denied', path, 'may not be read; allow reading it');
+    if (trap === 'archive') throw new SourceEntryError('archived', path, 'is in an archive class');
     const planted = this.#planted.get(key);
     if (planted === undefined)
       throw new SourceEntryError('vanished', path, 'was deleted since it was listed');

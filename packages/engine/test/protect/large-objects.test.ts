@@ -3,6 +3,7 @@ import type { PointId } from '../../src/ids.ts';
 import { decodeExtent } from '../../src/manifest/extent.ts';
 import { decodeFileEntry, type FileEntry } from '../../src/manifest/file-entry.ts';
 import { decodeFileKey, entryKey, pathKeys } from '../../src/manifest/tuple-key.ts';
+import { SourceEntryError } from '../../src/errors.ts';
 import { equalBytes, utf8 } from '../../src/bytes.ts';
 import type { BackupType } from '../../src/ports/catalog.ts';
 import type { SourceEntry } from '../../src/ports/file-source.ts';
@@ -261,5 +262,22 @@ describe('a large object that its workers do not see alike', () => {
 
     expect(first.state).toBe('degraded');
     await expectLeftOut(harness, first);
+  });
+
+  test('stays whole in a full after it went into an archive class', async () => {
+    const { harness } = await withBase(size);
+    harness.patterns.beforeOpen = (path) => {
+      if (path === 'large') throw new SourceEntryError('archived', path, 'is in an archive class');
+    };
+
+    const { root } = await harness.backUpPatterns('full');
+
+    expect(root).toMatchObject({
+      unread: { carried: 0, missing: 0 },
+      counts: { readBytes: 10 },
+      warnings: 1,
+    });
+    expect(await harness.restored(root.point)).toContainEqual({ path: 'large', version: 1, bytes: size });
+    await harness.expectConsistent(root.point);
   });
 });
