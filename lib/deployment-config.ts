@@ -42,7 +42,8 @@ const Context = z.object({
     .optional(),
   region: z
     .string()
-    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1')
+    // By its shape: AWS adds regions and partitions, as eusc-de-east-1.
+    .regex(/^[a-z]{2,}(-[a-z]+)+-\d+$/, 'must be a region such as eu-central-1')
     .optional(),
 });
 

@@ -6,6 +6,7 @@ import {
   ScheduleExpressionError,
   type ScheduleTimes,
 } from './schedule-expression.ts';
+import { skippedRuns } from './skipped-runs.ts';
 
 const BucketName = z
   .string()
@@ -16,7 +17,7 @@ const BucketName = z
 const KeyArn = z
   .string()
   .regex(
-    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/,
+    /^arn:aws[a-z0-9-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/,
     'is not the ARN of a KMS key; copy it from the key, an alias does not do',
   );
 const TableName = z.string().regex(/^[\w.-]{3,255}$/, 'is not the name of a DynamoDB table');
@@ -131,6 +132,9 @@ export const Deployment = z
         schedule: Schedule.prefault('cron(0 5 * * ? *)'),
         timeZone: z.string().superRefine(checkTimeZone).default('UTC'),
       })
+      .superRefine(({ schedule, timeZone }, context) => {
+        checkSkippedRuns(schedule, timeZone, ['schedule'], context);
+      })
       .prefault({}),
     /** Between two looks at snapshots in the making; at volumes it looks every 15 seconds at least. An execution ends after about 2,700 looks. */
     snapshotPollSeconds: whole(1, 300, 'seconds').default(60),
@@ -155,6 +159,9 @@ export type ParsedDeployment = z.output<typeof Deployment>;
 export type ParsedPlan = z.output<typeof Plan>;
 
 function checkPlan(plan: ParsedPlan, context: z.RefinementCtx): void {
+  for (const [type, schedule] of Object.entries(plan.schedules)) {
+    checkSkippedRuns(schedule, plan.timeZone, ['schedules', type], context);
+  }
   const reading = [plan.schedules.full, plan.schedules.incremental, plan.schedules.differential];
   if (reading.every((schedule) => schedule === undefined)) {
     context.addIssue({
@@ -163,6 +170,25 @@ function checkPlan(plan: ParsedPlan, context: z.RefinementCtx): void {
       message: 'has no schedule that reads the source; add full, incremental or differential',
     });
   }
+}
+
+function checkSkippedRuns(
+  schedule: { readonly times: ScheduleTimes } | undefined,
+  timeZone: string,
+  path: string[],
+  context: z.RefinementCtx,
+): void {
+  if (schedule === undefined || !isTimeZone(timeZone)) return;
+  const [first, ...others] = skippedRuns(schedule.times, timeZone, new Date());
+  if (first === undefined) return;
+  const dates = [first, ...others].map(({ date }) => date).join(' and ');
+  context.addIssue({
+    code: 'custom',
+    path,
+    message:
+      `does not run on ${dates}, when the clock of ${timeZone} goes from ${first.from} to ${first.to}: EventBridge ` +
+      `Scheduler skips a time that does not exist; choose one before ${first.from} or from ${first.to} on, or timeZone UTC`,
+  });
 }
 
 /** The key as base64 of its DER, which is what the functions are told. */
@@ -204,9 +230,13 @@ function checkDeployment(deployment: ParsedDeployment, context: z.RefinementCtx)
   }
 }
 
+function isTimeZone(timeZone: string): boolean {
+  return timeZone === 'UTC' || Intl.supportedValuesOf('timeZone').includes(timeZone);
+}
+
 function checkTimeZone(timeZone: string, context: z.RefinementCtx): void {
+  if (isTimeZone(timeZone)) return;
   const known = Intl.supportedValuesOf('timeZone');
-  if (timeZone === 'UTC' || known.includes(timeZone)) return;
   const [, ...rest] = timeZone.toLowerCase().split('/');
   const city = rest.at(-1) ?? timeZone.toLowerCase();
   const similar = known.find(

@@ -34,13 +34,15 @@ function longestCronGap(crons: readonly CronFields[]): number | undefined {
   return longest;
 }
 
-function minutesOfDay(cron: CronFields): readonly number[] {
+/** The minutes of a day at which a cron schedule runs, on the days on which it does. */
+export function minutesOfDay(cron: CronFields): readonly number[] {
   const hours = cron.hours ?? Array.from({ length: 24 }, (_, hour) => hour);
   const minutes = cron.minutes ?? Array.from({ length: 60 }, (_, minute) => minute);
   return hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
 }
 
-function runsOn(cron: CronFields, date: Date): boolean {
+/** Whether a cron schedule runs on a day. The year field is left out of account. @param date - midnight UTC of that day. */
+export function runsOn(cron: CronFields, date: Date): boolean {
   return (
     (cron.months?.includes(date.getUTCMonth() + 1) ?? true) &&
     matchesDayOfMonth(cron.daysOfMonth, date) &&

@@ -16,7 +16,8 @@ export const deployment = {
         incremental: 'cron(0 2 ? * MON-SAT *)', // reads what changed since the newest point
         full: 'cron(0 2 ? * SUN *)', // reads everything and starts a new chain
       },
-      // IANA time zone of the cron expressions; follows daylight saving.
+      // IANA time zone of the cron expressions; follows daylight saving. A time in the hour that is skipped in spring is
+      // refused; one in the hour that comes twice in autumn runs once.
       timeZone: 'UTC',
       // A point cannot be deleted before it is this old. Besides, the first point of each day, week (from Monday), month
       // and year can be kept for so many of them: retention: { keepDays: 30, weekly: 8, monthly: 12, yearly: 7 }.

@@ -22,7 +22,7 @@ const Target = z
       .strictObject({
         availabilityZone: z
           .string()
-          .regex(/^[a-z]{2}(-[a-z]+)+-\d+(-[a-z]+-\d+)?[a-z]$/, 'expected a zone such as us-east-1a')
+          .regex(/^[a-z]{2,}(-[a-z]+)+-\d+(-[a-z]+-\d+)?[a-z]$/, 'expected a zone such as us-east-1a')
           .describe('Where the new volumes are made; an instance in that zone can attach them.'),
         type: z
           .enum(['gp3', 'gp2', 'io1', 'io2', 'st1', 'sc1', 'standard'])

@@ -60,6 +60,38 @@ describe('a deployment', () => {
     expect(plansFileOf(() => undefined)).toBe('lib/plans.ts');
   });
 
+  test.each([
+    'eusc-de-east-1',
+    'us-gov-west-1',
+    'us-iso-east-1',
+    'us-isob-east-1',
+    'eu-isoe-west-1',
+    'us-isof-south-1',
+    'cn-northwest-1',
+    'mx-central-1',
+    'ap-southeast-12',
+  ])('goes to %s, as to every region that looks like one', (region) => {
+    const context: Record<string, unknown> = { region };
+
+    expect(parseDeploymentConfig(defaultPlans, (key) => context[key]).environment.region).toBe(region);
+  });
+
+  test('takes keys of every partition', () => {
+    const keys = ['aws', 'aws-cn', 'aws-us-gov', 'aws-iso-b', 'aws-eusc'].map(
+      (partition) => `arn:${partition}:kms:eusc-de-east-1:111122223333:key/mrk-1`,
+    );
+
+    expect(config({ sources: { keys } }).sources.keys).toEqual(keys);
+  });
+
+  test('is maintained at a time that every day has', () => {
+    expect(
+      problemsOf(() =>
+        config({ maintenance: { schedule: 'cron(30 2 * * ? *)', timeZone: 'Europe/Berlin' } }),
+      ),
+    ).toMatch(/maintenance\.schedule .*does not run on \d{4}-03-\d\d/);
+  });
+
   test('is maintained daily, and refuses a time that does not exist', () => {
     expect(config().maintenance).toMatchObject({
       schedule: { expression: 'cron(0 5 * * ? *)' },
@@ -86,6 +118,11 @@ describe('a deployment that cannot be', () => {
       'time zone',
       { timeZone: 'Mars/Olympus' },
       'plans[0].timeZone "Mars/Olympus" is not an IANA time zone; write one such as',
+    ],
+    [
+      'schedule in an hour that summer time skips',
+      { schedules: { full: 'cron(30 2 ? * SUN *)' }, timeZone: 'Europe/Berlin' },
+      'when the clock of Europe/Berlin goes from 02:00 to 03:00: EventBridge Scheduler skips a time that does not exist',
     ],
     ['misspelt time zone', { timeZone: 'europe/berlin' }, 'did you mean Europe/Berlin?'],
     [

@@ -1,0 +1,109 @@
+import { longestGapMinutes, minutesOfDay, runsOn } from './longest-gap.ts';
+import type { CronFields, ScheduleTimes } from './schedule-expression.ts';
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+/** Two changes to summer time, whenever it is that somebody looks. */
+const daysLookedAt = 800;
+
+/** A time at which a schedule would run and does not, because the clock passes over it. */
+export interface SkippedRun {
+  /** Date in the time zone, `2027-03-28`. */
+  readonly date: string;
+  /** What the clock goes from and to, `02:00` and `03:00`. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A change of the clock: `atMs` as it was, in the zone's own time, and how far it is moved on. */
+interface ClockChange {
+  readonly atMs: number;
+  readonly minutes: number;
+}
+
+/**
+ * Runs that a cron schedule loses where summer time begins: EventBridge Scheduler skips a time that does not exist, and
+ * runs once at one that occurs twice. Times that the schedule makes up for are left out: those between which no more time
+ * passes than the hour and its longest usual wait, as with every hour.
+ * @param from - the first day that is looked at; 800 days are.
+ * @see https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
+ */
+export function skippedRuns(times: ScheduleTimes, timeZone: string, from: Date): SkippedRun[] {
+  if (!('cron' in times)) return [];
+  const { cron } = times;
+  const longestWait = longestGapMinutes([times]) ?? 0;
+  return forwardChanges(timeZone, from)
+    .filter(({ atMs, minutes }) => {
+      const end = atMs + minutes * minuteMs;
+      if (!isDueBetween(cron, atMs, end)) return false;
+      const wait = (nextRun(cron, end) - lastRun(cron, atMs)) / minuteMs - minutes;
+      return wait > longestWait + minutes;
+    })
+    .map(({ atMs, minutes }) => ({
+      date: new Date(atMs).toISOString().slice(0, 10),
+      from: new Date(atMs).toISOString().slice(11, 16),
+      to: new Date(atMs + minutes * minuteMs).toISOString().slice(11, 16),
+    }));
+}
+
+/** All times are the zone's own, written as if they were UTC. */
+function isDueBetween(cron: CronFields, fromMs: number, toMs: number): boolean {
+  return runsOfDay(cron, midnight(fromMs)).some((at) => at >= fromMs && at < toMs);
+}
+
+function nextRun(cron: CronFields, fromMs: number): number {
+  for (let day = midnight(fromMs); day < fromMs + daysLookedAt * dayMs; day += dayMs) {
+    const next = runsOfDay(cron, day).find((at) => at >= fromMs);
+    if (next !== undefined) return next;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+function lastRun(cron: CronFields, beforeMs: number): number {
+  for (let day = midnight(beforeMs); day > beforeMs - daysLookedAt * dayMs; day -= dayMs) {
+    const last = runsOfDay(cron, day).findLast((at) => at < beforeMs);
+    if (last !== undefined) return last;
+  }
+  return Number.NEGATIVE_INFINITY;
+}
+
+function runsOfDay(cron: CronFields, dayStartMs: number): number[] {
+  const date = new Date(dayStartMs);
+  const isOfYear = cron.years?.includes(date.getUTCFullYear()) ?? true;
+  if (!isOfYear || !runsOn(cron, date)) return [];
+  return minutesOfDay(cron)
+    .map((minute) => dayStartMs + minute * minuteMs)
+    .sort((left, right) => left - right);
+}
+
+function midnight(ms: number): number {
+  return Math.floor(ms / dayMs) * dayMs;
+}
+
+function forwardChanges(timeZone: string, from: Date): ClockChange[] {
+  const offsetAt = offsetIn(timeZone);
+  const changes: ClockChange[] = [];
+  const start = midnight(from.getTime());
+  for (let day = start; day < start + daysLookedAt * dayMs; day += dayMs) {
+    const minutes = offsetAt(day + dayMs) - offsetAt(day);
+    if (minutes <= 0) continue;
+    let [before, after] = [day, day + dayMs];
+    while (after - before > minuteMs) {
+      const middle = before + Math.floor((after - before) / 2 / minuteMs) * minuteMs;
+      if (offsetAt(middle) === offsetAt(day)) before = middle;
+      else after = middle;
+    }
+    changes.push({ atMs: after + offsetAt(day) * minuteMs, minutes });
+  }
+  return changes;
+}
+
+/** How far a zone's clock is ahead of UTC at an instant. Minutes. */
+function offsetIn(timeZone: string): (instantMs: number) => number {
+  const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
+  return (instantMs) => {
+    const name = format.formatToParts(instantMs).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+    const [, sign, hours = '0', minutes = '0'] = /([+-])(\d{2}):(\d{2})/.exec(name) ?? [];
+    return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
+  };
+}
