@@ -5,7 +5,6 @@ import {
   Condition,
   Fail,
   IntegrationPattern,
-  JitterType,
   JsonPath,
   Pass,
   TaskInput,
@@ -18,6 +17,7 @@ import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks
 import type { Construct } from 'constructs';
 import type { PipelineFunctions } from './pipeline-functions.ts';
 import { accountOfArn } from './vault-access.ts';
+import { WHEN_NOT_STARTED } from './retries.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 /** As many as a list can have: every item's failure is caught and counted by the report. */
@@ -82,7 +82,6 @@ export class CycleWorkflow extends Workflow {
       function: discoverResources,
       resultPath: '$.discovery',
     });
-    const protectResources = this.protectResources();
     const report = this.step('ReportCycle', { function: reportCycle, resultPath: '$.report' });
 
     const giveUp = this.step('FailCycle', { function: failRun });
@@ -90,26 +89,56 @@ export class CycleWorkflow extends Workflow {
     this.catching([giveUp], failed);
     giveUp.next(failed);
     // Reported already: a second failure of the same cycle would only be counted twice.
-    report.addCatch(
-      new Fail(this, 'ResourcesFailed', {
-        stateName: 'ResourcesFailed',
-        errorPath: `${ERROR_PATH}.Error`,
-        causePath: `${ERROR_PATH}.Cause`,
-      }),
-      { errors: ['CycleFailedError'], resultPath: ERROR_PATH },
-    );
+    report.addCatch(this.failed('ResourcesFailed'), { errors: ['CycleFailedError'], resultPath: ERROR_PATH });
+    const protectResources = this.protectResources(report);
     this.catching([record, discover, protectResources, report], giveUp);
 
-    return record
-      .next(discover)
+    return this.accept(
+      record
+        .next(discover)
+        .next(
+          new Choice(this, 'AnyResource', { stateName: 'AnyResource' })
+            .when(Condition.numberEquals('$.discovery.resources.count', 0), report)
+            .otherwise(protectResources),
+        ),
+    );
+  }
+
+  /** A person who starts a cycle has to name its plan, and may name the rest, of which start-cycle names all. */
+  private accept(first: IChainable): IChainable {
+    const read = new Pass(this, 'Accept', {
+      stateName: 'Accept',
+      parameters: {
+        byHand: {
+          type: 'incremental',
+          scheduledAt: JsonPath.executionStartTime,
+          cycleId: JsonPath.executionName,
+        },
+        input: JsonPath.entirePayload,
+      },
+    });
+    const complete = new Pass(this, 'Complete', {
+      stateName: 'Complete',
+      parameters: { cycle: JsonPath.jsonMerge(JsonPath.objectAt('$.byHand'), JsonPath.objectAt('$.input')) },
+      outputPath: '$.cycle',
+    });
+    const planMissing = new Fail(this, 'PlanMissing', {
+      stateName: 'PlanMissing',
+      error: 'InvalidInputError',
+      cause:
+        'say which plan, as in {"plan": "daily"}; beside it "type" may say full, incremental, differential or ' +
+        'synthetic-full (without it: incremental, which is a full where there is nothing to go on from)',
+    });
+    return read
+      .next(complete)
       .next(
-        new Choice(this, 'AnyResource', { stateName: 'AnyResource' })
-          .when(Condition.numberEquals('$.discovery.resources.count', 0), report)
-          .otherwise(protectResources.next(report)),
+        new Choice(this, 'HasPlan', { stateName: 'HasPlan' })
+          .when(Condition.and(Condition.isPresent('$.plan'), Condition.isString('$.plan')), first)
+          .otherwise(planMissing),
       );
   }
 
-  private protectResources(): DistributedMap {
+  private protectResources(report: IChainable): DistributedMap {
     const { protect, resourcesAtOnce } = this.props;
     const run = new StepFunctionsStartExecution(this, 'ProtectResource', {
       stateName: 'ProtectResource',
@@ -128,18 +157,7 @@ export class CycleWorkflow extends Workflow {
       taskTimeout: Timeout.duration(Duration.days(10)),
       resultPath: JsonPath.DISCARD,
     });
-    run.addRetry({
-      errors: [
-        'StepFunctions.ExecutionLimitExceededException',
-        'StepFunctions.ThrottlingException',
-        'StepFunctions.SdkClientException',
-      ],
-      interval: Duration.seconds(5),
-      backoffRate: 2,
-      maxDelay: Duration.minutes(2),
-      maxAttempts: 10,
-      jitterStrategy: JitterType.FULL,
-    });
+    run.addRetry(WHEN_NOT_STARTED);
     // The run has closed itself as failed, or was never opened: the report finds both in the catalog.
     this.catching([run], new Pass(this, 'LeaveToReport', { stateName: 'LeaveToReport' }));
     return this.fanOut('ProtectResources', {
@@ -155,6 +173,7 @@ export class CycleWorkflow extends Workflow {
       atOnce: resourcesAtOnce,
       toleratedFailures: ALL_ITEMS,
       steps: run,
+      next: report,
     });
   }
 }

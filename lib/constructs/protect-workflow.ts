@@ -109,7 +109,6 @@ export class ProtectWorkflow extends Workflow {
       payload: { runId: JsonPath.stringAt('$.runId'), state: JsonPath.objectAt('$.listing.state') },
       resultPath: '$.listing',
     });
-    const protectShards = this.protectShards();
     const commit = this.step('CommitPoint', {
       function: commitPoint,
       payload: {
@@ -118,15 +117,16 @@ export class ProtectWorkflow extends Workflow {
       },
       resultPath: '$.point',
     });
+    const protectShards = this.protectShards(commit);
     this.catching([list, protectShards, commit], this.giveUp);
     const listed = new Choice(this, 'Listed', { stateName: 'Listed' })
       .when(Condition.booleanEquals('$.listing.done', false), list)
       .when(Condition.numberEquals('$.listing.shards.count', 0), commit)
-      .otherwise(protectShards.next(commit));
+      .otherwise(protectShards);
     return this.start('StartListing', '$.listing').next(list).next(listed);
   }
 
-  private protectShards() {
+  private protectShards(commit: IChainable) {
     const { protectShard, failRun } = this.props.steps;
     const store = this.step('ProtectShard', { function: protectShard });
     // The map itself only says that an item failed. The run is closed here, while the reason is still known.
@@ -141,6 +141,7 @@ export class ProtectWorkflow extends Workflow {
       itemSelector: { runId: JsonPath.stringAt('$.runId'), shard: JsonPath.objectAt('$$.Map.Item.Value') },
       atOnce: this.props.shardsAtOnce,
       steps: store,
+      next: commit,
     });
   }
 

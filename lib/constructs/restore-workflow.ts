@@ -80,7 +80,7 @@ export class RestoreWorkflow extends Workflow {
     this.catching([giveUp], failed);
     giveUp.next(failed);
 
-    const shards = this.restoreShards();
+    const shards = this.restoreShards(finish);
     const [volumes, firstVolumes] = this.restoreVolumes(finish);
     this.catching([plan, shards, volumes, finish], giveUp);
     return accept
@@ -94,7 +94,7 @@ export class RestoreWorkflow extends Workflow {
           .when(modeIs('directory'), new Succeed(this, 'Recorded', { stateName: 'Recorded' }))
           .when(modeIs('thaw'), this.waitForThaw(plan))
           .when(Condition.numberEquals('$.plan.shards.count', 0), finish)
-          .otherwise(shards.next(finish)),
+          .otherwise(shards),
       );
   }
 
@@ -107,7 +107,7 @@ export class RestoreWorkflow extends Workflow {
     return wait.next(plan);
   }
 
-  private restoreShards(): DistributedMap {
+  private restoreShards(finish: IChainable): DistributedMap {
     const { restoreShard, finishRestore } = this.props.steps;
     const restore = this.step('RestoreShard', { function: restoreShard });
     // The map itself only says that an item failed. The restore is closed here, while the reason is still known.
@@ -126,6 +126,7 @@ export class RestoreWorkflow extends Workflow {
       },
       atOnce: this.props.shardsAtOnce,
       steps: restore,
+      next: finish,
     });
   }
 

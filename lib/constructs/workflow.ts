@@ -4,9 +4,11 @@ import {
   DefinitionBody,
   DistributedMap,
   Errors,
+  Choice,
+  Condition,
   Fail,
-  JitterType,
   JsonPath,
+  Pass,
   ResultWriterV2,
   S3JsonItemReader,
   StateMachine,
@@ -14,7 +16,6 @@ import {
   TaskInput,
   Timeout,
   type IChainable,
-  type RetryProps,
   type TaskStateBase,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
@@ -22,42 +23,11 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
+import { WHEN_CUT_OFF, WHEN_LIST_IS_NOT_READ, WHEN_THROTTLED, WHEN_UNAVAILABLE } from './retries.ts';
 import { accountOfArn, usesWork } from './vault-access.ts';
 
 /** Where a caught error is put: `{ Error, Cause }`. */
 export const ERROR_PATH = '$.error';
-
-// Other functions of the account share its concurrency: being throttled can last for many minutes.
-const WHEN_THROTTLED: RetryProps = {
-  errors: ['Lambda.TooManyRequestsException'],
-  interval: Duration.seconds(2),
-  backoffRate: 2,
-  maxDelay: Duration.minutes(2),
-  maxAttempts: 30,
-  jitterStrategy: JitterType.FULL,
-};
-
-const WHEN_UNAVAILABLE: RetryProps = {
-  errors: [
-    'Lambda.ServiceException',
-    'Lambda.AWSLambdaException',
-    'Lambda.SdkClientException',
-    'Lambda.Unknown',
-    'Lambda.ClientExecutionTimeoutException',
-    'Sandbox.Timedout',
-    // A worker that was killed, for its memory or with its host. Older runtimes call it Lambda.Unknown.
-    'Runtime.ExitError',
-    Errors.TIMEOUT,
-    'StoreUnavailableError',
-    'CredentialsRefusedError',
-    'CatalogConflictError',
-  ],
-  interval: Duration.seconds(2),
-  backoffRate: 2,
-  maxDelay: Duration.minutes(2),
-  maxAttempts: 8,
-  jitterStrategy: JitterType.FULL,
-};
 
 /** One call of a function within a workflow. */
 export interface Step {
@@ -82,6 +52,8 @@ export interface FanOut {
   readonly steps: IChainable;
   /** Items that may fail. @default none: the first one ends the map */
   readonly toleratedFailures?: number;
+  /** What follows. It has to look itself at what the items left: their report may be missing. */
+  readonly next: IChainable;
 }
 
 /** Properties of {@link Workflow}. */
@@ -119,7 +91,7 @@ export abstract class Workflow extends Construct {
       ...(step.payload === undefined ? {} : { payload: TaskInput.fromObject({ ...step.payload }) }),
       ...(step.resultSelector === undefined ? {} : { resultSelector: { ...step.resultSelector } }),
     });
-    state.addRetry(WHEN_THROTTLED).addRetry(WHEN_UNAVAILABLE);
+    state.addRetry(WHEN_THROTTLED).addRetry(WHEN_UNAVAILABLE).addRetry(WHEN_CUT_OFF);
     return state;
   }
 
@@ -148,16 +120,39 @@ export abstract class Workflow extends Construct {
       }),
       resultPath: JsonPath.DISCARD,
     });
-    return map.itemProcessor(fan.steps);
+    map.addRetry(WHEN_LIST_IS_NOT_READ);
+    // Nothing reads what Step Functions reports of the items: that it could not be written decides nothing.
+    map.addCatch(fan.next, { errors: ['States.ResultWriterFailed'], resultPath: JsonPath.DISCARD });
+    map.itemProcessor(fan.steps).next(fan.next);
+    return map;
   }
 
-  /** Ends the execution with the error that was caught. */
-  protected failed(id: string): Fail {
-    return new Fail(this, id, {
+  /**
+   * Ends the execution with the error that was caught. Names that begin with `States.` are the language's own, and
+   * nothing else may report one; such an error becomes a part of the cause.
+   * @see https://states-language.net/spec.html#error-names
+   */
+  protected failed(id: string): IChainable {
+    const fail = new Fail(this, id, {
       stateName: id,
       errorPath: `${ERROR_PATH}.Error`,
       causePath: `${ERROR_PATH}.Cause`,
     });
+    const renamed = new Pass(this, `${id}InStates`, {
+      stateName: `${id}InStates`,
+      parameters: {
+        Error: 'StateFailedError',
+        Cause: JsonPath.format(
+          '{}: {}',
+          JsonPath.stringAt(`${ERROR_PATH}.Error`),
+          JsonPath.stringAt(`${ERROR_PATH}.Cause`),
+        ),
+      },
+      resultPath: ERROR_PATH,
+    });
+    return new Choice(this, `Name${id}`, { stateName: `Name${id}` })
+      .when(Condition.stringMatches(`${ERROR_PATH}.Error`, 'States.*'), renamed.next(fail))
+      .otherwise(fail);
   }
 
   /** Makes the machine, with a role that may call the steps' functions and run the maps. */

@@ -8,9 +8,9 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
 import type { SourceBucket } from '../../localstack/demo/source-objects.ts';
-import { arnOfBucket, newestPoint, runCycle, runGoodCycle } from './support/cycles.ts';
+import { arnOfBucket, listPoints, newestPoint, runCycle, runGoodCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
-import { statesOf } from './support/executions.ts';
+import { runExecution, statesOf } from './support/executions.ts';
 import { sumOf } from './support/metrics.ts';
 import { testBuckets, testPlans } from './support/names.ts';
 import { makeTargets, restore, restoreAndCompare } from './support/restores.ts';
@@ -212,9 +212,38 @@ test('a cycle of a plan that is not deployed fails before it protects anything, 
   expect(ended.status).toBe('FAILED');
   expect(ended.reason).toMatch(/"?hourly"?.*inputs/);
   expect(await statesOf(app.sfn, ended.arn)).toEqual([
+    'Accept',
+    'Complete',
+    'HasPlan',
     'RecordConfiguration',
     'DiscoverResources',
     'FailCycle',
+    'NameCycleFailed',
     'CycleFailed',
   ]);
+});
+
+const start = async (name: string, input: unknown) =>
+  runExecution(app.sfn, app.machines.cycle, `${name}-${process.pid}-${Date.now()}`, input);
+
+describe('a cycle that a person starts', () => {
+  test('needs no more than the name of its plan', async () => {
+    const before = (await listPoints(app, arnOfBucket(inputs))).length;
+
+    const { status, reason } = await start('by-hand', { plan: testPlans.inputs });
+
+    expect({ status, reason }).toEqual({ status: 'SUCCEEDED', reason: '' });
+    expect(await listPoints(app, arnOfBucket(inputs))).toHaveLength(before + 1);
+    expect((await newestPoint(app, arnOfBucket(inputs))).type).toBe('incremental');
+  });
+
+  test.each([{}, { Comment: 'Insert your JSON here' }, { plan: 7 }])(
+    'with %o is told what it needs',
+    async (input) => {
+      const { status, error, reason } = await start('without-plan', input);
+
+      expect({ status, error }).toEqual({ status: 'FAILED', error: 'InvalidInputError' });
+      expect(reason).toContain('say which plan, as in {"plan": "daily"}');
+    },
+  );
 });

@@ -6,6 +6,13 @@ interface State {
   readonly Next?: string;
   readonly TimeoutSeconds?: number;
   readonly Seconds?: number;
+  readonly Default?: string;
+  readonly Parameters?: Readonly<Record<string, unknown>>;
+  readonly OutputPath?: string;
+  readonly Error?: string;
+  readonly Cause?: string;
+  readonly ErrorPath?: string;
+  readonly CausePath?: string;
   readonly ResultPath?: string | null;
   readonly ResultSelector?: Readonly<Record<string, string>>;
   readonly MaxConcurrency?: number;
@@ -15,7 +22,11 @@ interface State {
     readonly JitterStrategy?: string;
     readonly MaxAttempts: number;
   }[];
-  readonly Catch?: readonly { readonly ErrorEquals: readonly string[]; readonly Next: string }[];
+  readonly Catch?: readonly {
+    readonly ErrorEquals: readonly string[];
+    readonly Next: string;
+    readonly ResultPath?: string | null;
+  }[];
   readonly ItemProcessor?: {
     readonly ProcessorConfig: { readonly ExecutionType: string };
     readonly States: Readonly<Record<string, State>>;

@@ -75,7 +75,7 @@ describe('maintenance', () => {
       Next: 'WriteCheckpoint',
       ResultPath: '$.errors.verify',
     });
-    expect(caught('ReportMaintenance')).toMatchObject({ Next: 'MaintenanceFailed' });
+    expect(caught('ReportMaintenance')).toMatchObject({ Next: 'NameMaintenanceFailed' });
   });
 
   test('ends every step that never answers, and retries what passes', () => {

@@ -44,13 +44,53 @@ describe.each(machines)('the %s machine', (_name, definition) => {
       });
       expect(Retry[1]?.ErrorEquals, name).toEqual(
         expect.arrayContaining([
-          'Runtime.ExitError',
-          'States.Timeout',
+          'Lambda.ServiceException',
+          'Lambda.AWSLambdaException',
+          'Lambda.SdkClientException',
+          'Lambda.ClientExecutionTimeoutException',
+          'Lambda.ResourceNotReadyException',
+          'Lambda.CodeArtifactUserPendingException',
           'StoreUnavailableError',
           'CatalogConflictError',
         ]),
       );
     }
+  });
+
+  test('tries what was cut off again, at the price of a whole call, three times', () => {
+    const calls = tasks.filter(([, state]) => JSON.stringify(state).includes(`"Resource":"${ARN}"`));
+
+    for (const [name, { Retry = [] }] of calls) {
+      expect(Retry[2], name).toMatchObject({
+        ErrorEquals: [
+          'Runtime.ExitError',
+          'Runtime.OutOfMemory',
+          'Sandbox.Timedout',
+          'Lambda.Unknown',
+          'States.Timeout',
+        ],
+        MaxAttempts: 3,
+      });
+    }
+  });
+
+  test('tries nothing again that the next attempt would meet as well', () => {
+    const names = tasks.flatMap(([, { Retry = [] }]) => Retry.flatMap(({ ErrorEquals }) => ErrorEquals));
+
+    expect(
+      names.filter((name) => /^States\.(ALL|TaskFailed)$|NotFound|Invalid|KMS|TooLarge/.test(name)),
+    ).toEqual([]);
+  });
+
+  test('reads the list of a map again, and goes on without the report of its items', () => {
+    const [[name, map] = []] = states.filter(([, { Type }]) => Type === 'Map');
+
+    expect(map?.Retry, name).toMatchObject([{ ErrorEquals: ['States.ItemReaderFailed'], MaxAttempts: 5 }]);
+    expect(map?.Catch?.[0]).toEqual({
+      ErrorEquals: ['States.ResultWriterFailed'],
+      ResultPath: null,
+      Next: map?.Next,
+    });
   });
 
   test('catches everything that can fail', () => {
@@ -96,7 +136,7 @@ describe('failures', () => {
 
     expect(map?.ToleratedFailureCount).toBeUndefined();
     expect(map?.ItemProcessor?.States['ProtectShard']?.Catch?.[0]?.Next).toBe('FailRunOfShard');
-    expect(map?.Catch?.[0]?.Next).toBe('FailRun');
+    expect(map?.Catch?.at(-1)?.Next).toBe('FailRun');
   });
 
   test('of a run or a restore end the execution with what it was closed with, not with what the map says', () => {
@@ -107,8 +147,8 @@ describe('failures', () => {
       });
     }
     expect([protect.States['FailRun']?.Next, restore.States['FailRestore']?.Next]).toEqual([
-      'RunFailed',
-      'RestoreFailed',
+      'NameRunFailed',
+      'NameRestoreFailed',
     ]);
   });
 
@@ -116,33 +156,106 @@ describe('failures', () => {
     expect(
       cycle.States['ReportCycle']?.Catch?.map(({ ErrorEquals, Next }) => [...ErrorEquals, Next]),
     ).toEqual([
-      ['CycleFailedError', 'ResourcesFailed'],
+      ['CycleFailedError', 'NameResourcesFailed'],
       ['States.ALL', 'FailCycle'],
     ]);
   });
 
-  test('end the execution as failed, with their own name', () => {
-    for (const [name, definition] of machines) {
-      for (const [state, value] of statesOf(definition).filter(([, { Type }]) => Type === 'Fail')) {
-        expect(value, `${name} ${state}`).toMatchObject({
-          ErrorPath: '$.error.Error',
-          CausePath: '$.error.Cause',
+  const allMachines = [
+    ...machines,
+    ...(['Hold', 'Maintenance'] as const).map((name) => [name, definitionOf(name)] as const),
+  ];
+  const caught = { Error: 'StoreUnavailableError', Cause: 'no answer' };
+  const ofLanguage = { Error: 'States.Timeout', Cause: '' };
+
+  test.each(allMachines)(
+    'end the %s execution with their own name, and none with one of the language',
+    (_, machine) => {
+      const ends = statesOf(machine).filter(
+        ([, { Type, ErrorPath }]) => Type === 'Fail' && ErrorPath !== undefined,
+      );
+
+      expect(ends.length).toBeGreaterThan(0);
+      for (const [end] of ends) {
+        const ways = leadingTo(machine, end);
+        // Whoever caught something comes by the choice: nothing goes straight to the end.
+        expect(new Set(ways.map(([name]) => name)), end).toEqual(new Set([`${end}InStates`, `Name${end}`]));
+        expect(failureOf(machine, `Name${end}`, caught)).toEqual(caught);
+        expect(failureOf(machine, `Name${end}`, ofLanguage)).toEqual({
+          Error: 'StateFailedError',
+          Cause: 'States.Timeout: ',
         });
       }
-    }
-  });
+    },
+  );
 });
+
+/** States that may be followed by another. */
+function leadingTo(machine: Definition, state: string) {
+  return statesOf(machine).filter(([, { Next, Default, Choices = [], Catch = [] }]) =>
+    [Next, Default, ...Choices.map((rule) => rule['Next']), ...Catch.map((one) => one.Next)].includes(state),
+  );
+}
+
+/** What an execution ends with that comes to a state with an error; as far as choices by its name, and renaming, go. */
+function failureOf(
+  machine: Definition,
+  name: string,
+  error: { readonly Error: string; readonly Cause: string },
+): unknown {
+  const state = Object.fromEntries(statesOf(machine))[name];
+  if (state?.Type === 'Fail') return error;
+  if (state?.Type === 'Choice') {
+    const rule = state.Choices?.find(({ StringMatches }) =>
+      new RegExp(`^${String(StringMatches).replaceAll('.', '\\.').replaceAll('*', '.*')}$`).test(error.Error),
+    );
+    return failureOf(machine, (rule?.['Next'] as string | undefined) ?? state.Default ?? '', error);
+  }
+  const { Error: renamed, 'Cause.$': cause } = state?.Parameters ?? {};
+  expect(cause).toBe("States.Format('{}: {}', $.error.Error, $.error.Cause)");
+  return failureOf(machine, state?.Next ?? '', {
+    Error: renamed as string,
+    Cause: `${error.Error}: ${error.Cause}`,
+  });
+}
 
 /** Where a choice goes when a list has no items. */
 const skips = (definition: Definition, choice: string) =>
   definition.States[choice]?.Choices?.find(({ NumericEquals }) => NumericEquals === 0)?.['Next'];
 
 test('a cycle begins by recording what is deployed, and does nothing that it could not record', () => {
-  expect(cycle.StartAt).toBe('RecordConfiguration');
+  expect(cycle.States['HasPlan']?.Choices?.[0]?.['Next']).toBe('RecordConfiguration');
   expect(cycle.States['RecordConfiguration']).toMatchObject({
     Next: 'DiscoverResources',
     ResultPath: null,
     Catch: [{ ErrorEquals: ['States.ALL'], Next: 'FailCycle' }],
+  });
+});
+
+describe('a cycle that a person starts', () => {
+  test('has to name its plan; what else is missing is filled in, and what is there stays', () => {
+    expect(cycle.StartAt).toBe('Accept');
+    expect(cycle.States['Accept']?.Parameters).toEqual({
+      byHand: {
+        type: 'incremental',
+        'scheduledAt.$': '$$.Execution.StartTime',
+        'cycleId.$': '$$.Execution.Name',
+      },
+      'input.$': '$',
+    });
+    expect(cycle.States['Complete']).toMatchObject({
+      Parameters: { 'cycle.$': 'States.JsonMerge($.byHand, $.input, false)' },
+      OutputPath: '$.cycle',
+      Next: 'HasPlan',
+    });
+  });
+
+  test('is told what to say when it does not name one', () => {
+    expect(cycle.States['HasPlan']?.Default).toBe('PlanMissing');
+    expect(cycle.States['PlanMissing']).toMatchObject({
+      Error: 'InvalidInputError',
+      Cause: expect.stringContaining('{"plan": "daily"}'),
+    });
   });
 });
 
