@@ -5,8 +5,7 @@ const Target = z
   .strictObject({
     bucket: z
       .string()
-      .min(3)
-      .max(63)
+      .superRefine(checkBucketName)
       .optional()
       .describe('A bucket that the configuration allows restores into.'),
     prefix: z
@@ -14,6 +13,12 @@ const Target = z
       .max(900)
       .optional()
       .describe('What the keys in that bucket begin with, such as "restored/".'),
+    prefixWithoutSlash: z
+      .literal(true)
+      .optional()
+      .describe(
+        'Confirms a prefix that does not end with "/", and so is the beginning of names, not a folder.',
+      ),
     original: z
       .literal(true)
       .optional()
@@ -62,11 +67,20 @@ const Target = z
         message: `expected one of bucket, original, volumes, directory, found ${found}`,
       });
     }
-    if (target.prefix !== undefined && target.bucket === undefined) {
+    const { bucket, prefix = '', prefixWithoutSlash } = target;
+    if (prefix !== '' && bucket === undefined) {
       context.addIssue({
         code: 'custom',
         path: ['prefix'],
         message: 'goes with bucket only; name one or leave it out',
+      });
+    } else if (prefix !== '' && !prefix.endsWith('/') && prefixWithoutSlash === undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['prefix'],
+        message:
+          `it has no "/" at its end, so "a.txt" would become "${prefix}a.txt"; write "${prefix}/", or confirm with ` +
+          '"prefixWithoutSlash": true',
       });
     }
   })
@@ -78,7 +92,7 @@ const Target = z
       { required: ['volumes'] },
       { required: ['directory'] },
     ],
-    dependentRequired: { prefix: ['bucket'] },
+    dependentRequired: { prefix: ['bucket'], prefixWithoutSlash: ['prefix'] },
   });
 
 /** What a person asks of a restore: the input of the restore state machine. */
@@ -126,14 +140,10 @@ export const RestoreInput = z
       .describe('How a point in an archive class is made readable first.'),
     dryRun: z.boolean().default(false).describe('Only checks the restore and says what it would take.'),
   })
-  .superRefine(({ point, resource, time }, context) => {
-    const byTime = resource !== undefined && time !== undefined;
-    const neither = resource === undefined && time === undefined;
-    if (point === undefined ? byTime : neither) return;
-    context.addIssue({
-      code: 'custom',
-      message: 'expected either "point", or "resource" and "time" together',
-    });
+  .refine(namesOnePoint, {
+    error: 'expected either "point", or "resource" and "time" together',
+    // Whatever else is wrong: all of it is said at once.
+    when: ({ value }) => typeof value === 'object' && value !== null,
   })
   .meta({
     title: 'Input of a Holdfast restore',
@@ -160,3 +170,24 @@ export const RestoreInput = z
     ],
   });
 export type RestoreInput = z.infer<typeof RestoreInput>;
+
+function namesOnePoint(input: { readonly [Field in 'point' | 'resource' | 'time']?: unknown }): boolean {
+  const [point, resource, time] = [input.point, input.resource, input.time].map(
+    (field) => field !== undefined,
+  );
+  return point === true ? resource !== true && time !== true : resource === true && time === true;
+}
+
+/** People have buckets as URLs at hand. */
+function checkBucketName(text: string, context: z.RefinementCtx): void {
+  if (/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(text)) return;
+  const [, bucket, key = ''] = /^(?:s3:\/\/|arn:[\w-]+:s3:::)([^/]+)\/?(.*)$/.exec(text) ?? [];
+  const prefix = key === '' ? '' : ` and "prefix": ${JSON.stringify(key.endsWith('/') ? key : `${key}/`)}`;
+  context.addIssue({
+    code: 'custom',
+    message:
+      bucket === undefined
+        ? 'it should be the name of a bucket'
+        : `it should be the name alone; write "bucket": ${JSON.stringify(bucket)}${prefix}`,
+  });
+}

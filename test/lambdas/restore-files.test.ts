@@ -256,6 +256,31 @@ test.for([
     { point: POINT, target: { directory: 'd'.repeat(1025) } },
     /"target.directory" is/,
   ],
+  [
+    'nothing at all',
+    {},
+    /"target" is missing; it is an object: expected either "point", or "resource" and "time" together/,
+  ],
+  [
+    'a URL as bucket',
+    { point: POINT, target: { bucket: 's3://my-restores/monday' } },
+    /write "bucket": "my-restores" and "prefix": "monday\/";/,
+  ],
+  [
+    'an ARN as bucket',
+    { point: POINT, target: { bucket: 'arn:aws:s3:::my-restores' } },
+    /write "bucket": "my-restores";/,
+  ],
+  [
+    'a prefix that is no folder',
+    { point: POINT, target: { ...TARGET, prefix: 'monday' } },
+    /"target.prefix" is "monday": it has no "\/" at its end, so "a.txt" would become "mondaya.txt"/,
+  ],
+  [
+    'several faults',
+    { point: 7, paths: 'a', overwrite: 'yes' },
+    /"point" is 7: it should be a text; "paths" is "a": it should be a list; "target" is missing; .* "never", "if-different" or "always"/,
+  ],
   ['a prefix without bucket', { point: POINT, target: { original: true, prefix: 'a/' } }, /goes with bucket/],
   ['a misspelt setting', { point: POINT, target: TARGET, overwite: 'always' }, /overwite/],
   [
@@ -278,6 +303,28 @@ test.for([
     name: 'InvalidInputError',
     message: expect.stringMatching(message),
   });
+});
+
+test("no refusal of an input speaks the validator's language", async () => {
+  const { planRestore } = makeRestoring(makeDeployment());
+  const values = [undefined, null, 5, 'x', [], {}, true];
+  const fields = ['point', 'resource', 'time', 'paths', 'target', 'overwrite', 'thaw', 'dryRun'];
+  const requests = [
+    ...values,
+    ...fields.flatMap((field) => values.map((value) => ({ [field]: value }))),
+    ...['bucket', 'prefix', 'original', 'volumes', 'directory'].flatMap((field) =>
+      values.map((value) => ({ point: POINT, target: { [field]: value } })),
+    ),
+    { point: POINT, target: { volumes: { availabilityZone: 1, type: 'x', iops: 0.5 } } },
+    { point: POINT, target: TARGET, thaw: { speed: 'slow', days: 1000 }, paths: [''] },
+  ];
+
+  for (const request of requests) {
+    const refusal = await planRestore({ request, execution: EXECUTION }, PLENTY).catch(
+      (error: Error) => error,
+    );
+    expect((refusal as Error).message).not.toMatch(/undefined|received|invalid|too (small|big)|>=|<=/i);
+  }
 });
 
 test.for([

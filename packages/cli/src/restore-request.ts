@@ -5,10 +5,16 @@ import type { ThawOptions } from './archived-point.ts';
 import { UsageError } from './errors.ts';
 import { isImage } from './open-point.ts';
 import { shortNameOf } from './resolve-resource.ts';
+import { wholeNumberOption } from './whole-number-option.ts';
 
 /** Where a restore goes. */
 export type RestoreDestination =
-  | { readonly kind: 'bucket'; readonly bucket: string; readonly prefix?: string }
+  | {
+      readonly kind: 'bucket';
+      readonly bucket: string;
+      readonly prefix?: string;
+      readonly prefixWithoutSlash?: true;
+    }
   | { readonly kind: 'original' }
   | {
       readonly kind: 'volumes';
@@ -23,6 +29,7 @@ export type RestoreDestination =
 export interface DestinationValues {
   readonly 'to-bucket'?: string | undefined;
   readonly prefix?: string | undefined;
+  readonly 'prefix-without-slash'?: boolean | undefined;
   readonly 'to-original'?: boolean | undefined;
   readonly 'to-volumes'?: string | undefined;
   readonly 'volume-type'?: string | undefined;
@@ -44,15 +51,17 @@ export function findDestination(values: DestinationValues): RestoreDestination |
     'volume-type': type,
   } = values;
   const named: RestoreDestination[] = [];
-  if (bucket !== undefined) named.push({ kind: 'bucket', bucket, ...(prefix !== undefined && { prefix }) });
+  if (bucket !== undefined) named.push(bucketOf(bucket, values));
   if (values['to-original'] === true) named.push({ kind: 'original' });
   if (availabilityZone !== undefined) {
     named.push({
       kind: 'volumes',
       availabilityZone,
       ...(type !== undefined && { type }),
-      ...(values.iops !== undefined && { iops: positiveOption('iops', values.iops) }),
-      ...(values.throughput !== undefined && { throughput: positiveOption('throughput', values.throughput) }),
+      ...(values.iops !== undefined && { iops: wholeNumberOption('iops', values.iops, iops) }),
+      ...(values.throughput !== undefined && {
+        throughput: wholeNumberOption('throughput', values.throughput, throughput),
+      }),
     });
   }
   if (directory !== undefined) named.push({ kind: 'directory', directory });
@@ -72,10 +81,31 @@ export function findDestination(values: DestinationValues): RestoreDestination |
   return named[0];
 }
 
-function positiveOption(name: string, text: string): number {
-  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
-  throw new UsageError(`--${name} "${text}" is not a number; write a whole number such as 3000`);
+function bucketOf(bucket: string, values: DestinationValues): RestoreDestination {
+  const { prefix = '', 'prefix-without-slash': confirmed = false } = values;
+  const [, name, key = ''] = /^(?:s3:\/\/|arn:[\w-]+:s3:::)([^/]+)\/?(.*)$/.exec(bucket) ?? [];
+  if (name !== undefined) {
+    const folder = key === '' ? '' : ` --prefix ${key.endsWith('/') ? key : `${key}/`}`;
+    throw new UsageError(
+      `--to-bucket "${bucket}" is more than a bucket's name; write --to-bucket ${name}${folder}`,
+    );
+  }
+  if (prefix !== '' && !prefix.endsWith('/') && !confirmed)
+    throw new UsageError(
+      `--prefix "${prefix}" has no "/" at its end, so "a.txt" would become "${prefix}a.txt"; write --prefix ` +
+        `"${prefix}/", or confirm with --prefix-without-slash`,
+    );
+  return {
+    kind: 'bucket',
+    bucket,
+    ...(prefix !== '' && { prefix }),
+    ...(confirmed && { prefixWithoutSlash: true }),
+  };
 }
+
+// What a type of volume takes is checked by the machine.
+const iops = { unit: 'operations a second', least: 1, most: 9_999_999 };
+const throughput = { unit: 'MiB a second', least: 1, most: 9_999_999 };
 
 const rules: readonly OverwriteRule[] = ['never', 'if-different', 'always'];
 
@@ -155,8 +185,8 @@ function targetOf(destination: RestoreDestination): Record<string, unknown> {
     );
   }
   if (destination.kind === 'bucket') {
-    const { bucket, prefix } = destination;
-    return { bucket, ...(prefix !== undefined && { prefix }) };
+    const { kind: _kind, ...target } = destination;
+    return target;
   }
   const { kind: _kind, ...volumes } = destination;
   return { volumes };

@@ -9,6 +9,10 @@ async function backedUp() {
 }
 
 test.for([
+  [
+    ['--to-bucket', 'b', '--prefix', 'r-', '--prefix-without-slash'],
+    { target: { bucket: 'b', prefix: 'r-', prefixWithoutSlash: true }, overwrite: 'never' },
+  ],
   [['--to-bucket', 'b', '--prefix', 'r/'], { target: { bucket: 'b', prefix: 'r/' }, overwrite: 'never' }],
   [
     ['--to-original', '--overwrite', 'if-different'],
@@ -239,6 +243,15 @@ would write 2 files, 3.0 KiB; what is there already: overwrite never
 test.for([
   [[], 'name a destination: --to-bucket, --to-original, --to-volumes or --to-directory'],
   [['--to-original', '--to-bucket', 'b'], 'name one destination only'],
+  [
+    ['--to-bucket', 's3://rescue/monday'],
+    '--to-bucket "s3://rescue/monday" is more than a bucket\'s name; write --to-bucket rescue --prefix monday/',
+  ],
+  [
+    ['--to-bucket', 'rescue', '--prefix', 'monday'],
+    '--prefix "monday" has no "/" at its end, so "a.txt" would become "mondaya.txt"; write --prefix "monday/", ' +
+      'or confirm with --prefix-without-slash',
+  ],
   [['--to-original', '--prefix', 'x/'], '--prefix goes with --to-bucket only'],
   [
     ['--to-original', '--overwrite', 'sometimes'],
