@@ -107,7 +107,7 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       machineFile: `s3://${workBucket}/${machineName}`,
     });
     const thaw = input.dryRun
-      ? await findThaw(deps.store, root, input.thaw.speed)
+      ? await findThaw(deps.store, root, input.thaw)
       : await thawPoint(deps.store, root, input.thaw);
     if (thaw.state !== 'readable')
       return awaitThaw(deps, { restoreId, execution, dryRun: input.dryRun, row, root, target, thaw });
@@ -197,7 +197,11 @@ async function awaitThaw(
     mode: dryRun ? 'dry-run' : 'thaw',
     point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
     target,
-    quote: quoteThaw(root, thaw, restore.target.kind === 'directory' ? 1 : deps.workers),
+    quote: quoteThaw(
+      root,
+      thaw,
+      restore.target.kind === 'directory' ? { workers: 1, isLocal: true } : { workers: deps.workers },
+    ),
     thaw: { ...thaw, waitSeconds: Math.ceil(thaw.seconds / thawLooks), readableBy },
     shards: { bucket: deps.workBucket, key: restoreFiles.shards(restoreId), count: 0 },
   };
@@ -212,7 +216,7 @@ async function planFiles(
   const selection = paths === undefined ? {} : { paths };
   // The caller's process does all of it alone, whatever the size of a file.
   if (target.kind === 'directory')
-    return planRestore(reader, { ...selection, limits: defaultShardLimits, workers: 1 });
+    return planRestore(reader, { ...selection, limits: defaultShardLimits, workers: 1, isLocal: true });
   await checkBucket(target.bucket);
   return planRestore(reader, {
     ...selection,

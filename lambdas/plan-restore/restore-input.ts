@@ -1,4 +1,4 @@
-import { isPointId } from '@holdfast/engine';
+import { defaultThaw, isPointId } from '@holdfast/engine';
 import * as z from 'zod';
 
 const Target = z
@@ -125,7 +125,7 @@ export const RestoreInput = z
       .strictObject({
         speed: z
           .enum(['expedited', 'standard', 'bulk'])
-          .default('standard')
+          .default(defaultThaw.speed)
           .describe(
             'How fast; what each takes and costs depends on the class. Deep Archive has no expedited.',
           ),
@@ -133,7 +133,7 @@ export const RestoreInput = z
           .int()
           .min(1)
           .max(365)
-          .default(7)
+          .default(defaultThaw.days)
           .describe('How long the readable copy stays, so that a restore can be repeated.'),
       })
       .prefault({})

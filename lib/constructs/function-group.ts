@@ -20,9 +20,6 @@ export interface FunctionGroupProps {
   readonly handlerCode?: Code;
 }
 
-/** A core and a bit, the point from which network and cores grow no further without a quota. */
-export const WORKER_MEGABYTES = 1769;
-
 /** What Lambda allows. */
 export const LONGEST = Duration.minutes(15);
 

@@ -1,6 +1,7 @@
 import { Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { workerMegabytes } from '@holdfast/engine/model';
 import type { Construct } from 'constructs';
 import type { EnvInput as ExpirePointsEnv } from '../../lambdas/expire-points/env.ts';
 import type { EnvInput as PlanMaintenanceEnv } from '../../lambdas/plan-maintenance/env.ts';
@@ -129,7 +130,7 @@ export class MaintenanceFunctions extends FunctionGroup {
     this.verifySample = this.add('verify-sample', {
       environment: { ...vaultReader, CATALOG_TABLE } satisfies VerifySampleEnv,
       statements: [...readsVault(storage), ...usesCatalog(storage)],
-      memoryMegabytes: 1769,
+      memoryMegabytes: workerMegabytes,
       timeout: LONGEST,
     });
     this.reconcileHolds = this.add('reconcile-holds', {

@@ -1,6 +1,7 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { workerMegabytes } from '@holdfast/engine/model';
 import type { Construct } from 'constructs';
 import type { EnvInput as CheckOverdueEnv } from '../../lambdas/check-overdue/env.ts';
 import type { EnvInput as CheckSnapshotsEnv } from '../../lambdas/check-snapshots/env.ts';
@@ -19,13 +20,7 @@ import type { EnvInput as ReportCycleEnv } from '../../lambdas/report-cycle/env.
 import type { EnvInput as SnapshotVolumesEnv } from '../../lambdas/snapshot-volumes/env.ts';
 import type { EnvInput as StartCycleEnv } from '../../lambdas/start-cycle/env.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
-import {
-  FunctionGroup,
-  LONGEST,
-  storageVariables,
-  WORKER_MEGABYTES,
-  type FunctionGroupProps,
-} from './function-group.ts';
+import { FunctionGroup, LONGEST, storageVariables, type FunctionGroupProps } from './function-group.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
 import { describes, discoversSources, listsBuckets, readsBuckets, takesSnapshots } from './source-access.ts';
 import {
@@ -147,7 +142,7 @@ export class PipelineFunctions extends FunctionGroup {
         ...usesCatalog(storage),
         ...usesChunkIndex(storage),
       ],
-      memoryMegabytes: WORKER_MEGABYTES,
+      memoryMegabytes: workerMegabytes,
       timeout: LONGEST,
     });
     this.commitPoint = this.add('commit-point', {
@@ -164,7 +159,7 @@ export class PipelineFunctions extends FunctionGroup {
         ...usesCatalog(storage),
         ...usesChunkIndex(storage),
       ],
-      memoryMegabytes: WORKER_MEGABYTES,
+      memoryMegabytes: workerMegabytes,
       timeout: LONGEST,
     });
     this.consolidatePoint = this.add('consolidate-point', {
@@ -181,7 +176,7 @@ export class PipelineFunctions extends FunctionGroup {
         ...usesCatalog(storage),
         ...usesChunkIndex(storage),
       ],
-      memoryMegabytes: WORKER_MEGABYTES,
+      memoryMegabytes: workerMegabytes,
       timeout: LONGEST,
     });
     this.snapshotVolumes = this.add('snapshot-volumes', {

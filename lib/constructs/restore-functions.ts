@@ -1,17 +1,12 @@
 import { Duration, Stack } from 'aws-cdk-lib';
+import { workerMegabytes } from '@holdfast/engine/model';
 import type { Construct } from 'constructs';
 import type { EnvInput as FinishRestoreEnv } from '../../lambdas/finish-restore/env.ts';
 import type { EnvInput as PlanRestoreEnv } from '../../lambdas/plan-restore/env.ts';
 import type { EnvInput as RestoreShardEnv } from '../../lambdas/restore-shard/env.ts';
 import type { EnvInput as RestoreVolumesEnv } from '../../lambdas/restore-volumes/env.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
-import {
-  FunctionGroup,
-  LONGEST,
-  storageVariables,
-  WORKER_MEGABYTES,
-  type FunctionGroupProps,
-} from './function-group.ts';
+import { FunctionGroup, LONGEST, storageVariables, type FunctionGroupProps } from './function-group.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
 import { createsVolumes, describes, listsTargets, writesTargets } from './source-access.ts';
 import {
@@ -71,7 +66,7 @@ export class RestoreFunctions extends FunctionGroup {
         ...readsVault(storage),
         ...usesWork(storage, ['restores/*']),
       ],
-      memoryMegabytes: WORKER_MEGABYTES,
+      memoryMegabytes: workerMegabytes,
       timeout: LONGEST,
     });
     this.restoreVolumes = this.add('restore-volumes', {

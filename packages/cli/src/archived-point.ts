@@ -1,4 +1,5 @@
 import {
+  defaultThaw,
   findThaw,
   type ObjectStore,
   type PointThaw,
@@ -6,6 +7,7 @@ import {
   type Root,
   type ThawSpeed,
 } from '@holdfast/engine';
+import { pricesAsOf } from '@holdfast/engine/model';
 import { ThawNeededError, UsageError } from './errors.ts';
 import type { Output } from './output.ts';
 import { bytesText, durationText } from './text.ts';
@@ -59,7 +61,7 @@ export function thawNeeded(frozen: FrozenObject): ThawNeededError {
  */
 export async function checkReadable(store: ObjectStore, root: Root, bucket: string): Promise<void> {
   // Every class has that speed.
-  const thaw = await findThaw(store, root, 'bulk');
+  const thaw = await findThaw(store, root, { ...defaultThaw, speed: 'bulk' });
   if (thaw.state !== 'readable') throw thawNeeded({ ...thaw, bucket });
 }
 
@@ -67,10 +69,10 @@ export async function checkReadable(store: ObjectStore, root: Root, bucket: stri
 export async function printThawQuote(
   root: Root,
   thaw: Exclude<PointThaw, { state: 'readable' }>,
-  { speed, workers }: { readonly speed: ThawSpeed; readonly workers: number },
+  { speed, workers, isLocal }: Parameters<typeof quoteThaw>[2] & { readonly speed: ThawSpeed },
   out: Output,
 ): Promise<void> {
-  const quote = quoteThaw(root, thaw, workers);
+  const quote = quoteThaw(root, thaw, { workers, isLocal });
   const { state, storageClass, seconds, dollars } = thaw;
   if (out.json) {
     return out.document({
@@ -87,9 +89,12 @@ export async function printThawQuote(
   await out.line(
     `thaw      from ${storageClass}, ${speed}${begun}: at most ${durationText(seconds)}, about ${dollarsText(dollars)}`,
   );
-  await out.line(`cost      about ${dollarsText(quote.dollars)}, thaw included (list prices of us-east-1)`);
+  await out.line(`cost      about ${dollarsText(quote.dollars)}, thaw included (${pricesText})`);
   await out.line(`time      about ${durationText(quote.seconds)}, thaw included`);
 }
+
+/** Where the prices of a quote come from. */
+export const pricesText = `list prices of us-east-1, ${pricesAsOf}`;
 
 /** Dollars for people; fractions of a cent are shown. */
 export function dollarsText(dollars: number): string {

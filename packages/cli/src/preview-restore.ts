@@ -1,5 +1,6 @@
 import {
   defaultShardLimits,
+  defaultThaw,
   findThaw,
   listEntries,
   type ObjectStore,
@@ -8,9 +9,8 @@ import {
   type PointReader,
   type PointRow,
   type RestoreQuote,
-  type ThawSpeed,
 } from '@holdfast/engine';
-import { dollarsText, printThawQuote } from './archived-point.ts';
+import { dollarsText, pricesText, printThawQuote, type ThawOptions } from './archived-point.ts';
 import type { Output } from './output.ts';
 import { type RestoreDestination, placeText } from './restore-request.ts';
 import { bytesText, countText, durationText, pathFields, pathText } from './text.ts';
@@ -29,10 +29,11 @@ export interface RestorePreview {
 
 /** Prints what a restore would read, write, cost and take, and starts nothing. */
 export async function printQuote(
-  preview: RestorePreview & { readonly store: ObjectStore; readonly speed: ThawSpeed | undefined },
+  preview: RestorePreview & { readonly store: ObjectStore; readonly thaw: ThawOptions },
   out: Output,
 ): Promise<void> {
-  const { reader, point, store, speed = 'standard' } = preview;
+  const { reader, point, store } = preview;
+  const wanted = { ...defaultThaw, ...preview.thaw };
   const { image } = reader.root;
   if (image !== undefined) {
     const volumes = image.snapshots.length;
@@ -42,9 +43,9 @@ export async function printQuote(
       `${countText(volumes, 'volume')}, ${bytesText(bytes)}, made from snapshots: nothing is read from the vault`,
     );
   }
-  const thaw = await findThaw(store, reader.root, speed);
+  const thaw = await findThaw(store, reader.root, wanted);
   if (thaw.state !== 'readable') {
-    return printThawQuote(reader.root, thaw, { speed, workers: workersOf(preview) }, out);
+    return printThawQuote(reader.root, thaw, { speed: wanted.speed, ...workersOf(preview) }, out);
   }
   const quote = await quoteOf(preview);
   if (out.json) return out.document({ pointId: point.pointId, ...quote });
@@ -52,7 +53,7 @@ export async function printQuote(
   await out.line(`files     ${quote.files}`);
   await out.line(`bytes     ${bytesText(quote.bytes)} to write, ${bytesText(quote.storedBytes)} to read`);
   await out.line(`requests  ${quote.requests}`);
-  await out.line(`cost      about ${dollarsText(quote.dollars)} (list prices of us-east-1)`);
+  await out.line(`cost      about ${dollarsText(quote.dollars)} (${pricesText})`);
   await out.line(`time      about ${durationText(quote.seconds)}`);
 }
 
@@ -107,14 +108,15 @@ async function quoteOf(preview: RestorePreview): Promise<RestoreQuote> {
   const { quote } = await planRestore(reader, {
     ...(paths && { paths }),
     limits: defaultShardLimits,
-    workers: workersOf(preview),
+    ...workersOf(preview),
     signal,
   });
   return quote;
 }
 
-function workersOf({ destination }: RestorePreview): number {
-  return destination?.kind === 'directory' ? 1 : usualWorkers;
+function workersOf({ destination }: RestorePreview): { readonly workers: number; readonly isLocal: boolean } {
+  const isLocal = destination?.kind === 'directory';
+  return { workers: isLocal ? 1 : usualWorkers, isLocal };
 }
 
 /** The paths without those that lie below another one of them; the whole point when none is given. */

@@ -94,7 +94,15 @@ export {
   type RestorePlan,
   type RestoreShard,
 } from './restore/plan-restore.ts';
-export { findThaw, longestThaw, quoteThaw, thawPoint, type PointThaw } from './restore/thaw-point.ts';
+export {
+  defaultThaw,
+  findThaw,
+  longestThaw,
+  quoteThaw,
+  thawPoint,
+  type PointThaw,
+  type ThawRequest,
+} from './restore/thaw-point.ts';
 export { splitDirectories, type SplitDirectories } from './restore/split-directories.ts';
 export type { RestoreQuote } from './restore/quote.ts';
 export type { FetchPolicy } from './restore/chunk-fetcher.ts';

@@ -1,4 +1,4 @@
-import type { OverwriteRule, PointRow } from '@holdfast/engine';
+import { defaultThaw, type OverwriteRule, type PointRow } from '@holdfast/engine';
 import { DirectoryTarget } from '@holdfast/node';
 import { checkReadable, type ThawOptions, thawOptions } from '../archived-point.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
@@ -76,7 +76,7 @@ export const restoreCommand = defineCommand({
     ],
     ['--overwrite <rule>', 'what is there already: never (stays; the standard), if-different or always'],
     ['--thaw-speed <speed>', 'of a point in an archive class: expedited, standard (the standard) or bulk'],
-    ['--thaw-days <n>', 'how long its readable copy stays, 7 if left out'],
+    ['--thaw-days <n>', `how long its readable copy stays, ${defaultThaw.days} if left out`],
     ['--quote', 'print files, bytes, requests, dollars and seconds, and restore nothing'],
     ['--dry-run', 'list what would be written, and restore nothing'],
     ['--wait', 'wait for the end and show the report; --to-directory always does'],
@@ -101,7 +101,7 @@ export const restoreCommand = defineCommand({
       const { store } = connection.services;
       const preview = { reader, point, paths: request.paths, signal: context.signal };
       if (destination === undefined || values.quote === true) {
-        await printQuote({ ...preview, destination, store, speed: thaw.speed }, context.out);
+        await printQuote({ ...preview, destination, store, thaw }, context.out);
       } else {
         await checkReadable(store, reader.root, connection.deployment.vaultBucket);
         await printDryRun({ ...preview, destination }, overwrite, context.out);

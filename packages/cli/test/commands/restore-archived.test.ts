@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pricesAsOf } from '@holdfast/engine/model';
 import { expect, onTestFinished, test } from 'vitest';
 import { CliUnderTest } from '../cli-under-test.ts';
 
@@ -37,7 +38,7 @@ test('a quote of a frozen point says what its thaw takes and costs, and thaws no
         'files     2: the whole point, as its list of files is in the archive, too\n' +
         'bytes     2\\.9 KiB to write, \\S+ \\S+ to read\nrequests  4\n' +
         'thaw      from DEEP_ARCHIVE, bulk: at most 48 h, about \\$0\\.0000\n' +
-        'cost      about \\$0\\.0000, thaw included \\(list prices of us-east-1\\)\n' +
+        `cost      about \\$0\\.0001, thaw included \\(list prices of us-east-1, ${pricesAsOf}\\)\n` +
         'time      about 48 h, thaw included\n$',
     ),
   );

@@ -1,4 +1,5 @@
 import type { PointId } from '@holdfast/engine';
+import { pricesAsOf } from '@holdfast/engine/model';
 import { expect, test } from 'vitest';
 import { CliUnderTest, volumeArn } from '../cli-under-test.ts';
 
@@ -201,7 +202,7 @@ test('quotes files, bytes, requests, dollars and seconds, and starts nothing', a
     new RegExp(
       `^point     ${point} of arn:aws:s3:::photos\n` +
         'files     2\nbytes     3\\.0 KiB to write, \\d+ B to read\nrequests  4\n' +
-        'cost      about \\$0\\.0000 \\(list prices of us-east-1\\)\ntime      about 6 s\n$',
+        `cost      about \\$0\\.0000 \\(list prices of us-east-1, ${pricesAsOf}\\)\ntime      about 6 s\n$`,
     ),
   );
   expect(await cli.json('restore', point, '--quote')).toMatchObject({

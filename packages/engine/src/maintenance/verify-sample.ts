@@ -1,14 +1,15 @@
-import { ObjectNotFoundError } from '../errors.ts';
+import { ObjectLockMissingError, ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
 import type { ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import { endOfTime, sweepPartitions, type Catalog, type PackRow } from '../ports/catalog.ts';
-import type { ObjectStore } from '../ports/object-store.ts';
+import type { ObjectState, ObjectStore } from '../ports/object-store.ts';
 import { ObjectChecker } from '../verify/check-objects.ts';
 import { KnownFrames } from '../verify/known-frames.ts';
-import type { Loss } from '../verify/loss.ts';
+import { lossOf, type Loss } from '../verify/loss.ts';
 import { verifyHistory } from '../verify/verify-history.ts';
+import { verifyEveryDays } from './verify-every.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
 
 const dayMs = 86_400_000;
@@ -28,7 +29,7 @@ export interface VerifySampleServices {
 
 /** Which part of the vault is verified, and where a call goes on. */
 export interface VerifySampleOptions extends StepOptions {
-  /** Everything is verified once within so many days. @default 30 */
+  /** What costs no more to read than the request is verified once within so many days. @default 30 */
   readonly everyDays?: number;
   /** One of {@link sweepPartitions} parts of the packs, by their ids, and of the resources, by their keys. */
   readonly partition: number;
@@ -68,8 +69,10 @@ export function isInSample(id: string, day: Date, everyDays: number): boolean {
 /**
  * Verifies the part of the vault whose day it is: of the catalog's packs (chunks, pages and containers) every frame, and
  * of the resources the chains of their roots. Marks damaged packs, so that the next backup stores their chunks again.
- * What needs thawing first, or is very large, is passed over and counted. Every other pack of every point has its turn within `everyDays` days.
- * Reads each stored byte once in that time, so a thirtieth of the vault a day unless it is told otherwise.
+ * Packs have their turn within `everyDays` days, so a thirtieth of them is read a day unless it is told otherwise. A
+ * container has a class of its own: it is looked at every day (whether it is there, its size, its lock), and read as
+ * often as its class lets that cost next to nothing ({@link verifyEveryDays}). One that needs thawing first, or is very
+ * large, is passed over when its turn comes, and counted.
  */
 export async function verifySample(
   services: VerifySampleServices,
@@ -94,7 +97,12 @@ export async function verifySample(
   // Of nothing is remembered what was read: every pack is met once.
   const checker = new ObjectChecker({ store, keys, catalog, memory: new KnownFrames(0) });
   let last: PackRow | undefined;
-  const sampled = sampleOf(catalog, partition, state, (row) => isInSample(row.packId, day, everyDays));
+  const sampled = sampleOf(
+    catalog,
+    partition,
+    state,
+    ({ kind, packId }) => kind === 'container' || isInSample(packId, day, everyDays),
+  );
   const packs = await workThrough(
     {
       items: sampled,
@@ -104,12 +112,19 @@ export async function verifySample(
         last = row;
         const { packId, kind, versionId = '', bytes = 0 } = row;
         const object = { packId, name: objectNameOf(row), versionId, kind };
-        if (
-          bytes > largestBytes ||
-          (kind === 'container' && (await isFrozen(store, object.name, versionId)))
-        ) {
-          found.passedOver += 1;
-          return;
+        if (kind === 'container') {
+          const seen = await look(store, row, object.name, day);
+          if ('loss' in seen) {
+            if (await isGone(catalog, row)) return;
+            if (seen.isUnreadable) await catalog.markDamaged(packId);
+            report(object.name, seen.loss);
+            return;
+          }
+          if (!isInSample(packId, day, verifyEveryDays(seen.storageClass, everyDays))) return;
+          if (seen.isFrozen || bytes > largestBytes) {
+            found.passedOver += 1;
+            return;
+          }
         }
         for await (const damaged of checker.check(once(object), signal))
           if (!(await isGone(catalog, row))) report(damaged.objectName, damaged.loss);
@@ -178,16 +193,36 @@ async function* once<Item>(item: Item): AsyncGenerator<Item> {
   yield await Promise.resolve(item);
 }
 
-/** Whether a container has to be thawed before it can be read. */
-async function isFrozen(store: ObjectStore, name: string, versionId: string): Promise<boolean> {
+/** What can be said of a container without reading it. */
+type Look =
+  | { readonly storageClass: string | undefined; readonly isFrozen: boolean }
+  | { readonly loss: Loss; readonly isUnreadable: boolean };
+
+/** Looks at a container: that it is there, has all its bytes, and is locked as long as the catalog says. */
+async function look(store: ObjectStore, row: PackRow, name: string, now: Date): Promise<Look> {
+  const { versionId = '', bytes, lockedUntil } = row;
+  let state: ObjectState;
   try {
-    const { thaw } = await store.head(name, { versionId });
-    return thaw !== undefined && thaw.state !== 'thawed';
+    state = await store.head(name, { versionId });
   } catch (error) {
-    // Its absence is for the check to report.
-    if (error instanceof ObjectNotFoundError) return false;
+    if (error instanceof ObjectNotFoundError) return { loss: lossOf(error), isUnreadable: true };
     throw error;
   }
+  if (bytes !== undefined && state.bytes !== bytes) {
+    const error = new StoredBytesDamagedError(name, `it has ${state.bytes} bytes, the catalog says ${bytes}`);
+    return { loss: lossOf(error), isUnreadable: true };
+  }
+  const { lock, storageClass, thaw } = state;
+  if (lockedUntil !== undefined && lockedUntil > now && (lock === undefined || lock.until < lockedUntil)) {
+    const wanted = `until ${lockedUntil.toISOString()}`;
+    const error = new ObjectLockMissingError(
+      name,
+      wanted,
+      lock === undefined ? 'not at all' : `until ${lock.until.toISOString()}`,
+    );
+    return { loss: lossOf(error), isUnreadable: false };
+  }
+  return { storageClass, isFrozen: thaw !== undefined && thaw.state !== 'thawed' };
 }
 
 /** Whether a pack that seems damaged has been swept while it was read. */

@@ -6,7 +6,7 @@ import type { ShardLimits } from '../protect/shards.ts';
 import { pathAfter } from '../protect/shards.ts';
 import { pointItems } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
-import { quoteRestore, type RestoreQuote } from './quote.ts';
+import { quoteRestore, type RestoreQuote, type RestoreWork } from './quote.ts';
 import { selectKeys } from './selection.ts';
 
 /** Above this many entries a whole point is cut by its pages alone, without reading every entry. */
@@ -32,6 +32,8 @@ export interface PlanRestoreOptions {
   readonly limits: ShardLimits;
   /** Workers that will share the work, for the time in the quote. */
   readonly workers: number;
+  /** Whether the caller's own process does it, into files of its machine. @default false */
+  readonly isLocal?: boolean;
   /** The largest file that one worker can restore in its time. @default no limit */
   readonly maxFileBytes?: number;
   readonly signal?: AbortSignal;
@@ -44,13 +46,18 @@ export interface PlanRestoreOptions {
  * @throws {@link NotSupportedError} a file is larger than one worker can restore.
  */
 export async function planRestore(reader: PointReader, options: PlanRestoreOptions): Promise<RestorePlan> {
-  const { paths, limits, workers, signal } = options;
+  const { paths, limits, signal } = options;
   const { root } = reader;
   if (paths === undefined && reader.manifest.entries > exactEntriesLimit) {
     const { files, logicalBytes } = root.counts;
     return {
       shards: await cutByPages(reader, limits, signal),
-      quote: quoteRestore({ files, bytes: logicalBytes, storedBytes: logicalBytes, workers }),
+      quote: quoteRestore({
+        files,
+        bytes: logicalBytes,
+        storedBytes: logicalBytes,
+        ...readingOf(reader, options),
+      }),
     };
   }
   await checkPaths(reader, paths ?? [], signal);
@@ -79,7 +86,15 @@ export async function planRestore(reader: PointReader, options: PlanRestoreOptio
     if (total.files > before)
       shards.push(shardOf(shards.length, { ...range('from', from), ...range('to', selected.to) }));
   }
-  return { shards, quote: quoteRestore({ ...total, workers }) };
+  return { shards, quote: quoteRestore({ ...total, ...readingOf(reader, options) }) };
+}
+
+/** What a quote has to know besides amounts. A container lies in a class of its own, packs in the standard one. */
+function readingOf(
+  { root }: PointReader,
+  { workers, isLocal }: PlanRestoreOptions,
+): Pick<RestoreWork, 'workers' | 'isLocal' | 'storageClass'> {
+  return { workers, isLocal, storageClass: root.container?.storageClass };
 }
 
 /**

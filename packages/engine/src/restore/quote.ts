@@ -1,4 +1,7 @@
-/** What a restore will read, write, cost and take. An estimate: prices are list prices of us-east-1. */
+import { prices, pricesOfClass, storageClassPrices } from '../model/prices.ts';
+import { workerMegabytes } from '../model/worker.ts';
+
+/** What a restore will read, write, cost and take. An estimate, in the list prices of `model/prices.ts`. */
 export interface RestoreQuote {
   readonly files: number;
   /** Content bytes to write. */
@@ -11,12 +14,18 @@ export interface RestoreQuote {
   readonly seconds: number;
 }
 
-/** @see https://aws.amazon.com/s3/pricing/ Standard, us-east-1; Lambda arm64 with 3,008 MB. */
-const prices = {
-  perGet: 0.0004 / 1000,
-  perPut: 0.005 / 1000,
-  perWorkerSecond: (3008 / 1024) * 0.0000133334,
-} as const;
+/** What a restore is estimated from. */
+export interface RestoreWork {
+  readonly files: number;
+  readonly bytes: number;
+  readonly storedBytes: number;
+  readonly workers: number;
+  /** The class that is read from, as the store names it. @default the store's standard class */
+  readonly storageClass?: string | undefined;
+  /** Whether the caller's own process reads and writes files: neither functions nor PUTs are paid then. @default false */
+  readonly isLocal?: boolean | undefined;
+}
+
 /** What one worker does: limited by its network, and for small files by requests under way at once. */
 const worker = {
   bytesPerSecond: 40e6,
@@ -25,22 +34,25 @@ const worker = {
   startSeconds: 5,
 } as const;
 
+const workerSecond = (workerMegabytes / 1024) * prices.lambda.gibibyteSecond;
+
 /** Estimates a restore by a number of workers. */
-export function quoteRestore(work: {
-  readonly files: number;
-  readonly bytes: number;
-  readonly storedBytes: number;
-  readonly workers: number;
-}): RestoreQuote {
-  const { files, bytes, storedBytes, workers } = work;
+export function quoteRestore(work: RestoreWork): RestoreQuote {
+  const { files, bytes, storedBytes, workers, storageClass, isLocal = false } = work;
   const gets = Math.ceil(storedBytes / worker.runBytes) + Math.ceil(files / 1_000);
+  const puts = isLocal ? 0 : files;
   const busySeconds = Math.max((bytes + storedBytes) / worker.bytesPerSecond, files / worker.filesPerSecond);
+  const reading = pricesOfClass(storageClass);
   return {
     files,
     bytes,
     storedBytes,
-    requests: gets + files,
-    dollars: gets * prices.perGet + files * prices.perPut + busySeconds * prices.perWorkerSecond,
+    requests: gets + puts,
+    dollars:
+      gets * reading.get +
+      (storedBytes / 2 ** 30) * reading.retrievalGibibyte +
+      puts * storageClassPrices.STANDARD.put +
+      (isLocal ? 0 : busySeconds * workerSecond + workers * (prices.lambda.call + prices.kms.request)),
     seconds: Math.ceil(worker.startSeconds + busySeconds / Math.max(1, workers)),
   };
 }

@@ -1,8 +1,9 @@
 import { InvalidInputError } from '../errors.ts';
+import { pricesOfClass, storageClassPrices } from '../model/prices.ts';
 import { containerName } from '../packs/object-names.ts';
 import type { Root } from '../points/root.ts';
 import type { ObjectStore, ThawSpeed } from '../ports/object-store.ts';
-import { quoteRestore, type RestoreQuote } from './quote.ts';
+import { quoteRestore, type RestoreQuote, type RestoreWork } from './quote.ts';
 
 const hourSeconds = 3_600;
 const minuteSeconds = 60;
@@ -21,27 +22,17 @@ export function longestThaw(storageClass: string | undefined, speed: ThawSpeed):
   return thawSeconds[storageClass ?? '']?.[speed];
 }
 
-/** List prices of us-east-1: for each request, and for each GiB that is read out of the archive. Dollars. */
-const thawPrices: Readonly<
-  Record<string, Partial<Record<ThawSpeed, { readonly request: number; readonly gibibyte: number }>>>
-> = {
-  GLACIER: {
-    expedited: { request: 0.01, gibibyte: 0.03 },
-    standard: { request: 0.000_05, gibibyte: 0.01 },
-    bulk: { request: 0, gibibyte: 0 },
-  },
-  DEEP_ARCHIVE: {
-    standard: { request: 0.000_1, gibibyte: 0.02 },
-    bulk: { request: 0.000_025, gibibyte: 0.0025 },
-  },
-};
-
 /** How an archived point is to be made readable. */
 export interface ThawRequest {
   readonly speed: ThawSpeed;
   /** How long its readable copy stays. Whole days. */
   readonly days: number;
 }
+
+/** How it is done where nobody says otherwise. */
+export const defaultThaw: ThawRequest = { speed: 'standard', days: 7 };
+
+const daysOfMonth = 30;
 
 /** Whether a point can be read, and if not, what it takes. */
 export type PointThaw =
@@ -55,6 +46,7 @@ export type PointThaw =
       readonly bytes: number;
       /** At most, from the request on. */
       readonly seconds: number;
+      /** For the thaw, and for keeping the readable copy: it costs as the standard class does, besides the archive. */
       readonly dollars: number;
     };
 
@@ -66,21 +58,22 @@ export type PointThaw =
 export async function findThaw(
   store: ObjectStore,
   { container, point }: Root,
-  speed: ThawSpeed,
+  { speed, days }: ThawRequest,
 ): Promise<PointThaw> {
   if (container === undefined) return { state: 'readable' };
   const objectName = containerName(container.pack);
   const { thaw, versionId, storageClass = '' } = await store.head(objectName);
   if (thaw === undefined || thaw.state === 'thawed') return { state: 'readable' };
   const speeds = thawSeconds[storageClass] ?? thawSeconds['GLACIER'] ?? {};
-  const [seconds, price] = [speeds[speed], thawPrices[storageClass]?.[speed]];
+  const [seconds, price] = [speeds[speed], pricesOfClass(storageClass).thaw?.[speed]];
   if (seconds === undefined) {
     throw new InvalidInputError(
       `point ${point} lies in ${storageClass}, which does not thaw ${speed}; choose ${Object.keys(speeds).join(' or ')}`,
     );
   }
   const { bytes } = container;
-  const dollars = (price?.request ?? 0) + ((price?.gibibyte ?? 0) * bytes) / 2 ** 30;
+  const copyGibibyte = (storageClassPrices.STANDARD.gibibyteMonth * days) / daysOfMonth;
+  const dollars = (price?.request ?? 0) + ((price?.gibibyte ?? 0) + copyGibibyte) * (bytes / 2 ** 30);
   return { state: thaw.state, objectName, versionId, storageClass, bytes, seconds, dollars };
 }
 
@@ -91,10 +84,11 @@ export async function findThaw(
 export function quoteThaw(
   { counts }: Root,
   thaw: Exclude<PointThaw, { state: 'readable' }>,
-  workers: number,
+  { workers, isLocal }: Pick<RestoreWork, 'workers' | 'isLocal'>,
 ): RestoreQuote {
   const { files, logicalBytes: bytes } = counts;
-  const quote = quoteRestore({ files, bytes, storedBytes: thaw.bytes, workers });
+  const { bytes: storedBytes, storageClass } = thaw;
+  const quote = quoteRestore({ files, bytes, storedBytes, workers, isLocal, storageClass });
   return { ...quote, dollars: quote.dollars + thaw.dollars, seconds: quote.seconds + thaw.seconds };
 }
 
@@ -102,13 +96,9 @@ export function quoteThaw(
  * Makes sure that a point is on its way to being readable. Repeatable: what thaws is left alone.
  * @returns as {@link findThaw}: call it again until it is `readable`.
  */
-export async function thawPoint(
-  store: ObjectStore,
-  root: Root,
-  { speed, days }: ThawRequest,
-): Promise<PointThaw> {
-  const found = await findThaw(store, root, speed);
+export async function thawPoint(store: ObjectStore, root: Root, request: ThawRequest): Promise<PointThaw> {
+  const found = await findThaw(store, root, request);
   if (found.state !== 'frozen') return found;
-  await store.thaw(found.objectName, found.versionId, { days, speed });
+  await store.thaw(found.objectName, found.versionId, request);
   return { ...found, state: 'thawing' };
 }

@@ -104,7 +104,7 @@ describe('a point in an archive', () => {
     const { root } = await scene.archive(first, 'DEEP_ARCHIVE');
     await expect(scene.restore(root.point)).rejects.toBeInstanceOf(ObjectArchivedError);
 
-    const asked = await findThaw(scene.store, root, 'bulk');
+    const asked = await findThaw(scene.store, root, { speed: 'bulk', days: 3 });
     expect(asked).toMatchObject({ state: 'frozen', storageClass: 'DEEP_ARCHIVE', seconds: 48 * 3_600 });
     await thawPoint(scene.store, root, { speed: 'bulk', days: 3 });
     const again = await thawPoint(scene.store, root, { speed: 'bulk', days: 3 });
@@ -114,15 +114,25 @@ describe('a point in an archive', () => {
     const name = containerName(root.container?.pack as never);
     const { versionId } = await scene.store.head(name);
     scene.store.finishThaw(name, versionId, new Date(scene.clock.now().getTime() + 3 * day));
-    expect(await findThaw(scene.store, root, 'bulk')).toEqual({ state: 'readable' });
+    expect(await findThaw(scene.store, root, { speed: 'bulk', days: 3 })).toEqual({ state: 'readable' });
     expect(contentOf((await scene.restore(root.point)).state)).toEqual(['a of the first point', 'b']);
+  });
+
+  test('costs its thaw and the copy that stays readable, by the class, the speed and the days', async () => {
+    const { scene, first } = await withPoints();
+    const { root } = await scene.archive(first, 'DEEP_ARCHIVE');
+    const gibibytes = (root.container?.bytes ?? 0) / 2 ** 30;
+
+    const week = await findThaw(scene.store, root, { speed: 'standard', days: 30 });
+
+    expect(week).toMatchObject({ dollars: expect.closeTo(0.0001 + gibibytes * (0.02 + 0.023), 12) });
   });
 
   test('that cannot thaw so fast says which speeds there are', async () => {
     const { scene, first } = await withPoints();
     const { root } = await scene.archive(first, 'DEEP_ARCHIVE');
 
-    await expect(findThaw(scene.store, root, 'expedited')).rejects.toThrow(
+    await expect(findThaw(scene.store, root, { speed: 'expedited', days: 3 })).rejects.toThrow(
       'DEEP_ARCHIVE, which does not thaw expedited; choose standard or bulk',
     );
   });
@@ -131,6 +141,6 @@ describe('a point in an archive', () => {
     const { scene, first } = await withPoints();
     const { root } = await scene.archive(first, storageClass);
 
-    expect(await findThaw(scene.store, root, 'expedited')).toEqual({ state: 'readable' });
+    expect(await findThaw(scene.store, root, { speed: 'expedited', days: 3 })).toEqual({ state: 'readable' });
   });
 });

@@ -139,6 +139,90 @@ test('what is too large, or frozen, is passed over and counted', async () => {
   expect(frozen.report).toMatchObject({ passedOver: 1, damaged: 0, failures: { count: 0 } });
 });
 
+/** A vault with one container in a class, and a look at its partition on each of some days. */
+async function withContainer(storageClass: string) {
+  const harness = await withPoint();
+  await harness.backUp('synthetic-full', { limits });
+  const keys = await harness.keys();
+  const planted = harness.catalog.packs().find(({ kind }) => kind === 'container') as PackRow;
+  const name = objectNameOf(planted);
+  const bytes = await harness.store.get(name);
+  harness.clock.advance(1_000 * day);
+  await harness.store.removeVersion(name, planted.versionId ?? '');
+  const lockedUntil = new Date(harness.clock.now().getTime() + 5_000 * day);
+  const plant = (content: Uint8Array, until = lockedUntil): void => {
+    const lock = { mode: 'compliance', until } as const;
+    const versionId = harness.store.plantVersion(name, content, { storageClass, lock });
+    harness.catalog.plantPack({ ...planted, versionId, lockedUntil });
+  };
+  plant(bytes);
+  const partition = Number.parseInt(planted.packId.slice(-1), 16);
+  const lookOn = async (date: Date) => (await verifySample(harness, keys, { partition, day: date })).report;
+  return { harness, name, bytes, lockedUntil, plant, lookOn, packId: planted.packId };
+}
+
+test('a container whose class is dear to read is looked at every day, and read once in years', async () => {
+  const { harness, name, bytes, lookOn } = await withContainer('GLACIER_IR');
+  let reads = 0;
+  const get = harness.store.get.bind(harness.store);
+  harness.store.get = async (read, options) => {
+    if (read === name) reads += 1;
+    return get(read, options);
+  };
+  const heads = harness.store.requests('head');
+
+  let read = 0;
+  for (const date of daysFrom(harness, 365)) {
+    const before = reads;
+    await lookOn(date);
+    if (reads > before) read += 1;
+  }
+
+  expect(bytes.length).toBeGreaterThan(0);
+  expect(read).toBeLessThanOrEqual(1);
+  expect(harness.store.requests('head') - heads).toBeGreaterThanOrEqual(365);
+});
+
+test('a container in the standard class is read once in thirty days', async () => {
+  const { harness, lookOn } = await withContainer('STANDARD');
+
+  const others = harness.catalog.packs().filter(({ kind }) => kind !== 'container').length;
+  let packs = 0;
+  for (const date of daysFrom(harness, 30)) packs += (await lookOn(date)).packs;
+
+  expect(packs).toBeGreaterThanOrEqual(1);
+  expect(packs).toBeLessThanOrEqual(others + 1);
+});
+
+test.each([
+  {
+    what: 'that has lost bytes',
+    change: ({ plant, bytes }: Awaited<ReturnType<typeof withContainer>>) => plant(bytes.subarray(1)),
+    says: /it has \d+ bytes, the catalog says \d+/,
+    isMarked: true,
+  },
+  {
+    what: 'whose lock was shortened',
+    change: ({ plant, bytes, lockedUntil }: Awaited<ReturnType<typeof withContainer>>) =>
+      plant(bytes, new Date(lockedUntil.getTime() - day)),
+    says: /should be locked until/,
+    isMarked: false,
+  },
+])('a container $what is found on any day, without being read', async ({ change, says, isMarked }) => {
+  const scene = await withContainer('GLACIER_IR');
+  change(scene);
+  const [first, second] = daysFrom(scene.harness, 2) as [Date, Date];
+
+  const reports = [await scene.lookOn(first), await scene.lookOn(second)];
+
+  for (const { damaged, messages } of reports) {
+    expect(damaged).toBe(1);
+    expect(messages[0]).toMatch(says);
+  }
+  const marked = await Array.fromAsync(scene.harness.catalog.listDamagedPacks());
+  expect(marked.map(({ packId }) => packId)).toEqual(isMarked ? [scene.packId] : []);
+});
+
 test('a call that runs out of time goes on behind the packs that it has verified', async () => {
   const harness = await withPoint();
   const keys = await harness.keys();

@@ -1,0 +1,4 @@
+/** What every layer may know, `lib` included: words, numbers and contracts. Pure. */
+
+export { pricesOfClass, prices, pricesAsOf, storageClassPrices, type StorageClassPrices } from './prices.ts';
+export { workerMegabytes } from './worker.ts';
