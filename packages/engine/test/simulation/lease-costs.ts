@@ -1,12 +1,9 @@
+import { prices, storageClassPrices } from '../../src/model/prices.ts';
 import type { CallCounts } from './call-counts.ts';
 
-/** Prices of us-east-1 in USD: S3 Standard and on-demand DynamoDB. */
-const prices = {
-  /** One PutObjectRetention, which is billed as a PUT. */
-  putObjectRetention: 0.005 / 1_000,
-  writeUnit: 0.625 / 1_000_000,
-  readUnit: 0.125 / 1_000_000,
-} as const;
+const { writeUnit, readUnit } = prices.dynamo;
+/** One PutObjectRetention, which is billed as a PUT. */
+const putObjectRetention = storageClassPrices.STANDARD.put;
 
 /** The intent: the row, and its entry in the index of overdue packs taken out and put in again. Write units. */
 const intentWriteUnits = 3;
@@ -32,10 +29,10 @@ export interface LeaseCosts {
 export function leaseCosts(calls: CallCounts, meanPacks: number, days: number): LeaseCosts {
   const retentions = calls.of('store.extendLock packs') + calls.of('store.extendLock pages');
   const cost =
-    retentions * prices.putObjectRetention +
-    calls.of('catalog.raiseLockUntil') * intentWriteUnits * prices.writeUnit +
-    calls.of('catalog.confirmLockedUntil') * confirmationWriteUnits * prices.writeUnit +
-    calls.of('catalog.getPacks items') * prices.readUnit;
+    retentions * putObjectRetention +
+    calls.of('catalog.raiseLockUntil') * intentWriteUnits * writeUnit +
+    calls.of('catalog.confirmLockedUntil') * confirmationWriteUnits * writeUnit +
+    calls.of('catalog.getPacks items') * readUnit;
   const packMonths = (meanPacks * days) / daysPerMonth;
   return {
     requestsPerPackAndGeneration: calls.of('store.extendLock packs') / ((meanPacks * days) / 30),
