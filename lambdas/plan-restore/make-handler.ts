@@ -135,6 +135,7 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       resourceArn: root.resource,
       rootVersionId: row.rootVersionId,
       target: target.kind === 'volumes' ? { ...target, keys: keysOfSnapshots } : target,
+      paths: input.paths,
       overwrite: input.overwrite,
       shardCount: shards.length,
     } satisfies RestoreJob);

@@ -25,6 +25,8 @@ export const RestoreJob = z.object({
   resourceArn: z.string().transform((text) => text as ResourceArn),
   rootVersionId: z.string(),
   target: RestoreTarget,
+  /** What is restored, as a person wrote it. @default everything */
+  paths: z.array(z.string()).optional(),
   overwrite: z.enum(['never', 'if-different', 'always']),
   shardCount: z.int().nonnegative(),
 });

@@ -5,6 +5,7 @@ import {
   PointReader,
   restoreRange,
   type RestoreTarget,
+  selectKeys,
   type WorkStore,
 } from '@holdfast/engine';
 import * as z from 'zod';
@@ -52,6 +53,7 @@ export function makeHandler(deps: {
     );
     const outcome = await restoreRange(reader, {
       range: keysOfRestoreShard(shard),
+      selection: selectKeys(job.paths),
       target: openTarget(target.bucket, target.prefix),
       overwrite: job.overwrite,
     });

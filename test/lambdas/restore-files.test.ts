@@ -123,6 +123,26 @@ test('files that cannot be restored are named, alarmed, and do not stop the othe
   expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);
 });
 
+test('keys that the target refuses are in the report, and do not stop the others', async () => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const restoring = makeRestoring(deployment);
+  restoring.target.deny('folder-0/');
+
+  for (const round of ['first', 'again']) {
+    const report = await restoreFiles(deployment, restoring, { point, target: TARGET });
+
+    const { files = 0, failed = 0, written = 0, kept = 0 } = report;
+    expect(failed, round).toBeGreaterThan(0);
+    expect(written + kept, round).toBe(files - failed);
+    expect(
+      report.failedFiles?.every(({ path }) => path.startsWith('folder-0/')),
+      round,
+    ).toBe(true);
+  }
+});
+
 test.each([
   ['Latin', 'x', 'y'],
   ['Japanese', '写', '壊'],

@@ -9,6 +9,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import {
+  concernsOne,
   type OverwriteRule,
   RestorePathError,
   type RestoreTarget,
@@ -19,15 +20,17 @@ import {
   type WriteOutcome,
 } from '@holdfast/engine';
 import { inPieces } from './in-pieces.ts';
-import { isConditionFailure } from './s3-errors.ts';
 import { toWriteHeaders } from './s3-object-facts.ts';
 import { type ExistingObject, findExisting, holdsFactsOf, type ObjectAddress } from './s3-existing-object.ts';
+import { errorName, httpStatus } from './sdk-errors.ts';
 import { toTargetError } from './s3-target-errors.ts';
 import { sendOptions } from './send-options.ts';
 
 const mebibyte = 1024 * 1024;
 const mostParts = 10_000;
 const mostKeyBytes = 1024;
+/** Of a write that another one of the same key got into the way of. */
+const mostAttempts = 3;
 
 /** Where a restore writes in S3, and from which size on in parts. */
 export interface S3RestoreTargetOptions {
@@ -50,6 +53,7 @@ export interface S3RestoreTargetOptions {
  * written again.
  */
 export class S3RestoreTarget implements RestoreTarget {
+  readonly naming = 'flat';
   readonly #s3: S3Client;
   readonly #bucket: { readonly Bucket: string; readonly ExpectedBucketOwner?: string };
   readonly #prefix: string;
@@ -78,7 +82,7 @@ export class S3RestoreTarget implements RestoreTarget {
   ): Promise<WriteOutcome> {
     const address = { ...this.#bucket, Key: this.#keyFor(entry) };
     try {
-      const existing = rule === 'always' ? undefined : await findExisting(this.#s3, address, signal);
+      const existing = await this.#look(address, rule, signal);
       if (rule === 'never' && existing !== undefined) return 'kept';
       const isSmall = entry.size < this.#multipartFromBytes;
       if (existing !== undefined && (await this.#isSame(address, existing, entry, entry.changeToken, signal)))
@@ -88,14 +92,49 @@ export class S3RestoreTarget implements RestoreTarget {
       return await this.#writeParts(address, entry, content, fresh, signal);
     } catch (error) {
       // Somebody wrote the key since we looked; S3 decided.
-      if (rule === 'never' && isConditionFailure(error)) return 'kept';
+      if (rule === 'never' && httpStatus(error) === 412) return 'kept';
       throw toTargetError(error, address.Bucket, address.Key);
+    }
+  }
+
+  /** Begins an upload in parts, which asks for the same rights and takes the same headers as a write, and gives it up. */
+  async accepts(entry: SourceEntry, rule: OverwriteRule, signal?: AbortSignal): Promise<boolean> {
+    try {
+      const address = { ...this.#bucket, Key: this.#keyFor(entry) };
+      try {
+        const existing = await this.#look(address, rule, signal);
+        if (rule === 'never' && existing !== undefined) return true;
+        await this.#giveUp(address, await this.#begin(address, entry, signal));
+        return true;
+      } catch (error) {
+        throw toTargetError(error, address.Bucket, address.Key);
+      }
+    } catch (error) {
+      if (concernsOne(error)) return false;
+      throw error;
     }
   }
 
   /** Every write is complete when it returns, and S3 has no directories to finish. */
   async finish(): Promise<readonly UnkeptCount[]> {
     return Promise.resolve(this.#unkept.list());
+  }
+
+  /** What has to be known of a key before it is written. */
+  async #look(
+    address: ObjectAddress,
+    rule: OverwriteRule,
+    signal: AbortSignal | undefined,
+  ): Promise<ExistingObject | undefined> {
+    if (rule === 'always') return undefined;
+    try {
+      return await findExisting(this.#s3, address, signal);
+    } catch (error) {
+      // S3 decides in the write itself, which takes no right to look.
+      if (rule === 'never' && concernsOne(toTargetError(error, address.Bucket, address.Key)))
+        return undefined;
+      throw error;
+    }
   }
 
   #keyFor(entry: SourceEntry): string {
@@ -150,8 +189,15 @@ export class S3RestoreTarget implements RestoreTarget {
       Body: body,
       ChecksumSHA256: sha256(body),
     });
-    await this.#s3.send(command, sendOptions(signal));
-    return 'written';
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#s3.send(command, sendOptions(signal));
+        return 'written';
+      } catch (error) {
+        // Another write or a removal of the key was under way: S3 says that the answer is not known yet.
+        if (errorName(error) !== 'ConditionalRequestConflict' || attempt >= mostAttempts) throw error;
+      }
+    }
   }
 
   async #writeParts(
@@ -161,14 +207,7 @@ export class S3RestoreTarget implements RestoreTarget {
     fresh: { readonly IfNoneMatch?: string },
     signal: AbortSignal | undefined,
   ): Promise<WriteOutcome> {
-    const start = new CreateMultipartUploadCommand({
-      ...address,
-      ...this.#headers(entry),
-      ChecksumAlgorithm: 'SHA256',
-    });
-    const { UploadId } = await this.#s3.send(start, sendOptions(signal));
-    if (UploadId === undefined)
-      throw new StoreUnavailableError(`the upload of ${address.Key} was answered without an id; try again`);
+    const UploadId = await this.#begin(address, entry, signal);
     try {
       const parts: CompletedPart[] = [];
       for await (const body of inPieces(
@@ -190,10 +229,25 @@ export class S3RestoreTarget implements RestoreTarget {
       await this.#s3.send(complete, sendOptions(signal));
       return 'written';
     } catch (error) {
-      // Best effort: what stays is removed by the bucket's own rule for unfinished uploads.
-      await this.#s3.send(new AbortMultipartUploadCommand({ ...address, UploadId })).catch(() => undefined);
+      await this.#giveUp(address, UploadId);
       throw error;
     }
+  }
+
+  async #begin(address: ObjectAddress, entry: SourceEntry, signal: AbortSignal | undefined): Promise<string> {
+    const start = new CreateMultipartUploadCommand({
+      ...address,
+      ...this.#headers(entry),
+      ChecksumAlgorithm: 'SHA256',
+    });
+    const { UploadId } = await this.#s3.send(start, sendOptions(signal));
+    if (UploadId !== undefined) return UploadId;
+    throw new StoreUnavailableError(`the upload of ${address.Key} was answered without an id; try again`);
+  }
+
+  /** Best effort: what stays is removed by the bucket's own rule for unfinished uploads. */
+  async #giveUp(address: ObjectAddress, UploadId: string): Promise<void> {
+    await this.#s3.send(new AbortMultipartUploadCommand({ ...address, UploadId })).catch(() => undefined);
   }
 
   #headers(entry: SourceEntry) {

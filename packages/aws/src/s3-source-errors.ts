@@ -6,6 +6,7 @@ import {
   isAbort,
   isCredentialFailure,
   isDenied,
+  isKmsRefusal,
   isUnavailable,
   toEngineError,
 } from './sdk-errors.ts';
@@ -28,7 +29,7 @@ export function toSourceEntryError(error: unknown, bucket: string, key: string):
     const remedy = 'is in an archive class; restore it in S3 first, or leave its prefix out of the plan';
     return new SourceEntryError('archived', key, remedy, cause);
   }
-  if (/kms/i.test(`${name} ${message}`)) {
+  if (isKmsRefusal(error)) {
     const keyArn = /arn:[\w-]+:kms:[^\s"']+/.exec(message)?.[0] ?? 'a KMS key';
     const remedy = `is encrypted with ${keyArn}; list that key under sources.keys in the plans file, deploy, and check its policy`;
     return new SourceEntryError(

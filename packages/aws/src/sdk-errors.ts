@@ -128,9 +128,22 @@ function isKeyFailure(error: unknown): boolean {
   return errorName(error).startsWith('KMS.') && !isUnavailable(error);
 }
 
+/** Whether KMS did not let its key be used for what was asked of another service. */
+export function isKmsRefusal(error: unknown): boolean {
+  const message = error instanceof Error ? error.message : '';
+  // Not any "kms": messages carry the names of objects.
+  return /^kms/i.test(errorName(error)) || /not authorized to perform: kms:/i.test(message);
+}
+
+/** Whether a request could not be made at all of what it was to carry, such as a header with a line break. */
+export function isUnsendable(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ERR_INVALID_CHAR' || code === 'ERR_INVALID_HTTP_TOKEN';
+}
+
 /** Whether the service throttled, failed or did not answer: the call may have happened all the same. */
 export function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error) || isAbort(error)) return false;
+  if (!(error instanceof Error) || isAbort(error) || isUnsendable(error)) return false;
   // Of the key that S3 or another service uses for the caller.
   if (unavailableNames.has(error.name.replace(/^KMS\./, ''))) return true;
   const status = httpStatus(error);

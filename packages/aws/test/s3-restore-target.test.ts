@@ -2,6 +2,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  GetObjectCommand,
   HeadObjectCommand,
   PutObjectCommand,
   S3Client,
@@ -9,7 +10,14 @@ import {
 } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type SourceEntry, StoreUnavailableError, TargetUnavailableError, utf8 } from '@holdfast/engine';
+import {
+  CredentialsRefusedError,
+  type SourceEntry,
+  StoreUnavailableError,
+  TargetEntryError,
+  TargetUnavailableError,
+  utf8,
+} from '@holdfast/engine';
 import { S3RestoreTarget } from '../src/s3-restore-target.ts';
 import { sdkError } from './sdk-failures.ts';
 
@@ -77,9 +85,16 @@ describe('a large object', () => {
 
 test.each([
   { error: sdkError('NoSuchBucket', 404), expected: TargetUnavailableError, says: /bucket b does not exist/ },
-  { error: sdkError('AccessDenied', 403), expected: TargetUnavailableError, says: /restoreTargets/ },
+  { error: sdkError('PermanentRedirect', 301), expected: TargetUnavailableError, says: /another region/ },
+  { error: sdkError('AllAccessDisabled', 403), expected: TargetUnavailableError, says: /AllAccessDisabled/ },
+  { error: sdkError('ExpiredToken', 400), expected: CredentialsRefusedError, says: /ExpiredToken/ },
+  { error: sdkError('KMS.DisabledException', 400), expected: TargetUnavailableError, says: /KMS/ },
   {
-    error: sdkError('AccessDenied', 403, 'kms:GenerateDataKey'),
+    error: sdkError(
+      'AccessDenied',
+      403,
+      'User: x is not authorized to perform: kms:GenerateDataKey on resource: y',
+    ),
     expected: TargetUnavailableError,
     says: /KMS/,
   },
@@ -101,4 +116,83 @@ test('a storage class that cannot be written into falls back to the standard one
   await new S3RestoreTarget(client, 'b').write(odd, content(5), 'always');
 
   expect(s3.commandCalls(PutObjectCommand)[0]?.args[0].input.StorageClass).toBeUndefined();
+});
+
+describe('a key that S3 refuses', () => {
+  const small = { ...entry, size: 5 };
+  const target = new S3RestoreTarget(client, 'b');
+  const headers = Object.assign(new TypeError('Invalid character in header content ["x-amz-meta-m"]'), {
+    code: 'ERR_INVALID_CHAR',
+  });
+
+  test.each([
+    { error: sdkError('AccessDenied', 403, 'with an explicit deny on arn:aws:s3:::b/kms'), reason: 'denied' },
+    { error: sdkError('KeyTooLongError', 400), reason: 'unfit' },
+    { error: sdkError('MetadataTooLarge', 400), reason: 'unfit' },
+    { error: sdkError('InvalidTag', 400), reason: 'unfit' },
+    { error: sdkError('InvalidRequest', 400), reason: 'unfit' },
+    { error: sdkError('SomethingOfTomorrow', 422), reason: 'unfit' },
+    { error: sdkError('OperationAborted', 409), reason: 'contended' },
+    { error: headers, reason: 'unfit' },
+  ])('with $error.name is one entry, and no end of the restore', async ({ error, reason }) => {
+    s3.on(PutObjectCommand).rejects(error);
+
+    const writing = target.write(small, content(5), 'never');
+
+    await expect(writing).rejects.toMatchObject({ name: 'TargetEntryError', concerns: 'one', reason });
+    await expect(writing).rejects.toThrow(error.message);
+  });
+
+  test.each([400, 403, 405])(
+    'a look at (%i) is decided by S3 in the write itself, when nothing may be overwritten',
+    async (status) => {
+      s3.on(HeadObjectCommand).rejects(sdkError('UnknownError', status));
+      s3.on(GetObjectCommand).rejects(sdkError('AccessDenied', 403));
+      s3.on(PutObjectCommand).resolvesOnce({}).rejects(sdkError('PreconditionFailed', 412));
+
+      expect(await target.write(small, content(5), 'never')).toBe('written');
+      expect(await target.write(small, content(5), 'never')).toBe('kept');
+
+      expect(s3.commandCalls(PutObjectCommand)[0]?.args[0].input.IfNoneMatch).toBe('*');
+    },
+  );
+
+  test.each([
+    { error: sdkError('AccessDenied', 403), expected: TargetEntryError },
+    { error: sdkError('InvalidRequest', 400, 'encrypted with a customer key'), expected: TargetEntryError },
+    { error: sdkError('ExpiredToken', 400), expected: CredentialsRefusedError },
+  ])(
+    'a look at, when it is to be compared, is refused for the reason that GET gives',
+    async ({ error, expected }) => {
+      s3.on(HeadObjectCommand).rejects(sdkError('UnknownError', 400));
+      s3.on(GetObjectCommand).rejects(error);
+
+      const writing = target.write(small, content(5), 'if-different');
+
+      await expect(writing).rejects.toBeInstanceOf(expected);
+      expect(s3.commandCalls(PutObjectCommand)).toHaveLength(0);
+    },
+  );
+
+  test('because another write of it was under way is written again, or left as one entry', async () => {
+    const conflict = sdkError('ConditionalRequestConflict', 409);
+    s3.on(PutObjectCommand).rejectsOnce(conflict).rejectsOnce(conflict).resolves({});
+    expect(await target.write(small, content(5), 'never')).toBe('written');
+
+    s3.on(PutObjectCommand).rejects(conflict);
+    await expect(target.write(small, content(5), 'never')).rejects.toMatchObject({ reason: 'contended' });
+  });
+
+  test('is found out without a trace', async () => {
+    s3.on(AbortMultipartUploadCommand).resolves({});
+    s3.on(CreateMultipartUploadCommand).resolves({ UploadId: 'u' });
+    expect(await target.accepts(small, 'never')).toBe(true);
+    expect(s3.commandCalls(AbortMultipartUploadCommand)).toHaveLength(1);
+
+    s3.on(CreateMultipartUploadCommand).rejects(sdkError('AccessDenied', 403));
+    expect(await target.accepts(small, 'always')).toBe(false);
+
+    s3.on(CreateMultipartUploadCommand).rejects(sdkError('NoSuchBucket', 404));
+    await expect(target.accepts(small, 'always')).rejects.toBeInstanceOf(TargetUnavailableError);
+  });
 });

@@ -8,6 +8,7 @@ import {
   type RestoreTarget,
   type ReportProgress,
   thenFinish,
+  unfinished,
 } from '@holdfast/engine';
 
 /** A restore that this process does itself. */
@@ -43,22 +44,20 @@ async function restoreEntries(
   const failed: RestoreOutcome['failed'][number][] = [];
   const carried: RestoreOutcome['carried'][number][] = [];
   // Facts of directories are set once, at the end: a later range may write into the same directory.
-  const unfinished: RestoreTarget = {
-    write: async (...args) => target.write(...args),
-    finish: async () => Promise.resolve([]),
-  };
-  for (const range of await rangesOf(reader, paths, signal)) {
+  const ranges = await rangesOf(reader, paths, signal);
+  for (const range of ranges) {
     const outcome = await restoreRange(reader, {
       range,
-      target: unfinished,
+      target: unfinished(target),
+      selection: ranges,
       overwrite,
       signal,
       onProgress: ({ files, bytes }) =>
         options.onProgress({ step: 'restore', files: total.files + files, bytes: total.bytes + bytes }),
     });
     for (const name of ['files', 'bytes', 'written', 'kept', 'same'] as const) total[name] += outcome[name];
-    failed.push(...outcome.failed);
-    carried.push(...outcome.carried);
+    for (const one of outcome.failed) failed.push(one);
+    for (const one of outcome.carried) carried.push(one);
   }
   return { ...total, failed, carried };
 }

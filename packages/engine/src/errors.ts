@@ -6,6 +6,16 @@
 export abstract class BackupError extends Error {
   abstract override readonly name: string;
   abstract readonly retry: 'never' | 'later';
+  /**
+   * How far it reaches: `one` item, which a loop over many names and leaves out, or `all` that the loop has to do, so that
+   * going on is useless.
+   */
+  readonly concerns: 'one' | 'all' = 'all';
+}
+
+/** Whether an error is about one item only, so that a loop over many goes on without it. */
+export function concernsOne(error: unknown): error is BackupError {
+  return error instanceof BackupError && error.concerns === 'one';
 }
 
 /** The store or catalog did not answer, throttled or failed: the call may or may not have happened. */
@@ -33,6 +43,7 @@ export class CredentialsRefusedError extends BackupError {
 export class ObjectExistsError extends BackupError {
   override readonly name = 'ObjectExistsError';
   override readonly retry = 'never';
+  override readonly concerns = 'one';
   readonly objectName: string;
   constructor(objectName: string, options?: ErrorOptions) {
     super(`object ${objectName} exists already; write it under a new name`, options);
@@ -44,6 +55,7 @@ export class ObjectExistsError extends BackupError {
 export class ObjectNotFoundError extends BackupError {
   override readonly name = 'ObjectNotFoundError';
   override readonly retry = 'never';
+  override readonly concerns = 'one';
   readonly objectName: string;
   constructor(objectName: string, versionId?: string, options?: ErrorOptions) {
     super(
@@ -58,6 +70,7 @@ export class ObjectNotFoundError extends BackupError {
 export class ObjectArchivedError extends BackupError {
   override readonly name = 'ObjectArchivedError';
   override readonly retry = 'never';
+  override readonly concerns = 'one';
   constructor(objectName: string, options?: ErrorOptions) {
     super(
       `object ${objectName} is in an archive class; a restore by the restore machine thaws it first and waits`,
@@ -70,6 +83,7 @@ export class ObjectArchivedError extends BackupError {
 export class ObjectLockedError extends BackupError {
   override readonly name = 'ObjectLockedError';
   override readonly retry = 'never';
+  override readonly concerns = 'one';
   constructor(objectName: string, versionId: string, options?: ErrorOptions) {
     super(
       `version ${versionId} of ${objectName} is locked and cannot be deleted before its lock ends`,
@@ -82,6 +96,7 @@ export class ObjectLockedError extends BackupError {
 export class ObjectLockMissingError extends BackupError {
   override readonly name = 'ObjectLockMissingError';
   override readonly retry = 'never';
+  override readonly concerns = 'one';
   constructor(objectName: string, wanted: string, found: string) {
     super(
       `object ${objectName} should be locked ${wanted} but is locked ${found}; check that the bucket has Object Lock`,
@@ -93,6 +108,7 @@ export class ObjectLockMissingError extends BackupError {
 export class StoredBytesDamagedError extends BackupError {
   override readonly name = 'StoredBytesDamagedError';
   override readonly retry = 'never';
+  override readonly concerns = 'one';
   readonly objectName: string;
   constructor(objectName: string, what: string, options?: ErrorOptions) {
     super(`${objectName} is damaged: ${what}; run verify on the points that use it`, options);
@@ -104,6 +120,7 @@ export class StoredBytesDamagedError extends BackupError {
 export class ChunkCorruptError extends BackupError {
   override readonly name = 'ChunkCorruptError';
   override readonly retry = 'never';
+  override readonly concerns = 'one';
   readonly chunkId: string;
   readonly packId: string;
   constructor(chunkId: string, packId: string, options?: ErrorOptions) {
@@ -120,6 +137,7 @@ export class ChunkCorruptError extends BackupError {
 export class FormatVersionError extends BackupError {
   override readonly name = 'FormatVersionError';
   override readonly retry = 'never';
+  override readonly concerns = 'one';
   constructor(objectName: string, found: number, supported: number) {
     super(`${objectName} has format version ${found}, this program reads ${supported}; use a newer Holdfast`);
   }
@@ -166,6 +184,7 @@ export class KeyUnavailableError extends BackupError {
 export class SourceEntryError extends BackupError {
   override readonly name = 'SourceEntryError';
   override readonly retry = 'later';
+  override readonly concerns = 'one';
   /**
    * `archived`: there, and to be thawed before it can be read. `left-out`: not a file's content at all, such as a
    * socket; nothing is lacking that a restore should bring.
@@ -198,7 +217,25 @@ export class NothingReadError extends BackupError {
   }
 }
 
-/** A restore target refuses, vanished, or is not one that the configuration allows. */
+/** Why a restore target did not take an entry. */
+export type EntryRefusal = 'denied' | 'unfit' | 'contended';
+
+/**
+ * A restore target takes other entries, but not this one: `denied` by rights, policies or locks on it, `unfit` as it is
+ * (its name, size, headers, tags), or `contended`: somebody else is writing it.
+ */
+export class TargetEntryError extends BackupError {
+  override readonly name = 'TargetEntryError';
+  override readonly retry = 'never';
+  override readonly concerns = 'one';
+  readonly reason: EntryRefusal;
+  constructor(reason: EntryRefusal, path: string, detail: string, options?: ErrorOptions) {
+    super(`${JSON.stringify(path)} ${detail}`, options);
+    this.reason = reason;
+  }
+}
+
+/** A restore target takes nothing at all: it refuses everything, is full, vanished, or is not one that the configuration allows. */
 export class TargetUnavailableError extends BackupError {
   override readonly name = 'TargetUnavailableError';
   override readonly retry = 'never';
@@ -208,6 +245,7 @@ export class TargetUnavailableError extends BackupError {
 export class RestorePathError extends BackupError {
   override readonly name = 'RestorePathError';
   override readonly retry = 'never';
+  override readonly concerns = 'one';
   constructor(path: string, why: string) {
     super(`${JSON.stringify(path)} cannot be restored here: ${why}`);
   }

@@ -103,9 +103,11 @@ export {
   type PointThaw,
   type ThawRequest,
 } from './restore/thaw-point.ts';
+export { selectKeys } from './restore/selection.ts';
 export { splitDirectories, type SplitDirectories } from './restore/split-directories.ts';
 export type { RestoreQuote } from './restore/quote.ts';
 export type { FetchPolicy } from './restore/chunk-fetcher.ts';
+export { unfinished } from './restore/unfinished-target.ts';
 export { thenFinish } from './restore/then-finish.ts';
 export { type UnkeptCount, type UnkeptFact, UnkeptFacts } from './restore/unkept-facts.ts';
 export { restoreRange, type RestoreOutcome, type RestoreRangeOptions } from './restore/restore-range.ts';

@@ -11,7 +11,7 @@ import {
 import type { BigIntStats } from 'node:fs';
 
 import {
-  BackupError,
+  concernsOne,
   equalBytes,
   InvalidInputError,
   RestorePathError,
@@ -31,6 +31,7 @@ import type {
 import { differences, FactSetter, haveSameFacts } from './apply-facts.ts';
 import { findDirectoryIdentity, isWithin } from './directory-identity.ts';
 import { errnoOf } from './errno.ts';
+import { toDirectoryError } from './directory-target-errors.ts';
 import { ExistingFile } from './existing-file.ts';
 import { factsOf, linkTargetOf } from './file-facts.ts';
 import { isUnsupported, systemCalls } from './file-system-calls.ts';
@@ -44,20 +45,6 @@ import { restorePathOf } from './restore-path.ts';
 import { StagedFile } from './staged-file.ts';
 import { isStagingName, StagingNames } from './staging-names.ts';
 import { isUnfinished, TargetDirectories } from './target-directories.ts';
-
-/** Errors that say that a name, not the target, is the problem. */
-const nameErrors: ReadonlySet<string> = new Set([
-  'ENAMETOOLONG',
-  'EINVAL',
-  'EILSEQ',
-  'EISDIR',
-  'ENOTDIR',
-  'ENOTEMPTY',
-  'EEXIST',
-  'ELOOP',
-  // A file system's longest file: 4 GiB on FAT.
-  'EFBIG',
-]);
 
 /** What a {@link DirectoryTarget} needs. */
 export interface DirectoryTargetOptions {
@@ -107,6 +94,7 @@ interface Placed {
  * Calls to the file system are synchronous. Nothing is flushed to the disk: that is left to the operating system.
  */
 export class DirectoryTarget implements RestoreTarget {
+  readonly naming = 'tree';
   readonly #root: RawPath;
   readonly #calls: FileSystemCalls;
   readonly #facts: FactSetter;
@@ -176,7 +164,7 @@ export class DirectoryTarget implements RestoreTarget {
         'it has a "/" at its end but is no directory; restore it to a bucket',
       );
     } catch (error) {
-      throw this.#engineError(error, path);
+      throw toDirectoryError(error, this.#root, path);
     }
   }
 
@@ -198,11 +186,39 @@ export class DirectoryTarget implements RestoreTarget {
         outcomes.set(rawPathOf(entry.path).slice(0, -1), await this.write(entry, nothing(), rule));
       } catch (error) {
         // The outcome of the shard that it belongs to says so.
-        if (!(error instanceof RestorePathError)) throw error;
+        if (!concernsOne(error)) throw error;
       }
     }
     for (const path of paths) this.#directories.open(rawPathOf(path));
     return outcomes;
+  }
+
+  /** Makes and removes a file in the nearest directory that there is. */
+  async accepts(entry: SourceEntry, rule: OverwriteRule): Promise<boolean> {
+    await Promise.resolve();
+    try {
+      const { parent, name } = restorePathOf(entry.path);
+      const place = this.#fullPath(parent === '' ? name : `${parent}/${name}`);
+      if (rule === 'never' && this.#findStats(place) !== undefined) return true;
+      let above = parent;
+      while (above !== '' && this.#findStats(this.#fullPath(above)) === undefined)
+        above = above.slice(0, Math.max(0, above.lastIndexOf('/'))) as RawPath;
+      try {
+        this.#directories.inside(above, () => this.#tryFile(above));
+        return true;
+      } catch (error) {
+        throw toDirectoryError(error, this.#root, above);
+      }
+    } catch (error) {
+      if (concernsOne(error)) return false;
+      throw error;
+    }
+  }
+
+  #tryFile(directory: RawPath): void {
+    const path = this.#stagingPath(directory);
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
+    unlinkSync(path);
   }
 
   /** Sets the facts of directories, the inner ones first. All are tried, whatever becomes of one of them. */
@@ -217,7 +233,10 @@ export class DirectoryTarget implements RestoreTarget {
         if (placed === undefined) this.#directories.close(path);
         else this.#finishDirectory(placed);
       } catch (error) {
-        failures.push(this.#engineError(error, path));
+        const failure = toDirectoryError(error, this.#root, path);
+        const entry = this.#pending.get(path)?.entry;
+        if (concernsOne(failure) && entry !== undefined) this.#noteUnkept(entry, ['mode', 'time']);
+        else failures.push(failure);
       }
     }
     this.#directories.forgetOpened();
@@ -261,7 +280,7 @@ export class DirectoryTarget implements RestoreTarget {
       const same = equalBytes(readlinkSync(fullPath, { encoding: 'buffer' }), target);
       if (same && this.#facts.areSetOn(existing, entry)) return 'same';
     }
-    const staged = this.#stagingPath(placed);
+    const staged = this.#stagingPath(placed.parent);
     this.#makeLink(placed, target, staged);
     try {
       this.#facts.applyToLink(staged, entry);
@@ -306,7 +325,7 @@ export class DirectoryTarget implements RestoreTarget {
     const stage = (): StagedFile => {
       staged ??= this.#directories.inside(
         placed.parent,
-        () => new StagedFile(this.#stagingPath(placed), entry),
+        () => new StagedFile(this.#stagingPath(placed.parent), entry),
       );
       return staged;
     };
@@ -355,7 +374,7 @@ export class DirectoryTarget implements RestoreTarget {
     return pathBytes(`${this.#root}/${path}`);
   }
 
-  #stagingPath({ parent }: Placed): Buffer {
+  #stagingPath(parent: RawPath): Buffer {
     return this.#fullPath(`${parent === '' ? '' : `${parent}/`}${this.#staging.next()}`);
   }
 
@@ -371,23 +390,6 @@ export class DirectoryTarget implements RestoreTarget {
       if (Object.keys(tags).length > 0) all.push('tags');
     }
     this.#unkept.add(path, all);
-  }
-
-  #engineError(error: unknown, path: RawPath): Error {
-    const code = errnoOf(error);
-    // Errors of the content, and the reason of an abort, are the caller's.
-    if (code === undefined || error instanceof BackupError)
-      return error instanceof Error ? error : new Error(String(error), { cause: error });
-    if (nameErrors.has(code)) {
-      return new RestorePathError(
-        shownPath(path),
-        `the file system refuses it (${code}); remove what is in its way, or restore elsewhere`,
-      );
-    }
-    const what = `${JSON.stringify(shownPath(this.#fullPath(path)))} cannot be written (${code})`;
-    return new TargetUnavailableError(`${what}; check the disk and the rights of this user`, {
-      cause: error,
-    });
   }
 }
 

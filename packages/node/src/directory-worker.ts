@@ -6,6 +6,7 @@ import {
   protectShard,
   putShardResult,
   restoreRange,
+  selectKeys,
   shardFromJson,
   shardToJson,
   VaultKeys,
@@ -44,6 +45,8 @@ export interface DirectoryWork {
         readonly root: Root;
         readonly overwrite: OverwriteRule;
         /** Directories whose facts the parent sets, when all workers are done. */
+        /** Of all workers together. @default everything */
+        readonly paths: readonly string[] | undefined;
         readonly shared: SharedDirectories;
       };
 }
@@ -138,6 +141,7 @@ serveTasks(async (initial: unknown) => {
     const target = new DirectoryTarget({ root: directory, random: systemRandom, vault: vault.root, shared });
     return restoreRange(reader, {
       range: keysOfRestoreShard(task as RestoreShard),
+      selection: selectKeys(job.paths),
       target,
       overwrite: job.overwrite,
       fetch: localFetch,

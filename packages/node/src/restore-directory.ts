@@ -72,7 +72,7 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
             vault,
             secrets: await keys.export(),
             directory,
-            job: { kind: 'restore', root: reader.root, overwrite, shared },
+            job: { kind: 'restore', root: reader.root, overwrite, paths: options.paths, shared },
           },
           tasks: shards,
           order: 'done',

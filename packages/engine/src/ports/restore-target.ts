@@ -10,13 +10,25 @@ export type WriteOutcome = 'written' | 'kept' | 'same';
 /**
  * Where a restore writes. Every path is checked by the target itself: nothing outside it is ever touched,
  * whatever a manifest says.
+ *
+ * Entries of one restore arrive in the order of their paths, several of them may be under way at once. **Two of them
+ * never land in one place**: the later one is refused, the earlier one stays as it is, whatever the rule. Where the
+ * names alone say so (`naming`), whoever calls does not offer the later one; where only the target can know, because it
+ * takes two names for one (letter case, Unicode forms, dots at the end), the target refuses it.
  */
 export interface RestoreTarget {
   /**
+   * `tree`: a name is a file or a directory, so that `a` excludes `a/` and all below. `flat`: every name is a place of
+   * its own.
+   */
+  readonly naming: 'flat' | 'tree';
+  /**
    * Writes one entry with all its facts; content arrives in order and has been verified.
-   * Appears whole or not at all, and can be run again after a failure.
-   * @throws {@link RestorePathError} the path cannot be written inside this target.
-   * @throws {@link TargetUnavailableError} the target refuses or vanished.
+   * Appears whole or not at all, and can be run again after a failure. What is wrong with one entry only is an error that
+   * `concernsOne`, whatever the target's own reason; every other error ends the restore.
+   * @throws {@link RestorePathError} the path cannot be written inside this target, or another entry has its place.
+   * @throws {@link TargetEntryError} the target does not take this entry.
+   * @throws {@link TargetUnavailableError} the target takes nothing: full, gone, or without rights altogether.
    */
   write(
     entry: SourceEntry,
@@ -24,6 +36,11 @@ export interface RestoreTarget {
     rule: OverwriteRule,
     signal?: AbortSignal,
   ): Promise<WriteOutcome>;
+  /**
+   * Whether an entry would not be refused now, as far as can be known without its content. Leaves nothing behind.
+   * @throws {@link TargetUnavailableError} the target takes nothing.
+   */
+  accepts(entry: SourceEntry, rule: OverwriteRule, signal?: AbortSignal): Promise<boolean>;
   /**
    * Called once after the last entry of a shard, also of one that failed: directory times and modes, flushes.
    * @returns what of the entries that were written could not be kept as the point has it.

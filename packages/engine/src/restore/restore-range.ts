@@ -1,4 +1,10 @@
-import { BackupError, RestorePathError } from '../errors.ts';
+import {
+  BackupError,
+  concernsOne,
+  RestorePathError,
+  TargetEntryError,
+  TargetUnavailableError,
+} from '../errors.ts';
 import type { KeyRange } from '../manifest/tuple-key.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
@@ -6,13 +12,22 @@ import type { OverwriteRule, RestoreTarget } from '../ports/restore-target.ts';
 import { ChunkFetcher, type FetchedItem, type FetchPolicy } from './chunk-fetcher.ts';
 import { countUses, pointItems, type PointItem } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
+import { sampleEntries } from './sample-entries.ts';
 import { thenFinish } from './then-finish.ts';
+import { TreePlaces } from './tree-places.ts';
 import type { UnkeptCount } from './unkept-facts.ts';
 
 /** Files up to this size are taken into memory and written side by side; larger ones are streamed. Bytes. */
 const sideBySideBytes = 4 * 2 ** 20;
 /** Files that are written side by side. */
 const filesAtOnce = 16;
+/**
+ * Entries of a range that the target may refuse one after the other, before anything else, until it is asked about others
+ * of the restore. Fewer: one denied folder costs questions. More: a target that is denied as a whole costs requests.
+ */
+const refusalsUntilDoubt = 100;
+/** Of the restore's entries, about so many at equal distances, and the same of other folders, are then asked about. */
+const doubtedEntries = 16;
 
 /** What restoring a range came to. */
 export interface RestoreOutcome {
@@ -38,16 +53,20 @@ export interface RestoreRangeOptions {
   readonly range: KeyRange;
   readonly target: RestoreTarget;
   readonly overwrite: OverwriteRule;
+  /**
+   * All that the restore restores, where this range is one worker's part of it. @default the range
+   */
+  readonly selection?: readonly KeyRange[];
   readonly fetch?: FetchPolicy;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Restores the entries of a range of keys. Every chunk is verified before it is written; a file of which a chunk is
- * damaged is not written, the others are. Can be repeated after a failure.
+ * Restores the entries of a range of keys. Every chunk is verified before it is written. What is wrong with one entry
+ * (damage, a name, a refusal of the target) leaves out that entry; the others are written. Can be repeated after a failure.
  * Memory: the fetcher's windows, and {@link filesAtOnce} small files.
- * @throws {@link TargetUnavailableError} the target refuses or vanished.
+ * @throws {@link TargetUnavailableError} the target vanished, or refuses everything, see {@link refusalsUntilDoubt}.
  * @throws {@link StoredBytesDamagedError} a page of the manifest is damaged.
  */
 export async function restoreRange(
@@ -61,10 +80,12 @@ async function restoreEntries(
   reader: PointReader,
   options: RestoreRangeOptions,
 ): Promise<Omit<RestoreOutcome, 'unkept'>> {
-  const { range, signal } = options;
+  const { range, target, signal } = options;
+  const selection = options.selection ?? [range];
+  let places: TreePlaces | undefined;
   const uses = await countUses(reader, range, signal);
   const fetcher = new ChunkFetcher(reader.readRun, uses, options.fetch);
-  const writer = new RangeWriter(options);
+  const writer = new RangeWriter(reader, { ...options, selection });
   const stream = fetcher.fetch(pointItems(reader, range, signal), signal);
   try {
     let next = await stream.next();
@@ -74,7 +95,10 @@ async function restoreEntries(
       const { entry, carriedFrom } = tag.begins;
       if (carriedFrom !== undefined) writer.noteCarried(entry, carriedFrom);
       const content = new FileContent(stream);
-      await writer.write(entry, content);
+      if (target.naming === 'tree') places ??= await TreePlaces.before(reader, entry.path, selection, signal);
+      const taker = places?.findTaker(entry);
+      if (taker === undefined) await writer.write(entry, content);
+      else await writer.leaveOut(entry, taker);
       // What the target did not want, or what follows a damaged chunk, is passed over.
       next = await content.skip();
     }
@@ -117,15 +141,21 @@ class FileContent implements AsyncIterable<Uint8Array> {
   }
 }
 
+type RangeWriterOptions = RestoreRangeOptions & Required<Pick<RestoreRangeOptions, 'selection'>>;
+
 class RangeWriter {
-  readonly #options: RestoreRangeOptions;
+  readonly #reader: PointReader;
+  readonly #options: RangeWriterOptions;
   readonly #running = new Set<Promise<void>>();
   readonly #failed: { path: string; name: string; message: string }[] = [];
   readonly #carried: { path: string; from: string }[] = [];
   #counts = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
   #failure: { readonly error: unknown } | undefined;
+  /** Refusals in a row since the beginning; undefined once the target is known to take something. */
+  #refusals: { readonly last: TargetEntryError; readonly count: number } | 'none' | undefined = 'none';
 
-  constructor(options: RestoreRangeOptions) {
+  constructor(reader: PointReader, options: RangeWriterOptions) {
+    this.#reader = reader;
     this.#options = options;
   }
 
@@ -140,7 +170,7 @@ class RangeWriter {
     try {
       for await (const piece of content) pieces.push(piece);
     } catch (error) {
-      this.#note(entry, error);
+      await this.#note(entry, error);
       return;
     }
     const running = this.#write(entry, streamOf(pieces)).catch((error: unknown) => {
@@ -150,6 +180,12 @@ class RangeWriter {
     void running.then(() => this.#running.delete(running));
     if (this.#running.size >= filesAtOnce) await Promise.race(this.#running);
     if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** An entry whose place an earlier one of the point has. */
+  async leaveOut(entry: SourceEntry, taker: Uint8Array): Promise<void> {
+    const why = `${JSON.stringify(textOf(taker))} of the same point has its place; restore it to a bucket, or by its path elsewhere`;
+    await this.#note(entry, new RestorePathError(textOf(entry.path), why));
   }
 
   /** Waits for what is still being written. */
@@ -168,27 +204,43 @@ class RangeWriter {
       const outcome = await target.write(entry, content, overwrite, signal);
       this.#counts.files += 1;
       this.#counts[outcome] += 1;
+      this.#refusals = undefined;
       if (outcome === 'written') this.#counts.bytes += entry.size;
     } catch (error) {
-      this.#note(entry, error);
+      await this.#note(entry, error);
     }
     onProgress?.({ step: 'restore', files: this.#counts.files, bytes: this.#counts.bytes });
   }
 
-  /** Damage and impossible paths concern one entry; everything else concerns the restore. */
-  #note(entry: SourceEntry, error: unknown): void {
-    const ofOneEntry =
-      error instanceof BackupError &&
-      (error instanceof RestorePathError ||
-        [
-          'ChunkCorruptError',
-          'StoredBytesDamagedError',
-          'ObjectNotFoundError',
-          'ObjectArchivedError',
-        ].includes(error.name));
-    if (!ofOneEntry) throw error;
+  /** What concerns one entry is noted; everything else ends the restore. */
+  async #note(entry: SourceEntry, error: unknown): Promise<void> {
+    if (!concernsOne(error)) throw error;
     this.#counts.files += 1;
     this.#failed.push({ path: textOf(entry.path), name: error.name, message: error.message });
+    if (error instanceof TargetEntryError && this.#refusals !== undefined)
+      await this.#countRefusal(entry, error);
+  }
+
+  /** Refused one after the other: either all is, and going on costs a request for each, or only what comes first is. */
+  async #countRefusal({ path }: SourceEntry, last: TargetEntryError): Promise<void> {
+    const before = this.#refusals;
+    const count = typeof before === 'object' && before.last.reason === last.reason ? before.count + 1 : 1;
+    this.#refusals = { last, count };
+    if (count < refusalsUntilDoubt) return;
+    this.#refusals = undefined;
+    const { selection, target, overwrite, signal } = this.#options;
+    const others = await sampleEntries(
+      this.#reader,
+      selection,
+      { most: doubtedEntries, awayFrom: path },
+      signal,
+    );
+    for (const entry of others) if (await target.accepts(entry, overwrite, signal)) return;
+    throw new TargetUnavailableError(
+      `the target takes nothing: it refused the first ${count} entries one after the other, and ${others.length} more ` +
+        `from all over the point; restore what it does take by its paths; the last refusal: ${last.message}`,
+      { cause: last },
+    );
   }
 }
 

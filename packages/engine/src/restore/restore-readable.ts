@@ -6,6 +6,7 @@ import { findReadable, intersect, type LostStretch } from './readable-ranges.ts'
 import { restoreRange, type RestoreOutcome } from './restore-range.ts';
 import { selectKeys } from './selection.ts';
 import { thenFinish } from './then-finish.ts';
+import { unfinished } from './unfinished-target.ts';
 
 /** A restore of whatever can be had. */
 export interface RestoreReadableOptions {
@@ -53,11 +54,8 @@ async function restoreEntries(
   const carried: RestoreOutcome['carried'][number][] = [];
   const lostPages = new Set<LostStretch>();
   // Facts of directories are set once, at the end: a later range may write into the same directory.
-  const unfinished: RestoreTarget = {
-    write: async (...args) => target.write(...args),
-    finish: async () => Promise.resolve([]),
-  };
-  for (const selected of selectKeys(paths)) {
+  const selection = selectKeys(paths);
+  for (const selected of selection) {
     const lostHere = lost.filter((stretch) => intersect(selected, stretch) !== undefined);
     for (const stretch of lostHere) {
       if (stretch.path === undefined) lostPages.add(stretch);
@@ -72,7 +70,8 @@ async function restoreEntries(
       if (range === undefined) continue;
       const outcome = await restoreRange(readable, {
         range,
-        target: unfinished,
+        target: unfinished(target),
+        selection,
         overwrite,
         ...(onProgress && {
           onProgress: ({ files, bytes }) =>

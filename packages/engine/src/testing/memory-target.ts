@@ -1,4 +1,4 @@
-import { RestorePathError, TargetUnavailableError } from '../errors.ts';
+import { RestorePathError, TargetEntryError, TargetUnavailableError, type EntryRefusal } from '../errors.ts';
 import { equalBytes, toHex, utf8 } from '../bytes.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { OverwriteRule, RestoreTarget, WriteOutcome } from '../ports/restore-target.ts';
@@ -15,15 +15,23 @@ export interface RestoredEntry {
  * content, kind, attributes, metadata and tags.
  */
 export class MemoryTarget implements RestoreTarget {
+  readonly naming: RestoreTarget['naming'];
   readonly #entries = new Map<string, RestoredEntry>();
   readonly #refuse: (path: Uint8Array) => string | undefined;
+  readonly #denied: { readonly begins: string; readonly reason: EntryRefusal }[] = [];
   #broken: string | undefined;
+  /** Writes that it was asked for so far. */
+  asked = 0;
   /** Calls of `finish` so far. */
   finished = 0;
 
   /** @param refuse says why a path cannot be written here, or `undefined` */
-  constructor(refuse: (path: Uint8Array) => string | undefined = () => undefined) {
+  constructor(
+    refuse: (path: Uint8Array) => string | undefined = () => undefined,
+    naming: RestoreTarget['naming'] = 'flat',
+  ) {
     this.#refuse = refuse;
+    this.naming = naming;
   }
 
   /** What the target holds, in the order it was first written. */
@@ -43,6 +51,11 @@ export class MemoryTarget implements RestoreTarget {
     });
   }
 
+  /** Makes every entry whose path begins so fail with a {@link TargetEntryError}. */
+  deny(begins: string, reason: EntryRefusal = 'denied'): void {
+    this.#denied.push({ begins, reason });
+  }
+
   /** Makes every later call fail with a {@link TargetUnavailableError}; `undefined` mends it. */
   break(why: string | undefined): void {
     this.#broken = why;
@@ -55,8 +68,10 @@ export class MemoryTarget implements RestoreTarget {
     signal?: AbortSignal,
   ): Promise<WriteOutcome> {
     this.#check(signal);
+    this.asked += 1;
     const why = this.#refuse(entry.path);
     if (why !== undefined) throw new RestorePathError(Buffer.from(entry.path).toString(), why);
+    this.#admit(entry);
     const key = toHex(entry.path);
     if (rule === 'never' && this.#entries.has(key)) return 'kept';
     const pieces: Uint8Array[] = [];
@@ -73,11 +88,41 @@ export class MemoryTarget implements RestoreTarget {
     return 'written';
   }
 
+  async accepts(entry: SourceEntry, _rule: OverwriteRule, signal?: AbortSignal): Promise<boolean> {
+    this.#check(signal);
+    try {
+      this.#admit(entry);
+      return Promise.resolve(this.#refuse(entry.path) === undefined);
+    } catch {
+      return false;
+    }
+  }
+
   async finish(): Promise<readonly UnkeptCount[]> {
     this.#check();
-    await Promise.resolve();
     this.finished++;
-    return [];
+    return Promise.resolve([]);
+  }
+
+  #admit(entry: SourceEntry): void {
+    const path = Buffer.from(entry.path).toString();
+    const denial = this.#denied.find(({ begins }) => path.startsWith(begins));
+    if (denial !== undefined) throw new TargetEntryError(denial.reason, path, 'may not be written here');
+    const inTheWay = this.naming === 'tree' ? this.#findInTheWay(path) : undefined;
+    if (inTheWay !== undefined) throw new RestorePathError(path, `${inTheWay} is in its way`);
+  }
+
+  /** What is where an entry, or a directory above it, would have to be. */
+  #findInTheWay(path: string): string | undefined {
+    const place = path.replace(/\/$/, '');
+    for (const { entry } of this.#entries.values()) {
+      const other = Buffer.from(entry.path).toString();
+      const isFile = entry.kind !== 'directory' && !other.endsWith('/');
+      const otherPlace = other.replace(/\/$/, '');
+      if (isFile && path !== other && `${path}/`.startsWith(`${otherPlace}/`)) return other;
+      if (path !== other && otherPlace.startsWith(`${place}/`) && !path.endsWith('/')) return other;
+    }
+    return undefined;
   }
 
   #check(signal?: AbortSignal): void {

@@ -17,6 +17,7 @@ const gibibyte = 2 ** 30;
 
 /** A target that holds nothing: it checks every byte against the version that the entry says it is. */
 class CheckingTarget implements RestoreTarget {
+  readonly naming = 'flat';
   readonly written: { path: string; version: number; bytes: number }[] = [];
 
   async write(
@@ -36,6 +37,10 @@ class CheckingTarget implements RestoreTarget {
     expect(at).toBe(size);
     this.written.push({ path: Buffer.from(path).toString(), version, bytes: at });
     return 'written';
+  }
+
+  async accepts(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 
   async finish(): Promise<[]> {

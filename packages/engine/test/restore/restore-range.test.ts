@@ -220,6 +220,8 @@ async function removeAll(harness: Harness, name: string): Promise<void> {
 function breaking(target: MemoryTarget, after: number): RestoreTarget {
   let writes = 0;
   return {
+    naming: target.naming,
+    accepts: async (...args) => target.accepts(...args),
     write: async (...args) => {
       if (++writes > after) throw new TargetUnavailableError('the target is gone');
       return target.write(...args);

@@ -1,0 +1,91 @@
+import { compareBytes } from '../bytes.ts';
+import { concernsOne } from '../errors.ts';
+import { decodeFileEntry } from '../manifest/file-entry.ts';
+import type { Entry } from '../manifest/page-codec.ts';
+import { entryKey, type KeyRange } from '../manifest/tuple-key.ts';
+import type { SourceEntry } from '../ports/file-source.ts';
+import type { PointReader } from './point-reader.ts';
+
+const slash = 0x2f;
+
+/** An entry that was passed, and the place that it has in a tree: its path without a `/` at the end. */
+interface Place {
+  readonly path: Uint8Array;
+  readonly place: Uint8Array;
+  readonly isDirectory: boolean;
+}
+
+/**
+ * Finds entries that have no place of their own in a tree of files, because an earlier entry of the point is there: `a/`
+ * and `a/b` where `a` is a file or link. Decided by names alone, so that all workers of a restore, and every repetition of
+ * it, come to the same: the first in the order of paths has the place, whatever became of it.
+ */
+export class TreePlaces {
+  /** Passed entries that the present path begins with, each the beginning of the next. */
+  readonly #open: Place[] = [];
+
+  /**
+   * For a restore of all of `selection`, of which one worker begins with `first`. Looks up what another one may restore on
+   * the way there: a page or two of the manifest.
+   */
+  static async before(
+    reader: PointReader,
+    first: Uint8Array,
+    selection: readonly KeyRange[],
+    signal?: AbortSignal,
+  ): Promise<TreePlaces> {
+    const places = new TreePlaces();
+    for (const [length, next] of first.entries()) {
+      // What begins with a place and a slash comes after whatever goes on with less than a slash.
+      if (length === 0 || next > slash) continue;
+      const key = entryKey(first.subarray(0, length));
+      if (!selection.some((selected) => isWithin(key, selected))) continue;
+      const found = await findUndamaged(reader, key, signal);
+      if (found !== undefined) places.findTaker(decodeFileEntry(found, `point ${reader.root.point}`).entry);
+    }
+    return places;
+  }
+
+  /** The path of the entry that has the place of this one; each entry is asked about once, in order. */
+  findTaker(entry: SourceEntry): Uint8Array | undefined {
+    const { path } = entry;
+    const endsInSlash = path.at(-1) === slash;
+    const place = endsInSlash ? path.subarray(0, -1) : path;
+    for (let last = this.#open.at(-1); last !== undefined; last = this.#open.at(-1)) {
+      if (beginsWith(path, last.place)) break;
+      this.#open.pop();
+    }
+    const taker = this.#open.find(
+      (passed) =>
+        passed.place.length === place.length ||
+        (!passed.isDirectory && place.at(passed.place.length) === slash),
+    );
+    if (taker === undefined)
+      this.#open.push({ path, place, isDirectory: endsInSlash || entry.kind === 'directory' });
+    return taker?.path;
+  }
+}
+
+/** What lies in a damaged page is not restored, and has no place. */
+async function findUndamaged(
+  { manifest }: PointReader,
+  key: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<Entry | undefined> {
+  try {
+    return await manifest.find(key, signal);
+  } catch (error) {
+    if (concernsOne(error)) return undefined;
+    throw error;
+  }
+}
+
+function beginsWith(path: Uint8Array, start: Uint8Array): boolean {
+  return path.length >= start.length && compareBytes(path.subarray(0, start.length), start) === 0;
+}
+
+function isWithin(key: Uint8Array, { from, to }: KeyRange): boolean {
+  return (
+    (from === undefined || compareBytes(from, key) <= 0) && (to === undefined || compareBytes(key, to) < 0)
+  );
+}
