@@ -108,6 +108,8 @@ export { splitDirectories, type SplitDirectories } from './restore/split-directo
 export type { RestoreQuote } from './restore/quote.ts';
 export type { FetchPolicy } from './restore/chunk-fetcher.ts';
 export { unfinished } from './restore/unfinished-target.ts';
+export { FactCounts, type FactCount } from './fact-counts.ts';
+export type { LeftOutFact } from './protect/left-out.ts';
 export { thenFinish } from './restore/then-finish.ts';
 export { type UnkeptCount, type UnkeptFact, UnkeptFacts } from './restore/unkept-facts.ts';
 export { restoreRange, type RestoreOutcome, type RestoreRangeOptions } from './restore/restore-range.ts';

@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import {
   backUpFiles,
+  InvalidInputError,
   newId,
   type BackupType,
   type CommittedPoint,
@@ -13,7 +15,8 @@ import {
   type VaultKeys,
 } from '@holdfast/engine';
 import type { DirectoryWork } from './directory-worker.ts';
-import { DirectorySource } from './directory-source.ts';
+import { isWithin } from './directory-identity.ts';
+import { DirectorySource, vaultInside } from './directory-source.ts';
 import { ShardQueue, type CutNews } from './shard-queue.ts';
 import { openLocalVault, type LocalVaultOptions } from './local-vault.ts';
 import { systemClock, systemRandom } from './system-ports.ts';
@@ -42,12 +45,23 @@ const incrementalShardLimits: ShardLimits = { files: 8_000, bytes: 512 * 2 ** 20
 
 /** The name of a directory of this machine as a resource. */
 export function directoryArn(directory: string): ResourceArn {
-  return `holdfast:directory:${hostname()}:${realpathSync(directory)}` as ResourceArn;
+  const path = realpathSync(directory, { encoding: 'buffer' });
+  if (!isUtf8(path)) {
+    throw new InvalidInputError(
+      `directory ${JSON.stringify(directory)} has a path that is not UTF-8, and cannot be named; rename it`,
+    );
+  }
+  return `holdfast:directory:${hostname()}:${path.toString('utf8')}` as ResourceArn;
 }
 
-/** Backs up a directory into a vault on this machine, with worker threads that each read, chunk, encrypt and store. */
+/**
+ * Backs up a directory into a vault on this machine, with worker threads that each read, chunk, encrypt and store.
+ * @throws {@link InvalidInputError} the vault lies in the directory, or the directory in the vault.
+ */
 export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<CommittedPoint> {
   const { vault, directory, workers, signal } = options;
+  if (isWithin(vault.root, directory) || isWithin(directory, vault.root))
+    throw vaultInside(directory, vault.root);
   // They load while the vault is opened and the run is begun.
   const limits = options.type === 'full' ? limitsForBuffers : limitsForEntries;
   const warm = new WarmWorkers(directoryWorkerModule, workers, limits);
@@ -55,7 +69,12 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
     const { services, checkpoint, close } = await openLocalVault(vault);
     try {
       // Warnings come from the workers, which put them on the point.
-      const source = new DirectorySource({ root: directory, clock: systemClock, onWarning: () => {} });
+      const source = new DirectorySource({
+        root: directory,
+        clock: systemClock,
+        onWarning: () => {},
+        vault: vault.root,
+      });
       return await backUpFiles(
         services,
         {

@@ -1,9 +1,12 @@
 import { lstatSync, readlinkSync, statSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 
 import { InvalidInputError, SourceEntryError, SourceUnavailableError } from '@holdfast/engine';
 import type { ByteRange, Clock, FileSource, OpenedEntry, PathRange, SourceEntry } from '@holdfast/engine';
 
+import { findDirectoryIdentity, identityOf, isSameDirectory } from './directory-identity.ts';
+import type { DirectoryIdentity } from './directory-identity.ts';
 import { errnoOf } from './errno.ts';
 import { changedError, piecesOfListed, readListed, sourceEntryErrorOf } from './file-content.ts';
 import type { ListedFile } from './file-content.ts';
@@ -32,12 +35,22 @@ export interface DirectorySourceOptions {
    * what changes its kind while it is being listed. Record it on the point: nothing is dropped silently.
    */
   readonly onWarning: (warning: SourceEntryError) => void;
+  /** The directory of the vault that is written to: where it is met, the listing fails. It would grow with every backup. */
+  readonly vault?: string;
 }
 
 const nothing = new Uint8Array(0);
 
 /** What a listing's obstacle means for the point; see `findObstacle`. */
 const behindObstacle = '; of what is there this point has only what its base had';
+
+/** The error of a vault that would be backed up into itself. */
+export function vaultInside(directory: string, vault: string): InvalidInputError {
+  return new InvalidInputError(
+    `${JSON.stringify(directory)} and the vault ${JSON.stringify(vault)} lie in each other: every backup would back up ` +
+      'the ones before; put the vault elsewhere',
+  );
+}
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   if (bytes.length > 0) yield bytes;
@@ -59,8 +72,9 @@ function rawRangeOf(range: PathRange): RawRange {
  * The root itself is no entry.
  *
  * **Not followed, not kept:** symbolic links are entries with a target; sockets, devices and pipes are reported and left
- * out. A file with several hard links is as many files. Extended attributes, ACLs and flags are not read. Other file
- * systems mounted below the root are part of the tree.
+ * out. A file with several hard links is as many files, which the entry says (`leftOut`). Node has no call for extended
+ * attributes, ACLs and flags: they are not read, and whether there are any is not known. Other file systems mounted below
+ * the root are part of the tree.
  *
  * File system calls are synchronous, which is several times faster for many small files: use it in a worker thread
  * where a main thread has to stay responsive. A directory's names are held in memory while it is being listed.
@@ -69,6 +83,8 @@ export class DirectorySource implements FileSource {
   readonly #root: RawPath;
   readonly #clock: Clock;
   readonly #onWarning: (warning: SourceEntryError) => void;
+  readonly #vault: string | undefined;
+  readonly #vaultIdentity: DirectoryIdentity | undefined;
   readonly #freeBuffers: Buffer[] = [];
   /** Directories, with a slash at their end, and single entries that listings could not show. */
   readonly #obstacles = new Map<string, SourceEntryError>();
@@ -77,6 +93,8 @@ export class DirectorySource implements FileSource {
     this.#root = rawPathOfText(options.root);
     this.#clock = options.clock;
     this.#onWarning = options.onWarning;
+    this.#vault = options.vault;
+    this.#vaultIdentity = options.vault === undefined ? undefined : findDirectoryIdentity(options.vault);
   }
 
   async *list(range: PathRange, signal?: AbortSignal): AsyncGenerator<SourceEntry, void, undefined> {
@@ -209,6 +227,7 @@ export class DirectorySource implements FileSource {
     const fullPath = pathBytes(`${this.#root}/${path.endsWith('/') ? path.slice(0, -1) : path}`);
     const stats = lstatSync(fullPath, { bigint: true, throwIfNoEntry: false });
     if (stats === undefined) return undefined;
+    if (stats.isDirectory()) this.#checkNoVault(bytes, stats);
     const entry = entryOf(
       bytes,
       stats,
@@ -222,6 +241,12 @@ export class DirectorySource implements FileSource {
       );
     }
     return entry;
+  }
+
+  /** Also where a bind mount brought it there. */
+  #checkNoVault(path: Uint8Array, stats: BigIntStats): void {
+    if (this.#vaultIdentity === undefined || !isSameDirectory(identityOf(stats), this.#vaultIdentity)) return;
+    throw vaultInside(`${shownPath(this.#root)}/${shownPath(path)}`, this.#vault ?? '');
   }
 
   /** Facts of a directory as they are now (it changes with everything in it); a link must be as it was listed. */

@@ -1,6 +1,7 @@
 import {
   BufferPool,
   cutShard,
+  FactCounts,
   keysOfRestoreShard,
   PointReader,
   protectShard,
@@ -12,6 +13,7 @@ import {
   VaultKeys,
   warningOf,
   type FetchPolicy,
+  type LeftOutFact,
   type PointWarning,
   type ProtectShardOptions,
   type RestoreOutcome,
@@ -91,9 +93,13 @@ async function cut(
   return { shard: { ...shard, index: given.index }, listed };
 }
 
+function isLeftOut({ reason }: SourceEntryError): boolean {
+  return reason === 'left-out';
+}
+
 /** What a listing could not show may have changed, or be new: the point lacks it as it is now. */
 function noteOf(error: SourceEntryError): PointWarning {
-  const isLacking = error.reason !== 'vanished' && error.reason !== 'left-out';
+  const isLacking = error.reason !== 'vanished';
   return warningOf(error, error.path, isLacking ? 'missing' : undefined);
 }
 
@@ -110,6 +116,7 @@ serveTasks(async (initial: unknown) => {
         root: directory,
         clock: systemClock,
         onWarning: (warning) => warnings.push(warning),
+        vault: vault.root,
       });
       const given = shardFromJson(task as ShardJson);
       const { shard, listed } =
@@ -124,11 +131,15 @@ serveTasks(async (initial: unknown) => {
         ...(listed && { listed }),
       });
       if (warnings.length > 0) {
-        const told = warnings.map(noteOf);
+        const leftOut = new FactCounts<LeftOutFact>();
+        leftOut.addAll(result.leftOut);
+        for (const { path } of warnings.filter(isLeftOut)) leftOut.add(path, ['special-files']);
+        const told = warnings.filter((warning) => !isLeftOut(warning)).map(noteOf);
         const missing = told.filter(({ unread }) => unread !== undefined).length;
         await putShardResult(services.work, job.plan.runId, {
           ...result,
           warnings: [...result.warnings, ...told],
+          leftOut: [...leftOut.list()],
           entries: { ...result.entries, missing: result.entries.missing + missing },
         });
       }

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { BigIntStats } from 'node:fs';
 
 import { InvalidInputError } from '@holdfast/engine';
-import type { SourceEntry } from '@holdfast/engine';
+import type { LeftOutFact, SourceEntry } from '@holdfast/engine';
 
 import { shownPath } from './raw-path.ts';
 
@@ -73,6 +73,7 @@ export function entryOf(
         : undefined;
   if (kind === undefined) return undefined;
   const attributes = attributesOf(stats);
+  const leftOut = leftOutOf(stats);
   return {
     path,
     kind,
@@ -82,8 +83,22 @@ export function entryOf(
     attributes: linkTarget === undefined ? attributes : { ...attributes, ...targetAttributes(linkTarget) },
     userMetadata: none,
     tags: none,
+    ...(leftOut && { leftOut }),
   };
 }
+
+/** What a manifest has no place for. */
+function leftOutOf(stats: BigIntStats): readonly LeftOutFact[] | undefined {
+  const linked = stats.nlink > 1n && stats.isFile();
+  const ns = stats.mtimeNs % 1_000_000n;
+  const ms = Number(stats.mtimeNs / 1_000_000n);
+  if (Math.round((ms + Number(ns) / 1e6 - ms) * 1e6) === Number(ns)) return linked ? onlyLinks : undefined;
+  return linked ? linksAndTimes : onlyTimes;
+}
+
+const onlyLinks: readonly LeftOutFact[] = ['hard-links'];
+const onlyTimes: readonly LeftOutFact[] = ['nanoseconds'];
+const linksAndTimes: readonly LeftOutFact[] = ['hard-links', 'nanoseconds'];
 
 function numberOf(entry: SourceEntry, name: string, pattern: RegExp, radix: number): number | undefined {
   const text = entry.attributes[name];

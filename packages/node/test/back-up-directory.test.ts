@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  linkSync,
   lstatSync,
   lutimesSync,
   readdirSync,
@@ -12,9 +13,17 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import type { BackupType, CommittedPoint, RestoreOutcome } from '@holdfast/engine';
+import { allOf } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 
-import { backUpDirectory, createKeyFile, restoreDirectory, systemRandom } from '../src/index.ts';
+import {
+  backUpDirectory,
+  createKeyFile,
+  DirectorySource,
+  restoreDirectory,
+  systemClock,
+  systemRandom,
+} from '../src/index.ts';
 import { plantTree } from './plant-tree.ts';
 import { makeTempDir } from './temp-dir.ts';
 
@@ -149,6 +158,8 @@ test('leaves the facts of a directory that was there, where it may not overwrite
 test('a pipe that is left out is a warning, and lacks nothing', async () => {
   const machine = await Machine.make();
   execFileSync('sh', ['-c', 'mkfifo "$0"', path.join(machine.source, 'd1/pipe')]);
+  // Of a time that has no nanoseconds nothing is lost.
+  utimesSync(path.join(machine.source, 'd1'), 1_600_000_000, 1_600_000_000);
 
   const root = await machine.backUp('full');
 
@@ -168,4 +179,71 @@ test.runIf(process.geteuid?.() === 0)('what cannot be listed is missing from the
 
   expect(root.unread).toEqual({ carried: 0, missing: 1 });
   expect(root.warningList).toMatchObject([{ path: 'd2/', reason: 'denied', unread: 'missing' }]);
+});
+
+test('what is left out by design is said once for each kind, with the number of entries', async () => {
+  const machine = await Machine.make();
+  const { source } = machine;
+  execFileSync('sh', ['-c', 'mkfifo "$0/d1/pipe" "$0/d4/pipe"', source]);
+  linkSync(path.join(source, 'large'), path.join(source, 'd3/linked'));
+  execFileSync('touch', ['-d', '2020-01-01T00:00:00.123456789Z', path.join(source, 'd5/e2/f5')]);
+  for (const name of ['.', 'd1', 'd3', 'd4'])
+    utimesSync(path.join(source, name), 1_600_000_000, 1_600_000_000);
+
+  for (const root of [await machine.backUp('full'), await machine.backUp('incremental')]) {
+    expect(root.warnings).toBe(3);
+    expect(root.warningList.map(({ message }) => message).sort()).toEqual([
+      'entries that are sockets, devices or pipes and are not backed up: 2, "d1/pipe" for one',
+      'entries that have several hard links: each name is restored as a file of its own: 2, "d3/linked" for one',
+      'entries that have times in nanoseconds: they are restored to the quarter of a microsecond: 1, "d5/e2/f5" for one',
+    ]);
+    expect(root.unread).toEqual({ carried: 0, missing: 0 });
+  }
+});
+
+test('refuses a vault in the directory that it would back up, and a directory in the vault, whatever leads there', async () => {
+  const place = makeTempDir();
+  const keyFile = path.join(makeTempDir(), 'key');
+  await createKeyFile(keyFile, systemRandom);
+  plantTree(place, {
+    'home/file': 'x',
+    'vault/inner/file': 'x',
+    link: { link: 'home' },
+    'home/way': { link: '../vault' },
+  });
+  const backUp = async (directory: string, root: string): Promise<unknown> =>
+    backUpDirectory({
+      vault: { root: path.join(place, root), keyFile },
+      directory: path.join(place, directory),
+      type: 'full',
+      keepDays: 7,
+      workers: 1,
+    });
+
+  for (const [directory = '', vault = ''] of [
+    ['home', 'home/new/vault'],
+    ['link', 'home/vault'],
+    ['home', 'link/vault'],
+    ['vault', 'vault'],
+    ['vault/inner', 'vault'],
+    ['home/way/inner', 'vault'],
+  ]) {
+    await expect(backUp(directory, vault)).rejects.toMatchObject({ name: 'InvalidInputError' });
+  }
+  expect(readdirSync(path.join(place, 'home'))).toEqual(['file', 'way']);
+  expect(readdirSync(path.join(place, 'vault'))).toEqual(['inner']);
+});
+
+test('a vault that a mount has brought into a directory is met by its listing', async () => {
+  const place = makeTempDir();
+  plantTree(place, { 'home/mounted/packs/p': 'x', 'home/a': 'x' });
+  // As a bind mount does it: the same directory under two names. A directory has no second hard link to try it with.
+  const source = new DirectorySource({
+    root: path.join(place, 'home'),
+    clock: systemClock,
+    onWarning: () => {},
+    vault: path.join(place, 'home/mounted'),
+  });
+
+  await expect(allOf(source.list({}))).rejects.toMatchObject({ name: 'InvalidInputError' });
 });

@@ -1,4 +1,5 @@
 import type { SourceEntryError } from '../errors.ts';
+import type { LeftOutFact } from '../protect/left-out.ts';
 import type { ByteRange } from './object-store.ts';
 
 /**
@@ -21,6 +22,8 @@ export interface SourceEntry {
   readonly attributes: Readonly<Record<string, string>>;
   readonly userMetadata: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
+  /** What the source has of it and does not give. The point says it once for each kind; the manifest does not have it. */
+  readonly leftOut?: readonly LeftOutFact[];
 }
 
 /** A half-open range of paths: from inclusive, to exclusive; absent = unbounded. */

@@ -1,5 +1,6 @@
 import { fromBase64, newId, toBase64 } from '../bytes.ts';
 import { NothingReadError } from '../errors.ts';
+import { FactCounts } from '../fact-counts.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { createPackMapKind } from '../manifest/pack-map.ts';
@@ -23,6 +24,7 @@ import type { RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
 import { repairLargeObjects } from './large-objects.ts';
+import { type LeftOutFact, warningsOfLeftOut } from './left-out.ts';
 import { getShardResult, type ShardResult } from './shard-result.ts';
 
 /** Results that are read side by side. */
@@ -209,6 +211,7 @@ async function gather({ work }: WriteServices, plan: RunPlan, shardCount: number
     newBytes: 0,
     storedBytes: 0,
   };
+  const leftOut = new FactCounts<LeftOutFact>();
   const indexes = Array.from({ length: shardCount }, (_, index) => index);
   for await (const result of mapConcurrent(indexes, resultsAtOnce, async (index) =>
     getShardResult(work, plan.runId, index),
@@ -217,12 +220,17 @@ async function gather({ work }: WriteServices, plan: RunPlan, shardCount: number
     warnings.push(...result.warnings.slice(0, warningsInRoot - warnings.length));
     warningCount += result.warnings.length;
     entries = addEntries(entries, result.entries);
+    leftOut.addAll(result.leftOut);
     firstUnread ??= result.firstUnread;
     pagePacks.push(...result.pagePacks);
     large.push(...result.large);
     usage.push(result.usage);
     for (const name of Object.keys(counts) as (keyof typeof counts)[]) counts[name] += result.counts[name];
   }
+  // First, so that they are among those which the root spells out.
+  const told = warningsOfLeftOut(leftOut.list());
+  warnings.unshift(...told);
+  warningCount += told.length;
   return { pieces, counts, warnings, warningCount, entries, firstUnread, pagePacks, large, usage };
 }
 

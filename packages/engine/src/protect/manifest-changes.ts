@@ -1,5 +1,6 @@
 import { equalBytes, toBase64 } from '../bytes.ts';
 import { SourceEntryError } from '../errors.ts';
+import { FactCounts } from '../fact-counts.ts';
 import { encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
 import type { Extent } from '../manifest/extent.ts';
 import type { Entry } from '../manifest/page-codec.ts';
@@ -16,6 +17,7 @@ import { extentsOf, usesPacks, type BaseFile } from './base-files.ts';
 import type { ChunkCopier } from './chunk-copier.ts';
 import type { EarlierContent } from './earlier-content.ts';
 import { entriesOf, isSettled, type ContentWriter, type WrittenContent } from './content-writer.ts';
+import type { LeftOutFact } from './left-out.ts';
 import type { Outcome } from './read-entries.ts';
 import type { LargeObject, ShardResult } from './shard-result.ts';
 import { pathAfter, stretchBytes, type Shard } from './shards.ts';
@@ -66,6 +68,7 @@ export class ManifestChanges {
   readonly #origin: string;
   readonly #counts = { files: 0, filesChanged: 0, filesRemoved: 0, logicalBytes: 0, readBytes: 0 };
   readonly #entries = { read: 0, carried: 0, missing: 0 };
+  readonly #leftOut = new FactCounts<LeftOutFact>();
   #firstUnread: string | undefined;
   readonly #warnings: ShardResult['warnings'] = [];
   readonly #large: LargeObject[] = [];
@@ -90,6 +93,11 @@ export class ManifestChanges {
   /** What the source said of the first entry that could not be read. */
   get firstUnread(): string | undefined {
     return this.#firstUnread;
+  }
+
+  /** What the source has of the shard's entries and does not give. */
+  get leftOut(): ShardResult['leftOut'] {
+    return [...this.#leftOut.list()];
   }
 
   /** Entries that could not be read, or are gone. */
@@ -413,6 +421,7 @@ export class ManifestChanges {
     if (this.#options.shard.stretch !== undefined) return;
     this.#counts.files += 1;
     this.#counts.logicalBytes += entry.size;
+    if (entry.leftOut !== undefined) this.#leftOut.add(entry.path, entry.leftOut);
   }
 
   #noteLarge(entry: SourceEntry, state: LargeObject['state']): void {

@@ -155,6 +155,7 @@ export async function protectShard(
     counts: { ...changes.counts, newBytes, storedBytes: storedBytes + pageBytes },
     warnings: [...changes.warnings],
     entries: changes.entries,
+    leftOut: changes.leftOut,
     ...(changes.firstUnread !== undefined && { firstUnread: changes.firstUnread }),
     pagePacks: pagePacks.map(pagePackRecordOf),
     large: [...changes.large],

@@ -5,6 +5,7 @@ import { PageRefText } from '../points/page-ref-text.ts';
 import { PagePackRecord, PointWarning, UnreadCounts } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix } from '../runs/run-plan.ts';
+import { LeftOutFact } from './left-out.ts';
 
 const count = z.int().nonnegative();
 
@@ -40,6 +41,8 @@ export const ShardResult = z.object({
   warnings: z.array(PointWarning),
   /** Entries with content that were read, or are as the base has them; and those that could not be read. */
   entries: z.object({ read: count, ...UnreadCounts.shape }),
+  /** What the source has of the shard's entries and does not give. */
+  leftOut: z.array(z.object({ fact: LeftOutFact, entries: count, example: z.string() })),
   /** What the source said of the first entry that could not be read. */
   firstUnread: z.string().optional(),
   pagePacks: z.array(PagePackRecord),

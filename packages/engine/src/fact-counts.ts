@@ -1,0 +1,35 @@
+/** How many entries a fact is about, and one of them. */
+export interface FactCount<Fact extends string> {
+  readonly fact: Fact;
+  readonly entries: number;
+  /** Path of the first, as text. */
+  readonly example: string;
+}
+
+/** Counts what is to be said of entries by kind, so that a million of them say it once. */
+export class FactCounts<Fact extends string> {
+  readonly #counts = new Map<Fact, FactCount<Fact>>();
+
+  add(path: Uint8Array | string, facts: readonly Fact[]): void {
+    for (const fact of facts) {
+      const { entries, example } = this.#counts.get(fact) ?? { entries: 0, example: textOf(path) };
+      this.#counts.set(fact, { fact, entries: entries + 1, example });
+    }
+  }
+
+  addAll(counts: readonly FactCount<Fact>[]): void {
+    for (const { fact, entries, example } of counts) {
+      const before = this.#counts.get(fact) ?? { entries: 0, example };
+      this.#counts.set(fact, { fact, entries: before.entries + entries, example: before.example });
+    }
+  }
+
+  /** In the order in which they were first met. */
+  list(): readonly FactCount<Fact>[] {
+    return [...this.#counts.values()];
+  }
+}
+
+function textOf(path: Uint8Array | string): string {
+  return typeof path === 'string' ? path : Buffer.from(path).toString('utf8');
+}
