@@ -6,8 +6,7 @@ import type { MetricName } from '../lambdas/shared/metrics.ts';
 export const METRICS_NAMESPACE = 'Holdfast';
 
 /**
- * One of Holdfast's own metrics, over all plans. All but `DeadLetters`, the restores' and maintenance's have a second form
- * with the dimension `Plan`.
+ * One of Holdfast's own metrics, over all plans. Those of `PLAN_METRIC_NAMES` have a second form with the dimension `Plan`.
  */
 export function holdfastMetric(
   metricName: MetricName,

@@ -33,19 +33,36 @@ export const METRIC_NAMES = [
 ] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];
 
+/** Those that are counted for each plan as well. */
+export const PLAN_METRIC_NAMES = [
+  'CycleFailures',
+  'CyclesCompleted',
+  'ResourcesCompleted',
+  'ResourcesWithWarnings',
+  'ResourcesDegraded',
+  'ResourcesFailed',
+  'ResourceProblems',
+  'ReadBytes',
+  'StoredBytes',
+  'OverduePlans',
+  'OverdueResources',
+  'DegradedResources',
+] as const satisfies readonly MetricName[];
+type PlanMetricName = (typeof PLAN_METRIC_NAMES)[number];
+
 /** A number over all plans. */
 export function metric(name: MetricName, value: number): MetricValue {
   return { name, value, unit: name.startsWith('Bytes') || name.endsWith('Bytes') ? 'Bytes' : 'Count' };
 }
 
 /** A number of one deployed plan. */
-export function planMetric(plan: string, name: MetricName, value: number): MetricValue {
+export function planMetric(plan: string, name: PlanMetricName, value: number): MetricValue {
   return { ...metric(name, value), dimensions: { Plan: plan } };
 }
 
 /** Numbers that are counted plan by plan: each for its plan, and into the series over all plans. */
-export function bothMetrics(plan: string, counts: Partial<Record<MetricName, number>>): MetricValue[] {
-  return (Object.entries(counts) as [MetricName, number][]).flatMap(([name, value]) => [
+export function bothMetrics(plan: string, counts: Partial<Record<PlanMetricName, number>>): MetricValue[] {
+  return (Object.entries(counts) as [PlanMetricName, number][]).flatMap(([name, value]) => [
     metric(name, value),
     planMetric(plan, name, value),
   ]);

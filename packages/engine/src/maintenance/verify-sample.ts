@@ -1,6 +1,7 @@
 import { ObjectLockMissingError, ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
 import type { ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
+import { defaultVerifyEveryDays, verifyEveryDays } from '../model/verify-every.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import { endOfTime, sweepPartitions, type Catalog, type PackRow } from '../ports/catalog.ts';
@@ -9,11 +10,9 @@ import { ObjectChecker } from '../verify/check-objects.ts';
 import { KnownFrames } from '../verify/known-frames.ts';
 import { lossOf, type Loss } from '../verify/loss.ts';
 import { verifyHistory } from '../verify/verify-history.ts';
-import { verifyEveryDays } from './verify-every.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
 
 const dayMs = 86_400_000;
-const defaultEveryDays = 30;
 const resourcesAtOnce = 4;
 const packsAtOnce = 2;
 /** Reading more than this at once would not fit between two looks at the time. Packs have 32 MiB, containers no limit. */
@@ -81,7 +80,7 @@ export async function verifySample(
 ): Promise<{ readonly report: VerifySampleReport; readonly state?: VerifySampleState }> {
   const { store, catalog } = services;
   const {
-    everyDays = defaultEveryDays,
+    everyDays = defaultVerifyEveryDays,
     largestBytes = defaultLargestBytes,
     partition,
     day,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { verifyEveryDays } from '../../src/maintenance/verify-every.ts';
+import { verifyEveryDays } from '../../src/model/verify-every.ts';
 import { storageClassPrices } from '../../src/model/prices.ts';
 
 const classes = Object.keys(storageClassPrices) as (keyof typeof storageClassPrices)[];

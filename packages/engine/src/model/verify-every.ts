@@ -1,5 +1,7 @@
-import { pricesOfClass } from '../model/prices.ts';
+import { pricesOfClass } from './prices.ts';
 
+/** How often packs are read, in days. */
+export const defaultVerifyEveryDays = 30;
 /** Share of what an object costs to keep that verifying it may add, where reading it costs more than the request. */
 const verificationShare = 0.2;
 /** Objects are read in runs of 16 MiB. */
@@ -10,7 +12,10 @@ const getsPerGibibyte = 64;
  * as often as it is asked for; elsewhere so seldom that it adds a fifth to what keeping the object costs.
  * @param everyDays - how often where reading is as good as free.
  */
-export function verifyEveryDays(storageClass: string | undefined, everyDays: number): number {
+export function verifyEveryDays(
+  storageClass: string | undefined,
+  everyDays: number = defaultVerifyEveryDays,
+): number {
   const { gibibyteMonth, retrievalGibibyte, get } = pricesOfClass(storageClass);
   if (retrievalGibibyte === 0) return everyDays;
   const reading = retrievalGibibyte + getsPerGibibyte * get;
