@@ -11,8 +11,10 @@ export const exitCodes = {
   notFound: 3,
   /** Stored bytes are damaged: some files cannot be restored. */
   damaged: 4,
-  /** `status --check`: a resource is overdue or unprotected. */
+  /** `status --check`: a resource is degraded, overdue or unprotected. */
   unprotected: 5,
+  /** `backup --wait`: the point was made, and could not read everything. */
+  degraded: 6,
   /** Stopped by Ctrl-C. What was started in AWS goes on. */
   interrupted: 130,
 } as const;

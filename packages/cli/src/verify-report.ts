@@ -1,11 +1,13 @@
 import {
   type BackupError,
   isDamaged,
+  isDegraded,
   type PointRow,
   type ProgressEvent,
   type verifyHistory,
   type verifyPoints,
 } from '@holdfast/engine';
+import { unreadText } from './degraded-point.ts';
 import { VerificationStoppedError } from './errors.ts';
 import type { Output } from './output.ts';
 import { bytesText, countText, safeText } from './text.ts';
@@ -28,11 +30,12 @@ export class VerifyReport {
   readonly #out: Output;
   readonly #points: readonly PointRow[];
   readonly #unseen: Set<PointRow['pointId']>;
-  readonly #document: { vaultFiles: Loss[]; histories: unknown[]; points: unknown[] } = {
-    vaultFiles: [],
-    histories: [],
-    points: [],
-  };
+  readonly #document: {
+    vaultFiles: Loss[];
+    histories: unknown[];
+    points: unknown[];
+    passedOver: unknown[];
+  } = { vaultFiles: [], histories: [], points: [], passedOver: [] };
   readonly #objects = new Map<string, DamagedObject>();
   #isDamaged = false;
   #notVerified = 0;
@@ -69,6 +72,13 @@ export class VerifyReport {
     }
   }
 
+  /** A point that was not looked at, and why. */
+  async passedOver({ pointId, resourceArn }: PointRow, reason: string): Promise<void> {
+    this.#unseen.delete(pointId);
+    this.#document.passedOver.push({ pointId, resourceArn, reason });
+    await this.#line(`point ${pointId} of ${safeText(resourceArn)}: not looked at: ${reason}`);
+  }
+
   progress({ files, filesTotal }: ProgressEvent): void {
     this.#files = { files, ...(filesTotal !== undefined && { filesTotal }) };
   }
@@ -95,7 +105,8 @@ export class VerifyReport {
     this.#document.points.push({ pointId, resourceArn, damaged: isDamaged(outcome), ...outcome });
     for (const object of outcome.damagedObjects) this.#objects.set(object.packId, object);
     await this.#lossesOf(outcome);
-    await this.#line(`point ${pointId}: ${readText(outcome)}: ${verdictOf(outcome)}`);
+    const lacks = isDegraded(verification.point) ? `; ${unreadText(verification.point)}` : '';
+    await this.#line(`point ${pointId}: ${readText(outcome)}: ${verdictOf(outcome)}${lacks}`);
   }
 
   /** An error that ended the verification early, with how far it had come and what to run for the rest. */

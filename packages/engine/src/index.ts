@@ -79,7 +79,7 @@ export {
 export { compactTime, isPointId, resourceKeyOf } from './points/point-id.ts';
 export { ImageRecord, pointRowOf, Root, VolumeSnapshot, type PointWarning } from './points/root.ts';
 export { readRoot, type StoredRoot } from './points/root-store.ts';
-export { isDegraded, newestClean, unreadOf, warningOf, type UnreadFacts } from './points/unread.ts';
+export { findCleanPoint, isDegraded, unreadOf, warningOf, type UnreadFacts } from './points/unread.ts';
 export { listRootNames, readListedRoot, type ListedRoot } from './points/list-roots.ts';
 export { openContainer } from './restore/open-container.ts';
 export type { ContainerBytes } from './restore/container-store.ts';

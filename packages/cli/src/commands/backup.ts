@@ -1,6 +1,7 @@
 import {
   type BackupType,
   InvalidInputError,
+  isDegraded,
   newId,
   type PointRow,
   type ResourceRow,
@@ -9,8 +10,9 @@ import {
 } from '@holdfast/engine';
 import { type CommandContext, defineCommand } from '../command.ts';
 import type { Connection } from '../connection.ts';
+import { unreadText, warnDegraded } from '../degraded-point.ts';
 import { ExecutionFailedError, UsageError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { resolveResource } from '../resolve-resource.ts';
 import { bytesText, countText, durationText, timeText } from '../text.ts';
 import { failureText, waitForExecution } from '../wait-for-execution.ts';
@@ -37,7 +39,10 @@ export const backupCommand = defineCommand({
   options: { type: { type: 'string' }, wait: { type: 'boolean' } },
   optionLines: [
     ['--type <type>', 'what to read from the source; else incremental'],
-    ['--wait', 'wait for the end and show the recovery point'],
+    [
+      '--wait',
+      'wait for the end and show the recovery point; ends with 6 where that could not read everything',
+    ],
   ],
   words: { least: 1, most: 1 },
   async run(context, { type: typeText, wait }, [name = '']) {
@@ -50,8 +55,8 @@ export const backupCommand = defineCommand({
     const { arn, kind, plan } = resource;
     const execution = await executions.start('protect', runId, { resourceArn: arn, kind, plan, type, runId });
     const started = { runId, execution, resource, type };
-    if (wait === true) await follow(started, connection, context);
-    else await printStarted(started, context);
+    if (wait === true) return follow(started, connection, context);
+    await printStarted(started, context);
     return exitCodes.ok;
   },
 });
@@ -86,7 +91,7 @@ async function follow(
   started: StartedRun,
   { services, executions }: Connection,
   context: CommandContext,
-): Promise<void> {
+): Promise<ExitCode> {
   const { runId, execution, resource } = started;
   const { out, progress, clock, signal } = context;
   const { catalog } = services;
@@ -111,8 +116,10 @@ async function follow(
     const why = run?.error?.message ?? skipReasonOf(state.output) ?? failureText(state);
     throw new ExecutionFailedError(`run ${runId} of ${resource.arn} made no point: ${why}`);
   }
-  if (out.json) await out.document({ ...fieldsOf(started), run, point });
+  const degraded = await warnDegraded(point, { services }, context);
+  if (out.json) await out.document({ ...fieldsOf(started), run, point, ...degraded });
   else await printPoint(run, point, out);
+  return isDegraded(point) ? exitCodes.degraded : exitCodes.ok;
 }
 
 /** Why the protect machine left a run out. */
@@ -133,4 +140,5 @@ async function printPoint(run: RunRow, point: PointRow, out: CommandContext['out
   );
   await out.line(`read      ${bytesText(counts.readBytes)}, stored ${bytesText(counts.storedBytes)}`);
   await out.line(`warnings  ${point.warnings}`);
+  await out.line(`state     ${run.state}: ${unreadText(point)}`);
 }

@@ -5,11 +5,12 @@ import { checkHasFiles, openPoints } from '../open-point.ts';
 import { resolvePoint } from '../resolve-point.ts';
 import { bytesText, pathFields, pathText } from '../text.ts';
 
-const signs = { added: '+', removed: '-', changed: '~' } as const;
+const signs = { added: '+', removed: '-', changed: '~', unread: '?', unclear: '?' } as const;
 
 export const diffCommand = defineCommand({
   name: 'diff',
-  summary: 'Show what was added (+), removed (-) and changed (~) from one recovery point to another.',
+  summary:
+    'Show what was added (+), removed (-) and changed (~) from one recovery point to another, and what could not be read (?).',
   usage: ['<point before> <point after>'],
   options: {},
   optionLines: [],
@@ -20,36 +21,61 @@ export const diffCommand = defineCommand({
     const points = [await resolvePoint(catalog, beforeName), await resolvePoint(catalog, afterName)] as const;
     for (const point of points) checkHasFiles(point, 'it cannot be compared file by file');
     const [before, after] = await openPoints(connection, ...points);
-    const counts = { added: 0, removed: 0, changed: 0 };
+    const counts = { added: 0, removed: 0, changed: 0, unread: 0, unclear: 0 };
     for await (const difference of diffPoints(before, after, signal)) {
       counts[difference.change] += 1;
       if (out.json) await out.record(recordOf(difference));
       else await out.line(lineOf(difference));
     }
-    if (!out.json)
-      await out.line(`${counts.added} added, ${counts.removed} removed, ${counts.changed} changed`);
+    if (!out.json) await out.line(totalsOf(counts));
     return exitCodes.ok;
   },
 });
 
-function recordOf({ path, change, before, after }: PointDifference): Record<string, unknown> {
+function totalsOf({
+  added,
+  removed,
+  changed,
+  unread,
+  unclear,
+}: Record<PointDifference['change'], number>): string {
+  const more = [
+    ...(unread > 0 ? [`${unread} could not be read`] : []),
+    ...(unclear > 0 ? [`${unclear} unclear`] : []),
+  ];
+  return [`${added} added, ${removed} removed, ${changed} changed`, ...more].join(', ');
+}
+
+function recordOf({ path, change, unreadIn, before, after }: PointDifference): Record<string, unknown> {
   return {
     ...pathFields(path),
     change,
+    ...(unreadIn !== undefined && { unreadIn }),
     ...(before && { before: factsOf(before) }),
     ...(after && { after: factsOf(after) }),
   };
 }
 
-function factsOf({ entry }: NonNullable<PointDifference['before']>): Record<string, unknown> {
+function factsOf({ entry, carriedFrom }: NonNullable<PointDifference['before']>): Record<string, unknown> {
   const { kind, size, modifiedMs, changeToken } = entry;
-  return { kind, size, modified: new Date(modifiedMs), changeToken };
+  return { kind, size, modified: new Date(modifiedMs), changeToken, ...(carriedFrom && { carriedFrom }) };
 }
 
-function lineOf({ path, change, before, after }: PointDifference): string {
+function lineOf(difference: PointDifference): string {
+  const { path, change, before, after } = difference;
   const sizes = [before, after].flatMap((file) => (file === undefined ? [] : [bytesText(file.entry.size)]));
   // Equal content with other metadata or tags is a change too.
   const isSameContent = before !== undefined && before.entry.changeToken === after?.entry.changeToken;
   const detail = isSameContent ? 'metadata' : [...new Set(sizes)].join(' -> ');
-  return `${signs[change]} ${pathText(path)}  (${detail})`;
+  return `${signs[change]} ${pathText(path)}  (${unreadDetail(difference) ?? detail})`;
+}
+
+/** Why nothing is said of the source of an entry. */
+function unreadDetail({ change, unreadIn, after }: PointDifference): string | undefined {
+  const where = `the point ${unreadIn}`;
+  if (change === 'unclear') return `not in ${where}, which names only some of what it could not read`;
+  if (change !== 'unread') return after?.carriedFrom === undefined ? undefined : `as in ${after.carriedFrom}`;
+  return after?.carriedFrom === undefined || unreadIn === 'before'
+    ? `${where} could not read it`
+    : `${where} could not read it, and has it as in ${after.carriedFrom}`;
 }

@@ -6,6 +6,7 @@ import {
   UnknownNameError,
 } from '@holdfast/engine';
 import { defineCommand } from '../command.ts';
+import { warnDegraded } from '../degraded-point.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { openPoint } from '../open-point.ts';
 import type { Output } from '../output.ts';
@@ -19,9 +20,11 @@ export const lsCommand = defineCommand({
   options: { recursive: { type: 'boolean', short: 'r' } },
   optionLines: [['-r, --recursive', 'everything below, and no lines for directories that only paths imply']],
   words: { least: 1, most: 2 },
-  async run({ connect, out, clock, signal }, { recursive }, [name = '', path = '']) {
+  async run(context, { recursive }, [name = '', path = '']) {
+    const { connect, out, clock, signal } = context;
     const connection = await connect();
     const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
+    await warnDegraded(point, connection, context);
     const reader = await openPoint(connection, point);
     if (reader.root.image !== undefined) {
       if (path !== '')

@@ -1,4 +1,11 @@
-import type { Catalog, PointRow, TimeRange } from '@holdfast/engine';
+import {
+  type Catalog,
+  isDegraded,
+  type PointRow,
+  type TimeRange,
+  unreadOf,
+  type UnreadFacts,
+} from '@holdfast/engine';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
@@ -27,7 +34,8 @@ export const pointsCommand = defineCommand({
       if (rows.length === limit) break;
       rows.push(point);
     }
-    if (out.json) await out.document(rows);
+    if (out.json)
+      await out.document(rows.map((row) => ({ ...row, unread: unreadOf(row), degraded: isDegraded(row) })));
     else await printPoints(rows, out);
     return exitCodes.ok;
   },
@@ -49,6 +57,12 @@ async function listAllPoints(catalog: Catalog, { from, to }: TimeRange): Promise
 /** Digits of a hold's id; `hold release` takes a beginning, too. */
 const shownOfHold = 8;
 
+/** `clean`, or of how many entries a point lacks or carries some. */
+function stateOf(point: UnreadFacts): string {
+  const { carried, missing } = unreadOf(point);
+  return isDegraded(point) ? `degraded (${missing} missing, ${carried} older)` : 'clean';
+}
+
 async function printPoints(rows: readonly PointRow[], out: Output): Promise<void> {
   await out.table(
     [
@@ -62,18 +76,34 @@ async function printPoints(rows: readonly PointRow[], out: Output): Promise<void
       { title: 'SIZE', align: 'right' },
       { title: 'STORED', align: 'right' },
       { title: 'WARNINGS', align: 'right' },
+      { title: 'STATE' },
     ],
-    rows.map(({ pointId, resourceArn, type, sourceTime, expiresAt, holds = [], counts, warnings }) => [
-      pointId,
-      resourceArn,
-      type,
-      timeText(sourceTime),
-      timeText(expiresAt),
-      holds.map((hold) => hold.slice(0, shownOfHold)).join(' ') || '-',
-      String(counts.files),
-      bytesText(counts.logicalBytes),
-      bytesText(counts.storedBytes),
-      String(warnings),
-    ]),
+    rows.map(
+      ({ pointId, resourceArn, type, sourceTime, expiresAt, holds = [], counts, warnings, ...facts }) => [
+        pointId,
+        resourceArn,
+        type,
+        timeText(sourceTime),
+        timeText(expiresAt),
+        holds.map((hold) => hold.slice(0, shownOfHold)).join(' ') || '-',
+        String(counts.files),
+        bytesText(counts.logicalBytes),
+        bytesText(counts.storedBytes),
+        String(warnings),
+        stateOf({ warnings, ...facts }),
+      ],
+    ),
   );
+  // Rows are in the order of time: the first of each resource is its newest here.
+  const seen = new Set<string>();
+  for (const row of rows) {
+    if (seen.has(row.resourceArn)) continue;
+    seen.add(row.resourceArn);
+    if (!isDegraded(row)) continue;
+    const clean = rows.find((other) => other.resourceArn === row.resourceArn && !isDegraded(other));
+    await out.line(
+      `the newest of these points of ${row.resourceArn} is degraded; ` +
+        (clean === undefined ? 'none of them is clean' : `the last clean one is ${clean.pointId}`),
+    );
+  }
 }

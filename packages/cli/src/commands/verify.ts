@@ -42,7 +42,17 @@ export const verifyCommand = defineCommand({
     const { services } = await connect();
     const { store, keyring, catalog } = services;
     const now = clock.now();
-    const points = all ? await listAll(catalog, names, now) : await resolveAll(catalog, names, now);
+    const listed = all ? await listAll(catalog, names) : await resolveAll(catalog, names, now);
+    const passedOver = new Map<PointRow, string>();
+    for (const point of all ? listed : []) {
+      if (!isKept(point, now))
+        passedOver.set(point, 'its retention has ended, and what it needs may be gone');
+      else if (isImage(point)) passedOver.set(point, 'it is an image, whose blocks are in EBS');
+    }
+    const points = listed.filter((point) => !passedOver.has(point));
+    const resources = new Set(
+      listed.filter((point) => !all || isKept(point, now)).map(({ resourceArn }) => resourceArn),
+    );
     const report = new VerifyReport(out, points);
     const onProgress: ReportProgress = (event) => {
       progress.report(event);
@@ -52,14 +62,19 @@ export const verifyCommand = defineCommand({
       // First: it says more of a vault that cannot be opened than the attempt to open it.
       await report.vaultFiles(await verifyVaultFiles({ store, keyring }));
       const keys = await openVault({ store, keyring });
-      for (const arn of new Set(points.map(({ resourceArn }) => resourceArn)))
+      for (const arn of resources)
         await report.history(arn, await verifyHistory({ store, keys, catalog }, arn, signal));
-      const verified = verifyPoints({ store, keys }, all ? stillKept(points, clock) : points.map(withRoot), {
-        onProgress,
-        signal,
-        ...(markDamaged && { catalog }),
-      });
+      const verified = verifyPoints(
+        { store, keys },
+        all ? stillKept(points, passedOver, clock) : points.map(withRoot),
+        {
+          onProgress,
+          signal,
+          ...(markDamaged && { catalog }),
+        },
+      );
       for await (const verification of verified) await report.point(verification);
+      for (const [point, reason] of passedOver) await report.passedOver(point, reason);
     } catch (error) {
       if (!(error instanceof BackupError) || error instanceof VaultMissingError) throw error;
       // What was found until then is as true as ever; of the rest nothing is known.
@@ -86,13 +101,13 @@ async function resolveAll(catalog: Catalog, names: readonly string[], now: Date)
   return points;
 }
 
-/** Points that are still kept, oldest first within a resource: what came later shares most of it. */
-async function listAll(catalog: Catalog, names: readonly string[], now: Date): Promise<PointRow[]> {
+/** All points, oldest first within a resource: what came later shares most of it. */
+async function listAll(catalog: Catalog, names: readonly string[]): Promise<PointRow[]> {
   const wanted = new Set<ResourceArn>();
   for (const name of names) wanted.add(await resolveResourceArn(catalog, name));
   const points: PointRow[] = [];
   for await (const point of catalog.listPointsExpiring({})) {
-    if (isKept(point, now) && (wanted.size === 0 || wanted.has(point.resourceArn))) points.push(point);
+    if (wanted.size === 0 || wanted.has(point.resourceArn)) points.push(point);
   }
   return points.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
 }
@@ -102,9 +117,16 @@ function orderOf({ resourceArn, pointId }: PointRow): string {
   return `${resourceArn} ${pointId}`;
 }
 
-/** Those with files. One that expires before its turn comes is left out: it may be gone. */
-function* stillKept(points: readonly PointRow[], clock: Clock): Generator<ReturnType<typeof withRoot>> {
-  for (const point of points) if (!isImage(point) && isKept(point, clock.now())) yield withRoot(point);
+/** One that expires before its turn comes is left out: it may be gone. */
+function* stillKept(
+  points: readonly PointRow[],
+  passedOver: Map<PointRow, string>,
+  clock: Clock,
+): Generator<ReturnType<typeof withRoot>> {
+  for (const point of points) {
+    if (isKept(point, clock.now())) yield withRoot(point);
+    else passedOver.set(point, 'its retention ended before its turn came');
+  }
 }
 
 function isKept({ expiresAt, holds = [] }: PointRow, now: Date): boolean {

@@ -1,4 +1,6 @@
+import { unreadOf } from '@holdfast/engine';
 import { defineCommand } from '../command.ts';
+import { unreadText } from '../degraded-point.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { openPoint } from '../open-point.ts';
 import { resolvePointOrResource } from '../resolve-point.ts';
@@ -18,12 +20,12 @@ export const warningsCommand = defineCommand({
     const { pointId, resourceArn } = point;
     const { warnings, warningList } = root;
     if (out.json) {
-      await out.document({ pointId, resourceArn, warnings, warningList });
+      await out.document({ pointId, resourceArn, unread: unreadOf(root), warnings, warningList });
       return exitCodes.ok;
     }
     for (const { message } of warningList) await out.line(safeText(message));
     if (warnings > warningList.length) await out.line(`… and ${warnings - warningList.length} more`);
-    await out.line(`point ${pointId}: ${countText(warnings, 'warning')}`);
+    await out.line(`point ${pointId}: ${countText(warnings, 'warning')}; ${unreadText(root)}`);
     return exitCodes.ok;
   },
 });

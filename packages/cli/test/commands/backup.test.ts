@@ -53,6 +53,7 @@ taken     2026-11-23 12:00:06Z, kept until 2026-12-23 12:00:06Z
 content   2 files, 2.0 KiB; 2 changed, 0 removed
 read      2.0 KiB, stored ${out.match(/stored (.+)/)?.[1]}
 warnings  0
+state     completed: everything was read
 `);
   expect(err).toBe(`\
 run ${runId} of arn:aws:s3:::photos has started (incremental)
@@ -60,6 +61,37 @@ run ${runId}: starting, 0 s
 `);
   expect(cli.clock.sleeps).toEqual([3000, 3000]);
   expect(code).toBe(0);
+});
+
+test('with --wait ends with 6 where the point could not read everything, and names the clean one', async () => {
+  const cli = await withBucket();
+  cli.source.plant('a.txt', 'old');
+  const clean = await cli.backUp();
+  cli.clock.advance(60_000);
+  cli.source.plant('a.txt', 'newer');
+  cli.source.plant('b.txt', 'hello');
+  cli.source.plant('c.txt', 'hello');
+  for (const path of ['a.txt', 'b.txt']) cli.source.trap(path, 'deny');
+  cli.executions.onLook = async (execution) => {
+    await cli.backUp('incremental', bucketArn, cli.executions.started.at(-1)?.name as RunId);
+    cli.executions.end(execution, { status: 'succeeded', output: '{}' });
+  };
+
+  const { code, out, err } = await cli.run('backup', 'photos', '--wait');
+  const document = await cli.run('backup', 'photos', '--wait', '--json');
+
+  const told = '2 entries could not be read: it lacks 1, and has 1 as earlier points do';
+  expect(code).toBe(6);
+  expect(out).toContain(`state     degraded: ${told}\n`);
+  expect(err).toMatch(
+    new RegExp(`is degraded: ${told}; the clean point to use instead is ${clean.root.point} of 2026-11-23`),
+  );
+  expect(document.code).toBe(6);
+  expect(JSON.parse(document.out)).toMatchObject({
+    run: { state: 'degraded' },
+    unread: { carried: 1, missing: 1 },
+    cleanPointId: clean.root.point,
+  });
 });
 
 test('with --wait and --json gives the run and the point as one document, and nothing on stderr', async () => {

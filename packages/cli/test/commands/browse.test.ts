@@ -125,6 +125,48 @@ test('compares two points', async () => {
   ]);
 });
 
+test('says of entries that a point could not read that nothing is known of them', async () => {
+  const cli = await withTree();
+  const before = await cli.backUp();
+  cli.source.plant('photos/b.jpg', 'y'.repeat(2000));
+  cli.source.trap('photos/b.jpg', 'deny');
+  cli.clock.advance(60_000);
+  const carrying = await cli.backUp('incremental');
+  const lacking = await cli.backUp();
+
+  const carried = await cli.run('diff', before.root.point, carrying.root.point);
+  const lacked = await cli.run('diff', before.root.point, lacking.root.point);
+
+  expect(carried.out).toBe(`\
+? photos/b.jpg  (the point after could not read it, and has it as in ${before.root.point})
+0 added, 0 removed, 0 changed, 1 could not be read
+`);
+  expect(lacked.out).toBe(`\
+? photos/b.jpg  (the point after could not read it)
+0 added, 0 removed, 0 changed, 1 could not be read
+`);
+  expect(await cli.records('diff', before.root.point, lacking.root.point)).toMatchObject([
+    { path: 'photos/b.jpg', change: 'unread', unreadIn: 'after' },
+  ]);
+});
+
+test('listing a degraded point says on stderr what it lacks, and which point does not', async () => {
+  const cli = await withTree();
+  const before = await cli.backUp();
+  cli.source.plant('new.txt', 'n');
+  cli.source.trap('new.txt', 'deny');
+  cli.clock.advance(60_000);
+  const { root } = await cli.backUp('incremental');
+
+  const { out, err } = await cli.run('ls', 'photos');
+
+  expect(out).not.toContain('new.txt');
+  expect(err).toBe(
+    `holdfast: point ${root.point} is degraded: 1 entry could not be read: it lacks 1; the clean point to use instead ` +
+      `is ${before.root.point} of 2026-11-23 12:00:00Z; "holdfast warnings ${root.point}" names what could not be read\n`,
+  );
+});
+
 test('finds no difference between a point and itself', async () => {
   const cli = await withTree();
   const { root } = await cli.backUp();

@@ -35,9 +35,10 @@ test('lists the points of a resource, the newest first', async () => {
 
   expect(code).toBe(0);
   expect(out).toBe(`\
-POINT                              RESOURCE             TYPE         TAKEN                 EXPIRES               HOLDS     FILES     SIZE   STORED  WARNINGS
-20261121T020000Z-00000000000000bb  arn:aws:s3:::photos  incremental  2026-11-21 02:00:00Z  2026-12-24 00:00:00Z  abababab      3  4.9 KiB  2.0 KiB         2
-20261120T020000Z-00000000000000aa  arn:aws:s3:::photos  full         2026-11-20 02:00:00Z  2026-12-24 00:00:00Z  -             3  4.9 KiB  2.0 KiB         0
+POINT                              RESOURCE             TYPE         TAKEN                 EXPIRES               HOLDS     FILES     SIZE   STORED  WARNINGS  STATE
+20261121T020000Z-00000000000000bb  arn:aws:s3:::photos  incremental  2026-11-21 02:00:00Z  2026-12-24 00:00:00Z  abababab      3  4.9 KiB  2.0 KiB         2  degraded (2 missing, 0 older)
+20261120T020000Z-00000000000000aa  arn:aws:s3:::photos  full         2026-11-20 02:00:00Z  2026-12-24 00:00:00Z  -             3  4.9 KiB  2.0 KiB         0  clean
+the newest of these points of arn:aws:s3:::photos is degraded; the last clean one is ${older}
 `);
 });
 
@@ -48,8 +49,8 @@ test('lists the points of all resources, of those too whose row is gone', async 
 
   expect(points).toMatchObject([
     { pointId: ofVolume, resourceArn: volumeArn },
-    { pointId: newer },
-    { pointId: older },
+    { pointId: newer, degraded: true, unread: { carried: 0, missing: 2 } },
+    { pointId: older, degraded: false, unread: { carried: 0, missing: 0 } },
   ]);
 });
 

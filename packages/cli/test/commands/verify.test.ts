@@ -1,9 +1,14 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CredentialsRefusedError, KeyUnavailableError, ObjectArchivedError } from '@holdfast/engine';
+import {
+  CredentialsRefusedError,
+  KeyUnavailableError,
+  ObjectArchivedError,
+  type PointId,
+} from '@holdfast/engine';
 import { expect, test } from 'vitest';
-import { bucketArn, CliUnderTest } from '../cli-under-test.ts';
+import { bucketArn, CliUnderTest, volumeArn } from '../cli-under-test.ts';
 
 /** Two files whose content does not compress, so that each has bytes of its own to damage. */
 async function backedUp() {
@@ -126,7 +131,38 @@ test('of a resource reads its newest point, with --all every one that is kept', 
   expect(newest.out).not.toContain(root.point);
   expect(both.out).toContain(root.point);
   expect(kept.out).toContain(second.point);
-  expect(kept.out).not.toContain(root.point);
+  expect(kept.out).toContain(
+    `point ${root.point} of ${bucketArn}: not looked at: its retention has ended, and what it needs may be gone\n`,
+  );
+});
+
+test('with --all says which points it did not look at, and why', async () => {
+  const { cli, root } = await backedUp();
+  const image = '20261123T020000Z-00000000000000cc' as PointId;
+  await cli.plantPoint({ pointId: image, resourceArn: volumeArn, resourceKind: 'ebs-volume' });
+
+  const { out } = await cli.run('verify', '--all');
+  const document = await cli.json('verify', '--all');
+
+  const reason = 'it is an image, whose blocks are in EBS';
+  expect(out).toContain(`point ${image} of ${volumeArn}: not looked at: ${reason}\n`);
+  expect(document).toMatchObject({
+    points: [{ pointId: root.point }],
+    passedOver: [{ pointId: image, resourceArn: volumeArn, reason }],
+  });
+});
+
+test('says of a point without damage that it lacks what could not be read', async () => {
+  const { cli } = await backedUp();
+  cli.source.plant('denied', 'content');
+  cli.source.trap('denied', 'deny');
+  cli.clock.advance(60_000);
+  await cli.backUp('incremental');
+
+  const { code, out } = await cli.run('verify', 'photos');
+
+  expect(code).toBe(0);
+  expect(out).toContain(': no damage; 1 entry could not be read: it lacks 1\n');
 });
 
 test('marks damaged packs when it is told to, and else says how', async () => {

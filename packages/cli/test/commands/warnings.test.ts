@@ -14,10 +14,11 @@ test('names what a point could not read, and says so when there was nothing', as
 
   expect(code).toBe(0);
   expect(out).toMatch(/^"denied" .+; this point does not have it: make it readable and run again\n/);
-  expect(out).toContain(`point ${root.point}: 1 warning\n`);
+  expect(out).toContain(`point ${root.point}: 1 warning; 1 entry could not be read: it lacks 1\n`);
   expect(document).toMatchObject({
     pointId: root.point,
     warnings: 1,
+    unread: { carried: 0, missing: 1 },
     warningList: [{ path: 'denied', reason: 'denied' }],
   });
 });

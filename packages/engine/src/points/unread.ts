@@ -1,5 +1,5 @@
 import type { SourceEntryError } from '../errors.ts';
-import type { PointRow, UnreadCounts } from '../ports/catalog.ts';
+import type { Catalog, PointRow, UnreadCounts } from '../ports/catalog.ts';
 import type { PointWarning } from './root.ts';
 
 /** What of a root or a catalog's row tells what could not be read. */
@@ -25,14 +25,22 @@ export function isDegraded(point: UnreadFacts): boolean {
   return carried + missing > 0;
 }
 
-/** The newest clean point among some of one resource that is not about to go, by source time. */
-export function newestClean(points: Iterable<PointRow>): PointRow | undefined {
-  let newest: PointRow | undefined;
-  for (const point of points) {
-    if (point.expiring === true || isDegraded(point)) continue;
-    if (newest === undefined || point.sourceTime > newest.sourceTime) newest = point;
+/**
+ * The clean point that stands in for a degraded one: the newest that is not later, else the one that came next. It has
+ * not expired. `undefined` where the resource has none.
+ */
+export async function findCleanPoint(
+  catalog: Pick<Catalog, 'listPoints'>,
+  { resourceArn, sourceTime }: Pick<PointRow, 'resourceArn' | 'sourceTime'>,
+  now: Date,
+): Promise<PointRow | undefined> {
+  let later: PointRow | undefined;
+  for await (const point of catalog.listPoints(resourceArn)) {
+    if (point.expiring === true || point.expiresAt <= now || isDegraded(point)) continue;
+    if (point.sourceTime <= sourceTime) return point;
+    later = point;
   }
-  return newest;
+  return later;
 }
 
 /** A root's note of an entry that was not read. @param unread - what the point has of it; absent where nothing is lacking. */

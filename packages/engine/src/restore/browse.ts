@@ -3,6 +3,7 @@ import { decodeFileEntry, encodeFileEntry, type FileEntry } from '../manifest/fi
 import { diffTrees, type Difference } from '../manifest/tree-diff.ts';
 import { decodeFileKey, entryKey, pathKeys, prefixKeys, type KeyRange } from '../manifest/tuple-key.ts';
 import type { PageSource } from '../manifest/page-store.ts';
+import { MissingPaths } from '../points/missing-paths.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { PointReader } from './point-reader.ts';
 
@@ -46,17 +47,22 @@ export async function* listEntries(
   }
 }
 
-/** How an entry differs between two points. */
+/**
+ * How an entry differs between two points. `unread`: one of the points could not read it, so that nothing can be said of
+ * its source. `unclear`: it was removed or added, or could not be read; the root does not name all that it lacks.
+ */
 export interface PointDifference {
   readonly path: Uint8Array;
-  readonly change: 'added' | 'removed' | 'changed';
+  readonly change: 'added' | 'removed' | 'changed' | 'unread' | 'unclear';
+  /** The point that could not read it, or may not have. */
+  readonly unreadIn?: 'before' | 'after';
   readonly before?: FileEntry;
   readonly after?: FileEntry;
 }
 
 /**
- * Entries in which two points of a vault differ, in facts or content, in the order of paths. What runs noted for
- * themselves (to be read again, carried from an older point) is no difference. Reads pages in proportion to the
+ * Entries in which two points of a vault differ, in facts or content, in the order of paths, and those that only one of
+ * them could read. That an entry is to be read again is no difference. Reads pages in proportion to the
  * differences where one point was derived from the other.
  */
 export async function* diffPoints(
@@ -70,27 +76,37 @@ export async function* diffPoints(
       (own.has(ref.location.pack.packId) ? before : after).pages.read(ref, readSignal),
   };
   const [old, current] = [before, after].map(({ root }) => findPageRef(root.manifest, root.point));
+  const sides: Sides = {
+    before,
+    after,
+    missing: { before: new MissingPaths(before.root), after: new MissingPaths(after.root) },
+  };
   let path: Uint8Array | undefined;
   let ofPath: Difference[] = [];
   for await (const difference of diffTrees(source, old, current, signal === undefined ? {} : { signal })) {
     const key = decodeFileKey(difference.key, 'a manifest');
     if (path !== undefined && !equalBytes(path, key.path)) {
-      yield* differenceOf(path, ofPath, before, after, signal);
+      yield* differenceOf(path, ofPath, sides, signal);
       ofPath = [];
     }
     path = key.path;
     // One stretch of content that differs says as much as all of them.
     if (ofPath.length < 2) ofPath.push(difference);
   }
-  if (path !== undefined) yield* differenceOf(path, ofPath, before, after, signal);
+  if (path !== undefined) yield* differenceOf(path, ofPath, sides, signal);
+}
+
+interface Sides {
+  readonly before: PointReader;
+  readonly after: PointReader;
+  readonly missing: { readonly before: MissingPaths; readonly after: MissingPaths };
 }
 
 /** What the differences below one path come to: its own entry's, if that differs, is the first. */
 async function* differenceOf(
   path: Uint8Array,
   differences: readonly Difference[],
-  before: PointReader,
-  after: PointReader,
+  { before, after, missing }: Sides,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<PointDifference> {
   const key = entryKey(path);
@@ -108,10 +124,23 @@ async function* differenceOf(
     const contentDiffers = differences.length > 1;
     if (contentDiffers || !sameFacts(old, current))
       yield { path, change: 'changed', before: old, after: current };
+    else if (current.carriedFrom !== undefined && current.carriedFrom !== old.carriedFrom)
+      yield { path, change: 'unread', unreadIn: 'after', before: old, after: current };
     return;
   }
-  if (old !== undefined) yield { path, change: 'removed', before: old };
-  if (current !== undefined) yield { path, change: 'added', after: current };
+  if (old !== undefined)
+    yield { path, ...onOneSide('removed', 'after', missing.after.has(path)), before: old };
+  if (current !== undefined)
+    yield { path, ...onOneSide('added', 'before', missing.before.has(path)), after: current };
+}
+
+function onOneSide(
+  change: 'added' | 'removed',
+  lackingIn: 'before' | 'after',
+  isUnread: boolean | 'unknown',
+): Pick<PointDifference, 'change' | 'unreadIn'> {
+  if (isUnread === false) return { change };
+  return { change: isUnread === true ? 'unread' : 'unclear', unreadIn: lackingIn };
 }
 
 function sameFacts(a: FileEntry, b: FileEntry): boolean {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { SourceEntryError } from '../../src/errors.ts';
-import { isDegraded, newestClean, unreadOf, warningOf } from '../../src/points/unread.ts';
-import { pointRow } from '../../src/testing/catalog-rows.ts';
+import { findCleanPoint, isDegraded, unreadOf, warningOf } from '../../src/points/unread.ts';
+import { at, pointRow } from '../../src/testing/catalog-rows.ts';
+import { MemoryCatalog } from '../../src/testing/index.ts';
 
 describe('a root that does not say what could not be read', () => {
   test('counts every warning as an entry that is missing, but for what had vanished', () => {
@@ -17,16 +18,23 @@ describe('a root that does not say what could not be read', () => {
   });
 });
 
-test('the newest clean point is neither degraded nor about to go', () => {
-  const points = [
-    pointRow(1),
+test.each([
+  { of: 4, clean: 2, why: 'the newest that is not later, which is neither expired nor about to go' },
+  { of: 0, clean: 2, why: 'the next one where there is none before it' },
+])('the clean point for one of minute $of is $why', async ({ of, clean }) => {
+  const catalog = new MemoryCatalog();
+  const degraded = { unread: { carried: 0, missing: 1 } };
+  for (const point of [
+    pointRow(0, degraded),
+    pointRow(1, { expiresAt: at(10) }),
     pointRow(2),
     pointRow(3, { expiring: true }),
-    pointRow(4, { unread: { carried: 0, missing: 1 } }),
-  ];
+    pointRow(4, degraded),
+    pointRow(5),
+  ])
+    await catalog.putPoint(point);
 
-  expect(newestClean(points)).toBe(points[1]);
-  expect(newestClean(points.slice(2))).toBeUndefined();
+  expect((await findCleanPoint(catalog, pointRow(of), at(20)))?.pointId).toBe(pointRow(clean).pointId);
 });
 
 test('what is left out by design is noted with a reason that every reader of the format knows', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { compareBytes, fromHex, toHex } from '../../src/bytes.ts';
+import { MissingPaths } from '../../src/points/missing-paths.ts';
 import { diffPoints, listEntries } from '../../src/restore/browse.ts';
 import type { PointReader } from '../../src/restore/point-reader.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
@@ -173,5 +174,83 @@ describe('differences between two points', () => {
     const found = diffPoints(await harness.open(first.root.point), await harness.open(second.root.point));
 
     expect((await Array.fromAsync(found)).map(({ change }) => change)).toEqual(['changed']);
+  });
+
+  test('tell what could not be read from what was removed and added', async () => {
+    const harness = new Harness('unread');
+    for (const path of ['carried', 'denied', 'removed', 'same']) harness.source.plant(path, 'old');
+    harness.clock.advance(60_000);
+    const first = await harness.backUp('full');
+    for (const path of ['carried', 'denied', 'added']) harness.source.plant(path, 'another');
+    harness.source.remove('removed');
+    for (const path of ['carried', 'denied']) harness.source.trap(path, 'deny');
+    harness.clock.advance(60_000);
+    const carrying = await harness.backUp('incremental');
+    const lacking = await harness.backUp('full');
+    const diff = async (from: typeof first, to: typeof first): Promise<string[]> => {
+      const found = diffPoints(await harness.open(from.root.point), await harness.open(to.root.point));
+      return Array.fromAsync(
+        found,
+        ({ path, change, unreadIn }) => `${Buffer.from(path).toString()} ${change} ${unreadIn ?? ''}`,
+      );
+    };
+
+    expect(await diff(first, carrying)).toEqual([
+      'added added ',
+      'carried unread after',
+      'denied unread after',
+      'removed removed ',
+    ]);
+    expect(await diff(first, lacking)).toEqual([
+      'added added ',
+      'carried unread after',
+      'denied unread after',
+      'removed removed ',
+    ]);
+    expect(await diff(lacking, first)).toEqual([
+      'added removed ',
+      'carried unread before',
+      'denied unread before',
+      'removed added ',
+    ]);
+  });
+
+  test('are unclear where the root names only some of what it lacks', async () => {
+    const harness = new Harness('unclear');
+    const paths = Array.from({ length: 1_002 }, (_, at) => `f${String(at).padStart(4, '0')}`);
+    for (const path of [...paths, 'removed', 'z']) harness.source.plant(path, 'old');
+    harness.clock.advance(60_000);
+    const first = await harness.backUp('full');
+    for (const path of paths) harness.source.trap(path, 'deny');
+    harness.source.remove('removed');
+    const second = await harness.backUp('full');
+
+    const found = await Array.fromAsync(
+      diffPoints(await harness.open(first.root.point), await harness.open(second.root.point)),
+    );
+
+    expect(Object.groupBy(found, ({ change }) => change)).toMatchObject({
+      unread: { length: 1_000 },
+      unclear: { length: 3 },
+    });
+  });
+});
+
+describe('paths that a point lacks', () => {
+  const facts = { warnings: 2, unread: { carried: 0, missing: 2 } } as const;
+  const warningList = [
+    { path: 'closed/', reason: 'denied', message: '', unread: 'missing' },
+    { path: 'file', reason: 'denied', message: '', unread: 'missing' },
+  ] as const;
+
+  test.each([
+    ['directory', 'closed/deep/x', true],
+    ['directory', 'file/x', false],
+    ['s3-bucket', 'closed/deep/x', false],
+    ['s3-bucket', 'closed/', true],
+  ] as const)('of a %s have %s among them: %s', (resourceKind, path, isMissing) => {
+    const missing = new MissingPaths({ ...facts, resourceKind, warningList: [...warningList] });
+
+    expect(missing.has(Buffer.from(path))).toBe(isMissing);
   });
 });
