@@ -22,6 +22,8 @@ export interface RestoreReport extends Partial<FilesReport> {
   readonly state: RestoreRow['state'];
   readonly point?: string;
   readonly target?: string;
+  /** Of a point that could not read everything. */
+  readonly degraded?: RestoreJob['degraded'];
   /** Each shard's own account, with all files that failed. */
   readonly details?: { readonly bucket: string; readonly prefix: string };
   readonly volumes?: readonly RestoredVolume[];
@@ -64,12 +66,14 @@ async function complete(
   const did = job.target.kind === 'volumes' ? await reportVolumes(deps, job) : await reportFiles(deps, job);
   const { files = did.volumes?.length ?? 0, bytes = volumeBytes(did.volumes), failed = 0, carried = 0 } = did;
   const { unkept = [] } = did;
-  const state = failed + carried + unkept.length > 0 ? 'completed-with-warnings' : 'completed';
+  const missing = job.degraded?.unread.missing ?? 0;
+  const state = failed + carried + unkept.length + missing > 0 ? 'completed-with-warnings' : 'completed';
   const report: RestoreReport = {
     restoreId,
     state,
     point: job.pointId,
     ...(row === undefined ? {} : { target: row.target }),
+    ...(job.degraded && { degraded: job.degraded }),
     ...did,
   };
   if (row?.state !== 'running') return report;

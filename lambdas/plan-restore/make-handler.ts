@@ -4,7 +4,9 @@ import {
   type Catalog,
   type Clock,
   defaultShardLimits,
+  findCleanPoint,
   findThaw,
+  isDegraded,
   type ObjectStore,
   planRestore,
   PointReader,
@@ -17,6 +19,7 @@ import {
   type Root,
   thawPoint,
   UnknownNameError,
+  unreadOf,
   type WorkStore,
 } from '@holdfast/engine';
 import * as z from 'zod';
@@ -29,7 +32,7 @@ import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { RestoreInput } from './restore-input.ts';
 import { ThawOverdueError } from './thaw-overdue-error.ts';
-import { restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
+import { type DegradedPoint, restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
 
 /** What one worker writes in its 15 minutes, with a reserve: larger files are for a machine. */
 const largestFileBytes = 12 * 2 ** 30;
@@ -51,6 +54,8 @@ export interface PlanRestoreOutput {
    */
   readonly mode: 'files' | 'volumes' | 'directory' | 'dry-run' | 'thaw';
   readonly point: { readonly id: string; readonly sourceTime: string; readonly resource: string };
+  /** Of a point that could not read everything: read it before the restore is relied on. */
+  readonly degraded?: DegradedPoint;
   readonly target: string;
   /** Of volumes: their number and size. Absent in mode `directory`. */
   readonly quote?: RestoreQuote | { readonly volumes: number; readonly bytes: number };
@@ -98,6 +103,13 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
     const row = await findPointFor(deps, begun === undefined ? input : { point: begun.pointId });
     const keys = await deps.openKeys();
     const { root } = await readRoot(deps.store, keys, row.resourceArn, row.pointId, row.rootVersionId);
+    const degraded = await describeDegraded(deps, root);
+    if (degraded !== undefined)
+      log.warn('the point is degraded', { restoreId, point: root.point, reason: degraded.meaning });
+    const withDegraded = (output: PlanRestoreOutput): PlanRestoreOutput => ({
+      ...output,
+      ...(degraded && { degraded }),
+    });
     const machineName = restoreFiles.machine(restoreId);
     if (root.image?.machine !== undefined) await putJson(work, machineName, root.image.machine);
     const target = chooseTarget(root, input, {
@@ -110,9 +122,11 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       ? await findThaw(deps.store, root, input.thaw)
       : await thawPoint(deps.store, root, input.thaw);
     if (thaw.state !== 'readable')
-      return awaitThaw(deps, { restoreId, execution, dryRun: input.dryRun, row, root, target, thaw });
+      return withDegraded(
+        await awaitThaw(deps, { restoreId, execution, dryRun: input.dryRun, row, root, target, thaw }),
+      );
     if (target.kind === 'directory' && !input.dryRun)
-      return record(deps, { restoreId, execution, row, root, target });
+      return withDegraded(await record(deps, { restoreId, execution, row, root, target }));
     const keysOfSnapshots = target.kind === 'volumes' ? await findSnapshots(deps, target) : {};
     const { quote, shards } =
       target.kind === 'volumes'
@@ -127,7 +141,7 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       quote,
       shards: { bucket: workBucket, key, count: shards.length },
     };
-    if (input.dryRun || target.kind === 'directory') return { ...output, mode: 'dry-run' };
+    if (input.dryRun || target.kind === 'directory') return withDegraded({ ...output, mode: 'dry-run' });
     await putJson(work, key, shards);
     await putJson(work, restoreFiles.job(restoreId), {
       restoreId,
@@ -138,11 +152,33 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       paths: input.paths,
       overwrite: input.overwrite,
       shardCount: shards.length,
+      ...(degraded && { degraded }),
     } satisfies RestoreJob);
     await putRow(deps, restoreId, execution, row, root, output.target);
     log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
-    return { ...output, mode: target.kind === 'volumes' ? 'volumes' : 'files' };
+    return withDegraded({ ...output, mode: target.kind === 'volumes' ? 'volumes' : 'files' });
   });
+}
+
+async function describeDegraded(
+  { catalog, clock }: PlanRestoreDeps,
+  root: Root,
+): Promise<DegradedPoint | undefined> {
+  if (!isDegraded(root)) return undefined;
+  const place = { resourceArn: root.resource, sourceTime: new Date(root.sourceTime) };
+  const clean = await findCleanPoint(catalog, place, clock.now());
+  const unread = unreadOf(root);
+  const instead =
+    clean === undefined
+      ? 'the resource has no clean point'
+      : `to restore what lacks nothing, name the point ${clean.pointId} of ${clean.sourceTime.toISOString()}`;
+  return {
+    unread,
+    ...(clean && { cleanPoint: clean.pointId }),
+    meaning:
+      `of point ${root.point}, ${unread.carried + unread.missing} entries could not be read: it lacks ${unread.missing}, ` +
+      `and has ${unread.carried} as earlier points do; ${instead}`,
+  };
 }
 
 /** Puts a restore on record that the caller's own process does: that is the machine's part of it. */

@@ -18,6 +18,16 @@ const RestoreTarget = z.discriminatedUnion('kind', [
 ]);
 export type RestoreTarget = z.infer<typeof RestoreTarget>;
 
+/** What a point could not read, and the point that lacks nothing. */
+const DegradedPoint = z.object({
+  unread: z.object({ carried: z.int(), missing: z.int() }),
+  /** Absent where the resource has none. */
+  cleanPoint: z.string().optional(),
+  /** The same for people. */
+  meaning: z.string(),
+});
+export type DegradedPoint = z.infer<typeof DegradedPoint>;
+
 /** A restore as it was checked and planned: all its workers go by it. */
 export const RestoreJob = z.object({
   restoreId: z.string(),
@@ -29,6 +39,7 @@ export const RestoreJob = z.object({
   paths: z.array(z.string()).optional(),
   overwrite: z.enum(['never', 'if-different', 'always']),
   shardCount: z.int().nonnegative(),
+  degraded: DegradedPoint.optional(),
 });
 export type RestoreJob = z.infer<typeof RestoreJob>;
 

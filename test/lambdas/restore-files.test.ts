@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { restoreInputSchema } from '../../lambdas/plan-restore/restore-input-schema.ts';
 import { RestoreInput } from '../../lambdas/plan-restore/restore-input.ts';
 import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
@@ -85,6 +85,47 @@ test('a dry run quotes, writes nothing and is not recorded as a restore', async 
   expect(plan).toMatchObject({ mode: 'dry-run', quote: { files: 10, bytes: 90 } });
   expect(target.entries).toEqual([]);
   expect(await deployment.catalog.findRestore(plan.restoreId)).toBeUndefined();
+});
+
+async function withDegraded() {
+  const deployment = makeDeployment();
+  deployment.source.plant('fine', 'content');
+  const clean = await backUp(deployment, 'a'.repeat(32));
+  deployment.clock.advance(3_600_000);
+  deployment.source.plant('secret', 'content');
+  deployment.source.trap('secret', 'deny');
+  const point = await backUp(deployment, 'b'.repeat(32));
+  const meaning = expect.stringMatching(
+    new RegExp(`1 entries could not be read: it lacks 1, and has 0 .*name the point ${clean} of 20`),
+  );
+  return {
+    deployment,
+    point,
+    said: { unread: { carried: 0, missing: 1 }, cleanPoint: clean, meaning },
+  };
+}
+
+describe('of a degraded point', () => {
+  test('a plan says before anything is written what it could not read, and which point lacks nothing', async () => {
+    const { deployment, point, said } = await withDegraded();
+    const { planRestore } = makeRestoring(deployment);
+
+    for (const dryRun of [true, false]) {
+      const request = { point, target: TARGET, dryRun };
+      expect(await planRestore({ request, execution: EXECUTION }, PLENTY)).toMatchObject({ degraded: said });
+    }
+    expect(deployment.lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', message: 'the point is degraded', reason: said.meaning }),
+    );
+  });
+
+  test('the report says it too, and is none of a complete restore', async () => {
+    const { deployment, point, said } = await withDegraded();
+
+    const report = await restoreFiles(deployment, makeRestoring(deployment), { point, target: TARGET });
+
+    expect(report).toMatchObject({ state: 'completed-with-warnings', failed: 0, degraded: said });
+  });
 });
 
 test('files that the target has are kept unless the rule says otherwise', async () => {

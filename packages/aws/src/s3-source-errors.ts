@@ -40,7 +40,9 @@ export function toSourceEntryError(error: unknown, bucket: string, key: string):
     );
   }
   if (isDenied(error)) {
-    const remedy = 'may not be read; allow s3:GetObject and s3:GetObjectTagging on it';
+    const remedy =
+      'may not be read; allow s3:GetObject and s3:GetObjectTagging on it: name its bucket under sources.buckets in the ' +
+      "plans file and deploy, and check the bucket's own policy";
     return new SourceEntryError('denied', key, `${remedy} (${message})`, cause);
   }
   if (httpStatus(error) === undefined) return toEngineError(error, `reading ${key} of bucket ${bucket}`);

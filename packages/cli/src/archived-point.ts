@@ -8,6 +8,7 @@ import {
   type ThawSpeed,
 } from '@holdfast/engine';
 import { pricesAsOf } from '@holdfast/engine/model';
+import type { DegradedFields } from './degraded-point.ts';
 import { ThawNeededError, UsageError } from './errors.ts';
 import type { Output } from './output.ts';
 import { bytesText, durationText } from './text.ts';
@@ -69,7 +70,12 @@ export async function checkReadable(store: ObjectStore, root: Root, bucket: stri
 export async function printThawQuote(
   root: Root,
   thaw: Exclude<PointThaw, { state: 'readable' }>,
-  { speed, workers, isLocal }: Parameters<typeof quoteThaw>[2] & { readonly speed: ThawSpeed },
+  {
+    speed,
+    workers,
+    isLocal,
+    degraded,
+  }: Parameters<typeof quoteThaw>[2] & { readonly speed: ThawSpeed; readonly degraded: DegradedFields },
   out: Output,
 ): Promise<void> {
   const quote = quoteThaw(root, thaw, { workers, isLocal });
@@ -77,6 +83,7 @@ export async function printThawQuote(
   if (out.json) {
     return out.document({
       pointId: root.point,
+      ...degraded,
       ...quote,
       thaw: { state, storageClass, speed, bytes: thaw.bytes, seconds, dollars },
     });

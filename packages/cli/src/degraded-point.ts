@@ -16,14 +16,18 @@ export function unreadText(point: UnreadFacts): string {
   return `${entries} could not be read: ${parts.join(', and ').replace(/^has/, 'it has')}`;
 }
 
-/** A point as it can be pointed at, whether from the catalog or from a root. */
-export interface CleanPoint {
-  readonly pointId: string;
-  readonly sourceTime: Date;
+/** The same for a table: `clean`, or `degraded (5 missing, 2 older)`. */
+export function pointStateText(point: UnreadFacts): string {
+  const { carried, missing } = unreadOf(point);
+  return isDegraded(point) ? `degraded (${missing} missing, ${carried} older)` : 'clean';
 }
 
 /** What a degraded point lacks, and what to take instead. */
-export function degradedText(pointId: string, point: UnreadFacts, clean: CleanPoint | undefined): string {
+export function degradedText(
+  pointId: string,
+  point: UnreadFacts,
+  clean: { readonly pointId: string; readonly sourceTime: Date } | undefined,
+): string {
   const instead =
     clean === undefined
       ? 'the resource has no clean point'

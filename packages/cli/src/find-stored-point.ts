@@ -1,5 +1,6 @@
 import {
   BackupError,
+  isDegraded,
   isPointId,
   type ListedRoot,
   listRootNames,
@@ -68,6 +69,19 @@ export async function findStoredPoint(points: StoredPoints, text: string, time?:
     `the source has no point "${safeText(text)}", and no point${before} of a resource of that name; ` +
       '"holdfast extract <source> --list" lists what it has',
   );
+}
+
+/** The clean point of a resource that stands in for a degraded one: the newest that is not later, else the next one. */
+export async function findCleanStoredPoint(points: StoredPoints, degraded: Root): Promise<Root | undefined> {
+  const listed = await listPointsOf(points, degraded.resource);
+  let later: Root | undefined;
+  for (const one of listed.toReversed()) {
+    const root = await findRoot({ ...points, onDamage: () => {} }, one);
+    if (root === undefined || isDegraded(root)) continue;
+    if (root.sourceTime <= degraded.sourceTime) return root;
+    later = root;
+  }
+  return later;
 }
 
 /** Roots of one resource, the oldest first. */

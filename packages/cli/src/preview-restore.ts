@@ -11,6 +11,7 @@ import {
   type RestoreQuote,
 } from '@holdfast/engine';
 import { dollarsText, pricesText, printThawQuote, type ThawOptions } from './archived-point.ts';
+import type { DegradedFields } from './degraded-point.ts';
 import type { Output } from './output.ts';
 import { type RestoreDestination, placeText } from './restore-request.ts';
 import { bytesText, countText, durationText, pathFields, pathText } from './text.ts';
@@ -22,6 +23,8 @@ const usualWorkers = 10;
 export interface RestorePreview {
   readonly reader: PointReader;
   readonly point: PointRow;
+  /** What it could not read, for programs; people have been told. */
+  readonly degraded: DegradedFields;
   readonly paths: readonly string[] | undefined;
   readonly destination: RestoreDestination | undefined;
   readonly signal: AbortSignal;
@@ -45,10 +48,11 @@ export async function printQuote(
   }
   const thaw = await findThaw(store, reader.root, wanted);
   if (thaw.state !== 'readable') {
-    return printThawQuote(reader.root, thaw, { speed: wanted.speed, ...workersOf(preview) }, out);
+    const how = { speed: wanted.speed, ...workersOf(preview), degraded: preview.degraded };
+    return printThawQuote(reader.root, thaw, how, out);
   }
   const quote = await quoteOf(preview);
-  if (out.json) return out.document({ pointId: point.pointId, ...quote });
+  if (out.json) return out.document({ pointId: point.pointId, ...preview.degraded, ...quote });
   await out.line(`point     ${point.pointId} of ${point.resourceArn}`);
   await out.line(`files     ${quote.files}`);
   await out.line(`bytes     ${bytesText(quote.bytes)} to write, ${bytesText(quote.storedBytes)} to read`);

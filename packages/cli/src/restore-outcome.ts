@@ -1,4 +1,5 @@
 import type { RestoreOutcome } from '@holdfast/engine';
+import type { DegradedFields } from './degraded-point.ts';
 import { damageNames, type ExitCode, exitCodes } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { bytesText, countText, safeText } from './text.ts';
@@ -12,7 +13,7 @@ export async function printOutcome(
     readonly directory: string;
     /** What stands for it on the audit log. */
     readonly execution?: string;
-  },
+  } & DegradedFields,
   out: Output,
 ): Promise<void> {
   const { files, bytes, written, kept, same, failed, carried, unkept } = outcome;

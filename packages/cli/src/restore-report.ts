@@ -22,6 +22,8 @@ const RestoreReport = z.looseObject({
   failedFiles: z.array(z.object({ path: z.string(), name: z.string(), message: z.string() })).optional(),
   /** What of the written files could not be kept as the point has it. */
   unkept: z.array(z.object({ fact: z.string(), entries: z.number(), example: z.string() })).optional(),
+  /** Of a point that could not read everything. */
+  degraded: z.looseObject({ meaning: z.string() }).optional(),
   details: z.object({ bucket: z.string(), prefix: z.string() }).optional(),
   volumes: z
     .array(
@@ -77,6 +79,7 @@ export async function printReport(report: RestoreReport, out: Output): Promise<v
   }
   if (carried > 0)
     await out.line(`older     ${countText(carried, 'file')} with the content of an earlier point`);
+  if (report.degraded !== undefined) await out.line(`degraded  ${safeText(report.degraded.meaning)}`);
   for (const lacking of unkept) await out.line(unkeptText(lacking));
   if (failed > failedFiles.length && details !== undefined) {
     await out.line(`details   s3://${details.bucket}/${details.prefix}`);

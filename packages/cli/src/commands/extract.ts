@@ -1,5 +1,6 @@
 import {
   type BackupError,
+  isDegraded,
   NotSupportedError,
   openContainer,
   openVault,
@@ -7,18 +8,23 @@ import {
   PointReader,
   restoreReadable,
   type Root,
+  unreadOf,
 } from '@holdfast/engine';
 import { DirectoryTarget, systemRandom } from '@holdfast/node';
 import { checkReadable } from '../archived-point.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
+import { type DegradedFields, degradedText, pointStateText, unreadText } from '../degraded-point.ts';
 import { UsageError } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { type ExtractSource, type KeyOptions, openKeyring, openSource } from '../extract-source.ts';
-import { findStoredPoint, listStoredPoints } from '../find-stored-point.ts';
+import { findCleanStoredPoint, findStoredPoint, listStoredPoints } from '../find-stored-point.ts';
 import { exitCodeOfOutcome, printOutcome } from '../restore-outcome.ts';
 import { overwriteOption } from '../restore-request.ts';
 import { bytesText, safeText, timeText } from '../text.ts';
 import { timeOption } from '../time-option.ts';
+
+/** Warnings of a degraded point that are said before it is restored. */
+const warningsShown = 20;
 
 export const extractCommand = defineCommand({
   name: 'extract',
@@ -81,6 +87,8 @@ export const extractCommand = defineCommand({
 interface Found {
   /** All points of the list, or the one that is extracted. */
   readonly points: readonly Root[];
+  /** The clean point that stands in for the first of the points. Not known of a container, which is alone. */
+  readonly findClean?: () => Promise<Root | undefined>;
   /** Opens the first of the points. @throws {@link ThawNeededError} it has to be thawed first. */
   readonly open: () => Promise<PointReader>;
   /** Roots that cannot be read. */
@@ -123,13 +131,14 @@ async function findPoints(
     if (bucket !== undefined) await checkReadable(store, root, bucket);
     return new PointReader(store, keys, root);
   };
-  return { points, open, damaged, directory };
+  const findClean = async (): Promise<Root | undefined> => findCleanStoredPoint(vault, points[0] as Root);
+  return { points, findClean, open, damaged, directory };
 }
 
 async function printPoints({ points, damaged }: Found, { out }: CommandContext): Promise<ExitCode> {
   if (out.json) {
     await out.document({
-      points: points.map(({ point, resource, sourceTime, type, expiresAt, counts }) => ({
+      points: points.map(({ point, resource, sourceTime, type, expiresAt, counts, ...facts }) => ({
         pointId: point,
         resourceArn: resource,
         sourceTime,
@@ -137,6 +146,7 @@ async function printPoints({ points, damaged }: Found, { out }: CommandContext):
         expiresAt,
         files: counts.files,
         bytes: counts.logicalBytes,
+        unread: unreadOf(facts),
       })),
       damaged: damaged.map(({ name, message }) => ({ name, message })),
     });
@@ -150,21 +160,23 @@ async function printPoints({ points, damaged }: Found, { out }: CommandContext):
       { title: 'TYPE' },
       { title: 'FILES', align: 'right' },
       { title: 'SIZE', align: 'right' },
+      { title: 'STATE' },
     ],
-    points.map(({ point, resource, sourceTime, type, counts }) => [
+    points.map(({ point, resource, sourceTime, type, counts, ...facts }) => [
       point,
       resource,
       timeText(new Date(sourceTime)),
       type,
       String(counts.files),
       bytesText(counts.logicalBytes),
+      pointStateText(facts),
     ]),
   );
   return exitCodes.ok;
 }
 
 async function extract(
-  { open, directory: vault }: Found,
+  found: Found,
   {
     directory,
     paths,
@@ -174,9 +186,10 @@ async function extract(
     readonly paths: readonly string[] | undefined;
     readonly overwrite: OverwriteRule;
   },
-  { out, progress, signal }: CommandContext,
+  { out, progress, signal, warn }: CommandContext,
 ): Promise<ExitCode> {
-  const reader = await open();
+  const reader = await found.open();
+  const vault = found.directory;
   const { point, image, counts } = reader.root;
   if (image !== undefined) {
     const snapshots = image.snapshots.map(({ snapshot }) => snapshot).join(', ');
@@ -184,6 +197,7 @@ async function extract(
       `point ${point} consists of EBS snapshots, whose blocks are not in the vault: ${snapshots}; make volumes of them in EC2`,
     );
   }
+  const degraded = await warnOf(reader.root, found, warn);
   const outcome = await restoreReadable(reader, {
     target: new DirectoryTarget({
       root: directory,
@@ -199,6 +213,26 @@ async function extract(
     for (const { entries, message } of outcome.lostPages)
       await out.line(`not restored: files of a lost page of ${entries} entries: ${safeText(message)}`);
   }
-  await printOutcome(outcome, { pointId: point, directory }, out);
+  await printOutcome(outcome, { pointId: point, directory, ...degraded }, out);
   return outcome.lostPages.length > 0 ? exitCodes.damaged : exitCodeOfOutcome(outcome);
+}
+
+/** Says before anything is written what the point could not read, and which one to take instead. */
+async function warnOf(
+  root: Root,
+  { findClean }: Found,
+  warn: CommandContext['warn'],
+): Promise<DegradedFields> {
+  if (!isDegraded(root)) return {};
+  const clean = await findClean?.();
+  const instead = clean && { pointId: clean.point, sourceTime: new Date(clean.sourceTime) };
+  warn(
+    findClean === undefined
+      ? `point ${root.point} is degraded: ${unreadText(root)}; the vault may have a clean one`
+      : degradedText(root.point, root, instead),
+  );
+  for (const { message } of root.warningList.slice(0, warningsShown)) warn(message);
+  const more = root.warnings - Math.min(root.warningList.length, warningsShown);
+  if (more > 0) warn(`… and ${more} more`);
+  return { unread: unreadOf(root), cleanPointId: clean?.point ?? null };
 }

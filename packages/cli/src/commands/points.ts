@@ -1,12 +1,6 @@
-import {
-  type Catalog,
-  isDegraded,
-  type PointRow,
-  type TimeRange,
-  unreadOf,
-  type UnreadFacts,
-} from '@holdfast/engine';
+import { type Catalog, isDegraded, type PointRow, type TimeRange, unreadOf } from '@holdfast/engine';
 import { defineCommand } from '../command.ts';
+import { pointStateText } from '../degraded-point.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { resolveResourceArn } from '../resolve-resource.ts';
@@ -57,12 +51,6 @@ async function listAllPoints(catalog: Catalog, { from, to }: TimeRange): Promise
 /** Digits of a hold's id; `hold release` takes a beginning, too. */
 const shownOfHold = 8;
 
-/** `clean`, or of how many entries a point lacks or carries some. */
-function stateOf(point: UnreadFacts): string {
-  const { carried, missing } = unreadOf(point);
-  return isDegraded(point) ? `degraded (${missing} missing, ${carried} older)` : 'clean';
-}
-
 async function printPoints(rows: readonly PointRow[], out: Output): Promise<void> {
   await out.table(
     [
@@ -90,7 +78,7 @@ async function printPoints(rows: readonly PointRow[], out: Output): Promise<void
         bytesText(counts.logicalBytes),
         bytesText(counts.storedBytes),
         String(warnings),
-        stateOf({ warnings, ...facts }),
+        pointStateText({ warnings, ...facts }),
       ],
     ),
   );

@@ -3,6 +3,7 @@ import { DirectoryTarget } from '@holdfast/node';
 import { checkReadable, type ThawOptions, thawOptions } from '../archived-point.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import type { Connection } from '../connection.ts';
+import { type DegradedFields, warnDegraded } from '../degraded-point.ts';
 import { UsageError } from '../errors.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { openPoint } from '../open-point.ts';
@@ -96,10 +97,11 @@ export const restoreCommand = defineCommand({
     const point = await resolvePointOrResource(connection.services.catalog, name, context.clock.now(), time);
     const request: Request = { point, paths: values.path, overwrite, thaw };
     if (destination !== undefined) checkDestination(point, destination, request.paths);
+    const degraded = await warnDegraded(point, connection, context);
     if (values.quote === true || values['dry-run'] === true) {
       const reader = await openPoint(connection, point);
       const { store } = connection.services;
-      const preview = { reader, point, paths: request.paths, signal: context.signal };
+      const preview = { reader, point, degraded, paths: request.paths, signal: context.signal };
       if (destination === undefined || values.quote === true) {
         await printQuote({ ...preview, destination, store, thaw }, context.out);
       } else {
@@ -110,8 +112,8 @@ export const restoreCommand = defineCommand({
     }
     if (destination === undefined) throw new TypeError('the destination was checked above');
     if (destination.kind === 'directory')
-      return restoreHere(request, destination.directory, connection, context);
-    return restoreThere(request, destination, values.wait === true, connection, context);
+      return restoreHere(request, destination.directory, degraded, connection, context);
+    return restoreThere(request, destination, { wait: values.wait === true, degraded }, connection, context);
   },
 });
 
@@ -119,6 +121,7 @@ export const restoreCommand = defineCommand({
 async function restoreHere(
   request: Request,
   directory: string,
+  degraded: DegradedFields,
   connection: Connection,
   context: CommandContext,
 ): Promise<ExitCode> {
@@ -134,7 +137,7 @@ async function restoreHere(
     onProgress: progress.report,
     signal,
   });
-  await printOutcome(outcome, { pointId: point.pointId, directory, execution }, out);
+  await printOutcome(outcome, { pointId: point.pointId, directory, execution, ...degraded }, out);
   return exitCodeOfOutcome(outcome);
 }
 
@@ -142,14 +145,14 @@ async function restoreHere(
 async function restoreThere(
   { point, paths, overwrite, thaw }: Request,
   destination: Exclude<RestoreDestination, { kind: 'directory' }>,
-  wait: boolean,
+  { wait, degraded }: { readonly wait: boolean; readonly degraded: DegradedFields },
   connection: Connection,
   context: CommandContext,
 ): Promise<ExitCode> {
   const { out, progress } = context;
   const input = restoreInput(point, destination, { paths, overwrite, thaw });
   const execution = await startRestore(connection, input);
-  const fields = { pointId: point.pointId, resourceArn: point.resourceArn, execution };
+  const fields = { pointId: point.pointId, resourceArn: point.resourceArn, execution, ...degraded };
   if (!wait) {
     if (out.json) {
       await out.document(fields);

@@ -285,6 +285,44 @@ describe('damage', () => {
   });
 });
 
+async function withDegraded(): Promise<{ readonly clean: Root; readonly degraded: Root }> {
+  cli.source.plant('a', 'old');
+  const clean = (await cli.backUp()).root;
+  cli.clock.advance(60_000);
+  cli.source.plant('b', 'content');
+  cli.source.trap('b', 'deny');
+  const degraded = (await cli.backUp('incremental')).root;
+  loseTables();
+  return { clean, degraded };
+}
+
+describe('a degraded point', () => {
+  test('says what it could not read before it is restored, and which point to take instead', async () => {
+    const { clean, degraded } = await withDegraded();
+
+    const to = join(folder, 'to');
+    const { err } = await cli.run('extract', bucket, bucketArn, '--to', to);
+    const document = await cli.json('extract', bucket, bucketArn, '--to', to);
+
+    expect(err).toMatch(
+      new RegExp(
+        `^holdfast: point ${degraded.point} is degraded: 1 entry could not be read: it lacks 1; ` +
+          `the clean point to use instead is ${clean.point} of 2026-11-23 12:00:00Z\nholdfast: "b" may not be read`,
+      ),
+    );
+    expect(document).toMatchObject({ unread: { carried: 0, missing: 1 }, cleanPointId: clean.point });
+  });
+
+  test('is listed as one', async () => {
+    const { clean, degraded } = await withDegraded();
+
+    const { out } = await cli.run('extract', bucket, '--list');
+
+    expect(out).toMatch(new RegExp(`^${degraded.point} .*  degraded \\(1 missing, 0 older\\)$`, 'm'));
+    expect(out).toMatch(new RegExp(`^${clean.point} .*  clean$`, 'm'));
+  });
+});
+
 test('a path that leads out of the directory is refused, the others are restored', async () => {
   cli.source.plant('../outside', 'x');
   cli.source.plant('inside', 'y');

@@ -1,6 +1,6 @@
 import type { PointId } from '@holdfast/engine';
 import { pricesAsOf } from '@holdfast/engine/model';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CliUnderTest, volumeArn } from '../cli-under-test.ts';
 
 async function backedUp() {
@@ -268,4 +268,52 @@ test.for([
   expect(err).toContain(`holdfast: ${message}`);
   expect(code).toBe(2);
   expect(cli.connected).toEqual([]);
+});
+
+async function withDegraded() {
+  const { cli, point: clean } = await backedUp();
+  cli.source.plant('readme.txt', 'changed');
+  cli.source.plant('new.txt', 'content');
+  for (const path of ['readme.txt', 'new.txt']) cli.source.trap(path, 'deny');
+  cli.clock.advance(60_000);
+  const { root } = await cli.backUp('incremental');
+  const said =
+    `holdfast: point ${root.point} is degraded: 2 entries could not be read: it lacks 1, and has 1 as earlier points do; ` +
+    `the clean point to use instead is ${clean} of 2026-11-23 12:00:00Z; ` +
+    `"holdfast warnings ${root.point}" names what could not be read\n`;
+  return { cli, clean, point: root.point, said };
+}
+
+describe('of a degraded point', () => {
+  test.for([[['--to-bucket', 'b']], [['--to-bucket', 'b', '--quote']], [['--to-bucket', 'b', '--dry-run']]])(
+    'says before anything is done what it could not read, and which point to take: %j',
+    async ([args = []]) => {
+      const { cli, said } = await withDegraded();
+
+      const { code, err } = await cli.run('restore', 'photos', ...args);
+
+      expect(err).toBe(said);
+      expect(code).toBe(0);
+    },
+  );
+
+  test('gives programs the same', async () => {
+    const { cli, clean } = await withDegraded();
+
+    for (const args of [[], ['--quote']]) {
+      expect(await cli.json('restore', 'photos', '--to-bucket', 'b', ...args)).toMatchObject({
+        unread: { carried: 1, missing: 1 },
+        cleanPointId: clean,
+      });
+    }
+  });
+
+  test('prints what the report of the machine says of it', async () => {
+    const { cli } = await withDegraded();
+    reporting(cli, { state: 'completed-with-warnings', files: 3, degraded: { meaning: 'it lacks 1' } });
+
+    const { out } = await cli.run('restore', 'photos', '--to-bucket', 'b', '--wait');
+
+    expect(out).toContain('degraded  it lacks 1\n');
+  });
 });
