@@ -7,6 +7,7 @@ import { identifyRequest, signedService, type AwsRequest } from './aws-request.t
 import { Ec2Service } from './ec2/ec2-service.ts';
 import { Ec2Settings } from './ec2/settings.ts';
 import { refuseExecutionName } from './execution-name.ts';
+import { EncodedListings } from './encoded-listings.ts';
 import { errorReply, throttleReply } from './faults/error-replies.ts';
 import { FaultRules, type FaultAction } from './faults/fault-rules.ts';
 import { findLambdaProcess, type LambdaProcess } from './faults/lambda-process.ts';
@@ -74,6 +75,7 @@ class GatewayHandler {
   readonly #ec2: Ec2Service;
   readonly #archive: S3Archive;
   readonly #buckets: TaggedBuckets;
+  readonly #listings: EncodedListings;
   readonly #faults = new FaultRules();
   readonly #counts = new RequestCounts();
   readonly #dataDir: string;
@@ -85,6 +87,7 @@ class GatewayHandler {
     this.#dataDir = options.dataDir;
     this.#ec2 = ec2;
     this.#archive = new S3Archive(this.#upstream, now);
+    this.#listings = new EncodedListings(this.#upstream);
     this.#buckets = new TaggedBuckets(options.upstreamUrl);
   }
 
@@ -220,6 +223,7 @@ class GatewayHandler {
       return (
         refuseVersionId(request) ??
         refuseS3Tags(request, message.headers, body) ??
+        (await this.#listings.answer(request, message)) ??
         this.#archive.answer(request, message)
       );
     // Only bodies of S3 are left to be streamed.

@@ -44,6 +44,12 @@ export class Upstream {
     return answer.resume();
   }
 
+  /** Sends a call without a body to another path than it came for. */
+  get(path: string, message: IncomingMessage): Promise<IncomingMessage> {
+    const headers = forwardedHeaders(message.rawHeaders, noBody);
+    return this.#sendAgain({ method: 'GET', path, headers }, noBody);
+  }
+
   /** Sends a call once more when the emulator closed a kept connection just as we reused it. */
   async #sendAgain(call: Call, body: Uint8Array): Promise<IncomingMessage> {
     try {

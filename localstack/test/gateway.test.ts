@@ -1,5 +1,11 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { GetObjectCommand, PutObjectCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  PutObjectTaggingCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
@@ -157,6 +163,47 @@ test('refuses tags that S3 does not take, in a header and in a body, and passes 
     ['PUT', false],
     ['PUT', true],
   ]);
+});
+
+test('asks LocalStack for keys as they are, and encodes them itself', async () => {
+  const fixture = await startFixture((call, response) => {
+    if (call.path === '/_localstack/health') return response.end('{}');
+    response.end(
+      '<ListBucketResult><Contents><Key>a b+c</Key></Contents><Contents><Key>&lt;&amp;&#x1;\u0001ä/\u{1F600}</Key></Contents>' +
+        '<CommonPrefixes><Prefix>ü/</Prefix></CommonPrefixes><StartAfter>50%</StartAfter></ListBucketResult>',
+    );
+  });
+  const s3 = new S3Client({ ...fixture.clientOptions, forcePathStyle: true });
+
+  const listed = await s3.send(
+    new ListObjectsV2Command({ Bucket: 'photos', EncodingType: 'url', StartAfter: '50%', MaxKeys: 2 }),
+  );
+
+  expect(listed.Contents?.map(({ Key = '' }) => decodeURIComponent(Key))).toEqual([
+    'a b+c',
+    '<&\u0001\u0001ä/\u{1F600}',
+  ]);
+  expect(listed.CommonPrefixes).toEqual([{ Prefix: '%C3%BC/' }]);
+  expect(listed.StartAfter).toBe('50%25');
+  const [, asked] = fixture.upstreamCalls;
+  expect(Object.fromEntries(new URL(asked?.path ?? '', fixture.url).searchParams)).toMatchObject({
+    'list-type': '2',
+    'start-after': '50%',
+    'max-keys': '2',
+  });
+  expect(asked?.path).not.toContain('encoding-type');
+});
+
+test('passes percent-encoded listings of other emulators on', async () => {
+  const fixture = await startFixture((call, response) => {
+    if (call.path === '/_localstack/health') response.writeHead(404);
+    response.end('<ListBucketResult><Contents><Key>%C3%BC</Key></Contents></ListBucketResult>');
+  });
+  const s3 = new S3Client({ ...fixture.clientOptions, forcePathStyle: true });
+
+  const listed = await s3.send(new ListObjectsV2Command({ Bucket: 'photos', EncodingType: 'url' }));
+
+  expect(listed.Contents).toEqual([{ Key: '%C3%BC' }]);
 });
 
 test('says what its own endpoints are', async () => {
