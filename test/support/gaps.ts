@@ -67,7 +67,7 @@ const probes: Readonly<Record<Need, () => Promise<Gap>>> = {
   schedules: async () => unless(await firesSchedules(), 'schedules never fire'),
   waitScale: async () =>
     unless(await answers('/_ministack/config'), 'waits of workflows cannot be shortened'),
-  alarms: async () => unless(await judgesAlarms(), 'alarms are not judged when metrics come in'),
+  alarms: async () => unless(await judgesAlarms(), 'alarms are judged only once in their period'),
   listings: async () => unless(await sortsEncodedKeys(), 'percent-encoded listings lose keys between pages'),
   throttledSteps: async () =>
     unless(await namesThrottled(), 'a refused invocation has no error name in a state machine'),
