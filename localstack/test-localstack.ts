@@ -1,4 +1,4 @@
-// npm run test:localstack [-- --host <address>]: the integration and the end-to-end tests on the LocalStack that
+// npm run test:localstack [-- --host <address>] [file …]: the integration and the end-to-end tests on the LocalStack that
 // AWS_ENDPOINT_URL names. The address is the one that a gateway started here listens on.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,10 @@ class LocalStackMissingError extends Error {
   override readonly name = 'LocalStackMissingError';
 }
 
-const { values } = parseArgs({ options: { host: { type: 'string' } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { host: { type: 'string' } },
+});
 
 try {
   process.exitCode = await run(process.env['AWS_ENDPOINT_URL']);
@@ -102,7 +105,9 @@ async function getJson(url: string): Promise<unknown> {
 }
 
 async function test(project: string): Promise<number> {
-  const child = spawn('vitest', ['run', '--project', project], { stdio: 'inherit' });
+  const child = spawn('vitest', ['run', '--project', project, '--passWithNoTests', ...positionals], {
+    stdio: 'inherit',
+  });
   const [code] = (await once(child, 'exit')) as [number | null];
   return code ?? 1;
 }
