@@ -7,11 +7,18 @@ import { cycleFields } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { metric, type Metrics, planMetric } from '../shared/metrics.ts';
 import { putJson } from '../shared/work-json.ts';
-import { type CycleList, cycleListName, runIdOf } from './cycle-list.ts';
+import { cycleListName, cycleListsOf } from './cycle-list.ts';
 
-/** Where the work list of a cycle lies, and how many resources cannot be protected although they are tagged. */
+/** Where a list lies in the work bucket, for the map over it. */
+interface ListPlace {
+  readonly bucket: string;
+  readonly key: string;
+  readonly count: number;
+}
+
+/** Where the work lists of a cycle lie, and how many resources cannot be protected although they are tagged. */
 export interface DiscoverOutput {
-  readonly resources: { readonly bucket: string; readonly key: string; readonly count: number };
+  readonly lists: { readonly files: ListPlace; readonly images: ListPlace };
   /** Of all plans. */
   readonly problems: number;
 }
@@ -35,17 +42,27 @@ export function makeHandler(deps: {
 
     const problems = resources.filter(({ problem }) => problem !== undefined);
     for (const { arn, problem } of problems) log.warn('not protected', { resource: arn, problem });
-    const list: CycleList = resources
-      .filter((resource) => resource.problem === undefined && resource.plan === plan.name)
-      .map(({ arn, kind }) => ({ resourceArn: arn, kind, runId: runIdOf(cycleId, arn) }));
-    const key = cycleListName(cycleId);
-    await putJson(work, key, list);
+    const lists = cycleListsOf(
+      cycleId,
+      resources.filter((resource) => resource.problem === undefined && resource.plan === plan.name),
+    );
+    const put = async (part: keyof typeof lists): Promise<ListPlace> => {
+      const key = cycleListName(cycleId, part);
+      await putJson(work, key, lists[part]);
+      return { bucket: workBucket, key, count: lists[part].length };
+    };
+    const [files, images] = [await put('files'), await put('images')];
     const ofPlan = problems.filter((resource) => resource.plan === plan.name);
     count([
       metric('ResourceProblems', problems.length),
       planMetric(plan.name, 'ResourceProblems', ofPlan.length),
     ]);
-    log.info('found resources', { cycleId, resources: list.length, problems: problems.length });
-    return { resources: { bucket: workBucket, key, count: list.length }, problems: problems.length };
+    log.info('found resources', {
+      cycleId,
+      files: files.count,
+      images: images.count,
+      problems: problems.length,
+    });
+    return { lists: { files, images }, problems: problems.length };
   });
 }

@@ -1,9 +1,9 @@
 import { type Catalog, mapConcurrent, type WorkStore } from '@holdfast/engine';
 import * as z from 'zod';
-import { CycleList, cycleListName } from '../discover-resources/cycle-list.ts';
+import { CycleList, cycleListName, cycleParts } from '../discover-resources/cycle-list.ts';
 import type { StepHandler } from '../shared/define-handler.ts';
 import { defineReportingHandler } from '../shared/define-reporting-handler.ts';
-import { cycleFields } from '../shared/event-fields.ts';
+import { caughtError, cycleFields, errorRecordOfCaught } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { bothMetrics, type Metrics } from '../shared/metrics.ts';
 import { getJson } from '../shared/work-json.ts';
@@ -16,6 +16,13 @@ const ReportCycleInput = z.object({
   plan: cycleFields.plan,
   type: cycleFields.type,
   cycleId: cycleFields.cycleId,
+  /** What became of the maps over the cycle's lists, by part; without an error they came to their end. */
+  maps: z
+    .object({
+      files: z.object({ error: caughtError.optional() }),
+      images: z.object({ error: caughtError.optional() }),
+    })
+    .optional(),
 });
 
 /** A cycle in numbers. */
@@ -43,13 +50,19 @@ export function makeHandler(deps: {
     'report-cycle',
     ReportCycleInput,
     deps,
-    async ({ plan, type, cycleId }, count) => {
-      const list = await getJson(work, cycleListName(cycleId), CycleList);
+    async ({ plan, type, cycleId, maps }, count) => {
       const outcomes: ResourceOutcome[] = [];
-      for await (const outcome of mapConcurrent(list, lookupsAtOnce, async (item) =>
-        findOutcome(catalog, item, type),
-      )) {
-        outcomes.push(outcome);
+      for (const part of cycleParts) {
+        const error = maps?.[part].error;
+        const endedEarly = error && errorRecordOfCaught(error);
+        if (endedEarly !== undefined)
+          log.warn('a map ended early', { cycleId, part, reason: endedEarly.message });
+        const list = await getJson(work, cycleListName(cycleId, part), CycleList);
+        for await (const outcome of mapConcurrent(list, lookupsAtOnce, async (item) =>
+          findOutcome(catalog, item, type, endedEarly),
+        )) {
+          outcomes.push(outcome);
+        }
       }
       const report = add(outcomes);
       for (const { arn, state, reason } of outcomes)

@@ -14,18 +14,26 @@ export interface ResourceOutcome {
 
 const noBytes = { readBytes: 0, storedBytes: 0 } as const;
 
-/** Looks up what became of a resource: in its run, or in why there is none. */
+/**
+ * Looks up what became of a resource: in its run, or in why there is none.
+ * @param endedEarly - why the map over the resources came to no end, when it did not.
+ */
 export async function findOutcome(
   catalog: Catalog,
   item: CycleList[number],
   type: RunRow['requestedType'],
+  endedEarly?: NonNullable<RunRow['error']>,
 ): Promise<ResourceOutcome> {
   const { resourceArn: arn, kind, runId } = item;
   const run = await catalog.findRun(runId);
   if (run === undefined) {
     const skipped = skipReason(kind, type);
     if (skipped !== undefined) return { arn, state: 'skipped', reason: skipped, ...noBytes };
-    return { arn, state: 'failed', reason: await whyNoRun(catalog, item), ...noBytes };
+    const reason =
+      endedEarly === undefined
+        ? await whyNoRun(catalog, item)
+        : `it was not begun: ${endedEarly.name}: ${endedEarly.message}`;
+    return { arn, state: 'failed', reason, ...noBytes };
   }
   switch (run.state) {
     case 'completed':

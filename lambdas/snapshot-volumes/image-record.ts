@@ -9,7 +9,12 @@ export const ATTEMPT_TAG = 'holdfast:attempt';
 const time = z.iso.datetime().transform((text) => new Date(text));
 
 /** Word that snapshots of a run are about to be ordered, written before they are. */
-const Claim = z.object({ attempt: z.string(), claimedAt: time });
+const Claim = z.object({
+  attempt: z.string(),
+  claimedAt: time,
+  /** EC2 took no order, so there is nothing to look for. */
+  isRefused: z.boolean(),
+});
 
 /** The snapshots that a run goes on with, and what they were taken of. */
 const TakenImage = z.object({ takenAt: time, image: ImageRecord });
@@ -29,8 +34,8 @@ export class ImageRecords {
     return findJson(this.#work, `${this.#prefix}claim.json`, Claim);
   }
 
-  async putClaim(attempt: string, claimedAt: Date): Promise<void> {
-    await putJson(this.#work, `${this.#prefix}claim.json`, { attempt, claimedAt });
+  async putClaim(claim: z.output<typeof Claim>): Promise<void> {
+    await putJson(this.#work, `${this.#prefix}claim.json`, claim);
   }
 
   async findTaken(): Promise<TakenImage | undefined> {

@@ -16,7 +16,7 @@ import { isVisibleBy } from '../shared/visible-within.ts';
 import { chooseSnapshots } from './choose-snapshots.ts';
 import { type DescribedImage, describeImage, imageRecordOf } from './describe-image.ts';
 import { ATTEMPT_TAG, ImageRecords, RUN_TAG } from './image-record.ts';
-import { SnapshotNotVisibleYetError } from './snapshot-errors.ts';
+import { SnapshotNotVisibleYetError, SnapshotsBusyError } from './snapshot-errors.ts';
 
 /** What of EC2 taking snapshots needs. */
 type SnapshotTaker = Pick<
@@ -68,7 +68,7 @@ export function makeHandler(deps: SnapshotDeps): StepHandler<SnapshotVolumesOutp
     let found = claim === undefined ? [] : await images.findSnapshots(RUN_TAG, run.runId);
     let chosen = chooseSnapshots(found, volumeIds);
     if (chosen === undefined) {
-      if (claim !== undefined && !isVisibleBy(clock.now(), claim.claimedAt)) {
+      if (claim?.isRefused === false && !isVisibleBy(clock.now(), claim.claimedAt)) {
         throw new SnapshotNotVisibleYetError(run.runId, claim.claimedAt);
       }
       const ordered = await order(deps, records, run, image);
@@ -91,18 +91,25 @@ async function order(
   { volumes, machine }: DescribedImage,
 ): Promise<VolumeSnapshot[]> {
   const attempt = newId(services.random);
-  await records.putClaim(attempt, services.clock.now());
+  const claim = { attempt, claimedAt: services.clock.now(), isRefused: false };
+  await records.putClaim(claim);
   const tags = { [RUN_TAG]: run.runId, [ATTEMPT_TAG]: attempt };
   const description = `Holdfast run ${run.runId}, plan ${run.plan}`;
   const [volume] = volumes;
-  const ordered =
+  const made =
     machine !== undefined || volume === undefined
       ? await images.createMachineSnapshots(
           { instanceId: machine?.instanceId ?? '', volumes },
           tags,
           description,
         )
-      : [await images.createVolumeSnapshot(volume, tags, description)];
+      : await images.createVolumeSnapshot(volume, tags, description);
+  if (made === 'busy') {
+    // Said before it is tried again: nothing was made that a repetition had to look for.
+    await records.putClaim({ ...claim, isRefused: true });
+    throw new SnapshotsBusyError(run.runId);
+  }
+  const ordered = [made].flat();
   log.info('ordered snapshots', { runId: run.runId, snapshots: ordered.length });
   // Of snapshots only: the point records all tags of its volumes, and a restore gives them to the new ones.
   for (const { snapshotId, volumeId, tagsLeftOff = [] } of ordered) {

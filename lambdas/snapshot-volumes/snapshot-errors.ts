@@ -12,6 +12,19 @@ export class SnapshotNotVisibleYetError extends BackupError {
   }
 }
 
+/** EC2 takes no order of snapshots for now. */
+export class SnapshotsBusyError extends BackupError {
+  override readonly name = 'SnapshotsBusyError';
+  override readonly retry = 'later';
+
+  constructor(runId: string) {
+    super(
+      `EC2 takes no snapshots for run ${runId} for now: too many of the account are pending, or of the volume, or were ` +
+        'ordered at once; order them again in some minutes',
+    );
+  }
+}
+
 /** EC2 could not complete a snapshot, or lost it. */
 export class SnapshotFailedError extends BackupError {
   override readonly name = 'SnapshotFailedError';

@@ -9,6 +9,10 @@ import {
   Pass,
   TaskInput,
   Timeout,
+  Parallel,
+  Result,
+  Wait,
+  WaitTime,
   type DistributedMap,
   type IChainable,
   type StateMachine,
@@ -23,6 +27,14 @@ import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 /** As many as a list can have: every item's failure is caught and counted by the report. */
 const ALL_ITEMS = 100_000_000;
 
+/**
+ * Images at once. An image uses a worker for seconds and then waits for EC2, so this takes no place of files. EC2 lets an
+ * account have 100 pending snapshots in a region and an image has one at least: more could not be under way. What EC2
+ * refuses for that reason is tried again for hours.
+ * @see https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html "Pending snapshots per account"
+ */
+const IMAGES_AT_ONCE = 100;
+
 /** Properties of {@link CycleWorkflow}. */
 export interface CycleWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
   readonly steps: Pick<
@@ -31,6 +43,7 @@ export interface CycleWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> 
   >;
   /** Protects one resource. */
   readonly protect: StateMachine;
+  /** Of those that consist of files. */
   readonly resourcesAtOnce: number;
 }
 
@@ -90,18 +103,10 @@ export class CycleWorkflow extends Workflow {
     giveUp.next(failed);
     // Reported already: a second failure of the same cycle would only be counted twice.
     report.addCatch(this.failed('ResourcesFailed'), { errors: ['CycleFailedError'], resultPath: ERROR_PATH });
-    const protectResources = this.protectResources(report);
+    const protectResources = this.protectResources();
     this.catching([record, discover, protectResources, report], giveUp);
 
-    return this.accept(
-      record
-        .next(discover)
-        .next(
-          new Choice(this, 'AnyResource', { stateName: 'AnyResource' })
-            .when(Condition.numberEquals('$.discovery.resources.count', 0), report)
-            .otherwise(protectResources),
-        ),
-    );
+    return this.accept(record.next(discover).next(protectResources).next(report));
   }
 
   /** A person who starts a cycle has to name its plan, and may name the rest, of which start-cycle names all. */
@@ -138,10 +143,42 @@ export class CycleWorkflow extends Workflow {
       );
   }
 
-  private protectResources(report: IChainable): DistributedMap {
-    const { protect, resourcesAtOnce } = this.props;
-    const run = new StepFunctionsStartExecution(this, 'ProtectResource', {
-      stateName: 'ProtectResource',
+  /** Files and images side by side: an image that waits for EC2 keeps no bucket waiting, and no bucket an image. */
+  private protectResources(): Parallel {
+    return new Parallel(this, 'ProtectResources', {
+      stateName: 'ProtectResources',
+      resultSelector: {
+        files: JsonPath.objectAt('$[0]'),
+        images: JsonPath.objectAt('$[1]'),
+      },
+      resultPath: '$.maps',
+    })
+      .branch(this.protectPart('Files', this.props.resourcesAtOnce))
+      .branch(this.protectPart('Images', IMAGES_AT_ONCE));
+  }
+
+  /** A map that fails as a whole ends its own branch only; the report says what it did not come to. */
+  private protectPart(part: 'Files' | 'Images', atOnce: number): IChainable {
+    const ended = new Pass(this, `${part}Ended`, {
+      stateName: `${part}Ended`,
+      result: Result.fromObject({}),
+    });
+    const endedEarly = new Pass(this, `${part}EndedEarly`, {
+      stateName: `${part}EndedEarly`,
+      parameters: { error: JsonPath.objectAt(ERROR_PATH) },
+    });
+    const map = this.protectEach(part, atOnce, ended);
+    this.catching([map], endedEarly);
+    return new Choice(this, `Any${part}`, { stateName: `Any${part}` })
+      .when(Condition.numberEquals(`$.discovery.lists.${part.toLowerCase()}.count`, 0), ended)
+      .otherwise(map);
+  }
+
+  private protectEach(part: 'Files' | 'Images', atOnce: number, next: IChainable): DistributedMap {
+    const { protect } = this.props;
+    const stateName = part === 'Files' ? 'ProtectResource' : 'ProtectImage';
+    const run = new StepFunctionsStartExecution(this, stateName, {
+      stateName,
       stateMachine: protect,
       integrationPattern: IntegrationPattern.RUN_JOB,
       associateWithParent: true,
@@ -159,21 +196,26 @@ export class CycleWorkflow extends Workflow {
     });
     run.addRetry(WHEN_NOT_STARTED);
     // The run has closed itself as failed, or was never opened: the report finds both in the catalog.
-    this.catching([run], new Pass(this, 'LeaveToReport', { stateName: 'LeaveToReport' }));
-    return this.fanOut('ProtectResources', {
-      list: '$.discovery.resources',
+    this.catching([run], new Pass(this, `Leave${part}ToReport`, { stateName: `Leave${part}ToReport` }));
+    const begin = new Wait(this, `Begin${part}`, {
+      stateName: `Begin${part}`,
+      time: WaitTime.secondsPath('$.startAfterSeconds'),
+    });
+    return this.fanOut(`Protect${part}`, {
+      list: `$.discovery.lists.${part.toLowerCase()}`,
       reportFolder: 'cycles',
       itemSelector: {
         resourceArn: itemAt('resourceArn'),
         kind: itemAt('kind'),
         runId: itemAt('runId'),
+        startAfterSeconds: itemAt('startAfterSeconds'),
         plan: JsonPath.stringAt('$.plan'),
         type: JsonPath.stringAt('$.type'),
       },
-      atOnce: resourcesAtOnce,
+      atOnce,
       toleratedFailures: ALL_ITEMS,
-      steps: run,
-      next: report,
+      steps: begin.next(run),
+      next,
     });
   }
 }

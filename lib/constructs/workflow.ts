@@ -8,6 +8,7 @@ import {
   Condition,
   Fail,
   JsonPath,
+  type Parallel,
   Pass,
   ResultWriterV2,
   S3JsonItemReader,
@@ -96,7 +97,10 @@ export abstract class Workflow extends Construct {
   }
 
   /** Goes on with another step after an error that retries did not help against. */
-  protected catching(states: readonly (TaskStateBase | DistributedMap)[], handler: IChainable): void {
+  protected catching(
+    states: readonly (TaskStateBase | DistributedMap | Parallel)[],
+    handler: IChainable,
+  ): void {
     for (const state of states) state.addCatch(handler, { errors: [Errors.ALL], resultPath: ERROR_PATH });
   }
 

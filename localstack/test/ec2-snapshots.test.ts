@@ -222,6 +222,22 @@ test('lets a compliance lock only grow once its cooling-off period is over', asy
   await ec2.send(new DeleteSnapshotCommand({ SnapshotId }));
 });
 
+test('refuses more pending snapshots than are set, and completes those that are pending when less is set', async () => {
+  const fixture = await startFixture();
+  const volumeId = await createVolume(fixture);
+  await fixture.configure({ snapshotMs: 60_000, pendingSnapshots: 1 });
+  const SnapshotId = await createSnapshot(fixture, volumeId);
+
+  await expect(createSnapshot(fixture, volumeId)).rejects.toMatchObject({
+    name: 'PendingSnapshotLimitExceeded',
+  });
+  await fixture.configure({ snapshotMs: 0, pendingSnapshots: 1 });
+  const { Snapshots } = await fixture.ec2.send(new DescribeSnapshotsCommand({ SnapshotIds: [SnapshotId] }));
+
+  expect(Snapshots?.[0]?.State).toBe('completed');
+  await createSnapshot(fixture, volumeId);
+});
+
 test('starts the duration of a lock when the pending snapshot completes', async () => {
   const fixture = await startFixture();
   await fixture.configure({ snapshotMs: 1000 });

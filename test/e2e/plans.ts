@@ -36,6 +36,7 @@ export const deployment = {
     { ...plan(testPlans.maintenance, { full: never }), retention: { keepDays: 2, minimumPoints: 1 } },
     archivePlan(testPlans.glacier, 'glacier-flexible'),
     archivePlan(testPlans.deepArchive, 'deep-archive'),
+    plan(testPlans.fleet, { full: never }),
     // Switched off by the global setup, and on by the one test that waits for it.
     plan(testPlans.minutely, { full: 'rate(1 minute)' }),
   ],

@@ -32,6 +32,10 @@ interface State {
     readonly States: Readonly<Record<string, State>>;
   };
   readonly ResultWriter?: { readonly Parameters: Readonly<Record<string, string>> };
+  readonly Branches?: readonly {
+    readonly StartAt: string;
+    readonly States: Readonly<Record<string, State>>;
+  }[];
   readonly Choices?: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -62,10 +66,11 @@ export function definitionOf(machine: string, template: Template = pipeline): De
   return JSON.parse(text.join('')) as Definition;
 }
 
-/** All states, those within maps included. */
+/** All states, those within maps and branches included. */
 export function statesOf({ States }: Pick<Definition, 'States'>): [string, State][] {
   return Object.entries(States).flatMap(([name, state]) => [
     [name, state] as [string, State],
     ...(state.ItemProcessor === undefined ? [] : statesOf(state.ItemProcessor)),
+    ...(state.Branches ?? []).flatMap((branch) => statesOf(branch)),
   ]);
 }

@@ -95,14 +95,15 @@ describe.each(machines)('the %s machine', (_name, definition) => {
 
   test('catches everything that can fail', () => {
     for (const [name, { Type, Catch = [] }] of states) {
-      if (Type === 'Task' || Type === 'Map') expect(Catch.at(-1)?.ErrorEquals, name).toEqual(['States.ALL']);
+      if (Type === 'Task' || Type === 'Map' || Type === 'Parallel')
+        expect(Catch.at(-1)?.ErrorEquals, name).toEqual(['States.ALL']);
     }
   });
 
   test('keeps the outputs of its items out of the state', () => {
     const maps = states.filter(([, { Type }]) => Type === 'Map');
 
-    expect(maps).toHaveLength(1);
+    expect(maps).toHaveLength(_name === 'Cycle' ? 2 : 1);
     for (const [, map] of maps) {
       expect(map.ResultPath).toBeNull();
       expect(map.ResultWriter?.Parameters['Prefix.$']).toMatch(
@@ -113,22 +114,65 @@ describe.each(machines)('the %s machine', (_name, definition) => {
   });
 });
 
-const atOnce = ({ States }: Definition, map: string) => States[map]?.MaxConcurrency;
+const stateOf = (definition: Definition, name: string) => Object.fromEntries(statesOf(definition))[name];
+const atOnce = (definition: Definition, map: string) => stateOf(definition, map)?.MaxConcurrency;
 
 describe('concurrency', () => {
   test('of resources and their shards together is the number of workers', () => {
-    expect(atOnce(cycle, 'ProtectResources')).toBe(3);
+    expect(atOnce(cycle, 'ProtectFiles')).toBe(3);
     expect(atOnce(protect, 'ProtectShards')).toBe(4);
     expect(atOnce(restore, 'RestoreShards')).toBe(12);
   });
 });
 
-describe('failures', () => {
-  test('of one resource leave the others running', () => {
-    expect(cycle.States['ProtectResources']?.ToleratedFailureCount).toBe(100_000_000);
-    expect(cycle.States['ProtectResources']?.ItemProcessor?.States['ProtectResource']?.Catch?.[0]?.Next).toBe(
-      'LeaveToReport',
+describe('images', () => {
+  test('take no place of a resource with files, and as many are under way as EC2 lets be pending', () => {
+    expect(cycle.States['ProtectResources']?.Branches?.map(({ StartAt }) => StartAt)).toEqual([
+      'AnyFiles',
+      'AnyImages',
+    ]);
+    expect(atOnce(cycle, 'ProtectImages')).toBe(100);
+  });
+
+  test('begin when discovery says', () => {
+    expect(stateOf(cycle, 'ProtectImages')?.ItemProcessor).toMatchObject({ StartAt: 'BeginImages' });
+    expect(stateOf(cycle, 'BeginImages')).toMatchObject({
+      SecondsPath: '$.startAfterSeconds',
+      Next: 'ProtectImage',
+    });
+  });
+
+  test('that EC2 takes no order for are tried for half a day', () => {
+    const busy = stateOf(protect, 'SnapshotVolumes')?.Retry?.find(({ ErrorEquals }) =>
+      ErrorEquals.includes('SnapshotsBusyError'),
     );
+
+    expect(busy).toMatchObject({ MaxAttempts: 150, MaxDelaySeconds: 300 });
+  });
+});
+
+describe('failures', () => {
+  test.each([
+    ['Files', 'ProtectResource'],
+    ['Images', 'ProtectImage'],
+  ])('of one resource leave the other %s running', (part, run) => {
+    const map = stateOf(cycle, `Protect${part}`);
+
+    expect(map?.ToleratedFailureCount).toBe(100_000_000);
+    expect(map?.ItemProcessor?.States[run]?.Catch?.[0]?.Next).toBe(`Leave${part}ToReport`);
+  });
+
+  test.each(['Files', 'Images'])('of the map over %s end neither the other nor the report', (part) => {
+    expect(stateOf(cycle, `Protect${part}`)?.Catch?.at(-1)).toEqual({
+      ErrorEquals: ['States.ALL'],
+      ResultPath: '$.error',
+      Next: `${part}EndedEarly`,
+    });
+    expect(stateOf(cycle, `${part}EndedEarly`)).toMatchObject({
+      Parameters: { 'error.$': '$.error' },
+      End: true,
+    });
+    expect(cycle.States['ProtectResources']).toMatchObject({ ResultPath: '$.maps', Next: 'ReportCycle' });
   });
 
   test('of one shard end the run, which is closed with the reason', () => {
@@ -221,7 +265,7 @@ function failureOf(
 
 /** Where a choice goes when a list has no items. */
 const skips = (definition: Definition, choice: string) =>
-  definition.States[choice]?.Choices?.find(({ NumericEquals }) => NumericEquals === 0)?.['Next'];
+  stateOf(definition, choice)?.Choices?.find(({ NumericEquals }) => NumericEquals === 0)?.['Next'];
 
 test('a cycle begins by recording what is deployed, and does nothing that it could not record', () => {
   expect(cycle.States['HasPlan']?.Choices?.[0]?.['Next']).toBe('RecordConfiguration');
@@ -261,7 +305,8 @@ describe('a cycle that a person starts', () => {
 
 describe('lists', () => {
   test('that are empty start no map', () => {
-    expect(skips(cycle, 'AnyResource')).toBe('ReportCycle');
+    expect(skips(cycle, 'AnyFiles')).toBe('FilesEnded');
+    expect(skips(cycle, 'AnyImages')).toBe('ImagesEnded');
     expect(skips(protect, 'Listed')).toBe('CommitPoint');
     expect(skips(restore, 'Mode')).toBe('FinishRestore');
   });

@@ -2,7 +2,7 @@ import type { TaggedResource } from '@holdfast/aws';
 import { RetentionRules, type ResourceArn, type RunId } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { makeDeployment, PLENTY, readJson } from './support/deployment.ts';
-import { discover, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+import { type CycleItem, discover, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 
 const CYCLE = { plan: 'daily', type: 'full', scheduledAt: '2026-03-02T02:00:00Z', cycleId: 'daily-full-1' };
 const arn = (name: string) => `arn:aws:s3:::${name}` as ResourceArn;
@@ -82,11 +82,55 @@ test('a cycle without resources reports that nothing failed', async () => {
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment, []);
 
-  const { resources } = await pipeline.discover(CYCLE, PLENTY);
+  const { lists } = await pipeline.discover(CYCLE, PLENTY);
   const report = await pipeline.reportCycle(CYCLE, PLENTY);
 
-  expect(await readJson(deployment.work, resources.key)).toEqual([]);
+  expect(await readJson(deployment.work, lists.files.key)).toEqual([]);
+  expect(await readJson(deployment.work, lists.images.key)).toEqual([]);
   expect(report).toMatchObject({ completed: 0, failed: 0 });
+});
+
+const ec2 = (id: string) => `arn:aws:ec2:us-east-1:1:${id}` as ResourceArn;
+const taggedInstance = (index: number) =>
+  tagged('', { arn: ec2(`instance/i-${String(index).padStart(3, '0')}`), kind: 'ec2-instance' });
+
+test('images have a list of their own, and begin one after the other, none later than after a while', async () => {
+  const deployment = makeDeployment();
+  const images = Array.from({ length: 150 }, (_, index) => taggedInstance(index));
+  const volume = tagged('', { arn: ec2('volume/vol-1'), kind: 'ebs-volume' });
+  const pipeline = makePipeline(deployment, [...images, tagged('a'), volume, tagged('b')]);
+
+  const { lists } = await pipeline.discover(CYCLE, PLENTY);
+
+  const files = (await readJson(deployment.work, lists.files.key)) as CycleItem[];
+  expect(files.map(({ resourceArn, startAfterSeconds }) => [resourceArn, startAfterSeconds])).toEqual([
+    [arn('a'), 0],
+    [arn('b'), 0],
+  ]);
+  const waits = ((await readJson(deployment.work, lists.images.key)) as CycleItem[]).map(
+    ({ startAfterSeconds = 0 }) => startAfterSeconds,
+  );
+  expect(waits.slice(0, 3)).toEqual([0, 1, 2]);
+  expect(Math.max(...waits)).toBe(100);
+  expect([lists.files.count, lists.images.count, waits.length]).toEqual([2, 151, 151]);
+});
+
+test('a map that ended early fails what it did not begin, and nothing that the other map did', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment, [tagged('good'), taggedInstance(1)]);
+  const list = await discover(deployment, pipeline);
+  await protectFiles(deployment, pipeline, list[0]!);
+  const error = { Error: 'States.ItemReaderFailed', Cause: 'the list could not be read' };
+
+  const reported = pipeline.reportCycle({ ...CYCLE, maps: { files: {}, images: { error } } }, PLENTY);
+
+  await expect(reported).rejects.toThrow(
+    /^1 of 2 .*instance\/i-001: it was not begun: States.ItemReaderFailed: the list could not be read$/,
+  );
+  expect(deployment.metrics.of('ResourcesCompleted', 'daily')).toEqual([1]);
+  await expect(
+    pipeline.reportCycle({ ...CYCLE, maps: { files: { error }, images: {} } }, PLENTY),
+  ).rejects.toThrow(/^1 of 2 .*instance\/i-001: no run was opened/);
 });
 
 test('a cycle fails with the name of every resource that was not protected, and why', async () => {

@@ -96,6 +96,19 @@ test('an order whose answer was lost is waited for, not given again', async () =
   expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(snapshots);
 });
 
+test('an order that EC2 does not take for now is given again without waiting for what it made', async () => {
+  const deployment = makeDeployment();
+  const { snapshotVolumes, images } = await openImageRun(deployment);
+  images.refusedOrders = 2;
+
+  await expect(snapshotVolumes(STEP, PLENTY)).rejects.toMatchObject({ name: 'SnapshotsBusyError' });
+  await expect(snapshotVolumes(STEP, PLENTY)).rejects.toMatchObject({ name: 'SnapshotsBusyError' });
+  const { snapshots } = await snapshotVolumes(STEP, PLENTY);
+
+  expect(snapshots).toHaveLength(2);
+  expect(images.snapshots).toHaveLength(2);
+});
+
 test('an order that came to nothing is given again after five minutes', async () => {
   const deployment = makeDeployment();
   const { snapshotVolumes, images } = await openImageRun(deployment);

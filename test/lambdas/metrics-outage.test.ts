@@ -39,7 +39,7 @@ const steps: Readonly<Record<string, Prepare>> = {
     const { discover: step } = makePipeline(deployment);
     await nothing();
     return async (context) =>
-      outcome(step(CYCLE, context), async () => deployment.work.get('cycles/daily-full-1/resources.json'));
+      outcome(step(CYCLE, context), async () => deployment.work.get('cycles/daily-full-1/files.json'));
   },
   'fail-run': async (deployment) => {
     const pipeline = makePipeline(deployment);
@@ -125,7 +125,7 @@ async function leftOf({ catalog, work, lines }: Deployment): Promise<unknown> {
     await catalog.findRun(RUN),
     await catalog.findResource(BUCKET_ARN),
     await Array.fromAsync(catalog.listRestores()),
-    await work.get('cycles/daily-full-1/resources.json').catch(() => undefined),
+    await work.get('cycles/daily-full-1/files.json').catch(() => undefined),
     lines.length,
   ];
 }

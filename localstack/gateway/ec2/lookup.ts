@@ -41,9 +41,15 @@ export function getVolume(context: Ec2Context, volumeId: string): Volume {
   return volume;
 }
 
+/** When a snapshot completes: as it was set when the snapshot was made, or sooner where less is set since. */
+export function completionOf({ settings }: Ec2Context, { createdAt, completesAt }: Snapshot): Date {
+  const asSetNow = later(createdAt, settings.snapshotMs);
+  return asSetNow < completesAt ? asSetNow : completesAt;
+}
+
 /** Tells a snapshot's state by the clock: pending until its time is over, then completed or error. */
 export function snapshotState(context: Ec2Context, snapshot: Snapshot): 'pending' | 'completed' | 'error' {
-  if (snapshot.completesAt > context.now) return 'pending';
+  if (completionOf(context, snapshot) > context.now) return 'pending';
   return snapshot.fails ? 'error' : 'completed';
 }
 

@@ -5,7 +5,7 @@ import * as z from 'zod';
  * Change them on a running gateway with `PUT /_gateway/ec2/settings`.
  */
 export const Ec2Settings = z.strictObject({
-  /** Milliseconds for which a snapshot is `pending`, its progress rising. */
+  /** Milliseconds for which a snapshot is `pending`, its progress rising. Less completes those sooner that are pending. */
   snapshotMs: z.number().min(0).default(0),
   /** Milliseconds for which a volume is `creating`. */
   volumeMs: z.number().min(0).default(0),
@@ -19,6 +19,8 @@ export const Ec2Settings = z.strictObject({
   snapshotIntervalMs: z.number().min(0).default(0),
   /** Snapshots of these volumes end in `error`; `*` and `?` match. One in a CreateSnapshots fails all of it. */
   failSnapshotsOf: z.array(z.string()).default([]),
+  /** Snapshots that may be pending at once; 0 turns the check off, AWS has 100. */
+  pendingSnapshots: z.int().min(0).default(0),
   /** Volumes made of these snapshots end in `error`; `*` and `?` match. */
   failVolumesOf: z.array(z.string()).default([]),
   /**

@@ -1,6 +1,6 @@
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
 import { listFiltered } from './filters.ts';
-import { getSnapshot, isLocked, snapshotState } from './lookup.ts';
+import { completionOf, getSnapshot, isLocked, snapshotState } from './lookup.ts';
 import { page } from './paging.ts';
 import { findInteger, findText, getText, listTexts } from './parameters.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
@@ -48,7 +48,8 @@ function requestedLock(context: Ec2Context, input: QueryStructure, snapshot: Sna
       'CoolOffPeriod cannot be used once the cooling-off period is over',
     );
   }
-  const durationStart = snapshot.completesAt > context.now ? snapshot.completesAt : context.now;
+  const completesAt = completionOf(context, snapshot);
+  const durationStart = completesAt > context.now ? completesAt : context.now;
   const expiresAt =
     expiration === undefined ? later(durationStart, durationDays! * dayMs) : new Date(expiration);
   if (!(expiresAt > context.now))

@@ -1,7 +1,15 @@
 import { matchesPattern } from '../wildcard.ts';
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
 import { listFiltered } from './filters.ts';
-import { assertVisible, getSnapshot, getVolume, isLocked, snapshotState, visible } from './lookup.ts';
+import {
+  assertVisible,
+  completionOf,
+  getSnapshot,
+  getVolume,
+  isLocked,
+  snapshotState,
+  visible,
+} from './lookup.ts';
 import { page } from './paging.ts';
 import { findFlag, findText, getStructure, getText, listTexts } from './parameters.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
@@ -10,9 +18,10 @@ import { assertRoomForTags, assertTaggable, putTags, requestedTags, tagSet } fro
 import type { Tags } from './tag-history.ts';
 
 function snapshotProgress(context: Ec2Context, snapshot: Snapshot): string {
-  if (snapshot.completesAt <= context.now) return snapshot.fails ? '' : '100%';
+  const completesAt = completionOf(context, snapshot);
+  if (completesAt <= context.now) return snapshot.fails ? '' : '100%';
   const elapsed = context.now.getTime() - snapshot.createdAt.getTime();
-  const total = snapshot.completesAt.getTime() - snapshot.createdAt.getTime();
+  const total = completesAt.getTime() - snapshot.createdAt.getTime();
   return `${Math.min(99, Math.floor((100 * elapsed) / total))}%`;
 }
 
@@ -31,6 +40,20 @@ function assertRate(context: Ec2Context, volumes: readonly Volume[]): void {
   }
 }
 
+function assertPending(context: Ec2Context, added: number): void {
+  const { pendingSnapshots } = context.settings;
+  if (pendingSnapshots === 0) return;
+  const pending = [...context.region.snapshots.values()].filter(
+    (snapshot) => snapshotState(context, snapshot) === 'pending',
+  );
+  if (pending.length + added > pendingSnapshots) {
+    throw new Ec2Error(
+      'PendingSnapshotLimitExceeded',
+      `The maximum number of pending snapshots (${pendingSnapshots}) has been reached.`,
+    );
+  }
+}
+
 /** Freezes volumes at one moment; when one of them is set to fail, all of them do. */
 export async function makeSnapshots(
   context: Ec2Context,
@@ -39,6 +62,7 @@ export async function makeSnapshots(
   tagsOf: (volume: Volume) => Tags,
 ): Promise<Snapshot[]> {
   assertRate(context, volumes);
+  assertPending(context, volumes.length);
   const tags = volumes.map((volume) => tagsOf(volume));
   for (const one of tags) assertRoomForTags(one);
   const fails = volumes.some(({ volumeId }) =>
@@ -74,7 +98,7 @@ function describeSnapshot(context: Ec2Context, snapshot: Snapshot): XmlStructure
     status: state,
     statusMessage: state === 'error' ? 'the snapshot failed' : undefined,
     startTime: snapshot.createdAt,
-    completionTime: state === 'completed' ? snapshot.completesAt : undefined,
+    completionTime: state === 'completed' ? completionOf(context, snapshot) : undefined,
     progress: snapshotProgress(context, snapshot),
     ownerId: context.region.accountId,
     volumeSize: snapshot.volumeSizeGiB,

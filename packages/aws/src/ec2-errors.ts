@@ -11,6 +11,19 @@ export function isSnapshotInUse(error: unknown): boolean {
   return errorName(error) === 'InvalidSnapshot.InUse';
 }
 
+/** What EC2 refuses to make snapshots with for a while; nothing was made then. */
+const busyNames: ReadonlySet<string> = new Set([
+  'ConcurrentSnapshotLimitExceeded',
+  'PendingSnapshotLimitExceeded',
+  'RequestLimitExceeded',
+  'SnapshotCreationPerVolumeRateExceeded',
+]);
+
+/** Whether EC2 takes no order of snapshots for now: too many are pending, or are ordered at once. */
+export function isSnapshotsBusy(error: unknown): boolean {
+  return busyNames.has(errorName(error));
+}
+
 /** Whether EC2 says that the volume which an order with this token made before does not exist any more. */
 export function isVolumeOfTokenGone(error: unknown): boolean {
   return (

@@ -13,7 +13,13 @@ import {
   type VolumeType,
 } from '@aws-sdk/client-ec2';
 import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
-import { isEc2NotFound, isSnapshotInUse, isVolumeOfTokenGone, toEc2Error } from './ec2-errors.ts';
+import {
+  isEc2NotFound,
+  isSnapshotInUse,
+  isSnapshotsBusy,
+  isVolumeOfTokenGone,
+  toEc2Error,
+} from './ec2-errors.ts';
 import {
   fitTags,
   fromTagRecord,
@@ -109,12 +115,15 @@ export class Ec2Images {
     return toVolume(volume);
   }
 
-  /** Snapshots of all EBS volumes of an instance at one moment, with these tags and the volumes' own as far as there is room. */
+  /**
+   * Snapshots of all EBS volumes of an instance at one moment, with these tags and the volumes' own as far as there is
+   * room. `busy`: EC2 takes no order for now, and has made nothing.
+   */
   async createMachineSnapshots(
     { instanceId, volumes }: Pick<MachineConfiguration, 'instanceId' | 'volumes'>,
     tags: Readonly<Record<string, string>>,
     description: string,
-  ): Promise<VolumeSnapshot[]> {
+  ): Promise<VolumeSnapshot[] | 'busy'> {
     const fitted = new Map(volumes.map((volume) => [volume.volumeId, fitTags(tags, volume.tags)]));
     // EC2 copies all tags or none: one volume with too many, and it refuses to make any snapshot at all.
     const copies = [...fitted.values()].every(({ leftOff }) => leftOff.length === 0);
@@ -125,9 +134,10 @@ export class Ec2Images {
       TagSpecifications: [{ ResourceType: 'snapshot', Tags: fromTagRecord(tags) }],
     });
     const answer = await this.#attempt(
-      this.#clients.ec2WithoutRetries.send(command),
+      unlessBusy(this.#clients.ec2WithoutRetries.send(command)),
       `making snapshots of instance ${instanceId}`,
     );
+    if (answer === 'busy') return answer;
     const made = (answer.Snapshots ?? []).map((one) => toSnapshot(one));
     if (copies) return made;
     const tagged: VolumeSnapshot[] = [];
@@ -155,12 +165,12 @@ export class Ec2Images {
     }
   }
 
-  /** A snapshot of one volume, with its own tags as far as there is room, and these. */
+  /** A snapshot of one volume, with its own tags as far as there is room, and these. `busy`: as for an instance. */
   async createVolumeSnapshot(
     volume: VolumeConfiguration,
     tags: Readonly<Record<string, string>>,
     description: string,
-  ): Promise<VolumeSnapshot> {
+  ): Promise<VolumeSnapshot | 'busy'> {
     const fitted = fitTags(tags, volume.tags);
     const command = new CreateSnapshotCommand({
       VolumeId: volume.volumeId,
@@ -168,10 +178,10 @@ export class Ec2Images {
       TagSpecifications: [{ ResourceType: 'snapshot', Tags: fromTagRecord(fitted.tags) }],
     });
     const answer = await this.#attempt(
-      this.#clients.ec2WithoutRetries.send(command),
+      unlessBusy(this.#clients.ec2WithoutRetries.send(command)),
       `making a snapshot of volume ${volume.volumeId}`,
     );
-    return { ...toSnapshot(answer), tagsLeftOff: fitted.leftOff };
+    return answer === 'busy' ? answer : { ...toSnapshot(answer), tagsLeftOff: fitted.leftOff };
   }
 
   /** This account's snapshots with a tag, oldest first. One that was just made may be missing for some minutes. */
@@ -290,6 +300,15 @@ export class Ec2Images {
     } catch (error) {
       throw toEc2Error(error, what);
     }
+  }
+}
+
+async function unlessBusy<Answer>(answer: Promise<Answer>): Promise<Answer | 'busy'> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isSnapshotsBusy(error)) return 'busy';
+    throw error;
   }
 }
 

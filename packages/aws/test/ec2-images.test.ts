@@ -36,6 +36,12 @@ function mismatch(message: string): Error {
   return Object.assign(sdkError('IdempotentParameterMismatch', 400), { message });
 }
 
+/** What was made; EC2 has to have taken the order. */
+function made<Made>(outcome: Made | 'busy'): Made {
+  if (outcome === 'busy') throw new Error('EC2 takes no snapshots');
+  return outcome;
+}
+
 beforeEach(() => {
   mock.reset();
 });
@@ -52,14 +58,14 @@ test('a volume’s snapshot has our tags first, its own as far as there is room,
   mock.on(CreateSnapshotCommand).resolves({ SnapshotId: 'snap-1' });
   const own = { 'aws:cloudformation:stack-name': 's', run: 'theirs', ...tagsNamed(60), Name: 'n' };
 
-  const made = await images.createVolumeSnapshot({ ...volume, tags: own }, { run: 'ours' }, 'x');
+  const snapshot = made(await images.createVolumeSnapshot({ ...volume, tags: own }, { run: 'ours' }, 'x'));
 
   const tags = mock.commandCalls(CreateSnapshotCommand)[0]?.args[0].input.TagSpecifications?.[0]?.Tags ?? [];
   expect(tags).toHaveLength(50);
   expect(tags[0]).toEqual({ Key: 'run', Value: 'ours' });
   expect(tags[1]).toEqual({ Key: 'Name', Value: 'n' });
   expect(tags.filter(({ Key }) => Key === 'run' || Key?.startsWith('aws:'))).toHaveLength(1);
-  expect(made.tagsLeftOff).toHaveLength(12);
+  expect(snapshot.tagsLeftOff).toHaveLength(12);
 });
 
 test('an instance’s snapshots have as many tags of their volumes as EC2 takes, of one volume with too many as well', async () => {
@@ -76,14 +82,16 @@ test('an instance’s snapshots have as many tags of their volumes as EC2 takes,
     two,
     'x',
   );
-  const made = await images.createMachineSnapshots({ ...machine, volumes: [volume, full] }, two, 'x');
+  const snapshots = made(
+    await images.createMachineSnapshots({ ...machine, volumes: [volume, full] }, two, 'x'),
+  );
 
   const [copying, own] = mock.commandCalls(CreateSnapshotsCommand).map(({ args }) => args[0].input);
   expect(copying?.CopyTagsFromSource).toBe('volume');
   expect(own?.CopyTagsFromSource).toBeUndefined();
   const tagged = mock.commandCalls(CreateTagsCommand).map(({ args }) => args[0].input);
   expect(tagged.map(({ Resources, Tags }) => [Resources, Tags?.length])).toEqual([[['snap-2'], 48]]);
-  expect(made.map(({ tagsLeftOff }) => tagsLeftOff)).toEqual([[], ['own47', 'own48']]);
+  expect(snapshots.map(({ tagsLeftOff }) => tagsLeftOff)).toEqual([[], ['own47', 'own48']]);
 });
 
 test('snapshots that cannot be given their volumes’ tags are snapshots all the same', async () => {
@@ -91,10 +99,10 @@ test('snapshots that cannot be given their volumes’ tags are snapshots all the
   mock.on(CreateTagsCommand).rejects(sdkError('UnauthorizedOperation', 403));
   const full = { ...volume, tags: tagsNamed(50) };
 
-  const made = await images.createMachineSnapshots({ ...machine, volumes: [full] }, two, 'x');
+  const [snapshot] = made(await images.createMachineSnapshots({ ...machine, volumes: [full] }, two, 'x'));
 
-  expect(made).toMatchObject([{ snapshotId: 'snap-1' }]);
-  expect(made[0]?.tagsLeftOff).toHaveLength(50);
+  expect(snapshot?.snapshotId).toBe('snap-1');
+  expect(snapshot?.tagsLeftOff).toHaveLength(50);
 });
 
 test('a volume that an earlier order made and EC2 removed is an answer; other misuse of a token is not', async () => {
@@ -141,6 +149,19 @@ test('a snapshot that is in use is not taken for one that is gone, nor for a fai
   expect(await images.removeSnapshot('snap-1')).toBe('removed');
   expect(await images.removeSnapshot('snap-1')).toBe('in-use');
   await expect(images.removeSnapshot('snap-1')).rejects.toThrow(/snap-1.*OperationNotPermitted/);
+});
+
+test.for([
+  'PendingSnapshotLimitExceeded',
+  'ConcurrentSnapshotLimitExceeded',
+  'SnapshotCreationPerVolumeRateExceeded',
+  'RequestLimitExceeded',
+])('snapshots that EC2 refuses with %s can be ordered again later', async (name) => {
+  mock.on(CreateSnapshotsCommand).rejects(sdkError(name, name === 'RequestLimitExceeded' ? 503 : 400));
+  mock.on(CreateSnapshotCommand).rejects(sdkError(name, 400));
+
+  expect(await images.createMachineSnapshots(machine, two, 'x')).toBe('busy');
+  expect(await images.createVolumeSnapshot(volume, two, 'x')).toBe('busy');
 });
 
 test('an id that EC2 does not know is named', async () => {

@@ -11,6 +11,7 @@ export const testPlans = {
   maintenance: 'maintenance',
   glacier: 'glacier',
   deepArchive: 'deep-archive',
+  fleet: 'fleet',
 } as const;
 
 /** Buckets that the end-to-end deployment may read from, and restore into. Each belongs to one test file. */
@@ -31,6 +32,7 @@ export const testBuckets = {
     maintenance: 'holdfast-e2e-maintenance',
     glacier: 'holdfast-e2e-glacier',
     deepArchive: 'holdfast-e2e-deep-archive',
+    fleet: 'holdfast-e2e-fleet',
   },
   restored: 'holdfast-e2e-restored',
   /** Allowed as a restore target, and never made. */

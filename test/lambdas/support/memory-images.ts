@@ -36,6 +36,8 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   readLagMs = 0;
   /** Orders whose answers are lost from now on. */
   lostAnswers = 0;
+  /** Orders of snapshots that EC2 does not take from now on. */
+  refusedOrders = 0;
   /** What state a new volume has; `gone`: EC2 removed it after it had answered. */
   volumeState = 'available';
   /** The key that snapshots are encrypted with. */
@@ -88,16 +90,16 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   async createMachineSnapshots(
     _machine: Pick<MachineConfiguration, 'instanceId' | 'volumes'>,
     tags: Readonly<Record<string, string>>,
-  ): Promise<VolumeSnapshot[]> {
+  ): Promise<VolumeSnapshot[] | 'busy'> {
     return this.#create(this.machine.volumes, tags);
   }
 
   async createVolumeSnapshot(
     volume: VolumeConfiguration,
     tags: Readonly<Record<string, string>>,
-  ): Promise<VolumeSnapshot> {
-    const [snapshot] = await this.#create([volume], tags);
-    return snapshot!;
+  ): Promise<VolumeSnapshot | 'busy'> {
+    const made = await this.#create([volume], tags);
+    return made === 'busy' ? made : made[0]!;
   }
 
   async findSnapshots(tagKey: string, tagValue: string): Promise<VolumeSnapshot[]> {
@@ -150,8 +152,12 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   async #create(
     volumes: readonly VolumeConfiguration[],
     tags: Readonly<Record<string, string>>,
-  ): Promise<VolumeSnapshot[]> {
+  ): Promise<VolumeSnapshot[] | 'busy'> {
     await Promise.resolve();
+    if (this.refusedOrders > 0) {
+      this.refusedOrders -= 1;
+      return 'busy';
+    }
     const now = this.#clock.now();
     const made = volumes.map(({ volumeId, sizeGiB }, index) => ({
       snapshotId: `snap-${this.#snapshots.length + index + 1}-${now.getTime()}`,

@@ -45,6 +45,7 @@ export interface CycleItem {
   readonly resourceArn: string;
   readonly kind: string;
   readonly runId: string;
+  readonly startAfterSeconds?: number;
 }
 
 /** The first step of a cycle: returns its work list. */
@@ -54,8 +55,11 @@ export async function discover(
   cycleId = 'daily-full-1',
 ): Promise<CycleItem[]> {
   const event = { plan: 'daily', type: 'full', scheduledAt: '2026-03-02T02:00:00Z', cycleId };
-  const { resources } = await pipeline.discover(event, PLENTY);
-  return (await readJson(deployment.work, resources.key)) as CycleItem[];
+  const { lists } = await pipeline.discover(event, PLENTY);
+  const items = await Promise.all(
+    [lists.files, lists.images].map(async ({ key }) => readJson(deployment.work, key)),
+  );
+  return items.flat() as CycleItem[];
 }
 
 /** What the protect machine does for a bucket. */
