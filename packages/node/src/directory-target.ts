@@ -28,6 +28,7 @@ import type {
   WriteOutcome,
 } from '@holdfast/engine';
 
+import { ClaimedNames } from './claimed-names.ts';
 import { differences, FactSetter, haveSameFacts } from './apply-facts.ts';
 import { findDirectoryIdentity, isWithin } from './directory-identity.ts';
 import { errnoOf } from './errno.ts';
@@ -58,6 +59,8 @@ export interface DirectoryTargetOptions {
   readonly vault?: string;
   /** Directories that somebody else's `prepare` has made, and what came of them: their facts are not set here. */
   readonly shared?: SharedDirectories;
+  /** Those of an earlier target of the same restore, which this one goes on after. @default none are claimed yet */
+  readonly names?: ClaimedNames;
   /** Whose files lie in the target. @default this process */
   readonly process?: ProcessMark;
   /** @default the operating system's */
@@ -74,6 +77,7 @@ interface Placed {
   readonly path: RawPath;
   readonly fullPath: Buffer;
   readonly parent: RawPath;
+  readonly endsInSlash: boolean;
 }
 
 /**
@@ -89,6 +93,8 @@ interface Placed {
  * - A directory is only its owner's while it is being filled; its own facts are set by `finish`, also by that of a
  *   repetition. One that was there and is read-only is made writable meanwhile, and is read-only again in the end.
  *   Where several workers restore one tree, see `prepare`.
+ * - Where the file system takes some names for others, the second of two entries that have one place is refused, see
+ *   {@link ClaimedNames}.
  * - Objects of a bucket become files; one whose key ends in `/` and that is empty becomes a directory.
  *
  * Calls to the file system are synchronous. Nothing is flushed to the disk: that is left to the operating system.
@@ -104,6 +110,10 @@ export class DirectoryTarget implements RestoreTarget {
   /** Directories whose facts wait for `finish`. */
   readonly #pending = new Map<RawPath, Placed>();
   readonly #unkept = new UnkeptFacts();
+  /** Names that entries of this restore have. */
+  readonly names: ClaimedNames;
+  /** What is being written where names may be one: one entry after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /**
    * @throws {@link InvalidInputError} it is in the vault's own directory.
@@ -129,6 +139,7 @@ export class DirectoryTarget implements RestoreTarget {
     this.#calls = calls;
     this.#facts = new FactSetter(options.restoreOwners ?? process.geteuid?.() === 0, calls);
     this.#staging = new StagingNames(mark, random);
+    this.names = options.names ?? new ClaimedNames(this.#root, () => this.#staging.next());
     this.#shared = options.shared ?? new Map();
     const forbidden = vault === undefined ? undefined : findDirectoryIdentity(vault);
     this.#directories = new TargetDirectories(this.#root, this.#staging, forbidden);
@@ -141,7 +152,7 @@ export class DirectoryTarget implements RestoreTarget {
     signal?: AbortSignal,
   ): Promise<WriteOutcome> {
     signal?.throwIfAborted();
-    const { parent, name, isDirectory } = restorePathOf(entry.path);
+    const { parent, name, isDirectory: endsInSlash } = restorePathOf(entry.path);
     const path = (parent === '' ? name : `${parent}/${name}`) as RawPath;
     if (isStagingName(name)) {
       throw new RestorePathError(
@@ -149,10 +160,36 @@ export class DirectoryTarget implements RestoreTarget {
         'it has the name of a temporary file of a restore, and would be removed as one; restore it to a bucket',
       );
     }
-    const placed: Placed = { entry, path, parent, fullPath: this.#fullPath(path) };
+    const placed: Placed = { entry, path, parent, endsInSlash, fullPath: this.#fullPath(path) };
+    if (!this.#isFolding(path)) return this.#writePlaced(placed, content, rule, signal);
+    const turn = this.#turn.then(async () => {
+      this.names.claim(path);
+      return this.#writePlaced(placed, content, rule, signal);
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn.catch((error: unknown) => {
+      throw toDirectoryError(error, this.#root, path);
+    });
+  }
+
+  #isFolding(path: RawPath): boolean {
+    try {
+      return this.names.isFolding(path);
+    } catch (error) {
+      throw toDirectoryError(error, this.#root, path);
+    }
+  }
+
+  async #writePlaced(
+    placed: Placed,
+    content: AsyncIterable<Uint8Array>,
+    rule: OverwriteRule,
+    signal: AbortSignal | undefined,
+  ): Promise<WriteOutcome> {
+    const { entry, path } = placed;
     try {
       if (entry.kind === 'directory') return this.#writeDirectory(placed, rule);
-      if (!isDirectory) {
+      if (!placed.endsInSlash) {
         return entry.kind === 'symlink'
           ? this.#writeLink(placed, rule)
           : await this.#writeFile(placed, content, rule, signal);
@@ -193,26 +230,35 @@ export class DirectoryTarget implements RestoreTarget {
     return outcomes;
   }
 
+  /** Whether the file system takes some names for others: then one target writes all, in the order of paths. */
+  foldsNames(): boolean {
+    return this.#isFolding('' as RawPath);
+  }
+
   /** Makes and removes a file in the nearest directory that there is. */
   async accepts(entry: SourceEntry, rule: OverwriteRule): Promise<boolean> {
     await Promise.resolve();
     try {
       const { parent, name } = restorePathOf(entry.path);
-      const place = this.#fullPath(parent === '' ? name : `${parent}/${name}`);
-      if (rule === 'never' && this.#findStats(place) !== undefined) return true;
-      let above = parent;
-      while (above !== '' && this.#findStats(this.#fullPath(above)) === undefined)
-        above = above.slice(0, Math.max(0, above.lastIndexOf('/'))) as RawPath;
+      const path = (parent === '' ? name : `${parent}/${name}`) as RawPath;
       try {
-        this.#directories.inside(above, () => this.#tryFile(above));
+        if (rule !== 'never' || this.#findStats(this.#fullPath(path)) === undefined) this.#tryFileFor(parent);
         return true;
       } catch (error) {
-        throw toDirectoryError(error, this.#root, above);
+        throw toDirectoryError(error, this.#root, path);
       }
     } catch (error) {
       if (concernsOne(error)) return false;
       throw error;
     }
+  }
+
+  /** Makes and removes a file in a directory, or in the nearest one above it that is there. */
+  #tryFileFor(directory: RawPath): void {
+    let nearest = directory;
+    while (nearest !== '' && this.#findStats(this.#fullPath(nearest)) === undefined)
+      nearest = nearest.slice(0, Math.max(0, nearest.lastIndexOf('/'))) as RawPath;
+    this.#directories.inside(nearest, () => this.#tryFile(nearest));
   }
 
   #tryFile(directory: RawPath): void {

@@ -28,6 +28,7 @@ import {
   type VaultSecrets,
   type OverwriteRule,
 } from '@holdfast/engine';
+import type { ClaimedNames } from './claimed-names.ts';
 import { DirectorySource } from './directory-source.ts';
 import { DirectoryTarget, type SharedDirectories } from './directory-target.ts';
 import { openLocalVault, type LocalVaultOptions } from './local-vault.ts';
@@ -148,8 +149,16 @@ serveTasks(async (initial: unknown) => {
   }
   const reader = new PointReader(services.store, keys, job.root);
   const { shared } = job;
+  let names: ClaimedNames | undefined;
   return async (task: unknown): Promise<RestoreOutcome> => {
-    const target = new DirectoryTarget({ root: directory, random: systemRandom, vault: vault.root, shared });
+    const target = new DirectoryTarget({
+      root: directory,
+      random: systemRandom,
+      vault: vault.root,
+      shared,
+      ...(names && { names }),
+    });
+    names = target.names;
     return restoreRange(reader, {
       range: keysOfRestoreShard(task as RestoreShard),
       selection: selectKeys(job.paths),

@@ -65,7 +65,7 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
         const above = directoriesAbove(options.paths ?? []);
         const shared = await target.prepare(split.restored, [...above, ...split.paths], overwrite);
         const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({
-          workers,
+          workers: target.foldsNames() ? 1 : workers,
           warm,
           module: directoryWorkerModule,
           initial: {

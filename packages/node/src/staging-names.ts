@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
 
 import { toHex } from '@holdfast/engine';
 import type { RandomBytes } from '@holdfast/engine';
@@ -71,7 +71,8 @@ function removeIfEmpty(path: Buffer): void {
 /** Another worker of the same restore may have done it. */
 function remove(path: Buffer): void {
   try {
-    unlinkSync(path);
+    if (lstatSync(path).isDirectory()) rmSync(path, { recursive: true });
+    else unlinkSync(path);
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

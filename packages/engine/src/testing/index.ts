@@ -19,6 +19,11 @@ export {
   type ObjectStoreUnderTest,
 } from './object-store-contract.ts';
 export { chunkIndexContract, type ChunkIndexContractOptions } from './chunk-index-contract.ts';
+export {
+  restoreTargetContract,
+  type RestoreTargetContractOptions,
+  type RestoreTargetUnderTest,
+} from './restore-target-contract.ts';
 export { keyringContract, type KeyringContractOptions } from './keyring-contract.ts';
 export { MemoryWorkStore } from './memory-work-store.ts';
 export { catalogContract, type CatalogContractOptions, type CatalogUnderTest } from './catalog-contract.ts';

@@ -7,7 +7,9 @@ import {
   MemoryChunkIndex,
   MemoryKeyring,
   MemoryObjectStore,
+  MemoryTarget,
   objectStoreContract,
+  restoreTargetContract,
   SeededRandom,
 } from '../../src/testing/index.ts';
 
@@ -32,6 +34,24 @@ catalogContract({
 });
 
 chunkIndexContract({ name: 'the memory index', make: async () => new MemoryChunkIndex() });
+
+for (const naming of ['flat', 'tree'] as const) {
+  restoreTargetContract({
+    name: `the memory target (${naming})`,
+    make: async () => {
+      const target = new MemoryTarget(undefined, naming);
+      return {
+        target,
+        read: async (path) => {
+          const content = target.find(path)?.content;
+          return content && Buffer.from(content).toString();
+        },
+        refuse: async (path) => target.deny(path),
+        remove: async () => target.break('it is gone'),
+      };
+    },
+  });
+}
 
 let seed = 0;
 keyringContract({
