@@ -1,7 +1,7 @@
 import { GetObjectTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { SourceEntry } from '@holdfast/engine';
 import { findObjectHead } from './s3-head.ts';
-import { type ObjectFacts, toObjectFacts, toTags } from './s3-object-facts.ts';
+import { type ObjectFacts, toObjectFacts, toTags, toWritableFacts } from './s3-object-facts.ts';
 import { sendOptions } from './send-options.ts';
 
 /** An object that a restore would overwrite. */
@@ -36,8 +36,10 @@ export async function holdsFactsOf(
   entry: SourceEntry,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  if (!isEqual(withDefaults(existing.attributes), withDefaults(entry.attributes))) return false;
-  if (!isEqual(existing.userMetadata, entry.userMetadata)) return false;
+  // What an object cannot have is no difference that writing it again would mend.
+  const { held } = toWritableFacts(entry);
+  if (!isEqual(withDefaults(existing.attributes), withDefaults(held.attributes))) return false;
+  if (!isEqual(existing.userMetadata, held.userMetadata)) return false;
   const { TagSet } = await s3.send(new GetObjectTaggingCommand(address), sendOptions(signal));
   return isEqual(toTags(TagSet), entry.tags);
 }

@@ -93,7 +93,10 @@ export class S3FileSource implements FileSource {
     };
     const opened = await openContent(request);
     const tags = (opened.TagCount ?? 0) > 0 ? await this.#tagsOf(key, opened.VersionId, signal) : {};
-    return { entry: { ...entry, ...toObjectFacts(opened), tags }, content: readContent(request, opened) };
+    const hidden: Pick<SourceEntry, 'leftOut'> =
+      (opened.MissingMeta ?? 0) > 0 ? { leftOut: ['hidden-metadata'] } : {};
+    const known = { ...entry, ...toObjectFacts(opened), tags, ...hidden };
+    return { entry: known, content: readContent(request, opened) };
   }
 
   getTags = (entry: SourceEntry, signal?: AbortSignal): Promise<Readonly<Record<string, string>>> =>

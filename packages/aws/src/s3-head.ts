@@ -8,6 +8,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { BucketAddress } from './s3-listing.ts';
+import { keepMetadataNames } from './s3-raw-headers.ts';
 import { httpStatus, withCode } from './sdk-errors.ts';
 import { sendOptions } from './send-options.ts';
 
@@ -35,8 +36,10 @@ export async function findObjectHead(
   input: HeadObjectCommandInput,
   signal?: AbortSignal,
 ): Promise<HeadObjectCommandOutput | undefined> {
+  const command = new HeadObjectCommand(input);
+  keepMetadataNames(command);
   try {
-    return await s3.send(new HeadObjectCommand(input), sendOptions(signal));
+    return await s3.send(command, sendOptions(signal));
   } catch (error) {
     if (httpStatus(error) === 404) return undefined;
     throw await withCode(error, () => getFirstByte(s3, input, signal));

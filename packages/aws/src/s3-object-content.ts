@@ -1,6 +1,7 @@
 import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
 import { type ByteRange, type Clock, type RandomBytes, StoreUnavailableError } from '@holdfast/engine';
 import { backOff } from './backoff.ts';
+import { keepMetadataNames } from './s3-raw-headers.ts';
 import { isAbort } from './sdk-errors.ts';
 import { sendOptions } from './send-options.ts';
 
@@ -33,6 +34,7 @@ export async function openContent(request: ContentRequest, skip = 0): Promise<Ge
     IfMatch: request.etag,
     Range: request.whole && skip === 0 ? undefined : `bytes=${offset + skip}-${offset + length - 1}`,
   });
+  keepMetadataNames(command);
   try {
     return await request.s3.send(command, sendOptions(request.signal));
   } catch (error) {

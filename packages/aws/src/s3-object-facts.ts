@@ -1,3 +1,5 @@
+import type { SourceEntry, UnkeptFact } from '@holdfast/engine';
+
 /** The headers of an object that a restore brings back, by their names in manifests. */
 export interface ObjectFacts {
   readonly attributes: Readonly<Record<string, string>>;
@@ -50,19 +52,54 @@ export function toObjectFacts(answer: HeaderAnswer): ObjectFacts {
   return { attributes, userMetadata: { ...answer.Metadata } };
 }
 
-/** Turns facts into the fields of PutObject and CreateMultipartUpload. */
+/** What of an entry's facts an object can have. */
+export interface WritableFacts {
+  /** The facts that the object will have. */
+  readonly held: ObjectFacts;
+  /** Those among an entry's facts that it will not. */
+  readonly unkept: readonly UnkeptFact[];
+}
+
+/** Text that a header carries on every way: S3 gives other metadata out in words of RFC 2047, which are such text. */
+const headerText = /^[\t\x20-\x7e]*$/;
+
+/** Sorts out what of an entry's facts, which may be those of a file, an object can have. */
+export function toWritableFacts({ kind, attributes, userMetadata }: SourceEntry): WritableFacts {
+  const unkept = new Set<UnkeptFact>(kind === 'object' ? [] : ['time']);
+  const keep = (
+    record: Readonly<Record<string, string>>,
+    find: (name: string, value: string) => UnkeptFact | undefined,
+  ) =>
+    Object.fromEntries(
+      Object.entries(record).filter(([name, value]) => {
+        const lost = find(name, value);
+        if (lost !== undefined) unkept.add(lost);
+        return lost === undefined;
+      }),
+    );
+  const held: ObjectFacts = {
+    attributes: keep(attributes, lostAttribute),
+    userMetadata: keep(userMetadata, (_, value) => (headerText.test(value) ? undefined : 'metadata')),
+  };
+  return { held, unkept: [...unkept] };
+}
+
+function lostAttribute(name: string, value: string): UnkeptFact | undefined {
+  if (name === 'storage-class') return writableClasses.some((known) => known === value) ? undefined : name;
+  if (name in headerNames) return headerText.test(value) ? undefined : 'headers';
+  return name === 'uid' || name === 'gid' ? 'owner' : 'mode';
+}
+
+/** Turns facts into the fields of PutObject and CreateMultipartUpload; `Expires` is sent by `sendExpires`. */
 export function toWriteHeaders({ attributes, userMetadata }: ObjectFacts) {
-  const storageClass = writableClasses.find((name) => name === attributes['storage-class']);
-  const expires = new Date(attributes['expires'] ?? Number.NaN);
   return {
     ContentType: attributes['content-type'],
     CacheControl: attributes['cache-control'],
     ContentDisposition: attributes['content-disposition'],
     ContentEncoding: attributes['content-encoding'],
     ContentLanguage: attributes['content-language'],
-    Expires: Number.isNaN(expires.getTime()) ? undefined : expires,
     WebsiteRedirectLocation: attributes['website-redirect-location'],
-    StorageClass: storageClass,
+    StorageClass: writableClasses.find((name) => name === attributes['storage-class']),
     Metadata: { ...userMetadata },
   };
 }

@@ -20,7 +20,8 @@ import {
   type WriteOutcome,
 } from '@holdfast/engine';
 import { inPieces } from './in-pieces.ts';
-import { toWriteHeaders } from './s3-object-facts.ts';
+import { toWritableFacts, toWriteHeaders } from './s3-object-facts.ts';
+import { sendExpires } from './s3-raw-headers.ts';
 import { type ExistingObject, findExisting, holdsFactsOf, type ObjectAddress } from './s3-existing-object.ts';
 import { errorName, httpStatus } from './sdk-errors.ts';
 import { toTargetError } from './s3-target-errors.ts';
@@ -88,8 +89,11 @@ export class S3RestoreTarget implements RestoreTarget {
       if (existing !== undefined && (await this.#isSame(address, existing, entry, entry.changeToken, signal)))
         return 'same';
       const fresh = rule === 'never' ? { IfNoneMatch: '*' } : {};
-      if (isSmall) return await this.#writeWhole(address, entry, content, existing, fresh, signal);
-      return await this.#writeParts(address, entry, content, fresh, signal);
+      const outcome = isSmall
+        ? await this.#writeWhole(address, entry, content, existing, fresh, signal)
+        : await this.#writeParts(address, entry, content, fresh, signal);
+      this.#unkept.add(entry.path, toWritableFacts(entry).unkept);
+      return outcome;
     } catch (error) {
       // Somebody wrote the key since we looked; S3 decided.
       if (rule === 'never' && httpStatus(error) === 412) return 'kept';
@@ -182,13 +186,16 @@ export class S3RestoreTarget implements RestoreTarget {
       const md5 = createHash('md5').update(body).digest('hex');
       if (await this.#isSame(address, existing, entry, md5, signal)) return 'same';
     }
+    const { held } = toWritableFacts(entry);
     const command = new PutObjectCommand({
       ...address,
       ...fresh,
-      ...this.#headers(entry),
+      ...toWriteHeaders(held),
+      Tagging: taggingOf(entry),
       Body: body,
       ChecksumSHA256: sha256(body),
     });
+    sendExpires(command, held.attributes['expires']);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#s3.send(command, sendOptions(signal));
@@ -235,11 +242,14 @@ export class S3RestoreTarget implements RestoreTarget {
   }
 
   async #begin(address: ObjectAddress, entry: SourceEntry, signal: AbortSignal | undefined): Promise<string> {
+    const { held } = toWritableFacts(entry);
     const start = new CreateMultipartUploadCommand({
       ...address,
-      ...this.#headers(entry),
+      ...toWriteHeaders(held),
+      Tagging: taggingOf(entry),
       ChecksumAlgorithm: 'SHA256',
     });
+    sendExpires(start, held.attributes['expires']);
     const { UploadId } = await this.#s3.send(start, sendOptions(signal));
     if (UploadId !== undefined) return UploadId;
     throw new StoreUnavailableError(`the upload of ${address.Key} was answered without an id; try again`);
@@ -249,13 +259,14 @@ export class S3RestoreTarget implements RestoreTarget {
   async #giveUp(address: ObjectAddress, UploadId: string): Promise<void> {
     await this.#s3.send(new AbortMultipartUploadCommand({ ...address, UploadId })).catch(() => undefined);
   }
+}
 
-  #headers(entry: SourceEntry) {
-    const tags = Object.entries(entry.tags).map(
-      ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
-    );
-    return { ...toWriteHeaders(entry), Tagging: tags.length === 0 ? undefined : tags.join('&') };
-  }
+/** Tags as the header of a write takes them. */
+function taggingOf({ tags }: SourceEntry): string | undefined {
+  const pairs = Object.entries(tags).map(
+    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  );
+  return pairs.length === 0 ? undefined : pairs.join('&');
 }
 
 function sha256(bytes: Uint8Array): string {
