@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { BigIntStats } from 'node:fs';
 
-import { InvalidInputError } from '@holdfast/engine';
+import { TargetEntryError } from '@holdfast/engine';
 import type { LeftOutFact, SourceEntry } from '@holdfast/engine';
 
 import { shownPath } from './raw-path.ts';
@@ -103,17 +103,21 @@ const linksAndTimes: readonly LeftOutFact[] = ['hard-links', 'nanoseconds'];
 function numberOf(entry: SourceEntry, name: string, pattern: RegExp, radix: number): number | undefined {
   const text = entry.attributes[name];
   if (text === undefined) return undefined;
-  if (!pattern.test(text)) {
-    throw new InvalidInputError(
-      `${JSON.stringify(shownPath(entry.path))} has ${name} ${JSON.stringify(text)}, which is not a number; verify its point`,
+  const value = Number.parseInt(text, radix);
+  // Of owners the last number means "leave it", and a larger one none.
+  if (!pattern.test(text) || value >= 0xffffffff) {
+    throw new TargetEntryError(
+      'unfit',
+      shownPath(entry.path),
+      `has ${name} ${JSON.stringify(text)}, which is not one; verify its point`,
     );
   }
-  return Number.parseInt(text, radix);
+  return value;
 }
 
 /**
  * Mode and owner from an entry's attributes. Objects of a bucket have neither.
- * @throws {@link InvalidInputError} an attribute is not what {@link entryOf} writes.
+ * @throws {@link TargetEntryError} an attribute is not what {@link entryOf} writes.
  */
 export function factsOf(entry: SourceEntry): FileFacts {
   const mode = numberOf(entry, 'mode', /^[0-7]{1,4}$/, 8);

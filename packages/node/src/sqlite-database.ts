@@ -1,10 +1,10 @@
-import { closeSync, fdatasync, openSync } from 'node:fs';
+import { closeSync, fdatasync, openSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 
-import { BackupError, StoreUnavailableError } from '@holdfast/engine';
+import { BackupError, InvalidInputError, StoreUnavailableError } from '@holdfast/engine';
 
 import { errnoOf } from './errno.ts';
 import { syncDirectory } from './sync-directory.ts';
@@ -22,6 +22,23 @@ export interface SqliteDatabaseOptions {
 /** How long a call waits for another thread or process to finish writing. */
 const busyTimeoutMs = 60_000;
 
+/** Magic numbers of statfs(2) on Linux: NFS, SMB in three forms, Ceph, AFS, 9p. */
+const networkFileSystems: ReadonlySet<number> = new Set([
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x00c36400, 0x5346414f, 0x01021997,
+]);
+
+function isOnNetwork(directory: string): boolean {
+  return networkFileSystems.has(statfsSync(directory, { bigint: false }).type >>> 0);
+}
+
+/** @see https://sqlite.org/wal.html, "All processes using a database must be on the same host computer" */
+function withoutSharedMemory(directory: string): InvalidInputError {
+  return new InvalidInputError(
+    `the file system of ${JSON.stringify(directory)} has no memory that several writers can share, so that a catalog there ` +
+      'could be damaged; put the vault on a disk of this machine',
+  );
+}
+
 /**
  * A SQLite file that several threads and processes use at once, each through an object of its own (write-ahead log).
  * Calls are synchronous, but for waiting for the disk. `node:sqlite` is part of Node; from version 24 on it prints no
@@ -34,12 +51,20 @@ export class SqliteDatabase {
   #log: number | undefined;
   #flushed: Promise<unknown> | undefined;
 
-  /** @throws {@link StoreUnavailableError} the file cannot be opened, or is no SQLite database. */
+  /**
+   * @throws {@link StoreUnavailableError} the file cannot be opened, or is no SQLite database.
+   * @throws {@link InvalidInputError} its file system has no memory that all who write can share.
+   */
   constructor(options: SqliteDatabaseOptions) {
     this.#path = options.path;
+    const directory = path.dirname(options.path);
+    if (isOnNetwork(directory)) throw withoutSharedMemory(directory);
     this.connection = this.guarded(() => new DatabaseSync(options.path, { timeout: busyTimeoutMs }));
     this.guarded(() => {
-      this.connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      // Where it cannot be had, SQLite goes on with another mode and says so in the answer only.
+      const mode = this.connection.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode'];
+      if (mode !== 'wal') throw withoutSharedMemory(directory);
+      this.connection.exec('PRAGMA synchronous = NORMAL;');
       this.transaction(() => this.connection.exec(options.schema));
     });
   }

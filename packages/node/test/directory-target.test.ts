@@ -191,9 +191,9 @@ test('refuses names and links that a file system cannot hold', async () => {
   ).rejects.toMatchObject({
     name: 'RestorePathError',
   });
-  await expect(
-    target.write(entry('m', { attributes: { mode: 'rwx' } }), pieces(), 'never'),
-  ).rejects.toMatchObject({
-    name: 'InvalidInputError',
-  });
+  for (const attributes of [{ mode: 'rwx' }, { uid: '4294967296', gid: '1' }, { uid: '1', gid: '-1' }]) {
+    await expect(target.write(entry('m', { attributes }), pieces(), 'never')).rejects.toMatchObject({
+      name: 'TargetEntryError',
+    });
+  }
 });

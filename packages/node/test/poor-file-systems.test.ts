@@ -5,7 +5,7 @@ import path from 'node:path';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-import { DirectorySource, DirectoryWorkStore, FilesystemObjectStore } from '../src/index.ts';
+import { DirectorySource, DirectoryWorkStore, FilesystemObjectStore, SqliteCatalog } from '../src/index.ts';
 import { makeSource, paths } from './source-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';
 
@@ -81,3 +81,14 @@ test('a source is listed on a file system that does not say which names are dire
     await paths(new DirectorySource({ root, clock: new FakeClock(), onWarning: () => {} }), 'a/'),
   ).toEqual(['a/', 'a/x', 'b\xff', 'l']);
 });
+
+test.each([0x6969, 0xff534d42, -0x1acb2be])(
+  'a catalog on a file system of the network is refused (type %d)',
+  (type) => {
+    replaceCall(fs, 'statfsSync', (() => ({ type })) as never);
+
+    expect(() => new SqliteCatalog(path.join(makeTempDir(), 'catalog.sqlite'))).toThrow(
+      expect.objectContaining({ name: 'InvalidInputError' }),
+    );
+  },
+);
