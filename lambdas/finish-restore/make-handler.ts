@@ -67,7 +67,8 @@ async function complete(
   const { files = did.volumes?.length ?? 0, bytes = volumeBytes(did.volumes), failed = 0, carried = 0 } = did;
   const { unkept = [] } = did;
   const missing = job.degraded?.unread.missing ?? 0;
-  const state = failed + carried + unkept.length + missing > 0 ? 'completed-with-warnings' : 'completed';
+  const warned = carried + unkept.length + missing > 0;
+  const state = failed > 0 ? 'completed-with-failures' : warned ? 'completed-with-warnings' : 'completed';
   const report: RestoreReport = {
     restoreId,
     state,

@@ -159,7 +159,7 @@ test('files that cannot be restored are named, alarmed, and do not stop the othe
 
   const report = await restoring.finishRestore({ execution: EXECUTION, restoreId: plan.restoreId }, PLENTY);
 
-  expect(report).toMatchObject({ state: 'completed-with-warnings', failed: 1, failedFiles: failed });
+  expect(report).toMatchObject({ state: 'completed-with-failures', failed: 1, failedFiles: failed });
   expect(report.details).toEqual({ bucket: 'work', prefix: `restores/${plan.restoreId}/results/` });
   expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);
 });

@@ -6,6 +6,7 @@ import {
   makeCatalogServices,
   makeClients,
   readDeployedConfiguration,
+  S3WorkStore,
 } from '@holdfast/aws';
 import {
   AccessDeniedError,
@@ -70,6 +71,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
         (await get(storage, storageStack, 'ChunkIndexTableName', '--chunk-index-table'));
       return new DynamoChunkIndex(clients.dynamo, name, services.clock, services.random);
     },
+    openWork: (bucket) => new S3WorkStore(clients.s3, bucket),
     executions: new StepFunctionsExecutions(clients.stepFunctions, machineArn),
     deployment: {
       vaultBucket,

@@ -1,4 +1,12 @@
-import type { Catalog, ChunkIndex, Keyring, ObjectStore, Plans, ReadServices } from '@holdfast/engine';
+import type {
+  Catalog,
+  ChunkIndex,
+  Keyring,
+  ObjectStore,
+  Plans,
+  ReadServices,
+  WorkStore,
+} from '@holdfast/engine';
 import type { Executions } from './executions.ts';
 
 /** A deployment as the command line sees it. */
@@ -17,6 +25,8 @@ export interface Connection {
   readonly services: ReadServices & { readonly catalog: Catalog };
   /** The chunk index; only what rebuilds it asks. @throws {@link UnknownNameError} the deployment does not name it. */
   openChunkIndex(): Promise<ChunkIndex>;
+  /** Opens the work bucket, of which people read what their executions left. */
+  openWork(bucket: string): Pick<WorkStore, 'get'>;
   readonly executions: Executions;
   readonly deployment: Deployment;
   /** Closes all connections. */

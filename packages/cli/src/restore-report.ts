@@ -52,7 +52,7 @@ export function exitCodeOfReport({ failed = 0, failedFiles = [] }: RestoreReport
 }
 
 /** Prints a report: what failed first, then numbers. */
-export async function printReport(report: RestoreReport, out: Output): Promise<void> {
+export async function printReport(report: RestoreReport, execution: string, out: Output): Promise<void> {
   const { failedFiles = [], failed = 0, carried = 0, unkept = [], details, volumes, machine } = report;
   for (const { path, message } of failedFiles)
     await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
@@ -82,7 +82,9 @@ export async function printReport(report: RestoreReport, out: Output): Promise<v
   if (report.degraded !== undefined) await out.line(`degraded  ${safeText(report.degraded.meaning)}`);
   for (const lacking of unkept) await out.line(unkeptText(lacking));
   if (failed > failedFiles.length && details !== undefined) {
-    await out.line(`details   s3://${details.bucket}/${details.prefix}`);
+    await out.line(
+      `not shown ${countText(failed - failedFiles.length, 'file')} more, not restored; "holdfast failures ${execution}" names all`,
+    );
   }
   if (machine !== undefined) await out.line(`machine   s3://${machine.bucket}/${machine.key}`);
 }

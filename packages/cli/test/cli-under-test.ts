@@ -143,7 +143,7 @@ export class CliUnderTest {
   readonly opened: string[] = [];
   closed = 0;
   index = new MemoryChunkIndex();
-  readonly #work = new MemoryWorkStore();
+  readonly work = new MemoryWorkStore();
   readonly #request = { resourceKind: 's3-bucket', plan: 'daily', keepDays: 30, readTags: true } as const;
 
   async run(...argv: string[]): Promise<Outcome> {
@@ -171,6 +171,7 @@ export class CliUnderTest {
         return {
           services: { store, catalog, keyring, clock, random },
           openChunkIndex: async () => this.index,
+          openWork: () => this.work,
           executions: this.executions,
           deployment: {
             vaultBucket: 'vault-bucket',
@@ -250,7 +251,7 @@ export class CliUnderTest {
 
   get #services(): WriteServices {
     const { store, catalog, keyring, clock, random, index } = this;
-    return { store, catalog, keyring, clock, random, index, work: this.#work, lockMode: 'governance' };
+    return { store, catalog, keyring, clock, random, index, work: this.work, lockMode: 'governance' };
   }
 
   /** Writes an open run's row, as the protect machine's first step does. */

@@ -5,6 +5,7 @@ import { cancelCommand } from './cancel.ts';
 import { catalogRebuildCommand } from './catalog-rebuild.ts';
 import { diffCommand } from './diff.ts';
 import { extractCommand } from './extract.ts';
+import { failuresCommand } from './failures.ts';
 import { holdListCommand, holdReleaseCommand, holdSetCommand } from './hold.ts';
 import { lsCommand } from './ls.ts';
 import { maintainCommand } from './maintain.ts';
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   lsCommand,
   diffCommand,
   restoreCommand,
+  failuresCommand,
   verifyCommand,
   warningsCommand,
   maintainCommand,

@@ -168,7 +168,7 @@ async function restoreThere(
   if (out.json) {
     await out.document({ ...fields, report });
   } else {
-    await printReport(report, out);
+    await printReport(report, execution, out);
     await out.line(
       `the restore of point ${point.pointId} of ${point.resourceArn} is ${safeText(report.state ?? state.status)}`,
     );

@@ -120,13 +120,13 @@ test.for([
 ] as const)('names files that the machine left out for a %s and ends with %d', async ([name, wanted]) => {
   const { cli, point } = await backedUp();
   const failedFiles = [{ path: 'a\u0007', name, message: 'not this one' }];
-  reporting(cli, { state: 'completed-with-warnings', files: 3, failed: 1, failedFiles, carried: 2 });
+  reporting(cli, { state: 'completed-with-failures', files: 3, failed: 1, failedFiles, carried: 2 });
 
   const { code, out } = await cli.run('restore', point, '--to-original', '--wait');
 
   expect(out).toContain('not restored: a\\x07: not this one\n');
   expect(out).toContain('older     2 files with the content of an earlier point\n');
-  expect(out).toContain('is completed-with-warnings\n');
+  expect(out).toContain('is completed-with-failures\n');
   expect(code).toBe(wanted);
 });
 

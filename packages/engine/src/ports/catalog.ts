@@ -159,8 +159,17 @@ export interface RestoreRow {
   readonly pointId: PointId;
   readonly resourceArn: ResourceArn;
   readonly target: string;
-  /** `recorded`: of a restore that somebody's own process does, which reports to nobody how it ended. */
-  readonly state: 'running' | 'completed' | 'completed-with-warnings' | 'failed' | 'recorded';
+  /**
+   * `completed-with-failures`: entries were left out; `completed-with-warnings`: some are older than the point or lack
+   * something; `recorded`: somebody's own process restores, and reports to nobody how it ended.
+   */
+  readonly state:
+    | 'running'
+    | 'completed'
+    | 'completed-with-warnings'
+    | 'completed-with-failures'
+    | 'failed'
+    | 'recorded';
   readonly startedAt: Date;
   readonly endedAt?: Date;
   readonly execution?: string;

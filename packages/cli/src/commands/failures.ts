@@ -1,0 +1,58 @@
+import { ObjectNotFoundError, UnknownNameError, type WorkStore } from '@holdfast/engine';
+import * as z from 'zod';
+import { defineCommand } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { reportOf } from '../restore-report.ts';
+import { countText, safeText } from '../text.ts';
+
+const Failure = z.object({ path: z.string(), name: z.string(), message: z.string() });
+type Failure = z.infer<typeof Failure>;
+/** What a worker left of its part of a restore. */
+const ShardOutcome = z.looseObject({ failed: z.array(Failure) });
+
+export const failuresCommand = defineCommand({
+  name: 'failures',
+  summary: 'Name every file that a restore into a bucket left out, and why.',
+  usage: ['<execution>'],
+  options: {},
+  optionLines: [['<execution>', "ARN of the restore's execution, as restore prints it"]],
+  words: { least: 1, most: 1 },
+  async run({ connect, out }, _values, [execution = '']) {
+    const connection = await connect();
+    const { status, output } = await connection.executions.get(execution);
+    const { details, failed = 0 } = reportOf(output) ?? {};
+    if (details === undefined) {
+      throw new UnknownNameError(
+        `execution ${execution} has no report of files, it is ${status}; name one of a restore into a bucket that has ended`,
+      );
+    }
+    const work = connection.openWork(details.bucket);
+    const failures: Failure[] = [];
+    // A restore may have left out more than a program wants in memory: lines go out one by one.
+    for await (const failure of listFailures(work, details.prefix)) {
+      if (out.json) failures.push(failure);
+      else await out.line(`not restored: ${safeText(failure.path)}: ${safeText(failure.message)}`);
+    }
+    if (out.json) await out.document({ execution, failed, failures });
+    else await out.line(`${countText(failed, 'file')} not restored`);
+    return exitCodes.ok;
+  },
+});
+
+/** Of all workers, in the order of paths. */
+async function* listFailures(work: Pick<WorkStore, 'get'>, prefix: string): AsyncGenerator<Failure> {
+  for (let index = 0; ; index += 1) {
+    let bytes: Uint8Array;
+    try {
+      bytes = await work.get(`${prefix}${index}.json`);
+    } catch (error) {
+      if (error instanceof ObjectNotFoundError && index > 0) return;
+      if (!(error instanceof ObjectNotFoundError)) throw error;
+      throw new UnknownNameError(
+        `the work bucket has nothing of this restore any more under ${prefix}: what workers leave there is kept for 14 days`,
+        { cause: error },
+      );
+    }
+    yield* ShardOutcome.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))).failed;
+  }
+}
