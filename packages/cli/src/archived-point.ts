@@ -2,16 +2,17 @@ import {
   defaultThaw,
   findThaw,
   type ObjectStore,
+  type PointRow,
   type PointThaw,
   quoteThaw,
   type Root,
   type ThawSpeed,
 } from '@holdfast/engine';
-import { pricesAsOf } from '@holdfast/engine/model';
+import { pricesAsOf, pricesOfClass } from '@holdfast/engine/model';
 import type { DegradedFields } from './degraded-point.ts';
 import { ThawNeededError, UsageError } from './errors.ts';
 import type { Output } from './output.ts';
-import { bytesText, durationText } from './text.ts';
+import { bytesText, countText, durationText } from './text.ts';
 import { wholeNumberOption } from './whole-number-option.ts';
 
 const speeds: readonly ThawSpeed[] = ['expedited', 'standard', 'bulk'];
@@ -98,6 +99,19 @@ export async function printThawQuote(
   );
   await out.line(`cost      about ${dollarsText(quote.dollars)}, thaw included (${pricesText})`);
   await out.line(`time      about ${durationText(quote.seconds)}, thaw included`);
+}
+
+/** Says what reading points costs whose class charges for every GiB; `undefined` where it costs requests alone. */
+export function readingCharge(points: readonly PointRow[]): string | undefined {
+  const charged = points.filter(({ archiveClass }) => pricesOfClass(archiveClass).retrievalGibibyte > 0);
+  if (charged.length === 0) return undefined;
+  const dollars = charged.reduce(
+    (sum, { archiveClass, counts }) =>
+      sum + (pricesOfClass(archiveClass).retrievalGibibyte * counts.storedBytes) / 2 ** 30,
+    0,
+  );
+  const classes = [...new Set(charged.map(({ archiveClass }) => archiveClass))].join(', ');
+  return `reads ${countText(charged.length, 'point')} in ${classes}, for about ${dollarsText(dollars)} (${pricesText})`;
 }
 
 /** Where the prices of a quote come from. */

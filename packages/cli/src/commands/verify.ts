@@ -11,6 +11,7 @@ import {
   verifyPoints,
   verifyVaultFiles,
 } from '@holdfast/engine';
+import { readingCharge } from '../archived-point.ts';
 import { defineCommand } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -53,6 +54,8 @@ export const verifyCommand = defineCommand({
     const resources = new Set(
       listed.filter((point) => !all || isKept(point, now)).map(({ resourceArn }) => resourceArn),
     );
+    const charge = readingCharge(points);
+    if (charge !== undefined) warn(charge);
     const report = new VerifyReport(out, points);
     const onProgress: ReportProgress = (event) => {
       progress.report(event);

@@ -290,6 +290,18 @@ test('stops when the key of the vault may not be used, and calls nothing damaged
   expect(err).toContain('no kms:Decrypt');
 });
 
+test('says what reading costs before it reads points in a class that charges for it', async () => {
+  const { cli, root } = await backedUp();
+  const { root: archived } = await cli.makeContainer({ pointId: root.point, storageClass: 'GLACIER_IR' });
+
+  const hot = await cli.run('verify', root.point);
+  const cold = await cli.run('verify', archived.point);
+
+  expect(hot.err).toBe('');
+  expect(cold.err).toMatch(/reads 1 point in GLACIER_IR, for about \$0\.\d{4} \(list prices of us-east-1, /);
+  expect(cold.code).toBe(0);
+});
+
 test('says what it could not verify before it is thawed, and goes on', async () => {
   const { cli, root } = await backedUp();
   const get = cli.store.get.bind(cli.store);
