@@ -20,6 +20,8 @@ export interface DeployOptions {
   readonly accountId: string;
   readonly region: string;
   readonly log: (line: string) => void;
+  /** Ends the command line and all that it has started. */
+  readonly signal?: AbortSignal | undefined;
   /** Only these, without what depends on them. @default all */
   readonly stacks?: readonly (typeof stackNames)[number][];
 }
@@ -33,19 +35,20 @@ export type DeployedOutputs = Readonly<Record<string, string>>;
  * @throws {@link Error} the command line failed; its output is in the message.
  */
 export async function deployApp(options: DeployOptions): Promise<DeployedOutputs> {
-  const { environment, plansFile, accountId, region, log, stacks } = options;
+  const { environment, plansFile, accountId, region, log, signal, stacks } = options;
   const output = await mkdtemp(join(tmpdir(), 'holdfast-cdk-'));
   try {
     const context = ['-c', `plans=${plansFile}`, '-c', `account=${accountId}`, '-c', `region=${region}`];
     log('cdk bootstrap');
     // Where there is no cdk.json, bootstrap does not synthesize the application first.
-    await cdk(['bootstrap', `aws://${accountId}/${region}`], environment, output);
+    await cdk(['bootstrap', `aws://${accountId}/${region}`], { environment, cwd: output, signal });
     const which = stacks ?? ['--all'];
     log(`cdk deploy ${which.join(' ')}`);
-    await cdk(
-      ['deploy', ...which, '--require-approval', 'never', '--output', output, ...context],
+    await cdk(['deploy', ...which, '--require-approval', 'never', '--output', output, ...context], {
       environment,
-    );
+      cwd: projectRoot,
+      signal,
+    });
     const clients = {
       cloudFormation: new CloudFormationClient(clientConfig(options)),
       s3: new S3Client({ ...clientConfig(options), forcePathStyle: true }),
@@ -89,17 +92,23 @@ export function clientConfig({ environment, region }: Pick<DeployOptions, 'envir
   };
 }
 
-async function cdk(
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-  cwd: string = projectRoot,
-): Promise<void> {
+interface CdkOptions extends Pick<DeployOptions, 'environment' | 'signal'> {
+  readonly cwd: string;
+}
+
+async function cdk(args: readonly string[], { environment, cwd, signal }: CdkOptions): Promise<void> {
+  signal?.throwIfAborted();
   const bin = join(projectRoot, 'node_modules', '.bin');
   const child = spawn(join(bin, 'cdk'), [...args, '--ci'], {
     cwd,
     env: { ...process.env, ...environment, PATH: `${bin}:${process.env['PATH'] ?? ''}`, CI: 'true' },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own: what the command line starts ends with it.
+    detached: true,
   });
+  const end = (): void => endGroup(child.pid);
+  signal?.addEventListener('abort', end);
+  process.once('exit', end);
   const lines: string[] = [];
   child.stdout.on('data', (data: Buffer) => lines.push(data.toString()));
   child.stderr.on('data', (data: Buffer) => lines.push(data.toString()));
@@ -107,6 +116,19 @@ async function cdk(
     child.on('error', reject);
     child.on('close', resolve);
   });
+  signal?.removeEventListener('abort', end);
+  process.off('exit', end);
+  signal?.throwIfAborted();
   if (code !== 0)
     throw new Error(`cdk ${args.join(' ')} failed with exit code ${code}:\n${lines.join('').slice(-6_000)}`);
+}
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch (error) {
+    // It has ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }

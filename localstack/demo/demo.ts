@@ -51,19 +51,26 @@ interface Scene {
   readonly machine: SourceMachine;
 }
 
-const emulator = await startEmulator({
-  preferredPort: 4566,
-  log: (line) => say(`emulator: ${line}`),
-  ec2: { snapshotMs: 3_000 },
+/** Ctrl-C, or somebody who ends the process. */
+class InterruptedError extends Error {
+  override readonly name = 'InterruptedError';
+}
+
+/** Aborted by Ctrl-C and by the first failure: what else is under way ends, and cleans up after itself. */
+const ending = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => ending.abort(new InterruptedError(signal)));
+const untilEnded = new Promise<never>((_, reject) => {
+  ending.signal.addEventListener('abort', () => reject(ending.signal.reason as Error), { once: true });
 });
-// For the clients that the product makes: they find AWS as they would anywhere.
-Object.assign(process.env, emulator.environment);
+const cleanUp = new AsyncDisposableStack();
+let kept: Emulator | undefined;
+
 try {
-  const scene = await setTheScene(emulator);
-  const states = await backUp(scene);
-  await restoreAll(scene, states);
-  await tryToDelete(scene);
+  await Promise.race([perform(), untilEnded]);
 } catch (error) {
+  ending.abort(error);
+  if (error instanceof InterruptedError) await leaveNothing(error);
   differences.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
@@ -76,8 +83,32 @@ else
       .join('\n')}`,
   );
 process.exitCode = differences.length === 0 ? 0 : 1;
-if (keep) sayHowToLookAround(emulator);
-else await emulator.stop();
+if (keep && kept !== undefined) sayHowToLookAround(kept);
+else await cleanUp.disposeAsync();
+
+async function perform(): Promise<void> {
+  const emulator = await startEmulator({
+    preferredPort: 4566,
+    log: (line) => say(`emulator: ${line}`),
+    ec2: { snapshotMs: 3_000 },
+  });
+  cleanUp.defer(async () => emulator.stop());
+  ending.signal.throwIfAborted();
+  kept = emulator;
+  // For the clients that the product makes: they find AWS as they would anywhere.
+  Object.assign(process.env, emulator.environment);
+  const scene = await setTheScene(emulator);
+  const states = await backUp(scene);
+  await restoreAll(scene, states);
+  await tryToDelete(scene);
+}
+
+/** What was under way fails by itself, as AWS is gone, and is not waited for. */
+async function leaveNothing({ message }: InterruptedError): Promise<never> {
+  await cleanUp.disposeAsync();
+  console.error(`interrupted by ${message}; what the demo had made is removed`);
+  process.exit(130);
+}
 
 async function setTheScene(aws: Emulator): Promise<Scene> {
   const config = clientConfig(aws);
@@ -85,10 +116,10 @@ async function setTheScene(aws: Emulator): Promise<Scene> {
   const ec2 = new EC2Client(config);
   const bucket = new SourceBucket(s3, demoBuckets.source);
   say('deploying the application; meanwhile filling a bucket and starting an instance with two volumes');
-  const [outputs, machine] = await Promise.all([
-    deployApp({ ...aws, plansFile: join(here, 'plans.ts'), log: (line) => say(`  ${line}`) }),
-    makeSources(aws, s3, ec2, bucket),
-  ]);
+  const log = (line: string): void => say(`  ${line}`);
+  const deploying = deployApp({ ...aws, plansFile: join(here, 'plans.ts'), log, signal: ending.signal });
+  cleanUp.defer(async () => void (await Promise.allSettled([deploying])));
+  const [outputs, machine] = await Promise.all([deploying, makeSources(aws, s3, ec2, bucket)]);
   const clients = makeClients({ region: aws.region, endpoint: aws.endpointUrl });
   const catalog = new DynamoCatalog(
     clients.dynamo,
@@ -332,7 +363,7 @@ The emulator goes on until you press Ctrl-C. In another terminal:
   npx holdfast points
   aws s3 ls s3://${demoBuckets.restored}/        # if you have the AWS CLI
 Data lies in ${aws.dataDir}, logs in ${aws.logPath}`);
-  const stop = (): void => void aws.stop().then(() => process.exit());
+  const stop = (): void => void cleanUp.disposeAsync().then(() => process.exit());
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
 }
