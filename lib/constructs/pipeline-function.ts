@@ -8,7 +8,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
 
-const LAMBDAS = join(import.meta.dirname, '..', '..', 'lambdas');
+const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Properties of {@link PipelineFunction}. */
 export interface PipelineFunctionProps {
@@ -72,7 +72,7 @@ export class PipelineFunction extends Construct {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       ...(props.code === undefined
-        ? { entry: join(LAMBDAS, props.name, 'handler.ts') }
+        ? { entry: join(ROOT, 'lambdas', props.name, 'handler.ts') }
         : { code: props.code, handler: 'index.handler' }),
       // What the runtime brings of the SDK lags behind; a bundle has the version that was tested.
       bundling: {
@@ -84,6 +84,11 @@ export class PipelineFunction extends Construct {
         // Modules first: what a function does not use of a client stays out, which halves the bundle.
         mainFields: ['module', 'main'],
         target: 'node24',
+        commandHooks: {
+          beforeBundling: () => [],
+          beforeInstall: () => [],
+          afterBundling: withPortableSourceMap,
+        },
       },
       environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },
       awsSdkConnectionReuse: false,
@@ -98,4 +103,10 @@ export class PipelineFunction extends Construct {
     });
     this.function.node.addDependency(policy);
   }
+}
+
+/** The same sources make the same bundle, wherever they and the output lie: functions change only when their code does. */
+function withPortableSourceMap(_inputDir: string, outputDir: string): string[] {
+  const command = [process.execPath, join(ROOT, 'scripts', 'portable-source-map.mjs'), outputDir, ROOT];
+  return [command.map((word) => JSON.stringify(word)).join(' ')];
 }
