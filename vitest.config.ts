@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 import { GapsReporter } from './test/support/gaps-reporter.ts';
+import { hangsAfterMs } from './test/support/patience.ts';
 
+const limits = { testTimeout: hangsAfterMs, hookTimeout: hangsAfterMs };
 const sequence = { shuffle: { tests: true, files: true } } as const;
 
 export default defineConfig({
@@ -9,6 +11,7 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...limits,
           name: 'unit',
           include: [
             'packages/*/test/**/*.test.ts',
@@ -17,27 +20,24 @@ export default defineConfig({
           ],
           exclude: ['**/*.integ.test.ts'],
           sequence,
-          testTimeout: 60_000,
         },
       },
       {
         test: {
+          ...limits,
           name: 'integration',
           include: ['test/{integration,compat}/**/*.integ.test.ts'],
           globalSetup: ['test/integration/global-setup.ts'],
           sequence,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
         },
       },
       {
         test: {
+          ...limits,
           name: 'e2e',
           include: ['test/e2e/**/*.e2e.test.ts'],
           globalSetup: ['test/e2e/global-setup.ts'],
           fileParallelism: false,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
         },
       },
     ],

@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 /** Any role: emulators ask for none that exists. */
 export const roleArn = 'arn:aws:iam::000000000000:role/test';
 
-const activeWithinSeconds = 120;
+const activeWithinSeconds = 600;
 
 /** Deploys one handler file as a function of a new name, and returns the name once it can be invoked. */
 export async function createFunction(

@@ -23,7 +23,8 @@ export interface MinistackOptions {
 /** Where MiniStack says that it is up. */
 export const healthPath = '/_ministack/health';
 
-const readyMs = 60_000;
+// It ends by itself when it cannot start; a busy machine is no reason to give up.
+const readyMs = 600_000;
 const graceMs = 5_000;
 const inherited = ['HOME', 'LANG', 'LC_ALL', 'TZ'];
 

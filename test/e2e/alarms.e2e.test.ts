@@ -157,7 +157,7 @@ async function seeAlarm(metric: string, goWrong: () => Promise<void>): Promise<v
 
   await goWrong();
 
-  const message = await eventually(`the message of alarm ${alarm.AlarmName}`, 30_000, async () => {
+  const message = await eventually(`the message of alarm ${alarm.AlarmName}`, async () => {
     received.push(...(await receive()));
     return received.find(({ AlarmName }) => AlarmName === alarm.AlarmName);
   });

@@ -79,7 +79,7 @@ async function containerOf(
   bucket: string,
   { base, state }: Pick<Archived, 'base' | 'state'>,
 ): Promise<Archived> {
-  const point = await eventually(`a container of ${bucket}`, 120_000, async () =>
+  const point = await eventually(`a container of ${bucket}`, async () =>
     (await listPoints(app, arnOfBucket(bucket))).find(({ archiveClass }) => archiveClass !== undefined),
   );
   const { container } = await readPoint(app, point);

@@ -181,7 +181,7 @@ describeUnless(noGateway)('a run that is cancelled at work', () => {
       action: { kind: 'latency', ms: 2_500 },
     });
     const { runId, execution } = (await run('backup', commands)) as { runId: string; execution: string };
-    await eventually('a worker that reads', 60_000, async () =>
+    await eventually('a worker that reads', async () =>
       ((await gateway.countFired())['slow'] ?? 0) > 0 ? true : undefined,
     );
 

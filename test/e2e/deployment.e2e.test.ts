@@ -29,7 +29,7 @@ afterAll(async () => {
 testUnless(noSchedules)('a schedule that is due starts a cycle, which protects the resource', async () => {
   await switchSchedule(testPlans.minutely, 'ENABLED');
 
-  const point = await eventually('a point made by the schedule', 120_000, async () =>
+  const point = await eventually('a point made by the schedule', async () =>
     (await listPoints(app, arnOfBucket(minutely))).at(0),
   );
   await switchSchedule(testPlans.minutely, 'DISABLED');

@@ -136,12 +136,12 @@ describeUnless(noGateway)('a cycle goes on, with one point that restores complet
     await limitConcurrency(app, 'protect-shard', 0);
     const cycle = surviveCycle([]);
     try {
-      const { runId } = await eventually('an open run', 60_000, async () => {
+      const { runId } = await eventually('an open run', async () => {
         const run = await newestRun(app, arn).catch(() => undefined);
         return run?.state === 'open' ? run : undefined;
       });
       const shards = { Bucket: app.workBucket, Key: `runs/${runId}/shards.json` };
-      await eventually('the list of shards', 60_000, async () =>
+      await eventually('the list of shards', async () =>
         app.s3.send(new HeadObjectCommand(shards)).catch(() => undefined),
       );
       // One beat of the retries: nothing can come of it.

@@ -2,6 +2,7 @@ import { DeregisterImageCommand, RegisterImageCommand } from '@aws-sdk/client-ec
 import { describe, expect, test, vi } from 'vitest';
 import { Ec2Images } from '@holdfast/aws';
 import { UnknownNameError } from '@holdfast/engine';
+import { patienceMs } from '../support/patience.ts';
 import { connect, uniqueName } from './support/emulated-aws.ts';
 import { makeVolume, startMachine } from './support/machines.ts';
 
@@ -54,7 +55,7 @@ describe('an instance', () => {
         expect(found.map((one) => one.snapshotId).sort()).toEqual(made.map((one) => one.snapshotId).sort());
         for (const one of found) expect(one.tags).toMatchObject({ [runTag]: run, data: 'yes' });
       },
-      { timeout: 60_000 },
+      { timeout: patienceMs },
     );
     expect(await images.findSnapshots(runTag, uniqueName('other'))).toEqual([]);
   });
@@ -77,7 +78,7 @@ test.for([48, 49, 50])('an instance whose volumes have %i tags gets its snapshot
       const found = await images.findSnapshots(runTag, run);
       expect(found.map(({ tags }) => Object.keys(tags).length)).toEqual([50, 50]);
     },
-    { timeout: 60_000 },
+    { timeout: patienceMs },
   );
 });
 
@@ -93,7 +94,7 @@ describe('a volume', () => {
         expect(state).toMatchObject({ state: 'completed', progress: 100, volumeId: volume.volumeId });
         expect(state?.tags).toMatchObject({ 'own tag': 'x', [runTag]: run });
       },
-      { timeout: 60_000 },
+      { timeout: patienceMs },
     );
     const order = {
       snapshotId,
@@ -111,7 +112,7 @@ describe('a volume', () => {
           { volumeId: one, state: 'available', sizeGiB: 1 },
         ]);
       },
-      { timeout: 60_000 },
+      { timeout: patienceMs },
     );
     expect((await images.getVolume(one)).tags).toMatchObject({ Name: 'restored' });
   });
@@ -122,7 +123,7 @@ describe('a volume', () => {
     await vi.waitFor(
       async () =>
         expect(await images.describeSnapshots([snapshotId])).toMatchObject([{ state: 'completed' }]),
-      { timeout: 60_000 },
+      { timeout: patienceMs },
     );
     const { ImageId } = await clients.ec2.send(
       new RegisterImageCommand({
@@ -147,7 +148,7 @@ describe('a volume', () => {
     await images.removeSnapshot(snapshotId);
 
     await vi.waitFor(async () => expect(await images.describeSnapshots([snapshotId])).toEqual([]), {
-      timeout: 60_000,
+      timeout: patienceMs,
     });
   });
 });

@@ -8,6 +8,7 @@ import {
   RestoreObjectCommand,
 } from '@aws-sdk/client-s3';
 import { expect, test, vi } from 'vitest';
+import { patienceMs } from '../support/patience.ts';
 import { makeBucket, makeVaultBucket } from './support/buckets.ts';
 import { connect } from './support/emulated-aws.ts';
 
@@ -43,7 +44,7 @@ test('of an object in the archive each version is thawed by itself', async () =>
     (await s3.send(new HeadObjectCommand({ ...object, VersionId }))).Restore;
 
   await s3.send(new RestoreObjectCommand({ ...object, VersionId: old, RestoreRequest: { Days: 1 } }));
-  await vi.waitUntil(async () => (await restored(old))?.startsWith('ongoing-request="false"'), 30_000);
+  await vi.waitUntil(async () => (await restored(old))?.startsWith('ongoing-request="false"'), patienceMs);
 
   expect(await read(old)).toBe('old');
   expect(await restored(current)).toBeUndefined();

@@ -30,6 +30,7 @@ import {
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { patienceMs } from '../support/patience.ts';
 import { completeDeployment } from '../../localstack/composition.ts';
 import type { FaultRuleInput } from '../../localstack/gateway/faults/fault-rules.ts';
 import { describeUnless, findGap, testUnless, titleWith } from '../support/gaps.ts';
@@ -40,7 +41,7 @@ const noGateway = await findGap('gateway');
 const noWorkers = await findGap('workersToKill');
 const noSchedules = await findGap('schedules');
 const noSdkInModules = await findGap('sdkInModules');
-const waiting = { maxWaitTime: 60, minDelay: 0.2, maxDelay: 1 };
+const waiting = { maxWaitTime: patienceMs / 1000, minDelay: 0.2, maxDelay: 1 };
 
 const s3 = new S3Client({});
 const lambda = new LambdaClient({});

@@ -8,6 +8,7 @@ import {
   utf8,
 } from '@holdfast/engine';
 import { objectStoreContract } from '@holdfast/engine/testing';
+import { patienceMs } from '../support/patience.ts';
 import { connect, uniqueName } from './support/emulated-aws.ts';
 import { deletePlain, makeBucket, makeVaultBucket, putPlain } from './support/buckets.ts';
 
@@ -62,7 +63,7 @@ test.each(['GLACIER', 'DEEP_ARCHIVE'])('reads an object of class %s after a thaw
       const { thaw } = await store.head('cold', { versionId });
       return thaw?.state === 'thawed' ? thaw.until : undefined;
     },
-    { timeout: 30_000, interval: 200 },
+    { timeout: patienceMs, interval: 200 },
   );
   await store.thaw('cold', versionId, { days: 9, speed: 'bulk' });
 

@@ -2,6 +2,7 @@ import { DeleteTagsCommand } from '@aws-sdk/client-ec2';
 import { DeleteBucketTaggingCommand, PutBucketTaggingCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test, vi } from 'vitest';
 import { Ec2Images, type TaggedResource, TaggedResources } from '@holdfast/aws';
+import { patienceMs } from '../support/patience.ts';
 import { makeBucket } from './support/buckets.ts';
 import { connect, uniqueName } from './support/emulated-aws.ts';
 import { makeVolume, startMachine } from './support/machines.ts';
@@ -24,7 +25,7 @@ async function expectDiscovered(
   check: (found: readonly TaggedResource[]) => void,
 ): Promise<void> {
   const resources = new TaggedResources(clients, key);
-  await vi.waitFor(async () => check(await resources.discover()), { timeout: 60_000 });
+  await vi.waitFor(async () => check(await resources.discover()), { timeout: patienceMs });
 }
 
 describe('discovery', () => {

@@ -1,5 +1,6 @@
 import { SystemClock } from '@holdfast/aws';
 import { connectAws, connectStorage, runCli } from '@holdfast/cli';
+import { patienceMs } from '../../support/patience.ts';
 
 /** What a command line came to. */
 export interface CommandResult {
@@ -23,7 +24,7 @@ export async function holdfast(...argv: readonly string[]): Promise<CommandResul
     errIsTerminal: false,
     env: process.env,
     clock: new SystemClock(),
-    signal: AbortSignal.timeout(120_000),
+    signal: AbortSignal.timeout(patienceMs),
     version: '0.0.0',
     connect: connectAws,
     connectStorage,

@@ -6,8 +6,6 @@ import {
 } from '@aws-sdk/client-sfn';
 import { eventually } from './eventually.ts';
 
-const limitMs = 120_000;
-
 /** How an execution ended. */
 export interface Ended {
   readonly arn: string;
@@ -33,7 +31,7 @@ export async function runExecution(
 
 /** Waits for an execution that somebody else started. */
 export async function waitForEnd(sfn: SFNClient, executionArn: string): Promise<Ended> {
-  return eventually(`the end of execution ${executionArn}`, limitMs, async () => {
+  return eventually(`the end of execution ${executionArn}`, async () => {
     const { status, output, error, cause } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
     if (status === 'RUNNING' || status === undefined || status === 'PENDING_REDRIVE') return undefined;
     return {

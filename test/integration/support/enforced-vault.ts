@@ -7,6 +7,7 @@ import {
 import { KMSClient, PutKeyPolicyCommand, GetKeyPolicyCommand } from '@aws-sdk/client-kms';
 import { GetBucketPolicyCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { patienceMs } from '../../support/patience.ts';
 import { startIamEmulator, type IamEmulator } from '../../../localstack/iam-emulator.ts';
 import type { PolicyDocument } from '../../infra/simulate.ts';
 import { KEY_ID, ROLES, VAULT_ID, vaultTemplate, type RoleId } from '../../infra/vault-stack.ts';
@@ -108,7 +109,10 @@ async function createStack(emulator: IamEmulator, TemplateBody: string): Promise
   await client.send(
     new CreateStackCommand({ StackName, TemplateBody, Capabilities: ['CAPABILITY_NAMED_IAM'] }),
   );
-  await waitUntilStackCreateComplete({ client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 }, { StackName });
+  await waitUntilStackCreateComplete(
+    { client, maxWaitTime: patienceMs / 1000, minDelay: 1, maxDelay: 1 },
+    { StackName },
+  );
   const { StackResources = [] } = await client.send(new DescribeStackResourcesCommand({ StackName }));
   return Object.fromEntries(
     StackResources.map((one) => [one.LogicalResourceId ?? '', one.PhysicalResourceId ?? '']),

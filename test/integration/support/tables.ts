@@ -1,5 +1,6 @@
 import { CreateTableCommand, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
 import { type AwsClients, catalogIndexes, catalogKeys, chunkIndexKey } from '@holdfast/aws';
+import { patienceMs } from '../../support/patience.ts';
 import { uniqueName } from './emulated-aws.ts';
 
 /** Makes a catalog table and returns its name. */
@@ -48,6 +49,9 @@ function keySchema({ partition, sort }: { partition: string; sort: string }) {
 }
 
 async function settled(dynamo: AwsClients['dynamo'], table: string): Promise<string> {
-  await waitUntilTableExists({ client: dynamo, maxWaitTime: 60, minDelay: 1 }, { TableName: table });
+  await waitUntilTableExists(
+    { client: dynamo, maxWaitTime: patienceMs / 1000, minDelay: 1 },
+    { TableName: table },
+  );
   return table;
 }
