@@ -116,8 +116,12 @@ async function setTheScene(aws: Emulator): Promise<Scene> {
   const ec2 = new EC2Client(config);
   const bucket = new SourceBucket(s3, demoBuckets.source);
   say('deploying the application; meanwhile filling a bucket and starting an instance with two volumes');
-  const log = (line: string): void => say(`  ${line}`);
-  const deploying = deployApp({ ...aws, plansFile: join(here, 'plans.ts'), log, signal: ending.signal });
+  const deploying = deployApp({
+    ...aws,
+    plansFile: join(here, 'plans.ts'),
+    log: (line) => say(`  ${line}`),
+    signal: ending.signal,
+  });
   cleanUp.defer(async () => void (await Promise.allSettled([deploying])));
   const [outputs, machine] = await Promise.all([deploying, makeSources(aws, s3, ec2, bucket)]);
   const clients = makeClients({ region: aws.region, endpoint: aws.endpointUrl });
@@ -363,7 +367,6 @@ The emulator goes on until you press Ctrl-C. In another terminal:
   npx holdfast points
   aws s3 ls s3://${demoBuckets.restored}/        # if you have the AWS CLI
 Data lies in ${aws.dataDir}, logs in ${aws.logPath}`);
-  const stop = (): void => void cleanUp.disposeAsync().then(() => process.exit());
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void cleanUp.disposeAsync().then(() => process.exit()));
 }
