@@ -17,7 +17,6 @@ const noGateway = await findGap('gateway');
 const { fleet } = testBuckets.sources;
 /** More than the deployment works on at once (four resources with files). */
 const volumes = 6;
-const limitMs = 120_000;
 
 describeUnless(noGateway)('more volumes than places, whose snapshots do not complete', () => {
   let arns: ResourceArn[] = [];
@@ -47,10 +46,10 @@ describeUnless(noGateway)('more volumes than places, whose snapshots do not comp
   });
 
   test('are all under way at once, and a bucket of the same cycle goes through meanwhile', async () => {
-    await eventually('the point of the bucket', limitMs, async () =>
+    await eventually('the point of the bucket', async () =>
       (await listPoints(app, arnOfBucket(fleet))).at(-1),
     );
-    await eventually('the runs of all volumes', limitMs, async () => {
+    await eventually('the runs of all volumes', async () => {
       const states = await Promise.all(
         arns.map(async (arn) => (await app.catalog.findResource(arn))?.lastRunState),
       );
