@@ -1,4 +1,13 @@
-import { Aws, CfnOutput, Duration, RemovalPolicy, Stack, Validations, type StackProps } from 'aws-cdk-lib';
+import {
+  Annotations,
+  Aws,
+  CfnOutput,
+  Duration,
+  RemovalPolicy,
+  Stack,
+  type StackProps,
+  Validations,
+} from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
@@ -56,6 +65,12 @@ export class PipelineStack extends Stack {
     };
     const functions = new PipelineFunctions(this, 'Functions', { ...group, deadLetters });
 
+    if (config.restoreTargets.buckets.length === 0) {
+      Annotations.of(this).addInfoV2(
+        'holdfast:noRestoreTarget',
+        'restores into buckets, also into the original ones, are refused: restoreTargets.buckets in lib/plans.ts names none',
+      );
+    }
     void new CfnOutput(this, 'ConfigurationUrl', {
       value: configuration.url,
       description: 'What the functions know of the plans and their limits',

@@ -64,7 +64,8 @@ export const deployment = {
   },
 
   restoreTargets: {
-    // Restores write to these buckets only; restoring in place needs the source's name here. Volumes are always new.
+    // Restores write to these buckets only; restoring in place needs the source's name here. While there is none, every
+    // restore into a bucket is refused. Volumes are always new, and directories need no name.
     buckets: [],
     // KMS keys that these buckets, or the volumes' snapshots, are encrypted with.
     keys: [],

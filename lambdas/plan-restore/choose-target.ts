@@ -1,17 +1,18 @@
 import { bucketOfArn } from '@holdfast/aws';
-import { InvalidInputError, NotSupportedError, type Root } from '@holdfast/engine';
+import {
+  checkBucketAllowed,
+  checkZone,
+  InvalidInputError,
+  NotSupportedError,
+  type Root,
+  type TargetRules,
+} from '@holdfast/engine';
 import { checkVolumeWishes } from '../restore-volumes/volume-shape.ts';
 import type { RestoreInput } from './restore-input.ts';
 import type { RestoreTarget } from './restore-job.ts';
 
-/** What a deployment allows. */
-export interface TargetRules {
-  /** Buckets that restores may write to. */
-  readonly buckets: readonly string[];
-  /** Buckets of the deployment itself, which nothing is ever restored into. */
-  readonly ownBuckets: readonly string[];
-  /** The region of this deployment, where volumes are made. @default not checked */
-  readonly region?: string | undefined;
+/** What a deployment allows, and where a person finds what a restore leaves to them. */
+export interface MachineTargetRules extends TargetRules {
   /** Where the configuration of a machine was put down, for a person who launches it anew. */
   readonly machineFile: string;
 }
@@ -27,7 +28,7 @@ export type ChosenTarget = RestoreTarget | { readonly kind: 'directory'; readonl
 export function chooseTarget(
   root: Root,
   { target, paths }: Pick<RestoreInput, 'target' | 'paths'>,
-  rules: TargetRules,
+  rules: MachineTargetRules,
 ): ChosenTarget {
   if (root.image !== undefined) return volumesOf(root, root.image, { target, paths }, rules);
   if (target.volumes !== undefined) {
@@ -37,7 +38,7 @@ export function chooseTarget(
   }
   if (target.directory !== undefined) return { kind: 'directory', directory: target.directory };
   if (target.bucket !== undefined) {
-    checkAllowed(target.bucket, rules, 'or name an allowed bucket');
+    checkBucketAllowed(target.bucket, rules, 'or name an allowed bucket');
     return { kind: 'bucket', bucket: target.bucket, prefix: target.prefix ?? '' };
   }
   if (root.resourceKind !== 's3-bucket') {
@@ -47,7 +48,7 @@ export function chooseTarget(
     );
   }
   const bucket = bucketOfArn(root.resource);
-  checkAllowed(bucket, rules, 'or restore into another bucket');
+  checkBucketAllowed(bucket, rules, 'or restore into another bucket');
   return { kind: 'bucket', bucket, prefix: '' };
 }
 
@@ -55,7 +56,7 @@ function volumesOf(
   root: Root,
   image: NonNullable<Root['image']>,
   { target, paths }: Pick<RestoreInput, 'target' | 'paths'>,
-  { region, machineFile }: TargetRules,
+  { region, machineFile }: MachineTargetRules,
 ): RestoreTarget {
   const { volumes } = target;
   if (volumes === undefined) {
@@ -73,22 +74,7 @@ function volumesOf(
       `point ${root.point} is an image, out of which single files ("paths") cannot be taken; restore its volumes`,
     );
   }
-  if (region !== undefined && !volumes.availabilityZone.startsWith(region)) {
-    throw new InvalidInputError(
-      `zone ${volumes.availabilityZone} is not in ${region}, where the snapshots are; name a zone of ${region}`,
-    );
-  }
+  checkZone(volumes.availabilityZone, { region });
   checkVolumeWishes(image.snapshots, volumes);
   return { kind: 'volumes', ...volumes, snapshots: image.snapshots, keys: {} };
-}
-
-function checkAllowed(bucket: string, { buckets, ownBuckets }: TargetRules, otherwise: string): void {
-  if (ownBuckets.includes(bucket)) {
-    throw new InvalidInputError(`bucket ${bucket} belongs to Holdfast itself; restore into another`);
-  }
-  if (buckets.includes(bucket)) return;
-  throw new InvalidInputError(
-    `bucket ${bucket} is not allowed as a restore target; add it to restoreTargets.buckets in lib/plans.ts and deploy, ` +
-      `${otherwise}; allowed are: ${buckets.join(', ') || 'none'}`,
-  );
 }

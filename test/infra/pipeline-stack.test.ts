@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Match } from 'aws-cdk-lib/assertions';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { Env as CountDeadLettersEnv } from '../../lambdas/count-dead-letters/env.ts';
 import { Env as ProtectShardEnv } from '../../lambdas/protect-shard/env.ts';
-import { synthesize, WITH_EVERYTHING } from './synthesize.ts';
+import { makeApp, synthesize, WITH_EVERYTHING } from './synthesize.ts';
 
 const { pipeline } = synthesize(WITH_EVERYTHING);
 const functions = Object.values(pipeline.findResources('AWS::Lambda::Function')).map(
@@ -179,4 +179,14 @@ test('the dead-letter queue keeps what it gets for 14 days, over TLS only', () =
 test('the machines are outputs for the command line', () => {
   for (const name of ['CycleMachineArn', 'ProtectMachineArn', 'RestoreMachineArn'])
     pipeline.hasOutput(name, {});
+});
+
+const sayNoTarget = ({ pipeline: stack }: ReturnType<typeof makeApp>['stacks']): number =>
+  Annotations.fromStack(stack).findInfo(
+    '*',
+    Match.stringLikeRegexp('restores into buckets.*are refused.*restoreTargets.buckets'),
+  ).length;
+
+test('says at synthesis that restores can write to no bucket, while that is so', () => {
+  expect([{}, WITH_EVERYTHING].map((changes) => sayNoTarget(makeApp(changes).stacks))).toEqual([1, 0]);
 });

@@ -10,8 +10,8 @@ import {
 } from '@holdfast/aws';
 import {
   AccessDeniedError,
+  type DeployedConfiguration,
   DeployedConfigurationError,
-  type Plans,
   UnknownNameError,
 } from '@holdfast/engine';
 import type { Connection, ConnectOptions } from './connection.ts';
@@ -63,6 +63,8 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
   const table =
     options.catalogTable ?? (await get(storage, storageStack, 'CatalogTableName', '--catalog-table'));
   const services = makeCatalogServices(clients, { vaultBucket, catalogTable: table });
+  const findConfiguration = async (): Promise<DeployedConfiguration | undefined> =>
+    readConfiguration(clients.s3, await pipeline.find('ConfigurationUrl'));
   return {
     services,
     openChunkIndex: async () => {
@@ -76,7 +78,8 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
     deployment: {
       vaultBucket,
       region,
-      findPlans: async () => findPlans(clients.s3, await pipeline.find('ConfigurationUrl')),
+      findPlans: async () => (await findConfiguration())?.plans,
+      findRestoreBuckets: async () => (await findConfiguration())?.restoreTargets.buckets,
       findCaller: async () => (await clients.sts.send(new GetCallerIdentityCommand({}))).Arn ?? 'unknown',
     },
     close: () => {
@@ -86,11 +89,17 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
   };
 }
 
-/** Plans are a comfort here: of a deployment whose plans this program may not read or does not understand, ages are shown unjudged. */
-async function findPlans(s3: AwsClients['s3'], url: string | undefined): Promise<Plans | undefined> {
+/**
+ * The configuration is a comfort here: of a deployment whose configuration this program may not read or does not
+ * understand, ages are shown unjudged, and the restore machine alone refuses targets.
+ */
+async function readConfiguration(
+  s3: AwsClients['s3'],
+  url: string | undefined,
+): Promise<DeployedConfiguration | undefined> {
   if (url === undefined) return undefined;
   try {
-    return (await readDeployedConfiguration(s3, url)).plans;
+    return await readDeployedConfiguration(s3, url);
   } catch (error) {
     if (error instanceof DeployedConfigurationError || error instanceof AccessDeniedError) return undefined;
     throw error;

@@ -16,6 +16,8 @@ export interface Deployment {
   readonly region: string;
   /** The deployed plans; `undefined` where the deployment does not tell. */
   findPlans(): Promise<Plans | undefined>;
+  /** Buckets that restores may write to; `undefined` where the deployment does not tell. */
+  findRestoreBuckets(): Promise<readonly string[] | undefined>;
   /** Who is signed in: what the audit log calls the person. */
   findCaller(): Promise<string>;
 }

@@ -1,7 +1,14 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { InvalidInputError, type OverwriteRule, type PointRow } from '@holdfast/engine';
+import {
+  checkBucketAllowed,
+  checkZone,
+  InvalidInputError,
+  type OverwriteRule,
+  type PointRow,
+} from '@holdfast/engine';
 import type { ThawOptions } from './archived-point.ts';
+import type { Deployment } from './connection.ts';
 import { UsageError } from './errors.ts';
 import { isImage } from './open-point.ts';
 import { shortNameOf } from './resolve-resource.ts';
@@ -142,6 +149,30 @@ export function checkDestination(
       `point ${pointId} is of a directory, which AWS cannot write to; restore it with --to-directory on its machine`,
     );
   }
+}
+
+/**
+ * Checks that the deployment lets restores write there, as its restore machine will: also before a quote and a dry run.
+ * @param buckets - those that it names; where they are not known, only the machine checks.
+ * @throws {@link InvalidInputError} it does not.
+ */
+export function checkAllowed(
+  { resourceArn }: PointRow,
+  destination: RestoreDestination,
+  {
+    vaultBucket,
+    region,
+    buckets,
+  }: Pick<Deployment, 'vaultBucket' | 'region'> & {
+    readonly buckets: readonly string[] | undefined;
+  },
+): void {
+  if (destination.kind === 'volumes') checkZone(destination.availabilityZone, { region });
+  if (buckets === undefined || (destination.kind !== 'bucket' && destination.kind !== 'original')) return;
+  const allowed = { buckets, ownBuckets: [vaultBucket] };
+  if (destination.kind === 'bucket')
+    checkBucketAllowed(destination.bucket, allowed, 'or name an allowed bucket');
+  else checkBucketAllowed(shortNameOf(resourceArn), allowed, 'or restore into another bucket');
 }
 
 /** How the restore machine is to restore. */

@@ -135,6 +135,8 @@ export class CliUnderTest {
   readonly source = new MemorySource(this.clock);
   readonly abort = new AbortController();
   plans: Plans | undefined = [dailyPlan];
+  /** What restores may write to. */
+  restoreBuckets: readonly string[] | undefined = ['b', 'photos'];
   errIsTerminal = false;
   env: Record<string, string> = {};
   /** What each command connected with. */
@@ -177,6 +179,7 @@ export class CliUnderTest {
             vaultBucket: 'vault-bucket',
             region: 'eu-west-1',
             findPlans: async () => this.plans,
+            findRestoreBuckets: async () => this.restoreBuckets,
             findCaller: async () => 'arn:aws:sts::111122223333:assumed-role/Legal/ann',
           },
           close: () => void this.closed++,

@@ -94,6 +94,7 @@ export {
   type RestorePlan,
   type RestoreShard,
 } from './restore/plan-restore.ts';
+export { checkBucketAllowed, checkZone, type TargetRules } from './restore/target-rules.ts';
 export {
   defaultThaw,
   findThaw,

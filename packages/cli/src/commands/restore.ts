@@ -13,6 +13,7 @@ import { recordRestore, startRestore, waitForRestore } from '../restore-machine.
 import { exitCodeOfOutcome, printOutcome } from '../restore-outcome.ts';
 import { exitCodeOfReport, printReport, reportOf } from '../restore-report.ts';
 import {
+  checkAllowed,
   checkDestination,
   findDestination,
   overwriteOption,
@@ -96,7 +97,11 @@ export const restoreCommand = defineCommand({
     const connection = await context.connect();
     const point = await resolvePointOrResource(connection.services.catalog, name, context.clock.now(), time);
     const request: Request = { point, paths: values.path, overwrite, thaw };
-    if (destination !== undefined) checkDestination(point, destination, request.paths);
+    if (destination !== undefined) {
+      checkDestination(point, destination, request.paths);
+      const buckets = await connection.deployment.findRestoreBuckets();
+      checkAllowed(point, destination, { ...connection.deployment, buckets });
+    }
     const degraded = await warnDegraded(point, connection, context);
     if (values.quote === true || values['dry-run'] === true) {
       const reader = await openPoint(connection, point);

@@ -22,6 +22,8 @@ interface Status {
   /** Last runs that failed, of the resources that have not had a good one since. */
   readonly failures: readonly RunRow[];
   readonly plansKnown: boolean;
+  /** Buckets that restores may write to, where they are known. */
+  readonly restoreBuckets: readonly string[] | undefined;
 }
 
 export const statusCommand = defineCommand({
@@ -53,7 +55,13 @@ async function readStatus(
     if (error instanceof AccessDeniedError || error instanceof UnknownNameError) return error.message;
     throw error;
   });
-  return { judged, cycles, failures: await listFailures(catalog, judged), plansKnown: plans !== undefined };
+  return {
+    judged,
+    cycles,
+    failures: await listFailures(catalog, judged),
+    plansKnown: plans !== undefined,
+    restoreBuckets: await deployment.findRestoreBuckets(),
+  };
 }
 
 async function listFailures(
@@ -77,11 +85,12 @@ function countStandings(judged: readonly ResourceStanding[]) {
 
 function statusDocument(
   { deployment }: Connection,
-  { judged, cycles, failures, plansKnown }: Status,
+  { judged, cycles, failures, plansKnown, restoreBuckets }: Status,
 ): Record<string, unknown> {
   return {
     vault: { bucket: deployment.vaultBucket, region: deployment.region },
     plansKnown,
+    restoreBuckets: restoreBuckets ?? null,
     resources: { total: judged.length, ...countStandings(judged) },
     attention: judged.filter(({ standing }) => standing !== 'protected').map(standingFields),
     cycles: typeof cycles === 'string' ? null : cycles,
@@ -90,7 +99,7 @@ function statusDocument(
 }
 
 async function print({ deployment }: Connection, status: Status, { out }: CommandContext): Promise<void> {
-  const { judged, cycles, failures, plansKnown } = status;
+  const { judged, cycles, failures, plansKnown, restoreBuckets } = status;
   const counts = countStandings(judged);
   const rpoNote = plansKnown ? '' : ' (RPO unknown: the deployment does not name its plans)';
   await out.line(`vault      ${deployment.vaultBucket} (${deployment.region})`);
@@ -98,6 +107,7 @@ async function print({ deployment }: Connection, status: Status, { out }: Comman
     `resources  ${judged.length}: ${counts.protected} protected, ${counts.degraded} degraded, ${counts.overdue} overdue, ${counts.unprotected} unprotected${rpoNote}`,
   );
   await out.line(`failing    ${countText(failures.length, 'resource')}`);
+  await out.line(`restores   ${restoresText(restoreBuckets)}`);
   await printAttention(judged, out);
   if (failures.length > 0) {
     await out.line();
@@ -125,6 +135,12 @@ async function print({ deployment }: Connection, status: Status, { out }: Comman
       endedAt === undefined ? '-' : durationText((endedAt.getTime() - startedAt.getTime()) / 1000),
     ]),
   );
+}
+
+function restoresText(buckets: readonly string[] | undefined): string {
+  if (buckets === undefined) return 'into which buckets is unknown: the deployment does not tell';
+  if (buckets.length > 0) return `into ${countText(buckets.length, 'bucket')}: ${buckets.join(', ')}`;
+  return 'into no bucket: restoreTargets.buckets in lib/plans.ts names none; directories and volumes need no name';
 }
 
 async function printAttention(

@@ -38,6 +38,55 @@ execution arn:aws:states:eu-west-1:111122223333:execution:restore:${started?.nam
   expect(code).toBe(0);
 });
 
+describe('a restore that the configuration does not allow', () => {
+  test.for([
+    [
+      ['--to-bucket', 'elsewhere'],
+      /^holdfast: bucket elsewhere is not allowed as a restore target; add it to restoreTargets.buckets in lib\/plans.ts and deploy, or name an allowed bucket; allowed are: b\n$/,
+    ],
+    [
+      ['--to-original'],
+      /^holdfast: bucket photos is not allowed as a restore target; .*, or restore into another bucket; allowed are: b\n$/,
+    ],
+    [['--to-bucket', 'vault-bucket'], /^holdfast: bucket vault-bucket belongs to Holdfast itself/],
+  ] as const)(
+    'is refused before anything starts, also as a quote and as a dry run: %j',
+    async ([args, message]) => {
+      const { cli } = await backedUp();
+      cli.restoreBuckets = ['b'];
+
+      for (const how of [[], ['--quote'], ['--dry-run'], ['--wait']]) {
+        const { code, out, err } = await cli.run('restore', 'photos', ...args, ...how);
+
+        expect(err).toMatch(message);
+        expect([code, out]).toEqual([2, '']);
+      }
+      expect(cli.executions.started).toEqual([]);
+    },
+  );
+
+  test('of volumes in another region is refused likewise', async () => {
+    const { cli } = await backedUp();
+    const image = '20261123T120000Z-00000000000000ee' as PointId;
+    await cli.plantPoint({ pointId: image, resourceArn: volumeArn, resourceKind: 'ebs-volume' });
+
+    const { code, err } = await cli.run('restore', image, '--to-volumes', 'us-east-1a', '--dry-run');
+
+    expect(code).toBe(2);
+    expect(err).toContain('zone us-east-1a is not in eu-west-1, where the snapshots are');
+  });
+
+  test('is left to the restore machine where the configuration is not known', async () => {
+    const { cli } = await backedUp();
+    cli.restoreBuckets = undefined;
+
+    const { code } = await cli.run('restore', 'photos', '--to-bucket', 'elsewhere');
+
+    expect(code).toBe(0);
+    expect(cli.executions.started).toHaveLength(1);
+  });
+});
+
 test('restores an image to volumes, and only there', async () => {
   const { cli } = await backedUp();
   const image = '20261123T120000Z-00000000000000ee' as PointId;

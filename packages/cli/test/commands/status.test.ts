@@ -46,6 +46,7 @@ test('shows the vault, what is overdue or unprotected, what fails, and the last 
 vault      vault-bucket (eu-west-1)
 resources  3: 1 protected, 0 degraded, 1 overdue, 1 unprotected
 failing    1 resource
+restores   into 2 buckets: b, photos
 
 degraded, overdue or unprotected
 RESOURCE                                           STANDING     AGE   RPO  PROBLEM
@@ -138,6 +139,18 @@ test('calls a resource none of whose points is clean overdue', async () => {
       lastCleanPointId: null,
     },
   ]);
+});
+
+test('says that a fresh deployment lets restores write to no bucket', async () => {
+  const cli = new CliUnderTest();
+  cli.restoreBuckets = [];
+
+  const { out } = await cli.run('status');
+
+  expect(out).toContain(
+    'restores   into no bucket: restoreTargets.buckets in lib/plans.ts names none; directories and volumes need no name\n',
+  );
+  expect(await cli.json('status')).toMatchObject({ restoreBuckets: [] });
 });
 
 test('says that the RPO is unknown instead of calling anything overdue when the plans are not known', async () => {
