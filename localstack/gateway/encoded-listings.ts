@@ -9,9 +9,15 @@ const largestPage = 16 * 1024 * 1024;
 const encoded = /<(Key|Prefix|Delimiter|StartAfter|Marker|NextMarker|KeyMarker|NextKeyMarker)>([^<]*)<\/\1>/g;
 const namedEntities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
+/** Begins the tokens that are given here. */
+const tokenMark = 'after-';
+/** No key lies behind it that begins with what it follows. */
+const last = '\u{10FFFF}';
+
 /**
  * Percent-encoded listings of LocalStack, which compares the encoded keys with where a page begins, and so loses those
- * whose order the encoding changes. It is asked for them as they are, and they are encoded here.
+ * whose order the encoding changes; a page that begins at a key beyond ASCII ends it with an error. It is asked for the
+ * keys as they are, after the last one of the page before, and they are encoded here.
  */
 export class EncodedListings {
   readonly #upstream: Upstream;
@@ -23,17 +29,22 @@ export class EncodedListings {
 
   /** `undefined`: the call is for the emulator. */
   async answer(request: AwsRequest, message: IncomingMessage): Promise<Reply | undefined> {
-    const [pathname = '', query] = request.path.split('?');
-    const parameters = (query ?? '').split('&');
-    const others = parameters.filter((parameter) => parameter !== 'encoding-type=url');
-    if (!listings.has(request.operation) || others.length === parameters.length) return undefined;
+    const url = new URL(request.path, this.#upstream.url);
+    const { searchParams: query } = url;
+    if (!listings.has(request.operation) || query.get('encoding-type') !== 'url') return undefined;
     this.#needed ??= this.#isLocalStack();
     if (!(await this.#needed)) return undefined;
-    const answer = await this.#upstream.get(`${pathname}?${others.join('&')}`, message);
+    query.delete('encoding-type');
+    const token = query.get('continuation-token');
+    if (token?.startsWith(tokenMark)) {
+      query.delete('continuation-token');
+      query.set('start-after', Buffer.from(token.slice(tokenMark.length), 'base64url').toString('utf8'));
+    }
+    const answer = await this.#upstream.get(url.pathname + url.search, message);
     const body = await readBody(answer, largestPage);
     const headers = { 'content-type': answer.headers['content-type'] ?? 'application/xml' };
     if (answer.statusCode !== 200) return { status: answer.statusCode ?? 502, headers, body };
-    return { status: 200, headers, body: encodeNames(body.toString('utf8')) };
+    return { status: 200, headers, body: encodeNames(withOwnToken(body.toString('utf8'))) };
   }
 
   async #isLocalStack(): Promise<boolean> {
@@ -45,18 +56,31 @@ export class EncodedListings {
   }
 }
 
-function encodeNames(xml: string): string {
-  return xml.replaceAll(encoded, (_, element: string, text: string) => {
-    const name = text.replaceAll(
-      /&(#x[0-9a-f]+|#\d+|\w+);/gi,
-      (entity, code: string) => unescaped(code) ?? entity,
+/** Gives a page that is not the last one a token that says what it ends with. */
+function withOwnToken(xml: string): string {
+  return xml.replace(/<NextContinuationToken>[^<]*</, () => {
+    const keys = [...xml.matchAll(/<Key>([^<]*)</g)].map(([, text = '']) => unescaped(text));
+    const folders = [...xml.matchAll(/<CommonPrefixes><Prefix>([^<]*)</g)].map(
+      ([, text = '']) => unescaped(text) + last,
     );
-    return `<${element}>${encodeURIComponent(name).replaceAll('%2F', '/')}</${element}>`;
+    const end = [...keys, ...folders].reduce((one, other) =>
+      Buffer.compare(Buffer.from(one), Buffer.from(other)) < 0 ? other : one,
+    );
+    return `<NextContinuationToken>${tokenMark}${Buffer.from(end).toString('base64url')}<`;
   });
 }
 
-function unescaped(code: string): string | undefined {
-  if (!code.startsWith('#')) return namedEntities[code];
-  const isHex = code[1]?.toLowerCase() === 'x';
-  return String.fromCodePoint(isHex ? Number.parseInt(code.slice(2), 16) : Number(code.slice(1)));
+function encodeNames(xml: string): string {
+  return xml.replaceAll(encoded, (_, element: string, text: string) => {
+    const name = encodeURIComponent(unescaped(text)).replaceAll('%2F', '/');
+    return `<${element}>${name}</${element}>`;
+  });
+}
+
+function unescaped(text: string): string {
+  return text.replaceAll(/&(#x[0-9a-f]+|#\d+|\w+);/gi, (entity, code: string) => {
+    if (!code.startsWith('#')) return namedEntities[code] ?? entity;
+    const isHex = code[1]?.toLowerCase() === 'x';
+    return String.fromCodePoint(isHex ? Number.parseInt(code.slice(2), 16) : Number(code.slice(1)));
+  });
 }

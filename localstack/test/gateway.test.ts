@@ -194,6 +194,39 @@ test('asks LocalStack for keys as they are, and encodes them itself', async () =
   expect(asked?.path).not.toContain('encoding-type');
 });
 
+test('goes on with a listing of LocalStack after the last key or folder of the page before', async () => {
+  const pages = [
+    '<Contents><Key>ä</Key></Contents><Contents><Key>z</Key></Contents><NextContinuationToken>w6Q=</NextContinuationToken>',
+    '<Contents><Key>äa</Key></Contents><CommonPrefixes><Prefix>ü/</Prefix></CommonPrefixes><NextContinuationToken>w6Q=</NextContinuationToken>',
+    '',
+  ];
+  const asked: (string | null)[][] = [];
+  const fixture = await startFixture((call, response) => {
+    if (call.path === '/_localstack/health') return response.end('{}');
+    const { searchParams } = new URL(call.path, 'http://upstream');
+    asked.push([searchParams.get('continuation-token'), searchParams.get('start-after')]);
+    response.end(`<ListBucketResult>${pages[asked.length - 1]}</ListBucketResult>`);
+  });
+  const s3 = new S3Client({ ...fixture.clientOptions, forcePathStyle: true });
+
+  let token: string | undefined;
+  do {
+    const input = {
+      Bucket: 'photos',
+      EncodingType: 'url',
+      StartAfter: 'a',
+      ContinuationToken: token,
+    } as const;
+    token = (await s3.send(new ListObjectsV2Command(input))).NextContinuationToken;
+  } while (token !== undefined);
+
+  expect(asked).toEqual([
+    [null, 'a'],
+    [null, 'ä'],
+    [null, 'ü/\u{10FFFF}'],
+  ]);
+});
+
 test('passes percent-encoded listings of other emulators on', async () => {
   const fixture = await startFixture((call, response) => {
     if (call.path === '/_localstack/health') response.writeHead(404);
