@@ -1,9 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { GetObjectCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import {
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+} from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
 import { S3FileSource, S3RestoreTarget, SystemClock, SystemRandom } from '@holdfast/aws';
 import { RestorePathError, type SourceEntry, TargetUnavailableError, utf8 } from '@holdfast/engine';
-import { allOf } from '@holdfast/engine/testing';
+import { allOf, restoreTargetContract } from '@holdfast/engine/testing';
 import { makeBucket, putPlain } from './support/buckets.ts';
 import { connect, uniqueName } from './support/emulated-aws.ts';
 
@@ -39,6 +45,43 @@ async function keysOf(bucket: string): Promise<string[]> {
 }
 
 const body = utf8('restored');
+
+/** A client to which S3 answers 403 for every key of a folder, as by a policy. */
+function denying(folders: readonly string[]): typeof s3 {
+  const client = connect().s3;
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const { Key = '' } = args.input as { Key?: string };
+      if (!folders.some((folder) => Key.startsWith(folder))) return next(args);
+      const error = Object.assign(new Error('Access Denied'), { $metadata: { httpStatusCode: 403 } });
+      error.name = 'AccessDenied';
+      throw error;
+    },
+    { step: 'initialize' },
+  );
+  return client;
+}
+
+restoreTargetContract({
+  name: 'a bucket',
+  make: async () => {
+    const bucket = await makeBucket(s3);
+    const denied: string[] = [];
+    return {
+      target: new S3RestoreTarget(denying(denied), bucket),
+      read: async (path) => readBack(bucket, path).catch(() => undefined),
+      refuse: async (folder) => {
+        await Promise.resolve();
+        denied.push(folder);
+      },
+      remove: async () => {
+        const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: bucket }));
+        for (const { Key } of Contents) await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
+        await s3.send(new DeleteBucketCommand({ Bucket: bucket }));
+      },
+    };
+  },
+});
 
 describe('restoring into a bucket', () => {
   test('brings back content, headers, metadata and tags', async () => {

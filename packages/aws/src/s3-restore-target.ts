@@ -149,7 +149,8 @@ export class S3RestoreTarget implements RestoreTarget {
     if (path.length === 0) throw new RestorePathError(text, 'an object needs a name');
     if (!Buffer.from(text).equals(path))
       throw new RestorePathError(text, 'its bytes are not UTF-8, as keys must be');
-    const key = this.#prefix + text + (entry.kind === 'directory' ? '/' : '');
+    // The path as it is, which of a directory ends in a slash: no two entries have one key.
+    const key = this.#prefix + text;
     const bytes = Buffer.byteLength(key);
     if (bytes > mostKeyBytes) {
       throw new RestorePathError(

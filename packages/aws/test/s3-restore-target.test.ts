@@ -108,6 +108,15 @@ test.each([
   await expect(writing).rejects.toThrow(says);
 });
 
+test('a directory of a point becomes the marker of its own path', async () => {
+  s3.on(PutObjectCommand).resolves({});
+  const directory: SourceEntry = { ...entry, path: utf8('a/b/'), kind: 'directory', size: 0 };
+
+  await new S3RestoreTarget(client, 'b', { prefix: 'p/' }).write(directory, content(0), 'always');
+
+  expect(s3.commandCalls(PutObjectCommand)[0]?.args[0].input.Key).toBe('p/a/b/');
+});
+
 test('a storage class that cannot be written into falls back to the standard one', async () => {
   s3.on(PutObjectCommand).resolves({});
   const odd = { ...entry, size: 5, attributes: { 'storage-class': 'AWS_BACKUP_WARM' } };
