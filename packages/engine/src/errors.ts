@@ -39,6 +39,13 @@ export class CredentialsRefusedError extends BackupError {
   override readonly retry = 'later';
 }
 
+/** The store does not let one object be read, while it gives others. */
+export class ObjectRefusedError extends BackupError {
+  override readonly name = 'ObjectRefusedError';
+  override readonly retry = 'never';
+  override readonly concerns = 'one';
+}
+
 /** An object of that name exists already; names are written once. */
 export class ObjectExistsError extends BackupError {
   override readonly name = 'ObjectExistsError';

@@ -13,6 +13,7 @@ import { ChunkFetcher, type FetchedItem, type FetchPolicy } from './chunk-fetche
 import { countUses, pointItems, type PointItem } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
 import { sampleEntries } from './sample-entries.ts';
+import { RefusalSparer } from './spare-refused.ts';
 import { thenFinish } from './then-finish.ts';
 import { TreePlaces } from './tree-places.ts';
 import type { UnkeptCount } from './unkept-facts.ts';
@@ -64,7 +65,7 @@ export interface RestoreRangeOptions {
 
 /**
  * Restores the entries of a range of keys. Every chunk is verified before it is written. What is wrong with one entry
- * (damage, a name, a refusal of the target) leaves out that entry; the others are written. Can be repeated after a failure.
+ * (damage, a name, a refusal of the target, an object of the vault that may not be read) leaves out that entry; the others are written. Can be repeated after a failure.
  * Memory: the fetcher's windows, and {@link filesAtOnce} small files.
  * @throws {@link TargetUnavailableError} the target vanished, or refuses everything, see {@link refusalsUntilDoubt}.
  * @throws {@link StoredBytesDamagedError} a page of the manifest is damaged.
@@ -84,7 +85,8 @@ async function restoreEntries(
   const selection = options.selection ?? [range];
   let places: TreePlaces | undefined;
   const uses = await countUses(reader, range, signal);
-  const fetcher = new ChunkFetcher(reader.readRun, uses, options.fetch);
+  const sparer = new RefusalSparer(reader.readRun);
+  const fetcher = new ChunkFetcher(sparer.readRun, uses, options.fetch);
   const writer = new RangeWriter(reader, { ...options, selection });
   const stream = fetcher.fetch(pointItems(reader, range, signal), signal);
   try {
@@ -107,6 +109,9 @@ async function restoreEntries(
     await stream.return();
     await writer.settle();
   }
+  // Of one worker's part it says nothing about the others.
+  const isWhole = selection.length === 1 && selection[0] === range;
+  if (isWhole && sparer.refusalOfAll !== undefined) throw sparer.refusalOfAll;
   return writer.outcome();
 }
 

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { TargetUnavailableError } from '../../src/errors.ts';
+import { AccessDeniedError, TargetUnavailableError } from '../../src/errors.ts';
+import { objectNameOf } from '../../src/packs/object-names.ts';
 import type { OverwriteRule } from '../../src/ports/restore-target.ts';
 import { keysOfRestoreShard, planRestore } from '../../src/restore/plan-restore.ts';
-import type { PointReader } from '../../src/restore/point-reader.ts';
+import { PointReader } from '../../src/restore/point-reader.ts';
 import { restoreRange, type RestoreOutcome } from '../../src/restore/restore-range.ts';
 import { selectKeys } from '../../src/restore/selection.ts';
-import { MemoryTarget } from '../../src/testing/index.ts';
-import { Harness } from '../runs/harness.ts';
+import { type MemoryObjectStore, MemoryTarget } from '../../src/testing/index.ts';
+import { Harness, packMapOf } from '../runs/harness.ts';
 
 async function pointOf(paths: readonly string[]): Promise<PointReader> {
   const harness = new Harness('refusals');
@@ -89,6 +90,81 @@ describe('a target that refuses everything', () => {
     });
 
     expect(outcome.failed).toHaveLength(20);
+  });
+});
+
+/** A store that refuses to give objects whose names are told. */
+function denying(store: MemoryObjectStore, isDenied: (name: string) => boolean): MemoryObjectStore {
+  return new Proxy(store, {
+    get(target, property) {
+      const member: unknown = Reflect.get(target, property, target);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]): unknown => {
+        if (property === 'get' && isDenied(String(args[0])))
+          throw new AccessDeniedError(`reading ${String(args[0])} was refused`);
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
+}
+
+async function twoPacks(): Promise<{ harness: Harness; reader: PointReader }> {
+  const harness = new Harness('refused packs');
+  for (const path of numbered('a', 10)) harness.source.plant(path, harness.random.bytes(3_000));
+  await harness.backUp('full');
+  for (const path of numbered('b', 10)) harness.source.plant(path, harness.random.bytes(3_000));
+  const { root } = await harness.backUp('incremental');
+  return { harness, reader: await harness.open(root.point) };
+}
+
+describe('an object of the vault that may not be read', () => {
+  test('costs the files that need it, also where it comes first', async () => {
+    const { harness, reader } = await twoPacks();
+    for (const at of [0, 1]) {
+      const packs = await packMapOf(reader);
+      const denied = objectNameOf(packs[at] as (typeof packs)[number]);
+      const store = denying(harness.store, (name) => name === denied);
+      const target = new MemoryTarget();
+
+      const outcome = await restoreRange(new PointReader(store, reader.keys, reader.root), {
+        range: {},
+        target,
+        overwrite: 'never',
+      });
+
+      expect(outcome).toMatchObject({ files: 20, written: 10 });
+      expect(new Set(outcome.failed.map(({ name }) => name))).toEqual(new Set(['ObjectRefusedError']));
+    }
+  });
+
+  test('does not end the restore of a worker that needs nothing else', async () => {
+    const { harness, reader } = await twoPacks();
+    const packs = (await packMapOf(reader)).map(objectNameOf);
+    const store = denying(harness.store, (name) => packs.includes(name));
+    const [range = {}] = selectKeys(['a/']);
+
+    const outcome = await restoreRange(new PointReader(store, reader.keys, reader.root), {
+      range,
+      selection: [{}],
+      target: new MemoryTarget(),
+      overwrite: 'never',
+    });
+
+    expect(outcome.failed).toHaveLength(10);
+  });
+
+  test('ends the restore when none may be read', async () => {
+    const { harness, reader } = await twoPacks();
+    const packs = (await packMapOf(reader)).map(objectNameOf);
+    const store = denying(harness.store, (name) => packs.includes(name));
+
+    const restoring = restoreRange(new PointReader(store, reader.keys, reader.root), {
+      range: {},
+      target: new MemoryTarget(),
+      overwrite: 'never',
+    });
+
+    await expect(restoring).rejects.toBeInstanceOf(AccessDeniedError);
   });
 });
 
