@@ -136,7 +136,7 @@ export const Deployment = z
         checkSkippedRuns(schedule, timeZone, ['schedule'], context);
       })
       .prefault({}),
-    /** Between two looks at snapshots in the making; at volumes it looks every 15 seconds at least. An execution ends after about 2,700 looks. */
+    /** Between two looks at snapshots in the making, as long as they have not taken long; at volumes it looks every 15 seconds at least. */
     snapshotPollSeconds: whole(1, 300, 'seconds').default(60),
     notifications: z.strictObject({ email: z.email('is not an email address').optional() }).prefault({}),
     /** Who can open the vault's keys when KMS is gone: the public half of a key pair that is kept elsewhere. */

@@ -1,6 +1,5 @@
 import {
   Annotations,
-  Aws,
   CfnOutput,
   Duration,
   RemovalPolicy,
@@ -16,6 +15,8 @@ import type { Construct } from 'constructs';
 import { ConfigurationObject } from './constructs/configuration-object.ts';
 import { CycleWorkflow } from './constructs/cycle-workflow.ts';
 import { ExactPolicy } from './constructs/exact-policy.ts';
+import { ExecutionWatch } from './constructs/execution-watch.ts';
+import { executionsOf } from './constructs/executions-of.ts';
 import { accountOfArn } from './constructs/vault-access.ts';
 import { HoldWorkflow } from './constructs/hold-workflow.ts';
 import { MaintenanceFunctions } from './constructs/maintenance-functions.ts';
@@ -104,11 +105,16 @@ export class PipelineStack extends Stack {
     }).stateMachine;
 
     const startCycle = functions.addStartCycle(this.cycle.stateMachineArn);
+    const { cycle, protect, restore, hold, maintenance } = this;
+    const machines = { cycle, protect, restore, hold, maintenance };
+    const closeExecutions = functions.addCloseExecutions(machines).function;
+    void new ExecutionWatch(this, 'ExecutionWatch', { machines: Object.values(machines), closeExecutions });
     void new PlanSchedules(this, 'Schedules', {
       plans: config.plans,
       startCycle: startCycle.function,
       checkOverdue: functions.addCheckOverdue(this.maintenance.stateMachineArn).function,
       maintenance: { ...config.maintenance, machine: this.maintenance },
+      closeExecutions,
       countDeadLetters: functions.countDeadLetters.function,
       deadLetters,
     });
@@ -146,10 +152,7 @@ export class PipelineStack extends Stack {
     start: readonly StateMachine[],
     stop: readonly StateMachine[],
   ): void {
-    const executions = stop.map(
-      (machine) =>
-        `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:execution:${machine.stateMachineName}:*`,
-    );
+    const executions = stop.map(executionsOf);
     void new ExactPolicy(this, `${name}Machines`, {
       role,
       statements: [

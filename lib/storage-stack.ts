@@ -25,7 +25,13 @@ const VAULT_FUNCTIONS = {
   sweepers: ['expire-points', 'sweep-packs'],
   renewers: ['renew-leases', 'reconcile-holds', 'hold-points'],
   holders: ['reconcile-holds', 'hold-points'],
-  auditors: ['record-configuration', 'plan-restore', 'finish-restore', 'write-checkpoint'],
+  auditors: [
+    'record-configuration',
+    'plan-restore',
+    'finish-restore',
+    'write-checkpoint',
+    'close-executions',
+  ],
 } as const satisfies Record<string, readonly string[]>;
 export type VaultFunction = (typeof VAULT_FUNCTIONS)[keyof typeof VAULT_FUNCTIONS][number];
 

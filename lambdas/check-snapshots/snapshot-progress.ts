@@ -3,6 +3,9 @@ import { SnapshotFailedError } from '../snapshot-volumes/snapshot-errors.ts';
 import type { TakenImage } from '../snapshot-volumes/image-record.ts';
 import { isVisibleBy } from '../shared/visible-within.ts';
 
+/** No first snapshot of the largest volume takes longer; a run has nine days. Milliseconds. */
+const completeWithinMs = 8 * 24 * 3_600_000;
+
 /** What states that are not the way to `completed` say of a snapshot, where EC2 itself says nothing. */
 const failedStates: ReadonlyMap<string, string> = new Map([
   ['error', 'EC2 gives no reason'],
@@ -18,7 +21,7 @@ export interface SnapshotProgress {
 
 /**
  * Asks EC2 how far snapshots are.
- * @throws {@link SnapshotFailedError} one of them failed, or was deleted.
+ * @throws {@link SnapshotFailedError} one of them failed, was deleted, or is not complete after eight days.
  */
 export async function snapshotProgress(
   images: Pick<Ec2Images, 'describeSnapshots'>,
@@ -36,6 +39,9 @@ export async function snapshotProgress(
     if (failure !== undefined) throw new SnapshotFailedError(snapshot, volume, stateMessage ?? failure);
     if (state === 'absent' && isVisibleBy(now, takenAt)) {
       throw new SnapshotFailedError(snapshot, volume, 'it does not exist any more');
+    }
+    if (state !== 'completed' && now.getTime() - takenAt.getTime() > completeWithinMs) {
+      throw new SnapshotFailedError(snapshot, volume, `it is at ${progress} % after eight days`);
     }
     done &&= state === 'completed';
     copied += sizeGiB * (state === 'completed' ? 100 : progress);

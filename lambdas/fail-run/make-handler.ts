@@ -1,10 +1,11 @@
-import { type Catalog, type Clock, failRun, type RunRow } from '@holdfast/engine';
+import type { Catalog, Clock, RunRow } from '@holdfast/engine';
 import * as z from 'zod';
 import type { StepHandler } from '../shared/define-handler.ts';
 import { defineReportingHandler } from '../shared/define-reporting-handler.ts';
 import { caughtError, errorRecordOfCaught, runId } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
-import { bothMetrics, metric, type Metrics } from '../shared/metrics.ts';
+import type { Metrics } from '../shared/metrics.ts';
+import { closeFailedRun, countCycleFailure, isOpen } from './close-failed-run.ts';
 
 /** Whatever the state was when a step failed: nothing in it is certain. */
 const FailRunInput = z
@@ -33,35 +34,24 @@ export function makeHandler(deps: {
   readonly metrics: Metrics;
   readonly log: Logger;
 }): StepHandler<FailRunOutput> {
-  const { catalog, clock, log } = deps;
+  const { catalog, log } = deps;
   return defineReportingHandler('fail-run', FailRunInput, deps, async (input, count) => {
     const error = errorRecordOfCaught(input.error ?? { Error: 'Error', Cause: '' });
     const run = input.runId && (await catalog.findRun(input.runId));
-    const isOpen = run?.state === 'open' || run?.state === 'cancelling';
-    if (run !== undefined && !isOpen) {
+    if (run !== undefined && !isOpen(run)) {
       log.info('the run was closed before', { runId: run.runId, state: run.state });
       return { state: run.state, error: run.error ?? error };
     }
-    // No retention depends on when a failed run ended, so the machine's clock will do.
-    const store = { now: async () => Promise.resolve(clock.now()) };
-    const closed = run && (await failRun({ catalog, store }, run.runId, error));
-    const plan = run?.plan ?? input.plan;
-    if (closed?.state !== 'cancelled') {
-      count(isDimension(plan) ? bothMetrics(plan, { CycleFailures: 1 }) : [metric('CycleFailures', 1)]);
-    }
+    const closed = run && (await closeFailedRun(deps, count, run, error));
+    if (closed === undefined) countCycleFailure(count, input.plan);
     log.warn(run === undefined ? 'failed without a run' : 'closed the run', {
       runId: input.runId,
       cycleId: input.cycleId,
-      plan,
+      plan: run?.plan ?? input.plan,
       state: closed?.state,
       error: error.name,
       reason: error.message,
     });
     return { ...(closed && { state: closed.state }), error: closed?.error ?? error };
   });
-}
-
-/** Names of plans are checked when they are deployed; this input may hold anything, and CloudWatch refuses much. */
-function isDimension(plan: string | undefined): plan is string {
-  return plan !== undefined && /^[\w-]{1,64}$/.test(plan);
 }

@@ -1,4 +1,4 @@
-import { type AuditLog, type Catalog, type Clock, type RestoreRow, type WorkStore } from '@holdfast/engine';
+import type { RestoreRow, WorkStore } from '@holdfast/engine';
 import * as z from 'zod';
 import { RestoredVolume, restoreFiles, restoreIdOf, RestoreJob } from '../plan-restore/restore-job.ts';
 import type { StepHandler } from '../shared/define-handler.ts';
@@ -8,6 +8,7 @@ import type { Logger } from '../shared/logger.ts';
 import { metric, type Metrics } from '../shared/metrics.ts';
 import { getJson } from '../shared/work-json.ts';
 import { addOutcomes, type FilesReport } from './add-outcomes.ts';
+import { closeRestore, type CloseRestoreDeps } from './close-restore.ts';
 
 /** `restoreId` is null when the plan failed: then the execution names the restore. */
 const FinishRestoreInput = z.object({
@@ -33,11 +34,7 @@ export interface RestoreReport extends Partial<FilesReport> {
 }
 
 /** What finishing a restore needs. */
-export interface FinishRestoreDeps {
-  readonly catalog: Catalog;
-  /** Told of every restore that ended. */
-  readonly audit: Pick<AuditLog, 'append'>;
-  readonly clock: Clock;
+export interface FinishRestoreDeps extends CloseRestoreDeps {
   readonly work: WorkStore;
   readonly workBucket: string;
   readonly metrics: Metrics;
@@ -61,7 +58,7 @@ async function complete(
   restoreId: string,
   row: RestoreRow | undefined,
 ): Promise<RestoreReport> {
-  const { catalog, clock, log } = deps;
+  const { log } = deps;
   const job = await getJson(deps.work, restoreFiles.job(restoreId), RestoreJob);
   const did = job.target.kind === 'volumes' ? await reportVolumes(deps, job) : await reportFiles(deps, job);
   const { files = did.volumes?.length ?? 0, bytes = volumeBytes(did.volumes), failed = 0, carried = 0 } = did;
@@ -78,8 +75,7 @@ async function complete(
     ...did,
   };
   if (row?.state !== 'running') return report;
-  await recordEnd(deps.audit, row, { state, files, bytes });
-  await catalog.putRestore({ ...row, state, endedAt: clock.now(), files, bytes });
+  await closeRestore(deps, row, { state, files, bytes });
   count([
     metric('RestoresCompleted', failed > 0 ? 0 : 1),
     metric('RestoreFailures', failed > 0 ? 1 : 0),
@@ -90,7 +86,7 @@ async function complete(
 }
 
 async function fail(
-  { catalog, clock, audit, log }: FinishRestoreDeps,
+  deps: FinishRestoreDeps,
   count: Count,
   restoreId: string,
   row: RestoreRow | undefined,
@@ -100,26 +96,10 @@ async function fail(
   if (row !== undefined && row.state !== 'running') {
     return { restoreId, state: row.state, error: row.error ?? error };
   }
-  if (row !== undefined) {
-    await recordEnd(audit, row, { state: 'failed' });
-    await catalog.putRestore({ ...row, state: 'failed', endedAt: clock.now(), error });
-  }
+  if (row !== undefined) await closeRestore(deps, row, { state: 'failed', error });
   count([metric('RestoreFailures', 1)]);
-  log.warn('the restore failed', { restoreId, error: error.name, reason: error.message });
+  deps.log.warn('the restore failed', { restoreId, error: error.name, reason: error.message });
   return { restoreId, state: 'failed', error };
-}
-
-async function recordEnd(
-  audit: FinishRestoreDeps['audit'],
-  { restoreId, resourceArn, execution }: RestoreRow,
-  end: { readonly state: RestoreRow['state']; readonly files?: number; readonly bytes?: number },
-): Promise<void> {
-  await audit.append({
-    chain: resourceArn,
-    id: `restore-ended ${restoreId}`,
-    by: execution ?? restoreId,
-    event: { kind: 'restore-ended', restore: restoreId, ...end },
-  });
 }
 
 async function reportFiles(

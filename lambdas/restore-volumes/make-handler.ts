@@ -4,17 +4,24 @@ import * as z from 'zod';
 import { RestoredVolume, restoreFiles, RestoreJob } from '../plan-restore/restore-job.ts';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import type { Logger } from '../shared/logger.ts';
+import { nextLookSeconds } from '../shared/next-look.ts';
 import { isVisibleBy } from '../shared/visible-within.ts';
 import { findJson, getJson, putJson } from '../shared/work-json.ts';
 import { orderVolumes } from './order-volumes.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 
-const RestoreVolumesInput = z.object({ restoreId: z.string().min(1) });
+/** A volume out of a snapshot can be used within minutes, whatever its size. Milliseconds. */
+const availableWithinMs = 24 * 3_600_000;
+
+/** `pollSeconds`: how often somebody wants to look, as long as it has not taken long. */
+const RestoreVolumesInput = z.object({ restoreId: z.string().min(1), pollSeconds: z.int().positive() });
 
 /** Whether the volumes of a restore can be used. */
 export interface RestoreVolumesOutput {
   readonly done: boolean;
   readonly volumes: readonly (RestoredVolume & { readonly state: string })[];
+  /** Until the next look. */
+  readonly waitSeconds: number;
 }
 
 /**
@@ -28,7 +35,7 @@ export function makeHandler(deps: {
   readonly log: Logger;
 }): StepHandler<RestoreVolumesOutput> {
   const { images, work, clock, log } = deps;
-  return defineHandler('restore-volumes', RestoreVolumesInput, async ({ restoreId }) => {
+  return defineHandler('restore-volumes', RestoreVolumesInput, async ({ restoreId, pollSeconds }) => {
     const name = restoreFiles.volumes(restoreId);
     let ordered = await findJson(work, name, z.array(RestoredVolume));
     if (ordered === undefined) {
@@ -44,12 +51,22 @@ export function makeHandler(deps: {
       ...volume,
       state: states.get(volume.volumeId) ?? 'creating',
     }));
+    const now = clock.now();
+    let longestMs = 0;
     for (const volume of volumes) {
+      const sinceOrderedMs = now.getTime() - new Date(volume.orderedAt).getTime();
+      longestMs = Math.max(longestMs, sinceOrderedMs);
       if (!['creating', 'available', 'in-use'].includes(volume.state))
         throw new VolumeFailedError(volume, `is in state ${volume.state}`);
-      if (!states.has(volume.volumeId) && isVisibleBy(clock.now(), new Date(volume.orderedAt)))
+      if (!states.has(volume.volumeId) && isVisibleBy(now, new Date(volume.orderedAt)))
         throw new VolumeFailedError(volume, `was ordered at ${volume.orderedAt} and is gone again`);
+      if (volume.state === 'creating' && sinceOrderedMs > availableWithinMs)
+        throw new VolumeFailedError(volume, `was ordered at ${volume.orderedAt} and is not made yet`);
     }
-    return { done: volumes.every(({ state }) => state !== 'creating'), volumes };
+    return {
+      done: volumes.every(({ state }) => state !== 'creating'),
+      volumes,
+      waitSeconds: nextLookSeconds(pollSeconds, longestMs),
+    };
   });
 }

@@ -19,6 +19,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
+import { executionsOf } from './executions-of.ts';
 import type { PipelineFunctions } from './pipeline-functions.ts';
 import { accountOfArn } from './vault-access.ts';
 import { WHEN_NOT_STARTED } from './retries.ts';
@@ -68,9 +69,7 @@ export class CycleWorkflow extends Workflow {
       new PolicyStatement({
         sid: 'FollowRuns',
         actions: ['states:DescribeExecution', 'states:StopExecution'],
-        resources: [
-          `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:execution:${protect.stateMachineName}:*`,
-        ],
+        resources: [executionsOf(protect)],
         conditions: accountOfArn,
       }),
       // How Step Functions learns that an execution it waits for has ended.
@@ -99,7 +98,7 @@ export class CycleWorkflow extends Workflow {
 
     const giveUp = this.step('FailCycle', { function: failRun });
     const failed = this.failed('CycleFailed');
-    this.catching([giveUp], failed);
+    this.catching([giveUp], this.unreported('CycleUnreported'));
     giveUp.next(failed);
     // Reported already: a second failure of the same cycle would only be counted twice.
     report.addCatch(this.failed('ResourcesFailed'), { errors: ['CycleFailedError'], resultPath: ERROR_PATH });

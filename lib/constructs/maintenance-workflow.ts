@@ -115,8 +115,11 @@ export class MaintenanceWorkflow extends Workflow {
       ['checkpoint', this.single('WriteCheckpoint', steps.writeCheckpoint, '$.checkpoint')],
     ];
     const report = this.step('ReportMaintenance', { function: steps.report, resultPath: '$.report' });
-    const failed = this.failed('MaintenanceFailed');
-    this.catching([report], failed);
+    report.addCatch(this.failed('MaintenanceFailed'), {
+      errors: ['MaintenanceFailedError'],
+      resultPath: ERROR_PATH,
+    });
+    this.catching([report], this.unreported('MaintenanceUnreported'));
 
     plan.addCatch(report, catchAs('plan'));
     // From the last to the first: each leads to the one after it, whatever becomes of it.

@@ -1,10 +1,12 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import { workerMegabytes } from '@holdfast/engine/model';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { workerMegabytes, type longestExecutionHours } from '@holdfast/engine/model';
 import type { Construct } from 'constructs';
 import type { EnvInput as CheckOverdueEnv } from '../../lambdas/check-overdue/env.ts';
 import type { EnvInput as CheckSnapshotsEnv } from '../../lambdas/check-snapshots/env.ts';
+import type { EnvInput as CloseExecutionsEnv } from '../../lambdas/close-executions/env.ts';
 import type { EnvInput as CommitImageEnv } from '../../lambdas/commit-image/env.ts';
 import type { EnvInput as CommitPointEnv } from '../../lambdas/commit-point/env.ts';
 import type { EnvInput as ConsolidatePointEnv } from '../../lambdas/consolidate-point/env.ts';
@@ -20,10 +22,12 @@ import type { EnvInput as ReportCycleEnv } from '../../lambdas/report-cycle/env.
 import type { EnvInput as SnapshotVolumesEnv } from '../../lambdas/snapshot-volumes/env.ts';
 import type { EnvInput as StartCycleEnv } from '../../lambdas/start-cycle/env.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
+import { executionsOf } from './executions-of.ts';
 import { FunctionGroup, LONGEST, storageVariables, type FunctionGroupProps } from './function-group.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
 import { describes, discoversSources, listsBuckets, readsBuckets, takesSnapshots } from './source-access.ts';
 import {
+  accountOfArn,
   createsVaultKeys,
   extendsLocks,
   holdsPoints,
@@ -263,6 +267,48 @@ export class PipelineFunctions extends FunctionGroup {
           resources: [cycleMachineArn],
         }),
       ],
+      deadLetters,
+    });
+  }
+
+  /** Made apart, too: it looks at executions of all machines. */
+  addCloseExecutions(
+    machines: Readonly<Record<keyof typeof longestExecutionHours, StateMachine>>,
+  ): PipelineFunction {
+    const { storage, deadLetters } = this.props;
+    const { CATALOG_TABLE, WORK_BUCKET, auditor } = storageVariables(this.props);
+    const all = Object.values(machines);
+    return this.add('close-executions', {
+      environment: {
+        ...auditor,
+        WORK_BUCKET,
+        CATALOG_TABLE,
+        METRICS_NAMESPACE,
+        MACHINES: Stack.of(this).toJsonString(
+          Object.fromEntries(
+            Object.entries(machines).map(([name, machine]) => [name, machine.stateMachineArn]),
+          ),
+        ),
+      } satisfies CloseExecutionsEnv,
+      statements: [
+        ...readsSealed(storage),
+        writesAuditLog(storage),
+        ...usesWork(storage, ['executions/*']),
+        ...usesCatalog(storage),
+        ...putsMetrics(METRICS_NAMESPACE),
+        new PolicyStatement({
+          sid: 'ListExecutions',
+          actions: ['states:ListExecutions'],
+          resources: all.map((machine) => machine.stateMachineArn),
+        }),
+        new PolicyStatement({
+          sid: 'LookAtExecutions',
+          actions: ['states:DescribeExecution'],
+          resources: all.map(executionsOf),
+          conditions: accountOfArn,
+        }),
+      ],
+      timeout: LONGEST,
       deadLetters,
     });
   }

@@ -25,6 +25,8 @@ export interface PlanSchedulesProps {
   readonly checkOverdue: IFunction;
   /** Started once a day. */
   readonly maintenance: DeploymentConfig['maintenance'] & { readonly machine: IStateMachine };
+  /** Called once a day, for what nobody was told of. */
+  readonly closeExecutions: IFunction;
   /** Called every five minutes. */
   readonly countDeadLetters: IFunction;
   /** Takes what could not be delivered. */
@@ -40,7 +42,7 @@ export class PlanSchedules extends Construct {
   constructor(scope: Construct, id: string, props: PlanSchedulesProps) {
     super(scope, id);
     this.props = props;
-    const { startCycle, checkOverdue, countDeadLetters, deadLetters } = props;
+    const { startCycle, checkOverdue, closeExecutions, countDeadLetters, deadLetters } = props;
     this.group = new ScheduleGroup(this, 'Group');
     this.role = new Role(this, 'Role', {
       description: 'EventBridge Scheduler, starting Holdfast functions',
@@ -56,7 +58,9 @@ export class PlanSchedules extends Construct {
         new PolicyStatement({
           sid: 'CallFunctions',
           actions: ['lambda:InvokeFunction'],
-          resources: [startCycle, checkOverdue, countDeadLetters].map((target) => target.functionArn),
+          resources: [startCycle, checkOverdue, closeExecutions, countDeadLetters].map(
+            (target) => target.functionArn,
+          ),
         }),
         new PolicyStatement({
           sid: 'StartMaintenance',
@@ -82,6 +86,9 @@ export class PlanSchedules extends Construct {
     }
     const daily = ScheduleExpression.expression('cron(0 8 * * ? *)', TimeZone.ETC_UTC);
     this.schedule('CheckOverdue', 'Measures resources against their RPO', daily, checkOverdue, {});
+    // Before the check: a run that nobody closed is in the way of the next one.
+    const before = ScheduleExpression.expression('cron(30 7 * * ? *)', TimeZone.ETC_UTC);
+    this.schedule('CloseExecutions', 'Closes what ended executions left open', before, closeExecutions, {});
     const { machine, schedule, timeZone } = props.maintenance;
     void new Schedule(this, 'Maintenance', {
       description: 'Expires points, renews leases, sweeps packs, verifies a sample',

@@ -54,7 +54,7 @@ export class ProtectWorkflow extends Workflow {
       resultPath: ERROR_PATH,
     });
     const failed = this.failed('RunFailed');
-    this.catching([failRun], failed);
+    this.catching([failRun], this.unreported('RunUnreported'));
     this.giveUp = failRun.next(failed);
     this.stateMachine = this.machine('Protect', this.definition());
   }
@@ -173,19 +173,19 @@ export class ProtectWorkflow extends Workflow {
     });
     const check = this.step('CheckSnapshots', {
       function: checkSnapshots,
-      payload: runId,
+      payload: { ...runId, pollSeconds: this.props.snapshotPollSeconds },
       resultPath: '$.image',
     });
     const commit = this.step('CommitImage', { function: commitImage, payload: runId, resultPath: '$.point' });
     this.catching([snapshot, check, commit], this.giveUp);
     const wait = new Wait(this, 'WaitForSnapshots', {
       stateName: 'WaitForSnapshots',
-      time: WaitTime.duration(Duration.seconds(this.props.snapshotPollSeconds)),
+      time: WaitTime.secondsPath('$.image.waitSeconds'),
     });
     const complete = new Choice(this, 'SnapshotsComplete', { stateName: 'SnapshotsComplete' })
       .when(Condition.booleanEquals('$.image.done', true), commit)
-      .otherwise(wait);
-    return snapshot.next(wait).next(check).next(complete);
+      .otherwise(wait.next(check));
+    return snapshot.next(check).next(complete);
   }
 
   private consolidate(): IChainable {

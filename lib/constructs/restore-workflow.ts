@@ -1,4 +1,3 @@
-import { Duration } from 'aws-cdk-lib';
 import {
   Choice,
   Condition,
@@ -77,7 +76,7 @@ export class RestoreWorkflow extends Workflow {
       resultPath: ERROR_PATH,
     });
     const failed = this.failed('RestoreFailed');
-    this.catching([giveUp], failed);
+    this.catching([giveUp], this.unreported('RestoreUnreported'));
     giveUp.next(failed);
 
     const shards = this.restoreShards(finish);
@@ -133,12 +132,15 @@ export class RestoreWorkflow extends Workflow {
   private restoreVolumes(finish: IChainable) {
     const restore = this.step('RestoreVolumes', {
       function: this.props.steps.restoreVolumes,
-      payload: { restoreId: JsonPath.stringAt('$.plan.restoreId') },
+      payload: {
+        restoreId: JsonPath.stringAt('$.plan.restoreId'),
+        pollSeconds: this.props.volumePollSeconds,
+      },
       resultPath: '$.volumes',
     });
     const wait = new Wait(this, 'WaitForVolumes', {
       stateName: 'WaitForVolumes',
-      time: WaitTime.duration(Duration.seconds(this.props.volumePollSeconds)),
+      time: WaitTime.secondsPath('$.volumes.waitSeconds'),
     });
     const available = new Choice(this, 'VolumesAvailable', { stateName: 'VolumesAvailable' })
       .when(Condition.booleanEquals('$.volumes.done', true), finish)

@@ -146,7 +146,8 @@ export function takesSnapshots(stack: Stack, { tagKey }: DeploymentConfig): Poli
       actions: ['ec2:CreateTags'],
       resources: [snapshots(stack)],
       conditions: {
-        ...tagged(RUN_TAG),
+        // All values of no key are other than anything.
+        Null: { ...tagged(RUN_TAG).Null, 'aws:TagKeys': 'false' },
         'ForAllValues:StringNotEquals': { 'aws:TagKeys': [RUN_TAG, ATTEMPT_TAG] },
       },
     }),

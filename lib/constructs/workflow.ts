@@ -20,6 +20,7 @@ import {
   type TaskStateBase,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import { longestExecutionHours, unreportedError } from '@holdfast/engine/model';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
@@ -142,10 +143,25 @@ export abstract class Workflow extends Construct {
       errorPath: `${ERROR_PATH}.Error`,
       causePath: `${ERROR_PATH}.Cause`,
     });
-    const renamed = new Pass(this, `${id}InStates`, {
-      stateName: `${id}InStates`,
+    const renamed = this.renamed(`${id}InStates`, 'StateFailedError');
+    return new Choice(this, `Name${id}`, { stateName: `Name${id}` })
+      .when(Condition.stringMatches(`${ERROR_PATH}.Error`, 'States.*'), renamed.next(fail))
+      .otherwise(fail);
+  }
+
+  /** Ends the execution after its failure path failed: by the name, close-executions knows that nobody was told. */
+  protected unreported(id: string): IChainable {
+    const causePath = `${ERROR_PATH}.Cause`;
+    const fail = new Fail(this, id, { stateName: id, error: unreportedError, causePath });
+    return this.renamed(`${id}Cause`, unreportedError).next(fail);
+  }
+
+  /** Gives a caught error another name; its own becomes a part of the cause. */
+  private renamed(id: string, name: string): Pass {
+    return new Pass(this, id, {
+      stateName: id,
       parameters: {
-        Error: 'StateFailedError',
+        Error: name,
         Cause: JsonPath.format(
           '{}: {}',
           JsonPath.stringAt(`${ERROR_PATH}.Error`),
@@ -154,14 +170,11 @@ export abstract class Workflow extends Construct {
       },
       resultPath: ERROR_PATH,
     });
-    return new Choice(this, `Name${id}`, { stateName: `Name${id}` })
-      .when(Condition.stringMatches(`${ERROR_PATH}.Error`, 'States.*'), renamed.next(fail))
-      .otherwise(fail);
   }
 
   /** Makes the machine, with a role that may call the steps' functions and run the maps. */
   protected machine(
-    id: string,
+    id: Capitalize<keyof typeof longestExecutionHours>,
     definition: IChainable,
     statements: readonly PolicyStatement[] = [],
   ): StateMachine {
@@ -186,6 +199,7 @@ export abstract class Workflow extends Construct {
     const machine = new StateMachine(this, 'Machine', {
       definitionBody: DefinitionBody.fromChainable(definition),
       role: role.withoutPolicyUpdates(),
+      timeout: Duration.hours(longestExecutionHours[id.toLowerCase() as keyof typeof longestExecutionHours]),
     });
     machine.node.addDependency(policy);
     // Made by the construct whatever the role, and wider than what `allowMapRuns` grants.

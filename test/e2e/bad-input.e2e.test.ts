@@ -113,6 +113,7 @@ describe('a restore that cannot be done', () => {
         'Begin',
         'PlanRestore',
         'FailRestore',
+        'NameRestoreFailed',
         'RestoreFailed',
       ]);
       expect(await sumOf(app, 'RestoreFailures')).toBe(before + 1);

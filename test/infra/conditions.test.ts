@@ -56,6 +56,9 @@ function askers({ principal }: FoundStatement): (keyof typeof KEYS_OF)[] {
   return ['role', 'user'];
 }
 
+/** Keys of the call that every service has, where its actions know them. */
+const OF_TAGS = /^aws:((Resource|Request)Tag\/|TagKeys$)/;
+
 /** Keys that AWS gives to every signed request for a resource of these services, whoever asks. */
 const OF_EVERY_REQUEST = new Set(['aws:SecureTransport', 'aws:RequestedRegion', 'aws:ResourceAccount']);
 
@@ -104,7 +107,7 @@ describe('a condition of any policy', () => {
   test('asks for nothing about the principal that its requests do not carry', () => {
     const wrong = statements.flatMap((statement) =>
       keysOf(statement)
-        .filter(([, key]) => key.startsWith('aws:') && !/^aws:(Resource|Request)Tag\//.test(key))
+        .filter(([, key]) => key.startsWith('aws:') && !OF_TAGS.test(key))
         .filter(([, key]) => !OF_EVERY_REQUEST.has(key))
         .filter(([, key]) => !askers(statement).some((asker) => KEYS_OF[asker].has(key)))
         .map(([, key]) => `${statement.where} asks for ${key}`),
@@ -125,7 +128,7 @@ describe('a condition of any policy', () => {
     for (const statement of statements) {
       const keys = keysOf(statement)
         .map(([, key]) => key)
-        .filter((key) => !key.startsWith('aws:') || /^aws:(Resource|Request)Tag\//.test(key));
+        .filter((key) => !key.startsWith('aws:') || OF_TAGS.test(key));
       for (const action of statement.actions.filter((one) => !one.endsWith(':*'))) {
         for (const key of keys)
           if (!(await knows(statement, action, key))) wrong.push(`${statement.where}: ${action} and ${key}`);

@@ -5,7 +5,7 @@ interface State {
   readonly Type: string;
   readonly Next?: string;
   readonly TimeoutSeconds?: number;
-  readonly Seconds?: number;
+  readonly SecondsPath?: string;
   readonly Default?: string;
   readonly Parameters?: Readonly<Record<string, unknown>>;
   readonly OutputPath?: string;
@@ -41,6 +41,7 @@ interface State {
 
 /** A state machine, as far as the tests look at it. */
 export interface Definition {
+  readonly TimeoutSeconds?: number;
   readonly StartAt: string;
   readonly States: Readonly<Record<string, State>>;
 }

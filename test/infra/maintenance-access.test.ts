@@ -116,13 +116,15 @@ const rights: Readonly<
     mayNot: [remove(pack), write(pack), lock(pack)],
   },
   ...Object.fromEntries(
-    ['record-configuration', 'write-checkpoint', 'plan-restore', 'finish-restore'].map((folder) => [
-      folder,
-      {
-        may: [...append(audit), look('s3:GetObjectVersion', audit)],
-        mayNot: [remove(pack), remove(root), write(pack), write(root), lock(pack), lock(root)],
-      },
-    ]),
+    ['record-configuration', 'write-checkpoint', 'plan-restore', 'finish-restore', 'close-executions'].map(
+      (folder) => [
+        folder,
+        {
+          may: [...append(audit), look('s3:GetObjectVersion', audit)],
+          mayNot: [remove(pack), remove(root), write(pack), write(root), lock(pack), lock(root)],
+        },
+      ],
+    ),
   ),
   'reconcile-points': {
     may: [look('s3:GetObjectVersion', root), look('s3:GetObjectLegalHold', root)],

@@ -75,7 +75,10 @@ describe('maintenance', () => {
       Next: 'WriteCheckpoint',
       ResultPath: '$.errors.verify',
     });
-    expect(caught('ReportMaintenance')).toMatchObject({ Next: 'NameMaintenanceFailed' });
+    expect(maintenance.States['ReportMaintenance']?.Catch).toMatchObject([
+      { ErrorEquals: ['MaintenanceFailedError'], Next: 'NameMaintenanceFailed' },
+      { ErrorEquals: ['States.ALL'], Next: 'MaintenanceUnreportedCause' },
+    ]);
   });
 
   test('ends every step that never answers, and retries what passes', () => {

@@ -16,6 +16,7 @@ const nameOf = (properties: { Description: string }): string =>
 /** Text that references become when CloudFormation resolves them, where any will not do. */
 const resolved: Readonly<Record<string, string>> = {
   DEAD_LETTER_QUEUES: '["url"]',
+  MACHINES: JSON.stringify({ cycle: 'c', protect: 'p', restore: 'r', hold: 'h', maintenance: 'm' }),
   CONFIGURATION: 's3://reference',
 };
 
@@ -74,14 +75,56 @@ describe('functions', () => {
     expect(Env.safeParse(environmentOf(name)).error).toBeUndefined();
   });
 
-  test('that are called by schedules set events aside that failed three times', () => {
+  test('that are called by schedules and events set aside what failed three times', () => {
     const asynchronous = functions.filter((properties) => properties.DeadLetterConfig !== undefined);
 
-    expect(asynchronous.map(nameOf).sort()).toEqual(['check-overdue', 'count-dead-letters', 'start-cycle']);
-    pipeline.resourceCountIs('AWS::Lambda::EventInvokeConfig', 3);
+    expect(asynchronous.map(nameOf).sort()).toEqual([
+      'check-overdue',
+      'close-executions',
+      'count-dead-letters',
+      'start-cycle',
+    ]);
+    pipeline.resourceCountIs('AWS::Lambda::EventInvokeConfig', 4);
     pipeline.allResourcesProperties('AWS::Lambda::EventInvokeConfig', {
       MaximumRetryAttempts: 2,
       MaximumEventAgeInSeconds: 21_600,
+    });
+  });
+});
+
+describe('executions that end without success', () => {
+  const machineIds = Object.keys(pipeline.findResources('AWS::StepFunctions::StateMachine'));
+  const [closing = ''] = Object.entries(pipeline.findResources('AWS::Lambda::Function'))
+    .filter(([, { Properties }]) => nameOf(Properties) === 'close-executions')
+    .map(([id]) => id);
+
+  test('are told of, whichever machine they are of', () => {
+    expect(machineIds).toHaveLength(5);
+    const [rule] = Object.values(pipeline.findResources('AWS::Events::Rule'));
+    expect(rule?.['Properties']).toMatchObject({
+      EventPattern: {
+        source: ['aws.states'],
+        'detail-type': ['Step Functions Execution Status Change'],
+        detail: { status: ['FAILED', 'TIMED_OUT', 'ABORTED'] },
+      },
+      Targets: [{ Arn: { 'Fn::GetAtt': [closing, 'Arn'] } }],
+    });
+    const watched: { Ref: string }[] = rule?.['Properties'].EventPattern.detail.stateMachineArn;
+    expect(new Set(watched.map(({ Ref }) => Ref))).toEqual(new Set(machineIds));
+  });
+
+  test('are looked for daily, in case an event was lost, before resources are measured', () => {
+    pipeline.hasResourceProperties('AWS::Scheduler::Schedule', {
+      ScheduleExpression: 'cron(30 7 * * ? *)',
+      Target: Match.objectLike({ Arn: { 'Fn::GetAtt': [closing, 'Arn'] } }),
+    });
+  });
+
+  test('may be listed and read by that function, and by EventBridge it may be called for this rule only', () => {
+    pipeline.hasResourceProperties('AWS::Lambda::Permission', {
+      Principal: 'events.amazonaws.com',
+      FunctionName: { 'Fn::GetAtt': [closing, 'Arn'] },
+      SourceArn: Match.anyValue(),
     });
   });
 });
@@ -98,8 +141,8 @@ describe('schedules', () => {
         DeadLetterConfig: Match.anyValue(),
       }),
     });
-    // Five rules in lib/plans.ts, and three schedules of Holdfast itself.
-    pipeline.resourceCountIs('AWS::Scheduler::Schedule', 8);
+    // Five rules in lib/plans.ts, and four schedules of Holdfast itself.
+    pipeline.resourceCountIs('AWS::Scheduler::Schedule', 9);
   });
 
   test('follow the time zone of their plan', () => {
@@ -125,7 +168,12 @@ describe('schedules', () => {
       .filter(({ Properties }) => Properties.Target.Input === '{}')
       .map(({ Properties }) => Properties.ScheduleExpression);
 
-    expect(times.sort()).toEqual(['cron(0 5 * * ? *)', 'cron(0 8 * * ? *)', 'rate(5 minutes)']);
+    expect(times.sort()).toEqual([
+      'cron(0 5 * * ? *)',
+      'cron(0 8 * * ? *)',
+      'cron(30 7 * * ? *)',
+      'rate(5 minutes)',
+    ]);
   });
 
   test('start maintenance itself, when and where the configuration says', () => {

@@ -76,6 +76,7 @@ function physicalName(template: Template, logicalId: string): string {
 }
 
 function arnOf(template: Template, [logicalId, attribute]: [string, string]): string {
+  if (attribute === 'Name') return physicalName(template, logicalId);
   if (attribute !== 'Arn') throw new Error(`${attribute} of ${logicalId} is not resolved here`);
   switch (typeOf(template, logicalId)) {
     case 'AWS::S3::Bucket':

@@ -117,6 +117,41 @@ describe.each(machines)('the %s machine', (_name, definition) => {
 const stateOf = (definition: Definition, name: string) => Object.fromEntries(statesOf(definition))[name];
 const atOnce = (definition: Definition, map: string) => stateOf(definition, map)?.MaxConcurrency;
 
+test.each([
+  ['Cycle', 12],
+  ['Protect', 9],
+  ['Restore', 12],
+  ['Hold', 2],
+  ['Maintenance', 2],
+] as const)('no %s execution takes more than %d days, while its lists are there', (name, days) => {
+  expect(definitionOf(name).TimeoutSeconds).toBe(days * 86_400);
+  expect(days).toBeLessThan(14);
+});
+
+test.each(['ProtectResource', 'ProtectImage'])(
+  'a run is given up before %s of the cycle gives it up, and that before its own time ends',
+  (task) => {
+    const { TimeoutSeconds: ofTask = 0 } = stateOf(cycle, task) ?? {};
+
+    expect(protect.TimeoutSeconds).toBeLessThan(ofTask);
+    expect(ofTask).toBeLessThan(cycle.TimeoutSeconds ?? 0);
+  },
+);
+
+test.each([
+  [cycle, 'FailCycle', 'CycleUnreported'],
+  [protect, 'FailRun', 'RunUnreported'],
+  [restore, 'FailRestore', 'RestoreUnreported'],
+  [definitionOf('Maintenance'), 'ReportMaintenance', 'MaintenanceUnreported'],
+] as const)('a failure path that fails itself ends under a name of its own', (machine, state, end) => {
+  expect(machine.States[state]?.Catch?.at(-1)).toMatchObject({
+    ErrorEquals: ['States.ALL'],
+    Next: `${end}Cause`,
+  });
+  expect(machine.States[`${end}Cause`]).toMatchObject({ ResultPath: '$.error', Next: end });
+  expect(machine.States[end]).toEqual({ Type: 'Fail', Error: 'UnreportedError', CausePath: '$.error.Cause' });
+});
+
 describe('concurrency', () => {
   test('of resources and their shards together is the number of workers', () => {
     expect(atOnce(cycle, 'ProtectFiles')).toBe(3);
@@ -338,21 +373,43 @@ test('a restore that cannot be planned is failed without an id', () => {
   });
 });
 
-test('snapshots are looked at as often as configured', () => {
-  expect(protect.States['WaitForSnapshots']).toMatchObject({ Seconds: 7, Next: 'CheckSnapshots' });
+test('snapshots are looked at as often as configured, and as their check says', () => {
+  expect(protect.States['SnapshotVolumes']?.Next).toBe('CheckSnapshots');
+  expect(protect.States['CheckSnapshots']?.Parameters).toEqual({ 'runId.$': '$.runId', pollSeconds: 7 });
+  expect(protect.States['WaitForSnapshots']).toMatchObject({
+    SecondsPath: '$.image.waitSeconds',
+    Next: 'CheckSnapshots',
+  });
 });
 
 test('runs carry the name that discovery gave them', () => {
   expect(JSON.stringify(cycle.States['ProtectResources'])).toContain('"Name.$":"$.runId"');
 });
 
-test('a snapshot may take days, and a volume is looked at often', () => {
+test('volumes are looked at every 15 seconds, and as their step says', () => {
   const { pipeline: usual } = synthesize();
-  const { Seconds: betweenLooks } = definitionOf('Protect', usual).States['WaitForSnapshots'] ?? {};
-  const mostEvents = 25_000;
-  // Waiting has two, calling a function five, choosing two.
-  const eventsOfALook = 9;
+  const { States } = definitionOf('Restore', usual);
 
-  expect((betweenLooks ?? 0) * Math.floor(mostEvents / eventsOfALook)).toBeGreaterThan(40 * 3600);
-  expect(definitionOf('Restore', usual).States['WaitForVolumes']?.Seconds).toBe(15);
+  expect(States['RestoreVolumes']?.Parameters).toEqual({
+    'restoreId.$': '$.plan.restoreId',
+    pollSeconds: 15,
+  });
+  expect(States['WaitForVolumes']).toMatchObject({
+    SecondsPath: '$.volumes.waitSeconds',
+    Next: 'RestoreVolumes',
+  });
+});
+
+test('whatever waits, waits as long as a function said that knows since when: nothing waits for ever', () => {
+  const waits = machines.flatMap(([, definition]) =>
+    statesOf(definition).filter(([, { Type }]) => Type === 'Wait'),
+  );
+
+  expect(Object.fromEntries(waits.map(([name, { SecondsPath }]) => [name, SecondsPath]))).toEqual({
+    BeginFiles: '$.startAfterSeconds',
+    BeginImages: '$.startAfterSeconds',
+    WaitForSnapshots: '$.image.waitSeconds',
+    WaitForVolumes: '$.volumes.waitSeconds',
+    WaitForThaw: '$.plan.thaw.waitSeconds',
+  });
 });

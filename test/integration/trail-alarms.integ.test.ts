@@ -1,7 +1,7 @@
-import * as z from 'zod';
 import { describe, expect, test } from 'vitest';
 import { PLACE, resolved } from '../infra/simulate.ts';
 import { synthesize } from '../infra/synthesize.ts';
+import { matches } from './support/event-patterns.ts';
 
 const { storage, monitoring } = synthesize();
 const patterns = Object.fromEntries(
@@ -141,26 +141,6 @@ const cases: Readonly<Record<string, Case>> = {
     ignored: { 'the policy of another bucket': onBucket('PutBucketPolicy', 'another') },
   },
 };
-
-const Answer = z.object({ Result: z.boolean() });
-
-/** Asks EventBridge. Its client is no dependency of the project, and this is all that is asked of it. */
-async function matches(pattern: unknown, given: object): Promise<boolean> {
-  const endpoint = process.env['AWS_ENDPOINT_URL'] ?? '';
-  const scope = `20261123/${process.env['AWS_REGION'] ?? ''}/events/aws4_request`;
-  const response = await fetch(endpoint, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/x-amz-json-1.1',
-      'x-amz-target': 'AWSEvents.TestEventPattern',
-      authorization: `AWS4-HMAC-SHA256 Credential=test/${scope}, SignedHeaders=host, Signature=0`,
-    },
-    body: JSON.stringify({ EventPattern: JSON.stringify(pattern), Event: JSON.stringify(given) }),
-  });
-  const body: unknown = await response.json();
-  if (!response.ok) throw new Error(JSON.stringify(body));
-  return Answer.parse(body).Result;
-}
 
 describe.skipIf(process.env['HOLDFAST_ALLOW_REAL_AWS'] === '1')('the rules of the trail', () => {
   test('have cases each', () => {

@@ -13,6 +13,7 @@ const INSTANCE = 'arn:aws:ec2:us-east-1:000000000000:instance/i-1';
 const VOLUME = 'arn:aws:ec2:us-east-1:000000000000:volume/vol-1';
 const RUN = 'a'.repeat(32);
 const STEP = { runId: RUN };
+const LOOK = { runId: RUN, pollSeconds: 60 };
 const minute = 60_000;
 
 async function openImageRun(deployment: Deployment, resourceArn = INSTANCE) {
@@ -44,16 +45,16 @@ test('an instance becomes a point of one snapshot for each volume, with its conf
 
   const taken = await snapshotVolumes(STEP, PLENTY);
   images.change({ progress: 40 });
-  const halfway = await checkSnapshots(STEP, PLENTY);
+  const halfway = await checkSnapshots(LOOK, PLENTY);
   images.change({ state: 'completed', progress: 100 });
-  const complete = await checkSnapshots(STEP, PLENTY);
+  const complete = await checkSnapshots(LOOK, PLENTY);
   const point = await commitImage(STEP, PLENTY);
 
   expect(opened.mode).toBe('image');
   expect(taken.snapshots).toHaveLength(2);
   expect([halfway, complete]).toEqual([
-    { done: false, progress: 40 },
-    { done: true, progress: 100 },
+    { done: false, progress: 40, waitSeconds: 60 },
+    { done: true, progress: 100, waitSeconds: 60 },
   ]);
   expect(point).toMatchObject({ state: 'completed', files: 2, logicalBytes: 16 * 2 ** 30, storedBytes: 0 });
   expect(images.snapshots.every(({ tags }) => tags['holdfast:run'] === RUN)).toBe(true);
@@ -69,6 +70,31 @@ test('a volume by itself becomes a point of one snapshot', async () => {
 
   expect(snapshots).toHaveLength(1);
   expect(point).toMatchObject({ files: 1, logicalBytes: 8 * 2 ** 30 });
+});
+
+test('snapshots that take long are looked at less and less often, and given up after eight days', async () => {
+  const deployment = makeDeployment();
+  const { snapshotVolumes, checkSnapshots, images } = await openImageRun(deployment);
+  await snapshotVolumes(STEP, PLENTY);
+  images.change({ progress: 1 });
+  const end = deployment.clock.now().getTime() + 8 * 24 * 60 * minute;
+  let looks = 0;
+  let longest = 0;
+
+  while (deployment.clock.now().getTime() <= end) {
+    const { waitSeconds } = await checkSnapshots({ ...LOOK, pollSeconds: 1 }, PLENTY);
+    looks += 1;
+    longest = Math.max(longest, waitSeconds);
+    deployment.clock.advance(waitSeconds * 1000);
+  }
+
+  // Nine events a look; an execution may have 25,000. A run counts as alive for half an hour.
+  expect(looks * 9).toBeLessThan(20_000);
+  expect(longest).toBe(600);
+  await expect(checkSnapshots(LOOK, PLENTY)).rejects.toMatchObject({
+    name: 'SnapshotFailedError',
+    message: expect.stringContaining('it is at 1 % after eight days'),
+  });
 });
 
 test('taking snapshots is repeatable', async () => {
@@ -183,7 +209,7 @@ test('a snapshot that failed fails the run with volume, snapshot and the reason 
   const { snapshots } = await snapshotVolumes(STEP, PLENTY);
   images.change({ state: 'error', stateMessage: 'Given key ID is not accessible' });
 
-  await expect(checkSnapshots(STEP, PLENTY)).rejects.toMatchObject({
+  await expect(checkSnapshots(LOOK, PLENTY)).rejects.toMatchObject({
     name: 'SnapshotFailedError',
     message: expect.stringMatching(new RegExp(`${snapshots[0]}.*vol-1.*Given key ID is not accessible`)),
   });
@@ -195,9 +221,9 @@ test('a snapshot that somebody deleted is waited for no longer than five minutes
   const { snapshots } = await snapshotVolumes(STEP, PLENTY);
   await images.removeSnapshot(snapshots[0]!);
 
-  expect(await checkSnapshots(STEP, PLENTY)).toMatchObject({ done: false });
+  expect(await checkSnapshots(LOOK, PLENTY)).toMatchObject({ done: false });
   deployment.clock.advance(5 * minute);
-  await expect(checkSnapshots(STEP, PLENTY)).rejects.toMatchObject({ name: 'SnapshotFailedError' });
+  await expect(checkSnapshots(LOOK, PLENTY)).rejects.toMatchObject({ name: 'SnapshotFailedError' });
 });
 
 test('a snapshot in the Recycle Bin has been deleted', async () => {
@@ -206,7 +232,7 @@ test('a snapshot in the Recycle Bin has been deleted', async () => {
   await snapshotVolumes(STEP, PLENTY);
   images.change({ state: 'recoverable' });
 
-  await expect(checkSnapshots(STEP, PLENTY)).rejects.toMatchObject({
+  await expect(checkSnapshots(LOOK, PLENTY)).rejects.toMatchObject({
     name: 'SnapshotFailedError',
     message: expect.stringContaining('Recycle Bin'),
   });
@@ -242,9 +268,9 @@ test('volumes are made of an image, like the originals but for the tag that prot
 
   const plan = await planRestore({ request: { point: point.pointId, target }, execution: EXECUTION }, PLENTY);
   images.volumeState = 'creating';
-  const ordered = await restoreVolumes({ restoreId: plan.restoreId }, PLENTY);
+  const ordered = await restoreVolumes({ restoreId: plan.restoreId, pollSeconds: 15 }, PLENTY);
   images.volumeState = 'available';
-  const made = await restoreVolumes({ restoreId: plan.restoreId }, PLENTY);
+  const made = await restoreVolumes({ restoreId: plan.restoreId, pollSeconds: 15 }, PLENTY);
   const report = await finishRestore({ execution: EXECUTION, restoreId: plan.restoreId }, PLENTY);
 
   expect(plan).toMatchObject({ mode: 'volumes', quote: { volumes: 2, bytes: 16 * 2 ** 30 } });
@@ -283,7 +309,7 @@ async function planVolume(
   return {
     deployment,
     images,
-    order: async () => restoreVolumes({ restoreId }, PLENTY),
+    order: async () => restoreVolumes({ restoreId, pollSeconds: 15 }, PLENTY),
     finish: async () => finishRestore({ execution: EXECUTION, restoreId }, PLENTY),
   };
 }
@@ -320,6 +346,27 @@ test.for([
   await expect(planVolume(wishes, original)).rejects.toMatchObject({
     name: 'InvalidInputError',
     message: expect.stringMatching(message),
+  });
+});
+
+test('volumes that take long are looked at less and less often, and given up after a day', async () => {
+  const { deployment, images, order } = await planVolume();
+  images.volumeState = 'creating';
+  const first = await order();
+  const end = deployment.clock.now().getTime() + 24 * 60 * minute;
+  let looks = 0;
+
+  while (deployment.clock.now().getTime() <= end) {
+    const { waitSeconds } = await order();
+    looks += 1;
+    deployment.clock.advance(waitSeconds * 1000);
+  }
+
+  expect(first.waitSeconds).toBe(15);
+  expect(looks).toBeLessThan(500);
+  await expect(order()).rejects.toMatchObject({
+    name: 'VolumeFailedError',
+    message: expect.stringContaining('is not made yet'),
   });
 });
 

@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { StoreUnavailableError, type RunId } from '@holdfast/engine';
+import { AuditLog, StoreUnavailableError, type RunId } from '@holdfast/engine';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { makeHandler as makeCheckOverdue } from '../../lambdas/check-overdue/make-handler.ts';
+import { makeHandler as makeCloseExecutions } from '../../lambdas/close-executions/make-handler.ts';
 import { makeHandler as makeCountDeadLetters } from '../../lambdas/count-dead-letters/make-handler.ts';
 import { makeHandler as makeReportMaintenance } from '../../lambdas/report-maintenance/make-handler.ts';
 import type { StepContext } from '../../lambdas/shared/define-handler.ts';
@@ -98,6 +99,28 @@ const steps: Readonly<Record<string, Prepare>> = {
     await nothing();
     return async (context) =>
       outcome(step({}, context), async () => deployment.catalog.findResource(BUCKET_ARN));
+  },
+  'close-executions': async (deployment) => {
+    const machines = { cycle: 'c', protect: 'p', restore: 'r', hold: 'h', maintenance: 'm' };
+    const ended = { arn: 'arn:execution', machineArn: 'p', name: 'one', status: 'ABORTED' } as const;
+    const step = makeCloseExecutions({
+      ...deployment,
+      machines,
+      executions: {
+        findFailed: async () => Promise.resolve({ ...ended, input: { runId: RUN } }),
+        listFailed: async function* () {
+          yield* [];
+          await nothing();
+        },
+      },
+      audit: new AuditLog(deployment.services),
+    });
+    const pipeline = makePipeline(deployment);
+    await pipeline.openRun({ ...ITEM, type: 'full', execution: ended.arn }, PLENTY);
+    return async (context) =>
+      outcome(step({ detail: { executionArn: ended.arn } }, context), async () =>
+        deployment.catalog.findRun(RUN),
+      );
   },
   'count-dead-letters': async (deployment) => {
     const step = makeCountDeadLetters({

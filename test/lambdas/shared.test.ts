@@ -29,6 +29,7 @@ const ENVIRONMENT = {
   MAINTENANCE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:maintenance',
   CONFIGURATION: 's3://assets/c0ffee.json',
   DEAD_LETTER_QUEUES: '[]',
+  MACHINES: JSON.stringify({ cycle: 'c', protect: 'p', restore: 'r', hold: 'h', maintenance: 'm' }),
   AWS_REGION: 'us-east-1',
 };
 

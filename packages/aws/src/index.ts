@@ -48,6 +48,7 @@ export {
   type VaultNames,
 } from './vault-services.ts';
 export { readDeployedConfiguration } from './read-deployed-configuration.ts';
+export { Executions, type FailedExecution } from './executions.ts';
 export { StateMachine } from './state-machine.ts';
 export { CloudWatchMetrics, type MetricValue } from './cloudwatch-metrics.ts';
 export { countMessages } from './sqs-queues.ts';

@@ -1,0 +1,31 @@
+import {
+  CloudWatchMetrics,
+  DynamoCatalog,
+  Executions,
+  makeAuditServices,
+  makeCloudWatchClient,
+  makeDynamoClient,
+  makeS3Clients,
+  makeStepFunctionsClient,
+  S3WorkStore,
+} from '@holdfast/aws';
+import { AuditLog } from '@holdfast/engine';
+import { makeLogger } from '../shared/logger.ts';
+import { Env } from './env.ts';
+import { makeHandler } from './make-handler.ts';
+
+const env = Env.parse(process.env);
+const clients = { ...makeS3Clients(), dynamo: makeDynamoClient(), cloudWatch: makeCloudWatchClient() };
+const services = makeAuditServices(clients, { vaultBucket: env.VAULT_BUCKET, lockMode: env.LOCK_MODE });
+const { clock, random } = services;
+
+export const handler = makeHandler({
+  machines: env.MACHINES,
+  executions: new Executions(makeStepFunctionsClient()),
+  audit: new AuditLog(services),
+  catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, random),
+  clock,
+  work: new S3WorkStore(clients.s3, env.WORK_BUCKET),
+  metrics: new CloudWatchMetrics(clients.cloudWatch, env.METRICS_NAMESPACE),
+  log: makeLogger('close-executions'),
+});

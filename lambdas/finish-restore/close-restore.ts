@@ -1,0 +1,29 @@
+import type { AuditLog, Catalog, Clock, RestoreRow } from '@holdfast/engine';
+
+/** What closing a restore needs. */
+export interface CloseRestoreDeps {
+  readonly catalog: Catalog;
+  /** Told of every restore that ended. */
+  readonly audit: Pick<AuditLog, 'append'>;
+  readonly clock: Clock;
+}
+
+/** What a restore came to. */
+type End = Pick<RestoreRow, 'state' | 'files' | 'bytes' | 'error'>;
+
+/** Puts the end of a restore on the log, then into the catalog. */
+export async function closeRestore(
+  { catalog, audit, clock }: CloseRestoreDeps,
+  row: RestoreRow,
+  end: End,
+): Promise<void> {
+  const { restoreId, resourceArn, execution } = row;
+  const { error: _error, ...logged } = end;
+  await audit.append({
+    chain: resourceArn,
+    id: `restore-ended ${restoreId}`,
+    by: execution ?? restoreId,
+    event: { kind: 'restore-ended', restore: restoreId, ...logged },
+  });
+  await catalog.putRestore({ ...row, ...end, endedAt: clock.now() });
+}

@@ -1,0 +1,37 @@
+import { Duration } from 'aws-cdk-lib';
+import { Rule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+
+/** Properties of {@link ExecutionWatch}. */
+export interface ExecutionWatchProps {
+  readonly machines: readonly IStateMachine[];
+  /** Told of every execution that ended without success. */
+  readonly closeExecutions: IFunction;
+}
+
+/**
+ * Has Step Functions tell of executions that ended without success, whatever their own states did about it: one that
+ * runs out of time, is stopped or has too many events runs none of them. Events are sent once they can be, at best; a
+ * schedule looks for those that were lost.
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+ */
+export class ExecutionWatch extends Construct {
+  constructor(scope: Construct, id: string, { machines, closeExecutions }: ExecutionWatchProps) {
+    super(scope, id);
+    void new Rule(this, 'Ended', {
+      description: 'Holdfast: an execution ended without success',
+      eventPattern: {
+        source: ['aws.states'],
+        detailType: ['Step Functions Execution Status Change'],
+        detail: {
+          status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+          stateMachineArn: machines.map((machine) => machine.stateMachineArn),
+        },
+      },
+      targets: [new LambdaFunction(closeExecutions, { retryAttempts: 24, maxEventAge: Duration.hours(6) })],
+    });
+  }
+}

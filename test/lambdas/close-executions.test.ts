@@ -1,0 +1,249 @@
+import type { FailedExecution } from '@holdfast/aws';
+import { AuditLog, type RunId } from '@holdfast/engine';
+import { describe, expect, test } from 'vitest';
+import { makeHandler } from '../../lambdas/close-executions/make-handler.ts';
+import { restoreIdOf } from '../../lambdas/plan-restore/restore-job.ts';
+import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
+import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+import { makeRestoring } from './support/restoring.ts';
+
+const hour = 3_600_000;
+const RUN = 'a'.repeat(32) as RunId;
+const ITEM = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: RUN };
+const prefix = 'arn:aws:states:us-east-1:000000000000';
+const machines = {
+  cycle: `${prefix}:stateMachine:cycle`,
+  protect: `${prefix}:stateMachine:protect`,
+  restore: `${prefix}:stateMachine:restore`,
+  hold: `${prefix}:stateMachine:hold`,
+  maintenance: `${prefix}:stateMachine:maintenance`,
+};
+type Machine = keyof typeof machines;
+const arnOf = (machine: Machine, name = 'one'): string => `${prefix}:execution:${machine}:${name}`;
+
+/** Step Functions, as far as executions ended without success. */
+function makeExecutions(deployment: Deployment) {
+  const ended = new Map<string, FailedExecution & { readonly endedAt: Date }>();
+  return {
+    /** An execution ends, now. */
+    end: (machine: Machine, fields: Partial<FailedExecution> = {}): string => {
+      const arn = fields.arn ?? arnOf(machine);
+      const name = arn.split(':').at(-1) ?? '';
+      const base = { arn, name, machineArn: machines[machine], status: 'TIMED_OUT', input: {} } as const;
+      ended.set(arn, { ...base, ...fields, endedAt: deployment.clock.now() });
+      return arn;
+    },
+    findFailed: async (arn: string) => Promise.resolve(ended.get(arn)),
+    listFailed: async function* (machineArn: string, endedAfter: Date) {
+      await Promise.resolve();
+      for (const one of ended.values())
+        if (one.machineArn === machineArn && one.endedAt > endedAfter) yield one;
+    },
+  };
+}
+
+function makeWatch(deployment = makeDeployment()) {
+  const executions = makeExecutions(deployment);
+  const audit = new AuditLog(deployment.services);
+  const logged: unknown[] = [];
+  const handler = makeHandler({
+    ...deployment,
+    machines,
+    executions,
+    audit: {
+      append: async (entry) => {
+        logged.push(entry.event);
+        return audit.append(entry);
+      },
+    },
+  });
+  return {
+    deployment,
+    executions,
+    /** What was put on the audit log. */
+    logged,
+    /** What EventBridge sends of an execution that ended. */
+    hear: async (executionArn: string) =>
+      handler({ 'detail-type': 'Step Functions Execution Status Change', detail: { executionArn } }, PLENTY),
+    sweep: async () => handler({}, PLENTY),
+  };
+}
+
+async function openRun(deployment: Deployment) {
+  await makePipeline(deployment).openRun({ ...ITEM, type: 'full', execution: arnOf('protect') }, PLENTY);
+}
+
+async function startRestore(deployment: Deployment): Promise<void> {
+  await protectFiles(deployment, makePipeline(deployment), ITEM);
+  const [point] = await Array.fromAsync(deployment.catalog.listPoints(BUCKET_ARN));
+  const request = { point: point!.pointId, target: { bucket: 'restores', prefix: 'back/' } };
+  await makeRestoring(deployment).planRestore({ request, execution: arnOf('restore') }, PLENTY);
+}
+
+const run = { input: { runId: RUN } };
+
+describe('a run whose execution ended without closing it', () => {
+  test.each([
+    ['ran out of time', { status: 'TIMED_OUT' }, /ran out of time/],
+    ['was stopped', { status: 'ABORTED', cause: 'by hand' }, /was stopped \(by hand\)/],
+    [
+      'had too many events',
+      { status: 'FAILED', error: 'States.Runtime', cause: '25000 events' },
+      /ended without closing what it had opened \(States\.Runtime: 25000 events\)/,
+    ],
+    [
+      'failed in its failure path',
+      { status: 'FAILED', error: 'UnreportedError', cause: 'Lambda.Unknown: ' },
+      /ended without closing what it had opened/,
+    ],
+  ] as const)('is closed as failed, and counted, when it %s', async (_, fields, message) => {
+    const { deployment, executions, hear } = makeWatch();
+    await openRun(deployment);
+
+    const output = await hear(executions.end('protect', { ...run, ...fields }));
+
+    expect(output).toEqual({ seen: 1, closed: 1, unreported: 1 });
+    expect(await deployment.catalog.findRun(RUN)).toMatchObject({
+      state: 'failed',
+      error: { name: 'ExecutionEndedError', message: expect.stringMatching(message) },
+    });
+    expect(deployment.metrics.of('CycleFailures')).toEqual([1]);
+    expect(deployment.metrics.of('CycleFailures', 'daily')).toEqual([1]);
+  });
+
+  test('is in the way of no other run any more', async () => {
+    const { deployment, executions, hear } = makeWatch();
+    await openRun(deployment);
+    await hear(executions.end('protect', run));
+
+    const next = { ...ITEM, runId: 'b'.repeat(32), type: 'full' };
+
+    expect(await makePipeline(deployment).openRun(next, PLENTY)).toMatchObject({ mode: 'files' });
+  });
+
+  test('is closed once, however often it is heard of, and when a sweep finds it as well', async () => {
+    const { deployment, executions, hear, sweep } = makeWatch();
+    await openRun(deployment);
+    const arn = executions.end('protect', run);
+
+    await hear(arn);
+    await hear(arn);
+    expect(await sweep()).toEqual({ seen: 0, closed: 0, unreported: 0 });
+
+    expect(deployment.metrics.of('CycleFailures')).toEqual([1]);
+  });
+
+  test('is found by the sweep when its event was lost, for three days', async () => {
+    const { deployment, executions, sweep } = makeWatch();
+    await openRun(deployment);
+    executions.end('protect', run);
+    deployment.clock.advance(71 * hour);
+
+    expect(await sweep()).toEqual({ seen: 1, closed: 1, unreported: 1 });
+  });
+
+  test('is left to the execution that goes on with it', async () => {
+    const { deployment, executions, hear } = makeWatch();
+    await openRun(deployment);
+
+    await hear(executions.end('protect', { ...run, arn: arnOf('protect', 'another') }));
+
+    expect(await deployment.catalog.findRun(RUN)).toMatchObject({ state: 'open' });
+  });
+
+  test('is cancelled, not failed, when somebody asked for that', async () => {
+    const { deployment, executions, hear } = makeWatch();
+    await openRun(deployment);
+    await deployment.catalog.cancelRun(RUN);
+
+    await hear(executions.end('protect', { ...run, status: 'ABORTED' }));
+
+    expect(await deployment.catalog.findRun(RUN)).toMatchObject({ state: 'cancelled' });
+    expect(deployment.metrics.of('CycleFailures')).toEqual([]);
+  });
+});
+
+test('a run that its execution closed itself stays as it is, and is not counted again', async () => {
+  const { deployment, executions, hear } = makeWatch();
+  await openRun(deployment);
+  const error = { Error: 'SourceUnavailableError', Cause: 'the bucket is gone' };
+  await makePipeline(deployment).failRun({ runId: RUN, error }, PLENTY);
+
+  const ended = { ...run, status: 'FAILED', error: 'SourceUnavailableError' } as const;
+
+  expect(await hear(executions.end('protect', ended))).toMatchObject({ closed: 0, unreported: 0 });
+  expect(await deployment.catalog.findRun(RUN)).toMatchObject({ error: { name: 'SourceUnavailableError' } });
+  expect(deployment.metrics.of('CycleFailures')).toEqual([1]);
+});
+
+describe('a restore whose execution ended without closing it', () => {
+  test('is closed as failed, on the audit log as well, and counted', async () => {
+    const { deployment, executions, hear, logged } = makeWatch();
+    await startRestore(deployment);
+
+    const output = await hear(executions.end('restore', { status: 'ABORTED' }));
+
+    expect(output).toEqual({ seen: 1, closed: 1, unreported: 1 });
+    expect(await deployment.catalog.findRestore(restoreIdOf(arnOf('restore')))).toMatchObject({
+      state: 'failed',
+      error: { name: 'ExecutionEndedError' },
+    });
+    expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);
+    expect(logged).toEqual([
+      { kind: 'restore-ended', restore: restoreIdOf(arnOf('restore')), state: 'failed' },
+    ]);
+  });
+
+  test('is counted once when it was not even planned', async () => {
+    const { deployment, executions, hear, sweep } = makeWatch();
+
+    await hear(executions.end('restore', { status: 'TIMED_OUT' }));
+    await sweep();
+
+    expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);
+  });
+
+  test('is left alone when its own failure path has told', async () => {
+    const { deployment, executions, hear } = makeWatch();
+
+    await hear(executions.end('restore', { status: 'FAILED', error: 'InvalidInputError' }));
+
+    expect(deployment.metrics.of('RestoreFailures')).toEqual([]);
+  });
+});
+
+describe('an execution that has nothing to close', () => {
+  test.each([
+    ['cycle', { input: { plan: 'daily' } }, 'CycleFailures'],
+    ['cycle', { input: undefined }, 'CycleFailures'],
+    ['maintenance', { status: 'ABORTED' }, 'MaintenanceFailures'],
+    ['maintenance', { status: 'FAILED', error: 'UnreportedError' }, 'MaintenanceFailures'],
+  ] as const)('of the %s machine is counted when nobody was told: %o', async (machine, fields, name) => {
+    const { deployment, executions, hear, sweep } = makeWatch();
+
+    await hear(executions.end(machine, fields));
+    await sweep();
+
+    expect(deployment.metrics.of(name)).toEqual([1]);
+  });
+
+  test.each([
+    ['cycle', 'CycleFailedError', 'CycleFailures'],
+    ['maintenance', 'MaintenanceFailedError', 'MaintenanceFailures'],
+  ] as const)('of the %s machine is not counted twice when it ends with %s', async (machine, error, name) => {
+    const { deployment, executions, hear } = makeWatch();
+
+    await hear(executions.end(machine, { status: 'FAILED', error }));
+
+    expect(deployment.metrics.of(name)).toEqual([]);
+  });
+
+  test('is passed over when it succeeded or belongs to somebody else', async () => {
+    const { deployment, executions, hear } = makeWatch();
+    const foreign = executions.end('cycle', { machineArn: `${prefix}:stateMachine:other` });
+
+    expect(await hear(arnOf('cycle', 'still-runs'))).toEqual({ seen: 0, closed: 0, unreported: 0 });
+    expect(await hear(foreign)).toEqual({ seen: 0, closed: 0, unreported: 0 });
+    expect(deployment.metrics.values).toEqual([]);
+  });
+});
