@@ -60,7 +60,7 @@ export class S3RestoreTarget implements RestoreTarget {
   readonly #prefix: string;
   readonly #multipartFromBytes: number;
   readonly #partBytes: number;
-  readonly #unkept = new UnkeptFacts();
+  #unkept = new UnkeptFacts();
 
   constructor(s3: S3Client, bucket: string, options: S3RestoreTargetOptions = {}) {
     this.#s3 = s3;
@@ -121,7 +121,9 @@ export class S3RestoreTarget implements RestoreTarget {
 
   /** Every write is complete when it returns, and S3 has no directories to finish. */
   async finish(): Promise<readonly UnkeptCount[]> {
-    return Promise.resolve(this.#unkept.list());
+    const unkept = this.#unkept.list();
+    this.#unkept = new UnkeptFacts();
+    return Promise.resolve(unkept);
   }
 
   /** What has to be known of a key before it is written. */

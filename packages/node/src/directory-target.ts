@@ -59,8 +59,6 @@ export interface DirectoryTargetOptions {
   readonly vault?: string;
   /** Directories that somebody else's `prepare` has made, and what came of them: their facts are not set here. */
   readonly shared?: SharedDirectories;
-  /** Those of an earlier target of the same restore, which this one goes on after. @default none are claimed yet */
-  readonly names?: ClaimedNames;
   /** Whose files lie in the target. @default this process */
   readonly process?: ProcessMark;
   /** @default the operating system's */
@@ -109,9 +107,8 @@ export class DirectoryTarget implements RestoreTarget {
   readonly #directories: TargetDirectories;
   /** Directories whose facts wait for `finish`. */
   readonly #pending = new Map<RawPath, Placed>();
-  readonly #unkept = new UnkeptFacts();
-  /** Names that entries of this restore have. */
-  readonly names: ClaimedNames;
+  #unkept = new UnkeptFacts();
+  readonly #names: ClaimedNames;
   /** What is being written where names may be one: one entry after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -139,7 +136,7 @@ export class DirectoryTarget implements RestoreTarget {
     this.#calls = calls;
     this.#facts = new FactSetter(options.restoreOwners ?? process.geteuid?.() === 0, calls);
     this.#staging = new StagingNames(mark, random);
-    this.names = options.names ?? new ClaimedNames(this.#root, () => this.#staging.next());
+    this.#names = new ClaimedNames(this.#root, () => this.#staging.next());
     this.#shared = options.shared ?? new Map();
     const forbidden = vault === undefined ? undefined : findDirectoryIdentity(vault);
     this.#directories = new TargetDirectories(this.#root, this.#staging, forbidden);
@@ -163,7 +160,7 @@ export class DirectoryTarget implements RestoreTarget {
     const placed: Placed = { entry, path, parent, endsInSlash, fullPath: this.#fullPath(path) };
     if (!this.#isFolding(path)) return this.#writePlaced(placed, content, rule, signal);
     const turn = this.#turn.then(async () => {
-      this.names.claim(path);
+      this.#names.claim(path);
       return this.#writePlaced(placed, content, rule, signal);
     });
     this.#turn = turn.catch(() => undefined);
@@ -174,7 +171,7 @@ export class DirectoryTarget implements RestoreTarget {
 
   #isFolding(path: RawPath): boolean {
     try {
-      return this.names.isFolding(path);
+      return this.#names.isFolding(path);
     } catch (error) {
       throw toDirectoryError(error, this.#root, path);
     }
@@ -288,7 +285,9 @@ export class DirectoryTarget implements RestoreTarget {
     this.#directories.forgetOpened();
     this.#pending.clear();
     if (failures[0] !== undefined) throw failures[0];
-    return Promise.resolve(this.#unkept.list());
+    const unkept = this.#unkept.list();
+    this.#unkept = new UnkeptFacts();
+    return Promise.resolve(unkept);
   }
 
   #finishDirectory({ fullPath, entry }: Placed): void {

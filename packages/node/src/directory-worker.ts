@@ -28,7 +28,6 @@ import {
   type VaultSecrets,
   type OverwriteRule,
 } from '@holdfast/engine';
-import type { ClaimedNames } from './claimed-names.ts';
 import { DirectorySource } from './directory-source.ts';
 import { DirectoryTarget, type SharedDirectories } from './directory-target.ts';
 import { openLocalVault, type LocalVaultOptions } from './local-vault.ts';
@@ -148,23 +147,19 @@ serveTasks(async (initial: unknown) => {
     };
   }
   const reader = new PointReader(services.store, keys, job.root);
-  const { shared } = job;
-  let names: ClaimedNames | undefined;
-  return async (task: unknown): Promise<RestoreOutcome> => {
-    const target = new DirectoryTarget({
-      root: directory,
-      random: systemRandom,
-      vault: vault.root,
-      shared,
-      ...(names && { names }),
-    });
-    names = target.names;
-    return restoreRange(reader, {
+  // One for all tasks: it knows which names are taken and which directories it made, and looks for leftovers once.
+  const target = new DirectoryTarget({
+    root: directory,
+    random: systemRandom,
+    vault: vault.root,
+    shared: job.shared,
+  });
+  return async (task: unknown): Promise<RestoreOutcome> =>
+    restoreRange(reader, {
       range: keysOfRestoreShard(task as RestoreShard),
       selection: selectKeys(job.paths),
       target,
       overwrite: job.overwrite,
       fetch: localFetch,
     });
-  };
 });

@@ -135,6 +135,8 @@ describe('what a killed restore left', () => {
     await abandon(root, dead, 'one');
     await abandon(root, dead, 'd/two');
     await abandon(root, running, 'd/three');
+    // By such a one a restore finds out whether the file system tells letter cases apart.
+    mkdirSync(path.join(root, `d/.holdfast-${dead.text}-0123456789abcdef-1`));
 
     const target = new DirectoryTarget({ root, random: new SeededRandom(), process: knowing(dead.text) });
     await writeText(target, 'd/file', 'x');

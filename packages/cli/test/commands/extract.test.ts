@@ -167,6 +167,29 @@ describe('a directory copy of a bucket', () => {
     expect(readdirSync(copy)).not.toContain('.holdfast');
   });
 
+  test('is not restored into, nor is anything below it', async () => {
+    await withTwoPoints();
+    const copy = await copyVault();
+    const before = filesIn(copy);
+
+    for (const to of [copy, join(copy, 'points/restored')]) {
+      const refused = await cli.run('extract', copy, 'photos', '--to', to);
+
+      expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('lies in the vault') });
+    }
+    expect(filesIn(copy)).toEqual(before);
+  });
+
+  test('is not restored to a place that cannot be made: the command says so, and ends', async () => {
+    await withTwoPoints();
+    const copy = await copyVault();
+
+    const refused = await cli.run('extract', copy, 'photos', '--to', '/proc/holdfast/restored');
+
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('directory "/proc/holdfast/restored" cannot be restored to');
+  });
+
   test('is opened with the offline key when KMS is gone', async () => {
     const { path, publicKey } = makeOfflineKey();
     const online = cli.keyring;

@@ -42,8 +42,9 @@ export interface RestoreTarget {
    */
   accepts(entry: SourceEntry, rule: OverwriteRule, signal?: AbortSignal): Promise<boolean>;
   /**
-   * Called once after the last entry of a shard, also of one that failed: directory times and modes, flushes.
-   * @returns what of the entries that were written could not be kept as the point has it.
+   * Called after the last entry of a shard, also of one that failed: directory times and modes, flushes.
+   * May be written to again after it.
+   * @returns what of the entries that were written since the last call could not be kept as the point has it.
    */
   finish(): Promise<readonly UnkeptCount[]>;
 }
