@@ -62,9 +62,9 @@ async function complete(
   const job = await getJson(deps.work, restoreFiles.job(restoreId), RestoreJob);
   const did = job.target.kind === 'volumes' ? await reportVolumes(deps, job) : await reportFiles(deps, job);
   const { files = did.volumes?.length ?? 0, bytes = volumeBytes(did.volumes), failed = 0, carried = 0 } = did;
-  const { unkept = [] } = did;
+  const { unkept = [], kept = 0 } = did;
   const missing = job.degraded?.unread.missing ?? 0;
-  const warned = carried + unkept.length + missing > 0;
+  const warned = carried + kept + unkept.length + missing > 0;
   const state = failed > 0 ? 'completed-with-failures' : warned ? 'completed-with-warnings' : 'completed';
   const report: RestoreReport = {
     restoreId,

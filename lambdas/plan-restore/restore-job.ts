@@ -49,6 +49,7 @@ export const ShardOutcome = z.object({
   bytes: z.int(),
   written: z.int(),
   kept: z.int(),
+  keptFiles: z.array(z.string()),
   same: z.int(),
   failed: z.array(z.object({ path: z.string(), name: z.string(), message: z.string() })),
   carried: z.array(z.object({ path: z.string(), from: z.string() })),

@@ -147,7 +147,7 @@ describe('a file that the target has already', () => {
 
     const report = await again('never');
 
-    expect(report).toMatchObject({ files: 24, written: 1, kept: 23 });
+    expect(report).toMatchObject({ files: 24, written: 1, same: 22, kept: 1, keptFiles: [key] });
     const { ContentLength } = await app.s3.send(
       new HeadObjectCommand({ Bucket: restored, Key: `never/${key}` }),
     );

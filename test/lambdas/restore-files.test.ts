@@ -128,16 +128,24 @@ describe('of a degraded point', () => {
   });
 });
 
-test('files that the target has are kept unless the rule says otherwise', async () => {
+test('files that the target has are kept unless the rule says otherwise, and named where they differ', async () => {
   const deployment = makeDeployment();
   const entry = deployment.source.plant('file', 'from the backup');
+  const equal = deployment.source.plant('equal', 'from the backup');
   const point = await backUp(deployment);
   const restoring = makeRestoring(deployment);
   restoring.target.plant(entry, 'newer work');
+  restoring.target.plant(equal, 'from the backup');
 
   const report = await restoreFiles(deployment, restoring, { point, target: TARGET });
 
-  expect(report).toMatchObject({ written: 0, kept: 1 });
+  expect(report).toMatchObject({
+    state: 'completed-with-warnings',
+    written: 0,
+    same: 1,
+    kept: 1,
+    keptFiles: ['file'],
+  });
   expect(Buffer.from(restoring.target.find('file')!.content).toString()).toBe('newer work');
 });
 
@@ -151,7 +159,17 @@ test('files that cannot be restored are named, alarmed, and do not stop the othe
     PLENTY,
   );
   const failed = [{ path: 'folder-0/file-0', name: 'ChunkCorruptError', message: 'damaged' }];
-  const outcome = { files: 10, bytes: 81, written: 9, kept: 0, same: 0, failed, carried: [], unkept: [] };
+  const outcome = {
+    files: 10,
+    bytes: 81,
+    written: 9,
+    kept: 0,
+    keptFiles: [],
+    same: 0,
+    failed,
+    carried: [],
+    unkept: [],
+  };
   await deployment.work.put(
     `restores/${plan.restoreId}/results/0.json`,
     Buffer.from(JSON.stringify(outcome)),
@@ -174,9 +192,9 @@ test('keys that the target refuses are in the report, and do not stop the others
   for (const round of ['first', 'again']) {
     const report = await restoreFiles(deployment, restoring, { point, target: TARGET });
 
-    const { files = 0, failed = 0, written = 0, kept = 0 } = report;
+    const { files = 0, failed = 0, written = 0, same = 0 } = report;
     expect(failed, round).toBeGreaterThan(0);
-    expect(written + kept, round).toBe(files - failed);
+    expect(written + same, round).toBe(files - failed);
     expect(
       report.failedFiles?.every(({ path }) => path.startsWith('folder-0/')),
       round,
@@ -203,7 +221,17 @@ test.each([
       name: 'ChunkCorruptError',
       message: y.repeat(1500),
     }));
-    const outcome = { files: 1000, bytes: 0, written: 0, kept: 0, same: 0, failed, carried: [], unkept: [] };
+    const outcome = {
+      files: 1000,
+      bytes: 0,
+      written: 0,
+      kept: 0,
+      keptFiles: [],
+      same: 0,
+      failed,
+      carried: [],
+      unkept: [],
+    };
     await deployment.work.put(`restores/${restoreId}/results/0.json`, Buffer.from(JSON.stringify(outcome)));
 
     const report = await finishRestore({ execution: EXECUTION, restoreId }, PLENTY);

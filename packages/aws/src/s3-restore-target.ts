@@ -48,8 +48,8 @@ export interface S3RestoreTargetOptions {
 /**
  * Restores objects into a bucket. A path is a key below the prefix and nothing else: `../` has no meaning in S3.
  *
- * Overwrite rules: `never` is decided by S3 in the write itself, so it holds against other writers too. `if-different`
- * takes an object for the same when its size, headers, metadata and tags are equal and its ETag is the one that the
+ * Overwrite rules: `never` is decided by S3 in the write itself, so it holds against other writers too. It and
+ * `if-different` take an object for the same when its size, headers, metadata and tags are equal and its ETag is the one that the
  * point recorded or the MD5 of the content; an object whose ETag is neither (another part size, KMS encryption) is
  * written again.
  */
@@ -84,7 +84,8 @@ export class S3RestoreTarget implements RestoreTarget {
     const address = { ...this.#bucket, Key: this.#keyFor(entry) };
     try {
       const existing = await this.#look(address, rule, signal);
-      if (rule === 'never' && existing !== undefined) return 'kept';
+      if (rule === 'never' && existing !== undefined)
+        return (await this.#holds(address, existing, entry, content, signal)) ? 'same' : 'kept';
       const isSmall = entry.size < this.#multipartFromBytes;
       if (existing !== undefined && (await this.#isSame(address, existing, entry, entry.changeToken, signal)))
         return 'same';
@@ -163,6 +164,50 @@ export class S3RestoreTarget implements RestoreTarget {
     return key;
   }
 
+  /** Whether what is to stay anyway is as the point has it; what may not be read cannot be told to be. */
+  async #holds(
+    address: ObjectAddress,
+    existing: ExistingObject,
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    if (existing.bytes !== entry.size) return false;
+    try {
+      if (await this.#isSame(address, existing, entry, entry.changeToken, signal)) return true;
+      const etag = await this.#etagOf(entry, content, existing);
+      return etag !== undefined && (await this.#isSame(address, existing, entry, etag, signal));
+    } catch (error) {
+      if (concernsOne(toTargetError(error, address.Bucket, address.Key))) return false;
+      throw error;
+    }
+  }
+
+  /** The ETag that content has which this target wrote; `undefined` for other numbers of parts, of which there is none. */
+  async #etagOf(
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    existing: ExistingObject,
+  ): Promise<string | undefined> {
+    const [, parts] = unquoted(existing.etag).split('-');
+    const partBytes = this.#partBytesOf(entry);
+    const wanted = Math.max(1, Math.ceil(entry.size / partBytes));
+    if (parts !== undefined && Number(parts) !== wanted) return undefined;
+    if (parts === undefined) {
+      const whole = createHash('md5');
+      for await (const piece of content) whole.update(piece);
+      return whole.digest('hex');
+    }
+    const ofParts = createHash('md5');
+    for await (const part of inPieces(content, partBytes))
+      ofParts.update(createHash('md5').update(part).digest());
+    return `${ofParts.digest('hex')}-${wanted}`;
+  }
+
+  #partBytesOf({ size }: SourceEntry): number {
+    return Math.max(this.#partBytes, Math.ceil(size / mostParts));
+  }
+
   async #isSame(
     address: ObjectAddress,
     existing: ExistingObject,
@@ -220,10 +265,7 @@ export class S3RestoreTarget implements RestoreTarget {
     const UploadId = await this.#begin(address, entry, signal);
     try {
       const parts: CompletedPart[] = [];
-      for await (const body of inPieces(
-        content,
-        Math.max(this.#partBytes, Math.ceil(entry.size / mostParts)),
-      )) {
+      for await (const body of inPieces(content, this.#partBytesOf(entry))) {
         const PartNumber = parts.length + 1;
         const ChecksumSHA256 = sha256(body);
         const part = new UploadPartCommand({ ...address, UploadId, PartNumber, Body: body, ChecksumSHA256 });

@@ -1,6 +1,7 @@
 import type { RestoreOutcome } from '@holdfast/engine';
 import type { DegradedFields } from './degraded-point.ts';
 import { damageNames, type ExitCode, exitCodes } from './exit-codes.ts';
+import { printKept } from './kept-text.ts';
 import type { Output } from './output.ts';
 import { bytesText, countText, safeText } from './text.ts';
 import { unkeptText } from './unkept-text.ts';
@@ -16,7 +17,7 @@ export async function printOutcome(
   } & DegradedFields,
   out: Output,
 ): Promise<void> {
-  const { files, bytes, written, kept, same, failed, carried, unkept } = outcome;
+  const { bytes, written, kept, keptFiles, same, failed, carried, unkept } = outcome;
   const { pointId, directory } = where;
   if (out.json) return out.document({ ...where, ...outcome });
   for (const { path, message } of failed)
@@ -25,9 +26,10 @@ export async function printOutcome(
     await out.line(`older content: ${safeText(path)}: as in point ${from}`);
   for (const count of unkept) await out.line(unkeptText(count));
   await out.line(
-    `restored ${countText(files - failed.length, 'file')} of point ${pointId} to ${safeText(directory)}: ` +
-      `${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} kept, ${failed.length} failed`,
+    `restored ${countText(written + same, 'file')} of point ${pointId} to ${safeText(directory)}: ` +
+      `${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} different and left, ${failed.length} failed`,
   );
+  await printKept(kept, keptFiles, out);
 }
 
 /** How a restore by this process ends: files that were left out are no success. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { parseOutput } from './execution-output.ts';
 import { damageNames, type ExitCode, exitCodes } from './exit-codes.ts';
+import { printKept } from './kept-text.ts';
 import type { Output } from './output.ts';
 import { bytesText, countText, safeText } from './text.ts';
 import { unkeptText } from './unkept-text.ts';
@@ -15,6 +16,7 @@ const RestoreReport = z.looseObject({
   bytes: count,
   written: count,
   kept: count,
+  keptFiles: z.array(z.string()).optional(),
   same: count,
   failed: count,
   /** Restored as an earlier point had them. */
@@ -60,8 +62,9 @@ export async function printReport(report: RestoreReport, execution: string, out:
   if (volumes === undefined) {
     const { files = 0, written = 0, bytes = 0, same = 0, kept = 0 } = report;
     await out.line(
-      `files     ${files}: ${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} kept, ${failed} failed`,
+      `files     ${files}: ${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} different and left, ${failed} failed`,
     );
+    await printKept(kept, report.keptFiles ?? [], out);
   } else {
     await out.table(
       [{ title: 'VOLUME' }, { title: 'COPY OF' }, { title: 'DEVICE' }, { title: 'SIZE', align: 'right' }],

@@ -1,12 +1,13 @@
 import {
+  joinKept,
   keysOfRestoreShard,
   type OverwriteRule,
   planRestore,
   type PointReader,
-  restoreRange,
-  type RestoreOutcome,
-  type RestoreTarget,
   type ReportProgress,
+  type RestoreOutcome,
+  restoreRange,
+  type RestoreTarget,
   thenFinish,
   unfinished,
 } from '@holdfast/engine';
@@ -43,6 +44,7 @@ async function restoreEntries(
   const total = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
   const failed: RestoreOutcome['failed'][number][] = [];
   const carried: RestoreOutcome['carried'][number][] = [];
+  let keptFiles: RestoreOutcome['keptFiles'] = [];
   // Facts of directories are set once, at the end: a later range may write into the same directory.
   const ranges = await rangesOf(reader, paths, signal);
   for (const range of ranges) {
@@ -56,10 +58,11 @@ async function restoreEntries(
         options.onProgress({ step: 'restore', files: total.files + files, bytes: total.bytes + bytes }),
     });
     for (const name of ['files', 'bytes', 'written', 'kept', 'same'] as const) total[name] += outcome[name];
+    keptFiles = joinKept(keptFiles, outcome.keptFiles);
     for (const one of outcome.failed) failed.push(one);
     for (const one of outcome.carried) carried.push(one);
   }
-  return { ...total, failed, carried };
+  return { ...total, keptFiles, failed, carried };
 }
 
 async function rangesOf(reader: PointReader, paths: readonly string[] | undefined, signal: AbortSignal) {

@@ -113,7 +113,12 @@ export { FactCounts, type FactCount } from './fact-counts.ts';
 export type { LeftOutFact } from './protect/left-out.ts';
 export { thenFinish } from './restore/then-finish.ts';
 export { type UnkeptCount, type UnkeptFact, UnkeptFacts } from './restore/unkept-facts.ts';
-export { restoreRange, type RestoreOutcome, type RestoreRangeOptions } from './restore/restore-range.ts';
+export {
+  joinKept,
+  restoreRange,
+  type RestoreOutcome,
+  type RestoreRangeOptions,
+} from './restore/restore-range.ts';
 export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
 export { verifyPoints } from './verify/verify-points.ts';
 export { verifyHistory } from './verify/verify-history.ts';

@@ -307,7 +307,10 @@ export class DirectoryTarget implements RestoreTarget {
     if (shared !== undefined) return shared;
     const existing = this.#directories.inside(parent, () => this.#findStats(fullPath));
     const mine = existing === undefined || this.#directories.hasMade(path) || isUnfinished(existing, mode);
-    if (rule === 'never' && !mine) return 'kept';
+    if (rule === 'never' && !mine) {
+      const same = existing.isDirectory() && this.#facts.areSetOn(existing, entry);
+      return same ? 'same' : 'kept';
+    }
     this.#directories.ensure(path, { replace: true, unfinished: mode !== undefined });
     this.#pending.set(path, placed);
     return existing?.isDirectory() === true && this.#facts.areSetOn(existing, entry) ? 'same' : 'written';
@@ -320,11 +323,11 @@ export class DirectoryTarget implements RestoreTarget {
       throw new RestorePathError(shownPath(entry.path), 'it is a link whose target is missing or has a NUL');
     this.#directories.ensure(parent);
     const existing = this.#findReplaceable(placed, rule);
-    if (existing === 'kept') return 'kept';
-    if (rule === 'if-different' && existing?.isSymbolicLink() === true) {
+    if (rule !== 'always' && existing?.isSymbolicLink() === true) {
       const same = equalBytes(readlinkSync(fullPath, { encoding: 'buffer' }), target);
       if (same && this.#facts.areSetOn(existing, entry)) return 'same';
     }
+    if (rule === 'never' && existing !== undefined) return 'kept';
     const staged = this.#stagingPath(placed.parent);
     this.#makeLink(placed, target, staged);
     try {
@@ -362,9 +365,9 @@ export class DirectoryTarget implements RestoreTarget {
     // In a directory that this restore has made, nearly nothing is there; what is, publishing finds.
     const fresh = rule === 'never' && this.#directories.hasMade(placed.parent);
     const existing = fresh ? undefined : this.#findReplaceable(placed, rule);
-    if (existing === 'kept') return 'kept';
     const comparable =
-      rule === 'if-different' && existing?.isFile() === true && Number(existing.size) === entry.size;
+      rule !== 'always' && existing?.isFile() === true && Number(existing.size) === entry.size;
+    if (rule === 'never' && existing !== undefined && !comparable) return 'kept';
     const old = comparable ? ExistingFile.find(fullPath) : undefined;
     let staged: StagedFile | undefined;
     const stage = (): StagedFile => {
@@ -378,12 +381,18 @@ export class DirectoryTarget implements RestoreTarget {
       for await (const piece of content) {
         signal?.throwIfAborted();
         if (old?.startsWithNext(piece) === true) continue;
+        if (rule === 'never' && existing !== undefined) return 'kept';
         // What was compared so far is equal, so it is taken from there.
         if (old !== undefined && staged === undefined) stage().appendFrom(old.fd, old.equalBytes);
         stage().append(piece);
       }
       const equal = old?.isWhollyEqual() === true;
       if (equal && existing !== undefined && this.#facts.areSetOn(existing, entry)) return 'same';
+      if (rule === 'never' && existing !== undefined) {
+        // An empty file shows which of the facts this file system can hold.
+        const holds = equal && haveSameFacts(stage().setFacts(this.#facts, entry).stats, existing);
+        return holds ? 'same' : 'kept';
+      }
       // Copied, not changed in place: it may have another name outside the target.
       if (old !== undefined && staged === undefined) stage().appendFrom(old.fd, old.equalBytes);
       const { stats, unkept } = stage().setFacts(this.#facts, entry);
@@ -399,10 +408,9 @@ export class DirectoryTarget implements RestoreTarget {
   }
 
   /** What is in the place of a file or link. A directory is never replaced by one. */
-  #findReplaceable(placed: Placed, rule: OverwriteRule): BigIntStats | 'kept' | undefined {
+  #findReplaceable(placed: Placed, rule: OverwriteRule): BigIntStats | undefined {
     const existing = this.#directories.inside(placed.parent, () => this.#findStats(placed.fullPath));
-    if (existing !== undefined && rule === 'never') return 'kept';
-    if (existing?.isDirectory() === true) {
+    if (existing?.isDirectory() === true && rule !== 'never') {
       throw new RestorePathError(
         shownPath(placed.path),
         'a directory is there; remove it, or restore elsewhere',

@@ -25,7 +25,28 @@ import {
   directory,
 } from './target-under-test.ts';
 
-test('never replaces what is there, whatever it is, and does not even read the content', async () => {
+test('never: tells what is the same from what differs, and leaves both', async () => {
+  const { target, root } = makeTarget();
+  const write = async (name: string, content: string) =>
+    target.write(entry(name, { size: content.length }), pieces(content), 'never');
+  await write('same', 'abc');
+  await write('other', 'abc');
+  await write('touched', 'abc');
+  await target.write(link('link', 'x'), pieces(), 'never');
+  writeFileSync(path.join(root, 'other'), 'abX');
+  utimesSync(path.join(root, 'other'), modifiedMs / 1000, modifiedMs / 1000);
+  utimesSync(path.join(root, 'touched'), 1, 1);
+  const { target: again } = makeTarget(root);
+  const repeat = async (name: string) => again.write(entry(name, { size: 3 }), pieces('abc'), 'never');
+
+  expect(await Promise.all(['same', 'other', 'touched'].map(repeat))).toEqual(['same', 'kept', 'kept']);
+  expect(await again.write(link('link', 'x'), pieces(), 'never')).toBe('same');
+  expect(await again.write(link('link', 'y'), pieces(), 'never')).toBe('kept');
+  expect(readFileSync(path.join(root, 'other'), 'utf8')).toBe('abX');
+  expect(readdirSync(root).sort()).toEqual(['link', 'other', 'same', 'touched']);
+});
+
+test('never replaces what is there, whatever it is, and reads no more than shows that it differs', async () => {
   const { target, root } = makeTarget();
   plantTree(root, { file: 'old', link: { link: 'x' }, dir: null });
 

@@ -21,7 +21,7 @@ test('restores into a directory by itself, and a second time finds everything th
   const second = await cli.run('restore', point, '--to-directory', directory, '--overwrite', 'if-different');
 
   expect(first.out).toBe(
-    `restored 3 files of point ${point} to ${directory}: 3 written (3.0 KiB), 0 the same already, 0 kept, 0 failed\n`,
+    `restored 3 files of point ${point} to ${directory}: 3 written (3.0 KiB), 0 the same already, 0 different and left, 0 failed\n`,
   );
   expect(second.out).toContain('0 written (0 B), 3 the same already');
   expect(await readFile(join(directory, 'photos/a.jpg'), 'utf8')).toBe('x'.repeat(3000));
@@ -35,9 +35,15 @@ test('leaves what a directory has already unless told otherwise', async () => {
 
   const kept = await cli.json('restore', point, '--to-directory', directory, ...only);
   const after = await readFile(join(directory, 'readme.txt'), 'utf8');
+  const told = await cli.run('restore', point, '--to-directory', directory, ...only);
   await cli.run('restore', point, '--to-directory', directory, ...only, '--overwrite', 'always');
 
   expect(kept).toMatchObject({ pointId: point, directory, files: 1, written: 0, kept: 1, failed: [] });
+  expect(kept).toMatchObject({ keptFiles: ['readme.txt'] });
+  expect(told.out).toContain('restored 0 files ');
+  expect(told.out).toContain(`left as it was: readme.txt
+1 entry of the target differs from the point, or cannot be told to be the same, and was left: to replace it, repeat the restore with --overwrite if-different
+`);
   expect(after).toBe('mine');
   expect(await readFile(join(directory, 'readme.txt'), 'utf8')).toBe('hello');
 });

@@ -157,7 +157,7 @@ test('waits for the end and prints the report of the machine', async () => {
 
   expect(out).toBe(`\
 target    s3://photos/
-files     3: 3 written (3.0 KiB), 0 the same already, 0 kept, 0 failed
+files     3: 3 written (3.0 KiB), 0 the same already, 0 different and left, 0 failed
 the restore of point ${point} of arn:aws:s3:::photos is completed
 `);
   expect(code).toBe(0);

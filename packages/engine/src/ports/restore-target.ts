@@ -4,7 +4,7 @@ import type { SourceEntry } from './file-source.ts';
 /** What to do where the target has something of that name already. */
 export type OverwriteRule = 'never' | 'if-different' | 'always';
 
-/** `written`: now as the point has it; `kept`: the target's own was left; `same`: it was identical already. */
+/** `written`: now as the point has it; `same`: it was identical already; `kept`: the target's own was left, and differs from the point, or cannot be told to be the same. */
 export type WriteOutcome = 'written' | 'kept' | 'same';
 
 /**

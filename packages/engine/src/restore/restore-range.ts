@@ -30,6 +30,14 @@ const refusalsUntilDoubt = 100;
 /** Of the restore's entries, about so many at equal distances, and the same of other folders, are then asked about. */
 const doubtedEntries = 16;
 
+/** Kept entries that an outcome names. */
+const keptNamed = 100;
+
+/** Two lists of kept entries in one, as long as an outcome names them. */
+export function joinKept(a: readonly string[], b: readonly string[]): readonly string[] {
+  return a.length >= keptNamed || b.length === 0 ? a : [...a, ...b.slice(0, keptNamed - a.length)];
+}
+
 /** What restoring a range came to. */
 export interface RestoreOutcome {
   /** Entries of the range. */
@@ -37,8 +45,10 @@ export interface RestoreOutcome {
   /** Content bytes of entries that were written. */
   readonly bytes: number;
   readonly written: number;
-  /** Left as the target had them, because the rule says so. */
+  /** Left as the target had them, because the rule says so, though they differ, or cannot be told to be the same. */
   readonly kept: number;
+  /** The first {@link keptNamed} of those, as text. */
+  readonly keptFiles: readonly string[];
   /** Identical already. */
   readonly same: number;
   /** Entries that could not be restored, and why: damage is limited to the files that it hits. */
@@ -154,6 +164,7 @@ class RangeWriter {
   readonly #running = new Set<Promise<void>>();
   readonly #failed: { path: string; name: string; message: string }[] = [];
   readonly #carried: { path: string; from: string }[] = [];
+  readonly #keptFiles: string[] = [];
   #counts = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
   #failure: { readonly error: unknown } | undefined;
   /** Refusals in a row since the beginning; undefined once the target is known to take something. */
@@ -200,7 +211,7 @@ class RangeWriter {
 
   outcome(): Omit<RestoreOutcome, 'unkept'> {
     if (this.#failure !== undefined) throw this.#failure.error;
-    return { ...this.#counts, failed: this.#failed, carried: this.#carried };
+    return { ...this.#counts, keptFiles: this.#keptFiles, failed: this.#failed, carried: this.#carried };
   }
 
   async #write(entry: SourceEntry, content: AsyncIterable<Uint8Array>): Promise<void> {
@@ -209,6 +220,7 @@ class RangeWriter {
       const outcome = await target.write(entry, content, overwrite, signal);
       this.#counts.files += 1;
       this.#counts[outcome] += 1;
+      if (outcome === 'kept' && this.#keptFiles.length < keptNamed) this.#keptFiles.push(textOf(entry.path));
       this.#refusals = undefined;
       if (outcome === 'written') this.#counts.bytes += entry.size;
     } catch (error) {

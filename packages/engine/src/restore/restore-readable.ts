@@ -3,7 +3,7 @@ import type { ReportProgress } from '../ports/progress.ts';
 import type { OverwriteRule, RestoreTarget } from '../ports/restore-target.ts';
 import { PointReader } from './point-reader.ts';
 import { findReadable, intersect, type LostStretch } from './readable-ranges.ts';
-import { restoreRange, type RestoreOutcome } from './restore-range.ts';
+import { joinKept, restoreRange, type RestoreOutcome } from './restore-range.ts';
 import { selectKeys } from './selection.ts';
 import { thenFinish } from './then-finish.ts';
 import { unfinished } from './unfinished-target.ts';
@@ -52,6 +52,7 @@ async function restoreEntries(
   const total = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
   const failed: RestoreOutcome['failed'][number][] = [];
   const carried: RestoreOutcome['carried'][number][] = [];
+  let keptFiles: RestoreOutcome['keptFiles'] = [];
   const lostPages = new Set<LostStretch>();
   // Facts of directories are set once, at the end: a later range may write into the same directory.
   const selection = selectKeys(paths);
@@ -80,6 +81,7 @@ async function restoreEntries(
         ...(signal && { signal }),
       });
       for (const name of ['files', 'bytes', 'written', 'kept', 'same'] as const) total[name] += outcome[name];
+      keptFiles = joinKept(keptFiles, outcome.keptFiles);
       // One by one: a badly damaged vault fails in more files than a call has room for arguments.
       for (const one of outcome.failed) failed.push(one);
       for (const one of outcome.carried) carried.push(one);
@@ -92,6 +94,7 @@ async function restoreEntries(
   }
   return {
     ...total,
+    keptFiles,
     failed,
     carried,
     lostPages: [...lostPages].map((stretch) => ({ entries: stretch.page?.entries ?? 0, ...textOf(stretch) })),

@@ -73,7 +73,6 @@ export class MemoryTarget implements RestoreTarget {
     if (why !== undefined) throw new RestorePathError(Buffer.from(entry.path).toString(), why);
     this.#admit(entry);
     const key = toHex(entry.path);
-    if (rule === 'never' && this.#entries.has(key)) return 'kept';
     const pieces: Uint8Array[] = [];
     for await (const piece of content) {
       this.#check(signal);
@@ -82,8 +81,8 @@ export class MemoryTarget implements RestoreTarget {
     const restored: RestoredEntry = { entry, content: new Uint8Array(Buffer.concat(pieces)) };
     const existing = this.#entries.get(key);
     // Somebody may have written the path while the content arrived.
+    if (rule !== 'always' && existing !== undefined && isSame(existing, restored)) return 'same';
     if (rule === 'never' && existing !== undefined) return 'kept';
-    if (rule === 'if-different' && existing !== undefined && isSame(existing, restored)) return 'same';
     this.#entries.set(key, restored);
     return 'written';
   }

@@ -135,10 +135,10 @@ async function onto(
 }
 
 describe('what the target has already', () => {
-  test('is never touched by default', async () => {
+  test('is never touched by default, and is counted by whether it is the same', async () => {
     const { outcome, target } = await onto('never');
 
-    expect(outcome).toMatchObject({ files: 8, written: 6, kept: 2, same: 0 });
+    expect(outcome).toMatchObject({ files: 8, written: 6, kept: 1, keptFiles: ['z'], same: 1 });
     expect(target.find('z')?.content).toEqual(utf8('something else'));
   });
 
