@@ -98,6 +98,13 @@ const ALARMS: readonly AlarmRule[] = [
     meaning: 'points that the catalog knows are not in the vault any more',
     period: Duration.days(1),
   },
+  {
+    id: 'SnapshotsMissing',
+    metric: 'PointsWithoutSnapshots',
+    title: 'Snapshots missing',
+    meaning: 'EBS snapshots that points of images consist of are gone',
+    period: Duration.days(1),
+  },
 ];
 
 /** What tells people: alarms on Holdfast's own metrics and on the vault's trail, a topic that carries them, a dashboard. */

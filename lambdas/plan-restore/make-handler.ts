@@ -18,7 +18,7 @@ import {
   type RestoreRow,
   type Root,
   thawPoint,
-  UnknownNameError,
+  SnapshotMissingError,
   unreadOf,
   type WorkStore,
 } from '@holdfast/engine';
@@ -274,12 +274,8 @@ async function findSnapshots(
   const ids = snapshots.map(({ snapshot }) => snapshot);
   const found = await images.describeSnapshots(ids);
   const existing = new Set(found.map(({ snapshotId }) => snapshotId));
-  const gone = ids.filter((id) => !existing.has(id));
-  if (gone.length > 0) {
-    throw new UnknownNameError(
-      `snapshots ${gone.join(', ')} of this point do not exist any more; restore an earlier or later point`,
-    );
-  }
+  const gone = snapshots.find(({ snapshot }) => !existing.has(snapshot));
+  if (gone !== undefined) throw new SnapshotMissingError(gone.snapshot, gone.volume);
   return Object.fromEntries(
     found.flatMap(({ snapshotId, kmsKeyId }) => (kmsKeyId === undefined ? [] : [[snapshotId, kmsKeyId]])),
   );

@@ -43,7 +43,7 @@ const ReportInput = z.object({
     }),
   ),
   swept: absentIfFailed(z.array(part({ swept: count, bytes: count, kept: count, locked: count }))),
-  snapshots: absentIfFailed(part({ removed: count, unknown: count, inUse: count })),
+  snapshots: absentIfFailed(part({ removed: count, unknown: count, inUse: count, pointsLacking: count })),
   verified: absentIfFailed(
     z.array(part({ packs: count, bytes: count, resources: count, passedOver: count, damaged: count })),
   ),
@@ -73,6 +73,8 @@ export interface ReportMaintenanceOutput {
   readonly snapshotsRemoved: number;
   /** Snapshots of failed runs that stay for the same reason. */
   readonly snapshotsInUse: number;
+  /** Points of images that have lost snapshots. */
+  readonly pointsWithoutSnapshots: number;
   readonly packsSwept: number;
   readonly bytesSwept: number;
   readonly packsVerified: number;
@@ -105,13 +107,17 @@ export function makeHandler(deps: {
       metric('PointsMissing', report.pointsMissing),
       metric('PacksDamaged', report.packsDamaged + report.pointsUnreadable),
       metric('BytesVerified', report.bytesVerified),
+      metric('PointsWithoutSnapshots', report.pointsWithoutSnapshots),
       metric('MaintenanceFailures', failed.length > 0 ? 1 : 0),
     ]);
     log.info('maintenance ended', { ...report });
     if (failed.length > 0) throw new MaintenanceFailedError(failed);
-    const { pointsMissing, packsDamaged, pointsUnreadable } = report;
-    if (pointsMissing > 0 || packsDamaged > 0 || pointsUnreadable > 0) {
+    const { pointsMissing, packsDamaged, pointsUnreadable, pointsWithoutSnapshots } = report;
+    if (pointsMissing + packsDamaged + pointsUnreadable + pointsWithoutSnapshots > 0) {
       throw new MaintenanceFailedError([
+        ...(pointsWithoutSnapshots > 0
+          ? [`${pointsWithoutSnapshots} points of images have lost EBS snapshots`]
+          : []),
         ...(pointsMissing > 0 ? [`${pointsMissing} points are not in the vault any more`] : []),
         ...(pointsUnreadable > 0
           ? [`${pointsUnreadable} points cannot be prolonged, their pages are damaged`]
@@ -169,6 +175,7 @@ function add(input: ReportInput): ReportMaintenanceOutput {
     pointsInUse: expired?.state.inUse ?? 0,
     snapshotsRemoved: (expired?.state.snapshots ?? 0) + (snapshots?.removed ?? 0),
     snapshotsInUse: snapshots?.inUse ?? 0,
+    pointsWithoutSnapshots: snapshots?.pointsLacking ?? 0,
     packsSwept: sum(swept, (one) => one.swept),
     bytesSwept: sum(swept, (one) => one.bytes),
     packsVerified: sum(verified, (one) => one.packs),

@@ -27,6 +27,7 @@ export const METRIC_NAMES = [
   'LeasesRenewed',
   'PointsMissing',
   'PacksDamaged',
+  'PointsWithoutSnapshots',
   'BytesVerified',
   'MaintenanceFailures',
   'MaintenanceOverdue',

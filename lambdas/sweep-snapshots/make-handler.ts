@@ -1,5 +1,12 @@
 import type { Ec2Images, VolumeSnapshot } from '@holdfast/aws';
-import { workThrough, type Catalog, type Clock, type RunId, type RunRow } from '@holdfast/engine';
+import {
+  workThrough,
+  type Catalog,
+  type Clock,
+  type PointRow,
+  type RunId,
+  type RunRow,
+} from '@holdfast/engine';
 import * as z from 'zod';
 import { removeSnapshots } from '../expire-points/remove-snapshots.ts';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
@@ -9,6 +16,8 @@ import { RUN_TAG } from '../snapshot-volumes/image-record.ts';
 
 const dayMs = 86_400_000;
 const runsAtOnce = 4;
+/** Points younger than this are looked at the next day. */
+const settledMs = 3_600_000;
 /** Far longer than a run may take, and long enough for somebody to look at what a failed one left. */
 const leftForDays = 7;
 
@@ -19,11 +28,15 @@ export interface SweepSnapshotsOutput {
   readonly unknown: number;
   /** Those that an AMI is made of. They are tried again every day. */
   readonly inUse: number;
+  /** Points of images of which snapshots are gone that should be there. */
+  readonly pointsLacking: number;
   readonly failures: Failures;
 }
 
 /**
- * Removes the snapshots of image runs that failed: older than some days, of a run that is over, and of which the
+ * Holds the snapshots in EC2 against the catalog, with one listing. A point whose retention has not ended and that has
+ * lost snapshots is noted as such, which makes it a degraded one wherever points are shown, and is told. Removes the
+ * snapshots of image runs that failed: older than some days, of a run that is over, and of which the
  * catalog has no point. Whoever is not sure keeps: snapshots of a run that the catalog does not know are counted only.
  */
 export function makeHandler(deps: {
@@ -35,7 +48,9 @@ export function makeHandler(deps: {
   const { catalog, images, clock, log } = deps;
   return defineHandler('sweep-snapshots', z.unknown(), async () => {
     const before = new Date(clock.now().getTime() - leftForDays * dayMs);
-    const old = (await images.findTaggedSnapshots(RUN_TAG)).filter(({ startedAt }) => startedAt < before);
+    const tagged = await images.findTaggedSnapshots(RUN_TAG);
+    const pointsLacking = await notePoints(deps, tagged);
+    const old = tagged.filter(({ startedAt }) => startedAt < before);
     const counts = { removed: 0, unknown: 0, inUse: 0 };
     const { failures } = await workThrough(
       {
@@ -58,8 +73,40 @@ export function makeHandler(deps: {
       },
       {},
     );
-    return { ...counts, failures: noteFailures(log, 'sweeping snapshots', failures) };
+    return { ...counts, pointsLacking, failures: noteFailures(log, 'sweeping snapshots', failures) };
   });
+}
+
+/** @returns how many points lack snapshots. */
+async function notePoints(
+  { catalog, clock, log }: Parameters<typeof makeHandler>[0],
+  tagged: readonly VolumeSnapshot[],
+): Promise<number> {
+  const now = clock.now();
+  const complete = Map.groupBy(
+    tagged.filter(({ state }) => state === 'completed'),
+    runOf,
+  );
+  let lacking = 0;
+  for await (const point of catalog.listPointsExpiring({})) {
+    if (!isImageThatHasToBeWhole(point, now)) continue;
+    const { pointId, runId, counts, snapshotsMissing = 0 } = point;
+    const missing = Math.max(0, counts.files - (complete.get(runId)?.length ?? 0));
+    if (missing > 0) {
+      lacking += 1;
+      log.warn('a point has lost snapshots', { pointId, resource: point.resourceArn, missing });
+    }
+    if (missing !== snapshotsMissing) await catalog.noteSnapshotsMissing(pointId, missing);
+  }
+  return lacking;
+}
+
+/** One that was committed while the snapshots were listed may be in the list with fewer than it has. */
+function isImageThatHasToBeWhole(point: PointRow, now: Date): boolean {
+  const { resourceKind, expiring, expiresAt, committedAt, holds = [] } = point;
+  if (resourceKind !== 'ec2-instance' && resourceKind !== 'ebs-volume') return false;
+  const isKept = expiring !== true && (expiresAt > now || holds.length > 0);
+  return isKept && now.getTime() - committedAt.getTime() > settledMs;
 }
 
 function runOf({ tags }: VolumeSnapshot): RunId {

@@ -124,7 +124,7 @@ export class MaintenanceFunctions extends FunctionGroup {
     });
     this.sweepSnapshots = this.add('sweep-snapshots', {
       environment: { CATALOG_TABLE } satisfies SweepSnapshotsEnv,
-      statements: [describes('Snapshots'), removesSnapshots(stack), ...readsCatalog(storage)],
+      statements: [describes('Snapshots'), removesSnapshots(stack), ...usesCatalog(storage)],
       timeout: LONGEST,
     });
     this.verifySample = this.add('verify-sample', {

@@ -2,6 +2,7 @@ import { Aws, Duration } from 'aws-cdk-lib';
 import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
+import { describes } from './source-access.ts';
 import {
   accountOfArn,
   closesRuns,
@@ -64,6 +65,8 @@ export class PeopleRoles extends Construct {
       thawsContainers(storage),
       ...readsWork(storage, ['restores/*']),
       this.readsStacks(),
+      // Verifying an image is looking for its snapshots.
+      describes('Snapshots'),
     ]);
     this.allow('Holder', this.holder, [...readsCatalog(storage), this.readsStacks()]);
     this.allow('BreakGlass', this.breakGlass, [
@@ -72,6 +75,7 @@ export class PeopleRoles extends Construct {
       ...readsVault(storage),
       thawsContainers(storage),
       ...this.mendsPolicies(storage),
+      describes('Snapshots'),
     ]);
   }
 

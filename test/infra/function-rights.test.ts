@@ -89,7 +89,7 @@ describe('the catalog is written', () => {
         actionsOf(folder).includes('dynamodb:Query') && !actionsOf(folder).includes('dynamodb:UpdateItem'),
     );
 
-    expect(readers).toEqual(['plan-maintenance', 'report-cycle', 'start-containers', 'sweep-snapshots']);
+    expect(readers).toEqual(['plan-maintenance', 'report-cycle', 'start-containers']);
   });
 });
 

@@ -28,6 +28,7 @@ describe('alarms', () => {
       OverduePlans: 86_400,
       PacksDamaged: 86_400,
       PointsMissing: 86_400,
+      PointsWithoutSnapshots: 86_400,
       RestoreFailures: 300,
     });
     for (const { Namespace, Dimensions } of alarms) {

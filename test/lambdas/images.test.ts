@@ -454,7 +454,7 @@ test('a point whose snapshots were deleted is refused before anything is made', 
   const request = { point: point.pointId, target: { volumes: { availabilityZone: 'us-east-1a' } } };
 
   await expect(planRestore({ request, execution: EXECUTION }, PLENTY)).rejects.toMatchObject({
-    name: 'UnknownNameError',
+    name: 'SnapshotMissingError',
     message: expect.stringContaining(gone),
   });
 });

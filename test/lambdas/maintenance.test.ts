@@ -1,5 +1,8 @@
 import {
   AuditLog,
+  findLastPoints,
+  isDegraded,
+  judgeResource,
   RetentionRules,
   type PointId,
   type PointRow,
@@ -301,6 +304,56 @@ describe('snapshots', () => {
       'b'.repeat(32),
       'b'.repeat(32),
     ]);
+  });
+
+  test('that are gone make their point a degraded one and are told, until they are there again', async () => {
+    const deployment = makeDeployment();
+    const { catalog, clock, metrics } = deployment;
+    const { sweepSnapshots, report, images } = makeStages(deployment);
+    const whole = await withImage(deployment, images, RUN);
+    clock.advance(3_700_000);
+    const robbed = await withImage(deployment, images, idOf('b'));
+    images.change({ state: 'completed' });
+    const gone = images.snapshots.at(-1)!;
+    await images.removeSnapshot(gone.snapshotId);
+    const sweep = async () => sweepSnapshots({}, PLENTY);
+
+    const tooEarly = await sweep();
+    clock.advance(3_700_000);
+    const found = await sweep();
+    const reported = report({ errors: {}, snapshots: found }, PLENTY);
+
+    expect([tooEarly.pointsLacking, found.pointsLacking]).toEqual([0, 1]);
+    await expect(reported).rejects.toThrow('1 points of images have lost EBS snapshots');
+    expect(metrics.of('PointsWithoutSnapshots')).toEqual([1]);
+    expect(metrics.of('MaintenanceFailures')).toEqual([0]);
+    const marked = await catalog.findPoint(robbed.pointId);
+    expect(marked).toMatchObject({ snapshotsMissing: 1 });
+    expect(isDegraded(marked!)).toBe(true);
+    const last = await findLastPoints(catalog, instance);
+    expect([last.newest?.pointId, last.clean?.pointId]).toEqual([robbed.pointId, whole.pointId]);
+    const resource = { arn: instance, kind: 'ec2-instance', plan: 'daily', seenAt: clock.now() } as const;
+    expect(judgeResource(resource, last, [DAILY], clock.now())).toMatchObject({
+      standing: 'degraded',
+      problem: expect.stringMatching(/lost 1 of its 2 EBS snapshots; the last clean one is/),
+    });
+    await images.createMachineSnapshots(images.machine, { 'holdfast:run': idOf('b') });
+    images.change({ state: 'completed' });
+    expect((await sweep()).pointsLacking).toBe(0);
+    expect(await catalog.findPoint(robbed.pointId)).not.toHaveProperty('snapshotsMissing');
+  });
+
+  test('of points whose time is over, or that were just committed, are not missed', async () => {
+    const deployment = makeDeployment();
+    const { sweepSnapshots, images } = makeStages(deployment);
+    await withImage(deployment, images, RUN);
+    for (const { snapshotId } of [...images.snapshots]) await images.removeSnapshot(snapshotId);
+
+    const young = await sweepSnapshots({}, PLENTY);
+    deployment.clock.advance(2 * day);
+    const over = await sweepSnapshots({}, PLENTY);
+
+    expect([young.pointsLacking, over.pointsLacking]).toEqual([0, 0]);
   });
 
   test('that an AMI is made of keep their point, are told, and fail nothing; the rest goes', async () => {

@@ -149,6 +149,10 @@ export class DynamoCatalog implements Catalog {
     return this.#points.prolong(pointId, expiresAt);
   }
 
+  async noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {
+    return this.#points.noteSnapshotsMissing(pointId, count);
+  }
+
   addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
     return this.#points.addHold(pointId, holdId);
   }

@@ -94,6 +94,13 @@ export class DynamoPoints {
     return row === undefined || row.expiring === true ? 'gone' : 'prolonged';
   }
 
+  async noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {
+    await this.#update(pointId, {
+      ...(count === 0 ? { remove: ['snapshotsMissing'] } : { set: { snapshotsMissing: count } }),
+      when: 'attribute_exists(#PK)',
+    });
+  }
+
   async addHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
     const verdict = await this.#update(pointId, {
       set: indexKeys.heldPoint(pointId),

@@ -3,6 +3,7 @@ import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import {
   type AwsClients,
   DynamoChunkIndex,
+  Ec2Images,
   makeCatalogServices,
   makeClients,
   readDeployedConfiguration,
@@ -75,6 +76,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
     },
     openWork: (bucket) => new S3WorkStore(clients.s3, bucket),
     executions: new StepFunctionsExecutions(clients.stepFunctions, machineArn),
+    snapshots: new Ec2Images(clients),
     deployment: {
       vaultBucket,
       region,

@@ -5,6 +5,7 @@ import type {
   ObjectStore,
   Plans,
   ReadServices,
+  SnapshotStates,
   WorkStore,
 } from '@holdfast/engine';
 import type { Executions } from './executions.ts';
@@ -30,6 +31,8 @@ export interface Connection {
   /** Opens the work bucket, of which people read what their executions left. */
   openWork(bucket: string): Pick<WorkStore, 'get'>;
   readonly executions: Executions;
+  /** EBS, which keeps what images consist of. */
+  readonly snapshots: SnapshotStates;
   readonly deployment: Deployment;
   /** Closes all connections. */
   close(): void;

@@ -8,6 +8,7 @@ export function unreadText(point: UnreadFacts): string {
   const { carried, missing } = unreadOf(point);
   const total = carried + missing;
   if (total === 0) return 'everything was read';
+  if (point.snapshotsMissing !== undefined) return `${point.snapshotsMissing} of its EBS snapshots are gone`;
   const entries = total === 1 ? '1 entry' : `${total.toLocaleString('en-US')} entries`;
   const parts = [
     ...(missing > 0 ? [`it lacks ${missing.toLocaleString('en-US')}`] : []),

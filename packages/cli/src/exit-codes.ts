@@ -20,11 +20,12 @@ export const exitCodes = {
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** Names of errors that say that bytes of the vault are damaged or missing. */
+/** Names of errors that say that what a point needs is damaged or missing. */
 export const damageNames: ReadonlySet<string> = new Set([
   'ChunkCorruptError',
   'StoredBytesDamagedError',
   'ObjectNotFoundError',
+  'SnapshotMissingError',
 ]);
 
 const codes: Readonly<Record<string, ExitCode>> = {
@@ -36,6 +37,7 @@ const codes: Readonly<Record<string, ExitCode>> = {
   StoredBytesDamagedError: exitCodes.damaged,
   // The catalog knows the object that the vault has lost.
   ObjectNotFoundError: exitCodes.damaged,
+  SnapshotMissingError: exitCodes.damaged,
 };
 
 /** The code of an error that ends the program. */

@@ -5,6 +5,7 @@ import {
   type PointRow,
   type ProgressEvent,
   type verifyHistory,
+  type verifyImages,
   type verifyPoints,
 } from '@holdfast/engine';
 import { unreadText } from './degraded-point.ts';
@@ -14,6 +15,8 @@ import { bytesText, countText, safeText } from './text.ts';
 
 type History = Awaited<ReturnType<typeof verifyHistory>>;
 type Verification = ReturnType<typeof verifyPoints<PointRow>> extends AsyncGenerator<infer One> ? One : never;
+type ImageVerification =
+  ReturnType<typeof verifyImages<PointRow>> extends AsyncGenerator<infer One> ? One : never;
 type Outcome = Extract<Verification, { readonly outcome: unknown }>['outcome'];
 type LostRange = Outcome['lostRanges'][number];
 type DamagedObject = Outcome['damagedObjects'][number];
@@ -79,6 +82,26 @@ export class VerifyReport {
     await this.#line(`point ${pointId} of ${safeText(resourceArn)}: not looked at: ${reason}`);
   }
 
+  async image(verification: ImageVerification): Promise<void> {
+    const { pointId, resourceArn } = verification.point;
+    this.#unseen.delete(pointId);
+    if (this.#points.length > 1) await this.#line(`point ${pointId} of ${safeText(resourceArn)}`);
+    if ('rootLoss' in verification) return this.#rootLoss(verification.point, verification.rootLoss);
+    const { snapshots, losses } = verification;
+    const damaged = losses.length > 0;
+    this.#document.points.push({ pointId, resourceArn, damaged, snapshots, losses });
+    for (const { message } of losses) await this.#damage(`damaged: ${safeText(message)}`);
+    const verdict = damaged
+      ? `DAMAGED: ${countText(losses.length, 'volume')} cannot be restored`
+      : 'all are there, their blocks were not read';
+    await this.#line(`point ${pointId}: looked for ${countText(snapshots, 'EBS snapshot')}: ${verdict}`);
+  }
+
+  async #rootLoss({ pointId, resourceArn }: PointRow, rootLoss: Loss): Promise<void> {
+    this.#document.points.push({ pointId, resourceArn, damaged: true, rootLoss });
+    await this.#damage(`point ${pointId}: DAMAGED: its root cannot be read: ${safeText(rootLoss.message)}`);
+  }
+
   progress({ files, filesTotal }: ProgressEvent): void {
     this.#files = { files, ...(filesTotal !== undefined && { filesTotal }) };
   }
@@ -88,12 +111,7 @@ export class VerifyReport {
     this.#unseen.delete(pointId);
     this.#files = { files: 0 };
     if (this.#points.length > 1) await this.#line(`point ${pointId} of ${safeText(resourceArn)}`);
-    if ('rootLoss' in verification) {
-      const { rootLoss } = verification;
-      this.#document.points.push({ pointId, resourceArn, damaged: true, rootLoss });
-      await this.#damage(`point ${pointId}: DAMAGED: its root cannot be read: ${safeText(rootLoss.message)}`);
-      return;
-    }
+    if ('rootLoss' in verification) return this.#rootLoss(verification.point, verification.rootLoss);
     if ('notVerified' in verification) {
       const { notVerified } = verification;
       this.#notVerified += 1;

@@ -144,6 +144,8 @@ export class CliUnderTest {
   /** Buckets that were opened without a deployment. */
   readonly opened: string[] = [];
   closed = 0;
+  /** Snapshots that EBS has. */
+  readonly snapshots = new Set<string>();
   index = new MemoryChunkIndex();
   readonly work = new MemoryWorkStore();
   readonly #request = { resourceKind: 's3-bucket', plan: 'daily', keepDays: 30, readTags: true } as const;
@@ -175,6 +177,12 @@ export class CliUnderTest {
           openChunkIndex: async () => this.index,
           openWork: () => this.work,
           executions: this.executions,
+          snapshots: {
+            describeSnapshots: async (ids) =>
+              ids.flatMap((snapshotId) =>
+                this.snapshots.has(snapshotId) ? [{ snapshotId, state: 'completed' }] : [],
+              ),
+          },
           deployment: {
             vaultBucket: 'vault-bucket',
             region: 'eu-west-1',
@@ -230,6 +238,41 @@ export class CliUnderTest {
   ): Promise<CommittedPoint> {
     const request = { ...this.#request, runId, resourceArn: arn, type };
     return backUpFiles(this.#services, request, { source: this.source });
+  }
+
+  /** Makes an image of a volume, with one snapshot, as the protect machine does. */
+  async backUpImage(snapshot: string): Promise<PointId> {
+    const services = this.#services;
+    const opened = await openRun(services, {
+      ...this.#request,
+      resourceKind: 'ebs-volume',
+      runId: newId<RunId>(this.random),
+      resourceArn: volumeArn,
+      type: 'full',
+      sourceNow: async () => Promise.resolve(this.clock.now()),
+    });
+    if (opened.state === 'over') throw new Error('the run is over');
+    this.snapshots.add(snapshot);
+    const volume = { volume: 'vol-0a1', snapshot, sizeGiB: 8, volumeType: 'gp3', encrypted: false };
+    const committed = await commitPoint(services, opened.keys, opened.plan, async () =>
+      Promise.resolve({
+        counts: {
+          files: 1,
+          filesChanged: 1,
+          filesRemoved: 0,
+          logicalBytes: 8 * 2 ** 30,
+          readBytes: 0,
+          newBytes: 0,
+          storedBytes: 0,
+        },
+        warnings: [],
+        unread: { carried: 0, missing: 0 },
+        pagePacks: [],
+        pagePacksCounted: 0,
+        image: { snapshots: [{ ...volume, availabilityZone: 'eu-west-1a', tags: {} }] },
+      }),
+    );
+    return committed.root.point;
   }
 
   /** Makes a synthetic full, as the protect machine does: of the newest point, or for the archive of a certain one. */

@@ -205,6 +205,18 @@ export class SourceEntryError extends BackupError {
   }
 }
 
+/** A snapshot that an image consists of is not there any more: its volume cannot be restored from that point. */
+export class SnapshotMissingError extends BackupError {
+  override readonly name = 'SnapshotMissingError';
+  override readonly retry = 'never';
+  constructor(snapshotId: string, volumeId: string, state?: string) {
+    super(
+      `snapshot ${snapshotId} of volume ${volumeId} ${state === undefined ? 'does not exist any more' : `is in state ${state}`}; ` +
+        'look for it in the Recycle Bin, or restore another point',
+    );
+  }
+}
+
 /** A source cannot be read at all: gone, denied, or its key is missing. */
 export class SourceUnavailableError extends BackupError {
   override readonly name = 'SourceUnavailableError';

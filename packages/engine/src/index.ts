@@ -120,6 +120,7 @@ export {
   type RestoreRangeOptions,
 } from './restore/restore-range.ts';
 export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
+export { verifyImages, type SnapshotStates } from './verify/verify-images.ts';
 export { verifyPoints } from './verify/verify-points.ts';
 export { verifyHistory } from './verify/verify-history.ts';
 export { verifyVaultFiles } from './verify/verify-vault-files.ts';

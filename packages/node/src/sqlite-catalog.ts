@@ -168,6 +168,10 @@ export class SqliteCatalog implements Catalog {
     return this.#change(() => this.#points.prolong(pointId, expiresAt));
   }
 
+  noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {
+    return this.#change(() => this.#points.noteSnapshotsMissing(pointId, count));
+  }
+
   addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
     return this.#change(() => this.#points.addHold(pointId, holdId));
   }

@@ -1,4 +1,4 @@
-import { addHoldTo, removeHoldFrom, renewPointRow } from '@holdfast/engine';
+import { addHoldTo, removeHoldFrom, renewPointRow, withSnapshotsMissing } from '@holdfast/engine';
 import type { HoldId, PointId, PointRow, ResourceArn, TimeRange } from '@holdfast/engine';
 
 import { catalogExpressions } from './sqlite-catalog-schema.ts';
@@ -63,6 +63,11 @@ export class SqlitePoints {
     if (row === undefined) return 'gone';
     if (expiresAt > row.expiresAt) this.#write({ ...row, expiresAt });
     return 'prolonged';
+  }
+
+  noteSnapshotsMissing(pointId: PointId, count: number): void {
+    const row = this.find(pointId);
+    if (row !== undefined) this.#write(withSnapshotsMissing(row, count));
   }
 
   addHold(pointId: PointId, holdId: HoldId): 'held' | 'gone' {

@@ -8,6 +8,7 @@ import {
   type ResourceArn,
   VaultMissingError,
   verifyHistory,
+  verifyImages,
   verifyPoints,
   verifyVaultFiles,
 } from '@holdfast/engine';
@@ -15,14 +16,15 @@ import { readingCharge } from '../archived-point.ts';
 import { defineCommand } from '../command.ts';
 import { UsageError } from '../errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { checkHasFiles, isImage } from '../open-point.ts';
+import { isImage } from '../open-point.ts';
 import { resolvePointOrResource } from '../resolve-point.ts';
 import { resolveResourceArn } from '../resolve-resource.ts';
 import { VerifyReport } from '../verify-report.ts';
 
 export const verifyCommand = defineCommand({
   name: 'verify',
-  summary: 'Read all of a recovery point as a restore would, and name the files that cannot be restored.',
+  summary:
+    'Read all of a recovery point as a restore would, and name the files that cannot be restored; of an image, its snapshots.',
   usage: ['<point|resource>… [--mark-damaged]', '[<resource>…] --all [--mark-damaged]'],
   options: { all: { type: 'boolean' }, 'mark-damaged': { type: 'boolean' } },
   optionLines: [
@@ -40,7 +42,7 @@ export const verifyCommand = defineCommand({
   ) {
     if (!all && names.length === 0)
       throw new UsageError('name a point or a resource, or write "holdfast verify --all"');
-    const { services } = await connect();
+    const { services, snapshots } = await connect();
     const { store, keyring, catalog } = services;
     const now = clock.now();
     const listed = all ? await listAll(catalog, names) : await resolveAll(catalog, names, now);
@@ -48,9 +50,9 @@ export const verifyCommand = defineCommand({
     for (const point of all ? listed : []) {
       if (!isKept(point, now))
         passedOver.set(point, 'its retention has ended, and what it needs may be gone');
-      else if (isImage(point)) passedOver.set(point, 'it is an image, whose blocks are in EBS');
     }
     const points = listed.filter((point) => !passedOver.has(point));
+    const [images, withFiles] = [points.filter(isImage), points.filter((point) => !isImage(point))];
     const resources = new Set(
       listed.filter((point) => !all || isKept(point, now)).map(({ resourceArn }) => resourceArn),
     );
@@ -69,7 +71,7 @@ export const verifyCommand = defineCommand({
         await report.history(arn, await verifyHistory({ store, keys, catalog }, arn, signal));
       const verified = verifyPoints(
         { store, keys },
-        all ? stillKept(points, passedOver, clock) : points.map(withRoot),
+        all ? stillKept(withFiles, passedOver, clock) : withFiles.map(withRoot),
         {
           onProgress,
           signal,
@@ -77,6 +79,9 @@ export const verifyCommand = defineCommand({
         },
       );
       for await (const verification of verified) await report.point(verification);
+      const looked = all ? stillKept(images, passedOver, clock) : images.map(withRoot);
+      for await (const verification of verifyImages({ store, keys, snapshots }, looked, signal))
+        await report.image(verification);
       for (const [point, reason] of passedOver) await report.passedOver(point, reason);
     } catch (error) {
       if (!(error instanceof BackupError) || error instanceof VaultMissingError) throw error;
@@ -97,9 +102,7 @@ export const verifyCommand = defineCommand({
 async function resolveAll(catalog: Catalog, names: readonly string[], now: Date): Promise<PointRow[]> {
   const points: PointRow[] = [];
   for (const name of names) {
-    const point = await resolvePointOrResource(catalog, name, now);
-    checkHasFiles(point, 'there is nothing in the vault to verify');
-    points.push(point);
+    points.push(await resolvePointOrResource(catalog, name, now));
   }
   return points;
 }

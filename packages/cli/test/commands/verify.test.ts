@@ -138,17 +138,42 @@ test('of a resource reads its newest point, with --all every one that is kept', 
 
 test('with --all says which points it did not look at, and why', async () => {
   const { cli, root } = await backedUp();
-  const image = '20261123T020000Z-00000000000000cc' as PointId;
-  await cli.plantPoint({ pointId: image, resourceArn: volumeArn, resourceKind: 'ebs-volume' });
+  const over = '20261023T020000Z-00000000000000cc' as PointId;
+  await cli.plantPoint({ pointId: over, resourceArn: volumeArn, expiresAt: cli.clock.now() });
 
   const { out } = await cli.run('verify', '--all');
   const document = await cli.json('verify', '--all');
 
-  const reason = 'it is an image, whose blocks are in EBS';
-  expect(out).toContain(`point ${image} of ${volumeArn}: not looked at: ${reason}\n`);
+  const reason = 'its retention has ended, and what it needs may be gone';
+  expect(out).toContain(`point ${over} of ${volumeArn}: not looked at: ${reason}\n`);
   expect(document).toMatchObject({
     points: [{ pointId: root.point }],
-    passedOver: [{ pointId: image, resourceArn: volumeArn, reason }],
+    passedOver: [{ pointId: over, resourceArn: volumeArn, reason }],
+  });
+});
+
+test('looks for the snapshots of an image, and names those that somebody deleted', async () => {
+  const { cli } = await backedUp();
+  const image = await cli.backUpImage('snap-1');
+
+  const whole = await cli.run('verify', image);
+  cli.snapshots.delete('snap-1');
+  const named = await cli.run('verify', image);
+  const all = await cli.run('verify', '--all');
+  const document = await cli.json('verify', image);
+
+  expect(whole).toMatchObject({
+    code: 0,
+    out: `point ${image}: looked for 1 EBS snapshot: all are there, their blocks were not read\n`,
+  });
+  expect([named.code, all.code]).toEqual([4, 4]);
+  expect(named.out).toContain('damaged: snapshot snap-1 of volume vol-0a1 does not exist any more');
+  expect(all.out).toContain(
+    `point ${image}: looked for 1 EBS snapshot: DAMAGED: 1 volume cannot be restored\n`,
+  );
+  expect(document).toMatchObject({
+    damaged: true,
+    points: [{ pointId: image, damaged: true, losses: [{ name: 'SnapshotMissingError' }] }],
   });
 });
 

@@ -88,8 +88,12 @@ export function judgeResource(
 function degradedText(newest: PointRow, clean: PointRow | undefined): string {
   const { carried, missing } = unreadOf(newest);
   const entries = carried + missing === 1 ? 'entry' : 'entries';
+  const lacks =
+    newest.snapshotsMissing === undefined
+      ? `could not read ${carried + missing} ${entries} and lacks ${missing}`
+      : `has lost ${newest.snapshotsMissing} of its ${newest.counts.files} EBS snapshots`;
   return (
-    `the newest point could not read ${carried + missing} ${entries} and lacks ${missing}; ` +
+    `the newest point ${lacks}; ` +
     (clean === undefined ? 'no point is clean' : `the last clean one is ${clean.pointId}`)
   );
 }

@@ -6,6 +6,8 @@ import type { PointWarning } from './root.ts';
 export interface UnreadFacts {
   readonly unread?: UnreadCounts | undefined;
   readonly warnings: number;
+  /** Of an image, whose entries are its snapshots. */
+  readonly snapshotsMissing?: number | undefined;
   readonly warningList?: readonly Pick<PointWarning, 'reason'>[];
 }
 
@@ -13,7 +15,12 @@ export interface UnreadFacts {
  * The entries that a point should have as its source had them, and has not. Where the root is from before this was
  * recorded, every warning counts as one that is missing, but for what had vanished: better doubted than trusted.
  */
-export function unreadOf({ unread, warnings, warningList = [] }: UnreadFacts): UnreadCounts {
+export function unreadOf(facts: UnreadFacts): UnreadCounts {
+  const { carried, missing } = unreadAtBackup(facts);
+  return { carried, missing: missing + (facts.snapshotsMissing ?? 0) };
+}
+
+function unreadAtBackup({ unread, warnings, warningList = [] }: UnreadFacts): UnreadCounts {
   if (unread !== undefined) return unread;
   const vanished = warningList.filter(({ reason }) => reason === 'vanished').length;
   return { carried: 0, missing: Math.max(0, warnings - vanished) };

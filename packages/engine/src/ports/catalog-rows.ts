@@ -19,7 +19,13 @@ export function removeHoldFrom<Row extends Held>(row: Row, holdId: HoldId): Row 
   return (left.length === 0 ? others : { ...row, holds: left }) as Row;
 }
 
-/** A point's row that is put again: holds, the expirer's mark and a later expiry of the known one stay. */
+/** The row with what is known of its snapshots. */
+export function withSnapshotsMissing(row: PointRow, count: number): PointRow {
+  const { snapshotsMissing: _before, ...others } = row;
+  return count === 0 ? others : { ...others, snapshotsMissing: count };
+}
+
+/** A point's row that is put again: what happened to the known one, and its later expiry, stay. */
 export function renewPointRow(known: PointRow, row: PointRow): PointRow {
   const { holds: _holds, expiring: _expiring, ...facts } = row;
   return {
@@ -27,6 +33,7 @@ export function renewPointRow(known: PointRow, row: PointRow): PointRow {
     expiresAt: laterOf(known.expiresAt, row.expiresAt),
     ...(known.holds && { holds: known.holds }),
     ...(known.expiring && { expiring: true }),
+    ...(known.snapshotsMissing !== undefined && { snapshotsMissing: known.snapshotsMissing }),
   };
 }
 

@@ -108,6 +108,8 @@ export interface PointRow {
   readonly seconds: number;
   readonly rootName: string;
   readonly rootVersionId: string;
+  /** Snapshots of an image that were not there when maintenance last looked. Absent where all were. */
+  readonly snapshotsMissing?: number;
   /** Set by the expirer before it removes the root: such a point cannot be held, prolonged, or built on any more. */
   readonly expiring?: boolean;
   /** Legal holds on this point; while there is one it never expires. Sorted. */
@@ -263,6 +265,8 @@ export interface Catalog {
   removePoint(pointId: PointId): Promise<void>;
   /** Raises a point's expiry (rule 7: after all that it needs is leased); never lowers it. @returns `gone` also for a point that is expiring. */
   prolongPoint(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'>;
+  /** Notes how many of an image's snapshots are gone, 0 for none. A point that is gone is no error. */
+  noteSnapshotsMissing(pointId: PointId, count: number): Promise<void>;
   /** Adds a hold to a point's set. Repeatable. @returns `gone` also for a point that is expiring. */
   addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'>;
   /** Takes a hold out of a point's set. Repeatable; a point that is gone is no error. */

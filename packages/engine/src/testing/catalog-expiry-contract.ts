@@ -38,6 +38,19 @@ export function catalogExpiryContract(make: () => Promise<CatalogUnderTest>): vo
       expect(await catalog.startExpiring(pointId, at(0))).toEqual({ ...point, expiring: true });
     });
 
+    test('keep a note of snapshots that are gone, also when they are put again, until it is taken back', async () => {
+      await catalog.putPoint(point);
+
+      await catalog.noteSnapshotsMissing(pointId, 2);
+      await catalog.putPoint(point);
+      expect(await catalog.findPoint(pointId)).toEqual({ ...point, snapshotsMissing: 2 });
+      await catalog.noteSnapshotsMissing(pointId, 0);
+      expect(await catalog.findPoint(pointId)).toEqual(point);
+      await catalog.removePoint(pointId);
+      await catalog.noteSnapshotsMissing(pointId, 1);
+      expect(await catalog.findPoint(pointId)).toBeUndefined();
+    });
+
     test('are not made by marking one that is gone', async () => {
       await catalog.putPoint(point);
       await catalog.removePoint(pointId);

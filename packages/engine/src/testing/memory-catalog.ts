@@ -166,6 +166,10 @@ export class MemoryCatalog implements Catalog {
     return this.#points.prolong(pointId, expiresAt);
   }
 
+  async noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {
+    return this.#points.noteSnapshotsMissing(pointId, count);
+  }
+
   async addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
     return this.#points.addHold(pointId, holdId);
   }

@@ -1,6 +1,6 @@
 import type { HoldId, PointId, ResourceArn } from '../ids.ts';
 import type { PointRow, TimeRange } from '../ports/catalog.ts';
-import { addHoldTo, removeHoldFrom, renewPointRow } from '../ports/catalog-rows.ts';
+import { addHoldTo, removeHoldFrom, renewPointRow, withSnapshotsMissing } from '../ports/catalog-rows.ts';
 import { newestFirst, within } from './row-order.ts';
 
 /** The recovery points of a catalog in memory. Every method decides in one step, after it gave others their turn. */
@@ -56,6 +56,12 @@ export class MemoryPoints {
     if (row === undefined) return 'gone';
     if (expiresAt > row.expiresAt) this.#rows.set(pointId, { ...row, expiresAt });
     return 'prolonged';
+  }
+
+  async noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {
+    await Promise.resolve();
+    const row = this.#rows.get(pointId);
+    if (row !== undefined) this.#rows.set(pointId, withSnapshotsMissing(row, count));
   }
 
   async addHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {

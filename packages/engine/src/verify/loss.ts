@@ -5,6 +5,7 @@ const lossNames: ReadonlySet<string> = new Set([
   'FormatVersionError',
   'KeyUnavailableError',
   'ObjectNotFoundError',
+  'SnapshotMissingError',
   'StoredBytesDamagedError',
 ]);
 

@@ -1,0 +1,79 @@
+import { BackupError, SnapshotMissingError } from '../errors.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { readRoot } from '../points/root-store.ts';
+import type { VolumeSnapshot } from '../points/root.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { isLoss, lossOf, type Loss } from './loss.ts';
+import type { PointToVerify } from './verify-points.ts';
+
+/** Roots that are read before their snapshots are asked for together. */
+const pointsAtOnce = 100;
+
+/** Whoever keeps the snapshots that images consist of. */
+export interface SnapshotStates {
+  /** Those that do not exist are left out. */
+  describeSnapshots(
+    snapshotIds: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<readonly { readonly snapshotId: string; readonly state: string }[]>;
+}
+
+/** What became of one image. */
+export type ImageVerification<Point extends PointToVerify> = { readonly point: Point } & (
+  | { readonly snapshots: number; readonly losses: readonly Loss[] }
+  /** Nothing can be said of its snapshots: its root cannot be read. */
+  | { readonly rootLoss: Loss }
+);
+
+/**
+ * Verifies that images have the snapshots that they consist of. The vault has no more of an image than its root, so this
+ * is what a restore of it needs; the blocks are not read.
+ */
+export async function* verifyImages<Point extends PointToVerify>(
+  {
+    store,
+    keys,
+    snapshots,
+  }: { readonly store: ObjectStore; readonly keys: VaultKeys; readonly snapshots: SnapshotStates },
+  points: Iterable<Point>,
+  signal?: AbortSignal,
+): AsyncGenerator<ImageVerification<Point>> {
+  let batch: { readonly point: Point; readonly of: readonly VolumeSnapshot[] | Loss }[] = [];
+  const judged = async function* (): AsyncGenerator<ImageVerification<Point>> {
+    const ids = batch.flatMap(({ of }) => ('message' in of ? [] : of.map(({ snapshot }) => snapshot)));
+    const found = ids.length === 0 ? [] : await snapshots.describeSnapshots(ids, signal);
+    const states = new Map(found.map(({ snapshotId, state }) => [snapshotId, state]));
+    for (const { point, of } of batch) {
+      if ('message' in of) yield { point, rootLoss: of };
+      else yield { point, snapshots: of.length, losses: lossesOf(of, states) };
+    }
+    batch = [];
+  };
+  for (const point of points) {
+    signal?.throwIfAborted();
+    batch.push({ point, of: await readSnapshots(store, keys, point) });
+    if (batch.length === pointsAtOnce) yield* judged();
+  }
+  yield* judged();
+}
+
+async function readSnapshots(
+  store: ObjectStore,
+  keys: VaultKeys,
+  { resourceArn, pointId, versionId }: PointToVerify,
+): Promise<readonly VolumeSnapshot[] | Loss> {
+  try {
+    const { root } = await readRoot(store, keys, resourceArn, pointId, versionId);
+    return root.image?.snapshots ?? [];
+  } catch (error) {
+    if (!(error instanceof BackupError) || !isLoss(error)) throw error;
+    return lossOf(error);
+  }
+}
+
+function lossesOf(snapshots: readonly VolumeSnapshot[], states: ReadonlyMap<string, string>): Loss[] {
+  return snapshots.flatMap(({ snapshot, volume }) => {
+    const state = states.get(snapshot);
+    return state === 'completed' ? [] : [lossOf(new SnapshotMissingError(snapshot, volume, state))];
+  });
+}
