@@ -23,7 +23,9 @@ export interface OverdueResource {
 export async function findOverdue(catalog: Catalog, plans: Plans, now: Date): Promise<OverdueResource[]> {
   const found: OverdueResource[] = [];
   for await (const row of catalog.listResources()) {
-    const { arn, problem } = row;
+    const { arn, problem, partOf } = row;
+    // The instance is told of itself.
+    if (partOf !== undefined) continue;
     const add = (reason: OverdueResource['reason'], detail: string): void => {
       found.push({ arn, plan: row.plan, reason, detail });
     };

@@ -44,7 +44,10 @@ export function makeHandler(deps: {
     for (const { arn, problem } of problems) log.warn('not protected', { resource: arn, problem });
     const lists = cycleListsOf(
       cycleId,
-      resources.filter((resource) => resource.problem === undefined && resource.plan === plan.name),
+      resources.filter(
+        ({ problem, partOf, plan: named }) =>
+          problem === undefined && partOf === undefined && named === plan.name,
+      ),
     );
     const put = async (part: keyof typeof lists): Promise<ListPlace> => {
       const key = cycleListName(cycleId, part);

@@ -49,12 +49,19 @@ describe('discovery', () => {
     });
   });
 
-  test('takes a volume of a tagged instance once, under the instance', async () => {
+  test('takes a volume of a tagged instance as a part of that one, by its plan', async () => {
     const key = uniqueTagKey();
-    await startMachine(clients.ec2, { [key]: 'daily' }, { [key]: 'daily' });
+    await startMachine(clients.ec2, { [key]: 'daily' }, { [key]: 'weekly' });
 
     await expectDiscovered(key, (found) => {
-      expect(found.map((one) => one.kind)).toEqual(['ec2-instance']);
+      const [instance, ...volumes] = found;
+      expect(found.map((one) => [one.kind, one.plan])).toEqual([
+        ['ec2-instance', 'daily'],
+        ['ebs-volume', 'daily'],
+        ['ebs-volume', 'daily'],
+      ]);
+      expect(instance).not.toHaveProperty('partOf');
+      expect(volumes.map(({ partOf }) => partOf)).toEqual([instance?.arn, instance?.arn]);
     });
   });
 

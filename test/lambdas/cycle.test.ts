@@ -115,6 +115,24 @@ test('images have a list of their own, and begin one after the other, none later
   expect([lists.files.count, lists.images.count, waits.length]).toEqual([2, 151, 151]);
 });
 
+test('a volume that goes with its instance is on record, and has no run of its own', async () => {
+  const deployment = makeDeployment();
+  const volume = tagged('', {
+    arn: ec2('volume/vol-1'),
+    kind: 'ebs-volume',
+    partOf: ec2('instance/i-001'),
+  });
+  const pipeline = makePipeline(deployment, [taggedInstance(1), volume]);
+
+  const list = await discover(deployment, pipeline);
+
+  expect(list.map(({ resourceArn }) => resourceArn)).toEqual([ec2('instance/i-001')]);
+  expect(await deployment.catalog.findResource(volume.arn)).toMatchObject({
+    plan: 'daily',
+    partOf: ec2('instance/i-001'),
+  });
+});
+
 test('a map that ended early fails what it did not begin, and nothing that the other map did', async () => {
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment, [tagged('good'), taggedInstance(1)]);

@@ -347,7 +347,8 @@ describe('snapshots', () => {
     const deployment = makeDeployment();
     const { sweepSnapshots, images } = makeStages(deployment);
     await withImage(deployment, images, RUN);
-    for (const { snapshotId } of [...images.snapshots]) await images.removeSnapshot(snapshotId);
+    const ids = images.snapshots.map(({ snapshotId }) => snapshotId);
+    for (const id of ids) await images.removeSnapshot(id);
 
     const young = await sweepSnapshots({}, PLENTY);
     deployment.clock.advance(2 * day);

@@ -8,6 +8,7 @@ import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts
 
 const hour = 3_600_000;
 const RUN = 'a'.repeat(32);
+const ec2 = (id: string) => `arn:aws:ec2:us-east-1:1:${id}` as ResourceArn;
 const arn = (name: string) => `arn:aws:s3:::${name}` as ResourceArn;
 
 function makeCheck(
@@ -74,6 +75,16 @@ test('notices a resource that no cycle has ever seen', async () => {
     problems: 0,
     maintenanceOverdue: 0,
   });
+});
+
+test('a volume that goes with its instance is not counted beside it', async () => {
+  const deployment = makeDeployment();
+  const instance: TaggedResource = { arn: ec2('instance/i-1'), kind: 'ec2-instance', plan: 'daily' };
+  const volume: TaggedResource = { ...instance, arn: ec2('volume/vol-1'), kind: 'ebs-volume' };
+
+  const output = await makeCheck(deployment, [instance, { ...volume, partOf: instance.arn }])({}, PLENTY);
+
+  expect(output).toMatchObject({ overdueResources: 1, problems: 0 });
 });
 
 test('a resource whose tag was taken off and put on again is judged by its points', async () => {

@@ -65,16 +65,19 @@ export class DynamoCatalog implements Catalog {
   }
 
   async putResource(row: Parameters<Catalog['putResource']>[0]): Promise<void> {
-    const { arn, kind, plan, problem, seenAt, tags } = row;
+    const { arn, kind, plan, partOf, problem, seenAt, tags } = row;
     await this.#table.update({
       key: rowKeys.resource(arn),
       set: {
         ...resourceCodec.encode({ arn, kind, plan, seenAt }),
+        ...(partOf === undefined ? {} : { partOf }),
         ...(problem === undefined ? {} : { problem }),
         ...(tags === undefined ? {} : { tags }),
         ...indexKeys.resource(arn),
       },
-      remove: [...(problem === undefined ? ['problem'] : []), ...(tags === undefined ? ['tags'] : [])],
+      remove: Object.entries({ partOf, problem, tags }).flatMap(([name, value]) =>
+        value === undefined ? [name] : [],
+      ),
     });
   }
 

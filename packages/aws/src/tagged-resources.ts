@@ -16,7 +16,7 @@ const filterValues = 200;
 const goneStates: ReadonlySet<string> = new Set(['terminated', 'shutting-down']);
 
 /** A resource that the tag selects, with all its tags, as its own service confirms it. */
-export type TaggedResource = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem' | 'tags'>;
+export type TaggedResource = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'partOf' | 'problem' | 'tags'>;
 
 type Tags = Readonly<Record<string, string>>;
 
@@ -49,11 +49,11 @@ export class TaggedResources {
     this.#tagKey = tagKey;
   }
 
-  /** Tagged buckets, instances and volumes, by ARN; a volume of a tagged instance is protected under the instance. */
+  /** Tagged buckets, instances and volumes, by ARN; a volume of a tagged instance is part of that one. */
   async discover(signal?: AbortSignal): Promise<TaggedResource[]> {
     const nominees = (await this.#nominate(signal)).filter(({ tags }) => this.#keyIn(tags) !== undefined);
     const instances = await this.#confirmInstances(nominees, signal);
-    const volumes = await this.#confirmVolumes(nominees, instances.volumeIds, signal);
+    const volumes = await this.#confirmVolumes(nominees, instances.byVolume, signal);
     const buckets: TaggedResource[] = [];
     for (const nominee of nominees) {
       const name = /^arn:[\w-]+:s3:::([^/]+)$/.exec(nominee.arn)?.[1];
@@ -115,9 +115,12 @@ export class TaggedResources {
   async #confirmInstances(
     nominees: readonly Nominee[],
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly resources: TaggedResource[]; readonly volumeIds: ReadonlySet<string> }> {
+  ): Promise<{
+    readonly resources: TaggedResource[];
+    readonly byVolume: ReadonlyMap<string, TaggedResource>;
+  }> {
     const resources: TaggedResource[] = [];
-    const volumeIds = new Set<string>();
+    const byVolume = new Map<string, TaggedResource>();
     for (const arns of byId(nominees, /:instance\/(i-\w+)$/)) {
       const Filters = [{ Name: 'instance-id', Values: [...arns.keys()] }];
       const command = new DescribeInstancesCommand({ Filters });
@@ -132,15 +135,15 @@ export class TaggedResources {
         resources.push(found);
         // A problem means that the instance is not protected, so its volumes must not count as protected by it.
         if (found.problem !== undefined) continue;
-        for (const one of instance.BlockDeviceMappings ?? []) volumeIds.add(one.Ebs?.VolumeId ?? '');
+        for (const one of instance.BlockDeviceMappings ?? []) byVolume.set(one.Ebs?.VolumeId ?? '', found);
       }
     }
-    return { resources, volumeIds };
+    return { resources, byVolume };
   }
 
   async #confirmVolumes(
     nominees: readonly Nominee[],
-    protectedIds: ReadonlySet<string>,
+    byVolume: ReadonlyMap<string, TaggedResource>,
     signal: AbortSignal | undefined,
   ): Promise<TaggedResource[]> {
     const resources: TaggedResource[] = [];
@@ -152,10 +155,11 @@ export class TaggedResources {
       });
       for (const { VolumeId = '', State, Tags: tags } of answer.Volumes ?? []) {
         const arn = arns.get(VolumeId);
-        if (arn === undefined || protectedIds.has(VolumeId) || State === 'deleting' || State === 'deleted')
-          continue;
+        if (arn === undefined || State === 'deleting' || State === 'deleted') continue;
         const found = this.#select(arn, 'ebs-volume', toTagRecord(tags));
-        if (found !== undefined) resources.push(found);
+        if (found === undefined) continue;
+        const instance = byVolume.get(VolumeId);
+        resources.push(instance === undefined ? found : partOf(instance, found));
       }
     }
     return resources;
@@ -174,6 +178,12 @@ export class TaggedResources {
     if (Object.hasOwn(tags, this.#tagKey)) return this.#tagKey;
     return Object.keys(tags).find((key) => key.trim().toLowerCase() === this.#tagKey.toLowerCase());
   }
+}
+
+/** What is wrong with its own tag does not matter: it goes by the instance's. */
+function partOf({ arn, plan }: TaggedResource, volume: TaggedResource): TaggedResource {
+  const { problem: _own, ...fields } = volume;
+  return { ...fields, plan, partOf: arn };
 }
 
 /** ARNs by the id in them, in groups that one call takes. */

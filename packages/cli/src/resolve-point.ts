@@ -62,6 +62,9 @@ export async function resolvePointOrResource(
   for await (const point of catalog.listPoints(arn, time === undefined ? {} : { to: time })) {
     if (point.expiresAt > now) return point;
   }
+  const partOf = (await catalog.findResource(arn))?.partOf;
+  if (partOf !== undefined)
+    throw new UnknownNameError(`${arn} is backed up as a part of ${partOf}; name that, or one of its points`);
   const before = time === undefined ? '' : ` of ${time.toISOString()} or before`;
   throw new UnknownNameError(
     `${arn} has no point${before} that has not expired; "holdfast points ${text}" lists what there is`,

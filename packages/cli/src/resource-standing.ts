@@ -17,20 +17,25 @@ export async function judgeAll(
   plans: Plans | undefined,
   now: Date,
 ): Promise<readonly ResourceStanding[]> {
-  const judge = async (row: ResourceRow): Promise<ResourceStanding> =>
-    judgeResource(row, await findLastPoints(catalog, row.arn), plans, now);
+  const judge = async (row: ResourceRow): Promise<ResourceStanding> => {
+    // A volume that goes with its instance stands as that does; what its own runs came to is over.
+    const { lastRunId: _id, lastRunState: _state, ...withoutRuns } = row;
+    const judged = row.partOf === undefined ? row : withoutRuns;
+    return judgeResource(judged, await findLastPoints(catalog, row.partOf ?? row.arn), plans, now);
+  };
   const judged = await Array.fromAsync(mapConcurrent(catalog.listResources(), lookupsAtOnce, judge));
   return judged.sort((a, b) => (a.resource.arn < b.resource.arn ? -1 : 1));
 }
 
 /** A judged resource for programs. */
 export function standingFields({ resource, ...judged }: ResourceStanding): Record<string, unknown> {
-  const { arn, kind, plan, seenAt, lastRunId, lastRunState } = resource;
+  const { arn, kind, plan, partOf, seenAt, lastRunId, lastRunState } = resource;
   const { newest, clean } = judged;
   return {
     arn,
     kind,
     plan,
+    partOf: partOf ?? null,
     standing: judged.standing,
     problem: judged.problem ?? null,
     lastPointId: newest?.pointId ?? null,

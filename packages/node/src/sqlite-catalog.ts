@@ -55,9 +55,9 @@ export class SqliteCatalog implements Catalog {
     this.#database.close();
   }
 
-  putResource({ arn, kind, plan, problem, seenAt, tags }: FoundFields): Promise<void> {
+  putResource({ arn, kind, plan, partOf, problem, seenAt, tags }: FoundFields): Promise<void> {
     return this.#change(() => {
-      const found = encodeRow(definedOnly({ arn, kind, plan, problem, seenAt, tags }));
+      const found = encodeRow(definedOnly({ arn, kind, plan, partOf, problem, seenAt, tags }));
       this.#run(
         'INSERT INTO resources (arn, found) VALUES (?, ?) ON CONFLICT (arn) DO UPDATE SET found = excluded.found',
         arn,

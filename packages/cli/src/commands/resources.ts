@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { shortNameOf } from '../resolve-resource.ts';
 import { judgeAll, standingFields } from '../resource-standing.ts';
 import { durationText, timeText } from '../text.ts';
 
@@ -31,7 +32,9 @@ export const resourcesCommand = defineCommand({
       ],
       judged.map(({ resource, standing, newest, clean, ageHours, rpoHours, problem }) => [
         resource.arn,
-        resource.plan,
+        resource.partOf === undefined
+          ? resource.plan
+          : `${resource.plan}, with ${shortNameOf(resource.partOf)}`,
         standing,
         newest === undefined ? '-' : timeText(newest.sourceTime),
         clean === undefined ? '-' : timeText(clean.sourceTime),

@@ -198,6 +198,7 @@ test('gives programs an array of resources with every field, null where there is
       arn: bucketArn,
       kind: 's3-bucket',
       plan: 'daily',
+      partOf: null,
       standing: 'unprotected',
       problem: 'no point yet',
       lastPointId: null,

@@ -9,6 +9,8 @@ export interface ResourceRow {
   readonly kind: 's3-bucket' | 'ec2-instance' | 'ebs-volume' | 'directory';
   /** The plan that the tag names, whether the plan exists or not. */
   readonly plan: string;
+  /** The instance that a volume is backed up with, by that one's plan, although it carries the tag itself. */
+  readonly partOf?: ResourceArn;
   /** Why the resource is not being protected although it carries the tag. */
   readonly problem?: string;
   readonly seenAt: Date;
@@ -200,7 +202,9 @@ export interface TimeRange {
  */
 export interface Catalog {
   /** Writes what discovery found; keeps the `last…` fields that the row has. */
-  putResource(row: Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem' | 'seenAt' | 'tags'>): Promise<void>;
+  putResource(
+    row: Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'partOf' | 'problem' | 'seenAt' | 'tags'>,
+  ): Promise<void>;
   findResource(arn: ResourceArn): Promise<ResourceRow | undefined>;
   listResources(): AsyncIterable<ResourceRow>;
   /** Takes away a resource's row; its points stay. */

@@ -76,7 +76,11 @@ export function catalogContract(options: CatalogContractOptions): void {
         const found = { arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) } as const;
         const tags = { 'holdfast:plan': 'daily', team: '', 'cost center': 'r&d' };
 
+        const partOf = bucketArn('another');
+        await catalog.putResource({ ...found, partOf });
+        expect(await catalog.findResource(arn)).toMatchObject({ partOf });
         await catalog.putResource({ ...found, tags });
+        expect(await catalog.findResource(arn)).not.toHaveProperty('partOf');
         expect((await catalog.findResource(arn))?.tags).toEqual(tags);
         await catalog.putResource({ ...found, tags: { team: 'web' } });
         expect((await catalog.findResource(arn))?.tags).toEqual({ team: 'web' });

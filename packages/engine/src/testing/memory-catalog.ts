@@ -15,7 +15,7 @@ import { MemoryPoints } from './memory-points.ts';
 import { newestFirst, within } from './row-order.ts';
 
 type LastFields = Pick<ResourceRow, 'lastRunId' | 'lastRunState' | 'lastPointId' | 'lastSourceTime'>;
-type FoundFields = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'problem' | 'seenAt' | 'tags'>;
+type FoundFields = Parameters<Catalog['putResource']>[0];
 
 /** A catalog in memory. Every method decides in one step, so callers never see one another half-way. */
 export class MemoryCatalog implements Catalog {
@@ -30,9 +30,9 @@ export class MemoryCatalog implements Catalog {
 
   async putResource(row: FoundFields): Promise<void> {
     await Promise.resolve();
-    const { arn, kind, plan, problem, seenAt, tags } = row;
-    const found: FoundFields = { arn, kind, plan, seenAt };
-    this.#resources.set(arn, { ...found, ...(problem !== undefined && { problem }), ...(tags && { tags }) });
+    const { arn, kind, plan, partOf, problem, seenAt, tags } = row;
+    const optional = definedOnly({ partOf, problem, tags }) as Partial<FoundFields>;
+    this.#resources.set(arn, { arn, kind, plan, seenAt, ...optional });
   }
 
   async findResource(arn: ResourceArn): Promise<ResourceRow | undefined> {
