@@ -114,19 +114,24 @@ export class ProtectWorkflow extends Workflow {
       payload: {
         runId: JsonPath.stringAt('$.runId'),
         shardCount: JsonPath.numberAt('$.listing.shards.count'),
+        state: JsonPath.objectAt('$.point.state'),
       },
       resultPath: '$.point',
     });
-    const protectShards = this.protectShards(commit);
+    const committed = new Choice(this, 'Committed', { stateName: 'Committed' })
+      .when(Condition.booleanEquals('$.point.done', false), commit)
+      .otherwise(new Succeed(this, 'CommittedPoint', { stateName: 'CommittedPoint' }));
+    const join = this.start('StartJoining', '$.point').next(commit).next(committed);
+    const protectShards = this.protectShards(join);
     this.catching([list, protectShards, commit], this.giveUp);
     const listed = new Choice(this, 'Listed', { stateName: 'Listed' })
       .when(Condition.booleanEquals('$.listing.done', false), list)
-      .when(Condition.numberEquals('$.listing.shards.count', 0), commit)
+      .when(Condition.numberEquals('$.listing.shards.count', 0), join)
       .otherwise(protectShards);
     return this.start('StartListing', '$.listing').next(list).next(listed);
   }
 
-  private protectShards(commit: IChainable) {
+  private protectShards(next: IChainable) {
     const { protectShard, failRun } = this.props.steps;
     const store = this.step('ProtectShard', { function: protectShard });
     // The map itself only says that an item failed. The run is closed here, while the reason is still known.
@@ -141,7 +146,7 @@ export class ProtectWorkflow extends Workflow {
       itemSelector: { runId: JsonPath.stringAt('$.runId'), shard: JsonPath.objectAt('$$.Map.Item.Value') },
       atOnce: this.props.shardsAtOnce,
       steps: store,
-      next: commit,
+      next,
     });
   }
 

@@ -342,7 +342,7 @@ describe('lists', () => {
   test('that are empty start no map', () => {
     expect(skips(cycle, 'AnyFiles')).toBe('FilesEnded');
     expect(skips(cycle, 'AnyImages')).toBe('ImagesEnded');
-    expect(skips(protect, 'Listed')).toBe('CommitPoint');
+    expect(skips(protect, 'Listed')).toBe('StartJoining');
     expect(skips(restore, 'Mode')).toBe('FinishRestore');
   });
 });

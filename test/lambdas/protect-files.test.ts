@@ -1,7 +1,7 @@
 import { RunClosedError, type RunId } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { makeDeployment, PLENTY, readJson } from './support/deployment.ts';
-import { discover, makePipeline, protectFiles } from './support/pipeline.ts';
+import { commitPoint, discover, makePipeline, protectFiles } from './support/pipeline.ts';
 
 const RUN = 'a'.repeat(32);
 const OPEN = {
@@ -61,7 +61,7 @@ test('every step of a run can be repeated and leads to the one point', async () 
   for (const shard of (await readJson(deployment.work, key)) as unknown[]) {
     await twice(async () => pipeline.protectShard({ runId: RUN, shard }, PLENTY));
   }
-  const point = await twice(async () => pipeline.commitPoint({ runId: RUN, shardCount: count }, PLENTY));
+  const point = await twice(async () => commitPoint(pipeline, RUN, count));
 
   const points = await Array.fromAsync(deployment.catalog.listPoints('arn:aws:s3:::photos' as never));
   expect(points.map(({ pointId }) => pointId)).toEqual([point.pointId]);
@@ -151,10 +151,30 @@ test('a listing that runs out of time goes on in the next call and finds every f
   for (const shard of (await readJson(deployment.work, listed.shards.key)) as unknown[]) {
     await pipeline.protectShard({ runId: RUN, shard }, PLENTY);
   }
-  const point = await pipeline.commitPoint({ runId: RUN, shardCount: listed.shards.count }, PLENTY);
+  const point = await commitPoint(pipeline, RUN, listed.shards.count);
 
   expect(turns).toBe(3);
   expect(point.files).toBe(2500);
+});
+
+test('a commit without time joins one shard a call, and its answer can be had again', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  plantFiles(deployment);
+  await pipeline.openRun(OPEN, PLENTY);
+  const listed = await pipeline.listShards({ runId: RUN, state: null }, PLENTY);
+  if (!listed.done) throw new Error('the listing stopped');
+  for (const shard of (await readJson(deployment.work, listed.shards.key)) as unknown[])
+    await pipeline.protectShard({ runId: RUN, shard }, PLENTY);
+  const hurry = { getRemainingTimeInMillis: () => 299_999 };
+  const input = { runId: RUN, shardCount: listed.shards.count, state: null };
+
+  const first = await pipeline.commitPoint(input, hurry);
+  const point = await commitPoint(pipeline, RUN, listed.shards.count, hurry);
+  const again = await commitPoint(pipeline, RUN, listed.shards.count, hurry);
+
+  expect(first).toEqual({ done: false, state: null });
+  expect(again).toEqual(point);
 });
 
 test('a cancelled run stops at its next step and ends as cancelled, without an alarm', async () => {

@@ -65,7 +65,7 @@ export { listShards, type ListingState } from './protect/list-shards.ts';
 export { protectShard, type ProtectShardOptions } from './protect/protect-shard.ts';
 export { BufferPool } from './packs/buffer-pool.ts';
 export { putShardResult } from './protect/shard-result.ts';
-export { joinShards } from './protect/join-shards.ts';
+export { joinSomeShards } from './protect/join-shards.ts';
 export {
   defaultShardLimits,
   shardFromJson,

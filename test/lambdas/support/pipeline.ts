@@ -1,3 +1,5 @@
+import type { CommittedOutput } from '../../../lambdas/commit-point/committed-output.ts';
+import type { StepContext } from '../../../lambdas/shared/define-handler.ts';
 import type { TaggedResource } from '@holdfast/aws';
 import type { BackupType, Plan } from '@holdfast/engine';
 import { makeHandler as makeCommitPoint } from '../../../lambdas/commit-point/make-handler.ts';
@@ -75,5 +77,18 @@ export async function protectFiles(
   while (!listed.done) listed = await pipeline.listShards({ runId: item.runId, state: listed.state }, PLENTY);
   const shards = (await readJson(deployment.work, listed.shards.key)) as unknown[];
   for (const shard of shards) await pipeline.protectShard({ runId: item.runId, shard }, PLENTY);
-  return pipeline.commitPoint({ runId: item.runId, shardCount: listed.shards.count }, PLENTY);
+  return commitPoint(pipeline, item.runId, listed.shards.count);
+}
+
+/** Commits as the state machine does, whatever time a call gets. */
+export async function commitPoint(
+  pipeline: Pipeline,
+  runId: string,
+  shardCount: number,
+  context: StepContext = PLENTY,
+): Promise<CommittedOutput> {
+  for (;;) {
+    const output = await pipeline.commitPoint({ runId, shardCount, state: null }, context);
+    if (output.done) return output;
+  }
 }

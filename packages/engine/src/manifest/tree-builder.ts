@@ -23,6 +23,8 @@ export const SuspendedTree = z.object({
   /** References in the open inner pages, by level; index 0 is not used. */
   children: z.array(z.array(z.base64())),
   tail: z.base64().optional(),
+  /** Whether the page that is held back was written by the builder: then it is the root if nothing follows. */
+  tailWritten: z.boolean().optional(),
   lastKey: z.base64().optional(),
 });
 export type SuspendedTree = z.infer<typeof SuspendedTree>;
@@ -73,7 +75,7 @@ export class TreeBuilder {
   }
 
   /**
-   * Goes on with a tree that another builder began, from entries alone.
+   * Goes on with a tree that another builder began.
    * @param origin - what errors call the place that the state is from.
    * @throws {@link StoredBytesDamagedError} it is not the state of a builder.
    */
@@ -87,22 +89,23 @@ export class TreeBuilder {
     }
     for (const [level, refs] of state.children.entries()) builder.#children[level] = refs.map(refOf);
     if (state.tail !== undefined) builder.#tail = refOf(state.tail);
-    // Of entries alone: a page that is held back is the one that was written last.
-    builder.#lastWritten = builder.#tail;
+    if (state.tailWritten === true) builder.#lastWritten = builder.#tail;
     if (state.lastKey !== undefined) builder.#lastKey = fromBase64(state.lastKey);
     return builder;
   }
 
   /**
-   * What {@link resume} takes, in a builder that got nothing but entries. The sink keeps all that it was given.
+   * What {@link resume} takes. The sink has to have stored its last pack, and to keep all that it was given. Pages of
+   * added trees that are open may be written anew although nothing of them changed, one a level.
    * @throws {@link InvalidInputError} an earlier call has not settled.
    */
   suspend(): SuspendedTree {
     this.#assertIdle();
     return {
       ...(this.#entries.length > 0 && { leaf: toBase64(encodeLeaf(this.#entries)) }),
-      children: this.#children.map((page) => page.map(textOf)),
-      ...(this.#tail && { tail: textOf(this.#tail) }),
+      // A level that nothing was added to may be a hole.
+      children: Array.from(this.#children, (page: PageRef[] | undefined) => (page ?? []).map(textOf)),
+      ...(this.#tail && { tail: textOf(this.#tail), tailWritten: this.#tail === this.#lastWritten }),
       ...(this.#lastKey && { lastKey: toBase64(this.#lastKey) }),
     };
   }

@@ -147,6 +147,28 @@ test('a tree is the same wherever its builder stopped and another one went on', 
   );
 });
 
+test('trees are joined to the same one wherever the joining stopped', async () => {
+  await fc.assert(
+    fc.asyncProperty(someNumbers, fc.array(fc.nat(2000), { maxLength: 6 }), async (numbers, cuts) => {
+      const store = new MemoryPageStore();
+      for (const kind of [testKind, highKind]) {
+        const bounds = [0, ...cuts.toSorted((a, b) => a - b), Infinity];
+        const pieces = bounds.slice(1).map((to, at) => numbers.filter((n) => n >= bounds[at]! && n < to));
+        let builder = new TreeBuilder(kind, store);
+        for (const piece of pieces) {
+          const tree = await buildTree(kind, store, entriesOf(piece));
+          if (tree !== undefined) await builder.addTree(tree);
+          builder = TreeBuilder.resume(kind, store, builder.suspend(), 'a test');
+        }
+
+        const expected = await buildTree(kind, store, entriesOf(numbers));
+        expect((await builder.finish())?.pageId).toBe(expected?.pageId);
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
+
 describe('joining', () => {
   test('a tree with nothing gives that tree and writes no page', async () => {
     const store = new MemoryPageStore();

@@ -1,0 +1,284 @@
+import * as z from 'zod';
+import { fromBase64, newId, toBase64, utf8 } from '../bytes.ts';
+import { ObjectNotFoundError } from '../errors.ts';
+import { FactCounts } from '../fact-counts.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { createFileTreeKind } from '../manifest/file-tree.ts';
+import { mergeUsage } from '../manifest/pack-usage.ts';
+import type { PageRef, PageSource } from '../manifest/page-store.ts';
+import { SuspendedTree, TreeBuilder } from '../manifest/tree-builder.ts';
+import { mergeInto } from '../manifest/tree-merge.ts';
+import type { KeyRange } from '../manifest/tuple-key.ts';
+import { mapConcurrent } from '../map-concurrent.ts';
+import { PagePackWriter } from '../packs/page-pack-writer.ts';
+import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
+import { findPageRef, pageRefFromText } from '../points/page-ref-text.ts';
+import { warningsInRoot } from '../points/root.ts';
+import type { WorkStore } from '../ports/work-store.ts';
+import { packLeaseOf } from '../runs/pack-lease.ts';
+import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
+import { putUsage, readUsage } from '../runs/usage-runs.ts';
+import type { WriteServices } from '../services.ts';
+import { type LeftOutFact, warningsOfLeftOut } from './left-out.ts';
+import { getShardResult, ShardResult } from './shard-result.ts';
+
+/** Results that are read side by side. */
+const resultsAtOnce = 16;
+/** Results that are read before the first of them is joined: the packs of their pages are known by then. */
+const resultsAhead = 256;
+/** Runs of deltas that are merged at once; more are merged in rounds, so that memory stays bounded. */
+export const usageRunsAtOnce = 256;
+
+const { counts, warnings, entries, leftOut, firstUnread, pagePacks, large } = ShardResult.shape;
+const count = z.int().nonnegative();
+
+/** What the shards that have been joined so far say together. */
+const Gathered = z.object({
+  counts,
+  /** The first of them; a source that denies every file has millions. */
+  warnings,
+  warningCount: count,
+  entries,
+  leftOut,
+  firstUnread,
+  /** Those of the shards, and those that joining them took. */
+  pagePacks,
+  large,
+  /** Where the attempts whose results these are left their pack usage. */
+  usage: z.array(z.string()),
+});
+
+/** Where a join stands; one object in the work store. */
+const JoinState = z.object({ next: count, tree: SuspendedTree, gathered: Gathered });
+
+/** What the shards of a run say together, and the tree of all their entries. */
+export type GatheredShards = z.infer<typeof Gathered> & { readonly root: PageRef | undefined };
+
+/** How shards are gathered over several calls. */
+export interface GatherOptions {
+  /** Asked between shards; when true the call ends and another goes on. */
+  readonly shouldStop: () => boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Joins the pages of a run's shards at their seams, in the order of keys, and adds up what they say. Goes on over any
+ * number of calls, at least one shard each. Cost: a few pages a shard; unchanged ranges of the base cost their seams.
+ * Memory: one small record a shard, and the open pages.
+ * @returns `undefined` when another call has to go on.
+ */
+export async function gatherShards(
+  services: WriteServices,
+  keys: VaultKeys,
+  plan: RunPlan,
+  shardCount: number,
+  { shouldStop, signal }: GatherOptions,
+): Promise<GatheredShards | undefined> {
+  const { store, catalog, clock, random, work } = services;
+  const before = await findState(work, plan);
+  const sink = await PagePackWriter.open({
+    store,
+    catalog,
+    clock,
+    random,
+    vault: keys,
+    lease: packLeaseOf(plan),
+    ...(signal && { signal }),
+  });
+  const gathering = new Gathering(before.gathered);
+  const known = () => createPageReader(store, keys, [...(plan.base?.pagePacks ?? []), ...gathering.known]);
+  let reader = known();
+  const source: PageSource = { read: async (ref, end) => reader.read(ref, end) };
+  const kind = createFileTreeKind(keys);
+  const builder = TreeBuilder.resume(kind, { source, sink }, before.tree, 'a join under way');
+  const base = findPageRef(plan.base?.manifest, plan.base?.pointId);
+  /** Unchanged neighbours become one range, so that pages across their seam need not even be read. */
+  let unchanged: KeyRange | undefined;
+  const endUnchanged = async (): Promise<void> => {
+    if (unchanged !== undefined)
+      await mergeInto(builder, base, [], { range: unchanged, ...(signal && { signal }) });
+    unchanged = undefined;
+  };
+  const finish = async (): Promise<void> => {
+    await endUnchanged();
+    gathering.addWritten(await sink.finish());
+  };
+  const handOn = async (next: number): Promise<undefined> => {
+    await finish();
+    const gathered = await mergeParts(services, plan, gathering.gathered);
+    await putState(work, plan, { next, tree: builder.suspend(), gathered });
+    return undefined;
+  };
+  for (let next = before.next; next < shardCount;) {
+    const results = await readResults(work, plan, next, Math.min(next + resultsAhead, shardCount));
+    gathering.expect(results);
+    reader = known();
+    for (const result of results) {
+      if (next > before.next && shouldStop()) return handOn(next);
+      const range = rangeOf(result);
+      if (range === undefined || !isNext(unchanged, range)) await endUnchanged();
+      if (range !== undefined) unchanged = unchanged === undefined ? range : extended(unchanged, range);
+      else if (result.manifest !== undefined)
+        await builder.addTree(
+          pageRefFromText(result.manifest, `the result of shard ${result.index}`),
+          signal,
+        );
+      gathering.add(result);
+      next += 1;
+    }
+  }
+  // What comes after the last shard is done by one call, so it gets a whole one.
+  if (before.next < shardCount && shouldStop()) return handOn(shardCount);
+  await endUnchanged();
+  const root = await builder.finish(signal);
+  await finish();
+  const { gathered } = gathering;
+  // First, so that they are among those which the root spells out.
+  const told = warningsOfLeftOut(gathered.leftOut);
+  const warnings = [...told, ...gathered.warnings];
+  return { ...gathered, warnings, warningCount: gathered.warningCount + told.length, root };
+}
+
+/** Adds up results. */
+class Gathering {
+  gathered: z.infer<typeof Gathered>;
+  readonly #leftOut = new FactCounts<LeftOutFact>();
+  #expected: readonly ShardResult[] = [];
+
+  constructor(gathered: z.infer<typeof Gathered>) {
+    this.gathered = gathered;
+    this.#leftOut.addAll(gathered.leftOut);
+  }
+
+  /** Packs of all pages that may be read. */
+  get known(): ShardResult['pagePacks'] {
+    return [...this.gathered.pagePacks, ...this.#expected.flatMap((result) => result.pagePacks)];
+  }
+
+  /** Results that are about to be added. */
+  expect(results: readonly ShardResult[]): void {
+    this.#expected = results;
+  }
+
+  add(result: ShardResult): void {
+    const { gathered } = this;
+    gathered.warnings.push(...result.warnings.slice(0, warningsInRoot - gathered.warnings.length));
+    gathered.warningCount += result.warnings.length;
+    gathered.entries = addEntries(gathered.entries, result.entries);
+    this.#leftOut.addAll(result.leftOut);
+    gathered.leftOut = [...this.#leftOut.list()];
+    gathered.firstUnread ??= result.firstUnread;
+    gathered.pagePacks.push(...result.pagePacks);
+    gathered.large.push(...result.large);
+    gathered.usage.push(result.usage);
+    for (const name of Object.keys(gathered.counts) as (keyof typeof gathered.counts)[])
+      gathered.counts[name] += result.counts[name];
+  }
+
+  addWritten(packs: Awaited<ReturnType<PagePackWriter['finish']>>): void {
+    this.gathered.pagePacks.push(...packs.map(pagePackRecordOf));
+    this.gathered.counts.storedBytes += packs.reduce((sum, pack) => sum + pack.bytes, 0);
+  }
+}
+
+/** Entries of two parts of a run. */
+export function addEntries(a: ShardResult['entries'], b: ShardResult['entries']): ShardResult['entries'] {
+  return { read: a.read + b.read, carried: a.carried + b.carried, missing: a.missing + b.missing };
+}
+
+/** Merges runs of deltas while a call hands on, so that the last one has few to read. */
+async function mergeParts(
+  { work, random }: WriteServices,
+  plan: RunPlan,
+  gathered: z.infer<typeof Gathered>,
+): Promise<z.infer<typeof Gathered>> {
+  if (gathered.usage.length <= usageRunsAtOnce) return gathered;
+  return { ...gathered, usage: await mergeUsageParts({ work, random }, plan, gathered.usage) };
+}
+
+/** One round of merging: a run for every {@link usageRunsAtOnce}. */
+export async function mergeUsageParts(
+  { work, random }: Pick<WriteServices, 'work' | 'random'>,
+  plan: RunPlan,
+  parts: readonly string[],
+): Promise<string[]> {
+  const merged: string[] = [];
+  for (let start = 0; start < parts.length; start += usageRunsAtOnce) {
+    const runs = parts.slice(start, start + usageRunsAtOnce).map((part) => readUsage(work, plan.runId, part));
+    const part = `merged-${newId(random)}`;
+    await putUsage(work, plan.runId, part, await Array.fromAsync(mergeUsage(runs)));
+    merged.push(part);
+  }
+  return merged;
+}
+
+async function readResults(
+  work: WorkStore,
+  plan: RunPlan,
+  from: number,
+  to: number,
+): Promise<readonly ShardResult[]> {
+  const indexes = Array.from({ length: to - from }, (_, at) => from + at);
+  const read = async (index: number): Promise<ShardResult> => getShardResult(work, plan.runId, index);
+  return Array.fromAsync(mapConcurrent(indexes, resultsAtOnce, read));
+}
+
+/** The range of an unchanged shard. */
+function rangeOf({ keys, unchanged }: ShardResult): KeyRange | undefined {
+  if (!unchanged) return undefined;
+  return {
+    ...(keys.from !== undefined && { from: fromBase64(keys.from) }),
+    ...(keys.to !== undefined && { to: fromBase64(keys.to) }),
+  };
+}
+
+/** Both of two ranges, the second of which begins where the first ends. */
+function extended({ from }: KeyRange, { to }: KeyRange): KeyRange {
+  return { ...(from && { from }), ...(to && { to }) };
+}
+
+function isNext(before: KeyRange | undefined, { from }: KeyRange): boolean {
+  return before?.to !== undefined && from !== undefined && toBase64(before.to) === toBase64(from);
+}
+
+function stateName(plan: RunPlan): string {
+  return `${runPrefix(plan.runId)}join.json`;
+}
+
+async function putState(work: WorkStore, plan: RunPlan, state: z.infer<typeof JoinState>): Promise<void> {
+  await work.put(stateName(plan), utf8(JSON.stringify(state)));
+}
+
+async function findState(work: WorkStore, plan: RunPlan): Promise<z.infer<typeof JoinState>> {
+  try {
+    return JoinState.parse(JSON.parse(Buffer.from(await work.get(stateName(plan))).toString('utf8')));
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return nothingJoined();
+    throw error;
+  }
+}
+
+function nothingJoined(): z.infer<typeof JoinState> {
+  return {
+    next: 0,
+    tree: { children: [] },
+    gathered: {
+      counts: {
+        files: 0,
+        filesChanged: 0,
+        filesRemoved: 0,
+        logicalBytes: 0,
+        readBytes: 0,
+        newBytes: 0,
+        storedBytes: 0,
+      },
+      warnings: [],
+      warningCount: 0,
+      entries: { read: 0, carried: 0, missing: 0 },
+      leftOut: [],
+      pagePacks: [],
+      large: [],
+      usage: [],
+    },
+  };
+}
