@@ -40,16 +40,19 @@ const HoldRequest = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('release'), hold: holdId, by: text, reason: text }),
 ]);
 
+/** What all calls so far did. */
+const HoldState = z.object({ isContinued: z.literal(true), points: z.int(), gone: z.int() });
+
 const HoldInput = z.object({
   request: HoldRequest,
   execution: z.string(),
   /** Null in the first call. */
-  state: z.object({ isContinued: z.literal(true) }).nullish(),
+  state: HoldState.nullish(),
 });
 
 /** Where the work stands. `failures` are points that could not be held or released; maintenance tries again daily. */
 export type HoldOutput =
-  | { readonly done: false; readonly state: { readonly isContinued: true } }
+  | { readonly done: false; readonly state: z.infer<typeof HoldState> }
   | {
       readonly done: true;
       readonly hold: HoldId;
@@ -74,8 +77,10 @@ export function makeHandler(deps: {
       request.action === 'set'
         ? await set(id, request, { shouldStop, isContinued: state?.isContinued === true })
         : await release(id, request, { shouldStop });
-    if (!did.done) return { done: false, state: { isContinued: true } };
-    const { points, gone, failures } = did;
+    const { failures } = did;
+    const points = (state?.points ?? 0) + did.points;
+    const gone = (state?.gone ?? 0) + did.gone;
+    if (!did.done) return { done: false, state: { isContinued: true, points, gone } };
     log.info(`the hold was ${request.action === 'set' ? 'set' : 'released'}`, { hold: id, points, gone });
     return { done: true, hold: id, action: request.action, points, gone, failures };
   });

@@ -99,7 +99,7 @@ export function makeHandler(deps: {
     let { next } = before;
     let within: EngineState | undefined = before.within;
     let report = noRenewals;
-    while (next < resources.length && !shouldStop()) {
+    while (next < resources.length && (next === before.next || !shouldStop())) {
       const keys = await openKeys();
       const done = await renewResource(
         { store, catalog, lockMode, plans, onProlonged },

@@ -61,7 +61,8 @@ export function makeHandler(deps: {
     const resources = await getJson(work, resourcesFile(input.maintenanceId, input.partition), ResourceList);
     const now = await store.now();
     let { next, started, waiting, tooLarge } = before;
-    for (; next < resources.length && context.getRemainingTimeInMillis() > handOnBeforeMs; next++) {
+    const hasTime = () => next === before.next || context.getRemainingTimeInMillis() > handOnBeforeMs;
+    for (; next < resources.length && hasTime(); next++) {
       const { plan, decisions } = await decideRetention(catalog, plans, resources[next] as ResourceArn, now);
       const wanted = decisions.filter(({ container }) => container);
       const due = wanted.filter(({ point }) => point.counts.logicalBytes <= largestContainerBytes);

@@ -174,23 +174,22 @@ test('the lists of a day lie in the work bucket, a list for each partition', asy
   expect(lists.flat()).toEqual([TAGGED_BUCKET.arn]);
 });
 
-test('stages that are out of time hand on, and the next call goes on', async () => {
+test('stages that are out of time get one item done all the same', async () => {
   const { deployment } = await withOldPoint();
   const stages = makeStages(deployment);
   deployment.clock.advance(60 * day);
   const renewed = [{ failures: { count: 0, messages: [] } }];
   const { partitions } = await stages.plan({ maintenanceId }, PLENTY);
 
-  const stopped = await stages.expire({ held, renewed, state: null }, NO_TIME);
-  const done = await stages.expire({ held, renewed, state: stopped.state }, PLENTY);
+  const expired = await stages.expire({ held, renewed, state: null }, NO_TIME);
   const sweeps = await Promise.all(
     partitions.map(async (partition) => stages.sweep({ partition, state: null }, NO_TIME)),
   );
 
-  expect(stopped).toMatchObject({ done: false, state: { expired: 0 } });
-  expect(done).toMatchObject({ done: true, state: { expired: 1 } });
-  expect(sweeps.some((sweep) => !sweep.done)).toBe(true);
-  expect(sweeps.every(({ state }) => state.swept === 0)).toBe(true);
+  expect(expired.state.expired).toBe(1);
+  expect(sweeps.some(({ state }) => state.swept === 1)).toBe(true);
+  // One pack of each partition that has any, however little time there is.
+  expect(sweeps.every(({ done, state }) => state.swept === 1 || (done && state.swept === 0))).toBe(true);
 });
 
 describe('a day on which points could not be renewed', () => {

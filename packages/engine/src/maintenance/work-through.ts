@@ -6,7 +6,7 @@ const messagesListed = 20;
 
 /** How a step of maintenance is worked off over several calls. */
 export interface StepOptions {
-  /** Asked between items; when true the call ends early and another goes on. @default never */
+  /** Asked between items, never before the first; when true the call ends early and another goes on. @default never */
   readonly shouldStop?: () => boolean;
   readonly signal?: AbortSignal;
 }
@@ -46,12 +46,15 @@ export async function workThrough<Item>(
   let failures = noFailures;
   let done = true;
   const untilTimeIsUp = async function* (): AsyncGenerator<Item> {
+    let isFirst = true;
     for await (const item of items) {
       signal?.throwIfAborted();
-      if (shouldStop()) {
+      // One a call at least, however little time it has: else no number of calls gets through.
+      if (!isFirst && shouldStop()) {
         done = false;
         return;
       }
+      isFirst = false;
       yield item;
     }
   };

@@ -135,8 +135,12 @@ export async function gatherShards(
   const { gathered } = gathering;
   // First, so that they are among those which the root spells out.
   const told = warningsOfLeftOut(gathered.leftOut);
-  const warnings = [...told, ...gathered.warnings];
-  return { ...gathered, warnings, warningCount: gathered.warningCount + told.length, root };
+  return {
+    ...gathered,
+    warnings: [...told, ...gathered.warnings],
+    warningCount: gathered.warningCount + told.length,
+    root,
+  };
 }
 
 /** Adds up results. */

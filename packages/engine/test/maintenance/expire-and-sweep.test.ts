@@ -218,9 +218,9 @@ test('a point stays as long as others need what would have to go with it, and go
 test('a step that is out of time says so, and the next call goes on', async () => {
   const { harness } = await prepare();
   const services = await sweepServices(harness);
-  let asked = 0;
 
-  const first = await sweepPacks(services, { shouldStop: () => (asked += 1) > 1 });
+  // Not even time for one: each call does one all the same.
+  const first = await sweepPacks(services, { shouldStop: () => true });
   const second = await sweepPacks(services);
 
   expect(first).toMatchObject({ done: false, swept: 1 });
