@@ -212,6 +212,25 @@ def fill_schedule_context():
     scheduler._SCHEDULE_TICK_INTERVAL = 1
 
 
+def end_executions_out_of_time():
+    """A machine's own time limit ends an execution, and no state runs any more; looked at between two states."""
+    loop = '        while current_name and execution["status"] == "RUNNING":\n'
+    rewrite(
+        stepfunctions,
+        "_run_execution",
+        (
+            loop,
+            loop + '            limit = definition.get("TimeoutSeconds")\n'
+            '            began = _iso_to_epoch_ms(execution["startDate"]) / 1000\n'
+            "            if limit is not None and time.time() - began > limit:\n"
+            '                execution.update(status="TIMED_OUT", error="States.Timeout", stopDate=now_iso())\n'
+            '                _add_event(execution, "ExecutionTimedOut", {})\n'
+            "                _emit_execution_status_event(execution)\n"
+            "                return\n",
+        ),
+    )
+
+
 def repeat_running_executions():
     """The same name with the same input answers like the first call while that execution runs."""
     rewrite(
@@ -274,6 +293,7 @@ if __name__ == "__main__":
     read_ranges_of_versions()
     fill_schedule_context()
     repeat_running_executions()
+    end_executions_out_of_time()
     fill_access_context()
     for placeholder_type in PLACEHOLDER_TYPES:
         record_placeholder(placeholder_type)
