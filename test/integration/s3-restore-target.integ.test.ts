@@ -10,10 +10,12 @@ import { describe, expect, test } from 'vitest';
 import { S3FileSource, S3RestoreTarget, SystemClock, SystemRandom } from '@holdfast/aws';
 import { RestorePathError, type SourceEntry, TargetUnavailableError, utf8 } from '@holdfast/engine';
 import { allOf, restoreTargetContract } from '@holdfast/engine/testing';
+import { findGap, testUnless } from '../support/gaps.ts';
 import { makeBucket, putPlain } from './support/buckets.ts';
 import { connect, uniqueName } from './support/emulated-aws.ts';
 
 const { s3 } = connect();
+const noAnyExpires = await findGap('anyExpires');
 
 function entryOf(path: string, content: Uint8Array, change: Partial<SourceEntry> = {}): SourceEntry {
   return {
@@ -92,8 +94,7 @@ describe('restoring into a bucket', () => {
         'content-type': 'text/x',
         'cache-control': 'no-store',
         'content-language': 'de',
-        // S3 keeps any text.
-        expires: '0',
+        expires: 'Thu, 01 Jan 2026 00:00:00 GMT',
       },
       userMetadata: { owner: 'me' },
       tags: { 'team name': 'a+b=c:/@', empty: '' },
@@ -112,6 +113,19 @@ describe('restoring into a bucket', () => {
       tags: entry.tags,
     });
   });
+
+  testUnless(noAnyExpires)(
+    'brings back an Expires header that is no date, as S3 keeps any text',
+    async () => {
+      const bucket = await makeBucket(s3);
+      const entry = entryOf('k', body, { attributes: { expires: '0' } });
+
+      await new S3RestoreTarget(s3, bucket).write(entry, pieces(body), 'never');
+
+      const source = new S3FileSource(s3, bucket, new SystemClock(), new SystemRandom());
+      expect((await source.open(entry)).entry.attributes).toMatchObject({ expires: '0' });
+    },
+  );
 
   test('takes every path for a key under the prefix, whatever it looks like', async () => {
     const bucket = await makeBucket(s3);

@@ -53,6 +53,8 @@ export type Need =
   | 'waitScale'
   | 'alarms'
   | 'listings'
+  /** An Expires header of any text, as S3 keeps it. */
+  | 'anyExpires'
   | 'throttledSteps'
   | 'sdkInModules'
   /** The emulator of localstack/, beside the one at hand. */
@@ -69,6 +71,8 @@ const probes: Readonly<Record<Need, () => Promise<Gap>>> = {
     unless(await answers('/_ministack/config'), 'waits of workflows cannot be shortened'),
   alarms: async () => unless(await judgesAlarms(), 'alarms are judged only once in their period'),
   listings: async () => unless(await sortsEncodedKeys(), 'percent-encoded listings lose keys between pages'),
+  anyExpires: async () =>
+    unless(await takesAnyExpires(), 'an Expires header that is no date ends in an error'),
   throttledSteps: async () =>
     unless(await namesThrottled(), 'a refused invocation has no error name in a state machine'),
   sdkInModules: async () =>
@@ -175,6 +179,14 @@ async function sortsEncodedKeys(): Promise<boolean> {
     token = page.NextContinuationToken;
   } while (token !== undefined && keys.length < 10);
   return keys.join(' ') === 'a ~ \u{1F600}';
+}
+
+async function takesAnyExpires(): Promise<boolean> {
+  const Bucket = unique();
+  await new S3Client({ forcePathStyle: true }).send(new CreateBucketCommand({ Bucket }));
+  const authorization = `AWS4-HMAC-SHA256 Credential=test/20260101/${region}/s3/aws4_request, SignedHeaders=host, Signature=0`;
+  const headers = { authorization, expires: '0' };
+  return (await fetch(`${endpointUrl}/${Bucket}/k`, { method: 'PUT', headers, body: 'k' })).ok;
 }
 
 async function namesThrottled(): Promise<boolean> {
