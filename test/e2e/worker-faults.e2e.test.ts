@@ -198,7 +198,7 @@ describeUnless(noGateway)('a restore that fails in a worker', () => {
     const point = (await listPoints(app, arn)).at(-1);
     await gateway.disturb({
       match: { service: 's3', operation: 'PutObject', bucket: testBuckets.restored },
-      action: { kind: 'error', status: 403, code: 'AccessDenied' },
+      action: { kind: 'error', status: 404, code: 'NoSuchBucket' },
     });
 
     const { status, error, reason } = await restore(app, {
@@ -207,7 +207,7 @@ describeUnless(noGateway)('a restore that fails in a worker', () => {
     });
 
     expect({ status, error }).toEqual({ status: 'FAILED', error: 'TargetUnavailableError' });
-    expect(reason).toMatch(/bucket holdfast-e2e-restored may not be written; name it in .*restoreTargets/);
+    expect(reason).toMatch(/bucket holdfast-e2e-restored does not exist; make it/);
   });
 });
 
