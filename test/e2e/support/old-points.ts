@@ -19,8 +19,9 @@ export function writeServicesOf(app: App): WriteServices {
 
 /**
  * Backs a bucket up as it would have been done some days ago: the engine is told that time, so all dates that it
- * decides (expiry, leases, locks) are those of then. The emulator takes locks that have ended already, which S3 would
- * refuse: nobody can wait for a lease of a week in a test.
+ * decides (expiry, leases, locks) are those of then. The emulators take new objects with locks that have ended already,
+ * which S3 would refuse: nobody can wait for a lease of a week in a test. A lock that would be moved to a time that is
+ * over is left as it is, as not all of them do that.
  */
 export async function backUpDaysAgo(
   app: App,
@@ -32,7 +33,7 @@ export async function backUpDaysAgo(
   const { clock, random } = services;
   const source = withClock(new S3FileSource(app.s3, bucket, clock, random), then);
   const { root } = await backUpFiles(
-    { ...services, store: withClock(services.store, then) },
+    { ...services, store: withClock(withoutEndedLocks(services.store), then) },
     {
       runId: newId<RunId>(services.random),
       resourceArn: arnOfBucket(bucket),
@@ -47,13 +48,24 @@ export async function backUpDaysAgo(
   return root.point;
 }
 
+/** A store that moves no lock to a time that is over. */
+function withoutEndedLocks(store: WriteServices['store']): WriteServices['store'] {
+  const extendLock: typeof store.extendLock = async (name, versionId, lock, signal) =>
+    lock.until < new Date() ? lock : store.extendLock(name, versionId, lock, signal);
+  return withMember(store, 'extendLock', extendLock);
+}
+
 /** A port whose clock shows another time. */
 function withClock<Port extends object>(port: Port, now: () => Promise<Date>): Port {
+  return withMember(port, 'now', now);
+}
+
+function withMember<Port extends object>(port: Port, name: string, member: unknown): Port {
   return new Proxy(port, {
     get(target, property) {
-      if (property === 'now') return now;
-      const member: unknown = Reflect.get(target, property, target);
-      return typeof member === 'function' ? member.bind(target) : member;
+      if (property === name) return member;
+      const own: unknown = Reflect.get(target, property, target);
+      return typeof own === 'function' ? own.bind(target) : own;
     },
   });
 }
