@@ -26,13 +26,14 @@ for (const [name, story] of Object.entries(fixtureStories)) {
   const points = vault.points
     .toSorted((one, other) => (one.rootName < other.rootName ? -1 : 1))
     .map(({ root, listing }): ExpectedPoint => {
-      const { point, resource, type, resourceKind, warnings, image } = root;
+      const { point, resource, type, resourceKind, warnings, unread, image } = root;
       return {
         point,
         resource,
         type,
         resourceKind,
         warnings,
+        ...(unread && { unread }),
         files: listing.length,
         listingSha256: digestOf(listing),
         ...(listing.length <= entriesListed && { listing }),

@@ -23,6 +23,8 @@ export const fixtureStories: Readonly<Record<string, (vault: FixtureVault) => Pr
   directory: writeDirectory,
   empty: writeEmpty,
   bucket: writeBucket,
+  // The same as version 1 writes it since roots say what could not be read.
+  degraded: writeBucket,
   'rotated-key': writeRotatedKey,
   'offline-recipient': writeOfflineRecipient,
   'deep-tree': writeDeepTree,

@@ -5,7 +5,7 @@ import type { ImageRecord, PointId, ResourceArn, Root } from '@holdfast/engine';
 import type { ListedFile } from './listed-file.ts';
 
 /** What a point of a fixture must give. */
-export interface ExpectedPoint extends Pick<Root, 'type' | 'resourceKind' | 'warnings'> {
+export interface ExpectedPoint extends Pick<Root, 'type' | 'resourceKind' | 'warnings' | 'unread'> {
   readonly point: PointId;
   readonly resource: ResourceArn;
   readonly files: number;

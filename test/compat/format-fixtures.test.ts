@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  isDegraded,
   OfflineKeyring,
   openContainer,
   openVault,
@@ -34,6 +35,19 @@ test('there are vaults of version 1 of the format, of every kind that a reader h
   expect(keyFilesOf('v1/offline-recipient')).toBe(5);
 });
 
+/** Which points of a vault are degraded, the oldest first. */
+async function degradedIn(name: string): Promise<readonly boolean[]> {
+  const fixture = fixtures.find((one) => one.name === name) as FormatFixture;
+  const { store, keys } = await open(fixture, fixture.vault);
+  const roots = fixture.points.map(async ({ resource, point }) => readRoot(store, keys, resource, point));
+  return (await Promise.all(roots)).map(({ root }) => isDegraded(root));
+}
+
+test('points are as degraded by their warnings, where their roots are from before that was recorded, as by what they record', async () => {
+  expect(await degradedIn('v1/degraded')).toEqual([true, true, false]);
+  expect(await degradedIn('v1/bucket')).toEqual([true, true, false]);
+});
+
 describe.each(fixtures)('the vault $name', (fixture) => {
   test('gives back every point as its source was', async () => {
     const { store, keys } = await open(fixture, fixture.vault);
@@ -47,6 +61,7 @@ describe.each(fixtures)('the vault $name', (fixture) => {
         resourceKind: expected.resourceKind,
         warnings: expected.warnings,
       });
+      expect(root.unread).toEqual(expected.unread);
       expect(root.image).toEqual(expected.image);
       if (expected.listing !== undefined) expect(listing).toEqual(expected.listing);
       expect(listing).toHaveLength(expected.files);

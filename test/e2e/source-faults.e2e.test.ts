@@ -24,7 +24,7 @@ const app = openApp();
 const ec2 = new EC2Client({});
 const gateway = new GatewayClient(app);
 const noGateway = await findGap('gateway');
-const { denied, gone, partly } = testBuckets.sources;
+const { denied, gone, partly, sealed } = testBuckets.sources;
 const unreadable = 'first/c/2.txt';
 const vanished = 'first/d/3.txt';
 
@@ -37,7 +37,8 @@ describeUnless(noGateway)('one cycle over sources of which most have a fault', (
 
   beforeAll(async () => {
     await makeTargets(app);
-    for (const name of [denied, gone]) await makeSource(app, name, { plan: testPlans.sources, objects: 3 });
+    for (const name of [denied, gone, sealed])
+      await makeSource(app, name, { plan: testPlans.sources, objects: 3 });
     partlyBucket = await makeSource(app, partly, { plan: testPlans.sources, objects: 30 });
     const AvailabilityZone = `${app.region}a`;
     const { VolumeId = '' } = await ec2.send(new CreateVolumeCommand({ AvailabilityZone, Size: 1 }));
@@ -55,6 +56,7 @@ describeUnless(noGateway)('one cycle over sources of which most have a fault', (
         match: { service: 's3', operation: 'ListObjectsV2', bucket: gone },
         action: { kind: 'error', status: 404, code: 'NoSuchBucket' },
       },
+      { match: { service: 's3', operation: 'GetObject', bucket: sealed }, action: accessDenied },
       {
         id: 'unreadable',
         match: { service: 's3', operation: 'GetObject', bucket: partly, key: unreadable },
@@ -74,15 +76,15 @@ describeUnless(noGateway)('one cycle over sources of which most have a fault', (
   afterAll(async () => {
     await gateway.calm();
     await gateway.setEc2({ failSnapshotsOf: [] });
-    await untag(app, denied, gone, partly);
+    await untag(app, denied, gone, partly, sealed);
     await ec2.send(new DeleteTagsCommand({ Resources: [volumeId], Tags: [{ Key: 'holdfast:plan' }] }));
   });
 
   test('the cycle fails, and says which resources are not protected', async () => {
     expect(cycle.status).toBe('FAILED');
     expect(cycle.error).toBe('CycleFailedError');
-    expect(cycle.reason).toContain(`3 of 4 resources of plan "${testPlans.sources}" were not protected`);
-    for (const arn of [arnOfBucket(denied), arnOfBucket(gone), volumeArn])
+    expect(cycle.reason).toContain(`4 of 5 resources of plan "${testPlans.sources}" were not protected`);
+    for (const arn of [...[denied, gone, sealed].map(arnOfBucket), volumeArn])
       expect(cycle.reason).toContain(`${arn}: `);
     expect(cycle.reason).not.toContain(partly);
     expect((await statesOf(app.sfn, cycle.arn)).at(-1)).toBe('ResourcesFailed');
@@ -90,7 +92,7 @@ describeUnless(noGateway)('one cycle over sources of which most have a fault', (
 
   test('the failures are counted where the alarm looks', async () => {
     expect(await sumOf(app, 'CycleFailures', testPlans.sources)).toBeGreaterThan(failuresBefore);
-    expect(await sumOf(app, 'ResourcesFailed', testPlans.sources)).toBe(3);
+    expect(await sumOf(app, 'ResourcesFailed', testPlans.sources)).toBe(4);
     expect(await sumOf(app, 'ResourcesDegraded', testPlans.sources)).toBe(1);
   });
 
@@ -108,6 +110,17 @@ describeUnless(noGateway)('one cycle over sources of which most have a fault', (
     expect(error).toMatch(new RegExp(`bucket ${gone} does not exist; make it again`));
   });
 
+  test('a bucket that is listed and of which nothing may be read fails with what to allow, and has no point', async () => {
+    const { state, error } = await newestRun(app, arnOfBucket(sealed));
+
+    expect(state).toBe('failed');
+    expect(error?.name).toBe('NothingReadError');
+    expect(error?.message).toMatch(
+      /none of the 3 entries that .* could be read, and no point was made: .*allow s3:GetObject.*sources\.buckets/,
+    );
+    expect(await listPoints(app, arnOfBucket(sealed))).toEqual([]);
+  });
+
   test('a volume whose snapshot fails has no point, and the failure names both', async () => {
     const { state, error } = await newestRun(app, volumeArn);
 
@@ -123,6 +136,7 @@ describeUnless(noGateway)('one cycle over sources of which most have a fault', (
     const readable = [...partlyBucket.state()].filter(([key]) => key !== unreadable && key !== vanished);
 
     expect(run.state).toBe('degraded');
+    expect(point.unread).toEqual({ carried: 0, missing: 1 });
     expect(await gateway.countFired()).toMatchObject({ unreadable: expect.any(Number), vanished: 1 });
     expect(point.counts.files).toBe(readable.length);
     expect(await restoreAndCompare(app, point.pointId, new Map(readable))).toEqual([]);
@@ -145,8 +159,10 @@ describeUnless(noGateway)('one cycle over sources of which most have a fault', (
 
     await runGoodCycle(app, testPlans.sources, 'incremental');
 
-    const { pointId, type, warnings } = await newestPoint(app, arnOfBucket(partly));
+    const { pointId, type, warnings, unread } = await newestPoint(app, arnOfBucket(partly));
     expect({ type, warnings }).toEqual({ type: 'incremental', warnings: 0 });
+    expect(unread).toEqual({ carried: 0, missing: 0 });
+    expect((await newestPoint(app, arnOfBucket(sealed))).counts.files).toBe(3);
     expect(await restoreAndCompare(app, pointId, partlyBucket.state())).toEqual([]);
     expect((await newestPoint(app, arnOfBucket(denied))).counts.files).toBe(3);
     expect((await newestPoint(app, volumeArn)).resourceKind).toBe('ebs-volume');

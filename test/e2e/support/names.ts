@@ -22,6 +22,7 @@ export const testBuckets = {
     denied: 'holdfast-e2e-denied',
     gone: 'holdfast-e2e-gone',
     partly: 'holdfast-e2e-partly',
+    sealed: 'holdfast-e2e-sealed',
     workers: 'holdfast-e2e-workers',
     twice: 'holdfast-e2e-twice',
     inputs: 'holdfast-e2e-inputs',
