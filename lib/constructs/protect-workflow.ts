@@ -166,14 +166,14 @@ export class ProtectWorkflow extends Workflow {
       maxAttempts: 60,
       jitterStrategy: JitterType.FULL,
     });
-    // EC2 lets 100 snapshots of an account be pending in a region, whoever ordered them. Half a day, at some dollars less
-    // than a cent: longer would hardly be one backup.
+    // EC2 lets 100 snapshots of an account be pending in a region, whoever ordered them. With full jitter an attempt comes
+    // every two and a half minutes on average, so that this lasts half a day.
     snapshot.addRetry({
       errors: ['SnapshotsBusyError'],
       interval: Duration.seconds(30),
       backoffRate: 2,
       maxDelay: Duration.minutes(5),
-      maxAttempts: 150,
+      maxAttempts: 300,
       jitterStrategy: JitterType.FULL,
     });
     const check = this.step('CheckSnapshots', {

@@ -182,7 +182,7 @@ describe('images', () => {
       ErrorEquals.includes('SnapshotsBusyError'),
     );
 
-    expect(busy).toMatchObject({ MaxAttempts: 150, MaxDelaySeconds: 300 });
+    expect(busy).toMatchObject({ MaxAttempts: 300, MaxDelaySeconds: 300 });
   });
 });
 
