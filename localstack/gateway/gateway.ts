@@ -4,6 +4,7 @@ import { finished } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { adminPrefix, answerAdmin } from './admin.ts';
 import { identifyRequest, signedService, type AwsRequest } from './aws-request.ts';
+import { BucketAbac } from './bucket-abac.ts';
 import { Ec2Service } from './ec2/ec2-service.ts';
 import { Ec2Settings } from './ec2/settings.ts';
 import { refuseExecutionName } from './execution-name.ts';
@@ -15,7 +16,7 @@ import { readBody, relay, Upstream } from './passthrough.ts';
 import { jsonReply, type Reply } from './reply.ts';
 import { RequestCounts } from './request-counts.ts';
 import { S3Archive } from './s3-archive/s3-archive.ts';
-import { hasTagsAsBody, refuseS3Tags } from './s3-tags.ts';
+import { refuseS3Tags } from './s3-tags.ts';
 import { TaggedBuckets } from './tagged-buckets.ts';
 import { getResources, type TaggedPage } from './tagged-resources.ts';
 import { refuseVersionId } from './version-id.ts';
@@ -73,6 +74,7 @@ async function closeGateway(server: Server, handler: GatewayHandler): Promise<vo
 class GatewayHandler {
   readonly #upstream: Upstream;
   readonly #ec2: Ec2Service;
+  readonly #abac = new BucketAbac();
   readonly #archive: S3Archive;
   readonly #buckets: TaggedBuckets;
   readonly #listings: EncodedListings;
@@ -121,7 +123,7 @@ class GatewayHandler {
         send(response, await answerAdmin(head.method, head.url, body, targets));
         return;
       }
-      const streamed = signedService(head) === 's3' && !hasTagsAsBody(head.method, head.url);
+      const streamed = signedService(head) === 's3' && !isDocument(head.method, head.url);
       const body = streamed ? undefined : await readBody(message, largestBody);
       await this.#serve(identifyRequest(head, body), message, response, body);
     } catch (error) {
@@ -223,6 +225,7 @@ class GatewayHandler {
       return (
         refuseVersionId(request) ??
         refuseS3Tags(request, message.headers, body) ??
+        this.#abac.answer(request, body) ??
         (await this.#listings.answer(request, message)) ??
         this.#archive.answer(request, message)
       );
@@ -246,6 +249,12 @@ class GatewayHandler {
     const headers = { 'content-type': answer.headers['content-type'] ?? 'application/x-amz-json-1.1' };
     return { status: answer.statusCode ?? 502, headers, body };
   }
+}
+
+/** Whether the body of a call of S3 is a small document that the gateway looks at. */
+function isDocument(method: string, url: string): boolean {
+  const { searchParams } = new URL(url, 'http://gateway');
+  return method === 'PUT' && (searchParams.has('tagging') || searchParams.has('abac'));
 }
 
 function once<T>(find: () => Promise<T>): () => Promise<T> {

@@ -27,6 +27,7 @@ export function decoded(part: string): string {
 }
 
 const subresources: ReadonlyMap<string, string> = new Map([
+  ['abac', 'BucketAbac'],
   ['acl', 'Acl'],
   ['cors', 'BucketCors'],
   ['encryption', 'BucketEncryption'],

@@ -12,11 +12,6 @@ const entities: Readonly<Record<string, string>> = {
   '&apos;': "'",
 };
 
-/** Whether the body of a call of S3 is a list of tags, which is small. */
-export function hasTagsAsBody(method: string, url: string): boolean {
-  return method === 'PUT' && new URL(url, 'http://gateway').searchParams.has('tagging');
-}
-
 /**
  * Refuses tags with characters that S3 does not take, and the emulator behind may.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging-managing.html

@@ -37,13 +37,17 @@ export const deployment = {
     archivePlan(testPlans.glacier, 'glacier-flexible'),
     archivePlan(testPlans.deepArchive, 'deep-archive'),
     plan(testPlans.fleet, { full: never }),
+    plan(testPlans.documents, { full: never }),
     // Switched off by the global setup, and on by the one test that waits for it.
     plan(testPlans.minutely, { full: 'rate(1 minute)' }),
   ],
   tagKey: 'holdfast:plan',
   lockMode: 'governance',
   sources: { buckets: Object.values(testBuckets.sources), keys: [] },
-  restoreTargets: { buckets: [testBuckets.restored, testBuckets.missing], keys: [] },
+  restoreTargets: {
+    buckets: [testBuckets.restored, testBuckets.missing, testBuckets.sources.documents],
+    keys: [],
+  },
   workers: 8,
   resourcesAtOnce: 4,
   snapshotPollSeconds: 1,

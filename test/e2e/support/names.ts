@@ -12,6 +12,7 @@ export const testPlans = {
   glacier: 'glacier',
   deepArchive: 'deep-archive',
   fleet: 'fleet',
+  documents: 'documents',
 } as const;
 
 /** Buckets that the end-to-end deployment may read from, and restore into. Each belongs to one test file. */
@@ -34,6 +35,7 @@ export const testBuckets = {
     glacier: 'holdfast-e2e-glacier',
     deepArchive: 'holdfast-e2e-deep-archive',
     fleet: 'holdfast-e2e-fleet',
+    documents: 'holdfast-e2e-documents',
   },
   restored: 'holdfast-e2e-restored',
   /** Allowed as a restore target, and never made. */

@@ -1,0 +1,32 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+const root = join(import.meta.dirname, '..', '..');
+const begins = /^(?:npx|npm|aws|holdfast|jq|openssl|git|label=)/;
+
+/** One command that a page tells its reader to run. */
+export interface DocumentedCommand {
+  readonly page: string;
+  /** On one line, without a comment. */
+  readonly text: string;
+}
+
+/** The commands in the code of README and docs, in the order of the pages. */
+export function documentedCommands(): readonly DocumentedCommand[] {
+  const pages = ['README.md', ...globSync('docs/*.md', { cwd: root }).sort()].map((page) => join(root, page));
+  return pages.flatMap((page) => {
+    const blocks = readFileSync(page, 'utf8').matchAll(/^( *)```\w*\n([\s\S]*?)^ *```/gm);
+    const lines = [...blocks].flatMap(([, , code = '']) => code.replaceAll(/ *\\\n\s*/g, ' ').split('\n'));
+    return lines
+      .map((line) => line.trim().replace(/ {2,}.*$| # .*$/, ''))
+      .filter((line) => begins.test(line))
+      .map((text) => ({ page: relative(root, page), text }));
+  });
+}
+
+/** The words of a command as a shell splits them; quotes hold words together. */
+export function wordsOf(text: string): readonly string[] {
+  return [...text.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
+    ([, single, double, plain]) => single ?? double ?? plain ?? '',
+  );
+}
