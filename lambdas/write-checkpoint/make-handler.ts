@@ -1,19 +1,31 @@
-import { type AuditLogOptions, putCheckpoint } from '@holdfast/engine';
+import { type AuditLogOptions, type CheckpointStep, putCheckpoint, type WorkStore } from '@holdfast/engine';
 import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import type { Logger } from '../shared/logger.ts';
+import { maintenanceFile, maintenanceId } from '../shared/maintenance-fields.ts';
 
-/** The day's checkpoint: its hash, kept outside the vault, proves the log up to that day. */
-export interface CheckpointOutput {
-  readonly date: string;
-  readonly sha256: string;
-}
+/** A call hands on to the next one when less than this is left; a chain takes a fraction of a second. Milliseconds. */
+const handOnBeforeMs = 120_000;
 
-/** Writes the day's checkpoint over all chains. Repeatable. */
-export function makeHandler(deps: AuditLogOptions & { readonly log: Logger }): StepHandler<CheckpointOutput> {
-  return defineHandler('write-checkpoint', z.unknown(), async () => {
-    const checkpoint = await putCheckpoint(deps);
-    deps.log.info('wrote the checkpoint of the audit log', { ...checkpoint });
-    return checkpoint;
+/** `state` is always null: where the work stands lies in the work bucket. */
+const WriteCheckpointInput = z.object({ maintenanceId, state: z.null().optional() });
+
+/** Whether the day's checkpoint is written. Its hash, kept outside the vault, proves the log up to that day. */
+export type WriteCheckpointOutput = CheckpointStep & { readonly state: null };
+
+/** Writes the day's checkpoint over all chains, as far as the time of one call goes. Repeatable. */
+export function makeHandler(
+  deps: AuditLogOptions & { readonly work: WorkStore; readonly log: Logger },
+): StepHandler<WriteCheckpointOutput> {
+  const { log, ...options } = deps;
+  return defineHandler('write-checkpoint', WriteCheckpointInput, async (input, context) => {
+    const step = await putCheckpoint(
+      { ...options, progressName: maintenanceFile(input.maintenanceId, 'checkpoint.json') },
+      { shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs },
+    );
+    if (step.done)
+      log.info('wrote the checkpoint of the audit log', { date: step.date, sha256: step.sha256 });
+    else log.info('looked at a part of the audit log', { maintenanceId: input.maintenanceId });
+    return { ...step, state: null };
   });
 }

@@ -166,10 +166,8 @@ export class MaintenanceFunctions extends FunctionGroup {
       timeout: LONGEST,
     });
     this.writeCheckpoint = this.add('write-checkpoint', {
-      environment: {
-        ...auditor,
-      } satisfies WriteCheckpointEnv,
-      statements: [...readsSealed(storage), writesAuditLog(storage)],
+      environment: { ...auditor, WORK_BUCKET } satisfies WriteCheckpointEnv,
+      statements: [...readsSealed(storage), writesAuditLog(storage), ...usesWork(storage, WORK)],
       memoryMegabytes: 512,
       timeout: LONGEST,
     });

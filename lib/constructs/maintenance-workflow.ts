@@ -83,7 +83,7 @@ export class MaintenanceWorkflow extends Workflow {
         reconciled: { state: null },
         holds: { state: null },
         containers: null,
-        checkpoint: null,
+        checkpoint: { state: null },
         renewed: null,
         expired: { state: null },
         swept: null,
@@ -112,7 +112,12 @@ export class MaintenanceWorkflow extends Workflow {
       ['sweep', { ...this.eachPartition('SweepPacks', steps.sweepPacks, '$.swept'), onlyIf: pointsMayGo }],
       ['sweepSnapshots', this.single('SweepSnapshots', steps.sweepSnapshots, '$.snapshots')],
       ['verify', this.eachPartition('VerifySample', steps.verifySample, '$.verified')],
-      ['checkpoint', this.single('WriteCheckpoint', steps.writeCheckpoint, '$.checkpoint')],
+      [
+        'checkpoint',
+        this.loop('WriteCheckpoint', steps.writeCheckpoint, '$.checkpoint', {
+          maintenanceId: JsonPath.stringAt('$$.Execution.Name'),
+        }),
+      ],
     ];
     const report = this.step('ReportMaintenance', { function: steps.report, resultPath: '$.report' });
     report.addCatch(this.failed('MaintenanceFailed'), {

@@ -27,7 +27,7 @@ describe('maintenance', () => {
       next('SweepPacks'),
       next('SweepSnapshots'),
       next('VerifySample'),
-      next('WriteCheckpoint'),
+      next('WriteCheckpointDone'),
     ]).toEqual([
       'RecordConfiguration',
       'ReconcilePoints',
@@ -102,7 +102,13 @@ describe('maintenance', () => {
 
   test('begins every loop with a state of null, which a first call expects', () => {
     expect(maintenance.States['Begin']).toMatchObject({
-      Result: { errors: {}, reconciled: { state: null }, renewed: null, expired: { state: null } },
+      Result: {
+        errors: {},
+        reconciled: { state: null },
+        renewed: null,
+        expired: { state: null },
+        checkpoint: { state: null },
+      },
     });
     for (const name of ['RenewLeases', 'SweepPacks', 'VerifySample']) {
       expect(maintenance.States[name]?.ItemProcessor?.States[`${name}Begin`], name).toMatchObject({

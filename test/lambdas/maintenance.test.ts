@@ -19,6 +19,7 @@ import type { StepContext } from '../../lambdas/shared/define-handler.ts';
 import { makeHandler as makeSweepPacks } from '../../lambdas/sweep-packs/make-handler.ts';
 import { makeHandler as makeSweepSnapshots } from '../../lambdas/sweep-snapshots/make-handler.ts';
 import { makeHandler as makeVerifySample } from '../../lambdas/verify-sample/make-handler.ts';
+import { makeHandler as makeWriteCheckpoint } from '../../lambdas/write-checkpoint/make-handler.ts';
 import { DAILY, type Deployment, makeDeployment, PLENTY, readJson } from './support/deployment.ts';
 import { MemoryImages } from './support/memory-images.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
@@ -190,6 +191,22 @@ test('stages that are out of time get one item done all the same', async () => {
   expect(sweeps.some(({ state }) => state.swept === 1)).toBe(true);
   // One pack of each partition that has any, however little time there is.
   expect(sweeps.every(({ done, state }) => state.swept === 1 || (done && state.swept === 0))).toBe(true);
+});
+
+test('a checkpoint without time looks at one chain a call, and hands on in files of its own execution', async () => {
+  const { deployment } = await withOldPoint();
+  const audit = new AuditLog(deployment.services);
+  const event = { kind: 'expire', point: 'x', expiresAt: '2026-03-02T02:00:00.000Z' } as const;
+  await audit.append({ chain: instance, id: 'one', by: 'test', event });
+  const { work, log } = deployment;
+  const writeCheckpoint = makeWriteCheckpoint({ ...deployment.services, work, log });
+
+  const first = await writeCheckpoint({ maintenanceId, state: null }, NO_TIME);
+  const second = await writeCheckpoint({ maintenanceId, state: first.state }, NO_TIME);
+
+  expect(first).toEqual({ done: false, state: null });
+  expect(work.names()).toContain(`maintenance/${maintenanceId}/checkpoint.json`);
+  expect(second).toMatchObject({ done: true, state: null, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
 });
 
 describe('a day on which points could not be renewed', () => {

@@ -140,7 +140,7 @@ export { holdScopeText } from './holds/hold-scope.ts';
 export { auditKeepDays, AuditLog, type AuditLogOptions } from './audit/audit-log.ts';
 export { recordConfiguration } from './audit/record-configuration.ts';
 export type { AuditEntry } from './audit/audit-entry.ts';
-export { putCheckpoint } from './audit/audit-checkpoint.ts';
+export { type CheckpointStep, putCheckpoint } from './audit/audit-checkpoint.ts';
 export { verifyAudit, type AuditOutcome } from './audit/verify-audit.ts';
 
 // Kernels, for measuring them by themselves

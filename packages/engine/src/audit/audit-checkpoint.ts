@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { utf8 } from '../bytes.ts';
-import { ObjectExistsError } from '../errors.ts';
+import { ObjectExistsError, ObjectNotFoundError } from '../errors.ts';
 import { parseVaultJson } from '../keys/parse-vault-json.ts';
+import type { StepOptions } from '../maintenance/work-through.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
+import type { WorkStore } from '../ports/work-store.ts';
 import { auditEntryNumber, auditHash, auditPrefixes, decodeAuditEntry, ifReadable } from './audit-entry.ts';
 import { auditKeepDays, findAuditHead, type AuditLogOptions } from './audit-log.ts';
 
@@ -34,34 +36,84 @@ export function parseCheckpoint(bytes: Uint8Array, name: string): AuditCheckpoin
   return parseVaultJson(AuditCheckpoint, bytes, name);
 }
 
+/** Where a checkpoint that is being written stands; one object in the work store. */
+const CheckpointProgress = z.object({
+  /** Hash of the checkpoint that it follows. */
+  previous: sha256.nullable(),
+  /** Everything up to here has been looked at. */
+  startAfter: z.string(),
+  heads: AuditCheckpoint.shape.heads,
+});
+type CheckpointProgress = z.infer<typeof CheckpointProgress>;
+
+/** What writing a checkpoint takes beside the log. */
+export interface CheckpointOptions extends AuditLogOptions {
+  readonly work: WorkStore;
+  /** The working file in which a call leaves to the next one how far it came; each writer has its own. */
+  readonly progressName: string;
+}
+
+/** Today's checkpoint, or that another call has to go on. */
+export type CheckpointStep =
+  | { readonly done: false }
+  | { readonly done: true; readonly date: string; readonly sha256: string };
+
 /**
- * Writes today's checkpoint over the heads of all chains, unless there is one. Repeatable.
+ * Writes today's checkpoint over the heads of all chains, unless there is one. Repeatable. Goes on over any number of
+ * calls, at least one chain each; the checkpoint is of the day on which the last one ends.
  * Costs about two requests for each chain, and one more for each that has grown since the checkpoint before.
  * @returns the hash of today's checkpoint: kept outside the vault, it proves the log up to today.
  */
-export async function putCheckpoint(options: AuditLogOptions): Promise<{ date: string; sha256: string }> {
-  const { store, lockMode } = options;
+export async function putCheckpoint(
+  options: CheckpointOptions,
+  { shouldStop = () => false, signal }: StepOptions = {},
+): Promise<CheckpointStep> {
+  const { store, work, progressName, lockMode } = options;
   const now = await store.now();
   const day = now.toISOString().slice(0, 10);
   const before = await findLastCheckpoint(store, day);
-  if (before?.checkpoint.date === day) return { date: before.checkpoint.date, sha256: before.sha256 };
+  if (before?.checkpoint.date === day)
+    return { done: true, date: before.checkpoint.date, sha256: before.sha256 };
+  const previous = before?.sha256 ?? null;
+  const found = await findProgress(work, progressName);
+  // Another writer's checkpoint may have come between: what it says of the chains is not to be taken back.
+  const begun =
+    found?.previous === previous ? found : { previous, startAfter: auditPrefixes.chains, heads: [] };
+  const { startAfter, heads } = await listHeads(store, before?.checkpoint, begun, { shouldStop, signal });
+  if (startAfter !== undefined) {
+    await putProgress(work, progressName, { previous, startAfter, heads });
+    return { done: false };
+  }
   const checkpoint: AuditCheckpoint = {
     formatVersion: 1,
     date: day,
     at: now.toISOString(),
     previous: before === undefined ? null : { date: before.checkpoint.date, sha256: before.sha256 },
-    heads: await listHeads(store, before?.checkpoint),
+    heads,
   };
   const bytes = utf8(`${JSON.stringify(checkpoint)}\n`);
   const lock = { mode: lockMode, until: new Date(now.getTime() + auditKeepDays * dayMs) };
   try {
     await store.put(checkpointName(day), bytes, { lock });
-    return { date: day, sha256: auditHash(bytes) };
+    return { done: true, date: day, sha256: auditHash(bytes) };
   } catch (error) {
     if (!(error instanceof ObjectExistsError)) throw error;
     const theirs = await store.get(checkpointName(day));
     parseCheckpoint(theirs, checkpointName(day));
-    return { date: day, sha256: auditHash(theirs) };
+    return { done: true, date: day, sha256: auditHash(theirs) };
+  }
+}
+
+async function putProgress(work: WorkStore, name: string, progress: CheckpointProgress): Promise<void> {
+  await work.put(name, utf8(JSON.stringify(progress)));
+}
+
+async function findProgress(work: WorkStore, name: string): Promise<CheckpointProgress | undefined> {
+  try {
+    return CheckpointProgress.parse(JSON.parse(Buffer.from(await work.get(name)).toString('utf8')));
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return undefined;
+    throw error;
   }
 }
 
@@ -82,16 +134,24 @@ async function findLastCheckpoint(
   return undefined;
 }
 
-/** Where every chain stands, found by hopping from chain to chain instead of listing all entries. */
+/**
+ * Where every chain stands, found by hopping from chain to chain instead of listing all entries.
+ * @returns with `startAfter`, when the time was up.
+ */
 async function listHeads(
   store: ObjectStore,
   before: AuditCheckpoint | undefined,
-): Promise<AuditCheckpoint['heads']> {
+  begun: Pick<CheckpointProgress, 'startAfter' | 'heads'>,
+  { shouldStop, signal }: Required<Pick<StepOptions, 'shouldStop'>> & { signal: AbortSignal | undefined },
+): Promise<{ readonly startAfter?: string; readonly heads: AuditCheckpoint['heads'] }> {
   const known = new Map(before?.heads.map((head) => [head.chain, head]));
-  const heads: AuditCheckpoint['heads'] = [];
-  for (let startAfter: string = auditPrefixes.chains; ;) {
+  const heads = [...begun.heads];
+  for (let { startAfter } = begun; ;) {
+    signal?.throwIfAborted();
     const first = await firstName(store, startAfter);
-    if (first === undefined) return heads;
+    if (first === undefined) return { heads };
+    // One a call at least, however little time it has: else no number of calls gets through.
+    if (startAfter !== begun.startAfter && shouldStop()) return { startAfter, heads };
     const folder = first.slice(0, first.lastIndexOf('/') + 1);
     if (folder === auditPrefixes.chains) {
       // What lies in no folder is no chain.

@@ -1,7 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { auditEntryName, vaultChain, type AuditEvent } from '../../src/audit/audit-entry.ts';
-import { checkpointName, parseCheckpoint, putCheckpoint } from '../../src/audit/audit-checkpoint.ts';
+import {
+  checkpointName,
+  parseCheckpoint,
+  putCheckpoint,
+  type AuditCheckpoint,
+} from '../../src/audit/audit-checkpoint.ts';
 import { AuditLog } from '../../src/audit/audit-log.ts';
 import { verifyAudit, type AuditOutcome } from '../../src/audit/verify-audit.ts';
 import { utf8 } from '../../src/bytes.ts';
@@ -10,6 +15,7 @@ import type { ObjectStore } from '../../src/ports/object-store.ts';
 import { FakeClock } from '../../src/testing/fake-clock.ts';
 import { FaultPlan, withFaults } from '../../src/testing/faults.ts';
 import { MemoryObjectStore } from '../../src/testing/memory-object-store.ts';
+import { MemoryWorkStore } from '../../src/testing/memory-work-store.ts';
 import { SeededRandom } from '../../src/testing/seeded-random.ts';
 
 const dayMs = 86_400_000;
@@ -24,9 +30,11 @@ class Scene {
   readonly clock = new FakeClock();
   readonly store = new MemoryObjectStore({ clock: this.clock });
   readonly random = new SeededRandom('audit');
+  readonly work = new MemoryWorkStore();
 
-  options(store: ObjectStore = this.store) {
-    return { store, clock: this.clock, random: this.random, lockMode: 'compliance' as const };
+  options(store: ObjectStore = this.store, progressName = 'progress') {
+    const { clock, random, work } = this;
+    return { store, clock, random, work, progressName, lockMode: 'compliance' as const };
   }
 
   async append(chain: string, n: number, store?: ObjectStore): Promise<void> {
@@ -70,6 +78,11 @@ class Scene {
 
 function kindsOf({ problems }: AuditOutcome): string[] {
   return problems.map(({ problem }) => problem);
+}
+
+async function headsOf(scene: Scene, day: string): Promise<AuditCheckpoint['heads']> {
+  const name = checkpointName(day);
+  return parseCheckpoint(await scene.store.get(name), name).heads;
 }
 
 test('a log that nobody touched verifies', async () => {
@@ -266,6 +279,67 @@ describe('a checkpoint', () => {
 
     expect(scene.store.requests('listVersions')).toBeLessThanOrEqual(6);
     expect(scene.store.requests('get')).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('a checkpoint that is written over calls without time', () => {
+  const hurry = { shouldStop: () => true };
+  const chainNames = Array.from({ length: 5 }, (_, n) => `arn:aws:s3:::bucket-${n}`);
+
+  async function withChains(entries = 1): Promise<Scene> {
+    const scene = new Scene();
+    for (const chain of chainNames) for (let n = 1; n <= entries; n++) await scene.append(chain, n);
+    return scene;
+  }
+
+  async function callUntilDone(options: ReturnType<Scene['options']>): Promise<number> {
+    for (let calls = 1; ; calls++) if ((await putCheckpoint(options, hurry)).done) return calls;
+  }
+
+  test('has every chain once, one a call, as one call would have them', async () => {
+    const [scene, other] = [await withChains(2), await withChains(2)];
+
+    const calls = await callUntilDone(scene.options());
+    await putCheckpoint(other.options());
+
+    expect(calls).toBe(chainNames.length);
+    expect(await headsOf(scene, '2026-01-01')).toEqual(await headsOf(other, '2026-01-01'));
+    expect((await scene.verify()).problems).toEqual([]);
+  });
+
+  test('comes to the same when every call is made twice', async () => {
+    const scene = await withChains();
+    const both = async () =>
+      Promise.all([putCheckpoint(scene.options(), hurry), putCheckpoint(scene.options(), hurry)]);
+
+    for (let done = false; !done;) done = (await both()).every((step) => step.done);
+
+    expect(new Set((await headsOf(scene, '2026-01-01')).map(({ chain }) => chain))).toEqual(
+      new Set(chainNames),
+    );
+    expect(await headsOf(scene, '2026-01-01')).toHaveLength(chainNames.length);
+  });
+
+  test('is of the day on which it is done, and follows one that came between, with nothing taken back', async () => {
+    const scene = await withChains();
+    await putCheckpoint(scene.options(), hurry);
+    await putCheckpoint(scene.options(), hurry);
+    for (const chain of chainNames) await scene.append(chain, 2);
+    await putCheckpoint(scene.options(scene.store, 'of another'));
+    scene.clock.advance(dayMs);
+
+    await callUntilDone(scene.options());
+
+    expect((await headsOf(scene, '2026-01-02')).map(({ n }) => n)).toEqual(chainNames.map(() => 2));
+    expect(await scene.verify()).toMatchObject({ checkpoints: 2, problems: [] });
+  });
+
+  test('is done when another writer has done it', async () => {
+    const scene = await withChains();
+    await putCheckpoint(scene.options(), hurry);
+    const theirs = await putCheckpoint(scene.options(scene.store, 'of another'));
+
+    expect(await putCheckpoint(scene.options(), hurry)).toEqual(theirs);
   });
 });
 
