@@ -10,11 +10,13 @@ import {
   type RunId,
   verifyPoints,
 } from '@holdfast/engine';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
+import { findGap, testUnless } from '../support/gaps.ts';
 import { makeBucket, makeVaultBucket } from './support/buckets.ts';
 import { connect } from './support/emulated-aws.ts';
 import { makeCatalogTable, makeChunkIndexTable } from './support/tables.ts';
 
+const test = testUnless(await findGap('gateway'));
 const clients = connect();
 const faults = `${process.env['AWS_ENDPOINT_URL'] ?? ''}/_gateway/faults`;
 
