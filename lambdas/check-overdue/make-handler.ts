@@ -36,9 +36,9 @@ export function makeHandler(deps: {
   readonly clock: Clock;
   readonly log: Logger;
 }): StepHandler<CheckOverdueOutput> {
-  const { plans, tagged, catalog, maintenance, clock, log } = deps;
+  const { plans, catalog, maintenance, clock, log } = deps;
   return defineReportingHandler('check-overdue', z.unknown(), deps, async (_, count) => {
-    await recordDiscovered(deps, plans, await tagged.discover());
+    await recordDiscovered(deps, plans);
     const found = await findOverdue(catalog, plans, clock.now());
     for (const { arn, plan, reason, detail } of found) log.warn(reason, { resource: arn, plan, detail });
 

@@ -27,12 +27,12 @@ export function defineReportingHandler<Schema extends z.ZodType, Output>(
   name: string,
   input: Schema,
   reporting: Reporting,
-  run: (input: z.output<Schema>, count: Count) => Promise<Output>,
+  run: (input: z.output<Schema>, count: Count, context: StepContext) => Promise<Output>,
 ): StepHandler<Output> {
   return async (event, context) => {
     const values: MetricValue[] = [];
     const step = defineHandler(name, input, async (checked) =>
-      run(checked, (counted) => values.push(...counted)),
+      run(checked, (counted) => values.push(...counted), context),
     );
     try {
       return await step(event, context);

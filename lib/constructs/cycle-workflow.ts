@@ -105,7 +105,11 @@ export class CycleWorkflow extends Workflow {
     const protectResources = this.protectResources();
     this.catching([record, discover, protectResources, report], giveUp);
 
-    return this.accept(record.next(discover).next(protectResources).next(report));
+    protectResources.next(report);
+    const discovered = new Choice(this, 'Discovered', { stateName: 'Discovered' })
+      .when(Condition.booleanEquals('$.discovery.done', false), discover)
+      .otherwise(protectResources);
+    return this.accept(record.next(discover).next(discovered));
   }
 
   /** A person who starts a cycle has to name its plan, and may name the rest, of which start-cycle names all. */

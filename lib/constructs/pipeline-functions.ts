@@ -96,6 +96,7 @@ export class PipelineFunctions extends FunctionGroup {
         ...usesCatalog(storage),
         ...putsMetrics(METRICS_NAMESPACE),
       ],
+      memoryMegabytes: 512,
       timeout: LONGEST,
     });
     this.openRun = this.add('open-run', {

@@ -25,7 +25,13 @@ async function expectDiscovered(
   check: (found: readonly TaggedResource[]) => void,
 ): Promise<void> {
   const resources = new TaggedResources(clients, key);
-  await vi.waitFor(async () => check(await resources.discover()), { timeout: patienceMs });
+  await vi.waitFor(
+    async () => {
+      const groups = await Array.fromAsync(resources.discover());
+      check(groups.flatMap((group) => group.resources));
+    },
+    { timeout: patienceMs },
+  );
 }
 
 describe('discovery', () => {

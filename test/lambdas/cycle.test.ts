@@ -1,8 +1,16 @@
 import type { TaggedResource } from '@holdfast/aws';
 import { RetentionRules, type ResourceArn, type RunId } from '@holdfast/engine';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { StepContext } from '../../lambdas/shared/define-handler.ts';
 import { makeDeployment, PLENTY, readJson } from './support/deployment.ts';
-import { type CycleItem, discover, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+import {
+  type CycleItem,
+  discover,
+  makePipeline,
+  protectFiles,
+  TAGGED_BUCKET,
+  untilDone,
+} from './support/pipeline.ts';
 
 const CYCLE = { plan: 'daily', type: 'full', scheduledAt: '2026-03-02T02:00:00Z', cycleId: 'daily-full-1' };
 const arn = (name: string) => `arn:aws:s3:::${name}` as ResourceArn;
@@ -11,6 +19,10 @@ const tagged = (name: string, fields: Partial<TaggedResource> = {}): TaggedResou
   arn: arn(name),
   ...fields,
 });
+
+const ec2 = (id: string) => `arn:aws:ec2:us-east-1:1:${id}` as ResourceArn;
+const taggedInstance = (index: number) =>
+  tagged('', { arn: ec2(`instance/i-${String(index).padStart(3, '0')}`), kind: 'ec2-instance' });
 
 test('discovery that is repeated leads to the same runs', async () => {
   const deployment = makeDeployment();
@@ -21,6 +33,64 @@ test('discovery that is repeated leads to the same runs', async () => {
 
   expect(second).toEqual(first);
   expect(new Set(first.map(({ runId }) => runId)).size).toBe(2);
+});
+
+/** Not a moment to begin anything. */
+const NO_TIME: StepContext = { getRemainingTimeInMillis: () => 0 };
+
+describe('a discovery without time', () => {
+  const found = [tagged('b'), tagged('a'), tagged('bad', { plan: 'dayly' }), taggedInstance(1)];
+
+  test('finds some resources a call, and in the end what one call would have found', async () => {
+    const [deployment, other] = [makeDeployment(), makeDeployment()];
+    const seenAt = new Date(deployment.clock.now().getTime() - 1_000);
+    await deployment.catalog.putResource({ arn: arn('untagged'), kind: 's3-bucket', plan: 'daily', seenAt });
+    const pipeline = makePipeline(deployment, found);
+    const withTime = makePipeline(other, found);
+
+    const expected = await withTime.discover(CYCLE, PLENTY);
+    const first = await pipeline.discover(CYCLE, NO_TIME);
+    let calls = 1;
+    const last = await untilDone(async () => {
+      calls += 1;
+      return pipeline.discover(CYCLE, NO_TIME);
+    });
+
+    expect(first).toEqual({ done: false });
+    // The index, each of the resources, and what follows the last of them.
+    expect(calls).toBe(found.length + 2);
+    expect(last).toEqual(expected);
+    for (const name of ['files', 'images'])
+      expect(await readJson(deployment.work, `cycles/daily-full-1/${name}.json`)).toEqual(
+        await readJson(other.work, `cycles/daily-full-1/${name}.json`),
+      );
+    expect(await Array.fromAsync(deployment.catalog.listResources())).toEqual(
+      await Array.fromAsync(other.catalog.listResources()),
+    );
+    expect(deployment.metrics.of('ResourceProblems')).toEqual([1]);
+  });
+
+  test('comes to the same when every call is made twice', async () => {
+    const deployment = makeDeployment();
+    const pipeline = makePipeline(deployment, found);
+    const call = async () => pipeline.discover(CYCLE, NO_TIME);
+
+    const last = await untilDone(async () => (await Promise.all([call(), call()]))[1]);
+
+    expect(last).toMatchObject({ lists: { files: { count: 2 }, images: { count: 1 } }, problems: 1 });
+  });
+
+  test('forgets nothing that another discovery has found since it began', async () => {
+    const deployment = makeDeployment();
+    const pipeline = makePipeline(deployment, [tagged('a')]);
+    await pipeline.discover(CYCLE, NO_TIME);
+    deployment.clock.advance(60_000);
+    await discover(deployment, makePipeline(deployment, [tagged('a'), tagged('new')]), 'weekly-full-1');
+
+    await untilDone(async () => pipeline.discover(CYCLE, NO_TIME));
+
+    expect(await deployment.catalog.findResource(arn('new'))).toBeDefined();
+  });
 });
 
 test('each cycle has runs of its own', async () => {
@@ -55,7 +125,7 @@ test('a tag that names no plan becomes a problem in the catalog and in the metri
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment, [tagged('a', { plan: 'dayly' }), tagged('b')]);
 
-  const { problems } = await pipeline.discover(CYCLE, PLENTY);
+  const { problems } = await untilDone(async () => pipeline.discover(CYCLE, PLENTY));
 
   expect(problems).toBe(1);
   expect(await deployment.catalog.findResource(arn('a'))).toMatchObject({
@@ -82,7 +152,7 @@ test('a cycle without resources reports that nothing failed', async () => {
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment, []);
 
-  const { lists } = await pipeline.discover(CYCLE, PLENTY);
+  const { lists } = await untilDone(async () => pipeline.discover(CYCLE, PLENTY));
   const report = await pipeline.reportCycle(CYCLE, PLENTY);
 
   expect(await readJson(deployment.work, lists.files.key)).toEqual([]);
@@ -90,17 +160,13 @@ test('a cycle without resources reports that nothing failed', async () => {
   expect(report).toMatchObject({ completed: 0, failed: 0 });
 });
 
-const ec2 = (id: string) => `arn:aws:ec2:us-east-1:1:${id}` as ResourceArn;
-const taggedInstance = (index: number) =>
-  tagged('', { arn: ec2(`instance/i-${String(index).padStart(3, '0')}`), kind: 'ec2-instance' });
-
 test('images have a list of their own, and begin one after the other, none later than after a while', async () => {
   const deployment = makeDeployment();
   const images = Array.from({ length: 150 }, (_, index) => taggedInstance(index));
   const volume = tagged('', { arn: ec2('volume/vol-1'), kind: 'ebs-volume' });
   const pipeline = makePipeline(deployment, [...images, tagged('a'), volume, tagged('b')]);
 
-  const { lists } = await pipeline.discover(CYCLE, PLENTY);
+  const { lists } = await untilDone(async () => pipeline.discover(CYCLE, PLENTY));
 
   const files = (await readJson(deployment.work, lists.files.key)) as CycleItem[];
   expect(files.map(({ resourceArn, startAfterSeconds }) => [resourceArn, startAfterSeconds])).toEqual([

@@ -11,7 +11,14 @@ import type { StepContext } from '../../lambdas/shared/define-handler.ts';
 import { defineReportingHandler } from '../../lambdas/shared/define-reporting-handler.ts';
 import { metric } from '../../lambdas/shared/metrics.ts';
 import { BUCKET_ARN, DAILY, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
-import { discover, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+import {
+  discover,
+  discoveryOf,
+  makePipeline,
+  protectFiles,
+  TAGGED_BUCKET,
+  untilDone,
+} from './support/pipeline.ts';
 import { EXECUTION, makeRestoring } from './support/restoring.ts';
 
 const LAMBDAS = join(import.meta.dirname, '..', '..', 'lambdas');
@@ -40,7 +47,10 @@ const steps: Readonly<Record<string, Prepare>> = {
     const { discover: step } = makePipeline(deployment);
     await nothing();
     return async (context) =>
-      outcome(step(CYCLE, context), async () => deployment.work.get('cycles/daily-full-1/files.json'));
+      outcome(
+        untilDone(async () => step(CYCLE, context)),
+        async () => deployment.work.get('cycles/daily-full-1/files.json'),
+      );
   },
   'fail-run': async (deployment) => {
     const pipeline = makePipeline(deployment);
@@ -93,7 +103,7 @@ const steps: Readonly<Record<string, Prepare>> = {
     const step = makeCheckOverdue({
       ...deployment,
       plans: [DAILY],
-      tagged: { discover: async () => Promise.resolve([TAGGED_BUCKET]) },
+      tagged: discoveryOf([TAGGED_BUCKET]),
       maintenance: { lastSuccess: async () => Promise.resolve(deployment.clock.now()) },
     });
     await nothing();

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { makeHandler as makeCheckOverdue } from '../../lambdas/check-overdue/make-handler.ts';
 import { makeHandler as makeCountDeadLetters } from '../../lambdas/count-dead-letters/make-handler.ts';
 import { DAILY, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
-import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
+import { discoveryOf, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 
 const hour = 3_600_000;
 const RUN = 'a'.repeat(32);
@@ -16,11 +16,10 @@ function makeCheck(
   tagged: readonly TaggedResource[] = [TAGGED_BUCKET],
   lastSuccess: Date = deployment.clock.now(),
 ) {
-  const discover = async () => Promise.resolve([...tagged]);
   return makeCheckOverdue({
     ...deployment,
     plans: [DAILY, { ...DAILY, name: 'weekly' }],
-    tagged: { discover },
+    tagged: discoveryOf(tagged),
     maintenance: { lastSuccess: async () => Promise.resolve(lastSuccess) },
   });
 }

@@ -32,9 +32,14 @@ export { S3FileSource, type S3FileSourceOptions } from './s3-file-source.ts';
 export { S3RestoreTarget, type S3RestoreTargetOptions } from './s3-restore-target.ts';
 export { Ec2Images, type OrderedVolume, type VolumeOrder, type VolumeSnapshot } from './ec2-images.ts';
 export { fitTags, type MachineConfiguration, type VolumeConfiguration } from './ec2-machine.ts';
-export { type DiscoveryClients, type TaggedResource, TaggedResources } from './tagged-resources.ts';
+export {
+  type DiscoveredGroup,
+  type DiscoveryClients,
+  type TaggedResource,
+  TaggedResources,
+} from './tagged-resources.ts';
 export { openSource, type SourceOpener } from './open-source.ts';
-export { recordDiscovered } from './record-discovered.ts';
+export { recordDiscovered, type RecordingProgress } from './record-discovered.ts';
 export { checkTargetBucket } from './check-target-bucket.ts';
 export { bucketOfArn, instanceOfArn, volumeOfArn } from './resource-arns.ts';
 

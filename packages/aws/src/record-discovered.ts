@@ -1,27 +1,68 @@
 import type { Catalog, Clock, Plans, ResourceArn } from '@holdfast/engine';
-import type { TaggedResource } from './tagged-resources.ts';
+import type { Discovery, TaggedResource, TaggedResources } from './tagged-resources.ts';
+
+/** What discovering works with. */
+export interface RecordDiscoveredServices {
+  readonly tagged: Pick<TaggedResources, 'discover'>;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+}
+
+/** A resource that is on record. */
+export type RecordedResource = Omit<TaggedResource, 'tags'>;
+
+/** How far recording came. */
+export interface RecordingProgress {
+  readonly startedAt: Date;
+  readonly left: Discovery;
+  /** Those that are on record, problems included; in no order. */
+  readonly recorded: readonly RecordedResource[];
+}
+
+/** How recording goes on over several calls. */
+export interface RecordingOptions {
+  /** Where an earlier call stopped. */
+  readonly progress?: RecordingProgress | undefined;
+  /** Asked between groups, never before the first. @default never */
+  readonly shouldStop?: () => boolean;
+}
 
 /**
- * Writes what discovery found into the catalog: a row for each resource, with a problem where its tag names no plan.
- * Rows of resources that lost their tag are removed; their points stay. Directories are left alone, as no tag selects
- * them. Repeatable.
- * @returns what was found, problems included.
+ * Writes what discovery finds into the catalog: a row for each resource, with a problem where its tag names no plan.
+ * When all is found, rows of resources that lost their tag are removed; their points stay. Directories are left alone,
+ * as no tag selects them, and so are rows that another discovery has written since this one began. Repeatable.
+ * @returns what was found, by ARN; or, when the time was up, where another call has to go on.
  */
 export async function recordDiscovered(
-  { catalog, clock }: { readonly catalog: Catalog; readonly clock: Clock },
+  { tagged, catalog, clock }: RecordDiscoveredServices,
   plans: Plans,
-  discovered: readonly TaggedResource[],
-): Promise<TaggedResource[]> {
-  const resources = discovered.map((resource) => withPlanChecked(resource, plans));
-  const seenAt = clock.now();
-  for (const resource of resources) await catalog.putResource({ ...resource, seenAt });
-  const found = new Set<ResourceArn>(resources.map(({ arn }) => arn));
+  { progress, shouldStop = () => false }: RecordingOptions = {},
+): Promise<
+  | { readonly done: false; readonly progress: RecordingProgress }
+  | { readonly done: true; readonly resources: readonly RecordedResource[] }
+> {
+  const startedAt = progress?.startedAt ?? clock.now();
+  const recorded = [...(progress?.recorded ?? [])];
+  for await (const { resources, left } of tagged.discover(progress?.left)) {
+    const seenAt = clock.now();
+    for (const resource of resources) {
+      const { tags, ...checked } = withPlanChecked(resource, plans);
+      await catalog.putResource({ ...checked, ...(tags && { tags }), seenAt });
+      recorded.push(checked);
+    }
+    // What comes after the last group is done by one call, so it gets a whole one.
+    if (shouldStop()) return { done: false, progress: { startedAt, left, recorded } };
+  }
+  await removeGone(catalog, new Set(recorded.map(({ arn }) => arn)), startedAt);
+  return { done: true, resources: recorded.sort((a, b) => (a.arn < b.arn ? -1 : 1)) };
+}
+
+async function removeGone(catalog: Catalog, found: ReadonlySet<ResourceArn>, startedAt: Date): Promise<void> {
   const gone: ResourceArn[] = [];
-  for await (const { arn, kind } of catalog.listResources()) {
-    if (kind !== 'directory' && !found.has(arn)) gone.push(arn);
+  for await (const { arn, kind, seenAt } of catalog.listResources()) {
+    if (kind !== 'directory' && !found.has(arn) && seenAt <= startedAt) gone.push(arn);
   }
   for (const arn of gone) await catalog.removeResource(arn);
-  return resources;
 }
 
 function withPlanChecked(resource: TaggedResource, plans: Plans): TaggedResource {

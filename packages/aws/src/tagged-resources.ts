@@ -5,14 +5,22 @@ import {
   type ResourceGroupsTaggingAPIClient,
 } from '@aws-sdk/client-resource-groups-tagging-api';
 import { GetBucketTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
-import { BackupError, type ResourceArn, type ResourceRow } from '@holdfast/engine';
+import { BackupError, mapConcurrent, type ResourceArn, type ResourceRow } from '@holdfast/engine';
 import { toTagRecord } from './ec2-machine.ts';
 import { toTags } from './s3-object-facts.ts';
 import { errorName, isDenied, toEngineError } from './sdk-errors.ts';
 import { sendOptions } from './send-options.ts';
 
 /** EC2 takes 200 values of a filter. */
-const filterValues = 200;
+const groupSize = 200;
+const bucketsAtOnce = 16;
+/** Nominees in the order in which they are confirmed; the group of a pattern is the id of the resource. */
+const patterns = {
+  instance: /:instance\/(i-\w+)$/,
+  volume: /:volume\/(vol-\w+)$/,
+  bucket: /^arn:[\w-]+:s3:::([^/]+)$/,
+} as const;
+type NomineeKind = keyof typeof patterns;
 const goneStates: ReadonlySet<string> = new Set(['terminated', 'shutting-down']);
 
 /** A resource that the tag selects, with all its tags, as its own service confirms it. */
@@ -20,9 +28,24 @@ export type TaggedResource = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'partOf
 
 type Tags = Readonly<Record<string, string>>;
 
+/** A resource that the tagging index knows with the tag. */
 interface Nominee {
   readonly arn: string;
   readonly tags: Tags;
+}
+
+/** How far a discovery came. */
+export interface Discovery {
+  /** Nominees that are to be confirmed: instances, volumes, buckets. */
+  readonly rest: readonly Nominee[];
+  /** By volume, the instance that it is backed up with. */
+  readonly volumes: Readonly<Record<string, Pick<TaggedResource, 'arn' | 'plan'>>>;
+}
+
+/** Resources that were confirmed together, and what is left to be done after them. */
+export interface DiscoveredGroup {
+  readonly resources: readonly TaggedResource[];
+  readonly left: Discovery;
 }
 
 /** What S3 says of a bucket that lost its tags, or is gone. */
@@ -49,18 +72,44 @@ export class TaggedResources {
     this.#tagKey = tagKey;
   }
 
-  /** Tagged buckets, instances and volumes, by ARN; a volume of a tagged instance is part of that one. */
-  async discover(signal?: AbortSignal): Promise<TaggedResource[]> {
-    const nominees = (await this.#nominate(signal)).filter(({ tags }) => this.#keyIn(tags) !== undefined);
-    const instances = await this.#confirmInstances(nominees, signal);
-    const volumes = await this.#confirmVolumes(nominees, instances.byVolume, signal);
-    const buckets: TaggedResource[] = [];
-    for (const nominee of nominees) {
-      const name = /^arn:[\w-]+:s3:::([^/]+)$/.exec(nominee.arn)?.[1];
-      const found = name === undefined ? undefined : await this.#confirmBucket(nominee, name, signal);
-      if (found !== undefined) buckets.push(found);
+  /**
+   * Tagged buckets, instances and volumes, some at a time; a volume of a tagged instance is part of that one. The first
+   * group is empty: it says what the index nominates. Goes on from any group's `left`.
+   */
+  async *discover(from?: Discovery, signal?: AbortSignal): AsyncGenerator<DiscoveredGroup, void, undefined> {
+    let left = from;
+    if (left === undefined) {
+      left = { rest: await this.#nominate(signal), volumes: {} };
+      yield { resources: [], left };
     }
-    return [...buckets, ...instances.resources, ...volumes].sort((a, b) => (a.arn < b.arn ? -1 : 1));
+    while (left.rest.length > 0) {
+      const group: DiscoveredGroup = await this.#confirmGroup(left, signal);
+      left = group.left;
+      yield group;
+    }
+  }
+
+  async #confirmGroup(
+    { rest, volumes }: Discovery,
+    signal: AbortSignal | undefined,
+  ): Promise<DiscoveredGroup> {
+    const kind = kindOf(rest[0]?.arn ?? '');
+    const end = rest.findIndex(({ arn }) => kindOf(arn) !== kind);
+    const group = rest.slice(0, Math.min(end < 0 ? rest.length : end, groupSize));
+    const left = { rest: rest.slice(group.length), volumes };
+    switch (kind) {
+      case 'instance': {
+        const { resources, byVolume } = await this.#confirmInstances(group, signal);
+        return { resources, left: { ...left, volumes: { ...volumes, ...byVolume } } };
+      }
+      case 'volume':
+        return { resources: await this.#confirmVolumes(group, volumes, signal), left };
+      default: {
+        const confirm = async (nominee: Nominee) => this.#confirmBucket(nominee, signal);
+        const found = await Array.fromAsync(mapConcurrent(group, bucketsAtOnce, confirm));
+        return { resources: found.filter((one) => one !== undefined), left };
+      }
+    }
   }
 
   async #nominate(signal: AbortSignal | undefined): Promise<Nominee[]> {
@@ -78,18 +127,25 @@ export class TaggedResources {
           throw toEngineError(error, 'listing tagged resources');
         });
       for (const { ResourceARN, Tags: tags } of page.ResourceTagMappingList ?? []) {
-        if (ResourceARN !== undefined) nominees.push({ arn: ResourceARN, tags: toTagRecord(tags) });
+        const nominee = { arn: ResourceARN ?? '', tags: toTagRecord(tags) };
+        if (kindOf(nominee.arn) === undefined || this.#keyIn(nominee.tags) === undefined) continue;
+        nominees.push(nominee);
       }
       token = page.PaginationToken;
     } while (token !== undefined && token !== '');
-    return nominees;
+    const {
+      instance = [],
+      volume = [],
+      bucket = [],
+    } = Object.groupBy(nominees, ({ arn }) => kindOf(arn) as NomineeKind);
+    return [...instance, ...volume, ...bucket];
   }
 
   async #confirmBucket(
     nominee: Nominee,
-    name: string,
     signal: AbortSignal | undefined,
   ): Promise<TaggedResource | undefined> {
+    const name = idIn(nominee.arn, 'bucket');
     try {
       const answer = await this.#clients.s3.send(
         new GetBucketTaggingCommand({ Bucket: name }),
@@ -113,54 +169,50 @@ export class TaggedResources {
   }
 
   async #confirmInstances(
-    nominees: readonly Nominee[],
+    group: readonly Nominee[],
     signal: AbortSignal | undefined,
-  ): Promise<{
-    readonly resources: TaggedResource[];
-    readonly byVolume: ReadonlyMap<string, TaggedResource>;
-  }> {
+  ): Promise<{ readonly resources: readonly TaggedResource[]; readonly byVolume: Discovery['volumes'] }> {
     const resources: TaggedResource[] = [];
-    const byVolume = new Map<string, TaggedResource>();
-    for (const arns of byId(nominees, /:instance\/(i-\w+)$/)) {
-      const Filters = [{ Name: 'instance-id', Values: [...arns.keys()] }];
-      const command = new DescribeInstancesCommand({ Filters });
-      const answer = await this.#clients.ec2.send(command, sendOptions(signal)).catch((error: unknown) => {
-        throw toEngineError(error, 'describing tagged instances');
-      });
-      for (const instance of (answer.Reservations ?? []).flatMap((one) => one.Instances ?? [])) {
-        const arn = arns.get(instance.InstanceId ?? '');
-        if (arn === undefined || goneStates.has(instance.State?.Name ?? '')) continue;
-        const found = this.#select(arn, 'ec2-instance', toTagRecord(instance.Tags));
-        if (found === undefined) continue;
-        resources.push(found);
-        // A problem means that the instance is not protected, so its volumes must not count as protected by it.
-        if (found.problem !== undefined) continue;
-        for (const one of instance.BlockDeviceMappings ?? []) byVolume.set(one.Ebs?.VolumeId ?? '', found);
-      }
+    const byVolume: Record<string, Pick<TaggedResource, 'arn' | 'plan'>> = {};
+    const arns = byId(group, 'instance');
+    const Filters = [{ Name: 'instance-id', Values: [...arns.keys()] }];
+    const command = new DescribeInstancesCommand({ Filters });
+    const answer = await this.#clients.ec2.send(command, sendOptions(signal)).catch((error: unknown) => {
+      throw toEngineError(error, 'describing tagged instances');
+    });
+    for (const instance of (answer.Reservations ?? []).flatMap((one) => one.Instances ?? [])) {
+      const arn = arns.get(instance.InstanceId ?? '');
+      if (arn === undefined || goneStates.has(instance.State?.Name ?? '')) continue;
+      const found = this.#select(arn, 'ec2-instance', toTagRecord(instance.Tags));
+      if (found === undefined) continue;
+      resources.push(found);
+      // A problem means that the instance is not protected, so its volumes must not count as protected by it.
+      if (found.problem !== undefined) continue;
+      for (const one of instance.BlockDeviceMappings ?? [])
+        byVolume[one.Ebs?.VolumeId ?? ''] = { arn: found.arn, plan: found.plan };
     }
     return { resources, byVolume };
   }
 
   async #confirmVolumes(
-    nominees: readonly Nominee[],
-    byVolume: ReadonlyMap<string, TaggedResource>,
+    group: readonly Nominee[],
+    byVolume: Discovery['volumes'],
     signal: AbortSignal | undefined,
   ): Promise<TaggedResource[]> {
     const resources: TaggedResource[] = [];
-    for (const arns of byId(nominees, /:volume\/(vol-\w+)$/)) {
-      const Filters = [{ Name: 'volume-id', Values: [...arns.keys()] }];
-      const command = new DescribeVolumesCommand({ Filters });
-      const answer = await this.#clients.ec2.send(command, sendOptions(signal)).catch((error: unknown) => {
-        throw toEngineError(error, 'describing tagged volumes');
-      });
-      for (const { VolumeId = '', State, Tags: tags } of answer.Volumes ?? []) {
-        const arn = arns.get(VolumeId);
-        if (arn === undefined || State === 'deleting' || State === 'deleted') continue;
-        const found = this.#select(arn, 'ebs-volume', toTagRecord(tags));
-        if (found === undefined) continue;
-        const instance = byVolume.get(VolumeId);
-        resources.push(instance === undefined ? found : partOf(instance, found));
-      }
+    const arns = byId(group, 'volume');
+    const Filters = [{ Name: 'volume-id', Values: [...arns.keys()] }];
+    const command = new DescribeVolumesCommand({ Filters });
+    const answer = await this.#clients.ec2.send(command, sendOptions(signal)).catch((error: unknown) => {
+      throw toEngineError(error, 'describing tagged volumes');
+    });
+    for (const { VolumeId = '', State, Tags: tags } of answer.Volumes ?? []) {
+      const arn = arns.get(VolumeId);
+      if (arn === undefined || State === 'deleting' || State === 'deleted') continue;
+      const found = this.#select(arn, 'ebs-volume', toTagRecord(tags));
+      if (found === undefined) continue;
+      const instance = byVolume[VolumeId];
+      resources.push(instance === undefined ? found : partOf(instance, found));
     }
     return resources;
   }
@@ -181,20 +233,20 @@ export class TaggedResources {
 }
 
 /** What is wrong with its own tag does not matter: it goes by the instance's. */
-function partOf({ arn, plan }: TaggedResource, volume: TaggedResource): TaggedResource {
+function partOf({ arn, plan }: Pick<TaggedResource, 'arn' | 'plan'>, volume: TaggedResource): TaggedResource {
   const { problem: _own, ...fields } = volume;
   return { ...fields, plan, partOf: arn };
 }
 
-/** ARNs by the id in them, in groups that one call takes. */
-function byId(nominees: readonly Nominee[], pattern: RegExp): ReadonlyMap<string, string>[] {
-  const pairs = nominees.flatMap(({ arn }): [string, string][] => {
-    const id = pattern.exec(arn)?.[1];
-    return id === undefined ? [] : [[id, arn]];
-  });
-  const groups: ReadonlyMap<string, string>[] = [];
-  for (let start = 0; start < pairs.length; start += filterValues) {
-    groups.push(new Map(pairs.slice(start, start + filterValues)));
-  }
-  return groups;
+function kindOf(arn: string): NomineeKind | undefined {
+  return (Object.keys(patterns) as NomineeKind[]).find((kind) => patterns[kind].test(arn));
+}
+
+function idIn(arn: string, kind: NomineeKind): string {
+  return patterns[kind].exec(arn)?.[1] ?? '';
+}
+
+/** ARNs by the id in them. */
+function byId(group: readonly Nominee[], kind: NomineeKind): ReadonlyMap<string, string> {
+  return new Map(group.map(({ arn }) => [idIn(arn, kind), arn]));
 }

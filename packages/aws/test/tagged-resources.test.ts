@@ -7,7 +7,7 @@ import { GetBucketTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
 import { StoreUnavailableError } from '@holdfast/engine';
-import { TaggedResources } from '../src/tagged-resources.ts';
+import { type Discovery, type TaggedResource, TaggedResources } from '../src/tagged-resources.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const tagging = mockClient(ResourceGroupsTaggingAPIClient);
@@ -24,6 +24,11 @@ const resources = new TaggedResources(
 );
 const tags = [{ Key: 'holdfast:plan', Value: 'daily' }];
 const instanceArn = 'arn:aws:ec2:us-east-1:1:instance/i-1';
+
+async function discoverAll(from?: Discovery): Promise<TaggedResource[]> {
+  const groups = await Array.fromAsync(resources.discover(from));
+  return groups.flatMap((group) => group.resources);
+}
 
 beforeEach(() => {
   tagging.reset();
@@ -48,7 +53,7 @@ test('goes through all pages of the index, and passes over what is not a bucket,
     });
   s3.on(GetBucketTaggingCommand).resolves({ TagSet: tags });
 
-  const found = await resources.discover();
+  const found = await discoverAll();
 
   expect(found.map((one) => one.arn)).toEqual(['arn:aws:s3:::one', 'arn:aws:s3:::two']);
   expect(s3.commandCalls(GetBucketTaggingCommand)).toHaveLength(2);
@@ -68,7 +73,7 @@ test('leaves out what the service itself does not confirm', async () => {
   });
   ec2.on(DescribeVolumesCommand).resolves({ Volumes: [{ VolumeId: 'vol-1', State: 'available', Tags: [] }] });
 
-  expect(await resources.discover()).toEqual([]);
+  expect(await discoverAll()).toEqual([]);
 });
 
 test('reports a bucket whose tags may not be read instead of leaving it out', async () => {
@@ -77,7 +82,7 @@ test('reports a bucket whose tags may not be read instead of leaving it out', as
     .resolves({ ResourceTagMappingList: [{ ResourceARN: 'arn:aws:s3:::shy', Tags: tags }] });
   s3.on(GetBucketTaggingCommand).rejects(sdkError('AccessDenied', 403));
 
-  const found = await resources.discover();
+  const found = await discoverAll();
 
   expect(found).toMatchObject([{ arn: 'arn:aws:s3:::shy', plan: 'daily' }]);
   expect(found[0]?.problem).toContain('s3:GetBucketTagging');
@@ -93,7 +98,7 @@ test('reports a bucket that S3 refuses for any reason, and goes on with the othe
   s3.on(GetBucketTaggingCommand, { Bucket: 'moved' }).rejects(sdkError('PermanentRedirect', 301));
   s3.on(GetBucketTaggingCommand, { Bucket: 'good' }).resolves({ TagSet: tags });
 
-  const [good, moved] = await resources.discover();
+  const [moved, good] = await discoverAll();
 
   expect(good).not.toHaveProperty('problem');
   expect(moved?.problem).toMatch(/bucket moved.*PermanentRedirect/);
@@ -110,7 +115,7 @@ test('takes the right spelling when a resource has two, and reports one that has
   s3.on(GetBucketTaggingCommand, { Bucket: 'both' }).resolves({ TagSet: [wrong, ...tags] });
   s3.on(GetBucketTaggingCommand, { Bucket: 'wrong' }).resolves({ TagSet: [wrong] });
 
-  const [both, misspelled] = await resources.discover();
+  const [both, misspelled] = await discoverAll();
 
   expect(both).toEqual({
     arn: 'arn:aws:s3:::both',
@@ -139,14 +144,47 @@ test('carries all tags as the service has them, not as the index remembers them'
     .on(DescribeVolumesCommand)
     .resolves({ Volumes: [{ VolumeId: 'vol-1', State: 'available', Tags: now }] });
 
-  const found = await resources.discover();
+  const found = await discoverAll();
 
   expect(found).toHaveLength(3);
   for (const one of found) expect(one.tags).toEqual({ 'holdfast:plan': 'daily', case: '42' });
 });
 
+test('goes on from where any group stopped, and knows the instances of volumes then', async () => {
+  const volumeArns = Array.from({ length: 201 }, (_, n) => `arn:aws:ec2:us-east-1:1:volume/vol-${n}`);
+  tagging.on(GetResourcesCommand).resolves({
+    ResourceTagMappingList: ['arn:aws:s3:::one', ...volumeArns, instanceArn].map((ResourceARN) => ({
+      ResourceARN,
+      Tags: tags,
+    })),
+  });
+  s3.on(GetBucketTaggingCommand).resolves({ TagSet: tags });
+  const BlockDeviceMappings = [{ Ebs: { VolumeId: 'vol-200' } }];
+  ec2
+    .on(DescribeInstancesCommand)
+    .resolves({ Reservations: [{ Instances: [{ InstanceId: 'i-1', Tags: tags, BlockDeviceMappings }] }] });
+  ec2.on(DescribeVolumesCommand).callsFake(async ({ Filters }) => ({
+    Volumes: Filters[0].Values.map((VolumeId: string) => ({ VolumeId, State: 'in-use', Tags: tags })),
+  }));
+
+  const groups = await Array.fromAsync(resources.discover());
+
+  expect(groups.map((group) => group.resources.length)).toEqual([0, 1, 200, 1, 1]);
+  const all = groups.flatMap((group) => group.resources);
+  expect(all.filter(({ partOf }) => partOf === instanceArn).map(({ arn }) => arn)).toEqual([
+    'arn:aws:ec2:us-east-1:1:volume/vol-200',
+  ]);
+  let before = 0;
+  for (const group of groups) {
+    before += group.resources.length;
+    const left = JSON.parse(JSON.stringify(group.left)) as Discovery;
+    expect(await discoverAll(left)).toEqual(all.slice(before));
+  }
+  expect(tagging.commandCalls(GetResourcesCommand)).toHaveLength(1);
+});
+
 test('passes a throttled service on, so that nothing looks unprotected by mistake', async () => {
   tagging.on(GetResourcesCommand).rejects(sdkError('ThrottledException', 400));
 
-  await expect(resources.discover()).rejects.toBeInstanceOf(StoreUnavailableError);
+  await expect(discoverAll()).rejects.toBeInstanceOf(StoreUnavailableError);
 });

@@ -1,6 +1,6 @@
 import type { CommittedOutput } from '../../../lambdas/commit-point/committed-output.ts';
 import type { StepContext } from '../../../lambdas/shared/define-handler.ts';
-import type { TaggedResource } from '@holdfast/aws';
+import type { DiscoveredGroup, TaggedResource, TaggedResources } from '@holdfast/aws';
 import type { BackupType, Plan } from '@holdfast/engine';
 import { makeHandler as makeCommitPoint } from '../../../lambdas/commit-point/make-handler.ts';
 import { makeHandler as makeDiscover } from '../../../lambdas/discover-resources/make-handler.ts';
@@ -14,6 +14,38 @@ import { BUCKET_ARN, DAILY, type Deployment, PLENTY, readJson } from './deployme
 /** What discovery finds unless a test says otherwise. */
 export const TAGGED_BUCKET: TaggedResource = { arn: BUCKET_ARN, kind: 's3-bucket', plan: 'daily' };
 
+/** A discovery that finds these, one after the other. */
+export function discoveryOf(tagged: readonly TaggedResource[]): Pick<TaggedResources, 'discover'> {
+  return {
+    async *discover(from): AsyncGenerator<DiscoveredGroup, void, undefined> {
+      let rest = from?.rest ?? tagged.map(({ arn, tags = {} }) => ({ arn, tags }));
+      if (from === undefined) yield { resources: [], left: { rest, volumes: {} } };
+      for (let [next] = rest; next !== undefined; [next] = rest) {
+        const { arn } = next;
+        rest = rest.slice(1);
+        const resources = await Promise.resolve(tagged.filter((one) => one.arn === arn));
+        yield { resources, left: { rest, volumes: {} } };
+      }
+    },
+  };
+}
+
+/** Calls a step as its machine does: until it is done, whatever time a call gets. */
+export async function untilDone<Output extends { readonly done: boolean }>(
+  call: () => Promise<Output>,
+): Promise<Extract<Output, { readonly done: true }>> {
+  for (;;) {
+    const output = await call();
+    if (isDone(output)) return output;
+  }
+}
+
+function isDone<Output extends { readonly done: boolean }>(
+  output: Output,
+): output is Extract<Output, { readonly done: true }> {
+  return output.done;
+}
+
 /** The handlers of the cycle and the protect machine over one deployment. */
 export function makePipeline(
   deployment: Deployment,
@@ -24,7 +56,7 @@ export function makePipeline(
   const deps = {
     ...deployment,
     plans: [...plans],
-    tagged: { discover: async () => Promise.resolve([...tagged]) },
+    tagged: discoveryOf(tagged),
     openSource: () => source,
     workBucket: 'work',
   };
@@ -57,7 +89,7 @@ export async function discover(
   cycleId = 'daily-full-1',
 ): Promise<CycleItem[]> {
   const event = { plan: 'daily', type: 'full', scheduledAt: '2026-03-02T02:00:00Z', cycleId };
-  const { lists } = await pipeline.discover(event, PLENTY);
+  const { lists } = await untilDone(async () => pipeline.discover(event, PLENTY));
   const items = await Promise.all(
     [lists.files, lists.images].map(async ({ key }) => readJson(deployment.work, key)),
   );
@@ -87,8 +119,5 @@ export async function commitPoint(
   shardCount: number,
   context: StepContext = PLENTY,
 ): Promise<CommittedOutput> {
-  for (;;) {
-    const output = await pipeline.commitPoint({ runId, shardCount, state: null }, context);
-    if (output.done) return output;
-  }
+  return untilDone(async () => pipeline.commitPoint({ runId, shardCount, state: null }, context));
 }
