@@ -11,7 +11,7 @@ import { makeApp, statementsOf, synthesize } from './synthesize.ts';
 
 type Plan = Deployment['plans'][number];
 
-const plan: Plan = { name: 'daily', schedules: { full: 'cron(0 2 * * ? *)' }, retention: { keepDays: 30 } };
+const plan: Plan = { name: 'daily', schedules: { full: 'cron(0 4 * * ? *)' }, retention: { keepDays: 30 } };
 
 function recordOf(changes: Partial<Deployment> = {}, planChanges: Partial<Plan> = {}): string {
   const deployment = { plans: [{ ...plan, ...planChanges }], ...changes };
