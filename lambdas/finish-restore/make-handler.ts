@@ -10,6 +10,9 @@ import { getJson } from '../shared/work-json.ts';
 import { addOutcomes, type FilesReport } from './add-outcomes.ts';
 import { closeRestore, type CloseRestoreDeps } from './close-restore.ts';
 
+/** A call hands on to the next one when less than this is left; 256 results take a second or two. Milliseconds. */
+const handOnBeforeMs = 60_000;
+
 /** `restoreId` is null when the plan failed: then the execution names the restore. */
 const FinishRestoreInput = z.object({
   execution: z.string(),
@@ -33,6 +36,9 @@ export interface RestoreReport extends Partial<FilesReport> {
   readonly error?: { readonly name: string; readonly message: string };
 }
 
+/** Whether the restore is closed. */
+export type FinishRestoreOutput = { readonly done: false } | ({ readonly done: true } & RestoreReport);
+
 /** What finishing a restore needs. */
 export interface FinishRestoreDeps extends CloseRestoreDeps {
   readonly work: WorkStore;
@@ -41,26 +47,39 @@ export interface FinishRestoreDeps extends CloseRestoreDeps {
   readonly log: Logger;
 }
 
-/** Closes a restore, once: adds up what it did, or records why it failed. Repeating it reports the same again. */
-export function makeHandler(deps: FinishRestoreDeps): StepHandler<RestoreReport> {
-  return defineReportingHandler('finish-restore', FinishRestoreInput, deps, async (input, count) => {
+/**
+ * Closes a restore, once: adds up what it did, as far as the time of one call goes, or records why it failed. Repeating it
+ * reports the same again. Where the adding stands lies in the work bucket.
+ */
+export function makeHandler(deps: FinishRestoreDeps): StepHandler<FinishRestoreOutput> {
+  return defineReportingHandler('finish-restore', FinishRestoreInput, deps, async (input, count, context) => {
     const restoreId = input.restoreId ?? restoreIdOf(input.execution);
     const row = await deps.catalog.findRestore(restoreId);
-    return input.error === undefined
-      ? complete(deps, count, restoreId, row)
-      : fail(deps, count, restoreId, row, errorRecordOfCaught(input.error));
+    if (input.error !== undefined)
+      return { done: true, ...(await fail(deps, count, restoreId, row, errorRecordOfCaught(input.error))) };
+    const job = await getJson(deps.work, restoreFiles.job(restoreId), RestoreJob);
+    const shouldStop = () => context.getRemainingTimeInMillis() < handOnBeforeMs;
+    const did =
+      job.target.kind === 'volumes'
+        ? await reportVolumes(deps, job)
+        : await reportFiles(deps, job, shouldStop);
+    if (did === undefined) {
+      deps.log.info('added up a part of the results', { restoreId });
+      return { done: false };
+    }
+    return { done: true, ...(await complete(deps, count, job, row, did)) };
   });
 }
 
 async function complete(
   deps: FinishRestoreDeps,
   count: Count,
-  restoreId: string,
+  job: RestoreJob,
   row: RestoreRow | undefined,
+  did: Partial<RestoreReport>,
 ): Promise<RestoreReport> {
   const { log } = deps;
-  const job = await getJson(deps.work, restoreFiles.job(restoreId), RestoreJob);
-  const did = job.target.kind === 'volumes' ? await reportVolumes(deps, job) : await reportFiles(deps, job);
+  const { restoreId } = job;
   const { files = did.volumes?.length ?? 0, bytes = volumeBytes(did.volumes), failed = 0, carried = 0 } = did;
   const { unkept = [], kept = 0 } = did;
   const missing = job.degraded?.unread.missing ?? 0;
@@ -105,9 +124,11 @@ async function fail(
 async function reportFiles(
   { work, workBucket }: FinishRestoreDeps,
   job: RestoreJob,
-): Promise<Partial<RestoreReport>> {
+  shouldStop: () => boolean,
+): Promise<Partial<RestoreReport> | undefined> {
+  const report = await addOutcomes(work, job, shouldStop);
   const details = { bucket: workBucket, prefix: restoreFiles.results(job.restoreId) };
-  return { ...(await addOutcomes(work, job)), details };
+  return report && { ...report, details };
 }
 
 async function reportVolumes(

@@ -90,6 +90,8 @@ export const restoreFiles = {
   shards: (restoreId: string) => `restores/${restoreId}/shards.json`,
   results: (restoreId: string) => `restores/${restoreId}/results/`,
   result: (restoreId: string, index: number) => `restores/${restoreId}/results/${index}.json`,
+  /** What the results of the first shards add up to, while they are being added. */
+  sum: (restoreId: string) => `restores/${restoreId}/sum.json`,
   volumes: (restoreId: string) => `restores/${restoreId}/volumes.json`,
   machine: (restoreId: string) => `restores/${restoreId}/machine.json`,
 } as const;

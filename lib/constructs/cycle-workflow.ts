@@ -11,6 +11,7 @@ import {
   Timeout,
   Parallel,
   Result,
+  Succeed,
   Wait,
   WaitTime,
   type DistributedMap,
@@ -105,7 +106,13 @@ export class CycleWorkflow extends Workflow {
     const protectResources = this.protectResources();
     this.catching([record, discover, protectResources, report], giveUp);
 
-    protectResources.next(report);
+    protectResources
+      .next(report)
+      .next(
+        new Choice(this, 'Reported', { stateName: 'Reported' })
+          .when(Condition.booleanEquals('$.report.done', false), report)
+          .otherwise(new Succeed(this, 'ReportedCycle', { stateName: 'ReportedCycle' })),
+      );
     const discovered = new Choice(this, 'Discovered', { stateName: 'Discovered' })
       .when(Condition.booleanEquals('$.discovery.done', false), discover)
       .otherwise(protectResources);

@@ -217,10 +217,11 @@ export class PipelineFunctions extends FunctionGroup {
     this.reportCycle = this.add('report-cycle', {
       environment: { WORK_BUCKET, CATALOG_TABLE, METRICS_NAMESPACE } satisfies ReportCycleEnv,
       statements: [
-        ...readsWork(storage, ['cycles/*']),
+        ...usesWork(storage, ['cycles/*']),
         ...readsCatalog(storage),
         ...putsMetrics(METRICS_NAMESPACE),
       ],
+      memoryMegabytes: 512,
       timeout: Duration.minutes(5),
     });
     this.holdPoints = this.add('hold-points', {

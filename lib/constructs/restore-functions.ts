@@ -13,7 +13,6 @@ import {
   putsMetrics,
   readsSealed,
   readsVault,
-  readsWork,
   thawsContainers,
   usesCatalog,
   usesWork,
@@ -88,7 +87,7 @@ export class RestoreFunctions extends FunctionGroup {
       statements: [
         ...readsSealed(storage),
         writesAuditLog(storage),
-        ...readsWork(storage, ['restores/*']),
+        ...usesWork(storage, ['restores/*']),
         ...usesCatalog(storage),
         ...putsMetrics(METRICS_NAMESPACE),
       ],

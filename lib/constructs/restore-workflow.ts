@@ -61,6 +61,11 @@ export class RestoreWorkflow extends Workflow {
       },
       resultPath: '$.report',
     });
+    finish.next(
+      new Choice(this, 'Finished', { stateName: 'Finished' })
+        .when(Condition.booleanEquals('$.report.done', false), finish)
+        .otherwise(new Succeed(this, 'FinishedRestore', { stateName: 'FinishedRestore' })),
+    );
     const giveUp = this.step('FailRestore', {
       function: finishRestore,
       payload: {

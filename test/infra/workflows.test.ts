@@ -152,17 +152,18 @@ test.each([
   expect(machine.States[end]).toEqual({ Type: 'Fail', Error: 'UnreportedError', CausePath: '$.error.Cause' });
 });
 
-test.each([[cycle, 'DiscoverResources', 'Discovered', '$.discovery', 'ProtectResources']] as const)(
-  'a step that is not done is called again: %#',
-  (machine, step, choice, result, next) => {
-    expect(machine.States[step]).toMatchObject({ ResultPath: result, Next: choice });
-    expect(machine.States[choice]).toEqual({
-      Type: 'Choice',
-      Choices: [{ Variable: `${result}.done`, BooleanEquals: false, Next: step }],
-      Default: next,
-    });
-  },
-);
+test.each([
+  [cycle, 'DiscoverResources', 'Discovered', '$.discovery', 'ProtectResources'],
+  [cycle, 'ReportCycle', 'Reported', '$.report', 'ReportedCycle'],
+  [restore, 'FinishRestore', 'Finished', '$.report', 'FinishedRestore'],
+] as const)('a step that is not done is called again: %#', (machine, step, choice, result, next) => {
+  expect(machine.States[step]).toMatchObject({ ResultPath: result, Next: choice });
+  expect(machine.States[choice]).toEqual({
+    Type: 'Choice',
+    Choices: [{ Variable: `${result}.done`, BooleanEquals: false, Next: step }],
+    Default: next,
+  });
+});
 
 describe('concurrency', () => {
   test('of resources and their shards together is the number of workers', () => {

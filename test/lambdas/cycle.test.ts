@@ -1,16 +1,8 @@
 import type { TaggedResource } from '@holdfast/aws';
 import { RetentionRules, type ResourceArn, type RunId } from '@holdfast/engine';
 import { describe, expect, test } from 'vitest';
-import type { StepContext } from '../../lambdas/shared/define-handler.ts';
-import { makeDeployment, PLENTY, readJson } from './support/deployment.ts';
-import {
-  type CycleItem,
-  discover,
-  makePipeline,
-  protectFiles,
-  TAGGED_BUCKET,
-  untilDone,
-} from './support/pipeline.ts';
+import { makeDeployment, NO_TIME, PLENTY, readJson, untilDone } from './support/deployment.ts';
+import { type CycleItem, discover, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 
 const CYCLE = { plan: 'daily', type: 'full', scheduledAt: '2026-03-02T02:00:00Z', cycleId: 'daily-full-1' };
 const arn = (name: string) => `arn:aws:s3:::${name}` as ResourceArn;
@@ -34,9 +26,6 @@ test('discovery that is repeated leads to the same runs', async () => {
   expect(second).toEqual(first);
   expect(new Set(first.map(({ runId }) => runId)).size).toBe(2);
 });
-
-/** Not a moment to begin anything. */
-const NO_TIME: StepContext = { getRemainingTimeInMillis: () => 0 };
 
 describe('a discovery without time', () => {
   const found = [tagged('b'), tagged('a'), tagged('bad', { plan: 'dayly' }), taggedInstance(1)];
@@ -242,6 +231,24 @@ test('a cycle fails with the name of every resource that was not protected, and 
   expect(deployment.metrics.of('ResourcesCompleted', 'daily')).toEqual([1]);
   // Once for the run, once for the cycle.
   expect(deployment.metrics.of('CycleFailures')).toEqual([1, 1]);
+});
+
+test('a report without time looks at some resources a call, and counts and names each once', async () => {
+  const deployment = makeDeployment();
+  const many = Array.from({ length: 600 }, (_, index) => tagged(`bucket-${String(index).padStart(3, '0')}`));
+  const pipeline = makePipeline(deployment, many);
+  const list = await discover(deployment, pipeline);
+  await protectFiles(deployment, pipeline, list[1]!);
+  const report = async () => pipeline.reportCycle(CYCLE, NO_TIME);
+
+  const first = await Promise.all([report(), report()]);
+  const second = await report();
+  const last = report();
+
+  expect([...first, second]).toEqual([{ done: false }, { done: false }, { done: false }]);
+  await expect(last).rejects.toThrow(/^599 of 600 .*bucket-000: .*bucket-020: no run.*; and 579 more/);
+  expect(deployment.metrics.of('ResourcesFailed', 'daily')).toEqual([599]);
+  expect(deployment.metrics.of('ResourcesCompleted', 'daily')).toEqual([1]);
 });
 
 test('a resource that an earlier cycle still works on is reported with that run', async () => {

@@ -7,7 +7,7 @@ import { makeHandler as makeSnapshotVolumes } from '../../lambdas/snapshot-volum
 import { type Deployment, makeDeployment, PLENTY, readJson } from './support/deployment.ts';
 import { makeVolume, MemoryImages } from './support/memory-images.ts';
 import { makePipeline } from './support/pipeline.ts';
-import { EXECUTION, makeRestoring } from './support/restoring.ts';
+import { EXECUTION, endRestore, makeRestoring } from './support/restoring.ts';
 
 const INSTANCE = 'arn:aws:ec2:us-east-1:000000000000:instance/i-1';
 const VOLUME = 'arn:aws:ec2:us-east-1:000000000000:volume/vol-1';
@@ -271,7 +271,7 @@ test('volumes are made of an image, like the originals but for the tag that prot
   const ordered = await restoreVolumes({ restoreId: plan.restoreId, pollSeconds: 15 }, PLENTY);
   images.volumeState = 'available';
   const made = await restoreVolumes({ restoreId: plan.restoreId, pollSeconds: 15 }, PLENTY);
-  const report = await finishRestore({ execution: EXECUTION, restoreId: plan.restoreId }, PLENTY);
+  const report = await endRestore({ finishRestore }, { execution: EXECUTION, restoreId: plan.restoreId });
 
   expect(plan).toMatchObject({ mode: 'volumes', quote: { volumes: 2, bytes: 16 * 2 ** 30 } });
   expect([ordered.done, made.done]).toEqual([false, true]);

@@ -20,7 +20,7 @@ import { makeHandler as makeSweepPacks } from '../../lambdas/sweep-packs/make-ha
 import { makeHandler as makeSweepSnapshots } from '../../lambdas/sweep-snapshots/make-handler.ts';
 import { makeHandler as makeVerifySample } from '../../lambdas/verify-sample/make-handler.ts';
 import { makeHandler as makeWriteCheckpoint } from '../../lambdas/write-checkpoint/make-handler.ts';
-import { DAILY, type Deployment, makeDeployment, PLENTY, readJson } from './support/deployment.ts';
+import { DAILY, type Deployment, makeDeployment, NO_TIME, PLENTY, readJson } from './support/deployment.ts';
 import { MemoryImages } from './support/memory-images.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 
@@ -32,9 +32,6 @@ const held = { done: true, state: { holds: 0, held: 0, released: 0, failures: { 
 const instance = 'arn:aws:ec2:eu-west-1:111122223333:instance/i-1' as ResourceArn;
 
 const idOf = (letter: string) => letter.repeat(32) as RunId;
-
-/** Not a moment to begin anything. */
-const NO_TIME: StepContext = { getRemainingTimeInMillis: () => 0 };
 
 /** A deployment with one point, whose retention of 30 days ends in a moment. */
 async function withOldPoint() {

@@ -10,15 +10,15 @@ import { makeHandler as makeReportMaintenance } from '../../lambdas/report-maint
 import type { StepContext } from '../../lambdas/shared/define-handler.ts';
 import { defineReportingHandler } from '../../lambdas/shared/define-reporting-handler.ts';
 import { metric } from '../../lambdas/shared/metrics.ts';
-import { BUCKET_ARN, DAILY, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
 import {
-  discover,
-  discoveryOf,
-  makePipeline,
-  protectFiles,
-  TAGGED_BUCKET,
+  BUCKET_ARN,
+  DAILY,
+  type Deployment,
+  makeDeployment,
+  PLENTY,
   untilDone,
-} from './support/pipeline.ts';
+} from './support/deployment.ts';
+import { discover, discoveryOf, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { EXECUTION, makeRestoring } from './support/restoring.ts';
 
 const LAMBDAS = join(import.meta.dirname, '..', '..', 'lambdas');

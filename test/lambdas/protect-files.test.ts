@@ -1,6 +1,6 @@
 import { RunClosedError, type RunId } from '@holdfast/engine';
 import { expect, test } from 'vitest';
-import { makeDeployment, PLENTY, readJson } from './support/deployment.ts';
+import { makeDeployment, PLENTY, readJson, untilDone } from './support/deployment.ts';
 import { commitPoint, discover, makePipeline, protectFiles } from './support/pipeline.ts';
 
 const RUN = 'a'.repeat(32);
@@ -25,7 +25,9 @@ test('a cycle over a bucket ends in a recovery point and a report without failur
 
   const [item] = await discover(deployment, pipeline);
   const point = await protectFiles(deployment, pipeline, item!);
-  const report = await pipeline.reportCycle({ plan: 'daily', type: 'full', cycleId: 'daily-full-1' }, PLENTY);
+  const report = await untilDone(async () =>
+    pipeline.reportCycle({ plan: 'daily', type: 'full', cycleId: 'daily-full-1' }, PLENTY),
+  );
 
   expect(point).toMatchObject({
     state: 'completed',

@@ -2,7 +2,7 @@ import { type AuditEntry, verifyAudit } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
-import { EXECUTION, makeRestoring } from './support/restoring.ts';
+import { EXECUTION, endRestore, makeRestoring } from './support/restoring.ts';
 
 const target = { directory: 'laptop:/home/ann/restored' };
 
@@ -105,7 +105,7 @@ test('one that fails while it is under way is closed with its reason', async () 
   await expect(planRestore({ request: { point, target }, execution: EXECUTION }, PLENTY)).rejects.toThrow();
   const error = { Error: 'StoreUnavailableError', Cause: '' };
 
-  const report = await finishRestore({ execution: EXECUTION, restoreId: null, error }, PLENTY);
+  const report = await endRestore({ finishRestore }, { execution: EXECUTION, restoreId: null, error });
 
   expect(await deployment.catalog.findRestore(report.restoreId)).toMatchObject({ state: 'failed' });
   expect((await restoresOnTheLog(deployment)).map(({ event }) => event.kind)).toEqual([

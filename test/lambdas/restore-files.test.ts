@@ -3,9 +3,16 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { restoreInputSchema } from '../../lambdas/plan-restore/restore-input-schema.ts';
 import { RestoreInput } from '../../lambdas/plan-restore/restore-input.ts';
-import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
+import {
+  BUCKET_ARN,
+  type Deployment,
+  makeDeployment,
+  NO_TIME,
+  PLENTY,
+  readJson,
+} from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
-import { EXECUTION, makeRestoring, restoreFiles } from './support/restoring.ts';
+import { EXECUTION, endRestore, makeRestoring, restoreFiles } from './support/restoring.ts';
 
 const TARGET = { bucket: 'restores', prefix: 'back/' };
 
@@ -175,7 +182,7 @@ test('files that cannot be restored are named, alarmed, and do not stop the othe
     Buffer.from(JSON.stringify(outcome)),
   );
 
-  const report = await restoring.finishRestore({ execution: EXECUTION, restoreId: plan.restoreId }, PLENTY);
+  const report = await endRestore(restoring, { execution: EXECUTION, restoreId: plan.restoreId });
 
   expect(report).toMatchObject({ state: 'completed-with-failures', failed: 1, failedFiles: failed });
   expect(report.details).toEqual({ bucket: 'work', prefix: `restores/${plan.restoreId}/results/` });
@@ -234,13 +241,60 @@ test.each([
     };
     await deployment.work.put(`restores/${restoreId}/results/0.json`, Buffer.from(JSON.stringify(outcome)));
 
-    const report = await finishRestore({ execution: EXECUTION, restoreId }, PLENTY);
+    const report = await endRestore({ finishRestore }, { execution: EXECUTION, restoreId });
 
     expect(report.failed).toBe(1000);
     expect(report.failedFiles!.length).toBeGreaterThan(10);
     expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThan(150_000);
   },
 );
+
+test('a report without time adds up some shards a call, and comes to what one call says', async () => {
+  const deployment = makeDeployment();
+  const { work } = deployment;
+  plantFiles(deployment);
+  const { planRestore, finishRestore } = makeRestoring(deployment);
+  const request = { point: await backUp(deployment), target: TARGET };
+  const { restoreId } = await planRestore({ request, execution: EXECUTION }, PLENTY);
+  const shardCount = 600;
+  const job = (await readJson(work, `restores/${restoreId}/plan.json`)) as object;
+  await work.put(`restores/${restoreId}/plan.json`, Buffer.from(JSON.stringify({ ...job, shardCount })));
+  for (let index = 0; index < shardCount; index += 1) {
+    const outcome = {
+      files: 10,
+      bytes: 7,
+      written: 8,
+      kept: 1,
+      keptFiles: [`kept-${index}`],
+      same: 0,
+      failed: [{ path: `failed-${index}`, name: 'ChunkCorruptError', message: 'damaged' }],
+      carried: [],
+      unkept: [{ fact: 'owner', entries: 2, example: `${index}` }],
+    };
+    await work.put(`restores/${restoreId}/results/${index}.json`, Buffer.from(JSON.stringify(outcome)));
+  }
+  const event = { execution: EXECUTION, restoreId };
+
+  const first = await Promise.all([finishRestore(event, NO_TIME), finishRestore(event, NO_TIME)]);
+  const second = await finishRestore(event, NO_TIME);
+  const report = await endRestore({ finishRestore }, event, NO_TIME);
+  const other = makeDeployment();
+  for (const [name, body] of work.entries())
+    if (!name.endsWith('/sum.json')) await other.work.put(name, body);
+  const atOnce = await endRestore(makeRestoring(other), event);
+
+  expect([...first, second]).toEqual([{ done: false }, { done: false }, { done: false }]);
+  expect(report).toMatchObject({
+    files: 6000,
+    bytes: 4200,
+    written: 4800,
+    kept: 600,
+    failed: 600,
+    unkept: [{ fact: 'owner', entries: 1200, example: '0' }],
+  });
+  expect({ ...report, target: undefined }).toEqual({ ...atOnce, target: undefined });
+  expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);
+});
 
 test('planning is repeatable, and finishing counts once', async () => {
   const deployment = makeDeployment();
@@ -252,7 +306,7 @@ test('planning is repeatable, and finishing counts once', async () => {
   const first = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
   const report = await restoreFiles(deployment, restoring, request);
   const second = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
-  const again = await restoring.finishRestore({ execution: EXECUTION, restoreId: first.restoreId }, PLENTY);
+  const again = await endRestore(restoring, { execution: EXECUTION, restoreId: first.restoreId });
 
   expect(second).toEqual(first);
   expect(again).toEqual(report);
@@ -290,7 +344,7 @@ test('a restore whose plan failed is alarmed although nothing is known of it', a
   const { finishRestore } = makeRestoring(deployment);
   const error = { Error: 'InvalidInputError', Cause: '' };
 
-  const report = await finishRestore({ execution: EXECUTION, restoreId: null, error }, PLENTY);
+  const report = await endRestore({ finishRestore }, { execution: EXECUTION, restoreId: null, error });
 
   expect(report).toMatchObject({ state: 'failed', error: { name: 'InvalidInputError' } });
   expect(deployment.metrics.of('RestoreFailures')).toEqual([1]);

@@ -21,6 +21,25 @@ export const BUCKET_ARN = 'arn:aws:s3:::photos' as ResourceArn;
 /** Time enough for everything. */
 export const PLENTY: StepContext = { getRemainingTimeInMillis: () => 900_000 };
 
+/** Not a moment to begin anything. */
+export const NO_TIME: StepContext = { getRemainingTimeInMillis: () => 0 };
+
+/** Calls a step as its machine does: until it is done, whatever time a call gets. */
+export async function untilDone<Output extends { readonly done: boolean }>(
+  call: () => Promise<Output>,
+): Promise<Extract<Output, { readonly done: true }>> {
+  for (;;) {
+    const output = await call();
+    if (isDone(output)) return output;
+  }
+}
+
+function isDone<Output extends { readonly done: boolean }>(
+  output: Output,
+): output is Extract<Output, { readonly done: true }> {
+  return output.done;
+}
+
 /** A plan that reads a full on Sundays and an incremental on every day, both at two. */
 export const DAILY: Plan = {
   name: 'daily',

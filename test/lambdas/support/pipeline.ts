@@ -9,7 +9,7 @@ import { makeHandler as makeListShards } from '../../../lambdas/list-shards/make
 import { makeHandler as makeOpenRun } from '../../../lambdas/open-run/make-handler.ts';
 import { makeHandler as makeProtectShard } from '../../../lambdas/protect-shard/make-handler.ts';
 import { makeHandler as makeReportCycle } from '../../../lambdas/report-cycle/make-handler.ts';
-import { BUCKET_ARN, DAILY, type Deployment, PLENTY, readJson } from './deployment.ts';
+import { BUCKET_ARN, DAILY, type Deployment, PLENTY, readJson, untilDone } from './deployment.ts';
 
 /** What discovery finds unless a test says otherwise. */
 export const TAGGED_BUCKET: TaggedResource = { arn: BUCKET_ARN, kind: 's3-bucket', plan: 'daily' };
@@ -28,22 +28,6 @@ export function discoveryOf(tagged: readonly TaggedResource[]): Pick<TaggedResou
       }
     },
   };
-}
-
-/** Calls a step as its machine does: until it is done, whatever time a call gets. */
-export async function untilDone<Output extends { readonly done: boolean }>(
-  call: () => Promise<Output>,
-): Promise<Extract<Output, { readonly done: true }>> {
-  for (;;) {
-    const output = await call();
-    if (isDone(output)) return output;
-  }
-}
-
-function isDone<Output extends { readonly done: boolean }>(
-  output: Output,
-): output is Extract<Output, { readonly done: true }> {
-  return output.done;
 }
 
 /** The handlers of the cycle and the protect machine over one deployment. */

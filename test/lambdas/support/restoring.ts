@@ -1,10 +1,14 @@
 import { AuditLog, TargetUnavailableError } from '@holdfast/engine';
 import { MemoryTarget } from '@holdfast/engine/testing';
-import { makeHandler as makeFinishRestore } from '../../../lambdas/finish-restore/make-handler.ts';
+import {
+  makeHandler as makeFinishRestore,
+  type RestoreReport,
+} from '../../../lambdas/finish-restore/make-handler.ts';
 import { makeHandler as makePlanRestore } from '../../../lambdas/plan-restore/make-handler.ts';
 import { makeHandler as makeRestoreShard } from '../../../lambdas/restore-shard/make-handler.ts';
 import { makeHandler as makeRestoreVolumes } from '../../../lambdas/restore-volumes/make-handler.ts';
-import { type Deployment, PLENTY, readJson } from './deployment.ts';
+import type { StepContext } from '../../../lambdas/shared/define-handler.ts';
+import { type Deployment, PLENTY, readJson, untilDone } from './deployment.ts';
 import { MemoryImages } from './memory-images.ts';
 
 /** The execution that a test's restore runs in. */
@@ -53,5 +57,14 @@ export async function restoreFiles(deployment: Deployment, restoring: Restoring,
   for (const shard of shards) {
     await restoring.restoreShard({ execution: EXECUTION, restoreId: plan.restoreId, shard }, PLENTY);
   }
-  return restoring.finishRestore({ execution: EXECUTION, restoreId: plan.restoreId }, PLENTY);
+  return endRestore(restoring, { execution: EXECUTION, restoreId: plan.restoreId });
+}
+
+/** Ends a restore as the machine does, whatever time a call gets. */
+export async function endRestore(
+  restoring: Pick<Restoring, 'finishRestore'>,
+  event: unknown,
+  context: StepContext = PLENTY,
+): Promise<RestoreReport> {
+  return untilDone(async () => restoring.finishRestore(event, context));
 }
