@@ -1,6 +1,7 @@
 import { reconcilePoints, type Catalog, type ObjectStore } from '@holdfast/engine';
 import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
+import { resourceArn } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { Failures, mergeFailures, noneFailed, noteFailures } from '../shared/maintenance-fields.ts';
 import type { OpenKeys } from '../shared/open-vault-once.ts';
@@ -10,7 +11,12 @@ const handOnBeforeMs = 180_000;
 
 /** What all calls so far found, and where the next one goes on. */
 const ReconcileState = z.object({
-  startAfter: z.string().optional(),
+  next: z
+    .discriminatedUnion('of', [
+      z.object({ of: z.literal('roots'), after: z.string() }),
+      z.object({ of: z.literal('resources'), after: resourceArn }),
+    ])
+    .optional(),
   roots: z.int(),
   recovered: z.int(),
   missing: z.int(),
@@ -20,7 +26,7 @@ type ReconcileState = z.infer<typeof ReconcileState>;
 
 const ReconcileInput = z.object({ state: ReconcileState.nullish() });
 
-/** Whether all roots have been compared. */
+/** Whether all roots, and all resources without any, have been compared. */
 export interface ReconcileOutput {
   readonly done: boolean;
   readonly state: ReconcileState;
@@ -36,9 +42,9 @@ export function makeHandler(deps: {
   const { store, catalog, openKeys, log } = deps;
   return defineHandler('reconcile-points', ReconcileInput, async ({ state }, context) => {
     const before = state ?? { roots: 0, recovered: 0, missing: 0, failures: noneFailed };
-    const { report, startAfter } = await reconcilePoints({ store, catalog }, await openKeys(), {
+    const { report, next } = await reconcilePoints({ store, catalog }, await openKeys(), {
       shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs,
-      ...(before.startAfter !== undefined && { startAfter: before.startAfter }),
+      from: before.next,
     });
     for (const pointId of report.missing.pointIds)
       log.warn('a point is not in the vault any more', { pointId });
@@ -50,9 +56,6 @@ export function makeHandler(deps: {
     };
     const { roots, recovered, missing } = after;
     log.info('compared roots with the catalog', { roots, recovered, missing });
-    return {
-      done: startAfter === undefined,
-      state: { ...after, ...(startAfter !== undefined && { startAfter }) },
-    };
+    return { done: next === undefined, state: { ...after, ...(next && { next }) } };
   });
 }

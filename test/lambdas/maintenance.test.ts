@@ -190,6 +190,26 @@ test('stages that are out of time get one item done all the same', async () => {
   expect(sweeps.every(({ done, state }) => state.swept === 1 || (done && state.swept === 0))).toBe(true);
 });
 
+test('reconciling without time goes on behind roots, then behind resources, and adds up the calls', async () => {
+  const { deployment, point } = await withOldPoint();
+  const { reconcile } = makeStages(deployment);
+  const emptied = ['a', 'b'].map((name) => `arn:aws:s3:::${name}` as ResourceArn);
+  for (const [index, arn] of emptied.entries()) {
+    const pointId = `${point.pointId.slice(0, -1)}${index}` as PointId;
+    await deployment.catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: point.sourceTime });
+    const rootName = `points/${'0'.repeat(32)}/${pointId}`;
+    await deployment.catalog.putPoint({ ...point, resourceArn: arn, pointId, rootName });
+  }
+
+  let calls = 1;
+  let output = await reconcile({ state: null }, NO_TIME);
+  for (; !output.done; calls += 1)
+    output = await reconcile(JSON.parse(JSON.stringify({ state: output.state })), NO_TIME);
+
+  expect(output.state).toMatchObject({ roots: 1, recovered: 0, missing: 2, failures: { count: 0 } });
+  expect(calls).toBe(1 + emptied.length);
+});
+
 test('a checkpoint without time looks at one chain a call, and hands on in files of its own execution', async () => {
   const { deployment } = await withOldPoint();
   const audit = new AuditLog(deployment.services);

@@ -87,9 +87,13 @@ export class DynamoCatalog implements Catalog {
     return item?.['arn'] === undefined ? undefined : resourceCodec.decode(item);
   }
 
-  async *listResources(): AsyncIterable<ResourceRow> {
-    const items = this.#table.query({ index: 'GSI1', partition: 'RESOURCES', from: 'arn:', to: 'arn;' });
-    for await (const item of items) yield resourceCodec.decode(item);
+  async *listResources(startAfter?: ResourceArn): AsyncIterable<ResourceRow> {
+    const from = startAfter ?? 'arn:';
+    for await (const item of this.#table.query({ index: 'GSI1', partition: 'RESOURCES', from, to: 'arn;' })) {
+      const row = resourceCodec.decode(item);
+      // A range of DynamoDB has both of its ends.
+      if (row.arn !== startAfter) yield row;
+    }
   }
 
   async removeResource(arn: ResourceArn): Promise<void> {

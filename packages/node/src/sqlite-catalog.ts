@@ -73,9 +73,11 @@ export class SqliteCatalog implements Catalog {
     });
   }
 
-  async *listResources(): AsyncGenerator<ResourceRow, void, undefined> {
+  async *listResources(startAfter = '' as ResourceArn): AsyncGenerator<ResourceRow, void, undefined> {
     const rows = await this.#read(() =>
-      this.#database.statement('SELECT found, last FROM resources ORDER BY arn').all(),
+      this.#database
+        .statement('SELECT found, last FROM resources WHERE arn > ? ORDER BY arn')
+        .all(startAfter),
     );
     for (const row of rows) {
       const resource = resourceOf(row as unknown as ResourceColumns);

@@ -21,6 +21,11 @@ export interface ReconcileServices {
   readonly catalog: Catalog;
 }
 
+/** Where a call stopped: behind an object's name, or, when all roots are compared, behind a resource's ARN. */
+export type ReconcilePlace =
+  | { readonly of: 'roots'; readonly after: string }
+  | { readonly of: 'resources'; readonly after: ResourceArn };
+
 /** What was found. */
 export interface ReconcileReport {
   /** Roots that were listed. */
@@ -65,30 +70,32 @@ interface ListedResource {
  * back, from the root as it is read and with the later one of its expiry and its lock; if its retention has ended, the
  * next expiring removes both. A row without a root is reported, and nothing else: somebody has to find out why.
  *
- * Costs one listing of `points/` (a request for every 1,000 roots) and one query for every resource.
- * @param options.startAfter - what an earlier call returned.
- * @returns with `startAfter`, when the time was up: call again with it.
+ * Costs one listing of `points/` (a request for every 1,000 roots) and two queries for every resource.
+ * @param options.from - what an earlier call returned as `next`.
+ * @returns with `next`, when the time was up: call again with it.
  */
 export async function reconcilePoints(
   services: ReconcileServices,
   keys: VaultKeys,
-  options: StepOptions & { readonly startAfter?: string } = {},
-): Promise<{ readonly report: ReconcileReport; readonly startAfter?: string }> {
-  const { shouldStop = () => false, signal } = options;
+  options: StepOptions & { readonly from?: ReconcilePlace | undefined } = {},
+): Promise<{ readonly report: ReconcileReport; readonly next?: ReconcilePlace }> {
+  const { shouldStop = () => false, signal, from } = options;
   const { store } = services;
   const startedAt = await store.now();
+  if (from?.of === 'resources') return findEmptied(services, startedAt, from.after, options);
   let report = nothingReconciled;
   const listed = store.listVersions(objectPrefixes.points, {
-    ...(options.startAfter !== undefined && { startAfter: options.startAfter }),
+    ...(from !== undefined && { startAfter: from.after }),
     ...(signal !== undefined && { signal }),
   });
   for await (const resource of byResource(listed)) {
     report = addReconciled(report, await reconcileResource(services, keys, resource, startedAt));
     if (!shouldStop()) continue;
     // Sorts behind every root of the resource, and before those of the next.
-    return { report, startAfter: `${objectPrefixes.points}${resource.resourceKey}/~` };
+    return { report, next: { of: 'roots', after: `${objectPrefixes.points}${resource.resourceKey}/~` } };
   }
-  return { report: addReconciled(report, await findEmptied(services, startedAt, options)) };
+  const emptied = await findEmptied(services, startedAt, undefined, options);
+  return { ...emptied, report: addReconciled(report, emptied.report) };
 }
 
 async function* byResource(versions: AsyncIterable<ObjectVersion>): AsyncGenerator<ListedResource> {
@@ -209,26 +216,31 @@ async function isMissing(
 async function findEmptied(
   services: ReconcileServices,
   startedAt: Date,
-  { signal }: StepOptions,
-): Promise<ReconcileReport> {
+  after: ResourceArn | undefined,
+  { shouldStop, signal }: StepOptions,
+): Promise<{ readonly report: ReconcileReport; readonly next?: ReconcilePlace }> {
   const { store, catalog } = services;
   const missing: PointId[] = [];
-  const { failures } = await workThrough(
+  let last = after;
+  const { done, failures } = await workThrough(
     {
-      items: catalog.listResources(),
+      items: catalog.listResources(after),
       atOnce: resourcesAtOnce,
       nameOf: ({ arn }) => arn,
       work: async ({ arn }) => {
+        // They are begun in the order of the list, and all that were begun are done in the end.
+        last = arn;
         for await (const _ of store.listVersions(rootName(resourceKeyOf(arn), '' as PointId))) return;
         for await (const row of catalog.listPoints(arn))
           if (await isMissing(services, row, startedAt)) missing.push(row.pointId);
       },
     },
-    signal === undefined ? {} : { signal },
+    { ...(shouldStop && { shouldStop }), ...(signal && { signal }) },
   );
-  return {
+  const report = {
     ...nothingReconciled,
     missing: { count: missing.length, pointIds: missing.slice(0, missingListed) },
     failures,
   };
+  return { report, ...(!done && last !== undefined && { next: { of: 'resources', after: last } }) };
 }

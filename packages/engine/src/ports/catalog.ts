@@ -206,7 +206,8 @@ export interface Catalog {
     row: Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'partOf' | 'problem' | 'seenAt' | 'tags'>,
   ): Promise<void>;
   findResource(arn: ResourceArn): Promise<ResourceRow | undefined>;
-  listResources(): AsyncIterable<ResourceRow>;
+  /** By ARN. @param startAfter - only those behind this one, which need not be there. */
+  listResources(startAfter?: ResourceArn): AsyncIterable<ResourceRow>;
   /** Takes away a resource's row; its points stay. */
   removeResource(arn: ResourceArn): Promise<void>;
 

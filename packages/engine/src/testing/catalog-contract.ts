@@ -109,7 +109,7 @@ export function catalogContract(options: CatalogContractOptions): void {
         });
       });
 
-      test('are all listed, and only they', async () => {
+      test('are all listed by ARN, and only they, behind any ARN too', async () => {
         const names = Array.from({ length: 30 }, (_, n) => bucketArn(`b${n}`));
         for (const name of names) {
           await catalog.putResource({ arn: name, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
@@ -118,7 +118,15 @@ export function catalogContract(options: CatalogContractOptions): void {
 
         await eventually(async () => {
           const listed = await allOf(catalog.listResources());
-          expect(listed.map((row) => row.arn).sort()).toEqual(names.toSorted());
+          expect(listed.map((row) => row.arn)).toEqual(names.toSorted());
+        });
+        const [first, second = arn] = names.toSorted().slice(10);
+        const behind = await allOf(catalog.listResources(first));
+        expect(behind.map((row) => row.arn)).toEqual(names.toSorted().slice(11));
+        await catalog.removeResource(second);
+        await eventually(async () => {
+          const rest = await allOf(catalog.listResources(second));
+          expect(rest.map((row) => row.arn)).toEqual(names.toSorted().slice(12));
         });
       });
 

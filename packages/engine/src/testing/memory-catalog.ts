@@ -41,9 +41,12 @@ export class MemoryCatalog implements Catalog {
     return found && { ...found, ...this.#last.get(arn) };
   }
 
-  async *listResources(): AsyncIterable<ResourceRow> {
+  async *listResources(startAfter = '' as ResourceArn): AsyncIterable<ResourceRow> {
     await Promise.resolve();
-    for (const [arn, found] of this.#resources) yield { ...found, ...this.#last.get(arn) };
+    const rows = [...this.#resources]
+      .filter(([arn]) => arn > startAfter)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [arn, found] of rows) yield { ...found, ...this.#last.get(arn) };
   }
 
   async removeResource(arn: ResourceArn): Promise<void> {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../src/bytes.ts';
 import type { HoldId, PointId, ResourceArn } from '../../src/ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
-import { reconcilePoints } from '../../src/maintenance/reconcile-points.ts';
+import { type ReconcilePlace, reconcilePoints } from '../../src/maintenance/reconcile-points.ts';
 import type { HoldScope } from '../../src/ports/catalog.ts';
 import {
   FaultPlan,
@@ -49,10 +49,10 @@ test('points that are in both places stay as they are', async () => {
   const { harness, pointIds } = await withPoints();
   const before = await Promise.all(pointIds.map(async (pointId) => rowOf(harness, pointId)));
 
-  const { report, startAfter } = await reconcile(harness);
+  const { report, next } = await reconcile(harness);
 
   expect(report).toMatchObject({ roots: 3, recovered: 0, missing: { count: 0 }, failures: { count: 0 } });
-  expect(startAfter).toBeUndefined();
+  expect(next).toBeUndefined();
   expect(await Promise.all(pointIds.map(async (pointId) => rowOf(harness, pointId)))).toEqual(before);
 });
 
@@ -232,13 +232,40 @@ test('a call that runs out of time says where, and the next one goes on with the
   const first = await reconcilePoints(harness, keys, { shouldStop: () => true });
   const second = await reconcilePoints(harness, keys, {
     shouldStop: () => false,
-    ...(first.startAfter !== undefined && { startAfter: first.startAfter }),
+    from: first.next,
   });
 
-  expect(first.startAfter).toBeDefined();
+  expect(first.next).toBeDefined();
   expect(first.report.recovered + second.report.recovered).toBe(3);
   expect(first.report.roots + second.report.roots).toBe(3);
-  expect(second.startAfter).toBeUndefined();
+  expect(second.next).toBeUndefined();
+});
+
+test('calls without time find each resource that lost all its roots once, one resource a call', async () => {
+  const { harness, pointIds } = await withPoints();
+  const emptied = Array.from({ length: 20 }, (_, n) => `arn:aws:s3:::emptied-${n}` as ResourceArn);
+  for (const arn of emptied) {
+    const { root } = await harness.backUp('full', { arn, keepDays: 35 });
+    await harness.catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: harness.clock.now() });
+    pointIds.push(root.point);
+    await loseRoot(harness, root.point);
+  }
+  const keys = await harness.keys();
+  const missing: PointId[] = [];
+  const resources = new Set([harness.arn, other, ...emptied]).size;
+
+  let calls = 0;
+  let from: ReconcilePlace | undefined;
+  do {
+    calls += 1;
+    const { report, next } = await reconcilePoints(harness, keys, { shouldStop: () => true, from });
+    missing.push(...report.missing.pointIds);
+    from = next;
+  } while (from !== undefined);
+
+  expect(missing.toSorted()).toEqual(pointIds.slice(3).toSorted());
+  // Those that have roots, then all.
+  expect(calls).toBe(2 + resources);
 });
 
 test.each(['kill', 'kill-after'] as const)(
