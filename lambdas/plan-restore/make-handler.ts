@@ -32,10 +32,13 @@ import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { RestoreInput } from './restore-input.ts';
 import { ThawOverdueError } from './thaw-overdue-error.ts';
-import { type DegradedPoint, restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
-
-/** What one worker writes in its 15 minutes, with a reserve: larger files are for a machine. */
-const largestFileBytes = 12 * 2 ** 30;
+import {
+  type DegradedPoint,
+  largestFileBytes,
+  restoreFiles,
+  restoreIdOf,
+  type RestoreJob,
+} from './restore-job.ts';
 
 /** How often a thawing point is looked at while it takes as long as it may. */
 const thawLooks = 20;

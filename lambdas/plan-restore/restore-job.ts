@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { type PointId, type ResourceArn, VolumeSnapshot } from '@holdfast/engine';
 import * as z from 'zod';
 
+/** What one worker writes in its 15 minutes, with a reserve: larger files are for a machine. */
+export const largestFileBytes = 12 * 2 ** 30;
+
 /** What a restore writes: objects into a bucket, or volumes from snapshots. */
 const RestoreTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bucket'), bucket: z.string(), prefix: z.string() }),

@@ -9,7 +9,7 @@ import {
   type WorkStore,
 } from '@holdfast/engine';
 import * as z from 'zod';
-import { restoreFiles, RestoreJob } from '../plan-restore/restore-job.ts';
+import { largestFileBytes, restoreFiles, RestoreJob } from '../plan-restore/restore-job.ts';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { OpenKeys } from '../shared/open-vault-once.ts';
@@ -56,6 +56,8 @@ export function makeHandler(deps: {
       selection: selectKeys(job.paths),
       target: openTarget(target.bucket, target.prefix),
       overwrite: job.overwrite,
+      // Planning has not looked at the files of a large whole point.
+      maxFileBytes: largestFileBytes,
     });
     await putJson(work, restoreFiles.result(restoreId, shard.index), outcome);
     const { files, bytes, written, kept, same, failed } = outcome;

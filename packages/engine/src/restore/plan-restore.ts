@@ -1,5 +1,5 @@
 import { fromBase64, toBase64 } from '../bytes.ts';
-import { NotSupportedError, UnknownNameError } from '../errors.ts';
+import { FileTooLargeError, UnknownNameError } from '../errors.ts';
 import type { FileEntry } from '../manifest/file-entry.ts';
 import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { ShardLimits } from '../protect/shards.ts';
@@ -43,7 +43,7 @@ export interface PlanRestoreOptions {
  * Cuts a restore into shards and says what it will read and write. Reads pages only: of the selection, or, for a large
  * whole point, the inner ones.
  * @throws {@link UnknownNameError} a path selects nothing in this point.
- * @throws {@link NotSupportedError} a file is larger than one worker can restore.
+ * @throws {@link FileTooLargeError} a file is larger than one worker can restore; of a large whole point it is not known.
  */
 export async function planRestore(reader: PointReader, options: PlanRestoreOptions): Promise<RestorePlan> {
   const { paths, limits, signal } = options;
@@ -137,11 +137,7 @@ function range<Name extends 'from' | 'to'>(
 
 function checkSize({ entry }: FileEntry, maxFileBytes: number | undefined): void {
   if (maxFileBytes === undefined || entry.size <= maxFileBytes) return;
-  const path = JSON.stringify(Buffer.from(entry.path).toString('utf8'));
-  throw new NotSupportedError(
-    `${path} has ${entry.size} bytes, one worker restores at most ${maxFileBytes} in its time; ` +
-      'restore it with the command line on a machine ("holdfast restore --to-directory"), and the rest by paths',
-  );
+  throw new FileTooLargeError(Buffer.from(entry.path).toString('utf8'), entry.size, maxFileBytes);
 }
 
 /** Looks at each path by itself: one that is missing may lie inside another, whose range says nothing about it. */

@@ -1,6 +1,7 @@
 import {
   BackupError,
   concernsOne,
+  FileTooLargeError,
   RestorePathError,
   TargetEntryError,
   TargetUnavailableError,
@@ -9,7 +10,7 @@ import type { KeyRange } from '../manifest/tuple-key.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { OverwriteRule, RestoreTarget } from '../ports/restore-target.ts';
-import { ChunkFetcher, type FetchedItem, type FetchPolicy } from './chunk-fetcher.ts';
+import { ChunkFetcher, type FetchedItem, type FetchItem, type FetchPolicy } from './chunk-fetcher.ts';
 import { countUses, pointItems, type PointItem } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
 import { sampleEntries } from './sample-entries.ts';
@@ -68,6 +69,8 @@ export interface RestoreRangeOptions {
    * All that the restore restores, where this range is one worker's part of it. @default the range
    */
   readonly selection?: readonly KeyRange[];
+  /** The largest file that the caller has time for; larger ones are left out, unread. @default no limit */
+  readonly maxFileBytes?: number;
   readonly fetch?: FetchPolicy;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
@@ -91,14 +94,15 @@ async function restoreEntries(
   reader: PointReader,
   options: RestoreRangeOptions,
 ): Promise<Omit<RestoreOutcome, 'unkept'>> {
-  const { range, target, signal } = options;
+  const { range, target, maxFileBytes = Infinity, signal } = options;
   const selection = options.selection ?? [range];
   let places: TreePlaces | undefined;
   const uses = await countUses(reader, range, signal);
   const sparer = new RefusalSparer(reader.readRun);
   const fetcher = new ChunkFetcher(sparer.readRun, uses, options.fetch);
   const writer = new RangeWriter(reader, { ...options, selection });
-  const stream = fetcher.fetch(pointItems(reader, range, signal), signal);
+  const items = withoutLargeContent(pointItems(reader, range, signal), maxFileBytes);
+  const stream = fetcher.fetch(items, signal);
   try {
     let next = await stream.next();
     while (next.done !== true) {
@@ -107,10 +111,15 @@ async function restoreEntries(
       const { entry, carriedFrom } = tag.begins;
       if (carriedFrom !== undefined) writer.noteCarried(entry, carriedFrom);
       const content = new FileContent(stream);
+      if (entry.size > maxFileBytes) {
+        await writer.leaveOut(entry, new FileTooLargeError(textOf(entry.path), entry.size, maxFileBytes));
+        next = await content.skip();
+        continue;
+      }
       if (target.naming === 'tree') places ??= await TreePlaces.before(reader, entry.path, selection, signal);
       const taker = places?.findTaker(entry);
       if (taker === undefined) await writer.write(entry, content);
-      else await writer.leaveOut(entry, taker);
+      else await writer.leaveOut(entry, placeTaken(entry, taker));
       // What the target did not want, or what follows a damaged chunk, is passed over.
       next = await content.skip();
     }
@@ -198,10 +207,9 @@ class RangeWriter {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** An entry whose place an earlier one of the point has. */
-  async leaveOut(entry: SourceEntry, taker: Uint8Array): Promise<void> {
-    const why = `${JSON.stringify(textOf(taker))} of the same point has its place; restore it to a bucket, or by its path elsewhere`;
-    await this.#note(entry, new RestorePathError(textOf(entry.path), why));
+  /** An entry that is not even tried. */
+  async leaveOut(entry: SourceEntry, why: BackupError): Promise<void> {
+    await this.#note(entry, why);
   }
 
   /** Waits for what is still being written. */
@@ -259,6 +267,21 @@ class RangeWriter {
       { cause: last },
     );
   }
+}
+
+/** Of files that are left out for their size, nothing is read. */
+async function* withoutLargeContent(
+  items: AsyncIterable<FetchItem<PointItem>>,
+  maxFileBytes: number,
+): AsyncGenerator<FetchItem<PointItem>> {
+  for await (const item of items)
+    if (!('chunkOf' in item.tag) || item.tag.chunkOf.entry.size <= maxFileBytes) yield item;
+}
+
+/** An earlier entry of the point has the place of this one. */
+function placeTaken(entry: SourceEntry, taker: Uint8Array): RestorePathError {
+  const why = `${JSON.stringify(textOf(taker))} of the same point has its place; restore it to a bucket, or by its path elsewhere`;
+  return new RestorePathError(textOf(entry.path), why);
 }
 
 async function* streamOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
