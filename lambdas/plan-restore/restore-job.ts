@@ -65,6 +65,11 @@ export const ShardOutcome = z.object({
   ),
 });
 
+export type ShardOutcome = z.infer<typeof ShardOutcome>;
+
+/** Where the restore of a shard stands, as one call leaves it to the next. */
+export const ShardProgress = z.object({ next: z.base64(), outcome: ShardOutcome });
+
 /** A volume that a restore ordered. */
 export const RestoredVolume = z.object({
   volumeId: z.string(),
@@ -93,6 +98,8 @@ export const restoreFiles = {
   shards: (restoreId: string) => `restores/${restoreId}/shards.json`,
   results: (restoreId: string) => `restores/${restoreId}/results/`,
   result: (restoreId: string, index: number) => `restores/${restoreId}/results/${index}.json`,
+  /** Of a shard whose time was up. */
+  progress: (restoreId: string, index: number) => `restores/${restoreId}/progress/${index}.json`,
   /** What the results of the first shards add up to, while they are being added. */
   sum: (restoreId: string) => `restores/${restoreId}/sum.json`,
   volumes: (restoreId: string) => `restores/${restoreId}/volumes.json`,

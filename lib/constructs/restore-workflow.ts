@@ -113,7 +113,12 @@ export class RestoreWorkflow extends Workflow {
 
   private restoreShards(finish: IChainable): DistributedMap {
     const { restoreShard, finishRestore } = this.props.steps;
-    const restore = this.step('RestoreShard', { function: restoreShard });
+    const restore = this.step('RestoreShard', { function: restoreShard, resultPath: '$.restored' });
+    restore.next(
+      new Choice(this, 'Restored', { stateName: 'Restored' })
+        .when(Condition.booleanEquals('$.restored.done', false), restore)
+        .otherwise(new Succeed(this, 'RestoredShard', { stateName: 'RestoredShard' })),
+    );
     // The map itself only says that an item failed. The restore is closed here, while the reason is still known.
     const fail = this.step('FailRestoreOfShard', { function: finishRestore });
     const failed = this.failed('ShardFailed');

@@ -155,10 +155,11 @@ test.each([
 test.each([
   [cycle, 'DiscoverResources', 'Discovered', '$.discovery', 'ProtectResources'],
   [cycle, 'ReportCycle', 'Reported', '$.report', 'ReportedCycle'],
+  [restore, 'RestoreShard', 'Restored', '$.restored', 'RestoredShard'],
   [restore, 'FinishRestore', 'Finished', '$.report', 'FinishedRestore'],
 ] as const)('a step that is not done is called again: %#', (machine, step, choice, result, next) => {
-  expect(machine.States[step]).toMatchObject({ ResultPath: result, Next: choice });
-  expect(machine.States[choice]).toEqual({
+  expect(stateOf(machine, step)).toMatchObject({ ResultPath: result, Next: choice });
+  expect(stateOf(machine, choice)).toEqual({
     Type: 'Choice',
     Choices: [{ Variable: `${result}.done`, BooleanEquals: false, Next: step }],
     Default: next,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import type { StepContext } from '../../lambdas/shared/define-handler.ts';
 import { restoreInputSchema } from '../../lambdas/plan-restore/restore-input-schema.ts';
 import { RestoreInput } from '../../lambdas/plan-restore/restore-input.ts';
 import {
@@ -248,6 +249,44 @@ test.each([
     expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThan(150_000);
   },
 );
+
+test('a shard without time is restored file by file, whatever may be overwritten, and counts each once', async () => {
+  for (const overwrite of ['never', 'if-different', 'always']) {
+    const deployment = makeDeployment();
+    plantFiles(deployment);
+    const point = await backUp(deployment);
+    const restoring = makeRestoring(deployment);
+    restoring.target.deny('folder-0/file-4');
+    const write = vi.spyOn(restoring.target, 'write');
+    const request = { point, target: TARGET, overwrite };
+
+    const report = await restoreFiles(deployment, restoring, request, NO_TIME);
+
+    expect(report).toMatchObject({ files: 10, written: 9, kept: 0, same: 0, failed: 1, bytes: 81 });
+    expect(write).toHaveBeenCalledTimes(10);
+    expect(deployment.work.names().some((name) => name.includes('/progress/'))).toBe(true);
+  }
+});
+
+test('a call of a shard ends before a file that has no time in it any more, and the next one begins with it', async () => {
+  const deployment = makeDeployment();
+  deployment.source.plant('a', 'small');
+  deployment.source.plant('b', new Uint8Array(3_000_000));
+  deployment.source.plant('c', 'small');
+  const request = { point: await backUp(deployment), target: TARGET };
+  const restoring = makeRestoring(deployment);
+  const { restoreId, shards } = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+  const [shard] = (await readJson(deployment.work, shards.key)) as unknown[];
+  const shortly: StepContext = { getRemainingTimeInMillis: () => 60_100 };
+  const restored = () => restoring.target.entries.map(({ entry }) => Buffer.from(entry.path).toString());
+
+  const first = await restoring.restoreShard({ restoreId, shard }, shortly);
+  const before = restored();
+  const second = await restoring.restoreShard({ restoreId, shard }, shortly);
+
+  expect([first.done, before]).toEqual([false, ['a']]);
+  expect([second.done, restored()]).toEqual([true, ['a', 'b', 'c']]);
+});
 
 test('a report without time adds up some shards a call, and comes to what one call says', async () => {
   const deployment = makeDeployment();

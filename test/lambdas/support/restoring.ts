@@ -51,13 +51,19 @@ export function makeRestoring(deployment: Deployment, images = new MemoryImages(
 export type Restoring = ReturnType<typeof makeRestoring>;
 
 /** What the restore machine does for files. */
-export async function restoreFiles(deployment: Deployment, restoring: Restoring, request: unknown) {
+export async function restoreFiles(
+  deployment: Deployment,
+  restoring: Restoring,
+  request: unknown,
+  context: StepContext = PLENTY,
+) {
   const plan = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
   const shards = (await readJson(deployment.work, plan.shards.key)) as unknown[];
   for (const shard of shards) {
-    await restoring.restoreShard({ execution: EXECUTION, restoreId: plan.restoreId, shard }, PLENTY);
+    const event = { execution: EXECUTION, restoreId: plan.restoreId, shard };
+    while (!(await restoring.restoreShard(event, context)).done);
   }
-  return endRestore(restoring, { execution: EXECUTION, restoreId: plan.restoreId });
+  return endRestore(restoring, { execution: EXECUTION, restoreId: plan.restoreId }, context);
 }
 
 /** Ends a restore as the machine does, whatever time a call gets. */

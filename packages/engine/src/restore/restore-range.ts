@@ -6,7 +6,7 @@ import {
   TargetEntryError,
   TargetUnavailableError,
 } from '../errors.ts';
-import type { KeyRange } from '../manifest/tuple-key.ts';
+import { entryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { OverwriteRule, RestoreTarget } from '../ports/restore-target.ts';
@@ -58,6 +58,8 @@ export interface RestoreOutcome {
   readonly carried: readonly { readonly path: string; readonly from: string }[];
   /** What of the written entries the target could not keep as the point has it. */
   readonly unkept: readonly UnkeptCount[];
+  /** The key of the entry that another call has to go on with, when the time was up. */
+  readonly next?: Uint8Array;
 }
 
 /** How a range is restored. */
@@ -71,6 +73,11 @@ export interface RestoreRangeOptions {
   readonly selection?: readonly KeyRange[];
   /** The largest file that the caller has time for; larger ones are left out, unread. @default no limit */
   readonly maxFileBytes?: number;
+  /**
+   * Asked before each entry but the first, with its size; when true, the call ends there and another goes on.
+   * @default never
+   */
+  readonly shouldStop?: (nextBytes: number) => boolean;
   readonly fetch?: FetchPolicy;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
@@ -94,7 +101,7 @@ async function restoreEntries(
   reader: PointReader,
   options: RestoreRangeOptions,
 ): Promise<Omit<RestoreOutcome, 'unkept'>> {
-  const { range, target, maxFileBytes = Infinity, signal } = options;
+  const { range, target, maxFileBytes = Infinity, shouldStop = () => false, signal } = options;
   const selection = options.selection ?? [range];
   let places: TreePlaces | undefined;
   const uses = await countUses(reader, range, signal);
@@ -103,12 +110,17 @@ async function restoreEntries(
   const writer = new RangeWriter(reader, { ...options, selection });
   const items = withoutLargeContent(pointItems(reader, range, signal), maxFileBytes);
   const stream = fetcher.fetch(items, signal);
+  let stoppedAt: Uint8Array | undefined;
   try {
     let next = await stream.next();
-    while (next.done !== true) {
+    for (let isFirst = true; next.done !== true; isFirst = false) {
       const { tag } = next.value;
       if (!('begins' in tag)) throw new TypeError('a chunk comes before its file');
       const { entry, carriedFrom } = tag.begins;
+      if (!isFirst && shouldStop(entry.size > maxFileBytes ? 0 : entry.size)) {
+        stoppedAt = entryKey(entry.path);
+        break;
+      }
       if (carriedFrom !== undefined) writer.noteCarried(entry, carriedFrom);
       const content = new FileContent(stream);
       if (entry.size > maxFileBytes) {
@@ -131,7 +143,7 @@ async function restoreEntries(
   // Of one worker's part it says nothing about the others.
   const isWhole = selection.length === 1 && selection[0] === range;
   if (isWhole && sparer.refusalOfAll !== undefined) throw sparer.refusalOfAll;
-  return writer.outcome();
+  return { ...writer.outcome(), ...(stoppedAt && { next: stoppedAt }) };
 }
 
 /** The chunks of one file out of the stream of all; knows the item that comes after them. */

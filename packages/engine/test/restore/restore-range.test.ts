@@ -70,6 +70,30 @@ function expectNoOverlap(ranges: readonly (ByteRange & { name: string })[]): voi
   }
 }
 
+test('a restore whose time is always up goes on entry by entry, to what one call restores', async () => {
+  const harness = new Harness('entry by entry');
+  for (let file = 0; file < 7; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(2_000));
+  harness.source.plant('large', harness.random.bytes(6_000_000));
+  const { root } = await harness.backUp('full');
+  const reader = await harness.open(root.point);
+  const target = new MemoryTarget();
+  const asked: number[] = [];
+  const shouldStop = (nextBytes: number) => asked.push(nextBytes) > 0;
+
+  const files: number[] = [];
+  let from: Uint8Array | undefined;
+  do {
+    const range = from === undefined ? {} : { from };
+    const outcome = await restoreRange(reader, { range, target, overwrite: 'always', shouldStop });
+    files.push(outcome.files);
+    from = outcome.next;
+  } while (from !== undefined);
+
+  expect(files).toEqual(Array.from({ length: 8 }, () => 1));
+  expect(asked).toEqual([...Array.from({ length: 6 }, () => 2_000), 6_000_000]);
+  expect(describeState(stateOf(target))).toEqual(describeState(await harness.snapshotOfSource()));
+});
+
 describe('a file that a worker has no time for', () => {
   test('is left out unread and named with what to do, and the others are restored', async () => {
     const harness = new Harness('too large');
