@@ -15,6 +15,8 @@ import {
 import { backUpDirectory, createKeyFile, directoryArn, openLocalVault, systemRandom } from '@holdfast/node';
 
 const keepDays = 35;
+/** Of a container: after so many questions whether to go on, a call ends. */
+const asksOfACall = 50;
 
 /** A vault in a temporary directory, written by the product as its users do: real clock, real threads, real files. */
 export class ProductVault {
@@ -86,9 +88,11 @@ export class ProductVault {
       });
       if (opened.state === 'over') throw new Error(`the run is ${opened.run.state}`);
       const { keys, plan } = opened;
-      // In as many calls as there can be: what another reader opens is made as the largest containers are.
-      let step = await consolidatePoint(services, keys, plan, { shouldStop: () => true });
-      while (!step.done) step = await consolidatePoint(services, keys, plan, { shouldStop: () => true });
+      // In many calls, as the largest containers are made.
+      let asked = 0;
+      const shouldStop = (): boolean => ++asked % asksOfACall === 0;
+      let step = await consolidatePoint(services, keys, plan, { shouldStop });
+      while (!step.done) step = await consolidatePoint(services, keys, plan, { shouldStop });
       const { content } = step;
       const { root } = await commitPoint(services, keys, plan, async () => Promise.resolve(content));
       return root;
