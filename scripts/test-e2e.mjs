@@ -8,12 +8,10 @@ import { basename } from 'node:path';
 const firstHalf = ['adopt-vault', 'command-line', 'worker-faults'];
 
 const files = process.argv.slice(2);
-const halves = () => {
-  const all = globSync('test/e2e/*.e2e.test.ts').sort();
-  const isFirst = (file) => firstHalf.includes(basename(file, '.e2e.test.ts'));
-  return [all.filter(isFirst), all.filter((file) => !isFirst(file))];
-};
-const runs = files.length > 0 || process.env.AWS_ENDPOINT_URL ? [files] : halves();
+const isFirst = (file) => firstHalf.includes(basename(file, '.e2e.test.ts'));
+const all = globSync('test/e2e/*.e2e.test.ts').sort();
+const halves = [all.filter(isFirst), all.filter((file) => !isFirst(file))];
+const runs = files.length > 0 || process.env.AWS_ENDPOINT_URL ? [files] : halves;
 
 const codes = await Promise.all(
   runs.map(
