@@ -118,7 +118,7 @@ export class PipelineStack extends Stack {
       countDeadLetters: functions.countDeadLetters.function,
       deadLetters,
     });
-    const { operator, restorer, holder } = storage.people;
+    const { operator, restorer, holder, breakGlass } = storage.people;
     const reads = configuration.reads();
     this.letPeople(
       'Operator',
@@ -129,6 +129,8 @@ export class PipelineStack extends Stack {
     );
     this.letPeople('Restorer', restorer, reads, [this.restore], [this.restore]);
     this.letPeople('Holder', holder, reads, [this.hold], [this.hold]);
+    // It reads what there is, and starts nothing.
+    void new ExactPolicy(this, 'BreakGlassConfiguration', { role: breakGlass, statements: [reads] });
   }
 
   private makeDeadLetters(): Queue {

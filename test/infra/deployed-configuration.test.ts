@@ -96,8 +96,12 @@ describe('the configuration that functions read', () => {
     const told = Object.values(pipeline.findResources('AWS::Lambda::Function')).filter(
       ({ Properties }) => Properties.Environment.Variables.CONFIGURATION !== undefined,
     );
-    const people = 3;
-    expect(statements).toHaveLength(told.length + people);
+    const people = ['Operator', 'Restorer', 'Holder', 'BreakGlass'];
+    expect(statements).toHaveLength(told.length + people.length);
+    for (const role of people) {
+      const sids = statementsOf([pipeline], `People${role}`).map(({ sid }) => sid);
+      expect(sids, role).toContain('ReadConfiguration');
+    }
   });
 });
 

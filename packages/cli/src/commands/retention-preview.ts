@@ -71,7 +71,10 @@ export const retentionPreviewCommand = defineCommand({
     const connection = await context.connect();
     const plans = await connection.deployment.findPlans();
     if (plans === undefined)
-      throw new UnknownNameError('the deployment does not name its plans; deploy this version first');
+      throw new UnknownNameError(
+        'the plans are not known: the deployment has no output ConfigurationUrl, or what that names may not be read or ' +
+          'is of another version; allow s3:GetObject on it, or deploy this version',
+      );
     const { name, retention } = getPlan(plans, planName);
     const newRules = { ...retention, ...changes };
     const preview = await compare(

@@ -145,6 +145,18 @@ test.for([
   expect({ code, err }).toEqual({ code: expected, err: expect.stringContaining(message) });
 });
 
+test('says what to allow where the plans are not known', async () => {
+  const cli = await withDailyPoints(1);
+  cli.plans = undefined;
+
+  const { code, err } = await cli.run('retention', 'preview', 'daily');
+
+  expect({ code, err }).toEqual({
+    code: 3,
+    err: expect.stringMatching(/ConfigurationUrl.*allow s3:GetObject on it/),
+  });
+});
+
 test('a first word alone names the commands that begin with it', async () => {
   const { code, err } = await new CliUnderTest().run('retention');
 
