@@ -38,7 +38,7 @@ export type ConsolidateStep =
   | { readonly done: true; readonly content: PointContent };
 
 /** All has been copied, and some of the manifest written. */
-type Copied = Pick<Extract<Progress, { step: 'manifest' }>, 'counts' | 'scratchParts' | 'readParts' | 'tree'>;
+type Copied = Pick<Extract<Progress, { step: 'manifest' }>, 'counts' | 'scratch' | 'readParts' | 'tree'>;
 
 /** A consolidation within one call. */
 interface Consolidation {
@@ -100,14 +100,13 @@ async function goOn(at: Consolidation): Promise<ConsolidateStep> {
     saved === undefined
       ? await ContainerWriter.start(writing, base.root.counts.logicalBytes)
       : await ContainerWriter.resume(writing, saved.writer.state, readCarry(work, saved.writer));
-  const scratch = new ScratchEntries(work, runPrefix(plan.runId), saved?.scratchParts ?? 0);
-  const copied = saved?.step === 'manifest' ? saved : await copy(at, writer, scratch);
+  const copied = saved?.step === 'manifest' ? saved : await copy(at, writer);
   if (copied === undefined) return { done: false };
-  const { counts, scratchParts } = copied;
-  const built = await buildManifest(keys, writer, scratch, copied, options);
+  const { counts, scratch } = copied;
+  const built = await buildManifest(keys, writer, work, copied, options);
   if (!built.done) {
     const { readParts, tree } = built;
-    const rest = { writer: await saveWriter(services, plan, await writer.suspend()), scratchParts };
+    const rest = { writer: await saveWriter(services, plan, await writer.suspend()), scratch };
     await putProgress(work, plan, { step: 'manifest', ...shared, counts, ...rest, readParts, tree });
     return { done: false };
   }
@@ -122,16 +121,17 @@ async function goOn(at: Consolidation): Promise<ConsolidateStep> {
 async function copy(
   { services, plan, base, options, saved, shared }: Consolidation,
   writer: ContainerWriter,
-  scratch: ScratchEntries,
 ): Promise<Copied | undefined> {
   const from =
     saved?.step === 'copy'
       ? { counts: saved.counts, next: positionFromJson(saved.next) }
       : { counts: nothingCopied };
-  const { counts, next } = await copyFiles(base, writer, scratch, from, options);
-  const scratchParts = await scratch.flush();
-  if (next === undefined) return { counts, scratchParts, readParts: 0, tree: { children: [] } };
-  const rest = { writer: await saveWriter(services, plan, await writer.suspend()), scratchParts };
+  const before = saved?.step === 'copy' ? saved.scratch : [];
+  const entries = new ScratchEntries(services, runPrefix(plan.runId), before);
+  const { counts, next } = await copyFiles(base, writer, entries, from, options);
+  const scratch = await entries.flush();
+  if (next === undefined) return { counts, scratch, readParts: 0, tree: { children: [] } };
+  const rest = { writer: await saveWriter(services, plan, await writer.suspend()), scratch };
   const position = positionToJson(next);
   await putProgress(services.work, plan, { step: 'copy', ...shared, counts, ...rest, next: position });
   return undefined;

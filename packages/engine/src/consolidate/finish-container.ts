@@ -18,6 +18,7 @@ import { pagePackRecordOf } from '../points/point-pages.ts';
 import { pageRefToText } from '../points/page-ref-text.ts';
 import type { Root } from '../points/root.ts';
 import { unreadOf } from '../points/unread.ts';
+import type { WorkStore } from '../ports/work-store.ts';
 import { LeaseKeeper } from '../runs/lease-keeper.ts';
 import { aliveUntil } from '../runs/open-run.ts';
 import type { PointContent } from '../runs/point-content.ts';
@@ -26,7 +27,7 @@ import type { WriteServices } from '../services.ts';
 import { readContainerRoot } from './container-root.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
 import type { CopiedCounts } from './copy-files.ts';
-import type { ScratchEntries } from './scratch-entries.ts';
+import { listScratchParts, readScratchPart, type ScratchRun } from './scratch-entries.ts';
 
 /** Pages of a container that is being written cannot be read, and are not asked for: entries only ever follow. */
 const unreadable: PageSource = {
@@ -43,16 +44,21 @@ export type BuiltManifest =
 export async function buildManifest(
   keys: VaultKeys,
   sink: PageSink,
-  scratch: ScratchEntries,
-  from: { readonly scratchParts: number; readonly readParts: number; readonly tree: SuspendedTree },
+  work: WorkStore,
+  from: {
+    readonly scratch: readonly ScratchRun[];
+    readonly readParts: number;
+    readonly tree: SuspendedTree;
+  },
   { shouldStop }: Pick<ConsolidateOptions, 'shouldStop'>,
 ): Promise<BuiltManifest> {
   const store = { source: unreadable, sink };
   const builder = TreeBuilder.resume(createFileTreeKind(keys), store, from.tree, 'a container under way');
-  for (let part = from.readParts; part < from.scratchParts; part += 1) {
+  for (const [part, name] of listScratchParts(from.scratch).entries()) {
+    if (part < from.readParts) continue;
     if (part > from.readParts && shouldStop())
       return { done: false, readParts: part, tree: builder.suspend() };
-    for (const entry of await scratch.read(part)) {
+    for (const entry of await readScratchPart(work, name)) {
       const closing = builder.add(entry);
       if (closing !== undefined) await closing;
     }

@@ -11,6 +11,7 @@ import type { RandomBytes } from '../ports/random-bytes.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import type { CopyPosition } from './copy-files.ts';
+import { ScratchRun } from './scratch-entries.ts';
 
 /** What a writer had not uploaded is kept in pieces of this size. Bytes. */
 const carryPieceBytes = 32 * 2 ** 20;
@@ -38,7 +39,7 @@ export const Progress = z.discriminatedUnion('step', [
     step: z.literal('copy'),
     ...shared,
     writer,
-    scratchParts: count,
+    scratch: z.array(ScratchRun).readonly(),
     next: z.object({
       key: z.base64(),
       skip: count,
@@ -51,7 +52,7 @@ export const Progress = z.discriminatedUnion('step', [
     step: z.literal('manifest'),
     ...shared,
     writer,
-    scratchParts: count,
+    scratch: z.array(ScratchRun).readonly(),
     /** Scratch objects that are in the tree already. */
     readParts: count,
     tree: SuspendedTree,

@@ -291,6 +291,12 @@ async function open(harness: Harness, runId: RunId): Promise<Extract<OpenedRun, 
   return opened;
 }
 
+/** Time for so many more files and chunks after the first. */
+function untilItems(items: number): () => boolean {
+  let asked = 0;
+  return () => ++asked > items;
+}
+
 describe('a consolidation whose process dies', () => {
   /** Consolidates in calls that each stop after some files; every call dies once, at a random of its own calls. */
   test.each([1, 2, 3, 4])('again and again goes on from where it was, seed %i', async (seed) => {
@@ -347,6 +353,37 @@ describe('a consolidation whose process dies', () => {
     await expectConsolidated(harness, last, made);
     const row = harness.catalog.packs().find(({ packId }) => packId === made.root.container?.pack);
     expect(row).toMatchObject({ kind: 'container', state: 'live' });
+  });
+
+  test.each([
+    ['in the first call, as far as the other', 0, 4],
+    ['in the first call, further than the other', 0, 7],
+    ['in a later call, further than the other', 3, 7],
+  ])('beside a repetition of its call leaves alone what that one wrote: %s', async (_what, before, after) => {
+    const { harness, last } = await withChain();
+    const { keys, plan } = await open(harness, newId<RunId>(harness.random));
+    if (before > 0) await consolidatePoint(harness.services, keys, plan, { shouldStop: untilItems(before) });
+    let hasOtherEnded = false;
+    const work = instead<WorkStore>(harness.work, {
+      put: async (name, body) => {
+        if (!hasOtherEnded) {
+          hasOtherEnded = true;
+          await consolidatePoint(harness.services, keys, plan, { shouldStop: untilItems(4) });
+        }
+        if (name.endsWith('consolidate.json')) throw new ProcessKilledError('put', 1);
+        return harness.work.put(name, body);
+      },
+    });
+    const dying = { ...harness.services, work };
+    await expect(consolidatePoint(dying, keys, plan, { shouldStop: untilItems(after) })).rejects.toThrow(
+      ProcessKilledError,
+    );
+
+    const step = await consolidatePoint(harness.services, keys, plan, { shouldStop: () => false });
+
+    if (!step.done) throw new Error('it has all the time');
+    const made = await commitPoint(harness.services, keys, plan, async () => step.content);
+    await expectConsolidated(harness, last, made);
   });
 
   test('leaves a container that is locked for days only, and that the sweeper takes', async () => {
