@@ -45,8 +45,8 @@ export interface CloseExecutionsOutput {
 /**
  * Finds executions that ended without their own failure path: out of time, stopped, over 25,000 events, with an error that
  * no state may catch, or in the failure path itself. Closes what they left open in the catalog, and counts them, so that
- * an alarm fires. Called for each end without success, and daily for those of which no event came. Each is dealt with
- * once; repeating it changes nothing. A hold that was left half done is finished by maintenance.
+ * an alarm fires; holds are only logged, as maintenance finishes those that were left half done. Called for each end
+ * without success, and daily for those of which no event came. Each is dealt with once; repeating it changes nothing.
  */
 export function makeHandler(deps: CloseExecutionsDeps): StepHandler<CloseExecutionsOutput> {
   return defineReportingHandler('close-executions', Input, deps, async ({ detail }, count) => {
