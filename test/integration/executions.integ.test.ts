@@ -8,6 +8,7 @@ import { Executions, makeStepFunctionsClient } from '@holdfast/aws';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../e2e/support/eventually.ts';
+import { findGap, testUnless } from '../support/gaps.ts';
 
 const sfn = makeStepFunctionsClient();
 const executions = new Executions(sfn);
@@ -68,6 +69,14 @@ test('an execution that failed is found with what it was given and why it failed
 test('one that runs is not, until somebody stops it', async () => {
   const arn = await start('stopped', 'never');
   expect(await executions.findFailed(arn)).toBeUndefined();
+
+  await sfn.send(new StopExecutionCommand({ executionArn: arn }));
+
+  expect(await ended(arn)).toMatchObject({ status: 'ABORTED' });
+});
+
+testUnless(await findGap('stopCauses'))('one that somebody stopped says why', async () => {
+  const arn = await start('stopped-for-a-reason', 'never');
 
   await sfn.send(new StopExecutionCommand({ executionArn: arn, cause: 'by hand' }));
 

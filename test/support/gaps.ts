@@ -21,6 +21,7 @@ import {
   DescribeExecutionCommand,
   SFNClient,
   StartExecutionCommand,
+  StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
 import {
   CreateQueueCommand,
@@ -56,6 +57,8 @@ export type Need =
   /** An Expires header of any text, as S3 keeps it. */
   | 'anyExpires'
   | 'throttledSteps'
+  /** The cause that somebody gave who stopped an execution. */
+  | 'stopCauses'
   | 'sdkInModules'
   /** The emulator of localstack/, beside the one at hand. */
   | 'ownEmulator';
@@ -75,6 +78,7 @@ const probes: Readonly<Record<Need, () => Promise<Gap>>> = {
     unless(await takesAnyExpires(), 'an Expires header that is no date ends in an error'),
   throttledSteps: async () =>
     unless(await namesThrottled(), 'a refused invocation has no error name in a state machine'),
+  stopCauses: async () => unless(await keepsStopCauses(), 'the cause of a stop is not kept'),
   sdkInModules: async () =>
     unless(await findsSdkInModules(), 'functions that are ES modules do not find the SDK'),
   ownEmulator: async () =>
@@ -252,4 +256,17 @@ async function within(seconds: number, holds: () => Promise<boolean>): Promise<b
     if (await holds()) return true;
   }
   return false;
+}
+
+async function keepsStopCauses(): Promise<boolean> {
+  const sfn = new SFNClient({});
+  const definition = { StartAt: 'Waits', States: { Waits: { Type: 'Wait', Seconds: 60, End: true } } };
+  const { stateMachineArn } = await sfn.send(
+    new CreateStateMachineCommand({ name: unique(), roleArn, definition: JSON.stringify(definition) }),
+  );
+  const { executionArn } = await sfn.send(new StartExecutionCommand({ stateMachineArn, input: '{}' }));
+  await sfn.send(new StopExecutionCommand({ executionArn, cause: 'why' }));
+  const { cause } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+  await sfn.send(new DeleteStateMachineCommand({ stateMachineArn }));
+  return cause === 'why';
 }
