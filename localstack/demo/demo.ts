@@ -290,7 +290,8 @@ function target(prefix: string) {
 async function restoreVolumes(scene: Scene, machine: SourceMachine, aws: Emulator): Promise<void> {
   let newest: PointRow | undefined;
   for await (const { arn, kind } of scene.catalog.listResources()) {
-    if (kind === 'ebs-volume') differences.push(`${arn} was backed up by itself, although its instance is`);
+    if (kind === 'ebs-volume' && (await Array.fromAsync(scene.catalog.listPoints(arn))).length > 0)
+      differences.push(`${arn} was backed up by itself, although its instance is`);
     if (kind !== 'ec2-instance') continue;
     for await (const point of scene.catalog.listPoints(arn)) newest ??= point;
   }
