@@ -3,8 +3,8 @@ import type { CloudWatchMetrics, MetricValue } from '@holdfast/aws';
 /** Where functions publish what they count: only `defineReportingHandler` does, when a step is done. */
 export type Metrics = Pick<CloudWatchMetrics, 'put'>;
 
-/** The names of what is counted; dashboards and alarms go by them. */
-export const METRIC_NAMES = [
+/** The names of what is counted over all plans and for each plan. */
+export const PLAN_METRIC_NAMES = [
   'CycleFailures',
   'CyclesCompleted',
   'ResourcesCompleted',
@@ -17,6 +17,12 @@ export const METRIC_NAMES = [
   'OverduePlans',
   'OverdueResources',
   'DegradedResources',
+] as const;
+type PlanMetricName = (typeof PLAN_METRIC_NAMES)[number];
+
+/** The names of all that is counted; dashboards and alarms go by them. */
+export const METRIC_NAMES = [
+  ...PLAN_METRIC_NAMES,
   'DeadLetters',
   'RestoresCompleted',
   'RestoreFailures',
@@ -33,23 +39,6 @@ export const METRIC_NAMES = [
   'MaintenanceOverdue',
 ] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];
-
-/** Those that are counted for each plan as well. */
-export const PLAN_METRIC_NAMES = [
-  'CycleFailures',
-  'CyclesCompleted',
-  'ResourcesCompleted',
-  'ResourcesWithWarnings',
-  'ResourcesDegraded',
-  'ResourcesFailed',
-  'ResourceProblems',
-  'ReadBytes',
-  'StoredBytes',
-  'OverduePlans',
-  'OverdueResources',
-  'DegradedResources',
-] as const satisfies readonly MetricName[];
-type PlanMetricName = (typeof PLAN_METRIC_NAMES)[number];
 
 /** A number over all plans. */
 export function metric(name: MetricName, value: number): MetricValue {
