@@ -1,4 +1,5 @@
 import { defaultThaw, isPointId } from '@holdfast/engine';
+import { findBucketAddress } from '@holdfast/engine/model';
 import * as z from 'zod';
 
 const Target = z
@@ -181,13 +182,13 @@ function namesOnePoint(input: { readonly [Field in 'point' | 'resource' | 'time'
 /** People have buckets as URLs at hand. */
 function checkBucketName(text: string, context: z.RefinementCtx): void {
   if (/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(text)) return;
-  const [, bucket, key = ''] = /^(?:s3:\/\/|arn:[\w-]+:s3:::)([^/]+)\/?(.*)$/.exec(text) ?? [];
-  const prefix = key === '' ? '' : ` and "prefix": ${JSON.stringify(key.endsWith('/') ? key : `${key}/`)}`;
+  const address = findBucketAddress(text);
+  const prefix = address?.folder ? ` and "prefix": ${JSON.stringify(address.folder)}` : '';
   context.addIssue({
     code: 'custom',
     message:
-      bucket === undefined
+      address === undefined
         ? 'it should be the name of a bucket'
-        : `it should be the name alone; write "bucket": ${JSON.stringify(bucket)}${prefix}`,
+        : `it should be the name alone; write "bucket": ${JSON.stringify(address.bucket)}${prefix}`,
   });
 }

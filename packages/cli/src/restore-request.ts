@@ -7,6 +7,7 @@ import {
   type OverwriteRule,
   type PointRow,
 } from '@holdfast/engine';
+import { findBucketAddress } from '@holdfast/engine/model';
 import type { ThawOptions } from './archived-point.ts';
 import type { Deployment } from './connection.ts';
 import { UsageError } from './errors.ts';
@@ -90,11 +91,11 @@ export function findDestination(values: DestinationValues): RestoreDestination |
 
 function bucketOf(bucket: string, values: DestinationValues): RestoreDestination {
   const { prefix = '', 'prefix-without-slash': confirmed = false } = values;
-  const [, name, key = ''] = /^(?:s3:\/\/|arn:[\w-]+:s3:::)([^/]+)\/?(.*)$/.exec(bucket) ?? [];
-  if (name !== undefined) {
-    const folder = key === '' ? '' : ` --prefix ${key.endsWith('/') ? key : `${key}/`}`;
+  const address = findBucketAddress(bucket);
+  if (address !== undefined) {
+    const folder = address.folder && ` --prefix ${address.folder}`;
     throw new UsageError(
-      `--to-bucket "${bucket}" is more than a bucket's name; write --to-bucket ${name}${folder}`,
+      `--to-bucket "${bucket}" is more than a bucket's name; write --to-bucket ${address.bucket}${folder}`,
     );
   }
   if (prefix !== '' && !prefix.endsWith('/') && !confirmed)
