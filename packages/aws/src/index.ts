@@ -15,33 +15,33 @@ export {
   makeStepFunctionsClient,
   makeTaggingClient,
   type S3Clients,
-} from './make-clients.ts';
-export { SystemClock, SystemRandom } from './system-ports.ts';
-export { toEngineError } from './sdk-errors.ts';
+} from './sdk/make-clients.ts';
+export { SystemClock, SystemRandom } from './sdk/system-ports.ts';
+export { toEngineError } from './sdk/sdk-errors.ts';
 
 // The vault, its catalog and its keys
-export { S3ObjectStore, type S3ObjectStoreOptions } from './s3-object-store.ts';
-export { S3WorkStore } from './s3-work-store.ts';
-export { DynamoCatalog } from './dynamo-catalog.ts';
-export { DynamoChunkIndex } from './dynamo-chunk-index.ts';
-export { catalogIndexes, catalogKeys, chunkIndexAttributes, chunkIndexKey } from './table-schema.ts';
-export { KmsKeyring } from './kms-keyring.ts';
+export { S3ObjectStore, type S3ObjectStoreOptions } from './store/s3-object-store.ts';
+export { S3WorkStore } from './store/s3-work-store.ts';
+export { DynamoCatalog } from './catalog/dynamo-catalog.ts';
+export { DynamoChunkIndex } from './catalog/dynamo-chunk-index.ts';
+export { catalogIndexes, catalogKeys, chunkIndexAttributes, chunkIndexKey } from './catalog/table-schema.ts';
+export { KmsKeyring } from './store/kms-keyring.ts';
 
 // What is protected, and where it is restored to
-export { S3FileSource, type S3FileSourceOptions } from './s3-file-source.ts';
-export { S3RestoreTarget, type S3RestoreTargetOptions } from './s3-restore-target.ts';
-export { Ec2Images, type OrderedVolume, type VolumeOrder, type VolumeSnapshot } from './ec2-images.ts';
-export { fitTags, type MachineConfiguration, type VolumeConfiguration } from './ec2-machine.ts';
+export { S3FileSource, type S3FileSourceOptions } from './sources/s3-file-source.ts';
+export { S3RestoreTarget, type S3RestoreTargetOptions } from './targets/s3-restore-target.ts';
+export { Ec2Images, type OrderedVolume, type VolumeOrder, type VolumeSnapshot } from './images/ec2-images.ts';
+export { fitTags, type MachineConfiguration, type VolumeConfiguration } from './images/ec2-machine.ts';
 export {
   type DiscoveredGroup,
   type DiscoveryClients,
   type TaggedResource,
   TaggedResources,
-} from './tagged-resources.ts';
-export { openSource, type SourceOpener } from './open-source.ts';
-export { recordDiscovered, type RecordingProgress } from './record-discovered.ts';
-export { checkTargetBucket } from './check-target-bucket.ts';
-export { bucketOfArn, instanceOfArn, volumeOfArn } from './resource-arns.ts';
+} from './sources/tagged-resources.ts';
+export { openSource, type SourceOpener } from './sources/open-source.ts';
+export { recordDiscovered, type RecordingProgress } from './sources/record-discovered.ts';
+export { checkTargetBucket } from './targets/check-target-bucket.ts';
+export { bucketOfArn, instanceOfArn, volumeOfArn } from './sdk/resource-arns.ts';
 
 // The deployment around the vault
 export {
@@ -51,10 +51,10 @@ export {
   makeReadServices,
   makeWriteServices,
   type VaultNames,
-} from './vault-services.ts';
-export { readDeployedConfiguration } from './read-deployed-configuration.ts';
-export { Executions, type FailedExecution } from './executions.ts';
-export { StateMachine } from './state-machine.ts';
-export { CloudWatchMetrics, type MetricValue } from './cloudwatch-metrics.ts';
-export { countMessages } from './sqs-queues.ts';
-export { storageClassOf } from './storage-class.ts';
+} from './deployment/vault-services.ts';
+export { readDeployedConfiguration } from './deployment/read-deployed-configuration.ts';
+export { Executions, type FailedExecution } from './deployment/executions.ts';
+export { StateMachine } from './deployment/state-machine.ts';
+export { CloudWatchMetrics, type MetricValue } from './deployment/cloudwatch-metrics.ts';
+export { countMessages } from './deployment/sqs-queues.ts';
+export { storageClassOf } from './store/storage-class.ts';

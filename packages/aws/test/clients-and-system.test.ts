@@ -14,8 +14,8 @@ import {
   makeS3Clients,
   makeStepFunctionsClient,
   makeTaggingClient,
-} from '../src/make-clients.ts';
-import { SystemClock, SystemRandom } from '../src/system-ports.ts';
+} from '../src/sdk/make-clients.ts';
+import { SystemClock, SystemRandom } from '../src/sdk/system-ports.ts';
 
 /** A server that answers the first request of a connection and resets it at the second, as after a frozen function. */
 async function serverThatForgetsConnections() {

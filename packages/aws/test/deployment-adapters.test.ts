@@ -6,12 +6,12 @@ import { InvalidInputError, type ResourceArn } from '@holdfast/engine';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
 import { mockClient } from 'aws-sdk-client-mock';
 import { expect, test } from 'vitest';
-import { checkTargetBucket } from '../src/check-target-bucket.ts';
-import { CloudWatchMetrics } from '../src/cloudwatch-metrics.ts';
-import { openSource } from '../src/open-source.ts';
-import { bucketOfArn, instanceOfArn, volumeOfArn } from '../src/resource-arns.ts';
-import { countMessages } from '../src/sqs-queues.ts';
-import { StateMachine } from '../src/state-machine.ts';
+import { checkTargetBucket } from '../src/targets/check-target-bucket.ts';
+import { CloudWatchMetrics } from '../src/deployment/cloudwatch-metrics.ts';
+import { openSource } from '../src/sources/open-source.ts';
+import { bucketOfArn, instanceOfArn, volumeOfArn } from '../src/sdk/resource-arns.ts';
+import { countMessages } from '../src/deployment/sqs-queues.ts';
+import { StateMachine } from '../src/deployment/state-machine.ts';
 
 function failure(name: string, httpStatusCode: number): Error {
   return Object.assign(new Error(name), { name, $metadata: { httpStatusCode } });

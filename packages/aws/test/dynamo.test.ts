@@ -24,8 +24,8 @@ import {
   StoreUnavailableError,
 } from '@holdfast/engine';
 import { allOf, FakeClock, SeededRandom } from '@holdfast/engine/testing';
-import { DynamoCatalog } from '../src/dynamo-catalog.ts';
-import { DynamoChunkIndex } from '../src/dynamo-chunk-index.ts';
+import { DynamoCatalog } from '../src/catalog/dynamo-catalog.ts';
+import { DynamoChunkIndex } from '../src/catalog/dynamo-chunk-index.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const dynamo = mockClient(DynamoDBDocumentClient);

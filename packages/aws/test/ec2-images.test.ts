@@ -10,7 +10,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
 import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
-import { Ec2Images } from '../src/ec2-images.ts';
+import { Ec2Images } from '../src/images/ec2-images.ts';
 import { networkError, sdkError } from './sdk-failures.ts';
 
 const mock = mockClient(EC2Client);

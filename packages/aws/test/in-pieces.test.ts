@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { allOf } from '@holdfast/engine/testing';
-import { inPieces } from '../src/in-pieces.ts';
+import { inPieces } from '../src/sdk/in-pieces.ts';
 
 async function* contentOf(parts: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
   await Promise.resolve();

@@ -9,7 +9,7 @@ import {
   StoreUnavailableError,
   type VaultId,
 } from '@holdfast/engine';
-import { KmsKeyring } from '../src/kms-keyring.ts';
+import { KmsKeyring } from '../src/store/kms-keyring.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const kms = mockClient(KMSClient);

@@ -3,7 +3,7 @@ import { GetObjectCommand, S3Client, type GetObjectCommandOutput } from '@aws-sd
 import { AccessDeniedError, DeployedConfigurationError, StoreUnavailableError } from '@holdfast/engine';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
-import { readDeployedConfiguration } from '../src/read-deployed-configuration.ts';
+import { readDeployedConfiguration } from '../src/deployment/read-deployed-configuration.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const document = {

@@ -15,7 +15,7 @@ import {
   utf8,
 } from '@holdfast/engine';
 import { allOf, FakeClock, SeededRandom } from '@holdfast/engine/testing';
-import { S3FileSource } from '../src/s3-file-source.ts';
+import { S3FileSource } from '../src/sources/s3-file-source.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const s3 = mockClient(S3Client);

@@ -19,7 +19,7 @@ import {
   StoreUnavailableError,
 } from '@holdfast/engine';
 import { FakeClock } from '@holdfast/engine/testing';
-import { S3ObjectStore } from '../src/s3-object-store.ts';
+import { S3ObjectStore } from '../src/store/s3-object-store.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const s3 = mockClient(S3Client);

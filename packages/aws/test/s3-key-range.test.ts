@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareBytes, utf8 } from '@holdfast/engine';
-import { folderStartAfter, normalizePrefixes, startAfterFor } from '../src/s3-key-range.ts';
+import { folderStartAfter, normalizePrefixes, startAfterFor } from '../src/sources/s3-key-range.ts';
 
 const key = fc.string({ unit: 'binary', minLength: 1, maxLength: 8 });
 

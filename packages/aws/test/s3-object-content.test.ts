@@ -3,7 +3,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
 import { type SourceEntry, SourceEntryError, StoreUnavailableError, utf8 } from '@holdfast/engine';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
-import { S3FileSource } from '../src/s3-file-source.ts';
+import { S3FileSource } from '../src/sources/s3-file-source.ts';
 import { networkError, sdkError } from './sdk-failures.ts';
 
 const content = '0123456789';

@@ -3,8 +3,8 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { type SourceEntry, utf8 } from '@holdfast/engine';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
 import { describe, expect, test } from 'vitest';
-import { S3FileSource } from '../src/s3-file-source.ts';
-import { S3RestoreTarget } from '../src/s3-restore-target.ts';
+import { S3FileSource } from '../src/sources/s3-file-source.ts';
+import { S3RestoreTarget } from '../src/targets/s3-restore-target.ts';
 
 /** Headers that S3 keeps with an object and gives back as they came. */
 const kept =

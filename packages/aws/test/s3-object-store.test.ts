@@ -29,7 +29,7 @@ import {
   utf8,
 } from '@holdfast/engine';
 import { allOf, FakeClock } from '@holdfast/engine/testing';
-import { S3ObjectStore } from '../src/s3-object-store.ts';
+import { S3ObjectStore } from '../src/store/s3-object-store.ts';
 import { networkError, sdkError } from './sdk-failures.ts';
 
 const s3 = mockClient(S3Client);

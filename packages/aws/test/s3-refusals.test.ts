@@ -4,10 +4,10 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { onTestFinished, describe, expect, test } from 'vitest';
 import { type SourceEntry, utf8 } from '@holdfast/engine';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
-import { checkTargetBucket } from '../src/check-target-bucket.ts';
-import { findExisting } from '../src/s3-existing-object.ts';
-import { S3FileSource } from '../src/s3-file-source.ts';
-import { S3ObjectStore } from '../src/s3-object-store.ts';
+import { checkTargetBucket } from '../src/targets/check-target-bucket.ts';
+import { findExisting } from '../src/store/s3-existing-object.ts';
+import { S3FileSource } from '../src/sources/s3-file-source.ts';
+import { S3ObjectStore } from '../src/store/s3-object-store.ts';
 
 interface Refusal {
   readonly status: number;

@@ -18,7 +18,7 @@ import {
   TargetUnavailableError,
   utf8,
 } from '@holdfast/engine';
-import { S3RestoreTarget } from '../src/s3-restore-target.ts';
+import { S3RestoreTarget } from '../src/targets/s3-restore-target.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const s3 = mockClient(S3Client);

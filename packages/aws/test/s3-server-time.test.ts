@@ -2,7 +2,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { expect, test } from 'vitest';
 import { StoreUnavailableError } from '@holdfast/engine';
 import { FakeClock } from '@holdfast/engine/testing';
-import { S3ServerTime } from '../src/s3-server-time.ts';
+import { S3ServerTime } from '../src/store/s3-server-time.ts';
 
 /** A client whose every answer has these headers; counts its requests. */
 function clientAnswering(headers: Record<string, string>) {

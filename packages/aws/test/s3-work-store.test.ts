@@ -2,7 +2,7 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import { utf8 } from '@holdfast/engine';
 import { mockClient } from 'aws-sdk-client-mock';
 import { expect, test } from 'vitest';
-import { S3WorkStore } from '../src/s3-work-store.ts';
+import { S3WorkStore } from '../src/store/s3-work-store.ts';
 import { sdkError } from './sdk-failures.ts';
 
 test('a name that was written before is an answer, not an error', async () => {

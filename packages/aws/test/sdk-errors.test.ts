@@ -6,7 +6,7 @@ import {
   ObjectExistsError,
   StoreUnavailableError,
 } from '@holdfast/engine';
-import { toEngineError } from '../src/sdk-errors.ts';
+import { toEngineError } from '../src/sdk/sdk-errors.ts';
 import { networkError, sdkError } from './sdk-failures.ts';
 
 test.each([

@@ -7,7 +7,7 @@ import { GetBucketTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
 import { StoreUnavailableError } from '@holdfast/engine';
-import { type Discovery, type TaggedResource, TaggedResources } from '../src/tagged-resources.ts';
+import { type Discovery, type TaggedResource, TaggedResources } from '../src/sources/tagged-resources.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const tagging = mockClient(ResourceGroupsTaggingAPIClient);

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { SystemClock } from '@holdfast/aws';
 import * as z from 'zod';
-import { connectAws } from './connect-aws.ts';
-import { connectStorage } from './connect-storage.ts';
+import { connectAws } from './deployment/connect-aws.ts';
+import { connectStorage } from './deployment/connect-storage.ts';
 import { runCli } from './run-cli.ts';
 
 const Manifest = z.object({ version: z.string() });

@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util';
 import { BackupError, type Clock } from '@holdfast/engine';
-import type { Command, CommandContext } from './command.ts';
+import type { Command, CommandContext } from './terminal/command.ts';
 import { commands } from './commands/all-commands.ts';
-import type { Connect, Connection, ConnectStorage, Storage } from './connection.ts';
-import { UsageError } from './errors.ts';
-import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
-import { connectOptionsOf, globalOptions, type GlobalValues } from './global-options.ts';
-import { helpOf, helpText } from './help.ts';
-import { Output } from './output.ts';
-import { ProgressLines } from './progress-lines.ts';
-import { safeText } from './text.ts';
+import type { Connect, Connection, ConnectStorage, Storage } from './deployment/connection.ts';
+import { UsageError } from './terminal/errors.ts';
+import { type ExitCode, exitCodeOf, exitCodes } from './terminal/exit-codes.ts';
+import { connectOptionsOf, globalOptions, type GlobalValues } from './terminal/global-options.ts';
+import { helpOf, helpText } from './terminal/help.ts';
+import { Output } from './terminal/output.ts';
+import { ProgressLines } from './terminal/progress-lines.ts';
+import { safeText } from './terminal/text.ts';
 
 /** The process round the program. */
 export interface CliIo {

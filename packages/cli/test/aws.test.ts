@@ -12,7 +12,7 @@ import { AccessDeniedError, StoreUnavailableError, UnknownNameError } from '@hol
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
 import { connectAws } from '../src/index.ts';
-import { StepFunctionsExecutions } from '../src/step-functions-executions.ts';
+import { StepFunctionsExecutions } from '../src/deployment/step-functions-executions.ts';
 import { dailyPlan } from './cli-under-test.ts';
 
 const cloudFormation = mockClient(CloudFormationClient);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bytesText, durationText, pathFields, safeText } from '../src/text.ts';
+import { bytesText, durationText, pathFields, safeText } from '../src/terminal/text.ts';
 
 test('no text reaches a terminal with a control character in it', () => {
   fc.assert(

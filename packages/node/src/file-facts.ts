@@ -4,7 +4,7 @@ import type { BigIntStats } from 'node:fs';
 import { TargetEntryError } from '@holdfast/engine';
 import type { LeftOutFact, SourceEntry } from '@holdfast/engine';
 
-import { shownPath } from './raw-path.ts';
+import { shownPath } from './source/raw-path.ts';
 
 const none: Readonly<Record<string, string>> = Object.freeze({});
 

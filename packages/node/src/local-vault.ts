@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { WriteServices } from '@holdfast/engine';
-import { DirectoryWorkStore } from './directory-work-store.ts';
-import { FileKeyring } from './file-keyring.ts';
-import { FilesystemObjectStore } from './filesystem-object-store.ts';
-import { makeDirectories } from './make-directories.ts';
-import { SqliteCatalog } from './sqlite-catalog.ts';
-import { SqliteChunkIndex } from './sqlite-chunk-index.ts';
+import { DirectoryWorkStore } from './store/directory-work-store.ts';
+import { FileKeyring } from './store/file-keyring.ts';
+import { FilesystemObjectStore } from './store/filesystem-object-store.ts';
+import { makeDirectories } from './target/make-directories.ts';
+import { SqliteCatalog } from './catalog/sqlite-catalog.ts';
+import { SqliteChunkIndex } from './catalog/sqlite-chunk-index.ts';
 import { systemClock, systemRandom } from './system-ports.ts';
 
 /** Where a vault on this machine lies. Plain values, so that a worker thread can open the same vault. */

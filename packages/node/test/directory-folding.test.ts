@@ -3,8 +3,8 @@ import path from 'node:path';
 import type { OverwriteRule, SourceEntry } from '@holdfast/engine';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
-import { probeNames } from '../src/probe-names.ts';
-import { rawPathOfText } from '../src/raw-path.ts';
+import { probeNames } from '../src/source/probe-names.ts';
+import { rawPathOfText } from '../src/source/raw-path.ts';
 import { folding } from './folding-file-system.ts';
 import { directory, entry, link, makeTarget, pieces } from './target-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';

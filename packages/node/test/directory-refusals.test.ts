@@ -14,8 +14,8 @@ import type { OverwriteRule } from '@holdfast/engine';
 import { TargetEntryError, TargetUnavailableError } from '@holdfast/engine';
 import { expect, onTestFinished, test } from 'vitest';
 
-import { toDirectoryError } from '../src/directory-target-errors.ts';
-import { rawPathOfText } from '../src/raw-path.ts';
+import { toDirectoryError } from '../src/target/directory-target-errors.ts';
+import { rawPathOfText } from '../src/source/raw-path.ts';
 import { asRoot, directory, entry, makeTarget, pieces, writeText } from './target-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';
 

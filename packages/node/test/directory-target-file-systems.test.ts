@@ -14,8 +14,8 @@ import { describe, expect, test } from 'vitest';
 
 import { systemCalls, type FileSystemCalls } from '../src/file-system-calls.ts';
 import { DirectoryTarget } from '../src/index.ts';
-import { makeProcessMark, type ProcessMark } from '../src/process-mark.ts';
-import { claimPathOf } from '../src/staging-names.ts';
+import { makeProcessMark, type ProcessMark } from '../src/store/process-mark.ts';
+import { claimPathOf } from '../src/target/staging-names.ts';
 import { directory, entry, link, makeTarget, pieces, writeText } from './target-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';
 

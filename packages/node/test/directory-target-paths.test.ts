@@ -13,7 +13,7 @@ import path from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { restorePathOf } from '../src/restore-path.ts';
+import { restorePathOf } from '../src/target/restore-path.ts';
 import { modifiedMs, entry, pieces, makeTarget, writeText, link, directory } from './target-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';
 

@@ -7,7 +7,7 @@ import { allOf, FakeClock, objectStoreContract, SeededRandom } from '@holdfast/e
 import { expect, test, vi } from 'vitest';
 
 import { FilesystemObjectStore, systemClock, systemRandom } from '../src/index.ts';
-import { recordPathOf } from '../src/object-layout.ts';
+import { recordPathOf } from '../src/store/object-layout.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 const until = new Date('2030-01-01T00:00:00Z');

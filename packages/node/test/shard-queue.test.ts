@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { ShardQueue } from '../src/shard-queue.ts';
+import { ShardQueue } from '../src/workers/shard-queue.ts';
 
 test('numbers shards in the order in which workers tell what follows', async () => {
   const queue = new ShardQueue();

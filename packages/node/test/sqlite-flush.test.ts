@@ -3,7 +3,7 @@ import type * as fs from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 
-import { SqliteDatabase } from '../src/sqlite-database.ts';
+import { SqliteDatabase } from '../src/catalog/sqlite-database.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 type Done = (error: Error | null) => void;

@@ -5,7 +5,7 @@ import type { ChunkId, PackId, PackRow } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 
 import { SqliteCatalog, SqliteChunkIndex } from '../src/index.ts';
-import { SqliteDatabase } from '../src/sqlite-database.ts';
+import { SqliteDatabase } from '../src/catalog/sqlite-database.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 catalogContract({

@@ -3,7 +3,7 @@ import { allOf } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 
 import { runPool, WorkerDiedError } from '../src/index.ts';
-import { WarmWorkers } from '../src/warm-workers.ts';
+import { WarmWorkers } from '../src/workers/warm-workers.ts';
 import type { PoolOptions } from '../src/index.ts';
 import type { SampleTask } from './workers/sample-worker.ts';
 

@@ -1,9 +1,9 @@
 import { type AuditEntry, type AuditOutcome, verifyAudit } from '@holdfast/engine';
-import { defineCommand } from '../command.ts';
-import { UsageError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { countText, safeText } from '../text.ts';
+import { defineCommand } from '../terminal/command.ts';
+import { UsageError } from '../terminal/errors.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { countText, safeText } from '../terminal/text.ts';
 
 export const auditVerifyCommand = defineCommand({
   name: 'audit verify',

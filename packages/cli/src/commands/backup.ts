@@ -8,16 +8,16 @@ import {
   type RunId,
   type RunRow,
 } from '@holdfast/engine';
-import { type CommandContext, defineCommand } from '../command.ts';
-import type { Connection } from '../connection.ts';
-import { unreadText, warnDegraded } from '../degraded-point.ts';
-import { ExecutionFailedError, UsageError } from '../errors.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { resolveResource } from '../resolve-resource.ts';
-import { bytesText, countText, durationText, timeText } from '../text.ts';
-import { failureText, waitForExecution } from '../wait-for-execution.ts';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { unreadText, warnDegraded } from '../names/degraded-point.ts';
+import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
+import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
+import { resolveResource } from '../names/resolve-resource.ts';
+import { bytesText, countText, durationText, timeText } from '../terminal/text.ts';
+import { failureText, waitForExecution } from '../deployment/wait-for-execution.ts';
 import * as z from 'zod';
-import { parseOutput } from '../execution-output.ts';
+import { parseOutput } from '../deployment/execution-output.ts';
 
 const types: readonly BackupType[] = ['full', 'incremental', 'differential', 'synthetic-full'];
 

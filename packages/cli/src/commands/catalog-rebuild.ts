@@ -1,9 +1,9 @@
 import { openVault, rebuildCatalog, type RebuildReport } from '@holdfast/engine';
-import { type CommandContext, defineCommand } from '../command.ts';
-import type { Connection } from '../connection.ts';
-import { ExecutionFailedError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { countText, safeText } from '../text.ts';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { ExecutionFailedError } from '../terminal/errors.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { countText, safeText } from '../terminal/text.ts';
 
 const executionsLookedAt = 20;
 const packsShown = 20;

@@ -1,9 +1,9 @@
 import { diffPoints, type PointDifference } from '@holdfast/engine';
-import { defineCommand } from '../command.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { checkHasFiles, openPoints } from '../open-point.ts';
-import { resolvePoint } from '../resolve-point.ts';
-import { bytesText, pathFields, pathText } from '../text.ts';
+import { defineCommand } from '../terminal/command.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { checkHasFiles, openPoints } from '../names/open-point.ts';
+import { resolvePoint } from '../names/resolve-point.ts';
+import { bytesText, pathFields, pathText } from '../terminal/text.ts';
 
 const signs = { added: '+', removed: '-', changed: '~', unread: '?', unclear: '?' } as const;
 

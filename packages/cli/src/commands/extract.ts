@@ -11,17 +11,17 @@ import {
   unreadOf,
 } from '@holdfast/engine';
 import { DirectoryTarget, systemRandom } from '@holdfast/node';
-import { checkReadable } from '../archived-point.ts';
-import { type CommandContext, defineCommand } from '../command.ts';
-import { type DegradedFields, degradedText, pointStateText, unreadText } from '../degraded-point.ts';
-import { UsageError } from '../errors.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { type ExtractSource, type KeyOptions, openKeyring, openSource } from '../extract-source.ts';
-import { findCleanStoredPoint, findStoredPoint, listStoredPoints } from '../find-stored-point.ts';
-import { exitCodeOfOutcome, printOutcome } from '../restore-outcome.ts';
-import { overwriteOption } from '../restore-request.ts';
-import { bytesText, safeText, timeText } from '../text.ts';
-import { timeOption } from '../time-option.ts';
+import { checkReadable } from '../names/archived-point.ts';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import { type DegradedFields, degradedText, pointStateText, unreadText } from '../names/degraded-point.ts';
+import { UsageError } from '../terminal/errors.ts';
+import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
+import { type ExtractSource, type KeyOptions, openKeyring, openSource } from '../names/extract-source.ts';
+import { findCleanStoredPoint, findStoredPoint, listStoredPoints } from '../names/find-stored-point.ts';
+import { exitCodeOfOutcome, printOutcome } from '../restore/restore-outcome.ts';
+import { overwriteOption } from '../restore/restore-request.ts';
+import { bytesText, safeText, timeText } from '../terminal/text.ts';
+import { timeOption } from '../terminal/time-option.ts';
 
 /** Warnings of a degraded point that are said before it is restored. */
 const warningsShown = 20;

@@ -1,9 +1,9 @@
 import { ObjectNotFoundError, UnknownNameError, type WorkStore } from '@holdfast/engine';
 import * as z from 'zod';
-import { defineCommand } from '../command.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { reportOf } from '../restore-report.ts';
-import { countText, safeText } from '../text.ts';
+import { defineCommand } from '../terminal/command.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { reportOf } from '../restore/restore-report.ts';
+import { countText, safeText } from '../terminal/text.ts';
 
 const Failure = z.object({ path: z.string(), name: z.string(), message: z.string() });
 type Failure = z.infer<typeof Failure>;

@@ -9,14 +9,14 @@ import {
   type Catalog,
 } from '@holdfast/engine';
 import * as z from 'zod';
-import { type CommandContext, defineCommand } from '../command.ts';
-import type { Connection } from '../connection.ts';
-import { ExecutionFailedError, UsageError } from '../errors.ts';
-import { parseOutput } from '../execution-output.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { findPointOrResource } from '../resolve-point.ts';
-import { countText, safeText, timeText } from '../text.ts';
-import { failureText, waitForExecution } from '../wait-for-execution.ts';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
+import { parseOutput } from '../deployment/execution-output.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { findPointOrResource } from '../names/resolve-point.ts';
+import { countText, safeText, timeText } from '../terminal/text.ts';
+import { failureText, waitForExecution } from '../deployment/wait-for-execution.ts';
 
 /** What the hold machine takes. Characters. */
 const longestReason = 1_024;

@@ -5,13 +5,13 @@ import {
   type Root,
   UnknownNameError,
 } from '@holdfast/engine';
-import { defineCommand } from '../command.ts';
-import { warnDegraded } from '../degraded-point.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { openPoint } from '../open-point.ts';
-import type { Output } from '../output.ts';
-import { resolvePointOrResource } from '../resolve-point.ts';
-import { bytesText, pathFields, pathText, safeText, timeText } from '../text.ts';
+import { defineCommand } from '../terminal/command.ts';
+import { warnDegraded } from '../names/degraded-point.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { openPoint } from '../names/open-point.ts';
+import type { Output } from '../terminal/output.ts';
+import { resolvePointOrResource } from '../names/resolve-point.ts';
+import { bytesText, pathFields, pathText, safeText, timeText } from '../terminal/text.ts';
 
 export const lsCommand = defineCommand({
   name: 'ls',

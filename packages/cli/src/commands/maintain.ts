@@ -1,12 +1,12 @@
 import { newId } from '@holdfast/engine';
 import * as z from 'zod';
-import { type CommandContext, defineCommand } from '../command.ts';
-import type { Connection } from '../connection.ts';
-import { ExecutionFailedError } from '../errors.ts';
-import { parseOutput } from '../execution-output.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { bytesText, countText } from '../text.ts';
-import { failureText, noteMinutes, waitForExecution } from '../wait-for-execution.ts';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { ExecutionFailedError } from '../terminal/errors.ts';
+import { parseOutput } from '../deployment/execution-output.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { bytesText, countText } from '../terminal/text.ts';
+import { failureText, noteMinutes, waitForExecution } from '../deployment/wait-for-execution.ts';
 
 /** What the maintenance machine ends with. */
 const Maintained = z.object({

@@ -1,12 +1,12 @@
 import { type Catalog, isDegraded, type PointRow, type TimeRange, unreadOf } from '@holdfast/engine';
-import { defineCommand } from '../command.ts';
-import { pointStateText } from '../degraded-point.ts';
-import { exitCodes } from '../exit-codes.ts';
-import type { Output } from '../output.ts';
-import { resolveResourceArn } from '../resolve-resource.ts';
-import { bytesText, timeText } from '../text.ts';
-import { timeRangeLines, timeRangeOption, timeRangeOptions } from '../time-option.ts';
-import { limitOption } from '../whole-number-option.ts';
+import { defineCommand } from '../terminal/command.ts';
+import { pointStateText } from '../names/degraded-point.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import type { Output } from '../terminal/output.ts';
+import { resolveResourceArn } from '../names/resolve-resource.ts';
+import { bytesText, timeText } from '../terminal/text.ts';
+import { timeRangeLines, timeRangeOption, timeRangeOptions } from '../terminal/time-option.ts';
+import { limitOption } from '../terminal/whole-number-option.ts';
 
 export const pointsCommand = defineCommand({
   name: 'points',

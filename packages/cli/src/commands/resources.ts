@@ -1,8 +1,8 @@
-import { defineCommand } from '../command.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { shortNameOf } from '../resolve-resource.ts';
-import { judgeAll, standingFields } from '../resource-standing.ts';
-import { durationText, timeText } from '../text.ts';
+import { defineCommand } from '../terminal/command.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { shortNameOf } from '../names/resolve-resource.ts';
+import { judgeAll, standingFields } from '../names/resource-standing.ts';
+import { durationText, timeText } from '../terminal/text.ts';
 
 export const resourcesCommand = defineCommand({
   name: 'resources',

@@ -1,17 +1,17 @@
 import { defaultThaw, type OverwriteRule, type PointRow } from '@holdfast/engine';
 import { DirectoryTarget } from '@holdfast/node';
-import { checkReadable, type ThawOptions, thawOptions } from '../archived-point.ts';
-import { type CommandContext, defineCommand } from '../command.ts';
-import type { Connection } from '../connection.ts';
-import { type DegradedFields, warnDegraded } from '../degraded-point.ts';
-import { UsageError } from '../errors.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { openPoint } from '../open-point.ts';
-import { printDryRun, printQuote } from '../preview-restore.ts';
-import { resolvePointOrResource } from '../resolve-point.ts';
-import { recordRestore, startRestore, waitForRestore } from '../restore-machine.ts';
-import { exitCodeOfOutcome, printOutcome } from '../restore-outcome.ts';
-import { exitCodeOfReport, printReport, reportOf } from '../restore-report.ts';
+import { checkReadable, type ThawOptions, thawOptions } from '../names/archived-point.ts';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { type DegradedFields, warnDegraded } from '../names/degraded-point.ts';
+import { UsageError } from '../terminal/errors.ts';
+import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
+import { openPoint } from '../names/open-point.ts';
+import { printDryRun, printQuote } from '../restore/preview-restore.ts';
+import { resolvePointOrResource } from '../names/resolve-point.ts';
+import { recordRestore, startRestore, waitForRestore } from '../restore/restore-machine.ts';
+import { exitCodeOfOutcome, printOutcome } from '../restore/restore-outcome.ts';
+import { exitCodeOfReport, printReport, reportOf } from '../restore/restore-report.ts';
 import {
   checkAllowed,
   checkDestination,
@@ -19,10 +19,10 @@ import {
   overwriteOption,
   type RestoreDestination,
   restoreInput,
-} from '../restore-request.ts';
-import { restoreLocally } from '../restore-to-directory.ts';
-import { safeText } from '../text.ts';
-import { timeOption } from '../time-option.ts';
+} from '../restore/restore-request.ts';
+import { restoreLocally } from '../restore/restore-to-directory.ts';
+import { safeText } from '../terminal/text.ts';
+import { timeOption } from '../terminal/time-option.ts';
 
 /** What is restored, and how. */
 interface Request {

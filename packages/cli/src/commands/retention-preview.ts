@@ -15,13 +15,13 @@ import {
   type ResourceArn,
   type RetentionChange,
 } from '@holdfast/engine';
-import { type CommandContext, defineCommand } from '../command.ts';
-import type { Connection } from '../connection.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { isImage } from '../open-point.ts';
-import { resolveResourceArn } from '../resolve-resource.ts';
-import { bytesText, countText, timeText } from '../text.ts';
-import { type WholeNumberBounds, wholeNumberOption } from '../whole-number-option.ts';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { isImage } from '../names/open-point.ts';
+import { resolveResourceArn } from '../names/resolve-resource.ts';
+import { bytesText, countText, timeText } from '../terminal/text.ts';
+import { type WholeNumberBounds, wholeNumberOption } from '../terminal/whole-number-option.ts';
 
 /** Options that change a rule, the rule, and its bounds in a plans file. */
 const ruleOptions = {

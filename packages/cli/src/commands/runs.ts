@@ -1,10 +1,10 @@
 import type { RunRow } from '@holdfast/engine';
-import { defineCommand } from '../command.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { resolveResourceArn } from '../resolve-resource.ts';
-import { durationText, timeText } from '../text.ts';
-import { timeRangeLines, timeRangeOption, timeRangeOptions } from '../time-option.ts';
-import { limitOption } from '../whole-number-option.ts';
+import { defineCommand } from '../terminal/command.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { resolveResourceArn } from '../names/resolve-resource.ts';
+import { durationText, timeText } from '../terminal/text.ts';
+import { timeRangeLines, timeRangeOption, timeRangeOptions } from '../terminal/time-option.ts';
+import { limitOption } from '../terminal/whole-number-option.ts';
 
 const standardLimit = 50;
 

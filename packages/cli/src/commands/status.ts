@@ -5,12 +5,12 @@ import {
   type RunRow,
   UnknownNameError,
 } from '@holdfast/engine';
-import { type CommandContext, defineCommand } from '../command.ts';
-import type { Connection } from '../connection.ts';
-import { exitCodes } from '../exit-codes.ts';
-import type { ListedExecution } from '../executions.ts';
-import { judgeAll, standingFields } from '../resource-standing.ts';
-import { countText, durationText, safeText, timeText } from '../text.ts';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import type { ListedExecution } from '../deployment/executions.ts';
+import { judgeAll, standingFields } from '../names/resource-standing.ts';
+import { countText, durationText, safeText, timeText } from '../terminal/text.ts';
 
 const cyclesShown = 5;
 

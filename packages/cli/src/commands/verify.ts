@@ -12,14 +12,14 @@ import {
   verifyPoints,
   verifyVaultFiles,
 } from '@holdfast/engine';
-import { readingCharge } from '../archived-point.ts';
-import { defineCommand } from '../command.ts';
-import { UsageError } from '../errors.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { isImage } from '../open-point.ts';
-import { resolvePointOrResource } from '../resolve-point.ts';
-import { resolveResourceArn } from '../resolve-resource.ts';
-import { VerifyReport } from '../verify-report.ts';
+import { readingCharge } from '../names/archived-point.ts';
+import { defineCommand } from '../terminal/command.ts';
+import { UsageError } from '../terminal/errors.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { isImage } from '../names/open-point.ts';
+import { resolvePointOrResource } from '../names/resolve-point.ts';
+import { resolveResourceArn } from '../names/resolve-resource.ts';
+import { VerifyReport } from '../terminal/verify-report.ts';
 
 export const verifyCommand = defineCommand({
   name: 'verify',

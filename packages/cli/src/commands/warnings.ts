@@ -1,10 +1,10 @@
 import { unreadOf } from '@holdfast/engine';
-import { defineCommand } from '../command.ts';
-import { unreadText } from '../degraded-point.ts';
-import { exitCodes } from '../exit-codes.ts';
-import { openPoint } from '../open-point.ts';
-import { resolvePointOrResource } from '../resolve-point.ts';
-import { countText, safeText } from '../text.ts';
+import { defineCommand } from '../terminal/command.ts';
+import { unreadText } from '../names/degraded-point.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { openPoint } from '../names/open-point.ts';
+import { resolvePointOrResource } from '../names/resolve-point.ts';
+import { countText, safeText } from '../terminal/text.ts';
 
 export const warningsCommand = defineCommand({
   name: 'warnings',

@@ -1,7 +1,7 @@
 import { ChunkCorruptError, StoreUnavailableError } from '@holdfast/engine';
 
 import { serveTasks } from '../../src/index.ts';
-import type { TaskReports } from '../../src/worker-tasks.ts';
+import type { TaskReports } from '../../src/workers/worker-tasks.ts';
 
 /** What the sample worker can be asked for. */
 export type SampleTask =

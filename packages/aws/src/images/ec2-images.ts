@@ -1,0 +1,328 @@
+import {
+  CreateSnapshotCommand,
+  CreateSnapshotsCommand,
+  CreateTagsCommand,
+  CreateVolumeCommand,
+  DeleteSnapshotCommand,
+  DescribeInstancesCommand,
+  DescribeSnapshotsCommand,
+  DescribeVolumesCommand,
+  type Filter,
+  type Snapshot,
+  type SnapshotInfo,
+  type VolumeType,
+} from '@aws-sdk/client-ec2';
+import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
+import {
+  isEc2NotFound,
+  isSnapshotInUse,
+  isSnapshotsBusy,
+  isVolumeOfTokenGone,
+  toEc2Error,
+} from './ec2-errors.ts';
+import {
+  fitTags,
+  fromTagRecord,
+  type MachineConfiguration,
+  toMachine,
+  toTagRecord,
+  toVolume,
+  type VolumeConfiguration,
+} from './ec2-machine.ts';
+import type { Ec2Clients } from '../sdk/make-clients.ts';
+import { sendOptions } from '../sdk/send-options.ts';
+
+/** EC2 takes 200 values of a filter; names beyond that are asked for in further calls. */
+const filterValues = 200;
+
+/** A snapshot and how far it is. */
+export interface VolumeSnapshot {
+  readonly snapshotId: string;
+  readonly volumeId: string;
+  /** `recoverable`, `recovering` and states to come are passed on as EC2 names them. */
+  readonly state: 'pending' | 'completed' | 'error' | (string & {});
+  /** What EC2 says of a failure. */
+  readonly stateMessage?: string;
+  /** Percent of the copying that is done, 0 to 100. */
+  readonly progress: number;
+  /** The moment whose content it has; the same for all snapshots of one call. */
+  readonly startedAt: Date;
+  readonly sizeGiB: number;
+  readonly encrypted: boolean;
+  readonly kmsKeyId?: string;
+  readonly tags: Readonly<Record<string, string>>;
+  /** Names of tags of its volume that a new snapshot could not be given. */
+  readonly tagsLeftOff?: readonly string[];
+}
+
+/** A volume to be made from a snapshot. */
+export interface VolumeOrder {
+  readonly snapshotId: string;
+  readonly availabilityZone: string;
+  /** The same order under the same token makes one volume, however often it is given. At most 64 characters. */
+  readonly clientToken: string;
+  /** @default gp3 */
+  readonly type?: string;
+  readonly iops?: number;
+  readonly throughput?: number;
+  /** Re-encrypts with this key. @default the snapshot's own encryption */
+  readonly kmsKeyId?: string;
+  /** 50 at most: see {@link fitTags}. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** A volume that was ordered. */
+export interface OrderedVolume {
+  readonly volumeId: string;
+  readonly state: 'creating' | 'available' | 'in-use' | 'deleting' | 'deleted' | 'error' | (string & {});
+  readonly sizeGiB: number;
+  readonly availabilityZone: string;
+}
+
+/**
+ * Image backups with EC2. Its reads lag behind its writes, and making snapshots has no token: callers find snapshots by
+ * their tag, for some minutes, before they make them again, and remove duplicates.
+ */
+export class Ec2Images {
+  readonly #clients: Ec2Clients;
+
+  constructor(clients: Ec2Clients) {
+    this.#clients = clients;
+  }
+
+  /** @throws {@link UnknownNameError} no such instance, or it was terminated. */
+  async getMachine(instanceId: string, signal?: AbortSignal): Promise<MachineConfiguration> {
+    const command = new DescribeInstancesCommand({ InstanceIds: [instanceId] });
+    const answer = await this.#attempt(
+      this.#clients.ec2.send(command, sendOptions(signal)),
+      `describing instance ${instanceId}`,
+    );
+    const instance = answer.Reservations?.flatMap((one) => one.Instances ?? [])[0];
+    if (instance === undefined || ['terminated', 'shutting-down'].includes(instance.State?.Name ?? '')) {
+      throw new UnknownNameError(
+        `instance ${instanceId} does not exist any more; check the id and the region`,
+      );
+    }
+    const volumeIds = (instance.BlockDeviceMappings ?? []).flatMap((one) => one.Ebs?.VolumeId ?? []);
+    return toMachine(instance, await this.#describeVolumes(volumeIds, signal));
+  }
+
+  /** @throws {@link UnknownNameError} no such volume. */
+  async getVolume(volumeId: string, signal?: AbortSignal): Promise<VolumeConfiguration> {
+    const [volume] = await this.#describeVolumes([volumeId], signal);
+    if (volume === undefined)
+      throw new UnknownNameError(`volume ${volumeId} does not exist; check the id and the region`);
+    return toVolume(volume);
+  }
+
+  /**
+   * Snapshots of all EBS volumes of an instance at one moment, with these tags and the volumes' own as far as there is
+   * room. `busy`: EC2 takes no order for now, and has made nothing.
+   */
+  async createMachineSnapshots(
+    { instanceId, volumes }: Pick<MachineConfiguration, 'instanceId' | 'volumes'>,
+    tags: Readonly<Record<string, string>>,
+    description: string,
+  ): Promise<VolumeSnapshot[] | 'busy'> {
+    const fitted = new Map(volumes.map((volume) => [volume.volumeId, fitTags(tags, volume.tags)]));
+    // EC2 copies all tags or none: one volume with too many, and it refuses to make any snapshot at all.
+    const copies = [...fitted.values()].every(({ leftOff }) => leftOff.length === 0);
+    const command = new CreateSnapshotsCommand({
+      InstanceSpecification: { InstanceId: instanceId, ExcludeBootVolume: false },
+      ...(copies && { CopyTagsFromSource: 'volume' }),
+      Description: description,
+      TagSpecifications: [{ ResourceType: 'snapshot', Tags: fromTagRecord(tags) }],
+    });
+    const answer = await this.#attempt(
+      unlessBusy(this.#clients.ec2WithoutRetries.send(command)),
+      `making snapshots of instance ${instanceId}`,
+    );
+    if (answer === 'busy') return answer;
+    const made = (answer.Snapshots ?? []).map((one) => toSnapshot(one));
+    if (copies) return made;
+    const tagged: VolumeSnapshot[] = [];
+    for (const snapshot of made) {
+      const { tags: all = {}, leftOff = [] } = fitted.get(snapshot.volumeId) ?? {};
+      const own = Object.entries(all).filter(([name]) => !Object.hasOwn(tags, name));
+      tagged.push(await this.#addTags(snapshot, Object.fromEntries(own), leftOff));
+    }
+    return tagged;
+  }
+
+  /** Gives a new snapshot tags that only people go by: a failure of that does not make it a worse backup. */
+  async #addTags(
+    snapshot: VolumeSnapshot,
+    tags: Readonly<Record<string, string>>,
+    leftOff: readonly string[],
+  ): Promise<VolumeSnapshot> {
+    const Tags = fromTagRecord(tags);
+    if (Tags.length === 0) return { ...snapshot, tagsLeftOff: leftOff };
+    try {
+      await this.#clients.ec2.send(new CreateTagsCommand({ Resources: [snapshot.snapshotId], Tags }));
+      return { ...snapshot, tags: { ...snapshot.tags, ...tags }, tagsLeftOff: leftOff };
+    } catch {
+      return { ...snapshot, tagsLeftOff: [...Object.keys(tags), ...leftOff] };
+    }
+  }
+
+  /** A snapshot of one volume, with its own tags as far as there is room, and these. `busy`: as for an instance. */
+  async createVolumeSnapshot(
+    volume: VolumeConfiguration,
+    tags: Readonly<Record<string, string>>,
+    description: string,
+  ): Promise<VolumeSnapshot | 'busy'> {
+    const fitted = fitTags(tags, volume.tags);
+    const command = new CreateSnapshotCommand({
+      VolumeId: volume.volumeId,
+      Description: description,
+      TagSpecifications: [{ ResourceType: 'snapshot', Tags: fromTagRecord(fitted.tags) }],
+    });
+    const answer = await this.#attempt(
+      unlessBusy(this.#clients.ec2WithoutRetries.send(command)),
+      `making a snapshot of volume ${volume.volumeId}`,
+    );
+    return answer === 'busy' ? answer : { ...toSnapshot(answer), tagsLeftOff: fitted.leftOff };
+  }
+
+  /** This account's snapshots with a tag, oldest first. One that was just made may be missing for some minutes. */
+  findSnapshots(tagKey: string, tagValue: string, signal?: AbortSignal): Promise<VolumeSnapshot[]> {
+    return this.#describeSnapshots([{ Name: `tag:${tagKey}`, Values: [tagValue] }], signal);
+  }
+
+  /** This account's snapshots that have a tag, whatever its value, oldest first. */
+  findTaggedSnapshots(tagKey: string, signal?: AbortSignal): Promise<VolumeSnapshot[]> {
+    return this.#describeSnapshots([{ Name: 'tag-key', Values: [tagKey] }], signal);
+  }
+
+  /** How far snapshots are; those that do not exist are left out. */
+  async describeSnapshots(snapshotIds: readonly string[], signal?: AbortSignal): Promise<VolumeSnapshot[]> {
+    const found: VolumeSnapshot[] = [];
+    for (let start = 0; start < snapshotIds.length; start += filterValues) {
+      const Values = snapshotIds.slice(start, start + filterValues);
+      found.push(...(await this.#describeSnapshots([{ Name: 'snapshot-id', Values }], signal)));
+    }
+    return found;
+  }
+
+  /**
+   * Deletes a snapshot. Succeeds when it is gone already. `in-use`: somebody registered an AMI with it, so EC2 keeps it
+   * until that is deregistered.
+   */
+  async removeSnapshot(snapshotId: string): Promise<'removed' | 'in-use'> {
+    try {
+      await this.#clients.ec2.send(new DeleteSnapshotCommand({ SnapshotId: snapshotId }));
+    } catch (error) {
+      if (isSnapshotInUse(error)) return 'in-use';
+      if (!isEc2NotFound(error)) throw toEc2Error(error, `deleting snapshot ${snapshotId}`);
+    }
+    return 'removed';
+  }
+
+  /**
+   * Makes a volume from a snapshot; repeatable with the same token. EC2 looks at the key only after it has answered: a
+   * volume that it may not encrypt vanishes without a word.
+   * @returns its id; nothing if an earlier order with this token made one that is gone.
+   */
+  async createVolume(order: VolumeOrder): Promise<string | undefined> {
+    const command = new CreateVolumeCommand({
+      SnapshotId: order.snapshotId,
+      AvailabilityZone: order.availabilityZone,
+      ClientToken: order.clientToken,
+      VolumeType: (order.type ?? 'gp3') as VolumeType,
+      Iops: order.iops,
+      Throughput: order.throughput,
+      ...(order.kmsKeyId === undefined ? {} : { Encrypted: true, KmsKeyId: order.kmsKeyId }),
+      TagSpecifications: [{ ResourceType: 'volume', Tags: fromTagRecord(order.tags) }],
+    });
+    const what = `making a volume from snapshot ${order.snapshotId}`;
+    const sent = this.#clients.ec2.send(command).catch((error: unknown) => {
+      if (isVolumeOfTokenGone(error)) return undefined;
+      throw error;
+    });
+    const answer = await this.#attempt(sent, what);
+    if (answer === undefined) return undefined;
+    const { VolumeId } = answer;
+    if (VolumeId === undefined)
+      throw new StoreUnavailableError(`${what} was answered without an id; repeat it`);
+    return VolumeId;
+  }
+
+  /** States of volumes; those that do not exist, or not yet, are left out. */
+  async describeVolumes(volumeIds: readonly string[], signal?: AbortSignal): Promise<OrderedVolume[]> {
+    return (await this.#describeVolumes(volumeIds, signal)).map((volume) => ({
+      volumeId: volume.VolumeId ?? '',
+      state: volume.State ?? 'creating',
+      sizeGiB: volume.Size ?? 0,
+      availabilityZone: volume.AvailabilityZone ?? '',
+    }));
+  }
+
+  async #describeSnapshots(filters: Filter[], signal: AbortSignal | undefined): Promise<VolumeSnapshot[]> {
+    const found: VolumeSnapshot[] = [];
+    let NextToken: string | undefined;
+    do {
+      const command: DescribeSnapshotsCommand = new DescribeSnapshotsCommand({
+        OwnerIds: ['self'],
+        Filters: filters,
+        MaxResults: 1000,
+        NextToken,
+      });
+      const answer = await this.#attempt(
+        this.#clients.ec2.send(command, sendOptions(signal)),
+        'describing snapshots',
+      );
+      found.push(...(answer.Snapshots ?? []).map((one) => toSnapshot(one)));
+      NextToken = answer.NextToken;
+    } while (NextToken !== undefined && NextToken !== '');
+    return found.sort(
+      (a, b) => a.startedAt.getTime() - b.startedAt.getTime() || (a.snapshotId < b.snapshotId ? -1 : 1),
+    );
+  }
+
+  async #describeVolumes(volumeIds: readonly string[], signal: AbortSignal | undefined) {
+    const found = [];
+    for (let start = 0; start < volumeIds.length; start += filterValues) {
+      // By filter, not by id: one absent id would fail the whole call.
+      const Filters = [{ Name: 'volume-id', Values: volumeIds.slice(start, start + filterValues) }];
+      const command = new DescribeVolumesCommand({ Filters });
+      const answer = await this.#attempt(
+        this.#clients.ec2.send(command, sendOptions(signal)),
+        'describing volumes',
+      );
+      found.push(...(answer.Volumes ?? []));
+    }
+    return found;
+  }
+
+  async #attempt<Answer>(answer: Promise<Answer>, what: string): Promise<Answer> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw toEc2Error(error, what);
+    }
+  }
+}
+
+async function unlessBusy<Answer>(answer: Promise<Answer>): Promise<Answer | 'busy'> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isSnapshotsBusy(error)) return 'busy';
+    throw error;
+  }
+}
+
+function toSnapshot(snapshot: Snapshot & SnapshotInfo): VolumeSnapshot {
+  return {
+    snapshotId: snapshot.SnapshotId ?? '',
+    volumeId: snapshot.VolumeId ?? '',
+    state: snapshot.State ?? 'pending',
+    progress: Number.parseInt(snapshot.Progress ?? '0', 10) || 0,
+    startedAt: snapshot.StartTime ?? new Date(Number.NaN),
+    sizeGiB: snapshot.VolumeSize ?? 0,
+    encrypted: snapshot.Encrypted ?? false,
+    tags: toTagRecord(snapshot.Tags),
+    ...(snapshot.KmsKeyId === undefined ? {} : { kmsKeyId: snapshot.KmsKeyId }),
+    ...(snapshot.StateMessage === undefined ? {} : { stateMessage: snapshot.StateMessage }),
+  };
+}

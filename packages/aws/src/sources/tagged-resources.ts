@@ -1,0 +1,252 @@
+import { DescribeInstancesCommand, DescribeVolumesCommand, type EC2Client } from '@aws-sdk/client-ec2';
+import {
+  GetResourcesCommand,
+  type GetResourcesCommandOutput,
+  type ResourceGroupsTaggingAPIClient,
+} from '@aws-sdk/client-resource-groups-tagging-api';
+import { GetBucketTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
+import { BackupError, mapConcurrent, type ResourceArn, type ResourceRow } from '@holdfast/engine';
+import { toTagRecord } from '../images/ec2-machine.ts';
+import { toTags } from './s3-object-facts.ts';
+import { errorName, isDenied, toEngineError } from '../sdk/sdk-errors.ts';
+import { sendOptions } from '../sdk/send-options.ts';
+
+/** EC2 takes 200 values of a filter. */
+const groupSize = 200;
+const bucketsAtOnce = 16;
+/** Nominees in the order in which they are confirmed; the group of a pattern is the id of the resource. */
+const patterns = {
+  instance: /:instance\/(i-\w+)$/,
+  volume: /:volume\/(vol-\w+)$/,
+  bucket: /^arn:[\w-]+:s3:::([^/]+)$/,
+} as const;
+type NomineeKind = keyof typeof patterns;
+const goneStates: ReadonlySet<string> = new Set(['terminated', 'shutting-down']);
+
+/** A resource that the tag selects, with all its tags, as its own service confirms it. */
+export type TaggedResource = Pick<ResourceRow, 'arn' | 'kind' | 'plan' | 'partOf' | 'problem' | 'tags'>;
+
+type Tags = Readonly<Record<string, string>>;
+
+/** A resource that the tagging index knows with the tag. */
+interface Nominee {
+  readonly arn: string;
+  readonly tags: Tags;
+}
+
+/** How far a discovery came. */
+export interface Discovery {
+  /** Nominees that are to be confirmed: instances, volumes, buckets. */
+  readonly rest: readonly Nominee[];
+  /** By volume, the instance that it is backed up with. */
+  readonly volumes: Readonly<Record<string, Pick<TaggedResource, 'arn' | 'plan'>>>;
+}
+
+/** Resources that were confirmed together, and what is left to be done after them. */
+export interface DiscoveredGroup {
+  readonly resources: readonly TaggedResource[];
+  readonly left: Discovery;
+}
+
+/** What S3 says of a bucket that lost its tags, or is gone. */
+const lostItsTags: ReadonlySet<string> = new Set(['NoSuchBucket', 'NoSuchTagSet']);
+
+/** The clients that discovery needs. */
+export interface DiscoveryClients {
+  readonly tagging: ResourceGroupsTaggingAPIClient;
+  readonly s3: S3Client;
+  readonly ec2: EC2Client;
+}
+
+/**
+ * Finds what a tag selects in this region. The tagging index nominates, as it runs minutes behind and lists resources
+ * that lost the tag; each service confirms its own. The index is asked for all tagged resources of our kinds, not for
+ * the tag, because its filter knows no other spelling and `Holdfast:Plan` would be left unprotected in silence.
+ */
+export class TaggedResources {
+  readonly #clients: DiscoveryClients;
+  readonly #tagKey: string;
+
+  constructor(clients: DiscoveryClients, tagKey: string) {
+    this.#clients = clients;
+    this.#tagKey = tagKey;
+  }
+
+  /**
+   * Tagged buckets, instances and volumes, some at a time; a volume of a tagged instance is part of that one. The first
+   * group is empty: it says what the index nominates. Goes on from any group's `left`.
+   */
+  async *discover(from?: Discovery, signal?: AbortSignal): AsyncGenerator<DiscoveredGroup, void, undefined> {
+    let left = from;
+    if (left === undefined) {
+      left = { rest: await this.#nominate(signal), volumes: {} };
+      yield { resources: [], left };
+    }
+    while (left.rest.length > 0) {
+      const group: DiscoveredGroup = await this.#confirmGroup(left, signal);
+      left = group.left;
+      yield group;
+    }
+  }
+
+  async #confirmGroup(
+    { rest, volumes }: Discovery,
+    signal: AbortSignal | undefined,
+  ): Promise<DiscoveredGroup> {
+    const kind = kindOf(rest[0]?.arn ?? '');
+    const end = rest.findIndex(({ arn }) => kindOf(arn) !== kind);
+    const group = rest.slice(0, Math.min(end < 0 ? rest.length : end, groupSize));
+    const left = { rest: rest.slice(group.length), volumes };
+    switch (kind) {
+      case 'instance': {
+        const { resources, byVolume } = await this.#confirmInstances(group, signal);
+        return { resources, left: { ...left, volumes: { ...volumes, ...byVolume } } };
+      }
+      case 'volume':
+        return { resources: await this.#confirmVolumes(group, volumes, signal), left };
+      default: {
+        const confirm = async (nominee: Nominee) => this.#confirmBucket(nominee, signal);
+        const found = await Array.fromAsync(mapConcurrent(group, bucketsAtOnce, confirm));
+        return { resources: found.filter((one) => one !== undefined), left };
+      }
+    }
+  }
+
+  async #nominate(signal: AbortSignal | undefined): Promise<Nominee[]> {
+    const nominees: Nominee[] = [];
+    let token: string | undefined;
+    do {
+      const command: GetResourcesCommand = new GetResourcesCommand({
+        ResourceTypeFilters: ['s3', 'ec2:instance', 'ec2:volume'],
+        ResourcesPerPage: 100,
+        PaginationToken: token,
+      });
+      const page: GetResourcesCommandOutput = await this.#clients.tagging
+        .send(command, sendOptions(signal))
+        .catch((error: unknown) => {
+          throw toEngineError(error, 'listing tagged resources');
+        });
+      for (const { ResourceARN, Tags: tags } of page.ResourceTagMappingList ?? []) {
+        const nominee = { arn: ResourceARN ?? '', tags: toTagRecord(tags) };
+        if (kindOf(nominee.arn) === undefined || this.#keyIn(nominee.tags) === undefined) continue;
+        nominees.push(nominee);
+      }
+      token = page.PaginationToken;
+    } while (token !== undefined && token !== '');
+    const {
+      instance = [],
+      volume = [],
+      bucket = [],
+    } = Object.groupBy(nominees, ({ arn }) => kindOf(arn) as NomineeKind);
+    return [...instance, ...volume, ...bucket];
+  }
+
+  async #confirmBucket(
+    nominee: Nominee,
+    signal: AbortSignal | undefined,
+  ): Promise<TaggedResource | undefined> {
+    const name = idIn(nominee.arn, 'bucket');
+    try {
+      const answer = await this.#clients.s3.send(
+        new GetBucketTaggingCommand({ Bucket: name }),
+        sendOptions(signal),
+      );
+      return this.#select(nominee.arn, 's3-bucket', toTags(answer.TagSet));
+    } catch (error) {
+      if (lostItsTags.has(errorName(error))) return undefined;
+      const selected = this.#select(nominee.arn, 's3-bucket', nominee.tags);
+      const failure = toEngineError(error, `reading the tags of bucket ${name}`);
+      // What S3 refuses for one bucket is that bucket's problem; without an answer nothing is known of any.
+      if (!(failure instanceof BackupError) || failure.retry === 'later' || selected === undefined)
+        throw failure;
+      return {
+        ...selected,
+        problem: isDenied(error)
+          ? `the tags of bucket ${name} may not be read; allow s3:GetBucketTagging on it`
+          : failure.message,
+      };
+    }
+  }
+
+  async #confirmInstances(
+    group: readonly Nominee[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly resources: readonly TaggedResource[]; readonly byVolume: Discovery['volumes'] }> {
+    const resources: TaggedResource[] = [];
+    const byVolume: Record<string, Pick<TaggedResource, 'arn' | 'plan'>> = {};
+    const arns = byId(group, 'instance');
+    const Filters = [{ Name: 'instance-id', Values: [...arns.keys()] }];
+    const command = new DescribeInstancesCommand({ Filters });
+    const answer = await this.#clients.ec2.send(command, sendOptions(signal)).catch((error: unknown) => {
+      throw toEngineError(error, 'describing tagged instances');
+    });
+    for (const instance of (answer.Reservations ?? []).flatMap((one) => one.Instances ?? [])) {
+      const arn = arns.get(instance.InstanceId ?? '');
+      if (arn === undefined || goneStates.has(instance.State?.Name ?? '')) continue;
+      const found = this.#select(arn, 'ec2-instance', toTagRecord(instance.Tags));
+      if (found === undefined) continue;
+      resources.push(found);
+      // A problem means that the instance is not protected, so its volumes must not count as protected by it.
+      if (found.problem !== undefined) continue;
+      for (const one of instance.BlockDeviceMappings ?? [])
+        byVolume[one.Ebs?.VolumeId ?? ''] = { arn: found.arn, plan: found.plan };
+    }
+    return { resources, byVolume };
+  }
+
+  async #confirmVolumes(
+    group: readonly Nominee[],
+    byVolume: Discovery['volumes'],
+    signal: AbortSignal | undefined,
+  ): Promise<TaggedResource[]> {
+    const resources: TaggedResource[] = [];
+    const arns = byId(group, 'volume');
+    const Filters = [{ Name: 'volume-id', Values: [...arns.keys()] }];
+    const command = new DescribeVolumesCommand({ Filters });
+    const answer = await this.#clients.ec2.send(command, sendOptions(signal)).catch((error: unknown) => {
+      throw toEngineError(error, 'describing tagged volumes');
+    });
+    for (const { VolumeId = '', State, Tags: tags } of answer.Volumes ?? []) {
+      const arn = arns.get(VolumeId);
+      if (arn === undefined || State === 'deleting' || State === 'deleted') continue;
+      const found = this.#select(arn, 'ebs-volume', toTagRecord(tags));
+      if (found === undefined) continue;
+      const instance = byVolume[VolumeId];
+      resources.push(instance === undefined ? found : partOf(instance, found));
+    }
+    return resources;
+  }
+
+  #select(arn: string, kind: ResourceRow['kind'], tags: Tags): TaggedResource | undefined {
+    const key = this.#keyIn(tags);
+    if (key === undefined) return undefined;
+    const resource = { arn: arn as ResourceArn, kind, plan: tags[key] ?? '', tags };
+    if (key === this.#tagKey) return resource;
+    return { ...resource, problem: `its tag is spelled "${key}"; spell it "${this.#tagKey}"` };
+  }
+
+  /** The tag key as the resource spells it; the right spelling first. */
+  #keyIn(tags: Tags): string | undefined {
+    if (Object.hasOwn(tags, this.#tagKey)) return this.#tagKey;
+    return Object.keys(tags).find((key) => key.trim().toLowerCase() === this.#tagKey.toLowerCase());
+  }
+}
+
+/** What is wrong with its own tag does not matter: it goes by the instance's. */
+function partOf({ arn, plan }: Pick<TaggedResource, 'arn' | 'plan'>, volume: TaggedResource): TaggedResource {
+  const { problem: _own, ...fields } = volume;
+  return { ...fields, plan, partOf: arn };
+}
+
+function kindOf(arn: string): NomineeKind | undefined {
+  return (Object.keys(patterns) as NomineeKind[]).find((kind) => patterns[kind].test(arn));
+}
+
+function idIn(arn: string, kind: NomineeKind): string {
+  return patterns[kind].exec(arn)?.[1] ?? '';
+}
+
+/** ARNs by the id in them. */
+function byId(group: readonly Nominee[], kind: NomineeKind): ReadonlyMap<string, string> {
+  return new Map(group.map(({ arn }) => [idIn(arn, kind), arn]));
+}

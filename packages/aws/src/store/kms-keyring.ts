@@ -1,0 +1,105 @@
+import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
+import {
+  InvalidInputError,
+  type KeyContext,
+  type Keyring,
+  KeyUnavailableError,
+  StoreUnavailableError,
+  type WrappedKey,
+} from '@holdfast/engine';
+import { errorName, isAbort, isCredentialFailure, isUnavailable, toEngineError } from '../sdk/sdk-errors.ts';
+
+/** The name of this recipient in `keys/`. */
+const recipient = 'kms';
+
+/** What KMS says of a wrapping that is not as it was made, or of another vault: no permission would help. */
+const unfitNames: ReadonlySet<string> = new Set([
+  'IncorrectKeyException',
+  'InvalidArnException',
+  'InvalidCiphertextException',
+  'ValidationException',
+]);
+
+/** Wraps the vault's keys with a KMS key; see docs/format.md, section 2, for the encryption context. */
+export class KmsKeyring implements Keyring {
+  readonly #kms: KMSClient;
+  readonly #keyArn: string | undefined;
+
+  /** @param keyArn the key that wraps; without one, the keyring only opens what is wrapped already */
+  constructor(kms: KMSClient, keyArn?: string) {
+    this.#kms = kms;
+    this.#keyArn = keyArn;
+  }
+
+  async generate(
+    context: KeyContext,
+  ): Promise<{ readonly plain: Uint8Array; readonly wrapped: readonly WrappedKey[] }> {
+    if (this.#keyArn === undefined) {
+      throw new InvalidInputError(
+        `key ${context.keyId} cannot be made without a KMS key; name the vault's key`,
+      );
+    }
+    const command = new GenerateDataKeyCommand({
+      KeyId: this.#keyArn,
+      KeySpec: 'AES_256',
+      EncryptionContext: encryptionContext(context),
+    });
+    const answer = await this.#kms.send(command).catch((error: unknown) => {
+      throw toEngineError(error, `making a key with ${this.#keyArn}`);
+    });
+    if (answer.Plaintext === undefined || answer.CiphertextBlob === undefined) {
+      throw new StoreUnavailableError(`KMS key ${this.#keyArn} answered without a key; try again later`);
+    }
+    // The ARN, whatever name the caller used: a person who has only the bucket has to find the key.
+    const wrappingKey = answer.KeyId ?? this.#keyArn;
+    return {
+      plain: new Uint8Array(answer.Plaintext),
+      wrapped: [{ recipient, wrappingKey, ciphertext: new Uint8Array(answer.CiphertextBlob) }],
+    };
+  }
+
+  async unwrap(context: KeyContext, wrapped: readonly WrappedKey[]): Promise<Uint8Array> {
+    let cause: unknown;
+    let refusal: string | undefined;
+    for (const key of wrapped) {
+      if (key.recipient !== recipient) continue;
+      try {
+        return await this.#decrypt(context, key);
+      } catch (error) {
+        if (isAbort(error) || isUnavailable(error) || isCredentialFailure(error))
+          throw toEngineError(error, `opening a key with ${key.wrappingKey}`);
+        // Denied, disabled, another context, another key: perhaps the next recipient can be opened.
+        cause = error;
+        if (!unfitNames.has(errorName(error))) refusal ??= String(error);
+      }
+    }
+    const recipients = wrapped.map((key) => `${key.recipient} (${key.wrappingKey})`);
+    throw new KeyUnavailableError(context.keyId, recipients, { cause, refusal });
+  }
+
+  async #decrypt(context: KeyContext, key: WrappedKey): Promise<Uint8Array> {
+    const command = new DecryptCommand({
+      KeyId: inRegion(key.wrappingKey, await this.#kms.config.region()),
+      CiphertextBlob: key.ciphertext,
+      EncryptionContext: encryptionContext(context),
+    });
+    const { Plaintext } = await this.#kms.send(command);
+    if (Plaintext === undefined) {
+      throw new StoreUnavailableError(`KMS key ${key.wrappingKey} answered without a key; try again later`);
+    }
+    return new Uint8Array(Plaintext);
+  }
+}
+
+function encryptionContext(context: KeyContext): Record<string, string> {
+  return {
+    'holdfast:vault': context.vaultId,
+    'holdfast:key': context.keyId,
+    'holdfast:purpose': context.purpose,
+  };
+}
+
+/** The replica of a multi-region key in the region that is asked; another key's ARN as it is. */
+function inRegion(keyArn: string, region: string): string {
+  return keyArn.replace(/^(arn:[^:]+:kms:)[^:]+(:\d+:key\/mrk-)/, `$1${region}$2`);
+}

@@ -1,0 +1,73 @@
+import {
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  type HeadObjectCommandInput,
+  type HeadObjectCommandOutput,
+  ListObjectsV2Command,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import type { BucketAddress } from './s3-listing.ts';
+import { keepMetadataNames } from './s3-raw-headers.ts';
+import { httpStatus, withCode } from '../sdk/sdk-errors.ts';
+import { sendOptions } from '../sdk/send-options.ts';
+
+/*
+ * S3 answers a HEAD that it refuses with a status and nothing else: 400 may be an expired session or a version id that
+ * it never gave out. A GET of the same permissions says which, and is what these functions throw then.
+ */
+
+/** An object's headers. */
+export async function headObject(
+  s3: S3Client,
+  input: HeadObjectCommandInput,
+  signal?: AbortSignal,
+): Promise<HeadObjectCommandOutput> {
+  try {
+    return await s3.send(new HeadObjectCommand(input), sendOptions(signal));
+  } catch (error) {
+    throw await withCode(error, () => getFirstByte(s3, input, signal));
+  }
+}
+
+/** An object's headers where there may well be none, so that nothing but its 404 is asked: `undefined`. */
+export async function findObjectHead(
+  s3: S3Client,
+  input: HeadObjectCommandInput,
+  signal?: AbortSignal,
+): Promise<HeadObjectCommandOutput | undefined> {
+  const command = new HeadObjectCommand(input);
+  keepMetadataNames(command);
+  try {
+    return await s3.send(command, sendOptions(signal));
+  } catch (error) {
+    if (httpStatus(error) === 404) return undefined;
+    throw await withCode(error, () => getFirstByte(s3, input, signal));
+  }
+}
+
+/**
+ * Looks whether a bucket can be reached.
+ * @param command - its HEAD, where the caller reads more of the answer than that there is one.
+ */
+export async function headBucket(
+  s3: S3Client,
+  bucket: BucketAddress,
+  command = new HeadBucketCommand(bucket),
+): Promise<void> {
+  try {
+    await s3.send(command);
+  } catch (error) {
+    throw await withCode(error, async () => s3.send(new ListObjectsV2Command({ ...bucket, MaxKeys: 0 })));
+  }
+}
+
+async function getFirstByte(
+  s3: S3Client,
+  { ChecksumMode: _checksums, ...address }: HeadObjectCommandInput,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const command = new GetObjectCommand({ ...address, Range: 'bytes=0-0' });
+  const { Body } = await s3.send(command, sendOptions(signal));
+  await Body?.transformToByteArray();
+}

@@ -1,0 +1,53 @@
+import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { WorkStore } from '@holdfast/engine';
+import { toStoreError } from './s3-errors.ts';
+import { errorName, httpStatus } from '../sdk/sdk-errors.ts';
+import { sendOptions } from '../sdk/send-options.ts';
+
+/** Scratch space in the work bucket. Encrypted by the bucket, unlocked, swept by its lifecycle rule. */
+export class S3WorkStore implements WorkStore {
+  readonly #s3: S3Client;
+  readonly #bucket: string;
+
+  constructor(s3: S3Client, bucket: string) {
+    this.#s3 = s3;
+    this.#bucket = bucket;
+  }
+
+  async put(name: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#s3.send(
+        new PutObjectCommand({ Bucket: this.#bucket, Key: name, Body: body }),
+        sendOptions(signal),
+      );
+    } catch (error) {
+      throw toStoreError(error, name);
+    }
+  }
+
+  async putNew(name: string, body: Uint8Array, signal?: AbortSignal): Promise<'written' | 'taken'> {
+    try {
+      // Repeated by the SDK after a lost answer, it finds its own object: the caller reads what is there.
+      await this.#s3.send(
+        new PutObjectCommand({ Bucket: this.#bucket, Key: name, Body: body, IfNoneMatch: '*' }),
+        sendOptions(signal),
+      );
+      return 'written';
+    } catch (error) {
+      if (errorName(error) === 'PreconditionFailed' || httpStatus(error) === 412) return 'taken';
+      throw toStoreError(error, name);
+    }
+  }
+
+  async get(name: string, signal?: AbortSignal): Promise<Uint8Array> {
+    try {
+      const answer = await this.#s3.send(
+        new GetObjectCommand({ Bucket: this.#bucket, Key: name }),
+        sendOptions(signal),
+      );
+      return (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+    } catch (error) {
+      throw toStoreError(error, name);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import {
+  defaultThaw,
+  findThaw,
+  type ObjectStore,
+  type PointRow,
+  type PointThaw,
+  quoteThaw,
+  type Root,
+  type ThawSpeed,
+} from '@holdfast/engine';
+import { pricesAsOf, pricesOfClass } from '@holdfast/engine/model';
+import type { DegradedFields } from './degraded-point.ts';
+import { ThawNeededError, UsageError } from '../terminal/errors.ts';
+import type { Output } from '../terminal/output.ts';
+import { bytesText, countText, durationText } from '../terminal/text.ts';
+import { wholeNumberOption } from '../terminal/whole-number-option.ts';
+
+const speeds: readonly ThawSpeed[] = ['expedited', 'standard', 'bulk'];
+/** As in the input of the restore machine (docs/restore-input.schema.json). */
+const thawDays = { unit: 'days', least: 1, most: 365 };
+
+/** How a restore is asked to make an archived point readable; what is absent is left to the restore machine. */
+export interface ThawOptions {
+  readonly speed?: ThawSpeed;
+  readonly days?: number;
+}
+
+/** @throws {@link UsageError} no such speed, or not a number of days that a copy can stay. */
+export function thawOptions(speedText: string | undefined, daysText: string | undefined): ThawOptions {
+  const speed = speeds.find((candidate) => candidate === speedText);
+  if (speedText !== undefined && speed === undefined)
+    throw new UsageError(`--thaw-speed "${speedText}" is not a speed; write one of ${speeds.join(', ')}`);
+  const days = daysText === undefined ? undefined : wholeNumberOption('thaw-days', daysText, thawDays);
+  return { ...(speed !== undefined && { speed }), ...(days !== undefined && { days }) };
+}
+
+/** An object in an archive class that cannot be read yet. */
+interface FrozenObject {
+  readonly bucket: string;
+  readonly objectName: string;
+  readonly versionId: string;
+  readonly state: 'frozen' | 'thawing';
+  readonly storageClass: string;
+}
+
+/** Says what to do about an object that this process cannot read yet, with the command for it. */
+export function thawNeeded(frozen: FrozenObject): ThawNeededError {
+  const { bucket, objectName, versionId, state, storageClass } = frozen;
+  const object = `--bucket ${bucket} --key ${objectName} --version-id ${versionId}`;
+  const what = `s3://${bucket}/${objectName} lies in ${storageClass}`;
+  return new ThawNeededError(
+    state === 'thawing'
+      ? `${what} and is being thawed; repeat this when "aws s3api head-object ${object}" shows ongoing-request="false"`
+      : `${what} and has to be thawed before it can be read here: ask for it with "aws s3api restore-object ${object} ` +
+          `--restore-request 'Days=7,GlacierJobParameters={Tier=Standard}'", which takes hours, and repeat this then; ` +
+          '"holdfast restore" does both by itself',
+  );
+}
+
+/**
+ * Checks that this process can read a point of a bucket.
+ * @throws {@link ThawNeededError} it has to be thawed first; the message has the command.
+ */
+export async function checkReadable(store: ObjectStore, root: Root, bucket: string): Promise<void> {
+  // Every class has that speed.
+  const thaw = await findThaw(store, root, { ...defaultThaw, speed: 'bulk' });
+  if (thaw.state !== 'readable') throw thawNeeded({ ...thaw, bucket });
+}
+
+/** Prints what a restore of a point would cost and take that has to be thawed first. */
+export async function printThawQuote(
+  root: Root,
+  thaw: Exclude<PointThaw, { state: 'readable' }>,
+  {
+    speed,
+    workers,
+    isLocal,
+    degraded,
+  }: Parameters<typeof quoteThaw>[2] & { readonly speed: ThawSpeed; readonly degraded: DegradedFields },
+  out: Output,
+): Promise<void> {
+  const quote = quoteThaw(root, thaw, { workers, isLocal });
+  const { state, storageClass, seconds, dollars } = thaw;
+  if (out.json) {
+    return out.document({
+      pointId: root.point,
+      ...degraded,
+      ...quote,
+      thaw: { state, storageClass, speed, bytes: thaw.bytes, seconds, dollars },
+    });
+  }
+  await out.line(`point     ${root.point} of ${root.resource}`);
+  await out.line(`files     ${quote.files}: the whole point, as its list of files is in the archive, too`);
+  await out.line(`bytes     ${bytesText(quote.bytes)} to write, ${bytesText(quote.storedBytes)} to read`);
+  await out.line(`requests  ${quote.requests}`);
+  const begun = state === 'thawing' ? ', which has begun' : '';
+  await out.line(
+    `thaw      from ${storageClass}, ${speed}${begun}: at most ${durationText(seconds)}, about ${dollarsText(dollars)}`,
+  );
+  await out.line(`cost      about ${dollarsText(quote.dollars)}, thaw included (${pricesText})`);
+  await out.line(`time      about ${durationText(quote.seconds)}, thaw included`);
+}
+
+/** Says what reading points costs whose class charges for every GiB; `undefined` where it costs requests alone. */
+export function readingCharge(points: readonly PointRow[]): string | undefined {
+  const charged = points.filter(({ archiveClass }) => pricesOfClass(archiveClass).retrievalGibibyte > 0);
+  if (charged.length === 0) return undefined;
+  const dollars = charged.reduce(
+    (sum, { archiveClass, counts }) =>
+      sum + (pricesOfClass(archiveClass).retrievalGibibyte * counts.storedBytes) / 2 ** 30,
+    0,
+  );
+  const classes = [...new Set(charged.map(({ archiveClass }) => archiveClass))].join(', ');
+  return `reads ${countText(charged.length, 'point')} in ${classes}, for about ${dollarsText(dollars)} (${pricesText})`;
+}
+
+/** Where the prices of a quote come from. */
+export const pricesText = `list prices of us-east-1, ${pricesAsOf}`;
+
+/** Dollars for people; fractions of a cent are shown. */
+export function dollarsText(dollars: number): string {
+  return `$${dollars.toFixed(dollars < 0.1 ? 4 : 2)}`;
+}

@@ -1,0 +1,57 @@
+import { findCleanPoint, isDegraded, type PointRow, unreadOf, type UnreadFacts } from '@holdfast/engine';
+import type { CommandContext } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { timeText } from '../terminal/text.ts';
+
+/** What a point could not read, for people: `7 entries could not be read: it lacks 5, and has 2 as earlier points do`. */
+export function unreadText(point: UnreadFacts): string {
+  const { carried, missing } = unreadOf(point);
+  const total = carried + missing;
+  if (total === 0) return 'everything was read';
+  if (point.snapshotsMissing !== undefined) return `${point.snapshotsMissing} of its EBS snapshots are gone`;
+  const entries = total === 1 ? '1 entry' : `${total.toLocaleString('en-US')} entries`;
+  const parts = [
+    ...(missing > 0 ? [`it lacks ${missing.toLocaleString('en-US')}`] : []),
+    ...(carried > 0 ? [`has ${carried.toLocaleString('en-US')} as earlier points do`] : []),
+  ];
+  return `${entries} could not be read: ${parts.join(', and ').replace(/^has/, 'it has')}`;
+}
+
+/** The same for a table: `clean`, or `degraded (5 missing, 2 older)`. */
+export function pointStateText(point: UnreadFacts): string {
+  const { carried, missing } = unreadOf(point);
+  return isDegraded(point) ? `degraded (${missing} missing, ${carried} older)` : 'clean';
+}
+
+/** What a degraded point lacks, and what to take instead. */
+export function degradedText(
+  pointId: string,
+  point: UnreadFacts,
+  clean: { readonly pointId: string; readonly sourceTime: Date } | undefined,
+): string {
+  const instead =
+    clean === undefined
+      ? 'the resource has no clean point'
+      : `the clean point to use instead is ${clean.pointId} of ${timeText(clean.sourceTime)}`;
+  return `point ${pointId} is degraded: ${unreadText(point)}; ${instead}`;
+}
+
+/** What a degraded point adds to an answer for programs; nothing of a clean one. */
+export interface DegradedFields {
+  readonly unread?: ReturnType<typeof unreadOf>;
+  readonly cleanPointId?: string | null;
+}
+
+/** Says on stderr that a point is degraded, before anything is done with it. @returns the same for programs. */
+export async function warnDegraded(
+  point: PointRow,
+  { services }: Pick<Connection, 'services'>,
+  { warn, clock }: Pick<CommandContext, 'warn' | 'clock'>,
+): Promise<DegradedFields> {
+  if (!isDegraded(point)) return {};
+  const clean = await findCleanPoint(services.catalog, point, clock.now());
+  warn(
+    `${degradedText(point.pointId, point, clean)}; "holdfast warnings ${point.pointId}" names what could not be read`,
+  );
+  return { unread: unreadOf(point), cleanPointId: clean?.pointId ?? null };
+}

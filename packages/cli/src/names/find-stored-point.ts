@@ -1,0 +1,142 @@
+import {
+  BackupError,
+  isDegraded,
+  isPointId,
+  type ListedRoot,
+  listRootNames,
+  type ObjectStore,
+  readListedRoot,
+  type ResourceArn,
+  resourceKeyOf,
+  type Root,
+  UnknownNameError,
+  type VaultKeys,
+} from '@holdfast/engine';
+import { UsageError } from '../terminal/errors.ts';
+import { isPointPrefix } from './resolve-point.ts';
+import { isNamed } from './resolve-resource.ts';
+import { safeText } from '../terminal/text.ts';
+
+const candidatesShown = 10;
+
+/** A vault that is looked at without a catalog: `points/` says what is in it. */
+export interface StoredPoints {
+  readonly store: ObjectStore;
+  readonly keys: VaultKeys;
+  /** Told of every root that cannot be read; what was asked for may be another one. */
+  readonly onDamage: (error: BackupError) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Every point of a vault whose root can be read, the newest first. */
+export async function listStoredPoints(points: StoredPoints): Promise<readonly Root[]> {
+  const roots: Root[] = [];
+  for await (const listed of listRootNames(points.store, undefined, points.signal)) {
+    const root = await findRoot(points, listed);
+    if (root !== undefined) roots.push(root);
+  }
+  return roots.sort((a, b) => (a.sourceTime === b.sourceTime ? 0 : a.sourceTime < b.sourceTime ? 1 : -1));
+}
+
+/**
+ * The point that an id, the beginning of an id, or a resource's name stands for: of a resource the newest that can be
+ * read, or the newest of those that are not later than `time`.
+ * @throws {@link UnknownNameError} there is none.
+ * @throws {@link UsageError} the name is ambiguous, or a time is given together with a point.
+ */
+export async function findStoredPoint(points: StoredPoints, text: string, time?: Date): Promise<Root> {
+  if (isPointId(text) || isPointPrefix(text)) {
+    const listed = await Array.fromAsync(listRootNames(points.store, undefined, points.signal));
+    const found = listed.filter(({ pointId }) => pointId.startsWith(text));
+    const [only] = found;
+    if (only !== undefined && time !== undefined)
+      throw new UsageError(`"${text}" names one point; leave --time out, or name the resource`);
+    if (only !== undefined && found.length === 1) return readListedRoot(points.store, points.keys, only);
+    if (found.length > 1)
+      throw ambiguous(
+        text,
+        found.map(({ pointId }) => pointId),
+      );
+  }
+  const ofResource = await listPointsOf(points, text);
+  for (const listed of ofResource.toReversed()) {
+    const root = await findRoot(points, listed);
+    if (root !== undefined && (time === undefined || Date.parse(root.sourceTime) <= time.getTime()))
+      return root;
+  }
+  const before = time === undefined ? '' : ` of ${time.toISOString()} or before`;
+  throw new UnknownNameError(
+    `the source has no point "${safeText(text)}", and no point${before} of a resource of that name; ` +
+      '"holdfast extract <source> --list" lists what it has',
+  );
+}
+
+/** The clean point of a resource that stands in for a degraded one: the newest that is not later, else the next one. */
+export async function findCleanStoredPoint(points: StoredPoints, degraded: Root): Promise<Root | undefined> {
+  const listed = await listPointsOf(points, degraded.resource);
+  let later: Root | undefined;
+  for (const one of listed.toReversed()) {
+    const root = await findRoot({ ...points, onDamage: () => {} }, one);
+    if (root === undefined || isDegraded(root)) continue;
+    if (root.sourceTime <= degraded.sourceTime) return root;
+    later = root;
+  }
+  return later;
+}
+
+/** Roots of one resource, the oldest first. */
+async function listPointsOf(points: StoredPoints, name: string): Promise<readonly ListedRoot[]> {
+  const { store, signal } = points;
+  if (name.includes(':'))
+    return Array.fromAsync(listRootNames(store, resourceKeyOf(name as ResourceArn), signal));
+  const found = new Map<string, readonly ListedRoot[]>();
+  for (const roots of await groupByResource(points)) {
+    const arn = await findArn(points, roots);
+    if (arn !== undefined && isNamed(arn, name)) found.set(arn, roots);
+  }
+  if (found.size > 1) throw ambiguous(name, [...found.keys()]);
+  return [...found.values()][0] ?? [];
+}
+
+async function groupByResource({ store, signal }: StoredPoints): Promise<readonly (readonly ListedRoot[])[]> {
+  const groups = new Map<string, ListedRoot[]>();
+  for await (const listed of listRootNames(store, undefined, signal)) {
+    const group = groups.get(listed.resourceKey);
+    if (group === undefined) groups.set(listed.resourceKey, [listed]);
+    else group.push(listed);
+  }
+  return [...groups.values()];
+}
+
+/** Whose points they are: any root that can be read tells. */
+async function findArn(points: StoredPoints, roots: readonly ListedRoot[]): Promise<string | undefined> {
+  for (const listed of roots.toReversed()) {
+    const root = await findRoot({ ...points, onDamage: () => {} }, listed);
+    if (root !== undefined) return root.resource;
+  }
+  return undefined;
+}
+
+/** The root, unless its bytes are damaged. Keys that cannot be opened are another matter: they fail. */
+async function findRoot(points: StoredPoints, listed: ListedRoot): Promise<Root | undefined> {
+  try {
+    return await readListedRoot(points.store, points.keys, listed);
+  } catch (error) {
+    const damaged = error instanceof BackupError && damage.has(error.name);
+    if (!damaged) throw error;
+    points.onDamage(error);
+    return undefined;
+  }
+}
+
+const damage: ReadonlySet<string> = new Set([
+  'StoredBytesDamagedError',
+  'FormatVersionError',
+  'ObjectNotFoundError',
+]);
+
+function ambiguous(text: string, candidates: readonly string[]): UsageError {
+  const shown = candidates.toSorted().slice(0, candidatesShown).join(', ');
+  const more = candidates.length > candidatesShown ? `, and ${candidates.length - candidatesShown} more` : '';
+  return new UsageError(`"${safeText(text)}" may be any of ${shown}${more}; write more of the name`);
+}

@@ -1,0 +1,133 @@
+import {
+  defaultShardLimits,
+  defaultThaw,
+  findThaw,
+  listEntries,
+  type ObjectStore,
+  type OverwriteRule,
+  planRestore,
+  type PointReader,
+  type PointRow,
+  type RestoreQuote,
+} from '@holdfast/engine';
+import { dollarsText, pricesText, printThawQuote, type ThawOptions } from '../names/archived-point.ts';
+import type { DegradedFields } from '../names/degraded-point.ts';
+import type { Output } from '../terminal/output.ts';
+import { type RestoreDestination, placeText } from './restore-request.ts';
+import { bytesText, countText, durationText, pathFields, pathText } from '../terminal/text.ts';
+
+/** Workers of a deployment that was not told otherwise; only the time in the quote depends on it. */
+const usualWorkers = 10;
+
+/** What a preview is of. */
+export interface RestorePreview {
+  readonly reader: PointReader;
+  readonly point: PointRow;
+  /** What it could not read, for programs; people have been told. */
+  readonly degraded: DegradedFields;
+  readonly paths: readonly string[] | undefined;
+  readonly destination: RestoreDestination | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Prints what a restore would read, write, cost and take, and starts nothing. */
+export async function printQuote(
+  preview: RestorePreview & { readonly store: ObjectStore; readonly thaw: ThawOptions },
+  out: Output,
+): Promise<void> {
+  const { reader, point, store } = preview;
+  const wanted = { ...defaultThaw, ...preview.thaw };
+  const { image } = reader.root;
+  if (image !== undefined) {
+    const volumes = image.snapshots.length;
+    const bytes = image.snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
+    if (out.json) return out.document({ pointId: point.pointId, volumes, bytes });
+    return out.line(
+      `${countText(volumes, 'volume')}, ${bytesText(bytes)}, made from snapshots: nothing is read from the vault`,
+    );
+  }
+  const thaw = await findThaw(store, reader.root, wanted);
+  if (thaw.state !== 'readable') {
+    const how = { speed: wanted.speed, ...workersOf(preview), degraded: preview.degraded };
+    return printThawQuote(reader.root, thaw, how, out);
+  }
+  const quote = await quoteOf(preview);
+  if (out.json) return out.document({ pointId: point.pointId, ...preview.degraded, ...quote });
+  await out.line(`point     ${point.pointId} of ${point.resourceArn}`);
+  await out.line(`files     ${quote.files}`);
+  await out.line(`bytes     ${bytesText(quote.bytes)} to write, ${bytesText(quote.storedBytes)} to read`);
+  await out.line(`requests  ${quote.requests}`);
+  await out.line(`cost      about ${dollarsText(quote.dollars)} (${pricesText})`);
+  await out.line(`time      about ${durationText(quote.seconds)}`);
+}
+
+/** Lists what a restore would write, and starts nothing. The destination is not looked at. */
+export async function printDryRun(
+  preview: RestorePreview & { readonly destination: RestoreDestination },
+  overwrite: OverwriteRule,
+  out: Output,
+): Promise<void> {
+  const { reader, point, destination, paths, signal } = preview;
+  const { image } = reader.root;
+  if (image !== undefined || destination.kind === 'volumes')
+    return printVolumes(destination, image?.snapshots ?? [], out);
+  const { files, bytes } = await quoteOf(preview);
+  for (const path of withoutRepetition(paths)) {
+    for await (const listed of listEntries(reader, path, true, signal)) {
+      if ('directory' in listed) continue;
+      const { path: pathBytes, kind, size } = listed.file.entry;
+      const place = placeText(point, destination, pathText(pathBytes));
+      if (out.json) await out.record({ ...pathFields(pathBytes), kind, size, to: place });
+      else await out.line(`${bytesText(size).padStart(10)}  ${place}`);
+    }
+  }
+  if (!out.json) {
+    await out.line(
+      `would write ${countText(files, 'file')}, ${bytesText(bytes)}; what is there already: overwrite ${overwrite}`,
+    );
+  }
+}
+
+async function printVolumes(
+  destination: RestoreDestination,
+  snapshots: NonNullable<PointReader['root']['image']>['snapshots'],
+  out: Output,
+): Promise<void> {
+  const wanted = destination.kind === 'volumes' ? destination : undefined;
+  for (const { volume, snapshot, sizeGiB, volumeType } of snapshots) {
+    const type = wanted?.type ?? volumeType;
+    if (out.json)
+      await out.record({ kind: 'volume', volume, snapshot, sizeGiB, type, to: wanted?.availabilityZone });
+    else
+      await out.line(
+        `${sizeGiB} GiB ${type} volume in ${wanted?.availabilityZone} from ${snapshot}, a copy of ${volume}`,
+      );
+  }
+  if (!out.json) await out.line(`would make ${countText(snapshots.length, 'volume')}`);
+}
+
+/** @throws {@link UnknownNameError} a path selects nothing. */
+async function quoteOf(preview: RestorePreview): Promise<RestoreQuote> {
+  const { reader, paths, signal } = preview;
+  const { quote } = await planRestore(reader, {
+    ...(paths && { paths }),
+    limits: defaultShardLimits,
+    ...workersOf(preview),
+    signal,
+  });
+  return quote;
+}
+
+function workersOf({ destination }: RestorePreview): { readonly workers: number; readonly isLocal: boolean } {
+  const isLocal = destination?.kind === 'directory';
+  return { workers: isLocal ? 1 : usualWorkers, isLocal };
+}
+
+/** The paths without those that lie below another one of them; the whole point when none is given. */
+function withoutRepetition(paths: readonly string[] | undefined): readonly string[] {
+  if (paths === undefined) return [''];
+  const distinct = [...new Set(paths)];
+  return distinct.filter(
+    (path) => !distinct.some((other) => other !== path && other.endsWith('/') && path.startsWith(other)),
+  );
+}

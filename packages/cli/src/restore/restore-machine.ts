@@ -1,0 +1,80 @@
+import { BackupError, compactTime, longestThaw, type PointRow, toHex } from '@holdfast/engine';
+import type { ThawOptions } from '../names/archived-point.ts';
+import type { CommandContext } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { ExecutionFailedError, RestoreUnrecordedError } from '../terminal/errors.ts';
+import type { ExecutionState } from '../deployment/executions.ts';
+import { restoreInput } from './restore-request.ts';
+import { durationText } from '../terminal/text.ts';
+import { failureText, noteMinutes, waitForExecution } from '../deployment/wait-for-execution.ts';
+
+/** Starts an execution of the restore machine. @returns its ARN. */
+export async function startRestore({ executions, services }: Connection, input: unknown): Promise<string> {
+  const { clock, random } = services;
+  return executions.start('restore', `restore-${compactTime(clock.now())}-${toHex(random.bytes(4))}`, input);
+}
+
+/**
+ * Waits for the end of a restore's execution, and says meanwhile what it is that takes its time.
+ * @throws {@link ExecutionFailedError} it did not succeed; the message has the machine's reason.
+ */
+export async function waitForRestore(
+  execution: string,
+  { point, thaw, doing }: { readonly point: PointRow; readonly thaw: ThawOptions; readonly doing: string },
+  { executions }: Connection,
+  { progress, clock, signal }: CommandContext,
+): Promise<ExecutionState> {
+  const { speed = 'standard' } = thaw;
+  const thawSeconds = longestThaw(point.archiveClass, speed);
+  if (thawSeconds !== undefined) {
+    progress.note(
+      `it lies in ${point.archiveClass} and is thawed first, unless it can be read already: ${speed}, at most ${durationText(thawSeconds)}`,
+    );
+  }
+  const onLook = noteMinutes(progress, doing);
+  const state = await waitForExecution(execution, { executions, clock, signal, onLook });
+  if (state.status === 'succeeded') return state;
+  throw new ExecutionFailedError(
+    `the restore of point ${point.pointId} did not succeed: ${failureText(state)}; execution ${execution}`,
+  );
+}
+
+/**
+ * Puts a restore into a directory on the vault's audit log before it begins, and has an archived point thawed. People
+ * have no right to write the log; the restore machine has.
+ * @returns the execution that stands on the log.
+ * @throws {@link RestoreUnrecordedError} the machine could not be started.
+ * @throws {@link ExecutionFailedError} it did not succeed; the message has the machine's reason.
+ */
+export async function recordRestore(
+  { point, directory, paths, thaw }: LocalRestore,
+  connection: Connection,
+  context: CommandContext,
+): Promise<string> {
+  const input = restoreInput(point, { kind: 'directory', directory }, { paths, thaw });
+  const execution = await startRestore(connection, input).catch((error: unknown) => {
+    if (!(error instanceof BackupError)) throw error;
+    throw new RestoreUnrecordedError(
+      `restores are on the audit log, which the restore machine writes before this process reads anything, and it could ` +
+        `not be started: ${error.message}; with the bucket and its key alone, ` +
+        `"holdfast extract s3://${connection.deployment.vaultBucket} ${point.pointId} --to <directory>" restores`,
+      { cause: error },
+    );
+  });
+  context.progress.note(`the restore of point ${point.pointId} is being recorded: ${execution}`);
+  await waitForRestore(
+    execution,
+    { point, thaw, doing: 'waiting until it is recorded and can be read' },
+    connection,
+    context,
+  );
+  return execution;
+}
+
+/** A restore that this process does itself. */
+interface LocalRestore {
+  readonly point: PointRow;
+  readonly directory: string;
+  readonly paths: readonly string[] | undefined;
+  readonly thaw: ThawOptions;
+}

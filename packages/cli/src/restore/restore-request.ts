@@ -1,0 +1,236 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import {
+  checkBucketAllowed,
+  checkZone,
+  InvalidInputError,
+  type OverwriteRule,
+  type PointRow,
+} from '@holdfast/engine';
+import { findBucketAddress } from '@holdfast/engine/model';
+import type { ThawOptions } from '../names/archived-point.ts';
+import type { Deployment } from '../deployment/connection.ts';
+import { UsageError } from '../terminal/errors.ts';
+import { isImage } from '../names/open-point.ts';
+import { shortNameOf } from '../names/resolve-resource.ts';
+import { wholeNumberOption } from '../terminal/whole-number-option.ts';
+
+/** Where a restore goes. */
+export type RestoreDestination =
+  | {
+      readonly kind: 'bucket';
+      readonly bucket: string;
+      readonly prefix?: string;
+      readonly prefixWithoutSlash?: true;
+    }
+  | { readonly kind: 'original' }
+  | {
+      readonly kind: 'volumes';
+      readonly availabilityZone: string;
+      readonly type?: string;
+      readonly iops?: number;
+      readonly throughput?: number;
+    }
+  | { readonly kind: 'directory'; readonly directory: string };
+
+/** The options of `restore` that name the destination. */
+export interface DestinationValues {
+  readonly 'to-bucket'?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly 'prefix-without-slash'?: boolean | undefined;
+  readonly 'to-original'?: boolean | undefined;
+  readonly 'to-volumes'?: string | undefined;
+  readonly 'volume-type'?: string | undefined;
+  readonly iops?: string | undefined;
+  readonly throughput?: string | undefined;
+  readonly 'to-directory'?: string | undefined;
+}
+
+/**
+ * The one destination that the options name, or `undefined` when they name none.
+ * @throws {@link UsageError} they name several, or say how to write to one that they do not name.
+ */
+export function findDestination(values: DestinationValues): RestoreDestination | undefined {
+  const {
+    'to-bucket': bucket,
+    'to-volumes': availabilityZone,
+    'to-directory': directory,
+    prefix,
+    'volume-type': type,
+  } = values;
+  const named: RestoreDestination[] = [];
+  if (bucket !== undefined) named.push(bucketOf(bucket, values));
+  if (values['to-original'] === true) named.push({ kind: 'original' });
+  if (availabilityZone !== undefined) {
+    named.push({
+      kind: 'volumes',
+      availabilityZone,
+      ...(type !== undefined && { type }),
+      ...(values.iops !== undefined && { iops: wholeNumberOption('iops', values.iops, iops) }),
+      ...(values.throughput !== undefined && {
+        throughput: wholeNumberOption('throughput', values.throughput, throughput),
+      }),
+    });
+  }
+  if (directory !== undefined) named.push({ kind: 'directory', directory });
+  if (named.length > 1) {
+    throw new UsageError(
+      'name one destination only: --to-bucket, --to-original, --to-volumes or --to-directory',
+    );
+  }
+  if (prefix !== undefined && bucket === undefined)
+    throw new UsageError('--prefix goes with --to-bucket only');
+  for (const option of ['volume-type', 'iops', 'throughput'] as const) {
+    if (values[option] !== undefined && availabilityZone === undefined)
+      throw new UsageError(`--${option} goes with --to-volumes only`);
+  }
+  if ([bucket, availabilityZone, directory].includes(''))
+    throw new UsageError('the destination is empty; name it');
+  return named[0];
+}
+
+function bucketOf(bucket: string, values: DestinationValues): RestoreDestination {
+  const { prefix = '', 'prefix-without-slash': confirmed = false } = values;
+  const address = findBucketAddress(bucket);
+  if (address !== undefined) {
+    const folder = address.folder && ` --prefix ${address.folder}`;
+    throw new UsageError(
+      `--to-bucket "${bucket}" is more than a bucket's name; write --to-bucket ${address.bucket}${folder}`,
+    );
+  }
+  if (prefix !== '' && !prefix.endsWith('/') && !confirmed)
+    throw new UsageError(
+      `--prefix "${prefix}" has no "/" at its end, so "a.txt" would become "${prefix}a.txt"; write --prefix ` +
+        `"${prefix}/", or confirm with --prefix-without-slash`,
+    );
+  return {
+    kind: 'bucket',
+    bucket,
+    ...(prefix !== '' && { prefix }),
+    ...(confirmed && { prefixWithoutSlash: true }),
+  };
+}
+
+// What a type of volume takes is checked by the machine.
+const iops = { unit: 'operations a second', least: 1, most: 9_999_999 };
+const throughput = { unit: 'MiB a second', least: 1, most: 9_999_999 };
+
+const rules: readonly OverwriteRule[] = ['never', 'if-different', 'always'];
+
+/** @throws {@link UsageError} it is not a rule. */
+export function overwriteOption(text = 'never'): OverwriteRule {
+  const rule = rules.find((candidate) => candidate === text);
+  if (rule === undefined)
+    throw new UsageError(`--overwrite "${text}" is not a rule; write one of ${rules.join(', ')}`);
+  return rule;
+}
+
+/**
+ * Checks that a point can go there: files into buckets and directories, images into volumes.
+ * @throws {@link InvalidInputError} it cannot.
+ */
+export function checkDestination(
+  point: PointRow,
+  destination: RestoreDestination,
+  paths: readonly string[] | undefined,
+): void {
+  const { pointId, resourceArn, resourceKind } = point;
+  if (isImage(point) !== (destination.kind === 'volumes')) {
+    throw new InvalidInputError(
+      isImage(point)
+        ? `point ${pointId} is an image of ${resourceArn}; restore it with --to-volumes <availability zone>`
+        : `point ${pointId} holds files of ${resourceArn}; restore it with --to-bucket, --to-original or --to-directory`,
+    );
+  }
+  if (isImage(point) && paths !== undefined) {
+    throw new InvalidInputError(`point ${pointId} is an image, which has no paths; leave --path out`);
+  }
+  if (destination.kind === 'original' && resourceKind === 'directory') {
+    throw new InvalidInputError(
+      `point ${pointId} is of a directory, which AWS cannot write to; restore it with --to-directory on its machine`,
+    );
+  }
+}
+
+/**
+ * Checks that the deployment lets restores write there, as its restore machine will: also before a quote and a dry run.
+ * @param buckets - those that it names; where they are not known, only the machine checks.
+ * @throws {@link InvalidInputError} it does not.
+ */
+export function checkAllowed(
+  { resourceArn }: PointRow,
+  destination: RestoreDestination,
+  {
+    vaultBucket,
+    region,
+    buckets,
+  }: Pick<Deployment, 'vaultBucket' | 'region'> & {
+    readonly buckets: readonly string[] | undefined;
+  },
+): void {
+  if (destination.kind === 'volumes') checkZone(destination.availabilityZone, { region });
+  if (buckets === undefined || (destination.kind !== 'bucket' && destination.kind !== 'original')) return;
+  const allowed = { buckets, ownBuckets: [vaultBucket] };
+  if (destination.kind === 'bucket')
+    checkBucketAllowed(destination.bucket, allowed, 'or name an allowed bucket');
+  else checkBucketAllowed(shortNameOf(resourceArn), allowed, 'or restore into another bucket');
+}
+
+/** How the restore machine is to restore. */
+export interface RestoreWishes {
+  /** @default everything */
+  readonly paths: readonly string[] | undefined;
+  /** Of nothing to the machine for a directory. */
+  readonly overwrite?: OverwriteRule;
+  readonly thaw: ThawOptions;
+}
+
+/**
+ * The input of the restore machine (docs/restore.md).
+ * @throws {@link UsageError} the directory has too long a name for the audit log.
+ */
+export function restoreInput(
+  point: PointRow,
+  destination: RestoreDestination,
+  { paths, overwrite, thaw }: RestoreWishes,
+): Record<string, unknown> {
+  return {
+    point: point.pointId,
+    ...(paths && { paths }),
+    target: targetOf(destination),
+    ...(overwrite && { overwrite }),
+    ...(Object.keys(thaw).length > 0 && { thaw }),
+  };
+}
+
+/** As in the input of the restore machine (docs/restore-input.schema.json). Characters. */
+const longestPlace = 1_024;
+
+function targetOf(destination: RestoreDestination): Record<string, unknown> {
+  if (destination.kind === 'original') return { original: true };
+  if (destination.kind === 'directory') {
+    const place = `${hostname()}:${resolve(destination.directory)}`;
+    if (place.length <= longestPlace) return { directory: place };
+    throw new UsageError(
+      `the name of the directory is longer than the audit log takes: ${place.length} characters with the host's; ` +
+        `restore into one of ${longestPlace} at most`,
+    );
+  }
+  if (destination.kind === 'bucket') {
+    const { kind: _kind, ...target } = destination;
+    return target;
+  }
+  const { kind: _kind, ...volumes } = destination;
+  return { volumes };
+}
+
+/** Where an entry of a point would be written, for people. The path is safe already. */
+export function placeText(
+  point: PointRow,
+  destination: Exclude<RestoreDestination, { kind: 'volumes' }>,
+  path: string,
+): string {
+  if (destination.kind === 'bucket') return `s3://${destination.bucket}/${destination.prefix ?? ''}${path}`;
+  if (destination.kind === 'directory') return `${destination.directory.replace(/\/$/, '')}/${path}`;
+  return `s3://${shortNameOf(point.resourceArn)}/${path}`;
+}

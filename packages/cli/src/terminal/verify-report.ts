@@ -1,0 +1,209 @@
+import {
+  type BackupError,
+  isDamaged,
+  isDegraded,
+  type PointRow,
+  type ProgressEvent,
+  type verifyHistory,
+  type verifyImages,
+  type verifyPoints,
+} from '@holdfast/engine';
+import { unreadText } from '../names/degraded-point.ts';
+import { VerificationStoppedError } from './errors.ts';
+import type { Output } from './output.ts';
+import { bytesText, countText, safeText } from './text.ts';
+
+type History = Awaited<ReturnType<typeof verifyHistory>>;
+type Verification = ReturnType<typeof verifyPoints<PointRow>> extends AsyncGenerator<infer One> ? One : never;
+type ImageVerification =
+  ReturnType<typeof verifyImages<PointRow>> extends AsyncGenerator<infer One> ? One : never;
+type Outcome = Extract<Verification, { readonly outcome: unknown }>['outcome'];
+type LostRange = Outcome['lostRanges'][number];
+type DamagedObject = Outcome['damagedObjects'][number];
+interface Loss {
+  readonly name: string;
+  readonly message: string;
+}
+
+/** Points that a stopped verification names. */
+const unseenListed = 20;
+
+/** The answer of `verify`: lines as things are found, or one document at the end. */
+export class VerifyReport {
+  readonly #out: Output;
+  readonly #points: readonly PointRow[];
+  readonly #unseen: Set<PointRow['pointId']>;
+  readonly #document: {
+    vaultFiles: Loss[];
+    histories: unknown[];
+    points: unknown[];
+    passedOver: unknown[];
+  } = { vaultFiles: [], histories: [], points: [], passedOver: [] };
+  readonly #objects = new Map<string, DamagedObject>();
+  #isDamaged = false;
+  #notVerified = 0;
+  /** Of the point at hand. */
+  #files: Pick<ProgressEvent, 'files' | 'filesTotal'> = { files: 0 };
+
+  /** @param points - what is to be verified. */
+  constructor(out: Output, points: readonly PointRow[]) {
+    this.#out = out;
+    this.#points = points;
+    this.#unseen = new Set(points.map(({ pointId }) => pointId));
+  }
+
+  /** Whether anything at all is damaged. */
+  get isDamaged(): boolean {
+    return this.#isDamaged;
+  }
+
+  /** Points that have to be thawed first. */
+  get notVerified(): number {
+    return this.#notVerified;
+  }
+
+  async vaultFiles(losses: readonly Loss[]): Promise<void> {
+    this.#document.vaultFiles.push(...losses);
+    for (const { message } of losses) await this.#damage(`damaged: ${safeText(message)}`);
+  }
+
+  async history(resourceArn: string, { roots, problems }: History): Promise<void> {
+    this.#document.histories.push({ resourceArn, roots, problems });
+    for (const { pointId, message } of problems) {
+      const where = pointId === undefined ? resourceArn : `point ${pointId}`;
+      await this.#damage(`history: ${safeText(where)}: ${safeText(message)}`);
+    }
+  }
+
+  /** A point that was not looked at, and why. */
+  async passedOver({ pointId, resourceArn }: PointRow, reason: string): Promise<void> {
+    this.#unseen.delete(pointId);
+    this.#document.passedOver.push({ pointId, resourceArn, reason });
+    await this.#line(`point ${pointId} of ${safeText(resourceArn)}: not looked at: ${reason}`);
+  }
+
+  async image(verification: ImageVerification): Promise<void> {
+    const { pointId, resourceArn } = verification.point;
+    this.#unseen.delete(pointId);
+    if (this.#points.length > 1) await this.#line(`point ${pointId} of ${safeText(resourceArn)}`);
+    if ('rootLoss' in verification) return this.#rootLoss(verification.point, verification.rootLoss);
+    const { snapshots, losses } = verification;
+    const damaged = losses.length > 0;
+    this.#document.points.push({ pointId, resourceArn, damaged, snapshots, losses });
+    for (const { message } of losses) await this.#damage(`damaged: ${safeText(message)}`);
+    const verdict = damaged
+      ? `DAMAGED: ${countText(losses.length, 'volume')} cannot be restored`
+      : 'all are there, their blocks were not read';
+    await this.#line(`point ${pointId}: looked for ${countText(snapshots, 'EBS snapshot')}: ${verdict}`);
+  }
+
+  async #rootLoss({ pointId, resourceArn }: PointRow, rootLoss: Loss): Promise<void> {
+    this.#document.points.push({ pointId, resourceArn, damaged: true, rootLoss });
+    await this.#damage(`point ${pointId}: DAMAGED: its root cannot be read: ${safeText(rootLoss.message)}`);
+  }
+
+  progress({ files, filesTotal }: ProgressEvent): void {
+    this.#files = { files, ...(filesTotal !== undefined && { filesTotal }) };
+  }
+
+  async point(verification: Verification): Promise<void> {
+    const { pointId, resourceArn } = verification.point;
+    this.#unseen.delete(pointId);
+    this.#files = { files: 0 };
+    if (this.#points.length > 1) await this.#line(`point ${pointId} of ${safeText(resourceArn)}`);
+    if ('rootLoss' in verification) return this.#rootLoss(verification.point, verification.rootLoss);
+    if ('notVerified' in verification) {
+      const { notVerified } = verification;
+      this.#notVerified += 1;
+      this.#document.points.push({ pointId, resourceArn, notVerified });
+      await this.#line(`point ${pointId}: not verified: ${safeText(notVerified.message)}`);
+      return;
+    }
+    const { outcome } = verification;
+    this.#document.points.push({ pointId, resourceArn, damaged: isDamaged(outcome), ...outcome });
+    for (const object of outcome.damagedObjects) this.#objects.set(object.packId, object);
+    await this.#lossesOf(outcome);
+    const lacks = isDegraded(verification.point) ? `; ${unreadText(verification.point)}` : '';
+    await this.#line(`point ${pointId}: ${readText(outcome)}: ${verdictOf(outcome)}${lacks}`);
+  }
+
+  /** An error that ended the verification early, with how far it had come and what to run for the rest. */
+  stopped(error: BackupError): VerificationStoppedError {
+    const { files, filesTotal = files } = this.#files;
+    const of = this.#points.length;
+    const [next] = this.#unseen;
+    const within = files === 0 ? '' : ` and ${files} of ${countText(filesTotal, 'file')} of point ${next}`;
+    const rest = [...this.#unseen].slice(0, unseenListed).join(' ');
+    const more =
+      this.#unseen.size > unseenListed ? ` and ${this.#unseen.size - unseenListed} more points` : '';
+    return new VerificationStoppedError(
+      `stopped after ${of - this.#unseen.size} of ${countText(of, 'point')}${within}: ${error.message}; ` +
+        `what was not reached is not known to be damaged: then run "holdfast verify ${rest}"${more}`,
+      { cause: error },
+    );
+  }
+
+  /**
+   * @param isMarked - whether damaged packs have been marked.
+   * @param stopped - why not all was verified.
+   */
+  async finish(isMarked: boolean, stopped?: VerificationStoppedError): Promise<void> {
+    for (const { objectName, loss, count } of this.#objects.values()) {
+      const more = count > 1 ? ` (and ${countText(count - 1, 'other problem')})` : '';
+      await this.#damage(`damaged object: ${safeText(objectName)}: ${safeText(loss.message)}${more}`);
+    }
+    if (this.#objects.size > 0) {
+      await this.#line(
+        isMarked
+          ? 'the next backups store anew what these objects hold'
+          : 'run it again with --mark-damaged, so that the next backups store anew what these objects hold',
+      );
+    }
+    if (this.#out.json) {
+      await this.#out.document({
+        damaged: this.#isDamaged,
+        ...(stopped && { stopped: stopped.message, notReached: [...this.#unseen] }),
+        ...this.#document,
+      });
+    }
+  }
+
+  async #lossesOf(outcome: Outcome): Promise<void> {
+    const { damagedFiles, damagedFileCount, lostRanges, problems } = outcome;
+    for (const { path, message } of damagedFiles)
+      await this.#damage(`damaged: ${safeText(path)}: ${safeText(message)}`);
+    if (damagedFileCount > damagedFiles.length)
+      await this.#damage(`… and ${damagedFileCount - damagedFiles.length} more`);
+    for (const range of lostRanges) await this.#damage(lostText(range));
+    for (const problem of problems) await this.#damage(`problem: ${safeText(problem)}`);
+  }
+
+  async #damage(line: string): Promise<void> {
+    this.#isDamaged = true;
+    await this.#line(line);
+  }
+
+  async #line(line: string): Promise<void> {
+    if (!this.#out.json) await this.#out.line(line);
+  }
+}
+
+function lostText({ map, after, through, entries, message }: LostRange): string {
+  const what = map === 'manifest' ? 'entries of the manifest' : 'packs of the pack map';
+  const from = after === undefined ? 'from the first' : `after "${safeText(after)}"`;
+  return `lost: ${entries.toLocaleString('en-US')} ${what}, ${from} through "${safeText(through)}": ${safeText(message)}`;
+}
+
+function readText({ files, bytes, chunks, packs }: Outcome): string {
+  return `read ${countText(files, 'file')}, ${bytesText(bytes)} in ${countText(chunks, 'chunk')} of ${countText(packs, 'pack')}`;
+}
+
+function verdictOf(outcome: Outcome): string {
+  const { damagedFileCount, lostRanges, problems, damagedObjects } = outcome;
+  if (isDamaged(outcome)) {
+    const lost = lostRanges.length > 0 ? `, ${countText(lostRanges.length, 'lost page')}` : '';
+    return `DAMAGED: ${countText(damagedFileCount, 'file')} cannot be restored${lost}, ${countText(problems.length, 'other problem')}`;
+  }
+  if (damagedObjects.length === 0) return 'no damage';
+  return `all files can be restored; ${countText(damagedObjects.length, 'object')} that it uses is damaged elsewhere`;
+}

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { InvalidInputError, ObjectNotFoundError, type WorkStore } from '@holdfast/engine';
+import { errnoOf, isMissing } from '../errno.ts';
+import { makeDirectories } from '../target/make-directories.ts';
+
+/** The file in a name that was written once. */
+const onlyBody = 'body';
+
+/**
+ * Scratch space in a directory of this machine, for runs that are driven from the command line.
+ *
+ * What `putNew` writes is a directory with one file: a directory that is not empty is never replaced by moving another
+ * one there, whoever tries at the same time, and on every file system. Hard links, which would do the same, many lack.
+ */
+export class DirectoryWorkStore implements WorkStore {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async put(name: string, body: Uint8Array): Promise<void> {
+    const path = this.#placeOf(name);
+    const temporary = `${path}.${randomUUID()}`;
+    await writeFile(temporary, body);
+    await rename(temporary, path);
+  }
+
+  async putNew(name: string, body: Uint8Array): Promise<'written' | 'taken'> {
+    const path = this.#placeOf(name);
+    const temporary = `${path}.${randomUUID()}`;
+    await mkdir(temporary);
+    try {
+      await writeFile(join(temporary, onlyBody), body);
+      await rename(temporary, path);
+      return 'written';
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOTDIR') return 'taken';
+      throw error;
+    } finally {
+      await rm(temporary, { force: true, recursive: true });
+    }
+  }
+
+  async get(name: string): Promise<Uint8Array> {
+    const path = this.#pathOf(name);
+    try {
+      return await readFile(path).catch(async (error: unknown) => {
+        if (errnoOf(error) === 'EISDIR') return readFile(join(path, onlyBody));
+        throw error;
+      });
+    } catch (error) {
+      if (isMissing(error)) throw new ObjectNotFoundError(name, undefined, { cause: error });
+      throw error;
+    }
+  }
+
+  #placeOf(name: string): string {
+    const path = this.#pathOf(name);
+    makeDirectories(dirname(path));
+    return path;
+  }
+
+  #pathOf(name: string): string {
+    if (name.split('/').some((part) => part === '' || part === '.' || part === '..')) {
+      throw new InvalidInputError(
+        `"${name}" is not a name of a work object; use names like runs/<id>/plan.json`,
+      );
+    }
+    return join(this.#root, name);
+  }
+}

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+import { errnoOf } from '../errno.ts';
+
+/**
+ * This process, in names of files that others find after its death: `<machine>-<boot>-<pid>-<start>`, so that a number
+ * that another process has by now does not count.
+ */
+export interface ProcessMark {
+  readonly text: string;
+  /** Whether a process of such a mark has ended, as far as can be known from here: of another machine it cannot. */
+  readonly hasEnded: (text: string) => boolean;
+}
+
+const markPattern = /^([0-9a-f]{16})-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})$/;
+
+/** The mark of this process, threads included. */
+export function makeProcessMark(): ProcessMark {
+  // Processes of another container have numbers of their own: it is another machine.
+  const machine = digestOf([hostname(), readOr('', () => readlinkSync('/proc/self/ns/pid'))], 16);
+  const boot = digestOf([readOr('', () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'))], 8);
+  return {
+    text: `${machine}-${boot}-${process.pid}-${startOf(process.pid) ?? '0'}`,
+    hasEnded: (text) => {
+      const [, ofMachine, ofBoot, pid, start] = markPattern.exec(text) ?? [];
+      if (ofMachine !== machine) return false;
+      return ofBoot !== boot || !isRunning(Number(pid), start ?? '');
+    },
+  };
+}
+
+function isRunning(pid: number, start: string): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH') return false;
+  }
+  const found = startOf(pid);
+  return found === undefined || found === start;
+}
+
+/** When a process began, in ticks since the machine did: field 22 of proc(5). Absent where there is no `/proc`. */
+function startOf(pid: number): string | undefined {
+  const stat = readOr('', () => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  // The second field is a name in parentheses, which may hold spaces and parentheses.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+}
+
+function readOr(otherwise: string, read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
+
+function digestOf(parts: readonly string[], digits: number): string {
+  return createHash('sha256').update(parts.join('\0')).digest('hex').slice(0, digits);
+}

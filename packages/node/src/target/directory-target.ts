@@ -1,0 +1,449 @@
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  unlinkSync,
+} from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+
+import {
+  concernsOne,
+  equalBytes,
+  InvalidInputError,
+  RestorePathError,
+  TargetUnavailableError,
+  UnkeptFacts,
+} from '@holdfast/engine';
+import type {
+  OverwriteRule,
+  RandomBytes,
+  RestoreTarget,
+  SourceEntry,
+  UnkeptCount,
+  UnkeptFact,
+  WriteOutcome,
+} from '@holdfast/engine';
+
+import { ClaimedNames } from './claimed-names.ts';
+import { differences, FactSetter, haveSameFacts } from './apply-facts.ts';
+import { findDirectoryIdentity, isWithin } from '../source/directory-identity.ts';
+import { errnoOf } from '../errno.ts';
+import { toDirectoryError } from './directory-target-errors.ts';
+import { ExistingFile } from './existing-file.ts';
+import { factsOf, linkTargetOf } from '../file-facts.ts';
+import { isUnsupported, systemCalls } from '../file-system-calls.ts';
+import type { FileSystemCalls } from '../file-system-calls.ts';
+import { makeDirectories } from './make-directories.ts';
+import { makeProcessMark } from '../store/process-mark.ts';
+import type { ProcessMark } from '../store/process-mark.ts';
+import { pathBytes, rawPathOf, shownPath } from '../source/raw-path.ts';
+import type { RawPath } from '../source/raw-path.ts';
+import { restorePathOf } from './restore-path.ts';
+import { StagedFile } from './staged-file.ts';
+import { isStagingName, StagingNames } from './staging-names.ts';
+import { isUnfinished, TargetDirectories } from './target-directories.ts';
+
+/** What a {@link DirectoryTarget} needs. */
+export interface DirectoryTargetOptions {
+  /** Made when it is missing. A symbolic link is followed here, and nowhere below. */
+  readonly root: string;
+  /** For names of files that are being written. */
+  readonly random: RandomBytes;
+  /** Whether files get the owners they had. @default true as root, else false */
+  readonly restoreOwners?: boolean;
+  /** The directory of the vault that is restored from: it is never written into. */
+  readonly vault?: string;
+  /** Directories that somebody else's `prepare` has made, and what came of them: their facts are not set here. */
+  readonly shared?: SharedDirectories;
+  /** Whose files lie in the target. @default this process */
+  readonly process?: ProcessMark;
+  /** @default the operating system's */
+  readonly calls?: FileSystemCalls;
+}
+
+/** What became of directories that several workers write into, by their paths in latin1 without a `/` at their end. */
+export type SharedDirectories = ReadonlyMap<string, WriteOutcome>;
+
+/** An entry, and where it goes. */
+interface Placed {
+  readonly entry: SourceEntry;
+  /** Below the root, without a `/` at its end. */
+  readonly path: RawPath;
+  readonly fullPath: Buffer;
+  readonly parent: RawPath;
+  readonly endsInSlash: boolean;
+}
+
+/**
+ * A directory that entries are restored into.
+ *
+ * - **Nothing outside it is touched**: a path with an empty, `.` or `..` part is refused, and so is one that would go
+ *   through a symbolic link or a file, see {@link TargetDirectories}. Restored links may point anywhere.
+ * - A file is written beside its place, as `.holdfast-…`, and appears whole, with all its facts: mode, modification time
+ *   and, as root, owner. Set-user-id and set-group-id need the owner that they were for. Runs of zeros become holes. What
+ *   a restore that was killed left beside is removed by the next one.
+ * - What the file system or the user's rights do not allow to be as it was (`UnkeptFact`) is counted, see `finish`.
+ * - `if-different` compares content (byte for byte, whatever the times say), mode, time and owner.
+ * - A directory is only its owner's while it is being filled; its own facts are set by `finish`, also by that of a
+ *   repetition. One that was there and is read-only is made writable meanwhile, and is read-only again in the end.
+ *   Where several workers restore one tree, see `prepare`.
+ * - Where the file system takes some names for others, the second of two entries that have one place is refused, see
+ *   {@link ClaimedNames}.
+ * - Objects of a bucket become files; one whose key ends in `/` and that is empty becomes a directory.
+ *
+ * Calls to the file system are synchronous. Nothing is flushed to the disk: that is left to the operating system.
+ */
+export class DirectoryTarget implements RestoreTarget {
+  readonly naming = 'tree';
+  readonly #root: RawPath;
+  readonly #calls: FileSystemCalls;
+  readonly #facts: FactSetter;
+  readonly #staging: StagingNames;
+  readonly #shared: SharedDirectories;
+  readonly #directories: TargetDirectories;
+  /** Directories whose facts wait for `finish`. */
+  readonly #pending = new Map<RawPath, Placed>();
+  #unkept = new UnkeptFacts();
+  readonly #names: ClaimedNames;
+  /** What is being written where names may be one: one entry after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @throws {@link InvalidInputError} it is in the vault's own directory.
+   * @throws {@link TargetUnavailableError} the directory cannot be made or is none.
+   */
+  constructor(options: DirectoryTargetOptions) {
+    const { root, random, vault, calls = systemCalls, process: mark = makeProcessMark() } = options;
+    if (vault !== undefined && isWithin(root, vault)) {
+      throw new InvalidInputError(
+        `directory ${JSON.stringify(root)} lies in the vault ${JSON.stringify(vault)} that is restored from; name another`,
+      );
+    }
+    try {
+      makeDirectories(root);
+      const real = rawPathOf(realpathSync(root, { encoding: 'buffer' }));
+      this.#root = (real === '/' ? '' : real) as RawPath;
+    } catch (error) {
+      throw new TargetUnavailableError(
+        `directory ${JSON.stringify(root)} cannot be restored to (${errnoOf(error)}); name another`,
+        { cause: error },
+      );
+    }
+    this.#calls = calls;
+    this.#facts = new FactSetter(options.restoreOwners ?? process.geteuid?.() === 0, calls);
+    this.#staging = new StagingNames(mark, random);
+    this.#names = new ClaimedNames(this.#root, () => this.#staging.next());
+    this.#shared = options.shared ?? new Map();
+    const forbidden = vault === undefined ? undefined : findDirectoryIdentity(vault);
+    this.#directories = new TargetDirectories(this.#root, this.#staging, forbidden);
+  }
+
+  async write(
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    rule: OverwriteRule,
+    signal?: AbortSignal,
+  ): Promise<WriteOutcome> {
+    signal?.throwIfAborted();
+    const { parent, name, isDirectory: endsInSlash } = restorePathOf(entry.path);
+    const path = (parent === '' ? name : `${parent}/${name}`) as RawPath;
+    if (isStagingName(name)) {
+      throw new RestorePathError(
+        shownPath(entry.path),
+        'it has the name of a temporary file of a restore, and would be removed as one; restore it to a bucket',
+      );
+    }
+    const placed: Placed = { entry, path, parent, endsInSlash, fullPath: this.#fullPath(path) };
+    if (!this.#isFolding(path)) return this.#writePlaced(placed, content, rule, signal);
+    const turn = this.#turn.then(async () => {
+      this.#names.claim(path);
+      return this.#writePlaced(placed, content, rule, signal);
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn.catch((error: unknown) => {
+      throw toDirectoryError(error, this.#root, path);
+    });
+  }
+
+  #isFolding(path: RawPath): boolean {
+    try {
+      return this.#names.isFolding(path);
+    } catch (error) {
+      throw toDirectoryError(error, this.#root, path);
+    }
+  }
+
+  async #writePlaced(
+    placed: Placed,
+    content: AsyncIterable<Uint8Array>,
+    rule: OverwriteRule,
+    signal: AbortSignal | undefined,
+  ): Promise<WriteOutcome> {
+    const { entry, path } = placed;
+    try {
+      if (entry.kind === 'directory') return this.#writeDirectory(placed, rule);
+      if (!placed.endsInSlash) {
+        return entry.kind === 'symlink'
+          ? this.#writeLink(placed, rule)
+          : await this.#writeFile(placed, content, rule, signal);
+      }
+      // A bucket's folder marker.
+      if (entry.kind === 'object' && entry.size === 0) return this.#writeDirectory(placed, rule);
+      throw new RestorePathError(
+        shownPath(entry.path),
+        'it has a "/" at its end but is no directory; restore it to a bucket',
+      );
+    } catch (error) {
+      throw toDirectoryError(error, this.#root, path);
+    }
+  }
+
+  /**
+   * Makes and opens the directories that several workers write into, before they begin: each worker changes the times
+   * and would take away the rights that another still needs. `finish` sets their facts when all workers are done.
+   * @param entries - those that are restored, in the order of their paths.
+   * @param paths - all of them, also those that are not restored themselves; without a `/` at their end.
+   */
+  async prepare(
+    entries: readonly SourceEntry[],
+    paths: readonly Uint8Array[],
+    rule: OverwriteRule,
+  ): Promise<SharedDirectories> {
+    const outcomes = new Map<string, WriteOutcome>();
+    this.#directories.open('' as RawPath);
+    for (const entry of entries) {
+      try {
+        outcomes.set(rawPathOf(entry.path).slice(0, -1), await this.write(entry, nothing(), rule));
+      } catch (error) {
+        // The outcome of the shard that it belongs to says so.
+        if (!concernsOne(error)) throw error;
+      }
+    }
+    for (const path of paths) this.#directories.open(rawPathOf(path));
+    return outcomes;
+  }
+
+  /** Whether the file system takes some names for others: then one target writes all, in the order of paths. */
+  foldsNames(): boolean {
+    return this.#isFolding('' as RawPath);
+  }
+
+  /** Makes and removes a file in the nearest directory that there is. */
+  async accepts(entry: SourceEntry, rule: OverwriteRule): Promise<boolean> {
+    await Promise.resolve();
+    try {
+      const { parent, name } = restorePathOf(entry.path);
+      const path = (parent === '' ? name : `${parent}/${name}`) as RawPath;
+      try {
+        if (rule !== 'never' || this.#findStats(this.#fullPath(path)) === undefined) this.#tryFileFor(parent);
+        return true;
+      } catch (error) {
+        throw toDirectoryError(error, this.#root, path);
+      }
+    } catch (error) {
+      if (concernsOne(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Makes and removes a file in a directory, or in the nearest one above it that is there. */
+  #tryFileFor(directory: RawPath): void {
+    let nearest = directory;
+    while (nearest !== '' && this.#findStats(this.#fullPath(nearest)) === undefined)
+      nearest = nearest.slice(0, Math.max(0, nearest.lastIndexOf('/'))) as RawPath;
+    this.#directories.inside(nearest, () => this.#tryFile(nearest));
+  }
+
+  #tryFile(directory: RawPath): void {
+    const path = this.#stagingPath(directory);
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
+    unlinkSync(path);
+  }
+
+  /** Sets the facts of directories, the inner ones first. All are tried, whatever becomes of one of them. */
+  async finish(): Promise<readonly UnkeptCount[]> {
+    // From the outside in: opening one to set its facts needs rights on it and on those above it.
+    for (const path of [...this.#pending.keys()].sort()) this.#directories.open(path);
+    const paths = new Set([...this.#pending.keys(), ...this.#directories.opened]);
+    const failures: Error[] = [];
+    for (const path of [...paths].sort().reverse()) {
+      try {
+        const placed = this.#pending.get(path);
+        if (placed === undefined) this.#directories.close(path);
+        else this.#finishDirectory(placed);
+      } catch (error) {
+        const failure = toDirectoryError(error, this.#root, path);
+        const entry = this.#pending.get(path)?.entry;
+        if (concernsOne(failure) && entry !== undefined) this.#noteUnkept(entry, ['mode', 'time']);
+        else failures.push(failure);
+      }
+    }
+    this.#directories.forgetOpened();
+    this.#pending.clear();
+    if (failures[0] !== undefined) throw failures[0];
+    const unkept = this.#unkept.list();
+    this.#unkept = new UnkeptFacts();
+    return Promise.resolve(unkept);
+  }
+
+  #finishDirectory({ fullPath, entry }: Placed): void {
+    const fd = openSync(fullPath, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      this.#noteUnkept(entry, this.#facts.apply(fd, entry).unkept);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  #writeDirectory(placed: Placed, rule: OverwriteRule): WriteOutcome {
+    const { entry, path, parent, fullPath } = placed;
+    const { mode } = factsOf(entry);
+    this.#directories.ensure(parent);
+    const shared = this.#shared.get(path);
+    if (shared !== undefined) return shared;
+    const existing = this.#directories.inside(parent, () => this.#findStats(fullPath));
+    const mine = existing === undefined || this.#directories.hasMade(path) || isUnfinished(existing, mode);
+    if (rule === 'never' && !mine) {
+      const same = existing.isDirectory() && this.#facts.areSetOn(existing, entry);
+      return same ? 'same' : 'kept';
+    }
+    this.#directories.ensure(path, { replace: true, unfinished: mode !== undefined });
+    this.#pending.set(path, placed);
+    return existing?.isDirectory() === true && this.#facts.areSetOn(existing, entry) ? 'same' : 'written';
+  }
+
+  #writeLink(placed: Placed, rule: OverwriteRule): WriteOutcome {
+    const { entry, fullPath, parent } = placed;
+    const target = linkTargetOf(entry);
+    if (target === undefined)
+      throw new RestorePathError(shownPath(entry.path), 'it is a link whose target is missing or has a NUL');
+    this.#directories.ensure(parent);
+    const existing = this.#findReplaceable(placed, rule);
+    if (rule !== 'always' && existing?.isSymbolicLink() === true) {
+      const same = equalBytes(readlinkSync(fullPath, { encoding: 'buffer' }), target);
+      if (same && this.#facts.areSetOn(existing, entry)) return 'same';
+    }
+    if (rule === 'never' && existing !== undefined) return 'kept';
+    const staged = this.#stagingPath(placed.parent);
+    this.#makeLink(placed, target, staged);
+    try {
+      this.#facts.applyToLink(staged, entry);
+      if (rule === 'never' && this.#findStats(fullPath) !== undefined) return 'kept';
+      renameSync(staged, fullPath);
+    } finally {
+      if (this.#findStats(staged) !== undefined) unlinkSync(staged);
+    }
+    const written = this.#findStats(fullPath);
+    if (written !== undefined) this.#noteUnkept(entry, differences(written, entry));
+    return 'written';
+  }
+
+  #makeLink({ entry, parent }: Placed, target: Buffer, staged: Buffer): void {
+    try {
+      this.#directories.inside(parent, () => this.#calls.symlink(target, staged));
+    } catch (error) {
+      if (!isUnsupported(error)) throw error;
+      throw new RestorePathError(
+        shownPath(entry.path),
+        'the file system has no symbolic links; restore it to another',
+      );
+    }
+  }
+
+  async #writeFile(
+    placed: Placed,
+    content: AsyncIterable<Uint8Array>,
+    rule: OverwriteRule,
+    signal: AbortSignal | undefined,
+  ): Promise<WriteOutcome> {
+    const { entry, fullPath } = placed;
+    this.#directories.ensure(placed.parent);
+    // In a directory that this restore has made, nearly nothing is there; what is, publishing finds.
+    const fresh = rule === 'never' && this.#directories.hasMade(placed.parent);
+    const existing = fresh ? undefined : this.#findReplaceable(placed, rule);
+    const comparable =
+      rule !== 'always' && existing?.isFile() === true && Number(existing.size) === entry.size;
+    if (rule === 'never' && existing !== undefined && !comparable) return 'kept';
+    const old = comparable ? ExistingFile.find(fullPath) : undefined;
+    let staged: StagedFile | undefined;
+    const stage = (): StagedFile => {
+      staged ??= this.#directories.inside(
+        placed.parent,
+        () => new StagedFile(this.#stagingPath(placed.parent), entry),
+      );
+      return staged;
+    };
+    try {
+      for await (const piece of content) {
+        signal?.throwIfAborted();
+        if (old?.startsWithNext(piece) === true) continue;
+        if (rule === 'never' && existing !== undefined) return 'kept';
+        // What was compared so far is equal, so it is taken from there.
+        if (old !== undefined && staged === undefined) stage().appendFrom(old.fd, old.equalBytes);
+        stage().append(piece);
+      }
+      const equal = old?.isWhollyEqual() === true;
+      if (equal && existing !== undefined && this.#facts.areSetOn(existing, entry)) return 'same';
+      if (rule === 'never' && existing !== undefined) {
+        // An empty file shows which of the facts this file system can hold.
+        const holds = equal && haveSameFacts(stage().setFacts(this.#facts, entry).stats, existing);
+        return holds ? 'same' : 'kept';
+      }
+      // Copied, not changed in place: it may have another name outside the target.
+      if (old !== undefined && staged === undefined) stage().appendFrom(old.fd, old.equalBytes);
+      const { stats, unkept } = stage().setFacts(this.#facts, entry);
+      // What is there may have all that this file system can hold of the facts.
+      const same = equal && existing !== undefined && haveSameFacts(stats, existing);
+      if (!same && stage().publish(fullPath, rule !== 'never', this.#calls) === 'taken') return 'kept';
+      this.#noteUnkept(entry, unkept);
+      return same ? 'same' : 'written';
+    } finally {
+      staged?.close();
+      old?.close();
+    }
+  }
+
+  /** What is in the place of a file or link. A directory is never replaced by one. */
+  #findReplaceable(placed: Placed, rule: OverwriteRule): BigIntStats | undefined {
+    const existing = this.#directories.inside(placed.parent, () => this.#findStats(placed.fullPath));
+    if (existing?.isDirectory() === true && rule !== 'never') {
+      throw new RestorePathError(
+        shownPath(placed.path),
+        'a directory is there; remove it, or restore elsewhere',
+      );
+    }
+    return existing;
+  }
+
+  #findStats(fullPath: Buffer): BigIntStats | undefined {
+    return lstatSync(fullPath, { bigint: true, throwIfNoEntry: false });
+  }
+
+  #fullPath(path: string): Buffer {
+    return pathBytes(`${this.#root}/${path}`);
+  }
+
+  #stagingPath(parent: RawPath): Buffer {
+    return this.#fullPath(`${parent === '' ? '' : `${parent}/`}${this.#staging.next()}`);
+  }
+
+  /** Counts what came out otherwise than the point has it, also what files have no place for. */
+  #noteUnkept(
+    { path, kind, attributes, userMetadata, tags }: SourceEntry,
+    facts: readonly UnkeptFact[],
+  ): void {
+    const all = [...facts];
+    if (kind === 'object') {
+      if (Object.keys(attributes).some((name) => name !== 'storage-class')) all.push('headers');
+      if (Object.keys(userMetadata).length > 0) all.push('metadata');
+      if (Object.keys(tags).length > 0) all.push('tags');
+    }
+    this.#unkept.add(path, all);
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}

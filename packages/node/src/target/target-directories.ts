@@ -1,0 +1,178 @@
+import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+
+import { RestorePathError } from '@holdfast/engine';
+
+import { identityOf, isSameDirectory } from '../source/directory-identity.ts';
+import type { DirectoryIdentity } from '../source/directory-identity.ts';
+import { errnoOf } from '../errno.ts';
+import { pathBytes, shownPath } from '../source/raw-path.ts';
+import type { RawPath } from '../source/raw-path.ts';
+import type { StagingNames } from './staging-names.ts';
+
+/** Directories that are remembered as checked, so that a million of them do not fill the memory. */
+const checkedMost = 100_000;
+
+/** Another worker may take the rights back that this one has just given itself; then once more. */
+const openAttempts = 3;
+
+/** What the owner needs to fill a directory. */
+const fillBits = 0o700;
+/**
+ * The mode of a directory that is being filled: for its owner alone, with the sticky bit, which means nothing there and
+ * which hardly any directory has. So a repetition finds out which ones a killed restore did not get to finish.
+ */
+const unfinishedMode = 0o1000 | fillBits;
+
+/** Whether a directory looks as one that a restore, which was killed, had not set the facts of yet. */
+export function isUnfinished(stats: BigIntStats, mode: number | undefined): boolean {
+  const found = Number(stats.mode) & 0o1777;
+  const opened = mode === undefined ? undefined : (mode | unfinishedMode) & 0o1777;
+  return stats.isDirectory() && isMine(stats) && (found === unfinishedMode || found === opened);
+}
+
+function isMine(stats: BigIntStats): boolean {
+  return Number(stats.uid) === process.geteuid?.();
+}
+
+/** How a directory is made. */
+export interface EnsureOptions {
+  /** It may be put in the place of a file or link; those above it never are. */
+  readonly replace?: boolean;
+  /** Its mode is set later: until then only its owner comes in. */
+  readonly unfinished?: boolean;
+}
+
+/**
+ * The directories below a target's root: makes them, and makes sure that each is one. A symbolic link on the way is
+ * never followed, whether it was restored or was there before. One that its owner made read-only is made writable for as
+ * long as it takes; temporary files of restores that were killed are removed on the way.
+ *
+ * A directory is checked once. It stays one as far as this program goes: it puts nothing in the place of a directory.
+ * Somebody else who can write into the target while a restore runs can still swap one for a link; restore into a
+ * directory that only the restoring user can write to.
+ */
+export class TargetDirectories {
+  readonly #root: RawPath;
+  readonly #staging: StagingNames;
+  readonly #forbidden: DirectoryIdentity | undefined;
+  readonly #checked = new Set<string>();
+  readonly #made = new Set<string>();
+  /** Modes of directories that were made writable, to be put back. */
+  readonly #opened = new Map<RawPath, number>();
+
+  /** @param forbidden - a directory that is not to be written into: the one that is restored from. */
+  constructor(root: RawPath, staging: StagingNames, forbidden?: DirectoryIdentity) {
+    this.#root = root;
+    this.#staging = staging;
+    this.#forbidden = forbidden;
+  }
+
+  /** Whether this object made the directory, so that nobody else's facts are changed by setting its. */
+  hasMade(path: RawPath): boolean {
+    return this.#made.has(path);
+  }
+
+  /**
+   * Makes sure that a directory and all above it exist.
+   * @throws {@link RestorePathError} one of them is something else, or must not be written into.
+   */
+  ensure(path: RawPath, options: EnsureOptions = {}): void {
+    if (this.#checked.has(path)) return;
+    if (path === '') {
+      this.#tidyUp(path);
+    } else {
+      const slash = path.lastIndexOf('/');
+      const parent = (slash < 0 ? '' : path.slice(0, slash)) as RawPath;
+      this.ensure(parent);
+      this.inside(parent, () => this.#makeOne(path, options));
+    }
+    if (this.#checked.size >= checkedMost) this.#checked.clear();
+    this.#checked.add(path);
+  }
+
+  /** Runs a call that works in a directory; one that its owner has no rights in is made writable, until {@link close}. */
+  inside<T>(directory: RawPath, call: () => T): T {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return call();
+      } catch (error) {
+        if (errnoOf(error) !== 'EACCES' || attempt > openAttempts || !this.open(directory)) throw error;
+      }
+    }
+  }
+
+  /** Makes an existing directory writable for its owner, until {@link close}. @returns whether that changed anything. */
+  open(directory: RawPath): boolean {
+    const full = this.#fullPath(directory);
+    const stats = lstatSync(full, { bigint: true, throwIfNoEntry: false });
+    if (stats?.isDirectory() !== true || !isMine(stats)) return false;
+    const mode = Number(stats.mode) & 0o7777;
+    if ((mode & fillBits) === fillBits) return false;
+    chmodSync(full, mode | unfinishedMode);
+    if (!this.#opened.has(directory)) this.#opened.set(directory, mode);
+    return true;
+  }
+
+  /** Directories that were made writable. */
+  get opened(): readonly RawPath[] {
+    return [...this.#opened.keys()];
+  }
+
+  /** Puts back the mode of a directory that was made writable. */
+  close(directory: RawPath): void {
+    const mode = this.#opened.get(directory);
+    if (mode !== undefined) chmodSync(this.#fullPath(directory), mode);
+    this.#opened.delete(directory);
+  }
+
+  /** What was made writable stays so: its facts have been set. */
+  forgetOpened(): void {
+    this.#opened.clear();
+  }
+
+  #makeOne(path: RawPath, { replace = false, unfinished = false }: EnsureOptions): void {
+    const full = this.#fullPath(path);
+    const make = (): void => mkdirSync(full, unfinished ? unfinishedMode : 0o777);
+    try {
+      make();
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      const stats = lstatSync(full, { bigint: true });
+      if (stats.isDirectory()) return this.#checkExisting(path, stats);
+      if (!replace) {
+        throw new RestorePathError(
+          shownPath(path),
+          'something else than a directory is there; remove it, or restore elsewhere',
+        );
+      }
+      unlinkSync(full);
+      make();
+    }
+    this.#made.add(path);
+  }
+
+  #checkExisting(path: RawPath, stats: BigIntStats): void {
+    if (this.#forbidden !== undefined && isSameDirectory(identityOf(stats), this.#forbidden)) {
+      throw new RestorePathError(
+        shownPath(path),
+        'the vault that it is restored from is there; restore elsewhere',
+      );
+    }
+    this.#tidyUp(path);
+  }
+
+  /** Best effort: what cannot be removed is in nobody's way. */
+  #tidyUp(path: RawPath): void {
+    const full = (path === '' ? this.#root : `${this.#root}/${path}`) as RawPath;
+    try {
+      this.#staging.removeLeftovers(full);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
+  }
+
+  #fullPath(path: RawPath): Buffer {
+    return pathBytes(`${this.#root}/${path}`);
+  }
+}

@@ -1,0 +1,165 @@
+import {
+  BufferPool,
+  cutShard,
+  FactCounts,
+  keysOfRestoreShard,
+  PointReader,
+  protectShard,
+  putShardResult,
+  restoreRange,
+  selectKeys,
+  shardFromJson,
+  shardToJson,
+  VaultKeys,
+  warningOf,
+  type FetchPolicy,
+  type LeftOutFact,
+  type PointWarning,
+  type ProtectShardOptions,
+  type RestoreOutcome,
+  type RestoreShard,
+  type Root,
+  type RunPlan,
+  type Shard,
+  type ShardJson,
+  type ShardLimits,
+  type SourceEntry,
+  type SourceEntryError,
+  type VaultSecrets,
+  type OverwriteRule,
+} from '@holdfast/engine';
+import { DirectorySource } from '../source/directory-source.ts';
+import { DirectoryTarget, type SharedDirectories } from '../target/directory-target.ts';
+import { openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
+import type { CutNews } from './shard-queue.ts';
+import { systemClock, systemRandom } from '../system-ports.ts';
+import { serveTasks, type TaskReports } from './worker-tasks.ts';
+
+/** What a worker of a backup or a restore is told when it starts. It has the vault's keys in memory, as its parent has. */
+export interface DirectoryWork {
+  readonly vault: LocalVaultOptions;
+  readonly secrets: VaultSecrets;
+  readonly directory: string;
+  readonly job:
+    | { readonly kind: 'protect'; readonly plan: RunPlan; readonly limits: ShardLimits }
+    | {
+        readonly kind: 'restore';
+        readonly root: Root;
+        readonly overwrite: OverwriteRule;
+        /** Directories whose facts the parent sets, when all workers are done. */
+        /** Of all workers together. @default everything */
+        readonly paths: readonly string[] | undefined;
+        readonly shared: SharedDirectories;
+      };
+}
+
+/** Smaller packs than for S3, where every request counts: half the memory, and the disk does not mind. */
+const localStore: ProtectShardOptions['storePolicy'] = {
+  packTargetBytes: 12 * 2 ** 20,
+  lookupChunks: 128,
+  lookupBytes: 8 * 2 ** 20,
+  rememberedChunks: 32_768,
+};
+
+/** A disk answers at once, so little is read ahead: what several workers hold has to fit beside everything else. */
+const localFetch: FetchPolicy = {
+  windowBytes: 8 * 2 ** 20,
+  windowItems: 4_096,
+  cacheBytes: 16 * 2 ** 20,
+  runsAtOnce: 2,
+  run: { maxRunBytes: 4 * 2 ** 20, maxGapBytes: 32 * 2 ** 10, maxWaste: 0.05 },
+};
+
+/**
+ * The first shards are small, and each is larger than the one before it: a worker waits until the one before it has been
+ * listed, which must not take longer than its own work on the last shard.
+ */
+const growingShards = 8;
+
+/** Cuts the worker's shard off a range, and tells at once what follows, so that another worker can go on with that. */
+async function cut(
+  source: DirectorySource,
+  given: Shard,
+  limits: ShardLimits,
+  tell: (news: CutNews) => void,
+): Promise<{ readonly shard: Shard; readonly listed: readonly SourceEntry[] }> {
+  const scale = Math.min(1, (given.index + 1) / growingShards);
+  const { listed, shard, stretches, rest } = await cutShard(source, given.paths, {
+    files: Math.ceil(limits.files * scale),
+    bytes: Math.ceil(limits.bytes * scale),
+  });
+  const following = [...stretches, ...(rest === undefined ? [] : [{ paths: rest }])];
+  tell({ following: following.map((one) => shardToJson({ index: 0, ...one })) });
+  return { shard: { ...shard, index: given.index }, listed };
+}
+
+function isLeftOut({ reason }: SourceEntryError): boolean {
+  return reason === 'left-out';
+}
+
+/** What a listing could not show may have changed, or be new: the point lacks it as it is now. */
+function noteOf(error: SourceEntryError): PointWarning {
+  const isLacking = error.reason !== 'vanished';
+  return warningOf(error, error.path, isLacking ? 'missing' : undefined);
+}
+
+// The worker of back-up-directory.ts and restore-directory.ts: one shard a task.
+serveTasks(async (initial: unknown) => {
+  const { vault, secrets, directory, job } = initial as DirectoryWork;
+  const { services } = await openLocalVault(vault);
+  const keys = VaultKeys.import(secrets);
+  if (job.kind === 'protect') {
+    const buffers = new BufferPool();
+    return async (task: unknown, { tell, waits }: TaskReports): Promise<null> => {
+      const warnings: SourceEntryError[] = [];
+      const source = new DirectorySource({
+        root: directory,
+        clock: systemClock,
+        onWarning: (warning) => warnings.push(warning),
+        vault: vault.root,
+      });
+      const given = shardFromJson(task as ShardJson);
+      const { shard, listed } =
+        given.stretch === undefined ? await cut(source, given, job.limits, tell) : { shard: given };
+      const result = await protectShard(services, shard, {
+        keys,
+        plan: job.plan,
+        source,
+        buffers,
+        storePolicy: localStore,
+        onSourceRead: waits,
+        ...(listed && { listed }),
+      });
+      if (warnings.length > 0) {
+        const leftOut = new FactCounts<LeftOutFact>();
+        leftOut.addAll(result.leftOut);
+        for (const { path } of warnings.filter(isLeftOut)) leftOut.add(path, ['special-files']);
+        const told = warnings.filter((warning) => !isLeftOut(warning)).map(noteOf);
+        const missing = told.filter(({ unread }) => unread !== undefined).length;
+        await putShardResult(services.work, job.plan.runId, {
+          ...result,
+          warnings: [...result.warnings, ...told],
+          leftOut: [...leftOut.list()],
+          entries: { ...result.entries, missing: result.entries.missing + missing },
+        });
+      }
+      return null;
+    };
+  }
+  const reader = new PointReader(services.store, keys, job.root);
+  // One for all tasks: it knows which names are taken and which directories it made, and looks for leftovers once.
+  const target = new DirectoryTarget({
+    root: directory,
+    random: systemRandom,
+    vault: vault.root,
+    shared: job.shared,
+  });
+  return async (task: unknown): Promise<RestoreOutcome> =>
+    restoreRange(reader, {
+      range: keysOfRestoreShard(task as RestoreShard),
+      selection: selectKeys(job.paths),
+      target,
+      overwrite: job.overwrite,
+      fetch: localFetch,
+    });
+});

@@ -1,0 +1,132 @@
+import {
+  cutByPages,
+  joinKept,
+  openVault,
+  type OverwriteRule,
+  planRestore,
+  type PointId,
+  PointReader,
+  type ResourceArn,
+  type RestoreOutcome,
+  type RestoreShard,
+  type ShardLimits,
+  splitDirectories,
+  thenFinish,
+  UnkeptFacts,
+} from '@holdfast/engine';
+import { DirectoryTarget } from '../target/directory-target.ts';
+import type { DirectoryWork } from './directory-worker.ts';
+import { openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
+import { systemRandom } from '../system-ports.ts';
+import { WarmWorkers } from './warm-workers.ts';
+import { directoryWorkerModule } from './worker-module.ts';
+import { runPool } from './worker-pool.ts';
+
+/** What is restored, and where to. */
+export interface RestoreDirectoryOptions {
+  readonly vault: LocalVaultOptions;
+  readonly resourceArn: ResourceArn;
+  readonly pointId: PointId;
+  readonly directory: string;
+  readonly paths?: readonly string[];
+  readonly overwrite: OverwriteRule;
+  readonly workers: number;
+  /** @default small enough that all workers end at about the same time */
+  readonly limits?: ShardLimits;
+  readonly signal?: AbortSignal;
+}
+
+const localRestoreLimits: ShardLimits = { files: 4_000, bytes: 128 * 2 ** 20 };
+
+const nothingYet: RestoreOutcome = {
+  files: 0,
+  bytes: 0,
+  written: 0,
+  kept: 0,
+  keptFiles: [],
+  same: 0,
+  failed: [],
+  carried: [],
+  unkept: [],
+};
+
+/** Restores a point, or some paths of it, from a vault on this machine into a directory, with worker threads. */
+export async function restoreDirectory(options: RestoreDirectoryOptions): Promise<RestoreOutcome> {
+  const { vault, directory, overwrite, workers, signal } = options;
+  // They load while the vault is opened and the point is cut.
+  const warm = new WarmWorkers(directoryWorkerModule, workers);
+  try {
+    const { services, close } = await openLocalVault(vault);
+    try {
+      const keys = await openVault(services);
+      const reader = await PointReader.open(services.store, keys, options.resourceArn, options.pointId);
+      const shards = await cut(reader, options);
+      const target = new DirectoryTarget({ root: directory, random: systemRandom, vault: vault.root });
+      const split = await splitDirectories(reader, shards, signal);
+      return await thenFinish(target, async () => {
+        const above = directoriesAbove(options.paths ?? []);
+        const shared = await target.prepare(split.restored, [...above, ...split.paths], overwrite);
+        const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({
+          workers: target.foldsNames() ? 1 : workers,
+          warm,
+          module: directoryWorkerModule,
+          initial: {
+            vault,
+            secrets: await keys.export(),
+            directory,
+            job: { kind: 'restore', root: reader.root, overwrite, paths: options.paths, shared },
+          },
+          tasks: shards,
+          order: 'done',
+          ...(signal && { signal }),
+        });
+        let outcome = nothingYet;
+        for await (const part of pool) outcome = sumOutcomes(outcome, part);
+        return outcome;
+      });
+    } finally {
+      close();
+    }
+  } finally {
+    await warm.end();
+  }
+}
+
+async function cut(
+  reader: PointReader,
+  { paths, workers, limits = localRestoreLimits, signal }: RestoreDirectoryOptions,
+): Promise<readonly RestoreShard[]> {
+  if (paths === undefined) return cutByPages(reader, limits, signal);
+  return (await planRestore(reader, { limits, workers, paths, ...(signal && { signal }) })).shards;
+}
+
+/** Directories above selected paths that are not selected themselves: several workers may write into them, too. */
+function directoriesAbove(paths: readonly string[]): readonly Uint8Array[] {
+  const selected = (directory: string): boolean =>
+    paths.some((path) => path.endsWith('/') && directory.startsWith(path));
+  const above = paths.flatMap((path) => {
+    const parts = path.replace(/\/$/, '').split('/').slice(0, -1);
+    return parts.map((_, at) => `${parts.slice(0, at + 1).join('/')}/`);
+  });
+  return [...new Set(above)].filter((path) => !selected(path)).map((path) => Buffer.from(path.slice(0, -1)));
+}
+
+function sumOutcomes(a: RestoreOutcome, b: RestoreOutcome): RestoreOutcome {
+  return {
+    files: a.files + b.files,
+    bytes: a.bytes + b.bytes,
+    written: a.written + b.written,
+    kept: a.kept + b.kept,
+    keptFiles: joinKept(a.keptFiles, b.keptFiles),
+    same: a.same + b.same,
+    failed: [...a.failed, ...b.failed],
+    carried: [...a.carried, ...b.carried],
+    unkept: sumUnkept(a.unkept, b.unkept),
+  };
+}
+
+function sumUnkept(...counts: readonly RestoreOutcome['unkept'][]): RestoreOutcome['unkept'] {
+  const sum = new UnkeptFacts();
+  for (const one of counts) sum.addAll(one);
+  return sum.list();
+}
