@@ -3,7 +3,7 @@ import type { StepHandler } from '../shared/define-handler.ts';
 import { defineReportingHandler } from '../shared/define-reporting-handler.ts';
 import { caughtError, errorRecordOfCaught } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
-import { Failures, noneFailed } from '../shared/maintenance-fields.ts';
+import { Failures } from '../shared/maintenance-fields.ts';
 import { metric, type Metrics } from '../shared/metrics.ts';
 import { MaintenanceFailedError } from './maintenance-failed-error.ts';
 
@@ -17,12 +17,7 @@ const ReportInput = z.object({
   errors: z.record(z.string(), caughtError),
   reconciled: absentIfFailed(z.object({ state: part({ roots: count, recovered: count, missing: count }) })),
   holds: absentIfFailed(z.object({ state: part({ holds: count, held: count, released: count }) })),
-  // A partition that was worked off has no failures: starting a run either works, or fails the partition.
-  containers: absentIfFailed(
-    z.array(
-      z.object({ started: count, waiting: count, tooLarge: count, failures: Failures.default(noneFailed) }),
-    ),
-  ),
+  containers: absentIfFailed(z.array(part({ started: count, waiting: count, tooLarge: count }))),
   renewed: absentIfFailed(
     z.array(
       part({

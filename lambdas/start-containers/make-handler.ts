@@ -7,17 +7,24 @@ import {
   type ObjectStore,
   type Plan,
   type Plans,
-  type ResourceArn,
   type RetentionDecision,
   type RunId,
   type WorkStore,
+  workThrough,
 } from '@holdfast/engine';
 import * as z from 'zod';
 import { resourcesFile } from '../plan-maintenance/make-handler.ts';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import { resourceArn } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
-import { maintenanceId, partition } from '../shared/maintenance-fields.ts';
+import {
+  Failures,
+  maintenanceId,
+  mergeFailures,
+  noneFailed,
+  noteFailures,
+  partition,
+} from '../shared/maintenance-fields.ts';
 import { getJson } from '../shared/work-json.ts';
 
 /** A call hands on to the next one when less than this is left. Milliseconds. */
@@ -29,8 +36,16 @@ const StartState = z.object({
   next: z.int(),
   started: z.int(),
   waiting: z.int(),
-  tooLarge: z.int().default(0),
+  tooLarge: z.int(),
+  failures: Failures,
 });
+const nothing: z.infer<typeof StartState> = {
+  next: 0,
+  started: 0,
+  waiting: 0,
+  tooLarge: 0,
+  failures: noneFailed,
+};
 const StartInput = z.object({ maintenanceId, partition, state: StartState.nullish() });
 
 /**
@@ -44,8 +59,9 @@ export interface StartOutput {
 
 /**
  * Starts a run for each resource that has a point which its plan keeps for long: the oldest of them becomes a container,
- * one a resource and day; one that failed yesterday lets another go first. Until it has, the point is prolonged by generations, so nothing depends on when that is. A
- * resource at work is passed over; a run that fails is started anew the next day.
+ * one a resource and day; one that failed yesterday lets another go first. Until it has, the point is prolonged by
+ * generations, so nothing depends on when that is. A resource at work is passed over; a run that fails, or cannot be
+ * started, is started anew the next day.
  */
 export function makeHandler(deps: {
   readonly store: Pick<ObjectStore, 'now'>;
@@ -57,32 +73,47 @@ export function makeHandler(deps: {
 }): StepHandler<StartOutput> {
   const { store, catalog, work, plans, protect, log } = deps;
   return defineHandler('start-containers', StartInput, async (input, context) => {
-    const before = input.state ?? { next: 0, started: 0, waiting: 0, tooLarge: 0 };
+    const before = input.state ?? nothing;
     const resources = await getJson(work, resourcesFile(input.maintenanceId, input.partition), ResourceList);
     const now = await store.now();
     let { next, started, waiting, tooLarge } = before;
-    const hasTime = () => next === before.next || context.getRemainingTimeInMillis() > handOnBeforeMs;
-    for (; next < resources.length && hasTime(); next++) {
-      const { plan, decisions } = await decideRetention(catalog, plans, resources[next] as ResourceArn, now);
-      const wanted = decisions.filter(({ container }) => container);
-      const due = wanted.filter(({ point }) => point.counts.logicalBytes <= largestContainerBytes);
-      for (const { point } of wanted) {
-        if (point.counts.logicalBytes <= largestContainerBytes) continue;
-        tooLarge += 1;
-        log.warn('a point is too large for a container', {
-          point: point.pointId,
-          bytes: point.counts.logicalBytes,
-        });
-      }
-      // The newest comes first.
-      const chosen = await choose(due.toReversed(), now);
-      const isStarted = plan !== undefined && chosen !== undefined && (await start(chosen, plan, now));
-      started += isStarted ? 1 : 0;
-      waiting += due.length - (isStarted ? 1 : 0);
-    }
-    const state = { next, started, waiting, tooLarge };
-    log.info('started containers', { partition: input.partition, ...state });
-    return { done: next >= resources.length, state };
+    const { done, failures } = await workThrough(
+      {
+        items: resources.slice(next),
+        atOnce: 1,
+        nameOf: (arn) => arn,
+        work: async (arn) => {
+          next += 1;
+          const { plan, decisions } = await decideRetention(catalog, plans, arn, now);
+          const wanted = decisions.filter(({ container }) => container);
+          const due = wanted.filter(({ point }) => point.counts.logicalBytes <= largestContainerBytes);
+          waiting += due.length;
+          for (const { point } of wanted) {
+            if (point.counts.logicalBytes <= largestContainerBytes) continue;
+            tooLarge += 1;
+            log.warn('a point is too large for a container', {
+              point: point.pointId,
+              bytes: point.counts.logicalBytes,
+            });
+          }
+          // The newest comes first.
+          const chosen = await choose(due.toReversed(), now);
+          if (plan === undefined || chosen === undefined || !(await start(chosen, plan, now))) return;
+          started += 1;
+          waiting -= 1;
+        },
+      },
+      { shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs },
+    );
+    const state = {
+      next,
+      started,
+      waiting,
+      tooLarge,
+      failures: mergeFailures(before.failures, noteFailures(log, 'starting containers', failures)),
+    };
+    log.info('started containers', { partition: input.partition, next, started, waiting, tooLarge });
+    return { done, state };
   });
 
   /** The oldest that did not fail yesterday, so that one that always fails does not keep the others waiting. */

@@ -1,11 +1,13 @@
 import type { Ec2Images, VolumeSnapshot } from '@holdfast/aws';
 import {
+  addFailures,
   workThrough,
   type Catalog,
   type Clock,
   type PointRow,
   type RunId,
   type RunRow,
+  type StepFailures,
 } from '@holdfast/engine';
 import * as z from 'zod';
 import { removeSnapshots } from '../expire-points/remove-snapshots.ts';
@@ -16,6 +18,7 @@ import { RUN_TAG } from '../snapshot-volumes/image-record.ts';
 
 const dayMs = 86_400_000;
 const runsAtOnce = 4;
+const pointsAtOnce = 4;
 /** Points younger than this are looked at the next day. */
 const settledMs = 3_600_000;
 /** Far longer than a run may take, and long enough for somebody to look at what a failed one left. */
@@ -49,7 +52,7 @@ export function makeHandler(deps: {
   return defineHandler('sweep-snapshots', z.unknown(), async () => {
     const before = new Date(clock.now().getTime() - leftForDays * dayMs);
     const tagged = await images.findTaggedSnapshots(RUN_TAG);
-    const pointsLacking = await notePoints(deps, tagged);
+    const points = await notePoints(deps, tagged);
     const old = tagged.filter(({ startedAt }) => startedAt < before);
     const counts = { removed: 0, unknown: 0, inUse: 0 };
     const { failures } = await workThrough(
@@ -73,32 +76,42 @@ export function makeHandler(deps: {
       },
       {},
     );
-    return { ...counts, pointsLacking, failures: noteFailures(log, 'sweeping snapshots', failures) };
+    const all = addFailures(points.failures, failures);
+    const noted = noteFailures(log, 'sweeping snapshots', all);
+    return { ...counts, pointsLacking: points.lacking, failures: noted };
   });
 }
 
-/** @returns how many points lack snapshots. */
+/** @returns how many points lack snapshots, and those of which it could not be noted. */
 async function notePoints(
   { catalog, clock, log }: Parameters<typeof makeHandler>[0],
   tagged: readonly VolumeSnapshot[],
-): Promise<number> {
+): Promise<{ readonly lacking: number; readonly failures: StepFailures }> {
   const now = clock.now();
   const complete = Map.groupBy(
     tagged.filter(({ state }) => state === 'completed'),
     runOf,
   );
   let lacking = 0;
-  for await (const point of catalog.listPointsExpiring({})) {
-    if (!isImageThatHasToBeWhole(point, now)) continue;
-    const { pointId, runId, counts, snapshotsMissing = 0 } = point;
-    const missing = Math.max(0, counts.files - (complete.get(runId)?.length ?? 0));
-    if (missing > 0) {
-      lacking += 1;
-      log.warn('a point has lost snapshots', { pointId, resource: point.resourceArn, missing });
-    }
-    if (missing !== snapshotsMissing) await catalog.noteSnapshotsMissing(pointId, missing);
-  }
-  return lacking;
+  const { failures } = await workThrough(
+    {
+      items: catalog.listPointsExpiring({}),
+      atOnce: pointsAtOnce,
+      nameOf: ({ pointId }) => `point ${pointId}`,
+      work: async (point) => {
+        if (!isImageThatHasToBeWhole(point, now)) return;
+        const { pointId, runId, counts, snapshotsMissing = 0 } = point;
+        const missing = Math.max(0, counts.files - (complete.get(runId)?.length ?? 0));
+        if (missing > 0) {
+          lacking += 1;
+          log.warn('a point has lost snapshots', { pointId, resource: point.resourceArn, missing });
+        }
+        if (missing !== snapshotsMissing) await catalog.noteSnapshotsMissing(pointId, missing);
+      },
+    },
+    {},
+  );
+  return { lacking, failures };
 }
 
 /** One that was committed while the snapshots were listed may be in the list with fewer than it has. */

@@ -1,4 +1,11 @@
-import { type AuditEntry, RetentionRules, verifyAudit } from '@holdfast/engine';
+import {
+  type AuditEntry,
+  RetentionRules,
+  type PointId,
+  type ResourceArn,
+  StoreUnavailableError,
+  verifyAudit,
+} from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { makeHandler as makeConsolidatePoint } from '../../lambdas/consolidate-point/make-handler.ts';
 import { makeHandler as makePlanMaintenance } from '../../lambdas/plan-maintenance/make-handler.ts';
@@ -56,7 +63,7 @@ async function withPoint(keepDays = 30) {
       count += (await makeStartContainers(deps)({ ...MAINTENANCE, partition }, PLENTY)).state.started;
     return count;
   };
-  return { deployment, started, pipeline, point, maintain };
+  return { deployment, deps, started, pipeline, point, maintain };
 }
 
 test('a point that its plan keeps for long becomes a container in the archive, kept as long as the plan says', async () => {
@@ -112,6 +119,36 @@ test('a point whose container failed lets the next one go first, and comes again
 
   expect(await nextDay()).toBe(second);
   expect(await nextDay()).toBe(point);
+});
+
+test('a container that cannot be started is reported, and those of other resources are', async () => {
+  const { deployment, deps, started, point } = await withPoint();
+  const row = await deployment.catalog.findPoint(point as PointId);
+  if (row === undefined) throw new Error('no point');
+  const resources = ['arn:aws:s3:::albums', BUCKET_ARN] as ResourceArn[];
+  await deployment.catalog.putPoint({
+    ...row,
+    pointId: 'another' as PointId,
+    resourceArn: resources[0] as ResourceArn,
+  });
+  await deployment.work.put('maintenance/daily-1/resources/0.json', Buffer.from(JSON.stringify(resources)));
+  const protect = {
+    start: async (name: string, input: unknown) => {
+      if ((input as { resourceArn: string }).resourceArn !== BUCKET_ARN)
+        throw new StoreUnavailableError('starting an execution was throttled; try again later');
+      return deps.protect.start(name, input);
+    },
+  };
+
+  const { done, state } = await makeStartContainers({ ...deps, protect })(
+    { ...MAINTENANCE, partition: 0 },
+    PLENTY,
+  );
+
+  expect(done).toBe(true);
+  expect(state).toMatchObject({ next: 2, started: 1, waiting: 1, failures: { count: 1 } });
+  expect(state.failures.messages[0]).toContain('arn:aws:s3:::albums: StoreUnavailableError');
+  expect(started.map(({ input }) => input.container.pointId)).toEqual([point]);
 });
 
 test('a point that no object can hold is not tried every day, but counted, and stays as it is', async () => {

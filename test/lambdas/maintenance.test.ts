@@ -9,6 +9,7 @@ import {
   type ResourceArn,
   type RunId,
 } from '@holdfast/engine';
+import { FaultPlan, withFaults } from '@holdfast/engine/testing';
 import { describe, expect, test } from 'vitest';
 import { makeHandler as makeExpirePoints } from '../../lambdas/expire-points/make-handler.ts';
 import { makeHandler as makePlanMaintenance } from '../../lambdas/plan-maintenance/make-handler.ts';
@@ -294,7 +295,7 @@ describe('the report', () => {
 
   test('fails when a partition could not start its containers', async () => {
     const { metrics, log } = makeDeployment();
-    const whole = { next: 2, started: 1, waiting: 3 };
+    const whole = { next: 2, started: 1, waiting: 3, failures: { count: 0, messages: [] } };
     const broken = { failures: { count: 1, messages: ['partition 4: AccessDeniedError'] } };
 
     const reported = makeReport({ metrics, log })({ ...nothing, containers: [whole, broken] }, PLENTY);
@@ -374,6 +375,25 @@ describe('snapshots', () => {
     images.change({ state: 'completed' });
     expect((await sweep()).pointsLacking).toBe(0);
     expect(await catalog.findPoint(robbed.pointId)).not.toHaveProperty('snapshotsMissing');
+  });
+
+  test('that are gone are told of every point, whatever the catalog does about one', async () => {
+    const deployment = makeDeployment();
+    const { catalog, clock, log } = deployment;
+    const images = new MemoryImages(clock);
+    for (const digit of ['b', 'c']) await withImage(deployment, images, idOf(digit));
+    clock.advance(3_700_000);
+    for (const { snapshotId } of images.snapshots) await images.removeSnapshot(snapshotId);
+    const faulty = withFaults(
+      catalog,
+      new FaultPlan([{ kind: 'throttle', call: 1, method: 'noteSnapshotsMissing' }]),
+    );
+
+    const swept = await makeSweepSnapshots({ catalog: faulty, images, clock, log })({}, PLENTY);
+
+    expect(swept).toMatchObject({ pointsLacking: 2, failures: { count: 1 } });
+    const points = await Array.fromAsync(catalog.listPoints(instance));
+    expect(points.filter(({ snapshotsMissing }) => snapshotsMissing === 2)).toHaveLength(1);
   });
 
   test('of points whose time is over, or that were just committed, are not missed', async () => {

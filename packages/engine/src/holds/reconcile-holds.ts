@@ -1,8 +1,15 @@
 import type { HoldId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { addFailures, noFailures, type StepFailures } from '../maintenance/work-through.ts';
+import {
+  addFailures,
+  failureOf,
+  isOfOneItem,
+  noFailures,
+  type StepFailures,
+} from '../maintenance/work-through.ts';
+import type { HoldRow } from '../ports/catalog.ts';
 import type { HoldServices } from './set-hold.ts';
-import { applyHold, type ApplyHoldOptions, type ApplyHoldServices } from './apply-hold.ts';
+import { applyHold, type ApplyHoldOptions, type ApplyHoldServices, type HoldReport } from './apply-hold.ts';
 import { releasePoints } from './release-hold.ts';
 
 /** What a day's look at all holds came to. */
@@ -41,7 +48,7 @@ export async function reconcileHolds(
       over.add(hold.holdId);
       continue;
     }
-    const { held, damaged, failures, done } = await applyHold(services, keys, hold, options);
+    const { held, damaged, failures, done } = await attempt(services, keys, hold, options);
     report = {
       ...report,
       holds: report.holds + 1,
@@ -55,4 +62,20 @@ export async function reconcileHolds(
   if (over.size === 0) return report;
   const { released, failures, done } = await releasePoints(services, keys, over, options);
   return { ...report, released, failures: addFailures(report.failures, failures), done };
+}
+
+/** A hold whose points cannot be listed stops none of the others. */
+async function attempt(
+  services: ApplyHoldServices,
+  keys: VaultKeys,
+  hold: HoldRow,
+  options: ApplyHoldOptions,
+): Promise<HoldReport & { readonly done: boolean }> {
+  try {
+    return await applyHold(services, keys, hold, options);
+  } catch (error) {
+    if (!isOfOneItem(error)) throw error;
+    const failures = failureOf(`hold ${hold.holdId}`, error);
+    return { held: 0, gone: 0, damaged: noFailures, failures, done: true };
+  }
 }

@@ -8,7 +8,15 @@ import { pointRowOf } from '../points/root.ts';
 import type { Catalog, PointRow } from '../ports/catalog.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import { recoverHolds } from './recover-holds.ts';
-import { addFailures, noFailures, workThrough, type StepFailures, type StepOptions } from './work-through.ts';
+import {
+  addFailures,
+  failureOf,
+  isOfOneItem,
+  noFailures,
+  workThrough,
+  type StepFailures,
+  type StepOptions,
+} from './work-through.ts';
 
 const rootsAtOnce = 16;
 const resourcesAtOnce = 16;
@@ -89,7 +97,7 @@ export async function reconcilePoints(
     ...(signal !== undefined && { signal }),
   });
   for await (const resource of byResource(listed)) {
-    report = addReconciled(report, await reconcileResource(services, keys, resource, startedAt));
+    report = addReconciled(report, await attempt(services, keys, resource, startedAt));
     if (!shouldStop()) continue;
     // Sorts behind every root of the resource, and before those of the next.
     return { report, next: { of: 'roots', after: `${objectPrefixes.points}${resource.resourceKey}/~` } };
@@ -112,6 +120,23 @@ async function* byResource(versions: AsyncIterable<ObjectVersion>): AsyncGenerat
     current.roots.set(pointId, version);
   }
   if (current !== undefined) yield current;
+}
+
+/** A resource that cannot be compared stops none of the others. */
+async function attempt(
+  services: ReconcileServices,
+  keys: VaultKeys,
+  resource: ListedResource,
+  startedAt: Date,
+): Promise<ReconcileReport> {
+  try {
+    return await reconcileResource(services, keys, resource, startedAt);
+  } catch (error) {
+    if (!isOfOneItem(error)) throw error;
+    const { resourceKey, roots } = resource;
+    const failures = failureOf(`points of resource ${resourceKey}`, error);
+    return { ...nothingReconciled, roots: roots.size, failures };
+  }
 }
 
 async function reconcileResource(

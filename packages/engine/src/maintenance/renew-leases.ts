@@ -8,7 +8,7 @@ import { resourceKeyOf } from '../points/point-id.ts';
 import { sweepPartitions, type Catalog, type PointRow } from '../ports/catalog.ts';
 import type { RetentionReason } from '../retention/plan-retention.ts';
 import type { RetentionRules } from '../retention/retention-rules.ts';
-import { decideRetention } from './decide-retention.ts';
+import { type DecidedRetention, decideRetention } from './decide-retention.ts';
 import { longestRenewalMarginDays, planRenewals, type Renewal } from './plan-renewals.ts';
 import { prolongPoint, type ProlongServices } from './prolong-point.ts';
 import {
@@ -106,9 +106,9 @@ export async function listResourcesToRenew(
 
 /**
  * Keeps the points of one resource that its plan's rules or a hold keep for longer than their present expiry: prolongs
- * those that would expire within a generation. Goes by the plan of the
- * resource, or of its newest point; where neither is deployed, only held points are kept.
- * What is wrong with one point stops none of the others. Safe to run any number of times at once.
+ * those that would expire within a generation. Goes by the plan of the resource, or of its newest point; where neither
+ * is deployed, only held points are kept. What is wrong with one point, or with the resource as a whole, is an answer
+ * and stops no other. Safe to run any number of times at once.
  * @returns with `state`, when the time was up: call again with it.
  */
 export async function renewResource(
@@ -119,7 +119,14 @@ export async function renewResource(
 ): Promise<{ readonly report: RenewReport; readonly state?: RenewState }> {
   const { store, catalog, plans } = services;
   const now = await store.now();
-  const { rules, decisions, withoutPlan } = await decideRetention(catalog, plans, resourceArn, now);
+  let decided: DecidedRetention;
+  try {
+    decided = await decideRetention(catalog, plans, resourceArn, now);
+  } catch (error) {
+    if (!isOfOneItem(error)) throw error;
+    return { report: { ...noRenewals, failures: failureOf(resourceArn, error) } };
+  }
+  const { rules, decisions, withoutPlan } = decided;
   let report: RenewReport = { ...noRenewals, withoutPlan };
   const renewals = planRenewals(decisions, rules, resourceKeyOf(resourceArn), now);
   const goesOnAt = renewals.findIndex(({ point }) => point.pointId === options.state?.pointId);

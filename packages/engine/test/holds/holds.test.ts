@@ -321,3 +321,17 @@ describe.each(['full', 'synthetic-full'] as const)('a held %s whose root', (type
     expect(containers.map(({ holds }) => holds)).toEqual(type === 'full' ? [] : [[second]]);
   });
 });
+
+test('a hold whose points cannot be listed is reported, and the others are applied', async () => {
+  const { scene, point } = await Scene.withPoint();
+  for (const holdId of [first, second])
+    await scene.hold(holdId, { kind: 'resource', resourceArn: scene.arn });
+  for (const holdId of [first, second]) await scene.catalog.removePointHold(point, holdId);
+  const faults = new FaultPlan([{ kind: 'throttle', call: 1, method: 'listPoints' }]);
+  const services = { ...scene.services, catalog: withFaults(scene.catalog, faults) };
+
+  const report = await reconcileHolds(services, await scene.keys());
+
+  expect(report).toMatchObject({ done: true, holds: 2, held: 1, failures: { count: 1 } });
+  expect((await scene.catalog.findPoint(point))?.holds).toHaveLength(1);
+});

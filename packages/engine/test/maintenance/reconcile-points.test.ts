@@ -67,6 +67,20 @@ test('roots without a row get the row that they had', async () => {
   expect(await Promise.all(pointIds.map(async (pointId) => rowOf(harness, pointId)))).toEqual(before);
 });
 
+test('a resource whose points cannot be listed stops none of the others', async () => {
+  const { harness, pointIds } = await withPoints();
+  for (const pointId of pointIds) await harness.catalog.removePoint(pointId);
+  for (const call of [1, 2]) {
+    const faults = new FaultPlan([{ kind: 'throttle', call, method: 'listPoints' }]);
+    const catalog = withFaults(harness.catalog, faults);
+
+    const { report } = await reconcilePoints({ store: harness.store, catalog }, await harness.keys());
+
+    expect(report).toMatchObject({ roots: 3, failures: { count: 1 } });
+  }
+  for (const pointId of pointIds) expect(await harness.catalog.findPoint(pointId)).toBeDefined();
+});
+
 test('the later one of a root and its lock is the expiry of a row that comes back', async () => {
   const { harness, pointIds } = await withPoints();
   const [pointId] = pointIds as [PointId];

@@ -8,7 +8,7 @@ import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import { resourceKeyOf } from '../../src/points/point-id.ts';
 import type { PackRow } from '../../src/ports/catalog.ts';
-import { FaultPlan, ProcessKilledError } from '../../src/testing/index.ts';
+import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
 import { day, Harness } from '../runs/harness.ts';
 import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
 import { expectKept, keepLatest, limits, maintain, withOldPoint } from './old-point.ts';
@@ -55,6 +55,21 @@ test.each([1, 2, 3])(
     }
   },
 );
+
+test('a resource whose points cannot be listed is an answer, and stops no other', async () => {
+  const { harness } = await withOldPoint();
+  const services = renewServices(harness, keepLatest);
+  const catalog = withFaults(
+    harness.catalog,
+    new FaultPlan([{ kind: 'throttle', call: 1, method: 'listPoints' }]),
+  );
+
+  const { report, state } = await renewResource({ ...services, catalog }, await harness.keys(), harness.arn);
+
+  expect(report).toMatchObject({ renewed: 0, failures: { count: 1 } });
+  expect(report.failures.messages[0]).toContain(harness.arn);
+  expect(state).toBeUndefined();
+});
 
 test('a point that nothing keeps is not prolonged', async () => {
   const { harness, pointId } = await withOldPoint();
