@@ -1,7 +1,7 @@
-import { createServer } from 'node:http';
+import { ClientRequest, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CreateSnapshotsCommand } from '@aws-sdk/client-ec2';
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { PutObjectCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   type AwsClients,
@@ -44,6 +44,30 @@ async function serverThatForgetsConnections() {
   return { endpoint: `http://127.0.0.1:${port}`, connections: () => connections };
 }
 
+/** A server that answers 503 to the first request, and keeps what it was sent. */
+async function serverThatFailsOnce() {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b');
+  const bodies: Buffer[] = [];
+  const server = createServer((request, response) => {
+    const pieces: Buffer[] = [];
+    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('end', () => {
+      bodies.push(Buffer.concat(pieces));
+      response.writeHead(bodies.length === 1 ? 503 : 200).end();
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    server.close();
+    server.closeAllConnections();
+  });
+  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies };
+}
+
 describe('clients', () => {
   test('repeat calls, but for the two that write what must not be written twice', async () => {
     const clients = makeClients({ region: 'us-east-1' });
@@ -74,6 +98,23 @@ describe('clients', () => {
     await send(clients);
 
     expect(connections()).toBe(2);
+  });
+
+  test('give a large body to its connection in pieces, each time that they send it', async () => {
+    const { endpoint, bodies } = await serverThatFailsOnce();
+    const written = vi.spyOn(ClientRequest.prototype, 'write');
+    const ended = vi.spyOn(ClientRequest.prototype, 'end');
+    const { s3 } = makeS3Clients({ region: 'us-east-1', endpoint });
+    onTestFinished(() => s3.destroy());
+    const body = new SystemRandom().bytes(5 * 2 ** 20 + 1);
+
+    await s3.send(new UploadPartCommand({ Bucket: 'b', Key: 'k', UploadId: 'u', PartNumber: 1, Body: body }));
+
+    const lengths = [...written.mock.calls, ...ended.mock.calls].map(([piece]) =>
+      piece instanceof Uint8Array ? piece.length : 0,
+    );
+    expect(bodies.map((sent) => sent.equals(body))).toEqual([true, true]);
+    expect(Math.max(...lengths)).toBe(2 ** 20);
   });
 
   test('that repeat calls keep their connections, and get over one that was closed', async () => {

@@ -7,6 +7,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { STSClient } from '@aws-sdk/client-sts';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { sendBodiesInPieces } from './bodies-in-pieces.ts';
 
 /** The two clients that a store needs: a write whose answer was lost must not be repeated under the same name. */
 export interface S3Clients {
@@ -59,7 +60,10 @@ export function makeS3Clients(options: ClientOptions = {}): S3Clients {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   } as const;
-  return { s3: new S3Client(s3Options), s3WithoutRetries: new S3Client(once(s3Options)) };
+  return {
+    s3: sendBodiesInPieces(new S3Client(s3Options)),
+    s3WithoutRetries: sendBodiesInPieces(new S3Client(once(s3Options))),
+  };
 }
 
 /** Clients of images. */
