@@ -8,6 +8,7 @@ const tags = z.record(z.string(), z.string());
 export const DiscoveryProgress = z.object({
   startedAt: z.iso.datetime().transform((text) => new Date(text)),
   left: z.object({
+    listing: z.object({ token: z.string().optional(), begun: z.int() }).optional(),
     rest: z.array(z.object({ arn: z.string(), tags })),
     volumes: z.record(z.string(), z.object({ arn: resourceArn, plan: z.string() })),
   }),

@@ -59,6 +59,27 @@ describe('a discovery without time', () => {
     expect(deployment.metrics.of('ResourceProblems')).toEqual([1]);
   });
 
+  test('forgets one resource a call that lost its tag', async () => {
+    const deployment = makeDeployment();
+    const names = ['x', 'y', 'z'];
+    const seenAt = new Date(deployment.clock.now().getTime() - 1_000);
+    for (const name of names)
+      await deployment.catalog.putResource({ arn: arn(name), kind: 's3-bucket', plan: 'daily', seenAt });
+    const pipeline = makePipeline(deployment, [tagged('a')]);
+    const known = async () =>
+      (await Array.fromAsync(deployment.catalog.listResources())).map((row) => row.arn);
+    const left: number[] = [];
+
+    await untilDone(async () => {
+      const output = await pipeline.discover(CYCLE, NO_TIME);
+      left.push((await known()).length);
+      return output;
+    });
+
+    expect(left).toEqual([3, 4, 3, 2, 1]);
+    expect(await known()).toEqual([arn('a')]);
+  });
+
   test('comes to the same when every call is made twice', async () => {
     const deployment = makeDeployment();
     const pipeline = makePipeline(deployment, found);

@@ -5,7 +5,7 @@ import {
 } from '@aws-sdk/client-resource-groups-tagging-api';
 import { GetBucketTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { StoreUnavailableError } from '@holdfast/engine';
 import { type Discovery, type TaggedResource, TaggedResources } from '../src/sources/tagged-resources.ts';
 import { sdkError } from './sdk-failures.ts';
@@ -28,6 +28,21 @@ const instanceArn = 'arn:aws:ec2:us-east-1:1:instance/i-1';
 async function discoverAll(from?: Discovery): Promise<TaggedResource[]> {
   const groups = await Array.fromAsync(resources.discover(from));
   return groups.flatMap((group) => group.resources);
+}
+
+const arnsOf = (found: readonly TaggedResource[]) => found.map(({ arn }) => arn);
+const pagesAsked = () =>
+  tagging.commandCalls(GetResourcesCommand).map((call) => call.args[0].input.PaginationToken);
+
+/** Every group is found by a call of its own. */
+async function oneGroupACall(): Promise<TaggedResource[]> {
+  const found: TaggedResource[] = [];
+  for (let left: Discovery | undefined; ;) {
+    const next = await resources.discover(left).next();
+    if (next.done === true) return found;
+    found.push(...next.value.resources);
+    left = JSON.parse(JSON.stringify(next.value.left)) as Discovery;
+  }
 }
 
 beforeEach(() => {
@@ -181,6 +196,50 @@ test('goes on from where any group stopped, and knows the instances of volumes t
     expect(await discoverAll(left)).toEqual(all.slice(before));
   }
   expect(tagging.commandCalls(GetResourcesCommand)).toHaveLength(1);
+});
+
+describe('a listing of the index', () => {
+  const pages = ['one', 'two', 'three'];
+  const page = (index: number) => ({
+    ResourceTagMappingList: [{ ResourceARN: `arn:aws:s3:::${pages[index]}`, Tags: tags }],
+    PaginationToken: index + 1 < pages.length ? `page-${index + 1}` : '',
+  });
+  const all = pages.map((name) => `arn:aws:s3:::${name}`);
+
+  beforeEach(() => {
+    tagging
+      .on(GetResourcesCommand)
+      .callsFake(async ({ PaginationToken: token }) => page(token === undefined ? 0 : Number(token.at(-1))));
+    s3.on(GetBucketTaggingCommand).resolves({ TagSet: tags });
+  });
+
+  test('is handed on between any two of its pages', async () => {
+    const found = await oneGroupACall();
+
+    expect(arnsOf(found)).toEqual(all);
+    expect(pagesAsked()).toEqual([undefined, 'page-1', 'page-2']);
+  });
+
+  test('begins again when a call comes too late for its next page, and finds each resource once', async () => {
+    tagging
+      .on(GetResourcesCommand, { PaginationToken: 'page-2' })
+      .rejectsOnce(sdkError('PaginationTokenExpiredException', 400))
+      .resolves(page(2));
+
+    const found = await oneGroupACall();
+
+    expect(arnsOf(found)).toEqual(all);
+    expect(pagesAsked()).toEqual([undefined, 'page-1', 'page-2', undefined, 'page-1', 'page-2']);
+  });
+
+  test('ends with the error of the service when it is too late every time', async () => {
+    tagging
+      .on(GetResourcesCommand, { PaginationToken: 'page-1' })
+      .rejects(sdkError('PaginationTokenExpiredException', 400));
+
+    await expect(oneGroupACall()).rejects.toThrow('PaginationTokenExpired');
+    expect(pagesAsked()).toHaveLength(6);
+  });
 });
 
 test('passes a throttled service on, so that nothing looks unprotected by mistake', async () => {

@@ -50,19 +50,30 @@ export async function recordDiscovered(
       await catalog.putResource({ ...checked, ...(tags && { tags }), seenAt });
       recorded.push(checked);
     }
-    // What comes after the last group is done by one call, so it gets a whole one.
+    // Of what comes after the last group the listing is one call's work, so it gets a whole one.
     if (shouldStop()) return { done: false, progress: { startedAt, left, recorded } };
   }
-  await removeGone(catalog, new Set(recorded.map(({ arn }) => arn)), startedAt);
+  if (!(await removeGone(catalog, new Set(recorded.map(({ arn }) => arn)), startedAt, shouldStop)))
+    return { done: false, progress: { startedAt, left: { rest: [], volumes: {} }, recorded } };
   return { done: true, resources: recorded.sort((a, b) => (a.arn < b.arn ? -1 : 1)) };
 }
 
-async function removeGone(catalog: Catalog, found: ReadonlySet<ResourceArn>, startedAt: Date): Promise<void> {
+/** @returns whether all of them are gone. */
+async function removeGone(
+  catalog: Catalog,
+  found: ReadonlySet<ResourceArn>,
+  startedAt: Date,
+  shouldStop: () => boolean,
+): Promise<boolean> {
   const gone: ResourceArn[] = [];
   for await (const { arn, kind, seenAt } of catalog.listResources()) {
     if (kind !== 'directory' && !found.has(arn) && seenAt <= startedAt) gone.push(arn);
   }
-  for (const arn of gone) await catalog.removeResource(arn);
+  for (const [index, arn] of gone.entries()) {
+    if (index > 0 && shouldStop()) return false;
+    await catalog.removeResource(arn);
+  }
+  return true;
 }
 
 function withPlanChecked(resource: TaggedResource, plans: Plans): TaggedResource {

@@ -14,6 +14,11 @@ import { sendOptions } from '../sdk/send-options.ts';
 /** EC2 takes 200 values of a filter. */
 const groupSize = 200;
 const bucketsAtOnce = 16;
+/**
+ * A page's token is good for 15 minutes: one that another call finds expired begins the listing again, so many times.
+ * @see https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
+ */
+const mostListings = 3;
 /** Nominees in the order in which they are confirmed; the group of a pattern is the id of the resource. */
 const patterns = {
   instance: /:instance\/(i-\w+)$/,
@@ -36,10 +41,19 @@ interface Nominee {
 
 /** How far a discovery came. */
 export interface Discovery {
-  /** Nominees that are to be confirmed: instances, volumes, buckets. */
+  /** The listing of the index that goes on. Absent when it is complete. */
+  readonly listing?: IndexListing | undefined;
+  /** Nominees that are to be confirmed: instances, volumes, buckets, once the listing is complete. */
   readonly rest: readonly Nominee[];
   /** By volume, the instance that it is backed up with. */
   readonly volumes: Readonly<Record<string, Pick<TaggedResource, 'arn' | 'plan'>>>;
+}
+
+interface IndexListing {
+  /** Of the next page; absent for the first. */
+  readonly token?: string | undefined;
+  /** Listings that were begun, this one included. */
+  readonly begun: number;
 }
 
 /** Resources that were confirmed together, and what is left to be done after them. */
@@ -74,12 +88,12 @@ export class TaggedResources {
 
   /**
    * Tagged buckets, instances and volumes, some at a time; a volume of a tagged instance is part of that one. The first
-   * group is empty: it says what the index nominates. Goes on from any group's `left`.
+   * groups are empty: each has a page of the index more. Goes on from any group's `left`.
    */
   async *discover(from?: Discovery, signal?: AbortSignal): AsyncGenerator<DiscoveredGroup, void, undefined> {
-    let left = from;
-    if (left === undefined) {
-      left = { rest: await this.#nominate(signal), volumes: {} };
+    let left = from ?? { listing: { begun: 1 }, rest: [], volumes: {} };
+    while (left.listing !== undefined) {
+      left = await this.#listPage(left, left.listing, signal);
       yield { resources: [], left };
     }
     while (left.rest.length > 0) {
@@ -112,33 +126,39 @@ export class TaggedResources {
     }
   }
 
-  async #nominate(signal: AbortSignal | undefined): Promise<Nominee[]> {
-    const nominees: Nominee[] = [];
-    let token: string | undefined;
-    do {
-      const command: GetResourcesCommand = new GetResourcesCommand({
-        ResourceTypeFilters: ['s3', 'ec2:instance', 'ec2:volume'],
-        ResourcesPerPage: 100,
-        PaginationToken: token,
-      });
-      const page: GetResourcesCommandOutput = await this.#clients.tagging
-        .send(command, sendOptions(signal))
-        .catch((error: unknown) => {
-          throw toEngineError(error, 'listing tagged resources');
-        });
-      for (const { ResourceARN, Tags: tags } of page.ResourceTagMappingList ?? []) {
-        const nominee = { arn: ResourceARN ?? '', tags: toTagRecord(tags) };
-        if (kindOf(nominee.arn) === undefined || this.#keyIn(nominee.tags) === undefined) continue;
-        nominees.push(nominee);
-      }
-      token = page.PaginationToken;
-    } while (token !== undefined && token !== '');
+  /** A page of the index; or, when a call comes too late for the next page, back to the first one. */
+  async #listPage(
+    left: Discovery,
+    { token, begun }: IndexListing,
+    signal: AbortSignal | undefined,
+  ): Promise<Discovery> {
+    const command = new GetResourcesCommand({
+      ResourceTypeFilters: ['s3', 'ec2:instance', 'ec2:volume'],
+      ResourcesPerPage: 100,
+      PaginationToken: token,
+    });
+    let page: GetResourcesCommandOutput;
+    try {
+      page = await this.#clients.tagging.send(command, sendOptions(signal));
+    } catch (error) {
+      if (errorName(error) === 'PaginationTokenExpiredException' && begun < mostListings)
+        return { ...left, listing: { begun: begun + 1 }, rest: [] };
+      throw toEngineError(error, 'listing tagged resources');
+    }
+    const nominees = [...left.rest];
+    for (const { ResourceARN, Tags: tags } of page.ResourceTagMappingList ?? []) {
+      const nominee = { arn: ResourceARN ?? '', tags: toTagRecord(tags) };
+      if (kindOf(nominee.arn) === undefined || this.#keyIn(nominee.tags) === undefined) continue;
+      nominees.push(nominee);
+    }
+    const { PaginationToken: next = '' } = page;
+    if (next !== '') return { ...left, listing: { token: next, begun }, rest: nominees };
     const {
       instance = [],
       volume = [],
       bucket = [],
     } = Object.groupBy(nominees, ({ arn }) => kindOf(arn) as NomineeKind);
-    return [...instance, ...volume, ...bucket];
+    return { rest: [...instance, ...volume, ...bucket], volumes: left.volumes };
   }
 
   async #confirmBucket(
