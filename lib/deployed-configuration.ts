@@ -1,12 +1,14 @@
+import type * as z from 'zod';
+import type { DeployedConfiguration } from '@holdfast/engine/model';
 import type { DeploymentConfig } from './deployment-config.ts';
 
 /**
- * The document that functions and the command line read, as `DeployedConfiguration` of the engine parses it, and that
- * the audit log records: everything that decides what is protected, where, for how long, and who may open it.
+ * The document that functions and the command line read, as {@link DeployedConfiguration} is parsed again, and that the
+ * audit log records: everything that decides what is protected, where, for how long, and who may open it.
  */
 export function deployedConfiguration(config: DeploymentConfig): string {
   const { plans, tagKey, lockMode, sources, restoreTargets, offlineRecipient } = config;
-  return JSON.stringify({
+  const document: z.input<typeof DeployedConfiguration> = {
     plans: plans.map((plan) => ({
       name: plan.name,
       schedules: Object.fromEntries(
@@ -24,5 +26,6 @@ export function deployedConfiguration(config: DeploymentConfig): string {
     restoreTargets,
     restoreWorkers: config.resourcesAtOnce * config.shardsAtOnce,
     offlineRecipient,
-  });
+  };
+  return JSON.stringify(document);
 }

@@ -1,16 +1,12 @@
 import * as z from 'zod';
 import { Deployment, type ParsedDeployment, type ParsedPlan } from './deployment-schema.ts';
-import { longestGapMinutes } from './longest-gap.ts';
-import type { ScheduleTimes } from './schedule-expression.ts';
+import { type BackupType, longestGapMinutes, type ScheduleTimes } from '@holdfast/engine/model';
 
 const DAY_HOURS = 24;
 
-/** The types of a cycle, as they appear in execution inputs. */
-type CycleType = 'full' | 'incremental' | 'differential' | 'synthetic-full';
-
 /** One rule of a plan: a type and when it runs. */
 interface PlanRule {
-  readonly type: CycleType;
+  readonly type: BackupType;
   readonly expression: string;
   readonly times: ScheduleTimes;
 }
@@ -99,7 +95,7 @@ function rulesOf({ schedules }: ParsedPlan): readonly PlanRule[] {
   const { full, incremental, differential, syntheticFull } = schedules;
   const byType = { full, incremental, differential, 'synthetic-full': syntheticFull };
   return Object.entries(byType).flatMap(([type, schedule]) =>
-    schedule === undefined ? [] : [{ type: type as CycleType, ...schedule }],
+    schedule === undefined ? [] : [{ type: type as BackupType, ...schedule }],
   );
 }
 

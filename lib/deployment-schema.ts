@@ -1,12 +1,15 @@
 import * as z from 'zod';
-import { longestGapMinutes } from './longest-gap.ts';
-import { OfflinePublicKeyError, readOfflinePublicKey } from './offline-public-key.ts';
 import {
+  ArchiveClass,
+  longestGapMinutes,
   parseScheduleExpression,
+  type RetentionBounds,
+  retentionBounds,
   ScheduleExpressionError,
   type ScheduleTimes,
-} from './schedule-expression.ts';
-import { skippedRuns } from './skipped-runs.ts';
+  skippedRuns,
+} from '@holdfast/engine/model';
+import { OfflinePublicKeyError, readOfflinePublicKey } from './offline-public-key.ts';
 
 const BucketName = z
   .string()
@@ -45,20 +48,21 @@ const Schedule = z.string().transform((expression, context): { expression: strin
 
 /** How long points are kept; what is left out is decided by the engine's defaults. */
 const Retention = z.strictObject({
-  keepDays: whole(1, 36_500, 'days'),
-  daily: whole(0, 3_650, 'days').optional(),
-  weekly: whole(0, 520, 'weeks').optional(),
-  monthly: whole(0, 1_200, 'months').optional(),
-  yearly: whole(0, 100, 'years').optional(),
-  minimumPoints: whole(0, 1_000, 'points').optional(),
-  containerAfterDays: whole(1, 36_500, 'days').optional(),
+  ...optionalRules(),
+  keepDays: rule(retentionBounds.keepDays),
   archiveClass: z
-    .enum(
-      ['glacier-instant', 'glacier-flexible', 'deep-archive'],
-      'must be glacier-instant, glacier-flexible or deep-archive',
-    )
+    .enum(ArchiveClass.options, 'must be glacier-instant, glacier-flexible or deep-archive')
     .optional(),
 });
+
+function rule({ least, most, unit }: RetentionBounds): z.ZodNumber {
+  return whole(least, most, unit);
+}
+
+function optionalRules(): Record<keyof typeof retentionBounds, z.ZodOptional<z.ZodNumber>> {
+  const rules = Object.entries(retentionBounds).map(([name, bounds]) => [name, rule(bounds).optional()]);
+  return Object.fromEntries(rules) as ReturnType<typeof optionalRules>;
+}
 
 const Plan = z
   .strictObject({

@@ -1,8 +1,6 @@
+import { longestKeptDays, mostDaysOfClass, type RetentionClass } from '@holdfast/engine/model';
 import type { PlanConfig } from './deployment-config.ts';
 
-/** The engine's retention classes, the shortest first, by the most days that their plans keep points. */
-const CLASSES = { short: 14, standard: 100, long: Number.POSITIVE_INFINITY } as const;
-type RetentionClass = keyof typeof CLASSES;
 /** The engine's lock on entries of the audit log. */
 const AUDIT_DAYS = 400;
 /** What a run may take before its leases have to be moved, and more. */
@@ -30,29 +28,17 @@ export interface LockCaps {
  * not a pack: its packs are prolonged by a generation at a time, until a container takes their place.
  */
 export function lockCaps(plans: readonly Pick<PlanConfig, 'retention'>[]): LockCaps {
-  const byClass = Object.entries(CLASSES).map(([name, mostDays]) => {
+  const byClass = Object.entries(mostDaysOfClass).map(([name, mostDays]) => {
     const kept = plans.map(({ retention }) => retention.keepDays).filter((days) => days <= mostDays);
     return [name, capFor(kept)] as const;
   });
   return {
     byClass: Object.fromEntries(byClass) as Record<RetentionClass, number>,
     audit: AUDIT_DAYS + MARGIN_DAYS,
-    longest: capFor(plans.map(({ retention }) => Math.max(retention.keepDays, calendarDays(retention)))),
+    longest: capFor(plans.map(({ retention }) => longestKeptDays(retention))),
   };
 }
 
 function capFor(days: readonly number[]): number {
   return Math.max(LEAST_DAYS, ...days.map((kept) => kept + SLACK_DAYS + GENERATION_DAYS + MARGIN_DAYS));
-}
-
-/** The longest that a calendar rule keeps the first point of a period that has just begun. */
-function calendarDays(retention: PlanConfig['retention']): number {
-  const { daily = 0, weekly = 0, monthly = 0, yearly = 0 } = retention;
-  const spans = [
-    { periods: daily, days: 1 },
-    { periods: weekly, days: 7 },
-    { periods: monthly, days: 31 },
-    { periods: yearly, days: 366 },
-  ];
-  return Math.max(...spans.map(({ periods, days }) => (periods === 0 ? 0 : (periods + 1) * days)));
 }

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import {
+  minutesOfDay,
+  parseScheduleExpression,
   prices,
   pricesAsOf,
+  runsOn,
   storageClassPrices,
   verifyEveryDays,
   workerMegabytes,
@@ -12,9 +15,7 @@ import {
 import { METRIC_NAMES, PLAN_METRIC_NAMES } from '../lambdas/shared/metrics.ts';
 import { parseDeploymentConfig } from '../lib/deployment-config.ts';
 import { HoldfastStacks } from '../lib/holdfast-stacks.ts';
-import { minutesOfDay, runsOn } from '../lib/longest-gap.ts';
 import { deployment } from '../lib/plans.ts';
-import { parseScheduleExpression } from '../lib/schedule-expression.ts';
 
 const daysAMonth = 365.25 / 12;
 const hoursAMonth = 24 * daysAMonth;

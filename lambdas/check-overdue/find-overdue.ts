@@ -1,11 +1,5 @@
-import {
-  type Catalog,
-  findLastPoints,
-  isDegraded,
-  judgeResource,
-  type Plans,
-  type ResourceArn,
-} from '@holdfast/engine';
+import { type Catalog, findLastPoints, isDegraded, judgeResource, type ResourceArn } from '@holdfast/engine';
+import type { Plans } from '@holdfast/engine/model';
 
 /** An opted-in resource that is not as well protected as its plan promises. One can be both overdue and degraded. */
 export interface OverdueResource {

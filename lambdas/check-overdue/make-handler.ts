@@ -1,5 +1,6 @@
 import { recordDiscovered, type StateMachine, type TaggedResources } from '@holdfast/aws';
-import type { Catalog, Clock, Plans } from '@holdfast/engine';
+import type { Catalog, Clock } from '@holdfast/engine';
+import type { Plans } from '@holdfast/engine/model';
 import * as z from 'zod';
 import type { StepHandler } from '../shared/define-handler.ts';
 import { defineReportingHandler } from '../shared/define-reporting-handler.ts';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { ResourceArn, ResourceRow, RunId } from '@holdfast/engine';
+import { isImageKind, ResourceKind } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { resourceArn, resourceKind, runId } from '../shared/event-fields.ts';
+import { resourceArn, runId } from '../shared/event-fields.ts';
 
 /** Images begin one a second, so that a fleet does not take all of the account's Lambda concurrency at once. */
 const imageStartsPerSecond = 1;
@@ -19,7 +20,7 @@ type CyclePart = (typeof cycleParts)[number];
 export const CycleList = z.array(
   z.object({
     resourceArn,
-    kind: resourceKind,
+    kind: ResourceKind,
     runId,
     /** How long the resource waits until it begins. */
     startAfterSeconds: z.int().nonnegative(),
@@ -39,7 +40,7 @@ export function cycleListsOf(
 ): Readonly<Record<CyclePart, CycleList>> {
   const lists: Record<CyclePart, CycleList> = { files: [], images: [] };
   for (const { arn, kind } of resources) {
-    const isImage = kind === 'ec2-instance' || kind === 'ebs-volume';
+    const isImage = isImageKind(kind);
     const list = lists[isImage ? 'images' : 'files'];
     const startAfterSeconds = isImage
       ? Math.min(Math.floor(list.length / imageStartsPerSecond), longestStartSeconds)

@@ -1,6 +1,7 @@
 import type { RecordingProgress } from '@holdfast/aws';
+import { ResourceKind } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { resourceArn, resourceKind } from '../shared/event-fields.ts';
+import { resourceArn } from '../shared/event-fields.ts';
 
 const tags = z.record(z.string(), z.string());
 
@@ -15,7 +16,7 @@ export const DiscoveryProgress = z.object({
   recorded: z.array(
     z.object({
       arn: resourceArn,
-      kind: resourceKind,
+      kind: ResourceKind,
       plan: z.string(),
       partOf: resourceArn.optional(),
       problem: z.string().optional(),

@@ -1,5 +1,6 @@
 import { recordDiscovered, type TaggedResources } from '@holdfast/aws';
-import { type Catalog, type Clock, getPlan, type Plans, type WorkStore } from '@holdfast/engine';
+import { type Catalog, type Clock, type WorkStore } from '@holdfast/engine';
+import { getPlan, type Plans } from '@holdfast/engine/model';
 import * as z from 'zod';
 import type { StepHandler } from '../shared/define-handler.ts';
 import { defineReportingHandler } from '../shared/define-reporting-handler.ts';

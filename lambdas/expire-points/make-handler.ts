@@ -1,5 +1,6 @@
 import type { Ec2Images } from '@holdfast/aws';
 import { expirePoints, type AuditLog, type Catalog, type ObjectStore, type PointRow } from '@holdfast/engine';
+import { isImageKind } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -72,7 +73,7 @@ export function makeHandler(deps: {
         by: 'maintenance',
         event: { kind: 'expire', point: pointId, expiresAt: expiresAt.toISOString() },
       });
-      if (resourceKind !== 'ec2-instance' && resourceKind !== 'ebs-volume') return 'done';
+      if (!isImageKind(resourceKind)) return 'done';
       const ids = (await images.findSnapshots(RUN_TAG, runId)).map(({ snapshotId }) => snapshotId);
       const { removed, inUse } = await removeSnapshots(deps, runId, ids);
       snapshots += removed;

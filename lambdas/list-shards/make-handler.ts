@@ -1,16 +1,14 @@
 import {
   aliveUntil,
   type FileSource,
-  getPlan,
   getRunPlan,
   listShards,
-  type Plan,
-  type Plans,
   runPrefix,
   type RunPlan,
   shardToJson,
   type WriteServices,
 } from '@holdfast/engine';
+import { getPlan, type Plan, type Plans } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import { runId } from '../shared/event-fields.ts';

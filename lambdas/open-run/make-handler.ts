@@ -1,23 +1,27 @@
 import {
-  ArchiveClass,
-  type BackupType,
   type FileSource,
-  getPlan,
   InvalidInputError,
   isPointId,
   openRun,
-  type Plan,
-  type Plans,
   type ResourceArn,
   type ResourceRow,
   RunClosedError,
   type RunId,
   type WriteServices,
 } from '@holdfast/engine';
+import {
+  ArchiveClass,
+  BackupType,
+  getPlan,
+  isImageKind,
+  type Plan,
+  type Plans,
+  ResourceKind,
+} from '@holdfast/engine/model';
 import { storageClassOf } from '@holdfast/aws';
 import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
-import { backupType, resourceArn, resourceKind, runId } from '../shared/event-fields.ts';
+import { resourceArn, runId } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { skipReason } from './skip-reason.ts';
 
@@ -37,9 +41,9 @@ const container = z
 
 const OpenRunInput = z.object({
   resourceArn,
-  kind: resourceKind,
+  kind: ResourceKind,
   plan: z.string().min(1),
-  type: backupType,
+  type: BackupType,
   runId,
   execution: z.string().optional(),
   container,
@@ -77,7 +81,7 @@ export function makeHandler(deps: {
       log.info('skipped the resource', { runId: input.runId, resource: arn, reason });
       return { ...answer, mode: 'skip', type, reason };
     }
-    const isImage = kind === 'ec2-instance' || kind === 'ebs-volume';
+    const isImage = isImageKind(kind);
     // A synthetic full does not read its source, which may be gone.
     const readsSource = !isImage && type !== 'synthetic-full';
     const timeOf = readsSource ? openSource({ arn, kind }, plan) : services.store;

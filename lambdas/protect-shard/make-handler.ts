@@ -1,14 +1,12 @@
 import {
   type FileSource,
-  getPlan,
   getRunPlan,
-  type Plan,
-  type Plans,
   protectShard,
   type RunPlan,
   shardFromJson,
   type WriteServices,
 } from '@holdfast/engine';
+import { getPlan, type Plan, type Plans } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import { runId } from '../shared/event-fields.ts';

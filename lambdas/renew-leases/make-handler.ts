@@ -3,7 +3,6 @@ import {
   addRenewals,
   noRenewals,
   type PackId,
-  type Plans,
   type PointId,
   renewResource,
   type RenewReport,
@@ -12,6 +11,7 @@ import {
   type ResourceArn,
   type WriteServices,
 } from '@holdfast/engine';
+import type { Plans } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { resourcesFile } from '../plan-maintenance/make-handler.ts';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';

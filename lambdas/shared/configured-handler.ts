@@ -1,6 +1,6 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { readDeployedConfiguration } from '@holdfast/aws';
-import type { DeployedConfiguration } from '@holdfast/engine';
+import type { DeployedConfiguration } from '@holdfast/engine/model';
 import type { StepHandler } from './define-handler.ts';
 import { toHandlerError } from './to-handler-error.ts';
 

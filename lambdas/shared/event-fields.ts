@@ -1,4 +1,5 @@
 import type { ResourceArn, RunId } from '@holdfast/engine';
+import { BackupType } from '@holdfast/engine/model';
 import * as z from 'zod';
 
 /** The id of a run. */
@@ -12,14 +13,10 @@ export const resourceArn = z
   .regex(/^arn:/, 'expected an ARN')
   .transform((text) => text as ResourceArn);
 
-export const resourceKind = z.enum(['s3-bucket', 'ec2-instance', 'ebs-volume', 'directory']);
-
-export const backupType = z.enum(['full', 'incremental', 'differential', 'synthetic-full']);
-
 /** What names a cycle: all its steps get it. */
 export const cycleFields = {
   plan: z.string().min(1),
-  type: backupType,
+  type: BackupType,
   scheduledAt: z.iso.datetime({ offset: true }),
   cycleId: z
     .string()

@@ -5,13 +5,12 @@ import {
   largestContainerBytes,
   type Catalog,
   type ObjectStore,
-  type Plan,
-  type Plans,
   type RetentionDecision,
   type RunId,
   type WorkStore,
   workThrough,
 } from '@holdfast/engine';
+import type { Plan, Plans } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { resourcesFile } from '../plan-maintenance/make-handler.ts';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type BackupType, compactTime } from '@holdfast/engine';
+import { compactTime } from '@holdfast/engine';
+import type { BackupType } from '@holdfast/engine/model';
 
 /** Execution names have at most 80 characters, of which the longest type and the time take 32. */
 const mostPlanCharacters = 48;

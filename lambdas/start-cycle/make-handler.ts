@@ -1,5 +1,5 @@
 import type { StateMachine } from '@holdfast/aws';
-import { getPlan, type Plans, widestDue } from '@holdfast/engine';
+import { getPlan, type Plans, widestDue } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
 import { cycleFields } from '../shared/event-fields.ts';

@@ -9,6 +9,7 @@ import {
   type RunRow,
   type StepFailures,
 } from '@holdfast/engine';
+import { isImageKind } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { removeSnapshots } from '../expire-points/remove-snapshots.ts';
 import { defineHandler, type StepHandler } from '../shared/define-handler.ts';
@@ -117,7 +118,7 @@ async function notePoints(
 /** One that was committed while the snapshots were listed may be in the list with fewer than it has. */
 function isImageThatHasToBeWhole(point: PointRow, now: Date): boolean {
   const { resourceKind, expiring, expiresAt, committedAt, holds = [] } = point;
-  if (resourceKind !== 'ec2-instance' && resourceKind !== 'ebs-volume') return false;
+  if (!isImageKind(resourceKind)) return false;
   const isKept = expiring !== true && (expiresAt > now || holds.length > 0);
   return isKept && now.getTime() - committedAt.getTime() > settledMs;
 }

@@ -15,13 +15,8 @@ import {
 } from '@aws-sdk/client-scheduler';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoCatalog, makeClients, SystemClock, SystemRandom } from '@holdfast/aws';
-import {
-  compactTime,
-  newestPoints,
-  type BackupType,
-  type PointRow,
-  type ResourceArn,
-} from '@holdfast/engine';
+import { compactTime, newestPoints, type PointRow, type ResourceArn } from '@holdfast/engine';
+import type { BackupType } from '@holdfast/engine/model';
 import { startEmulator, type Emulator } from '../composition.ts';
 import { clientConfig, deployApp, type DeployedOutputs } from '../deploy-app.ts';
 import { compareBucket } from './compare-bucket.ts';

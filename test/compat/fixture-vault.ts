@@ -2,7 +2,6 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import {
   backUpFiles,
-  type BackupType,
   commitPoint,
   consolidatePoint,
   newId,
@@ -17,6 +16,7 @@ import {
   withOfflineRecipient,
   type WriteServices,
 } from '@holdfast/engine';
+import type { BackupType } from '@holdfast/engine/model';
 import {
   FakeClock,
   MemoryCatalog,

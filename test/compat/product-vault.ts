@@ -3,7 +3,6 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  type BackupType,
   commitPoint,
   consolidatePoint,
   newId,
@@ -12,6 +11,7 @@ import {
   type RunId,
   withOfflineRecipient,
 } from '@holdfast/engine';
+import type { BackupType } from '@holdfast/engine/model';
 import { backUpDirectory, createKeyFile, directoryArn, openLocalVault, systemRandom } from '@holdfast/node';
 
 const keepDays = 35;

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DeployedConfiguration, RetentionRules } from '@holdfast/engine';
+import { DeployedConfiguration, RetentionRules } from '@holdfast/engine/model';
 import { describe, expect, test } from 'vitest';
 import { deployedConfiguration } from '../../lib/deployed-configuration.ts';
 import { parseDeploymentConfig } from '../../lib/deployment-config.ts';

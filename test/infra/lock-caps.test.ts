@@ -6,11 +6,13 @@ import {
   leasePolicyFor,
   leaseUntilFor,
   lockDates,
-  retentionClasses,
-  retentionClassOf,
+  previewRetention,
   type PackId,
   type ResourceKey,
 } from '@holdfast/engine';
+import { retentionClasses, retentionClassOf, RetentionRules } from '@holdfast/engine/model';
+import { pointRow } from '@holdfast/engine/testing';
+import { parseDeploymentConfig } from '../../lib/deployment-config.ts';
 import { lockCaps } from '../../lib/lock-caps.ts';
 
 const capsOf = (...retentions: Parameters<typeof lockCaps>[0][number]['retention'][]) =>
@@ -51,6 +53,31 @@ describe('the cap of a class', () => {
 
   test('is at least that of shorter classes, whose runs may share its packs', () => {
     expect(capsOf({ keepDays: 90 })).toMatchObject({ byClass: { short: 65, standard: 125, long: 125 } });
+  });
+
+  test('of what is not a pack covers every date that any rule can give', () => {
+    const others = new Set(['minimumPoints', 'timeZone', 'containerAfterDays', 'archiveClass']);
+    const rule = fc.constantFrom(...Object.keys(RetentionRules.shape).filter((name) => !others.has(name)));
+    const timeZone = fc.constantFrom('UTC', 'Europe/Vienna', 'Pacific/Apia', 'America/St_Johns');
+    const committedAt = fc.date({
+      min: new Date('2026-01-01T00:00:00Z'),
+      max: new Date('2033-01-01T00:00:00Z'),
+      noInvalidDate: true,
+    });
+    fc.assert(
+      fc.property(rule, fc.integer({ min: 2, max: 100 }), committedAt, timeZone, (name, count, at, zone) => {
+        const file = { keepDays: 1, minimumPoints: 0, [name]: count };
+        const rules = RetentionRules.parse({ ...file, timeZone: zone });
+        const point = pointRow(0, { sourceTime: at, committedAt: at, expiresAt: at });
+        const [kept] = previewRetention([point], rules, rules, at);
+        const { plans } = parseDeploymentConfig({
+          deployment: { plans: [{ name: 'p', schedules: { full: 'rate(1 day)' }, retention: file }] },
+        });
+        expect(((kept?.until.getTime() ?? 0) - at.getTime()) / 86_400_000).toBeLessThan(
+          lockCaps(plans).longest,
+        );
+      }),
+    );
   });
 
   test('is known for every class of the engine', () => {

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { DeployedConfiguration, withOfflineRecipient } from '@holdfast/engine';
+import { withOfflineRecipient } from '@holdfast/engine';
+import { DeployedConfiguration } from '@holdfast/engine/model';
 import { MemoryKeyring, SeededRandom } from '@holdfast/engine/testing';
 import { deployedConfiguration } from '../../lib/deployed-configuration.ts';
 import { parseDeploymentConfig } from '../../lib/deployment-config.ts';

@@ -8,12 +8,12 @@ import {
   PointReader,
   restoreRange,
   verifyPoint,
-  type BackupType,
   type ResourceArn,
   type Root,
   type RunId,
   type WriteServices,
 } from '@holdfast/engine';
+import type { BackupType } from '@holdfast/engine/model';
 import { expect, test } from 'vitest';
 import { deletePlain, makeBucket, makeVaultBucket } from './support/buckets.ts';
 import { connect } from './support/emulated-aws.ts';

@@ -1,11 +1,11 @@
 import {
   type AuditEntry,
-  RetentionRules,
   type PointId,
   type ResourceArn,
   StoreUnavailableError,
   verifyAudit,
 } from '@holdfast/engine';
+import { RetentionRules } from '@holdfast/engine/model';
 import { expect, test } from 'vitest';
 import { makeHandler as makeConsolidatePoint } from '../../lambdas/consolidate-point/make-handler.ts';
 import { makeHandler as makePlanMaintenance } from '../../lambdas/plan-maintenance/make-handler.ts';

@@ -1,5 +1,6 @@
 import type { TaggedResource } from '@holdfast/aws';
-import { RetentionRules, type ResourceArn, type RunId } from '@holdfast/engine';
+import { type ResourceArn, type RunId } from '@holdfast/engine';
+import { RetentionRules } from '@holdfast/engine/model';
 import { describe, expect, test } from 'vitest';
 import { makeDeployment, NO_TIME, PLENTY, readJson, untilDone } from './support/deployment.ts';
 import { type CycleItem, discover, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';

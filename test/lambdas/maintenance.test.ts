@@ -3,13 +3,13 @@ import {
   findLastPoints,
   isDegraded,
   judgeResource,
-  RetentionRules,
   type PointId,
   type PointRow,
   type ResourceArn,
   type RunId,
 } from '@holdfast/engine';
 import { FaultPlan, withFaults } from '@holdfast/engine/testing';
+import { RetentionRules } from '@holdfast/engine/model';
 import { describe, expect, test } from 'vitest';
 import { makeHandler as makeExpirePoints } from '../../lambdas/expire-points/make-handler.ts';
 import { makeHandler as makePlanMaintenance } from '../../lambdas/plan-maintenance/make-handler.ts';

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { GetObjectCommand, S3Client, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
-import { AccessDeniedError, DeployedConfigurationError, StoreUnavailableError } from '@holdfast/engine';
+import { AccessDeniedError, StoreUnavailableError } from '@holdfast/engine';
+import { DeployedConfigurationError } from '@holdfast/engine/model';
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, expect, test } from 'vitest';
 import { readDeployedConfiguration } from '../src/deployment/read-deployed-configuration.ts';

@@ -1,16 +1,13 @@
 import {
   backUpFiles,
-  type BackupType,
   type CommittedPoint,
   commitPoint,
   consolidatePoint,
   type Keyring,
   newId,
   openRun,
-  type Plans,
   type PointId,
   type PointRow,
-  RetentionRules,
   type ResourceArn,
   type ResourceRow,
   type RunId,
@@ -18,6 +15,7 @@ import {
   UnknownNameError,
   type WriteServices,
 } from '@holdfast/engine';
+import { type BackupType, type Plans, RetentionRules } from '@holdfast/engine/model';
 import {
   FakeClock,
   MemoryCatalog,

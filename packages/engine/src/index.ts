@@ -22,7 +22,6 @@ export type { ChunkLocation } from './packs/chunk-location.ts';
 export type { ReadServices, WriteServices } from './services.ts';
 
 // Plans
-export { DeployedConfiguration, DeployedConfigurationError } from './plans/deployed-configuration.ts';
 export {
   findLastPoints,
   judgeResource,
@@ -30,14 +29,10 @@ export {
   type ResourceStanding,
   type Standing,
 } from './plans/judge-resource.ts';
-export { getPlan, Plan, Plans, PlanSchedule } from './plans/plan.ts';
-export { ArchiveClass, RetentionRules } from './retention/retention-rules.ts';
 export type { RetentionDecision } from './retention/plan-retention.ts';
 export { decideRetention, findDecidingPlan } from './maintenance/decide-retention.ts';
 export { previewRetention, type RetentionChange } from './retention/preview-retention.ts';
 export { countExclusivePacks, type ExclusivePacks } from './retention/exclusive-packs.ts';
-export { retentionClasses, retentionClassOf } from './retention/retention-class.ts';
-export { isDueAt, widestDue } from './plans/schedule.ts';
 
 // Opening a vault
 export {

@@ -12,7 +12,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import type { BackupType, CommittedPoint, RestoreOutcome } from '@holdfast/engine';
+import type { CommittedPoint, RestoreOutcome } from '@holdfast/engine';
+import type { BackupType } from '@holdfast/engine/model';
 import { allOf } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 

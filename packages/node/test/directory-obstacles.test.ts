@@ -2,7 +2,8 @@ import { chmodSync, chownSync, lutimesSync, mkdirSync, readdirSync, rmSync, writ
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { backUpFiles, newId, openVault, PointReader, restoreRange } from '@holdfast/engine';
-import type { BackupType, CommittedPoint, ResourceArn, RunId, WriteServices } from '@holdfast/engine';
+import type { CommittedPoint, ResourceArn, RunId, WriteServices } from '@holdfast/engine';
+import type { BackupType } from '@holdfast/engine/model';
 import {
   MemoryCatalog,
   MemoryChunkIndex,

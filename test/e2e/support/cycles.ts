@@ -4,12 +4,12 @@ import {
   newestPoints,
   openVault,
   readRoot,
-  type BackupType,
   type PointRow,
   type ResourceArn,
   type Root,
   type RunRow,
 } from '@holdfast/engine';
+import type { BackupType } from '@holdfast/engine/model';
 import type { App } from './deployed.ts';
 import { runExecution, type Ended } from './executions.ts';
 

@@ -1,5 +1,6 @@
 import type { MetricValue } from '@holdfast/aws';
-import { RetentionRules, type Plan, type ResourceArn, type WriteServices } from '@holdfast/engine';
+import { type ResourceArn, type WriteServices } from '@holdfast/engine';
+import { RetentionRules, type Plan } from '@holdfast/engine/model';
 import {
   FakeClock,
   MemoryCatalog,

@@ -1,7 +1,7 @@
 import type { CommittedOutput } from '../../../lambdas/commit-point/committed-output.ts';
 import type { StepContext } from '../../../lambdas/shared/define-handler.ts';
 import type { DiscoveredGroup, TaggedResource, TaggedResources } from '@holdfast/aws';
-import type { BackupType, Plan } from '@holdfast/engine';
+import type { BackupType, Plan } from '@holdfast/engine/model';
 import { makeHandler as makeCommitPoint } from '../../../lambdas/commit-point/make-handler.ts';
 import { makeHandler as makeDiscover } from '../../../lambdas/discover-resources/make-handler.ts';
 import { makeHandler as makeFailRun } from '../../../lambdas/fail-run/make-handler.ts';

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { posix } from 'node:path';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { DeployedConfiguration, DeployedConfigurationError } from '@holdfast/engine';
+import { DeployedConfiguration, DeployedConfigurationError } from '@holdfast/engine/model';
 import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
 
 /**

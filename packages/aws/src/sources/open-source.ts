@@ -2,11 +2,11 @@ import {
   type Clock,
   type FileSource,
   NotSupportedError,
-  type Plan,
   type RandomBytes,
   type ResourceArn,
   type ResourceRow,
 } from '@holdfast/engine';
+import type { Plan } from '@holdfast/engine/model';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { bucketOfArn } from '../sdk/resource-arns.ts';
 import { S3FileSource } from './s3-file-source.ts';

@@ -1,4 +1,5 @@
-import type { Catalog, Clock, Plans, ResourceArn } from '@holdfast/engine';
+import type { Catalog, Clock, ResourceArn } from '@holdfast/engine';
+import type { Plans } from '@holdfast/engine/model';
 import type { Discovery, TaggedResource, TaggedResources } from './tagged-resources.ts';
 
 /** What discovering works with. */

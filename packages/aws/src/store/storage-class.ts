@@ -1,4 +1,4 @@
-import type { ArchiveClass } from '@holdfast/engine';
+import type { ArchiveClass } from '@holdfast/engine/model';
 
 const names = {
   'glacier-instant': 'GLACIER_IR',

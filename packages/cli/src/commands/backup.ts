@@ -1,5 +1,4 @@
 import {
-  type BackupType,
   InvalidInputError,
   isDegraded,
   newId,
@@ -8,6 +7,7 @@ import {
   type RunId,
   type RunRow,
 } from '@holdfast/engine';
+import { BackupType } from '@holdfast/engine/model';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { unreadText, warnDegraded } from '../names/degraded-point.ts';
@@ -19,7 +19,7 @@ import { failureText, waitForExecution } from '../deployment/wait-for-execution.
 import * as z from 'zod';
 import { parseOutput } from '../deployment/execution-output.ts';
 
-const types: readonly BackupType[] = ['full', 'incremental', 'differential', 'synthetic-full'];
+const types = BackupType.options;
 
 /** What the protect machine ends with when there was nothing to do. */
 const SkippedRun = z.object({ run: z.object({ mode: z.literal('skip'), reason: z.string() }) });

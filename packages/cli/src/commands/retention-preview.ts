@@ -1,37 +1,35 @@
 import {
   countExclusivePacks,
   findDecidingPlan,
-  getPlan,
   InvalidInputError,
   openVault,
   PointReader,
   previewRetention,
-  type RetentionRules,
   UnknownNameError,
   type Catalog,
   type ExclusivePacks,
-  type Plans,
   type PointRow,
   type ResourceArn,
   type RetentionChange,
 } from '@holdfast/engine';
+import { getPlan, type Plans, retentionBounds, type RetentionRules } from '@holdfast/engine/model';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { isImage } from '../names/open-point.ts';
 import { resolveResourceArn } from '../names/resolve-resource.ts';
 import { bytesText, countText, timeText } from '../terminal/text.ts';
-import { type WholeNumberBounds, wholeNumberOption } from '../terminal/whole-number-option.ts';
+import { wholeNumberOption } from '../terminal/whole-number-option.ts';
 
-/** Options that change a rule, the rule, and its bounds in a plans file. */
+/** Options that change a rule, and the rule. */
 const ruleOptions = {
-  'keep-days': { rule: 'keepDays', unit: 'days', least: 1, most: 36_500 },
-  daily: { rule: 'daily', unit: 'days', least: 0, most: 3_650 },
-  weekly: { rule: 'weekly', unit: 'weeks', least: 0, most: 520 },
-  monthly: { rule: 'monthly', unit: 'months', least: 0, most: 1_200 },
-  yearly: { rule: 'yearly', unit: 'years', least: 0, most: 100 },
-  'minimum-points': { rule: 'minimumPoints', unit: 'points', least: 0, most: 1_000 },
-} as const satisfies Record<string, WholeNumberBounds & { readonly rule: keyof RetentionRules }>;
+  'keep-days': 'keepDays',
+  daily: 'daily',
+  weekly: 'weekly',
+  monthly: 'monthly',
+  yearly: 'yearly',
+  'minimum-points': 'minimumPoints',
+} as const satisfies Record<string, keyof typeof retentionBounds>;
 
 interface Preview {
   readonly plan: string;
@@ -92,9 +90,9 @@ export const retentionPreviewCommand = defineCommand({
 
 function changesOf(values: Readonly<Record<string, unknown>>): Partial<RetentionRules> {
   const changes: { -readonly [Rule in keyof RetentionRules]?: RetentionRules[Rule] } = {};
-  for (const [option, { rule, ...bounds }] of Object.entries(ruleOptions)) {
+  for (const [option, rule] of Object.entries(ruleOptions)) {
     const text = values[option];
-    if (typeof text === 'string') changes[rule] = wholeNumberOption(option, text, bounds);
+    if (typeof text === 'string') changes[rule] = wholeNumberOption(option, text, retentionBounds[rule]);
   }
   const timeZone = values['time-zone'];
   if (typeof timeZone === 'string') changes.timeZone = timeZone;

@@ -9,12 +9,8 @@ import {
   readDeployedConfiguration,
   S3WorkStore,
 } from '@holdfast/aws';
-import {
-  AccessDeniedError,
-  type DeployedConfiguration,
-  DeployedConfigurationError,
-  UnknownNameError,
-} from '@holdfast/engine';
+import { AccessDeniedError, UnknownNameError } from '@holdfast/engine';
+import { type DeployedConfiguration, DeployedConfigurationError } from '@holdfast/engine/model';
 import type { Connection, ConnectOptions } from './connection.ts';
 import type { Machine } from './executions.ts';
 import { StackOutputs } from './stack-outputs.ts';

@@ -3,11 +3,11 @@ import type {
   ChunkIndex,
   Keyring,
   ObjectStore,
-  Plans,
   ReadServices,
   SnapshotStates,
   WorkStore,
 } from '@holdfast/engine';
+import type { Plans } from '@holdfast/engine/model';
 import type { Executions } from './executions.ts';
 
 /** A deployment as the command line sees it. */

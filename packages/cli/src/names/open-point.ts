@@ -1,4 +1,5 @@
 import { NotSupportedError, openVault, PointReader, type PointRow } from '@holdfast/engine';
+import { isImageKind } from '@holdfast/engine/model';
 import type { Connection } from '../deployment/connection.ts';
 
 /** Opens a point for reading, out of the vault. Costs one call of KMS for each of the vault's keys that it needs. */
@@ -23,7 +24,7 @@ export async function openPoints(
 
 /** Whether a point consists of snapshots instead of files. */
 export function isImage({ resourceKind }: PointRow): boolean {
-  return resourceKind === 'ec2-instance' || resourceKind === 'ebs-volume';
+  return isImageKind(resourceKind);
 }
 
 /** @throws {@link NotSupportedError} the point is an image, which has no files. */

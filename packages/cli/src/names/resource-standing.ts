@@ -3,11 +3,11 @@ import {
   findLastPoints,
   judgeResource,
   mapConcurrent,
-  type Plans,
   type ResourceRow,
   type ResourceStanding,
   unreadOf,
 } from '@holdfast/engine';
+import type { Plans } from '@holdfast/engine/model';
 
 const lookupsAtOnce = 16;
 

@@ -1,8 +1,8 @@
 import type { PointId, ResourceArn, RunId } from '../ids.ts';
-import type { Plan, Plans } from '../plans/plan.ts';
+import type { Plan, Plans } from '../model/plan.ts';
 import type { Catalog, PointRow } from '../ports/catalog.ts';
 import { planRetention, type RetentionDecision } from '../retention/plan-retention.ts';
-import { RetentionRules } from '../retention/retention-rules.ts';
+import { RetentionRules } from '../model/retention-rules.ts';
 import { longestRenewalMarginDays } from './plan-renewals.ts';
 
 /** Rules for the held points of a plan that is not deployed any more: nothing of theirs but the hold keeps a point. */

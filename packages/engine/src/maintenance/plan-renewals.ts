@@ -1,5 +1,5 @@
 import type { RetentionDecision, RetentionReason } from '../retention/plan-retention.ts';
-import type { RetentionRules } from '../retention/retention-rules.ts';
+import type { RetentionRules } from '../model/retention-rules.ts';
 import type { ResourceKey } from '../ids.ts';
 import type { PointRow } from '../ports/catalog.ts';
 import { generationEnd, leasePolicyFor } from '../runs/generation.ts';

@@ -1,7 +1,7 @@
 import type { ResourceArn } from '../ids.ts';
 import { isDegraded, unreadOf } from '../points/unread.ts';
 import type { Catalog, PointRow, ResourceRow } from '../ports/catalog.ts';
-import type { Plans } from './plan.ts';
+import type { Plans } from '../model/plan.ts';
 
 /**
  * `degraded`: its newest point carries or lacks entries, and the last clean one is recent enough. `overdue`: it has

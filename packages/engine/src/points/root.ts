@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import type { PackId, PointId, ResourceArn, RunId, VaultId } from '../ids.ts';
+import { BackupType } from '../model/backup-type.ts';
+import { ResourceKind } from '../model/resource-kind.ts';
 import type { PointRow } from '../ports/catalog.ts';
 import { unreadOf } from './unread.ts';
 import { PageRefText } from './page-ref-text.ts';
@@ -71,9 +73,9 @@ export const Root = z.object({
   vault: hex32.transform((text) => text as VaultId),
   point: pointId.transform((text) => text as PointId),
   resource: z.string().transform((text) => text as ResourceArn),
-  resourceKind: z.enum(['s3-bucket', 'ec2-instance', 'ebs-volume', 'directory']),
+  resourceKind: ResourceKind,
   plan: z.string(),
-  type: z.enum(['full', 'incremental', 'differential', 'synthetic-full']),
+  type: BackupType,
   base: pointId.transform((text) => text as PointId).optional(),
   chain: pointId.transform((text) => text as PointId),
   run: hex32.transform((text) => text as RunId),

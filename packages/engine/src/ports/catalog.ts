@@ -1,12 +1,11 @@
 import type { HoldId, PackId, PointId, ResourceArn, RunId } from '../ids.ts';
-
-/** What a cycle reads from the source, and against which base (see docs/concepts.md). */
-export type BackupType = 'full' | 'incremental' | 'differential' | 'synthetic-full';
+import type { BackupType } from '../model/backup-type.ts';
+import type { ResourceKind } from '../model/resource-kind.ts';
 
 /** A resource that a plan's tag selects, or once selected. */
 export interface ResourceRow {
   readonly arn: ResourceArn;
-  readonly kind: 's3-bucket' | 'ec2-instance' | 'ebs-volume' | 'directory';
+  readonly kind: ResourceKind;
   /** The plan that the tag names, whether the plan exists or not. */
   readonly plan: string;
   /** The instance that a volume is backed up with, by that one's plan, although it carries the tag itself. */

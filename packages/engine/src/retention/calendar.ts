@@ -1,7 +1,5 @@
 import { InvalidInputError } from '../errors.ts';
-
-/** A span of the calendar that a rule keeps one point of. */
-export type CalendarUnit = 'day' | 'week' | 'month' | 'year';
+import type { CalendarUnit } from '../model/retention-rules.ts';
 
 /** A date without a time and a place. `month` counts from 1. */
 interface CivilDate {

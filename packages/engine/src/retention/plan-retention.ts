@@ -1,8 +1,15 @@
 import type { PointId } from '../ids.ts';
 import { isDegraded } from '../points/unread.ts';
 import type { PointRow } from '../ports/catalog.ts';
-import { Calendar, type CalendarUnit } from './calendar.ts';
-import type { RetentionRules } from './retention-rules.ts';
+import { isImageKind } from '../model/resource-kind.ts';
+import {
+  calendarRuleNames,
+  calendarRules,
+  type CalendarRuleName,
+  type CalendarUnit,
+  type RetentionRules,
+} from '../model/retention-rules.ts';
+import { Calendar } from './calendar.ts';
 
 const dayMs = 86_400_000;
 
@@ -10,15 +17,7 @@ const dayMs = 86_400_000;
  * The rule that keeps a point. `clean` and `hold` are no rules of the plan: it is the resource's last point that lacks
  * nothing, and is kept for as long as any of the degraded points after it; somebody holds the point.
  */
-export type RetentionReason =
-  | 'days'
-  | 'daily'
-  | 'weekly'
-  | 'monthly'
-  | 'yearly'
-  | 'minimum'
-  | 'clean'
-  | 'hold';
+export type RetentionReason = CalendarRuleName | 'days' | 'minimum' | 'clean' | 'hold';
 
 /** What a plan's rules say about one point. */
 export interface RetentionDecision {
@@ -30,15 +29,6 @@ export interface RetentionDecision {
   /** The point is kept so long that it has to become a container first (rule 8 of docs/leases.md). */
   readonly container: boolean;
 }
-
-type CalendarReason = Exclude<RetentionReason, 'days' | 'minimum' | 'clean' | 'hold'>;
-
-const units: readonly [CalendarReason, CalendarUnit][] = [
-  ['daily', 'day'],
-  ['weekly', 'week'],
-  ['monthly', 'month'],
-  ['yearly', 'year'],
-];
 
 /**
  * Decides until when each point of ONE resource is kept. Pure: the same points, rules and time give the same answer,
@@ -63,15 +53,13 @@ export function planRetention(
   const oldestFirst = points.filter(({ expiring }) => expiring !== true).toSorted(byAge);
   const whole = oldestFirst.filter(({ pointId }) => !damaged.has(pointId));
   const clean = whole.filter((point) => !isDegraded(point));
-  const representatives = units.map(([reason, unit]) => ({
-    reason,
-    unit,
-    periods: rules[reason],
-    points:
-      rules[reason] > 0
-        ? firstOfEach(unit, calendar, whole).union(firstOfEach(unit, calendar, clean))
-        : new Set<PointId>(),
-  }));
+  const representatives = calendarRuleNames
+    .filter((reason) => rules[reason] > 0)
+    .map((reason) => {
+      const { unit } = calendarRules[reason];
+      const chosen = firstOfEach(unit, calendar, whole).union(firstOfEach(unit, calendar, clean));
+      return { reason, unit, periods: rules[reason], points: chosen };
+    });
   const newest = new Set([
     ...newestOf(oldestFirst, rules.minimumPoints),
     ...newestOf(clean, rules.minimumPoints),
@@ -122,16 +110,15 @@ function decide(
 ): RetentionDecision {
   const latestFirst = dates.toSorted((a, b) => b.until.getTime() - a.until.getTime());
   const keepUntil = latestFirst[0]?.until ?? now;
-  const isImage = point.resourceKind === 'ec2-instance' || point.resourceKind === 'ebs-volume';
   // By the calendar's dates alone: a point that `days` keeps goes with its neighbours, however late that is; `minimum`
   // and holds ask for a little more every day and have no end to plan for.
-  const planned = latestFirst.find(({ reason }) => units.some(([name]) => name === reason))?.until ?? now;
+  const planned = latestFirst.find(({ reason }) => reason in calendarRules)?.until ?? now;
   return {
     point,
     keepUntil,
     reasons: latestFirst.filter(({ until }) => until > now).map(({ reason }) => reason),
     container:
-      !isImage &&
+      !isImageKind(point.resourceKind) &&
       point.type !== 'synthetic-full' &&
       planned > now &&
       planned > daysAfter(point.committedAt, Math.max(rules.containerAfterDays, rules.keepDays)),

@@ -1,6 +1,6 @@
 import type { PointRow } from '../ports/catalog.ts';
 import { planRetention, type RetentionDecision, type RetentionReason } from './plan-retention.ts';
-import type { RetentionRules } from './retention-rules.ts';
+import type { RetentionRules } from '../model/retention-rules.ts';
 
 /** What other rules would do to one point. */
 export interface RetentionChange {

@@ -1,5 +1,6 @@
 import type { PointId, ResourceArn } from '../ids.ts';
-import type { BackupType, Catalog, PointRow } from '../ports/catalog.ts';
+import type { BackupType } from '../model/backup-type.ts';
+import type { Catalog, PointRow } from '../ports/catalog.ts';
 
 /** Against what a run detects changes. */
 export interface BaseChoice {

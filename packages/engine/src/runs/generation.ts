@@ -1,6 +1,6 @@
 import type { PackId, ResourceKey } from '../ids.ts';
 import type { PackRow } from '../ports/catalog.ts';
-import { retentionClassOf } from '../retention/retention-class.ts';
+import { retentionClassOf } from '../model/retention-class.ts';
 
 const dayMs = 86_400_000;
 

@@ -4,7 +4,7 @@ import type { PackId } from '../ids.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import type { Catalog, PackRow } from '../ports/catalog.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
-import { mayLeaseClass } from '../retention/retention-class.ts';
+import { mayLeaseClass } from '../model/retention-class.ts';
 import type { LockDateOf } from './generation.ts';
 
 const idsPerCall = 1_000;

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { utf8 } from '../bytes.ts';
 import type { PackId, PointId, ResourceArn, RunId } from '../ids.ts';
+import { BackupType } from '../model/backup-type.ts';
+import { ResourceKind } from '../model/resource-kind.ts';
 import { PagePackRecord } from '../points/root.ts';
 import { PageRefText } from '../points/page-ref-text.ts';
 import type { WorkStore } from '../ports/work-store.ts';
@@ -9,16 +11,15 @@ const time = z.iso.datetime().transform((text) => new Date(text));
 const timeOut = z.date().transform((date) => date.toISOString());
 const pointId = z.string().transform((text) => text as PointId);
 const packId = z.string().transform((text) => text as PackId);
-const backupType = z.enum(['full', 'incremental', 'differential', 'synthetic-full']);
 
 const fields = {
   runId: z.string().transform((text) => text as RunId),
   /** The point that the run will commit. */
   pointId,
   resourceArn: z.string().transform((text) => text as ResourceArn),
-  resourceKind: z.enum(['s3-bucket', 'ec2-instance', 'ebs-volume', 'directory']),
+  resourceKind: ResourceKind,
   plan: z.string(),
-  type: backupType,
+  type: BackupType,
   typeReason: z.string().optional(),
   chainPointId: pointId.optional(),
   keepDays: z.number().positive(),

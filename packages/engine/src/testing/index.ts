@@ -28,3 +28,4 @@ export { keyringContract, type KeyringContractOptions } from './keyring-contract
 export { MemoryWorkStore } from './memory-work-store.ts';
 export { catalogContract, type CatalogContractOptions, type CatalogUnderTest } from './catalog-contract.ts';
 export { allOf } from './all-of.ts';
+export { pointRow } from './catalog-rows.ts';

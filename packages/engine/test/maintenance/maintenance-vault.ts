@@ -2,9 +2,9 @@ import { generationEnd, leasePolicyFor } from '../../src/runs/generation.ts';
 import type { RenewServices } from '../../src/maintenance/renew-leases.ts';
 import { resourceKeyOf } from '../../src/points/point-id.ts';
 import type { PointId } from '../../src/ids.ts';
-import type { Plan } from '../../src/plans/plan.ts';
+import type { Plan } from '../../src/model/plan.ts';
 import type { PointRow } from '../../src/ports/catalog.ts';
-import { RetentionRules } from '../../src/retention/retention-rules.ts';
+import { RetentionRules } from '../../src/model/retention-rules.ts';
 import { FaultPlan, withFaults } from '../../src/testing/index.ts';
 import type { Harness } from '../runs/harness.ts';
 

@@ -5,8 +5,8 @@ import { sweepPack, sweepPacks, type SweepServices } from '../../src/maintenance
 import { renewResource } from '../../src/maintenance/renew-leases.ts';
 import { reconcileHolds } from '../../src/holds/reconcile-holds.ts';
 import type { ResourceArn } from '../../src/ids.ts';
-import type { Plans } from '../../src/plans/plan.ts';
-import { RetentionRules } from '../../src/retention/retention-rules.ts';
+import type { Plans } from '../../src/model/plan.ts';
+import { RetentionRules } from '../../src/model/retention-rules.ts';
 import { rebuildCatalog } from '../../src/rebuild/rebuild-catalog.ts';
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
 import type { WriteServices } from '../../src/services.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
-import type { BackupType } from '../../src/ports/catalog.ts';
+import type { BackupType } from '../../src/model/backup-type.ts';
 import { isDegraded } from '../../src/points/unread.ts';
 import { verifyPoint } from '../../src/verify/verify-point.ts';
 import { countReferences, day, Harness, logicalPartsOf, packMapOf } from '../runs/harness.ts';

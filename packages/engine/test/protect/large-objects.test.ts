@@ -5,7 +5,7 @@ import { decodeFileEntry, type FileEntry } from '../../src/manifest/file-entry.t
 import { decodeFileKey, entryKey, pathKeys } from '../../src/manifest/tuple-key.ts';
 import { SourceEntryError } from '../../src/errors.ts';
 import { equalBytes, utf8 } from '../../src/bytes.ts';
-import type { BackupType } from '../../src/ports/catalog.ts';
+import type { BackupType } from '../../src/model/backup-type.ts';
 import type { SourceEntry } from '../../src/ports/file-source.ts';
 import type { RestoreTarget } from '../../src/ports/restore-target.ts';
 import { restoreRange } from '../../src/restore/restore-range.ts';

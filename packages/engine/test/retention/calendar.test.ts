@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Calendar, type CalendarUnit } from '../../src/retention/calendar.ts';
+import { Calendar } from '../../src/retention/calendar.ts';
+import type { CalendarUnit } from '../../src/model/retention-rules.ts';
 
 const zones = [
   'UTC',

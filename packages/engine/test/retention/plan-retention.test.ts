@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { HoldId, PointId } from '../../src/ids.ts';
 import type { PointRow } from '../../src/ports/catalog.ts';
 import { planRetention, type RetentionReason } from '../../src/retention/plan-retention.ts';
-import { RetentionRules } from '../../src/retention/retention-rules.ts';
+import { RetentionRules } from '../../src/model/retention-rules.ts';
 import { pointRow } from '../../src/testing/catalog-rows.ts';
 
 const dayMs = 86_400_000;

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { newId } from '../../src/bytes.ts';
 import type { PointId, RunId } from '../../src/ids.ts';
-import type { BackupType } from '../../src/ports/catalog.ts';
+import type { BackupType } from '../../src/model/backup-type.ts';
 import type { Keyring } from '../../src/ports/keyring.ts';
 import type { WriteServices } from '../../src/services.ts';
 import { FaultPlan, withFaults } from '../../src/testing/index.ts';

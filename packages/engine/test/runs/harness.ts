@@ -10,7 +10,7 @@ import { containerName, objectNameOf, pageName, rootName } from '../../src/packs
 import { resourceKeyOf } from '../../src/points/point-id.ts';
 import { readRoot } from '../../src/points/root-store.ts';
 import type { Root } from '../../src/points/root.ts';
-import type { BackupType } from '../../src/ports/catalog.ts';
+import type { BackupType } from '../../src/model/backup-type.ts';
 import type { FileSource, SourceEntry } from '../../src/ports/file-source.ts';
 import { pathAfter, type ShardLimits } from '../../src/protect/shards.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';

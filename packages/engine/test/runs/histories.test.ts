@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PointId, ResourceArn } from '../../src/ids.ts';
-import type { BackupType } from '../../src/ports/catalog.ts';
+import type { BackupType } from '../../src/model/backup-type.ts';
 import type { ShardLimits } from '../../src/protect/shards.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
 import { verifyPoint } from '../../src/verify/verify-point.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mayLeaseClass, retentionClasses, retentionClassOf } from '../../src/retention/retention-class.ts';
+import { mayLeaseClass, retentionClasses, retentionClassOf } from '../../src/model/retention-class.ts';
 import { day, describeState, Harness } from './harness.ts';
 
 const limits = { files: 3, bytes: 2 ** 30 };

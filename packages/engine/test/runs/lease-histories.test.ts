@@ -3,7 +3,7 @@ import type { PointId, ResourceArn } from '../../src/ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
-import type { BackupType } from '../../src/ports/catalog.ts';
+import type { BackupType } from '../../src/model/backup-type.ts';
 import { getRunPlan } from '../../src/runs/run-plan.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
 import { day, describeState, Harness, logicalPartsOf, seedsOf, type State } from './harness.ts';

@@ -5,7 +5,6 @@ import {
   backUpFiles,
   InvalidInputError,
   newId,
-  type BackupType,
   type CommittedPoint,
   type ResourceArn,
   type RunId,
@@ -14,6 +13,7 @@ import {
   type ShardLimits,
   type VaultKeys,
 } from '@holdfast/engine';
+import type { BackupType } from '@holdfast/engine/model';
 import type { DirectoryWork } from './directory-worker.ts';
 import { isWithin } from '../source/directory-identity.ts';
 import { DirectorySource, vaultInside } from '../source/directory-source.ts';

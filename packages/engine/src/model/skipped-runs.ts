@@ -1,4 +1,4 @@
-import { longestGapMinutes, minutesOfDay, runsOn } from './longest-gap.ts';
+import { longestGapMinutes, minutesOfDay, offsetIn, runsOn } from './schedule-times.ts';
 import type { CronFields, ScheduleTimes } from './schedule-expression.ts';
 
 const minuteMs = 60_000;
@@ -96,14 +96,4 @@ function forwardChanges(timeZone: string, from: Date): ClockChange[] {
     changes.push({ atMs: after + offsetAt(day) * minuteMs, minutes });
   }
   return changes;
-}
-
-/** How far a zone's clock is ahead of UTC at an instant. Minutes. */
-function offsetIn(timeZone: string): (instantMs: number) => number {
-  const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
-  return (instantMs) => {
-    const name = format.formatToParts(instantMs).find(({ type }) => type === 'timeZoneName')?.value ?? '';
-    const [, sign, hours = '0', minutes = '0'] = /([+-])(\d{2}):(\d{2})/.exec(name) ?? [];
-    return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
-  };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseScheduleExpression } from '../../lib/schedule-expression.ts';
-import { skippedRuns } from '../../lib/skipped-runs.ts';
+import { parseScheduleExpression } from '../../src/model/schedule-expression.ts';
+import { skippedRuns } from '../../src/model/skipped-runs.ts';
 
 const AUTUMN = new Date('2026-11-29T12:00:00Z');
 const datesOf = (expression: string, timeZone: string, from = AUTUMN): string[] =>

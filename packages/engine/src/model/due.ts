@@ -1,6 +1,7 @@
-import { Cron } from 'croner';
-import type { BackupType } from '../ports/catalog.ts';
+import type { BackupType } from './backup-type.ts';
 import type { Plan, PlanSchedule } from './plan.ts';
+import { parseScheduleExpression } from './schedule-expression.ts';
+import { offsetIn, runsOn } from './schedule-times.ts';
 
 /** Types that read the source, the widest first. A synthetic full reads the vault, so it never stands in for one. */
 const widths = ['full', 'differential', 'incremental'] as const satisfies readonly BackupType[];
@@ -10,16 +11,16 @@ const widths = ['full', 'differential', 'incremental'] as const satisfies readon
  * which only the scheduler knows, so the answer for it is false.
  */
 export function isDueAt({ expression, timeZone }: PlanSchedule, time: Date): boolean {
-  const fields = /^cron\((.+)\)$/.exec(expression)?.[1];
-  if (fields === undefined) return false;
-  const minute = new Date(Math.floor(time.getTime() / 60_000) * 60_000);
-  // EventBridge counts weekdays from 1 = Sunday, allows "0/15" and a year: Quartz's dialect without the seconds.
-  return new Cron(`0 ${fields}`, {
-    timezone: timeZone,
-    mode: '7-part',
-    alternativeWeekdays: true,
-    sloppyRanges: true,
-  }).match(minute);
+  const times = parseScheduleExpression(expression);
+  if (!('cron' in times)) return false;
+  const { minutes, hours, years } = times.cron;
+  const local = new Date(time.getTime() + offsetIn(timeZone)(time.getTime()) * 60_000);
+  return (
+    (years?.includes(local.getUTCFullYear()) ?? true) &&
+    runsOn(times.cron, local) &&
+    (hours?.includes(local.getUTCHours()) ?? true) &&
+    (minutes?.includes(local.getUTCMinutes()) ?? true)
+  );
 }
 
 /**

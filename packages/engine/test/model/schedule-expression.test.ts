@@ -1,7 +1,7 @@
 import { assert, integer, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { longestGapMinutes } from '../../lib/longest-gap.ts';
-import { parseScheduleExpression, ScheduleExpressionError } from '../../lib/schedule-expression.ts';
+import { longestGapMinutes } from '../../src/model/schedule-times.ts';
+import { parseScheduleExpression, ScheduleExpressionError } from '../../src/model/schedule-expression.ts';
 
 const gapOf = (...expressions: string[]): number | undefined =>
   longestGapMinutes(expressions.map(parseScheduleExpression));

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { UnknownNameError } from '../errors.ts';
-import { RetentionRules } from '../retention/retention-rules.ts';
+import { BackupType } from './backup-type.ts';
+import { RetentionRules } from './retention-rules.ts';
 
 /** When one backup type of a plan is due: an EventBridge Scheduler expression and an IANA time zone. */
 export const PlanSchedule = z.object({
@@ -12,7 +13,7 @@ export type PlanSchedule = z.infer<typeof PlanSchedule>;
 /** A plan as the deployment hands it to the functions. The file that a person edits is checked at synth. */
 export const Plan = z.object({
   name: z.string(),
-  schedules: z.partialRecord(z.enum(['full', 'incremental', 'differential', 'synthetic-full']), PlanSchedule),
+  schedules: z.partialRecord(BackupType, PlanSchedule),
   retention: RetentionRules,
   /** Hours that a resource may be without a new point before it counts as overdue. */
   rpoHours: z.number().positive(),

@@ -1,3 +1,5 @@
+import { BackupError } from '../errors.ts';
+
 /**
  * What a cron expression matches, field by field; a field that matches everything is left out.
  * Days of the week count from 1 = Sunday. Day fields are numbers, or one of the special forms that the calendar
@@ -16,8 +18,9 @@ export interface CronFields {
 export type ScheduleTimes = { readonly cron: CronFields } | { readonly everyMinutes: number };
 
 /** The expression is not one that EventBridge Scheduler takes; the message goes on after the expression itself. */
-export class ScheduleExpressionError extends Error {
+export class ScheduleExpressionError extends BackupError {
   override readonly name = 'ScheduleExpressionError';
+  override readonly retry = 'never';
 }
 
 interface Field {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Plan } from '../../src/plans/plan.ts';
-import { isDueAt, widestDue } from '../../src/plans/schedule.ts';
-import { RetentionRules } from '../../src/retention/retention-rules.ts';
+import type { Plan } from '../../src/model/plan.ts';
+import { isDueAt, widestDue } from '../../src/model/due.ts';
+import { RetentionRules } from '../../src/model/retention-rules.ts';
 
 const vienna = 'Europe/Vienna';
 
@@ -31,6 +31,22 @@ describe('isDueAt', () => {
     expect(
       isDueAt({ expression: 'cron(0 2 L * ? *)', timeZone: 'UTC' }, new Date('2026-11-30T02:00:00Z')),
     ).toBe(true);
+  });
+
+  test('takes L for the last day of the week, as EventBridge does', () => {
+    const schedule = { expression: 'cron(0 2 ? * L *)', timeZone: 'UTC' };
+
+    expect(isDueAt(schedule, new Date('2026-11-28T02:00:00Z'))).toBe(true);
+    expect(isDueAt(schedule, new Date('2026-11-29T02:00:00Z'))).toBe(false);
+  });
+
+  test('reads the clock of the zone on both sides of a change of it', () => {
+    const schedule = { expression: 'cron(30 2 * * ? *)', timeZone: vienna };
+
+    expect(isDueAt(schedule, new Date('2027-10-31T00:30:00Z'))).toBe(true);
+    expect(isDueAt(schedule, new Date('2027-10-31T01:30:00Z'))).toBe(true);
+    expect(isDueAt(schedule, new Date('2027-11-01T01:30:00Z'))).toBe(true);
+    expect(isDueAt(schedule, new Date('2027-03-28T01:30:00Z'))).toBe(false);
   });
 
   test('cannot tell when a rate fires', () => {

@@ -41,7 +41,7 @@ export function minutesOfDay(cron: CronFields): readonly number[] {
   return hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
 }
 
-/** Whether a cron schedule runs on a day. The year field is left out of account. @param date - midnight UTC of that day. */
+/** Whether a cron schedule runs on a day. The year field is left out of account. @param date - any time of that day, as if it were UTC. */
 export function runsOn(cron: CronFields, date: Date): boolean {
   return (
     (cron.months?.includes(date.getUTCMonth() + 1) ?? true) &&
@@ -79,4 +79,14 @@ function matchesDayOfWeek(days: CronFields['daysOfWeek'], date: Date): boolean {
 
 function daysInMonth(date: Date): number {
   return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
+}
+
+/** How far a zone's clock is ahead of UTC at an instant. Minutes. */
+export function offsetIn(timeZone: string): (instantMs: number) => number {
+  const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
+  return (instantMs) => {
+    const name = format.formatToParts(instantMs).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+    const [, sign, hours = '0', minutes = '0'] = /([+-])(\d{2}):(\d{2})/.exec(name) ?? [];
+    return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
+  };
 }

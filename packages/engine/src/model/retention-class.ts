@@ -1,10 +1,11 @@
-/** The retention classes, the shortest first. Packs of chunks carry theirs in their name. */
-export const retentionClasses = ['short', 'standard', 'long'] as const;
-export type RetentionClass = (typeof retentionClasses)[number];
+/** The retention classes, the shortest first, by the most days that their plans keep points. Packs of chunks carry theirs in their name. */
+export const mostDaysOfClass = { short: 14, standard: 100, long: Number.POSITIVE_INFINITY } as const;
+export type RetentionClass = keyof typeof mostDaysOfClass;
+export const retentionClasses = Object.keys(mostDaysOfClass) as readonly RetentionClass[];
 
 /** The class of points that are kept for so many days: packs of neighbours in time lie together and die together. */
 export function retentionClassOf(keepDays: number): RetentionClass {
-  return keepDays <= 14 ? 'short' : keepDays <= 100 ? 'standard' : 'long';
+  return retentionClasses.find((name) => keepDays <= mostDaysOfClass[name]) ?? 'long';
 }
 
 /**
