@@ -19,11 +19,11 @@ test('explains itself without asking anything of AWS', async () => {
 test.for(commands.map(({ name }) => name))('explains %s with all its options', async (name) => {
   const cli = new CliUnderTest();
 
-  const { code, out } = await cli.run('help', name);
+  const { code, out } = await cli.run('help', ...name.split(' '));
 
   expect(code).toBe(0);
   expect(out).toMatch(new RegExp(`^usage: holdfast ${name}`));
-  expect((await cli.run(name, '--help')).out).toBe(out);
+  expect((await cli.run(...name.split(' '), '--help')).out).toBe(out);
 });
 
 test.for(['version', '--version'])('prints its version for %s', async (word) => {

@@ -1,4 +1,4 @@
-import type { Command } from '../terminal/command.ts';
+import type { CommandDefinition } from '../terminal/command.ts';
 import { auditVerifyCommand } from './audit-verify.ts';
 import { backupCommand } from './backup.ts';
 import { cancelCommand } from './cancel.ts';
@@ -19,7 +19,7 @@ import { verifyCommand } from './verify.ts';
 import { warningsCommand } from './warnings.ts';
 
 /** Every command, in the order in which `help` lists them. */
-export const commands: readonly Command[] = [
+export const commands: readonly CommandDefinition[] = [
   statusCommand,
   resourcesCommand,
   backupCommand,

@@ -8,16 +8,13 @@ import { countText, safeText } from '../terminal/text.ts';
 export const auditVerifyCommand = defineCommand({
   name: 'audit verify',
   summary: 'Read the whole audit log, and name every entry that was removed, changed or reordered.',
-  usage: ['[--entries] [--checkpoint <sha256>]'],
-  options: { entries: { type: 'boolean' }, checkpoint: { type: 'string' } },
-  optionLines: [
-    ['--entries', 'print every entry besides'],
-    [
-      '--checkpoint <sha256>',
-      'the newest checkpoint as you kept it: proves that nothing behind it was cut off',
-    ],
-  ],
-  words: { least: 0, most: 0 },
+  declare: (command) =>
+    command
+      .option('--entries', 'print every entry besides')
+      .option(
+        '--checkpoint <sha256>',
+        'the newest checkpoint as you kept it: proves that nothing behind it was cut off',
+      ),
   async run({ connect, out, signal }, { entries: printEntries, checkpoint }) {
     if (checkpoint !== undefined && !/^[0-9a-f]{64}$/.test(checkpoint))
       throw new UsageError(

@@ -11,9 +11,10 @@ import { BackupType } from '@holdfast/engine/model';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { unreadText, warnDegraded } from '../names/degraded-point.ts';
-import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
+import { ExecutionFailedError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResource } from '../names/resolve-resource.ts';
+import { choiceOption } from '../terminal/options.ts';
 import { bytesText, countText, durationText, timeText } from '../terminal/text.ts';
 import { failureText, waitForExecution } from '../deployment/wait-for-execution.ts';
 import * as z from 'zod';
@@ -35,18 +36,20 @@ interface StartedRun {
 export const backupCommand = defineCommand({
   name: 'backup',
   summary: 'Back up one resource now, by the rules of its plan.',
-  usage: ['<resource> [--type full|incremental|differential|synthetic-full] [--wait]'],
-  options: { type: { type: 'string' }, wait: { type: 'boolean' } },
-  optionLines: [
-    ['--type <type>', 'what to read from the source; else incremental'],
-    [
-      '--wait',
-      'wait for the end and show the recovery point; ends with 6 where that could not read everything',
-    ],
-  ],
-  words: { least: 1, most: 1 },
-  async run(context, { type: typeText, wait }, [name = '']) {
-    const type = typeOption(typeText);
+  declare: (command) =>
+    command
+      .argument('<resource>')
+      .addOption(
+        choiceOption('--type <type>', 'what to read from the source', {
+          choices: types,
+          noun: 'a backup type',
+        }).default('incremental' as const),
+      )
+      .option(
+        '--wait',
+        'wait for the end and show the recovery point; ends with 6 where that could not read everything',
+      ),
+  async run(context, { type, wait }, name) {
     const connection = await context.connect();
     const { services, executions } = connection;
     const resource = await resolveResource(services.catalog, name);
@@ -60,13 +63,6 @@ export const backupCommand = defineCommand({
     return exitCodes.ok;
   },
 });
-
-function typeOption(text = 'incremental'): BackupType {
-  const type = types.find((candidate) => candidate === text);
-  if (type === undefined)
-    throw new UsageError(`--type "${text}" is not a backup type; write one of ${types.join(', ')}`);
-  return type;
-}
 
 function checkCanRun({ arn, kind, problem }: ResourceRow): void {
   if (kind === 'directory') {

@@ -6,11 +6,8 @@ import { resolveRun } from '../names/resolve-run.ts';
 export const cancelCommand = defineCommand({
   name: 'cancel',
   summary: 'Stop a run. Nothing of it becomes a point; a run that is over is left as it is.',
-  usage: ['<run>'],
-  options: {},
-  optionLines: [],
-  words: { least: 1, most: 1 },
-  async run(context, _values, [text = '']) {
+  declare: (command) => command.argument('<run>'),
+  async run(context, _options, text) {
     const { services, executions } = await context.connect();
     const { catalog, store } = services;
     const { runId } = await resolveRun(catalog, text, context.clock.now());

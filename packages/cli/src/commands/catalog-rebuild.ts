@@ -11,10 +11,7 @@ const packsShown = 20;
 export const catalogRebuildCommand = defineCommand({
   name: 'catalog rebuild',
   summary: 'Write the catalog and the chunk index anew from the vault: after a table was lost or damaged.',
-  usage: [''],
-  options: {},
-  optionLines: [],
-  words: { least: 0, most: 0 },
+  declare: (command) => command,
   async run(context) {
     const connection = await context.connect();
     await checkNothingSweeps(connection);

@@ -11,11 +11,8 @@ export const diffCommand = defineCommand({
   name: 'diff',
   summary:
     'Show what was added (+), removed (-) and changed (~) from one recovery point to another, and what could not be read (?).',
-  usage: ['<point before> <point after>'],
-  options: {},
-  optionLines: [],
-  words: { least: 2, most: 2 },
-  async run({ connect, out, signal }, _values, [beforeName = '', afterName = '']) {
+  declare: (command) => command.argument('<point before>').argument('<point after>'),
+  async run({ connect, out, signal }, _options, beforeName, afterName) {
     const connection = await connect();
     const { catalog } = connection.services;
     const points = [await resolvePoint(catalog, beforeName), await resolvePoint(catalog, afterName)] as const;

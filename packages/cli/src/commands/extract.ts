@@ -19,9 +19,8 @@ import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { type ExtractSource, type KeyOptions, openKeyring, openSource } from '../names/extract-source.ts';
 import { findCleanStoredPoint, findStoredPoint, listStoredPoints } from '../names/find-stored-point.ts';
 import { exitCodeOfOutcome, printOutcome } from '../restore/restore-outcome.ts';
-import { overwriteOption } from '../restore/restore-request.ts';
+import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
 import { bytesText, safeText, timeText } from '../terminal/text.ts';
-import { timeOption } from '../terminal/time-option.ts';
 
 /** Warnings of a degraded point that are said before it is restored. */
 const warningsShown = 20;
@@ -32,36 +31,29 @@ export const extractCommand = defineCommand({
     'Restore from a bucket, a copy of it or one container, with the key alone: no deployment, no tables.',
   usage: [
     '<source> --list',
-    '<source> <point|resource> --to <directory> [--path <path>]… [--time <time>] [--overwrite <rule>]',
-    '<container> --to <directory> [--path <path>]… [--overwrite <rule>]',
+    '<source> <point|resource> --to <directory> [options]',
+    '<container> --to <directory> [options]',
   ],
-  options: {
-    list: { type: 'boolean' },
-    to: { type: 'string' },
-    path: { type: 'string', multiple: true },
-    time: { type: 'string' },
-    overwrite: { type: 'string' },
-    'key-file': { type: 'string' },
-    'offline-key': { type: 'string' },
-    'passphrase-env': { type: 'string' },
-  },
-  optionLines: [
-    ['<source>', 's3://<bucket>, or a directory copy of a bucket; it is only read'],
-    ['<container>', "a container's file, or s3://<bucket>/containers/<id>"],
-    ['--list', 'list the points of the source, the newest first'],
-    ['--to <directory>', 'where to restore'],
-    ['--path <path>', 'only this file, or what is below when it ends in "/"; may be repeated'],
-    ['--time <time>', "the resource's newest point that is not later; a date alone means its end, in UTC"],
-    ['--overwrite <rule>', 'what is there already: never (stays; the standard), if-different or always'],
-    ['--key-file <file>', "the 32 bytes that wrap the vault's keys; without it and --offline-key: KMS"],
-    ['--offline-key <file>', "private key of the vault's offline recipient, in PEM"],
-    ['--passphrase-env <name>', 'variable with the passphrase of that key'],
-  ],
-  words: { least: 1, most: 2 },
-  async run(context, values, [where = '', name]) {
-    const { list, to, overwrite, path, time } = values;
-    const rule = overwriteOption(overwrite);
-    const until = time === undefined ? undefined : timeOption('time', time, 'end');
+  declare: (command) =>
+    command
+      .argument(
+        '<source>',
+        's3://<bucket> or a directory copy of a bucket; or a container: its file, or s3://<bucket>/containers/<id>. It is only read',
+      )
+      .argument('[point|resource]', 'which point; a container has but one')
+      .option('--list', 'list the points of the source, the newest first')
+      .option('--to <directory>', 'where to restore')
+      .addOption(pathOption)
+      .addOption(timeOption)
+      .addOption(overwriteOption)
+      .option(
+        '--key-file <file>',
+        "the 32 bytes that wrap the vault's keys; without it and --offline-key: KMS",
+      )
+      .option('--offline-key <file>', "private key of the vault's offline recipient, in PEM")
+      .option('--passphrase-env <name>', 'variable with the passphrase of that key'),
+  async run(context, options, where, name) {
+    const { list, to, overwrite, path, time } = options;
     if (list === true && (name !== undefined || to !== undefined))
       throw new UsageError('--list takes the source alone');
     if (list !== true && to === undefined)
@@ -70,12 +62,12 @@ export const extractCommand = defineCommand({
     if (to === '') throw new UsageError('the directory after --to is empty; name it');
     const source = await openSource(where, context);
     try {
-      const request = { name, time: until, list: list === true };
-      const found = await findPoints(source, values, request, context);
+      const request = { name, time, list: list === true };
+      const found = await findPoints(source, options, request, context);
       const outcome =
         to === undefined
           ? await printPoints(found, context)
-          : await extract(found, { directory: to, paths: path, overwrite: rule }, context);
+          : await extract(found, { directory: to, paths: path, overwrite }, context);
       return found.damaged.length > 0 ? exitCodes.damaged : outcome;
     } finally {
       if ('close' in source) await source.close();

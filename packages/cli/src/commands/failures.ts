@@ -13,11 +13,9 @@ const ShardOutcome = z.looseObject({ failed: z.array(Failure) });
 export const failuresCommand = defineCommand({
   name: 'failures',
   summary: 'Name every file that a restore into a bucket left out, and why.',
-  usage: ['<execution>'],
-  options: {},
-  optionLines: [['<execution>', "ARN of the restore's execution, as restore prints it"]],
-  words: { least: 1, most: 1 },
-  async run({ connect, out }, _values, [execution = '']) {
+  declare: (command) =>
+    command.argument('<execution>', "ARN of the restore's execution, as restore prints it"),
+  async run({ connect, out }, _options, execution) {
     const connection = await connect();
     const { status, output } = await connection.executions.get(execution);
     const { details, failed = 0 } = reportOf(output) ?? {};

@@ -39,14 +39,13 @@ export const holdSetCommand = defineCommand({
   summary:
     'Keep a point, all points of a resource, or of all resources with a tag, until the hold is released.',
   usage: ['<point|resource> --reason <text> [--dry-run]', '--tag <key>=<value> --reason <text> [--dry-run]'],
-  options: { tag: { type: 'string' }, reason: { type: 'string' }, 'dry-run': { type: 'boolean' } },
-  optionLines: [
-    ['--tag <key>=<value>', 'resources that carry this tag, by what discovery saw last'],
-    ['--reason <text>', 'why: for whoever has to decide about the release'],
-    ['--dry-run', 'say what it would keep, and which locks it would move; change nothing'],
-  ],
-  words: { least: 0, most: 1 },
-  async run(context, { tag, reason, 'dry-run': isDryRun }, [name]) {
+  declare: (command) =>
+    command
+      .argument('[point|resource]')
+      .option('--tag <key=value>', 'resources that carry this tag, by what discovery saw last')
+      .option('--reason <text>', 'why: for whoever has to decide about the release')
+      .option('--dry-run', 'say what it would keep, and which locks it would move; change nothing'),
+  async run(context, { tag, reason, dryRun }, name) {
     if ((tag === undefined) === (name === undefined))
       throw new UsageError('name a point or a resource, or a tag with --tag key=value');
     const why = reasonOption(reason);
@@ -54,9 +53,9 @@ export const holdSetCommand = defineCommand({
     const connection = await context.connect();
     const scope = tagged ?? (await namedScope(connection, name ?? ''));
     const plan = await planHold(connection.services.catalog, scope, context.clock.now());
-    if (isDryRun === true && context.out.json) await context.out.document({ scope, ...plan });
+    if (dryRun === true && context.out.json) await context.out.document({ scope, ...plan });
     if (!context.out.json) await printPlan(plan, scope, context);
-    if (isDryRun === true) return exitCodes.ok;
+    if (dryRun === true) return exitCodes.ok;
     const by = await connection.deployment.findCaller();
     return drive({ action: 'set', scope, by, reason: why }, connection, context, holdScopeText(scope));
   },
@@ -66,10 +65,9 @@ export const holdReleaseCommand = defineCommand({
   name: 'hold release',
   summary: 'Let go of what a hold keeps; retention decides again.',
   usage: ['<hold> --reason <text>'],
-  options: { reason: { type: 'string' } },
-  optionLines: [['--reason <text>', 'who decided that nobody needs it any more']],
-  words: { least: 1, most: 1 },
-  async run(context, { reason }, [text = '']) {
+  declare: (command) =>
+    command.argument('<hold>').option('--reason <text>', 'who decided that nobody needs it any more'),
+  async run(context, { reason }, text) {
     const why = reasonOption(reason);
     const connection = await context.connect();
     const hold = await resolveHold(connection.services.catalog, text);
@@ -82,10 +80,7 @@ export const holdReleaseCommand = defineCommand({
 export const holdListCommand = defineCommand({
   name: 'hold list',
   summary: 'List legal holds: what they keep, who set them and why.',
-  usage: ['[--all]'],
-  options: { all: { type: 'boolean' } },
-  optionLines: [['--all', 'those too that have been released']],
-  words: { least: 0, most: 0 },
+  declare: (command) => command.option('--all', 'those too that have been released'),
   async run({ connect, out }, { all }) {
     const { catalog } = (await connect()).services;
     const holds: HoldRow[] = [];

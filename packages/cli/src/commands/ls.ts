@@ -16,11 +16,12 @@ import { bytesText, pathFields, pathText, safeText, timeText } from '../terminal
 export const lsCommand = defineCommand({
   name: 'ls',
   summary: 'List what a recovery point holds, like a directory. Of a resource, its newest point.',
-  usage: ['<point|resource> [path] [-r]'],
-  options: { recursive: { type: 'boolean', short: 'r' } },
-  optionLines: [['-r, --recursive', 'everything below, and no lines for directories that only paths imply']],
-  words: { least: 1, most: 2 },
-  async run(context, { recursive }, [name = '', path = '']) {
+  declare: (command) =>
+    command
+      .argument('<point|resource>')
+      .argument('[path]')
+      .option('-r, --recursive', 'everything below, and no lines for directories that only paths imply'),
+  async run(context, { recursive }, name, path = '') {
     const { connect, out, clock, signal } = context;
     const connection = await connect();
     const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());

@@ -24,10 +24,7 @@ const Maintained = z.object({
 export const maintainCommand = defineCommand({
   name: 'maintain',
   summary: 'Start maintenance now: expire points, renew leases, sweep packs, verify a sample.',
-  usage: ['[--wait]'],
-  options: { wait: { type: 'boolean' } },
-  optionLines: [['--wait', 'wait for the end and show what was done']],
-  words: { least: 0, most: 0 },
+  declare: (command) => command.option('--wait', 'wait for the end and show what was done'),
   async run(context, { wait }) {
     const connection = await context.connect();
     const name = `maintain-${newId(connection.services.random)}`;

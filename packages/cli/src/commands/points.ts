@@ -5,19 +5,19 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
 import { resolveResourceArn } from '../names/resolve-resource.ts';
 import { bytesText, timeText } from '../terminal/text.ts';
-import { timeRangeLines, timeRangeOption, timeRangeOptions } from '../terminal/time-option.ts';
-import { limitOption } from '../terminal/whole-number-option.ts';
+import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
 
 export const pointsCommand = defineCommand({
   name: 'points',
   summary: 'List recovery points, the newest first: of one resource, or of all.',
-  usage: ['[resource] [--from <time>] [--to <time>] [--limit <n>]'],
-  options: { ...timeRangeOptions, limit: { type: 'string' } },
-  optionLines: [...timeRangeLines, ['--limit <n>', 'at most so many; else all']],
-  words: { least: 0, most: 1 },
-  async run({ connect, out }, values, [resource]) {
-    const range = timeRangeOption(values);
-    const limit = limitOption(values.limit, Infinity);
+  declare: (command) =>
+    command
+      .argument('[resource]')
+      .addOption(fromOption)
+      .addOption(toOption)
+      .addOption(limitOption('at most so many; else all')),
+  async run({ connect, out }, { limit, ...values }, resource) {
+    const range = timeRangeOf(values);
     const { catalog } = (await connect()).services;
     const points =
       resource === undefined

@@ -8,10 +8,7 @@ export const resourcesCommand = defineCommand({
   name: 'resources',
   summary:
     'List tagged resources: whether each is protected, its plan, its last points and the age of the last clean one against the RPO.',
-  usage: [''],
-  options: {},
-  optionLines: [],
-  words: { least: 0, most: 0 },
+  declare: (command) => command,
   async run({ connect, out, clock }) {
     const { services, deployment } = await connect();
     const judged = await judgeAll(services.catalog, await deployment.findPlans(), clock.now());

@@ -1,6 +1,6 @@
-import { defaultThaw, type OverwriteRule, type PointRow } from '@holdfast/engine';
+import { type OverwriteRule, type PointRow } from '@holdfast/engine';
 import { DirectoryTarget } from '@holdfast/node';
-import { checkReadable, type ThawOptions, thawOptions } from '../names/archived-point.ts';
+import { checkReadable, thawDaysOption, type ThawOptions, thawSpeedOption } from '../names/archived-point.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { type DegradedFields, warnDegraded } from '../names/degraded-point.ts';
@@ -16,13 +16,14 @@ import {
   checkAllowed,
   checkDestination,
   findDestination,
-  overwriteOption,
+  iopsOption,
   type RestoreDestination,
   restoreInput,
+  throughputOption,
 } from '../restore/restore-request.ts';
 import { restoreLocally } from '../restore/restore-to-directory.ts';
 import { safeText } from '../terminal/text.ts';
-import { timeOption } from '../terminal/time-option.ts';
+import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
 
 /** What is restored, and how. */
 interface Request {
@@ -37,63 +38,44 @@ export const restoreCommand = defineCommand({
   summary:
     'Bring a recovery point back, or some of its paths; of a resource, its newest point or the one of a time.',
   usage: [
-    '<point|resource> --to-bucket <name> [--prefix <text>] [--path <path>]… [--overwrite <rule>] [--wait]',
-    '<point|resource> --to-original [--path <path>]… [--overwrite <rule>] [--wait]',
-    '<point|resource> --to-volumes <availability zone> [--volume-type <type>] [--iops <n>] [--throughput <n>] [--wait]',
-    '<point|resource> --to-directory <directory> [--path <path>]… [--overwrite <rule>]',
+    '<point|resource> --to-bucket <name> [--prefix <folder/>] [options]',
+    '<point|resource> --to-original [options]',
+    '<point|resource> --to-volumes <zone> [--volume-type <type>] [--iops <n>] [--throughput <n>] [--wait]',
+    '<point|resource> --to-directory <directory> [options]',
   ],
-  options: {
-    time: { type: 'string' },
-    path: { type: 'string', multiple: true },
-    'to-bucket': { type: 'string' },
-    prefix: { type: 'string' },
-    'prefix-without-slash': { type: 'boolean' },
-    'to-original': { type: 'boolean' },
-    'to-volumes': { type: 'string' },
-    'volume-type': { type: 'string' },
-    iops: { type: 'string' },
-    throughput: { type: 'string' },
-    'to-directory': { type: 'string' },
-    overwrite: { type: 'string' },
-    'thaw-speed': { type: 'string' },
-    'thaw-days': { type: 'string' },
-    quote: { type: 'boolean' },
-    'dry-run': { type: 'boolean' },
-    wait: { type: 'boolean' },
-  },
-  optionLines: [
-    ['--time <time>', "the resource's newest point that is not later; a date alone means its end, in UTC"],
-    ['--path <path>', 'only this file, or what is below when it ends in "/"; may be repeated'],
-    ['--to-bucket <name>', "into a bucket that the deployment's restoreTargets name"],
-    ['--prefix <folder/>', 'put before every key'],
-    ['--prefix-without-slash', 'the prefix is the beginning of names, not a folder'],
-    ['--to-original', "where it came from; the deployment's restoreTargets have to name that bucket"],
-    ['--to-volumes <zone>', 'new EBS volumes in that availability zone'],
-    ['--volume-type <type>', 'their type; else as the volumes were'],
-    ['--iops <n>', 'their IOPS (gp3, io1, io2); else as the volumes were'],
-    ['--throughput <n>', 'their MiB a second (gp3); else as the volumes were'],
-    [
-      '--to-directory <directory>',
-      'into a directory here, by this process; the restore machine puts it on the audit log',
-    ],
-    ['--overwrite <rule>', 'what is there already: never (stays; the standard), if-different or always'],
-    ['--thaw-speed <speed>', 'of a point in an archive class: expedited, standard (the standard) or bulk'],
-    ['--thaw-days <n>', `how long its readable copy stays, ${defaultThaw.days} if left out`],
-    ['--quote', 'print files, bytes, requests, dollars and seconds, and restore nothing'],
-    ['--dry-run', 'list what would be written, and restore nothing'],
-    ['--wait', 'wait for the end and show the report; --to-directory always does'],
-  ],
-  words: { least: 1, most: 1 },
-  async run(context, values, [name = '']) {
-    const overwrite = overwriteOption(values.overwrite);
+  declare: (command) =>
+    command
+      .argument('<point|resource>')
+      .addOption(timeOption)
+      .addOption(pathOption)
+      .option('--to-bucket <name>', "into a bucket that the deployment's restoreTargets name")
+      .option('--prefix <folder/>', 'put before every key')
+      .option('--prefix-without-slash', 'the prefix is the beginning of names, not a folder')
+      .option('--to-original', "where it came from; the deployment's restoreTargets have to name that bucket")
+      .option('--to-volumes <zone>', 'new EBS volumes in that availability zone')
+      .option('--volume-type <type>', 'their type; else as the volumes were')
+      .addOption(iopsOption)
+      .addOption(throughputOption)
+      .option(
+        '--to-directory <directory>',
+        'into a directory here, by this process; the restore machine puts it on the audit log',
+      )
+      .addOption(overwriteOption)
+      .addOption(thawSpeedOption)
+      .addOption(thawDaysOption)
+      .option('--quote', 'print files, bytes, requests, dollars and seconds, and restore nothing')
+      .option('--dry-run', 'list what would be written, and restore nothing')
+      .option('--wait', 'wait for the end and show the report; --to-directory always does'),
+  async run(context, values, name) {
+    const { overwrite, time } = values;
     const destination = findDestination(values);
-    const thaw = thawOptions(values['thaw-speed'], values['thaw-days']);
-    if (values.quote === true && values['dry-run'] === true)
+    const { thawSpeed: speed, thawDays: days } = values;
+    const thaw = { ...(speed !== undefined && { speed }), ...(days !== undefined && { days }) };
+    if (values.quote === true && values.dryRun === true)
       throw new UsageError('ask for --quote or for --dry-run, not for both');
     if (destination === undefined && values.quote !== true) {
       throw new UsageError('name a destination: --to-bucket, --to-original, --to-volumes or --to-directory');
     }
-    const time = values.time === undefined ? undefined : timeOption('time', values.time, 'end');
     const connection = await context.connect();
     const point = await resolvePointOrResource(connection.services.catalog, name, context.clock.now(), time);
     const request: Request = { point, paths: values.path, overwrite, thaw };
@@ -103,7 +85,7 @@ export const restoreCommand = defineCommand({
       checkAllowed(point, destination, { ...connection.deployment, buckets });
     }
     const degraded = await warnDegraded(point, connection, context);
-    if (values.quote === true || values['dry-run'] === true) {
+    if (values.quote === true || values.dryRun === true) {
       const reader = await openPoint(connection, point);
       const { store } = connection.services;
       const preview = { reader, point, degraded, paths: request.paths, signal: context.signal };

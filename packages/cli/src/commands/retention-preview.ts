@@ -19,17 +19,7 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import { isImage } from '../names/open-point.ts';
 import { resolveResourceArn } from '../names/resolve-resource.ts';
 import { bytesText, countText, timeText } from '../terminal/text.ts';
-import { wholeNumberOption } from '../terminal/whole-number-option.ts';
-
-/** Options that change a rule, and the rule. */
-const ruleOptions = {
-  'keep-days': 'keepDays',
-  daily: 'daily',
-  weekly: 'weekly',
-  monthly: 'monthly',
-  yearly: 'yearly',
-  'minimum-points': 'minimumPoints',
-} as const satisfies Record<string, keyof typeof retentionBounds>;
+import { numberOption } from '../terminal/options.ts';
 
 interface Preview {
   readonly plan: string;
@@ -43,29 +33,32 @@ export const retentionPreviewCommand = defineCommand({
   name: 'retention preview',
   summary:
     'Show which points other retention rules would keep and drop, and the bytes that it frees. Changes nothing.',
-  usage: [
-    '<plan> [--resource <name>] [--keep-days <n>] [--daily <n>] [--weekly <n>] [--monthly <n>] [--yearly <n>] [--minimum-points <n>] [--time-zone <zone>]',
-  ],
-  options: {
-    resource: { type: 'string' },
-    'keep-days': { type: 'string' },
-    daily: { type: 'string' },
-    weekly: { type: 'string' },
-    monthly: { type: 'string' },
-    yearly: { type: 'string' },
-    'minimum-points': { type: 'string' },
-    'time-zone': { type: 'string' },
-  },
-  optionLines: [
-    ['--resource <name>', 'only the points of this resource'],
-    ['--keep-days <n>', 'every point for so many days; the deployed rule where an option is left out'],
-    ['--daily <n>', 'the first point of each of so many days; --weekly, --monthly and --yearly likewise'],
-    ['--minimum-points <n>', 'the newest points that are kept whatever their age'],
-    ['--time-zone <zone>', 'whose days, weeks, months and years count, for example Europe/Vienna'],
-  ],
-  words: { least: 1, most: 1 },
-  async run(context, values, [planName = '']) {
-    const changes = changesOf(values);
+  declare: (command) =>
+    command
+      .argument('<plan>')
+      .option('--resource <name>', 'only the points of this resource')
+      .addOption(
+        numberOption(
+          '--keep-days <n>',
+          'every point for so many days; the deployed rule where an option is left out',
+          retentionBounds.keepDays,
+        ),
+      )
+      .addOption(
+        numberOption('--daily <n>', 'the first point of each of so many days', retentionBounds.daily),
+      )
+      .addOption(numberOption('--weekly <n>', 'likewise', retentionBounds.weekly))
+      .addOption(numberOption('--monthly <n>', 'likewise', retentionBounds.monthly))
+      .addOption(numberOption('--yearly <n>', 'likewise', retentionBounds.yearly))
+      .addOption(
+        numberOption(
+          '--minimum-points <n>',
+          'the newest points that are kept whatever their age',
+          retentionBounds.minimumPoints,
+        ),
+      )
+      .option('--time-zone <zone>', 'whose days, weeks, months and years count, for example Europe/Vienna'),
+  async run(context, { resource, ...changes }, planName) {
     const connection = await context.connect();
     const plans = await connection.deployment.findPlans();
     if (plans === undefined)
@@ -80,24 +73,13 @@ export const retentionPreviewCommand = defineCommand({
       plans,
       context,
       { plan: name, rules: retention, newRules },
-      values.resource,
+      resource,
     );
     if (context.out.json) await context.out.document(documentOf(preview));
     else await print(preview, context);
     return exitCodes.ok;
   },
 });
-
-function changesOf(values: Readonly<Record<string, unknown>>): Partial<RetentionRules> {
-  const changes: { -readonly [Rule in keyof RetentionRules]?: RetentionRules[Rule] } = {};
-  for (const [option, rule] of Object.entries(ruleOptions)) {
-    const text = values[option];
-    if (typeof text === 'string') changes[rule] = wholeNumberOption(option, text, retentionBounds[rule]);
-  }
-  const timeZone = values['time-zone'];
-  if (typeof timeZone === 'string') changes.timeZone = timeZone;
-  return changes;
-}
 
 async function compare(
   connection: Connection,

@@ -3,33 +3,21 @@ import { defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResourceArn } from '../names/resolve-resource.ts';
 import { durationText, timeText } from '../terminal/text.ts';
-import { timeRangeLines, timeRangeOption, timeRangeOptions } from '../terminal/time-option.ts';
-import { limitOption } from '../terminal/whole-number-option.ts';
-
-const standardLimit = 50;
+import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
 
 export const runsCommand = defineCommand({
   name: 'runs',
   summary: 'List runs, the newest first: what they did, how long they took, why they failed.',
-  usage: ['[--resource <resource>] [--plan <name>] [--from <time>] [--to <time>] [--limit <n>]'],
-  options: {
-    resource: { type: 'string' },
-    plan: { type: 'string' },
-    limit: { type: 'string' },
-    ...timeRangeOptions,
-  },
-  optionLines: [
-    ['--resource <resource>', 'of this resource only'],
-    ['--plan <name>', 'of this plan only'],
-    ...timeRangeLines,
-    ['--limit <n>', `at most so many; else ${standardLimit}`],
-  ],
-  words: { least: 0, most: 0 },
-  async run({ connect, out, clock }, values) {
-    const range = timeRangeOption(values);
-    const limit = limitOption(values.limit, standardLimit);
+  declare: (command) =>
+    command
+      .option('--resource <resource>', 'of this resource only')
+      .option('--plan <name>', 'of this plan only')
+      .addOption(fromOption)
+      .addOption(toOption)
+      .addOption(limitOption('at most so many').default(50)),
+  async run({ connect, out, clock }, { resource, plan, limit, ...values }) {
+    const range = timeRangeOf(values);
     const { catalog } = (await connect()).services;
-    const { resource, plan } = values;
     const filter = {
       ...(resource !== undefined && { resourceArn: await resolveResourceArn(catalog, resource) }),
       ...(plan !== undefined && { plan }),

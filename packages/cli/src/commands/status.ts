@@ -29,10 +29,8 @@ interface Status {
 export const statusCommand = defineCommand({
   name: 'status',
   summary: 'Show whether everything is protected: the vault, the last cycles, what is overdue, what fails.',
-  usage: ['[--check]'],
-  options: { check: { type: 'boolean' } },
-  optionLines: [['--check', 'exit with 5 when a resource is degraded, overdue or unprotected']],
-  words: { least: 0, most: 0 },
+  declare: (command) =>
+    command.option('--check', 'exit with 5 when a resource is degraded, overdue or unprotected'),
   async run(context, { check }) {
     const connection = await context.connect();
     const status = await readStatus(connection, context);

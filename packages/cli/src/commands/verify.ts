@@ -26,20 +26,15 @@ export const verifyCommand = defineCommand({
   summary:
     'Read all of a recovery point as a restore would, and name the files that cannot be restored; of an image, its snapshots.',
   usage: ['<point|resource>… [--mark-damaged]', '[<resource>…] --all [--mark-damaged]'],
-  options: { all: { type: 'boolean' }, 'mark-damaged': { type: 'boolean' } },
-  optionLines: [
-    [
-      '--all',
-      'every point of the resources, or of the vault, that is still kept; what points share is read once',
-    ],
-    ['--mark-damaged', 'have the next backups store anew what damaged packs hold'],
-  ],
-  words: { least: 0, most: 1_000 },
-  async run(
-    { connect, out, progress, clock, signal, warn },
-    { all = false, 'mark-damaged': markDamaged = false },
-    names,
-  ) {
+  declare: (command) =>
+    command
+      .argument('[point|resource...]')
+      .option(
+        '--all',
+        'every point of the resources, or of the vault, that is still kept; what points share is read once',
+      )
+      .option('--mark-damaged', 'have the next backups store anew what damaged packs hold'),
+  async run({ connect, out, progress, clock, signal, warn }, { all = false, markDamaged = false }, names) {
     if (!all && names.length === 0)
       throw new UsageError('name a point or a resource, or write "holdfast verify --all"');
     const { services, snapshots } = await connect();

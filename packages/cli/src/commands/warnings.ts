@@ -9,11 +9,8 @@ import { countText, safeText } from '../terminal/text.ts';
 export const warningsCommand = defineCommand({
   name: 'warnings',
   summary: 'Say what a recovery point could not read, and what it has of it instead.',
-  usage: ['<point|resource>'],
-  options: {},
-  optionLines: [],
-  words: { least: 1, most: 1 },
-  async run({ connect, out, clock }, _values, [name = '']) {
+  declare: (command) => command.argument('<point|resource>'),
+  async run({ connect, out, clock }, _options, name) {
     const connection = await connect();
     const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
     const { root } = await openPoint(connection, point);

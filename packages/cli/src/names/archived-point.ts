@@ -10,14 +10,10 @@ import {
 } from '@holdfast/engine';
 import { pricesAsOf, pricesOfClass } from '@holdfast/engine/model';
 import type { DegradedFields } from './degraded-point.ts';
-import { ThawNeededError, UsageError } from '../terminal/errors.ts';
+import { ThawNeededError } from '../terminal/errors.ts';
 import type { Output } from '../terminal/output.ts';
 import { bytesText, countText, durationText } from '../terminal/text.ts';
-import { wholeNumberOption } from '../terminal/whole-number-option.ts';
-
-const speeds: readonly ThawSpeed[] = ['expedited', 'standard', 'bulk'];
-/** As in the input of the restore machine (docs/restore-input.schema.json). */
-const thawDays = { unit: 'days', least: 1, most: 365 };
+import { choiceOption, numberOption } from '../terminal/options.ts';
 
 /** How a restore is asked to make an archived point readable; what is absent is left to the restore machine. */
 export interface ThawOptions {
@@ -25,14 +21,16 @@ export interface ThawOptions {
   readonly days?: number;
 }
 
-/** @throws {@link UsageError} no such speed, or not a number of days that a copy can stay. */
-export function thawOptions(speedText: string | undefined, daysText: string | undefined): ThawOptions {
-  const speed = speeds.find((candidate) => candidate === speedText);
-  if (speedText !== undefined && speed === undefined)
-    throw new UsageError(`--thaw-speed "${speedText}" is not a speed; write one of ${speeds.join(', ')}`);
-  const days = daysText === undefined ? undefined : wholeNumberOption('thaw-days', daysText, thawDays);
-  return { ...(speed !== undefined && { speed }), ...(days !== undefined && { days }) };
-}
+export const thawSpeedOption = choiceOption('--thaw-speed <speed>', 'of a point in an archive class', {
+  choices: ['expedited', 'standard', 'bulk'] satisfies ThawSpeed[],
+  noun: 'a speed',
+});
+/** Bounds as in the input of the restore machine (docs/restore-input.schema.json). */
+export const thawDaysOption = numberOption(
+  '--thaw-days <n>',
+  `how long its readable copy stays, ${defaultThaw.days} if left out`,
+  { unit: 'days', least: 1, most: 365 },
+);
 
 /** An object in an archive class that cannot be read yet. */
 interface FrozenObject {

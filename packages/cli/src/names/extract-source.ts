@@ -20,9 +20,9 @@ export type ExtractSource =
 
 /** Options that say which key opens the source. */
 export interface KeyOptions {
-  readonly 'key-file'?: string | undefined;
-  readonly 'offline-key'?: string | undefined;
-  readonly 'passphrase-env'?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly offlineKey?: string | undefined;
+  readonly passphraseEnv?: string | undefined;
 }
 
 /**
@@ -76,7 +76,7 @@ export async function openKeyring(
   options: KeyOptions,
   { connectStorage, env }: CommandContext,
 ): Promise<Keyring> {
-  const { 'key-file': keyFile, 'offline-key': offlineKey, 'passphrase-env': variable } = options;
+  const { keyFile, offlineKey, passphraseEnv: variable } = options;
   if (keyFile !== undefined && offlineKey !== undefined)
     throw new UsageError('give --key-file or --offline-key, not both');
   if (variable !== undefined && offlineKey === undefined)

@@ -13,7 +13,7 @@ import type { Deployment } from '../deployment/connection.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { isImage } from '../names/open-point.ts';
 import { shortNameOf } from '../names/resolve-resource.ts';
-import { wholeNumberOption } from '../terminal/whole-number-option.ts';
+import { numberOption } from '../terminal/options.ts';
 
 /** Where a restore goes. */
 export type RestoreDestination =
@@ -35,15 +35,15 @@ export type RestoreDestination =
 
 /** The options of `restore` that name the destination. */
 export interface DestinationValues {
-  readonly 'to-bucket'?: string | undefined;
+  readonly toBucket?: string | undefined;
   readonly prefix?: string | undefined;
-  readonly 'prefix-without-slash'?: boolean | undefined;
-  readonly 'to-original'?: boolean | undefined;
-  readonly 'to-volumes'?: string | undefined;
-  readonly 'volume-type'?: string | undefined;
-  readonly iops?: string | undefined;
-  readonly throughput?: string | undefined;
-  readonly 'to-directory'?: string | undefined;
+  readonly prefixWithoutSlash?: boolean | undefined;
+  readonly toOriginal?: boolean | undefined;
+  readonly toVolumes?: string | undefined;
+  readonly volumeType?: string | undefined;
+  readonly iops?: number | undefined;
+  readonly throughput?: number | undefined;
+  readonly toDirectory?: string | undefined;
 }
 
 /**
@@ -51,25 +51,18 @@ export interface DestinationValues {
  * @throws {@link UsageError} they name several, or say how to write to one that they do not name.
  */
 export function findDestination(values: DestinationValues): RestoreDestination | undefined {
-  const {
-    'to-bucket': bucket,
-    'to-volumes': availabilityZone,
-    'to-directory': directory,
-    prefix,
-    'volume-type': type,
-  } = values;
+  const { toBucket: bucket, toVolumes: availabilityZone, toDirectory: directory, prefix } = values;
+  const { volumeType: type, iops, throughput } = values;
   const named: RestoreDestination[] = [];
   if (bucket !== undefined) named.push(bucketOf(bucket, values));
-  if (values['to-original'] === true) named.push({ kind: 'original' });
+  if (values.toOriginal === true) named.push({ kind: 'original' });
   if (availabilityZone !== undefined) {
     named.push({
       kind: 'volumes',
       availabilityZone,
       ...(type !== undefined && { type }),
-      ...(values.iops !== undefined && { iops: wholeNumberOption('iops', values.iops, iops) }),
-      ...(values.throughput !== undefined && {
-        throughput: wholeNumberOption('throughput', values.throughput, throughput),
-      }),
+      ...(iops !== undefined && { iops }),
+      ...(throughput !== undefined && { throughput }),
     });
   }
   if (directory !== undefined) named.push({ kind: 'directory', directory });
@@ -80,8 +73,8 @@ export function findDestination(values: DestinationValues): RestoreDestination |
   }
   if (prefix !== undefined && bucket === undefined)
     throw new UsageError('--prefix goes with --to-bucket only');
-  for (const option of ['volume-type', 'iops', 'throughput'] as const) {
-    if (values[option] !== undefined && availabilityZone === undefined)
+  for (const [option, value] of Object.entries({ 'volume-type': type, iops, throughput })) {
+    if (value !== undefined && availabilityZone === undefined)
       throw new UsageError(`--${option} goes with --to-volumes only`);
   }
   if ([bucket, availabilityZone, directory].includes(''))
@@ -90,7 +83,7 @@ export function findDestination(values: DestinationValues): RestoreDestination |
 }
 
 function bucketOf(bucket: string, values: DestinationValues): RestoreDestination {
-  const { prefix = '', 'prefix-without-slash': confirmed = false } = values;
+  const { prefix = '', prefixWithoutSlash: confirmed = false } = values;
   const address = findBucketAddress(bucket);
   if (address !== undefined) {
     const folder = address.folder && ` --prefix ${address.folder}`;
@@ -112,18 +105,16 @@ function bucketOf(bucket: string, values: DestinationValues): RestoreDestination
 }
 
 // What a type of volume takes is checked by the machine.
-const iops = { unit: 'operations a second', least: 1, most: 9_999_999 };
-const throughput = { unit: 'MiB a second', least: 1, most: 9_999_999 };
-
-const rules: readonly OverwriteRule[] = ['never', 'if-different', 'always'];
-
-/** @throws {@link UsageError} it is not a rule. */
-export function overwriteOption(text = 'never'): OverwriteRule {
-  const rule = rules.find((candidate) => candidate === text);
-  if (rule === undefined)
-    throw new UsageError(`--overwrite "${text}" is not a rule; write one of ${rules.join(', ')}`);
-  return rule;
-}
+export const iopsOption = numberOption('--iops <n>', 'their IOPS (gp3, io1, io2); else as the volumes were', {
+  unit: 'operations a second',
+  least: 1,
+  most: 9_999_999,
+});
+export const throughputOption = numberOption(
+  '--throughput <n>',
+  'their MiB a second (gp3); else as the volumes were',
+  { unit: 'MiB a second', least: 1, most: 9_999_999 },
+);
 
 /**
  * Checks that a point can go there: files into buckets and directories, images into volumes.

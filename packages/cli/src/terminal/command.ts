@@ -1,9 +1,7 @@
-import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import type { Clock } from '@holdfast/engine';
 import type { Connection, Storage } from '../deployment/connection.ts';
-import { UsageError } from './errors.ts';
 import type { ExitCode } from './exit-codes.ts';
-import { globalOptions } from './global-options.ts';
 import type { Output } from './output.ts';
 import type { ProgressLines } from './progress-lines.ts';
 
@@ -23,78 +21,61 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-/** Values of a command's own options, as `parseArgs` types them. */
-type OptionValues<Options extends ParseArgsOptionsConfig> = ReturnType<
-  typeof parseArgs<{ options: Options; strict: true; allowPositionals: true }>
->['values'];
+/** A command line that has been understood. */
+export type Work = (context: CommandContext) => Promise<ExitCode>;
 
-/** A command as it is written down. */
-export interface CommandSpec<Options extends ParseArgsOptionsConfig> {
+/** A command as it is written down: everything about an option or a word is said where it is declared. */
+export interface CommandSpec<Declared extends CommandUnknownOpts> {
+  /** One word, or two: a group, and what of it. */
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** What follows `holdfast <name>`: one line for each way to write it. */
-  readonly usage: readonly string[];
-  readonly options: Options;
-  /** Options and what they do, for `help`. */
-  readonly optionLines: readonly (readonly [string, string])[];
-  /** How many words follow the name. */
-  readonly words: { readonly least: number; readonly most: number };
-  run(context: CommandContext, values: OptionValues<Options>, words: readonly string[]): Promise<ExitCode>;
+  /** What follows `holdfast <name>`, one line for each way to write it. @default one way, as declared */
+  readonly usage?: readonly string[];
+  /** Declares words and options, from which come their types, help, completion and refusals. */
+  readonly declare: (command: Command) => Declared;
+  readonly run: (
+    context: CommandContext,
+    options: ReturnType<Declared['opts']>,
+    ...words: Declared['processedArgs']
+  ) => Promise<ExitCode>;
 }
 
-/** A command whatever its options. */
-export interface Command extends Pick<
-  CommandSpec<ParseArgsOptionsConfig>,
-  'name' | 'summary' | 'usage' | 'optionLines'
-> {
-  /**
-   * Checks the arguments that follow the name.
-   * @throws {@link UsageError} an option or word that the command does not take, or one too few.
-   */
-  parse(args: readonly string[]): (context: CommandContext) => Promise<ExitCode>;
+/** A command whatever it takes. */
+export interface CommandDefinition {
+  readonly name: string;
+  readonly summary: string;
+  /** Makes a parser that keeps what it reads, so one for each command line. It hands on what there is to do. */
+  readonly build: (execute: (work: Work) => Promise<void>) => CommandUnknownOpts;
 }
 
-/** Joins a command's description with the parsing that all commands share. */
-export function defineCommand<const Options extends ParseArgsOptionsConfig>(
-  spec: CommandSpec<Options>,
-): Command {
-  const { name, summary, usage, optionLines, words } = spec;
+export function defineCommand<Declared extends CommandUnknownOpts>({
+  name,
+  summary,
+  usage,
+  declare,
+  run,
+}: CommandSpec<Declared>): CommandDefinition {
   return {
     name,
     summary,
-    usage,
-    optionLines,
-    parse: (args) => {
-      const { values, positionals } = parseStrictly(name, args, spec.options);
-      if (positionals.length < words.least || positionals.length > words.most) {
-        throw new UsageError(
-          `write ${usage.map((line) => `"holdfast ${name} ${line}`.trimEnd() + '"').join(' or ')}`,
-        );
-      }
-      return async (context) => spec.run(context, values as OptionValues<Options>, positionals);
+    build: (execute) => {
+      const command = declare(new Command(name.split(' ').at(-1)).description(summary));
+      command.usage((usage ?? [usageOf(command)]).join('\n'));
+      command.action(async () =>
+        execute(async (context) =>
+          run(context, command.opts() as ReturnType<Declared['opts']>, ...command.processedArgs),
+        ),
+      );
+      return command;
     },
   };
 }
 
-function parseStrictly(name: string, args: readonly string[], options: ParseArgsOptionsConfig) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: { ...globalOptions, ...options },
-      strict: true,
-      allowPositionals: true,
-    });
-  } catch (error) {
-    const text = error instanceof Error ? (error.message.split(/\. |\n/)[0] ?? '') : String(error);
-    const [, option] = /^Option '(?:-\w, )?(--[\w-]+)(?: <value>)?' argument is ambiguous/.exec(text) ?? [];
-    if (option !== undefined)
-      throw new UsageError(
-        `${option} needs a value; write one that begins with - as ${option}=-…, see "holdfast help ${name}"`,
-        { cause: error },
-      );
-    throw new UsageError(`${text.charAt(0).toLowerCase()}${text.slice(1)}; see "holdfast help ${name}"`, {
-      cause: error,
-    });
-  }
+function usageOf({ registeredArguments, options }: Pick<Command, 'registeredArguments' | 'options'>): string {
+  const words = registeredArguments.map((word) => {
+    const text = word.required ? `<${word.name()}>` : `[${word.name()}]`;
+    return word.variadic ? `${text}…` : text;
+  });
+  return [...words, ...options.map(({ flags }) => `[${flags.replace(/^-\w, /, '')}]`)].join(' ');
 }

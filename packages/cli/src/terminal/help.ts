@@ -1,48 +1,52 @@
-import type { Command } from './command.ts';
-import { globalOptionLines } from './global-options.ts';
+import {
+  type CommandUnknownOpts as Command,
+  Help,
+  type HelpConfiguration,
+} from '@commander-js/extra-typings';
 
-const exitCodeLines: readonly (readonly [string, string])[] = [
-  ['0', 'done'],
-  ['1', 'failed'],
-  ['2', 'the command line is wrong or ambiguous'],
-  ['3', 'what was named does not exist'],
-  ['4', 'stored bytes are damaged'],
-  ['5', 'status --check: a resource is overdue or unprotected'],
-  ['130', 'interrupted'],
-];
+const afterwards = `
+exit codes:
+  0    done
+  1    failed
+  2    the command line is wrong or ambiguous
+  3    what was named does not exist
+  4    stored bytes are damaged
+  5    status --check: a resource is degraded, overdue or unprotected
+  6    backup: the point was made, and could not read everything
+  130  interrupted
 
-/** `holdfast help`. */
-export function helpText(commands: readonly Command[]): string {
-  return [
-    'usage: holdfast <command> [options]',
-    '',
-    'commands',
-    ...inColumns([
-      ...commands.map(({ name, summary }) => [name, summary] as const),
-      ['help [command]', 'explain the program, or one command'],
-      ['version', 'print the version'],
-    ]),
-    '',
-    'options of all commands',
-    ...inColumns(globalOptionLines),
-    '',
-    'exit codes',
-    ...inColumns(exitCodeLines),
-    '',
-    'Resources are named by ARN, bucket name, instance id or volume id; points and runs by id or its beginning.',
-  ].join('\n');
+Resources are named by ARN, bucket name, instance id or volume id; points and runs by id or its beginning.
+`;
+
+/** How help looks: the program's lists every command, a group's explains all that is in it. */
+export const helpConfiguration: HelpConfiguration = {
+  styleTitle: (title) => title.toLowerCase(),
+  subcommandTerm: pathOf,
+  commandUsage: (command) =>
+    command
+      .usage()
+      .split('\n')
+      .map((line) => ['holdfast', pathOf(command), line].filter(Boolean).join(' '))
+      .join('\n       '),
+  formatHelp: (command, helper) => {
+    const isProgram = command.parent === null;
+    if (!isProgram && command.commands.length > 0)
+      return command.commands.map((member) => member.helpInformation()).join('\n');
+    if (!isProgram)
+      return `${Help.prototype.formatHelp.call(helper, command, helper)}\nOptions of all commands: holdfast help\n`;
+    const groups = helper.visibleCommands(command);
+    helper.visibleCommands = () => groups.flatMap(leavesOf);
+    const text = Help.prototype.formatHelp.call(helper, command, helper);
+    // Commands first: they are what one looks for.
+    return text.replace(/(\noptions:.*)(\ncommands:.*)/s, '$2$1') + afterwards;
+  },
+};
+
+function leavesOf(command: Command): readonly Command[] {
+  return command.commands.length === 0 ? [command] : command.commands;
 }
 
-/** `holdfast help <command>`. */
-export function helpOf({ name, summary, usage, optionLines }: Command): string {
-  const lines = usage.map((line, at) =>
-    `${at === 0 ? 'usage:' : '      '} holdfast ${name} ${line}`.trimEnd(),
-  );
-  const options = optionLines.length === 0 ? [] : ['', 'options', ...inColumns(optionLines)];
-  return [...lines, '', summary, ...options, '', 'Options of all commands: holdfast help'].join('\n');
-}
-
-function inColumns(rows: readonly (readonly [string, string])[]): readonly string[] {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
+/** The name of a command as it is typed after the program's; empty for the program. */
+export function pathOf(command: Command): string {
+  return command.parent === null ? '' : `${pathOf(command.parent)} ${command.name()}`.trim();
 }

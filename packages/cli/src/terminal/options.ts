@@ -1,0 +1,98 @@
+import { Option } from '@commander-js/extra-typings';
+import type { OverwriteRule, TimeRange } from '@holdfast/engine';
+import { UsageError } from './errors.ts';
+
+/** What a number of an option stands for, and between which it may be; both included. */
+export interface WholeNumberBounds {
+  readonly unit: string;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** An option that takes a whole number. Anything else, or one out of bounds, is a {@link UsageError}. */
+export function numberOption<const Flags extends string>(
+  flags: Flags,
+  description: string,
+  { unit, least, most }: WholeNumberBounds,
+) {
+  const option = new Option(flags, description);
+  return option.argParser((text) => {
+    const number = Number(text);
+    if (/^\d{1,15}$/.test(text) && number >= least && number <= most) return number;
+    throw new UsageError(
+      `${option.long} "${text}" is not a number of ${unit}; write one from ${least} to ${most}`,
+    );
+  });
+}
+
+/** An option that takes one of a few words. Any other is a {@link UsageError}. */
+export function choiceOption<const Flags extends string, Choice extends string>(
+  flags: Flags,
+  description: string,
+  { choices, noun }: { readonly choices: readonly Choice[]; readonly noun: string },
+) {
+  const option = new Option(flags, description).choices(choices);
+  return option.argParser((text): Choice => {
+    const choice = choices.find((candidate) => candidate === text);
+    if (choice !== undefined) return choice;
+    throw new UsageError(`${option.long} "${text}" is not ${noun}; write one of ${choices.join(', ')}`);
+  });
+}
+
+/** How many rows a list prints. */
+export const limitOption = (description: string) =>
+  numberOption('--limit <n>', description, { unit: 'rows', least: 1, most: 999_999_999 });
+
+/** Paths of a point. */
+export const pathOption = new Option(
+  '--path <path>',
+  'only this file, or what is below when it ends in "/"; may be repeated',
+).argParser((path: string, before?: readonly string[]) => [...(before ?? []), path]);
+
+/** What a restore does with what is there already. */
+export const overwriteOption = choiceOption(
+  '--overwrite <rule>',
+  'what is replaced of what is there already',
+  { choices: ['never', 'if-different', 'always'] satisfies OverwriteRule[], noun: 'a rule' },
+).default('never' as const);
+
+/** Which of a resource's points is meant. */
+export const timeOption = new Option(
+  '--time <time>',
+  "the resource's newest point that is not later; a date alone means its end, in UTC",
+).argParser((text) => timeOf('--time', text, 'end'));
+
+export const fromOption = new Option(
+  '--from <time>',
+  'not before this time: 2026-11-23 or 2026-11-23T02:00:00Z',
+);
+export const toOption = new Option('--to <time>', 'not after this time; a date alone means its end, in UTC');
+
+/**
+ * The span that `--from` and `--to` stand for; both ends included.
+ * @throws {@link UsageError} one is not a time, or it ends before it begins, which no catalog can be asked for.
+ */
+export function timeRangeOf(values: {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}): TimeRange {
+  const from = values.from === undefined ? undefined : timeOf('--from', values.from, 'start');
+  const to = values.to === undefined ? undefined : timeOf('--to', values.to, 'end');
+  if (from !== undefined && to !== undefined && from > to)
+    throw new UsageError(`--from "${values.from}" is later than --to "${values.to}"; exchange them`);
+  return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+}
+
+const timeForm = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
+const dayMs = 86_400_000;
+
+/** A time in ISO 8601. Without a zone it is UTC; a date alone is the whole day, so its `edge` decides. */
+function timeOf(option: string, text: string, edge: 'start' | 'end'): Date {
+  const [, year, month, day, clock, zone = 'Z'] = timeForm.exec(text) ?? [];
+  const date = new Date(`${year}-${month}-${day}T00:00:00Z`);
+  const time = clock === undefined ? date : new Date(`${year}-${month}-${day}T${clock}${zone}`);
+  // JavaScript reads February 30 as March 2.
+  if (Number.isNaN(time.getTime()) || date.getUTCDate() !== Number(day))
+    throw new UsageError(`${option} "${text}" is not a time; write it as 2026-11-23 or 2026-11-23T02:00:00Z`);
+  return clock === undefined && edge === 'end' ? new Date(time.getTime() + dayMs - 1) : time;
+}
