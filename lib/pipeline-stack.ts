@@ -2,6 +2,7 @@ import {
   Annotations,
   CfnOutput,
   Duration,
+  Lazy,
   RemovalPolicy,
   Stack,
   type StackProps,
@@ -19,14 +20,21 @@ import { ExecutionWatch } from './constructs/execution-watch.ts';
 import { executionsOf } from './constructs/executions-of.ts';
 import { accountOfArn } from './constructs/vault-access.ts';
 import { HoldWorkflow } from './constructs/hold-workflow.ts';
-import { MaintenanceFunctions } from './constructs/maintenance-functions.ts';
 import { MaintenanceWorkflow } from './constructs/maintenance-workflow.ts';
-import { PipelineFunctions } from './constructs/pipeline-functions.ts';
 import { PlanSchedules } from './constructs/plan-schedules.ts';
 import { ProtectWorkflow } from './constructs/protect-workflow.ts';
-import { RestoreFunctions } from './constructs/restore-functions.ts';
 import { RestoreWorkflow } from './constructs/restore-workflow.ts';
+import { cycleSteps } from '../lambdas/cycle/steps.ts';
+import { holdSteps } from '../lambdas/hold/steps.ts';
+import { imageSteps } from '../lambdas/image/steps.ts';
+import { maintenanceSteps } from '../lambdas/maintenance/steps.ts';
+import { protectSteps } from '../lambdas/protect/steps.ts';
+import { restoreSteps } from '../lambdas/restore/steps.ts';
+import type { MachineName } from '../lambdas/runtime/needs.ts';
+import { watchSteps } from '../lambdas/watch/steps.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
+import { makeStepFunctions } from './functions/step-functions.ts';
+import type { MachineReference } from './functions/step-rights.ts';
 import type { StorageStack } from './storage-stack.ts';
 
 /** Properties of {@link PipelineStack}. */
@@ -57,14 +65,21 @@ export class PipelineStack extends Stack {
     const { workBucket } = storage;
     const deadLetters = this.makeDeadLetters();
     const configuration = new ConfigurationObject(this, 'Configuration', config);
-    const group = {
+    const world = {
       config,
       configuration,
       storage,
+      deadLetters,
+      machines: this.machineReferences(),
       vaultRoles: storage.vaultRoles,
-      ...(handlerCode === undefined ? {} : { handlerCode }),
+      handlerCode,
     };
-    const functions = new PipelineFunctions(this, 'Functions', { ...group, deadLetters });
+    const steps = makeStepFunctions(
+      this,
+      'Functions',
+      { ...cycleSteps, ...protectSteps, ...imageSteps, ...holdSteps, ...watchSteps },
+      world,
+    );
 
     if (config.restoreTargets.buckets.length === 0) {
       Annotations.of(this).addInfoV2(
@@ -78,44 +93,44 @@ export class PipelineStack extends Stack {
     });
     const { resourcesAtOnce, shardsAtOnce, snapshotPollSeconds } = config;
     this.protect = new ProtectWorkflow(this, 'Protect', {
-      steps: functions,
+      steps,
       workBucket,
       shardsAtOnce,
       snapshotPollSeconds,
     }).stateMachine;
     this.cycle = new CycleWorkflow(this, 'Cycle', {
-      steps: functions,
+      steps,
       workBucket,
       resourcesAtOnce,
       protect: this.protect,
     }).stateMachine;
     this.restore = new RestoreWorkflow(this, 'Restore', {
-      steps: new RestoreFunctions(this, 'RestoreFunctions', group),
+      steps: makeStepFunctions(this, 'RestoreFunctions', restoreSteps, world),
       workBucket,
       shardsAtOnce: resourcesAtOnce * shardsAtOnce,
       volumePollSeconds: Math.min(mostVolumePollSeconds, snapshotPollSeconds),
     }).stateMachine;
 
-    this.hold = new HoldWorkflow(this, 'Hold', { steps: functions, workBucket }).stateMachine;
+    this.hold = new HoldWorkflow(this, 'Hold', { steps, workBucket }).stateMachine;
     this.maintenance = new MaintenanceWorkflow(this, 'Maintenance', {
-      steps: new MaintenanceFunctions(this, 'MaintenanceFunctions', { ...group, protect: this.protect }),
-      recordConfiguration: functions.recordConfiguration,
+      steps: { ...steps, ...makeStepFunctions(this, 'MaintenanceFunctions', maintenanceSteps, world) },
       workBucket,
       partitionsAtOnce: Math.min(mostPartitionsAtOnce, resourcesAtOnce * shardsAtOnce),
     }).stateMachine;
 
-    const startCycle = functions.addStartCycle(this.cycle.stateMachineArn);
     const { cycle, protect, restore, hold, maintenance } = this;
-    const machines = { cycle, protect, restore, hold, maintenance };
-    const closeExecutions = functions.addCloseExecutions(machines).function;
-    void new ExecutionWatch(this, 'ExecutionWatch', { machines: Object.values(machines), closeExecutions });
+    const closeExecutions = steps['close-executions'].function;
+    void new ExecutionWatch(this, 'ExecutionWatch', {
+      machines: [cycle, protect, restore, hold, maintenance],
+      closeExecutions,
+    });
     void new PlanSchedules(this, 'Schedules', {
       plans: config.plans,
-      startCycle: startCycle.function,
-      checkOverdue: functions.addCheckOverdue(this.maintenance.stateMachineArn).function,
+      startCycle: steps['start-cycle'].function,
+      checkOverdue: steps['check-overdue'].function,
       maintenance: { ...config.maintenance, machine: this.maintenance },
       closeExecutions,
-      countDeadLetters: functions.countDeadLetters.function,
+      countDeadLetters: steps['count-dead-letters'].function,
       deadLetters,
     });
     const { operator, restorer, holder, breakGlass } = storage.people;
@@ -131,6 +146,17 @@ export class PipelineStack extends Stack {
     this.letPeople('Holder', holder, reads, [this.hold], [this.hold]);
     // It reads what there is, and starts nothing.
     void new ExactPolicy(this, 'BreakGlassConfiguration', { role: breakGlass, statements: [reads] });
+  }
+
+  /** Functions are told of machines that are made after them. */
+  private machineReferences(): Readonly<Record<MachineName, MachineReference>> {
+    return {
+      cycle: referTo(() => this.cycle),
+      protect: referTo(() => this.protect),
+      restore: referTo(() => this.restore),
+      hold: referTo(() => this.hold),
+      maintenance: referTo(() => this.maintenance),
+    };
   }
 
   private makeDeadLetters(): Queue {
@@ -183,4 +209,11 @@ export class PipelineStack extends Stack {
       ],
     });
   }
+}
+
+function referTo(machine: () => StateMachine): MachineReference {
+  return {
+    arn: Lazy.string({ produce: () => machine().stateMachineArn }),
+    executions: Lazy.string({ produce: () => executionsOf(machine()) }),
+  };
 }

@@ -14,26 +14,8 @@ import { vaultPolicy } from './constructs/vault-policy.ts';
 import { CatalogTable, ChunkIndexTable } from './constructs/vault-tables.ts';
 import { VaultTrail } from './constructs/vault-trail.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
+import { vaultParts, type VaultPart } from './functions/vault-parts.ts';
 import { lockCaps } from './lock-caps.ts';
-
-/**
- * Functions whose roles the vault's policy names, by what it lets them do there; see `VaultPrincipals`. A policy in one
- * stack that names a role of another is a cycle, so the roles live beside the vault, and functions are given theirs.
- */
-const VAULT_FUNCTIONS = {
-  writers: ['open-run', 'protect-shard', 'commit-point', 'commit-image', 'consolidate-point'],
-  sweepers: ['expire-points', 'sweep-packs'],
-  renewers: ['renew-leases', 'reconcile-holds', 'hold-points'],
-  holders: ['reconcile-holds', 'hold-points'],
-  auditors: [
-    'record-configuration',
-    'plan-restore',
-    'finish-restore',
-    'write-checkpoint',
-    'close-executions',
-  ],
-} as const satisfies Record<string, readonly string[]>;
-export type VaultFunction = (typeof VAULT_FUNCTIONS)[keyof typeof VAULT_FUNCTIONS][number];
 
 /** Properties of {@link StorageStack}. */
 export interface StorageStackProps extends StackProps {
@@ -52,7 +34,7 @@ export class StorageStack extends Stack implements Storage {
   readonly key: IKey;
   readonly people: PeopleRoles;
   readonly trail: VaultTrail;
-  readonly vaultRoles: Readonly<Record<VaultFunction, Role>>;
+  readonly vaultRoles: Readonly<Record<string, Role>>;
 
   constructor(scope: Construct, id: string, props: StorageStackProps) {
     super(scope, id, {
@@ -75,13 +57,11 @@ export class StorageStack extends Stack implements Storage {
       this.chunkIndex = TableV2.fromTableName(this, 'ChunkIndex', existingVault.chunkIndexTable);
     }
     this.workBucket = this.makeWorkBucket();
-    const functions: readonly VaultFunction[] = [...new Set(Object.values(VAULT_FUNCTIONS).flat())];
-    this.vaultRoles = Object.fromEntries(functions.map((name) => [name, this.vaultRole(name)])) as Record<
-      VaultFunction,
-      Role
-    >;
+    const parts = vaultParts();
+    const names = [...new Set(Object.values(parts).flat())];
+    this.vaultRoles = Object.fromEntries(names.map((name) => [name, this.vaultRole(name)]));
     this.people.grantStorage(this);
-    this.protectVault(props.config);
+    this.protectVault(props.config, parts);
     this.trail = new VaultTrail(this, 'VaultTrail', {
       vault: this.vault,
       deployRoleArn: deployRoleArnOf(this),
@@ -108,23 +88,27 @@ export class StorageStack extends Stack implements Storage {
     });
   }
 
-  private vaultRole(name: VaultFunction): Role {
+  private vaultRole(name: string): Role {
     return new Role(this, `${constructIdOf(name)}Role`, {
       description: `Holdfast function ${name}, which the vault's policy knows`,
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });
   }
 
-  private protectVault({ plans, lockMode, existingVault }: DeploymentConfig): void {
-    const rolesOf = (names: readonly VaultFunction[]): Role[] => names.map((name) => this.vaultRoles[name]);
+  private protectVault(
+    { plans, lockMode, existingVault }: DeploymentConfig,
+    parts: ReturnType<typeof vaultParts>,
+  ): void {
+    const rolesOf = (part: VaultPart): Role[] =>
+      parts[part].map((name) => this.vaultRoles[name]).filter((role) => role !== undefined);
     const statements = vaultPolicy(
       this.vault,
       {
-        writers: rolesOf(VAULT_FUNCTIONS.writers),
-        sweepers: rolesOf(VAULT_FUNCTIONS.sweepers),
-        renewers: rolesOf(VAULT_FUNCTIONS.renewers),
-        holders: rolesOf(VAULT_FUNCTIONS.holders),
-        auditors: rolesOf(VAULT_FUNCTIONS.auditors),
+        writers: rolesOf('writers'),
+        sweepers: rolesOf('sweepers'),
+        renewers: rolesOf('renewers'),
+        holders: rolesOf('holders'),
+        auditors: rolesOf('auditors'),
         breakGlass: this.people.breakGlass,
         deployRoleArn: deployRoleArnOf(this),
       },

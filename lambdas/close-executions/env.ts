@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, json, lockMode, metrics, vaultBucket, workBucket } from '../shared/env-fields.ts';
+import { catalog, lockMode, metrics, vaultBucket, workBucket } from '../shared/env-fields.ts';
 
 const MachineArn = z.string().min(1);
 
@@ -11,16 +11,9 @@ export const Env = z.object({
   ...workBucket,
   ...catalog,
   ...metrics,
-  MACHINES: json(
-    z.object({
-      cycle: MachineArn,
-      protect: MachineArn,
-      restore: MachineArn,
-      hold: MachineArn,
-      maintenance: MachineArn,
-    }),
-  ),
+  CYCLE_MACHINE_ARN: MachineArn,
+  PROTECT_MACHINE_ARN: MachineArn,
+  RESTORE_MACHINE_ARN: MachineArn,
+  HOLD_MACHINE_ARN: MachineArn,
+  MAINTENANCE_MACHINE_ARN: MachineArn,
 });
-export type Env = z.infer<typeof Env>;
-/** The variables as the deployment has to set them. */
-export type EnvInput = z.input<typeof Env>;

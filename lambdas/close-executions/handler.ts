@@ -20,7 +20,13 @@ const services = makeAuditServices(clients, { vaultBucket: env.VAULT_BUCKET, loc
 const { clock, random } = services;
 
 export const handler = makeHandler({
-  machines: env.MACHINES,
+  machines: {
+    cycle: env.CYCLE_MACHINE_ARN,
+    protect: env.PROTECT_MACHINE_ARN,
+    restore: env.RESTORE_MACHINE_ARN,
+    hold: env.HOLD_MACHINE_ARN,
+    maintenance: env.MAINTENANCE_MACHINE_ARN,
+  },
   executions: new Executions(makeStepFunctionsClient()),
   audit: new AuditLog(services),
   catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, random),

@@ -11,7 +11,7 @@ import { runId } from '../shared/event-fields.ts';
 import type { Logger } from '../shared/logger.ts';
 import { metric, type Metrics } from '../shared/metrics.ts';
 import { findJson, putJson } from '../shared/work-json.ts';
-import type { Env } from './env.ts';
+import type { MachineName } from '../runtime/needs.ts';
 
 const hourMs = 3_600_000;
 /** An event may be lost, and a daily call be missed: what ended within these hours is looked at. */
@@ -26,7 +26,7 @@ const CycleInput = z.object({ plan: z.string() });
 
 /** What the function needs. */
 interface CloseExecutionsDeps extends CloseRestoreDeps {
-  readonly machines: Env['MACHINES'];
+  readonly machines: Readonly<Record<MachineName, string>>;
   readonly executions: Pick<Executions, 'findFailed' | 'listFailed'>;
   readonly work: WorkStore;
   readonly metrics: Metrics;
@@ -69,7 +69,6 @@ export function makeHandler(deps: CloseExecutionsDeps): StepHandler<CloseExecuti
   });
 }
 
-type MachineName = keyof Env['MACHINES'];
 /** `closed`: something was open; `counted`: nothing was, but nobody had been told; `reported`: it had done all itself. */
 type Did = 'closed' | 'counted' | 'reported';
 
@@ -125,7 +124,10 @@ function errorOf({ arn, status, error = '', cause = '' }: FailedExecution): {
   return { name: 'ExecutionEndedError', message: `execution ${arn} ${how}${why === '' ? '' : ` (${why})`}` };
 }
 
-function machineOf(machines: Env['MACHINES'], { machineArn }: FailedExecution): MachineName | undefined {
+function machineOf(
+  machines: Readonly<Record<MachineName, string>>,
+  { machineArn }: FailedExecution,
+): MachineName | undefined {
   return (Object.keys(machines) as MachineName[]).find((name) => machines[name] === machineArn);
 }
 

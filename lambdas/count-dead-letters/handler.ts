@@ -8,7 +8,7 @@ const env = Env.parse(process.env);
 const sqs = new SQSClient({});
 
 export const handler = makeHandler({
-  queues: env.DEAD_LETTER_QUEUES,
+  queues: [env.DEAD_LETTER_QUEUE],
   countMessages: async (queueUrl) => countMessages(sqs, queueUrl),
   metrics: new CloudWatchMetrics(makeCloudWatchClient(), env.METRICS_NAMESPACE),
   log: makeLogger('count-dead-letters'),

@@ -10,6 +10,3 @@ export const Env = z.object({
   ...catalog,
   ...metrics,
 });
-export type Env = z.infer<typeof Env>;
-/** The variables as the deployment has to set them. */
-export type EnvInput = z.input<typeof Env>;

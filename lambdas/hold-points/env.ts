@@ -3,6 +3,3 @@ import { catalog, vaultWriter } from '../shared/env-fields.ts';
 
 /** Sets and releases legal holds: the catalog's sets, the store's flags, leases, and the audit log. */
 export const Env = z.object({ ...vaultWriter, ...catalog });
-export type Env = z.infer<typeof Env>;
-/** The variables as the deployment has to set them. */
-export type EnvInput = z.input<typeof Env>;

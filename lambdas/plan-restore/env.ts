@@ -11,6 +11,3 @@ export const Env = z.object({
   /** Set by Lambda itself. */
   AWS_REGION: z.string().optional(),
 });
-export type Env = z.infer<typeof Env>;
-/** The variables as the deployment has to set them. */
-export type EnvInput = z.input<typeof Env>;

@@ -9,6 +9,3 @@ export const Env = z.object({
   ...chunkIndex,
   ...configuration,
 });
-export type Env = z.infer<typeof Env>;
-/** The variables as the deployment has to set them. */
-export type EnvInput = z.input<typeof Env>;

@@ -7,6 +7,3 @@ export const Env = z.object({
   ...workBucket,
   ...configuration,
 });
-export type Env = z.infer<typeof Env>;
-/** The variables as the deployment has to set them. */
-export type EnvInput = z.input<typeof Env>;

@@ -2,21 +2,6 @@ import * as z from 'zod';
 
 const Name = z.string().min(1);
 
-/** A JSON value in a variable, checked against a schema. */
-export function json<Schema extends z.ZodType>(schema: Schema) {
-  return z
-    .string()
-    .transform((text, context): unknown => {
-      try {
-        return JSON.parse(text);
-      } catch {
-        context.addIssue({ code: 'custom', message: 'is not JSON' });
-        return z.NEVER;
-      }
-    })
-    .pipe(schema);
-}
-
 /** Variables of functions that read of the vault what needs no key. */
 export const vaultBucket = { VAULT_BUCKET: Name } as const;
 

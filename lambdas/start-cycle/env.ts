@@ -6,6 +6,3 @@ export const Env = z.object({
   ...configuration,
   CYCLE_MACHINE_ARN: z.string().min(1),
 });
-export type Env = z.infer<typeof Env>;
-/** The variables as the deployment has to set them. */
-export type EnvInput = z.input<typeof Env>;

@@ -21,7 +21,9 @@ import {
 import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import { executionsOf } from './executions-of.ts';
-import type { PipelineFunctions } from './pipeline-functions.ts';
+import type { cycleSteps } from '../../lambdas/cycle/steps.ts';
+import type { protectSteps } from '../../lambdas/protect/steps.ts';
+import type { StepFunctions } from '../functions/step-functions.ts';
 import { accountOfArn } from './vault-access.ts';
 import { WHEN_NOT_STARTED } from './retries.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
@@ -39,10 +41,7 @@ const IMAGES_AT_ONCE = 100;
 
 /** Properties of {@link CycleWorkflow}. */
 export interface CycleWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
-  readonly steps: Pick<
-    PipelineFunctions,
-    'recordConfiguration' | 'discoverResources' | 'reportCycle' | 'failRun'
-  >;
+  readonly steps: StepFunctions<typeof cycleSteps> & Pick<StepFunctions<typeof protectSteps>, 'fail-run'>;
   /** Protects one resource. */
   readonly protect: StateMachine;
   /** Of those that consist of files. */
@@ -85,19 +84,19 @@ export class CycleWorkflow extends Workflow {
   }
 
   private definition(): IChainable {
-    const { recordConfiguration, discoverResources, reportCycle, failRun } = this.props.steps;
+    const { steps } = this.props;
     const record = this.step('RecordConfiguration', {
-      function: recordConfiguration,
+      function: steps['record-configuration'],
       payload: {},
       resultPath: JsonPath.DISCARD,
     });
     const discover = this.step('DiscoverResources', {
-      function: discoverResources,
+      function: steps['discover-resources'],
       resultPath: '$.discovery',
     });
-    const report = this.step('ReportCycle', { function: reportCycle, resultPath: '$.report' });
+    const report = this.step('ReportCycle', { function: steps['report-cycle'], resultPath: '$.report' });
 
-    const giveUp = this.step('FailCycle', { function: failRun });
+    const giveUp = this.step('FailCycle', { function: steps['fail-run'] });
     const failed = this.failed('CycleFailed');
     this.catching([giveUp], this.unreported('CycleUnreported'));
     giveUp.next(failed);

@@ -9,12 +9,13 @@ import {
   type StateMachine,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { PipelineFunctions } from './pipeline-functions.ts';
+import type { holdSteps } from '../../lambdas/hold/steps.ts';
+import type { StepFunctions } from '../functions/step-functions.ts';
 import { Workflow, type WorkflowProps } from './workflow.ts';
 
 /** Properties of {@link HoldWorkflow}. */
 export interface HoldWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
-  readonly steps: Pick<PipelineFunctions, 'holdPoints'>;
+  readonly steps: StepFunctions<typeof holdSteps>;
 }
 
 /** Sets or releases one legal hold: its input is what a person asks for, its output what came of it. */
@@ -26,7 +27,7 @@ export class HoldWorkflow extends Workflow {
     this.stateMachine = this.machine('Hold', this.definition(props.steps));
   }
 
-  private definition({ holdPoints }: HoldWorkflowProps['steps']): IChainable {
+  private definition(steps: HoldWorkflowProps['steps']): IChainable {
     const accept = new Pass(this, 'Accept', {
       stateName: 'Accept',
       parameters: {
@@ -41,7 +42,7 @@ export class HoldWorkflow extends Workflow {
       resultPath: '$.held',
     });
     const hold = this.step('HoldPoints', {
-      function: holdPoints,
+      function: steps['hold-points'],
       payload: {
         request: JsonPath.objectAt('$.request'),
         execution: JsonPath.stringAt('$.execution'),

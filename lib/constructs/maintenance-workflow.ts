@@ -12,27 +12,16 @@ import {
   type StateMachine,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { MaintenanceFunctions } from './maintenance-functions.ts';
+import type { cycleSteps } from '../../lambdas/cycle/steps.ts';
+import type { maintenanceSteps } from '../../lambdas/maintenance/steps.ts';
+import type { StepFunctions } from '../functions/step-functions.ts';
 import type { PipelineFunction } from './pipeline-function.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 /** Properties of {@link MaintenanceWorkflow}. */
 export interface MaintenanceWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
-  readonly steps: Pick<
-    MaintenanceFunctions,
-    | 'plan'
-    | 'reconcilePoints'
-    | 'reconcileHolds'
-    | 'startContainers'
-    | 'writeCheckpoint'
-    | 'renewLeases'
-    | 'expirePoints'
-    | 'sweepPacks'
-    | 'sweepSnapshots'
-    | 'verifySample'
-    | 'report'
-  >;
-  readonly recordConfiguration: PipelineFunction;
+  readonly steps: StepFunctions<typeof maintenanceSteps> &
+    Pick<StepFunctions<typeof cycleSteps>, 'record-configuration'>;
   /** Partitions that are worked off at the same time. */
   readonly partitionsAtOnce: number;
 }
@@ -74,7 +63,7 @@ export class MaintenanceWorkflow extends Workflow {
   }
 
   private definition(): IChainable {
-    const { steps, recordConfiguration } = this.props;
+    const { steps } = this.props;
     const begin = new Pass(this, 'Begin', {
       stateName: 'Begin',
       result: Result.fromObject({
@@ -92,34 +81,40 @@ export class MaintenanceWorkflow extends Workflow {
       }),
     });
     const plan = this.step('PlanMaintenance', {
-      function: steps.plan,
+      function: steps['plan-maintenance'],
       payload: { maintenanceId: JsonPath.stringAt('$$.Execution.Name') },
       resultPath: '$.plan',
     });
     const stages: readonly [string, Stage][] = [
-      ['configuration', this.single('RecordConfiguration', recordConfiguration, '$.configuration')],
-      ['reconcile', this.loop('ReconcilePoints', steps.reconcilePoints, '$.reconciled', {})],
-      ['holds', this.loop('ReconcileHolds', steps.reconcileHolds, '$.holds', {})],
-      ['renew', this.eachPartition('RenewLeases', steps.renewLeases, '$.renewed')],
-      ['containers', this.eachPartition('StartContainers', steps.startContainers, '$.containers')],
+      ['configuration', this.single('RecordConfiguration', steps['record-configuration'], '$.configuration')],
+      ['reconcile', this.loop('ReconcilePoints', steps['reconcile-points'], '$.reconciled', {})],
+      ['holds', this.loop('ReconcileHolds', steps['reconcile-holds'], '$.holds', {})],
+      ['renew', this.eachPartition('RenewLeases', steps['renew-leases'], '$.renewed')],
+      ['containers', this.eachPartition('StartContainers', steps['start-containers'], '$.containers')],
       [
         'expire',
-        this.loop('ExpirePoints', steps.expirePoints, '$.expired', {
+        this.loop('ExpirePoints', steps['expire-points'], '$.expired', {
           held: JsonPath.objectAt('$.holds'),
           renewed: JsonPath.objectAt('$.renewed'),
         }),
       ],
-      ['sweep', { ...this.eachPartition('SweepPacks', steps.sweepPacks, '$.swept'), onlyIf: pointsMayGo }],
-      ['sweepSnapshots', this.single('SweepSnapshots', steps.sweepSnapshots, '$.snapshots')],
-      ['verify', this.eachPartition('VerifySample', steps.verifySample, '$.verified')],
+      [
+        'sweep',
+        { ...this.eachPartition('SweepPacks', steps['sweep-packs'], '$.swept'), onlyIf: pointsMayGo },
+      ],
+      ['sweepSnapshots', this.single('SweepSnapshots', steps['sweep-snapshots'], '$.snapshots')],
+      ['verify', this.eachPartition('VerifySample', steps['verify-sample'], '$.verified')],
       [
         'checkpoint',
-        this.loop('WriteCheckpoint', steps.writeCheckpoint, '$.checkpoint', {
+        this.loop('WriteCheckpoint', steps['write-checkpoint'], '$.checkpoint', {
           maintenanceId: JsonPath.stringAt('$$.Execution.Name'),
         }),
       ],
     ];
-    const report = this.step('ReportMaintenance', { function: steps.report, resultPath: '$.report' });
+    const report = this.step('ReportMaintenance', {
+      function: steps['report-maintenance'],
+      resultPath: '$.report',
+    });
     report.addCatch(this.failed('MaintenanceFailed'), {
       errors: ['MaintenanceFailedError'],
       resultPath: ERROR_PATH,

@@ -18,15 +18,15 @@ export interface PipelineFunctionProps {
   /** What it may do beside writing its log. */
   readonly statements: readonly PolicyStatement[];
   /** @default a role of its own */
-  readonly role?: Role;
+  readonly role?: Role | undefined;
   /** A new account gets at most 3,008. @default 256 */
-  readonly memoryMegabytes?: number;
+  readonly memoryMegabytes?: number | undefined;
   /** @default one minute */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
   /** For functions that are invoked asynchronously: where events go that failed three times. */
-  readonly deadLetters?: IQueue;
+  readonly deadLetters?: IQueue | undefined;
   /** @default the handler, bundled with everything that it imports */
-  readonly code?: Code;
+  readonly code?: Code | undefined;
 }
 
 /** One Lambda function of the pipeline: its role with nothing but its own permissions, its log, its bundle. */

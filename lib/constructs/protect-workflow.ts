@@ -14,23 +14,14 @@ import {
   type StateMachine,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { PipelineFunctions } from './pipeline-functions.ts';
+import type { imageSteps } from '../../lambdas/image/steps.ts';
+import type { protectSteps } from '../../lambdas/protect/steps.ts';
+import type { StepFunctions } from '../functions/step-functions.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 /** Properties of {@link ProtectWorkflow}. */
 export interface ProtectWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
-  readonly steps: Pick<
-    PipelineFunctions,
-    | 'openRun'
-    | 'listShards'
-    | 'protectShard'
-    | 'commitPoint'
-    | 'consolidatePoint'
-    | 'snapshotVolumes'
-    | 'checkSnapshots'
-    | 'commitImage'
-    | 'failRun'
-  >;
+  readonly steps: StepFunctions<typeof protectSteps & typeof imageSteps>;
   readonly shardsAtOnce: number;
   readonly snapshotPollSeconds: number;
 }
@@ -45,7 +36,7 @@ export class ProtectWorkflow extends Workflow {
     super(scope, id, { ...props, workPrefixes: ['runs/*'] });
     this.props = props;
     const failRun = this.step('FailRun', {
-      function: props.steps.failRun,
+      function: props.steps['fail-run'],
       // A map only says that an item failed; the run knows why.
       resultSelector: {
         Error: JsonPath.stringAt('$.error.name'),
@@ -61,7 +52,7 @@ export class ProtectWorkflow extends Workflow {
 
   private definition(): IChainable {
     const openRun = this.step('OpenRun', {
-      function: this.props.steps.openRun,
+      function: this.props.steps['open-run'],
       payload: {
         resourceArn: JsonPath.stringAt('$.resourceArn'),
         kind: JsonPath.stringAt('$.kind'),
@@ -103,14 +94,14 @@ export class ProtectWorkflow extends Workflow {
   }
 
   private protectFiles(): IChainable {
-    const { listShards, commitPoint } = this.props.steps;
+    const { steps } = this.props;
     const list = this.step('ListShards', {
-      function: listShards,
+      function: steps['list-shards'],
       payload: { runId: JsonPath.stringAt('$.runId'), state: JsonPath.objectAt('$.listing.state') },
       resultPath: '$.listing',
     });
     const commit = this.step('CommitPoint', {
-      function: commitPoint,
+      function: steps['commit-point'],
       payload: {
         runId: JsonPath.stringAt('$.runId'),
         shardCount: JsonPath.numberAt('$.listing.shards.count'),
@@ -132,10 +123,10 @@ export class ProtectWorkflow extends Workflow {
   }
 
   private protectShards(next: IChainable) {
-    const { protectShard, failRun } = this.props.steps;
-    const store = this.step('ProtectShard', { function: protectShard });
+    const { steps } = this.props;
+    const store = this.step('ProtectShard', { function: steps['protect-shard'] });
     // The map itself only says that an item failed. The run is closed here, while the reason is still known.
-    const fail = this.step('FailRunOfShard', { function: failRun });
+    const fail = this.step('FailRunOfShard', { function: steps['fail-run'] });
     const failed = this.failed('ShardFailed');
     this.catching([store], fail);
     this.catching([fail], failed);
@@ -151,10 +142,10 @@ export class ProtectWorkflow extends Workflow {
   }
 
   private protectImage(): IChainable {
-    const { snapshotVolumes, checkSnapshots, commitImage } = this.props.steps;
+    const { steps } = this.props;
     const runId = { runId: JsonPath.stringAt('$.runId') };
     const snapshot = this.step('SnapshotVolumes', {
-      function: snapshotVolumes,
+      function: steps['snapshot-volumes'],
       payload: runId,
       resultPath: '$.image',
     });
@@ -177,11 +168,15 @@ export class ProtectWorkflow extends Workflow {
       jitterStrategy: JitterType.FULL,
     });
     const check = this.step('CheckSnapshots', {
-      function: checkSnapshots,
+      function: steps['check-snapshots'],
       payload: { ...runId, pollSeconds: this.props.snapshotPollSeconds },
       resultPath: '$.image',
     });
-    const commit = this.step('CommitImage', { function: commitImage, payload: runId, resultPath: '$.point' });
+    const commit = this.step('CommitImage', {
+      function: steps['commit-image'],
+      payload: runId,
+      resultPath: '$.point',
+    });
     this.catching([snapshot, check, commit], this.giveUp);
     const wait = new Wait(this, 'WaitForSnapshots', {
       stateName: 'WaitForSnapshots',
@@ -195,7 +190,7 @@ export class ProtectWorkflow extends Workflow {
 
   private consolidate(): IChainable {
     const consolidate = this.step('ConsolidatePoint', {
-      function: this.props.steps.consolidatePoint,
+      function: this.props.steps['consolidate-point'],
       payload: { runId: JsonPath.stringAt('$.runId'), state: JsonPath.objectAt('$.point.state') },
       resultPath: '$.point',
     });

@@ -12,12 +12,13 @@ import {
   type StateMachine,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { RestoreFunctions } from './restore-functions.ts';
+import type { restoreSteps } from '../../lambdas/restore/steps.ts';
+import type { StepFunctions } from '../functions/step-functions.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 /** Properties of {@link RestoreWorkflow}. */
 export interface RestoreWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
-  readonly steps: RestoreFunctions;
+  readonly steps: StepFunctions<typeof restoreSteps>;
   readonly shardsAtOnce: number;
   readonly volumePollSeconds: number;
 }
@@ -34,7 +35,7 @@ export class RestoreWorkflow extends Workflow {
   }
 
   private definition(): IChainable {
-    const { planRestore, finishRestore } = this.props.steps;
+    const { steps } = this.props;
     const accept = new Pass(this, 'Accept', {
       stateName: 'Accept',
       parameters: {
@@ -49,12 +50,12 @@ export class RestoreWorkflow extends Workflow {
       resultPath: '$.plan',
     });
     const plan = this.step('PlanRestore', {
-      function: planRestore,
+      function: steps['plan-restore'],
       payload: { request: JsonPath.objectAt('$.request'), execution: JsonPath.stringAt('$.execution') },
       resultPath: '$.plan',
     });
     const finish = this.step('FinishRestore', {
-      function: finishRestore,
+      function: steps['finish-restore'],
       payload: {
         execution: JsonPath.stringAt('$.execution'),
         restoreId: JsonPath.stringAt('$.plan.restoreId'),
@@ -67,7 +68,7 @@ export class RestoreWorkflow extends Workflow {
         .otherwise(new Succeed(this, 'FinishedRestore', { stateName: 'FinishedRestore' })),
     );
     const giveUp = this.step('FailRestore', {
-      function: finishRestore,
+      function: steps['finish-restore'],
       payload: {
         execution: JsonPath.stringAt('$.execution'),
         restoreId: JsonPath.stringAt('$.plan.restoreId'),
@@ -112,15 +113,15 @@ export class RestoreWorkflow extends Workflow {
   }
 
   private restoreShards(finish: IChainable): DistributedMap {
-    const { restoreShard, finishRestore } = this.props.steps;
-    const restore = this.step('RestoreShard', { function: restoreShard, resultPath: '$.restored' });
+    const { steps } = this.props;
+    const restore = this.step('RestoreShard', { function: steps['restore-shard'], resultPath: '$.restored' });
     restore.next(
       new Choice(this, 'Restored', { stateName: 'Restored' })
         .when(Condition.booleanEquals('$.restored.done', false), restore)
         .otherwise(new Succeed(this, 'RestoredShard', { stateName: 'RestoredShard' })),
     );
     // The map itself only says that an item failed. The restore is closed here, while the reason is still known.
-    const fail = this.step('FailRestoreOfShard', { function: finishRestore });
+    const fail = this.step('FailRestoreOfShard', { function: steps['finish-restore'] });
     const failed = this.failed('ShardFailed');
     this.catching([restore], fail);
     this.catching([fail], failed);
@@ -141,7 +142,7 @@ export class RestoreWorkflow extends Workflow {
 
   private restoreVolumes(finish: IChainable) {
     const restore = this.step('RestoreVolumes', {
-      function: this.props.steps.restoreVolumes,
+      function: this.props.steps['restore-volumes'],
       payload: {
         restoreId: JsonPath.stringAt('$.plan.restoreId'),
         pollSeconds: this.props.volumePollSeconds,

@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { statementsOf, synthesize, WITH_EVERYTHING, type Statement } from './synthesize.ts';
 
 const { storage, pipeline } = synthesize(WITH_EVERYTHING);
 const lambdas = join(import.meta.dirname, '..', '..', 'lambdas');
-const folders = readdirSync(lambdas).filter((folder) => folder !== 'shared');
+const folders = readdirSync(lambdas).filter((folder) => existsSync(join(lambdas, folder, 'env.ts')));
 
 /** What a handler makes its clients with, and the services whose rights it needs for them. */
 const clients: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GetObjectCommand, S3Client, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { InvalidInputError, StoreUnavailableError } from '@holdfast/engine';
@@ -28,8 +28,9 @@ const ENVIRONMENT = {
   PROTECT_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:protect',
   MAINTENANCE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:maintenance',
   CONFIGURATION: 's3://assets/c0ffee.json',
-  DEAD_LETTER_QUEUES: '[]',
-  MACHINES: JSON.stringify({ cycle: 'c', protect: 'p', restore: 'r', hold: 'h', maintenance: 'm' }),
+  DEAD_LETTER_QUEUE: 'https://sqs.us-east-1.amazonaws.com/000000000000/dead-letters',
+  RESTORE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:restore',
+  HOLD_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:hold',
   AWS_REGION: 'us-east-1',
 };
 
@@ -37,7 +38,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-const functions = readdirSync(LAMBDAS).filter((name) => name !== 'shared');
+const functions = readdirSync(LAMBDAS).filter((name) => existsSync(join(LAMBDAS, name, 'env.ts')));
 
 test.for(functions)('%s starts with the variables that its deployment sets', async (name) => {
   for (const [variable, value] of Object.entries(ENVIRONMENT)) vi.stubEnv(variable, value);

@@ -1,0 +1,22 @@
+import type { StepRows } from '../runtime/needs.ts';
+
+/** The steps that protect an instance or a volume. */
+export const imageSteps = {
+  'snapshot-volumes': {
+    needs: { images: 'take', work: { use: 'runs/*' }, catalog: 'use' },
+    minutes: 15,
+  },
+  'check-snapshots': {
+    needs: { images: 'see', work: { read: 'runs/*' }, catalog: 'use' },
+  },
+  'commit-image': {
+    needs: {
+      images: 'see',
+      vault: { read: 'opened', write: ['points/*', 'audit/*'] },
+      work: { read: 'runs/*' },
+      catalog: 'use',
+    },
+    memoryMegabytes: 1024,
+    minutes: 15,
+  },
+} as const satisfies StepRows;

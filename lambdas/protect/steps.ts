@@ -1,0 +1,57 @@
+import { workerMegabytes } from '@holdfast/engine/model';
+import type { StepRows } from '../runtime/needs.ts';
+
+/** The steps that protect what consists of files, and those that open and close any run. */
+export const protectSteps = {
+  'open-run': {
+    needs: {
+      plans: true,
+      sources: 'list',
+      vault: { read: 'opened', write: ['format.json', 'keys/*'], createKeys: true },
+      work: { use: 'runs/*' },
+      catalog: 'use',
+    },
+    memoryMegabytes: 1024,
+    minutes: 15,
+  },
+  'list-shards': {
+    needs: { plans: true, sources: 'list', work: { use: 'runs/*' }, catalog: 'use' },
+    memoryMegabytes: 1024,
+    minutes: 15,
+  },
+  'protect-shard': {
+    needs: {
+      plans: true,
+      sources: 'read',
+      vault: { read: 'opened', write: ['packs/*', 'pages/*'] },
+      work: { use: 'runs/*' },
+      catalog: 'use',
+      index: 'use',
+    },
+    memoryMegabytes: workerMegabytes,
+    minutes: 15,
+  },
+  'commit-point': {
+    needs: {
+      vault: { read: 'opened', write: ['packs/*', 'pages/*', 'points/*', 'audit/*'] },
+      work: { use: 'runs/*' },
+      catalog: 'use',
+      index: 'use',
+    },
+    memoryMegabytes: workerMegabytes,
+    minutes: 15,
+  },
+  'consolidate-point': {
+    needs: {
+      vault: { read: 'opened', write: ['containers/*', 'pages/*', 'points/*', 'audit/*'] },
+      work: { use: 'runs/*' },
+      catalog: 'use',
+      index: 'use',
+    },
+    memoryMegabytes: workerMegabytes,
+    minutes: 15,
+  },
+  'fail-run': {
+    needs: { catalog: 'use', metrics: true },
+  },
+} as const satisfies StepRows;

@@ -1,0 +1,35 @@
+import { workerMegabytes } from '@holdfast/engine/model';
+import type { StepRows } from '../runtime/needs.ts';
+
+/** The steps of a restore. They write to the configured targets, and nothing in the vault but its audit log. */
+export const restoreSteps = {
+  'plan-restore': {
+    needs: {
+      targets: 'look',
+      images: 'see',
+      vault: { read: 'opened', thaw: true, audit: true },
+      work: { use: 'restores/*' },
+      catalog: 'use',
+    },
+    memoryMegabytes: 1024,
+    minutes: 15,
+  },
+  'restore-shard': {
+    needs: { targets: 'write', vault: { read: 'opened' }, work: { use: 'restores/*' } },
+    memoryMegabytes: workerMegabytes,
+    minutes: 15,
+  },
+  'restore-volumes': {
+    needs: { images: 'restore', work: { use: 'restores/*' } },
+    minutes: 5,
+  },
+  'finish-restore': {
+    needs: {
+      vault: { read: 'sealed', audit: true },
+      work: { use: 'restores/*' },
+      catalog: 'use',
+      metrics: true,
+    },
+    minutes: 5,
+  },
+} as const satisfies StepRows;

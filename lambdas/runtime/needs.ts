@@ -1,0 +1,132 @@
+import type { longestExecutionHours } from '@holdfast/engine/model';
+
+/** A state machine of the deployment. */
+export type MachineName = keyof typeof longestExecutionHours;
+
+/** Objects of the vault, by what their names begin with. */
+type VaultPlace = 'format.json' | `${'keys' | 'packs' | 'pages' | 'containers' | 'points' | 'audit'}/*`;
+
+/** Working files, by what their names begin with. */
+type WorkPlace = `${'cycles' | 'runs' | 'restores' | 'maintenance' | 'executions'}/*`;
+
+/** What a step needs of the vault. */
+interface VaultNeeds {
+  /**
+   * `names`: which objects there are, and the vault's clock. `sealed`: also the objects, which nobody opens without the
+   * key. `opened`: also the key.
+   */
+  readonly read: 'names' | 'sealed' | 'opened';
+  /** Storing new objects at these places, and extending locks anywhere. */
+  readonly write?: readonly VaultPlace[];
+  /** Making the data keys of a new vault. */
+  readonly createKeys?: true;
+  /** Extending locks anywhere, and nothing else. */
+  readonly renew?: true;
+  /** Switching S3's legal hold on. */
+  readonly hold?: true;
+  /** Seeing S3's legal hold at these places; without it, reading a version's state leaves that out. */
+  readonly seeHolds?: readonly VaultPlace[];
+  /** Removing versions whose locks have ended at these places, S3's legal hold switched off before. */
+  readonly sweep?: readonly VaultPlace[];
+  /** Making archived containers readable for some days. */
+  readonly thaw?: true;
+  /** Adding to the audit log. */
+  readonly audit?: true;
+}
+
+/**
+ * What a step needs of the world. Of each need come the function's variables ({@link variablesOf}), its rights
+ * (`lib/functions/step-rights.ts`), the part of the vault's policy that names its role, and the services that its code is
+ * given (`services.ts`): nobody writes one of them by hand.
+ */
+export interface Needs {
+  readonly vault?: VaultNeeds;
+  /** Working files at one place. */
+  readonly work?: { readonly read: WorkPlace } | { readonly use: WorkPlace };
+  readonly catalog?: 'read' | 'use';
+  /** `forget`: taking out what has been swept. */
+  readonly index?: 'use' | 'forget';
+  /** Publishing counts. */
+  readonly metrics?: true;
+  /** The plans that are deployed. */
+  readonly plans?: true;
+  /** All of what is deployed, for the record. */
+  readonly configuration?: true;
+  /** `find`: what is tagged. `list`: names of files, and a source's clock. `read`: content, too. */
+  readonly sources?: 'find' | 'list' | 'read';
+  /** The buckets that restores may write to. `look`: whether they are there. */
+  readonly targets?: 'look' | 'write';
+  /** EC2. `see` snapshots; `take` those of tagged machines; `remove` those of runs; `restore` volumes out of them. */
+  readonly images?: 'see' | 'take' | 'remove' | 'restore';
+  /** State machines: to `start` one, to learn when it last succeeded (`recall`), or to `follow` what became of executions. */
+  readonly machines?: Partial<Record<MachineName, 'start' | 'recall' | 'follow'>>;
+  /** Counting events that could not be delivered. */
+  readonly deadLetters?: 'count';
+}
+
+/** One step of the pipeline, which is one Lambda function. */
+interface StepRow {
+  readonly needs: Needs;
+  /** A new account gets at most 3,008. @default 256 */
+  readonly memoryMegabytes?: number;
+  /** Longest a call may take; Lambda allows 15. @default 1 */
+  readonly minutes?: number;
+  /** Called by schedules and events, which nobody waits for: what failed three times is set aside. */
+  readonly isCalledByEvents?: true;
+}
+
+/** Steps of one machine by name. */
+export type StepRows = Readonly<Record<string, StepRow>>;
+
+/** A variable of a function. */
+export type Variable =
+  | 'VAULT_BUCKET'
+  | 'KMS_KEY_ARN'
+  | 'LOCK_MODE'
+  | 'WORK_BUCKET'
+  | 'CATALOG_TABLE'
+  | 'CHUNK_INDEX_TABLE'
+  | 'METRICS_NAMESPACE'
+  | 'CONFIGURATION'
+  | 'DEAD_LETTER_QUEUE'
+  | MachineVariable;
+export type MachineVariable = `${Uppercase<MachineName>}_MACHINE_ARN`;
+
+/** The variables that a function is told, in no order. */
+export function variablesOf(needs: Needs): readonly Variable[] {
+  const { vault, work, catalog, index, metrics, machines = {}, deadLetters } = needs;
+  const names: (Variable | false)[] = [
+    vault !== undefined && 'VAULT_BUCKET',
+    vault?.read === 'opened' && 'KMS_KEY_ARN',
+    setsLocks(needs) && 'LOCK_MODE',
+    work !== undefined && 'WORK_BUCKET',
+    catalog !== undefined && 'CATALOG_TABLE',
+    index !== undefined && 'CHUNK_INDEX_TABLE',
+    metrics === true && 'METRICS_NAMESPACE',
+    isConfigured(needs) && 'CONFIGURATION',
+    deadLetters !== undefined && 'DEAD_LETTER_QUEUE',
+    ...(Object.keys(machines) as MachineName[]).map(machineVariable),
+  ];
+  return names.filter((name) => name !== false);
+}
+
+/** Whether a step puts locks on objects, or moves them. */
+function setsLocks({ vault = { read: 'names' } }: Needs): boolean {
+  return vault.write !== undefined || vault.renew === true || vault.hold === true || vault.audit === true;
+}
+
+/** Whether a step works by the deployed configuration. */
+export function isConfigured({ plans, configuration, sources, targets, vault }: Needs): boolean {
+  return (
+    plans === true ||
+    configuration === true ||
+    sources !== undefined ||
+    targets !== undefined ||
+    vault?.createKeys === true
+  );
+}
+
+/** The variable with the ARN of a machine. */
+export function machineVariable(name: MachineName): MachineVariable {
+  return `${name.toUpperCase() as Uppercase<MachineName>}_MACHINE_ARN`;
+}

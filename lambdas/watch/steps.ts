@@ -1,0 +1,37 @@
+import type { StepRows } from '../runtime/needs.ts';
+
+/** What watches over the machines. */
+export const watchSteps = {
+  'check-overdue': {
+    needs: {
+      plans: true,
+      sources: 'find',
+      catalog: 'use',
+      metrics: true,
+      machines: { maintenance: 'recall' },
+    },
+    minutes: 15,
+    isCalledByEvents: true,
+  },
+  'close-executions': {
+    needs: {
+      vault: { read: 'sealed', audit: true },
+      work: { use: 'executions/*' },
+      catalog: 'use',
+      metrics: true,
+      machines: {
+        cycle: 'follow',
+        protect: 'follow',
+        restore: 'follow',
+        hold: 'follow',
+        maintenance: 'follow',
+      },
+    },
+    minutes: 15,
+    isCalledByEvents: true,
+  },
+  'count-dead-letters': {
+    needs: { deadLetters: 'count', metrics: true },
+    isCalledByEvents: true,
+  },
+} as const satisfies StepRows;

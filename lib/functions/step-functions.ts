@@ -1,0 +1,73 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import type { Role } from 'aws-cdk-lib/aws-iam';
+import type { Code } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import {
+  type MachineName,
+  type MachineVariable,
+  machineVariable,
+  type StepRows,
+  type Variable,
+  variablesOf,
+} from '../../lambdas/runtime/needs.ts';
+import { constructIdOf } from '../constructs/construct-id.ts';
+import { PipelineFunction } from '../constructs/pipeline-function.ts';
+import { METRICS_NAMESPACE } from '../metrics.ts';
+import { stepRights, type StepWorld } from './step-rights.ts';
+
+/** Properties of {@link makeStepFunctions}. */
+export interface StepFunctionsProps extends StepWorld {
+  /** Roles that the vault's policy names. A step of one of these names works in that role, any other in its own. */
+  readonly vaultRoles: Readonly<Record<string, Role>>;
+  /** One bundle for all functions, for tests of the template. @default each function's own, made by esbuild */
+  readonly handlerCode?: Code;
+}
+
+/** The functions of steps, by their names. */
+export type StepFunctions<Rows extends StepRows> = Readonly<Record<keyof Rows, PipelineFunction>>;
+
+/** Makes a function of each step: what it is told, what it may do, its memory and time, all out of its row. */
+export function makeStepFunctions<Rows extends StepRows>(
+  scope: Construct,
+  id: string,
+  rows: Rows,
+  props: StepFunctionsProps,
+): StepFunctions<Rows> {
+  const group = new Construct(scope, id);
+  const values = variableValues(props);
+  const functions = Object.entries(rows).map(([name, row]) => [
+    name,
+    new PipelineFunction(group, constructIdOf(name), {
+      name,
+      environment: Object.fromEntries(variablesOf(row.needs).map((variable) => [variable, values[variable]])),
+      statements: stepRights(Stack.of(group), row.needs, props),
+      role: props.vaultRoles[name],
+      memoryMegabytes: row.memoryMegabytes,
+      timeout: Duration.minutes(row.minutes ?? 1),
+      deadLetters: row.isCalledByEvents === true ? props.deadLetters : undefined,
+      code: props.handlerCode,
+    }),
+  ]);
+  return Object.fromEntries(functions) as StepFunctions<Rows>;
+}
+
+/** How functions are told where the deployment keeps things. */
+function variableValues(world: StepWorld): Readonly<Record<Variable, string>> {
+  const { config, configuration, storage, machines, deadLetters } = world;
+  const arns = (Object.keys(machines) as MachineName[]).map((name) => [
+    machineVariable(name),
+    machines[name].arn,
+  ]);
+  return {
+    VAULT_BUCKET: storage.vault.bucketName,
+    KMS_KEY_ARN: storage.key.keyArn,
+    LOCK_MODE: config.lockMode,
+    WORK_BUCKET: storage.workBucket.bucketName,
+    CATALOG_TABLE: storage.catalog.tableName,
+    CHUNK_INDEX_TABLE: storage.chunkIndex.tableName,
+    METRICS_NAMESPACE,
+    CONFIGURATION: configuration.url,
+    DEAD_LETTER_QUEUE: deadLetters.queueUrl,
+    ...(Object.fromEntries(arns) as Record<MachineVariable, string>),
+  };
+}

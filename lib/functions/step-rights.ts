@@ -1,0 +1,143 @@
+import type { Stack } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { isConfigured, type MachineName, type Needs } from '../../lambdas/runtime/needs.ts';
+import type { DeploymentConfig } from '../deployment-config.ts';
+import { METRICS_NAMESPACE } from '../metrics.ts';
+import type { ConfigurationObject } from '../constructs/configuration-object.ts';
+import * as sources from '../constructs/source-access.ts';
+import * as vault from '../constructs/vault-access.ts';
+
+/** A state machine as functions are told of it, which are made before it. */
+export interface MachineReference {
+  readonly arn: string;
+  /** What the ARNs of its executions are like. */
+  readonly executions: string;
+}
+
+/** What rights and variables of steps are about. */
+export interface StepWorld {
+  readonly config: DeploymentConfig;
+  readonly configuration: ConfigurationObject;
+  readonly storage: vault.Storage;
+  readonly machines: Readonly<Record<MachineName, MachineReference>>;
+  readonly deadLetters: IQueue;
+}
+
+/** What a step may do, by what it needs; beside writing its log, nothing else. */
+export function stepRights(stack: Stack, needs: Needs, world: StepWorld): PolicyStatement[] {
+  return [
+    ...(isConfigured(needs) ? [world.configuration.reads()] : []),
+    ...imageRights(stack, needs, world),
+    ...sourceRights(needs, world),
+    ...vaultRights(needs, world),
+    ...workingRights(needs, world),
+    ...machineRights(needs, world),
+  ];
+}
+
+function vaultRights({ vault: needs }: Needs, { storage }: StepWorld): PolicyStatement[] {
+  if (needs === undefined) return [];
+  const { read, write, createKeys, renew, hold, seeHolds, sweep, thaw, audit } = needs;
+  return [
+    ...(read === 'opened' ? vault.readsVault(storage) : []),
+    ...(read === 'sealed' ? vault.readsSealed(storage) : []),
+    ...(read === 'names' ? [vault.listsVault(storage)] : []),
+    ...(write === undefined ? [] : vault.writesVault(storage, write)),
+    ...(createKeys === true ? vault.createsVaultKeys(storage) : []),
+    ...(renew === true ? [vault.extendsLocks(storage)] : []),
+    ...(hold === true ? [vault.holdsPoints(storage)] : []),
+    ...(seeHolds === undefined ? [] : [vault.seesHolds(storage, seeHolds)]),
+    ...(sweep === undefined ? [] : vault.removesVersions(storage, sweep)),
+    ...(thaw === true ? [vault.thawsContainers(storage)] : []),
+    ...(audit === true ? [vault.writesAuditLog(storage)] : []),
+  ];
+}
+
+function sourceRights(needs: Needs, { config }: StepWorld): PolicyStatement[] {
+  return [
+    ...(needs.sources === 'find' ? sources.discoversSources() : []),
+    ...(needs.sources === 'list' || needs.sources === 'read' ? sources.listsBuckets(config) : []),
+    ...(needs.sources === 'read' ? sources.readsBuckets(config) : []),
+    ...(needs.targets === 'look' ? sources.listsTargets(config) : []),
+    ...(needs.targets === 'write' ? sources.writesTargets(config) : []),
+  ];
+}
+
+function imageRights(stack: Stack, { images }: Needs, { config }: StepWorld): PolicyStatement[] {
+  switch (images) {
+    case undefined:
+      return [];
+    case 'see':
+      return [sources.describes('Snapshots')];
+    case 'take':
+      return [
+        sources.describes('Instances', 'Volumes', 'Snapshots'),
+        ...sources.takesSnapshots(stack, config),
+      ];
+    case 'remove':
+      return [sources.describes('Snapshots'), sources.removesSnapshots(stack)];
+    case 'restore':
+      return [sources.describes('Volumes'), ...sources.createsVolumes(stack, config)];
+  }
+}
+
+function workingRights({ work, catalog, index, metrics }: Needs, { storage }: StepWorld): PolicyStatement[] {
+  return [
+    ...(work === undefined
+      ? []
+      : 'use' in work
+        ? vault.usesWork(storage, [work.use])
+        : vault.readsWork(storage, [work.read])),
+    ...(catalog === 'use' ? vault.usesCatalog(storage) : []),
+    ...(catalog === 'read' ? vault.readsCatalog(storage) : []),
+    ...(index === 'use' ? vault.usesChunkIndex(storage) : []),
+    ...(index === 'forget' ? [vault.forgetsChunks(storage)] : []),
+    ...(metrics === true ? vault.putsMetrics(METRICS_NAMESPACE) : []),
+  ];
+}
+
+function machineRights({ machines = {}, deadLetters }: Needs, world: StepWorld): PolicyStatement[] {
+  const named = (wanted: string): MachineReference[] =>
+    (Object.keys(machines) as MachineName[])
+      .filter((name) => machines[name] === wanted)
+      .map((name) => world.machines[name]);
+  const [started, recalled, followed] = [named('start'), named('recall'), named('follow')];
+  return [
+    ...allow(
+      'StartExecutions',
+      ['states:StartExecution'],
+      started.map(({ arn }) => arn),
+    ),
+    ...allow(
+      'RecallExecutions',
+      ['states:ListExecutions', 'states:DescribeStateMachine'],
+      recalled.map(({ arn }) => arn),
+    ),
+    ...allow(
+      'ListExecutions',
+      ['states:ListExecutions'],
+      followed.map(({ arn }) => arn),
+    ),
+    ...allow(
+      'LookAtExecutions',
+      ['states:DescribeExecution'],
+      followed.map(({ executions }) => executions),
+      vault.accountOfArn,
+    ),
+    ...allow(
+      'CountMessages',
+      ['sqs:GetQueueAttributes'],
+      deadLetters === undefined ? [] : [world.deadLetters.queueArn],
+    ),
+  ];
+}
+
+function allow(
+  sid: string,
+  actions: string[],
+  resources: string[],
+  conditions?: Record<string, object>,
+): PolicyStatement[] {
+  return resources.length === 0 ? [] : [new PolicyStatement({ sid, actions, resources, conditions })];
+}
