@@ -16,7 +16,7 @@ export interface OverdueResource {
  */
 export async function findOverdue(catalog: Catalog, plans: Plans, now: Date): Promise<OverdueResource[]> {
   const found: OverdueResource[] = [];
-  for await (const row of catalog.listResources()) {
+  for await (const row of catalog.resources.list()) {
     const { arn, problem, partOf } = row;
     // The instance is told of itself.
     if (partOf !== undefined) continue;

@@ -23,7 +23,7 @@ export function makeHandler(deps: {
 }): StepHandler<CheckSnapshotsOutput> {
   const { catalog, clock, work } = deps.services;
   return defineHandler('check-snapshots', CheckSnapshotsInput, async (input) => {
-    await catalog.touchRun(input.runId, aliveUntil(clock.now()));
+    await catalog.runs.touch(input.runId, aliveUntil(clock.now()));
     const taken = await new ImageRecords(work, input.runId).getTaken();
     const now = clock.now();
     const progress = await snapshotProgress(deps.images, taken, now);

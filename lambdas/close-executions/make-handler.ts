@@ -77,7 +77,7 @@ const close: Readonly<
 > = {
   protect: async (deps, count, execution) => {
     const input = RunInput.safeParse(execution.input);
-    const run = input.success ? await deps.catalog.findRun(input.data.runId) : undefined;
+    const run = input.success ? await deps.catalog.runs.find(input.data.runId) : undefined;
     // Whoever started it sees that it failed: a cycle, or the person who waits. No run is in the way of the next one.
     if (run === undefined || !isOpen(run)) return 'reported';
     // Another execution goes on with it.
@@ -86,7 +86,7 @@ const close: Readonly<
     return 'closed';
   },
   restore: async (deps, count, execution) => {
-    const row = await deps.catalog.findRestore(restoreIdOf(execution.arn));
+    const row = await deps.catalog.restores.find(restoreIdOf(execution.arn));
     if (row?.state !== 'running' && (row !== undefined || hasReported(execution))) return 'reported';
     if (row !== undefined) await closeRestore(deps, row, { state: 'failed', error: errorOf(execution) });
     count([metric('RestoreFailures', 1)]);

@@ -42,13 +42,13 @@ export function makeHandler(deps: {
   return defineHandler('commit-point', CommitPointInput, async (input, context) => {
     const run = await getRunPlan(work, input.runId);
     const keys = await openKeys();
-    const isOver = (await catalog.findRun(run.runId))?.pointId !== undefined;
+    const isOver = (await catalog.runs.find(run.runId))?.pointId !== undefined;
     let content: Parameters<typeof commitPoint>[3] = async () => {
       throw new RunClosedError(run.runId, 'it has committed its point, and that is gone');
     };
     // The answer of the call that committed may have been lost.
     if (!isOver) {
-      await catalog.touchRun(run.runId, aliveUntil(clock.now()));
+      await catalog.runs.touch(run.runId, aliveUntil(clock.now()));
       const shouldStop = () => context.getRemainingTimeInMillis() < handOnBeforeMs;
       const step = await joinSomeShards(services, keys, run, input.shardCount, { shouldStop });
       if (!step.done) {

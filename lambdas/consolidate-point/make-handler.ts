@@ -34,7 +34,7 @@ export function makeHandler(deps: {
 }): StepHandler<ConsolidateOutput> {
   const { services, openKeys, log } = deps;
   return defineHandler('consolidate-point', ConsolidateInput, async (input, context) => {
-    const row = await services.catalog.findRun(input.runId);
+    const row = await services.catalog.runs.find(input.runId);
     // The answer of the call that committed was lost.
     if (row?.pointId !== undefined) return { done: true, runId: input.runId, pointId: row.pointId };
     const run = await getRunPlan(services.work, input.runId);

@@ -37,7 +37,7 @@ export function makeHandler(deps: {
   const { catalog, log } = deps;
   return defineReportingHandler('fail-run', FailRunInput, deps, async (input, count) => {
     const error = errorRecordOfCaught(input.error ?? { Error: 'Error', Cause: '' });
-    const run = input.runId && (await catalog.findRun(input.runId));
+    const run = input.runId && (await catalog.runs.find(input.runId));
     if (run !== undefined && !isOpen(run)) {
       log.info('the run was closed before', { runId: run.runId, state: run.state });
       return { state: run.state, error: run.error ?? error };

@@ -25,5 +25,5 @@ export async function closeRestore(
     by: execution ?? restoreId,
     event: { kind: 'restore-ended', restore: restoreId, ...logged },
   });
-  await catalog.putRestore({ ...row, ...end, endedAt: clock.now() });
+  await catalog.restores.put({ ...row, ...end, endedAt: clock.now() });
 }

@@ -54,7 +54,7 @@ export interface FinishRestoreDeps extends CloseRestoreDeps {
 export function makeHandler(deps: FinishRestoreDeps): StepHandler<FinishRestoreOutput> {
   return defineReportingHandler('finish-restore', FinishRestoreInput, deps, async (input, count, context) => {
     const restoreId = input.restoreId ?? restoreIdOf(input.execution);
-    const row = await deps.catalog.findRestore(restoreId);
+    const row = await deps.catalog.restores.find(restoreId);
     if (input.error !== undefined)
       return { done: true, ...(await fail(deps, count, restoreId, row, errorRecordOfCaught(input.error))) };
     const job = await getJson(deps.work, restoreFiles.job(restoreId), RestoreJob);

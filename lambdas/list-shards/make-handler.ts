@@ -54,7 +54,7 @@ export function makeHandler(deps: {
   const { services, plans, openSource, workBucket, log } = deps;
   const { work, catalog, clock } = services;
   return defineHandler('list-shards', ListShardsInput, async (input, context) => {
-    await catalog.touchRun(input.runId, aliveUntil(clock.now()));
+    await catalog.runs.touch(input.runId, aliveUntil(clock.now()));
     const run = await getRunPlan(work, input.runId);
     const plan = getPlan(plans, run.plan);
     const before = input.state && (await getJson(work, input.state.key, ListingState));

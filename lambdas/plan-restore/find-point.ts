@@ -16,7 +16,7 @@ export async function findPointFor(
   { point, resource, time }: Pick<RestoreInput, 'point' | 'resource' | 'time'>,
 ): Promise<PointRow> {
   if (point !== undefined) {
-    const row = await catalog.findPoint(point);
+    const row = await catalog.points.find(point);
     if (row !== undefined) return row;
     throw new UnknownNameError(
       `point ${point} does not exist; list a resource's points with "holdfast points <arn>"`,
@@ -25,11 +25,11 @@ export async function findPointFor(
   const arn = resource as ResourceArn;
   const at = new Date(time ?? '');
   const now = clock.now();
-  for await (const row of catalog.listPoints(arn, { to: at })) {
+  for await (const row of catalog.points.list(arn, { to: at })) {
     if (row.expiresAt > now) return row;
   }
   let oldest: PointRow | undefined;
-  for await (const row of catalog.listPoints(arn)) if (row.expiresAt > now) oldest = row;
+  for await (const row of catalog.points.list(arn)) if (row.expiresAt > now) oldest = row;
   throw new UnknownNameError(
     `${arn} has no recovery point at or before ${at.toISOString()}; ` +
       (oldest === undefined

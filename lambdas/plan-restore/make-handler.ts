@@ -102,7 +102,7 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
     );
     const restoreId = restoreIdOf(execution);
     // What a time means may change while a point thaws: it stays the point that is on the log.
-    const begun = input.dryRun ? undefined : await deps.catalog.findRestore(restoreId);
+    const begun = input.dryRun ? undefined : await deps.catalog.restores.find(restoreId);
     const row = await findPointFor(deps, begun === undefined ? input : { point: begun.pointId });
     const keys = await deps.openKeys();
     const { root } = await readRoot(deps.store, keys, row.resourceArn, row.pointId, row.rootVersionId);
@@ -200,7 +200,7 @@ async function record(
   const target = describe(restore.target);
   const known = await putRow(deps, restoreId, execution, row, root, target);
   if (known.state === 'running')
-    await catalog.putRestore({ ...known, state: 'recorded', endedAt: clock.now() });
+    await catalog.restores.put({ ...known, state: 'recorded', endedAt: clock.now() });
   log.info('recorded the restore', { restoreId, point: root.point });
   return {
     restoreId,
@@ -298,7 +298,7 @@ async function putRow(
   target: string,
 ): Promise<RestoreRow> {
   // A step that is repeated must not open what has been closed since.
-  const known = await catalog.findRestore(restoreId);
+  const known = await catalog.restores.find(restoreId);
   if (known !== undefined) return known;
   // The log first: nothing is read for a restore of which there is no trace.
   await audit.append({
@@ -317,7 +317,7 @@ async function putRow(
     startedAt: clock.now(),
     execution,
   };
-  await catalog.putRestore(opened);
+  await catalog.restores.put(opened);
   return opened;
 }
 

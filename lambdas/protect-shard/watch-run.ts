@@ -16,7 +16,7 @@ export interface WatchedRun {
  * run is alive. Driven by progress, not by a timer: a worker that stands still has nothing to stop.
  */
 export function watchRun(
-  { catalog, clock }: { readonly catalog: Pick<Catalog, 'touchRun'>; readonly clock: Clock },
+  { catalog, clock }: { readonly catalog: Pick<Catalog, 'runs'>; readonly clock: Clock },
   runId: RunId,
 ): WatchedRun {
   const controller = new AbortController();
@@ -26,7 +26,7 @@ export function watchRun(
     onProgress: () => {
       if (clock.elapsedMs() - lookedMs < lookEveryMs) return;
       lookedMs = clock.elapsedMs();
-      catalog.touchRun(runId, aliveUntil(clock.now())).catch((error: unknown) => {
+      catalog.runs.touch(runId, aliveUntil(clock.now())).catch((error: unknown) => {
         // A catalog that does not answer now is asked again later, and by the shard's own last look.
         if (error instanceof RunClosedError) controller.abort(error);
       });

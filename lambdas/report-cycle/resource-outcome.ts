@@ -25,7 +25,7 @@ export async function findOutcome(
   endedEarly?: NonNullable<RunRow['error']>,
 ): Promise<ResourceOutcome> {
   const { resourceArn: arn, kind, runId } = item;
-  const run = await catalog.findRun(runId);
+  const run = await catalog.runs.find(runId);
   if (run === undefined) {
     const skipped = skipReason(kind, type);
     if (skipped !== undefined) return { arn, state: 'skipped', reason: skipped, ...noBytes };
@@ -39,7 +39,7 @@ export async function findOutcome(
     case 'completed':
     case 'completed-with-warnings':
     case 'degraded': {
-      const point = run.pointId && (await catalog.findPoint(run.pointId));
+      const point = run.pointId && (await catalog.points.find(run.pointId));
       return {
         arn,
         state: run.state,
@@ -67,7 +67,7 @@ function degradedReason(point: PointRow | undefined): string {
 
 /** A run that was never opened left no trace of its own; mostly another one was in its way. */
 async function whyNoRun(catalog: Catalog, { resourceArn, runId }: CycleList[number]): Promise<string> {
-  const { lastRunId, lastRunState } = (await catalog.findResource(resourceArn)) ?? {};
+  const { lastRunId, lastRunState } = (await catalog.resources.find(resourceArn)) ?? {};
   const isOpen = lastRunState === 'open' || lastRunState === 'cancelling';
   const other = isOpen ? `run ${lastRunId} of an earlier cycle is still at work` : 'no run was opened';
   return `${other}; the protect execution ${runId} says why`;

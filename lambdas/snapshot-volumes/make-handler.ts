@@ -52,7 +52,7 @@ export function makeHandler(deps: SnapshotDeps): StepHandler<SnapshotVolumesOutp
   const { services, images } = deps;
   const { work, catalog, clock } = services;
   return defineHandler('snapshot-volumes', z.object({ runId }), async (input) => {
-    await catalog.touchRun(input.runId, aliveUntil(clock.now()));
+    await catalog.runs.touch(input.runId, aliveUntil(clock.now()));
     const run = await getRunPlan(work, input.runId);
     const records = new ImageRecords(work, run.runId);
     const taken = await records.findTaken();

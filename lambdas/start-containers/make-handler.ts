@@ -121,7 +121,7 @@ export function makeHandler(deps: {
     now: Date,
   ): Promise<RetentionDecision | undefined> {
     for (const decision of oldestFirst) {
-      const yesterday = await catalog.findRun(runIdOf(decision, new Date(now.getTime() - dayMs)));
+      const yesterday = await catalog.runs.find(runIdOf(decision, new Date(now.getTime() - dayMs)));
       if (yesterday?.state !== 'failed') return decision;
     }
     return oldestFirst[0];
@@ -129,7 +129,7 @@ export function makeHandler(deps: {
 
   async function start(decision: RetentionDecision, plan: Plan, now: Date): Promise<boolean> {
     const { point, keepUntil } = decision;
-    const resource = await catalog.findResource(point.resourceArn);
+    const resource = await catalog.resources.find(point.resourceArn);
     if (resource?.lastRunState === 'open' || resource?.lastRunState === 'cancelling') return false;
     const runId = runIdOf(decision, now);
     await protect.start(runId, {

@@ -62,7 +62,7 @@ export function makeHandler(deps: {
         atOnce: runsAtOnce,
         nameOf: ([runId]) => `snapshots of run ${runId}`,
         work: async ([runId, snapshots]) => {
-          const run = await catalog.findRun(runId);
+          const run = await catalog.runs.find(runId);
           if (run === undefined) {
             counts.unknown += snapshots.length;
             log.warn('snapshots of an unknown run are left alone', { runId, snapshots: snapshots.length });
@@ -96,7 +96,7 @@ async function notePoints(
   let lacking = 0;
   const { failures } = await workThrough(
     {
-      items: catalog.listPointsExpiring({}),
+      items: catalog.points.listExpiring({}),
       atOnce: pointsAtOnce,
       nameOf: ({ pointId }) => `point ${pointId}`,
       work: async (point) => {
@@ -107,7 +107,7 @@ async function notePoints(
           lacking += 1;
           log.warn('a point has lost snapshots', { pointId, resource: point.resourceArn, missing });
         }
-        if (missing !== snapshotsMissing) await catalog.noteSnapshotsMissing(pointId, missing);
+        if (missing !== snapshotsMissing) await catalog.points.noteSnapshotsMissing(pointId, missing);
       },
     },
     {},
@@ -133,7 +133,7 @@ async function isLeftOver(
   { runId, resourceArn, state, pointId }: RunRow,
 ): Promise<boolean> {
   if (state === 'open' || state === 'cancelling') return false;
-  if (pointId !== undefined && (await catalog.findPoint(pointId)) !== undefined) return false;
-  for await (const point of catalog.listPoints(resourceArn)) if (point.runId === runId) return false;
+  if (pointId !== undefined && (await catalog.points.find(pointId)) !== undefined) return false;
+  for await (const point of catalog.points.list(resourceArn)) if (point.runId === runId) return false;
   return true;
 }

@@ -208,8 +208,8 @@ async function runCycle(scene: Scene, type: BackupType): Promise<void> {
 
 async function showCatalog({ catalog }: Scene): Promise<void> {
   const points: PointRow[] = [];
-  for await (const { arn } of catalog.listResources())
-    points.push(...(await Array.fromAsync(catalog.listPoints(arn))));
+  for await (const { arn } of catalog.resources.list())
+    points.push(...(await Array.fromAsync(catalog.points.list(arn))));
   printPoints(points.sort((a, b) => a.committedAt.getTime() - b.committedAt.getTime()));
   if (points.some(({ resourceArn }) => resourceArn.includes(demoBuckets.untagged)))
     differences.push('the untagged bucket was backed up');
@@ -284,11 +284,11 @@ function target(prefix: string) {
 
 async function restoreVolumes(scene: Scene, machine: SourceMachine, aws: Emulator): Promise<void> {
   let newest: PointRow | undefined;
-  for await (const { arn, kind } of scene.catalog.listResources()) {
-    if (kind === 'ebs-volume' && (await Array.fromAsync(scene.catalog.listPoints(arn))).length > 0)
+  for await (const { arn, kind } of scene.catalog.resources.list()) {
+    if (kind === 'ebs-volume' && (await Array.fromAsync(scene.catalog.points.list(arn))).length > 0)
       differences.push(`${arn} was backed up by itself, although its instance is`);
     if (kind !== 'ec2-instance') continue;
-    for await (const point of scene.catalog.listPoints(arn)) newest ??= point;
+    for await (const point of scene.catalog.points.list(arn)) newest ??= point;
   }
   if (newest === undefined) throw new Error('the instance has no point');
   const { report } = (await restore(scene, 'volumes', {

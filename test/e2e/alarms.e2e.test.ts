@@ -90,7 +90,7 @@ describeUnless(noAlarms)('an alarm goes from OK to ALARM and tells the topic', (
       await app.s3.send(new CreateBucketCommand({ Bucket: late }));
       await tagBucket(app, late, testPlans.alarms);
       // Two days ago: nobody can wait for that here.
-      await app.catalog.putPoint({
+      await app.catalog.points.put({
         ...point,
         pointId: '20200101T000000Z-0123456789abcdef' as PointId,
         resourceArn: arnOfBucket(late),
@@ -98,7 +98,7 @@ describeUnless(noAlarms)('an alarm goes from OK to ALARM and tells the topic', (
       });
       const found = await invoke(app, 'check-overdue', {});
       await untag(app, late);
-      await app.catalog.removePoint('20200101T000000Z-0123456789abcdef' as PointId);
+      await app.catalog.points.remove('20200101T000000Z-0123456789abcdef' as PointId);
       expect(found).toEqual({
         maintenanceOverdue: 0,
         overduePlans: 1,
@@ -115,14 +115,14 @@ describeUnless(noAlarms)('an alarm goes from OK to ALARM and tells the topic', (
     const pointId = '20200102T000000Z-0123456789abcdef' as PointId;
 
     await seeAlarm('DegradedResources', async () => {
-      await app.catalog.putPoint({
+      await app.catalog.points.put({
         ...clean,
         pointId,
         sourceTime: new Date(clean.sourceTime.getTime() + 1000),
         unread: { carried: 1, missing: 2 },
       });
       const found = await invoke(app, 'check-overdue', {});
-      await app.catalog.removePoint(pointId);
+      await app.catalog.points.remove(pointId);
       expect(found).toMatchObject({ overdueResources: 0, degradedResources: 1 });
     });
     expect(await invoke(app, 'check-overdue', {})).toMatchObject({ degradedResources: 0 });

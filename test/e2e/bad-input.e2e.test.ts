@@ -177,13 +177,13 @@ describe('a file that the target has already', () => {
 
 describe('a tag that protects nothing', () => {
   test('is said to name a plan that is not deployed', async () => {
-    const row = await app.catalog.findResource(arnOfBucket(unknownPlan));
+    const row = await app.catalog.resources.find(arnOfBucket(unknownPlan));
 
     expect(row?.problem).toMatch(/its tag names plan "hourly", which is not deployed; name one of: .*inputs/);
   });
 
   test('is said to be spelled in another case', async () => {
-    const row = await app.catalog.findResource(arnOfBucket(wrongCase));
+    const row = await app.catalog.resources.find(arnOfBucket(wrongCase));
 
     expect(row?.problem).toBe('its tag is spelled "Holdfast:Plan"; spell it "holdfast:plan"');
   });
@@ -203,7 +203,7 @@ test('a bucket that was deleted is not missed by the next cycle, and its point s
   const { status } = await runCycle(app, testPlans.inputs, 'incremental');
 
   expect(status).toBe('SUCCEEDED');
-  expect(await app.catalog.findResource(arnOfBucket(vanished))).toBeUndefined();
+  expect(await app.catalog.resources.find(arnOfBucket(vanished))).toBeUndefined();
   expect(await restoreAndCompare(app, before.pointId, vanishedBucket.state())).toEqual([]);
 });
 

@@ -146,10 +146,10 @@ describe('the command line, over the wire', () => {
 
     const set = (await run('hold', 'set', id, '--reason', 'case 7')) as { hold: string };
     expect(set).toMatchObject({ action: 'set', points: 1, failures: { count: 0 } });
-    expect((await app.catalog.findPoint(id as never))?.holds).toEqual([set.hold]);
+    expect((await app.catalog.points.find(id as never))?.holds).toEqual([set.hold]);
     expect(await run('hold', 'release', set.hold, '--reason', 'over')).toMatchObject({ points: 1 });
 
-    expect((await app.catalog.findPoint(id as never))?.holds).toBeUndefined();
+    expect((await app.catalog.points.find(id as never))?.holds).toBeUndefined();
     const audit = (await run('audit', 'verify', '--entries')) as {
       problems: unknown[];
       log: readonly { chain: string; by: string; event: { kind: string } }[];

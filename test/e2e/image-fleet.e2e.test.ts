@@ -51,7 +51,7 @@ describeUnless(noGateway)('more volumes than places, whose snapshots do not comp
     );
     await eventually('the runs of all volumes', async () => {
       const states = await Promise.all(
-        arns.map(async (arn) => (await app.catalog.findResource(arn))?.lastRunState),
+        arns.map(async (arn) => (await app.catalog.resources.find(arn))?.lastRunState),
       );
       return states.every((state) => state === 'open') ? states : undefined;
     });

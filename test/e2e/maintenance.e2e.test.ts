@@ -39,7 +39,7 @@ beforeAll(async () => {
   await fill(source, 'held', 20);
   states.held = source.state();
   points.held = await backUpDaysAgo(app, { bucket, plan, keepDays: 2, days: 50 });
-  await catalog.addPointHold(points.held, holdId);
+  await catalog.points.addHold(points.held, holdId);
   await fill(source, 'newest', 20);
   states.newest = source.state();
   points.newest = await backUpDaysAgo(app, { bucket, plan, keepDays: 2, days: 40 });
@@ -69,7 +69,7 @@ async function abandonPack(): Promise<void> {
     runId: newId<RunId>(random),
     lockUntil,
   } as const;
-  await catalog.claimPack(row);
+  await catalog.packs.claim(row);
   // Without a lock of its own it would get the bucket's default, which lasts for a day.
   await store.put(abandonedName, utf8('half a pack'), { lock: { mode: 'governance', until: lockUntil } });
 }
@@ -93,7 +93,7 @@ test('the point that nothing keeps is gone, the held one and the newest are kept
     const { lock } = await store.head(rootName, { versionId: rootVersionId });
     expect(lock?.until.getTime(), pointId).toBeGreaterThanOrEqual(expiresAt.getTime());
   }
-  expect(await catalog.findPoint(points.old)).toBeUndefined();
+  expect(await catalog.points.find(points.old)).toBeUndefined();
 });
 
 test('what is left of them restores byte by byte', async () => {
@@ -111,7 +111,7 @@ test('what only the expired point needed is swept, with what a dead writer left'
   expect(gone.filter((name) => name.startsWith('packs/')).length).toBeGreaterThan(1);
   expect(gone.filter((name) => name.startsWith('points/'))).toHaveLength(1);
   expect(gone.filter((name) => /^(keys|format)/.test(name))).toEqual([]);
-  for await (const row of catalog.listPacksDue(new Date(Date.now() - 2 * 86_400_000)))
+  for await (const row of catalog.packs.listDue(new Date(Date.now() - 2 * 86_400_000)))
     throw new Error(`pack ${row.packId} is still due: ${row.state}`);
 });
 

@@ -75,7 +75,7 @@ async function openRun(deployment: Deployment) {
 
 async function startRestore(deployment: Deployment): Promise<void> {
   await protectFiles(deployment, makePipeline(deployment), ITEM);
-  const [point] = await Array.fromAsync(deployment.catalog.listPoints(BUCKET_ARN));
+  const [point] = await Array.fromAsync(deployment.catalog.points.list(BUCKET_ARN));
   const request = { point: point!.pointId, target: { bucket: 'restores', prefix: 'back/' } };
   await makeRestoring(deployment).planRestore({ request, execution: arnOf('restore') }, PLENTY);
 }
@@ -103,7 +103,7 @@ describe('a run whose execution ended without closing it', () => {
     const output = await hear(executions.end('protect', { ...run, ...fields }));
 
     expect(output).toEqual({ seen: 1, closed: 1, unreported: 1 });
-    expect(await deployment.catalog.findRun(RUN)).toMatchObject({
+    expect(await deployment.catalog.runs.find(RUN)).toMatchObject({
       state: 'failed',
       error: { name: 'ExecutionEndedError', message: expect.stringMatching(message) },
     });
@@ -148,17 +148,17 @@ describe('a run whose execution ended without closing it', () => {
 
     await hear(executions.end('protect', { ...run, arn: arnOf('protect', 'another') }));
 
-    expect(await deployment.catalog.findRun(RUN)).toMatchObject({ state: 'open' });
+    expect(await deployment.catalog.runs.find(RUN)).toMatchObject({ state: 'open' });
   });
 
   test('is cancelled, not failed, when somebody asked for that', async () => {
     const { deployment, executions, hear } = makeWatch();
     await openRun(deployment);
-    await deployment.catalog.cancelRun(RUN);
+    await deployment.catalog.runs.cancel(RUN);
 
     await hear(executions.end('protect', { ...run, status: 'ABORTED' }));
 
-    expect(await deployment.catalog.findRun(RUN)).toMatchObject({ state: 'cancelled' });
+    expect(await deployment.catalog.runs.find(RUN)).toMatchObject({ state: 'cancelled' });
     expect(deployment.metrics.of('CycleFailures')).toEqual([]);
   });
 });
@@ -172,7 +172,9 @@ test('a run that its execution closed itself stays as it is, and is not counted 
   const ended = { ...run, status: 'FAILED', error: 'SourceUnavailableError' } as const;
 
   expect(await hear(executions.end('protect', ended))).toMatchObject({ closed: 0, unreported: 0 });
-  expect(await deployment.catalog.findRun(RUN)).toMatchObject({ error: { name: 'SourceUnavailableError' } });
+  expect(await deployment.catalog.runs.find(RUN)).toMatchObject({
+    error: { name: 'SourceUnavailableError' },
+  });
   expect(deployment.metrics.of('CycleFailures')).toEqual([1]);
 });
 
@@ -184,7 +186,7 @@ describe('a restore whose execution ended without closing it', () => {
     const output = await hear(executions.end('restore', { status: 'ABORTED' }));
 
     expect(output).toEqual({ seen: 1, closed: 1, unreported: 1 });
-    expect(await deployment.catalog.findRestore(restoreIdOf(arnOf('restore')))).toMatchObject({
+    expect(await deployment.catalog.restores.find(restoreIdOf(arnOf('restore')))).toMatchObject({
       state: 'failed',
       error: { name: 'ExecutionEndedError' },
     });

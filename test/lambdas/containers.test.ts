@@ -46,7 +46,7 @@ async function withPoint(keepDays = 30) {
   deployment.source.plant('file', 'content');
   const pipeline = makePipeline(deployment, [TAGGED_BUCKET], plans);
   const item = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: 'a'.repeat(32) };
-  await deployment.catalog.putResource({
+  await deployment.catalog.resources.put({
     arn: BUCKET_ARN,
     kind: 's3-bucket',
     plan: 'daily',
@@ -79,7 +79,7 @@ test('a point that its plan keeps for long becomes a container in the archive, k
   expect(opened).toMatchObject({ mode: 'consolidate', type: 'synthetic-full' });
   const made = await makeConsolidatePoint(deployment)({ runId: run?.name, state: null }, PLENTY);
 
-  const row = await deployment.catalog.findPoint((made.done ? made.pointId : '') as never);
+  const row = await deployment.catalog.points.find((made.done ? made.pointId : '') as never);
   expect(row).toMatchObject({ archiveClass: 'DEEP_ARCHIVE', basePointId: point });
   expect(row?.expiresAt.toISOString().slice(0, 10)).toBe('2027-04-01');
   expect(await maintain()).toBe(0);
@@ -111,7 +111,7 @@ test('a point whose container failed lets the next one go first, and comes again
 
   expect(await nextDay()).toBe(point);
   const opened = await pipeline.openRun(started[0]?.input, PLENTY);
-  await deployment.catalog.closeRun(opened.runId, {
+  await deployment.catalog.runs.close(opened.runId, {
     state: 'failed',
     endedAt: deployment.clock.now(),
     error: { name: 'StoredBytesDamagedError', message: 'planted' },
@@ -123,10 +123,10 @@ test('a point whose container failed lets the next one go first, and comes again
 
 test('a container that cannot be started is reported, and those of other resources are', async () => {
   const { deployment, deps, started, point } = await withPoint();
-  const row = await deployment.catalog.findPoint(point as PointId);
+  const row = await deployment.catalog.points.find(point as PointId);
   if (row === undefined) throw new Error('no point');
   const resources = ['arn:aws:s3:::albums', BUCKET_ARN] as ResourceArn[];
-  await deployment.catalog.putPoint({
+  await deployment.catalog.points.put({
     ...row,
     pointId: 'another' as PointId,
     resourceArn: resources[0] as ResourceArn,
@@ -153,9 +153,9 @@ test('a container that cannot be started is reported, and those of other resourc
 
 test('a point that no object can hold is not tried every day, but counted, and stays as it is', async () => {
   const { deployment, started, point, maintain } = await withPoint();
-  const row = await deployment.catalog.findPoint(point as never);
+  const row = await deployment.catalog.points.find(point as never);
   if (row === undefined) throw new Error('no point');
-  await deployment.catalog.putPoint({
+  await deployment.catalog.points.put({
     ...row,
     counts: { ...row.counts, logicalBytes: 8 * 2 ** 40 + 1 },
   });
@@ -199,7 +199,7 @@ test('a restore of an archived point thaws it, says by when, and goes on when it
   expect(first).toMatchObject({ mode: 'thaw', thaw: { state: 'thawing', waitSeconds: 8_640, readableBy } });
   expect(second).toMatchObject({ mode: 'thaw', thaw: { readableBy } });
   expect(deployment.store.requests('thaw')).toBe(1);
-  expect(await deployment.catalog.findRestore(first.restoreId)).toMatchObject({ state: 'running' });
+  expect(await deployment.catalog.restores.find(first.restoreId)).toMatchObject({ state: 'running' });
   await finishThaw();
   expect(await restoreFiles(deployment, restoring, request)).toMatchObject({
     state: 'completed',
@@ -229,7 +229,7 @@ test('a restore into a directory is on the log while the point thaws, and on rec
   const plan = async () => restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
 
   const first = await plan();
-  const whileThawing = await deployment.catalog.findRestore(first.restoreId);
+  const whileThawing = await deployment.catalog.restores.find(first.restoreId);
   await finishThaw();
   const last = await plan();
   const again = await plan();
@@ -239,7 +239,7 @@ test('a restore into a directory is on the log while the point thaws, and on rec
   expect(last).toMatchObject({ mode: 'directory', restoreId: first.restoreId });
   expect(again).toEqual(last);
   expect(deployment.store.requests('thaw')).toBe(1);
-  expect(await deployment.catalog.findRestore(first.restoreId)).toMatchObject({ state: 'recorded' });
+  expect(await deployment.catalog.restores.find(first.restoreId)).toMatchObject({ state: 'recorded' });
   const entries: AuditEntry[] = [];
   await verifyAudit(deployment.store, { onEntry: (entry) => entries.push(entry) });
   expect(entries.filter(({ event }) => event.kind.startsWith('restore'))).toHaveLength(1);

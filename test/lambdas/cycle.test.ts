@@ -34,7 +34,12 @@ describe('a discovery without time', () => {
   test('finds some resources a call, and in the end what one call would have found', async () => {
     const [deployment, other] = [makeDeployment(), makeDeployment()];
     const seenAt = new Date(deployment.clock.now().getTime() - 1_000);
-    await deployment.catalog.putResource({ arn: arn('untagged'), kind: 's3-bucket', plan: 'daily', seenAt });
+    await deployment.catalog.resources.put({
+      arn: arn('untagged'),
+      kind: 's3-bucket',
+      plan: 'daily',
+      seenAt,
+    });
     const pipeline = makePipeline(deployment, found);
     const withTime = makePipeline(other, found);
 
@@ -54,8 +59,8 @@ describe('a discovery without time', () => {
       expect(await readJson(deployment.work, `cycles/daily-full-1/${name}.json`)).toEqual(
         await readJson(other.work, `cycles/daily-full-1/${name}.json`),
       );
-    expect(await Array.fromAsync(deployment.catalog.listResources())).toEqual(
-      await Array.fromAsync(other.catalog.listResources()),
+    expect(await Array.fromAsync(deployment.catalog.resources.list())).toEqual(
+      await Array.fromAsync(other.catalog.resources.list()),
     );
     expect(deployment.metrics.of('ResourceProblems')).toEqual([1]);
   });
@@ -65,10 +70,10 @@ describe('a discovery without time', () => {
     const names = ['x', 'y', 'z'];
     const seenAt = new Date(deployment.clock.now().getTime() - 1_000);
     for (const name of names)
-      await deployment.catalog.putResource({ arn: arn(name), kind: 's3-bucket', plan: 'daily', seenAt });
+      await deployment.catalog.resources.put({ arn: arn(name), kind: 's3-bucket', plan: 'daily', seenAt });
     const pipeline = makePipeline(deployment, [tagged('a')]);
     const known = async () =>
-      (await Array.fromAsync(deployment.catalog.listResources())).map((row) => row.arn);
+      (await Array.fromAsync(deployment.catalog.resources.list())).map((row) => row.arn);
     const left: number[] = [];
 
     await untilDone(async () => {
@@ -100,7 +105,7 @@ describe('a discovery without time', () => {
 
     await untilDone(async () => pipeline.discover(CYCLE, NO_TIME));
 
-    expect(await deployment.catalog.findResource(arn('new'))).toBeDefined();
+    expect(await deployment.catalog.resources.find(arn('new'))).toBeDefined();
   });
 });
 
@@ -139,7 +144,7 @@ test('a tag that names no plan becomes a problem in the catalog and in the metri
   const { problems } = await untilDone(async () => pipeline.discover(CYCLE, PLENTY));
 
   expect(problems).toBe(1);
-  expect(await deployment.catalog.findResource(arn('a'))).toMatchObject({
+  expect(await deployment.catalog.resources.find(arn('a'))).toMatchObject({
     problem: expect.stringMatching(/"dayly".*daily/),
   });
   expect(deployment.metrics.of('ResourceProblems')).toEqual([1]);
@@ -149,14 +154,14 @@ test('a tag that names no plan becomes a problem in the catalog and in the metri
 test('a resource that lost its tag is forgotten, but not a directory that an agent protects', async () => {
   const deployment = makeDeployment();
   const seenAt = deployment.clock.now();
-  await deployment.catalog.putResource({ arn: arn('untagged'), kind: 's3-bucket', plan: 'daily', seenAt });
+  await deployment.catalog.resources.put({ arn: arn('untagged'), kind: 's3-bucket', plan: 'daily', seenAt });
   const directory = 'arn:holdfast:directory:host:/home' as ResourceArn;
-  await deployment.catalog.putResource({ arn: directory, kind: 'directory', plan: 'daily', seenAt });
+  await deployment.catalog.resources.put({ arn: directory, kind: 'directory', plan: 'daily', seenAt });
 
   await discover(deployment, makePipeline(deployment));
 
-  expect(await deployment.catalog.findResource(arn('untagged'))).toBeUndefined();
-  expect(await deployment.catalog.findResource(directory)).toBeDefined();
+  expect(await deployment.catalog.resources.find(arn('untagged'))).toBeUndefined();
+  expect(await deployment.catalog.resources.find(directory)).toBeDefined();
 });
 
 test('a cycle without resources reports that nothing failed', async () => {
@@ -204,7 +209,7 @@ test('a volume that goes with its instance is on record, and has no run of its o
   const list = await discover(deployment, pipeline);
 
   expect(list.map(({ resourceArn }) => resourceArn)).toEqual([ec2('instance/i-001')]);
-  expect(await deployment.catalog.findResource(volume.arn)).toMatchObject({
+  expect(await deployment.catalog.resources.find(volume.arn)).toMatchObject({
     plan: 'daily',
     partOf: ec2('instance/i-001'),
   });
@@ -337,7 +342,7 @@ test('a run that failed is closed once, counted once, and frees its resource', a
     PLENTY,
   );
 
-  expect(await deployment.catalog.findRun(item!.runId as RunId)).toMatchObject({
+  expect(await deployment.catalog.runs.find(item!.runId as RunId)).toMatchObject({
     state: 'failed',
     error: { name: 'First', message: 'one' },
   });

@@ -20,7 +20,7 @@ async function withPoints(count: number) {
 }
 
 async function heldPoints({ catalog }: Deployment): Promise<number> {
-  return (await Array.fromAsync(catalog.listHeldPoints())).length;
+  return (await Array.fromAsync(catalog.points.listHeld())).length;
 }
 
 function setOn(scope: unknown) {

@@ -244,7 +244,7 @@ test('an image is not committed before its snapshots are complete', async () => 
   await snapshotVolumes(STEP, PLENTY);
 
   await expect(commitImage(STEP, PLENTY)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
-  expect(await deployment.catalog.findRun(RUN as RunId)).toMatchObject({ state: 'open' });
+  expect(await deployment.catalog.runs.find(RUN as RunId)).toMatchObject({ state: 'open' });
 });
 
 test('committing an image is repeatable', async () => {

@@ -40,7 +40,7 @@ async function withOldPoint() {
   deployment.source.plant('a.txt', 'content');
   const item = { ...TAGGED_BUCKET, resourceArn: TAGGED_BUCKET.arn, runId: RUN };
   await protectFiles(deployment, makePipeline(deployment), item);
-  const [point] = await Array.fromAsync(deployment.catalog.listPoints(TAGGED_BUCKET.arn));
+  const [point] = await Array.fromAsync(deployment.catalog.points.list(TAGGED_BUCKET.arn));
   if (point === undefined) throw new Error('no point');
   deployment.clock.set(new Date(point.expiresAt.getTime() - 1_000));
   return { deployment, point };
@@ -120,14 +120,14 @@ async function withImage(deployment: Deployment, images: MemoryImages, runId: Ru
     rootName: `points/${runId}/image`,
     rootVersionId: versionId,
   };
-  await catalog.putPoint(row);
+  await catalog.points.put(row);
   return row;
 }
 
 test('a point that nothing keeps any more is removed, and later its packs', async () => {
   const { deployment, point } = await withOldPoint();
   const stages = makeStages(deployment);
-  const packs = deployment.catalog.packs().length;
+  const packs = deployment.catalog.packRows().length;
 
   const before = await maintain(stages);
   deployment.clock.advance(2_000);
@@ -139,8 +139,8 @@ test('a point that nothing keeps any more is removed, and later its packs', asyn
   expect(expired).toMatchObject({ pointsExpired: 1, packsSwept: 0 });
   expect(swept).toMatchObject({ roots: 0, packsSwept: packs, failures: 0 });
   expect(swept.bytesSwept).toBeGreaterThan(0);
-  expect(await deployment.catalog.findPoint(point.pointId)).toBeUndefined();
-  expect(deployment.catalog.packs()).toEqual([]);
+  expect(await deployment.catalog.points.find(point.pointId)).toBeUndefined();
+  expect(deployment.catalog.packRows()).toEqual([]);
   expect(deployment.metrics.of('PointsExpired')).toEqual([0, 1, 0]);
   expect(deployment.metrics.of('PacksSwept')).toEqual([0, 0, packs]);
   expect(deployment.metrics.of('MaintenanceFailures')).toEqual([0, 0, 0]);
@@ -152,7 +152,7 @@ test('a point that the rules keep is prolonged before it would expire', async ()
   const report = await maintain(makeStages(deployment, 1));
 
   expect(report).toMatchObject({ pointsRenewed: 1, pointsExpired: 0 });
-  expect((await deployment.catalog.findPoint(point.pointId))?.expiresAt.getTime()).toBeGreaterThan(
+  expect((await deployment.catalog.points.find(point.pointId))?.expiresAt.getTime()).toBeGreaterThan(
     point.expiresAt.getTime(),
   );
   expect(deployment.metrics.of('LeasesRenewed')).toEqual([report.packsRenewed]);
@@ -197,9 +197,14 @@ test('reconciling without time goes on behind roots, then behind resources, and 
   const emptied = ['a', 'b'].map((name) => `arn:aws:s3:::${name}` as ResourceArn);
   for (const [index, arn] of emptied.entries()) {
     const pointId = `${point.pointId.slice(0, -1)}${index}` as PointId;
-    await deployment.catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: point.sourceTime });
+    await deployment.catalog.resources.put({
+      arn,
+      kind: 's3-bucket',
+      plan: 'daily',
+      seenAt: point.sourceTime,
+    });
     const rootName = `points/${'0'.repeat(32)}/${pointId}`;
-    await deployment.catalog.putPoint({ ...point, resourceArn: arn, pointId, rootName });
+    await deployment.catalog.points.put({ ...point, resourceArn: arn, pointId, rootName });
   }
 
   let calls = 1;
@@ -240,7 +245,7 @@ describe('a day on which points could not be renewed', () => {
     const output = await makeStages(deployment).expire({ held, renewed, state: null }, PLENTY);
 
     expect(output).toMatchObject({ done: true, skipped: true, state: { expired: 0 } });
-    expect(await deployment.catalog.findPoint(point.pointId)).toBeDefined();
+    expect(await deployment.catalog.points.find(point.pointId)).toBeDefined();
   });
 });
 
@@ -254,7 +259,7 @@ test.each([
   const output = await makeStages(deployment).expire({ held: notHeld, renewed: [], state: null }, PLENTY);
 
   expect(output).toMatchObject({ done: true, skipped: true });
-  expect(await deployment.catalog.findPoint(point.pointId)).toBeDefined();
+  expect(await deployment.catalog.points.find(point.pointId)).toBeDefined();
 });
 
 describe('the report', () => {
@@ -361,7 +366,7 @@ describe('snapshots', () => {
     await expect(reported).rejects.toThrow('1 points of images have lost EBS snapshots');
     expect(metrics.of('PointsWithoutSnapshots')).toEqual([1]);
     expect(metrics.of('MaintenanceFailures')).toEqual([0]);
-    const marked = await catalog.findPoint(robbed.pointId);
+    const marked = await catalog.points.find(robbed.pointId);
     expect(marked).toMatchObject({ snapshotsMissing: 1 });
     expect(isDegraded(marked!)).toBe(true);
     const last = await findLastPoints(catalog, instance);
@@ -374,7 +379,7 @@ describe('snapshots', () => {
     await images.createMachineSnapshots(images.machine, { 'holdfast:run': idOf('b') });
     images.change({ state: 'completed' });
     expect((await sweep()).pointsLacking).toBe(0);
-    expect(await catalog.findPoint(robbed.pointId)).not.toHaveProperty('snapshotsMissing');
+    expect(await catalog.points.find(robbed.pointId)).not.toHaveProperty('snapshotsMissing');
   });
 
   test('that are gone are told of every point, whatever the catalog does about one', async () => {
@@ -392,7 +397,7 @@ describe('snapshots', () => {
     const swept = await makeSweepSnapshots({ catalog: faulty, images, clock, log })({}, PLENTY);
 
     expect(swept).toMatchObject({ pointsLacking: 2, failures: { count: 1 } });
-    const points = await Array.fromAsync(catalog.listPoints(instance));
+    const points = await Array.fromAsync(catalog.points.list(instance));
     expect(points.filter(({ snapshotsMissing }) => snapshotsMissing === 2)).toHaveLength(1);
   });
 
@@ -438,7 +443,7 @@ describe('snapshots', () => {
     expect(second).toMatchObject({ pointsExpired: 1, pointsInUse: 0, snapshotsRemoved: 1 });
     expect(images.snapshots).toEqual([]);
     for (const { pointId } of [point, other])
-      expect(await deployment.catalog.findPoint(pointId)).toBeUndefined();
+      expect(await deployment.catalog.points.find(pointId)).toBeUndefined();
     expect(deployment.metrics.of('MaintenanceFailures')).toEqual([0, 0]);
   });
 
@@ -448,7 +453,7 @@ describe('snapshots', () => {
     const { catalog, clock } = deployment;
     for (const letter of ['b', 'c', 'd']) {
       await images.createMachineSnapshots(images.machine, { 'holdfast:run': idOf(letter) });
-      await catalog.openRun({
+      await catalog.runs.open({
         runId: idOf(letter),
         resourceArn: instance,
         plan: 'daily',
@@ -459,7 +464,7 @@ describe('snapshots', () => {
         aliveUntil: clock.now(),
         state: 'open',
       });
-      await catalog.closeRun(idOf(letter), { state: 'failed', endedAt: clock.now() });
+      await catalog.runs.close(idOf(letter), { state: 'failed', endedAt: clock.now() });
     }
     const [used, , locked] = images.snapshots.map(({ snapshotId }) => snapshotId);
     images.inUse.add(used!);
@@ -485,7 +490,7 @@ describe('snapshots', () => {
       if (what === 'unknown') continue;
       // One after the other: each takes the resource over from the one before it.
       clock.advance(day / 24);
-      await catalog.openRun({
+      await catalog.runs.open({
         runId: idOf(letter),
         resourceArn: what === 'open' ? ('arn:aws:ec2:::instance/i-2' as ResourceArn) : instance,
         plan: 'daily',
@@ -498,7 +503,7 @@ describe('snapshots', () => {
       });
     }
     // Counts as failed, and has a point all the same.
-    await catalog.closeRun(idOf(runs.ofPoint), { state: 'failed', endedAt: clock.now() });
+    await catalog.runs.close(idOf(runs.ofPoint), { state: 'failed', endedAt: clock.now() });
 
     const early = await sweepSnapshots({}, PLENTY);
     clock.advance(8 * day);

@@ -57,7 +57,9 @@ const steps: Readonly<Record<string, Prepare>> = {
     await pipeline.openRun({ ...ITEM, type: 'full', execution: 'arn:execution' }, PLENTY);
     const error = { Error: 'StoreUnavailableError', Cause: 'no answer' };
     return async (context) =>
-      outcome(pipeline.failRun({ runId: RUN, error }, context), async () => deployment.catalog.findRun(RUN));
+      outcome(pipeline.failRun({ runId: RUN, error }, context), async () =>
+        deployment.catalog.runs.find(RUN),
+      );
   },
   'report-cycle': async (deployment) => {
     const pipeline = makePipeline(deployment);
@@ -73,24 +75,24 @@ const steps: Readonly<Record<string, Prepare>> = {
   'finish-restore': async (deployment) => {
     const restoring = makeRestoring(deployment);
     await protectFiles(deployment, makePipeline(deployment), ITEM);
-    const [point] = await Array.fromAsync(deployment.catalog.listPoints(BUCKET_ARN));
+    const [point] = await Array.fromAsync(deployment.catalog.points.list(BUCKET_ARN));
     const request = { point: point!.pointId, target: { bucket: 'restores', prefix: 'back/' } };
     const { restoreId } = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
     return async (context) =>
       outcome(restoring.finishRestore({ execution: EXECUTION, restoreId }, context), async () =>
-        deployment.catalog.findRestore(restoreId),
+        deployment.catalog.restores.find(restoreId),
       );
   },
   'finish-restore of a failure': async (deployment) => {
     const restoring = makeRestoring(deployment);
     await protectFiles(deployment, makePipeline(deployment), ITEM);
-    const [point] = await Array.fromAsync(deployment.catalog.listPoints(BUCKET_ARN));
+    const [point] = await Array.fromAsync(deployment.catalog.points.list(BUCKET_ARN));
     const request = { point: point!.pointId, target: { bucket: 'restores', prefix: 'back/' } };
     const { restoreId } = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
     const error = { Error: 'TargetUnavailableError', Cause: 'the bucket is gone' };
     return async (context) =>
       outcome(restoring.finishRestore({ execution: EXECUTION, restoreId, error }, context), async () =>
-        deployment.catalog.findRestore(restoreId),
+        deployment.catalog.restores.find(restoreId),
       );
   },
   'report-maintenance': async (deployment) => {
@@ -108,7 +110,7 @@ const steps: Readonly<Record<string, Prepare>> = {
     });
     await nothing();
     return async (context) =>
-      outcome(step({}, context), async () => deployment.catalog.findResource(BUCKET_ARN));
+      outcome(step({}, context), async () => deployment.catalog.resources.find(BUCKET_ARN));
   },
   'close-executions': async (deployment) => {
     const machines = { cycle: 'c', protect: 'p', restore: 'r', hold: 'h', maintenance: 'm' };
@@ -129,7 +131,7 @@ const steps: Readonly<Record<string, Prepare>> = {
     await pipeline.openRun({ ...ITEM, type: 'full', execution: ended.arn }, PLENTY);
     return async (context) =>
       outcome(step({ detail: { executionArn: ended.arn } }, context), async () =>
-        deployment.catalog.findRun(RUN),
+        deployment.catalog.runs.find(RUN),
       );
   },
   'count-dead-letters': async (deployment) => {
@@ -155,9 +157,9 @@ async function undisturbed(prepare: Prepare): Promise<Outcome> {
 /** Everything that any of the steps writes. */
 async function leftOf({ catalog, work, lines }: Deployment): Promise<unknown> {
   return [
-    await catalog.findRun(RUN),
-    await catalog.findResource(BUCKET_ARN),
-    await Array.fromAsync(catalog.listRestores()),
+    await catalog.runs.find(RUN),
+    await catalog.resources.find(BUCKET_ARN),
+    await Array.fromAsync(catalog.restores.list()),
     await work.get('cycles/daily-full-1/files.json').catch(() => undefined),
     lines.length,
   ];

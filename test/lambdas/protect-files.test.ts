@@ -36,7 +36,7 @@ test('a cycle over a bucket ends in a recovery point and a report without failur
     warnings: 0,
     runId: item!.runId,
   });
-  expect(await deployment.catalog.findPoint(point!.pointId)).toMatchObject({
+  expect(await deployment.catalog.points.find(point!.pointId)).toMatchObject({
     plan: 'daily',
     runId: item!.runId,
   });
@@ -65,7 +65,7 @@ test('every step of a run can be repeated and leads to the one point', async () 
   }
   const point = await twice(async () => commitPoint(pipeline, RUN, count));
 
-  const points = await Array.fromAsync(deployment.catalog.listPoints('arn:aws:s3:::photos' as never));
+  const points = await Array.fromAsync(deployment.catalog.points.list('arn:aws:s3:::photos' as never));
   expect(points.map(({ pointId }) => pointId)).toEqual([point.pointId]);
 });
 
@@ -183,7 +183,7 @@ test('a cancelled run stops at its next step and ends as cancelled, without an a
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment);
   await pipeline.openRun(OPEN, PLENTY);
-  await deployment.catalog.cancelRun(RUN as RunId);
+  await deployment.catalog.runs.cancel(RUN as RunId);
 
   const step = pipeline.protectShard({ runId: RUN, shard: { index: 0 } }, PLENTY);
   await expect(step).rejects.toThrow(RunClosedError);
@@ -211,7 +211,7 @@ test('a worker in the middle of a shard stops when its run is cancelled', async 
   const open = source.open.bind(source);
   source.open = async (...args) => {
     deployment.clock.advance(30_000);
-    if (source.opened.length === 3) await deployment.catalog.cancelRun(RUN as RunId);
+    if (source.opened.length === 3) await deployment.catalog.runs.cancel(RUN as RunId);
     return open(...args);
   };
 

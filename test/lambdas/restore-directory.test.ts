@@ -40,7 +40,7 @@ test('a restore that its caller does is put on the audit log, and nothing of it 
       event: { kind: 'restore-started', restore: plan.restoreId, point, target: plan.target },
     },
   ]);
-  expect(await deployment.catalog.findRestore(plan.restoreId)).toMatchObject({
+  expect(await deployment.catalog.restores.find(plan.restoreId)).toMatchObject({
     state: 'recorded',
     endedAt: deployment.clock.now(),
   });
@@ -50,10 +50,10 @@ test('a restore that its caller does is put on the audit log, and nothing of it 
 test('recording it is repeatable, also when the answer was lost between the log and the catalog', async () => {
   const { deployment, point, restoring } = await backedUp();
   const event = { request: { point, target }, execution: EXECUTION };
-  const putRestore = deployment.catalog.putRestore.bind(deployment.catalog);
-  deployment.catalog.putRestore = async () => Promise.reject(new Error('the connection is lost'));
+  const putRestore = deployment.catalog.restores.put.bind(deployment.catalog.restores);
+  deployment.catalog.restores.put = async () => Promise.reject(new Error('the connection is lost'));
   await expect(restoring.planRestore(event, PLENTY)).rejects.toThrow('the connection is lost');
-  deployment.catalog.putRestore = putRestore;
+  deployment.catalog.restores.put = putRestore;
 
   const first = await restoring.planRestore(event, PLENTY);
   const second = await restoring.planRestore(event, PLENTY);
@@ -66,10 +66,10 @@ test('of a time whose newest point has changed since the log was written, both p
   const { deployment, point, restoring } = await backedUp();
   const time = new Date(deployment.clock.now().getTime() + 86_400_000).toISOString();
   const event = { request: { resource: BUCKET_ARN, time, target }, execution: EXECUTION };
-  const putRestore = deployment.catalog.putRestore.bind(deployment.catalog);
-  deployment.catalog.putRestore = async () => Promise.reject(new Error('the connection is lost'));
+  const putRestore = deployment.catalog.restores.put.bind(deployment.catalog.restores);
+  deployment.catalog.restores.put = async () => Promise.reject(new Error('the connection is lost'));
   await expect(restoring.planRestore(event, PLENTY)).rejects.toThrow('the connection is lost');
-  deployment.catalog.putRestore = putRestore;
+  deployment.catalog.restores.put = putRestore;
   deployment.clock.advance(3_600_000);
   const item = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: 'b'.repeat(32) };
   const newer = await protectFiles(deployment, makePipeline(deployment), item);
@@ -91,14 +91,14 @@ test('a dry run of it quotes what is selected, and is not recorded', async () =>
 
   expect(plan).toMatchObject({ mode: 'dry-run', quote: { files: 1, bytes: 9 } });
   expect(await restoresOnTheLog(deployment)).toEqual([]);
-  expect(await deployment.catalog.findRestore(plan.restoreId)).toBeUndefined();
+  expect(await deployment.catalog.restores.find(plan.restoreId)).toBeUndefined();
 });
 
 test('one that fails while it is under way is closed with its reason', async () => {
   const { deployment, point, restoring } = await backedUp();
   const { finishRestore, planRestore } = restoring;
-  const putRestore = deployment.catalog.putRestore.bind(deployment.catalog);
-  deployment.catalog.putRestore = async (row) => {
+  const putRestore = deployment.catalog.restores.put.bind(deployment.catalog.restores);
+  deployment.catalog.restores.put = async (row) => {
     if (row.state === 'recorded') throw new Error('the connection is lost');
     return putRestore(row);
   };
@@ -107,7 +107,7 @@ test('one that fails while it is under way is closed with its reason', async () 
 
   const report = await endRestore({ finishRestore }, { execution: EXECUTION, restoreId: null, error });
 
-  expect(await deployment.catalog.findRestore(report.restoreId)).toMatchObject({ state: 'failed' });
+  expect(await deployment.catalog.restores.find(report.restoreId)).toMatchObject({ state: 'failed' });
   expect((await restoresOnTheLog(deployment)).map(({ event }) => event.kind)).toEqual([
     'restore-started',
     'restore-ended',

@@ -42,7 +42,7 @@ test('restores every byte of a point into an allowed bucket', async () => {
   expect(report).toMatchObject({ state: 'completed', files: 10, written: 10, kept: 0, failed: 0, bytes: 90 });
   expect(restoring.opened[0]).toBe('restores/back/');
   expect(Buffer.from(restoring.target.find('folder-1/file-7')!.content).toString()).toBe('content 7');
-  expect(await deployment.catalog.findRestore(report.restoreId)).toMatchObject({
+  expect(await deployment.catalog.restores.find(report.restoreId)).toMatchObject({
     state: 'completed',
     files: 10,
     target: 's3://restores/back/',
@@ -92,7 +92,7 @@ test('a dry run quotes, writes nothing and is not recorded as a restore', async 
 
   expect(plan).toMatchObject({ mode: 'dry-run', quote: { files: 10, bytes: 90 } });
   expect(target.entries).toEqual([]);
-  expect(await deployment.catalog.findRestore(plan.restoreId)).toBeUndefined();
+  expect(await deployment.catalog.restores.find(plan.restoreId)).toBeUndefined();
 });
 
 async function withDegraded() {
@@ -350,7 +350,7 @@ test('planning is repeatable, and finishing counts once', async () => {
   expect(second).toEqual(first);
   expect(again).toEqual(report);
   expect(deployment.metrics.of('RestoresCompleted')).toEqual([1]);
-  expect(await deployment.catalog.findRestore(first.restoreId)).toMatchObject({ state: 'completed' });
+  expect(await deployment.catalog.restores.find(first.restoreId)).toMatchObject({ state: 'completed' });
 });
 
 test('a restore that failed keeps its first reason and is alarmed once', async () => {
@@ -371,7 +371,7 @@ test('a restore that failed keeps its first reason and is alarmed once', async (
   await finishRestore({ ...event, error: { Error: 'TargetUnavailableError', Cause } }, PLENTY);
   await finishRestore({ ...event, error: { Error: 'States.ExceedToleratedFailureThreshold' } }, PLENTY);
 
-  expect(await deployment.catalog.findRestore(restoreId)).toMatchObject({
+  expect(await deployment.catalog.restores.find(restoreId)).toMatchObject({
     state: 'failed',
     error: { name: 'TargetUnavailableError', message: 'bucket restores is gone' },
   });

@@ -89,7 +89,7 @@ test('a volume that goes with its instance is not counted beside it', async () =
 test('a resource whose tag was taken off and put on again is judged by its points', async () => {
   const deployment = makeDeployment();
   await protectBucket(deployment);
-  await deployment.catalog.removeResource(TAGGED_BUCKET.arn);
+  await deployment.catalog.resources.remove(TAGGED_BUCKET.arn);
 
   expect(await makeCheck(deployment)({}, PLENTY)).toMatchObject({ overdueResources: 0 });
 });

@@ -131,7 +131,7 @@ describe('the catalog', () => {
       .rejectsOnce(cancelled('TransactionConflict'))
       .resolvesOnce({});
 
-    await catalog.removePoint(pointId);
+    await catalog.points.remove(pointId);
 
     expect(clock.sleeps).toHaveLength(2);
   });
@@ -155,14 +155,14 @@ describe('the catalog', () => {
       .resolvesOnce({ Item: { runId: row.runId } })
       .resolvesOnce({ Item: stored });
 
-    expect(await catalog.openRun(row)).toEqual(row);
+    expect(await catalog.runs.open(row)).toEqual(row);
     expect(dynamo.commandCalls(TransactWriteCommand)).toHaveLength(0);
   });
 
   test('gives up after ten such meetings', async () => {
     dynamo.on(TransactWriteCommand).rejects(cancelled('TransactionConflict'));
 
-    await expect(catalog.removePoint(pointId)).rejects.toBeInstanceOf(CatalogConflictError);
+    await expect(catalog.points.remove(pointId)).rejects.toBeInstanceOf(CatalogConflictError);
     expect(dynamo.commandCalls(TransactWriteCommand)).toHaveLength(10);
   });
 
@@ -173,13 +173,13 @@ describe('the catalog', () => {
   ])('passes $name on as a store that may answer later', async (error) => {
     dynamo.on(TransactWriteCommand).rejects(error);
 
-    await expect(catalog.removePoint(pointId)).rejects.toBeInstanceOf(StoreUnavailableError);
+    await expect(catalog.points.remove(pointId)).rejects.toBeInstanceOf(StoreUnavailableError);
   });
 
   test('repeats a single write that met a transaction', async () => {
     dynamo.on(UpdateCommand).rejectsOnce(sdkError('TransactionConflictException', 400)).resolves({});
 
-    await catalog.touchRun('r' as RunId, new Date(0));
+    await catalog.runs.touch('r' as RunId, new Date(0));
 
     expect(dynamo.commandCalls(UpdateCommand)).toHaveLength(2);
   });
@@ -189,7 +189,7 @@ describe('the catalog', () => {
     const item = { place: { PK: 'RES#x', SK: 'POINT#y' }, holds: new Set(['h', 'i']) };
     dynamo.on(GetCommand).resolves({ Item: item });
 
-    await expect(catalog.removePointHold(pointId, 'h' as HoldId)).rejects.toBeInstanceOf(
+    await expect(catalog.points.removeHold(pointId, 'h' as HoldId)).rejects.toBeInstanceOf(
       CatalogConflictError,
     );
   });
@@ -200,7 +200,7 @@ describe('the catalog', () => {
       .resolvesOnce({ Items: [{ restoreId: '1' }], LastEvaluatedKey: { PK: 'x' } })
       .resolvesOnce({ Items: [{ restoreId: '2' }] });
 
-    const listed = await allOf(catalog.listRestores());
+    const listed = await allOf(catalog.restores.list());
 
     expect(listed.map((row) => row.restoreId)).toEqual(['1', '2']);
     expect(dynamo.commandCalls(QueryCommand)[1]?.args[0].input.ExclusiveStartKey).toEqual({ PK: 'x' });

@@ -210,7 +210,7 @@ export class CliUnderTest {
   }
 
   async plantResource(row: Partial<ResourceRow> = {}): Promise<void> {
-    await this.catalog.putResource({
+    await this.catalog.resources.put({
       arn: bucketArn,
       kind: 's3-bucket',
       plan: 'daily',
@@ -301,7 +301,7 @@ export class CliUnderTest {
   /** Writes an open run's row, as the protect machine's first step does. */
   async plantRun(row: Partial<RunRow> = {}): Promise<RunRow> {
     const now = this.clock.now();
-    return this.catalog.openRun({
+    return this.catalog.runs.open({
       runId: newId<RunId>(this.random),
       resourceArn: bucketArn,
       plan: 'daily',
@@ -318,7 +318,7 @@ export class CliUnderTest {
   /** Writes a point's row; nothing of it is in the vault. */
   async plantPoint(row: Partial<PointRow> & Pick<PointRow, 'pointId'>): Promise<void> {
     const time = this.clock.now();
-    await this.catalog.putPoint({
+    await this.catalog.points.put({
       resourceArn: bucketArn,
       resourceKind: 's3-bucket',
       plan: 'daily',

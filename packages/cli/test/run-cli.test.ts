@@ -118,7 +118,7 @@ test('closes its connections, however a command ends', async () => {
 
 test('prints one line for a failure, and the stack with --debug', async () => {
   const cli = new CliUnderTest();
-  vi.spyOn(cli.catalog, 'listResources').mockImplementation(() => {
+  vi.spyOn(cli.catalog.resources, 'list').mockImplementation(() => {
     throw new StoreUnavailableError('reading the catalog did not succeed; try again later');
   });
 
@@ -143,7 +143,7 @@ test.for([
   [new TypeError('x is not a function'), /TypeError: x is not a function; run it again with --debug/],
 ] as const)('puts %s into words', async ([error, wanted]) => {
   const cli = new CliUnderTest();
-  vi.spyOn(cli.catalog, 'listResources').mockImplementation(() => {
+  vi.spyOn(cli.catalog.resources, 'list').mockImplementation(() => {
     throw error;
   });
 

@@ -7,7 +7,14 @@ export { compareBytes, equalBytes, fromHex, newId, toHex, utf8 } from './bytes.t
 export { forEachConcurrent, mapConcurrent } from './map-concurrent.ts';
 
 // Ports: what the engine needs from the world
-export * from './ports/catalog.ts';
+export * from './ports/catalog/catalog.ts';
+export * from './ports/catalog/holds.ts';
+export * from './ports/catalog/packs.ts';
+export * from './ports/catalog/points.ts';
+export * from './ports/catalog/resources.ts';
+export * from './ports/catalog/restores.ts';
+export * from './ports/catalog/runs.ts';
+export * from './ports/catalog/time-range.ts';
 export * from './ports/catalog-rows.ts';
 export * from './ports/chunk-index.ts';
 export * from './ports/clock.ts';

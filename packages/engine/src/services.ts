@@ -1,4 +1,4 @@
-import type { Catalog } from './ports/catalog.ts';
+import type { Catalog } from './ports/catalog/catalog.ts';
 import type { ChunkIndex } from './ports/chunk-index.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Keyring } from './ports/keyring.ts';

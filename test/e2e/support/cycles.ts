@@ -50,7 +50,7 @@ export async function newestPoint(app: App, arn: ResourceArn): Promise<PointRow>
 
 /** A resource's newest run. @throws {@link Error} it has none. */
 export async function newestRun(app: App, resourceArn: ResourceArn): Promise<RunRow> {
-  for await (const run of app.catalog.listRuns({ resourceArn })) return run;
+  for await (const run of app.catalog.runs.list({ resourceArn })) return run;
   throw new Error(`${resourceArn} has no run`);
 }
 

@@ -1,10 +1,12 @@
 import {
-  type Catalog,
   CatalogConflictError,
+  type ConfirmedPack,
   type HoldId,
   InvalidInputError,
+  type PackClaim,
   type PackId,
   type PackRow,
+  type Packs,
 } from '@holdfast/engine';
 import { indexKeys, packCodec, rowKeys, spread, timeKeyRange } from './dynamo-rows.ts';
 import type { DynamoTable } from './dynamo-table.ts';
@@ -13,14 +15,14 @@ const idsPerCall = 1000;
 const isLive = '#state = :live AND attribute_not_exists(#damaged)';
 
 /** The catalog's packs and their leases. Every change is one conditional write; a refusal is explained by a read. */
-export class DynamoPacks {
+export class DynamoPacks implements Packs {
   readonly #table: DynamoTable;
 
   constructor(table: DynamoTable) {
     this.#table = table;
   }
 
-  async claim(claim: Parameters<Catalog['claimPack']>[0]): Promise<void> {
+  async claim(claim: PackClaim): Promise<void> {
     const { packId, kind, retentionClass, runId, lockUntil } = claim;
     const row: PackRow = { packId, kind, retentionClass, runId, lockUntil, state: 'writing' };
     const verdict = await this.#table.put(
@@ -36,10 +38,7 @@ export class DynamoPacks {
     );
   }
 
-  async confirm(
-    packId: PackId,
-    stored: { readonly versionId: string; readonly bytes: number; readonly lockedUntil: Date },
-  ): Promise<'live' | 'lost'> {
+  async confirm(packId: PackId, stored: ConfirmedPack): Promise<'live' | 'lost'> {
     const { versionId, bytes, lockedUntil } = stored;
     const verdict = await this.#table.update({
       key: rowKeys.pack(packId),
@@ -71,7 +70,7 @@ export class DynamoPacks {
     return verdict === 'done' || (await this.#isLive(packId)) ? 'confirmed' : 'not-live';
   }
 
-  async getAll(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>> {
+  async findAll(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>> {
     if (packIds.length > idsPerCall) {
       throw new InvalidInputError(`${packIds.length} pack ids in one call; ask for at most ${idsPerCall}`);
     }

@@ -3,6 +3,7 @@ import {
   type HoldId,
   type PointId,
   type PointRow,
+  type Points,
   type ResourceArn,
   type TimeRange,
 } from '@holdfast/engine';
@@ -19,7 +20,7 @@ const optionalFacts = ['basePointId'] as const;
  * The catalog's recovery points: a row in the resource's partition, so that lists are consistent and in order, and a
  * small item by point id that says where the row is.
  */
-export class DynamoPoints {
+export class DynamoPoints implements Points {
   readonly #table: DynamoTable;
 
   constructor(table: DynamoTable) {

@@ -1,11 +1,13 @@
 import {
-  type Catalog,
   CatalogConflictError,
-  type ResourceArn,
+  type RunChange,
   RunClosedError,
+  type RunFilter,
   type RunId,
   RunOpenError,
+  type RunOutcome,
   type RunRow,
+  type Runs,
   type TimeRange,
   UnknownNameError,
 } from '@holdfast/engine';
@@ -26,7 +28,7 @@ interface OpenRunNote {
  * The catalog's runs. A resource has at most one open run, because its run id is noted in one item of the resource
  * that is written and deleted in the same transaction as the run's state.
  */
-export class DynamoRuns {
+export class DynamoRuns implements Runs {
   readonly #table: DynamoTable;
 
   constructor(table: DynamoTable) {
@@ -71,7 +73,7 @@ export class DynamoRuns {
     return item && runCodec.decode(item);
   }
 
-  async update(runId: RunId, change: Parameters<Catalog['updateRun']>[1]): Promise<RunRow> {
+  async update(runId: RunId, change: RunChange): Promise<RunRow> {
     const set = runCodec.encode(change);
     if (Object.keys(set).length > 0) {
       const verdict = await this.#table.update({
@@ -112,7 +114,7 @@ export class DynamoRuns {
     return this.#get(runId);
   }
 
-  async close(runId: RunId, outcome: Parameters<Catalog['closeRun']>[1]): Promise<RunRow> {
+  async close(runId: RunId, outcome: RunOutcome): Promise<RunRow> {
     for (let decision = 0; decision < decisions; decision++) {
       const row = await this.#get(runId);
       if (row.state !== 'open' && row.state !== 'cancelling') return row;
@@ -140,10 +142,7 @@ export class DynamoRuns {
     throw conflict(runId);
   }
 
-  async *list(
-    filter: { readonly resourceArn?: ResourceArn; readonly plan?: string },
-    range?: TimeRange,
-  ): AsyncIterable<RunRow> {
+  async *list(filter: RunFilter, range?: TimeRange): AsyncIterable<RunRow> {
     const items = this.#table.query({
       ...(filter.resourceArn === undefined
         ? { index: 'GSI2', partition: 'RUNS' }

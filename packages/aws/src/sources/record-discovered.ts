@@ -48,7 +48,7 @@ export async function recordDiscovered(
     const seenAt = clock.now();
     for (const resource of resources) {
       const { tags, ...checked } = withPlanChecked(resource, plans);
-      await catalog.putResource({ ...checked, ...(tags && { tags }), seenAt });
+      await catalog.resources.put({ ...checked, ...(tags && { tags }), seenAt });
       recorded.push(checked);
     }
     // Of what comes after the last group the listing is one call's work, so it gets a whole one.
@@ -67,12 +67,12 @@ async function removeGone(
   shouldStop: () => boolean,
 ): Promise<boolean> {
   const gone: ResourceArn[] = [];
-  for await (const { arn, kind, seenAt } of catalog.listResources()) {
+  for await (const { arn, kind, seenAt } of catalog.resources.list()) {
     if (kind !== 'directory' && !found.has(arn) && seenAt <= startedAt) gone.push(arn);
   }
   for (const [index, arn] of gone.entries()) {
     if (index > 0 && shouldStop()) return false;
-    await catalog.removeResource(arn);
+    await catalog.resources.remove(arn);
   }
   return true;
 }

@@ -98,7 +98,7 @@ async function follow(
     clock,
     signal,
     onLook: async (seconds) => {
-      const run = await catalog.findRun(runId);
+      const run = await catalog.runs.find(runId);
       const now = run === undefined ? 'starting' : `${run.type}, ${run.state}`;
       // A line for every change, and one a minute as a sign of life.
       const line = `${now} ${Math.floor(seconds / 60)}`;
@@ -106,8 +106,8 @@ async function follow(
       last = line;
     },
   });
-  const run = await catalog.findRun(runId);
-  const point = run?.pointId === undefined ? undefined : await catalog.findPoint(run.pointId);
+  const run = await catalog.runs.find(runId);
+  const point = run?.pointId === undefined ? undefined : await catalog.points.find(run.pointId);
   if (run === undefined || point === undefined) {
     const why = run?.error?.message ?? skipReasonOf(state.output) ?? failureText(state);
     throw new ExecutionFailedError(`run ${runId} of ${resource.arn} made no point: ${why}`);

@@ -12,7 +12,7 @@ export const cancelCommand = defineCommand({
     const { catalog, store } = services;
     const { runId } = await resolveRun(catalog, text, context.clock.now());
     // First the catalog: a worker that is not stopped in time finds out there, and commits nothing.
-    const run = await catalog.cancelRun(runId);
+    const run = await catalog.runs.cancel(runId);
     if (run.state !== 'cancelling') return report(run, false, context);
     if (run.execution === undefined) return report(run, true, context);
     await executions.stop(run.execution, `run ${runId} was cancelled`);

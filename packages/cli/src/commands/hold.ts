@@ -84,7 +84,7 @@ export const holdListCommand = defineCommand({
   async run({ connect, out }, { all }) {
     const { catalog } = (await connect()).services;
     const holds: HoldRow[] = [];
-    for await (const hold of catalog.listHolds())
+    for await (const hold of catalog.holds.list())
       if (all === true || hold.releasedAt === undefined) holds.push(hold);
     if (out.json) await out.document(holds);
     else
@@ -151,7 +151,7 @@ async function namedScope({ services }: Connection, name: string): Promise<HoldS
  */
 async function resolveHold(catalog: Catalog, text: string): Promise<HoldRow> {
   const found: HoldRow[] = [];
-  for await (const hold of catalog.listHolds())
+  for await (const hold of catalog.holds.list())
     if (text !== '' && hold.holdId.startsWith(text)) found.push(hold);
   const [hold] = found;
   if (hold === undefined)

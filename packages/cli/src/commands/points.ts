@@ -22,7 +22,7 @@ export const pointsCommand = defineCommand({
     const points =
       resource === undefined
         ? await listAllPoints(catalog, range)
-        : catalog.listPoints(await resolveResourceArn(catalog, resource), range);
+        : catalog.points.list(await resolveResourceArn(catalog, resource), range);
     const rows: PointRow[] = [];
     for await (const point of points) {
       if (rows.length === limit) break;
@@ -38,7 +38,7 @@ export const pointsCommand = defineCommand({
 /** Points of all resources, those included that are not in the catalog any more. */
 async function listAllPoints(catalog: Catalog, { from, to }: TimeRange): Promise<readonly PointRow[]> {
   const rows: PointRow[] = [];
-  for await (const point of catalog.listPointsExpiring({})) {
+  for await (const point of catalog.points.listExpiring({})) {
     const { sourceTime } = point;
     if ((from === undefined || sourceTime >= from) && (to === undefined || sourceTime <= to))
       rows.push(point);

@@ -91,7 +91,7 @@ async function compare(
   const { catalog } = connection.services;
   const changes: RetentionChange[] = [];
   for (const arn of await listResources(catalog, only)) {
-    const points = await Array.fromAsync(catalog.listPoints(arn));
+    const points = await Array.fromAsync(catalog.points.list(arn));
     const decides = await findDecidingPlan(catalog, plans, arn, points[0]);
     if (decides?.name === asked.plan)
       changes.push(...previewRetention(points, asked.rules, asked.newRules, clock.now()));
@@ -110,7 +110,7 @@ async function compare(
 async function listResources(catalog: Catalog, only: string | undefined): Promise<readonly ResourceArn[]> {
   if (only !== undefined) return [await resolveResourceArn(catalog, only)];
   const arns = new Set<ResourceArn>();
-  for await (const { resourceArn } of catalog.listPointsExpiring({})) arns.add(resourceArn);
+  for await (const { resourceArn } of catalog.points.listExpiring({})) arns.add(resourceArn);
   return [...arns].toSorted();
 }
 
@@ -135,7 +135,7 @@ async function countFreed(
   return countExclusivePacks(
     catalog,
     readers(withPacks, true),
-    readers(catalog.listPointsExpiring({}), false),
+    readers(catalog.points.listExpiring({}), false),
     signal,
   );
 }

@@ -23,7 +23,7 @@ export const runsCommand = defineCommand({
       ...(plan !== undefined && { plan }),
     };
     const rows: RunRow[] = [];
-    for await (const run of catalog.listRuns(filter, range)) {
+    for await (const run of catalog.runs.list(filter, range)) {
       rows.push(run);
       if (rows.length === limit) break;
     }

@@ -69,7 +69,7 @@ async function listFailures(
   const failures: RunRow[] = [];
   for (const { resource } of judged) {
     if (resource.lastRunState !== 'failed' || resource.lastRunId === undefined) continue;
-    const run = await catalog.findRun(resource.lastRunId);
+    const run = await catalog.runs.find(resource.lastRunId);
     if (run !== undefined) failures.push(run);
   }
   return failures;

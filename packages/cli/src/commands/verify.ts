@@ -107,7 +107,7 @@ async function listAll(catalog: Catalog, names: readonly string[]): Promise<Poin
   const wanted = new Set<ResourceArn>();
   for (const name of names) wanted.add(await resolveResourceArn(catalog, name));
   const points: PointRow[] = [];
-  for await (const point of catalog.listPointsExpiring({})) {
+  for await (const point of catalog.points.listExpiring({})) {
     if (wanted.size === 0 || wanted.has(point.resourceArn)) points.push(point);
   }
   return points.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));

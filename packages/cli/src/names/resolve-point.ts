@@ -15,14 +15,14 @@ const exampleId = '00000000T000000Z-0000000000000000';
  */
 export async function resolvePoint(catalog: Catalog, text: string): Promise<PointRow> {
   if (isPointId(text)) {
-    const point = await catalog.findPoint(text);
+    const point = await catalog.points.find(text);
     if (point !== undefined) return point;
     throw new UnknownNameError(`point ${text} is not in the catalog; "holdfast points" lists what is`);
   }
   const found: PointRow[] = [];
   if (isPointPrefix(text)) {
     // No index knows points by id's beginning; this list has all of them, whatever became of their resource.
-    for await (const point of catalog.listPointsExpiring({}))
+    for await (const point of catalog.points.listExpiring({}))
       if (point.pointId.startsWith(text)) found.push(point);
   }
   const [point] = found;
@@ -59,10 +59,10 @@ export async function resolvePointOrResource(
   }
   const arn = found.resourceArn;
   // What an expired point needs may be gone; whoever wants one names it.
-  for await (const point of catalog.listPoints(arn, time === undefined ? {} : { to: time })) {
+  for await (const point of catalog.points.list(arn, time === undefined ? {} : { to: time })) {
     if (point.expiresAt > now) return point;
   }
-  const partOf = (await catalog.findResource(arn))?.partOf;
+  const partOf = (await catalog.resources.find(arn))?.partOf;
   if (partOf !== undefined)
     throw new UnknownNameError(`${arn} is backed up as a part of ${partOf}; name that, or one of its points`);
   const before = time === undefined ? '' : ` of ${time.toISOString()} or before`;

@@ -34,9 +34,9 @@ export async function resolveResourceArn(catalog: Catalog, name: string): Promis
 
 /** As {@link resolveResource}, but the catalog may have none. */
 export async function findResource(catalog: Catalog, name: string): Promise<ResourceRow | undefined> {
-  if (isArn(name)) return catalog.findResource(name);
+  if (isArn(name)) return catalog.resources.find(name);
   const found: ResourceRow[] = [];
-  for await (const row of catalog.listResources()) if (isNamed(row.arn, name)) found.push(row);
+  for await (const row of catalog.resources.list()) if (isNamed(row.arn, name)) found.push(row);
   if (found.length <= 1) return found[0];
   const arns = found.map(({ arn }) => arn).sort();
   const more = arns.length > candidatesShown ? `, and ${arns.length - candidatesShown} more` : '';

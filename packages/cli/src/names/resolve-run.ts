@@ -10,12 +10,12 @@ const searchedDays = 30;
  * @throws {@link UsageError} several ids begin so.
  */
 export async function resolveRun(catalog: Catalog, text: string, now: Date): Promise<RunRow> {
-  const exact = await catalog.findRun(text as RunId);
+  const exact = await catalog.runs.find(text as RunId);
   if (exact !== undefined) return exact;
   const found: RunRow[] = [];
   if (/^[0-9a-f]{4,31}$/.test(text)) {
     const from = new Date(now.getTime() - searchedDays * 86_400_000);
-    for await (const run of catalog.listRuns({}, { from })) if (run.runId.startsWith(text)) found.push(run);
+    for await (const run of catalog.runs.list({}, { from })) if (run.runId.startsWith(text)) found.push(run);
   }
   const [run] = found;
   if (run === undefined) {

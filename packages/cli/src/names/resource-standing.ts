@@ -23,7 +23,7 @@ export async function judgeAll(
     const judged = row.partOf === undefined ? row : withoutRuns;
     return judgeResource(judged, await findLastPoints(catalog, row.partOf ?? row.arn), plans, now);
   };
-  const judged = await Array.fromAsync(mapConcurrent(catalog.listResources(), lookupsAtOnce, judge));
+  const judged = await Array.fromAsync(mapConcurrent(catalog.resources.list(), lookupsAtOnce, judge));
   return judged.sort((a, b) => (a.resource.arn < b.resource.arn ? -1 : 1));
 }
 

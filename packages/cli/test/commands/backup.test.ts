@@ -44,7 +44,7 @@ test('waits for the end, says on stderr how it gets on, and prints the point', a
   const { code, out, err } = await cli.run('backup', 'photos', '--wait', '--progress');
 
   const runId = cli.executions.started[0]?.name;
-  const [point] = await Array.fromAsync(cli.catalog.listPoints(bucketArn));
+  const [point] = await Array.fromAsync(cli.catalog.points.list(bucketArn));
   expect(out).toBe(`\
 point     ${point?.pointId}
 resource  arn:aws:s3:::photos
@@ -120,7 +120,7 @@ test("fails with the run's own reason", async () => {
     const runId = cli.executions.started[0]?.name as RunId;
     await cli.plantRun({ runId });
     const error = { name: 'SourceUnavailableError', message: 'bucket photos may not be listed' };
-    await cli.catalog.closeRun(runId, { state: 'failed', endedAt: cli.clock.now(), error });
+    await cli.catalog.runs.close(runId, { state: 'failed', endedAt: cli.clock.now(), error });
     cli.executions.end(execution, { status: 'failed', error: 'RunFailed', cause: 'see the run' });
   };
 

@@ -45,7 +45,7 @@ test('says which points could not be held, and ends with 1', async () => {
 
 test('lists holds and releases one by the beginning of its id', async () => {
   const cli = await withPoint();
-  await cli.catalog.putHold({
+  await cli.catalog.holds.put({
     holdId: hold,
     scope: { kind: 'point', pointId: point },
     setBy: ann,

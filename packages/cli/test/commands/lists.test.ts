@@ -18,7 +18,7 @@ async function withPoints(): Promise<CliUnderTest> {
     expiresAt,
     warnings: 2,
   });
-  await cli.catalog.addPointHold(newer, 'ab'.repeat(16) as HoldId);
+  await cli.catalog.points.addHold(newer, 'ab'.repeat(16) as HoldId);
   await cli.plantPoint({
     pointId: ofVolume,
     resourceArn: volumeArn,
@@ -95,10 +95,10 @@ test('lists runs with what was asked, how long they took, and their point or err
   const cli = new CliUnderTest();
   const done = await cli.plantRun({ runId: 'a'.repeat(32) as RunId, type: 'full' });
   cli.clock.advance(90_000);
-  await cli.catalog.closeRun(done.runId, { state: 'completed', endedAt: cli.clock.now(), pointId: newer });
+  await cli.catalog.runs.close(done.runId, { state: 'completed', endedAt: cli.clock.now(), pointId: newer });
   cli.clock.advance(3_600_000);
   const failed = await cli.plantRun({ runId: 'b'.repeat(32) as RunId, plan: 'weekly' });
-  await cli.catalog.closeRun(failed.runId, {
+  await cli.catalog.runs.close(failed.runId, {
     state: 'failed',
     endedAt: cli.clock.now(),
     error: { name: 'SourceUnavailableError', message: 'bucket\u001b[2J photos is gone' },

@@ -48,7 +48,7 @@ test('counts the bytes that only dropped points need', async () => {
   const shorter = await cli.json('retention', 'preview', 'daily', '--keep-days', '31');
 
   expect(document).toMatchObject({ frees: { packs: 0, bytes: 0 } });
-  const packs = cli.catalog.packs();
+  const packs = cli.catalog.packRows();
   expect(shorter).toMatchObject({
     newRules: { keepDays: 31 },
     points: Array.from({ length: 6 }, () => expect.objectContaining({ verdict: 'shorter' })),
@@ -87,9 +87,9 @@ test('what a kept point shares with dropped ones is not freed', async () => {
     ...Array.from({ length: 5 }, () => 'shorter'),
     'longer',
   ]);
-  const full = await cli.catalog.findPoint(document.points.at(-1)?.pointId as PointId);
-  const needed = cli.catalog.packs().filter(({ runId }) => runId === full?.runId).length;
-  expect(document.frees.packs).toBe(cli.catalog.packs().length - needed);
+  const full = await cli.catalog.points.find(document.points.at(-1)?.pointId as PointId);
+  const needed = cli.catalog.packRows().filter(({ runId }) => runId === full?.runId).length;
+  expect(document.frees.packs).toBe(cli.catalog.packRows().length - needed);
 });
 
 test('an image has no packs to free', async () => {

@@ -20,7 +20,7 @@ async function mixedDeployment(): Promise<CliUnderTest> {
   cli.clock.set('2026-11-23T02:00:00Z');
   const run = await cli.plantRun({ resourceArn: volumeArn });
   const error = { name: 'SourceUnavailableError', message: 'the volume is gone' };
-  await cli.catalog.closeRun(run.runId, {
+  await cli.catalog.runs.close(run.runId, {
     state: 'failed',
     endedAt: new Date('2026-11-23T02:01:00Z'),
     error,
@@ -219,7 +219,7 @@ test('finds the last point of a resource whose row has forgotten it', async () =
   const cli = new CliUnderTest();
   await cli.plantResource();
   await cli.plantPoint({ pointId: point, sourceTime: new Date('2026-11-23T02:00:00Z') });
-  await cli.catalog.removeResource(bucketArn);
+  await cli.catalog.resources.remove(bucketArn);
   await cli.plantResource();
 
   expect(await cli.json('resources')).toMatchObject([

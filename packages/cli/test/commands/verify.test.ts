@@ -193,7 +193,7 @@ test('says of a point without damage that it lacks what could not be read', asyn
 test('marks damaged packs when it is told to, and else says how', async () => {
   const { cli, root } = await backedUp();
   cli.store.decay('packs/', 5_000);
-  const isMarked = (): boolean => cli.catalog.packs().some(({ damaged }) => damaged === true);
+  const isMarked = (): boolean => cli.catalog.packRows().some(({ damaged }) => damaged === true);
 
   const { out } = await cli.run('verify', root.point);
   expect(out).toContain('run it again with --mark-damaged');
@@ -219,7 +219,7 @@ test('ends with 4 when a pack is damaged where no file of the point lies', async
 test('names the vault’s own files and the history of the resource', async () => {
   const { cli, root } = await backedUp();
   const [key = ''] = await Array.fromAsync(cli.store.listVersions('keys/'), ({ name }) => name);
-  const name = (await cli.catalog.findPoint(root.point))?.rootName ?? '';
+  const name = (await cli.catalog.points.find(root.point))?.rootName ?? '';
   cli.store.plantVersion(name, new Uint8Array(10));
   cli.store.decay(key, 130);
 

@@ -10,7 +10,7 @@ async function withVolumeOfInstance(): Promise<CliUnderTest> {
   await cli.plantResource({ arn: instanceArn, kind: 'ec2-instance' });
   await cli.plantResource({ arn: volumeArn, kind: 'ebs-volume', partOf: instanceArn });
   const { runId } = await cli.plantRun({ resourceArn: volumeArn });
-  await cli.catalog.closeRun(runId, { state: 'failed', endedAt: cli.clock.now() });
+  await cli.catalog.runs.close(runId, { state: 'failed', endedAt: cli.clock.now() });
   const pointId = '20261123T110000Z-00000000000000aa' as PointId;
   await cli.plantPoint({ pointId, resourceArn: instanceArn, resourceKind: 'ec2-instance' });
   return cli;

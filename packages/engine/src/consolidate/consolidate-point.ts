@@ -69,7 +69,7 @@ export async function consolidatePoint(
   options: ConsolidateOptions,
 ): Promise<ConsolidateStep> {
   const { store, catalog, work, clock } = services;
-  await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
+  await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
   if (plan.base === undefined)
     throw new UnknownNameError(`run ${plan.runId} has no point to consolidate; make a full first`);
   const base = await PointReader.open(store, keys, plan.resourceArn, plan.base.pointId);

@@ -119,7 +119,7 @@ export async function finishContainer(
 ): Promise<PointContent> {
   const { catalog, clock, store, lockMode } = services;
   const stored = await completeContainer(writing, sealed);
-  await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
+  await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
   const keeper = new LeaseKeeper({ catalog, store, lockMode, leaseUntil: plan.leaseUntil });
   await keeper.lease([stored.packId]);
   const leased = keeper.get(stored.packId);

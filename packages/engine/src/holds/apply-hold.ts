@@ -12,7 +12,8 @@ import {
 import { containerName } from '../packs/object-names.ts';
 import { isDamage } from '../packs/stored-object.ts';
 import { readRoot } from '../points/root-store.ts';
-import type { HoldRow, PointRow } from '../ports/catalog.ts';
+import type { HoldRow } from '../ports/catalog/holds.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import { heldUntil } from './held-until.ts';
 import { listCovered } from './hold-scope.ts';
 import type { HoldServices } from './set-hold.ts';
@@ -93,17 +94,17 @@ async function holdPoint(
   point: PointRow,
 ): Promise<'held' | 'gone'> {
   const { catalog, store } = services;
-  if ((await catalog.addPointHold(point.pointId, holdId)) === 'gone') return 'gone';
+  if ((await catalog.points.addHold(point.pointId, holdId)) === 'gone') return 'gone';
   await store.setLegalHold(point.rootName, point.rootVersionId, true);
   const { root } = await readRoot(store, keys, point.resourceArn, point.pointId, point.rootVersionId);
   const container = root.container?.pack;
-  if (container !== undefined && (await catalog.addPackHold(container, holdId)) === 'held')
+  if (container !== undefined && (await catalog.packs.addHold(container, holdId)) === 'held')
     await switchOn(services, containerName(container));
   await keepForNow(services, keys, point);
   // Released while this call was at it: its release may have passed over this point before the id was in the set.
-  if ((await catalog.findHold(holdId))?.releasedAt === undefined) return 'held';
-  await catalog.removePointHold(point.pointId, holdId);
-  if (container !== undefined) await catalog.removePackHold(container, holdId);
+  if ((await catalog.holds.find(holdId))?.releasedAt === undefined) return 'held';
+  await catalog.points.removeHold(point.pointId, holdId);
+  if (container !== undefined) await catalog.packs.removeHold(container, holdId);
   return 'held';
 }
 

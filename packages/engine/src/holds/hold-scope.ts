@@ -1,5 +1,8 @@
 import { UnknownNameError } from '../errors.ts';
-import type { Catalog, HoldScope, PointRow, ResourceRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { HoldScope } from '../ports/catalog/holds.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
+import type { ResourceRow } from '../ports/catalog/resources.ts';
 
 /** Whether a hold keeps a point. @param tags - of the point's resource, when it was last discovered. */
 export function coversPoint(
@@ -15,13 +18,13 @@ export function coversPoint(
 /** The points that a hold keeps, as the catalog is now. One that is being expired is among them until it is gone. */
 export async function* listCovered(catalog: Catalog, scope: HoldScope): AsyncGenerator<PointRow> {
   if (scope.kind === 'point') {
-    const point = await catalog.findPoint(scope.pointId);
+    const point = await catalog.points.find(scope.pointId);
     if (point !== undefined) yield point;
   } else if (scope.kind === 'resource') {
-    yield* catalog.listPoints(scope.resourceArn);
+    yield* catalog.points.list(scope.resourceArn);
   } else {
-    for await (const { arn, tags = {} } of catalog.listResources())
-      if (tags[scope.key] === scope.value) yield* catalog.listPoints(arn);
+    for await (const { arn, tags = {} } of catalog.resources.list())
+      if (tags[scope.key] === scope.value) yield* catalog.points.list(arn);
   }
 }
 
@@ -31,7 +34,7 @@ export async function* listCovered(catalog: Catalog, scope: HoldScope): AsyncGen
  */
 export async function checkCovers(catalog: Catalog, scope: HoldScope): Promise<void> {
   if (scope.kind === 'point') {
-    const point = await catalog.findPoint(scope.pointId);
+    const point = await catalog.points.find(scope.pointId);
     if (point === undefined)
       throw new UnknownNameError(
         `point ${scope.pointId} is not in the catalog; "holdfast points" lists what is`,
@@ -41,14 +44,14 @@ export async function checkCovers(catalog: Catalog, scope: HoldScope): Promise<v
         `point ${scope.pointId} has expired and is being removed; it cannot be held any more`,
       );
   } else if (scope.kind === 'resource') {
-    if ((await catalog.findResource(scope.resourceArn)) !== undefined) return;
+    if ((await catalog.resources.find(scope.resourceArn)) !== undefined) return;
     // Points outlive the row of their resource.
-    for await (const _point of catalog.listPoints(scope.resourceArn)) return;
+    for await (const _point of catalog.points.list(scope.resourceArn)) return;
     throw new UnknownNameError(
       `resource ${scope.resourceArn} is not in the catalog; "holdfast resources" lists what is`,
     );
   } else {
-    for await (const { tags = {} } of catalog.listResources()) if (tags[scope.key] === scope.value) return;
+    for await (const { tags = {} } of catalog.resources.list()) if (tags[scope.key] === scope.value) return;
     throw new UnknownNameError(
       `no resource carried the tag ${scope.key}=${scope.value} when it was last discovered; correct it, or hold ` +
         'resources by their names',

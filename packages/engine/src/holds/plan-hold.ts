@@ -1,4 +1,5 @@
-import type { Catalog, HoldScope } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { HoldScope } from '../ports/catalog/holds.ts';
 import { checkCovers, listCovered } from './hold-scope.ts';
 import { heldUntil } from './held-until.ts';
 

@@ -7,7 +7,7 @@ import {
   noFailures,
   type StepFailures,
 } from '../maintenance/work-through.ts';
-import type { HoldRow } from '../ports/catalog.ts';
+import type { HoldRow } from '../ports/catalog/holds.ts';
 import type { HoldServices } from './set-hold.ts';
 import { applyHold, type ApplyHoldOptions, type ApplyHoldServices, type HoldReport } from './apply-hold.ts';
 import { releasePoints } from './release-hold.ts';
@@ -43,7 +43,7 @@ export async function reconcileHolds(
     done: true,
   };
   const over = new Set<HoldId>();
-  for await (const hold of services.catalog.listHolds()) {
+  for await (const hold of services.catalog.holds.list()) {
     if (hold.releasedAt !== undefined) {
       over.add(hold.holdId);
       continue;

@@ -5,7 +5,9 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { workThrough, type StepFailures, type StepOptions } from '../maintenance/work-through.ts';
 import { isDamage } from '../packs/stored-object.ts';
 import { readRoot } from '../points/root-store.ts';
-import { endOfTime, type HoldRow, type PointRow } from '../ports/catalog.ts';
+import type { HoldRow } from '../ports/catalog/holds.ts';
+import { endOfTime } from '../ports/catalog/packs.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import { chainOf, type HoldServices } from './set-hold.ts';
 
 const pointsAtOnce = 8;
@@ -30,7 +32,7 @@ export async function releaseHold(services: HoldServices, request: ReleaseReques
     throw new InvalidInputError(
       'releasing a legal hold needs a reason; say who decided that nobody needs it any more',
     );
-  const hold = await catalog.findHold(holdId);
+  const hold = await catalog.holds.find(holdId);
   if (hold === undefined)
     throw new UnknownNameError(`hold ${holdId} does not exist; "holdfast hold list" names those that do`);
   const released: HoldRow =
@@ -44,7 +46,7 @@ export async function releaseHold(services: HoldServices, request: ReleaseReques
     by: released.releasedBy ?? releasedBy,
     event: { kind: 'hold-released', hold: holdId, reason: released.releaseReason ?? reason },
   });
-  if (hold.releasedAt === undefined) await catalog.putHold(released);
+  if (hold.releasedAt === undefined) await catalog.holds.put(released);
   return released;
 }
 
@@ -67,13 +69,13 @@ export async function releasePoints(
     // The containers first: the point's own set is how a repetition finds what is left to do.
     const containers = await containersOf({ catalog, store }, keys, point);
     for (const holdId of releasedOf(point)) {
-      for (const pack of containers) await catalog.removePackHold(pack, holdId);
-      await catalog.removePointHold(point.pointId, holdId);
+      for (const pack of containers) await catalog.packs.removeHold(pack, holdId);
+      await catalog.points.removeHold(point.pointId, holdId);
     }
     released += 1;
   };
   const held = async function* (): AsyncGenerator<PointRow> {
-    for await (const point of catalog.listHeldPoints()) if (releasedOf(point).length > 0) yield point;
+    for await (const point of catalog.points.listHeld()) if (releasedOf(point).length > 0) yield point;
   };
   const worked = await workThrough(
     { items: held(), atOnce: pointsAtOnce, nameOf: ({ pointId }) => `point ${pointId}`, work: release },
@@ -99,7 +101,7 @@ async function containersOf(
     if (!isDamage(error)) throw error;
   }
   const containers: PackId[] = [];
-  for await (const { packId, kind, holds } of catalog.listPacksDue(endOfTime))
+  for await (const { packId, kind, holds } of catalog.packs.listDue(endOfTime))
     if (kind === 'container' && holds !== undefined) containers.push(packId);
   return containers;
 }

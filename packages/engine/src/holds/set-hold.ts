@@ -2,7 +2,8 @@ import { AuditLog, type AuditLogOptions } from '../audit/audit-log.ts';
 import { vaultChain } from '../audit/audit-entry.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { HoldId } from '../ids.ts';
-import type { Catalog, HoldRow, HoldScope } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { HoldRow, HoldScope } from '../ports/catalog/holds.ts';
 import { checkCovers, isSameScope } from './hold-scope.ts';
 
 /** What setting and releasing holds works with. */
@@ -32,13 +33,13 @@ export async function setHold(services: HoldServices, request: HoldRequest): Pro
     throw new InvalidInputError(
       'a legal hold needs a reason; say why, for whoever has to decide about its release',
     );
-  const known = await catalog.findHold(holdId);
+  const known = await catalog.holds.find(holdId);
   if (known !== undefined && !isSameScope(known.scope, scope))
     throw new InvalidInputError(`hold ${holdId} exists already and holds something else; choose another id`);
   if (known === undefined) await checkCovers(catalog, scope);
   const hold: HoldRow = known ?? { holdId, scope, setBy, reason, setAt: await store.now() };
   // The row first: a hold without an entry in the log still holds.
-  if (known === undefined) await catalog.putHold(hold);
+  if (known === undefined) await catalog.holds.put(hold);
   await new AuditLog(services).append({
     chain: await chainOf(catalog, scope),
     id: `hold-set ${holdId}`,
@@ -52,5 +53,5 @@ export async function setHold(services: HoldServices, request: HoldRequest): Pro
 export async function chainOf(catalog: Catalog, scope: HoldScope): Promise<string> {
   if (scope.kind === 'resource') return scope.resourceArn;
   if (scope.kind === 'tag') return vaultChain;
-  return (await catalog.findPoint(scope.pointId))?.resourceArn ?? vaultChain;
+  return (await catalog.points.find(scope.pointId))?.resourceArn ?? vaultChain;
 }

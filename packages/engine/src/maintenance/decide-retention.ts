@@ -1,6 +1,7 @@
 import type { PointId, ResourceArn, RunId } from '../ids.ts';
 import type { Plan, Plans } from '../model/plan.ts';
-import type { Catalog, PointRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import { planRetention, type RetentionDecision } from '../retention/plan-retention.ts';
 import { RetentionRules } from '../model/retention-rules.ts';
 import { longestRenewalMarginDays } from './plan-renewals.ts';
@@ -26,7 +27,7 @@ export async function findDecidingPlan(
   resourceArn: ResourceArn,
   newest: Pick<PointRow, 'plan'> | undefined,
 ): Promise<Plan | undefined> {
-  const planName = (await catalog.findResource(resourceArn))?.plan;
+  const planName = (await catalog.resources.find(resourceArn))?.plan;
   return plans.find(({ name }) => name === planName) ?? plans.find(({ name }) => name === newest?.plan);
 }
 
@@ -37,7 +38,7 @@ export async function decideRetention(
   resourceArn: ResourceArn,
   now: Date,
 ): Promise<DecidedRetention> {
-  const points = await Array.fromAsync(catalog.listPoints(resourceArn));
+  const points = await Array.fromAsync(catalog.points.list(resourceArn));
   const plan = await findDecidingPlan(catalog, plans, resourceArn, points[0]);
   const rules = plan?.retention ?? rulesOfNoPlan;
   const all = planRetention(points, rules, now, await findDamagedContainers(catalog, points));
@@ -61,6 +62,6 @@ async function findDamagedContainers(
   const containers = points.filter(({ type }) => type === 'synthetic-full');
   if (containers.length === 0) return new Set();
   const runs = new Set<RunId>();
-  for await (const { kind, runId } of catalog.listDamagedPacks()) if (kind === 'container') runs.add(runId);
+  for await (const { kind, runId } of catalog.packs.listDamaged()) if (kind === 'container') runs.add(runId);
   return new Set(containers.filter(({ runId }) => runs.has(runId)).map(({ pointId }) => pointId));
 }

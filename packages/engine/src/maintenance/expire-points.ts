@@ -1,5 +1,6 @@
 import { ObjectLockedError, ObjectNotFoundError } from '../errors.ts';
-import type { Catalog, PointRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectState, ObjectStore } from '../ports/object-store.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
 
@@ -37,14 +38,14 @@ export async function expirePoint(
   const { pointId } = point;
   const before = await findState(store, point);
   if (before?.lock !== undefined && before.lock.until > now) {
-    const prolonged = await catalog.prolongPoint(pointId, before.lock.until);
+    const prolonged = await catalog.points.prolong(pointId, before.lock.until);
     return prolonged === 'prolonged' ? 'kept' : 'locked';
   }
-  const row = await catalog.startExpiring(pointId, now);
+  const row = await catalog.points.startExpiring(pointId, now);
   if (row === 'kept') return 'kept';
   if ((await beforeRemoval?.(row)) === 'in-use') return 'inUse';
   if (!(await removeRoot(store, row))) return 'locked';
-  await catalog.removePoint(pointId);
+  await catalog.points.remove(pointId);
   return 'expired';
 }
 
@@ -70,7 +71,7 @@ export async function expirePoints(
   const counts = { expired: 0, kept: 0, locked: 0, inUse: 0 };
   const worked = await workThrough(
     {
-      items: catalog.listPointsExpiring({ to: now }),
+      items: catalog.points.listExpiring({ to: now }),
       atOnce: expiredAtOnce,
       nameOf: ({ pointId }) => `point ${pointId}`,
       work: async (point) => {

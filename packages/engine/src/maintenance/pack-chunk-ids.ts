@@ -5,7 +5,7 @@ import { objectNameOf } from '../packs/object-names.ts';
 import { PackCiphers } from '../packs/pack-ciphers.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
 import { isDamage } from '../packs/stored-object.ts';
-import type { PackRow } from '../ports/catalog.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 
 /** Names the chunks that a stored pack holds. */

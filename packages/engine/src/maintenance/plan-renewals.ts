@@ -1,7 +1,7 @@
 import type { RetentionDecision, RetentionReason } from '../retention/plan-retention.ts';
 import type { RetentionRules } from '../model/retention-rules.ts';
 import type { ResourceKey } from '../ids.ts';
-import type { PointRow } from '../ports/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import { generationEnd, leasePolicyFor } from '../runs/generation.ts';
 import type { ProlongDates } from './prolong-point.ts';
 

@@ -12,7 +12,7 @@ import { findPageRef } from '../points/page-ref-text.ts';
 import { createPageReader } from '../points/point-pages.ts';
 import { readRoot } from '../points/root-store.ts';
 import type { Root } from '../points/root.ts';
-import type { PointRow } from '../ports/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectLock } from '../ports/object-store.ts';
 import { LeaseKeeper } from '../runs/lease-keeper.ts';
 import type { WriteServices } from '../services.ts';
@@ -100,7 +100,7 @@ export async function prolongPoint(
   // Asked only now: a call that stalled may have been overtaken by the end of the retention, and by a sweeper.
   if (lost.count > 0 && point.expiresAt <= (await store.now())) return { state: 'too-late', lost };
   if (stoppedAfter !== undefined) return { state: 'unfinished', after: stoppedAfter, lost };
-  if ((await catalog.prolongPoint(point.pointId, expiresAt)) === 'gone') return { state: 'gone' };
+  if ((await catalog.points.prolong(point.pointId, expiresAt)) === 'gone') return { state: 'gone' };
   const locked = await lockIfThere(services, point.rootName, point.rootVersionId, {
     mode: lockMode,
     until: expiresAt,

@@ -5,7 +5,8 @@ import { objectPrefixes, parseObjectName, rootName } from '../packs/object-names
 import { resourceKeyOf } from '../points/point-id.ts';
 import { decodeRoot, getRootObject } from '../points/root-store.ts';
 import { pointRowOf } from '../points/root.ts';
-import type { Catalog, PointRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import { recoverHolds } from './recover-holds.ts';
 import {
@@ -147,7 +148,8 @@ async function reconcileResource(
 ): Promise<ReconcileReport> {
   const rows = new Map<PointId, PointRow>();
   const arn = await findArn(services, keys, roots);
-  if (arn !== undefined) for await (const row of services.catalog.listPoints(arn)) rows.set(row.pointId, row);
+  if (arn !== undefined)
+    for await (const row of services.catalog.points.list(arn)) rows.set(row.pointId, row);
   let recovered = 0;
   const unknown = [...roots].filter(([pointId]) => !rows.has(pointId));
   const { failures } = await workThrough(
@@ -180,7 +182,7 @@ async function findArn(
   roots: ListedResource['roots'],
 ): Promise<ResourceArn | undefined> {
   for (const pointId of roots.keys()) {
-    const row = await catalog.findPoint(pointId);
+    const row = await catalog.points.find(pointId);
     if (row !== undefined) return row.resourceArn;
   }
   for (const [pointId, { name, versionId }] of roots) {
@@ -203,7 +205,7 @@ async function recoverRow(
   { name, versionId }: ObjectVersion,
 ): Promise<boolean> {
   // A run that commits writes its row a moment after its root.
-  if ((await catalog.findPoint(pointId)) !== undefined) return false;
+  if ((await catalog.points.find(pointId)) !== undefined) return false;
   try {
     const { lock, legalHold } = await store.head(name, { versionId });
     const root = await decodeRoot(await getRootObject(store, name, versionId), pointId, keys, name);
@@ -212,8 +214,8 @@ async function recoverRow(
     const row = pointRowOf(root, { name, versionId });
     const expiresAt = lock !== undefined && lock.until > row.expiresAt ? lock.until : row.expiresAt;
     const holds = legalHold === true ? await recoverHolds(catalog, row, await store.now()) : [];
-    await catalog.putPoint({ ...row, expiresAt, ...(holds.length > 0 && { holds }) });
-    for (const holdId of holds) await catalog.addPointHold(pointId, holdId);
+    await catalog.points.put({ ...row, expiresAt, ...(holds.length > 0 && { holds }) });
+    for (const holdId of holds) await catalog.points.addHold(pointId, holdId);
     return true;
   } catch (error) {
     if (error instanceof ObjectNotFoundError) return false;
@@ -232,7 +234,7 @@ async function isMissing(
   } catch (error) {
     if (!(error instanceof ObjectNotFoundError)) throw error;
   }
-  const row = await catalog.findPoint(pointId);
+  const row = await catalog.points.find(pointId);
   // A held point, too, is missed whatever its date.
   return row !== undefined && row.expiring !== true && (row.expiresAt > startedAt || row.holds !== undefined);
 }
@@ -249,14 +251,14 @@ async function findEmptied(
   let last = after;
   const { done, failures } = await workThrough(
     {
-      items: catalog.listResources(after),
+      items: catalog.resources.list(after),
       atOnce: resourcesAtOnce,
       nameOf: ({ arn }) => arn,
       work: async ({ arn }) => {
         // They are begun in the order of the list, and all that were begun are done in the end.
         last = arn;
         for await (const _ of store.listVersions(rootName(resourceKeyOf(arn), '' as PointId))) return;
-        for await (const row of catalog.listPoints(arn))
+        for await (const row of catalog.points.list(arn))
           if (await isMissing(services, row, startedAt)) missing.push(row.pointId);
       },
     },

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import type { HoldId } from '../ids.ts';
 import { coversPoint } from '../holds/hold-scope.ts';
-import type { Catalog, PointRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 
 /**
  * The holds of a point that the store holds and the catalog has lost: those of the catalog that fit it and are not
@@ -10,17 +11,17 @@ import type { Catalog, PointRow } from '../ports/catalog.ts';
  * Costs a listing of all holds.
  */
 export async function recoverHolds(catalog: Catalog, point: PointRow, now: Date): Promise<readonly HoldId[]> {
-  const resource = await catalog.findResource(point.resourceArn);
+  const resource = await catalog.resources.find(point.resourceArn);
   const active: HoldId[] = [];
   let released = 0;
-  for await (const hold of catalog.listHolds()) {
+  for await (const hold of catalog.holds.list()) {
     if (!coversPoint(hold.scope, point, resource?.tags ?? {})) continue;
     if (hold.releasedAt === undefined) active.push(hold.holdId);
     else released += 1;
   }
   if (active.length > 0 || released > 0) return active;
   const holdId = hash('sha256', `hold of ${point.pointId}`, 'hex').slice(0, 32) as HoldId;
-  await catalog.putHold({
+  await catalog.holds.put({
     holdId,
     scope: { kind: 'point', pointId: point.pointId },
     setBy: 'holdfast',

@@ -5,7 +5,9 @@ import type { PackId, PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { Plans } from '../model/plan.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
-import { sweepPartitions, type Catalog, type PointRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import { sweepPartitions } from '../ports/catalog/packs.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import type { RetentionReason } from '../retention/plan-retention.ts';
 import type { RetentionRules } from '../model/retention-rules.ts';
 import { type DecidedRetention, decideRetention } from './decide-retention.ts';
@@ -97,8 +99,8 @@ export async function listResourcesToRenew(
 ): Promise<readonly (readonly ResourceArn[])[]> {
   const arns = new Set<ResourceArn>();
   const soon = new Date(now.getTime() + longestRenewalMarginDays * dayMs);
-  for await (const { resourceArn } of catalog.listPointsExpiring({ to: soon })) arns.add(resourceArn);
-  for await (const { resourceArn } of catalog.listHeldPoints()) arns.add(resourceArn);
+  for await (const { resourceArn } of catalog.points.listExpiring({ to: soon })) arns.add(resourceArn);
+  for await (const { resourceArn } of catalog.points.listHeld()) arns.add(resourceArn);
   const lists = Array.from({ length: sweepPartitions }, (): ResourceArn[] => []);
   for (const arn of [...arns].sort()) lists[Number.parseInt(resourceKeyOf(arn).slice(0, 1), 16)]?.push(arn);
   return lists;

@@ -1,7 +1,8 @@
 import { ObjectLockedError, ObjectNotFoundError } from '../errors.ts';
 import type { PackId } from '../ids.ts';
 import { objectNameOf } from '../packs/object-names.ts';
-import type { Catalog, PackRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import type { ListChunkIds } from './pack-chunk-ids.ts';
@@ -43,7 +44,7 @@ export async function sweepPack(
   signal?: AbortSignal,
 ): Promise<SweepOutcome> {
   const { store, catalog } = services;
-  const row = await catalog.startDeleting(packId, dueBefore);
+  const row = await catalog.packs.startDeleting(packId, dueBefore);
   if (row === 'kept') return { state: 'kept' };
   const name = objectNameOf(row);
   // A writer that died before it could say what it stored: whatever has the name is its.
@@ -56,12 +57,12 @@ export async function sweepPack(
   for (const version of versions) {
     const until = await removeOrFindLock(store, row, name, version.versionId, signal);
     if (until !== undefined) {
-      await catalog.postponeDeleting(packId, until);
+      await catalog.packs.postponeDeleting(packId, until);
       return { state: 'locked', until };
     }
     bytes += version.bytes;
   }
-  await catalog.removePack(packId);
+  await catalog.packs.remove(packId);
   return { state: 'swept', bytes };
 }
 
@@ -94,7 +95,7 @@ export async function sweepPacks(
   const counts = { swept: 0, bytes: 0, kept: 0, locked: 0 };
   const worked = await workThrough(
     {
-      items: services.catalog.listPacksDue(dueBefore, partition),
+      items: services.catalog.packs.listDue(dueBefore, partition),
       atOnce: sweptAtOnce,
       nameOf: ({ packId }) => `pack ${packId}`,
       work: async ({ packId }) => {

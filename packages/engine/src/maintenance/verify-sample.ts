@@ -4,7 +4,8 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { defaultVerifyEveryDays, verifyEveryDays } from '../model/verify-every.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
-import { endOfTime, sweepPartitions, type Catalog, type PackRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import { endOfTime, sweepPartitions, type PackRow } from '../ports/catalog/packs.ts';
 import type { ObjectState, ObjectStore } from '../ports/object-store.ts';
 import { ObjectChecker } from '../verify/check-objects.ts';
 import { KnownFrames } from '../verify/known-frames.ts';
@@ -115,7 +116,7 @@ export async function verifySample(
           const seen = await look(store, row, object.name, day);
           if ('loss' in seen) {
             if (await isGone(catalog, row)) return;
-            if (seen.isUnreadable) await catalog.markDamaged(packId);
+            if (seen.isUnreadable) await catalog.packs.markDamaged(packId);
             report(object.name, seen.loss);
             return;
           }
@@ -166,7 +167,7 @@ async function* sampleOf(
   state: VerifySampleState | undefined,
   isWanted: (row: PackRow) => boolean,
 ): AsyncGenerator<PackRow> {
-  for await (const row of catalog.listPacksDue(endOfTime, partition)) {
+  for await (const row of catalog.packs.listDue(endOfTime, partition)) {
     if (row.state !== 'live' || !isWanted(row)) continue;
     if (state === undefined || isBehind(row, state)) yield row;
   }
@@ -182,7 +183,7 @@ async function* resourcesOf(
   partition: number,
   isWanted: (arn: ResourceArn) => boolean,
 ): AsyncGenerator<ResourceArn> {
-  for await (const { arn } of catalog.listResources()) {
+  for await (const { arn } of catalog.resources.list()) {
     if (Number.parseInt(resourceKeyOf(arn).slice(-1), 16) % sweepPartitions === partition && isWanted(arn))
       yield arn;
   }
@@ -226,5 +227,5 @@ async function look(store: ObjectStore, row: PackRow, name: string, now: Date): 
 
 /** Whether a pack that seems damaged has been swept while it was read. */
 async function isGone(catalog: Catalog, { packId }: PackRow): Promise<boolean> {
-  return (await catalog.getPacks([packId])).get(packId)?.state !== 'live';
+  return (await catalog.packs.findAll([packId])).get(packId)?.state !== 'live';
 }

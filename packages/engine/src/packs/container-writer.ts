@@ -89,7 +89,7 @@ export class ContainerWriter implements PageSink {
     const { retentionClass, runId, leaseUntil } = lease;
     const dataKey = await vault.currentDataKey();
     const packId = newId<PackId>(random);
-    await catalog.claimPack({ packId, kind: 'container', retentionClass, runId, lockUntil: leaseUntil });
+    await catalog.packs.claim({ packId, kind: 'container', retentionClass, runId, lockUntil: leaseUntil });
     const put = putOptions(lease, signal);
     const upload = await store.startMultipart(containerName(packId), put);
     const partBytes = planPartBytes(expectedBytes);
@@ -287,7 +287,7 @@ export async function completeContainer(
   );
   const { retentionClass, leaseUntil: lockedUntil } = lease;
   const confirmed = await retryUnavailable(
-    async () => catalog.confirmPack(packId, { versionId, bytes, lockedUntil }),
+    async () => catalog.packs.confirm(packId, { versionId, bytes, lockedUntil }),
     options,
     retry,
     signal,

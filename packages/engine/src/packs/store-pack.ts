@@ -1,7 +1,7 @@
 import { newId } from '../bytes.ts';
 import { CatalogConflictError, ObjectExistsError, StoreUnavailableError } from '../errors.ts';
 import type { ChunkId, PackId, RunId } from '../ids.ts';
-import type { Catalog } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ObjectLock, ObjectStore, PutOptions } from '../ports/object-store.ts';
@@ -81,10 +81,10 @@ export async function storePack(sealed: SealedPack, storing: PackStoring): Promi
     const lockUntil = lease.lockDateOf?.({ packId, kind }) ?? lease.leaseUntil;
     const claim = { packId, kind, retentionClass, runId, lockUntil } as const;
     try {
-      await catalog.claimPack(claim);
+      await catalog.packs.claim(claim);
       const { versionId, bytes } = await store.put(name, sealed.body, putOptions(lease, signal, lockUntil));
       const confirmed = await retryUnavailable(
-        async () => catalog.confirmPack(packId, { versionId, bytes, lockedUntil: lockUntil }),
+        async () => catalog.packs.confirm(packId, { versionId, bytes, lockedUntil: lockUntil }),
         storing,
         retry,
         signal,
@@ -95,7 +95,7 @@ export async function storePack(sealed: SealedPack, storing: PackStoring): Promi
       }
       // Swept, or lost with the table. The bytes go under a new name; with a row once more, the sweeper finds what may
       // lie under this one.
-      await catalog.claimPack(claim);
+      await catalog.packs.claim(claim);
       if (attempt >= retry.attempts)
         throw new StoreUnavailableError(`pack ${packId} was swept while it was written`);
     } catch (error) {

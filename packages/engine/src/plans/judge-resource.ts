@@ -1,6 +1,8 @@
 import type { ResourceArn } from '../ids.ts';
 import { isDegraded, unreadOf } from '../points/unread.ts';
-import type { Catalog, PointRow, ResourceRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
+import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { Plans } from '../model/plan.ts';
 
 /**
@@ -33,7 +35,7 @@ export interface ResourceStanding extends LastPoints {
  */
 export async function findLastPoints(catalog: Catalog, arn: ResourceArn): Promise<LastPoints> {
   let newest: PointRow | undefined;
-  for await (const point of catalog.listPoints(arn)) {
+  for await (const point of catalog.points.list(arn)) {
     if (point.expiring === true) continue;
     newest ??= point;
     if (!isDegraded(point)) return { newest, clean: point };

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { PackId, PointId, ResourceArn, RunId, VaultId } from '../ids.ts';
 import { BackupType } from '../model/backup-type.ts';
 import { ResourceKind } from '../model/resource-kind.ts';
-import type { PointRow } from '../ports/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import { unreadOf } from './unread.ts';
 import { PageRefText } from './page-ref-text.ts';
 

@@ -1,5 +1,6 @@
 import type { SourceEntryError } from '../errors.ts';
-import type { Catalog, PointRow, UnreadCounts } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PointRow, UnreadCounts } from '../ports/catalog/points.ts';
 import type { PointWarning } from './root.ts';
 
 /** What of a root or a catalog's row tells what could not be read. */
@@ -37,12 +38,12 @@ export function isDegraded(point: UnreadFacts): boolean {
  * not expired. `undefined` where the resource has none.
  */
 export async function findCleanPoint(
-  catalog: Pick<Catalog, 'listPoints'>,
+  catalog: Pick<Catalog, 'points'>,
   { resourceArn, sourceTime }: Pick<PointRow, 'resourceArn' | 'sourceTime'>,
   now: Date,
 ): Promise<PointRow | undefined> {
   let later: PointRow | undefined;
-  for await (const point of catalog.listPoints(resourceArn)) {
+  for await (const point of catalog.points.list(resourceArn)) {
     if (point.expiring === true || point.expiresAt <= now || isDegraded(point)) continue;
     if (point.sourceTime <= sourceTime) return point;
     later = point;

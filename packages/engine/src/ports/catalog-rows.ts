@@ -1,5 +1,6 @@
 import type { HoldId } from '../ids.ts';
-import type { PackRow, PointRow } from './catalog.ts';
+import type { PackRow } from './catalog/packs.ts';
+import type { PointRow } from './catalog/points.ts';
 
 /** What becomes of rows under the catalog's rules: for catalogs that write whole rows, one at a time. */
 

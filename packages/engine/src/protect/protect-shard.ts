@@ -65,7 +65,7 @@ export async function protectShard(
 ): Promise<ShardResult> {
   const { store, catalog, index, clock, work, random } = services;
   const { keys, plan, source, signal } = options;
-  await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
+  await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
 
   const lease = packLeaseOf(plan);
   const keeper = new LeaseKeeper({ catalog, store, ...lease, except: plan.copiedPacks });
@@ -162,7 +162,7 @@ export async function protectShard(
     usage: usagePart,
   };
   await putShardResult(work, plan.runId, result);
-  await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
+  await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
   return result;
 }
 

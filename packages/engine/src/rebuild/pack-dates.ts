@@ -1,7 +1,7 @@
 import type { HoldId, PackId, PageId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { decodePackMapEntry } from '../manifest/pack-map.ts';
-import type { PointRow } from '../ports/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { PointReader } from '../restore/point-reader.ts';
 

@@ -8,7 +8,10 @@ import { objectPrefixes, parseObjectName } from '../packs/object-names.ts';
 import { PackCiphers } from '../packs/pack-ciphers.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
 import { isDamage } from '../packs/stored-object.ts';
-import type { Catalog, PackRow, PointRow, ResourceRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
+import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import type { ReportProgress } from '../ports/progress.ts';
@@ -85,7 +88,7 @@ async function readPoints(
   let points = 0;
   const worked = await workThrough(
     {
-      items: catalog.listPointsExpiring({}),
+      items: catalog.points.listExpiring({}),
       // One after the other: trees share pages, and each is read once.
       atOnce: 1,
       nameOf: ({ pointId }) => `point ${pointId}`,
@@ -100,7 +103,7 @@ async function readPoints(
     signal === undefined ? {} : { signal },
   );
   for (const row of newest.values())
-    if ((await catalog.findResource(row.arn)) === undefined) await catalog.putResource(row);
+    if ((await catalog.resources.find(row.arn)) === undefined) await catalog.resources.put(row);
   return { resources: newest.size, points, failures: worked.failures };
 }
 
@@ -113,7 +116,7 @@ async function withLostHolds({ store, catalog }: RebuildServices, point: PointRo
   if (point.holds !== undefined || point.expiring === true) return point;
   const { legalHold } = await store.head(rootName, { versionId: rootVersionId });
   const holds = legalHold === true ? await recoverHolds(catalog, point, await store.now()) : [];
-  for (const holdId of holds) await catalog.addPointHold(pointId, holdId);
+  for (const holdId of holds) await catalog.points.addHold(pointId, holdId);
   return holds.length === 0 ? point : { ...point, holds };
 }
 
@@ -196,7 +199,7 @@ async function recoverRow(
     bytes,
     ...(holds.length > 0 && { holds }),
   };
-  await catalog.recoverPack(row);
+  await catalog.packs.recover(row);
   return row;
 }
 
@@ -222,7 +225,7 @@ async function indexChunks(
     return items.length;
   } catch (error) {
     if (!(error instanceof BackupError) || !isDamage(error)) throw error;
-    await catalog.markDamaged(packId);
+    await catalog.packs.markDamaged(packId);
     return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import type { PackId, PageId } from '../ids.ts';
 import { decodePackMapEntry } from '../manifest/pack-map.ts';
-import type { Catalog } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointReader } from '../restore/point-reader.ts';
 
 const idsPerCall = 1_000;
@@ -32,7 +32,7 @@ export async function countExclusivePacks(
   let unknownPacks = 0;
   for (let start = 0; start < exclusive.length; start += idsPerCall) {
     const batch = exclusive.slice(start, start + idsPerCall);
-    const rows = await catalog.getPacks(batch);
+    const rows = await catalog.packs.findAll(batch);
     for (const packId of batch) {
       const size = rows.get(packId)?.bytes;
       if (size === undefined) unknownPacks++;

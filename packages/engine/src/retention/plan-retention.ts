@@ -1,6 +1,6 @@
 import type { PointId } from '../ids.ts';
 import { isDegraded } from '../points/unread.ts';
-import type { PointRow } from '../ports/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import { isImageKind } from '../model/resource-kind.ts';
 import {
   calendarRuleNames,

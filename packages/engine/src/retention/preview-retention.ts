@@ -1,4 +1,4 @@
-import type { PointRow } from '../ports/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import { planRetention, type RetentionDecision, type RetentionReason } from './plan-retention.ts';
 import type { RetentionRules } from '../model/retention-rules.ts';
 

@@ -95,6 +95,6 @@ async function listAll(
     );
     if (step.done) return step.shards;
     state = step.state;
-    await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
+    await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
   }
 }

@@ -1,6 +1,7 @@
 import type { PointId, ResourceArn } from '../ids.ts';
 import type { BackupType } from '../model/backup-type.ts';
-import type { Catalog, PointRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 
 /** Against what a run detects changes. */
 export interface BaseChoice {
@@ -28,7 +29,7 @@ export async function chooseBase(
 ): Promise<BaseChoice> {
   if (type === 'full') return { type };
   if (only !== undefined) {
-    const point = await catalog.findPoint(only);
+    const point = await catalog.points.find(only);
     return point !== undefined && point.resourceArn === resourceArn && isUsable(point, now)
       ? { type, base: point }
       : { type: 'full', reason: `the point ${only} has expired, or is not one of ${resourceArn}` };
@@ -36,7 +37,7 @@ export async function chooseBase(
   const newest = await findNewest(catalog, resourceArn, now);
   if (newest === undefined) return { type: 'full', reason: 'the resource has no recovery point to build on' };
   if (type !== 'differential' || newest.pointId === newest.chainPointId) return { type, base: newest };
-  const full = await catalog.findPoint(newest.chainPointId);
+  const full = await catalog.points.find(newest.chainPointId);
   if (full === undefined || full.expiresAt <= now) {
     return { type: 'full', reason: `the full ${newest.chainPointId} of the chain has expired` };
   }
@@ -64,7 +65,7 @@ function isUsable({ expiresAt, expiring, archiveClass }: PointRow, now: Date): b
  */
 export async function* newestPoints(catalog: Catalog, resourceArn: ResourceArn): AsyncGenerator<PointRow> {
   let sameTime: PointRow[] = [];
-  for await (const point of catalog.listPoints(resourceArn)) {
+  for await (const point of catalog.points.list(resourceArn)) {
     const [first] = sameTime;
     if (first !== undefined && point.sourceTime < first.sourceTime) {
       yield* sameTime.sort(byCommit);

@@ -1,6 +1,7 @@
 import { BackupError, RunClosedError } from '../errors.ts';
 import type { RunId } from '../ids.ts';
-import type { Catalog, RunRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { RunRow } from '../ports/catalog/runs.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 
 /**
@@ -12,9 +13,9 @@ export async function failRun(
   runId: RunId,
   error: { name: string; message: string },
 ): Promise<RunRow> {
-  const run = await services.catalog.findRun(runId);
+  const run = await services.catalog.runs.find(runId);
   const cancelled = run?.state === 'cancelling';
-  return services.catalog.closeRun(runId, {
+  return services.catalog.runs.close(runId, {
     state: cancelled ? 'cancelled' : 'failed',
     endedAt: await services.store.now(),
     error: cancelled

@@ -5,7 +5,7 @@ import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
 import { pointRowOf, warningsInRoot, type Root } from '../points/root.ts';
 import { findRoot, putRoot, type StoredRoot } from '../points/root-store.ts';
 import { isDegraded } from '../points/unread.ts';
-import type { RunRow } from '../ports/catalog.ts';
+import type { RunRow } from '../ports/catalog/runs.ts';
 import type { WriteServices } from '../services.ts';
 import { extendLeases } from './extend-leases.ts';
 import { aliveUntil } from './open-run.ts';
@@ -50,9 +50,9 @@ export async function commitPoint(
   const state = isDegraded(root) ? 'degraded' : root.warnings > 0 ? 'completed-with-warnings' : 'completed';
   // The point exists: giving up here would report a failure of what has succeeded.
   const record = async (): Promise<void> => {
-    await catalog.putPoint(pointRowOf(root, stored));
+    await catalog.points.put(pointRowOf(root, stored));
     await recordCommit(services, stored);
-    await catalog.closeRun(plan.runId, { state, endedAt: await store.now(), pointId: root.point });
+    await catalog.runs.close(plan.runId, { state, endedAt: await store.now(), pointId: root.point });
   };
   await retryUnavailable(record, services, defaultRetryPolicy);
   return { root, state };
@@ -76,7 +76,7 @@ async function makeAndWrite(
 ): Promise<StoredRoot> {
   const { store, catalog, clock } = services;
   try {
-    await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
+    await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
     return await writeRoot(services, keys, plan, await makeContent());
   } catch (error) {
     // Another attempt at this commit may have been faster, and has closed the run.
@@ -112,7 +112,7 @@ async function writeRoot(
   const { store, catalog, random, clock } = services;
   const { content, now, expiresAt } = await leaseForRetention(services, keys, plan, made);
   // The last look before the point becomes visible: a run that lost its resource must not commit.
-  await catalog.touchRun(plan.runId, aliveUntil(clock.now()));
+  await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
   const lock = { mode: plan.lockMode, until: expiresAt } as const;
   return putRoot(
     { store, keys, random, clock, lock },

@@ -44,7 +44,7 @@ export async function extendLeases(
   const leaseUntil = leaseUntilFor(now, plan.keepDays);
   const lockDateOf = lockDates(leaseUntil, plan, resourceKeyOf(plan.resourceArn));
   const keeper = new LeaseKeeper({ catalog, store, lockMode, leaseUntil, lockDateOf });
-  await catalog.updateRun(plan.runId, { leaseUntil });
+  await catalog.runs.update(plan.runId, { leaseUntil });
   const { needed, until } = keysUntil(leaseUntil, plan);
   await ensureVaultLocks(store, { mode: lockMode, until: needed }, until);
   const pagePacks = await extendPagePacks(keeper, plan, content.pagePacks);

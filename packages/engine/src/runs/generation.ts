@@ -1,5 +1,5 @@
 import type { PackId, ResourceKey } from '../ids.ts';
-import type { PackRow } from '../ports/catalog.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
 import { retentionClassOf } from '../model/retention-class.ts';
 
 const dayMs = 86_400_000;

@@ -6,7 +6,9 @@ import { findPageRef } from '../points/page-ref-text.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import { createPageReader } from '../points/point-pages.ts';
 import type { PagePackRecord, Root } from '../points/root.ts';
-import type { Catalog, PackRow, RunRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
+import type { RunRow } from '../ports/catalog/runs.ts';
 import type { WriteServices } from '../services.ts';
 import { leasePolicyFor, lockDates, type LeasePolicy } from './generation.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
@@ -133,7 +135,7 @@ function deathTest(
  * that the vault has, not to the base.
  */
 async function* damagedPacks(catalog: Catalog, packMap: TreeReader): AsyncGenerator<PackId> {
-  for await (const { packId, kind } of catalog.listDamagedPacks()) {
+  for await (const { packId, kind } of catalog.packs.listDamaged()) {
     if (kind !== 'pages' && (await packMap.find(packKey(packId))) !== undefined) yield packId;
   }
 }

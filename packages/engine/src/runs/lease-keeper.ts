@@ -2,7 +2,8 @@ import { forEachConcurrent } from '../map-concurrent.ts';
 import { ObjectNotFoundError } from '../errors.ts';
 import type { PackId } from '../ids.ts';
 import { objectNameOf } from '../packs/object-names.ts';
-import type { Catalog, PackRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import { mayLeaseClass } from '../model/retention-class.ts';
 import type { LockDateOf } from './generation.ts';
@@ -71,7 +72,7 @@ export class LeaseKeeper {
     const unknown = wanted.filter((packId) => !this.#known.has(packId));
     for (let start = 0; start < unknown.length; start += idsPerCall) {
       const batch = unknown.slice(start, start + idsPerCall);
-      await this.take(batch, await this.#catalog.getPacks(batch));
+      await this.take(batch, await this.#catalog.packs.findAll(batch));
     }
     const leased = new Map<PackId, LeasedPack>();
     for (const packId of wanted) {
@@ -116,10 +117,10 @@ export class LeaseKeeper {
     const ofRun = kind === 'chunks' ? this.#retentionClass : undefined;
     if (ofRun !== undefined && !mayLeaseClass(ofRun, retentionClass)) return undefined;
     const until = this.#lockDateOf(row);
-    if ((await this.#catalog.raiseLockUntil(packId, until)) === 'not-live') return undefined;
+    if ((await this.#catalog.packs.raiseLockUntil(packId, until)) === 'not-live') return undefined;
     const lockedUntil = await this.#extend(objectNameOf(row), versionId, until);
     if (lockedUntil === undefined) return undefined;
-    if ((await this.#catalog.confirmLockedUntil(packId, lockedUntil)) === 'not-live') return undefined;
+    if ((await this.#catalog.packs.confirmLockedUntil(packId, lockedUntil)) === 'not-live') return undefined;
     return { packId, kind, retentionClass, versionId, lockedUntil };
   }
 

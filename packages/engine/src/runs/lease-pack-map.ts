@@ -2,7 +2,8 @@ import type { PackId, PointId } from '../ids.ts';
 import { decodePackMapEntry, lockSummary, type PackMapEntry } from '../manifest/pack-map.ts';
 import type { PackDelta } from '../manifest/pack-usage.ts';
 import type { TreeReader } from '../manifest/tree-reader.ts';
-import type { Catalog, PackRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 
 /** Packs asked about with one call. */
@@ -25,7 +26,7 @@ export type LeasedPackMap =
 
 /** What is leased, and how. */
 export interface LeasePackMapOptions {
-  readonly catalog: Pick<Catalog, 'getPacks'>;
+  readonly catalog: Pick<Catalog, 'packs'>;
   readonly packMap: TreeReader;
   /** The point whose pack map it is. */
   readonly origin: PointId;
@@ -48,7 +49,7 @@ export async function leasePackMap(
   const copied: PackId[] = [];
   const moved: PackDelta[] = [];
   const leaseBatch = async (batch: readonly PackMapEntry[]): Promise<void> => {
-    const rows = await catalog.getPacks(batch.map(({ packId }) => packId));
+    const rows = await catalog.packs.findAll(batch.map(({ packId }) => packId));
     const kept: PackMapEntry[] = [];
     for (const entry of batch) {
       const row = rows.get(entry.packId);

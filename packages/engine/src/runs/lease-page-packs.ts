@@ -3,7 +3,8 @@ import { countPageBytes } from '../manifest/page-bytes.ts';
 import type { PageSource } from '../manifest/page-store.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { PagePackRecord, Root } from '../points/root.ts';
-import type { Catalog, PackRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 
 /** Packs asked about with one call. */
@@ -46,7 +47,7 @@ export async function leasePagePacks(options: LeasePagePacksOptions): Promise<Le
   const rows = new Map<PackId, PackRow>();
   const packIds = root.pagePacks.map(({ pack }) => pack);
   for (let start = 0; start < packIds.length; start += packsAtOnce) {
-    for (const [packId, row] of await catalog.getPacks(packIds.slice(start, start + packsAtOnce)))
+    for (const [packId, row] of await catalog.packs.findAll(packIds.slice(start, start + packsAtOnce)))
       rows.set(packId, row);
   }
   const isShort = ({ lockedUntil }: PackRow): boolean =>

@@ -6,7 +6,8 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { newPointId } from '../points/point-id.ts';
 import type { StoredRoot } from '../points/root-store.ts';
 import type { BackupType } from '../model/backup-type.ts';
-import type { ResourceRow, RunRow } from '../ports/catalog.ts';
+import type { ResourceRow } from '../ports/catalog/resources.ts';
+import type { RunRow } from '../ports/catalog/runs.ts';
 import { retentionClassOf } from '../model/retention-class.ts';
 import type { WriteServices } from '../services.ts';
 import { chooseBase, findNewest, type BaseChoice } from './choose-base.ts';
@@ -63,7 +64,7 @@ export async function openRun(services: WriteServices, request: RunRequest): Pro
   const now = await store.now();
   const policy = request.leasePolicy ?? leasePolicyFor(request.keepDays);
   const leaseUntil = leaseUntilFor(now, request.keepDays, policy);
-  const row = await catalog.openRun({
+  const row = await catalog.runs.open({
     runId: request.runId,
     resourceArn: request.resourceArn,
     plan: request.plan,
@@ -174,7 +175,7 @@ async function decide(
       },
     }),
   });
-  await catalog.updateRun(request.runId, {
+  await catalog.runs.update(request.runId, {
     type: plan.type,
     ...(plan.typeReason !== undefined && { typeReason: plan.typeReason }),
     ...(plan.base !== undefined && { basePointId: plan.base.pointId }),

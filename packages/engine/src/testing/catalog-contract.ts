@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { CatalogConflictError } from '../errors.ts';
 import type { RunId } from '../ids.ts';
-import type { Catalog, PackRow, RestoreRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
+import type { RestoreRow } from '../ports/catalog/restores.ts';
 import { allOf } from './all-of.ts';
 import {
   at,
@@ -54,22 +56,22 @@ export function catalogContract(options: CatalogContractOptions): void {
       const arn = bucketArn('photos');
 
       test('are what discovery found last', async () => {
-        await catalog.putResource({
+        await catalog.resources.put({
           arn,
           kind: 's3-bucket',
           plan: 'daly',
           problem: 'no plan daly',
           seenAt: at(0),
         });
-        await catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(1) });
+        await catalog.resources.put({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(1) });
 
-        expect(await catalog.findResource(arn)).toEqual({
+        expect(await catalog.resources.find(arn)).toEqual({
           arn,
           kind: 's3-bucket',
           plan: 'daily',
           seenAt: at(1),
         });
-        expect(await catalog.findResource(bucketArn('absent'))).toBeUndefined();
+        expect(await catalog.resources.find(bucketArn('absent'))).toBeUndefined();
       });
 
       test('carry the tags that discovery saw last', async () => {
@@ -77,27 +79,27 @@ export function catalogContract(options: CatalogContractOptions): void {
         const tags = { 'holdfast:plan': 'daily', team: '', 'cost center': 'r&d' };
 
         const partOf = bucketArn('another');
-        await catalog.putResource({ ...found, partOf });
-        expect(await catalog.findResource(arn)).toMatchObject({ partOf });
-        await catalog.putResource({ ...found, tags });
-        expect(await catalog.findResource(arn)).not.toHaveProperty('partOf');
-        expect((await catalog.findResource(arn))?.tags).toEqual(tags);
-        await catalog.putResource({ ...found, tags: { team: 'web' } });
-        expect((await catalog.findResource(arn))?.tags).toEqual({ team: 'web' });
-        await catalog.putResource(found);
+        await catalog.resources.put({ ...found, partOf });
+        expect(await catalog.resources.find(arn)).toMatchObject({ partOf });
+        await catalog.resources.put({ ...found, tags });
+        expect(await catalog.resources.find(arn)).not.toHaveProperty('partOf');
+        expect((await catalog.resources.find(arn))?.tags).toEqual(tags);
+        await catalog.resources.put({ ...found, tags: { team: 'web' } });
+        expect((await catalog.resources.find(arn))?.tags).toEqual({ team: 'web' });
+        await catalog.resources.put(found);
 
-        expect(await catalog.findResource(arn)).toEqual(found);
+        expect(await catalog.resources.find(arn)).toEqual(found);
       });
 
       test('keep what runs and points recorded on them when discovery finds them again', async () => {
-        await catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
-        await catalog.openRun(runRow('1', 0));
+        await catalog.resources.put({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
+        await catalog.runs.open(runRow('1', 0));
         const point = pointRow(1);
-        await catalog.putPoint(point);
+        await catalog.points.put(point);
 
-        await catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(5) });
+        await catalog.resources.put({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(5) });
 
-        expect(await catalog.findResource(arn)).toEqual({
+        expect(await catalog.resources.find(arn)).toEqual({
           arn,
           kind: 's3-bucket',
           plan: 'daily',
@@ -112,33 +114,33 @@ export function catalogContract(options: CatalogContractOptions): void {
       test('are all listed by ARN, and only they, behind any ARN too', async () => {
         const names = Array.from({ length: 30 }, (_, n) => bucketArn(`b${n}`));
         for (const name of names) {
-          await catalog.putResource({ arn: name, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
+          await catalog.resources.put({ arn: name, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
         }
-        await catalog.openRun(runRow('1', 0, { resourceArn: bucketArn('never-discovered') }));
+        await catalog.runs.open(runRow('1', 0, { resourceArn: bucketArn('never-discovered') }));
 
         await eventually(async () => {
-          const listed = await allOf(catalog.listResources());
+          const listed = await allOf(catalog.resources.list());
           expect(listed.map((row) => row.arn)).toEqual(names.toSorted());
         });
         const [first, second = arn] = names.toSorted().slice(10);
-        const behind = await allOf(catalog.listResources(first));
+        const behind = await allOf(catalog.resources.list(first));
         expect(behind.map((row) => row.arn)).toEqual(names.toSorted().slice(11));
-        await catalog.removeResource(second);
+        await catalog.resources.remove(second);
         await eventually(async () => {
-          const rest = await allOf(catalog.listResources(second));
+          const rest = await allOf(catalog.resources.list(second));
           expect(rest.map((row) => row.arn)).toEqual(names.toSorted().slice(12));
         });
       });
 
       test('can be taken away, and their points stay', async () => {
-        await catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
-        await catalog.putPoint(pointRow(1));
+        await catalog.resources.put({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
+        await catalog.points.put(pointRow(1));
 
-        await catalog.removeResource(arn);
-        await catalog.removeResource(arn);
+        await catalog.resources.remove(arn);
+        await catalog.resources.remove(arn);
 
-        expect(await catalog.findResource(arn)).toBeUndefined();
-        expect(await allOf(catalog.listPoints(arn))).toEqual([pointRow(1)]);
+        expect(await catalog.resources.find(arn)).toBeUndefined();
+        expect(await allOf(catalog.points.list(arn))).toEqual([pointRow(1)]);
       });
     });
 
@@ -146,37 +148,37 @@ export function catalogContract(options: CatalogContractOptions): void {
       const claim = packClaim('1');
       const live = livePack('1');
       const getPack = async (id = claim.packId): Promise<PackRow | undefined> =>
-        (await catalog.getPacks([id])).get(id);
+        (await catalog.packs.findAll([id])).get(id);
 
       test('are claimed as writing, then live with what the store confirmed', async () => {
-        await catalog.claimPack(claim);
+        await catalog.packs.claim(claim);
         expect(await getPack()).toEqual({ ...claim, state: 'writing' });
 
-        expect(await catalog.confirmPack(claim.packId, storedAs)).toBe('live');
-        expect(await catalog.confirmPack(claim.packId, storedAs)).toBe('live');
+        expect(await catalog.packs.confirm(claim.packId, storedAs)).toBe('live');
+        expect(await catalog.packs.confirm(claim.packId, storedAs)).toBe('live');
 
         expect(await getPack()).toEqual(live);
       });
 
       test('have one owner: the id of another run is refused', async () => {
-        await catalog.claimPack(claim);
+        await catalog.packs.claim(claim);
 
         const other = { ...claim, runId: 'b2'.padStart(32, '0') as RunId };
 
-        await expect(catalog.claimPack(other)).rejects.toBeInstanceOf(CatalogConflictError);
+        await expect(catalog.packs.claim(other)).rejects.toBeInstanceOf(CatalogConflictError);
         expect((await getPack())?.runId).toBe(claim.runId);
       });
 
       test('can be claimed again by the same run, whose first answer was lost', async () => {
-        await catalog.claimPack(claim);
-        await catalog.claimPack(claim);
+        await catalog.packs.claim(claim);
+        await catalog.packs.claim(claim);
 
         expect(await getPack()).toEqual({ ...claim, state: 'writing' });
       });
 
       test('have one owner among twenty runs that race', async () => {
         const racers = Array.from({ length: 20 }, (_, n) =>
-          catalog.claimPack({ ...claim, runId: `c${n}`.padStart(32, '0') as RunId }),
+          catalog.packs.claim({ ...claim, runId: `c${n}`.padStart(32, '0') as RunId }),
         );
 
         const outcomes = await Promise.allSettled(racers);
@@ -188,23 +190,23 @@ export function catalogContract(options: CatalogContractOptions): void {
       });
 
       test('are lost when their row is gone or being swept, and stay so', async () => {
-        expect(await catalog.confirmPack(claim.packId, storedAs)).toBe('lost');
+        expect(await catalog.packs.confirm(claim.packId, storedAs)).toBe('lost');
         expect(await getPack()).toBeUndefined();
 
         await plantPack({ ...claim, state: 'deleting' });
 
-        expect(await catalog.confirmPack(claim.packId, storedAs)).toBe('lost');
+        expect(await catalog.packs.confirm(claim.packId, storedAs)).toBe('lost');
         expect((await getPack())?.state).toBe('deleting');
       });
 
       test('take later leases, intent and confirmation apart, and never earlier ones', async () => {
         await plantPack(live);
 
-        expect(await catalog.raiseLockUntil(claim.packId, at(2000))).toBe('raised');
-        expect(await catalog.raiseLockUntil(claim.packId, at(1500))).toBe('raised');
+        expect(await catalog.packs.raiseLockUntil(claim.packId, at(2000))).toBe('raised');
+        expect(await catalog.packs.raiseLockUntil(claim.packId, at(1500))).toBe('raised');
         expect(await getPack()).toEqual({ ...live, lockUntil: at(2000) });
-        expect(await catalog.confirmLockedUntil(claim.packId, at(2000))).toBe('confirmed');
-        expect(await catalog.confirmLockedUntil(claim.packId, at(1500))).toBe('confirmed');
+        expect(await catalog.packs.confirmLockedUntil(claim.packId, at(2000))).toBe('confirmed');
+        expect(await catalog.packs.confirmLockedUntil(claim.packId, at(1500))).toBe('confirmed');
         expect(await getPack()).toEqual({ ...live, lockUntil: at(2000), lockedUntil: at(2000) });
       });
 
@@ -216,21 +218,21 @@ export function catalogContract(options: CatalogContractOptions): void {
       ])('take no lease while $what', async ({ row }) => {
         if (row !== undefined) await plantPack(row);
 
-        expect(await catalog.raiseLockUntil(claim.packId, at(2000))).toBe('not-live');
-        expect(await catalog.confirmLockedUntil(claim.packId, at(2000))).toBe('not-live');
+        expect(await catalog.packs.raiseLockUntil(claim.packId, at(2000))).toBe('not-live');
+        expect(await catalog.packs.confirmLockedUntil(claim.packId, at(2000))).toBe('not-live');
         expect(await getPack()).toEqual(row);
       });
 
       test('are read a thousand at once, those that exist, and no more than that', async () => {
         const ids = Array.from({ length: 1000 }, (_, n) => packIdOf(n.toString(16)));
         const existing = ids.filter((_, n) => n % 7 === 0);
-        await Promise.all(existing.map((packId) => catalog.claimPack({ ...claim, packId })));
+        await Promise.all(existing.map((packId) => catalog.packs.claim({ ...claim, packId })));
 
-        const found = await catalog.getPacks([...ids]);
+        const found = await catalog.packs.findAll([...ids]);
 
         expect([...found.keys()].sort()).toEqual(existing.toSorted());
-        expect(await catalog.getPacks([])).toEqual(new Map());
-        await expect(catalog.getPacks([...ids, packIdOf('fff')])).rejects.toMatchObject({
+        expect(await catalog.packs.findAll([])).toEqual(new Map());
+        await expect(catalog.packs.findAll([...ids, packIdOf('fff')])).rejects.toMatchObject({
           name: 'InvalidInputError',
         });
       });
@@ -239,7 +241,7 @@ export function catalogContract(options: CatalogContractOptions): void {
     describe('restores', () => {
       test('are found and replaced', async () => {
         const row = restoreRow('1', 0);
-        await catalog.putRestore(row);
+        await catalog.restores.put(row);
         const done = {
           ...row,
           state: 'completed',
@@ -249,10 +251,10 @@ export function catalogContract(options: CatalogContractOptions): void {
           execution: 'e',
         } as const;
 
-        await catalog.putRestore(done);
+        await catalog.restores.put(done);
 
-        expect(await catalog.findRestore(row.restoreId)).toEqual(done);
-        expect(await catalog.findRestore('absent')).toBeUndefined();
+        expect(await catalog.restores.find(row.restoreId)).toEqual(done);
+        expect(await catalog.restores.find('absent')).toBeUndefined();
       });
 
       test('are listed newest first within a span of time', async () => {
@@ -261,12 +263,12 @@ export function catalogContract(options: CatalogContractOptions): void {
           ['2', 9],
           ['3', 1],
         ] as const) {
-          await catalog.putRestore(restoreRow(id, minute));
+          await catalog.restores.put(restoreRow(id, minute));
         }
 
         await eventually(async () => {
-          expect(restoreIds(await allOf(catalog.listRestores()))).toEqual(['2', '1', '3']);
-          expect(restoreIds(await allOf(catalog.listRestores({ from: at(1), to: at(5) })))).toEqual([
+          expect(restoreIds(await allOf(catalog.restores.list()))).toEqual(['2', '1', '3']);
+          expect(restoreIds(await allOf(catalog.restores.list({ from: at(1), to: at(5) })))).toEqual([
             '1',
             '3',
           ]);

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Catalog, HoldRow, PointRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { HoldRow } from '../ports/catalog/holds.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import { allOf } from './all-of.ts';
 import { bothWays } from './both-ways.ts';
 import { at, bucketArn, holdIdOf, holdRow, pointRow } from './catalog-rows.ts';
@@ -22,129 +24,137 @@ export function catalogExpiryContract(make: () => Promise<CatalogUnderTest>): vo
 
   describe('points that end', () => {
     test('are marked when their retention has ended, to the millisecond, again too', async () => {
-      await catalog.putPoint(point);
+      await catalog.points.put(point);
 
-      expect(await catalog.startExpiring(pointId, new Date(point.expiresAt.getTime() - 1))).toBe('kept');
-      expect(await catalog.findPoint(pointId)).toEqual(point);
-      expect(await catalog.startExpiring(pointId, point.expiresAt)).toEqual({ ...point, expiring: true });
-      expect(await catalog.startExpiring(pointId, point.expiresAt)).toEqual({ ...point, expiring: true });
-      expect(await catalog.findPoint(pointId)).toEqual({ ...point, expiring: true });
+      expect(await catalog.points.startExpiring(pointId, new Date(point.expiresAt.getTime() - 1))).toBe(
+        'kept',
+      );
+      expect(await catalog.points.find(pointId)).toEqual(point);
+      expect(await catalog.points.startExpiring(pointId, point.expiresAt)).toEqual({
+        ...point,
+        expiring: true,
+      });
+      expect(await catalog.points.startExpiring(pointId, point.expiresAt)).toEqual({
+        ...point,
+        expiring: true,
+      });
+      expect(await catalog.points.find(pointId)).toEqual({ ...point, expiring: true });
     });
 
     test('stay marked for an expirer whose clock is behind', async () => {
-      await catalog.putPoint(point);
-      await catalog.startExpiring(pointId, due);
+      await catalog.points.put(point);
+      await catalog.points.startExpiring(pointId, due);
 
-      expect(await catalog.startExpiring(pointId, at(0))).toEqual({ ...point, expiring: true });
+      expect(await catalog.points.startExpiring(pointId, at(0))).toEqual({ ...point, expiring: true });
     });
 
     test('keep a note of snapshots that are gone, also when they are put again, until it is taken back', async () => {
-      await catalog.putPoint(point);
+      await catalog.points.put(point);
 
-      await catalog.noteSnapshotsMissing(pointId, 2);
-      await catalog.putPoint(point);
-      expect(await catalog.findPoint(pointId)).toEqual({ ...point, snapshotsMissing: 2 });
-      await catalog.noteSnapshotsMissing(pointId, 0);
-      expect(await catalog.findPoint(pointId)).toEqual(point);
-      await catalog.removePoint(pointId);
-      await catalog.noteSnapshotsMissing(pointId, 1);
-      expect(await catalog.findPoint(pointId)).toBeUndefined();
+      await catalog.points.noteSnapshotsMissing(pointId, 2);
+      await catalog.points.put(point);
+      expect(await catalog.points.find(pointId)).toEqual({ ...point, snapshotsMissing: 2 });
+      await catalog.points.noteSnapshotsMissing(pointId, 0);
+      expect(await catalog.points.find(pointId)).toEqual(point);
+      await catalog.points.remove(pointId);
+      await catalog.points.noteSnapshotsMissing(pointId, 1);
+      expect(await catalog.points.find(pointId)).toBeUndefined();
     });
 
     test('are not made by marking one that is gone', async () => {
-      await catalog.putPoint(point);
-      await catalog.removePoint(pointId);
+      await catalog.points.put(point);
+      await catalog.points.remove(pointId);
 
-      expect(await catalog.startExpiring(pointId, due)).toBe('kept');
-      expect(await catalog.prolongPoint(pointId, at(60_000))).toBe('gone');
-      expect(await catalog.addPointHold(pointId, first)).toBe('gone');
-      await catalog.removePointHold(pointId, first);
+      expect(await catalog.points.startExpiring(pointId, due)).toBe('kept');
+      expect(await catalog.points.prolong(pointId, at(60_000))).toBe('gone');
+      expect(await catalog.points.addHold(pointId, first)).toBe('gone');
+      await catalog.points.removeHold(pointId, first);
 
-      expect(await catalog.findPoint(pointId)).toBeUndefined();
-      expect(await allOf(catalog.listPoints(point.resourceArn))).toEqual([]);
-      expect(await allOf(catalog.listPointsExpiring({}))).toEqual([]);
+      expect(await catalog.points.find(pointId)).toBeUndefined();
+      expect(await allOf(catalog.points.list(point.resourceArn))).toEqual([]);
+      expect(await allOf(catalog.points.listExpiring({}))).toEqual([]);
     });
 
     test('are neither prolonged nor held any more', async () => {
-      await catalog.putPoint(point);
-      await catalog.startExpiring(pointId, due);
+      await catalog.points.put(point);
+      await catalog.points.startExpiring(pointId, due);
 
-      expect(await catalog.prolongPoint(pointId, at(60_000))).toBe('gone');
-      expect(await catalog.addPointHold(pointId, first)).toBe('gone');
+      expect(await catalog.points.prolong(pointId, at(60_000))).toBe('gone');
+      expect(await catalog.points.addHold(pointId, first)).toBe('gone');
 
-      expect(await catalog.findPoint(pointId)).toEqual({ ...point, expiring: true });
+      expect(await catalog.points.find(pointId)).toEqual({ ...point, expiring: true });
     });
 
     test('are prolonged to a later date, never to an earlier one, and found by it', async () => {
-      await catalog.putPoint(point);
+      await catalog.points.put(point);
 
-      expect(await catalog.prolongPoint(pointId, at(60_000))).toBe('prolonged');
-      expect(await catalog.prolongPoint(pointId, at(60_000))).toBe('prolonged');
-      expect(await catalog.prolongPoint(pointId, at(55_000))).toBe('prolonged');
+      expect(await catalog.points.prolong(pointId, at(60_000))).toBe('prolonged');
+      expect(await catalog.points.prolong(pointId, at(60_000))).toBe('prolonged');
+      expect(await catalog.points.prolong(pointId, at(55_000))).toBe('prolonged');
 
-      expect(await catalog.findPoint(pointId)).toEqual({ ...point, expiresAt: at(60_000) });
-      expect(await catalog.startExpiring(pointId, at(59_999))).toBe('kept');
+      expect(await catalog.points.find(pointId)).toEqual({ ...point, expiresAt: at(60_000) });
+      expect(await catalog.points.startExpiring(pointId, at(59_999))).toBe('kept');
       await eventually(async () => {
-        expect(await allOf(catalog.listPointsExpiring({ to: at(59_999) }))).toEqual([]);
-        expect(await allOf(catalog.listPointsExpiring({ from: at(60_000) }))).toHaveLength(1);
+        expect(await allOf(catalog.points.listExpiring({ to: at(59_999) }))).toEqual([]);
+        expect(await allOf(catalog.points.listExpiring({ from: at(60_000) }))).toHaveLength(1);
       });
     });
 
     test('keep holds and a later expiry when their row is put again', async () => {
-      await catalog.putPoint(point);
-      await catalog.addPointHold(pointId, first);
-      await catalog.prolongPoint(pointId, at(60_000));
+      await catalog.points.put(point);
+      await catalog.points.addHold(pointId, first);
+      await catalog.points.prolong(pointId, at(60_000));
 
-      await catalog.putPoint({ ...point, warnings: 7 });
+      await catalog.points.put({ ...point, warnings: 7 });
 
       const kept: PointRow = { ...point, warnings: 7, expiresAt: at(60_000), holds: [first] };
-      expect(await catalog.findPoint(pointId)).toEqual(kept);
+      expect(await catalog.points.find(pointId)).toEqual(kept);
       await eventually(async () => {
-        expect(await allOf(catalog.listHeldPoints())).toEqual([kept]);
-        expect(await allOf(catalog.listPointsExpiring({ to: at(59_999) }))).toEqual([]);
+        expect(await allOf(catalog.points.listHeld())).toEqual([kept]);
+        expect(await allOf(catalog.points.listExpiring({ to: at(59_999) }))).toEqual([]);
       });
     });
 
     test('stay marked, and do not take holds from a row that is put again', async () => {
-      await catalog.putPoint(point);
-      await catalog.startExpiring(pointId, due);
+      await catalog.points.put(point);
+      await catalog.points.startExpiring(pointId, due);
 
-      await catalog.putPoint({ ...point, holds: [second] });
+      await catalog.points.put({ ...point, holds: [second] });
 
-      expect(await catalog.findPoint(pointId)).toEqual({ ...point, expiring: true });
+      expect(await catalog.points.find(pointId)).toEqual({ ...point, expiring: true });
     });
 
     test('lose a base that the row which is put again does not name', async () => {
-      await catalog.putPoint({ ...point, basePointId: pointRow(0).pointId });
+      await catalog.points.put({ ...point, basePointId: pointRow(0).pointId });
 
-      await catalog.putPoint(point);
+      await catalog.points.put(point);
 
-      expect(await catalog.findPoint(pointId)).toEqual(point);
+      expect(await catalog.points.find(pointId)).toEqual(point);
     });
 
     test('come with their holds into a catalog that is rebuilt', async () => {
-      await catalog.putPoint({ ...point, holds: [first, second] });
+      await catalog.points.put({ ...point, holds: [first, second] });
 
-      expect(await catalog.findPoint(pointId)).toEqual({ ...point, holds: [first, second] });
-      expect(await catalog.startExpiring(pointId, due)).toBe('kept');
+      expect(await catalog.points.find(pointId)).toEqual({ ...point, holds: [first, second] });
+      expect(await catalog.points.startExpiring(pointId, due)).toBe('kept');
       await eventually(async () => {
-        expect(await allOf(catalog.listHeldPoints())).toHaveLength(1);
+        expect(await allOf(catalog.points.listHeld())).toHaveLength(1);
       });
     });
 
     test('are either held or removed when both are tried at once', async () => {
-      await Promise.all(racers.map((row) => catalog.putPoint(row)));
+      await Promise.all(racers.map((row) => catalog.points.put(row)));
 
       const outcomes = await Promise.all(
         racers.map((row, n) => {
-          const hold = () => catalog.addPointHold(row.pointId, first);
-          const expire = () => catalog.startExpiring(row.pointId, due);
+          const hold = () => catalog.points.addHold(row.pointId, first);
+          const expire = () => catalog.points.startExpiring(row.pointId, due);
           return bothWays(n, hold, expire);
         }),
       );
 
       for (const [n, [held, expired]] of outcomes.entries()) {
-        const row = await catalog.findPoint(racers[n]?.pointId ?? pointId);
+        const row = await catalog.points.find(racers[n]?.pointId ?? pointId);
         expect(held === 'held').toBe(expired === 'kept');
         expect(row?.expiring === true).toBe(held === 'gone');
         expect(row?.holds).toEqual(held === 'held' ? [first] : undefined);
@@ -152,18 +162,18 @@ export function catalogExpiryContract(make: () => Promise<CatalogUnderTest>): vo
     });
 
     test('are either prolonged or removed when both are tried at once', async () => {
-      await Promise.all(racers.map((row) => catalog.putPoint(row)));
+      await Promise.all(racers.map((row) => catalog.points.put(row)));
 
       const outcomes = await Promise.all(
         racers.map((row, n) => {
-          const prolong = () => catalog.prolongPoint(row.pointId, at(60_000));
-          const expire = () => catalog.startExpiring(row.pointId, due);
+          const prolong = () => catalog.points.prolong(row.pointId, at(60_000));
+          const expire = () => catalog.points.startExpiring(row.pointId, due);
           return bothWays(n, prolong, expire);
         }),
       );
 
       for (const [n, [prolonged, expired]] of outcomes.entries()) {
-        const row = await catalog.findPoint(racers[n]?.pointId ?? pointId);
+        const row = await catalog.points.find(racers[n]?.pointId ?? pointId);
         expect(prolonged === 'prolonged').toBe(expired === 'kept');
         expect(row?.expiring === true).toBe(prolonged === 'gone');
         expect(row?.expiresAt).toEqual(prolonged === 'prolonged' ? at(60_000) : due);
@@ -171,88 +181,88 @@ export function catalogExpiryContract(make: () => Promise<CatalogUnderTest>): vo
     });
 
     test('keep what happens to them while their row is put again', async () => {
-      await Promise.all(racers.map((row) => catalog.putPoint(row)));
+      await Promise.all(racers.map((row) => catalog.points.put(row)));
 
       await Promise.all(
         racers.flatMap((row) => [
-          catalog.putPoint({ ...row, warnings: 7 }),
-          catalog.addPointHold(row.pointId, first),
-          catalog.prolongPoint(row.pointId, at(60_000)),
-          catalog.putPoint({ ...row, warnings: 7 }),
+          catalog.points.put({ ...row, warnings: 7 }),
+          catalog.points.addHold(row.pointId, first),
+          catalog.points.prolong(row.pointId, at(60_000)),
+          catalog.points.put({ ...row, warnings: 7 }),
         ]),
       );
 
       for (const row of racers) {
         const kept = { ...row, warnings: 7, expiresAt: at(60_000), holds: [first] };
-        expect(await catalog.findPoint(row.pointId)).toEqual(kept);
+        expect(await catalog.points.find(row.pointId)).toEqual(kept);
       }
     });
   });
 
   describe('held points', () => {
     test('do not end while anybody holds them', async () => {
-      await catalog.putPoint(point);
+      await catalog.points.put(point);
 
-      expect(await catalog.addPointHold(pointId, second)).toBe('held');
-      expect(await catalog.addPointHold(pointId, first)).toBe('held');
-      expect(await catalog.addPointHold(pointId, first)).toBe('held');
-      expect(await catalog.findPoint(pointId)).toEqual({ ...point, holds: [first, second] });
+      expect(await catalog.points.addHold(pointId, second)).toBe('held');
+      expect(await catalog.points.addHold(pointId, first)).toBe('held');
+      expect(await catalog.points.addHold(pointId, first)).toBe('held');
+      expect(await catalog.points.find(pointId)).toEqual({ ...point, holds: [first, second] });
 
-      await catalog.removePointHold(pointId, second);
-      await catalog.removePointHold(pointId, second);
-      expect(await catalog.findPoint(pointId)).toEqual({ ...point, holds: [first] });
-      expect(await catalog.startExpiring(pointId, due)).toBe('kept');
+      await catalog.points.removeHold(pointId, second);
+      await catalog.points.removeHold(pointId, second);
+      expect(await catalog.points.find(pointId)).toEqual({ ...point, holds: [first] });
+      expect(await catalog.points.startExpiring(pointId, due)).toBe('kept');
 
-      await catalog.removePointHold(pointId, first);
-      expect(await catalog.findPoint(pointId)).toEqual(point);
-      expect(await catalog.startExpiring(pointId, due)).toEqual({ ...point, expiring: true });
+      await catalog.points.removeHold(pointId, first);
+      expect(await catalog.points.find(pointId)).toEqual(point);
+      expect(await catalog.points.startExpiring(pointId, due)).toEqual({ ...point, expiring: true });
     });
 
     test('can be prolonged', async () => {
-      await catalog.putPoint(point);
-      await catalog.addPointHold(pointId, first);
+      await catalog.points.put(point);
+      await catalog.points.addHold(pointId, first);
 
-      expect(await catalog.prolongPoint(pointId, at(60_000))).toBe('prolonged');
-      expect(await catalog.findPoint(pointId)).toEqual({ ...point, expiresAt: at(60_000), holds: [first] });
+      expect(await catalog.points.prolong(pointId, at(60_000))).toBe('prolonged');
+      expect(await catalog.points.find(pointId)).toEqual({ ...point, expiresAt: at(60_000), holds: [first] });
     });
 
     test('are listed while they are held, of all resources', async () => {
       const film = pointRow(2, { resourceArn: bucketArn('films') });
-      for (const row of [point, film, pointRow(3)]) await catalog.putPoint(row);
-      for (const row of [point, film]) await catalog.addPointHold(row.pointId, first);
-      await catalog.addPointHold(film.pointId, second);
+      for (const row of [point, film, pointRow(3)]) await catalog.points.put(row);
+      for (const row of [point, film]) await catalog.points.addHold(row.pointId, first);
+      await catalog.points.addHold(film.pointId, second);
       await eventually(async () => {
         expect(await heldIds(catalog)).toEqual([pointId, film.pointId]);
       });
 
-      await catalog.removePointHold(pointId, first);
-      await catalog.removePointHold(film.pointId, first);
+      await catalog.points.removeHold(pointId, first);
+      await catalog.points.removeHold(film.pointId, first);
 
       await eventually(async () => {
-        expect(await allOf(catalog.listHeldPoints())).toEqual([{ ...film, holds: [second] }]);
+        expect(await allOf(catalog.points.listHeld())).toEqual([{ ...film, holds: [second] }]);
       });
-      await catalog.removePoint(film.pointId);
+      await catalog.points.remove(film.pointId);
       await eventually(async () => {
-        expect(await allOf(catalog.listHeldPoints())).toEqual([]);
+        expect(await allOf(catalog.points.listHeld())).toEqual([]);
       });
     });
 
     test('lose nobody’s hold when many come and go at once', async () => {
-      await catalog.putPoint(point);
+      await catalog.points.put(point);
       const ids = Array.from({ length: 12 }, (_, n) => holdIdOf(`c${n.toString(16)}`));
-      await Promise.all(ids.map((id) => catalog.addPointHold(pointId, id)));
-      expect((await catalog.findPoint(pointId))?.holds).toEqual(ids);
+      await Promise.all(ids.map((id) => catalog.points.addHold(pointId, id)));
+      expect((await catalog.points.find(pointId))?.holds).toEqual(ids);
 
       await Promise.all([
-        ...ids.slice(0, 6).map((id) => catalog.removePointHold(pointId, id)),
-        catalog.addPointHold(pointId, first),
+        ...ids.slice(0, 6).map((id) => catalog.points.removeHold(pointId, id)),
+        catalog.points.addHold(pointId, first),
       ]);
-      expect((await catalog.findPoint(pointId))?.holds).toEqual([first, ...ids.slice(6)]);
-      await Promise.all([first, ...ids].map((id) => catalog.removePointHold(pointId, id)));
+      expect((await catalog.points.find(pointId))?.holds).toEqual([first, ...ids.slice(6)]);
+      await Promise.all([first, ...ids].map((id) => catalog.points.removeHold(pointId, id)));
 
-      expect(await catalog.findPoint(pointId)).toEqual(point);
+      expect(await catalog.points.find(pointId)).toEqual(point);
       await eventually(async () => {
-        expect(await allOf(catalog.listHeldPoints())).toEqual([]);
+        expect(await allOf(catalog.points.listHeld())).toEqual([]);
       });
     });
   });
@@ -265,11 +275,11 @@ export function catalogExpiryContract(make: () => Promise<CatalogUnderTest>): vo
     ])('on a $kind are found at once, and can be put again', async (scope) => {
       const row = holdRow('1', 3, { scope });
 
-      await catalog.putHold(row);
-      await catalog.putHold(row);
+      await catalog.holds.put(row);
+      await catalog.holds.put(row);
 
-      expect(await catalog.findHold(row.holdId)).toEqual(row);
-      expect(await catalog.findHold(second)).toBeUndefined();
+      expect(await catalog.holds.find(row.holdId)).toEqual(row);
+      expect(await catalog.holds.find(second)).toBeUndefined();
     });
 
     test('are listed at once, newest first, released ones too', async () => {
@@ -280,15 +290,15 @@ export function catalogExpiryContract(make: () => Promise<CatalogUnderTest>): vo
         releasedBy: 'arn:aws:iam::123456789012:user/grace',
         releaseReason: 'the case is closed',
       };
-      for (const row of rows) await catalog.putHold(row);
-      await catalog.putHold(released);
+      for (const row of rows) await catalog.holds.put(row);
+      await catalog.holds.put(released);
 
-      expect(await allOf(catalog.listHolds())).toEqual([released, holdRow('1', 5), holdRow('3', 1)]);
-      expect(await catalog.findHold(second)).toEqual(released);
+      expect(await allOf(catalog.holds.list())).toEqual([released, holdRow('1', 5), holdRow('3', 1)]);
+      expect(await catalog.holds.find(second)).toEqual(released);
     });
   });
 }
 
 async function heldIds(catalog: Catalog): Promise<string[]> {
-  return (await allOf(catalog.listHeldPoints())).map((row) => row.pointId).sort();
+  return (await allOf(catalog.points.listHeld())).map((row) => row.pointId).sort();
 }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Catalog, PackRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
 import { allOf } from './all-of.ts';
 import { at, holdIdOf, livePack, packClaim } from './catalog-rows.ts';
 import type { CatalogUnderTest } from './catalog-contract.ts';
@@ -21,34 +22,35 @@ export function catalogPackMarksContract(make: () => Promise<CatalogUnderTest>):
     plantPack = (row) => under.plantPack(row);
   });
 
-  const getPack = async (): Promise<PackRow | undefined> => (await catalog.getPacks([packId])).get(packId);
+  const getPack = async (): Promise<PackRow | undefined> =>
+    (await catalog.packs.findAll([packId])).get(packId);
   const dueIds = async (before: Date): Promise<string[]> =>
-    (await allOf(catalog.listPacksDue(before))).map((row) => row.packId);
+    (await allOf(catalog.packs.listDue(before))).map((row) => row.packId);
 
   describe('held packs', () => {
     test('are not swept while anybody holds them', async () => {
       await plantPack(live);
 
-      expect(await catalog.addPackHold(packId, second)).toBe('held');
-      expect(await catalog.addPackHold(packId, first)).toBe('held');
-      expect(await catalog.addPackHold(packId, first)).toBe('held');
+      expect(await catalog.packs.addHold(packId, second)).toBe('held');
+      expect(await catalog.packs.addHold(packId, first)).toBe('held');
+      expect(await catalog.packs.addHold(packId, first)).toBe('held');
       expect(await getPack()).toEqual({ ...live, holds: [first, second] });
 
-      await catalog.removePackHold(packId, second);
-      await catalog.removePackHold(packId, second);
-      expect(await catalog.startDeleting(packId, due)).toBe('kept');
+      await catalog.packs.removeHold(packId, second);
+      await catalog.packs.removeHold(packId, second);
+      expect(await catalog.packs.startDeleting(packId, due)).toBe('kept');
       expect(await getPack()).toEqual({ ...live, holds: [first] });
 
-      await catalog.removePackHold(packId, first);
+      await catalog.packs.removeHold(packId, first);
       expect(await getPack()).toEqual(live);
-      expect(await catalog.startDeleting(packId, due)).toEqual({ ...live, state: 'deleting' });
+      expect(await catalog.packs.startDeleting(packId, due)).toEqual({ ...live, state: 'deleting' });
     });
 
     test('take leases as others do', async () => {
       await plantPack({ ...live, holds: [first] });
 
-      expect(await catalog.raiseLockUntil(packId, at(2000))).toBe('raised');
-      expect(await catalog.confirmLockedUntil(packId, at(2000))).toBe('confirmed');
+      expect(await catalog.packs.raiseLockUntil(packId, at(2000))).toBe('raised');
+      expect(await catalog.packs.confirmLockedUntil(packId, at(2000))).toBe('confirmed');
       expect(await getPack()).toEqual({
         ...live,
         lockUntil: at(2000),
@@ -58,9 +60,9 @@ export function catalogPackMarksContract(make: () => Promise<CatalogUnderTest>):
     });
 
     test('cannot be packs that are not stored yet', async () => {
-      await catalog.claimPack(packClaim('1'));
+      await catalog.packs.claim(packClaim('1'));
 
-      expect(await catalog.addPackHold(packId, first)).toBe('not-live');
+      expect(await catalog.packs.addHold(packId, first)).toBe('not-live');
       expect(await getPack()).toEqual({ ...packClaim('1'), state: 'writing' });
     });
   });
@@ -70,25 +72,25 @@ export function catalogPackMarksContract(make: () => Promise<CatalogUnderTest>):
       await plantPack(live);
       await plantPack(livePack('2'));
 
-      await catalog.markDamaged(packId);
-      await catalog.markDamaged(packId);
+      await catalog.packs.markDamaged(packId);
+      await catalog.packs.markDamaged(packId);
 
       expect(await getPack()).toEqual({ ...live, damaged: true });
-      expect(await catalog.raiseLockUntil(packId, at(2000))).toBe('not-live');
-      expect(await catalog.confirmLockedUntil(packId, at(2000))).toBe('not-live');
+      expect(await catalog.packs.raiseLockUntil(packId, at(2000))).toBe('not-live');
+      expect(await catalog.packs.confirmLockedUntil(packId, at(2000))).toBe('not-live');
       await eventually(async () => {
-        expect(await allOf(catalog.listDamagedPacks())).toEqual([{ ...live, damaged: true }]);
+        expect(await allOf(catalog.packs.listDamaged())).toEqual([{ ...live, damaged: true }]);
       });
     });
 
     test('leave the list with their row', async () => {
       await plantPack(live);
-      await catalog.markDamaged(packId);
-      await catalog.startDeleting(packId, due);
-      await catalog.removePack(packId);
+      await catalog.packs.markDamaged(packId);
+      await catalog.packs.startDeleting(packId, due);
+      await catalog.packs.remove(packId);
 
       await eventually(async () => {
-        expect(await allOf(catalog.listDamagedPacks())).toEqual([]);
+        expect(await allOf(catalog.packs.listDamaged())).toEqual([]);
       });
     });
   });
@@ -97,27 +99,27 @@ export function catalogPackMarksContract(make: () => Promise<CatalogUnderTest>):
     test('get a row where there is none, with its holds', async () => {
       const row = { ...live, holds: [first, second] };
 
-      await catalog.recoverPack(row);
+      await catalog.packs.recover(row);
 
       expect(await getPack()).toEqual(row);
-      expect(await catalog.startDeleting(packId, due)).toBe('kept');
+      expect(await catalog.packs.startDeleting(packId, due)).toBe('kept');
       await eventually(async () => {
         expect(await dueIds(due)).toEqual([packId]);
       });
     });
 
     test('are on the list of damaged ones if they were', async () => {
-      await catalog.recoverPack({ ...live, damaged: true });
+      await catalog.packs.recover({ ...live, damaged: true });
 
       await eventually(async () => {
-        expect(await allOf(catalog.listDamagedPacks())).toEqual([{ ...live, damaged: true }]);
+        expect(await allOf(catalog.packs.listDamaged())).toEqual([{ ...live, damaged: true }]);
       });
     });
 
     test('give later dates and missing holds to the row that there is, and nothing else', async () => {
       await plantPack({ ...live, damaged: true, holds: [first] });
 
-      await catalog.recoverPack({
+      await catalog.packs.recover({
         ...live,
         versionId: 'v2',
         bytes: 1,
@@ -142,7 +144,7 @@ export function catalogPackMarksContract(make: () => Promise<CatalogUnderTest>):
     test('take nothing away from the row that there is', async () => {
       await plantPack({ ...live, lockUntil: at(2000), lockedUntil: at(2000), holds: [first] });
 
-      await catalog.recoverPack(live);
+      await catalog.packs.recover(live);
 
       expect(await getPack()).toEqual({
         ...live,
@@ -153,9 +155,9 @@ export function catalogPackMarksContract(make: () => Promise<CatalogUnderTest>):
     });
 
     test('do not end what a writer is at', async () => {
-      await catalog.claimPack(packClaim('1'));
+      await catalog.packs.claim(packClaim('1'));
 
-      await catalog.recoverPack(live);
+      await catalog.packs.recover(live);
 
       expect(await getPack()).toEqual({ ...packClaim('1'), state: 'writing', lockedUntil: at(1000) });
     });

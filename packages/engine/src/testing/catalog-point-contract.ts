@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Catalog, PointRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import { allOf } from './all-of.ts';
 import { at, bucketArn, pointRow } from './catalog-rows.ts';
 import type { CatalogUnderTest } from './catalog-contract.ts';
@@ -19,40 +20,40 @@ export function catalogPointContract(make: () => Promise<CatalogUnderTest>): voi
     test('are found with all their fields, and can be put again', async () => {
       const row = pointRow(1, { basePointId: pointRow(0).pointId, type: 'differential', warnings: 3 });
 
-      await catalog.putPoint(row);
-      await catalog.putPoint(row);
+      await catalog.points.put(row);
+      await catalog.points.put(row);
 
-      expect(await catalog.findPoint(row.pointId)).toEqual(row);
-      expect(await allOf(catalog.listPoints(arn))).toEqual([row]);
-      expect(await catalog.findPoint(pointRow(2).pointId)).toBeUndefined();
+      expect(await catalog.points.find(row.pointId)).toEqual(row);
+      expect(await allOf(catalog.points.list(arn))).toEqual([row]);
+      expect(await catalog.points.find(pointRow(2).pointId)).toBeUndefined();
     });
 
     test('are listed newest first by source time, at once, and of their resource only', async () => {
-      for (const minute of [5, 1, 9, 3]) await catalog.putPoint(pointRow(minute));
-      await catalog.putPoint(pointRow(4, { resourceArn: bucketArn('films') }));
+      for (const minute of [5, 1, 9, 3]) await catalog.points.put(pointRow(minute));
+      await catalog.points.put(pointRow(4, { resourceArn: bucketArn('films') }));
 
-      expect(minutes(await allOf(catalog.listPoints(arn)))).toEqual([9, 5, 3, 1]);
-      expect(minutes(await allOf(catalog.listPoints(arn, { from: at(3), to: at(5) })))).toEqual([5, 3]);
-      expect(minutes(await allOf(catalog.listPoints(arn, { from: at(4) })))).toEqual([9, 5]);
-      expect(minutes(await allOf(catalog.listPoints(arn, { to: at(4) })))).toEqual([3, 1]);
+      expect(minutes(await allOf(catalog.points.list(arn)))).toEqual([9, 5, 3, 1]);
+      expect(minutes(await allOf(catalog.points.list(arn, { from: at(3), to: at(5) })))).toEqual([5, 3]);
+      expect(minutes(await allOf(catalog.points.list(arn, { from: at(4) })))).toEqual([9, 5]);
+      expect(minutes(await allOf(catalog.points.list(arn, { to: at(4) })))).toEqual([3, 1]);
     });
 
     test('are listed over many pages', async () => {
       // Long names make rows large: 40 of them are more than the megabyte that DynamoDB returns at once.
       const rootName = 'r'.repeat(40_000);
-      for (let minute = 0; minute < 40; minute++) await catalog.putPoint(pointRow(minute, { rootName }));
+      for (let minute = 0; minute < 40; minute++) await catalog.points.put(pointRow(minute, { rootName }));
 
-      expect(minutes(await allOf(catalog.listPoints(arn)))).toEqual(
+      expect(minutes(await allOf(catalog.points.list(arn)))).toEqual(
         Array.from({ length: 40 }, (_, n) => 39 - n),
       );
     });
 
     test('move the resource on only when they are its newest', async () => {
-      await catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
-      await catalog.putPoint(pointRow(5));
-      await catalog.putPoint(pointRow(3));
+      await catalog.resources.put({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
+      await catalog.points.put(pointRow(5));
+      await catalog.points.put(pointRow(3));
 
-      expect(await catalog.findResource(arn)).toMatchObject({
+      expect(await catalog.resources.find(arn)).toMatchObject({
         lastPointId: pointRow(5).pointId,
         lastSourceTime: at(5),
       });
@@ -60,11 +61,11 @@ export function catalogPointContract(make: () => Promise<CatalogUnderTest>): voi
 
     test('are found by the span of time in which their retention ends', async () => {
       for (const minute of [1, 2, 3, 4]) {
-        await catalog.putPoint(pointRow(minute, { expiresAt: at(minute * 5000) }));
+        await catalog.points.put(pointRow(minute, { expiresAt: at(minute * 5000) }));
       }
-      await catalog.putPoint(pointRow(6, { resourceArn: bucketArn('films'), expiresAt: at(5001) }));
+      await catalog.points.put(pointRow(6, { resourceArn: bucketArn('films'), expiresAt: at(5001) }));
       const found = async (range: { from?: Date; to?: Date }): Promise<number[]> =>
-        minutes(await allOf(catalog.listPointsExpiring(range))).sort((a, b) => a - b);
+        minutes(await allOf(catalog.points.listExpiring(range))).sort((a, b) => a - b);
 
       await eventually(async () => {
         expect(await found({ to: at(10_000) })).toEqual([1, 2, 6]);
@@ -75,24 +76,24 @@ export function catalogPointContract(make: () => Promise<CatalogUnderTest>): voi
     });
 
     test('expire when the row that was put last says so', async () => {
-      await catalog.putPoint(pointRow(1, { expiresAt: at(5000) }));
-      await catalog.putPoint(pointRow(1, { expiresAt: at(9000) }));
+      await catalog.points.put(pointRow(1, { expiresAt: at(5000) }));
+      await catalog.points.put(pointRow(1, { expiresAt: at(9000) }));
 
       await eventually(async () => {
-        expect(await allOf(catalog.listPointsExpiring({ to: at(8000) }))).toEqual([]);
-        expect(await allOf(catalog.listPointsExpiring({ to: at(9000) }))).toHaveLength(1);
+        expect(await allOf(catalog.points.listExpiring({ to: at(8000) }))).toEqual([]);
+        expect(await allOf(catalog.points.listExpiring({ to: at(9000) }))).toHaveLength(1);
       });
     });
 
     test('can be taken away, again too', async () => {
-      await catalog.putPoint(pointRow(1));
-      await catalog.putPoint(pointRow(2));
+      await catalog.points.put(pointRow(1));
+      await catalog.points.put(pointRow(2));
 
-      await catalog.removePoint(pointRow(1).pointId);
-      await catalog.removePoint(pointRow(1).pointId);
+      await catalog.points.remove(pointRow(1).pointId);
+      await catalog.points.remove(pointRow(1).pointId);
 
-      expect(await catalog.findPoint(pointRow(1).pointId)).toBeUndefined();
-      expect(minutes(await allOf(catalog.listPoints(arn)))).toEqual([2]);
+      expect(await catalog.points.find(pointRow(1).pointId)).toBeUndefined();
+      expect(minutes(await allOf(catalog.points.list(arn)))).toEqual([2]);
     });
   });
 }

@@ -1,5 +1,9 @@
 import type { HoldId, PackId, PointId, ResourceArn, RunId } from '../ids.ts';
-import type { Catalog, HoldRow, PackRow, PointRow, RestoreRow, RunRow } from '../ports/catalog.ts';
+import type { HoldRow } from '../ports/catalog/holds.ts';
+import type { PackClaim, PackRow } from '../ports/catalog/packs.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
+import type { RestoreRow } from '../ports/catalog/restores.ts';
+import type { RunRow } from '../ports/catalog/runs.ts';
 
 /** A moment of the suite's day, in minutes after its start. */
 export function at(minutes: number): Date {
@@ -63,7 +67,7 @@ export function pointRow(sourceMinute: number, change: Partial<PointRow> = {}): 
 }
 
 /** What a writer claims for a new pack. */
-export function packClaim(id: string): Parameters<Catalog['claimPack']>[0] {
+export function packClaim(id: string): PackClaim {
   return {
     packId: packIdOf(id),
     kind: 'chunks',

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { RunClosedError, RunOpenError, UnknownNameError } from '../errors.ts';
 import type { PointId, RunId } from '../ids.ts';
-import type { Catalog, RunRow } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { RunRow } from '../ports/catalog/runs.ts';
 import { eventually } from './eventually.ts';
 import { allOf } from './all-of.ts';
 import { at, bucketArn, runRow } from './catalog-rows.ts';
@@ -25,31 +26,31 @@ export function catalogRunContract(make: () => Promise<{ readonly catalog: Catal
         execution: 'arn:aws:states:execution',
       });
 
-      expect(await catalog.openRun(row)).toEqual(row);
-      expect(await catalog.findRun(row.runId)).toEqual(row);
+      expect(await catalog.runs.open(row)).toEqual(row);
+      expect(await catalog.runs.find(row.runId)).toEqual(row);
     });
 
     test('is refused while another run of the resource is open and alive', async () => {
       const open = runRow('1', 0);
-      await catalog.openRun(open);
+      await catalog.runs.open(open);
 
-      const refused = catalog.openRun(runRow('2', 5));
+      const refused = catalog.runs.open(runRow('2', 5));
 
       await expect(refused).rejects.toBeInstanceOf(RunOpenError);
       await expect(refused).rejects.toMatchObject({ openRunId: open.runId });
-      expect(await catalog.findRun(runRow('2', 5).runId)).toBeUndefined();
+      expect(await catalog.runs.find(runRow('2', 5).runId)).toBeUndefined();
     });
 
     test('is allowed for another resource', async () => {
-      await catalog.openRun(runRow('1', 0));
+      await catalog.runs.open(runRow('1', 0));
 
-      const other = await catalog.openRun(runRow('2', 0, { resourceArn: bucketArn('films') }));
+      const other = await catalog.runs.open(runRow('2', 0, { resourceArn: bucketArn('films') }));
 
       expect(other.state).toBe('open');
     });
 
     test('has one winner among twenty that race', async () => {
-      const racers = Array.from({ length: 20 }, (_, n) => catalog.openRun(runRow(`f${n}`, 0)));
+      const racers = Array.from({ length: 20 }, (_, n) => catalog.runs.open(runRow(`f${n}`, 0)));
 
       const outcomes = await Promise.allSettled(racers);
 
@@ -62,18 +63,18 @@ export function catalogRunContract(make: () => Promise<{ readonly catalog: Catal
 
     test('with the same id again returns the row as it stands, open or over', async () => {
       const row = runRow('1', 0);
-      await catalog.openRun(row);
-      await catalog.updateRun(row.runId, { execution: 'e1' });
+      await catalog.runs.open(row);
+      await catalog.runs.update(row.runId, { execution: 'e1' });
 
-      expect(await catalog.openRun(row)).toEqual({ ...row, execution: 'e1' });
-      await catalog.closeRun(row.runId, completed);
-      expect(await catalog.openRun(row)).toMatchObject({ state: 'completed', pointId: 'p1' });
+      expect(await catalog.runs.open(row)).toEqual({ ...row, execution: 'e1' });
+      await catalog.runs.close(row.runId, completed);
+      expect(await catalog.runs.open(row)).toMatchObject({ state: 'completed', pointId: 'p1' });
     });
 
     test('twice at once with the same id gives both callers the same run', async () => {
       const row = runRow('1', 0);
 
-      const [one, two] = await Promise.all([catalog.openRun(row), catalog.openRun(row)]);
+      const [one, two] = await Promise.all([catalog.runs.open(row), catalog.runs.open(row)]);
 
       expect(one).toEqual(row);
       expect(two).toEqual(row);
@@ -81,35 +82,35 @@ export function catalogRunContract(make: () => Promise<{ readonly catalog: Catal
 
     test('takes over from a run that is no longer alive, and closes that as failed', async () => {
       const abandoned = runRow('1', 0);
-      await catalog.openRun(abandoned);
+      await catalog.runs.open(abandoned);
       const next = runRow('2', 10);
 
-      expect(await catalog.openRun(next)).toEqual(next);
+      expect(await catalog.runs.open(next)).toEqual(next);
 
-      expect(await catalog.findRun(abandoned.runId)).toMatchObject({
+      expect(await catalog.runs.find(abandoned.runId)).toMatchObject({
         state: 'failed',
         endedAt: next.startedAt,
       });
-      await expect(catalog.touchRun(abandoned.runId, at(60))).rejects.toBeInstanceOf(RunClosedError);
-      expect(await catalog.closeRun(abandoned.runId, completed)).toMatchObject({ state: 'failed' });
-      expect(await catalog.findRun(next.runId)).toEqual(next);
-      await expect(catalog.openRun(runRow('3', 11))).rejects.toMatchObject({ openRunId: next.runId });
+      await expect(catalog.runs.touch(abandoned.runId, at(60))).rejects.toBeInstanceOf(RunClosedError);
+      expect(await catalog.runs.close(abandoned.runId, completed)).toMatchObject({ state: 'failed' });
+      expect(await catalog.runs.find(next.runId)).toEqual(next);
+      await expect(catalog.runs.open(runRow('3', 11))).rejects.toMatchObject({ openRunId: next.runId });
     });
 
     test('takes over from a cancelled run that nobody ended', async () => {
       const abandoned = runRow('1', 0);
-      await catalog.openRun(abandoned);
-      await catalog.cancelRun(abandoned.runId);
+      await catalog.runs.open(abandoned);
+      await catalog.runs.cancel(abandoned.runId);
 
-      await expect(catalog.openRun(runRow('2', 9))).rejects.toBeInstanceOf(RunOpenError);
-      await catalog.openRun(runRow('2', 10));
+      await expect(catalog.runs.open(runRow('2', 9))).rejects.toBeInstanceOf(RunOpenError);
+      await catalog.runs.open(runRow('2', 10));
 
-      expect(await catalog.findRun(abandoned.runId)).toMatchObject({ state: 'failed' });
+      expect(await catalog.runs.find(abandoned.runId)).toMatchObject({ state: 'failed' });
     });
 
     test('has one heir when several take over an abandoned run at once', async () => {
-      await catalog.openRun(runRow('1', 0));
-      const heirs = Array.from({ length: 10 }, (_, n) => catalog.openRun(runRow(`e${n}`, 20)));
+      await catalog.runs.open(runRow('1', 0));
+      const heirs = Array.from({ length: 10 }, (_, n) => catalog.runs.open(runRow(`e${n}`, 20)));
 
       const outcomes = await Promise.allSettled(heirs);
 
@@ -123,40 +124,40 @@ export function catalogRunContract(make: () => Promise<{ readonly catalog: Catal
   describe('an open run', () => {
     test('changes its plan fields and keeps the others', async () => {
       const row = runRow('1', 0);
-      await catalog.openRun(row);
+      await catalog.runs.open(row);
 
-      const changed = await catalog.updateRun(row.runId, {
+      const changed = await catalog.runs.update(row.runId, {
         type: 'full',
         typeReason: 'no base',
         leaseUntil: at(7),
       });
 
       expect(changed).toEqual({ ...row, type: 'full', typeReason: 'no base', leaseUntil: at(7) });
-      expect(await catalog.findRun(row.runId)).toEqual(changed);
+      expect(await catalog.runs.find(row.runId)).toEqual(changed);
     });
 
     test('stays alive when it is touched, and never for shorter than somebody said before', async () => {
       const row = runRow('1', 0);
-      await catalog.openRun(row);
+      await catalog.runs.open(row);
 
-      await catalog.touchRun(row.runId, at(30));
-      await catalog.touchRun(row.runId, at(20));
+      await catalog.runs.touch(row.runId, at(30));
+      await catalog.runs.touch(row.runId, at(20));
 
-      expect((await catalog.findRun(row.runId))?.aliveUntil).toEqual(at(30));
-      await expect(catalog.openRun(runRow('2', 29))).rejects.toBeInstanceOf(RunOpenError);
+      expect((await catalog.runs.find(row.runId))?.aliveUntil).toEqual(at(30));
+      await expect(catalog.runs.open(runRow('2', 29))).rejects.toBeInstanceOf(RunOpenError);
     });
 
     test('hears of its cancelling when it is touched or changed', async () => {
       const row = runRow('1', 0);
-      await catalog.openRun(row);
+      await catalog.runs.open(row);
 
-      expect(await catalog.cancelRun(row.runId)).toMatchObject({ state: 'cancelling' });
-      expect(await catalog.cancelRun(row.runId)).toMatchObject({ state: 'cancelling' });
+      expect(await catalog.runs.cancel(row.runId)).toMatchObject({ state: 'cancelling' });
+      expect(await catalog.runs.cancel(row.runId)).toMatchObject({ state: 'cancelling' });
 
-      await expect(catalog.touchRun(row.runId, at(30))).rejects.toBeInstanceOf(RunClosedError);
-      await expect(catalog.updateRun(row.runId, { type: 'full' })).rejects.toBeInstanceOf(RunClosedError);
-      await expect(catalog.openRun(runRow('2', 5))).rejects.toBeInstanceOf(RunOpenError);
-      expect(await catalog.closeRun(row.runId, { state: 'cancelled', endedAt: at(6) })).toMatchObject({
+      await expect(catalog.runs.touch(row.runId, at(30))).rejects.toBeInstanceOf(RunClosedError);
+      await expect(catalog.runs.update(row.runId, { type: 'full' })).rejects.toBeInstanceOf(RunClosedError);
+      await expect(catalog.runs.open(runRow('2', 5))).rejects.toBeInstanceOf(RunOpenError);
+      expect(await catalog.runs.close(row.runId, { state: 'cancelled', endedAt: at(6) })).toMatchObject({
         state: 'cancelled',
       });
     });
@@ -164,93 +165,93 @@ export function catalogRunContract(make: () => Promise<{ readonly catalog: Catal
     test('that nobody opened is unknown', async () => {
       const runId = 'f'.repeat(32) as RunId;
 
-      expect(await catalog.findRun(runId)).toBeUndefined();
-      await expect(catalog.updateRun(runId, { type: 'full' })).rejects.toBeInstanceOf(UnknownNameError);
-      await expect(catalog.touchRun(runId, at(1))).rejects.toBeInstanceOf(UnknownNameError);
-      await expect(catalog.cancelRun(runId)).rejects.toBeInstanceOf(UnknownNameError);
-      await expect(catalog.closeRun(runId, completed)).rejects.toBeInstanceOf(UnknownNameError);
+      expect(await catalog.runs.find(runId)).toBeUndefined();
+      await expect(catalog.runs.update(runId, { type: 'full' })).rejects.toBeInstanceOf(UnknownNameError);
+      await expect(catalog.runs.touch(runId, at(1))).rejects.toBeInstanceOf(UnknownNameError);
+      await expect(catalog.runs.cancel(runId)).rejects.toBeInstanceOf(UnknownNameError);
+      await expect(catalog.runs.close(runId, completed)).rejects.toBeInstanceOf(UnknownNameError);
     });
   });
 
   describe('closing a run', () => {
     test('frees the resource for the next run', async () => {
       const row = runRow('1', 0);
-      await catalog.openRun(row);
+      await catalog.runs.open(row);
 
-      expect(await catalog.closeRun(row.runId, completed)).toEqual({ ...row, ...completed });
-      expect(await catalog.openRun(runRow('2', 1))).toMatchObject({ state: 'open' });
+      expect(await catalog.runs.close(row.runId, completed)).toEqual({ ...row, ...completed });
+      expect(await catalog.runs.open(runRow('2', 1))).toMatchObject({ state: 'open' });
     });
 
     test('again with another outcome keeps the first', async () => {
       const row = runRow('1', 0);
-      await catalog.openRun(row);
-      await catalog.closeRun(row.runId, completed);
+      await catalog.runs.open(row);
+      await catalog.runs.close(row.runId, completed);
 
-      const again = await catalog.closeRun(row.runId, {
+      const again = await catalog.runs.close(row.runId, {
         state: 'failed',
         endedAt: at(99),
         error: { name: 'X', message: 'y' },
       });
 
       expect(again).toEqual({ ...row, ...completed });
-      expect(await catalog.findRun(row.runId)).toEqual({ ...row, ...completed });
+      expect(await catalog.runs.find(row.runId)).toEqual({ ...row, ...completed });
     });
 
     test('again, late, does not free the resource from its next run', async () => {
       const row = runRow('1', 0);
-      await catalog.openRun(row);
-      await catalog.closeRun(row.runId, completed);
+      await catalog.runs.open(row);
+      await catalog.runs.close(row.runId, completed);
       const next = runRow('2', 1);
-      await catalog.openRun(next);
+      await catalog.runs.open(next);
 
-      await catalog.closeRun(row.runId, completed);
+      await catalog.runs.close(row.runId, completed);
 
-      await expect(catalog.openRun(runRow('3', 2))).rejects.toMatchObject({ openRunId: next.runId });
+      await expect(catalog.runs.open(runRow('3', 2))).rejects.toMatchObject({ openRunId: next.runId });
     });
 
     test('has one outcome when several close it at once', async () => {
       const row = runRow('1', 0);
-      await catalog.openRun(row);
+      await catalog.runs.open(row);
       const states = ['completed', 'failed', 'cancelled', 'completed-with-warnings'] as const;
 
       const answers = await Promise.all(
-        states.map((state) => catalog.closeRun(row.runId, { state, endedAt: at(5) })),
+        states.map((state) => catalog.runs.close(row.runId, { state, endedAt: at(5) })),
       );
 
       expect(new Set(answers.map((answer) => answer.state)).size).toBe(1);
-      expect((await catalog.findRun(row.runId))?.state).toBe(answers[0]?.state);
+      expect((await catalog.runs.find(row.runId))?.state).toBe(answers[0]?.state);
     });
 
     test('of a run that was cancelled keeps what really happened', async () => {
       const row = runRow('1', 0);
-      await catalog.openRun(row);
-      await catalog.cancelRun(row.runId);
+      await catalog.runs.open(row);
+      await catalog.runs.cancel(row.runId);
 
-      await catalog.closeRun(row.runId, completed);
+      await catalog.runs.close(row.runId, completed);
 
-      expect(await catalog.cancelRun(row.runId)).toMatchObject({ state: 'completed' });
+      expect(await catalog.runs.cancel(row.runId)).toMatchObject({ state: 'completed' });
     });
 
     test('keeps what went wrong', async () => {
       const row = runRow('1', 0);
-      await catalog.openRun(row);
+      await catalog.runs.open(row);
       const error = { name: 'SourceUnavailableError', message: 'bucket photos does not exist' };
 
-      await catalog.closeRun(row.runId, { state: 'failed', endedAt: at(3), error });
+      await catalog.runs.close(row.runId, { state: 'failed', endedAt: at(3), error });
 
-      expect((await catalog.findRun(row.runId))?.error).toEqual(error);
+      expect((await catalog.runs.find(row.runId))?.error).toEqual(error);
     });
 
     test('records the outcome on the resource', async () => {
       const arn = bucketArn('photos');
-      await catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
+      await catalog.resources.put({ arn, kind: 's3-bucket', plan: 'daily', seenAt: at(0) });
       const row = runRow('1', 0);
-      await catalog.openRun(row);
-      expect(await catalog.findResource(arn)).toMatchObject({ lastRunId: row.runId, lastRunState: 'open' });
+      await catalog.runs.open(row);
+      expect(await catalog.resources.find(arn)).toMatchObject({ lastRunId: row.runId, lastRunState: 'open' });
 
-      await catalog.closeRun(row.runId, completed);
+      await catalog.runs.close(row.runId, completed);
 
-      expect(await catalog.findResource(arn)).toMatchObject({
+      expect(await catalog.resources.find(arn)).toMatchObject({
         lastRunId: row.runId,
         lastRunState: 'completed',
       });
@@ -267,8 +268,8 @@ export function catalogRunContract(make: () => Promise<{ readonly catalog: Catal
         ['4', 30, { resourceArn: bucketArn('films') }],
       ] as const) {
         const row = runRow(id, minute, change);
-        await catalog.openRun(row);
-        await catalog.closeRun(row.runId, later);
+        await catalog.runs.open(row);
+        await catalog.runs.close(row.runId, later);
       }
     });
 
@@ -276,10 +277,10 @@ export function catalogRunContract(make: () => Promise<{ readonly catalog: Catal
       const resourceArn = bucketArn('photos');
 
       await eventually(async () => {
-        expect(ids(await allOf(catalog.listRuns({ resourceArn })))).toEqual(['3', '2', '1']);
-        expect(ids(await allOf(catalog.listRuns({ plan: 'daily' })))).toEqual(['3', '4', '1']);
-        expect(ids(await allOf(catalog.listRuns({ resourceArn, plan: 'weekly' })))).toEqual(['2']);
-        expect(ids(await allOf(catalog.listRuns({})))).toEqual(['3', '4', '2', '1']);
+        expect(ids(await allOf(catalog.runs.list({ resourceArn })))).toEqual(['3', '2', '1']);
+        expect(ids(await allOf(catalog.runs.list({ plan: 'daily' })))).toEqual(['3', '4', '1']);
+        expect(ids(await allOf(catalog.runs.list({ resourceArn, plan: 'weekly' })))).toEqual(['2']);
+        expect(ids(await allOf(catalog.runs.list({})))).toEqual(['3', '4', '2', '1']);
       });
     });
 
@@ -287,12 +288,12 @@ export function catalogRunContract(make: () => Promise<{ readonly catalog: Catal
       const range = { from: at(20), to: at(30) };
 
       await eventually(async () => {
-        expect(ids(await allOf(catalog.listRuns({}, range)))).toEqual(['4', '2']);
-        expect(ids(await allOf(catalog.listRuns({ resourceArn: bucketArn('photos') }, range)))).toEqual([
+        expect(ids(await allOf(catalog.runs.list({}, range)))).toEqual(['4', '2']);
+        expect(ids(await allOf(catalog.runs.list({ resourceArn: bucketArn('photos') }, range)))).toEqual([
           '2',
         ]);
-        expect(ids(await allOf(catalog.listRuns({}, { from: at(30) })))).toEqual(['3', '4']);
-        expect(ids(await allOf(catalog.listRuns({}, { to: at(19) })))).toEqual(['1']);
+        expect(ids(await allOf(catalog.runs.list({}, { from: at(30) })))).toEqual(['3', '4']);
+        expect(ids(await allOf(catalog.runs.list({}, { to: at(19) })))).toEqual(['1']);
       });
     });
   });

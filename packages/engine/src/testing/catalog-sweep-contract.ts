@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { forEachConcurrent } from '../map-concurrent.ts';
-import { type Catalog, type PackRow, sweepPartitions } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import { type PackRow, sweepPartitions } from '../ports/catalog/packs.ts';
 import { allOf } from './all-of.ts';
 import { bothWays } from './both-ways.ts';
 import { at, holdIdOf, livePack, packClaim, packIdOf, storedAs } from './catalog-rows.ts';
@@ -23,13 +24,14 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
     plantPack = (row) => under.plantPack(row);
   });
 
-  const getPack = async (id = packId): Promise<PackRow | undefined> => (await catalog.getPacks([id])).get(id);
+  const getPack = async (id = packId): Promise<PackRow | undefined> =>
+    (await catalog.packs.findAll([id])).get(id);
   const dueIds = async (before: Date, partition?: number): Promise<string[]> =>
-    (await allOf(catalog.listPacksDue(before, partition))).map((row) => row.packId);
+    (await allOf(catalog.packs.listDue(before, partition))).map((row) => row.packId);
 
   describe('packs that are due', () => {
     test('are those of any state whose intent ended before a time, and not at it', async () => {
-      await catalog.claimPack(packClaim('1'));
+      await catalog.packs.claim(packClaim('1'));
       await plantPack(livePack('2', { lockUntil: at(2000) }));
       await plantPack(livePack('3', { state: 'deleting' }));
       await plantPack(livePack('4', { lockUntil: at(3000), damaged: true }));
@@ -49,7 +51,7 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
       for (const row of rows) await plantPack(row);
 
       await eventually(async () => {
-        expect(await allOf(catalog.listPacksDue(due, 10))).toEqual(
+        expect(await allOf(catalog.packs.listDue(due, 10))).toEqual(
           rows.toSorted((a, b) => a.lockUntil.getTime() - b.lockUntil.getTime()),
         );
       });
@@ -57,7 +59,7 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
 
     test('are divided among the partitions, each in one', async () => {
       const ids = Array.from({ length: 40 }, (_, n) => packIdOf(n.toString(16)));
-      await Promise.all(ids.map((id) => catalog.claimPack({ ...packClaim('1'), packId: id })));
+      await Promise.all(ids.map((id) => catalog.packs.claim({ ...packClaim('1'), packId: id })));
 
       await eventually(async () => {
         const parts: string[][] = [];
@@ -69,7 +71,7 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
 
     test('are not due any more when their intent was raised', async () => {
       await plantPack(live);
-      await catalog.raiseLockUntil(packId, at(2000));
+      await catalog.packs.raiseLockUntil(packId, at(2000));
 
       await eventually(async () => {
         expect(await dueIds(at(2000))).toEqual([]);
@@ -80,18 +82,18 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
     test('are listed over many pages, also while those that were listed are swept', async () => {
       const ids = Array.from({ length: 600 }, (_, n) => packIdOf(`${n.toString(16)}7`));
       await forEachConcurrent(ids, 32, async (id) => {
-        await catalog.claimPack({ ...packClaim('1'), packId: id });
+        await catalog.packs.claim({ ...packClaim('1'), packId: id });
       });
       await eventually(async () => {
         expect(await dueIds(due, 7)).toHaveLength(600);
       });
 
       const swept: string[] = [];
-      for await (const row of catalog.listPacksDue(due, 7)) {
+      for await (const row of catalog.packs.listDue(due, 7)) {
         swept.push(row.packId);
         if (swept.length % 100 !== 0) continue;
-        await catalog.startDeleting(row.packId, due);
-        await catalog.removePack(row.packId);
+        await catalog.packs.startDeleting(row.packId, due);
+        await catalog.packs.remove(row.packId);
       }
 
       expect(swept.sort()).toEqual(ids.toSorted());
@@ -106,38 +108,40 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
     ])('are marked once their intent ended before a time while $what, again too', async ({ row }) => {
       await plantPack(row);
 
-      expect(await catalog.startDeleting(packId, at(1000))).toBe('kept');
+      expect(await catalog.packs.startDeleting(packId, at(1000))).toBe('kept');
       expect(await getPack()).toEqual(row);
-      expect(await catalog.startDeleting(packId, due)).toEqual({ ...row, state: 'deleting' });
-      expect(await catalog.startDeleting(packId, due)).toEqual({ ...row, state: 'deleting' });
+      expect(await catalog.packs.startDeleting(packId, due)).toEqual({ ...row, state: 'deleting' });
+      expect(await catalog.packs.startDeleting(packId, due)).toEqual({ ...row, state: 'deleting' });
       // Whatever a second sweeper thinks of the date: the decision has been taken.
-      expect(await catalog.startDeleting(packId, at(0))).toEqual({ ...row, state: 'deleting' });
+      expect(await catalog.packs.startDeleting(packId, at(0))).toEqual({ ...row, state: 'deleting' });
       expect(await getPack()).toEqual({ ...row, state: 'deleting' });
     });
 
     test('are not made by sweeping one that is gone', async () => {
-      expect(await catalog.startDeleting(packId, due)).toBe('kept');
-      await catalog.removePack(packId);
-      await catalog.postponeDeleting(packId, at(2000));
-      await catalog.markDamaged(packId);
-      await catalog.removePackHold(packId, holdId);
-      expect(await catalog.addPackHold(packId, holdId)).toBe('not-live');
+      expect(await catalog.packs.startDeleting(packId, due)).toBe('kept');
+      await catalog.packs.remove(packId);
+      await catalog.packs.postponeDeleting(packId, at(2000));
+      await catalog.packs.markDamaged(packId);
+      await catalog.packs.removeHold(packId, holdId);
+      expect(await catalog.packs.addHold(packId, holdId)).toBe('not-live');
 
       expect(await getPack()).toBeUndefined();
-      expect(await allOf(catalog.listDamagedPacks())).toEqual([]);
+      expect(await allOf(catalog.packs.listDamaged())).toEqual([]);
     });
 
     test('never come back', async () => {
       await plantPack(live);
-      await catalog.startDeleting(packId, due);
+      await catalog.packs.startDeleting(packId, due);
 
-      expect(await catalog.confirmPack(packId, storedAs)).toBe('lost');
-      expect(await catalog.raiseLockUntil(packId, at(9000))).toBe('not-live');
-      expect(await catalog.confirmLockedUntil(packId, at(9000))).toBe('not-live');
-      expect(await catalog.addPackHold(packId, holdId)).toBe('not-live');
-      await expect(catalog.claimPack(packClaim('1'))).rejects.toMatchObject({ name: 'CatalogConflictError' });
-      await catalog.postponeDeleting(packId, at(9000));
-      await catalog.recoverPack(live);
+      expect(await catalog.packs.confirm(packId, storedAs)).toBe('lost');
+      expect(await catalog.packs.raiseLockUntil(packId, at(9000))).toBe('not-live');
+      expect(await catalog.packs.confirmLockedUntil(packId, at(9000))).toBe('not-live');
+      expect(await catalog.packs.addHold(packId, holdId)).toBe('not-live');
+      await expect(catalog.packs.claim(packClaim('1'))).rejects.toMatchObject({
+        name: 'CatalogConflictError',
+      });
+      await catalog.packs.postponeDeleting(packId, at(9000));
+      await catalog.packs.recover(live);
 
       expect((await getPack())?.state).toBe('deleting');
     });
@@ -145,11 +149,11 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
     test('lose their row only after they were marked', async () => {
       await plantPack(live);
 
-      await catalog.removePack(packId);
+      await catalog.packs.remove(packId);
       expect(await getPack()).toEqual(live);
-      await catalog.startDeleting(packId, due);
-      await catalog.removePack(packId);
-      await catalog.removePack(packId);
+      await catalog.packs.startDeleting(packId, due);
+      await catalog.packs.remove(packId);
+      await catalog.packs.remove(packId);
 
       expect(await getPack()).toBeUndefined();
       await eventually(async () => {
@@ -161,8 +165,8 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
       await plantPack(livePack('1', { state: 'deleting' }));
       await plantPack(livePack('2'));
 
-      await catalog.postponeDeleting(packId, at(5000));
-      await catalog.postponeDeleting(packIdOf('2'), at(5000));
+      await catalog.packs.postponeDeleting(packId, at(5000));
+      await catalog.packs.postponeDeleting(packIdOf('2'), at(5000));
 
       expect(await getPack()).toEqual(livePack('1', { state: 'deleting', lockUntil: at(5000) }));
       expect(await getPack(packIdOf('2'))).toEqual(livePack('2'));
@@ -177,13 +181,13 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
 
       const outcomes = await Promise.all(
         ids.map((id, n) => {
-          const sweep = () => catalog.startDeleting(id, due);
-          const lease = () => catalog.raiseLockUntil(id, at(2000));
+          const sweep = () => catalog.packs.startDeleting(id, due);
+          const lease = () => catalog.packs.raiseLockUntil(id, at(2000));
           return bothWays(n, sweep, lease);
         }),
       );
 
-      const rows = await catalog.getPacks(ids);
+      const rows = await catalog.packs.findAll(ids);
       for (const [n, [swept, leased]] of outcomes.entries()) {
         const row = rows.get(ids[n] ?? packId);
         expect(swept === 'kept').toBe(leased === 'raised');
@@ -197,13 +201,13 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
 
       const outcomes = await Promise.all(
         ids.map((id, n) => {
-          const sweep = () => catalog.startDeleting(id, due);
-          const hold = () => catalog.addPackHold(id, holdId);
+          const sweep = () => catalog.packs.startDeleting(id, due);
+          const hold = () => catalog.packs.addHold(id, holdId);
           return bothWays(n, sweep, hold);
         }),
       );
 
-      const rows = await catalog.getPacks(ids);
+      const rows = await catalog.packs.findAll(ids);
       for (const [n, [swept, held]] of outcomes.entries()) {
         const row = rows.get(ids[n] ?? packId);
         expect(swept === 'kept').toBe(held === 'held');
@@ -214,17 +218,17 @@ export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): voi
 
     test('are either confirmed or swept when a writer is overdue', async () => {
       const ids = racerIds;
-      await Promise.all(ids.map((id) => catalog.claimPack({ ...packClaim('1'), packId: id })));
+      await Promise.all(ids.map((id) => catalog.packs.claim({ ...packClaim('1'), packId: id })));
 
       const outcomes = await Promise.all(
         ids.map((id, n) => {
-          const sweep = () => catalog.startDeleting(id, due);
-          const confirm = () => catalog.confirmPack(id, storedAs);
+          const sweep = () => catalog.packs.startDeleting(id, due);
+          const confirm = () => catalog.packs.confirm(id, storedAs);
           return bothWays(n, sweep, confirm);
         }),
       );
 
-      const rows = await catalog.getPacks(ids);
+      const rows = await catalog.packs.findAll(ids);
       for (const [n, [swept, confirmed]] of outcomes.entries()) {
         // Overdue either way: a confirmed pack is swept too when the sweeper comes second.
         expect(swept).not.toBe('kept');

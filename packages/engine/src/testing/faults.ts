@@ -91,25 +91,29 @@ export class FaultPlan {
 }
 
 /**
- * A port whose calls go wrong as planned: a store, a catalog, an index, and the uploads that a store returns.
+ * A port whose calls go wrong as planned: a store, a catalog, an index, and the uploads that a store returns. The plan
+ * knows calls of a catalog's part by both names: `packs.claim`.
  * Only the port's own methods are to be called on it; a double's extras are called on the double itself.
  */
-export function withFaults<Port extends object>(port: Port, plan: FaultPlan): Port {
+export function withFaults<Port extends object>(port: Port, plan: FaultPlan, part?: string): Port {
   return new Proxy(port, {
     get(target, property) {
       const member: unknown = Reflect.get(target, property, target);
-      if (typeof member !== 'function' || typeof property !== 'string') return member;
+      if (typeof property !== 'string') return member;
+      if (typeof member === 'object' && member !== null) return withFaults(member, plan, property);
+      if (typeof member !== 'function') return member;
+      const method = part === undefined ? property : `${part}.${property}`;
       const call = (...args: unknown[]): unknown => Reflect.apply(member, target, args);
       if (property === 'resumeMultipart')
         return (...args: unknown[]) => withFaults(call(...args) as object, plan);
       if (property === 'state') return call;
       if (property.startsWith('list') && property !== 'listSplits') {
         return (...args: unknown[]) =>
-          faultyList(plan, property, () => call(...args) as AsyncIterable<unknown>);
+          faultyList(plan, method, () => call(...args) as AsyncIterable<unknown>);
       }
       return async (...args: unknown[]) => {
-        const torn = async (): Promise<unknown> => call(...tear(property, args));
-        const result = await faultyCall(plan, property, async () => call(...args), torn);
+        const torn = async (): Promise<unknown> => call(...tear(method, args));
+        const result = await faultyCall(plan, method, async () => call(...args), torn);
         return property === 'startMultipart' ? withFaults(result as object, plan) : result;
       };
     },

@@ -1,47 +1,82 @@
 import { RunClosedError, RunOpenError, UnknownNameError } from '../errors.ts';
 import type { HoldId, PackId, PointId, ResourceArn, RunId } from '../ids.ts';
-import type {
-  Catalog,
-  HoldRow,
-  PackRow,
-  PointRow,
-  ResourceRow,
-  RestoreRow,
-  RunRow,
-  TimeRange,
-} from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { HoldRow, Holds } from '../ports/catalog/holds.ts';
+import type { PackRow } from '../ports/catalog/packs.ts';
+import type { PointRow, Points } from '../ports/catalog/points.ts';
+import type { FoundResource, ResourceRow, Resources } from '../ports/catalog/resources.ts';
+import type { RestoreRow, Restores } from '../ports/catalog/restores.ts';
+import type { RunChange, RunFilter, RunOutcome, RunRow, Runs } from '../ports/catalog/runs.ts';
+import type { TimeRange } from '../ports/catalog/time-range.ts';
 import { MemoryPacks } from './memory-packs.ts';
 import { MemoryPoints } from './memory-points.ts';
 import { newestFirst, within } from './row-order.ts';
 
 type LastFields = Pick<ResourceRow, 'lastRunId' | 'lastRunState' | 'lastPointId' | 'lastSourceTime'>;
-type FoundFields = Parameters<Catalog['putResource']>[0];
 
 /** A catalog in memory. Every method decides in one step, so callers never see one another half-way. */
 export class MemoryCatalog implements Catalog {
-  readonly #resources = new Map<ResourceArn, FoundFields>();
+  readonly resources: Resources = {
+    put: (...args) => this.#putResource(...args),
+    find: (...args) => this.#findResource(...args),
+    list: (...args) => this.#listResources(...args),
+    remove: (...args) => this.#removeResource(...args),
+  };
+  readonly runs: Runs = {
+    open: (...args) => this.#openRun(...args),
+    find: (...args) => this.#findRun(...args),
+    update: (...args) => this.#updateRun(...args),
+    touch: (...args) => this.#touchRun(...args),
+    cancel: (...args) => this.#cancelRun(...args),
+    close: (...args) => this.#closeRun(...args),
+    list: (...args) => this.#listRuns(...args),
+  };
+  readonly points: Points = {
+    put: (...args) => this.#putPoint(...args),
+    find: (...args) => this.#findPoint(...args),
+    list: (...args) => this.#listPoints(...args),
+    listExpiring: (...args) => this.#listPointsExpiring(...args),
+    startExpiring: (...args) => this.#startExpiring(...args),
+    remove: (...args) => this.#removePoint(...args),
+    prolong: (...args) => this.#prolongPoint(...args),
+    noteSnapshotsMissing: (...args) => this.#noteSnapshotsMissing(...args),
+    addHold: (...args) => this.#addPointHold(...args),
+    removeHold: (...args) => this.#removePointHold(...args),
+    listHeld: (...args) => this.#listHeldPoints(...args),
+  };
+  readonly holds: Holds = {
+    put: (...args) => this.#putHold(...args),
+    find: (...args) => this.#findHold(...args),
+    list: (...args) => this.#listHolds(...args),
+  };
+  packs = new MemoryPacks();
+  readonly restores: Restores = {
+    put: (...args) => this.#putRestore(...args),
+    find: (...args) => this.#findRestore(...args),
+    list: (...args) => this.#listRestores(...args),
+  };
+  readonly #resources = new Map<ResourceArn, FoundResource>();
   readonly #last = new Map<ResourceArn, LastFields>();
   readonly #runs = new Map<RunId, RunRow>();
   readonly #openRuns = new Map<ResourceArn, RunId>();
   #points = new MemoryPoints();
-  #packs = new MemoryPacks();
   readonly #holds = new Map<HoldId, HoldRow>();
   readonly #restores = new Map<string, RestoreRow>();
 
-  async putResource(row: FoundFields): Promise<void> {
+  async #putResource(row: FoundResource): Promise<void> {
     await Promise.resolve();
     const { arn, kind, plan, partOf, problem, seenAt, tags } = row;
-    const optional = definedOnly({ partOf, problem, tags }) as Partial<FoundFields>;
+    const optional = definedOnly({ partOf, problem, tags }) as Partial<FoundResource>;
     this.#resources.set(arn, { arn, kind, plan, seenAt, ...optional });
   }
 
-  async findResource(arn: ResourceArn): Promise<ResourceRow | undefined> {
+  async #findResource(arn: ResourceArn): Promise<ResourceRow | undefined> {
     await Promise.resolve();
     const found = this.#resources.get(arn);
     return found && { ...found, ...this.#last.get(arn) };
   }
 
-  async *listResources(startAfter = '' as ResourceArn): AsyncIterable<ResourceRow> {
+  async *#listResources(startAfter = '' as ResourceArn): AsyncIterable<ResourceRow> {
     await Promise.resolve();
     const rows = [...this.#resources]
       .filter(([arn]) => arn > startAfter)
@@ -49,13 +84,13 @@ export class MemoryCatalog implements Catalog {
     for (const [arn, found] of rows) yield { ...found, ...this.#last.get(arn) };
   }
 
-  async removeResource(arn: ResourceArn): Promise<void> {
+  async #removeResource(arn: ResourceArn): Promise<void> {
     await Promise.resolve();
     this.#resources.delete(arn);
     this.#last.delete(arn);
   }
 
-  async openRun(row: RunRow): Promise<RunRow> {
+  async #openRun(row: RunRow): Promise<RunRow> {
     await Promise.resolve();
     const known = this.#runs.get(row.runId);
     if (known !== undefined) return known;
@@ -79,25 +114,25 @@ export class MemoryCatalog implements Catalog {
     return row;
   }
 
-  async findRun(runId: RunId): Promise<RunRow | undefined> {
+  async #findRun(runId: RunId): Promise<RunRow | undefined> {
     await Promise.resolve();
     return this.#runs.get(runId);
   }
 
-  async updateRun(runId: RunId, change: Parameters<Catalog['updateRun']>[1]): Promise<RunRow> {
+  async #updateRun(runId: RunId, change: RunChange): Promise<RunRow> {
     await Promise.resolve();
-    const row = { ...this.#openRun(runId), ...definedOnly(change) };
+    const row = { ...this.#getOpen(runId), ...definedOnly(change) };
     this.#runs.set(runId, row);
     return row;
   }
 
-  async touchRun(runId: RunId, aliveUntil: Date): Promise<void> {
+  async #touchRun(runId: RunId, aliveUntil: Date): Promise<void> {
     await Promise.resolve();
-    const row = this.#openRun(runId);
+    const row = this.#getOpen(runId);
     if (aliveUntil > row.aliveUntil) this.#runs.set(runId, { ...row, aliveUntil });
   }
 
-  async cancelRun(runId: RunId): Promise<RunRow> {
+  async #cancelRun(runId: RunId): Promise<RunRow> {
     await Promise.resolve();
     const row = this.#knownRun(runId);
     if (row.state !== 'open') return row;
@@ -106,7 +141,7 @@ export class MemoryCatalog implements Catalog {
     return cancelling;
   }
 
-  async closeRun(runId: RunId, outcome: Parameters<Catalog['closeRun']>[1]): Promise<RunRow> {
+  async #closeRun(runId: RunId, outcome: RunOutcome): Promise<RunRow> {
     await Promise.resolve();
     const row = this.#knownRun(runId);
     if (row.state !== 'open' && row.state !== 'cancelling') return row;
@@ -117,10 +152,7 @@ export class MemoryCatalog implements Catalog {
     return closed;
   }
 
-  async *listRuns(
-    filter: { readonly resourceArn?: ResourceArn; readonly plan?: string },
-    range: TimeRange = {},
-  ): AsyncIterable<RunRow> {
+  async *#listRuns(filter: RunFilter, range: TimeRange = {}): AsyncIterable<RunRow> {
     await Promise.resolve();
     const rows = [...this.#runs.values()].filter(
       (row) =>
@@ -135,7 +167,7 @@ export class MemoryCatalog implements Catalog {
     );
   }
 
-  async putPoint(row: PointRow): Promise<void> {
+  async #putPoint(row: PointRow): Promise<void> {
     await this.#points.put(row);
     const last = this.#last.get(row.resourceArn);
     const newest = last?.lastSourceTime?.getTime() ?? -Infinity;
@@ -145,57 +177,57 @@ export class MemoryCatalog implements Catalog {
     }
   }
 
-  async findPoint(pointId: PointId): Promise<PointRow | undefined> {
+  async #findPoint(pointId: PointId): Promise<PointRow | undefined> {
     return this.#points.find(pointId);
   }
 
-  listPoints(resourceArn: ResourceArn, range: TimeRange = {}): AsyncIterable<PointRow> {
+  #listPoints(resourceArn: ResourceArn, range: TimeRange = {}): AsyncIterable<PointRow> {
     return this.#points.list(resourceArn, range);
   }
 
-  listPointsExpiring(range: TimeRange): AsyncIterable<PointRow> {
+  #listPointsExpiring(range: TimeRange): AsyncIterable<PointRow> {
     return this.#points.listExpiring(range);
   }
 
-  async startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'> {
+  async #startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'> {
     return this.#points.startExpiring(pointId, now);
   }
 
-  async removePoint(pointId: PointId): Promise<void> {
+  async #removePoint(pointId: PointId): Promise<void> {
     return this.#points.remove(pointId);
   }
 
-  async prolongPoint(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'> {
+  async #prolongPoint(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'> {
     return this.#points.prolong(pointId, expiresAt);
   }
 
-  async noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {
+  async #noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {
     return this.#points.noteSnapshotsMissing(pointId, count);
   }
 
-  async addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
+  async #addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
     return this.#points.addHold(pointId, holdId);
   }
 
-  async removePointHold(pointId: PointId, holdId: HoldId): Promise<void> {
+  async #removePointHold(pointId: PointId, holdId: HoldId): Promise<void> {
     return this.#points.removeHold(pointId, holdId);
   }
 
-  listHeldPoints(): AsyncIterable<PointRow> {
+  #listHeldPoints(): AsyncIterable<PointRow> {
     return this.#points.listHeld();
   }
 
-  async putHold(row: HoldRow): Promise<void> {
+  async #putHold(row: HoldRow): Promise<void> {
     await Promise.resolve();
     this.#holds.set(row.holdId, row);
   }
 
-  async findHold(holdId: HoldId): Promise<HoldRow | undefined> {
+  async #findHold(holdId: HoldId): Promise<HoldRow | undefined> {
     await Promise.resolve();
     return this.#holds.get(holdId);
   }
 
-  async *listHolds(): AsyncIterable<HoldRow> {
+  async *#listHolds(): AsyncIterable<HoldRow> {
     await Promise.resolve();
     yield* newestFirst(
       [...this.#holds.values()],
@@ -204,76 +236,17 @@ export class MemoryCatalog implements Catalog {
     );
   }
 
-  async claimPack(row: Parameters<Catalog['claimPack']>[0]): Promise<void> {
-    return this.#packs.claim(row);
-  }
-
-  async confirmPack(
-    packId: PackId,
-    stored: { versionId: string; bytes: number; lockedUntil: Date },
-  ): Promise<'live' | 'lost'> {
-    return this.#packs.confirm(packId, stored);
-  }
-
-  async raiseLockUntil(packId: PackId, lockUntil: Date): Promise<'raised' | 'not-live'> {
-    return this.#packs.raiseLockUntil(packId, lockUntil);
-  }
-
-  async confirmLockedUntil(packId: PackId, lockedUntil: Date): Promise<'confirmed' | 'not-live'> {
-    return this.#packs.confirmLockedUntil(packId, lockedUntil);
-  }
-
-  async getPacks(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>> {
-    return this.#packs.getAll(packIds);
-  }
-
-  listPacksDue(before: Date, partition?: number): AsyncIterable<PackRow> {
-    return this.#packs.listDue(before, partition);
-  }
-
-  async startDeleting(packId: PackId, dueBefore: Date): Promise<PackRow | 'kept'> {
-    return this.#packs.startDeleting(packId, dueBefore);
-  }
-
-  async removePack(packId: PackId): Promise<void> {
-    return this.#packs.remove(packId);
-  }
-
-  async postponeDeleting(packId: PackId, lockUntil: Date): Promise<void> {
-    return this.#packs.postponeDeleting(packId, lockUntil);
-  }
-
-  async markDamaged(packId: PackId): Promise<void> {
-    return this.#packs.markDamaged(packId);
-  }
-
-  listDamagedPacks(): AsyncIterable<PackRow> {
-    return this.#packs.listDamaged();
-  }
-
-  async addPackHold(packId: PackId, holdId: HoldId): Promise<'held' | 'not-live'> {
-    return this.#packs.addHold(packId, holdId);
-  }
-
-  async removePackHold(packId: PackId, holdId: HoldId): Promise<void> {
-    return this.#packs.removeHold(packId, holdId);
-  }
-
-  async recoverPack(row: PackRow): Promise<void> {
-    return this.#packs.recover(row);
-  }
-
-  async putRestore(row: RestoreRow): Promise<void> {
+  async #putRestore(row: RestoreRow): Promise<void> {
     await Promise.resolve();
     this.#restores.set(row.restoreId, row);
   }
 
-  async findRestore(restoreId: string): Promise<RestoreRow | undefined> {
+  async #findRestore(restoreId: string): Promise<RestoreRow | undefined> {
     await Promise.resolve();
     return this.#restores.get(restoreId);
   }
 
-  async *listRestores(range: TimeRange = {}): AsyncIterable<RestoreRow> {
+  async *#listRestores(range: TimeRange = {}): AsyncIterable<RestoreRow> {
     await Promise.resolve();
     const rows = [...this.#restores.values()].filter((row) => within(row.startedAt, range));
     yield* newestFirst(
@@ -293,7 +266,7 @@ export class MemoryCatalog implements Catalog {
     copyMap(this.#holds, copy.#holds);
     copyMap(this.#restores, copy.#restores);
     copy.#points = this.#points.fork();
-    copy.#packs = this.#packs.fork();
+    copy.packs = this.packs.fork();
     return copy;
   }
 
@@ -301,23 +274,23 @@ export class MemoryCatalog implements Catalog {
   *rows(): Generator<RunRow | PointRow | PackRow | HoldRow> {
     yield* this.#runs.values();
     yield* this.#points.all();
-    yield* this.#packs.all();
+    yield* this.packs.all();
     yield* this.#holds.values();
   }
 
   /** All pack rows, in the order they were claimed. */
-  packs(): readonly PackRow[] {
-    return this.#packs.all();
+  packRows(): readonly PackRow[] {
+    return this.packs.all();
   }
 
   /** Writes a pack's row as it is, whatever was there. */
   plantPack(row: PackRow): void {
-    this.#packs.plant(row);
+    this.packs.plant(row);
   }
 
   /** Takes a pack's row away, whatever its state, as a lost table does. */
   losePack(packId: PackId): void {
-    this.#packs.lose(packId);
+    this.packs.lose(packId);
   }
 
   #knownRun(runId: RunId): RunRow {
@@ -326,7 +299,7 @@ export class MemoryCatalog implements Catalog {
     return row;
   }
 
-  #openRun(runId: RunId): RunRow {
+  #getOpen(runId: RunId): RunRow {
     const row = this.#knownRun(runId);
     if (row.state !== 'open') throw new RunClosedError(runId, `its state is ${row.state}`);
     return row;

@@ -1,13 +1,19 @@
 import { CatalogConflictError, InvalidInputError } from '../errors.ts';
 import type { HoldId, PackId } from '../ids.ts';
-import { sweepPartitions, type Catalog, type PackRow } from '../ports/catalog.ts';
+import {
+  sweepPartitions,
+  type ConfirmedPack,
+  type PackClaim,
+  type PackRow,
+  type Packs,
+} from '../ports/catalog/packs.ts';
 import { addHoldTo, recoverPackRow, removeHoldFrom } from '../ports/catalog-rows.ts';
 
 /** The rows of packs of a catalog in memory. Every method decides in one step, after it gave others their turn. */
-export class MemoryPacks {
+export class MemoryPacks implements Packs {
   readonly #rows = new Map<PackId, PackRow>();
 
-  async claim(row: Parameters<Catalog['claimPack']>[0]): Promise<void> {
+  async claim(row: PackClaim): Promise<void> {
     await Promise.resolve();
     const known = this.#rows.get(row.packId);
     if (known !== undefined) {
@@ -21,10 +27,7 @@ export class MemoryPacks {
     this.#rows.set(packId, { packId, kind, retentionClass, runId, lockUntil, state: 'writing' });
   }
 
-  async confirm(
-    packId: PackId,
-    stored: { versionId: string; bytes: number; lockedUntil: Date },
-  ): Promise<'live' | 'lost'> {
+  async confirm(packId: PackId, stored: ConfirmedPack): Promise<'live' | 'lost'> {
     await Promise.resolve();
     const row = this.#rows.get(packId);
     if (row === undefined || row.state === 'deleting') return 'lost';
@@ -50,7 +53,7 @@ export class MemoryPacks {
     return 'confirmed';
   }
 
-  async getAll(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>> {
+  async findAll(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>> {
     if (packIds.length > 1000)
       throw new InvalidInputError(`${packIds.length} pack ids in one call; ask for at most 1,000`);
     await Promise.resolve();

@@ -1,5 +1,6 @@
 import type { HoldId, PointId, ResourceArn } from '../ids.ts';
-import type { PointRow, TimeRange } from '../ports/catalog.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
+import type { TimeRange } from '../ports/catalog/time-range.ts';
 import { addHoldTo, removeHoldFrom, renewPointRow, withSnapshotsMissing } from '../ports/catalog-rows.ts';
 import { newestFirst, within } from './row-order.ts';
 

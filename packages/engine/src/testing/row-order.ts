@@ -1,4 +1,4 @@
-import type { TimeRange } from '../ports/catalog.ts';
+import type { TimeRange } from '../ports/catalog/time-range.ts';
 
 /** Whether a time lies in a span, both ends included. */
 export function within(time: Date, range: TimeRange): boolean {

@@ -4,7 +4,7 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { checkPack, type FrameMemory } from '../packs/check-pack.ts';
 import type { PackKind } from '../packs/pack-layout.ts';
 import type { StoredObject } from '../packs/stored-object.ts';
-import type { Catalog } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { isLoss, lossOf, type Loss } from './loss.ts';
 
@@ -27,7 +27,7 @@ export interface ObjectCheckerOptions {
   readonly keys: VaultKeys;
   readonly memory: FrameMemory;
   /** Where damaged packs are marked, so that writers store their chunks again (rule 12 of docs/leases.md). */
-  readonly catalog?: Pick<Catalog, 'markDamaged'>;
+  readonly catalog?: Pick<Catalog, 'packs'>;
 }
 
 /** Checks whole objects: header, directories, footers, and every frame that nobody has read yet. Each object once. */
@@ -67,7 +67,7 @@ export class ObjectChecker {
       return undefined;
     }
     const damaged = { objectName: object.name, packId, loss, count: found.losses.length };
-    if (found.isProven) await this.#options.catalog?.markDamaged(packId);
+    if (found.isProven) await this.#options.catalog?.packs.markDamaged(packId);
     this.#damaged.set(packId, damaged);
     return damaged;
   }

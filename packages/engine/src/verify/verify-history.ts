@@ -5,7 +5,7 @@ import { mapConcurrent } from '../map-concurrent.ts';
 import { parseObjectName, rootName } from '../packs/object-names.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import { readRoot, type StoredRoot } from '../points/root-store.ts';
-import type { Catalog } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import { isLoss, lossOf, type Loss } from './loss.ts';
 
@@ -29,7 +29,7 @@ export interface HistoryServices {
   readonly store: ObjectStore;
   readonly keys: VaultKeys;
   /** Knows of roots that no other root names: the newest. Absent where there is only the bucket. */
-  readonly catalog?: Pick<Catalog, 'listPoints'>;
+  readonly catalog?: Pick<Catalog, 'points'>;
 }
 
 type Link = Pick<StoredRoot, 'sha256'> & Pick<StoredRoot['root'], 'point' | 'previous'>;
@@ -71,7 +71,7 @@ export async function verifyHistory(
     if (problem !== undefined) problems.push({ pointId: link.point, ...lossOf(problem) });
   }
   if (catalog !== undefined) {
-    for await (const { pointId, expiresAt, expiring } of catalog.listPoints(resourceArn)) {
+    for await (const { pointId, expiresAt, expiring } of catalog.points.list(resourceArn)) {
       if (seen.has(pointId) || expiresAt <= now || expiring === true) continue;
       problems.push({ pointId, ...lossOf(missing(resourceArn, pointId, 'the catalog knows it', expiresAt)) });
     }

@@ -7,7 +7,7 @@ import { containerName, objectNameOf, pageName } from '../packs/object-names.ts'
 import type { PackKind } from '../packs/pack-layout.ts';
 import type { StoredObject } from '../packs/stored-object.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
-import type { Catalog } from '../ports/catalog.ts';
+import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import { ChunkFetcher, type FetchItem, type ReadRun } from '../restore/chunk-fetcher.ts';
 import type { PointReader } from '../restore/point-reader.ts';
@@ -61,7 +61,7 @@ export function isDamaged({
 /** How a point is verified. */
 export interface VerifyOptions {
   /** Where damaged packs are marked, so that writers store their chunks again. @default nothing is written */
-  readonly catalog?: Pick<Catalog, 'markDamaged'>;
+  readonly catalog?: Pick<Catalog, 'packs'>;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }

@@ -64,7 +64,7 @@ test('what leads to an archived container stays where it can be read at once', a
   }
   expect(Object.fromEntries(classes)).toEqual({ container: 'DEEP_ARCHIVE', pages: undefined });
   expect(
-    (await scene.store.head((await scene.catalog.findPoint(root.point))?.rootName ?? '')).storageClass,
+    (await scene.store.head((await scene.catalog.points.find(root.point))?.rootName ?? '')).storageClass,
   ).toBe(undefined);
 });
 
@@ -81,7 +81,7 @@ test('it keeps no pack of the point that it was made of', async () => {
   const { scene, first } = await withPoints();
   const { root } = await scene.archive(first, 'GLACIER_IR');
   const leased = scene.catalog
-    .packs()
+    .packRows()
     .filter(({ lockUntil }) => lockUntil.getTime() > scene.clock.now().getTime() + 100 * day);
 
   expect(new Set(leased.map(({ packId }) => packId))).toEqual(

@@ -173,7 +173,7 @@ describe('a synthetic full', () => {
 
     await expect(harness.backUp('synthetic-full')).rejects.toThrow(NotSupportedError);
 
-    expect(harness.catalog.packs()).toEqual([]);
+    expect(harness.catalog.packRows()).toEqual([]);
   });
 
   test('can be restored from its container and the keys alone', async () => {
@@ -339,7 +339,7 @@ describe('a consolidation whose process dies', () => {
       const first = await consolidatePoint(harness.services, keys, plan, { shouldStop });
       expect(first.done).toBe(false);
     }
-    const faults = new FaultPlan([{ kind: 'kill', call: 1, method: 'confirmPack' }]);
+    const faults = new FaultPlan([{ kind: 'kill', call: 1, method: 'packs.confirm' }]);
     const dying = { ...harness.services, catalog: withFaults(harness.catalog, faults) };
     await expect(consolidatePoint(dying, keys, plan, { shouldStop: () => false })).rejects.toThrow(
       ProcessKilledError,
@@ -351,7 +351,7 @@ describe('a consolidation whose process dies', () => {
     if (!second.done) throw new Error('not done');
     const made = await commitPoint(harness.services, keys, plan, async () => second.content);
     await expectConsolidated(harness, last, made);
-    const row = harness.catalog.packs().find(({ packId }) => packId === made.root.container?.pack);
+    const row = harness.catalog.packRows().find(({ packId }) => packId === made.root.container?.pack);
     expect(row).toMatchObject({ kind: 'container', state: 'live' });
   });
 
@@ -394,7 +394,7 @@ describe('a consolidation whose process dies', () => {
     });
     if (opened.state === 'over') throw new Error('over');
     const { keys, plan } = opened;
-    const faults = new FaultPlan([{ kind: 'kill-after', call: 1, method: 'confirmPack' }]);
+    const faults = new FaultPlan([{ kind: 'kill-after', call: 1, method: 'packs.confirm' }]);
     const dying = { ...harness.services, catalog: withFaults(harness.catalog, faults) };
     const attempt = consolidatePoint(dying, keys, plan, { shouldStop: () => false });
     await expect(attempt).rejects.toThrow(ProcessKilledError);
@@ -402,7 +402,7 @@ describe('a consolidation whose process dies', () => {
     const { lock } = await harness.store.head(name);
     const days = ((lock?.until.getTime() ?? Infinity) - harness.clock.now().getTime()) / day;
 
-    await harness.catalog.cancelRun(runId);
+    await harness.catalog.runs.cancel(runId);
     const again = consolidatePoint(harness.services, keys, plan, { shouldStop: () => false });
     await expect(again).rejects.toThrow(RunClosedError);
     harness.clock.advance(11 * day + minute);
@@ -417,7 +417,7 @@ describe('a consolidation whose process dies', () => {
   test('and whose container was swept meanwhile commits nothing', async () => {
     const { harness } = await withChain();
     const { keys, plan } = await open(harness, newId<RunId>(harness.random));
-    const faults = new FaultPlan([{ kind: 'kill-after', call: 1, method: 'confirmPack' }]);
+    const faults = new FaultPlan([{ kind: 'kill-after', call: 1, method: 'packs.confirm' }]);
     const dying = { ...harness.services, catalog: withFaults(harness.catalog, faults) };
     const attempt = consolidatePoint(dying, keys, plan, { shouldStop: () => false });
     await expect(attempt).rejects.toThrow(ProcessKilledError);
@@ -462,7 +462,7 @@ describe('a consolidation whose process dies', () => {
       });
       survived = !faults.killed;
 
-      const isOver = (await catalog.findRun(plan.runId))?.pointId !== undefined;
+      const isOver = (await catalog.runs.find(plan.runId))?.pointId !== undefined;
       if (!survived && !isOver) await consolidate(harness.services);
 
       const made = (await harness.committed()).find(({ type }) => type === 'synthetic-full');

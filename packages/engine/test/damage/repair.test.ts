@@ -43,13 +43,13 @@ async function packsOf(harness: Harness, root: Root): Promise<PackId[]> {
 }
 
 async function firstPack(harness: Harness): Promise<{ name: string; packId: PackId }> {
-  const [row] = harness.catalog.packs().filter(({ kind }) => kind === 'chunks');
+  const [row] = harness.catalog.packRows().filter(({ kind }) => kind === 'chunks');
   const name = (await namesIn(harness.store, 'packs/')).find((one) => one.endsWith(row?.packId ?? '?')) ?? '';
   return { name, packId: row?.packId as PackId };
 }
 
 function damagedRows({ catalog }: Harness): PackId[] {
-  return catalog.packs().flatMap(({ packId, damaged }) => (damaged === true ? [packId] : []));
+  return catalog.packRows().flatMap(({ packId, damaged }) => (damaged === true ? [packId] : []));
 }
 
 describe('a pack that verification has marked', () => {
@@ -127,7 +127,7 @@ test('an incremental whose base has lost its pack map is a full, marked or not',
 
   const next = (await harness.backUp('incremental', { limits })).root;
 
-  expect((await harness.catalog.findRun(next.run))?.typeReason).toContain(`${name} is damaged`);
+  expect((await harness.catalog.runs.find(next.run))?.typeReason).toContain(`${name} is damaged`);
   expect(next.type).toBe('full');
   expect(isDamaged(await verify(harness, next))).toBe(false);
 });
@@ -135,11 +135,11 @@ test('an incremental whose base has lost its pack map is a full, marked or not',
 test('verification without a catalog writes nothing', async () => {
   const { harness, root } = await withPoint();
   await decay(harness, (await firstPack(harness)).name, 100);
-  const before = harness.catalog.packs();
+  const before = harness.catalog.packRows();
 
   await verifyPoint(await harness.open(root.point));
 
-  expect(harness.catalog.packs()).toEqual(before);
+  expect(harness.catalog.packRows()).toEqual(before);
 });
 
 async function refuse(keyId: KeyId): Promise<never> {

@@ -127,7 +127,7 @@ function lockOf({ clock }: Harness): { mode: 'governance'; until: Date } {
 }
 
 async function rootNameOf({ catalog }: Harness, root: Root): Promise<string> {
-  return (await catalog.findPoint(root.point))?.rootName ?? '';
+  return (await catalog.points.find(root.point))?.rootName ?? '';
 }
 
 async function readAll(store: ObjectStore): Promise<ReadonlyMap<string, Uint8Array>> {

@@ -9,7 +9,8 @@ import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { containerName, objectNameOf } from '../../src/packs/object-names.ts';
-import type { HoldScope, PackRow } from '../../src/ports/catalog.ts';
+import type { HoldScope } from '../../src/ports/catalog/holds.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
 import type { WriteServices } from '../../src/services.ts';
 import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
@@ -74,7 +75,7 @@ describe.each(['full', 'synthetic-full'] as const)('a held point that is a %s', 
     expect((await scene.restore(point)).state).toEqual(before.state);
     await scene.release(first);
     await scene.pass(120);
-    expect(await scene.catalog.findPoint(point)).toBeUndefined();
+    expect(await scene.catalog.points.find(point)).toBeUndefined();
     expect(await scene.objects()).toEqual([]);
   });
 
@@ -86,7 +87,7 @@ describe.each(['full', 'synthetic-full'] as const)('a held point that is a %s', 
     await scene.release(first);
     await scene.pass(120);
     expect((await scene.restore(point)).state.size).toBe(2);
-    expect((await scene.catalog.findPoint(point))?.holds).toEqual([second]);
+    expect((await scene.catalog.points.find(point))?.holds).toEqual([second]);
 
     await scene.release(second);
     await scene.pass(120);
@@ -102,8 +103,8 @@ test('sets the flag of the store on the root and its own container, and on no sh
   for (const name of await scene.objects())
     if ((await scene.store.head(name)).legalHold === true) flagged.push(name);
 
-  const row = await scene.catalog.findPoint(point);
-  const container = scene.catalog.packs().find(({ kind }) => kind === 'container');
+  const row = await scene.catalog.points.find(point);
+  const container = scene.catalog.packRows().find(({ kind }) => kind === 'container');
   expect(new Set(flagged)).toEqual(new Set([containerName(container?.packId as never), row?.rootName]));
   expect(container?.holds).toEqual([first]);
 });
@@ -113,7 +114,7 @@ test.each<[string, HoldScope]>([
   ['tag', { kind: 'tag', key: 'case', value: '7' }],
 ])('a hold on a %s keeps the points that are still to come', async (_what, scope) => {
   const scene = new Scene('to come');
-  await scene.catalog.putResource({
+  await scene.catalog.resources.put({
     arn: scene.arn,
     kind: 's3-bucket',
     plan: 'daily',
@@ -127,7 +128,7 @@ test.each<[string, HoldScope]>([
 
   await scene.pass(100);
 
-  expect((await scene.catalog.findPoint(root.point))?.holds).toEqual([first]);
+  expect((await scene.catalog.points.find(root.point))?.holds).toEqual([first]);
   expect((await scene.restore(root.point)).state.size).toBe(1);
 });
 
@@ -137,7 +138,7 @@ test('a point that is about to expire is prolonged at once', async () => {
 
   await scene.hold(first, { kind: 'point', pointId: point });
 
-  const row = await scene.catalog.findPoint(point);
+  const row = await scene.catalog.points.find(point);
   expect(row?.expiresAt.getTime()).toBeGreaterThan(scene.clock.now().getTime() + 29 * day);
   // Nobody can take a lock back: not by more than it needs.
   expect(row?.expiresAt.getTime()).toBeLessThanOrEqual(scene.clock.now().getTime() + 37 * day);
@@ -146,7 +147,7 @@ test('a point that is about to expire is prolonged at once', async () => {
 test('a hold on a point of which packs have been swept says so, and holds the rest', async () => {
   const { scene, point } = await Scene.withPoint();
   scene.clock.advance(80 * day);
-  const swept = scene.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  const swept = scene.catalog.packRows().find(({ kind }) => kind === 'chunks') as PackRow;
   await scene.store.removeVersion(objectNameOf(swept), swept.versionId ?? '');
   const hold = await setHold(scene.services, {
     holdId: first,
@@ -159,7 +160,7 @@ test('a hold on a point of which packs have been swept says so, and holds the re
 
   expect(report).toMatchObject({ failures: { count: 0 }, damaged: { count: 1 } });
   expect(report.damaged.messages[0]).toContain(swept.packId);
-  expect((await scene.catalog.findPoint(point))?.holds).toEqual([first]);
+  expect((await scene.catalog.points.find(point))?.holds).toEqual([first]);
 });
 
 test('a hold whose process dies at any call, or a release, is finished by whoever comes next', async () => {
@@ -186,7 +187,7 @@ test('a hold whose process dies at any call, or a release, is finished by whoeve
         await (what === 'hold' ? scene.hold(first, scope) : scene.release(first));
         await scene.pass(100);
 
-        const kept = await scene.catalog.findPoint(point);
+        const kept = await scene.catalog.points.find(point);
         const where = `${what}, ${kind} at call ${call}`;
         if (what === 'hold') {
           expect([where, kept?.holds]).toEqual([where, [first]]);
@@ -215,7 +216,7 @@ test('a hold that is released while it is being applied holds nothing in the end
 
   await applyHold(scene.services, await scene.keys(), hold);
 
-  expect((await scene.catalog.findPoint(point))?.holds).toBeUndefined();
+  expect((await scene.catalog.points.find(point))?.holds).toBeUndefined();
 });
 
 test('who, what and why are on the audit log', async () => {
@@ -255,7 +256,7 @@ describe('refuses', () => {
     await expect(ask({ kind: 'tag', key: 'case', value: '8' })).rejects.toThrow(
       'no resource carried the tag case=8',
     );
-    expect(await Array.fromAsync(scene.catalog.listHolds())).toEqual([]);
+    expect(await Array.fromAsync(scene.catalog.holds.list())).toEqual([]);
   });
 
   test('to hold or release without a reason', async () => {
@@ -269,7 +270,7 @@ describe('refuses', () => {
     await expect(
       releaseHold(scene.services, { holdId: first, releasedBy: 'me', reason: '' }),
     ).rejects.toThrow('needs a reason');
-    expect((await scene.catalog.findPoint(point))?.holds).toEqual([first]);
+    expect((await scene.catalog.points.find(point))?.holds).toEqual([first]);
   });
 
   test('to release what is not held', async () => {
@@ -284,7 +285,7 @@ describe('refuses', () => {
 test('a hold that is set again is the same one, in whatever order a catalog gives its fields back', async () => {
   const { scene } = await Scene.withPoint();
   const seenAt = scene.clock.now();
-  await scene.catalog.putHold({
+  await scene.catalog.holds.put({
     holdId: first,
     scope: { value: '7', key: 'case', kind: 'tag' },
     setBy: 'a lawyer',
@@ -306,7 +307,7 @@ describe.each(['full', 'synthetic-full'] as const)('a held %s whose root', (type
     const { scene, point } = await Scene.withPoint(type);
     await scene.hold(first, { kind: 'point', pointId: point });
     await scene.hold(second, { kind: 'resource', resourceArn: scene.arn });
-    const row = await scene.catalog.findPoint(point);
+    const row = await scene.catalog.points.find(point);
     const store = withDamage(scene.store, new Map([[row?.rootName ?? '', bytes]]));
     const services = { ...scene.services, store };
 
@@ -317,8 +318,8 @@ describe.each(['full', 'synthetic-full'] as const)('a held %s whose root', (type
     expect(report).toMatchObject({ done: true, failures: { count: 0 }, damaged: { count: 2 } });
     expect(report.damaged.messages[0]).toContain(point);
     expect(released).toMatchObject({ released: 1, failures: { count: 0 } });
-    expect((await scene.catalog.findPoint(point))?.holds).toEqual([second]);
-    const containers = scene.catalog.packs().filter(({ kind }) => kind === 'container');
+    expect((await scene.catalog.points.find(point))?.holds).toEqual([second]);
+    const containers = scene.catalog.packRows().filter(({ kind }) => kind === 'container');
     expect(containers.map(({ holds }) => holds)).toEqual(type === 'full' ? [] : [[second]]);
   });
 });
@@ -327,12 +328,12 @@ test('a hold whose points cannot be listed is reported, and the others are appli
   const { scene, point } = await Scene.withPoint();
   for (const holdId of [first, second])
     await scene.hold(holdId, { kind: 'resource', resourceArn: scene.arn });
-  for (const holdId of [first, second]) await scene.catalog.removePointHold(point, holdId);
-  const faults = new FaultPlan([{ kind: 'throttle', call: 1, method: 'listPoints' }]);
+  for (const holdId of [first, second]) await scene.catalog.points.removeHold(point, holdId);
+  const faults = new FaultPlan([{ kind: 'throttle', call: 1, method: 'points.list' }]);
   const services = { ...scene.services, catalog: withFaults(scene.catalog, faults) };
 
   const report = await reconcileHolds(services, await scene.keys());
 
   expect(report).toMatchObject({ done: true, holds: 2, held: 1, failures: { count: 1 } });
-  expect((await scene.catalog.findPoint(point))?.holds).toHaveLength(1);
+  expect((await scene.catalog.points.find(point))?.holds).toHaveLength(1);
 });

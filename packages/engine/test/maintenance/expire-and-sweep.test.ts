@@ -4,7 +4,8 @@ import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { expirePoint, expirePoints } from '../../src/maintenance/expire-points.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { containerName, objectNameOf } from '../../src/packs/object-names.ts';
-import { type PackRow, type PointRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { FaultPlan } from '../../src/testing/index.ts';
 import { day, Harness, namesIn } from '../runs/harness.ts';
 import { expectKept, limits, maintain, prepare, remains, sweepServices } from './expired-vault.ts';
@@ -15,13 +16,13 @@ const hour = 3_600_000;
 test('a point whose retention ended is removed, and of its packs those that nobody needs', async () => {
   const prepared = await prepare();
   const { harness, old, kept } = prepared;
-  const before = harness.catalog.packs();
+  const before = harness.catalog.packRows();
 
   await maintain(harness);
 
   expect(await namesIn(harness.store, 'points/')).toEqual([kept.rootName]);
-  expect(await harness.catalog.findPoint(old.pointId)).toBeUndefined();
-  const after = harness.catalog.packs();
+  expect(await harness.catalog.points.find(old.pointId)).toBeUndefined();
+  const after = harness.catalog.packRows();
   expect(after.length).toBeLessThan(before.length);
   expect(after.map(({ state }) => state)).not.toContain('deleting');
   const stored = await namesIn(harness.store);
@@ -33,7 +34,7 @@ test('a point whose retention ended is removed, and of its packs those that nobo
 
 test('the items of swept chunks leave the index, those of others stay', async () => {
   const { harness } = await prepare();
-  const chunkPacks = (): PackRow[] => harness.catalog.packs().filter(({ kind }) => kind === 'chunks');
+  const chunkPacks = (): PackRow[] => harness.catalog.packRows().filter(({ kind }) => kind === 'chunks');
   const listChunkIds = createChunkIdReader(harness.store, await harness.keys());
   const swept = chunkPacks().filter(({ lockUntil }) => lockUntil < harness.clock.now());
   expect(swept.length).toBeGreaterThan(0);
@@ -55,11 +56,11 @@ test('the items of swept chunks leave the index, those of others stay', async ()
 test('an item that names a newer pack stays when the older pack is swept', async () => {
   const { harness } = await prepare();
   const old = harness.catalog
-    .packs()
+    .packRows()
     .find(({ kind, lockUntil }) => kind === 'chunks' && lockUntil < harness.clock.now()) as PackRow;
   const [id] = await createChunkIdReader(harness.store, await harness.keys())(old);
   if (id === undefined) throw new Error('an empty pack');
-  const packId = harness.catalog.packs().at(-1)?.packId ?? old.packId;
+  const packId = harness.catalog.packRows().at(-1)?.packId ?? old.packId;
   harness.index.plant(id, { packId, frame: 0, offset: 40, length: 20 });
 
   await maintain(harness);
@@ -70,7 +71,7 @@ test('an item that names a newer pack stays when the older pack is swept', async
 test('nothing is swept before its lease has been over for the grace', async () => {
   const { harness } = await prepare();
   const due = harness.catalog
-    .packs()
+    .packRows()
     .map(({ lockUntil }) => lockUntil)
     .sort((a, b) => a.getTime() - b.getTime())[0] as Date;
   const services = await sweepServices(harness);
@@ -83,14 +84,14 @@ test('nothing is swept before its lease has been over for the grace', async () =
 
 test('what the store locks for longer than the catalog says is put off until then, and swept afterwards', async () => {
   const { harness } = await prepare();
-  const row = harness.catalog.packs().find(({ lockUntil }) => lockUntil < harness.clock.now()) as PackRow;
+  const row = harness.catalog.packRows().find(({ lockUntil }) => lockUntil < harness.clock.now()) as PackRow;
   const until = new Date(harness.clock.now().getTime() + 5 * day);
   const name = objectNameOf(row);
   await harness.store.extendLock(name, row.versionId ?? '', { mode: 'governance', until });
   const services = await sweepServices(harness);
 
   const first = await sweepPacks(services);
-  const put = harness.catalog.packs().find(({ packId }) => packId === row.packId);
+  const put = harness.catalog.packRows().find(({ packId }) => packId === row.packId);
   const second = await sweepPacks(services);
   harness.clock.advance(6 * day + hour);
   const third = await sweepPacks(services);
@@ -107,7 +108,7 @@ test('what a writer left that died before it could say what it stored is swept w
   const packId = 'ab'.repeat(16) as PackRow['packId'];
   const lockUntil = new Date(harness.clock.now().getTime() - 2 * day);
   const row = { packId, kind: 'chunks', retentionClass: 'standard', runId: 'run', lockUntil } as PackRow;
-  await harness.catalog.claimPack(row);
+  await harness.catalog.packs.claim(row);
   harness.store.plantVersion(objectNameOf(row), new Uint8Array(10), {
     lock: { mode: 'governance', until: lockUntil },
   });
@@ -116,13 +117,13 @@ test('what a writer left that died before it could say what it stored is swept w
   await maintain(harness);
 
   expect(await namesIn(harness.store, objectNameOf(row))).toEqual([`${objectNameOf(row)}0`]);
-  expect((await harness.catalog.getPacks([packId])).size).toBe(0);
+  expect((await harness.catalog.packs.findAll([packId])).size).toBe(0);
 });
 
 test('a pack whose directory cannot be read is swept all the same', async () => {
   const { harness } = await prepare();
   const row = harness.catalog
-    .packs()
+    .packRows()
     .find(({ kind, lockUntil }) => kind === 'chunks' && lockUntil < harness.clock.now()) as PackRow;
   const name = objectNameOf(row);
   await harness.store.removeVersion(name, row.versionId ?? '');
@@ -139,13 +140,13 @@ describe('a legal hold', () => {
 
   test('keeps a point after its retention, and its end lets it expire', async () => {
     const { harness, old } = await prepare();
-    await harness.catalog.addPointHold(old.pointId, holdId);
+    await harness.catalog.points.addHold(old.pointId, holdId);
     await harness.store.setLegalHold(old.rootName, old.rootVersionId, true);
     const services = await sweepServices(harness);
 
     expect(await expirePoints(services)).toMatchObject({ expired: 0, kept: 1 });
     expect(await expirePoint(services, old, harness.clock.now())).toBe('kept');
-    await harness.catalog.removePointHold(old.pointId, holdId);
+    await harness.catalog.points.removeHold(old.pointId, holdId);
     expect(await expirePoints(services)).toMatchObject({ expired: 1 });
 
     expect(await namesIn(harness.store, old.rootName)).toEqual([]);
@@ -156,18 +157,18 @@ describe('a legal hold', () => {
     harness.source.plant('file', 'content');
     await harness.backUp('full', { limits, keepDays: 10 });
     await harness.backUp('synthetic-full', { limits, keepDays: 10 });
-    const row = harness.catalog.packs().find(({ kind }) => kind === 'container') as PackRow;
-    await harness.catalog.addPackHold(row.packId, holdId);
+    const row = harness.catalog.packRows().find(({ kind }) => kind === 'container') as PackRow;
+    await harness.catalog.packs.addHold(row.packId, holdId);
     await harness.store.setLegalHold(containerName(row.packId), row.versionId ?? '', true);
     harness.clock.advance(30 * day);
 
     await maintain(harness);
     expect(await namesIn(harness.store, 'containers/')).toHaveLength(1);
-    await harness.catalog.removePackHold(row.packId, holdId);
+    await harness.catalog.packs.removeHold(row.packId, holdId);
     await maintain(harness);
 
     expect(await namesIn(harness.store, 'containers/')).toEqual([]);
-    expect(harness.catalog.packs()).toEqual([]);
+    expect(harness.catalog.packRows()).toEqual([]);
   });
 });
 
@@ -231,7 +232,7 @@ test('a step that is out of time says so, and the next call goes on', async () =
 
 test('a pack that fails stops none of the others', async () => {
   const { harness } = await prepare();
-  const due = harness.catalog.packs().filter(({ lockUntil }) => lockUntil < harness.clock.now()).length;
+  const due = harness.catalog.packRows().filter(({ lockUntil }) => lockUntil < harness.clock.now()).length;
   const plan = new FaultPlan([{ kind: 'throttle', method: 'removeVersion', call: 1 }]);
 
   const swept = await sweepPacks(await sweepServices(harness, plan));

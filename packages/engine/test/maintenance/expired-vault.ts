@@ -2,7 +2,8 @@ import { expect } from 'vitest';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { sweepPacks, type SweepServices } from '../../src/maintenance/sweep-packs.ts';
-import { sweepPartitions, type PointRow } from '../../src/ports/catalog.ts';
+import { sweepPartitions } from '../../src/ports/catalog/packs.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { FaultPlan, withFaults } from '../../src/testing/index.ts';
 import { day, describeState, Harness, namesIn, type State } from '../runs/harness.ts';
 import { rowOf } from './maintenance-vault.ts';
@@ -60,11 +61,11 @@ export async function maintain(harness: Harness, plan = new FaultPlan()): Promis
 /** What is left, in a form that compares well: objects, rows of packs, points and items of the index. */
 export async function remains(harness: Harness): Promise<unknown> {
   const points: string[] = [];
-  for await (const { pointId } of harness.catalog.listPoints(harness.arn)) points.push(pointId);
+  for await (const { pointId } of harness.catalog.points.list(harness.arn)) points.push(pointId);
   return {
     objects: await namesIn(harness.store),
     packs: harness.catalog
-      .packs()
+      .packRows()
       .map(({ packId, state }) => `${packId} ${state}`)
       .sort(),
     points,

@@ -3,7 +3,7 @@ import type { RenewServices } from '../../src/maintenance/renew-leases.ts';
 import { resourceKeyOf } from '../../src/points/point-id.ts';
 import type { PointId } from '../../src/ids.ts';
 import type { Plan } from '../../src/model/plan.ts';
-import type { PointRow } from '../../src/ports/catalog.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { RetentionRules } from '../../src/model/retention-rules.ts';
 import { FaultPlan, withFaults } from '../../src/testing/index.ts';
 import type { Harness } from '../runs/harness.ts';
@@ -34,7 +34,7 @@ export function renewServices(harness: Harness, plan: Plan, faults = new FaultPl
 
 /** A point's row, which has to be there. */
 export async function rowOf(harness: Harness, pointId: PointId): Promise<PointRow> {
-  const row = await harness.catalog.findPoint(pointId);
+  const row = await harness.catalog.points.find(pointId);
   if (row === undefined) throw new Error(`point ${pointId} is not in the catalog`);
   return row;
 }

@@ -3,7 +3,7 @@ import { utf8 } from '../../src/bytes.ts';
 import type { HoldId, PointId, ResourceArn } from '../../src/ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { type ReconcilePlace, reconcilePoints } from '../../src/maintenance/reconcile-points.ts';
-import type { HoldScope } from '../../src/ports/catalog.ts';
+import type { HoldScope } from '../../src/ports/catalog/holds.ts';
 import {
   FaultPlan,
   type MemoryObjectStore,
@@ -23,7 +23,12 @@ async function withPoints(): Promise<{ harness: Harness; pointIds: PointId[] }> 
   for (const arn of [harness.arn, harness.arn, other])
     pointIds.push((await harness.backUp('full', { arn, keepDays: 35 })).root.point);
   for (const arn of [harness.arn, other])
-    await harness.catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: harness.clock.now() });
+    await harness.catalog.resources.put({
+      arn,
+      kind: 's3-bucket',
+      plan: 'daily',
+      seenAt: harness.clock.now(),
+    });
   return { harness, pointIds };
 }
 
@@ -42,7 +47,7 @@ async function loseRoot(harness: Harness, pointId: PointId): Promise<void> {
 async function loseHeldRow(harness: Harness, pointId: PointId): Promise<void> {
   const { rootName, rootVersionId } = await rowOf(harness, pointId);
   await harness.store.setLegalHold(rootName, rootVersionId, true);
-  await harness.catalog.removePoint(pointId);
+  await harness.catalog.points.remove(pointId);
 }
 
 test('points that are in both places stay as they are', async () => {
@@ -59,7 +64,7 @@ test('points that are in both places stay as they are', async () => {
 test('roots without a row get the row that they had', async () => {
   const { harness, pointIds } = await withPoints();
   const before = await Promise.all(pointIds.map(async (pointId) => rowOf(harness, pointId)));
-  for (const pointId of pointIds.slice(1)) await harness.catalog.removePoint(pointId);
+  for (const pointId of pointIds.slice(1)) await harness.catalog.points.remove(pointId);
 
   const { report } = await reconcile(harness);
 
@@ -69,16 +74,16 @@ test('roots without a row get the row that they had', async () => {
 
 test('a resource whose points cannot be listed stops none of the others', async () => {
   const { harness, pointIds } = await withPoints();
-  for (const pointId of pointIds) await harness.catalog.removePoint(pointId);
+  for (const pointId of pointIds) await harness.catalog.points.remove(pointId);
   for (const call of [1, 2]) {
-    const faults = new FaultPlan([{ kind: 'throttle', call, method: 'listPoints' }]);
+    const faults = new FaultPlan([{ kind: 'throttle', call, method: 'points.list' }]);
     const catalog = withFaults(harness.catalog, faults);
 
     const { report } = await reconcilePoints({ store: harness.store, catalog }, await harness.keys());
 
     expect(report).toMatchObject({ roots: 3, failures: { count: 1 } });
   }
-  for (const pointId of pointIds) expect(await harness.catalog.findPoint(pointId)).toBeDefined();
+  for (const pointId of pointIds) expect(await harness.catalog.points.find(pointId)).toBeDefined();
 });
 
 test('the later one of a root and its lock is the expiry of a row that comes back', async () => {
@@ -87,7 +92,7 @@ test('the later one of a root and its lock is the expiry of a row that comes bac
   const { rootName, rootVersionId, expiresAt } = await rowOf(harness, pointId);
   const until = new Date(expiresAt.getTime() + 20 * day);
   await harness.store.extendLock(rootName, rootVersionId, { mode: 'governance', until });
-  await harness.catalog.removePoint(pointId);
+  await harness.catalog.points.remove(pointId);
 
   await reconcile(harness);
 
@@ -96,14 +101,14 @@ test('the later one of a root and its lock is the expiry of a row that comes bac
 
 test('an expired root without a row is removed by the next expiring', async () => {
   const { harness, pointIds } = await withPoints();
-  for (const pointId of pointIds) await harness.catalog.removePoint(pointId);
+  for (const pointId of pointIds) await harness.catalog.points.remove(pointId);
   harness.clock.advance(40 * day);
 
   await reconcile(harness);
   expect(await expirePoints(harness)).toMatchObject({ expired: 3, failures: { count: 0 } });
 
   expect(await namesIn(harness.store, 'points/')).toEqual([]);
-  expect(await harness.catalog.findPoint(pointIds[0] as PointId)).toBeUndefined();
+  expect(await harness.catalog.points.find(pointIds[0] as PointId)).toBeUndefined();
 });
 
 describe('a row without a root', () => {
@@ -118,7 +123,7 @@ describe('a row without a root', () => {
     const { report } = await reconcile(harness);
 
     expect(report.missing).toEqual({ count: 1, pointIds: [pointId] });
-    expect(await harness.catalog.findPoint(pointId)).toBeDefined();
+    expect(await harness.catalog.points.find(pointId)).toBeDefined();
   });
 
   test('whose retention has ended, or that is expiring, is nothing to report', async () => {
@@ -138,7 +143,7 @@ test('a damaged root without a row is a failure, and stops none of the others', 
   const { harness, pointIds } = await withPoints();
   const [first, second] = pointIds as [PointId, PointId];
   const { rootName, rootVersionId } = await rowOf(harness, first);
-  for (const pointId of pointIds) await harness.catalog.removePoint(pointId);
+  for (const pointId of pointIds) await harness.catalog.points.remove(pointId);
   const now = harness.clock.now();
   harness.clock.set('2100-01-01T00:00:00Z');
   await harness.store.removeVersion(rootName, rootVersionId);
@@ -149,7 +154,7 @@ test('a damaged root without a row is a failure, and stops none of the others', 
 
   expect(report).toMatchObject({ recovered: 2, failures: { count: 1 } });
   expect(report.failures.messages[0]).toContain(first);
-  expect(await harness.catalog.findPoint(second)).toBeDefined();
+  expect(await harness.catalog.points.find(second)).toBeDefined();
 });
 
 describe('what somebody put where the roots of a resource lie stops none of the others', () => {
@@ -180,14 +185,14 @@ describe('a root that the store holds', () => {
     const { harness, pointIds } = await withPoints();
     const [pointId] = pointIds as [PointId];
     const seenAt = harness.clock.now();
-    await harness.catalog.putResource({
+    await harness.catalog.resources.put({
       arn: harness.arn,
       kind: 's3-bucket',
       plan: 'daily',
       seenAt,
       tags: { case: '17' },
     });
-    await harness.catalog.putHold({
+    await harness.catalog.holds.put({
       holdId: held,
       scope: scopeOf(pointId),
       setBy: 'me',
@@ -211,7 +216,7 @@ describe('a root that the store holds', () => {
     await reconcile(harness);
     await expirePoints(harness);
 
-    const [hold, ...others] = await Array.fromAsync(harness.catalog.listHolds());
+    const [hold, ...others] = await Array.fromAsync(harness.catalog.holds.list());
     expect(others).toEqual([]);
     expect(hold).toMatchObject({ setBy: 'holdfast', scope: { kind: 'point', pointId } });
     expect((await rowOf(harness, pointId)).holds).toEqual([hold?.holdId]);
@@ -222,7 +227,7 @@ describe('a root that the store holds', () => {
     const [pointId] = pointIds as [PointId];
     const setAt = harness.clock.now();
     const scope: HoldScope = { kind: 'point', pointId };
-    await harness.catalog.putHold({
+    await harness.catalog.holds.put({
       holdId: held,
       scope,
       setBy: 'me',
@@ -240,7 +245,7 @@ describe('a root that the store holds', () => {
 
 test('a call that runs out of time says where, and the next one goes on with the next resource', async () => {
   const { harness, pointIds } = await withPoints();
-  for (const pointId of pointIds) await harness.catalog.removePoint(pointId);
+  for (const pointId of pointIds) await harness.catalog.points.remove(pointId);
   const keys = await harness.keys();
 
   const first = await reconcilePoints(harness, keys, { shouldStop: () => true });
@@ -260,7 +265,12 @@ test('calls without time find each resource that lost all its roots once, one re
   const emptied = Array.from({ length: 20 }, (_, n) => `arn:aws:s3:::emptied-${n}` as ResourceArn);
   for (const arn of emptied) {
     const { root } = await harness.backUp('full', { arn, keepDays: 35 });
-    await harness.catalog.putResource({ arn, kind: 's3-bucket', plan: 'daily', seenAt: harness.clock.now() });
+    await harness.catalog.resources.put({
+      arn,
+      kind: 's3-bucket',
+      plan: 'daily',
+      seenAt: harness.clock.now(),
+    });
     pointIds.push(root.point);
     await loseRoot(harness, root.point);
   }
@@ -288,7 +298,7 @@ test.each(['kill', 'kill-after'] as const)(
     const counted = new FaultPlan();
     const run = async (plan: FaultPlan): Promise<Harness> => {
       const { harness, pointIds } = await withPoints();
-      for (const pointId of pointIds) await harness.catalog.removePoint(pointId);
+      for (const pointId of pointIds) await harness.catalog.points.remove(pointId);
       const services = { store: withFaults(harness.store, plan), catalog: withFaults(harness.catalog, plan) };
       const keys = await harness.keys();
       const result = reconcilePoints(services, keys);
@@ -303,8 +313,8 @@ test.each(['kill', 'kill-after'] as const)(
       const { report } = await reconcile(harness);
 
       expect(report.failures.count, `call ${call}`).toBe(0);
-      expect(await Array.fromAsync(harness.catalog.listPoints(harness.arn)), `call ${call}`).toHaveLength(2);
-      expect(await Array.fromAsync(harness.catalog.listPoints(other)), `call ${call}`).toHaveLength(1);
+      expect(await Array.fromAsync(harness.catalog.points.list(harness.arn)), `call ${call}`).toHaveLength(2);
+      expect(await Array.fromAsync(harness.catalog.points.list(other)), `call ${call}`).toHaveLength(1);
     }
   },
 );

@@ -30,7 +30,7 @@ test('a call that runs out of time says where, and the next one goes on from the
   if (first.state !== 'unfinished') throw new Error(first.state);
   const midway = await rowOf(harness, pointId);
   const leased = harness.catalog
-    .packs()
+    .packRows()
     .filter(({ kind, lockUntil }) => kind === 'chunks' && lockUntil >= expiresAt);
   const second = await prolongPoint(services, keys, row, { expiresAt }, { ...options, after: first.after });
 

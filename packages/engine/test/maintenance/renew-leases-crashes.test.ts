@@ -64,7 +64,7 @@ describe('renewing that dies', () => {
   test("before it moved the root's lock is mended although the plan keeps points for longer by now", async () => {
     const { harness, pointId, state } = await withOldPoint();
     const longer = planWith({ keepDays: 90, minimumPoints: 1 });
-    const plan = new FaultPlan([{ kind: 'kill-after', method: 'prolongPoint', call: 1 }]);
+    const plan = new FaultPlan([{ kind: 'kill-after', method: 'points.prolong', call: 1 }]);
     const keys = await harness.keys();
     await expect(renewResource(renewServices(harness, longer, plan), keys, harness.arn)).rejects.toThrow(
       ProcessKilledError,

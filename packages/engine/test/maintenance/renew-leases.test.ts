@@ -7,7 +7,7 @@ import { listResourcesToRenew, renewResource } from '../../src/maintenance/renew
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import { resourceKeyOf } from '../../src/points/point-id.ts';
-import type { PackRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
 import { day, Harness } from '../runs/harness.ts';
 import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
@@ -17,7 +17,7 @@ const holdId = 'a hold' as HoldId;
 const keepNothing = planWith({ keepDays: 10, minimumPoints: 0 });
 
 function chunkPack(harness: Harness): PackRow {
-  return harness.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  return harness.catalog.packRows().find(({ kind }) => kind === 'chunks') as PackRow;
 }
 
 test('the newest point of a source that stopped is kept for years, a generation at a time', async () => {
@@ -30,7 +30,7 @@ test('the newest point of a source that stopped is kept for years, a generation 
   }
 
   await expectKept(harness, pointId, state);
-  const packs = harness.catalog.packs().length;
+  const packs = harness.catalog.packRows().length;
   // Packs, root, format.json and two keys, about once for each of the generations of seven days.
   expect(harness.store.requests('extendLock')).toBeLessThanOrEqual((packs + 4) * 106);
 });
@@ -61,7 +61,7 @@ test('a resource whose points cannot be listed is an answer, and stops no other'
   const services = renewServices(harness, keepLatest);
   const catalog = withFaults(
     harness.catalog,
-    new FaultPlan([{ kind: 'throttle', call: 1, method: 'listPoints' }]),
+    new FaultPlan([{ kind: 'throttle', call: 1, method: 'points.list' }]),
   );
 
   const { report, state } = await renewResource({ ...services, catalog }, await harness.keys(), harness.arn);
@@ -80,7 +80,7 @@ test('a point that nothing keeps is not prolonged', async () => {
   expect(harness.store.requests('extendLock')).toBe(0);
   harness.clock.advance(day);
   await maintain(harness, keepNothing);
-  expect(await harness.catalog.findPoint(pointId)).toBeUndefined();
+  expect(await harness.catalog.points.find(pointId)).toBeUndefined();
 });
 
 test('a held point is kept although its plan is not deployed any more, and the others of the plan are not', async () => {
@@ -88,7 +88,7 @@ test('a held point is kept although its plan is not deployed any more, and the o
   harness.clock.advance(-day);
   const second = await harness.backUp('full', { limits, keepDays: 10 });
   harness.clock.advance(day);
-  await harness.catalog.addPointHold(pointId, holdId);
+  await harness.catalog.points.addHold(pointId, holdId);
   const gone = { ...keepLatest, name: 'another' };
 
   const services = renewServices(harness, gone);
@@ -118,7 +118,7 @@ test('leases end with a generation of the resource, so that resources do not ren
 
   const boundary = nextBoundary(harness, 10);
   expect((await rowOf(harness, pointId)).expiresAt).toEqual(boundary);
-  for (const { lockUntil } of harness.catalog.packs()) expect(lockUntil).toEqual(boundary);
+  for (const { lockUntil } of harness.catalog.packRows()) expect(lockUntil).toEqual(boundary);
 });
 
 test('points that are kept for very long are prolonged by generations until they are containers', async () => {
@@ -144,7 +144,7 @@ test('a point whose container turns out to be damaged is kept in its place', asy
   const decide = async () => decideRetention(harness.catalog, [plan], harness.arn, harness.clock.now());
   const before = (await decide()).decisions.filter(({ reasons }) => reasons.includes('yearly'));
 
-  await harness.catalog.markDamaged(root.container?.pack as PackId);
+  await harness.catalog.packs.markDamaged(root.container?.pack as PackId);
   await renewResource(renewServices(harness, plan), await harness.keys(), harness.arn);
 
   expect(before.map(({ point }) => point.pointId)).toEqual([root.point]);
@@ -162,7 +162,7 @@ test('resources are divided by their keys: those with points that expire soon, a
 
   const lists = await listResourcesToRenew(harness.catalog, harness.clock.now());
   const { root } = await harness.backUp('full', { limits, keepDays: 90, arn: other });
-  await harness.catalog.addPointHold(root.point, holdId);
+  await harness.catalog.points.addHold(root.point, holdId);
   const withHeld = await listResourcesToRenew(harness.catalog, harness.clock.now());
 
   expect(pointId).toBeDefined();
@@ -174,7 +174,7 @@ test('resources are divided by their keys: those with points that expire soon, a
 
 test('keys and format file are locked before any pack is leased beyond them', async () => {
   const { harness } = await withOldPoint();
-  const faults = new FaultPlan([{ kind: 'kill', method: 'raiseLockUntil', call: 1 }]);
+  const faults = new FaultPlan([{ kind: 'kill', method: 'packs.raiseLockUntil', call: 1 }]);
 
   const services = renewServices(harness, keepLatest, faults);
   await expect(renewResource(services, await harness.keys(), harness.arn)).rejects.toThrow(
@@ -255,7 +255,7 @@ test('an overdue point is prolonged as long as everything is still there', async
 test('an overdue point of which one pack has been swept is left to expire', async () => {
   const { harness, pointId } = await withOldPoint();
   harness.clock.advance(30 * day);
-  const row = harness.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  const row = harness.catalog.packRows().find(({ kind }) => kind === 'chunks') as PackRow;
   await harness.store.removeVersion(objectNameOf(row), row.versionId ?? '');
 
   const { report } = await renewResource(
@@ -266,14 +266,14 @@ test('an overdue point of which one pack has been swept is left to expire', asyn
 
   expect(report).toMatchObject({ renewed: 0, tooLate: 1, lostPacks: 1 });
   await maintain(harness);
-  expect(await harness.catalog.findPoint(pointId)).toBeUndefined();
+  expect(await harness.catalog.points.find(pointId)).toBeUndefined();
 });
 
 test('a point that is expiring is gone for whoever wants to prolong it', async () => {
   const { harness, pointId } = await withOldPoint();
   const row = await rowOf(harness, pointId);
   harness.clock.advance(2 * 3_600_000);
-  await harness.catalog.startExpiring(pointId, harness.clock.now());
+  await harness.catalog.points.startExpiring(pointId, harness.clock.now());
 
   const outcome = await prolongPoint(renewServices(harness, keepLatest), await harness.keys(), row, {
     expiresAt: new Date(harness.clock.now().getTime() + day),

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { CredentialsRefusedError } from '../../src/errors.ts';
 import { isInSample, verifySample } from '../../src/maintenance/verify-sample.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
-import { sweepPartitions, type PackRow } from '../../src/ports/catalog.ts';
+import { sweepPartitions, type PackRow } from '../../src/ports/catalog/packs.ts';
 import { day, Harness } from '../runs/harness.ts';
 
 const limits = { files: 3, bytes: 2 ** 30 };
@@ -12,7 +12,7 @@ async function withPoint(): Promise<Harness> {
   const harness = new Harness('sample');
   for (let file = 0; file < 30; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(500));
   await harness.backUp('full', { limits });
-  await harness.catalog.putResource({
+  await harness.catalog.resources.put({
     arn: harness.arn,
     kind: 's3-bucket',
     plan: 'daily',
@@ -42,7 +42,7 @@ function daysFrom(harness: Harness, count: number): Date[] {
 
 test('every pack and every resource has its turn on one day of a round', async () => {
   const harness = await withPoint();
-  const packs = harness.catalog.packs().length;
+  const packs = harness.catalog.packRows().length;
   let [seen, resources] = [0, 0];
 
   for (const date of daysFrom(harness, everyDays)) {
@@ -76,12 +76,12 @@ test('refused credentials end a sample: no pack counts as failed or damaged for 
 
   await expect(Promise.all(verifying)).rejects.toBeInstanceOf(CredentialsRefusedError);
   await Promise.allSettled(verifying);
-  expect(harness.catalog.packs().filter(({ damaged }) => damaged === true)).toEqual([]);
+  expect(harness.catalog.packRows().filter(({ damaged }) => damaged === true)).toEqual([]);
 });
 
 test('a damaged pack is found on its day, named, and marked', async () => {
   const harness = await withPoint();
-  const row = harness.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  const row = harness.catalog.packRows().find(({ kind }) => kind === 'chunks') as PackRow;
   const name = objectNameOf(row);
   const bytes = await harness.store.get(name);
   harness.clock.advance(1_000 * day);
@@ -94,14 +94,14 @@ test('a damaged pack is found on its day, named, and marked', async () => {
 
   expect(reports.reduce((sum, { damaged }) => sum + damaged, 0)).toBe(1);
   expect(reports.flatMap(({ messages }) => messages)[0]).toContain(name);
-  expect((await Array.fromAsync(harness.catalog.listDamagedPacks())).map(({ packId }) => packId)).toEqual([
+  expect((await Array.fromAsync(harness.catalog.packs.listDamaged())).map(({ packId }) => packId)).toEqual([
     row.packId,
   ]);
 });
 
 test('a root that is gone before its time is found', async () => {
   const harness = await withPoint();
-  const [point] = await Array.fromAsync(harness.catalog.listPoints(harness.arn));
+  const [point] = await Array.fromAsync(harness.catalog.points.list(harness.arn));
   if (point === undefined) throw new Error('no point');
   const now = harness.clock.now();
   harness.clock.set('2100-01-01T00:00:00Z');
@@ -118,7 +118,7 @@ test('what is too large, or frozen, is passed over and counted', async () => {
   const harness = await withPoint();
   await harness.backUp('synthetic-full', { limits });
   const keys = await harness.keys();
-  const row = harness.catalog.packs().find(({ kind }) => kind === 'container') as PackRow;
+  const row = harness.catalog.packRows().find(({ kind }) => kind === 'container') as PackRow;
   const partition = Number.parseInt(row.packId.slice(-1), 16);
   const options = { partition, day: harness.clock.now(), everyDays: 1 };
 
@@ -144,7 +144,7 @@ async function withContainer(storageClass: string) {
   const harness = await withPoint();
   await harness.backUp('synthetic-full', { limits });
   const keys = await harness.keys();
-  const planted = harness.catalog.packs().find(({ kind }) => kind === 'container') as PackRow;
+  const planted = harness.catalog.packRows().find(({ kind }) => kind === 'container') as PackRow;
   const name = objectNameOf(planted);
   const bytes = await harness.store.get(name);
   harness.clock.advance(1_000 * day);
@@ -186,7 +186,7 @@ test('a container whose class is dear to read is looked at every day, and read o
 test('a container in the standard class is read once in thirty days', async () => {
   const { harness, lookOn } = await withContainer('STANDARD');
 
-  const others = harness.catalog.packs().filter(({ kind }) => kind !== 'container').length;
+  const others = harness.catalog.packRows().filter(({ kind }) => kind !== 'container').length;
   let packs = 0;
   for (const date of daysFrom(harness, 30)) packs += (await lookOn(date)).packs;
 
@@ -219,14 +219,14 @@ test.each([
     expect(damaged).toBe(1);
     expect(messages[0]).toMatch(says);
   }
-  const marked = await Array.fromAsync(scene.harness.catalog.listDamagedPacks());
+  const marked = await Array.fromAsync(scene.harness.catalog.packs.listDamaged());
   expect(marked.map(({ packId }) => packId)).toEqual(isMarked ? [scene.packId] : []);
 });
 
 test('a call that runs out of time goes on behind the packs that it has verified', async () => {
   const harness = await withPoint();
   const keys = await harness.keys();
-  const packs = harness.catalog.packs().length;
+  const packs = harness.catalog.packRows().length;
   const options = { day: harness.clock.now(), everyDays: 1 };
   let seen = 0;
 

@@ -7,6 +7,7 @@ export type SharedPort = 'store' | 'catalog' | 'index' | 'work';
 export interface Call {
   readonly id: number;
   readonly port: SharedPort;
+  /** Of the catalog, with its part: `packs.claim`. */
   readonly method: string;
   readonly args: readonly unknown[];
 }

@@ -4,7 +4,8 @@ import { releaseHold, releasePoints } from '../../src/holds/release-hold.ts';
 import { setHold } from '../../src/holds/set-hold.ts';
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
-import type { PackRow, PointRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import type { WriteServices } from '../../src/services.ts';
 import type { Program } from './live-actor.ts';
 
@@ -43,8 +44,8 @@ export async function flagAll(
   holdId: HoldId,
   on: boolean,
 ): Promise<void> {
-  if (on) await catalog.addPointHold(point.pointId, holdId);
-  else await catalog.removePointHold(point.pointId, holdId);
+  if (on) await catalog.points.addHold(point.pointId, holdId);
+  else await catalog.points.removeHold(point.pointId, holdId);
   await store.setLegalHold(point.rootName, point.rootVersionId, on);
   for (const pack of packs) await store.setLegalHold(objectNameOf(pack), pack.versionId as string, on);
 }

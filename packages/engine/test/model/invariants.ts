@@ -9,7 +9,7 @@ import { findPageRef } from '../../src/points/page-ref-text.ts';
 import { createPageReader } from '../../src/points/point-pages.ts';
 import { decodeRoot } from '../../src/points/root-store.ts';
 import type { Root } from '../../src/points/root.ts';
-import type { PointRow } from '../../src/ports/catalog.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import type { ObjectLock } from '../../src/ports/object-store.ts';
 import { maintainOnce } from './maintainers.ts';
 import { runOn } from './run-alone.ts';
@@ -173,8 +173,8 @@ async function releaseAll({ catalog }: Ports): Promise<void> {
   for (const row of Array.from(catalog.rows())) {
     if (!('holds' in row)) continue;
     for (const holdId of row.holds ?? []) {
-      if ('rootName' in row) await catalog.removePointHold(row.pointId, holdId);
-      else await catalog.removePackHold(row.packId, holdId);
+      if ('rootName' in row) await catalog.points.removeHold(row.pointId, holdId);
+      else await catalog.packs.removeHold(row.packId, holdId);
     }
   }
 }

@@ -72,20 +72,20 @@ export class LiveActor {
     { name, storeSkewMs = 0, clock }: ActorSpec,
     { book, keyring, clock: shared }: { book: CallBook; keyring: Keyring; clock?: FakeClock },
   ): WriteServices {
-    const port = (which: SharedPort): object => this.#port(which, book, storeSkewMs);
+    const port = (which: SharedPort, part = ''): object => this.#port(which, part, book, storeSkewMs);
     return {
       store: port('store'),
-      catalog: port('catalog'),
+      catalog: new Proxy({}, { get: (_, part) => port('catalog', `${String(part)}.`) }),
       index: port('index'),
       work: port('work'),
       clock: shared ?? new FakeClock(clock),
       random: new SeededRandom(`actor ${name}`),
       keyring,
       lockMode: 'governance',
-    } as WriteServices;
+    } as unknown as WriteServices;
   }
 
-  #port(port: SharedPort, book: CallBook, storeSkewMs: number): object {
+  #port(port: SharedPort, part: string, book: CallBook, storeSkewMs: number): object {
     // No lease depends on the audit log: each actor has one of its own, and so fewer calls.
     const ownAudit = new MemoryObjectStore({ clock: new FakeClock() });
     return new Proxy(
@@ -93,7 +93,7 @@ export class LiveActor {
       {
         get: (_, method) => {
           if (typeof method !== 'string' || method === 'then') return undefined;
-          const shared = this.#shared(port, method, book, storeSkewMs);
+          const shared = this.#shared(port, part + method, book, storeSkewMs);
           if (port !== 'store') return shared;
           const own = Reflect.get(ownAudit, method, ownAudit) as (...args: unknown[]) => unknown;
           return (...args: unknown[]) =>
@@ -113,8 +113,7 @@ export class LiveActor {
   ): (...args: unknown[]) => unknown {
     const ask = async (args: readonly unknown[]): Promise<unknown> =>
       this.#ask(book.callOf(port, method, args));
-    if (method.startsWith('list'))
-      return (...args) => itemsOf(async () => (await ask(args)) as readonly unknown[]);
+    if (isList(method)) return (...args) => itemsOf(async () => (await ask(args)) as readonly unknown[]);
     if (port === 'store' && method === 'now')
       return async () => new Date(((await ask([])) as Date).getTime() + storeSkewMs);
     return async (...args) => ask(args);
@@ -128,6 +127,11 @@ export class LiveActor {
     // Callers own the bytes that they get.
     return answer.value instanceof Uint8Array ? new Uint8Array(answer.value) : answer.value;
   }
+}
+
+/** Whether a call, of a part of the catalog for instance, gives a list. */
+export function isList(method: string): boolean {
+  return /^(\w+\.)?list/.test(method);
 }
 
 /** A list is one call, made when its first item is asked for. */

@@ -11,7 +11,6 @@ import { rebuildCatalog } from '../../src/rebuild/rebuild-catalog.ts';
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
 import type { WriteServices } from '../../src/services.ts';
 import type { Program } from './live-actor.ts';
-import { loseTables } from './world.ts';
 
 const hourMs = 3_600_000;
 /** The sweeper's own default. */
@@ -20,7 +19,7 @@ const graceHours = 24;
 /** One pass over the points that are due, one after the other. */
 export const expireOnce: Program = async ({ store, catalog }) => {
   const now = await store.now();
-  for await (const point of catalog.listPointsExpiring({ to: now }))
+  for await (const point of catalog.points.listExpiring({ to: now }))
     await expirePoint({ store, catalog }, point, now);
   return 'expired';
 };
@@ -28,7 +27,7 @@ export const expireOnce: Program = async ({ store, catalog }) => {
 /** One pass over the packs that are due, one after the other. */
 export const sweepOnce: Program = async (services, keys) => {
   const dueBefore = new Date((await services.store.now()).getTime() - graceHours * hourMs);
-  for await (const { packId } of services.catalog.listPacksDue(dueBefore))
+  for await (const { packId } of services.catalog.packs.listDue(dueBefore))
     await sweepPack(sweepServicesOf(services, keys), packId, dueBefore);
   return 'swept';
 };
@@ -77,7 +76,7 @@ export const rebuild: Program = async (services, keys) => {
 
 /** Tables that are lost while others are at work, and rebuilt. */
 export const loseAndRebuild: Program = async (services, keys) => {
-  await (Reflect.get(services.catalog, loseTables) as () => Promise<void>)();
+  await (services.catalog as unknown as { readonly tables: { lose(): Promise<void> } }).tables.lose();
   return rebuild(services, keys);
 };
 

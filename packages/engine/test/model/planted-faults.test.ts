@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { HoldId } from '../../src/ids.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
-import type { PackRow, PointRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { explore, type Exploration, type Scenario } from './explorer.ts';
 import { expireOnce, rebuild, sweepOnce } from './maintainers.ts';
 import {

@@ -1,10 +1,11 @@
-import type { PackRow, PointRow } from '../../src/ports/catalog.ts';
+import type { PackClaim } from '../../src/ports/catalog/packs.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { prolongPoint } from '../../src/maintenance/prolong-point.ts';
 import { commitPoint } from '../../src/runs/commit-point.ts';
 import { leaseBase } from '../../src/runs/lease-base.ts';
 import type { WriteServices } from '../../src/services.ts';
 import type { Program } from './live-actor.ts';
-import { replaced } from './replaced.ts';
+import { replaced, replacedCatalog, type CatalogMethods } from './replaced.ts';
 import { dayAfter } from './small-vault.ts';
 import { productSteps, type ThinSteps } from './thin-writer.ts';
 
@@ -16,26 +17,25 @@ import { productSteps, type ThinSteps } from './thin-writer.ts';
 /** A program whose catalog is another one. */
 function withCatalog(
   program: Program,
-  plant: (catalog: WriteServices['catalog']) => Partial<WriteServices['catalog']>,
+  plant: (catalog: WriteServices['catalog']) => CatalogMethods,
 ): Program {
   return async (services, keys) =>
-    program({ ...services, catalog: replaced(services.catalog, plant(services.catalog)) }, keys);
+    program({ ...services, catalog: replacedCatalog(services.catalog, plant(services.catalog)) }, keys);
 }
 
 /** Rule 1 taken away: the row is written after the object. */
 export function rowAfterObject(program: Program): Program {
   return withCatalog(program, (catalog) => {
-    const claims = new Map<
-      string,
-      Pick<PackRow, 'packId' | 'kind' | 'retentionClass' | 'runId' | 'lockUntil'>
-    >();
+    const claims = new Map<string, PackClaim>();
     return {
-      claimPack: async (claim) => void claims.set(claim.packId, claim),
-      confirmPack: async (packId, stored) => {
-        const claim = claims.get(packId);
-        if (claim === undefined) return 'lost';
-        await catalog.recoverPack({ ...claim, ...stored, state: 'live' });
-        return 'live';
+      packs: {
+        claim: async (claim) => void claims.set(claim.packId, claim),
+        confirm: async (packId, stored) => {
+          const claim = claims.get(packId);
+          if (claim === undefined) return 'lost';
+          await catalog.packs.recover({ ...claim, ...stored, state: 'live' });
+          return 'live';
+        },
       },
     };
   });
@@ -43,18 +43,20 @@ export function rowAfterObject(program: Program): Program {
 
 /** Rule 2 taken away: one date for both, written before the store has been asked. */
 export function oneDate(program: Program): Program {
-  return withCatalog(program, (catalog) => ({
-    raiseLockUntil: async (packId, until) => {
-      const raised = await catalog.raiseLockUntil(packId, until);
-      if (raised === 'raised') await catalog.confirmLockedUntil(packId, until);
-      return raised;
+  return withCatalog(program, ({ packs }) => ({
+    packs: {
+      raiseLockUntil: async (packId, until) => {
+        const raised = await packs.raiseLockUntil(packId, until);
+        if (raised === 'raised') await packs.confirmLockedUntil(packId, until);
+        return raised;
+      },
     },
   }));
 }
 
 /** Rule 2 taken away: the store first, and no intent at all. */
 export function noIntent(program: Program): Program {
-  return withCatalog(program, () => ({ raiseLockUntil: async () => Promise.resolve('raised') }));
+  return withCatalog(program, () => ({ packs: { raiseLockUntil: async () => Promise.resolve('raised') } }));
 }
 
 /** Rule 3 taken away: the expiry counts from the commit, whatever the locks are. */
@@ -74,9 +76,11 @@ export function baseAfterwards(): ThinSteps {
       const promised = {
         ...services,
         store: replaced(services.store, { extendLock: async (...[, , lock]) => Promise.resolve(lock) }),
-        catalog: replaced(services.catalog, {
-          raiseLockUntil: async () => Promise.resolve('raised'),
-          confirmLockedUntil: async () => Promise.resolve('confirmed'),
+        catalog: replacedCatalog(services.catalog, {
+          packs: {
+            raiseLockUntil: async () => Promise.resolve('raised'),
+            confirmLockedUntil: async () => Promise.resolve('confirmed'),
+          },
         }),
       };
       return leaseBase(promised, keys, root, row, policy);
@@ -91,18 +95,20 @@ export function baseAfterwards(): ThinSteps {
 
 /** Rule 6 taken away: the sweeper takes what it once saw in the list, although somebody has leased it since. */
 export function unconditionally(program: Program): Program {
-  return withCatalog(program, (catalog) => ({
-    startDeleting: async (packId) => catalog.startDeleting(packId, dayAfter(36_500)),
+  return withCatalog(program, ({ packs }) => ({
+    packs: { startDeleting: async (packId) => packs.startDeleting(packId, dayAfter(36_500)) },
   }));
 }
 
 /** Rule 6 taken away: the row goes before the object. */
 export function rowBeforeObject(program: Program): Program {
-  return withCatalog(program, (catalog) => ({
-    startDeleting: async (packId, dueBefore) => {
-      const row = await catalog.startDeleting(packId, dueBefore);
-      if (row !== 'kept') await catalog.removePack(packId);
-      return row;
+  return withCatalog(program, ({ packs }) => ({
+    packs: {
+      startDeleting: async (packId, dueBefore) => {
+        const row = await packs.startDeleting(packId, dueBefore);
+        if (row !== 'kept') await packs.remove(packId);
+        return row;
+      },
     },
   }));
 }
@@ -110,11 +116,12 @@ export function rowBeforeObject(program: Program): Program {
 /** Rule 6 taken away: no grace, and a clock of the store that is minutes ahead of the one that decides. */
 export function withoutGrace(program: Program): Program {
   const graceMs = 24 * 3_600_000;
-  return withCatalog(program, (catalog) => ({
-    listPacksDue: (before, partition) =>
-      catalog.listPacksDue(new Date(before.getTime() + graceMs), partition),
-    startDeleting: async (packId, dueBefore) =>
-      catalog.startDeleting(packId, new Date(dueBefore.getTime() + graceMs)),
+  return withCatalog(program, ({ packs }) => ({
+    packs: {
+      listDue: (before, partition) => packs.listDue(new Date(before.getTime() + graceMs), partition),
+      startDeleting: async (packId, dueBefore) =>
+        packs.startDeleting(packId, new Date(dueBefore.getTime() + graceMs)),
+    },
   }));
 }
 
@@ -126,7 +133,7 @@ export function prolonger(point: PointRow, expiresAt: Date): Program {
 /** Rule 7 taken away: the expiry first, the leases after it. */
 export function expiryFirst(point: PointRow, expiresAt: Date): Program {
   return async (services, keys) => {
-    await services.catalog.prolongPoint(point.pointId, expiresAt);
+    await services.catalog.points.prolong(point.pointId, expiresAt);
     return (await prolongPoint(services, keys, point, { expiresAt })).state;
   };
 }
@@ -139,13 +146,15 @@ export const keysAsTheyAre = (): ThinSteps => ({
 
 /** Rule 12 taken away: marks of damage are not looked at. */
 export function damageUnseen(program: Program): Program {
-  return withCatalog(program, (catalog) => ({
-    getPacks: async (packIds) =>
-      new Map(
-        [...(await catalog.getPacks(packIds))].map(
-          ([packId, row]) => [packId, { ...row, damaged: false }] as const,
+  return withCatalog(program, ({ packs }) => ({
+    packs: {
+      findAll: async (packIds) =>
+        new Map(
+          [...(await packs.findAll(packIds))].map(
+            ([packId, row]) => [packId, { ...row, damaged: false }] as const,
+          ),
         ),
-      ),
+    },
   }));
 }
 
@@ -153,15 +162,17 @@ export function damageUnseen(program: Program): Program {
 export function holdsLast(program: Program): Program {
   return async (services, keys) => {
     const later: (() => Promise<unknown>)[] = [];
-    const { catalog } = services;
-    const planted = replaced(catalog, {
-      putPoint: async ({ holds, ...row }) => {
-        for (const holdId of holds ?? []) later.push(async () => catalog.addPointHold(row.pointId, holdId));
-        return catalog.putPoint(row);
-      },
-      addPointHold: async (...args) => {
-        later.push(async () => catalog.addPointHold(...args));
-        return Promise.resolve('held');
+    const { points } = services.catalog;
+    const planted = replacedCatalog(services.catalog, {
+      points: {
+        put: async ({ holds, ...row }) => {
+          for (const holdId of holds ?? []) later.push(async () => points.addHold(row.pointId, holdId));
+          return points.put(row);
+        },
+        addHold: async (...args) => {
+          later.push(async () => points.addHold(...args));
+          return Promise.resolve('held');
+        },
       },
     });
     const word = await program({ ...services, catalog: planted }, keys);
@@ -172,7 +183,7 @@ export function holdsLast(program: Program): Program {
 
 /** Rule 10 taken away: rows come back without the dates that the store and the pack maps know. */
 export function withoutDates(program: Program): Program {
-  return withCatalog(program, (catalog) => ({
-    recoverPack: async (row) => catalog.recoverPack({ ...row, lockUntil: new Date(0) }),
+  return withCatalog(program, ({ packs }) => ({
+    packs: { recover: async (row) => packs.recover({ ...row, lockUntil: new Date(0) }) },
   }));
 }

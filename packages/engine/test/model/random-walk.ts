@@ -3,7 +3,8 @@ import { newId } from '../../src/bytes.ts';
 import { BackupError, StoreUnavailableError } from '../../src/errors.ts';
 import { initialiseVault } from '../../src/keys/open-vault.ts';
 import { VaultKeys } from '../../src/keys/vault-keys.ts';
-import type { HoldRow, PointRow } from '../../src/ports/catalog.ts';
+import type { HoldRow } from '../../src/ports/catalog/holds.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { backUpFiles } from '../../src/runs/back-up-files.ts';
 import {
   FakeClock,
@@ -203,7 +204,9 @@ class RandomWalk {
   }
 
   async #startHold(): Promise<void> {
-    const points = await Array.fromAsync(this.#ports.catalog.listPointsExpiring({ from: this.#clock.now() }));
+    const points = await Array.fromAsync(
+      this.#ports.catalog.points.listExpiring({ from: this.#clock.now() }),
+    );
     if (points.length === 0) return;
     const point = this.#dice.pick(points);
     const holdId = newId<HoldId>(this.#random);
@@ -215,7 +218,7 @@ class RandomWalk {
   }
 
   async #startRelease(): Promise<void> {
-    const holds = await Array.fromAsync(this.#ports.catalog.listHolds());
+    const holds = await Array.fromAsync(this.#ports.catalog.holds.list());
     const active = holds.filter(({ releasedAt }: HoldRow) => releasedAt === undefined);
     if (active.length === 0) return;
     const { holdId } = this.#dice.pick(active);
@@ -227,8 +230,8 @@ class RandomWalk {
 
   /** Marks bytes that are well: nobody may refer to them from now on. */
   async #damageMark(): Promise<void> {
-    const packs = this.#ports.catalog.packs().filter(({ state }) => state === 'live');
-    if (packs.length > 0) await this.#ports.catalog.markDamaged(this.#dice.pick(packs).packId);
+    const packs = this.#ports.catalog.packRows().filter(({ state }) => state === 'live');
+    if (packs.length > 0) await this.#ports.catalog.packs.markDamaged(this.#dice.pick(packs).packId);
   }
 
   async #start(kind: Actor['kind'], program: Program): Promise<void> {
@@ -263,7 +266,7 @@ class RandomWalk {
     }
     await actor.live.deliver(number, await this.#perform(actor, call));
     if (actor.live.outcome !== undefined) this.#end(actor);
-    const decisive = ['removeVersion', 'put', 'prolongPoint', 'addPointHold', 'putPoint'].includes(
+    const decisive = ['removeVersion', 'put', 'points.prolong', 'points.addHold', 'points.put'].includes(
       call.method,
     );
     if (decisive) await this.#check(describeCall(call));
@@ -284,7 +287,7 @@ class RandomWalk {
     }
     const answer = await perform(this.#ports, call, this.#clock.now());
     if (call.method === 'removeVersion' && 'error' in answer) this.report.refusals += 1;
-    if (call.method === 'prolongPoint') this.report.prolonged += 1;
+    if (call.method === 'points.prolong') this.report.prolonged += 1;
     if (failure === 'after') return unanswered;
     return failure === 'twice' ? perform(this.#ports, call, this.#clock.now()) : answer;
   }
@@ -320,7 +323,7 @@ class RandomWalk {
 
   async #restoreAll(): Promise<void> {
     const points: PointRow[] = [];
-    for await (const point of this.#ports.catalog.listPointsExpiring({})) points.push(point);
+    for await (const point of this.#ports.catalog.points.listExpiring({})) points.push(point);
     for (const point of points) {
       if (point.expiring === true || (point.expiresAt <= this.#clock.now() && point.holds === undefined))
         continue;

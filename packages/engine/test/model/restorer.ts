@@ -1,7 +1,7 @@
 import { toHex, utf8 } from '../../src/bytes.ts';
 import type { RunId } from '../../src/ids.ts';
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
-import type { PointRow } from '../../src/ports/catalog.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
 import { restoreRange } from '../../src/restore/restore-range.ts';
 import { MemoryTarget, type MemoryObjectStore } from '../../src/testing/index.ts';

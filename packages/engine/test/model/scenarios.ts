@@ -1,5 +1,6 @@
 import type { HoldId, RunId } from '../../src/ids.ts';
-import type { PackRow, PointRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import type { PutOptions } from '../../src/ports/object-store.ts';
 import { CallBook, type Call } from './calls.ts';
 import type { Scenario } from './explorer.ts';
@@ -92,8 +93,6 @@ export async function makeScenario(
   };
 }
 
-const runCalls = new Set(['openRun', 'findRun', 'updateRun', 'touchRun', 'closeRun']);
-
 /**
  * Calls that commute with every call of every other actor, at any time:
  * - scratch objects and rows of runs have one owner (its repetition starts after its death);
@@ -115,9 +114,9 @@ function isPrivateIn(
     if (port === 'catalog') {
       if (isRebuilt) return false;
       const { lockUntil, lockedUntil = lockUntil } = (args.at(-1) ?? {}) as Partial<PackRow>;
-      if (method === 'claimPack' || method === 'confirmPack')
+      if (method === 'packs.claim' || method === 'packs.confirm')
         return lockedUntil !== undefined && lockedUntil > end;
-      return runCalls.has(method) || method === 'listDamagedPacks';
+      return method.startsWith('runs.') || method === 'packs.listDamaged';
     }
     if (port !== 'store') return false;
     if (method === 'now') return clockStands;
@@ -147,8 +146,8 @@ export async function makeSharedVault(): Promise<{
   const vault = await makeSmallVault();
   const { other } = runsOf(vault);
   const world = await runAlone(vault.world, { name: 'other writer', program: writer(other) }, vault);
-  const point = (await world.ports.catalog.findPoint(other.pointId)) as PointRow;
-  return { vault: { ...vault, world }, point, packs: world.ports.catalog.packs() };
+  const point = (await world.ports.catalog.points.find(other.pointId)) as PointRow;
+  return { vault: { ...vault, world }, point, packs: world.ports.catalog.packRows() };
 }
 
 /** A vault whose only point is held, long after it would have expired, and whose tables are lost. */

@@ -2,7 +2,8 @@ import type { PointId, ResourceArn, RunId } from '../../src/ids.ts';
 import { initialiseVault } from '../../src/keys/open-vault.ts';
 import { VaultKeys } from '../../src/keys/vault-keys.ts';
 import { compactTime, resourceKeyOf } from '../../src/points/point-id.ts';
-import type { PackRow, PointRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import type { Keyring } from '../../src/ports/keyring.ts';
 import { generationEnd, leaseUntilFor } from '../../src/runs/generation.ts';
 import {
@@ -86,9 +87,9 @@ export async function makeSmallVault(keysUntil: Date = dayAfter(3_650)): Promise
     };
     const program: Program = async (services, vaultKeys) => (await runThinly(services, vaultKeys, run)).point;
     const world = await runAlone(empty, { name: `first writer ${seed}`, program }, { keys, keyring });
-    const pack = world.ports.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+    const pack = world.ports.catalog.packRows().find(({ kind }) => kind === 'chunks') as PackRow;
     if (pack.lockUntil > endsFirst) continue;
-    const point = (await world.ports.catalog.findPoint(run.pointId)) as PointRow;
+    const point = (await world.ports.catalog.points.find(run.pointId)) as PointRow;
     return { world: world.at(dayAfter(1)), keys, keyring, resources, point, pack };
   }
   throw new Error('no pack has a generation that ends early enough; has the rule for lock dates changed?');

@@ -15,7 +15,8 @@ import { findPageRef, pageRefToText } from '../../src/points/page-ref-text.ts';
 import { createPageReader, pagePackRecordOf } from '../../src/points/point-pages.ts';
 import { readRoot } from '../../src/points/root-store.ts';
 import type { Root } from '../../src/points/root.ts';
-import type { PointRow, RunRow } from '../../src/ports/catalog.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
+import type { RunRow } from '../../src/ports/catalog/runs.ts';
 import { commitPoint } from '../../src/runs/commit-point.ts';
 import { keysUntil, leaseUntilFor, type LeasePolicy } from '../../src/runs/generation.ts';
 import { leaseBase, type LeasedBase } from '../../src/runs/lease-base.ts';
@@ -25,7 +26,7 @@ import type { PointContent } from '../../src/runs/point-content.ts';
 import type { RunPlan } from '../../src/runs/run-plan.ts';
 import { readUsage } from '../../src/runs/usage-runs.ts';
 import type { WriteServices } from '../../src/services.ts';
-import { replaced } from './replaced.ts';
+import { replaced, replacedCatalog } from './replaced.ts';
 
 /**
  * Fixed, so that the scenarios' times fit. Nothing is copied instead of leased: packs of one chunk are mostly directory,
@@ -71,7 +72,7 @@ export async function runThinly(
 ): Promise<Root> {
   const { store, catalog, lockMode } = services;
   const now = await store.now();
-  const row = await catalog.openRun({
+  const row = await catalog.runs.open({
     runId: run.runId,
     resourceArn: run.resourceArn,
     plan: 'model',
@@ -102,10 +103,12 @@ function quietAfterCommit(services: WriteServices, startedAt: Date): WriteServic
   return {
     ...services,
     store: replaced(services.store, { now: async () => (committed ? startedAt : services.store.now()) }),
-    catalog: replaced(services.catalog, {
-      putPoint: async (row) => {
-        await services.catalog.putPoint(row);
-        committed = true;
+    catalog: replacedCatalog(services.catalog, {
+      points: {
+        put: async (row) => {
+          await services.catalog.points.put(row);
+          committed = true;
+        },
       },
     }),
   };

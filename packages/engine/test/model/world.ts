@@ -8,6 +8,7 @@ import {
   type MemoryWorkStore,
 } from '../../src/testing/index.ts';
 import type { Answer, Call, CallBook } from './calls.ts';
+import { isList } from './live-actor.ts';
 import { canonicalText, fingerprintOf, mix, type Fingerprint } from './fingerprint.ts';
 
 /** What a call does: the world after it, what the caller is told, and whether the store had to refuse a removal. */
@@ -126,7 +127,7 @@ export class World {
 }
 
 /** What no port does: a call of this name on the catalog takes away all rows, and all items of the index. */
-export const loseTables = 'loseTables';
+const loseTables = 'tables.lose';
 
 /** Performs a call on ports that may be changed. */
 export async function perform(ports: Ports, { port, method, args }: Call, time: Date): Promise<Answer> {
@@ -137,12 +138,13 @@ export async function perform(ports: Ports, { port, method, args }: Call, time: 
       Object.assign(ports, { catalog: new MemoryCatalog(), index: new MemoryChunkIndex() });
       return { value: undefined };
     }
-    const target = ports[port];
-    const member: unknown = Reflect.get(target, method, target);
+    const [name = '', part] = method.split('.').toReversed();
+    const target = part === undefined ? ports[port] : (Reflect.get(ports[port], part) as object);
+    const member: unknown = Reflect.get(target, name, target);
     if (typeof member !== 'function' || method.endsWith('Multipart'))
       throw new NotSupportedError(`the model has no ${port}.${method}`);
     const result: unknown = Reflect.apply(member, target, args);
-    if (method.startsWith('list'))
+    if (isList(method))
       return { value: (await Array.fromAsync(result as AsyncIterable<unknown>)).map(withoutStoredAt) };
     return { value: withoutStoredAt(await result) };
   } catch (error) {

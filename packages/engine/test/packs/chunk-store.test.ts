@@ -231,7 +231,7 @@ describe('a chunk store', () => {
     expect(chunk.location).toBeUndefined();
     await store.flush();
 
-    const rows = await vault.catalog.getPacks([chunk.location!.packId]);
+    const rows = await vault.catalog.packs.findAll([chunk.location!.packId]);
     expect([...rows.values()].map(({ state }) => state)).toEqual(['live']);
   });
 

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { PageRef } from '../../src/manifest/page-store.ts';
 import { checkPack } from '../../src/packs/check-pack.ts';
 import type { ChunkLocation } from '../../src/packs/chunk-location.ts';
@@ -14,7 +14,7 @@ import { PackReader } from '../../src/packs/pack-reader.ts';
 import { largestContainerBytes, planPartBytes } from '../../src/packs/part-uploader.ts';
 import { SegmentReader } from '../../src/packs/segment-reader.ts';
 import type { StoredPack } from '../../src/packs/store-pack.ts';
-import type { Catalog } from '../../src/ports/catalog.ts';
+import type { Catalog } from '../../src/ports/catalog/catalog.ts';
 import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
 import { createPageSource, makeContents, makeTestVault, type TestVault } from './test-vault.ts';
 
@@ -113,7 +113,7 @@ describe('a container', () => {
     expect(stored).toMatchObject({ kind: 'container', name: containerName(stored.packId) });
     const state = await vault.store.head(stored.name);
     expect(state).toMatchObject({ bytes: stored.bytes, lock: { until: vault.lease.leaseUntil } });
-    expect((await vault.catalog.getPacks([stored.packId])).get(stored.packId)).toMatchObject({
+    expect((await vault.catalog.packs.findAll([stored.packId])).get(stored.packId)).toMatchObject({
       state: 'live',
       bytes: stored.bytes,
     });
@@ -179,10 +179,10 @@ describe('a container', () => {
   });
 
   test('survives parts and completions whose answers are lost', async () => {
-    for (const method of ['addPart', 'complete', 'confirmPack']) {
+    for (const method of ['addPart', 'complete', 'packs.confirm']) {
       for (const kind of ['fail-before', 'fail-after', 'time-out', 'duplicate'] as const) {
         // A completion that happens twice is the adapter's business.
-        if (kind === 'duplicate' && method !== 'confirmPack') continue;
+        if (kind === 'duplicate' && method !== 'packs.confirm') continue;
         const vault = await makeTestVault(`${method} ${kind}`);
         const plan = new FaultPlan([{ kind, call: 1, method, times: 2 }]);
         const options = optionsOf(vault, {
@@ -228,15 +228,10 @@ describe('a container', () => {
 
   test('whose row was swept is not passed off as stored', async () => {
     const vault = await makeTestVault();
-    const catalog = new Proxy(vault.catalog, {
-      get: (target, property) =>
-        property === 'confirmPack'
-          ? async () => Promise.resolve('lost')
-          : (Reflect.get(target, property) as (...args: unknown[]) => unknown).bind(target),
-    });
-    const writer = await ContainerWriter.start(optionsOf(vault, { catalog }), 0);
+    vi.spyOn(vault.catalog.packs, 'confirm').mockResolvedValue('lost');
+    const writer = await ContainerWriter.start(optionsOf(vault), 0);
 
-    await expect(finish(optionsOf(vault, { catalog }), writer)).rejects.toMatchObject({
+    await expect(finish(optionsOf(vault), writer)).rejects.toMatchObject({
       name: 'CatalogConflictError',
     });
   });

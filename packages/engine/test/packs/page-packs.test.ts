@@ -33,7 +33,7 @@ describe('a page pack writer', () => {
     const { packs } = await writePages(vault, makeContents('pages', 60));
 
     expect(packs.length).toBeGreaterThan(2);
-    const rows = await vault.catalog.getPacks(packs.map(({ packId }) => packId));
+    const rows = await vault.catalog.packs.findAll(packs.map(({ packId }) => packId));
     for (const { packId, name, bytes } of packs) {
       expect(name).toBe(pageName(packId));
       expect(bytes).toBeLessThan(packTargetBytes + 50_000);

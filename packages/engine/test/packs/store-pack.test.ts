@@ -1,11 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { newId } from '../../src/bytes.ts';
 import type { PackId } from '../../src/ids.ts';
 import { checkPack } from '../../src/packs/check-pack.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import { PackBuilder } from '../../src/packs/pack-builder.ts';
 import { storePack, type PackStoring } from '../../src/packs/store-pack.ts';
-import type { Catalog } from '../../src/ports/catalog.ts';
+import type { Catalog } from '../../src/ports/catalog/catalog.ts';
 import { FaultPlan, ProcessKilledError, withFaults, type FaultKind } from '../../src/testing/index.ts';
 import { makeContents, makeTestVault, type TestVault } from './test-vault.ts';
 
@@ -41,7 +41,9 @@ async function packIdsSeen({ store }: TestVault): Promise<PackId[]> {
 
 /** What must hold at any moment, whatever died: rule 1 of docs/leases.md. */
 async function expectConsistent(vault: TestVault, candidates: readonly PackId[]): Promise<void> {
-  const rows = await vault.catalog.getPacks([...new Set([...candidates, ...(await packIdsSeen(vault))])]);
+  const rows = await vault.catalog.packs.findAll([
+    ...new Set([...candidates, ...(await packIdsSeen(vault))]),
+  ]);
   for (const packId of await packIdsSeen(vault))
     expect(rows.has(packId), 'every object has a row').toBe(true);
   for (const row of rows.values()) {
@@ -57,7 +59,7 @@ async function expectConsistent(vault: TestVault, candidates: readonly PackId[])
   const ids = makeContents('sealed', 5, 2_000).map((content) => vault.vault.chunkId(content));
   for (const { packId } of (await vault.chunkIndex.find(ids)).values()) {
     expect(
-      (await vault.catalog.getPacks([packId])).get(packId)?.state,
+      (await vault.catalog.packs.findAll([packId])).get(packId)?.state,
       'the index names live packs only',
     ).toBe('live');
   }
@@ -70,7 +72,7 @@ describe('storing a pack', () => {
 
     const stored = await storePack(sealed, vault);
 
-    const rows = await vault.catalog.getPacks([stored.packId]);
+    const rows = await vault.catalog.packs.findAll([stored.packId]);
     expect(rows.get(stored.packId)).toMatchObject({
       state: 'live',
       kind: 'chunks',
@@ -113,7 +115,7 @@ describe('storing a pack', () => {
     const kinds: FaultKind[] = ['fail-before', 'fail-after', 'time-out', 'throttle', 'duplicate'];
     for (const kind of kinds) {
       for (const times of [1, 2]) {
-        for (const method of ['claimPack', 'put', 'confirmPack']) {
+        for (const method of ['packs.claim', 'put', 'packs.confirm']) {
           const vault = await makeTestVault(`${kind} ${method}`);
           const sealed = await makeSealed(vault);
 
@@ -123,7 +125,7 @@ describe('storing a pack', () => {
           );
 
           expect(stored.packId).toBe(sealed.pack.packId);
-          expect((await vault.catalog.getPacks([stored.packId])).get(stored.packId)?.state).toBe('live');
+          expect((await vault.catalog.packs.findAll([stored.packId])).get(stored.packId)?.state).toBe('live');
           await expectConsistent(vault, [stored.packId]);
         }
       }
@@ -141,7 +143,7 @@ describe('storing a pack', () => {
 
     const names = await packIdsSeen(vault);
     expect(new Set(names).size).toBe(names.length);
-    const rows = await vault.catalog.getPacks(names);
+    const rows = await vault.catalog.packs.findAll(names);
     expect([...rows.values()].filter(({ state }) => state === 'live').map(({ packId }) => packId)).toEqual([
       stored.packId,
     ]);
@@ -152,15 +154,9 @@ describe('storing a pack', () => {
     const vault = await makeTestVault();
     const sealed = await makeSealed(vault);
     const first = sealed.pack.packId;
-    const answers: ('lost' | undefined)[] = ['lost'];
-    const catalog = new Proxy(vault.catalog, {
-      get: (target, property) =>
-        property === 'confirmPack' && answers.length > 0
-          ? async () => Promise.resolve(answers.pop())
-          : (Reflect.get(target, property) as (...args: unknown[]) => unknown).bind(target),
-    });
+    vi.spyOn(vault.catalog.packs, 'confirm').mockResolvedValueOnce('lost');
 
-    const stored = await storePack(sealed, { ...vault, catalog });
+    const stored = await storePack(sealed, vault);
 
     expect(stored.packId).not.toBe(first);
     expect((await vault.chunkIndex.find(sealed.entries.map(({ id }) => id as never))).size).toBe(5);
@@ -193,7 +189,7 @@ describe('storing a pack', () => {
       chunkIndex: withFaults(vault.chunkIndex, plan),
     });
 
-    expect((await vault.catalog.getPacks([stored.packId])).get(stored.packId)?.state).toBe('live');
+    expect((await vault.catalog.packs.findAll([stored.packId])).get(stored.packId)?.state).toBe('live');
     expect(vault.chunkIndex.size).toBe(0);
   });
 

@@ -32,7 +32,7 @@ test.each([
     pointRow(4, degraded),
     pointRow(5),
   ])
-    await catalog.putPoint(point);
+    await catalog.points.put(point);
 
   expect((await findCleanPoint(catalog, pointRow(of), at(20)))?.pointId).toBe(pointRow(clean).pointId);
 });

@@ -130,7 +130,7 @@ describe('an object that went into an archive class since the last backup', () =
   test('is copied out of a pack that cannot be leased', async () => {
     const { harness, before } = await withArchived();
     const packs = await packsOf(harness, before);
-    for (const packId of packs) await harness.catalog.markDamaged(packId as never);
+    for (const packId of packs) await harness.catalog.packs.markDamaged(packId as never);
 
     const copied = await harness.backUp('full');
     await expectWhole(harness, before, copied);

@@ -105,7 +105,7 @@ test('a join whose process dies at any of its calls goes on, and no shard counts
       if (!(error instanceof ProcessKilledError)) throw error;
     });
     survived = !faults.killed;
-    const isOver = (await catalog.findRun(run.plan.runId))?.pointId !== undefined;
+    const isOver = (await catalog.runs.find(run.plan.runId))?.pointId !== undefined;
     if (!isOver) await join(harness, run, shards, 4);
 
     const [made] = (await harness.committed()).filter(({ run: id }) => id === run.plan.runId);

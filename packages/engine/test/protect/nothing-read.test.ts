@@ -27,7 +27,7 @@ describe('a run that can read nothing of what was listed', () => {
         /none of the 3 entries that .* could be read, and no point was made: "a" may not be read; allow reading it$/,
       );
       expect(await harness.committed()).toEqual([]);
-      const [run] = await Array.fromAsync(harness.catalog.listRuns({}));
+      const [run] = await Array.fromAsync(harness.catalog.runs.list({}));
       expect(run).toMatchObject({ state: 'failed', error: { name: 'NothingReadError' } });
     },
   );

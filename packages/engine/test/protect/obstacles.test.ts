@@ -94,8 +94,8 @@ test('a full has nothing to carry from', async () => {
 test('what lies in damaged packs is not carried, and each such path is a warning', async () => {
   const harness = await withFiles('damaged');
   await harness.backUp('full');
-  for (const { packId, kind } of harness.catalog.packs())
-    if (kind === 'chunks') await harness.catalog.markDamaged(packId);
+  for (const { packId, kind } of harness.catalog.packRows())
+    if (kind === 'chunks') await harness.catalog.packs.markDamaged(packId);
   harness.clock.advance(minute);
 
   const { root, state } = await harness.backUp('incremental', { source: withObstacle(harness) });

@@ -67,7 +67,7 @@ describe.each(Object.entries(sizes))(
       const { root } = await harness.open(second);
       expect(root).toMatchObject({ warnings: 1, warningList: [{ path: 'file', reason: 'vanished' }] });
       expect(root.counts).toMatchObject({ files: 2, filesRemoved: 1, logicalBytes: 2 });
-      expect((await harness.catalog.findRun(root.run))?.state).toBe('completed-with-warnings');
+      expect((await harness.catalog.runs.find(root.run))?.state).toBe('completed-with-warnings');
       expect(await contentIn(harness, second, 'file')).toBeUndefined();
     });
 
@@ -256,7 +256,7 @@ describe('a source that breaks totally', () => {
 
     await expect(harness.backUp('full', { source, runId })).rejects.toThrow(SourceUnavailableError);
 
-    const run = await harness.catalog.findRun(runId);
+    const run = await harness.catalog.runs.find(runId);
     expect(run).toMatchObject({
       state: 'failed',
       error: { name: 'SourceUnavailableError', message: 'the bucket is gone' },

@@ -7,7 +7,7 @@ import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
-import type { PackRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import { rebuildCatalog, type RebuildReport } from '../../src/rebuild/rebuild-catalog.ts';
 import {
   FaultPlan,
@@ -81,7 +81,7 @@ function comparable(rows: readonly PackRow[]) {
 }
 
 async function pointsOf(catalog: MemoryCatalog) {
-  const rows = await Array.fromAsync(catalog.listPointsExpiring({}));
+  const rows = await Array.fromAsync(catalog.points.listExpiring({}));
   return rows.toSorted((a, b) => (a.pointId < b.pointId ? -1 : 1));
 }
 
@@ -93,16 +93,16 @@ test('tables that are lost come back from the bucket as they were', async () => 
 
   const { catalog, index } = scene.tables;
   expect(await pointsOf(catalog)).toEqual(await pointsOf(scene.catalog));
-  expect(comparable(catalog.packs())).toEqual(comparable(scene.catalog.packs()));
+  expect(comparable(catalog.packRows())).toEqual(comparable(scene.catalog.packRows()));
   expect(index.size).toBe(scene.index.size);
-  expect(await catalog.findResource(scene.arn)).toMatchObject({
+  expect(await catalog.resources.find(scene.arn)).toMatchObject({
     plan: 'daily',
     lastPointId: scene.points.at(-1),
   });
   expect(report).toMatchObject({
     resources: 1,
     points: 5,
-    packs: scene.catalog.packs().length,
+    packs: scene.catalog.packRows().length,
     damagedPacks: [],
     failures: { count: 0 },
   });
@@ -112,14 +112,14 @@ test('after it the next incremental stores only what changed, and every point re
   const scene = await Scene.make('goes on');
   scene.loseTables();
   await scene.rebuild();
-  const before = scene.tables.catalog.packs().length;
+  const before = scene.tables.catalog.packRows().length;
 
   scene.plantFile(3, 'changed after the rebuild');
   const { root } = await scene.backUp('incremental', { services: scene.rebuilt });
 
   expect(root).toMatchObject({ type: 'incremental', base: scene.points.at(-1) });
   expect(root.counts).toMatchObject({ filesChanged: 2, newBytes: 40_000 });
-  expect(scene.tables.catalog.packs().length).toBeLessThanOrEqual(before + 3);
+  expect(scene.tables.catalog.packRows().length).toBeLessThanOrEqual(before + 3);
   for (const point of [...scene.points, root.point]) {
     const { outcome } = await scene.restore(point);
     expect(outcome.failed).toEqual([]);
@@ -155,7 +155,7 @@ test('what was locked stays, and what falls due is swept as before', async () =>
 
 test('a lock that somebody shortened does not hurry the sweeper', async () => {
   const scene = await Scene.make('shortened');
-  const row = scene.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  const row = scene.catalog.packRows().find(({ kind }) => kind === 'chunks') as PackRow;
   const { versionId } = row;
   const bytes = await scene.store.get(objectNameOf(row));
   scene.clock.advance(200 * day);
@@ -166,7 +166,7 @@ test('a lock that somebody shortened does not hurry the sweeper', async () => {
 
   await scene.rebuild();
 
-  const rebuilt = (await scene.tables.catalog.getPacks([row.packId])).get(row.packId);
+  const rebuilt = (await scene.tables.catalog.packs.findAll([row.packId])).get(row.packId);
   expect(rebuilt?.lockUntil).toEqual(row.lockedUntil);
 });
 
@@ -185,10 +185,10 @@ test('held points and their containers are held again', async () => {
   await scene.maintain();
 
   const { catalog } = scene.tables;
-  const [recovered] = await Array.fromAsync(catalog.listHolds());
+  const [recovered] = await Array.fromAsync(catalog.holds.list());
   expect(recovered).toMatchObject({ scope, setBy: 'holdfast' });
-  expect((await catalog.findPoint(container))?.holds).toEqual([recovered?.holdId]);
-  expect(catalog.packs().filter(({ holds }) => holds !== undefined)).toMatchObject([
+  expect((await catalog.points.find(container))?.holds).toEqual([recovered?.holdId]);
+  expect(catalog.packRows().filter(({ holds }) => holds !== undefined)).toMatchObject([
     { kind: 'container', holds: [recovered?.holdId] },
   ]);
   const { outcome } = await scene.restore(container);
@@ -204,21 +204,21 @@ test('points whose rows are older than their holds are held again', async () => 
   const hold = await setHold(scene.services, { holdId, scope, setBy: 'ann', reason: 'case 7' });
   await applyHold(scene.services, await scene.keys(), hold);
   scene.loseTables();
-  for (const row of before) await scene.tables.catalog.putPoint(row);
+  for (const row of before) await scene.tables.catalog.points.put(row);
 
   await scene.rebuild();
 
   const { catalog } = scene.tables;
   for (const { pointId, holds } of await pointsOf(catalog)) expect(holds, pointId).toHaveLength(1);
-  const ofContainer = (await catalog.findPoint(container))?.holds;
-  expect(catalog.packs().filter(({ holds }) => holds !== undefined)).toMatchObject([
+  const ofContainer = (await catalog.points.find(container))?.holds;
+  expect(catalog.packRows().filter(({ holds }) => holds !== undefined)).toMatchObject([
     { kind: 'container', holds: ofContainer },
   ]);
 });
 
 test('a pack whose directory is damaged is never reused', async () => {
   const scene = await Scene.make('damaged');
-  const row = scene.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  const row = scene.catalog.packRows().find(({ kind }) => kind === 'chunks') as PackRow;
   const bytes = (await scene.store.get(objectNameOf(row))).slice(0, -10);
   scene.clock.advance(200 * day);
   await scene.store.removeVersion(objectNameOf(row), row.versionId ?? '');
@@ -237,18 +237,21 @@ describe('is repeatable', () => {
   test('and changes nothing of tables that are whole', async () => {
     const scene = await Scene.make('whole');
     const { catalog } = scene;
-    const before = [comparable(catalog.packs()), await pointsOf(catalog), scene.index.size];
+    const before = [comparable(catalog.packRows()), await pointsOf(catalog), scene.index.size];
 
     await scene.rebuild();
 
-    expect([comparable(catalog.packs()), await pointsOf(catalog), scene.index.size]).toEqual(before);
+    expect([comparable(catalog.packRows()), await pointsOf(catalog), scene.index.size]).toEqual(before);
   });
 
   test('after a process that died at any call', async () => {
     const reference = await Scene.make('dies');
     reference.loseTables();
     await reference.rebuild();
-    const wanted = [comparable(reference.tables.catalog.packs()), await pointsOf(reference.tables.catalog)];
+    const wanted = [
+      comparable(reference.tables.catalog.packRows()),
+      await pointsOf(reference.tables.catalog),
+    ];
     let killed = 0;
     for (let call = 1, alive = false; !alive; call += 17) {
       const scene = await Scene.make('dies');
@@ -269,7 +272,7 @@ describe('is repeatable', () => {
 
       await scene.rebuild();
 
-      expect([comparable(scene.tables.catalog.packs()), await pointsOf(scene.tables.catalog)]).toEqual(
+      expect([comparable(scene.tables.catalog.packRows()), await pointsOf(scene.tables.catalog)]).toEqual(
         wanted,
       );
       expect(scene.tables.index.size).toBe(reference.tables.index.size);
@@ -279,11 +282,11 @@ describe('is repeatable', () => {
 
   test('a row that is being deleted stays so', async () => {
     const scene = await Scene.make('deleting');
-    const row = scene.catalog.packs()[0] as PackRow;
+    const row = scene.catalog.packRows()[0] as PackRow;
     scene.catalog.plantPack({ ...row, state: 'deleting' });
 
     await scene.rebuild();
 
-    expect((await scene.catalog.getPacks([row.packId])).get(row.packId)?.state).toBe('deleting');
+    expect((await scene.catalog.packs.findAll([row.packId])).get(row.packId)?.state).toBe('deleting');
   });
 });

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { HoldId, PointId } from '../../src/ids.ts';
-import type { PointRow } from '../../src/ports/catalog.ts';
+import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { planRetention, type RetentionReason } from '../../src/retention/plan-retention.ts';
 import { RetentionRules } from '../../src/model/retention-rules.ts';
 import { pointRow } from '../../src/testing/catalog-rows.ts';

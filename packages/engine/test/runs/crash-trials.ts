@@ -93,7 +93,7 @@ export async function finishTrial(
   type: BackupType,
   runId = newId<RunId>(harness.random),
 ): Promise<RunId> {
-  if ((await harness.catalog.findRun(runId))?.state !== 'completed')
+  if ((await harness.catalog.runs.find(runId))?.state !== 'completed')
     await harness.backUp(type, { limits: crashLimits, runId });
   return runId;
 }

@@ -82,7 +82,7 @@ describe.each(types)('a store that keeps half of what a %s backup writes', (type
       if (keys instanceof VaultKeys) {
         const { problems } = await verifyHistory({ store: harness.store, keys }, harness.arn);
         for (const { pointId } of problems) {
-          expect(await harness.catalog.findPoint(pointId as PointId), where).toBeUndefined();
+          expect(await harness.catalog.points.find(pointId as PointId), where).toBeUndefined();
           const { name, versionId } = await harness.store.head(
             rootName(resourceKeyOf(harness.arn), pointId as PointId),
           );

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { BackupError } from '../../src/errors.ts';
 import type { PackId } from '../../src/ids.ts';
 import { openVault } from '../../src/keys/open-vault.ts';
-import type { Catalog } from '../../src/ports/catalog.ts';
+import type { Catalog } from '../../src/ports/catalog/catalog.ts';
 import type { Keyring } from '../../src/ports/keyring.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
 import type { Root } from '../../src/points/root.ts';
@@ -60,12 +60,12 @@ async function verifyAll(behind: ObjectStore, marked: Catalog, plan: FaultPlan):
 /** A catalog that has the rows of the vault's packs. */
 function catalogOfPacks(): MemoryCatalog {
   const catalog = new MemoryCatalog();
-  for (const row of harness.catalog.packs()) catalog.plantPack(row);
+  for (const row of harness.catalog.packRows()) catalog.plantPack(row);
   return catalog;
 }
 
 function markedIn(catalog: MemoryCatalog): PackId[] {
-  return catalog.packs().flatMap(({ packId, damaged: isMarked }) => (isMarked === true ? [packId] : []));
+  return catalog.packRows().flatMap(({ packId, damaged: isMarked }) => (isMarked === true ? [packId] : []));
 }
 
 describe.each([

@@ -49,9 +49,9 @@ describe.each(types)('a process that dies during a %s backup', (type) => {
         ).toHaveLength(1);
         expect(roots.filter(({ run }) => run === runId).length, where).toBeLessThanOrEqual(1);
         await expectAllWhole(harness, states, visible, where);
-        const run = await harness.catalog.findRun(next);
+        const run = await harness.catalog.runs.find(next);
         expect(run?.state, where).toBe('completed');
-        expect(await harness.catalog.findPoint(run?.pointId as PointId), where).toBeDefined();
+        expect(await harness.catalog.points.find(run?.pointId as PointId), where).toBeDefined();
       }
       console.info(`${type} (${kind}): ${tried.length} of ${calls} kill points`);
     },

@@ -13,7 +13,7 @@ async function withContent(seed: string): Promise<Harness> {
 /** The latest lock among the packs of chunks of a class, in days from now; `undefined` when there is none. */
 async function latestLock(harness: Harness, retentionClass: string): Promise<number | undefined> {
   const rows = harness.catalog
-    .packs()
+    .packRows()
     .filter((row) => row.kind === 'chunks' && row.retentionClass === retentionClass);
   const days = rows.map(
     ({ lockedUntil }) => ((lockedUntil?.getTime() ?? 0) - harness.clock.now().getTime()) / day,

@@ -4,7 +4,7 @@ import type { ChunkId, PackId } from '../../src/ids.ts';
 import { decodeExtent } from '../../src/manifest/extent.ts';
 import { decodeFileKey } from '../../src/manifest/tuple-key.ts';
 import { packName } from '../../src/packs/object-names.ts';
-import type { PackRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import { diffPoints } from '../../src/restore/browse.ts';
 import { backUpFiles } from '../../src/runs/back-up-files.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
@@ -65,7 +65,9 @@ describe('a pack of which less than half is used when its lease would have to be
     const next = await harness.backUp('incremental');
 
     expect(await lockOf(harness, pack)).toEqual(before);
-    expect(harness.catalog.packs().find(({ packId }) => packId === pack.packId)?.lockUntil).toEqual(before);
+    expect(harness.catalog.packRows().find(({ packId }) => packId === pack.packId)?.lockUntil).toEqual(
+      before,
+    );
     expect(await packsOf(harness, next)).not.toContain(pack.packId);
     expect(harness.source.opened.length).toBe(opened);
     await expectConsistent(harness, next);
@@ -230,12 +232,12 @@ test('a differential copies what the full of its chain has in a mostly dead pack
 test('a synthetic full extends nothing of its base: it only reads it', async () => {
   const { harness } = await withMostlyDeadPack('synthetic', 12, 18);
   const latestExpiry = leaseUntilFor(harness.clock.now(), 35);
-  expect(harness.catalog.packs().filter(({ lockUntil }) => lockUntil < latestExpiry)).not.toEqual([]);
-  const locks = new Map(harness.catalog.packs().map(({ packId, lockUntil }) => [packId, lockUntil]));
+  expect(harness.catalog.packRows().filter(({ lockUntil }) => lockUntil < latestExpiry)).not.toEqual([]);
+  const locks = new Map(harness.catalog.packRows().map(({ packId, lockUntil }) => [packId, lockUntil]));
 
   const next = await harness.backUp('synthetic-full');
 
-  for (const { packId, lockUntil } of harness.catalog.packs())
+  for (const { packId, lockUntil } of harness.catalog.packRows())
     expect(lockUntil).toEqual(locks.get(packId) ?? lockUntil);
   await expectConsistent(harness, next);
   await expectWhole(harness, next);

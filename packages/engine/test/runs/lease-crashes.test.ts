@@ -93,10 +93,10 @@ describe('a run that copies chunks and pages out of mostly dead packs', () => {
         const again = tried.indexOf(call) % 2 === 0;
         if (!again) harness.clock.advance(31 * minute);
         const next = again ? runId : newId<RunId>(harness.random);
-        if ((await harness.catalog.findRun(next))?.state !== 'completed')
+        if ((await harness.catalog.runs.find(next))?.state !== 'completed')
           await harness.backUp('incremental', { runId: next });
         await expectAllWhole(harness, states, current, where);
-        expect((await harness.catalog.findRun(next))?.state, where).toBe('completed');
+        expect((await harness.catalog.runs.find(next))?.state, where).toBe('completed');
       }
       console.info(`copying incremental (${kind}): ${tried.length} of ${calls} kill points`);
     },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { PackRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { day, Harness } from './harness.ts';
 import { expectConsistent, expectWhole } from './mostly-dead.ts';
@@ -21,7 +21,7 @@ async function aged(seed: string, changed: number): Promise<AgedPages> {
   };
   for (let file = 0; file < files; file += 1) plant(file);
   const { root: full } = await harness.backUp('full');
-  const rows = await harness.catalog.getPacks(full.pagePacks.map(({ pack }) => pack));
+  const rows = await harness.catalog.packs.findAll(full.pagePacks.map(({ pack }) => pack));
   const pages = [...rows.values()].sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0))[0] as PackRow;
   harness.clock.advance(day);
   for (let file = 0; file < changed; file += 1) plant(file);
@@ -31,7 +31,7 @@ async function aged(seed: string, changed: number): Promise<AgedPages> {
 }
 
 function lockOf({ harness, pages }: AgedPages): Date | undefined {
-  return harness.catalog.packs().find(({ packId }) => packId === pages.packId)?.lockUntil;
+  return harness.catalog.packRows().find(({ packId }) => packId === pages.packId)?.lockUntil;
 }
 
 test('a page pack of which less than half is used is not extended: its pages are written anew', async () => {

@@ -3,7 +3,7 @@ import { newId } from '../../src/bytes.ts';
 import { LeaseTooShortError } from '../../src/errors.ts';
 import type { PackId } from '../../src/ids.ts';
 import { packName } from '../../src/packs/object-names.ts';
-import type { PackRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import { commitPoint, type CommittedPoint } from '../../src/runs/commit-point.ts';
 import { generationEnd, leaseUntilFor, lockDates } from '../../src/runs/generation.ts';
 import { openRun } from '../../src/runs/open-run.ts';
@@ -70,7 +70,7 @@ test('daily incrementals over many generations extend each pack about once a gen
     if (n % 9 === 0) await expectProtected(harness, point);
   }
 
-  const packs = harness.catalog.packs().filter(({ state }) => state === 'live').length;
+  const packs = harness.catalog.packRows().filter(({ state }) => state === 'live').length;
   const locked = harness.store.requests('extendLock');
   expect(locked).toBeGreaterThan(5);
   // Keys and format file besides: three objects a generation.
@@ -79,7 +79,7 @@ test('daily incrementals over many generations extend each pack about once a gen
 
 test('an incremental leases all that it builds on before it reads the source', async () => {
   const { harness, full } = await withFull('before');
-  const leasesBefore = harness.catalog.packs();
+  const leasesBefore = harness.catalog.packRows();
   harness.clock.advance(31 * day);
   harness.source.plant('file 0', 'changed');
   const opened = await openRun(harness.services, harness.request('incremental'));
@@ -92,7 +92,7 @@ test('an incremental leases all that it builds on before it reads the source', a
   expect(needed.size).toBeGreaterThan(packs.length);
   const before = leasesBefore.filter(({ packId }) => needed.has(packId));
   expect(before.some(({ lockUntil }) => lockUntil < leaseUntil)).toBe(true);
-  for (const row of harness.catalog.packs()) {
+  for (const row of harness.catalog.packRows()) {
     if (needed.has(row.packId))
       expect(row.lockedUntil?.getTime(), row.kind).toBeGreaterThanOrEqual(leaseUntil.getTime());
   }
@@ -115,7 +115,7 @@ describe('packs of the base that cannot be leased', () => {
   test.each(Object.keys(losses))('have what lies in them read again: %s', async (name) => {
     const { harness } = await withFull('unleased');
     harness.clock.advance(31 * day);
-    const lost = harness.catalog.packs().filter(({ kind }) => kind === 'chunks')[1] as PackRow;
+    const lost = harness.catalog.packRows().filter(({ kind }) => kind === 'chunks')[1] as PackRow;
     await losses[name]?.(harness, lost);
     const before = harness.source.opened.length;
 
@@ -132,7 +132,7 @@ describe('packs of the base that cannot be leased', () => {
   test('have a file that cannot be read either left out, with a warning', async () => {
     const { harness } = await withFull('unreadable');
     harness.clock.advance(31 * day);
-    const lost = harness.catalog.packs().filter(({ kind }) => kind === 'chunks')[1] as PackRow;
+    const lost = harness.catalog.packRows().filter(({ kind }) => kind === 'chunks')[1] as PackRow;
     harness.catalog.losePack(lost.packId);
     harness.source.trap('file 4', 'deny');
 
@@ -149,13 +149,13 @@ describe('packs of the base that cannot be leased', () => {
   test('make the run a full, with a reason, when they hold its pages', async () => {
     const { harness, full } = await withFull('pages');
     harness.clock.advance(day);
-    const pages = harness.catalog.packs().find(({ kind }) => kind === 'pages') as PackRow;
+    const pages = harness.catalog.packRows().find(({ kind }) => kind === 'pages') as PackRow;
     harness.catalog.plantPack({ ...pages, state: 'deleting' });
 
     const next = await harness.backUp('incremental', { limits });
 
     expect(next.root).toMatchObject({ type: 'full', chain: next.root.point });
-    const run = await harness.catalog.findRun(next.root.run);
+    const run = await harness.catalog.runs.find(next.root.run);
     expect(run?.typeReason).toContain(pages.packId);
     expect(run?.typeReason).toContain(full.root.point);
     await expectProtected(harness, next);
@@ -164,7 +164,7 @@ describe('packs of the base that cannot be leased', () => {
 
   test('are not found by their chunks either', async () => {
     const { harness } = await withFull('index');
-    const lost = harness.catalog.packs().filter(({ kind }) => kind === 'chunks')[1] as PackRow;
+    const lost = harness.catalog.packRows().filter(({ kind }) => kind === 'chunks')[1] as PackRow;
     harness.catalog.plantPack({ ...lost, damaged: true });
 
     const next = await harness.backUp('full', { limits });
@@ -218,7 +218,7 @@ describe('a run that stalls before its commit', () => {
 
   test('so long that a sweeper got at one of its packs fails, and says what to do', async () => {
     const { harness, commit } = await stalled(60 * day, ({ catalog }) => {
-      const row = catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+      const row = catalog.packRows().find(({ kind }) => kind === 'chunks') as PackRow;
       catalog.plantPack({ ...row, state: 'deleting' });
     });
 

@@ -41,7 +41,7 @@ test('a listing that takes longer than a silent run stays open keeps its run ali
   const runId = newId<RunId>(harness.random);
   let silent = 0;
   const source = slow(harness, async () => {
-    const run = await harness.catalog.findRun(runId);
+    const run = await harness.catalog.runs.find(runId);
     if (run === undefined || run.aliveUntil <= harness.clock.now()) silent += 1;
   });
 
@@ -57,11 +57,11 @@ test('a run that is cancelled during a listing stops before the listing is over'
   let listed = 0;
   const source = slow(harness, async (count) => {
     listed = count;
-    if (count === 1_500) await harness.catalog.cancelRun(runId);
+    if (count === 1_500) await harness.catalog.runs.cancel(runId);
   });
 
   await expect(harness.backUp('full', { runId, source })).rejects.toThrow(RunClosedError);
 
   expect(listed).toBe(2_000);
-  expect((await harness.catalog.findRun(runId))?.state).toBe('cancelled');
+  expect((await harness.catalog.runs.find(runId))?.state).toBe('cancelled');
 });

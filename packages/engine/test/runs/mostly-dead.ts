@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { PointId } from '../../src/ids.ts';
-import type { PackRow } from '../../src/ports/catalog.ts';
+import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { verifyPoint } from '../../src/verify/verify-point.ts';
 import { countReferences, day, describeState, Harness, packMapOf, type State } from './harness.ts';
@@ -33,7 +33,7 @@ export async function fillPack(harness: Harness): Promise<{ full: CommittedPoint
     harness.source.plant(pathOf(file), harness.random.bytes(200_000));
   harness.source.plant('large', harness.random.bytes(largeBytes));
   const full = await harness.backUp('full');
-  const pack = harness.catalog.packs().find(({ kind }) => kind === 'chunks') as PackRow;
+  const pack = harness.catalog.packRows().find(({ kind }) => kind === 'chunks') as PackRow;
   return { full, pack };
 }
 

@@ -44,7 +44,7 @@ describe('opening a run', () => {
     const next = await harness.backUp('full');
 
     expect(next.state).toBe('completed');
-    expect((await harness.catalog.findRun(abandoned.plan.runId))?.state).toBe('failed');
+    expect((await harness.catalog.runs.find(abandoned.plan.runId))?.state).toBe('failed');
     const options = { ...abandoned, source: harness.source };
     await expect(protectShard(harness.services, shard as Shard, options)).rejects.toThrow(RunClosedError);
     await expect(
@@ -75,7 +75,7 @@ describe('opening a run', () => {
 
     expect(root).toMatchObject({ type: 'full', chain: root.point });
     expect(root.base).toBeUndefined();
-    const run = await harness.catalog.findRun(root.run);
+    const run = await harness.catalog.runs.find(root.run);
     expect(run).toMatchObject({ requestedType: 'incremental', type: 'full' });
     expect(run?.typeReason).toMatch(/no recovery point/);
   });
@@ -127,13 +127,13 @@ describe('a run that somebody cancels', () => {
     const shards = await shardsOf(harness, plan.runId);
     const options = { plan, keys, source: harness.source };
     for (const shard of shards) await protectShard(harness.services, shard, options);
-    await harness.catalog.cancelRun(plan.runId);
+    await harness.catalog.runs.cancel(plan.runId);
 
     await expect(protectShard(harness.services, shards[0] as Shard, options)).rejects.toThrow(RunClosedError);
     await expect(commit(harness, { plan, keys }, shards)).rejects.toThrow(RunClosedError);
     await failRun(harness.services, plan.runId, { name: 'Error', message: 'something' });
 
-    expect((await harness.catalog.findRun(plan.runId))?.state).toBe('cancelled');
+    expect((await harness.catalog.runs.find(plan.runId))?.state).toBe('cancelled');
     expect(await harness.committed()).toEqual([]);
     expect((await harness.backUp('full')).state).toBe('completed');
   });
@@ -147,7 +147,7 @@ describe('a run that somebody cancels', () => {
 
     const committing = commitPoint(harness.services, keys, plan, async () => {
       const content = await joinShards(harness.services, keys, plan, shards.length);
-      await harness.catalog.cancelRun(plan.runId);
+      await harness.catalog.runs.cancel(plan.runId);
       return content;
     });
 

@@ -6,7 +6,7 @@ export class CallCounts {
     this.#counts.set(call, this.of(call) + count);
   }
 
-  /** For instance `store.extendLock packs`, or `catalog.raiseLockUntil`. */
+  /** For instance `store.extendLock packs`, or `catalog.packs.raiseLockUntil`. */
   of(call: string): number {
     return this.#counts.get(call) ?? 0;
   }
@@ -21,7 +21,10 @@ export function counted<Port extends object>(port: Port, counts: CallCounts, nam
   return new Proxy(port, {
     get(target, property) {
       const member: unknown = Reflect.get(target, property, target);
-      if (typeof member !== 'function' || typeof property !== 'string') return member;
+      if (typeof property !== 'string') return member;
+      if (typeof member === 'object' && member !== null)
+        return counted(member, counts, `${name}.${property}`);
+      if (typeof member !== 'function') return member;
       return (...args: unknown[]): unknown => {
         const [first] = args;
         const call = `${name}.${property}`;

@@ -30,9 +30,9 @@ export function leaseCosts(calls: CallCounts, meanPacks: number, days: number): 
   const retentions = calls.of('store.extendLock packs') + calls.of('store.extendLock pages');
   const cost =
     retentions * putObjectRetention +
-    calls.of('catalog.raiseLockUntil') * intentWriteUnits * writeUnit +
-    calls.of('catalog.confirmLockedUntil') * confirmationWriteUnits * writeUnit +
-    calls.of('catalog.getPacks items') * readUnit;
+    calls.of('catalog.packs.raiseLockUntil') * intentWriteUnits * writeUnit +
+    calls.of('catalog.packs.confirmLockedUntil') * confirmationWriteUnits * writeUnit +
+    calls.of('catalog.packs.findAll items') * readUnit;
   const packMonths = (meanPacks * days) / daysPerMonth;
   return {
     requestsPerPackAndGeneration: calls.of('store.extendLock packs') / ((meanPacks * days) / 30),

@@ -131,7 +131,7 @@ export class VaultSimulation {
   /** What the vault holds now, and what it would have to hold at least. */
   async measure(): Promise<VaultSize> {
     const { store, catalog, arn } = this.harness;
-    const points = new Set((await Array.fromAsync(catalog.listPoints(arn))).map(({ pointId }) => pointId));
+    const points = new Set((await Array.fromAsync(catalog.points.list(arn))).map(({ pointId }) => pointId));
     const oldest = this.#points.find(({ point }) => points.has(point))?.day ?? this.#day;
     let chunks = this.#options.files;
     for (const [last, count] of this.#lastSeen) if (last >= oldest) chunks += count;
@@ -150,7 +150,7 @@ export class VaultSimulation {
   /** Restores the oldest and the newest point that there is. @returns how many entries are not what they were. */
   async countWrong(): Promise<number> {
     const { catalog, arn } = this.harness;
-    const there = new Set((await Array.fromAsync(catalog.listPoints(arn))).map(({ pointId }) => pointId));
+    const there = new Set((await Array.fromAsync(catalog.points.list(arn))).map(({ pointId }) => pointId));
     const kept = this.#points.filter(({ point }) => there.has(point));
     let wrong = 0;
     for (const { point, serials } of kept.length < 2 ? kept : [kept[0], kept.at(-1)].filter(isDefined)) {

@@ -22,7 +22,7 @@ async function withPoint(): Promise<{ harness: Harness; root: Root; packs: strin
   const byId = new Map(
     (await packMapOf(await harness.open(root.point))).map((entry) => [entry.packId, objectNameOf(entry)]),
   );
-  const written = harness.catalog.packs().filter(({ kind }) => kind === 'chunks');
+  const written = harness.catalog.packRows().filter(({ kind }) => kind === 'chunks');
   return { harness, root, packs: written.map(({ packId }) => byId.get(packId) as string) };
 }
 

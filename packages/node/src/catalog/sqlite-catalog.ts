@@ -1,16 +1,28 @@
 import type {
   Catalog,
+  ConfirmedPack,
+  FoundResource,
   HoldId,
   HoldRow,
+  Holds,
+  PackClaim,
   PackId,
   PackRow,
+  Packs,
   PointId,
   PointRow,
+  Points,
   ResourceArn,
   ResourceRow,
+  Resources,
   RestoreRow,
+  Restores,
+  RunChange,
+  RunFilter,
   RunId,
+  RunOutcome,
   RunRow,
+  Runs,
   TimeRange,
 } from '@holdfast/engine';
 
@@ -25,7 +37,6 @@ const resourceDates = ['seenAt', 'lastSourceTime'] as const;
 const holdDates = ['setAt', 'releasedAt'] as const;
 const restoreDates = ['startedAt', 'endedAt'] as const;
 
-type FoundFields = Parameters<Catalog['putResource']>[0];
 type LastFields = Pick<ResourceRow, 'lastRunId' | 'lastRunState' | 'lastPointId' | 'lastSourceTime'>;
 interface ResourceColumns {
   readonly found: string | null;
@@ -37,6 +48,60 @@ interface ResourceColumns {
  * open, each through an object of its own; every method is one transaction, on the disk when its promise is fulfilled.
  */
 export class SqliteCatalog implements Catalog {
+  readonly resources: Resources = {
+    put: (...args) => this.#putResource(...args),
+    find: (...args) => this.#findResource(...args),
+    list: (...args) => this.#listResources(...args),
+    remove: (...args) => this.#removeResource(...args),
+  };
+  readonly runs: Runs = {
+    open: (...args) => this.#openRun(...args),
+    find: (...args) => this.#findRun(...args),
+    update: (...args) => this.#updateRun(...args),
+    touch: (...args) => this.#touchRun(...args),
+    cancel: (...args) => this.#cancelRun(...args),
+    close: (...args) => this.#closeRun(...args),
+    list: (...args) => this.#listRuns(...args),
+  };
+  readonly points: Points = {
+    put: (...args) => this.#putPoint(...args),
+    find: (...args) => this.#findPoint(...args),
+    list: (...args) => this.#listPoints(...args),
+    listExpiring: (...args) => this.#listPointsExpiring(...args),
+    startExpiring: (...args) => this.#startExpiring(...args),
+    remove: (...args) => this.#removePoint(...args),
+    prolong: (...args) => this.#prolongPoint(...args),
+    noteSnapshotsMissing: (...args) => this.#noteSnapshotsMissing(...args),
+    addHold: (...args) => this.#addPointHold(...args),
+    removeHold: (...args) => this.#removePointHold(...args),
+    listHeld: (...args) => this.#listHeldPoints(...args),
+  };
+  readonly holds: Holds = {
+    put: (...args) => this.#putHold(...args),
+    find: (...args) => this.#findHold(...args),
+    list: (...args) => this.#listHolds(...args),
+  };
+  readonly packs: Packs = {
+    claim: (...args) => this.#claimPack(...args),
+    confirm: (...args) => this.#confirmPack(...args),
+    raiseLockUntil: (...args) => this.#raiseLockUntil(...args),
+    confirmLockedUntil: (...args) => this.#confirmLockedUntil(...args),
+    findAll: (...args) => this.#getPacks(...args),
+    listDue: (...args) => this.#listPacksDue(...args),
+    startDeleting: (...args) => this.#startDeleting(...args),
+    remove: (...args) => this.#removePack(...args),
+    postponeDeleting: (...args) => this.#postponeDeleting(...args),
+    markDamaged: (...args) => this.#markDamaged(...args),
+    listDamaged: (...args) => this.#listDamagedPacks(...args),
+    addHold: (...args) => this.#addPackHold(...args),
+    removeHold: (...args) => this.#removePackHold(...args),
+    recover: (...args) => this.#recoverPack(...args),
+  };
+  readonly restores: Restores = {
+    put: (...args) => this.#putRestore(...args),
+    find: (...args) => this.#findRestore(...args),
+    list: (...args) => this.#listRestores(...args),
+  };
   readonly #database: SqliteDatabase;
   readonly #runs: SqliteRuns;
   readonly #points: SqlitePoints;
@@ -55,7 +120,7 @@ export class SqliteCatalog implements Catalog {
     this.#database.close();
   }
 
-  putResource({ arn, kind, plan, partOf, problem, seenAt, tags }: FoundFields): Promise<void> {
+  #putResource({ arn, kind, plan, partOf, problem, seenAt, tags }: FoundResource): Promise<void> {
     return this.#change(() => {
       const found = encodeRow(definedOnly({ arn, kind, plan, partOf, problem, seenAt, tags }));
       this.#run(
@@ -66,14 +131,14 @@ export class SqliteCatalog implements Catalog {
     });
   }
 
-  findResource(arn: ResourceArn): Promise<ResourceRow | undefined> {
+  #findResource(arn: ResourceArn): Promise<ResourceRow | undefined> {
     return this.#read(() => {
       const row = this.#resourceColumns(arn);
       return row === undefined ? undefined : resourceOf(row);
     });
   }
 
-  async *listResources(startAfter = '' as ResourceArn): AsyncGenerator<ResourceRow, void, undefined> {
+  async *#listResources(startAfter = '' as ResourceArn): AsyncGenerator<ResourceRow, void, undefined> {
     const rows = await this.#read(() =>
       this.#database
         .statement('SELECT found, last FROM resources WHERE arn > ? ORDER BY arn')
@@ -85,11 +150,11 @@ export class SqliteCatalog implements Catalog {
     }
   }
 
-  removeResource(arn: ResourceArn): Promise<void> {
+  #removeResource(arn: ResourceArn): Promise<void> {
     return this.#change(() => this.#run('DELETE FROM resources WHERE arn = ?', arn));
   }
 
-  openRun(row: RunRow): Promise<RunRow> {
+  #openRun(row: RunRow): Promise<RunRow> {
     return this.#change(() => {
       const outcome = this.#runs.open(row);
       if (outcome.opened) this.#setLast(row.resourceArn, { lastRunId: row.runId, lastRunState: row.state });
@@ -97,23 +162,23 @@ export class SqliteCatalog implements Catalog {
     });
   }
 
-  findRun(runId: RunId): Promise<RunRow | undefined> {
+  #findRun(runId: RunId): Promise<RunRow | undefined> {
     return this.#read(() => this.#runs.find(runId));
   }
 
-  updateRun(runId: RunId, change: Parameters<Catalog['updateRun']>[1]): Promise<RunRow> {
+  #updateRun(runId: RunId, change: RunChange): Promise<RunRow> {
     return this.#change(() => this.#runs.update(runId, change));
   }
 
-  touchRun(runId: RunId, aliveUntil: Date): Promise<void> {
+  #touchRun(runId: RunId, aliveUntil: Date): Promise<void> {
     return this.#change(() => this.#runs.touch(runId, aliveUntil));
   }
 
-  cancelRun(runId: RunId): Promise<RunRow> {
+  #cancelRun(runId: RunId): Promise<RunRow> {
     return this.#change(() => this.#runs.cancel(runId));
   }
 
-  closeRun(runId: RunId, outcome: Parameters<Catalog['closeRun']>[1]): Promise<RunRow> {
+  #closeRun(runId: RunId, outcome: RunOutcome): Promise<RunRow> {
     return this.#change(() => {
       const { row, closed } = this.#runs.close(runId, outcome);
       if (closed) this.#setLast(row.resourceArn, { lastRunId: runId, lastRunState: row.state });
@@ -121,10 +186,7 @@ export class SqliteCatalog implements Catalog {
     });
   }
 
-  listRuns(
-    filter: { readonly resourceArn?: ResourceArn; readonly plan?: string },
-    range: TimeRange = {},
-  ): AsyncIterable<RunRow> {
+  #listRuns(filter: RunFilter, range: TimeRange = {}): AsyncIterable<RunRow> {
     const { resourceArn, plan } = filter;
     const equal = {
       ...(resourceArn === undefined ? {} : { resource: resourceArn }),
@@ -133,7 +195,7 @@ export class SqliteCatalog implements Catalog {
     return listByTime<RunRow>(this.#database, { table: 'runs', time: 'time', equal, range, dates: runDates });
   }
 
-  putPoint(row: PointRow): Promise<void> {
+  #putPoint(row: PointRow): Promise<void> {
     return this.#change(() => {
       const { pointId, resourceArn, sourceTime } = row;
       this.#points.put(row);
@@ -146,55 +208,55 @@ export class SqliteCatalog implements Catalog {
     });
   }
 
-  findPoint(pointId: PointId): Promise<PointRow | undefined> {
+  #findPoint(pointId: PointId): Promise<PointRow | undefined> {
     return this.#read(() => this.#points.find(pointId));
   }
 
-  listPoints(resourceArn: ResourceArn, range: TimeRange = {}): AsyncIterable<PointRow> {
+  #listPoints(resourceArn: ResourceArn, range: TimeRange = {}): AsyncIterable<PointRow> {
     return this.#points.list(resourceArn, range);
   }
 
-  listPointsExpiring(range: TimeRange): AsyncIterable<PointRow> {
+  #listPointsExpiring(range: TimeRange): AsyncIterable<PointRow> {
     return this.#points.listExpiring(range);
   }
 
-  startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'> {
+  #startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'> {
     return this.#change(() => this.#points.startExpiring(pointId, now));
   }
 
-  removePoint(pointId: PointId): Promise<void> {
+  #removePoint(pointId: PointId): Promise<void> {
     return this.#change(() => this.#points.remove(pointId));
   }
 
-  prolongPoint(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'> {
+  #prolongPoint(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'> {
     return this.#change(() => this.#points.prolong(pointId, expiresAt));
   }
 
-  noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {
+  #noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {
     return this.#change(() => this.#points.noteSnapshotsMissing(pointId, count));
   }
 
-  addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
+  #addPointHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'> {
     return this.#change(() => this.#points.addHold(pointId, holdId));
   }
 
-  removePointHold(pointId: PointId, holdId: HoldId): Promise<void> {
+  #removePointHold(pointId: PointId, holdId: HoldId): Promise<void> {
     return this.#change(() => this.#points.removeHold(pointId, holdId));
   }
 
-  listHeldPoints(): AsyncIterable<PointRow> {
+  #listHeldPoints(): AsyncIterable<PointRow> {
     return this.#points.listHeld();
   }
 
-  putHold(row: HoldRow): Promise<void> {
+  #putHold(row: HoldRow): Promise<void> {
     return this.#change(() => this.#putTimed('holds', row.holdId, row.setAt, row));
   }
 
-  findHold(holdId: HoldId): Promise<HoldRow | undefined> {
+  #findHold(holdId: HoldId): Promise<HoldRow | undefined> {
     return this.#read(() => findRow<HoldRow>(this.#database, 'holds', holdId, holdDates));
   }
 
-  listHolds(): AsyncIterable<HoldRow> {
+  #listHolds(): AsyncIterable<HoldRow> {
     return listByTime<HoldRow>(this.#database, {
       table: 'holds',
       time: 'time',
@@ -204,71 +266,71 @@ export class SqliteCatalog implements Catalog {
     });
   }
 
-  claimPack(row: Parameters<Catalog['claimPack']>[0]): Promise<void> {
+  #claimPack(row: PackClaim): Promise<void> {
     return this.#change(() => this.#packs.claim(row));
   }
 
-  confirmPack(packId: PackId, stored: Parameters<Catalog['confirmPack']>[1]): Promise<'live' | 'lost'> {
+  #confirmPack(packId: PackId, stored: ConfirmedPack): Promise<'live' | 'lost'> {
     return this.#change(() => this.#packs.confirm(packId, stored));
   }
 
-  raiseLockUntil(packId: PackId, lockUntil: Date): Promise<'raised' | 'not-live'> {
+  #raiseLockUntil(packId: PackId, lockUntil: Date): Promise<'raised' | 'not-live'> {
     return this.#change(() => this.#packs.raiseLockUntil(packId, lockUntil));
   }
 
-  confirmLockedUntil(packId: PackId, lockedUntil: Date): Promise<'confirmed' | 'not-live'> {
+  #confirmLockedUntil(packId: PackId, lockedUntil: Date): Promise<'confirmed' | 'not-live'> {
     return this.#change(() => this.#packs.confirmLockedUntil(packId, lockedUntil));
   }
 
-  getPacks(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>> {
-    return this.#read(() => this.#packs.getAll(packIds));
+  #getPacks(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>> {
+    return this.#read(() => this.#packs.findAll(packIds));
   }
 
-  listPacksDue(before: Date, partition?: number): AsyncIterable<PackRow> {
+  #listPacksDue(before: Date, partition?: number): AsyncIterable<PackRow> {
     return this.#packs.listDue(before, partition);
   }
 
-  startDeleting(packId: PackId, dueBefore: Date): Promise<PackRow | 'kept'> {
+  #startDeleting(packId: PackId, dueBefore: Date): Promise<PackRow | 'kept'> {
     return this.#change(() => this.#packs.startDeleting(packId, dueBefore));
   }
 
-  removePack(packId: PackId): Promise<void> {
+  #removePack(packId: PackId): Promise<void> {
     return this.#change(() => this.#packs.remove(packId));
   }
 
-  postponeDeleting(packId: PackId, lockUntil: Date): Promise<void> {
+  #postponeDeleting(packId: PackId, lockUntil: Date): Promise<void> {
     return this.#change(() => this.#packs.postponeDeleting(packId, lockUntil));
   }
 
-  markDamaged(packId: PackId): Promise<void> {
+  #markDamaged(packId: PackId): Promise<void> {
     return this.#change(() => this.#packs.markDamaged(packId));
   }
 
-  listDamagedPacks(): AsyncIterable<PackRow> {
+  #listDamagedPacks(): AsyncIterable<PackRow> {
     return this.#packs.listDamaged();
   }
 
-  addPackHold(packId: PackId, holdId: HoldId): Promise<'held' | 'not-live'> {
+  #addPackHold(packId: PackId, holdId: HoldId): Promise<'held' | 'not-live'> {
     return this.#change(() => this.#packs.addHold(packId, holdId));
   }
 
-  removePackHold(packId: PackId, holdId: HoldId): Promise<void> {
+  #removePackHold(packId: PackId, holdId: HoldId): Promise<void> {
     return this.#change(() => this.#packs.removeHold(packId, holdId));
   }
 
-  recoverPack(row: PackRow): Promise<void> {
+  #recoverPack(row: PackRow): Promise<void> {
     return this.#change(() => this.#packs.recover(row));
   }
 
-  putRestore(row: RestoreRow): Promise<void> {
+  #putRestore(row: RestoreRow): Promise<void> {
     return this.#change(() => this.#putTimed('restores', row.restoreId, row.startedAt, row));
   }
 
-  findRestore(restoreId: string): Promise<RestoreRow | undefined> {
+  #findRestore(restoreId: string): Promise<RestoreRow | undefined> {
     return this.#read(() => findRow<RestoreRow>(this.#database, 'restores', restoreId, restoreDates));
   }
 
-  listRestores(range: TimeRange = {}): AsyncIterable<RestoreRow> {
+  #listRestores(range: TimeRange = {}): AsyncIterable<RestoreRow> {
     return listByTime<RestoreRow>(this.#database, {
       table: 'restores',
       time: 'time',

@@ -5,7 +5,7 @@ import {
   recoverPackRow,
   removeHoldFrom,
 } from '@holdfast/engine';
-import type { Catalog, HoldId, PackId, PackRow } from '@holdfast/engine';
+import type { ConfirmedPack, HoldId, PackClaim, PackId, PackRow } from '@holdfast/engine';
 
 import { catalogExpressions } from './sqlite-catalog-schema.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
@@ -26,7 +26,7 @@ export class SqlitePacks {
   }
 
   /** @throws {@link CatalogConflictError} the id is taken. */
-  claim({ packId, kind, retentionClass, runId, lockUntil }: Parameters<Catalog['claimPack']>[0]): void {
+  claim({ packId, kind, retentionClass, runId, lockUntil }: PackClaim): void {
     const known = this.#find(packId);
     // A repeated claim of the same run: its first answer was lost.
     if (known !== undefined && (known.runId !== runId || known.state !== 'writing')) {
@@ -37,7 +37,7 @@ export class SqlitePacks {
     if (known === undefined) this.#put({ packId, kind, retentionClass, runId, lockUntil, state: 'writing' });
   }
 
-  confirm(packId: PackId, stored: Parameters<Catalog['confirmPack']>[1]): 'live' | 'lost' {
+  confirm(packId: PackId, stored: ConfirmedPack): 'live' | 'lost' {
     const row = this.#find(packId);
     if (row === undefined || row.state === 'deleting') return 'lost';
     const { versionId, bytes, lockedUntil } = stored;
@@ -59,7 +59,7 @@ export class SqlitePacks {
     return 'confirmed';
   }
 
-  getAll(packIds: readonly PackId[]): ReadonlyMap<PackId, PackRow> {
+  findAll(packIds: readonly PackId[]): ReadonlyMap<PackId, PackRow> {
     if (packIds.length > packIdsMost) {
       throw new InvalidInputError(`${packIds.length} pack ids in one call; ask for at most 1,000`);
     }

@@ -1,5 +1,5 @@
 import { RunClosedError, RunOpenError, UnknownNameError } from '@holdfast/engine';
-import type { Catalog, ResourceArn, RunId, RunRow } from '@holdfast/engine';
+import type { ResourceArn, RunChange, RunId, RunOutcome, RunRow } from '@holdfast/engine';
 
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { definedOnly, encodeRow, findRow } from './sqlite-rows.ts';
@@ -38,7 +38,7 @@ export class SqliteRuns {
   }
 
   /** @throws {@link RunClosedError} it is not open. */
-  update(runId: RunId, change: Parameters<Catalog['updateRun']>[1]): RunRow {
+  update(runId: RunId, change: RunChange): RunRow {
     return this.#put({ ...this.#getOpen(runId), ...definedOnly(change) });
   }
 
@@ -53,10 +53,7 @@ export class SqliteRuns {
     return row.state === 'open' ? this.#put({ ...row, state: 'cancelling' }) : row;
   }
 
-  close(
-    runId: RunId,
-    outcome: Parameters<Catalog['closeRun']>[1],
-  ): { readonly row: RunRow; readonly closed: boolean } {
+  close(runId: RunId, outcome: RunOutcome): { readonly row: RunRow; readonly closed: boolean } {
     const row = this.#get(runId);
     if (row.state !== 'open' && row.state !== 'cancelling') return { row, closed: false };
     this.#database.statement('DELETE FROM open_runs WHERE resource = ?').run(row.resourceArn);

@@ -1,0 +1,47 @@
+import type { FoundResource, ResourceArn, ResourceRow, Resources } from '@holdfast/engine';
+import { indexKeys, resourceCodec, rowKeys } from './dynamo-rows.ts';
+import type { DynamoTable } from './dynamo-table.ts';
+
+/** The catalog's resources. */
+export class DynamoResources implements Resources {
+  readonly #table: DynamoTable;
+
+  constructor(table: DynamoTable) {
+    this.#table = table;
+  }
+
+  async put({ arn, kind, plan, partOf, problem, seenAt, tags }: FoundResource): Promise<void> {
+    await this.#table.update({
+      key: rowKeys.resource(arn),
+      set: {
+        ...resourceCodec.encode({ arn, kind, plan, seenAt }),
+        ...(partOf === undefined ? {} : { partOf }),
+        ...(problem === undefined ? {} : { problem }),
+        ...(tags === undefined ? {} : { tags }),
+        ...indexKeys.resource(arn),
+      },
+      remove: Object.entries({ partOf, problem, tags }).flatMap(([name, value]) =>
+        value === undefined ? [name] : [],
+      ),
+    });
+  }
+
+  async find(arn: ResourceArn): Promise<ResourceRow | undefined> {
+    const item = await this.#table.find(rowKeys.resource(arn));
+    // An item of `last…` fields alone belongs to a resource that discovery has not seen, or that was removed.
+    return item?.['arn'] === undefined ? undefined : resourceCodec.decode(item);
+  }
+
+  async *list(startAfter?: ResourceArn): AsyncIterable<ResourceRow> {
+    const from = startAfter ?? 'arn:';
+    for await (const item of this.#table.query({ index: 'GSI1', partition: 'RESOURCES', from, to: 'arn;' })) {
+      const row = resourceCodec.decode(item);
+      // A range of DynamoDB has both of its ends.
+      if (row.arn !== startAfter) yield row;
+    }
+  }
+
+  async remove(arn: ResourceArn): Promise<void> {
+    await this.#table.remove(rowKeys.resource(arn));
+  }
+}

@@ -1,0 +1,22 @@
+import type { Holds } from './holds.ts';
+import type { Packs } from './packs.ts';
+import type { Points } from './points.ts';
+import type { Resources } from './resources.ts';
+import type { Restores } from './restores.ts';
+import type { Runs } from './runs.ts';
+
+/**
+ * The queryable record of what the vault holds and who is working on it. Rebuildable from the bucket.
+ *
+ * What an adapter has to prove (the contract suites in `testing` do): every conditional method decides atomically
+ * between any number of callers; a method that failed with {@link StoreUnavailableError} may have happened, and
+ * repeating it gives the same end state.
+ */
+export interface Catalog {
+  readonly resources: Resources;
+  readonly runs: Runs;
+  readonly points: Points;
+  readonly packs: Packs;
+  readonly holds: Holds;
+  readonly restores: Restores;
+}

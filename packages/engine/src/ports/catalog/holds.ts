@@ -1,0 +1,29 @@
+import type { HoldId, PointId, ResourceArn } from '../../ids.ts';
+
+/** What a legal hold keeps. A hold on a resource or a tag keeps the points that are still to come, too. */
+export type HoldScope =
+  | { readonly kind: 'point'; readonly pointId: PointId }
+  | { readonly kind: 'resource'; readonly resourceArn: ResourceArn }
+  | { readonly kind: 'tag'; readonly key: string; readonly value: string };
+
+/** A legal hold: keeps points until a person releases it, whatever retention says. */
+export interface HoldRow {
+  readonly holdId: HoldId;
+  readonly scope: HoldScope;
+  /** Who set it: an ARN, or a name on a machine without AWS. */
+  readonly setBy: string;
+  readonly reason: string;
+  readonly setAt: Date;
+  readonly releasedAt?: Date;
+  readonly releasedBy?: string;
+  readonly releaseReason?: string;
+}
+
+/** The catalog's legal holds. */
+export interface Holds {
+  /** Writes a hold; repeating it, and releasing it by writing it again with `releasedAt`, are both fine. */
+  put(row: HoldRow): Promise<void>;
+  find(holdId: HoldId): Promise<HoldRow | undefined>;
+  /** Newest first, released ones included. */
+  list(): AsyncIterable<HoldRow>;
+}

@@ -1,0 +1,88 @@
+import type { HoldId, PointId, ResourceArn, RunId } from '../../ids.ts';
+import type { BackupType } from '../../model/backup-type.ts';
+import type { ResourceRow } from './resources.ts';
+import type { TimeRange } from './time-range.ts';
+
+/** Numbers that a recovery point reports. Bytes. */
+export interface PointCounts {
+  /** Entries in the manifest (files, objects, directories); volumes for an image. */
+  readonly files: number;
+  readonly filesChanged: number;
+  readonly filesRemoved: number;
+  /** Content bytes of all entries. */
+  readonly logicalBytes: number;
+  /** Bytes read from the source. */
+  readonly readBytes: number;
+  /** Plain bytes of chunks that the vault did not have. */
+  readonly newBytes: number;
+  /** Bytes written to the vault: packs and pages. */
+  readonly storedBytes: number;
+}
+
+/** Entries that could not be read: `carried` as an earlier point has them, `missing` altogether. */
+export interface UnreadCounts {
+  readonly carried: number;
+  readonly missing: number;
+}
+
+/** The catalog's copy of a root: always built from the root as read back from the vault. */
+export interface PointRow {
+  readonly pointId: PointId;
+  readonly resourceArn: ResourceArn;
+  readonly resourceKind: ResourceRow['kind'];
+  readonly plan: string;
+  readonly type: BackupType;
+  readonly basePointId?: PointId;
+  readonly chainPointId: PointId;
+  readonly runId: RunId;
+  /** When the source was in this state. Points of a resource are ordered by it. */
+  readonly sourceTime: Date;
+  readonly committedAt: Date;
+  readonly expiresAt: Date;
+  readonly retentionClass: string;
+  /** The store's name of the archive class that the point's container lies in. Such a point is never a base. */
+  readonly archiveClass?: string;
+  readonly counts: PointCounts;
+  readonly warnings: number;
+  /** Absent in rows of before: ask `isDegraded`. */
+  readonly unread?: UnreadCounts;
+  readonly seconds: number;
+  readonly rootName: string;
+  readonly rootVersionId: string;
+  /** Snapshots of an image that were not there when maintenance last looked. Absent where all were. */
+  readonly snapshotsMissing?: number;
+  /** Set by the expirer before it removes the root: such a point cannot be held, prolonged, or built on any more. */
+  readonly expiring?: boolean;
+  /** Legal holds on this point; while there is one it never expires. Sorted. */
+  readonly holds?: readonly HoldId[];
+}
+
+/** The catalog's recovery points. */
+export interface Points {
+  /**
+   * Writes a point's row and moves the resource's `last…` fields on if it is the newest. Repeatable. Of a row that is
+   * there already, `holds`, `expiring` and a later `expiresAt` stay.
+   */
+  put(row: PointRow): Promise<void>;
+  find(pointId: PointId): Promise<PointRow | undefined>;
+  /** Points of a resource by source time, newest first. */
+  list(resourceArn: ResourceArn, range?: TimeRange): AsyncIterable<PointRow>;
+  /** Points whose retention ends in a span of time, in no order. */
+  listExpiring(range: TimeRange): AsyncIterable<PointRow>;
+  /**
+   * Decides that a point is removed: sets `expiring` if its retention ended at or before `now` and nobody holds it.
+   * Repeatable. @returns the row, or `kept` when the point is not due, held, or gone.
+   */
+  startExpiring(pointId: PointId, now: Date): Promise<PointRow | 'kept'>;
+  remove(pointId: PointId): Promise<void>;
+  /** Raises a point's expiry (rule 7: after all that it needs is leased); never lowers it. @returns `gone` also for a point that is expiring. */
+  prolong(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'>;
+  /** Notes how many of an image's snapshots are gone, 0 for none. A point that is gone is no error. */
+  noteSnapshotsMissing(pointId: PointId, count: number): Promise<void>;
+  /** Adds a hold to a point's set. Repeatable. @returns `gone` also for a point that is expiring. */
+  addHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'>;
+  /** Takes a hold out of a point's set. Repeatable; a point that is gone is no error. */
+  removeHold(pointId: PointId, holdId: HoldId): Promise<void>;
+  /** Points with at least one hold, in no order. */
+  listHeld(): AsyncIterable<PointRow>;
+}

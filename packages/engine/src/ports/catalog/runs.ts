@@ -1,0 +1,88 @@
+import type { PointId, ResourceArn, RunId } from '../../ids.ts';
+import type { BackupType } from '../../model/backup-type.ts';
+import type { TimeRange } from './time-range.ts';
+
+/**
+ * `completed-with-warnings`: committed, and nothing is lacking that the source still had. `degraded`: committed, but some
+ * entries could not be read: the point lacks them, or has them as an earlier point does.
+ */
+export type RunState =
+  | 'open'
+  | 'cancelling'
+  | 'completed'
+  | 'completed-with-warnings'
+  | 'degraded'
+  | 'failed'
+  | 'cancelled';
+
+/** One attempt to protect one resource. While it is open it is the resource's only one. */
+export interface RunRow {
+  readonly runId: RunId;
+  readonly resourceArn: ResourceArn;
+  readonly plan: string;
+  /** What was asked for. */
+  readonly requestedType: BackupType;
+  /** What is being done: a full where an incremental has no base. */
+  readonly type: BackupType;
+  /** Why `type` differs from `requestedType`. */
+  readonly typeReason?: string;
+  readonly basePointId?: PointId;
+  /** The full that started the chain; absent for the full itself. */
+  readonly chainPointId?: PointId;
+  /** The date that everything the run stores or reuses is leased to (rule 3 of docs/leases.md). */
+  readonly leaseUntil: Date;
+  readonly startedAt: Date;
+  /** Until when the run counts as alive; workers move it on. */
+  readonly aliveUntil: Date;
+  readonly state: RunState;
+  /** Step Functions execution that drives it. */
+  readonly execution?: string;
+  /** Set when the run ended. */
+  readonly endedAt?: Date;
+  readonly pointId?: PointId;
+  readonly error?: { readonly name: string; readonly message: string };
+}
+
+/** What a run may change while it is open, once its base has been decided. */
+export type RunChange = Partial<
+  Pick<RunRow, 'type' | 'typeReason' | 'basePointId' | 'chainPointId' | 'leaseUntil' | 'execution'>
+>;
+
+/** How a run ended. */
+export type RunOutcome = Pick<RunRow, 'endedAt' | 'pointId' | 'error'> & {
+  readonly state: Exclude<RunState, 'open' | 'cancelling'>;
+};
+
+/** Which runs a list has. */
+export interface RunFilter {
+  readonly resourceArn?: ResourceArn;
+  readonly plan?: string;
+}
+
+/** The catalog's runs. */
+export interface Runs {
+  /**
+   * Opens a run as the resource's only one. Repeating it with the same run id returns the row as it stands,
+   * whatever state it is in. A run of the resource that is open but no longer alive at `row.startedAt` is closed
+   * as failed first.
+   * @throws {@link RunOpenError} another run of the resource is open and alive.
+   */
+  open(row: RunRow): Promise<RunRow>;
+  find(runId: RunId): Promise<RunRow | undefined>;
+  /** @throws {@link RunClosedError} it is not open any more. */
+  update(runId: RunId, change: RunChange): Promise<RunRow>;
+  /**
+   * Says that a run is alive.
+   * @throws {@link RunClosedError} it was cancelled, is over, or lost its resource.
+   */
+  touch(runId: RunId, aliveUntil: Date): Promise<void>;
+  /** Asks a run to stop: `cancelling` if it was open. Returns the row after the call. */
+  cancel(runId: RunId): Promise<RunRow>;
+  /**
+   * Ends a run, records the outcome on the resource and frees the resource for the next run.
+   * Ending it again with another outcome changes nothing: the first outcome stays. Returns the row as it stands.
+   */
+  close(runId: RunId, outcome: RunOutcome): Promise<RunRow>;
+  /** Newest first. */
+  list(filter: RunFilter, range?: TimeRange): AsyncIterable<RunRow>;
+}

@@ -1,0 +1,5 @@
+/** A span of time: `from` inclusive, `to` inclusive. */
+export interface TimeRange {
+  readonly from?: Date;
+  readonly to?: Date;
+}
