@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { Metric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch';
-import type { MetricName } from '../lambdas/shared/metrics.ts';
+import type { MetricName } from '../lambdas/runtime/metrics.ts';
 
 /** Where Holdfast's functions publish what they count. */
 export const METRICS_NAMESPACE = 'Holdfast';

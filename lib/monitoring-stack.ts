@@ -13,7 +13,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import type { MetricName } from '../lambdas/shared/metrics.ts';
+import type { MetricName } from '../lambdas/runtime/metrics.ts';
 import { TrailAlarms, type WatchedStorage } from './constructs/trail-alarms.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
 import { holdfastMetric } from './metrics.ts';

@@ -12,7 +12,7 @@ import {
   verifyEveryDays,
   workerMegabytes,
 } from '@holdfast/engine/model';
-import { METRIC_NAMES, PLAN_METRIC_NAMES } from '../lambdas/shared/metrics.ts';
+import { METRIC_NAMES, PLAN_METRIC_NAMES } from '../lambdas/runtime/metrics.ts';
 import { parseDeploymentConfig } from '../lib/deployment-config.ts';
 import { HoldfastStacks } from '../lib/holdfast-stacks.ts';
 import { deployment } from '../lib/plans.ts';

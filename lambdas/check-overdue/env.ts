@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, configuration, metrics } from '../shared/env-fields.ts';
+import { catalog, configuration, metrics } from '../runtime/env-fields.ts';
 
 /** Measures every opted-in resource against its plan's RPO. */
 export const Env = z.object({

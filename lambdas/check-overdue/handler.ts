@@ -12,10 +12,10 @@ import {
   SystemRandom,
   TaggedResources,
 } from '@holdfast/aws';
-import { configuredHandler } from '../shared/configured-handler.ts';
-import { makeLogger } from '../shared/logger.ts';
+import { configuredHandler } from '../runtime/configured-handler.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../watch/check-overdue.ts';
 
 const env = Env.parse(process.env);
 const clients = {

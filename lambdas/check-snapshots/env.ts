@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, workBucket } from '../shared/env-fields.ts';
+import { catalog, workBucket } from '../runtime/env-fields.ts';
 
 /** Says whether the snapshots of an image are complete. */
 export const Env = z.object({

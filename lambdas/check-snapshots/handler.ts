@@ -9,7 +9,7 @@ import {
   SystemRandom,
 } from '@holdfast/aws';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../image/check-snapshots.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), ...makeEc2Clients(), dynamo: makeDynamoClient() };

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, lockMode, metrics, vaultBucket, workBucket } from '../shared/env-fields.ts';
+import { catalog, lockMode, metrics, vaultBucket, workBucket } from '../runtime/env-fields.ts';
 
 const MachineArn = z.string().min(1);
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, chunkIndex, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, chunkIndex, vaultWriter, workBucket } from '../runtime/env-fields.ts';
 
 /** Joins the workers' pages and commits the point. */
 export const Env = z.object({

@@ -1,8 +1,8 @@
 import { makeDynamoClient, makeKmsClient, makeS3Clients, makeWriteServices } from '@holdfast/aws';
-import { makeLogger } from '../shared/logger.ts';
-import { openVaultOnce } from '../shared/open-vault-once.ts';
+import { makeLogger } from '../runtime/logger.ts';
+import { openVaultOnce } from '../runtime/open-vault-once.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../protect/commit-point.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), dynamo: makeDynamoClient(), kms: makeKmsClient() };

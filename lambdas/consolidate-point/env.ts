@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, chunkIndex, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, chunkIndex, vaultWriter, workBucket } from '../runtime/env-fields.ts';
 
 /** Writes a synthetic full into one container. */
 export const Env = z.object({

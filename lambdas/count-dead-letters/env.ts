@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { metrics } from '../shared/env-fields.ts';
+import { metrics } from '../runtime/env-fields.ts';
 
 /** Counts what could not be delivered. */
 export const Env = z.object({

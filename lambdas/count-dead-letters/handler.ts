@@ -1,8 +1,8 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { CloudWatchMetrics, countMessages, makeCloudWatchClient } from '@holdfast/aws';
-import { makeLogger } from '../shared/logger.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../watch/count-dead-letters.ts';
 
 const env = Env.parse(process.env);
 const sqs = new SQSClient({});

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, lockMode, vaultBucket } from '../shared/env-fields.ts';
+import { catalog, lockMode, vaultBucket } from '../runtime/env-fields.ts';
 
 /** Removes points whose retention has ended. */
 export const Env = z.object({

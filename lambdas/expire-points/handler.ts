@@ -7,9 +7,9 @@ import {
   makeS3Clients,
 } from '@holdfast/aws';
 import { AuditLog } from '@holdfast/engine';
-import { makeLogger } from '../shared/logger.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../maintenance/expire-points.ts';
 
 const env = Env.parse(process.env);
 const services = makeAuditServices(makeS3Clients(), {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, lockMode, metrics, vaultBucket, workBucket } from '../shared/env-fields.ts';
+import { catalog, lockMode, metrics, vaultBucket, workBucket } from '../runtime/env-fields.ts';
 
 /** Closes a restore: adds up what it did, or records why it failed. */
 export const Env = z.object({

@@ -8,9 +8,9 @@ import {
   S3WorkStore,
 } from '@holdfast/aws';
 import { AuditLog } from '@holdfast/engine';
-import { makeLogger } from '../shared/logger.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../restore/finish-restore.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), dynamo: makeDynamoClient(), cloudWatch: makeCloudWatchClient() };

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, configuration, workBucket } from '../shared/env-fields.ts';
+import { catalog, configuration, workBucket } from '../runtime/env-fields.ts';
 
 /** Enumerates a source into shards. */
 export const Env = z.object({

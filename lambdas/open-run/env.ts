@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, configuration, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, configuration, vaultWriter, workBucket } from '../runtime/env-fields.ts';
 
 /** Opens a run: decides type and base, fixes the lease; writes the vault's first keys. */
 export const Env = z.object({

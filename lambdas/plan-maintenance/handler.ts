@@ -7,9 +7,9 @@ import {
   SystemClock,
   SystemRandom,
 } from '@holdfast/aws';
-import { makeLogger } from '../shared/logger.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../maintenance/plan-maintenance.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), dynamo: makeDynamoClient() };

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, configuration, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, configuration, vaultWriter, workBucket } from '../runtime/env-fields.ts';
 
 /** Checks a restore, quotes it and cuts it into shards. */
 export const Env = z.object({

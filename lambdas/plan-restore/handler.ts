@@ -9,11 +9,11 @@ import {
   S3WorkStore,
 } from '@holdfast/aws';
 import { AuditLog } from '@holdfast/engine';
-import { configuredHandler } from '../shared/configured-handler.ts';
-import { makeLogger } from '../shared/logger.ts';
-import { openVaultOnce } from '../shared/open-vault-once.ts';
+import { configuredHandler } from '../runtime/configured-handler.ts';
+import { makeLogger } from '../runtime/logger.ts';
+import { openVaultOnce } from '../runtime/open-vault-once.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../restore/plan-restore.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), ...makeEc2Clients(), dynamo: makeDynamoClient(), kms: makeKmsClient() };

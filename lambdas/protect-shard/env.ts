@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, chunkIndex, configuration, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, chunkIndex, configuration, vaultWriter, workBucket } from '../runtime/env-fields.ts';
 
 /** Reads one shard of a source and stores it. */
 export const Env = z.object({

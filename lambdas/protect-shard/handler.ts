@@ -1,9 +1,9 @@
 import { makeDynamoClient, makeKmsClient, makeS3Clients, makeWriteServices, openSource } from '@holdfast/aws';
-import { configuredHandler } from '../shared/configured-handler.ts';
-import { makeLogger } from '../shared/logger.ts';
-import { openVaultOnce } from '../shared/open-vault-once.ts';
+import { configuredHandler } from '../runtime/configured-handler.ts';
+import { makeLogger } from '../runtime/logger.ts';
+import { openVaultOnce } from '../runtime/open-vault-once.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../protect/protect-shard.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), dynamo: makeDynamoClient(), kms: makeKmsClient() };

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, vaultWriter } from '../shared/env-fields.ts';
+import { catalog, vaultWriter } from '../runtime/env-fields.ts';
 
 /** Brings points in line with legal holds. */
 export const Env = z.object({ ...vaultWriter, ...catalog });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, vaultReader } from '../shared/env-fields.ts';
+import { catalog, vaultReader } from '../runtime/env-fields.ts';
 
 /** Compares the roots in the vault with the catalog. */
 export const Env = z.object({

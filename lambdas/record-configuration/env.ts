@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { configuration, lockMode, vaultBucket } from '../shared/env-fields.ts';
+import { configuration, lockMode, vaultBucket } from '../runtime/env-fields.ts';
 
 /** Puts what is deployed on the audit log. */
 export const Env = z.object({

@@ -1,8 +1,8 @@
 import { makeAuditServices, makeS3Clients } from '@holdfast/aws';
-import { configuredHandler } from '../shared/configured-handler.ts';
-import { makeLogger } from '../shared/logger.ts';
+import { configuredHandler } from '../runtime/configured-handler.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../cycle/record-configuration.ts';
 
 const env = Env.parse(process.env);
 const clients = makeS3Clients();

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, configuration, vaultWriter, workBucket } from '../shared/env-fields.ts';
+import { catalog, configuration, vaultWriter, workBucket } from '../runtime/env-fields.ts';
 
 /** Prolongs the points that rules and holds keep. */
 export const Env = z.object({

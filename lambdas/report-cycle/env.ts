@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, metrics, workBucket } from '../shared/env-fields.ts';
+import { catalog, metrics, workBucket } from '../runtime/env-fields.ts';
 
 /** Adds up what the runs of a cycle did. */
 export const Env = z.object({

@@ -8,9 +8,9 @@ import {
   SystemClock,
   SystemRandom,
 } from '@holdfast/aws';
-import { makeLogger } from '../shared/logger.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../cycle/report-cycle.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), dynamo: makeDynamoClient(), cloudWatch: makeCloudWatchClient() };

@@ -1,7 +1,7 @@
 import { CloudWatchMetrics, makeCloudWatchClient } from '@holdfast/aws';
-import { makeLogger } from '../shared/logger.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../maintenance/report-maintenance.ts';
 
 const env = Env.parse(process.env);
 

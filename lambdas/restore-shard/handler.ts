@@ -1,9 +1,9 @@
 import { makeKmsClient, makeReadServices, makeS3Clients, S3RestoreTarget, S3WorkStore } from '@holdfast/aws';
-import { configuredHandler } from '../shared/configured-handler.ts';
-import { makeLogger } from '../shared/logger.ts';
-import { openVaultOnce } from '../shared/open-vault-once.ts';
+import { configuredHandler } from '../runtime/configured-handler.ts';
+import { makeLogger } from '../runtime/logger.ts';
+import { openVaultOnce } from '../runtime/open-vault-once.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../restore/restore-shard.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), kms: makeKmsClient() };

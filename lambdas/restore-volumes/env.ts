@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { workBucket } from '../shared/env-fields.ts';
+import { workBucket } from '../runtime/env-fields.ts';
 
 /** Makes volumes from the snapshots of an image. */
 export const Env = z.object({

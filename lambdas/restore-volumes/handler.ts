@@ -1,7 +1,7 @@
 import { Ec2Images, makeEc2Clients, makeS3Clients, S3WorkStore, SystemClock } from '@holdfast/aws';
-import { makeLogger } from '../shared/logger.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../restore/restore-volumes.ts';
 
 const env = Env.parse(process.env);
 const clients = { ...makeS3Clients(), ...makeEc2Clients() };

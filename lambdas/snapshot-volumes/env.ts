@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, workBucket } from '../shared/env-fields.ts';
+import { catalog, workBucket } from '../runtime/env-fields.ts';
 
 /** Takes the snapshots of one image. */
 export const Env = z.object({

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, configuration, vaultBucket, workBucket } from '../shared/env-fields.ts';
+import { catalog, configuration, vaultBucket, workBucket } from '../runtime/env-fields.ts';
 
 /** Starts runs that make containers of points that are kept for long. */
 export const Env = z.object({

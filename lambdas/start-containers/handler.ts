@@ -9,10 +9,10 @@ import {
   SystemClock,
   SystemRandom,
 } from '@holdfast/aws';
-import { configuredHandler } from '../shared/configured-handler.ts';
-import { makeLogger } from '../shared/logger.ts';
+import { configuredHandler } from '../runtime/configured-handler.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../maintenance/start-containers.ts';
 
 const env = Env.parse(process.env);
 const clients = makeS3Clients();

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { configuration } from '../shared/env-fields.ts';
+import { configuration } from '../runtime/env-fields.ts';
 
 /** Starts one execution of the cycle machine per plan rule and due time. */
 export const Env = z.object({

@@ -1,8 +1,8 @@
 import { makeS3Clients, makeStepFunctionsClient, StateMachine } from '@holdfast/aws';
-import { configuredHandler } from '../shared/configured-handler.ts';
-import { makeLogger } from '../shared/logger.ts';
+import { configuredHandler } from '../runtime/configured-handler.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../cycle/start-cycle.ts';
 
 const env = Env.parse(process.env);
 

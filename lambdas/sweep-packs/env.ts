@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, chunkIndex, vaultReader } from '../shared/env-fields.ts';
+import { catalog, chunkIndex, vaultReader } from '../runtime/env-fields.ts';
 
 /** Removes packs whose lease has ended. */
 export const Env = z.object({

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog } from '../shared/env-fields.ts';
+import { catalog } from '../runtime/env-fields.ts';
 
 /** Removes snapshots that failed runs left. */
 export const Env = z.object({

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { catalog, vaultReader } from '../shared/env-fields.ts';
+import { catalog, vaultReader } from '../runtime/env-fields.ts';
 
 /** Verifies the part of the vault whose day it is. */
 export const Env = z.object({

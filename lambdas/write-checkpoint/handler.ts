@@ -1,7 +1,7 @@
 import { makeAuditServices, makeS3Clients, S3WorkStore } from '@holdfast/aws';
-import { makeLogger } from '../shared/logger.ts';
+import { makeLogger } from '../runtime/logger.ts';
 import { Env } from './env.ts';
-import { makeHandler } from './make-handler.ts';
+import { makeHandler } from '../maintenance/write-checkpoint.ts';
 
 const env = Env.parse(process.env);
 const clients = makeS3Clients();

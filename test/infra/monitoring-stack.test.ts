@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Match } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
-import { METRIC_NAMES } from '../../lambdas/shared/metrics.ts';
+import { METRIC_NAMES } from '../../lambdas/runtime/metrics.ts';
 import { METRICS_NAMESPACE } from '../../lib/metrics.ts';
 import { synthesize, WITH_EVERYTHING } from './synthesize.ts';
 

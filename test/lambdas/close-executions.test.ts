@@ -1,8 +1,8 @@
 import type { FailedExecution } from '@holdfast/aws';
 import { AuditLog, type RunId } from '@holdfast/engine';
 import { describe, expect, test } from 'vitest';
-import { makeHandler } from '../../lambdas/close-executions/make-handler.ts';
-import { restoreIdOf } from '../../lambdas/plan-restore/restore-job.ts';
+import { makeHandler } from '../../lambdas/watch/close-executions.ts';
+import { restoreIdOf } from '../../lambdas/restore/restore-job.ts';
 import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { makeRestoring } from './support/restoring.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { makeHandler } from '../../lambdas/consolidate-point/make-handler.ts';
+import { makeHandler } from '../../lambdas/protect/consolidate-point.ts';
 import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { makeRestoring, restoreFiles } from './support/restoring.ts';

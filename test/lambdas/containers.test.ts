@@ -7,9 +7,9 @@ import {
 } from '@holdfast/engine';
 import { RetentionRules } from '@holdfast/engine/model';
 import { expect, test } from 'vitest';
-import { makeHandler as makeConsolidatePoint } from '../../lambdas/consolidate-point/make-handler.ts';
-import { makeHandler as makePlanMaintenance } from '../../lambdas/plan-maintenance/make-handler.ts';
-import { makeHandler as makeStartContainers } from '../../lambdas/start-containers/make-handler.ts';
+import { makeHandler as makeConsolidatePoint } from '../../lambdas/protect/consolidate-point.ts';
+import { makeHandler as makePlanMaintenance } from '../../lambdas/maintenance/plan-maintenance.ts';
+import { makeHandler as makeStartContainers } from '../../lambdas/maintenance/start-containers.ts';
 import { BUCKET_ARN, DAILY, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { EXECUTION, makeRestoring, restoreFiles } from './support/restoring.ts';

@@ -1,6 +1,6 @@
 import { verifyAudit, type AuditEntry } from '@holdfast/engine';
 import { expect, test } from 'vitest';
-import { makeHandler, type HoldOutput } from '../../lambdas/hold-points/make-handler.ts';
+import { makeHandler, type HoldOutput } from '../../lambdas/hold/hold-points.ts';
 import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 

@@ -1,9 +1,9 @@
 import type { VolumeConfiguration } from '@holdfast/aws';
 import { StoreUnavailableError, type RunId } from '@holdfast/engine';
 import { expect, test, vi } from 'vitest';
-import { makeHandler as makeCheckSnapshots } from '../../lambdas/check-snapshots/make-handler.ts';
-import { makeHandler as makeCommitImage } from '../../lambdas/commit-image/make-handler.ts';
-import { makeHandler as makeSnapshotVolumes } from '../../lambdas/snapshot-volumes/make-handler.ts';
+import { makeHandler as makeCheckSnapshots } from '../../lambdas/image/check-snapshots.ts';
+import { makeHandler as makeCommitImage } from '../../lambdas/image/commit-image.ts';
+import { makeHandler as makeSnapshotVolumes } from '../../lambdas/image/snapshot-volumes.ts';
 import { type Deployment, makeDeployment, PLENTY, readJson } from './support/deployment.ts';
 import { makeVolume, MemoryImages } from './support/memory-images.ts';
 import { makePipeline } from './support/pipeline.ts';

@@ -1,15 +1,15 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuditLog, StoreUnavailableError, type RunId } from '@holdfast/engine';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
-import { makeHandler as makeCheckOverdue } from '../../lambdas/check-overdue/make-handler.ts';
-import { makeHandler as makeCloseExecutions } from '../../lambdas/close-executions/make-handler.ts';
-import { makeHandler as makeCountDeadLetters } from '../../lambdas/count-dead-letters/make-handler.ts';
-import { makeHandler as makeReportMaintenance } from '../../lambdas/report-maintenance/make-handler.ts';
-import type { StepContext } from '../../lambdas/shared/define-handler.ts';
-import { defineReportingHandler } from '../../lambdas/shared/define-reporting-handler.ts';
-import { metric } from '../../lambdas/shared/metrics.ts';
+import { makeHandler as makeCheckOverdue } from '../../lambdas/watch/check-overdue.ts';
+import { makeHandler as makeCloseExecutions } from '../../lambdas/watch/close-executions.ts';
+import { makeHandler as makeCountDeadLetters } from '../../lambdas/watch/count-dead-letters.ts';
+import { makeHandler as makeReportMaintenance } from '../../lambdas/maintenance/report-maintenance.ts';
+import type { StepContext } from '../../lambdas/runtime/define-handler.ts';
+import { defineReportingHandler } from '../../lambdas/runtime/define-reporting-handler.ts';
+import { metric } from '../../lambdas/runtime/metrics.ts';
 import {
   BUCKET_ARN,
   DAILY,
@@ -209,7 +209,7 @@ describe.each(Object.entries(steps))('%s', (_, prepare) => {
 
 test('every function that is told where to publish is among them', async () => {
   const publishing: string[] = [];
-  for (const folder of readdirSync(LAMBDAS).filter((name) => name !== 'shared')) {
+  for (const folder of readdirSync(LAMBDAS).filter((name) => existsSync(join(LAMBDAS, name, 'env.ts')))) {
     const { Env } = (await import(join(LAMBDAS, folder, 'env.ts'))) as { readonly Env: z.ZodObject };
     if ('METRICS_NAMESPACE' in Env.shape) publishing.push(folder);
   }

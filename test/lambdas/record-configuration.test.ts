@@ -1,6 +1,6 @@
 import { verifyAudit } from '@holdfast/engine';
 import { expect, test } from 'vitest';
-import { makeHandler } from '../../lambdas/record-configuration/make-handler.ts';
+import { makeHandler } from '../../lambdas/cycle/record-configuration.ts';
 import { makeDeployment, PLENTY } from './support/deployment.ts';
 
 test('a configuration is recorded once, and again when it has changed, whoever is first', async () => {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import type { StepContext } from '../../lambdas/shared/define-handler.ts';
-import { restoreInputSchema } from '../../lambdas/plan-restore/restore-input-schema.ts';
-import { RestoreInput } from '../../lambdas/plan-restore/restore-input.ts';
+import type { StepContext } from '../../lambdas/runtime/define-handler.ts';
+import { restoreInputSchema } from '../../lambdas/restore/restore-input-schema.ts';
+import { RestoreInput } from '../../lambdas/restore/restore-input.ts';
 import {
   BUCKET_ARN,
   type Deployment,

@@ -6,11 +6,11 @@ import { InvalidInputError, StoreUnavailableError } from '@holdfast/engine';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, expect, test, vi } from 'vitest';
 import * as z from 'zod';
-import { configuredHandler } from '../../lambdas/shared/configured-handler.ts';
-import { defineHandler } from '../../lambdas/shared/define-handler.ts';
-import { errorRecordOfCaught } from '../../lambdas/shared/event-fields.ts';
-import { makeLogger } from '../../lambdas/shared/logger.ts';
-import { openVaultOnce } from '../../lambdas/shared/open-vault-once.ts';
+import { configuredHandler } from '../../lambdas/runtime/configured-handler.ts';
+import { defineHandler } from '../../lambdas/runtime/define-handler.ts';
+import { errorRecordOfCaught } from '../../lambdas/runtime/event-fields.ts';
+import { makeLogger } from '../../lambdas/runtime/logger.ts';
+import { openVaultOnce } from '../../lambdas/runtime/open-vault-once.ts';
 import { makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline } from './support/pipeline.ts';
 

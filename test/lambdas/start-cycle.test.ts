@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import { cycleIdOf } from '../../lambdas/start-cycle/cycle-id.ts';
-import { makeHandler } from '../../lambdas/start-cycle/make-handler.ts';
+import { cycleIdOf } from '../../lambdas/cycle/cycle-id.ts';
+import { makeHandler } from '../../lambdas/cycle/start-cycle.ts';
 import { DAILY, makeDeployment, PLENTY } from './support/deployment.ts';
 
 const digest = (text: string) => createHash('sha256').update(text).digest('hex');

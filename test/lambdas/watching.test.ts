@@ -1,8 +1,8 @@
 import type { TaggedResource } from '@holdfast/aws';
 import type { ResourceArn } from '@holdfast/engine';
 import { expect, test } from 'vitest';
-import { makeHandler as makeCheckOverdue } from '../../lambdas/check-overdue/make-handler.ts';
-import { makeHandler as makeCountDeadLetters } from '../../lambdas/count-dead-letters/make-handler.ts';
+import { makeHandler as makeCheckOverdue } from '../../lambdas/watch/check-overdue.ts';
+import { makeHandler as makeCountDeadLetters } from '../../lambdas/watch/count-dead-letters.ts';
 import { DAILY, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
 import { discoveryOf, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 

@@ -11,10 +11,10 @@ import {
   MemoryWorkStore,
   SeededRandom,
 } from '@holdfast/engine/testing';
-import type { StepContext } from '../../../lambdas/shared/define-handler.ts';
-import { type LogFields, makeLogger } from '../../../lambdas/shared/logger.ts';
-import type { Metrics } from '../../../lambdas/shared/metrics.ts';
-import { openVaultOnce } from '../../../lambdas/shared/open-vault-once.ts';
+import type { StepContext } from '../../../lambdas/runtime/define-handler.ts';
+import { type LogFields, makeLogger } from '../../../lambdas/runtime/logger.ts';
+import type { Metrics } from '../../../lambdas/runtime/metrics.ts';
+import { openVaultOnce } from '../../../lambdas/runtime/open-vault-once.ts';
 
 /** The bucket that {@link makeDeployment} has a source for. */
 export const BUCKET_ARN = 'arn:aws:s3:::photos' as ResourceArn;

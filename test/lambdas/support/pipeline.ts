@@ -1,14 +1,14 @@
-import type { CommittedOutput } from '../../../lambdas/commit-point/committed-output.ts';
-import type { StepContext } from '../../../lambdas/shared/define-handler.ts';
+import type { CommittedOutput } from '../../../lambdas/protect/committed-output.ts';
+import type { StepContext } from '../../../lambdas/runtime/define-handler.ts';
 import type { DiscoveredGroup, TaggedResource, TaggedResources } from '@holdfast/aws';
 import type { BackupType, Plan } from '@holdfast/engine/model';
-import { makeHandler as makeCommitPoint } from '../../../lambdas/commit-point/make-handler.ts';
-import { makeHandler as makeDiscover } from '../../../lambdas/discover-resources/make-handler.ts';
-import { makeHandler as makeFailRun } from '../../../lambdas/fail-run/make-handler.ts';
-import { makeHandler as makeListShards } from '../../../lambdas/list-shards/make-handler.ts';
-import { makeHandler as makeOpenRun } from '../../../lambdas/open-run/make-handler.ts';
-import { makeHandler as makeProtectShard } from '../../../lambdas/protect-shard/make-handler.ts';
-import { makeHandler as makeReportCycle } from '../../../lambdas/report-cycle/make-handler.ts';
+import { makeHandler as makeCommitPoint } from '../../../lambdas/protect/commit-point.ts';
+import { makeHandler as makeDiscover } from '../../../lambdas/cycle/discover-resources.ts';
+import { makeHandler as makeFailRun } from '../../../lambdas/protect/fail-run.ts';
+import { makeHandler as makeListShards } from '../../../lambdas/protect/list-shards.ts';
+import { makeHandler as makeOpenRun } from '../../../lambdas/protect/open-run.ts';
+import { makeHandler as makeProtectShard } from '../../../lambdas/protect/protect-shard.ts';
+import { makeHandler as makeReportCycle } from '../../../lambdas/cycle/report-cycle.ts';
 import { BUCKET_ARN, DAILY, type Deployment, PLENTY, readJson, untilDone } from './deployment.ts';
 
 /** What discovery finds unless a test says otherwise. */

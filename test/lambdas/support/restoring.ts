@@ -3,11 +3,11 @@ import { MemoryTarget } from '@holdfast/engine/testing';
 import {
   makeHandler as makeFinishRestore,
   type RestoreReport,
-} from '../../../lambdas/finish-restore/make-handler.ts';
-import { makeHandler as makePlanRestore } from '../../../lambdas/plan-restore/make-handler.ts';
-import { makeHandler as makeRestoreShard } from '../../../lambdas/restore-shard/make-handler.ts';
-import { makeHandler as makeRestoreVolumes } from '../../../lambdas/restore-volumes/make-handler.ts';
-import type { StepContext } from '../../../lambdas/shared/define-handler.ts';
+} from '../../../lambdas/restore/finish-restore.ts';
+import { makeHandler as makePlanRestore } from '../../../lambdas/restore/plan-restore.ts';
+import { makeHandler as makeRestoreShard } from '../../../lambdas/restore/restore-shard.ts';
+import { makeHandler as makeRestoreVolumes } from '../../../lambdas/restore/restore-volumes.ts';
+import type { StepContext } from '../../../lambdas/runtime/define-handler.ts';
 import { type Deployment, PLENTY, readJson, untilDone } from './deployment.ts';
 import { MemoryImages } from './memory-images.ts';
 

@@ -1,0 +1,30 @@
+import type { RecordingProgress } from '@holdfast/aws';
+import { ResourceKind } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { resourceArn } from '../runtime/event-fields.ts';
+
+const tags = z.record(z.string(), z.string());
+
+/** Where the discovery of a cycle stands, as one call leaves it to the next. */
+export const DiscoveryProgress = z.object({
+  startedAt: z.iso.datetime().transform((text) => new Date(text)),
+  left: z.object({
+    listing: z.object({ token: z.string().optional(), begun: z.int() }).optional(),
+    rest: z.array(z.object({ arn: z.string(), tags })),
+    volumes: z.record(z.string(), z.object({ arn: resourceArn, plan: z.string() })),
+  }),
+  recorded: z.array(
+    z.object({
+      arn: resourceArn,
+      kind: ResourceKind,
+      plan: z.string(),
+      partOf: resourceArn.optional(),
+      problem: z.string().optional(),
+    }),
+  ),
+}) satisfies z.ZodType<RecordingProgress>;
+
+/** Where it lies in the work bucket. */
+export function discoveryProgressName(cycleId: string): string {
+  return `cycles/${cycleId}/discovery.json`;
+}

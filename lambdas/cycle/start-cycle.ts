@@ -1,0 +1,50 @@
+import type { StateMachine } from '@holdfast/aws';
+import { getPlan, type Plans, widestDue } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { cycleFields } from '../runtime/event-fields.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { cycleIdOf } from './cycle-id.ts';
+
+/** What EventBridge Scheduler sends; a person who starts a cycle by hand sends the same. */
+const StartCycleInput = z.object({
+  plan: cycleFields.plan,
+  type: cycleFields.type,
+  scheduledAt: cycleFields.scheduledAt,
+});
+
+/** What became of one delivery of a schedule. */
+export interface StartCycleOutput {
+  readonly cycleId: string;
+  /** `left-to-wider`: another rule of the plan is due at the same minute and reads more. */
+  readonly outcome: 'started' | 'exists' | 'left-to-wider';
+}
+
+/** Starts the cycle of a due time, once, unless a wider one of the same plan is due at that minute. */
+export function makeHandler(deps: {
+  readonly plans: Plans;
+  readonly cycles: Pick<StateMachine, 'start'>;
+  readonly log: Logger;
+}): StepHandler<StartCycleOutput> {
+  const { plans, cycles, log } = deps;
+  return defineHandler('start-cycle', StartCycleInput, async (input) => {
+    const { type } = input;
+    const plan = getPlan(plans, input.plan);
+    const scheduledAt = new Date(input.scheduledAt);
+    const cycleId = cycleIdOf(plan.name, type, scheduledAt);
+    const due = widestDue(plan, type, scheduledAt);
+    if (due !== type) {
+      log.info('left to the wider cycle that is due at the same minute', { cycleId, type, due });
+      return { cycleId, outcome: 'left-to-wider' };
+    }
+    // Every delivery must send the same text, or Step Functions takes it for another execution.
+    const outcome = await cycles.start(cycleId, {
+      plan: plan.name,
+      type,
+      scheduledAt: scheduledAt.toISOString(),
+      cycleId,
+    });
+    log.info(outcome === 'started' ? 'started the cycle' : 'the cycle was started before', { cycleId });
+    return { cycleId, outcome };
+  });
+}

@@ -1,0 +1,53 @@
+import { ImageRecord, runPrefix, type RunId, type WorkStore } from '@holdfast/engine';
+import * as z from 'zod';
+import { findJson, getJson, putJson } from '../runtime/work-json.ts';
+
+/** Tags of snapshots: the run that they belong to, and the attempt that ordered them. */
+export const RUN_TAG = 'holdfast:run';
+export const ATTEMPT_TAG = 'holdfast:attempt';
+
+const time = z.iso.datetime().transform((text) => new Date(text));
+
+/** Word that snapshots of a run are about to be ordered, written before they are. */
+const Claim = z.object({
+  attempt: z.string(),
+  claimedAt: time,
+  /** EC2 took no order, so there is nothing to look for. */
+  isRefused: z.boolean(),
+});
+
+/** The snapshots that a run goes on with, and what they were taken of. */
+const TakenImage = z.object({ takenAt: time, image: ImageRecord });
+export type TakenImage = z.output<typeof TakenImage>;
+
+/** What the steps of an image run tell each other, in the work bucket. */
+export class ImageRecords {
+  readonly #work: WorkStore;
+  readonly #prefix: string;
+
+  constructor(work: WorkStore, runId: RunId) {
+    this.#work = work;
+    this.#prefix = `${runPrefix(runId)}image/`;
+  }
+
+  async findClaim(): Promise<z.output<typeof Claim> | undefined> {
+    return findJson(this.#work, `${this.#prefix}claim.json`, Claim);
+  }
+
+  async putClaim(claim: z.output<typeof Claim>): Promise<void> {
+    await putJson(this.#work, `${this.#prefix}claim.json`, claim);
+  }
+
+  async findTaken(): Promise<TakenImage | undefined> {
+    return findJson(this.#work, `${this.#prefix}taken.json`, TakenImage);
+  }
+
+  /** @throws {@link ObjectNotFoundError} no snapshots were taken. */
+  async getTaken(): Promise<TakenImage> {
+    return getJson(this.#work, `${this.#prefix}taken.json`, TakenImage);
+  }
+
+  async putTaken(taken: TakenImage): Promise<void> {
+    await putJson(this.#work, `${this.#prefix}taken.json`, taken);
+  }
+}

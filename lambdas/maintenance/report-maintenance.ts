@@ -1,0 +1,187 @@
+import * as z from 'zod';
+import type { StepHandler } from '../runtime/define-handler.ts';
+import { defineReportingHandler } from '../runtime/define-reporting-handler.ts';
+import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { Failures } from './maintenance-fields.ts';
+import { metric, type Metrics } from '../runtime/metrics.ts';
+import { MaintenanceFailedError } from './maintenance-failed-error.ts';
+
+/** Absent of a partition that failed. */
+const count = z.int().nonnegative().default(0);
+const part = <Shape extends z.ZodRawShape>(shape: Shape) => z.object({ ...shape, failures: Failures });
+const absentIfFailed = <Schema extends z.ZodType>(schema: Schema) => schema.optional().catch(undefined);
+
+/** The whole state of an execution. Of a step that failed there is only its error. */
+const ReportInput = z.object({
+  errors: z.record(z.string(), caughtError),
+  reconciled: absentIfFailed(z.object({ state: part({ roots: count, recovered: count, missing: count }) })),
+  holds: absentIfFailed(z.object({ state: part({ holds: count, held: count, released: count }) })),
+  containers: absentIfFailed(z.array(part({ started: count, waiting: count, tooLarge: count }))),
+  renewed: absentIfFailed(
+    z.array(
+      part({
+        renewed: count,
+        packs: count,
+        rootsLocked: count,
+        tooLate: count,
+        lostPacks: count,
+        unreadable: count,
+        withoutPlan: count,
+      }),
+    ),
+  ),
+  expired: absentIfFailed(
+    z.object({
+      skipped: z.boolean(),
+      state: part({ expired: count, kept: count, locked: count, inUse: count, snapshots: count }),
+    }),
+  ),
+  swept: absentIfFailed(z.array(part({ swept: count, bytes: count, kept: count, locked: count }))),
+  snapshots: absentIfFailed(part({ removed: count, unknown: count, inUse: count, pointsLacking: count })),
+  verified: absentIfFailed(
+    z.array(part({ packs: count, bytes: count, resources: count, passedOver: count, damaged: count })),
+  ),
+});
+type ReportInput = z.output<typeof ReportInput>;
+
+/** A day's maintenance in numbers. */
+export interface ReportMaintenanceOutput {
+  readonly roots: number;
+  readonly pointsRecovered: number;
+  readonly pointsMissing: number;
+  readonly pointsRenewed: number;
+  readonly packsRenewed: number;
+  /** Legal holds in force. */
+  readonly holds: number;
+  readonly containersStarted: number;
+  /** Points that have to become containers, and whose turn comes another day. */
+  readonly pointsToConsolidate: number;
+  /** Points that should become containers, and are too large for one. They stay as they are, and are prolonged. */
+  readonly pointsTooLarge: number;
+  readonly pointsWithoutPlan: number;
+  readonly pointsTooLate: number;
+  readonly packsLost: number;
+  readonly pointsExpired: number;
+  /** Points whose time is over and that stay for now: somebody has made an AMI of their snapshots. */
+  readonly pointsInUse: number;
+  readonly snapshotsRemoved: number;
+  /** Snapshots of failed runs that stay for the same reason. */
+  readonly snapshotsInUse: number;
+  /** Points of images that have lost snapshots. */
+  readonly pointsWithoutSnapshots: number;
+  readonly packsSwept: number;
+  readonly bytesSwept: number;
+  readonly packsVerified: number;
+  readonly bytesVerified: number;
+  /** Containers too large for the daily sample, or frozen. */
+  readonly packsPassedOver: number;
+  readonly packsDamaged: number;
+  /** Points that should be kept for longer and cannot be, because their pages are damaged. */
+  readonly pointsUnreadable: number;
+  readonly failures: number;
+}
+
+/**
+ * Adds up a day's maintenance and publishes it. Ends with {@link MaintenanceFailedError} when a step failed, an item
+ * could not be worked off, or damage was found: all else has been done by then.
+ */
+export function makeHandler(deps: {
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}): StepHandler<ReportMaintenanceOutput> {
+  const { log } = deps;
+  return defineReportingHandler('report-maintenance', ReportInput, deps, async (input, tell) => {
+    const report = add(input);
+    const failed = failuresOf(input);
+    tell([
+      metric('PointsExpired', report.pointsExpired),
+      metric('PacksSwept', report.packsSwept),
+      metric('BytesSwept', report.bytesSwept),
+      metric('LeasesRenewed', report.packsRenewed),
+      metric('PointsMissing', report.pointsMissing),
+      metric('PacksDamaged', report.packsDamaged + report.pointsUnreadable),
+      metric('BytesVerified', report.bytesVerified),
+      metric('PointsWithoutSnapshots', report.pointsWithoutSnapshots),
+      metric('MaintenanceFailures', failed.length > 0 ? 1 : 0),
+    ]);
+    log.info('maintenance ended', { ...report });
+    if (failed.length > 0) throw new MaintenanceFailedError(failed);
+    const { pointsMissing, packsDamaged, pointsUnreadable, pointsWithoutSnapshots } = report;
+    if (pointsMissing + packsDamaged + pointsUnreadable + pointsWithoutSnapshots > 0) {
+      throw new MaintenanceFailedError([
+        ...(pointsWithoutSnapshots > 0
+          ? [`${pointsWithoutSnapshots} points of images have lost EBS snapshots`]
+          : []),
+        ...(pointsMissing > 0 ? [`${pointsMissing} points are not in the vault any more`] : []),
+        ...(pointsUnreadable > 0
+          ? [`${pointsUnreadable} points cannot be prolonged, their pages are damaged`]
+          : []),
+        ...(packsDamaged > 0 ? [`${packsDamaged} packs or roots are damaged`] : []),
+      ]);
+    }
+    return report;
+  });
+}
+
+function failuresOf(input: ReportInput): string[] {
+  const { errors, expired } = input;
+  const steps = Object.entries(errors).map(([step, error]) => {
+    const { name, message } = errorRecordOfCaught(error);
+    return `${step}: ${name}: ${message}`;
+  });
+  const items = partsOf(input).flatMap(({ failures }) => failures.messages);
+  const skipped =
+    expired?.skipped === true
+      ? ['no point and no pack was removed, because some points could not be held or renewed']
+      : [];
+  return [...steps, ...items, ...skipped];
+}
+
+/** All parts of the work whose items may have failed one by one. */
+function partsOf(input: ReportInput) {
+  const { reconciled, holds, renewed, containers, expired, swept, snapshots, verified } = input;
+  return [
+    ...[reconciled, holds, expired].flatMap((step) => (step === undefined ? [] : [step.state])),
+    ...(renewed ?? []),
+    ...(containers ?? []),
+    ...(swept ?? []),
+    ...(snapshots === undefined ? [] : [snapshots]),
+    ...(verified ?? []),
+  ];
+}
+
+function add(input: ReportInput): ReportMaintenanceOutput {
+  const { reconciled, holds, containers, renewed, expired, swept, snapshots, verified } = input;
+  return {
+    roots: reconciled?.state.roots ?? 0,
+    pointsRecovered: reconciled?.state.recovered ?? 0,
+    pointsMissing: reconciled?.state.missing ?? 0,
+    pointsRenewed: sum(renewed, (one) => one.renewed),
+    packsRenewed: sum(renewed, (one) => one.packs),
+    holds: holds?.state.holds ?? 0,
+    containersStarted: sum(containers, (one) => one.started),
+    pointsToConsolidate: sum(containers, (one) => one.waiting),
+    pointsTooLarge: sum(containers, (one) => one.tooLarge),
+    pointsWithoutPlan: sum(renewed, (one) => one.withoutPlan),
+    pointsTooLate: sum(renewed, (one) => one.tooLate),
+    packsLost: sum(renewed, (one) => one.lostPacks),
+    pointsExpired: expired?.state.expired ?? 0,
+    pointsInUse: expired?.state.inUse ?? 0,
+    snapshotsRemoved: (expired?.state.snapshots ?? 0) + (snapshots?.removed ?? 0),
+    snapshotsInUse: snapshots?.inUse ?? 0,
+    pointsWithoutSnapshots: snapshots?.pointsLacking ?? 0,
+    packsSwept: sum(swept, (one) => one.swept),
+    bytesSwept: sum(swept, (one) => one.bytes),
+    packsVerified: sum(verified, (one) => one.packs),
+    bytesVerified: sum(verified, (one) => one.bytes),
+    packsPassedOver: sum(verified, (one) => one.passedOver),
+    packsDamaged: sum(verified, (one) => one.damaged),
+    pointsUnreadable: sum(renewed, (one) => one.unreadable),
+    failures: sum(partsOf(input), (one) => one.failures.count),
+  };
+}
+
+function sum<Part>(parts: readonly Part[] | undefined, of: (part: Part) => number): number {
+  return (parts ?? []).reduce((total, one) => total + of(one), 0);
+}

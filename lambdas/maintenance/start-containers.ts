@@ -1,0 +1,156 @@
+import { hash } from 'node:crypto';
+import type { StateMachine } from '@holdfast/aws';
+import {
+  decideRetention,
+  largestContainerBytes,
+  type Catalog,
+  type ObjectStore,
+  type RetentionDecision,
+  type RunId,
+  type WorkStore,
+  workThrough,
+} from '@holdfast/engine';
+import type { Plan, Plans } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { resourcesFile } from './plan-maintenance.ts';
+import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { resourceArn } from '../runtime/event-fields.ts';
+import type { Logger } from '../runtime/logger.ts';
+import {
+  Failures,
+  maintenanceId,
+  mergeFailures,
+  noneFailed,
+  noteFailures,
+  partition,
+} from './maintenance-fields.ts';
+import { getJson } from '../runtime/work-json.ts';
+
+/** A call hands on to the next one when less than this is left. Milliseconds. */
+const handOnBeforeMs = 60_000;
+const dayMs = 86_400_000;
+
+const ResourceList = z.array(resourceArn);
+const StartState = z.object({
+  next: z.int(),
+  started: z.int(),
+  waiting: z.int(),
+  tooLarge: z.int(),
+  failures: Failures,
+});
+const nothing: z.infer<typeof StartState> = {
+  next: 0,
+  started: 0,
+  waiting: 0,
+  tooLarge: 0,
+  failures: noneFailed,
+};
+const StartInput = z.object({ maintenanceId, partition, state: StartState.nullish() });
+
+/**
+ * `waiting`: points that have to become containers, and for which no run was started today; `tooLarge`: those that no
+ * object can hold, which are prolonged instead for as long as their plans keep them.
+ */
+export interface StartOutput {
+  readonly done: boolean;
+  readonly state: z.infer<typeof StartState>;
+}
+
+/**
+ * Starts a run for each resource that has a point which its plan keeps for long: the oldest of them becomes a container,
+ * one a resource and day; one that failed yesterday lets another go first. Until it has, the point is prolonged by
+ * generations, so nothing depends on when that is. A resource at work is passed over; a run that fails, or cannot be
+ * started, is started anew the next day.
+ */
+export function makeHandler(deps: {
+  readonly store: Pick<ObjectStore, 'now'>;
+  readonly catalog: Catalog;
+  readonly work: WorkStore;
+  readonly plans: Plans;
+  readonly protect: Pick<StateMachine, 'start'>;
+  readonly log: Logger;
+}): StepHandler<StartOutput> {
+  const { store, catalog, work, plans, protect, log } = deps;
+  return defineHandler('start-containers', StartInput, async (input, context) => {
+    const before = input.state ?? nothing;
+    const resources = await getJson(work, resourcesFile(input.maintenanceId, input.partition), ResourceList);
+    const now = await store.now();
+    let { next, started, waiting, tooLarge } = before;
+    const { done, failures } = await workThrough(
+      {
+        items: resources.slice(next),
+        atOnce: 1,
+        nameOf: (arn) => arn,
+        work: async (arn) => {
+          next += 1;
+          const { plan, decisions } = await decideRetention(catalog, plans, arn, now);
+          const wanted = decisions.filter(({ container }) => container);
+          const due = wanted.filter(({ point }) => point.counts.logicalBytes <= largestContainerBytes);
+          waiting += due.length;
+          for (const { point } of wanted) {
+            if (point.counts.logicalBytes <= largestContainerBytes) continue;
+            tooLarge += 1;
+            log.warn('a point is too large for a container', {
+              point: point.pointId,
+              bytes: point.counts.logicalBytes,
+            });
+          }
+          // The newest comes first.
+          const chosen = await choose(due.toReversed(), now);
+          if (plan === undefined || chosen === undefined || !(await start(chosen, plan, now))) return;
+          started += 1;
+          waiting -= 1;
+        },
+      },
+      { shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs },
+    );
+    const state = {
+      next,
+      started,
+      waiting,
+      tooLarge,
+      failures: mergeFailures(before.failures, noteFailures(log, 'starting containers', failures)),
+    };
+    log.info('started containers', { partition: input.partition, next, started, waiting, tooLarge });
+    return { done, state };
+  });
+
+  /** The oldest that did not fail yesterday, so that one that always fails does not keep the others waiting. */
+  async function choose(
+    oldestFirst: readonly RetentionDecision[],
+    now: Date,
+  ): Promise<RetentionDecision | undefined> {
+    for (const decision of oldestFirst) {
+      const yesterday = await catalog.runs.find(runIdOf(decision, new Date(now.getTime() - dayMs)));
+      if (yesterday?.state !== 'failed') return decision;
+    }
+    return oldestFirst[0];
+  }
+
+  async function start(decision: RetentionDecision, plan: Plan, now: Date): Promise<boolean> {
+    const { point, keepUntil } = decision;
+    const resource = await catalog.resources.find(point.resourceArn);
+    if (resource?.lastRunState === 'open' || resource?.lastRunState === 'cancelling') return false;
+    const runId = runIdOf(decision, now);
+    await protect.start(runId, {
+      resourceArn: point.resourceArn,
+      kind: point.resourceKind,
+      plan: plan.name,
+      type: 'synthetic-full',
+      runId,
+      container: {
+        pointId: point.pointId,
+        keepUntil: keepUntil.toISOString(),
+        archiveClass: plan.retention.archiveClass,
+      },
+    });
+    log.info('makes a container', { runId, point: point.pointId, keepUntil: keepUntil.toISOString() });
+    return true;
+  }
+}
+
+/** A repeated call asks for the same run; the next day is another attempt. */
+function runIdOf({ point }: RetentionDecision, day: Date): RunId {
+  const text = `container of ${point.pointId} on ${day.toISOString().slice(0, 10)}`;
+  return hash('sha256', text, 'hex').slice(0, 32) as RunId;
+}

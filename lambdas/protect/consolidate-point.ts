@@ -1,0 +1,54 @@
+import {
+  commitPoint,
+  consolidatePoint,
+  getRunPlan,
+  type PointId,
+  type WriteServices,
+} from '@holdfast/engine';
+import * as z from 'zod';
+import { type CommittedOutput, committedOutputOf } from './committed-output.ts';
+import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { runId } from '../runtime/event-fields.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { OpenKeys } from '../runtime/open-vault-once.ts';
+
+/**
+ * A call hands on to the next one when less than this is left: the chunks that are being read, the part that is going up
+ * and the bytes that are carried over have to fit in, of a container of 8 TiB almost 2 GiB. Milliseconds.
+ */
+const handOnBeforeMs = 240_000;
+
+/** `state` is always null: where the work stands lies in the work bucket. */
+const ConsolidateInput = z.object({ runId, state: z.null().optional() });
+
+/** Whether the container is complete, and its point committed. */
+export type ConsolidateOutput =
+  | { readonly done: false; readonly state: null }
+  | ({ readonly done: true; readonly pointId: PointId } & Partial<CommittedOutput>);
+
+/** Writes a synthetic full, as far as the time of one call goes, and in the end commits it. */
+export function makeHandler(deps: {
+  readonly services: WriteServices;
+  readonly openKeys: OpenKeys;
+  readonly log: Logger;
+}): StepHandler<ConsolidateOutput> {
+  const { services, openKeys, log } = deps;
+  return defineHandler('consolidate-point', ConsolidateInput, async (input, context) => {
+    const row = await services.catalog.runs.find(input.runId);
+    // The answer of the call that committed was lost.
+    if (row?.pointId !== undefined) return { done: true, runId: input.runId, pointId: row.pointId };
+    const run = await getRunPlan(services.work, input.runId);
+    const keys = await openKeys();
+    const shouldStop = () => context.getRemainingTimeInMillis() < handOnBeforeMs;
+    const step = await consolidatePoint(services, keys, run, { shouldStop });
+    if (!step.done) {
+      log.info('wrote a part of the container', { runId: run.runId });
+      return { done: false, state: null };
+    }
+    const { content } = step;
+    const committed = await commitPoint(services, keys, run, async () => Promise.resolve(content));
+    const output = committedOutputOf(committed);
+    log.info('committed the synthetic full', { ...output });
+    return { done: true, ...output };
+  });
+}

@@ -1,0 +1,122 @@
+import {
+  type FileSource,
+  InvalidInputError,
+  isPointId,
+  openRun,
+  type ResourceArn,
+  type ResourceRow,
+  RunClosedError,
+  type RunId,
+  type WriteServices,
+} from '@holdfast/engine';
+import {
+  ArchiveClass,
+  BackupType,
+  getPlan,
+  isImageKind,
+  type Plan,
+  type Plans,
+  ResourceKind,
+} from '@holdfast/engine/model';
+import { storageClassOf } from '@holdfast/aws';
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { resourceArn, runId } from '../runtime/event-fields.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { skipReason } from './skip-reason.ts';
+
+const dayMs = 86_400_000;
+
+/** For a synthetic full of a point that is kept for long. Without a point: of the newest, kept as any other. */
+const container = z
+  .union([
+    z.object({ pointId: z.null() }).transform(() => undefined),
+    z.object({
+      pointId: z.string().refine(isPointId, 'expected a point id'),
+      keepUntil: z.iso.datetime().transform((text) => new Date(text)),
+      archiveClass: ArchiveClass,
+    }),
+  ])
+  .optional();
+
+const OpenRunInput = z.object({
+  resourceArn,
+  kind: ResourceKind,
+  plan: z.string().min(1),
+  type: BackupType,
+  runId,
+  execution: z.string().optional(),
+  container,
+});
+
+/** How a run goes on: `mode` chooses the branch of the state machine. */
+export interface OpenRunOutput {
+  readonly runId: RunId;
+  readonly resourceArn: ResourceArn;
+  readonly kind: ResourceRow['kind'];
+  readonly mode: 'files' | 'image' | 'consolidate' | 'skip';
+  /** What is being done: a full where what was asked for has no base. */
+  readonly type: BackupType;
+  /** Why `type` is not what was asked for, or why the run is skipped. */
+  readonly reason?: string;
+}
+
+/** Opens a run and says how it goes on. A run that has completed already, or has nothing to do, is skipped. */
+export function makeHandler(deps: {
+  readonly services: WriteServices;
+  readonly plans: Plans;
+  readonly openSource: (
+    resource: { readonly arn: ResourceArn; readonly kind: ResourceRow['kind'] },
+    plan: Plan,
+  ) => Pick<FileSource, 'now'>;
+  readonly log: Logger;
+}): StepHandler<OpenRunOutput> {
+  const { services, plans, openSource, log } = deps;
+  return defineHandler('open-run', OpenRunInput, async (input) => {
+    const { resourceArn: arn, kind, type } = input;
+    const answer = { runId: input.runId, resourceArn: arn, kind };
+    const plan = getPlan(plans, input.plan);
+    const reason = skipReason(kind, type);
+    if (reason !== undefined) {
+      log.info('skipped the resource', { runId: input.runId, resource: arn, reason });
+      return { ...answer, mode: 'skip', type, reason };
+    }
+    const isImage = isImageKind(kind);
+    // A synthetic full does not read its source, which may be gone.
+    const readsSource = !isImage && type !== 'synthetic-full';
+    const timeOf = readsSource ? openSource({ arn, kind }, plan) : services.store;
+    const opened = await openRun(services, {
+      runId: input.runId,
+      resourceArn: arn,
+      resourceKind: kind,
+      plan: plan.name,
+      type,
+      ...(await retentionOf(input, plan)),
+      readTags: plan.readTags,
+      ...(input.execution === undefined ? {} : { execution: input.execution }),
+      sourceNow: async () => timeOf.now(),
+    });
+    if (opened.state === 'over') {
+      const { run } = opened;
+      if (run.pointId === undefined) throw new RunClosedError(run.runId, `it ended as ${run.state}`);
+      return { ...answer, mode: 'skip', type: run.type, reason: `the run ended before as ${run.state}` };
+    }
+    const decided = opened.plan;
+    const mode = isImage ? 'image' : decided.type === 'synthetic-full' ? 'consolidate' : 'files';
+    const changed = decided.typeReason === undefined ? {} : { reason: decided.typeReason };
+    log.info('opened the run', { runId: input.runId, resource: arn, mode, type: decided.type, ...changed });
+    return { ...answer, mode, type: decided.type, ...changed };
+  });
+
+  /** How long the point is kept; a container for as long as the point that it is made of should be. */
+  async function retentionOf({ container: asked }: z.infer<typeof OpenRunInput>, plan: Plan) {
+    if (asked === undefined) return { keepDays: plan.retention.keepDays };
+    const { pointId, keepUntil, archiveClass } = asked;
+    const keepDays = (keepUntil.getTime() - (await services.store.now()).getTime()) / dayMs;
+    if (keepDays <= 0)
+      throw new InvalidInputError(
+        `container ${pointId} should be kept until ${keepUntil.toISOString()}, which is over`,
+      );
+    return { keepDays, container: { pointId, storageClass: storageClassOf(archiveClass) } };
+  }
+}

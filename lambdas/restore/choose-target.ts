@@ -1,0 +1,80 @@
+import { bucketOfArn } from '@holdfast/aws';
+import {
+  checkBucketAllowed,
+  checkZone,
+  InvalidInputError,
+  NotSupportedError,
+  type Root,
+  type TargetRules,
+} from '@holdfast/engine';
+import { checkVolumeWishes } from './volume-shape.ts';
+import type { RestoreInput } from './restore-input.ts';
+import type { RestoreTarget } from './restore-job.ts';
+
+/** What a deployment allows, and where a person finds what a restore leaves to them. */
+export interface MachineTargetRules extends TargetRules {
+  /** Where the configuration of a machine was put down, for a person who launches it anew. */
+  readonly machineFile: string;
+}
+
+/** Where a restore goes: what workers here write, or a directory that the caller's own process writes. */
+export type ChosenTarget = RestoreTarget | { readonly kind: 'directory'; readonly directory: string };
+
+/**
+ * Decides where a restore writes, by what the point consists of and what the configuration allows.
+ * @throws {@link InvalidInputError} the target does not fit the point, or is not allowed.
+ * @throws {@link NotSupportedError} an image cannot be restored that way.
+ */
+export function chooseTarget(
+  root: Root,
+  { target, paths }: Pick<RestoreInput, 'target' | 'paths'>,
+  rules: MachineTargetRules,
+): ChosenTarget {
+  if (root.image !== undefined) return volumesOf(root, root.image, { target, paths }, rules);
+  if (target.volumes !== undefined) {
+    throw new InvalidInputError(
+      `point ${root.point} holds files of a ${root.resourceKind}, so no volumes can be made of it; name a bucket as target`,
+    );
+  }
+  if (target.directory !== undefined) return { kind: 'directory', directory: target.directory };
+  if (target.bucket !== undefined) {
+    checkBucketAllowed(target.bucket, rules, 'or name an allowed bucket');
+    return { kind: 'bucket', bucket: target.bucket, prefix: target.prefix ?? '' };
+  }
+  if (root.resourceKind !== 's3-bucket') {
+    throw new NotSupportedError(
+      `${root.resource} is a ${root.resourceKind}, which cannot be written from here; restore it on its machine with ` +
+        `"holdfast restore ${root.point} --to-directory <directory>", or name a bucket as target`,
+    );
+  }
+  const bucket = bucketOfArn(root.resource);
+  checkBucketAllowed(bucket, rules, 'or restore into another bucket');
+  return { kind: 'bucket', bucket, prefix: '' };
+}
+
+function volumesOf(
+  root: Root,
+  image: NonNullable<Root['image']>,
+  { target, paths }: Pick<RestoreInput, 'target' | 'paths'>,
+  { region, machineFile }: MachineTargetRules,
+): RestoreTarget {
+  const { volumes } = target;
+  if (volumes === undefined) {
+    const launch =
+      image.machine === undefined
+        ? 'attach them to an instance'
+        : `launch an instance with them: the recorded configuration of the machine is in ${machineFile}`;
+    throw new NotSupportedError(
+      `point ${root.point} is an image of ${root.resource}, of which volumes are made and nothing else; ` +
+        `use the target {"volumes": {"availabilityZone": "${image.snapshots[0]?.availabilityZone ?? 'us-east-1a'}"}}, then ${launch}`,
+    );
+  }
+  if (paths !== undefined) {
+    throw new NotSupportedError(
+      `point ${root.point} is an image, out of which single files ("paths") cannot be taken; restore its volumes`,
+    );
+  }
+  checkZone(volumes.availabilityZone, { region });
+  checkVolumeWishes(image.snapshots, volumes);
+  return { kind: 'volumes', ...volumes, snapshots: image.snapshots, keys: {} };
+}

@@ -1,0 +1,329 @@
+import type { Ec2Images } from '@holdfast/aws';
+import {
+  type AuditLog,
+  type Catalog,
+  type Clock,
+  defaultShardLimits,
+  findCleanPoint,
+  findThaw,
+  isDegraded,
+  type ObjectStore,
+  planRestore,
+  PointReader,
+  type PointThaw,
+  type PointRow,
+  quoteThaw,
+  readRoot,
+  type RestoreQuote,
+  type RestoreRow,
+  type Root,
+  thawPoint,
+  SnapshotMissingError,
+  unreadOf,
+  type WorkStore,
+} from '@holdfast/engine';
+import * as z from 'zod';
+import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { OpenKeys } from '../runtime/open-vault-once.ts';
+import { parseInput } from '../runtime/parse-input.ts';
+import { putJson } from '../runtime/work-json.ts';
+import { chooseTarget, type ChosenTarget } from './choose-target.ts';
+import { findPointFor } from './find-point.ts';
+import { RestoreInput } from './restore-input.ts';
+import { ThawOverdueError } from './thaw-overdue-error.ts';
+import {
+  type DegradedPoint,
+  largestFileBytes,
+  restoreFiles,
+  restoreIdOf,
+  type RestoreJob,
+} from './restore-job.ts';
+
+/** How often a thawing point is looked at while it takes as long as it may. */
+const thawLooks = 20;
+/** How many times as long as it may take a thaw is waited for, before somebody has to look. */
+const thawPatience = 2;
+
+/** The person's own input comes as it is: its errors should speak of it, not of an event. */
+const PlanRestoreInput = z.object({ request: z.unknown(), execution: z.string().min(1) });
+
+/** A restore that can begin, or for a dry run: what it would be. */
+export interface PlanRestoreOutput {
+  readonly restoreId: string;
+  /**
+   * `thaw`: the point is on its way out of the archive; plan again after `thaw.waitSeconds`. `directory`: the restore is
+   * on the audit log and can be read, and the rest is the caller's.
+   */
+  readonly mode: 'files' | 'volumes' | 'directory' | 'dry-run' | 'thaw';
+  readonly point: { readonly id: string; readonly sourceTime: string; readonly resource: string };
+  /** Of a point that could not read everything: read it before the restore is relied on. */
+  readonly degraded?: DegradedPoint;
+  readonly target: string;
+  /** Of volumes: their number and size. Absent in mode `directory`. */
+  readonly quote?: RestoreQuote | { readonly volumes: number; readonly bytes: number };
+  /** What it takes to make an archived point readable; until then the quote counts the whole point. */
+  readonly thaw?: Exclude<PointThaw, { state: 'readable' }> & {
+    readonly waitSeconds: number;
+    readonly readableBy: string;
+  };
+  readonly shards: { readonly bucket: string; readonly key: string; readonly count: number };
+}
+
+/** What planning a restore needs. */
+export interface PlanRestoreDeps {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  /** Told of every restore that begins. */
+  readonly audit: Pick<AuditLog, 'append'>;
+  readonly catalog: Catalog;
+  readonly work: WorkStore;
+  readonly openKeys: OpenKeys;
+  readonly images: Pick<Ec2Images, 'describeSnapshots'>;
+  /** Throws when the bucket cannot be written to. */
+  readonly checkBucket: (bucket: string) => Promise<void>;
+  readonly vaultBucket: string;
+  readonly workBucket: string;
+  readonly targetBuckets: readonly string[];
+  readonly region?: string | undefined;
+  readonly workers: number;
+  readonly log: Logger;
+}
+
+/** Checks everything that can be known before the first byte is written, then plans a restore. Repeatable. */
+export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutput> {
+  const { work, workBucket, log } = deps;
+  return defineHandler('plan-restore', PlanRestoreInput, async ({ request, execution }) => {
+    const input = parseInput(
+      RestoreInput,
+      request,
+      'the restore',
+      'docs/restore-input.schema.json has examples',
+    );
+    const restoreId = restoreIdOf(execution);
+    // What a time means may change while a point thaws: it stays the point that is on the log.
+    const begun = input.dryRun ? undefined : await deps.catalog.restores.find(restoreId);
+    const row = await findPointFor(deps, begun === undefined ? input : { point: begun.pointId });
+    const keys = await deps.openKeys();
+    const { root } = await readRoot(deps.store, keys, row.resourceArn, row.pointId, row.rootVersionId);
+    const degraded = await describeDegraded(deps, root);
+    if (degraded !== undefined)
+      log.warn('the point is degraded', { restoreId, point: root.point, reason: degraded.meaning });
+    const withDegraded = (output: PlanRestoreOutput): PlanRestoreOutput => ({
+      ...output,
+      ...(degraded && { degraded }),
+    });
+    const machineName = restoreFiles.machine(restoreId);
+    if (root.image?.machine !== undefined) await putJson(work, machineName, root.image.machine);
+    const target = chooseTarget(root, input, {
+      buckets: deps.targetBuckets,
+      ownBuckets: [deps.vaultBucket, workBucket],
+      region: deps.region,
+      machineFile: `s3://${workBucket}/${machineName}`,
+    });
+    const thaw = input.dryRun
+      ? await findThaw(deps.store, root, input.thaw)
+      : await thawPoint(deps.store, root, input.thaw);
+    if (thaw.state !== 'readable')
+      return withDegraded(
+        await awaitThaw(deps, { restoreId, execution, dryRun: input.dryRun, row, root, target, thaw }),
+      );
+    if (target.kind === 'directory' && !input.dryRun)
+      return withDegraded(await record(deps, { restoreId, execution, row, root, target }));
+    const keysOfSnapshots = target.kind === 'volumes' ? await findSnapshots(deps, target) : {};
+    const { quote, shards } =
+      target.kind === 'volumes'
+        ? planVolumes(target)
+        : await planFiles(deps, new PointReader(deps.store, keys, root), target, input.paths);
+
+    const key = restoreFiles.shards(restoreId);
+    const output = {
+      restoreId,
+      point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
+      target: describe(target),
+      quote,
+      shards: { bucket: workBucket, key, count: shards.length },
+    };
+    if (input.dryRun || target.kind === 'directory') return withDegraded({ ...output, mode: 'dry-run' });
+    await putJson(work, key, shards);
+    await putJson(work, restoreFiles.job(restoreId), {
+      restoreId,
+      pointId: root.point,
+      resourceArn: root.resource,
+      rootVersionId: row.rootVersionId,
+      target: target.kind === 'volumes' ? { ...target, keys: keysOfSnapshots } : target,
+      paths: input.paths,
+      overwrite: input.overwrite,
+      shardCount: shards.length,
+      ...(degraded && { degraded }),
+    } satisfies RestoreJob);
+    await putRow(deps, restoreId, execution, row, root, output.target);
+    log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
+    return withDegraded({ ...output, mode: target.kind === 'volumes' ? 'volumes' : 'files' });
+  });
+}
+
+async function describeDegraded(
+  { catalog, clock }: PlanRestoreDeps,
+  root: Root,
+): Promise<DegradedPoint | undefined> {
+  if (!isDegraded(root)) return undefined;
+  const place = { resourceArn: root.resource, sourceTime: new Date(root.sourceTime) };
+  const clean = await findCleanPoint(catalog, place, clock.now());
+  const unread = unreadOf(root);
+  const instead =
+    clean === undefined
+      ? 'the resource has no clean point'
+      : `to restore what lacks nothing, name the point ${clean.pointId} of ${clean.sourceTime.toISOString()}`;
+  return {
+    unread,
+    ...(clean && { cleanPoint: clean.pointId }),
+    meaning:
+      `of point ${root.point}, ${unread.carried + unread.missing} entries could not be read: it lacks ${unread.missing}, ` +
+      `and has ${unread.carried} as earlier points do; ${instead}`,
+  };
+}
+
+/** Puts a restore on record that the caller's own process does: that is the machine's part of it. */
+async function record(
+  deps: PlanRestoreDeps,
+  restore: {
+    readonly restoreId: string;
+    readonly execution: string;
+    readonly row: PointRow;
+    readonly root: Root;
+    readonly target: ChosenTarget;
+  },
+): Promise<PlanRestoreOutput> {
+  const { catalog, clock, log, workBucket } = deps;
+  const { restoreId, execution, row, root } = restore;
+  const target = describe(restore.target);
+  const known = await putRow(deps, restoreId, execution, row, root, target);
+  if (known.state === 'running')
+    await catalog.restores.put({ ...known, state: 'recorded', endedAt: clock.now() });
+  log.info('recorded the restore', { restoreId, point: root.point });
+  return {
+    restoreId,
+    mode: 'directory',
+    point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
+    target,
+    shards: { bucket: workBucket, key: restoreFiles.shards(restoreId), count: 0 },
+  };
+}
+
+/** Says how long a point takes to be thawed; one that is only asked about is left frozen. */
+async function awaitThaw(
+  deps: PlanRestoreDeps,
+  restore: {
+    readonly restoreId: string;
+    readonly execution: string;
+    readonly dryRun: boolean;
+    readonly row: PointRow;
+    readonly root: Root;
+    readonly target: ChosenTarget;
+    readonly thaw: Exclude<PointThaw, { state: 'readable' }>;
+  },
+): Promise<PlanRestoreOutput> {
+  const { restoreId, execution, dryRun, row, root, thaw } = restore;
+  const target = describe(restore.target);
+  const known = dryRun ? undefined : await putRow(deps, restoreId, execution, row, root, target);
+  const since = known?.startedAt ?? deps.clock.now();
+  const readableBy = new Date(since.getTime() + thaw.seconds * 1000).toISOString();
+  if (!dryRun && deps.clock.now().getTime() - since.getTime() > thaw.seconds * 1000 * thawPatience)
+    throw new ThawOverdueError(root.point, thaw.objectName, readableBy);
+  deps.log.info('the point is being thawed', { restoreId, point: root.point, readableBy });
+  return {
+    restoreId,
+    mode: dryRun ? 'dry-run' : 'thaw',
+    point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
+    target,
+    quote: quoteThaw(
+      root,
+      thaw,
+      restore.target.kind === 'directory' ? { workers: 1, isLocal: true } : { workers: deps.workers },
+    ),
+    thaw: { ...thaw, waitSeconds: Math.ceil(thaw.seconds / thawLooks), readableBy },
+    shards: { bucket: deps.workBucket, key: restoreFiles.shards(restoreId), count: 0 },
+  };
+}
+
+async function planFiles(
+  { checkBucket, workers }: PlanRestoreDeps,
+  reader: PointReader,
+  target: Exclude<ChosenTarget, { kind: 'volumes' }>,
+  paths: readonly string[] | undefined,
+) {
+  const selection = paths === undefined ? {} : { paths };
+  // The caller's process does all of it alone, whatever the size of a file.
+  if (target.kind === 'directory')
+    return planRestore(reader, { ...selection, limits: defaultShardLimits, workers: 1, isLocal: true });
+  await checkBucket(target.bucket);
+  return planRestore(reader, {
+    ...selection,
+    limits: defaultShardLimits,
+    workers,
+    maxFileBytes: largestFileBytes,
+  });
+}
+
+/**
+ * Looks whether the snapshots of an image are there.
+ * @returns the keys that they are encrypted with, by snapshot.
+ */
+async function findSnapshots(
+  { images }: PlanRestoreDeps,
+  { snapshots }: Extract<ChosenTarget, { kind: 'volumes' }>,
+): Promise<Readonly<Record<string, string>>> {
+  const ids = snapshots.map(({ snapshot }) => snapshot);
+  const found = await images.describeSnapshots(ids);
+  const existing = new Set(found.map(({ snapshotId }) => snapshotId));
+  const gone = snapshots.find(({ snapshot }) => !existing.has(snapshot));
+  if (gone !== undefined) throw new SnapshotMissingError(gone.snapshot, gone.volume);
+  return Object.fromEntries(
+    found.flatMap(({ snapshotId, kmsKeyId }) => (kmsKeyId === undefined ? [] : [[snapshotId, kmsKeyId]])),
+  );
+}
+
+function planVolumes({ snapshots }: Extract<ChosenTarget, { kind: 'volumes' }>) {
+  const gibibytes = snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB, 0);
+  return { quote: { volumes: snapshots.length, bytes: gibibytes * 2 ** 30 }, shards: [] };
+}
+
+async function putRow(
+  { catalog, clock, audit }: PlanRestoreDeps,
+  restoreId: string,
+  execution: string,
+  { pointId }: PointRow,
+  root: Root,
+  target: string,
+): Promise<RestoreRow> {
+  // A step that is repeated must not open what has been closed since.
+  const known = await catalog.restores.find(restoreId);
+  if (known !== undefined) return known;
+  // The log first: nothing is read for a restore of which there is no trace.
+  await audit.append({
+    chain: root.resource,
+    // With the point: a repetition that finds another one, because this was lost, is on the log as well.
+    id: `restore-started ${restoreId} ${pointId}`,
+    by: execution,
+    event: { kind: 'restore-started', restore: restoreId, point: pointId, target },
+  });
+  const opened: RestoreRow = {
+    restoreId,
+    pointId,
+    resourceArn: root.resource,
+    target,
+    state: 'running',
+    startedAt: clock.now(),
+    execution,
+  };
+  await catalog.restores.put(opened);
+  return opened;
+}
+
+function describe(target: ChosenTarget): string {
+  if (target.kind === 'directory') return `directory ${target.directory}`;
+  return target.kind === 'volumes'
+    ? `volumes in ${target.availabilityZone}`
+    : `s3://${target.bucket}/${target.prefix}`;
+}

@@ -1,0 +1,72 @@
+import type { Ec2Images } from '@holdfast/aws';
+import type { Clock, WorkStore } from '@holdfast/engine';
+import * as z from 'zod';
+import { RestoredVolume, restoreFiles, RestoreJob } from './restore-job.ts';
+import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { nextLookSeconds } from '../runtime/next-look.ts';
+import { isVisibleBy } from '../image/visible-within.ts';
+import { findJson, getJson, putJson } from '../runtime/work-json.ts';
+import { orderVolumes } from './order-volumes.ts';
+import { VolumeFailedError } from './volume-failed-error.ts';
+
+/** A volume out of a snapshot can be used within minutes, whatever its size. Milliseconds. */
+const availableWithinMs = 24 * 3_600_000;
+
+/** `pollSeconds`: how often somebody wants to look, as long as it has not taken long. */
+const RestoreVolumesInput = z.object({ restoreId: z.string().min(1), pollSeconds: z.int().positive() });
+
+/** Whether the volumes of a restore can be used. */
+export interface RestoreVolumesOutput {
+  readonly done: boolean;
+  readonly volumes: readonly (RestoredVolume & { readonly state: string })[];
+  /** Until the next look. */
+  readonly waitSeconds: number;
+}
+
+/**
+ * Orders the volumes of a restore at its first call, and says at every call how far they are. A volume that EC2 answered
+ * for and does not show some minutes later has failed: it removes in silence what it may not encrypt.
+ */
+export function makeHandler(deps: {
+  readonly images: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
+  readonly work: WorkStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): StepHandler<RestoreVolumesOutput> {
+  const { images, work, clock, log } = deps;
+  return defineHandler('restore-volumes', RestoreVolumesInput, async ({ restoreId, pollSeconds }) => {
+    const name = restoreFiles.volumes(restoreId);
+    let ordered = await findJson(work, name, z.array(RestoredVolume));
+    if (ordered === undefined) {
+      const job = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
+      ordered = await orderVolumes(images, job, clock.now());
+      await putJson(work, name, ordered);
+      log.info('ordered volumes', { restoreId, volumes: ordered.length });
+    }
+    const found = await images.describeVolumes(ordered.map(({ volumeId }) => volumeId));
+    const states = new Map(found.map(({ volumeId, state }) => [volumeId, state]));
+    // One that EC2 does not show yet has just been ordered.
+    const volumes = ordered.map((volume) => ({
+      ...volume,
+      state: states.get(volume.volumeId) ?? 'creating',
+    }));
+    const now = clock.now();
+    let longestMs = 0;
+    for (const volume of volumes) {
+      const sinceOrderedMs = now.getTime() - new Date(volume.orderedAt).getTime();
+      longestMs = Math.max(longestMs, sinceOrderedMs);
+      if (!['creating', 'available', 'in-use'].includes(volume.state))
+        throw new VolumeFailedError(volume, `is in state ${volume.state}`);
+      if (!states.has(volume.volumeId) && isVisibleBy(now, new Date(volume.orderedAt)))
+        throw new VolumeFailedError(volume, `was ordered at ${volume.orderedAt} and is gone again`);
+      if (volume.state === 'creating' && sinceOrderedMs > availableWithinMs)
+        throw new VolumeFailedError(volume, `was ordered at ${volume.orderedAt} and is not made yet`);
+    }
+    return {
+      done: volumes.every(({ state }) => state !== 'creating'),
+      volumes,
+      waitSeconds: nextLookSeconds(pollSeconds, longestMs),
+    };
+  });
+}

@@ -1,0 +1,154 @@
+import type { Executions, FailedExecution } from '@holdfast/aws';
+import type { WorkStore } from '@holdfast/engine';
+import { longestExecutionHours, unreportedError } from '@holdfast/engine/model';
+import * as z from 'zod';
+import { closeFailedRun, countCycleFailure, isOpen } from '../protect/close-failed-run.ts';
+import { closeRestore, type CloseRestoreDeps } from '../restore/close-restore.ts';
+import { restoreIdOf } from '../restore/restore-job.ts';
+import type { StepHandler } from '../runtime/define-handler.ts';
+import { type Count, defineReportingHandler } from '../runtime/define-reporting-handler.ts';
+import { runId } from '../runtime/event-fields.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { metric, type Metrics } from '../runtime/metrics.ts';
+import { findJson, putJson } from '../runtime/work-json.ts';
+import type { MachineName } from '../runtime/needs.ts';
+
+const hourMs = 3_600_000;
+/** An event may be lost, and a daily call be missed: what ended within these hours is looked at. */
+const lookBackHours = 72;
+
+/** A change of status, as EventBridge tells it; nothing, when it is time to look for what was not told. */
+const Input = z.object({ detail: z.object({ executionArn: z.string().min(1) }).optional() });
+
+const Seen = z.object({ did: z.string() });
+const RunInput = z.object({ runId });
+const CycleInput = z.object({ plan: z.string() });
+
+/** What the function needs. */
+interface CloseExecutionsDeps extends CloseRestoreDeps {
+  readonly machines: Readonly<Record<MachineName, string>>;
+  readonly executions: Pick<Executions, 'findFailed' | 'listFailed'>;
+  readonly work: WorkStore;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** What became of the executions that were looked at. */
+export interface CloseExecutionsOutput {
+  readonly seen: number;
+  /** Runs and restores that were still open. */
+  readonly closed: number;
+  /** Executions that ended without telling anybody. */
+  readonly unreported: number;
+}
+
+/**
+ * Finds executions that ended without their own failure path: out of time, stopped, over 25,000 events, with an error that
+ * no state may catch, or in the failure path itself. Closes what they left open in the catalog, and counts them, so that
+ * an alarm fires; holds are only logged, as maintenance finishes those that were left half done. Called for each end
+ * without success, and daily for those of which no event came. Each is dealt with once; repeating it changes nothing.
+ */
+export function makeHandler(deps: CloseExecutionsDeps): StepHandler<CloseExecutionsOutput> {
+  return defineReportingHandler('close-executions', Input, deps, async ({ detail }, count) => {
+    const output = { seen: 0, closed: 0, unreported: 0 };
+    for (const arn of detail === undefined ? await findUnseen(deps) : [detail.executionArn]) {
+      const execution = await deps.executions.findFailed(arn);
+      const machine = execution && machineOf(deps.machines, execution);
+      if (execution === undefined || machine === undefined || (await isSeen(deps, arn))) continue;
+      const did = await close[machine](deps, count, execution);
+      await putJson(deps.work, seenFile(arn), { did } satisfies z.infer<typeof Seen>);
+      output.seen += 1;
+      output.closed += did === 'closed' ? 1 : 0;
+      output.unreported += did === 'reported' ? 0 : 1;
+      if (did !== 'reported') {
+        const { status, error, cause } = execution;
+        deps.log.warn('an execution ended without a report', { execution: arn, status, error, cause, did });
+      }
+    }
+    return output;
+  });
+}
+
+/** `closed`: something was open; `counted`: nothing was, but nobody had been told; `reported`: it had done all itself. */
+type Did = 'closed' | 'counted' | 'reported';
+
+const close: Readonly<
+  Record<MachineName, (deps: CloseExecutionsDeps, count: Count, execution: FailedExecution) => Promise<Did>>
+> = {
+  protect: async (deps, count, execution) => {
+    const input = RunInput.safeParse(execution.input);
+    const run = input.success ? await deps.catalog.runs.find(input.data.runId) : undefined;
+    // Whoever started it sees that it failed: a cycle, or the person who waits. No run is in the way of the next one.
+    if (run === undefined || !isOpen(run)) return 'reported';
+    // Another execution goes on with it.
+    if (run.execution !== undefined && run.execution !== execution.arn) return 'reported';
+    await closeFailedRun(deps, count, run, errorOf(execution));
+    return 'closed';
+  },
+  restore: async (deps, count, execution) => {
+    const row = await deps.catalog.restores.find(restoreIdOf(execution.arn));
+    if (row?.state !== 'running' && (row !== undefined || hasReported(execution))) return 'reported';
+    if (row !== undefined) await closeRestore(deps, row, { state: 'failed', error: errorOf(execution) });
+    count([metric('RestoreFailures', 1)]);
+    return row === undefined ? 'counted' : 'closed';
+  },
+  cycle: async (_, count, execution) => {
+    if (hasReported(execution)) return Promise.resolve('reported');
+    const input = CycleInput.safeParse(execution.input);
+    countCycleFailure(count, input.success ? input.data.plan : undefined);
+    return Promise.resolve('counted');
+  },
+  maintenance: async (_, count, execution) => {
+    if (hasReported(execution)) return Promise.resolve('reported');
+    count([metric('MaintenanceFailures', 1)]);
+    return Promise.resolve('counted');
+  },
+  hold: async (_, __, execution) => Promise.resolve(hasReported(execution) ? 'reported' : 'counted'),
+};
+
+/** Whether it ended in a state of its own that comes after its report: those never use names of the States Language. */
+function hasReported({ status, error = '' }: FailedExecution): boolean {
+  return status === 'FAILED' && error !== unreportedError && !error.startsWith('States.');
+}
+
+function errorOf({ arn, status, error = '', cause = '' }: FailedExecution): {
+  name: string;
+  message: string;
+} {
+  const how = {
+    TIMED_OUT: 'ran out of time',
+    ABORTED: 'was stopped',
+    FAILED: 'ended without closing what it had opened',
+  }[status];
+  const why = [error, cause].filter((part) => part !== '').join(': ');
+  return { name: 'ExecutionEndedError', message: `execution ${arn} ${how}${why === '' ? '' : ` (${why})`}` };
+}
+
+function machineOf(
+  machines: Readonly<Record<MachineName, string>>,
+  { machineArn }: FailedExecution,
+): MachineName | undefined {
+  return (Object.keys(machines) as MachineName[]).find((name) => machines[name] === machineArn);
+}
+
+async function findUnseen({ machines, executions, work, clock }: CloseExecutionsDeps): Promise<string[]> {
+  const endedAfter = new Date(clock.now().getTime() - lookBackHours * hourMs);
+  const unseen: string[] = [];
+  for (const [name, machine] of Object.entries(machines)) {
+    const longestMs = longestExecutionHours[name as MachineName] * hourMs;
+    const startedAfter = new Date(endedAfter.getTime() - longestMs);
+    for await (const { arn } of executions.listFailed(machine, endedAfter, startedAfter)) {
+      if (!(await isSeen({ work }, arn))) unseen.push(arn);
+    }
+  }
+  return unseen;
+}
+
+async function isSeen({ work }: Pick<CloseExecutionsDeps, 'work'>, arn: string): Promise<boolean> {
+  return (await findJson(work, seenFile(arn), Seen)) !== undefined;
+}
+
+/** Kept for longer than an execution is looked for: the work bucket empties itself after 14 days. */
+function seenFile(executionArn: string): string {
+  return `executions/${restoreIdOf(executionArn)}.json`;
+}
