@@ -2,6 +2,7 @@ import * as z from 'zod';
 import {
   ArchiveClass,
   longestGapMinutes,
+  parseOfflinePublicKey,
   parseScheduleExpression,
   type RetentionBounds,
   retentionBounds,
@@ -9,7 +10,6 @@ import {
   type ScheduleTimes,
   skippedRuns,
 } from '@holdfast/engine/model';
-import { OfflinePublicKeyError, readOfflinePublicKey } from './offline-public-key.ts';
 
 const BucketName = z
   .string()
@@ -197,13 +197,10 @@ function checkSkippedRuns(
 
 /** The key as base64 of its DER, which is what the functions are told. */
 function offlinePublicKey(text: string, context: z.RefinementCtx): string {
-  try {
-    return readOfflinePublicKey(text);
-  } catch (error) {
-    if (!(error instanceof OfflinePublicKeyError)) throw error;
-    context.addIssue({ code: 'custom', message: error.message });
-    return z.NEVER;
-  }
+  const parsed = parseOfflinePublicKey(text);
+  if ('key' in parsed) return parsed.key.export({ type: 'spki', format: 'der' }).toString('base64');
+  context.addIssue({ code: 'custom', message: parsed.problem });
+  return z.NEVER;
 }
 
 function checkDeployment(deployment: ParsedDeployment, context: z.RefinementCtx): void {

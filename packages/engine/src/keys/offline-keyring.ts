@@ -1,7 +1,8 @@
 import { constants, createPrivateKey, createPublicKey, type KeyObject, privateDecrypt } from 'node:crypto';
 import { InvalidInputError, KeyUnavailableError, NotSupportedError } from '../errors.ts';
+import { findRsaProblem } from '../model/offline-key.ts';
 import type { KeyContext, Keyring, WrappedKey } from '../ports/keyring.ts';
-import { checkRsaKey, oaepLabel, offlineRecipientName, rsaFingerprint, rsaKeyText } from './rsa-key.ts';
+import { oaepLabel, offlineRecipientName, rsaFingerprint, rsaKeyText } from './rsa-key.ts';
 
 /** Opens what was wrapped for an offline recipient, with the private key: for the day on which KMS is gone. */
 export class OfflineKeyring implements Keyring {
@@ -19,7 +20,8 @@ export class OfflineKeyring implements Keyring {
    */
   static open(privateKeyPem: string, passphrase?: string): OfflineKeyring {
     const privateKey = readPrivateKey(privateKeyPem, passphrase);
-    checkRsaKey(privateKey);
+    const problem = findRsaProblem(privateKey);
+    if (problem !== undefined) throw new InvalidInputError(`the offline key ${problem}`);
     return new OfflineKeyring(privateKey);
   }
 

@@ -1,7 +1,8 @@
-import { constants, createPublicKey, type KeyObject, publicEncrypt } from 'node:crypto';
+import { constants, type KeyObject, publicEncrypt } from 'node:crypto';
 import { InvalidInputError } from '../errors.ts';
+import { parseOfflinePublicKey } from '../model/offline-key.ts';
 import type { AbsentRecipient, KeyContext, Keyring, WrappedKey } from '../ports/keyring.ts';
-import { checkRsaKey, oaepLabel, offlineRecipientName, rsaFingerprint, rsaKeyText } from './rsa-key.ts';
+import { oaepLabel, offlineRecipientName, rsaFingerprint, rsaKeyText } from './rsa-key.ts';
 
 /** An RSA key pair of which only the public half is here: wraps keys, and can unwrap none. */
 class OfflineRecipient implements AbsentRecipient {
@@ -35,29 +36,12 @@ class OfflineRecipient implements AbsentRecipient {
 
 /**
  * Reads the public key of an offline recipient.
- * @param text - PEM as `openssl pkey -pubout` writes it, or the base64 between its lines.
- * @throws {@link InvalidInputError} it is no public RSA key of at least 3,072 bits. A private key is refused: it has to
- *   stay where no deployment is.
+ * @throws {@link InvalidInputError} it is none; see {@link parseOfflinePublicKey}.
  */
 export function readOfflinePublicKey(text: string): KeyObject {
-  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) {
-    throw new InvalidInputError(
-      'the offline recipient\'s key is a PRIVATE key; keep it offline, and give what "openssl pkey -pubout" makes of it',
-    );
-  }
-  let key: KeyObject;
-  try {
-    key = text.includes('-----BEGIN')
-      ? createPublicKey(text)
-      : createPublicKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'spki' });
-  } catch (error) {
-    throw new InvalidInputError(
-      'the offline recipient\'s key is no public key in PEM; give what "openssl pkey -pubout" writes',
-      { cause: error },
-    );
-  }
-  checkRsaKey(key);
-  return key;
+  const parsed = parseOfflinePublicKey(text);
+  if ('problem' in parsed) throw new InvalidInputError(`the offline recipient's key ${parsed.problem}`);
+  return parsed.key;
 }
 
 /**

@@ -5,6 +5,7 @@ export { findBucketAddress } from './bucket-address.ts';
 export { DeployedConfiguration, DeployedConfigurationError } from './deployed-configuration.ts';
 export { isDueAt, widestDue } from './due.ts';
 export { longestExecutionHours, unreportedError } from './executions.ts';
+export { parseOfflinePublicKey } from './offline-key.ts';
 export { getPlan, Plan, Plans, PlanSchedule } from './plan.ts';
 export { pricesOfClass, prices, pricesAsOf, storageClassPrices, type StorageClassPrices } from './prices.ts';
 export { isImageKind, ResourceKind } from './resource-kind.ts';
