@@ -7,7 +7,6 @@ export const namedResources = 20;
 /** A cycle ended without protecting every resource of its plan. */
 export class CycleFailedError extends BackupError {
   override readonly name = 'CycleFailedError';
-  override readonly retry = 'later';
 
   /** @param first - the first {@link namedResources} of those that failed. */
   constructor(

@@ -3,7 +3,6 @@ import { BackupError } from '@holdfast/engine';
 /** Snapshots were ordered, and EC2 does not show them yet: ordering them again now could make them twice. */
 export class SnapshotNotVisibleYetError extends BackupError {
   override readonly name = 'SnapshotNotVisibleYetError';
-  override readonly retry = 'later';
 
   constructor(runId: string, claimedAt: Date) {
     super(
@@ -15,7 +14,6 @@ export class SnapshotNotVisibleYetError extends BackupError {
 /** EC2 takes no order of snapshots for now. */
 export class SnapshotsBusyError extends BackupError {
   override readonly name = 'SnapshotsBusyError';
-  override readonly retry = 'later';
 
   constructor(runId: string) {
     super(
@@ -28,7 +26,6 @@ export class SnapshotsBusyError extends BackupError {
 /** EC2 could not complete a snapshot, or lost it. */
 export class SnapshotFailedError extends BackupError {
   override readonly name = 'SnapshotFailedError';
-  override readonly retry = 'later';
 
   constructor(snapshotId: string, volumeId: string, why: string) {
     super(`snapshot ${snapshotId} of volume ${volumeId} failed: ${why}; start the next run`);

@@ -5,7 +5,6 @@ const longestReason = 2_000;
 /** A day's maintenance left something undone, or found something that somebody has to look at. */
 export class MaintenanceFailedError extends BackupError {
   override readonly name = 'MaintenanceFailedError';
-  override readonly retry = 'later';
 
   constructor(reasons: readonly string[]) {
     super(`maintenance did not do everything: ${reasons.join('; ').slice(0, longestReason)}`);

@@ -3,7 +3,6 @@ import { BackupError } from '@holdfast/engine';
 /** A point that was asked out of the archive has not become readable in twice the time that it may take. */
 export class ThawOverdueError extends BackupError {
   override readonly name = 'ThawOverdueError';
-  override readonly retry = 'later';
 
   constructor(pointId: string, objectName: string, readableBy: string) {
     super(

@@ -4,7 +4,6 @@ import type { RestoredVolume } from './restore-job.ts';
 /** EC2 could not make a volume out of a snapshot. */
 export class VolumeFailedError extends BackupError {
   override readonly name = 'VolumeFailedError';
-  override readonly retry = 'never';
 
   /** @param what - what became of it, such as "is in state error". */
   constructor(

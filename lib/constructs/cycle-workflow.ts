@@ -1,3 +1,4 @@
+import type { ErrorName } from '@holdfast/engine/model';
 import { Aws, Duration } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import {
@@ -101,7 +102,10 @@ export class CycleWorkflow extends Workflow {
     this.catching([giveUp], this.unreported('CycleUnreported'));
     giveUp.next(failed);
     // Reported already: a second failure of the same cycle would only be counted twice.
-    report.addCatch(this.failed('ResourcesFailed'), { errors: ['CycleFailedError'], resultPath: ERROR_PATH });
+    report.addCatch(this.failed('ResourcesFailed'), {
+      errors: ['CycleFailedError' satisfies ErrorName],
+      resultPath: ERROR_PATH,
+    });
     const protectResources = this.protectResources();
     this.catching([record, discover, protectResources, report], giveUp);
 
@@ -138,7 +142,7 @@ export class CycleWorkflow extends Workflow {
     });
     const planMissing = new Fail(this, 'PlanMissing', {
       stateName: 'PlanMissing',
-      error: 'InvalidInputError',
+      error: 'InvalidInputError' satisfies ErrorName,
       cause:
         'say which plan, as in {"plan": "daily"}; beside it "type" may say full, incremental, differential or ' +
         'synthetic-full (without it: incremental, which is a full where there is nothing to go on from)',

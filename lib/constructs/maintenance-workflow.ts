@@ -1,3 +1,4 @@
+import type { ErrorName } from '@holdfast/engine/model';
 import {
   Choice,
   Condition,
@@ -116,7 +117,7 @@ export class MaintenanceWorkflow extends Workflow {
       resultPath: '$.report',
     });
     report.addCatch(this.failed('MaintenanceFailed'), {
-      errors: ['MaintenanceFailedError'],
+      errors: ['MaintenanceFailedError' satisfies ErrorName],
       resultPath: ERROR_PATH,
     });
     this.catching([report], this.unreported('MaintenanceUnreported'));

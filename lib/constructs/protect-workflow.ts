@@ -1,3 +1,4 @@
+import type { ErrorName } from '@holdfast/engine/model';
 import { Duration } from 'aws-cdk-lib';
 import {
   Choice,
@@ -151,7 +152,7 @@ export class ProtectWorkflow extends Workflow {
     });
     // Snapshots show some time after they were ordered; after five minutes the function orders them again.
     snapshot.addRetry({
-      errors: ['SnapshotNotVisibleYetError'],
+      errors: ['SnapshotNotVisibleYetError' satisfies ErrorName],
       interval: Duration.seconds(20),
       backoffRate: 1,
       maxAttempts: 60,
@@ -160,7 +161,7 @@ export class ProtectWorkflow extends Workflow {
     // EC2 lets 100 snapshots of an account be pending in a region, whoever ordered them. With full jitter an attempt comes
     // every two and a half minutes on average, so that this lasts half a day.
     snapshot.addRetry({
-      errors: ['SnapshotsBusyError'],
+      errors: ['SnapshotsBusyError' satisfies ErrorName],
       interval: Duration.seconds(30),
       backoffRate: 2,
       maxDelay: Duration.minutes(5),

@@ -1,3 +1,4 @@
+import { errorNamesOf } from '@holdfast/engine/model';
 import { Duration } from 'aws-cdk-lib';
 import { Errors, JitterType, type RetryProps } from 'aws-cdk-lib/aws-stepfunctions';
 
@@ -31,9 +32,7 @@ export const WHEN_UNAVAILABLE: RetryProps = {
     'Lambda.ResourceNotReadyException',
     'Lambda.ResourceConflictException',
     'Lambda.CodeArtifactUserPendingException',
-    'StoreUnavailableError',
-    'CredentialsRefusedError',
-    'CatalogConflictError',
+    ...errorNamesOf('unavailable', 'credentials', 'conflict'),
   ],
   interval: Duration.seconds(2),
   maxAttempts: 8,

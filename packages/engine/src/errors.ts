@@ -1,16 +1,35 @@
+import { type ErrorKind, type ErrorName, findErrorKind, mayPass } from './model/error-kinds.ts';
+
 /**
- * Everything that can go wrong in ways a caller may treat differently. One class per such thing.
+ * Everything that can go wrong in ways a caller may treat differently. One class per such thing, and a row in `kinds`.
  * `name` is written out because bundling renames classes and Step Functions matches on the name.
- * `retry` tells a scheduler: `later` may succeed unchanged, `never` needs somebody to act first.
  */
 export abstract class BackupError extends Error {
-  abstract override readonly name: string;
-  abstract readonly retry: 'never' | 'later';
+  abstract override readonly name: ErrorName;
   /**
    * How far it reaches: `one` item, which a loop over many names and leaves out, or `all` that the loop has to do, so that
    * going on is useless.
    */
   readonly concerns: 'one' | 'all' = 'all';
+
+  get kind(): ErrorKind {
+    return findErrorKind(this.name) ?? 'failed';
+  }
+
+  /** `later` may succeed unchanged, `never` needs somebody to act first. */
+  get retry(): 'never' | 'later' {
+    return mayPass(this.kind) ? 'later' : 'never';
+  }
+}
+
+/** Whether an error is of one of some kinds. */
+export function isOfKind(error: unknown, ...kinds: readonly ErrorKind[]): error is BackupError {
+  return error instanceof BackupError && kinds.includes(error.kind);
+}
+
+/** Whether stored bytes cannot be had from where they were read: another version of the object may still have them. */
+export function isDamage(error: unknown): error is BackupError {
+  return isOfKind(error, 'damage', 'absent');
 }
 
 /** Whether an error is about one item only, so that a loop over many goes on without it. */
@@ -21,13 +40,11 @@ export function concernsOne(error: unknown): error is BackupError {
 /** The store or catalog did not answer, throttled or failed: the call may or may not have happened. */
 export class StoreUnavailableError extends BackupError {
   override readonly name = 'StoreUnavailableError';
-  override readonly retry = 'later';
 }
 
 /** The store or catalog refused for lack of permission. */
 export class AccessDeniedError extends BackupError {
   override readonly name = 'AccessDeniedError';
-  override readonly retry = 'never';
 }
 
 /**
@@ -36,20 +53,17 @@ export class AccessDeniedError extends BackupError {
  */
 export class CredentialsRefusedError extends BackupError {
   override readonly name = 'CredentialsRefusedError';
-  override readonly retry = 'later';
 }
 
 /** The store does not let one object be read, while it gives others. */
 export class ObjectRefusedError extends BackupError {
   override readonly name = 'ObjectRefusedError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
 }
 
 /** An object of that name exists already; names are written once. */
 export class ObjectExistsError extends BackupError {
   override readonly name = 'ObjectExistsError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   readonly objectName: string;
   constructor(objectName: string, options?: ErrorOptions) {
@@ -61,7 +75,6 @@ export class ObjectExistsError extends BackupError {
 /** No such object, or no such version of it. */
 export class ObjectNotFoundError extends BackupError {
   override readonly name = 'ObjectNotFoundError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   readonly objectName: string;
   constructor(objectName: string, versionId?: string, options?: ErrorOptions) {
@@ -76,7 +89,6 @@ export class ObjectNotFoundError extends BackupError {
 /** The object is in an archive class and has to be thawed before it can be read. */
 export class ObjectArchivedError extends BackupError {
   override readonly name = 'ObjectArchivedError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   constructor(objectName: string, options?: ErrorOptions) {
     super(
@@ -89,7 +101,6 @@ export class ObjectArchivedError extends BackupError {
 /** A version's lock has not ended, so the store refuses to delete it. */
 export class ObjectLockedError extends BackupError {
   override readonly name = 'ObjectLockedError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   constructor(objectName: string, versionId: string, options?: ErrorOptions) {
     super(
@@ -102,7 +113,6 @@ export class ObjectLockedError extends BackupError {
 /** The stored lock is not what was asked for: the version is not protected as it must be. */
 export class ObjectLockMissingError extends BackupError {
   override readonly name = 'ObjectLockMissingError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   constructor(objectName: string, wanted: string, found: string) {
     super(
@@ -114,7 +124,6 @@ export class ObjectLockMissingError extends BackupError {
 /** Stored bytes do not authenticate or do not parse: they are damaged, or belong to another vault or object. */
 export class StoredBytesDamagedError extends BackupError {
   override readonly name = 'StoredBytesDamagedError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   readonly objectName: string;
   constructor(objectName: string, what: string, options?: ErrorOptions) {
@@ -126,7 +135,6 @@ export class StoredBytesDamagedError extends BackupError {
 /** A chunk's plain bytes do not hash to its id. */
 export class ChunkCorruptError extends BackupError {
   override readonly name = 'ChunkCorruptError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   readonly chunkId: string;
   readonly packId: string;
@@ -143,7 +151,6 @@ export class ChunkCorruptError extends BackupError {
 /** The vault was written by a version of the format that this program does not read. */
 export class FormatVersionError extends BackupError {
   override readonly name = 'FormatVersionError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   constructor(objectName: string, found: number, supported: number) {
     super(`${objectName} has format version ${found}, this program reads ${supported}; use a newer Holdfast`);
@@ -153,7 +160,6 @@ export class FormatVersionError extends BackupError {
 /** The bucket holds no vault. */
 export class VaultMissingError extends BackupError {
   override readonly name = 'VaultMissingError';
-  override readonly retry = 'never';
   constructor(options?: ErrorOptions) {
     super(
       'the bucket holds no vault (format.json is missing); run a first backup, or name another bucket',
@@ -165,7 +171,6 @@ export class VaultMissingError extends BackupError {
 /** No recipient of a wrapped key can be opened with the keys at hand. */
 export class KeyUnavailableError extends BackupError {
   override readonly name = 'KeyUnavailableError';
-  override readonly retry = 'never';
   /**
    * Why a recipient's key may not be used now: no permission, disabled, about to be deleted. Nothing of the vault is
    * lost then. Absent where what is stored fits none of the keys at hand.
@@ -185,12 +190,15 @@ export class KeyUnavailableError extends BackupError {
     );
     this.refusal = refusal;
   }
+
+  override get kind(): ErrorKind {
+    return this.refusal === undefined ? 'key' : 'denied';
+  }
 }
 
 /** One file of a source could not be read as it was listed. The rest of the source is not affected. */
 export class SourceEntryError extends BackupError {
   override readonly name = 'SourceEntryError';
-  override readonly retry = 'later';
   override readonly concerns = 'one';
   /**
    * `archived`: there, and to be thawed before it can be read. `left-out`: not a file's content at all, such as a
@@ -208,7 +216,6 @@ export class SourceEntryError extends BackupError {
 /** A snapshot that an image consists of is not there any more: its volume cannot be restored from that point. */
 export class SnapshotMissingError extends BackupError {
   override readonly name = 'SnapshotMissingError';
-  override readonly retry = 'never';
   constructor(snapshotId: string, volumeId: string, state?: string) {
     super(
       `snapshot ${snapshotId} of volume ${volumeId} ${state === undefined ? 'does not exist any more' : `is in state ${state}`}; ` +
@@ -220,13 +227,11 @@ export class SnapshotMissingError extends BackupError {
 /** A source cannot be read at all: gone, denied, or its key is missing. */
 export class SourceUnavailableError extends BackupError {
   override readonly name = 'SourceUnavailableError';
-  override readonly retry = 'never';
 }
 
 /** Nothing of what a source listed could be read, so there is no point to make of it. */
 export class NothingReadError extends BackupError {
   override readonly name = 'NothingReadError';
-  override readonly retry = 'never';
   /** @param first - what was said of the first of them, with the remedy. */
   constructor(resourceArn: string, unread: number, first: string) {
     super(
@@ -245,7 +250,6 @@ export type EntryRefusal = 'denied' | 'unfit' | 'contended';
  */
 export class TargetEntryError extends BackupError {
   override readonly name = 'TargetEntryError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   readonly reason: EntryRefusal;
   constructor(reason: EntryRefusal, path: string, detail: string, options?: ErrorOptions) {
@@ -257,13 +261,11 @@ export class TargetEntryError extends BackupError {
 /** A restore target takes nothing at all: it refuses everything, is full, vanished, or is not one that the configuration allows. */
 export class TargetUnavailableError extends BackupError {
   override readonly name = 'TargetUnavailableError';
-  override readonly retry = 'never';
 }
 
 /** A manifest's path cannot be written inside the target. */
 export class RestorePathError extends BackupError {
   override readonly name = 'RestorePathError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   constructor(path: string, why: string) {
     super(`${JSON.stringify(path)} cannot be restored here: ${why}`);
@@ -273,7 +275,6 @@ export class RestorePathError extends BackupError {
 /** A file of a point is larger than one worker can restore in its time. */
 export class FileTooLargeError extends BackupError {
   override readonly name = 'FileTooLargeError';
-  override readonly retry = 'never';
   override readonly concerns = 'one';
   constructor(path: string, bytes: number, maxBytes: number) {
     super(
@@ -286,19 +287,16 @@ export class FileTooLargeError extends BackupError {
 /** Input that a person or program gave is not usable; the message names the value and the remedy. */
 export class InvalidInputError extends BackupError {
   override readonly name = 'InvalidInputError';
-  override readonly retry = 'never';
 }
 
 /** Something that was named does not exist: a point, a run, a resource, a plan. */
 export class UnknownNameError extends BackupError {
   override readonly name = 'UnknownNameError';
-  override readonly retry = 'never';
 }
 
 /** A resource has an open run already; runs of one resource never overlap. */
 export class RunOpenError extends BackupError {
   override readonly name = 'RunOpenError';
-  override readonly retry = 'later';
   readonly openRunId: string;
   constructor(resourceArn: string, openRunId: string, aliveUntil: Date) {
     super(
@@ -312,7 +310,6 @@ export class RunOpenError extends BackupError {
 /** The run was cancelled, was closed, or lost its resource to a newer run; it must not commit. */
 export class RunClosedError extends BackupError {
   override readonly name = 'RunClosedError';
-  override readonly retry = 'never';
   constructor(runId: string, why: string) {
     super(`run ${runId} is over: ${why}; start a new one`);
   }
@@ -321,17 +318,14 @@ export class RunClosedError extends BackupError {
 /** Another process changed a row since it was read. */
 export class CatalogConflictError extends BackupError {
   override readonly name = 'CatalogConflictError';
-  override readonly retry = 'later';
 }
 
 /** Something that the run builds on could not be leased to the run's date, so committing would lose data. */
 export class LeaseTooShortError extends BackupError {
   override readonly name = 'LeaseTooShortError';
-  override readonly retry = 'later';
 }
 
 /** The product does not do this, and says so. */
 export class NotSupportedError extends BackupError {
   override readonly name = 'NotSupportedError';
-  override readonly retry = 'never';
 }

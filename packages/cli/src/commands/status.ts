@@ -1,10 +1,4 @@
-import {
-  AccessDeniedError,
-  type Catalog,
-  type ResourceStanding,
-  type RunRow,
-  UnknownNameError,
-} from '@holdfast/engine';
+import { type Catalog, isOfKind, type ResourceStanding, type RunRow } from '@holdfast/engine';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
@@ -50,7 +44,7 @@ async function readStatus(
   const judged = await judgeAll(catalog, plans, clock.now());
   const cycles = await executions.list('cycle', cyclesShown).catch((error: unknown) => {
     // Who may only read the catalog still gets the rest.
-    if (error instanceof AccessDeniedError || error instanceof UnknownNameError) return error.message;
+    if (isOfKind(error, 'denied', 'unknown')) return error.message;
     throw error;
   });
   return {

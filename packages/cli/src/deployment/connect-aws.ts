@@ -9,8 +9,8 @@ import {
   readDeployedConfiguration,
   S3WorkStore,
 } from '@holdfast/aws';
-import { AccessDeniedError, UnknownNameError } from '@holdfast/engine';
-import { type DeployedConfiguration, DeployedConfigurationError } from '@holdfast/engine/model';
+import { isOfKind, UnknownNameError } from '@holdfast/engine';
+import type { DeployedConfiguration } from '@holdfast/engine/model';
 import type { Connection, ConnectOptions } from './connection.ts';
 import type { Machine } from './executions.ts';
 import { StackOutputs } from './stack-outputs.ts';
@@ -99,7 +99,7 @@ async function readConfiguration(
   try {
     return await readDeployedConfiguration(s3, url);
   } catch (error) {
-    if (error instanceof DeployedConfigurationError || error instanceof AccessDeniedError) return undefined;
+    if (isOfKind(error, 'configuration', 'denied')) return undefined;
     throw error;
   }
 }

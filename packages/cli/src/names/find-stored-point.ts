@@ -1,6 +1,7 @@
 import {
-  BackupError,
+  type BackupError,
   isDegraded,
+  isOfKind,
   isPointId,
   type ListedRoot,
   listRootNames,
@@ -122,18 +123,11 @@ async function findRoot(points: StoredPoints, listed: ListedRoot): Promise<Root 
   try {
     return await readListedRoot(points.store, points.keys, listed);
   } catch (error) {
-    const damaged = error instanceof BackupError && damage.has(error.name);
-    if (!damaged) throw error;
+    if (!isOfKind(error, 'damage', 'absent', 'format')) throw error;
     points.onDamage(error);
     return undefined;
   }
 }
-
-const damage: ReadonlySet<string> = new Set([
-  'StoredBytesDamagedError',
-  'FormatVersionError',
-  'ObjectNotFoundError',
-]);
 
 function ambiguous(text: string, candidates: readonly string[]): UsageError {
   const shown = candidates.toSorted().slice(0, candidatesShown).join(', ');

@@ -1,6 +1,7 @@
 import type { RestoreOutcome } from '@holdfast/engine';
+import { findErrorKind } from '@holdfast/engine/model';
 import type { DegradedFields } from '../names/degraded-point.ts';
-import { damageNames, type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
+import { type ExitCode, exitCodes, saysDamage } from '../terminal/exit-codes.ts';
 import { printKept } from './kept-text.ts';
 import type { Output } from '../terminal/output.ts';
 import { bytesText, countText, safeText } from '../terminal/text.ts';
@@ -34,6 +35,6 @@ export async function printOutcome(
 
 /** How a restore by this process ends: files that were left out are no success. */
 export function exitCodeOfOutcome({ failed }: Pick<RestoreOutcome, 'failed'>): ExitCode {
-  if (failed.some((failure) => damageNames.has(failure.name))) return exitCodes.damaged;
+  if (failed.some((failure) => saysDamage(findErrorKind(failure.name)))) return exitCodes.damaged;
   return failed.length > 0 ? exitCodes.failed : exitCodes.ok;
 }

@@ -1,6 +1,7 @@
+import { findErrorKind } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { parseOutput } from '../deployment/execution-output.ts';
-import { damageNames, type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
+import { type ExitCode, exitCodes, saysDamage } from '../terminal/exit-codes.ts';
 import { printKept } from './kept-text.ts';
 import type { Output } from '../terminal/output.ts';
 import { bytesText, countText, safeText } from '../terminal/text.ts';
@@ -49,7 +50,7 @@ export function reportOf(output: string | undefined): RestoreReport | undefined 
 
 /** How a restore with that report ends: files that were left out are no success. */
 export function exitCodeOfReport({ failed = 0, failedFiles = [] }: RestoreReport): ExitCode {
-  if (failedFiles.some(({ name }) => damageNames.has(name))) return exitCodes.damaged;
+  if (failedFiles.some(({ name }) => saysDamage(findErrorKind(name)))) return exitCodes.damaged;
   return failed > 0 ? exitCodes.failed : exitCodes.ok;
 }
 

@@ -3,29 +3,24 @@ import { BackupError } from '@holdfast/engine';
 /** The command line cannot be understood; the message says what to write instead. */
 export class UsageError extends BackupError {
   override readonly name = 'UsageError';
-  override readonly retry = 'never';
 }
 
 /** What was asked for lies in an archive class and has to be thawed before this process can read it. */
 export class ThawNeededError extends BackupError {
   override readonly name = 'ThawNeededError';
-  override readonly retry = 'later';
 }
 
 /** A verification ended before it had seen all that it was to see. What it did not see is not known to be damaged. */
 export class VerificationStoppedError extends BackupError {
   override readonly name = 'VerificationStoppedError';
-  override readonly retry = 'later';
 }
 
 /** A restore by this process could not be put on the audit log, and so did not begin. */
 export class RestoreUnrecordedError extends BackupError {
   override readonly name = 'RestoreUnrecordedError';
-  override readonly retry = 'later';
 }
 
 /** A backup or restore that was waited for did not succeed. */
 export class ExecutionFailedError extends BackupError {
   override readonly name = 'ExecutionFailedError';
-  override readonly retry = 'later';
 }

@@ -1,4 +1,5 @@
 import { BackupError } from '@holdfast/engine';
+import type { ErrorKind } from '@holdfast/engine/model';
 
 /** How the program ends; part of its interface (docs/cli.md). */
 export const exitCodes = {
@@ -20,27 +21,15 @@ export const exitCodes = {
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** Names of errors that say that what a point needs is damaged or missing. */
-export const damageNames: ReadonlySet<string> = new Set([
-  'ChunkCorruptError',
-  'StoredBytesDamagedError',
-  'ObjectNotFoundError',
-  'SnapshotMissingError',
-]);
-
-const codes: Readonly<Record<string, ExitCode>> = {
-  UsageError: exitCodes.usage,
-  InvalidInputError: exitCodes.usage,
-  UnknownNameError: exitCodes.notFound,
-  VaultMissingError: exitCodes.notFound,
-  ChunkCorruptError: exitCodes.damaged,
-  StoredBytesDamagedError: exitCodes.damaged,
-  // The catalog knows the object that the vault has lost.
-  ObjectNotFoundError: exitCodes.damaged,
-  SnapshotMissingError: exitCodes.damaged,
-};
+/** Whether an error of a kind says that what a point needs is damaged or missing. */
+export function saysDamage(kind: ErrorKind | undefined): boolean {
+  return kind === 'damage' || kind === 'absent';
+}
 
 /** The code of an error that ends the program. */
 export function exitCodeOf(error: unknown): ExitCode {
-  return error instanceof BackupError ? (codes[error.name] ?? exitCodes.failed) : exitCodes.failed;
+  if (!(error instanceof BackupError)) return exitCodes.failed;
+  if (saysDamage(error.kind)) return exitCodes.damaged;
+  if (error.kind === 'input') return exitCodes.usage;
+  return error.kind === 'unknown' ? exitCodes.notFound : exitCodes.failed;
 }

@@ -1,4 +1,4 @@
-import { ObjectExistsError, ObjectNotFoundError, StoreUnavailableError } from '../errors.ts';
+import { isOfKind, ObjectNotFoundError, StoreUnavailableError } from '../errors.ts';
 import { defaultRetryPolicy, waitBeforeAttempt } from '../packs/retry.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
@@ -89,7 +89,7 @@ export class AuditLog {
           until: new Date(now.getTime() + auditKeepDays * dayMs),
         });
       } catch (error) {
-        const another = error instanceof ObjectExistsError || error instanceof StoreUnavailableError;
+        const another = isOfKind(error, 'taken', 'unavailable');
         if (!another || attempt === attempts) throw error;
       }
     }

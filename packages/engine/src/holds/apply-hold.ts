@@ -1,4 +1,4 @@
-import { ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
+import { isDamage, ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { prolongPoint } from '../maintenance/prolong-point.ts';
 import {
@@ -10,7 +10,6 @@ import {
   type StepOptions,
 } from '../maintenance/work-through.ts';
 import { containerName } from '../packs/object-names.ts';
-import { isDamage } from '../packs/stored-object.ts';
 import { readRoot } from '../points/root-store.ts';
 import type { HoldRow } from '../ports/catalog/holds.ts';
 import type { PointRow } from '../ports/catalog/points.ts';

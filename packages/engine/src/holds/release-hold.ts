@@ -1,9 +1,8 @@
 import { AuditLog } from '../audit/audit-log.ts';
-import { InvalidInputError, UnknownNameError } from '../errors.ts';
+import { InvalidInputError, isDamage, UnknownNameError } from '../errors.ts';
 import type { HoldId, PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { workThrough, type StepFailures, type StepOptions } from '../maintenance/work-through.ts';
-import { isDamage } from '../packs/stored-object.ts';
 import { readRoot } from '../points/root-store.ts';
 import type { HoldRow } from '../ports/catalog/holds.ts';
 import { endOfTime } from '../ports/catalog/packs.ts';

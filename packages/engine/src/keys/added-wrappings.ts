@@ -1,4 +1,4 @@
-import { KeyUnavailableError, ObjectExistsError, StoredBytesDamagedError } from '../errors.ts';
+import { isOfKind, KeyUnavailableError } from '../errors.ts';
 import type { KeyId, VaultId } from '../ids.ts';
 import { addedKeyName } from '../packs/object-names.ts';
 import type { AbsentRecipient, Keyring } from '../ports/keyring.ts';
@@ -45,8 +45,6 @@ async function addWrapping(
     const bytes = encodeKeyFile({ ...file, wrapped: [recipient.wrap(context, key)] }, key);
     await store.put(addedKeyName(keyId, recipient.fingerprint), bytes, put);
   } catch (error) {
-    const done = error instanceof ObjectExistsError;
-    const hopeless = error instanceof KeyUnavailableError || error instanceof StoredBytesDamagedError;
-    if (!done && !hopeless) throw error;
+    if (!isOfKind(error, 'taken', 'damage') && !(error instanceof KeyUnavailableError)) throw error;
   }
 }

@@ -1,10 +1,9 @@
-import { FormatVersionError, ObjectArchivedError } from '../errors.ts';
+import { isOfKind } from '../errors.ts';
 import type { ChunkId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import { PackCiphers } from '../packs/pack-ciphers.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
-import { isDamage } from '../packs/stored-object.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 
@@ -26,9 +25,7 @@ export function createChunkIdReader(store: ObjectStore, keys: VaultKeys): ListCh
       const { directory } = await segments.readDirectory(object, bytes, signal);
       return directory.entries.filter(({ kind }) => kind === 'chunk').map(({ id }) => id as ChunkId);
     } catch (error) {
-      const unreadable =
-        isDamage(error) || error instanceof FormatVersionError || error instanceof ObjectArchivedError;
-      if (unreadable) return [];
+      if (isOfKind(error, 'damage', 'absent', 'format', 'archived')) return [];
       throw error;
     }
   };

@@ -1,6 +1,5 @@
-import { ObjectNotFoundError } from '../errors.ts';
+import { isDamage, ObjectNotFoundError } from '../errors.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
-import { isDamage } from '../packs/stored-object.ts';
 import type { PackId, PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { Plans } from '../model/plan.ts';

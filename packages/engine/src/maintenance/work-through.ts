@@ -1,4 +1,4 @@
-import { BackupError, CredentialsRefusedError } from '../errors.ts';
+import { BackupError } from '../errors.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
 
 /** Failures that are spelled out; the rest is counted. */
@@ -71,7 +71,7 @@ export async function workThrough<Item>(
 
 /** Whether an error may be one item's own; the others hit every item alike. */
 export function isOfOneItem(error: unknown): error is BackupError {
-  return error instanceof BackupError && !(error instanceof CredentialsRefusedError);
+  return error instanceof BackupError && error.kind !== 'credentials';
 }
 
 /** No failures. */

@@ -22,7 +22,6 @@ export type DeployedConfiguration = z.infer<typeof DeployedConfiguration>;
 /** What was deployed cannot be read, or is not what was deployed: only another deployment puts it right. */
 export class DeployedConfigurationError extends BackupError {
   override readonly name = 'DeployedConfigurationError';
-  override readonly retry = 'never';
   constructor(place: string, what: string, options?: ErrorOptions) {
     super(`the configuration at ${place} ${what}; deploy again`, options);
   }

@@ -3,6 +3,7 @@
 export { BackupType } from './backup-type.ts';
 export { findBucketAddress } from './bucket-address.ts';
 export { DeployedConfiguration, DeployedConfigurationError } from './deployed-configuration.ts';
+export { errorNamesOf, type ErrorKind, type ErrorName, findErrorKind } from './error-kinds.ts';
 export { isDueAt, widestDue } from './due.ts';
 export { longestExecutionHours, unreportedError } from './executions.ts';
 export { parseOfflinePublicKey } from './offline-key.ts';

@@ -20,7 +20,6 @@ export type ScheduleTimes = { readonly cron: CronFields } | { readonly everyMinu
 /** The expression is not one that EventBridge Scheduler takes; the message goes on after the expression itself. */
 export class ScheduleExpressionError extends BackupError {
   override readonly name = 'ScheduleExpressionError';
-  override readonly retry = 'never';
 }
 
 interface Field {

@@ -1,9 +1,4 @@
-import {
-  ChunkCorruptError,
-  FormatVersionError,
-  StoredBytesDamagedError,
-  type BackupError,
-} from '../errors.ts';
+import { type BackupError, isDamage, isOfKind, StoredBytesDamagedError } from '../errors.ts';
 import type { PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -11,7 +6,7 @@ import type { DirectoryEntry } from './pack-directory.ts';
 import type { PackKind } from './pack-layout.ts';
 import { PackReader } from './pack-reader.ts';
 import { SegmentReader, type Segment } from './segment-reader.ts';
-import { fetchRange, isDamage, type StoredObject } from './stored-object.ts';
+import { fetchRange, type StoredObject } from './stored-object.ts';
 
 /** Read with one request. */
 const runBytes = 16 * 1024 * 1024;
@@ -73,7 +68,7 @@ export async function checkPack(
       }
     }
   } catch (error) {
-    if (!isDamage(error) && !(error instanceof FormatVersionError)) throw error;
+    if (!isOfKind(error, 'damage', 'absent', 'format')) throw error;
     damage.push(error);
   }
   return { frames, storedBytes, damage };
@@ -121,7 +116,7 @@ async function damageInRun(
       }
       memory?.note(object.packId, entry);
     } catch (error) {
-      if (!isDamage(error) && !(error instanceof ChunkCorruptError)) throw error;
+      if (!isDamage(error)) throw error;
       damage.push(error);
     }
   }

@@ -2,6 +2,7 @@ import {
   BackupError,
   ChunkCorruptError,
   InvalidInputError,
+  isDamage,
   ObjectNotFoundError,
   StoredBytesDamagedError,
 } from '../errors.ts';
@@ -15,7 +16,7 @@ import { PackCiphers } from './pack-ciphers.ts';
 import type { ListedFrameKind } from './pack-directory.ts';
 import { headerBytes } from './pack-layout.ts';
 import { releaseBytes } from './release-bytes.ts';
-import { candidateVersions, fetchRange, isDamage, type StoredObject } from './stored-object.ts';
+import { candidateVersions, fetchRange, type StoredObject } from './stored-object.ts';
 
 /** A frame that is wanted, and what must be in it. */
 export interface WantedFrame {
@@ -162,7 +163,7 @@ export class PackReader {
     try {
       return await this.openFrame(object, versionId, kind, frame, stored, signal);
     } catch (error) {
-      if (isDamage(error) || error instanceof ChunkCorruptError) return error;
+      if (isDamage(error)) return error;
       throw error;
     }
   }

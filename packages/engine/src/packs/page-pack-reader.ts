@@ -1,10 +1,10 @@
-import { ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
+import { isDamage, ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
 import type { PackId, PageId } from '../ids.ts';
 import type { PageRef, PageSource } from '../manifest/page-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { isPossible, type PackReader, type WantedFrame } from './pack-reader.ts';
-import { fetchRange, isDamage, type FindObject, type StoredObject } from './stored-object.ts';
+import { fetchRange, type FindObject, type StoredObject } from './stored-object.ts';
 
 /** Sizes of a page reader. Bytes. */
 export interface PagePackReaderPolicy {

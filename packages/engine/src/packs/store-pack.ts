@@ -1,5 +1,5 @@
 import { newId } from '../bytes.ts';
-import { CatalogConflictError, ObjectExistsError, StoreUnavailableError } from '../errors.ts';
+import { isOfKind, StoreUnavailableError } from '../errors.ts';
 import type { ChunkId, PackId, RunId } from '../ids.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
@@ -99,10 +99,7 @@ export async function storePack(sealed: SealedPack, storing: PackStoring): Promi
       if (attempt >= retry.attempts)
         throw new StoreUnavailableError(`pack ${packId} was swept while it was written`);
     } catch (error) {
-      const another =
-        error instanceof StoreUnavailableError ||
-        error instanceof ObjectExistsError ||
-        error instanceof CatalogConflictError;
+      const another = isOfKind(error, 'unavailable', 'taken', 'conflict');
       if (!another || attempt >= retry.attempts) throw error;
     }
   }

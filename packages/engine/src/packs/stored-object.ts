@@ -1,4 +1,3 @@
-import { ObjectNotFoundError, StoredBytesDamagedError, type BackupError } from '../errors.ts';
 import type { PackId } from '../ids.ts';
 import type { ByteRange, ObjectStore } from '../ports/object-store.ts';
 
@@ -45,9 +44,4 @@ export async function* candidateVersions(
   others.reverse();
   // Without a hint the oldest has been tried already.
   yield* versionId === undefined ? others.slice(1) : others;
-}
-
-/** Whether another version of the object might still have what this one has not. */
-export function isDamage(error: unknown): error is BackupError {
-  return error instanceof StoredBytesDamagedError || error instanceof ObjectNotFoundError;
 }

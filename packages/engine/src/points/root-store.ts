@@ -1,13 +1,7 @@
 import { hash } from 'node:crypto';
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { compareBytes, equalBytes, fromHex, toHex } from '../bytes.ts';
-import {
-  FormatVersionError,
-  ObjectExistsError,
-  ObjectNotFoundError,
-  StoredBytesDamagedError,
-  StoreUnavailableError,
-} from '../errors.ts';
+import { FormatVersionError, isOfKind, ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
 import { getBounded } from '../get-bounded.ts';
 import type { KeyId, PointId, ResourceArn } from '../ids.ts';
 import { rootObjectId, type VaultKeys } from '../keys/vault-keys.ts';
@@ -163,8 +157,7 @@ export async function putRoot(options: PutRootOptions, root: Root): Promise<Stor
     try {
       await store.put(name, await encodeRoot(root, keys, random), { lock });
     } catch (error) {
-      const unanswered = error instanceof StoreUnavailableError;
-      if (!unanswered && !(error instanceof ObjectExistsError)) throw error;
+      if (!isOfKind(error, 'unavailable', 'taken')) throw error;
       const find = async (): Promise<StoredRoot | undefined> =>
         findRoot(store, keys, root.resource, root.point);
       const stored = await retryUnavailable(find, options, defaultRetryPolicy);

@@ -1,10 +1,10 @@
+import { isDamage } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { PointId } from '../ids.ts';
 import { decodeExtent, extentBytes, extentPacks, type Extent } from '../manifest/extent.ts';
 import { decodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
 import { entryKey, extentKey, pathKeys } from '../manifest/tuple-key.ts';
 import type { ChunkStore } from '../packs/chunk-store.ts';
-import { isDamage } from '../packs/stored-object.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { ByteRange, ObjectStore } from '../ports/object-store.ts';
 import { ChunkFetcher } from '../restore/chunk-fetcher.ts';

@@ -1,4 +1,4 @@
-import { BackupError, ObjectNotFoundError } from '../errors.ts';
+import { isDamage, ObjectNotFoundError } from '../errors.ts';
 import type { ChunkId, HoldId, PackId, ResourceArn, RunId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { reconcilePoints } from '../maintenance/reconcile-points.ts';
@@ -7,7 +7,6 @@ import { addFailures, noFailures, workThrough, type StepFailures } from '../main
 import { objectPrefixes, parseObjectName } from '../packs/object-names.ts';
 import { PackCiphers } from '../packs/pack-ciphers.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
-import { isDamage } from '../packs/stored-object.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
@@ -224,7 +223,7 @@ async function indexChunks(
       await index.put(items.slice(start, start + itemsPerCall));
     return items.length;
   } catch (error) {
-    if (!(error instanceof BackupError) || !isDamage(error)) throw error;
+    if (!isDamage(error)) throw error;
     await catalog.packs.markDamaged(packId);
     return undefined;
   }

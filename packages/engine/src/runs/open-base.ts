@@ -1,6 +1,6 @@
+import { isDamage } from '../errors.ts';
 import type { ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { isDamage } from '../packs/stored-object.ts';
 import { readRoot, type StoredRoot } from '../points/root-store.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';

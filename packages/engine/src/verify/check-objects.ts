@@ -84,7 +84,7 @@ export class ObjectChecker {
       return { losses: damage.map(lossOf), isProven: true };
     } catch (error) {
       if (!isLoss(error)) throw error;
-      return { losses: [lossOf(error)], isProven: error.name !== 'KeyUnavailableError' };
+      return { losses: [lossOf(error)], isProven: error.kind !== 'key' };
     }
   }
 }

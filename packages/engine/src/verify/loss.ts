@@ -1,13 +1,4 @@
-import { BackupError, KeyUnavailableError } from '../errors.ts';
-
-const lossNames: ReadonlySet<string> = new Set([
-  'ChunkCorruptError',
-  'FormatVersionError',
-  'KeyUnavailableError',
-  'ObjectNotFoundError',
-  'SnapshotMissingError',
-  'StoredBytesDamagedError',
-]);
+import { type BackupError, isOfKind } from '../errors.ts';
 
 /** Something that cannot be had from the vault, as a report carries it. */
 export interface Loss {
@@ -18,8 +9,7 @@ export interface Loss {
 
 /** Whether an error says that stored bytes cannot be had, and not that somebody did not answer or refused. */
 export function isLoss(error: unknown): error is BackupError {
-  if (error instanceof KeyUnavailableError && error.refusal !== undefined) return false;
-  return error instanceof BackupError && lossNames.has(error.name);
+  return isOfKind(error, 'damage', 'absent', 'format', 'key');
 }
 
 /** An error as a report carries it. */

@@ -1,4 +1,4 @@
-import { BackupError, SnapshotMissingError } from '../errors.ts';
+import { SnapshotMissingError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { readRoot } from '../points/root-store.ts';
 import type { VolumeSnapshot } from '../points/root.ts';
@@ -66,7 +66,7 @@ async function readSnapshots(
     const { root } = await readRoot(store, keys, resourceArn, pointId, versionId);
     return root.image?.snapshots ?? [];
   } catch (error) {
-    if (!(error instanceof BackupError) || !isLoss(error)) throw error;
+    if (!isLoss(error)) throw error;
     return lossOf(error);
   }
 }

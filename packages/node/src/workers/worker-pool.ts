@@ -10,7 +10,6 @@ import type { TaskAnswer, TaskMessage } from './worker-tasks.ts';
 /** A worker thread ended while it had a task: it ran out of memory, or something called `process.exit`. */
 export class WorkerDiedError extends BackupError {
   override readonly name = 'WorkerDiedError';
-  override readonly retry = 'later';
 }
 
 /** What {@link runPool} needs. */

@@ -1,0 +1,104 @@
+/**
+ * What an error means to whoever meets it: callers decide by it, and never by lists of classes or names.
+ *
+ * - `damage`: stored bytes are not what was written. `absent`: what was stored is not there any more.
+ * - `format`: written by a newer version. `key`: no key at hand opens it. `archived`: it has to be thawed first.
+ * - `denied`: somebody who may say so refused. `credentials`: the caller's own are expired or wrong, for every call alike.
+ * - `unavailable`: no answer, or throttled. `conflict`: somebody else changed it first. `busy`: somebody else is at it.
+ * - `taken`: a name that is written once. `locked`: a lock that has not ended. `unlocked`: a lock that is not as it must be.
+ * - `input`: what a person or program wrote. `unknown`: a name that stands for nothing. `configuration`: deploy again.
+ * - `source`, `target`: it cannot be read, or does not take it. `unsupported`: the product does not do it.
+ * - `over`: the run has ended. `failed`: work that did not succeed, and may when it is done again.
+ */
+export type ErrorKind =
+  | 'damage'
+  | 'absent'
+  | 'format'
+  | 'key'
+  | 'archived'
+  | 'denied'
+  | 'credentials'
+  | 'unavailable'
+  | 'conflict'
+  | 'busy'
+  | 'taken'
+  | 'locked'
+  | 'unlocked'
+  | 'input'
+  | 'unknown'
+  | 'configuration'
+  | 'source'
+  | 'target'
+  | 'unsupported'
+  | 'over'
+  | 'failed';
+
+/**
+ * The kind of every error of the product, by the name of its class. It is the name that crosses borders: Step Functions
+ * matches on it, reports and the catalog keep it.
+ */
+const kinds = {
+  StoredBytesDamagedError: 'damage',
+  ChunkCorruptError: 'damage',
+  ObjectNotFoundError: 'absent',
+  SnapshotMissingError: 'absent',
+  FormatVersionError: 'format',
+  KeyUnavailableError: 'key',
+  ObjectArchivedError: 'archived',
+  ThawNeededError: 'archived',
+  AccessDeniedError: 'denied',
+  ObjectRefusedError: 'denied',
+  StoreUnavailableError: 'unavailable',
+  CredentialsRefusedError: 'credentials',
+  CatalogConflictError: 'conflict',
+  RunOpenError: 'busy',
+  SnapshotNotVisibleYetError: 'busy',
+  SnapshotsBusyError: 'busy',
+  ThawOverdueError: 'busy',
+  ObjectExistsError: 'taken',
+  ObjectLockedError: 'locked',
+  ObjectLockMissingError: 'unlocked',
+  InvalidInputError: 'input',
+  ScheduleExpressionError: 'input',
+  UsageError: 'input',
+  UnknownNameError: 'unknown',
+  VaultMissingError: 'unknown',
+  DeployedConfigurationError: 'configuration',
+  SourceEntryError: 'source',
+  SourceUnavailableError: 'source',
+  NothingReadError: 'source',
+  TargetEntryError: 'target',
+  TargetUnavailableError: 'target',
+  RestorePathError: 'target',
+  FileTooLargeError: 'target',
+  VolumeFailedError: 'target',
+  NotSupportedError: 'unsupported',
+  RunClosedError: 'over',
+  LeaseTooShortError: 'failed',
+  SnapshotFailedError: 'failed',
+  CycleFailedError: 'failed',
+  MaintenanceFailedError: 'failed',
+  ExecutionFailedError: 'failed',
+  VerificationStoppedError: 'failed',
+  RestoreUnrecordedError: 'failed',
+  WorkerDiedError: 'failed',
+} as const satisfies Readonly<Record<string, ErrorKind>>;
+export type ErrorName = keyof typeof kinds;
+
+/** Kinds of errors that may not come again when nobody does anything. */
+const passing: ReadonlySet<ErrorKind> = new Set(['unavailable', 'credentials', 'conflict', 'busy', 'failed']);
+
+/** Whether the same may succeed later, with nobody having done anything. */
+export function mayPass(kind: ErrorKind): boolean {
+  return passing.has(kind);
+}
+
+/** The kind of an error of which only the name is left; `undefined` for one that is not the product's. */
+export function findErrorKind(name: string): ErrorKind | undefined {
+  return Object.hasOwn(kinds, name) ? kinds[name as ErrorName] : undefined;
+}
+
+/** The names of all errors of some kinds, for who can match on names only. */
+export function errorNamesOf(...wanted: readonly ErrorKind[]): readonly ErrorName[] {
+  return (Object.keys(kinds) as ErrorName[]).filter((name) => wanted.includes(kinds[name]));
+}
