@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { DeploymentConfigError, parseDeploymentConfig, plansFileOf } from '../lib/deployment-config.ts';
-import { HoldfastStacks } from '../lib/holdfast-stacks.ts';
+import { HoldfastStacks } from '../lib/stacks/holdfast-stacks.ts';
 
 const app = new App();
 const readContext = (key: string): unknown => app.node.tryGetContext(key);

@@ -22,6 +22,12 @@ export interface DeploymentConfig extends Omit<ParsedDeployment, 'plans' | 'reso
   readonly plans: readonly PlanConfig[];
   readonly resourcesAtOnce: number;
   readonly shardsAtOnce: number;
+}
+
+/** What a plans file and the CDK context say together. */
+export interface PlansFileConfig extends DeploymentConfig {
+  /** As the file has it. */
+  readonly deployment: Deployment;
   /** Set by `-c account=` and `-c region=`; otherwise the credentials decide. */
   readonly environment: { readonly account?: string; readonly region?: string };
 }
@@ -63,7 +69,7 @@ export function plansFileOf(readContext: ReadContext): string {
 export function parseDeploymentConfig(
   exported: unknown,
   readContext: ReadContext = () => undefined,
-): DeploymentConfig {
+): PlansFileConfig {
   const file = plansFileOf(readContext);
   if (typeof exported !== 'object' || exported === null || !('deployment' in exported)) {
     throw new DeploymentConfigError(`${file} exports no "deployment"; copy the form of lib/plans.ts`);
@@ -72,15 +78,29 @@ export function parseDeploymentConfig(
     account: readContext('account'),
     region: readContext('region'),
   });
+  const config = checkDeployment(file, exported.deployment);
+  return { ...config, environment, deployment: exported.deployment as Deployment };
+}
+
+/**
+ * Checks a deployment, wherever it comes from, and fills in its defaults.
+ * @param where - what messages begin with.
+ * @param nameOf - the name that a setting has there. @default - that of a plans file
+ * @throws {@link DeploymentConfigError} naming every problem, its value and its remedy.
+ */
+export function checkDeployment(
+  where: string,
+  deployment: unknown,
+  nameOf?: (path: string) => string,
+): DeploymentConfig {
   const {
     plans,
     workers,
     resourcesAtOnce = Math.min(2, workers),
     ...rest
-  } = parse(file, Deployment, exported.deployment);
+  } = parse(where, Deployment, deployment, nameOf);
   return {
     ...rest,
-    environment,
     resourcesAtOnce,
     shardsAtOnce: Math.floor(workers / resourcesAtOnce),
     plans: plans.map((plan) => {
@@ -108,12 +128,17 @@ function derivedRpoHours(rules: readonly PlanRule[]): number {
   return Math.ceil(hours + Math.max(2, hours / 4));
 }
 
-function parse<Schema extends z.ZodType>(file: string, schema: Schema, value: unknown): z.output<Schema> {
+function parse<Schema extends z.ZodType>(
+  file: string,
+  schema: Schema,
+  value: unknown,
+  nameOf = (path: string): string => path,
+): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const lines = result.error.issues.map((issue) => {
     const what = issue.code === 'unrecognized_keys' ? unknownSetting(issue.keys) : issue.message;
-    return `  ${[pathOf(issue.path), valueAt(value, issue.path), what].filter((part) => part !== '').join(' ')}`;
+    return `  ${[nameOf(pathOf(issue.path)), valueAt(value, issue.path), what].filter((part) => part !== '').join(' ')}`;
   });
   throw new DeploymentConfigError([`${file} cannot be deployed:`, ...lines].join('\n'));
 }

@@ -14,8 +14,8 @@ import {
 } from '@holdfast/engine/model';
 import { METRIC_NAMES, PLAN_METRIC_NAMES } from '../lambdas/runtime/metrics.ts';
 import { parseDeploymentConfig } from '../lib/deployment-config.ts';
-import { HoldfastStacks } from '../lib/holdfast-stacks.ts';
 import { deployment } from '../lib/plans.ts';
+import { HoldfastStacks } from '../lib/stacks/holdfast-stacks.ts';
 
 const daysAMonth = 365.25 / 12;
 const hoursAMonth = 24 * daysAMonth;

@@ -1,5 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
-import { Rule } from 'aws-cdk-lib/aws-events';
+import { Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
@@ -23,15 +23,20 @@ export class ExecutionWatch extends Construct {
     super(scope, id);
     void new Rule(this, 'Ended', {
       description: 'Holdfast: an execution ended without success',
-      eventPattern: {
-        source: ['aws.states'],
-        detailType: ['Step Functions Execution Status Change'],
-        detail: {
-          status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
-          stateMachineArn: machines.map((machine) => machine.stateMachineArn),
-        },
-      },
+      eventPattern: executionEnded(machines, ['FAILED', 'TIMED_OUT', 'ABORTED']),
       targets: [new LambdaFunction(closeExecutions, { retryAttempts: 24, maxEventAge: Duration.hours(6) })],
     });
   }
+}
+
+/** What EventBridge is told when an execution of one of the machines ended like this. */
+export function executionEnded(
+  machines: readonly IStateMachine[],
+  status: readonly ('SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED')[],
+): EventPattern {
+  return {
+    source: ['aws.states'],
+    detailType: ['Step Functions Execution Status Change'],
+    detail: { status, stateMachineArn: machines.map((machine) => machine.stateMachineArn) },
+  };
 }

@@ -1,4 +1,4 @@
-import { Aws, Duration } from 'aws-cdk-lib';
+import { Aws, Duration, Lazy, Stack } from 'aws-cdk-lib';
 import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
@@ -32,6 +32,8 @@ export class PeopleRoles extends Construct {
   readonly restorer: Role;
   readonly holder: Role;
   readonly breakGlass: Role;
+  /** Whose outputs the command line reads. */
+  private readonly stacks = new Set<string>();
 
   constructor(scope: Construct, id: string) {
     super(scope, id);
@@ -47,6 +49,11 @@ export class PeopleRoles extends Construct {
       'Reads the vault without Holdfast and mends the policies of vault and key',
       Duration.hours(1),
     );
+  }
+
+  /** Lets the roles look at a stack, to find what is deployed with it. */
+  letFind(stack: Stack): void {
+    this.stacks.add(stack.stackName);
   }
 
   /** Gives each role what it may do with what is stored. */
@@ -106,13 +113,12 @@ export class PeopleRoles extends Construct {
 
   /** The command line finds a deployment by the outputs of its stacks. */
   private readsStacks(): PolicyStatement {
-    const stacks = ['HoldfastStorage', 'HoldfastPipeline'];
+    const place = `arn:${Aws.PARTITION}:cloudformation:${Aws.REGION}:${Aws.ACCOUNT_ID}`;
     return new PolicyStatement({
       sid: 'ReadStackOutputs',
       actions: ['cloudformation:DescribeStacks'],
-      resources: stacks.map(
-        (name) => `arn:${Aws.PARTITION}:cloudformation:${Aws.REGION}:${Aws.ACCOUNT_ID}:stack/${name}/*`,
-      ),
+      // Known when all of them are.
+      resources: Lazy.list({ produce: () => [...this.stacks].map((name) => `${place}:stack/${name}/*`) }),
       conditions: accountOfArn,
     });
   }

@@ -7,6 +7,8 @@ import { findLockouts } from './key-lockout.ts';
 
 /** Properties of {@link VaultKey}. */
 export interface VaultKeyProps {
+  /** Told apart from those of other deployments by it. */
+  readonly deploymentName: string;
   /** The role that may change the key's policy by hand, and that alone may end the key. */
   readonly breakGlass: Role;
   /** ARN of the role with which CloudFormation deploys: it has to be able to update the policy. */
@@ -22,12 +24,12 @@ export interface VaultKeyProps {
  * policy afterwards, so CloudFormation cannot be left out. The synthesis fails when one of the two is locked out.
  */
 export class VaultKey extends Key {
-  constructor(scope: Construct, id: string, { breakGlass, deployRoleArn }: VaultKeyProps) {
+  constructor(scope: Construct, id: string, { deploymentName, breakGlass, deployRoleArn }: VaultKeyProps) {
     super(scope, id, {
       description: 'Wraps the data keys of the Holdfast vault; losing it loses every backup',
       multiRegion: true,
       enableKeyRotation: true,
-      alias: `holdfast/${Stack.of(scope).stackName}`,
+      alias: `holdfast/${deploymentName}`,
       removalPolicy: RemovalPolicy.RETAIN,
     });
     this.addToResourcePolicy(

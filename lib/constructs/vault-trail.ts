@@ -1,4 +1,4 @@
-import { Aws, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Aws, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { CfnTrail } from 'aws-cdk-lib/aws-cloudtrail';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3';
@@ -7,6 +7,8 @@ import { denyStatement, unlessRole } from './deny-statement.ts';
 
 /** Properties of {@link VaultTrail}. */
 export interface VaultTrailProps {
+  /** Told apart from those of other deployments by it. */
+  readonly deploymentName: string;
   readonly vault: IBucket;
   /** ARN of the role with which CloudFormation deploys: it alone may change how the log is kept. */
   readonly deployRoleArn: string;
@@ -23,10 +25,10 @@ export class VaultTrail extends Construct {
   readonly trailName: string;
   readonly log: IBucket;
 
-  constructor(scope: Construct, id: string, { vault, deployRoleArn }: VaultTrailProps) {
+  constructor(scope: Construct, id: string, { deploymentName, vault, deployRoleArn }: VaultTrailProps) {
     super(scope, id);
     // The log's policy has to name the trail before there is one.
-    this.trailName = `holdfast-${Stack.of(this).stackName}`;
+    this.trailName = `holdfast-${deploymentName}`;
     const trailArn = `arn:${Aws.PARTITION}:cloudtrail:${Aws.REGION}:${Aws.ACCOUNT_ID}:trail/${this.trailName}`;
     const log = new Bucket(this, 'Log', {
       versioned: true,

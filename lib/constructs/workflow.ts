@@ -1,4 +1,4 @@
-import { Aws, CfnOutput, Duration, Stack, Validations } from 'aws-cdk-lib';
+import { Aws, Duration, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   DefinitionBody,
@@ -216,7 +216,6 @@ export abstract class Workflow extends Construct {
         reason: 'tracing needs permissions on all resources, and the execution history has the same times',
       },
     );
-    void new CfnOutput(Stack.of(this), `${id}MachineArn`, { value: machine.stateMachineArn });
     return machine;
   }
 

@@ -125,7 +125,11 @@ describe('the synthesis', () => {
       assumedBy:
         trust === 'service' ? new ServicePrincipal('lambda.amazonaws.com') : new AccountRootPrincipal(),
     });
-    const made = new VaultKey(stack, 'Key', { breakGlass: role, deployRoleArn: deployRoleArnOf(stack) });
+    const made = new VaultKey(stack, 'Key', {
+      deploymentName: 'Keys',
+      breakGlass: role,
+      deployRoleArn: deployRoleArnOf(stack),
+    });
     if (statement !== undefined) made.addToResourcePolicy(statement);
     try {
       app.synth();

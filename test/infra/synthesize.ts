@@ -6,7 +6,7 @@ import { Code } from 'aws-cdk-lib/aws-lambda';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { parseDeploymentConfig } from '../../lib/deployment-config.ts';
 import type { Deployment } from '../../lib/deployment-schema.ts';
-import { HoldfastStacks } from '../../lib/holdfast-stacks.ts';
+import { HoldfastStacks } from '../../lib/stacks/holdfast-stacks.ts';
 import { deployment } from '../../lib/plans.ts';
 
 /** Everything that a configuration can switch on. */

@@ -58,7 +58,11 @@ export function vaultTemplate({ lockMode, withFunctions = true, place }: VaultSt
     { lockMode, caps: CAPS },
   );
   for (const statement of statements) vault.addToResourcePolicy(statement);
-  void new VaultKey(stack, 'VaultKey', { breakGlass: roles.BreakGlass, deployRoleArn });
+  void new VaultKey(stack, 'VaultKey', {
+    deploymentName: 'Vault',
+    breakGlass: roles.BreakGlass,
+    deployRoleArn,
+  });
   return Template.fromStack(stack);
 }
 

@@ -1,4 +1,4 @@
-import { Aws, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Aws, CfnOutput, Duration } from 'aws-cdk-lib';
 import {
   Alarm,
   Dashboard,
@@ -12,15 +12,15 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
 import type { MetricName } from '../lambdas/runtime/metrics.ts';
 import { TrailAlarms, type WatchedStorage } from './constructs/trail-alarms.ts';
-import type { DeploymentConfig } from './deployment-config.ts';
 import { holdfastMetric } from './metrics.ts';
 
-/** Properties of {@link MonitoringStack}. */
-export interface MonitoringStackProps extends StackProps {
-  readonly config: DeploymentConfig;
+/** Properties of {@link HoldfastMonitoring}. */
+export interface HoldfastMonitoringProps {
+  /** Told of alarms. @default - nobody but who subscribes to the topic */
+  readonly email?: string;
   readonly storage: WatchedStorage;
   readonly machines: Readonly<Record<'cycle' | 'protect' | 'restore' | 'maintenance', StateMachine>>;
 }
@@ -108,10 +108,13 @@ const ALARMS: readonly AlarmRule[] = [
 ];
 
 /** What tells people: alarms on Holdfast's own metrics and on the vault's trail, a topic that carries them, a dashboard. */
-export class MonitoringStack extends Stack {
-  constructor(scope: Construct, id: string, props: MonitoringStackProps) {
-    super(scope, id, { description: 'Holdfast: alarms and dashboard', ...props });
-    const topic = this.makeTopic(props.config.notifications.email);
+export class HoldfastMonitoring extends Construct {
+  readonly topic: Topic;
+
+  constructor(scope: Construct, id: string, props: HoldfastMonitoringProps) {
+    super(scope, id);
+    const topic = this.makeTopic(props.email);
+    this.topic = topic;
     const action = new SnsAction(topic);
     for (const rule of ALARMS) this.alarm(rule).addAlarmAction(action);
     void new TrailAlarms(this, 'TrailAlarms', { storage: props.storage, topic });
@@ -149,7 +152,7 @@ export class MonitoringStack extends Stack {
     });
   }
 
-  private makeDashboard(machines: MonitoringStackProps['machines']): void {
+  private makeDashboard(machines: HoldfastMonitoringProps['machines']): void {
     const day = { period: Duration.days(1) };
     const board = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.days(14) });
     board.addWidgets(

@@ -1,18 +1,10 @@
-import {
-  Annotations,
-  CfnOutput,
-  Duration,
-  Lazy,
-  RemovalPolicy,
-  Stack,
-  type StackProps,
-  Validations,
-} from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Duration, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
+import { constructIdOf } from './constructs/construct-id.ts';
 import { ConfigurationObject } from './constructs/configuration-object.ts';
 import { CycleWorkflow } from './constructs/cycle-workflow.ts';
 import { ExactPolicy } from './constructs/exact-policy.ts';
@@ -35,12 +27,12 @@ import { watchSteps } from '../lambdas/watch/steps.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
 import { makeStepFunctions } from './functions/step-functions.ts';
 import type { MachineReference } from './functions/step-rights.ts';
-import type { StorageStack } from './storage-stack.ts';
+import type { HoldfastStorage } from './holdfast-storage.ts';
 
-/** Properties of {@link PipelineStack}. */
-export interface PipelineStackProps extends StackProps {
+/** Properties of {@link HoldfastPipeline}. */
+export interface HoldfastPipelineProps {
   readonly config: DeploymentConfig;
-  readonly storage: StorageStack;
+  readonly storage: HoldfastStorage;
   /** One bundle for all functions, for tests of the template. @default each function's own, made by esbuild */
   readonly handlerCode?: Code;
 }
@@ -52,15 +44,15 @@ const mostPartitionsAtOnce = 4;
 const mostVolumePollSeconds = 15;
 
 /** What moves data: functions, state machines and schedules. Holds nothing that could not be deployed anew. */
-export class PipelineStack extends Stack {
+export class HoldfastPipeline extends Construct {
   readonly cycle: StateMachine;
   readonly protect: StateMachine;
   readonly restore: StateMachine;
   readonly hold: StateMachine;
   readonly maintenance: StateMachine;
 
-  constructor(scope: Construct, id: string, props: PipelineStackProps) {
-    super(scope, id, { description: 'Holdfast: functions, workflows and schedules', ...props });
+  constructor(scope: Construct, id: string, props: HoldfastPipelineProps) {
+    super(scope, id);
     const { config, storage, handlerCode } = props;
     const { workBucket } = storage;
     const deadLetters = this.makeDeadLetters();
@@ -84,7 +76,7 @@ export class PipelineStack extends Stack {
     if (config.restoreTargets.buckets.length === 0) {
       Annotations.of(this).addInfoV2(
         'holdfast:noRestoreTarget',
-        'restores into buckets, also into the original ones, are refused: restoreTargets.buckets in lib/plans.ts names none',
+        'restores into buckets, also into the original ones, are refused: restoreTargets.buckets of the plans file, or restoreBuckets of the construct, names none',
       );
     }
     void new CfnOutput(this, 'ConfigurationUrl', {
@@ -119,11 +111,11 @@ export class PipelineStack extends Stack {
     }).stateMachine;
 
     const { cycle, protect, restore, hold, maintenance } = this;
+    const machines = { cycle, protect, restore, hold, maintenance };
+    for (const [name, machine] of Object.entries(machines))
+      void new CfnOutput(this, `${constructIdOf(name)}MachineArn`, { value: machine.stateMachineArn });
     const closeExecutions = steps['close-executions'].function;
-    void new ExecutionWatch(this, 'ExecutionWatch', {
-      machines: [cycle, protect, restore, hold, maintenance],
-      closeExecutions,
-    });
+    void new ExecutionWatch(this, 'ExecutionWatch', { machines: Object.values(machines), closeExecutions });
     void new PlanSchedules(this, 'Schedules', {
       plans: config.plans,
       startCycle: steps['start-cycle'].function,
@@ -133,6 +125,7 @@ export class PipelineStack extends Stack {
       countDeadLetters: steps['count-dead-letters'].function,
       deadLetters,
     });
+    storage.people.letFind(Stack.of(this));
     const { operator, restorer, holder, breakGlass } = storage.people;
     const reads = configuration.reads();
     this.letPeople(

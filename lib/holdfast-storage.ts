@@ -1,9 +1,9 @@
-import { CfnOutput, Duration, RemovalPolicy, Stack, Validations, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Names, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { TableV2, type ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, BucketPolicy, type IBucket } from 'aws-cdk-lib/aws-s3';
-import type { Construct } from 'constructs';
+import { Construct } from 'constructs';
 import { PeopleRoles } from './constructs/people-roles.ts';
 import type { Storage } from './constructs/vault-access.ts';
 import { constructIdOf } from './constructs/construct-id.ts';
@@ -17,8 +17,11 @@ import type { DeploymentConfig } from './deployment-config.ts';
 import { vaultParts, type VaultPart } from './functions/vault-parts.ts';
 import { lockCaps } from './lock-caps.ts';
 
-/** Properties of {@link StorageStack}. */
-export interface StorageStackProps extends StackProps {
+/** Of what CloudTrail takes as a trail's name, less what stands before it. */
+const longestName = 128 - 'holdfast-'.length;
+
+/** Properties of {@link HoldfastStorage}. */
+export interface HoldfastStorageProps {
   readonly config: DeploymentConfig;
 }
 
@@ -26,7 +29,7 @@ export interface StorageStackProps extends StackProps {
  * Everything that has to outlive a deployment: vault, tables, key; with the roles that the vault's policy names.
  * `cdk destroy` keeps what holds backups; naming it in the configuration (`existingVault`) adopts it again.
  */
-export class StorageStack extends Stack implements Storage {
+export class HoldfastStorage extends Construct implements Storage {
   readonly vault: IBucket;
   readonly workBucket: IBucket;
   readonly catalog: ITableV2;
@@ -36,17 +39,20 @@ export class StorageStack extends Stack implements Storage {
   readonly trail: VaultTrail;
   readonly vaultRoles: Readonly<Record<string, Role>>;
 
-  constructor(scope: Construct, id: string, props: StorageStackProps) {
-    super(scope, id, {
-      terminationProtection: true,
-      description: 'Holdfast: vault, catalog and key',
-      ...props,
-    });
+  constructor(scope: Construct, id: string, props: HoldfastStorageProps) {
+    super(scope, id);
     const { existingVault, lockMode } = props.config;
+    // The stack's, if the storage is all that is in it.
+    const deploymentName = Names.uniqueResourceName(this, { maxLength: longestName, separator: '-' });
     this.people = new PeopleRoles(this, 'People');
+    this.people.letFind(Stack.of(this));
     if (existingVault === undefined) {
       const { breakGlass } = this.people;
-      this.key = new VaultKey(this, 'VaultKey', { breakGlass, deployRoleArn: deployRoleArnOf(this) });
+      this.key = new VaultKey(this, 'VaultKey', {
+        deploymentName,
+        breakGlass,
+        deployRoleArn: deployRoleArnOf(this),
+      });
       this.vault = new VaultBucket(this, 'Vault', { lockMode });
       this.catalog = new CatalogTable(this, 'Catalog');
       this.chunkIndex = new ChunkIndexTable(this, 'ChunkIndex');
@@ -63,6 +69,7 @@ export class StorageStack extends Stack implements Storage {
     this.people.grantStorage(this);
     this.protectVault(props.config, parts);
     this.trail = new VaultTrail(this, 'VaultTrail', {
+      deploymentName,
       vault: this.vault,
       deployRoleArn: deployRoleArnOf(this),
     });

@@ -1,0 +1,207 @@
+import type { Code } from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import type { Deployment } from './deployment-schema.ts';
+
+/**
+ * When cycles run: expressions of EventBridge Scheduler, `cron(minutes hours day-of-month month day-of-week year)` or
+ * `rate(6 hours)`. When two are due at the same minute, the wider one runs.
+ */
+export interface PlanSchedules {
+  /** Reads everything and starts a new chain. @default - no full but the first point of a resource */
+  readonly full?: string;
+  /** Reads what changed since the newest point. @default - no incremental */
+  readonly incremental?: string;
+  /** Reads what changed since the chain's full. @default - no differential */
+  readonly differential?: string;
+  /** Joins the newest point into one self-contained object; the source is not read. @default - no synthetic full */
+  readonly syntheticFull?: string;
+}
+
+/** How long points are kept. A point that two rules keep is kept by the longer one. */
+export interface PlanRetention {
+  /** No point can be deleted before it is this old. */
+  readonly keepDays: number;
+  /** For so many days, the first point of each is kept. @default 0 */
+  readonly daily?: number;
+  /** For so many weeks from Monday, the first point of each is kept. @default 0 */
+  readonly weekly?: number;
+  /** For so many months, the first point of each is kept. @default 0 */
+  readonly monthly?: number;
+  /** For so many years, the first point of each is kept. @default 0 */
+  readonly yearly?: number;
+  /** So many newest points of a resource are kept whatever their age. @default 3 */
+  readonly minimumPoints?: number;
+  /** What the calendar keeps beyond `keepDays` and this many days becomes a container of its own. @default 100 */
+  readonly containerAfterDays?: number;
+  /** Storage class of containers. @default 'glacier-instant' */
+  readonly archiveClass?: 'glacier-instant' | 'glacier-flexible' | 'deep-archive';
+}
+
+/** What a plan reads of buckets. */
+export interface PlanBuckets {
+  /** Only keys that begin with one of these. @default - all keys */
+  readonly prefixes?: string[];
+  /** Whether tags of objects are read: one more request for every object. @default true */
+  readonly readTags?: boolean;
+}
+
+/** What a plan reads of each kind of source. */
+export interface PlanSources {
+  /** Of buckets. @default - everything */
+  readonly s3?: PlanBuckets;
+}
+
+/** What one worker does at a time. Smaller shards spread better, larger ones cost fewer transitions. */
+export interface PlanShard {
+  /** Files at most. @default 10000 */
+  readonly files?: number;
+  /** Bytes at most. @default 1073741824 */
+  readonly bytes?: number;
+}
+
+/** What is done with the resources whose tag names the plan. */
+export interface BackupPlan {
+  /** The tag's value: 1 to 24 lower-case letters, digits and hyphens. */
+  readonly name: string;
+  /** At least one that reads the source. */
+  readonly schedules: PlanSchedules;
+  /** IANA time zone of the schedules and of the calendar of retention. @default 'UTC' */
+  readonly timeZone?: string;
+  readonly retention: PlanRetention;
+  /**
+   * A resource whose newest point is older raises an alarm.
+   * @default - the longest pause between two cycles that read the source, and a quarter more
+   */
+  readonly rpoHours?: number;
+  /** What is read. @default - everything */
+  readonly sources?: PlanSources;
+  /** What one worker does at a time. @default - 10,000 files or 1 GiB */
+  readonly shard?: PlanShard;
+}
+
+/** A vault that outlived its deployment, as the outputs of that deployment's storage name it. */
+export interface ExistingVault {
+  /** Output VaultBucketName. */
+  readonly bucketName: string;
+  /** Output KeyArn. */
+  readonly keyArn: string;
+  /** Output CatalogTableName. */
+  readonly catalogTable: string;
+  /** Output ChunkIndexTableName. */
+  readonly chunkIndexTable: string;
+}
+
+/**
+ * Properties of `Holdfast`. Names of buckets and ARNs of keys are text that is known at synthesis, as the functions
+ * read them from a file that is written then.
+ */
+export interface HoldfastProps {
+  /** What is backed up, when, and for how long it is kept. */
+  readonly plans: BackupPlan[];
+  /** The key of the tag that opts a resource in; its value names the plan. @default 'holdfast:plan' */
+  readonly tagKey?: string;
+  /**
+   * `governance`: nobody lifts locks, unless the vault's policy is changed first. `compliance`: nobody can, neither the
+   * root user nor AWS; closing the account is the only way out.
+   * @default 'governance'
+   */
+  readonly lockMode?: 'governance' | 'compliance';
+  /**
+   * Buckets that may be read without attribute-based access control (ABAC). They need the tag as well.
+   * @default - tagged buckets on which ABAC is enabled, and no others
+   */
+  readonly sourceBuckets?: string[];
+  /** KMS keys of sources that are encrypted with customer managed keys. @default - none */
+  readonly sourceKeys?: string[];
+  /** Buckets that restores may write to. @default - restores into buckets are refused; volumes are always new */
+  readonly restoreBuckets?: string[];
+  /** KMS keys that those buckets, or snapshots of volumes, are encrypted with. @default - none */
+  readonly restoreKeys?: string[];
+  /** Functions that work at once for each cycle and each restore. A new account may run ten in all. @default 10 */
+  readonly workers?: number;
+  /** How many of them are for different resources. @default - 2, or 1 of one worker */
+  readonly resourcesAtOnce?: number;
+  /** How often snapshots in the making are looked at. @default 60 */
+  readonly snapshotPollSeconds?: number;
+  /** When points expire, leases are renewed, packs swept and a sample verified, daily. @default 'cron(0 5 * * ? *)' */
+  readonly maintenanceSchedule?: string;
+  /** IANA time zone of `maintenanceSchedule`. @default 'UTC' */
+  readonly maintenanceTimeZone?: string;
+  /** Told of alarms, once the subscription is confirmed. @default - nobody but who subscribes to `topic` */
+  readonly alarmEmail?: string;
+  /**
+   * Who can open the vault when its KMS key is gone: the public half, in PEM, of an RSA key pair of 3,072 bits or more.
+   * @default - nobody
+   */
+  readonly offlinePublicKey?: string;
+  /** A vault to go on with. @default - a vault, its key and its tables are made */
+  readonly existingVault?: ExistingVault;
+  /**
+   * Where vault, key, tables and roles are made, such as a stack that is protected from termination. To be decided
+   * before the first deployment: made elsewhere, they are new ones.
+   * @default - within this construct
+   */
+  readonly storageScope?: Construct;
+  /** Where alarms, topic and dashboard are made. @default - within this construct */
+  readonly monitoringScope?: Construct;
+  /**
+   * One bundle for all functions, for tests of templates.
+   * @default - each function's own
+   * @internal
+   */
+  readonly handlerCode?: Code;
+}
+
+/** Flat names of the settings that a plans file groups. */
+const flatNames: Readonly<Record<string, string>> = {
+  'sources.buckets': 'sourceBuckets',
+  'sources.keys': 'sourceKeys',
+  'restoreTargets.buckets': 'restoreBuckets',
+  'restoreTargets.keys': 'restoreKeys',
+  'maintenance.schedule': 'maintenanceSchedule',
+  'maintenance.timeZone': 'maintenanceTimeZone',
+  'notifications.email': 'alarmEmail',
+  'offlineRecipient.publicKey': 'offlinePublicKey',
+};
+
+/** The property of the construct that a setting of a plans file is. */
+export function flatNameOf(path: string): string {
+  const grouped = Object.keys(flatNames).find((name) => path.startsWith(name));
+  return grouped === undefined ? path : `${flatNames[grouped]}${path.slice(grouped.length)}`;
+}
+
+/** What a plans file would say instead of the properties. */
+export function toDeployment(props: HoldfastProps): Deployment {
+  const { sourceBuckets, sourceKeys, restoreBuckets, restoreKeys, offlinePublicKey } = props;
+  const { plans, tagKey, lockMode, workers, resourcesAtOnce, snapshotPollSeconds, existingVault } = props;
+  return {
+    plans,
+    tagKey,
+    lockMode,
+    sources: { buckets: sourceBuckets, keys: sourceKeys },
+    restoreTargets: { buckets: restoreBuckets, keys: restoreKeys },
+    workers,
+    resourcesAtOnce,
+    snapshotPollSeconds,
+    maintenance: { schedule: props.maintenanceSchedule, timeZone: props.maintenanceTimeZone },
+    notifications: { email: props.alarmEmail },
+    offlineRecipient: offlinePublicKey === undefined ? undefined : { publicKey: offlinePublicKey },
+    existingVault,
+  };
+}
+
+/** The properties that say what a plans file says. */
+export function toProps(deployment: Deployment): HoldfastProps {
+  const { sources, restoreTargets, maintenance, notifications, offlineRecipient, ...same } = deployment;
+  return {
+    ...same,
+    sourceBuckets: sources?.buckets,
+    sourceKeys: sources?.keys,
+    restoreBuckets: restoreTargets?.buckets,
+    restoreKeys: restoreTargets?.keys,
+    maintenanceSchedule: maintenance?.schedule,
+    maintenanceTimeZone: maintenance?.timeZone,
+    alarmEmail: notifications?.email,
+    offlinePublicKey: offlineRecipient?.publicKey,
+  };
+}
