@@ -1,3 +1,4 @@
+import { Token } from 'aws-cdk-lib';
 import * as z from 'zod';
 import { Deployment, type ParsedDeployment, type ParsedPlan } from './deployment-schema.ts';
 import { type BackupType, longestGapMinutes, type ScheduleTimes } from '@holdfast/engine/model';
@@ -137,8 +138,14 @@ function parse<Schema extends z.ZodType>(
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const lines = result.error.issues.map((issue) => {
-    const what = issue.code === 'unrecognized_keys' ? unknownSetting(issue.keys) : issue.message;
-    return `  ${[nameOf(pathOf(issue.path)), valueAt(value, issue.path), what].filter((part) => part !== '').join(' ')}`;
+    const found = valueAt(value, issue.path);
+    const what = Token.isUnresolved(found)
+      ? ['is known only once it is deployed; give it a name']
+      : [
+          textOf(found, issue.path),
+          issue.code === 'unrecognized_keys' ? unknownSetting(issue.keys) : issue.message,
+        ];
+    return `  ${[nameOf(pathOf(issue.path)), ...what].filter((part) => part !== '').join(' ')}`;
   });
   throw new DeploymentConfigError([`${file} cannot be deployed:`, ...lines].join('\n'));
 }
@@ -153,12 +160,16 @@ function pathOf(path: readonly PropertyKey[]): string {
     .join('');
 }
 
-function valueAt(value: unknown, path: readonly PropertyKey[]): string {
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   let current: unknown = value;
   for (const key of path) current = (current as Record<PropertyKey, unknown> | undefined)?.[key];
+  return current;
+}
+
+function textOf(value: unknown, path: readonly PropertyKey[]): string {
   // A key, perhaps a private one: nothing to show on a terminal or in a log.
-  if (typeof current === 'string' && current.includes('-----BEGIN')) return '';
-  if (typeof current === 'string' || typeof current === 'number' || typeof current === 'boolean')
-    return JSON.stringify(current);
-  return current === undefined && path.length > 0 ? '(missing)' : '';
+  if (typeof value === 'string' && value.includes('-----BEGIN')) return '';
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    return JSON.stringify(value);
+  return value === undefined && path.length > 0 ? '(missing)' : '';
 }

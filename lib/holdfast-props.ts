@@ -6,7 +6,7 @@ import type { Deployment } from './deployment-schema.ts';
  * When cycles run: expressions of EventBridge Scheduler, `cron(minutes hours day-of-month month day-of-week year)` or
  * `rate(6 hours)`. When two are due at the same minute, the wider one runs.
  */
-export interface PlanSchedules {
+export interface BackupSchedules {
   /** Reads everything and starts a new chain. @default - no full but the first point of a resource */
   readonly full?: string;
   /** Reads what changed since the newest point. @default - no incremental */
@@ -18,7 +18,7 @@ export interface PlanSchedules {
 }
 
 /** How long points are kept. A point that two rules keep is kept by the longer one. */
-export interface PlanRetention {
+export interface BackupRetention {
   /** No point can be deleted before it is this old. */
   readonly keepDays: number;
   /** For so many days, the first point of each is kept. @default 0 */
@@ -38,7 +38,7 @@ export interface PlanRetention {
 }
 
 /** What a plan reads of buckets. */
-export interface PlanBuckets {
+export interface BucketSelection {
   /** Only keys that begin with one of these. @default - all keys */
   readonly prefixes?: string[];
   /** Whether tags of objects are read: one more request for every object. @default true */
@@ -46,13 +46,13 @@ export interface PlanBuckets {
 }
 
 /** What a plan reads of each kind of source. */
-export interface PlanSources {
+export interface SourceSelection {
   /** Of buckets. @default - everything */
-  readonly s3?: PlanBuckets;
+  readonly s3?: BucketSelection;
 }
 
 /** What one worker does at a time. Smaller shards spread better, larger ones cost fewer transitions. */
-export interface PlanShard {
+export interface ShardSize {
   /** Files at most. @default 10000 */
   readonly files?: number;
   /** Bytes at most. @default 1073741824 */
@@ -64,19 +64,19 @@ export interface BackupPlan {
   /** The tag's value: 1 to 24 lower-case letters, digits and hyphens. */
   readonly name: string;
   /** At least one that reads the source. */
-  readonly schedules: PlanSchedules;
+  readonly schedules: BackupSchedules;
   /** IANA time zone of the schedules and of the calendar of retention. @default 'UTC' */
   readonly timeZone?: string;
-  readonly retention: PlanRetention;
+  readonly retention: BackupRetention;
   /**
    * A resource whose newest point is older raises an alarm.
    * @default - the longest pause between two cycles that read the source, and a quarter more
    */
   readonly rpoHours?: number;
   /** What is read. @default - everything */
-  readonly sources?: PlanSources;
+  readonly sources?: SourceSelection;
   /** What one worker does at a time. @default - 10,000 files or 1 GiB */
-  readonly shard?: PlanShard;
+  readonly shard?: ShardSize;
 }
 
 /** A vault that outlived its deployment, as the outputs of that deployment's storage name it. */
@@ -142,7 +142,11 @@ export interface HoldfastProps {
    * @default - within this construct
    */
   readonly storageScope?: Construct;
-  /** Where alarms, topic and dashboard are made. @default - within this construct */
+  /**
+   * Where alarms, topic and dashboard are made. Not in the stack of `storageScope`: they name the workflows, which name
+   * what is there.
+   * @default - within this construct
+   */
   readonly monitoringScope?: Construct;
   /**
    * One bundle for all functions, for tests of templates.
@@ -170,23 +174,18 @@ export function flatNameOf(path: string): string {
   return grouped === undefined ? path : `${flatNames[grouped]}${path.slice(grouped.length)}`;
 }
 
-/** What a plans file would say instead of the properties. */
+/** What a plans file would say instead of the properties. What is no property stays, to be refused. */
 export function toDeployment(props: HoldfastProps): Deployment {
-  const { sourceBuckets, sourceKeys, restoreBuckets, restoreKeys, offlinePublicKey } = props;
-  const { plans, tagKey, lockMode, workers, resourcesAtOnce, snapshotPollSeconds, existingVault } = props;
+  const { sourceBuckets, sourceKeys, restoreBuckets, restoreKeys, ...others } = props;
+  const { maintenanceSchedule, maintenanceTimeZone, alarmEmail, offlinePublicKey, ...besides } = others;
+  const { storageScope: _storage, monitoringScope: _monitoring, handlerCode: _code, ...same } = besides;
   return {
-    plans,
-    tagKey,
-    lockMode,
     sources: { buckets: sourceBuckets, keys: sourceKeys },
     restoreTargets: { buckets: restoreBuckets, keys: restoreKeys },
-    workers,
-    resourcesAtOnce,
-    snapshotPollSeconds,
-    maintenance: { schedule: props.maintenanceSchedule, timeZone: props.maintenanceTimeZone },
-    notifications: { email: props.alarmEmail },
+    maintenance: { schedule: maintenanceSchedule, timeZone: maintenanceTimeZone },
+    notifications: { email: alarmEmail },
     offlineRecipient: offlinePublicKey === undefined ? undefined : { publicKey: offlinePublicKey },
-    existingVault,
+    ...same,
   };
 }
 

@@ -6,6 +6,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { STEPFUNCTIONS_USE_DISTRIBUTED_MAP_RESULT_WRITER_V2 } from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
 import { executionEnded } from './constructs/execution-watch.ts';
 import { readsCatalog } from './constructs/vault-access.ts';
@@ -60,14 +61,16 @@ export class Holdfast extends Construct {
   /** @throws {@link DeploymentConfigError} the properties cannot be deployed; the message names each problem. */
   constructor(scope: Construct, id: string, props: HoldfastProps) {
     super(scope, id);
+    // Whatever the application says: without it, distributed maps would put what their items report into the state.
+    this.node.setContext(STEPFUNCTIONS_USE_DISTRIBUTED_MAP_RESULT_WRITER_V2, true);
     const config = checkDeployment(`Holdfast ${this.node.path}`, toDeployment(props), flatNameOf);
     const { storageScope, monitoringScope, handlerCode } = props;
-    // "Default" leaves no trace in logical ids, here and where the parts of such a construct are elsewhere.
-    const elsewhere = (part: string): string => (id === 'Default' ? id : `${id}${part}`);
+    // Elsewhere the parts are called as this construct is.
     const storage =
       storageScope === undefined
         ? new HoldfastStorage(this, 'Storage', { config })
-        : new HoldfastStorage(storageScope, elsewhere('Storage'), { config });
+        : new HoldfastStorage(storageScope, id, { config });
+    // "Default" leaves no trace in logical ids.
     const pipeline = new HoldfastPipeline(this, 'Default', { config, storage, handlerCode });
     const { cycle, protect, restore, hold, maintenance } = pipeline;
     const watched = {
@@ -78,7 +81,7 @@ export class Holdfast extends Construct {
     const monitoring =
       monitoringScope === undefined
         ? new HoldfastMonitoring(this, 'Monitoring', watched)
-        : new HoldfastMonitoring(monitoringScope, elsewhere('Monitoring'), watched);
+        : new HoldfastMonitoring(monitoringScope, id, watched);
 
     this.vault = storage.vault;
     this.key = storage.key;
@@ -115,7 +118,7 @@ export class Holdfast extends Construct {
   /** Lets read the catalog: resources, points and runs. */
   grantReadCatalog(grantee: IGrantable): Grant {
     const grants = readsCatalog(this).map(({ actions, resources: resourceArns }) =>
-      Grant.addToPrincipal({ grantee, actions, resourceArns, scope: this }),
+      Grant.addToPrincipal({ grantee, actions, resourceArns }),
     );
     return combined(grants);
   }

@@ -1,4 +1,4 @@
-import { Aws, Duration, Lazy, Stack } from 'aws-cdk-lib';
+import { Aws, Duration, Lazy, type Stack } from 'aws-cdk-lib';
 import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';

@@ -1,0 +1,14 @@
+/** What the package `@holdfast/cdk` gives to applications of others. */
+
+export { DeploymentConfigError } from './deployment-config.ts';
+export type {
+  BackupPlan,
+  BackupRetention,
+  BackupSchedules,
+  BucketSelection,
+  ExistingVault,
+  HoldfastProps,
+  ShardSize,
+  SourceSelection,
+} from './holdfast-props.ts';
+export { Holdfast } from './holdfast.ts';
