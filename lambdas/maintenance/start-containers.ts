@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { StateMachine } from '@holdfast/aws';
 import {
   decideRetention,
-  largestContainerBytes,
+  largestUploadBytes,
   type Catalog,
   type ObjectStore,
   type RetentionDecision,
@@ -85,10 +85,10 @@ export function makeHandler(deps: {
           next += 1;
           const { plan, decisions } = await decideRetention(catalog, plans, arn, now);
           const wanted = decisions.filter(({ container }) => container);
-          const due = wanted.filter(({ point }) => point.counts.logicalBytes <= largestContainerBytes);
+          const due = wanted.filter(({ point }) => point.counts.logicalBytes <= largestUploadBytes);
           waiting += due.length;
           for (const { point } of wanted) {
-            if (point.counts.logicalBytes <= largestContainerBytes) continue;
+            if (point.counts.logicalBytes <= largestUploadBytes) continue;
             tooLarge += 1;
             log.warn('a point is too large for a container', {
               point: point.pointId,

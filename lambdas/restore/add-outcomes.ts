@@ -2,7 +2,7 @@ import { joinKept, type RestoreOutcome, UnkeptFacts } from '@holdfast/engine';
 import type { ShardOutcome } from './restore-job.ts';
 
 /** What two calls made of a shard. */
-export function addOutcomes(a: ShardOutcome, b: Omit<RestoreOutcome, 'next'>): ShardOutcome {
+export function addOutcomes(a: ShardOutcome, b: RestoreOutcome): ShardOutcome {
   const unkept = new UnkeptFacts();
   unkept.addAll(a.unkept);
   unkept.addAll(b.unkept);

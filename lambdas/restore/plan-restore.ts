@@ -32,13 +32,7 @@ import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { RestoreInput } from './restore-input.ts';
 import { ThawOverdueError } from './thaw-overdue-error.ts';
-import {
-  type DegradedPoint,
-  largestFileBytes,
-  restoreFiles,
-  restoreIdOf,
-  type RestoreJob,
-} from './restore-job.ts';
+import { type DegradedPoint, restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
 
 /** How often a thawing point is looked at while it takes as long as it may. */
 const thawLooks = 20;
@@ -254,16 +248,11 @@ async function planFiles(
   paths: readonly string[] | undefined,
 ) {
   const selection = paths === undefined ? {} : { paths };
-  // The caller's process does all of it alone, whatever the size of a file.
+  // The caller's process does all of it alone.
   if (target.kind === 'directory')
     return planRestore(reader, { ...selection, limits: defaultShardLimits, workers: 1, isLocal: true });
   await checkBucket(target.bucket);
-  return planRestore(reader, {
-    ...selection,
-    limits: defaultShardLimits,
-    workers,
-    maxFileBytes: largestFileBytes,
-  });
+  return planRestore(reader, { ...selection, limits: defaultShardLimits, workers });
 }
 
 /**

@@ -2,9 +2,6 @@ import { createHash } from 'node:crypto';
 import { type PointId, type ResourceArn, VolumeSnapshot } from '@holdfast/engine';
 import * as z from 'zod';
 
-/** What one worker writes in its 15 minutes, with a reserve: larger files are for a machine. */
-export const largestFileBytes = 12 * 2 ** 30;
-
 /** What a restore writes: objects into a bucket, or volumes from snapshots. */
 const RestoreTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bucket'), bucket: z.string(), prefix: z.string() }),
@@ -68,7 +65,12 @@ export const ShardOutcome = z.object({
 export type ShardOutcome = z.infer<typeof ShardOutcome>;
 
 /** Where the restore of a shard stands, as one call leaves it to the next. */
-export const ShardProgress = z.object({ next: z.base64(), outcome: ShardOutcome });
+export const ShardProgress = z.object({
+  next: z.base64(),
+  /** How far the entry is that the next call begins with. */
+  begun: z.object({ bytes: z.int(), state: z.unknown() }).optional(),
+  outcome: ShardOutcome,
+});
 
 /** A volume that a restore ordered. */
 export const RestoredVolume = z.object({

@@ -3,22 +3,23 @@ import {
   keysOfRestoreShard,
   type ObjectStore,
   PointReader,
+  type RestoreOutcome,
   restoreRange,
   type RestoreTarget,
   selectKeys,
   type WorkStore,
 } from '@holdfast/engine';
 import * as z from 'zod';
-import { largestFileBytes, restoreFiles, RestoreJob, ShardProgress } from './restore-job.ts';
+import { restoreFiles, RestoreJob, ShardProgress } from './restore-job.ts';
 import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { OpenKeys } from '../runtime/open-vault-once.ts';
 import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 import { addOutcomes, nothingRestored } from './add-outcomes.ts';
 
-/** A call ends before a file when less than this would be left after it. Milliseconds. */
+/** A call ends before a file, or a part of one, when less than this would be left after it. Milliseconds. */
 const reserveMs = 60_000;
-/** Slowest rate at which a file is written that is restored at all: of 12 GiB in a call. */
+/** Slowest rate that a restore gets along with: 5 GiB, which may be compared at once, and not in parts, in half a call. */
 const bytesPerMs = 15_500;
 
 const RestoreShardInput = z.object({
@@ -69,19 +70,24 @@ export function makeHandler(deps: {
     const { index } = shard;
     const before = await findJson(work, restoreFiles.progress(restoreId, index), ShardProgress);
     const from = before?.next ?? shard.from;
-    const { next, ...did } = await restoreRange(reader, {
+    const outcomeWith = (did: RestoreOutcome) => addOutcomes(before?.outcome ?? nothingRestored, did);
+    const putProgress = async ({ next, begun, ...did }: RestoreOutcome): Promise<void> => {
+      if (next === undefined) return;
+      const progress = { next: Buffer.from(next).toString('base64'), begun, outcome: outcomeWith(did) };
+      await putJson(work, restoreFiles.progress(restoreId, index), progress);
+    };
+    const did = await restoreRange(reader, {
       range: keysOfRestoreShard({ ...shard, ...(from !== undefined && { from }) }),
       selection: selectKeys(job.paths),
       target: openTarget(target.bucket, target.prefix),
       overwrite: job.overwrite,
-      // Planning has not looked at the files of a large whole point.
-      maxFileBytes: largestFileBytes,
+      begun: before?.begun,
       shouldStop: (nextBytes) => context.getRemainingTimeInMillis() < reserveMs + nextBytes / bytesPerMs,
+      remember: putProgress,
     });
-    const outcome = addOutcomes(before?.outcome ?? nothingRestored, did);
-    if (next !== undefined) {
-      const progress = { next: Buffer.from(next).toString('base64'), outcome };
-      await putJson(work, restoreFiles.progress(restoreId, index), progress);
+    const outcome = outcomeWith(did);
+    if (did.next !== undefined) {
+      await putProgress(did);
       log.info('restored a part of a shard', { restoreId, index, files: outcome.files });
       return { index, done: false };
     }

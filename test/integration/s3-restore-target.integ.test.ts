@@ -64,13 +64,23 @@ function denying(folders: readonly string[]): typeof s3 {
   return client;
 }
 
+/** Small enough for tests, and large enough for S3: parts but the last have 5 MiB at least. */
+const partBytes = 5 * 2 ** 20;
+
+async function countUploads(bucket: string): Promise<number> {
+  const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+  return Uploads.length;
+}
+
 restoreTargetContract({
   name: 'a bucket',
+  partBytes,
   make: async () => {
     const bucket = await makeBucket(s3);
     const denied: string[] = [];
     return {
-      target: new S3RestoreTarget(denying(denied), bucket),
+      target: new S3RestoreTarget(denying(denied), bucket, { multipartFromBytes: partBytes, partBytes }),
+      countUploads: async () => countUploads(bucket),
       read: async (path) => readBack(bucket, path).catch(() => undefined),
       refuse: async (folder) => {
         await Promise.resolve();

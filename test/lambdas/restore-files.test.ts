@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { FaultPlan, ProcessKilledError, withFaults } from '@holdfast/engine/testing';
 import type { StepContext } from '../../lambdas/runtime/define-handler.ts';
 import { restoreInputSchema } from '../../lambdas/restore/restore-input-schema.ts';
 import { RestoreInput } from '../../lambdas/restore/restore-input.ts';
@@ -11,6 +12,7 @@ import {
   NO_TIME,
   PLENTY,
   readJson,
+  untilDone,
 } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { EXECUTION, endRestore, makeRestoring, restoreFiles } from './support/restoring.ts';
@@ -287,6 +289,73 @@ test('a call of a shard ends before a file that has no time in it any more, and 
   expect([first.done, before]).toEqual([false, ['a']]);
   expect([second.done, restored()]).toEqual([true, ['a', 'b', 'c']]);
 });
+
+test('an object that outgrows a call is restored over as many as it takes, and counted once', async () => {
+  const deployment = makeDeployment();
+  const content = deployment.services.random.bytes(5_500_000);
+  deployment.source.plant('a', 'small');
+  deployment.source.plant('large', content, { userMetadata: { m: '1' } });
+  deployment.source.plant('z', 'small');
+  const request = { point: await backUp(deployment), target: TARGET };
+  const restoring = makeRestoring(deployment);
+  const write = vi.spyOn(restoring.target, 'write');
+
+  const report = await restoreFiles(deployment, restoring, request, NO_TIME);
+
+  expect(report).toMatchObject({
+    state: 'completed',
+    files: 3,
+    written: 3,
+    kept: 0,
+    same: 0,
+    bytes: 5_500_010,
+  });
+  const { content: restored, entry } = restoring.target.find('large')!;
+  expect(Buffer.compare(restored, content)).toBe(0);
+  expect(entry.userMetadata).toEqual({ m: '1' });
+  // Each call of the large one adds a part at least.
+  expect(write).toHaveBeenCalledTimes(2 + 6);
+  expect(restoring.uploads.open).toEqual([]);
+});
+
+test.each(['kill', 'kill-after'] as const)(
+  'a call that dies (%s) after any of its writes is repeated, and nothing is lost or left half',
+  async (kind) => {
+    const deployment = makeDeployment();
+    const content = deployment.services.random.bytes(4_200_000);
+    deployment.source.plant('a', 'small');
+    deployment.source.plant('large', content);
+    const request = { point: await backUp(deployment), target: TARGET };
+    for (let call = 1; ; call += 1) {
+      const restoring = makeRestoring(deployment);
+      const execution = `${EXECUTION}-${call}`;
+      const { restoreId, shards } = await restoring.planRestore({ request, execution }, PLENTY);
+      const [shard] = (await readJson(deployment.work, shards.key)) as unknown[];
+      const plan = new FaultPlan([{ kind, call }]);
+      const dying = makeRestoring({ ...deployment, work: withFaults(deployment.work, plan) }, undefined, {
+        target: restoring.target,
+        uploads: restoring.uploads,
+      });
+
+      const died = await untilDone(async () => dying.restoreShard({ restoreId, shard }, NO_TIME)).catch(
+        (error: unknown) => error,
+      );
+      await untilDone(async () => restoring.restoreShard({ restoreId, shard }, NO_TIME));
+
+      const where = `${kind} at call ${call}`;
+      const report = await endRestore(restoring, { execution, restoreId });
+      const { written = 0, same = 0 } = report;
+      expect({ ...report, written: written + same }, where).toMatchObject({
+        files: 2,
+        written: 2,
+        failed: 0,
+      });
+      expect(Buffer.compare(restoring.target.find('large')!.content, content), where).toBe(0);
+      for (const open of restoring.uploads.open) expect(await restoring.uploads.giveUp(open), where).toBe(0);
+      if (!(died instanceof ProcessKilledError)) break;
+    }
+  },
+);
 
 test('a report without time adds up some shards a call, and comes to what one call says', async () => {
   const deployment = makeDeployment();

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -11,6 +12,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
+  type BegunWrite,
   CredentialsRefusedError,
   type SourceEntry,
   StoreUnavailableError,
@@ -38,9 +40,9 @@ const entry: SourceEntry = {
   tags: { 'a b': 'c+d' },
 };
 
-async function* content(bytes: number): AsyncIterable<Uint8Array> {
+async function* content(bytes: number, piece = 70): AsyncIterable<Uint8Array> {
   await Promise.resolve();
-  for (let left = bytes; left > 0; left -= 70) yield new Uint8Array(Math.min(70, left));
+  for (let left = bytes; left > 0; left -= piece) yield new Uint8Array(Math.min(piece, left));
 }
 
 beforeEach(() => {
@@ -79,6 +81,148 @@ describe('a large object', () => {
 
     expect(await target.write(entry, content(10), 'never')).toBe('kept');
     expect(s3.commandCalls(AbortMultipartUploadCommand)).toHaveLength(1);
+  });
+});
+
+/** The checksum that S3 gives to an object of the parts that it was sent. */
+function compositeOfSentParts(): string {
+  const sent = s3.commandCalls(UploadPartCommand).map(({ args }) => args[0].input);
+  const byNumber = new Map(sent.map(({ PartNumber, ChecksumSHA256 = '' }) => [PartNumber, ChecksumSHA256]));
+  const hash = createHash('sha256');
+  for (const checksum of byNumber.values()) hash.update(Buffer.from(checksum, 'base64'));
+  return `${hash.digest('base64')}-${byNumber.size}`;
+}
+
+describe('an upload over several calls', () => {
+  const target = new S3RestoreTarget(client, 'b', { multipartFromBytes: 1, partBytes: 10 });
+  const long = { ...entry, size: 700 };
+  let told: BegunWrite[];
+  const remember = async (begun: BegunWrite): Promise<void> => {
+    await Promise.resolve();
+    told.push(begun);
+  };
+  beforeEach(() => {
+    told = [];
+    let uploads = 0;
+    s3.on(CreateMultipartUploadCommand).callsFake(() => ({ UploadId: `u${++uploads}` }));
+    s3.on(UploadPartCommand).callsFake(({ PartNumber }: { PartNumber: number }) => ({
+      ETag: `e${PartNumber}`,
+    }));
+    s3.on(AbortMultipartUploadCommand).resolves({});
+    s3.on(CompleteMultipartUploadCommand).resolves({});
+  });
+  const bytesTold = () => told.map(({ bytes }) => bytes);
+
+  test('is told of before it has a part, now and then, and before it is completed', async () => {
+    expect(await target.write(long, content(700, 5), 'never', { remember })).toBe('written');
+
+    expect(bytesTold()).toEqual([0, 640, 700]);
+    expect(s3.commandCalls(CompleteMultipartUploadCommand)[0]?.args[0].input.MultipartUpload?.Parts).toEqual(
+      Array.from({ length: 70 }, (_, at) => ({
+        PartNumber: at + 1,
+        ETag: `e${at + 1}`,
+        ChecksumSHA256: expect.any(String),
+      })),
+    );
+  });
+
+  test('is completed by a call of its own, where S3 may need minutes for it', async () => {
+    const first = await target.write(long, content(700, 5), 'never', {
+      remember,
+      shouldStop: (nextBytes) => nextBytes > 1000,
+    });
+    expect(first).toMatchObject({ bytes: 700 });
+    expect(s3.commandCalls(CompleteMultipartUploadCommand)).toHaveLength(0);
+
+    const second = await target.write(long, content(0), 'never', {
+      remember,
+      shouldStop: () => true,
+      from: first as BegunWrite,
+    });
+
+    expect(second).toBe('written');
+  });
+
+  test.each([
+    { answer: 'PreconditionFailed', status: 412 },
+    { answer: 'NoSuchUpload', status: 404 },
+  ])(
+    'that was completed by a call whose answer was lost is told by its checksum ($answer)',
+    async ({ answer, status }) => {
+      s3.on(CompleteMultipartUploadCommand).rejects(sdkError(answer, status));
+      s3.on(HeadObjectCommand)
+        .rejectsOnce(sdkError('NotFound', 404))
+        .callsFake(() => ({ ContentLength: 700, ChecksumSHA256: compositeOfSentParts() }));
+
+      expect(await target.write(long, content(700, 5), 'never', { remember })).toBe('written');
+      expect(s3.commandCalls(HeadObjectCommand).at(-1)?.args[0].input.ChecksumMode).toBe('ENABLED');
+    },
+  );
+
+  test('is left for a repetition when S3 does not answer, and given up when nobody knows of it', async () => {
+    s3.on(UploadPartCommand).rejects(sdkError('SlowDown', 503));
+
+    const known = target.write(long, content(700, 5), 'never', { remember });
+    await expect(known).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect(s3.commandCalls(AbortMultipartUploadCommand)).toHaveLength(0);
+
+    const unknown = target.write(long, content(700, 5), 'never', {
+      remember: async () => Promise.reject(new StoreUnavailableError('the work store is away')),
+    });
+    await expect(unknown).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect(s3.commandCalls(AbortMultipartUploadCommand)).toHaveLength(1);
+  });
+
+  test('that is gone is begun anew while nothing is lost, and else is named as ended by somebody', async () => {
+    const none: BegunWrite = {
+      bytes: 0,
+      state: { step: 'upload', uploadId: 'gone', partBytes: 10, parts: [] },
+    };
+    s3.on(UploadPartCommand, { UploadId: 'gone' }).rejects(sdkError('NoSuchUpload', 404));
+
+    expect(await target.write(long, content(700, 5), 'always', { remember, from: none })).toBe('written');
+    expect(told[0]).toMatchObject({ bytes: 0, state: { uploadId: 'u1' } });
+
+    const parts = [{ number: 1, etag: 'e', bytes: 10, sha256: '00' }];
+    const some = { bytes: 10, state: { step: 'upload', uploadId: 'gone', partBytes: 10, parts } };
+    const writing = target.write(long, content(690, 5), 'always', { remember, from: some });
+    await expect(writing).rejects.toMatchObject({ name: 'TargetEntryError', reason: 'contended' });
+    await expect(writing).rejects.toThrow(/lifecycle rule/);
+  });
+
+  test('keeps the size of its parts, whatever that is by now', async () => {
+    const first = await target.write(long, content(700, 5), 'always', { shouldStop: () => true });
+    const other = new S3RestoreTarget(client, 'b', { multipartFromBytes: 1, partBytes: 100 });
+
+    await other.write(long, content(690, 5), 'always', { from: first as BegunWrite });
+
+    expect(first).toMatchObject({ bytes: 10 });
+    expect(s3.commandCalls(UploadPartCommand)).toHaveLength(70);
+  });
+
+  test('can be given up by whoever knows of it, once and again', async () => {
+    const begun = (await target.write(long, content(700, 5), 'always', {
+      shouldStop: () => true,
+    })) as BegunWrite;
+    s3.on(AbortMultipartUploadCommand).resolvesOnce({}).rejects(sdkError('NoSuchUpload', 404));
+
+    await target.giveUp(utf8('k'), begun);
+    await target.giveUp(utf8('k'), begun);
+
+    expect(s3.commandCalls(AbortMultipartUploadCommand)[0]?.args[0].input).toMatchObject({
+      Key: 'k',
+      UploadId: 'u1',
+    });
+  });
+
+  test('is not begun for an object that a worker has no memory for', async () => {
+    const small = new S3RestoreTarget(client, 'b', { largestBytes: 699 });
+
+    const writing = small.write(long, content(700, 5), 'always');
+
+    await expect(writing).rejects.toMatchObject({ name: 'TargetEntryError', reason: 'unfit' });
+    await expect(writing).rejects.toThrow('has 700 bytes, more than the 699 that are written from here');
+    expect(await small.accepts(long, 'always')).toBe(false);
   });
 });
 

@@ -272,18 +272,6 @@ export class RestorePathError extends BackupError {
   }
 }
 
-/** A file of a point is larger than one worker can restore in its time. */
-export class FileTooLargeError extends BackupError {
-  override readonly name = 'FileTooLargeError';
-  override readonly concerns = 'one';
-  constructor(path: string, bytes: number, maxBytes: number) {
-    super(
-      `${JSON.stringify(path)} has ${bytes} bytes, one worker restores at most ${maxBytes} in its time; ` +
-        'restore it with the command line on a machine ("holdfast restore --to-directory"), and the rest by paths',
-    );
-  }
-}
-
 /** Input that a person or program gave is not usable; the message names the value and the remedy. */
 export class InvalidInputError extends BackupError {
   override readonly name = 'InvalidInputError';

@@ -153,7 +153,7 @@ export { decodeContent, defaultCompressionPolicy, encodeContent } from './packs/
 // Synthetic fulls
 export type { ConsolidateOptions } from './consolidate/consolidate-options.ts';
 export { consolidatePoint } from './consolidate/consolidate-point.ts';
-export { largestContainerBytes } from './packs/part-uploader.ts';
+export { largestUploadBytes, PartBuffer } from './packs/part-uploader.ts';
 
 // Maintenance: reconcile, renew, expire, sweep, verify
 export { reconcilePoints } from './maintenance/reconcile-points.ts';

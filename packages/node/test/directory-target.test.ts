@@ -119,9 +119,9 @@ describe('writing', () => {
       }
     }
 
-    await expect(target.write(entry('file'), endless(), 'never', controller.signal)).rejects.toThrow(
-      'enough',
-    );
+    await expect(
+      target.write(entry('file'), endless(), 'never', { signal: controller.signal }),
+    ).rejects.toThrow('enough');
 
     expect(readdirSync(root)).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { AuditLog, TargetUnavailableError } from '@holdfast/engine';
-import { MemoryTarget } from '@holdfast/engine/testing';
+import { MemoryTarget, MemoryUploads } from '@holdfast/engine/testing';
 import {
   makeHandler as makeFinishRestore,
   type RestoreReport,
@@ -14,9 +14,18 @@ import { MemoryImages } from './memory-images.ts';
 /** The execution that a test's restore runs in. */
 export const EXECUTION = 'arn:aws:states:us-east-1:000000000000:execution:restore:one';
 
+/** A target that takes large objects in parts of 1 MiB. */
+function makeTarget() {
+  const uploads = new MemoryUploads();
+  return { uploads, target: new MemoryTarget(undefined, undefined, { uploads, bytes: 2 ** 20 }) };
+}
+
 /** The handlers of the restore machine over one deployment. */
-export function makeRestoring(deployment: Deployment, images = new MemoryImages(deployment.clock)) {
-  const target = new MemoryTarget();
+export function makeRestoring(
+  deployment: Deployment,
+  images = new MemoryImages(deployment.clock),
+  { target, uploads } = makeTarget(),
+) {
   const opened: string[] = [];
   const deps = {
     ...deployment,
@@ -38,6 +47,7 @@ export function makeRestoring(deployment: Deployment, images = new MemoryImages(
   };
   return {
     target,
+    uploads,
     opened,
     images,
     planRestore: makePlanRestore(deps),

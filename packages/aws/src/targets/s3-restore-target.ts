@@ -1,26 +1,24 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
+import { CreateMultipartUploadCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  type CompletedPart,
-  CreateMultipartUploadCommand,
-  PutObjectCommand,
-  type S3Client,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3';
-import {
+  type BegunWrite,
   concernsOne,
+  largestUploadBytes,
+  longestStretchBytes,
   type OverwriteRule,
   RestorePathError,
   type RestoreTarget,
   type SourceEntry,
   StoreUnavailableError,
+  TargetEntryError,
   type UnkeptCount,
   UnkeptFacts,
+  type WriteOptions,
   type WriteOutcome,
 } from '@holdfast/engine';
-import { inPieces } from '../sdk/in-pieces.ts';
+import * as z from 'zod';
 import { toWritableFacts, toWriteHeaders } from '../sources/s3-object-facts.ts';
+import { S3Parts } from '../store/s3-parts.ts';
 import { sendExpires } from '../store/s3-raw-headers.ts';
 import {
   type ExistingObject,
@@ -29,6 +27,7 @@ import {
   type ObjectAddress,
 } from '../store/s3-existing-object.ts';
 import { errorName, httpStatus } from '../sdk/sdk-errors.ts';
+import { ObjectUpload, UploadState } from './object-upload.ts';
 import { toTargetError } from './s3-target-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
@@ -37,6 +36,19 @@ const mostParts = 10_000;
 const mostKeyBytes = 1024;
 /** Of a write that another one of the same key got into the way of. */
 const mostAttempts = 3;
+const md5Bytes = 16;
+
+/** Where a write over several calls stands: in an upload, or in comparing what is there already. */
+const WriteState = z.discriminatedUnion('step', [
+  UploadState,
+  z.object({
+    step: z.literal('compare'),
+    etag: z.string(),
+    /** MD5 of the parts so far, one behind the other. */
+    digests: z.base64(),
+  }),
+]);
+type WriteState = z.infer<typeof WriteState>;
 
 /** Where a restore writes in S3, and from which size on in parts. */
 export interface S3RestoreTargetOptions {
@@ -44,8 +56,10 @@ export interface S3RestoreTargetOptions {
   readonly prefix?: string;
   /** Objects of this size and more are written in parts; smaller ones are held in memory. @default 16 MiB */
   readonly multipartFromBytes?: number;
-  /** Size of a part, raised where 10,000 of them would not be enough; one is held in memory. @default 16 MiB */
+  /** Size of a part, raised where 10,000 of them would not be enough; two are held in memory. @default 16 MiB */
   readonly partBytes?: number;
+  /** Larger objects are refused. @default what a worker has the memory for */
+  readonly largestBytes?: number;
   /** Account that has to own the bucket. @default whoever owns it */
   readonly expectedBucketOwner?: string;
 }
@@ -57,6 +71,10 @@ export interface S3RestoreTargetOptions {
  * `if-different` take an object for the same when its size, headers, metadata and tags are equal and its ETag is the one that the
  * point recorded or the MD5 of the content; an object whose ETag is neither (another part size, KMS encryption) is
  * written again.
+ *
+ * Large objects are one upload in parts, which goes on over any number of calls. S3 checks every part against its SHA-256,
+ * and the object against the list of them; the rule is decided when the upload begins, `never` once more when it is
+ * completed. An upload that somebody else ends (a lifecycle rule of the bucket does) fails its object.
  */
 export class S3RestoreTarget implements RestoreTarget {
   readonly naming = 'flat';
@@ -65,6 +83,7 @@ export class S3RestoreTarget implements RestoreTarget {
   readonly #prefix: string;
   readonly #multipartFromBytes: number;
   readonly #partBytes: number;
+  readonly #largestBytes: number;
   #unkept = new UnkeptFacts();
 
   constructor(s3: S3Client, bucket: string, options: S3RestoreTargetOptions = {}) {
@@ -78,33 +97,66 @@ export class S3RestoreTarget implements RestoreTarget {
     this.#prefix = options.prefix ?? '';
     this.#multipartFromBytes = options.multipartFromBytes ?? 16 * mebibyte;
     this.#partBytes = options.partBytes ?? 16 * mebibyte;
+    this.#largestBytes = options.largestBytes ?? largestUploadBytes;
   }
 
   async write(
     entry: SourceEntry,
     content: AsyncIterable<Uint8Array>,
     rule: OverwriteRule,
-    signal?: AbortSignal,
-  ): Promise<WriteOutcome> {
+    options: WriteOptions = {},
+  ): Promise<WriteOutcome | BegunWrite> {
     const address = { ...this.#bucket, Key: this.#keyFor(entry) };
     try {
-      const existing = await this.#look(address, rule, signal);
-      if (rule === 'never' && existing !== undefined)
-        return (await this.#holds(address, existing, entry, content, signal)) ? 'same' : 'kept';
-      const isSmall = entry.size < this.#multipartFromBytes;
-      if (existing !== undefined && (await this.#isSame(address, existing, entry, entry.changeToken, signal)))
-        return 'same';
-      const fresh = rule === 'never' ? { IfNoneMatch: '*' } : {};
-      const outcome = isSmall
-        ? await this.#writeWhole(address, entry, content, existing, fresh, signal)
-        : await this.#writeParts(address, entry, content, fresh, signal);
-      this.#unkept.add(entry.path, toWritableFacts(entry).unkept);
+      const outcome = await this.#write(address, entry, content, rule, options);
+      if (outcome === 'written') this.#unkept.add(entry.path, toWritableFacts(entry).unkept);
       return outcome;
     } catch (error) {
       // Somebody wrote the key since we looked; S3 decided.
       if (rule === 'never' && httpStatus(error) === 412) return 'kept';
       throw toTargetError(error, address.Bucket, address.Key);
     }
+  }
+
+  /**
+   * Frees what a write that nobody goes on with has in the bucket.
+   * @throws {@link TargetEntryError} the key may not be written, or its uploads not be ended.
+   */
+  async giveUp(path: Uint8Array, { state }: BegunWrite): Promise<void> {
+    const parsed = WriteState.parse(state);
+    if (parsed.step !== 'upload') return;
+    const address = { ...this.#bucket, Key: this.#prefix + Buffer.from(path).toString('utf8') };
+    try {
+      await new S3Parts(this.#s3, address, parsed).abort();
+    } catch (error) {
+      throw toTargetError(error, address.Bucket, address.Key);
+    }
+  }
+
+  async #write(
+    address: ObjectAddress,
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    rule: OverwriteRule,
+    options: WriteOptions,
+  ): Promise<WriteOutcome | BegunWrite> {
+    const { from, signal } = options;
+    const state = from && WriteState.parse(from.state);
+    const fresh = rule === 'never' ? { IfNoneMatch: '*' as const } : {};
+    if (state?.step === 'upload')
+      return this.#writeParts(address, entry, content, fresh, { ...options, state });
+    const existing = await this.#look(address, rule, signal);
+    if (state !== undefined && existing === undefined) {
+      const remedy = 'was there, and was removed while it was compared; restore it again';
+      throw new TargetEntryError('contended', address.Key, remedy);
+    }
+    if (rule === 'never' && existing !== undefined)
+      return this.#compare(address, existing, entry, content, { ...options, state });
+    if (existing !== undefined && (await this.#isSame(address, existing, entry, entry.changeToken, signal)))
+      return 'same';
+    return entry.size < this.#multipartFromBytes
+      ? this.#writeWhole(address, entry, content, existing, fresh, signal)
+      : this.#writeParts(address, entry, content, fresh, options);
   }
 
   /** Begins an upload in parts, which asks for the same rights and takes the same headers as a write, and gives it up. */
@@ -114,7 +166,8 @@ export class S3RestoreTarget implements RestoreTarget {
       try {
         const existing = await this.#look(address, rule, signal);
         if (rule === 'never' && existing !== undefined) return true;
-        await this.#giveUp(address, await this.#begin(address, entry, signal));
+        const uploadId = await this.#begin(address, entry, signal);
+        await new S3Parts(this.#s3, address, { uploadId, parts: [] }).abort().catch(() => undefined);
         return true;
       } catch (error) {
         throw toTargetError(error, address.Bucket, address.Key);
@@ -152,6 +205,10 @@ export class S3RestoreTarget implements RestoreTarget {
   #keyFor(entry: SourceEntry): string {
     const path = Buffer.from(entry.path);
     const text = path.toString('utf8');
+    if (entry.size > this.#largestBytes) {
+      const remedy = `more than the ${this.#largestBytes} that are written from here; restore it into a directory`;
+      throw new TargetEntryError('unfit', text, `has ${entry.size} bytes, ${remedy}`);
+    }
     if (entry.kind === 'symlink')
       throw new RestorePathError(text, 'S3 has no symbolic links; restore it to a disk');
     if (path.length === 0) throw new RestorePathError(text, 'an object needs a name');
@@ -169,44 +226,63 @@ export class S3RestoreTarget implements RestoreTarget {
     return key;
   }
 
-  /** Whether what is to stay anyway is as the point has it; what may not be read cannot be told to be. */
-  async #holds(
+  /** Tells whether what is to stay anyway is as the point has it; what may not be read cannot be told to be. */
+  async #compare(
     address: ObjectAddress,
     existing: ExistingObject,
     entry: SourceEntry,
     content: AsyncIterable<Uint8Array>,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    if (existing.bytes !== entry.size) return false;
+    options: WriteOptions & { readonly state: Extract<WriteState, { step: 'compare' }> | undefined },
+  ): Promise<WriteOutcome | BegunWrite> {
+    const { state, signal } = options;
+    if (existing.bytes !== entry.size || (state !== undefined && state.etag !== existing.etag)) return 'kept';
     try {
-      if (await this.#isSame(address, existing, entry, entry.changeToken, signal)) return true;
-      const etag = await this.#etagOf(entry, content, existing);
-      return etag !== undefined && (await this.#isSame(address, existing, entry, etag, signal));
+      if (await this.#isSame(address, existing, entry, entry.changeToken, signal)) return 'same';
+      const etag = await this.#etagOf(entry, content, existing, options);
+      if (typeof etag === 'object') return etag;
+      const isSame = etag !== undefined && (await this.#isSame(address, existing, entry, etag, signal));
+      return isSame ? 'same' : 'kept';
     } catch (error) {
-      if (concernsOne(toTargetError(error, address.Bucket, address.Key))) return false;
+      if (concernsOne(toTargetError(error, address.Bucket, address.Key))) return 'kept';
       throw error;
     }
   }
 
-  /** The ETag that content has which this target wrote; `undefined` for other numbers of parts, of which there is none. */
+  /**
+   * The ETag that content has which this target wrote; `undefined` for other numbers of parts, of which there is none.
+   * @returns how far it is, when it was stopped.
+   */
   async #etagOf(
     entry: SourceEntry,
     content: AsyncIterable<Uint8Array>,
     existing: ExistingObject,
-  ): Promise<string | undefined> {
+    { state, shouldStop }: WriteOptions & { readonly state: { readonly digests: string } | undefined },
+  ): Promise<string | undefined | BegunWrite> {
     const [, parts] = unquoted(existing.etag).split('-');
     const partBytes = this.#partBytesOf(entry);
     const wanted = Math.max(1, Math.ceil(entry.size / partBytes));
     if (parts !== undefined && Number(parts) !== wanted) return undefined;
     if (parts === undefined) {
+      // Nothing larger can be written at once, so that is no MD5.
+      if (entry.size > longestStretchBytes) return undefined;
       const whole = createHash('md5');
       for await (const piece of content) whole.update(piece);
       return whole.digest('hex');
     }
-    const ofParts = createHash('md5');
-    for await (const part of inPieces(content, partBytes))
-      ofParts.update(createHash('md5').update(part).digest());
-    return `${ofParts.digest('hex')}-${wanted}`;
+    const digests = [Buffer.from(state?.digests ?? '', 'base64')];
+    let at = (digests[0]?.length ?? 0) / md5Bytes;
+    for await (const part of hashParts(content, partBytes)) {
+      digests.push(part.digest());
+      at += 1;
+      if (at < wanted && shouldStop?.(partBytes) === true) {
+        const compared = Buffer.concat(digests).toString('base64');
+        return {
+          bytes: at * partBytes,
+          state: { step: 'compare', etag: existing.etag, digests: compared } satisfies WriteState,
+        };
+      }
+    }
+    return `${createHash('md5').update(Buffer.concat(digests)).digest('hex')}-${wanted}`;
   }
 
   #partBytesOf({ size }: SourceEntry): number {
@@ -264,29 +340,23 @@ export class S3RestoreTarget implements RestoreTarget {
     address: ObjectAddress,
     entry: SourceEntry,
     content: AsyncIterable<Uint8Array>,
-    fresh: { readonly IfNoneMatch?: string },
-    signal: AbortSignal | undefined,
-  ): Promise<WriteOutcome> {
-    const UploadId = await this.#begin(address, entry, signal);
+    fresh: { readonly IfNoneMatch?: '*' },
+    options: WriteOptions & { readonly state?: UploadState },
+  ): Promise<WriteOutcome | BegunWrite> {
+    const upload = new ObjectUpload({
+      s3: this.#s3,
+      address,
+      size: entry.size,
+      partBytes: this.#partBytesOf(entry),
+      begin: async () => this.#begin(address, entry, options.signal),
+      ...options,
+    });
     try {
-      const parts: CompletedPart[] = [];
-      for await (const body of inPieces(content, this.#partBytesOf(entry))) {
-        const PartNumber = parts.length + 1;
-        const ChecksumSHA256 = sha256(body);
-        const part = new UploadPartCommand({ ...address, UploadId, PartNumber, Body: body, ChecksumSHA256 });
-        const { ETag } = await this.#s3.send(part, sendOptions(signal));
-        parts.push({ PartNumber, ETag, ChecksumSHA256 });
-      }
-      const complete = new CompleteMultipartUploadCommand({
-        ...address,
-        ...fresh,
-        UploadId,
-        MultipartUpload: { Parts: parts },
-      });
-      await this.#s3.send(complete, sendOptions(signal));
-      return 'written';
+      return (await upload.add(content)) ?? (await upload.complete(fresh));
     } catch (error) {
-      await this.#giveUp(address, UploadId);
+      // What concerns others too is tried again, and goes on from what was told.
+      const isOver = concernsOne(toTargetError(error, address.Bucket, address.Key));
+      if (isOver || !upload.isRemembered) await upload.giveUp();
       throw error;
     }
   }
@@ -304,11 +374,25 @@ export class S3RestoreTarget implements RestoreTarget {
     if (UploadId !== undefined) return UploadId;
     throw new StoreUnavailableError(`the upload of ${address.Key} was answered without an id; try again`);
   }
+}
 
-  /** Best effort: what stays is removed by the bucket's own rule for unfinished uploads. */
-  async #giveUp(address: ObjectAddress, UploadId: string): Promise<void> {
-    await this.#s3.send(new AbortMultipartUploadCommand({ ...address, UploadId })).catch(() => undefined);
+/** Hashes of content in stretches of one size, the last one shorter. */
+async function* hashParts(content: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Hash> {
+  let hash = createHash('md5');
+  let filled = 0;
+  for await (const piece of content) {
+    for (let taken = 0; taken < piece.length;) {
+      const step = Math.min(piece.length - taken, partBytes - filled);
+      hash.update(piece.subarray(taken, taken + step));
+      taken += step;
+      filled += step;
+      if (filled < partBytes) continue;
+      yield hash;
+      hash = createHash('md5');
+      filled = 0;
+    }
   }
+  if (filled > 0) yield hash;
 }
 
 /** Tags as the header of a write takes them. */

@@ -32,9 +32,14 @@ export function toTargetError(error: unknown, bucket: string, key: string): unkn
   const message = error instanceof Error ? error.message : '';
   const status = httpStatus(error);
   const contended = name === 'ConditionalRequestConflict' || name === 'OperationAborted';
-  if (contended || name === 'NoSuchUpload') {
+  if (contended) {
     const remedy = 'is being written by somebody else at the same time; restore it again';
     return new TargetEntryError('contended', key, `${remedy} (${name}: ${message})`, cause);
+  }
+  if (name === 'NoSuchUpload') {
+    const remedy =
+      'was being uploaded, and somebody ended that; restore it again, where no lifecycle rule of the bucket ends uploads sooner';
+    return new TargetEntryError('contended', key, `${remedy} (${message})`, cause);
   }
   if (isUnavailable(error) || isCredentialFailure(error)) return toEngineError(error, doing);
   if (isUnsendable(error)) {

@@ -2,7 +2,7 @@ import { fromBase64, toBase64 } from '../bytes.ts';
 import { NotSupportedError, UnknownNameError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { ContainerWriter, type ContainerWriterOptions } from '../packs/container-writer.ts';
-import { largestContainerBytes } from '../packs/part-uploader.ts';
+import { largestUploadBytes } from '../packs/part-uploader.ts';
 import { PointReader } from '../restore/point-reader.ts';
 import type { PointContent } from '../runs/point-content.ts';
 import { aliveUntil } from '../runs/open-run.ts';
@@ -152,10 +152,10 @@ function checkCanBeContainer({ root }: PointReader): void {
       `point ${root.point} consists of snapshots, whose blocks are not in the vault; a synthetic full needs them there`,
     );
   }
-  if (root.counts.logicalBytes > largestContainerBytes) {
+  if (root.counts.logicalBytes > largestUploadBytes) {
     throw new NotSupportedError(
       `point ${root.point} has ${root.counts.logicalBytes} bytes, and a container is written of at most ` +
-        `${largestContainerBytes}; it stays as it is, and is prolonged for as long as its plan keeps it`,
+        `${largestUploadBytes}; it stays as it is, and is prolonged for as long as its plan keeps it`,
     );
   }
 }

@@ -70,7 +70,6 @@ const kinds = {
   TargetEntryError: 'target',
   TargetUnavailableError: 'target',
   RestorePathError: 'target',
-  FileTooLargeError: 'target',
   VolumeFailedError: 'target',
   NotSupportedError: 'unsupported',
   RunClosedError: 'over',

@@ -8,10 +8,10 @@ const maxParts = 10_000;
 /** Parts up to this size are filled while the one before goes up; of larger ones a worker has room for one only. Bytes. */
 const overlappedPartBytes = 256 * 1024 * 1024;
 /**
- * A container that is expected to be larger would need parts that do not fit into a worker of 1,769 MB, which holds one
- * of them: parts of 8 TiB have 923 MiB.
+ * An object that is larger would need parts that do not fit into a worker of 1,769 MB, which holds one of them: parts of
+ * 8 TiB have 923 MiB.
  */
-export const largestContainerBytes = 8 * 2 ** 40;
+export const largestUploadBytes = 8 * 2 ** 40;
 
 /** The size of the parts for an object of about that size: small ones, but not so many that the store refuses. */
 export function planPartBytes(expectedBytes: number): number {
@@ -31,17 +31,70 @@ export interface PartUploaderOptions extends RetryPorts {
 }
 
 /**
- * Cuts what is written into parts of one size and uploads them, one at a time, while the next fills, if parts are not
- * large. Memory: two parts, or one of more than {@link overlappedPartBytes}, and the largest write.
+ * Cuts what is written into parts of one size and sends them, one at a time, while the next fills, if parts are not large.
+ * Memory: two parts, or one of more than {@link overlappedPartBytes}.
  */
-export class PartUploader {
-  readonly #options: PartUploaderOptions;
-  #upload: MultipartUpload;
+export class PartBuffer {
+  readonly #partBytes: number;
+  readonly #send: (part: Uint8Array) => Promise<void>;
   #buffer: Buffer;
   /** Filled while the other one goes up. Absent where parts are too large for two. */
   #spare: Buffer | undefined;
   #filled = 0;
   #sending: Promise<void> = Promise.resolve();
+
+  /** @param send - its part is written over once it settles. */
+  constructor(partBytes: number, send: (part: Uint8Array) => Promise<void>) {
+    this.#partBytes = partBytes;
+    this.#send = send;
+    this.#buffer = Buffer.allocUnsafeSlow(partBytes);
+    this.#spare = partBytes > overlappedPartBytes ? undefined : Buffer.allocUnsafeSlow(partBytes);
+  }
+
+  /** What has not become a part, not copied. */
+  get rest(): Uint8Array {
+    return this.#buffer.subarray(0, this.#filled);
+  }
+
+  /** Takes a copy of the bytes. */
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let taken = 0; taken < bytes.length;) {
+      const step = Math.min(bytes.length - taken, this.#partBytes - this.#filled);
+      this.#buffer.set(bytes.subarray(taken, taken + step), this.#filled);
+      this.#filled += step;
+      taken += step;
+      if (this.#filled === this.#partBytes) await this.#sendPart();
+    }
+  }
+
+  /** Waits for what is on its way. */
+  async settle(): Promise<void> {
+    await this.#sending;
+  }
+
+  /** Sends the rest, and waits for it. */
+  async flush(): Promise<void> {
+    if (this.#filled > 0) await this.#sendPart();
+    await this.#sending;
+  }
+
+  async #sendPart(): Promise<void> {
+    await this.#sending;
+    const part = this.rest;
+    this.#filled = 0;
+    if (this.#spare === undefined) return this.#send(part);
+    [this.#buffer, this.#spare] = [this.#spare, this.#buffer];
+    this.#sending = this.#send(part);
+    // The next call gets the failure; until then nobody is listening.
+    this.#sending.catch(() => {});
+  }
+}
+
+/** Uploads what is written in parts of one size. Memory: that of its {@link PartBuffer}, and the largest write. */
+export class PartUploader {
+  readonly #options: PartUploaderOptions;
+  readonly #parts: PartBuffer;
+  #upload: MultipartUpload;
 
   constructor(options: PartUploaderOptions) {
     const { partBytes, upload } = options;
@@ -49,50 +102,30 @@ export class PartUploader {
       throw new InvalidInputError(`parts of ${partBytes} bytes; use at least ${minPartBytes}`);
     this.#options = options;
     this.#upload = upload;
-    this.#buffer = Buffer.allocUnsafeSlow(partBytes);
-    this.#spare = partBytes > overlappedPartBytes ? undefined : Buffer.allocUnsafeSlow(partBytes);
+    this.#parts = new PartBuffer(partBytes, async (part) => this.#addPart(part));
   }
 
   /** Takes a copy of the bytes. */
   async write(bytes: Uint8Array): Promise<void> {
-    const { partBytes } = this.#options;
-    for (let taken = 0; taken < bytes.length;) {
-      const step = Math.min(bytes.length - taken, partBytes - this.#filled);
-      this.#buffer.set(bytes.subarray(taken, taken + step), this.#filled);
-      this.#filled += step;
-      taken += step;
-      if (this.#filled === partBytes) await this.#send();
-    }
+    await this.#parts.write(bytes);
   }
 
   /** Waits for what is on its way. @returns the upload so far and the bytes that are not part of it, not copied. */
   async suspend(): Promise<{ readonly upload: MultipartState; readonly carry: Uint8Array }> {
-    await this.#sending;
-    return { upload: this.#upload.state(), carry: this.#buffer.subarray(0, this.#filled) };
+    await this.#parts.settle();
+    return { upload: this.#upload.state(), carry: this.#parts.rest };
   }
 
   /** Uploads the rest. @returns the upload, of which nothing is missing but its completion. */
   async flush(): Promise<MultipartState> {
-    if (this.#filled > 0) await this.#send();
-    await this.#sending;
+    await this.#parts.flush();
     return this.#upload.state();
   }
 
   /** Gives the upload up. */
   async abort(): Promise<void> {
-    await this.#sending.catch(() => {});
+    await this.#parts.settle().catch(() => {});
     await this.#upload.abort();
-  }
-
-  async #send(): Promise<void> {
-    await this.#sending;
-    const part = this.#buffer.subarray(0, this.#filled);
-    this.#filled = 0;
-    if (this.#spare === undefined) return this.#addPart(part);
-    [this.#buffer, this.#spare] = [this.#spare, this.#buffer];
-    this.#sending = this.#addPart(part);
-    // The next call gets the failure; until then nobody is listening.
-    this.#sending.catch(() => {});
   }
 
   async #addPart(part: Uint8Array): Promise<void> {

@@ -8,6 +8,36 @@ export type OverwriteRule = 'never' | 'if-different' | 'always';
 export type WriteOutcome = 'written' | 'kept' | 'same';
 
 /**
+ * Content bytes that a target takes at most without asking `shouldStop`: an object that S3 has in one piece can be compared
+ * only as a whole, and has no more.
+ */
+export const longestStretchBytes = 5 * 2 ** 30;
+
+/**
+ * A write that is not finished, as one call leaves it to the next. Plain JSON. Nothing of it can be seen in the target.
+ */
+export interface BegunWrite {
+  /** Content bytes that are done with: whoever goes on gives those behind them. */
+  readonly bytes: number;
+  /** The target's own, which nobody else reads. */
+  readonly state: unknown;
+}
+
+/** How an entry is written over several calls. Targets that are written from one process need none of it. */
+export interface WriteOptions {
+  /** Where an earlier call left it: the content begins behind its bytes. @default at the beginning */
+  readonly from?: BegunWrite | undefined;
+  /** Asked before a stretch of content, but the first of a call, with its size; when true, the write ends there. @default never */
+  readonly shouldStop?: ((nextBytes: number) => boolean) | undefined;
+  /**
+   * Told how far a write is before the target has anything of it, now and then, and before it is completed: a repetition goes
+   * on from what was told last. Without it, a write that fails leaves nothing behind.
+   */
+  readonly remember?: ((begun: BegunWrite) => Promise<void>) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
  * Where a restore writes. Every path is checked by the target itself: nothing outside it is ever touched,
  * whatever a manifest says.
  *
@@ -25,7 +55,8 @@ export interface RestoreTarget {
   /**
    * Writes one entry with all its facts; content arrives in order and has been verified.
    * Appears whole or not at all, and can be run again after a failure. What is wrong with one entry only is an error that
-   * `concernsOne`, whatever the target's own reason; every other error ends the restore.
+   * `concernsOne`, whatever the target's own reason, and leaves nothing behind; every other error ends the restore.
+   * @returns what became of it, or how far it is, when it was stopped: another call goes on.
    * @throws {@link RestorePathError} the path cannot be written inside this target, or another entry has its place.
    * @throws {@link TargetEntryError} the target does not take this entry.
    * @throws {@link TargetUnavailableError} the target takes nothing: full, gone, or without rights altogether.
@@ -34,8 +65,8 @@ export interface RestoreTarget {
     entry: SourceEntry,
     content: AsyncIterable<Uint8Array>,
     rule: OverwriteRule,
-    signal?: AbortSignal,
-  ): Promise<WriteOutcome>;
+    options?: WriteOptions,
+  ): Promise<WriteOutcome | BegunWrite>;
   /**
    * Whether an entry would not be refused now, as far as can be known without its content. Leaves nothing behind.
    * @throws {@link TargetUnavailableError} the target takes nothing.

@@ -1,6 +1,5 @@
 import { fromBase64, toBase64 } from '../bytes.ts';
-import { FileTooLargeError, UnknownNameError } from '../errors.ts';
-import type { FileEntry } from '../manifest/file-entry.ts';
+import { UnknownNameError } from '../errors.ts';
 import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { ShardLimits } from '../protect/shards.ts';
 import { pathAfter } from '../protect/shards.ts';
@@ -34,8 +33,6 @@ export interface PlanRestoreOptions {
   readonly workers: number;
   /** Whether the caller's own process does it, into files of its machine. @default false */
   readonly isLocal?: boolean;
-  /** The largest file that one worker can restore in its time. @default no limit */
-  readonly maxFileBytes?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -43,7 +40,6 @@ export interface PlanRestoreOptions {
  * Cuts a restore into shards and says what it will read and write. Reads pages only: of the selection, or, for a large
  * whole point, the inner ones.
  * @throws {@link UnknownNameError} a path selects nothing in this point.
- * @throws {@link FileTooLargeError} a file is larger than one worker can restore; of a large whole point it is not known.
  */
 export async function planRestore(reader: PointReader, options: PlanRestoreOptions): Promise<RestorePlan> {
   const { paths, limits, signal } = options;
@@ -62,14 +58,13 @@ export async function planRestore(reader: PointReader, options: PlanRestoreOptio
   }
   await checkPaths(reader, paths ?? [], signal);
   const shards: RestoreShard[] = [];
-  const total = { files: 0, bytes: 0, storedBytes: 0 };
+  const total = { files: 0, bytes: 0, storedBytes: 0, largestFileBytes: 0 };
   for (const selected of selectKeys(paths)) {
     let from = selected.from;
     let part = { files: 0, bytes: 0 };
     const before = total.files;
     for await (const { tag, reference } of pointItems(reader, selected, signal)) {
       if ('begins' in tag) {
-        checkSize(tag.begins, options.maxFileBytes);
         const { path, size } = tag.begins.entry;
         if (part.files > 0 && (part.files >= limits.files || part.bytes + size > limits.bytes)) {
           const cut = entryKey(path);
@@ -80,6 +75,7 @@ export async function planRestore(reader: PointReader, options: PlanRestoreOptio
         part = { files: part.files + 1, bytes: part.bytes + size };
         total.files += 1;
         total.bytes += size;
+        total.largestFileBytes = Math.max(total.largestFileBytes, size);
       }
       total.storedBytes += reference?.location.length ?? 0;
     }
@@ -133,11 +129,6 @@ function range<Name extends 'from' | 'to'>(
   key: Uint8Array | undefined,
 ): { [N in Name]?: Uint8Array } {
   return (key === undefined ? {} : { [name]: key }) as { [N in Name]?: Uint8Array };
-}
-
-function checkSize({ entry }: FileEntry, maxFileBytes: number | undefined): void {
-  if (maxFileBytes === undefined || entry.size <= maxFileBytes) return;
-  throw new FileTooLargeError(Buffer.from(entry.path).toString('utf8'), entry.size, maxFileBytes);
 }
 
 /** Looks at each path by itself: one that is missing may lie inside another, whose range says nothing about it. */

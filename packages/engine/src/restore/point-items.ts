@@ -14,6 +14,8 @@ export type PointItem =
       /** Key of the stretch of content that has the chunk, and which of its chunks it is. */
       readonly stretch: Uint8Array;
       readonly at: number;
+      /** Where in its file the chunk begins. */
+      readonly offset: number;
     };
 
 /** References and entries that are counted at most; beyond, a repetition may be read twice. */
@@ -62,8 +64,9 @@ export async function* pointItems(
     if (file === undefined || offset !== at)
       throw new StoredBytesDamagedError(origin, 'content lies between two files');
     for (const [index, chunk] of chunks.entries()) {
+      const tag = { chunkOf: file, stretch: entry.key, at: index, offset: at };
       at += chunk.plainBytes;
-      yield { tag: { chunkOf: file, stretch: entry.key, at: index }, reference: chunk };
+      yield { tag, reference: chunk };
     }
   }
   endFile();

@@ -20,6 +20,8 @@ export interface RestoreWork {
   readonly bytes: number;
   readonly storedBytes: number;
   readonly workers: number;
+  /** Of the largest file, which one worker writes from its beginning to its end. @default not known */
+  readonly largestFileBytes?: number | undefined;
   /** The class that is read from, as the store names it. @default the store's standard class */
   readonly storageClass?: string | undefined;
   /** Whether the caller's own process reads and writes files: neither functions nor PUTs are paid then. @default false */
@@ -38,10 +40,12 @@ const workerSecond = (workerMegabytes / 1024) * prices.lambda.gibibyteSecond;
 
 /** Estimates a restore by a number of workers. */
 export function quoteRestore(work: RestoreWork): RestoreQuote {
-  const { files, bytes, storedBytes, workers, storageClass, isLocal = false } = work;
+  const { files, bytes, storedBytes, workers, largestFileBytes = 0, storageClass, isLocal = false } = work;
   const gets = Math.ceil(storedBytes / worker.runBytes) + Math.ceil(files / 1_000);
   const puts = isLocal ? 0 : files;
   const busySeconds = Math.max((bytes + storedBytes) / worker.bytesPerSecond, files / worker.filesPerSecond);
+  // It is read and written.
+  const longestSeconds = (2 * largestFileBytes) / worker.bytesPerSecond;
   const reading = pricesOfClass(storageClass);
   return {
     files,
@@ -53,6 +57,6 @@ export function quoteRestore(work: RestoreWork): RestoreQuote {
       (storedBytes / 2 ** 30) * reading.retrievalGibibyte +
       puts * storageClassPrices.STANDARD.put +
       (isLocal ? 0 : busySeconds * workerSecond + workers * (prices.lambda.call + prices.kms.request)),
-    seconds: Math.ceil(worker.startSeconds + busySeconds / Math.max(1, workers)),
+    seconds: Math.ceil(worker.startSeconds + Math.max(busySeconds / Math.max(1, workers), longestSeconds)),
   };
 }

@@ -1,23 +1,28 @@
 import {
-  BackupError,
+  type BackupError,
   concernsOne,
-  FileTooLargeError,
   RestorePathError,
   TargetEntryError,
   TargetUnavailableError,
 } from '../errors.ts';
-import { entryKey, type KeyRange } from '../manifest/tuple-key.ts';
+import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
-import type { OverwriteRule, RestoreTarget } from '../ports/restore-target.ts';
-import { ChunkFetcher, type FetchedItem, type FetchItem, type FetchPolicy } from './chunk-fetcher.ts';
-import { countUses, pointItems, type PointItem } from './point-items.ts';
+import {
+  type BegunWrite,
+  longestStretchBytes,
+  type OverwriteRule,
+  type RestoreTarget,
+} from '../ports/restore-target.ts';
+import { ChunkFetcher, type FetchPolicy } from './chunk-fetcher.ts';
+import { PointFiles } from './point-files.ts';
+import { countUses } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
 import { sampleEntries } from './sample-entries.ts';
 import { RefusalSparer } from './spare-refused.ts';
 import { thenFinish } from './then-finish.ts';
 import { TreePlaces } from './tree-places.ts';
-import type { UnkeptCount } from './unkept-facts.ts';
+import { type UnkeptCount, UnkeptFacts } from './unkept-facts.ts';
 
 /** Files up to this size are taken into memory and written side by side; larger ones are streamed. Bytes. */
 const sideBySideBytes = 4 * 2 ** 20;
@@ -60,6 +65,8 @@ export interface RestoreOutcome {
   readonly unkept: readonly UnkeptCount[];
   /** The key of the entry that another call has to go on with, when the time was up. */
   readonly next?: Uint8Array;
+  /** How far that entry is, when it was begun. */
+  readonly begun?: BegunWrite;
 }
 
 /** How a range is restored. */
@@ -71,13 +78,16 @@ export interface RestoreRangeOptions {
    * All that the restore restores, where this range is one worker's part of it. @default the range
    */
   readonly selection?: readonly KeyRange[];
-  /** The largest file that the caller has time for; larger ones are left out, unread. @default no limit */
-  readonly maxFileBytes?: number;
+  /** How far an earlier call is with the entry that the range begins with. @default not begun */
+  readonly begun?: BegunWrite | undefined;
   /**
-   * Asked before each entry but the first, with its size; when true, the call ends there and another goes on.
+   * Asked before each entry and each stretch of one, but the first of a call, with its size, which is never more than
+   * {@link longestStretchBytes}; when true, the call ends there and another goes on.
    * @default never
    */
   readonly shouldStop?: (nextBytes: number) => boolean;
+  /** Told where the restore stands whenever a repetition has to know it: it goes on from what was told last. */
+  readonly remember?: (soFar: RestoreOutcome) => Promise<void>;
   readonly fetch?: FetchPolicy;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
@@ -97,84 +107,52 @@ export async function restoreRange(
   return thenFinish(options.target, async () => restoreEntries(reader, options));
 }
 
-async function restoreEntries(
-  reader: PointReader,
-  options: RestoreRangeOptions,
-): Promise<Omit<RestoreOutcome, 'unkept'>> {
-  const { range, target, maxFileBytes = Infinity, shouldStop = () => false, signal } = options;
+async function restoreEntries(reader: PointReader, options: RestoreRangeOptions): Promise<RestoreOutcome> {
+  const { range, target, shouldStop = () => false, signal } = options;
   const selection = options.selection ?? [range];
   let places: TreePlaces | undefined;
   const uses = await countUses(reader, range, signal);
   const sparer = new RefusalSparer(reader.readRun);
-  const fetcher = new ChunkFetcher(sparer.readRun, uses, options.fetch);
+  const files = new PointFiles(reader, range, new ChunkFetcher(sparer.readRun, uses, options.fetch), signal);
   const writer = new RangeWriter(reader, { ...options, selection });
-  const items = withoutLargeContent(pointItems(reader, range, signal), maxFileBytes);
-  const stream = fetcher.fetch(items, signal);
-  let stoppedAt: Uint8Array | undefined;
+  let { begun } = options;
+  let next: Uint8Array | undefined;
   try {
-    let next = await stream.next();
-    for (let isFirst = true; next.done !== true; isFirst = false) {
-      const { tag } = next.value;
-      if (!('begins' in tag)) throw new TypeError('a chunk comes before its file');
-      const { entry, carriedFrom } = tag.begins;
-      if (!isFirst && shouldStop(entry.size > maxFileBytes ? 0 : entry.size)) {
-        stoppedAt = entryKey(entry.path);
+    let file =
+      begun === undefined ? await files.next() : await files.open(pathOf(range, reader), begun.bytes);
+    for (let isFirst = true; file !== undefined; isFirst = false) {
+      const { entry, carriedFrom } = file;
+      if (!isFirst && shouldStop(Math.min(entry.size, longestStretchBytes))) {
+        next = entryKey(entry.path);
         break;
       }
-      if (carriedFrom !== undefined) writer.noteCarried(entry, carriedFrom);
-      const content = new FileContent(stream);
-      if (entry.size > maxFileBytes) {
-        await writer.leaveOut(entry, new FileTooLargeError(textOf(entry.path), entry.size, maxFileBytes));
-        next = await content.skip();
-        continue;
-      }
+      if (begun === undefined && carriedFrom !== undefined) writer.noteCarried(entry, carriedFrom);
       if (target.naming === 'tree') places ??= await TreePlaces.before(reader, entry.path, selection, signal);
       const taker = places?.findTaker(entry);
-      if (taker === undefined) await writer.write(entry, content);
-      else await writer.leaveOut(entry, placeTaken(entry, taker));
-      // What the target did not want, or what follows a damaged chunk, is passed over.
-      next = await content.skip();
+      begun =
+        taker === undefined
+          ? await writer.write(entry, files.content(), begun)
+          : await writer.leaveOut(entry, placeTaken(entry, taker));
+      if (begun !== undefined) {
+        next = entryKey(entry.path);
+        break;
+      }
+      file = await files.next();
     }
   } finally {
     // A target that refuses ends the restore; what is being read for it must not go on.
-    await stream.return();
+    await files.close();
     await writer.settle();
   }
   // Of one worker's part it says nothing about the others.
   const isWhole = selection.length === 1 && selection[0] === range;
   if (isWhole && sparer.refusalOfAll !== undefined) throw sparer.refusalOfAll;
-  return { ...writer.outcome(), ...(stoppedAt && { next: stoppedAt }) };
+  return { ...writer.outcome(), ...(next && { next }), ...(begun && { begun }) };
 }
 
-/** The chunks of one file out of the stream of all; knows the item that comes after them. */
-class FileContent implements AsyncIterable<Uint8Array> {
-  readonly #stream: AsyncIterator<FetchedItem<PointItem>, void>;
-  #after: IteratorResult<FetchedItem<PointItem>, void> | undefined;
-
-  constructor(stream: AsyncIterator<FetchedItem<PointItem>, void>) {
-    this.#stream = stream;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) {
-      if (chunk instanceof BackupError) throw chunk;
-      yield chunk;
-    }
-  }
-
-  /** Passes over what has not been taken. @returns the item after this file. */
-  async skip(): Promise<IteratorResult<FetchedItem<PointItem>, void>> {
-    while ((await this.#next()) !== undefined);
-    return this.#after as IteratorResult<FetchedItem<PointItem>, void>;
-  }
-
-  async #next(): Promise<FetchedItem<PointItem>['chunk']> {
-    if (this.#after !== undefined) return undefined;
-    const item = await this.#stream.next();
-    if (item.done !== true && 'chunkOf' in item.value.tag) return item.value.chunk;
-    this.#after = item;
-    return undefined;
-  }
+function pathOf({ from }: KeyRange, { root }: PointReader): Uint8Array {
+  if (from === undefined) throw new TypeError('a restore that goes on within an entry begins with it');
+  return decodeFileKey(from, `point ${root.point}`).path;
 }
 
 type RangeWriterOptions = RestoreRangeOptions & Required<Pick<RestoreRangeOptions, 'selection'>>;
@@ -186,6 +164,7 @@ class RangeWriter {
   readonly #failed: { path: string; name: string; message: string }[] = [];
   readonly #carried: { path: string; from: string }[] = [];
   readonly #keptFiles: string[] = [];
+  readonly #unkept = new UnkeptFacts();
   #counts = { files: 0, bytes: 0, written: 0, kept: 0, same: 0 };
   #failure: { readonly error: unknown } | undefined;
   /** Refusals in a row since the beginning; undefined once the target is known to take something. */
@@ -200,28 +179,40 @@ class RangeWriter {
     this.#carried.push({ path: textOf(entry.path), from });
   }
 
-  /** Writes an entry; a small one may still be under way when the promise settles, its content is not needed then. */
-  async write(entry: SourceEntry, content: AsyncIterable<Uint8Array>): Promise<void> {
-    if (entry.size > sideBySideBytes) return this.#write(entry, content);
+  /**
+   * Writes an entry; a small one may still be under way when the promise settles, its content is not needed then.
+   * @returns how far a large one is, when it was stopped.
+   */
+  async write(
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    from: BegunWrite | undefined,
+  ): Promise<BegunWrite | undefined> {
+    if (entry.size > sideBySideBytes || from !== undefined) return this.#write(entry, content, from);
     const pieces: Uint8Array[] = [];
     try {
       for await (const piece of content) pieces.push(piece);
     } catch (error) {
       await this.#note(entry, error);
-      return;
+      return undefined;
     }
-    const running = this.#write(entry, streamOf(pieces)).catch((error: unknown) => {
-      this.#failure ??= { error };
-    });
+    const running = this.#write(entry, streamOf(pieces)).then(
+      () => undefined,
+      (error: unknown) => {
+        this.#failure ??= { error };
+      },
+    );
     this.#running.add(running);
     void running.then(() => this.#running.delete(running));
     if (this.#running.size >= filesAtOnce) await Promise.race(this.#running);
     if (this.#failure !== undefined) throw this.#failure.error;
+    return undefined;
   }
 
   /** An entry that is not even tried. */
-  async leaveOut(entry: SourceEntry, why: BackupError): Promise<void> {
+  async leaveOut(entry: SourceEntry, why: BackupError): Promise<undefined> {
     await this.#note(entry, why);
+    return undefined;
   }
 
   /** Waits for what is still being written. */
@@ -229,15 +220,29 @@ class RangeWriter {
     await Promise.all(this.#running);
   }
 
-  outcome(): Omit<RestoreOutcome, 'unkept'> {
+  outcome(): RestoreOutcome {
     if (this.#failure !== undefined) throw this.#failure.error;
-    return { ...this.#counts, keptFiles: this.#keptFiles, failed: this.#failed, carried: this.#carried };
+    return {
+      ...this.#counts,
+      keptFiles: this.#keptFiles,
+      failed: this.#failed,
+      carried: this.#carried,
+      unkept: this.#unkept.list(),
+    };
   }
 
-  async #write(entry: SourceEntry, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const { target, overwrite, signal, onProgress } = this.#options;
+  async #write(
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    from?: BegunWrite,
+  ): Promise<BegunWrite | undefined> {
+    const { target, overwrite, signal, onProgress, shouldStop } = this.#options;
+    const isLarge = entry.size > sideBySideBytes || from !== undefined;
+    const remember = async (begun: BegunWrite): Promise<void> => this.#remember(entry, begun);
+    const handingOn = isLarge ? { from, shouldStop, ...(this.#options.remember && { remember }) } : {};
     try {
-      const outcome = await target.write(entry, content, overwrite, signal);
+      const outcome = await target.write(entry, content, overwrite, { ...handingOn, signal });
+      if (typeof outcome !== 'string') return outcome;
       this.#counts.files += 1;
       this.#counts[outcome] += 1;
       if (outcome === 'kept' && this.#keptFiles.length < keptNamed) this.#keptFiles.push(textOf(entry.path));
@@ -247,6 +252,15 @@ class RangeWriter {
       await this.#note(entry, error);
     }
     onProgress?.({ step: 'restore', files: this.#counts.files, bytes: this.#counts.bytes });
+    return undefined;
+  }
+
+  /** All entries before this one are done with then, and counted. */
+  async #remember({ path }: SourceEntry, begun: BegunWrite): Promise<void> {
+    const { target, remember } = this.#options;
+    await this.settle();
+    this.#unkept.addAll(await target.finish());
+    await remember?.({ ...this.outcome(), next: entryKey(path), begun });
   }
 
   /** What concerns one entry is noted; everything else ends the restore. */
@@ -279,15 +293,6 @@ class RangeWriter {
       { cause: last },
     );
   }
-}
-
-/** Of files that are left out for their size, nothing is read. */
-async function* withoutLargeContent(
-  items: AsyncIterable<FetchItem<PointItem>>,
-  maxFileBytes: number,
-): AsyncGenerator<FetchItem<PointItem>> {
-  for await (const item of items)
-    if (!('chunkOf' in item.tag) || item.tag.chunkOf.entry.size <= maxFileBytes) yield item;
 }
 
 /** An earlier entry of the point has the place of this one. */

@@ -11,7 +11,7 @@ export { MemoryCatalog } from './memory-catalog.ts';
 export { MemoryChunkIndex } from './memory-chunk-index.ts';
 export { MemoryKeyring } from './memory-keyring.ts';
 export { MemorySource, type OpenTrap, type PlantOptions } from './memory-source.ts';
-export { MemoryTarget, type RestoredEntry } from './memory-target.ts';
+export { type MemoryParts, MemoryTarget, MemoryUploads, type RestoredEntry } from './memory-target.ts';
 export { type Fault, type FaultKind, FaultPlan, ProcessKilledError, withFaults } from './faults.ts';
 export {
   objectStoreContract,

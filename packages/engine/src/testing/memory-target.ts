@@ -1,7 +1,19 @@
-import { RestorePathError, TargetEntryError, TargetUnavailableError, type EntryRefusal } from '../errors.ts';
+import {
+  concernsOne,
+  RestorePathError,
+  TargetEntryError,
+  TargetUnavailableError,
+  type EntryRefusal,
+} from '../errors.ts';
 import { equalBytes, toHex, utf8 } from '../bytes.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
-import type { OverwriteRule, RestoreTarget, WriteOutcome } from '../ports/restore-target.ts';
+import type {
+  BegunWrite,
+  OverwriteRule,
+  RestoreTarget,
+  WriteOptions,
+  WriteOutcome,
+} from '../ports/restore-target.ts';
 import type { UnkeptCount } from '../restore/unkept-facts.ts';
 
 /** What a target holds under one path. */
@@ -10,15 +22,69 @@ export interface RestoredEntry {
   readonly content: Uint8Array;
 }
 
+/** Uploads of a {@link MemoryTarget} that are under way: a port of its own, so that faults can hit each of its calls. */
+export class MemoryUploads {
+  readonly #parts = new Map<string, Uint8Array[]>();
+  #begun = 0;
+
+  /** Those that nobody has ended. */
+  get open(): readonly string[] {
+    return [...this.#parts.keys()];
+  }
+
+  async begin(): Promise<string> {
+    this.#begun += 1;
+    this.#parts.set(`upload ${this.#begun}`, []);
+    return Promise.resolve(`upload ${this.#begun}`);
+  }
+
+  /** Writing a part again replaces it. @returns whether there is such an upload. */
+  async addPart(upload: string, at: number, part: Uint8Array): Promise<boolean> {
+    const parts = this.#parts.get(upload);
+    if (parts !== undefined) parts[at] = new Uint8Array(part);
+    return Promise.resolve(parts !== undefined);
+  }
+
+  /** Puts an upload in its place, if it is there: both or none. */
+  async complete<Outcome>(
+    upload: string,
+    put: (content: Uint8Array) => Outcome,
+  ): Promise<Outcome | undefined> {
+    const parts = this.#parts.get(upload);
+    this.#parts.delete(upload);
+    return Promise.resolve(parts && put(new Uint8Array(Buffer.concat(parts))));
+  }
+
+  /** @returns the bytes that are freed. */
+  async giveUp(upload: string): Promise<number> {
+    const parts = this.#parts.get(upload) ?? [];
+    this.#parts.delete(upload);
+    return Promise.resolve(parts.reduce((sum, part) => sum + part.length, 0));
+  }
+}
+
+/** Where a {@link MemoryTarget} has entries in parts, and of which size. */
+export interface MemoryParts {
+  readonly uploads: MemoryUploads;
+  readonly bytes: number;
+}
+
+interface BegunUpload {
+  readonly upload: string;
+  readonly parts: number;
+}
+
 /**
  * A restore target in memory. An entry appears only when its whole content has arrived. `if-different` compares
- * content, kind, attributes, metadata and tags.
+ * content, kind, attributes, metadata and tags. With parts, entries that are larger than one are written over any number
+ * of calls.
  */
 export class MemoryTarget implements RestoreTarget {
   readonly naming: RestoreTarget['naming'];
   readonly #entries = new Map<string, RestoredEntry>();
   readonly #refuse: (path: Uint8Array) => string | undefined;
   readonly #denied: { readonly begins: string; readonly reason: EntryRefusal }[] = [];
+  readonly #parts: MemoryParts | undefined;
   #broken: string | undefined;
   /** Writes that it was asked for so far. */
   asked = 0;
@@ -29,7 +95,9 @@ export class MemoryTarget implements RestoreTarget {
   constructor(
     refuse: (path: Uint8Array) => string | undefined = () => undefined,
     naming: RestoreTarget['naming'] = 'flat',
+    parts?: MemoryParts,
   ) {
+    this.#parts = parts;
     this.#refuse = refuse;
     this.naming = naming;
   }
@@ -65,20 +133,74 @@ export class MemoryTarget implements RestoreTarget {
     entry: SourceEntry,
     content: AsyncIterable<Uint8Array>,
     rule: OverwriteRule,
-    signal?: AbortSignal,
-  ): Promise<WriteOutcome> {
+    options: WriteOptions = {},
+  ): Promise<WriteOutcome | BegunWrite> {
+    const { signal } = options;
     this.#check(signal);
     this.asked += 1;
     const why = this.#refuse(entry.path);
     if (why !== undefined) throw new RestorePathError(Buffer.from(entry.path).toString(), why);
     this.#admit(entry);
-    const key = toHex(entry.path);
+    if (this.#parts !== undefined && entry.size > this.#parts.bytes)
+      return this.#writeParts(this.#parts, entry, content, rule, options);
     const pieces: Uint8Array[] = [];
     for await (const piece of content) {
       this.#check(signal);
       pieces.push(new Uint8Array(piece));
     }
-    const restored: RestoredEntry = { entry, content: new Uint8Array(Buffer.concat(pieces)) };
+    return this.#put({ entry, content: new Uint8Array(Buffer.concat(pieces)) }, rule);
+  }
+
+  async #writeParts(
+    { uploads, bytes }: MemoryParts,
+    entry: SourceEntry,
+    content: AsyncIterable<Uint8Array>,
+    rule: OverwriteRule,
+    { from, shouldStop, remember, signal }: WriteOptions,
+  ): Promise<WriteOutcome | BegunWrite> {
+    let { upload, parts } = (from?.state as BegunUpload | undefined) ?? {
+      upload: await uploads.begin(),
+      parts: 0,
+    };
+    const begun = (): BegunWrite => ({
+      bytes: Math.min(entry.size, parts * bytes),
+      state: { upload, parts } satisfies BegunUpload,
+    });
+    let isFirst = true;
+    try {
+      if (from === undefined) await remember?.(begun());
+      let filling = Buffer.alloc(0);
+      for await (const piece of content) {
+        this.#check(signal);
+        filling = Buffer.concat([filling, piece]);
+        for (; filling.length >= bytes; filling = filling.subarray(bytes)) {
+          if (!(await uploads.addPart(upload, parts, filling.subarray(0, bytes)))) {
+            if (parts > 0 || from === undefined) throw uploadGone(entry);
+            upload = await uploads.begin();
+            await remember?.(begun());
+            await uploads.addPart(upload, parts, filling.subarray(0, bytes));
+          }
+          parts += 1;
+          isFirst = false;
+          if (parts * bytes < entry.size && shouldStop?.(bytes) === true) return begun();
+        }
+      }
+      if (filling.length > 0) await uploads.addPart(upload, parts++, filling);
+      await remember?.(begun());
+      if (!isFirst && shouldStop?.(0) === true) return begun();
+      const outcome = await uploads.complete(upload, (whole) => this.#put({ entry, content: whole }, rule));
+      // Completed by a call that died before it could tell.
+      if (outcome === undefined && this.find(entry.path)?.content.length !== entry.size)
+        throw uploadGone(entry);
+      return outcome ?? 'written';
+    } catch (error) {
+      if (remember === undefined || concernsOne(error)) await uploads.giveUp(upload).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #put(restored: RestoredEntry, rule: OverwriteRule): WriteOutcome {
+    const key = toHex(restored.entry.path);
     const existing = this.#entries.get(key);
     // Somebody may have written the path while the content arrived.
     if (rule !== 'always' && existing !== undefined && isSame(existing, restored)) return 'same';
@@ -129,6 +251,10 @@ export class MemoryTarget implements RestoreTarget {
     if (this.#broken !== undefined)
       throw new TargetUnavailableError(`the target cannot be written: ${this.#broken}`);
   }
+}
+
+function uploadGone({ path }: SourceEntry): TargetEntryError {
+  return new TargetEntryError('contended', Buffer.from(path).toString(), 'its upload is not there any more');
 }
 
 function isSame(a: RestoredEntry, b: RestoredEntry): boolean {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { utf8 } from '../bytes.ts';
-import { concernsOne } from '../errors.ts';
+import { concernsOne, StoredBytesDamagedError } from '../errors.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
-import type { OverwriteRule, RestoreTarget } from '../ports/restore-target.ts';
+import type { BegunWrite, OverwriteRule, RestoreTarget, WriteOutcome } from '../ports/restore-target.ts';
 
 /** A target, and what is seen of it from outside. */
 export interface RestoreTargetUnderTest {
@@ -13,6 +13,8 @@ export interface RestoreTargetUnderTest {
   readonly refuse: (folder: string) => Promise<void>;
   /** Takes the target away. */
   readonly remove: () => Promise<void>;
+  /** Uploads that are under way. @default of a target that has none */
+  readonly countUploads?: () => Promise<number>;
 }
 
 /** What the suite needs to know of an adapter. */
@@ -21,6 +23,8 @@ export interface RestoreTargetContractOptions {
   /** An empty target, made anew for every test. */
   readonly make: () => Promise<RestoreTargetUnderTest>;
   readonly cleanUp?: () => Promise<void>;
+  /** Of a target that writes over several calls: the part after which it may stop. @default any */
+  readonly partBytes?: number;
 }
 
 const rules = ['never', 'if-different', 'always'] as const satisfies readonly OverwriteRule[];
@@ -52,7 +56,7 @@ async function* brokenContent(error: Error): AsyncGenerator<Uint8Array> {
 export function restoreTargetContract(options: RestoreTargetContractOptions): void {
   describe(`${options.name} as a restore target`, () => {
     let made: RestoreTargetUnderTest;
-    const write = async (path: string, content: string, rule: OverwriteRule): Promise<string> =>
+    const write = async (path: string, content: string, rule: OverwriteRule): Promise<unknown> =>
       made.target.write(entryOf(path, content), contentOf(content), rule);
 
     beforeEach(async () => {
@@ -68,6 +72,88 @@ export function restoreTargetContract(options: RestoreTargetContractOptions): vo
       expect(await write('a', 'new', 'if-different')).toBe('written');
       expect(await write('a', 'newer', 'always')).toBe('written');
       expect(await made.read('a')).toBe('newer');
+    });
+
+    const partBytes = options.partBytes ?? 1000;
+    const large = 'abcdefghij'.repeat(Math.ceil(partBytes / 4));
+
+    async function* behind(bytes: number, breaksAt = Infinity): AsyncGenerator<Uint8Array> {
+      await Promise.resolve();
+      const piece = Math.ceil(partBytes / 16);
+      for (let at = bytes; at < large.length; at += piece) {
+        if (at >= breaksAt) throw new RangeError('the content broke off');
+        yield utf8(large.slice(at, at + piece));
+      }
+    }
+
+    /** Stops as often as the target lets it, and goes on from what the call before said. */
+    async function writeLarge(
+      path: string,
+      rule: OverwriteRule,
+      from?: BegunWrite,
+    ): Promise<{ readonly outcome: WriteOutcome; readonly calls: number }> {
+      let begun = from;
+      for (let calls = 1; ; calls += 1) {
+        const outcome = await made.target.write(entryOf(path, large), behind(begun?.bytes ?? 0), rule, {
+          from: begun,
+          shouldStop: () => true,
+          remember: async () => Promise.resolve(),
+        });
+        if (typeof outcome === 'string') return { outcome, calls };
+        expect(outcome.bytes).toBeGreaterThan(begun?.bytes ?? 0);
+        begun = JSON.parse(JSON.stringify(outcome)) as BegunWrite;
+        if (from === undefined && path === 'a') expect(await made.read(path)).toBeUndefined();
+      }
+    }
+
+    test.each(rules)('has an entry that outgrows a call whole, and not before (%s)', async (rule) => {
+      const { outcome, calls } = await writeLarge('a', rule);
+
+      expect(outcome).toBe('written');
+      expect(await made.read('a')).toBe(large);
+      if (options.partBytes !== undefined) expect(calls).toBe(3);
+      expect((await made.countUploads?.()) ?? 0).toBe(0);
+    });
+
+    test('goes on from what was told, when the call that told it broke off', async () => {
+      const told: BegunWrite[] = [];
+      const broken = made.target.write(entryOf('a', large), behind(0, 2 * partBytes), 'never', {
+        remember: async (begun) => {
+          await Promise.resolve();
+          told.push(begun);
+        },
+      });
+      await expect(broken).rejects.toThrow('the content broke off');
+
+      expect(await made.read('a')).toBeUndefined();
+      expect((await writeLarge('a', 'never', told.at(-1))).outcome).toBe('written');
+
+      expect(await made.read('a')).toBe(large);
+      expect((await made.countUploads?.()) ?? 0).toBe(0);
+    });
+
+    test('finds the same content over any number of calls, and what differs', async () => {
+      await made.target.write(entryOf('same', large), behind(0), 'never');
+      await made.target.write(entryOf('other', large), contentOf(large.toUpperCase()), 'never');
+
+      expect((await writeLarge('same', 'never')).outcome).toBe('same');
+      expect((await writeLarge('other', 'never')).outcome).toBe('kept');
+    });
+
+    test('leaves nothing of a large entry whose own fault breaks it off', async () => {
+      const error = new StoredBytesDamagedError('a pack', 'for a test');
+      async function* damaged(): AsyncGenerator<Uint8Array> {
+        yield* behind(partBytes);
+        throw error;
+      }
+      const broken = made.target.write(entryOf('a', large), damaged(), 'always', {
+        remember: async () => Promise.resolve(),
+      });
+
+      await expect(broken).rejects.toBe(error);
+
+      expect(await made.read('a')).toBeUndefined();
+      expect((await made.countUploads?.()) ?? 0).toBe(0);
     });
 
     test.each(rules)('has an entry whole or not at all (%s)', async (rule) => {

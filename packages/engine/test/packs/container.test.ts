@@ -11,7 +11,7 @@ import {
 } from '../../src/packs/container-writer.ts';
 import { containerName } from '../../src/packs/object-names.ts';
 import { PackReader } from '../../src/packs/pack-reader.ts';
-import { largestContainerBytes, planPartBytes } from '../../src/packs/part-uploader.ts';
+import { largestUploadBytes, planPartBytes } from '../../src/packs/part-uploader.ts';
 import { SegmentReader } from '../../src/packs/segment-reader.ts';
 import type { StoredPack } from '../../src/packs/store-pack.ts';
 import type { Catalog } from '../../src/ports/catalog/catalog.ts';
@@ -297,7 +297,7 @@ test('a container at rest goes on with the bytes that it had, or not at all', as
   await expect(goOn(options, resting)).resolves.toMatchObject({ position: state.position });
 });
 
-test.each([0, 2 ** 30, 2 ** 40, 5 * 2 ** 40, largestContainerBytes])(
+test.each([0, 2 ** 30, 2 ** 40, 5 * 2 ** 40, largestUploadBytes])(
   'an object of about %i bytes has parts that the store takes, and of which one fits into a worker',
   (bytes) => {
     const partBytes = planPartBytes(bytes);

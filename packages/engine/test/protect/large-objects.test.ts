@@ -7,8 +7,13 @@ import { SourceEntryError } from '../../src/errors.ts';
 import { equalBytes, utf8 } from '../../src/bytes.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
 import type { SourceEntry } from '../../src/ports/file-source.ts';
-import type { RestoreTarget } from '../../src/ports/restore-target.ts';
-import { restoreRange } from '../../src/restore/restore-range.ts';
+import type {
+  BegunWrite,
+  OverwriteRule,
+  RestoreTarget,
+  WriteOptions,
+} from '../../src/ports/restore-target.ts';
+import { restoreRange, type RestoreOutcome } from '../../src/restore/restore-range.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { countReferences, Harness, minute, packMapOf } from '../runs/harness.ts';
 import { fillAt, PatternSource } from './pattern-source.ts';
@@ -19,13 +24,22 @@ const gibibyte = 2 ** 30;
 class CheckingTarget implements RestoreTarget {
   readonly naming = 'flat';
   readonly written: { path: string; version: number; bytes: number }[] = [];
+  readonly #stopAfter: number;
+
+  /** @param stopAfter - bytes that a call takes, and then some, of which it gives the last ones back. */
+  constructor(stopAfter = Infinity) {
+    this.#stopAfter = stopAfter;
+  }
 
   async write(
     { path, size, attributes }: SourceEntry,
     content: AsyncIterable<Uint8Array>,
-  ): Promise<'written'> {
+    _rule: OverwriteRule,
+    { from }: WriteOptions = {},
+  ): Promise<'written' | BegunWrite> {
     const version = Number(attributes['version']);
-    let at = 0;
+    let at = from?.bytes ?? 0;
+    const stopAt = at + this.#stopAfter;
     for await (const piece of content) {
       // A chunk never crosses a multiple of 1 GiB, so all of its bytes are the same.
       const fill = fillAt(version, at);
@@ -33,6 +47,7 @@ class CheckingTarget implements RestoreTarget {
         throw new Error(`wrong bytes from ${at} on`);
       }
       at += piece.length;
+      if (at >= stopAt) return { bytes: at - 5, state: null };
     }
     expect(at).toBe(size);
     this.written.push({ path: Buffer.from(path).toString(), version, bytes: at });
@@ -60,6 +75,20 @@ class LargeHarness extends Harness {
     const { failed } = await restoreRange(await this.open(point), { range: {}, target, overwrite: 'never' });
     expect(failed).toEqual([]);
     return target.written;
+  }
+
+  /** Restores over calls that take at least so many bytes each. */
+  async restoredInCalls(point: PointId, stopAfter: number) {
+    const target = new CheckingTarget(stopAfter);
+    const reader = await this.open(point);
+    let at: Pick<RestoreOutcome, 'next' | 'begun'> = {};
+    let calls = 0;
+    do {
+      const range = at.next === undefined ? {} : { from: at.next };
+      at = await restoreRange(reader, { range, begun: at.begun, target, overwrite: 'never' });
+      calls += 1;
+    } while (at.next !== undefined);
+    return { calls, written: target.written };
   }
 
   async findFile(point: PointId, path: string): Promise<FileEntry | undefined> {
@@ -127,6 +156,14 @@ describe('an object of 2.3 GiB', () => {
       bytes: size,
     });
     await harness.expectConsistent(first.root.point);
+  });
+
+  test('comes back over any number of calls, wherever they stopped', async () => {
+    const { calls, written } = await harness.restoredInCalls(first.root.point, 400 * 2 ** 20);
+
+    expect(calls).toBe(6);
+    expect(written).toContainEqual({ path: 'm/large', version: 2, bytes: size });
+    expect(written).toHaveLength(3);
   });
 
   test('is not read again while it does not change', async () => {

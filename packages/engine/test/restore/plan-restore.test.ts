@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { FileTooLargeError, UnknownNameError } from '../../src/errors.ts';
+import { UnknownNameError } from '../../src/errors.ts';
 import { keysOfRestoreShard, planRestore } from '../../src/restore/plan-restore.ts';
-import { pointItems } from '../../src/restore/point-items.ts';
 import type { PointReader } from '../../src/restore/point-reader.ts';
 import { restoreRange } from '../../src/restore/restore-range.ts';
 import { MemoryTarget } from '../../src/testing/index.ts';
@@ -55,17 +54,6 @@ describe('a selection of paths', () => {
     // The keys of these two touch each other.
     await expect(restorePaths(reader, ['a', 'a\u0000'])).rejects.toThrow('nothing at "a\\u0000"');
     expect(await restorePaths(reader, ['a/', 'a/2'])).toEqual(['a/1', 'a/2', 'a/b/3']);
-  });
-
-  test('is refused with the file that is too large for one worker', async () => {
-    const { reader } = await mixed();
-    const [largest] = (await Array.fromAsync(pointItems(reader, {})))
-      .flatMap(({ tag }) => ('begins' in tag ? [tag.begins.entry] : []))
-      .sort((a, b) => b.size - a.size);
-    const plan = { limits, workers: 2, maxFileBytes: (largest?.size ?? 0) - 1 };
-
-    await expect(planRestore(reader, plan)).rejects.toThrow(FileTooLargeError);
-    await expect(planRestore(reader, plan)).rejects.toThrow(`has ${largest?.size} bytes`);
   });
 
   test.each([1, 2, 3])('is the same in shards of %i files', async (files) => {

@@ -94,49 +94,6 @@ test('a restore whose time is always up goes on entry by entry, to what one call
   expect(describeState(stateOf(target))).toEqual(describeState(await harness.snapshotOfSource()));
 });
 
-describe('a file that a worker has no time for', () => {
-  test('is left out unread and named with what to do, and the others are restored', async () => {
-    const harness = new Harness('too large');
-    harness.source.plant('a', 'small');
-    harness.source.plant('large', harness.random.bytes(9_000_000));
-    harness.source.plant('z', 'small as well');
-    const { root } = await harness.backUp('full');
-    const { store, ranges } = watched(harness.store);
-    const target = new MemoryTarget();
-
-    const outcome = await restoreRange(new PointReader(store, await harness.keys(), root), {
-      range: {},
-      target,
-      overwrite: 'never',
-      maxFileBytes: 8_999_999,
-    });
-
-    expect(outcome).toMatchObject({ files: 3, written: 2, bytes: 18 });
-    expect(outcome.failed).toEqual([
-      {
-        path: 'large',
-        name: 'FileTooLargeError',
-        message: expect.stringMatching(/^"large" has 9000000 bytes, .* 8999999 .*--to-directory/),
-      },
-    ]);
-    expect(target.entries.map(({ entry }) => Buffer.from(entry.path).toString())).toEqual(['a', 'z']);
-    expect(ranges.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(1_000);
-  });
-
-  test('is restored when it is not larger than the limit', async () => {
-    const harness = new Harness('as large');
-    harness.source.plant('large', harness.random.bytes(9_000));
-    const { root } = await harness.backUp('full');
-    const reader = await harness.open(root.point);
-    const options = { range: {}, overwrite: 'never', maxFileBytes: 9_000 } as const;
-
-    expect(await restoreRange(reader, { ...options, target: new MemoryTarget() })).toMatchObject({
-      written: 1,
-      failed: [],
-    });
-  });
-});
-
 describe('what a restore reads of the vault', () => {
   test('is what it needs, in few requests, for a point that was written in one go', async () => {
     const harness = new Harness('contiguous');

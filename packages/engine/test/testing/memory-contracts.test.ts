@@ -8,6 +8,7 @@ import {
   MemoryKeyring,
   MemoryObjectStore,
   MemoryTarget,
+  MemoryUploads,
   objectStoreContract,
   restoreTargetContract,
   SeededRandom,
@@ -38,10 +39,13 @@ chunkIndexContract({ name: 'the memory index', make: async () => new MemoryChunk
 for (const naming of ['flat', 'tree'] as const) {
   restoreTargetContract({
     name: `the memory target (${naming})`,
+    partBytes: 1000,
     make: async () => {
-      const target = new MemoryTarget(undefined, naming);
+      const uploads = new MemoryUploads();
+      const target = new MemoryTarget(undefined, naming, { uploads, bytes: 1000 });
       return {
         target,
+        countUploads: async () => uploads.open.length,
         read: async (path) => {
           const content = target.find(path)?.content;
           return content && Buffer.from(content).toString();

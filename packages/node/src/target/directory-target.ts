@@ -25,6 +25,7 @@ import type {
   SourceEntry,
   UnkeptCount,
   UnkeptFact,
+  WriteOptions,
   WriteOutcome,
 } from '@holdfast/engine';
 
@@ -95,7 +96,7 @@ interface Placed {
  *   {@link ClaimedNames}.
  * - Objects of a bucket become files; one whose key ends in `/` and that is empty becomes a directory.
  *
- * Calls to the file system are synchronous. Nothing is flushed to the disk: that is left to the operating system.
+ * A file is written in one call: nobody takes the time of a process that writes to a disk. Calls to the file system are synchronous. Nothing is flushed to the disk: that is left to the operating system.
  */
 export class DirectoryTarget implements RestoreTarget {
   readonly naming = 'tree';
@@ -146,7 +147,7 @@ export class DirectoryTarget implements RestoreTarget {
     entry: SourceEntry,
     content: AsyncIterable<Uint8Array>,
     rule: OverwriteRule,
-    signal?: AbortSignal,
+    { signal }: WriteOptions = {},
   ): Promise<WriteOutcome> {
     signal?.throwIfAborted();
     const { parent, name, isDirectory: endsInSlash } = restorePathOf(entry.path);
