@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           ...limits,
           name: 'integration',
-          include: ['test/{integration,compat}/**/*.integ.test.ts'],
+          include: ['test/{integration,compat,infra}/**/*.integ.test.ts'],
           globalSetup: ['test/integration/global-setup.ts'],
           sequence,
         },

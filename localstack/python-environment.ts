@@ -55,7 +55,15 @@ export async function ensurePython(
   try {
     await mkdir(environmentsDir, { recursive: true });
     await run('python3', ['-m', 'venv', building]);
-    const install = ['-m', 'pip', 'install', '--quiet', '--no-input', '--disable-pip-version-check'];
+    const install = [
+      '-m',
+      'pip',
+      'install',
+      '--no-compile',
+      '--quiet',
+      '--no-input',
+      '--disable-pip-version-check',
+    ];
     await run(join(building, 'bin', 'python'), [...install, '--require-hashes', '-r', requirementsPath]);
     await rename(building, folder).catch((error: unknown) => {
       if (!existsSync(python)) throw error;
