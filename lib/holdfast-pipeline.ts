@@ -1,3 +1,4 @@
+import type { MachineName } from '@holdfast/engine/model';
 import { Annotations, CfnOutput, Duration, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
@@ -22,7 +23,6 @@ import { imageSteps } from '../lambdas/image/steps.ts';
 import { maintenanceSteps } from '../lambdas/maintenance/steps.ts';
 import { protectSteps } from '../lambdas/protect/steps.ts';
 import { restoreSteps } from '../lambdas/restore/steps.ts';
-import type { MachineName } from '../lambdas/runtime/needs.ts';
 import { watchSteps } from '../lambdas/watch/steps.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
 import { makeStepFunctions } from './functions/step-functions.ts';

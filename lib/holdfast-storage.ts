@@ -1,3 +1,4 @@
+import { safety } from '@holdfast/engine/model';
 import { CfnOutput, Duration, Names, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { TableV2, type ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -86,7 +87,7 @@ export class HoldfastStorage extends Construct implements Storage {
       lifecycleRules: [
         {
           id: 'expire',
-          expiration: Duration.days(14),
+          expiration: Duration.days(safety.workObjectDays),
           abortIncompleteMultipartUploadAfter: Duration.days(1),
         },
       ],

@@ -1,16 +1,11 @@
-import { longestKeptDays, mostDaysOfClass, type RetentionClass } from '@holdfast/engine/model';
+import { longestKeptDays, mostDaysOfClass, type RetentionClass, safety } from '@holdfast/engine/model';
 import type { PlanConfig } from './deployment-config.ts';
 
-/** The engine's lock on entries of the audit log. */
-const AUDIT_DAYS = 400;
-/** What a run may take before its leases have to be moved, and more. */
-const SLACK_DAYS = 3;
-/** Locks are rounded up to the end of a generation, which has 30 days at most. */
-const GENERATION_DAYS = 30;
-/** For clocks, because S3 does not say how it rounds the days that remain, and for keys, which outlast what they open. */
-const MARGIN_DAYS = 2;
+const generationDays = Math.max(...Object.values(safety.generationDays));
+/** Beyond a retention. Locks are rounded up to the end of a generation. */
+const beyondDays = safety.capSlackDays + generationDays + safety.capMarginDays;
 /** Points that are held, or that rules keep on, are prolonged by up to two generations at a time. */
-const LEAST_DAYS = 2 * GENERATION_DAYS + SLACK_DAYS + MARGIN_DAYS;
+const leastDays = beyondDays + generationDays;
 
 /** Days from now beyond which nobody may lock an object. */
 export interface LockCaps {
@@ -34,11 +29,11 @@ export function lockCaps(plans: readonly Pick<PlanConfig, 'retention'>[]): LockC
   });
   return {
     byClass: Object.fromEntries(byClass) as Record<RetentionClass, number>,
-    audit: AUDIT_DAYS + MARGIN_DAYS,
+    audit: safety.auditKeepDays + safety.capMarginDays,
     longest: capFor(plans.map(({ retention }) => longestKeptDays(retention))),
   };
 }
 
 function capFor(days: readonly number[]): number {
-  return Math.max(LEAST_DAYS, ...days.map((kept) => kept + SLACK_DAYS + GENERATION_DAYS + MARGIN_DAYS));
+  return Math.max(leastDays, ...days.map((kept) => kept + beyondDays));
 }

@@ -1,10 +1,10 @@
 import type { Ec2Images } from '@holdfast/aws';
+import { safety } from '@holdfast/engine/model';
 import { SnapshotFailedError } from './snapshot-errors.ts';
 import type { TakenImage } from './image-record.ts';
 import { isVisibleBy } from './visible-within.ts';
 
-/** No first snapshot of the largest volume takes longer; a run has nine days. Milliseconds. */
-const completeWithinMs = 8 * 24 * 3_600_000;
+const completeWithinMs = safety.snapshotDays * 24 * 3_600_000;
 
 /** What states that are not the way to `completed` say of a snapshot, where EC2 itself says nothing. */
 const failedStates: ReadonlyMap<string, string> = new Map([

@@ -9,7 +9,7 @@ import {
   type RunRow,
   type StepFailures,
 } from '@holdfast/engine';
-import { isImageKind } from '@holdfast/engine/model';
+import { isImageKind, safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { removeSnapshots } from '../image/remove-snapshots.ts';
 import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
@@ -20,10 +20,6 @@ import { RUN_TAG } from '../image/image-record.ts';
 const dayMs = 86_400_000;
 const runsAtOnce = 4;
 const pointsAtOnce = 4;
-/** Points younger than this are looked at the next day. */
-const settledMs = 3_600_000;
-/** Far longer than a run may take, and long enough for somebody to look at what a failed one left. */
-const leftForDays = 7;
 
 /** What became of the snapshots that are older than some days and belong to a run. */
 export interface SweepSnapshotsOutput {
@@ -51,7 +47,7 @@ export function makeHandler(deps: {
 }): StepHandler<SweepSnapshotsOutput> {
   const { catalog, images, clock, log } = deps;
   return defineHandler('sweep-snapshots', z.unknown(), async () => {
-    const before = new Date(clock.now().getTime() - leftForDays * dayMs);
+    const before = new Date(clock.now().getTime() - safety.strayStaysDays * dayMs);
     const tagged = await images.findTaggedSnapshots(RUN_TAG);
     const points = await notePoints(deps, tagged);
     const old = tagged.filter(({ startedAt }) => startedAt < before);
@@ -120,7 +116,7 @@ function isImageThatHasToBeWhole(point: PointRow, now: Date): boolean {
   const { resourceKind, expiring, expiresAt, committedAt, holds = [] } = point;
   if (!isImageKind(resourceKind)) return false;
   const isKept = expiring !== true && (expiresAt > now || holds.length > 0);
-  return isKept && now.getTime() - committedAt.getTime() > settledMs;
+  return isKept && now.getTime() - committedAt.getTime() > safety.pointSettleHours * 3_600_000;
 }
 
 function runOf({ tags }: VolumeSnapshot): RunId {

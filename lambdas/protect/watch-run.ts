@@ -1,7 +1,5 @@
 import { aliveUntil, type Catalog, type Clock, RunClosedError, type RunId } from '@holdfast/engine';
-
-/** How often a worker looks whether its run goes on, while it works. Milliseconds. */
-const lookEveryMs = 20_000;
+import { safety } from '@holdfast/engine/model';
 
 /** What a worker at work is told of its run. */
 export interface WatchedRun {
@@ -24,7 +22,7 @@ export function watchRun(
   return {
     signal: controller.signal,
     onProgress: () => {
-      if (clock.elapsedMs() - lookedMs < lookEveryMs) return;
+      if (clock.elapsedMs() - lookedMs < safety.runLookSeconds * 1000) return;
       lookedMs = clock.elapsedMs();
       catalog.runs.touch(runId, aliveUntil(clock.now())).catch((error: unknown) => {
         // A catalog that does not answer now is asked again later, and by the shard's own last look.

@@ -22,6 +22,7 @@ import {
   unreadOf,
   type WorkStore,
 } from '@holdfast/engine';
+import { safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -36,8 +37,6 @@ import { type DegradedPoint, restoreFiles, restoreIdOf, type RestoreJob } from '
 
 /** How often a thawing point is looked at while it takes as long as it may. */
 const thawLooks = 20;
-/** How many times as long as it may take a thaw is waited for, before somebody has to look. */
-const thawPatience = 2;
 
 /** The person's own input comes as it is: its errors should speak of it, not of an event. */
 const PlanRestoreInput = z.object({ request: z.unknown(), execution: z.string().min(1) });
@@ -223,7 +222,7 @@ async function awaitThaw(
   const known = dryRun ? undefined : await putRow(deps, restoreId, execution, row, root, target);
   const since = known?.startedAt ?? deps.clock.now();
   const readableBy = new Date(since.getTime() + thaw.seconds * 1000).toISOString();
-  if (!dryRun && deps.clock.now().getTime() - since.getTime() > thaw.seconds * 1000 * thawPatience)
+  if (!dryRun && deps.clock.now().getTime() - since.getTime() > thaw.seconds * 1000 * safety.thawPatience)
     throw new ThawOverdueError(root.point, thaw.objectName, readableBy);
   deps.log.info('the point is being thawed', { restoreId, point: root.point, readableBy });
   return {

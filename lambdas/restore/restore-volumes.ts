@@ -1,5 +1,6 @@
 import type { Ec2Images } from '@holdfast/aws';
 import type { Clock, WorkStore } from '@holdfast/engine';
+import { safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { RestoredVolume, restoreFiles, RestoreJob } from './restore-job.ts';
 import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
@@ -9,9 +10,6 @@ import { isVisibleBy } from '../image/visible-within.ts';
 import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 import { orderVolumes } from './order-volumes.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
-
-/** A volume out of a snapshot can be used within minutes, whatever its size. Milliseconds. */
-const availableWithinMs = 24 * 3_600_000;
 
 /** `pollSeconds`: how often somebody wants to look, as long as it has not taken long. */
 const RestoreVolumesInput = z.object({ restoreId: z.string().min(1), pollSeconds: z.int().positive() });
@@ -60,7 +58,7 @@ export function makeHandler(deps: {
         throw new VolumeFailedError(volume, `is in state ${volume.state}`);
       if (!states.has(volume.volumeId) && isVisibleBy(now, new Date(volume.orderedAt)))
         throw new VolumeFailedError(volume, `was ordered at ${volume.orderedAt} and is gone again`);
-      if (volume.state === 'creating' && sinceOrderedMs > availableWithinMs)
+      if (volume.state === 'creating' && sinceOrderedMs > safety.volumeHours * 3_600_000)
         throw new VolumeFailedError(volume, `was ordered at ${volume.orderedAt} and is not made yet`);
     }
     return {

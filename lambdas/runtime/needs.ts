@@ -1,7 +1,4 @@
-import type { longestExecutionHours } from '@holdfast/engine/model';
-
-/** A state machine of the deployment. */
-export type MachineName = keyof typeof longestExecutionHours;
+import type { MachineName } from '@holdfast/engine/model';
 
 /** Objects of the vault, by what their names begin with. */
 type VaultPlace = 'format.json' | `${'keys' | 'packs' | 'pages' | 'containers' | 'points' | 'audit'}/*`;

@@ -1,5 +1,4 @@
-/** A run counts as alive for half an hour after a look. */
-const longestWaitSeconds = 600;
+import { safety } from '@holdfast/engine/model';
 /** Of the time that it has taken already. */
 const waitShare = 1 / 50;
 
@@ -10,5 +9,5 @@ const waitShare = 1 / 50;
  */
 export function nextLookSeconds(pollSeconds: number, sinceOrderedMs: number): number {
   const growing = Math.ceil((sinceOrderedMs / 1000) * waitShare);
-  return Math.min(Math.max(pollSeconds, growing), Math.max(pollSeconds, longestWaitSeconds));
+  return Math.min(Math.max(pollSeconds, growing), Math.max(pollSeconds, safety.longestLookSeconds));
 }

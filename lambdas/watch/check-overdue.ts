@@ -1,6 +1,6 @@
 import { recordDiscovered, type StateMachine, type TaggedResources } from '@holdfast/aws';
 import type { Catalog, Clock } from '@holdfast/engine';
-import type { Plans } from '@holdfast/engine/model';
+import { type Plans, safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import type { StepHandler } from '../runtime/define-handler.ts';
 import { defineReportingHandler } from '../runtime/define-reporting-handler.ts';
@@ -9,8 +9,6 @@ import { metric, type Metrics, planMetric } from '../runtime/metrics.ts';
 import { findOverdue } from './find-overdue.ts';
 
 const hourMs = 3_600_000;
-/** Maintenance runs every day; what it leaves undone for longer than this is noticed. */
-const maintenanceWithinHours = 48;
 
 /** What a day's check found. */
 export interface CheckOverdueOutput {
@@ -48,7 +46,7 @@ export function makeHandler(deps: {
     const degraded = found.filter(({ reason }) => reason === 'degraded');
     const planNames = new Set([...late, ...problems].map(({ plan }) => plan));
     const hours = (clock.now().getTime() - (await maintenance.lastSuccess()).getTime()) / hourMs;
-    const maintenanceOverdue = hours > maintenanceWithinHours ? 1 : 0;
+    const maintenanceOverdue = hours > safety.maintenanceWithinHours ? 1 : 0;
     if (maintenanceOverdue > 0) log.warn('maintenance has not succeeded', { hours: Math.floor(hours) });
     const output = {
       maintenanceOverdue,

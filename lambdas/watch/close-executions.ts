@@ -1,6 +1,6 @@
 import type { Executions, FailedExecution } from '@holdfast/aws';
 import type { WorkStore } from '@holdfast/engine';
-import { longestExecutionHours, unreportedError } from '@holdfast/engine/model';
+import { type MachineName, safety, unreportedError } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { closeFailedRun, countCycleFailure, isOpen } from '../protect/close-failed-run.ts';
 import { closeRestore, type CloseRestoreDeps } from '../restore/close-restore.ts';
@@ -11,11 +11,8 @@ import { runId } from '../runtime/event-fields.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { metric, type Metrics } from '../runtime/metrics.ts';
 import { findJson, putJson } from '../runtime/work-json.ts';
-import type { MachineName } from '../runtime/needs.ts';
 
 const hourMs = 3_600_000;
-/** An event may be lost, and a daily call be missed: what ended within these hours is looked at. */
-const lookBackHours = 72;
 
 /** A change of status, as EventBridge tells it; nothing, when it is time to look for what was not told. */
 const Input = z.object({ detail: z.object({ executionArn: z.string().min(1) }).optional() });
@@ -132,10 +129,10 @@ function machineOf(
 }
 
 async function findUnseen({ machines, executions, work, clock }: CloseExecutionsDeps): Promise<string[]> {
-  const endedAfter = new Date(clock.now().getTime() - lookBackHours * hourMs);
+  const endedAfter = new Date(clock.now().getTime() - safety.closeLookBackHours * hourMs);
   const unseen: string[] = [];
   for (const [name, machine] of Object.entries(machines)) {
-    const longestMs = longestExecutionHours[name as MachineName] * hourMs;
+    const longestMs = safety.longestExecutionHours[name as MachineName] * hourMs;
     const startedAfter = new Date(endedAfter.getTime() - longestMs);
     for await (const { arn } of executions.listFailed(machine, endedAfter, startedAfter)) {
       if (!(await isSeen({ work }, arn))) unseen.push(arn);

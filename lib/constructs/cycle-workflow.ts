@@ -1,4 +1,4 @@
-import type { ErrorName } from '@holdfast/engine/model';
+import { type ErrorName, safety } from '@holdfast/engine/model';
 import { Aws, Duration } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import {
@@ -203,8 +203,7 @@ export class CycleWorkflow extends Workflow {
         type: JsonPath.stringAt('$.type'),
         runId: JsonPath.stringAt('$.runId'),
       }),
-      // Working files of a run are kept for 14 days.
-      taskTimeout: Timeout.duration(Duration.days(10)),
+      taskTimeout: Timeout.duration(Duration.days(safety.cycleWaitDays)),
       resultPath: JsonPath.DISCARD,
     });
     run.addRetry(WHEN_NOT_STARTED);

@@ -1,3 +1,4 @@
+import { safety } from '@holdfast/engine/model';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import {
   BlockedEncryptionType,
@@ -32,7 +33,10 @@ export class VaultBucket extends Bucket {
       blockedEncryptionTypes: [BlockedEncryptionType.SSE_C],
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       lifecycleRules: [
-        { id: 'abort-unfinished-uploads', abortIncompleteMultipartUploadAfter: Duration.days(7) },
+        {
+          id: 'abort-unfinished-uploads',
+          abortIncompleteMultipartUploadAfter: Duration.days(safety.unfinishedUploadDays),
+        },
       ],
       removalPolicy: RemovalPolicy.RETAIN,
     });

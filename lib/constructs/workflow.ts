@@ -20,7 +20,7 @@ import {
   type TaskStateBase,
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
-import { longestExecutionHours, unreportedError } from '@holdfast/engine/model';
+import { type MachineName, safety, unreportedError } from '@holdfast/engine/model';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
@@ -174,7 +174,7 @@ export abstract class Workflow extends Construct {
 
   /** Makes the machine, with a role that may call the steps' functions and run the maps. */
   protected machine(
-    id: Capitalize<keyof typeof longestExecutionHours>,
+    id: Capitalize<MachineName>,
     definition: IChainable,
     statements: readonly PolicyStatement[] = [],
   ): StateMachine {
@@ -199,7 +199,7 @@ export abstract class Workflow extends Construct {
     const machine = new StateMachine(this, 'Machine', {
       definitionBody: DefinitionBody.fromChainable(definition),
       role: role.withoutPolicyUpdates(),
-      timeout: Duration.hours(longestExecutionHours[id.toLowerCase() as keyof typeof longestExecutionHours]),
+      timeout: Duration.hours(safety.longestExecutionHours[id.toLowerCase() as MachineName]),
     });
     machine.node.addDependency(policy);
     // Made by the construct whatever the role, and wider than what `allowMapRuns` grants.

@@ -1,9 +1,9 @@
+import type { MachineName } from '@holdfast/engine/model';
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { Role } from 'aws-cdk-lib/aws-iam';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import {
-  type MachineName,
   type MachineVariable,
   machineVariable,
   type StepRows,

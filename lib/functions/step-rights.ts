@@ -1,7 +1,8 @@
+import type { MachineName } from '@holdfast/engine/model';
 import type { Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import { isConfigured, type MachineName, type Needs } from '../../lambdas/runtime/needs.ts';
+import { isConfigured, type Needs } from '../../lambdas/runtime/needs.ts';
 import type { DeploymentConfig } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
 import type { ConfigurationObject } from '../constructs/configuration-object.ts';

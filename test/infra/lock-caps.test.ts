@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import * as fc from 'fast-check';
 import {
-  auditKeepDays,
   keysUntil,
   leasePolicyFor,
   leaseUntilFor,
@@ -10,7 +9,7 @@ import {
   type PackId,
   type ResourceKey,
 } from '@holdfast/engine';
-import { retentionClasses, retentionClassOf, RetentionRules } from '@holdfast/engine/model';
+import { retentionClasses, retentionClassOf, RetentionRules, safety } from '@holdfast/engine/model';
 import { pointRow } from '@holdfast/engine/testing';
 import { parseDeploymentConfig } from '../../lib/deployment-config.ts';
 import { lockCaps } from '../../lib/lock-caps.ts';
@@ -89,7 +88,7 @@ describe('the cap of a class', () => {
   });
 
   test('leaves room for the locks of the audit log', () => {
-    expect(capsOf({ keepDays: 30 }).audit).toBeGreaterThan(auditKeepDays);
+    expect(capsOf({ keepDays: 30 }).audit).toBeGreaterThan(safety.auditKeepDays);
   });
 
   test('lets every plan lease what its runs ask for', () => {

@@ -1,3 +1,4 @@
+import { safety } from '../model/safety.ts';
 import * as z from 'zod';
 import { utf8 } from '../bytes.ts';
 import { ObjectExistsError, ObjectNotFoundError } from '../errors.ts';
@@ -6,7 +7,7 @@ import type { StepOptions } from '../maintenance/work-through.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { auditEntryNumber, auditHash, auditPrefixes, decodeAuditEntry, ifReadable } from './audit-entry.ts';
-import { auditKeepDays, findAuditHead, type AuditLogOptions } from './audit-log.ts';
+import { findAuditHead, type AuditLogOptions } from './audit-log.ts';
 
 const dayMs = 86_400_000;
 /** Entries that are looked at to learn whose chain it is. */
@@ -92,7 +93,7 @@ export async function putCheckpoint(
     heads,
   };
   const bytes = utf8(`${JSON.stringify(checkpoint)}\n`);
-  const lock = { mode: lockMode, until: new Date(now.getTime() + auditKeepDays * dayMs) };
+  const lock = { mode: lockMode, until: new Date(now.getTime() + safety.auditKeepDays * dayMs) };
   try {
     await store.put(checkpointName(day), bytes, { lock });
     return { done: true, date: day, sha256: auditHash(bytes) };

@@ -1,3 +1,4 @@
+import { safety } from '../model/safety.ts';
 import { isOfKind, ObjectNotFoundError, StoreUnavailableError } from '../errors.ts';
 import { defaultRetryPolicy, waitBeforeAttempt } from '../packs/retry.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -16,8 +17,6 @@ import {
 } from './audit-entry.ts';
 
 const dayMs = 86_400_000;
-/** How long the store refuses to delete an entry. Nothing of the product ever deletes one. */
-export const auditKeepDays = 400;
 /** Others that append to the chain at the same moment make an attempt futile; so many of them are a fault. */
 const attempts = 20;
 /** Entries that may be missing before one that is still taken for the end of its chain. */
@@ -86,7 +85,7 @@ export class AuditLog {
         };
         return await this.#put(entry, {
           mode: lockMode,
-          until: new Date(now.getTime() + auditKeepDays * dayMs),
+          until: new Date(now.getTime() + safety.auditKeepDays * dayMs),
         });
       } catch (error) {
         const another = isOfKind(error, 'taken', 'unavailable');

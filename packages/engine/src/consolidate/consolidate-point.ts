@@ -1,3 +1,4 @@
+import { safety } from '../model/safety.ts';
 import { fromBase64, toBase64 } from '../bytes.ts';
 import { NotSupportedError, UnknownNameError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
@@ -23,12 +24,6 @@ import {
 import { ScratchEntries } from './scratch-entries.ts';
 
 const dayMs = 86_400_000;
-/**
- * Until its commit a container is locked for no longer than a run may take: a bucket's lifecycle rule gives unfinished
- * uploads up after 7 days. Shorter, and a sweeper may take it from a run that is at work; longer, and what a cancelled
- * run leaves is paid for.
- */
-const underWayDays = 10;
 
 const nothingCopied = { references: 0, liveBytes: 0, files: 0, bytes: 0 };
 
@@ -161,6 +156,6 @@ function checkCanBeContainer({ root }: PointReader): void {
 }
 
 async function lockUnderWay({ store }: WriteServices, { leaseUntil }: RunPlan): Promise<Date> {
-  const until = new Date((await store.now()).getTime() + underWayDays * dayMs);
+  const until = new Date((await store.now()).getTime() + safety.containerUploadDays * dayMs);
   return until < leaseUntil ? until : leaseUntil;
 }

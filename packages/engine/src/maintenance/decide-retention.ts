@@ -1,13 +1,13 @@
+import { safety } from '../model/safety.ts';
 import type { PointId, ResourceArn, RunId } from '../ids.ts';
 import type { Plan, Plans } from '../model/plan.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import { planRetention, type RetentionDecision } from '../retention/plan-retention.ts';
 import { RetentionRules } from '../model/retention-rules.ts';
-import { longestRenewalMarginDays } from './plan-renewals.ts';
 
 /** Rules for the held points of a plan that is not deployed any more: nothing of theirs but the hold keeps a point. */
-const rulesOfNoPlan = RetentionRules.parse({ keepDays: longestRenewalMarginDays, minimumPoints: 0 });
+const rulesOfNoPlan = RetentionRules.parse({ keepDays: safety.renewalMarginDays.most, minimumPoints: 0 });
 
 /** What is to become of the points of one resource. */
 export interface DecidedRetention {

@@ -1,3 +1,4 @@
+import { safety } from '../model/safety.ts';
 import type { RetentionDecision, RetentionReason } from '../retention/plan-retention.ts';
 import type { RetentionRules } from '../model/retention-rules.ts';
 import type { ResourceKey } from '../ids.ts';
@@ -15,11 +16,6 @@ export interface Renewal extends ProlongDates {
   readonly leaseUntil: Date;
 }
 
-/** The longest that {@link planRenewals} looks ahead, whatever the rules. Days. */
-export const longestRenewalMarginDays = 30;
-/** The shortest: maintenance comes once a day, and some hours later when there is much to do. Days. */
-const shortestRenewalMarginDays = 1.25;
-
 /**
  * Which points have to be prolonged now. A point that a rule or a hold keeps is prolonged a generation before it would
  * expire, and by a generation: as often as its leases have to be moved anyway. Of a plan that keeps little it is half of
@@ -36,8 +32,8 @@ export function planRenewals(
   now: Date,
 ): readonly Renewal[] {
   const { generationDays } = leasePolicyFor(rules.keepDays);
-  const wantedDays = Math.min(generationDays, rules.keepDays / 2, longestRenewalMarginDays);
-  const marginMs = Math.max(wantedDays, shortestRenewalMarginDays) * dayMs;
+  const wantedDays = Math.min(generationDays, rules.keepDays / 2, safety.renewalMarginDays.most);
+  const marginMs = Math.max(wantedDays, safety.renewalMarginDays.least) * dayMs;
   const boundary = generationEnd(
     new Date(now.getTime() + generationDays * dayMs),
     resourceKey,

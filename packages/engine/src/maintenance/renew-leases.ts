@@ -1,3 +1,4 @@
+import { safety } from '../model/safety.ts';
 import { isDamage, ObjectNotFoundError } from '../errors.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
 import type { PackId, PointId, ResourceArn } from '../ids.ts';
@@ -10,7 +11,7 @@ import type { PointRow } from '../ports/catalog/points.ts';
 import type { RetentionReason } from '../retention/plan-retention.ts';
 import type { RetentionRules } from '../model/retention-rules.ts';
 import { type DecidedRetention, decideRetention } from './decide-retention.ts';
-import { longestRenewalMarginDays, planRenewals, type Renewal } from './plan-renewals.ts';
+import { planRenewals, type Renewal } from './plan-renewals.ts';
 import { prolongPoint, type ProlongServices } from './prolong-point.ts';
 import {
   addFailures,
@@ -97,7 +98,7 @@ export async function listResourcesToRenew(
   now: Date,
 ): Promise<readonly (readonly ResourceArn[])[]> {
   const arns = new Set<ResourceArn>();
-  const soon = new Date(now.getTime() + longestRenewalMarginDays * dayMs);
+  const soon = new Date(now.getTime() + safety.renewalMarginDays.most * dayMs);
   for await (const { resourceArn } of catalog.points.listExpiring({ to: soon })) arns.add(resourceArn);
   for await (const { resourceArn } of catalog.points.listHeld()) arns.add(resourceArn);
   const lists = Array.from({ length: sweepPartitions }, (): ResourceArn[] => []);

@@ -1,3 +1,4 @@
+import { safety } from '../model/safety.ts';
 import { ObjectLockedError, ObjectNotFoundError } from '../errors.ts';
 import type { PackId } from '../ids.ts';
 import { objectNameOf } from '../packs/object-names.ts';
@@ -9,10 +10,6 @@ import type { ListChunkIds } from './pack-chunk-ids.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
 
 const hourMs = 3_600_000;
-/** Longer than any clock is wrong. */
-const defaultGraceHours = 24;
-/** Where only the store's legal hold stands in the way, which has no end: when to look again. */
-const lookAgainHours = 24;
 const sweptAtOnce = 8;
 const idsPerCall = 1_000;
 
@@ -89,7 +86,7 @@ export interface SweepOptions extends StepOptions {
  */
 export async function sweepPacks(
   services: SweepServices,
-  { partition, graceHours = defaultGraceHours, ...options }: SweepOptions = {},
+  { partition, graceHours = safety.sweepGraceHours, ...options }: SweepOptions = {},
 ): Promise<SweepReport & { readonly done: boolean }> {
   const dueBefore = new Date((await services.store.now()).getTime() - graceHours * hourMs);
   const counts = { swept: 0, bytes: 0, kept: 0, locked: 0 };
@@ -153,7 +150,7 @@ async function findLock(
     const { lock } = await store.head(name, { versionId, ...(signal !== undefined && { signal }) });
     return lock !== undefined && lock.until > now
       ? lock.until
-      : new Date(now.getTime() + lookAgainHours * hourMs);
+      : new Date(now.getTime() + safety.sweepAgainHours * hourMs);
   } catch (error) {
     if (error instanceof ObjectNotFoundError) return undefined;
     throw error;

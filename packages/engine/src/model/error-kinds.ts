@@ -84,6 +84,9 @@ const kinds = {
 } as const satisfies Readonly<Record<string, ErrorKind>>;
 export type ErrorName = keyof typeof kinds;
 
+/** What an execution ends with whose failure path failed: nobody was told, and what it had opened is open still. */
+export const unreportedError = 'UnreportedError';
+
 /** Kinds of errors that may not come again when nobody does anything. */
 const passing: ReadonlySet<ErrorKind> = new Set(['unavailable', 'credentials', 'conflict', 'busy', 'failed']);
 

@@ -3,9 +3,14 @@
 export { BackupType } from './backup-type.ts';
 export { findBucketAddress } from './bucket-address.ts';
 export { DeployedConfiguration, DeployedConfigurationError } from './deployed-configuration.ts';
-export { errorNamesOf, type ErrorKind, type ErrorName, findErrorKind } from './error-kinds.ts';
+export {
+  errorNamesOf,
+  type ErrorKind,
+  type ErrorName,
+  findErrorKind,
+  unreportedError,
+} from './error-kinds.ts';
 export { isDueAt, widestDue } from './due.ts';
-export { longestExecutionHours, unreportedError } from './executions.ts';
 export { parseOfflinePublicKey } from './offline-key.ts';
 export { getPlan, Plan, Plans, PlanSchedule } from './plan.ts';
 export { pricesOfClass, prices, pricesAsOf, storageClassPrices, type StorageClassPrices } from './prices.ts';
@@ -28,6 +33,7 @@ export {
   ScheduleExpressionError,
   type ScheduleTimes,
 } from './schedule-expression.ts';
+export { type MachineName, safety } from './safety.ts';
 export { longestGapMinutes, minutesOfDay, runsOn } from './schedule-times.ts';
 export { skippedRuns } from './skipped-runs.ts';
 export { verifyEveryDays } from './verify-every.ts';

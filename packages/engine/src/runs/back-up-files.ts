@@ -1,3 +1,4 @@
+import { safety } from '../model/safety.ts';
 import { RunClosedError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { joinShards } from '../protect/join-shards.ts';
@@ -11,9 +12,6 @@ import { errorRecordOf, failRun } from './close-run.ts';
 import { commitPoint, type CommittedPoint } from './commit-point.ts';
 import { aliveUntil, openRun, type RunRequest } from './open-run.ts';
 import { runPrefix, type RunPlan } from './run-plan.ts';
-
-/** How often a listing says that its run is alive; nothing heard for 30 minutes makes it one that was abandoned. */
-const touchEveryMs = 5 * 60_000;
 
 /** How the shards of a run that one process drives are worked off. */
 export interface BackUpFilesOptions {
@@ -81,7 +79,7 @@ async function listAll(
 ): Promise<readonly Shard[]> {
   let state: ListingState | undefined;
   for (;;) {
-    const touchAt = clock.now().getTime() + touchEveryMs;
+    const touchAt = clock.now().getTime() + safety.runTouchMinutes * 60_000;
     const step = await listShards(
       {
         source,

@@ -1,3 +1,4 @@
+import { safety } from '../model/safety.ts';
 import type { PackId, ResourceKey } from '../ids.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import { retentionClassOf } from '../model/retention-class.ts';
@@ -16,13 +17,14 @@ export interface LeasePolicy {
   readonly retentionClass?: string;
 }
 
-/** The lease policy that fits a retention: 7-day generations for plans that keep 14 days or less, else 30. */
+/** The lease policy that fits a retention. */
 export function leasePolicyFor(keepDays: number): LeasePolicy {
+  const retentionClass = retentionClassOf(keepDays);
   return {
-    generationDays: keepDays <= 14 ? 7 : 30,
-    slackHours: 12,
-    copyBelow: 0.5,
-    retentionClass: retentionClassOf(keepDays),
+    generationDays: safety.generationDays[retentionClass],
+    slackHours: safety.runSlackHours,
+    copyBelow: safety.copyBelowShare,
+    retentionClass,
   };
 }
 
@@ -65,13 +67,13 @@ export function lockDates(
 }
 
 /**
- * How long the vault's keys are locked: longer than any pack of the run. Two days more, so that daily runs do not move
- * their locks every day.
+ * How long the vault's keys are locked: longer than any pack of the run. Some days more, so that daily
+ * runs do not move their locks every day.
  */
 export function keysUntil(
   leaseUntil: Date,
   { generationDays }: Pick<LeasePolicy, 'generationDays'>,
 ): { readonly needed: Date; readonly until: Date } {
   const needed = leaseUntil.getTime() + generationDays * dayMs;
-  return { needed: new Date(needed), until: new Date(needed + 2 * dayMs) };
+  return { needed: new Date(needed), until: new Date(needed + safety.keysAheadDays * dayMs) };
 }

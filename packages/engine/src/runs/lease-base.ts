@@ -1,3 +1,4 @@
+import { safety } from '../model/safety.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { PackId } from '../ids.ts';
 import { createPackMapKind, packKey } from '../manifest/pack-map.ts';
@@ -17,8 +18,6 @@ import { leasePagePacks } from './lease-page-packs.ts';
 import { putUsage } from './usage-runs.ts';
 
 const dayMs = 86_400_000;
-/** How long the base of a synthetic full stays readable: it is read, and nothing refers to it afterwards. */
-const readingDays = 14;
 
 /** What came of it. */
 export type LeasedBase =
@@ -51,7 +50,7 @@ export async function leaseBase(
 ): Promise<LeasedBase> {
   const { catalog, store } = services;
   const onlyRead = row.requestedType === 'synthetic-full';
-  const readUntil = new Date(row.startedAt.getTime() + readingDays * dayMs);
+  const readUntil = new Date(row.startedAt.getTime() + safety.baseReadingDays * dayMs);
   const leaseUntil = onlyRead && readUntil < row.leaseUntil ? readUntil : row.leaseUntil;
   const keeper = new LeaseKeeper({
     ...services,

@@ -1,3 +1,4 @@
+import { safety } from '../model/safety.ts';
 import { ObjectNotFoundError, UnknownNameError } from '../errors.ts';
 import type { PointId, ResourceArn, RunId } from '../ids.ts';
 import { initialiseVault } from '../keys/open-vault.ts';
@@ -14,12 +15,6 @@ import { chooseBase, findNewest, type BaseChoice } from './choose-base.ts';
 import { keysUntil, leasePolicyFor, leaseUntilFor, type LeasePolicy } from './generation.ts';
 import { findDeadPacks, findPrevious, openBase } from './open-base.ts';
 import { getRunPlan, settleRunPlan, type RunPlan } from './run-plan.ts';
-
-/** How long a run counts as alive after its last sign of life: longer than any worker may take. */
-const aliveMinutes = 30;
-
-/** A time stamp of a source may stand still for this long while the content changes again. Milliseconds. */
-const settleMs = 3_000;
 
 /** What somebody asked for. */
 export interface RunRequest {
@@ -86,7 +81,7 @@ export async function openRun(services: WriteServices, request: RunRequest): Pro
 
 /** Until when a run that shows a sign of life now counts as alive. */
 export function aliveUntil(now: Date): Date {
-  return new Date(now.getTime() + aliveMinutes * 60_000);
+  return new Date(now.getTime() + safety.runAliveMinutes * 60_000);
 }
 
 async function findPlan({ work }: WriteServices, runId: RunId): Promise<RunPlan | undefined> {
@@ -158,7 +153,7 @@ async function decide(
     startedAt: row.startedAt,
     leaseUntil,
     sourceTime,
-    settledBeforeMs: observed.getTime() - settleMs,
+    settledBeforeMs: observed.getTime() - safety.sourceSettleMs,
     ...(decided.base !== undefined && opened?.base !== undefined && { base: opened.base }),
     ...(earlier !== undefined && { earlier: earlier.pointId }),
     unleasedPacks: leases?.unleasedPacks ?? [],
