@@ -72,12 +72,12 @@ const results: Results = {
     memoryBytes: totalmem(),
     system: `${type()} ${release()}`,
   },
-  versions: { holdfast: version, node: process.versions.node, ...(restic && { restic }) },
+  versions: { holdfast: version, node: process.versions.node, restic },
   data,
   rounds,
   kernels,
   filesystem,
-  ...(s3 && { s3 }),
+  s3,
   memory,
 };
 writeFileSync(join(scratch, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);

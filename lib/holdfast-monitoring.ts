@@ -145,7 +145,7 @@ export class HoldfastMonitoring extends Construct {
     const heading = title.toLowerCase().replaceAll(' ', '-');
     return new Alarm(this, id, {
       alarmDescription: `Holdfast: ${meaning}. What to do: docs/runbook.md#${heading}`,
-      metric: holdfastMetric(metric, { statistic: 'Maximum', ...(period === undefined ? {} : { period }) }),
+      metric: holdfastMetric(metric, { statistic: 'Maximum', period }),
       threshold: 1,
       evaluationPeriods: 1,
       treatMissingData: TreatMissingData.NOT_BREACHING,

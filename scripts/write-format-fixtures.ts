@@ -33,15 +33,15 @@ for (const [name, story] of Object.entries(fixtureStories)) {
         type,
         resourceKind,
         warnings,
-        ...(unread && { unread }),
+        unread,
         files: listing.length,
         listingSha256: digestOf(listing),
         ...(listing.length <= entriesListed && { listing }),
-        ...(image && { image }),
+        image,
       };
     });
   const { keyHex, offlineKey } = vault;
-  const expected: ExpectedVault = { keyHex, ...(offlineKey !== undefined && { offlineKey }), points };
+  const expected: ExpectedVault = { keyHex, offlineKey, points };
   writeFileSync(join(fixtureDir, 'expected.json'), `${JSON.stringify(expected, undefined, 1)}\n`);
   console.log(`${fixtureDir}: ${points.length} points`);
 }

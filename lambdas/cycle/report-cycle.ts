@@ -142,7 +142,7 @@ function add({ next, report, failed }: CycleSum, outcome: ResourceOutcome): Cycl
       readBytes: report.readBytes + readBytes,
       storedBytes: report.storedBytes + storedBytes,
     },
-    failed: isNamed ? [...failed, { arn, ...(reason !== undefined && { reason }) }] : failed,
+    failed: isNamed ? [...failed, { arn, reason }] : failed,
   };
 }
 

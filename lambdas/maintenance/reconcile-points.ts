@@ -56,6 +56,6 @@ export function makeHandler(deps: {
     };
     const { roots, recovered, missing } = after;
     log.info('compared roots with the catalog', { roots, recovered, missing });
-    return { done: next === undefined, state: { ...after, ...(next && { next }) } };
+    return { done: next === undefined, state: { ...after, next } };
   });
 }

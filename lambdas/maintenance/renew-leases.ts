@@ -105,7 +105,7 @@ export function makeHandler(deps: {
         { store, catalog, lockMode, plans, onProlonged },
         keys,
         resources[next] as ResourceArn,
-        { shouldStop, ...(within !== undefined && { state: within }) },
+        { shouldStop, state: within },
       );
       report = addRenewals(report, done.report);
       within = done.state;
@@ -136,7 +136,7 @@ function add(
 ): RenewState {
   return {
     next,
-    ...(within !== undefined && { within }),
+    within,
     renewed: before.renewed + report.renewed,
     packs: before.packs + report.packs,
     rootsLocked: before.rootsLocked + report.rootsLocked,

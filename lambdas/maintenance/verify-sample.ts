@@ -50,11 +50,11 @@ export function makeHandler(deps: {
       partition: input.partition,
       day: new Date(input.startedAt),
       shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs,
-      ...(before.next !== undefined && { state: before.next }),
+      state: before.next,
     });
     for (const message of report.messages) log.warn('damage', { reason: message });
     const state = {
-      ...(next !== undefined && { next }),
+      next,
       packs: before.packs + report.packs,
       bytes: before.bytes + report.bytes,
       resources: before.resources + report.resources,

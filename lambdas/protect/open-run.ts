@@ -93,7 +93,7 @@ export function makeHandler(deps: {
       type,
       ...(await retentionOf(input, plan)),
       readTags: plan.readTags,
-      ...(input.execution === undefined ? {} : { execution: input.execution }),
+      execution: input.execution,
       sourceNow: async () => timeOf.now(),
     });
     if (opened.state === 'over') {

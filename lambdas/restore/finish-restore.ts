@@ -90,7 +90,7 @@ async function complete(
     state,
     point: job.pointId,
     ...(row === undefined ? {} : { target: row.target }),
-    ...(job.degraded && { degraded: job.degraded }),
+    degraded: job.degraded,
     ...did,
   };
   if (row?.state !== 'running') return report;

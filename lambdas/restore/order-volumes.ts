@@ -24,7 +24,7 @@ export async function orderVolumes(
     const original = Object.entries(snapshot.tags).filter(([name]) => !name.startsWith(ownTags));
     const { tags, leftOff } = fitTags({ [restoreTag]: restoreId }, Object.fromEntries(original));
     const keyId = target.keys[snapshot.snapshot];
-    const of = { snapshotId: snapshot.snapshot, ...(keyId === undefined ? {} : { keyId }) };
+    const of = { snapshotId: snapshot.snapshot, keyId };
     const volumeId = await images.createVolume({
       snapshotId: snapshot.snapshot,
       availabilityZone: target.availabilityZone,
@@ -38,7 +38,7 @@ export async function orderVolumes(
       ...of,
       volumeId,
       sourceVolumeId: snapshot.volume,
-      ...(snapshot.device === undefined ? {} : { device: snapshot.device }),
+      device: snapshot.device,
       sizeGiB: snapshot.sizeGiB,
       orderedAt: now.toISOString(),
       tagsLeftOff: [...leftOff],

@@ -104,7 +104,7 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       log.warn('the point is degraded', { restoreId, point: root.point, reason: degraded.meaning });
     const withDegraded = (output: PlanRestoreOutput): PlanRestoreOutput => ({
       ...output,
-      ...(degraded && { degraded }),
+      degraded,
     });
     const machineName = restoreFiles.machine(restoreId);
     if (root.image?.machine !== undefined) await putJson(work, machineName, root.image.machine);
@@ -148,7 +148,7 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       paths: input.paths,
       overwrite: input.overwrite,
       shardCount: shards.length,
-      ...(degraded && { degraded }),
+      degraded,
     } satisfies RestoreJob);
     await putRow(deps, restoreId, execution, row, root, output.target);
     log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });

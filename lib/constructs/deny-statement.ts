@@ -25,7 +25,7 @@ export function denyStatement(denial: Denial): PolicyStatement {
     actions: [...actions],
     ...(resources === undefined ? {} : { resources: [...resources] }),
     ...(exceptResources === undefined ? {} : { notResources: [...exceptResources] }),
-    ...(conditions === undefined ? {} : { conditions }),
+    conditions,
   });
 }
 

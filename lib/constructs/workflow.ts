@@ -116,7 +116,7 @@ export abstract class Workflow extends Construct {
       }),
       itemSelector: { ...fan.itemSelector },
       maxConcurrency: fan.atOnce,
-      ...(fan.toleratedFailures === undefined ? {} : { toleratedFailureCount: fan.toleratedFailures }),
+      toleratedFailureCount: fan.toleratedFailures,
       // Outputs of the items do not fit into a state; the steps write what they have to tell into S3 themselves.
       // The prefix is made of the context only: interpreters differ in what `$` is here, the map's input or its outputs.
       resultWriterV2: new ResultWriterV2({

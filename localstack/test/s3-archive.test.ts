@@ -162,7 +162,7 @@ test.each([undefined, 'STANDARD_IA', 'GLACIER_IR', 'INTELLIGENT_TIERING'])(
   'an object of class %s is read at once, and cannot be thawed',
   async (storageClass) => {
     const { read, thaw } = await startScene({
-      a: [{ content: 'warm', ...(storageClass && { storageClass }) }],
+      a: [{ content: 'warm', storageClass }],
     });
 
     expect(await read('a')).toBe('warm');

@@ -40,7 +40,7 @@ export function listedFileOf(entry: SourceEntry, content: Uint8Array, carriedFro
     ...(hasTexts(attributes) && { attributes }),
     ...(hasTexts(userMetadata) && { userMetadata }),
     ...(hasTexts(tags) && { tags }),
-    ...(carriedFrom !== undefined && { carriedFrom }),
+    carriedFrom,
   };
 }
 

@@ -21,7 +21,7 @@ function problemsOf(read: () => unknown): string {
 }
 
 const bound = (workers: number, resourcesAtOnce?: number) => {
-  const read = config({ workers, ...(resourcesAtOnce === undefined ? {} : { resourcesAtOnce }) });
+  const read = config({ workers, resourcesAtOnce });
   return [read.resourcesAtOnce, read.shardsAtOnce];
 };
 

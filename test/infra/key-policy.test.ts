@@ -109,7 +109,7 @@ function deny(actions: string[], conditions?: Record<string, Record<string, stri
     principals: [new AnyPrincipal()],
     actions,
     resources: ['*'],
-    ...(conditions === undefined ? {} : { conditions }),
+    conditions,
   });
 }
 

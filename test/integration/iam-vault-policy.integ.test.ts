@@ -119,7 +119,7 @@ async function upload(changes: { readonly lockMode?: 'COMPLIANCE'; readonly days
         ...address,
         UploadId,
         MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] },
-        ...(IfNoneMatch === undefined ? {} : { IfNoneMatch }),
+        IfNoneMatch,
       }),
     );
 }

@@ -51,7 +51,7 @@ export async function makeVolume(context: Ec2Context, request: VolumeRequest): P
     kmsKeyId,
     ...checkedPerformance({ ...request, type: volumeType, sizeGiB }),
     isMultiAttach: request.isMultiAttach,
-    ...(fate === undefined ? {} : { fate }),
+    fate,
   };
   await context.contents.createVolume(volume.volumeId, sizeGiB, request.snapshotId);
   context.region.volumes.set(volume.volumeId, volume);

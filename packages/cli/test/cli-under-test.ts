@@ -50,7 +50,7 @@ class MemoryExecutions implements Executions {
   async start(machine: Machine, name: string, input: unknown): Promise<string> {
     if (this.refusal !== undefined) throw this.refusal;
     const arn = `arn:aws:states:eu-west-1:111122223333:execution:${machine}:${name}`;
-    this.started.push({ machine, name, input });
+    this.started.push({ machine, name, input: JSON.parse(JSON.stringify(input)) as unknown }); // as it arrives
     this.#states.set(arn, { status: 'running' });
     return arn;
   }
@@ -285,7 +285,7 @@ export class CliUnderTest {
       resourceArn: bucketArn,
       type: 'synthetic-full',
       sourceNow: async () => Promise.resolve(this.clock.now()),
-      ...(container && { container }),
+      container,
     });
     if (opened.state === 'over') throw new Error('the run is over');
     const step = await consolidatePoint(services, opened.keys, opened.plan, { shouldStop: () => false });

@@ -74,7 +74,7 @@ class Machine {
       directory,
       overwrite: 'never',
       workers: 2,
-      ...(paths && { paths }),
+      paths,
     });
   }
 }

@@ -191,7 +191,12 @@ test('refuses names and links that a file system cannot hold', async () => {
   ).rejects.toMatchObject({
     name: 'RestorePathError',
   });
-  for (const attributes of [{ mode: 'rwx' }, { uid: '4294967296', gid: '1' }, { uid: '1', gid: '-1' }]) {
+  const refused: Record<string, string>[] = [
+    { mode: 'rwx' },
+    { uid: '4294967296', gid: '1' },
+    { uid: '1', gid: '-1' },
+  ];
+  for (const attributes of refused) {
     await expect(target.write(entry('m', { attributes }), pieces(), 'never')).rejects.toMatchObject({
       name: 'TargetEntryError',
     });

@@ -36,7 +36,7 @@ export async function restoreAndCompare(
   const request = {
     point: pointId,
     target: { bucket: testBuckets.restored, prefix },
-    ...(paths && { paths }),
+    paths,
   };
   const { status, reason } = await restore(app, request);
   if (status !== 'SUCCEEDED') return [`the restore of ${pointId} ${status}: ${reason}`];

@@ -167,7 +167,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
       startedAt: now,
       sizeGiB,
       encrypted: this.kmsKeyId !== undefined,
-      ...(this.kmsKeyId === undefined ? {} : { kmsKeyId: this.kmsKeyId }),
+      kmsKeyId: this.kmsKeyId,
       tags,
       visibleFrom: now.getTime() + this.readLagMs,
     }));

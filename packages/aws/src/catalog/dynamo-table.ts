@@ -209,7 +209,7 @@ function expressions(change: ItemChange) {
     ...prefixed(':', change.values),
   };
   return {
-    ...(change.when === undefined ? {} : { ConditionExpression: change.when }),
+    ConditionExpression: change.when,
     ...(names.size === 0
       ? {}
       : { ExpressionAttributeNames: Object.fromEntries([...names].map((name) => [`#${name}`, name])) }),

@@ -322,7 +322,7 @@ function toSnapshot(snapshot: Snapshot & SnapshotInfo): VolumeSnapshot {
     sizeGiB: snapshot.VolumeSize ?? 0,
     encrypted: snapshot.Encrypted ?? false,
     tags: toTagRecord(snapshot.Tags),
-    ...(snapshot.KmsKeyId === undefined ? {} : { kmsKeyId: snapshot.KmsKeyId }),
-    ...(snapshot.StateMessage === undefined ? {} : { stateMessage: snapshot.StateMessage }),
+    kmsKeyId: snapshot.KmsKeyId,
+    stateMessage: snapshot.StateMessage,
   };
 }

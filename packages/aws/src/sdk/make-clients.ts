@@ -156,8 +156,8 @@ function once<Options extends ReturnType<typeof common>>(options: Options) {
  */
 function common(options: ClientOptions) {
   return {
-    ...(options.region === undefined ? {} : { region: options.region }),
-    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    region: options.region,
+    endpoint: options.endpoint,
     retryMode: 'adaptive',
     maxAttempts: 8,
     requestHandler: {

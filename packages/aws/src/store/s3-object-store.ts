@@ -142,10 +142,10 @@ export class S3ObjectStore implements ObjectStore {
       versionId,
       bytes: answer.ContentLength ?? 0,
       storedAt: answer.LastModified ?? new Date(Number.NaN),
-      ...(lock === undefined ? {} : { lock }),
-      ...(answer.StorageClass === undefined ? {} : { storageClass: answer.StorageClass }),
+      lock,
+      storageClass: answer.StorageClass,
       ...(answer.ObjectLockLegalHoldStatus === 'ON' && { legalHold: true }),
-      ...(thaw !== undefined && { thaw }),
+      thaw,
     };
   }
 

@@ -25,7 +25,7 @@ export const auditVerifyCommand = defineCommand({
     const outcome = await verifyAudit(services.store, {
       signal,
       ...(printEntries === true && { onEntry: (entry) => void entries.push(entry) }),
-      ...(checkpoint !== undefined && { keptCheckpoint: checkpoint }),
+      keptCheckpoint: checkpoint,
     });
     if (out.json) await out.document({ ...outcome, ...(printEntries === true && { log: entries }) });
     else await print(outcome, entries, out);

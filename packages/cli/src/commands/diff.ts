@@ -47,7 +47,7 @@ function recordOf({ path, change, unreadIn, before, after }: PointDifference): R
   return {
     ...pathFields(path),
     change,
-    ...(unreadIn !== undefined && { unreadIn }),
+    unreadIn,
     ...(before && { before: factsOf(before) }),
     ...(after && { after: factsOf(after) }),
   };
@@ -55,7 +55,7 @@ function recordOf({ path, change, unreadIn, before, after }: PointDifference): R
 
 function factsOf({ entry, carriedFrom }: NonNullable<PointDifference['before']>): Record<string, unknown> {
   const { kind, size, modifiedMs, changeToken } = entry;
-  return { kind, size, modified: new Date(modifiedMs), changeToken, ...(carriedFrom && { carriedFrom }) };
+  return { kind, size, modified: new Date(modifiedMs), changeToken, carriedFrom };
 }
 
 function lineOf(difference: PointDifference): string {

@@ -194,9 +194,9 @@ async function extract(
     target: new DirectoryTarget({
       root: directory,
       random: systemRandom,
-      ...(vault !== undefined && { vault }),
+      vault,
     }),
-    ...(paths && { paths }),
+    paths,
     overwrite,
     onProgress: (event) => progress.report({ ...event, ...(!paths && { filesTotal: counts.files }) }),
     signal,

@@ -90,8 +90,8 @@ async function printFile(
       kind,
       size,
       modified,
-      ...(link !== undefined && { linkTarget: link }),
-      ...(carriedFrom && { carriedFrom }),
+      linkTarget: link,
+      carriedFrom,
     });
   }
   const isFile = kind === 'object' || kind === 'file';

@@ -47,7 +47,7 @@ async function follow(
   if (state.status !== 'succeeded')
     throw new ExecutionFailedError(`maintenance did not succeed: ${failureText(state)}`);
   const report = parseOutput(state.output, Maintained)?.report;
-  if (out.json) return out.document({ execution, ...(report !== undefined && { report }) });
+  if (out.json) return out.document({ execution, report });
   if (report === undefined) return out.line(`maintenance has ended, execution ${execution}`);
   const { pointsExpired, pointsRenewed, packsSwept, bytesSwept, packsVerified, bytesVerified } = report;
   await out.line(`expired   ${countText(pointsExpired, 'point')}`);

@@ -119,7 +119,7 @@ async function restoreHere(
   const target = new DirectoryTarget({ root: directory, random: connection.services.random });
   const outcome = await restoreLocally(reader, {
     target,
-    ...(paths && { paths }),
+    paths,
     overwrite,
     onProgress: progress.report,
     signal,

@@ -20,7 +20,7 @@ export const runsCommand = defineCommand({
     const { catalog } = (await connect()).services;
     const filter = {
       ...(resource !== undefined && { resourceArn: await resolveResourceArn(catalog, resource) }),
-      ...(plan !== undefined && { plan }),
+      plan,
     };
     const rows: RunRow[] = [];
     for await (const run of catalog.runs.list(filter, range)) {

@@ -48,9 +48,9 @@ export class StepFunctionsExecutions implements Executions {
       const { status, output, error, cause } = await this.#client.send(command);
       return {
         status: statuses[status ?? 'RUNNING'],
-        ...(output !== undefined && { output }),
-        ...(error !== undefined && { error }),
-        ...(cause !== undefined && { cause }),
+        output,
+        error,
+        cause,
       };
     } catch (error) {
       if (isMissing(error)) {
@@ -83,7 +83,7 @@ export class StepFunctionsExecutions implements Executions {
       name: name ?? '',
       status: statuses[status ?? 'RUNNING'],
       startedAt: startDate ?? new Date(Number.NaN),
-      ...(stopDate !== undefined && { endedAt: stopDate }),
+      endedAt: stopDate,
     }));
   }
 

@@ -63,7 +63,7 @@ async function objectContainer(store: ObjectStore, bucket: string, name: string)
     throw thawNeeded({ bucket, objectName: name, versionId, storageClass, state: thaw.state });
   return {
     bytes,
-    read: async (range, signal) => store.get(name, { versionId, range, ...(signal && { signal }) }),
+    read: async (range, signal) => store.get(name, { versionId, range, signal }),
   };
 }
 

@@ -110,7 +110,7 @@ async function printVolumes(
 async function quoteOf(preview: RestorePreview): Promise<RestoreQuote> {
   const { reader, paths, signal } = preview;
   const { quote } = await planRestore(reader, {
-    ...(paths && { paths }),
+    paths,
     limits: defaultShardLimits,
     ...workersOf(preview),
     signal,

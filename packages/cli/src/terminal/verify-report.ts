@@ -103,7 +103,7 @@ export class VerifyReport {
   }
 
   progress({ files, filesTotal }: ProgressEvent): void {
-    this.#files = { files, ...(filesTotal !== undefined && { filesTotal }) };
+    this.#files = { files, filesTotal };
   }
 
   async point(verification: Verification): Promise<void> {

@@ -126,7 +126,7 @@ export async function findAuditHead(
   const startAfter = after === undefined ? undefined : auditEntryName(chain, after.n);
   let last = after?.n ?? 0;
   const listed = store.listVersions(auditChainPrefix(chain), {
-    ...(startAfter !== undefined && { startAfter }),
+    startAfter,
   });
   for await (const { name } of listed) {
     const n = auditEntryNumber(name);

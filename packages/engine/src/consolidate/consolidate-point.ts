@@ -79,9 +79,9 @@ export async function consolidatePoint(
       leaseUntil: new Date(lockUntil),
       lockMode: plan.lockMode,
       retentionClass: plan.retentionClass,
-      ...(plan.storageClass !== undefined && { storageClass: plan.storageClass }),
+      storageClass: plan.storageClass,
     },
-    ...(options.signal && { signal: options.signal }),
+    signal: options.signal,
   };
   const shared = { lockUntil };
   return goOn({ services, keys, plan, base, writing, options, saved, shared });

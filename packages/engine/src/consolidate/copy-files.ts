@@ -137,6 +137,5 @@ type TaggedItem = { readonly item: PointItem; readonly reference: ChunkReference
 async function* withReferences(
   items: AsyncIterable<FetchItem<PointItem>>,
 ): AsyncGenerator<FetchItem<TaggedItem>> {
-  for await (const { tag, reference } of items)
-    yield { tag: { item: tag, reference }, ...(reference && { reference }) };
+  for await (const { tag, reference } of items) yield { tag: { item: tag, reference }, reference };
 }

@@ -166,14 +166,14 @@ async function describeContainer(
     warningCount: inner.warnings,
     // What a point lacks, its container lacks too.
     unread: unreadOf(inner),
-    ...(inner.manifest !== undefined && { manifest: inner.manifest }),
+    manifest: inner.manifest,
     ...(packMap && { packMap: pageRefToText(packMap) }),
     pagePacks: pagePacks.map(pagePackRecordOf),
     pagePacksCounted: pagePacks.length,
     container: {
       pack: stored.packId,
       bytes: stored.bytes,
-      ...(storageClass !== undefined && { storageClass }),
+      storageClass,
     },
     lockedUntil: new Date(Math.min(...pagePacks.map(({ lockedUntil }) => lockedUntil.getTime()))),
   };

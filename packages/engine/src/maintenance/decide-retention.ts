@@ -44,7 +44,7 @@ export async function decideRetention(
   const all = planRetention(points, rules, now, await findDamagedContainers(catalog, points));
   const decisions = plan === undefined ? all.filter(({ point }) => point.holds !== undefined) : all;
   return {
-    ...(plan !== undefined && { plan }),
+    plan,
     rules,
     decisions,
     withoutPlan: all.length - decisions.length,

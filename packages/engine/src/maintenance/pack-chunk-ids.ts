@@ -18,7 +18,7 @@ export type ListChunkIds = (row: PackRow, signal?: AbortSignal) => Promise<reado
 export function createChunkIdReader(store: ObjectStore, keys: VaultKeys): ListChunkIds {
   return async (row, signal) => {
     const { packId, versionId, bytes } = row;
-    const object = { packId, name: objectNameOf(row), ...(versionId !== undefined && { versionId }) };
+    const object = { packId, name: objectNameOf(row), versionId };
     // Of its own for every pack: what ciphers remember of an object is of no use for the next.
     const segments = new SegmentReader(store, new PackCiphers(store, keys));
     try {

@@ -95,7 +95,7 @@ export async function reconcilePoints(
   let report = nothingReconciled;
   const listed = store.listVersions(objectPrefixes.points, {
     ...(from !== undefined && { startAfter: from.after }),
-    ...(signal !== undefined && { signal }),
+    signal,
   });
   for await (const resource of byResource(listed)) {
     report = addReconciled(report, await attempt(services, keys, resource, startedAt));
@@ -262,7 +262,7 @@ async function findEmptied(
           if (await isMissing(services, row, startedAt)) missing.push(row.pointId);
       },
     },
-    { ...(shouldStop && { shouldStop }), ...(signal && { signal }) },
+    { shouldStop, signal },
   );
   const report = {
     ...nothingReconciled,

@@ -147,7 +147,7 @@ async function findLock(
 ): Promise<Date | undefined> {
   const now = await store.now();
   try {
-    const { lock } = await store.head(name, { versionId, ...(signal !== undefined && { signal }) });
+    const { lock } = await store.head(name, { versionId, signal });
     return lock !== undefined && lock.until > now
       ? lock.until
       : new Date(now.getTime() + safety.sweepAgainHours * hourMs);

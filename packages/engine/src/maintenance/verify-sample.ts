@@ -138,7 +138,7 @@ export async function verifySample(
   if (!packs.done) {
     const next =
       last === undefined ? state : { lockUntil: last.lockUntil.toISOString(), packId: last.packId };
-    return { report: unfinished, ...(next !== undefined && { state: next }) };
+    return { report: unfinished, state: next };
   }
   const histories = await workThrough(
     {

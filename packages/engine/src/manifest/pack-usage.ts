@@ -129,7 +129,7 @@ function readRecord(reader: ByteReader, objectName: string): PackDelta {
   if (flags > hasFacts) record.fail(`a record has the unknown flags ${flags}`);
   const facts = flags === hasFacts ? readFacts(record) : undefined;
   record.end();
-  return { packId, references, liveBytes, ...(facts && { facts }) };
+  return { packId, references, liveBytes, facts };
 }
 
 function zigzag(value: number): number {
@@ -150,7 +150,7 @@ function sumDeltas(a: PackDelta, b: PackDelta): PackDelta {
     packId: a.packId,
     references: a.references + b.references,
     liveBytes: a.liveBytes + b.liveBytes,
-    ...(facts && { facts }),
+    facts,
   };
 }
 

@@ -16,7 +16,7 @@ export async function countPageBytes(
   };
   if (root === undefined) return bytes;
   count(root);
-  const options = { enter: (ref: PageRef) => ref.level > 0, ...(signal && { signal }) };
+  const options = { enter: (ref: PageRef) => ref.level > 0, signal };
   for await (const page of walkPages(new PageLoader(source), root, options)) {
     if (!isLeaf(page)) for (const child of page.children) count(child);
   }

@@ -230,7 +230,7 @@ export class ChunkStore {
       dataKey: await vault.currentDataKey(),
       packId: newId<PackId>(random),
       slab: this.#buffers.take(this.#policy.packTargetBytes),
-      ...(compression !== undefined && { compression }),
+      compression,
     });
     return { builder, chunks: [] };
   }

@@ -239,7 +239,7 @@ export class ContainerWriter implements PageSink {
       this.#scratch = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#scratch.length));
     const { vault, compression = defaultCompressionPolicy } = this.#options;
     const context = { vault, cipher: this.#cipher, packId: this.pack.packId, compression };
-    const content = { kind, plain, ...(id !== undefined && { id }) };
+    const content = { kind, plain, id };
     const length = sealFrame(context, this.#frame, content, this.#scratch, 0);
     await this.#parts.write(this.#scratch.subarray(0, length));
     const position = { frame: this.#frame, offset: this.#position, length };

@@ -89,7 +89,7 @@ export function parseObjectName(name: string): ParsedObjectName | undefined {
   const key = patterns.key.exec(name);
   if (key) {
     const fingerprint = key[2];
-    return { kind: 'key', keyId: key[1] as KeyId, ...(fingerprint !== undefined && { fingerprint }) };
+    return { kind: 'key', keyId: key[1] as KeyId, fingerprint };
   }
   const chunks = patterns.chunks.exec(name);
   if (chunks) return { kind: 'chunks', retentionClass: chunks[1] as string, packId: chunks[3] as PackId };

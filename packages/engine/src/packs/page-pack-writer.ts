@@ -79,7 +79,7 @@ export class PagePackWriter implements PageSink {
       dataKey: this.#dataKey,
       packId: newId<PackId>(random),
       slab: this.#slab,
-      ...(compression !== undefined && { compression }),
+      compression,
     });
   }
 

@@ -143,8 +143,8 @@ export class SegmentReader {
 
   async #sizeOf({ name, versionId }: StoredObject, signal: AbortSignal | undefined): Promise<number> {
     const options = {
-      ...(versionId !== undefined && { versionId }),
-      ...(signal !== undefined && { signal }),
+      versionId,
+      signal,
     };
     return (await this.#store.head(name, options)).bytes;
   }

@@ -115,8 +115,8 @@ export function putOptions(
     ...(lease.lockMode !== undefined && {
       lock: { mode: lease.lockMode, until: new Date(Math.ceil(lockUntil.getTime() / 1000) * 1000) },
     }),
-    ...(lease.storageClass !== undefined && { storageClass: lease.storageClass }),
-    ...(signal !== undefined && { signal }),
+    storageClass: lease.storageClass,
+    signal,
   };
 }
 

@@ -22,8 +22,8 @@ export async function fetchRange(
 ): Promise<Uint8Array> {
   return store.get(name, {
     range,
-    ...(versionId !== undefined && { versionId }),
-    ...(signal !== undefined && { signal }),
+    versionId,
+    signal,
   });
 }
 

@@ -78,11 +78,11 @@ export function judgeResource(
   return {
     resource,
     standing,
-    ...(newest && { newest }),
-    ...(clean && { clean }),
+    newest,
+    clean,
     ...(plan && { rpoHours: plan.rpoHours }),
-    ...(ageHours !== undefined && { ageHours }),
-    ...(problem !== undefined && { problem }),
+    ageHours,
+    problem,
   };
 }
 

@@ -140,7 +140,7 @@ export function pointRowOf(
     resourceKind: root.resourceKind,
     plan: root.plan,
     type: root.type,
-    ...(root.base !== undefined && { basePointId: root.base }),
+    basePointId: root.base,
     chainPointId: root.chain,
     runId: root.run,
     sourceTime: new Date(root.sourceTime),

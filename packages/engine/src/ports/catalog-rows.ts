@@ -32,9 +32,9 @@ export function renewPointRow(known: PointRow, row: PointRow): PointRow {
   return {
     ...facts,
     expiresAt: laterOf(known.expiresAt, row.expiresAt),
-    ...(known.holds && { holds: known.holds }),
+    holds: known.holds,
     ...(known.expiring && { expiring: true }),
-    ...(known.snapshotsMissing !== undefined && { snapshotsMissing: known.snapshotsMissing }),
+    snapshotsMissing: known.snapshotsMissing,
   };
 }
 
@@ -47,7 +47,7 @@ export function recoverPackRow(known: PackRow, found: PackRow): PackRow {
   const merged: PackRow = {
     ...known,
     lockUntil: laterOf(known.lockUntil, found.lockUntil),
-    ...(lockedUntil && { lockedUntil }),
+    lockedUntil,
   };
   return (found.holds ?? []).reduce(addHoldTo, merged);
 }

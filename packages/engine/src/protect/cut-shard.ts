@@ -27,13 +27,13 @@ export async function cutShard(
   const cutAt = (to: Uint8Array | undefined, large?: SourceEntry): CutShard => ({
     listed,
     shard: {
-      paths: { ...(range.from && { from: range.from }), ...(to && { to }) },
+      paths: { from: range.from, to },
       ...(large && { largeTail: large.path }),
       files: listed.length,
       bytes,
     },
     stretches: large === undefined ? [] : stretchesOf(large),
-    ...(to !== range.to && to !== undefined && { rest: { from: to, ...(range.to && { to: range.to }) } }),
+    ...(to !== range.to && to !== undefined && { rest: { from: to, to: range.to } }),
   });
   for await (const entry of source.list(range, signal)) {
     const entryBytes = Math.min(entry.size, stretchBytes);

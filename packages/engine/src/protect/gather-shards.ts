@@ -83,7 +83,7 @@ export async function gatherShards(
     random,
     vault: keys,
     lease: packLeaseOf(plan),
-    ...(signal && { signal }),
+    signal,
   });
   const gathering = new Gathering(before.gathered);
   const known = () => createPageReader(store, keys, [...(plan.base?.pagePacks ?? []), ...gathering.known]);
@@ -95,8 +95,7 @@ export async function gatherShards(
   /** Unchanged neighbours become one range, so that pages across their seam need not even be read. */
   let unchanged: KeyRange | undefined;
   const endUnchanged = async (): Promise<void> => {
-    if (unchanged !== undefined)
-      await mergeInto(builder, base, [], { range: unchanged, ...(signal && { signal }) });
+    if (unchanged !== undefined) await mergeInto(builder, base, [], { range: unchanged, signal });
     unchanged = undefined;
   };
   const finish = async (): Promise<void> => {
@@ -238,7 +237,7 @@ function rangeOf({ keys, unchanged }: ShardResult): KeyRange | undefined {
 
 /** Both of two ranges, the second of which begins where the first ends. */
 function extended({ from }: KeyRange, { to }: KeyRange): KeyRange {
-  return { ...(from && { from }), ...(to && { to }) };
+  return { from, to };
 }
 
 function isNext(before: KeyRange | undefined, { from }: KeyRange): boolean {

@@ -69,7 +69,7 @@ export async function joinSomeShards(
     random,
     vault: keys,
     lease: packLeaseOf(plan),
-    ...(signal && { signal }),
+    signal,
   });
   const written: PagePackRecord[] = [...(plan.base?.pagePacks ?? []), ...shards.pagePacks];
   const fileKind = createFileTreeKind(keys);
@@ -92,7 +92,7 @@ export async function joinSomeShards(
   const packMapBase = new TreeReader(packMapKind, pages.source, packMapRoot);
   const deltas = await sumUsage(services, plan, shards.usage, mended.usage);
   const merged = await mergeTree(packMapKind, pages, packMapRoot, applyUsage(packMapBase, deltas, signal), {
-    ...(signal && { signal }),
+    signal,
   });
   written.push(...(await writer.finish()).map(pagePackRecordOf));
 

@@ -122,7 +122,7 @@ function replace(from: Uint8Array, to: Uint8Array, file: BaseFile | undefined, p
   const own = encodeFileEntry({
     entry: file.file.entry,
     mustRead: true,
-    ...(carriedFrom && { carriedFrom }),
+    carriedFrom,
   });
   return [{ ...changeOf(own), clearTo: to }, ...file.entries.slice(1).map(changeOf)];
 }

@@ -79,7 +79,7 @@ async function startListing({ source, signal }: ListShardsOptions): Promise<List
   const bounds = [undefined, ...cuts.map((cut) => toBase64(cut)), undefined];
   const ranges = bounds.slice(1).map((to, at) => {
     const from = bounds[at];
-    return { ...(from !== undefined && { from }), ...(to !== undefined && { to }), parts: 0, done: false };
+    return { from, to, parts: 0, done: false };
   });
   return { ranges };
 }
@@ -161,8 +161,8 @@ class ShardCutter {
 
   #close(to: Uint8Array | undefined, largeTail?: Uint8Array): void {
     this.#drafts.push({
-      paths: { ...(this.#from && { from: this.#from }), ...(to && { to }) },
-      ...(largeTail && { largeTail }),
+      paths: { ...(this.#from && { from: this.#from }), to },
+      largeTail,
       files: this.#files,
       bytes: this.#bytes,
     });

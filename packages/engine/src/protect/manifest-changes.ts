@@ -342,9 +342,7 @@ export class ManifestChanges {
     if (file === undefined) return undefined;
     const carriedFrom = file.carriedFrom ?? this.#options.plan.base?.pointId;
     this.#countEntry(file.entry);
-    this.#waiting.push(
-      changeOf(encodeFileEntry({ entry: file.entry, mustRead: true, ...(carriedFrom && { carriedFrom }) })),
-    );
+    this.#waiting.push(changeOf(encodeFileEntry({ entry: file.entry, mustRead: true, carriedFrom })));
     return carriedFrom;
   }
 

@@ -69,16 +69,16 @@ export async function protectShard(
 
   const lease = packLeaseOf(plan);
   const keeper = new LeaseKeeper({ catalog, store, ...lease, except: plan.copiedPacks });
-  const storing = { catalog, store, clock, random, lease, vault: keys, ...(signal && { signal }) };
+  const storing = { catalog, store, clock, random, lease, vault: keys, signal };
   const openChunkStore = (): ChunkStore =>
     new ChunkStore({
       ...storing,
       chunkIndex: index,
       leases: keeper,
       sharePacks: !plan.isolated,
-      ...(options.buffers && { buffers: options.buffers }),
+      buffers: options.buffers,
       onPackStored: (pack) => keeper.adopt(pack),
-      ...(options.storePolicy && { policy: options.storePolicy }),
+      policy: options.storePolicy,
     });
   const chunks = openChunkStore();
   const pages = await PagePackWriter.open(storing);
@@ -95,7 +95,7 @@ export async function protectShard(
           plan,
           pages: pageSource,
           chunks: openChunkStore(),
-          ...(signal && { signal }),
+          signal,
         });
 
   const usage = new PackUsage();
@@ -105,12 +105,12 @@ export async function protectShard(
     chunks,
     content: new ContentWriter(chunks, contentDefinedCuts()),
     usage,
-    earlier: new EarlierContent({ store, keys, plan, keeper, chunks, ...(signal && { signal }) }),
+    earlier: new EarlierContent({ store, keys, plan, keeper, chunks, signal }),
     findTags: async (entry) =>
       plan.readTags && source.getTags !== undefined ? source.getTags(entry, signal) : undefined,
-    ...(copier && { copier }),
-    ...(options.onSourceRead && { onSourceRead: options.onSourceRead }),
-    ...(options.onProgress && { onProgress: options.onProgress }),
+    copier,
+    onSourceRead: options.onSourceRead,
+    onProgress: options.onProgress,
   });
   const decisions =
     shard.stretch === undefined ? decideRange(shard, base, options) : decideStretch(shard, base, options);
@@ -118,8 +118,8 @@ export async function protectShard(
     source,
     readTags: plan.readTags && shard.stretch === undefined,
     rangeOf: (entry) => rangeOf(shard, entry),
-    ...(copier && { copier }),
-    ...(signal && { signal }),
+    copier,
+    signal,
   });
 
   const range = keysOf(shard);
@@ -131,7 +131,7 @@ export async function protectShard(
   if (!unchanged)
     await mergeInto(builder, baseRoot, startingWith(first.value, found), {
       range,
-      ...(signal && { signal }),
+      signal,
     });
   await chunks.end();
   await copier?.chunks.end();
@@ -156,7 +156,7 @@ export async function protectShard(
     warnings: [...changes.warnings],
     entries: changes.entries,
     leftOut: changes.leftOut,
-    ...(changes.firstUnread !== undefined && { firstUnread: changes.firstUnread }),
+    firstUnread: changes.firstUnread,
     pagePacks: pagePacks.map(pagePackRecordOf),
     large: [...changes.large],
     usage: usagePart,
@@ -212,5 +212,5 @@ async function* decideStretch(
     !usesPacks(new BaseFile([first, ...rest], origin), new Set(plan.unleasedPacks), origin);
   const file = first === undefined ? undefined : new BaseFile([first, ...rest], origin);
   if (file !== undefined && unchanged) yield [{ action: 'keep', listed, base: file }];
-  else yield [{ action: 'read', listed, ...(file && { base: file }) }];
+  else yield [{ action: 'read', listed, base: file }];
 }

@@ -67,7 +67,7 @@ export function keysOf({ paths, stretch, largeTail }: Shard): KeyRange {
     };
   }
   const to = largeTail === undefined ? paths.to && entryKey(paths.to) : extentKey(largeTail, stretchBytes);
-  return { ...(paths.from && { from: entryKey(paths.from) }), ...(to && { to }) };
+  return { ...(paths.from && { from: entryKey(paths.from) }), to };
 }
 
 /** Joins neighbouring ranges that are small together, and numbers what remains. */
@@ -87,10 +87,10 @@ export function numberShards(drafts: readonly ShardDraft[], limits: ShardLimits)
         files: last.files + draft.files,
         bytes: last.bytes + draft.bytes,
         paths: {
-          ...(last.paths.from && { from: last.paths.from }),
-          ...(draft.paths.to && { to: draft.paths.to }),
+          from: last.paths.from,
+          to: draft.paths.to,
         },
-        ...(draft.largeTail && { largeTail: draft.largeTail }),
+        largeTail: draft.largeTail,
       };
     } else {
       joined.push(draft);
@@ -99,8 +99,8 @@ export function numberShards(drafts: readonly ShardDraft[], limits: ShardLimits)
   return joined.map(({ paths, stretch, largeTail }, index) => ({
     index,
     paths,
-    ...(stretch && { stretch }),
-    ...(largeTail && { largeTail }),
+    stretch,
+    largeTail,
   }));
 }
 

@@ -211,7 +211,7 @@ async function indexChunks(
 ): Promise<number | undefined> {
   const segments = new SegmentReader(store, new PackCiphers(store, keys));
   try {
-    const object = { packId, name, ...(versionId !== undefined && { versionId }) };
+    const object = { packId, name, versionId };
     const { directory } = await segments.readDirectory(object, bytes);
     const items = directory.entries
       .filter(({ kind }) => kind === 'chunk')

@@ -28,7 +28,7 @@ export async function* listEntries(
   let from = range.from;
   for (;;) {
     let skipTo: Uint8Array | undefined;
-    const part = { ...(from && { from }), ...(range.to && { to: range.to }) };
+    const part = { from, to: range.to };
     for await (const entry of reader.manifest.range(part, signal === undefined ? {} : { signal })) {
       const key = decodeFileKey(entry.key, origin);
       if (key.offset !== undefined) continue;

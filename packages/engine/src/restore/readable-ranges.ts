@@ -61,8 +61,7 @@ function without(lost: readonly Stretch[]): KeyRange[] {
   const ranges: KeyRange[] = [];
   let from: Uint8Array | undefined;
   for (const gap of lost.toSorted((a, b) => compareBytes(a.from, b.from))) {
-    if (compareBytes(from ?? new Uint8Array(0), gap.from) < 0)
-      ranges.push({ ...(from && { from }), to: gap.from });
+    if (compareBytes(from ?? new Uint8Array(0), gap.from) < 0) ranges.push({ from, to: gap.from });
     if (from === undefined || compareBytes(from, gap.to) < 0) from = gap.to;
   }
   ranges.push(from === undefined ? {} : { from });
@@ -74,5 +73,5 @@ export function intersect(a: KeyRange, b: KeyRange): KeyRange | undefined {
   const from = a.from && b.from ? (compareBytes(a.from, b.from) > 0 ? a.from : b.from) : (a.from ?? b.from);
   const to = a.to && b.to ? (compareBytes(a.to, b.to) < 0 ? a.to : b.to) : (a.to ?? b.to);
   if (from && to && compareBytes(from, to) >= 0) return undefined;
-  return { ...(from && { from }), ...(to && { to }) };
+  return { from, to };
 }

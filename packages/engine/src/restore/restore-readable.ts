@@ -78,7 +78,7 @@ async function restoreEntries(
           onProgress: ({ files, bytes }) =>
             onProgress({ step: 'restore', files: total.files + files, bytes: total.bytes + bytes }),
         }),
-        ...(signal && { signal }),
+        signal,
       });
       for (const name of ['files', 'bytes', 'written', 'kept', 'same'] as const) total[name] += outcome[name];
       keptFiles = joinKept(keptFiles, outcome.keptFiles);

@@ -64,7 +64,7 @@ async function protectHere(
   { source, limits = defaultShardLimits, onProgress, signal }: BackUpFilesOptions,
 ): Promise<number> {
   const shards = await listAll(services, source, plan, limits, signal);
-  const shardOptions = { keys, plan, source, ...(onProgress && { onProgress }), ...(signal && { signal }) };
+  const shardOptions = { keys, plan, source, onProgress, signal };
   for (const shard of shards) await protectShard(services, shard, shardOptions);
   return shards.length;
 }
@@ -87,7 +87,7 @@ async function listAll(
         workPrefix: runPrefix(plan.runId),
         limits,
         shouldStop: () => clock.now().getTime() >= touchAt,
-        ...(signal && { signal }),
+        signal,
       },
       state,
     );

@@ -88,8 +88,8 @@ export async function findDeadPacks(
 function baseOf(root: StoredRoot['root']): NonNullable<RunPlan['base']> {
   return {
     pointId: root.point,
-    ...(root.manifest !== undefined && { manifest: root.manifest }),
-    ...(root.packMap !== undefined && { packMap: root.packMap }),
+    manifest: root.manifest,
+    packMap: root.packMap,
     pagePacks: root.pagePacks,
     pagePacksCounted: root.pagePacksCounted,
   };

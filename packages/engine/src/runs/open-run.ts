@@ -69,7 +69,7 @@ export async function openRun(services: WriteServices, request: RunRequest): Pro
     startedAt: now,
     aliveUntil: aliveUntil(clock.now()),
     state: 'open',
-    ...(request.execution !== undefined && { execution: request.execution }),
+    execution: request.execution,
   });
   if (row.state !== 'open') return { state: 'over', run: row };
   const { until } = keysUntil(row.leaseUntil, policy);
@@ -140,7 +140,7 @@ async function decide(
     resourceKind: request.resourceKind,
     plan: request.plan,
     type: decided.type,
-    ...(decided.reason !== undefined && { typeReason: decided.reason }),
+    typeReason: decided.reason,
     ...(decided.base !== undefined &&
       decided.type !== 'synthetic-full' && { chainPointId: decided.base.chainPointId }),
     keepDays: request.keepDays,
@@ -172,9 +172,9 @@ async function decide(
   });
   await catalog.runs.update(request.runId, {
     type: plan.type,
-    ...(plan.typeReason !== undefined && { typeReason: plan.typeReason }),
+    typeReason: plan.typeReason,
     ...(plan.base !== undefined && { basePointId: plan.base.pointId }),
-    ...(plan.chainPointId !== undefined && { chainPointId: plan.chainPointId }),
+    chainPointId: plan.chainPointId,
   });
   return plan;
 }

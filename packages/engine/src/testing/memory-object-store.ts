@@ -170,10 +170,10 @@ export class MemoryObjectStore implements ObjectStore {
     const thaw = this.#thawOf(version);
     return {
       ...describe(name, version),
-      ...(version.lock === undefined ? {} : { lock: version.lock }),
-      ...(version.storageClass === undefined ? {} : { storageClass: version.storageClass }),
+      lock: version.lock,
+      storageClass: version.storageClass,
       ...(version.legalHold === true && { legalHold: true }),
-      ...(thaw !== undefined && { thaw }),
+      thaw,
     };
   }
 

@@ -50,7 +50,7 @@ export async function verifyHistory(
   const read = async ({ versionId, pointId }: Version): Promise<Link | HistoryProblem | undefined> => {
     try {
       const { root, sha256 } = await readRoot(store, keys, resourceArn, pointId, versionId);
-      return { point: root.point, sha256, ...(root.previous && { previous: root.previous }) };
+      return { point: root.point, sha256, previous: root.previous };
     } catch (error) {
       // Removed since it was listed: whether it may be is decided below, as for all that are gone.
       if (error instanceof ObjectNotFoundError) return undefined;

@@ -80,7 +80,7 @@ export function createSharedChecks(
   const frames = new KnownFrames();
   return {
     frames,
-    objects: new ObjectChecker({ store, keys, memory: frames, ...(catalog && { catalog }) }),
+    objects: new ObjectChecker({ store, keys, memory: frames, catalog }),
   };
 }
 

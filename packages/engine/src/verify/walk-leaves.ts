@@ -52,7 +52,7 @@ export async function* walkLeaves(
       yield { entries: page.entries };
     } catch (error) {
       if (!isLoss(error)) throw error;
-      yield { lost: ref, ...(after && { after }), error };
+      yield { lost: ref, after, error };
     }
     after = ref.lastKey;
   }

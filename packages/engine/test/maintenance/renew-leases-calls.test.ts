@@ -54,7 +54,7 @@ test('a call that runs out of time between two points says where, and the next o
   for (let state: RenewState | undefined; calls === 0 || state !== undefined; calls += 1) {
     const call = await renewResource(renewServices(harness, plan), keys, harness.arn, {
       shouldStop: () => true,
-      ...(state !== undefined && { state }),
+      state,
     });
     state = call.state;
     renewed += call.report.renewed;
@@ -79,7 +79,7 @@ test('points that fail every time do not keep a call that has little time from t
   for (let state: RenewState | undefined, first = true; first || state !== undefined; first = false) {
     const call = await renewResource({ ...services, store }, await harness.keys(), harness.arn, {
       shouldStop: () => true,
-      ...(state !== undefined && { state }),
+      state,
     });
     state = call.state;
     report = addRenewals(report, call.report);

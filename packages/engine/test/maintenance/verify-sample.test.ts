@@ -239,7 +239,7 @@ test('a call that runs out of time goes on behind the packs that it has verified
         ...options,
         partition,
         shouldStop: () => (asked += 1) > 1,
-        ...(state !== undefined && { state }),
+        state,
       });
       state = step.state;
       seen += step.report.packs;

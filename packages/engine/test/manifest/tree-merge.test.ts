@@ -80,7 +80,7 @@ describe('merging changes into a tree', () => {
     await fc.assert(
       fc.asyncProperty(someValues, someEdits, bounds, fc.boolean(), async (values, edits, at, tight) => {
         const store = new MemoryPageStore();
-        const single = edits.map(({ n, value }) => ({ n, ...(value !== undefined && { value }) }));
+        const single = edits.map(({ n, value }) => ({ n, value }));
         const base = await buildTree(highKind, store, entriesOf(values));
         const boundKey = (n: number): Uint8Array => (tight ? keyAfter(numberKey(n - 1)) : numberKey(n));
 

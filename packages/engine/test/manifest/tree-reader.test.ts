@@ -17,9 +17,7 @@ const bound = fc.option(
   ),
   { nil: undefined },
 );
-const someRange: fc.Arbitrary<KeyRange> = fc
-  .tuple(bound, bound)
-  .map(([from, to]) => ({ ...(from && { from }), ...(to && { to }) }));
+const someRange: fc.Arbitrary<KeyRange> = fc.tuple(bound, bound).map(([from, to]) => ({ from, to }));
 
 function isIn(key: Uint8Array, { from, to }: KeyRange): boolean {
   return (

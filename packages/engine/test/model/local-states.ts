@@ -104,7 +104,7 @@ export class LocalStates {
       actor,
       pending: [...live.pending].map(([number, call]) => ({ number, call })),
       outcome: live.outcome,
-      ...(from && { from }),
+      from,
       next: new Map(),
     };
     if (live.pending.size === 0 && live.outcome === undefined)

@@ -59,7 +59,7 @@ function usesOf(references: readonly ChunkReference[]): RemainingUses {
 async function* itemsOf(
   references: readonly (ChunkReference | undefined)[],
 ): AsyncGenerator<FetchItem<number>> {
-  for (const [tag, reference] of references.entries()) yield { tag, ...(reference && { reference }) };
+  for (const [tag, reference] of references.entries()) yield { tag, reference };
 }
 
 async function fetchAll(

@@ -15,7 +15,7 @@ async function restorePaths(
   files = 10_000,
 ): Promise<string[]> {
   const { shards } = await planRestore(reader, {
-    ...(paths && { paths }),
+    paths,
     limits: { ...limits, files },
     workers: 2,
   });

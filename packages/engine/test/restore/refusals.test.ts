@@ -180,7 +180,7 @@ async function restoreInShards(
 ): Promise<readonly RestoreOutcome[]> {
   const { overwrite, paths, backwards } = options;
   const limits = { files: 1, bytes: 2 ** 30 };
-  const { shards } = await planRestore(reader, { limits, workers: 4, ...(paths && { paths }) });
+  const { shards } = await planRestore(reader, { limits, workers: 4, paths });
   const selection = selectKeys(paths);
   const outcomes: RestoreOutcome[] = [];
   for (const shard of backwards === true ? shards.toReversed() : shards)

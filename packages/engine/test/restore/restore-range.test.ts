@@ -50,7 +50,7 @@ async function restoreWatched(harness: Harness, point: PointReader['root'], fetc
   const { store, ranges } = watched(harness.store);
   const reader = new PointReader(store, await harness.keys(), point);
   const target = new MemoryTarget();
-  await restoreRange(reader, { range: {}, target, overwrite: 'never', ...(fetch && { fetch }) });
+  await restoreRange(reader, { range: {}, target, overwrite: 'never', fetch });
   expect(describeState(stateOf(target))).toEqual(describeState(await harness.snapshotOfSource()));
   return {
     ranges,

@@ -20,7 +20,7 @@ async function splitBy(reader: PointReader, files: number, paths?: readonly stri
   const { shards } = await planRestore(reader, {
     limits: { ...noLimit, files },
     workers: 2,
-    ...(paths && { paths }),
+    paths,
   });
   return (await splitDirectories(reader, shards)).restored.map(({ path }) =>
     Buffer.from(path).toString('utf8'),

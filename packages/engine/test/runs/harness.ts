@@ -100,7 +100,7 @@ export class Harness {
       type,
       keepDays: options.keepDays ?? 35,
       readTags: options.readTags ?? true,
-      ...(options.isolated !== undefined && { isolated: options.isolated }),
+      isolated: options.isolated,
       sourceNow: async () => source.now(),
     };
   }
@@ -111,7 +111,7 @@ export class Harness {
     const { services = this.services, source = this.source, limits } = options;
     const request = this.request(type, options);
     if (type === 'synthetic-full') return this.#consolidate(services, request, options);
-    return backUpFiles(services, request, { source, ...(limits && { limits }) });
+    return backUpFiles(services, request, { source, limits });
   }
 
   async #consolidate(

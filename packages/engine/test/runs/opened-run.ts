@@ -24,10 +24,7 @@ export async function open(
   type: 'full' | 'incremental',
   runId?: RunId,
 ): Promise<Extract<OpenedRun, { state: 'open' }>> {
-  const opened = await openRun(
-    harness.services,
-    harness.request(type, { isolated: true, ...(runId && { runId }) }),
-  );
+  const opened = await openRun(harness.services, harness.request(type, { isolated: true, runId }));
   if (opened.state === 'over') throw new Error('the run is over');
   return opened;
 }

@@ -137,7 +137,7 @@ export class FilesystemObjectStore implements ObjectStore {
   }
 
   extendLock(name: string, versionId: string, lock: ObjectLock, signal?: AbortSignal): Promise<ObjectLock> {
-    return this.#writing(name, { lock, ...(signal === undefined ? {} : { signal }) }, async () => {
+    return this.#writing(name, { lock, signal }, async () => {
       const { lock: current, versionId: storedId } = await this.#objects.locate(name, versionId);
       if (current !== undefined && current.until >= lock.until) return current;
       // A lock of compliance mode is never weakened, whatever the caller's mode is.
@@ -161,7 +161,7 @@ export class FilesystemObjectStore implements ObjectStore {
 
   /** Nothing is archived here, so there is nothing to wait for. */
   async thaw(name: string, versionId: string, options: { readonly signal?: AbortSignal }): Promise<void> {
-    await this.head(name, { versionId, ...(options.signal && { signal: options.signal }) });
+    await this.head(name, { versionId, signal: options.signal });
   }
 
   async *listVersions(
@@ -172,7 +172,7 @@ export class FilesystemObjectStore implements ObjectStore {
     try {
       for (const name of listObjectNames(this.#root, {
         prefix,
-        ...(startAfter === undefined ? {} : { startAfter }),
+        startAfter,
       })) {
         signal?.throwIfAborted();
         for (const version of (await this.#objects.locateAll(name)).toReversed()) yield versionOf(version);
@@ -237,7 +237,7 @@ export class FilesystemObjectStore implements ObjectStore {
     const version = {
       versionId: id.slice(0, versionIdDigits),
       storedAt: this.#clock.now(),
-      ...(storageClass === undefined ? {} : { storageClass }),
+      storageClass,
     };
     const record = this.#objects.record(name);
     // At once: until the bytes have their name, nobody sees either of them.

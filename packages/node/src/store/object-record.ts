@@ -104,8 +104,8 @@ export class ObjectRecord {
         versionId,
         storedAt: new Date(Number(storedAt)),
         besides: files.includes(`data-${versionId}`),
-        ...(storageClass === undefined ? {} : { storageClass }),
-        ...(lock === undefined ? {} : { lock }),
+        storageClass,
+        lock,
         ...(files.includes(holdFileName(versionId)) && { legalHold: true }),
       });
     }
@@ -119,7 +119,7 @@ export class ObjectRecord {
     const files = await this.#files();
     const lock = findLatestLock(files, versionId);
     return {
-      ...(lock === undefined ? {} : { lock }),
+      lock,
       ...(files.includes(holdFileName(versionId)) && { legalHold: true }),
     };
   }

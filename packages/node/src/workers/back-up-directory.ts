@@ -88,7 +88,7 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
         },
         {
           source,
-          ...(signal && { signal }),
+          signal,
           protectAll: async (plan, keys) =>
             protectAll({ plan, keys, options, warm, onLastShard: checkpoint }),
         },
@@ -131,7 +131,7 @@ async function protectAll({
     tasks: thenCall(onLastShard, queue.shards()),
     order: 'done',
     onNews: (news) => queue.take(news as CutNews),
-    ...(signal && { signal }),
+    signal,
   });
   for await (const _ of pool);
   return queue.count;

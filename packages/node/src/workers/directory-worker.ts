@@ -128,7 +128,7 @@ serveTasks(async (initial: unknown) => {
         buffers,
         storePolicy: localStore,
         onSourceRead: waits,
-        ...(listed && { listed }),
+        listed,
       });
       if (warnings.length > 0) {
         const leftOut = new FactCounts<LeftOutFact>();

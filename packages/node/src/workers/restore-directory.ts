@@ -78,7 +78,7 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
           },
           tasks: shards,
           order: 'done',
-          ...(signal && { signal }),
+          signal,
         });
         let outcome = nothingYet;
         for await (const part of pool) outcome = sumOutcomes(outcome, part);
@@ -97,7 +97,7 @@ async function cut(
   { paths, workers, limits = localRestoreLimits, signal }: RestoreDirectoryOptions,
 ): Promise<readonly RestoreShard[]> {
   if (paths === undefined) return cutByPages(reader, limits, signal);
-  return (await planRestore(reader, { limits, workers, paths, ...(signal && { signal }) })).shards;
+  return (await planRestore(reader, { limits, workers, paths, signal })).shards;
 }
 
 /** Directories above selected paths that are not selected themselves: several workers may write into them, too. */

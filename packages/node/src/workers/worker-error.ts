@@ -26,7 +26,7 @@ export function carryError(thrown: unknown, depth = 0): CarriedError {
     name: thrown.name,
     message: thrown.message,
     fields,
-    ...(thrown.stack === undefined ? {} : { stack: thrown.stack }),
+    stack: thrown.stack,
     ...(thrown.cause === undefined || depth >= causesMost
       ? {}
       : { cause: carryError(thrown.cause, depth + 1) }),
