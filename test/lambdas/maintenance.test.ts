@@ -391,7 +391,7 @@ describe('snapshots', () => {
     for (const { snapshotId } of images.snapshots) await images.removeSnapshot(snapshotId);
     const faulty = withFaults(
       catalog,
-      new FaultPlan([{ kind: 'throttle', call: 1, method: 'noteSnapshotsMissing' }]),
+      new FaultPlan([{ kind: 'throttle', call: 1, method: 'points.noteSnapshotsMissing' }]),
     );
 
     const swept = await makeSweepSnapshots({ catalog: faulty, images, clock, log })({}, PLENTY);
