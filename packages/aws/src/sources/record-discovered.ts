@@ -48,7 +48,7 @@ export async function recordDiscovered(
     const seenAt = clock.now();
     for (const resource of resources) {
       const { tags, ...checked } = withPlanChecked(resource, plans);
-      await catalog.resources.put({ ...checked, ...(tags && { tags }), seenAt });
+      await catalog.resources.put({ ...checked, tags, seenAt });
       recorded.push(checked);
     }
     // Of what comes after the last group the listing is one call's work, so it gets a whole one.

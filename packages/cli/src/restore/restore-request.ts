@@ -60,9 +60,9 @@ export function findDestination(values: DestinationValues): RestoreDestination |
     named.push({
       kind: 'volumes',
       availabilityZone,
-      ...(type !== undefined && { type }),
-      ...(iops !== undefined && { iops }),
-      ...(throughput !== undefined && { throughput }),
+      type,
+      iops,
+      throughput,
     });
   }
   if (directory !== undefined) named.push({ kind: 'directory', directory });
@@ -187,9 +187,9 @@ export function restoreInput(
 ): Record<string, unknown> {
   return {
     point: point.pointId,
-    ...(paths && { paths }),
+    paths,
     target: targetOf(destination),
-    ...(overwrite && { overwrite }),
+    overwrite,
     ...(Object.keys(thaw).length > 0 && { thaw }),
   };
 }

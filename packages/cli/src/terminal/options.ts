@@ -80,7 +80,7 @@ export function timeRangeOf(values: {
   const to = values.to === undefined ? undefined : timeOf('--to', values.to, 'end');
   if (from !== undefined && to !== undefined && from > to)
     throw new UsageError(`--from "${values.from}" is later than --to "${values.to}"; exchange them`);
-  return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+  return { from, to };
 }
 
 const timeForm = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
