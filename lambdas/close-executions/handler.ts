@@ -1,7 +1,7 @@
 import {
   CloudWatchMetrics,
   DynamoCatalog,
-  Executions,
+  EndedExecutions,
   makeAuditServices,
   makeCloudWatchClient,
   makeDynamoClient,
@@ -27,7 +27,7 @@ export const handler = makeHandler({
     hold: env.HOLD_MACHINE_ARN,
     maintenance: env.MAINTENANCE_MACHINE_ARN,
   },
-  executions: new Executions(makeStepFunctionsClient()),
+  executions: new EndedExecutions(makeStepFunctionsClient()),
   audit: new AuditLog(services),
   catalog: new DynamoCatalog(clients.dynamo, env.CATALOG_TABLE, clock, random),
   clock,

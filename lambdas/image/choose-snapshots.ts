@@ -1,4 +1,4 @@
-import type { VolumeSnapshot } from '@holdfast/aws';
+import type { Ec2Snapshot } from '@holdfast/aws';
 import { ATTEMPT_TAG } from './image-record.ts';
 
 /** The snapshots of one order, which belong to one moment. */
@@ -14,7 +14,7 @@ export interface SnapshotSet {
  * @param found - oldest first.
  */
 export function chooseSnapshots(
-  found: readonly VolumeSnapshot[],
+  found: readonly Ec2Snapshot[],
   volumeIds: readonly string[],
 ): SnapshotSet | undefined {
   const orders = Map.groupBy(found, ({ tags }) => tags[ATTEMPT_TAG] ?? '');

@@ -1,4 +1,4 @@
-import type { Ec2Images, VolumeSnapshot } from '@holdfast/aws';
+import type { Ec2Images, Ec2Snapshot } from '@holdfast/aws';
 import {
   aliveUntil,
   BackupError,
@@ -89,7 +89,7 @@ async function order(
   records: ImageRecords,
   run: RunPlan,
   { volumes, machine }: DescribedImage,
-): Promise<VolumeSnapshot[]> {
+): Promise<Ec2Snapshot[]> {
   const attempt = newId(services.random);
   const claim = { attempt, claimedAt: services.clock.now(), isRefused: false };
   await records.putClaim(claim);
@@ -128,7 +128,7 @@ async function order(
 async function removeOthers(
   { images, log }: SnapshotDeps,
   run: RunPlan,
-  found: readonly VolumeSnapshot[],
+  found: readonly Ec2Snapshot[],
   kept: ReadonlySet<string>,
 ): Promise<void> {
   for (const { snapshotId } of found) {

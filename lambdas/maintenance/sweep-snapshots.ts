@@ -1,4 +1,4 @@
-import type { Ec2Images, VolumeSnapshot } from '@holdfast/aws';
+import type { Ec2Images, Ec2Snapshot } from '@holdfast/aws';
 import {
   addFailures,
   workThrough,
@@ -82,7 +82,7 @@ export function makeHandler(deps: {
 /** @returns how many points lack snapshots, and those of which it could not be noted. */
 async function notePoints(
   { catalog, clock, log }: Parameters<typeof makeHandler>[0],
-  tagged: readonly VolumeSnapshot[],
+  tagged: readonly Ec2Snapshot[],
 ): Promise<{ readonly lacking: number; readonly failures: StepFailures }> {
   const now = clock.now();
   const complete = Map.groupBy(
@@ -119,7 +119,7 @@ function isImageThatHasToBeWhole(point: PointRow, now: Date): boolean {
   return isKept && now.getTime() - committedAt.getTime() > safety.pointSettleHours * 3_600_000;
 }
 
-function runOf({ tags }: VolumeSnapshot): RunId {
+function runOf({ tags }: Ec2Snapshot): RunId {
   return tags[RUN_TAG] as RunId;
 }
 

@@ -9,7 +9,7 @@ import {
 } from '@holdfast/engine';
 import { checkVolumeWishes } from './volume-shape.ts';
 import type { RestoreInput } from './restore-input.ts';
-import type { RestoreTarget } from './restore-job.ts';
+import type { JobTarget } from './restore-job.ts';
 
 /** What a deployment allows, and where a person finds what a restore leaves to them. */
 export interface MachineTargetRules extends TargetRules {
@@ -18,7 +18,7 @@ export interface MachineTargetRules extends TargetRules {
 }
 
 /** Where a restore goes: what workers here write, or a directory that the caller's own process writes. */
-export type ChosenTarget = RestoreTarget | { readonly kind: 'directory'; readonly directory: string };
+export type ChosenTarget = JobTarget | { readonly kind: 'directory'; readonly directory: string };
 
 /**
  * Decides where a restore writes, by what the point consists of and what the configuration allows.
@@ -57,7 +57,7 @@ function volumesOf(
   image: NonNullable<Root['image']>,
   { target, paths }: Pick<RestoreInput, 'target' | 'paths'>,
   { region, machineFile }: MachineTargetRules,
-): RestoreTarget {
+): JobTarget {
   const { volumes } = target;
   if (volumes === undefined) {
     const launch =

@@ -7,7 +7,7 @@ import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { metric, type Metrics } from '../runtime/metrics.ts';
 import { getJson } from '../runtime/work-json.ts';
-import { addOutcomes, type FilesReport } from './sum-outcomes.ts';
+import { sumOutcomes, type FilesReport } from './sum-outcomes.ts';
 import { closeRestore, type CloseRestoreDeps } from './close-restore.ts';
 
 /** A call hands on to the next one when less than this is left; 256 results take a second or two. Milliseconds. */
@@ -126,7 +126,7 @@ async function reportFiles(
   job: RestoreJob,
   shouldStop: () => boolean,
 ): Promise<Partial<RestoreReport> | undefined> {
-  const report = await addOutcomes(work, job, shouldStop);
+  const report = await sumOutcomes(work, job, shouldStop);
   const details = { bucket: workBucket, prefix: restoreFiles.results(job.restoreId) };
   return report && { ...report, details };
 }

@@ -3,7 +3,7 @@ import { type PointId, type ResourceArn, VolumeSnapshot } from '@holdfast/engine
 import * as z from 'zod';
 
 /** What a restore writes: objects into a bucket, or volumes from snapshots. */
-const RestoreTarget = z.discriminatedUnion('kind', [
+const JobTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bucket'), bucket: z.string(), prefix: z.string() }),
   z.object({
     kind: z.literal('volumes'),
@@ -16,7 +16,7 @@ const RestoreTarget = z.discriminatedUnion('kind', [
     keys: z.record(z.string(), z.string()).default({}),
   }),
 ]);
-export type RestoreTarget = z.infer<typeof RestoreTarget>;
+export type JobTarget = z.infer<typeof JobTarget>;
 
 /** What a point could not read, and the point that lacks nothing. */
 const DegradedPoint = z.object({
@@ -34,7 +34,7 @@ export const RestoreJob = z.object({
   pointId: z.string().transform((text) => text as PointId),
   resourceArn: z.string().transform((text) => text as ResourceArn),
   rootVersionId: z.string(),
-  target: RestoreTarget,
+  target: JobTarget,
   /** What is restored, as a person wrote it. @default everything */
   paths: z.array(z.string()).optional(),
   overwrite: z.enum(['never', 'if-different', 'always']),

@@ -47,7 +47,7 @@ type Sum = z.infer<typeof Sum>;
  * @returns `undefined` when another call has to go on.
  * @throws {@link ObjectNotFoundError} a shard has not finished.
  */
-export async function addOutcomes(
+export async function sumOutcomes(
   work: WorkStore,
   { restoreId, shardCount }: RestoreJob,
   shouldStop: () => boolean,

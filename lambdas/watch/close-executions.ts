@@ -1,4 +1,4 @@
-import type { Executions, FailedExecution } from '@holdfast/aws';
+import type { EndedExecutions, FailedExecution } from '@holdfast/aws';
 import type { WorkStore } from '@holdfast/engine';
 import { type MachineName, safety, unreportedError } from '@holdfast/engine/model';
 import * as z from 'zod';
@@ -24,7 +24,7 @@ const CycleInput = z.object({ plan: z.string() });
 /** What the function needs. */
 interface CloseExecutionsDeps extends CloseRestoreDeps {
   readonly machines: Readonly<Record<MachineName, string>>;
-  readonly executions: Pick<Executions, 'findFailed' | 'listFailed'>;
+  readonly executions: Pick<EndedExecutions, 'findFailed' | 'listFailed'>;
   readonly work: WorkStore;
   readonly metrics: Metrics;
   readonly log: Logger;

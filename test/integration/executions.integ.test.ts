@@ -4,14 +4,14 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { Executions, makeStepFunctionsClient } from '@holdfast/aws';
+import { EndedExecutions, makeStepFunctionsClient } from '@holdfast/aws';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../e2e/support/eventually.ts';
 import { findGap, testUnless } from '../support/gaps.ts';
 
 const sfn = makeStepFunctionsClient();
-const executions = new Executions(sfn);
+const executions = new EndedExecutions(sfn);
 const hourMs = 3_600_000;
 const name = `executions-${randomUUID().slice(0, 8)}`;
 let machine: string;

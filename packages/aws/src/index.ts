@@ -30,7 +30,7 @@ export { KmsKeyring } from './store/kms-keyring.ts';
 // What is protected, and where it is restored to
 export { S3FileSource, type S3FileSourceOptions } from './sources/s3-file-source.ts';
 export { S3RestoreTarget, type S3RestoreTargetOptions } from './targets/s3-restore-target.ts';
-export { Ec2Images, type OrderedVolume, type VolumeOrder, type VolumeSnapshot } from './images/ec2-images.ts';
+export { Ec2Images, type OrderedVolume, type VolumeOrder, type Ec2Snapshot } from './images/ec2-images.ts';
 export { fitTags, type MachineConfiguration, type VolumeConfiguration } from './images/ec2-machine.ts';
 export {
   type DiscoveredGroup,
@@ -53,7 +53,7 @@ export {
   type VaultNames,
 } from './deployment/vault-services.ts';
 export { readDeployedConfiguration } from './deployment/read-deployed-configuration.ts';
-export { Executions, type FailedExecution } from './deployment/executions.ts';
+export { EndedExecutions, type FailedExecution } from './deployment/ended-executions.ts';
 export { StateMachine } from './deployment/state-machine.ts';
 export { CloudWatchMetrics, type MetricValue } from './deployment/cloudwatch-metrics.ts';
 export { countMessages } from './deployment/sqs-queues.ts';

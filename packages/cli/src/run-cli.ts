@@ -1,8 +1,8 @@
 import { CommanderError } from '@commander-js/extra-typings';
 import { BackupError, type Clock } from '@holdfast/engine';
 import { commands } from './commands/all-commands.ts';
-import type { Connect, Connection, ConnectStorage, Storage } from './deployment/connection.ts';
-import type { Work } from './terminal/command.ts';
+import type { Connect, Connection, ConnectStorage, ConnectedStorage } from './deployment/connection.ts';
+import type { CommandWork } from './terminal/command.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './terminal/exit-codes.ts';
 import { connectOptionsOf } from './terminal/global-options.ts';
 import { Output } from './terminal/output.ts';
@@ -32,10 +32,10 @@ export interface CliIo {
  */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
   let connection: Promise<Connection> | undefined;
-  let storage: Storage | undefined;
+  let storage: ConnectedStorage | undefined;
   let code: ExitCode = exitCodes.ok;
   let answer = '';
-  const execute = async (work: Work): Promise<void> => {
+  const execute = async (work: CommandWork): Promise<void> => {
     const { json = false, progress = false, ...options } = program.opts();
     code = await work({
       connect: async () => (connection ??= io.connect(connectOptionsOf(options, io.env))),

@@ -11,7 +11,7 @@ export function isMissing(error: unknown): boolean {
 }
 
 /** Whether the operating system refused for lack of rights, or because the file system is read-only. */
-export function isDenied(error: unknown): boolean {
+export function isDeniedErrno(error: unknown): boolean {
   const code = errnoOf(error);
   return code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
 }

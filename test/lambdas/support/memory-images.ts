@@ -4,7 +4,7 @@ import type {
   OrderedVolume,
   VolumeConfiguration,
   VolumeOrder,
-  VolumeSnapshot,
+  Ec2Snapshot,
 } from '@holdfast/aws';
 import { InvalidInputError, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
 import type { FakeClock } from '@holdfast/engine/testing';
@@ -30,7 +30,7 @@ export function makeVolume(volumeId: string, fields: Partial<VolumeConfiguration
  */
 export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   readonly #clock: FakeClock;
-  readonly #snapshots: (VolumeSnapshot & { visibleFrom: number })[] = [];
+  readonly #snapshots: (Ec2Snapshot & { visibleFrom: number })[] = [];
   readonly #volumes = new Map<string, OrderedVolume & { readonly order: VolumeOrder }>();
   /** How long a new snapshot stays hidden. Milliseconds. */
   readLagMs = 0;
@@ -62,7 +62,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   }
 
   /** All snapshots that were ever made and not removed, visible or not. */
-  get snapshots(): readonly VolumeSnapshot[] {
+  get snapshots(): readonly Ec2Snapshot[] {
     return this.#snapshots;
   }
 
@@ -72,7 +72,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   }
 
   /** Changes snapshots, as EC2 does while it copies. */
-  change(fields: Partial<VolumeSnapshot>): void {
+  change(fields: Partial<Ec2Snapshot>): void {
     for (const snapshot of this.#snapshots) Object.assign(snapshot, fields);
   }
 
@@ -90,27 +90,27 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   async createMachineSnapshots(
     _machine: Pick<MachineConfiguration, 'instanceId' | 'volumes'>,
     tags: Readonly<Record<string, string>>,
-  ): Promise<VolumeSnapshot[] | 'busy'> {
+  ): Promise<Ec2Snapshot[] | 'busy'> {
     return this.#create(this.machine.volumes, tags);
   }
 
   async createVolumeSnapshot(
     volume: VolumeConfiguration,
     tags: Readonly<Record<string, string>>,
-  ): Promise<VolumeSnapshot | 'busy'> {
+  ): Promise<Ec2Snapshot | 'busy'> {
     const made = await this.#create([volume], tags);
     return made === 'busy' ? made : made[0]!;
   }
 
-  async findSnapshots(tagKey: string, tagValue: string): Promise<VolumeSnapshot[]> {
+  async findSnapshots(tagKey: string, tagValue: string): Promise<Ec2Snapshot[]> {
     return Promise.resolve(this.#visible().filter(({ tags }) => tags[tagKey] === tagValue));
   }
 
-  async findTaggedSnapshots(tagKey: string): Promise<VolumeSnapshot[]> {
+  async findTaggedSnapshots(tagKey: string): Promise<Ec2Snapshot[]> {
     return Promise.resolve(this.#visible().filter(({ tags }) => Object.hasOwn(tags, tagKey)));
   }
 
-  async describeSnapshots(snapshotIds: readonly string[]): Promise<VolumeSnapshot[]> {
+  async describeSnapshots(snapshotIds: readonly string[]): Promise<Ec2Snapshot[]> {
     return Promise.resolve(this.#visible().filter(({ snapshotId }) => snapshotIds.includes(snapshotId)));
   }
 
@@ -145,14 +145,14 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     return found.map((volume) => ({ ...volume, state: this.volumeState }));
   }
 
-  #visible(): VolumeSnapshot[] {
+  #visible(): Ec2Snapshot[] {
     return this.#snapshots.filter(({ visibleFrom }) => visibleFrom <= this.#clock.now().getTime());
   }
 
   async #create(
     volumes: readonly VolumeConfiguration[],
     tags: Readonly<Record<string, string>>,
-  ): Promise<VolumeSnapshot[] | 'busy'> {
+  ): Promise<Ec2Snapshot[] | 'busy'> {
     await Promise.resolve();
     if (this.refusedOrders > 0) {
       this.refusedOrders -= 1;

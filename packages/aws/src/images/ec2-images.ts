@@ -36,7 +36,7 @@ import { sendOptions } from '../sdk/send-options.ts';
 const filterValues = 200;
 
 /** A snapshot and how far it is. */
-export interface VolumeSnapshot {
+export interface Ec2Snapshot {
   readonly snapshotId: string;
   readonly volumeId: string;
   /** `recoverable`, `recovering` and states to come are passed on as EC2 names them. */
@@ -123,7 +123,7 @@ export class Ec2Images {
     { instanceId, volumes }: Pick<MachineConfiguration, 'instanceId' | 'volumes'>,
     tags: Readonly<Record<string, string>>,
     description: string,
-  ): Promise<VolumeSnapshot[] | 'busy'> {
+  ): Promise<Ec2Snapshot[] | 'busy'> {
     const fitted = new Map(volumes.map((volume) => [volume.volumeId, fitTags(tags, volume.tags)]));
     // EC2 copies all tags or none: one volume with too many, and it refuses to make any snapshot at all.
     const copies = [...fitted.values()].every(({ leftOff }) => leftOff.length === 0);
@@ -140,7 +140,7 @@ export class Ec2Images {
     if (answer === 'busy') return answer;
     const made = (answer.Snapshots ?? []).map((one) => toSnapshot(one));
     if (copies) return made;
-    const tagged: VolumeSnapshot[] = [];
+    const tagged: Ec2Snapshot[] = [];
     for (const snapshot of made) {
       const { tags: all = {}, leftOff = [] } = fitted.get(snapshot.volumeId) ?? {};
       const own = Object.entries(all).filter(([name]) => !Object.hasOwn(tags, name));
@@ -151,10 +151,10 @@ export class Ec2Images {
 
   /** Gives a new snapshot tags that only people go by: a failure of that does not make it a worse backup. */
   async #addTags(
-    snapshot: VolumeSnapshot,
+    snapshot: Ec2Snapshot,
     tags: Readonly<Record<string, string>>,
     leftOff: readonly string[],
-  ): Promise<VolumeSnapshot> {
+  ): Promise<Ec2Snapshot> {
     const Tags = fromTagRecord(tags);
     if (Tags.length === 0) return { ...snapshot, tagsLeftOff: leftOff };
     try {
@@ -170,7 +170,7 @@ export class Ec2Images {
     volume: VolumeConfiguration,
     tags: Readonly<Record<string, string>>,
     description: string,
-  ): Promise<VolumeSnapshot | 'busy'> {
+  ): Promise<Ec2Snapshot | 'busy'> {
     const fitted = fitTags(tags, volume.tags);
     const command = new CreateSnapshotCommand({
       VolumeId: volume.volumeId,
@@ -185,18 +185,18 @@ export class Ec2Images {
   }
 
   /** This account's snapshots with a tag, oldest first. One that was just made may be missing for some minutes. */
-  findSnapshots(tagKey: string, tagValue: string, signal?: AbortSignal): Promise<VolumeSnapshot[]> {
+  findSnapshots(tagKey: string, tagValue: string, signal?: AbortSignal): Promise<Ec2Snapshot[]> {
     return this.#describeSnapshots([{ Name: `tag:${tagKey}`, Values: [tagValue] }], signal);
   }
 
   /** This account's snapshots that have a tag, whatever its value, oldest first. */
-  findTaggedSnapshots(tagKey: string, signal?: AbortSignal): Promise<VolumeSnapshot[]> {
+  findTaggedSnapshots(tagKey: string, signal?: AbortSignal): Promise<Ec2Snapshot[]> {
     return this.#describeSnapshots([{ Name: 'tag-key', Values: [tagKey] }], signal);
   }
 
   /** How far snapshots are; those that do not exist are left out. */
-  async describeSnapshots(snapshotIds: readonly string[], signal?: AbortSignal): Promise<VolumeSnapshot[]> {
-    const found: VolumeSnapshot[] = [];
+  async describeSnapshots(snapshotIds: readonly string[], signal?: AbortSignal): Promise<Ec2Snapshot[]> {
+    const found: Ec2Snapshot[] = [];
     for (let start = 0; start < snapshotIds.length; start += filterValues) {
       const Values = snapshotIds.slice(start, start + filterValues);
       found.push(...(await this.#describeSnapshots([{ Name: 'snapshot-id', Values }], signal)));
@@ -257,8 +257,8 @@ export class Ec2Images {
     }));
   }
 
-  async #describeSnapshots(filters: Filter[], signal: AbortSignal | undefined): Promise<VolumeSnapshot[]> {
-    const found: VolumeSnapshot[] = [];
+  async #describeSnapshots(filters: Filter[], signal: AbortSignal | undefined): Promise<Ec2Snapshot[]> {
+    const found: Ec2Snapshot[] = [];
     let NextToken: string | undefined;
     do {
       const command: DescribeSnapshotsCommand = new DescribeSnapshotsCommand({
@@ -312,7 +312,7 @@ async function unlessBusy<Answer>(answer: Promise<Answer>): Promise<Answer | 'bu
   }
 }
 
-function toSnapshot(snapshot: Snapshot & SnapshotInfo): VolumeSnapshot {
+function toSnapshot(snapshot: Snapshot & SnapshotInfo): Ec2Snapshot {
   return {
     snapshotId: snapshot.SnapshotId ?? '',
     volumeId: snapshot.VolumeId ?? '',

@@ -7,7 +7,7 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import type { BucketAddress } from './s3-listing.ts';
+import type { OwnedBucket } from './s3-listing.ts';
 import { keepMetadataNames } from './s3-raw-headers.ts';
 import { httpStatus, withCode } from '../sdk/sdk-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
@@ -52,7 +52,7 @@ export async function findObjectHead(
  */
 export async function headBucket(
   s3: S3Client,
-  bucket: BucketAddress,
+  bucket: OwnedBucket,
   command = new HeadBucketCommand(bucket),
 ): Promise<void> {
   try {

@@ -1,7 +1,7 @@
 import { GetObjectLegalHoldCommand, PutObjectLegalHoldCommand, type S3Client } from '@aws-sdk/client-s3';
 import { ObjectLockMissingError } from '@holdfast/engine';
 import { toStoreError } from './s3-errors.ts';
-import type { BucketAddress } from './s3-listing.ts';
+import type { OwnedBucket } from './s3-listing.ts';
 import { errorName } from '../sdk/sdk-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
@@ -16,7 +16,7 @@ interface StoredVersion {
  */
 export async function putLegalHold(
   s3: S3Client,
-  bucket: BucketAddress,
+  bucket: OwnedBucket,
   { name, versionId }: StoredVersion,
   on: boolean,
   signal?: AbortSignal,
@@ -40,7 +40,7 @@ export async function putLegalHold(
 /** Whether S3's legal hold of a version is on. */
 export async function hasLegalHold(
   s3: S3Client,
-  bucket: BucketAddress,
+  bucket: OwnedBucket,
   { name, versionId }: StoredVersion,
   signal?: AbortSignal,
 ): Promise<boolean> {

@@ -4,7 +4,7 @@ import { toEngineError } from '../sdk/sdk-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
 /** A bucket, and who has to own it. */
-export interface BucketAddress {
+export interface OwnedBucket {
   readonly Bucket: string;
   readonly ExpectedBucketOwner?: string;
 }
@@ -52,7 +52,7 @@ function quoted(name: Uint8Array): string {
 /** Every version under a prefix, page by page, in S3's order: names by their bytes, newest first within a name. */
 export async function* listObjectVersions(
   s3: S3Client,
-  bucket: BucketAddress,
+  bucket: OwnedBucket,
   prefix: string,
   options: { readonly startAfter?: string; readonly pageSize?: number; readonly signal?: AbortSignal } = {},
 ): AsyncIterable<ObjectVersion> {

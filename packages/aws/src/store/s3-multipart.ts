@@ -12,7 +12,7 @@ import {
 import type { S3Clients } from '../sdk/make-clients.ts';
 import { isConditionFailure, toStoreError } from './s3-errors.ts';
 import { headObject } from './s3-head.ts';
-import { type BucketAddress, listObjectVersions } from './s3-listing.ts';
+import { type OwnedBucket, listObjectVersions } from './s3-listing.ts';
 import { describeLock } from './s3-lock.ts';
 import { S3Parts } from './s3-parts.ts';
 import { errorName } from '../sdk/sdk-errors.ts';
@@ -21,7 +21,7 @@ import { sendOptions } from '../sdk/send-options.ts';
 /** An upload in parts of an object of the vault, with its lock. */
 export class S3MultipartUpload implements MultipartUpload {
   readonly #clients: S3Clients;
-  readonly #bucket: BucketAddress;
+  readonly #bucket: OwnedBucket;
   readonly #store: Pick<ObjectStore, 'head' | 'extendLock'>;
   readonly #name: string;
   readonly #options: PutOptions;
@@ -29,7 +29,7 @@ export class S3MultipartUpload implements MultipartUpload {
 
   constructor(
     clients: S3Clients,
-    bucket: BucketAddress,
+    bucket: OwnedBucket,
     store: Pick<ObjectStore, 'head' | 'extendLock'>,
     state: MultipartState,
     options: PutOptions,

@@ -29,7 +29,7 @@ import type { S3Clients } from '../sdk/make-clients.ts';
 import { isConditionFailure, isGone, toStoreError } from './s3-errors.ts';
 import { headObject } from './s3-head.ts';
 import { hasLegalHold, putLegalHold } from './s3-legal-hold.ts';
-import { type BucketAddress, listObjectVersions } from './s3-listing.ts';
+import { type OwnedBucket, listObjectVersions } from './s3-listing.ts';
 import { fromS3Lock, lockHeaders, toS3Mode } from './s3-lock.ts';
 import { S3MultipartUpload } from './s3-multipart.ts';
 import { S3ServerTime } from './s3-server-time.ts';
@@ -51,7 +51,7 @@ type ReadOptions = { readonly versionId?: string; readonly range?: ByteRange; re
 /** A versioned bucket with Object Lock. Writes are never repeated by the SDK: see the port. */
 export class S3ObjectStore implements ObjectStore {
   readonly #clients: S3Clients;
-  readonly #bucket: BucketAddress;
+  readonly #bucket: OwnedBucket;
   readonly #time: S3ServerTime;
 
   constructor(clients: S3Clients, bucket: string, clock: Clock, options: S3ObjectStoreOptions = {}) {

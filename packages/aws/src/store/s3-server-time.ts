@@ -1,7 +1,7 @@
 import { HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import { type Clock, StoreUnavailableError } from '@holdfast/engine';
 import { headBucket } from './s3-head.ts';
-import type { BucketAddress } from './s3-listing.ts';
+import type { OwnedBucket } from './s3-listing.ts';
 import { toEngineError } from '../sdk/sdk-errors.ts';
 
 const cachedForMs = 5000;
@@ -9,7 +9,7 @@ const cachedForMs = 5000;
 /** S3's clock, read from the Date header of a cheap answer: whole seconds, asked for again every five seconds. */
 export class S3ServerTime {
   readonly #s3: S3Client;
-  readonly #bucket: BucketAddress;
+  readonly #bucket: OwnedBucket;
   readonly #clock: Clock;
   readonly #toError: (error: unknown) => unknown;
   #known: { readonly serverMs: number; readonly elapsedMs: number } | undefined;
@@ -17,7 +17,7 @@ export class S3ServerTime {
   /** @param toError - what a refusal means to whoever asks. @default a refused call */
   constructor(
     s3: S3Client,
-    bucket: BucketAddress,
+    bucket: OwnedBucket,
     clock: Clock,
     toError = (error: unknown) => toEngineError(error, `asking bucket ${bucket.Bucket} for the time`),
   ) {

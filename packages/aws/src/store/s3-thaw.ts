@@ -1,7 +1,7 @@
 import { RestoreObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { ThawSpeed, ThawState } from '@holdfast/engine';
 import { toStoreError } from './s3-errors.ts';
-import type { BucketAddress } from './s3-listing.ts';
+import type { OwnedBucket } from './s3-listing.ts';
 import { errorName } from '../sdk/sdk-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
@@ -39,7 +39,7 @@ export function thawStateOf({
 /** Asks for a frozen version to be made readable. What thaws already, or needs no thawing, is a success. */
 export async function requestThaw(
   s3: S3Client,
-  bucket: BucketAddress,
+  bucket: OwnedBucket,
   version: { readonly name: string; readonly versionId: string; readonly tiered: boolean },
   options: { readonly days: number; readonly speed: ThawSpeed; readonly signal?: AbortSignal },
 ): Promise<void> {

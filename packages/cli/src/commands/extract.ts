@@ -16,7 +16,12 @@ import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { type DegradedFields, degradedText, pointStateText, unreadText } from '../names/degraded-point.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
-import { type ExtractSource, type KeyOptions, openKeyring, openSource } from '../names/extract-source.ts';
+import {
+  type ExtractSource,
+  type KeyOptions,
+  openKeyring,
+  openExtractSource,
+} from '../names/extract-source.ts';
 import { findCleanStoredPoint, findStoredPoint, listStoredPoints } from '../names/find-stored-point.ts';
 import { exitCodeOfOutcome, printOutcome } from '../restore/restore-outcome.ts';
 import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
@@ -60,7 +65,7 @@ export const extractCommand = defineCommand({
       throw new UsageError('name a directory with --to, or ask what there is with --list');
     // A shell's empty variable would otherwise mean the directory that one happens to be in.
     if (to === '') throw new UsageError('the directory after --to is empty; name it');
-    const source = await openSource(where, context);
+    const source = await openExtractSource(where, context);
     try {
       const request = { name, time, list: list === true };
       const found = await findPoints(source, options, request, context);

@@ -1,8 +1,8 @@
 import { KmsKeyring, makeKmsClient, makeS3Clients, S3ObjectStore, SystemClock } from '@holdfast/aws';
-import type { ConnectOptions, Storage } from './connection.ts';
+import type { ConnectOptions, ConnectedStorage } from './connection.ts';
 
 /** Connects to S3 and KMS, and to nothing of a deployment. */
-export function connectStorage({ region }: Pick<ConnectOptions, 'region'>): Storage {
+export function connectStorage({ region }: Pick<ConnectOptions, 'region'>): ConnectedStorage {
   const options = region === undefined ? {} : { region };
   const s3 = makeS3Clients(options);
   const kms = makeKmsClient(options);

@@ -11,7 +11,7 @@ import type { Plans } from '@holdfast/engine/model';
 import type { Executions } from './executions.ts';
 
 /** A deployment as the command line sees it. */
-export interface Deployment {
+export interface ConnectedDeployment {
   readonly vaultBucket: string;
   /** AWS region, for people. */
   readonly region: string;
@@ -33,13 +33,13 @@ export interface Connection {
   readonly executions: Executions;
   /** EBS, which keeps what images consist of. */
   readonly snapshots: SnapshotStates;
-  readonly deployment: Deployment;
+  readonly deployment: ConnectedDeployment;
   /** Closes all connections. */
   close(): void;
 }
 
 /** AWS without a deployment: buckets, and the keys that wrap. */
-export interface Storage {
+export interface ConnectedStorage {
   openBucket(name: string): ObjectStore;
   readonly keyring: Keyring;
   /** Closes all connections. */
@@ -63,7 +63,7 @@ export interface ConnectOptions {
 }
 
 /** Makes clients for storage alone. Asks AWS nothing yet. */
-export type ConnectStorage = (options: Pick<ConnectOptions, 'region' | 'profile'>) => Storage;
+export type ConnectStorage = (options: Pick<ConnectOptions, 'region' | 'profile'>) => ConnectedStorage;
 
 /** Finds a deployment and makes its clients. */
 export type Connect = (options: ConnectOptions) => Promise<Connection>;

@@ -31,7 +31,7 @@ export interface KeyOptions {
  * @throws {@link UsageError} it is none of them.
  * @throws {@link ThawNeededError} the container has to be thawed first.
  */
-export async function openSource(
+export async function openExtractSource(
   source: string,
   { connectStorage, clock }: CommandContext,
 ): Promise<ExtractSource> {

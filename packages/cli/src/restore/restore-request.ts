@@ -9,7 +9,7 @@ import {
 } from '@holdfast/engine';
 import { findBucketAddress } from '@holdfast/engine/model';
 import type { ThawOptions } from '../names/archived-point.ts';
-import type { Deployment } from '../deployment/connection.ts';
+import type { ConnectedDeployment } from '../deployment/connection.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { isImage } from '../names/open-point.ts';
 import { shortNameOf } from '../names/resolve-resource.ts';
@@ -155,7 +155,7 @@ export function checkAllowed(
     vaultBucket,
     region,
     buckets,
-  }: Pick<Deployment, 'vaultBucket' | 'region'> & {
+  }: Pick<ConnectedDeployment, 'vaultBucket' | 'region'> & {
     readonly buckets: readonly string[] | undefined;
   },
 ): void {

@@ -1,6 +1,6 @@
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import type { Clock } from '@holdfast/engine';
-import type { Connection, Storage } from '../deployment/connection.ts';
+import type { Connection, ConnectedStorage } from '../deployment/connection.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import type { ProgressLines } from './progress-lines.ts';
@@ -10,7 +10,7 @@ export interface CommandContext {
   /** Finds the deployment, once. Called after the command line has been checked, so that a typing error costs nothing. */
   readonly connect: () => Promise<Connection>;
   /** Storage without a deployment, once. */
-  readonly connectStorage: () => Storage;
+  readonly connectStorage: () => ConnectedStorage;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: Output;
   readonly progress: ProgressLines;
@@ -22,7 +22,7 @@ export interface CommandContext {
 }
 
 /** A command line that has been understood. */
-export type Work = (context: CommandContext) => Promise<ExitCode>;
+export type CommandWork = (context: CommandContext) => Promise<ExitCode>;
 
 /** A command as it is written down: everything about an option or a word is said where it is declared. */
 export interface CommandSpec<Declared extends CommandUnknownOpts> {
@@ -46,7 +46,7 @@ export interface CommandDefinition {
   readonly name: string;
   readonly summary: string;
   /** Makes a parser that keeps what it reads, so one for each command line. It hands on what there is to do. */
-  readonly build: (execute: (work: Work) => Promise<void>) => CommandUnknownOpts;
+  readonly build: (execute: (work: CommandWork) => Promise<void>) => CommandUnknownOpts;
 }
 
 export function defineCommand<Declared extends CommandUnknownOpts>({

@@ -1,5 +1,5 @@
 import { Command, type CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
-import type { CommandDefinition, Work } from './command.ts';
+import type { CommandDefinition, CommandWork } from './command.ts';
 import { addCompletion } from './completion.ts';
 import { UsageError } from './errors.ts';
 import { withGlobalOptions } from './global-options.ts';
@@ -12,7 +12,7 @@ export interface ProgramHooks {
   /** Receives help and the version, before a {@link CommanderError} ends the parsing. */
   readonly answer: (text: string) => void;
   readonly print: (text: string) => Promise<void>;
-  readonly execute: (work: Work) => Promise<void>;
+  readonly execute: (work: CommandWork) => Promise<void>;
 }
 
 /** The parser of one command line. */

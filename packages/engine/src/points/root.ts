@@ -1,3 +1,4 @@
+import { UnreadCounts } from './unread-counts.ts';
 import * as z from 'zod';
 import type { PackId, PointId, ResourceArn, RunId, VaultId } from '../ids.ts';
 import { BackupType } from '../model/backup-type.ts';
@@ -21,14 +22,6 @@ export const PointWarning = z.object({
   unread: z.enum(['carried', 'missing']).optional(),
 });
 export type PointWarning = z.infer<typeof PointWarning>;
-
-/** Entries that could not be read; a point with any is degraded. */
-export const UnreadCounts = z.object({
-  /** Entries that the point has as an earlier point read them. */
-  carried: count,
-  /** Entries that the point lacks; a directory that could not be listed is one, whatever is in it. */
-  missing: count,
-});
 
 /** Warnings that a root spells out; the rest is counted. */
 export const warningsInRoot = 1_000;

@@ -1,6 +1,7 @@
+import type { UnreadCounts } from './unread-counts.ts';
 import type { SourceEntryError } from '../errors.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { PointRow, UnreadCounts } from '../ports/catalog/points.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
 import type { PointWarning } from './root.ts';
 
 /** What of a root or a catalog's row tells what could not be read. */

@@ -1,3 +1,4 @@
+import type { UnreadCounts } from '../points/unread-counts.ts';
 import { equalBytes, toBase64 } from '../bytes.ts';
 import { SourceEntryError } from '../errors.ts';
 import { FactCounts } from '../fact-counts.ts';
@@ -9,7 +10,6 @@ import type { Change } from '../manifest/tree-merge.ts';
 import { entryKey, extentKey } from '../manifest/tuple-key.ts';
 import type { ChunkStore } from '../packs/chunk-store.ts';
 import { warningOf } from '../points/unread.ts';
-import type { UnreadCounts } from '../ports/catalog/points.ts';
 import type { OpenedEntry, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { RunPlan } from '../runs/run-plan.ts';

@@ -1,8 +1,9 @@
+import { UnreadCounts } from '../points/unread-counts.ts';
 import * as z from 'zod';
 import { utf8 } from '../bytes.ts';
 import type { RunId } from '../ids.ts';
 import { PageRefText } from '../points/page-ref-text.ts';
-import { PagePackRecord, PointWarning, UnreadCounts } from '../points/root.ts';
+import { PagePackRecord, PointWarning } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix } from '../runs/run-plan.ts';
 import { LeftOutFact } from './left-out.ts';

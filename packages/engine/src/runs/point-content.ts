@@ -1,5 +1,5 @@
+import type { UnreadCounts } from '../points/unread-counts.ts';
 import type { PointWarning, Root } from '../points/root.ts';
-import type { UnreadCounts } from '../ports/catalog/points.ts';
 
 /** What the new point consists of. */
 export interface PointContent {

@@ -4,7 +4,7 @@ import type { BigIntStats } from 'node:fs';
 import { SourceEntryError } from '@holdfast/engine';
 import type { ByteRange } from '@holdfast/engine';
 
-import { errnoOf, isDenied, isMissing } from '../errno.ts';
+import { errnoOf, isDeniedErrno, isMissing } from '../errno.ts';
 import { changeTokenOf } from '../file-facts.ts';
 import { shownPath } from './raw-path.ts';
 
@@ -28,7 +28,7 @@ export function sourceEntryErrorOf(error: unknown, path: Uint8Array, consequence
   if (isMissing(error))
     return new SourceEntryError('vanished', shown, 'vanished since it was listed', { cause: error });
   if (code === 'ELOOP') return changedError(path, { cause: error });
-  if (isDenied(error)) {
+  if (isDeniedErrno(error)) {
     const denied = `may not be read by this user; grant it read access${consequence}`;
     return new SourceEntryError('denied', shown, denied, { cause: error });
   }

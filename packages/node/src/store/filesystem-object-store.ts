@@ -25,7 +25,7 @@ import type {
   RandomBytes,
 } from '@holdfast/engine';
 
-import { errnoOf, isDenied, isMissing } from '../errno.ts';
+import { errnoOf, isDeniedErrno, isMissing } from '../errno.ts';
 import { FilesystemMultipartUpload, newUpload } from './filesystem-multipart-upload.ts';
 import { makeDirectories } from '../target/make-directories.ts';
 import { listObjectNames } from './list-object-names.ts';
@@ -332,7 +332,7 @@ export class FilesystemObjectStore implements ObjectStore {
     if (error instanceof BackupError || code === undefined)
       return error instanceof Error ? error : new Error(String(error));
     const what = `directory store ${this.#root}: ${code} at object ${JSON.stringify(name)}`;
-    if (isDenied(error))
+    if (isDeniedErrno(error))
       return new AccessDeniedError(`${what}; give this user the right to read and write there`, {
         cause: error,
       });

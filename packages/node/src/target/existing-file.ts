@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
-import { isDenied } from '../errno.ts';
+import { isDeniedErrno } from '../errno.ts';
 
 /** A file that a restore compares with what arrives, so that an identical one is not written again. */
 export class ExistingFile {
@@ -19,7 +19,7 @@ export class ExistingFile {
         openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
       );
     } catch (error) {
-      if (isDenied(error)) return undefined;
+      if (isDeniedErrno(error)) return undefined;
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import type { UnreadCounts } from '../../points/unread-counts.ts';
 import type { HoldId, PointId, ResourceArn, RunId } from '../../ids.ts';
 import type { BackupType } from '../../model/backup-type.ts';
 import type { ResourceRow } from './resources.ts';
@@ -17,12 +18,6 @@ export interface PointCounts {
   readonly newBytes: number;
   /** Bytes written to the vault: packs and pages. */
   readonly storedBytes: number;
-}
-
-/** Entries that could not be read: `carried` as an earlier point has them, `missing` altogether. */
-export interface UnreadCounts {
-  readonly carried: number;
-  readonly missing: number;
 }
 
 /** The catalog's copy of a root: always built from the root as read back from the vault. */

@@ -25,7 +25,7 @@ export interface FailedExecution {
 }
 
 /** Reads how executions of Standard state machines ended. */
-export class Executions {
+export class EndedExecutions {
   readonly #stepFunctions: SFNClient;
 
   constructor(stepFunctions: SFNClient) {
