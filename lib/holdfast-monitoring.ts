@@ -52,6 +52,12 @@ const ALARMS: readonly AlarmRule[] = [
     period: Duration.days(1),
   },
   {
+    id: 'CheckFailed',
+    metric: 'CheckFailures',
+    title: 'Check failed',
+    meaning: 'the daily check of all resources came to no end, so nobody is told of those that are overdue',
+  },
+  {
     id: 'ResourceDegraded',
     metric: 'DegradedResources',
     title: 'Resource degraded',

@@ -6,6 +6,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { constructIdOf } from './constructs/construct-id.ts';
+import { CheckWorkflow } from './constructs/check-workflow.ts';
 import { ConfigurationObject } from './constructs/configuration-object.ts';
 import { CycleWorkflow } from './constructs/cycle-workflow.ts';
 import { ExactPolicy } from './constructs/exact-policy.ts';
@@ -50,6 +51,7 @@ export class HoldfastPipeline extends Construct {
   readonly restore: StateMachine;
   readonly hold: StateMachine;
   readonly maintenance: StateMachine;
+  readonly check: StateMachine;
 
   constructor(scope: Construct, id: string, props: HoldfastPipelineProps) {
     super(scope, id);
@@ -110,8 +112,10 @@ export class HoldfastPipeline extends Construct {
       partitionsAtOnce: Math.min(mostPartitionsAtOnce, resourcesAtOnce * shardsAtOnce),
     }).stateMachine;
 
-    const { cycle, protect, restore, hold, maintenance } = this;
-    const machines = { cycle, protect, restore, hold, maintenance };
+    this.check = new CheckWorkflow(this, 'Check', { steps, workBucket }).stateMachine;
+
+    const { cycle, protect, restore, hold, maintenance, check } = this;
+    const machines = { cycle, protect, restore, hold, maintenance, check };
     for (const [name, machine] of Object.entries(machines))
       void new CfnOutput(this, `${constructIdOf(name)}MachineArn`, { value: machine.stateMachineArn });
     const closeExecutions = steps['close-executions'].function;
@@ -119,7 +123,7 @@ export class HoldfastPipeline extends Construct {
     void new PlanSchedules(this, 'Schedules', {
       plans: config.plans,
       startCycle: steps['start-cycle'].function,
-      checkOverdue: steps['check-overdue'].function,
+      check,
       maintenance: { ...config.maintenance, machine: this.maintenance },
       closeExecutions,
       countDeadLetters: steps['count-dead-letters'].function,
@@ -132,11 +136,11 @@ export class HoldfastPipeline extends Construct {
       'Operator',
       operator,
       reads,
-      [this.cycle, this.protect, this.maintenance],
-      [this.cycle, this.protect, this.restore, this.maintenance],
+      [cycle, protect, maintenance, check],
+      [cycle, protect, restore, maintenance, check],
     );
-    this.letPeople('Restorer', restorer, reads, [this.restore], [this.restore]);
-    this.letPeople('Holder', holder, reads, [this.hold], [this.hold]);
+    this.letPeople('Restorer', restorer, reads, [restore], [restore]);
+    this.letPeople('Holder', holder, reads, [hold], [hold]);
     // It reads what there is, and starts nothing.
     void new ExactPolicy(this, 'BreakGlassConfiguration', { role: breakGlass, statements: [reads] });
   }
@@ -149,6 +153,7 @@ export class HoldfastPipeline extends Construct {
       restore: referTo(() => this.restore),
       hold: referTo(() => this.hold),
       maintenance: referTo(() => this.maintenance),
+      check: referTo(() => this.check),
     };
   }
 

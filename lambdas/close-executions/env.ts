@@ -16,4 +16,5 @@ export const Env = z.object({
   RESTORE_MACHINE_ARN: MachineArn,
   HOLD_MACHINE_ARN: MachineArn,
   MAINTENANCE_MACHINE_ARN: MachineArn,
+  CHECK_MACHINE_ARN: MachineArn,
 });

@@ -26,6 +26,7 @@ export const handler = makeHandler({
     restore: env.RESTORE_MACHINE_ARN,
     hold: env.HOLD_MACHINE_ARN,
     maintenance: env.MAINTENANCE_MACHINE_ARN,
+    check: env.CHECK_MACHINE_ARN,
   },
   executions: new EndedExecutions(makeStepFunctionsClient()),
   audit: new AuditLog(services),

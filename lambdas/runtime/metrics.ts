@@ -35,6 +35,7 @@ export const METRIC_NAMES = [
   'PacksDamaged',
   'PointsWithoutSnapshots',
   'BytesVerified',
+  'CheckFailures',
   'MaintenanceFailures',
   'MaintenanceOverdue',
 ] as const;

@@ -4,7 +4,7 @@ import type { MachineName } from '@holdfast/engine/model';
 type VaultPlace = 'format.json' | `${'keys' | 'packs' | 'pages' | 'containers' | 'points' | 'audit'}/*`;
 
 /** Working files, by what their names begin with. */
-type WorkPlace = `${'cycles' | 'runs' | 'restores' | 'maintenance' | 'executions'}/*`;
+type WorkPlace = `${'cycles' | 'runs' | 'restores' | 'maintenance' | 'checks' | 'executions'}/*`;
 
 /** What a step needs of the vault. */
 interface VaultNeeds {

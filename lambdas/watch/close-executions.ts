@@ -42,8 +42,9 @@ export interface CloseExecutionsOutput {
 /**
  * Finds executions that ended without their own failure path: out of time, stopped, over 25,000 events, with an error that
  * no state may catch, or in the failure path itself. Closes what they left open in the catalog, and counts them, so that
- * an alarm fires; holds are only logged, as maintenance finishes those that were left half done. Called for each end
- * without success, and daily for those of which no event came. Each is dealt with once; repeating it changes nothing.
+ * an alarm fires; a check is counted whatever it ended with, holds are only logged, as maintenance finishes those that
+ * were left half done. Called for each end without success, and daily for those of which no event came. Each is dealt
+ * with once; repeating it changes nothing.
  */
 export function makeHandler(deps: CloseExecutionsDeps): StepHandler<CloseExecutionsOutput> {
   return defineReportingHandler('close-executions', Input, deps, async ({ detail }, count) => {
@@ -98,6 +99,10 @@ const close: Readonly<
   maintenance: async (_, count, execution) => {
     if (hasReported(execution)) return Promise.resolve('reported');
     count([metric('MaintenanceFailures', 1)]);
+    return Promise.resolve('counted');
+  },
+  check: async (_, count) => {
+    count([metric('CheckFailures', 1)]);
     return Promise.resolve('counted');
   },
   hold: async (_, __, execution) => Promise.resolve(hasReported(execution) ? 'reported' : 'counted'),

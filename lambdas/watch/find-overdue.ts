@@ -1,5 +1,15 @@
-import { type Catalog, findLastPoints, isDegraded, judgeResource, type ResourceArn } from '@holdfast/engine';
+import {
+  type Catalog,
+  findLastPoints,
+  isDegraded,
+  judgeResource,
+  mapConcurrent,
+  type ResourceArn,
+  type ResourceRow,
+} from '@holdfast/engine';
 import type { Plans } from '@holdfast/engine/model';
+
+const judgedAtOnce = 16;
 
 /** An opted-in resource that is not as well protected as its plan promises. One can be both overdue and degraded. */
 export interface OverdueResource {
@@ -10,39 +20,66 @@ export interface OverdueResource {
   readonly detail: string;
 }
 
+/** Those among the resources that a call judged; where another call goes on, when the time was up. */
+interface FoundOverdue {
+  readonly found: readonly OverdueResource[];
+  readonly after: ResourceArn | undefined;
+}
+
 /**
- * Holds every opted-in resource against its plan's RPO, by its last clean point. A directory of a plan that is not
+ * Holds opted-in resources against their plans' RPO, by their last clean points. A directory of a plan that is not
  * deployed here is its own agent's business.
+ * @param startAfter - what an earlier call returned as `after`.
+ * @param shouldStop - asked before each resource but the first.
  */
-export async function findOverdue(catalog: Catalog, plans: Plans, now: Date): Promise<OverdueResource[]> {
+export async function findOverdue(
+  { catalog, plans }: { readonly catalog: Catalog; readonly plans: Plans },
+  now: Date,
+  startAfter: ResourceArn | undefined,
+  shouldStop: () => boolean,
+): Promise<FoundOverdue> {
   const found: OverdueResource[] = [];
-  for await (const row of catalog.resources.list()) {
-    const { arn, problem, partOf } = row;
-    // The instance is told of itself.
-    if (partOf !== undefined) continue;
-    const add = (reason: OverdueResource['reason'], detail: string): void => {
-      found.push({ arn, plan: row.plan, reason, detail });
-    };
-    if (problem !== undefined) {
-      add('problem', problem);
-      continue;
+  let last: ResourceArn | undefined;
+  let after: ResourceArn | undefined;
+  const untilTimeIsUp = async function* (): AsyncGenerator<ResourceRow> {
+    for await (const row of catalog.resources.list(startAfter)) {
+      if (last !== undefined && shouldStop()) {
+        after = last;
+        return;
+      }
+      last = row.arn;
+      yield row;
     }
-    if (!plans.some(({ name }) => name === row.plan)) continue;
-    const { newest, clean, standing, ...judged } = judgeResource(
-      row,
-      await findLastPoints(catalog, arn),
-      plans,
-      now,
-    );
-    if (standing === 'unprotected') add('never-protected', 'it has no recovery point');
-    if (standing === 'overdue') {
-      const age =
-        clean === undefined
-          ? 'none of its points is clean'
-          : `its last clean point is of ${clean.sourceTime.toISOString()}, ${Math.floor(judged.ageHours ?? 0)} hours ago`;
-      add('overdue', `${age}; the plan promises ${judged.rpoHours}`);
-    }
-    if (newest !== undefined && isDegraded(newest)) add('degraded', judged.problem ?? 'it could not be read');
+  };
+  const judged = mapConcurrent(untilTimeIsUp(), judgedAtOnce, async (row) => judge(catalog, plans, now, row));
+  for await (const some of judged) found.push(...some);
+  return { found, after };
+}
+
+async function judge(
+  catalog: Catalog,
+  plans: Plans,
+  now: Date,
+  row: ResourceRow,
+): Promise<readonly OverdueResource[]> {
+  const { arn, problem, partOf, plan } = row;
+  // The instance is told of itself.
+  if (partOf !== undefined) return [];
+  if (problem !== undefined) return [{ arn, plan, reason: 'problem', detail: problem }];
+  if (!plans.some(({ name }) => name === plan)) return [];
+  const found: OverdueResource[] = [];
+  const last = await findLastPoints(catalog, arn);
+  const { newest, clean, standing, ...judged } = judgeResource(row, last, plans, now);
+  if (standing === 'unprotected')
+    found.push({ arn, plan, reason: 'never-protected', detail: 'it has no recovery point' });
+  if (standing === 'overdue') {
+    const age =
+      clean === undefined
+        ? 'none of its points is clean'
+        : `its last clean point is of ${clean.sourceTime.toISOString()}, ${Math.floor(judged.ageHours ?? 0)} hours ago`;
+    found.push({ arn, plan, reason: 'overdue', detail: `${age}; the plan promises ${judged.rpoHours}` });
   }
+  if (newest !== undefined && isDegraded(newest))
+    found.push({ arn, plan, reason: 'degraded', detail: judged.problem ?? 'it could not be read' });
   return found;
 }

@@ -6,12 +6,13 @@ export const watchSteps = {
     needs: {
       plans: true,
       sources: 'find',
+      work: { use: 'checks/*' },
       catalog: 'use',
       metrics: true,
       machines: { maintenance: 'recall' },
     },
+    memoryMegabytes: 512,
     minutes: 15,
-    isCalledByEvents: true,
   },
   'close-executions': {
     needs: {
@@ -25,6 +26,7 @@ export const watchSteps = {
         restore: 'follow',
         hold: 'follow',
         maintenance: 'follow',
+        check: 'follow',
       },
     },
     minutes: 15,

@@ -2,6 +2,7 @@ import { Aws, Duration, TimeZone } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   ContextAttribute,
+  type IScheduleTarget,
   Schedule,
   ScheduleExpression,
   ScheduleGroup,
@@ -21,8 +22,8 @@ export interface PlanSchedulesProps {
   readonly plans: readonly PlanConfig[];
   /** Called for every rule that is due. */
   readonly startCycle: IFunction;
-  /** Called once a day. */
-  readonly checkOverdue: IFunction;
+  /** Started once a day. */
+  readonly check: IStateMachine;
   /** Started once a day. */
   readonly maintenance: DeploymentConfig['maintenance'] & { readonly machine: IStateMachine };
   /** Called once a day, for what nobody was told of. */
@@ -42,7 +43,7 @@ export class PlanSchedules extends Construct {
   constructor(scope: Construct, id: string, props: PlanSchedulesProps) {
     super(scope, id);
     this.props = props;
-    const { startCycle, checkOverdue, closeExecutions, countDeadLetters, deadLetters } = props;
+    const { startCycle, check, closeExecutions, countDeadLetters, deadLetters } = props;
     this.group = new ScheduleGroup(this, 'Group');
     this.role = new Role(this, 'Role', {
       description: 'EventBridge Scheduler, starting Holdfast functions',
@@ -58,14 +59,12 @@ export class PlanSchedules extends Construct {
         new PolicyStatement({
           sid: 'CallFunctions',
           actions: ['lambda:InvokeFunction'],
-          resources: [startCycle, checkOverdue, closeExecutions, countDeadLetters].map(
-            (target) => target.functionArn,
-          ),
+          resources: [startCycle, closeExecutions, countDeadLetters].map((target) => target.functionArn),
         }),
         new PolicyStatement({
-          sid: 'StartMaintenance',
+          sid: 'StartMachines',
           actions: ['states:StartExecution'],
-          resources: [props.maintenance.machine.stateMachineArn],
+          resources: [props.maintenance.machine, check].map((machine) => machine.stateMachineArn),
         }),
         new PolicyStatement({
           sid: 'SetAsideUndelivered',
@@ -85,25 +84,14 @@ export class PlanSchedules extends Construct {
       }
     }
     const daily = ScheduleExpression.expression('cron(0 8 * * ? *)', TimeZone.ETC_UTC);
-    this.schedule('CheckOverdue', 'Measures resources against their RPO', daily, checkOverdue, {});
+    this.execution('CheckOverdue', 'Measures resources against their RPO', daily, check);
     // Before the check: a run that nobody closed is in the way of the next one.
     const before = ScheduleExpression.expression('cron(30 7 * * ? *)', TimeZone.ETC_UTC);
     this.schedule('CloseExecutions', 'Closes what ended executions left open', before, closeExecutions, {});
     const { machine, schedule, timeZone } = props.maintenance;
-    void new Schedule(this, 'Maintenance', {
-      description: 'Expires points, renews leases, sweeps packs, verifies a sample',
-      schedule: ScheduleExpression.expression(schedule.expression, TimeZone.of(timeZone)),
-      scheduleGroup: this.group,
-      timeWindow: TimeWindow.off(),
-      // A double delivery starts two: they share the work.
-      target: new StepFunctionsStartExecution(machine, {
-        role: this.role.withoutPolicyUpdates(),
-        input: ScheduleTargetInput.fromObject({}),
-        deadLetterQueue: deadLetters,
-        retryAttempts: 24,
-        maxEventAge: Duration.hours(6),
-      }),
-    });
+    const due = ScheduleExpression.expression(schedule.expression, TimeZone.of(timeZone));
+    const what = 'Expires points, renews leases, sweeps packs, verifies a sample';
+    this.execution('Maintenance', what, due, machine);
     const often = ScheduleExpression.rate(Duration.minutes(5));
     this.schedule('CountDeadLetters', 'Counts what could not be delivered', often, countDeadLetters, {});
   }
@@ -115,18 +103,36 @@ export class PlanSchedules extends Construct {
     target: IFunction,
     input: Record<string, string>,
   ): void {
+    this.make(id, description, schedule, new LambdaInvoke(target, this.delivery(input)));
+  }
+
+  /** A double delivery starts two executions: they share the work, or come to the same. */
+  private execution(
+    id: string,
+    description: string,
+    schedule: ScheduleExpression,
+    machine: IStateMachine,
+  ): void {
+    this.make(id, description, schedule, new StepFunctionsStartExecution(machine, this.delivery({})));
+  }
+
+  private delivery(input: Record<string, string>) {
+    return {
+      role: this.role.withoutPolicyUpdates(),
+      input: ScheduleTargetInput.fromObject(input),
+      deadLetterQueue: this.props.deadLetters,
+      retryAttempts: 24,
+      maxEventAge: Duration.hours(6),
+    };
+  }
+
+  private make(id: string, description: string, schedule: ScheduleExpression, target: IScheduleTarget): void {
     void new Schedule(this, id, {
       description,
       schedule,
       scheduleGroup: this.group,
       timeWindow: TimeWindow.off(),
-      target: new LambdaInvoke(target, {
-        role: this.role.withoutPolicyUpdates(),
-        input: ScheduleTargetInput.fromObject(input),
-        deadLetterQueue: this.props.deadLetters,
-        retryAttempts: 24,
-        maxEventAge: Duration.hours(6),
-      }),
+      target,
     });
   }
 }

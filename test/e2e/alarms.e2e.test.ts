@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   CloudWatchClient,
   paginateDescribeAlarms,
@@ -22,6 +23,7 @@ import { describeUnless, findGap } from '../support/gaps.ts';
 import { arnOfBucket, newestPoint, runCycle, runGoodCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
+import { runExecution } from './support/executions.ts';
 import { invoke } from './support/functions.ts';
 import { sumOf } from './support/metrics.ts';
 import { testBuckets, testPlans } from './support/names.ts';
@@ -82,7 +84,7 @@ describeUnless(noAlarms)('an alarm goes from OK to ALARM and tells the topic', (
   });
 
   test('when a resource has no point as recent as its plan promises', async () => {
-    expect(await invoke(app, 'check-overdue', {})).toMatchObject({ overduePlans: 0, overdueResources: 0 });
+    expect(await check()).toMatchObject({ overduePlans: 0, overdueResources: 0 });
     const point = await newestPoint(app, arnOfBucket(source));
 
     await seeAlarm('OverduePlans', async () => {
@@ -96,10 +98,11 @@ describeUnless(noAlarms)('an alarm goes from OK to ALARM and tells the topic', (
         resourceArn: arnOfBucket(late),
         sourceTime: new Date(Date.now() - 48 * hourMs),
       });
-      const found = await invoke(app, 'check-overdue', {});
+      const found = await check();
       await untag(app, late);
       await app.catalog.points.remove('20200101T000000Z-0123456789abcdef' as PointId);
       expect(found).toEqual({
+        done: true,
         maintenanceOverdue: 0,
         overduePlans: 1,
         overdueResources: 1,
@@ -121,11 +124,11 @@ describeUnless(noAlarms)('an alarm goes from OK to ALARM and tells the topic', (
         sourceTime: new Date(clean.sourceTime.getTime() + 1000),
         unread: { carried: 1, missing: 2 },
       });
-      const found = await invoke(app, 'check-overdue', {});
+      const found = await check();
       await app.catalog.points.remove(pointId);
       expect(found).toMatchObject({ overdueResources: 0, degradedResources: 1 });
     });
-    expect(await invoke(app, 'check-overdue', {})).toMatchObject({ degradedResources: 0 });
+    expect(await check()).toMatchObject({ degradedResources: 0 });
   });
 
   test('when a resource was never protected at all', async () => {
@@ -134,12 +137,19 @@ describeUnless(noAlarms)('an alarm goes from OK to ALARM and tells the topic', (
     await tagBucket(app, late, testPlans.alarms);
 
     await seeAlarm('OverduePlans', async () => {
-      expect(await invoke(app, 'check-overdue', {})).toMatchObject({ overdueResources: 1 });
+      expect(await check()).toMatchObject({ overdueResources: 1 });
     });
     await untag(app, late);
-    expect(await invoke(app, 'check-overdue', {})).toMatchObject({ overduePlans: 0 });
+    expect(await check()).toMatchObject({ overduePlans: 0 });
   });
 });
+
+/** What the daily check finds. */
+async function check(): Promise<unknown> {
+  const { status, output } = await runExecution(app.sfn, app.machines.check, randomUUID(), {});
+  expect(status).toBe('SUCCEEDED');
+  return output;
+}
 
 /**
  * Sets the alarm of a metric to OK, lets something go wrong, and waits for the topic's message. What earlier test

@@ -20,6 +20,7 @@ const anchors = [...runbook.matchAll(/^## (.+)$/gm)].map(([, heading = '']) =>
 describe('alarms', () => {
   test('watch what Holdfast itself counts', () => {
     expect(Object.fromEntries(alarms.map(({ MetricName, Period }) => [MetricName, Period]))).toEqual({
+      CheckFailures: 300,
       CycleFailures: 300,
       DeadLetters: 300,
       DegradedResources: 86_400,

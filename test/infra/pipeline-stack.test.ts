@@ -75,12 +75,11 @@ describe('functions', () => {
     const asynchronous = functions.filter((properties) => properties.DeadLetterConfig !== undefined);
 
     expect(asynchronous.map(nameOf).sort()).toEqual([
-      'check-overdue',
       'close-executions',
       'count-dead-letters',
       'start-cycle',
     ]);
-    pipeline.resourceCountIs('AWS::Lambda::EventInvokeConfig', 4);
+    pipeline.resourceCountIs('AWS::Lambda::EventInvokeConfig', 3);
     pipeline.allResourcesProperties('AWS::Lambda::EventInvokeConfig', {
       MaximumRetryAttempts: 2,
       MaximumEventAgeInSeconds: 21_600,
@@ -95,7 +94,7 @@ describe('executions that end without success', () => {
     .map(([id]) => id);
 
   test('are told of, whichever machine they are of', () => {
-    expect(machineIds).toHaveLength(5);
+    expect(machineIds).toHaveLength(6);
     const [rule] = Object.values(pipeline.findResources('AWS::Events::Rule'));
     expect(rule?.['Properties']).toMatchObject({
       EventPattern: {

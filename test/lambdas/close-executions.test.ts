@@ -17,6 +17,7 @@ const machines = {
   restore: `${prefix}:stateMachine:restore`,
   hold: `${prefix}:stateMachine:hold`,
   maintenance: `${prefix}:stateMachine:maintenance`,
+  check: `${prefix}:stateMachine:check`,
 };
 type Machine = keyof typeof machines;
 const arnOf = (machine: Machine, name = 'one'): string => `${prefix}:execution:${machine}:${name}`;
@@ -220,6 +221,8 @@ describe('an execution that has nothing to close', () => {
     ['cycle', { input: undefined }, 'CycleFailures'],
     ['maintenance', { status: 'ABORTED' }, 'MaintenanceFailures'],
     ['maintenance', { status: 'FAILED', error: 'UnreportedError' }, 'MaintenanceFailures'],
+    ['check', { status: 'TIMED_OUT' }, 'CheckFailures'],
+    ['check', { status: 'FAILED', error: 'StoreUnavailableError' }, 'CheckFailures'],
   ] as const)('of the %s machine is counted when nobody was told: %o', async (machine, fields, name) => {
     const { deployment, executions, hear, sweep } = makeWatch();
 

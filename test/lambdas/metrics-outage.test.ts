@@ -110,10 +110,13 @@ const steps: Readonly<Record<string, Prepare>> = {
     });
     await nothing();
     return async (context) =>
-      outcome(step({}, context), async () => deployment.catalog.resources.find(BUCKET_ARN));
+      outcome(
+        untilDone(async () => step({ checkId: 'check-1' }, context)),
+        async () => deployment.catalog.resources.find(BUCKET_ARN),
+      );
   },
   'close-executions': async (deployment) => {
-    const machines = { cycle: 'c', protect: 'p', restore: 'r', hold: 'h', maintenance: 'm' };
+    const machines = { cycle: 'c', protect: 'p', restore: 'r', hold: 'h', maintenance: 'm', check: 'o' };
     const ended = { arn: 'arn:execution', machineArn: 'p', name: 'one', status: 'ABORTED' } as const;
     const step = makeCloseExecutions({
       ...deployment,

@@ -3,7 +3,7 @@ import type { ResourceArn } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { makeHandler as makeCheckOverdue } from '../../lambdas/watch/check-overdue.ts';
 import { makeHandler as makeCountDeadLetters } from '../../lambdas/watch/count-dead-letters.ts';
-import { DAILY, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
+import { DAILY, type Deployment, makeDeployment, NO_TIME, PLENTY, untilDone } from './support/deployment.ts';
 import { discoveryOf, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 
 const hour = 3_600_000;
@@ -11,17 +11,22 @@ const RUN = 'a'.repeat(32);
 const ec2 = (id: string) => `arn:aws:ec2:us-east-1:1:${id}` as ResourceArn;
 const arn = (name: string) => `arn:aws:s3:::${name}` as ResourceArn;
 
+let checks = 0;
+
 function makeCheck(
   deployment: Deployment,
   tagged: readonly TaggedResource[] = [TAGGED_BUCKET],
   lastSuccess: Date = deployment.clock.now(),
 ) {
-  return makeCheckOverdue({
+  const check = makeCheckOverdue({
     ...deployment,
     plans: [DAILY, { ...DAILY, name: 'weekly' }],
     tagged: discoveryOf(tagged),
     maintenance: { lastSuccess: async () => Promise.resolve(lastSuccess) },
   });
+  checks += 1;
+  const checkId = `check-${checks}`;
+  return async (context = PLENTY) => check({ checkId }, context);
 }
 
 async function protectBucket(deployment: Deployment) {
@@ -34,9 +39,10 @@ test('publishes zeros when every resource is within its RPO', async () => {
   await protectBucket(deployment);
   deployment.clock.advance(30 * hour);
 
-  const output = await makeCheck(deployment)({}, PLENTY);
+  const output = await makeCheck(deployment)();
 
   expect(output).toEqual({
+    done: true,
     overduePlans: 0,
     overdueResources: 0,
     degradedResources: 0,
@@ -52,7 +58,7 @@ test('a resource whose newest point is older than its plan promises makes the pl
   await protectBucket(deployment);
   deployment.clock.advance(30 * hour + 1000);
 
-  await makeCheck(deployment)({}, PLENTY);
+  await makeCheck(deployment)();
 
   expect(deployment.metrics.of('OverduePlans')).toEqual([1]);
   expect(deployment.metrics.of('OverduePlans', 'daily')).toEqual([1]);
@@ -65,9 +71,10 @@ test('a resource whose newest point is older than its plan promises makes the pl
 test('notices a resource that no cycle has ever seen', async () => {
   const deployment = makeDeployment();
 
-  const output = await makeCheck(deployment)({}, PLENTY);
+  const output = await makeCheck(deployment)();
 
   expect(output).toEqual({
+    done: true,
     overduePlans: 1,
     overdueResources: 1,
     degradedResources: 0,
@@ -81,7 +88,7 @@ test('a volume that goes with its instance is not counted beside it', async () =
   const instance: TaggedResource = { arn: ec2('instance/i-1'), kind: 'ec2-instance', plan: 'daily' };
   const volume: TaggedResource = { ...instance, arn: ec2('volume/vol-1'), kind: 'ebs-volume' };
 
-  const output = await makeCheck(deployment, [instance, { ...volume, partOf: instance.arn }])({}, PLENTY);
+  const output = await makeCheck(deployment, [instance, { ...volume, partOf: instance.arn }])();
 
   expect(output).toMatchObject({ overdueResources: 1, problems: 0 });
 });
@@ -91,7 +98,7 @@ test('a resource whose tag was taken off and put on again is judged by its point
   await protectBucket(deployment);
   await deployment.catalog.resources.remove(TAGGED_BUCKET.arn);
 
-  expect(await makeCheck(deployment)({}, PLENTY)).toMatchObject({ overdueResources: 0 });
+  expect(await makeCheck(deployment)()).toMatchObject({ overdueResources: 0 });
 });
 
 test('a tag that names no plan, or is misspelt, counts as a plan that is not kept', async () => {
@@ -101,9 +108,10 @@ test('a tag that names no plan, or is misspelt, counts as a plan that is not kep
     { ...TAGGED_BUCKET, arn: arn('b'), plan: 'weekly', problem: 'its tag is spelled "Holdfast:Plan"' },
   ]);
 
-  const output = await check({}, PLENTY);
+  const output = await check();
 
   expect(output).toEqual({
+    done: true,
     overduePlans: 2,
     overdueResources: 0,
     degradedResources: 0,
@@ -126,9 +134,9 @@ test('a resource whose newest point lacks entries is degraded, and overdue once 
   await protectFiles(deployment, makePipeline(deployment), item);
   const check = makeCheck(deployment);
 
-  const inTime = await check({}, PLENTY);
+  const inTime = await check();
   deployment.clock.advance(11 * hour);
-  const late = await check({}, PLENTY);
+  const late = await check();
 
   expect(inTime).toMatchObject({ overduePlans: 0, overdueResources: 0, degradedResources: 1 });
   expect(late).toMatchObject({ overduePlans: 1, overdueResources: 1, degradedResources: 1 });
@@ -144,6 +152,32 @@ test('a resource whose newest point lacks entries is degraded, and overdue once 
       ),
     }),
   );
+});
+
+test('a check without time judges a resource a call, and publishes once what one call would have found', async () => {
+  const found = [
+    { ...TAGGED_BUCKET, arn: arn('a') },
+    { ...TAGGED_BUCKET, arn: arn('b'), plan: 'weekly' },
+    { ...TAGGED_BUCKET, arn: arn('c'), plan: 'dayly' },
+    TAGGED_BUCKET,
+  ];
+  const [deployment, other] = [makeDeployment(), makeDeployment()];
+  for (const one of [deployment, other]) await protectBucket(one);
+  const check = makeCheck(deployment, found);
+
+  const expected = await makeCheck(other, found)();
+  let calls = 0;
+  const output = await untilDone(async () => {
+    calls += 1;
+    return (await Promise.all([check(NO_TIME), check(NO_TIME)]))[1];
+  });
+
+  expect(output).toEqual(expected);
+  expect(output).toMatchObject({ overduePlans: 3, overdueResources: 2, problems: 1 });
+  // The index, each resource, what follows the last of them, and each once more to judge it.
+  expect(calls).toBe(1 + found.length + 1 + found.length);
+  for (const plan of ['daily', 'weekly'])
+    expect(deployment.metrics.of('OverdueResources', plan)).toEqual([1, 1]);
 });
 
 test('the messages of all dead-letter queues are published as one number, zero included', async () => {
@@ -171,10 +205,10 @@ test('notices that maintenance has not succeeded for two days', async () => {
   const lastSuccess = deployment.clock.now();
 
   deployment.clock.advance(48 * hour);
-  await makeCheck(deployment, [], lastSuccess)({}, PLENTY);
+  await makeCheck(deployment, [], lastSuccess)();
   deployment.clock.advance(1000);
-  const output = await makeCheck(deployment, [], lastSuccess)({}, PLENTY);
+  const output = await makeCheck(deployment, [], lastSuccess)();
 
-  expect(output.maintenanceOverdue).toBe(1);
+  expect(output).toMatchObject({ maintenanceOverdue: 1 });
   expect(deployment.metrics.of('MaintenanceOverdue')).toEqual([0, 1]);
 });

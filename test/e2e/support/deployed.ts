@@ -32,7 +32,7 @@ export interface App extends Deployed {
   readonly catalog: DynamoCatalog;
   readonly vaultBucket: string;
   readonly workBucket: string;
-  readonly machines: Readonly<Record<'cycle' | 'protect' | 'restore' | 'maintenance', string>>;
+  readonly machines: Readonly<Record<'cycle' | 'protect' | 'restore' | 'maintenance' | 'check', string>>;
   /** The physical name of the function that is in a folder of lambdas/. */
   readonly functionName: (folder: string) => Promise<string>;
 }
@@ -66,6 +66,7 @@ export function openApp(deployed: Deployed = inject('deployed')): App {
       protect: output('ProtectMachineArn'),
       restore: output('RestoreMachineArn'),
       maintenance: output('MaintenanceMachineArn'),
+      check: output('CheckMachineArn'),
     },
     functionName: async (folder) => {
       functions ??= listFunctions(region);

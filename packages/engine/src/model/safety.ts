@@ -1,7 +1,7 @@
 import type { RetentionClass } from './retention-class.ts';
 
 /** The state machines, by their names. */
-export type MachineName = 'cycle' | 'protect' | 'restore' | 'hold' | 'maintenance';
+export type MachineName = 'cycle' | 'protect' | 'restore' | 'hold' | 'maintenance' | 'check';
 
 /**
  * The numbers that keep points restorable, and runs from being given up or from waiting for ever. Each says what breaks
@@ -121,6 +121,8 @@ export const safety: SafetyNumbers = {
     restore: 12 * 24,
     hold: 2 * 24,
     maintenance: 2 * 24,
+    // Until the next one begins.
+    check: 24,
   },
   cycleWaitDays: 10,
   workObjectDays: 14,
