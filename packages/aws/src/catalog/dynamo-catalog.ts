@@ -18,31 +18,47 @@
  * Reads by key, the points of a resource and the holds are strongly consistent; what comes from an index may lag by a second.
  */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import type { Catalog, Clock, RandomBytes } from '@holdfast/engine';
+import {
+  type Catalog,
+  CatalogPacks,
+  CatalogPoints,
+  CatalogRuns,
+  type Clock,
+  type LastFields,
+  type RandomBytes,
+} from '@holdfast/engine';
 import { DynamoHolds } from './dynamo-holds.ts';
-import { DynamoPacks } from './dynamo-packs.ts';
-import { DynamoPoints } from './dynamo-points.ts';
+import { lastCodec, rowKeys } from './dynamo-items.ts';
+import { DynamoPackRows } from './dynamo-pack-rows.ts';
+import { DynamoPointRows } from './dynamo-point-rows.ts';
 import { DynamoResources } from './dynamo-resources.ts';
 import { DynamoRestores } from './dynamo-restores.ts';
-import { DynamoRuns } from './dynamo-runs.ts';
+import { DynamoRows } from './dynamo-rows.ts';
+import { DynamoRunRows } from './dynamo-run-rows.ts';
 import { DynamoTable } from './dynamo-table.ts';
 
 /** The catalog in a DynamoDB table. */
 export class DynamoCatalog implements Catalog {
   readonly resources: DynamoResources;
-  readonly runs: DynamoRuns;
-  readonly points: DynamoPoints;
-  readonly packs: DynamoPacks;
+  readonly runs: CatalogRuns;
+  readonly points: CatalogPoints;
+  readonly packs: CatalogPacks;
   readonly holds: DynamoHolds;
   readonly restores: DynamoRestores;
 
   /** @param clock waits between repetitions of writes that met others */
   constructor(dynamo: DynamoDBDocumentClient, tableName: string, clock: Clock, random: RandomBytes) {
     const table = new DynamoTable(dynamo, tableName, clock, random);
+    const lasts = new DynamoRows<LastFields>(table, {
+      codec: lastCodec,
+      keyOf: rowKeys.resource,
+      indexed: {},
+      isOptional: true,
+    });
     this.resources = new DynamoResources(table);
-    this.runs = new DynamoRuns(table);
-    this.points = new DynamoPoints(table);
-    this.packs = new DynamoPacks(table);
+    this.runs = new CatalogRuns(new DynamoRunRows(table));
+    this.points = new CatalogPoints(new DynamoPointRows(table), lasts);
+    this.packs = new CatalogPacks(new DynamoPackRows(table));
     this.holds = new DynamoHolds(table);
     this.restores = new DynamoRestores(table);
   }

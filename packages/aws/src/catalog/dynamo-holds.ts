@@ -1,5 +1,5 @@
 import type { HoldId, HoldRow, Holds } from '@holdfast/engine';
-import { holdCodec, holdsPartition, rowKeys } from './dynamo-rows.ts';
+import { holdCodec, holdsPartition, rowKeys } from './dynamo-items.ts';
 import type { DynamoTable } from './dynamo-table.ts';
 
 /** The catalog's legal holds. */

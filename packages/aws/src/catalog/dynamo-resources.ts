@@ -1,8 +1,8 @@
 import type { FoundResource, ResourceArn, ResourceRow, Resources } from '@holdfast/engine';
-import { indexKeys, resourceCodec, rowKeys } from './dynamo-rows.ts';
+import { indexKeys, resourceCodec, rowKeys } from './dynamo-items.ts';
 import type { DynamoTable } from './dynamo-table.ts';
 
-/** The catalog's resources. */
+/** The catalog's resources in a DynamoDB table. */
 export class DynamoResources implements Resources {
   readonly #table: DynamoTable;
 
@@ -11,18 +11,11 @@ export class DynamoResources implements Resources {
   }
 
   async put({ arn, kind, plan, partOf, problem, seenAt, tags }: FoundResource): Promise<void> {
+    const row = { arn, kind, plan, partOf, problem, seenAt, tags };
     await this.#table.update({
       key: rowKeys.resource(arn),
-      set: {
-        ...resourceCodec.encode({ arn, kind, plan, seenAt }),
-        ...(partOf === undefined ? {} : { partOf }),
-        ...(problem === undefined ? {} : { problem }),
-        ...(tags === undefined ? {} : { tags }),
-        ...indexKeys.resource(arn),
-      },
-      remove: Object.entries({ partOf, problem, tags }).flatMap(([name, value]) =>
-        value === undefined ? [name] : [],
-      ),
+      set: { ...resourceCodec.encode(row), ...indexKeys.resource(arn) },
+      remove: (['partOf', 'problem', 'tags'] as const).filter((name) => row[name] === undefined),
     });
   }
 

@@ -1,5 +1,5 @@
 import type { RestoreRow, Restores, TimeRange } from '@holdfast/engine';
-import { indexKeys, restoreCodec, rowKeys, timeKeyRange } from './dynamo-rows.ts';
+import { indexKeys, restoreCodec, rowKeys, timeKeyRange } from './dynamo-items.ts';
 import type { DynamoTable } from './dynamo-table.ts';
 
 /** The catalog's restores. */

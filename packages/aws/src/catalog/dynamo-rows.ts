@@ -1,133 +1,157 @@
-import type {
-  HoldId,
-  HoldRow,
-  PackId,
-  PackRow,
-  PointId,
-  PointRow,
-  ResourceArn,
-  ResourceRow,
-  RestoreRow,
-  RunId,
-  RunRow,
-  TimeRange,
+import {
+  type Condition,
+  decisionsMost,
+  type FieldTest,
+  meets,
+  type Rows,
+  rowsChanged,
+  type Step,
+  type Transition,
 } from '@holdfast/engine';
 import type { Item } from './dynamo-batches.ts';
+import type { RowCodec, RowKey } from './dynamo-items.ts';
+import type { DynamoTable, ItemChange } from './dynamo-table.ts';
 
-/** Keys of an item of the catalog table. */
-export interface RowKey {
-  readonly PK: string;
-  readonly SK: string;
-}
-
-/** All holds lie in one partition: they are few, and a list of them has to be consistent. */
-export const holdsPartition = 'HOLDS';
-
-/** Where each kind of row lies: see the table at the top of dynamo-catalog.ts. */
-export const rowKeys = {
-  resource: (arn: ResourceArn): RowKey => ({ PK: `RES#${arn}`, SK: 'RES' }),
-  openRun: (arn: ResourceArn): RowKey => ({ PK: `RES#${arn}`, SK: 'OPEN-RUN' }),
-  point: (arn: ResourceArn, sourceTime: Date, pointId: PointId): RowKey => ({
-    PK: `RES#${arn}`,
-    SK: `POINT#${timeKey(sourceTime, pointId)}`,
-  }),
-  pointPlace: (pointId: PointId): RowKey => ({ PK: `POINT#${pointId}`, SK: 'PLACE' }),
-  run: (runId: RunId): RowKey => ({ PK: `RUN#${runId}`, SK: 'RUN' }),
-  pack: (packId: PackId): RowKey => ({ PK: `PACK#${packId}`, SK: 'PACK' }),
-  hold: (holdId: HoldId): RowKey => ({ PK: holdsPartition, SK: `HOLD#${holdId}` }),
-  restore: (restoreId: string): RowKey => ({ PK: `RESTORE#${restoreId}`, SK: 'RESTORE' }),
-};
-
-/** Partitions that a list by date is spread over, one a hexadecimal digit: a single one would throttle its table. */
-export const spread: readonly string[] = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
-
-/** Index keys of each kind of row. */
-export const indexKeys = {
-  resource: (arn: ResourceArn) => ({ GSI1PK: 'RESOURCES', GSI1SK: arn }),
-  run: (row: Pick<RunRow, 'resourceArn' | 'startedAt' | 'runId'>) => ({
-    GSI1PK: `RUNS#${row.resourceArn}`,
-    GSI1SK: timeKey(row.startedAt, row.runId),
-    GSI2PK: 'RUNS',
-    GSI2SK: timeKey(row.startedAt, row.runId),
-  }),
-  point: (row: Pick<PointRow, 'expiresAt' | 'pointId'>) => ({
-    GSI2PK: `EXPIRE#${row.pointId.slice(-1)}`,
-    GSI2SK: timeKey(row.expiresAt, row.pointId),
-  }),
-  /** While a point is held: an item without these keys is not in the index at all. */
-  heldPoint: (pointId: PointId) => ({ GSI1PK: 'HELD', GSI1SK: pointId }),
-  pack: (row: Pick<PackRow, 'lockUntil' | 'packId'>) => ({
-    GSI2PK: `SWEEP#${row.packId.slice(-1)}`,
-    GSI2SK: timeKey(row.lockUntil, row.packId),
-  }),
-  damagedPack: (packId: PackId) => ({ GSI1PK: 'DAMAGED', GSI1SK: packId }),
-  restore: (row: Pick<RestoreRow, 'startedAt' | 'restoreId'>) => ({
-    GSI1PK: 'RESTORES',
-    GSI1SK: timeKey(row.startedAt, row.restoreId),
-  }),
-};
-
-/** A sort key by time: milliseconds, UTC, then the id. */
-function timeKey(time: Date, id: string): string {
-  return `${time.toISOString()}#${id}`;
-}
-
-/** First and last sort key of a span of time, both ends included. */
-export function timeKeyRange(
-  range: TimeRange | undefined,
-  prefix = '',
-): { readonly from: string; readonly to: string } {
-  return {
-    // '$' follows '#', so it ends what begins with a time or a prefix; years are digits, so ':' ends all of them.
-    from: prefix + (range?.from?.toISOString() ?? '+'),
-    to: prefix + (range?.to === undefined ? ':' : `${range.to.toISOString()}$`),
+/** How rows of one kind lie in the table. */
+export interface RowKind<Row> {
+  readonly codec: RowCodec<Row>;
+  keyOf(id: string): RowKey;
+  /** A row that is not there is one without fields, and made by its first change. @default false */
+  readonly isOptional?: boolean;
+  /** The index keys that follow from a field: they come, change and go with it, in the same write. */
+  readonly indexed: {
+    readonly [Field in keyof Row & string]?: (id: string, value: NonNullable<Row[Field]>) => Item;
   };
 }
 
 /**
- * Turns a kind of row into the attributes of an item and back: dates become ISO 8601 text, `holds` a string set, absent
- * fields no attribute.
+ * Rows of one kind in a DynamoDB table. A step of a transition is one conditional write, and its condition is made of the
+ * step's own data; a refusal is explained by a read.
  */
-export interface RowCodec<Row> {
-  encode(row: Partial<Row>): Item;
-  decode(item: Item): Row;
+export class DynamoRows<Row extends object> implements Rows<Row> {
+  protected readonly table: DynamoTable;
+  protected readonly kind: RowKind<Row>;
+
+  constructor(table: DynamoTable, kind: RowKind<Row>) {
+    this.table = table;
+    this.kind = kind;
+  }
+
+  async find(id: string): Promise<Row | undefined> {
+    const key = await this.locate(id);
+    return key && this.#read(key);
+  }
+
+  async insert(id: string, row: Row): Promise<'inserted' | 'taken'> {
+    const verdict = await this.table.put(this.itemOf(id, row), { when: 'attribute_not_exists(#PK)' });
+    return verdict === 'refused' ? 'taken' : 'inserted';
+  }
+
+  async change<Outcome>(id: string, { steps, outcome }: Transition<Row, Outcome>): Promise<Outcome> {
+    const key = await this.locate(id);
+    if (key === undefined) return outcome(undefined);
+    let [step] = steps;
+    if (step === undefined) return outcome(await this.#read(key));
+    for (let decision = 0; decision < decisionsMost; decision++) {
+      const item = await this.table.update(this.changeOf(id, key, step));
+      if (item !== 'refused') return outcome(this.kind.codec.decode(item));
+      const row = (await this.#read(key)) ?? (this.kind.isOptional === true ? ({} as Row) : undefined);
+      // Had the row not changed meanwhile, none of its steps would have been refused that holds of it.
+      step = row && steps.find(({ when }) => meets(when, row));
+      if (step === undefined) return outcome(row);
+    }
+    throw rowsChanged(key.PK);
+  }
+
+  async remove(id: string, when?: Condition<Row>): Promise<void> {
+    await this.table.remove(this.kind.keyOf(id), when && conditionOf(when));
+  }
+
+  /** Where a row is, or would be. */
+  protected async locate(id: string): Promise<RowKey | undefined> {
+    return Promise.resolve(this.kind.keyOf(id));
+  }
+
+  protected itemOf(id: string, row: Row, key = this.kind.keyOf(id)): Item & RowKey {
+    return { ...key, ...this.#indexKeys(id, row), ...this.kind.codec.encode(row) };
+  }
+
+  protected changeOf(id: string, key: RowKey, { when, change }: Step<Row>): ItemChange {
+    const { set = {}, unset = [], addHolds = [], takeHold } = change;
+    const held = addHolds.length === 0 ? {} : { holds: addHolds };
+    return {
+      key,
+      set: { ...this.kind.codec.encode(set), ...this.#indexKeys(id, { ...set, ...held }) },
+      remove: unset.flatMap((field) => [field, ...Object.keys(this.#indexKeys(id, { [field]: '' }))]),
+      ...(addHolds.length > 0 && { add: { holds: new Set(addHolds) } }),
+      ...(takeHold !== undefined && { take: { holds: new Set([takeHold]) } }),
+      ...conditionOf(when, this.kind.isOptional),
+    };
+  }
+
+  async #read(key: RowKey): Promise<Row | undefined> {
+    const item = await this.table.find(key);
+    return item && this.kind.codec.decode(item);
+  }
+
+  #indexKeys(id: string, fields: object): Item {
+    const keys = Object.entries<((id: string, value: never) => Item) | undefined>(this.kind.indexed).map(
+      ([field, keysOf]) => {
+        const value: unknown = Reflect.get(fields, field);
+        return value === undefined || keysOf === undefined ? {} : keysOf(id, value as never);
+      },
+    );
+    return Object.assign({}, ...keys) as Item;
+  }
 }
 
-const keyAttributes: ReadonlySet<string> = new Set(['PK', 'SK', 'GSI1PK', 'GSI1SK', 'GSI2PK', 'GSI2SK']);
-
-const holdsAttribute = 'holds';
-
-function rowCodec<Row extends object>(dateFields: readonly (keyof Row & string)[]): RowCodec<Row> {
-  const dates: ReadonlySet<string> = new Set(dateFields);
+/** A condition as DynamoDB reads it: that the row is there, unless it is optional, and what has to be true of it. */
+export function conditionOf<Row>(
+  when: Condition<Row>,
+  isOptional = false,
+): { readonly when: string; readonly values: Item } {
+  const tests = Object.entries<FieldTest<unknown> | undefined>(when).flatMap(([field, test]) =>
+    test === undefined ? [] : [testOf(field, test)],
+  );
   return {
-    encode: (row) =>
-      Object.fromEntries(
-        Object.entries(row).flatMap(([name, value]): [string, unknown][] => {
-          if (value === undefined) return [];
-          if (name === holdsAttribute) return asSet(value as readonly string[]);
-          return [[name, value instanceof Date ? value.toISOString() : value]];
-        }),
+    when: [...(isOptional ? [] : ['attribute_exists(#PK)']), ...tests.map(({ text }) => text)].join(' AND '),
+    values: Object.fromEntries(
+      tests.flatMap(({ operands }) =>
+        Object.entries(operands).map(([name, value]) => [name, attributeOf(value)]),
       ),
-    decode: (item) =>
-      Object.fromEntries(
-        Object.entries(item)
-          .filter(([name]) => !keyAttributes.has(name))
-          .map(([name, value]) => {
-            if (value instanceof Set) return [name, [...(value as ReadonlySet<string>)].sort()];
-            return [name, dates.has(name) ? new Date(String(value)) : value];
-          }),
-      ) as Row,
+    ),
   };
 }
 
-/** DynamoDB knows no empty set. */
-function asSet(members: readonly string[]): [string, unknown][] {
-  return members.length === 0 ? [] : [[holdsAttribute, new Set(members)]];
+function attributeOf(value: unknown): unknown {
+  if (value instanceof Date) return value.toISOString();
+  return Array.isArray(value) ? new Set(value) : value;
 }
 
-export const resourceCodec: RowCodec<ResourceRow> = rowCodec(['seenAt', 'lastSourceTime']);
-export const runCodec: RowCodec<RunRow> = rowCodec(['leaseUntil', 'startedAt', 'aliveUntil', 'endedAt']);
-export const pointCodec: RowCodec<PointRow> = rowCodec(['sourceTime', 'committedAt', 'expiresAt']);
-export const packCodec: RowCodec<PackRow> = rowCodec(['lockUntil', 'lockedUntil']);
-export const restoreCodec: RowCodec<RestoreRow> = rowCodec(['startedAt', 'endedAt']);
-export const holdCodec: RowCodec<HoldRow> = rowCodec(['setAt', 'releasedAt']);
+/** A test as text and what it refers to, by names of DynamoDB's values without their colon. */
+function testOf(field: string, test: FieldTest<unknown>): { readonly text: string; readonly operands: Item } {
+  const name = `when_${field}`;
+  switch (test.kind) {
+    case 'absent':
+      return { text: `attribute_not_exists(#${field})`, operands: {} };
+    case 'one-of': {
+      const names = test.values.map((_, index) => `${name}_${index}`);
+      const text = `#${field} IN (${names.map((one) => `:${one}`).join(', ')})`;
+      return { text, operands: Object.fromEntries(names.map((one, index) => [one, test.values[index]])) };
+    }
+    case 'below':
+    case 'at-most':
+    case 'above':
+    case 'at-least':
+      return { text: `#${field} ${comparators[test.kind]} :${name}`, operands: { [name]: test.bound } };
+    case 'only':
+      return { text: `#${field} = :${name}`, operands: { [name]: [test.member] } };
+    case 'among-others':
+      return {
+        text: `contains(#${field}, :${name}_member) AND #${field} <> :${name}`,
+        operands: { [name]: [test.member], [`${name}_member`]: test.member },
+      };
+  }
+}
+
+const comparators = { below: '<', 'at-most': '<=', above: '>', 'at-least': '>=' } as const;

@@ -11,7 +11,7 @@ import {
 import { CatalogConflictError, type Clock, type RandomBytes, StoreUnavailableError } from '@holdfast/engine';
 import { backOff } from '../sdk/backoff.ts';
 import { batchGet, batchGetLimit, inGroups, type Item } from './dynamo-batches.ts';
-import type { RowKey } from './dynamo-rows.ts';
+import type { RowKey } from './dynamo-items.ts';
 import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
 import { catalogIndexes, catalogKeys } from './table-schema.ts';
 
@@ -78,25 +78,26 @@ export class DynamoTable {
   /** Writes a whole item. */
   put(item: Item & RowKey, condition: Condition = {}): Promise<WriteVerdict> {
     const write = this.putAction(item, condition).Put;
-    return this.#write(() => this.#dynamo.send(new PutCommand(write)), `writing row ${item.PK}`);
+    return this.#verdict(() => this.#dynamo.send(new PutCommand(write)), `writing row ${item.PK}`);
   }
 
-  /** Changes attributes of an item, which need not exist. */
-  update(change: ItemChange): Promise<WriteVerdict> {
-    const write = this.updateAction(change).Update;
-    return this.#write(() => this.#dynamo.send(new UpdateCommand(write)), `changing row ${change.key.PK}`);
+  /** Changes attributes of an item, which need not exist. @returns the item as it is then. */
+  async update(change: ItemChange): Promise<Item | 'refused'> {
+    const write = new UpdateCommand({ ...this.updateAction(change).Update, ReturnValues: 'ALL_NEW' });
+    const answer = await this.#write(() => this.#dynamo.send(write), `changing row ${change.key.PK}`);
+    return answer === 'refused' ? answer : (answer.Attributes ?? {});
   }
 
   /** Deletes an item, which need not exist. */
   remove(key: RowKey, condition: Condition = {}): Promise<WriteVerdict> {
     const write = this.removeAction({ key, ...condition }).Delete;
-    return this.#write(() => this.#dynamo.send(new DeleteCommand(write)), `removing row ${key.PK}`);
+    return this.#verdict(() => this.#dynamo.send(new DeleteCommand(write)), `removing row ${key.PK}`);
   }
 
   /** All of the actions or none; `refused` when a condition does not hold. */
   transact(actions: readonly TransactItem[], what: string): Promise<WriteVerdict> {
     const command = new TransactWriteCommand({ TransactItems: [...actions] });
-    return this.#write(() => this.#dynamo.send(command), what);
+    return this.#verdict(() => this.#dynamo.send(command), what);
   }
 
   putAction(item: Item & RowKey, condition: Condition = {}) {
@@ -155,11 +156,14 @@ export class DynamoTable {
     } while (start !== undefined);
   }
 
-  async #write(write: () => Promise<unknown>, what: string): Promise<WriteVerdict> {
+  async #verdict(write: () => Promise<unknown>, what: string): Promise<WriteVerdict> {
+    return (await this.#write(write, what)) === 'refused' ? 'refused' : 'done';
+  }
+
+  async #write<Answer>(write: () => Promise<Answer>, what: string): Promise<Answer | 'refused'> {
     for (let attempt = 0; ; attempt++) {
       try {
-        await write();
-        return 'done';
+        return await write();
       } catch (error) {
         if (errorName(error) === 'ConditionalCheckFailedException') return 'refused';
         const codes = cancellationCodes(error);

@@ -26,6 +26,7 @@ export {
 } from './restore-target-contract.ts';
 export { keyringContract, type KeyringContractOptions } from './keyring-contract.ts';
 export { MemoryWorkStore } from './memory-work-store.ts';
-export { catalogContract, type CatalogContractOptions, type CatalogUnderTest } from './catalog-contract.ts';
+export { catalogContract, type CatalogContractOptions } from './catalog/catalog-contract.ts';
+export type { CatalogUnderTest } from './catalog/catalog-under-test.ts';
 export { allOf } from './all-of.ts';
-export { pointRow } from './catalog-rows.ts';
+export { pointRow } from './catalog/rows.ts';

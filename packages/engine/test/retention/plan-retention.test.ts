@@ -4,7 +4,7 @@ import type { HoldId, PointId } from '../../src/ids.ts';
 import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { planRetention, type RetentionReason } from '../../src/retention/plan-retention.ts';
 import { RetentionRules } from '../../src/model/retention-rules.ts';
-import { pointRow } from '../../src/testing/catalog-rows.ts';
+import { pointRow } from '../../src/testing/catalog/rows.ts';
 
 const dayMs = 86_400_000;
 

@@ -1,11 +1,127 @@
+import {
+  type Condition,
+  meets,
+  type Rows,
+  takeStep,
+  type TimeRange,
+  type Transition,
+} from '@holdfast/engine';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** A row as JSON text; dates become ISO 8601 text, absent fields stay absent. */
-export function encodeRow(row: object): string {
-  return JSON.stringify(row);
+/** How rows of one kind lie in a table: as JSON under their id, beside the columns that they are found by. */
+export interface SqliteKind<Row> {
+  readonly table: 'runs' | 'points' | 'packs' | 'holds' | 'restores';
+  readonly dates: readonly (keyof Row & string)[];
+  columnsOf(row: Row): Readonly<Record<string, string | number>>;
 }
 
-/** The row that {@link encodeRow} wrote; `dates` names its fields that are dates. */
+/** A listing of a table by one of its columns of times. */
+export interface TimeListing {
+  readonly time?: 'time' | 'expires';
+  /** Columns that have to have a value. */
+  readonly equal?: Readonly<Record<string, string>>;
+  readonly range?: TimeRange | undefined;
+}
+
+/** Rows that a listing reads at once. */
+export const rowsPerPage = 500;
+
+/** Rows of one kind in a SQLite table. Methods with `Now` in their name are called inside a transaction. */
+export class SqliteRows<Row extends object> implements Rows<Row> {
+  protected readonly database: SqliteDatabase;
+  readonly #kind: SqliteKind<Row>;
+
+  constructor(database: SqliteDatabase, kind: SqliteKind<Row>) {
+    this.database = database;
+    this.#kind = kind;
+  }
+
+  async find(id: string): Promise<Row | undefined> {
+    return this.database.snapshot(() => this.findNow(id));
+  }
+
+  async insert(id: string, row: Row): Promise<'inserted' | 'taken'> {
+    return this.database.durably(() => {
+      if (this.findNow(id) !== undefined) return 'taken';
+      this.putNow(id, row);
+      return 'inserted';
+    });
+  }
+
+  async change<Outcome>(id: string, { steps, outcome }: Transition<Row, Outcome>): Promise<Outcome> {
+    return this.database.durably(() => {
+      const row = this.findNow(id);
+      const after = row && takeStep(row, steps);
+      if (after !== undefined && after !== row) this.putNow(id, after);
+      return outcome(after);
+    });
+  }
+
+  async remove(id: string, when: Condition<Row> = {}): Promise<void> {
+    return this.database.durably(() => {
+      const row = this.findNow(id);
+      if (row === undefined || !meets(when, row)) return;
+      this.database.statement(`DELETE FROM ${this.#kind.table} WHERE id = ?`).run(id);
+    });
+  }
+
+  findNow(id: string): Row | undefined {
+    const found = this.database.statement(`SELECT row FROM ${this.#kind.table} WHERE id = ?`).get(id);
+    return found && this.decode(found);
+  }
+
+  putNow(id: string, row: Row): void {
+    const columns = { id, ...this.#kind.columnsOf(row), row: JSON.stringify(row) };
+    const names = Object.keys(columns);
+    const values = names.map((name) => `:${name}`).join(', ');
+    this.database
+      .statement(`INSERT OR REPLACE INTO ${this.#kind.table} (${names.join(', ')}) VALUES (${values})`)
+      .run(columns);
+  }
+
+  /** Rows newest first, read page by page: a row that is added meanwhile may or may not be seen. */
+  async *listByTime({ time = 'time', equal = {}, range = {} }: TimeListing): AsyncGenerator<Row> {
+    const conditions = Object.keys(equal).map((column) => `${column} = :${column} AND `);
+    const statement = this.database.statement(
+      `SELECT id, ${time} AS time, row FROM ${this.#kind.table}
+         WHERE ${conditions.join('')} ${time} >= :from AND (${time}, id) < (:before, :beforeId)
+         ORDER BY ${time} DESC, id DESC LIMIT ${rowsPerPage}`,
+    );
+    const from = range.from?.getTime() ?? Number.MIN_SAFE_INTEGER;
+    // The first id of the next millisecond: everything up to `to`, that time included.
+    let before = range.to === undefined ? Number.MAX_SAFE_INTEGER : range.to.getTime() + 1;
+    let beforeId = '';
+    for (;;) {
+      const page = this.database.guarded(() => statement.all({ ...equal, from, before, beforeId }));
+      for (const found of page) yield this.decode(found);
+      const last = page.at(-1);
+      if (last === undefined || page.length < rowsPerPage) return;
+      before = Number(last['time']);
+      beforeId = String(last['id']);
+    }
+  }
+
+  /** Rows for which a condition holds, by id, read page by page: each as it is when its page is read. */
+  async *listWhere(condition: string): AsyncGenerator<Row> {
+    const statement = this.database.statement(
+      `SELECT id, row FROM ${this.#kind.table} WHERE ${condition} AND id > ? ORDER BY id LIMIT ${rowsPerPage}`,
+    );
+    let after = '';
+    for (;;) {
+      const page = this.database.guarded(() => statement.all(after));
+      for (const found of page) yield this.decode(found);
+      const last = page.at(-1);
+      if (last === undefined || page.length < rowsPerPage) return;
+      after = String(last['id']);
+    }
+  }
+
+  protected decode(found: Record<string, unknown>): Row {
+    return decodeRow<Row>(String(found['row']), this.#kind.dates);
+  }
+}
+
+/** A row out of its JSON text, with the fields of `dates` as dates again. */
 export function decodeRow<Row extends object>(text: string, dates: readonly (keyof Row & string)[]): Row {
   const row = JSON.parse(text) as Record<string, unknown>;
   for (const name of dates) {
@@ -13,87 +129,4 @@ export function decodeRow<Row extends object>(text: string, dates: readonly (key
     if (typeof value === 'string') row[name] = new Date(value);
   }
   return row as Row;
-}
-
-/** Fields without those that are undefined: a spread of it changes only what is given. */
-export function definedOnly<Fields extends object>(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
-}
-
-/** The row of an id, or undefined. */
-export function findRow<Row extends object>(
-  database: SqliteDatabase,
-  table: 'runs' | 'points' | 'packs' | 'holds' | 'restores',
-  id: string,
-  dates: readonly (keyof Row & string)[],
-): Row | undefined {
-  const found = database.statement(`SELECT row FROM ${table} WHERE id = ?`).get(id);
-  return found === undefined ? undefined : decodeRow<Row>((found as { row: string }).row, dates);
-}
-
-/** A listing of a table with the columns `id`, `row` and one of times. */
-export interface TimeListing<Row extends object> {
-  readonly table: 'runs' | 'points' | 'holds' | 'restores';
-  /** The column that the range is about. */
-  readonly time: 'time' | 'expires';
-  /** Columns that have to have a value. */
-  readonly equal: Readonly<Record<string, string>>;
-  readonly range: { readonly from?: Date; readonly to?: Date };
-  readonly dates: readonly (keyof Row & string)[];
-}
-
-/** Rows that a listing reads at once. */
-export const rowsPerPage = 500;
-
-/** Rows newest first, read page by page: a row that is added meanwhile may or may not be seen. */
-export async function* listByTime<Row extends object>(
-  database: SqliteDatabase,
-  listing: TimeListing<Row>,
-): AsyncGenerator<Row, void, undefined> {
-  const { table, time, equal, range, dates } = listing;
-  const conditions = Object.keys(equal).map((column) => `${column} = :${column} AND `);
-  const statement = database.statement(
-    `SELECT id, ${time} AS time, row FROM ${table}
-       WHERE ${conditions.join('')} ${time} >= :from AND (${time}, id) < (:before, :beforeId)
-       ORDER BY ${time} DESC, id DESC LIMIT ${rowsPerPage}`,
-  );
-  const from = range.from?.getTime() ?? Number.MIN_SAFE_INTEGER;
-  // The first id of the next millisecond: everything up to `to`, that time included.
-  let before = range.to === undefined ? Number.MAX_SAFE_INTEGER : range.to.getTime() + 1;
-  let beforeId = '';
-  for (;;) {
-    const page = database.guarded(() => statement.all({ ...equal, from, before, beforeId })) as {
-      id: string;
-      time: number;
-      row: string;
-    }[];
-    for (const { row } of page) yield decodeRow<Row>(row, dates);
-    const last = page.at(-1);
-    if (last === undefined || page.length < rowsPerPage) return;
-    before = last.time;
-    beforeId = last.id;
-  }
-}
-
-/** Rows of a table for which a condition holds, by id, read page by page: each as it is when its page is read. */
-export async function* listWhere<Row extends object>(
-  database: SqliteDatabase,
-  listing: {
-    readonly table: 'points' | 'packs';
-    readonly condition: string;
-    readonly dates: readonly (keyof Row & string)[];
-  },
-): AsyncGenerator<Row, void, undefined> {
-  const { table, condition, dates } = listing;
-  const statement = database.statement(
-    `SELECT id, row FROM ${table} WHERE ${condition} AND id > ? ORDER BY id LIMIT ${rowsPerPage}`,
-  );
-  let after = '';
-  for (;;) {
-    const page = database.guarded(() => statement.all(after)) as { id: string; row: string }[];
-    for (const { row } of page) yield decodeRow<Row>(row, dates);
-    const last = page.at(-1);
-    if (last === undefined || page.length < rowsPerPage) return;
-    after = last.id;
-  }
 }

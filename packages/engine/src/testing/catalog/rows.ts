@@ -1,9 +1,9 @@
-import type { HoldId, PackId, PointId, ResourceArn, RunId } from '../ids.ts';
-import type { HoldRow } from '../ports/catalog/holds.ts';
-import type { PackClaim, PackRow } from '../ports/catalog/packs.ts';
-import type { PointRow } from '../ports/catalog/points.ts';
-import type { RestoreRow } from '../ports/catalog/restores.ts';
-import type { RunRow } from '../ports/catalog/runs.ts';
+import type { HoldId, PackId, PointId, ResourceArn, RunId } from '../../ids.ts';
+import type { HoldRow } from '../../ports/catalog/holds.ts';
+import type { PackClaim, PackRow } from '../../ports/catalog/packs.ts';
+import type { PointRow } from '../../ports/catalog/points.ts';
+import type { RestoreRow } from '../../ports/catalog/restores.ts';
+import type { RunRow } from '../../ports/catalog/runs.ts';
 
 /** A moment of the suite's day, in minutes after its start. */
 export function at(minutes: number): Date {

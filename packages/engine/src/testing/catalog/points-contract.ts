@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { PointRow } from '../ports/catalog/points.ts';
-import { allOf } from './all-of.ts';
-import { at, bucketArn, pointRow } from './catalog-rows.ts';
-import type { CatalogUnderTest } from './catalog-contract.ts';
-import { eventually } from './eventually.ts';
+import type { Catalog } from '../../ports/catalog/catalog.ts';
+import type { PointRow } from '../../ports/catalog/points.ts';
+import { allOf } from '../all-of.ts';
+import type { MakeCatalog } from './catalog-under-test.ts';
+import { at, bucketArn, pointRow } from './rows.ts';
+import { eventually } from '../eventually.ts';
 
-/** How points are found and listed: a part of the catalog's suite. */
-export function catalogPointContract(make: () => Promise<CatalogUnderTest>): void {
+/** How points are found and listed. */
+export function pointsContract(make: MakeCatalog): void {
   let catalog: Catalog;
 
   beforeEach(async () => {

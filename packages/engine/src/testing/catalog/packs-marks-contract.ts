@@ -1,15 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { PackRow } from '../ports/catalog/packs.ts';
-import { allOf } from './all-of.ts';
-import { at, holdIdOf, livePack, packClaim } from './catalog-rows.ts';
-import type { CatalogUnderTest } from './catalog-contract.ts';
-import { eventually } from './eventually.ts';
+import type { Catalog } from '../../ports/catalog/catalog.ts';
+import type { PackRow } from '../../ports/catalog/packs.ts';
+import { allOf } from '../all-of.ts';
+import type { CatalogUnderTest, MakeCatalog } from './catalog-under-test.ts';
+import { at, holdIdOf, livePack, packClaim } from './rows.ts';
+import { eventually } from '../eventually.ts';
 
 const due = at(1001);
 
-/** How packs are held, marked as damaged, and found again in the store: a part of the catalog's suite. */
-export function catalogPackMarksContract(make: () => Promise<CatalogUnderTest>): void {
+/** How packs are held, marked as damaged, and found again in the store. */
+export function packsMarksContract(make: MakeCatalog): void {
   let catalog: Catalog;
   let plantPack: CatalogUnderTest['plantPack'];
   const live = livePack('1');

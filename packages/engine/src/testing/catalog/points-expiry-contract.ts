@@ -1,18 +1,17 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { HoldRow } from '../ports/catalog/holds.ts';
-import type { PointRow } from '../ports/catalog/points.ts';
-import { allOf } from './all-of.ts';
-import { bothWays } from './both-ways.ts';
-import { at, bucketArn, holdIdOf, holdRow, pointRow } from './catalog-rows.ts';
-import type { CatalogUnderTest } from './catalog-contract.ts';
-import { eventually } from './eventually.ts';
+import type { Catalog } from '../../ports/catalog/catalog.ts';
+import type { PointRow } from '../../ports/catalog/points.ts';
+import { allOf } from '../all-of.ts';
+import { bothWays } from '../both-ways.ts';
+import type { MakeCatalog } from './catalog-under-test.ts';
+import { at, bucketArn, holdIdOf, pointRow } from './rows.ts';
+import { eventually } from '../eventually.ts';
 
 const due = at(50_001);
 const racers = Array.from({ length: 12 }, (_, minute) => pointRow(minute, { expiresAt: at(50_001) }));
 
-/** How points end, and what keeps them from ending: a part of the catalog's suite. */
-export function catalogExpiryContract(make: () => Promise<CatalogUnderTest>): void {
+/** How points end, and what keeps them from ending. */
+export function pointsExpiryContract(make: MakeCatalog): void {
   let catalog: Catalog;
   const point = pointRow(1);
   const { pointId } = point;
@@ -264,37 +263,6 @@ export function catalogExpiryContract(make: () => Promise<CatalogUnderTest>): vo
       await eventually(async () => {
         expect(await allOf(catalog.points.listHeld())).toEqual([]);
       });
-    });
-  });
-
-  describe('holds', () => {
-    test.each<HoldRow['scope']>([
-      { kind: 'point', pointId },
-      { kind: 'resource', resourceArn: bucketArn('photos') },
-      { kind: 'tag', key: 'case', value: '' },
-    ])('on a $kind are found at once, and can be put again', async (scope) => {
-      const row = holdRow('1', 3, { scope });
-
-      await catalog.holds.put(row);
-      await catalog.holds.put(row);
-
-      expect(await catalog.holds.find(row.holdId)).toEqual(row);
-      expect(await catalog.holds.find(second)).toBeUndefined();
-    });
-
-    test('are listed at once, newest first, released ones too', async () => {
-      const rows = [holdRow('1', 5), holdRow('2', 9), holdRow('3', 1)];
-      const released: HoldRow = {
-        ...holdRow('2', 9),
-        releasedAt: at(20),
-        releasedBy: 'arn:aws:iam::123456789012:user/grace',
-        releaseReason: 'the case is closed',
-      };
-      for (const row of rows) await catalog.holds.put(row);
-      await catalog.holds.put(released);
-
-      expect(await allOf(catalog.holds.list())).toEqual([released, holdRow('1', 5), holdRow('3', 1)]);
-      expect(await catalog.holds.find(second)).toEqual(released);
     });
   });
 }

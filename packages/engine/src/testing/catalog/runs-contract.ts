@@ -1,14 +1,15 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { RunClosedError, RunOpenError, UnknownNameError } from '../errors.ts';
-import type { PointId, RunId } from '../ids.ts';
-import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { RunRow } from '../ports/catalog/runs.ts';
-import { eventually } from './eventually.ts';
-import { allOf } from './all-of.ts';
-import { at, bucketArn, runRow } from './catalog-rows.ts';
+import { RunClosedError, RunOpenError, UnknownNameError } from '../../errors.ts';
+import type { PointId, RunId } from '../../ids.ts';
+import type { Catalog } from '../../ports/catalog/catalog.ts';
+import type { RunRow } from '../../ports/catalog/runs.ts';
+import { eventually } from '../eventually.ts';
+import { allOf } from '../all-of.ts';
+import type { MakeCatalog } from './catalog-under-test.ts';
+import { at, bucketArn, runRow } from './rows.ts';
 
-/** The part of the catalog's contract that is about runs; called by `catalogContract`. */
-export function catalogRunContract(make: () => Promise<{ readonly catalog: Catalog }>): void {
+/** How runs begin, go on and end. */
+export function runsContract(make: MakeCatalog): void {
   let catalog: Catalog;
 
   beforeEach(async () => {

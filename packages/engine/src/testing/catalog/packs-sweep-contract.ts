@@ -1,17 +1,17 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { forEachConcurrent } from '../map-concurrent.ts';
-import type { Catalog } from '../ports/catalog/catalog.ts';
-import { type PackRow, sweepPartitions } from '../ports/catalog/packs.ts';
-import { allOf } from './all-of.ts';
-import { bothWays } from './both-ways.ts';
-import { at, holdIdOf, livePack, packClaim, packIdOf, storedAs } from './catalog-rows.ts';
-import type { CatalogUnderTest } from './catalog-contract.ts';
-import { eventually } from './eventually.ts';
+import { forEachConcurrent } from '../../map-concurrent.ts';
+import type { Catalog } from '../../ports/catalog/catalog.ts';
+import { type PackRow, sweepPartitions } from '../../ports/catalog/packs.ts';
+import { allOf } from '../all-of.ts';
+import { bothWays } from '../both-ways.ts';
+import type { CatalogUnderTest, MakeCatalog } from './catalog-under-test.ts';
+import { at, holdIdOf, livePack, packClaim, packIdOf, storedAs } from './rows.ts';
+import { eventually } from '../eventually.ts';
 
 const due = at(1001);
 
-/** How packs come to an end: a part of the catalog's suite. */
-export function catalogSweepContract(make: () => Promise<CatalogUnderTest>): void {
+/** How packs come to an end. */
+export function packsSweepContract(make: MakeCatalog): void {
   let catalog: Catalog;
   let plantPack: CatalogUnderTest['plantPack'];
   const live = livePack('1');

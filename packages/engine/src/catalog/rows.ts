@@ -1,0 +1,54 @@
+import type { PackId, ResourceArn, RunId } from '../ids.ts';
+import type { PackRow, Packs } from '../ports/catalog/packs.ts';
+import type { PointRow, Points } from '../ports/catalog/points.ts';
+import type { ResourceRow } from '../ports/catalog/resources.ts';
+import type { RunRow, Runs } from '../ports/catalog/runs.ts';
+import type { Condition, Step, Transition } from './transition.ts';
+
+/**
+ * Rows of one kind as a catalog keeps them, by their id. Each call is atomic between any number of callers, and may have
+ * happened when it fails.
+ */
+export interface Rows<Row> {
+  find(id: string): Promise<Row | undefined>;
+  /** Writes a row that has to be new. */
+  insert(id: string, row: Row): Promise<'inserted' | 'taken'>;
+  /** Takes the step of a transition whose condition holds, if one does. */
+  change<Outcome>(id: string, transition: Transition<Row, Outcome>): Promise<Outcome>;
+  /** Takes a row away. @param when - only while this holds of it. */
+  remove(id: string, when?: Condition<Row>): Promise<void>;
+}
+
+/** The rows of packs, and how they are found. */
+export interface PackRows extends Rows<PackRow>, Pick<Packs, 'listDue' | 'listDamaged'> {
+  findAll(packIds: readonly PackId[]): Promise<readonly PackRow[]>;
+}
+
+/** The rows of points, and how they are found. */
+export interface PointRows extends Rows<PointRow>, Pick<Points, 'list' | 'listExpiring' | 'listHeld'> {}
+
+/** What runs and points leave on their resource, which discovery may not have seen yet. */
+export type LastFields = Pick<ResourceRow, 'lastRunId' | 'lastRunState' | 'lastPointId' | 'lastSourceTime'>;
+
+/** The run that a resource is noted to be held by, and how it ends for another to begin. */
+export interface Holder {
+  readonly runId: RunId;
+  /** Absent where the note's run has no row. */
+  readonly ending?: Step<RunRow> | undefined;
+}
+
+/** The rows of runs, with the note of each resource's open one. */
+export interface RunRows extends Pick<Rows<RunRow>, 'find' | 'change'>, Pick<Runs, 'list'> {
+  /** The run that a resource's note names. */
+  findHolder(resourceArn: ResourceArn): Promise<RunId | undefined>;
+  /**
+   * In one step: the run's row, which has to be new; the resource's note, which has to name the holder still, or be absent
+   * where there is none; the holder's ending; the resource's last run.
+   */
+  open(row: RunRow, holder: Holder | undefined): Promise<'done' | 'refused'>;
+  /**
+   * In one step: the run's ending; the resource's note away, which must not name another run; the resource's last run.
+   * @param row - as it will be
+   */
+  close(row: RunRow, ending: Step<RunRow>): Promise<'done' | 'refused'>;
+}

@@ -1,0 +1,129 @@
+import type { HoldId } from '../ids.ts';
+
+/** A statement about one field of a row. A field that is absent is neither below nor above anything. */
+export type FieldTest<Value> =
+  | { readonly kind: 'one-of'; readonly values: readonly Value[] }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'below' | 'at-most' | 'above' | 'at-least'; readonly bound: Value }
+  /** A set that has this member and no other, or others as well. */
+  | { readonly kind: 'only' | 'among-others'; readonly member: HoldId };
+
+/** What has to be true of a row: all of it, and that the row is there. */
+export type Condition<Row> = { readonly [Field in keyof Row]?: FieldTest<NonNullable<Row[Field]>> };
+
+/** What becomes of a row's fields. */
+export interface Change<Row> {
+  /** New values; what is undefined stays as it is. */
+  readonly set?: Partial<Row>;
+  readonly unset?: readonly (keyof Row & string)[];
+  /** Members that the set `holds` gets. */
+  readonly addHolds?: readonly HoldId[];
+  /** A member that the set `holds` loses; others stay. */
+  readonly takeHold?: HoldId;
+}
+
+/** A change that is made while a condition holds, in one with looking. */
+export interface Step<Row> {
+  readonly when: Condition<Row>;
+  readonly change: Change<Row>;
+}
+
+/**
+ * How a row goes from one state to another, as data: a catalog that can only write under a condition makes the condition
+ * of it, one that has the row before it asks {@link takeStep}. So both decide alike.
+ */
+export interface Transition<Row, Outcome> {
+  /** Their conditions exclude one another. None at all: the row is only looked at. */
+  readonly steps: readonly Step<Row>[];
+  /** What the caller is told, by the row as it is afterwards, whether a step was taken or not. */
+  readonly outcome: (row: Row | undefined) => Outcome;
+}
+
+export const absent = { kind: 'absent' } as const;
+
+export function oneOf<Value>(...values: readonly Value[]): FieldTest<Value> {
+  return { kind: 'one-of', values };
+}
+
+export function below<Value>(bound: Value): FieldTest<Value> {
+  return { kind: 'below', bound };
+}
+
+export function atMost<Value>(bound: Value): FieldTest<Value> {
+  return { kind: 'at-most', bound };
+}
+
+export function above<Value>(bound: Value): FieldTest<Value> {
+  return { kind: 'above', bound };
+}
+
+export function atLeast<Value>(bound: Value): FieldTest<Value> {
+  return { kind: 'at-least', bound };
+}
+
+/** Whether a condition holds of a row. */
+export function meets<Row extends object>(when: Condition<Row>, row: Row): boolean {
+  return Object.entries<FieldTest<unknown> | undefined>(when).every(
+    ([field, test]) => test === undefined || passes(test, Reflect.get(row, field)),
+  );
+}
+
+/** The row after the first step whose condition holds; the same object where there is none. */
+export function takeStep<Row extends object>(row: Row, steps: readonly Step<Row>[]): Row {
+  const step = steps.find(({ when }) => meets(when, row));
+  return step === undefined ? row : applyChange(row, step.change);
+}
+
+/** A row's fields without those that are undefined: of those, a spread changes nothing. */
+export function definedOnly<Fields extends object>(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
+}
+
+function applyChange<Row extends object>(
+  row: Row,
+  { set, unset = [], addHolds, takeHold }: Change<Row>,
+): Row {
+  const fields = { ...row, ...definedOnly(set ?? {}) } as Record<string, unknown>;
+  const holds = (fields['holds'] ?? []) as readonly HoldId[];
+  if (addHolds !== undefined && addHolds.length > 0)
+    fields['holds'] = [...new Set([...holds, ...addHolds])].sort();
+  if (takeHold !== undefined) fields['holds'] = holds.filter((hold) => hold !== takeHold);
+  for (const field of unset) delete fields[field];
+  return fields as Row;
+}
+
+function passes(test: FieldTest<unknown>, value: unknown): boolean {
+  if (test.kind === 'absent') return value === undefined;
+  if (value === undefined) return false;
+  switch (test.kind) {
+    case 'one-of':
+      return test.values.some((wanted) => order(value, wanted) === 0);
+    case 'below':
+      return order(value, test.bound) < 0;
+    case 'at-most':
+      return order(value, test.bound) <= 0;
+    case 'above':
+      return order(value, test.bound) > 0;
+    case 'at-least':
+      return order(value, test.bound) >= 0;
+    case 'only':
+      return membersOf(value).has(test.member) && membersOf(value).size === 1;
+    case 'among-others':
+      return membersOf(value).has(test.member) && membersOf(value).size > 1;
+  }
+}
+
+function membersOf(value: unknown): ReadonlySet<HoldId> {
+  return new Set(value as readonly HoldId[]);
+}
+
+/** Dates by their time, texts by their code units. */
+function order(value: unknown, other: unknown): number {
+  const [a, b] = [comparable(value), comparable(other)];
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function comparable(value: unknown): number | string {
+  return value instanceof Date ? value.getTime() : (value as number | string);
+}

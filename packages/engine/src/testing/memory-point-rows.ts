@@ -1,0 +1,33 @@
+import type { PointRows } from '../catalog/rows.ts';
+import type { ResourceArn } from '../ids.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
+import type { TimeRange } from '../ports/catalog/time-range.ts';
+import { MemoryRows } from './memory-rows.ts';
+import { newestFirst, within } from './row-order.ts';
+
+/** Rows of points in memory. */
+export class MemoryPointRows extends MemoryRows<PointRow> implements PointRows {
+  constructor() {
+    super(({ pointId }) => pointId);
+  }
+
+  async *list(resourceArn: ResourceArn, range: TimeRange = {}): AsyncIterable<PointRow> {
+    await Promise.resolve();
+    const rows = this.all().filter((row) => row.resourceArn === resourceArn && within(row.sourceTime, range));
+    yield* newestFirst(
+      rows,
+      (row) => row.sourceTime,
+      (row) => row.pointId,
+    );
+  }
+
+  async *listExpiring(range: TimeRange): AsyncIterable<PointRow> {
+    await Promise.resolve();
+    yield* this.all().filter(({ expiresAt }) => within(expiresAt, range));
+  }
+
+  async *listHeld(): AsyncIterable<PointRow> {
+    await Promise.resolve();
+    yield* this.all().filter(({ holds }) => holds !== undefined);
+  }
+}

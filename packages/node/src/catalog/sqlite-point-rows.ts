@@ -1,0 +1,31 @@
+import type { PointRow, PointRows, ResourceArn, TimeRange } from '@holdfast/engine';
+import { catalogExpressions } from './sqlite-catalog-schema.ts';
+import type { SqliteDatabase } from './sqlite-database.ts';
+import { SqliteRows } from './sqlite-rows.ts';
+
+/** The rows of points in a SQLite file. */
+export class SqlitePointRows extends SqliteRows<PointRow> implements PointRows {
+  constructor(database: SqliteDatabase) {
+    super(database, {
+      table: 'points',
+      dates: ['sourceTime', 'committedAt', 'expiresAt'],
+      columnsOf: ({ resourceArn, sourceTime, expiresAt }) => ({
+        resource: resourceArn,
+        time: sourceTime.getTime(),
+        expires: expiresAt.getTime(),
+      }),
+    });
+  }
+
+  list(resourceArn: ResourceArn, range?: TimeRange): AsyncIterable<PointRow> {
+    return this.listByTime({ equal: { resource: resourceArn }, range });
+  }
+
+  listExpiring(range: TimeRange): AsyncIterable<PointRow> {
+    return this.listByTime({ time: 'expires', range });
+  }
+
+  listHeld(): AsyncIterable<PointRow> {
+    return this.listWhere(`${catalogExpressions.holds} IS NOT NULL`);
+  }
+}
