@@ -5,11 +5,11 @@ import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { bundleSteps } from './bundle-steps.ts';
+import { bundlePrograms } from './bundle-programs.ts';
 import { runMeasured } from './child.ts';
 import { linkSlices, prepareDataSet, sliceOf } from './data-set.ts';
 import type { KernelTimes } from './kernels.ts';
-import { measureFilesystem, runHoldfast } from './measure-filesystem.ts';
+import { HoldfastVault, measureFilesystem } from './measure-filesystem.ts';
 import { measureS3 } from './measure-s3.ts';
 import { reportOf, type Results } from './report.ts';
 import { findRestic } from './restic.ts';
@@ -32,14 +32,14 @@ mkdirSync(scratch, { recursive: true });
 const data = prepareDataSet(scratch, join(project, 'node_modules'), values.quick ? 1 : 10, log);
 log(`data set: ${data.files} files, ${(data.bytes / 1e6).toFixed(0)} MB`);
 const restic = findRestic();
-const programs = await bundleSteps(join(scratch, 'programs'));
+const programs = await bundlePrograms(join(scratch, 'programs'));
 
 // They read all of the data, so everything after them finds it in the page cache.
 const kernelProgram = fileURLToPath(new URL('kernels.ts', import.meta.url));
 const runKernels = async (): Promise<KernelTimes> =>
   JSON.parse((await runMeasured(process.execPath, [kernelProgram, data.directory])).output) as KernelTimes;
 const kernelRuns: KernelTimes[] = [];
-const filesystem = await measureFilesystem(programs.holdfastStep, data, join(scratch, 'run'), {
+const filesystem = await measureFilesystem(programs.holdfast, data, join(scratch, 'run'), {
   rounds,
   restic: restic !== undefined,
   // As near to the backups as can be: a machine that others share is faster at one moment than at the next.
@@ -55,7 +55,7 @@ rmSync(linked, { recursive: true, force: true });
 const parts = values.quick ? [data] : [sliceOf(data, 0), linkSlices(data, 3, linked), data];
 for (const part of parts) {
   const at = join(scratch, 'memory');
-  const { peakBytes } = await runHoldfast(programs.holdfastStep, 'full', at, part.directory, 1);
+  const { peakBytes } = await HoldfastVault.make(programs.holdfast, at, 1).backUp('full', part.directory);
   rmSync(at, { recursive: true });
   memory.push({ bytes: part.bytes, workers: 1, peakBytes });
 }

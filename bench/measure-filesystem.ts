@@ -28,7 +28,7 @@ interface Contestant {
  * Measures Holdfast and, where it is installed, restic on one data set in a directory of this machine: step by step in
  * turn, in another order every other round, so that both meet the same machine. Both flush what they store to the
  * disk. What was restored is compared with the data set in the first round.
- * @param program - Holdfast's steps.
+ * @param program - Holdfast's command line.
  */
 export async function measureFilesystem(
   program: string,
@@ -83,16 +83,47 @@ export const keepCompiledCode = {
   NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/holdfast', import.meta.url)),
 } as const;
 
-/** Runs one step of Holdfast in a process of its own. */
-export async function runHoldfast(
-  program: string,
-  step: string,
-  at: string,
-  directory: string,
-  workers = 2,
-): Promise<Usage> {
-  const args = [program, step, at, directory, String(workers)];
-  return (await runMeasured(process.execPath, args, keepCompiledCode)).usage;
+/** A vault of Holdfast in a directory, used by its command line. */
+export class HoldfastVault {
+  readonly #program: string;
+  readonly #at: string;
+  readonly #workers: number;
+
+  private constructor(program: string, at: string, workers: number) {
+    this.#program = program;
+    this.#at = at;
+    this.#workers = workers;
+  }
+
+  /** Makes an empty vault. */
+  static make(program: string, at: string, workers = 2): HoldfastVault {
+    mkdirSync(at, { recursive: true });
+    const vault = new HoldfastVault(program, at, workers);
+    execFileSync(process.execPath, vault.#args('init'));
+    return vault;
+  }
+
+  async backUp(type: 'full' | 'incremental', directory: string): Promise<Usage> {
+    return this.#run('backup', '--directory', directory, '--type', type);
+  }
+
+  async restore(source: string, directory: string): Promise<Usage> {
+    return this.#run('restore', source, '--to-directory', directory);
+  }
+
+  storedBytes(): number {
+    return measureTree(join(this.#at, 'vault', 'vault')).bytes;
+  }
+
+  async #run(...command: string[]): Promise<Usage> {
+    const args = this.#args(...command, '--workers', String(this.#workers));
+    return (await runMeasured(process.execPath, args, keepCompiledCode)).usage;
+  }
+
+  #args(...command: string[]): string[] {
+    const where = ['--vault', join(this.#at, 'vault'), '--key-file', join(this.#at, 'key')];
+    return [this.#program, ...command, ...where];
+  }
 }
 
 /** @throws when two trees differ in a name or a byte. */
@@ -126,13 +157,14 @@ class RoundOf {
 }
 
 function holdfastIn(program: string, at: string, data: DataSet): Contestant {
+  const vault = HoldfastVault.make(program, at);
   return {
     name: 'holdfast',
-    run: async (step) => {
-      if (step === 'restore') return runHoldfast(program, 'restore', at, join(at, 'restored'));
-      return runHoldfast(program, step === 'full' ? 'full' : 'incremental', at, data.directory);
-    },
-    storedBytes: () => measureTree(join(at, 'vault', 'vault')).bytes,
+    run: async (step) =>
+      step === 'restore'
+        ? vault.restore(data.directory, join(at, 'restored'))
+        : vault.backUp(step === 'full' ? 'full' : 'incremental', data.directory),
+    storedBytes: () => vault.storedBytes(),
   };
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -125,6 +125,8 @@ beforeAll(async () => {
   if (noGateway !== undefined) return;
   directory = await mkdtemp(join(tmpdir(), 'holdfast-documented-'));
   variables = await awsCliVariables(directory, app.environment['AWS_ENDPOINT_URL'] ?? '');
+  await mkdir(join(directory, 'album'));
+  await writeFile(join(directory, 'album', 'a.jpg'), 'a picture');
   await makeTargets(app);
   const bucket = await makeSource(app, documents, { plan: 'nobody', objects: 5 });
   await untag(app, documents);

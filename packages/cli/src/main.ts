@@ -1,12 +1,7 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { SystemClock } from '@holdfast/aws';
-import * as z from 'zod';
-import { connectAws } from './deployment/connect-aws.ts';
-import { connectStorage } from './deployment/connect-storage.ts';
+import { systemClock } from '@holdfast/node';
+import manifest from '../package.json' with { type: 'json' };
 import { runCli } from './run-cli.ts';
-
-const Manifest = z.object({ version: z.string() });
 
 /** The program: connects {@link runCli} with this process. Sets the process's exit code and lets it end by itself. */
 export async function main(): Promise<void> {
@@ -24,17 +19,19 @@ export async function main(): Promise<void> {
     err: (text) => void process.stderr.write(text),
     errIsTerminal: process.stderr.isTTY,
     env: process.env,
-    clock: new SystemClock(),
+    clock: systemClock,
     signal: interrupted.signal,
-    version: Manifest.parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')))
-      .version,
+    version: manifest.version,
+    // The SDK takes a third of a second to load: completion and vaults in directories do without.
     connect: async (options) => {
       // The SDK's own way to choose a profile: every client reads it.
       if (options.profile !== undefined) process.env['AWS_PROFILE'] = options.profile;
+      const { connectAws } = await import('./deployment/connect-aws.ts');
       return connectAws(options);
     },
-    connectStorage: (options) => {
+    connectStorage: async (options) => {
       if (options.profile !== undefined) process.env['AWS_PROFILE'] = options.profile;
+      const { connectStorage } = await import('./deployment/connect-storage.ts');
       return connectStorage(options);
     },
   });

@@ -2,6 +2,7 @@ import { CommanderError } from '@commander-js/extra-typings';
 import { BackupError, type Clock } from '@holdfast/engine';
 import { commands } from './commands/all-commands.ts';
 import type { Connect, Connection, ConnectStorage, ConnectedStorage } from './deployment/connection.ts';
+import { connectLocalVault, localVaultOf } from './deployment/connect-local-vault.ts';
 import type { CommandWork } from './terminal/command.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './terminal/exit-codes.ts';
 import { connectOptionsOf } from './terminal/global-options.ts';
@@ -25,6 +26,9 @@ export interface CliIo {
   readonly connectStorage: ConnectStorage;
 }
 
+const awsGoesOn = 'what was started in AWS goes on, "holdfast runs" shows it';
+const nothingGoesOn = 'run it again to go on: what it has stored is not stored again';
+
 /**
  * Runs one command line.
  * @param argv - what follows the program's name.
@@ -37,9 +41,13 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
   let answer = '';
   const execute = async (work: CommandWork): Promise<void> => {
     const { json = false, progress = false, ...options } = program.opts();
+    const where = connectOptionsOf(options, io.env);
     code = await work({
-      connect: async () => (connection ??= io.connect(connectOptionsOf(options, io.env))),
-      connectStorage: () => (storage ??= io.connectStorage(connectOptionsOf(options, io.env))),
+      connect: async () =>
+        (connection ??= where.vault === undefined ? io.connect(where) : connectLocalVault(where)),
+      localVault: () => localVaultOf(where),
+      connectStorage: async () => (storage ??= await io.connectStorage(where)),
+      keyFile: options.keyFile,
       env: io.env,
       out: new Output(io.out, json),
       progress: new ProgressLines(io.err, io.clock, io.errIsTerminal || progress),
@@ -65,7 +73,8 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
       return exitCodes.ok;
     }
     if (io.signal.aborted) {
-      io.err('holdfast: interrupted; what was started in AWS goes on, "holdfast runs" shows it\n');
+      const isLocal = connectOptionsOf(program.opts(), io.env).vault !== undefined;
+      io.err(`holdfast: interrupted; ${isLocal ? nothingGoesOn : awsGoesOn}\n`);
       return exitCodes.interrupted;
     }
     const { json, debug } = program.opts();

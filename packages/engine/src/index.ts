@@ -144,7 +144,7 @@ export { reconcileHolds } from './holds/reconcile-holds.ts';
 export { holdScopeText } from './holds/hold-scope.ts';
 
 // The audit log
-export { AuditLog, type AuditLogOptions } from './audit/audit-log.ts';
+export { AuditLog, type AuditLogOptions, type AuditRecord } from './audit/audit-log.ts';
 export { recordConfiguration } from './audit/record-configuration.ts';
 export type { AuditEntry } from './audit/audit-entry.ts';
 export { type CheckpointStep, putCheckpoint } from './audit/audit-checkpoint.ts';

@@ -1,8 +1,19 @@
-import { join } from 'node:path';
-import type { WriteServices } from '@holdfast/engine';
+import { chmodSync, existsSync, readdirSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import {
+  initialiseVault,
+  InvalidInputError,
+  keysUntil,
+  leasePolicyFor,
+  leaseUntilFor,
+  type WriteServices,
+} from '@holdfast/engine';
+import { type Plan, RetentionRules } from '@holdfast/engine/model';
 import { DirectoryWorkStore } from './store/directory-work-store.ts';
-import { FileKeyring } from './store/file-keyring.ts';
+import { createKeyFile, FileKeyring } from './store/file-keyring.ts';
 import { FilesystemObjectStore } from './store/filesystem-object-store.ts';
+import { isWithin } from './source/directory-identity.ts';
 import { makeDirectories } from './target/make-directories.ts';
 import { SqliteCatalog } from './catalog/sqlite-catalog.ts';
 import { SqliteChunkIndex } from './catalog/sqlite-chunk-index.ts';
@@ -25,6 +36,78 @@ export interface LocalVault {
   readonly checkpoint: () => void;
   /** Closes the catalog and the index. */
   readonly close: () => void;
+}
+
+/**
+ * The plan that points of directories are of. Each backup says for how long its point is kept; beyond that, the newest
+ * clean point of a directory stays, so that no directory loses its last one because it is not backed up any more.
+ */
+export const localPlan: Plan = {
+  name: 'local',
+  schedules: {},
+  retention: RetentionRules.parse({ keepDays: 1, minimumPoints: 1 }),
+  rpoHours: 24,
+  readTags: false,
+  prefixes: [],
+  shard: { files: 4_000, bytes: 96 * 2 ** 20 },
+};
+
+/** Who uses the vault, for its audit log. */
+export function localCaller(): string {
+  return `${userName()}@${hostname()}`;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run as a user that no list names.
+    return `user ${process.getuid?.()}`;
+  }
+}
+
+/** Whether a directory has a vault. */
+export function hasLocalVault(root: string): boolean {
+  return existsSync(join(root, 'vault', 'format.json'));
+}
+
+/**
+ * Makes a vault in a directory, and the key file if there is none. What was interrupted can be repeated.
+ * @returns whether the key file was made, too.
+ * @throws {@link InvalidInputError} the directory has something else in it, or a vault already, or the key would lie in it.
+ */
+export async function createLocalVault(options: LocalVaultOptions): Promise<{ readonly keyMade: boolean }> {
+  const { root, keyFile } = options;
+  if (hasLocalVault(root))
+    throw new InvalidInputError(`${JSON.stringify(root)} has a vault already; use that one`);
+  const foreign = existsSync(root) ? readdirSync(root).find((name) => !isOfVault(name)) : undefined;
+  if (foreign !== undefined)
+    throw new InvalidInputError(
+      `${JSON.stringify(root)} is not empty, ${JSON.stringify(foreign)} is in it; name an empty or a new directory`,
+    );
+  makeDirectories(root);
+  // Names of directories and times are nobody else's business, either.
+  chmodSync(root, 0o700);
+  if (isWithin(dirname(resolve(keyFile)), root))
+    throw new InvalidInputError(
+      `key file ${keyFile} would lie in the vault, and every copy of the vault could be read with it; put it elsewhere`,
+    );
+  const keyMade = !existsSync(keyFile);
+  if (keyMade) await createKeyFile(keyFile, systemRandom);
+  const { services, close } = await openLocalVault(options);
+  try {
+    const keepDays = 35;
+    const policy = leasePolicyFor(keepDays);
+    const { until } = keysUntil(leaseUntilFor(systemClock.now(), keepDays, policy), policy);
+    await initialiseVault({ ...services, lock: { mode: services.lockMode, until } });
+  } finally {
+    close();
+  }
+  return { keyMade };
+}
+
+function isOfVault(name: string): boolean {
+  return /^(vault|work|(catalog|chunk-index)\.sqlite.*)$/.test(name);
 }
 
 /** Opens a vault in a directory, and makes the directory if need be. Any number of threads may have it open. */

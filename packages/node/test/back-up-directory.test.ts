@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import type { CommittedPoint, RestoreOutcome } from '@holdfast/engine';
+import { newId, type CommittedPoint, type RestoreOutcome, type RunId } from '@holdfast/engine';
 import type { BackupType } from '@holdfast/engine/model';
 import { allOf } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
@@ -20,11 +20,14 @@ import { expect, test } from 'vitest';
 import {
   backUpDirectory,
   createKeyFile,
+  directoryArn,
   DirectorySource,
+  openLocalVault,
   restoreDirectory,
   systemClock,
   systemRandom,
 } from '../src/index.ts';
+import { makeProcessMark } from '../src/store/process-mark.ts';
 import { plantTree } from './plant-tree.ts';
 import { makeTempDir } from './temp-dir.ts';
 
@@ -138,6 +141,41 @@ test('restores paths alone, and an empty directory', async () => {
   expect(outcome.files).toBeGreaterThan(5);
   expect(readdirSync(some)).toEqual(['d3']);
   expect(ofNothing).toMatchObject({ files: 0, written: 0, failed: [] });
+});
+
+/** The mark of a process that has ended. */
+function markOfTheDead(): string {
+  const module = new URL('../src/store/process-mark.ts', import.meta.url);
+  const script = `import { makeProcessMark } from '${module.href}'; process.stdout.write(makeProcessMark().text)`;
+  return execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' });
+}
+
+test.for([
+  ['whose process was killed does not make the next one wait', markOfTheDead, 'completed'],
+  ['that is at work elsewhere does', () => makeProcessMark().text, 'RunOpenError'],
+] as const)('a run %s', async ([, makeMark, wanted]) => {
+  const machine = await Machine.make();
+  const { services, close } = await openLocalVault(machine.vault);
+  await services.catalog.runs.open({
+    runId: newId<RunId>(systemRandom),
+    resourceArn: directoryArn(machine.source),
+    plan: 'local',
+    requestedType: 'full',
+    type: 'full',
+    leaseUntil: new Date(Date.now() + 86_400_000),
+    startedAt: new Date(Date.now() - 60_000),
+    aliveUntil: new Date(Date.now() + 600_000),
+    state: 'open',
+    execution: makeMark(),
+  });
+  close();
+
+  const outcome = await machine.backUp('full').then(
+    () => 'completed',
+    (error: unknown) => (error as Error).name,
+  );
+
+  expect(outcome).toBe(wanted);
 });
 
 test('leaves the facts of a directory that was there, where it may not overwrite', async () => {

@@ -7,6 +7,7 @@ import { diffCommand } from './diff.ts';
 import { extractCommand } from './extract.ts';
 import { failuresCommand } from './failures.ts';
 import { holdListCommand, holdReleaseCommand, holdSetCommand } from './hold.ts';
+import { initCommand } from './init.ts';
 import { lsCommand } from './ls.ts';
 import { maintainCommand } from './maintain.ts';
 import { pointsCommand } from './points.ts';
@@ -40,4 +41,5 @@ export const commands: readonly CommandDefinition[] = [
   auditVerifyCommand,
   catalogRebuildCommand,
   extractCommand,
+  initCommand,
 ];

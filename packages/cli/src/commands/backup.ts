@@ -7,20 +7,19 @@ import {
   type RunId,
   type RunRow,
 } from '@holdfast/engine';
-import { BackupType } from '@holdfast/engine/model';
+import { BackupType, retentionBounds } from '@holdfast/engine/model';
+import { backUpDirectory, type BackUpDirectoryOptions } from '@holdfast/node';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { unreadText, warnDegraded } from '../names/degraded-point.ts';
-import { ExecutionFailedError } from '../terminal/errors.ts';
+import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResource } from '../names/resolve-resource.ts';
-import { choiceOption } from '../terminal/options.ts';
+import { choiceOption, numberOption, workersOption } from '../terminal/options.ts';
 import { bytesText, countText, durationText, timeText } from '../terminal/text.ts';
 import { failureText, waitForExecution } from '../deployment/wait-for-execution.ts';
 import * as z from 'zod';
 import { parseOutput } from '../deployment/execution-output.ts';
-
-const types = BackupType.options;
 
 /** What the protect machine ends with when there was nothing to do. */
 const SkippedRun = z.object({ run: z.object({ mode: z.literal('skip'), reason: z.string() }) });
@@ -36,23 +35,41 @@ interface StartedRun {
 export const backupCommand = defineCommand({
   name: 'backup',
   summary: 'Back up one resource now, by the rules of its plan.',
+  usage: [
+    '<resource> [--type <type>] [--wait]',
+    '--directory <directory> --vault <directory> --key-file <file> [--type <type>] [--keep-days <n>] [--workers <n>]',
+  ],
   declare: (command) =>
     command
-      .argument('<resource>')
+      .argument('[resource]')
+      .option('--directory <directory>', 'a directory of this machine, into the vault that --vault names')
       .addOption(
         choiceOption('--type <type>', 'what to read from the source', {
-          choices: types,
+          choices: BackupType.options,
           noun: 'a backup type',
         }).default('incremental' as const),
       )
       .option(
         '--wait',
         'wait for the end and show the recovery point; ends with 6 where that could not read everything',
-      ),
-  async run(context, { type, wait }, name) {
+      )
+      .addOption(
+        numberOption(
+          '--keep-days <n>',
+          'of a directory: how long the point is kept',
+          retentionBounds.keepDays,
+        ).default(35),
+      )
+      .addOption(workersOption),
+  async run(context, { type, wait, directory, keepDays, workers }, name) {
+    if ((directory === undefined) === (name === undefined))
+      throw new UsageError(
+        'name a resource of the deployment, or a directory with --directory and its vault with --vault',
+      );
+    if (directory !== undefined) return backUpHere({ directory, type, keepDays, workers }, context);
     const connection = await context.connect();
     const { services, executions } = connection;
-    const resource = await resolveResource(services.catalog, name);
+    const resource = await resolveResource(services.catalog, name ?? '');
     checkCanRun(resource);
     const runId = newId<RunId>(services.random);
     const { arn, kind, plan } = resource;
@@ -64,10 +81,36 @@ export const backupCommand = defineCommand({
   },
 });
 
+/** Backs up a directory from this process, into a vault in another directory. */
+async function backUpHere(
+  request: Pick<BackUpDirectoryOptions, 'directory' | 'type' | 'keepDays' | 'workers'>,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const vault = context.localVault();
+  if (request.directory === '') throw new UsageError('the directory after --directory is empty; name it');
+  if (request.type === 'synthetic-full')
+    throw new UsageError(
+      '--type synthetic-full is made of points in the vault, not of a directory; write full',
+    );
+  const connection = await context.connect();
+  const { signal, progress } = context;
+  const { root } = await backUpDirectory({ ...request, vault, signal, onProgress: progress.report });
+  const { catalog } = connection.services;
+  const [run, point] = [await catalog.runs.find(root.run), await catalog.points.find(root.point)];
+  if (run === undefined || point === undefined)
+    throw new ExecutionFailedError(
+      `point ${root.point} was committed, and is not in the catalog; run "holdfast catalog rebuild"`,
+    );
+  const degraded = await warnDegraded(point, connection, context);
+  if (context.out.json) await context.out.document({ run, point, ...degraded });
+  else await printPoint(run, point, context.out);
+  return isDegraded(point) ? exitCodes.degraded : exitCodes.ok;
+}
+
 function checkCanRun({ arn, kind, problem }: ResourceRow): void {
   if (kind === 'directory') {
     throw new InvalidInputError(
-      `${arn} is a directory, which AWS cannot read; back it up on the machine that has it`,
+      `${arn} is a directory, which AWS cannot read; back it up on the machine that has it, with "holdfast backup --directory"`,
     );
   }
   if (problem !== undefined) throw new InvalidInputError(`${arn} cannot be backed up: ${problem}`);

@@ -18,7 +18,7 @@ import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import {
   type ExtractSource,
-  type KeyOptions,
+  type OfflineKeyOptions,
   openKeyring,
   openExtractSource,
 } from '../names/extract-source.ts';
@@ -33,7 +33,7 @@ const warningsShown = 20;
 export const extractCommand = defineCommand({
   name: 'extract',
   summary:
-    'Restore from a bucket, a copy of it or one container, with the key alone: no deployment, no tables.',
+    'Restore from a bucket, a copy of it or one container, with the key alone (of KMS without --key-file and --offline-key).',
   usage: [
     '<source> --list',
     '<source> <point|resource> --to <directory> [options]',
@@ -51,10 +51,6 @@ export const extractCommand = defineCommand({
       .addOption(pathOption)
       .addOption(timeOption)
       .addOption(overwriteOption)
-      .option(
-        '--key-file <file>',
-        "the 32 bytes that wrap the vault's keys; without it and --offline-key: KMS",
-      )
       .option('--offline-key <file>', "private key of the vault's offline recipient, in PEM")
       .option('--passphrase-env <name>', 'variable with the passphrase of that key'),
   async run(context, options, where, name) {
@@ -96,7 +92,7 @@ interface Found {
 
 async function findPoints(
   source: ExtractSource,
-  options: KeyOptions,
+  options: OfflineKeyOptions,
   { name, time, list }: { name: string | undefined; time: Date | undefined; list: boolean },
   context: CommandContext,
 ): Promise<Found> {

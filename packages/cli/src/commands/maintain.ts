@@ -1,11 +1,12 @@
 import { newId } from '@holdfast/engine';
+import { type LocalVaultOptions, maintainLocalVault } from '@holdfast/node';
 import * as z from 'zod';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError } from '../terminal/errors.ts';
 import { parseOutput } from '../deployment/execution-output.ts';
-import { exitCodes } from '../terminal/exit-codes.ts';
-import { bytesText, countText } from '../terminal/text.ts';
+import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
+import { bytesText, countText, safeText } from '../terminal/text.ts';
 import { failureText, noteMinutes, waitForExecution } from '../deployment/wait-for-execution.ts';
 
 /** What the maintenance machine ends with. */
@@ -27,6 +28,7 @@ export const maintainCommand = defineCommand({
   declare: (command) => command.option('--wait', 'wait for the end and show what was done'),
   async run(context, { wait }) {
     const connection = await context.connect();
+    if (connection.localVault !== undefined) return maintainHere(connection.localVault, context);
     const name = `maintain-${newId(connection.services.random)}`;
     const execution = await connection.executions.start('maintenance', name, {});
     if (wait === true) await follow(execution, connection, context);
@@ -35,6 +37,19 @@ export const maintainCommand = defineCommand({
     return exitCodes.ok;
   },
 });
+
+/** Maintains a vault in a directory from this process, which takes its time. */
+async function maintainHere(vault: LocalVaultOptions, { out, signal }: CommandContext): Promise<ExitCode> {
+  const report = await maintainLocalVault(vault, signal);
+  if (out.json) await out.document({ report });
+  else {
+    await out.line(`expired   ${countText(report.pointsExpired, 'point')}`);
+    await out.line(`renewed   ${countText(report.pointsRenewed, 'point')}`);
+    await out.line(`swept     ${countText(report.packsSwept, 'pack')}, ${bytesText(report.bytesSwept)}`);
+    for (const message of report.failures.messages) await out.line(`failed: ${safeText(message)}`);
+  }
+  return report.failures.count > 0 ? exitCodes.failed : exitCodes.ok;
+}
 
 async function follow(
   execution: string,

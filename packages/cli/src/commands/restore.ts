@@ -1,5 +1,5 @@
 import { type OverwriteRule, type PointRow } from '@holdfast/engine';
-import { DirectoryTarget } from '@holdfast/node';
+import { DirectoryTarget, restoreDirectory } from '@holdfast/node';
 import { checkReadable, thawDaysOption, type ThawOptions, thawSpeedOption } from '../names/archived-point.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
@@ -23,7 +23,7 @@ import {
 } from '../restore/restore-request.ts';
 import { restoreLocally } from '../restore/restore-to-directory.ts';
 import { safeText } from '../terminal/text.ts';
-import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
+import { overwriteOption, pathOption, timeOption, workersOption } from '../terminal/options.ts';
 
 /** What is restored, and how. */
 interface Request {
@@ -31,6 +31,8 @@ interface Request {
   readonly paths: readonly string[] | undefined;
   readonly overwrite: OverwriteRule;
   readonly thaw: ThawOptions;
+  /** Threads, where the vault is in a directory. */
+  readonly workers: number;
 }
 
 export const restoreCommand = defineCommand({
@@ -61,13 +63,14 @@ export const restoreCommand = defineCommand({
         'into a directory here, by this process; the restore machine puts it on the audit log',
       )
       .addOption(overwriteOption)
+      .addOption(workersOption)
       .addOption(thawSpeedOption)
       .addOption(thawDaysOption)
       .option('--quote', 'print files, bytes, requests, dollars and seconds, and restore nothing')
       .option('--dry-run', 'list what would be written, and restore nothing')
       .option('--wait', 'wait for the end and show the report; --to-directory always does'),
   async run(context, values, name) {
-    const { overwrite, time } = values;
+    const { overwrite, time, workers } = values;
     const destination = findDestination(values);
     const { thawSpeed: speed, thawDays: days } = values;
     const thaw = { ...(speed !== undefined && { speed }), ...(days !== undefined && { days }) };
@@ -77,8 +80,10 @@ export const restoreCommand = defineCommand({
       throw new UsageError('name a destination: --to-bucket, --to-original, --to-volumes or --to-directory');
     }
     const connection = await context.connect();
+    if (connection.localVault !== undefined && destination !== undefined && destination.kind !== 'directory')
+      throw new UsageError('a vault in a directory is restored into a directory: with --to-directory');
     const point = await resolvePointOrResource(connection.services.catalog, name, context.clock.now(), time);
-    const request: Request = { point, paths: values.path, overwrite, thaw };
+    const request: Request = { point, paths: values.path, overwrite, thaw, workers };
     if (destination !== undefined) {
       checkDestination(point, destination, request.paths);
       const buckets = await connection.deployment.findRestoreBuckets();
@@ -114,6 +119,23 @@ async function restoreHere(
 ): Promise<ExitCode> {
   const { out, progress, signal } = context;
   const { point, paths, overwrite, thaw } = request;
+  if (connection.localVault !== undefined) {
+    const { resourceArn, pointId } = point;
+    const outcome = await restoreDirectory({
+      vault: connection.localVault,
+      resourceArn,
+      pointId,
+      directory,
+      paths,
+      overwrite,
+      workers: request.workers,
+      onProgress: (event) =>
+        progress.report({ ...event, filesTotal: paths ? undefined : point.counts.files }),
+      signal,
+    });
+    await printOutcome(outcome, { pointId, directory, ...degraded }, out);
+    return exitCodeOfOutcome(outcome);
+  }
   const execution = await recordRestore({ point, directory, paths, thaw }, connection, context);
   const reader = await openPoint(connection, point);
   const target = new DirectoryTarget({ root: directory, random: connection.services.random });

@@ -90,7 +90,11 @@ function statusDocument(
   };
 }
 
-async function print({ deployment }: Connection, status: Status, { out }: CommandContext): Promise<void> {
+async function print(
+  { deployment, localVault }: Connection,
+  status: Status,
+  { out }: CommandContext,
+): Promise<void> {
   const { judged, cycles, failures, plansKnown, restoreBuckets } = status;
   const counts = countStandings(judged);
   const rpoNote = plansKnown ? '' : ' (RPO unknown: the deployment does not name its plans)';
@@ -99,7 +103,9 @@ async function print({ deployment }: Connection, status: Status, { out }: Comman
     `resources  ${judged.length}: ${counts.protected} protected, ${counts.degraded} degraded, ${counts.overdue} overdue, ${counts.unprotected} unprotected${rpoNote}`,
   );
   await out.line(`failing    ${countText(failures.length, 'resource')}`);
-  await out.line(`restores   ${restoresText(restoreBuckets)}`);
+  await out.line(
+    `restores   ${localVault === undefined ? restoresText(restoreBuckets) : 'into directories'}`,
+  );
   await printAttention(judged, out);
   if (failures.length > 0) {
     await out.line();

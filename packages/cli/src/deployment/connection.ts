@@ -8,6 +8,7 @@ import type {
   WorkStore,
 } from '@holdfast/engine';
 import type { Plans } from '@holdfast/engine/model';
+import type { LocalVaultOptions } from '@holdfast/node';
 import type { Executions } from './executions.ts';
 
 /** A deployment as the command line sees it. */
@@ -34,6 +35,8 @@ export interface Connection {
   /** EBS, which keeps what images consist of. */
   readonly snapshots: SnapshotStates;
   readonly deployment: ConnectedDeployment;
+  /** Where it is no deployment, but a vault in a directory. */
+  readonly localVault?: LocalVaultOptions | undefined;
   /** Closes all connections. */
   close(): void;
 }
@@ -50,6 +53,9 @@ export interface ConnectedStorage {
 export interface ConnectOptions {
   readonly region?: string;
   readonly profile?: string;
+  /** A vault in a directory, instead of a deployment. */
+  readonly vault?: string;
+  readonly keyFile?: string;
   readonly vaultBucket?: string;
   readonly catalogTable?: string;
   readonly chunkIndexTable?: string;
@@ -63,7 +69,9 @@ export interface ConnectOptions {
 }
 
 /** Makes clients for storage alone. Asks AWS nothing yet. */
-export type ConnectStorage = (options: Pick<ConnectOptions, 'region' | 'profile'>) => ConnectedStorage;
+export type ConnectStorage = (
+  options: Pick<ConnectOptions, 'region' | 'profile'>,
+) => ConnectedStorage | Promise<ConnectedStorage>;
 
 /** Finds a deployment and makes its clients. */
 export type Connect = (options: ConnectOptions) => Promise<Connection>;

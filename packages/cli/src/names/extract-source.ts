@@ -18,9 +18,8 @@ export type ExtractSource =
   | { readonly store: ObjectStore; readonly bucket?: string; readonly directory?: string }
   | { readonly container: ContainerBytes; readonly close: () => Promise<void> };
 
-/** Options that say which key opens the source. */
-export interface KeyOptions {
-  readonly keyFile?: string | undefined;
+/** Options that say which key opens the source, where it is none of `--key-file` or KMS. */
+export interface OfflineKeyOptions {
   readonly offlineKey?: string | undefined;
   readonly passphraseEnv?: string | undefined;
 }
@@ -38,7 +37,7 @@ export async function openExtractSource(
   const inS3 = /^s3:\/\/([^/]+)\/?(.*)$/s.exec(source);
   if (inS3 !== null) {
     const [, bucket = '', key = ''] = inS3;
-    const store = connectStorage().openBucket(bucket);
+    const store = (await connectStorage()).openBucket(bucket);
     return key === ''
       ? { store, bucket }
       : { container: await objectContainer(store, bucket, key), close: async () => {} };
@@ -73,16 +72,16 @@ async function objectContainer(store: ObjectStore, bucket: string, name: string)
  * @throws {@link InvalidInputError} a file is missing or no such key.
  */
 export async function openKeyring(
-  options: KeyOptions,
-  { connectStorage, env }: CommandContext,
+  options: OfflineKeyOptions,
+  { connectStorage, env, keyFile }: CommandContext,
 ): Promise<Keyring> {
-  const { keyFile, offlineKey, passphraseEnv: variable } = options;
+  const { offlineKey, passphraseEnv: variable } = options;
   if (keyFile !== undefined && offlineKey !== undefined)
     throw new UsageError('give --key-file or --offline-key, not both');
   if (variable !== undefined && offlineKey === undefined)
     throw new UsageError('--passphrase-env belongs to --offline-key');
   if (keyFile !== undefined) return FileKeyring.open(keyFile, systemRandom);
-  if (offlineKey === undefined) return connectStorage().keyring;
+  if (offlineKey === undefined) return (await connectStorage()).keyring;
   const passphrase = variable === undefined ? undefined : env[variable];
   if (variable !== undefined && passphrase === undefined)
     throw new UsageError(`the variable ${variable} is not set; put the passphrase of ${offlineKey} into it`);

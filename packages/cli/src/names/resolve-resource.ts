@@ -46,7 +46,7 @@ export async function findResource(catalog: Catalog, name: string): Promise<Reso
 }
 
 function isArn(name: string): name is ResourceArn {
-  return name.startsWith('arn:');
+  return /^(arn|holdfast):/.test(name);
 }
 
 /** The end of an ARN that begins after a `:` or `/`: a directory's path has slashes of its own. */

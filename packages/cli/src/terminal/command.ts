@@ -1,5 +1,6 @@
 import { Command, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import type { Clock } from '@holdfast/engine';
+import type { LocalVaultOptions } from '@holdfast/node';
 import type { Connection, ConnectedStorage } from '../deployment/connection.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
@@ -9,8 +10,12 @@ import type { ProgressLines } from './progress-lines.ts';
 export interface CommandContext {
   /** Finds the deployment, once. Called after the command line has been checked, so that a typing error costs nothing. */
   readonly connect: () => Promise<Connection>;
+  /** The vault in a directory that options or variables name. @throws {@link UsageError} they name none. */
+  readonly localVault: () => LocalVaultOptions;
   /** Storage without a deployment, once. */
-  readonly connectStorage: () => ConnectedStorage;
+  readonly connectStorage: () => Promise<ConnectedStorage>;
+  /** What `--key-file` says. */
+  readonly keyFile: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: Output;
   readonly progress: ProgressLines;

@@ -20,6 +20,11 @@ export function withGlobalOptions(program: Command) {
       '--pipeline-stack <name>',
       'stack of the workflows; HOLDFAST_PIPELINE_STACK, else HoldfastPipeline',
     )
+    .option(
+      '--vault <directory>',
+      'a vault in a directory of this machine instead of a deployment; HOLDFAST_VAULT',
+    )
+    .option('--key-file <file>', "the 32 bytes that wrap that vault's keys; HOLDFAST_KEY_FILE")
     .option('--vault-bucket <name>', "instead of the stack's output; HOLDFAST_VAULT_BUCKET")
     .option('--catalog-table <name>', "instead of the stack's output; HOLDFAST_CATALOG_TABLE")
     .option('--chunk-index-table <name>', "instead of the stack's output; HOLDFAST_CHUNK_INDEX_TABLE")
@@ -42,6 +47,8 @@ export function connectOptionsOf(
   const optional = {
     region: options.region,
     profile: options.profile,
+    vault: find('vault'),
+    keyFile: find('keyFile'),
     vaultBucket: find('vaultBucket'),
     catalogTable: find('catalogTable'),
     chunkIndexTable: find('chunkIndexTable'),

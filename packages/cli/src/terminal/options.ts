@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { Option } from '@commander-js/extra-typings';
 import type { OverwriteRule, TimeRange } from '@holdfast/engine';
 import { UsageError } from './errors.ts';
@@ -42,6 +43,16 @@ export function choiceOption<const Flags extends string, Choice extends string>(
 /** How many rows a list prints. */
 export const limitOption = (description: string) =>
   numberOption('--limit <n>', description, { unit: 'rows', least: 1, most: 999_999_999 });
+
+/** Threads of a backup or restore where nobody says how many: more wait for each other's disk. */
+const mostWorkers = 8;
+
+/** How many threads work on a directory and a vault in a directory. */
+export const workersOption = numberOption('--workers <n>', 'of a vault in a directory: threads that work', {
+  unit: 'threads',
+  least: 1,
+  most: 64,
+}).default(Math.min(availableParallelism(), mostWorkers));
 
 /** Paths of a point. */
 export const pathOption = new Option(

@@ -18,16 +18,33 @@ const markPattern = /^([0-9a-f]{16})-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})$/;
 
 /** The mark of this process, threads included. */
 export function makeProcessMark(): ProcessMark {
-  // Processes of another container have numbers of their own: it is another machine.
-  const machine = digestOf([hostname(), readOr('', () => readlinkSync('/proc/self/ns/pid'))], 16);
-  const boot = digestOf([readOr('', () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'))], 8);
+  const { machine, boot } = thisMachine();
   return {
     text: `${machine}-${boot}-${process.pid}-${startOf(process.pid) ?? '0'}`,
-    hasEnded: (text) => {
-      const [, ofMachine, ofBoot, pid, start] = markPattern.exec(text) ?? [];
-      if (ofMachine !== machine) return false;
-      return ofBoot !== boot || !isRunning(Number(pid), start ?? '');
-    },
+    hasEnded: (text) => findProcess(text) === 'ended',
+  };
+}
+
+/** Asks the process of a mark to stop, if it still runs. @returns whether it is one of this machine. */
+export function interruptProcess(mark: string): boolean {
+  const found = findProcess(mark);
+  if (typeof found === 'number') process.kill(found, 'SIGINT');
+  return found !== 'elsewhere';
+}
+
+/** The number of the process of a mark, while it runs; `elsewhere` is on another machine, or nobody knows. */
+function findProcess(mark: string): number | 'ended' | 'elsewhere' {
+  const { machine, boot } = thisMachine();
+  const [, ofMachine, ofBoot, pid, start] = markPattern.exec(mark) ?? [];
+  if (ofMachine !== machine) return 'elsewhere';
+  return ofBoot === boot && isRunning(Number(pid), start ?? '') ? Number(pid) : 'ended';
+}
+
+function thisMachine(): { readonly machine: string; readonly boot: string } {
+  return {
+    // Processes of another container have numbers of their own: it is another machine.
+    machine: digestOf([hostname(), readOr('', () => readlinkSync('/proc/self/ns/pid'))], 16),
+    boot: digestOf([readOr('', () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'))], 8),
   };
 }
 

@@ -3,22 +3,28 @@ import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import {
   backUpFiles,
+  failRun,
   InvalidInputError,
+  UnknownNameError,
   newId,
   type CommittedPoint,
+  type ReportProgress,
   type ResourceArn,
   type RunId,
   type RunPlan,
   type ShardJson,
   type ShardLimits,
   type VaultKeys,
+  type WriteServices,
 } from '@holdfast/engine';
 import type { BackupType } from '@holdfast/engine/model';
-import type { DirectoryWork } from './directory-worker.ts';
+import type { DirectoryWork, ProtectedShard } from './directory-worker.ts';
+import { isMissing } from '../errno.ts';
 import { isWithin } from '../source/directory-identity.ts';
 import { DirectorySource, vaultInside } from '../source/directory-source.ts';
 import { ShardQueue, type CutNews } from './shard-queue.ts';
-import { openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
+import { localPlan, openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
+import { makeProcessMark, type ProcessMark } from '../store/process-mark.ts';
 import { systemClock, systemRandom } from '../system-ports.ts';
 import { limitsForBuffers, limitsForEntries, WarmWorkers } from './warm-workers.ts';
 import { directoryWorkerModule } from './worker-module.ts';
@@ -34,6 +40,7 @@ export interface BackUpDirectoryOptions {
   readonly workers: number;
   /** @default small enough that all threads end at about the same time; larger where there is a base */
   readonly limits?: ShardLimits;
+  readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
 
@@ -43,9 +50,12 @@ const localShardLimits: ShardLimits = { files: 4_000, bytes: 96 * 2 ** 20 };
 /** With a base, little of what is listed has to be read. */
 const incrementalShardLimits: ShardLimits = { files: 8_000, bytes: 512 * 2 ** 20 };
 
-/** The name of a directory of this machine as a resource. */
+/**
+ * The name of a directory of this machine as a resource.
+ * @throws {@link UnknownNameError} there is no such directory.
+ */
 export function directoryArn(directory: string): ResourceArn {
-  const path = realpathSync(directory, { encoding: 'buffer' });
+  const path = realPathOf(directory);
   if (!isUtf8(path)) {
     throw new InvalidInputError(
       `directory ${JSON.stringify(directory)} has a path that is not UTF-8, and cannot be named; rename it`,
@@ -54,12 +64,25 @@ export function directoryArn(directory: string): ResourceArn {
   return `holdfast:directory:${hostname()}:${path.toString('utf8')}` as ResourceArn;
 }
 
+function realPathOf(directory: string): Buffer {
+  try {
+    return realpathSync(directory, { encoding: 'buffer' });
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    throw new UnknownNameError(`directory ${JSON.stringify(directory)} does not exist; name one that does`, {
+      cause: error,
+    });
+  }
+}
+
 /**
  * Backs up a directory into a vault on this machine, with worker threads that each read, chunk, encrypt and store.
  * @throws {@link InvalidInputError} the vault lies in the directory, or the directory in the vault.
+ * @throws {@link RunOpenError} it is being backed up already, or was until its machine, another one, died.
  */
 export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<CommittedPoint> {
   const { vault, directory, workers, signal } = options;
+  const resourceArn = directoryArn(directory);
   if (isWithin(vault.root, directory) || isWithin(directory, vault.root))
     throw vaultInside(directory, vault.root);
   // They load while the vault is opened and the run is begun.
@@ -75,17 +98,26 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
         onWarning: () => {},
         vault: vault.root,
       });
+      await services.catalog.resources.put({
+        arn: resourceArn,
+        kind: 'directory',
+        plan: localPlan.name,
+        seenAt: systemClock.now(),
+      });
+      const mark = makeProcessMark();
+      const request = {
+        resourceArn,
+        resourceKind: 'directory',
+        plan: localPlan.name,
+        type: options.type,
+        keepDays: options.keepDays,
+        readTags: false,
+        execution: mark.text,
+      } as const;
+      await closeDeadRun(services, resourceArn, mark);
       return await backUpFiles(
         services,
-        {
-          runId: newId<RunId>(systemRandom),
-          resourceArn: directoryArn(directory),
-          resourceKind: 'directory',
-          plan: 'local',
-          type: options.type,
-          keepDays: options.keepDays,
-          readTags: false,
-        },
+        { ...request, runId: newId<RunId>(systemRandom) },
         {
           source,
           signal,
@@ -101,10 +133,27 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   }
 }
 
+/** A run whose process was killed, or died with the machine, does not make the next one wait until it counts as abandoned. */
+async function closeDeadRun(
+  services: WriteServices,
+  resourceArn: ResourceArn,
+  mark: ProcessMark,
+): Promise<void> {
+  for await (const { runId, state, execution } of services.catalog.runs.list({ resourceArn })) {
+    if (execution === undefined || !mark.hasEnded(execution)) return;
+    if (state === 'open' || state === 'cancelling')
+      await failRun(services, runId, {
+        name: 'RunClosedError',
+        message: 'its process has ended without a point',
+      });
+    return;
+  }
+}
+
 async function protectAll({
   plan,
   keys,
-  options: { vault, directory, workers, limits, signal },
+  options: { vault, directory, workers, limits, onProgress, signal },
   warm,
   onLastShard,
 }: {
@@ -123,7 +172,7 @@ async function protectAll({
     job: { kind: 'protect', plan, limits: limits ?? ofType },
   };
   const queue = new ShardQueue();
-  const pool = runPool<DirectoryWork, ShardJson, null>({
+  const pool = runPool<DirectoryWork, ShardJson, ProtectedShard>({
     workers,
     warm,
     module: directoryWorkerModule,
@@ -133,7 +182,12 @@ async function protectAll({
     onNews: (news) => queue.take(news as CutNews),
     signal,
   });
-  for await (const _ of pool);
+  let [files, bytes] = [0, 0];
+  for await (const shard of pool) {
+    files += shard.files;
+    bytes += shard.bytes;
+    onProgress?.({ step: 'protect', files, bytes });
+  }
   return queue.count;
 }
 

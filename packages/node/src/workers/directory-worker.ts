@@ -46,11 +46,17 @@ export interface DirectoryWork {
         readonly kind: 'restore';
         readonly root: Root;
         readonly overwrite: OverwriteRule;
-        /** Directories whose facts the parent sets, when all workers are done. */
-        /** Of all workers together. @default everything */
+        /** @default everything */
         readonly paths: readonly string[] | undefined;
+        /** Directories whose facts the parent sets, when all workers are done. */
         readonly shared: SharedDirectories;
       };
+}
+
+/** What a worker has done of a backup. */
+export interface ProtectedShard {
+  readonly files: number;
+  readonly bytes: number;
 }
 
 /** Smaller packs than for S3, where every request counts: half the memory, and the disk does not mind. */
@@ -110,7 +116,7 @@ serveTasks(async (initial: unknown) => {
   const keys = VaultKeys.import(secrets);
   if (job.kind === 'protect') {
     const buffers = new BufferPool();
-    return async (task: unknown, { tell, waits }: TaskReports): Promise<null> => {
+    return async (task: unknown, { tell, waits }: TaskReports): Promise<ProtectedShard> => {
       const warnings: SourceEntryError[] = [];
       const source = new DirectorySource({
         root: directory,
@@ -143,7 +149,7 @@ serveTasks(async (initial: unknown) => {
           entries: { ...result.entries, missing: result.entries.missing + missing },
         });
       }
-      return null;
+      return { files: result.counts.files, bytes: result.counts.logicalBytes };
     };
   }
   const reader = new PointReader(services.store, keys, job.root);

@@ -1,11 +1,16 @@
+import { resolve } from 'node:path';
 import {
+  AuditLog,
+  type AuditRecord,
   cutByPages,
   joinKept,
   openVault,
   type OverwriteRule,
+  newId,
   planRestore,
   type PointId,
   PointReader,
+  type ReportProgress,
   type ResourceArn,
   type RestoreOutcome,
   type RestoreShard,
@@ -16,7 +21,7 @@ import {
 } from '@holdfast/engine';
 import { DirectoryTarget } from '../target/directory-target.ts';
 import type { DirectoryWork } from './directory-worker.ts';
-import { openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
+import { localCaller, openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
 import { systemRandom } from '../system-ports.ts';
 import { WarmWorkers } from './warm-workers.ts';
 import { directoryWorkerModule } from './worker-module.ts';
@@ -33,6 +38,7 @@ export interface RestoreDirectoryOptions {
   readonly workers: number;
   /** @default small enough that all workers end at about the same time */
   readonly limits?: ShardLimits;
+  readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
 
@@ -60,10 +66,25 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
     try {
       const keys = await openVault(services);
       const reader = await PointReader.open(services.store, keys, options.resourceArn, options.pointId);
+      const audit = new AuditLog(services);
+      const restore = newId(systemRandom);
+      const log = async (event: AuditRecord['event']): Promise<unknown> =>
+        audit.append({
+          chain: options.resourceArn,
+          id: `${event.kind} ${restore}`,
+          by: localCaller(),
+          event,
+        });
+      await log({
+        kind: 'restore-started',
+        restore,
+        point: options.pointId,
+        target: resolve(directory),
+      });
       const shards = await cut(reader, options);
       const target = new DirectoryTarget({ root: directory, random: systemRandom, vault: vault.root });
       const split = await splitDirectories(reader, shards, signal);
-      return await thenFinish(target, async () => {
+      const outcome = await thenFinish(target, async () => {
         const above = directoriesAbove(options.paths ?? []);
         const shared = await target.prepare(split.restored, [...above, ...split.paths], overwrite);
         const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({
@@ -80,10 +101,16 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
           order: 'done',
           signal,
         });
-        let outcome = nothingYet;
-        for await (const part of pool) outcome = sumOutcomes(outcome, part);
-        return outcome;
+        let sum = nothingYet;
+        for await (const part of pool) {
+          sum = sumOutcomes(sum, part);
+          options.onProgress?.({ step: 'restore', files: sum.files, bytes: sum.bytes });
+        }
+        return sum;
       });
+      const state = outcome.failed.length === 0 ? 'completed' : 'completed-with-failures';
+      await log({ kind: 'restore-ended', restore, state, files: outcome.files, bytes: outcome.bytes });
+      return outcome;
     } finally {
       close();
     }

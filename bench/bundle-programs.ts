@@ -5,20 +5,19 @@ import { build } from 'esbuild';
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 /**
- * Bundles the steps of the benchmark and the worker that they start, as the functions are bundled for AWS: the start of
- * a program must not be measured by the number of files of its source.
+ * Bundles the command line and the benchmark's own step on S3, with the worker that they start: the start of a program
+ * must not be measured by the number of files of its source.
  * @param directory - is written to.
- * @returns the steps' programs.
  */
-export async function bundleSteps(
+export async function bundlePrograms(
   directory: string,
-): Promise<{ readonly holdfastStep: string; readonly s3Step: string }> {
+): Promise<{ readonly holdfast: string; readonly s3Step: string }> {
   await build({
     absWorkingDir: here,
     entryPoints: {
-      'holdfast-step': 'holdfast-step.ts',
+      holdfast: 'holdfast.ts',
       's3-step': 's3-step.ts',
-      'directory-worker': join('..', 'packages', 'node', 'src', 'directory-worker.ts'),
+      'directory-worker': join('..', 'packages', 'node', 'src', 'workers', 'directory-worker.ts'),
     },
     outdir: directory,
     outExtension: { '.js': '.mjs' },
@@ -34,5 +33,5 @@ export async function bundleSteps(
     },
     logLevel: 'warning',
   });
-  return { holdfastStep: join(directory, 'holdfast-step.mjs'), s3Step: join(directory, 's3-step.mjs') };
+  return { holdfast: join(directory, 'holdfast.mjs'), s3Step: join(directory, 's3-step.mjs') };
 }

@@ -1,0 +1,26 @@
+import { createLocalVault } from '@holdfast/node';
+import { defineCommand } from '../terminal/command.ts';
+import { exitCodes } from '../terminal/exit-codes.ts';
+import { safeText } from '../terminal/text.ts';
+
+export const initCommand = defineCommand({
+  name: 'init',
+  summary: 'Make a vault in a directory of this machine, and the file with its key if there is none.',
+  usage: ['--vault <directory> --key-file <file>'],
+  declare: (command) => command,
+  async run({ localVault, out }) {
+    const { root, keyFile } = localVault();
+    const { keyMade } = await createLocalVault({ root, keyFile });
+    if (out.json) {
+      await out.document({ vault: root, keyFile, keyMade });
+      return exitCodes.ok;
+    }
+    await out.line(`vault     ${safeText(root)}`);
+    await out.line(`key       ${safeText(keyFile)}, ${keyMade ? 'made now' : 'as it was'}`);
+    await out.line(
+      'Keep a copy of the key apart from this machine and from the vault: without it nothing can be restored,',
+    );
+    await out.line('and with it everything can.');
+    return exitCodes.ok;
+  },
+});

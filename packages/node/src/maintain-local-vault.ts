@@ -1,0 +1,94 @@
+import {
+  addFailures,
+  addRenewals,
+  AuditLog,
+  type Catalog,
+  createChunkIdReader,
+  expirePoints,
+  noRenewals,
+  openVault,
+  reconcilePoints,
+  renewResource,
+  type ResourceArn,
+  type StepFailures,
+  sweepPacks,
+  type WriteServices,
+} from '@holdfast/engine';
+import { localCaller, type LocalVaultOptions, localPlan, openLocalVault } from './local-vault.ts';
+
+/** What maintenance did to a vault in a directory. */
+export interface LocalMaintenance {
+  readonly pointsRenewed: number;
+  readonly pointsExpired: number;
+  readonly packsSwept: number;
+  readonly bytesSwept: number;
+  readonly failures: StepFailures;
+}
+
+/**
+ * Gives back what the points of a vault in a directory do not need any more, in the order of the state machine: what the
+ * catalog lacks is found, the newest point of each directory is kept on, points whose retention has ended are removed, and packs
+ * whose lease has. Safe to run at any time, also beside backups, and to interrupt.
+ */
+export async function maintainLocalVault(
+  vault: LocalVaultOptions,
+  signal?: AbortSignal,
+): Promise<LocalMaintenance> {
+  const { services, close } = await openLocalVault(vault);
+  try {
+    return await maintain(services, signal);
+  } finally {
+    close();
+  }
+}
+
+async function maintain(services: WriteServices, signal: AbortSignal | undefined): Promise<LocalMaintenance> {
+  const { store, catalog, index } = services;
+  const keys = await openVault(services);
+  const audit = new AuditLog(services);
+  const by = localCaller();
+  const { report: reconciled } = await reconcilePoints(services, keys);
+  let renewed = noRenewals;
+  for (const arn of await listArns(catalog)) {
+    const onProlonged = async (
+      { pointId }: { pointId: string },
+      expiresAt: Date,
+      reasons: readonly string[],
+    ) => {
+      const until = expiresAt.toISOString();
+      const event = { kind: 'prolong' as const, point: pointId, expiresAt: until, reasons: [...reasons] };
+      await audit.append({ chain: arn, id: `prolong ${pointId} ${until}`, by, event });
+    };
+    const { report } = await renewResource({ ...services, plans: [localPlan], onProlonged }, keys, arn);
+    renewed = addRenewals(renewed, report);
+    signal?.throwIfAborted();
+  }
+  let failures = addFailures(reconciled.failures, addFailures(renewed.failures, renewed.unreadable));
+  // A point that could not be kept on today must not be removed today.
+  if (failures.count > 0)
+    return { pointsRenewed: renewed.renewed, pointsExpired: 0, packsSwept: 0, bytesSwept: 0, failures };
+  const expired = await expirePoints({
+    store,
+    catalog,
+    beforeRemoval: async ({ pointId, resourceArn, expiresAt }) => {
+      const event = { kind: 'expire' as const, point: pointId, expiresAt: expiresAt.toISOString() };
+      await audit.append({ chain: resourceArn, id: `expire ${pointId}`, by, event });
+      return 'done';
+    },
+  });
+  const swept = await sweepPacks({ store, catalog, index, listChunkIds: createChunkIdReader(store, keys) });
+  failures = addFailures(expired.failures, swept.failures);
+  return {
+    pointsRenewed: renewed.renewed,
+    pointsExpired: expired.expired,
+    packsSwept: swept.swept,
+    bytesSwept: swept.bytes,
+    failures,
+  };
+}
+
+async function listArns(catalog: Catalog): Promise<ReadonlySet<ResourceArn>> {
+  const arns = new Set<ResourceArn>();
+  for await (const { resourceArn } of catalog.points.listExpiring({})) arns.add(resourceArn);
+  return arns;
+}
