@@ -14,13 +14,26 @@ interface Refusal {
   readonly code: string;
   readonly message?: string;
   readonly members?: string;
+  /** Whether the object has no bytes, so that a range of it is refused before all else. */
+  readonly isEmpty?: boolean;
 }
 
 /** S3 that refuses everything: with a code in the body of its answer, and so of a HEAD with nothing but the status. */
-async function refusingS3({ status, code, message = 'no reason given', members = '' }: Refusal) {
+async function refusingS3({
+  status,
+  code,
+  message = 'no reason given',
+  members = '',
+  isEmpty = false,
+}: Refusal) {
   const calls: string[] = [];
   const server = createServer((request, response) => {
     calls.push(`${request.method} ${request.headers['range'] ?? ''}`.trim());
+    if (isEmpty && request.headers['range'] !== undefined) {
+      response.writeHead(416, { 'content-type': 'application/xml' });
+      response.end('<Error><Code>InvalidRange</Code></Error>');
+      return;
+    }
     const body = `<Error><Code>${code}</Code><Message>${message}</Message>${members}</Error>`;
     response.writeHead(status, { 'content-type': 'application/xml' });
     response.end(request.method === 'HEAD' ? '' : body);
@@ -85,6 +98,22 @@ describe('a version is gone only where S3 says so', () => {
     });
   });
 });
+
+test.each([
+  { status: 403, code: 'AccessDenied', name: 'AccessDeniedError' },
+  { status: 400, code: 'KMS.DisabledException', name: 'AccessDeniedError' },
+  { status: 400, code: 'ExpiredToken', name: 'CredentialsRefusedError' },
+])(
+  'a refused HEAD of an object without a first byte is asked again for all of it ($code)',
+  async (refusal) => {
+    const { store, calls } = await refusingS3({ ...refusal, isEmpty: true });
+
+    await expect(store.head('n', version)).rejects.toMatchObject({ name: refusal.name });
+    await expect(store.head('n', version)).rejects.toThrow(refusal.code);
+
+    expect(calls.slice(0, 3)).toEqual(['HEAD', 'GET bytes=0-0', 'GET']);
+  },
+);
 
 test('a HEAD that is refused is asked again for its first byte', async () => {
   const { store, calls } = await refusingS3({ status: 400, code: 'ExpiredToken' });

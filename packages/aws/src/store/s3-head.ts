@@ -67,7 +67,15 @@ async function getFirstByte(
   { ChecksumMode: _checksums, ...address }: HeadObjectCommandInput,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const command = new GetObjectCommand({ ...address, Range: 'bytes=0-0' });
-  const { Body } = await s3.send(command, sendOptions(signal));
-  await Body?.transformToByteArray();
+  const get = async (Range?: string): Promise<void> => {
+    const { Body } = await s3.send(new GetObjectCommand({ ...address, Range }), sendOptions(signal));
+    await Body?.transformToByteArray();
+  };
+  try {
+    await get('bytes=0-0');
+  } catch (error) {
+    // It has no bytes, and nothing has been said of the refusal: without a range there is nothing else to say.
+    if (httpStatus(error) !== 416) throw error;
+    await get();
+  }
 }
