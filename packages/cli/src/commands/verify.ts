@@ -89,6 +89,7 @@ export const verifyCommand = defineCommand({
     }
     await report.finish(markDamaged);
     if (report.isDamaged) return exitCodes.damaged;
+    if (report.refused > 0) return exitCodes.failed;
     // Of all points, those in an archive class are not expected to be thawed; one that was named is.
     return report.notVerified > 0 && !all ? exitCodes.failed : exitCodes.ok;
   },

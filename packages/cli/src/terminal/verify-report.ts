@@ -8,6 +8,7 @@ import {
   type verifyImages,
   type verifyPoints,
 } from '@holdfast/engine';
+import { findErrorKind } from '@holdfast/engine/model';
 import { unreadText } from '../names/degraded-point.ts';
 import { VerificationStoppedError } from './errors.ts';
 import type { Output } from './output.ts';
@@ -42,6 +43,7 @@ export class VerifyReport {
   readonly #objects = new Map<string, DamagedObject>();
   #isDamaged = false;
   #notVerified = 0;
+  #refused = 0;
   /** Of the point at hand. */
   #files: Pick<ProgressEvent, 'files' | 'filesTotal'> = { files: 0 };
 
@@ -60,6 +62,11 @@ export class VerifyReport {
   /** Points that have to be thawed first. */
   get notVerified(): number {
     return this.#notVerified;
+  }
+
+  /** Points of which not all may be read. */
+  get refused(): number {
+    return this.#refused;
   }
 
   async vaultFiles(losses: readonly Loss[]): Promise<void> {
@@ -114,7 +121,8 @@ export class VerifyReport {
     if ('rootLoss' in verification) return this.#rootLoss(verification.point, verification.rootLoss);
     if ('notVerified' in verification) {
       const { notVerified } = verification;
-      this.#notVerified += 1;
+      if (findErrorKind(notVerified.name) === 'denied') this.#refused += 1;
+      else this.#notVerified += 1;
       this.#document.points.push({ pointId, resourceArn, notVerified });
       await this.#line(`point ${pointId}: not verified: ${safeText(notVerified.message)}`);
       return;
@@ -122,6 +130,9 @@ export class VerifyReport {
     const { outcome } = verification;
     this.#document.points.push({ pointId, resourceArn, damaged: isDamaged(outcome), ...outcome });
     for (const object of outcome.damagedObjects) this.#objects.set(object.packId, object);
+    for (const { objectName, message } of outcome.refusedObjects)
+      await this.#line(`not readable: ${safeText(objectName)}: ${safeText(message)}`);
+    if (isRefused(outcome)) this.#refused += 1;
     await this.#lossesOf(outcome);
     const lacks = isDegraded(verification.point) ? `; ${unreadText(verification.point)}` : '';
     await this.#line(`point ${pointId}: ${readText(outcome)}: ${verdictOf(outcome)}${lacks}`);
@@ -198,7 +209,19 @@ function readText({ files, bytes, chunks, packs }: Outcome): string {
   return `read ${countText(files, 'file')}, ${bytesText(bytes)} in ${countText(chunks, 'chunk')} of ${countText(packs, 'pack')}`;
 }
 
+function isRefused({ refusedFileCount, refusedObjects }: Outcome): boolean {
+  return refusedFileCount > 0 || refusedObjects.length > 0;
+}
+
 function verdictOf(outcome: Outcome): string {
+  const { refusedFileCount, refusedObjects } = outcome;
+  const unknown = isRefused(outcome)
+    ? `NOT VERIFIED: ${countText(refusedFileCount, 'file')} and ${countText(refusedObjects.length, 'object')} may not be read; of the rest: `
+    : '';
+  return unknown + verdictOfRead(outcome);
+}
+
+function verdictOfRead(outcome: Outcome): string {
   const { damagedFileCount, lostRanges, problems, damagedObjects } = outcome;
   if (isDamaged(outcome)) {
     const lost = lostRanges.length > 0 ? `, ${countText(lostRanges.length, 'lost page')}` : '';

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  AccessDeniedError,
   CredentialsRefusedError,
   KeyUnavailableError,
   ObjectArchivedError,
@@ -343,4 +344,34 @@ test('says what it could not verify before it is thawed, and goes on', async () 
   );
   expect(named.code).toBe(1);
   expect(all.code).toBe(0);
+});
+
+test('says what may not be read, verifies the rest, and ends with 1', async () => {
+  const { cli, root } = await backedUp();
+  cli.clock.advance(60_000);
+  cli.source.plant('c.bin', cli.random.bytes(20_000));
+  const { root: newer } = await cli.backUp();
+  const [refused] = cli.catalog
+    .packRows()
+    .filter(({ kind }) => kind === 'chunks')
+    .slice(-1);
+  const get = cli.store.get.bind(cli.store);
+  cli.store.get = async (name, options) => {
+    if (name.includes(refused?.packId ?? '-')) throw new AccessDeniedError(`reading ${name} was refused`);
+    return get(name, options);
+  };
+
+  const { code, out, err } = await cli.run('verify', '--all');
+
+  expect({ code, err }).toEqual({ code: 1, err: '' });
+  expect(out).toMatch(new RegExp(`^point ${root.point}: read 2 files, .*: no damage$`, 'm'));
+  expect(out).toMatch(
+    new RegExp(`^not readable: packs/\\S+${refused?.packId}.*: reading .* was refused`, 'm'),
+  );
+  expect(out).toMatch(
+    new RegExp(
+      `^point ${newer.point}: .*NOT VERIFIED: 1 file and 1 object may not be read; of the rest: no damage$`,
+      'm',
+    ),
+  );
 });

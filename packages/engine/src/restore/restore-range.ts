@@ -112,8 +112,9 @@ async function restoreEntries(reader: PointReader, options: RestoreRangeOptions)
   const selection = options.selection ?? [range];
   let places: TreePlaces | undefined;
   const uses = await countUses(reader, range, signal);
-  const sparer = new RefusalSparer(reader.readRun);
-  const files = new PointFiles(reader, range, new ChunkFetcher(sparer.readRun, uses, options.fetch), signal);
+  const sparer = new RefusalSparer();
+  const fetcher = new ChunkFetcher(sparer.sparing(reader.readRun), uses, options.fetch);
+  const files = new PointFiles(reader, range, fetcher, signal);
   const writer = new RangeWriter(reader, { ...options, selection });
   let { begun } = options;
   let next: Uint8Array | undefined;

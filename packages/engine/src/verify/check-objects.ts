@@ -1,3 +1,4 @@
+import { AccessDeniedError } from '../errors.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
 import type { PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
@@ -21,6 +22,13 @@ export interface DamagedObject {
   readonly count: number;
 }
 
+/** An object that may not be read, while others may: nothing is known of it. */
+export interface RefusedObject {
+  readonly objectName: string;
+  readonly packId: PackId;
+  readonly message: string;
+}
+
 /** What checking objects takes. */
 export interface ObjectCheckerOptions {
   readonly store: ObjectStore;
@@ -40,14 +48,24 @@ export class ObjectChecker {
     this.#options = options;
   }
 
-  /** Those among some objects that are damaged. Memory: an id for every object that was checked. */
+  /**
+   * Those among some objects that are damaged. Memory: an id for every object that was checked.
+   * @param onRefused - told of an object that may not be read, which ends the check otherwise.
+   */
   async *check(
     objects: AsyncIterable<StoredObject & { readonly kind: PackKind }>,
     signal?: AbortSignal,
+    onRefused?: (refused: RefusedObject) => void,
   ): AsyncGenerator<DamagedObject> {
-    const checked = mapConcurrent(objects, objectsAtOnce, async ({ kind, ...object }) =>
-      this.#checkOne(object, kind, signal),
-    );
+    const checked = mapConcurrent(objects, objectsAtOnce, async ({ kind, ...object }) => {
+      try {
+        return await this.#checkOne(object, kind, signal);
+      } catch (error) {
+        if (onRefused === undefined || !(error instanceof AccessDeniedError)) throw error;
+        onRefused({ objectName: object.name, packId: object.packId, message: error.message });
+        return undefined;
+      }
+    });
     for await (const damaged of checked) if (damaged !== undefined) yield damaged;
   }
 

@@ -11,7 +11,8 @@ import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import { ChunkFetcher, type FetchItem, type ReadRun } from '../restore/chunk-fetcher.ts';
 import type { PointReader } from '../restore/point-reader.ts';
-import { ObjectChecker, type DamagedObject } from './check-objects.ts';
+import { RefusalSparer } from '../restore/spare-refused.ts';
+import { ObjectChecker, type DamagedObject, type RefusedObject } from './check-objects.ts';
 import { KnownFrames } from './known-frames.ts';
 import { isLoss, lossOf, type Loss } from './loss.ts';
 import { manifestItems, type FileState, type ManifestItem } from './manifest-items.ts';
@@ -47,6 +48,10 @@ export interface VerifyOutcome {
   readonly problems: readonly string[];
   /** Packs that the point uses and that are damaged anywhere: also where this point needs nothing. */
   readonly damagedObjects: readonly DamagedObject[];
+  /** Files of which nothing is known, as some of their content may not be read. They are not among the damaged ones. */
+  readonly refusedFileCount: number;
+  /** Packs that may not be read, while others may. */
+  readonly refusedObjects: readonly RefusedObject[];
 }
 
 /** Whether a point cannot be restored as it is. Damage to its packs that hits none of its files does not count. */
@@ -70,6 +75,7 @@ export interface VerifyOptions {
 export interface SharedChecks {
   readonly frames: KnownFrames;
   readonly objects: ObjectChecker;
+  readonly refusals: RefusalSparer;
 }
 
 /** Shared checks for the points of one vault. */
@@ -81,15 +87,18 @@ export function createSharedChecks(
   return {
     frames,
     objects: new ObjectChecker({ store, keys, memory: frames, catalog }),
+    refusals: new RefusalSparer(),
   };
 }
 
 /**
  * Verifies a point: that a restore would succeed (every page, every chunk against its id, the size of every file, the
  * recorded lock of every pack), and that the objects it lies in are whole to the last byte, also where this point does
- * not need them. Damage costs what it hits: the rest of the point is verified all the same.
+ * not need them. Damage costs what it hits, and so does an object that may not be read: the rest of the point is verified
+ * all the same.
  * Memory: the fetcher's windows, {@link KnownFrames}, and what is found.
  * @throws {@link ObjectArchivedError} a pack has to be thawed first.
+ * @throws {@link AccessDeniedError} a page may not be read, or none of the first packs.
  */
 export async function verifyPoint(
   reader: PointReader,
@@ -97,8 +106,11 @@ export async function verifyPoint(
   shared: SharedChecks = createSharedChecks(reader, options),
 ): Promise<VerifyOutcome> {
   const report = new Report(reader.root.point);
-  await verifyFiles(reader, options, shared.frames, report);
-  for await (const damaged of shared.objects.check(objectsOf(reader, report, options.signal), options.signal))
+  const { signal } = options;
+  await verifyFiles(reader, options, shared, report);
+  const objects = objectsOf(reader, report, signal);
+  const noteRefused = (refused: RefusedObject): void => void report.refusedObjects.push(refused);
+  for await (const damaged of shared.objects.check(objects, signal, noteRefused))
     report.damagedObjects.push(damaged);
   return report.outcome();
 }
@@ -108,9 +120,12 @@ class Report {
   readonly lostRanges: LostRange[] = [];
   readonly problems: string[] = [];
   readonly damagedObjects: DamagedObject[] = [];
+  readonly refusedObjects: RefusedObject[] = [];
   readonly #damagedFiles: ({ path: string } & Loss)[] = [];
   readonly #point: PointId;
   #damagedFileCount = 0;
+  #refusedFileCount = 0;
+  #lastRefused: FileState | undefined;
 
   constructor(point: PointId) {
     this.#point = point;
@@ -120,6 +135,11 @@ class Report {
     this.#damagedFileCount += 1;
     if (this.#damagedFiles.length < damageListed)
       this.#damagedFiles.push({ path: textOf(path), ...lossOf(error) });
+  }
+
+  fileRefused(file: FileState): void {
+    if (file !== this.#lastRefused) this.#refusedFileCount += 1;
+    this.#lastRefused = file;
   }
 
   pageLost(map: LostRange['map'], { lost, after, error }: LostPage): void {
@@ -134,10 +154,17 @@ class Report {
   }
 
   outcome(): VerifyOutcome {
-    const { counts, lostRanges, problems, damagedObjects } = this;
-    const damagedFiles = this.#damagedFiles;
-    const damagedFileCount = this.#damagedFileCount;
-    return { ...counts, damagedFiles, damagedFileCount, lostRanges, problems, damagedObjects };
+    const { counts, lostRanges, problems, damagedObjects, refusedObjects } = this;
+    return {
+      ...counts,
+      damagedFiles: this.#damagedFiles,
+      damagedFileCount: this.#damagedFileCount,
+      lostRanges,
+      problems,
+      damagedObjects,
+      refusedFileCount: this.#refusedFileCount,
+      refusedObjects,
+    };
   }
 
   #pathOf(key: Uint8Array): string {
@@ -153,7 +180,7 @@ class Report {
 async function verifyFiles(
   reader: PointReader,
   { onProgress, signal }: VerifyOptions,
-  frames: KnownFrames,
+  { frames, refusals }: SharedChecks,
   report: Report,
 ): Promise<void> {
   const { counts } = report;
@@ -161,7 +188,7 @@ async function verifyFiles(
   const leaves = walkLeaves(reader.pages, findPageRef(reader.root.manifest, reader.root.point), signal);
   // Every frame is read once; which of them will be needed again does not matter.
   const packs = new PointPacks(reader);
-  const fetcher = new ChunkFetcher(packs.readRun, new Map());
+  const fetcher = new ChunkFetcher(refusals.sparing(packs.readRun), new Map());
   const items = unknownChunks(manifestItems(leaves, origin), frames, packs);
   for await (const { tag, chunk } of fetcher.fetch(items, signal)) {
     if ('lost' in tag) report.pageLost('manifest', tag.lost);
@@ -181,6 +208,8 @@ async function verifyFiles(
       if (error === undefined) {
         counts.bytes += wanted.plainBytes;
         frames.note(wanted.location.packId, { ...wanted.location, id: wanted.id });
+      } else if (error.kind === 'denied') {
+        report.fileRefused(file);
       } else if (!file.damaged) {
         file.damaged = true;
         report.fileDamaged(file, error);

@@ -1,4 +1,4 @@
-import { ObjectArchivedError } from '../errors.ts';
+import { AccessDeniedError, ObjectArchivedError } from '../errors.ts';
 import type { PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -19,7 +19,7 @@ export type PointVerification<Point extends PointToVerify> = { readonly point: P
   | { readonly outcome: VerifyOutcome }
   /** Nothing can be said of its files: its root cannot be read. */
   | { readonly rootLoss: Loss }
-  /** It lies in an archive class, and has to be thawed before anything can be said of it. */
+  /** Nothing can be said of it: it has to be thawed first, or its root or pages may not be read. */
   | { readonly notVerified: Loss }
 );
 
@@ -39,14 +39,16 @@ export async function* verifyPoints<Point extends PointToVerify>(
     try {
       reader = await PointReader.open(store, keys, point.resourceArn, point.pointId, point.versionId);
     } catch (error) {
-      if (!isLoss(error)) throw error;
-      yield { point, rootLoss: lossOf(error) };
+      if (error instanceof AccessDeniedError) yield { point, notVerified: lossOf(error) };
+      else if (isLoss(error)) yield { point, rootLoss: lossOf(error) };
+      else throw error;
       continue;
     }
     try {
       yield { point, outcome: await verifyPoint(reader, options, shared) };
     } catch (error) {
-      if (!(error instanceof ObjectArchivedError)) throw error;
+      const isRefusal = error instanceof AccessDeniedError && shared.refusals.refusalOfAll !== error;
+      if (!(error instanceof ObjectArchivedError) && !isRefusal) throw error;
       yield { point, notVerified: lossOf(error) };
     }
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ObjectArchivedError } from '../../src/errors.ts';
+import { AccessDeniedError, ObjectArchivedError } from '../../src/errors.ts';
 import type { PointId } from '../../src/ids.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
 import type { Root } from '../../src/points/root.ts';
@@ -84,4 +84,83 @@ test('a point that has to be thawed first does not stop the others', async () =>
     { notVerified: { name: 'ObjectArchivedError' } },
     { outcome: { files: 20, damagedFileCount: 0, damagedObjects: [] } },
   ]);
+});
+
+/** A store that refuses to give some objects. */
+function refusing(store: ObjectStore, isRefused: (name: string) => boolean): ObjectStore {
+  return new Proxy<ObjectStore>(store, {
+    get(target, property) {
+      const get: ObjectStore['get'] = async (name, options) => {
+        if (isRefused(name)) throw new AccessDeniedError(`reading ${name} was refused`);
+        return target.get(name, options);
+      };
+      const member: unknown = Reflect.get(target, property, target);
+      if (property === 'get') return get;
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
+}
+
+test('a pack that may not be read is named, and its files are counted; the rest is verified', async () => {
+  const { harness, roots } = await withPoints();
+  const [first, second] = roots as [Root, Root];
+  const [, newer] = harness.catalog.packRows().filter(({ kind }) => kind === 'chunks');
+
+  const verified = await verify(
+    harness,
+    [first.point, second.point],
+    refusing(harness.store, (name) => name.includes(newer?.packId ?? '-')),
+  );
+
+  expect(verified).toMatchObject([
+    { outcome: { files: 20, refusedFileCount: 0, refusedObjects: [], damagedFileCount: 0 } },
+    {
+      outcome: {
+        files: 20,
+        refusedFileCount: 1,
+        refusedObjects: [{ packId: newer?.packId, message: expect.stringContaining('was refused') }],
+        damagedFileCount: 0,
+        bytes: 95_000,
+      },
+    },
+  ]);
+});
+
+function pagePacksOf({ pagePacks }: Root): readonly string[] {
+  return pagePacks.map(({ pack }) => pack);
+}
+
+test('a root or a page that may not be read costs its point, and the others are verified', async () => {
+  const { harness, roots } = await withPoints();
+  const [first, second, third] = roots as [Root, Root, Root];
+  const ofThird = pagePacksOf(third).filter((pack) => !pagePacksOf(second).includes(pack));
+
+  const verified = await verify(
+    harness,
+    [first.point, third.point, second.point],
+    refusing(
+      harness.store,
+      (name) => name.endsWith(first.point) || ofThird.some((pack) => name.includes(pack)),
+    ),
+  );
+
+  expect(verified).toMatchObject([
+    { notVerified: { name: 'AccessDeniedError' } },
+    { notVerified: { name: 'AccessDeniedError' } },
+    { outcome: { files: 20, damagedFileCount: 0 } },
+  ]);
+});
+
+test('packs of which none may be read end the verification', async () => {
+  const { harness, roots } = await withPoints();
+  const ids = roots.map(({ point }) => point);
+  for (let round = 0; round < 8; round += 1) ids.push(...ids.slice(0, 4));
+
+  const verifying = verify(
+    harness,
+    ids,
+    refusing(harness.store, (name) => name.startsWith('packs/')),
+  );
+
+  await expect(verifying).rejects.toThrow(AccessDeniedError);
 });
