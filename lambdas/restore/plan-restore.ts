@@ -8,12 +8,13 @@ import {
   findThaw,
   isDegraded,
   type ObjectStore,
-  planRestore,
+  planSomeRestore,
   PointReader,
   type PointThaw,
   type PointRow,
   quoteThaw,
   readRoot,
+  RestorePlanning,
   type RestoreQuote,
   type RestoreRow,
   type Root,
@@ -24,36 +25,41 @@ import {
 } from '@holdfast/engine';
 import { safety } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { defineHandler, type StepContext, type StepHandler } from '../runtime/define-handler.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { OpenKeys } from '../runtime/open-vault-once.ts';
 import { parseInput } from '../runtime/parse-input.ts';
-import { putJson } from '../runtime/work-json.ts';
+import { findJson, putJson } from '../runtime/work-json.ts';
 import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { RestoreInput } from './restore-input.ts';
 import { ThawOverdueError } from './thaw-overdue-error.ts';
 import { type DegradedPoint, restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
 
+/** A call hands on to the next one when less than this is left; a file takes milliseconds. Milliseconds. */
+const handOnBeforeMs = 60_000;
 /** How often a thawing point is looked at while it takes as long as it may. */
 const thawLooks = 20;
 
 /** The person's own input comes as it is: its errors should speak of it, not of an event. */
 const PlanRestoreInput = z.object({ request: z.unknown(), execution: z.string().min(1) });
 
+/** Where the plan of a point's files stands, as one call leaves it to the next. */
+const Planning = z.object({ pointId: z.string(), planning: RestorePlanning });
+
 /** A restore that can begin, or for a dry run: what it would be. */
 export interface PlanRestoreOutput {
   readonly restoreId: string;
   /**
    * `thaw`: the point is on its way out of the archive; plan again after `thaw.waitSeconds`. `directory`: the restore is
-   * on the audit log and can be read, and the rest is the caller's.
+   * on the audit log and can be read, and the rest is the caller's. `unfinished`: the time of the call was up; plan on.
    */
-  readonly mode: 'files' | 'volumes' | 'directory' | 'dry-run' | 'thaw';
+  readonly mode: 'files' | 'volumes' | 'directory' | 'dry-run' | 'thaw' | 'unfinished';
   readonly point: { readonly id: string; readonly sourceTime: string; readonly resource: string };
   /** Of a point that could not read everything: read it before the restore is relied on. */
   readonly degraded?: DegradedPoint;
   readonly target: string;
-  /** Of volumes: their number and size. Absent in mode `directory`. */
+  /** Of volumes: their number and size. Absent in the modes `directory` and `unfinished`. */
   readonly quote?: RestoreQuote | { readonly volumes: number; readonly bytes: number };
   /** What it takes to make an archived point readable; until then the quote counts the whole point. */
   readonly thaw?: Exclude<PointThaw, { state: 'readable' }> & {
@@ -83,10 +89,13 @@ export interface PlanRestoreDeps {
   readonly log: Logger;
 }
 
-/** Checks everything that can be known before the first byte is written, then plans a restore. Repeatable. */
+/**
+ * Checks everything that can be known before the first byte is written, then plans a restore, as far as the time of one
+ * call goes. Repeatable. Where the plan stands lies in the work bucket.
+ */
 export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutput> {
   const { work, workBucket, log } = deps;
-  return defineHandler('plan-restore', PlanRestoreInput, async ({ request, execution }) => {
+  return defineHandler('plan-restore', PlanRestoreInput, async ({ request, execution }, context) => {
     const input = parseInput(
       RestoreInput,
       request,
@@ -124,19 +133,28 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
     if (target.kind === 'directory' && !input.dryRun)
       return withDegraded(await record(deps, { restoreId, execution, row, root, target }));
     const keysOfSnapshots = target.kind === 'volumes' ? await findSnapshots(deps, target) : {};
-    const { quote, shards } =
+    const plan =
       target.kind === 'volumes'
         ? planVolumes(target)
-        : await planFiles(deps, new PointReader(deps.store, keys, root), target, input.paths);
+        : await planFiles(
+            deps,
+            new PointReader(deps.store, keys, root),
+            restoreId,
+            target,
+            input.paths,
+            context,
+          );
 
     const key = restoreFiles.shards(restoreId);
-    const output = {
+    const place = {
       restoreId,
       point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
       target: describe(target),
-      quote,
-      shards: { bucket: workBucket, key, count: shards.length },
+      shards: { bucket: workBucket, key, count: plan?.shards.length ?? 0 },
     };
+    if (plan === undefined) return withDegraded({ ...place, mode: 'unfinished' });
+    const { quote, shards } = plan;
+    const output = { ...place, quote };
     if (input.dryRun || target.kind === 'directory') return withDegraded({ ...output, mode: 'dry-run' });
     await putJson(work, key, shards);
     await putJson(work, restoreFiles.job(restoreId), {
@@ -240,18 +258,34 @@ async function awaitThaw(
   };
 }
 
+/** @returns `undefined` when another call has to go on. */
 async function planFiles(
-  { checkBucket, workers }: PlanRestoreDeps,
+  { checkBucket, workers, work, log }: PlanRestoreDeps,
   reader: PointReader,
+  restoreId: string,
   target: Exclude<ChosenTarget, { kind: 'volumes' }>,
   paths: readonly string[] | undefined,
+  context: StepContext,
 ) {
-  const selection = paths === undefined ? {} : { paths };
-  // The caller's process does all of it alone.
-  if (target.kind === 'directory')
-    return planRestore(reader, { ...selection, limits: defaultShardLimits, workers: 1, isLocal: true });
-  await checkBucket(target.bucket);
-  return planRestore(reader, { ...selection, limits: defaultShardLimits, workers });
+  if (target.kind === 'bucket') await checkBucket(target.bucket);
+  const pointId = reader.root.point;
+  const before = await findJson(work, restoreFiles.planning(restoreId), Planning);
+  const step = await planSomeRestore(
+    reader,
+    {
+      paths,
+      limits: defaultShardLimits,
+      // The caller's process does all of it alone.
+      ...(target.kind === 'directory' ? { workers: 1, isLocal: true } : { workers }),
+      shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs,
+    },
+    // What a time means may have changed since.
+    before?.pointId === pointId ? before.planning : undefined,
+  );
+  if (step.done) return step.plan;
+  await putJson(work, restoreFiles.planning(restoreId), { pointId, planning: step.planning });
+  log.info('planned a part of the restore', { restoreId, files: step.planning.total.files });
+  return undefined;
 }
 
 /**

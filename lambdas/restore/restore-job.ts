@@ -97,6 +97,8 @@ export function restoreIdOf(execution: string): string {
 /** Where the working files of a restore lie. */
 export const restoreFiles = {
   job: (restoreId: string) => `restores/${restoreId}/plan.json`,
+  /** Of a plan whose time was up. */
+  planning: (restoreId: string) => `restores/${restoreId}/planning.json`,
   shards: (restoreId: string) => `restores/${restoreId}/shards.json`,
   results: (restoreId: string) => `restores/${restoreId}/results/`,
   result: (restoreId: string, index: number) => `restores/${restoreId}/results/${index}.json`,

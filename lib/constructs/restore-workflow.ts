@@ -98,6 +98,7 @@ export class RestoreWorkflow extends Workflow {
           // The caller restores by itself: all that is left to do here was to put it on the audit log.
           .when(modeIs('directory'), new Succeed(this, 'Recorded', { stateName: 'Recorded' }))
           .when(modeIs('thaw'), this.waitForThaw(plan))
+          .when(modeIs('unfinished'), plan)
           .when(Condition.numberEquals('$.plan.shards.count', 0), finish)
           .otherwise(shards),
       );

@@ -97,6 +97,29 @@ test('a dry run quotes, writes nothing and is not recorded as a restore', async 
   expect(await deployment.catalog.restores.find(plan.restoreId)).toBeUndefined();
 });
 
+test.each([true, false])('a plan without time goes on over several calls, dry run: %s', async (dryRun) => {
+  const deployment = makeDeployment();
+  plantFiles(deployment);
+  const point = await backUp(deployment);
+  const request = { point, target: TARGET, dryRun, paths: ['folder-0/', 'folder-1/file-7'] };
+  const [{ planRestore }, other] = [makeRestoring(deployment), makeRestoring(deployment)];
+  const once = await other.planRestore({ request, execution: `${EXECUTION}-2` }, PLENTY);
+  const modes: string[] = [];
+
+  let plan;
+  do {
+    plan = await planRestore({ request, execution: EXECUTION }, NO_TIME);
+    modes.push(plan.mode);
+  } while (plan.mode === 'unfinished');
+
+  expect(modes).toHaveLength(6);
+  expect(plan).toMatchObject({ mode: once.mode, quote: once.quote, shards: { count: 2 } });
+  if (dryRun) return;
+  expect(await readJson(deployment.work, plan.shards.key)).toEqual(
+    await readJson(deployment.work, once.shards.key),
+  );
+});
+
 async function withDegraded() {
   const deployment = makeDeployment();
   deployment.source.plant('fine', 'content');

@@ -98,6 +98,8 @@ export {
   keysOfRestoreShard,
   planRestore,
   type PlanRestoreOptions,
+  planSomeRestore,
+  RestorePlanning,
   type RestorePlan,
   type RestoreShard,
 } from './restore/plan-restore.ts';

@@ -98,12 +98,20 @@ export class TreeReader {
   /**
    * Keys that cut the tree into about equal numbers of entries: each is the last key of its piece, ascending, at
    * most `pieces - 1` of them. No leaf is cut or read, so pieces are exact to half a leaf and small trees have fewer.
+   * @param options.first - with `most`, which of the cuts, from 0. Two parts of them may meet in one key. @default all
    */
-  async splitKeys(pieces: number, signal?: AbortSignal): Promise<readonly Uint8Array[]> {
+  async splitKeys(
+    pieces: number,
+    {
+      first = 0,
+      most = pieces,
+      signal,
+    }: ReadOptions & { readonly first?: number; readonly most?: number } = {},
+  ): Promise<readonly Uint8Array[]> {
     if (this.#root === undefined) return [];
     const wanted = Array.from(
-      { length: Math.max(0, pieces - 1) },
-      (_, at) => (this.entries * (at + 1)) / pieces,
+      { length: Math.max(0, Math.min(pieces - 1, first + most) - first) },
+      (_, at) => (this.entries * (first + at + 1)) / pieces,
     );
     const keys: Uint8Array[] = [];
     await this.#splitBelow(this.#root, 0, undefined, wanted, keys, signal);

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { fromBase64, toBase64 } from '../bytes.ts';
 import { UnknownNameError } from '../errors.ts';
 import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
@@ -8,15 +9,30 @@ import type { PointReader } from './point-reader.ts';
 import { quoteRestore, type RestoreQuote, type RestoreWork } from './quote.ts';
 import { selectKeys } from './selection.ts';
 
-/** Above this many entries a whole point is cut by its pages alone, without reading every entry. */
-const exactEntriesLimit = 200_000;
+/** Cuts by pages that are made before the time is looked at: each reads a page or two. */
+const cutsAtOnce = 200;
 
+const RestoreShard = z.object({ index: z.int(), from: z.base64().optional(), to: z.base64().optional() });
 /** A part of a restore for one worker: a range of keys, as JSON carries it. */
-export interface RestoreShard {
-  readonly index: number;
-  readonly from?: string;
-  readonly to?: string;
-}
+export type RestoreShard = Readonly<z.infer<typeof RestoreShard>>;
+
+const amounts = { files: z.int(), bytes: z.int() };
+
+/** Where planning stands, as one call leaves it to the next. */
+export const RestorePlanning = z.object({
+  shards: z.array(RestoreShard),
+  /** Of a point that is cut by its pages: cuts that have been made. */
+  cuts: z.int(),
+  /** Which of the selected ranges is looked at, the entry that comes next in it, and the files found in it. */
+  range: z.int(),
+  next: z.base64().optional(),
+  rangeFiles: z.int(),
+  /** The shard that is being filled: where it begins, and what it has. */
+  from: z.base64().optional(),
+  part: z.object(amounts),
+  total: z.object({ ...amounts, storedBytes: z.int(), largestFileBytes: z.int() }),
+});
+export type RestorePlanning = z.infer<typeof RestorePlanning>;
 
 /** What would be restored, in how many parts, and what it takes. */
 export interface RestorePlan {
@@ -33,56 +49,99 @@ export interface PlanRestoreOptions {
   readonly workers: number;
   /** Whether the caller's own process does it, into files of its machine. @default false */
   readonly isLocal?: boolean;
+  /** Above this many entries a whole point is cut by its pages alone, without reading every entry. @default 200,000 */
+  readonly exactEntries?: number;
   readonly signal?: AbortSignal;
 }
 
+/** Plans a restore in one go; see {@link planSomeRestore}. */
+export async function planRestore(reader: PointReader, options: PlanRestoreOptions): Promise<RestorePlan> {
+  for (;;) {
+    const step = await planSomeRestore(reader, options);
+    if (step.done) return step.plan;
+  }
+}
+
+/** The plan, or where another call has to go on. */
+export type RestorePlanStep =
+  | { readonly done: false; readonly planning: RestorePlanning }
+  | { readonly done: true; readonly plan: RestorePlan };
+
 /**
- * Cuts a restore into shards and says what it will read and write. Reads pages only: of the selection, or, for a large
- * whole point, the inner ones.
+ * Cuts a restore into shards and says what it will read and write, over any number of calls, at least one file each.
+ * Reads pages only: of the selection, or, for a large whole point, the inner ones.
+ * @param before - what an earlier call with the same options returned.
  * @throws {@link UnknownNameError} a path selects nothing in this point.
  */
-export async function planRestore(reader: PointReader, options: PlanRestoreOptions): Promise<RestorePlan> {
-  const { paths, limits, signal } = options;
+export async function planSomeRestore(
+  reader: PointReader,
+  options: PlanRestoreOptions & { readonly shouldStop?: () => boolean },
+  before?: RestorePlanning,
+): Promise<RestorePlanStep> {
+  const { paths, limits, signal, exactEntries = 200_000, shouldStop = () => false } = options;
+  const planning = before === undefined ? nothingPlanned() : structuredClone(before);
+  const { shards, total } = planning;
   const { root } = reader;
-  if (paths === undefined && reader.manifest.entries > exactEntriesLimit) {
+  const finish = (work: Pick<RestoreWork, 'files' | 'bytes' | 'storedBytes' | 'largestFileBytes'>) =>
+    ({
+      done: true,
+      plan: { shards, quote: quoteRestore({ ...work, ...readingOf(reader, options) }) },
+    }) as const;
+  if (paths === undefined && reader.manifest.entries > exactEntries) {
+    if (!(await cutSome(reader, limits, planning, shouldStop, signal))) return { done: false, planning };
     const { files, logicalBytes } = root.counts;
-    return {
-      shards: await cutByPages(reader, limits, signal),
-      quote: quoteRestore({
-        files,
-        bytes: logicalBytes,
-        storedBytes: logicalBytes,
-        ...readingOf(reader, options),
-      }),
-    };
+    return finish({ files, bytes: logicalBytes, storedBytes: logicalBytes });
   }
-  await checkPaths(reader, paths ?? [], signal);
-  const shards: RestoreShard[] = [];
-  const total = { files: 0, bytes: 0, storedBytes: 0, largestFileBytes: 0 };
-  for (const selected of selectKeys(paths)) {
-    let from = selected.from;
-    let part = { files: 0, bytes: 0 };
-    const before = total.files;
-    for await (const { tag, reference } of pointItems(reader, selected, signal)) {
+  if (before === undefined) await checkPaths(reader, paths ?? [], signal);
+  const ranges = selectKeys(paths);
+  let files = 0;
+  for (let selected = ranges[planning.range]; selected !== undefined; selected = ranges[planning.range]) {
+    const { next } = planning;
+    const left = next === undefined ? selected : { ...selected, from: fromBase64(next) };
+    if (next === undefined) planning.from = selected.from && toBase64(selected.from);
+    for await (const { tag, reference } of pointItems(reader, left, signal)) {
       if ('begins' in tag) {
         const { path, size } = tag.begins.entry;
+        const key = toBase64(entryKey(path));
+        // One a call at least, however little time it has: else no number of calls gets through.
+        if (files > 0 && shouldStop()) return { done: false, planning: { ...planning, next: key } };
+        const { part } = planning;
         if (part.files > 0 && (part.files >= limits.files || part.bytes + size > limits.bytes)) {
-          const cut = entryKey(path);
-          shards.push(shardOf(shards.length, { ...range('from', from), to: cut }));
-          from = cut;
-          part = { files: 0, bytes: 0 };
+          shards.push({ index: shards.length, from: planning.from, to: key });
+          planning.from = key;
+          planning.part = { files: 0, bytes: 0 };
         }
-        part = { files: part.files + 1, bytes: part.bytes + size };
+        planning.part.files += 1;
+        planning.part.bytes += size;
+        planning.rangeFiles += 1;
+        files += 1;
         total.files += 1;
         total.bytes += size;
         total.largestFileBytes = Math.max(total.largestFileBytes, size);
       }
       total.storedBytes += reference?.location.length ?? 0;
     }
-    if (total.files > before)
-      shards.push(shardOf(shards.length, { ...range('from', from), ...range('to', selected.to) }));
+    if (planning.rangeFiles > 0)
+      shards.push({
+        index: shards.length,
+        from: planning.from,
+        to: selected.to && toBase64(selected.to),
+      });
+    Object.assign(planning, { range: planning.range + 1, next: undefined, rangeFiles: 0 });
+    planning.part = { files: 0, bytes: 0 };
   }
-  return { shards, quote: quoteRestore({ ...total, ...readingOf(reader, options) }) };
+  return finish(total);
+}
+
+function nothingPlanned(): RestorePlanning {
+  return {
+    shards: [],
+    cuts: 0,
+    range: 0,
+    rangeFiles: 0,
+    part: { files: 0, bytes: 0 },
+    total: { files: 0, bytes: 0, storedBytes: 0, largestFileBytes: 0 },
+  };
 }
 
 /** What a quote has to know besides amounts. A container lies in a class of its own, packs in the standard one. */
@@ -97,19 +156,41 @@ function readingOf(
  * Cuts a whole point by its inner pages alone: quickly, into parts that are about as large as the limits say.
  */
 export async function cutByPages(
-  { root, manifest }: PointReader,
+  reader: PointReader,
   limits: ShardLimits,
   signal?: AbortSignal,
 ): Promise<RestoreShard[]> {
-  if (manifest.entries === 0) return [];
+  const planning = nothingPlanned();
+  if (reader.manifest.entries > 0) await cutSome(reader, limits, planning, () => false, signal);
+  return planning.shards;
+}
+
+/** @returns whether all cuts are made. */
+async function cutSome(
+  { root, manifest }: PointReader,
+  limits: ShardLimits,
+  planning: RestorePlanning,
+  shouldStop: () => boolean,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const { shards } = planning;
   const pieces = Math.ceil(
     Math.max(manifest.entries / limits.files, root.counts.logicalBytes / limits.bytes),
   );
-  const cuts = (await manifest.splitKeys(pieces, signal)).map((key) =>
-    entryKey(pathAfter(decodeFileKey(key, root.point).path)),
-  );
-  const bounds = [undefined, ...cuts, undefined];
-  return bounds.slice(1).map((to, at) => shardOf(at, { ...range('from', bounds[at]), ...range('to', to) }));
+  const { cuts: before } = planning;
+  while (planning.cuts < pieces - 1) {
+    if (planning.cuts > before && shouldStop()) return false;
+    const keys = await manifest.splitKeys(pieces, { first: planning.cuts, most: cutsAtOnce, signal });
+    for (const key of keys) {
+      const cut = toBase64(entryKey(pathAfter(decodeFileKey(key, root.point).path)));
+      if (cut === planning.from) continue;
+      shards.push({ index: shards.length, from: planning.from, to: cut });
+      planning.from = cut;
+    }
+    planning.cuts += cutsAtOnce;
+  }
+  shards.push({ index: shards.length, from: planning.from });
+  return true;
 }
 
 /** The keys of a shard. */
@@ -118,17 +199,6 @@ export function keysOfRestoreShard({ from, to }: RestoreShard): KeyRange {
     ...(from !== undefined && { from: fromBase64(from) }),
     ...(to !== undefined && { to: fromBase64(to) }),
   };
-}
-
-function shardOf(index: number, { from, to }: KeyRange): RestoreShard {
-  return { index, ...(from && { from: toBase64(from) }), ...(to && { to: toBase64(to) }) };
-}
-
-function range<Name extends 'from' | 'to'>(
-  name: Name,
-  key: Uint8Array | undefined,
-): { [N in Name]?: Uint8Array } {
-  return (key === undefined ? {} : { [name]: key }) as { [N in Name]?: Uint8Array };
 }
 
 /** Looks at each path by itself: one that is missing may lie inside another, whose range says nothing about it. */

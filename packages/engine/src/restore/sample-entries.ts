@@ -42,7 +42,7 @@ export async function sampleEntries(
   };
   const step = Math.max(1, selection.length / most);
   for (let at = 0; at < selection.length; at += step) await take(selection[Math.floor(at)]?.from);
-  for (const key of await reader.manifest.splitKeys(most, signal))
+  for (const key of await reader.manifest.splitKeys(most, { signal }))
     await take(entryKey(pathAfter(decodeFileKey(key, origin).path)));
   for (const folder of foldersAbove(awayFrom).slice(-most)) await take(prefixKeys(folder).to);
   let [top] = foldersAbove(awayFrom);

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { UnknownNameError } from '../../src/errors.ts';
-import { keysOfRestoreShard, planRestore } from '../../src/restore/plan-restore.ts';
+import {
+  keysOfRestoreShard,
+  planRestore,
+  planSomeRestore,
+  RestorePlanning,
+} from '../../src/restore/plan-restore.ts';
 import type { PointReader } from '../../src/restore/point-reader.ts';
 import { restoreRange } from '../../src/restore/restore-range.ts';
 import { MemoryTarget } from '../../src/testing/index.ts';
@@ -62,6 +67,26 @@ describe('a selection of paths', () => {
 
     expect(await restorePaths(reader, undefined, files)).toEqual(all);
     expect(all).toHaveLength(8);
+  });
+
+  test.each([undefined, ['a/', 'z']])('is planned the same with one file a call: %j', async (paths) => {
+    const { reader } = await mixed();
+    for (const files of [1, 2, 10_000]) {
+      const options = { paths, limits: { ...limits, files }, workers: 2 };
+      const expected = await planRestore(reader, options);
+      let planning: RestorePlanning | undefined;
+      let calls = 0;
+      for (;;) {
+        calls += 1;
+        const step = await planSomeRestore(reader, { ...options, shouldStop: () => true }, planning);
+        if (step.done) {
+          expect(step.plan).toEqual(expected);
+          break;
+        }
+        planning = RestorePlanning.parse(JSON.parse(JSON.stringify(step.planning)));
+      }
+      expect(calls).toBe(paths === undefined ? 8 : 4);
+    }
   });
 
   test('quotes what will be read and written', async () => {

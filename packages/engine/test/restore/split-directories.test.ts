@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cutByPages, planRestore } from '../../src/restore/plan-restore.ts';
+import { cutByPages, planRestore, planSomeRestore } from '../../src/restore/plan-restore.ts';
 import { splitDirectories } from '../../src/restore/split-directories.ts';
 import type { PointReader } from '../../src/restore/point-reader.ts';
 import { Harness } from '../runs/harness.ts';
@@ -53,6 +53,23 @@ test('names every directory whose content another shard restores, wherever pages
   expect(shards.length).toBeGreaterThan(4);
   expect(split.length).toBeGreaterThan(0);
   expect(split.length).toBeLessThan(shards.length);
+});
+
+test('makes the same cuts over several calls as in one', async () => {
+  const reader = await pointOf(Array.from({ length: 900 }, (_, at) => `file-${at}`));
+  const options = { limits: { ...noLimit, files: 1 }, workers: 2, exactEntries: 10 };
+  const expected = await planRestore(reader, options);
+  let calls = 1;
+  let step = await planSomeRestore(reader, { ...options, shouldStop: () => true });
+
+  while (!step.done) {
+    calls += 1;
+    step = await planSomeRestore(reader, { ...options, shouldStop: () => true }, step.planning);
+  }
+
+  expect(calls).toBe(5);
+  expect(step.plan).toEqual(expected);
+  expect(step.plan.shards.length).toBeGreaterThan(4);
 });
 
 test('cuts a point without entries into nothing', async () => {
