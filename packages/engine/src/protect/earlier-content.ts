@@ -3,6 +3,7 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { PointId } from '../ids.ts';
 import { decodeExtent, extentBytes, extentPacks, type Extent } from '../manifest/extent.ts';
 import { decodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
+import type { Entry } from '../manifest/page-codec.ts';
 import { entryKey, extentKey, pathKeys } from '../manifest/tuple-key.ts';
 import type { ChunkStore } from '../packs/chunk-store.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
@@ -13,10 +14,21 @@ import type { LeaseKeeper } from '../runs/lease-keeper.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import type { WrittenContent } from './content-writer.ts';
 
+/**
+ * The most that is copied out of the vault of one content, in the time of a call and as records in its memory. More can only
+ * be shared. Bytes.
+ */
+const mostCopiedBytes = 4 * 2 ** 30;
+
+/** Content that an earlier point has: as its manifest says, or copied. Neither is more in memory than it has to be. */
+export type EarlierExtents =
+  | { readonly shared: () => AsyncIterable<Entry> }
+  | { readonly copied: WrittenContent['extents'] };
+
 /** What an earlier point has of an entry. */
 export interface EarlierEntry {
   readonly file: FileEntry;
-  readonly content: Pick<WrittenContent, 'extents'>;
+  readonly content: EarlierExtents;
   /** Whether that is the very version that the source lists now: then nothing is lacking. */
   readonly isAsListed: boolean;
   readonly from: PointId;
@@ -30,6 +42,8 @@ export interface EarlierContentOptions {
   readonly keeper: LeaseKeeper;
   /** Where bytes go that cannot be shared. */
   readonly chunks: ChunkStore;
+  /** @default {@link mostCopiedBytes} */
+  readonly mostCopiedBytes?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -37,7 +51,8 @@ export interface EarlierContentOptions {
  * The resource's newest point as the last place that has what the source does not give any more: objects that went into
  * an archive class since. Whatever the type of the run, such a content is shared under a lease, as one that is found by
  * its chunk ids; where it cannot be leased, and in an isolated full, which shares nothing, it is copied out of the vault,
- * every chunk verified. Nothing is read before the first such entry.
+ * every chunk verified. Nothing is read before the first such entry. Memory: of {@link mostCopiedBytes}, a record for each
+ * chunk.
  */
 export class EarlierContent {
   readonly #options: EarlierContentOptions;
@@ -61,8 +76,8 @@ export class EarlierContent {
       const file = decodeFileEntry(own, plan.earlier);
       const isAsListed = isVersion(file.entry, listed);
       if (stretch !== undefined && !isAsListed) return undefined;
-      const extents = await this.#extentsOf(reader, file.entry, stretch);
-      return extents && { file, content: { extents }, isAsListed, from: plan.earlier };
+      const content = await this.#contentOf(reader, file.entry, stretch);
+      return content && { file, content, isAsListed, from: plan.earlier };
     } catch (error) {
       if (isDamage(error)) return undefined;
       throw error;
@@ -75,28 +90,44 @@ export class EarlierContent {
     return this.#reader;
   }
 
-  async #extentsOf(
+  async #contentOf(
     reader: PointReader,
     { path, size }: SourceEntry,
     { offset, length }: ByteRange = { offset: 0, length: size },
-  ): Promise<WrittenContent['extents'] | undefined> {
+  ): Promise<EarlierExtents | undefined> {
     const { signal } = this.#options;
     const to = offset + length < size ? extentKey(path, offset + length) : pathKeys(path).to;
-    const extents: WrittenContent['extents'][number][] = [];
-    let at = offset;
     const range = { from: extentKey(path, offset), to };
-    for await (const entry of reader.manifest.range(range, signal === undefined ? {} : { signal })) {
+    const entries = () => reader.manifest.range(range, signal === undefined ? {} : { signal });
+    let at = offset;
+    let isShared = true;
+    for await (const entry of entries()) {
       const extent = decodeExtent(entry, reader.root.point);
       if (extent.offset !== at) return undefined;
-      const chunks = (await this.#areLeased(entry)) ? extent.chunks : await this.#copy(reader, extent);
-      if (chunks === undefined) return undefined;
-      extents.push({ offset: at, chunks });
       at += extentBytes(extent.chunks);
+      isShared &&= await this.#areLeased(entry);
     }
-    return at === offset + length ? extents : undefined;
+    if (at !== offset + length) return undefined;
+    if (isShared) return { shared: entries };
+    const most = this.#options.mostCopiedBytes ?? mostCopiedBytes;
+    return length > most ? undefined : this.#copyAll(reader, entries());
   }
 
-  async #areLeased(entry: Parameters<typeof extentPacks>[0]): Promise<boolean> {
+  async #copyAll(
+    reader: PointReader,
+    entries: AsyncIterable<Entry>,
+  ): Promise<{ readonly copied: WrittenContent['extents'] } | undefined> {
+    const copied: WrittenContent['extents'][number][] = [];
+    for await (const entry of entries) {
+      const extent = decodeExtent(entry, reader.root.point);
+      const chunks = (await this.#areLeased(entry)) ? extent.chunks : await this.#copy(reader, extent);
+      if (chunks === undefined) return undefined;
+      copied.push({ offset: extent.offset, chunks });
+    }
+    return { copied };
+  }
+
+  async #areLeased(entry: Entry): Promise<boolean> {
     const { plan, keeper } = this.#options;
     if (plan.isolated) return false;
     const packs = extentPacks(entry, 'an earlier point');

@@ -3,7 +3,7 @@ import { equalBytes, toBase64 } from '../bytes.ts';
 import { SourceEntryError } from '../errors.ts';
 import { FactCounts } from '../fact-counts.ts';
 import { encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
-import type { Extent } from '../manifest/extent.ts';
+import { decodeExtent, type Extent } from '../manifest/extent.ts';
 import type { Entry } from '../manifest/page-codec.ts';
 import type { PackUsage } from '../manifest/pack-usage.ts';
 import type { Change } from '../manifest/tree-merge.ts';
@@ -51,6 +51,8 @@ interface Waiting {
   /** Absent in a stretch, whose path's own entry belongs to another shard. */
   readonly file?: FileEntry;
   readonly content: Pick<WrittenContent, 'extents'>;
+  /** Its content lies in the vault as these entries say, which are read when their turn comes. @default `content` */
+  readonly shared?: (() => AsyncIterable<Entry>) | undefined;
   /** These extents only have new places; whatever else the path has stays. */
   readonly copied?: boolean;
 }
@@ -284,12 +286,16 @@ export class ManifestChanges {
       shard.stretch ?? (isShared ? { offset: 0, length: stretchBytes } : undefined),
     );
     if (found === undefined || (!found.isAsListed && base !== undefined)) return false;
-    const { file, content, isAsListed, from } = found;
+    const { file, isAsListed, from } = found;
+    const content =
+      'shared' in found.content
+        ? { content: { extents: [] }, shared: found.content.shared }
+        : { content: { extents: found.content.copied } };
     if (base !== undefined) this.#dropReferences(base);
     this.#noteLarge(listed, 'stored');
     // The warning is for the shard of the entry itself.
     if (shard.stretch !== undefined) {
-      this.#waiting.push({ path: listed.path, content });
+      this.#waiting.push({ path: listed.path, ...content });
       return true;
     }
     this.#countEntry(file.entry);
@@ -298,7 +304,7 @@ export class ManifestChanges {
       this.#waiting.push({
         path: listed.path,
         file: { entry: file.entry, mustRead: true, carriedFrom },
-        content,
+        ...content,
       });
       const old = `this point has it as it was in ${carriedFrom}: make it readable and run again`;
       // Of a shared object too: all its shards take the same version over, so the commit finds nothing to decide.
@@ -308,7 +314,7 @@ export class ManifestChanges {
     }
     this.#countRead(file.entry);
     const entry = { ...file.entry, tags: (await findTags(listed).catch(ofEntry)) ?? file.entry.tags };
-    this.#waiting.push({ path: listed.path, file: { entry, mustRead: false }, content });
+    this.#waiting.push({ path: listed.path, file: { entry, mustRead: false }, ...content });
     this.#warn(
       listed.path,
       error,
@@ -369,14 +375,15 @@ export class ManifestChanges {
   }
 
   /** Hands on what is at the head and has its chunks in the vault. */
-  *#settled(): Generator<Change> {
+  async *#settled(): AsyncGenerator<Change> {
     let done = 0;
     for (const waiting of this.#waiting) {
       if ('key' in waiting) {
         yield waiting;
       } else {
         if (!isSettled(waiting.content)) break;
-        yield* this.#changesOf(waiting);
+        if (waiting.shared === undefined) yield* this.#changesOf(waiting);
+        else yield* this.#sharedChangesOf(waiting, waiting.shared());
       }
       done += 1;
     }
@@ -398,6 +405,21 @@ export class ManifestChanges {
     if (first === undefined) return;
     yield { ...changeOf(first), clearTo: this.#endOf(path) };
     for (const entry of rest) yield changeOf(entry);
+  }
+
+  async *#sharedChangesOf(
+    { path, file }: Pick<Waiting, 'path' | 'file'>,
+    entries: AsyncIterable<Entry>,
+  ): AsyncGenerator<Change> {
+    let clearing: { readonly clearTo?: Uint8Array } = { clearTo: this.#endOf(path) };
+    if (file !== undefined) yield { ...changeOf(encodeFileEntry(file)), ...clearing };
+    if (file !== undefined) clearing = {};
+    for await (const entry of entries) {
+      for (const { location } of decodeExtent(entry, this.#origin).chunks)
+        this.#options.usage.addReference(location);
+      yield { ...changeOf(entry), ...clearing };
+      clearing = {};
+    }
   }
 
   /** The end of a path's keys within this shard. */
