@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { restoreInputSchema } from '../lambdas/restore/restore-input-schema.ts';
+import { restoreSchema } from './restore-schema.ts';
 
-// Run it with `node scripts/write-restore-schema.ts` after a change of lambdas/restore/restore-input.ts.
-await writeFile(join(import.meta.dirname, '..', 'docs', 'restore-input.schema.json'), restoreInputSchema());
+// Run it with `node scripts/write-restore-schema.ts` after a change of packages/engine/src/model/machines/restore-request.ts.
+await writeFile(join(import.meta.dirname, '..', 'docs', 'restore-input.schema.json'), restoreSchema());

@@ -1,5 +1,5 @@
 import { joinKept, type RestoreOutcome, UnkeptFacts } from '@holdfast/engine';
-import type { ShardOutcome } from './restore-job.ts';
+import type { ShardOutcome } from '@holdfast/engine/model';
 
 /** What two calls made of a shard. */
 export function addOutcomes(a: ShardOutcome, b: RestoreOutcome): ShardOutcome {
@@ -12,10 +12,10 @@ export function addOutcomes(a: ShardOutcome, b: RestoreOutcome): ShardOutcome {
     written: a.written + b.written,
     kept: a.kept + b.kept,
     same: a.same + b.same,
-    keptFiles: [...joinKept(a.keptFiles, b.keptFiles)],
+    keptFiles: joinKept(a.keptFiles, b.keptFiles),
     failed: [...a.failed, ...b.failed],
     carried: [...a.carried, ...b.carried],
-    unkept: [...unkept.list()],
+    unkept: unkept.list(),
   };
 }
 

@@ -7,8 +7,8 @@ import {
   type Root,
   type TargetRules,
 } from '@holdfast/engine';
+import type { RestoreRequest } from '@holdfast/engine/model';
 import { checkVolumeWishes } from './volume-shape.ts';
-import type { RestoreInput } from './restore-input.ts';
 import type { JobTarget } from './restore-job.ts';
 
 /** What a deployment allows, and where a person finds what a restore leaves to them. */
@@ -27,7 +27,7 @@ export type ChosenTarget = JobTarget | { readonly kind: 'directory'; readonly di
  */
 export function chooseTarget(
   root: Root,
-  { target, paths }: Pick<RestoreInput, 'target' | 'paths'>,
+  { target, paths }: Pick<RestoreRequest, 'target' | 'paths'>,
   rules: MachineTargetRules,
 ): ChosenTarget {
   if (root.image !== undefined) return volumesOf(root, root.image, { target, paths }, rules);
@@ -55,7 +55,7 @@ export function chooseTarget(
 function volumesOf(
   root: Root,
   image: NonNullable<Root['image']>,
-  { target, paths }: Pick<RestoreInput, 'target' | 'paths'>,
+  { target, paths }: Pick<RestoreRequest, 'target' | 'paths'>,
   { region, machineFile }: MachineTargetRules,
 ): JobTarget {
   const { volumes } = target;

@@ -5,7 +5,7 @@ import {
   type ResourceArn,
   UnknownNameError,
 } from '@holdfast/engine';
-import type { RestoreInput } from './restore-input.ts';
+import type { RestoreRequest } from '@holdfast/engine/model';
 
 /**
  * The point that a person named, or the newest one of a resource at or before a time that has not expired.
@@ -13,7 +13,7 @@ import type { RestoreInput } from './restore-input.ts';
  */
 export async function findPointFor(
   { catalog, clock }: { readonly catalog: Catalog; readonly clock: Clock },
-  { point, resource, time }: Pick<RestoreInput, 'point' | 'resource' | 'time'>,
+  { point, resource, time }: Pick<RestoreRequest, 'point' | 'resource' | 'time'>,
 ): Promise<PointRow> {
   if (point !== undefined) {
     const row = await catalog.points.find(point);

@@ -1,13 +1,14 @@
 import type { RestoreRow, WorkStore } from '@holdfast/engine';
+import { type ErrorRecord, RestoredVolume, type RestoreReport } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { RestoredVolume, restoreFiles, restoreIdOf, RestoreJob } from './restore-job.ts';
+import { restoreFiles, restoreIdOf, RestoreJob } from './restore-job.ts';
 import type { StepHandler } from '../runtime/define-handler.ts';
 import { type Count, defineReportingHandler } from '../runtime/define-reporting-handler.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { metric, type Metrics } from '../runtime/metrics.ts';
 import { getJson } from '../runtime/work-json.ts';
-import { sumOutcomes, type FilesReport } from './sum-outcomes.ts';
+import { sumOutcomes } from './sum-outcomes.ts';
 import { closeRestore, type CloseRestoreDeps } from './close-restore.ts';
 
 /** A call hands on to the next one when less than this is left; 256 results take a second or two. Milliseconds. */
@@ -19,22 +20,6 @@ const FinishRestoreInput = z.object({
   restoreId: z.string().nullish(),
   error: caughtError.optional(),
 });
-
-/** What a person reads in the end. */
-export interface RestoreReport extends Partial<FilesReport> {
-  readonly restoreId: string;
-  readonly state: RestoreRow['state'];
-  readonly point?: string;
-  readonly target?: string;
-  /** Of a point that could not read everything. */
-  readonly degraded?: RestoreJob['degraded'];
-  /** Each shard's own account, with all files that failed. */
-  readonly details?: { readonly bucket: string; readonly prefix: string };
-  readonly volumes?: readonly RestoredVolume[];
-  /** The configuration of the instance that the volumes belonged to, when they did. */
-  readonly machine?: { readonly bucket: string; readonly key: string };
-  readonly error?: { readonly name: string; readonly message: string };
-}
 
 /** Whether the restore is closed. */
 export type FinishRestoreOutput = { readonly done: false } | ({ readonly done: true } & RestoreReport);
@@ -109,7 +94,7 @@ async function fail(
   count: Count,
   restoreId: string,
   row: RestoreRow | undefined,
-  error: { readonly name: string; readonly message: string },
+  error: ErrorRecord,
 ): Promise<RestoreReport> {
   // The map over the shards fails once more after the shard that closed the restore already.
   if (row !== undefined && row.state !== 'running') {

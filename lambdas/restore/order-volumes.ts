@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { fitTags, type Ec2Images } from '@holdfast/aws';
-import type { RestoredVolume, RestoreJob } from './restore-job.ts';
+import type { RestoredVolume } from '@holdfast/engine/model';
+import type { RestoreJob } from './restore-job.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 import { volumeShape } from './volume-shape.ts';
 

@@ -23,7 +23,7 @@ import {
   unreadOf,
   type WorkStore,
 } from '@holdfast/engine';
-import { safety } from '@holdfast/engine/model';
+import { type DegradedPoint, RestoreRequest, safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineHandler, type StepContext, type StepHandler } from '../runtime/define-handler.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -32,9 +32,8 @@ import { parseInput } from '../runtime/parse-input.ts';
 import { findJson, putJson } from '../runtime/work-json.ts';
 import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
-import { RestoreInput } from './restore-input.ts';
 import { ThawOverdueError } from './thaw-overdue-error.ts';
-import { type DegradedPoint, restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
+import { restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
 
 /** A call hands on to the next one when less than this is left; a file takes milliseconds. Milliseconds. */
 const handOnBeforeMs = 60_000;
@@ -97,7 +96,7 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
   const { work, workBucket, log } = deps;
   return defineHandler('plan-restore', PlanRestoreInput, async ({ request, execution }, context) => {
     const input = parseInput(
-      RestoreInput,
+      RestoreRequest,
       request,
       'the restore',
       'docs/restore-input.schema.json has examples',

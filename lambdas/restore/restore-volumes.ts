@@ -1,8 +1,8 @@
 import type { Ec2Images } from '@holdfast/aws';
 import type { Clock, WorkStore } from '@holdfast/engine';
-import { safety } from '@holdfast/engine/model';
+import { RestoredVolume, safety } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { RestoredVolume, restoreFiles, RestoreJob } from './restore-job.ts';
+import { restoreFiles, RestoreJob } from './restore-job.ts';
 import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { nextLookSeconds } from '../runtime/next-look.ts';

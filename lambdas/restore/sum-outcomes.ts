@@ -1,6 +1,7 @@
 import { joinKept, mapConcurrent, UnkeptFacts, type WorkStore } from '@holdfast/engine';
+import { FilesReport, ShardOutcome } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { restoreFiles, type RestoreJob, ShardOutcome } from './restore-job.ts';
+import { restoreFiles, type RestoreJob } from './restore-job.ts';
 import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 
 const resultsAtOnce = 16;
@@ -13,30 +14,6 @@ const namedBytes = 100_000;
 
 /** And this much for kept ones. */
 const namedKeptBytes = 20_000;
-
-const { failed: failedFiles, unkept, keptFiles } = ShardOutcome.shape;
-
-/** A restore of files in numbers. */
-const FilesReport = z.object({
-  files: z.int(),
-  /** Content bytes that were written. */
-  bytes: z.int(),
-  written: z.int(),
-  /** Left as the target had them, though they differ, or cannot be told to be the same. */
-  kept: z.int(),
-  /** The first of those. */
-  keptFiles,
-  /** Identical already. */
-  same: z.int(),
-  failed: z.int(),
-  /** Restored as an earlier point had them, because this one could not read them. */
-  carried: z.int(),
-  /** What of the written files the target could not keep as the point has it. */
-  unkept,
-  /** The first of the failed files. */
-  failedFiles,
-});
-export type FilesReport = Readonly<z.infer<typeof FilesReport>>;
 
 /** What the first shards came to, as one call leaves it to the next. */
 const Sum = z.object({ next: z.int(), failedBytes: z.int(), report: FilesReport });

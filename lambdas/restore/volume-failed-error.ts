@@ -1,5 +1,5 @@
 import { BackupError } from '@holdfast/engine';
-import type { RestoredVolume } from './restore-job.ts';
+import type { RestoredVolume } from '@holdfast/engine/model';
 
 /** EC2 could not make a volume out of a snapshot. */
 export class VolumeFailedError extends BackupError {

@@ -1,17 +1,10 @@
 import { InvalidInputError, type VolumeSnapshot } from '@holdfast/engine';
+import type { VolumeWishes } from '@holdfast/engine/model';
 
 /** Types that have IOPS of their own; io1 and io2 cannot be made without. */
 const withIops: ReadonlySet<string> = new Set(['gp3', 'io1', 'io2']);
 const needIops: ReadonlySet<string> = new Set(['io1', 'io2']);
 const withThroughput: ReadonlySet<string> = new Set(['gp3']);
-
-/** What a request says of new volumes; what it leaves out is as it was. */
-export interface VolumeWishes {
-  readonly type?: string | undefined;
-  readonly iops?: number | undefined;
-  /** MiB a second. */
-  readonly throughput?: number | undefined;
-}
 
 /** What a new volume is ordered with. */
 export interface VolumeShape {
@@ -25,7 +18,10 @@ export interface VolumeShape {
  * ranges are left to EC2, which widens them from time to time and says what is wrong.
  * @throws {@link InvalidInputError} the type needs IOPS, and neither the request nor the original has any.
  */
-export function volumeShape(original: VolumeSnapshot, wishes: VolumeWishes): VolumeShape {
+export function volumeShape(
+  original: VolumeSnapshot,
+  wishes: Omit<VolumeWishes, 'availabilityZone'>,
+): VolumeShape {
   const type = wishes.type ?? original.volumeType;
   // EC2 tells IOPS of a gp2 volume as well, which nobody may ask for: a number that was set has to come from a type that takes it.
   const iops = wishes.iops ?? (withIops.has(original.volumeType) ? original.iops : undefined);
@@ -48,7 +44,10 @@ export function volumeShape(original: VolumeSnapshot, wishes: VolumeWishes): Vol
  * Checks that volumes can be made as somebody wishes, before the first is ordered.
  * @throws {@link InvalidInputError} a type needs IOPS; or no volume takes what was wished for.
  */
-export function checkVolumeWishes(originals: readonly VolumeSnapshot[], wishes: VolumeWishes): void {
+export function checkVolumeWishes(
+  originals: readonly VolumeSnapshot[],
+  wishes: Omit<VolumeWishes, 'availabilityZone'>,
+): void {
   const shapes = originals.map((original) => volumeShape(original, wishes));
   const types = [...new Set(shapes.map(({ type }) => type))].join(', ');
   for (const [name, takers] of [

@@ -1,5 +1,5 @@
 import type { ResourceArn, RunId } from '@holdfast/engine';
-import { BackupType } from '@holdfast/engine/model';
+import { BackupType, type ErrorRecord } from '@holdfast/engine/model';
 import * as z from 'zod';
 
 /** The id of a run. */
@@ -30,7 +30,7 @@ export type CaughtError = z.infer<typeof caughtError>;
 const LambdaCause = z.object({ errorType: z.string().optional(), errorMessage: z.string() });
 
 /** A caught error as the catalog keeps it. */
-export function errorRecordOfCaught({ Error: name, Cause }: CaughtError): { name: string; message: string } {
+export function errorRecordOfCaught({ Error: name, Cause }: CaughtError): ErrorRecord {
   try {
     return { name, message: LambdaCause.parse(JSON.parse(Cause)).errorMessage };
   } catch {

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { FaultPlan, ProcessKilledError, withFaults } from '@holdfast/engine/testing';
+import { RestoreRequest } from '@holdfast/engine/model';
 import type { StepContext } from '../../lambdas/runtime/define-handler.ts';
-import { restoreInputSchema } from '../../lambdas/restore/restore-input-schema.ts';
-import { RestoreInput } from '../../lambdas/restore/restore-input.ts';
+import { restoreSchema } from '../../scripts/restore-schema.ts';
 import {
   BUCKET_ARN,
   type Deployment,
@@ -644,12 +644,12 @@ test('the published schema of the input is the one that is checked against', asy
   const published = join(import.meta.dirname, '..', '..', 'docs', 'restore-input.schema.json');
 
   // When this fails: node scripts/write-restore-schema.ts
-  expect(await readFile(published, 'utf8')).toBe(restoreInputSchema());
+  expect(await readFile(published, 'utf8')).toBe(restoreSchema());
 });
 
 test('the examples in the published schema are valid input', () => {
-  const { examples } = JSON.parse(restoreInputSchema()) as { examples: unknown[] };
+  const { examples } = JSON.parse(restoreSchema()) as { examples: unknown[] };
 
   expect(examples.length).toBeGreaterThan(2);
-  for (const example of examples) expect(RestoreInput.safeParse(example).error).toBeUndefined();
+  for (const example of examples) expect(RestoreRequest.safeParse(example).error).toBeUndefined();
 });

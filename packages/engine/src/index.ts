@@ -104,15 +104,7 @@ export {
   type RestoreShard,
 } from './restore/plan-restore.ts';
 export { checkBucketAllowed, checkZone, type TargetRules } from './restore/target-rules.ts';
-export {
-  defaultThaw,
-  findThaw,
-  longestThaw,
-  quoteThaw,
-  thawPoint,
-  type PointThaw,
-  type ThawRequest,
-} from './restore/thaw-point.ts';
+export { findThaw, longestThaw, quoteThaw, thawPoint, type PointThaw } from './restore/thaw-point.ts';
 export { selectKeys } from './restore/selection.ts';
 export { splitDirectories, type SplitDirectories } from './restore/split-directories.ts';
 export type { RestoreQuote } from './restore/quote.ts';
@@ -121,7 +113,7 @@ export { unfinished } from './restore/unfinished-target.ts';
 export { FactCounts, type FactCount } from './fact-counts.ts';
 export type { LeftOutFact } from './protect/left-out.ts';
 export { thenFinish } from './restore/then-finish.ts';
-export { type UnkeptCount, type UnkeptFact, UnkeptFacts } from './restore/unkept-facts.ts';
+export { type UnkeptCount, UnkeptFacts } from './restore/unkept-facts.ts';
 export {
   joinKept,
   restoreRange,

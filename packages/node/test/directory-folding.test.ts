@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { OverwriteRule, SourceEntry } from '@holdfast/engine';
+import type { SourceEntry } from '@holdfast/engine';
+import type { OverwriteRule } from '@holdfast/engine/model';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { probeNames } from '../src/source/probe-names.ts';

@@ -9,10 +9,10 @@ import {
   PointReader,
   restoreRange,
   restoreReadable,
-  type OverwriteRule,
   type ResourceArn,
   type RunId,
 } from '@holdfast/engine';
+import type { OverwriteRule } from '@holdfast/engine/model';
 import {
   MemoryCatalog,
   MemoryChunkIndex,

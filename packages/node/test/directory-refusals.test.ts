@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import type { OverwriteRule } from '@holdfast/engine';
+import type { OverwriteRule } from '@holdfast/engine/model';
 import { TargetEntryError, TargetUnavailableError } from '@holdfast/engine';
 import { expect, onTestFinished, test } from 'vitest';
 

@@ -1,4 +1,5 @@
-import { type OverwriteRule, type SourceEntry } from '@holdfast/engine';
+import { type SourceEntry } from '@holdfast/engine';
+import type { OverwriteRule } from '@holdfast/engine/model';
 import { SeededRandom } from '@holdfast/engine/testing';
 
 import { DirectoryTarget } from '../src/index.ts';

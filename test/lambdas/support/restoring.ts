@@ -1,9 +1,7 @@
 import { AuditLog, TargetUnavailableError } from '@holdfast/engine';
 import { MemoryTarget, MemoryUploads } from '@holdfast/engine/testing';
-import {
-  makeHandler as makeFinishRestore,
-  type RestoreReport,
-} from '../../../lambdas/restore/finish-restore.ts';
+import type { RestoreReport } from '@holdfast/engine/model';
+import { makeHandler as makeFinishRestore } from '../../../lambdas/restore/finish-restore.ts';
 import { makeHandler as makePlanRestore } from '../../../lambdas/restore/plan-restore.ts';
 import { makeHandler as makeRestoreShard } from '../../../lambdas/restore/restore-shard.ts';
 import { makeHandler as makeRestoreVolumes } from '../../../lambdas/restore/restore-volumes.ts';

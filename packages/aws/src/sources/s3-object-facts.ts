@@ -1,4 +1,5 @@
-import type { SourceEntry, UnkeptFact } from '@holdfast/engine';
+import type { SourceEntry } from '@holdfast/engine';
+import type { UnkeptFact } from '@holdfast/engine/model';
 
 /** The headers of an object that a restore brings back, by their names in manifests. */
 export interface ObjectFacts {

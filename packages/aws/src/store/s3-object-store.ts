@@ -23,8 +23,8 @@ import {
   type ObjectVersion,
   type PutOptions,
   StoreUnavailableError,
-  type ThawSpeed,
 } from '@holdfast/engine';
+import type { ThawSpeed } from '@holdfast/engine/model';
 import type { S3Clients } from '../sdk/make-clients.ts';
 import { isConditionFailure, isGone, toStoreError } from './s3-errors.ts';
 import { headObject } from './s3-head.ts';

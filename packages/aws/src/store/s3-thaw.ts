@@ -1,5 +1,6 @@
 import { RestoreObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import type { ThawSpeed, ThawState } from '@holdfast/engine';
+import type { ThawState } from '@holdfast/engine';
+import type { ThawSpeed } from '@holdfast/engine/model';
 import { toStoreError } from './s3-errors.ts';
 import type { OwnedBucket } from './s3-listing.ts';
 import { errorName } from '../sdk/sdk-errors.ts';

@@ -5,7 +5,6 @@ import {
   concernsOne,
   largestUploadBytes,
   longestStretchBytes,
-  type OverwriteRule,
   RestorePathError,
   type RestoreTarget,
   type SourceEntry,
@@ -16,6 +15,7 @@ import {
   type WriteOptions,
   type WriteOutcome,
 } from '@holdfast/engine';
+import type { OverwriteRule } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { toWritableFacts, toWriteHeaders } from '../sources/s3-object-facts.ts';
 import { S3Parts } from '../store/s3-parts.ts';

@@ -4,12 +4,12 @@ import {
   NotSupportedError,
   openContainer,
   openVault,
-  type OverwriteRule,
   PointReader,
   restoreReadable,
   type Root,
   unreadOf,
 } from '@holdfast/engine';
+import type { OverwriteRule } from '@holdfast/engine/model';
 import { DirectoryTarget, systemRandom } from '@holdfast/node';
 import { checkReadable } from '../names/archived-point.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';

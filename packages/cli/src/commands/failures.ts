@@ -1,14 +1,12 @@
 import { ObjectNotFoundError, UnknownNameError, type WorkStore } from '@holdfast/engine';
-import * as z from 'zod';
+import { type FailedFile, ShardOutcome } from '@holdfast/engine/model';
 import { defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { reportOf } from '../restore/restore-report.ts';
 import { countText, safeText } from '../terminal/text.ts';
 
-const Failure = z.object({ path: z.string(), name: z.string(), message: z.string() });
-type Failure = z.infer<typeof Failure>;
-/** What a worker left of its part of a restore. */
-const ShardOutcome = z.looseObject({ failed: z.array(Failure) });
+/** What a worker left of its part of a restore, as far as this command reads it. */
+const Failures = ShardOutcome.pick({ failed: true });
 
 export const failuresCommand = defineCommand({
   name: 'failures',
@@ -18,14 +16,14 @@ export const failuresCommand = defineCommand({
   async run({ connect, out }, _options, execution) {
     const connection = await connect();
     const { status, output } = await connection.executions.get(execution);
-    const { details, failed = 0 } = reportOf(output) ?? {};
+    const { details, failed = 0 } = reportOf(output);
     if (details === undefined) {
       throw new UnknownNameError(
         `execution ${execution} has no report of files, it is ${status}; name one of a restore into a bucket that has ended`,
       );
     }
     const work = connection.openWork(details.bucket);
-    const failures: Failure[] = [];
+    const failures: FailedFile[] = [];
     // A restore may have left out more than a program wants in memory: lines go out one by one.
     for await (const failure of listFailures(work, details.prefix)) {
       if (out.json) failures.push(failure);
@@ -38,7 +36,7 @@ export const failuresCommand = defineCommand({
 });
 
 /** Of all workers, in the order of paths. */
-async function* listFailures(work: Pick<WorkStore, 'get'>, prefix: string): AsyncGenerator<Failure> {
+async function* listFailures(work: Pick<WorkStore, 'get'>, prefix: string): AsyncGenerator<FailedFile> {
   for (let index = 0; ; index += 1) {
     let bytes: Uint8Array;
     try {
@@ -51,6 +49,6 @@ async function* listFailures(work: Pick<WorkStore, 'get'>, prefix: string): Asyn
         { cause: error },
       );
     }
-    yield* ShardOutcome.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))).failed;
+    yield* Failures.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))).failed;
   }
 }

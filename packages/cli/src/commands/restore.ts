@@ -1,6 +1,7 @@
-import { type OverwriteRule, type PointRow } from '@holdfast/engine';
+import { type PointRow } from '@holdfast/engine';
+import type { RestoreDestination, RestoreInput } from '@holdfast/engine/model';
 import { DirectoryTarget, restoreDirectory } from '@holdfast/node';
-import { checkReadable, thawDaysOption, type ThawOptions, thawSpeedOption } from '../names/archived-point.ts';
+import { checkReadable, thawDaysOption, thawSpeedOption } from '../names/archived-point.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { type DegradedFields, warnDegraded } from '../names/degraded-point.ts';
@@ -17,20 +18,17 @@ import {
   checkDestination,
   findDestination,
   iopsOption,
-  type RestoreDestination,
   restoreInput,
   throughputOption,
+  volumeTypeOption,
 } from '../restore/restore-request.ts';
 import { restoreLocally } from '../restore/restore-to-directory.ts';
 import { safeText } from '../terminal/text.ts';
 import { overwriteOption, pathOption, timeOption, workersOption } from '../terminal/options.ts';
 
 /** What is restored, and how. */
-interface Request {
+interface Request extends Required<Pick<RestoreInput, 'overwrite' | 'thaw'>>, Pick<RestoreInput, 'paths'> {
   readonly point: PointRow;
-  readonly paths: readonly string[] | undefined;
-  readonly overwrite: OverwriteRule;
-  readonly thaw: ThawOptions;
   /** Threads, where the vault is in a directory. */
   readonly workers: number;
 }
@@ -55,7 +53,7 @@ export const restoreCommand = defineCommand({
       .option('--prefix-without-slash', 'the prefix is the beginning of names, not a folder')
       .option('--to-original', "where it came from; the deployment's restoreTargets have to name that bucket")
       .option('--to-volumes <zone>', 'new EBS volumes in that availability zone')
-      .option('--volume-type <type>', 'their type; else as the volumes were')
+      .addOption(volumeTypeOption)
       .addOption(iopsOption)
       .addOption(throughputOption)
       .option(
@@ -80,7 +78,11 @@ export const restoreCommand = defineCommand({
       throw new UsageError('name a destination: --to-bucket, --to-original, --to-volumes or --to-directory');
     }
     const connection = await context.connect();
-    if (connection.localVault !== undefined && destination !== undefined && destination.kind !== 'directory')
+    if (
+      connection.localVault !== undefined &&
+      destination !== undefined &&
+      destination.directory === undefined
+    )
       throw new UsageError('a vault in a directory is restored into a directory: with --to-directory');
     const point = await resolvePointOrResource(connection.services.catalog, name, context.clock.now(), time);
     const request: Request = { point, paths: values.path, overwrite, thaw, workers };
@@ -103,7 +105,7 @@ export const restoreCommand = defineCommand({
       return exitCodes.ok;
     }
     if (destination === undefined) throw new TypeError('the destination was checked above');
-    if (destination.kind === 'directory')
+    if (destination.directory !== undefined)
       return restoreHere(request, destination.directory, degraded, connection, context);
     return restoreThere(request, destination, { wait: values.wait === true, degraded }, connection, context);
   },
@@ -153,7 +155,7 @@ async function restoreHere(
 /** Has the deployment's restore machine do it. */
 async function restoreThere(
   { point, paths, overwrite, thaw }: Request,
-  destination: Exclude<RestoreDestination, { kind: 'directory' }>,
+  destination: RestoreDestination,
   { wait, degraded }: { readonly wait: boolean; readonly degraded: DegradedFields },
   connection: Connection,
   context: CommandContext,
@@ -173,7 +175,7 @@ async function restoreThere(
   }
   progress.note(`the restore of point ${point.pointId} has started: ${execution}`);
   const state = await waitForRestore(execution, { point, thaw, doing: 'restoring' }, connection, context);
-  const report = reportOf(state.output) ?? {};
+  const report = reportOf(state.output);
   if (out.json) {
     await out.document({ ...fields, report });
   } else {

@@ -1,35 +1,26 @@
 import {
-  defaultThaw,
   findThaw,
   type ObjectStore,
   type PointRow,
   type PointThaw,
   quoteThaw,
   type Root,
-  type ThawSpeed,
 } from '@holdfast/engine';
-import { pricesAsOf, pricesOfClass } from '@holdfast/engine/model';
+import { pricesAsOf, pricesOfClass, thawDays, ThawRequest, ThawSpeed } from '@holdfast/engine/model';
 import type { DegradedFields } from './degraded-point.ts';
 import { ThawNeededError } from '../terminal/errors.ts';
 import type { Output } from '../terminal/output.ts';
 import { bytesText, countText, durationText } from '../terminal/text.ts';
 import { choiceOption, numberOption } from '../terminal/options.ts';
 
-/** How a restore is asked to make an archived point readable; what is absent is left to the restore machine. */
-export interface ThawOptions {
-  readonly speed?: ThawSpeed;
-  readonly days?: number;
-}
-
 export const thawSpeedOption = choiceOption('--thaw-speed <speed>', 'of a point in an archive class', {
-  choices: ['expedited', 'standard', 'bulk'] satisfies ThawSpeed[],
+  choices: ThawSpeed.options,
   noun: 'a speed',
 });
-/** Bounds as in the input of the restore machine (docs/restore-input.schema.json). */
 export const thawDaysOption = numberOption(
   '--thaw-days <n>',
-  `how long its readable copy stays, ${defaultThaw.days} if left out`,
-  { unit: 'days', least: 1, most: 365 },
+  `how long its readable copy stays, ${thawDays.usual} if left out`,
+  { unit: 'days', ...thawDays },
 );
 
 /** An object in an archive class that cannot be read yet. */
@@ -61,7 +52,7 @@ export function thawNeeded(frozen: FrozenObject): ThawNeededError {
  */
 export async function checkReadable(store: ObjectStore, root: Root, bucket: string): Promise<void> {
   // Every class has that speed.
-  const thaw = await findThaw(store, root, { ...defaultThaw, speed: 'bulk' });
+  const thaw = await findThaw(store, root, ThawRequest.parse({ speed: 'bulk' }));
   if (thaw.state !== 'readable') throw thawNeeded({ ...thaw, bucket });
 }
 

@@ -1,19 +1,23 @@
 import {
   defaultShardLimits,
-  defaultThaw,
   findThaw,
   listEntries,
   type ObjectStore,
-  type OverwriteRule,
   planRestore,
   type PointReader,
   type PointRow,
   type RestoreQuote,
 } from '@holdfast/engine';
-import { dollarsText, pricesText, printThawQuote, type ThawOptions } from '../names/archived-point.ts';
+import {
+  type OverwriteRule,
+  type RestoreDestination,
+  type ThawOptions,
+  ThawRequest,
+} from '@holdfast/engine/model';
+import { dollarsText, pricesText, printThawQuote } from '../names/archived-point.ts';
 import type { DegradedFields } from '../names/degraded-point.ts';
 import type { Output } from '../terminal/output.ts';
-import { type RestoreDestination, placeText } from './restore-request.ts';
+import { placeText } from './restore-request.ts';
 import { bytesText, countText, durationText, pathFields, pathText } from '../terminal/text.ts';
 
 /** Workers of a deployment that was not told otherwise; only the time in the quote depends on it. */
@@ -36,7 +40,7 @@ export async function printQuote(
   out: Output,
 ): Promise<void> {
   const { reader, point, store } = preview;
-  const wanted = { ...defaultThaw, ...preview.thaw };
+  const wanted = ThawRequest.parse(preview.thaw);
   const { image } = reader.root;
   if (image !== undefined) {
     const volumes = image.snapshots.length;
@@ -69,8 +73,8 @@ export async function printDryRun(
 ): Promise<void> {
   const { reader, point, destination, paths, signal } = preview;
   const { image } = reader.root;
-  if (image !== undefined || destination.kind === 'volumes')
-    return printVolumes(destination, image?.snapshots ?? [], out);
+  if (image !== undefined || destination.volumes !== undefined)
+    return printVolumes(destination.volumes, image?.snapshots ?? [], out);
   const { files, bytes } = await quoteOf(preview);
   for (const path of withoutRepetition(paths)) {
     for await (const listed of listEntries(reader, path, true, signal)) {
@@ -89,11 +93,10 @@ export async function printDryRun(
 }
 
 async function printVolumes(
-  destination: RestoreDestination,
+  wanted: RestoreDestination['volumes'],
   snapshots: NonNullable<PointReader['root']['image']>['snapshots'],
   out: Output,
 ): Promise<void> {
-  const wanted = destination.kind === 'volumes' ? destination : undefined;
   for (const { volume, snapshot, sizeGiB, volumeType } of snapshots) {
     const type = wanted?.type ?? volumeType;
     if (out.json)
@@ -119,7 +122,7 @@ async function quoteOf(preview: RestorePreview): Promise<RestoreQuote> {
 }
 
 function workersOf({ destination }: RestorePreview): { readonly workers: number; readonly isLocal: boolean } {
-  const isLocal = destination?.kind === 'directory';
+  const isLocal = destination?.directory !== undefined;
   return { workers: isLocal ? 1 : usualWorkers, isLocal };
 }
 

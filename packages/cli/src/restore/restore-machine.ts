@@ -1,5 +1,5 @@
 import { BackupError, compactTime, longestThaw, type PointRow, toHex } from '@holdfast/engine';
-import type { ThawOptions } from '../names/archived-point.ts';
+import { type RestoreInput, type ThawOptions, ThawRequest } from '@holdfast/engine/model';
 import type { CommandContext } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError, RestoreUnrecordedError } from '../terminal/errors.ts';
@@ -9,7 +9,10 @@ import { durationText } from '../terminal/text.ts';
 import { failureText, noteMinutes, waitForExecution } from '../deployment/wait-for-execution.ts';
 
 /** Starts an execution of the restore machine. @returns its ARN. */
-export async function startRestore({ executions, services }: Connection, input: unknown): Promise<string> {
+export async function startRestore(
+  { executions, services }: Connection,
+  input: RestoreInput,
+): Promise<string> {
   const { clock, random } = services;
   return executions.start('restore', `restore-${compactTime(clock.now())}-${toHex(random.bytes(4))}`, input);
 }
@@ -20,11 +23,15 @@ export async function startRestore({ executions, services }: Connection, input: 
  */
 export async function waitForRestore(
   execution: string,
-  { point, thaw, doing }: { readonly point: PointRow; readonly thaw: ThawOptions; readonly doing: string },
+  {
+    point,
+    thaw = {},
+    doing,
+  }: { readonly point: PointRow; readonly thaw?: ThawOptions | undefined; readonly doing: string },
   { executions }: Connection,
   { progress, clock, signal }: CommandContext,
 ): Promise<ExecutionState> {
-  const { speed = 'standard' } = thaw;
+  const { speed } = ThawRequest.parse(thaw);
   const thawSeconds = longestThaw(point.archiveClass, speed);
   if (thawSeconds !== undefined) {
     progress.note(
@@ -51,7 +58,7 @@ export async function recordRestore(
   connection: Connection,
   context: CommandContext,
 ): Promise<string> {
-  const input = restoreInput(point, { kind: 'directory', directory }, { paths, thaw });
+  const input = restoreInput(point, { directory }, { paths, thaw });
   const execution = await startRestore(connection, input).catch((error: unknown) => {
     if (!(error instanceof BackupError)) throw error;
     throw new RestoreUnrecordedError(
@@ -72,9 +79,7 @@ export async function recordRestore(
 }
 
 /** A restore that this process does itself. */
-interface LocalRestore {
+interface LocalRestore extends Pick<RestoreInput, 'paths' | 'thaw'> {
   readonly point: PointRow;
   readonly directory: string;
-  readonly paths: readonly string[] | undefined;
-  readonly thaw: ThawOptions;
 }

@@ -1,37 +1,19 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { checkBucketAllowed, checkZone, InvalidInputError, type PointRow } from '@holdfast/engine';
 import {
-  checkBucketAllowed,
-  checkZone,
-  InvalidInputError,
-  type OverwriteRule,
-  type PointRow,
-} from '@holdfast/engine';
-import { findBucketAddress } from '@holdfast/engine/model';
-import type { ThawOptions } from '../names/archived-point.ts';
+  findBucketAddress,
+  longestDirectoryName,
+  type RestoreDestination,
+  type RestoreInput,
+  VolumeType,
+  type VolumeWishes,
+} from '@holdfast/engine/model';
 import type { ConnectedDeployment } from '../deployment/connection.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { isImage } from '../names/open-point.ts';
 import { shortNameOf } from '../names/resolve-resource.ts';
-import { numberOption } from '../terminal/options.ts';
-
-/** Where a restore goes. */
-export type RestoreDestination =
-  | {
-      readonly kind: 'bucket';
-      readonly bucket: string;
-      readonly prefix?: string;
-      readonly prefixWithoutSlash?: true;
-    }
-  | { readonly kind: 'original' }
-  | {
-      readonly kind: 'volumes';
-      readonly availabilityZone: string;
-      readonly type?: string;
-      readonly iops?: number;
-      readonly throughput?: number;
-    }
-  | { readonly kind: 'directory'; readonly directory: string };
+import { choiceOption, numberOption } from '../terminal/options.ts';
 
 /** The options of `restore` that name the destination. */
 export interface DestinationValues {
@@ -40,7 +22,7 @@ export interface DestinationValues {
   readonly prefixWithoutSlash?: boolean | undefined;
   readonly toOriginal?: boolean | undefined;
   readonly toVolumes?: string | undefined;
-  readonly volumeType?: string | undefined;
+  readonly volumeType?: VolumeWishes['type'];
   readonly iops?: number | undefined;
   readonly throughput?: number | undefined;
   readonly toDirectory?: string | undefined;
@@ -55,17 +37,11 @@ export function findDestination(values: DestinationValues): RestoreDestination |
   const { volumeType: type, iops, throughput } = values;
   const named: RestoreDestination[] = [];
   if (bucket !== undefined) named.push(bucketOf(bucket, values));
-  if (values.toOriginal === true) named.push({ kind: 'original' });
+  if (values.toOriginal === true) named.push({ original: true });
   if (availabilityZone !== undefined) {
-    named.push({
-      kind: 'volumes',
-      availabilityZone,
-      type,
-      iops,
-      throughput,
-    });
+    named.push({ volumes: { availabilityZone, type, iops, throughput } });
   }
-  if (directory !== undefined) named.push({ kind: 'directory', directory });
+  if (directory !== undefined) named.push({ directory });
   if (named.length > 1) {
     throw new UsageError(
       'name one destination only: --to-bucket, --to-original, --to-volumes or --to-directory',
@@ -97,13 +73,16 @@ function bucketOf(bucket: string, values: DestinationValues): RestoreDestination
         `"${prefix}/", or confirm with --prefix-without-slash`,
     );
   return {
-    kind: 'bucket',
     bucket,
     ...(prefix !== '' && { prefix }),
     ...(confirmed && { prefixWithoutSlash: true }),
   };
 }
 
+export const volumeTypeOption = choiceOption('--volume-type <type>', 'their type; else as the volumes were', {
+  choices: VolumeType.options,
+  noun: 'a type',
+});
 // What a type of volume takes is checked by the machine.
 export const iopsOption = numberOption('--iops <n>', 'their IOPS (gp3, io1, io2); else as the volumes were', {
   unit: 'operations a second',
@@ -126,7 +105,7 @@ export function checkDestination(
   paths: readonly string[] | undefined,
 ): void {
   const { pointId, resourceArn, resourceKind } = point;
-  if (isImage(point) !== (destination.kind === 'volumes')) {
+  if (isImage(point) !== (destination.volumes !== undefined)) {
     throw new InvalidInputError(
       isImage(point)
         ? `point ${pointId} is an image of ${resourceArn}; restore it with --to-volumes <availability zone>`
@@ -136,7 +115,7 @@ export function checkDestination(
   if (isImage(point) && paths !== undefined) {
     throw new InvalidInputError(`point ${pointId} is an image, which has no paths; leave --path out`);
   }
-  if (destination.kind === 'original' && resourceKind === 'directory') {
+  if (destination.original === true && resourceKind === 'directory') {
     throw new InvalidInputError(
       `point ${pointId} is of a directory, which AWS cannot write to; restore it with --to-directory on its machine`,
     );
@@ -159,69 +138,48 @@ export function checkAllowed(
     readonly buckets: readonly string[] | undefined;
   },
 ): void {
-  if (destination.kind === 'volumes') checkZone(destination.availabilityZone, { region });
-  if (buckets === undefined || (destination.kind !== 'bucket' && destination.kind !== 'original')) return;
+  const { bucket, original, volumes } = destination;
+  if (volumes !== undefined) checkZone(volumes.availabilityZone, { region });
+  if (buckets === undefined) return;
   const allowed = { buckets, ownBuckets: [vaultBucket] };
-  if (destination.kind === 'bucket')
-    checkBucketAllowed(destination.bucket, allowed, 'or name an allowed bucket');
-  else checkBucketAllowed(shortNameOf(resourceArn), allowed, 'or restore into another bucket');
+  if (bucket !== undefined) checkBucketAllowed(bucket, allowed, 'or name an allowed bucket');
+  if (original === true)
+    checkBucketAllowed(shortNameOf(resourceArn), allowed, 'or restore into another bucket');
 }
 
-/** How the restore machine is to restore. */
-export interface RestoreWishes {
-  /** @default everything */
-  readonly paths: readonly string[] | undefined;
-  /** Of nothing to the machine for a directory. */
-  readonly overwrite?: OverwriteRule;
-  readonly thaw: ThawOptions;
-}
+/** What somebody wants of a restore, besides its point and its destination. */
+export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'thaw'>;
 
 /**
  * The input of the restore machine (docs/restore.md).
  * @throws {@link UsageError} the directory has too long a name for the audit log.
  */
 export function restoreInput(
-  point: PointRow,
+  { pointId: point }: PointRow,
   destination: RestoreDestination,
-  { paths, overwrite, thaw }: RestoreWishes,
-): Record<string, unknown> {
-  return {
-    point: point.pointId,
-    paths,
-    target: targetOf(destination),
-    overwrite,
-    ...(Object.keys(thaw).length > 0 && { thaw }),
-  };
+  { paths, overwrite, thaw = {} }: RestoreWishes,
+): RestoreInput {
+  const { directory } = destination;
+  const target = directory === undefined ? destination : { directory: placeOf(directory) };
+  return { point, paths, target, overwrite, ...(Object.keys(thaw).length > 0 && { thaw }) };
 }
 
-/** As in the input of the restore machine (docs/restore-input.schema.json). Characters. */
-const longestPlace = 1_024;
-
-function targetOf(destination: RestoreDestination): Record<string, unknown> {
-  if (destination.kind === 'original') return { original: true };
-  if (destination.kind === 'directory') {
-    const place = `${hostname()}:${resolve(destination.directory)}`;
-    if (place.length <= longestPlace) return { directory: place };
-    throw new UsageError(
-      `the name of the directory is longer than the audit log takes: ${place.length} characters with the host's; ` +
-        `restore into one of ${longestPlace} at most`,
-    );
-  }
-  if (destination.kind === 'bucket') {
-    const { kind: _kind, ...target } = destination;
-    return target;
-  }
-  const { kind: _kind, ...volumes } = destination;
-  return { volumes };
+/** A directory here, as the audit log names it. */
+function placeOf(directory: string): string {
+  const place = `${hostname()}:${resolve(directory)}`;
+  if (place.length <= longestDirectoryName) return place;
+  throw new UsageError(
+    `the name of the directory is longer than the audit log takes: ${place.length} characters with the host's; ` +
+      `restore into one of ${longestDirectoryName} at most`,
+  );
 }
 
 /** Where an entry of a point would be written, for people. The path is safe already. */
 export function placeText(
   point: PointRow,
-  destination: Exclude<RestoreDestination, { kind: 'volumes' }>,
+  { bucket, prefix = '', directory }: RestoreDestination,
   path: string,
 ): string {
-  if (destination.kind === 'bucket') return `s3://${destination.bucket}/${destination.prefix ?? ''}${path}`;
-  if (destination.kind === 'directory') return `${destination.directory.replace(/\/$/, '')}/${path}`;
-  return `s3://${shortNameOf(point.resourceArn)}/${path}`;
+  if (directory !== undefined) return `${directory.replace(/\/$/, '')}/${path}`;
+  return `s3://${bucket ?? shortNameOf(point.resourceArn)}/${prefix}${path}`;
 }

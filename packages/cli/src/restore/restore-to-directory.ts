@@ -1,7 +1,6 @@
 import {
   joinKept,
   keysOfRestoreShard,
-  type OverwriteRule,
   planRestore,
   type PointReader,
   type ReportProgress,
@@ -11,6 +10,7 @@ import {
   thenFinish,
   unfinished,
 } from '@holdfast/engine';
+import type { OverwriteRule } from '@holdfast/engine/model';
 
 /** A restore that this process does itself. */
 export interface LocalRestoreOptions {

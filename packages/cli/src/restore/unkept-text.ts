@@ -1,4 +1,5 @@
-import type { UnkeptFact } from '@holdfast/engine';
+import type { UnkeptFact } from '@holdfast/engine/model';
+import type { UnkeptCount } from '@holdfast/engine';
 import { countText, safeText } from '../terminal/text.ts';
 
 /** What a person calls the facts that a target may not be able to keep. */
@@ -14,15 +15,6 @@ const names: Readonly<Record<UnkeptFact, string>> = {
 };
 
 /** One line about restored files that lack a fact. */
-export function unkeptText({
-  fact,
-  entries,
-  example,
-}: {
-  readonly fact: string;
-  readonly entries: number;
-  readonly example: string;
-}): string {
-  const name = Object.hasOwn(names, fact) ? names[fact as UnkeptFact] : fact;
-  return `not kept: ${safeText(name)} of ${countText(entries, 'file')}, ${safeText(example)} for one: the target has no place for it, or this user no right`;
+export function unkeptText({ fact, entries, example }: UnkeptCount): string {
+  return `not kept: ${names[fact]} of ${countText(entries, 'file')}, ${safeText(example)} for one: the target has no place for it, or this user no right`;
 }

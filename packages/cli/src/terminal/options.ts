@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Option } from '@commander-js/extra-typings';
-import type { OverwriteRule, TimeRange } from '@holdfast/engine';
+import type { TimeRange } from '@holdfast/engine';
+import { OverwriteRule } from '@holdfast/engine/model';
 import { UsageError } from './errors.ts';
 
 /** What a number of an option stands for, and between which it may be; both included. */
@@ -64,7 +65,7 @@ export const pathOption = new Option(
 export const overwriteOption = choiceOption(
   '--overwrite <rule>',
   'what is replaced of what is there already',
-  { choices: ['never', 'if-different', 'always'] satisfies OverwriteRule[], noun: 'a rule' },
+  { choices: OverwriteRule.options, noun: 'a rule' },
 ).default('never' as const);
 
 /** Which of a resource's points is meant. */

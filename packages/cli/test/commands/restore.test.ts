@@ -1,5 +1,5 @@
 import type { PointId } from '@holdfast/engine';
-import { pricesAsOf } from '@holdfast/engine/model';
+import { pricesAsOf, type RestoreReport } from '@holdfast/engine/model';
 import { describe, expect, test } from 'vitest';
 import { CliUnderTest, volumeArn } from '../cli-under-test.ts';
 
@@ -131,7 +131,7 @@ test('takes the newest point that is not later than a time', async () => {
 });
 
 /** Answers the third look with that report. */
-function reporting(cli: CliUnderTest, report: Record<string, unknown>): void {
+function reporting(cli: CliUnderTest, report: Partial<RestoreReport> & { readonly news?: unknown }): void {
   cli.executions.onLook = async (execution, look) => {
     if (look === 3)
       cli.executions.end(execution, { status: 'succeeded', output: JSON.stringify({ report }) });
@@ -184,7 +184,15 @@ test('prints the volumes that were made', async () => {
   const image = '20261123T120000Z-00000000000000ee' as PointId;
   await cli.plantPoint({ pointId: image, resourceArn: volumeArn, resourceKind: 'ebs-volume' });
   const volumes = [
-    { volumeId: 'vol-2', snapshotId: 'snap-1', sourceVolumeId: 'vol-1', device: '/dev/xvda', sizeGiB: 8 },
+    {
+      volumeId: 'vol-2',
+      snapshotId: 'snap-1',
+      sourceVolumeId: 'vol-1',
+      device: '/dev/xvda',
+      sizeGiB: 8,
+      orderedAt: '2026-11-23T12:00:00Z',
+      tagsLeftOff: [],
+    },
   ];
   reporting(cli, {
     restoreId: 'r',
@@ -359,7 +367,8 @@ describe('of a degraded point', () => {
 
   test('prints what the report of the machine says of it', async () => {
     const { cli } = await withDegraded();
-    reporting(cli, { state: 'completed-with-warnings', files: 3, degraded: { meaning: 'it lacks 1' } });
+    const degraded = { unread: { carried: 0, missing: 1 }, meaning: 'it lacks 1' };
+    reporting(cli, { state: 'completed-with-warnings', files: 3, degraded });
 
     const { out } = await cli.run('restore', 'photos', '--to-bucket', 'b', '--wait');
 

@@ -38,3 +38,27 @@ export { longestGapMinutes, minutesOfDay, runsOn } from './schedule-times.ts';
 export { skippedRuns } from './skipped-runs.ts';
 export { verifyEveryDays } from './verify-every.ts';
 export { workerMegabytes } from './worker.ts';
+export { ErrorRecord } from './error-record.ts';
+export {
+  DegradedPoint,
+  type FailedFile,
+  FilesReport,
+  RestoredVolume,
+  RestoreReport,
+  type RestoreState,
+  ShardOutcome,
+  type UnkeptFact,
+} from './machines/restore-report.ts';
+export {
+  longestDirectoryName,
+  OverwriteRule,
+  type RestoreDestination,
+  type RestoreInput,
+  RestoreRequest,
+  thawDays,
+  type ThawOptions,
+  ThawRequest,
+  ThawSpeed,
+  VolumeType,
+  VolumeWishes,
+} from './machines/restore-request.ts';

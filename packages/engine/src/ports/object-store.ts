@@ -1,3 +1,4 @@
+import type { ThawSpeed } from '../model/machines/restore-request.ts';
 /** How long, and how firmly, the store itself refuses to delete a version. */
 export interface ObjectLock {
   readonly mode: 'governance' | 'compliance';
@@ -37,9 +38,6 @@ export interface ObjectState extends ObjectVersion {
 export type ThawState =
   | { readonly state: 'frozen' | 'thawing' }
   | { readonly state: 'thawed'; readonly until: Date };
-
-/** How fast an archived object is made readable; what each costs and takes depends on the store's class. */
-export type ThawSpeed = 'expedited' | 'standard' | 'bulk';
 
 /** One stretch of an object: `length` bytes from `offset`. */
 export interface ByteRange {

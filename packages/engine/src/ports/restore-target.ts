@@ -1,8 +1,6 @@
+import type { OverwriteRule } from '../model/machines/restore-request.ts';
 import type { UnkeptCount } from '../restore/unkept-facts.ts';
 import type { SourceEntry } from './file-source.ts';
-
-/** What to do where the target has something of that name already. */
-export type OverwriteRule = 'never' | 'if-different' | 'always';
 
 /** `written`: now as the point has it; `same`: it was identical already; `kept`: the target's own was left, and differs from the point, or cannot be told to be the same. */
 export type WriteOutcome = 'written' | 'kept' | 'same';

@@ -1,3 +1,5 @@
+import type { ShardOutcome } from '../model/machines/restore-report.ts';
+import type { OverwriteRule } from '../model/machines/restore-request.ts';
 import {
   type BackupError,
   concernsOne,
@@ -8,12 +10,7 @@ import {
 import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
-import {
-  type BegunWrite,
-  longestStretchBytes,
-  type OverwriteRule,
-  type RestoreTarget,
-} from '../ports/restore-target.ts';
+import { type BegunWrite, longestStretchBytes, type RestoreTarget } from '../ports/restore-target.ts';
 import { ChunkFetcher, type FetchPolicy } from './chunk-fetcher.ts';
 import { PointFiles } from './point-files.ts';
 import { countUses } from './point-items.ts';
@@ -22,7 +19,7 @@ import { sampleEntries } from './sample-entries.ts';
 import { RefusalSparer } from './spare-refused.ts';
 import { thenFinish } from './then-finish.ts';
 import { TreePlaces } from './tree-places.ts';
-import { type UnkeptCount, UnkeptFacts } from './unkept-facts.ts';
+import { UnkeptFacts } from './unkept-facts.ts';
 
 /** Files up to this size are taken into memory and written side by side; larger ones are streamed. Bytes. */
 const sideBySideBytes = 4 * 2 ** 20;
@@ -45,24 +42,7 @@ export function joinKept(a: readonly string[], b: readonly string[]): readonly s
 }
 
 /** What restoring a range came to. */
-export interface RestoreOutcome {
-  /** Entries of the range. */
-  readonly files: number;
-  /** Content bytes of entries that were written. */
-  readonly bytes: number;
-  readonly written: number;
-  /** Left as the target had them, because the rule says so, though they differ, or cannot be told to be the same. */
-  readonly kept: number;
-  /** The first {@link keptNamed} of those, as text. */
-  readonly keptFiles: readonly string[];
-  /** Identical already. */
-  readonly same: number;
-  /** Entries that could not be restored, and why: damage is limited to the files that it hits. */
-  readonly failed: readonly { readonly path: string; readonly name: string; readonly message: string }[];
-  /** Entries whose content is older than the point, because the run could not read them. */
-  readonly carried: readonly { readonly path: string; readonly from: string }[];
-  /** What of the written entries the target could not keep as the point has it. */
-  readonly unkept: readonly UnkeptCount[];
+export interface RestoreOutcome extends ShardOutcome {
   /** The key of the entry that another call has to go on with, when the time was up. */
   readonly next?: Uint8Array;
   /** How far that entry is, when it was begun. */

@@ -1,6 +1,8 @@
+import type { ErrorRecord } from '../model/error-record.ts';
 import { UnknownNameError } from '../errors.ts';
 import type { ReportProgress } from '../ports/progress.ts';
-import type { OverwriteRule, RestoreTarget } from '../ports/restore-target.ts';
+import type { RestoreTarget } from '../ports/restore-target.ts';
+import type { OverwriteRule } from '../model/machines/restore-request.ts';
 import { PointReader } from './point-reader.ts';
 import { findReadable, intersect, type LostStretch } from './readable-ranges.ts';
 import { joinKept, restoreRange, type RestoreOutcome } from './restore-range.ts';
@@ -101,6 +103,6 @@ async function restoreEntries(
   };
 }
 
-function textOf({ error }: LostStretch): { readonly name: string; readonly message: string } {
+function textOf({ error }: LostStretch): ErrorRecord {
   return { name: error.name, message: error.message };
 }

@@ -1,8 +1,9 @@
+import type { ThawRequest, ThawSpeed } from '../model/machines/restore-request.ts';
 import { InvalidInputError } from '../errors.ts';
 import { pricesOfClass, storageClassPrices } from '../model/prices.ts';
 import { containerName } from '../packs/object-names.ts';
 import type { Root } from '../points/root.ts';
-import type { ObjectStore, ThawSpeed } from '../ports/object-store.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
 import { quoteRestore, type RestoreQuote, type RestoreWork } from './quote.ts';
 
 const hourSeconds = 3_600;
@@ -21,16 +22,6 @@ const thawSeconds: Readonly<Record<string, Partial<Record<ThawSpeed, number>>>> 
 export function longestThaw(storageClass: string | undefined, speed: ThawSpeed): number | undefined {
   return thawSeconds[storageClass ?? '']?.[speed];
 }
-
-/** How an archived point is to be made readable. */
-export interface ThawRequest {
-  readonly speed: ThawSpeed;
-  /** How long its readable copy stays. Whole days. */
-  readonly days: number;
-}
-
-/** How it is done where nobody says otherwise. */
-export const defaultThaw: ThawRequest = { speed: 'standard', days: 7 };
 
 const daysOfMonth = 30;
 

@@ -1,3 +1,4 @@
+import type { ErrorRecord } from '../model/error-record.ts';
 import { BackupError, RunClosedError } from '../errors.ts';
 import type { RunId } from '../ids.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
@@ -11,7 +12,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 export async function failRun(
   services: { readonly catalog: Catalog; readonly store: Pick<ObjectStore, 'now'> },
   runId: RunId,
-  error: { name: string; message: string },
+  error: ErrorRecord,
 ): Promise<RunRow> {
   const run = await services.catalog.runs.find(runId);
   const cancelled = run?.state === 'cancelling';
@@ -25,7 +26,7 @@ export async function failRun(
 }
 
 /** An error as catalogs and reports carry it. */
-export function errorRecordOf(error: unknown): { readonly name: string; readonly message: string } {
+export function errorRecordOf(error: unknown): ErrorRecord {
   if (error instanceof BackupError || error instanceof Error)
     return { name: error.name, message: error.message };
   return { name: 'Error', message: String(error) };

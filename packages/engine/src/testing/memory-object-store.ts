@@ -17,9 +17,9 @@ import type {
   ObjectStore,
   ObjectVersion,
   PutOptions,
-  ThawSpeed,
   ThawState,
 } from '../ports/object-store.ts';
+import type { ThawSpeed } from '../model/machines/restore-request.ts';
 import {
   bytesContent,
   describe,

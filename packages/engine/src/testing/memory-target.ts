@@ -7,13 +7,8 @@ import {
 } from '../errors.ts';
 import { equalBytes, toHex, utf8 } from '../bytes.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
-import type {
-  BegunWrite,
-  OverwriteRule,
-  RestoreTarget,
-  WriteOptions,
-  WriteOutcome,
-} from '../ports/restore-target.ts';
+import type { BegunWrite, RestoreTarget, WriteOptions, WriteOutcome } from '../ports/restore-target.ts';
+import type { OverwriteRule } from '../model/machines/restore-request.ts';
 import type { UnkeptCount } from '../restore/unkept-facts.ts';
 
 /** What a target holds under one path. */

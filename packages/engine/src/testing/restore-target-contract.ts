@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { utf8 } from '../bytes.ts';
 import { concernsOne, StoredBytesDamagedError } from '../errors.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
-import type { BegunWrite, OverwriteRule, RestoreTarget, WriteOutcome } from '../ports/restore-target.ts';
+import type { BegunWrite, RestoreTarget, WriteOutcome } from '../ports/restore-target.ts';
+import type { OverwriteRule } from '../model/machines/restore-request.ts';
 
 /** A target, and what is seen of it from outside. */
 export interface RestoreTargetUnderTest {

@@ -7,12 +7,8 @@ import { SourceEntryError } from '../../src/errors.ts';
 import { equalBytes, utf8 } from '../../src/bytes.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
 import type { SourceEntry } from '../../src/ports/file-source.ts';
-import type {
-  BegunWrite,
-  OverwriteRule,
-  RestoreTarget,
-  WriteOptions,
-} from '../../src/ports/restore-target.ts';
+import type { BegunWrite, RestoreTarget, WriteOptions } from '../../src/ports/restore-target.ts';
+import type { OverwriteRule } from '../../src/model/machines/restore-request.ts';
 import { restoreRange, type RestoreOutcome } from '../../src/restore/restore-range.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { countReferences, Harness, minute, packMapOf } from '../runs/harness.ts';

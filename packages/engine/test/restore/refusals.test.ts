@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { AccessDeniedError, TargetUnavailableError } from '../../src/errors.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
-import type { OverwriteRule } from '../../src/ports/restore-target.ts';
+import type { OverwriteRule } from '../../src/model/machines/restore-request.ts';
 import { keysOfRestoreShard, planRestore } from '../../src/restore/plan-restore.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
 import { restoreRange, type RestoreOutcome } from '../../src/restore/restore-range.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { StoredBytesDamagedError } from '../../src/errors.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
-import type { OverwriteRule } from '../../src/ports/restore-target.ts';
+import type { OverwriteRule } from '../../src/model/machines/restore-request.ts';
 import type { Root } from '../../src/points/root.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
 import {

@@ -1,7 +1,8 @@
 import { fstatSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 
-import type { SourceEntry, UnkeptFact } from '@holdfast/engine';
+import type { SourceEntry } from '@holdfast/engine';
+import type { UnkeptFact } from '@holdfast/engine/model';
 
 import { errnoOf } from '../errno.ts';
 import { factsOf, modifiedMsOf } from '../file-facts.ts';

@@ -19,15 +19,14 @@ import {
   UnkeptFacts,
 } from '@holdfast/engine';
 import type {
-  OverwriteRule,
   RandomBytes,
   RestoreTarget,
   SourceEntry,
   UnkeptCount,
-  UnkeptFact,
   WriteOptions,
   WriteOutcome,
 } from '@holdfast/engine';
+import type { OverwriteRule, UnkeptFact } from '@holdfast/engine/model';
 
 import { ClaimedNames } from './claimed-names.ts';
 import { differences, FactSetter, haveSameFacts } from './apply-facts.ts';

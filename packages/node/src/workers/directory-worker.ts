@@ -26,8 +26,8 @@ import {
   type SourceEntry,
   type SourceEntryError,
   type VaultSecrets,
-  type OverwriteRule,
 } from '@holdfast/engine';
+import type { OverwriteRule } from '@holdfast/engine/model';
 import { DirectorySource } from '../source/directory-source.ts';
 import { DirectoryTarget, type SharedDirectories } from '../target/directory-target.ts';
 import { openLocalVault, type LocalVaultOptions } from '../local-vault.ts';

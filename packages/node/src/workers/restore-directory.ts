@@ -5,7 +5,6 @@ import {
   cutByPages,
   joinKept,
   openVault,
-  type OverwriteRule,
   newId,
   planRestore,
   type PointId,
@@ -19,6 +18,7 @@ import {
   thenFinish,
   UnkeptFacts,
 } from '@holdfast/engine';
+import type { OverwriteRule } from '@holdfast/engine/model';
 import { DirectoryTarget } from '../target/directory-target.ts';
 import type { DirectoryWork } from './directory-worker.ts';
 import { localCaller, openLocalVault, type LocalVaultOptions } from '../local-vault.ts';

@@ -1,3 +1,5 @@
+import type { RestoreState } from '../../model/machines/restore-report.ts';
+import type { ErrorRecord } from '../../model/error-record.ts';
 import type { PointId, ResourceArn } from '../../ids.ts';
 import type { TimeRange } from './time-range.ts';
 
@@ -7,23 +9,13 @@ export interface RestoreRow {
   readonly pointId: PointId;
   readonly resourceArn: ResourceArn;
   readonly target: string;
-  /**
-   * `completed-with-failures`: entries were left out; `completed-with-warnings`: some are older than the point or lack
-   * something; `recorded`: somebody's own process restores, and reports to nobody how it ended.
-   */
-  readonly state:
-    | 'running'
-    | 'completed'
-    | 'completed-with-warnings'
-    | 'completed-with-failures'
-    | 'failed'
-    | 'recorded';
+  readonly state: RestoreState;
   readonly startedAt: Date;
   readonly endedAt?: Date;
   readonly execution?: string;
   readonly files?: number;
   readonly bytes?: number;
-  readonly error?: { readonly name: string; readonly message: string };
+  readonly error?: ErrorRecord;
 }
 
 /** The catalog's restores. */

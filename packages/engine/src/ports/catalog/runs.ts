@@ -1,3 +1,4 @@
+import type { ErrorRecord } from '../../model/error-record.ts';
 import type { PointId, ResourceArn, RunId } from '../../ids.ts';
 import type { BackupType } from '../../model/backup-type.ts';
 import type { TimeRange } from './time-range.ts';
@@ -40,7 +41,7 @@ export interface RunRow {
   /** Set when the run ended. */
   readonly endedAt?: Date;
   readonly pointId?: PointId;
-  readonly error?: { readonly name: string; readonly message: string };
+  readonly error?: ErrorRecord;
 }
 
 /** What a run may change while it is open, once its base has been decided. */

@@ -1,8 +1,48 @@
-import { defaultThaw, isPointId } from '@holdfast/engine';
-import { findBucketAddress } from '@holdfast/engine/model';
 import * as z from 'zod';
+import { isPointId } from '../../points/point-id.ts';
+import { findBucketAddress } from '../bucket-address.ts';
 
-const Target = z
+/** What to do where the target has something of that name already. */
+export const OverwriteRule = z.enum(['never', 'if-different', 'always']);
+export type OverwriteRule = z.infer<typeof OverwriteRule>;
+
+/** How fast an archived object is made readable; what each costs and takes depends on the store's class. */
+export const ThawSpeed = z.enum(['expedited', 'standard', 'bulk']);
+export type ThawSpeed = z.infer<typeof ThawSpeed>;
+
+/** Days that the readable copy of an archived object may stay. */
+export const thawDays = { least: 1, most: 365, usual: 7 } as const;
+
+/** Characters of a directory's name with its host's, as the audit log takes them. */
+export const longestDirectoryName = 1_024;
+
+/** Types of EBS volumes. */
+export const VolumeType = z.enum(['gp3', 'gp2', 'io1', 'io2', 'st1', 'sc1', 'standard']);
+
+/** How new volumes are to be made; what is left out is as it was. */
+export const VolumeWishes = z.strictObject({
+  availabilityZone: z
+    .string()
+    .regex(/^[a-z]{2,}(-[a-z]+)+-\d+(-[a-z]+-\d+)?[a-z]$/, 'expected a zone such as us-east-1a')
+    .describe('Where the new volumes are made; an instance in that zone can attach them.'),
+  type: VolumeType.optional().describe('Type of the new volumes. Left out: as they were.'),
+  iops: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      'IOPS of the new volumes, of types gp3, io1 and io2; the last two cannot be made without. Left out: as they were.',
+    ),
+  throughput: z
+    .int()
+    .positive()
+    .optional()
+    .describe('MiB a second of the new volumes, of type gp3. Left out: as they were.'),
+});
+export type VolumeWishes = z.infer<typeof VolumeWishes>;
+
+/** Where a restore goes: exactly one of bucket, original, volumes, directory. */
+export const RestoreDestination = z
   .strictObject({
     bucket: z
       .string()
@@ -24,35 +64,11 @@ const Target = z
       .literal(true)
       .optional()
       .describe('The bucket that was protected; it has to be allowed, too.'),
-    volumes: z
-      .strictObject({
-        availabilityZone: z
-          .string()
-          .regex(/^[a-z]{2,}(-[a-z]+)+-\d+(-[a-z]+-\d+)?[a-z]$/, 'expected a zone such as us-east-1a')
-          .describe('Where the new volumes are made; an instance in that zone can attach them.'),
-        type: z
-          .enum(['gp3', 'gp2', 'io1', 'io2', 'st1', 'sc1', 'standard'])
-          .optional()
-          .describe('Type of the new volumes. Left out: as they were.'),
-        iops: z
-          .int()
-          .positive()
-          .optional()
-          .describe(
-            'IOPS of the new volumes, of types gp3, io1 and io2; the last two cannot be made without. Left out: as they were.',
-          ),
-        throughput: z
-          .int()
-          .positive()
-          .optional()
-          .describe('MiB a second of the new volumes, of type gp3. Left out: as they were.'),
-      })
-      .optional()
-      .describe('New volumes from the snapshots of an image.'),
+    volumes: VolumeWishes.optional().describe('New volumes from the snapshots of an image.'),
     directory: z
       .string()
       .min(1)
-      .max(1024)
+      .max(longestDirectoryName)
       .optional()
       .describe(
         'Where the caller is going to restore to by itself, as "<host>:<absolute path>". Nothing is written there from ' +
@@ -96,8 +112,26 @@ const Target = z
     dependentRequired: { prefix: ['bucket'], prefixWithoutSlash: ['prefix'] },
   });
 
+export type RestoreDestination = z.infer<typeof RestoreDestination>;
+
+/** How an archived point is made readable. */
+export const ThawRequest = z.strictObject({
+  speed: ThawSpeed.default('standard').describe(
+    'How fast; what each takes and costs depends on the class. Deep Archive has no expedited.',
+  ),
+  days: z
+    .int()
+    .min(thawDays.least)
+    .max(thawDays.most)
+    .default(thawDays.usual)
+    .describe('How long the readable copy stays, so that a restore can be repeated.'),
+});
+export type ThawRequest = z.infer<typeof ThawRequest>;
+/** The same, as a person asks for it; what is absent is left to the machine. */
+export type ThawOptions = z.input<typeof ThawRequest>;
+
 /** What a person asks of a restore: the input of the restore state machine. */
-export const RestoreInput = z
+export const RestoreRequest = z
   .strictObject({
     point: z
       .string()
@@ -117,28 +151,9 @@ export const RestoreInput = z
       .describe(
         'Only these files; a path that ends in "/" stands for everything below it. Left out: everything.',
       ),
-    target: Target,
-    overwrite: z
-      .enum(['never', 'if-different', 'always'])
-      .default('never')
-      .describe('What to do with files that the target has already.'),
-    thaw: z
-      .strictObject({
-        speed: z
-          .enum(['expedited', 'standard', 'bulk'])
-          .default(defaultThaw.speed)
-          .describe(
-            'How fast; what each takes and costs depends on the class. Deep Archive has no expedited.',
-          ),
-        days: z
-          .int()
-          .min(1)
-          .max(365)
-          .default(defaultThaw.days)
-          .describe('How long the readable copy stays, so that a restore can be repeated.'),
-      })
-      .prefault({})
-      .describe('How a point in an archive class is made readable first.'),
+    target: RestoreDestination,
+    overwrite: OverwriteRule.default('never').describe('What to do with files that the target has already.'),
+    thaw: ThawRequest.prefault({}).describe('How a point in an archive class is made readable first.'),
     dryRun: z.boolean().default(false).describe('Only checks the restore and says what it would take.'),
   })
   .refine(namesOnePoint, {
@@ -170,7 +185,9 @@ export const RestoreInput = z
       },
     ],
   });
-export type RestoreInput = z.infer<typeof RestoreInput>;
+export type RestoreRequest = z.infer<typeof RestoreRequest>;
+/** The same, with what may be left out: what goes into the machine. */
+export type RestoreInput = z.input<typeof RestoreRequest>;
 
 function namesOnePoint(input: { readonly [Field in 'point' | 'resource' | 'time']?: unknown }): boolean {
   const [point, resource, time] = [input.point, input.resource, input.time].map(

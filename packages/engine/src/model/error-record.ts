@@ -1,0 +1,5 @@
+import * as z from 'zod';
+
+/** An error as catalogs, reports and executions carry it: the name of its class, and what it says. */
+export const ErrorRecord = z.object({ name: z.string(), message: z.string() });
+export type ErrorRecord = Readonly<z.infer<typeof ErrorRecord>>;

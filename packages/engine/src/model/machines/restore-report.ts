@@ -1,0 +1,124 @@
+import * as z from 'zod';
+import { ErrorRecord } from '../error-record.ts';
+
+/** Arrays and objects of a parsed document, for those who only read it. */
+type Read<Document> = {
+  readonly [Field in keyof Document]: Document[Field] extends readonly (infer One)[] | undefined
+    ? Exclude<Document[Field], readonly One[]> | readonly Readonly<One>[]
+    : Document[Field];
+};
+
+/**
+ * A fact of an entry that a target cannot hold as the point has it. `set-id`: the set-user-id and set-group-id bits;
+ * `time`: of modification; `headers`: those of an object's content.
+ */
+export const UnkeptFact = z.enum([
+  'mode',
+  'set-id',
+  'owner',
+  'time',
+  'headers',
+  'metadata',
+  'tags',
+  'storage-class',
+]);
+export type UnkeptFact = z.infer<typeof UnkeptFact>;
+
+/** An entry that could not be restored, and why: damage is limited to the files that it hits. */
+export const FailedFile = ErrorRecord.extend({ path: z.string() });
+export type FailedFile = Readonly<z.infer<typeof FailedFile>>;
+
+const counts = {
+  /** Entries of the range. */
+  files: z.int(),
+  /** Content bytes of entries that were written. */
+  bytes: z.int(),
+  written: z.int(),
+  /** Left as the target had them, because the rule says so, though they differ, or cannot be told to be the same. */
+  kept: z.int(),
+  /** The first of those, as text. */
+  keptFiles: z.array(z.string()),
+  /** Identical already. */
+  same: z.int(),
+  /** What of the written entries the target could not keep as the point has it: how many lack a fact, and one of them. */
+  unkept: z.array(z.object({ fact: UnkeptFact, entries: z.int(), example: z.string() })),
+};
+
+/** What restoring a part of a point came to. */
+export const ShardOutcome = z.object({
+  ...counts,
+  failed: z.array(FailedFile),
+  /** Entries whose content is older than the point, because the run could not read them. */
+  carried: z.array(z.object({ path: z.string(), from: z.string() })),
+});
+export type ShardOutcome = Read<z.infer<typeof ShardOutcome>>;
+
+/** A restore of files in numbers. */
+export const FilesReport = z.object({
+  ...counts,
+  failed: z.int(),
+  /** Restored as an earlier point had them, because this one could not read them. */
+  carried: z.int(),
+  /** The first of the failed files. */
+  failedFiles: z.array(FailedFile),
+});
+export type FilesReport = Read<z.infer<typeof FilesReport>>;
+
+/** What a point could not read, and the point that lacks nothing. */
+export const DegradedPoint = z.object({
+  unread: z.object({ carried: z.int(), missing: z.int() }),
+  /** Absent where the resource has none. */
+  cleanPoint: z.string().optional(),
+  /** The same for people. */
+  meaning: z.string(),
+});
+export type DegradedPoint = z.infer<typeof DegradedPoint>;
+
+/** A volume that a restore ordered. */
+export const RestoredVolume = z.object({
+  volumeId: z.string(),
+  snapshotId: z.string(),
+  /** The volume that the snapshot was taken of. */
+  sourceVolumeId: z.string(),
+  /** Where the instance had it. */
+  device: z.string().optional(),
+  sizeGiB: z.number(),
+  /** The key of its snapshot. */
+  keyId: z.string().optional(),
+  orderedAt: z.iso.datetime(),
+  /** Names of tags of the original for which there was no room. */
+  tagsLeftOff: z.array(z.string()).default([]),
+});
+export type RestoredVolume = Readonly<z.infer<typeof RestoredVolume>>;
+
+/**
+ * `completed-with-failures`: entries were left out; `completed-with-warnings`: some are older than the point or lack
+ * something; `recorded`: somebody's own process restores, and reports to nobody how it ended.
+ */
+export const RestoreState = z.enum([
+  'running',
+  'completed',
+  'completed-with-warnings',
+  'completed-with-failures',
+  'failed',
+  'recorded',
+]);
+export type RestoreState = z.infer<typeof RestoreState>;
+
+/** What a person reads in the end: the output of the restore state machine, of files or of volumes. */
+export const RestoreReport = z.object({
+  ...FilesReport.partial().shape,
+  restoreId: z.string(),
+  state: RestoreState,
+  point: z.string().optional(),
+  target: z.string().optional(),
+  /** Of a point that could not read everything. */
+  degraded: DegradedPoint.optional(),
+  /** Each shard's own account, with all files that failed. */
+  details: z.object({ bucket: z.string(), prefix: z.string() }).optional(),
+  volumes: z.array(RestoredVolume).optional(),
+  /** The configuration of the instance that the volumes belonged to, when they did. */
+  machine: z.object({ bucket: z.string(), key: z.string() }).optional(),
+  error: ErrorRecord.optional(),
+});
+export type RestoreReport = Read<z.infer<typeof RestoreReport>>;
