@@ -76,7 +76,7 @@ const nothing: RenewState = {
 
 /** Prolongs the points of one partition's resources that rules and holds keep. */
 export function makeHandler(deps: {
-  readonly services: WriteServices;
+  readonly services: WriteServices & Pick<RenewServices, 'catalog'>;
   readonly plans: Plans;
   readonly openKeys: OpenKeys;
   readonly log: Logger;

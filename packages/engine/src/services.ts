@@ -16,9 +16,14 @@ export interface ReadServices {
 
 /** Everything of the outside world that writing into a vault needs besides. */
 export interface WriteServices extends ReadServices {
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'runs' | 'points' | 'packs'>;
   /** The index of the trust domain that the source belongs to. */
   readonly index: ChunkIndex;
   readonly work: WorkStore;
   readonly lockMode: ObjectLock['mode'];
+}
+
+/** Everything of the outside world that the engine needs, whatever it does to a vault. */
+export interface AllServices extends WriteServices {
+  readonly catalog: Catalog;
 }

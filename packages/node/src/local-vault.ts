@@ -7,7 +7,7 @@ import {
   keysUntil,
   leasePolicyFor,
   leaseUntilFor,
-  type WriteServices,
+  type AllServices,
 } from '@holdfast/engine';
 import { type Plan, RetentionRules } from '@holdfast/engine/model';
 import { DirectoryWorkStore } from './store/directory-work-store.ts';
@@ -31,7 +31,7 @@ export interface LocalVaultOptions {
 
 /** A vault in a directory of this machine, with all that writing into it needs. */
 export interface LocalVault {
-  readonly services: WriteServices;
+  readonly services: AllServices;
   /** Tidies the index up while others write into it, so that little is left to do at the end. */
   readonly checkpoint: () => void;
   /** Closes the catalog and the index. */
@@ -119,7 +119,7 @@ export async function openLocalVault({
   makeDirectories(root);
   const catalog = new SqliteCatalog(join(root, 'catalog.sqlite'));
   const index = new SqliteChunkIndex(join(root, 'chunk-index.sqlite'));
-  const services: WriteServices = {
+  const services: AllServices = {
     store: new FilesystemObjectStore({
       root: join(root, 'vault'),
       clock: systemClock,

@@ -12,7 +12,7 @@ import {
   type ResourceArn,
   type StepFailures,
   sweepPacks,
-  type WriteServices,
+  type AllServices,
 } from '@holdfast/engine';
 import { localCaller, type LocalVaultOptions, localPlan, openLocalVault } from './local-vault.ts';
 
@@ -42,7 +42,7 @@ export async function maintainLocalVault(
   }
 }
 
-async function maintain(services: WriteServices, signal: AbortSignal | undefined): Promise<LocalMaintenance> {
+async function maintain(services: AllServices, signal: AbortSignal | undefined): Promise<LocalMaintenance> {
   const { store, catalog, index } = services;
   const keys = await openVault(services);
   const audit = new AuditLog(services);

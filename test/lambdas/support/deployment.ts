@@ -82,7 +82,7 @@ export function makeDeployment() {
   const store = new MemoryObjectStore({ clock });
   const catalog = new MemoryCatalog();
   const work = new MemoryWorkStore();
-  const services: WriteServices = {
+  const services = {
     clock,
     random,
     store,
@@ -91,7 +91,7 @@ export function makeDeployment() {
     index: new MemoryChunkIndex(),
     keyring: new MemoryKeyring(random),
     lockMode: 'governance',
-  };
+  } satisfies WriteServices;
   const lines: LogLine[] = [];
   return {
     clock,

@@ -5,7 +5,7 @@ import {
   InvalidInputError,
   type ObjectLock,
   type ReadServices,
-  type WriteServices,
+  type AllServices,
 } from '@holdfast/engine';
 import { DynamoCatalog } from '../catalog/dynamo-catalog.ts';
 import { DynamoChunkIndex } from '../catalog/dynamo-chunk-index.ts';
@@ -73,7 +73,7 @@ export function makeCatalogServices(
 }
 
 /** Everything that writing into a vault takes. */
-export function makeWriteServices(clients: DeploymentClients, names: DeploymentNames): WriteServices {
+export function makeWriteServices(clients: DeploymentClients, names: DeploymentNames): AllServices {
   const services = makeCatalogServices(clients, names);
   const { clock, random } = services;
   return {

@@ -16,7 +16,10 @@ export function coversPoint(
 }
 
 /** The points that a hold keeps, as the catalog is now. One that is being expired is among them until it is gone. */
-export async function* listCovered(catalog: Catalog, scope: HoldScope): AsyncGenerator<PointRow> {
+export async function* listCovered(
+  catalog: Pick<Catalog, 'resources' | 'points'>,
+  scope: HoldScope,
+): AsyncGenerator<PointRow> {
   if (scope.kind === 'point') {
     const point = await catalog.points.find(scope.pointId);
     if (point !== undefined) yield point;
@@ -32,7 +35,10 @@ export async function* listCovered(catalog: Catalog, scope: HoldScope): AsyncGen
  * Refuses a hold that would keep nothing, now or later: a misspelt tag protects nobody, and nobody notices.
  * @throws {@link UnknownNameError} naming what is not there.
  */
-export async function checkCovers(catalog: Catalog, scope: HoldScope): Promise<void> {
+export async function checkCovers(
+  catalog: Pick<Catalog, 'resources' | 'points'>,
+  scope: HoldScope,
+): Promise<void> {
   if (scope.kind === 'point') {
     const point = await catalog.points.find(scope.pointId);
     if (point === undefined)

@@ -17,7 +17,11 @@ export interface HoldPlan {
  * Says what a hold would do, before it is set. Reads the catalog alone, a query for each resource.
  * @throws {@link UnknownNameError} it would keep nothing, now or later.
  */
-export async function planHold(catalog: Catalog, scope: HoldScope, now: Date): Promise<HoldPlan> {
+export async function planHold(
+  catalog: Pick<Catalog, 'resources' | 'points'>,
+  scope: HoldScope,
+  now: Date,
+): Promise<HoldPlan> {
   await checkCovers(catalog, scope);
   let [points, prolonged] = [0, 0];
   let prolongedUntil: Date | undefined;

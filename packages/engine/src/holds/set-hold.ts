@@ -8,7 +8,7 @@ import { checkCovers, isSameScope } from './hold-scope.ts';
 
 /** What setting and releasing holds works with. */
 export interface HoldServices extends AuditLogOptions {
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs' | 'holds'>;
 }
 
 /** Who wants what to be kept, and why. */
@@ -50,7 +50,7 @@ export async function setHold(services: HoldServices, request: HoldRequest): Pro
 }
 
 /** The chain of the audit log that a hold belongs to. */
-export async function chainOf(catalog: Catalog, scope: HoldScope): Promise<string> {
+export async function chainOf(catalog: Pick<Catalog, 'points'>, scope: HoldScope): Promise<string> {
   if (scope.kind === 'resource') return scope.resourceArn;
   if (scope.kind === 'tag') return vaultChain;
   return (await catalog.points.find(scope.pointId))?.resourceArn ?? vaultChain;

@@ -22,7 +22,7 @@ export interface DecidedRetention {
 
 /** The plan that decides about the points of a resource: its own, or where that is not deployed, its newest point's. */
 export async function findDecidingPlan(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'resources'>,
   plans: Plans,
   resourceArn: ResourceArn,
   newest: Pick<PointRow, 'plan'> | undefined,
@@ -33,7 +33,7 @@ export async function findDecidingPlan(
 
 /** Decides about all points of a resource, those included that were made under another plan. */
 export async function decideRetention(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'resources' | 'points' | 'packs'>,
   plans: Plans,
   resourceArn: ResourceArn,
   now: Date,
@@ -56,7 +56,7 @@ export async function decideRetention(
  * a row that was rebuilt from the bucket does not know.
  */
 async function findDamagedContainers(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'packs'>,
   points: readonly PointRow[],
 ): Promise<ReadonlySet<PointId>> {
   const containers = points.filter(({ type }) => type === 'synthetic-full');

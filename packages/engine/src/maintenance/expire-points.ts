@@ -9,7 +9,7 @@ const expiredAtOnce = 8;
 /** What expiring works with. */
 export interface ExpireServices {
   readonly store: ObjectStore;
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'points'>;
   /**
    * What has to happen before a root goes: its snapshots are removed, the audit log is told. Repeatable. `in-use`: some
    * of that is needed by others, so the root stays, and all of it is tried again another day. @default nothing

@@ -1,3 +1,4 @@
+import type { Catalog } from '../ports/catalog/catalog.ts';
 import { fromHex } from '../bytes.ts';
 import { ObjectNotFoundError } from '../errors.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
@@ -25,7 +26,9 @@ const extensionsAtOnce = 16;
 const lostListed = 20;
 
 /** What prolonging works with. */
-export type ProlongServices = Pick<WriteServices, 'store' | 'catalog' | 'lockMode'>;
+export interface ProlongServices extends Pick<WriteServices, 'store' | 'lockMode'> {
+  readonly catalog: Pick<Catalog, 'points' | 'packs'>;
+}
 
 /** Until when a point is to be kept, and the date that all it needs is leased to: that, or later. */
 export interface ProlongDates {

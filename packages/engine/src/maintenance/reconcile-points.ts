@@ -27,7 +27,7 @@ const missingListed = 20;
 /** What reconciling works with. */
 export interface ReconcileServices {
   readonly store: ObjectStore;
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'resources' | 'points' | 'holds'>;
 }
 
 /** Where a call stopped: behind an object's name, or, when all roots are compared, behind a resource's ARN. */

@@ -10,7 +10,11 @@ import type { PointRow } from '../ports/catalog/points.ts';
  * what was held must not expire because a table was lost.
  * Costs a listing of all holds.
  */
-export async function recoverHolds(catalog: Catalog, point: PointRow, now: Date): Promise<readonly HoldId[]> {
+export async function recoverHolds(
+  catalog: Pick<Catalog, 'resources' | 'holds'>,
+  point: PointRow,
+  now: Date,
+): Promise<readonly HoldId[]> {
   const resource = await catalog.resources.find(point.resourceArn);
   const active: HoldId[] = [];
   let released = 0;

@@ -27,6 +27,7 @@ const rootsAtOnce = 16;
 
 /** What renewing works with. */
 export interface RenewServices extends ProlongServices {
+  readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs'>;
   readonly plans: Plans;
   /** Told of every point that was prolonged. Repeatable. @default nobody */
   readonly onProlonged?: (
@@ -94,7 +95,7 @@ export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
  * @param now - the store's clock.
  */
 export async function listResourcesToRenew(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'resources' | 'points' | 'packs'>,
   now: Date,
 ): Promise<readonly (readonly ResourceArn[])[]> {
   const arns = new Set<ResourceArn>();

@@ -16,7 +16,7 @@ const idsPerCall = 1_000;
 /** What sweeping works with. */
 export interface SweepServices {
   readonly store: ObjectStore;
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'packs'>;
   readonly index: ChunkIndex;
   readonly listChunkIds: ListChunkIds;
 }

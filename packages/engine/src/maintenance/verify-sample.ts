@@ -24,7 +24,7 @@ const damageListed = 20;
 /** What verifying works with. */
 export interface VerifySampleServices {
   readonly store: ObjectStore;
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs'>;
 }
 
 /** Which part of the vault is verified, and where a call goes on. */
@@ -162,7 +162,7 @@ export async function verifySample(
 
 /** Live packs of the day, in the order of the list, from where an earlier call stopped. */
 async function* sampleOf(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'packs'>,
   partition: number,
   state: VerifySampleState | undefined,
   isWanted: (row: PackRow) => boolean,
@@ -179,7 +179,7 @@ function isBehind({ lockUntil, packId }: PackRow, state: VerifySampleState): boo
 }
 
 async function* resourcesOf(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'resources'>,
   partition: number,
   isWanted: (arn: ResourceArn) => boolean,
 ): AsyncGenerator<ResourceArn> {
@@ -226,6 +226,6 @@ async function look(store: ObjectStore, row: PackRow, name: string, now: Date): 
 }
 
 /** Whether a pack that seems damaged has been swept while it was read. */
-async function isGone(catalog: Catalog, { packId }: PackRow): Promise<boolean> {
+async function isGone(catalog: Pick<Catalog, 'packs'>, { packId }: PackRow): Promise<boolean> {
   return (await catalog.packs.findAll([packId])).get(packId)?.state !== 'live';
 }

@@ -27,7 +27,7 @@ export interface PackLease {
 
 /** What storing a pack takes. */
 export interface PackStoring {
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'packs'>;
   readonly store: ObjectStore;
   /** Where the pack's chunks are made known. Absent for packs of pages. */
   readonly chunkIndex?: ChunkIndex;

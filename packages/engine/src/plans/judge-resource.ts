@@ -33,7 +33,10 @@ export interface ResourceStanding extends LastPoints {
  * Finds them among a resource's points; by source time. The resource's row is no help: it forgets when a tag is taken off
  * and put on again. Reads points until one is clean.
  */
-export async function findLastPoints(catalog: Catalog, arn: ResourceArn): Promise<LastPoints> {
+export async function findLastPoints(
+  catalog: Pick<Catalog, 'points'>,
+  arn: ResourceArn,
+): Promise<LastPoints> {
   let newest: PointRow | undefined;
   for await (const point of catalog.points.list(arn)) {
     if (point.expiring === true) continue;

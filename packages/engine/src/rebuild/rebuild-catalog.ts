@@ -24,7 +24,7 @@ const unknownRun = '0'.repeat(32) as RunId;
 /** What rebuilding works with. */
 export interface RebuildServices {
   readonly store: ObjectStore;
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs' | 'holds'>;
   readonly index: ChunkIndex;
 }
 

@@ -21,7 +21,7 @@ export interface ExclusivePacks {
  * @param others - every other point of the vault, of any resource: packs are shared between resources.
  */
 export async function countExclusivePacks(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'packs'>,
   some: AsyncIterable<PointReader>,
   others: AsyncIterable<PointReader>,
   signal?: AbortSignal,

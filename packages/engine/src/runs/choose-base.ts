@@ -21,7 +21,7 @@ export interface BaseChoice {
  * @param only - for a synthetic full of a point that somebody named.
  */
 export async function chooseBase(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'points'>,
   resourceArn: ResourceArn,
   type: BackupType,
   now: Date,
@@ -46,7 +46,7 @@ export async function chooseBase(
 
 /** The newest point that a run can build on. @param now - the store's clock. */
 export async function findNewest(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'points'>,
   resourceArn: ResourceArn,
   now: Date,
 ): Promise<PointRow | undefined> {
@@ -63,7 +63,10 @@ function isUsable({ expiresAt, expiring, archiveClass }: PointRow, now: Date): b
  * container has the source time of what it was made of; being whole, it is the better base.
  * Memory: the points of one source time.
  */
-export async function* newestPoints(catalog: Catalog, resourceArn: ResourceArn): AsyncGenerator<PointRow> {
+export async function* newestPoints(
+  catalog: Pick<Catalog, 'points'>,
+  resourceArn: ResourceArn,
+): AsyncGenerator<PointRow> {
   let sameTime: PointRow[] = [];
   for await (const point of catalog.points.list(resourceArn)) {
     const [first] = sameTime;

@@ -10,7 +10,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
  * Repeatable; a run that has ended keeps its first outcome.
  */
 export async function failRun(
-  services: { readonly catalog: Catalog; readonly store: Pick<ObjectStore, 'now'> },
+  services: { readonly catalog: Pick<Catalog, 'runs'>; readonly store: Pick<ObjectStore, 'now'> },
   runId: RunId,
   error: ErrorRecord,
 ): Promise<RunRow> {

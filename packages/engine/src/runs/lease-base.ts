@@ -133,7 +133,7 @@ function deathTest(
  * Packs of a base that verification has marked, whatever their lock says (rule 12). Costs in proportion to the damage
  * that the vault has, not to the base.
  */
-async function* damagedPacks(catalog: Catalog, packMap: TreeReader): AsyncGenerator<PackId> {
+async function* damagedPacks(catalog: Pick<Catalog, 'packs'>, packMap: TreeReader): AsyncGenerator<PackId> {
   for await (const { packId, kind } of catalog.packs.listDamaged()) {
     if (kind !== 'pages' && (await packMap.find(packKey(packId))) !== undefined) yield packId;
   }

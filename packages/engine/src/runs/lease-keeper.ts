@@ -23,7 +23,7 @@ export interface LeasedPack {
 
 /** What a keeper works with. */
 export interface LeaseKeeperOptions {
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'packs'>;
   readonly store: ObjectStore;
   readonly lockMode: ObjectLock['mode'];
   /** The run's lease date; fixed for the keeper's life. */
@@ -45,7 +45,7 @@ export interface LeaseKeeperOptions {
  */
 export class LeaseKeeper {
   readonly leaseUntil: Date;
-  readonly #catalog: Catalog;
+  readonly #catalog: Pick<Catalog, 'packs'>;
   readonly #store: ObjectStore;
   readonly #lockMode: ObjectLock['mode'];
   readonly #lockDateOf: LockDateOf;

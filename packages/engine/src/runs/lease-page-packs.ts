@@ -27,7 +27,7 @@ export type LeasedPagePacks =
 
 /** How page packs are leased. */
 export interface LeasePagePacksOptions {
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'packs'>;
   readonly keeper: LeaseKeeper;
   readonly root: Root;
   readonly source: PageSource;

@@ -12,7 +12,7 @@ import { containerName, objectNameOf } from '../../src/packs/object-names.ts';
 import type { HoldScope } from '../../src/ports/catalog/holds.ts';
 import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
-import type { WriteServices } from '../../src/services.ts';
+import type { AllServices } from '../../src/services.ts';
 import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
 import { withDamage } from '../damage/damaged-store.ts';
 import { Harness, day } from '../runs/harness.ts';
@@ -30,12 +30,12 @@ class Scene extends Harness {
     return { scene, point: root.point };
   }
 
-  async hold(holdId: HoldId, scope: HoldScope, services: WriteServices = this.services): Promise<void> {
+  async hold(holdId: HoldId, scope: HoldScope, services: AllServices = this.services): Promise<void> {
     const hold = await setHold(services, { holdId, scope, setBy: 'a lawyer', reason: 'case 7' });
     expect((await applyHold(services, await this.keys(), hold)).failures.count).toBe(0);
   }
 
-  async release(holdId: HoldId, services: WriteServices = this.services): Promise<void> {
+  async release(holdId: HoldId, services: AllServices = this.services): Promise<void> {
     await releaseHold(services, { holdId, releasedBy: 'a judge', reason: 'case 7 is over' });
     await releasePoints(services, await this.keys(), new Set([holdId]));
   }

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
-import { expirePoints } from '../../src/maintenance/expire-points.ts';
+import { expirePoints, type ExpireServices } from '../../src/maintenance/expire-points.ts';
 import { sweepPacks, type SweepServices } from '../../src/maintenance/sweep-packs.ts';
 import { sweepPartitions } from '../../src/ports/catalog/packs.ts';
 import type { PointRow } from '../../src/ports/catalog/points.ts';
@@ -37,7 +37,10 @@ export async function prepare(seed = 'sweep'): Promise<Prepared> {
   };
 }
 
-export async function sweepServices(harness: Harness, plan = new FaultPlan()): Promise<SweepServices> {
+export async function sweepServices(
+  harness: Harness,
+  plan = new FaultPlan(),
+): Promise<SweepServices & ExpireServices> {
   const store = withFaults(harness.store, plan);
   return {
     store,

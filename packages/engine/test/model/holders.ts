@@ -6,12 +6,12 @@ import type { VaultKeys } from '../../src/keys/vault-keys.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import type { PointRow } from '../../src/ports/catalog/points.ts';
-import type { WriteServices } from '../../src/services.ts';
+import type { AllServices } from '../../src/services.ts';
 import type { Program } from './live-actor.ts';
 
 /** Sets a legal hold on a point, as the product does. */
 export async function holdPoint(
-  services: WriteServices,
+  services: AllServices,
   keys: VaultKeys,
   { pointId }: PointRow,
   holdId: HoldId,
@@ -22,7 +22,7 @@ export async function holdPoint(
 }
 
 /** Lets go of what {@link holdPoint} holds, as the product does. */
-export async function letGo(services: WriteServices, keys: VaultKeys, holdId: HoldId): Promise<void> {
+export async function letGo(services: AllServices, keys: VaultKeys, holdId: HoldId): Promise<void> {
   await releaseHold(services, { holdId, releasedBy: 'somebody', reason: 'the case is closed' });
   await releasePoints(services, keys, new Set([holdId]));
 }
@@ -38,7 +38,7 @@ export function holdForAWhile(point: PointRow, holdId: HoldId): Program {
 
 /** Rule 9 taken away: a hold keeps packs by the store's flag, and not by leases. */
 export async function flagAll(
-  { store, catalog }: WriteServices,
+  { store, catalog }: AllServices,
   point: PointRow,
   packs: readonly PackRow[],
   holdId: HoldId,

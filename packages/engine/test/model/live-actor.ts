@@ -1,11 +1,11 @@
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
 import type { Keyring } from '../../src/ports/keyring.ts';
-import type { WriteServices } from '../../src/services.ts';
+import type { AllServices } from '../../src/services.ts';
 import { FakeClock, MemoryObjectStore, SeededRandom } from '../../src/testing/index.ts';
 import type { Answer, Call, CallBook, SharedPort } from './calls.ts';
 
 /** What an actor does with its services. Returns what came of it, in a word. */
-export type Program = (services: WriteServices, keys: VaultKeys) => Promise<string>;
+export type Program = (services: AllServices, keys: VaultKeys) => Promise<string>;
 
 /** One of those who work on a vault at the same time. */
 export interface ActorSpec {
@@ -71,7 +71,7 @@ export class LiveActor {
   #services(
     { name, storeSkewMs = 0, clock }: ActorSpec,
     { book, keyring, clock: shared }: { book: CallBook; keyring: Keyring; clock?: FakeClock },
-  ): WriteServices {
+  ): AllServices {
     const port = (which: SharedPort, part = ''): object => this.#port(which, part, book, storeSkewMs);
     return {
       store: port('store'),
@@ -82,7 +82,7 @@ export class LiveActor {
       random: new SeededRandom(`actor ${name}`),
       keyring,
       lockMode: 'governance',
-    } as unknown as WriteServices;
+    } as unknown as AllServices;
   }
 
   #port(port: SharedPort, part: string, book: CallBook, storeSkewMs: number): object {

@@ -9,7 +9,7 @@ import type { Plans } from '../../src/model/plan.ts';
 import { RetentionRules } from '../../src/model/retention-rules.ts';
 import { rebuildCatalog } from '../../src/rebuild/rebuild-catalog.ts';
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
-import type { WriteServices } from '../../src/services.ts';
+import type { AllServices } from '../../src/services.ts';
 import type { Program } from './live-actor.ts';
 
 const hourMs = 3_600_000;
@@ -55,7 +55,7 @@ function plansOf(resources: readonly ResourceArn[]): Plans {
 
 /** All daily steps of the product, in its order. */
 export async function maintainDaily(
-  services: WriteServices,
+  services: AllServices,
   keys: VaultKeys,
   resources: readonly ResourceArn[],
 ): Promise<string> {
@@ -81,6 +81,6 @@ export const loseAndRebuild: Program = async (services, keys) => {
 };
 
 /** What sweeping works with. */
-function sweepServicesOf({ store, catalog, index }: WriteServices, keys: VaultKeys): SweepServices {
+function sweepServicesOf({ store, catalog, index }: AllServices, keys: VaultKeys): SweepServices {
   return { store, catalog, index, listChunkIds: createChunkIdReader(store, keys) };
 }

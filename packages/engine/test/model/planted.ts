@@ -3,7 +3,7 @@ import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { prolongPoint } from '../../src/maintenance/prolong-point.ts';
 import { commitPoint } from '../../src/runs/commit-point.ts';
 import { leaseBase } from '../../src/runs/lease-base.ts';
-import type { WriteServices } from '../../src/services.ts';
+import type { AllServices } from '../../src/services.ts';
 import type { Program } from './live-actor.ts';
 import { replaced, replacedCatalog, type CatalogMethods } from './replaced.ts';
 import { dayAfter } from './small-vault.ts';
@@ -15,10 +15,7 @@ import { productSteps, type ThinSteps } from './thin-writer.ts';
  */
 
 /** A program whose catalog is another one. */
-function withCatalog(
-  program: Program,
-  plant: (catalog: WriteServices['catalog']) => CatalogMethods,
-): Program {
+function withCatalog(program: Program, plant: (catalog: AllServices['catalog']) => CatalogMethods): Program {
   return async (services, keys) =>
     program({ ...services, catalog: replacedCatalog(services.catalog, plant(services.catalog)) }, keys);
 }
@@ -76,11 +73,11 @@ export function baseAfterwards(): ThinSteps {
       const promised = {
         ...services,
         store: replaced(services.store, { extendLock: async (...[, , lock]) => Promise.resolve(lock) }),
-        catalog: replacedCatalog(services.catalog, {
-          packs: {
+        catalog: replaced(services.catalog, {
+          packs: replaced(services.catalog.packs, {
             raiseLockUntil: async () => Promise.resolve('raised'),
             confirmLockedUntil: async () => Promise.resolve('confirmed'),
-          },
+          }),
         }),
       };
       return leaseBase(promised, keys, root, row, policy);

@@ -25,7 +25,7 @@ import { packLeaseOf } from '../../src/runs/pack-lease.ts';
 import type { PointContent } from '../../src/runs/point-content.ts';
 import type { RunPlan } from '../../src/runs/run-plan.ts';
 import { readUsage } from '../../src/runs/usage-runs.ts';
-import type { WriteServices } from '../../src/services.ts';
+import type { AllServices } from '../../src/services.ts';
 import { replaced, replacedCatalog } from './replaced.ts';
 
 /**
@@ -65,7 +65,7 @@ type Base = Extract<LeasedBase, { state: 'leased' }> & { readonly root: Root };
  * manifest, and so the reading of a source.
  */
 export async function runThinly(
-  services: WriteServices,
+  services: AllServices,
   keys: VaultKeys,
   run: ThinRun,
   steps: ThinSteps = productSteps,
@@ -98,7 +98,7 @@ export async function runThinly(
 }
 
 /** What a commit does once its point has a row concerns no lease: it need not ask for the time. */
-function quietAfterCommit(services: WriteServices, startedAt: Date): WriteServices {
+function quietAfterCommit(services: AllServices, startedAt: Date): AllServices {
   let committed = false;
   return {
     ...services,
@@ -115,7 +115,7 @@ function quietAfterCommit(services: WriteServices, startedAt: Date): WriteServic
 }
 
 async function findBase(
-  services: WriteServices,
+  services: AllServices,
   keys: VaultKeys,
   point: PointRow,
   row: RunRow,
@@ -134,7 +134,7 @@ async function findBase(
 
 /** Finds or stores each chunk in a pack of its own, as a chunk store does. */
 async function storeContents(
-  services: WriteServices,
+  services: AllServices,
   keys: VaultKeys,
   plan: RunPlan,
   contents: readonly string[],
@@ -170,7 +170,7 @@ async function storeContents(
 
 /** The pack map as the committer derives it, without a manifest beside it. */
 async function writePackMap(
-  services: WriteServices,
+  services: AllServices,
   keys: VaultKeys,
   plan: RunPlan,
   base: Base | undefined,

@@ -5,7 +5,7 @@ import { joinSomeShards } from '../../src/protect/join-shards.ts';
 import { protectShard } from '../../src/protect/protect-shard.ts';
 import { commitPoint, type CommittedPoint } from '../../src/runs/commit-point.ts';
 import { openRun, type OpenedRun } from '../../src/runs/open-run.ts';
-import type { WriteServices } from '../../src/services.ts';
+import type { AllServices } from '../../src/services.ts';
 import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
 import { verifyPoint } from '../../src/verify/verify-point.ts';
 import { shardsOf } from '../runs/opened-run.ts';
@@ -95,7 +95,7 @@ test('a join whose process dies at any of its calls goes on, and no shard counts
     const { harness, run, shards } = await withShards();
     const faults = new FaultPlan([{ kind: call % 16 < 8 ? 'kill' : 'kill-after', call }]);
     const { store, catalog, work } = harness;
-    const services: WriteServices = {
+    const services: AllServices = {
       ...harness.services,
       store: withFaults(store, faults),
       catalog: withFaults(catalog, faults),

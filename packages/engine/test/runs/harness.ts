@@ -18,7 +18,7 @@ import { restoreRange, type RestoreOutcome } from '../../src/restore/restore-ran
 import { backUpFiles } from '../../src/runs/back-up-files.ts';
 import { commitPoint, type CommittedPoint } from '../../src/runs/commit-point.ts';
 import { openRun, type RunRequest } from '../../src/runs/open-run.ts';
-import type { WriteServices } from '../../src/services.ts';
+import type { AllServices, WriteServices } from '../../src/services.ts';
 import {
   FakeClock,
   MemoryCatalog,
@@ -77,7 +77,7 @@ export class Harness {
   readonly keyring: MemoryKeyring;
   readonly work = new MemoryWorkStore();
   readonly source: MemorySource;
-  readonly services: WriteServices;
+  readonly services: AllServices;
   readonly arn = 'arn:aws:s3:::photos' as ResourceArn;
 
   constructor(seed: string | number = 0) {
