@@ -5,7 +5,6 @@ export {
   type AwsClients,
   type ClientOptions,
   type Ec2Clients,
-  isLoopback,
   makeClients,
   makeCloudWatchClient,
   makeDynamoClient,
@@ -24,11 +23,9 @@ export { S3ObjectStore, type S3ObjectStoreOptions } from './store/s3-object-stor
 export { S3WorkStore } from './store/s3-work-store.ts';
 export { DynamoCatalog } from './catalog/dynamo-catalog.ts';
 export { DynamoChunkIndex } from './catalog/dynamo-chunk-index.ts';
-export { catalogIndexes, catalogKeys, chunkIndexAttributes, chunkIndexKey } from './catalog/table-schema.ts';
 export { KmsKeyring } from './store/kms-keyring.ts';
 
 // What is protected, and where it is restored to
-export { S3FileSource, type S3FileSourceOptions } from './sources/s3-file-source.ts';
 export { S3RestoreTarget, type S3RestoreTargetOptions } from './targets/s3-restore-target.ts';
 export { Ec2Images, type OrderedVolume, type VolumeOrder, type Ec2Snapshot } from './images/ec2-images.ts';
 export { fitTags, type MachineConfiguration, type VolumeConfiguration } from './images/ec2-machine.ts';
@@ -58,3 +55,9 @@ export { StateMachine } from './deployment/state-machine.ts';
 export { CloudWatchMetrics, type MetricValue } from './deployment/cloudwatch-metrics.ts';
 export { countMessages } from './deployment/sqs-queues.ts';
 export { storageClassOf } from './store/storage-class.ts';
+
+// What only tests of the repository take
+/** @internal */
+export { catalogIndexes, catalogKeys, chunkIndexKey } from './catalog/table-schema.ts';
+/** @internal */
+export { S3FileSource, type S3FileSourceOptions } from './sources/s3-file-source.ts';

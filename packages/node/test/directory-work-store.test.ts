@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 
-import { DirectoryWorkStore } from '../src/index.ts';
+import { DirectoryWorkStore } from '../src/store/directory-work-store.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 const utf8 = (text: string): Uint8Array => Buffer.from(text);

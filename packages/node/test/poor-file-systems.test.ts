@@ -5,7 +5,9 @@ import path from 'node:path';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
 import { expect, onTestFinished, test } from 'vitest';
 
-import { DirectorySource, DirectoryWorkStore, FilesystemObjectStore, SqliteCatalog } from '../src/index.ts';
+import { DirectorySource, FilesystemObjectStore } from '../src/index.ts';
+import { DirectoryWorkStore } from '../src/store/directory-work-store.ts';
+import { SqliteCatalog } from '../src/catalog/sqlite-catalog.ts';
 import { makeSource, paths } from './source-under-test.ts';
 import { makeTempDir } from './temp-dir.ts';
 

@@ -4,7 +4,8 @@ import { catalogContract, chunkIndexContract } from '@holdfast/engine/testing';
 import type { ChunkId, PackId, PackRow } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 
-import { SqliteCatalog, SqliteChunkIndex } from '../src/index.ts';
+import { SqliteCatalog } from '../src/catalog/sqlite-catalog.ts';
+import { SqliteChunkIndex } from '../src/catalog/sqlite-chunk-index.ts';
 import { SqliteDatabase } from '../src/catalog/sqlite-database.ts';
 import { makeTempDir } from './temp-dir.ts';
 

@@ -2,9 +2,9 @@ import { ChunkCorruptError, StoreUnavailableError } from '@holdfast/engine';
 import { allOf } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 
-import { runPool, WorkerDiedError } from '../src/index.ts';
+import { runPool, WorkerDiedError } from '../src/workers/worker-pool.ts';
 import { WarmWorkers } from '../src/workers/warm-workers.ts';
-import type { PoolOptions } from '../src/index.ts';
+import type { PoolOptions } from '../src/workers/worker-pool.ts';
 import type { SampleTask } from './workers/sample-worker.ts';
 
 type Options = PoolOptions<{ factor: number }, SampleTask>;

@@ -11,14 +11,3 @@ export interface CutRule {
    */
   findCut(bytes: Uint8Array, start: number, end: number, tested: number): number;
 }
-
-/** Chunks of one size, for volumes: 512 KiB is the block that EBS reads, writes and checksums. */
-export const volumeChunkBytes = 512 * 1024;
-
-/** Cuts after every `chunkBytes` bytes. */
-export function fixedCuts(chunkBytes: number = volumeChunkBytes): CutRule {
-  return {
-    maxBytes: chunkBytes,
-    findCut: (_bytes, start, end) => (end - start >= chunkBytes ? chunkBytes : 0),
-  };
-}

@@ -1,5 +1,4 @@
 import { InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
-import type { PathRange } from '../ports/file-source.ts';
 
 /** Longest key of any tree, in bytes. Paths get there with about 8,000 bytes. */
 export const maxKeyBytes = 8192;
@@ -185,12 +184,4 @@ export function prefixKeys(
   const to = from.slice(0, end);
   to[end - 1] = (to[end - 1] ?? 0) + 1;
   return { from, to };
-}
-
-/** All keys of the paths of a range. */
-export function pathRangeKeys(range: PathRange): KeyRange {
-  return {
-    ...(range.from === undefined ? {} : { from: entryKey(range.from) }),
-    ...(range.to === undefined ? {} : { to: entryKey(range.to) }),
-  };
 }

@@ -10,17 +10,12 @@ export {
   findErrorKind,
   unreportedError,
 } from './error-kinds.ts';
-export { isDueAt, widestDue } from './due.ts';
+export { widestDue } from './due.ts';
 export { parseOfflinePublicKey } from './offline-key.ts';
-export { getPlan, Plan, Plans, PlanSchedule } from './plan.ts';
-export { pricesOfClass, prices, pricesAsOf, storageClassPrices, type StorageClassPrices } from './prices.ts';
+export { getPlan, Plan, Plans } from './plan.ts';
+export { pricesOfClass, pricesAsOf } from './prices.ts';
 export { isImageKind, ResourceKind } from './resource-kind.ts';
-export {
-  mostDaysOfClass,
-  retentionClasses,
-  retentionClassOf,
-  type RetentionClass,
-} from './retention-class.ts';
+export { mostDaysOfClass, type RetentionClass } from './retention-class.ts';
 export {
   ArchiveClass,
   longestKeptDays,
@@ -34,9 +29,8 @@ export {
   type ScheduleTimes,
 } from './schedule-expression.ts';
 export { type MachineName, safety } from './safety.ts';
-export { longestGapMinutes, minutesOfDay, runsOn } from './schedule-times.ts';
+export { longestGapMinutes } from './schedule-times.ts';
 export { skippedRuns } from './skipped-runs.ts';
-export { verifyEveryDays } from './verify-every.ts';
 export { workerMegabytes } from './worker.ts';
 export { ErrorRecord } from './error-record.ts';
 export {
@@ -62,3 +56,13 @@ export {
   VolumeType,
   VolumeWishes,
 } from './machines/restore-request.ts';
+
+// What only scripts and tests of the repository take
+/** @internal */
+export { prices, storageClassPrices, type StorageClassPrices } from './prices.ts';
+/** @internal */
+export { retentionClasses, retentionClassOf } from './retention-class.ts';
+/** @internal */
+export { minutesOfDay, runsOn } from './schedule-times.ts';
+/** @internal */
+export { verifyEveryDays } from './verify-every.ts';

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Chunker, chunksOf } from '../../src/chunking/chunker.ts';
-import { fixedCuts, volumeChunkBytes, type CutRule } from '../../src/chunking/cut-rule.ts';
+import type { CutRule } from '../../src/chunking/cut-rule.ts';
 import {
   contentDefinedCuts,
   defaultChunkingPolicy,
@@ -217,23 +217,4 @@ describe('a chunker', () => {
 
     expect(lengths).toEqual(lengthsOf(cut(bytes, contentDefinedCuts(small))));
   });
-});
-
-test('fixed cuts give chunks of one size and a last one', () => {
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 0, max: 3000 }),
-      fc.integer({ min: 1, max: 700 }),
-      fc.integer({ min: 1, max: 900 }),
-      (count, size, piece) => {
-        const bytes = random('fixed', count);
-        const chunks = cut(bytes, fixedCuts(size), [piece]);
-
-        expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
-        expect(lengthsOf(chunks.slice(0, -1)).every((length) => length === size)).toBe(true);
-        expect(chunks.length).toBe(Math.ceil(count / size));
-      },
-    ),
-  );
-  expect(fixedCuts().maxBytes).toBe(volumeChunkBytes);
 });

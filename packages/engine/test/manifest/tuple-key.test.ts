@@ -12,7 +12,6 @@ import {
   isEntryKey,
   keyAfter,
   pathKeys,
-  pathRangeKeys,
   prefixKeys,
   type FileKey,
   type KeyRange,
@@ -152,18 +151,6 @@ describe('a range of keys', () => {
         const begins = compareBytes(key.path.subarray(0, prefix.length), prefix) === 0;
 
         expect(isIn(encode(key), prefixKeys(prefix))).toBe(begins);
-      }),
-      seed,
-    );
-  });
-
-  test('of a range of paths holds the keys of those paths and nothing else', () => {
-    fc.assert(
-      fc.property(path, path, fileKey, (from, to, key) => {
-        const inPaths = compareBytes(key.path, from) >= 0 && compareBytes(key.path, to) < 0;
-
-        expect(isIn(encode(key), pathRangeKeys({ from, to }))).toBe(inPaths);
-        expect(isIn(encode(key), pathRangeKeys({}))).toBe(true);
       }),
       seed,
     );

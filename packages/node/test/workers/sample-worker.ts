@@ -1,6 +1,6 @@
 import { ChunkCorruptError, StoreUnavailableError } from '@holdfast/engine';
 
-import { serveTasks } from '../../src/index.ts';
+import { serveTasks } from '../../src/workers/worker-tasks.ts';
 import type { TaskReports } from '../../src/workers/worker-tasks.ts';
 
 /** What the sample worker can be asked for. */
