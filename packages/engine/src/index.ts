@@ -127,7 +127,7 @@ export { verifyHistory } from './verify/verify-history.ts';
 export { verifyVaultFiles } from './verify/verify-vault-files.ts';
 
 // Rebuilding the tables
-export { rebuildCatalog, type RebuildReport } from './rebuild/rebuild-catalog.ts';
+export { rebuildCatalog, type RebuildPlace, type RebuildReport } from './rebuild/rebuild-catalog.ts';
 
 // Legal holds
 export { setHold, type HoldServices } from './holds/set-hold.ts';

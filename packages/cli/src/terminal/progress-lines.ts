@@ -27,10 +27,15 @@ export class ProgressLines {
     const now = this.#clock.elapsedMs();
     if (now - this.#last < quietMs) return;
     this.#last = now;
+    const { step, unit = 'file' } = event;
     const files =
       event.filesTotal === undefined
-        ? countText(event.files, 'file')
-        : `${event.files.toLocaleString('en-US')} of ${countText(event.filesTotal, 'file')}`;
-    this.note(`${event.step}: ${files}, ${bytesText(event.bytes)}`);
+        ? countText(event.files, unit)
+        : `${event.files.toLocaleString('en-US')} of ${countText(event.filesTotal, unit)}`;
+    this.note(
+      event.bytes === 0 && unit !== 'file'
+        ? `${step}: ${files}`
+        : `${step}: ${files}, ${bytesText(event.bytes)}`,
+    );
   };
 }

@@ -1,4 +1,4 @@
-import { MemoryCatalog, MemoryChunkIndex } from '@holdfast/engine/testing';
+import { FaultPlan, MemoryCatalog, MemoryChunkIndex, withFaults } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 import { CliUnderTest } from '../cli-under-test.ts';
 
@@ -36,6 +36,23 @@ test('damaged packs are named, and it ends with 4', async () => {
 
   expect(code).toBe(4);
   expect(out).toMatch(/^damaged: pack [0-9a-f]{32};/m);
+});
+
+test('one that fails on its way says where another call goes on, and that one does', async () => {
+  const cli = await withLostTables();
+  const lost = cli.index;
+  cli.index = withFaults(lost, new FaultPlan([{ kind: 'kill', call: 1, method: 'put' }]));
+
+  const failed = await cli.run('catalog', 'rebuild');
+  cli.index = lost;
+  const place = /catalog rebuild --after (\S+)/.exec(failed.err)?.[1] ?? '';
+  const { code } = await cli.run('catalog', 'rebuild', '--after', place);
+
+  expect(failed.code).not.toBe(0);
+  expect(place).toMatch(/^1\/1:/);
+  expect(code).toBe(0);
+  expect(lost.size).toBe(2);
+  expect((await cli.run('catalog', 'rebuild', '--after', 'somewhere')).code).toBe(2);
 });
 
 test('waits for nobody: a maintenance at work is named, and nothing is written', async () => {

@@ -8,6 +8,9 @@ import type { TreeKind } from './tree-kind.ts';
 import type { KeyRange } from './tuple-key.ts';
 import { walkPages, type WalkOptions } from './walk-pages.ts';
 
+/** Pages that are remembered at most, at some 100 bytes each. */
+const mostSeen = 500_000;
+
 /** How a reader goes about its work. */
 export type ReadOptions = Pick<WalkOptions, 'pagesAhead' | 'signal'>;
 
@@ -82,12 +85,16 @@ export class TreeReader {
 
   /**
    * Entries of the pages that are not in `seen`, which gets their ids: read one tree after the other, trees that share
-   * pages give each entry once, at the cost of what they do not share.
+   * pages give each entry once, at the cost of what they do not share. Of pages beyond {@link mostSeen} some are read again.
+   * @param options.range - pages that have nothing of it are passed over; of the others all entries come.
    */
-  async *unseenEntries(seen: Set<PageId>, options: ReadOptions = {}): AsyncGenerator<Entry> {
+  async *unseenEntries(
+    seen: Set<PageId>,
+    options: ReadOptions & Pick<WalkOptions, 'range'> = {},
+  ): AsyncGenerator<Entry> {
     const enter = (ref: PageRef): boolean => {
       if (seen.has(ref.pageId)) return false;
-      seen.add(ref.pageId);
+      if (seen.size < mostSeen) seen.add(ref.pageId);
       return true;
     };
     for await (const page of walkPages(this.#pages, this.#root, { ...options, enter })) {

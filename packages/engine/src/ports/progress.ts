@@ -3,8 +3,10 @@ export interface ProgressEvent {
   readonly step: 'list' | 'protect' | 'commit' | 'consolidate' | 'restore' | 'verify' | 'rebuild';
   readonly files: number;
   readonly bytes: number;
+  /** What is counted as files. @default files */
+  readonly unit?: 'object' | 'root' | 'point' | 'pack';
   /** Totals, where they are known. */
-  readonly filesTotal?: number;
+  readonly filesTotal?: number | undefined;
   readonly bytesTotal?: number;
 }
 

@@ -1,6 +1,7 @@
 import type { HoldId, PackId, PageId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { decodePackMapEntry } from '../manifest/pack-map.ts';
+import { decodePackMapEntry, packKey } from '../manifest/pack-map.ts';
+import type { KeyRange } from '../manifest/tuple-key.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { PointReader } from '../restore/point-reader.ts';
@@ -14,16 +15,29 @@ export interface KnownPack {
   readonly holds?: readonly HoldId[];
 }
 
-/** Gathers from points, one after the other, what they know of packs. Memory: about 200 bytes for every pack. */
+/** One of so many parts of all packs, by their ids. */
+export interface PackSlice {
+  readonly slice: number;
+  readonly slices: number;
+}
+
+/** Whether a pack belongs to a slice. */
+export function isInSlice(packId: PackId, { slice, slices }: PackSlice): boolean {
+  return Math.floor((Number.parseInt(packId.slice(0, 8), 16) * slices) / 2 ** 32) === slice;
+}
+
+/** Gathers from points, one after the other, what they know of a slice of the packs. Memory: about 200 bytes for each. */
 export class PackDates {
   readonly #store: ObjectStore;
   readonly #keys: VaultKeys;
+  readonly #slice: PackSlice;
   readonly #known = new Map<PackId, KnownPack>();
   readonly #seenPages = new Set<PageId>();
 
-  constructor({ store }: { readonly store: ObjectStore }, keys: VaultKeys) {
+  constructor({ store }: { readonly store: ObjectStore }, keys: VaultKeys, slice: PackSlice) {
     this.#store = store;
     this.#keys = keys;
+    this.#slice = slice;
   }
 
   /** Reads the pages of a point's pack map that no earlier point had. */
@@ -32,7 +46,7 @@ export class PackDates {
     const { root } = reader;
     for (const { pack, lockedUntil } of root.pagePacks)
       this.#add(pack, { lockedUntil: new Date(lockedUntil), retentionClass: root.retentionClass });
-    for await (const entry of reader.packMap.unseenEntries(this.#seenPages)) {
+    for await (const entry of reader.packMap.unseenEntries(this.#seenPages, { range: keysOf(this.#slice) })) {
       const { packId, lockedUntil, retentionClass } = decodePackMapEntry(entry, `point ${pointId}`);
       this.#add(packId, { lockedUntil, retentionClass });
     }
@@ -46,9 +60,19 @@ export class PackDates {
   }
 
   #add(packId: PackId, pack: KnownPack): void {
+    if (!isInSlice(packId, this.#slice)) return;
     const known = this.#known.get(packId);
     if (known === undefined) this.#known.set(packId, pack);
     else if (known.lockedUntil < pack.lockedUntil)
       this.#known.set(packId, { ...known, lockedUntil: pack.lockedUntil });
   }
+}
+
+/** The keys of a slice's packs in a pack map. */
+function keysOf({ slice, slices }: PackSlice): KeyRange {
+  const bound = (at: number): Uint8Array => {
+    const first = Math.ceil((at * 2 ** 32) / slices);
+    return packKey(first.toString(16).padStart(8, '0').padEnd(32, '0') as PackId);
+  };
+  return { from: bound(slice), ...(slice + 1 < slices && { to: bound(slice + 1) }) };
 }

@@ -1,7 +1,7 @@
 import { isDamage, ObjectNotFoundError } from '../errors.ts';
 import type { ChunkId, HoldId, PackId, ResourceArn, RunId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { reconcilePoints } from '../maintenance/reconcile-points.ts';
+import { reconcilePoints, type ReconcilePlace } from '../maintenance/reconcile-points.ts';
 import { recoverHolds } from '../maintenance/recover-holds.ts';
 import { addFailures, noFailures, workThrough, type StepFailures } from '../maintenance/work-through.ts';
 import { objectPrefixes, parseObjectName } from '../packs/object-names.ts';
@@ -14,10 +14,16 @@ import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import type { ReportProgress } from '../ports/progress.ts';
-import { PackDates } from './pack-dates.ts';
+import { isInSlice, PackDates, type PackSlice } from './pack-dates.ts';
 
 const packsAtOnce = 16;
 const itemsPerCall = 1_000;
+/** Resources whose roots are compared between two signs of progress. */
+const resourcesAtOnce = 64;
+/** Damaged packs that are named; the others are counted. */
+const damagedListed = 1_000;
+/** In the order in which they are gone through. */
+const prefixes = [objectPrefixes.pages, objectPrefixes.containers, objectPrefixes.packs] as const;
 /** Who stored a pack is not in the vault. Only a repeated claim asks, and no claim names a pack that exists. */
 const unknownRun = '0'.repeat(32) as RunId;
 
@@ -34,15 +40,27 @@ export interface RebuildReport {
   readonly points: number;
   readonly packs: number;
   readonly chunks: number;
-  /** Packs whose directory cannot be read: their rows are marked as damaged, and nobody will reuse them. */
+  /** Packs whose directory cannot be read: their rows are marked as damaged, and nobody will reuse them. The first 1,000. */
   readonly damagedPacks: readonly PackId[];
+  readonly damaged: number;
   /** Roots and packs that could not be looked at. Run it again: what is there already stays. */
   readonly failures: StepFailures;
+}
+
+/** Where a rebuild stands: of which slice of the packs, behind which object. All before it is in the tables. */
+export interface RebuildPlace extends PackSlice {
+  readonly after: string;
 }
 
 /** How a rebuild goes about its work. */
 export interface RebuildOptions {
   readonly onProgress?: ReportProgress;
+  /** Told where another call can go on, whatever ends this one. */
+  readonly onPlace?: (place: RebuildPlace) => void;
+  /** Where an earlier call stopped; what is reported is what this one does. @default at the beginning */
+  readonly from?: RebuildPlace | undefined;
+  /** Packs whose dates are held in memory at once; with more, points' pack maps are gone through in slices. @default 1,000,000 */
+  readonly packsInMemory?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -56,30 +74,76 @@ export interface RebuildOptions {
  * object between our look at it and our row would leave a row without an object, which costs a writer an attempt.
  * What cannot be found in a vault is not rebuilt: runs, restores, and holds on what has no point.
  *
- * Costs a listing, and for each root and pack two to four requests. Memory: a date for every pack of the vault.
+ * Costs two listings, and for each root and pack two to four requests. Memory: dates of a million packs, the ids of half
+ * a million pages, and an ARN for each resource; a vault of more packs is gone through in slices of them, each with a
+ * listing of its own.
  */
 export async function rebuildCatalog(
   services: RebuildServices,
   keys: VaultKeys,
   options: RebuildOptions = {},
 ): Promise<RebuildReport> {
-  const { signal } = options;
-  const { report } = await reconcilePoints(services, keys, signal === undefined ? {} : { signal });
-  const dates = new PackDates(services, keys);
-  const { resources, points, failures } = await readPoints(services, dates, options);
-  const packs = await recoverPacks(services, keys, dates, options);
-  return {
-    resources,
-    points,
-    ...packs,
-    failures: addFailures(addFailures(report.failures, failures), packs.failures),
-  };
+  const { onPlace, packsInMemory = 1_000_000, signal, from } = options;
+  const objects = from === undefined ? await countObjects(services.store, options) : undefined;
+  const slices = from?.slices ?? Math.max(1, Math.ceil((objects ?? 0) / packsInMemory));
+  let failures = from === undefined ? await recoverPoints(services, keys, options) : noFailures;
+  const found = { packs: 0, chunks: 0, bytes: 0, damaged: 0, damagedPacks: [] as PackId[] };
+  let read = { resources: 0, points: 0 };
+  for (let slice = from?.slice ?? 0; slice < slices; slice += 1) {
+    const after = slice === from?.slice ? from.after : '';
+    onPlace?.({ slice, slices, after });
+    const dates = new PackDates(services, keys, { slice, slices });
+    const isFirst = slice === (from?.slice ?? 0);
+    const ofPoints = await readPoints(services, dates, isFirst, options);
+    if (isFirst) read = ofPoints;
+    const ofPacks = await recoverPacks(services, keys, dates, { slice, slices, after }, found, {
+      ...options,
+      objects,
+    });
+    signal?.throwIfAborted();
+    // A point that cannot be read is one failure, however many slices look at it.
+    failures = addFailures(failures, isFirst ? addFailures(ofPoints.failures, ofPacks) : ofPacks);
+  }
+  const { bytes: _bytes, ...counts } = found;
+  return { resources: read.resources, points: read.points, ...counts, failures };
 }
 
-/** Reads what the pack maps of all points say, and writes the row of every resource that has a point. */
+/** How many objects may have a row: a listing of all. */
+async function countObjects(store: ObjectStore, { onProgress, signal }: RebuildOptions): Promise<number> {
+  let files = 0;
+  for (const prefix of prefixes)
+    for await (const _ of oldestVersions(store, prefix, undefined, signal)) {
+      files += 1;
+      onProgress?.({ step: 'list', files, bytes: 0, unit: 'object' });
+    }
+  return files;
+}
+
+async function recoverPoints(
+  services: RebuildServices,
+  keys: VaultKeys,
+  { onProgress, signal }: RebuildOptions,
+): Promise<StepFailures> {
+  let failures = noFailures;
+  let files = 0;
+  let from: ReconcilePlace | undefined;
+  do {
+    let left = resourcesAtOnce;
+    const shouldStop = (): boolean => --left <= 0;
+    const { report, next } = await reconcilePoints(services, keys, { from, shouldStop, signal });
+    failures = addFailures(failures, report.failures);
+    files += report.roots;
+    onProgress?.({ step: 'rebuild', files, bytes: 0, unit: 'root' });
+    from = next;
+  } while (from !== undefined);
+  return failures;
+}
+
+/** Reads what the pack maps of all points say; at first, writes the row of every resource that has a point. */
 async function readPoints(
   services: RebuildServices,
   dates: PackDates,
+  isFirst: boolean,
   { onProgress, signal }: RebuildOptions,
 ): Promise<{ resources: number; points: number; failures: StepFailures }> {
   const { catalog } = services;
@@ -95,13 +159,13 @@ async function readPoints(
         points += 1;
         const { resourceArn: arn, resourceKind: kind, plan, sourceTime: seenAt } = point;
         if ((newest.get(arn)?.seenAt ?? seenAt) <= seenAt) newest.set(arn, { arn, kind, plan, seenAt });
-        await dates.addPoint(await withLostHolds(services, point));
-        onProgress?.({ step: 'rebuild', files: points, bytes: 0 });
+        await dates.addPoint(isFirst ? await withLostHolds(services, point) : point);
+        onProgress?.({ step: 'rebuild', files: points, bytes: 0, unit: 'point' });
       },
     },
     signal === undefined ? {} : { signal },
   );
-  for (const row of newest.values())
+  for (const row of isFirst ? newest.values() : [])
     if ((await catalog.resources.find(row.arn)) === undefined) await catalog.resources.put(row);
   return { resources: newest.size, points, failures: worked.failures };
 }
@@ -119,48 +183,77 @@ async function withLostHolds({ store, catalog }: RebuildServices, point: PointRo
   return holds.length === 0 ? point : { ...point, holds };
 }
 
+/** Counts what it does in `found`. */
 async function recoverPacks(
   services: RebuildServices,
   keys: VaultKeys,
   dates: PackDates,
-  { onProgress, signal }: RebuildOptions,
-): Promise<Pick<RebuildReport, 'packs' | 'chunks' | 'damagedPacks' | 'failures'>> {
-  const damagedPacks: PackId[] = [];
-  let [packs, chunks, bytes, failures] = [0, 0, 0, noFailures];
-  for (const prefix of [objectPrefixes.pages, objectPrefixes.containers, objectPrefixes.packs]) {
-    const worked = await workThrough(
-      {
-        items: oldestVersions(services.store, prefix, signal),
-        atOnce: packsAtOnce,
-        nameOf: ({ name }) => name,
-        work: async (version) => {
-          const row = await recoverRow(services, dates, version);
-          if (row === undefined) return;
-          packs += 1;
-          bytes += version.bytes;
-          if (row.kind !== 'container') {
-            const indexed = await indexChunks(services, keys, row, version.name);
-            if (indexed === undefined) damagedPacks.push(row.packId);
-            else chunks += indexed;
-          }
-          onProgress?.({ step: 'rebuild', files: packs, bytes });
-        },
+  { after, ...slice }: RebuildPlace,
+  found: { packs: number; chunks: number; bytes: number; damaged: number; damagedPacks: PackId[] },
+  options: RebuildOptions & { readonly objects: number | undefined },
+): Promise<StepFailures> {
+  const { onProgress, onPlace, objects: filesTotal, signal } = options;
+  const begun: string[] = [];
+  // What failed is tried again by a call that goes on, so the place stays before it.
+  let hasFailed = false;
+  const wanted = async function* (): AsyncGenerator<ObjectVersion> {
+    const goesOnIn = prefixes.findIndex((prefix) => after.startsWith(prefix));
+    for (const [at, prefix] of prefixes.entries()) {
+      if (at < goesOnIn) continue;
+      const startAfter = at === goesOnIn ? after : undefined;
+      for await (const version of oldestVersions(services.store, prefix, startAfter, signal)) {
+        const parsed = parseObjectName(version.name);
+        if (parsed === undefined || !('packId' in parsed) || !isInSlice(parsed.packId, slice)) continue;
+        begun.push(version.name);
+        // They are begun in this order, so many at a time: those before are done.
+        const done = begun.length > packsAtOnce ? begun.shift() : undefined;
+        if (done !== undefined && !hasFailed) onPlace?.({ ...slice, after: done });
+        yield version;
+      }
+    }
+  };
+  const recoverOne = async (version: ObjectVersion): Promise<void> => {
+    const row = await recoverRow(services, dates, version);
+    if (row === undefined) return;
+    found.packs += 1;
+    found.bytes += version.bytes;
+    const indexed = row.kind === 'container' ? 0 : await indexChunks(services, keys, row, version.name);
+    found.chunks += indexed ?? 0;
+    if (indexed === undefined) {
+      found.damaged += 1;
+      if (found.damagedPacks.length < damagedListed) found.damagedPacks.push(row.packId);
+    }
+    const { packs: files, bytes } = found;
+    onProgress?.({ step: 'rebuild', files, bytes, unit: 'pack', filesTotal });
+  };
+  const worked = await workThrough(
+    {
+      items: wanted(),
+      atOnce: packsAtOnce,
+      nameOf: ({ name }) => name,
+      work: async (version) => {
+        try {
+          await recoverOne(version);
+        } catch (error) {
+          hasFailed = true;
+          throw error;
+        }
       },
-      signal === undefined ? {} : { signal },
-    );
-    failures = addFailures(failures, worked.failures);
-  }
-  return { packs, chunks, damagedPacks, failures };
+    },
+    signal === undefined ? {} : { signal },
+  );
+  return worked.failures;
 }
 
 /** The version of each name that counts: the first that was written. A listing has the newest first. */
 async function* oldestVersions(
   store: ObjectStore,
   prefix: string,
-  signal?: AbortSignal,
+  startAfter: string | undefined,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<ObjectVersion> {
   let last: ObjectVersion | undefined;
-  for await (const version of store.listVersions(prefix, signal === undefined ? {} : { signal })) {
+  for await (const version of store.listVersions(prefix, { startAfter, signal })) {
     if (last !== undefined && last.name !== version.name) yield last;
     last = version;
   }

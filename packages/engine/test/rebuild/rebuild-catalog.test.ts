@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { toHex, utf8 } from '../../src/bytes.ts';
 import { applyHold } from '../../src/holds/apply-hold.ts';
 import { setHold } from '../../src/holds/set-hold.ts';
-import type { HoldId, PointId } from '../../src/ids.ts';
+import type { HoldId, PackId, PointId } from '../../src/ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import type { PackRow } from '../../src/ports/catalog/packs.ts';
-import { rebuildCatalog, type RebuildReport } from '../../src/rebuild/rebuild-catalog.ts';
+import { isInSlice, PackDates } from '../../src/rebuild/pack-dates.ts';
+import { rebuildCatalog, type RebuildPlace, type RebuildReport } from '../../src/rebuild/rebuild-catalog.ts';
 import {
   FaultPlan,
   MemoryCatalog,
@@ -106,6 +107,89 @@ test('tables that are lost come back from the bucket as they were', async () => 
     damagedPacks: [],
     failures: { count: 0 },
   });
+});
+
+test('a vault of more packs than memory is for comes back in slices of them, the same', async () => {
+  const scene = await Scene.make('in slices');
+  scene.loseTables();
+
+  const report = await rebuildCatalog(scene.rebuilt, await scene.keys(), { packsInMemory: 2 });
+
+  const { catalog, index } = scene.tables;
+  expect(await pointsOf(catalog)).toEqual(await pointsOf(scene.catalog));
+  expect(comparable(catalog.packRows())).toEqual(comparable(scene.catalog.packRows()));
+  expect(index.size).toBe(scene.index.size);
+  expect(report).toMatchObject({ points: 5, packs: scene.catalog.packRows().length, failures: { count: 0 } });
+});
+
+test('holds the dates of no pack outside its slice', async () => {
+  const scene = await Scene.make('slices of dates');
+  const packs = scene.catalog.packRows().map(({ packId }) => packId);
+  const found = new Map<number, string[]>();
+  for (const slice of [0, 1, 2]) {
+    const dates = new PackDates(scene.services, await scene.keys(), { slice, slices: 3 });
+    for await (const point of scene.catalog.points.listExpiring({})) await dates.addPoint(point);
+    found.set(
+      slice,
+      packs.filter((packId) => dates.find(packId) !== undefined),
+    );
+  }
+
+  expect([...found.values()].flat().toSorted()).toEqual(packs.toSorted());
+  for (const [slice, ids] of found)
+    expect(ids.every((id) => isInSlice(id as PackId, { slice, slices: 3 }))).toBe(true);
+});
+
+test('an interrupted one goes on where it stopped, and comes to the same', async () => {
+  const scene = await Scene.make('interrupted');
+  for (let more = 0; more < 20; more += 1) {
+    scene.plantFile(more, `more ${more}`);
+    await scene.backUp('incremental');
+  }
+  const whole = scene.catalog.packRows().length;
+  scene.loseTables();
+  let from: RebuildPlace | undefined;
+  let packs = 0;
+  let calls = 0;
+
+  for (let done = false; !done;) {
+    calls += 1;
+    const stop = new AbortController();
+    const before = packs;
+    const call = rebuildCatalog(scene.rebuilt, await scene.keys(), {
+      from,
+      packsInMemory: 40,
+      onPlace: (place) => (from = place),
+      onProgress: ({ unit }) => {
+        if (unit === 'pack') packs += 1;
+        if (packs > before + 20) stop.abort();
+      },
+      signal: stop.signal,
+    });
+    done = await call.then(
+      () => true,
+      () => false,
+    );
+  }
+
+  const { catalog, index } = scene.tables;
+  expect(calls).toBeGreaterThan(1);
+  // Those that were under way at an interruption are looked at again.
+  expect(packs).toBeLessThan(whole + 20 * calls);
+  expect(comparable(catalog.packRows())).toEqual(comparable(scene.catalog.packRows()));
+  expect(index.size).toBe(scene.index.size);
+});
+
+test('says how it gets on: objects, roots, points, packs', async () => {
+  const scene = await Scene.make('progress');
+  scene.loseTables();
+  const said: string[] = [];
+
+  await rebuildCatalog(scene.rebuilt, await scene.keys(), {
+    onProgress: ({ unit = 'file' }) => said.push(unit),
+  });
+
+  expect([...new Set(said)]).toEqual(['object', 'root', 'point', 'pack']);
 });
 
 test('after it the next incremental stores only what changed, and every point restores', async () => {
