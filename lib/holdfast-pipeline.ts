@@ -26,6 +26,7 @@ import { protectSteps } from '../lambdas/protect/steps.ts';
 import { restoreSteps } from '../lambdas/restore/steps.ts';
 import { watchSteps } from '../lambdas/watch/steps.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
+import { bundleHandlers } from './functions/handler-bundle.ts';
 import { makeStepFunctions } from './functions/step-functions.ts';
 import type { MachineReference } from './functions/step-rights.ts';
 import type { HoldfastStorage } from './holdfast-storage.ts';
@@ -34,7 +35,7 @@ import type { HoldfastStorage } from './holdfast-storage.ts';
 export interface HoldfastPipelineProps {
   readonly config: DeploymentConfig;
   readonly storage: HoldfastStorage;
-  /** One bundle for all functions, for tests of the template. @default each function's own, made by esbuild */
+  /** The handlers of all functions. @default bundled by esbuild out of this checkout */
   readonly handlerCode?: Code;
 }
 
@@ -66,14 +67,18 @@ export class HoldfastPipeline extends Construct {
       deadLetters,
       machines: this.machineReferences(),
       vaultRoles: storage.vaultRoles,
-      handlerCode,
+      code: handlerCode ?? bundleHandlers(this),
     };
-    const steps = makeStepFunctions(
-      this,
-      'Functions',
-      { ...cycleSteps, ...protectSteps, ...imageSteps, ...holdSteps, ...watchSteps },
-      world,
-    );
+    const functions = new Construct(this, 'Functions');
+    const steps = {
+      ...makeStepFunctions(functions, 'cycle', cycleSteps, world),
+      ...makeStepFunctions(functions, 'protect', protectSteps, world),
+      ...makeStepFunctions(functions, 'image', imageSteps, world),
+      ...makeStepFunctions(functions, 'hold', holdSteps, world),
+      ...makeStepFunctions(functions, 'watch', watchSteps, world),
+    };
+    const restoreFunctions = new Construct(this, 'RestoreFunctions');
+    const maintenanceFunctions = new Construct(this, 'MaintenanceFunctions');
 
     if (config.restoreTargets.buckets.length === 0) {
       Annotations.of(this).addInfoV2(
@@ -99,7 +104,7 @@ export class HoldfastPipeline extends Construct {
       protect: this.protect,
     }).stateMachine;
     this.restore = new RestoreWorkflow(this, 'Restore', {
-      steps: makeStepFunctions(this, 'RestoreFunctions', restoreSteps, world),
+      steps: makeStepFunctions(restoreFunctions, 'restore', restoreSteps, world),
       workBucket,
       shardsAtOnce: resourcesAtOnce * shardsAtOnce,
       volumePollSeconds: Math.min(mostVolumePollSeconds, snapshotPollSeconds),
@@ -107,7 +112,10 @@ export class HoldfastPipeline extends Construct {
 
     this.hold = new HoldWorkflow(this, 'Hold', { steps, workBucket }).stateMachine;
     this.maintenance = new MaintenanceWorkflow(this, 'Maintenance', {
-      steps: { ...steps, ...makeStepFunctions(this, 'MaintenanceFunctions', maintenanceSteps, world) },
+      steps: {
+        ...steps,
+        ...makeStepFunctions(maintenanceFunctions, 'maintenance', maintenanceSteps, world),
+      },
       workBucket,
       partitionsAtOnce: Math.min(mostPartitionsAtOnce, resourcesAtOnce * shardsAtOnce),
     }).stateMachine;

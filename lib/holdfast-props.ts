@@ -149,8 +149,8 @@ export interface HoldfastProps {
    */
   readonly monitoringScope?: Construct;
   /**
-   * One bundle for all functions, for tests of templates.
-   * @default - each function's own
+   * The handlers of all functions.
+   * @default - bundled by esbuild out of this checkout
    * @internal
    */
   readonly handlerCode?: Code;

@@ -6,7 +6,7 @@ import { resourceArn } from '../runtime/event-fields.ts';
 const tags = z.record(z.string(), z.string());
 
 /** Where the discovery of a cycle stands, as one call leaves it to the next. */
-export const DiscoveryProgress = z.object({
+export const DiscoveryProgress: z.ZodType<RecordingProgress> = z.object({
   startedAt: z.iso.datetime().transform((text) => new Date(text)),
   left: z.object({
     listing: z.object({ token: z.string().optional(), begun: z.int() }).optional(),
@@ -22,9 +22,4 @@ export const DiscoveryProgress = z.object({
       problem: z.string().optional(),
     }),
   ),
-}) satisfies z.ZodType<RecordingProgress>;
-
-/** Where it lies in the work bucket. */
-export function discoveryProgressName(cycleId: string): string {
-  return `cycles/${cycleId}/discovery.json`;
-}
+});

@@ -1,14 +1,13 @@
-import { type Catalog, mapConcurrent, type WorkStore } from '@holdfast/engine';
+import { mapConcurrent } from '@holdfast/engine';
 import * as z from 'zod';
 import { CycleList, cycleListName, cycleParts } from './cycle-list.ts';
-import type { StepHandler } from '../runtime/define-handler.ts';
-import { defineReportingHandler } from '../runtime/define-reporting-handler.ts';
+import { defineKeptLoop } from '../runtime/define-step.ts';
 import { caughtError, cycleFields, errorRecordOfCaught, resourceArn } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
-import { bothMetrics, type Metrics } from '../runtime/metrics.ts';
-import { findJson, getJson, putJson } from '../runtime/work-json.ts';
+import { bothMetrics } from '../runtime/metrics.ts';
+import { getJson } from '../runtime/work-json.ts';
 import { CycleFailedError, namedResources } from './cycle-failed-error.ts';
 import { findOutcome, type ResourceOutcome } from './resource-outcome.ts';
+import { cycleSteps } from './steps.ts';
 
 const lookupsAtOnce = 16;
 /** Resources that are looked up before the clock is looked at. */
@@ -54,8 +53,11 @@ const CycleSum = z.object({
 });
 type CycleSum = z.infer<typeof CycleSum>;
 
-/** Whether the cycle is reported. */
-export type ReportCycleOutput = { readonly done: false } | ({ readonly done: true } & CycleReport);
+const nothingAdded: CycleSum = {
+  next: 0,
+  report: { completed: 0, warnings: 0, degraded: 0, failed: 0, skipped: 0, readBytes: 0, storedBytes: 0 },
+  failed: [],
+};
 
 /** The number that a resource is counted in. */
 const countedIn = {
@@ -70,65 +72,62 @@ const countedIn = {
  * Adds up a cycle, as far as the time of one call goes, and in the end publishes it; ends with {@link CycleFailedError}
  * when a resource was not protected. Where the adding stands lies in the work bucket.
  */
-export function makeHandler(deps: {
-  readonly catalog: Catalog;
-  readonly work: WorkStore;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-}): StepHandler<ReportCycleOutput> {
-  const { catalog, work, log } = deps;
-  return defineReportingHandler(
-    'report-cycle',
-    ReportCycleInput,
-    deps,
-    async ({ plan, type, cycleId, maps }, count, context) => {
-      const items: {
-        item: CycleList[number];
-        endedEarly: ReturnType<typeof errorRecordOfCaught> | undefined;
-      }[] = [];
-      for (const part of cycleParts) {
-        const error = maps?.[part].error;
-        const endedEarly = error && errorRecordOfCaught(error);
-        if (endedEarly !== undefined)
-          log.warn('a map ended early', { cycleId, part, reason: endedEarly.message });
-        for (const item of await getJson(work, cycleListName(cycleId, part), CycleList))
-          items.push({ item, endedEarly });
+export const reportCycleStep = defineKeptLoop(
+  cycleSteps,
+  'report-cycle',
+  {
+    input: ReportCycleInput,
+    state: CycleSum,
+    keptAs: ({ cycleId }) => `cycles/${cycleId}/sum.json`,
+    handOnBeforeMs,
+  },
+  async (services, { plan, type, cycleId, maps }, { before = nothingAdded, shouldStop, count }) => {
+    const { catalog, work, log } = services;
+    const items: {
+      item: CycleList[number];
+      endedEarly: ReturnType<typeof errorRecordOfCaught> | undefined;
+    }[] = [];
+    for (const part of cycleParts) {
+      const error = maps?.[part].error;
+      const endedEarly = error && errorRecordOfCaught(error);
+      if (endedEarly !== undefined)
+        log.warn('a map ended early', { cycleId, part, reason: endedEarly.message });
+      for (const item of await getJson(work, cycleListName(cycleId, part), CycleList))
+        items.push({ item, endedEarly });
+    }
+    let sum = before;
+    for (let isFirst = true; sum.next < items.length; isFirst = false) {
+      if (!isFirst && shouldStop()) {
+        log.info('looked at a part of the cycle', { cycleId, resources: sum.next });
+        return { done: false, state: sum } as const;
       }
-      let sum = (await findJson(work, cycleSumName(cycleId), CycleSum)) ?? nothingAdded();
-      for (let isFirst = true; sum.next < items.length; isFirst = false) {
-        if (!isFirst && context.getRemainingTimeInMillis() < handOnBeforeMs) {
-          await putJson(work, cycleSumName(cycleId), sum);
-          log.info('looked at a part of the cycle', { cycleId, resources: sum.next });
-          return { done: false };
-        }
-        const group = items.slice(sum.next, sum.next + groupSize);
-        for await (const outcome of mapConcurrent(group, lookupsAtOnce, async ({ item, endedEarly }) =>
-          findOutcome(catalog, item, type, endedEarly),
-        )) {
-          const { arn, state, reason } = outcome;
-          if (state === 'degraded') log.warn('the resource is degraded', { resource: arn, reason });
-          sum = add(sum, outcome);
-        }
+      const group = items.slice(sum.next, sum.next + groupSize);
+      for await (const outcome of mapConcurrent(group, lookupsAtOnce, async ({ item, endedEarly }) =>
+        findOutcome(catalog, item, type, endedEarly),
+      )) {
+        const { arn, state, reason } = outcome;
+        if (state === 'degraded') log.warn('the resource is degraded', { resource: arn, reason });
+        sum = add(sum, outcome);
       }
-      const { report, failed } = sum;
-      count(
-        bothMetrics(plan, {
-          CycleFailures: report.failed > 0 ? 1 : 0,
-          CyclesCompleted: report.failed > 0 ? 0 : 1,
-          ResourcesCompleted: report.completed,
-          ResourcesWithWarnings: report.warnings,
-          ResourcesDegraded: report.degraded,
-          ResourcesFailed: report.failed,
-          ReadBytes: report.readBytes,
-          StoredBytes: report.storedBytes,
-        }),
-      );
-      log.info('the cycle ended', { cycleId, ...report });
-      if (report.failed > 0) throw new CycleFailedError(plan, items.length, report.failed, failed);
-      return { done: true, ...report };
-    },
-  );
-}
+    }
+    const { report, failed } = sum;
+    count(
+      bothMetrics(plan, {
+        CycleFailures: report.failed > 0 ? 1 : 0,
+        CyclesCompleted: report.failed > 0 ? 0 : 1,
+        ResourcesCompleted: report.completed,
+        ResourcesWithWarnings: report.warnings,
+        ResourcesDegraded: report.degraded,
+        ResourcesFailed: report.failed,
+        ReadBytes: report.readBytes,
+        StoredBytes: report.storedBytes,
+      }),
+    );
+    log.info('the cycle ended', { cycleId, ...report });
+    if (report.failed > 0) throw new CycleFailedError(plan, items.length, report.failed, failed);
+    return { done: true, ...report } as const;
+  },
+);
 
 function add({ next, report, failed }: CycleSum, outcome: ResourceOutcome): CycleSum {
   const { arn, state, reason, readBytes, storedBytes } = outcome;
@@ -144,13 +143,4 @@ function add({ next, report, failed }: CycleSum, outcome: ResourceOutcome): Cycl
     },
     failed: isNamed ? [...failed, { arn, reason }] : failed,
   };
-}
-
-function nothingAdded(): CycleSum {
-  const counts = { completed: 0, warnings: 0, degraded: 0, failed: 0, skipped: 0 };
-  return { next: 0, report: { ...counts, readBytes: 0, storedBytes: 0 }, failed: [] };
-}
-
-function cycleSumName(cycleId: string): string {
-  return `cycles/${cycleId}/sum.json`;
 }

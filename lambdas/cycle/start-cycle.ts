@@ -1,10 +1,9 @@
-import type { StateMachine } from '@holdfast/aws';
-import { getPlan, type Plans, widestDue } from '@holdfast/engine/model';
+import { getPlan, widestDue } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { defineStep } from '../runtime/define-step.ts';
 import { cycleFields } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
 import { cycleIdOf } from './cycle-id.ts';
+import { cycleSteps } from './steps.ts';
 
 /** What EventBridge Scheduler sends; a person who starts a cycle by hand sends the same. */
 const StartCycleInput = z.object({
@@ -21,13 +20,12 @@ export interface StartCycleOutput {
 }
 
 /** Starts the cycle of a due time, once, unless a wider one of the same plan is due at that minute. */
-export function makeHandler(deps: {
-  readonly plans: Plans;
-  readonly cycles: Pick<StateMachine, 'start'>;
-  readonly log: Logger;
-}): StepHandler<StartCycleOutput> {
-  const { plans, cycles, log } = deps;
-  return defineHandler('start-cycle', StartCycleInput, async (input) => {
+export const startCycleStep = defineStep(
+  cycleSteps,
+  'start-cycle',
+  StartCycleInput,
+  async (services, input): Promise<StartCycleOutput> => {
+    const { plans, machines, log } = services;
     const { type } = input;
     const plan = getPlan(plans, input.plan);
     const scheduledAt = new Date(input.scheduledAt);
@@ -38,7 +36,7 @@ export function makeHandler(deps: {
       return { cycleId, outcome: 'left-to-wider' };
     }
     // Every delivery must send the same text, or Step Functions takes it for another execution.
-    const outcome = await cycles.start(cycleId, {
+    const outcome = await machines.cycle.start(cycleId, {
       plan: plan.name,
       type,
       scheduledAt: scheduledAt.toISOString(),
@@ -46,5 +44,5 @@ export function makeHandler(deps: {
     });
     log.info(outcome === 'started' ? 'started the cycle' : 'the cycle was started before', { cycleId });
     return { cycleId, outcome };
-  });
-}
+  },
+);

@@ -8,13 +8,12 @@ import {
   releaseHold,
   releasePoints,
   setHold,
-  type HoldServices,
 } from '@holdfast/engine';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { defineLoop } from '../runtime/define-step.ts';
 import { resourceArn } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { OpenKeys } from '../runtime/open-vault-once.ts';
+import type { StepServices } from '../runtime/services.ts';
+import { holdSteps } from './steps.ts';
 
 /** A call hands on to the next one when less than this is left. Milliseconds. */
 const handOnBeforeMs = 120_000;
@@ -43,12 +42,9 @@ const HoldRequest = z.discriminatedUnion('action', [
 /** What all calls so far did. */
 const HoldState = z.object({ isContinued: z.literal(true), points: z.int(), gone: z.int() });
 
-const HoldInput = z.object({
-  request: HoldRequest,
-  execution: z.string(),
-  /** Null in the first call. */
-  state: HoldState.nullish(),
-});
+const HoldInput = z.object({ request: HoldRequest, execution: z.string() });
+
+type Services = StepServices<(typeof holdSteps)['hold-points']['needs']>;
 
 /** Where the work stands. `failures` are points that could not be held or released; maintenance tries again daily. */
 export type HoldOutput =
@@ -63,53 +59,54 @@ export type HoldOutput =
     };
 
 /** Sets or releases one legal hold, as far as the time of one call goes. A repeated call does the same again. */
-export function makeHandler(deps: {
-  readonly services: HoldServices;
-  readonly openKeys: OpenKeys;
-  readonly log: Logger;
-}): StepHandler<HoldOutput> {
-  const { services, openKeys, log } = deps;
-  return defineHandler('hold-points', HoldInput, async (input, context) => {
-    const { request, execution, state } = input;
-    const shouldStop = () => context.getRemainingTimeInMillis() < handOnBeforeMs;
+export const holdPointsStep = defineLoop(
+  holdSteps,
+  'hold-points',
+  { input: HoldInput, state: HoldState, handOnBeforeMs },
+  async (services, { request, execution }, { before, shouldStop }): Promise<HoldOutput> => {
     const id = request.action === 'release' ? request.hold : holdIdOf(execution);
     const did =
       request.action === 'set'
-        ? await set(id, request, { shouldStop, isContinued: state?.isContinued === true })
-        : await release(id, request, { shouldStop });
+        ? await set(services, id, request, { shouldStop, isContinued: before !== undefined })
+        : await release(services, id, request, { shouldStop });
     const { failures } = did;
-    const points = (state?.points ?? 0) + did.points;
-    const gone = (state?.gone ?? 0) + did.gone;
+    const points = (before?.points ?? 0) + did.points;
+    const gone = (before?.gone ?? 0) + did.gone;
     if (!did.done) return { done: false, state: { isContinued: true, points, gone } };
-    log.info(`the hold was ${request.action === 'set' ? 'set' : 'released'}`, { hold: id, points, gone });
+    services.log.info(`the hold was ${request.action === 'set' ? 'set' : 'released'}`, {
+      hold: id,
+      points,
+      gone,
+    });
     return { done: true, hold: id, action: request.action, points, gone, failures };
-  });
+  },
+);
+async function set(
+  services: Services,
+  id: HoldId,
+  { scope, by, reason }: Extract<z.infer<typeof HoldRequest>, { action: 'set' }>,
+  options: Parameters<typeof applyHold>[3],
+) {
+  const hold = await setHold(services, { holdId: id, scope, setBy: by, reason });
+  const report = await applyHold(services, await services.openKeys(), hold, options);
+  const { done, held: points, gone, damaged } = report;
+  return { done, points, gone, failures: addFailures(report.failures, damaged) };
+}
 
-  async function set(
-    id: HoldId,
-    { scope, by, reason }: Extract<z.infer<typeof HoldRequest>, { action: 'set' }>,
-    options: Parameters<typeof applyHold>[3],
-  ) {
-    const hold = await setHold(services, { holdId: id, scope, setBy: by, reason });
-    const report = await applyHold(services, await openKeys(), hold, options);
-    const { done, held: points, gone, damaged } = report;
-    return { done, points, gone, failures: addFailures(report.failures, damaged) };
-  }
-
-  async function release(
-    id: HoldId,
-    { by, reason }: Extract<z.infer<typeof HoldRequest>, { action: 'release' }>,
-    options: Parameters<typeof releasePoints>[3],
-  ) {
-    await releaseHold(services, { holdId: id, releasedBy: by, reason });
-    const { released, failures, done } = await releasePoints(
-      services,
-      await openKeys(),
-      new Set([id]),
-      options,
-    );
-    return { done, points: released, gone: 0, failures };
-  }
+async function release(
+  services: Services,
+  id: HoldId,
+  { by, reason }: Extract<z.infer<typeof HoldRequest>, { action: 'release' }>,
+  options: Parameters<typeof releasePoints>[3],
+) {
+  await releaseHold(services, { holdId: id, releasedBy: by, reason });
+  const { released, failures, done } = await releasePoints(
+    services,
+    await services.openKeys(),
+    new Set([id]),
+    options,
+  );
+  return { done, points: released, gone: 0, failures };
 }
 
 /** An execution is one hold, however often its steps run. */

@@ -1,30 +1,19 @@
-import type { Ec2Images } from '@holdfast/aws';
-import {
-  commitPoint,
-  getRunPlan,
-  type PointContent,
-  StoreUnavailableError,
-  type WriteServices,
-} from '@holdfast/engine';
+import { commitPoint, getRunPlan, type PointContent, StoreUnavailableError } from '@holdfast/engine';
 import * as z from 'zod';
 import { snapshotProgress } from './snapshot-progress.ts';
 import { type CommittedOutput, committedOutputOf } from '../protect/committed-output.ts';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { defineStep } from '../runtime/define-step.ts';
 import { runId } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { OpenKeys } from '../runtime/open-vault-once.ts';
 import { ImageRecords, type TakenImage } from './image-record.ts';
+import { imageSteps } from './steps.ts';
 
 /** Commits the point of an image: its snapshots, and the machine that they were taken of. */
-export function makeHandler(deps: {
-  readonly services: WriteServices;
-  readonly openKeys: OpenKeys;
-  readonly images: Pick<Ec2Images, 'describeSnapshots'>;
-  readonly log: Logger;
-}): StepHandler<CommittedOutput> {
-  const { services, openKeys, images, log } = deps;
-  const { work, clock } = services;
-  return defineHandler('commit-image', z.object({ runId }), async (input) => {
+export const commitImageStep = defineStep(
+  imageSteps,
+  'commit-image',
+  z.object({ runId }),
+  async (services, input): Promise<CommittedOutput> => {
+    const { openKeys, images, log, work, clock } = services;
     const run = await getRunPlan(work, input.runId);
     const committed = await commitPoint(services, await openKeys(), run, async () => {
       const taken = await new ImageRecords(work, run.runId).getTaken();
@@ -38,8 +27,8 @@ export function makeHandler(deps: {
     const output = committedOutputOf(committed);
     log.info('committed the image', { ...output });
     return output;
-  });
-}
+  },
+);
 
 /** Nothing of an image lies in the vault yet but its root: EC2 keeps the blocks. */
 function contentOf({ image }: TakenImage): PointContent {

@@ -1,40 +1,17 @@
-import type { Ec2Images, Ec2Snapshot } from '@holdfast/aws';
-import {
-  aliveUntil,
-  BackupError,
-  getRunPlan,
-  newId,
-  type RunId,
-  type RunPlan,
-  type WriteServices,
-} from '@holdfast/engine';
+import type { Ec2Snapshot } from '@holdfast/aws';
+import { aliveUntil, BackupError, getRunPlan, newId, type RunId, type RunPlan } from '@holdfast/engine';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { defineStep } from '../runtime/define-step.ts';
 import { runId } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
+import type { StepServices } from '../runtime/services.ts';
 import { isVisibleBy } from './visible-within.ts';
 import { chooseSnapshots } from './choose-snapshots.ts';
 import { type DescribedImage, describeImage, imageRecordOf } from './describe-image.ts';
 import { ATTEMPT_TAG, ImageRecords, RUN_TAG } from './image-record.ts';
 import { SnapshotNotVisibleYetError, SnapshotsBusyError } from './snapshot-errors.ts';
+import { imageSteps } from './steps.ts';
 
-/** What of EC2 taking snapshots needs. */
-type SnapshotTaker = Pick<
-  Ec2Images,
-  | 'getMachine'
-  | 'getVolume'
-  | 'createMachineSnapshots'
-  | 'createVolumeSnapshot'
-  | 'findSnapshots'
-  | 'removeSnapshot'
->;
-
-/** What taking snapshots needs. */
-export interface SnapshotDeps {
-  readonly services: Pick<WriteServices, 'work' | 'catalog' | 'clock' | 'random'>;
-  readonly images: SnapshotTaker;
-  readonly log: Logger;
-}
+type Services = StepServices<(typeof imageSteps)['snapshot-volumes']['needs']>;
 
 /** The snapshots that the run goes on with. */
 export interface SnapshotVolumesOutput {
@@ -48,10 +25,12 @@ export interface SnapshotVolumesOutput {
  * order is claimed before it is given; a repetition looks for what the claim may have led to, and orders again only
  * when nothing has shown for five minutes. Of several orders the oldest complete one counts, the rest is removed.
  */
-export function makeHandler(deps: SnapshotDeps): StepHandler<SnapshotVolumesOutput> {
-  const { services, images } = deps;
-  const { work, catalog, clock } = services;
-  return defineHandler('snapshot-volumes', z.object({ runId }), async (input) => {
+export const snapshotVolumesStep = defineStep(
+  imageSteps,
+  'snapshot-volumes',
+  z.object({ runId }),
+  async (services, input): Promise<SnapshotVolumesOutput> => {
+    const { images, work, catalog, clock } = services;
     await catalog.runs.touch(input.runId, aliveUntil(clock.now()));
     const run = await getRunPlan(work, input.runId);
     const records = new ImageRecords(work, run.runId);
@@ -71,27 +50,27 @@ export function makeHandler(deps: SnapshotDeps): StepHandler<SnapshotVolumesOutp
       if (claim?.isRefused === false && !isVisibleBy(clock.now(), claim.claimedAt)) {
         throw new SnapshotNotVisibleYetError(run.runId, claim.claimedAt);
       }
-      const ordered = await order(deps, records, run, image);
+      const ordered = await order(services, records, run, image);
       found = [...found, ...ordered];
       chosen = chooseSnapshots(ordered, volumeIds);
     }
     // A volume was attached or taken off since it was described: what was ordered is found again, and judged anew.
     if (chosen === undefined) throw new SnapshotNotVisibleYetError(run.runId, clock.now());
     // Before the choice is written down: a repetition that finds it has nothing left to do.
-    await removeOthers(deps, run, found, new Set(chosen.snapshotIds));
+    await removeOthers(services, run, found, new Set(chosen.snapshotIds));
     await records.putTaken({ takenAt: clock.now(), image: imageRecordOf(image, chosen.byVolume) });
     return outputOf(run, chosen.snapshotIds);
-  });
-}
+  },
+);
 
 async function order(
-  { services, images, log }: SnapshotDeps,
+  { images, log, clock, random }: Services,
   records: ImageRecords,
   run: RunPlan,
   { volumes, machine }: DescribedImage,
 ): Promise<Ec2Snapshot[]> {
-  const attempt = newId(services.random);
-  const claim = { attempt, claimedAt: services.clock.now(), isRefused: false };
+  const attempt = newId(random);
+  const claim = { attempt, claimedAt: clock.now(), isRefused: false };
   await records.putClaim(claim);
   const tags = { [RUN_TAG]: run.runId, [ATTEMPT_TAG]: attempt };
   const description = `Holdfast run ${run.runId}, plan ${run.plan}`;
@@ -126,7 +105,7 @@ async function order(
 }
 
 async function removeOthers(
-  { images, log }: SnapshotDeps,
+  { images, log }: Services,
   run: RunPlan,
   found: readonly Ec2Snapshot[],
   kept: ReadonlySet<string>,

@@ -1,12 +1,12 @@
-import type { Ec2Images } from '@holdfast/aws';
-import { expirePoints, type AuditLog, type Catalog, type ObjectStore, type PointRow } from '@holdfast/engine';
+import { expirePoints, type PointRow } from '@holdfast/engine';
 import { isImageKind } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
-import type { Logger } from '../runtime/logger.ts';
+import { addCounts } from '../runtime/add-counts.ts';
+import { defineLoop } from '../runtime/define-step.ts';
 import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance-fields.ts';
 import { RUN_TAG } from '../image/image-record.ts';
 import { removeSnapshots } from '../image/remove-snapshots.ts';
+import { maintenanceSteps } from './steps.ts';
 
 /** The next call goes on when less than this is left. Milliseconds. */
 const handOnBeforeMs = 120_000;
@@ -30,7 +30,6 @@ const ExpireInput = z.object({
   held: Held.optional().catch(undefined),
   /** What renewing did; absent when it failed as a whole. */
   renewed: z.array(Renewed).optional().catch(undefined),
-  state: ExpireState.nullish(),
 });
 
 /** `skipped`: nothing is removed on a day on which points could not be held or renewed, because they may be among those due. */
@@ -46,17 +45,12 @@ const nothing: ExpireState = { expired: 0, kept: 0, locked: 0, inUse: 0, snapsho
  * Removes points whose retention has ended, and the snapshots that they consist of. A point of whose snapshots somebody
  * has made an AMI stays, is counted, and is tried again every day.
  */
-export function makeHandler(deps: {
-  readonly store: ObjectStore;
-  readonly catalog: Catalog;
-  /** Told of every point before it goes. */
-  readonly audit: Pick<AuditLog, 'append'>;
-  readonly images: Pick<Ec2Images, 'findSnapshots' | 'removeSnapshot'>;
-  readonly log: Logger;
-}): StepHandler<ExpireOutput> {
-  const { store, catalog, audit, images, log } = deps;
-  return defineHandler('expire-points', ExpireInput, async (input, context) => {
-    const before = input.state ?? nothing;
+export const expirePointsStep = defineLoop(
+  maintenanceSteps,
+  'expire-points',
+  { input: ExpireInput, state: ExpireState, handOnBeforeMs },
+  async (services, input, { before = nothing, shouldStop }): Promise<ExpireOutput> => {
+    const { store, catalog, audit, images, log } = services;
     const { held, renewed } = input;
     const isHeld = held !== undefined && held.state.failures.count === 0;
     if (!isHeld || renewed === undefined || renewed.some(({ failures }) => failures.count > 0)) {
@@ -75,24 +69,17 @@ export function makeHandler(deps: {
       });
       if (!isImageKind(resourceKind)) return 'done';
       const ids = (await images.findSnapshots(RUN_TAG, runId)).map(({ snapshotId }) => snapshotId);
-      const { removed, inUse } = await removeSnapshots(deps, runId, ids);
+      const { removed, inUse } = await removeSnapshots(services, runId, ids);
       snapshots += removed;
       return inUse > 0 ? 'in-use' : 'done';
     };
-    const { done, ...report } = await expirePoints(
-      { store, catalog, beforeRemoval },
-      { shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs },
-    );
+    const { done, ...report } = await expirePoints({ store, catalog, beforeRemoval }, { shouldStop });
     const state = {
-      expired: before.expired + report.expired,
-      kept: before.kept + report.kept,
-      locked: before.locked + report.locked,
-      inUse: before.inUse + report.inUse,
-      snapshots: before.snapshots + snapshots,
+      ...addCounts(before, { ...report, snapshots }),
       failures: mergeFailures(before.failures, noteFailures(log, 'expiring', report.failures)),
     };
     const { expired, kept, locked, inUse } = state;
     log.info('removed points whose retention has ended', { expired, kept, locked, inUse });
     return { done, skipped: false, state };
-  });
-}
+  },
+);

@@ -1,15 +1,9 @@
-import {
-  listResourcesToRenew,
-  sweepPartitions,
-  type Catalog,
-  type ObjectStore,
-  type WorkStore,
-} from '@holdfast/engine';
+import { listResourcesToRenew, sweepPartitions } from '@holdfast/engine';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
-import type { Logger } from '../runtime/logger.ts';
+import { defineStep } from '../runtime/define-step.ts';
 import { maintenanceFile, maintenanceId } from './maintenance-fields.ts';
 import { putJson } from '../runtime/work-json.ts';
+import { maintenanceSteps } from './steps.ts';
 
 const PlanMaintenanceInput = z.object({ maintenanceId });
 
@@ -23,14 +17,12 @@ export interface PlanMaintenanceOutput {
 }
 
 /** Lists the resources that may have points to prolong, in partitions, and writes the lists into the work bucket. */
-export function makeHandler(deps: {
-  readonly store: Pick<ObjectStore, 'now'>;
-  readonly catalog: Catalog;
-  readonly work: WorkStore;
-  readonly log: Logger;
-}): StepHandler<PlanMaintenanceOutput> {
-  const { store, catalog, work, log } = deps;
-  return defineHandler('plan-maintenance', PlanMaintenanceInput, async (input) => {
+export const planMaintenanceStep = defineStep(
+  maintenanceSteps,
+  'plan-maintenance',
+  PlanMaintenanceInput,
+  async (services, input): Promise<PlanMaintenanceOutput> => {
+    const { store, catalog, work, log } = services;
     const now = await store.now();
     const lists = await listResourcesToRenew(catalog, now);
     for (const [partition, resources] of lists.entries())
@@ -43,8 +35,8 @@ export function makeHandler(deps: {
       partitions: Array.from({ length: sweepPartitions }, (_, partition) => partition),
       resources,
     };
-  });
-}
+  },
+);
 
 /** Where the list of a partition's resources lies. */
 export function resourcesFile(id: string, partition: number): string {

@@ -1,10 +1,10 @@
-import { reconcilePoints, type Catalog, type ObjectStore } from '@holdfast/engine';
+import { reconcilePoints } from '@holdfast/engine';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { addCounts } from '../runtime/add-counts.ts';
+import { defineLoop } from '../runtime/define-step.ts';
 import { resourceArn } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
 import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance-fields.ts';
-import type { OpenKeys } from '../runtime/open-vault-once.ts';
+import { maintenanceSteps } from './steps.ts';
 
 /** The next call goes on when less than this is left: the roots of one resource have to fit in. Milliseconds. */
 const handOnBeforeMs = 180_000;
@@ -24,7 +24,7 @@ const ReconcileState = z.object({
 });
 type ReconcileState = z.infer<typeof ReconcileState>;
 
-const ReconcileInput = z.object({ state: ReconcileState.nullish() });
+const nothing: ReconcileState = { roots: 0, recovered: 0, missing: 0, failures: noneFailed };
 
 /** Whether all roots, and all resources without any, have been compared. */
 export interface ReconcileOutput {
@@ -33,29 +33,25 @@ export interface ReconcileOutput {
 }
 
 /** Gives roots that the catalog does not know their rows back, and reports rows whose roots are gone. */
-export function makeHandler(deps: {
-  readonly store: ObjectStore;
-  readonly catalog: Catalog;
-  readonly openKeys: OpenKeys;
-  readonly log: Logger;
-}): StepHandler<ReconcileOutput> {
-  const { store, catalog, openKeys, log } = deps;
-  return defineHandler('reconcile-points', ReconcileInput, async ({ state }, context) => {
-    const before = state ?? { roots: 0, recovered: 0, missing: 0, failures: noneFailed };
+export const reconcilePointsStep = defineLoop(
+  maintenanceSteps,
+  'reconcile-points',
+  { input: z.object({}), state: ReconcileState, handOnBeforeMs },
+  async (services, _, { before = nothing, shouldStop }): Promise<ReconcileOutput> => {
+    const { store, catalog, openKeys, log } = services;
     const { report, next } = await reconcilePoints({ store, catalog }, await openKeys(), {
-      shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs,
+      shouldStop,
       from: before.next,
     });
     for (const pointId of report.missing.pointIds)
       log.warn('a point is not in the vault any more', { pointId });
     const after = {
-      roots: before.roots + report.roots,
-      recovered: before.recovered + report.recovered,
-      missing: before.missing + report.missing.count,
+      ...addCounts(before, { ...report, missing: report.missing.count }),
       failures: mergeFailures(before.failures, noteFailures(log, 'reconciling', report.failures)),
+      next,
     };
     const { roots, recovered, missing } = after;
     log.info('compared roots with the catalog', { roots, recovered, missing });
-    return { done: next === undefined, state: { ...after, next } };
-  });
-}
+    return { done: next === undefined, state: after };
+  },
+);

@@ -1,21 +1,17 @@
 import {
-  AuditLog,
   addRenewals,
   noRenewals,
   type PackId,
   type PointId,
   renewResource,
-  type RenewReport,
   type RenewServices,
   type RenewState as EngineState,
   type ResourceArn,
-  type WriteServices,
 } from '@holdfast/engine';
-import type { Plans } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { resourcesFile } from './plan-maintenance.ts';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
-import type { Logger } from '../runtime/logger.ts';
+import { addCounts } from '../runtime/add-counts.ts';
+import { defineLoop } from '../runtime/define-step.ts';
 import {
   Failures,
   maintenanceId,
@@ -24,8 +20,8 @@ import {
   noteFailures,
   partition,
 } from './maintenance-fields.ts';
-import type { OpenKeys } from '../runtime/open-vault-once.ts';
 import { getJson } from '../runtime/work-json.ts';
+import { maintenanceSteps } from './steps.ts';
 
 /** The next call goes on when less than this is left: a thousand packs have to fit in. Milliseconds. */
 const handOnBeforeMs = 180_000;
@@ -53,7 +49,7 @@ const RenewState = z.object({
 });
 type RenewState = z.infer<typeof RenewState>;
 
-const RenewInput = z.object({ maintenanceId, partition, state: RenewState.nullish() });
+const RenewInput = z.object({ maintenanceId, partition });
 const ResourceList = z.array(z.string().transform((text) => text as ResourceArn));
 
 /** Whether all resources of the partition have been looked at. */
@@ -75,27 +71,25 @@ const nothing: RenewState = {
 };
 
 /** Prolongs the points of one partition's resources that rules and holds keep. */
-export function makeHandler(deps: {
-  readonly services: WriteServices & Pick<RenewServices, 'catalog'>;
-  readonly plans: Plans;
-  readonly openKeys: OpenKeys;
-  readonly log: Logger;
-}): StepHandler<RenewOutput> {
-  const { services, plans, openKeys, log } = deps;
-  const { store, catalog, lockMode, work } = services;
-  const audit = new AuditLog(services);
-  const onProlonged: RenewServices['onProlonged'] = async ({ pointId, resourceArn }, expiresAt, reasons) => {
-    await audit.append({
-      chain: resourceArn,
-      id: `prolong ${pointId} ${expiresAt.toISOString()}`,
-      by: 'maintenance',
-      event: { kind: 'prolong', point: pointId, expiresAt: expiresAt.toISOString(), reasons: [...reasons] },
-    });
-  };
-  return defineHandler('renew-leases', RenewInput, async (input, context) => {
-    const before = input.state ?? nothing;
+export const renewLeasesStep = defineLoop(
+  maintenanceSteps,
+  'renew-leases',
+  { input: RenewInput, state: RenewState, handOnBeforeMs },
+  async (services, input, { before = nothing, shouldStop }): Promise<RenewOutput> => {
+    const { plans, openKeys, log, store, catalog, lockMode, work, audit } = services;
+    const onProlonged: RenewServices['onProlonged'] = async (
+      { pointId, resourceArn },
+      expiresAt,
+      reasons,
+    ) => {
+      await audit.append({
+        chain: resourceArn,
+        id: `prolong ${pointId} ${expiresAt.toISOString()}`,
+        by: 'maintenance',
+        event: { kind: 'prolong', point: pointId, expiresAt: expiresAt.toISOString(), reasons: [...reasons] },
+      });
+    };
     const resources = await getJson(work, resourcesFile(input.maintenanceId, input.partition), ResourceList);
-    const shouldStop = () => context.getRemainingTimeInMillis() < handOnBeforeMs;
     let { next } = before;
     let within: EngineState | undefined = before.within;
     let report = noRenewals;
@@ -113,7 +107,12 @@ export function makeHandler(deps: {
       next += 1;
     }
     for (const message of report.unreadable.messages) log.warn('damage', { reason: message });
-    const state = add(before, report, noteFailures(log, 'renewing', report.failures), next, within);
+    const state = {
+      ...addCounts(before, { ...report, unreadable: report.unreadable.count, next: 0 }),
+      failures: mergeFailures(before.failures, noteFailures(log, 'renewing', report.failures)),
+      next,
+      within,
+    };
     const { renewed, packs, tooLate, lostPacks } = state;
     log.info('renewed leases', {
       partition: input.partition,
@@ -124,26 +123,5 @@ export function makeHandler(deps: {
       lostPacks,
     });
     return { done: next >= resources.length, state };
-  });
-}
-
-function add(
-  before: RenewState,
-  report: RenewReport,
-  failures: Failures,
-  next: number,
-  within: EngineState | undefined,
-): RenewState {
-  return {
-    next,
-    within,
-    renewed: before.renewed + report.renewed,
-    packs: before.packs + report.packs,
-    rootsLocked: before.rootsLocked + report.rootsLocked,
-    tooLate: before.tooLate + report.tooLate,
-    lostPacks: before.lostPacks + report.lostPacks,
-    unreadable: before.unreadable + report.unreadable.count,
-    withoutPlan: before.withoutPlan + report.withoutPlan,
-    failures: mergeFailures(before.failures, failures),
-  };
-}
+  },
+);

@@ -1,11 +1,10 @@
 import * as z from 'zod';
-import type { StepHandler } from '../runtime/define-handler.ts';
-import { defineReportingHandler } from '../runtime/define-reporting-handler.ts';
+import { defineStep } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
 import { Failures } from './maintenance-fields.ts';
-import { metric, type Metrics } from '../runtime/metrics.ts';
+import { metric } from '../runtime/metrics.ts';
 import { MaintenanceFailedError } from './maintenance-failed-error.ts';
+import { maintenanceSteps } from './steps.ts';
 
 /** Absent of a partition that failed. */
 const count = z.int().nonnegative().default(0);
@@ -86,12 +85,11 @@ export interface ReportMaintenanceOutput {
  * Adds up a day's maintenance and publishes it. Ends with {@link MaintenanceFailedError} when a step failed, an item
  * could not be worked off, or damage was found: all else has been done by then.
  */
-export function makeHandler(deps: {
-  readonly metrics: Metrics;
-  readonly log: Logger;
-}): StepHandler<ReportMaintenanceOutput> {
-  const { log } = deps;
-  return defineReportingHandler('report-maintenance', ReportInput, deps, async (input, tell) => {
+export const reportMaintenanceStep = defineStep(
+  maintenanceSteps,
+  'report-maintenance',
+  ReportInput,
+  async (services, input, { count: tell }): Promise<ReportMaintenanceOutput> => {
     const report = add(input);
     const failed = failuresOf(input);
     tell([
@@ -105,7 +103,7 @@ export function makeHandler(deps: {
       metric('PointsWithoutSnapshots', report.pointsWithoutSnapshots),
       metric('MaintenanceFailures', failed.length > 0 ? 1 : 0),
     ]);
-    log.info('maintenance ended', { ...report });
+    services.log.info('maintenance ended', { ...report });
     if (failed.length > 0) throw new MaintenanceFailedError(failed);
     const { pointsMissing, packsDamaged, pointsUnreadable, pointsWithoutSnapshots } = report;
     if (pointsMissing + packsDamaged + pointsUnreadable + pointsWithoutSnapshots > 0) {
@@ -121,8 +119,8 @@ export function makeHandler(deps: {
       ]);
     }
     return report;
-  });
-}
+  },
+);
 
 function failuresOf(input: ReportInput): string[] {
   const { errors, expired } = input;

@@ -1,21 +1,17 @@
 import { hash } from 'node:crypto';
-import type { StateMachine } from '@holdfast/aws';
 import {
   decideRetention,
   largestUploadBytes,
-  type Catalog,
-  type ObjectStore,
   type RetentionDecision,
   type RunId,
-  type WorkStore,
   workThrough,
 } from '@holdfast/engine';
-import type { Plan, Plans } from '@holdfast/engine/model';
+import type { Plan } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { resourcesFile } from './plan-maintenance.ts';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { defineLoop } from '../runtime/define-step.ts';
 import { resourceArn } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
+import type { StepServices } from '../runtime/services.ts';
 import {
   Failures,
   maintenanceId,
@@ -25,6 +21,7 @@ import {
   partition,
 } from './maintenance-fields.ts';
 import { getJson } from '../runtime/work-json.ts';
+import { maintenanceSteps } from './steps.ts';
 
 /** A call hands on to the next one when less than this is left. Milliseconds. */
 const handOnBeforeMs = 60_000;
@@ -45,7 +42,9 @@ const nothing: z.infer<typeof StartState> = {
   tooLarge: 0,
   failures: noneFailed,
 };
-const StartInput = z.object({ maintenanceId, partition, state: StartState.nullish() });
+const StartInput = z.object({ maintenanceId, partition });
+
+type Services = StepServices<(typeof maintenanceSteps)['start-containers']['needs']>;
 
 /**
  * `waiting`: points that have to become containers, and for which no run was started today; `tooLarge`: those that no
@@ -62,17 +61,12 @@ export interface StartOutput {
  * generations, so nothing depends on when that is. A resource at work is passed over; a run that fails, or cannot be
  * started, is started anew the next day.
  */
-export function makeHandler(deps: {
-  readonly store: Pick<ObjectStore, 'now'>;
-  readonly catalog: Catalog;
-  readonly work: WorkStore;
-  readonly plans: Plans;
-  readonly protect: Pick<StateMachine, 'start'>;
-  readonly log: Logger;
-}): StepHandler<StartOutput> {
-  const { store, catalog, work, plans, protect, log } = deps;
-  return defineHandler('start-containers', StartInput, async (input, context) => {
-    const before = input.state ?? nothing;
+export const startContainersStep = defineLoop(
+  maintenanceSteps,
+  'start-containers',
+  { input: StartInput, state: StartState, handOnBeforeMs },
+  async (services, input, { before = nothing, shouldStop }): Promise<StartOutput> => {
+    const { store, catalog, work, plans, log } = services;
     const resources = await getJson(work, resourcesFile(input.maintenanceId, input.partition), ResourceList);
     const now = await store.now();
     let { next, started, waiting, tooLarge } = before;
@@ -96,13 +90,14 @@ export function makeHandler(deps: {
             });
           }
           // The newest comes first.
-          const chosen = await choose(due.toReversed(), now);
-          if (plan === undefined || chosen === undefined || !(await start(chosen, plan, now))) return;
+          const chosen = await choose(services, due.toReversed(), now);
+          if (plan === undefined || chosen === undefined || !(await start(services, chosen, plan, now)))
+            return;
           started += 1;
           waiting -= 1;
         },
       },
-      { shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs },
+      { shouldStop },
     );
     const state = {
       next,
@@ -113,40 +108,45 @@ export function makeHandler(deps: {
     };
     log.info('started containers', { partition: input.partition, next, started, waiting, tooLarge });
     return { done, state };
+  },
+);
+/** The oldest that did not fail yesterday, so that one that always fails does not keep the others waiting. */
+async function choose(
+  { catalog }: Services,
+  oldestFirst: readonly RetentionDecision[],
+  now: Date,
+): Promise<RetentionDecision | undefined> {
+  for (const decision of oldestFirst) {
+    const yesterday = await catalog.runs.find(runIdOf(decision, new Date(now.getTime() - dayMs)));
+    if (yesterday?.state !== 'failed') return decision;
+  }
+  return oldestFirst[0];
+}
+
+async function start(
+  { catalog, machines, log }: Services,
+  decision: RetentionDecision,
+  plan: Plan,
+  now: Date,
+): Promise<boolean> {
+  const { point, keepUntil } = decision;
+  const resource = await catalog.resources.find(point.resourceArn);
+  if (resource?.lastRunState === 'open' || resource?.lastRunState === 'cancelling') return false;
+  const runId = runIdOf(decision, now);
+  await machines.protect.start(runId, {
+    resourceArn: point.resourceArn,
+    kind: point.resourceKind,
+    plan: plan.name,
+    type: 'synthetic-full',
+    runId,
+    container: {
+      pointId: point.pointId,
+      keepUntil: keepUntil.toISOString(),
+      archiveClass: plan.retention.archiveClass,
+    },
   });
-
-  /** The oldest that did not fail yesterday, so that one that always fails does not keep the others waiting. */
-  async function choose(
-    oldestFirst: readonly RetentionDecision[],
-    now: Date,
-  ): Promise<RetentionDecision | undefined> {
-    for (const decision of oldestFirst) {
-      const yesterday = await catalog.runs.find(runIdOf(decision, new Date(now.getTime() - dayMs)));
-      if (yesterday?.state !== 'failed') return decision;
-    }
-    return oldestFirst[0];
-  }
-
-  async function start(decision: RetentionDecision, plan: Plan, now: Date): Promise<boolean> {
-    const { point, keepUntil } = decision;
-    const resource = await catalog.resources.find(point.resourceArn);
-    if (resource?.lastRunState === 'open' || resource?.lastRunState === 'cancelling') return false;
-    const runId = runIdOf(decision, now);
-    await protect.start(runId, {
-      resourceArn: point.resourceArn,
-      kind: point.resourceKind,
-      plan: plan.name,
-      type: 'synthetic-full',
-      runId,
-      container: {
-        pointId: point.pointId,
-        keepUntil: keepUntil.toISOString(),
-        archiveClass: plan.retention.archiveClass,
-      },
-    });
-    log.info('makes a container', { runId, point: point.pointId, keepUntil: keepUntil.toISOString() });
-    return true;
-  }
+  log.info('makes a container', { runId, point: point.pointId, keepUntil: keepUntil.toISOString() });
+  return true;
 }
 
 /** A repeated call asks for the same run; the next day is another attempt. */

@@ -1,9 +1,8 @@
-import type { Ec2Images, Ec2Snapshot } from '@holdfast/aws';
+import type { Ec2Snapshot } from '@holdfast/aws';
 import {
   addFailures,
   workThrough,
   type Catalog,
-  type Clock,
   type PointRow,
   type RunId,
   type RunRow,
@@ -12,10 +11,11 @@ import {
 import { isImageKind, safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { removeSnapshots } from '../image/remove-snapshots.ts';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
-import type { Logger } from '../runtime/logger.ts';
+import { defineStep } from '../runtime/define-step.ts';
+import type { StepServices } from '../runtime/services.ts';
 import { type Failures, noteFailures } from './maintenance-fields.ts';
 import { RUN_TAG } from '../image/image-record.ts';
+import { maintenanceSteps } from './steps.ts';
 
 const dayMs = 86_400_000;
 const runsAtOnce = 4;
@@ -39,17 +39,15 @@ export interface SweepSnapshotsOutput {
  * snapshots of image runs that failed: older than some days, of a run that is over, and of which the
  * catalog has no point. Whoever is not sure keeps: snapshots of a run that the catalog does not know are counted only.
  */
-export function makeHandler(deps: {
-  readonly catalog: Catalog;
-  readonly images: Pick<Ec2Images, 'findTaggedSnapshots' | 'removeSnapshot'>;
-  readonly clock: Clock;
-  readonly log: Logger;
-}): StepHandler<SweepSnapshotsOutput> {
-  const { catalog, images, clock, log } = deps;
-  return defineHandler('sweep-snapshots', z.unknown(), async () => {
+export const sweepSnapshotsStep = defineStep(
+  maintenanceSteps,
+  'sweep-snapshots',
+  z.unknown(),
+  async (services): Promise<SweepSnapshotsOutput> => {
+    const { catalog, images, clock, log } = services;
     const before = new Date(clock.now().getTime() - safety.strayStaysDays * dayMs);
     const tagged = await images.findTaggedSnapshots(RUN_TAG);
-    const points = await notePoints(deps, tagged);
+    const points = await notePoints(services, tagged);
     const old = tagged.filter(({ startedAt }) => startedAt < before);
     const counts = { removed: 0, unknown: 0, inUse: 0 };
     const { failures } = await workThrough(
@@ -66,7 +64,7 @@ export function makeHandler(deps: {
           }
           if (!(await isLeftOver(catalog, run))) return;
           const ids = snapshots.map(({ snapshotId }) => snapshotId);
-          const { removed, inUse } = await removeSnapshots(deps, runId, ids);
+          const { removed, inUse } = await removeSnapshots(services, runId, ids);
           counts.removed += removed;
           counts.inUse += inUse;
         },
@@ -76,12 +74,12 @@ export function makeHandler(deps: {
     const all = addFailures(points.failures, failures);
     const noted = noteFailures(log, 'sweeping snapshots', all);
     return { ...counts, pointsLacking: points.lacking, failures: noted };
-  });
-}
+  },
+);
 
 /** @returns how many points lack snapshots, and those of which it could not be noted. */
 async function notePoints(
-  { catalog, clock, log }: Parameters<typeof makeHandler>[0],
+  { catalog, clock, log }: StepServices<(typeof maintenanceSteps)['sweep-snapshots']['needs']>,
   tagged: readonly Ec2Snapshot[],
 ): Promise<{ readonly lacking: number; readonly failures: StepFailures }> {
   const now = clock.now();

@@ -1,9 +1,9 @@
-import { verifySample, type Catalog, type ObjectStore } from '@holdfast/engine';
+import { verifySample } from '@holdfast/engine';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
-import type { Logger } from '../runtime/logger.ts';
+import { addCounts } from '../runtime/add-counts.ts';
+import { defineLoop } from '../runtime/define-step.ts';
 import { Failures, mergeFailures, noneFailed, noteFailures, partition } from './maintenance-fields.ts';
-import type { OpenKeys } from '../runtime/open-vault-once.ts';
+import { maintenanceSteps } from './steps.ts';
 
 /** The next call goes on when less than this is left: packs that were begun have to fit in. Milliseconds. */
 const handOnBeforeMs = 180_000;
@@ -19,7 +19,7 @@ const VerifyState = z.object({
 });
 type VerifyState = z.infer<typeof VerifyState>;
 
-const VerifyInput = z.object({ partition, startedAt: z.iso.datetime(), state: VerifyState.nullish() });
+const VerifyInput = z.object({ partition, startedAt: z.iso.datetime() });
 
 /** Whether the sample of the partition has been verified. */
 export interface VerifyOutput {
@@ -37,29 +37,22 @@ const nothing: VerifyState = {
 };
 
 /** Verifies the part of one partition whose day it is. Damage is an answer; the report raises the alarm. */
-export function makeHandler(deps: {
-  readonly store: ObjectStore;
-  readonly catalog: Catalog;
-  readonly openKeys: OpenKeys;
-  readonly log: Logger;
-}): StepHandler<VerifyOutput> {
-  const { store, catalog, openKeys, log } = deps;
-  return defineHandler('verify-sample', VerifyInput, async (input, context) => {
-    const before = input.state ?? nothing;
+export const verifySampleStep = defineLoop(
+  maintenanceSteps,
+  'verify-sample',
+  { input: VerifyInput, state: VerifyState, handOnBeforeMs },
+  async (services, input, { before = nothing, shouldStop }): Promise<VerifyOutput> => {
+    const { store, catalog, openKeys, log } = services;
     const { report, state: next } = await verifySample({ store, catalog }, await openKeys(), {
       partition: input.partition,
       day: new Date(input.startedAt),
-      shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs,
+      shouldStop,
       state: before.next,
     });
     for (const message of report.messages) log.warn('damage', { reason: message });
     const state = {
+      ...addCounts(before, report),
       next,
-      packs: before.packs + report.packs,
-      bytes: before.bytes + report.bytes,
-      resources: before.resources + report.resources,
-      passedOver: before.passedOver + report.passedOver,
-      damaged: before.damaged + report.damaged,
       failures: mergeFailures(before.failures, noteFailures(log, 'verifying', report.failures)),
     };
     const { packs, bytes, resources, passedOver, damaged } = state;
@@ -72,5 +65,5 @@ export function makeHandler(deps: {
       damaged,
     });
     return { done: next === undefined, state };
-  });
-}
+  },
+);

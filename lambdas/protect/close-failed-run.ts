@@ -1,5 +1,5 @@
 import { type Catalog, type Clock, failRun, type RunRow } from '@holdfast/engine';
-import type { Count } from '../runtime/define-reporting-handler.ts';
+import type { Count } from '../runtime/define-step.ts';
 import { bothMetrics, metric } from '../runtime/metrics.ts';
 
 /** Whether somebody still has to close a run. */

@@ -1,16 +1,9 @@
-import {
-  commitPoint,
-  consolidatePoint,
-  getRunPlan,
-  type PointId,
-  type WriteServices,
-} from '@holdfast/engine';
+import { commitPoint, consolidatePoint, getRunPlan, type PointId } from '@holdfast/engine';
 import * as z from 'zod';
 import { type CommittedOutput, committedOutputOf } from './committed-output.ts';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { defineLoop } from '../runtime/define-step.ts';
 import { runId } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { OpenKeys } from '../runtime/open-vault-once.ts';
+import { protectSteps } from './steps.ts';
 
 /**
  * A call hands on to the next one when less than this is left: the chunks that are being read, the part that is going up
@@ -18,28 +11,24 @@ import type { OpenKeys } from '../runtime/open-vault-once.ts';
  */
 const handOnBeforeMs = 240_000;
 
-/** `state` is always null: where the work stands lies in the work bucket. */
-const ConsolidateInput = z.object({ runId, state: z.null().optional() });
-
 /** Whether the container is complete, and its point committed. */
 export type ConsolidateOutput =
   | { readonly done: false; readonly state: null }
   | ({ readonly done: true; readonly pointId: PointId } & Partial<CommittedOutput>);
 
 /** Writes a synthetic full, as far as the time of one call goes, and in the end commits it. */
-export function makeHandler(deps: {
-  readonly services: WriteServices;
-  readonly openKeys: OpenKeys;
-  readonly log: Logger;
-}): StepHandler<ConsolidateOutput> {
-  const { services, openKeys, log } = deps;
-  return defineHandler('consolidate-point', ConsolidateInput, async (input, context) => {
+export const consolidatePointStep = defineLoop(
+  protectSteps,
+  'consolidate-point',
+  // Where the work stands lies in the work bucket.
+  { input: z.object({ runId }), state: z.null(), handOnBeforeMs },
+  async (services, input, { shouldStop }): Promise<ConsolidateOutput> => {
+    const { openKeys, log } = services;
     const row = await services.catalog.runs.find(input.runId);
     // The answer of the call that committed was lost.
     if (row?.pointId !== undefined) return { done: true, runId: input.runId, pointId: row.pointId };
     const run = await getRunPlan(services.work, input.runId);
     const keys = await openKeys();
-    const shouldStop = () => context.getRemainingTimeInMillis() < handOnBeforeMs;
     const step = await consolidatePoint(services, keys, run, { shouldStop });
     if (!step.done) {
       log.info('wrote a part of the container', { runId: run.runId });
@@ -50,5 +39,5 @@ export function makeHandler(deps: {
     const output = committedOutputOf(committed);
     log.info('committed the synthetic full', { ...output });
     return { done: true, ...output };
-  });
-}
+  },
+);

@@ -1,11 +1,9 @@
-import type { Catalog, Clock, RunRow } from '@holdfast/engine';
+import type { RunRow } from '@holdfast/engine';
 import * as z from 'zod';
-import type { StepHandler } from '../runtime/define-handler.ts';
-import { defineReportingHandler } from '../runtime/define-reporting-handler.ts';
+import { defineStep } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught, runId } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { Metrics } from '../runtime/metrics.ts';
 import { closeFailedRun, countCycleFailure, isOpen } from './close-failed-run.ts';
+import { protectSteps } from './steps.ts';
 
 /** Whatever the state was when a step failed: nothing in it is certain. */
 const FailRunInput = z
@@ -28,21 +26,19 @@ export interface FailRunOutput {
  * Closes a run that failed, so that its resource is free for the next one, and counts the failure once: a run that is
  * closed already has been counted. For a cycle that failed, or a run that was never opened, there is nothing to close.
  */
-export function makeHandler(deps: {
-  readonly catalog: Catalog;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-}): StepHandler<FailRunOutput> {
-  const { catalog, log } = deps;
-  return defineReportingHandler('fail-run', FailRunInput, deps, async (input, count) => {
+export const failRunStep = defineStep(
+  protectSteps,
+  'fail-run',
+  FailRunInput,
+  async (services, input, { count }): Promise<FailRunOutput> => {
+    const { catalog, log } = services;
     const error = errorRecordOfCaught(input.error ?? { Error: 'Error', Cause: '' });
     const run = input.runId && (await catalog.runs.find(input.runId));
     if (run !== undefined && !isOpen(run)) {
       log.info('the run was closed before', { runId: run.runId, state: run.state });
       return { state: run.state, error: run.error ?? error };
     }
-    const closed = run && (await closeFailedRun(deps, count, run, error));
+    const closed = run && (await closeFailedRun(services, count, run, error));
     if (closed === undefined) countCycleFailure(count, input.plan);
     log.warn(run === undefined ? 'failed without a run' : 'closed the run', {
       runId: input.runId,
@@ -53,5 +49,5 @@ export function makeHandler(deps: {
       reason: error.message,
     });
     return { ...(closed && { state: closed.state }), error: closed?.error ?? error };
-  });
-}
+  },
+);

@@ -1,13 +1,12 @@
 import {
-  type FileSource,
   InvalidInputError,
   isPointId,
+  type ObjectStore,
   openRun,
   type ResourceArn,
   type ResourceRow,
   RunClosedError,
   type RunId,
-  type WriteServices,
 } from '@holdfast/engine';
 import {
   ArchiveClass,
@@ -15,15 +14,14 @@ import {
   getPlan,
   isImageKind,
   type Plan,
-  type Plans,
   ResourceKind,
 } from '@holdfast/engine/model';
 import { storageClassOf } from '@holdfast/aws';
 import * as z from 'zod';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
+import { defineStep } from '../runtime/define-step.ts';
 import { resourceArn, runId } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
 import { skipReason } from './skip-reason.ts';
+import { protectSteps } from './steps.ts';
 
 const dayMs = 86_400_000;
 
@@ -62,17 +60,12 @@ export interface OpenRunOutput {
 }
 
 /** Opens a run and says how it goes on. A run that has completed already, or has nothing to do, is skipped. */
-export function makeHandler(deps: {
-  readonly services: WriteServices;
-  readonly plans: Plans;
-  readonly openSource: (
-    resource: { readonly arn: ResourceArn; readonly kind: ResourceRow['kind'] },
-    plan: Plan,
-  ) => Pick<FileSource, 'now'>;
-  readonly log: Logger;
-}): StepHandler<OpenRunOutput> {
-  const { services, plans, openSource, log } = deps;
-  return defineHandler('open-run', OpenRunInput, async (input) => {
+export const openRunStep = defineStep(
+  protectSteps,
+  'open-run',
+  OpenRunInput,
+  async (services, input): Promise<OpenRunOutput> => {
+    const { plans, openSource, log } = services;
     const { resourceArn: arn, kind, type } = input;
     const answer = { runId: input.runId, resourceArn: arn, kind };
     const plan = getPlan(plans, input.plan);
@@ -91,7 +84,7 @@ export function makeHandler(deps: {
       resourceKind: kind,
       plan: plan.name,
       type,
-      ...(await retentionOf(input, plan)),
+      ...(await retentionOf(services.store, input, plan)),
       readTags: plan.readTags,
       execution: input.execution,
       sourceNow: async () => timeOf.now(),
@@ -106,17 +99,20 @@ export function makeHandler(deps: {
     const changed = decided.typeReason === undefined ? {} : { reason: decided.typeReason };
     log.info('opened the run', { runId: input.runId, resource: arn, mode, type: decided.type, ...changed });
     return { ...answer, mode, type: decided.type, ...changed };
-  });
-
-  /** How long the point is kept; a container for as long as the point that it is made of should be. */
-  async function retentionOf({ container: asked }: z.infer<typeof OpenRunInput>, plan: Plan) {
-    if (asked === undefined) return { keepDays: plan.retention.keepDays };
-    const { pointId, keepUntil, archiveClass } = asked;
-    const keepDays = (keepUntil.getTime() - (await services.store.now()).getTime()) / dayMs;
-    if (keepDays <= 0)
-      throw new InvalidInputError(
-        `container ${pointId} should be kept until ${keepUntil.toISOString()}, which is over`,
-      );
-    return { keepDays, container: { pointId, storageClass: storageClassOf(archiveClass) } };
-  }
+  },
+);
+/** How long the point is kept; a container for as long as the point that it is made of should be. */
+async function retentionOf(
+  store: ObjectStore,
+  { container: asked }: z.infer<typeof OpenRunInput>,
+  plan: Plan,
+) {
+  if (asked === undefined) return { keepDays: plan.retention.keepDays };
+  const { pointId, keepUntil, archiveClass } = asked;
+  const keepDays = (keepUntil.getTime() - (await store.now()).getTime()) / dayMs;
+  if (keepDays <= 0)
+    throw new InvalidInputError(
+      `container ${pointId} should be kept until ${keepUntil.toISOString()}, which is over`,
+    );
+  return { keepDays, container: { pointId, storageClass: storageClassOf(archiveClass) } };
 }

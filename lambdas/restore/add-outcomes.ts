@@ -1,5 +1,6 @@
 import { joinKept, type RestoreOutcome, UnkeptFacts } from '@holdfast/engine';
 import type { ShardOutcome } from '@holdfast/engine/model';
+import { addCounts } from '../runtime/add-counts.ts';
 
 /** What two calls made of a shard. */
 export function addOutcomes(a: ShardOutcome, b: RestoreOutcome): ShardOutcome {
@@ -7,11 +8,7 @@ export function addOutcomes(a: ShardOutcome, b: RestoreOutcome): ShardOutcome {
   unkept.addAll(a.unkept);
   unkept.addAll(b.unkept);
   return {
-    files: a.files + b.files,
-    bytes: a.bytes + b.bytes,
-    written: a.written + b.written,
-    kept: a.kept + b.kept,
-    same: a.same + b.same,
+    ...addCounts(a, b),
     keptFiles: joinKept(a.keptFiles, b.keptFiles),
     failed: [...a.failed, ...b.failed],
     carried: [...a.carried, ...b.carried],

@@ -1,15 +1,15 @@
-import type { RestoreRow, WorkStore } from '@holdfast/engine';
+import type { RestoreRow } from '@holdfast/engine';
 import { type ErrorRecord, RestoredVolume, type RestoreReport } from '@holdfast/engine/model';
 import * as z from 'zod';
+import type { StepServices } from '../runtime/services.ts';
 import { restoreFiles, restoreIdOf, RestoreJob } from './restore-job.ts';
-import type { StepHandler } from '../runtime/define-handler.ts';
-import { type Count, defineReportingHandler } from '../runtime/define-reporting-handler.ts';
+import { type Count, defineKeptLoop } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
-import { metric, type Metrics } from '../runtime/metrics.ts';
+import { metric } from '../runtime/metrics.ts';
 import { getJson } from '../runtime/work-json.ts';
-import { sumOutcomes } from './sum-outcomes.ts';
-import { closeRestore, type CloseRestoreDeps } from './close-restore.ts';
+import { OutcomeSum, sumOutcomes } from './sum-outcomes.ts';
+import { closeRestore } from './close-restore.ts';
+import { restoreSteps } from './steps.ts';
 
 /** A call hands on to the next one when less than this is left; 256 results take a second or two. Milliseconds. */
 const handOnBeforeMs = 60_000;
@@ -21,49 +21,62 @@ const FinishRestoreInput = z.object({
   error: caughtError.optional(),
 });
 
-/** Whether the restore is closed. */
-export type FinishRestoreOutput = { readonly done: false } | ({ readonly done: true } & RestoreReport);
-
-/** What finishing a restore needs. */
-export interface FinishRestoreDeps extends CloseRestoreDeps {
-  readonly work: WorkStore;
-  readonly workBucket: string;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-}
+type Services = StepServices<(typeof restoreSteps)['finish-restore']['needs']>;
 
 /**
  * Closes a restore, once: adds up what it did, as far as the time of one call goes, or records why it failed. Repeating it
  * reports the same again. Where the adding stands lies in the work bucket.
  */
-export function makeHandler(deps: FinishRestoreDeps): StepHandler<FinishRestoreOutput> {
-  return defineReportingHandler('finish-restore', FinishRestoreInput, deps, async (input, count, context) => {
-    const restoreId = input.restoreId ?? restoreIdOf(input.execution);
-    const row = await deps.catalog.restores.find(restoreId);
+export const finishRestoreStep = defineKeptLoop(
+  restoreSteps,
+  'finish-restore',
+  {
+    input: FinishRestoreInput,
+    state: OutcomeSum,
+    // Closing a restore that failed reads nothing.
+    keptAs: (input) => (input.error === undefined ? restoreFiles.sum(restoreIdIn(input)) : undefined),
+    handOnBeforeMs,
+  },
+  async (services, input, { before, shouldStop, count }) => {
+    const restoreId = restoreIdIn(input);
+    const row = await services.catalog.restores.find(restoreId);
     if (input.error !== undefined)
-      return { done: true, ...(await fail(deps, count, restoreId, row, errorRecordOfCaught(input.error))) };
-    const job = await getJson(deps.work, restoreFiles.job(restoreId), RestoreJob);
-    const shouldStop = () => context.getRemainingTimeInMillis() < handOnBeforeMs;
-    const did =
-      job.target.kind === 'volumes'
-        ? await reportVolumes(deps, job)
-        : await reportFiles(deps, job, shouldStop);
-    if (did === undefined) {
-      deps.log.info('added up a part of the results', { restoreId });
-      return { done: false };
+      return {
+        done: true,
+        ...(await fail(services, count, restoreId, row, errorRecordOfCaught(input.error))),
+      } as const;
+    const job = await getJson(services.work, restoreFiles.job(restoreId), RestoreJob);
+    const { work, workBucket } = services;
+    if (job.target.kind === 'volumes') {
+      const report = await complete(services, count, job, row, await reportVolumes(services, job));
+      return { done: true, ...report } as const;
     }
-    return { done: true, ...(await complete(deps, count, job, row, did)) };
-  });
+    const sum = await sumOutcomes(work, job, { before, shouldStop });
+    if (!sum.done) {
+      services.log.info('added up a part of the results', { restoreId });
+      return sum;
+    }
+    const details = { bucket: workBucket, prefix: restoreFiles.results(restoreId) };
+    return {
+      done: true,
+      ...(await complete(services, count, job, row, { ...sum.report, details })),
+    } as const;
+  },
+);
+
+/** The plan failed where there is none: then the execution names the restore. */
+function restoreIdIn({ restoreId, execution }: z.output<typeof FinishRestoreInput>): string {
+  return restoreId ?? restoreIdOf(execution);
 }
 
 async function complete(
-  deps: FinishRestoreDeps,
+  services: Services,
   count: Count,
   job: RestoreJob,
   row: RestoreRow | undefined,
   did: Partial<RestoreReport>,
 ): Promise<RestoreReport> {
-  const { log } = deps;
+  const { log } = services;
   const { restoreId } = job;
   const { files = did.volumes?.length ?? 0, bytes = volumeBytes(did.volumes), failed = 0, carried = 0 } = did;
   const { unkept = [], kept = 0 } = did;
@@ -79,7 +92,7 @@ async function complete(
     ...did,
   };
   if (row?.state !== 'running') return report;
-  await closeRestore(deps, row, { state, files, bytes });
+  await closeRestore(services, row, { state, files, bytes });
   count([
     metric('RestoresCompleted', failed > 0 ? 0 : 1),
     metric('RestoreFailures', failed > 0 ? 1 : 0),
@@ -90,7 +103,7 @@ async function complete(
 }
 
 async function fail(
-  deps: FinishRestoreDeps,
+  services: Services,
   count: Count,
   restoreId: string,
   row: RestoreRow | undefined,
@@ -100,24 +113,14 @@ async function fail(
   if (row !== undefined && row.state !== 'running') {
     return { restoreId, state: row.state, error: row.error ?? error };
   }
-  if (row !== undefined) await closeRestore(deps, row, { state: 'failed', error });
+  if (row !== undefined) await closeRestore(services, row, { state: 'failed', error });
   count([metric('RestoreFailures', 1)]);
-  deps.log.warn('the restore failed', { restoreId, error: error.name, reason: error.message });
+  services.log.warn('the restore failed', { restoreId, error: error.name, reason: error.message });
   return { restoreId, state: 'failed', error };
 }
 
-async function reportFiles(
-  { work, workBucket }: FinishRestoreDeps,
-  job: RestoreJob,
-  shouldStop: () => boolean,
-): Promise<Partial<RestoreReport> | undefined> {
-  const report = await sumOutcomes(work, job, shouldStop);
-  const details = { bucket: workBucket, prefix: restoreFiles.results(job.restoreId) };
-  return report && { ...report, details };
-}
-
 async function reportVolumes(
-  { work, workBucket }: FinishRestoreDeps,
+  { work, workBucket }: Services,
   { restoreId }: RestoreJob,
 ): Promise<Partial<RestoreReport>> {
   const volumes = await getJson(work, restoreFiles.volumes(restoreId), z.array(RestoredVolume));

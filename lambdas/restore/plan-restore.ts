@@ -1,13 +1,8 @@
-import type { Ec2Images } from '@holdfast/aws';
 import {
-  type AuditLog,
-  type Catalog,
-  type Clock,
   defaultShardLimits,
   findCleanPoint,
   findThaw,
   isDegraded,
-  type ObjectStore,
   planSomeRestore,
   PointReader,
   type PointThaw,
@@ -21,19 +16,18 @@ import {
   thawPoint,
   SnapshotMissingError,
   unreadOf,
-  type WorkStore,
 } from '@holdfast/engine';
 import { type DegradedPoint, RestoreRequest, safety } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { defineHandler, type StepContext, type StepHandler } from '../runtime/define-handler.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { OpenKeys } from '../runtime/open-vault-once.ts';
+import type { StepServices } from '../runtime/services.ts';
+import { defineStep } from '../runtime/define-step.ts';
 import { parseInput } from '../runtime/parse-input.ts';
 import { findJson, putJson } from '../runtime/work-json.ts';
 import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { ThawOverdueError } from './thaw-overdue-error.ts';
 import { restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
+import { restoreSteps } from './steps.ts';
 
 /** A call hands on to the next one when less than this is left; a file takes milliseconds. Milliseconds. */
 const handOnBeforeMs = 60_000;
@@ -68,33 +62,18 @@ export interface PlanRestoreOutput {
   readonly shards: { readonly bucket: string; readonly key: string; readonly count: number };
 }
 
-/** What planning a restore needs. */
-export interface PlanRestoreDeps {
-  readonly store: ObjectStore;
-  readonly clock: Clock;
-  /** Told of every restore that begins. */
-  readonly audit: Pick<AuditLog, 'append'>;
-  readonly catalog: Catalog;
-  readonly work: WorkStore;
-  readonly openKeys: OpenKeys;
-  readonly images: Pick<Ec2Images, 'describeSnapshots'>;
-  /** Throws when the bucket cannot be written to. */
-  readonly checkBucket: (bucket: string) => Promise<void>;
-  readonly vaultBucket: string;
-  readonly workBucket: string;
-  readonly targetBuckets: readonly string[];
-  readonly region?: string | undefined;
-  readonly workers: number;
-  readonly log: Logger;
-}
+type Services = StepServices<(typeof restoreSteps)['plan-restore']['needs']>;
 
 /**
  * Checks everything that can be known before the first byte is written, then plans a restore, as far as the time of one
  * call goes. Repeatable. Where the plan stands lies in the work bucket.
  */
-export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutput> {
-  const { work, workBucket, log } = deps;
-  return defineHandler('plan-restore', PlanRestoreInput, async ({ request, execution }, context) => {
+export const planRestoreStep = defineStep(
+  restoreSteps,
+  'plan-restore',
+  PlanRestoreInput,
+  async (services, { request, execution }, { timeLeftMs }): Promise<PlanRestoreOutput> => {
+    const { work, workBucket, log } = services;
     const input = parseInput(
       RestoreRequest,
       request,
@@ -103,11 +82,11 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
     );
     const restoreId = restoreIdOf(execution);
     // What a time means may change while a point thaws: it stays the point that is on the log.
-    const begun = input.dryRun ? undefined : await deps.catalog.restores.find(restoreId);
-    const row = await findPointFor(deps, begun === undefined ? input : { point: begun.pointId });
-    const keys = await deps.openKeys();
-    const { root } = await readRoot(deps.store, keys, row.resourceArn, row.pointId, row.rootVersionId);
-    const degraded = await describeDegraded(deps, root);
+    const begun = input.dryRun ? undefined : await services.catalog.restores.find(restoreId);
+    const row = await findPointFor(services, begun === undefined ? input : { point: begun.pointId });
+    const keys = await services.openKeys();
+    const { root } = await readRoot(services.store, keys, row.resourceArn, row.pointId, row.rootVersionId);
+    const degraded = await describeDegraded(services, root);
     if (degraded !== undefined)
       log.warn('the point is degraded', { restoreId, point: root.point, reason: degraded.meaning });
     const withDegraded = (output: PlanRestoreOutput): PlanRestoreOutput => ({
@@ -117,31 +96,32 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
     const machineName = restoreFiles.machine(restoreId);
     if (root.image?.machine !== undefined) await putJson(work, machineName, root.image.machine);
     const target = chooseTarget(root, input, {
-      buckets: deps.targetBuckets,
-      ownBuckets: [deps.vaultBucket, workBucket],
-      region: deps.region,
+      buckets: services.targetBuckets,
+      ownBuckets: [services.vaultBucket, workBucket],
+      region: services.region,
       machineFile: `s3://${workBucket}/${machineName}`,
     });
     const thaw = input.dryRun
-      ? await findThaw(deps.store, root, input.thaw)
-      : await thawPoint(deps.store, root, input.thaw);
+      ? await findThaw(services.store, root, input.thaw)
+      : await thawPoint(services.store, root, input.thaw);
     if (thaw.state !== 'readable')
       return withDegraded(
-        await awaitThaw(deps, { restoreId, execution, dryRun: input.dryRun, row, root, target, thaw }),
+        await awaitThaw(services, { restoreId, execution, dryRun: input.dryRun, row, root, target, thaw }),
       );
     if (target.kind === 'directory' && !input.dryRun)
-      return withDegraded(await record(deps, { restoreId, execution, row, root, target }));
-    const keysOfSnapshots = target.kind === 'volumes' ? await findSnapshots(deps, target) : {};
+      return withDegraded(await record(services, { restoreId, execution, row, root, target }));
+    const keysOfSnapshots = target.kind === 'volumes' ? await findSnapshots(services, target) : {};
+    const shouldStop = () => timeLeftMs() < handOnBeforeMs;
     const plan =
       target.kind === 'volumes'
         ? planVolumes(target)
         : await planFiles(
-            deps,
-            new PointReader(deps.store, keys, root),
+            services,
+            new PointReader(services.store, keys, root),
             restoreId,
             target,
             input.paths,
-            context,
+            shouldStop,
           );
 
     const key = restoreFiles.shards(restoreId);
@@ -167,14 +147,14 @@ export function makeHandler(deps: PlanRestoreDeps): StepHandler<PlanRestoreOutpu
       shardCount: shards.length,
       degraded,
     } satisfies RestoreJob);
-    await putRow(deps, restoreId, execution, row, root, output.target);
+    await putRow(services, restoreId, execution, row, root, output.target);
     log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
     return withDegraded({ ...output, mode: target.kind === 'volumes' ? 'volumes' : 'files' });
-  });
-}
+  },
+);
 
 async function describeDegraded(
-  { catalog, clock }: PlanRestoreDeps,
+  { catalog, clock }: Services,
   root: Root,
 ): Promise<DegradedPoint | undefined> {
   if (!isDegraded(root)) return undefined;
@@ -196,7 +176,7 @@ async function describeDegraded(
 
 /** Puts a restore on record that the caller's own process does: that is the machine's part of it. */
 async function record(
-  deps: PlanRestoreDeps,
+  services: Services,
   restore: {
     readonly restoreId: string;
     readonly execution: string;
@@ -205,10 +185,10 @@ async function record(
     readonly target: ChosenTarget;
   },
 ): Promise<PlanRestoreOutput> {
-  const { catalog, clock, log, workBucket } = deps;
+  const { catalog, clock, log, workBucket } = services;
   const { restoreId, execution, row, root } = restore;
   const target = describe(restore.target);
-  const known = await putRow(deps, restoreId, execution, row, root, target);
+  const known = await putRow(services, restoreId, execution, row, root, target);
   if (known.state === 'running')
     await catalog.restores.put({ ...known, state: 'recorded', endedAt: clock.now() });
   log.info('recorded the restore', { restoreId, point: root.point });
@@ -223,7 +203,7 @@ async function record(
 
 /** Says how long a point takes to be thawed; one that is only asked about is left frozen. */
 async function awaitThaw(
-  deps: PlanRestoreDeps,
+  services: Services,
   restore: {
     readonly restoreId: string;
     readonly execution: string;
@@ -236,12 +216,12 @@ async function awaitThaw(
 ): Promise<PlanRestoreOutput> {
   const { restoreId, execution, dryRun, row, root, thaw } = restore;
   const target = describe(restore.target);
-  const known = dryRun ? undefined : await putRow(deps, restoreId, execution, row, root, target);
-  const since = known?.startedAt ?? deps.clock.now();
+  const known = dryRun ? undefined : await putRow(services, restoreId, execution, row, root, target);
+  const since = known?.startedAt ?? services.clock.now();
   const readableBy = new Date(since.getTime() + thaw.seconds * 1000).toISOString();
-  if (!dryRun && deps.clock.now().getTime() - since.getTime() > thaw.seconds * 1000 * safety.thawPatience)
+  if (!dryRun && services.clock.now().getTime() - since.getTime() > thaw.seconds * 1000 * safety.thawPatience)
     throw new ThawOverdueError(root.point, thaw.objectName, readableBy);
-  deps.log.info('the point is being thawed', { restoreId, point: root.point, readableBy });
+  services.log.info('the point is being thawed', { restoreId, point: root.point, readableBy });
   return {
     restoreId,
     mode: dryRun ? 'dry-run' : 'thaw',
@@ -250,21 +230,23 @@ async function awaitThaw(
     quote: quoteThaw(
       root,
       thaw,
-      restore.target.kind === 'directory' ? { workers: 1, isLocal: true } : { workers: deps.workers },
+      restore.target.kind === 'directory'
+        ? { workers: 1, isLocal: true }
+        : { workers: services.restoreWorkers },
     ),
     thaw: { ...thaw, waitSeconds: Math.ceil(thaw.seconds / thawLooks), readableBy },
-    shards: { bucket: deps.workBucket, key: restoreFiles.shards(restoreId), count: 0 },
+    shards: { bucket: services.workBucket, key: restoreFiles.shards(restoreId), count: 0 },
   };
 }
 
 /** @returns `undefined` when another call has to go on. */
 async function planFiles(
-  { checkBucket, workers, work, log }: PlanRestoreDeps,
+  { checkBucket, restoreWorkers: workers, work, log }: Services,
   reader: PointReader,
   restoreId: string,
   target: Exclude<ChosenTarget, { kind: 'volumes' }>,
   paths: readonly string[] | undefined,
-  context: StepContext,
+  shouldStop: () => boolean,
 ) {
   if (target.kind === 'bucket') await checkBucket(target.bucket);
   const pointId = reader.root.point;
@@ -276,7 +258,7 @@ async function planFiles(
       limits: defaultShardLimits,
       // The caller's process does all of it alone.
       ...(target.kind === 'directory' ? { workers: 1, isLocal: true } : { workers }),
-      shouldStop: () => context.getRemainingTimeInMillis() < handOnBeforeMs,
+      shouldStop,
     },
     // What a time means may have changed since.
     before?.pointId === pointId ? before.planning : undefined,
@@ -292,7 +274,7 @@ async function planFiles(
  * @returns the keys that they are encrypted with, by snapshot.
  */
 async function findSnapshots(
-  { images }: PlanRestoreDeps,
+  { images }: Services,
   { snapshots }: Extract<ChosenTarget, { kind: 'volumes' }>,
 ): Promise<Readonly<Record<string, string>>> {
   const ids = snapshots.map(({ snapshot }) => snapshot);
@@ -311,7 +293,7 @@ function planVolumes({ snapshots }: Extract<ChosenTarget, { kind: 'volumes' }>) 
 }
 
 async function putRow(
-  { catalog, clock, audit }: PlanRestoreDeps,
+  { catalog, clock, audit }: Services,
   restoreId: string,
   execution: string,
   { pointId }: PointRow,

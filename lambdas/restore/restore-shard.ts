@@ -1,21 +1,17 @@
 import {
   InvalidInputError,
   keysOfRestoreShard,
-  type ObjectStore,
   PointReader,
   type RestoreOutcome,
   restoreRange,
-  type RestoreTarget,
   selectKeys,
-  type WorkStore,
 } from '@holdfast/engine';
 import * as z from 'zod';
+import { defineKeptLoop } from '../runtime/define-step.ts';
+import { getJson, putJson } from '../runtime/work-json.ts';
 import { restoreFiles, RestoreJob, ShardProgress } from './restore-job.ts';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
-import type { Logger } from '../runtime/logger.ts';
-import type { OpenKeys } from '../runtime/open-vault-once.ts';
-import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 import { addOutcomes, nothingRestored } from './add-outcomes.ts';
+import { restoreSteps } from './steps.ts';
 
 /** A call ends before a file, or a part of one, when less than this would be left after it. Milliseconds. */
 const reserveMs = 60_000;
@@ -31,26 +27,21 @@ const RestoreShardInput = z.object({
   }),
 });
 
-/** Whether the shard is restored. */
-export interface RestoreShardOutput {
-  readonly index: number;
-  readonly done: boolean;
-}
-
 /**
  * Restores one shard, as far as the time of one call goes. Where it stands, and in the end what it came to, lies in the
  * work bucket.
  */
-export function makeHandler(deps: {
-  readonly store: ObjectStore;
-  readonly work: WorkStore;
-  readonly openKeys: OpenKeys;
-  readonly openTarget: (bucket: string, prefix: string) => RestoreTarget;
-  readonly targetBuckets: readonly string[];
-  readonly log: Logger;
-}): StepHandler<RestoreShardOutput> {
-  const { store, work, openKeys, openTarget, targetBuckets, log } = deps;
-  return defineHandler('restore-shard', RestoreShardInput, async ({ restoreId, shard }, context) => {
+export const restoreShardStep = defineKeptLoop(
+  restoreSteps,
+  'restore-shard',
+  {
+    input: RestoreShardInput,
+    state: ShardProgress,
+    keptAs: ({ restoreId, shard }) => restoreFiles.progress(restoreId, shard.index),
+    handOnBeforeMs: reserveMs,
+  },
+  async (services, { restoreId, shard }, { before, timeLeftMs, keep }) => {
+    const { store, work, openKeys, openTarget, targetBuckets, log } = services;
     const job = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
     const { target } = job;
     // The plan lies in a bucket; what may be written to is decided by this function's own configuration.
@@ -68,33 +59,32 @@ export function makeHandler(deps: {
       job.rootVersionId,
     );
     const { index } = shard;
-    const before = await findJson(work, restoreFiles.progress(restoreId, index), ShardProgress);
     const from = before?.next ?? shard.from;
     const outcomeWith = (did: RestoreOutcome) => addOutcomes(before?.outcome ?? nothingRestored, did);
-    const putProgress = async ({ next, begun, ...did }: RestoreOutcome): Promise<void> => {
-      if (next === undefined) return;
-      const progress = { next: Buffer.from(next).toString('base64'), begun, outcome: outcomeWith(did) };
-      await putJson(work, restoreFiles.progress(restoreId, index), progress);
-    };
+    const progressOf = ({ next, begun, ...did }: RestoreOutcome) =>
+      next && { next: Buffer.from(next).toString('base64'), begun, outcome: outcomeWith(did) };
     const did = await restoreRange(reader, {
       range: keysOfRestoreShard({ ...shard, ...(from !== undefined && { from }) }),
       selection: selectKeys(job.paths),
       target: openTarget(target.bucket, target.prefix),
       overwrite: job.overwrite,
       begun: before?.begun,
-      shouldStop: (nextBytes) => context.getRemainingTimeInMillis() < reserveMs + nextBytes / bytesPerMs,
-      remember: putProgress,
+      shouldStop: (nextBytes) => timeLeftMs() < reserveMs + nextBytes / bytesPerMs,
+      remember: async (soFar) => {
+        const state = progressOf(soFar);
+        if (state !== undefined) await keep(state);
+      },
     });
     const outcome = outcomeWith(did);
-    if (did.next !== undefined) {
-      await putProgress(did);
+    const state = progressOf(did);
+    if (state !== undefined) {
       log.info('restored a part of a shard', { restoreId, index, files: outcome.files });
-      return { index, done: false };
+      return { index, done: false, state } as const;
     }
     await putJson(work, restoreFiles.result(restoreId, index), outcome);
     const { files, bytes, written, kept, same, failed } = outcome;
     const numbers = { files, bytes, written, kept, same, failed: failed.length };
     log.info('restored a shard', { restoreId, index, ...numbers });
-    return { index, done: true };
-  });
-}
+    return { index, done: true } as const;
+  },
+);

@@ -1,15 +1,13 @@
-import type { Ec2Images } from '@holdfast/aws';
-import type { Clock, WorkStore } from '@holdfast/engine';
 import { RestoredVolume, safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { restoreFiles, RestoreJob } from './restore-job.ts';
-import { defineHandler, type StepHandler } from '../runtime/define-handler.ts';
-import type { Logger } from '../runtime/logger.ts';
+import { defineStep } from '../runtime/define-step.ts';
 import { nextLookSeconds } from '../runtime/next-look.ts';
 import { isVisibleBy } from '../image/visible-within.ts';
 import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 import { orderVolumes } from './order-volumes.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
+import { restoreSteps } from './steps.ts';
 
 /** `pollSeconds`: how often somebody wants to look, as long as it has not taken long. */
 const RestoreVolumesInput = z.object({ restoreId: z.string().min(1), pollSeconds: z.int().positive() });
@@ -26,14 +24,12 @@ export interface RestoreVolumesOutput {
  * Orders the volumes of a restore at its first call, and says at every call how far they are. A volume that EC2 answered
  * for and does not show some minutes later has failed: it removes in silence what it may not encrypt.
  */
-export function makeHandler(deps: {
-  readonly images: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
-  readonly work: WorkStore;
-  readonly clock: Clock;
-  readonly log: Logger;
-}): StepHandler<RestoreVolumesOutput> {
-  const { images, work, clock, log } = deps;
-  return defineHandler('restore-volumes', RestoreVolumesInput, async ({ restoreId, pollSeconds }) => {
+export const restoreVolumesStep = defineStep(
+  restoreSteps,
+  'restore-volumes',
+  RestoreVolumesInput,
+  async (services, { restoreId, pollSeconds }): Promise<RestoreVolumesOutput> => {
+    const { images, work, clock, log } = services;
     const name = restoreFiles.volumes(restoreId);
     let ordered = await findJson(work, name, z.array(RestoredVolume));
     if (ordered === undefined) {
@@ -66,5 +62,5 @@ export function makeHandler(deps: {
       volumes,
       waitSeconds: nextLookSeconds(pollSeconds, longestMs),
     };
-  });
-}
+  },
+);

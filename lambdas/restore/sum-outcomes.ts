@@ -1,8 +1,9 @@
 import { joinKept, mapConcurrent, UnkeptFacts, type WorkStore } from '@holdfast/engine';
 import { FilesReport, ShardOutcome } from '@holdfast/engine/model';
 import * as z from 'zod';
+import { addCounts } from '../runtime/add-counts.ts';
 import { restoreFiles, type RestoreJob } from './restore-job.ts';
-import { findJson, getJson, putJson } from '../runtime/work-json.ts';
+import { getJson } from '../runtime/work-json.ts';
 
 const resultsAtOnce = 16;
 /** Results that are added before the clock is looked at. */
@@ -16,47 +17,42 @@ const namedBytes = 100_000;
 const namedKeptBytes = 20_000;
 
 /** What the first shards came to, as one call leaves it to the next. */
-const Sum = z.object({ next: z.int(), failedBytes: z.int(), report: FilesReport });
-type Sum = z.infer<typeof Sum>;
+export const OutcomeSum = z.object({ next: z.int(), failedBytes: z.int(), report: FilesReport });
+type OutcomeSum = z.infer<typeof OutcomeSum>;
 
 /**
- * Adds up what the shards of a restore came to, over any number of calls.
- * @returns `undefined` when another call has to go on.
+ * Adds up what the shards of a restore came to, as far as the time of one call goes.
  * @throws {@link ObjectNotFoundError} a shard has not finished.
  */
 export async function sumOutcomes(
   work: WorkStore,
   { restoreId, shardCount }: RestoreJob,
-  shouldStop: () => boolean,
-): Promise<FilesReport | undefined> {
+  { before, shouldStop }: { readonly before: OutcomeSum | undefined; readonly shouldStop: () => boolean },
+): Promise<
+  { readonly done: true; readonly report: FilesReport } | { readonly done: false; readonly state: OutcomeSum }
+> {
   const read = async (index: number) => getJson(work, restoreFiles.result(restoreId, index), ShardOutcome);
-  let sum = (await findJson(work, restoreFiles.sum(restoreId), Sum)) ?? nothingAdded();
+  let sum = before ?? nothingAdded();
   for (let isFirst = true; sum.next < shardCount; isFirst = false) {
-    if (!isFirst && shouldStop()) {
-      await putJson(work, restoreFiles.sum(restoreId), sum);
-      return undefined;
-    }
+    if (!isFirst && shouldStop()) return { done: false, state: sum };
     const length = Math.min(groupSize, shardCount - sum.next);
     const indexes = Array.from({ length }, (_, at) => sum.next + at);
     for await (const outcome of mapConcurrent(indexes, resultsAtOnce, read)) sum = add(sum, outcome);
   }
   const { report } = sum;
-  return { ...report, keptFiles: withinBytes(report.keptFiles, namedKeptBytes) };
+  return { done: true, report: { ...report, keptFiles: withinBytes(report.keptFiles, namedKeptBytes) } };
 }
 
-function add({ next, failedBytes, report }: Sum, outcome: z.infer<typeof ShardOutcome>): Sum {
+function add({ next, failedBytes, report }: OutcomeSum, outcome: z.infer<typeof ShardOutcome>): OutcomeSum {
   const { failed, carried, unkept: ofShard, keptFiles: keptOfShard, ...counts } = outcome;
   const facts = new UnkeptFacts();
   facts.addAll(report.unkept);
   facts.addAll(ofShard);
   const sum = {
-    ...report,
-    failed: report.failed + failed.length,
-    carried: report.carried + carried.length,
+    ...addCounts(report, { ...counts, failed: failed.length, carried: carried.length }),
     keptFiles: [...joinKept(report.keptFiles, keptOfShard)],
     unkept: [...facts.list()],
   };
-  for (const name of Object.keys(counts) as (keyof typeof counts)[]) sum[name] += counts[name];
   let bytes = failedBytes;
   for (const file of failed) {
     bytes += Buffer.byteLength(JSON.stringify(file));
@@ -66,7 +62,7 @@ function add({ next, failedBytes, report }: Sum, outcome: z.infer<typeof ShardOu
   return { next: next + 1, failedBytes: bytes, report: sum };
 }
 
-function nothingAdded(): Sum {
+function nothingAdded(): OutcomeSum {
   const counts = { files: 0, bytes: 0, written: 0, kept: 0, same: 0, failed: 0, carried: 0 };
   return { next: 0, failedBytes: 0, report: { ...counts, keptFiles: [], unkept: [], failedFiles: [] } };
 }

@@ -1,7 +1,4 @@
-import type { CloudWatchMetrics, MetricValue } from '@holdfast/aws';
-
-/** Where functions publish what they count: only `defineReportingHandler` does, when a step is done. */
-export type Metrics = Pick<CloudWatchMetrics, 'put'>;
+import type { MetricValue } from '@holdfast/aws';
 
 /** The names of what is counted over all plans and for each plan. */
 export const PLAN_METRIC_NAMES = [

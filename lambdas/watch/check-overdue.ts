@@ -1,20 +1,12 @@
-import {
-  recordDiscovered,
-  type RecordingProgress,
-  type StateMachine,
-  type TaggedResources,
-} from '@holdfast/aws';
-import type { Catalog, Clock, WorkStore } from '@holdfast/engine';
-import { type Plans, safety } from '@holdfast/engine/model';
+import { recordDiscovered } from '@holdfast/aws';
+import { safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { DiscoveryProgress } from '../cycle/discovery-progress.ts';
-import type { StepHandler } from '../runtime/define-handler.ts';
-import { defineReportingHandler } from '../runtime/define-reporting-handler.ts';
+import { defineKeptLoop } from '../runtime/define-step.ts';
 import { resourceArn } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
-import { metric, type Metrics, planMetric } from '../runtime/metrics.ts';
-import { findJson, putJson } from '../runtime/work-json.ts';
+import { metric, planMetric } from '../runtime/metrics.ts';
 import { findOverdue, type OverdueResource } from './find-overdue.ts';
+import { watchSteps } from './steps.ts';
 
 /** A call hands on to the next one when less than this is left; 200 resources take some seconds. Milliseconds. */
 const handOnBeforeMs = 180_000;
@@ -52,50 +44,43 @@ interface CheckReport {
   readonly maintenanceOverdue: number;
 }
 
-/** Whether all resources have been judged. */
-export type CheckOverdueOutput = { readonly done: false } | ({ readonly done: true } & CheckReport);
-
 /**
  * Notices silence: looks for tagged resources itself, without relying on any cycle, and holds each against its plan, as
  * far as the time of one call goes. In the end publishes what it found, zeros when all is well, so that an alarm goes back
  * to OK. Where the work stands lies in the work bucket.
  */
-export function makeHandler(deps: {
-  readonly plans: Plans;
-  readonly tagged: Pick<TaggedResources, 'discover'>;
-  readonly catalog: Catalog;
-  readonly work: WorkStore;
-  readonly metrics: Metrics;
-  readonly maintenance: Pick<StateMachine, 'lastSuccess'>;
-  readonly clock: Clock;
-  readonly log: Logger;
-}): StepHandler<CheckOverdueOutput> {
-  const { plans, work, maintenance, clock, log } = deps;
-  return defineReportingHandler('check-overdue', CheckInput, deps, async ({ checkId }, count, context) => {
-    const shouldStop = () => context.getRemainingTimeInMillis() < handOnBeforeMs;
-    const handOn = async (progress: { discovery: RecordingProgress } | { sum: CheckSum }) => {
-      await putJson(work, checkProgressName(checkId), progress);
+export const checkOverdueStep = defineKeptLoop(
+  watchSteps,
+  'check-overdue',
+  {
+    input: CheckInput,
+    state: CheckProgress,
+    keptAs: ({ checkId }) => `checks/${checkId}.json`,
+    handOnBeforeMs,
+  },
+  async (services, { checkId }, { before, shouldStop, count }) => {
+    const { plans, machines, clock, log } = services;
+    const handOn = (state: z.output<typeof CheckProgress>) => {
       log.info('checked a part of the resources', { checkId });
-      return { done: false } as const;
+      return { done: false, state } as const;
     };
-    const before = await findJson(work, checkProgressName(checkId), CheckProgress);
     let sum = before?.sum;
     if (sum === undefined) {
-      const step = await recordDiscovered(deps, plans, { progress: before?.discovery, shouldStop });
+      const step = await recordDiscovered(services, plans, { progress: before?.discovery, shouldStop });
       if (!step.done) return handOn({ discovery: step.progress });
       sum = nothingFound;
       if (shouldStop()) return handOn({ sum });
     }
-    const { found, after } = await findOverdue(deps, clock.now(), sum.after, shouldStop);
+    const { found, after } = await findOverdue(services, clock.now(), sum.after, shouldStop);
     for (const { arn, plan, reason, detail } of found) log.warn(reason, { resource: arn, plan, detail });
     sum = found.reduce(add, { ...sum, after });
     if (after !== undefined) return handOn({ sum });
 
     const { latePlans, lateByPlan, degradedByPlan, problems } = sum;
-    const hours = (clock.now().getTime() - (await maintenance.lastSuccess()).getTime()) / hourMs;
+    const hours = (clock.now().getTime() - (await machines.maintenance.lastSuccess()).getTime()) / hourMs;
     const maintenanceOverdue = hours > safety.maintenanceWithinHours ? 1 : 0;
     if (maintenanceOverdue > 0) log.warn('maintenance has not succeeded', { hours: Math.floor(hours) });
-    const report = {
+    const report: CheckReport = {
       maintenanceOverdue,
       overduePlans: latePlans.length,
       overdueResources: totalOf(lateByPlan),
@@ -114,10 +99,10 @@ export function makeHandler(deps: {
         planMetric(name, 'DegradedResources', degradedByPlan[name] ?? 0),
       ]),
     ]);
-    log.info('checked every resource', report);
-    return { done: true, ...report };
-  });
-}
+    log.info('checked every resource', { ...report });
+    return { done: true, ...report } as const;
+  },
+);
 
 function add(sum: CheckSum, { plan, reason }: OverdueResource): CheckSum {
   const { latePlans, lateByPlan, degradedByPlan, problems } = sum;
@@ -135,8 +120,4 @@ function oneMore(byPlan: Readonly<Record<string, number>>, plan: string): Record
 
 function totalOf(byPlan: Readonly<Record<string, number>>): number {
   return Object.values(byPlan).reduce((total, one) => total + one, 0);
-}
-
-function checkProgressName(checkId: string): string {
-  return `checks/${checkId}.json`;
 }

@@ -1,16 +1,15 @@
-import type { EndedExecutions, FailedExecution } from '@holdfast/aws';
-import type { WorkStore } from '@holdfast/engine';
+import type { FailedExecution } from '@holdfast/aws';
 import { type MachineName, safety, unreportedError } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { closeFailedRun, countCycleFailure, isOpen } from '../protect/close-failed-run.ts';
-import { closeRestore, type CloseRestoreDeps } from '../restore/close-restore.ts';
+import { closeRestore } from '../restore/close-restore.ts';
 import { restoreIdOf } from '../restore/restore-job.ts';
-import type { StepHandler } from '../runtime/define-handler.ts';
-import { type Count, defineReportingHandler } from '../runtime/define-reporting-handler.ts';
+import { type Count, defineStep } from '../runtime/define-step.ts';
 import { runId } from '../runtime/event-fields.ts';
-import type { Logger } from '../runtime/logger.ts';
-import { metric, type Metrics } from '../runtime/metrics.ts';
+import type { StepServices } from '../runtime/services.ts';
+import { metric } from '../runtime/metrics.ts';
 import { findJson, putJson } from '../runtime/work-json.ts';
+import { watchSteps } from './steps.ts';
 
 const hourMs = 3_600_000;
 
@@ -21,14 +20,7 @@ const Seen = z.object({ did: z.string() });
 const RunInput = z.object({ runId });
 const CycleInput = z.object({ plan: z.string() });
 
-/** What the function needs. */
-interface CloseExecutionsDeps extends CloseRestoreDeps {
-  readonly machines: Readonly<Record<MachineName, string>>;
-  readonly executions: Pick<EndedExecutions, 'findFailed' | 'listFailed'>;
-  readonly work: WorkStore;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-}
+type Services = StepServices<(typeof watchSteps)['close-executions']['needs']>;
 
 /** What became of the executions that were looked at. */
 export interface CloseExecutionsOutput {
@@ -46,47 +38,56 @@ export interface CloseExecutionsOutput {
  * were left half done. Called for each end without success, and daily for those of which no event came. Each is dealt
  * with once; repeating it changes nothing.
  */
-export function makeHandler(deps: CloseExecutionsDeps): StepHandler<CloseExecutionsOutput> {
-  return defineReportingHandler('close-executions', Input, deps, async ({ detail }, count) => {
+export const closeExecutionsStep = defineStep(
+  watchSteps,
+  'close-executions',
+  Input,
+  async (services, { detail }, { count }): Promise<CloseExecutionsOutput> => {
     const output = { seen: 0, closed: 0, unreported: 0 };
-    for (const arn of detail === undefined ? await findUnseen(deps) : [detail.executionArn]) {
-      const execution = await deps.executions.findFailed(arn);
-      const machine = execution && machineOf(deps.machines, execution);
-      if (execution === undefined || machine === undefined || (await isSeen(deps, arn))) continue;
-      const did = await close[machine](deps, count, execution);
-      await putJson(deps.work, seenFile(arn), { did } satisfies z.infer<typeof Seen>);
+    for (const arn of detail === undefined ? await findUnseen(services) : [detail.executionArn]) {
+      const execution = await services.executions.findFailed(arn);
+      const machine = execution && machineOf(services.machines, execution);
+      if (execution === undefined || machine === undefined || (await isSeen(services, arn))) continue;
+      const did = await close[machine](services, count, execution);
+      await putJson(services.work, seenFile(arn), { did } satisfies z.infer<typeof Seen>);
       output.seen += 1;
       output.closed += did === 'closed' ? 1 : 0;
       output.unreported += did === 'reported' ? 0 : 1;
       if (did !== 'reported') {
         const { status, error, cause } = execution;
-        deps.log.warn('an execution ended without a report', { execution: arn, status, error, cause, did });
+        services.log.warn('an execution ended without a report', {
+          execution: arn,
+          status,
+          error,
+          cause,
+          did,
+        });
       }
     }
     return output;
-  });
-}
+  },
+);
 
 /** `closed`: something was open; `counted`: nothing was, but nobody had been told; `reported`: it had done all itself. */
 type Did = 'closed' | 'counted' | 'reported';
 
 const close: Readonly<
-  Record<MachineName, (deps: CloseExecutionsDeps, count: Count, execution: FailedExecution) => Promise<Did>>
+  Record<MachineName, (services: Services, count: Count, execution: FailedExecution) => Promise<Did>>
 > = {
-  protect: async (deps, count, execution) => {
+  protect: async (services, count, execution) => {
     const input = RunInput.safeParse(execution.input);
-    const run = input.success ? await deps.catalog.runs.find(input.data.runId) : undefined;
+    const run = input.success ? await services.catalog.runs.find(input.data.runId) : undefined;
     // Whoever started it sees that it failed: a cycle, or the person who waits. No run is in the way of the next one.
     if (run === undefined || !isOpen(run)) return 'reported';
     // Another execution goes on with it.
     if (run.execution !== undefined && run.execution !== execution.arn) return 'reported';
-    await closeFailedRun(deps, count, run, errorOf(execution));
+    await closeFailedRun(services, count, run, errorOf(execution));
     return 'closed';
   },
-  restore: async (deps, count, execution) => {
-    const row = await deps.catalog.restores.find(restoreIdOf(execution.arn));
+  restore: async (services, count, execution) => {
+    const row = await services.catalog.restores.find(restoreIdOf(execution.arn));
     if (row?.state !== 'running' && (row !== undefined || hasReported(execution))) return 'reported';
-    if (row !== undefined) await closeRestore(deps, row, { state: 'failed', error: errorOf(execution) });
+    if (row !== undefined) await closeRestore(services, row, { state: 'failed', error: errorOf(execution) });
     count([metric('RestoreFailures', 1)]);
     return row === undefined ? 'counted' : 'closed';
   },
@@ -126,14 +127,11 @@ function errorOf({ arn, status, error = '', cause = '' }: FailedExecution): {
   return { name: 'ExecutionEndedError', message: `execution ${arn} ${how}${why === '' ? '' : ` (${why})`}` };
 }
 
-function machineOf(
-  machines: Readonly<Record<MachineName, string>>,
-  { machineArn }: FailedExecution,
-): MachineName | undefined {
+function machineOf(machines: Services['machines'], { machineArn }: FailedExecution): MachineName | undefined {
   return (Object.keys(machines) as MachineName[]).find((name) => machines[name] === machineArn);
 }
 
-async function findUnseen({ machines, executions, work, clock }: CloseExecutionsDeps): Promise<string[]> {
+async function findUnseen({ machines, executions, work, clock }: Services): Promise<string[]> {
   const endedAfter = new Date(clock.now().getTime() - safety.closeLookBackHours * hourMs);
   const unseen: string[] = [];
   for (const [name, machine] of Object.entries(machines)) {
@@ -146,7 +144,7 @@ async function findUnseen({ machines, executions, work, clock }: CloseExecutions
   return unseen;
 }
 
-async function isSeen({ work }: Pick<CloseExecutionsDeps, 'work'>, arn: string): Promise<boolean> {
+async function isSeen({ work }: Pick<Services, 'work'>, arn: string): Promise<boolean> {
   return (await findJson(work, seenFile(arn), Seen)) !== undefined;
 }
 

@@ -1,19 +1,18 @@
-import { join } from 'node:path';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Runtime, type Code, type IFunction } from 'aws-cdk-lib/aws-lambda';
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { Architecture, Function, Runtime, type Code, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
 
-const ROOT = join(import.meta.dirname, '..', '..');
-
 /** Properties of {@link PipelineFunction}. */
 export interface PipelineFunctionProps {
-  /** Folder under lambdas/. */
+  /** The step that it does. */
   readonly name: string;
+  /** The handlers, of which it loads those of one machine. */
+  readonly code: Code;
+  readonly machine: string;
   readonly environment: Readonly<Record<string, string>>;
   /** What it may do beside writing its log. */
   readonly statements: readonly PolicyStatement[];
@@ -25,8 +24,6 @@ export interface PipelineFunctionProps {
   readonly timeout?: Duration | undefined;
   /** For functions that are invoked asynchronously: where events go that failed three times. */
   readonly deadLetters?: IQueue | undefined;
-  /** @default the handler, bundled with everything that it imports */
-  readonly code?: Code | undefined;
 }
 
 /** One Lambda function of the pipeline: its role with nothing but its own permissions, its log, its bundle. */
@@ -67,31 +64,13 @@ export class PipelineFunction extends Construct {
             ]),
       ],
     });
-    this.function = new NodejsFunction(this, 'Function', {
+    this.function = new Function(this, 'Function', {
       description: `Holdfast ${props.name}`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      ...(props.code === undefined
-        ? { entry: join(ROOT, 'lambdas', props.name, 'handler.ts') }
-        : { code: props.code, handler: 'index.handler' }),
-      // What the runtime brings of the SDK lags behind; a bundle has the version that was tested.
-      bundling: {
-        format: OutputFormat.CJS,
-        minify: true,
-        sourceMap: true,
-        sourcesContent: false,
-        bundleAwsSDK: true,
-        // Modules first: what a function does not use of a client stays out, which halves the bundle.
-        mainFields: ['module', 'main'],
-        target: 'node24',
-        commandHooks: {
-          beforeBundling: () => [],
-          beforeInstall: () => [],
-          afterBundling: withPortableSourceMap,
-        },
-      },
-      environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },
-      awsSdkConnectionReuse: false,
+      code: props.code,
+      handler: `${props.machine}.handler`,
+      environment: { NODE_OPTIONS: '--enable-source-maps', STEP: props.name, ...props.environment },
       // Not to be written to by the function: what it needs beyond is stated above.
       role: role.withoutPolicyUpdates(),
       memorySize: props.memoryMegabytes ?? 256,
@@ -103,10 +82,4 @@ export class PipelineFunction extends Construct {
     });
     this.function.node.addDependency(policy);
   }
-}
-
-/** The same sources make the same bundle, wherever they and the output lie: functions change only when their code does. */
-function withPortableSourceMap(_inputDir: string, outputDir: string): string[] {
-  const command = [process.execPath, join(ROOT, 'scripts', 'portable-source-map.mjs'), outputDir, ROOT];
-  return [command.map((word) => JSON.stringify(word)).join(' ')];
 }

@@ -2,7 +2,7 @@ import type { MachineName } from '@holdfast/engine/model';
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { Role } from 'aws-cdk-lib/aws-iam';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import {
   type MachineVariable,
   machineVariable,
@@ -19,33 +19,33 @@ import { stepRights, type StepWorld } from './step-rights.ts';
 export interface StepFunctionsProps extends StepWorld {
   /** Roles that the vault's policy names. A step of one of these names works in that role, any other in its own. */
   readonly vaultRoles: Readonly<Record<string, Role>>;
-  /** One bundle for all functions, for tests of the template. @default each function's own, made by esbuild */
-  readonly handlerCode?: Code;
+  /** The handlers of all functions. */
+  readonly code: Code;
 }
 
 /** The functions of steps, by their names. */
 export type StepFunctions<Rows extends StepRows> = Readonly<Record<keyof Rows, PipelineFunction>>;
 
-/** Makes a function of each step: what it is told, what it may do, its memory and time, all out of its row. */
+/** Makes a function of each step of a machine: what it is told, what it may do, its memory and time, all out of its row. */
 export function makeStepFunctions<Rows extends StepRows>(
-  scope: Construct,
-  id: string,
+  group: Construct,
+  machine: string,
   rows: Rows,
   props: StepFunctionsProps,
 ): StepFunctions<Rows> {
-  const group = new Construct(scope, id);
   const values = variableValues(props);
   const functions = Object.entries(rows).map(([name, row]) => [
     name,
     new PipelineFunction(group, constructIdOf(name), {
       name,
+      machine,
+      code: props.code,
       environment: Object.fromEntries(variablesOf(row.needs).map((variable) => [variable, values[variable]])),
       statements: stepRights(Stack.of(group), row.needs, props),
       role: props.vaultRoles[name],
       memoryMegabytes: row.memoryMegabytes,
       timeout: Duration.minutes(row.minutes ?? 1),
       deadLetters: row.isCalledByEvents === true ? props.deadLetters : undefined,
-      code: props.handlerCode,
     }),
   ]);
   return Object.fromEntries(functions) as StepFunctions<Rows>;

@@ -1,21 +1,7 @@
-import { cycleSteps } from '../../lambdas/cycle/steps.ts';
-import { holdSteps } from '../../lambdas/hold/steps.ts';
-import { imageSteps } from '../../lambdas/image/steps.ts';
-import { maintenanceSteps } from '../../lambdas/maintenance/steps.ts';
-import { protectSteps } from '../../lambdas/protect/steps.ts';
-import { restoreSteps } from '../../lambdas/restore/steps.ts';
 import type { Needs, StepRows } from '../../lambdas/runtime/needs.ts';
-import { watchSteps } from '../../lambdas/watch/steps.ts';
+import { allSteps } from '../../lambdas/steps.ts';
 
-const steps: StepRows = {
-  ...cycleSteps,
-  ...protectSteps,
-  ...imageSteps,
-  ...restoreSteps,
-  ...holdSteps,
-  ...maintenanceSteps,
-  ...watchSteps,
-};
+const steps: StepRows = allSteps;
 
 /** A part that the vault's policy gives to roles of functions; see `VaultPrincipals`. */
 export type VaultPart = 'writers' | 'sweepers' | 'renewers' | 'holders' | 'auditors';

@@ -10,7 +10,7 @@ export class HoldfastStacks {
   readonly pipeline: Stack;
   readonly monitoring: Stack;
 
-  /** @param handlerCode - one bundle for all functions, for tests of the templates; else esbuild makes each its own. */
+  /** @param handlerCode - the handlers of all functions, for tests of the templates; else esbuild bundles them. */
   constructor(app: App, { deployment, environment: env }: PlansFileConfig, handlerCode?: Code) {
     this.storage = new Stack(app, 'HoldfastStorage', {
       env,

@@ -4,26 +4,30 @@ import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { afterAll, expect, test } from 'vitest';
 import { PipelineFunction } from '../../lib/constructs/pipeline-function.ts';
+import { bundleHandlers } from '../../lib/functions/handler-bundle.ts';
 
 const places = mkdtempSync(join(tmpdir(), 'holdfast-bundles-'));
 
 afterAll(() => rmSync(places, { recursive: true, force: true }));
 
-/** Bundles a function into a cloud assembly there. @returns the folder of the asset, whose name is its hash. */
+/** Bundles the functions into a cloud assembly there. @returns the folder of the asset, whose name is its hash. */
 function bundle(place: string): string {
   const app = new App({ outdir: join(places, place) });
   const stack = new Stack(app, 'Stack');
-  void new PipelineFunction(stack, 'Function', { name: 'start-cycle', environment: {}, statements: [] });
+  const what = { machine: 'cycle', code: bundleHandlers(stack), environment: {}, statements: [] };
+  void new PipelineFunction(stack, 'One', { name: 'start-cycle', ...what });
+  void new PipelineFunction(stack, 'Two', { name: 'report-cycle', ...what });
   const { directory } = app.synth();
-  const asset = readdirSync(directory).find((name) => name.startsWith('asset.'));
-  return join(directory, asset ?? 'none');
+  const assets = readdirSync(directory).filter((name) => name.startsWith('asset.'));
+  expect(assets).toHaveLength(1);
+  return join(directory, assets[0] ?? 'none');
 }
 
 test('a bundle is the same wherever it is made, with its source map', () => {
   const [near, far] = [bundle('a'), bundle('some/where/else')];
 
   expect(near.split('/').at(-1)).toBe(far.split('/').at(-1));
-  const { sources } = JSON.parse(readFileSync(join(near, 'index.js.map'), 'utf8')) as { sources: string[] };
-  expect(sources).toContain('lambdas/start-cycle/handler.ts');
+  const { sources } = JSON.parse(readFileSync(join(near, 'cycle.mjs.map'), 'utf8')) as { sources: string[] };
+  expect(sources).toContain('lambdas/cycle/cycle.lambda.ts');
   for (const source of sources) expect(source).toMatch(/^(lambdas|packages|node_modules)\//);
 });

@@ -1,6 +1,6 @@
 import { DeregisterImageCommand, RegisterImageCommand } from '@aws-sdk/client-ec2';
 import { describe, expect, test, vi } from 'vitest';
-import { Ec2Images } from '@holdfast/aws';
+import { Ec2Images } from '@holdfast/aws/ec2';
 import { UnknownNameError } from '@holdfast/engine';
 import { patienceMs } from '../support/patience.ts';
 import { connect, uniqueName } from './support/emulated-aws.ts';

@@ -1,7 +1,8 @@
 import { DeleteTagsCommand } from '@aws-sdk/client-ec2';
 import { DeleteBucketTaggingCommand, PutBucketTaggingCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test, vi } from 'vitest';
-import { Ec2Images, type TaggedResource, TaggedResources } from '@holdfast/aws';
+import type { TaggedResource } from '@holdfast/aws';
+import { Ec2Images, TaggedResources } from '@holdfast/aws/ec2';
 import { patienceMs } from '../support/patience.ts';
 import { makeBucket } from './support/buckets.ts';
 import { connect, uniqueName } from './support/emulated-aws.ts';

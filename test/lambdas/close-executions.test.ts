@@ -1,7 +1,7 @@
 import type { FailedExecution } from '@holdfast/aws';
 import { AuditLog, type RunId } from '@holdfast/engine';
 import { describe, expect, test } from 'vitest';
-import { makeHandler } from '../../lambdas/watch/close-executions.ts';
+import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
 import { restoreIdOf } from '../../lambdas/restore/restore-job.ts';
 import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
@@ -47,7 +47,7 @@ function makeWatch(deployment = makeDeployment()) {
   const executions = makeExecutions(deployment);
   const audit = new AuditLog(deployment.services);
   const logged: unknown[] = [];
-  const handler = makeHandler({
+  const handler = closeExecutionsStep.over({
     ...deployment,
     machines,
     executions,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { makeHandler } from '../../lambdas/protect/consolidate-point.ts';
+import { consolidatePointStep } from '../../lambdas/protect/consolidate-point.ts';
 import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { makeRestoring, restoreFiles } from './support/restoring.ts';
@@ -13,7 +13,7 @@ async function openConsolidation(deployment: Deployment) {
   await protectFiles(deployment, pipeline, item);
   deployment.clock.advance(60_000);
   const opened = await pipeline.openRun({ ...item, runId: RUN, type: 'synthetic-full' }, PLENTY);
-  return { opened, consolidate: makeHandler(deployment) };
+  return { opened, consolidate: consolidatePointStep.over(deployment) };
 }
 
 test('a synthetic full is one container that restores by itself, without reading the source', async () => {

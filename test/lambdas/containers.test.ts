@@ -7,9 +7,9 @@ import {
 } from '@holdfast/engine';
 import { RetentionRules } from '@holdfast/engine/model';
 import { expect, test } from 'vitest';
-import { makeHandler as makeConsolidatePoint } from '../../lambdas/protect/consolidate-point.ts';
-import { makeHandler as makePlanMaintenance } from '../../lambdas/maintenance/plan-maintenance.ts';
-import { makeHandler as makeStartContainers } from '../../lambdas/maintenance/start-containers.ts';
+import { consolidatePointStep } from '../../lambdas/protect/consolidate-point.ts';
+import { planMaintenanceStep } from '../../lambdas/maintenance/plan-maintenance.ts';
+import { startContainersStep } from '../../lambdas/maintenance/start-containers.ts';
 import { BUCKET_ARN, DAILY, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { EXECUTION, makeRestoring, restoreFiles } from './support/restoring.ts';
@@ -35,11 +35,13 @@ async function withPoint(keepDays = 30) {
   const deps = {
     ...deployment,
     plans,
-    protect: {
-      start: async (name: string, input: unknown) => {
-        const isNew = !started.some((one) => one.name === name);
-        if (isNew) started.push({ name, input: input as Started['input'] });
-        return Promise.resolve(isNew ? ('started' as const) : ('exists' as const));
+    machines: {
+      protect: {
+        start: async (name: string, input: unknown) => {
+          const isNew = !started.some((one) => one.name === name);
+          if (isNew) started.push({ name, input: input as Started['input'] });
+          return Promise.resolve(isNew ? ('started' as const) : ('exists' as const));
+        },
       },
     },
   };
@@ -57,10 +59,10 @@ async function withPoint(keepDays = 30) {
 
   /** What maintenance does about containers on one day. */
   const maintain = async (): Promise<number> => {
-    const { partitions } = await makePlanMaintenance(deps)(MAINTENANCE, PLENTY);
+    const { partitions } = await planMaintenanceStep.over(deps)(MAINTENANCE, PLENTY);
     let count = 0;
     for (const partition of partitions)
-      count += (await makeStartContainers(deps)({ ...MAINTENANCE, partition }, PLENTY)).state.started;
+      count += (await startContainersStep.over(deps)({ ...MAINTENANCE, partition }, PLENTY)).state.started;
     return count;
   };
   return { deployment, deps, started, pipeline, point, maintain };
@@ -77,7 +79,7 @@ test('a point that its plan keeps for long becomes a container in the archive, k
   });
   const opened = await pipeline.openRun(run?.input, PLENTY);
   expect(opened).toMatchObject({ mode: 'consolidate', type: 'synthetic-full' });
-  const made = await makeConsolidatePoint(deployment)({ runId: run?.name, state: null }, PLENTY);
+  const made = await consolidatePointStep.over(deployment)({ runId: run?.name, state: null }, PLENTY);
 
   const row = await deployment.catalog.points.find((made.done ? made.pointId : '') as never);
   expect(row).toMatchObject({ archiveClass: 'DEEP_ARCHIVE', basePointId: point });
@@ -136,11 +138,11 @@ test('a container that cannot be started is reported, and those of other resourc
     start: async (name: string, input: unknown) => {
       if ((input as { resourceArn: string }).resourceArn !== BUCKET_ARN)
         throw new StoreUnavailableError('starting an execution was throttled; try again later');
-      return deps.protect.start(name, input);
+      return deps.machines.protect.start(name, input);
     },
   };
 
-  const { done, state } = await makeStartContainers({ ...deps, protect })(
+  const { done, state } = await startContainersStep.over({ ...deps, machines: { protect } })(
     { ...MAINTENANCE, partition: 0 },
     PLENTY,
   );
@@ -171,7 +173,7 @@ async function withArchivedPoint() {
   const { deployment, started, pipeline, maintain } = await withPoint();
   await maintain();
   await pipeline.openRun(started[0]?.input, PLENTY);
-  const made = await makeConsolidatePoint(deployment)({ runId: started[0]?.name, state: null }, PLENTY);
+  const made = await consolidatePointStep.over(deployment)({ runId: started[0]?.name, state: null }, PLENTY);
   const finishThaw = async (): Promise<void> => {
     for await (const { name, versionId } of deployment.store.listVersions('containers/'))
       deployment.store.finishThaw(name, versionId, new Date(deployment.clock.now().getTime() + 7 * DAY));

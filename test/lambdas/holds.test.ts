@@ -1,6 +1,6 @@
 import { verifyAudit, type AuditEntry } from '@holdfast/engine';
 import { expect, test } from 'vitest';
-import { makeHandler, type HoldOutput } from '../../lambdas/hold/hold-points.ts';
+import { holdPointsStep, type HoldOutput } from '../../lambdas/hold/hold-points.ts';
 import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 
@@ -16,7 +16,7 @@ async function withPoints(count: number) {
     points.push((await protectFiles(deployment, pipeline, item))?.pointId ?? '');
     deployment.clock.advance(60_000);
   }
-  return { deployment, points, hold: makeHandler(deployment) };
+  return { deployment, points, hold: holdPointsStep.over(deployment) };
 }
 
 async function heldPoints({ catalog }: Deployment): Promise<number> {

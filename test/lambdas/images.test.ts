@@ -1,9 +1,9 @@
 import type { VolumeConfiguration } from '@holdfast/aws';
 import { StoreUnavailableError, type RunId } from '@holdfast/engine';
 import { expect, test, vi } from 'vitest';
-import { makeHandler as makeCheckSnapshots } from '../../lambdas/image/check-snapshots.ts';
-import { makeHandler as makeCommitImage } from '../../lambdas/image/commit-image.ts';
-import { makeHandler as makeSnapshotVolumes } from '../../lambdas/image/snapshot-volumes.ts';
+import { checkSnapshotsStep } from '../../lambdas/image/check-snapshots.ts';
+import { commitImageStep } from '../../lambdas/image/commit-image.ts';
+import { snapshotVolumesStep } from '../../lambdas/image/snapshot-volumes.ts';
 import { type Deployment, makeDeployment, PLENTY, readJson } from './support/deployment.ts';
 import { makeVolume, MemoryImages } from './support/memory-images.ts';
 import { makePipeline } from './support/pipeline.ts';
@@ -25,9 +25,9 @@ async function openImageRun(deployment: Deployment, resourceArn = INSTANCE) {
   return {
     images,
     opened,
-    snapshotVolumes: makeSnapshotVolumes(deps),
-    checkSnapshots: makeCheckSnapshots(deps),
-    commitImage: makeCommitImage(deps),
+    snapshotVolumes: snapshotVolumesStep.over(deps),
+    checkSnapshots: checkSnapshotsStep.over(deps),
+    commitImage: commitImageStep.over(deps),
   };
 }
 

@@ -11,16 +11,16 @@ import {
 import { FaultPlan, withFaults } from '@holdfast/engine/testing';
 import { RetentionRules } from '@holdfast/engine/model';
 import { describe, expect, test } from 'vitest';
-import { makeHandler as makeExpirePoints } from '../../lambdas/maintenance/expire-points.ts';
-import { makeHandler as makePlanMaintenance } from '../../lambdas/maintenance/plan-maintenance.ts';
-import { makeHandler as makeReconcilePoints } from '../../lambdas/maintenance/reconcile-points.ts';
-import { makeHandler as makeRenewLeases } from '../../lambdas/maintenance/renew-leases.ts';
-import { makeHandler as makeReport } from '../../lambdas/maintenance/report-maintenance.ts';
-import type { StepContext } from '../../lambdas/runtime/define-handler.ts';
-import { makeHandler as makeSweepPacks } from '../../lambdas/maintenance/sweep-packs.ts';
-import { makeHandler as makeSweepSnapshots } from '../../lambdas/maintenance/sweep-snapshots.ts';
-import { makeHandler as makeVerifySample } from '../../lambdas/maintenance/verify-sample.ts';
-import { makeHandler as makeWriteCheckpoint } from '../../lambdas/maintenance/write-checkpoint.ts';
+import { expirePointsStep } from '../../lambdas/maintenance/expire-points.ts';
+import { planMaintenanceStep } from '../../lambdas/maintenance/plan-maintenance.ts';
+import { reconcilePointsStep } from '../../lambdas/maintenance/reconcile-points.ts';
+import { renewLeasesStep } from '../../lambdas/maintenance/renew-leases.ts';
+import { reportMaintenanceStep } from '../../lambdas/maintenance/report-maintenance.ts';
+import type { StepContext } from '../../lambdas/runtime/define-step.ts';
+import { sweepPacksStep } from '../../lambdas/maintenance/sweep-packs.ts';
+import { sweepSnapshotsStep } from '../../lambdas/maintenance/sweep-snapshots.ts';
+import { verifySampleStep } from '../../lambdas/maintenance/verify-sample.ts';
+import { writeCheckpointStep } from '../../lambdas/maintenance/write-checkpoint.ts';
 import { DAILY, type Deployment, makeDeployment, NO_TIME, PLENTY, readJson } from './support/deployment.ts';
 import { MemoryImages } from './support/memory-images.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
@@ -52,18 +52,18 @@ function rulesWith(minimumPoints: number) {
 
 /** All stages, as the machine calls them; every answer goes on where the last one stopped. */
 function makeStages(deployment: Deployment, minimumPoints = 0) {
-  const { store, catalog, work, services, openKeys, log, clock, metrics } = deployment;
-  const images = new MemoryImages(clock);
+  const images = new MemoryImages(deployment.clock);
+  const given = { ...deployment, images, plans: rulesWith(minimumPoints) };
   return {
     images,
-    plan: makePlanMaintenance({ store, catalog, work, log }),
-    reconcile: makeReconcilePoints({ store, catalog, openKeys, log }),
-    renew: makeRenewLeases({ services, plans: rulesWith(minimumPoints), openKeys, log }),
-    expire: makeExpirePoints({ store, catalog, audit: new AuditLog(services), images, log }),
-    sweep: makeSweepPacks({ store, catalog, index: services.index, openKeys, log }),
-    sweepSnapshots: makeSweepSnapshots({ catalog, images, clock, log }),
-    verify: makeVerifySample({ store, catalog, openKeys, log }),
-    report: makeReport({ metrics, log }),
+    plan: planMaintenanceStep.over(given),
+    reconcile: reconcilePointsStep.over(given),
+    renew: renewLeasesStep.over(given),
+    expire: expirePointsStep.over(given),
+    sweep: sweepPacksStep.over(given),
+    sweepSnapshots: sweepSnapshotsStep.over(given),
+    verify: verifySampleStep.over(given),
+    report: reportMaintenanceStep.over(given),
   };
 }
 
@@ -221,8 +221,8 @@ test('a checkpoint without time looks at one chain a call, and hands on in files
   const audit = new AuditLog(deployment.services);
   const event = { kind: 'expire', point: 'x', expiresAt: '2026-03-02T02:00:00.000Z' } as const;
   await audit.append({ chain: instance, id: 'one', by: 'test', event });
-  const { work, log } = deployment;
-  const writeCheckpoint = makeWriteCheckpoint({ ...deployment.services, work, log });
+  const { work } = deployment;
+  const writeCheckpoint = writeCheckpointStep.over(deployment);
 
   const first = await writeCheckpoint({ maintenanceId, state: null }, NO_TIME);
   const second = await writeCheckpoint({ maintenanceId, state: first.state }, NO_TIME);
@@ -274,12 +274,13 @@ describe('the report', () => {
   };
 
   test('fails with the reason of a stage that failed, after it has published the others', async () => {
-    const { metrics, log } = makeDeployment();
+    const deployment = makeDeployment();
+    const { metrics } = deployment;
     const Cause = JSON.stringify({ errorMessage: 'the vault is gone', errorType: 'VaultMissingError' });
     const swept = [{ swept: 3, bytes: 10, kept: 0, locked: 0, failures: { count: 0, messages: [] } }];
     const errors = { renew: { Error: 'VaultMissingError', Cause } };
 
-    const reported = makeReport({ metrics, log })({ ...nothing, errors, swept }, PLENTY);
+    const reported = reportMaintenanceStep.over(deployment)({ ...nothing, errors, swept }, PLENTY);
 
     await expect(reported).rejects.toThrow('renew: VaultMissingError: the vault is gone');
     await expect(reported).rejects.toHaveProperty('name', 'MaintenanceFailedError');
@@ -288,29 +289,35 @@ describe('the report', () => {
   });
 
   test('counts the partitions that succeeded when another failed', async () => {
-    const { metrics, log } = makeDeployment();
+    const deployment = makeDeployment();
+    const { metrics } = deployment;
     const whole = { swept: 3, bytes: 10, kept: 0, locked: 0, failures: { count: 0, messages: [] } };
     const broken = { failures: { count: 1, messages: ['partition 4: Lambda.Unknown'] } };
 
-    const reported = makeReport({ metrics, log })({ ...nothing, swept: [whole, broken] }, PLENTY);
+    const reported = reportMaintenanceStep.over(deployment)({ ...nothing, swept: [whole, broken] }, PLENTY);
 
     await expect(reported).rejects.toThrow('partition 4: Lambda.Unknown');
     expect(metrics.of('PacksSwept')).toEqual([3]);
   });
 
   test('fails when a partition could not start its containers', async () => {
-    const { metrics, log } = makeDeployment();
+    const deployment = makeDeployment();
+    const { metrics } = deployment;
     const whole = { next: 2, started: 1, waiting: 3, failures: { count: 0, messages: [] } };
     const broken = { failures: { count: 1, messages: ['partition 4: AccessDeniedError'] } };
 
-    const reported = makeReport({ metrics, log })({ ...nothing, containers: [whole, broken] }, PLENTY);
+    const reported = reportMaintenanceStep.over(deployment)(
+      { ...nothing, containers: [whole, broken] },
+      PLENTY,
+    );
 
     await expect(reported).rejects.toThrow('partition 4: AccessDeniedError');
     expect(metrics.of('MaintenanceFailures')).toEqual([1]);
   });
 
   test('raises the alarm for damage and for points that are gone', async () => {
-    const { metrics, log } = makeDeployment();
+    const deployment = makeDeployment();
+    const { metrics } = deployment;
     const failures = { count: 0, messages: [] };
     const input = {
       ...nothing,
@@ -318,7 +325,7 @@ describe('the report', () => {
       verified: [{ packs: 9, bytes: 90, resources: 1, damaged: 2, failures }],
     };
 
-    await expect(makeReport({ metrics, log })(input, PLENTY)).rejects.toThrow(
+    await expect(reportMaintenanceStep.over(deployment)(input, PLENTY)).rejects.toThrow(
       '1 points are not in the vault any more; 2 packs or roots are damaged',
     );
 
@@ -384,7 +391,7 @@ describe('snapshots', () => {
 
   test('that are gone are told of every point, whatever the catalog does about one', async () => {
     const deployment = makeDeployment();
-    const { catalog, clock, log } = deployment;
+    const { catalog, clock } = deployment;
     const images = new MemoryImages(clock);
     for (const digit of ['b', 'c']) await withImage(deployment, images, idOf(digit));
     clock.advance(3_700_000);
@@ -394,7 +401,7 @@ describe('snapshots', () => {
       new FaultPlan([{ kind: 'throttle', call: 1, method: 'points.noteSnapshotsMissing' }]),
     );
 
-    const swept = await makeSweepSnapshots({ catalog: faulty, images, clock, log })({}, PLENTY);
+    const swept = await sweepSnapshotsStep.over({ ...deployment, catalog: faulty, images })({}, PLENTY);
 
     expect(swept).toMatchObject({ pointsLacking: 2, failures: { count: 1 } });
     const points = await Array.fromAsync(catalog.points.list(instance));

@@ -1,15 +1,15 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { AuditLog, StoreUnavailableError, type RunId } from '@holdfast/engine';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
-import { makeHandler as makeCheckOverdue } from '../../lambdas/watch/check-overdue.ts';
-import { makeHandler as makeCloseExecutions } from '../../lambdas/watch/close-executions.ts';
-import { makeHandler as makeCountDeadLetters } from '../../lambdas/watch/count-dead-letters.ts';
-import { makeHandler as makeReportMaintenance } from '../../lambdas/maintenance/report-maintenance.ts';
-import type { StepContext } from '../../lambdas/runtime/define-handler.ts';
-import { defineReportingHandler } from '../../lambdas/runtime/define-reporting-handler.ts';
+import { checkOverdueStep } from '../../lambdas/watch/check-overdue.ts';
+import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
+import { countDeadLettersStep } from '../../lambdas/watch/count-dead-letters.ts';
+import { reportMaintenanceStep } from '../../lambdas/maintenance/report-maintenance.ts';
+import type { StepContext } from '../../lambdas/runtime/define-step.ts';
+import { defineStep } from '../../lambdas/runtime/define-step.ts';
 import { metric } from '../../lambdas/runtime/metrics.ts';
+import { variablesOf } from '../../lambdas/runtime/needs.ts';
+import { allSteps } from '../../lambdas/steps.ts';
 import {
   BUCKET_ARN,
   DAILY,
@@ -21,7 +21,6 @@ import {
 import { discover, discoveryOf, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { EXECUTION, makeRestoring } from './support/restoring.ts';
 
-const LAMBDAS = join(import.meta.dirname, '..', '..', 'lambdas');
 const RUN = 'a'.repeat(32) as RunId;
 const CYCLE = { plan: 'daily', type: 'full', scheduledAt: '2026-03-02T02:00:00Z', cycleId: 'daily-full-1' };
 const ITEM = { ...TAGGED_BUCKET, resourceArn: BUCKET_ARN, runId: RUN };
@@ -96,17 +95,17 @@ const steps: Readonly<Record<string, Prepare>> = {
       );
   },
   'report-maintenance': async (deployment) => {
-    const step = makeReportMaintenance(deployment);
+    const step = reportMaintenanceStep.over(deployment);
     const expired = { skipped: false, state: { expired: 2, failures: { count: 0, messages: [] } } };
     await nothing();
     return async (context) => outcome(step({ errors: {}, expired }, context), nothing);
   },
   'check-overdue': async (deployment) => {
-    const step = makeCheckOverdue({
+    const step = checkOverdueStep.over({
       ...deployment,
       plans: [DAILY],
       tagged: discoveryOf([TAGGED_BUCKET]),
-      maintenance: { lastSuccess: async () => Promise.resolve(deployment.clock.now()) },
+      machines: { maintenance: { lastSuccess: async () => Promise.resolve(deployment.clock.now()) } },
     });
     await nothing();
     return async (context) =>
@@ -118,7 +117,7 @@ const steps: Readonly<Record<string, Prepare>> = {
   'close-executions': async (deployment) => {
     const machines = { cycle: 'c', protect: 'p', restore: 'r', hold: 'h', maintenance: 'm', check: 'o' };
     const ended = { arn: 'arn:execution', machineArn: 'p', name: 'one', status: 'ABORTED' } as const;
-    const step = makeCloseExecutions({
+    const step = closeExecutionsStep.over({
       ...deployment,
       machines,
       executions: {
@@ -138,10 +137,9 @@ const steps: Readonly<Record<string, Prepare>> = {
       );
   },
   'count-dead-letters': async (deployment) => {
-    const step = makeCountDeadLetters({
+    const step = countDeadLettersStep.over({
       ...deployment,
-      queues: ['one'],
-      countMessages: async () => Promise.resolve(3),
+      countDeadLetters: async () => Promise.resolve(3),
     });
     await nothing();
     return async (context) => outcome(step({}, context), nothing);
@@ -211,21 +209,24 @@ describe.each(Object.entries(steps))('%s', (_, prepare) => {
 });
 
 test('every function that is told where to publish is among them', async () => {
-  const publishing: string[] = [];
-  for (const folder of readdirSync(LAMBDAS).filter((name) => existsSync(join(LAMBDAS, name, 'env.ts')))) {
-    const { Env } = (await import(join(LAMBDAS, folder, 'env.ts'))) as { readonly Env: z.ZodObject };
-    if ('METRICS_NAMESPACE' in Env.shape) publishing.push(folder);
-  }
+  const publishing = Object.entries(allSteps)
+    .filter(([, { needs }]) => variablesOf(needs).includes('METRICS_NAMESPACE'))
+    .map(([name]) => name);
 
   expect(new Set(publishing)).toEqual(new Set(Object.keys(steps).map((name) => name.split(' ')[0])));
 });
 
 /** A step that does nothing but count. */
 const makeCounting = (deployment: Deployment) =>
-  defineReportingHandler('counting', z.unknown(), deployment, async (_, count) => {
-    count([metric('DeadLetters', 7)]);
-    return Promise.resolve('done');
-  });
+  defineStep(
+    { counting: { needs: { metrics: true } } } as const,
+    'counting',
+    z.unknown(),
+    async (_, __, { count }) => {
+      count([metric('DeadLetters', 7)]);
+      return Promise.resolve('done');
+    },
+  ).over(deployment);
 
 describe('a step that counts', () => {
   afterEach(() => {

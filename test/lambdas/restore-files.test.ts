@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { FaultPlan, ProcessKilledError, withFaults } from '@holdfast/engine/testing';
 import { RestoreRequest } from '@holdfast/engine/model';
-import type { StepContext } from '../../lambdas/runtime/define-handler.ts';
+import type { StepContext } from '../../lambdas/runtime/define-step.ts';
 import { restoreSchema } from '../../scripts/restore-schema.ts';
 import {
   BUCKET_ARN,

@@ -1,20 +1,24 @@
 import { hash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { GetObjectCommand, S3Client, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { InvalidInputError, StoreUnavailableError } from '@holdfast/engine';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, expect, test, vi } from 'vitest';
 import * as z from 'zod';
-import { configuredHandler } from '../../lambdas/runtime/configured-handler.ts';
-import { defineHandler } from '../../lambdas/runtime/define-handler.ts';
+import { defineStep } from '../../lambdas/runtime/define-step.ts';
+import { openServices } from '../../lambdas/runtime/open-services.ts';
+import { serve } from '../../lambdas/runtime/serve.ts';
+import { cycleSteps } from '../../lambdas/cycle/steps.ts';
+import { holdSteps } from '../../lambdas/hold/steps.ts';
+import { imageSteps } from '../../lambdas/image/steps.ts';
+import { maintenanceSteps } from '../../lambdas/maintenance/steps.ts';
+import { protectSteps } from '../../lambdas/protect/steps.ts';
+import { restoreSteps } from '../../lambdas/restore/steps.ts';
+import { watchSteps } from '../../lambdas/watch/steps.ts';
 import { errorRecordOfCaught } from '../../lambdas/runtime/event-fields.ts';
 import { makeLogger } from '../../lambdas/runtime/logger.ts';
 import { openVaultOnce } from '../../lambdas/runtime/open-vault-once.ts';
 import { makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline } from './support/pipeline.ts';
-
-const LAMBDAS = join(import.meta.dirname, '..', '..', 'lambdas');
 
 const ENVIRONMENT = {
   VAULT_BUCKET: 'vault',
@@ -31,6 +35,7 @@ const ENVIRONMENT = {
   DEAD_LETTER_QUEUE: 'https://sqs.us-east-1.amazonaws.com/000000000000/dead-letters',
   RESTORE_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:restore',
   HOLD_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:hold',
+  CHECK_MACHINE_ARN: 'arn:aws:states:us-east-1:000000000000:stateMachine:check',
   AWS_REGION: 'us-east-1',
 };
 
@@ -38,14 +43,33 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-const functions = readdirSync(LAMBDAS).filter((name) => existsSync(join(LAMBDAS, name, 'env.ts')));
+const functions = Object.entries({
+  cycle: cycleSteps,
+  protect: protectSteps,
+  image: imageSteps,
+  restore: restoreSteps,
+  hold: holdSteps,
+  maintenance: maintenanceSteps,
+  watch: watchSteps,
+}).flatMap(([machine, rows]) => Object.keys(rows).map((step) => [step, machine] as const));
 
-test.for(functions)('%s starts with the variables that its deployment sets', async (name) => {
-  for (const [variable, value] of Object.entries(ENVIRONMENT)) vi.stubEnv(variable, value);
+test.for(functions)('%s starts with the variables that its deployment sets', async ([step, machine]) => {
+  for (const [variable, value] of Object.entries({ ...ENVIRONMENT, STEP: step })) vi.stubEnv(variable, value);
+  vi.resetModules();
 
-  const module = (await import(join(LAMBDAS, name, 'handler.ts'))) as { readonly handler: unknown };
+  const module = (await import(`../../lambdas/${machine}/${machine}.lambda.ts`)) as {
+    readonly handler: unknown;
+  };
 
   expect(module.handler).toBeTypeOf('function');
+});
+
+test('a function does not start without one of its variables, and names it', async () => {
+  const { needs } = protectSteps['list-shards'];
+
+  await expect(openServices('list-shards', needs, { ...ENVIRONMENT, WORK_BUCKET: '' })).rejects.toThrow(
+    'is not told WORK_BUCKET',
+  );
 });
 
 /** A function that fails. */
@@ -53,7 +77,10 @@ async function failing(error: unknown): Promise<unknown> {
   const fail = async (): Promise<never> => {
     throw error;
   };
-  return defineHandler('failing', z.unknown(), fail)({}, PLENTY);
+  return defineStep({ failing: { needs: {} } }, 'failing', z.unknown(), fail).over(makeDeployment())(
+    {},
+    PLENTY,
+  );
 }
 
 test('errors that a state machine matches keep their names, whatever they came from', async () => {
@@ -121,9 +148,13 @@ test('a worker reads its configuration once, and again after a failure', async (
   const slowDown = Object.assign(new Error('slow down'), { name: 'SlowDown', $metadata: {} });
   const s3 = mockClient(S3Client);
   s3.on(GetObjectCommand).rejectsOnce(slowDown).resolves({ Body });
-  const handler = configuredHandler(new S3Client({ region: 'us-east-1' }), url, ({ restoreWorkers }) =>
-    defineHandler('workers', z.unknown(), async () => restoreWorkers),
+  const rows = { workers: { needs: { configuration: true } } } as const;
+  const workers = defineStep(rows, 'workers', z.unknown(), async ({ configuration }) =>
+    Promise.resolve(configuration.restoreWorkers),
   );
+  vi.stubEnv('AWS_REGION', 'us-east-1');
+  const variables = { STEP: 'workers', CONFIGURATION: url };
+  const handler = await serve<typeof rows>({ workers }, variables);
 
   await expect(handler({}, PLENTY)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
   expect(await Promise.all([handler({}, PLENTY), handler({}, PLENTY)])).toEqual([7, 7]);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { cycleIdOf } from '../../lambdas/cycle/cycle-id.ts';
-import { makeHandler } from '../../lambdas/cycle/start-cycle.ts';
+import { startCycleStep } from '../../lambdas/cycle/start-cycle.ts';
 import { DAILY, makeDeployment, PLENTY } from './support/deployment.ts';
 
 const digest = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -23,7 +23,8 @@ function makeCycles() {
 
 function makeStartCycle() {
   const cycles = makeCycles();
-  return { cycles, startCycle: makeHandler({ plans: [DAILY], cycles, log: makeDeployment().log }) };
+  const services = { ...makeDeployment(), plans: [DAILY], machines: { cycle: cycles } };
+  return { cycles, startCycle: startCycleStep.over(services) };
 }
 
 test('starts the cycle of a due time under a name that tells plan, type and time', async () => {

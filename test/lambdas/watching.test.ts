@@ -1,8 +1,8 @@
 import type { TaggedResource } from '@holdfast/aws';
 import type { ResourceArn } from '@holdfast/engine';
 import { expect, test } from 'vitest';
-import { makeHandler as makeCheckOverdue } from '../../lambdas/watch/check-overdue.ts';
-import { makeHandler as makeCountDeadLetters } from '../../lambdas/watch/count-dead-letters.ts';
+import { checkOverdueStep } from '../../lambdas/watch/check-overdue.ts';
+import { countDeadLettersStep } from '../../lambdas/watch/count-dead-letters.ts';
 import { DAILY, type Deployment, makeDeployment, NO_TIME, PLENTY, untilDone } from './support/deployment.ts';
 import { discoveryOf, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 
@@ -18,11 +18,11 @@ function makeCheck(
   tagged: readonly TaggedResource[] = [TAGGED_BUCKET],
   lastSuccess: Date = deployment.clock.now(),
 ) {
-  const check = makeCheckOverdue({
+  const check = checkOverdueStep.over({
     ...deployment,
     plans: [DAILY, { ...DAILY, name: 'weekly' }],
     tagged: discoveryOf(tagged),
-    maintenance: { lastSuccess: async () => Promise.resolve(lastSuccess) },
+    machines: { maintenance: { lastSuccess: async () => Promise.resolve(lastSuccess) } },
   });
   checks += 1;
   const checkId = `check-${checks}`;
@@ -180,21 +180,16 @@ test('a check without time judges a resource a call, and publishes once what one
     expect(deployment.metrics.of('OverdueResources', plan)).toEqual([1, 1]);
 });
 
-test('the messages of all dead-letter queues are published as one number, zero included', async () => {
+test('the messages of the dead-letter queue are published, zero included', async () => {
   const deployment = makeDeployment();
-  const depths = new Map([
-    ['first', 2],
-    ['second', 3],
-  ]);
-  const queues = [...depths.keys()];
-  const count = makeCountDeadLetters({
+  let waiting = 5;
+  const count = countDeadLettersStep.over({
     ...deployment,
-    queues,
-    countMessages: async (queue) => Promise.resolve(depths.get(queue) ?? 0),
+    countDeadLetters: async () => Promise.resolve(waiting),
   });
 
   expect(await count({}, PLENTY)).toEqual({ deadLetters: 5 });
-  depths.clear();
+  waiting = 0;
   await count({}, PLENTY);
 
   expect(deployment.metrics.of('DeadLetters')).toEqual([5, 0]);

@@ -1,20 +1,18 @@
 /** Adapters: the engine's ports on AWS, and what only AWS has. */
 
 // Clients and the machine's own ports
+export { type AwsClients, makeClients } from './sdk/make-clients.ts';
+export type { ClientOptions } from './sdk/client-options.ts';
+export type { Ec2Clients } from './sdk/make-ec2-clients.ts';
 export {
-  type AwsClients,
-  type ClientOptions,
-  type Ec2Clients,
-  makeClients,
   makeCloudWatchClient,
   makeDynamoClient,
-  makeEc2Clients,
   makeKmsClient,
   makeS3Clients,
   makeStepFunctionsClient,
   makeTaggingClient,
   type S3Clients,
-} from './sdk/make-clients.ts';
+} from './sdk/make-service-clients.ts';
 export { SystemClock, SystemRandom } from './sdk/system-ports.ts';
 export { toEngineError } from './sdk/sdk-errors.ts';
 
@@ -27,12 +25,12 @@ export { KmsKeyring } from './store/kms-keyring.ts';
 
 // What is protected, and where it is restored to
 export { S3RestoreTarget, type S3RestoreTargetOptions } from './targets/s3-restore-target.ts';
-export { Ec2Images, type OrderedVolume, type VolumeOrder, type Ec2Snapshot } from './images/ec2-images.ts';
+export type { Ec2Images, OrderedVolume, VolumeOrder, Ec2Snapshot } from './images/ec2-images.ts';
 export { fitTags, type MachineConfiguration, type VolumeConfiguration } from './images/ec2-machine.ts';
-export {
-  type DiscoveredGroup,
-  type DiscoveryClients,
-  type TaggedResource,
+export type {
+  DiscoveredGroup,
+  DiscoveryClients,
+  TaggedResource,
   TaggedResources,
 } from './sources/tagged-resources.ts';
 export { openSource, type SourceOpener } from './sources/open-source.ts';
@@ -41,14 +39,7 @@ export { checkTargetBucket } from './targets/check-target-bucket.ts';
 export { bucketOfArn, instanceOfArn, volumeOfArn } from './sdk/resource-arns.ts';
 
 // The deployment around the vault
-export {
-  makeAuditServices,
-  type DeploymentNames,
-  makeCatalogServices,
-  makeReadServices,
-  makeWriteServices,
-  type VaultNames,
-} from './deployment/vault-services.ts';
+export { type DeploymentNames, makeCatalogServices, type VaultNames } from './deployment/vault-services.ts';
 export { readDeployedConfiguration } from './deployment/read-deployed-configuration.ts';
 export { EndedExecutions, type FailedExecution } from './deployment/ended-executions.ts';
 export { StateMachine } from './deployment/state-machine.ts';
@@ -57,6 +48,10 @@ export { countMessages } from './deployment/sqs-queues.ts';
 export { storageClassOf } from './store/storage-class.ts';
 
 // What only tests of the repository take
+/** @internal */
+export { isLoopback } from './sdk/client-options.ts';
+/** @internal */
+export { makeReadServices, makeWriteServices } from './deployment/vault-services.ts';
 /** @internal */
 export { catalogIndexes, catalogKeys, chunkIndexKey } from './catalog/table-schema.ts';
 /** @internal */

@@ -9,12 +9,12 @@ import {
   makeClients,
   makeCloudWatchClient,
   makeDynamoClient,
-  makeEc2Clients,
   makeKmsClient,
   makeS3Clients,
   makeStepFunctionsClient,
   makeTaggingClient,
-} from '../src/sdk/make-clients.ts';
+} from '../src/index.ts';
+import { makeEc2Clients } from '../src/ec2.ts';
 import { SystemClock, SystemRandom } from '../src/sdk/system-ports.ts';
 
 /** A server that answers the first request of a connection and resets it at the second, as after a frozen function. */

@@ -31,7 +31,7 @@ export * from './ports/random-bytes.ts';
 export * from './ports/restore-target.ts';
 export * from './ports/work-store.ts';
 export type { ChunkLocation } from './packs/chunk-location.ts';
-export type { AllServices, ReadServices, WriteServices } from './services.ts';
+export type { AllServices, ReadServices, RunServices, WriteServices } from './services.ts';
 
 // Plans
 export {

@@ -14,13 +14,17 @@ export interface ReadServices {
   readonly random: RandomBytes;
 }
 
-/** Everything of the outside world that writing into a vault needs besides. */
-export interface WriteServices extends ReadServices {
+/** Everything of the outside world that opening a run and committing its point needs besides. */
+export interface RunServices extends ReadServices {
   readonly catalog: Pick<Catalog, 'runs' | 'points' | 'packs'>;
-  /** The index of the trust domain that the source belongs to. */
-  readonly index: ChunkIndex;
   readonly work: WorkStore;
   readonly lockMode: ObjectLock['mode'];
+}
+
+/** Everything of the outside world that storing chunks needs besides. */
+export interface WriteServices extends RunServices {
+  /** The index of the trust domain that the source belongs to. */
+  readonly index: ChunkIndex;
 }
 
 /** Everything of the outside world that the engine needs, whatever it does to a vault. */

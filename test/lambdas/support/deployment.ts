@@ -1,5 +1,5 @@
 import type { MetricValue } from '@holdfast/aws';
-import { type ResourceArn, type WriteServices } from '@holdfast/engine';
+import { AuditLog, type ResourceArn, type WriteServices } from '@holdfast/engine';
 import { RetentionRules, type Plan } from '@holdfast/engine/model';
 import {
   FakeClock,
@@ -11,9 +11,9 @@ import {
   MemoryWorkStore,
   SeededRandom,
 } from '@holdfast/engine/testing';
-import type { StepContext } from '../../../lambdas/runtime/define-handler.ts';
+import type { StepContext } from '../../../lambdas/runtime/define-step.ts';
 import { type LogFields, makeLogger } from '../../../lambdas/runtime/logger.ts';
-import type { Metrics } from '../../../lambdas/runtime/metrics.ts';
+import type { Metrics } from '../../../lambdas/runtime/services.ts';
 import { openVaultOnce } from '../../../lambdas/runtime/open-vault-once.ts';
 
 /** The bucket that {@link makeDeployment} has a source for. */
@@ -94,11 +94,15 @@ export function makeDeployment() {
   } satisfies WriteServices;
   const lines: LogLine[] = [];
   return {
+    ...services,
     clock,
     store,
     catalog,
     work,
     services,
+    audit: new AuditLog(services),
+    vaultBucket: 'vault',
+    workBucket: 'work',
     source: new MemorySource(clock),
     metrics: new MemoryMetrics(),
     openKeys: openVaultOnce(services),

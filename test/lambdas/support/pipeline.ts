@@ -1,14 +1,14 @@
 import type { CommittedOutput } from '../../../lambdas/protect/committed-output.ts';
-import type { StepContext } from '../../../lambdas/runtime/define-handler.ts';
+import type { StepContext } from '../../../lambdas/runtime/define-step.ts';
 import type { DiscoveredGroup, TaggedResource, TaggedResources } from '@holdfast/aws';
 import type { BackupType, Plan } from '@holdfast/engine/model';
-import { makeHandler as makeCommitPoint } from '../../../lambdas/protect/commit-point.ts';
-import { makeHandler as makeDiscover } from '../../../lambdas/cycle/discover-resources.ts';
-import { makeHandler as makeFailRun } from '../../../lambdas/protect/fail-run.ts';
-import { makeHandler as makeListShards } from '../../../lambdas/protect/list-shards.ts';
-import { makeHandler as makeOpenRun } from '../../../lambdas/protect/open-run.ts';
-import { makeHandler as makeProtectShard } from '../../../lambdas/protect/protect-shard.ts';
-import { makeHandler as makeReportCycle } from '../../../lambdas/cycle/report-cycle.ts';
+import { commitPointStep } from '../../../lambdas/protect/commit-point.ts';
+import { discoverResourcesStep } from '../../../lambdas/cycle/discover-resources.ts';
+import { failRunStep } from '../../../lambdas/protect/fail-run.ts';
+import { listShardsStep } from '../../../lambdas/protect/list-shards.ts';
+import { openRunStep } from '../../../lambdas/protect/open-run.ts';
+import { protectShardStep } from '../../../lambdas/protect/protect-shard.ts';
+import { reportCycleStep } from '../../../lambdas/cycle/report-cycle.ts';
 import { BUCKET_ARN, DAILY, type Deployment, PLENTY, readJson, untilDone } from './deployment.ts';
 
 /** What discovery finds unless a test says otherwise. */
@@ -45,13 +45,13 @@ export function makePipeline(
     workBucket: 'work',
   };
   return {
-    discover: makeDiscover(deps),
-    openRun: makeOpenRun(deps),
-    listShards: makeListShards(deps),
-    protectShard: makeProtectShard(deps),
-    commitPoint: makeCommitPoint(deps),
-    failRun: makeFailRun(deps),
-    reportCycle: makeReportCycle(deps),
+    discover: discoverResourcesStep.over(deps),
+    openRun: openRunStep.over(deps),
+    listShards: listShardsStep.over(deps),
+    protectShard: protectShardStep.over(deps),
+    commitPoint: commitPointStep.over(deps),
+    failRun: failRunStep.over(deps),
+    reportCycle: reportCycleStep.over(deps),
   };
 }
 

@@ -1,11 +1,11 @@
 import { AuditLog, TargetUnavailableError } from '@holdfast/engine';
 import { MemoryTarget, MemoryUploads } from '@holdfast/engine/testing';
 import type { RestoreReport } from '@holdfast/engine/model';
-import { makeHandler as makeFinishRestore } from '../../../lambdas/restore/finish-restore.ts';
-import { makeHandler as makePlanRestore } from '../../../lambdas/restore/plan-restore.ts';
-import { makeHandler as makeRestoreShard } from '../../../lambdas/restore/restore-shard.ts';
-import { makeHandler as makeRestoreVolumes } from '../../../lambdas/restore/restore-volumes.ts';
-import type { StepContext } from '../../../lambdas/runtime/define-handler.ts';
+import { finishRestoreStep } from '../../../lambdas/restore/finish-restore.ts';
+import { planRestoreStep } from '../../../lambdas/restore/plan-restore.ts';
+import { restoreShardStep } from '../../../lambdas/restore/restore-shard.ts';
+import { restoreVolumesStep } from '../../../lambdas/restore/restore-volumes.ts';
+import type { StepContext } from '../../../lambdas/runtime/define-step.ts';
 import { type Deployment, PLENTY, readJson, untilDone } from './deployment.ts';
 import { MemoryImages } from './memory-images.ts';
 
@@ -41,17 +41,17 @@ export function makeRestoring(
     workBucket: 'work',
     targetBuckets: ['restores', 'gone', 'vault'],
     region: 'us-east-1',
-    workers: 5,
+    restoreWorkers: 5,
   };
   return {
     target,
     uploads,
     opened,
     images,
-    planRestore: makePlanRestore(deps),
-    restoreShard: makeRestoreShard(deps),
-    restoreVolumes: makeRestoreVolumes(deps),
-    finishRestore: makeFinishRestore(deps),
+    planRestore: planRestoreStep.over(deps),
+    restoreShard: restoreShardStep.over(deps),
+    restoreVolumes: restoreVolumesStep.over(deps),
+    finishRestore: finishRestoreStep.over(deps),
   };
 }
 

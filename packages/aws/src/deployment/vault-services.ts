@@ -1,16 +1,9 @@
-import {
-  type AuditLogOptions,
-  type Catalog,
-  type ChunkIndex,
-  InvalidInputError,
-  type ObjectLock,
-  type ReadServices,
-  type AllServices,
-} from '@holdfast/engine';
+import { type Catalog, type ObjectLock, type ReadServices, type AllServices } from '@holdfast/engine';
 import { DynamoCatalog } from '../catalog/dynamo-catalog.ts';
 import { DynamoChunkIndex } from '../catalog/dynamo-chunk-index.ts';
 import { KmsKeyring } from '../store/kms-keyring.ts';
-import type { AwsClients, S3Clients } from '../sdk/make-clients.ts';
+import type { AwsClients } from '../sdk/make-clients.ts';
+import type { S3Clients } from '../sdk/make-service-clients.ts';
 import { S3ObjectStore } from '../store/s3-object-store.ts';
 import { S3WorkStore } from '../store/s3-work-store.ts';
 import { SystemClock, SystemRandom } from '../sdk/system-ports.ts';
@@ -30,8 +23,7 @@ interface CatalogNames extends VaultNames {
 /** What has to be known of a deployment to write into its vault. */
 export interface DeploymentNames extends CatalogNames {
   readonly workBucket: string;
-  /** Left out by callers that look no chunks up: using the index is an error then. */
-  readonly chunkIndexTable?: string;
+  readonly chunkIndexTable: string;
   readonly lockMode: ObjectLock['mode'];
 }
 
@@ -52,16 +44,6 @@ export function makeReadServices(clients: VaultClients, names: VaultNames): Read
   };
 }
 
-/** Everything that writing its audit log takes: no key, as the log can be read by anybody. */
-export function makeAuditServices(
-  clients: S3Clients,
-  { vaultBucket, lockMode }: Pick<DeploymentNames, 'vaultBucket' | 'lockMode'>,
-): AuditLogOptions {
-  const clock = new SystemClock();
-  const store = new S3ObjectStore(clients, vaultBucket, clock);
-  return { store, clock, random: new SystemRandom(), lockMode };
-}
-
 /** Everything that reading a vault takes, and its catalog. */
 export function makeCatalogServices(
   clients: DeploymentClients,
@@ -72,29 +54,17 @@ export function makeCatalogServices(
   return { ...services, catalog: new DynamoCatalog(clients.dynamo, names.catalogTable, clock, random) };
 }
 
-/** Everything that writing into a vault takes. */
+/**
+ * Everything that writing into a vault takes. Functions open what they need, and nothing else.
+ * @internal
+ */
 export function makeWriteServices(clients: DeploymentClients, names: DeploymentNames): AllServices {
   const services = makeCatalogServices(clients, names);
   const { clock, random } = services;
   return {
     ...services,
-    index:
-      names.chunkIndexTable === undefined
-        ? absentIndex
-        : new DynamoChunkIndex(clients.dynamo, names.chunkIndexTable, clock, random),
+    index: new DynamoChunkIndex(clients.dynamo, names.chunkIndexTable, clock, random),
     work: new S3WorkStore(clients.s3, names.workBucket),
     lockMode: names.lockMode,
   };
-}
-
-const absentIndex: ChunkIndex = {
-  find: async () => refuseIndex(),
-  put: async () => refuseIndex(),
-  remove: async () => refuseIndex(),
-};
-
-function refuseIndex(): never {
-  throw new InvalidInputError(
-    'no chunk index is configured for this program; name its table where it is started',
-  );
 }

@@ -29,7 +29,7 @@ import {
   toVolume,
   type VolumeConfiguration,
 } from './ec2-machine.ts';
-import type { Ec2Clients } from '../sdk/make-clients.ts';
+import type { Ec2Clients } from '../sdk/make-ec2-clients.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
 /** EC2 takes 200 values of a filter; names beyond that are asked for in further calls. */

@@ -9,7 +9,7 @@ import {
   type PutOptions,
   StoreUnavailableError,
 } from '@holdfast/engine';
-import type { S3Clients } from '../sdk/make-clients.ts';
+import type { S3Clients } from '../sdk/make-service-clients.ts';
 import { isConditionFailure, toStoreError } from './s3-errors.ts';
 import { headObject } from './s3-head.ts';
 import { type OwnedBucket, listObjectVersions } from './s3-listing.ts';

@@ -25,7 +25,7 @@ import {
   StoreUnavailableError,
 } from '@holdfast/engine';
 import type { ThawSpeed } from '@holdfast/engine/model';
-import type { S3Clients } from '../sdk/make-clients.ts';
+import type { S3Clients } from '../sdk/make-service-clients.ts';
 import { isConditionFailure, isGone, toStoreError } from './s3-errors.ts';
 import { headObject } from './s3-head.ts';
 import { hasLegalHold, putLegalHold } from './s3-legal-hold.ts';

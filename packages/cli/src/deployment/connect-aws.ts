@@ -3,12 +3,12 @@ import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import {
   type AwsClients,
   DynamoChunkIndex,
-  Ec2Images,
   makeCatalogServices,
   makeClients,
   readDeployedConfiguration,
   S3WorkStore,
 } from '@holdfast/aws';
+import { Ec2Images } from '@holdfast/aws/ec2';
 import { isOfKind, UnknownNameError } from '@holdfast/engine';
 import type { DeployedConfiguration } from '@holdfast/engine/model';
 import type { Connection, ConnectOptions } from './connection.ts';

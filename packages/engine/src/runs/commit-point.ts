@@ -6,7 +6,7 @@ import { pointRowOf, warningsInRoot, type Root } from '../points/root.ts';
 import { findRoot, putRoot, type StoredRoot } from '../points/root-store.ts';
 import { isDegraded } from '../points/unread.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
-import type { WriteServices } from '../services.ts';
+import type { RunServices } from '../services.ts';
 import { extendLeases } from './extend-leases.ts';
 import { aliveUntil } from './open-run.ts';
 import type { PointContent } from './point-content.ts';
@@ -38,7 +38,7 @@ export interface CommittedPoint {
  * that it uses cannot be leased any more.
  */
 export async function commitPoint(
-  services: WriteServices,
+  services: RunServices,
   keys: VaultKeys,
   plan: RunPlan,
   makeContent: () => Promise<PointContent>,
@@ -58,7 +58,7 @@ export async function commitPoint(
   return { root, state };
 }
 
-async function recordCommit(services: WriteServices, { root, sha256 }: StoredRoot): Promise<void> {
+async function recordCommit(services: RunServices, { root, sha256 }: StoredRoot): Promise<void> {
   const { point, run, type, plan, expiresAt, resource } = root;
   await new AuditLog(services).append({
     chain: resource,
@@ -69,7 +69,7 @@ async function recordCommit(services: WriteServices, { root, sha256 }: StoredRoo
 }
 
 async function makeAndWrite(
-  services: WriteServices,
+  services: RunServices,
   keys: VaultKeys,
   plan: RunPlan,
   makeContent: () => Promise<PointContent>,
@@ -89,7 +89,7 @@ async function makeAndWrite(
 
 /** Makes sure that all locks last for the retention, counted from now: a run that stalled has to extend them first. */
 async function leaseForRetention(
-  services: WriteServices,
+  services: RunServices,
   keys: VaultKeys,
   plan: RunPlan,
   made: PointContent,
@@ -104,7 +104,7 @@ async function leaseForRetention(
 }
 
 async function writeRoot(
-  services: WriteServices,
+  services: RunServices,
   keys: VaultKeys,
   plan: RunPlan,
   made: PointContent,

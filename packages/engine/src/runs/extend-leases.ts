@@ -17,7 +17,7 @@ import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
 import { pageRefFromText, pageRefToText } from '../points/page-ref-text.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import type { PagePackRecord } from '../points/root.ts';
-import type { WriteServices } from '../services.ts';
+import type { RunServices } from '../services.ts';
 import type { PointContent } from './point-content.ts';
 import { keysUntil, leaseUntilFor, lockDates } from './generation.ts';
 import { LeaseKeeper, type LeasedPack } from './lease-keeper.ts';
@@ -34,7 +34,7 @@ const packsAtOnce = 1_000;
  * @throws {@link LeaseTooShortError} a pack cannot be leased any more: a sweeper has got at it.
  */
 export async function extendLeases(
-  services: WriteServices,
+  services: RunServices,
   keys: VaultKeys,
   plan: RunPlan,
   content: PointContent,

@@ -10,7 +10,7 @@ import type { PagePackRecord, Root } from '../points/root.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
-import type { WriteServices } from '../services.ts';
+import type { RunServices } from '../services.ts';
 import { leasePolicyFor, lockDates, type LeasePolicy } from './generation.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { leasePackMap } from './lease-pack-map.ts';
@@ -42,7 +42,7 @@ export type LeasedBase =
  * pack map. Repeatable. For a synthetic full, which only reads its base, everything has to last two weeks.
  */
 export async function leaseBase(
-  services: WriteServices,
+  services: RunServices,
   keys: VaultKeys,
   root: Root,
   row: RunRow,
@@ -92,7 +92,7 @@ export async function leaseBase(
  * its chunks there either, or it would keep them for one more generation.
  */
 export async function listMostlyDeadPacks(
-  { catalog, store }: WriteServices,
+  { catalog, store }: RunServices,
   keys: VaultKeys,
   root: Root,
   row: RunRow,

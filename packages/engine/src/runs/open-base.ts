@@ -4,7 +4,7 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { readRoot, type StoredRoot } from '../points/root-store.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
-import type { WriteServices } from '../services.ts';
+import type { RunServices } from '../services.ts';
 import { newestPoints } from './choose-base.ts';
 import type { LeasePolicy } from './generation.ts';
 import { leaseBase, listMostlyDeadPacks, type LeasedBase } from './lease-base.ts';
@@ -21,7 +21,7 @@ export interface OpenedBase {
 
 /** Leases a base, or says why a full has to be made instead: a run never fails for what an older point has lost. */
 export async function openBase(
-  services: WriteServices,
+  services: RunServices,
   keys: VaultKeys,
   point: PointRow,
   row: RunRow,
@@ -52,7 +52,7 @@ export async function openBase(
 
 /** The resource's newest root that can be read. @param known - one that has been read already. */
 export async function findPrevious(
-  { store, catalog }: WriteServices,
+  { store, catalog }: RunServices,
   keys: VaultKeys,
   resourceArn: ResourceArn,
   known?: StoredRoot,
@@ -70,7 +70,7 @@ export async function findPrevious(
 
 /** What a run without a base keeps off: mostly dead packs of the newest point, if they can be found out. */
 export async function findDeadPacks(
-  services: WriteServices,
+  services: RunServices,
   keys: VaultKeys,
   previous: StoredRoot | undefined,
   row: RunRow,

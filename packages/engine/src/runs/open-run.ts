@@ -10,7 +10,7 @@ import type { BackupType } from '../model/backup-type.ts';
 import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
 import { retentionClassOf } from '../model/retention-class.ts';
-import type { WriteServices } from '../services.ts';
+import type { RunServices } from '../services.ts';
 import { chooseBase, findNewest, type BaseChoice } from './choose-base.ts';
 import { keysUntil, leasePolicyFor, leaseUntilFor, type LeasePolicy } from './generation.ts';
 import { findDeadPacks, findPrevious, openBase } from './open-base.ts';
@@ -54,7 +54,7 @@ export type OpenedRun =
  * consists of, before anything is read. Can be repeated: the decisions of the first time stand.
  * @throws {@link RunOpenError} another run of the resource is at work.
  */
-export async function openRun(services: WriteServices, request: RunRequest): Promise<OpenedRun> {
+export async function openRun(services: RunServices, request: RunRequest): Promise<OpenedRun> {
   const { store, catalog, clock, lockMode } = services;
   const now = await store.now();
   const policy = request.leasePolicy ?? leasePolicyFor(request.keepDays);
@@ -84,7 +84,7 @@ export function aliveUntil(now: Date): Date {
   return new Date(now.getTime() + safety.runAliveMinutes * 60_000);
 }
 
-async function findPlan({ work }: WriteServices, runId: RunId): Promise<RunPlan | undefined> {
+async function findPlan({ work }: RunServices, runId: RunId): Promise<RunPlan | undefined> {
   try {
     return await getRunPlan(work, runId);
   } catch (error) {
@@ -94,7 +94,7 @@ async function findPlan({ work }: WriteServices, runId: RunId): Promise<RunPlan 
 }
 
 async function decide(
-  services: WriteServices,
+  services: RunServices,
   keys: VaultKeys,
   request: RunRequest,
   row: RunRow,

@@ -1,0 +1,11 @@
+import { serve } from '../runtime/serve.ts';
+import { snapshotVolumesStep } from './snapshot-volumes.ts';
+import { checkSnapshotsStep } from './check-snapshots.ts';
+import { commitImageStep } from './commit-image.ts';
+import type { imageSteps } from './steps.ts';
+
+export const handler = await serve<typeof imageSteps>({
+  'snapshot-volumes': snapshotVolumesStep,
+  'check-snapshots': checkSnapshotsStep,
+  'commit-image': commitImageStep,
+});

@@ -1,0 +1,9 @@
+import { makeTaggingClient, type S3Clients } from '@holdfast/aws';
+import { Ec2Images, makeEc2Clients, TaggedResources } from '@holdfast/aws/ec2';
+
+/** What uses EC2. Loaded by steps that do: its client is half a megabyte. */
+export const openImages = {
+  images: (): Ec2Images => new Ec2Images(makeEc2Clients()),
+  tagged: (s3: S3Clients, tagKey: string): TaggedResources =>
+    new TaggedResources({ ...s3, ...makeEc2Clients(), tagging: makeTaggingClient() }, tagKey),
+};

@@ -1,0 +1,44 @@
+import type { MetricValue } from '@holdfast/aws';
+import type { StepContext } from './define-step.ts';
+import type { Logger } from './logger.ts';
+import type { Metrics } from './services.ts';
+
+/** A step waits no longer than this for its numbers to be taken. */
+const longestPublishingMs = 5_000;
+/** What is left of a step's time for its answer to get out. */
+const spareMs = 1_000;
+
+/** What publishing needs. */
+interface Reporting {
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** Publishes what a step counted. A service that refuses, throttles or hangs leaves its numbers in the log. */
+export async function publish(
+  { metrics, log }: Reporting,
+  values: readonly MetricValue[],
+  context: StepContext,
+): Promise<void> {
+  const limitMs = Math.min(longestPublishingMs, context.getRemainingTimeInMillis() - spareMs);
+  const stop = new AbortController();
+  // A client may wait for its next attempt, and hear of the signal only then.
+  const tooLate = new Promise<never>((_, reject) => {
+    stop.signal.addEventListener('abort', () => reject(new Error(`no answer within ${limitMs} ms`)));
+  });
+  const timer = setTimeout(() => stop.abort(), Math.max(0, limitMs));
+  try {
+    await Promise.race([metrics.put(values, { signal: stop.signal }), tooLate]);
+  } catch (error) {
+    log.warn('metrics were not published', {
+      reason: error instanceof Error ? error.message : String(error),
+      metrics: values.map(shown).join(', '),
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function shown({ name, value, dimensions = {} }: MetricValue): string {
+  return [name, ...Object.values(dimensions), value].join(' ');
+}

@@ -1,0 +1,141 @@
+import type {
+  CloudWatchMetrics,
+  Ec2Images,
+  EndedExecutions,
+  StateMachine,
+  TaggedResources,
+} from '@holdfast/aws';
+import type {
+  AuditLog,
+  Catalog,
+  ChunkIndex,
+  Clock,
+  FileSource,
+  Keyring,
+  ObjectLock,
+  ObjectStore,
+  RandomBytes,
+  ResourceArn,
+  ResourceRow,
+  RestoreTarget,
+  WorkStore,
+} from '@holdfast/engine';
+import type { DeployedConfiguration, Plan } from '@holdfast/engine/model';
+import type { Logger } from './logger.ts';
+import type { Needs } from './needs.ts';
+import type { OpenKeys } from './open-vault-once.ts';
+
+/** Where functions publish what they count. */
+export type Metrics = Pick<CloudWatchMetrics, 'put'>;
+
+/** What every step is given. */
+interface EveryStep {
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly log: Logger;
+}
+
+/** Services, if a step's needs are of that shape. */
+type If<N extends Needs, Shape, Services> = N extends Shape ? Services : unknown;
+
+type VaultServices<N extends Needs> = If<
+  N,
+  { vault: object },
+  { readonly vaultBucket: string; readonly store: Pick<ObjectStore, 'now'> }
+> &
+  If<N, { vault: { read: 'sealed' | 'opened' } }, { readonly store: ObjectStore }> &
+  If<N, { vault: { read: 'opened' } }, { readonly keyring: Keyring; readonly openKeys: OpenKeys }> &
+  If<
+    N,
+    { vault: { write: object } | { renew: true } | { hold: true } | { audit: true } },
+    { readonly lockMode: ObjectLock['mode'] }
+  > &
+  If<N, { vault: { audit: true } }, { readonly audit: Pick<AuditLog, 'append'> }>;
+
+type SourceServices<N extends Needs> = If<
+  N,
+  { sources: 'find' },
+  { readonly tagged: Pick<TaggedResources, 'discover'> }
+> &
+  If<
+    N,
+    { sources: 'list' | 'read' },
+    {
+      readonly openSource: (
+        resource: { readonly arn: ResourceArn; readonly kind: ResourceRow['kind'] },
+        plan: Plan,
+      ) => FileSource;
+    }
+  >;
+
+type TargetServices<N extends Needs> = If<
+  N,
+  { targets: 'look' | 'write' },
+  { readonly targetBuckets: readonly string[] }
+> &
+  If<
+    N,
+    { targets: 'look' },
+    {
+      /** Throws when the bucket cannot be written to. */
+      readonly checkBucket: (bucket: string) => Promise<void>;
+      readonly region: string | undefined;
+      readonly restoreWorkers: number;
+    }
+  > &
+  If<N, { targets: 'write' }, { readonly openTarget: (bucket: string, prefix: string) => RestoreTarget }>;
+
+/** What of EC2 a need is answered with. */
+interface ImageServices {
+  readonly see: Pick<Ec2Images, 'describeSnapshots'>;
+  readonly take: Pick<
+    Ec2Images,
+    | 'getMachine'
+    | 'getVolume'
+    | 'createMachineSnapshots'
+    | 'createVolumeSnapshot'
+    | 'findSnapshots'
+    | 'removeSnapshot'
+  >;
+  readonly remove: Pick<Ec2Images, 'findSnapshots' | 'findTaggedSnapshots' | 'removeSnapshot'>;
+  readonly restore: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
+}
+
+/** What a machine's need is answered with; of one that is followed, its ARN. */
+interface MachineServices {
+  readonly start: Pick<StateMachine, 'start'>;
+  readonly recall: Pick<StateMachine, 'lastSuccess'>;
+  readonly follow: string;
+}
+
+type MachinesOf<N extends Needs> = N extends { machines: infer Named }
+  ? {
+      readonly machines: {
+        readonly [Name in keyof Named]: Named[Name] extends keyof MachineServices
+          ? MachineServices[Named[Name]]
+          : never;
+      };
+    } & ('follow' extends Named[keyof Named]
+      ? { readonly executions: Pick<EndedExecutions, 'findFailed' | 'listFailed'> }
+      : unknown)
+  : unknown;
+
+/** What a step's code is given: what it asked for, and nothing else. */
+export type StepServices<N extends Needs> = EveryStep &
+  VaultServices<N> &
+  SourceServices<N> &
+  TargetServices<N> &
+  MachinesOf<N> &
+  If<N, { work: object }, { readonly work: WorkStore; readonly workBucket: string }> &
+  If<N, { catalog: string }, { readonly catalog: Catalog }> &
+  If<N, { index: string }, { readonly index: ChunkIndex }> &
+  If<N, { plans: true }, { readonly plans: DeployedConfiguration['plans'] }> &
+  If<N, { configuration: true }, { readonly configuration: DeployedConfiguration }> &
+  If<N, { deadLetters: 'count' }, { readonly countDeadLetters: () => Promise<number> }> &
+  (N extends { images: infer Use extends keyof ImageServices }
+    ? { readonly images: ImageServices[Use] }
+    : unknown);
+
+/** The same, with what only the runtime uses. */
+export type GivenServices<N extends Needs> = StepServices<N> &
+  If<N, { metrics: true }, { readonly metrics: Metrics }>;

@@ -1,0 +1,49 @@
+// Bundles the handlers of all functions into one folder: a module for each machine, and chunks that they share.
+// Usage: node scripts/bundle-handlers.mjs <folder>
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const [folder = 'handlers'] = process.argv.slice(2);
+const machines = ['cycle', 'protect', 'image', 'restore', 'hold', 'maintenance', 'watch'];
+
+const { outputFiles } = await build({
+  absWorkingDir: root,
+  entryPoints: Object.fromEntries(machines.map((name) => [name, `lambdas/${name}/${name}.lambda.ts`])),
+  // Nothing is written there: names of chunks are hashes that must not depend on where the bundle will lie.
+  outdir: join(root, 'handlers'),
+  write: false,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  // What a step does not use stays in a chunk that it does not load: EC2's client above all.
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  minify: true,
+  sourcemap: true,
+  sourcesContent: false,
+  // Modules first: what a function does not use of a client stays out, which halves the bundle. The SDK itself is in: what
+  // the runtime brings of it lags behind what was tested.
+  mainFields: ['module', 'main'],
+  // Some of the SDK's dependencies are CommonJS.
+  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+  logLevel: 'warning',
+});
+
+mkdirSync(folder, { recursive: true });
+for (const { path, text } of outputFiles) {
+  const content = path.endsWith('.map') ? withPathsFromRoot(path, text) : text;
+  writeFileSync(join(folder, basename(path)), content);
+}
+
+/** The same sources make the same bundle, wherever they lie: an asset changes only when its code does. */
+function withPathsFromRoot(path, text) {
+  const map = JSON.parse(text);
+  map.sources = map.sources.map((source) =>
+    relative(root, resolve(dirname(path), source)).replaceAll(sep, '/'),
+  );
+  return JSON.stringify(map);
+}
