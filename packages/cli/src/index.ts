@@ -1,7 +1,7 @@
 /** The command line as a library: for tests, and for programs that run its commands in their own process. */
 export { runCli, type CliIo } from './run-cli.ts';
 export { connectAws } from './deployment/connect-aws.ts';
-export { connectStorage } from './deployment/connect-storage.ts';
+export { connectStorage } from './deployment/connect-aws.ts';
 export type { Connect, Connection, ConnectOptions, ConnectedDeployment } from './deployment/connection.ts';
 export type { Executions, ExecutionState, ListedExecution, Machine } from './deployment/executions.ts';
 export { exitCodes, type ExitCode } from './terminal/exit-codes.ts';

@@ -31,7 +31,7 @@ export async function main(): Promise<void> {
     },
     connectStorage: async (options) => {
       if (options.profile !== undefined) process.env['AWS_PROFILE'] = options.profile;
-      const { connectStorage } = await import('./deployment/connect-storage.ts');
+      const { connectStorage } = await import('./deployment/connect-aws.ts');
       return connectStorage(options);
     },
   });

@@ -14,12 +14,11 @@ import type { Connection } from '../deployment/connection.ts';
 import { unreadText, warnDegraded } from '../names/degraded-point.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
-import { resolveResource } from '../names/resolve-resource.ts';
+import { resolveResource } from '../names/resolve.ts';
 import { choiceOption, numberOption, workersOption } from '../terminal/options.ts';
 import { bytesText, countText, durationText, timeText } from '../terminal/text.ts';
-import { failureText, waitForExecution } from '../deployment/wait-for-execution.ts';
+import { failureText, waitForExecution, parseOutput } from '../deployment/executions.ts';
 import * as z from 'zod';
-import { parseOutput } from '../deployment/execution-output.ts';
 
 /** What the protect machine ends with when there was nothing to do. */
 const SkippedRun = z.object({ run: z.object({ mode: z.literal('skip'), reason: z.string() }) });

@@ -1,7 +1,7 @@
 import { failRun, type RunRow } from '@holdfast/engine';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import { resolveRun } from '../names/resolve-run.ts';
+import { resolveRun } from '../names/resolve.ts';
 
 export const cancelCommand = defineCommand({
   name: 'cancel',

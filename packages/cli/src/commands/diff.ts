@@ -2,7 +2,7 @@ import { diffPoints, type PointDifference } from '@holdfast/engine';
 import { defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { checkHasFiles, openPoints } from '../names/open-point.ts';
-import { resolvePoint } from '../names/resolve-point.ts';
+import { resolvePoint } from '../names/resolve.ts';
 import { bytesText, pathFields, pathText } from '../terminal/text.ts';
 
 const signs = { added: '+', removed: '-', changed: '~', unread: '?', unclear: '?' } as const;

@@ -23,7 +23,7 @@ import {
   openExtractSource,
 } from '../names/extract-source.ts';
 import { findCleanStoredPoint, findStoredPoint, listStoredPoints } from '../names/find-stored-point.ts';
-import { exitCodeOfOutcome, printOutcome } from '../restore/restore-outcome.ts';
+import { exitCodeOfOutcome, printOutcome } from '../restore/restore-report.ts';
 import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
 import { bytesText, safeText, timeText } from '../terminal/text.ts';
 

@@ -12,11 +12,10 @@ import * as z from 'zod';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
-import { parseOutput } from '../deployment/execution-output.ts';
+import { parseOutput, failureText, waitForExecution } from '../deployment/executions.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import { findPointOrResource } from '../names/resolve-point.ts';
+import { findPointOrResource } from '../names/resolve.ts';
 import { countText, safeText, timeText } from '../terminal/text.ts';
-import { failureText, waitForExecution } from '../deployment/wait-for-execution.ts';
 
 /** What the hold machine takes. Characters. */
 const longestReason = 1_024;

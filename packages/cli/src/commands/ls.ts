@@ -10,7 +10,7 @@ import { warnDegraded } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
 import type { Output } from '../terminal/output.ts';
-import { resolvePointOrResource } from '../names/resolve-point.ts';
+import { resolvePointOrResource } from '../names/resolve.ts';
 import { bytesText, pathFields, pathText, safeText, timeText } from '../terminal/text.ts';
 
 export const lsCommand = defineCommand({

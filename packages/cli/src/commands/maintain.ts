@@ -4,10 +4,9 @@ import * as z from 'zod';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError } from '../terminal/errors.ts';
-import { parseOutput } from '../deployment/execution-output.ts';
+import { parseOutput, failureText, noteMinutes, waitForExecution } from '../deployment/executions.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { bytesText, countText, safeText } from '../terminal/text.ts';
-import { failureText, noteMinutes, waitForExecution } from '../deployment/wait-for-execution.ts';
 
 /** What the maintenance machine ends with. */
 const Maintained = z.object({

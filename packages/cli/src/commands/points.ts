@@ -3,7 +3,7 @@ import { defineCommand } from '../terminal/command.ts';
 import { pointStateText } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { resolveResourceArn } from '../names/resolve-resource.ts';
+import { resolveResourceArn } from '../names/resolve.ts';
 import { bytesText, timeText } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
 

@@ -1,6 +1,6 @@
 import { defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import { shortNameOf } from '../names/resolve-resource.ts';
+import { shortNameOf } from '../names/resolve.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
 import { durationText, timeText } from '../terminal/text.ts';
 

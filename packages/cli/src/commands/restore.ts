@@ -9,10 +9,15 @@ import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
 import { printDryRun, printQuote } from '../restore/preview-restore.ts';
-import { resolvePointOrResource } from '../names/resolve-point.ts';
+import { resolvePointOrResource } from '../names/resolve.ts';
 import { recordRestore, startRestore, waitForRestore } from '../restore/restore-machine.ts';
-import { exitCodeOfOutcome, printOutcome } from '../restore/restore-outcome.ts';
-import { exitCodeOfReport, printReport, reportOf } from '../restore/restore-report.ts';
+import {
+  exitCodeOfOutcome,
+  printOutcome,
+  exitCodeOfReport,
+  printReport,
+  reportOf,
+} from '../restore/restore-report.ts';
 import {
   checkAllowed,
   checkDestination,

@@ -17,7 +17,7 @@ import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { isImage } from '../names/open-point.ts';
-import { resolveResourceArn } from '../names/resolve-resource.ts';
+import { resolveResourceArn } from '../names/resolve.ts';
 import { bytesText, countText, timeText } from '../terminal/text.ts';
 import { numberOption } from '../terminal/options.ts';
 

@@ -1,7 +1,7 @@
 import type { RunRow } from '@holdfast/engine';
 import { defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import { resolveResourceArn } from '../names/resolve-resource.ts';
+import { resolveResourceArn } from '../names/resolve.ts';
 import { durationText, timeText } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
 

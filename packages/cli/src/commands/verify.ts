@@ -17,8 +17,7 @@ import { defineCommand } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { isImage } from '../names/open-point.ts';
-import { resolvePointOrResource } from '../names/resolve-point.ts';
-import { resolveResourceArn } from '../names/resolve-resource.ts';
+import { resolvePointOrResource, resolveResourceArn } from '../names/resolve.ts';
 import { VerifyReport } from '../terminal/verify-report.ts';
 
 export const verifyCommand = defineCommand({

@@ -3,7 +3,7 @@ import { defineCommand } from '../terminal/command.ts';
 import { unreadText } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
-import { resolvePointOrResource } from '../names/resolve-point.ts';
+import { resolvePointOrResource } from '../names/resolve.ts';
 import { countText, safeText } from '../terminal/text.ts';
 
 export const warningsCommand = defineCommand({

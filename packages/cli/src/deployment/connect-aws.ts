@@ -1,19 +1,24 @@
-import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import {
   type AwsClients,
   DynamoChunkIndex,
+  KmsKeyring,
   makeCatalogServices,
   makeClients,
+  makeKmsClient,
+  makeS3Clients,
   readDeployedConfiguration,
+  S3ObjectStore,
   S3WorkStore,
+  SystemClock,
+  toEngineError,
 } from '@holdfast/aws';
 import { Ec2Images } from '@holdfast/aws/ec2';
 import { isOfKind, UnknownNameError } from '@holdfast/engine';
 import type { DeployedConfiguration } from '@holdfast/engine/model';
-import type { Connection, ConnectOptions } from './connection.ts';
+import type { ConnectedStorage, Connection, ConnectOptions } from './connection.ts';
 import type { Machine } from './executions.ts';
-import { StackOutputs } from './stack-outputs.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 
 /** Outputs of the pipeline's stack that name its machines. */
@@ -101,5 +106,54 @@ async function readConfiguration(
   } catch (error) {
     if (isOfKind(error, 'configuration', 'denied')) return undefined;
     throw error;
+  }
+}
+
+/** Connects to S3 and KMS, and to nothing of a deployment. */
+export function connectStorage({ region }: Pick<ConnectOptions, 'region'>): ConnectedStorage {
+  const options = region === undefined ? {} : { region };
+  const s3 = makeS3Clients(options);
+  const kms = makeKmsClient(options);
+  const clock = new SystemClock();
+  return {
+    openBucket: (name) => new S3ObjectStore(s3, name, clock),
+    keyring: new KmsKeyring(kms),
+    close: () => {
+      s3.s3.destroy();
+      s3.s3WithoutRetries.destroy();
+      kms.destroy();
+    },
+  };
+}
+
+/** Outputs of one stack, read when they are first needed. */
+export class StackOutputs {
+  readonly #client: CloudFormationClient;
+  readonly #stack: string;
+  #outputs: Promise<ReadonlyMap<string, string> | undefined> | undefined;
+
+  constructor(client: CloudFormationClient, stack: string) {
+    this.#client = client;
+    this.#stack = stack;
+  }
+
+  /** One output, or `undefined` when the stack has none of that name or does not exist. */
+  async find(name: string): Promise<string | undefined> {
+    this.#outputs ??= this.#read();
+    return (await this.#outputs)?.get(name);
+  }
+
+  async #read(): Promise<ReadonlyMap<string, string> | undefined> {
+    try {
+      const { Stacks } = await this.#client.send(new DescribeStacksCommand({ StackName: this.#stack }));
+      const outputs = (Stacks?.[0]?.Outputs ?? []).flatMap(({ OutputKey, OutputValue }): [string, string][] =>
+        OutputKey === undefined || OutputValue === undefined ? [] : [[OutputKey, OutputValue]],
+      );
+      return new Map(outputs);
+    } catch (error) {
+      // CloudFormation has no error of its own for it.
+      if (error instanceof Error && /does not exist/i.test(error.message)) return undefined;
+      throw toEngineError(error, `reading the outputs of stack ${this.#stack}`);
+    }
   }
 }

@@ -14,11 +14,10 @@ import {
   type VaultKeys,
 } from '@holdfast/engine';
 import { UsageError } from '../terminal/errors.ts';
-import { isPointPrefix } from './resolve-point.ts';
-import { isNamed } from './resolve-resource.ts';
+import { ambiguous, isNamed, isPointPrefix } from './resolve.ts';
 import { safeText } from '../terminal/text.ts';
 
-const candidatesShown = 10;
+const writeMore = 'write more of the name';
 
 /** A vault that is looked at without a catalog: `points/` says what is in it. */
 export interface StoredPoints {
@@ -53,11 +52,7 @@ export async function findStoredPoint(points: StoredPoints, text: string, time?:
     if (only !== undefined && time !== undefined)
       throw new UsageError(`"${text}" names one point; leave --time out, or name the resource`);
     if (only !== undefined && found.length === 1) return readListedRoot(points.store, points.keys, only);
-    if (found.length > 1)
-      throw ambiguous(
-        text,
-        found.map(({ pointId }) => pointId),
-      );
+    if (found.length > 1) throw ambiguous(text, found.map(({ pointId }) => pointId).toSorted(), writeMore);
   }
   const ofResource = await listPointsOf(points, text);
   for (const listed of ofResource.toReversed()) {
@@ -95,7 +90,7 @@ async function listPointsOf(points: StoredPoints, name: string): Promise<readonl
     const arn = await findArn(points, roots);
     if (arn !== undefined && isNamed(arn, name)) found.set(arn, roots);
   }
-  if (found.size > 1) throw ambiguous(name, [...found.keys()]);
+  if (found.size > 1) throw ambiguous(name, [...found.keys()].toSorted(), writeMore);
   return [...found.values()][0] ?? [];
 }
 
@@ -127,10 +122,4 @@ async function findRoot(points: StoredPoints, listed: ListedRoot): Promise<Root 
     points.onDamage(error);
     return undefined;
   }
-}
-
-function ambiguous(text: string, candidates: readonly string[]): UsageError {
-  const shown = candidates.toSorted().slice(0, candidatesShown).join(', ');
-  const more = candidates.length > candidatesShown ? `, and ${candidates.length - candidatesShown} more` : '';
-  return new UsageError(`"${safeText(text)}" may be any of ${shown}${more}; write more of the name`);
 }

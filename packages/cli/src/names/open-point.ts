@@ -3,23 +3,21 @@ import { isImageKind } from '@holdfast/engine/model';
 import type { Connection } from '../deployment/connection.ts';
 
 /** Opens a point for reading, out of the vault. Costs one call of KMS for each of the vault's keys that it needs. */
-export async function openPoint({ services }: Connection, point: PointRow): Promise<PointReader> {
-  const { store, keyring } = services;
-  const keys = await openVault({ store, keyring });
-  return PointReader.open(store, keys, point.resourceArn, point.pointId, point.rootVersionId);
+export async function openPoint(connection: Connection, point: PointRow): Promise<PointReader> {
+  const [reader] = await openPoints(connection, point);
+  return reader;
 }
 
-/** Opens two points with one set of keys. */
-export async function openPoints(
-  { services }: Connection,
-  a: PointRow,
-  b: PointRow,
-): Promise<readonly [PointReader, PointReader]> {
-  const { store, keyring } = services;
+/** Opens points with one set of keys. */
+export async function openPoints<Rows extends readonly PointRow[]>(
+  { services: { store, keyring } }: Connection,
+  ...points: Rows
+): Promise<{ [At in keyof Rows]: PointReader }> {
   const keys = await openVault({ store, keyring });
-  const open = async (point: PointRow): Promise<PointReader> =>
-    PointReader.open(store, keys, point.resourceArn, point.pointId, point.rootVersionId);
-  return [await open(a), await open(b)];
+  const open = points.map(async ({ resourceArn, pointId, rootVersionId }) =>
+    PointReader.open(store, keys, resourceArn, pointId, rootVersionId),
+  );
+  return (await Promise.all(open)) as { [At in keyof Rows]: PointReader };
 }
 
 /** Whether a point consists of snapshots instead of files. */

@@ -3,10 +3,9 @@ import { type RestoreInput, type ThawOptions, ThawRequest } from '@holdfast/engi
 import type { CommandContext } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError, RestoreUnrecordedError } from '../terminal/errors.ts';
-import type { ExecutionState } from '../deployment/executions.ts';
+import { type ExecutionState, failureText, noteMinutes, waitForExecution } from '../deployment/executions.ts';
 import { restoreInput } from './restore-request.ts';
 import { durationText } from '../terminal/text.ts';
-import { failureText, noteMinutes, waitForExecution } from '../deployment/wait-for-execution.ts';
 
 /** Starts an execution of the restore machine. @returns its ARN. */
 export async function startRestore(

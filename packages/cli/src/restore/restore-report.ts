@@ -1,11 +1,11 @@
-import { findErrorKind, RestoreReport } from '@holdfast/engine/model';
+import type { RestoreOutcome, UnkeptCount } from '@holdfast/engine';
+import { findErrorKind, RestoreReport, type UnkeptFact } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { parseOutput } from '../deployment/execution-output.ts';
+import { parseOutput } from '../deployment/executions.ts';
+import type { DegradedFields } from '../names/degraded-point.ts';
 import { type ExitCode, exitCodes, saysDamage } from '../terminal/exit-codes.ts';
-import { printKept } from './kept-text.ts';
 import type { Output } from '../terminal/output.ts';
 import { bytesText, countText, safeText } from '../terminal/text.ts';
-import { unkeptText } from './unkept-text.ts';
 
 /** What the restore machine reports, as far as it can be read. What else it has is kept for programs. */
 const KnownReport = z.object({ report: RestoreReport.partial().loose() });
@@ -62,4 +62,69 @@ export async function printReport(
     );
   }
   if (machine !== undefined) await out.line(`machine   s3://${machine.bucket}/${machine.key}`);
+}
+
+/** Prints what a restore by this process into a directory came to: what failed first, then numbers. */
+export async function printOutcome(
+  outcome: RestoreOutcome,
+  where: {
+    readonly pointId: string;
+    readonly directory: string;
+    /** What stands for it on the audit log. */
+    readonly execution?: string;
+  } & DegradedFields,
+  out: Output,
+): Promise<void> {
+  const { bytes, written, kept, keptFiles, same, failed, carried, unkept } = outcome;
+  const { pointId, directory } = where;
+  if (out.json) return out.document({ ...where, ...outcome });
+  for (const { path, message } of failed)
+    await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
+  for (const { path, from } of carried)
+    await out.line(`older content: ${safeText(path)}: as in point ${from}`);
+  for (const count of unkept) await out.line(unkeptText(count));
+  await out.line(
+    `restored ${countText(written + same, 'file')} of point ${pointId} to ${safeText(directory)}: ` +
+      `${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} different and left, ${failed.length} failed`,
+  );
+  await printKept(kept, keptFiles, out);
+}
+
+/** How a restore by this process ends: files that were left out are no success. */
+export function exitCodeOfOutcome({ failed }: Pick<RestoreOutcome, 'failed'>): ExitCode {
+  return exitCodeOfReport({ failed: failed.length, failedFiles: [...failed] });
+}
+
+/** Kept entries that are named. */
+const keptShown = 20;
+
+/** Says what a restore left as it was although it differs, and what to do about it; nothing where it left nothing. */
+async function printKept(kept: number, keptFiles: readonly string[], out: Output): Promise<void> {
+  if (kept === 0) return;
+  for (const path of keptFiles.slice(0, keptShown)) await out.line(`left as it was: ${safeText(path)}`);
+  if (kept > Math.min(keptShown, keptFiles.length))
+    await out.line(`… and ${(kept - Math.min(keptShown, keptFiles.length)).toLocaleString('en-US')} more`);
+  const one = kept === 1;
+  await out.line(
+    `${kept.toLocaleString('en-US')} ${one ? 'entry' : 'entries'} of the target ${one ? 'differs' : 'differ'} from the point, or ` +
+      `cannot be told to be the same, and ${one ? 'was' : 'were'} left: to replace ${one ? 'it' : 'them'}, repeat the restore ` +
+      'with --overwrite if-different',
+  );
+}
+
+/** What a person calls the facts that a target may not be able to keep. */
+const factNames: Readonly<Record<UnkeptFact, string>> = {
+  mode: 'permissions',
+  'set-id': 'the set-user-id or set-group-id bit',
+  owner: 'the owner',
+  time: 'the exact time of modification',
+  headers: 'content headers',
+  metadata: 'user metadata',
+  tags: 'tags',
+  'storage-class': 'the storage class',
+};
+
+/** One line about restored files that lack a fact. */
+function unkeptText({ fact, entries, example }: UnkeptCount): string {
+  return `not kept: ${factNames[fact]} of ${countText(entries, 'file')}, ${safeText(example)} for one: the target has no place for it, or this user no right`;
 }

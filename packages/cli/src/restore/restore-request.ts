@@ -12,7 +12,7 @@ import {
 import type { ConnectedDeployment } from '../deployment/connection.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { isImage } from '../names/open-point.ts';
-import { shortNameOf } from '../names/resolve-resource.ts';
+import { shortNameOf } from '../names/resolve.ts';
 import { choiceOption, numberOption } from '../terminal/options.ts';
 
 /** The options of `restore` that name the destination. */

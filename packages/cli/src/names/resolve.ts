@@ -1,0 +1,183 @@
+import {
+  type Catalog,
+  isPointId,
+  type PointRow,
+  type ResourceArn,
+  type ResourceRow,
+  type RunId,
+  type RunRow,
+  UnknownNameError,
+} from '@holdfast/engine';
+import { UsageError } from '../terminal/errors.ts';
+import { safeText } from '../terminal/text.ts';
+
+const candidatesShown = 10;
+
+/** The error of a name that several things have, with what they are and how to name one of them. */
+export function ambiguous(text: string, candidates: readonly string[], remedy: string): UsageError {
+  const shown = candidates.slice(0, candidatesShown).join(', ');
+  const more = candidates.length > candidatesShown ? `, and ${candidates.length - candidatesShown} more` : '';
+  return new UsageError(`"${safeText(text)}" may be any of ${shown}${more}; ${remedy}`);
+}
+
+/** What people call a resource: the last part of its ARN, a bucket's name or an instance's id. */
+export function shortNameOf(arn: string): string {
+  return arn.slice(Math.max(arn.lastIndexOf(':'), arn.lastIndexOf('/')) + 1) || arn;
+}
+
+/**
+ * The catalog's row of a resource, by ARN, bucket name, instance or volume id.
+ * @throws {@link UnknownNameError} the catalog has none of that name.
+ * @throws {@link UsageError} several have; the message lists them.
+ */
+export async function resolveResource(catalog: Catalog, name: string): Promise<ResourceRow> {
+  const row = await findResource(catalog, name);
+  if (row !== undefined) return row;
+  throw new UnknownNameError(
+    `resource "${safeText(name)}" is not in the catalog; "holdfast resources" lists what is; ` +
+      'a resource that has just been tagged appears with the next cycle of its plan',
+  );
+}
+
+/**
+ * The ARN that a name stands for. An ARN is taken as it is: points outlive the row of their resource.
+ * @throws {@link UnknownNameError} the catalog has none of that name.
+ * @throws {@link UsageError} several have.
+ */
+export async function resolveResourceArn(catalog: Catalog, name: string): Promise<ResourceArn> {
+  return isArn(name) ? name : (await resolveResource(catalog, name)).arn;
+}
+
+/** As {@link resolveResource}, but the catalog may have none. */
+export async function findResource(catalog: Catalog, name: string): Promise<ResourceRow | undefined> {
+  if (isArn(name)) return catalog.resources.find(name);
+  const found: ResourceRow[] = [];
+  for await (const row of catalog.resources.list()) if (isNamed(row.arn, name)) found.push(row);
+  if (found.length <= 1) return found[0];
+  throw ambiguous(name, found.map(({ arn }) => arn).toSorted(), 'name one by its ARN');
+}
+
+function isArn(name: string): name is ResourceArn {
+  return /^(arn|holdfast):/.test(name);
+}
+
+/** The end of an ARN that begins after a `:` or `/`: a directory's path has slashes of its own. */
+export function isNamed(arn: string, name: string): boolean {
+  const before = arn.at(-name.length - 1);
+  return name !== '' && arn.endsWith(name) && (before === ':' || before === '/');
+}
+
+/** A year and a month: less would hardly be meant. */
+const shortestPrefix = 6;
+const exampleId = '00000000T000000Z-0000000000000000';
+
+/**
+ * A recovery point by its id or the beginning of its id, if no other point's id begins so.
+ * @throws {@link UnknownNameError} no point's id begins so.
+ * @throws {@link UsageError} several do, or it is too short; the message lists them.
+ */
+export async function resolvePoint(catalog: Catalog, text: string): Promise<PointRow> {
+  if (isPointId(text)) {
+    const point = await catalog.points.find(text);
+    if (point !== undefined) return point;
+    throw new UnknownNameError(`point ${text} is not in the catalog; "holdfast points" lists what is`);
+  }
+  const found: PointRow[] = [];
+  if (isPointPrefix(text)) {
+    // No index knows points by id's beginning; this list has all of them, whatever became of their resource.
+    for await (const point of catalog.points.listExpiring({}))
+      if (point.pointId.startsWith(text)) found.push(point);
+  }
+  const [point] = found;
+  if (point === undefined) {
+    throw new UnknownNameError(
+      `no point's id begins with "${safeText(text)}"; "holdfast points" lists them; give at least ${shortestPrefix} characters`,
+    );
+  }
+  if (found.length === 1) return point;
+  throw ambiguous(
+    text,
+    found.map(({ pointId, resourceArn }) => `${pointId} (${resourceArn})`).toSorted(),
+    'write more of the id',
+  );
+}
+
+/**
+ * The point that a point's id or a resource's name stands for: of a resource the newest that has not expired, or the
+ * newest of those that are not later than `time`.
+ * @throws {@link UnknownNameError} there is none.
+ * @throws {@link UsageError} the name is ambiguous, or a time is given together with a point.
+ */
+export async function resolvePointOrResource(
+  catalog: Catalog,
+  text: string,
+  now: Date,
+  time?: Date,
+): Promise<PointRow> {
+  const found = await findPointOrResource(catalog, text);
+  if ('pointId' in found) {
+    if (time !== undefined)
+      throw new UsageError(`"${text}" names one point; leave --time out, or name the resource`);
+    return found;
+  }
+  const arn = found.resourceArn;
+  // What an expired point needs may be gone; whoever wants one names it.
+  for await (const point of catalog.points.list(arn, time === undefined ? {} : { to: time })) {
+    if (point.expiresAt > now) return point;
+  }
+  const partOf = (await catalog.resources.find(arn))?.partOf;
+  if (partOf !== undefined)
+    throw new UnknownNameError(`${arn} is backed up as a part of ${partOf}; name that, or one of its points`);
+  const before = time === undefined ? '' : ` of ${time.toISOString()} or before`;
+  throw new UnknownNameError(
+    `${arn} has no point${before} that has not expired; "holdfast points ${text}" lists what there is`,
+  );
+}
+
+/**
+ * What a name stands for: one point, or a resource with all its points.
+ * @throws {@link UnknownNameError} there is no such thing.
+ * @throws {@link UsageError} the name is ambiguous.
+ */
+export async function findPointOrResource(
+  catalog: Catalog,
+  text: string,
+): Promise<PointRow | { readonly resourceArn: ResourceArn }> {
+  if (isPointId(text) || (isPointPrefix(text) && (await findResource(catalog, text)) === undefined))
+    return resolvePoint(catalog, text);
+  return { resourceArn: await resolveResourceArn(catalog, text) };
+}
+
+/** Whether text can be the beginning of a point's id, and is long enough to be meant as one. */
+export function isPointPrefix(text: string): boolean {
+  return text.length >= shortestPrefix && isPointId(text + exampleId.slice(text.length));
+}
+
+const searchedDays = 30;
+
+/**
+ * A run by its id, or by the beginning of its id if it started in the last 30 days.
+ * @throws {@link UnknownNameError} the catalog has none.
+ * @throws {@link UsageError} several ids begin so.
+ */
+export async function resolveRun(catalog: Catalog, text: string, now: Date): Promise<RunRow> {
+  const exact = await catalog.runs.find(text as RunId);
+  if (exact !== undefined) return exact;
+  const found: RunRow[] = [];
+  if (/^[0-9a-f]{4,31}$/.test(text)) {
+    const from = new Date(now.getTime() - searchedDays * 86_400_000);
+    for await (const run of catalog.runs.list({}, { from })) if (run.runId.startsWith(text)) found.push(run);
+  }
+  const [run] = found;
+  if (run === undefined) {
+    throw new UnknownNameError(
+      `run "${safeText(text)}" is not in the catalog; "holdfast runs" lists the newest ones`,
+    );
+  }
+  if (found.length === 1) return run;
+  throw ambiguous(
+    text,
+    found.map(({ runId }) => runId),
+    'write more of the id',
+  );
+}
