@@ -127,7 +127,7 @@ export function connectStorage({ region }: Pick<ConnectOptions, 'region'>): Conn
 }
 
 /** Outputs of one stack, read when they are first needed. */
-export class StackOutputs {
+class StackOutputs {
   readonly #client: CloudFormationClient;
   readonly #stack: string;
   #outputs: Promise<ReadonlyMap<string, string> | undefined> | undefined;

@@ -49,7 +49,7 @@ export async function resolveResourceArn(catalog: Catalog, name: string): Promis
 }
 
 /** As {@link resolveResource}, but the catalog may have none. */
-export async function findResource(catalog: Catalog, name: string): Promise<ResourceRow | undefined> {
+async function findResource(catalog: Catalog, name: string): Promise<ResourceRow | undefined> {
   if (isArn(name)) return catalog.resources.find(name);
   const found: ResourceRow[] = [];
   for await (const row of catalog.resources.list()) if (isNamed(row.arn, name)) found.push(row);
