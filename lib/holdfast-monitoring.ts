@@ -14,7 +14,7 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { MetricName } from '../lambdas/runtime/metrics.ts';
-import { TrailAlarms, type WatchedStorage } from './constructs/trail-alarms.ts';
+import { TrailAlarms, type WatchedStorage } from './monitoring/trail-alarms.ts';
 import { holdfastMetric } from './metrics.ts';
 
 /** Properties of {@link HoldfastMonitoring}. */

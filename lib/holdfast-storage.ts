@@ -5,17 +5,17 @@ import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key, type IKey } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, BucketPolicy, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { PeopleRoles } from './constructs/people-roles.ts';
-import type { Storage } from './constructs/vault-access.ts';
-import { constructIdOf } from './constructs/construct-id.ts';
-import { deployRoleArnOf } from './constructs/deploy-role.ts';
-import { VaultBucket } from './constructs/vault-bucket.ts';
-import { VaultKey } from './constructs/vault-key.ts';
-import { vaultPolicy } from './constructs/vault-policy.ts';
-import { CatalogTable, ChunkIndexTable } from './constructs/vault-tables.ts';
-import { VaultTrail } from './constructs/vault-trail.ts';
+import { PeopleRoles } from './vault/people-roles.ts';
+import type { Storage } from './vault/vault-access.ts';
+import { constructIdOf } from './functions/construct-id.ts';
+import { deployRoleArnOf } from './vault/deploy-role.ts';
+import { VaultBucket } from './vault/vault-bucket.ts';
+import { VaultKey } from './vault/vault-key.ts';
+import { vaultPolicy } from './vault/vault-policy.ts';
+import { CatalogTable, ChunkIndexTable } from './vault/vault-tables.ts';
+import { VaultTrail } from './monitoring/vault-trail.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
-import { vaultParts, type VaultPart } from './functions/vault-parts.ts';
+import { vaultParts, type VaultPart } from './vault/vault-parts.ts';
 import { lockCaps } from './lock-caps.ts';
 
 /** Of what CloudTrail takes as a trail's name, less what stands before it. */

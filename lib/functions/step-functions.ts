@@ -10,8 +10,8 @@ import {
   type Variable,
   variablesOf,
 } from '../../lambdas/runtime/needs.ts';
-import { constructIdOf } from '../constructs/construct-id.ts';
-import { PipelineFunction } from '../constructs/pipeline-function.ts';
+import { constructIdOf } from './construct-id.ts';
+import { PipelineFunction } from './pipeline-function.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
 import { stepRights, type StepWorld } from './step-rights.ts';
 

@@ -5,9 +5,9 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { isConfigured, type Needs } from '../../lambdas/runtime/needs.ts';
 import type { DeploymentConfig } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
-import type { ConfigurationObject } from '../constructs/configuration-object.ts';
-import * as sources from '../constructs/source-access.ts';
-import * as vault from '../constructs/vault-access.ts';
+import type { ConfigurationObject } from './configuration-object.ts';
+import * as sources from './source-access.ts';
+import * as vault from '../vault/vault-access.ts';
 
 /** A state machine as functions are told of it, which are made before it. */
 export interface MachineReference {

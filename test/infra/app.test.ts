@@ -2,7 +2,7 @@ import { Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { describe, expect, test } from 'vitest';
-import { ExactPolicy } from '../../lib/constructs/exact-policy.ts';
+import { ExactPolicy } from '../../lib/functions/exact-policy.ts';
 import { makeApp, synthesize, WITH_EVERYTHING } from './synthesize.ts';
 
 describe('the application', () => {

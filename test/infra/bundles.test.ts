@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { afterAll, expect, test } from 'vitest';
-import { PipelineFunction } from '../../lib/constructs/pipeline-function.ts';
+import { PipelineFunction } from '../../lib/functions/pipeline-function.ts';
 import { bundleHandlers } from '../../lib/functions/handler-bundle.ts';
 
 const places = mkdtempSync(join(tmpdir(), 'holdfast-bundles-'));

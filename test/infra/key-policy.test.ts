@@ -8,8 +8,8 @@ import {
   ServicePrincipal,
 } from 'aws-cdk-lib/aws-iam';
 import { describe, expect, test } from 'vitest';
-import { deployRoleArnOf } from '../../lib/constructs/deploy-role.ts';
-import { VaultKey } from '../../lib/constructs/vault-key.ts';
+import { deployRoleArnOf } from '../../lib/vault/deploy-role.ts';
+import { VaultKey } from '../../lib/vault/vault-key.ts';
 import { DeploymentConfigError } from '../../lib/deployment-config.ts';
 import { roleSession, type Principal } from './principals.ts';
 import {

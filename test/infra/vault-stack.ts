@@ -1,10 +1,10 @@
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { AccountRootPrincipal, PolicyStatement, Role, type CfnRole } from 'aws-cdk-lib/aws-iam';
-import { deployRoleArnOf } from '../../lib/constructs/deploy-role.ts';
-import { VaultBucket } from '../../lib/constructs/vault-bucket.ts';
-import { VaultKey } from '../../lib/constructs/vault-key.ts';
-import { vaultPolicy } from '../../lib/constructs/vault-policy.ts';
+import { deployRoleArnOf } from '../../lib/vault/deploy-role.ts';
+import { VaultBucket } from '../../lib/vault/vault-bucket.ts';
+import { VaultKey } from '../../lib/vault/vault-key.ts';
+import { vaultPolicy } from '../../lib/vault/vault-policy.ts';
 import type { LockCaps } from '../../lib/lock-caps.ts';
 
 /** Roles of the stack; the last one is nobody to the vault. */

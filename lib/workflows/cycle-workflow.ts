@@ -1,15 +1,11 @@
 import { type ErrorName, safety } from '@holdfast/engine/model';
-import { Aws, Duration } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Duration } from 'aws-cdk-lib';
 import {
   Choice,
   Condition,
   Fail,
-  IntegrationPattern,
   JsonPath,
   Pass,
-  TaskInput,
-  Timeout,
   Parallel,
   Result,
   Succeed,
@@ -19,14 +15,10 @@ import {
   type IChainable,
   type StateMachine,
 } from 'aws-cdk-lib/aws-stepfunctions';
-import { StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
-import { executionsOf } from './executions-of.ts';
 import type { cycleSteps } from '../../lambdas/cycle/steps.ts';
 import type { protectSteps } from '../../lambdas/protect/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
-import { accountOfArn } from './vault-access.ts';
-import { WHEN_NOT_STARTED } from './retries.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 /** As many as a list can have: every item's failure is caught and counted by the report. */
@@ -60,28 +52,7 @@ export class CycleWorkflow extends Workflow {
   constructor(scope: Construct, id: string, props: CycleWorkflowProps) {
     super(scope, id, { ...props, workPrefixes: ['cycles/*'] });
     this.props = props;
-    const { protect } = props;
-    this.stateMachine = this.machine('Cycle', this.definition(), [
-      new PolicyStatement({
-        sid: 'StartRuns',
-        actions: ['states:StartExecution'],
-        resources: [protect.stateMachineArn],
-      }),
-      new PolicyStatement({
-        sid: 'FollowRuns',
-        actions: ['states:DescribeExecution', 'states:StopExecution'],
-        resources: [executionsOf(protect)],
-        conditions: accountOfArn,
-      }),
-      // How Step Functions learns that an execution it waits for has ended.
-      new PolicyStatement({
-        sid: 'HearOfRuns',
-        actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
-        resources: [
-          `arn:${Aws.PARTITION}:events:${Aws.REGION}:${Aws.ACCOUNT_ID}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`,
-        ],
-      }),
-    ]);
+    this.stateMachine = this.machine('Cycle', this.definition());
   }
 
   private definition(): IChainable {
@@ -190,23 +161,18 @@ export class CycleWorkflow extends Workflow {
   private protectEach(part: 'Files' | 'Images', atOnce: number, next: IChainable): DistributedMap {
     const { protect } = this.props;
     const stateName = part === 'Files' ? 'ProtectResource' : 'ProtectImage';
-    const run = new StepFunctionsStartExecution(this, stateName, {
-      stateName,
-      stateMachine: protect,
-      integrationPattern: IntegrationPattern.RUN_JOB,
-      associateWithParent: true,
+    const run = this.execution(stateName, protect, {
       name: JsonPath.stringAt('$.runId'),
-      input: TaskInput.fromObject({
+      input: {
         resourceArn: JsonPath.stringAt('$.resourceArn'),
         kind: JsonPath.stringAt('$.kind'),
         plan: JsonPath.stringAt('$.plan'),
         type: JsonPath.stringAt('$.type'),
         runId: JsonPath.stringAt('$.runId'),
-      }),
-      taskTimeout: Timeout.duration(Duration.days(safety.cycleWaitDays)),
-      resultPath: JsonPath.DISCARD,
+      },
+      // Working files of a run are kept for 14 days.
+      longest: Duration.days(safety.cycleWaitDays),
     });
-    run.addRetry(WHEN_NOT_STARTED);
     // The run has closed itself as failed, or was never opened: the report finds both in the catalog.
     this.catching([run], new Pass(this, `Leave${part}ToReport`, { stateName: `Leave${part}ToReport` }));
     const begin = new Wait(this, `Begin${part}`, {

@@ -3,7 +3,7 @@ import { CfnTrail } from 'aws-cdk-lib/aws-cloudtrail';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { denyStatement, unlessRole } from './deny-statement.ts';
+import { denyStatement, unlessRole } from '../vault/deny-statement.ts';
 
 /** Properties of {@link VaultTrail}. */
 export interface VaultTrailProps {

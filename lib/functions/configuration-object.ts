@@ -6,7 +6,7 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { deployedConfiguration } from '../deployed-configuration.ts';
 import type { DeploymentConfig } from '../deployment-config.ts';
-import { ownAccount } from './vault-access.ts';
+import { ownAccount } from '../vault/vault-access.ts';
 
 /**
  * The deployed configuration as an asset. Its name is the hash of its bytes, so functions of one deployment never read

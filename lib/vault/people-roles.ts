@@ -1,8 +1,8 @@
 import { Aws, Duration, Lazy, type Stack } from 'aws-cdk-lib';
 import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import { ExactPolicy } from './exact-policy.ts';
-import { describes } from './source-access.ts';
+import { ExactPolicy } from '../functions/exact-policy.ts';
+import { describes } from '../functions/source-access.ts';
 import {
   accountOfArn,
   closesRuns,

@@ -15,7 +15,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { DeploymentConfig, PlanConfig } from '../deployment-config.ts';
-import { ExactPolicy } from './exact-policy.ts';
+import { ExactPolicy } from '../functions/exact-policy.ts';
 
 /** Properties of {@link PlanSchedules}. */
 export interface PlanSchedulesProps {

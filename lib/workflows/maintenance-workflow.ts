@@ -16,7 +16,7 @@ import type { Construct } from 'constructs';
 import type { cycleSteps } from '../../lambdas/cycle/steps.ts';
 import type { maintenanceSteps } from '../../lambdas/maintenance/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
-import type { PipelineFunction } from './pipeline-function.ts';
+import type { PipelineFunction } from '../functions/pipeline-function.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 /** Properties of {@link MaintenanceWorkflow}. */

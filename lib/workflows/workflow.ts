@@ -7,6 +7,7 @@ import {
   Choice,
   Condition,
   Fail,
+  IntegrationPattern,
   JsonPath,
   type Parallel,
   Pass,
@@ -19,14 +20,21 @@ import {
   type IChainable,
   type TaskStateBase,
 } from 'aws-cdk-lib/aws-stepfunctions';
-import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import { LambdaInvoke, StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import { type MachineName, safety, unreportedError } from '@holdfast/engine/model';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { ExactPolicy } from './exact-policy.ts';
-import type { PipelineFunction } from './pipeline-function.ts';
-import { WHEN_CUT_OFF, WHEN_LIST_IS_NOT_READ, WHEN_THROTTLED, WHEN_UNAVAILABLE } from './retries.ts';
-import { accountOfArn, usesWork } from './vault-access.ts';
+import { ExactPolicy } from '../functions/exact-policy.ts';
+import type { PipelineFunction } from '../functions/pipeline-function.ts';
+import { executionsOf } from './executions-of.ts';
+import {
+  WHEN_CUT_OFF,
+  WHEN_LIST_IS_NOT_READ,
+  WHEN_NOT_STARTED,
+  WHEN_THROTTLED,
+  WHEN_UNAVAILABLE,
+} from './retries.ts';
+import { accountOfArn, usesWork } from '../vault/vault-access.ts';
 
 /** Where a caught error is put: `{ Error, Cause }`. */
 export const ERROR_PATH = '$.error';
@@ -73,6 +81,7 @@ export abstract class Workflow extends Construct {
   protected readonly workBucket: IBucket;
   private readonly workPrefixes: readonly string[];
   private readonly called = new Set<PipelineFunction>();
+  private readonly awaited = new Set<StateMachine>();
 
   constructor(scope: Construct, id: string, props: WorkflowProps) {
     super(scope, id);
@@ -94,6 +103,31 @@ export abstract class Workflow extends Construct {
       ...(step.resultSelector === undefined ? {} : { resultSelector: { ...step.resultSelector } }),
     });
     state.addRetry(WHEN_THROTTLED).addRetry(WHEN_UNAVAILABLE).addRetry(WHEN_CUT_OFF);
+    return state;
+  }
+
+  /** An execution of another machine, waited for until it has ended. */
+  protected execution(
+    id: string,
+    machine: StateMachine,
+    call: {
+      readonly name: string;
+      readonly input: Readonly<Record<string, unknown>>;
+      readonly longest: Duration;
+    },
+  ): StepFunctionsStartExecution {
+    this.awaited.add(machine);
+    const state = new StepFunctionsStartExecution(this, id, {
+      stateName: id,
+      stateMachine: machine,
+      integrationPattern: IntegrationPattern.RUN_JOB,
+      associateWithParent: true,
+      name: call.name,
+      input: TaskInput.fromObject({ ...call.input }),
+      taskTimeout: Timeout.duration(call.longest),
+      resultPath: JsonPath.DISCARD,
+    });
+    state.addRetry(WHEN_NOT_STARTED);
     return state;
   }
 
@@ -173,11 +207,7 @@ export abstract class Workflow extends Construct {
   }
 
   /** Makes the machine, with a role that may call the steps' functions and run the maps. */
-  protected machine(
-    id: Capitalize<MachineName>,
-    definition: IChainable,
-    statements: readonly PolicyStatement[] = [],
-  ): StateMachine {
+  protected machine(id: Capitalize<MachineName>, definition: IChainable): StateMachine {
     const role = new Role(this, 'Role', {
       description: `Holdfast workflow ${id}`,
       assumedBy: new ServicePrincipal('states.amazonaws.com', {
@@ -193,7 +223,7 @@ export abstract class Workflow extends Construct {
           resources: [...this.called].map((step) => step.function.functionArn),
         }),
         ...(this.workPrefixes.length === 0 ? [] : this.readsListsAndWritesReports()),
-        ...statements,
+        ...this.awaitsExecutions(),
       ],
     });
     const machine = new StateMachine(this, 'Machine', {
@@ -217,6 +247,32 @@ export abstract class Workflow extends Construct {
       },
     );
     return machine;
+  }
+
+  private awaitsExecutions(): PolicyStatement[] {
+    if (this.awaited.size === 0) return [];
+    const machines = [...this.awaited];
+    return [
+      new PolicyStatement({
+        sid: 'StartRuns',
+        actions: ['states:StartExecution'],
+        resources: machines.map((machine) => machine.stateMachineArn),
+      }),
+      new PolicyStatement({
+        sid: 'FollowRuns',
+        actions: ['states:DescribeExecution', 'states:StopExecution'],
+        resources: machines.map(executionsOf),
+        conditions: accountOfArn,
+      }),
+      // How Step Functions learns that an execution it waits for has ended.
+      new PolicyStatement({
+        sid: 'HearOfRuns',
+        actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
+        resources: [
+          `arn:${Aws.PARTITION}:events:${Aws.REGION}:${Aws.ACCOUNT_ID}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`,
+        ],
+      }),
+    ];
   }
 
   private readsListsAndWritesReports(): PolicyStatement[] {
