@@ -6,8 +6,8 @@ import { type CommittedOutput, committedOutputOf } from './committed-output.ts';
 import { protectSteps } from './steps.ts';
 
 /**
- * A call hands on to the next one when less than this is left. What follows the last shard, the pack map above all, has
- * to fit into what is left of a call, or into a call of its own: minutes for ten million packs. Milliseconds.
+ * A call hands on to the next one when less than this is left. What comes last, a look at the inner pages of the manifest
+ * and the commit, has to fit into that, or into a call of its own. Milliseconds.
  */
 const handOnBeforeMs = 300_000;
 

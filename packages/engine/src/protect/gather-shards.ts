@@ -33,7 +33,7 @@ const { counts, warnings, entries, leftOut, firstUnread, pagePacks, large } = Sh
 const count = z.int().nonnegative();
 
 /** What the shards that have been joined so far say together. */
-const Gathered = z.object({
+export const Gathered = z.object({
   counts,
   /** The first of them; a source that denies every file has millions. */
   warnings,
@@ -126,8 +126,6 @@ export async function gatherShards(
       next += 1;
     }
   }
-  // What comes after the last shard is done by one call, so it gets a whole one.
-  if (before.next < shardCount && shouldStop()) return handOn(shardCount);
   await endUnchanged();
   const root = await builder.finish(signal);
   await finish();
@@ -209,7 +207,7 @@ export async function mergeUsageParts(
   for (let start = 0; start < parts.length; start += usageRunsAtOnce) {
     const runs = parts.slice(start, start + usageRunsAtOnce).map((part) => readUsage(work, plan.runId, part));
     const part = `merged-${newId(random)}`;
-    await putUsage(work, plan.runId, part, await Array.fromAsync(mergeUsage(runs)));
+    await putUsage(work, plan.runId, part, mergeUsage(runs));
     merged.push(part);
   }
   return merged;

@@ -1,31 +1,37 @@
-import { NothingReadError } from '../errors.ts';
+import * as z from 'zod';
+import { newId, utf8 } from '../bytes.ts';
+import { NothingReadError, ObjectNotFoundError } from '../errors.ts';
+import type { PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
-import { createPackMapKind } from '../manifest/pack-map.ts';
-import { rewritePages } from '../manifest/rewrite-pages.ts';
+import { createPackMapKind, packKey } from '../manifest/pack-map.ts';
 import { applyUsage, mergeUsage, type PackDelta } from '../manifest/pack-usage.ts';
-import type { PageRef } from '../manifest/page-store.ts';
+import type { PageRef, PageStore } from '../manifest/page-store.ts';
+import { rewritePages } from '../manifest/rewrite-pages.ts';
+import { SuspendedTree, TreeBuilder } from '../manifest/tree-builder.ts';
 import type { TreeKind } from '../manifest/tree-kind.ts';
-import { mergeTree } from '../manifest/tree-merge.ts';
+import { mergeInto } from '../manifest/tree-merge.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { PagePackWriter } from '../packs/page-pack-writer.ts';
 import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
-import { findPageRef, pageRefToText } from '../points/page-ref-text.ts';
-import type { PagePackRecord } from '../points/root.ts';
+import { findPageRef, PageRefText, pageRefToText } from '../points/page-ref-text.ts';
+import { PagePackRecord } from '../points/root.ts';
+import type { WorkStore } from '../ports/work-store.ts';
 import type { PointContent } from '../runs/point-content.ts';
 import { packLeaseOf } from '../runs/pack-lease.ts';
 import { choosePagePacks } from '../runs/page-packs-in-use.ts';
-import type { RunPlan } from '../runs/run-plan.ts';
-import { readUsage } from '../runs/usage-runs.ts';
+import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
+import { putUsage, readUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
 import {
   addEntries,
+  Gathered,
   gatherShards,
   mergeUsageParts,
   usageRunsAtOnce,
   type GatherOptions,
 } from './gather-shards.ts';
-import { repairLargeObjects } from './large-objects.ts';
+import { findBroken, repairLargeObjects, type RepairOptions } from './large-objects.ts';
 import type { ShardResult } from './shard-result.ts';
 
 /** The content of a point, or that another call has to go on. */
@@ -46,22 +52,51 @@ export async function joinShards(
   }
 }
 
+/** Packs whose changes are merged into the pack map before the time is looked at. */
+const defaultPacksAtOnce = 10_000;
+
+/** Where the work after the last shard stands; one object in the work store. */
+const JoinedState = z.object({
+  gathered: Gathered,
+  /** Of large objects that the shards did not see alike: how many have been mended, and what that changed. */
+  mended: z.object({ objects: z.int(), files: z.int(), logicalBytes: z.int() }),
+  manifest: PageRefText.optional(),
+  /** Runs of deltas that the pack map has to take in. */
+  usage: z.array(z.string()),
+  /** The pack that was merged last, and the tree so far. */
+  packMap: z.object({ after: z.string().optional(), tree: SuspendedTree }),
+  /** Absent while it is being made; null when the point needs no pack. */
+  packMapRoot: PageRefText.nullish(),
+  /** Of the pages that all this wrote. */
+  pagePacks: z.array(PagePackRecord),
+  pageBytes: z.int(),
+});
+type JoinedState = z.infer<typeof JoinedState>;
+
+/** How shards are joined over several calls. */
+export interface JoinOptions extends GatherOptions {
+  /** Packs whose changes are merged into the pack map before the time is looked at. @default 10,000 */
+  readonly packsAtOnce?: number;
+}
+
 /**
- * Makes one point's content of what the workers of a run left: joins their pages at the seams, over any number of calls;
- * then, in one, mends objects that several shards shared, and derives the pack map from the base's. Cost: a few pages a
- * shard, and pages in proportion to the packs that changed. Memory: one small record a shard, and the open pages.
+ * Makes one point's content of what the workers of a run left, over any number of calls: joins their pages at the seams,
+ * mends objects that several shards shared, and derives the pack map from the base's. What comes last is one call's work:
+ * a look at the inner pages of the manifest. Cost: a few pages a shard, and pages in proportion to the packs that
+ * changed. Memory: one small record a shard, the open pages, and a part of each of 256 runs of deltas.
  */
 export async function joinSomeShards(
   services: WriteServices,
   keys: VaultKeys,
   plan: RunPlan,
   shardCount: number,
-  options: GatherOptions,
+  options: JoinOptions,
 ): Promise<JoinStep> {
-  const { store, catalog, clock, random } = services;
+  const { store, catalog, clock, random, work } = services;
   const { signal } = options;
-  const shards = await gatherShards(services, keys, plan, shardCount, options);
-  if (shards === undefined) return { done: false };
+  const before = await findJoined(work, plan);
+  const state = before ?? (await begin(services, keys, plan, shardCount, options));
+  if (state === undefined) return { done: false };
   const writer = await PagePackWriter.open({
     store,
     catalog,
@@ -69,66 +104,218 @@ export async function joinSomeShards(
     random,
     vault: keys,
     lease: packLeaseOf(plan),
-    signal,
+    ...(signal && { signal }),
   });
-  const written: PagePackRecord[] = [...(plan.base?.pagePacks ?? []), ...shards.pagePacks];
-  const fileKind = createFileTreeKind(keys);
-  // The mending reads what the join has written.
-  const pages = { source: createPageReader(store, keys, written), sink: writer };
-  const mended = await repairLargeObjects({
-    kind: fileKind,
-    pages,
-    plan,
-    large: shards.large,
-    root: shards.root,
-  });
+  const { pagePacks: pagePacksBefore, pageBytes: pageBytesBefore } = state;
+  /** Stores what was written, so that it can be read and another call finds it. */
+  const storePages = async (): Promise<void> => {
+    const packs = await writer.finish();
+    state.pagePacks = [...pagePacksBefore, ...packs.map(pagePackRecordOf)];
+    state.pageBytes = packs.reduce((sum, pack) => sum + pack.bytes, pageBytesBefore);
+  };
+  const known = (): readonly PagePackRecord[] => [
+    ...new Map(
+      [...(plan.base?.pagePacks ?? []), ...state.gathered.pagePacks, ...state.pagePacks].map((record) => [
+        record.pack,
+        record,
+      ]),
+    ).values(),
+  ];
+  const pages = (): PageStore => ({ source: createPageReader(store, keys, known()), sink: writer });
+  // One unit a call at least, however little time it has: else no number of calls gets through.
+  let isFirst = before !== undefined;
+  const isTimeUp = (): boolean => {
+    const stop = !isFirst && options.shouldStop();
+    isFirst = false;
+    return stop;
+  };
+  const handOn = async (): Promise<JoinStep> => {
+    await storePages();
+    await work.put(joinedName(plan), utf8(JSON.stringify(state)));
+    return { done: false };
+  };
 
-  const entries = addEntries(shards.entries, mended.entries);
-  const warnings = [...shards.warnings, ...mended.warnings];
-  checkAnyRead(plan, entries, shards.firstUnread ?? warnings[0]?.message);
+  const fileKind = createFileTreeKind(keys);
+  const broken = findBroken(state.gathered.large);
+  for (const one of broken.slice(state.mended.objects)) {
+    if (isTimeUp()) return handOn();
+    await mend(services, plan, state, { kind: fileKind, pages: pages(), broken: [one] }, storePages);
+  }
+  const { gathered, mended } = state;
+  checkAnyRead(plan, gathered.entries, gathered.firstUnread ?? gathered.warnings[0]?.message);
 
   const packMapKind = createPackMapKind(keys);
-  const packMapRoot = findPageRef(plan.base?.packMap, plan.base?.pointId);
-  const packMapBase = new TreeReader(packMapKind, pages.source, packMapRoot);
-  const deltas = await sumUsage(services, plan, shards.usage, mended.usage);
-  const merged = await mergeTree(packMapKind, pages, packMapRoot, applyUsage(packMapBase, deltas, signal), {
-    signal,
-  });
-  written.push(...(await writer.finish()).map(pagePackRecordOf));
+  if (state.packMapRoot === undefined) {
+    while (state.usage.length > usageRunsAtOnce) {
+      if (isTimeUp()) return handOn();
+      const merged = await mergeUsageParts(services, plan, state.usage.slice(0, usageRunsAtOnce));
+      state.usage = [...state.usage.slice(usageRunsAtOnce), ...merged];
+    }
+    const { packsAtOnce = defaultPacksAtOnce } = options;
+    const root = await mergePackMap(services, plan, state, {
+      kind: packMapKind,
+      pages: pages(),
+      packsAtOnce,
+      isTimeUp,
+      storePages,
+      signal,
+    });
+    if (root === 'unfinished') return handOn();
+    await storePages();
+    state.packMapRoot = root === undefined ? null : pageRefToText(root);
+    if (isTimeUp()) return handOn();
+  }
 
   const dead = new Set(plan.rewrittenPagePacks);
-  const rewrite = async (kind: TreeKind, root: PageRef | undefined): Promise<PageRef | undefined> => {
+  const rewrite = async (
+    kind: TreeKind,
+    text: PageRefText | null | undefined,
+  ): Promise<PageRef | undefined> => {
+    const root = findPageRef(text ?? undefined, 'a join under way');
     if (dead.size === 0) return root;
-    const source = createPageReader(store, keys, written);
-    const rewritten = await rewritePages(kind, { source, sink: writer }, root, dead, signal);
-    written.push(...(await writer.finish()).map(pagePackRecordOf));
+    const rewritten = await rewritePages(kind, pages(), root, dead, signal);
+    await storePages();
     return rewritten;
   };
-  const manifest = await rewrite(fileKind, mended.root);
-  const packMap = await rewrite(packMapKind, merged);
+  const manifest = await rewrite(fileKind, state.manifest);
+  const packMap = await rewrite(packMapKind, state.packMapRoot);
 
-  const known = new Map(written.map((record) => [record.pack, record]));
-  const inUse = await choosePagePacks(plan, [...known.values()], async () => {
-    const source = createPageReader(store, keys, known.values());
+  const inUse = await choosePagePacks(plan, known(), async () => {
+    const { source } = pages();
     const ofFiles = await new TreeReader(fileKind, source, manifest).listPagePacks();
     return ofFiles.union(await new TreeReader(packMapKind, source, packMap).listPagePacks());
   });
-  const pageBytes = (await writer.finish()).reduce((sum, pack) => sum + pack.bytes, 0);
+  const { counts, warnings, warningCount, entries } = gathered;
   const content: PointContent = {
     counts: {
-      ...shards.counts,
-      storedBytes: shards.counts.storedBytes + pageBytes,
-      ...mended.adjust(shards.counts),
+      ...counts,
+      storedBytes: counts.storedBytes + state.pageBytes,
+      files: counts.files + mended.files,
+      logicalBytes: counts.logicalBytes + mended.logicalBytes,
     },
     warnings,
     unread: { carried: entries.carried, missing: entries.missing },
-    warningCount: shards.warningCount + mended.warnings.length,
+    warningCount,
     ...(manifest && { manifest: pageRefToText(manifest) }),
     ...(packMap && { packMap: pageRefToText(packMap) }),
     ...inUse,
     ...smallestLock(packMap, inUse.pagePacks),
   };
   return { done: true, content };
+}
+
+/** @returns `undefined` when there are shards left. */
+async function begin(
+  services: WriteServices,
+  keys: VaultKeys,
+  plan: RunPlan,
+  shardCount: number,
+  options: GatherOptions,
+): Promise<JoinedState | undefined> {
+  const shards = await gatherShards(services, keys, plan, shardCount, options);
+  if (shards === undefined) return undefined;
+  const { root, ...gathered } = shards;
+  return {
+    gathered,
+    mended: { objects: 0, files: 0, logicalBytes: 0 },
+    manifest: root && pageRefToText(root),
+    usage: plan.base?.packMap === undefined ? gathered.usage : [...gathered.usage, 'leases'],
+    packMap: { tree: { children: [] } },
+    pagePacks: [],
+    pageBytes: 0,
+  };
+}
+
+async function findJoined(work: WorkStore, plan: RunPlan): Promise<JoinedState | undefined> {
+  try {
+    return JoinedState.parse(JSON.parse(Buffer.from(await work.get(joinedName(plan))).toString('utf8')));
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+function joinedName(plan: RunPlan): string {
+  return `${runPrefix(plan.runId)}joined.json`;
+}
+
+/** Mends some objects, and stores what that wrote: nothing else can be read. */
+async function mend(
+  { work, random }: WriteServices,
+  plan: RunPlan,
+  state: JoinedState,
+  repair: Pick<RepairOptions, 'kind' | 'pages' | 'broken'>,
+  storePages: () => Promise<void>,
+): Promise<void> {
+  const root = findPageRef(state.manifest, 'a join under way');
+  const repaired = await repairLargeObjects({ ...repair, plan, root });
+  await storePages();
+  state.manifest = repaired.root && pageRefToText(repaired.root);
+  const part = `mended-${newId(random)}`;
+  await putUsage(work, plan.runId, part, repaired.usage);
+  state.usage.push(part);
+  const { gathered, mended } = state;
+  gathered.entries = addEntries(gathered.entries, repaired.entries);
+  gathered.warnings.push(...repaired.warnings);
+  gathered.warningCount += repaired.warnings.length;
+  mended.objects += repair.broken.length;
+  mended.files += repaired.files;
+  mended.logicalBytes += repaired.logicalBytes;
+}
+
+/** Merges the deltas that are left into the pack map, some packs at a time. */
+async function mergePackMap(
+  { work }: WriteServices,
+  plan: RunPlan,
+  { packMap, usage }: JoinedState,
+  {
+    kind,
+    pages,
+    packsAtOnce,
+    isTimeUp,
+    storePages,
+    signal,
+  }: {
+    readonly kind: TreeKind;
+    readonly pages: PageStore;
+    readonly packsAtOnce: number;
+    readonly isTimeUp: () => boolean;
+    readonly storePages: () => Promise<void>;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<PageRef | undefined | 'unfinished'> {
+  const root = findPageRef(plan.base?.packMap, plan.base?.pointId);
+  const base = new TreeReader(kind, pages.source, root);
+  const builder = TreeBuilder.resume(kind, pages, packMap.tree, 'a join under way');
+  const after = packMap.after as PackId | undefined;
+  let from = after && behind(after);
+  const mergeGroup = async (group: readonly PackDelta[], last: PackId | undefined): Promise<void> => {
+    const to = last && behind(last);
+    const range = { ...(from && { from }), ...(to && { to }) };
+    await mergeInto(builder, root, applyUsage(base, group, signal), { range, ...(signal && { signal }) });
+    from = to;
+  };
+  let group: PackDelta[] = [];
+  for await (const delta of mergeUsage(usage.map((part) => readUsage(work, plan.runId, part)))) {
+    if (after !== undefined && delta.packId <= after) continue;
+    group.push(delta);
+    if (group.length < packsAtOnce) continue;
+    await mergeGroup(group, delta.packId);
+    group = [];
+    if (!isTimeUp()) continue;
+    packMap.after = delta.packId;
+    // A builder that rests needs all of its pages stored.
+    await storePages();
+    packMap.tree = builder.suspend();
+    return 'unfinished';
+  }
+  await mergeGroup(group, undefined);
+  return builder.finish(signal);
+}
+
+/** The first key after a pack's. */
+function behind(packId: PackId): Uint8Array {
+  return Uint8Array.from([...packKey(packId), 0]);
 }
 
 function smallestLock(
@@ -152,17 +339,4 @@ function checkAnyRead(
   const unread = carried + missing;
   if (read > 0 || unread === 0) return;
   throw new NothingReadError(resourceArn, unread, first ?? 'the source gave no reason');
-}
-
-/** All deltas of a run, summed and in the order of pack ids. */
-async function sumUsage(
-  services: WriteServices,
-  plan: RunPlan,
-  ofShards: readonly string[],
-  mended: readonly PackDelta[],
-): Promise<AsyncIterable<PackDelta>> {
-  let parts = [...ofShards];
-  if (plan.base?.packMap !== undefined) parts.push('leases');
-  while (parts.length > usageRunsAtOnce) parts = await mergeUsageParts(services, plan, parts);
-  return mergeUsage([...parts.map((part) => readUsage(services.work, plan.runId, part)), mended]);
 }

@@ -18,21 +18,27 @@ export interface RepairOptions {
   readonly kind: TreeKind;
   readonly pages: PageStore;
   readonly plan: RunPlan;
-  /** What every shard found of the objects that it shares, in the order of shards. */
-  readonly large: readonly LargeObject[];
+  readonly broken: readonly BrokenObject[];
   /** The joined manifest. */
   readonly root: PageRef | undefined;
 }
 
-/** The manifest in which every large object is of one version. */
+/** An object of which the shards saw different versions. */
+export interface BrokenObject {
+  readonly path: Uint8Array;
+  readonly gone: boolean;
+}
+
+/** The manifest in which those objects are of one version. */
 export interface Repaired {
   readonly root: PageRef | undefined;
   readonly usage: readonly PackDelta[];
   readonly warnings: ShardResult['warnings'];
   /** What the mending adds to the entries that the shards could and could not read. */
   readonly entries: ShardResult['entries'];
-  /** The counts that change. */
-  adjust(counts: ShardResult['counts']): Pick<ShardResult['counts'], 'files' | 'logicalBytes'>;
+  /** Gained, less lost. */
+  readonly files: number;
+  readonly logicalBytes: number;
 }
 
 /**
@@ -43,10 +49,9 @@ export async function repairLargeObjects({
   kind,
   pages,
   plan,
-  large,
+  broken,
   root,
 }: RepairOptions): Promise<Repaired> {
-  const broken = findBroken(large);
   const usage = new PackUsage();
   const warnings: ShardResult['warnings'] = [];
   const origin = plan.base?.pointId ?? 'an empty base';
@@ -92,12 +97,16 @@ export async function repairLargeObjects({
     usage: usage.deltas(),
     warnings,
     entries,
-    adjust: (counts) => ({ files: counts.files + files, logicalBytes: counts.logicalBytes + logicalBytes }),
+    files,
+    logicalBytes,
   };
 }
 
-/** Objects of which the shards saw different versions, in the order of paths. */
-function findBroken(large: readonly LargeObject[]): { readonly path: Uint8Array; readonly gone: boolean }[] {
+/**
+ * Objects of which the shards saw different versions, in the order of paths.
+ * @param large - what every shard found of the objects that it shares, in the order of shards.
+ */
+export function findBroken(large: readonly LargeObject[]): readonly BrokenObject[] {
   const byPath = Map.groupBy(large, ({ path }) => path);
   const broken: { path: Uint8Array; gone: boolean }[] = [];
   for (const [path, findings] of byPath) {

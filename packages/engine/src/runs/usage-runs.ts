@@ -3,22 +3,40 @@ import { decodeUsage, encodeUsage, type PackDelta } from '../manifest/pack-usage
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix } from './run-plan.ts';
 
-/** Writes a sorted run of pack deltas: of one attempt at a shard, or of the leases that were moved. */
+/** Deltas in one object. A run of more goes on in the next one, so that merging many runs holds little of each. */
+const deltasAnObject = 5_000;
+
+/** Writes a sorted run of pack deltas: of one attempt at a shard, of the leases that were moved, or of several runs merged. */
 export async function putUsage(
   work: WorkStore,
   runId: RunId,
   part: string,
-  deltas: readonly PackDelta[],
+  deltas: Iterable<PackDelta> | AsyncIterable<PackDelta>,
 ): Promise<void> {
-  await work.put(usageName(runId, part), encodeUsage(deltas));
+  let object = 0;
+  let some: PackDelta[] = [];
+  for await (const delta of deltas) {
+    some.push(delta);
+    if (some.length < deltasAnObject) continue;
+    await work.put(usageName(runId, part, object), encodeUsage(some));
+    [object, some] = [object + 1, []];
+  }
+  await work.put(usageName(runId, part, object), encodeUsage(some));
 }
 
-/** Reads a run of deltas back, when it is iterated. */
+/** Reads a run of deltas back, when it is iterated. Memory: one object of it. */
 export async function* readUsage(work: WorkStore, runId: RunId, part: string): AsyncGenerator<PackDelta> {
-  const name = usageName(runId, part);
-  yield* decodeUsage([await work.get(name)], name);
+  for (let object = 0, isLast = false; !isLast; object += 1) {
+    const name = usageName(runId, part, object);
+    let deltas = 0;
+    for await (const delta of decodeUsage([await work.get(name)], name)) {
+      deltas += 1;
+      yield delta;
+    }
+    isLast = deltas < deltasAnObject;
+  }
 }
 
-function usageName(runId: RunId, part: string): string {
-  return `${runPrefix(runId)}usage/${part}`;
+function usageName(runId: RunId, part: string, object: number): string {
+  return `${runPrefix(runId)}usage/${part}${object === 0 ? '' : `.${object}`}`;
 }
