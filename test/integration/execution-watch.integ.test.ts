@@ -45,7 +45,7 @@ describe.skipIf(process.env['HOLDFAST_ALLOW_REAL_AWS'] === '1')('the rule over t
   test.each(['FAILED', 'TIMED_OUT', 'ABORTED'])(
     'hears of an execution of any machine that ended %s',
     async (status) => {
-      expect(machines).toHaveLength(5);
+      expect(machines).toHaveLength(6);
       for (const machine of machines)
         expect(await matches(pattern, event(machine, status)), machine).toBe(true);
     },
