@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ResourceArn, ResourceRow, RunId } from '@holdfast/engine';
-import { isImageKind, ResourceKind } from '@holdfast/engine/model';
+import { isImageKind, ResourceKind, resourceArn, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { resourceArn, runId } from '../runtime/event-fields.ts';
 
 /** Images begin one a second, so that a fleet does not take all of the account's Lambda concurrency at once. */
 const imageStartsPerSecond = 1;

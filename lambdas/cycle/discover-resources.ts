@@ -1,8 +1,6 @@
 import { recordDiscovered } from '@holdfast/aws';
-import { getPlan } from '@holdfast/engine/model';
-import * as z from 'zod';
+import { CycleInput, getPlan } from '@holdfast/engine/model';
 import { defineKeptLoop } from '../runtime/define-step.ts';
-import { cycleFields } from '../runtime/event-fields.ts';
 import { metric, planMetric } from '../runtime/metrics.ts';
 import { putJson } from '../runtime/work-json.ts';
 import { cycleListName, cycleListsOf } from './cycle-list.ts';
@@ -20,7 +18,7 @@ export const discoverResourcesStep = defineKeptLoop(
   cycleSteps,
   'discover-resources',
   {
-    input: z.object(cycleFields),
+    input: CycleInput,
     state: DiscoveryProgress,
     keptAs: ({ cycleId }) => `cycles/${cycleId}/discovery.json`,
     handOnBeforeMs,

@@ -1,7 +1,6 @@
 import type { RecordingProgress } from '@holdfast/aws';
-import { ResourceKind } from '@holdfast/engine/model';
+import { ResourceKind, resourceArn } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { resourceArn } from '../runtime/event-fields.ts';
 
 const tags = z.record(z.string(), z.string());
 

@@ -1,8 +1,9 @@
 import { mapConcurrent } from '@holdfast/engine';
+import { CycleInput, CycleReport, resourceArn } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { CycleList, cycleListName, cycleParts } from './cycle-list.ts';
 import { defineKeptLoop } from '../runtime/define-step.ts';
-import { caughtError, cycleFields, errorRecordOfCaught, resourceArn } from '../runtime/event-fields.ts';
+import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
 import { bothMetrics } from '../runtime/metrics.ts';
 import { getJson } from '../runtime/work-json.ts';
 import { CycleFailedError, namedResources } from './cycle-failed-error.ts';
@@ -15,10 +16,7 @@ const groupSize = 256;
 /** A call hands on to the next one when less than this is left; a group takes a second or two. Milliseconds. */
 const handOnBeforeMs = 60_000;
 
-const ReportCycleInput = z.object({
-  plan: cycleFields.plan,
-  type: cycleFields.type,
-  cycleId: cycleFields.cycleId,
+const ReportCycleInput = CycleInput.omit({ scheduledAt: true }).extend({
   /** What became of the maps over the cycle's lists, by part; without an error they came to their end. */
   maps: z
     .object({
@@ -28,25 +26,9 @@ const ReportCycleInput = z.object({
     .optional(),
 });
 
-const number = z.int().nonnegative();
-
-/** A cycle in numbers. */
-const CycleReport = z.object({
-  completed: number,
-  /** Protected too, and lacking nothing, but with something to say. */
-  warnings: number,
-  /** Their new points carry or lack entries that could not be read: not protected as their plan promises. */
-  degraded: number,
-  failed: number,
-  skipped: number,
-  readBytes: number,
-  storedBytes: number,
-});
-type CycleReport = Readonly<z.infer<typeof CycleReport>>;
-
 /** What became of the first resources, as one call leaves it to the next. */
 const CycleSum = z.object({
-  next: number,
+  next: z.int().nonnegative(),
   report: CycleReport,
   /** The first of those that failed. */
   failed: z.array(z.object({ arn: resourceArn, reason: z.string().optional() })),

@@ -1,16 +1,10 @@
-import { getPlan, widestDue } from '@holdfast/engine/model';
-import * as z from 'zod';
+import { CycleInput, getPlan, widestDue } from '@holdfast/engine/model';
 import { defineStep } from '../runtime/define-step.ts';
-import { cycleFields } from '../runtime/event-fields.ts';
 import { cycleIdOf } from './cycle-id.ts';
 import { cycleSteps } from './steps.ts';
 
 /** What EventBridge Scheduler sends; a person who starts a cycle by hand sends the same. */
-const StartCycleInput = z.object({
-  plan: cycleFields.plan,
-  type: cycleFields.type,
-  scheduledAt: cycleFields.scheduledAt,
-});
+const StartCycleInput = CycleInput.omit({ cycleId: true });
 
 /** What became of one delivery of a schedule. */
 export interface StartCycleOutput {
@@ -41,7 +35,7 @@ export const startCycleStep = defineStep(
       type,
       scheduledAt: scheduledAt.toISOString(),
       cycleId,
-    });
+    } satisfies CycleInput);
     log.info(outcome === 'started' ? 'started the cycle' : 'the cycle was started before', { cycleId });
     return { cycleId, outcome };
   },

@@ -1,43 +1,13 @@
 import { hash } from 'node:crypto';
-import {
-  addFailures,
-  applyHold,
-  type HoldId,
-  type HoldScope,
-  type PointId,
-  releaseHold,
-  releasePoints,
-  setHold,
-} from '@holdfast/engine';
+import { addFailures, applyHold, type HoldId, releaseHold, releasePoints, setHold } from '@holdfast/engine';
+import { type HoldReport, HoldRequest } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
-import { resourceArn } from '../runtime/event-fields.ts';
 import type { StepServices } from '../runtime/services.ts';
 import { holdSteps } from './steps.ts';
 
 /** A call hands on to the next one when less than this is left. Milliseconds. */
 const handOnBeforeMs = 120_000;
-
-const text = z.string().min(1).max(1_024);
-const holdId = z
-  .string()
-  .regex(/^[0-9a-f]{32}$/, 'expected 32 hexadecimal digits')
-  .transform((id) => id as HoldId);
-
-/** What is to be held: one of a point, a resource, a tag. */
-const Scope = z
-  .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('point'), pointId: text.transform((id) => id as PointId) }),
-    z.strictObject({ kind: z.literal('resource'), resourceArn }),
-    z.strictObject({ kind: z.literal('tag'), key: text, value: z.string().max(256) }),
-  ])
-  .transform((scope): HoldScope => scope);
-
-/** What a person asks of the hold machine. */
-const HoldRequest = z.discriminatedUnion('action', [
-  z.strictObject({ action: z.literal('set'), scope: Scope, by: text, reason: text }),
-  z.strictObject({ action: z.literal('release'), hold: holdId, by: text, reason: text }),
-]);
 
 /** What all calls so far did. */
 const HoldState = z.object({ isContinued: z.literal(true), points: z.int(), gone: z.int() });
@@ -46,17 +16,10 @@ const HoldInput = z.object({ request: HoldRequest, execution: z.string() });
 
 type Services = StepServices<(typeof holdSteps)['hold-points']['needs']>;
 
-/** Where the work stands. `failures` are points that could not be held or released; maintenance tries again daily. */
+/** Where the work stands. */
 export type HoldOutput =
   | { readonly done: false; readonly state: z.infer<typeof HoldState> }
-  | {
-      readonly done: true;
-      readonly hold: HoldId;
-      readonly action: 'set' | 'release';
-      readonly points: number;
-      readonly gone: number;
-      readonly failures: { readonly count: number; readonly messages: readonly string[] };
-    };
+  | ({ readonly done: true } & HoldReport);
 
 /** Sets or releases one legal hold, as far as the time of one call goes. A repeated call does the same again. */
 export const holdPointsStep = defineLoop(
@@ -78,13 +41,21 @@ export const holdPointsStep = defineLoop(
       points,
       gone,
     });
-    return { done: true, hold: id, action: request.action, points, gone, failures };
+    const messages = [...failures.messages];
+    return {
+      done: true,
+      hold: id,
+      action: request.action,
+      points,
+      gone,
+      failures: { ...failures, messages },
+    };
   },
 );
 async function set(
   services: Services,
   id: HoldId,
-  { scope, by, reason }: Extract<z.infer<typeof HoldRequest>, { action: 'set' }>,
+  { scope, by, reason }: Extract<HoldRequest, { action: 'set' }>,
   options: Parameters<typeof applyHold>[3],
 ) {
   const hold = await setHold(services, { holdId: id, scope, setBy: by, reason });
@@ -96,7 +67,7 @@ async function set(
 async function release(
   services: Services,
   id: HoldId,
-  { by, reason }: Extract<z.infer<typeof HoldRequest>, { action: 'release' }>,
+  { by, reason }: Extract<HoldRequest, { action: 'release' }>,
   options: Parameters<typeof releasePoints>[3],
 ) {
   await releaseHold(services, { holdId: id, releasedBy: by, reason });

@@ -1,7 +1,7 @@
 import { aliveUntil } from '@holdfast/engine';
 import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
-import { runId } from '../runtime/event-fields.ts';
+import { runId } from '@holdfast/engine/model';
 import { nextLookSeconds } from '../runtime/next-look.ts';
 import { ImageRecords } from './image-record.ts';
 import { type SnapshotProgress, snapshotProgress } from './snapshot-progress.ts';

@@ -1,9 +1,9 @@
 import { commitPoint, getRunPlan, type PointContent, StoreUnavailableError } from '@holdfast/engine';
+import { type RunReport, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { snapshotProgress } from './snapshot-progress.ts';
-import { type CommittedOutput, committedOutputOf } from '../protect/committed-output.ts';
+import { committedOutputOf } from '../protect/committed-output.ts';
 import { defineStep } from '../runtime/define-step.ts';
-import { runId } from '../runtime/event-fields.ts';
 import { ImageRecords, type TakenImage } from './image-record.ts';
 import { imageSteps } from './steps.ts';
 
@@ -12,7 +12,7 @@ export const commitImageStep = defineStep(
   imageSteps,
   'commit-image',
   z.object({ runId }),
-  async (services, input): Promise<CommittedOutput> => {
+  async (services, input): Promise<RunReport> => {
     const { openKeys, images, log, work, clock } = services;
     const run = await getRunPlan(work, input.runId);
     const committed = await commitPoint(services, await openKeys(), run, async () => {

@@ -2,7 +2,7 @@ import type { Ec2Snapshot } from '@holdfast/aws';
 import { aliveUntil, BackupError, getRunPlan, newId, type RunId, type RunPlan } from '@holdfast/engine';
 import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
-import { runId } from '../runtime/event-fields.ts';
+import { runId } from '@holdfast/engine/model';
 import type { StepServices } from '../runtime/services.ts';
 import { isVisibleBy } from './visible-within.ts';
 import { chooseSnapshots } from './choose-snapshots.ts';

@@ -2,7 +2,7 @@ import { reconcilePoints } from '@holdfast/engine';
 import * as z from 'zod';
 import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop } from '../runtime/define-step.ts';
-import { resourceArn } from '../runtime/event-fields.ts';
+import { resourceArn } from '@holdfast/engine/model';
 import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 

@@ -1,3 +1,4 @@
+import type { MaintenanceReport } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
@@ -44,43 +45,6 @@ const ReportInput = z.object({
 });
 type ReportInput = z.output<typeof ReportInput>;
 
-/** A day's maintenance in numbers. */
-export interface ReportMaintenanceOutput {
-  readonly roots: number;
-  readonly pointsRecovered: number;
-  readonly pointsMissing: number;
-  readonly pointsRenewed: number;
-  readonly packsRenewed: number;
-  /** Legal holds in force. */
-  readonly holds: number;
-  readonly containersStarted: number;
-  /** Points that have to become containers, and whose turn comes another day. */
-  readonly pointsToConsolidate: number;
-  /** Points that should become containers, and are too large for one. They stay as they are, and are prolonged. */
-  readonly pointsTooLarge: number;
-  readonly pointsWithoutPlan: number;
-  readonly pointsTooLate: number;
-  readonly packsLost: number;
-  readonly pointsExpired: number;
-  /** Points whose time is over and that stay for now: somebody has made an AMI of their snapshots. */
-  readonly pointsInUse: number;
-  readonly snapshotsRemoved: number;
-  /** Snapshots of failed runs that stay for the same reason. */
-  readonly snapshotsInUse: number;
-  /** Points of images that have lost snapshots. */
-  readonly pointsWithoutSnapshots: number;
-  readonly packsSwept: number;
-  readonly bytesSwept: number;
-  readonly packsVerified: number;
-  readonly bytesVerified: number;
-  /** Containers too large for the daily sample, or frozen. */
-  readonly packsPassedOver: number;
-  readonly packsDamaged: number;
-  /** Points that should be kept for longer and cannot be, because their pages are damaged. */
-  readonly pointsUnreadable: number;
-  readonly failures: number;
-}
-
 /**
  * Adds up a day's maintenance and publishes it. Ends with {@link MaintenanceFailedError} when a step failed, an item
  * could not be worked off, or damage was found: all else has been done by then.
@@ -89,7 +53,7 @@ export const reportMaintenanceStep = defineStep(
   maintenanceSteps,
   'report-maintenance',
   ReportInput,
-  async (services, input, { count: tell }): Promise<ReportMaintenanceOutput> => {
+  async (services, input, { count: tell }): Promise<MaintenanceReport> => {
     const report = add(input);
     const failed = failuresOf(input);
     tell([
@@ -149,7 +113,7 @@ function partsOf(input: ReportInput) {
   ];
 }
 
-function add(input: ReportInput): ReportMaintenanceOutput {
+function add(input: ReportInput): MaintenanceReport {
   const { reconciled, holds, containers, renewed, expired, swept, snapshots, verified } = input;
   return {
     roots: reconciled?.state.roots ?? 0,

@@ -6,11 +6,10 @@ import {
   type RunId,
   workThrough,
 } from '@holdfast/engine';
-import type { Plan } from '@holdfast/engine/model';
+import { type Plan, type ProtectInput, resourceArn } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { resourcesFile } from './plan-maintenance.ts';
 import { defineLoop } from '../runtime/define-step.ts';
-import { resourceArn } from '../runtime/event-fields.ts';
 import type { StepServices } from '../runtime/services.ts';
 import {
   Failures,
@@ -144,7 +143,7 @@ async function start(
       keepUntil: keepUntil.toISOString(),
       archiveClass: plan.retention.archiveClass,
     },
-  });
+  } satisfies ProtectInput);
   log.info('makes a container', { runId, point: point.pointId, keepUntil: keepUntil.toISOString() });
   return true;
 }

@@ -1,8 +1,8 @@
 import { aliveUntil, commitPoint, getRunPlan, joinSomeShards, RunClosedError } from '@holdfast/engine';
+import { type RunReport, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
-import { runId } from '../runtime/event-fields.ts';
-import { type CommittedOutput, committedOutputOf } from './committed-output.ts';
+import { committedOutputOf } from './committed-output.ts';
 import { protectSteps } from './steps.ts';
 
 /**
@@ -16,7 +16,7 @@ const CommitPointInput = z.object({ runId, shardCount: z.int().nonnegative() });
 /** Whether the point is committed. */
 export type CommitPointOutput =
   | { readonly done: false; readonly state: null }
-  | ({ readonly done: true } & CommittedOutput);
+  | ({ readonly done: true } & RunReport);
 
 /** Joins what the workers of a run wrote, as far as the time of one call goes, and in the end commits the point. */
 export const commitPointStep = defineLoop(

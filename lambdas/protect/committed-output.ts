@@ -1,24 +1,8 @@
-import { type CommittedPoint, type PointId, type RunId, unreadOf } from '@holdfast/engine';
-
-/** What a run came to, for the execution's history. */
-export interface CommittedOutput {
-  readonly runId: RunId;
-  readonly pointId: PointId;
-  readonly type: CommittedPoint['root']['type'];
-  readonly state: CommittedPoint['state'];
-  readonly warnings: number;
-  /** Entries that could not be read: in the point as an earlier one has them, and not in it. */
-  readonly carried: number;
-  readonly missing: number;
-  readonly files: number;
-  readonly logicalBytes: number;
-  readonly readBytes: number;
-  readonly storedBytes: number;
-  readonly expiresAt: string;
-}
+import { type CommittedPoint, unreadOf } from '@holdfast/engine';
+import type { RunReport } from '@holdfast/engine/model';
 
 /** The facts of a point that people look for first. */
-export function committedOutputOf({ root, state }: CommittedPoint): CommittedOutput {
+export function committedOutputOf({ root, state }: CommittedPoint): RunReport {
   const { files, logicalBytes, readBytes, storedBytes } = root.counts;
   return {
     runId: root.run,

@@ -1,8 +1,8 @@
 import { commitPoint, consolidatePoint, getRunPlan, type PointId } from '@holdfast/engine';
+import { type RunReport, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { type CommittedOutput, committedOutputOf } from './committed-output.ts';
+import { committedOutputOf } from './committed-output.ts';
 import { defineLoop } from '../runtime/define-step.ts';
-import { runId } from '../runtime/event-fields.ts';
 import { protectSteps } from './steps.ts';
 
 /**
@@ -14,7 +14,7 @@ const handOnBeforeMs = 240_000;
 /** Whether the container is complete, and its point committed. */
 export type ConsolidateOutput =
   | { readonly done: false; readonly state: null }
-  | ({ readonly done: true; readonly pointId: PointId } & Partial<CommittedOutput>);
+  | ({ readonly done: true; readonly pointId: PointId } & Partial<RunReport>);
 
 /** Writes a synthetic full, as far as the time of one call goes, and in the end commits it. */
 export const consolidatePointStep = defineLoop(

@@ -1,7 +1,8 @@
 import type { RunRow } from '@holdfast/engine';
 import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
-import { caughtError, errorRecordOfCaught, runId } from '../runtime/event-fields.ts';
+import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
+import { runId } from '@holdfast/engine/model';
 import { closeFailedRun, countCycleFailure, isOpen } from './close-failed-run.ts';
 import { protectSteps } from './steps.ts';
 

@@ -1,8 +1,7 @@
 import { aliveUntil, getRunPlan, listShards, runPrefix, shardToJson } from '@holdfast/engine';
-import { getPlan } from '@holdfast/engine/model';
+import { getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
-import { runId } from '../runtime/event-fields.ts';
 import { getJson, putJson } from '../runtime/work-json.ts';
 import { protectSteps } from './steps.ts';
 

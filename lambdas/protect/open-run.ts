@@ -1,70 +1,21 @@
-import {
-  InvalidInputError,
-  isPointId,
-  type ObjectStore,
-  openRun,
-  type ResourceArn,
-  type ResourceRow,
-  RunClosedError,
-  type RunId,
-} from '@holdfast/engine';
-import {
-  ArchiveClass,
-  BackupType,
-  getPlan,
-  isImageKind,
-  type Plan,
-  ResourceKind,
-} from '@holdfast/engine/model';
+import { InvalidInputError, type ObjectStore, openRun, RunClosedError } from '@holdfast/engine';
+import { getPlan, isImageKind, type OpenedRunReport, type Plan, ProtectInput } from '@holdfast/engine/model';
 import { storageClassOf } from '@holdfast/aws';
 import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
-import { resourceArn, runId } from '../runtime/event-fields.ts';
 import { skipReason } from './skip-reason.ts';
 import { protectSteps } from './steps.ts';
 
 const dayMs = 86_400_000;
 
-/** For a synthetic full of a point that is kept for long. Without a point: of the newest, kept as any other. */
-const container = z
-  .union([
-    z.object({ pointId: z.null() }).transform(() => undefined),
-    z.object({
-      pointId: z.string().refine(isPointId, 'expected a point id'),
-      keepUntil: z.iso.datetime().transform((text) => new Date(text)),
-      archiveClass: ArchiveClass,
-    }),
-  ])
-  .optional();
-
-const OpenRunInput = z.object({
-  resourceArn,
-  kind: ResourceKind,
-  plan: z.string().min(1),
-  type: BackupType,
-  runId,
-  execution: z.string().optional(),
-  container,
-});
-
-/** How a run goes on: `mode` chooses the branch of the state machine. */
-export interface OpenRunOutput {
-  readonly runId: RunId;
-  readonly resourceArn: ResourceArn;
-  readonly kind: ResourceRow['kind'];
-  readonly mode: 'files' | 'image' | 'consolidate' | 'skip';
-  /** What is being done: a full where what was asked for has no base. */
-  readonly type: BackupType;
-  /** Why `type` is not what was asked for, or why the run is skipped. */
-  readonly reason?: string;
-}
+const OpenRunInput = ProtectInput.extend({ execution: z.string().optional() });
 
 /** Opens a run and says how it goes on. A run that has completed already, or has nothing to do, is skipped. */
 export const openRunStep = defineStep(
   protectSteps,
   'open-run',
   OpenRunInput,
-  async (services, input): Promise<OpenRunOutput> => {
+  async (services, input): Promise<OpenedRunReport> => {
     const { plans, openSource, log } = services;
     const { resourceArn: arn, kind, type } = input;
     const answer = { runId: input.runId, resourceArn: arn, kind };

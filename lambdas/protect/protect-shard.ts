@@ -1,8 +1,7 @@
 import { getRunPlan, protectShard, shardFromJson } from '@holdfast/engine';
-import { getPlan } from '@holdfast/engine/model';
+import { getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
-import { runId } from '../runtime/event-fields.ts';
 import { ShardEvent } from './shard-event.ts';
 import { watchRun } from './watch-run.ts';
 import { protectSteps } from './steps.ts';

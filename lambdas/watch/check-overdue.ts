@@ -1,9 +1,8 @@
 import { recordDiscovered } from '@holdfast/aws';
-import { safety } from '@holdfast/engine/model';
+import { safety, resourceArn } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { DiscoveryProgress } from '../cycle/discovery-progress.ts';
 import { defineKeptLoop } from '../runtime/define-step.ts';
-import { resourceArn } from '../runtime/event-fields.ts';
 import { metric, planMetric } from '../runtime/metrics.ts';
 import { findOverdue, type OverdueResource } from './find-overdue.ts';
 import { watchSteps } from './steps.ts';

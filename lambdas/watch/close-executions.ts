@@ -1,11 +1,10 @@
 import type { FailedExecution } from '@holdfast/aws';
-import { type MachineName, safety, unreportedError } from '@holdfast/engine/model';
+import { CycleInput, type MachineName, ProtectInput, safety, unreportedError } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { closeFailedRun, countCycleFailure, isOpen } from '../protect/close-failed-run.ts';
 import { closeRestore } from '../restore/close-restore.ts';
 import { restoreIdOf } from '../restore/restore-job.ts';
 import { type Count, defineStep } from '../runtime/define-step.ts';
-import { runId } from '../runtime/event-fields.ts';
 import type { StepServices } from '../runtime/services.ts';
 import { metric } from '../runtime/metrics.ts';
 import { findJson, putJson } from '../runtime/work-json.ts';
@@ -17,8 +16,8 @@ const hourMs = 3_600_000;
 const Input = z.object({ detail: z.object({ executionArn: z.string().min(1) }).optional() });
 
 const Seen = z.object({ did: z.string() });
-const RunInput = z.object({ runId });
-const CycleInput = z.object({ plan: z.string() });
+const RunInput = ProtectInput.pick({ runId: true });
+const PlanInput = CycleInput.pick({ plan: true });
 
 type Services = StepServices<(typeof watchSteps)['close-executions']['needs']>;
 
@@ -93,7 +92,7 @@ const close: Readonly<
   },
   cycle: async (_, count, execution) => {
     if (hasReported(execution)) return Promise.resolve('reported');
-    const input = CycleInput.safeParse(execution.input);
+    const input = PlanInput.safeParse(execution.input);
     countCycleFailure(count, input.success ? input.data.plan : undefined);
     return Promise.resolve('counted');
   },

@@ -1,4 +1,4 @@
-import { type ErrorName, safety } from '@holdfast/engine/model';
+import { type ErrorName, type ProtectInput, safety } from '@holdfast/engine/model';
 import { Duration } from 'aws-cdk-lib';
 import {
   Choice,
@@ -169,8 +169,7 @@ export class CycleWorkflow extends Workflow {
         plan: JsonPath.stringAt('$.plan'),
         type: JsonPath.stringAt('$.type'),
         runId: JsonPath.stringAt('$.runId'),
-      },
-      // Working files of a run are kept for 14 days.
+      } satisfies Record<Exclude<keyof ProtectInput, 'container'>, string>,
       longest: Duration.days(safety.cycleWaitDays),
     });
     // The run has closed itself as failed, or was never opened: the report finds both in the catalog.

@@ -40,7 +40,7 @@ import { accountOfArn, usesWork } from '../vault/vault-access.ts';
 export const ERROR_PATH = '$.error';
 
 /** One call of a function within a workflow. */
-export interface Step {
+export interface StepState {
   readonly function: PipelineFunction;
   /** @default the state's whole input */
   readonly payload?: Readonly<Record<string, unknown>>;
@@ -89,7 +89,7 @@ export abstract class Workflow extends Construct {
     this.workPrefixes = props.workPrefixes;
   }
 
-  protected step(id: string, step: Step): LambdaInvoke {
+  protected step(id: string, step: StepState): LambdaInvoke {
     this.called.add(step.function);
     const state = new LambdaInvoke(this, id, {
       stateName: id,

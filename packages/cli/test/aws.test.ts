@@ -54,20 +54,20 @@ function executions(): StepFunctionsExecutions {
 
 test('finds vault, machines and plans in the outputs of the stacks', async () => {
   stack('HoldfastStorage', { VaultBucketName: 'v', CatalogTableName: 'c' });
-  stack('HoldfastPipeline', { ProtectMachineArn: 'arn:p', ConfigurationUrl: configuration([dailyPlan]) });
+  stack('HoldfastPipeline', { CycleMachineArn: 'arn:p', ConfigurationUrl: configuration([dailyPlan]) });
   stepFunctions.on(StartExecutionCommand).resolves({ executionArn: 'arn:e' });
 
   const connection = await connectAws(options);
 
   expect(connection.deployment).toMatchObject({ vaultBucket: 'v', region: 'eu-west-1' });
   expect(await connection.deployment.findPlans()).toEqual([dailyPlan]);
-  expect(await connection.executions.start('protect', 'n', { a: 1 })).toBe('arn:e');
+  expect(await connection.executions.start('cycle', 'n', { plan: 'daily' })).toBe('arn:e');
   expect(stepFunctions.commandCalls(StartExecutionCommand)[0]?.args[0].input).toEqual({
     stateMachineArn: 'arn:p',
     name: 'n',
-    input: '{"a":1}',
+    input: '{"plan":"daily"}',
   });
-  await expect(connection.executions.start('restore', 'n', {})).rejects.toThrow(
+  await expect(connection.executions.start('restore', 'n', { target: { original: true } })).rejects.toThrow(
     /RestoreMachineArn is not in eu-west-1; .*--restore-machine/,
   );
   connection.close();

@@ -1,7 +1,6 @@
-import type { CommittedOutput } from '../../../lambdas/protect/committed-output.ts';
 import type { StepContext } from '../../../lambdas/runtime/define-step.ts';
 import type { DiscoveredGroup, TaggedResource, TaggedResources } from '@holdfast/aws';
-import type { BackupType, Plan } from '@holdfast/engine/model';
+import type { BackupType, Plan, RunReport } from '@holdfast/engine/model';
 import { commitPointStep } from '../../../lambdas/protect/commit-point.ts';
 import { discoverResourcesStep } from '../../../lambdas/cycle/discover-resources.ts';
 import { failRunStep } from '../../../lambdas/protect/fail-run.ts';
@@ -102,6 +101,6 @@ export async function commitPoint(
   runId: string,
   shardCount: number,
   context: StepContext = PLENTY,
-): Promise<CommittedOutput> {
+): Promise<RunReport> {
   return untilDone(async () => pipeline.commitPoint({ runId, shardCount, state: null }, context));
 }

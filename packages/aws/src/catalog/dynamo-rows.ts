@@ -5,7 +5,7 @@ import {
   meets,
   type Rows,
   rowsChanged,
-  type Step,
+  type TransitionStep,
   type Transition,
 } from '@holdfast/engine';
 import type { Item } from './dynamo-batches.ts';
@@ -76,7 +76,7 @@ export class DynamoRows<Row extends object> implements Rows<Row> {
     return { ...key, ...this.#indexKeys(id, row), ...this.kind.codec.encode(row) };
   }
 
-  protected changeOf(id: string, key: RowKey, { when, change }: Step<Row>): ItemChange {
+  protected changeOf(id: string, key: RowKey, { when, change }: TransitionStep<Row>): ItemChange {
     const { set = {}, unset = [], addHolds = [], takeHold } = change;
     const held = addHolds.length === 0 ? {} : { holds: addHolds };
     return {

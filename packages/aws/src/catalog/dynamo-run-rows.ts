@@ -5,7 +5,7 @@ import type {
   RunId,
   RunRow,
   RunRows,
-  Step,
+  TransitionStep,
   TimeRange,
 } from '@holdfast/engine';
 import { indexKeys, rowKeys, runCodec, timeKeyRange } from './dynamo-items.ts';
@@ -44,7 +44,7 @@ export class DynamoRunRows extends DynamoRows<RunRow> implements RunRows {
     );
   }
 
-  async close(row: RunRow, ending: Step<RunRow>): Promise<'done' | 'refused'> {
+  async close(row: RunRow, ending: TransitionStep<RunRow>): Promise<'done' | 'refused'> {
     const { runId, resourceArn } = row;
     return this.table.transact(
       [
@@ -75,7 +75,7 @@ export class DynamoRunRows extends DynamoRows<RunRow> implements RunRows {
     }
   }
 
-  #endAction(runId: RunId, ending: Step<RunRow>) {
+  #endAction(runId: RunId, ending: TransitionStep<RunRow>) {
     return this.table.updateAction(this.changeOf(runId, rowKeys.run(runId), ending));
   }
 

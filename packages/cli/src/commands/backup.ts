@@ -7,7 +7,7 @@ import {
   type RunId,
   type RunRow,
 } from '@holdfast/engine';
-import { BackupType, retentionBounds } from '@holdfast/engine/model';
+import { BackupType, OpenedRunReport, retentionBounds } from '@holdfast/engine/model';
 import { backUpDirectory, type BackUpDirectoryOptions } from '@holdfast/node';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
@@ -20,8 +20,8 @@ import { bytesText, countText, durationText, timeText } from '../terminal/text.t
 import { failureText, waitForExecution, parseOutput } from '../deployment/executions.ts';
 import * as z from 'zod';
 
-/** What the protect machine ends with when there was nothing to do. */
-const SkippedRun = z.object({ run: z.object({ mode: z.literal('skip'), reason: z.string() }) });
+/** As much of what the protect machine ends with as says whether there was nothing to do. */
+const EndedRun = z.object({ run: OpenedRunReport.pick({ mode: true, reason: true }) });
 
 /** A run that was started. */
 interface StartedRun {
@@ -162,7 +162,8 @@ async function follow(
 
 /** Why the protect machine left a run out. */
 function skipReasonOf(output: string | undefined): string | undefined {
-  return parseOutput(output, SkippedRun)?.run.reason;
+  const run = parseOutput(output, EndedRun)?.run;
+  return run?.mode === 'skip' ? run.reason : undefined;
 }
 
 async function printPoint(run: RunRow, point: PointRow, out: CommandContext['out']): Promise<void> {

@@ -1,6 +1,5 @@
 import {
   type HoldRow,
-  type HoldScope,
   holdScopeText,
   type HoldPlan,
   planHold,
@@ -8,7 +7,7 @@ import {
   UnknownNameError,
   type Catalog,
 } from '@holdfast/engine';
-import * as z from 'zod';
+import { HoldReport, type HoldRequest, longestHoldText, type HoldScope } from '@holdfast/engine/model';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
@@ -16,22 +15,6 @@ import { parseOutput, failureText, waitForExecution } from '../deployment/execut
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { findPointOrResource } from '../names/resolve.ts';
 import { countText, safeText, timeText } from '../terminal/text.ts';
-
-/** What the hold machine takes. Characters. */
-const longestReason = 1_024;
-
-/** What the hold machine ends with. */
-const HoldResult = z.object({
-  hold: z.string(),
-  points: z.number(),
-  gone: z.number(),
-  failures: z.object({ count: z.number(), messages: z.array(z.string()) }),
-});
-
-/** What the hold machine takes. */
-type HoldRequest =
-  | { readonly action: 'set'; readonly scope: HoldScope; readonly by: string; readonly reason: string }
-  | { readonly action: 'release'; readonly hold: string; readonly by: string; readonly reason: string };
 
 export const holdSetCommand = defineCommand({
   name: 'hold set',
@@ -126,8 +109,8 @@ async function printPlan(
 function reasonOption(text: string | undefined): string {
   if (text === undefined || text.trim() === '')
     throw new UsageError('say why with --reason; it is kept with the hold and on the audit log');
-  if (text.length > longestReason)
-    throw new UsageError(`--reason has ${text.length} characters; write ${longestReason} at most`);
+  if (text.length > longestHoldText)
+    throw new UsageError(`--reason has ${text.length} characters; write ${longestHoldText} at most`);
   return text;
 }
 
@@ -179,7 +162,7 @@ async function drive(
     onLook: (seconds) => progress.note(`${request.action} a hold on ${what}: ${Math.round(seconds)} s`),
   });
   if (state.status !== 'succeeded') throw new ExecutionFailedError(`the hold failed: ${failureText(state)}`);
-  const result = parseOutput(state.output, HoldResult);
+  const result = parseOutput(state.output, HoldReport.omit({ action: true }));
   if (result === undefined) throw new ExecutionFailedError(`execution ${execution} ended without a result`);
   const { hold, points, gone, failures } = result;
   if (out.json) await out.document({ action: request.action, execution, ...result });

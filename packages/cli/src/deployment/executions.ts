@@ -1,10 +1,11 @@
 import type { Clock } from '@holdfast/engine';
+import type { MachineInputs } from '@holdfast/engine/model';
 import type * as z from 'zod';
 import type { CommandContext } from '../terminal/command.ts';
 import { durationText } from '../terminal/text.ts';
 
 /** The state machines that the command line starts or reads. */
-export type Machine = 'cycle' | 'protect' | 'restore' | 'hold' | 'maintenance';
+export type Machine = keyof MachineInputs;
 
 /** How an execution stands. */
 export interface ExecutionState {
@@ -32,7 +33,7 @@ export interface Executions {
    * @returns its ARN.
    * @throws {@link UnknownNameError} the deployment has no such machine.
    */
-  start(machine: Machine, name: string, input: unknown): Promise<string>;
+  start<Name extends Machine>(machine: Name, name: string, input: MachineInputs[Name]): Promise<string>;
   /** @throws {@link UnknownNameError} no such execution (any more: they are kept for 90 days). */
   get(execution: string): Promise<ExecutionState>;
   /** Stops an execution; one that is over or forgotten is left as it is. */

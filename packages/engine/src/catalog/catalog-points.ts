@@ -42,7 +42,7 @@ export class CatalogPoints implements Points {
   }
 
   async prolong(pointId: PointId, expiresAt: Date): Promise<'prolonged' | 'gone'> {
-    return this.#rows.change(pointId, transitions.prolongPoint(expiresAt));
+    return this.#rows.change(pointId, transitions.raiseExpiry(expiresAt));
   }
 
   async noteSnapshotsMissing(pointId: PointId, count: number): Promise<void> {

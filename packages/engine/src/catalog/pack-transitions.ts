@@ -8,7 +8,7 @@ import {
   type Condition,
   meets,
   oneOf,
-  type Step,
+  type TransitionStep,
   type Transition,
 } from './transition.ts';
 
@@ -95,11 +95,11 @@ export function releasePack(holdId: HoldId): Transition<PackRow, void> {
  * @returns whether there is a row.
  */
 export function recoverPack({ lockUntil, lockedUntil, holds = [] }: PackRow): Transition<PackRow, boolean> {
-  const intents: Step<PackRow>[] = [
+  const intents: TransitionStep<PackRow>[] = [
     { when: { lockUntil: below(lockUntil) }, change: { set: { lockUntil } } },
     { when: { lockUntil: atLeast(lockUntil) }, change: {} },
   ];
-  const locks: Step<PackRow>[] =
+  const locks: TransitionStep<PackRow>[] =
     lockedUntil === undefined
       ? [{ when: {}, change: {} }]
       : [

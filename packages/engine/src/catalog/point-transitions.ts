@@ -9,7 +9,7 @@ import {
   below,
   type Condition,
   oneOf,
-  type Step,
+  type TransitionStep,
   type Transition,
 } from './transition.ts';
 
@@ -49,7 +49,7 @@ export function startExpiring(now: Date): Transition<PointRow, PointRow | 'kept'
 }
 
 /** An expiry goes up, never down (rule 7). */
-export function prolongPoint(expiresAt: Date): Transition<PointRow, 'prolonged' | 'gone'> {
+export function raiseExpiry(expiresAt: Date): Transition<PointRow, 'prolonged' | 'gone'> {
   return {
     steps: [{ when: { ...kept, expiresAt: below(expiresAt) }, change: { set: { expiresAt } } }],
     outcome: (row) => (isKept(row) ? 'prolonged' : 'gone'),
@@ -76,7 +76,7 @@ export function noteSnapshotsMissing(count: number): Transition<PointRow, void> 
 /** The resource's newest point moves on, by source time and then by id. */
 export function moveNewest({ pointId, sourceTime }: PointRow): Transition<LastFields, void> {
   const change = { set: { lastPointId: pointId, lastSourceTime: sourceTime } };
-  const older: readonly Step<LastFields>['when'][] = [
+  const older: readonly TransitionStep<LastFields>['when'][] = [
     { lastSourceTime: below(sourceTime) },
     { lastSourceTime: absent },
     { lastSourceTime: oneOf(sourceTime), lastPointId: below(pointId) },

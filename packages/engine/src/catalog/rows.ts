@@ -3,7 +3,7 @@ import type { PackRow, Packs } from '../ports/catalog/packs.ts';
 import type { PointRow, Points } from '../ports/catalog/points.ts';
 import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { RunRow, Runs } from '../ports/catalog/runs.ts';
-import type { Condition, Step, Transition } from './transition.ts';
+import type { Condition, TransitionStep, Transition } from './transition.ts';
 
 /**
  * Rows of one kind as a catalog keeps them, by their id. Each call is atomic between any number of callers, and may have
@@ -34,7 +34,7 @@ export type LastFields = Pick<ResourceRow, 'lastRunId' | 'lastRunState' | 'lastP
 export interface Holder {
   readonly runId: RunId;
   /** Absent where the note's run has no row. */
-  readonly ending?: Step<RunRow> | undefined;
+  readonly ending?: TransitionStep<RunRow> | undefined;
 }
 
 /** The rows of runs, with the note of each resource's open one. */
@@ -50,5 +50,5 @@ export interface RunRows extends Pick<Rows<RunRow>, 'find' | 'change'>, Pick<Run
    * In one step: the run's ending; the resource's note away, which must not name another run; the resource's last run.
    * @param row - as it will be
    */
-  close(row: RunRow, ending: Step<RunRow>): Promise<'done' | 'refused'>;
+  close(row: RunRow, ending: TransitionStep<RunRow>): Promise<'done' | 'refused'>;
 }

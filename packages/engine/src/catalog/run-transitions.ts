@@ -8,7 +8,7 @@ import {
   definedOnly,
   meets,
   oneOf,
-  type Step,
+  type TransitionStep,
   type Transition,
 } from './transition.ts';
 
@@ -43,12 +43,12 @@ export function cancelRun(runId: RunId): Transition<RunRow, RunRow> {
   };
 }
 
-export function endRun(outcome: RunOutcome): Step<RunRow> {
+export function endRun(outcome: RunOutcome): TransitionStep<RunRow> {
   return { when: unfinished, change: { set: outcome } };
 }
 
 /** A run that is heard of no more ends for another to begin, unless a worker of it turns up before. */
-export function abandonRun(holder: RunRow, heir: RunRow): Step<RunRow> {
+export function abandonRun(holder: RunRow, heir: RunRow): TransitionStep<RunRow> {
   const error = {
     name: 'RunAbandonedError',
     message: `nothing was heard of run ${holder.runId} after ${holder.aliveUntil.toISOString()}; run ${heir.runId} took over`,

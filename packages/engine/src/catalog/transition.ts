@@ -12,7 +12,7 @@ export type FieldTest<Value> =
 export type Condition<Row> = { readonly [Field in keyof Row]?: FieldTest<NonNullable<Row[Field]>> };
 
 /** What becomes of a row's fields. */
-export interface Change<Row> {
+export interface RowChange<Row> {
   /** New values; what is undefined stays as it is. */
   readonly set?: Partial<Row>;
   readonly unset?: readonly (keyof Row & string)[];
@@ -23,9 +23,9 @@ export interface Change<Row> {
 }
 
 /** A change that is made while a condition holds, in one with looking. */
-export interface Step<Row> {
+export interface TransitionStep<Row> {
   readonly when: Condition<Row>;
-  readonly change: Change<Row>;
+  readonly change: RowChange<Row>;
 }
 
 /**
@@ -34,7 +34,7 @@ export interface Step<Row> {
  */
 export interface Transition<Row, Outcome> {
   /** Their conditions exclude one another. None at all: the row is only looked at. */
-  readonly steps: readonly Step<Row>[];
+  readonly steps: readonly TransitionStep<Row>[];
   /** What the caller is told, by the row as it is afterwards, whether a step was taken or not. */
   readonly outcome: (row: Row | undefined) => Outcome;
 }
@@ -69,7 +69,7 @@ export function meets<Row extends object>(when: Condition<Row>, row: Row): boole
 }
 
 /** The row after the first step whose condition holds; the same object where there is none. */
-export function takeStep<Row extends object>(row: Row, steps: readonly Step<Row>[]): Row {
+export function takeStep<Row extends object>(row: Row, steps: readonly TransitionStep<Row>[]): Row {
   const step = steps.find(({ when }) => meets(when, row));
   return step === undefined ? row : applyChange(row, step.change);
 }
@@ -81,7 +81,7 @@ export function definedOnly<Fields extends object>(fields: Fields): Fields {
 
 function applyChange<Row extends object>(
   row: Row,
-  { set, unset = [], addHolds, takeHold }: Change<Row>,
+  { set, unset = [], addHolds, takeHold }: RowChange<Row>,
 ): Row {
   const fields = { ...row, ...definedOnly(set ?? {}) } as Record<string, unknown>;
   const holds = (fields['holds'] ?? []) as readonly HoldId[];

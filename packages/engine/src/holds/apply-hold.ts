@@ -32,7 +32,7 @@ export interface ApplyHoldOptions extends StepOptions {
 }
 
 /** What a hold came to. */
-export interface HoldReport {
+export interface AppliedHold {
   /** Points that are held. */
   readonly held: number;
   /** Points that could not be held any more: they were being removed. */
@@ -59,7 +59,7 @@ export async function applyHold(
   keys: VaultKeys,
   hold: HoldRow,
   options: ApplyHoldOptions = {},
-): Promise<HoldReport & { readonly done: boolean }> {
+): Promise<AppliedHold & { readonly done: boolean }> {
   const { catalog } = services;
   const counts = { held: 0, gone: 0 };
   let damaged = noFailures;

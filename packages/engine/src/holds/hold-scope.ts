@@ -1,6 +1,6 @@
 import { UnknownNameError } from '../errors.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { HoldScope } from '../ports/catalog/holds.ts';
+import type { HoldScope } from '../model/machines/hold.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ResourceRow } from '../ports/catalog/resources.ts';
 

@@ -1,5 +1,5 @@
 import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { HoldScope } from '../ports/catalog/holds.ts';
+import type { HoldScope } from '../model/machines/hold.ts';
 import { checkCovers, listCovered } from './hold-scope.ts';
 import { heldUntil } from './held-until.ts';
 

@@ -9,7 +9,7 @@ import {
 } from '../maintenance/work-through.ts';
 import type { HoldRow } from '../ports/catalog/holds.ts';
 import type { HoldServices } from './set-hold.ts';
-import { applyHold, type ApplyHoldOptions, type ApplyHoldServices, type HoldReport } from './apply-hold.ts';
+import { applyHold, type ApplyHoldOptions, type ApplyHoldServices, type AppliedHold } from './apply-hold.ts';
 import { releasePoints } from './release-hold.ts';
 
 /** What a day's look at all holds came to. */
@@ -17,7 +17,7 @@ export interface HoldsReport {
   readonly holds: number;
   readonly held: number;
   readonly released: number;
-  /** See `HoldReport`; a point that is held twice is counted twice. */
+  /** See `AppliedHold`; a point that is held twice is counted twice. */
   readonly damaged: StepFailures;
   readonly failures: StepFailures;
   /** False when the time was up: call again. */
@@ -70,7 +70,7 @@ async function attempt(
   keys: VaultKeys,
   hold: HoldRow,
   options: ApplyHoldOptions,
-): Promise<HoldReport & { readonly done: boolean }> {
+): Promise<AppliedHold & { readonly done: boolean }> {
   try {
     return await applyHold(services, keys, hold, options);
   } catch (error) {

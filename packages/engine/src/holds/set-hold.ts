@@ -1,9 +1,9 @@
 import { AuditLog, type AuditLogOptions } from '../audit/audit-log.ts';
 import { vaultChain } from '../audit/audit-entry.ts';
 import { InvalidInputError } from '../errors.ts';
-import type { HoldId } from '../ids.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { HoldRow, HoldScope } from '../ports/catalog/holds.ts';
+import type { HoldRow } from '../ports/catalog/holds.ts';
+import type { HoldScope } from '../model/machines/hold.ts';
 import { checkCovers, isSameScope } from './hold-scope.ts';
 
 /** What setting and releasing holds works with. */
@@ -11,14 +11,8 @@ export interface HoldServices extends AuditLogOptions {
   readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs' | 'holds'>;
 }
 
-/** Who wants what to be kept, and why. */
-export interface HoldRequest {
-  /** Chosen by the caller, so that a repeated request is one hold. */
-  readonly holdId: HoldId;
-  readonly scope: HoldScope;
-  readonly setBy: string;
-  readonly reason: string;
-}
+/** Who wants what to be kept, and why. The id is chosen by the caller, so that a repeated request is one hold. */
+type NewHold = Pick<HoldRow, 'holdId' | 'scope' | 'setBy' | 'reason'>;
 
 /**
  * Records a legal hold, in the catalog and on the audit log. `applyHold` then takes it to the points; maintenance does
@@ -26,7 +20,7 @@ export interface HoldRequest {
  * @throws {@link UnknownNameError} it would keep nothing, now or later.
  * @throws {@link InvalidInputError} no reason was given, or the id is that of another hold.
  */
-export async function setHold(services: HoldServices, request: HoldRequest): Promise<HoldRow> {
+export async function setHold(services: HoldServices, request: NewHold): Promise<HoldRow> {
   const { catalog, store } = services;
   const { holdId, scope, setBy, reason } = request;
   if (reason.trim() === '')

@@ -56,6 +56,12 @@ export {
   VolumeType,
   VolumeWishes,
 } from './machines/restore-request.ts';
+export { CycleInput, CycleReport } from './machines/cycle.ts';
+export { HoldReport, HoldRequest, type HoldScope, longestHoldText } from './machines/hold.ts';
+export { resourceArn, runId } from './machines/ids.ts';
+export type { MachineInputs } from './machines/machine-inputs.ts';
+export { MaintenanceReport } from './machines/maintenance.ts';
+export { OpenedRunReport, ProtectInput, RunReport } from './machines/protect.ts';
 
 // What only scripts and tests of the repository take
 /** @internal */

@@ -1,5 +1,5 @@
 import type { Holder, LastFields, RunRows } from '../catalog/rows.ts';
-import { meets, type Step, takeStep, type Transition } from '../catalog/transition.ts';
+import { meets, type TransitionStep, takeStep, type Transition } from '../catalog/transition.ts';
 import type { ResourceArn, RunId } from '../ids.ts';
 import type { RunFilter, RunRow } from '../ports/catalog/runs.ts';
 import type { TimeRange } from '../ports/catalog/time-range.ts';
@@ -60,7 +60,7 @@ export class MemoryRunRows extends MemoryRows<RunRow> implements RunRows {
     return 'done';
   }
 
-  async close(row: RunRow, ending: Step<RunRow>): Promise<'done' | 'refused'> {
+  async close(row: RunRow, ending: TransitionStep<RunRow>): Promise<'done' | 'refused'> {
     await Promise.resolve();
     const { runId, resourceArn } = row;
     if ((this.#holders.get(resourceArn) ?? runId) !== runId || !this.#end(runId, ending)) return 'refused';
@@ -89,7 +89,7 @@ export class MemoryRunRows extends MemoryRows<RunRow> implements RunRows {
     for (const [arn, runId] of other.#holders) this.#holders.set(arn, runId);
   }
 
-  #end(runId: RunId, ending: Step<RunRow>): boolean {
+  #end(runId: RunId, ending: TransitionStep<RunRow>): boolean {
     const row = this.get(runId);
     if (row === undefined || !meets(ending.when, row)) return false;
     this.set(takeStep(row, [ending]));

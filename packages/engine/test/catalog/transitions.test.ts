@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import * as packs from '../../src/catalog/pack-transitions.ts';
 import * as points from '../../src/catalog/point-transitions.ts';
 import * as runs from '../../src/catalog/run-transitions.ts';
-import { meets, takeStep, type Step } from '../../src/catalog/transition.ts';
+import { meets, takeStep, type TransitionStep } from '../../src/catalog/transition.ts';
 import type { HoldId } from '../../src/ids.ts';
 import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import type { PointRow } from '../../src/ports/catalog/points.ts';
@@ -36,7 +36,7 @@ const anyRun: fc.Arbitrary<RunRow> = fc
 
 const [holdId] = holdIds as [HoldId];
 const { runId } = runRow('1', 0);
-const packSteps = (time: Date, found: PackRow): Record<string, readonly Step<PackRow>[]> => ({
+const packSteps = (time: Date, found: PackRow): Record<string, readonly TransitionStep<PackRow>[]> => ({
   confirmPack: packs.confirmPack({ versionId: 'v', bytes: 1, lockedUntil: time }).steps,
   raiseLockUntil: packs.raiseLockUntil(time).steps,
   confirmLockedUntil: packs.confirmLockedUntil(time).steps,
@@ -47,15 +47,15 @@ const packSteps = (time: Date, found: PackRow): Record<string, readonly Step<Pac
   releasePack: packs.releasePack(holdId).steps,
   recoverPack: packs.recoverPack(found).steps,
 });
-const pointSteps = (time: Date, row: PointRow): Record<string, readonly Step<PointRow>[]> => ({
+const pointSteps = (time: Date, row: PointRow): Record<string, readonly TransitionStep<PointRow>[]> => ({
   renewPoint: points.renewPoint(row).steps,
   startExpiring: points.startExpiring(time).steps,
-  prolongPoint: points.prolongPoint(time).steps,
+  raiseExpiry: points.raiseExpiry(time).steps,
   holdPoint: points.holdPoint(holdId).steps,
   releasePoint: points.releasePoint(holdId).steps,
   noteSnapshotsMissing: points.noteSnapshotsMissing(2).steps,
 });
-const runSteps = (time: Date): Record<string, readonly Step<RunRow>[]> => ({
+const runSteps = (time: Date): Record<string, readonly TransitionStep<RunRow>[]> => ({
   updateRun: runs.updateRun(runId, { type: 'full' }).steps,
   touchRun: runs.touchRun(runId, time).steps,
   cancelRun: runs.cancelRun(runId).steps,
@@ -63,7 +63,7 @@ const runSteps = (time: Date): Record<string, readonly Step<RunRow>[]> => ({
   abandonRun: [runs.abandonRun(runRow('1', 0), { ...runRow('2', 0), startedAt: time })],
 });
 
-function expectOneAtMost<Row extends object>(row: Row, steps: readonly Step<Row>[]): void {
+function expectOneAtMost<Row extends object>(row: Row, steps: readonly TransitionStep<Row>[]): void {
   expect(steps.filter(({ when }) => meets(when, row)).length).toBeLessThanOrEqual(1);
 }
 

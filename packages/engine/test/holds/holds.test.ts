@@ -9,7 +9,7 @@ import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { containerName, objectNameOf } from '../../src/packs/object-names.ts';
-import type { HoldScope } from '../../src/ports/catalog/holds.ts';
+import type { HoldScope } from '../../src/model/machines/hold.ts';
 import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
 import type { AllServices } from '../../src/services.ts';

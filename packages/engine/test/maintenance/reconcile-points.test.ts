@@ -3,7 +3,7 @@ import { utf8 } from '../../src/bytes.ts';
 import type { HoldId, PointId, ResourceArn } from '../../src/ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { type ReconcilePlace, reconcilePoints } from '../../src/maintenance/reconcile-points.ts';
-import type { HoldScope } from '../../src/ports/catalog/holds.ts';
+import type { HoldScope } from '../../src/model/machines/hold.ts';
 import {
   FaultPlan,
   type MemoryObjectStore,

@@ -6,7 +6,7 @@ import {
   type RunId,
   type RunRow,
   type RunRows,
-  type Step,
+  type TransitionStep,
   takeStep,
   type TimeRange,
 } from '@holdfast/engine';
@@ -50,7 +50,7 @@ export class SqliteRunRows extends SqliteRows<RunRow> implements RunRows {
     });
   }
 
-  async close(row: RunRow, ending: Step<RunRow>): Promise<'done' | 'refused'> {
+  async close(row: RunRow, ending: TransitionStep<RunRow>): Promise<'done' | 'refused'> {
     const { runId, resourceArn } = row;
     return this.database.durably(() => {
       if ((this.#findHolderNow(resourceArn) ?? runId) !== runId || !this.#endNow(runId, ending))
@@ -74,7 +74,7 @@ export class SqliteRunRows extends SqliteRows<RunRow> implements RunRows {
     return found?.['run'] as RunId | undefined;
   }
 
-  #endNow(runId: RunId, ending: Step<RunRow>): boolean {
+  #endNow(runId: RunId, ending: TransitionStep<RunRow>): boolean {
     const row = this.findNow(runId);
     if (row === undefined || !meets(ending.when, row)) return false;
     this.putNow(runId, takeStep(row, [ending]));

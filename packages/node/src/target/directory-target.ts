@@ -45,7 +45,7 @@ import type { RawPath } from '../source/raw-path.ts';
 import { restorePathOf } from './restore-path.ts';
 import { StagedFile } from './staged-file.ts';
 import { isStagingName, StagingNames } from './staging-names.ts';
-import { isUnfinished, TargetDirectories } from './target-directories.ts';
+import { isUnfinishedEntry, TargetDirectories } from './target-directories.ts';
 
 /** What a {@link DirectoryTarget} needs. */
 export interface DirectoryTargetOptions {
@@ -306,7 +306,8 @@ export class DirectoryTarget implements RestoreTarget {
     const shared = this.#shared.get(path);
     if (shared !== undefined) return shared;
     const existing = this.#directories.inside(parent, () => this.#findStats(fullPath));
-    const mine = existing === undefined || this.#directories.hasMade(path) || isUnfinished(existing, mode);
+    const mine =
+      existing === undefined || this.#directories.hasMade(path) || isUnfinishedEntry(existing, mode);
     if (rule === 'never' && !mine) {
       const same = existing.isDirectory() && this.#facts.areSetOn(existing, entry);
       return same ? 'same' : 'kept';

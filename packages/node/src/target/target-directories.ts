@@ -25,7 +25,7 @@ const fillBits = 0o700;
 const unfinishedMode = 0o1000 | fillBits;
 
 /** Whether a directory looks as one that a restore, which was killed, had not set the facts of yet. */
-export function isUnfinished(stats: BigIntStats, mode: number | undefined): boolean {
+export function isUnfinishedEntry(stats: BigIntStats, mode: number | undefined): boolean {
   const found = Number(stats.mode) & 0o1777;
   const opened = mode === undefined ? undefined : (mode | unfinishedMode) & 0o1777;
   return stats.isDirectory() && isMine(stats) && (found === unfinishedMode || found === opened);

@@ -1,10 +1,5 @@
-import type { HoldId, PointId, ResourceArn } from '../../ids.ts';
-
-/** What a legal hold keeps. A hold on a resource or a tag keeps the points that are still to come, too. */
-export type HoldScope =
-  | { readonly kind: 'point'; readonly pointId: PointId }
-  | { readonly kind: 'resource'; readonly resourceArn: ResourceArn }
-  | { readonly kind: 'tag'; readonly key: string; readonly value: string };
+import type { HoldScope } from '../../model/machines/hold.ts';
+import type { HoldId } from '../../ids.ts';
 
 /** A legal hold: keeps points until a person releases it, whatever retention says. */
 export interface HoldRow {
