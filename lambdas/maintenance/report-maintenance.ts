@@ -38,7 +38,9 @@ const ReportInput = z.object({
     }),
   ),
   swept: absentIfFailed(z.array(part({ swept: count, bytes: count, kept: count, locked: count }))),
-  snapshots: absentIfFailed(part({ removed: count, unknown: count, inUse: count, pointsLacking: count })),
+  snapshots: absentIfFailed(
+    z.object({ state: part({ removed: count, unknown: count, inUse: count, pointsLacking: count }) }),
+  ),
   verified: absentIfFailed(
     z.array(part({ packs: count, bytes: count, resources: count, passedOver: count, damaged: count })),
   ),
@@ -104,11 +106,11 @@ function failuresOf(input: ReportInput): string[] {
 function partsOf(input: ReportInput) {
   const { reconciled, holds, renewed, containers, expired, swept, snapshots, verified } = input;
   return [
-    ...[reconciled, holds, expired].flatMap((step) => (step === undefined ? [] : [step.state])),
+    ...[reconciled, holds, expired, snapshots].flatMap((step) => (step === undefined ? [] : [step.state])),
     ...(renewed ?? []),
     ...(containers ?? []),
     ...(swept ?? []),
-    ...(snapshots === undefined ? [] : [snapshots]),
+
     ...(verified ?? []),
   ];
 }
@@ -130,9 +132,9 @@ function add(input: ReportInput): MaintenanceReport {
     packsLost: sum(renewed, (one) => one.lostPacks),
     pointsExpired: expired?.state.expired ?? 0,
     pointsInUse: expired?.state.inUse ?? 0,
-    snapshotsRemoved: (expired?.state.snapshots ?? 0) + (snapshots?.removed ?? 0),
-    snapshotsInUse: snapshots?.inUse ?? 0,
-    pointsWithoutSnapshots: snapshots?.pointsLacking ?? 0,
+    snapshotsRemoved: (expired?.state.snapshots ?? 0) + (snapshots?.state.removed ?? 0),
+    snapshotsInUse: snapshots?.state.inUse ?? 0,
+    pointsWithoutSnapshots: snapshots?.state.pointsLacking ?? 0,
     packsSwept: sum(swept, (one) => one.swept),
     bytesSwept: sum(swept, (one) => one.bytes),
     packsVerified: sum(verified, (one) => one.packs),

@@ -1,6 +1,5 @@
 import type { Ec2Snapshot } from '@holdfast/aws';
 import {
-  addFailures,
   workThrough,
   type Catalog,
   type PointRow,
@@ -11,76 +10,122 @@ import {
 import { isImageKind, safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { removeSnapshots } from '../image/remove-snapshots.ts';
-import { defineStep } from '../runtime/define-step.ts';
+import { defineLoop } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
-import { type Failures, noteFailures } from './maintenance-fields.ts';
+import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance-fields.ts';
 import { RUN_TAG } from '../image/image-record.ts';
 import { maintenanceSteps } from './steps.ts';
 
 const dayMs = 86_400_000;
 const runsAtOnce = 4;
 const pointsAtOnce = 4;
+/** Points are looked at by the weeks in which they expire: so many from now on, then all of those after them. */
+const weeks = 60;
+/** A call hands on to the next one when less than this is left; snapshots go at five requests a second. Milliseconds. */
+const handOnBeforeMs = 120_000;
 
-/** What became of the snapshots that are older than some days and belong to a run. */
-export interface SweepSnapshotsOutput {
-  readonly removed: number;
+const SweepState = z.object({
+  /** Weeks whose points have been looked at; what has expired comes before the first. */
+  weeksNoted: z.int(),
+  /** The last run whose snapshots have been, in the order of ids. */
+  run: z.string(),
+  removed: z.int(),
   /** Of runs that the catalog does not know: perhaps it was rebuilt, and a point needs them. */
-  readonly unknown: number;
+  unknown: z.int(),
   /** Those that an AMI is made of. They are tried again every day. */
-  readonly inUse: number;
+  inUse: z.int(),
   /** Points of images of which snapshots are gone that should be there. */
-  readonly pointsLacking: number;
-  readonly failures: Failures;
+  pointsLacking: z.int(),
+  failures: Failures,
+});
+type SweepState = z.infer<typeof SweepState>;
+
+/** Whether all has been looked at, and what became of the snapshots that are older than some days and belong to a run. */
+export interface SweepSnapshotsOutput {
+  readonly done: boolean;
+  readonly state: SweepState;
 }
 
+const nothing: SweepState = {
+  weeksNoted: 0,
+  run: '',
+  removed: 0,
+  unknown: 0,
+  inUse: 0,
+  pointsLacking: 0,
+  failures: noneFailed,
+};
+
 /**
- * Holds the snapshots in EC2 against the catalog, with one listing. A point whose retention has not ended and that has
- * lost snapshots is noted as such, which makes it a degraded one wherever points are shown, and is told. Removes the
+ * Holds the snapshots in EC2 against the catalog, with one listing a call. A point whose retention has not ended and that
+ * has lost snapshots is noted as such, which makes it a degraded one wherever points are shown, and is told. Removes the
  * snapshots of image runs that failed: older than some days, of a run that is over, and of which the
  * catalog has no point. Whoever is not sure keeps: snapshots of a run that the catalog does not know are counted only.
  */
-export const sweepSnapshotsStep = defineStep(
+export const sweepSnapshotsStep = defineLoop(
   maintenanceSteps,
   'sweep-snapshots',
-  z.unknown(),
-  async (services): Promise<SweepSnapshotsOutput> => {
+  { input: z.object({}), state: SweepState, handOnBeforeMs },
+  async (services, _, { before = nothing, shouldStop }): Promise<SweepSnapshotsOutput> => {
     const { catalog, images, clock, log } = services;
-    const before = new Date(clock.now().getTime() - safety.strayStaysDays * dayMs);
+    const now = clock.now();
     const tagged = await images.findTaggedSnapshots(RUN_TAG);
-    const points = await notePoints(services, tagged);
-    const old = tagged.filter(({ startedAt }) => startedAt < before);
-    const counts = { removed: 0, unknown: 0, inUse: 0 };
-    const { failures } = await workThrough(
+    const state = { ...before };
+    const note = (failures: StepFailures): void => {
+      state.failures = mergeFailures(state.failures, noteFailures(log, 'sweeping snapshots', failures));
+    };
+    while (state.weeksNoted < weeks + 2) {
+      // One a call at least, however little time it has: else no number of calls gets through.
+      if (state.weeksNoted > before.weeksNoted && shouldStop()) return { done: false, state };
+      const { lacking, failures } = await notePoints(services, tagged, weekOf(now, state.weeksNoted));
+      state.weeksNoted += 1;
+      state.pointsLacking += lacking;
+      note(failures);
+    }
+    const strayBefore = new Date(now.getTime() - safety.strayStaysDays * dayMs);
+    const old = tagged.filter((one) => one.startedAt < strayBefore && runOf(one) > before.run);
+    const byRun = [...Map.groupBy(old, runOf)].sort(([a], [b]) => (a < b ? -1 : 1));
+    const { done, failures } = await workThrough(
       {
-        items: Map.groupBy(old, runOf),
+        items: byRun,
         atOnce: runsAtOnce,
         nameOf: ([runId]) => `snapshots of run ${runId}`,
         work: async ([runId, snapshots]) => {
+          // They are begun in this order, and all that were begun are done in the end.
+          state.run = runId;
           const run = await catalog.runs.find(runId);
           if (run === undefined) {
-            counts.unknown += snapshots.length;
+            state.unknown += snapshots.length;
             log.warn('snapshots of an unknown run are left alone', { runId, snapshots: snapshots.length });
             return;
           }
           if (!(await isLeftOver(catalog, run))) return;
           const ids = snapshots.map(({ snapshotId }) => snapshotId);
           const { removed, inUse } = await removeSnapshots(services, runId, ids);
-          counts.removed += removed;
-          counts.inUse += inUse;
+          state.removed += removed;
+          state.inUse += inUse;
         },
       },
-      {},
+      { shouldStop },
     );
-    const all = addFailures(points.failures, failures);
-    const noted = noteFailures(log, 'sweeping snapshots', all);
-    return { ...counts, pointsLacking: points.lacking, failures: noted };
+    note(failures);
+    return { done, state };
   },
 );
+
+/** The span of time in which a week's points expire. Both ends of a span belong to it. */
+function weekOf(now: Date, week: number): { readonly from?: Date; readonly to?: Date } {
+  const at = (weeksOn: number, ms: number): Date => new Date(now.getTime() + weeksOn * 7 * dayMs + ms);
+  if (week === 0) return { to: now };
+  const from = at(week - 1, 1);
+  return week > weeks ? { from } : { from, to: at(week, 0) };
+}
 
 /** @returns how many points lack snapshots, and those of which it could not be noted. */
 async function notePoints(
   { catalog, clock, log }: StepServices<(typeof maintenanceSteps)['sweep-snapshots']['needs']>,
   tagged: readonly Ec2Snapshot[],
+  range: { readonly from?: Date; readonly to?: Date },
 ): Promise<{ readonly lacking: number; readonly failures: StepFailures }> {
   const now = clock.now();
   const complete = Map.groupBy(
@@ -90,7 +135,7 @@ async function notePoints(
   let lacking = 0;
   const { failures } = await workThrough(
     {
-      items: catalog.points.listExpiring({}),
+      items: catalog.points.listExpiring(range),
       atOnce: pointsAtOnce,
       nameOf: ({ pointId }) => `point ${pointId}`,
       work: async (point) => {

@@ -77,7 +77,7 @@ export class MaintenanceWorkflow extends Workflow {
         renewed: null,
         expired: { state: null },
         swept: null,
-        snapshots: null,
+        snapshots: { state: null },
         verified: null,
       }),
     });
@@ -103,7 +103,7 @@ export class MaintenanceWorkflow extends Workflow {
         'sweep',
         { ...this.eachPartition('SweepPacks', steps['sweep-packs'], '$.swept'), onlyIf: pointsMayGo },
       ],
-      ['sweepSnapshots', this.single('SweepSnapshots', steps['sweep-snapshots'], '$.snapshots')],
+      ['sweepSnapshots', this.loop('SweepSnapshots', steps['sweep-snapshots'], '$.snapshots', {})],
       ['verify', this.eachPartition('VerifySample', steps['verify-sample'], '$.verified')],
       [
         'checkpoint',

@@ -25,7 +25,7 @@ describe('maintenance', () => {
       next('StartContainers'),
       next('ExpirePointsDone'),
       next('SweepPacks'),
-      next('SweepSnapshots'),
+      next('SweepSnapshotsDone'),
       next('VerifySample'),
       next('WriteCheckpointDone'),
     ]).toEqual([

@@ -369,7 +369,7 @@ describe('snapshots', () => {
     const found = await sweep();
     const reported = report({ errors: {}, snapshots: found }, PLENTY);
 
-    expect([tooEarly.pointsLacking, found.pointsLacking]).toEqual([0, 1]);
+    expect([tooEarly.state.pointsLacking, found.state.pointsLacking]).toEqual([0, 1]);
     await expect(reported).rejects.toThrow('1 points of images have lost EBS snapshots');
     expect(metrics.of('PointsWithoutSnapshots')).toEqual([1]);
     expect(metrics.of('MaintenanceFailures')).toEqual([0]);
@@ -385,7 +385,7 @@ describe('snapshots', () => {
     });
     await images.createMachineSnapshots(images.machine, { 'holdfast:run': idOf('b') });
     images.change({ state: 'completed' });
-    expect((await sweep()).pointsLacking).toBe(0);
+    expect((await sweep()).state.pointsLacking).toBe(0);
     expect(await catalog.points.find(robbed.pointId)).not.toHaveProperty('snapshotsMissing');
   });
 
@@ -403,9 +403,50 @@ describe('snapshots', () => {
 
     const swept = await sweepSnapshotsStep.over({ ...deployment, catalog: faulty, images })({}, PLENTY);
 
-    expect(swept).toMatchObject({ pointsLacking: 2, failures: { count: 1 } });
+    expect(swept.state).toMatchObject({ pointsLacking: 2, failures: { count: 1 } });
     const points = await Array.fromAsync(catalog.points.list(instance));
     expect(points.filter(({ snapshotsMissing }) => snapshotsMissing === 2)).toHaveLength(1);
+  });
+
+  test('are looked through in any number of calls, and each point and run once', async () => {
+    const deployment = makeDeployment();
+    const { catalog, clock } = deployment;
+    const { sweepSnapshots, images } = makeStages(deployment);
+    for (const letter of ['c', 'd', 'e']) await withImage(deployment, images, idOf(letter));
+    for (const letter of ['a', 'b', 'f']) {
+      await images.createMachineSnapshots(images.machine, { 'holdfast:run': idOf(letter) });
+      await catalog.runs.open({
+        runId: idOf(letter),
+        resourceArn: `arn:aws:ec2:::instance/i-${letter}` as ResourceArn,
+        plan: 'daily',
+        requestedType: 'full',
+        type: 'full',
+        leaseUntil: clock.now(),
+        startedAt: clock.now(),
+        aliveUntil: clock.now(),
+        state: 'open',
+      });
+      await catalog.runs.close(idOf(letter), { state: 'failed', endedAt: clock.now() });
+    }
+    images.change({ state: 'completed' });
+    await images.removeSnapshot(images.snapshots[0]!.snapshotId);
+    clock.advance(8 * day);
+    for (const letter of ['c', 'd', 'e'])
+      for await (const { pointId, runId } of catalog.points.list(instance))
+        if (runId === idOf(letter))
+          await catalog.points.prolong(pointId, new Date(clock.now().getTime() + 20 * day));
+
+    let calls = 1;
+    let swept = await sweepSnapshots({}, NO_TIME);
+    while (!swept.done) {
+      calls += 1;
+      swept = await sweepSnapshots({ state: swept.state }, NO_TIME);
+    }
+
+    // Weeks of points, then runs, of which none is in two calls.
+    expect(calls).toBeGreaterThan(62);
+    expect(swept.state).toMatchObject({ pointsLacking: 1, removed: 6, unknown: 5, failures: { count: 0 } });
+    expect(images.snapshots).toHaveLength(5);
   });
 
   test('of points whose time is over, or that were just committed, are not missed', async () => {
@@ -419,7 +460,7 @@ describe('snapshots', () => {
     deployment.clock.advance(2 * day);
     const over = await sweepSnapshots({}, PLENTY);
 
-    expect([young.pointsLacking, over.pointsLacking]).toEqual([0, 0]);
+    expect([young.state.pointsLacking, over.state.pointsLacking]).toEqual([0, 0]);
   });
 
   test('that an AMI is made of keep their point, are told, and fail nothing; the rest goes', async () => {
@@ -478,7 +519,7 @@ describe('snapshots', () => {
     images.undeletable.add(locked!);
     clock.advance(8 * day);
 
-    const swept = await sweepSnapshots({}, PLENTY);
+    const { state: swept } = await sweepSnapshots({}, PLENTY);
 
     expect(swept).toMatchObject({ removed: 3, inUse: 1, failures: { count: 1 } });
     expect(swept.failures.messages[0]).toContain(locked);
@@ -512,9 +553,9 @@ describe('snapshots', () => {
     // Counts as failed, and has a point all the same.
     await catalog.runs.close(idOf(runs.ofPoint), { state: 'failed', endedAt: clock.now() });
 
-    const early = await sweepSnapshots({}, PLENTY);
+    const { state: early } = await sweepSnapshots({}, PLENTY);
     clock.advance(8 * day);
-    const late = await sweepSnapshots({}, PLENTY);
+    const { state: late } = await sweepSnapshots({}, PLENTY);
 
     expect(early).toMatchObject({ removed: 0, unknown: 0 });
     expect(late).toMatchObject({ removed: 2, unknown: 2, inUse: 0, failures: { count: 0 } });
