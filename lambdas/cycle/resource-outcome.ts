@@ -1,4 +1,4 @@
-import { type Catalog, type PointRow, type ResourceArn, type RunRow, unreadOf } from '@holdfast/engine';
+import { type CatalogReader, type PointRow, type ResourceArn, type RunRow, unreadOf } from '@holdfast/engine';
 import type { CycleList } from './cycle-list.ts';
 import { skipReason } from '../protect/skip-reason.ts';
 
@@ -19,7 +19,7 @@ const noBytes = { readBytes: 0, storedBytes: 0 } as const;
  * @param endedEarly - why the map over the resources came to no end, when it did not.
  */
 export async function findOutcome(
-  catalog: Catalog,
+  catalog: CatalogReader,
   item: CycleList[number],
   type: RunRow['requestedType'],
   endedEarly?: NonNullable<RunRow['error']>,
@@ -66,7 +66,7 @@ function degradedReason(point: PointRow | undefined): string {
 }
 
 /** A run that was never opened left no trace of its own; mostly another one was in its way. */
-async function whyNoRun(catalog: Catalog, { resourceArn, runId }: CycleList[number]): Promise<string> {
+async function whyNoRun(catalog: CatalogReader, { resourceArn, runId }: CycleList[number]): Promise<string> {
   const { lastRunId, lastRunState } = (await catalog.resources.find(resourceArn)) ?? {};
   const isOpen = lastRunState === 'open' || lastRunState === 'cancelling';
   const other = isOpen ? `run ${lastRunId} of an earlier cycle is still at work` : 'no run was opened';

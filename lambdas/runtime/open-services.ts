@@ -75,6 +75,9 @@ function read(needs: Needs, variables: Variables): Told {
   const missing = variablesOf(needs).filter((name) => !variables[name]);
   if (missing.length > 0)
     throw new TypeError(`the function is not told ${missing.join(', ')}; deploy the pipeline again`);
+  const { LOCK_MODE: lockMode = 'governance' } = variables;
+  if (lockMode !== 'governance' && lockMode !== 'compliance')
+    throw new TypeError(`LOCK_MODE is ${lockMode}, which no store has; deploy the pipeline again`);
   return variables as Told;
 }
 

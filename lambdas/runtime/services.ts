@@ -8,6 +8,7 @@ import type {
 import type {
   AuditLog,
   Catalog,
+  CatalogReader,
   ChunkIndex,
   Clock,
   FileSource,
@@ -127,7 +128,8 @@ export type StepServices<N extends Needs> = EveryStep &
   TargetServices<N> &
   MachinesOf<N> &
   If<N, { work: object }, { readonly work: WorkStore; readonly workBucket: string }> &
-  If<N, { catalog: string }, { readonly catalog: Catalog }> &
+  If<N, { catalog: 'use' }, { readonly catalog: Catalog }> &
+  If<N, { catalog: 'read' }, { readonly catalog: CatalogReader }> &
   If<N, { index: string }, { readonly index: ChunkIndex }> &
   If<N, { plans: true }, { readonly plans: DeployedConfiguration['plans'] }> &
   If<N, { configuration: true }, { readonly configuration: DeployedConfiguration }> &

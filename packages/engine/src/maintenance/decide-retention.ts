@@ -1,7 +1,7 @@
 import { safety } from '../model/safety.ts';
 import type { PointId, ResourceArn, RunId } from '../ids.ts';
 import type { Plan, Plans } from '../model/plan.ts';
-import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { CatalogReader } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import { planRetention, type RetentionDecision } from '../retention/plan-retention.ts';
 import { RetentionRules } from '../model/retention-rules.ts';
@@ -22,7 +22,7 @@ export interface DecidedRetention {
 
 /** The plan that decides about the points of a resource: its own, or where that is not deployed, its newest point's. */
 export async function findDecidingPlan(
-  catalog: Pick<Catalog, 'resources'>,
+  catalog: Pick<CatalogReader, 'resources'>,
   plans: Plans,
   resourceArn: ResourceArn,
   newest: Pick<PointRow, 'plan'> | undefined,
@@ -33,7 +33,7 @@ export async function findDecidingPlan(
 
 /** Decides about all points of a resource, those included that were made under another plan. */
 export async function decideRetention(
-  catalog: Pick<Catalog, 'resources' | 'points' | 'packs'>,
+  catalog: Pick<CatalogReader, 'resources' | 'points' | 'packs'>,
   plans: Plans,
   resourceArn: ResourceArn,
   now: Date,
@@ -56,7 +56,7 @@ export async function decideRetention(
  * a row that was rebuilt from the bucket does not know.
  */
 async function findDamagedContainers(
-  catalog: Pick<Catalog, 'packs'>,
+  catalog: Pick<CatalogReader, 'packs'>,
   points: readonly PointRow[],
 ): Promise<ReadonlySet<PointId>> {
   const containers = points.filter(({ type }) => type === 'synthetic-full');

@@ -5,7 +5,7 @@ import type { PackId, PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { Plans } from '../model/plan.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
-import type { Catalog } from '../ports/catalog/catalog.ts';
+import type { Catalog, CatalogReader } from '../ports/catalog/catalog.ts';
 import { sweepPartitions } from '../ports/catalog/packs.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { RetentionReason } from '../retention/plan-retention.ts';
@@ -95,7 +95,7 @@ export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
  * @param now - the store's clock.
  */
 export async function listResourcesToRenew(
-  catalog: Pick<Catalog, 'resources' | 'points' | 'packs'>,
+  catalog: Pick<CatalogReader, 'points'>,
   now: Date,
 ): Promise<readonly (readonly ResourceArn[])[]> {
   const arns = new Set<ResourceArn>();

@@ -20,3 +20,11 @@ export interface Catalog {
   readonly holds: Holds;
   readonly restores: Restores;
 }
+
+/** The catalog for those who only look things up in it. */
+export type CatalogReader = {
+  readonly [Part in keyof Catalog]: Pick<
+    Catalog[Part],
+    Extract<keyof Catalog[Part], 'find' | 'findAll' | `list${string}`>
+  >;
+};
