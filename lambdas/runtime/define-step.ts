@@ -1,5 +1,6 @@
 import type { MetricValue } from '@holdfast/aws';
 import type { WorkStore } from '@holdfast/engine';
+import type { Context } from 'aws-lambda';
 import * as z from 'zod';
 import type { Logger } from './logger.ts';
 import type { Needs, StepRows } from './needs.ts';
@@ -10,9 +11,7 @@ import { toHandlerError } from './to-handler-error.ts';
 import { findJson, putJson } from './work-json.ts';
 
 /** What a function may ask of the runtime. */
-export interface StepContext {
-  getRemainingTimeInMillis(): number;
-}
+export type StepContext = Pick<Context, 'getRemainingTimeInMillis'>;
 
 /** A step as Lambda calls it. */
 export type StepHandler<Output> = (event: unknown, context: StepContext) => Promise<Output>;
