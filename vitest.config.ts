@@ -3,6 +3,8 @@ import { GapsReporter } from './test/support/gaps-reporter.ts';
 import { hangsAfterMs } from './test/support/patience.ts';
 
 const limits = { testTimeout: hangsAfterMs, hookTimeout: hangsAfterMs };
+/** Unit tests that replace a module of Node, which whatever has loaded it before would keep. */
+const alone = ['packages/node/test/{directory-folding,sqlite-flush}.test.ts'];
 const sequence = { shuffle: { tests: true, files: true } } as const;
 
 export default defineConfig({
@@ -13,15 +15,18 @@ export default defineConfig({
         test: {
           ...limits,
           name: 'unit',
+          // Files share a process and what it has loaded of packages; our own modules are loaded anew for each of them.
+          isolate: false,
           include: [
             'packages/*/test/**/*.test.ts',
             'test/{infra,lambdas,compat}/**/*.test.ts',
             'localstack/test/**/*.test.ts',
           ],
-          exclude: ['**/*.integ.test.ts'],
+          exclude: ['**/*.integ.test.ts', ...alone],
           sequence,
         },
       },
+      { test: { ...limits, name: 'unit-alone', include: alone, sequence } },
       {
         test: {
           ...limits,

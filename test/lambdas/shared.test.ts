@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { GetObjectCommand, S3Client, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { InvalidInputError, StoreUnavailableError } from '@holdfast/engine';
 import { mockClient } from 'aws-sdk-client-mock';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import * as z from 'zod';
 import { defineStep } from '../../lambdas/runtime/define-step.ts';
 import { openServices } from '../../lambdas/runtime/open-services.ts';
@@ -147,6 +147,7 @@ test('a worker reads its configuration once, and again after a failure', async (
   } as unknown as GetObjectCommandOutput['Body'];
   const slowDown = Object.assign(new Error('slow down'), { name: 'SlowDown', $metadata: {} });
   const s3 = mockClient(S3Client);
+  onTestFinished(() => s3.restore());
   s3.on(GetObjectCommand).rejectsOnce(slowDown).resolves({ Body });
   const rows = { workers: { needs: { configuration: true } } } as const;
   const workers = defineStep(rows, 'workers', z.unknown(), async ({ configuration }) =>

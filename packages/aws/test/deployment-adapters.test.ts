@@ -18,8 +18,9 @@ function failure(name: string, httpStatusCode: number): Error {
 }
 
 test('an execution that was started before is an answer, not an error', async () => {
-  const mock = mockClient(SFNClient);
-  const machine = new StateMachine(new SFNClient({}), 'arn:machine');
+  const sfn = new SFNClient({});
+  const mock = mockClient(sfn);
+  const machine = new StateMachine(sfn, 'arn:machine');
   mock.on(StartExecutionCommand).resolvesOnce({}).rejects(failure('ExecutionAlreadyExists', 400));
 
   const outcomes = [await machine.start('one', { a: 1 }), await machine.start('one', { a: 1 })];
@@ -37,21 +38,21 @@ test.for([
   ['ThrottlingException', 400, 'StoreUnavailableError'],
   ['AccessDeniedException', 400, 'AccessDeniedError'],
 ] as const)('%s becomes an engine error', async ([name, status, expected]) => {
-  mockClient(SFNClient).on(StartExecutionCommand).rejects(failure(name, status));
+  const sfn = new SFNClient({});
+  mockClient(sfn).on(StartExecutionCommand).rejects(failure(name, status));
 
-  const started = new StateMachine(new SFNClient({}), 'arn:machine').start('one', {});
+  const started = new StateMachine(sfn, 'arn:machine').start('one', {});
 
   await expect(started).rejects.toMatchObject({ name: expected });
 });
 
 test('metrics are published a thousand at a time, with their dimensions', async () => {
-  const mock = mockClient(CloudWatchClient);
+  const cloudWatch = new CloudWatchClient({});
+  const mock = mockClient(cloudWatch);
   mock.on(PutMetricDataCommand).resolves({});
   const value = { name: 'ReadBytes', value: 7, unit: 'Bytes', dimensions: { Plan: 'daily' } } as const;
 
-  await new CloudWatchMetrics(new CloudWatchClient({}), 'Holdfast').put(
-    Array.from({ length: 1001 }, () => value),
-  );
+  await new CloudWatchMetrics(cloudWatch, 'Holdfast').put(Array.from({ length: 1001 }, () => value));
 
   const calls = mock.commandCalls(PutMetricDataCommand).map((call) => call.args[0].input);
   expect(calls.map(({ MetricData }) => MetricData?.length)).toEqual([1000, 1]);
@@ -64,8 +65,8 @@ test('metrics are published a thousand at a time, with their dimensions', async 
 });
 
 test('counts the messages of a queue, and names one that does not exist', async () => {
-  const mock = mockClient(SQSClient);
   const sqs = new SQSClient({});
+  const mock = mockClient(sqs);
   mock
     .on(GetQueueAttributesCommand)
     .resolvesOnce({ Attributes: { ApproximateNumberOfMessages: '4' } })
@@ -80,11 +81,12 @@ test.for([
   [403, 'AccessDenied', 'may not be read'],
   [301, 'PermanentRedirect', 'another region'],
 ] as const)('a target bucket that answers %s is refused', async ([status, code, message]) => {
-  const mock = mockClient(S3Client);
+  const s3 = new S3Client({});
+  const mock = mockClient(s3);
   mock.on(HeadBucketCommand).rejects(failure('Unknown', status));
   mock.on(ListObjectsV2Command).rejects(failure(code, status));
 
-  const check = checkTargetBucket(new S3Client({}), 'restores');
+  const check = checkTargetBucket(s3, 'restores');
 
   await expect(check).rejects.toMatchObject({
     name: 'TargetUnavailableError',

@@ -8,12 +8,13 @@ import {
   EC2Client,
 } from '@aws-sdk/client-ec2';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
 import { Ec2Images } from '../src/images/ec2-images.ts';
 import { networkError, sdkError } from './sdk-failures.ts';
 
 const mock = mockClient(EC2Client);
+afterAll(() => mock.restore());
 const options = { region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } };
 const clients = { ec2: new EC2Client(options), ec2WithoutRetries: new EC2Client(options) };
 const images = new Ec2Images(clients);

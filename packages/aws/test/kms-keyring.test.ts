@@ -1,6 +1,6 @@
 import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import {
   AccessDeniedError,
   CredentialsRefusedError,
@@ -13,6 +13,7 @@ import { KmsKeyring } from '../src/store/kms-keyring.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const kms = mockClient(KMSClient);
+afterAll(() => kms.restore());
 const client = new KMSClient({
   region: 'eu-west-1',
   credentials: { accessKeyId: 'a', secretAccessKey: 'b' },

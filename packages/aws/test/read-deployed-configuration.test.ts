@@ -3,7 +3,7 @@ import { GetObjectCommand, S3Client, type GetObjectCommandOutput } from '@aws-sd
 import { AccessDeniedError, StoreUnavailableError } from '@holdfast/engine';
 import { DeployedConfigurationError } from '@holdfast/engine/model';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import { readDeployedConfiguration } from '../src/deployment/read-deployed-configuration.ts';
 import { sdkError } from './sdk-failures.ts';
 
@@ -15,6 +15,7 @@ const document = {
   lockMode: 'governance',
 };
 const s3 = mockClient(S3Client);
+afterAll(() => s3.restore());
 
 beforeEach(() => s3.reset());
 

@@ -6,7 +6,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import {
   NotSupportedError,
   type SourceEntry,
@@ -19,6 +19,7 @@ import { S3FileSource } from '../src/sources/s3-file-source.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const s3 = mockClient(S3Client);
+afterAll(() => s3.restore());
 const client = new S3Client({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
 const source = new S3FileSource(client, 'photos', new FakeClock(), new SeededRandom());
 

@@ -9,7 +9,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   AccessDeniedError,
   InvalidInputError,
@@ -23,6 +23,7 @@ import { S3ObjectStore } from '../src/store/s3-object-store.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const s3 = mockClient(S3Client);
+afterAll(() => s3.restore());
 const client = new S3Client({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
 const store = new S3ObjectStore({ s3: client, s3WithoutRetries: client }, 'vault', new FakeClock(), {
   expectedBucketOwner: '123456789012',

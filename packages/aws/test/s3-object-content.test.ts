@@ -1,6 +1,6 @@
 import { GetObjectCommand, type GetObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import { type SourceEntry, SourceEntryError, StoreUnavailableError, utf8 } from '@holdfast/engine';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
 import { S3FileSource } from '../src/sources/s3-file-source.ts';
@@ -18,6 +18,7 @@ const entry: SourceEntry = {
   tags: {},
 };
 const s3 = mockClient(S3Client);
+afterAll(() => s3.restore());
 const clock = new FakeClock();
 const client = new S3Client({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
 const source = new S3FileSource(client, 'b', clock, new SeededRandom());

@@ -14,7 +14,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   AccessDeniedError,
   InvalidInputError,
@@ -33,6 +33,7 @@ import { S3ObjectStore } from '../src/store/s3-object-store.ts';
 import { networkError, sdkError } from './sdk-failures.ts';
 
 const s3 = mockClient(S3Client);
+afterAll(() => s3.restore());
 const client = new S3Client({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
 const once = new S3Client({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
 const store = new S3ObjectStore({ s3: client, s3WithoutRetries: once }, 'vault', new FakeClock(), {

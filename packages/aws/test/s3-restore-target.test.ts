@@ -10,7 +10,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   type BegunWrite,
   CredentialsRefusedError,
@@ -24,6 +24,7 @@ import { S3RestoreTarget } from '../src/targets/s3-restore-target.ts';
 import { sdkError } from './sdk-failures.ts';
 
 const s3 = mockClient(S3Client);
+afterAll(() => s3.restore());
 const client = new S3Client({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } });
 const entry: SourceEntry = {
   path: utf8('k'),

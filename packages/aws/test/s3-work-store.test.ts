@@ -6,9 +6,10 @@ import { S3WorkStore } from '../src/store/s3-work-store.ts';
 import { sdkError } from './sdk-failures.ts';
 
 test('a name that was written before is an answer, not an error', async () => {
-  const mock = mockClient(S3Client);
+  const s3 = new S3Client({});
+  const mock = mockClient(s3);
   mock.on(PutObjectCommand).resolvesOnce({}).rejects(sdkError('PreconditionFailed', 412));
-  const work = new S3WorkStore(new S3Client({}), 'work');
+  const work = new S3WorkStore(s3, 'work');
 
   const outcomes = [await work.putNew('plan', utf8('a')), await work.putNew('plan', utf8('b'))];
 
@@ -17,17 +18,19 @@ test('a name that was written before is an answer, not an error', async () => {
 });
 
 test('another writer at the same name is waited for: nobody knows yet what will be there', async () => {
-  mockClient(S3Client).on(PutObjectCommand).rejects(sdkError('ConditionalRequestConflict', 409));
+  const s3 = new S3Client({});
+  mockClient(s3).on(PutObjectCommand).rejects(sdkError('ConditionalRequestConflict', 409));
 
-  const written = new S3WorkStore(new S3Client({}), 'work').putNew('plan', utf8('a'));
+  const written = new S3WorkStore(s3, 'work').putNew('plan', utf8('a'));
 
   await expect(written).rejects.toMatchObject({ name: 'StoreUnavailableError' });
 });
 
 test('a file that is not there is missing, not refused', async () => {
-  mockClient(S3Client).on(GetObjectCommand).rejects(sdkError('NoSuchKey', 404));
+  const s3 = new S3Client({});
+  mockClient(s3).on(GetObjectCommand).rejects(sdkError('NoSuchKey', 404));
 
-  const read = new S3WorkStore(new S3Client({}), 'work').get('plan');
+  const read = new S3WorkStore(s3, 'work').get('plan');
 
   await expect(read).rejects.toMatchObject({ name: 'ObjectNotFoundError' });
 });

@@ -5,7 +5,7 @@ import {
 } from '@aws-sdk/client-resource-groups-tagging-api';
 import { GetBucketTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { StoreUnavailableError } from '@holdfast/engine';
 import { type Discovery, type TaggedResource, TaggedResources } from '../src/sources/tagged-resources.ts';
 import { sdkError } from './sdk-failures.ts';
@@ -13,6 +13,7 @@ import { sdkError } from './sdk-failures.ts';
 const tagging = mockClient(ResourceGroupsTaggingAPIClient);
 const s3 = mockClient(S3Client);
 const ec2 = mockClient(EC2Client);
+afterAll(() => [tagging, s3, ec2].forEach((client) => client.restore()));
 const options = { region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } };
 const resources = new TaggedResources(
   {

@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { AccessDeniedError, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
 import { mockClient } from 'aws-sdk-client-mock';
-import { beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, test } from 'vitest';
 import { connectAws } from '../src/index.ts';
 import { StepFunctionsExecutions } from '../src/deployment/step-functions-executions.ts';
 import { dailyPlan } from './cli-under-test.ts';
@@ -18,6 +18,7 @@ import { dailyPlan } from './cli-under-test.ts';
 const cloudFormation = mockClient(CloudFormationClient);
 const stepFunctions = mockClient(SFNClient);
 const s3 = mockClient(S3Client);
+afterAll(() => [cloudFormation, stepFunctions, s3].forEach((client) => client.restore()));
 const options = { region: 'eu-west-1', storageStack: 'HoldfastStorage', pipelineStack: 'HoldfastPipeline' };
 
 beforeEach(() => {
