@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { DeploymentConfigError, parseDeploymentConfig, plansFileOf } from '../lib/deployment-config.ts';
+import { DeploymentConfigError } from '../lib/deployment-config-error.ts';
+import { parseDeploymentConfig, plansFileOf } from '../lib/deployment-config.ts';
 import { HoldfastStacks } from '../lib/stacks/holdfast-stacks.ts';
 
 const app = new App();

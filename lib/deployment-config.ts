@@ -1,5 +1,6 @@
 import { Token } from 'aws-cdk-lib';
 import * as z from 'zod';
+import { DeploymentConfigError } from './deployment-config-error.ts';
 import { Deployment, type ParsedDeployment, type ParsedPlan } from './deployment-schema.ts';
 import { type BackupType, longestGapMinutes, type ScheduleTimes } from '@holdfast/engine/model';
 
@@ -31,11 +32,6 @@ export interface PlansFileConfig extends DeploymentConfig {
   readonly deployment: Deployment;
   /** Set by `-c account=` and `-c region=`; otherwise the credentials decide. */
   readonly environment: { readonly account?: string; readonly region?: string };
-}
-
-/** A plans file or the CDK context cannot be deployed; the message has one line for every problem. */
-export class DeploymentConfigError extends Error {
-  override readonly name = 'DeploymentConfigError';
 }
 
 const Context = z.object({

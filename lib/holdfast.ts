@@ -13,7 +13,8 @@ import { readsCatalog } from './vault/vault-access.ts';
 import { checkDeployment } from './deployment-config.ts';
 import { HoldfastMonitoring } from './holdfast-monitoring.ts';
 import { HoldfastPipeline } from './holdfast-pipeline.ts';
-import { flatNameOf, toDeployment, type HoldfastProps } from './holdfast-props.ts';
+import { flatNameOf, toDeployment } from './flat-settings.ts';
+import type { HoldfastProps } from './holdfast-props.ts';
 import { HoldfastStorage } from './holdfast-storage.ts';
 import { METRICS_NAMESPACE } from './metrics.ts';
 

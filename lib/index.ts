@@ -1,6 +1,6 @@
 /** What the package `@holdfast/cdk` gives to applications of others. */
 
-export { DeploymentConfigError } from './deployment-config.ts';
+export { DeploymentConfigError } from './deployment-config-error.ts';
 export type {
   BackupPlan,
   BackupRetention,

@@ -1,7 +1,7 @@
 import { Stack, type App } from 'aws-cdk-lib';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
 import type { PlansFileConfig } from '../deployment-config.ts';
-import { toProps } from '../holdfast-props.ts';
+import { toProps } from '../flat-settings.ts';
 import { Holdfast } from '../holdfast.ts';
 
 /** The stacks of one deployment, in the order in which they are deployed: what holds data apart from what does not. */

@@ -1,6 +1,6 @@
 import { DefaultStackSynthesizer, Fn, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { DeploymentConfigError } from '../deployment-config.ts';
+import { DeploymentConfigError } from '../deployment-config-error.ts';
 
 /**
  * ARN of the role with which CloudFormation deploys a stack: the one that CDK's bootstrap made for this account and

@@ -13,7 +13,12 @@ import { awsCliVariables } from './support/aws-cli/aws-cli.ts';
 import { holdfast } from './support/command-line.ts';
 import { arnOfBucket, listPoints, runGoodCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
-import { documentedCommands, wordsOf, type DocumentedCommand } from '../support/documented-commands.ts';
+import {
+  documentedCommands,
+  ownApplication,
+  wordsOf,
+  type DocumentedCommand,
+} from '../support/documented-commands.ts';
 import { testBuckets, testPlans } from './support/names.ts';
 import { makeTargets } from './support/restores.ts';
 import { makeSource, untag } from './support/source-buckets.ts';
@@ -27,6 +32,7 @@ const { documents } = testBuckets.sources;
 const elsewhere: readonly (readonly [command: RegExp, where: string])[] = [
   [/^npm (ci|test)\b/, 'the gate, and the main job as main-job.e2e.test.ts has it'],
   [/^npx cdk (bootstrap|deploy --all)/, 'the global setup, with all these options'],
+  [ownApplication, 'test/integration/packages.integ.test.ts'],
   [/^npm run destroy/, 'test/infra/destroy-deployment.test.ts'],
   [
     /--offline-key|offline-private\.pem|"offline"|holdfast\/1 offline key/,

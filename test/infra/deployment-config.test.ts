@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { DeploymentConfigError, parseDeploymentConfig, plansFileOf } from '../../lib/deployment-config.ts';
+import { DeploymentConfigError } from '../../lib/deployment-config-error.ts';
+import { parseDeploymentConfig, plansFileOf } from '../../lib/deployment-config.ts';
 import type { Deployment } from '../../lib/deployment-schema.ts';
 import * as defaultPlans from '../../lib/plans.ts';
 

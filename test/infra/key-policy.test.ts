@@ -10,7 +10,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { deployRoleArnOf } from '../../lib/vault/deploy-role.ts';
 import { VaultKey } from '../../lib/vault/vault-key.ts';
-import { DeploymentConfigError } from '../../lib/deployment-config.ts';
+import { DeploymentConfigError } from '../../lib/deployment-config-error.ts';
 import { roleSession, type Principal } from './principals.ts';
 import {
   isAllowed,

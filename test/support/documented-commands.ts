@@ -11,12 +11,14 @@ export interface DocumentedCommand {
   readonly text: string;
 }
 
+/** What somebody runs who adds the construct to an application of one's own. */
+export const ownApplication = /^npm (run build|pack|install)|^npx cdk deploy Backups|-stack Backups/;
+
 /** The commands in the code of README and docs, in the order of the pages. */
 export function documentedCommands(): readonly DocumentedCommand[] {
   const pages = ['README.md', ...globSync('docs/*.md', { cwd: root }).sort()].map((page) => join(root, page));
   return pages.flatMap((page) => {
-    const blocks = readFileSync(page, 'utf8').matchAll(/^( *)```\w*\n([\s\S]*?)^ *```/gm);
-    const lines = [...blocks].flatMap(([, , code = '']) => code.replaceAll(/ *\\\n\s*/g, ' ').split('\n'));
+    const lines = codeOf(page).flatMap(({ code }) => code.replaceAll(/ *\\\n\s*/g, ' ').split('\n'));
     return lines
       .map((line) => line.trim().replace(/ {2,}.*$| # .*$/, ''))
       .filter((line) => begins.test(line))
@@ -29,4 +31,15 @@ export function wordsOf(text: string): readonly string[] {
   return [...text.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(
     ([, single, double, plain]) => single ?? double ?? plain ?? '',
   );
+}
+
+/** The code of README in a language. */
+export function documentedCode(language: string): readonly string[] {
+  const blocks = codeOf(join(root, 'README.md'));
+  return blocks.filter((block) => block.language === language).map(({ code }) => code);
+}
+
+function codeOf(page: string): readonly { readonly language: string; readonly code: string }[] {
+  const blocks = readFileSync(page, 'utf8').matchAll(/^ *```(\w*)\n([\s\S]*?)^ *```/gm);
+  return [...blocks].map(([, language = '', code = '']) => ({ language, code }));
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { systemClock } from '@holdfast/node';
-import manifest from '../package.json' with { type: 'json' };
+import { productVersion } from '@holdfast/engine/model';
 import { runCli } from './run-cli.ts';
 
 /** The program: connects {@link runCli} with this process. Sets the process's exit code and lets it end by itself. */
@@ -21,7 +21,7 @@ export async function main(): Promise<void> {
     env: process.env,
     clock: systemClock,
     signal: interrupted.signal,
-    version: manifest.version,
+    version: productVersion,
     // The SDK takes a third of a second to load: completion and vaults in directories do without.
     connect: async (options) => {
       // The SDK's own way to choose a profile: every client reads it.

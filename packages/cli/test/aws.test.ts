@@ -74,6 +74,18 @@ test('finds vault, machines and plans in the outputs of the stacks', async () =>
   connection.close();
 });
 
+test('finds a deployment within a stack of somebody else', async () => {
+  const own = { ...options, storageStack: 'Own', pipelineStack: 'Own' };
+  const outputs = { BackupStorageVaultBucketName8851C3A7: 'v', CatalogTableName: 'other' };
+  stack('Own', { ...outputs, BackupStorageCatalogTableNameA2298681: 'c', Url: 'u' });
+
+  await expect(connectAws(own)).rejects.toThrow(
+    'stack Own has the outputs CatalogTableName, BackupStorageCatalogTableNameA2298681; say which',
+  );
+  const connection = await connectAws({ ...own, catalogTable: 'c' });
+  expect(connection.deployment.vaultBucket).toBe('v');
+});
+
 test('asks CloudFormation for nothing that is given already', async () => {
   const connection = await connectAws({ ...options, vaultBucket: 'v', catalogTable: 'c' });
 

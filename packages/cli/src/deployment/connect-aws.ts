@@ -137,10 +137,21 @@ class StackOutputs {
     this.#stack = stack;
   }
 
-  /** One output, or `undefined` when the stack has none of that name or does not exist. */
+  /**
+   * One output, or `undefined` when the stack has none of that name or does not exist. Of a construct within a stack, the
+   * CDK writes its path before the name, and a hash behind.
+   * @throws {@link UnknownNameError} the stack has several deployments.
+   */
   async find(name: string): Promise<string | undefined> {
     this.#outputs ??= this.#read();
-    return (await this.#outputs)?.get(name);
+    const outputs = (await this.#outputs) ?? new Map<string, string>();
+    const within = new RegExp(`^\\w+${name}[0-9A-F]{8}$`);
+    const [key, ...others] = [...outputs.keys()].filter((found) => found === name || within.test(found));
+    if (key === undefined || others.length === 0) return key === undefined ? undefined : outputs.get(key);
+    throw new UnknownNameError(
+      `stack ${this.#stack} has the outputs ${[key, ...others].join(', ')}; say which deployment by naming its vault, ` +
+        'tables and machines: see holdfast help',
+    );
   }
 
   async #read(): Promise<ReadonlyMap<string, string> | undefined> {

@@ -1,3 +1,4 @@
+import { productVersion } from '../model/product-version.ts';
 import { AuditLog } from '../audit/audit-log.ts';
 import { RunClosedError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
@@ -118,7 +119,7 @@ async function writeRoot(
     { store, keys, random, clock, lock },
     {
       formatVersion: 1,
-      tool: 'holdfast 0.1.0',
+      tool: `holdfast ${productVersion}`,
       vault: keys.vaultId,
       point: plan.pointId,
       resource: plan.resourceArn,

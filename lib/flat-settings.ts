@@ -1,0 +1,51 @@
+import type { Deployment } from './deployment-schema.ts';
+import type { HoldfastProps } from './holdfast-props.ts';
+
+/** Flat names of the settings that a plans file groups. */
+const flatNames: Readonly<Record<string, string>> = {
+  'sources.buckets': 'sourceBuckets',
+  'sources.keys': 'sourceKeys',
+  'restoreTargets.buckets': 'restoreBuckets',
+  'restoreTargets.keys': 'restoreKeys',
+  'maintenance.schedule': 'maintenanceSchedule',
+  'maintenance.timeZone': 'maintenanceTimeZone',
+  'notifications.email': 'alarmEmail',
+  'offlineRecipient.publicKey': 'offlinePublicKey',
+};
+
+/** The property of the construct that a setting of a plans file is. */
+export function flatNameOf(path: string): string {
+  const grouped = Object.keys(flatNames).find((name) => path.startsWith(name));
+  return grouped === undefined ? path : `${flatNames[grouped]}${path.slice(grouped.length)}`;
+}
+
+/** What a plans file would say instead of the properties. What is no property stays, to be refused. */
+export function toDeployment(props: HoldfastProps): Deployment {
+  const { sourceBuckets, sourceKeys, restoreBuckets, restoreKeys, ...others } = props;
+  const { maintenanceSchedule, maintenanceTimeZone, alarmEmail, offlinePublicKey, ...besides } = others;
+  const { storageScope: _storage, monitoringScope: _monitoring, handlerCode: _code, ...same } = besides;
+  return {
+    sources: { buckets: sourceBuckets, keys: sourceKeys },
+    restoreTargets: { buckets: restoreBuckets, keys: restoreKeys },
+    maintenance: { schedule: maintenanceSchedule, timeZone: maintenanceTimeZone },
+    notifications: { email: alarmEmail },
+    offlineRecipient: offlinePublicKey === undefined ? undefined : { publicKey: offlinePublicKey },
+    ...same,
+  };
+}
+
+/** The properties that say what a plans file says. */
+export function toProps(deployment: Deployment): HoldfastProps {
+  const { sources, restoreTargets, maintenance, notifications, offlineRecipient, ...same } = deployment;
+  return {
+    ...same,
+    sourceBuckets: sources?.buckets,
+    sourceKeys: sources?.keys,
+    restoreBuckets: restoreTargets?.buckets,
+    restoreKeys: restoreTargets?.keys,
+    maintenanceSchedule: maintenance?.schedule,
+    maintenanceTimeZone: maintenance?.timeZone,
+    alarmEmail: notifications?.email,
+    offlinePublicKey: offlineRecipient?.publicKey,
+  };
+}
