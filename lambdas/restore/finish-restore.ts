@@ -9,6 +9,7 @@ import { metric } from '../runtime/metrics.ts';
 import { getJson } from '../runtime/work-json.ts';
 import { OutcomeSum, sumOutcomes } from './sum-outcomes.ts';
 import { closeRestore } from './close-restore.ts';
+import { giveUpUploads } from './give-up-uploads.ts';
 import { restoreSteps } from './steps.ts';
 
 /** A call hands on to the next one when less than this is left; 256 results take a second or two. Milliseconds. */
@@ -40,11 +41,13 @@ export const finishRestoreStep = defineKeptLoop(
   async (services, input, { before, shouldStop, count }) => {
     const restoreId = restoreIdIn(input);
     const row = await services.catalog.restores.find(restoreId);
-    if (input.error !== undefined)
+    if (input.error !== undefined) {
+      if (row?.state === 'running') await giveUpUploads(services, restoreId, shouldStop);
       return {
         done: true,
         ...(await fail(services, count, restoreId, row, errorRecordOfCaught(input.error))),
       } as const;
+    }
     const job = await getJson(services.work, restoreFiles.job(restoreId), RestoreJob);
     const { work, workBucket } = services;
     if (job.target.kind === 'volumes') {

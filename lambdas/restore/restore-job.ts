@@ -54,6 +54,8 @@ export const restoreFiles = {
   result: (restoreId: string, index: number) => `restores/${restoreId}/results/${index}.json`,
   /** Of a shard whose time was up. */
   progress: (restoreId: string, index: number) => `restores/${restoreId}/progress/${index}.json`,
+  /** That it ended without success: nobody goes on with it. */
+  over: (restoreId: string) => `restores/${restoreId}/over.json`,
   /** What the results of the first shards add up to, while they are being added. */
   sum: (restoreId: string) => `restores/${restoreId}/sum.json`,
   volumes: (restoreId: string) => `restores/${restoreId}/volumes.json`,

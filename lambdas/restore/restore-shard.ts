@@ -8,9 +8,10 @@ import {
 } from '@holdfast/engine';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
-import { getJson, putJson } from '../runtime/work-json.ts';
+import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 import { restoreFiles, RestoreJob, ShardProgress } from './restore-job.ts';
 import { addOutcomes, nothingRestored } from './add-outcomes.ts';
+import { RestoreOverError } from './restore-over-error.ts';
 import { restoreSteps } from './steps.ts';
 
 /** A call ends before a file, or a part of one, when less than this would be left after it. Milliseconds. */
@@ -72,7 +73,11 @@ export const restoreShardStep = defineKeptLoop(
       shouldStop: (nextBytes) => timeLeftMs() < reserveMs + nextBytes / bytesPerMs,
       remember: async (soFar) => {
         const state = progressOf(soFar);
-        if (state !== undefined) await keep(state);
+        if (state === undefined) return;
+        await keep(state);
+        // Told of first: either whoever ends the restore finds the upload, or its end is seen here.
+        if ((await findJson(work, restoreFiles.over(restoreId), z.unknown())) !== undefined)
+          throw new RestoreOverError(restoreId);
       },
     });
     const outcome = outcomeWith(did);

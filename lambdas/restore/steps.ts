@@ -25,6 +25,7 @@ export const restoreSteps = {
   },
   'finish-restore': {
     needs: {
+      targets: 'end-uploads',
       vault: { read: 'sealed', audit: true },
       work: { use: 'restores/*' },
       catalog: 'use',

@@ -38,8 +38,8 @@ interface VaultNeeds {
  */
 export interface Needs {
   readonly vault?: VaultNeeds;
-  /** Working files at one place. */
-  readonly work?: { readonly read: WorkPlace } | { readonly use: WorkPlace };
+  /** Working files, mostly at one place. */
+  readonly work?: { readonly read: WorkPlace } | { readonly use: WorkPlace | readonly WorkPlace[] };
   readonly catalog?: 'read' | 'use';
   /** `forget`: taking out what has been swept. */
   readonly index?: 'use' | 'forget';
@@ -51,8 +51,8 @@ export interface Needs {
   readonly configuration?: true;
   /** `find`: what is tagged. `list`: names of files, and a source's clock. `read`: content, too. */
   readonly sources?: 'find' | 'list' | 'read';
-  /** The buckets that restores may write to. `look`: whether they are there. */
-  readonly targets?: 'look' | 'write';
+  /** The buckets that restores may write to. `look`: whether they are there. `end-uploads`: what restores left unfinished. */
+  readonly targets?: 'look' | 'write' | 'end-uploads';
   /** EC2. `see` snapshots; `take` those of tagged machines; `remove` those of runs; `restore` volumes out of them. */
   readonly images?: 'see' | 'take' | 'remove' | 'restore';
   /** State machines: to `start` one, to learn when it last succeeded (`recall`), or to `follow` what became of executions. */
@@ -118,7 +118,8 @@ export function isConfigured({ plans, configuration, sources, targets, vault }: 
     plans === true ||
     configuration === true ||
     sources !== undefined ||
-    targets !== undefined ||
+    targets === 'look' ||
+    targets === 'write' ||
     vault?.createKeys === true
   );
 }

@@ -107,6 +107,10 @@ function fixedServices(
       needs.index && { index: new DynamoChunkIndex(dynamo, told.CHUNK_INDEX_TABLE, clock, random) }),
     ...(needs.metrics && { metrics: new CloudWatchMetrics(makeCloudWatchClient(), told.METRICS_NAMESPACE) }),
     ...(needs.images && ec2 && { images: ec2.images() }),
+    ...(s3 &&
+      needs.targets === 'end-uploads' && {
+        openUploads: (bucket: string) => new S3RestoreTarget(s3.s3, bucket),
+      }),
     ...(needs.machines && machineServices(needs.machines, told)),
     ...(needs.deadLetters && { countDeadLetters: countDeadLetters(told.DEAD_LETTER_QUEUE) }),
   };

@@ -2,6 +2,7 @@ import type {
   CloudWatchMetrics,
   Ec2Images,
   EndedExecutions,
+  S3RestoreTarget,
   StateMachine,
   TaggedResources,
 } from '@holdfast/aws';
@@ -84,7 +85,12 @@ type TargetServices<N extends Needs> = If<
       readonly restoreWorkers: number;
     }
   > &
-  If<N, { targets: 'write' }, { readonly openTarget: (bucket: string, prefix: string) => RestoreTarget }>;
+  If<N, { targets: 'write' }, { readonly openTarget: (bucket: string, prefix: string) => RestoreTarget }> &
+  If<
+    N,
+    { targets: 'end-uploads' },
+    { readonly openUploads: (bucket: string) => Pick<S3RestoreTarget, 'giveUp'> }
+  >;
 
 /** What of EC2 a need is answered with. */
 interface ImageServices {

@@ -3,6 +3,7 @@ import { CycleInput, type MachineName, ProtectInput, safety, unreportedError } f
 import * as z from 'zod';
 import { closeFailedRun, countCycleFailure, isOpen } from '../protect/close-failed-run.ts';
 import { closeRestore } from '../restore/close-restore.ts';
+import { giveUpUploads } from '../restore/give-up-uploads.ts';
 import { restoreIdOf } from '../restore/restore-job.ts';
 import { type Count, defineStep } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
@@ -11,6 +12,8 @@ import { findJson, putJson } from '../runtime/work-json.ts';
 import { watchSteps } from './steps.ts';
 
 const hourMs = 3_600_000;
+/** Kept for closing, when much is to be freed before. Milliseconds. */
+const reserveMs = 120_000;
 
 /** A change of status, as EventBridge tells it; nothing, when it is time to look for what was not told. */
 const Input = z.object({ detail: z.object({ executionArn: z.string().min(1) }).optional() });
@@ -20,6 +23,8 @@ const RunInput = ProtectInput.pick({ runId: true });
 const PlanInput = CycleInput.pick({ plan: true });
 
 type Services = StepServices<(typeof watchSteps)['close-executions']['needs']>;
+/** With the time of the call. */
+type TimedServices = Services & { readonly shouldStop: () => boolean };
 
 /** What became of the executions that were looked at. */
 export interface CloseExecutionsOutput {
@@ -41,13 +46,14 @@ export const closeExecutionsStep = defineStep(
   watchSteps,
   'close-executions',
   Input,
-  async (services, { detail }, { count }): Promise<CloseExecutionsOutput> => {
+  async (services, { detail }, { count, timeLeftMs }): Promise<CloseExecutionsOutput> => {
+    const shouldStop = () => timeLeftMs() < reserveMs;
     const output = { seen: 0, closed: 0, unreported: 0 };
     for (const arn of detail === undefined ? await findUnseen(services) : [detail.executionArn]) {
       const execution = await services.executions.findFailed(arn);
       const machine = execution && machineOf(services.machines, execution);
       if (execution === undefined || machine === undefined || (await isSeen(services, arn))) continue;
-      const did = await close[machine](services, count, execution);
+      const did = await close[machine]({ ...services, shouldStop }, count, execution);
       await putJson(services.work, seenFile(arn), { did } satisfies z.infer<typeof Seen>);
       output.seen += 1;
       output.closed += did === 'closed' ? 1 : 0;
@@ -71,7 +77,7 @@ export const closeExecutionsStep = defineStep(
 type Did = 'closed' | 'counted' | 'reported';
 
 const close: Readonly<
-  Record<MachineName, (services: Services, count: Count, execution: FailedExecution) => Promise<Did>>
+  Record<MachineName, (services: TimedServices, count: Count, execution: FailedExecution) => Promise<Did>>
 > = {
   protect: async (services, count, execution) => {
     const input = RunInput.safeParse(execution.input);
@@ -86,7 +92,10 @@ const close: Readonly<
   restore: async (services, count, execution) => {
     const row = await services.catalog.restores.find(restoreIdOf(execution.arn));
     if (row?.state !== 'running' && (row !== undefined || hasReported(execution))) return 'reported';
-    if (row !== undefined) await closeRestore(services, row, { state: 'failed', error: errorOf(execution) });
+    if (row !== undefined) {
+      await giveUpUploads(services, row.restoreId, services.shouldStop);
+      await closeRestore(services, row, { state: 'failed', error: errorOf(execution) });
+    }
     count([metric('RestoreFailures', 1)]);
     return row === undefined ? 'counted' : 'closed';
   },

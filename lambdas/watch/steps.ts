@@ -16,8 +16,10 @@ export const watchSteps = {
   },
   'close-executions': {
     needs: {
+      // What a restore that was stopped left in its target.
+      targets: 'end-uploads',
       vault: { read: 'sealed', audit: true },
-      work: { use: 'executions/*' },
+      work: { use: ['executions/*', 'restores/*'] },
       catalog: 'use',
       metrics: true,
       machines: {

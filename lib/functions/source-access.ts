@@ -230,6 +230,19 @@ export function listsTargets({ restoreTargets }: DeploymentConfig): PolicyStatem
   ];
 }
 
+/** Ending uploads into the buckets that the configuration names, which writes nothing there. */
+export function endsUploads({ restoreTargets: { buckets } }: DeploymentConfig): PolicyStatement[] {
+  if (buckets.length === 0) return [];
+  return [
+    new PolicyStatement({
+      sid: 'EndUploads',
+      actions: ['s3:AbortMultipartUpload'],
+      resources: buckets.map((name) => `${bucket(name)}/*`),
+      conditions: ownAccount,
+    }),
+  ];
+}
+
 /**
  * Writing restored objects into the buckets that the configuration names, and nowhere else; what is there already is
  * compared.

@@ -62,6 +62,7 @@ function sourceRights(needs: Needs, { config }: StepWorld): PolicyStatement[] {
     ...(needs.sources === 'read' ? sources.readsBuckets(config) : []),
     ...(needs.targets === 'look' ? sources.listsTargets(config) : []),
     ...(needs.targets === 'write' ? sources.writesTargets(config) : []),
+    ...(needs.targets === 'end-uploads' ? sources.endsUploads(config) : []),
   ];
 }
 
@@ -88,7 +89,7 @@ function workingRights({ work, catalog, index, metrics }: Needs, { storage }: St
     ...(work === undefined
       ? []
       : 'use' in work
-        ? vault.usesWork(storage, [work.use])
+        ? vault.usesWork(storage, [work.use].flat())
         : vault.readsWork(storage, [work.read])),
     ...(catalog === 'use' ? vault.usesCatalog(storage) : []),
     ...(catalog === 'read' ? vault.readsCatalog(storage) : []),

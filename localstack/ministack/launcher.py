@@ -109,13 +109,16 @@ def configure_buckets_from_templates():
     wrap(provisioners, "_s3_apply_configurations", wrapper)
 
 
-def lock_multipart_uploads():
+def keep_headers_of_multipart_uploads():
+    """An object in parts has the locks and the tags that its upload began with."""
     rewrite(
         s3,
         "_create_multipart_upload",
         (
             '"created": now_iso(),',
-            '"created": now_iso(),\n        "lock_headers": {h: headers[h] for h in _OBJECT_LOCK_HEADERS if h in headers},',
+            '"created": now_iso(),\n        "lock_headers": {h: headers[h] for h in _OBJECT_LOCK_HEADERS if h in headers},\n'
+            '        "tags": {k: v[0] for k, v in\n'
+            '                 _parse_qs(headers.get("x-amz-tagging", ""), keep_blank_values=True).items()},',
         ),
     )
     rewrite(
@@ -124,7 +127,8 @@ def lock_multipart_uploads():
         (
             "version_id = _record_object_version(bucket_name, key, prior_obj, obj, combined)\n",
             "version_id = _record_object_version(bucket_name, key, prior_obj, obj, combined)\n"
-            '    _apply_object_lock_from_headers(bucket_name, key, upload.get("lock_headers", {}), obj.get("version_id"))\n',
+            '    _apply_object_lock_from_headers(bucket_name, key, upload.get("lock_headers", {}), obj.get("version_id"))\n'
+            '    _object_tags[(bucket_name, key, obj.get("version_id"))] = upload.get("tags", {})\n',
         ),
     )
 
@@ -288,7 +292,7 @@ def exit_with_parent():
 if __name__ == "__main__":
     name_handler_errors()
     configure_buckets_from_templates()
-    lock_multipart_uploads()
+    keep_headers_of_multipart_uploads()
     forget_tags_of_overwritten_objects()
     read_ranges_of_versions()
     fill_schedule_context()

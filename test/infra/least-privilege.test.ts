@@ -225,6 +225,17 @@ describe('restores', () => {
     expect(targets[0]?.resources[0]).toContain(':s3:::restored/*');
   });
 
+  test.each(['FinishRestoreRole', 'CloseExecutionsRole'])(
+    'that are closed by %s have their unfinished uploads ended there, and nothing written',
+    (role) => {
+      const inTargets = of(role).filter(({ resources }) =>
+        resources.some((arn) => arn.includes(':s3:::restored')),
+      );
+
+      expect(inTargets.map(({ actions }) => actions)).toEqual([['s3:AbortMultipartUpload']]);
+    },
+  );
+
   test('write nowhere when it names none', () => {
     const { pipeline: plain } = synthesize();
 

@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { EndedExecutions, makeStepFunctionsClient } from '@holdfast/aws';
 import { AuditLog, type RunId } from '@holdfast/engine';
+import { MemoryTarget } from '@holdfast/engine/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
 import { eventually } from '../e2e/support/eventually.ts';
@@ -48,6 +49,7 @@ async function stopAtWork(cause?: string) {
   const others = { cycle: 'c', restore: 'r', hold: 'h', maintenance: 'm', check: 'o' };
   const close = closeExecutionsStep.over({
     ...deployment,
+    openUploads: () => new MemoryTarget(),
     machines: { ...others, protect: machine },
     executions: {
       findFailed: async (arn) => executions.findFailed(arn),

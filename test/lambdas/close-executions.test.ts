@@ -1,9 +1,17 @@
 import type { FailedExecution } from '@holdfast/aws';
 import { AuditLog, type RunId } from '@holdfast/engine';
+import { MemoryTarget } from '@holdfast/engine/testing';
 import { describe, expect, test } from 'vitest';
 import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
 import { restoreIdOf } from '../../lambdas/restore/restore-job.ts';
-import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
+import {
+  BUCKET_ARN,
+  type Deployment,
+  makeDeployment,
+  NO_TIME,
+  PLENTY,
+  readJson,
+} from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { makeRestoring } from './support/restoring.ts';
 
@@ -43,7 +51,7 @@ function makeExecutions(deployment: Deployment) {
   };
 }
 
-function makeWatch(deployment = makeDeployment()) {
+function makeWatch(deployment = makeDeployment(), openUploads = () => new MemoryTarget()) {
   const executions = makeExecutions(deployment);
   const audit = new AuditLog(deployment.services);
   const logged: unknown[] = [];
@@ -51,6 +59,7 @@ function makeWatch(deployment = makeDeployment()) {
     ...deployment,
     machines,
     executions,
+    openUploads,
     audit: {
       append: async (entry) => {
         logged.push(entry.event);
@@ -177,6 +186,24 @@ test('a run that its execution closed itself stays as it is, and is not counted 
     error: { name: 'SourceUnavailableError' },
   });
   expect(deployment.metrics.of('CycleFailures')).toEqual([1]);
+});
+
+test('frees what a restore that was stopped has left of a large object in its target', async () => {
+  const deployment = makeDeployment();
+  deployment.source.plant('large', deployment.services.random.bytes(5_500_000));
+  const point = await protectFiles(deployment, makePipeline(deployment), ITEM);
+  const restoring = makeRestoring(deployment);
+  const request = { point: point!.pointId, target: { bucket: 'restores', prefix: 'back/' } };
+  const { restoreId, shards } = await restoring.planRestore({ request, execution: arnOf('restore') }, PLENTY);
+  const [shard] = (await readJson(deployment.work, shards.key)) as unknown[];
+  await restoring.restoreShard({ restoreId, shard }, NO_TIME);
+  expect(restoring.uploads.open).toHaveLength(1);
+  const { hear, executions } = makeWatch(deployment, () => restoring.target);
+
+  await hear(executions.end('restore', { status: 'ABORTED' }));
+
+  expect(restoring.uploads.open).toEqual([]);
+  expect(await deployment.catalog.restores.find(restoreId)).toMatchObject({ state: 'failed' });
 });
 
 describe('a restore whose execution ended without closing it', () => {

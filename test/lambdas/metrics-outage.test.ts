@@ -1,4 +1,5 @@
 import { AuditLog, StoreUnavailableError, type RunId } from '@holdfast/engine';
+import { MemoryTarget } from '@holdfast/engine/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
 import { checkOverdueStep } from '../../lambdas/watch/check-overdue.ts';
@@ -119,6 +120,7 @@ const steps: Readonly<Record<string, Prepare>> = {
     const ended = { arn: 'arn:execution', machineArn: 'p', name: 'one', status: 'ABORTED' } as const;
     const step = closeExecutionsStep.over({
       ...deployment,
+      openUploads: () => new MemoryTarget(),
       machines,
       executions: {
         findFailed: async () => Promise.resolve({ ...ended, input: { runId: RUN } }),

@@ -380,6 +380,45 @@ test.each(['kill', 'kill-after'] as const)(
   },
 );
 
+/** A restore of two large objects, of the first of which a part has been uploaded. */
+async function underWay() {
+  const deployment = makeDeployment();
+  deployment.source.plant('large', deployment.services.random.bytes(5_500_000));
+  deployment.source.plant('large too', deployment.services.random.bytes(5_500_000));
+  const request = { point: await backUp(deployment), target: TARGET };
+  const restoring = makeRestoring(deployment);
+  const { restoreId, shards } = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+  const [shard] = (await readJson(deployment.work, shards.key)) as unknown[];
+  const event = { restoreId, shard };
+  expect(await restoring.restoreShard(event, NO_TIME)).toMatchObject({ done: false });
+  expect(restoring.uploads.open).toHaveLength(1);
+  return { restoring, event };
+}
+const endUnfinished = async (
+  { finishRestore }: Awaited<ReturnType<typeof underWay>>['restoring'],
+  restoreId: string,
+) => finishRestore({ execution: EXECUTION, restoreId, error: { Error: 'TargetUnavailableError' } }, PLENTY);
+
+describe('a restore that ends while a large object is on its way', () => {
+  test('leaves nothing of it in the target', async () => {
+    const { restoring, event } = await underWay();
+
+    await endUnfinished(restoring, event.restoreId);
+
+    expect(restoring.uploads.open).toEqual([]);
+  });
+
+  test('ends the worker that is still at it, which leaves nothing either', async () => {
+    const { restoring, event } = await underWay();
+    await endUnfinished(restoring, event.restoreId);
+
+    await expect(restoring.restoreShard(event, PLENTY)).rejects.toThrow('is over');
+
+    expect(restoring.uploads.open).toEqual([]);
+    expect(restoring.target.entries).toEqual([]);
+  });
+});
+
 test('a report without time adds up some shards a call, and comes to what one call says', async () => {
   const deployment = makeDeployment();
   const { work } = deployment;

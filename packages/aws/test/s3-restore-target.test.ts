@@ -177,7 +177,7 @@ describe('an upload over several calls', () => {
   test('that is gone is begun anew while nothing is lost, and else is named as ended by somebody', async () => {
     const none: BegunWrite = {
       bytes: 0,
-      state: { step: 'upload', uploadId: 'gone', partBytes: 10, parts: [] },
+      state: { step: 'upload', key: 'k', uploadId: 'gone', partBytes: 10, parts: [] },
     };
     s3.on(UploadPartCommand, { UploadId: 'gone' }).rejects(sdkError('NoSuchUpload', 404));
 
@@ -185,7 +185,7 @@ describe('an upload over several calls', () => {
     expect(told[0]).toMatchObject({ bytes: 0, state: { uploadId: 'u1' } });
 
     const parts = [{ number: 1, etag: 'e', bytes: 10, sha256: '00' }];
-    const some = { bytes: 10, state: { step: 'upload', uploadId: 'gone', partBytes: 10, parts } };
+    const some = { bytes: 10, state: { step: 'upload', key: 'k', uploadId: 'gone', partBytes: 10, parts } };
     const writing = target.write(long, content(690, 5), 'always', { remember, from: some });
     await expect(writing).rejects.toMatchObject({ name: 'TargetEntryError', reason: 'contended' });
     await expect(writing).rejects.toThrow(/lifecycle rule/);
@@ -207,8 +207,8 @@ describe('an upload over several calls', () => {
     })) as BegunWrite;
     s3.on(AbortMultipartUploadCommand).resolvesOnce({}).rejects(sdkError('NoSuchUpload', 404));
 
-    await target.giveUp(utf8('k'), begun);
-    await target.giveUp(utf8('k'), begun);
+    await target.giveUp(begun);
+    await target.giveUp(begun);
 
     expect(s3.commandCalls(AbortMultipartUploadCommand)[0]?.args[0].input).toMatchObject({
       Key: 'k',

@@ -37,6 +37,7 @@ export function makeRestoring(
       opened.push(`${bucket}/${prefix}`);
       return target;
     },
+    openUploads: () => target,
     vaultBucket: 'vault',
     workBucket: 'work',
     targetBuckets: ['restores', 'gone', 'vault'],

@@ -16,6 +16,7 @@ const toldParts = 64;
 /** Where an upload stands, as one call leaves it to the next. */
 export const UploadState = z.object({
   step: z.literal('upload'),
+  key: z.string(),
   uploadId: z.string(),
   partBytes: z.int(),
   parts: z.array(z.object({ number: z.int(), etag: z.string(), bytes: z.int(), sha256: z.string() })),
@@ -154,6 +155,7 @@ export class ObjectUpload {
       bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
       state: {
         step: 'upload',
+        key: this.#options.address.Key,
         uploadId: this.#parts?.uploadId ?? '',
         partBytes: this.#partBytes,
         parts,

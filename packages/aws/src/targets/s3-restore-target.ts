@@ -122,10 +122,10 @@ export class S3RestoreTarget implements RestoreTarget {
    * Frees what a write that nobody goes on with has in the bucket.
    * @throws {@link TargetEntryError} the key may not be written, or its uploads not be ended.
    */
-  async giveUp(path: Uint8Array, { state }: BegunWrite): Promise<void> {
+  async giveUp({ state }: BegunWrite): Promise<void> {
     const parsed = WriteState.parse(state);
     if (parsed.step !== 'upload') return;
-    const address = { ...this.#bucket, Key: this.#prefix + Buffer.from(path).toString('utf8') };
+    const address = { ...this.#bucket, Key: parsed.key };
     try {
       await new S3Parts(this.#s3, address, parsed).abort();
     } catch (error) {

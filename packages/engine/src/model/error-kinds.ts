@@ -8,7 +8,7 @@
  * - `taken`: a name that is written once. `locked`: a lock that has not ended. `unlocked`: a lock that is not as it must be.
  * - `input`: what a person or program wrote. `unknown`: a name that stands for nothing. `configuration`: deploy again.
  * - `source`, `target`: it cannot be read, or does not take it. `unsupported`: the product does not do it.
- * - `over`: the run has ended. `failed`: work that did not succeed, and may when it is done again.
+ * - `over`: the run or restore has ended. `failed`: work that did not succeed, and may when it is done again.
  */
 export type ErrorKind =
   | 'damage'
@@ -73,6 +73,7 @@ const kinds = {
   VolumeFailedError: 'target',
   NotSupportedError: 'unsupported',
   RunClosedError: 'over',
+  RestoreOverError: 'over',
   LeaseTooShortError: 'failed',
   SnapshotFailedError: 'failed',
   CycleFailedError: 'failed',

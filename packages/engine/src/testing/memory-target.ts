@@ -162,8 +162,12 @@ export class MemoryTarget implements RestoreTarget {
       state: { upload, parts } satisfies BegunUpload,
     });
     let isFirst = true;
+    let isRemembered = from !== undefined;
     try {
-      if (from === undefined) await remember?.(begun());
+      if (from === undefined) {
+        await remember?.(begun());
+        isRemembered = remember !== undefined;
+      }
       let filling = Buffer.alloc(0);
       for await (const piece of content) {
         this.#check(signal);
@@ -189,7 +193,7 @@ export class MemoryTarget implements RestoreTarget {
         throw uploadGone(entry);
       return outcome ?? 'written';
     } catch (error) {
-      if (remember === undefined || concernsOne(error)) await uploads.giveUp(upload).catch(() => undefined);
+      if (!isRemembered || concernsOne(error)) await uploads.giveUp(upload).catch(() => undefined);
       throw error;
     }
   }
@@ -202,6 +206,11 @@ export class MemoryTarget implements RestoreTarget {
     if (rule === 'never' && existing !== undefined) return 'kept';
     this.#entries.set(key, restored);
     return 'written';
+  }
+
+  /** Frees what a write that nobody goes on with has here. */
+  async giveUp({ state }: BegunWrite): Promise<void> {
+    await this.#parts?.uploads.giveUp((state as BegunUpload).upload);
   }
 
   async accepts(entry: SourceEntry, _rule: OverwriteRule, signal?: AbortSignal): Promise<boolean> {
