@@ -80,20 +80,8 @@ export async function verifySample(
   options: VerifySampleOptions,
 ): Promise<{ readonly report: VerifySampleReport; readonly state?: VerifySampleState }> {
   const { store, catalog } = services;
-  const {
-    everyDays = defaultVerifyEveryDays,
-    largestBytes = defaultLargestBytes,
-    partition,
-    day,
-    state,
-    signal,
-  } = options;
-  const found = { packs: 0, bytes: 0, resources: 0, passedOver: 0, damaged: 0 };
-  const messages: string[] = [];
-  const report = (what: string, { name, message }: Loss): void => {
-    found.damaged += 1;
-    if (messages.length < damageListed) messages.push(`${what}: ${name}: ${message}`);
-  };
+  const { everyDays = defaultVerifyEveryDays, partition, day, state, signal } = options;
+  const found = new Findings();
   // Of nothing is remembered what was read: every pack is met once.
   const checker = new ObjectChecker({ store, keys, catalog, memory: new KnownFrames(0) });
   let last: PackRow | undefined;
@@ -110,35 +98,15 @@ export async function verifySample(
       nameOf: ({ packId }) => `pack ${packId}`,
       work: async (row) => {
         last = row;
-        const { packId, kind, versionId = '', bytes = 0 } = row;
-        const object = { packId, name: objectNameOf(row), versionId, kind };
-        if (kind === 'container') {
-          const seen = await look(store, row, object.name, day);
-          if ('loss' in seen) {
-            if (await isGone(catalog, row)) return;
-            if (seen.isUnreadable) await catalog.packs.markDamaged(packId);
-            report(object.name, seen.loss);
-            return;
-          }
-          if (!isInSample(packId, day, verifyEveryDays(seen.storageClass, everyDays))) return;
-          if (seen.isFrozen || bytes > largestBytes) {
-            found.passedOver += 1;
-            return;
-          }
-        }
-        for await (const damaged of checker.check(once(object), signal))
-          if (!(await isGone(catalog, row))) report(damaged.objectName, damaged.loss);
-        found.packs += 1;
-        found.bytes += bytes;
+        await verifyPack(services, row, { ...options, everyDays, checker, found });
       },
     },
     options,
   );
-  const unfinished = { ...found, messages, failures: packs.failures };
   if (!packs.done) {
     const next =
       last === undefined ? state : { lockUntil: last.lockUntil.toISOString(), packId: last.packId };
-    return { report: unfinished, state: next };
+    return { report: found.report(packs.failures), state: next };
   }
   const histories = await workThrough(
     {
@@ -147,17 +115,78 @@ export async function verifySample(
       nameOf: (arn) => arn,
       work: async (arn) => {
         const { problems } = await verifyHistory({ store, keys, catalog }, arn, signal);
-        for (const problem of problems) report(problem.pointId ?? arn, problem);
+        for (const problem of problems) found.addDamage(problem.pointId ?? arn, problem);
         found.resources += 1;
       },
     },
-    signal === undefined ? {} : { signal },
+    { signal },
   );
   const failures = {
     count: packs.failures.count + histories.failures.count,
     messages: [...packs.failures.messages, ...histories.failures.messages],
   };
-  return { report: { ...found, messages, failures } };
+  return { report: found.report(failures) };
+}
+
+/** What a call has found so far. */
+class Findings {
+  packs = 0;
+  bytes = 0;
+  resources = 0;
+  passedOver = 0;
+  #damaged = 0;
+  readonly #messages: string[] = [];
+
+  addDamage(what: string, { name, message }: Loss): void {
+    this.#damaged += 1;
+    if (this.#messages.length < damageListed) this.#messages.push(`${what}: ${name}: ${message}`);
+  }
+
+  report(failures: StepFailures): VerifySampleReport {
+    const { packs, bytes, resources, passedOver } = this;
+    return {
+      packs,
+      bytes,
+      resources,
+      passedOver,
+      damaged: this.#damaged,
+      messages: this.#messages,
+      failures,
+    };
+  }
+}
+
+/** Verifies every frame of a pack; a container is looked at, and read when its turn has come. */
+async function verifyPack(
+  { store, catalog }: VerifySampleServices,
+  row: PackRow,
+  options: Pick<VerifySampleOptions, 'day' | 'largestBytes' | 'signal'> & {
+    readonly everyDays: number;
+    readonly checker: ObjectChecker;
+    readonly found: Findings;
+  },
+): Promise<void> {
+  const { day, largestBytes = defaultLargestBytes, signal, everyDays, checker, found } = options;
+  const { packId, kind, versionId = '', bytes = 0 } = row;
+  const object = { packId, name: objectNameOf(row), versionId, kind };
+  if (kind === 'container') {
+    const seen = await look(store, row, object.name, day);
+    if ('loss' in seen) {
+      if (await isGone(catalog, row)) return;
+      if (seen.isUnreadable) await catalog.packs.markDamaged(packId);
+      found.addDamage(object.name, seen.loss);
+      return;
+    }
+    if (!isInSample(packId, day, verifyEveryDays(seen.storageClass, everyDays))) return;
+    if (seen.isFrozen || bytes > largestBytes) {
+      found.passedOver += 1;
+      return;
+    }
+  }
+  for await (const damaged of checker.check(once(object), signal))
+    if (!(await isGone(catalog, row))) found.addDamage(damaged.objectName, damaged.loss);
+  found.packs += 1;
+  found.bytes += bytes;
 }
 
 /** Live packs of the day, in the order of the list, from where an earlier call stopped. */

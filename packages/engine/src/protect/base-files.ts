@@ -2,7 +2,15 @@ import { decodeExtent, extentPacks, type Extent } from '../manifest/extent.ts';
 import { decodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
 import type { PackId } from '../ids.ts';
 import type { Entry } from '../manifest/page-codec.ts';
-import { comparePathToKey, decodeFileKey, hasSamePath } from '../manifest/tuple-key.ts';
+import type { TreeReader } from '../manifest/tree-reader.ts';
+import {
+  comparePathToKey,
+  decodeFileKey,
+  entryKey,
+  hasSamePath,
+  type KeyRange,
+} from '../manifest/tuple-key.ts';
+import type { RunPlan } from '../runs/run-plan.ts';
 
 /** What the base has of one path, within a shard's keys. Most files of most runs are never looked at more closely. */
 export class BaseFile {
@@ -29,10 +37,60 @@ export class BaseFile {
     return this.#file;
   }
 
+  /** The stretches of content among the path's entries. */
+  *extents(): Generator<Extent> {
+    for (const entry of this.#contentEntries()) yield decodeExtent(entry, this.#origin);
+  }
+
+  /** Whether any of the path's content lies in one of these packs. */
+  usesPacks(packs: ReadonlySet<PackId>): boolean {
+    if (packs.size === 0) return false;
+    return this.#contentEntries().some((entry) =>
+      extentPacks(entry, this.#origin).some((packId) => packs.has(packId)),
+    );
+  }
+
   /** Whether the path sorts before another one (negative), is the same (0), or sorts after it (positive). */
   compareTo(path: Uint8Array): number {
     return -comparePathToKey(path, this.entries[0].key);
   }
+
+  #contentEntries(): readonly Entry[] {
+    return this.entries.filter(({ key }) => decodeFileKey(key, this.#origin).offset !== undefined);
+  }
+}
+
+/** A manifest of files, by path. What errors call it goes with it. */
+export class BaseFiles {
+  readonly #tree: TreeReader;
+  readonly #origin: string;
+
+  constructor(tree: TreeReader, origin: string) {
+    this.#tree = tree;
+    this.#origin = origin;
+  }
+
+  /** What there is of each path within a range of keys, page by page. */
+  in(range: KeyRange, signal?: AbortSignal): AsyncGenerator<readonly BaseFile[]> {
+    return groupByPath(this.#tree.portions(range, { signal }), this.#origin);
+  }
+
+  /** What there is of the first path within a range of keys. */
+  async findFirst(range: KeyRange, signal?: AbortSignal): Promise<BaseFile | undefined> {
+    for await (const [file] of this.in(range, signal)) return file;
+    return undefined;
+  }
+
+  /** A path's own entry. */
+  async findEntry(path: Uint8Array, signal?: AbortSignal): Promise<FileEntry | undefined> {
+    const entry = await this.#tree.find(entryKey(path), signal);
+    return entry && decodeFileEntry(entry, this.#origin);
+  }
+}
+
+/** What errors call a run's base. */
+export function originOf({ base }: Pick<RunPlan, 'base'>): string {
+  return base?.pointId ?? 'an empty base';
 }
 
 /**
@@ -41,7 +99,7 @@ export class BaseFile {
  * @param pages - entries in the order of keys, in portions of any size.
  * @param origin - what errors call the manifest.
  */
-export async function* groupByPath(
+async function* groupByPath(
   pages: AsyncIterable<readonly Entry[]>,
   origin: string,
 ): AsyncGenerator<readonly BaseFile[], void, undefined> {
@@ -60,21 +118,4 @@ export async function* groupByPath(
     if (files.length > 0) yield files;
   }
   if (open !== undefined) yield [new BaseFile(open, origin)];
-}
-
-/** The stretches of content among a path's entries. */
-export function* extentsOf({ entries }: BaseFile, origin: string): Generator<Extent> {
-  for (const entry of entries) {
-    if (decodeFileKey(entry.key, origin).offset !== undefined) yield decodeExtent(entry, origin);
-  }
-}
-
-/** Whether any of a path's content lies in one of these packs. */
-export function usesPacks(file: BaseFile, packs: ReadonlySet<PackId>, origin: string): boolean {
-  if (packs.size === 0) return false;
-  return file.entries.some(
-    (entry) =>
-      decodeFileKey(entry.key, origin).offset !== undefined &&
-      extentPacks(entry, origin).some((packId) => packs.has(packId)),
-  );
 }

@@ -14,7 +14,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import { ChunkFetcher, type FetchedChunk, type FetchedItem } from '../restore/chunk-fetcher.ts';
 import type { PackRun } from '../restore/plan-runs.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
-import { extentsOf, usesPacks, type BaseFile } from './base-files.ts';
+import { type BaseFile, originOf } from './base-files.ts';
 import type { WrittenContent } from './content-writer.ts';
 
 /** Content up to this size is read ahead, whole; more is read as it is stored. Bytes. */
@@ -58,7 +58,7 @@ export class ChunkCopier {
     this.chunks = options.chunks;
     this.#options = options;
     this.#packs = new Set(plan.copiedPacks);
-    this.#origin = plan.base?.pointId ?? 'an empty base';
+    this.#origin = originOf(plan);
     this.#reader = new PackReader(store, keys);
     const packMap = findPageRef(plan.base?.packMap, this.#origin);
     this.#packMap = new TreeReader(createPackMapKind(keys), pages, packMap);
@@ -66,12 +66,12 @@ export class ChunkCopier {
 
   /** Whether any of a path's content has to be copied. */
   isNeededFor(file: BaseFile): boolean {
-    return usesPacks(file, this.#packs, this.#origin);
+    return file.usesPacks(this.#packs);
   }
 
   /** Starts to read what {@link store} takes; all of it, if it is small. */
   async prepare(file: BaseFile): Promise<PreparedCopy> {
-    const extents = [...extentsOf(file, this.#origin)].filter(({ chunks }) => chunks.some(this.#isMoved));
+    const extents = [...file.extents()].filter(({ chunks }) => chunks.some(this.#isMoved));
     const bytes = extents.reduce((sum, { chunks }) => sum + extentBytes(chunks.filter(this.#isMoved)), 0);
     const items = extents.flatMap((extent) =>
       extent.chunks.map((chunk) => ({

@@ -91,15 +91,9 @@ export async function gatherShards(
   const source: PageSource = { read: async (ref, end) => reader.read(ref, end) };
   const kind = createFileTreeKind(keys);
   const builder = TreeBuilder.resume(kind, { source, sink }, before.tree, 'a join under way');
-  const base = findPageRef(plan.base?.manifest, plan.base?.pointId);
-  /** Unchanged neighbours become one range, so that pages across their seam need not even be read. */
-  let unchanged: KeyRange | undefined;
-  const endUnchanged = async (): Promise<void> => {
-    if (unchanged !== undefined) await mergeInto(builder, base, [], { range: unchanged, signal });
-    unchanged = undefined;
-  };
+  const tree = new JoinedTree(builder, findPageRef(plan.base?.manifest, plan.base?.pointId), signal);
   const finish = async (): Promise<void> => {
-    await endUnchanged();
+    await tree.endUnchanged();
     gathering.addWritten(await sink.finish());
   };
   const handOn = async (next: number): Promise<undefined> => {
@@ -114,19 +108,12 @@ export async function gatherShards(
     reader = known();
     for (const result of results) {
       if (next > before.next && shouldStop()) return handOn(next);
-      const range = rangeOf(result);
-      if (range === undefined || !isNext(unchanged, range)) await endUnchanged();
-      if (range !== undefined) unchanged = unchanged === undefined ? range : extended(unchanged, range);
-      else if (result.manifest !== undefined)
-        await builder.addTree(
-          pageRefFromText(result.manifest, `the result of shard ${result.index}`),
-          signal,
-        );
+      await tree.add(result);
       gathering.add(result);
       next += 1;
     }
   }
-  await endUnchanged();
+  await tree.endUnchanged();
   const root = await builder.finish(signal);
   await finish();
   const { gathered } = gathering;
@@ -138,6 +125,39 @@ export async function gatherShards(
     warningCount: gathered.warningCount + told.length,
     root,
   };
+}
+
+/** Joins the pages of shards, in the order of keys. */
+class JoinedTree {
+  readonly #builder: TreeBuilder;
+  readonly #base: PageRef | undefined;
+  readonly #signal: AbortSignal | undefined;
+  /** Unchanged neighbours become one range, so that pages across their seam need not even be read. */
+  #unchanged: KeyRange | undefined;
+
+  constructor(builder: TreeBuilder, base: PageRef | undefined, signal: AbortSignal | undefined) {
+    this.#builder = builder;
+    this.#base = base;
+    this.#signal = signal;
+  }
+
+  async add(result: ShardResult): Promise<void> {
+    const range = rangeOf(result);
+    if (range === undefined || !isNext(this.#unchanged, range)) await this.endUnchanged();
+    if (range !== undefined) {
+      this.#unchanged = this.#unchanged === undefined ? range : extended(this.#unchanged, range);
+    } else if (result.manifest !== undefined) {
+      const pages = pageRefFromText(result.manifest, `the result of shard ${result.index}`);
+      await this.#builder.addTree(pages, this.#signal);
+    }
+  }
+
+  /** Takes the base's pages for the shards that changed nothing. */
+  async endUnchanged(): Promise<void> {
+    const range = this.#unchanged;
+    if (range !== undefined) await mergeInto(this.#builder, this.#base, [], { range, signal: this.#signal });
+    this.#unchanged = undefined;
+  }
 }
 
 /** Adds up results. */

@@ -10,7 +10,7 @@ import { pathKeys } from '../manifest/tuple-key.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import { warningOf } from '../points/unread.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
-import { extentsOf, groupByPath, usesPacks, type BaseFile } from './base-files.ts';
+import { type BaseFile, BaseFiles, originOf } from './base-files.ts';
 import type { LargeObject, ShardResult } from './shard-result.ts';
 
 /** What is mended, and with what. */
@@ -54,16 +54,18 @@ export async function repairLargeObjects({
 }: RepairOptions): Promise<Repaired> {
   const usage = new PackUsage();
   const warnings: ShardResult['warnings'] = [];
-  const origin = plan.base?.pointId ?? 'an empty base';
-  const joined = new TreeReader(kind, pages.source, root);
-  const base = new TreeReader(kind, pages.source, findPageRef(plan.base?.manifest, plan.base?.pointId));
+  const origin = originOf(plan);
+  const filesOf = (ref: PageRef | undefined): BaseFiles =>
+    new BaseFiles(new TreeReader(kind, pages.source, ref), origin);
+  const joined = filesOf(root);
+  const base = filesOf(findPageRef(plan.base?.manifest, plan.base?.pointId));
   const unleased = new Set(plan.unleasedPacks);
   let files = 0;
   let logicalBytes = 0;
   const entries = { read: 0, carried: 0, missing: 0 };
 
   const count = (file: BaseFile | undefined, sign: 1 | -1): void => {
-    for (const { chunks } of file === undefined ? [] : extentsOf(file, origin)) {
+    for (const { chunks } of file?.extents() ?? []) {
       for (const { location } of chunks) {
         if (sign === 1) usage.addReference(location);
         else usage.removeReference(location);
@@ -76,12 +78,12 @@ export async function repairLargeObjects({
   const changes: Change[] = [];
   for (const { path, gone } of broken) {
     const { from, to } = pathKeys(path);
-    const mixed = await findFile(joined, path, origin);
+    const mixed = await joined.findFirst(pathKeys(path));
     count(mixed, -1);
     // What its own shard carried, that shard did not count.
     if (mixed?.file !== undefined && mixed.file.carriedFrom === undefined) entries.read -= 1;
-    const before = gone ? undefined : await findFile(base, path, origin);
-    const usable = before?.file !== undefined && !usesPacks(before, unleased, origin) ? before : undefined;
+    const before = gone ? undefined : await base.findFirst(pathKeys(path));
+    const usable = before?.file !== undefined && !before.usesPacks(unleased) ? before : undefined;
     count(usable, 1);
     changes.push(...replace(from, to, usable, plan));
     const name = Buffer.from(path).toString('utf8');
@@ -118,11 +120,6 @@ export function findBroken(large: readonly LargeObject[]): readonly BrokenObject
     if (!same) broken.push({ path: fromBase64(path), gone: first?.state === 'absent' });
   }
   return broken.sort((a, b) => compareBytes(a.path, b.path));
-}
-
-async function findFile(tree: TreeReader, path: Uint8Array, origin: string): Promise<BaseFile | undefined> {
-  for await (const [file] of groupByPath(tree.portions(pathKeys(path)), origin)) return file;
-  return undefined;
 }
 
 function replace(from: Uint8Array, to: Uint8Array, file: BaseFile | undefined, plan: RunPlan): Change[] {

@@ -13,7 +13,7 @@ import { warningOf } from '../points/unread.ts';
 import type { OpenedEntry, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
-import { extentsOf, usesPacks, type BaseFile } from './base-files.ts';
+import { type BaseFile, originOf } from './base-files.ts';
 import type { ChunkCopier } from './chunk-copier.ts';
 import type { EarlierContent } from './earlier-content.ts';
 import { entriesOf, isSettled, type ContentWriter, type WrittenContent } from './content-writer.ts';
@@ -79,7 +79,7 @@ export class ManifestChanges {
   constructor(options: ManifestChangesOptions) {
     this.#options = options;
     this.#unleased = new Set(options.plan.unleasedPacks);
-    this.#origin = options.plan.base?.pointId ?? 'an empty base';
+    this.#origin = originOf(options.plan);
   }
 
   /** Totals of the shard, complete once the changes have been iterated. */
@@ -215,7 +215,7 @@ export class ManifestChanges {
   #isAsBefore(base: BaseFile, entry: SourceEntry, { extents }: WrittenContent): boolean {
     if (base.file === undefined) return false;
     if (!equalBytes(factsOf(base.file.entry), factsOf(entry))) return false;
-    const before = [...extentsOf(base, this.#origin)].flatMap(({ chunks }) => chunks.map(({ id }) => id));
+    const before = [...base.extents()].flatMap(({ chunks }) => chunks.map(({ id }) => id));
     const now = extents.flatMap(({ chunks }) => chunks.map(({ id }) => id));
     return before.length === now.length && before.every((id, at) => id === now[at]);
   }
@@ -340,7 +340,7 @@ export class ManifestChanges {
   }
 
   #canCarry(base: BaseFile): boolean {
-    return base.file !== undefined && !usesPacks(base, this.#unleased, this.#origin);
+    return base.file !== undefined && !base.usesPacks(this.#unleased);
   }
 
   /** Keeps an entry as the base has it. @returns the point in which it was read last. */
@@ -433,7 +433,7 @@ export class ManifestChanges {
   }
 
   #dropReferences(base: BaseFile, isDropped: (extent: Extent) => boolean = () => true): void {
-    for (const extent of extentsOf(base, this.#origin)) {
+    for (const extent of base.extents()) {
       if (!isDropped(extent)) continue;
       for (const { location } of extent.chunks) this.#options.usage.removeReference(location);
     }

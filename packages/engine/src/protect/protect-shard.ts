@@ -3,11 +3,9 @@ import { newId, toBase64 } from '../bytes.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { TreeBuilder } from '../manifest/tree-builder.ts';
-import { mergeInto } from '../manifest/tree-merge.ts';
+import { mergeInto, type Change } from '../manifest/tree-merge.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
-import { entryKey } from '../manifest/tuple-key.ts';
 import { PackUsage } from '../manifest/pack-usage.ts';
-import { decodeFileEntry } from '../manifest/file-entry.ts';
 import type { BufferPool } from '../packs/buffer-pool.ts';
 import { ChunkStore, type ChunkStorePolicy } from '../packs/chunk-store.ts';
 import { PagePackWriter } from '../packs/page-pack-writer.ts';
@@ -21,7 +19,7 @@ import { packLeaseOf } from '../runs/pack-lease.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { putUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
-import { BaseFile, groupByPath, usesPacks } from './base-files.ts';
+import { BaseFiles, originOf } from './base-files.ts';
 import { ChunkCopier } from './chunk-copier.ts';
 import { ContentWriter } from './content-writer.ts';
 import { EarlierContent } from './earlier-content.ts';
@@ -63,10 +61,46 @@ export async function protectShard(
   shard: Shard,
   options: ProtectShardOptions,
 ): Promise<ShardResult> {
-  const { store, catalog, index, clock, work, random } = services;
-  const { keys, plan, source, signal } = options;
+  const { catalog, clock, work } = services;
+  const { plan } = options;
   await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
+  const bench = await openBench(services, options);
+  const usage = new PackUsage();
+  const changes = new ManifestChanges({
+    shard,
+    plan,
+    chunks: bench.chunks,
+    content: new ContentWriter(bench.chunks, contentDefinedCuts()),
+    usage,
+    earlier: bench.earlier,
+    findTags: async (entry) => (plan.readTags ? options.source.getTags?.(entry, options.signal) : undefined),
+    copier: bench.copier,
+    onSourceRead: options.onSourceRead,
+    onProgress: options.onProgress,
+  });
+  const written = await writeChanges(bench, shard, options, changes.from(readShard(bench, shard, options)));
+  const result = {
+    ...written,
+    counts: { ...changes.counts, ...storedBy(bench, written.pagePacks) },
+    warnings: [...changes.warnings],
+    entries: changes.entries,
+    leftOut: changes.leftOut,
+    firstUnread: changes.firstUnread,
+    pagePacks: written.pagePacks.map(pagePackRecordOf),
+    large: [...changes.large],
+    usage: await leaveUsage(services, shard, options, { usage, keeper: bench.keeper }),
+  };
+  await putShardResult(work, plan.runId, result);
+  await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
+  return result;
+}
 
+/** All that a shard is worked on with. */
+type Bench = Awaited<ReturnType<typeof openBench>>;
+
+async function openBench(services: WriteServices, options: ProtectShardOptions) {
+  const { store, catalog, index, clock, random } = services;
+  const { keys, plan, signal } = options;
   const lease = packLeaseOf(plan);
   const keeper = new LeaseKeeper({ catalog, store, ...lease, except: plan.copiedPacks });
   const storing = { catalog, store, clock, random, lease, vault: keys, signal };
@@ -81,89 +115,89 @@ export async function protectShard(
       policy: options.storePolicy,
     });
   const chunks = openChunkStore();
-  const pages = await PagePackWriter.open(storing);
-  const pageSource = createPageReader(store, keys, plan.base?.pagePacks ?? []);
+  const pages = createPageReader(store, keys, plan.base?.pagePacks ?? []);
   const kind = createFileTreeKind(keys);
   const baseRoot = findPageRef(plan.base?.manifest, plan.base?.pointId);
-  const base = new TreeReader(kind, pageSource, baseRoot);
-  const copier =
-    plan.base === undefined || plan.copiedPacks.length === 0
-      ? undefined
-      : new ChunkCopier({
-          store,
-          keys,
-          plan,
-          pages: pageSource,
-          chunks: openChunkStore(),
-          signal,
-        });
-
-  const usage = new PackUsage();
-  const changes = new ManifestChanges({
-    shard,
-    plan,
+  const needsCopies = plan.base !== undefined && plan.copiedPacks.length > 0;
+  return {
+    keeper,
     chunks,
-    content: new ContentWriter(chunks, contentDefinedCuts()),
-    usage,
+    pages,
+    kind,
+    baseRoot,
+    base: new BaseFiles(new TreeReader(kind, pages, baseRoot), originOf(plan)),
+    sink: await PagePackWriter.open(storing),
     earlier: new EarlierContent({ store, keys, plan, keeper, chunks, signal }),
-    findTags: async (entry) =>
-      plan.readTags && source.getTags !== undefined ? source.getTags(entry, signal) : undefined,
-    copier,
-    onSourceRead: options.onSourceRead,
-    onProgress: options.onProgress,
-  });
-  const decisions =
-    shard.stretch === undefined ? decideRange(shard, base, options) : decideStretch(shard, base, options);
-  const outcomes = readEntries(decisions, {
-    source,
-    readTags: plan.readTags && shard.stretch === undefined,
+    copier: needsCopies
+      ? new ChunkCopier({ store, keys, plan, pages, chunks: openChunkStore(), signal })
+      : undefined,
+  };
+}
+
+/** What becomes of each entry of the shard, read where it has to be. */
+function readShard(
+  { base, copier }: Bench,
+  shard: Shard,
+  options: ProtectShardOptions,
+): ReturnType<typeof readEntries> {
+  const isStretch = shard.stretch !== undefined;
+  return readEntries(isStretch ? decideStretch(shard, base, options) : decideRange(shard, base, options), {
+    source: options.source,
+    readTags: options.plan.readTags && !isStretch,
     rangeOf: (entry) => rangeOf(shard, entry),
     copier,
-    signal,
+    signal: options.signal,
   });
+}
 
+/** Writes the pages of the shard's range of keys, and waits until all that they refer to is stored. */
+async function writeChanges(
+  { kind, pages, sink, baseRoot, chunks, copier }: Bench,
+  shard: Shard,
+  { signal }: ProtectShardOptions,
+  changes: AsyncGenerator<Change>,
+) {
   const range = keysOf(shard);
-  const found = changes.from(outcomes);
-  const first = await found.next();
+  const first = await changes.next();
   // Without a change nothing is written: the committer takes the base's own pages.
   const unchanged = first.done === true;
-  const builder = new TreeBuilder(kind, { source: pageSource, sink: pages });
-  if (!unchanged)
-    await mergeInto(builder, baseRoot, startingWith(first.value, found), {
-      range,
-      signal,
-    });
+  const builder = new TreeBuilder(kind, { source: pages, sink });
+  if (!unchanged) await mergeInto(builder, baseRoot, startingWith(first.value, changes), { range, signal });
   await chunks.end();
   await copier?.chunks.end();
   const root = await builder.finish(signal);
-  const pagePacks = await pages.finish();
+  return {
+    index: shard.index,
+    keys: { from: range.from && toBase64(range.from), to: range.to && toBase64(range.to) },
+    unchanged,
+    manifest: root && pageRefToText(root),
+    pagePacks: await sink.finish(),
+  };
+}
 
+function storedBy(
+  { chunks, copier }: Bench,
+  pagePacks: Awaited<ReturnType<PagePackWriter['finish']>>,
+): Pick<ShardResult['counts'], 'newBytes' | 'storedBytes'> {
+  const { newBytes, storedBytes } = chunks.counts;
+  const pageBytes = pagePacks.reduce((sum, pack) => sum + pack.bytes, 0);
+  return { newBytes, storedBytes: storedBytes + (copier?.chunks.counts.storedBytes ?? 0) + pageBytes };
+}
+
+/** Leaves the packs that the shard uses for the committer. @returns the name of the part. */
+async function leaveUsage(
+  { work, random }: WriteServices,
+  shard: Shard,
+  { plan }: ProtectShardOptions,
+  { usage, keeper }: { readonly usage: PackUsage; readonly keeper: LeaseKeeper },
+): Promise<string> {
   for (const { packId } of usage.deltas()) {
     const facts = keeper.get(packId);
     if (facts !== undefined && facts.kind !== 'pages') usage.setFacts(packId, { ...facts, kind: facts.kind });
   }
-  const usagePart = `${shard.index}-${newId(random)}`;
-  await putUsage(work, plan.runId, usagePart, usage.deltas());
-  const pageBytes = pagePacks.reduce((sum, pack) => sum + pack.bytes, 0);
-  const { newBytes } = chunks.counts;
-  const storedBytes = chunks.counts.storedBytes + (copier?.chunks.counts.storedBytes ?? 0);
-  const result: ShardResult = {
-    index: shard.index,
-    keys: { ...(range.from && { from: toBase64(range.from) }), ...(range.to && { to: toBase64(range.to) }) },
-    unchanged,
-    ...(root && { manifest: pageRefToText(root) }),
-    counts: { ...changes.counts, newBytes, storedBytes: storedBytes + pageBytes },
-    warnings: [...changes.warnings],
-    entries: changes.entries,
-    leftOut: changes.leftOut,
-    firstUnread: changes.firstUnread,
-    pagePacks: pagePacks.map(pagePackRecordOf),
-    large: [...changes.large],
-    usage: usagePart,
-  };
-  await putShardResult(work, plan.runId, result);
-  await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
-  return result;
+  const part = `${shard.index}-${newId(random)}`;
+  await putUsage(work, plan.runId, part, usage.deltas());
+  return part;
 }
 
 async function* startingWith<Item>(first: Item, rest: AsyncIterable<Item>): AsyncGenerator<Item> {
@@ -183,34 +217,28 @@ function rangeOf(
 
 function decideRange(
   shard: Shard,
-  base: TreeReader,
+  base: BaseFiles,
   { plan, source, listed, signal }: ProtectShardOptions,
 ): AsyncGenerator<readonly Decision[]> {
-  const origin = plan.base?.pointId ?? 'an empty base';
   const unleased = new Set(plan.unleasedPacks);
-  const files = groupByPath(base.portions(keysOf(shard), signal === undefined ? {} : { signal }), origin);
   const listing = listed ?? source.list(shard.paths, signal);
-  return detectChanges(listing, files, (file) => usesPacks(file, unleased, origin));
+  return detectChanges(listing, base.in(keysOf(shard), signal), (file) => file.usesPacks(unleased));
 }
 
 /** A stretch is kept when its object is as the base has it: all workers of the object decide by the same listing. */
 async function* decideStretch(
   shard: Shard,
-  base: TreeReader,
+  base: BaseFiles,
   { plan, signal }: ProtectShardOptions,
 ): AsyncGenerator<readonly Decision[]> {
   const listed = shard.stretch?.entry as SourceEntry;
-  const origin = plan.base?.pointId ?? 'an empty base';
-  const signalled = signal === undefined ? {} : { signal };
-  const own = await base.find(entryKey(listed.path), signal);
-  const [first, ...rest] = await Array.fromAsync(base.range(keysOf(shard), signalled));
   // The path's own entry belongs to another shard, but says whether the stretch is as the base has it.
+  const own = await base.findEntry(listed.path, signal);
+  const file = await base.findFirst(keysOf(shard), signal);
   const unchanged =
     own !== undefined &&
-    first !== undefined &&
-    looksUnchanged(decodeFileEntry(own, origin), listed) &&
-    !usesPacks(new BaseFile([first, ...rest], origin), new Set(plan.unleasedPacks), origin);
-  const file = first === undefined ? undefined : new BaseFile([first, ...rest], origin);
+    looksUnchanged(own, listed) &&
+    file?.usesPacks(new Set(plan.unleasedPacks)) === false;
   if (file !== undefined && unchanged) yield [{ action: 'keep', listed, base: file }];
   else yield [{ action: 'read', listed, base: file }];
 }

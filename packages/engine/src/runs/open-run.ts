@@ -102,81 +102,107 @@ async function decide(
   now: Date,
 ): Promise<RunPlan> {
   const { store, catalog, work, lockMode } = services;
-  const { leaseUntil } = row;
-  const { needed, until } = keysUntil(leaseUntil, policy);
+  const { needed, until } = keysUntil(row.leaseUntil, policy);
   await ensureVaultLocks(store, { mode: lockMode, until: needed }, until);
-  const choice = await chooseBase(
-    catalog,
-    request.resourceArn,
-    request.type,
-    now,
-    request.container?.pointId,
-  );
-  const opened = choice.base && (await openBase(services, keys, choice.base, row, policy));
-  const decided: BaseChoice =
-    choice.base !== undefined && opened?.base === undefined
-      ? { type: 'full', reason: opened?.reason ?? `the base ${choice.base.pointId} cannot be read` }
-      : choice;
-  if (request.container !== undefined && decided.type === 'full') {
-    throw new UnknownNameError(
-      `point ${request.container.pointId} cannot become a container: ${decided.reason ?? 'it cannot be read'}`,
-    );
-  }
+  const { choice, opened } = await settleBase(services, keys, request, row, policy, now);
   const previous = await findPrevious(services, keys, request.resourceArn, opened?.stored);
-  const isolated = request.isolated === true && decided.type === 'full';
-  const leases = opened?.base && opened.leases;
   const earlier = await findNewest(catalog, request.resourceArn, now);
-  const observed = await request.sourceNow();
-  // A container is as old as what it was made of.
-  const sourceTime =
-    opened?.stored !== undefined && decided.type === 'synthetic-full'
-      ? new Date(opened.stored.root.sourceTime)
-      : laterThan(previous, observed);
+  const isolated = request.isolated === true && choice.type === 'full';
+  const leases = opened?.base && opened.leases;
   // Of steps that run at the same time, one decides for all.
   const plan = await settleRunPlan(work, {
-    runId: request.runId,
-    pointId: newPointId(sourceTime, services.random),
-    resourceArn: request.resourceArn,
-    resourceKind: request.resourceKind,
-    plan: request.plan,
-    type: decided.type,
-    typeReason: decided.reason,
-    ...(decided.base !== undefined &&
-      decided.type !== 'synthetic-full' && { chainPointId: decided.base.chainPointId }),
-    keepDays: request.keepDays,
-    retentionClass: retentionClassOf(request.keepDays),
+    ...factsOf(request),
+    ...(await placeInTime(services, request, choice, opened?.stored, previous)),
+    type: choice.type,
+    typeReason: choice.reason,
+    chainPointId: choice.type === 'synthetic-full' ? undefined : choice.base?.chainPointId,
     lockMode,
     generationDays: policy.generationDays,
-    readTags: request.readTags,
     isolated,
-    ...(request.container !== undefined && { storageClass: request.container.storageClass }),
     startedAt: row.startedAt,
-    leaseUntil,
-    sourceTime,
-    settledBeforeMs: observed.getTime() - safety.sourceSettleMs,
-    ...(decided.base !== undefined && opened?.base !== undefined && { base: opened.base }),
-    ...(earlier !== undefined && { earlier: earlier.pointId }),
+    leaseUntil: row.leaseUntil,
+    base: choice.base && opened?.base,
+    earlier: earlier?.pointId,
     unleasedPacks: leases?.unleasedPacks ?? [],
     copiedPacks:
-      decided.type === 'full' && !isolated
+      choice.type === 'full' && !isolated
         ? await findDeadPacks(services, keys, previous, row, policy)
         : (leases?.copiedPacks ?? []),
     rewrittenPagePacks: leases?.rewrittenPagePacks ?? [],
-    ...(previous && {
-      previous: {
-        point: previous.root.point,
-        sha256: previous.sha256,
-        expiresAt: previous.root.expiresAt,
-      },
-    }),
+    previous: previous && {
+      point: previous.root.point,
+      sha256: previous.sha256,
+      expiresAt: previous.root.expiresAt,
+    },
   });
   await catalog.runs.update(request.runId, {
     type: plan.type,
     typeReason: plan.typeReason,
-    ...(plan.base !== undefined && { basePointId: plan.base.pointId }),
+    basePointId: plan.base?.pointId,
     chainPointId: plan.chainPointId,
   });
   return plan;
+}
+
+/** The base that the run builds on, leased; without one that can be read it is a full. */
+async function settleBase(
+  services: RunServices,
+  keys: VaultKeys,
+  { resourceArn, type, container }: RunRequest,
+  row: RunRow,
+  policy: LeasePolicy,
+  now: Date,
+): Promise<{
+  readonly choice: BaseChoice;
+  readonly opened?: Awaited<ReturnType<typeof openBase>> | undefined;
+}> {
+  const choice = await chooseBase(services.catalog, resourceArn, type, now, container?.pointId);
+  const opened = choice.base && (await openBase(services, keys, choice.base, row, policy));
+  const settled: BaseChoice =
+    choice.base !== undefined && opened?.base === undefined
+      ? { type: 'full', reason: opened?.reason ?? `the base ${choice.base.pointId} cannot be read` }
+      : choice;
+  if (container !== undefined && settled.type === 'full') {
+    throw new UnknownNameError(
+      `point ${container.pointId} cannot become a container: ${settled.reason ?? 'it cannot be read'}`,
+    );
+  }
+  return { choice: settled, opened };
+}
+
+/** What a run's plan says as it was asked for. */
+function factsOf({ runId, resourceArn, resourceKind, plan, keepDays, readTags, container }: RunRequest) {
+  return {
+    runId,
+    resourceArn,
+    resourceKind,
+    plan,
+    keepDays,
+    readTags,
+    retentionClass: retentionClassOf(keepDays),
+    storageClass: container?.storageClass,
+  };
+}
+
+/** When the source is taken to be in the state that is read, and the point that is named after it. */
+async function placeInTime(
+  { random }: RunServices,
+  request: RunRequest,
+  { type }: BaseChoice,
+  base: StoredRoot | undefined,
+  previous: StoredRoot | undefined,
+): Promise<Pick<RunPlan, 'pointId' | 'sourceTime' | 'settledBeforeMs'>> {
+  const observed = await request.sourceNow();
+  // A container is as old as what it was made of.
+  const sourceTime =
+    base !== undefined && type === 'synthetic-full'
+      ? new Date(base.root.sourceTime)
+      : laterThan(previous, observed);
+  return {
+    pointId: newPointId(sourceTime, random),
+    sourceTime,
+    settledBeforeMs: observed.getTime() - safety.sourceSettleMs,
+  };
 }
 
 /**

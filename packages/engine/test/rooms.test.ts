@@ -1,0 +1,108 @@
+import { glob, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+
+const source = path.join(import.meta.dirname, '../src');
+
+/** What each room must not know; ARCHITECTURE.md says why. Nothing but tests knows `testing`. */
+const deeds = ['audit', 'consolidate', 'holds', 'maintenance', 'plans', 'protect', 'rebuild'];
+const users = [...deeds, 'catalog', 'restore', 'retention', 'runs', 'testing', 'verify'];
+const format = ['keys', 'manifest', 'packs', 'points'];
+const mustNotKnow: Record<string, readonly string[]> = {
+  model: [...users, 'chunking', 'keys', 'manifest', 'packs', 'ports'],
+  chunking: [...users, ...format, 'model', 'ports'],
+  keys: [...users, 'chunking', 'manifest', 'points'],
+  packs: [...users, 'chunking', 'points'],
+  manifest: [...users, 'chunking', 'points'],
+  points: [...users, 'chunking'],
+  catalog: [...users.filter((room) => room !== 'catalog'), ...format, 'chunking', 'model'],
+  restore: [
+    'audit',
+    'catalog',
+    'holds',
+    'maintenance',
+    'plans',
+    'rebuild',
+    'retention',
+    'runs',
+    'ports/catalog',
+  ],
+  verify: [
+    'audit',
+    'catalog',
+    'consolidate',
+    'holds',
+    'maintenance',
+    'plans',
+    'protect',
+    'rebuild',
+    'retention',
+    'runs',
+  ],
+  protect: [
+    'audit',
+    'catalog',
+    'consolidate',
+    'holds',
+    'maintenance',
+    'plans',
+    'rebuild',
+    'retention',
+    'verify',
+  ],
+  runs: [
+    'catalog',
+    'consolidate',
+    'holds',
+    'maintenance',
+    'plans',
+    'rebuild',
+    'restore',
+    'retention',
+    'verify',
+  ],
+  consolidate: [
+    'audit',
+    'catalog',
+    'holds',
+    'maintenance',
+    'plans',
+    'protect',
+    'rebuild',
+    'retention',
+    'verify',
+  ],
+  retention: [...deeds, 'catalog', 'runs', 'verify'],
+  plans: [...deeds.filter((room) => room !== 'plans'), 'catalog', 'restore', 'runs', 'verify'],
+  holds: ['catalog', 'chunking', 'consolidate', 'plans', 'protect', 'rebuild'],
+  maintenance: ['catalog', 'chunking', 'consolidate', 'plans', 'protect', 'rebuild'],
+  rebuild: ['catalog', 'chunking', 'consolidate', 'plans', 'protect', 'runs'],
+  audit: [
+    'catalog',
+    'consolidate',
+    'holds',
+    'plans',
+    'protect',
+    'rebuild',
+    'restore',
+    'retention',
+    'runs',
+    'verify',
+  ],
+};
+
+test.each(Object.entries(mustNotKnow))('%s knows nothing of what others do with it', async (room, others) => {
+  const known = new Set<string>();
+  for await (const file of glob('**/*.ts', { cwd: path.join(source, room) })) {
+    const code = await readFile(path.join(source, room, file), 'utf8');
+    for (const [, target = ''] of code.matchAll(/ from '(\.[^']+)'/g))
+      known.add(path.relative(source, path.join(source, room, path.dirname(file), target)));
+  }
+
+  const strange = [...known].filter((file) =>
+    [...others, 'testing'].some((other) => file.startsWith(`${other}/`)),
+  );
+
+  expect(known.size).toBeGreaterThan(0);
+  expect(strange).toEqual([]);
+});
