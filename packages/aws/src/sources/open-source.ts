@@ -34,7 +34,8 @@ export function openSource(
       throw new NotSupportedError(
         `${resource.arn} is a directory of a host, which AWS cannot read; this version has no agent: tag a bucket, an instance or a volume instead`,
       );
-    default:
+    case 'ec2-instance':
+    case 'ebs-volume':
       throw new NotSupportedError(`${resource.arn} is protected as an image; it has no files to list`);
   }
 }

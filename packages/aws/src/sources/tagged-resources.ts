@@ -26,6 +26,7 @@ const patterns = {
   bucket: /^arn:[\w-]+:s3:::([^/]+)$/,
 } as const;
 type NomineeKind = keyof typeof patterns;
+const nomineeKinds = Object.keys(patterns) as NomineeKind[];
 const goneStates: ReadonlySet<string> = new Set(['terminated', 'shutting-down']);
 
 /** A resource that the tag selects, with all its tags, as its own service confirms it. */
@@ -107,7 +108,8 @@ export class TaggedResources {
     { rest, volumes }: Discovery,
     signal: AbortSignal | undefined,
   ): Promise<DiscoveredGroup> {
-    const kind = kindOf(rest[0]?.arn ?? '');
+    // All that is nominated has a kind.
+    const kind = kindOf(rest[0]?.arn ?? '') as NomineeKind;
     const end = rest.findIndex(({ arn }) => kindOf(arn) !== kind);
     const group = rest.slice(0, Math.min(end < 0 ? rest.length : end, groupSize));
     const left = { rest: rest.slice(group.length), volumes };
@@ -118,7 +120,7 @@ export class TaggedResources {
       }
       case 'volume':
         return { resources: await this.#confirmVolumes(group, volumes, signal), left };
-      default: {
+      case 'bucket': {
         const confirm = async (nominee: Nominee) => this.#confirmBucket(nominee, signal);
         const found = await Array.fromAsync(mapConcurrent(group, bucketsAtOnce, confirm));
         return { resources: found.filter((one) => one !== undefined), left };
@@ -153,12 +155,9 @@ export class TaggedResources {
     }
     const { PaginationToken: next = '' } = page;
     if (next !== '') return { ...left, listing: { token: next, begun }, rest: nominees };
-    const {
-      instance = [],
-      volume = [],
-      bucket = [],
-    } = Object.groupBy(nominees, ({ arn }) => kindOf(arn) as NomineeKind);
-    return { rest: [...instance, ...volume, ...bucket], volumes: left.volumes };
+    const byKind = Object.groupBy(nominees, ({ arn }) => kindOf(arn) as NomineeKind);
+    const rest = nomineeKinds.flatMap((kind) => byKind[kind] ?? []);
+    return { rest, volumes: left.volumes };
   }
 
   async #confirmBucket(

@@ -92,116 +92,198 @@ export async function joinSomeShards(
   shardCount: number,
   options: JoinOptions,
 ): Promise<JoinStep> {
-  const { store, catalog, clock, random, work } = services;
-  const { signal } = options;
-  const before = await findJoined(work, plan);
+  const before = await findJoined(services.work, plan);
   const state = before ?? (await begin(services, keys, plan, shardCount, options));
   if (state === undefined) return { done: false };
-  const writer = await PagePackWriter.open({
-    store,
-    catalog,
-    clock,
-    random,
-    vault: keys,
-    lease: packLeaseOf(plan),
-    ...(signal && { signal }),
-  });
-  const { pagePacks: pagePacksBefore, pageBytes: pageBytesBefore } = state;
-  /** Stores what was written, so that it can be read and another call finds it. */
-  const storePages = async (): Promise<void> => {
-    const packs = await writer.finish();
-    state.pagePacks = [...pagePacksBefore, ...packs.map(pagePackRecordOf)];
-    state.pageBytes = packs.reduce((sum, pack) => sum + pack.bytes, pageBytesBefore);
-  };
-  const known = (): readonly PagePackRecord[] => [
-    ...new Map(
-      [...(plan.base?.pagePacks ?? []), ...state.gathered.pagePacks, ...state.pagePacks].map((record) => [
-        record.pack,
-        record,
-      ]),
-    ).values(),
-  ];
-  const pages = (): PageStore => ({ source: createPageReader(store, keys, known()), sink: writer });
+  const { store, catalog, clock, random } = services;
+  const lease = packLeaseOf(plan);
+  const { signal } = options;
+  const writer = await PagePackWriter.open({ store, catalog, clock, random, vault: keys, lease, signal });
   // One unit a call at least, however little time it has: else no number of calls gets through.
-  let isFirst = before !== undefined;
-  const isTimeUp = (): boolean => {
-    const stop = !isFirst && options.shouldStop();
-    isFirst = false;
-    return stop;
-  };
-  const handOn = async (): Promise<JoinStep> => {
-    await storePages();
-    await work.put(joinedName(plan), utf8(JSON.stringify(state)));
-    return { done: false };
-  };
+  const join = new Join({ services, keys, plan, state, writer, options, isFirst: before !== undefined });
+  if (!(await join.mendObjects())) return join.handOn();
+  const { entries, firstUnread, warnings } = state.gathered;
+  checkAnyRead(plan, entries, firstUnread ?? warnings[0]?.message);
+  if (!(await join.makePackMap())) return join.handOn();
+  return { done: true, content: await join.makeContent() };
+}
 
-  const fileKind = createFileTreeKind(keys);
-  const broken = findBroken(state.gathered.large);
-  for (const one of broken.slice(state.mended.objects)) {
-    if (isTimeUp()) return handOn();
-    await mend(services, plan, state, { kind: fileKind, pages: pages(), broken: [one] }, storePages);
+interface JoinOf {
+  readonly services: WriteServices;
+  readonly keys: VaultKeys;
+  readonly plan: RunPlan;
+  readonly state: JoinedState;
+  readonly writer: PagePackWriter;
+  readonly options: JoinOptions;
+}
+
+/** A join, as far as it is one call's work. */
+class Join {
+  readonly #of: JoinOf;
+  readonly #fileKind: TreeKind;
+  readonly #packMapKind: TreeKind;
+  readonly #before: Pick<JoinedState, 'pagePacks' | 'pageBytes'>;
+  #isFirst: boolean;
+
+  constructor({ isFirst, ...of }: JoinOf & { readonly isFirst: boolean }) {
+    this.#of = of;
+    this.#isFirst = isFirst;
+    this.#fileKind = createFileTreeKind(of.keys);
+    this.#packMapKind = createPackMapKind(of.keys);
+    const { pagePacks, pageBytes } = of.state;
+    this.#before = { pagePacks, pageBytes };
   }
-  const { gathered, mended } = state;
-  checkAnyRead(plan, gathered.entries, gathered.firstUnread ?? gathered.warnings[0]?.message);
 
-  const packMapKind = createPackMapKind(keys);
-  if (state.packMapRoot === undefined) {
+  async handOn(): Promise<JoinStep> {
+    const { services, plan, state } = this.#of;
+    await this.#storePages();
+    await services.work.put(joinedName(plan), utf8(JSON.stringify(state)));
+    return { done: false };
+  }
+
+  /** Mends what several shards did not see alike. @returns whether that is done. */
+  async mendObjects(): Promise<boolean> {
+    const { gathered, mended } = this.#of.state;
+    for (const broken of findBroken(gathered.large).slice(mended.objects)) {
+      if (this.#isTimeUp()) return false;
+      await this.#mend(broken);
+    }
+    return true;
+  }
+
+  /** Derives the pack map from the base's. @returns whether that is done. */
+  async makePackMap(): Promise<boolean> {
+    const { services, plan, state } = this.#of;
+    if (state.packMapRoot !== undefined) return true;
     while (state.usage.length > usageRunsAtOnce) {
-      if (isTimeUp()) return handOn();
+      if (this.#isTimeUp()) return false;
       const merged = await mergeUsageParts(services, plan, state.usage.slice(0, usageRunsAtOnce));
       state.usage = [...state.usage.slice(usageRunsAtOnce), ...merged];
     }
-    const { packsAtOnce = defaultPacksAtOnce } = options;
-    const root = await mergePackMap(services, plan, state, {
-      kind: packMapKind,
-      pages: pages(),
-      packsAtOnce,
-      isTimeUp,
-      storePages,
-      signal,
-    });
-    if (root === 'unfinished') return handOn();
-    await storePages();
+    const root = await this.#mergePackMap();
+    if (root === 'unfinished') return false;
+    await this.#storePages();
     state.packMapRoot = root === undefined ? null : pageRefToText(root);
-    if (isTimeUp()) return handOn();
+    return !this.#isTimeUp();
   }
 
-  const dead = new Set(plan.rewrittenPagePacks);
-  const rewrite = async (
-    kind: TreeKind,
-    text: PageRefText | null | undefined,
-  ): Promise<PageRef | undefined> => {
-    const root = findPageRef(text ?? undefined, 'a join under way');
-    if (dead.size === 0) return root;
-    const rewritten = await rewritePages(kind, pages(), root, dead, signal);
-    await storePages();
-    return rewritten;
-  };
-  const manifest = await rewrite(fileKind, state.manifest);
-  const packMap = await rewrite(packMapKind, state.packMapRoot);
+  async makeContent(): Promise<PointContent> {
+    const { plan, state } = this.#of;
+    const { gathered, mended } = state;
+    const manifest = await this.#rewrite(this.#fileKind, state.manifest);
+    const packMap = await this.#rewrite(this.#packMapKind, state.packMapRoot);
+    const inUse = await choosePagePacks(plan, this.#known(), async () => {
+      const { source } = this.#pages();
+      const ofFiles = await new TreeReader(this.#fileKind, source, manifest).listPagePacks();
+      return ofFiles.union(await new TreeReader(this.#packMapKind, source, packMap).listPagePacks());
+    });
+    const { counts, warnings, warningCount, entries } = gathered;
+    return {
+      counts: {
+        ...counts,
+        storedBytes: counts.storedBytes + state.pageBytes,
+        files: counts.files + mended.files,
+        logicalBytes: counts.logicalBytes + mended.logicalBytes,
+      },
+      warnings,
+      unread: { carried: entries.carried, missing: entries.missing },
+      warningCount,
+      manifest: manifest && pageRefToText(manifest),
+      packMap: packMap && pageRefToText(packMap),
+      ...inUse,
+      ...smallestLock(packMap, inUse.pagePacks),
+    };
+  }
 
-  const inUse = await choosePagePacks(plan, known(), async () => {
-    const { source } = pages();
-    const ofFiles = await new TreeReader(fileKind, source, manifest).listPagePacks();
-    return ofFiles.union(await new TreeReader(packMapKind, source, packMap).listPagePacks());
-  });
-  const { counts, warnings, warningCount, entries } = gathered;
-  const content: PointContent = {
-    counts: {
-      ...counts,
-      storedBytes: counts.storedBytes + state.pageBytes,
-      files: counts.files + mended.files,
-      logicalBytes: counts.logicalBytes + mended.logicalBytes,
-    },
-    warnings,
-    unread: { carried: entries.carried, missing: entries.missing },
-    warningCount,
-    ...(manifest && { manifest: pageRefToText(manifest) }),
-    ...(packMap && { packMap: pageRefToText(packMap) }),
-    ...inUse,
-    ...smallestLock(packMap, inUse.pagePacks),
-  };
-  return { done: true, content };
+  /** Stores what was written, so that it can be read and another call finds it. */
+  async #storePages(): Promise<void> {
+    const { state, writer } = this.#of;
+    const packs = await writer.finish();
+    state.pagePacks = [...this.#before.pagePacks, ...packs.map(pagePackRecordOf)];
+    state.pageBytes = packs.reduce((sum, pack) => sum + pack.bytes, this.#before.pageBytes);
+  }
+
+  #known(): readonly PagePackRecord[] {
+    const { plan, state } = this.#of;
+    const records = [...(plan.base?.pagePacks ?? []), ...state.gathered.pagePacks, ...state.pagePacks];
+    return [...new Map(records.map((record) => [record.pack, record])).values()];
+  }
+
+  #pages(): PageStore {
+    const { services, keys, writer } = this.#of;
+    return { source: createPageReader(services.store, keys, this.#known()), sink: writer };
+  }
+
+  #isTimeUp(): boolean {
+    const stop = !this.#isFirst && this.#of.options.shouldStop();
+    this.#isFirst = false;
+    return stop;
+  }
+
+  /** Mends an object, and stores what that wrote: nothing else can be read. */
+  async #mend(broken: RepairOptions['broken'][number]): Promise<void> {
+    const { services, plan, state } = this.#of;
+    const root = findPageRef(state.manifest, 'a join under way');
+    const pages = this.#pages();
+    const repaired = await repairLargeObjects({ kind: this.#fileKind, pages, broken: [broken], plan, root });
+    await this.#storePages();
+    state.manifest = repaired.root && pageRefToText(repaired.root);
+    const part = `mended-${newId(services.random)}`;
+    await putUsage(services.work, plan.runId, part, repaired.usage);
+    state.usage.push(part);
+    const { gathered, mended } = state;
+    gathered.entries = addEntries(gathered.entries, repaired.entries);
+    gathered.warnings.push(...repaired.warnings);
+    gathered.warningCount += repaired.warnings.length;
+    mended.objects += 1;
+    mended.files += repaired.files;
+    mended.logicalBytes += repaired.logicalBytes;
+  }
+
+  /** Merges the deltas that are left into the pack map, some packs at a time. */
+  async #mergePackMap(): Promise<PageRef | undefined | 'unfinished'> {
+    const { services, plan, state, options } = this.#of;
+    const { packMap, usage } = state;
+    const { packsAtOnce = defaultPacksAtOnce, signal } = options;
+    const pages = this.#pages();
+    const root = findPageRef(plan.base?.packMap, plan.base?.pointId);
+    const base = new TreeReader(this.#packMapKind, pages.source, root);
+    const builder = TreeBuilder.resume(this.#packMapKind, pages, packMap.tree, 'a join under way');
+    const after = packMap.after as PackId | undefined;
+    let from = after && behind(after);
+    const mergeGroup = async (deltas: readonly PackDelta[], last: PackId | undefined): Promise<void> => {
+      const to = last && behind(last);
+      await mergeInto(builder, root, applyUsage(base, deltas, signal), { range: { from, to }, signal });
+      from = to;
+    };
+    let group: PackDelta[] = [];
+    for await (const delta of mergeUsage(usage.map((part) => readUsage(services.work, plan.runId, part)))) {
+      if (after !== undefined && delta.packId <= after) continue;
+      group.push(delta);
+      if (group.length < packsAtOnce) continue;
+      await mergeGroup(group, delta.packId);
+      group = [];
+      if (!this.#isTimeUp()) continue;
+      packMap.after = delta.packId;
+      // A builder that rests needs all of its pages stored.
+      await this.#storePages();
+      packMap.tree = builder.suspend();
+      return 'unfinished';
+    }
+    await mergeGroup(group, undefined);
+    return builder.finish(signal);
+  }
+
+  /** Writes pages anew that lie in packs which are mostly dead. */
+  async #rewrite(kind: TreeKind, text: PageRefText | null | undefined): Promise<PageRef | undefined> {
+    const { plan, options } = this.#of;
+    const root = findPageRef(text ?? undefined, 'a join under way');
+    const dead = new Set(plan.rewrittenPagePacks);
+    if (dead.size === 0) return root;
+    const rewritten = await rewritePages(kind, this.#pages(), root, dead, options.signal);
+    await this.#storePages();
+    return rewritten;
+  }
 }
 
 /** @returns `undefined` when there are shards left. */
@@ -237,80 +319,6 @@ async function findJoined(work: WorkStore, plan: RunPlan): Promise<JoinedState |
 
 function joinedName(plan: RunPlan): string {
   return `${runPrefix(plan.runId)}joined.json`;
-}
-
-/** Mends some objects, and stores what that wrote: nothing else can be read. */
-async function mend(
-  { work, random }: WriteServices,
-  plan: RunPlan,
-  state: JoinedState,
-  repair: Pick<RepairOptions, 'kind' | 'pages' | 'broken'>,
-  storePages: () => Promise<void>,
-): Promise<void> {
-  const root = findPageRef(state.manifest, 'a join under way');
-  const repaired = await repairLargeObjects({ ...repair, plan, root });
-  await storePages();
-  state.manifest = repaired.root && pageRefToText(repaired.root);
-  const part = `mended-${newId(random)}`;
-  await putUsage(work, plan.runId, part, repaired.usage);
-  state.usage.push(part);
-  const { gathered, mended } = state;
-  gathered.entries = addEntries(gathered.entries, repaired.entries);
-  gathered.warnings.push(...repaired.warnings);
-  gathered.warningCount += repaired.warnings.length;
-  mended.objects += repair.broken.length;
-  mended.files += repaired.files;
-  mended.logicalBytes += repaired.logicalBytes;
-}
-
-/** Merges the deltas that are left into the pack map, some packs at a time. */
-async function mergePackMap(
-  { work }: WriteServices,
-  plan: RunPlan,
-  { packMap, usage }: JoinedState,
-  {
-    kind,
-    pages,
-    packsAtOnce,
-    isTimeUp,
-    storePages,
-    signal,
-  }: {
-    readonly kind: TreeKind;
-    readonly pages: PageStore;
-    readonly packsAtOnce: number;
-    readonly isTimeUp: () => boolean;
-    readonly storePages: () => Promise<void>;
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<PageRef | undefined | 'unfinished'> {
-  const root = findPageRef(plan.base?.packMap, plan.base?.pointId);
-  const base = new TreeReader(kind, pages.source, root);
-  const builder = TreeBuilder.resume(kind, pages, packMap.tree, 'a join under way');
-  const after = packMap.after as PackId | undefined;
-  let from = after && behind(after);
-  const mergeGroup = async (group: readonly PackDelta[], last: PackId | undefined): Promise<void> => {
-    const to = last && behind(last);
-    const range = { ...(from && { from }), ...(to && { to }) };
-    await mergeInto(builder, root, applyUsage(base, group, signal), { range, ...(signal && { signal }) });
-    from = to;
-  };
-  let group: PackDelta[] = [];
-  for await (const delta of mergeUsage(usage.map((part) => readUsage(work, plan.runId, part)))) {
-    if (after !== undefined && delta.packId <= after) continue;
-    group.push(delta);
-    if (group.length < packsAtOnce) continue;
-    await mergeGroup(group, delta.packId);
-    group = [];
-    if (!isTimeUp()) continue;
-    packMap.after = delta.packId;
-    // A builder that rests needs all of its pages stored.
-    await storePages();
-    packMap.tree = builder.suspend();
-    return 'unfinished';
-  }
-  await mergeGroup(group, undefined);
-  return builder.finish(signal);
 }
 
 /** The first key after a pack's. */
