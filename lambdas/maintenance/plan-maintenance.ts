@@ -1,37 +1,52 @@
 import { listResourcesToRenew, sweepPartitions } from '@holdfast/engine';
+import { resourceArn } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { defineStep } from '../runtime/define-step.ts';
+import { defineKeptLoop } from '../runtime/define-step.ts';
 import { maintenanceFile, maintenanceId } from './maintenance-fields.ts';
 import { putJson } from '../runtime/work-json.ts';
 import { maintenanceSteps } from './steps.ts';
 
-const PlanMaintenanceInput = z.object({ maintenanceId });
+/** A call hands on to the next one when less than this is left. Milliseconds. */
+const handOnBeforeMs = 300_000;
 
-/** What all steps of one execution go by. */
-export interface PlanMaintenanceOutput {
-  readonly maintenanceId: string;
-  /** By the vault's clock; its day decides about the sample that is verified. */
-  readonly startedAt: string;
-  readonly partitions: readonly number[];
-  readonly resources: number;
-}
+/** Where the plan stands: since when, and what it has found. */
+const Planning = z.object({ startedAt: z.iso.datetime(), arns: z.array(resourceArn), days: z.int() });
+
+/** Whether all resources are listed; and what all steps of one execution go by. */
+export type PlanMaintenanceOutput =
+  | { readonly done: false; readonly state: z.infer<typeof Planning> }
+  | {
+      readonly done: true;
+      readonly maintenanceId: string;
+      /** By the vault's clock; its day decides about the sample that is verified. */
+      readonly startedAt: string;
+      readonly partitions: readonly number[];
+      readonly resources: number;
+    };
 
 /** Lists the resources that may have points to prolong, in partitions, and writes the lists into the work bucket. */
-export const planMaintenanceStep = defineStep(
+export const planMaintenanceStep = defineKeptLoop(
   maintenanceSteps,
   'plan-maintenance',
-  PlanMaintenanceInput,
-  async (services, input): Promise<PlanMaintenanceOutput> => {
+  {
+    input: z.object({ maintenanceId }),
+    state: Planning,
+    keptAs: (input) => maintenanceFile(input.maintenanceId, 'planning.json'),
+    handOnBeforeMs,
+  },
+  async (services, input, { before, shouldStop }): Promise<PlanMaintenanceOutput> => {
     const { store, catalog, work, log } = services;
-    const now = await store.now();
-    const lists = await listResourcesToRenew(catalog, now);
-    for (const [partition, resources] of lists.entries())
+    const startedAt = before?.startedAt ?? (await store.now()).toISOString();
+    const step = await listResourcesToRenew(catalog, new Date(startedAt), { state: before, shouldStop });
+    if (!step.done) return { done: false, state: { startedAt, ...step.state, arns: [...step.state.arns] } };
+    for (const [partition, resources] of step.lists.entries())
       await putJson(work, resourcesFile(input.maintenanceId, partition), resources);
-    const resources = lists.reduce((sum, list) => sum + list.length, 0);
+    const resources = step.lists.reduce((sum, list) => sum + list.length, 0);
     log.info('divided the work', { maintenanceId: input.maintenanceId, resources });
     return {
+      done: true,
       maintenanceId: input.maintenanceId,
-      startedAt: now.toISOString(),
+      startedAt,
       partitions: Array.from({ length: sweepPartitions }, (_, partition) => partition),
       resources,
     };

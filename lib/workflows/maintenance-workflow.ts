@@ -131,7 +131,11 @@ export class MaintenanceWorkflow extends Workflow {
       next = stage.onlyIf === undefined ? stage.first : this.choose(stage.first, stage.onlyIf, next);
     }
     begin.next(plan);
-    plan.next(next);
+    plan.next(
+      new Choice(this, 'IsPlanned', { stateName: 'IsPlanned' })
+        .when(Condition.booleanEquals('$.plan.done', true), next)
+        .otherwise(plan),
+    );
     return begin;
   }
 

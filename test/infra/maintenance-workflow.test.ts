@@ -17,7 +17,7 @@ describe('maintenance', () => {
 
   test('keeps before it removes, and removes points before their packs', () => {
     expect([
-      next('PlanMaintenance'),
+      maintenance.States['IsPlanned']?.Choices?.[0]?.['Next'],
       next('RecordConfiguration'),
       next('ReconcilePointsDone'),
       next('ReconcileHoldsDone'),

@@ -10,7 +10,7 @@ import { expect, test } from 'vitest';
 import { consolidatePointStep } from '../../lambdas/protect/consolidate-point.ts';
 import { planMaintenanceStep } from '../../lambdas/maintenance/plan-maintenance.ts';
 import { startContainersStep } from '../../lambdas/maintenance/start-containers.ts';
-import { BUCKET_ARN, DAILY, makeDeployment, PLENTY } from './support/deployment.ts';
+import { BUCKET_ARN, DAILY, makeDeployment, PLENTY, untilDone } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { EXECUTION, makeRestoring, restoreFiles } from './support/restoring.ts';
 
@@ -59,7 +59,7 @@ async function withPoint(keepDays = 30) {
 
   /** What maintenance does about containers on one day. */
   const maintain = async (): Promise<number> => {
-    const { partitions } = await planMaintenanceStep.over(deps)(MAINTENANCE, PLENTY);
+    const { partitions } = await untilDone(async () => planMaintenanceStep.over(deps)(MAINTENANCE, PLENTY));
     let count = 0;
     for (const partition of partitions)
       count += (await startContainersStep.over(deps)({ ...MAINTENANCE, partition }, PLENTY)).state.started;

@@ -21,7 +21,15 @@ import { sweepPacksStep } from '../../lambdas/maintenance/sweep-packs.ts';
 import { sweepSnapshotsStep } from '../../lambdas/maintenance/sweep-snapshots.ts';
 import { verifySampleStep } from '../../lambdas/maintenance/verify-sample.ts';
 import { writeCheckpointStep } from '../../lambdas/maintenance/write-checkpoint.ts';
-import { DAILY, type Deployment, makeDeployment, NO_TIME, PLENTY, readJson } from './support/deployment.ts';
+import {
+  DAILY,
+  type Deployment,
+  makeDeployment,
+  NO_TIME,
+  PLENTY,
+  readJson,
+  untilDone,
+} from './support/deployment.ts';
 import { MemoryImages } from './support/memory-images.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 
@@ -68,7 +76,7 @@ function makeStages(deployment: Deployment, minimumPoints = 0) {
 }
 
 async function maintain(stages: ReturnType<typeof makeStages>) {
-  const plan = await stages.plan({ maintenanceId }, PLENTY);
+  const plan = await untilDone(async () => stages.plan({ maintenanceId }, PLENTY));
   const reconciled = await stages.reconcile({ state: null }, PLENTY);
   const each = async <State>(
     stage: (event: unknown, context: StepContext) => Promise<{ readonly state: State }>,
@@ -161,7 +169,9 @@ test('a point that the rules keep is prolonged before it would expire', async ()
 test('the lists of a day lie in the work bucket, a list for each partition', async () => {
   const { deployment } = await withOldPoint();
 
-  const { partitions, resources } = await makeStages(deployment).plan({ maintenanceId }, PLENTY);
+  const { partitions, resources } = await untilDone(async () =>
+    makeStages(deployment).plan({ maintenanceId }, PLENTY),
+  );
 
   expect(partitions).toHaveLength(16);
   expect(resources).toBe(1);
@@ -178,7 +188,7 @@ test('stages that are out of time get one item done all the same', async () => {
   const stages = makeStages(deployment);
   deployment.clock.advance(60 * day);
   const renewed = [{ failures: { count: 0, messages: [] } }];
-  const { partitions } = await stages.plan({ maintenanceId }, PLENTY);
+  const { partitions } = await untilDone(async () => stages.plan({ maintenanceId }, NO_TIME));
 
   const expired = await stages.expire({ held, renewed, state: null }, NO_TIME);
   const sweeps = await Promise.all(

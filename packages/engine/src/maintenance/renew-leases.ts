@@ -88,23 +88,40 @@ export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
   };
 }
 
+/** Resources that were found so far, and of how many days' points. Plain JSON. */
+export interface ToRenew {
+  readonly arns: readonly ResourceArn[];
+  readonly days: number;
+}
+
 /**
  * Resources that may have a point to prolong, divided into {@link sweepPartitions} lists by their keys: those with a
- * point that expires soon, and those with a held one. Whether a resource is still known as one makes no difference.
- * Memory: an ARN for each of them.
- * @param now - the store's clock.
+ * point that expires soon, and those with a held one. Whether a resource is still known as one makes no difference. Looks
+ * at the points of at least one day a call. Memory: an ARN for each resource.
+ * @param now - the store's clock, the same in all calls.
+ * @param options.state - what an earlier call returned.
  */
 export async function listResourcesToRenew(
   catalog: Pick<CatalogReader, 'points'>,
   now: Date,
-): Promise<readonly (readonly ResourceArn[])[]> {
-  const arns = new Set<ResourceArn>();
-  const soon = new Date(now.getTime() + safety.renewalMarginDays.most * dayMs);
-  for await (const { resourceArn } of catalog.points.listExpiring({ to: soon })) arns.add(resourceArn);
+  { shouldStop = () => false, state }: StepOptions & { readonly state?: ToRenew | undefined } = {},
+): Promise<
+  | { readonly done: false; readonly state: ToRenew }
+  | { readonly done: true; readonly lists: readonly (readonly ResourceArn[])[] }
+> {
+  const arns = new Set(state?.arns);
+  const { most } = safety.renewalMarginDays;
+  for (let days = state?.days ?? 0; days <= most; days += 1) {
+    if (days > (state?.days ?? 0) && shouldStop()) return { done: false, state: { arns: [...arns], days } };
+    const to = new Date(now.getTime() + days * dayMs);
+    // What has expired comes first. Both ends of a span belong to it.
+    const range = days === 0 ? { to } : { from: new Date(to.getTime() - dayMs + 1), to };
+    for await (const { resourceArn } of catalog.points.listExpiring(range)) arns.add(resourceArn);
+  }
   for await (const { resourceArn } of catalog.points.listHeld()) arns.add(resourceArn);
   const lists = Array.from({ length: sweepPartitions }, (): ResourceArn[] => []);
   for (const arn of [...arns].sort()) lists[Number.parseInt(resourceKeyOf(arn).slice(0, 1), 16)]?.push(arn);
-  return lists;
+  return { done: true, lists };
 }
 
 /**

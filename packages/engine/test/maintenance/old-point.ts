@@ -27,7 +27,7 @@ export async function withOldPoint(
 /** A day of maintenance, as far as renewing, expiring and sweeping go. */
 export async function maintain(harness: Harness, plan = keepLatest): Promise<void> {
   const { store, catalog, index } = harness;
-  const lists = await listResourcesToRenew(catalog, harness.clock.now());
+  const lists = await resourcesToRenew(harness);
   for (const arn of lists.flat()) {
     const { report } = await renewResource(renewServices(harness, plan), await harness.keys(), arn);
     expect(report.failures.messages).toEqual([]);
@@ -49,4 +49,13 @@ export async function expectKept(
   const root = (await harness.open(pointId)).root;
   for (const [name, until] of await harness.locksOf(root))
     expect(until.getTime(), `${where} ${name}`).toBeGreaterThanOrEqual(row.expiresAt.getTime());
+}
+
+/** The lists of a day, however few days' points a call has time for. */
+export async function resourcesToRenew(harness: Harness, shouldStop = () => false) {
+  const now = harness.clock.now();
+  let step = await listResourcesToRenew(harness.catalog, now, { shouldStop });
+  while (!step.done)
+    step = await listResourcesToRenew(harness.catalog, now, { shouldStop, state: step.state });
+  return step.lists;
 }

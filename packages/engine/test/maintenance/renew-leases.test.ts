@@ -3,7 +3,7 @@ import type { HoldId, PackId, ResourceArn } from '../../src/ids.ts';
 import { decideRetention } from '../../src/maintenance/decide-retention.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { prolongPoint } from '../../src/maintenance/prolong-point.ts';
-import { listResourcesToRenew, renewResource } from '../../src/maintenance/renew-leases.ts';
+import { renewResource } from '../../src/maintenance/renew-leases.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import { resourceKeyOf } from '../../src/points/point-id.ts';
@@ -11,7 +11,7 @@ import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
 import { day, Harness } from '../runs/harness.ts';
 import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
-import { expectKept, keepLatest, limits, maintain, withOldPoint } from './old-point.ts';
+import { expectKept, keepLatest, limits, maintain, resourcesToRenew, withOldPoint } from './old-point.ts';
 
 const holdId = 'a hold' as HoldId;
 const keepNothing = planWith({ keepDays: 10, minimumPoints: 0 });
@@ -160,15 +160,17 @@ test('resources are divided by their keys: those with points that expire soon, a
   const other = 'arn:aws:s3:::others' as ResourceArn;
   await harness.backUp('full', { limits, keepDays: 90, arn: other });
 
-  const lists = await listResourcesToRenew(harness.catalog, harness.clock.now());
+  const lists = await resourcesToRenew(harness);
   const { root } = await harness.backUp('full', { limits, keepDays: 90, arn: other });
   await harness.catalog.points.addHold(root.point, holdId);
-  const withHeld = await listResourcesToRenew(harness.catalog, harness.clock.now());
+  const withHeld = await resourcesToRenew(harness);
+  const inManyCalls = await resourcesToRenew(harness, () => true);
 
   expect(pointId).toBeDefined();
   expect(lists).toHaveLength(16);
   expect(lists.flat()).toEqual([harness.arn]);
   expect(lists[Number.parseInt(resourceKeyOf(harness.arn).slice(0, 1), 16)]).toEqual([harness.arn]);
+  expect(inManyCalls).toEqual(withHeld);
   expect(withHeld.flat().sort()).toEqual([other, harness.arn].sort());
 });
 
