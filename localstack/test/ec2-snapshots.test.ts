@@ -5,19 +5,14 @@ import {
   CreateVolumeCommand,
   DeleteSnapshotCommand,
   DescribeInstancesCommand,
-  DescribeLockedSnapshotsCommand,
   DescribeSnapshotsCommand,
-  LockSnapshotCommand,
   RunInstancesCommand,
-  UnlockSnapshotCommand,
   type CreateSnapshotsCommandInput,
   type DescribeSnapshotsCommandInput,
   type Snapshot,
 } from '@aws-sdk/client-ec2';
 import { expect, test } from 'vitest';
 import { startFixture, type GatewayFixture } from './gateway-fixture.ts';
-
-const dayMs = 86_400_000;
 
 interface Machine {
   readonly instanceId: string;
@@ -179,49 +174,6 @@ test('refuses a second snapshot of a volume within the interval that is set', as
   await expect(createSnapshot(fixture, volumeId)).resolves.toMatch(/^snap-0[0-9a-f]{16}$/);
 });
 
-test('keeps a snapshot under a governance lock until it expires or is unlocked', async () => {
-  const fixture = await startFixture();
-  const { ec2 } = fixture;
-  const SnapshotId = await createSnapshot(fixture, await createVolume(fixture));
-  const remove = () => ec2.send(new DeleteSnapshotCommand({ SnapshotId }));
-
-  const lock = await ec2.send(
-    new LockSnapshotCommand({ SnapshotId, LockMode: 'governance', LockDuration: 7 }),
-  );
-
-  expect(lock).toMatchObject({
-    LockState: 'governance',
-    LockExpiresOn: new Date(fixture.now().getTime() + 7 * dayMs),
-  });
-  await expect(remove()).rejects.toMatchObject({ name: 'OperationNotPermitted' });
-  const { Snapshots } = await ec2.send(new DescribeLockedSnapshotsCommand({ SnapshotIds: [SnapshotId] }));
-  expect(Snapshots).toMatchObject([{ SnapshotId, LockState: 'governance', LockDuration: 7 }]);
-  await ec2.send(new UnlockSnapshotCommand({ SnapshotId }));
-  await remove();
-  expect(await describe(fixture)).toEqual([]);
-});
-
-test('lets a compliance lock only grow once its cooling-off period is over', async () => {
-  const fixture = await startFixture();
-  const { ec2 } = fixture;
-  const SnapshotId = await createSnapshot(fixture, await createVolume(fixture));
-  const lock = (LockDuration: number, CoolOffPeriod?: number) =>
-    ec2.send(new LockSnapshotCommand({ SnapshotId, LockMode: 'compliance', LockDuration, CoolOffPeriod }));
-
-  const cooling = await lock(30, 1);
-  const shortened = await lock(10, 1);
-  fixture.advance(3_600_000);
-
-  expect([cooling.LockState, shortened.LockState]).toEqual(['compliance-cooloff', 'compliance-cooloff']);
-  await expect(lock(5)).rejects.toMatchObject({ name: 'OperationNotPermitted' });
-  await expect(ec2.send(new UnlockSnapshotCommand({ SnapshotId }))).rejects.toMatchObject({
-    name: 'OperationNotPermitted',
-  });
-  expect((await lock(40)).LockState).toBe('compliance');
-  fixture.advance(40 * dayMs);
-  await ec2.send(new DeleteSnapshotCommand({ SnapshotId }));
-});
-
 test('refuses more pending snapshots than are set, and completes those that are pending when less is set', async () => {
   const fixture = await startFixture();
   const volumeId = await createVolume(fixture);
@@ -236,18 +188,6 @@ test('refuses more pending snapshots than are set, and completes those that are 
 
   expect(Snapshots?.[0]?.State).toBe('completed');
   await createSnapshot(fixture, volumeId);
-});
-
-test('starts the duration of a lock when the pending snapshot completes', async () => {
-  const fixture = await startFixture();
-  await fixture.configure({ snapshotMs: 1000 });
-  const SnapshotId = await createSnapshot(fixture, await createVolume(fixture));
-
-  const lock = await fixture.ec2.send(
-    new LockSnapshotCommand({ SnapshotId, LockMode: 'governance', LockDuration: 1 }),
-  );
-
-  expect(lock.LockExpiresOn).toEqual(new Date(fixture.now().getTime() + 1000 + dayMs));
 });
 
 test('names ids that it cannot read and snapshots that are gone apart', async () => {

@@ -1,25 +1,13 @@
-import { invalidParameter } from './ec2-error.ts';
-import { getInstance } from './lookup.ts';
-import { getText } from './parameters.ts';
-import type { QueryStructure, XmlStructure } from './query-protocol.ts';
+import type { XmlStructure } from './query-protocol.ts';
 import type { Ec2Context, Instance } from './region.ts';
 import { tagSet } from './tags.ts';
 
-const stateCodes = {
-  pending: 0,
-  running: 16,
-  'shutting-down': 32,
-  terminated: 48,
-  stopping: 64,
-  stopped: 80,
-} as const;
+const stateCodes = { pending: 0, running: 16 } as const;
 type StateName = keyof typeof stateCodes;
-
-const onTheWay = { running: 'pending', stopped: 'stopping', terminated: 'shutting-down' } as const;
 
 /** Tells an instance's state by the clock. */
 export function instanceState(context: Ec2Context, instance: Instance): StateName {
-  return instance.arrivesAt > context.now ? onTheWay[instance.target] : instance.target;
+  return instance.runsAt > context.now ? 'pending' : 'running';
 }
 
 /** Renders a state as EC2 does, with its number. */
@@ -89,39 +77,4 @@ export function describeInstance(context: Ec2Context, instance: Instance): XmlSt
       httpEndpoint: 'enabled',
     },
   };
-}
-
-const plainAttributes: Readonly<Record<string, (instance: Instance) => string | boolean | undefined>> = {
-  instanceType: (instance) => instance.instanceType,
-  userData: (instance) => instance.userData,
-  disableApiTermination: (instance) => instance.disableApiTermination,
-  disableApiStop: () => false,
-  ebsOptimized: (instance) => instance.ebsOptimized,
-  enaSupport: () => true,
-  sourceDestCheck: () => true,
-  instanceInitiatedShutdownBehavior: () => 'stop',
-  rootDeviceName: (instance) => instance.rootDeviceName,
-};
-
-export function describeInstanceAttribute(context: Ec2Context, input: QueryStructure): XmlStructure {
-  const instance = getInstance(context, getText(input, 'InstanceId'));
-  const { instanceId } = instance;
-  const attribute = getText(input, 'Attribute');
-  if (attribute === 'blockDeviceMapping')
-    return { instanceId, blockDeviceMapping: blockDeviceMapping(context, instance) };
-  if (attribute === 'groupSet') {
-    return {
-      instanceId,
-      groupSet: instance.securityGroupIds.map((groupId) => ({ groupId, groupName: groupId })),
-    };
-  }
-  const read = plainAttributes[attribute];
-  if (!read)
-    throw invalidParameter(
-      'attribute',
-      attribute,
-      `Expected one of ${Object.keys(plainAttributes).join(', ')}.`,
-    );
-  const value = read(instance);
-  return { instanceId, [attribute]: value === undefined ? {} : { value } };
 }

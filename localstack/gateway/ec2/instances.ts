@@ -8,7 +8,7 @@ import { findFlag, findInteger, findStructure, findText, getText, listTexts } fr
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
 import { later, newResourceId, type Ec2Context, type Instance } from './region.ts';
 import { assertTaggable, putTags, requestedTags } from './tags.ts';
-import { makeVolume, removeVolume } from './volumes.ts';
+import { makeVolume } from './volumes.ts';
 
 const publicImageRoot = { deviceName: '/dev/xvda', sizeGiB: 8, volumeType: 'gp3', deleteOnTermination: true };
 
@@ -77,11 +77,8 @@ async function makeInstance(
     securityGroupIds: listTexts(input, 'SecurityGroupId'),
     keyName: findText(input, 'KeyName'),
     subnetId: findText(input, 'SubnetId'),
-    userData: findText(input, 'UserData'),
     instanceProfile: profile && (findText(profile, 'Arn') ?? findText(profile, 'Name')),
-    disableApiTermination: findFlag(input, 'DisableApiTermination') ?? false,
-    target: 'running',
-    arrivesAt: later(context.now, context.settings.instanceMs),
+    runsAt: later(context.now, context.settings.instanceMs),
   };
   for (const { deviceName, deleteOnTermination, ...device } of devices) {
     const volume = await makeVolume(context, { ...device, availabilityZone: instance.availabilityZone });
@@ -149,63 +146,3 @@ export function describeInstances(context: Ec2Context, input: QueryStructure): X
     nextToken,
   };
 }
-
-type Target = Instance['target'];
-
-async function changeState(
-  context: Ec2Context,
-  input: QueryStructure,
-  target: Target,
-): Promise<XmlStructure> {
-  const instances = listTexts(input, 'InstanceId').map((id) => getInstance(context, id));
-  if (instances.length === 0)
-    throw new Ec2Error('MissingParameter', 'The request must contain the parameter InstanceId');
-  for (const instance of instances) assertTransition(context, instance, target);
-  const changes: XmlStructure[] = [];
-  for (const instance of instances) {
-    const previousState = stateOf(instanceState(context, instance));
-    if (instance.target !== target) {
-      instance.target = target;
-      instance.arrivesAt = later(context.now, context.settings.instanceMs);
-      if (target === 'terminated') await releaseVolumes(context, instance.instanceId);
-    }
-    const currentState = stateOf(instanceState(context, instance));
-    changes.push({ instanceId: instance.instanceId, currentState, previousState });
-  }
-  return { instancesSet: changes };
-}
-
-function assertTransition(context: Ec2Context, instance: Instance, target: Target): void {
-  const { instanceId } = instance;
-  if (target === 'terminated') {
-    if (!instance.disableApiTermination) return;
-    throw new Ec2Error(
-      'OperationNotPermitted',
-      `The instance '${instanceId}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.`,
-    );
-  }
-  const state = instanceState(context, instance);
-  const refused =
-    state === 'terminated' || state === 'shutting-down' || (target === 'running' && state === 'stopping');
-  if (refused) {
-    throw new Ec2Error(
-      'IncorrectInstanceState',
-      `The instance '${instanceId}' is not in a state from which it can be ${target === 'running' ? 'started' : 'stopped'}.`,
-    );
-  }
-}
-
-async function releaseVolumes(context: Ec2Context, instanceId: string): Promise<void> {
-  for (const volume of context.region.volumes.values()) {
-    if (volume.attachment?.instanceId !== instanceId) continue;
-    if (volume.attachment.deleteOnTermination) await removeVolume(context, volume);
-    else delete volume.attachment;
-  }
-}
-
-export const startInstances = (context: Ec2Context, input: QueryStructure): Promise<XmlStructure> =>
-  changeState(context, input, 'running');
-export const stopInstances = (context: Ec2Context, input: QueryStructure): Promise<XmlStructure> =>
-  changeState(context, input, 'stopped');
-export const terminateInstances = (context: Ec2Context, input: QueryStructure): Promise<XmlStructure> =>
-  changeState(context, input, 'terminated');

@@ -1,13 +1,5 @@
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
-import {
-  later,
-  type Ec2Context,
-  type Image,
-  type Instance,
-  type Snapshot,
-  type SnapshotLock,
-  type Volume,
-} from './region.ts';
+import { later, type Ec2Context, type Image, type Instance, type Snapshot, type Volume } from './region.ts';
 
 /** Resources that a Describe call sees already; EC2's reads run behind its writes. */
 export function visible<T extends { readonly createdAt: Date }>(
@@ -71,11 +63,6 @@ export function getUsableSnapshot(context: Ec2Context, snapshotId: string): Snap
     throw new Ec2Error('IncorrectState', `Snapshot '${snapshotId}' is not 'completed'.`);
   }
   return snapshot;
-}
-
-/** Tells whether a lock keeps its snapshot from being deleted now. */
-export function isLocked(context: Ec2Context, lock: SnapshotLock | undefined): lock is SnapshotLock {
-  return lock !== undefined && lock.expiresAt > context.now;
 }
 
 /** @throws {@link Ec2Error} `InvalidInstanceID.NotFound` */

@@ -1,19 +1,10 @@
-import { createImage, deregisterImage, describeImages, registerImage } from './images.ts';
-import { describeInstanceAttribute } from './instance-description.ts';
-import {
-  describeInstances,
-  runInstances,
-  startInstances,
-  stopInstances,
-  terminateInstances,
-} from './instances.ts';
+import { deregisterImage, registerImage } from './images.ts';
+import { describeInstances, runInstances } from './instances.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
 import type { Ec2Context } from './region.ts';
-import { describeLockedSnapshots, lockSnapshot, unlockSnapshot } from './snapshot-locks.ts';
 import { createSnapshot, createSnapshots, deleteSnapshot, describeSnapshots } from './snapshots.ts';
-import { createTags, deleteTags, describeTags } from './tags.ts';
-import { attachVolume, createVolume, deleteVolume, describeVolumes, detachVolume } from './volumes.ts';
-import { describeAvailabilityZones, describeRegions } from './zones.ts';
+import { createTags, deleteTags } from './tags.ts';
+import { createVolume, describeVolumes } from './volumes.ts';
 
 /** One EC2 operation: the parameters it knows, so that others are refused as AWS does, and its work. */
 export interface Ec2Operation {
@@ -42,10 +33,6 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
       run: runInstances,
     },
     DescribeInstances: { parameters: [...paged, 'InstanceId'], run: describeInstances },
-    DescribeInstanceAttribute: { parameters: ['InstanceId', 'Attribute'], run: describeInstanceAttribute },
-    StartInstances: { parameters: ['InstanceId', 'AdditionalInfo'], run: startInstances },
-    StopInstances: { parameters: ['InstanceId', 'Force', 'Hibernate', 'SkipOsShutdown'], run: stopInstances },
-    TerminateInstances: { parameters: ['InstanceId', 'Force', 'SkipOsShutdown'], run: terminateInstances },
     CreateVolume: {
       parameters: names(
         'AvailabilityZone AvailabilityZoneId Encrypted Iops KmsKeyId OutpostArn Size SnapshotId',
@@ -55,9 +42,6 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
       run: createVolume,
     },
     DescribeVolumes: { parameters: [...paged, 'VolumeId'], run: describeVolumes },
-    AttachVolume: { parameters: ['Device', 'InstanceId', 'VolumeId', 'EbsCardIndex'], run: attachVolume },
-    DetachVolume: { parameters: ['Device', 'Force', 'InstanceId', 'VolumeId'], run: detachVolume },
-    DeleteVolume: { parameters: ['VolumeId'], run: deleteVolume },
     CreateSnapshot: {
       parameters: ['Description', 'OutpostArn', 'VolumeId', 'TagSpecification', 'Location'],
       run: createSnapshot,
@@ -73,19 +57,6 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
       run: describeSnapshots,
     },
     DeleteSnapshot: { parameters: ['SnapshotId'], run: deleteSnapshot },
-    LockSnapshot: {
-      parameters: ['SnapshotId', 'LockMode', 'CoolOffPeriod', 'LockDuration', 'ExpirationDate'],
-      run: lockSnapshot,
-    },
-    UnlockSnapshot: { parameters: ['SnapshotId'], run: unlockSnapshot },
-    DescribeLockedSnapshots: { parameters: [...paged, 'SnapshotId'], run: describeLockedSnapshots },
-    CreateImage: {
-      parameters: names(
-        'TagSpecification SnapshotLocation InstanceId Name Description NoReboot',
-        'BlockDeviceMapping',
-      ),
-      run: createImage,
-    },
     RegisterImage: {
       parameters: names(
         'ImageLocation BillingProduct BootMode TpmSupport UefiData ImdsSupport TagSpecification',
@@ -94,18 +65,8 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
       ),
       run: registerImage,
     },
-    DescribeImages: {
-      parameters: [...paged, 'ExecutableBy', 'ImageId', 'Owner', 'IncludeDeprecated', 'IncludeDisabled'],
-      run: describeImages,
-    },
     DeregisterImage: { parameters: ['ImageId', 'DeleteAssociatedSnapshots'], run: deregisterImage },
     CreateTags: { parameters: ['ResourceId', 'Tag'], run: createTags },
     DeleteTags: { parameters: ['ResourceId', 'Tag'], run: deleteTags },
-    DescribeTags: { parameters: paged, run: describeTags },
-    DescribeAvailabilityZones: {
-      parameters: [...paged, 'ZoneName', 'ZoneId', 'AllAvailabilityZones'],
-      run: describeAvailabilityZones,
-    },
-    DescribeRegions: { parameters: [...paged, 'RegionName', 'AllRegions'], run: describeRegions },
   } satisfies Record<string, Ec2Operation>),
 );

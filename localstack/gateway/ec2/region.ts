@@ -33,17 +33,6 @@ export interface Volume extends Described {
   attachment?: Attachment;
 }
 
-/** A snapshot's lock, as it was last set. */
-export interface SnapshotLock {
-  readonly mode: 'governance' | 'compliance';
-  readonly createdAt: Date;
-  readonly durationDays?: number;
-  readonly durationStart: Date;
-  readonly expiresAt: Date;
-  readonly coolOffHours?: number;
-  readonly coolOffUntil?: Date;
-}
-
 export interface Snapshot extends Described {
   readonly snapshotId: string;
   readonly volumeId: string;
@@ -53,7 +42,6 @@ export interface Snapshot extends Described {
   readonly kmsKeyId?: string;
   readonly completesAt: Date;
   readonly fails: boolean;
-  lock?: SnapshotLock;
 }
 
 export interface Instance extends Described {
@@ -69,12 +57,9 @@ export interface Instance extends Described {
   readonly securityGroupIds: readonly string[];
   readonly keyName?: string;
   readonly subnetId?: string;
-  readonly userData?: string;
   readonly instanceProfile?: string;
-  readonly disableApiTermination: boolean;
-  /** Where it is going, and when it arrives there. */
-  target: 'running' | 'stopped' | 'terminated';
-  arrivesAt: Date;
+  /** When it is no longer pending. */
+  readonly runsAt: Date;
 }
 
 /** One device of an image: a snapshot, or an empty volume. */
@@ -89,13 +74,10 @@ export interface ImageDevice {
 export interface Image extends Described {
   readonly imageId: string;
   readonly name: string;
-  readonly description: string;
   readonly architecture: string;
   readonly rootDeviceName: string;
-  readonly bootMode?: string;
   readonly devices: readonly ImageDevice[];
   readonly availableAt: Date;
-  readonly sourceInstanceId?: string;
 }
 
 /** All that one account has in one region. */

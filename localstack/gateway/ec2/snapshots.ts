@@ -1,15 +1,7 @@
 import { matchesPattern } from '../wildcard.ts';
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
 import { listFiltered } from './filters.ts';
-import {
-  assertVisible,
-  completionOf,
-  getSnapshot,
-  getVolume,
-  isLocked,
-  snapshotState,
-  visible,
-} from './lookup.ts';
+import { assertVisible, completionOf, getSnapshot, getVolume, snapshotState, visible } from './lookup.ts';
 import { page } from './paging.ts';
 import { findFlag, findText, getStructure, getText, listTexts } from './parameters.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
@@ -55,7 +47,7 @@ function assertPending(context: Ec2Context, added: number): void {
 }
 
 /** Freezes volumes at one moment; when one of them is set to fail, all of them do. */
-export async function makeSnapshots(
+async function makeSnapshots(
   context: Ec2Context,
   volumes: readonly Volume[],
   description: string,
@@ -126,7 +118,7 @@ export async function createSnapshot(context: Ec2Context, input: QueryStructure)
 function includedVolumes(context: Ec2Context, specification: QueryStructure): Volume[] {
   const instanceId = getText(specification, 'InstanceId');
   const instance = context.region.instances.get(instanceId);
-  if (!instance || instance.target === 'terminated') {
+  if (!instance) {
     throw new Ec2Error('InvalidInstanceID.NotFound', `The instance ID '${instanceId}' does not exist`);
   }
   const attached = [...context.region.volumes.values()].filter(
@@ -219,7 +211,7 @@ export function describeSnapshots(context: Ec2Context, input: QueryStructure): X
 }
 
 export async function deleteSnapshot(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
-  const { snapshotId, lock } = getSnapshot(context, getText(input, 'SnapshotId'));
+  const { snapshotId } = getSnapshot(context, getText(input, 'SnapshotId'));
   const image = [...context.region.images.values()].find((one) =>
     one.devices.some((device) => device.snapshotId === snapshotId),
   );
@@ -228,9 +220,6 @@ export async function deleteSnapshot(context: Ec2Context, input: QueryStructure)
       'InvalidSnapshot.InUse',
       `The snapshot ${snapshotId} is currently in use by ${image.imageId}`,
     );
-  }
-  if (isLocked(context, lock)) {
-    throw new Ec2Error('OperationNotPermitted', `The snapshot ${snapshotId} is locked and cannot be deleted`);
   }
   context.region.snapshots.delete(snapshotId);
   await context.contents.removeSnapshot(snapshotId);

@@ -1,6 +1,4 @@
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
-import { listFiltered } from './filters.ts';
-import { page } from './paging.ts';
 import { findText, getText, listStructures, listTexts } from './parameters.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
 import type { Ec2Context, Ec2Region } from './region.ts';
@@ -127,36 +125,4 @@ export function deleteTags(context: Ec2Context, input: QueryStructure): XmlStruc
     context.region.tags.put(resourceId, left, context.now);
   }
   return { return: true };
-}
-
-export function describeTags(context: Ec2Context, input: QueryStructure): XmlStructure {
-  const { region } = context;
-  let sequence = 0;
-  const rows = region.tags.listIds().flatMap((resourceId) =>
-    resourceOf(region, resourceId)
-      ? Object.entries(region.tags.get(resourceId)).map(([key, value]) => {
-          sequence += 1;
-          return { sequence, resourceId, resourceType: resourceTypeOf(resourceId) ?? '', key, value };
-        })
-      : [],
-  );
-  const found = listFiltered(rows, input, (row) => ({
-    attributes: {
-      key: [row.key],
-      value: [row.value],
-      'resource-id': [row.resourceId],
-      'resource-type': [row.resourceType],
-    },
-    tags: { [row.key]: row.value },
-  }));
-  const { items, nextToken } = page(found, input, []);
-  return {
-    tagSet: items.map(({ resourceId, resourceType, key, value }) => ({
-      resourceId,
-      resourceType,
-      key,
-      value,
-    })),
-    nextToken,
-  };
 }

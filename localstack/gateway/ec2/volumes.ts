@@ -178,73 +178,8 @@ export async function describeVolumes(context: Ec2Context, input: QueryStructure
   return { volumeSet: items.map((volume) => describeVolume(context, volume)), nextToken };
 }
 
-export async function deleteVolume(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
-  const volume = getVolume(context, getText(input, 'VolumeId'));
-  if (volume.attachment) {
-    throw new Ec2Error(
-      'VolumeInUse',
-      `Volume ${volume.volumeId} is currently attached to ${volume.attachment.instanceId}`,
-    );
-  }
-  await removeVolume(context, volume);
-  return { return: true };
-}
-
-/** Removes a volume with its bytes, attached or not. */
-export async function removeVolume(context: Ec2Context, volume: Volume): Promise<void> {
+/** Removes a volume with its bytes. */
+async function removeVolume(context: Ec2Context, volume: Volume): Promise<void> {
   context.region.volumes.delete(volume.volumeId);
   await context.contents.removeVolume(volume.volumeId);
-}
-
-export function attachVolume(context: Ec2Context, input: QueryStructure): XmlStructure {
-  const volume = getVolume(context, getText(input, 'VolumeId'));
-  const device = getText(input, 'Device');
-  const instanceId = getText(input, 'InstanceId');
-  const instance = context.region.instances.get(instanceId);
-  if (!instance || instance.target === 'terminated') {
-    throw new Ec2Error('InvalidInstanceID.NotFound', `The instance ID '${instanceId}' does not exist`);
-  }
-  if (volume.attachment) {
-    throw new Ec2Error('VolumeInUse', `${volume.volumeId} is already attached to an instance`);
-  }
-  if (volumeState(context, volume) !== 'available') {
-    throw new Ec2Error('IncorrectState', `Volume '${volume.volumeId}' is not 'available'.`);
-  }
-  if (instance.availabilityZone !== volume.availabilityZone) {
-    throw new Ec2Error(
-      'InvalidVolume.ZoneMismatch',
-      `The volume '${volume.volumeId}' is not in the same availability zone as instance '${instanceId}'`,
-    );
-  }
-  const taken = [...context.region.volumes.values()].some(
-    (other) => other.attachment?.instanceId === instanceId && other.attachment.device === device,
-  );
-  if (taken) throw invalidParameter('device', device, `${device} is already in use.`);
-  volume.attachment = { instanceId, device, attachedAt: context.now, deleteOnTermination: false };
-  return { ...attachmentSet(volume)[0], status: 'attaching' };
-}
-
-export function detachVolume(context: Ec2Context, input: QueryStructure): XmlStructure {
-  const volume = getVolume(context, getText(input, 'VolumeId'));
-  const { attachment } = volume;
-  if (!attachment) {
-    throw new Ec2Error('IncorrectState', `Volume '${volume.volumeId}' is in the 'available' state.`);
-  }
-  const instanceId = findText(input, 'InstanceId');
-  if (instanceId !== undefined && instanceId !== attachment.instanceId) {
-    throw new Ec2Error(
-      'InvalidAttachment.NotFound',
-      `The volume '${volume.volumeId}' is not attached to instance '${instanceId}'`,
-    );
-  }
-  const instance = context.region.instances.get(attachment.instanceId);
-  if (instance?.rootDeviceName === attachment.device && instance.target === 'running') {
-    throw new Ec2Error(
-      'OperationNotPermitted',
-      `Unable to detach root volume '${volume.volumeId}' from instance '${attachment.instanceId}'`,
-    );
-  }
-  const answer = { ...attachmentSet(volume)[0], status: 'detaching' };
-  delete volume.attachment;
-  return answer;
 }
