@@ -1,17 +1,17 @@
 // Bundles the handlers of all functions into one folder: a module for each machine, and chunks that they share.
 // Usage: node scripts/bundle-handlers.mjs <folder>
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const [folder = 'handlers'] = process.argv.slice(2);
-const machines = ['cycle', 'protect', 'image', 'restore', 'hold', 'maintenance', 'watch'];
+const entries = globSync('lambdas/*/*.lambda.ts', { cwd: root }).sort();
 
 const { outputFiles } = await build({
   absWorkingDir: root,
-  entryPoints: Object.fromEntries(machines.map((name) => [name, `lambdas/${name}/${name}.lambda.ts`])),
+  entryPoints: Object.fromEntries(entries.map((entry) => [basename(entry, '.lambda.ts'), entry])),
   // Nothing is written there: names of chunks are hashes that must not depend on where the bundle will lie.
   outdir: join(root, 'handlers'),
   write: false,
