@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { addFailures, applyHold, type HoldId, releaseHold, releasePoints, setHold } from '@holdfast/engine';
 import { type HoldReport, HoldRequest } from '@holdfast/engine/model';
 import * as z from 'zod';
+import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
 import { holdSteps } from './steps.ts';
@@ -11,6 +12,7 @@ const handOnBeforeMs = 120_000;
 
 /** What all calls so far did. */
 const HoldState = z.object({ isContinued: z.literal(true), points: z.int(), gone: z.int() });
+const nothing: z.infer<typeof HoldState> = { isContinued: true, points: 0, gone: 0 };
 
 const HoldInput = z.object({ request: HoldRequest, execution: z.string() });
 
@@ -33,8 +35,7 @@ export const holdPointsStep = defineLoop(
         ? await set(services, id, request, { shouldStop, isContinued: before !== undefined })
         : await release(services, id, request, { shouldStop });
     const { failures } = did;
-    const points = (before?.points ?? 0) + did.points;
-    const gone = (before?.gone ?? 0) + did.gone;
+    const { points, gone } = addCounts(before ?? nothing, did);
     if (!did.done) return { done: false, state: { isContinued: true, points, gone } };
     services.log.info(`the hold was ${request.action === 'set' ? 'set' : 'released'}`, {
       hold: id,
