@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import {
   ArchiveClass,
+  bucketNamePattern,
   longestGapMinutes,
   parseOfflinePublicKey,
   parseScheduleExpression,
@@ -13,10 +14,7 @@ import {
 
 const BucketName = z
   .string()
-  .regex(
-    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
-    'is not the name of a bucket; write it without s3:// and without a path',
-  );
+  .regex(bucketNamePattern, 'is not the name of a bucket; write it without s3:// and without a path');
 const KeyArn = z
   .string()
   .regex(

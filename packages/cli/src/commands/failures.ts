@@ -1,5 +1,5 @@
 import { ObjectNotFoundError, UnknownNameError, type WorkStore } from '@holdfast/engine';
-import { type FailedFile, ShardOutcome } from '@holdfast/engine/model';
+import { type FailedFile, safety, ShardOutcome } from '@holdfast/engine/model';
 import { defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { reportOf } from '../restore/restore-report.ts';
@@ -45,7 +45,7 @@ async function* listFailures(work: Pick<WorkStore, 'get'>, prefix: string): Asyn
       if (error instanceof ObjectNotFoundError && index > 0) return;
       if (!(error instanceof ObjectNotFoundError)) throw error;
       throw new UnknownNameError(
-        `the work bucket has nothing of this restore any more under ${prefix}: what workers leave there is kept for 14 days`,
+        `the work bucket has nothing of this restore any more under ${prefix}: what workers leave there is kept for ${safety.workObjectDays} days`,
         { cause: error },
       );
     }

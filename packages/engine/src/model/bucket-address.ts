@@ -1,3 +1,6 @@
+/** The form of a bucket's name. */
+export const bucketNamePattern = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+
 /** A bucket as people have it at hand, taken apart. */
 export interface BucketAddress {
   readonly bucket: string;

@@ -1,7 +1,7 @@
 /** What every layer may know, `lib` included: words, numbers and contracts. Pure. */
 
 export { BackupType } from './backup-type.ts';
-export { findBucketAddress } from './bucket-address.ts';
+export { bucketNamePattern, findBucketAddress } from './bucket-address.ts';
 export { DeployedConfiguration, DeployedConfigurationError } from './deployed-configuration.ts';
 export {
   errorNamesOf,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { isPointId } from '../../points/point-id.ts';
-import { findBucketAddress } from '../bucket-address.ts';
+import { bucketNamePattern, findBucketAddress } from '../bucket-address.ts';
 
 /** What to do where the target has something of that name already. */
 export const OverwriteRule = z.enum(['never', 'if-different', 'always']);
@@ -198,7 +198,7 @@ function namesOnePoint(input: { readonly [Field in 'point' | 'resource' | 'time'
 
 /** People have buckets as URLs at hand. */
 function checkBucketName(text: string, context: z.RefinementCtx): void {
-  if (/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(text)) return;
+  if (bucketNamePattern.test(text)) return;
   const address = findBucketAddress(text);
   const prefix = address?.folder ? ` and "prefix": ${JSON.stringify(address.folder)}` : '';
   context.addIssue({
