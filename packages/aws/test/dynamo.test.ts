@@ -178,7 +178,8 @@ describe('the catalog', () => {
   });
 
   test('repeats a single write that met a transaction', async () => {
-    dynamo.on(UpdateCommand).rejectsOnce(sdkError('TransactionConflictException', 400)).resolves({});
+    const answer = { Attributes: { state: 'open' } };
+    dynamo.on(UpdateCommand).rejectsOnce(sdkError('TransactionConflictException', 400)).resolves(answer);
 
     await catalog.runs.touch('r' as RunId, new Date(0));
 
