@@ -1,7 +1,7 @@
-/** Keeps what was used last, up to a total weight: bytes, or a count when every weight is 1. */
+/** A cache of the most recently used values, up to a total weight: bytes, or a count when every weight is 1. */
 export class BoundedCache<Key, Value> {
   readonly #limit: number;
-  /** Used longest ago first. */
+  /** Least recently used first. */
   readonly #items = new Map<Key, { readonly value: Value; readonly weight: number }>();
   #weight = 0;
 
@@ -9,7 +9,6 @@ export class BoundedCache<Key, Value> {
     this.#limit = limit;
   }
 
-  /** Weight of what is kept: never above the limit. */
   get weight(): number {
     return this.#weight;
   }
@@ -28,7 +27,6 @@ export class BoundedCache<Key, Value> {
     return undefined;
   }
 
-  /** Keeps a value, in place of an older one, and gives up what was used longest ago. */
   set(key: Key, value: Value, weight: number): void {
     this.delete(key);
     this.#items.set(key, { value, weight });

@@ -8,23 +8,22 @@ import { PackReader } from './pack-reader.ts';
 import { SegmentReader, type Segment } from './segment-reader.ts';
 import { fetchRange, type StoredObject } from './stored-object.ts';
 
-/** Read with one request. */
+/** Bytes read with one request. */
 const runBytes = 16 * 1024 * 1024;
 
-/** A frame, and what has to be in it. */
+/** A frame, and the id of its content. */
 export type CheckedFrame = Pick<DirectoryEntry, 'id' | 'frame' | 'offset' | 'length'>;
 
-/** Remembers frames that were found whole, so that nobody reads them twice. */
+/** Remembers frames that were found whole, so that none is read twice. */
 export interface FrameMemory {
   isKnown(packId: PackId, frame: CheckedFrame): boolean;
   note(packId: PackId, frame: CheckedFrame): void;
 }
 
-/** What checking an object of frames found. */
 export interface PackCheck {
   /** Frames that were read, decrypted, decompressed and hashed. */
   readonly frames: number;
-  /** Bytes that were read for it. */
+  /** Bytes read. */
   readonly storedBytes: number;
   /** Empty when the object is whole. */
   readonly damage: readonly BackupError[];
@@ -34,7 +33,7 @@ export interface PackCheck {
  * Checks one version of a pack or container completely: header, every directory, every frame against its id, that
  * nothing lies between the frames, and a container's root and key block. Reads every byte, in runs of 16 MiB.
  * Frames that `memory` knows are left out, those that are whole are added to it.
- * What it finds is the answer; only what may pass (throttles, missing keys, archived objects) is thrown.
+ * Damage is returned; only what may pass (throttles, missing keys, archived objects) is thrown.
  */
 export async function checkPack(
   store: ObjectStore,

@@ -14,29 +14,28 @@ import { SerialQueue } from './serial-queue.ts';
 import { storePack, type PackStoring, type StoredPack } from './store-pack.ts';
 import { WaitingChunks } from './waiting-chunks.ts';
 
-/** A chunk that was handed to a {@link ChunkStore}. One object for all uses of a chunk while the store remembers it. */
+/** A chunk handed to a {@link ChunkStore}. One object stands for all uses of a chunk while the store remembers it. */
 export interface StoredChunk {
   readonly id: ChunkId;
   readonly plainBytes: number;
-  /** Where it lies, once it lies there for good; until then `undefined`. `flush` settles all. */
+  /** `undefined` until the chunk lies there for good; `flush` settles all. */
   readonly location: ChunkLocation | undefined;
 }
 
-/** Decides which packs may be referred to. `LeaseKeeper` is one. */
+/** Decides which packs may be referred to, for example a `LeaseKeeper`. */
 export interface PackLeases {
-  /** The packs among these that are live and leased to the run's date; a pack that is missing is not to be used. */
+  /** The packs among these that are live and leased to the run's date. A missing pack must not be used. */
   lease(packIds: Iterable<PackId>): Promise<ReadonlyMap<PackId, unknown>>;
 }
 
 /** Sizes of a chunk store. It takes about two packs and `lookupBytes` of memory, and the largest chunk twice. */
 export interface ChunkStorePolicy {
-  /** Largest pack. Bytes. */
   readonly packTargetBytes: number;
   /** Chunks that wait for one question to the index, at most 1,000. */
   readonly lookupChunks: number;
   /** Plain bytes that wait for one question to the index, unless a single chunk has more. */
   readonly lookupBytes: number;
-  /** Chunks that are remembered, so that a repetition is found without asking. About 300 bytes each. */
+  /** Remembered chunks, so that a repetition is found without asking the index. About 300 bytes each. */
   readonly rememberedChunks: number;
 }
 
@@ -48,7 +47,6 @@ const defaultChunkStorePolicy: ChunkStorePolicy = {
   rememberedChunks: 65_536,
 };
 
-/** What a chunk store works with. */
 export interface ChunkStoreOptions extends PackStoring {
   readonly vault: VaultKeys;
   readonly chunkIndex: ChunkIndex;
@@ -59,26 +57,24 @@ export interface ChunkStoreOptions extends PackStoring {
   readonly onPackStored?: (pack: StoredPack) => void;
   readonly compression?: CompressionPolicy;
   readonly policy?: ChunkStorePolicy;
-  /** Where packs are built. @default a pool of this store's own */
+  /** @default a pool of this store's own */
   readonly buffers?: BufferPool;
 }
 
-/** Totals so far. Bytes, except where the name says otherwise. */
+/** Totals so far. */
 export interface ChunkStoreCounts {
-  /** Chunks handed in, repetitions included. */
+  /** Chunks handed in, including repetitions. */
   readonly chunks: number;
-  /** Plain bytes of those. */
   readonly plainBytes: number;
   /** Chunks that the vault did not have. */
   readonly newChunks: number;
-  /** Plain bytes of those. */
   readonly newBytes: number;
-  /** Bytes of the packs that have been stored. */
+  /** Bytes of the packs stored so far. */
   readonly storedBytes: number;
 }
 
 /**
- * After how many new plain bytes the event loop gets its turn. Encoding never waits for anything, so without turns an
+ * New plain bytes after which the event loop gets its turn. Encoding never waits for anything, so without turns an
  * upload would take its next step only when the next pack is full; this many bytes take some milliseconds.
  */
 const turnBytes = 512 * 1024;
@@ -93,9 +89,9 @@ interface OpenPack {
 }
 
 /**
- * Puts chunks into the vault, each once: what the run has stored already, and what the index finds in a pack that can
- * be leased, is only referred to. New chunks fill packs in the order in which they are added, so a restore reads long
- * runs; one pack uploads while the next is filled.
+ * Puts each chunk into the vault once: a chunk that the run has stored already, or that the index finds in a pack that
+ * can be leased, is only referred to. New chunks fill packs in the order in which they are added, so a restore reads
+ * long runs; one pack uploads while the next is filled.
  *
  * After a failure every further call fails with the same error: the worker is run again as a whole.
  */
@@ -125,7 +121,6 @@ export class ChunkStore {
     this.#waiting = new WaitingChunks(Math.max(lookupBytes, maxPlainBytes.chunk), this.#buffers);
   }
 
-  /** Totals so far. */
   get counts(): ChunkStoreCounts {
     return { ...this.#counts };
   }
@@ -140,8 +135,8 @@ export class ChunkStore {
   }
 
   /**
-   * Stores everything that was added, and gives the buffers back. Ends the pack that is being filled, so it is for the
-   * end of a worker's work.
+   * Stores everything that was added, and gives the buffers back. It ends the pack that is being filled, so it is for
+   * the end of a worker's work.
    */
   async flush(): Promise<void> {
     return this.#queue.run(async () =>
@@ -154,7 +149,7 @@ export class ChunkStore {
     );
   }
 
-  /** For the end of a worker's work: flushes, and nothing can be added afterwards. */
+  /** Flushes, and refuses every further chunk. */
   async end(): Promise<void> {
     await this.flush();
     this.#failure = { error: new InvalidInputError('the chunk store has ended; make a new one') };
@@ -196,7 +191,7 @@ export class ChunkStore {
     return chunk;
   }
 
-  /** Asks the index about the chunks that wait, and stores those that it does not know in a pack that can be leased. */
+  /** Asks the index about the waiting chunks, and stores those that it does not know in a pack that can be leased. */
   async #settleWaiting(): Promise<void> {
     if (this.#waiting.count === 0) return;
     const { chunkIndex, leases, signal } = this.#options;
@@ -255,7 +250,7 @@ export class ChunkStore {
     this.#options.onPackStored?.(stored);
   }
 
-  /** Forgets the chunks remembered longest; one that is still on its way cannot be found elsewhere and stays. */
+  /** Forgets the chunks remembered longest. One that is still on its way cannot be found elsewhere, so it stays. */
   #remember(chunk: Chunk): void {
     this.#remembered.set(chunk.id, chunk);
     for (const [id, oldest] of this.#remembered) {

@@ -7,37 +7,35 @@ const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().nonnegative();
 
-/** An upload in parts, as another process goes on with it. */
 const Upload = z.object({
   name: z.string(),
   uploadId: z.string(),
   parts: z.array(z.object({ number: count, etag: z.string(), bytes: count, sha256: z.string() })).readonly(),
 });
 
-/** Where a container's writer stands between two segments. Plain JSON; holds nothing secret. */
+/** State of a container's writer between two segments. Plain JSON; holds nothing secret. */
 export const ContainerState = z.object({
   formatVersion: z.literal(1),
   packId: hex32.transform((text) => text as PackId),
   keyId: hex32.transform((text) => text as KeyId),
   partBytes: count,
-  /** Bytes of the container so far, those not uploaded yet included. */
+  /** Bytes of the container so far, including those not uploaded yet. */
   position: count,
   nextFrame: count,
   previousFooter: count,
   upload: Upload,
-  /** Of the bytes that are not uploaded yet. */
+  /** Hash of the bytes that are not uploaded yet. */
   carrySha256: sha256,
 });
 export type ContainerState = z.infer<typeof ContainerState>;
 
-/** A container's writer at rest. */
 export interface SuspendedContainer {
   readonly state: ContainerState;
-  /** Encrypted bytes that are less than a part. */
+  /** Encrypted bytes, less than a part. */
   readonly carry: Uint8Array;
 }
 
-/** A container of which all bytes are uploaded, and whose upload has to be completed. Plain JSON. */
+/** A container with all bytes uploaded, whose upload has to be completed. Plain JSON. */
 export const SealedContainer = z.object({
   packId: hex32.transform((text) => text as PackId),
   upload: Upload,
@@ -45,7 +43,7 @@ export const SealedContainer = z.object({
 export type SealedContainer = z.infer<typeof SealedContainer>;
 
 /**
- * Hands on the bytes that a writer at rest had not uploaded, in pieces.
+ * Hands on the bytes that a suspended writer had not uploaded, in pieces.
  * @throws {@link StoredBytesDamagedError} after the last piece: they are not those bytes.
  */
 export async function* checkCarry(

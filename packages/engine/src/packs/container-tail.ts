@@ -4,7 +4,7 @@ import { frameOverheadBytes, maxPlainBytes } from './frame.ts';
 import { footerBytes, headerBytes, readFooter } from './pack-layout.ts';
 import { fetchRange, type StoredObject } from './stored-object.ts';
 
-/** Read from a container's end at once: root and key block of most lie within. */
+/** Bytes read from a container's end at once: most roots and key blocks lie within. */
 const tailBytes = 64 * 1024;
 /** A key block has some kilobytes. */
 const maxKeyBlockBytes = 1024 * 1024;
@@ -21,7 +21,6 @@ export interface ContainerTail {
 
 /**
  * Reads a container's trailer, and the root frame and key block before it. Takes no key.
- * @param size - of the container.
  * @throws {@link StoredBytesDamagedError} the trailer is damaged, or contradicts itself.
  */
 export async function readContainerTail(

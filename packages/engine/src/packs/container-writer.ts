@@ -28,7 +28,6 @@ import { putOptions, type PackStoring, type StoredPack } from './store-pack.ts';
 /** Small enough that a segment is read and checked in memory. */
 const defaultSegmentTargetBytes = 64 * 1024 * 1024;
 
-/** What writing a container takes. */
 export interface ContainerWriterOptions extends Omit<PackStoring, 'chunkIndex'> {
   readonly vault: VaultKeys;
   readonly compression?: CompressionPolicy;
@@ -126,12 +125,11 @@ export class ContainerWriter implements PageSink {
     return new ContainerWriter(options, await options.vault.dataKey(state.keyId), parts, state);
   }
 
-  /** Bytes so far. */
   get position(): number {
     return this.#position;
   }
 
-  /** Adds a chunk. `plain` is the caller's again when the promise settles. Calls may overlap. */
+  /** `plain` is the caller's again when the promise settles. Calls may overlap. */
   async addChunk(id: ChunkId, plain: Uint8Array): Promise<ChunkLocation> {
     const position = await this.#run(async () => this.#append('chunk', id, plain));
     return { packId: this.pack.packId, ...position };
@@ -146,7 +144,7 @@ export class ContainerWriter implements PageSink {
   }
 
   /**
-   * Ends the segment, waits for the upload, and gives what {@link resume} takes. The writer is done with then.
+   * Ends the segment, waits for the upload, and gives what {@link resume} takes. Nothing may be added afterwards.
    * @returns with `carry`, bytes that are less than a part; a view that nobody changes any more.
    */
   async suspend(): Promise<SuspendedContainer> {
@@ -172,8 +170,8 @@ export class ContainerWriter implements PageSink {
   }
 
   /**
-   * Ends the container with its root and the wrapped keys that it needs, and uploads all of it. What comes of it is for
-   * {@link completeContainer}; the writer is done with then.
+   * Ends the container with its root and the wrapped keys that it needs, and uploads all of it. The result is for
+   * {@link completeContainer}; nothing may be added afterwards.
    * @throws {@link VaultMissingError} the store has no `format.json`.
    */
   async seal(root: Uint8Array): Promise<SealedContainer> {
@@ -191,7 +189,7 @@ export class ContainerWriter implements PageSink {
     });
   }
 
-  /** Frees what has been uploaded. The row is left to the sweeper. */
+  /** Frees the uploaded parts. The row is left to the sweeper. */
   async abort(): Promise<void> {
     await this.#parts.abort();
   }
@@ -268,9 +266,9 @@ export class ContainerWriter implements PageSink {
 }
 
 /**
- * Makes an object of a sealed container's parts, and its row live. Reads nothing of it, as a store that has frozen it
- * would refuse; the store has verified every part. Repeatable, by whatever process: a container that is complete already
- * is recognised by its parts.
+ * Makes an object of a sealed container's parts, and its row live. It reads nothing of the object, as a store that has
+ * frozen it would refuse; the store has verified every part. Any process may repeat it: a container that is complete
+ * already is recognised by its parts.
  * @throws {@link CatalogConflictError} its row was swept meanwhile: write it anew.
  */
 export async function completeContainer(

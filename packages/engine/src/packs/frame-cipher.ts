@@ -8,7 +8,6 @@ import { frameOverheadBytes, maxFrameNumber, tagBytes, type FrameKind } from './
 
 const kindCodes: Readonly<Record<FrameKind, number>> = { chunk: 1, page: 2, directory: 3, root: 4 };
 
-/** A frame's parts, decrypted. */
 export interface OpenedFrame {
   readonly codec: number;
   readonly payload: Uint8Array;
@@ -27,10 +26,7 @@ export class FrameCipher {
   readonly #nonce = Buffer.alloc(12);
   readonly #additional: Buffer;
 
-  /**
-   * @param objectKey - the key derived for this object.
-   * @param objectId - 16 bytes in hexadecimal: a pack id, or what stands for it in a root.
-   */
+  /** @param objectId - 16 bytes in hexadecimal: a pack id, or the id that a root uses instead. */
   constructor(objectKey: Uint8Array, vaultId: VaultId, objectId: string) {
     this.#key = createSecretKey(objectKey);
     this.#additional = Buffer.concat([

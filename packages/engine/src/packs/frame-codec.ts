@@ -2,11 +2,10 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { StoredBytesDamagedError } from '../errors.ts';
 import { releaseBytes } from './release-bytes.ts';
 
-/** How contents are compressed. */
 export interface CompressionPolicy {
   /** zstd level, 1 to 19. Level 1 is up to 1.8 times as fast as 3 and stores 12 to 15 % more. */
   readonly level: number;
-  /** Smallest share that compression has to save; below it the content is stored as it is. */
+  /** Smallest share that compression has to save; otherwise the content is stored as it is. */
   readonly minSaving: number;
   /** Contents from this size on are probed before they are compressed. Bytes. */
   readonly probeFromBytes: number;
@@ -22,7 +21,7 @@ export const defaultCompressionPolicy: CompressionPolicy = {
 /** Codec byte of a frame. 0: the content itself; 1: one zstd frame of it that states its content's size. */
 export type Codec = 0 | 1;
 
-/** A content as it goes into a frame. `payload` is the content itself when the codec is 0. */
+/** `payload` is the content itself when the codec is 0. */
 export interface Encoded {
   readonly codec: Codec;
   readonly payload: Uint8Array;
@@ -46,7 +45,7 @@ export function encodeContent(
 }
 
 /**
- * The content of a frame. A codec of 0 gives a view of the payload.
+ * Decodes a frame's content. A codec of 0 gives a view of the payload.
  * @param maxBytes - refuses larger contents before anything is allocated for them.
  * @throws {@link StoredBytesDamagedError} unknown codec, too large, or not a zstd frame.
  */
@@ -85,7 +84,6 @@ function samplesOf(plain: Uint8Array): Uint8Array {
   );
 }
 
-/** The compressed content if it is small enough. */
 function saves(plain: Uint8Array, level: number, minSaving: number): Encoded | undefined {
   const payload = zstdCompressSync(plain, {
     params: { [constants.ZSTD_c_compressionLevel]: level },

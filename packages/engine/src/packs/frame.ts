@@ -1,7 +1,6 @@
-/** What a frame holds; part of what its encryption authenticates. */
+/** Kind of a frame's content; its encryption authenticates it. */
 export type FrameKind = 'chunk' | 'page' | 'directory' | 'root';
 
-/** Bytes of a frame's authentication tag. */
 export const tagBytes = 16;
 /** Bytes that a frame adds to an incompressible content: the codec byte and the tag. */
 export const frameOverheadBytes = 1 + tagBytes;

@@ -1,10 +1,9 @@
 import { InvalidInputError } from '../errors.ts';
 import type { KeyId, PackId, PointId, ResourceKey } from '../ids.ts';
 
-/** The vault's identity card: written once, by whoever came first. */
+/** The vault's identity card, written once by the first writer. */
 export const formatFileName = 'format.json';
 
-/** Prefixes of the vault's objects, for listings. */
 export const objectPrefixes = {
   keys: 'keys/',
   packs: 'packs/',
@@ -13,7 +12,7 @@ export const objectPrefixes = {
   points: 'points/',
 } as const;
 
-/** Name of a pack of chunks. @throws {@link InvalidInputError} the class is not one that a name can hold. */
+/** @throws {@link InvalidInputError} the class is not one that a name can hold. */
 export function packName(retentionClass: string, packId: PackId): string {
   if (!/^[a-z0-9-]{1,32}$/.test(retentionClass)) {
     throw new InvalidInputError(`retention class "${retentionClass}" must be 1 to 32 of a-z, 0-9 and "-"`);
@@ -21,37 +20,32 @@ export function packName(retentionClass: string, packId: PackId): string {
   return `packs/${retentionClass}/${packId.slice(0, 2)}/${packId}`;
 }
 
-/** Name of a pack of manifest pages. */
 export function pageName(packId: PackId): string {
   return `pages/${packId.slice(0, 2)}/${packId}`;
 }
 
-/** Name of a container. */
 export function containerName(packId: PackId): string {
   return `containers/${packId}`;
 }
 
-/** Name of a recovery point's root. */
 export function rootName(resourceKey: ResourceKey, pointId: PointId): string {
   return `points/${resourceKey}/${pointId}`;
 }
 
-/** Name of a wrapped key. */
 export function keyName(keyId: KeyId): string {
   return `keys/${keyId}.json`;
 }
 
-/** Name of what wraps a key once more, for a recipient that came later. */
+/** Name of a file that wraps a key once more, for a recipient added later. */
 export function addedKeyName(keyId: KeyId, fingerprint: string): string {
   return `keys/${keyId}.${fingerprint}.json`;
 }
 
-/** What all names begin with that hold a key: its own file's, and those of {@link addedKeyName}. */
+/** Prefix of all names that hold a key: its own file's, and those of {@link addedKeyName}. */
 export function keyPrefix(keyId: KeyId): string {
   return `keys/${keyId}.`;
 }
 
-/** What decides the name of a stored object of frames. */
 export interface NamedPack {
   readonly kind: 'chunks' | 'pages' | 'container';
   /** Only packs of chunks carry it in their name. */
@@ -59,13 +53,11 @@ export interface NamedPack {
   readonly packId: PackId;
 }
 
-/** Name of an object of frames, whatever its kind. */
 export function objectNameOf({ kind, retentionClass, packId }: NamedPack): string {
   if (kind === 'pages') return pageName(packId);
   return kind === 'container' ? containerName(packId) : packName(retentionClass, packId);
 }
 
-/** What an object's name says. */
 export type ParsedObjectName =
   | { readonly kind: 'format' }
   /** `fingerprint`: of the recipient, in a file that wraps a key once more. */

@@ -14,29 +14,27 @@ import {
 import { footerBytes, headerBytes, writeFooter, writeHeader, type PackKind } from './pack-layout.ts';
 import { sealFrame } from './seal-frame.ts';
 
-/** Frames that a writer puts into one pack or segment at most, so that its directory stays below 1 MiB. */
+/** Most frames that a writer puts into one pack or segment, so that its directory stays below 1 MiB. */
 export const maxFramesPerSegment = 16_384;
 
-/** Room that the end of a pack takes: the directory of `frames` frames, and the footer. */
+/** Bytes that the end of a pack takes at most: the directory of `frames` frames, and the footer. */
 export function maxEndBytes(frames: number): number {
   return frames * maxEntryBytes + 27 + frameOverheadBytes + footerBytes;
 }
 
-/** Where a frame lies in its object, whatever the object is called in the end. */
+/** A frame's place in its object, whatever name the object gets in the end. */
 export interface FramePosition {
   readonly frame: number;
   readonly offset: number;
   readonly length: number;
 }
 
-/** What a pack is built with. */
 export interface PackBuilderOptions {
   readonly kind: Exclude<PackKind, 'container'>;
   readonly vault: VaultKeys;
-  /** The vault's current data key. */
   readonly dataKey: DataKey;
   readonly packId: PackId;
-  /** Where the pack is built. The builder owns it, and replaces it by a larger one only if a frame does not fit. */
+  /** The builder owns it, and replaces it by a larger one only if a frame does not fit. */
   readonly slab: Buffer;
   readonly compression?: CompressionPolicy;
 }
@@ -69,22 +67,21 @@ export class PackBuilder {
     this.#cipher = this.#name(options.packId);
   }
 
-  /** Bytes so far, the header included. */
+  /** Bytes so far, including the header. */
   get length(): number {
     return this.#length;
   }
 
-  /** What has been appended. */
   get entries(): readonly DirectoryEntry[] {
     return this.#entries;
   }
 
-  /** The buffer that the pack lies in, for the next builder once this one is done with. */
+  /** The pack's buffer, which the next builder may take once this one is done with. */
   get slab(): Buffer {
     return this.#slab;
   }
 
-  /** Whether a content of that size is sure to fit into the slab with the pack's end, and may be added. */
+  /** True if a content of that size is sure to fit into the slab with the pack's end, and may be added. */
   fits(plainBytes: number): boolean {
     const frames = this.#entries.length + 1;
     const needed = this.#length + plainBytes + frameOverheadBytes + maxEndBytes(frames);

@@ -10,9 +10,9 @@ import { fetchRange, type StoredObject } from './stored-object.ts';
 const rememberedCiphers = 1_024;
 
 /**
- * Opens frames of any pack of a vault. Which data key a pack has stands in its header, but nearly always it is one
- * that is known already, and a frame opens with one key only: so the known keys are tried first, and the header is
- * fetched when none of them fits.
+ * Opens frames of any pack of a vault. A pack's header names its data key, but nearly always that key is known already,
+ * and a frame opens with one key only. So the known keys are tried first, and the header is fetched when none of them
+ * fits.
  */
 export class PackCiphers {
   readonly #store: ObjectStore;
@@ -58,7 +58,7 @@ export class PackCiphers {
   }
 
   /**
-   * From now on opens the object's frames with the key that its header names, and with no other: for checks, which
+   * Makes the object's frames open with the key that its header names from now on, and with no other: for checks, which
    * must notice a damaged header too.
    * @throws {@link StoredBytesDamagedError} it is not that object's header, or names a key that the vault has not.
    * @throws {@link FormatVersionError} it is of a newer version.

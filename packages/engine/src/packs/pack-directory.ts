@@ -2,34 +2,30 @@ import type { ChunkId, PageId } from '../ids.ts';
 import { ByteReader, ByteWriter } from '../varint.ts';
 import { maxPlainBytes, tagBytes, type FrameKind } from './frame.ts';
 
-/** Frames that a directory lists. */
 export type ListedFrameKind = Extract<FrameKind, 'chunk' | 'page'>;
 
-/** One frame as a directory knows it. */
 export interface DirectoryEntry {
   readonly kind: ListedFrameKind;
   readonly id: ChunkId | PageId;
   readonly frame: number;
   readonly offset: number;
-  /** Stored bytes, the tag included. */
+  /** Stored bytes, including the tag. */
   readonly length: number;
-  /** Bytes of the content. */
   readonly plainBytes: number;
 }
 
-/** What a segment's directory says: its frames in the order of their offsets, without gaps. */
+/** A segment's frames in the order of their offsets, without gaps. */
 export interface Directory {
   readonly firstFrame: number;
   readonly firstOffset: number;
   readonly entries: readonly DirectoryEntry[];
 }
 
-/** At least this many bytes stand for an entry: kind, id and two lengths. */
+/** Least bytes of an entry: kind, id and two lengths. */
 const minEntryBytes = 35;
-/** Enough for any entry. */
 export const maxEntryBytes = 43;
 
-/** A directory's bytes, before the codec. */
+/** The bytes of a directory, not yet encoded by a codec. */
 export function encodeDirectory({ firstFrame, firstOffset, entries }: Directory): Uint8Array {
   const writer = new ByteWriter(24 + entries.length * 40);
   writer.varint(firstFrame).varint(firstOffset).varint(entries.length);

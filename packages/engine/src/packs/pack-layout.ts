@@ -2,10 +2,8 @@ import { FormatVersionError, StoredBytesDamagedError } from '../errors.ts';
 import { toHex } from '../bytes.ts';
 import type { KeyId, PackId } from '../ids.ts';
 
-/** What an object of frames is. */
 export type PackKind = 'chunks' | 'pages' | 'container';
 
-/** Bytes of a pack's header. */
 export const headerBytes = 40;
 /** Bytes of a footer, and of a container's trailer. */
 export const footerBytes = 32;
@@ -14,27 +12,27 @@ const formatVersion = 1;
 const kindCodes: Readonly<Record<PackKind, number>> = { chunks: 1, pages: 2, container: 3 };
 const magics = { header: 'HFPK', footer: 'HFPF', trailer: 'HFPT' } as const;
 
-/** The first bytes of a pack: which key opens it. Not secret, and authenticated only by the frames behind it. */
+/**
+ * The first bytes of a pack, naming the key that opens it. Not secret, and authenticated only by the frames behind it.
+ */
 export interface PackHeader {
   readonly kind: PackKind;
   readonly keyId: KeyId;
   readonly packId: PackId;
 }
 
-/** The last bytes of a segment, or of a container (`trailer`): where the frame is that tells the rest. */
+/** The last bytes of a segment, or of a container (`trailer`), which point to the directory or root frame. */
 export interface PackFooter {
   readonly kind: PackKind;
   /** Offset of the directory frame; in a trailer, of the root frame. */
   readonly offset: number;
   /** Stored bytes of that frame. */
   readonly length: number;
-  /** Number of that frame. */
   readonly frame: number;
-  /** Offset of the segment's predecessor's footer, 0 in the first; in a trailer, of the last footer. */
+  /** Offset of the footer of the segment before, 0 in the first; in a trailer, of the last footer. */
   readonly previousFooter: number;
 }
 
-/** Writes a header to the start of a buffer. */
 export function writeHeader(into: Buffer, { kind, keyId, packId }: PackHeader): void {
   writePrefix(into, 0, 'header', kind);
   into.write(keyId, 8, 16, 'hex');
@@ -42,8 +40,7 @@ export function writeHeader(into: Buffer, { kind, keyId, packId }: PackHeader): 
 }
 
 /**
- * Reads a header.
- * @throws {@link StoredBytesDamagedError} it is not one.
+ * @throws {@link StoredBytesDamagedError} it is not a header.
  * @throws {@link FormatVersionError} it is a newer one.
  */
 export function readHeader(bytes: Uint8Array, objectName: string): PackHeader {
@@ -55,7 +52,7 @@ export function readHeader(bytes: Uint8Array, objectName: string): PackHeader {
   };
 }
 
-/** Writes a footer, or a trailer, at an offset of a buffer. */
+/** Writes a footer or a trailer. */
 export function writeFooter(
   into: Buffer,
   at: number,

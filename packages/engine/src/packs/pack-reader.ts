@@ -18,7 +18,7 @@ import { headerBytes } from './pack-layout.ts';
 import { releaseBytes } from './release-bytes.ts';
 import { candidateVersions, fetchRange, type StoredObject } from './stored-object.ts';
 
-/** A frame that is wanted, and what must be in it. */
+/** A frame to read, and the content that it must have. */
 export interface WantedFrame {
   readonly id: ChunkId | PageId;
   /** Bytes of the content, where the reference states them. */
@@ -26,13 +26,15 @@ export interface WantedFrame {
   readonly location: FramePosition;
 }
 
-/** A frame's verified plain bytes, which the caller owns, or why they cannot be had from any version of the object. */
+/** A frame's verified plain bytes, which the caller owns, or why no version of the object has them. */
 export type ReadFrame = Uint8Array | BackupError;
 
 /** Longest stretch that one call reads. Callers plan runs far below it. */
 const maxRunBytes = 128 * 1024 * 1024;
 
-/** Reads frames of packs and containers, and believes nothing that has not authenticated and does not hash to its id. */
+/**
+ * Reads frames of packs and containers, and believes nothing that has not authenticated and does not hash to its id.
+ */
 export class PackReader {
   readonly #store: ObjectStore;
   readonly #vault: VaultKeys;
@@ -44,7 +46,7 @@ export class PackReader {
     this.#ciphers = new PackCiphers(store, vault);
   }
 
-  /** Opens frames that were fetched otherwise. */
+  /** For frames that were fetched otherwise. */
   get ciphers(): PackCiphers {
     return this.#ciphers;
   }
@@ -169,7 +171,7 @@ export class PackReader {
   }
 }
 
-/** Whether a position can be one at all, so that no reference makes a reader ask for gigabytes. */
+/** False for a position that no frame can have, so that no reference makes a reader ask for gigabytes. */
 export function isPossible({ frame, offset, length }: FramePosition, kind: ListedFrameKind): boolean {
   return (
     frame <= maxFrameNumber &&

@@ -6,13 +6,10 @@ import { BoundedCache } from './bounded-cache.ts';
 import { isPossible, type PackReader, type WantedFrame } from './pack-reader.ts';
 import { fetchRange, type FindObject, type StoredObject } from './stored-object.ts';
 
-/** Sizes of a page reader. Bytes. */
 export interface PagePackReaderPolicy {
-  /** Plain pages that are kept. */
   readonly pageCacheBytes: number;
-  /** Stored stretches that are kept. */
   readonly stretchCacheBytes: number;
-  /** Fetched where a pack is read for the first time, or out of order; doubled while it is read in order. */
+  /** Bytes fetched where a pack is read for the first time, or out of order; doubled while it is read in order. */
   readonly firstStretchBytes: number;
   readonly maxStretchBytes: number;
 }
@@ -42,7 +39,7 @@ export class PagePackReader implements PageSource {
   readonly #policy: PagePackReaderPolicy;
   readonly #pages: BoundedCache<PageId, Promise<Uint8Array>>;
   readonly #stretches: BoundedCache<string, Stretch>;
-  /** The newest stretch of each pack: where a reader that goes on in order will miss next. */
+  /** The newest stretch of each pack: a reader that goes on in order will miss next at its end. */
   readonly #newest = new BoundedCache<PackId, Stretch>(1_024);
 
   constructor(

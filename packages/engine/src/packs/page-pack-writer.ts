@@ -12,7 +12,6 @@ const pagePackTargetBytes = 8 * 1024 * 1024;
 
 const firstSlabBytes = 256 * 1024;
 
-/** What writing pages takes. */
 export interface PagePackWriterOptions extends Omit<PackStoring, 'chunkIndex'> {
   readonly vault: VaultKeys;
   readonly compression?: CompressionPolicy;
@@ -41,7 +40,6 @@ export class PagePackWriter implements PageSink {
     this.#slab = Buffer.allocUnsafeSlow(firstSlabBytes);
   }
 
-  /** A writer that has stored nothing yet. */
   static async open(options: PagePackWriterOptions): Promise<PagePackWriter> {
     return new PagePackWriter(options, await options.vault.currentDataKey());
   }
@@ -50,7 +48,7 @@ export class PagePackWriter implements PageSink {
     return this.#queue.run(() => this.#add(encode));
   }
 
-  /** Stores what is left, so that every reference is final. @returns all packs of this writer, in order. */
+  /** Stores the last pack, so that every reference is final. @returns all packs of this writer, in order. */
   async finish(): Promise<readonly StoredPack[]> {
     await this.#queue.run(async () => this.#ship());
     return [...this.#stored];

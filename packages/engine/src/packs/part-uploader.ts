@@ -2,18 +2,17 @@ import { InvalidInputError } from '../errors.ts';
 import type { MultipartState, MultipartUpload, ObjectStore, PutOptions } from '../ports/object-store.ts';
 import { defaultRetryPolicy, retryUnavailable, type RetryPolicy, type RetryPorts } from './retry.ts';
 
-/** Smallest part that is used. Bytes. */
 const minPartBytes = 8 * 1024 * 1024;
 const maxParts = 10_000;
-/** Parts up to this size are filled while the one before goes up; of larger ones a worker has room for one only. Bytes. */
+/** Parts up to this size are filled while the one before goes up. A worker has room for only one larger part. */
 const overlappedPartBytes = 256 * 1024 * 1024;
 /**
- * An object that is larger would need parts that do not fit into a worker of 1,769 MB, which holds one of them: parts of
- * 8 TiB have 923 MiB.
+ * A larger object would need parts that do not fit into a worker of 1,769 MB, which holds one of them: parts of 8 TiB
+ * have 923 MiB.
  */
 export const largestUploadBytes = 8 * 2 ** 40;
 
-/** The size of the parts for an object of about that size: small ones, but not so many that the store refuses. */
+/** Parts for an object of about that size: small ones, but not so many that the store refuses. */
 export function planPartBytes(expectedBytes: number): number {
   const mebibyte = 1024 * 1024;
   // A tenth in reserve, in case the object becomes larger than expected.
@@ -21,7 +20,6 @@ export function planPartBytes(expectedBytes: number): number {
   return Math.max(2 * minPartBytes, needed);
 }
 
-/** What an uploader works with. */
 export interface PartUploaderOptions extends RetryPorts {
   readonly store: ObjectStore;
   readonly upload: MultipartUpload;
@@ -31,8 +29,8 @@ export interface PartUploaderOptions extends RetryPorts {
 }
 
 /**
- * Cuts what is written into parts of one size and sends them, one at a time, while the next fills, if parts are not large.
- * Memory: two parts, or one of more than {@link overlappedPartBytes}.
+ * Cuts written bytes into parts of one size and sends them one at a time. The next part fills meanwhile, unless parts
+ * are large. Memory: two parts, or one of more than {@link overlappedPartBytes}.
  */
 export class PartBuffer {
   readonly #partBytes: number;
@@ -51,7 +49,7 @@ export class PartBuffer {
     this.#spare = partBytes > overlappedPartBytes ? undefined : Buffer.allocUnsafeSlow(partBytes);
   }
 
-  /** What has not become a part, not copied. */
+  /** Bytes that are not part of the upload yet, not copied. */
   get rest(): Uint8Array {
     return this.#buffer.subarray(0, this.#filled);
   }
@@ -67,12 +65,10 @@ export class PartBuffer {
     }
   }
 
-  /** Waits for what is on its way. */
   async settle(): Promise<void> {
     await this.#sending;
   }
 
-  /** Sends the rest, and waits for it. */
   async flush(): Promise<void> {
     if (this.#filled > 0) await this.#sendPart();
     await this.#sending;
@@ -110,19 +106,18 @@ export class PartUploader {
     await this.#parts.write(bytes);
   }
 
-  /** Waits for what is on its way. @returns the upload so far and the bytes that are not part of it, not copied. */
+  /** Waits for the part on its way. @returns the upload so far, and the bytes that are not part of it, not copied. */
   async suspend(): Promise<{ readonly upload: MultipartState; readonly carry: Uint8Array }> {
     await this.#parts.settle();
     return { upload: this.#upload.state(), carry: this.#parts.rest };
   }
 
-  /** Uploads the rest. @returns the upload, of which nothing is missing but its completion. */
+  /** Uploads the rest. @returns the upload, which only has to be completed. */
   async flush(): Promise<MultipartState> {
     await this.#parts.flush();
     return this.#upload.state();
   }
 
-  /** Gives the upload up. */
   async abort(): Promise<void> {
     await this.#parts.settle().catch(() => {});
     await this.#upload.abort();

@@ -2,7 +2,6 @@ import { StoreUnavailableError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
 
-/** How often a call is tried and how long is waited in between. */
 export interface RetryPolicy {
   readonly attempts: number;
   /** The first wait is up to this long; each further one up to twice the one before. */
@@ -13,13 +12,12 @@ export interface RetryPolicy {
 /** Six attempts over about ten seconds: the adapters below have retried throttles by themselves already. */
 export const defaultRetryPolicy: RetryPolicy = { attempts: 6, firstDelayMs: 500, maxDelayMs: 8_000 };
 
-/** Time and chance, for waiting. */
 export interface RetryPorts {
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
 
-/** Waits before attempt `attempt` (the first is 1): a random time, so that workers that failed together part. */
+/** Waits a random time before an attempt (the first is 1), so that workers that failed together part. */
 export async function waitBeforeAttempt(
   attempt: number,
   { clock, random }: RetryPorts,
@@ -33,8 +31,8 @@ export async function waitBeforeAttempt(
 }
 
 /**
- * Repeats a call whose repetition does no harm while it fails with a {@link StoreUnavailableError}.
- * The last failure is thrown.
+ * Repeats a call while it fails with a {@link StoreUnavailableError}; the repetition must do no harm. The last failure
+ * is thrown.
  */
 export async function retryUnavailable<Result>(
   call: (attempt: number) => Promise<Result>,

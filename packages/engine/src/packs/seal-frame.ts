@@ -7,15 +7,13 @@ import { decodeContent, encodeContent, type CompressionPolicy } from './frame-co
 import type { FrameKind } from './frame.ts';
 import { releaseBytes } from './release-bytes.ts';
 
-/** A content on its way into a frame. */
 export interface FrameContent {
   readonly kind: FrameKind;
-  /** What the content hashes to; directories and roots have none and are compared byte by byte. */
+  /** Absent for directories and roots, which are compared byte by byte. */
   readonly id?: ChunkId | PageId;
   readonly plain: Uint8Array;
 }
 
-/** What sealing needs besides the content. */
 export interface SealingContext {
   readonly vault: VaultKeys;
   readonly cipher: FrameCipher;
@@ -24,10 +22,10 @@ export interface SealingContext {
 }
 
 /**
- * Compresses and encrypts a content into a buffer, then reads it back and compares: nothing is uploaded that the
- * writer could not decode itself. The buffer needs room for `plain.length` + 17 bytes.
+ * Compresses and encrypts a content into a buffer, then reads it back and compares: nothing is uploaded that the writer
+ * could not decode itself. The buffer needs room for `plain.length` + 17 bytes.
  * @returns the frame's stored length.
- * @throws {@link ChunkCorruptError} what was sealed does not decode to the id: broken memory, or the id was wrong.
+ * @throws {@link ChunkCorruptError} the sealed frame does not decode to the id: broken memory, or the id was wrong.
  */
 export function sealFrame(
   { vault, cipher, packId, compression }: SealingContext,

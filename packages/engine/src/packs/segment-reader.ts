@@ -8,30 +8,28 @@ import { decodeDirectory, type Directory } from './pack-directory.ts';
 import { footerBytes, headerBytes, readFooter, type PackFooter, type PackKind } from './pack-layout.ts';
 import { fetchRange, type StoredObject } from './stored-object.ts';
 
-/** Read from an object's end at once: the directory of most packs lies within. */
+/** Bytes read from an object's end at once: the directory of most packs lies within. */
 const tailBytes = 64 * 1024;
 
 /** A pack, or a stretch of a container that has a directory of its own. */
 export interface Segment {
   readonly kind: PackKind;
   readonly directory: Directory;
-  /** Where the segment's footer begins. */
+  /** Offset of the segment's footer. */
   readonly footerOffset: number;
-  /** Where its predecessor's footer begins; 0 in the first. */
+  /** Offset of the footer of the segment before; 0 in the first. */
   readonly previousFooter: number;
 }
 
-/** What a container's end says. */
 export interface ContainerEnd {
-  /** The root's bytes. */
   readonly root: Uint8Array;
-  /** Where the last segment's footer begins; 0 in a container without frames. */
+  /** Offset of the last segment's footer; 0 in a container without frames. */
   readonly lastFooter: number;
   /** Its key block as it is stored; see `collectKeyBlock`. */
   readonly keyBlock: Uint8Array;
 }
 
-/** Reads directories, and the end of containers, of one version of an object. */
+/** Reads directories and the end of containers, all of one version of an object. */
 export class SegmentReader {
   readonly #store: ObjectStore;
   readonly #ciphers: PackCiphers;
@@ -51,7 +49,7 @@ export class SegmentReader {
     return this.readSegment(object, size - footerBytes, signal);
   }
 
-  /** The root and the last segment of a container, from its end. @throws {@link StoredBytesDamagedError} as above. */
+  /** The root of a container, from its end. @throws {@link StoredBytesDamagedError} as above. */
   async readContainerEnd(object: StoredObject, bytes?: number, signal?: AbortSignal): Promise<ContainerEnd> {
     const size = bytes ?? (await this.#sizeOf(object, signal));
     const { frame, lastFooter, storedRoot, keyBlock } = await readContainerTail(
@@ -77,7 +75,7 @@ export class SegmentReader {
     }
   }
 
-  /** The segment whose footer begins at an offset. @throws {@link StoredBytesDamagedError} as above. */
+  /** @throws {@link StoredBytesDamagedError} as above. */
   async readSegment(object: StoredObject, footerOffset: number, signal?: AbortSignal): Promise<Segment> {
     const { footer, stored } = await this.#readEnd(object, footerOffset, signal);
     const plain = await this.#open(object, 'directory', footer.frame, stored, signal);

@@ -11,12 +11,12 @@ import type { DirectoryEntry } from './pack-directory.ts';
 import type { PackKind } from './pack-layout.ts';
 import { defaultRetryPolicy, retryUnavailable, waitBeforeAttempt, type RetryPolicy } from './retry.ts';
 
-/** Who stores, for how long, and in which class. One for a whole run. */
+/** The owner, lock and class of stored packs. One for a whole run. */
 export interface PackLease {
   readonly runId: RunId;
   /** The run's lease date: nothing that it stores is locked for less. */
   readonly leaseUntil: Date;
-  /** How long a pack is locked. @default the run's lease date */
+  /** Lock date of a pack. @default the run's lease date */
   readonly lockDateOf?: (pack: { readonly packId: PackId; readonly kind: PackKind }) => Date;
   /** Absent only for stores without Object Lock. */
   readonly lockMode?: ObjectLock['mode'];
@@ -25,11 +25,10 @@ export interface PackLease {
   readonly storageClass?: string;
 }
 
-/** What storing a pack takes. */
 export interface PackStoring {
   readonly catalog: Pick<Catalog, 'packs'>;
   readonly store: ObjectStore;
-  /** Where the pack's chunks are made known. Absent for packs of pages. */
+  /** Absent for packs of pages. */
   readonly chunkIndex?: ChunkIndex;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -50,7 +49,7 @@ export interface StoredPack {
   readonly lockedUntil: Date;
 }
 
-/** A pack that is ready to be uploaded. `PackBuilder` is one once it is sealed. */
+/** A pack that is ready to be uploaded, for example a sealed `PackBuilder`. */
 export interface SealedPack {
   readonly kind: PackKind;
   readonly pack: { readonly packId: PackId };

@@ -1,7 +1,7 @@
 import type { PackId } from '../ids.ts';
 import type { ByteRange, ObjectStore } from '../ports/object-store.ts';
 
-/** An object of frames, and which version of it a reference names. */
+/** An object of frames, and the version of it that a reference names. */
 export interface StoredObject {
   readonly packId: PackId;
   readonly name: string;
@@ -9,10 +9,11 @@ export interface StoredObject {
   readonly versionId?: string;
 }
 
-/** Finds the object that a pack id stands for: its name depends on its kind and class. */
 export type FindObject = (packId: PackId) => StoredObject;
 
-/** Reads a stretch of a version; without `versionId`, of the oldest. May be shorter than asked for at the object's end. */
+/**
+ * Reads a stretch of a version; without `versionId`, of the oldest. May be shorter than asked for at the object's end.
+ */
 export async function fetchRange(
   store: ObjectStore,
   name: string,
@@ -29,7 +30,7 @@ export async function fetchRange(
 
 /**
  * Versions of an object in the order in which a reader tries them: the one that the reference names, then the oldest,
- * then, after somebody went round the product, the others from old to young. Lists versions only if it has to.
+ * then, if somebody bypassed the product, the others from old to young. It lists versions only if it has to.
  */
 export async function* candidateVersions(
   store: ObjectStore,

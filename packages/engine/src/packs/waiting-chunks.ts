@@ -24,17 +24,16 @@ export class WaitingChunks<Chunk extends { readonly id: ChunkId; readonly plainB
     return this.#bytes;
   }
 
-  /** Their ids, in order. */
   ids(): ChunkId[] {
     return this.#chunks.map(({ id }) => id);
   }
 
-  /** Whether so many bytes can wait beside those that do. */
+  /** True if so many bytes can wait beside those that do. */
   fits(bytes: number): boolean {
     return this.#bytes + bytes <= this.#capacity;
   }
 
-  /** Takes a copy of a chunk's bytes, which fit. */
+  /** Copies a chunk's bytes, which must fit. */
   push(chunk: Chunk, plain: Uint8Array): void {
     this.#buffer ??= this.#buffers.take(this.#capacity);
     this.#buffer.set(plain, this.#bytes);
@@ -55,7 +54,7 @@ export class WaitingChunks<Chunk extends { readonly id: ChunkId; readonly plainB
     return taken;
   }
 
-  /** Gives the buffer back, once nothing waits; views that `take` gave are not valid any more. */
+  /** Gives the buffer back once nothing waits; views that `take` gave are not valid any more. */
   release(): void {
     if (this.#buffer !== undefined) this.#buffers.give(this.#buffer);
     this.#buffer = undefined;

@@ -17,21 +17,20 @@ export interface LastPoints {
   readonly clean?: PointRow;
 }
 
-/** How a resource stands, and why. */
 export interface ResourceStanding extends LastPoints {
   readonly resource: ResourceRow;
   readonly standing: Standing;
-  /** Of its plan; absent when the plan, or all plans, are not known here. */
+  /** RPO of its plan; absent when the plan, or all plans, are not known here. */
   readonly rpoHours?: number;
-  /** Since the source was in the state that its last clean point has. */
+  /** Hours since the source was in the state of its last clean point. */
   readonly ageHours?: number;
-  /** Why it is not protected, or may not be for long. */
+  /** Reason for people: why it is not protected, or may not be for long. */
   readonly problem?: string;
 }
 
 /**
- * Finds them among a resource's points; by source time. The resource's row is no help: it forgets when a tag is taken off
- * and put on again. Reads points until one is clean.
+ * Finds a resource's last points by source time. The resource's row is no help: it forgets when a tag is taken off and
+ * put on again. Reads points until one is clean.
  */
 export async function findLastPoints(
   catalog: Pick<Catalog, 'points'>,
@@ -47,7 +46,7 @@ export async function findLastPoints(
 }
 
 /**
- * Judges whether a resource is protected as its plan promises. The plan of a directory is its own host's business.
+ * Judges whether a resource is protected as its plan promises. A directory's plan is known only to its own host.
  * @param plans - the deployed plans; when they are not known, no resource counts as overdue.
  */
 export function judgeResource(
@@ -89,7 +88,7 @@ export function judgeResource(
   };
 }
 
-/** What a degraded point could not read, and the point to go back to, for people. */
+/** Tells people what a degraded point could not read, and which point to go back to. */
 function degradedText(newest: PointRow, clean: PointRow | undefined): string {
   const { carried, missing } = unreadOf(newest);
   const entries = carried + missing === 1 ? 'entry' : 'entries';

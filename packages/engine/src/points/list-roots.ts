@@ -7,16 +7,15 @@ import { resourceKeyOf } from './point-id.ts';
 import { decodeRoot, getRootObject } from './root-store.ts';
 import type { Root } from './root.ts';
 
-/** A root as the store lists it. */
 export interface ListedRoot {
   readonly resourceKey: ResourceKey;
   readonly pointId: PointId;
-  /** From the oldest to the youngest; more than one only if somebody went round the product. */
+  /** From the oldest to the youngest; more than one only if somebody bypassed the product. */
   readonly versionIds: readonly string[];
 }
 
 /**
- * The points of a vault by the names of their roots, without reading one: resource by resource, the oldest first.
+ * Lists the points of a vault by the names of their roots, without reading one: resource by resource, the oldest first.
  * @param resourceKey - only those of one resource.
  */
 export async function* listRootNames(
@@ -43,7 +42,7 @@ export async function* listRootNames(
 }
 
 /**
- * Reads a root that was listed: the oldest version that authenticates.
+ * Reads the oldest version of a listed root that authenticates.
  * @throws {@link StoredBytesDamagedError} none does.
  */
 export async function readListedRoot(

@@ -3,7 +3,7 @@ import { unreadOf } from './unread.ts';
 
 /**
  * The paths that a point lacks because they could not be read, as far as its root names them: it spells out the first
- * 1,000 warnings. Of a directory that could not be listed, everything below is among them.
+ * 1,000 warnings. They include everything below a directory that could not be listed.
  */
 export class MissingPaths {
   readonly #paths = new Set<string>();

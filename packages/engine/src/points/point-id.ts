@@ -11,12 +11,11 @@ export function compactTime(time: Date): string {
     .replaceAll(/[-:]/g, '');
 }
 
-/** A new id for a point of that source time; ids of one resource sort by source time. */
+/** Ids of one resource sort by source time. */
 export function newPointId(sourceTime: Date, random: RandomBytes): PointId {
   return `${compactTime(sourceTime)}-${toHex(random.bytes(8))}` as PointId;
 }
 
-/** Whether text has the form of a point id. */
 export function isPointId(text: string): text is PointId {
   return /^\d{8}T\d{6}Z-[0-9a-f]{16}$/.test(text);
 }

@@ -8,7 +8,7 @@ import type { FindObject } from '../packs/stored-object.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { PagePackRecord } from './root.ts';
 
-/** Finds page packs by what roots and results say of them; a pack that none of them names is looked for under `pages/`. */
+/** Finds page packs by the records of roots and results. A pack without a record is looked for under `pages/`. */
 function findPagePacks(records: Iterable<PagePackRecord>): FindObject {
   const known = new Map<PackId, PagePackRecord>();
   for (const record of records) known.set(record.pack, record);
@@ -33,7 +33,6 @@ export function createPageReader(
   return new PagePackReader(store, packs, findPagePacks(records));
 }
 
-/** A stored page pack as roots and results carry it. */
 export function pagePackRecordOf({ packId, kind, versionId, lockedUntil }: StoredPack): PagePackRecord {
   return {
     pack: packId,

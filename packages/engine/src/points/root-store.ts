@@ -22,12 +22,11 @@ const saltBytes = 16;
 const headerBytes = 8 + keyIdBytes + saltBytes;
 const attempts = 5;
 
-/** A root as the store has it. */
 export interface StoredRoot {
   readonly root: Root;
   readonly name: string;
   readonly versionId: string;
-  /** SHA-256 of the stored object, in hexadecimal: what the next root of the resource names. */
+  /** SHA-256 of the stored object, in hexadecimal, which the next root of the resource names. */
   readonly sha256: string;
 }
 
@@ -86,7 +85,6 @@ export async function decodeRoot(
 }
 
 /**
- * A root's object, to be decoded.
  * @throws {@link ObjectNotFoundError} no such version.
  * @throws {@link StoredBytesDamagedError} it is larger than any root.
  */
@@ -113,7 +111,6 @@ async function loadNamedKey(keys: VaultKeys, keyId: KeyId, name: string): Return
 }
 
 /**
- * Reads one root.
  * @throws {@link ObjectNotFoundError} it is not in the vault (any more).
  * @throws {@link StoredBytesDamagedError} its bytes are damaged.
  */
@@ -133,7 +130,6 @@ export async function readRoot(
   return { root, name, versionId: version, sha256: hash('sha256', object, 'hex') };
 }
 
-/** What writing a root needs. */
 export interface PutRootOptions {
   readonly store: ObjectStore;
   readonly keys: VaultKeys;
@@ -146,9 +142,9 @@ export interface PutRootOptions {
  * Commits a point: writes its root and reads it back. Before this nothing of the run is visible, after it the point is
  * protected.
  *
- * A root's name is the run's own, fixed when the run was opened, and not new for every attempt as those of packs are:
- * so of any number of commits of one run, repeated or at the same time, the first one counts and all of them return
- * it. Nothing else ever writes or sweeps that name while the run is open.
+ * A root's name is the run's own, fixed when the run was opened; unlike those of packs it is not new for every attempt.
+ * So of any number of commits of one run, repeated or at the same time, the first one counts and all of them return it.
+ * Nothing else ever writes or sweeps that name while the run is open.
  */
 export async function putRoot(options: PutRootOptions, root: Root): Promise<StoredRoot> {
   const { store, keys, random, clock, lock } = options;
@@ -174,7 +170,7 @@ export async function putRoot(options: PutRootOptions, root: Root): Promise<Stor
   }
 }
 
-/** The root of a point, if it is in the vault: a commit that runs again after a crash takes it up. */
+/** The root of a point, if it is in the vault: a commit that runs again after a crash continues with it. */
 export async function findRoot(
   store: ObjectStore,
   keys: VaultKeys,

@@ -18,12 +18,12 @@ export const PointWarning = z.object({
   path: z.string(),
   reason: z.enum(['vanished', 'changed', 'denied', 'unreadable']),
   message: z.string(),
-  /** The entry, or all below a directory, could not be read. Absent where nothing is lacking, and in roots of before. */
+  /** The entry, or all below a directory, could not be read. Absent where nothing is lacking, and in older roots. */
   unread: z.enum(['carried', 'missing']).optional(),
 });
 export type PointWarning = z.infer<typeof PointWarning>;
 
-/** Warnings that a root spells out; the rest is counted. */
+/** Most warnings that a root spells out; the rest is counted. */
 export const warningsInRoot = 1_000;
 
 /** A pack of manifest pages (or a container that holds them) that a point needs. */
@@ -36,7 +36,6 @@ export const PagePackRecord = z.object({
 });
 export type PagePackRecord = z.infer<typeof PagePackRecord>;
 
-/** A snapshot of one volume of an image point. */
 export const VolumeSnapshot = z.object({
   volume: z.string(),
   snapshot: z.string(),
@@ -51,10 +50,10 @@ export const VolumeSnapshot = z.object({
 });
 export type VolumeSnapshot = z.infer<typeof VolumeSnapshot>;
 
-/** What an image point consists of: snapshots that belong to one moment, and the machine they were taken of. */
+/** Content of an image point: snapshots of one moment, and the machine that they were taken of. */
 export const ImageRecord = z.object({
   snapshots: z.array(VolumeSnapshot),
-  /** The instance's configuration as EC2 describes it; absent for a volume by itself. */
+  /** The instance's configuration as EC2 describes it; absent for a single volume. */
   machine: z.record(z.string(), z.unknown()).optional(),
 });
 export type ImageRecord = z.infer<typeof ImageRecord>;
@@ -87,7 +86,7 @@ export const Root = z.object({
   }),
   warnings: count,
   warningList: z.array(PointWarning).max(warningsInRoot),
-  /** Absent in roots of before; see {@link unreadOf}. */
+  /** Absent in older roots; see {@link unreadOf}. */
   unread: UnreadCounts.optional(),
   seconds: z.number().nonnegative(),
   /** Absent for a source without entries and for image points. */
@@ -96,7 +95,7 @@ export const Root = z.object({
   packMap: PageRefText.optional(),
   /** Every pack that holds a page of either map. */
   pagePacks: z.array(PagePackRecord),
-  /** Page packs when they were last counted exactly; see `choosePagePacks`. */
+  /** Number of page packs when they were last counted exactly; see `choosePagePacks`. */
   pagePacksCounted: count,
   /** The container that holds everything, for a single-file point. */
   container: z
@@ -113,16 +112,15 @@ export const Root = z.object({
     .object({
       point: pointId,
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      /** Before this time the previous root cannot have been removed by expiry. */
+      /** Before this time expiry cannot have removed the previous root. */
       expiresAt: time.optional(),
     })
     .optional(),
-  /** What the run was told to leave out, so that a reader knows. */
+  /** Options of the run that left something out, so that a reader knows. */
   options: z.object({ readTags: z.boolean() }),
 });
 export type Root = z.infer<typeof Root>;
 
-/** The catalog's row of a point, from its root and where the root was read. */
 export function pointRowOf(
   root: Root,
   stored: { readonly name: string; readonly versionId: string },

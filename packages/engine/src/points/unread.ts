@@ -4,18 +4,18 @@ import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { PointWarning } from './root.ts';
 
-/** What of a root or a catalog's row tells what could not be read. */
+/** Fields of a root or a catalog's row that tell what could not be read. */
 export interface UnreadFacts {
   readonly unread?: UnreadCounts | undefined;
   readonly warnings: number;
-  /** Of an image, whose entries are its snapshots. */
+  /** For an image, whose entries are its snapshots. */
   readonly snapshotsMissing?: number | undefined;
   readonly warningList?: readonly Pick<PointWarning, 'reason'>[];
 }
 
 /**
- * The entries that a point should have as its source had them, and has not. Where the root is from before this was
- * recorded, every warning counts as one that is missing, but for what had vanished: better doubted than trusted.
+ * Counts the entries that the point lacks or carries from an earlier point. In roots from before this was recorded,
+ * every warning counts as a missing entry, except those that had vanished: better doubted than trusted.
  */
 export function unreadOf(facts: UnreadFacts): UnreadCounts {
   const { carried, missing } = unreadAtBackup(facts);
@@ -28,15 +28,15 @@ function unreadAtBackup({ unread, warnings, warningList = [] }: UnreadFacts): Un
   return { carried: 0, missing: Math.max(0, warnings - vanished) };
 }
 
-/** Whether a point carries or lacks entries. Such a point meets no RPO, and never takes the place of a clean one. */
+/** True if a point carries or lacks entries. Such a point meets no RPO, and never takes the place of a clean one. */
 export function isDegraded(point: UnreadFacts): boolean {
   const { carried, missing } = unreadOf(point);
   return carried + missing > 0;
 }
 
 /**
- * The clean point that stands in for a degraded one: the newest that is not later, else the one that came next. It has
- * not expired. `undefined` where the resource has none.
+ * Finds the clean point that stands in for a degraded one: the newest that is not later, else the next one. It has not
+ * expired. `undefined` where the resource has none.
  */
 export async function findCleanPoint(
   catalog: Pick<Catalog, 'points'>,
@@ -52,7 +52,10 @@ export async function findCleanPoint(
   return later;
 }
 
-/** A root's note of an entry that was not read. @param unread - what the point has of it; absent where nothing is lacking. */
+/**
+ * Makes a root's note of an entry that was not read.
+ * @param unread - absent where the point lacks nothing.
+ */
 export function warningOf(
   { reason, message }: Pick<SourceEntryError, 'reason' | 'message'>,
   path: string,

@@ -12,14 +12,17 @@ import {
 } from '../manifest/tuple-key.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 
-/** What the base has of one path, within a shard's keys. Most files of most runs are never looked at more closely. */
+/**
+ * The base's entries of one path, within a shard's keys. Decoded late: most files of most runs are never looked at more
+ * closely.
+ */
 export class BaseFile {
   /** All entries of the path in the range, its own and its content's, by key; at least one. */
   readonly entries: readonly [Entry, ...Entry[]];
   readonly #origin: string;
   #file: FileEntry | undefined;
 
-  /** @param origin - what errors call the manifest. */
+  /** @param origin - the manifest's name in error messages. */
   constructor(entries: readonly [Entry, ...Entry[]], origin: string) {
     this.entries = entries;
     this.#origin = origin;
@@ -37,12 +40,10 @@ export class BaseFile {
     return this.#file;
   }
 
-  /** The stretches of content among the path's entries. */
   *extents(): Generator<Extent> {
     for (const entry of this.#contentEntries()) yield decodeExtent(entry, this.#origin);
   }
 
-  /** Whether any of the path's content lies in one of these packs. */
   usesPacks(packs: ReadonlySet<PackId>): boolean {
     if (packs.size === 0) return false;
     return this.#contentEntries().some((entry) =>
@@ -50,7 +51,7 @@ export class BaseFile {
     );
   }
 
-  /** Whether the path sorts before another one (negative), is the same (0), or sorts after it (positive). */
+  /** Negative if the path sorts before the other one, 0 if it is the same, positive if it sorts after it. */
   compareTo(path: Uint8Array): number {
     return -comparePathToKey(path, this.entries[0].key);
   }
@@ -60,7 +61,7 @@ export class BaseFile {
   }
 }
 
-/** A manifest of files, by path. What errors call it goes with it. */
+/** A manifest of files, by path, with its name in error messages. */
 export class BaseFiles {
   readonly #tree: TreeReader;
   readonly #origin: string;
@@ -70,25 +71,23 @@ export class BaseFiles {
     this.#origin = origin;
   }
 
-  /** What there is of each path within a range of keys, page by page. */
+  /** The files within a range of keys, page by page. */
   in(range: KeyRange, signal?: AbortSignal): AsyncGenerator<readonly BaseFile[]> {
     return groupByPath(this.#tree.portions(range, { signal }), this.#origin);
   }
 
-  /** What there is of the first path within a range of keys. */
   async findFirst(range: KeyRange, signal?: AbortSignal): Promise<BaseFile | undefined> {
     for await (const [file] of this.in(range, signal)) return file;
     return undefined;
   }
 
-  /** A path's own entry. */
   async findEntry(path: Uint8Array, signal?: AbortSignal): Promise<FileEntry | undefined> {
     const entry = await this.#tree.find(entryKey(path), signal);
     return entry && decodeFileEntry(entry, this.#origin);
   }
 }
 
-/** What errors call a run's base. */
+/** A base's name in error messages. */
 export function originOf({ base }: Pick<RunPlan, 'base'>): string {
   return base?.pointId ?? 'an empty base';
 }
@@ -97,7 +96,6 @@ export function originOf({ base }: Pick<RunPlan, 'base'>): string {
  * Groups the entries of a file manifest by path, page by page. Memory: a page, and the entries of one path within the
  * range that is read, which in a shard is one for every GiB of content.
  * @param pages - entries in the order of keys, in portions of any size.
- * @param origin - what errors call the manifest.
  */
 async function* groupByPath(
   pages: AsyncIterable<readonly Entry[]>,

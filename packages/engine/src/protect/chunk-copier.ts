@@ -25,24 +25,22 @@ interface CopyItem {
   readonly chunk: ExtentChunk;
 }
 
-/** What is copied of one path: the chunks of all extents that refer to a mostly dead pack. */
+/** Copied content of one path: the chunks of all extents that refer to a mostly dead pack. */
 export type PreparedCopy = AsyncIterable<FetchedItem<CopyItem>> | Iterable<FetchedItem<CopyItem>>;
 
-/** What a copier works with. */
 export interface ChunkCopierOptions {
   readonly store: ObjectStore;
   readonly keys: VaultKeys;
   readonly plan: RunPlan;
-  /** Reads the base's pages. */
   readonly pages: PageSource;
-  /** Where the copies go, apart from what is new: what has lived long mostly lives on. */
+  /** Store for the copies, apart from new chunks: what has lived long mostly lives on. */
   readonly chunks: ChunkStore;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Copies what a base has in mostly dead packs into new ones (rule 5): out of the vault, every chunk verified by its id.
- * Only locations change; to the source and to whoever compares points, nothing has happened.
+ * Copies the base's content in mostly dead packs into new ones (rule 5): out of the vault, every chunk verified by its
+ * id. Only locations change; to the source and to whoever compares points, nothing has happened.
  */
 export class ChunkCopier {
   readonly chunks: ChunkStore;
@@ -64,7 +62,6 @@ export class ChunkCopier {
     this.#packMap = new TreeReader(createPackMapKind(keys), pages, packMap);
   }
 
-  /** Whether any of a path's content has to be copied. */
   isNeededFor(file: BaseFile): boolean {
     return file.usesPacks(this.#packs);
   }
@@ -84,10 +81,7 @@ export class ChunkCopier {
     return bytes <= readAheadBytes ? Array.fromAsync(read) : read;
   }
 
-  /**
-   * Stores the copies.
-   * @returns the extents as they are once the copies have their places; `undefined` when old bytes are lost or damaged.
-   */
+  /** @returns the extents with the copies' places; `undefined` when old bytes are lost or damaged. */
   async store(prepared: PreparedCopy): Promise<WrittenContent['extents'] | undefined> {
     const extents = new Map<
       Extent,

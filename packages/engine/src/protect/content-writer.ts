@@ -7,9 +7,8 @@ import type { ChunkStore, StoredChunk } from '../packs/chunk-store.ts';
 import { releaseBytes } from '../packs/release-bytes.ts';
 import type { OpenedEntry } from '../ports/file-source.ts';
 
-/** Content that was handed to the vault; its entries can be had once all of its chunks lie there for good. */
+/** Content that was handed to the vault; its entries can be made once all of its chunks lie there for good. */
 export interface WrittenContent {
-  /** Content bytes. */
   readonly bytes: number;
   readonly extents: readonly { readonly offset: number; readonly chunks: readonly StoredChunk[] }[];
 }
@@ -77,12 +76,10 @@ export class ContentWriter {
   }
 }
 
-/** Whether every chunk of a content lies in the vault for good. */
 export function isSettled({ extents }: Pick<WrittenContent, 'extents'>): boolean {
   return extents.every(({ chunks }) => chunks.every(({ location }) => location !== undefined));
 }
 
-/** The manifest's entries of a settled content. */
 export function entriesOf(path: Uint8Array, { extents }: Pick<WrittenContent, 'extents'>): Entry[] {
   return extents.map(({ offset, chunks }) =>
     encodeExtent({

@@ -1,14 +1,13 @@
 import type { FileSource, PathRange, SourceEntry } from '../ports/file-source.ts';
 import { pathAfter, stretchBytes, stretchesOf, type ShardDraft, type ShardLimits } from './shards.ts';
 
-/** The first part of a range, with its listing, and what has to be protected besides. */
 export interface CutShard {
   /** The entries of the shard's paths, in the order of their bytes. */
   readonly listed: readonly SourceEntry[];
   readonly shard: ShardDraft;
   /** Stretches of the large object that the shard ends with. They follow it in the order of keys. */
   readonly stretches: readonly ShardDraft[];
-  /** What comes after those; absent when the shard reaches the end of the range. */
+  /** The range after those; absent when the shard reaches the end of the range. */
   readonly rest?: PathRange;
 }
 

@@ -2,13 +2,12 @@ import { isEntryOf, type FileEntry } from '../manifest/file-entry.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { BaseFile } from './base-files.ts';
 
-/** What a run has to do about one path. */
 export type Decision =
   | { readonly action: 'keep'; readonly listed: SourceEntry; readonly base: BaseFile }
   | { readonly action: 'read'; readonly listed: SourceEntry; readonly base?: BaseFile }
   | { readonly action: 'remove'; readonly base: BaseFile };
 
-/** Most decisions of a portion; entries of a listing that is there already are looked at in as large ones. */
+/** Most decisions of a portion, and most entries of a portion where the listing is in memory already. */
 const portionMost = 256;
 
 /**
@@ -60,7 +59,7 @@ export async function* detectChanges(
   }
 }
 
-/** A listing in portions: single entries while they are being listed, so that none waits for the next. */
+/** Splits a listing into portions: single entries while it is under way, so that none waits for the next. */
 async function* portionsOf(
   listing: AsyncIterable<SourceEntry> | Iterable<SourceEntry>,
 ): AsyncGenerator<readonly SourceEntry[]> {
@@ -88,12 +87,12 @@ class PortionCursor<Item> {
     this.#portions = portions[Symbol.asyncIterator]();
   }
 
-  /** The item that the cursor stands before; `undefined` at the end, and where it has to be filled. */
+  /** `undefined` at the end, and where the cursor has to be filled. */
   get current(): Item | undefined {
     return this.#portion[this.#at];
   }
 
-  /** Goes past the current item. @returns whether the cursor has to be filled. */
+  /** @returns true if the cursor has to be filled. */
   next(): boolean {
     this.#at += 1;
     return this.#at >= this.#portion.length;
@@ -119,7 +118,6 @@ function isAsListed(base: BaseFile, listed: SourceEntry): boolean {
   return base.file !== undefined && looksUnchanged(base.file, listed);
 }
 
-/** Whether a listing shows an entry as the base has it. */
 export function looksUnchanged(file: FileEntry, listed: SourceEntry): boolean {
   return (
     !file.mustRead &&

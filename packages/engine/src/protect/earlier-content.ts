@@ -15,32 +15,30 @@ import type { RunPlan } from '../runs/run-plan.ts';
 import type { WrittenContent } from './content-writer.ts';
 
 /**
- * The most that is copied out of the vault of one content, in the time of a call and as records in its memory. More can only
- * be shared. Bytes.
+ * Most bytes of one content that are copied out of the vault: bounded by the time of a call, and by the records in its
+ * memory. A larger content can only be shared.
  */
 const mostCopiedBytes = 4 * 2 ** 30;
 
-/** Content that an earlier point has: as its manifest says, or copied. Neither is more in memory than it has to be. */
+/** Content of an earlier point: shared as its manifest says, or copied. Neither takes more memory than it has to. */
 export type EarlierExtents =
   | { readonly shared: () => AsyncIterable<Entry> }
   | { readonly copied: WrittenContent['extents'] };
 
-/** What an earlier point has of an entry. */
 export interface EarlierEntry {
   readonly file: FileEntry;
   readonly content: EarlierExtents;
-  /** Whether that is the very version that the source lists now: then nothing is lacking. */
+  /** True if this is the version that the source lists now: then nothing is lacking. */
   readonly isAsListed: boolean;
   readonly from: PointId;
 }
 
-/** What looking into an earlier point takes. */
 export interface EarlierContentOptions {
   readonly store: ObjectStore;
   readonly keys: VaultKeys;
   readonly plan: RunPlan;
   readonly keeper: LeaseKeeper;
-  /** Where bytes go that cannot be shared. */
+  /** Store for bytes that cannot be shared. */
   readonly chunks: ChunkStore;
   /** @default {@link mostCopiedBytes} */
   readonly mostCopiedBytes?: number;
@@ -48,11 +46,11 @@ export interface EarlierContentOptions {
 }
 
 /**
- * The resource's newest point as the last place that has what the source does not give any more: objects that went into
- * an archive class since. Whatever the type of the run, such a content is shared under a lease, as one that is found by
- * its chunk ids; where it cannot be leased, and in an isolated full, which shares nothing, it is copied out of the vault,
- * every chunk verified. Nothing is read before the first such entry. Memory: of {@link mostCopiedBytes}, a record for each
- * chunk.
+ * Finds content in the resource's newest point that the source does not give any more: objects that went into an
+ * archive class since. Whatever the type of the run, such a content is shared under a lease, like one that is found by
+ * its chunk ids. Where it cannot be leased, and in an isolated full, which shares nothing, it is copied out of the
+ * vault, every chunk verified. Nothing is read before the first such entry. Memory: of {@link mostCopiedBytes}, a
+ * record for each chunk.
  */
 export class EarlierContent {
   readonly #options: EarlierContentOptions;
@@ -63,7 +61,7 @@ export class EarlierContent {
   }
 
   /**
-   * @param stretch - the part of the content that is wanted: then only of the version that is listed. @default all
+   * @param stretch - the wanted part of the content: then only of the version that is listed. @default all
    * @returns `undefined` when that point has not got it, or it is lost.
    */
   async find(listed: SourceEntry, stretch?: ByteRange): Promise<EarlierEntry | undefined> {
@@ -150,7 +148,7 @@ export class EarlierContent {
   }
 }
 
-/** Whether an entry is of the version that a listing shows; how far its point had it from the source decides nothing. */
+/** True if an entry is of the version that a listing shows. The point that it was carried from does not matter. */
 function isVersion(entry: SourceEntry, listed: SourceEntry): boolean {
   return (
     entry.kind === listed.kind &&

@@ -22,7 +22,6 @@ import type { WriteServices } from '../services.ts';
 import { type LeftOutFact, warningsOfLeftOut } from './left-out.ts';
 import { getShardResult, ShardResult } from './shard-result.ts';
 
-/** Results that are read side by side. */
 const resultsAtOnce = 16;
 /** Results that are read before the first of them is joined: the packs of their pages are known by then. */
 const resultsAhead = 256;
@@ -32,29 +31,28 @@ export const usageRunsAtOnce = 256;
 const { counts, warnings, entries, leftOut, firstUnread, pagePacks, large } = ShardResult.shape;
 const count = z.int().nonnegative();
 
-/** What the shards that have been joined so far say together. */
+/** Sums of the shards joined so far. */
 export const Gathered = z.object({
   counts,
-  /** The first of them; a source that denies every file has millions. */
+  /** The first warnings only; a source that denies every file has millions. */
   warnings,
   warningCount: count,
   entries,
   leftOut,
   firstUnread,
-  /** Those of the shards, and those that joining them took. */
+  /** Packs of the shards, and those that joining them wrote. */
   pagePacks,
   large,
-  /** Where the attempts whose results these are left their pack usage. */
+  /** Names of pack usage, of the attempts whose results were joined. */
   usage: z.array(z.string()),
 });
 
-/** Where a join stands; one object in the work store. */
+/** State of a join; one object in the work store. */
 const JoinState = z.object({ next: count, tree: SuspendedTree, gathered: Gathered });
 
-/** What the shards of a run say together, and the tree of all their entries. */
+/** Sums of a run's shards, and the tree of all their entries. */
 export type GatheredShards = z.infer<typeof Gathered> & { readonly root: PageRef | undefined };
 
-/** How shards are gathered over several calls. */
 export interface GatherOptions {
   /** Asked between shards; when true the call ends and another goes on. */
   readonly shouldStop: () => boolean;
@@ -62,7 +60,7 @@ export interface GatherOptions {
 }
 
 /**
- * Joins the pages of a run's shards at their seams, in the order of keys, and adds up what they say. Goes on over any
+ * Joins the pages of a run's shards at their seams, in the order of keys, and adds up their results. Goes on over any
  * number of calls, at least one shard each. Cost: a few pages a shard; unchanged ranges of the base cost their seams.
  * Memory: one small record a shard, and the open pages.
  * @returns `undefined` when another call has to go on.
@@ -127,7 +125,6 @@ export async function gatherShards(
   };
 }
 
-/** Joins the pages of shards, in the order of keys. */
 class JoinedTree {
   readonly #builder: TreeBuilder;
   readonly #base: PageRef | undefined;
@@ -160,7 +157,6 @@ class JoinedTree {
   }
 }
 
-/** Adds up results. */
 class Gathering {
   gathered: z.infer<typeof Gathered>;
   readonly #leftOut = new FactCounts<LeftOutFact>();
@@ -176,7 +172,6 @@ class Gathering {
     return [...this.gathered.pagePacks, ...this.#expected.flatMap((result) => result.pagePacks)];
   }
 
-  /** Results that are about to be added. */
   expect(results: readonly ShardResult[]): void {
     this.#expected = results;
   }
@@ -202,12 +197,11 @@ class Gathering {
   }
 }
 
-/** Entries of two parts of a run. */
 export function addEntries(a: ShardResult['entries'], b: ShardResult['entries']): ShardResult['entries'] {
   return { read: a.read + b.read, carried: a.carried + b.carried, missing: a.missing + b.missing };
 }
 
-/** Merges runs of deltas while a call hands on, so that the last one has few to read. */
+/** Merges runs of deltas before a call hands on, so that the last one has few to read. */
 async function mergeParts(
   { work, random }: WriteServices,
   plan: RunPlan,
@@ -244,7 +238,7 @@ async function readResults(
   return Array.fromAsync(mapConcurrent(indexes, resultsAtOnce, read));
 }
 
-/** The range of an unchanged shard. */
+/** `undefined` for a shard that changed something. */
 function rangeOf({ keys, unchanged }: ShardResult): KeyRange | undefined {
   if (!unchanged) return undefined;
   return {
@@ -253,7 +247,7 @@ function rangeOf({ keys, unchanged }: ShardResult): KeyRange | undefined {
   };
 }
 
-/** Both of two ranges, the second of which begins where the first ends. */
+/** Joins two ranges, the second of which begins where the first ends. */
 function extended({ from }: KeyRange, { to }: KeyRange): KeyRange {
   return { from, to };
 }

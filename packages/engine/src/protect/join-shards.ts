@@ -34,10 +34,10 @@ import {
 import { findBroken, repairLargeObjects, type RepairOptions } from './large-objects.ts';
 import type { ShardResult } from './shard-result.ts';
 
-/** The content of a point, or that another call has to go on. */
+/** The content of a point, or a sign that another call has to go on. */
 export type JoinStep = { readonly done: false } | { readonly done: true; readonly content: PointContent };
 
-/** Makes one point's content of what the workers of a run left, in one go; see {@link joinSomeShards}. */
+/** Makes one point's content of the workers' results in one go; see {@link joinSomeShards}. */
 export async function joinShards(
   services: WriteServices,
   keys: VaultKeys,
@@ -55,10 +55,10 @@ export async function joinShards(
 /** Packs whose changes are merged into the pack map before the time is looked at. */
 const defaultPacksAtOnce = 10_000;
 
-/** Where the work after the last shard stands; one object in the work store. */
+/** State of the work after the last shard; one object in the work store. */
 const JoinedState = z.object({
   gathered: Gathered,
-  /** Of large objects that the shards did not see alike: how many have been mended, and what that changed. */
+  /** Large objects mended so far, which the shards did not see alike, and what that changed. */
   mended: z.object({ objects: z.int(), files: z.int(), logicalBytes: z.int() }),
   manifest: PageRefText.optional(),
   /** Runs of deltas that the pack map has to take in. */
@@ -67,22 +67,21 @@ const JoinedState = z.object({
   packMap: z.object({ after: z.string().optional(), tree: SuspendedTree }),
   /** Absent while it is being made; null when the point needs no pack. */
   packMapRoot: PageRefText.nullish(),
-  /** Of the pages that all this wrote. */
+  /** Packs and bytes of the pages written so far. */
   pagePacks: z.array(PagePackRecord),
   pageBytes: z.int(),
 });
 type JoinedState = z.infer<typeof JoinedState>;
 
-/** How shards are joined over several calls. */
 export interface JoinOptions extends GatherOptions {
-  /** Packs whose changes are merged into the pack map before the time is looked at. @default 10,000 */
+  /** @default 10,000; as many are merged before the time is looked at */
   readonly packsAtOnce?: number;
 }
 
 /**
- * Makes one point's content of what the workers of a run left, over any number of calls: joins their pages at the seams,
- * mends objects that several shards shared, and derives the pack map from the base's. What comes last is one call's work:
- * a look at the inner pages of the manifest. Cost: a few pages a shard, and pages in proportion to the packs that
+ * Makes one point's content of the workers' results, over any number of calls: joins their pages at the seams, mends
+ * objects that several shards shared, and derives the pack map from the base's. The last step is one call's work: a
+ * look at the inner pages of the manifest. Cost: a few pages a shard, and pages in proportion to the packs that
  * changed. Memory: one small record a shard, the open pages, and a part of each of 256 runs of deltas.
  */
 export async function joinSomeShards(
@@ -117,7 +116,7 @@ interface JoinOf {
   readonly options: JoinOptions;
 }
 
-/** A join, as far as it is one call's work. */
+/** One call's part of a join. */
 class Join {
   readonly #of: JoinOf;
   readonly #fileKind: TreeKind;
@@ -141,7 +140,7 @@ class Join {
     return { done: false };
   }
 
-  /** Mends what several shards did not see alike. @returns whether that is done. */
+  /** Mends objects that several shards did not see alike. @returns true when done. */
   async mendObjects(): Promise<boolean> {
     const { gathered, mended } = this.#of.state;
     for (const broken of findBroken(gathered.large).slice(mended.objects)) {
@@ -151,7 +150,7 @@ class Join {
     return true;
   }
 
-  /** Derives the pack map from the base's. @returns whether that is done. */
+  /** Derives the pack map from the base's. @returns true when done. */
   async makePackMap(): Promise<boolean> {
     const { services, plan, state } = this.#of;
     if (state.packMapRoot !== undefined) return true;
@@ -195,7 +194,7 @@ class Join {
     };
   }
 
-  /** Stores what was written, so that it can be read and another call finds it. */
+  /** Stores the written pages, so that they can be read and another call finds them. */
   async #storePages(): Promise<void> {
     const { state, writer } = this.#of;
     const packs = await writer.finish();
@@ -220,7 +219,7 @@ class Join {
     return stop;
   }
 
-  /** Mends an object, and stores what that wrote: nothing else can be read. */
+  /** Mends an object, and stores the pages that it wrote, as no others can be read. */
   async #mend(broken: RepairOptions['broken'][number]): Promise<void> {
     const { services, plan, state } = this.#of;
     const root = findPageRef(state.manifest, 'a join under way');
@@ -240,7 +239,6 @@ class Join {
     mended.logicalBytes += repaired.logicalBytes;
   }
 
-  /** Merges the deltas that are left into the pack map, some packs at a time. */
   async #mergePackMap(): Promise<PageRef | undefined | 'unfinished'> {
     const { services, plan, state, options } = this.#of;
     const { packMap, usage } = state;
@@ -274,7 +272,7 @@ class Join {
     return builder.finish(signal);
   }
 
-  /** Writes pages anew that lie in packs which are mostly dead. */
+  /** Writes pages anew that lie in mostly dead packs. */
   async #rewrite(kind: TreeKind, text: PageRefText | null | undefined): Promise<PageRef | undefined> {
     const { plan, options } = this.#of;
     const root = findPageRef(text ?? undefined, 'a join under way');
@@ -321,7 +319,6 @@ function joinedName(plan: RunPlan): string {
   return `${runPrefix(plan.runId)}joined.json`;
 }
 
-/** The first key after a pack's. */
 function behind(packId: PackId): Uint8Array {
   return Uint8Array.from([...packKey(packId), 0]);
 }
@@ -336,8 +333,9 @@ function smallestLock(
 }
 
 /**
- * A point of which nothing was read says no more than the one before it, and would be taken for the newest state.
- * @throws {@link NothingReadError} of all that was listed, nothing could be read.
+ * Refuses a point of which nothing was read: it says no more than the one before it, and would be taken for the newest
+ * state.
+ * @throws {@link NothingReadError} nothing of the listed entries could be read.
  */
 function checkAnyRead(
   { resourceArn }: RunPlan,

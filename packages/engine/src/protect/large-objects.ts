@@ -13,30 +13,28 @@ import type { RunPlan } from '../runs/run-plan.ts';
 import { type BaseFile, BaseFiles, originOf } from './base-files.ts';
 import type { LargeObject, ShardResult } from './shard-result.ts';
 
-/** What is mended, and with what. */
 export interface RepairOptions {
   readonly kind: TreeKind;
   readonly pages: PageStore;
   readonly plan: RunPlan;
   readonly broken: readonly BrokenObject[];
-  /** The joined manifest. */
+  /** Root of the joined manifest. */
   readonly root: PageRef | undefined;
 }
 
-/** An object of which the shards saw different versions. */
 export interface BrokenObject {
   readonly path: Uint8Array;
   readonly gone: boolean;
 }
 
-/** The manifest in which those objects are of one version. */
+/** The manifest with one version of each of those objects. */
 export interface Repaired {
   readonly root: PageRef | undefined;
   readonly usage: readonly PackDelta[];
   readonly warnings: ShardResult['warnings'];
-  /** What the mending adds to the entries that the shards could and could not read. */
+  /** Correction of the entries that the shards could and could not read. */
   readonly entries: ShardResult['entries'];
-  /** Gained, less lost. */
+  /** Gained, less lost; also the bytes. */
   readonly files: number;
   readonly logicalBytes: number;
 }
@@ -105,8 +103,8 @@ export async function repairLargeObjects({
 }
 
 /**
- * Objects of which the shards saw different versions, in the order of paths.
- * @param large - what every shard found of the objects that it shares, in the order of shards.
+ * Finds objects of which the shards saw different versions, in the order of paths.
+ * @param large - every shard's findings on the objects that it shares, in the order of shards.
  */
 export function findBroken(large: readonly LargeObject[]): readonly BrokenObject[] {
   const byPath = Map.groupBy(large, ({ path }) => path);

@@ -4,8 +4,8 @@ import type { PointWarning } from '../points/root.ts';
 import { warningOf } from '../points/unread.ts';
 
 /**
- * What a source does not give of its entries by design. `hard-links`: that several names are one file; `nanoseconds`:
- * what of a time is finer than a quarter of a microsecond; `special-files`: sockets, devices and pipes, whole;
+ * Facts that a source does not give of its entries by design. `hard-links`: several names are one file; `nanoseconds`:
+ * the part of a time finer than a quarter of a microsecond; `special-files`: sockets, devices and pipes, whole;
  * `hidden-metadata`: user metadata that S3 counts and does not show.
  */
 export const LeftOutFact = z.enum(['hard-links', 'nanoseconds', 'special-files', 'hidden-metadata']);
@@ -18,7 +18,7 @@ const sentences: Readonly<Record<LeftOutFact, string>> = {
   'hidden-metadata': 'have user metadata that S3 does not show (x-amz-missing-meta): it is not backed up',
 };
 
-/** One warning of a point for each kind: nothing is lacking that it promises to have. */
+/** Makes one warning of a point for each kind. The point lacks nothing that it promises to have. */
 export function warningsOfLeftOut(counts: readonly FactCount<LeftOutFact>[]): readonly PointWarning[] {
   return counts.map(({ fact, entries, example }) =>
     warningOf(

@@ -17,10 +17,10 @@ import {
 
 /** Ranges that one invocation lists side by side. */
 const rangesAtOnce = 16;
-/** Ranges that a source is split into at most; each is listed by itself. */
+/** Most ranges that a source is split into; each is listed by itself. */
 const rangesLimit = 64;
 
-/** Where a listing stands: small, and the same whichever invocation goes on with it. */
+/** State of a listing: small, and the same whichever invocation goes on with it. */
 export interface ListingState {
   /** `resume` is the path to go on from; absent at the start of a range. */
   readonly ranges: readonly {
@@ -32,7 +32,6 @@ export interface ListingState {
   }[];
 }
 
-/** What a step of the listing needs. */
 export interface ListShardsOptions {
   readonly source: FileSource;
   readonly work: WorkStore;

@@ -22,24 +22,23 @@ import type { Outcome } from './read-entries.ts';
 import type { LargeObject, ShardResult } from './shard-result.ts';
 import { pathAfter, stretchBytes, type Shard } from './shards.ts';
 
-/** Changes that may wait for their chunks; then the pack that is being filled is ended early. */
+/** Most changes that wait for their chunks; then the pack that is being filled is ended early. */
 const waitingLimit = 20_000;
 
 const notCarried = 'this point does not have it: make it readable and run again';
 
-/** What turns outcomes into changes. */
 export interface ManifestChangesOptions {
   readonly shard: Shard;
   readonly plan: RunPlan;
   readonly chunks: ChunkStore;
   readonly content: ContentWriter;
-  /** Copies what lies in mostly dead packs of the base; absent when it has none. */
+  /** Copies the base's content in mostly dead packs; absent when there is none. */
   readonly copier?: ChunkCopier;
-  /** Has what the source archived since. */
+  /** Finds content that the source archived since. */
   readonly earlier: EarlierContent;
-  /** The tags that an entry has now, where they are asked for. */
+  /** The entry's present tags, where they are asked for. */
   readonly findTags: (entry: SourceEntry) => Promise<SourceEntry['tags'] | undefined>;
-  /** Takes up what the changes do to the pack map. */
+  /** Counts the changes to the pack map. */
   readonly usage: PackUsage;
   /** Called once, when the source is not needed any more. */
   readonly onSourceRead?: () => void;
@@ -51,18 +50,18 @@ interface Waiting {
   /** Absent in a stretch, whose path's own entry belongs to another shard. */
   readonly file?: FileEntry;
   readonly content: Pick<WrittenContent, 'extents'>;
-  /** Its content lies in the vault as these entries say, which are read when their turn comes. @default `content` */
+  /** Entries of content that lies in the vault already, read when their turn comes. @default `content` */
   readonly shared?: (() => AsyncIterable<Entry>) | undefined;
-  /** These extents only have new places; whatever else the path has stays. */
+  /** These extents only have new places; everything else of the path stays. */
   readonly copied?: boolean;
 }
 
 type Counts = Omit<ShardResult['counts'], 'newBytes' | 'storedBytes'>;
 
 /**
- * Turns what the source answered into changes of the manifest, in the order of keys, and keeps the shard's counts.
- * A change is handed on once the chunks that it refers to lie in the vault for good. Memory: at most
- * {@link waitingLimit} changes.
+ * Turns the source's answers into changes of the manifest, in the order of keys, and keeps the shard's counts. A change
+ * is handed on once the chunks that it refers to lie in the vault for good. Memory: at most {@link waitingLimit}
+ * changes.
  */
 export class ManifestChanges {
   readonly #options: ManifestChangesOptions;
@@ -87,17 +86,17 @@ export class ManifestChanges {
     return this.#counts;
   }
 
-  /** How many entries could be read, complete like the totals. Of shared objects the commit decides. */
+  /** Entries that could and could not be read, complete like the totals. Of shared objects the commit decides. */
   get entries(): ShardResult['entries'] {
     return this.#entries;
   }
 
-  /** What the source said of the first entry that could not be read. */
+  /** The source's message about the first entry that could not be read. */
   get firstUnread(): string | undefined {
     return this.#firstUnread;
   }
 
-  /** What the source has of the shard's entries and does not give. */
+  /** Facts that the source does not give of the shard's entries. */
   get leftOut(): ShardResult['leftOut'] {
     return [...this.#leftOut.list()];
   }
@@ -107,14 +106,14 @@ export class ManifestChanges {
     return this.#warnings;
   }
 
-  /** What this shard found of an object that it shares with other shards. */
+  /** This shard's finding on an object that it shares with other shards. */
   get large(): readonly LargeObject[] {
     const { largeTail } = this.#options.shard;
     if (largeTail === undefined || this.#large.length > 0) return this.#large;
     return [{ path: toBase64(largeTail), state: 'absent', changeToken: '' }];
   }
 
-  /** Runs through the outcomes; each change may be asked for only after the one before it was used. */
+  /** Yields changes; each may be asked for only after the one before it was used. */
   async *from(outcomes: AsyncIterable<readonly Outcome[]>): AsyncGenerator<Change> {
     for await (const portion of outcomes) {
       for (const outcome of portion) {
@@ -211,7 +210,7 @@ export class ManifestChanges {
     }
   }
 
-  /** Whether an entry that had to be read again turned out to be as the base has it. */
+  /** True if an entry that had to be read again is as the base has it. */
   #isAsBefore(base: BaseFile, entry: SourceEntry, { extents }: WrittenContent): boolean {
     if (base.file === undefined) return false;
     if (!equalBytes(factsOf(base.file.entry), factsOf(entry))) return false;
@@ -242,9 +241,9 @@ export class ManifestChanges {
   }
 
   /**
-   * An entry that cannot be read keeps what the base has of it, so that protection is never lost to a passing denial.
-   * One that vanished is gone: it is removed as if the listing had not shown it. One that was archived is taken over from
-   * the newest point, which lacks nothing if it had this version.
+   * Keeps what the base has of an entry that cannot be read, so that protection is never lost to a passing denial. One
+   * that vanished is removed as if the listing had not shown it. One that was archived is taken over from the newest
+   * point, which lacks nothing if it had this version.
    */
   async #fail(
     listed: SourceEntry,
@@ -324,8 +323,8 @@ export class ManifestChanges {
   }
 
   /**
-   * An entry that the listing could not show is kept as the base has it. The obstacle has been reported by the source,
-   * once for all that is behind it.
+   * Keeps an entry that the listing could not show as the base has it. The source has reported the obstacle, once for
+   * all that is behind it.
    */
   #hide(base: BaseFile, obstacle: SourceEntryError): void {
     this.#firstUnread ??= obstacle.message;
@@ -362,19 +361,21 @@ export class ManifestChanges {
     this.#warnings.push(warningOf(told, Buffer.from(path).toString('utf8'), unread));
   }
 
-  /** An entry without content says nothing of whether the source can be read. */
+  /** Skips entries without content, which say nothing of whether the source can be read. */
   #countRead({ kind }: SourceEntry): void {
     if (this.#options.shard.stretch === undefined && kind !== 'directory') this.#entries.read += 1;
   }
 
-  /** @returns what the warning says; of an object that several shards share, nothing before the commit. */
+  /**
+   * @returns the warning's `unread`; `undefined` for an object that several shards share, of which the commit decides.
+   */
   #countUnread(what: keyof UnreadCounts, entry: Pick<SourceEntry, 'path'>): keyof UnreadCounts | undefined {
     if (this.#isTail(entry)) return undefined;
     this.#entries[what] += 1;
     return what;
   }
 
-  /** Hands on what is at the head and has its chunks in the vault. */
+  /** Hands on the first changes whose chunks are in the vault. */
   async *#settled(): AsyncGenerator<Change> {
     let done = 0;
     for (const waiting of this.#waiting) {
@@ -422,7 +423,6 @@ export class ManifestChanges {
     }
   }
 
-  /** The end of a path's keys within this shard. */
   #endOf(path: Uint8Array): Uint8Array {
     const { stretch, largeTail } = this.#options.shard;
     if (stretch !== undefined && stretch.offset + stretch.length < stretch.entry.size) {
@@ -456,7 +456,7 @@ export class ManifestChanges {
   }
 }
 
-/** Tags that cannot be read are those of before. */
+/** Keeps the tags of before where they cannot be read. */
 function ofEntry(error: unknown): undefined {
   if (!(error instanceof SourceEntryError)) throw error;
   return undefined;
@@ -466,7 +466,7 @@ function changeOf({ key, logical, location }: Entry): Change {
   return { key, value: { logical, location } };
 }
 
-/** All facts of an entry as bytes, a run's own notes left out. */
+/** All facts of an entry as bytes, without a run's own notes. */
 function factsOf(entry: SourceEntry): Uint8Array {
   return encodeFileEntry({ entry, mustRead: false }).logical;
 }

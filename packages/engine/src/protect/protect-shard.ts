@@ -29,18 +29,17 @@ import { readEntries } from './read-entries.ts';
 import { putShardResult, type ShardResult } from './shard-result.ts';
 import { keysOf, stretchBytes, type Shard } from './shards.ts';
 
-/** What a worker needs besides the vault. */
 export interface ProtectShardOptions {
   readonly keys: VaultKeys;
   readonly plan: RunPlan;
   readonly source: FileSource;
-  /** The shard's entries, where the caller has listed them already. @default the source is asked */
+  /** The shard's entries, if the caller has listed them already. @default the source is asked */
   readonly listed?: Iterable<SourceEntry>;
-  /** Sizes of packs, and of what waits for them. @default those that fit into a worker with 512 MiB */
+  /** @default sizes that fit into a worker with 512 MiB */
   readonly storePolicy?: ChunkStorePolicy;
-  /** For a worker that protects one shard after the other. @default a pool of this shard's own */
+  /** Shared by a worker that protects one shard after the other. @default a pool of this shard's own */
   readonly buffers?: BufferPool;
-  /** Called once, when the source is not needed any more: what is left is storing the rest. */
+  /** Called once, when the source is not needed any more and only storing the rest is left. */
   readonly onSourceRead?: () => void;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
@@ -95,7 +94,6 @@ export async function protectShard(
   return result;
 }
 
-/** All that a shard is worked on with. */
 type Bench = Awaited<ReturnType<typeof openBench>>;
 
 async function openBench(services: WriteServices, options: ProtectShardOptions) {
@@ -134,7 +132,6 @@ async function openBench(services: WriteServices, options: ProtectShardOptions) 
   };
 }
 
-/** What becomes of each entry of the shard, read where it has to be. */
 function readShard(
   { base, copier }: Bench,
   shard: Shard,
@@ -205,7 +202,7 @@ async function* startingWith<Item>(first: Item, rest: AsyncIterable<Item>): Asyn
   yield* rest;
 }
 
-/** The part of an entry's content that this shard reads; `undefined` = all of it. */
+/** The part of an entry's content that this shard reads; `undefined` for all of it. */
 function rangeOf(
   { stretch, largeTail }: Shard,
   entry: SourceEntry,
@@ -225,7 +222,7 @@ function decideRange(
   return detectChanges(listing, base.in(keysOf(shard), signal), (file) => file.usesPacks(unleased));
 }
 
-/** A stretch is kept when its object is as the base has it: all workers of the object decide by the same listing. */
+/** Keeps a stretch when its object is as the base has it: all workers of the object decide by the same listing. */
 async function* decideStretch(
   shard: Shard,
   base: BaseFiles,

@@ -10,16 +10,16 @@ import { pathAfter } from './shards.ts';
 const entriesAtOnce = 16;
 /** Entries up to this size are read ahead, whole; larger ones are streamed one after the other. Bytes. */
 const readAheadBytes = 2 ** 20;
-/** How often an entry that changes under our hands is looked at again. */
+/** Tries to read an entry that changes meanwhile. */
 const changeAttempts = 3;
 
-/** What has to be copied of a path that stays as it is, and the way to the source should the old bytes be lost. */
+/** Copied content of a path that stays as it is, and the way to the source if the old bytes are lost. */
 interface PendingCopy {
   readonly prepared: PreparedCopy;
   readonly open: () => Promise<OpenedEntry>;
 }
 
-/** What is known of one path once the source has been asked. */
+/** The source's answer about one path. */
 export type Outcome =
   | {
       readonly outcome: 'kept';
@@ -37,7 +37,7 @@ export type Outcome =
   | {
       readonly outcome: 'opened';
       readonly base?: BaseFile;
-      /** What the base has of it cannot be read any more. */
+      /** The base's content of it cannot be read any more. */
       readonly baseLost?: boolean;
       readonly listed: SourceEntry;
       readonly open: () => Promise<OpenedEntry>;
@@ -56,21 +56,20 @@ export type Outcome =
     }
   | { readonly outcome: 'removed'; readonly base: BaseFile };
 
-/** How entries are read. */
 export interface ReadEntriesOptions {
   readonly source: FileSource;
-  /** Whether tags of entries that look unchanged are read. */
+  /** Reads tags of entries that look unchanged. */
   readonly readTags: boolean;
-  /** The part of an entry's content that this worker reads. */
+  /** The part of an entry's content that this worker reads; `undefined` for all of it. */
   readonly rangeOf: (entry: SourceEntry) => ByteRange | undefined;
-  /** Copies what lies in mostly dead packs of the base; absent when it has none. */
+  /** Copies the base's content in mostly dead packs; absent when there is none. */
   readonly copier?: ChunkCopier;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Asks the source what the decisions need, some entries ahead, and answers in the order of the decisions, in portions
- * of what is known by then.
+ * Asks the source for what the decisions need, some entries ahead, and answers in the order of the decisions, in
+ * portions of the answers known by then.
  * Memory: {@link entriesAtOnce} times {@link readAheadBytes}, and a portion of decisions.
  */
 export async function* readEntries(
@@ -90,10 +89,10 @@ export async function* readEntries(
   yield ahead.take(0);
 }
 
-/** Outcomes in order: those that are known, and those that the source was asked for. */
+/** Outcomes in order, those that are known and those that the source was asked for. */
 class OutcomesAhead {
   #queue: (Outcome | Promise<Outcome>)[] = [];
-  /** How many of them the source was asked for. */
+  /** Outcomes that the source was asked for. */
   asked = 0;
 
   push(outcome: Outcome | Promise<Outcome>): void {
@@ -163,7 +162,10 @@ async function checkTags(
   }
 }
 
-/** What failed needs no copy: should the new point keep the old content, the commit extends its packs after all. */
+/**
+ * Prepares no copy for an outcome that failed: if the new point keeps the old content, the commit extends its packs
+ * after all.
+ */
 async function prepareCopy(outcome: Outcome, options: ReadEntriesOptions): Promise<Outcome> {
   const { copier } = options;
   const stays = outcome.outcome === 'kept' || outcome.outcome === 'retagged';
@@ -205,7 +207,9 @@ async function* piecesOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Arr
   yield* pieces;
 }
 
-/** Opens an entry as it is now, if it changed since it was listed; a stretch of a large object only as it was listed. */
+/**
+ * Opens an entry as it is now, if it changed since it was listed; a stretch of a large object only as it was listed.
+ */
 async function openSettled(
   listed: SourceEntry,
   { source, rangeOf, signal }: ReadEntriesOptions,

@@ -11,8 +11,8 @@ import { LeftOutFact } from './left-out.ts';
 const count = z.int().nonnegative();
 
 /**
- * What a shard found of an object that several shards share: they have to have seen the same version of it.
- * `absent`: it is gone; `failed`: it could not be read.
+ * A shard's finding on an object that several shards share: they must have seen the same version of it. `absent`: it is
+ * gone; `failed`: it could not be read.
  */
 export const LargeObject = z.object({
   path: z.base64(),
@@ -21,7 +21,7 @@ export const LargeObject = z.object({
 });
 export type LargeObject = z.infer<typeof LargeObject>;
 
-/** What a worker tells the committer about its shard. */
+/** A worker's report on its shard to the committer. */
 export const ShardResult = z.object({
   index: count,
   /** The shard's range of keys: `from` inclusive, `to` exclusive. */
@@ -42,13 +42,13 @@ export const ShardResult = z.object({
   warnings: z.array(PointWarning),
   /** Entries with content that were read, or are as the base has them; and those that could not be read. */
   entries: z.object({ read: count, ...UnreadCounts.shape }),
-  /** What the source has of the shard's entries and does not give. */
+  /** Facts that the source does not give of the shard's entries. */
   leftOut: z.array(z.object({ fact: LeftOutFact, entries: count, example: z.string() })),
-  /** What the source said of the first entry that could not be read. */
+  /** The source's message about the first entry that could not be read. */
   firstUnread: z.string().optional(),
   pagePacks: z.array(PagePackRecord),
   large: z.array(LargeObject),
-  /** Where this very attempt left its run of pack usage: another attempt stores other packs. */
+  /** Name of this very attempt's run of pack usage: another attempt stores other packs. */
   usage: z.string(),
 });
 export type ShardResult = z.infer<typeof ShardResult>;

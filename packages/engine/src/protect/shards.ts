@@ -6,7 +6,6 @@ import type { PathRange, SourceEntry } from '../ports/file-source.ts';
 /** Objects are cut at every multiple of this, so that several workers can read one object (docs/format.md, section 3). */
 export const stretchBytes = extentBoundaryBytes;
 
-/** The size of a unit of work. */
 export interface ShardLimits {
   readonly files: number;
   readonly bytes: number;
@@ -35,10 +34,9 @@ export interface Shard {
   readonly largeTail?: Uint8Array;
 }
 
-/** A shard before all of them are known. */
+/** A shard whose index is not known yet. */
 export type ShardDraft = Omit<Shard, 'index'> & { readonly files: number; readonly bytes: number };
 
-/** The smallest path that is greater than this one. */
 export function pathAfter(path: Uint8Array): Uint8Array {
   const next = new Uint8Array(path.length + 1);
   next.set(path);
@@ -56,7 +54,7 @@ export function stretchesOf(entry: SourceEntry): ShardDraft[] {
   return stretches;
 }
 
-/** The keys of the manifest that a shard is responsible for: from inclusive, to exclusive. */
+/** The manifest's keys that a shard is responsible for: from inclusive, to exclusive. */
 export function keysOf({ paths, stretch, largeTail }: Shard): KeyRange {
   if (stretch !== undefined) {
     const end = stretch.offset + stretch.length;
@@ -70,7 +68,7 @@ export function keysOf({ paths, stretch, largeTail }: Shard): KeyRange {
   return { ...(paths.from && { from: entryKey(paths.from) }), to };
 }
 
-/** Joins neighbouring ranges that are small together, and numbers what remains. */
+/** Joins small neighbouring ranges, and numbers what remains. */
 export function numberShards(drafts: readonly ShardDraft[], limits: ShardLimits): Shard[] {
   const joined: ShardDraft[] = [];
   for (const draft of drafts) {
@@ -104,7 +102,7 @@ export function numberShards(drafts: readonly ShardDraft[], limits: ShardLimits)
   }));
 }
 
-/** A shard as JSON carries it through a state machine: bytes as base64. */
+/** A shard in the JSON of a state machine: bytes as base64. */
 export interface ShardJson {
   readonly index: number;
   readonly from?: string;
@@ -118,7 +116,6 @@ export interface ShardJson {
   };
 }
 
-/** @see {@link ShardJson} */
 export function shardToJson({ index, paths, stretch, largeTail }: Shard): ShardJson {
   return {
     index,
@@ -129,7 +126,6 @@ export function shardToJson({ index, paths, stretch, largeTail }: Shard): ShardJ
   };
 }
 
-/** @see {@link ShardJson} */
 export function shardFromJson({ index, from, to, stretch, largeTail }: ShardJson): Shard {
   return {
     index,
