@@ -6,7 +6,6 @@ import { protectSteps } from './protect/steps.ts';
 import { restoreSteps } from './restore/steps.ts';
 import { watchSteps } from './watch/steps.ts';
 
-/** All steps of the pipeline by name. */
 export const allSteps = {
   ...cycleSteps,
   ...protectSteps,

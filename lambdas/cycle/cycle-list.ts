@@ -5,34 +5,31 @@ import * as z from 'zod';
 
 /** Images begin one a second, so that a fleet does not take all of the account's Lambda concurrency at once. */
 const imageStartsPerSecond = 1;
-/** No image waits for longer until it begins: one that comes later than these waits for another to end anyway. */
+/** Longest wait of an image before it begins; a later one waits for another to end anyway. */
 const longestStartSeconds = 100;
 
 /**
- * What resources of a cycle are worked off together. Images hardly use workers and wait for EC2 for hours, so they have a
- * map of their own: neither takes up the places of the other.
+ * Parts of a cycle, each with a map of its own: images hardly use workers and wait for EC2 for hours, so neither takes
+ * up the places of the other.
  */
 export const cycleParts = ['files', 'images'] as const;
 type CyclePart = (typeof cycleParts)[number];
 
-/** The resources of one part of a cycle, as the map over them and the report read them. */
+/** Resources of one part of a cycle, read by the map over them and by the report. */
 export const CycleList = z.array(
   z.object({
     resourceArn,
     kind: ResourceKind,
     runId,
-    /** How long the resource waits until it begins. */
     startAfterSeconds: z.int().nonnegative(),
   }),
 );
 export type CycleList = z.infer<typeof CycleList>;
 
-/** Where a list of a cycle lies in the work bucket. */
 export function cycleListName(cycleId: string, part: CyclePart): string {
   return `cycles/${cycleId}/${part}.json`;
 }
 
-/** The lists of a cycle. */
 export function cycleListsOf(
   cycleId: string,
   resources: readonly Pick<ResourceRow, 'arn' | 'kind'>[],

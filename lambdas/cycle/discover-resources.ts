@@ -7,12 +7,12 @@ import { cycleListName, cycleListsOf } from './cycle-list.ts';
 import { DiscoveryProgress } from './discovery-progress.ts';
 import { cycleSteps } from './steps.ts';
 
-/** A call hands on to the next one when less than this is left; 200 resources take some seconds. Milliseconds. */
+/** Room for 200 resources, which take some seconds. */
 const handOnBeforeMs = 180_000;
 
 /**
- * Finds what the tag selects, records it, as far as the time of one call goes, and in the end writes down what this cycle
- * has to protect. Where the work stands lies in the work bucket.
+ * Finds and records the resources that the tag selects, as far as the time of one call goes, and in the end writes the
+ * lists of what this cycle has to protect.
  */
 export const discoverResourcesStep = defineKeptLoop(
   cycleSteps,

@@ -4,7 +4,6 @@ import * as z from 'zod';
 
 const tags = z.record(z.string(), z.string());
 
-/** Where the discovery of a cycle stands, as one call leaves it to the next. */
 export const DiscoveryProgress: z.ZodType<RecordingProgress> = z.object({
   startedAt: z.iso.datetime().transform((text) => new Date(text)),
   left: z.object({

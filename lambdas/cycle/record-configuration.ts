@@ -3,15 +3,14 @@ import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
 import { cycleSteps } from './steps.ts';
 
-/** What the log had before. */
 export interface RecordConfigurationOutput {
-  /** Whether what is deployed is not what the log had last. */
+  /** The deployed configuration differs from the last one on the log. */
   readonly changed: boolean;
 }
 
 /**
- * Puts what is deployed on the audit log, if it is not what the log had last. Every cycle and every maintenance begins
- * with it, so nothing is done under a configuration that is not on record. Repeatable, also at once.
+ * Puts the deployed configuration on the audit log, unless the log had it last. Every cycle and every maintenance
+ * begins with it, so nothing is done under a configuration that is not on record. Repeatable, also concurrently.
  */
 export const recordConfigurationStep = defineStep(
   cycleSteps,

@@ -11,13 +11,13 @@ import { findOutcome, type ResourceOutcome } from './resource-outcome.ts';
 import { cycleSteps } from './steps.ts';
 
 const lookupsAtOnce = 16;
-/** Resources that are looked up before the clock is looked at. */
+/** Resources looked up between two looks at the clock. */
 const groupSize = 256;
-/** A call hands on to the next one when less than this is left; a group takes a second or two. Milliseconds. */
+/** Room for a group, which takes a second or two. */
 const handOnBeforeMs = 60_000;
 
 const ReportCycleInput = CycleInput.omit({ scheduledAt: true }).extend({
-  /** What became of the maps over the cycle's lists, by part; without an error they came to their end. */
+  /** Outcome of the map over each part's list; without an error it came to its end. */
   maps: z
     .object({
       files: z.object({ error: caughtError.optional() }),
@@ -26,7 +26,7 @@ const ReportCycleInput = CycleInput.omit({ scheduledAt: true }).extend({
     .optional(),
 });
 
-/** What became of the first resources, as one call leaves it to the next. */
+/** Sum over the first `next` resources, as one call leaves it to the next. */
 const CycleSum = z.object({
   next: z.int().nonnegative(),
   report: CycleReport,
@@ -41,7 +41,6 @@ const nothingAdded: CycleSum = {
   failed: [],
 };
 
-/** The number that a resource is counted in. */
 const countedIn = {
   completed: 'completed',
   'completed-with-warnings': 'warnings',
@@ -52,7 +51,7 @@ const countedIn = {
 
 /**
  * Adds up a cycle, as far as the time of one call goes, and in the end publishes it; ends with {@link CycleFailedError}
- * when a resource was not protected. Where the adding stands lies in the work bucket.
+ * when a resource was not protected.
  */
 export const reportCycleStep = defineKeptLoop(
   cycleSteps,

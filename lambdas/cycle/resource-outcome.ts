@@ -2,11 +2,10 @@ import { type CatalogReader, type PointRow, type ResourceArn, type RunRow, unrea
 import type { CycleList } from './cycle-list.ts';
 import { skipReason } from '../protect/skip-reason.ts';
 
-/** What became of one resource in a cycle. */
 export interface ResourceOutcome {
   readonly arn: ResourceArn;
   readonly state: 'completed' | 'completed-with-warnings' | 'degraded' | 'failed' | 'skipped';
-  /** Why it failed or was skipped, or what its point could not read. */
+  /** Reason for a failure or a skip, or what the point could not read. */
   readonly reason?: string;
   readonly readBytes: number;
   readonly storedBytes: number;
@@ -15,8 +14,8 @@ export interface ResourceOutcome {
 const noBytes = { readBytes: 0, storedBytes: 0 } as const;
 
 /**
- * Looks up what became of a resource: in its run, or in why there is none.
- * @param endedEarly - why the map over the resources came to no end, when it did not.
+ * Finds the outcome of a resource in its run or, where there is none, the reason for that.
+ * @param endedEarly - reason that the map over the resources did not come to its end, if it did not.
  */
 export async function findOutcome(
   catalog: CatalogReader,

@@ -3,10 +3,9 @@ import { defineStep } from '../runtime/define-step.ts';
 import { cycleIdOf } from './cycle-id.ts';
 import { cycleSteps } from './steps.ts';
 
-/** What EventBridge Scheduler sends; a person who starts a cycle by hand sends the same. */
+/** Input that EventBridge Scheduler sends; a person who starts a cycle by hand sends the same. */
 const StartCycleInput = CycleInput.omit({ cycleId: true });
 
-/** What became of one delivery of a schedule. */
 export interface StartCycleOutput {
   readonly cycleId: string;
   /** `left-to-wider`: another rule of the plan is due at the same minute and reads more. */

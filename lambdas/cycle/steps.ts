@@ -1,6 +1,5 @@
 import type { StepRows } from '../runtime/needs.ts';
 
-/** The steps of a cycle, and what starts one. */
 export const cycleSteps = {
   'start-cycle': {
     needs: { plans: true, machines: { cycle: 'start' } },

@@ -7,10 +7,8 @@ import { defineLoop } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
 import { holdSteps } from './steps.ts';
 
-/** A call hands on to the next one when less than this is left. Milliseconds. */
 const handOnBeforeMs = 120_000;
 
-/** What all calls so far did. */
 const HoldState = z.object({ isContinued: z.literal(true), points: z.int(), gone: z.int() });
 const nothing: z.infer<typeof HoldState> = { isContinued: true, points: 0, gone: 0 };
 
@@ -18,7 +16,6 @@ const HoldInput = z.object({ request: HoldRequest, execution: z.string() });
 
 type Services = StepServices<(typeof holdSteps)['hold-points']['needs']>;
 
-/** Where the work stands. */
 export type HoldOutput =
   | { readonly done: false; readonly state: z.infer<typeof HoldState> }
   | ({ readonly done: true } & HoldReport);
@@ -81,7 +78,7 @@ async function release(
   return { done, points: released, gone: 0, failures };
 }
 
-/** An execution is one hold, however often its steps run. */
+/** One execution is one hold, however often its steps run. */
 function holdIdOf(execution: string): HoldId {
   return hash('sha256', `hold ${execution}`, 'hex').slice(0, 32) as HoldId;
 }

@@ -1,6 +1,5 @@
 import type { StepRows } from '../runtime/needs.ts';
 
-/** The step that sets and releases legal holds. */
 export const holdSteps = {
   'hold-points': {
     needs: { vault: { read: 'opened', renew: true, hold: true, audit: true }, catalog: 'use' },

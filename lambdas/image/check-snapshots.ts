@@ -7,16 +7,15 @@ import { ImageRecords } from './image-record.ts';
 import { type SnapshotProgress, snapshotProgress } from './snapshot-progress.ts';
 import { imageSteps } from './steps.ts';
 
-/** `pollSeconds`: how often somebody wants to look, as long as it has not taken long. */
+/** `pollSeconds`: time between two looks at first, before they become rarer. */
 const CheckSnapshotsInput = z.object({ runId, pollSeconds: z.int().positive() });
 
-/** How far the snapshots of a run are. */
 export interface CheckSnapshotsOutput extends SnapshotProgress {
   /** Until the next look. */
   readonly waitSeconds: number;
 }
 
-/** Says how far the snapshots of a run are, and that the run is alive: large volumes take hours. */
+/** Reports the progress of a run's snapshots, and notes that the run is alive, as large volumes take hours. */
 export const checkSnapshotsStep = defineStep(
   imageSteps,
   'check-snapshots',

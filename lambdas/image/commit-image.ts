@@ -30,7 +30,7 @@ export const commitImageStep = defineStep(
   },
 );
 
-/** Nothing of an image lies in the vault yet but its root: EC2 keeps the blocks. */
+/** An image has only its root in the vault yet: EC2 keeps the blocks. */
 function contentOf({ image }: TakenImage): PointContent {
   const volumes = image.snapshots.length;
   return {

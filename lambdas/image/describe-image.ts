@@ -7,7 +7,6 @@ import {
 } from '@holdfast/aws';
 import { type ImageRecord, NotSupportedError, type ResourceArn, type ResourceRow } from '@holdfast/engine';
 
-/** What has to be snapshot, as EC2 describes it now. */
 export interface DescribedImage {
   readonly volumes: readonly VolumeConfiguration[];
   /** Absent for a volume by itself. */

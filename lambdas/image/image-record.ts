@@ -8,7 +8,7 @@ export const ATTEMPT_TAG = 'holdfast:attempt';
 
 const time = z.iso.datetime().transform((text) => new Date(text));
 
-/** Word that snapshots of a run are about to be ordered, written before they are. */
+/** Notice that snapshots of a run are about to be ordered, written before the order. */
 const Claim = z.object({
   attempt: z.string(),
   claimedAt: time,
@@ -20,7 +20,7 @@ const Claim = z.object({
 const TakenImage = z.object({ takenAt: time, image: ImageRecord });
 export type TakenImage = z.output<typeof TakenImage>;
 
-/** What the steps of an image run tell each other, in the work bucket. */
+/** Working files by which the steps of an image run hand on what they did. */
 export class ImageRecords {
   readonly #work: WorkStore;
   readonly #prefix: string;

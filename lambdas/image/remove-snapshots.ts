@@ -2,7 +2,6 @@ import type { Ec2Images } from '@holdfast/aws';
 import { BackupError, type RunId } from '@holdfast/engine';
 import type { Logger } from '../runtime/logger.ts';
 
-/** What became of the snapshots of a run. */
 export interface RemovedSnapshots {
   readonly removed: number;
   /** Those that an AMI is made of: EC2 keeps them until somebody deregisters it. */
@@ -10,7 +9,7 @@ export interface RemovedSnapshots {
 }
 
 /**
- * Removes snapshots of a run, each whatever became of the others.
+ * Removes snapshots of a run; one that fails does not keep the others.
  * @throws the first error that EC2 gave for one of them, after all have been tried.
  */
 export async function removeSnapshots(

@@ -6,13 +6,12 @@ import { isVisibleBy } from './visible-within.ts';
 
 const completeWithinMs = safety.snapshotDays * 24 * 3_600_000;
 
-/** What states that are not the way to `completed` say of a snapshot, where EC2 itself says nothing. */
+/** Reasons to give for states that do not lead to `completed`, where EC2 itself gives none. */
 const failedStates: ReadonlyMap<string, string> = new Map([
   ['error', 'EC2 gives no reason'],
   ['recoverable', 'somebody deleted it, and it lies in the Recycle Bin'],
 ]);
 
-/** How far the snapshots of an image are. */
 export interface SnapshotProgress {
   readonly done: boolean;
   /** Percent of all volumes together. */

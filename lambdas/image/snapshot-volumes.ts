@@ -13,7 +13,6 @@ import { imageSteps } from './steps.ts';
 
 type Services = StepServices<(typeof imageSteps)['snapshot-volumes']['needs']>;
 
-/** The snapshots that the run goes on with. */
 export interface SnapshotVolumesOutput {
   readonly runId: RunId;
   readonly snapshots: readonly string[];
@@ -84,13 +83,13 @@ async function order(
         )
       : await images.createVolumeSnapshot(volume, tags, description);
   if (made === 'busy') {
-    // Said before it is tried again: nothing was made that a repetition had to look for.
+    // Written before the retry: nothing was made that a repetition had to look for.
     await records.putClaim({ ...claim, isRefused: true });
     throw new SnapshotsBusyError(run.runId);
   }
   const ordered = [made].flat();
   log.info('ordered snapshots', { runId: run.runId, snapshots: ordered.length });
-  // Of snapshots only: the point records all tags of its volumes, and a restore gives them to the new ones.
+  // Only snapshots lack them: the point records all tags of its volumes, and a restore gives them to the new ones.
   for (const { snapshotId, volumeId, tagsLeftOff = [] } of ordered) {
     if (tagsLeftOff.length === 0) continue;
     log.warn('a snapshot has no room for all tags of its volume', {

@@ -1,6 +1,5 @@
 import type { StepRows } from '../runtime/needs.ts';
 
-/** The steps that protect an instance or a volume. */
 export const imageSteps = {
   'snapshot-volumes': {
     needs: { images: 'take', work: { use: 'runs/*' }, catalog: 'use' },

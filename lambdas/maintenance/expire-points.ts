@@ -8,7 +8,6 @@ import { RUN_TAG } from '../image/image-record.ts';
 import { removeSnapshots } from '../image/remove-snapshots.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** The next call goes on when less than this is left. Milliseconds. */
 const handOnBeforeMs = 120_000;
 
 const ExpireState = z.object({
@@ -26,9 +25,9 @@ const Renewed = z.object({ failures: Failures });
 const Held = z.object({ done: z.literal(true), state: z.object({ failures: Failures }) });
 
 const ExpireInput = z.object({
-  /** What bringing points in line with holds came to; absent when it failed. */
+  /** Result of bringing points in line with holds; absent when that failed. */
   held: Held.optional().catch(undefined),
-  /** What renewing did; absent when it failed as a whole. */
+  /** Result of renewing leases; absent when it failed as a whole. */
   renewed: z.array(Renewed).optional().catch(undefined),
 });
 
@@ -42,8 +41,8 @@ export interface ExpireOutput {
 const nothing: ExpireState = { expired: 0, kept: 0, locked: 0, inUse: 0, snapshots: 0, failures: noneFailed };
 
 /**
- * Removes points whose retention has ended, and the snapshots that they consist of. A point of whose snapshots somebody
- * has made an AMI stays, is counted, and is tried again every day.
+ * Removes points whose retention has ended, and the snapshots that they consist of. A point stays while somebody's AMI
+ * is made of its snapshots; it is counted, and tried again every day.
  */
 export const expirePointsStep = defineLoop(
   maintenanceSteps,

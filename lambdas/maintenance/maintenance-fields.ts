@@ -6,12 +6,11 @@ import type { Logger } from '../runtime/logger.ts';
 const messagesInState = 2;
 const longestMessage = 300;
 
-/** Names one execution of maintenance: the execution's own name. */
+/** The name of the execution. */
 export const maintenanceId = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,80}$/, 'expected 1 to 80 letters, digits, hyphens, underscores');
 
-/** One of the parts that work is divided into. */
 export const partition = z
   .int()
   .min(0)
@@ -21,7 +20,6 @@ export const partition = z
 export const Failures = z.object({ count: z.int().nonnegative(), messages: z.array(z.string()) });
 export type Failures = z.infer<typeof Failures>;
 
-/** No failures. */
 export const noneFailed: Failures = { count: 0, messages: [] };
 
 /** Writes failures into the log and makes them small enough for a state. */
@@ -30,12 +28,10 @@ export function noteFailures(log: Logger, what: string, { count, messages }: Ste
   return { count, messages: messages.slice(0, messagesInState).map((one) => one.slice(0, longestMessage)) };
 }
 
-/** The failures of several calls. */
 export function mergeFailures(a: Failures, b: Failures): Failures {
   return { count: a.count + b.count, messages: [...a.messages, ...b.messages].slice(0, messagesInState) };
 }
 
-/** Where an execution of maintenance keeps its working files. */
 export function maintenanceFile(id: string, name: string): string {
   return `maintenance/${id}/${name}`;
 }

@@ -6,13 +6,11 @@ import { maintenanceFile, maintenanceId } from './maintenance-fields.ts';
 import { putJson } from '../runtime/work-json.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** A call hands on to the next one when less than this is left. Milliseconds. */
 const handOnBeforeMs = 300_000;
 
-/** Where the plan stands: since when, and what it has found. */
 const Planning = z.object({ startedAt: z.iso.datetime(), arns: z.array(resourceArn), days: z.int() });
 
-/** Whether all resources are listed; and what all steps of one execution go by. */
+/** Once done, the answer carries what all other steps of the execution go by. */
 export type PlanMaintenanceOutput =
   | { readonly done: false; readonly state: z.infer<typeof Planning> }
   | {
@@ -53,7 +51,6 @@ export const planMaintenanceStep = defineKeptLoop(
   },
 );
 
-/** Where the list of a partition's resources lies. */
 export function resourcesFile(id: string, partition: number): string {
   return maintenanceFile(id, `resources/${partition}.json`);
 }

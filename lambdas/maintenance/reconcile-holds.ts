@@ -5,18 +5,16 @@ import { defineLoop } from '../runtime/define-step.ts';
 import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** A call hands on to the next one when less than this is left. Milliseconds. */
 const handOnBeforeMs = 120_000;
 
 const HoldsState = z.object({ holds: z.int(), held: z.int(), released: z.int(), failures: Failures });
 
-/** Where the work stands. */
 export interface ReconcileHoldsOutput {
   readonly done: boolean;
   readonly state: z.infer<typeof HoldsState>;
 }
 
-/** Takes holds on resources and tags to points that were committed since, and finishes what was left half done. */
+/** Extends holds on resources and tags to points that were committed since, and finishes what was left half done. */
 export const reconcileHoldsStep = defineLoop(
   maintenanceSteps,
   'reconcile-holds',

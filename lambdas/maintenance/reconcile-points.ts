@@ -6,10 +6,9 @@ import { resourceArn } from '@holdfast/engine/model';
 import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** The next call goes on when less than this is left: the roots of one resource have to fit in. Milliseconds. */
+/** Room for the roots of one resource. */
 const handOnBeforeMs = 180_000;
 
-/** What all calls so far found, and where the next one goes on. */
 const ReconcileState = z.object({
   next: z
     .discriminatedUnion('of', [
@@ -26,13 +25,13 @@ type ReconcileState = z.infer<typeof ReconcileState>;
 
 const nothing: ReconcileState = { roots: 0, recovered: 0, missing: 0, failures: noneFailed };
 
-/** Whether all roots, and all resources without any, have been compared. */
+/** `done`: all roots, and all resources without any, have been compared. */
 export interface ReconcileOutput {
   readonly done: boolean;
   readonly state: ReconcileState;
 }
 
-/** Gives roots that the catalog does not know their rows back, and reports rows whose roots are gone. */
+/** Adds rows to the catalog for roots that it does not know, and reports rows whose roots are gone. */
 export const reconcilePointsStep = defineLoop(
   maintenanceSteps,
   'reconcile-points',

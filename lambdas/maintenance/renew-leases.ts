@@ -23,10 +23,10 @@ import {
 import { getJson } from '../runtime/work-json.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** The next call goes on when less than this is left: a thousand packs have to fit in. Milliseconds. */
+/** Room for a thousand packs. */
 const handOnBeforeMs = 180_000;
 
-/** What all calls so far did, and where the next one goes on: at a resource of the list, perhaps within a point. */
+/** Sums of all calls so far, and where the next one goes on: at a resource of the list, perhaps within a point. */
 const RenewState = z.object({
   next: z.int().nonnegative(),
   within: z
@@ -52,7 +52,6 @@ type RenewState = z.infer<typeof RenewState>;
 const RenewInput = z.object({ maintenanceId, partition });
 const ResourceList = z.array(z.string().transform((text) => text as ResourceArn));
 
-/** Whether all resources of the partition have been looked at. */
 export interface RenewOutput {
   readonly done: boolean;
   readonly state: RenewState;
@@ -70,7 +69,7 @@ const nothing: RenewState = {
   failures: noneFailed,
 };
 
-/** Prolongs the points of one partition's resources that rules and holds keep. */
+/** Prolongs the points that rules and holds keep, of one partition's resources. */
 export const renewLeasesStep = defineLoop(
   maintenanceSteps,
   'renew-leases',

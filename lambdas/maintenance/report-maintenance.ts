@@ -7,12 +7,12 @@ import { metric } from '../runtime/metrics.ts';
 import { MaintenanceFailedError } from './maintenance-failed-error.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** Absent of a partition that failed. */
+/** Absent where a partition failed. */
 const count = z.int().nonnegative().default(0);
 const part = <Shape extends z.ZodRawShape>(shape: Shape) => z.object({ ...shape, failures: Failures });
 const absentIfFailed = <Schema extends z.ZodType>(schema: Schema) => schema.optional().catch(undefined);
 
-/** The whole state of an execution. Of a step that failed there is only its error. */
+/** The whole state of an execution; a step that failed left only its error. */
 const ReportInput = z.object({
   errors: z.record(z.string(), caughtError),
   reconciled: absentIfFailed(z.object({ state: part({ roots: count, recovered: count, missing: count }) })),

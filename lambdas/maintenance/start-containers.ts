@@ -22,7 +22,6 @@ import {
 import { getJson } from '../runtime/work-json.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** A call hands on to the next one when less than this is left. Milliseconds. */
 const handOnBeforeMs = 60_000;
 const dayMs = 86_400_000;
 

@@ -1,7 +1,7 @@
 import { workerMegabytes } from '@holdfast/engine/model';
 import type { StepRows } from '../runtime/needs.ts';
 
-/** The steps of maintenance. Two of them may delete from the vault. */
+/** Only two of these steps may delete from the vault. */
 export const maintenanceSteps = {
   'plan-maintenance': {
     needs: { vault: { read: 'names' }, work: { use: 'maintenance/*' }, catalog: 'read' },

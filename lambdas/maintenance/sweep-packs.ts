@@ -5,7 +5,7 @@ import { defineLoop } from '../runtime/define-step.ts';
 import { Failures, mergeFailures, noneFailed, noteFailures, partition } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** The next call goes on when less than this is left: packs that were begun have to fit in. Milliseconds. */
+/** Room for packs that were begun. */
 const handOnBeforeMs = 120_000;
 
 const SweepState = z.object({
@@ -17,7 +17,6 @@ const SweepState = z.object({
 });
 type SweepState = z.infer<typeof SweepState>;
 
-/** Whether all overdue packs of the partition have been swept. */
 export interface SweepOutput {
   readonly done: boolean;
   readonly state: SweepState;

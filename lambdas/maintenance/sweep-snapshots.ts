@@ -19,28 +19,27 @@ import { maintenanceSteps } from './steps.ts';
 const dayMs = 86_400_000;
 const runsAtOnce = 4;
 const pointsAtOnce = 4;
-/** Points are looked at by the weeks in which they expire: so many from now on, then all of those after them. */
+/** Points are looked at by the week in which they expire: this many weeks from now, then all later ones at once. */
 const weeks = 60;
-/** A call hands on to the next one when less than this is left; snapshots go at five requests a second. Milliseconds. */
+/** Room for the snapshots that are being removed, at five requests a second. */
 const handOnBeforeMs = 120_000;
 
 const SweepState = z.object({
   /** Weeks whose points have been looked at; what has expired comes before the first. */
   weeksNoted: z.int(),
-  /** The last run whose snapshots have been, in the order of ids. */
+  /** Last run whose snapshots have been looked at, in the order of ids. */
   run: z.string(),
   removed: z.int(),
-  /** Of runs that the catalog does not know: perhaps it was rebuilt, and a point needs them. */
+  /** Snapshots of runs that the catalog does not know: perhaps it was rebuilt, and a point needs them. */
   unknown: z.int(),
   /** Those that an AMI is made of. They are tried again every day. */
   inUse: z.int(),
-  /** Points of images of which snapshots are gone that should be there. */
+  /** Points of images that lack snapshots which should be there. */
   pointsLacking: z.int(),
   failures: Failures,
 });
 type SweepState = z.infer<typeof SweepState>;
 
-/** Whether all has been looked at, and what became of the snapshots that are older than some days and belong to a run. */
 export interface SweepSnapshotsOutput {
   readonly done: boolean;
   readonly state: SweepState;
@@ -57,10 +56,10 @@ const nothing: SweepState = {
 };
 
 /**
- * Holds the snapshots in EC2 against the catalog, with one listing a call. A point whose retention has not ended and that
- * has lost snapshots is noted as such, which makes it a degraded one wherever points are shown, and is told. Removes the
- * snapshots of image runs that failed: older than some days, of a run that is over, and of which the
- * catalog has no point. Whoever is not sure keeps: snapshots of a run that the catalog does not know are counted only.
+ * Compares the snapshots in EC2 with the catalog, with one listing a call. A point that has lost snapshots before its
+ * retention ended is noted as such, which makes it degraded wherever points are shown, and is reported. Removes the
+ * snapshots of image runs that failed: those older than some days, of a run that is over, and without a point in the
+ * catalog. In doubt they are kept: snapshots of a run that the catalog does not know are only counted.
  */
 export const sweepSnapshotsStep = defineLoop(
   maintenanceSteps,
@@ -75,7 +74,7 @@ export const sweepSnapshotsStep = defineLoop(
       state.failures = mergeFailures(state.failures, noteFailures(log, 'sweeping snapshots', failures));
     };
     while (state.weeksNoted < weeks + 2) {
-      // One a call at least, however little time it has: else no number of calls gets through.
+      // At least one a call, however little time it has: otherwise the calls never get through.
       if (state.weeksNoted > before.weeksNoted && shouldStop()) return { done: false, state };
       const { lacking, failures } = await notePoints(services, tagged, weekOf(now, state.weeksNoted));
       state.weeksNoted += 1;
@@ -113,7 +112,7 @@ export const sweepSnapshotsStep = defineLoop(
   },
 );
 
-/** The span of time in which a week's points expire. Both ends of a span belong to it. */
+/** The span, both ends included, in which a week's points expire. */
 function weekOf(now: Date, week: number): { readonly from?: Date; readonly to?: Date } {
   const at = (weeksOn: number, ms: number): Date => new Date(now.getTime() + weeksOn * 7 * dayMs + ms);
   if (week === 0) return { to: now };
@@ -121,7 +120,7 @@ function weekOf(now: Date, week: number): { readonly from?: Date; readonly to?: 
   return week > weeks ? { from } : { from, to: at(week, 0) };
 }
 
-/** @returns how many points lack snapshots, and those of which it could not be noted. */
+/** @returns the number of points that lack snapshots, and those for which this could not be noted. */
 async function notePoints(
   { catalog, clock, log }: StepServices<(typeof maintenanceSteps)['sweep-snapshots']['needs']>,
   tagged: readonly Ec2Snapshot[],
@@ -154,7 +153,7 @@ async function notePoints(
   return { lacking, failures };
 }
 
-/** One that was committed while the snapshots were listed may be in the list with fewer than it has. */
+/** A point that was committed while the snapshots were listed may have more of them than the list. */
 function isImageThatHasToBeWhole(point: PointRow, now: Date): boolean {
   const { resourceKind, expiring, expiresAt, committedAt, holds = [] } = point;
   if (!isImageKind(resourceKind)) return false;

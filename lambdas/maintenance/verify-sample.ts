@@ -5,7 +5,7 @@ import { defineLoop } from '../runtime/define-step.ts';
 import { Failures, mergeFailures, noneFailed, noteFailures, partition } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** The next call goes on when less than this is left: packs that were begun have to fit in. Milliseconds. */
+/** Room for packs that were begun. */
 const handOnBeforeMs = 180_000;
 
 const VerifyState = z.object({
@@ -21,7 +21,6 @@ type VerifyState = z.infer<typeof VerifyState>;
 
 const VerifyInput = z.object({ partition, startedAt: z.iso.datetime() });
 
-/** Whether the sample of the partition has been verified. */
 export interface VerifyOutput {
   readonly done: boolean;
   readonly state: VerifyState;
@@ -36,7 +35,9 @@ const nothing: VerifyState = {
   failures: noneFailed,
 };
 
-/** Verifies the part of one partition whose day it is. Damage is an answer; the report raises the alarm. */
+/**
+ * Verifies the part of one partition that is due today. Damage is an answer, not an error; the report raises the alarm.
+ */
 export const verifySampleStep = defineLoop(
   maintenanceSteps,
   'verify-sample',

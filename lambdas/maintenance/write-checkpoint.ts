@@ -4,17 +4,17 @@ import { defineLoop } from '../runtime/define-step.ts';
 import { maintenanceFile, maintenanceId } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** A call hands on to the next one when less than this is left; a chain takes a fraction of a second. Milliseconds. */
+/** Room for a chain, which takes a fraction of a second. */
 const handOnBeforeMs = 120_000;
 
-/** Whether the day's checkpoint is written. Its hash, kept outside the vault, proves the log up to that day. */
+/** The hash of the checkpoint, kept outside the vault, proves the log up to that day. */
 export type WriteCheckpointOutput = CheckpointStep & { readonly state: null };
 
 /** Writes the day's checkpoint over all chains, as far as the time of one call goes. Repeatable. */
 export const writeCheckpointStep = defineLoop(
   maintenanceSteps,
   'write-checkpoint',
-  // Where the work stands lies in the work bucket.
+  // The state lies in the work bucket.
   { input: z.object({ maintenanceId }), state: z.null(), handOnBeforeMs },
   async (services, input, { shouldStop }): Promise<WriteCheckpointOutput> => {
     const { log } = services;

@@ -2,7 +2,6 @@ import { type Catalog, type Clock, failRun, type RunRow } from '@holdfast/engine
 import type { Count } from '../runtime/define-step.ts';
 import { bothMetrics, metric } from '../runtime/metrics.ts';
 
-/** Whether somebody still has to close a run. */
 export function isOpen({ state }: RunRow): boolean {
   return state === 'open' || state === 'cancelling';
 }
@@ -21,7 +20,7 @@ export async function closeFailedRun(
   return closed;
 }
 
-/** Counts a failure of a plan, or, when it is not known which, of any. */
+/** Counts a failure of a plan or, when the plan is not known, only in the series over all plans. */
 export function countCycleFailure(count: Count, plan: string | undefined): void {
   count(isDimension(plan) ? bothMetrics(plan, { CycleFailures: 1 }) : [metric('CycleFailures', 1)]);
 }

@@ -6,14 +6,12 @@ import { committedOutputOf } from './committed-output.ts';
 import { protectSteps } from './steps.ts';
 
 /**
- * A call hands on to the next one when less than this is left. What comes last, a look at the inner pages of the manifest
- * and the commit, has to fit into that, or into a call of its own. Milliseconds.
+ * Room for what comes last, a look at the inner pages of the manifest and the commit; or they get a call of their own.
  */
 const handOnBeforeMs = 300_000;
 
 const CommitPointInput = z.object({ runId, shardCount: z.int().nonnegative() });
 
-/** Whether the point is committed. */
 export type CommitPointOutput =
   | { readonly done: false; readonly state: null }
   | ({ readonly done: true } & RunReport);
@@ -22,7 +20,7 @@ export type CommitPointOutput =
 export const commitPointStep = defineLoop(
   protectSteps,
   'commit-point',
-  // Where the work stands lies in the work bucket.
+  // The state lies in the work bucket.
   { input: CommitPointInput, state: z.null(), handOnBeforeMs },
   async (services, input, { shouldStop }): Promise<CommitPointOutput> => {
     const { openKeys, log, work, catalog, clock } = services;

@@ -6,12 +6,11 @@ import { defineLoop } from '../runtime/define-step.ts';
 import { protectSteps } from './steps.ts';
 
 /**
- * A call hands on to the next one when less than this is left: the chunks that are being read, the part that is going up
- * and the bytes that are carried over have to fit in, of a container of 8 TiB almost 2 GiB. Milliseconds.
+ * Room for the chunks being read, the part being uploaded and the bytes carried over: almost 2 GiB for a container of 8
+ * TiB.
  */
 const handOnBeforeMs = 240_000;
 
-/** Whether the container is complete, and its point committed. */
 export type ConsolidateOutput =
   | { readonly done: false; readonly state: null }
   | ({ readonly done: true; readonly pointId: PointId } & Partial<RunReport>);
@@ -20,7 +19,7 @@ export type ConsolidateOutput =
 export const consolidatePointStep = defineLoop(
   protectSteps,
   'consolidate-point',
-  // Where the work stands lies in the work bucket.
+  // The state lies in the work bucket.
   { input: z.object({ runId }), state: z.null(), handOnBeforeMs },
   async (services, input, { shouldStop }): Promise<ConsolidateOutput> => {
     const { openKeys, log } = services;

@@ -16,10 +16,9 @@ const FailRunInput = z
   })
   .catch({});
 
-/** What became of the run, if there is one, and why the execution fails. */
 export interface FailRunOutput {
   readonly state?: RunRow['state'];
-  /** What the run was closed with, which is the first thing that went wrong; what was caught where there is no run. */
+  /** The first thing that went wrong, with which the run was closed; without a run, what was caught. */
   readonly error: NonNullable<RunRow['error']>;
 }
 

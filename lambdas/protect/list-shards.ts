@@ -5,10 +5,9 @@ import { defineLoop } from '../runtime/define-step.ts';
 import { getJson, putJson } from '../runtime/work-json.ts';
 import { protectSteps } from './steps.ts';
 
-/** A listing hands on to the next call when less than this is left. Milliseconds. */
 const handOnBeforeMs = 120_000;
 
-/** Where a listing stands: the state itself is too large for a state machine, so it lies in the work bucket. */
+/** Reference to the state of a listing, which is too large for a state machine and lies in the work bucket. */
 const StateReference = z.object({ key: z.string(), turn: z.int().positive() });
 
 const ListingState = z.object({
@@ -23,7 +22,6 @@ const ListingState = z.object({
   ),
 });
 
-/** Either where the next call goes on, or the list of all shards. */
 export type ListShardsOutput =
   | { readonly done: false; readonly state: z.infer<typeof StateReference> }
   | {

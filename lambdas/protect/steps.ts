@@ -1,7 +1,7 @@
 import { workerMegabytes } from '@holdfast/engine/model';
 import type { StepRows } from '../runtime/needs.ts';
 
-/** The steps that protect what consists of files, and those that open and close any run. */
+/** The steps that protect files, and those that open and close any run. */
 export const protectSteps = {
   'open-run': {
     needs: {

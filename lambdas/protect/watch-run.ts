@@ -1,7 +1,6 @@
 import { aliveUntil, type Catalog, type Clock, RunClosedError, type RunId } from '@holdfast/engine';
 import { safety } from '@holdfast/engine/model';
 
-/** What a worker at work is told of its run. */
 export interface WatchedRun {
   /** Aborted, with the reason, when the run is over. */
   readonly signal: AbortSignal;

@@ -2,7 +2,6 @@ import { joinKept, type RestoreOutcome, UnkeptFacts } from '@holdfast/engine';
 import type { ShardOutcome } from '@holdfast/engine/model';
 import { addCounts } from '../runtime/add-counts.ts';
 
-/** What two calls made of a shard. */
 export function addOutcomes(a: ShardOutcome, b: RestoreOutcome): ShardOutcome {
   const unkept = new UnkeptFacts();
   unkept.addAll(a.unkept);
@@ -16,7 +15,6 @@ export function addOutcomes(a: ShardOutcome, b: RestoreOutcome): ShardOutcome {
   };
 }
 
-/** What no call has made of a shard yet. */
 export const nothingRestored: ShardOutcome = {
   files: 0,
   bytes: 0,

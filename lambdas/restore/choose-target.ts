@@ -11,13 +11,12 @@ import type { RestoreRequest } from '@holdfast/engine/model';
 import { checkVolumeWishes } from './volume-shape.ts';
 import type { JobTarget } from './restore-job.ts';
 
-/** What a deployment allows, and where a person finds what a restore leaves to them. */
 export interface MachineTargetRules extends TargetRules {
   /** Where the configuration of a machine was put down, for a person who launches it anew. */
   readonly machineFile: string;
 }
 
-/** Where a restore goes: what workers here write, or a directory that the caller's own process writes. */
+/** Target of a restore: one that workers here write, or a directory that the caller's own process writes. */
 export type ChosenTarget = JobTarget | { readonly kind: 'directory'; readonly directory: string };
 
 /**

@@ -1,6 +1,5 @@
 import type { AuditLog, Catalog, Clock, RestoreRow } from '@holdfast/engine';
 
-/** What closing a restore needs. */
 export interface CloseRestoreDeps {
   readonly catalog: Catalog;
   /** Told of every restore that ended. */
@@ -8,7 +7,6 @@ export interface CloseRestoreDeps {
   readonly clock: Clock;
 }
 
-/** What a restore came to. */
 type End = Pick<RestoreRow, 'state' | 'files' | 'bytes' | 'error'>;
 
 /** Puts the end of a restore on the log, then into the catalog. */

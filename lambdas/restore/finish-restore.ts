@@ -12,7 +12,7 @@ import { closeRestore } from './close-restore.ts';
 import { giveUpUploads } from './give-up-uploads.ts';
 import { restoreSteps } from './steps.ts';
 
-/** A call hands on to the next one when less than this is left; 256 results take a second or two. Milliseconds. */
+/** Room for 256 results, which take a second or two. */
 const handOnBeforeMs = 60_000;
 
 /** `restoreId` is null when the plan failed: then the execution names the restore. */
@@ -25,8 +25,8 @@ const FinishRestoreInput = z.object({
 type Services = StepServices<(typeof restoreSteps)['finish-restore']['needs']>;
 
 /**
- * Closes a restore, once: adds up what it did, as far as the time of one call goes, or records why it failed. Repeating it
- * reports the same again. Where the adding stands lies in the work bucket.
+ * Closes a restore, once: adds up what it did, as far as the time of one call goes, or records why it failed. Repeating
+ * it reports the same again.
  */
 export const finishRestoreStep = defineKeptLoop(
   restoreSteps,
@@ -67,7 +67,6 @@ export const finishRestoreStep = defineKeptLoop(
   },
 );
 
-/** The plan failed where there is none: then the execution names the restore. */
 function restoreIdIn({ restoreId, execution }: z.output<typeof FinishRestoreInput>): string {
   return restoreId ?? restoreIdOf(execution);
 }

@@ -12,8 +12,9 @@ type Services = Pick<
 >;
 
 /**
- * Frees what a restore that is over without having ended has in its target: parts of large objects, which nobody sees and
- * somebody pays. Workers that are still at it learn that it is over. What cannot be freed is logged and left.
+ * Frees the parts of large objects that a restore left in its target when it was over without having ended: nobody sees
+ * them, and somebody pays for them. Workers that are still at it learn that it is over. Parts that cannot be freed are
+ * logged and left.
  * @param shouldStop - asked between shards: what a call has no time for stays.
  */
 export async function giveUpUploads(

@@ -5,7 +5,7 @@ import type { RestoreJob } from './restore-job.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 import { volumeShape } from './volume-shape.ts';
 
-/** What Holdfast's own tags begin with. */
+/** Prefix of Holdfast's own tags. */
 const ownTags = 'holdfast:';
 const restoreTag = 'holdfast:restore';
 

@@ -29,15 +29,14 @@ import { ThawOverdueError } from './thaw-overdue-error.ts';
 import { restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
 import { restoreSteps } from './steps.ts';
 
-/** A call hands on to the next one when less than this is left; a file takes milliseconds. Milliseconds. */
+/** Ample room for a file, which takes milliseconds. */
 const handOnBeforeMs = 60_000;
-/** How often a thawing point is looked at while it takes as long as it may. */
+/** Number of looks at a thawing point over the longest time that it may take. */
 const thawLooks = 20;
 
 /** The person's own input comes as it is: its errors should speak of it, not of an event. */
 const PlanRestoreInput = z.object({ request: z.unknown(), execution: z.string().min(1) });
 
-/** Where the plan of a point's files stands, as one call leaves it to the next. */
 const Planning = z.object({ pointId: z.string(), planning: RestorePlanning });
 
 /** A restore that can begin, or for a dry run: what it would be. */
@@ -49,10 +48,10 @@ export interface PlanRestoreOutput {
    */
   readonly mode: 'files' | 'volumes' | 'directory' | 'dry-run' | 'thaw' | 'unfinished';
   readonly point: { readonly id: string; readonly sourceTime: string; readonly resource: string };
-  /** Of a point that could not read everything: read it before the restore is relied on. */
+  /** Set for a point that could not read everything: to be read before the restore is relied on. */
   readonly degraded?: DegradedPoint;
   readonly target: string;
-  /** Of volumes: their number and size. Absent in the modes `directory` and `unfinished`. */
+  /** For volumes, their number and size. Absent in the modes `directory` and `unfinished`. */
   readonly quote?: RestoreQuote | { readonly volumes: number; readonly bytes: number };
   /** What it takes to make an archived point readable; until then the quote counts the whole point. */
   readonly thaw?: Exclude<PointThaw, { state: 'readable' }> & {
@@ -66,7 +65,7 @@ type Services = StepServices<(typeof restoreSteps)['plan-restore']['needs']>;
 
 /**
  * Checks everything that can be known before the first byte is written, then plans a restore, as far as the time of one
- * call goes. Repeatable. Where the plan stands lies in the work bucket.
+ * call goes. Repeatable. Its state lies in the work bucket.
  */
 export const planRestoreStep = defineStep(
   restoreSteps,
@@ -174,7 +173,7 @@ async function describeDegraded(
   };
 }
 
-/** Puts a restore on record that the caller's own process does: that is the machine's part of it. */
+/** Puts on record a restore that the caller's own process does, which is the machine's only part in it. */
 async function record(
   services: Services,
   restore: {

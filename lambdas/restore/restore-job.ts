@@ -10,7 +10,7 @@ const JobTarget = z.discriminatedUnion('kind', [
     kind: z.literal('volumes'),
     ...VolumeWishes.shape,
     snapshots: z.array(VolumeSnapshot),
-    /** Snapshot → the key that it is encrypted with, and that EC2 has to be let use for its volume. */
+    /** Snapshot → the key that it is encrypted with, which EC2 has to be allowed to use for its volume. */
     keys: z.record(z.string(), z.string()).default({}),
   }),
 ]);
@@ -31,10 +31,9 @@ export const RestoreJob = z.object({
 });
 export type RestoreJob = z.infer<typeof RestoreJob>;
 
-/** Where the restore of a shard stands, as one call leaves it to the next. */
 export const ShardProgress = z.object({
   next: z.base64(),
-  /** How far the entry is that the next call begins with. */
+  /** Progress within the entry that the next call begins with. */
   begun: z.object({ bytes: z.int(), state: z.unknown() }).optional(),
   outcome: ShardOutcome,
 });
@@ -44,17 +43,16 @@ export function restoreIdOf(execution: string): string {
   return createHash('sha256').update(execution).digest('hex').slice(0, 32);
 }
 
-/** Where the working files of a restore lie. */
 export const restoreFiles = {
   job: (restoreId: string) => `restores/${restoreId}/plan.json`,
-  /** Of a plan whose time was up. */
+  /** State of a plan whose call ran out of time. */
   planning: (restoreId: string) => `restores/${restoreId}/planning.json`,
   shards: (restoreId: string) => `restores/${restoreId}/shards.json`,
   results: (restoreId: string) => `restores/${restoreId}/results/`,
   result: (restoreId: string, index: number) => `restores/${restoreId}/results/${index}.json`,
-  /** Of a shard whose time was up. */
+  /** State of a shard whose call ran out of time. */
   progress: (restoreId: string, index: number) => `restores/${restoreId}/progress/${index}.json`,
-  /** That it ended without success: nobody goes on with it. */
+  /** Mark of a restore that ended without success: nobody goes on with it. */
   over: (restoreId: string) => `restores/${restoreId}/over.json`,
   /** What the results of the first shards add up to, while they are being added. */
   sum: (restoreId: string) => `restores/${restoreId}/sum.json`,

@@ -14,7 +14,7 @@ import { addOutcomes, nothingRestored } from './add-outcomes.ts';
 import { RestoreOverError } from './restore-over-error.ts';
 import { restoreSteps } from './steps.ts';
 
-/** A call ends before a file, or a part of one, when less than this would be left after it. Milliseconds. */
+/** A call ends before a file, or a part of one, when less than this would be left after it. */
 const reserveMs = 60_000;
 /** Slowest rate that a restore gets along with: 5 GiB, which may be compared at once, and not in parts, in half a call. */
 const bytesPerMs = 15_500;
@@ -28,10 +28,7 @@ const RestoreShardInput = z.object({
   }),
 });
 
-/**
- * Restores one shard, as far as the time of one call goes. Where it stands, and in the end what it came to, lies in the
- * work bucket.
- */
+/** Restores one shard, as far as the time of one call goes; its outcome lies in the work bucket in the end. */
 export const restoreShardStep = defineKeptLoop(
   restoreSteps,
   'restore-shard',

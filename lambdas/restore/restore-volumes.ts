@@ -9,10 +9,10 @@ import { orderVolumes } from './order-volumes.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 import { restoreSteps } from './steps.ts';
 
-/** `pollSeconds`: how often somebody wants to look, as long as it has not taken long. */
+/** `pollSeconds`: time between two looks at first, before they become rarer. */
 const RestoreVolumesInput = z.object({ restoreId: z.string().min(1), pollSeconds: z.int().positive() });
 
-/** Whether the volumes of a restore can be used. */
+/** `done`: the volumes of the restore can be used. */
 export interface RestoreVolumesOutput {
   readonly done: boolean;
   readonly volumes: readonly (RestoredVolume & { readonly state: string })[];

@@ -1,7 +1,7 @@
 import { workerMegabytes } from '@holdfast/engine/model';
 import type { StepRows } from '../runtime/needs.ts';
 
-/** The steps of a restore. They write to the configured targets, and nothing in the vault but its audit log. */
+/** The steps of a restore write to the configured targets, and in the vault only to its audit log. */
 export const restoreSteps = {
   'plan-restore': {
     needs: {

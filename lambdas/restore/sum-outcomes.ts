@@ -6,7 +6,7 @@ import { restoreFiles, type RestoreJob } from './restore-job.ts';
 import { getJson } from '../runtime/work-json.ts';
 
 const resultsAtOnce = 16;
-/** Results that are added before the clock is looked at. */
+/** Results added between two looks at the clock. */
 const groupSize = 256;
 /** Failed files that a report spells out. */
 const namedFiles = 100;
@@ -16,7 +16,7 @@ const namedBytes = 100_000;
 /** And this much for kept ones. */
 const namedKeptBytes = 20_000;
 
-/** What the first shards came to, as one call leaves it to the next. */
+/** Sum over the first `next` shards, as one call leaves it to the next. */
 export const OutcomeSum = z.object({ next: z.int(), failedBytes: z.int(), report: FilesReport });
 type OutcomeSum = z.infer<typeof OutcomeSum>;
 
@@ -67,7 +67,7 @@ function nothingAdded(): OutcomeSum {
   return { next: 0, failedBytes: 0, report: { ...counts, keptFiles: [], unkept: [], failedFiles: [] } };
 }
 
-/** The first names that have room. */
+/** The first names that fit into `most` bytes of JSON. */
 function withinBytes(names: readonly string[], most: number): string[] {
   let bytes = 0;
   const end = names.findIndex((name) => (bytes += Buffer.byteLength(JSON.stringify(name))) > most);

@@ -6,7 +6,6 @@ const withIops: ReadonlySet<string> = new Set(['gp3', 'io1', 'io2']);
 const needIops: ReadonlySet<string> = new Set(['io1', 'io2']);
 const withThroughput: ReadonlySet<string> = new Set(['gp3']);
 
-/** What a new volume is ordered with. */
 export interface VolumeShape {
   readonly type: string;
   readonly iops?: number;

@@ -10,21 +10,17 @@ import type { GivenServices, Metrics, StepServices } from './services.ts';
 import { toHandlerError } from './to-handler-error.ts';
 import { findJson, putJson } from './work-json.ts';
 
-/** What a function may ask of the runtime. */
 export type StepContext = Pick<Context, 'getRemainingTimeInMillis'>;
 
-/** A step as Lambda calls it. */
 export type StepHandler<Output> = (event: unknown, context: StepContext) => Promise<Output>;
 
 /** Hands over what a step counted. It is published when all else is done, and by then decides nothing. */
 export type Count = (values: readonly MetricValue[]) => void;
 
-/** One call of a step. */
 type StepCall<N extends Needs> = { readonly timeLeftMs: () => number } & (N extends { metrics: true }
   ? { readonly count: Count }
   : unknown);
 
-/** A step of a machine. */
 export interface Step<N extends Needs, Output> {
   readonly name: string;
   readonly needs: N;
@@ -76,20 +72,18 @@ export function defineStep<
   };
 }
 
-/** How the calls of a loop hang together. */
 interface Loop<Input extends z.ZodObject, State extends z.ZodType> {
   readonly input: Input;
   /** What a call leaves to the next one. */
   readonly state: State;
-  /** A call hands on to the next one when less than this is left. Milliseconds. */
+  /** A call hands on to the next one when less than this is left. */
   readonly handOnBeforeMs: number;
 }
 
-/** One call of a loop. */
 type LoopCall<N extends Needs, State> = StepCall<N> & {
   /** What the call before left; `undefined` in the first one. */
   readonly before: State | undefined;
-  /** Whether it is time to hand on. */
+  /** True when it is time to hand on to the next call. */
   readonly shouldStop: () => boolean;
 };
 
@@ -102,13 +96,11 @@ type Written<Value> = unknown extends Value
       ? readonly Written<One>[]
       : { readonly [Field in keyof Value]: Written<Value[Field]> };
 
-/** One call of a loop whose state is kept. */
 type KeptCall<N extends Needs, State> = LoopCall<N, State> & {
   /** Keeps how far the call is, in case that it comes to no end. */
   readonly keep: (state: Written<State>) => Promise<void>;
 };
 
-/** What a loop does within one call, as far as its time goes. */
 type Round<N extends Needs, Input extends z.ZodObject, Call, Output> = (
   services: StepServices<N>,
   input: z.output<Input>,

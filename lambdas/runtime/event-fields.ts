@@ -7,7 +7,6 @@ export type CaughtError = z.infer<typeof caughtError>;
 
 const LambdaCause = z.object({ errorType: z.string().optional(), errorMessage: z.string() });
 
-/** A caught error as the catalog keeps it. */
 export function errorRecordOfCaught({ Error: name, Cause }: CaughtError): ErrorRecord {
   try {
     return { name, message: LambdaCause.parse(JSON.parse(Cause)).errorMessage };

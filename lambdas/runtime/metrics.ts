@@ -43,7 +43,6 @@ export function metric(name: MetricName, value: number): MetricValue {
   return { name, value, unit: name.startsWith('Bytes') || name.endsWith('Bytes') ? 'Bytes' : 'Count' };
 }
 
-/** A number of one deployed plan. */
 export function planMetric(plan: string, name: PlanMetricName, value: number): MetricValue {
   return { ...metric(name, value), dimensions: { Plan: plan } };
 }

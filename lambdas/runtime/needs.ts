@@ -6,7 +6,6 @@ type VaultPlace = 'format.json' | `${'keys' | 'packs' | 'pages' | 'containers' |
 /** Working files, by what their names begin with. */
 type WorkPlace = `${'cycles' | 'runs' | 'restores' | 'maintenance' | 'checks' | 'executions'}/*`;
 
-/** What a step needs of the vault. */
 interface VaultNeeds {
   /**
    * `names`: which objects there are, and the vault's clock. `sealed`: also the objects, which nobody opens without the
@@ -32,9 +31,9 @@ interface VaultNeeds {
 }
 
 /**
- * What a step needs of the world. Of each need come the function's variables ({@link variablesOf}), its rights
- * (`lib/functions/step-rights.ts`), the part of the vault's policy that names its role, and the services that its code is
- * given (`services.ts`): nobody writes one of them by hand.
+ * A step's needs of the world. Each need yields the function's variables ({@link variablesOf}), its rights
+ * (`lib/functions/step-rights.ts`), the part of the vault's policy that names its role, and the services that its code
+ * is given (`services.ts`): nobody writes one of them by hand.
  */
 export interface Needs {
   readonly vault?: VaultNeeds;
@@ -43,9 +42,7 @@ export interface Needs {
   readonly catalog?: 'read' | 'use';
   /** `forget`: taking out what has been swept. */
   readonly index?: 'use' | 'forget';
-  /** Publishing counts. */
   readonly metrics?: true;
-  /** The plans that are deployed. */
   readonly plans?: true;
   /** All of what is deployed, for the record. */
   readonly configuration?: true;
@@ -72,10 +69,8 @@ interface StepRow {
   readonly isCalledByEvents?: true;
 }
 
-/** Steps of one machine by name. */
 export type StepRows = Readonly<Record<string, StepRow>>;
 
-/** A variable of a function. */
 export type Variable =
   | 'VAULT_BUCKET'
   | 'KMS_KEY_ARN'
@@ -107,12 +102,12 @@ export function variablesOf(needs: Needs): readonly Variable[] {
   return names.filter((name) => name !== false);
 }
 
-/** Whether a step puts locks on objects, or moves them. */
+/** True also of a step that only extends locks. */
 function setsLocks({ vault = { read: 'names' } }: Needs): boolean {
   return vault.write !== undefined || vault.renew === true || vault.hold === true || vault.audit === true;
 }
 
-/** Whether a step works by the deployed configuration. */
+/** True of a step that works by the deployed configuration. */
 export function isConfigured({ plans, configuration, sources, targets, vault }: Needs): boolean {
   return (
     plans === true ||
@@ -124,7 +119,6 @@ export function isConfigured({ plans, configuration, sources, targets, vault }: 
   );
 }
 
-/** The variable with the ARN of a machine. */
 export function machineVariable(name: MachineName): MachineVariable {
   return `${name.toUpperCase() as Uppercase<MachineName>}_MACHINE_ARN`;
 }

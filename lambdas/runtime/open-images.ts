@@ -1,7 +1,7 @@
 import { makeTaggingClient, type S3Clients } from '@holdfast/aws';
 import { Ec2Images, makeEc2Clients, TaggedResources } from '@holdfast/aws/ec2';
 
-/** What uses EC2. Loaded by steps that do: its client is half a megabyte. */
+/** Adapters of EC2, loaded only by steps that use it: its client is half a megabyte. */
 export const openImages = {
   images: (): Ec2Images => new Ec2Images(makeEc2Clients()),
   tagged: (s3: S3Clients, tagKey: string): TaggedResources =>

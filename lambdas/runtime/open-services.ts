@@ -30,15 +30,14 @@ import type { openImages } from './open-images.ts';
 import { openVaultOnce } from './open-vault-once.ts';
 import type { GivenServices } from './services.ts';
 
-/** The variables of a function's process. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Opens what a step needs. Asked again, it gives the same; of the world it asks for the configuration only. */
+/** Opens the services that a step needs, once; from the outside it fetches only the configuration. */
 export type OpenServices<N extends Needs> = () => Promise<GivenServices<N>>;
 
 /**
- * Makes the clients and adapters of a step's needs. The deployed configuration is read when services are first asked for,
- * and kept: another one is another variable, and so other workers. A failure is not kept.
+ * Makes the clients and adapters of a step's needs. The deployed configuration is read when services are first asked
+ * for, and kept: a new one is another variable, and so other workers. A failure is not kept.
  * @throws {@link TypeError} a variable is missing, or means nothing.
  */
 export async function openServices<N extends Needs>(
@@ -151,7 +150,6 @@ function countDeadLetters(queueUrl: string): () => Promise<number> {
 
 type OpenedSource = [resource: Parameters<typeof openSource>[1], plan: Parameters<typeof openSource>[2]];
 
-/** Services that a configuration decides about. */
 function configuredServices(
   needs: Needs,
   configuration: DeployedConfiguration,

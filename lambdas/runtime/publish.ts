@@ -8,7 +8,6 @@ const longestPublishingMs = 5_000;
 /** What is left of a step's time for its answer to get out. */
 const spareMs = 1_000;
 
-/** What publishing needs. */
 interface Reporting {
   readonly metrics: Metrics;
   readonly log: Logger;

@@ -3,7 +3,6 @@ import type { Needs, StepRows } from './needs.ts';
 import { openServices, type Variables } from './open-services.ts';
 import { toHandlerError } from './to-handler-error.ts';
 
-/** The steps of a machine, each of its rows. */
 type StepsOf<Rows extends StepRows> = { readonly [Name in keyof Rows]: Step<Rows[Name]['needs'], unknown> };
 
 /**

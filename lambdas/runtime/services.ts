@@ -27,10 +27,8 @@ import type { Logger } from './logger.ts';
 import type { Needs } from './needs.ts';
 import type { OpenKeys } from './open-vault-once.ts';
 
-/** Where functions publish what they count. */
 export type Metrics = Pick<CloudWatchMetrics, 'put'>;
 
-/** What every step is given. */
 interface EveryStep {
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -92,7 +90,6 @@ type TargetServices<N extends Needs> = If<
     { readonly openUploads: (bucket: string) => Pick<S3RestoreTarget, 'giveUp'> }
   >;
 
-/** What of EC2 a need is answered with. */
 interface ImageServices {
   readonly see: Pick<Ec2Images, 'describeSnapshots'>;
   readonly take: Pick<
@@ -108,7 +105,7 @@ interface ImageServices {
   readonly restore: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
 }
 
-/** What a machine's need is answered with; of one that is followed, its ARN. */
+/** Part of a machine that each need is given: `follow` gets only its ARN. */
 interface MachineServices {
   readonly start: Pick<StateMachine, 'start'>;
   readonly recall: Pick<StateMachine, 'lastSuccess'>;

@@ -1,7 +1,6 @@
 import { ObjectNotFoundError, utf8, type WorkStore } from '@holdfast/engine';
 import type * as z from 'zod';
 
-/** Writes a working file. */
 export async function putJson(work: WorkStore, name: string, value: unknown): Promise<void> {
   await work.put(name, utf8(JSON.stringify(value)));
 }
@@ -16,7 +15,6 @@ export async function getJson<Schema extends z.ZodType>(
   return schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
 }
 
-/** A working file that an earlier attempt may have written. */
 export async function findJson<Schema extends z.ZodType>(
   work: WorkStore,
   name: string,

@@ -7,7 +7,7 @@ import { metric, planMetric } from '../runtime/metrics.ts';
 import { findOverdue, type OverdueResource } from './find-overdue.ts';
 import { watchSteps } from './steps.ts';
 
-/** A call hands on to the next one when less than this is left; 200 resources take some seconds. Milliseconds. */
+/** Room for 200 resources, which take some seconds. */
 const handOnBeforeMs = 180_000;
 const hourMs = 3_600_000;
 
@@ -15,10 +15,9 @@ const CheckInput = z.object({ checkId: z.string().min(1) });
 
 const counts = z.record(z.string(), z.int());
 
-/** What was found of the resources that were judged. */
 const CheckSum = z.object({
   after: resourceArn.optional(),
-  /** Whether they exist or not. */
+  /** Includes plans that do not exist. */
   latePlans: z.array(z.string()),
   lateByPlan: counts,
   degradedByPlan: counts,
@@ -26,12 +25,11 @@ const CheckSum = z.object({
 });
 type CheckSum = z.infer<typeof CheckSum>;
 
-/** Where a check stands, as one call leaves it to the next: resources are discovered first, then judged. */
+/** State of a check: resources are discovered first, then judged. */
 const CheckProgress = z.object({ discovery: DiscoveryProgress.optional(), sum: CheckSum.optional() });
 
 const nothingFound: CheckSum = { latePlans: [], lateByPlan: {}, degradedByPlan: {}, problems: 0 };
 
-/** What a day's check found. */
 interface CheckReport {
   /** Plans with a resource that is overdue, was never protected, or cannot be. */
   readonly overduePlans: number;
@@ -44,9 +42,9 @@ interface CheckReport {
 }
 
 /**
- * Notices silence: looks for tagged resources itself, without relying on any cycle, and holds each against its plan, as
- * far as the time of one call goes. In the end publishes what it found, zeros when all is well, so that an alarm goes back
- * to OK. Where the work stands lies in the work bucket.
+ * Notices silence: looks for tagged resources itself, without relying on any cycle, and compares each with its plan, as
+ * far as the time of one call goes. In the end publishes what it found, zeros when all is well, so that an alarm goes
+ * back to OK.
  */
 export const checkOverdueStep = defineKeptLoop(
   watchSteps,

@@ -12,10 +12,10 @@ import { findJson, putJson } from '../runtime/work-json.ts';
 import { watchSteps } from './steps.ts';
 
 const hourMs = 3_600_000;
-/** Kept for closing, when much is to be freed before. Milliseconds. */
+/** Time kept for closing, when much is to be freed before. */
 const reserveMs = 120_000;
 
-/** A change of status, as EventBridge tells it; nothing, when it is time to look for what was not told. */
+/** A change of status from EventBridge; without `detail`, the daily look for executions of which no event came. */
 const Input = z.object({ detail: z.object({ executionArn: z.string().min(1) }).optional() });
 
 const Seen = z.object({ did: z.string() });
@@ -23,10 +23,8 @@ const RunInput = ProtectInput.pick({ runId: true });
 const PlanInput = CycleInput.pick({ plan: true });
 
 type Services = StepServices<(typeof watchSteps)['close-executions']['needs']>;
-/** With the time of the call. */
 type TimedServices = Services & { readonly shouldStop: () => boolean };
 
-/** What became of the executions that were looked at. */
 export interface CloseExecutionsOutput {
   readonly seen: number;
   /** Runs and restores that were still open. */
@@ -117,7 +115,9 @@ const close: Readonly<
   hold: async (_, __, execution) => Promise.resolve(hasReported(execution) ? 'reported' : 'counted'),
 };
 
-/** Whether it ended in a state of its own that comes after its report: those never use names of the States Language. */
+/**
+ * True when it ended in a state of its own that comes after its report: those never use names of the States Language.
+ */
 function hasReported({ status, error = '' }: FailedExecution): boolean {
   return status === 'FAILED' && error !== unreportedError && !error.startsWith('States.');
 }

@@ -20,14 +20,14 @@ export interface OverdueResource {
   readonly detail: string;
 }
 
-/** Those among the resources that a call judged; where another call goes on, when the time was up. */
+/** Overdue resources among those that a call judged, and where another call goes on when the time was up. */
 interface FoundOverdue {
   readonly found: readonly OverdueResource[];
   readonly after: ResourceArn | undefined;
 }
 
 /**
- * Holds opted-in resources against their plans' RPO, by their last clean points. A directory of a plan that is not
+ * Compares opted-in resources with their plans' RPO, by their last clean points. A directory of a plan that is not
  * deployed here is its own agent's business.
  * @param startAfter - what an earlier call returned as `after`.
  * @param shouldStop - asked before each resource but the first.

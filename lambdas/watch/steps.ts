@@ -1,6 +1,5 @@
 import type { StepRows } from '../runtime/needs.ts';
 
-/** What watches over the machines. */
 export const watchSteps = {
   'check-overdue': {
     needs: {
@@ -16,7 +15,7 @@ export const watchSteps = {
   },
   'close-executions': {
     needs: {
-      // What a restore that was stopped left in its target.
+      // For what a stopped restore left in its target.
       targets: 'end-uploads',
       vault: { read: 'sealed', audit: true },
       work: { use: ['executions/*', 'restores/*'] },
