@@ -10,12 +10,12 @@ import { auditEntryNumber, auditHash, auditPrefixes, decodeAuditEntry, ifReadabl
 import { findAuditHead, type AuditLogOptions } from './audit-log.ts';
 
 const dayMs = 86_400_000;
-/** Entries that are looked at to learn whose chain it is. */
+/** Most entries that are looked at to learn whose chain a folder holds. */
 const entriesLookedThrough = 20;
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const date = z.iso.date();
 
-/** Where every chain stood on a day: shows that a chain lost its end, or is gone as a whole. */
+/** The heads of all chains on a day: they show that a chain lost its end, or is gone as a whole. */
 export const AuditCheckpoint = z.object({
   formatVersion: z.literal(1),
   date,
@@ -27,34 +27,30 @@ export const AuditCheckpoint = z.object({
 });
 export type AuditCheckpoint = z.infer<typeof AuditCheckpoint>;
 
-/** Name of a day's checkpoint. @param day - `2026-11-23`. */
+/** @param day - such as `2026-11-23`. */
 export function checkpointName(day: string): string {
   return `${auditPrefixes.checkpoints}${day}`;
 }
 
-/** Reads a checkpoint's object, wherever it lies. @throws {@link StoredBytesDamagedError} it is not a checkpoint. */
+/** @throws {@link StoredBytesDamagedError} it is not a checkpoint. */
 export function parseCheckpoint(bytes: Uint8Array, name: string): AuditCheckpoint {
   return parseVaultJson(AuditCheckpoint, bytes, name);
 }
 
-/** Where a checkpoint that is being written stands; one object in the work store. */
+/** The state of an unfinished checkpoint, kept as one object in the work store. */
 const CheckpointProgress = z.object({
-  /** Hash of the checkpoint that it follows. */
   previous: sha256.nullable(),
-  /** Everything up to here has been looked at. */
   startAfter: z.string(),
   heads: AuditCheckpoint.shape.heads,
 });
 type CheckpointProgress = z.infer<typeof CheckpointProgress>;
 
-/** What writing a checkpoint takes beside the log. */
 export interface CheckpointOptions extends AuditLogOptions {
   readonly work: WorkStore;
   /** The working file in which a call leaves to the next one how far it came; each writer has its own. */
   readonly progressName: string;
 }
 
-/** Today's checkpoint, or that another call has to go on. */
 export type CheckpointStep =
   | { readonly done: false }
   | { readonly done: true; readonly date: string; readonly sha256: string };
@@ -118,7 +114,10 @@ async function findProgress(work: WorkStore, name: string): Promise<CheckpointPr
   }
 }
 
-/** The newest checkpoint up to a day. What cannot be read as one, or is ahead of its time, is for `audit verify` to report. */
+/**
+ * Finds the newest checkpoint up to a day. Objects that cannot be read as one, or are ahead of their time, are for
+ * `audit verify` to report.
+ */
 async function findLastCheckpoint(
   store: ObjectStore,
   day: string,
@@ -136,7 +135,7 @@ async function findLastCheckpoint(
 }
 
 /**
- * Where every chain stands, found by hopping from chain to chain instead of listing all entries.
+ * Finds the head of every chain by hopping from chain to chain instead of listing all entries.
  * @returns with `startAfter`, when the time was up.
  */
 async function listHeads(
@@ -168,7 +167,7 @@ async function listHeads(
   }
 }
 
-/** The chain whose entries lie in a folder of which the first object does not say it. */
+/** Finds the chain of a folder whose first object cannot be read as an entry. */
 async function findChain(store: ObjectStore, folder: string): Promise<string | undefined> {
   let looked = 0;
   for await (const { name } of store.listVersions(folder)) {

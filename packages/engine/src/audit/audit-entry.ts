@@ -10,10 +10,10 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const time = z.iso.datetime();
 const text = z.string().max(4_096);
 
-/** The chain of what belongs to no resource: configuration, and holds on tags. */
+/** The chain of events that belong to no resource: configuration, and holds on tags. */
 export const vaultChain = 'vault';
 
-/** What happened. Ids, names and times; never a key, never content. */
+/** Holds ids, names and times; never a key, never content. */
 export const AuditEvent = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('commit'),
@@ -21,7 +21,6 @@ export const AuditEvent = z.discriminatedUnion('kind', [
     run: text,
     type: text,
     plan: text,
-    /** SHA-256 of the root's object. */
     rootSha256: sha256,
     expiresAt: time,
   }),
@@ -57,8 +56,8 @@ export const AuditEvent = z.discriminatedUnion('kind', [
 export type AuditEvent = z.infer<typeof AuditEvent>;
 
 /**
- * One link of a chain (docs/format.md, section 10): JSON that anybody can read. What it is worth comes from the store,
- * which refuses to delete it, and from the hash of the link before.
+ * One link of a chain (docs/format.md, section 10): JSON that anybody can read. Its worth comes from the store, which
+ * refuses to delete it, and from the hash of the link before.
  */
 export const AuditEntry = z.object({
   formatVersion: z.literal(1),
@@ -70,15 +69,15 @@ export const AuditEntry = z.object({
   previous: sha256.nullable(),
   /** By the store's clock. */
   at: time,
-  /** Names the event: an event that was recorded twice, because an answer was lost, has one id. */
+  /** Names the event: one that was recorded twice, because an answer was lost, has one id. */
   id: text,
-  /** Who: an ARN, or a name on a machine without AWS. */
+  /** An ARN, or a name on a machine without AWS. */
   by: text,
   event: AuditEvent,
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;
 
-/** The bytes of an entry's object. @throws {@link InvalidInputError} it could not be read again: a text is too long. */
+/** @throws {@link InvalidInputError} it could not be read again: a text is too long. */
 export function encodeAuditEntry(entry: AuditEntry): Uint8Array {
   const { error } = AuditEntry.safeParse(entry);
   if (error !== undefined) {
@@ -88,15 +87,12 @@ export function encodeAuditEntry(entry: AuditEntry): Uint8Array {
   return utf8(`${JSON.stringify(entry, undefined, 1)}\n`);
 }
 
-/** Reads an entry's object, wherever it lies. @throws {@link StoredBytesDamagedError} it is not an entry. */
+/** Reads an entry whatever its object's name. @throws {@link StoredBytesDamagedError} it is not an entry. */
 export function parseAuditEntry(bytes: Uint8Array, name: string): AuditEntry {
   return parseVaultJson(AuditEntry, bytes, name);
 }
 
-/**
- * Reads an entry's object.
- * @throws {@link StoredBytesDamagedError} it is not an entry, or not the one of that name.
- */
+/** @throws {@link StoredBytesDamagedError} it is not an entry, or not the one of that name. */
 export function decodeAuditEntry(bytes: Uint8Array, name: string): AuditEntry {
   const entry = parseAuditEntry(bytes, name);
   if (auditEntryName(entry.chain, entry.n) !== name) {
@@ -105,10 +101,8 @@ export function decodeAuditEntry(bytes: Uint8Array, name: string): AuditEntry {
   return entry;
 }
 
-/** Where all of the log lies. */
 export const auditPrefixes = { chains: 'audit/chains/', checkpoints: 'audit/checkpoints/' } as const;
 
-/** Where the entries of a chain lie. */
 export function auditChainPrefix(chain: string): string {
   const key = chain === vaultChain ? vaultChain : resourceKeyOf(chain as ResourceArn);
   return `${auditPrefixes.chains}${key}/`;
@@ -127,15 +121,15 @@ export function auditHash(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex');
 }
 
-/** The position that a name gives its entry; `undefined` for a name that no entry has. */
+/** @returns `undefined` for a name that no entry has. */
 export function auditEntryNumber(name: string): number | undefined {
   const digits = /\/(\d{10})$/.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
 /**
- * What a parser of the log makes of an object, or `undefined` where it is not what its name says: for those who write
- * the log, whom nothing that others put there may stop. `audit verify` reports it.
+ * Parses an object of the log for those who write the log, whom nothing that others put there may stop.
+ * @returns `undefined` where the object is not what its name says; `audit verify` reports it.
  */
 export function ifReadable<Result>(parse: () => Result): Result | undefined {
   try {

@@ -17,12 +17,11 @@ import {
 } from './audit-entry.ts';
 
 const dayMs = 86_400_000;
-/** Others that append to the chain at the same moment make an attempt futile; so many of them are a fault. */
+/** Writers that append at the same moment make an attempt futile; so many futile attempts are a fault. */
 const attempts = 20;
 /** Entries that may be missing before one that is still taken for the end of its chain. */
 const mostMissing = 1_000;
 
-/** What an audit log needs. Every write service has it. */
 export interface AuditLogOptions {
   readonly store: ObjectStore;
   readonly clock: Clock;
@@ -30,7 +29,6 @@ export interface AuditLogOptions {
   readonly lockMode: ObjectLock['mode'];
 }
 
-/** What is to be recorded. */
 export interface AuditRecord {
   /** A resource's ARN, or `vaultChain`. */
   readonly chain: string;
@@ -113,9 +111,9 @@ export class AuditLog {
 }
 
 /**
- * The last entry of a chain. What others put there must not stop those who write the log, and is for `audit verify` to
- * report: the next entry follows one that cannot be read by the hash of its bytes, and objects that no entry can be, for
- * their names or because too many are missing before them, are passed over.
+ * Finds the last entry of a chain. What others put there must not stop those who write the log, and is for
+ * `audit verify` to report: the entry after an unreadable one names the hash of its bytes; objects that cannot be
+ * entries, for their names or because too many are missing before them, are passed over.
  * @param after - an entry that is known to exist, so that the listing begins behind it.
  */
 export async function findAuditHead(

@@ -39,7 +39,7 @@ async function findLastConfiguration({ store }: AuditLogOptions): Promise<string
   return undefined;
 }
 
-/** The same text for the same content. */
+/** Sorts keys, so that the same content gives the same text. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;

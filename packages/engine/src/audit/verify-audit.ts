@@ -13,14 +13,13 @@ import {
 
 const hourMs = 3_600_000;
 
-/** One thing that is wrong with the log, and the object that shows it. */
+/** `name` is the object that shows the problem. */
 interface AuditProblem {
   readonly problem: 'removed' | 'changed' | 'reordered' | 'rewritten' | 'unrecorded';
   readonly name: string;
   readonly message: string;
 }
 
-/** What a look at the whole log came to. */
 export interface AuditOutcome {
   readonly chains: number;
   readonly entries: number;
@@ -30,7 +29,6 @@ export interface AuditOutcome {
   readonly problems: readonly AuditProblem[];
 }
 
-/** What a verification is told besides. */
 export interface VerifyAuditOptions {
   /** Called for every entry that can be read, chain by chain, each in its order. */
   readonly onEntry?: (entry: AuditEntry) => void;
@@ -48,9 +46,9 @@ interface Link {
  * Reads the whole audit log and names every entry that was removed, changed or reordered, every name that was written
  * twice, and every point of the vault whose commit is not in the log. Needs no key and no catalog.
  *
- * What it cannot see by itself: a log cut off behind its newest entries and its newest checkpoints together. The store's
- * locks prevent that; a copy of the newest checkpoint's hash, kept elsewhere, shows it.
- * Memory: one id for every point, the heads in the checkpoints, and one entry.
+ * It cannot see by itself that the newest entries and the newest checkpoints were cut off together. The store's locks
+ * prevent that; a copy of the newest checkpoint's hash, kept elsewhere, shows it. Memory: one id for every point, the
+ * heads in the checkpoints, and one entry.
  */
 export async function verifyAudit(
   store: ObjectStore,
@@ -67,14 +65,14 @@ class AuditVerification {
   readonly #store: ObjectStore;
   readonly #options: VerifyAuditOptions;
   readonly #problems: AuditProblem[] = [];
-  /** By chain, what checkpoints say of its entries: position → hash and the checkpoint's name. */
+  /** The entries that checkpoints name: chain → position → hash, and the name of the checkpoint. */
   readonly #witnessed = new Map<string, Map<number, { sha256: string; checkpoint: string }>>();
   readonly #committed = new Set<string>();
   #newest: AuditOutcome['newest'];
   #checkpoints = 0;
   #chains = 0;
   #entries = 0;
-  /** When the log begins: what was committed before has no entry. */
+  /** Start of the log: commits before it have no entry. */
   #since = Infinity;
 
   constructor(store: ObjectStore, options: VerifyAuditOptions) {

@@ -5,7 +5,7 @@ interface Held {
   readonly holds?: readonly HoldId[];
 }
 
-/** A hold goes out of a row's set, and the set with the last one. */
+/** Takes a hold out of a row's set, and the set away with its last hold. */
 export function releaseSteps<Row extends Held>(holdId: HoldId): readonly TransitionStep<Row>[] {
   return [
     { when: { holds: { kind: 'only', member: holdId } }, change: { unset: ['holds'] } },

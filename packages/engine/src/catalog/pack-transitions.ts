@@ -25,7 +25,6 @@ const usable: Condition<PackRow> = { state: oneOf('live'), damaged: absent };
 /** Packs whose bytes may go. */
 export const removable: Condition<PackRow> = { state: oneOf('deleting') };
 
-/** The bytes are stored: `writing` → `live`. */
 export function confirmPack(stored: ConfirmedPack): Transition<PackRow, 'live' | 'lost'> {
   const { versionId, bytes, lockedUntil } = stored;
   const set = { versionId, bytes, lockedUntil, state: 'live' } as const;
@@ -68,7 +67,7 @@ export function startDeleting(dueBefore: Date): Transition<PackRow, PackRow | 'k
   };
 }
 
-/** A version that the store still locks is looked for again later. */
+/** Puts off the sweep of a version that the store still locks. */
 export function postponeDeleting(lockUntil: Date): Transition<PackRow, void> {
   return { steps: [{ when: removable, change: { set: { lockUntil } } }], outcome: () => undefined };
 }
@@ -78,7 +77,7 @@ export function markDamaged(): Transition<PackRow, void> {
   return { steps: [{ when: {}, change: { set: { damaged: true } } }], outcome: () => undefined };
 }
 
-/** A hold on a pack that is stored (rule 9). */
+/** Only a stored pack can be held (rule 9). */
 export function holdPack(holdId: HoldId): Transition<PackRow, 'held' | 'not-live'> {
   return {
     steps: [{ when: { state: oneOf('live') }, change: { addHolds: [holdId] } }],
@@ -91,7 +90,7 @@ export function releasePack(holdId: HoldId): Transition<PackRow, void> {
 }
 
 /**
- * An object that was found in the store (rule 10): later dates and missing holds are taken over, the state stays.
+ * Takes over later dates and missing holds of an object that was found in the store (rule 10); the state stays.
  * @returns whether there is a row.
  */
 export function recoverPack({ lockUntil, lockedUntil, holds = [] }: PackRow): Transition<PackRow, boolean> {

@@ -24,7 +24,7 @@ const kept: Condition<PointRow> = { expiring: absent };
 const optionalFacts = ['basePointId', 'archiveClass', 'unread'] as const;
 
 /**
- * A point's row is written again from its root: what happened to the point, and a later expiry, stay.
+ * Writes a point's row again from its root: what happened to the point, and a later expiry, stay.
  * @returns whether there is a row.
  */
 export function renewPoint(row: PointRow): Transition<PointRow, boolean> {
@@ -73,7 +73,7 @@ export function noteSnapshotsMissing(count: number): Transition<PointRow, void> 
   return { steps: [{ when: {}, change }], outcome: () => undefined };
 }
 
-/** The resource's newest point moves on, by source time and then by id. */
+/** The newest point is the last by source time, and then by id. */
 export function moveNewest({ pointId, sourceTime }: PointRow): Transition<LastFields, void> {
   const change = { set: { lastPointId: pointId, lastSourceTime: sourceTime } };
   const older: readonly TransitionStep<LastFields>['when'][] = [

@@ -11,26 +11,23 @@ import type { Condition, TransitionStep, Transition } from './transition.ts';
  */
 export interface Rows<Row> {
   find(id: string): Promise<Row | undefined>;
-  /** Writes a row that has to be new. */
   insert(id: string, row: Row): Promise<'inserted' | 'taken'>;
   /** Takes the step of a transition whose condition holds, if one does. */
   change<Outcome>(id: string, transition: Transition<Row, Outcome>): Promise<Outcome>;
-  /** Takes a row away. @param when - only while this holds of it. */
+  /** @param when - only while this holds of the row. */
   remove(id: string, when?: Condition<Row>): Promise<void>;
 }
 
-/** The rows of packs, and how they are found. */
 export interface PackRows extends Rows<PackRow>, Pick<Packs, 'listDue' | 'listDamaged'> {
   findAll(packIds: readonly PackId[]): Promise<readonly PackRow[]>;
 }
 
-/** The rows of points, and how they are found. */
 export interface PointRows extends Rows<PointRow>, Pick<Points, 'list' | 'listExpiring' | 'listHeld'> {}
 
-/** What runs and points leave on their resource, which discovery may not have seen yet. */
+/** The fields that runs and points leave on their resource, which discovery may not have seen yet. */
 export type LastFields = Pick<ResourceRow, 'lastRunId' | 'lastRunState' | 'lastPointId' | 'lastSourceTime'>;
 
-/** The run that a resource is noted to be held by, and how it ends for another to begin. */
+/** The run that a resource's note names, and its ending for another to begin. */
 export interface Holder {
   readonly runId: RunId;
   /** Absent where the note's run has no row. */
@@ -39,7 +36,6 @@ export interface Holder {
 
 /** The rows of runs, with the note of each resource's open one. */
 export interface RunRows extends Pick<Rows<RunRow>, 'find' | 'change'>, Pick<Runs, 'list'> {
-  /** The run that a resource's note names. */
   findHolder(resourceArn: ResourceArn): Promise<RunId | undefined>;
   /**
    * In one step: the run's row, which has to be new; the resource's note, which has to name the holder still, or be absent

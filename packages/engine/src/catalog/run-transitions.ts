@@ -28,7 +28,7 @@ export function updateRun(runId: RunId, change: RunChange): Transition<RunRow, R
   };
 }
 
-/** A run is alive for longer, never for shorter. */
+/** Raises the time until which a run counts as alive, never lowers it. */
 export function touchRun(runId: RunId, aliveUntil: Date): Transition<RunRow, void> {
   return {
     steps: [{ when: { ...open, aliveUntil: below(aliveUntil) }, change: { set: { aliveUntil } } }],
@@ -47,7 +47,7 @@ export function endRun(outcome: RunOutcome): TransitionStep<RunRow> {
   return { when: unfinished, change: { set: outcome } };
 }
 
-/** A run that is heard of no more ends for another to begin, unless a worker of it turns up before. */
+/** Ends a run that is heard of no more, for another to begin, unless a worker of it turns up before. */
 export function abandonRun(holder: RunRow, heir: RunRow): TransitionStep<RunRow> {
   const error = {
     name: 'RunAbandonedError',

@@ -8,34 +8,31 @@ export type FieldTest<Value> =
   /** A set that has this member and no other, or others as well. */
   | { readonly kind: 'only' | 'among-others'; readonly member: HoldId };
 
-/** What has to be true of a row: all of it, and that the row is there. */
+/** All its tests have to pass, and the row has to be there. */
 export type Condition<Row> = { readonly [Field in keyof Row]?: FieldTest<NonNullable<Row[Field]>> };
 
-/** What becomes of a row's fields. */
 export interface RowChange<Row> {
-  /** New values; what is undefined stays as it is. */
+  /** A value that is undefined leaves its field as it is. */
   readonly set?: Partial<Row>;
   readonly unset?: readonly (keyof Row & string)[];
-  /** Members that the set `holds` gets. */
   readonly addHolds?: readonly HoldId[];
-  /** A member that the set `holds` loses; others stay. */
   readonly takeHold?: HoldId;
 }
 
-/** A change that is made while a condition holds, in one with looking. */
+/** A change and its condition, tested and made in one atomic step. */
 export interface TransitionStep<Row> {
   readonly when: Condition<Row>;
   readonly change: RowChange<Row>;
 }
 
 /**
- * How a row goes from one state to another, as data: a catalog that can only write under a condition makes the condition
+ * A row's way from one state to another, as data: a catalog that can only write under a condition makes that condition
  * of it, one that has the row before it asks {@link takeStep}. So both decide alike.
  */
 export interface Transition<Row, Outcome> {
   /** Their conditions exclude one another. None at all: the row is only looked at. */
   readonly steps: readonly TransitionStep<Row>[];
-  /** What the caller is told, by the row as it is afterwards, whether a step was taken or not. */
+  /** Makes the answer to the caller from the row as it is afterwards, after a step or none. */
   readonly outcome: (row: Row | undefined) => Outcome;
 }
 
@@ -61,7 +58,6 @@ export function atLeast<Value>(bound: Value): FieldTest<Value> {
   return { kind: 'at-least', bound };
 }
 
-/** Whether a condition holds of a row. */
 export function meets<Row extends object>(when: Condition<Row>, row: Row): boolean {
   return Object.entries<FieldTest<unknown> | undefined>(when).every(
     ([field, test]) => test === undefined || passes(test, Reflect.get(row, field)),
@@ -74,7 +70,7 @@ export function takeStep<Row extends object>(row: Row, steps: readonly Transitio
   return step === undefined ? row : applyChange(row, step.change);
 }
 
-/** A row's fields without those that are undefined: of those, a spread changes nothing. */
+/** Drops fields that are undefined, which a spread would write over those of a row. */
 export function definedOnly<Fields extends object>(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
 }

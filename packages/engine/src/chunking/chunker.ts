@@ -1,8 +1,6 @@
 import type { CutRule } from './cut-rule.ts';
 
-/**
- * How much of a piece is copied before it is known to belong to the chunk. Bounds what is copied twice.
- */
+/** Bytes that are copied before they are known to belong to the chunk: bounds what is copied twice. */
 const stepBytes = 64 * 1024;
 
 /**

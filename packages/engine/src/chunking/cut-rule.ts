@@ -3,7 +3,7 @@
  * arrive never show in the chunks.
  */
 export interface CutRule {
-  /** Longest chunk; every chunk ends there at the latest. Bytes. */
+  /** Every chunk ends there at the latest. */
   readonly maxBytes: number;
   /**
    * Length of the chunk that begins at `start`, or 0 when the bytes up to `end` do not tell yet.

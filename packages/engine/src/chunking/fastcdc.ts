@@ -2,7 +2,6 @@ import { InvalidInputError } from '../errors.ts';
 import type { CutRule } from './cut-rule.ts';
 import { makeGearTable } from './gear-table.ts';
 
-/** Sizes of content-defined chunks, in bytes. */
 export interface ChunkingPolicy {
   /** No chunk is shorter, except the last of its content. At least 64. */
   readonly minBytes: number;

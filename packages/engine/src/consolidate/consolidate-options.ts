@@ -1,6 +1,5 @@
 import type { ReportProgress } from '../ports/progress.ts';
 
-/** How a consolidation is worked off over several calls. */
 export interface ConsolidateOptions {
   /** Asked between files; when true the call ends and another goes on. */
   readonly shouldStop: () => boolean;

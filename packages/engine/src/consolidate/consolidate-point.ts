@@ -32,10 +32,9 @@ export type ConsolidateStep =
   | { readonly done: false }
   | { readonly done: true; readonly content: PointContent };
 
-/** All has been copied, and some of the manifest written. */
+/** The state after copying, with some of the manifest written. */
 type Copied = Pick<Extract<Progress, { step: 'manifest' }>, 'counts' | 'scratch' | 'readParts' | 'tree'>;
 
-/** A consolidation within one call. */
 interface Consolidation {
   readonly services: WriteServices;
   readonly keys: VaultKeys;
@@ -140,7 +139,6 @@ async function complete(
   return { done: true, content: await finishContainer(services, plan, writing, completed) };
 }
 
-/** @throws {@link NotSupportedError} */
 function checkCanBeContainer({ root }: PointReader): void {
   if (root.image !== undefined) {
     throw new NotSupportedError(

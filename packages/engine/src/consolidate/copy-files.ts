@@ -17,7 +17,7 @@ import type { PointReader } from '../restore/point-reader.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
 import type { ScratchEntries } from './scratch-entries.ts';
 
-/** What has been copied, over all calls. */
+/** Sums over all calls. */
 export interface CopiedCounts {
   readonly references: number;
   readonly liveBytes: number;
@@ -25,18 +25,18 @@ export interface CopiedCounts {
   readonly bytes: number;
 }
 
-/** Where copying goes on: at a file, or at one of the chunks of a stretch of its content. */
+/** The place at which copying goes on: a file, or one of the chunks of a stretch of its content. */
 export interface CopyPosition {
-  /** Of the base's manifest. */
+  /** A key of the base's manifest. */
   readonly key: Uint8Array;
   /** Chunks of that stretch that have been copied. */
   readonly skip: number;
-  /** Where the open stretch begins in its file, and what is in it. */
+  /** Start of the open stretch in its file; `chunks` are its content so far. */
   readonly offset: number;
   readonly chunks: readonly ExtentChunk[];
 }
 
-/** What a call made of it. `next` is absent once all has been copied. */
+/** `next` is absent once all has been copied. */
 export interface Copied {
   readonly counts: CopiedCounts;
   readonly next?: CopyPosition;
@@ -117,13 +117,12 @@ function positionOf(item: PointItem): Pick<CopyPosition, 'key' | 'skip'> {
     : { key: item.stretch, skip: item.at };
 }
 
-/** Where in its file a stretch of content begins; `undefined` for the file itself. */
+/** @returns `undefined` for the key of a file itself. */
 function placeOf(key: Uint8Array): { path: Uint8Array; offset: number } | undefined {
   const { path, offset } = decodeFileKey(key, 'where a consolidation stands');
   return offset === undefined ? undefined : { path, offset };
 }
 
-/** The items behind so many. */
 async function* after<Item>(skip: number, items: AsyncIterable<Item>): AsyncGenerator<Item> {
   let left = skip;
   for await (const item of items) {

@@ -35,7 +35,6 @@ const unreadable: PageSource = {
     Promise.reject(new StoredBytesDamagedError(`page ${ref.pageId}`, 'its container is still being written')),
 };
 
-/** What a call made of a container's manifest: the reference to all of it, or where the next call goes on. */
 export type BuiltManifest =
   | { readonly done: true; readonly manifest: PageRef | undefined }
   | { readonly done: false; readonly readParts: number; readonly tree: SuspendedTree };
@@ -66,7 +65,7 @@ export async function buildManifest(
   return { done: true, manifest: await builder.finish() };
 }
 
-/** Ends a container with its pack map and its root. @returns what completes it, and the root's bytes. */
+/** Ends a container with its pack map and its root; `root` is the bytes of that root. */
 export async function sealContainer(
   keys: VaultKeys,
   plan: RunPlan,
@@ -149,7 +148,7 @@ function packMapEntryOf(plan: RunPlan, packId: PackId, copied: CopiedCounts): Pa
   };
 }
 
-/** What the point's ordinary root says of a completed container. @param writing - how what leads to it is written. */
+/** Describes a completed container for the point's ordinary root. @param writing - for what leads to it. */
 async function describeContainer(
   writing: ContainerWriterOptions,
   { storageClass }: RunPlan,

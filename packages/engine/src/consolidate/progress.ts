@@ -13,14 +13,13 @@ import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import type { CopyPosition } from './copy-files.ts';
 import { ScratchRun } from './scratch-entries.ts';
 
-/** What a writer had not uploaded is kept in pieces of this size. Bytes. */
+/** Size of the pieces in which the bytes that a writer had not uploaded are kept. */
 const carryPieceBytes = 32 * 2 ** 20;
 
 const count = z.int().nonnegative();
 
-/** What all steps know. */
 const shared = {
-  /** Until when the container is locked while no point needs it. */
+  /** End of the lock of the container while no point needs it. */
   lockUntil: z.iso.datetime(),
   counts: z.object({ references: count, liveBytes: count, files: count, bytes: count }),
 };
@@ -30,8 +29,8 @@ const writer = z.object({ state: ContainerState, carry: z.string(), carryPieces:
 export type SavedWriter = z.infer<typeof writer>;
 
 /**
- * Where a consolidation stands; one object in the work store, so that no two parts of it are of different calls. What it
- * names is written before it.
+ * The state of a consolidation; one object in the work store, so that no two parts of it are of different calls.
+ * Everything that it names is written before it.
  * `copy`: the files; `manifest`: the tree of their entries; `complete`: all is uploaded.
  */
 export const Progress = z.discriminatedUnion('step', [
@@ -67,7 +66,6 @@ export const Progress = z.discriminatedUnion('step', [
 ]);
 export type Progress = z.infer<typeof Progress>;
 
-/** What an earlier call left, if there was one. */
 export async function findProgress(work: WorkStore, plan: RunPlan): Promise<Progress | undefined> {
   try {
     return Progress.parse(JSON.parse(Buffer.from(await work.get(progressName(plan))).toString('utf8')));
@@ -77,12 +75,12 @@ export async function findProgress(work: WorkStore, plan: RunPlan): Promise<Prog
   }
 }
 
-/** Leaves word for the next call; written after everything that it speaks of. */
+/** Call it after everything that the progress names has been written. */
 export async function putProgress(work: WorkStore, plan: RunPlan, progress: Progress): Promise<void> {
   await work.put(progressName(plan), utf8(JSON.stringify(progress)));
 }
 
-/** Keeps what a writer had not uploaded, under a name of its own: what an earlier call left stays as it is. */
+/** Keeps the bytes that a writer had not uploaded, under a new name: those of an earlier call stay as they are. */
 export async function saveWriter(
   { work, random }: { readonly work: WorkStore; readonly random: RandomBytes },
   plan: RunPlan,
@@ -105,7 +103,6 @@ export async function* readCarry(
   for (let piece = 0; piece < carryPieces; piece += 1) yield await work.get(`${carry}/${piece}`);
 }
 
-/** Where copying goes on, as JSON carries it. */
 export function positionToJson({
   key,
   skip,

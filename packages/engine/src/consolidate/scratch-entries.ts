@@ -11,15 +11,15 @@ const bytesPerPart = 4 * 2 ** 20;
 /** Scratch pages refer to no other page, so the pack that they lie in is nobody's. */
 const nowhere = { packId: '' as PackId };
 
-/** What one call wrote. */
+/** The parts that one call wrote. */
 export const ScratchRun = z.object({ name: z.string(), parts: z.int().nonnegative() });
 export type ScratchRun = z.infer<typeof ScratchRun>;
 
 /**
  * Manifest entries on their way into a container: written by one call after the other in the order of keys, and read
- * back part by part. Pages of an unfinished upload cannot be read, so the tree is built at the very end.
- * Each call writes under a name of its own: one that is repeated while it still runs says of the same entries that they
- * lie elsewhere, even in another container. Memory: one part.
+ * back part by part. Pages of an unfinished upload cannot be read, so the tree is built at the very end. Each call
+ * writes under a name of its own: one that is repeated while it still runs gives the same entries other locations,
+ * even in another container. Memory: one part.
  */
 export class ScratchEntries {
   readonly #work: WorkStore;
@@ -66,7 +66,6 @@ export function listScratchParts(runs: readonly ScratchRun[]): readonly string[]
   return runs.flatMap(({ name, parts }) => Array.from({ length: parts }, (_, part) => partName(name, part)));
 }
 
-/** The entries of one part, of whatever call. */
 export async function readScratchPart(work: WorkStore, name: string): Promise<readonly Entry[]> {
   const page = decodePage(await work.get(name), nowhere, name);
   return isLeaf(page) ? page.entries : [];

@@ -19,10 +19,8 @@ import type { HoldServices } from './set-hold.ts';
 
 const pointsAtOnce = 4;
 
-/** What applying holds works with. */
 export type ApplyHoldServices = Pick<HoldServices, 'store' | 'catalog' | 'lockMode'>;
 
-/** How a hold that covers many points is applied over several calls. */
 export interface ApplyHoldOptions extends StepOptions {
   /**
    * The call before ended by itself, not by a crash: points that have the hold are done. @default false: every point is
@@ -31,15 +29,13 @@ export interface ApplyHoldOptions extends StepOptions {
   readonly isContinued?: boolean;
 }
 
-/** What a hold came to. */
 export interface AppliedHold {
-  /** Points that are held. */
   readonly held: number;
   /** Points that could not be held any more: they were being removed. */
   readonly gone: number;
   /**
-   * Points of which something is lost: packs, or the root or pages that say which packs they need. What is left is held
-   * as far as it can be, and no hindrance for anything else, as no later day can do better.
+   * Points of which something is lost: packs, or the root or pages that say which packs they need. What is left is
+   * held as far as it can be. They stop nothing else, as no later day can do better.
    */
   readonly damaged: StepFailures;
   readonly failures: StepFailures;

@@ -14,8 +14,8 @@ export interface HeldUntil {
 }
 
 /**
- * How long a hold locks the points of a resource, from now. Renewed every day, while the hold is in force. A lock cannot be
- * taken back: less is better, as long as maintenance can fail for a while.
+ * Decides how long from now a hold locks the points of a resource. The lock is renewed every day while the hold is in
+ * force. It cannot be taken back: less is better, as long as maintenance can fail for a while.
  */
 export function heldUntil(now: Date, resourceArn: ResourceArn): HeldUntil {
   const after = (days: number): Date => new Date(now.getTime() + days * dayMs);

@@ -4,7 +4,7 @@ import type { HoldScope } from '../model/machines/hold.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ResourceRow } from '../ports/catalog/resources.ts';
 
-/** Whether a hold keeps a point. @param tags - of the point's resource, when it was last discovered. */
+/** @param tags - of the point's resource, when it was last discovered. */
 export function coversPoint(
   scope: HoldScope,
   point: Pick<PointRow, 'pointId' | 'resourceArn'>,
@@ -15,7 +15,7 @@ export function coversPoint(
   return tags[scope.key] === scope.value;
 }
 
-/** The points that a hold keeps, as the catalog is now. One that is being expired is among them until it is gone. */
+/** Lists the points that a hold keeps now. A point that is being expired is among them until it is gone. */
 export async function* listCovered(
   catalog: Pick<Catalog, 'resources' | 'points'>,
   scope: HoldScope,
@@ -65,14 +65,13 @@ export async function checkCovers(
   }
 }
 
-/** Whether two holds keep the same. Catalogs may give the fields of a scope back in another order. */
+/** Compares field by field: catalogs may give the fields of a scope back in another order. */
 export function isSameScope(a: HoldScope, b: HoldScope): boolean {
   if (a.kind === 'point') return b.kind === 'point' && a.pointId === b.pointId;
   if (a.kind === 'resource') return b.kind === 'resource' && a.resourceArn === b.resourceArn;
   return b.kind === 'tag' && a.key === b.key && a.value === b.value;
 }
 
-/** What a hold keeps, in words. */
 export function holdScopeText(scope: HoldScope): string {
   if (scope.kind === 'point') return `point ${scope.pointId}`;
   return scope.kind === 'resource' ? `resource ${scope.resourceArn}` : `tag ${scope.key}=${scope.value}`;

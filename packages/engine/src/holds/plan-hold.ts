@@ -3,18 +3,16 @@ import type { HoldScope } from '../model/machines/hold.ts';
 import { checkCovers, listCovered } from './hold-scope.ts';
 import { heldUntil } from './held-until.ts';
 
-/** What setting a hold would do now. */
 export interface HoldPlan {
-  /** Points that it would keep. */
   readonly points: number;
-  /** Those of them that would expire soon: their locks are moved, and no release moves them back. */
+  /** Points that would expire soon: their locks are moved, and no release moves them back. */
   readonly prolonged: number;
   /** The latest date to which one of them would be locked. */
   readonly prolongedUntil?: Date | undefined;
 }
 
 /**
- * Says what a hold would do, before it is set. Reads the catalog alone, a query for each resource.
+ * Counts what a hold would do, before it is set. Reads the catalog alone, a query for each resource.
  * @throws {@link UnknownNameError} it would keep nothing, now or later.
  */
 export async function planHold(

@@ -12,7 +12,6 @@ import type { HoldServices } from './set-hold.ts';
 import { applyHold, type ApplyHoldOptions, type ApplyHoldServices, type AppliedHold } from './apply-hold.ts';
 import { releasePoints } from './release-hold.ts';
 
-/** What a day's look at all holds came to. */
 export interface HoldsReport {
   readonly holds: number;
   readonly held: number;

@@ -11,7 +11,6 @@ import { chainOf, type HoldServices } from './set-hold.ts';
 
 const pointsAtOnce = 8;
 
-/** Who lets go, and why. */
 export interface ReleaseRequest {
   readonly holdId: HoldId;
   readonly releasedBy: string;
@@ -84,8 +83,8 @@ export async function releasePoints(
 }
 
 /**
- * The containers that a point's release concerns: its own. Where its root cannot say any more which that is, all of the
- * vault: the hold is over for every one of them.
+ * Finds the containers to release with a point: its own. Where the root cannot name it any more, these are all
+ * containers of the vault, as the hold is over for every one of them.
  */
 async function containersOf(
   { catalog, store }: Pick<HoldServices, 'catalog' | 'store'>,

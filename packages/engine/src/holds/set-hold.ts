@@ -6,12 +6,11 @@ import type { HoldRow } from '../ports/catalog/holds.ts';
 import type { HoldScope } from '../model/machines/hold.ts';
 import { checkCovers, isSameScope } from './hold-scope.ts';
 
-/** What setting and releasing holds works with. */
 export interface HoldServices extends AuditLogOptions {
   readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs' | 'holds'>;
 }
 
-/** Who wants what to be kept, and why. The id is chosen by the caller, so that a repeated request is one hold. */
+/** The id is chosen by the caller, so that a repeated request is one hold. */
 type NewHold = Pick<HoldRow, 'holdId' | 'scope' | 'setBy' | 'reason'>;
 
 /**

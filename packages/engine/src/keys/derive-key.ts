@@ -1,10 +1,10 @@
 import { hkdfSync } from 'node:crypto';
 
-/** What a derived key is for: the `info` of its derivation. */
+/** The use of a derived key: the `info` of its derivation. */
 export type KeyUse = 'chunk id' | 'page id' | 'page boundary' | 'object' | 'file';
 
 /**
- * A 32-byte key for one use, by HKDF-SHA-256.
+ * Derives a 32-byte key for one use, by HKDF-SHA-256.
  * @param salt - 16 bytes: the vault id, or the object's id for an object key.
  * @see docs/format.md section 2
  */

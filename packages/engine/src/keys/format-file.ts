@@ -8,7 +8,7 @@ import { encodeSealedJson } from './sealed-json.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
 
-/** `format.json`: which vault this is, and the id key of each trust domain. Never changed once it is written. */
+/** `format.json`: the vault's id, and the id key of each trust domain. Never changed once it is written. */
 export const FormatFile = z.object({
   formatVersion: z.literal(1),
   vaultId: hex32.transform((text) => text as VaultId),
@@ -20,7 +20,7 @@ export const FormatFile = z.object({
 });
 export type FormatFile = z.infer<typeof FormatFile>;
 
-/** The vault's `format.json`, or `undefined` in a bucket without a vault. */
+/** @returns `undefined` in a bucket without a vault. */
 export async function findFormatFile(store: ObjectStore): Promise<FormatFile | undefined> {
   let bytes: Uint8Array;
   try {

@@ -9,12 +9,12 @@ import { listKeyNames } from './key-files.ts';
 import { parseVaultJson } from './parse-vault-json.ts';
 import type { DataKey } from './vault-keys.ts';
 
-/** What a container carries so that it can be opened without the rest of its vault: copies of these files, as text. */
+/** Copies of files of the vault, as text, so that a container can be opened without the rest of its vault. */
 const KeyBlock = z.object({ formatVersion: z.literal(1), files: z.record(z.string(), z.string()) });
 
 /**
- * The key block of a container: `format.json`, and all files of the keys that its frames need, which are its data key
- * and the id keys. Sealed with the data key.
+ * Collects the key block of a container: `format.json`, and all files of the keys that its frames need, which are its
+ * data key and the id keys. Sealed with the data key.
  * @throws {@link VaultMissingError} the store has no `format.json`.
  * @see docs/format.md section 4
  */

@@ -37,7 +37,6 @@ export const KeyFile = z.object({
 });
 export type KeyFile = z.infer<typeof KeyFile>;
 
-/** What it takes to make a key. */
 export interface NewKeyOptions {
   readonly store: ObjectStore;
   readonly keyring: Keyring;
@@ -49,7 +48,6 @@ export interface NewKeyOptions {
   readonly put: PutOptions;
 }
 
-/** Makes a key and stores it, wrapped, under a new name. */
 export async function createKey(
   options: NewKeyOptions,
 ): Promise<{ readonly keyId: KeyId; readonly key: Uint8Array }> {
@@ -62,7 +60,7 @@ export async function createKey(
   return { keyId, key: plain };
 }
 
-/** The bytes of a key file. @param key - the key that it wraps, in the clear: it seals the file. */
+/** @param key - the key that the file wraps, in the clear: it seals the file. */
 export function encodeKeyFile(file: KeyFile, key: Uint8Array): Uint8Array {
   const { formatVersion, keyId, vaultId, purpose, createdAt } = file;
   const wrapped = file.wrapped.map(({ ciphertext, ...recipient }) => ({
@@ -143,13 +141,12 @@ export async function* listKeyNames(
   }
 }
 
-/** One file of `keys/`. */
 export interface ListedKeyFile {
   readonly name: string;
   readonly keyId: KeyId;
-  /** Of the recipient, where the file wraps a key once more for one that came later. */
+  /** The recipient's, where the file wraps a key once more for one that came later. */
   readonly fingerprint?: string;
-  /** Or why it cannot be read as a key file. */
+  /** An error says why it cannot be read as a key file. */
   readonly file: KeyFile | BackupError;
 }
 

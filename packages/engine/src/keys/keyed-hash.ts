@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** SHA-256 works on blocks of so many bytes, and gives so many. */
+/** Sizes of the blocks that SHA-256 works on, and of its hashes. */
 const blockBytes = 64;
 const hashBytes = 32;
 

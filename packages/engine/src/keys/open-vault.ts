@@ -12,15 +12,13 @@ import { VaultKeys, type DataKeySource } from './vault-keys.ts';
 /** Sources in the cloud share one id key and one chunk index; an agent on a host has its own. */
 const cloudTrustDomain = 'cloud';
 
-/** What opening a vault needs. */
 export interface OpenVaultOptions {
   readonly store: ObjectStore;
   readonly keyring: Keyring;
-  /** Whose id key to use. @default 'cloud' */
+  /** The trust domain whose id key is used. @default 'cloud' */
   readonly trustDomain?: string;
 }
 
-/** What making a vault needs as well. */
 export interface InitialiseVaultOptions extends OpenVaultOptions {
   readonly random: RandomBytes;
   /** Lock of the vault's keys and format file; absent only for stores without Object Lock. */

@@ -5,7 +5,6 @@ const supportedVersion = 1;
 const Versioned = z.object({ formatVersion: z.number() });
 
 /**
- * Reads one of the vault's JSON files.
  * @throws {@link StoredBytesDamagedError} not JSON, or not of that form.
  * @throws {@link FormatVersionError} written by a newer version.
  */

@@ -13,12 +13,12 @@ export function rsaFingerprint(publicKey: KeyObject): string {
     .slice(0, 16);
 }
 
-/** How a wrapped key names the RSA key that wrapped it. */
+/** The name of an RSA key in the keys that it wrapped. */
 export function rsaKeyText(fingerprint: string): string {
   return `RSA key with fingerprint ${fingerprint}`;
 }
 
-/** What a wrapped key is bound to: the label of RSA-OAEP. */
+/** The label of RSA-OAEP: binds a wrapped key to its vault, id and purpose. */
 export function oaepLabel({ vaultId, keyId, purpose }: KeyContext): Uint8Array {
   return utf8(`holdfast/1 offline key ${vaultId} ${keyId} ${purpose}`);
 }

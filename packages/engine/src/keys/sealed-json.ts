@@ -9,8 +9,8 @@ const macDigits = 64;
 const end = '"\n}\n';
 
 /**
- * The bytes of one of the vault's JSON files, with a MAC over all of them: who has the key notices every change, also
- * in fields that opening the vault does not need.
+ * The bytes of one of the vault's JSON files, with a MAC over all of them: whoever has the key notices every change,
+ * also in fields that opening the vault does not need.
  * @param record - without `mac`; at least one field.
  * @param key - the key that the file holds; for `format.json` the id key that it names.
  * @see docs/format.md section 2

@@ -6,10 +6,9 @@ import { deriveKey } from './derive-key.ts';
 import { createKeyedHash } from './keyed-hash.ts';
 import { checkSealedJson, encodeSealedJson } from './sealed-json.ts';
 
-/** Where data keys come from that have not been met yet. */
+/** The source of data keys that have not been met yet. */
 export interface DataKeySource {
   /**
-   * The plain key.
    * @throws {@link ObjectNotFoundError} the vault has no such key.
    * @throws {@link KeyUnavailableError} it cannot be unwrapped here.
    */
@@ -49,23 +48,22 @@ export class DataKey {
     return deriveKey(this.#key, salt, 'object');
   }
 
-  /** Seals a JSON record of the vault with this key; see `encodeSealedJson`. */
   sealJson(record: Readonly<Record<string, unknown>>, vaultId: VaultId): Uint8Array {
     return encodeSealedJson(record, this.#key, vaultId);
   }
 
-  /** Checks what {@link sealJson} made. @throws {@link StoredBytesDamagedError} it was changed. */
+  /** @throws {@link StoredBytesDamagedError} it was changed. */
   checkSealed(bytes: Uint8Array, vaultId: VaultId, objectName: string): void {
     checkSealedJson(bytes, this.#key, vaultId, objectName);
   }
 
-  /** The key itself, for {@link VaultKeys.export} only. */
+  /** For {@link VaultKeys.export} only. */
   reveal(): Uint8Array {
     return this.#key;
   }
 }
 
-/** What stands for the pack id in a root's additional data: 16 bytes in hexadecimal. */
+/** Stands for the pack id in the additional data of a root: 16 bytes in hexadecimal. */
 export function rootObjectId(pointId: PointId): string {
   return hash('sha256', Buffer.from(pointId, 'ascii'), 'hex').slice(0, 32);
 }
@@ -76,7 +74,7 @@ export function rootObjectId(pointId: PointId): string {
  */
 export class VaultKeys {
   readonly vaultId: VaultId;
-  /** Key of page ids; see {@link pageId}. 32 bytes. */
+  /** 32 bytes. */
   readonly pageIdKey: Uint8Array;
   /** Key of the hash that decides where pages end. 32 bytes. */
   readonly pageBoundaryKey: Uint8Array;
@@ -123,7 +121,6 @@ export class VaultKeys {
     };
   }
 
-  /** Names a chunk by its plain bytes. */
   chunkId(plain: Uint8Array): ChunkId {
     return this.chunkIdOfHash(hash('sha256', plain, 'buffer'));
   }

@@ -9,7 +9,6 @@ import { RetentionRules } from '../model/retention-rules.ts';
 /** Rules for the held points of a plan that is not deployed any more: nothing of theirs but the hold keeps a point. */
 const rulesOfNoPlan = RetentionRules.parse({ keepDays: safety.renewalMarginDays.most, minimumPoints: 0 });
 
-/** What is to become of the points of one resource. */
 export interface DecidedRetention {
   /** The plan that decided. Absent where it is not deployed: then only held points are decided about. */
   readonly plan?: Plan;
@@ -52,8 +51,8 @@ export async function decideRetention(
 }
 
 /**
- * Those among some points whose own container is marked as damaged. They are told by the run that wrote both, which
- * a row that was rebuilt from the bucket does not know.
+ * Finds the points whose own container is marked as damaged. The run that wrote both tells, which a row that was
+ * rebuilt from the bucket does not know.
  */
 async function findDamagedContainers(
   catalog: Pick<CatalogReader, 'packs'>,

@@ -6,20 +6,19 @@ import { workThrough, type StepFailures, type StepOptions } from './work-through
 
 const expiredAtOnce = 8;
 
-/** What expiring works with. */
 export interface ExpireServices {
   readonly store: ObjectStore;
   readonly catalog: Pick<Catalog, 'points'>;
   /**
-   * What has to happen before a root goes: its snapshots are removed, the audit log is told. Repeatable. `in-use`: some
-   * of that is needed by others, so the root stays, and all of it is tried again another day. @default nothing
+   * Runs before a root goes: removes its snapshots, tells the audit log. Repeatable. `in-use`: some of that is needed
+   * by others, so the root stays, and all of it is tried again another day. @default nothing
    */
   readonly beforeRemoval?: (point: PointRow) => Promise<'done' | 'in-use'>;
 }
 
 /**
- * What came of one point: `kept` it is not due, or held; `locked` the store still refuses to delete its root; `inUse`
- * others need something that would have to go with it.
+ * `kept`: it is not due, or held. `locked`: the store still refuses to delete its root. `inUse`: others need something
+ * that would have to go with it.
  */
 export type ExpireOutcome = 'expired' | 'kept' | 'locked' | 'inUse';
 
@@ -49,7 +48,6 @@ export async function expirePoint(
   return 'expired';
 }
 
-/** Numbers of one call, or of several. */
 export interface ExpireReport {
   readonly expired: number;
   readonly kept: number;

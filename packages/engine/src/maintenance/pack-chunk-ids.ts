@@ -7,7 +7,6 @@ import { SegmentReader } from '../packs/segment-reader.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 
-/** Names the chunks that a stored pack holds. */
 export type ListChunkIds = (row: PackRow, signal?: AbortSignal) => Promise<readonly ChunkId[]>;
 
 /**

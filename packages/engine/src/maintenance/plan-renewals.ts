@@ -8,19 +8,19 @@ import type { ProlongDates } from './prolong-point.ts';
 
 const dayMs = 86_400_000;
 
-/** A point that has to be kept for longer than its present expiry, and until when for now. */
+/** A point that has to be kept for longer than its present expiry, with its dates for now. */
 export interface Renewal extends ProlongDates {
   readonly point: PointRow;
   readonly reasons: readonly RetentionReason[];
-  /** Where leases end: the end of a generation of the resource, so that no day has those of all resources. */
+  /** The end of a generation of the resource, so that no day has the leases of all resources. */
   readonly leaseUntil: Date;
 }
 
 /**
- * Which points have to be prolonged now. A point that a rule or a hold keeps is prolonged a generation before it would
- * expire, and by a generation: as often as its leases have to be moved anyway. Of a plan that keeps little it is half of
- * what it keeps, or every new point would be prolonged for being one of the newest; but never less than it takes until
- * maintenance comes again.
+ * Plans the points that have to be prolonged now. A point that a rule or a hold keeps is prolonged a generation before
+ * it would expire, and by a generation: as often as its leases have to be moved anyway. Of a plan that keeps little it
+ * is half of what it keeps, or every new point would be prolonged for being one of the newest; but never less than it
+ * takes until maintenance comes again.
  *
  * Points that are to become containers are among them: until they are, they are kept one generation at a time.
  * @param now - the store's clock.

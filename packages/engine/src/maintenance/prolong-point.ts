@@ -19,18 +19,16 @@ import { LeaseKeeper } from '../runs/lease-keeper.ts';
 import type { WriteServices } from '../services.ts';
 import type { StepOptions } from './work-through.ts';
 
-/** Packs leased with one read of the catalog, unless the caller says otherwise. */
 const defaultPacksAtOnce = 1_000;
 const extensionsAtOnce = 16;
 /** Packs that are named in an outcome; more are counted. */
 const lostListed = 20;
 
-/** What prolonging works with. */
 export interface ProlongServices extends Pick<WriteServices, 'store' | 'lockMode'> {
   readonly catalog: Pick<Catalog, 'points' | 'packs'>;
 }
 
-/** Until when a point is to be kept, and the date that all it needs is leased to: that, or later. */
+/** The new expiry of a point, and the date, that or later, to which all it needs is leased. */
 export interface ProlongDates {
   readonly expiresAt: Date;
   /** Best the end of a generation, so that the next prolonging finds most leases long enough. @default expiresAt */
@@ -56,9 +54,8 @@ export type ProlongOutcome =
   | { readonly state: 'gone' }
   | { readonly state: 'unfinished'; readonly after: PackId; readonly lost: LostPacks };
 
-/** Where a call goes on, and when it ends early. */
 export interface ProlongOptions extends StepOptions {
-  /** What an `unfinished` call said. */
+  /** The `after` of an `unfinished` call. */
   readonly after?: PackId;
   /** Packs leased between two looks at the time; at most 1,000. @default 1,000 */
   readonly packsAtOnce?: number;

@@ -24,20 +24,17 @@ const resourcesAtOnce = 16;
 /** Points that are named in a report; more are counted. */
 const missingListed = 20;
 
-/** What reconciling works with. */
 export interface ReconcileServices {
   readonly store: ObjectStore;
   readonly catalog: Pick<Catalog, 'resources' | 'points' | 'holds'>;
 }
 
-/** Where a call stopped: behind an object's name, or, when all roots are compared, behind a resource's ARN. */
+/** The place at which a call stopped: behind an object, or, when all roots are compared, behind a resource. */
 export type ReconcilePlace =
   | { readonly of: 'roots'; readonly after: string }
   | { readonly of: 'resources'; readonly after: ResourceArn };
 
-/** What was found. */
 export interface ReconcileReport {
-  /** Roots that were listed. */
   readonly roots: number;
   /** Points that were in the vault and not in the catalog. They are in both now. */
   readonly recovered: number;
@@ -46,7 +43,6 @@ export interface ReconcileReport {
   readonly failures: StepFailures;
 }
 
-/** A report of nothing. */
 const nothingReconciled: ReconcileReport = {
   roots: 0,
   recovered: 0,
@@ -54,7 +50,6 @@ const nothingReconciled: ReconcileReport = {
   failures: noFailures,
 };
 
-/** Two reports in one. */
 function addReconciled(a: ReconcileReport, b: ReconcileReport): ReconcileReport {
   return {
     roots: a.roots + b.roots,
@@ -67,7 +62,6 @@ function addReconciled(a: ReconcileReport, b: ReconcileReport): ReconcileReport 
   };
 }
 
-/** One resource's roots, as the store lists them. */
 interface ListedResource {
   readonly resourceKey: ResourceKey;
   /** The oldest version of each, by point. */
@@ -175,7 +169,7 @@ async function reconcileResource(
   };
 }
 
-/** Whose roots they are: the catalog knows it of most, the first root that can be read says it of the others. */
+/** Finds the resource of some roots: the catalog knows most of them, the first readable root names the others. */
 async function findArn(
   { store, catalog }: ReconcileServices,
   keys: VaultKeys,
@@ -239,7 +233,7 @@ async function isMissing(
   return row !== undefined && row.expiring !== true && (row.expiresAt > startedAt || row.holds !== undefined);
 }
 
-/** Points of resources of which the vault has no root at all, so that no listing leads to them. */
+/** Finds missing points of resources of which the vault has no root at all, so that no listing leads to them. */
 async function findEmptied(
   services: ReconcileServices,
   startedAt: Date,

@@ -5,9 +5,9 @@ import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 
 /**
- * The holds of a point that the store holds and the catalog has lost: those of the catalog that fit it and are not
- * released. Where no hold, released or not, fits, one is made that says so, under an id that depends on the point alone:
- * what was held must not expire because a table was lost.
+ * Finds the holds of a point that the store holds and the catalog has lost: those of the catalog that fit it and are
+ * not released. Where no hold, released or not, fits, one is made that says so, under an id that depends on the point
+ * alone: what was held must not expire because a table was lost.
  * Costs a listing of all holds.
  */
 export async function recoverHolds(

@@ -25,7 +25,6 @@ import {
 const dayMs = 86_400_000;
 const rootsAtOnce = 16;
 
-/** What renewing works with. */
 export interface RenewServices extends ProlongServices {
   readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs'>;
   readonly plans: Plans;
@@ -37,7 +36,6 @@ export interface RenewServices extends ProlongServices {
   ) => Promise<void>;
 }
 
-/** What was done for one resource, or several. */
 export interface RenewReport {
   readonly renewed: number;
   /** Packs that the renewed points need. */
@@ -52,17 +50,15 @@ export interface RenewReport {
   readonly unreadable: StepFailures;
   /** Points that stay as they are because their plan is not deployed. */
   readonly withoutPlan: number;
-  /** Points that could not be prolonged today. */
   readonly failures: StepFailures;
 }
 
-/** Where a call goes on: at a point, perhaps behind some of its packs. Plain JSON. */
+/** The place at which a call goes on: a point, perhaps behind some of its packs. Plain JSON. */
 export interface RenewState {
   readonly pointId: PointId;
   readonly after?: PackId | undefined;
 }
 
-/** A report of nothing. */
 export const noRenewals: RenewReport = {
   renewed: 0,
   packs: 0,
@@ -74,7 +70,6 @@ export const noRenewals: RenewReport = {
   failures: noFailures,
 };
 
-/** Two reports in one. */
 export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
   return {
     renewed: a.renewed + b.renewed,
@@ -88,7 +83,7 @@ export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
   };
 }
 
-/** Resources that were found so far, and of how many days' points. Plain JSON. */
+/** Resources that were found so far, in the points of so many days. Plain JSON. */
 export interface ToRenew {
   readonly arns: readonly ResourceArn[];
   readonly days: number;
@@ -96,7 +91,7 @@ export interface ToRenew {
 
 /**
  * Resources that may have a point to prolong, divided into {@link sweepPartitions} lists by their keys: those with a
- * point that expires soon, and those with a held one. Whether a resource is still known as one makes no difference. Looks
+ * point that expires soon, and those with a held one. Resources that are no longer known as such are among them. Looks
  * at the points of at least one day a call. Memory: an ARN for each resource.
  * @param now - the store's clock, the same in all calls.
  * @param options.state - what an earlier call returned.
@@ -208,8 +203,8 @@ async function renew(
 }
 
 /**
- * Whether the point's expiry is not what its commit promised, so that its root's lock has been moved, or was to be. A
- * point that was made under other rules looks as if: that costs a request.
+ * True for a point whose expiry is not what its commit promised, so that its root's lock has been moved, or was to be.
+ * A point that was made under other rules looks the same: that costs a request.
  */
 function mayLag({ committedAt, expiresAt }: PointRow, { keepDays }: RetentionRules): boolean {
   return Math.abs(expiresAt.getTime() - committedAt.getTime() - keepDays * dayMs) > 1_000;

@@ -13,7 +13,6 @@ const hourMs = 3_600_000;
 const sweptAtOnce = 8;
 const idsPerCall = 1_000;
 
-/** What sweeping works with. */
 export interface SweepServices {
   readonly store: ObjectStore;
   readonly catalog: Pick<Catalog, 'packs'>;
@@ -21,7 +20,7 @@ export interface SweepServices {
   readonly listChunkIds: ListChunkIds;
 }
 
-/** What came of one pack: `kept` somebody leased or holds it; `locked` the store refuses, another sweep will try. */
+/** `kept`: somebody leased or holds it. `locked`: the store refuses, another sweep will try. */
 export type SweepOutcome =
   | { readonly state: 'swept'; readonly bytes: number }
   | { readonly state: 'kept' }
@@ -63,7 +62,6 @@ export async function sweepPack(
   return { state: 'swept', bytes };
 }
 
-/** Numbers of one call, or of several. */
 export interface SweepReport {
   readonly swept: number;
   readonly bytes: number;
@@ -72,7 +70,6 @@ export interface SweepReport {
   readonly failures: StepFailures;
 }
 
-/** Which part of the overdue packs to sweep, and how patiently. */
 export interface SweepOptions extends StepOptions {
   /** One of {@link sweepPartitions} parts. @default all */
   readonly partition?: number;
@@ -119,7 +116,7 @@ async function forgetChunks(services: SweepServices, row: PackRow, signal?: Abor
     await services.index.remove(ids.slice(start, start + idsPerCall), row.packId, signal);
 }
 
-/** Removes a version; where the store refuses, until when. */
+/** @returns the date of the next try, where the store refuses; `undefined` once the version is gone. */
 async function removeOrFindLock(
   store: ObjectStore,
   { kind }: PackRow,

@@ -21,15 +21,13 @@ const defaultLargestBytes = 4 * 2 ** 30;
 /** Damage that is spelled out; the rest is counted. */
 const damageListed = 20;
 
-/** What verifying works with. */
 export interface VerifySampleServices {
   readonly store: ObjectStore;
   readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs'>;
 }
 
-/** Which part of the vault is verified, and where a call goes on. */
 export interface VerifySampleOptions extends StepOptions {
-  /** What costs no more to read than the request is verified once within so many days. @default 30 */
+  /** Objects that cost no more to read than the request are verified once within so many days. @default 30 */
   readonly everyDays?: number;
   /** One of {@link sweepPartitions} parts of the packs, by their ids, and of the resources, by their keys. */
   readonly partition: number;
@@ -37,17 +35,16 @@ export interface VerifySampleOptions extends StepOptions {
   readonly largestBytes?: number;
   /** The day whose sample it is: any time of it, UTC. The same day has the same sample. */
   readonly day: Date;
-  /** What an earlier call returned. */
+  /** The state that an earlier call returned. */
   readonly state?: VerifySampleState;
 }
 
-/** Where a call goes on: packs up to this one, in the order of the list, have been verified. Plain JSON. */
+/** Packs up to this one, in the order of the list, have been verified. Plain JSON. */
 export interface VerifySampleState {
   readonly lockUntil: string;
   readonly packId: string;
 }
 
-/** What was found. */
 export interface VerifySampleReport {
   readonly packs: number;
   readonly bytes: number;
@@ -60,7 +57,7 @@ export interface VerifySampleReport {
   readonly failures: StepFailures;
 }
 
-/** Whether an id belongs to the sample of a day: each does on one day of every `everyDays`. */
+/** Each id belongs to the sample of one day of every `everyDays`. */
 export function isInSample(id: string, day: Date, everyDays: number): boolean {
   const dayNumber = Math.floor(day.getTime() / dayMs);
   return Number.parseInt(id.slice(0, 8), 16) % everyDays === dayNumber % everyDays;
@@ -82,7 +79,7 @@ export async function verifySample(
   const { store, catalog } = services;
   const { everyDays = defaultVerifyEveryDays, partition, day, state, signal } = options;
   const found = new Findings();
-  // Of nothing is remembered what was read: every pack is met once.
+  // Frames that were read are not remembered: every pack is met once.
   const checker = new ObjectChecker({ store, keys, catalog, memory: new KnownFrames(0) });
   let last: PackRow | undefined;
   const sampled = sampleOf(
@@ -128,7 +125,6 @@ export async function verifySample(
   return { report: found.report(failures) };
 }
 
-/** What a call has found so far. */
 class Findings {
   packs = 0;
   bytes = 0;
@@ -222,7 +218,6 @@ async function* once<Item>(item: Item): AsyncGenerator<Item> {
   yield await Promise.resolve(item);
 }
 
-/** What can be said of a container without reading it. */
 type Look =
   | { readonly storageClass: string | undefined; readonly isFrozen: boolean }
   | { readonly loss: Loss; readonly isUnreadable: boolean };
@@ -254,7 +249,7 @@ async function look(store: ObjectStore, row: PackRow, name: string, now: Date): 
   return { storageClass, isFrozen: thaw !== undefined && thaw.state !== 'thawed' };
 }
 
-/** Whether a pack that seems damaged has been swept while it was read. */
+/** A pack that seems damaged may have been swept while it was read. */
 async function isGone(catalog: Pick<Catalog, 'packs'>, { packId }: PackRow): Promise<boolean> {
   return (await catalog.packs.findAll([packId])).get(packId)?.state !== 'live';
 }

@@ -4,7 +4,6 @@ import { forEachConcurrent } from '../map-concurrent.ts';
 /** Failures that are spelled out; the rest is counted. */
 const messagesListed = 20;
 
-/** How a step of maintenance is worked off over several calls. */
 export interface StepOptions {
   /** Asked between items, never before the first; when true the call ends early and another goes on. @default never */
   readonly shouldStop?: () => boolean;
@@ -14,21 +13,18 @@ export interface StepOptions {
 /** Items that could not be worked off. They are tried again by the next call, or the next day. */
 export interface StepFailures {
   readonly count: number;
-  /** The first of them: what, and why. */
+  /** The first of them, each with its item and its error. */
   readonly messages: readonly string[];
 }
 
-/** What came of working through a list. */
 export interface WorkedThrough {
   /** False when the call ended early: call again. */
   readonly done: boolean;
   readonly failures: StepFailures;
 }
 
-/** What to work through. */
 export interface Work<Item> {
   readonly items: AsyncIterable<Item> | Iterable<Item>;
-  /** Most items at a time. */
   readonly atOnce: number;
   readonly nameOf: (item: Item) => string;
   readonly work: (item: Item) => Promise<void>;
@@ -69,20 +65,18 @@ export async function workThrough<Item>(
   return { done, failures };
 }
 
-/** Whether an error may be one item's own; the others hit every item alike. */
+/** Tells an error that may be one item's own from those that hit every item alike. */
 export function isOfOneItem(error: unknown): error is BackupError {
   return error instanceof BackupError && error.kind !== 'credentials';
 }
 
-/** No failures. */
 export const noFailures: StepFailures = { count: 0, messages: [] };
 
-/** One item's failure. @param item - what messages call it. */
+/** @param item - the item's name in messages. */
 export function failureOf(item: string, error: BackupError): StepFailures {
   return { count: 1, messages: [`${item}: ${error.name}: ${error.message}`] };
 }
 
-/** The failures of two calls, or of two partitions. */
 export function addFailures(a: StepFailures, b: StepFailures): StepFailures {
   return { count: a.count + b.count, messages: [...a.messages, ...b.messages].slice(0, messagesListed) };
 }

@@ -6,12 +6,11 @@ import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { PointReader } from '../restore/point-reader.ts';
 
-/** What the points of a vault say of a pack. */
 export interface KnownPack {
   /** The latest lock that any point has seen confirmed. */
   readonly lockedUntil: Date;
   readonly retentionClass: string;
-  /** Of the point whose container it is. */
+  /** The holds of the point whose container it is. */
   readonly holds?: readonly HoldId[];
 }
 
@@ -21,7 +20,6 @@ export interface PackSlice {
   readonly slices: number;
 }
 
-/** Whether a pack belongs to a slice. */
 export function isInSlice(packId: PackId, { slice, slices }: PackSlice): boolean {
   return Math.floor((Number.parseInt(packId.slice(0, 8), 16) * slices) / 2 ** 32) === slice;
 }

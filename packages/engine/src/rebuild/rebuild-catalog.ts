@@ -24,17 +24,15 @@ const resourcesAtOnce = 64;
 const damagedListed = 1_000;
 /** In the order in which they are gone through. */
 const prefixes = [objectPrefixes.pages, objectPrefixes.containers, objectPrefixes.packs] as const;
-/** Who stored a pack is not in the vault. Only a repeated claim asks, and no claim names a pack that exists. */
+/** The vault does not say who stored a pack. Only a repeated claim asks, and none names a pack that exists. */
 const unknownRun = '0'.repeat(32) as RunId;
 
-/** What rebuilding works with. */
 export interface RebuildServices {
   readonly store: ObjectStore;
   readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs' | 'holds'>;
   readonly index: ChunkIndex;
 }
 
-/** What was found in the vault and written into the tables. */
 export interface RebuildReport {
   readonly resources: number;
   readonly points: number;
@@ -47,17 +45,16 @@ export interface RebuildReport {
   readonly failures: StepFailures;
 }
 
-/** Where a rebuild stands: of which slice of the packs, behind which object. All before it is in the tables. */
+/** The place of a rebuild: a slice of the packs, and an object in it. All before it is in the tables. */
 export interface RebuildPlace extends PackSlice {
   readonly after: string;
 }
 
-/** How a rebuild goes about its work. */
 export interface RebuildOptions {
   readonly onProgress?: ReportProgress;
   /** Told where another call can go on, whatever ends this one. */
   readonly onPlace?: (place: RebuildPlace) => void;
-  /** Where an earlier call stopped; what is reported is what this one does. @default at the beginning */
+  /** The place at which an earlier call stopped; the report counts this call alone. @default at the beginning */
   readonly from?: RebuildPlace | undefined;
   /** Packs whose dates are held in memory at once; with more, points' pack maps are gone through in slices. @default 1,000,000 */
   readonly packsInMemory?: number;
@@ -69,10 +66,10 @@ export interface RebuildOptions {
  * with their holds; then resources; then packs, each with the later one of the store's lock and of the dates in the pack
  * maps, and with the holds of the point whose container it is; then the chunks that they hold.
  *
- * Only ever adds: rows that are there keep their state and their later dates, so it may be run on tables that lost some
- * rows, run again after a crash, and run while backups are at work. No sweeper must be at work: one that deleted an
- * object between our look at it and our row would leave a row without an object, which costs a writer an attempt.
- * What cannot be found in a vault is not rebuilt: runs, restores, and holds on what has no point.
+ * Only ever adds: rows that are there keep their state and their later dates, so it may be run on tables that lost
+ * some rows, run again after a crash, and run while backups are at work. No sweeper must be at work: one that deleted
+ * an object between our look at it and our row would leave a row without an object, which costs a writer an attempt.
+ * Runs, restores, and holds on what has no point are not rebuilt: they cannot be found in a vault.
  *
  * Costs two listings, and for each root and pack two to four requests. Memory: dates of a million packs, the ids of half
  * a million pages, and an ARN for each resource; a vault of more packs is gone through in slices of them, each with a
@@ -108,7 +105,7 @@ export async function rebuildCatalog(
   return { resources: read.resources, points: read.points, ...counts, failures };
 }
 
-/** How many objects may have a row: a listing of all. */
+/** Lists all objects, to count those that may have a row. */
 async function countObjects(store: ObjectStore, { onProgress, signal }: RebuildOptions): Promise<number> {
   let files = 0;
   for (const prefix of prefixes)
@@ -171,8 +168,8 @@ async function readPoints(
 }
 
 /**
- * A point whose row is older than its hold, because a table was brought back to an earlier day: the store's flag says
- * that it was held.
+ * Brings back the holds of a point whose row is older than they are, because a table was brought back to an earlier
+ * day: the store's flag says that it was held.
  */
 async function withLostHolds({ store, catalog }: RebuildServices, point: PointRow): Promise<PointRow> {
   const { pointId, rootName, rootVersionId } = point;
@@ -183,7 +180,7 @@ async function withLostHolds({ store, catalog }: RebuildServices, point: PointRo
   return holds.length === 0 ? point : { ...point, holds };
 }
 
-/** Counts what it does in `found`. */
+/** Adds its counts to `found`. */
 async function recoverPacks(
   services: RebuildServices,
   keys: VaultKeys,
