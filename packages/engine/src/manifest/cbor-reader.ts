@@ -31,12 +31,11 @@ export class CborReader {
     return first >= 0x20 ? -1 - value : value;
   }
 
-  /** Whether the next value is `true`. */
+  /** Passes the next value and tells if it is `true`. */
   true(): boolean {
     return this.#buffer[this.#position++] === 0xf5;
   }
 
-  /** A map of texts. */
   texts(): Record<string, string> {
     const record: Record<string, string> = {};
     for (let left = this.map(); left > 0; left--) {

@@ -1,7 +1,7 @@
 import { encode, rfc8949EncodeOptions } from 'cborg';
 import { utf8 } from '../bytes.ts';
 
-/** What precedes a value: its major type, shifted to the top three bits. */
+/** Major types, shifted to the top three bits of a value's first byte. */
 const majors = { positive: 0x00, negative: 0x20, text: 0x60, map: 0xa0 } as const;
 const trueByte = 0xf5;
 const float64Byte = 0xfb;
@@ -66,14 +66,12 @@ export class CborWriter {
     return this;
   }
 
-  /** Whether these bytes are what was written. */
   isWritten(bytes: Uint8Array): boolean {
     if (bytes.length !== this.#length) return false;
     for (let at = 0; at < bytes.length; at++) if (bytes[at] !== this.#buffer[at]) return false;
     return true;
   }
 
-  /** A copy of what was written. */
   copy(): Uint8Array {
     return this.#copyFrom(0);
   }

@@ -14,10 +14,8 @@ export const extentBoundaryBytes = 1024 * 1024 * 1024;
 const maxChunkBytes = 8 * 1024 * 1024;
 const maxFrame = 0xffff_ffff;
 
-/** A chunk of a file's content, and where the vault keeps it. */
 export interface ExtentChunk {
   readonly id: ChunkId;
-  /** Content bytes. */
   readonly plainBytes: number;
   readonly location: ChunkLocation;
 }
@@ -31,7 +29,6 @@ export interface Extent {
 }
 
 /**
- * The manifest's entry for a stretch of content.
  * @throws {@link InvalidInputError} it has too many chunks or none, or crosses a boundary.
  * @see docs/format.md, section 6
  */
@@ -79,7 +76,7 @@ export function decodeExtent({ key, logical, location }: Entry, objectName: stri
     : reader.fail(`content from byte ${offset} on ${problem}`);
 }
 
-/** The packs that a stretch of content refers to, without decoding its chunks: for looking at many of them. */
+/** Lists the packs of a stretch of content without decoding its chunks: for looking at many of them. */
 export function extentPacks({ location }: Entry, objectName: string): PackId[] {
   const reader = new ByteReader(location, objectName);
   const packs: PackId[] = [];
@@ -87,7 +84,6 @@ export function extentPacks({ location }: Entry, objectName: string): PackId[] {
   return packs;
 }
 
-/** Content bytes of an extent. */
 export function extentBytes(chunks: readonly Pick<ExtentChunk, 'plainBytes'>[]): number {
   let bytes = 0;
   for (const chunk of chunks) bytes += chunk.plainBytes;

@@ -32,7 +32,6 @@ const decodeOptions = {
 } as const;
 
 /**
- * The manifest's entry for a file.
  * @throws {@link InvalidInputError} the path does not fit a key, or the size or time is not a proper number.
  * @see docs/format.md, section 6
  */
@@ -51,7 +50,7 @@ export function encodeFileEntry({ entry, mustRead, carriedFrom }: FileEntry): En
 }
 
 /**
- * Whether an entry is exactly what {@link encodeFileEntry} makes of a file that was read: a quick answer for the many
+ * Tells if an entry is exactly what {@link encodeFileEntry} makes of a file that was read: a quick answer for the many
  * that are, without decoding them.
  */
 export function isEntryOf({ logical }: Entry, entry: SourceEntry): boolean {

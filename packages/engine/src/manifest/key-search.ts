@@ -48,12 +48,10 @@ export function itemsInRange(page: Page, range: KeyRange): { readonly start: num
   return { start, end: Math.max(start, Math.min(children.length, last + 1)) };
 }
 
-/** The key that an entry is found by. */
 export function entryKeyOf(entry: { readonly key: Uint8Array }): Uint8Array {
   return entry.key;
 }
 
-/** The key that a page is found by. */
 export function lastKeyOf(ref: PageRef): Uint8Array {
   return ref.lastKey;
 }

@@ -5,7 +5,7 @@ import { ByteReader, ByteWriter } from '../varint.ts';
 import type { Entry } from './page-codec.ts';
 import { createTreeKind, type PageKeys, type TreeKind } from './tree-kind.ts';
 
-/** What is known of a stored pack, whoever uses it. */
+/** Facts about a stored pack, whoever uses it. */
 export interface PackFacts {
   readonly kind: 'chunks' | 'container';
   readonly retentionClass: string;
@@ -44,7 +44,7 @@ export function lockSummary(date: Date): number {
   return Math.ceil(date.getTime() / 1000);
 }
 
-/** Key of a pack. @throws {@link InvalidInputError} not a pack id. */
+/** @throws {@link InvalidInputError} not a pack id. */
 export function packKey(packId: PackId): Uint8Array {
   if (!packIdPattern.test(packId))
     throw new InvalidInputError(`"${packId}" is not a pack id of 32 hexadecimal digits`);
@@ -52,7 +52,6 @@ export function packKey(packId: PackId): Uint8Array {
 }
 
 /**
- * The pack map's entry of a pack.
  * @throws {@link InvalidInputError} a fact that cannot be written down.
  * @see docs/format.md, section 7
  */
@@ -96,7 +95,6 @@ export function writeFacts(writer: ByteWriter, facts: PackFacts): void {
   writeLock(writer, facts);
 }
 
-/** Reads facts of a pack from where the reader stands. */
 export function readFacts(reader: ByteReader): PackFacts {
   const kind = readKind(reader);
   const retentionClass = readClass(reader);

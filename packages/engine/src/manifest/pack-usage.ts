@@ -15,7 +15,7 @@ import {
 import type { Change } from './tree-merge.ts';
 import type { TreeReader } from './tree-reader.ts';
 
-/** How a run changes what a point needs of one pack. */
+/** A run's change to what a point needs of one pack. */
 export interface PackDelta {
   readonly packId: PackId;
   /** References gained, less references lost. */
@@ -30,7 +30,6 @@ export interface PackDelta {
 export class PackUsage {
   readonly #deltas = new Map<PackId, PackDelta>();
 
-  /** Packs touched so far. */
   get size(): number {
     return this.#deltas.size;
   }
@@ -45,12 +44,12 @@ export class PackUsage {
     this.#add({ packId: location.packId, references: -1, liveBytes: -location.length });
   }
 
-  /** What is known of a pack: of one that was stored in this run, or whose lock has been confirmed anew. */
+  /** Notes the facts of a pack that was stored in this run, or whose lock has been confirmed anew. */
   setFacts(packId: PackId, facts: PackFacts): void {
     this.#add({ packId, references: 0, liveBytes: 0, facts });
   }
 
-  /** What has been collected, in the order of pack ids. */
+  /** In the order of pack ids. */
   deltas(): readonly PackDelta[] {
     return [...this.#deltas.values()].sort(compareDeltas);
   }
@@ -168,7 +167,7 @@ export function mergeUsage(
 
 /**
  * The changes that turn the base's pack map into the new point's. A pack without references is left out.
- * @param base - the base's pack map; of an empty one for a first point.
+ * @param base - the base's pack map; an empty one for a first point.
  * @param deltas - each pack once, in the order of pack ids, as {@link mergeUsage} gives them.
  * @throws {@link StoredBytesDamagedError} a pack would have fewer references or bytes than none: manifest and pack map
  * of the base contradict each other.

@@ -4,7 +4,7 @@ import { PageLoader } from './page-loader.ts';
 import type { PageRef, PageSource } from './page-store.ts';
 import { walkPages } from './walk-pages.ts';
 
-/** How much of each pack a tree's pages take up. Stored bytes. Reads inner pages only. */
+/** Counts the stored bytes that a tree's pages take up in each pack. Reads inner pages only. */
 export async function countPageBytes(
   source: PageSource,
   root: PageRef | undefined,

@@ -5,15 +5,15 @@ import { maxCutLevel } from './cut-level.ts';
 import type { PageLocation, PagePack, PageRef } from './page-store.ts';
 import { maxKeyBytes } from './tuple-key.ts';
 
-/** What a key stands for, in two parts. Both are opaque to the tree. */
+/** The value of a key, in two parts that are both opaque to the tree. */
 export interface EntryValue {
-  /** What the source had. Two trees differ in an entry when these differ. */
+  /** The source's part: two trees differ in an entry when these differ. */
   readonly logical: Uint8Array;
-  /** Where the vault keeps it. */
+  /** The vault's part: the place of the content. */
   readonly location: Uint8Array;
 }
 
-/** One entry of a tree. Nobody changes its bytes. */
+/** Nobody changes its bytes. */
 export interface Entry extends EntryValue {
   readonly key: Uint8Array;
 }
@@ -23,7 +23,6 @@ export type Page =
   | { readonly level: 0; readonly entries: readonly Entry[] }
   | { readonly level: number; readonly children: readonly PageRef[] };
 
-/** Whether a page is a leaf. */
 export function isLeaf(page: Page): page is Extract<Page, { readonly level: 0 }> {
   return page.level === 0;
 }
@@ -36,10 +35,7 @@ const maxFrame = 0xffff_ffff;
 /** Keys of one page, written out: far beyond what any tree has, and a bound for what a decoder allocates. */
 const maxPageKeyBytes = 64 * 1024 * 1024;
 
-/**
- * Bytes of a leaf.
- * @throws {@link InvalidInputError} a key is too long.
- */
+/** @throws {@link InvalidInputError} a key is too long. */
 export function encodeLeaf(entries: readonly Entry[]): Uint8Array {
   const writer = new ByteWriter(8192);
   writer.u8(pageVersion).u8(0).varint(entries.length);
@@ -52,7 +48,7 @@ export function encodeLeaf(entries: readonly Entry[]): Uint8Array {
   return writer.take();
 }
 
-/** Bytes of an inner page of a level that goes into `pack`: children in there are referred to without its name. */
+/** @param pack - the pack that the page goes into: children in there are referred to without its name. */
 export function encodeInner(level: number, children: readonly PageRef[], pack: PagePack): Uint8Array {
   const writer = new ByteWriter(8192);
   writer.u8(pageVersion).u8(level).varint(children.length);

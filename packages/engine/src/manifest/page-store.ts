@@ -8,7 +8,7 @@ export interface PagePack {
   readonly packId: PackId;
 }
 
-/** Where a page's frame lies. Same numbers as in a chunk's location. */
+/** The place of a page's frame, in the same numbers as a chunk's location. */
 export interface PageLocation {
   readonly pack: PagePack;
   readonly frame: number;
@@ -41,11 +41,11 @@ export interface EncodedPage {
 }
 
 /**
- * Where tree code reads pages.
+ * The pages that tree code reads.
  *
- * What an implementation owes: the bytes have authenticated and hash to `ref.pageId`. Callers read in the order of
- * keys, several pages at a time, and a writer laid them down in that order too: fetching a longer stretch of the
- * pack than the page asked for, and keeping it for the next reads, saves most requests.
+ * An implementation owes this: the bytes have authenticated and hash to `ref.pageId`. Callers read in the order of
+ * keys, several pages at a time, and a writer laid them down in that order too: fetching a longer stretch of the pack
+ * than the page asked for, and keeping it for the next reads, saves most requests.
  */
 export interface PageSource {
   /**
@@ -56,10 +56,10 @@ export interface PageSource {
 }
 
 /**
- * Where tree code writes pages: a sequence of packs, one open at a time.
+ * The place where tree code writes pages: a sequence of packs, one open at a time.
  *
  * An inner page's bytes name the packs of its children, and a pack that has not been stored has no final name. So a
- * page refers to others in its own pack without naming it, and what an implementation owes is:
+ * page refers to others in its own pack without naming it, and an implementation owes this:
  * - it decides on the pack first, and calls `encode` with it exactly once; the frame goes into that pack even if
  *   that makes the pack larger than its target;
  * - before it calls `encode` with a pack, every pack that it opened earlier has been stored and keeps its id;

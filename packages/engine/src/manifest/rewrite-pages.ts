@@ -36,7 +36,7 @@ export async function rewritePages(
     }
     return changed ? writeInner(ref, children) : ref;
   };
-  /** Reads of one page share one request of the source. Whether one fails counts once the page is needed. */
+  /** Reads of one page share one request of the source. A failure counts only once the page is needed. */
   const readAhead = (ref: PageRef): void => {
     if (ref.level > 0) source.read(ref, signal).catch(() => {});
   };

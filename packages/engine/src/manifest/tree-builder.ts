@@ -23,7 +23,7 @@ export const SuspendedTree = z.object({
   /** References in the open inner pages, by level; index 0 is not used. */
   children: z.array(z.array(z.base64())),
   tail: z.base64().optional(),
-  /** Whether the page that is held back was written by the builder: then it is the root if nothing follows. */
+  /** True if the builder wrote the page that is held back: then it is the root if nothing follows. */
   tailWritten: z.boolean().optional(),
   lastKey: z.base64().optional(),
 });
@@ -95,8 +95,9 @@ export class TreeBuilder {
   }
 
   /**
-   * What {@link resume} takes. The sink has to have stored its last pack, and to keep all that it was given. Pages of
-   * added trees that are open may be written anew although nothing of them changed, one a level.
+   * Takes the state of the builder down for {@link resume}. The sink has to have stored its last pack, and to keep all
+   * that it was given. Pages of added trees that are open may be written anew although nothing of them changed, one a
+   * level.
    * @throws {@link InvalidInputError} an earlier call has not settled.
    */
   suspend(): SuspendedTree {
@@ -110,7 +111,6 @@ export class TreeBuilder {
     };
   }
 
-  /** The greatest key so far. */
   get lastKey(): Uint8Array | undefined {
     return this.#lastKey;
   }
@@ -195,7 +195,7 @@ export class TreeBuilder {
     await this.#append(root, signal);
   }
 
-  /** Reads the way down to the first leaf, pages that at most seams are opened next in any case. */
+  /** Reads the way down to the first leaf; at most seams these pages are opened next in any case. */
   async #firstKey(root: PageRef, signal?: AbortSignal): Promise<Uint8Array> {
     let page = await this.pages.load(root, signal);
     while (!isLeaf(page)) page = await this.pages.load(firstOf(page.children), signal);
@@ -264,7 +264,7 @@ export class TreeBuilder {
     return (this.#children[level] ??= []);
   }
 
-  /** Whether the open pages from one level to another are empty. */
+  /** True if the open pages of these levels, both ends included, are empty. */
   #isEmpty(from: number, to = Infinity): boolean {
     if (from === 0 && this.#entries.length > 0) return false;
     return this.#children.every((page, level) => level < from || level > to || page.length === 0);

@@ -40,12 +40,10 @@ export class TreeCursor {
     return this.#after;
   }
 
-  /** Whether the page that the cursor stands before can hold keys below a bound. */
   canHoldBelow(bound: Uint8Array): boolean {
     return this.#after === undefined || compareBytes(this.#after, floorOf(bound)) < 0;
   }
 
-  /** Whether all keys of the page that the cursor stands before are inside the range. */
   isPageInRange(): boolean {
     const { from, to } = this.#range;
     if (this.page === undefined) return false;
@@ -53,7 +51,6 @@ export class TreeCursor {
     return from === undefined || (this.#after !== undefined && compareBytes(this.#after, floorOf(from)) >= 0);
   }
 
-  /** Goes past the page or entry. */
   next(): void {
     this.#after = this.page?.lastKey ?? this.entry?.key ?? this.#after;
     const frame = this.#frames.at(-1);

@@ -12,10 +12,9 @@ export interface Difference {
   readonly after?: Entry;
 }
 
-/** What to compare. */
 export interface DiffOptions {
   readonly range?: KeyRange;
-  /** Whether entries with the same logical part and different locations differ, too. @default false */
+  /** Entries with the same logical part and different locations differ, too. @default false */
   readonly locations?: boolean;
   readonly signal?: AbortSignal;
 }
@@ -67,7 +66,7 @@ function differ(a: Entry, b: Entry, locations: boolean): boolean {
   return !equalBytes(a.logical, b.logical) || (locations && !equalBytes(a.location, b.location));
 }
 
-/** Whether the other tree has nothing left at this key or below. */
+/** True if the other tree has nothing left at this key or below. */
 function isBehind(key: Uint8Array, other: TreeCursor): boolean {
   if (other.page === undefined) return other.entry === undefined || compareBytes(key, other.entry.key) < 0;
   return other.after !== undefined && compareBytes(key, other.after) <= 0;

@@ -10,7 +10,7 @@ export interface PageKeys {
   readonly pageBoundaryKey: Uint8Array;
 }
 
-/** What tells one kind of tree from another: how its pages are cut, and what is summed up over them. */
+/** A kind of tree differs from another in where its pages are cut, and in what is summed up over them. */
 export interface TreeKind {
   /** Lowest level whose page a key does not close: 0 closes none, 1 its leaf, 2 the level-1 page above as well. */
   readonly cutLevelOf: (key: Uint8Array) => number;
@@ -19,7 +19,6 @@ export interface TreeKind {
   readonly pageIdOf: (bytes: Uint8Array) => PageId;
 }
 
-/** A page's id: the keyed hash of all its bytes. */
 function createPageIdOf(pageIdKey: Uint8Array): (bytes: Uint8Array) => PageId {
   const keyedHash = createKeyedHash(pageIdKey);
   return (bytes) => keyedHash(hash('sha256', bytes, 'buffer')) as PageId;

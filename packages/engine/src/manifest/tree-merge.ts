@@ -7,7 +7,7 @@ import { TreeCursor } from './tree-cursor.ts';
 import type { TreeKind } from './tree-kind.ts';
 import type { KeyRange } from './tuple-key.ts';
 
-/** What happens at a key, and after it. */
+/** A change at a key, and perhaps after it. */
 export interface Change {
   readonly key: Uint8Array;
   /** The entry's new value; absent: there is no entry of that key any more. */
@@ -19,7 +19,6 @@ export interface Change {
   readonly clearTo?: Uint8Array;
 }
 
-/** A part of the key space to work on. */
 export interface MergeOptions {
   /** Only this range of the base is taken, and only this range may be changed. @default everything */
   readonly range?: KeyRange;

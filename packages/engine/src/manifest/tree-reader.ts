@@ -11,7 +11,6 @@ import { walkPages, type WalkOptions } from './walk-pages.ts';
 /** Pages that are remembered at most, at some 100 bytes each. */
 const mostSeen = 500_000;
 
-/** How a reader goes about its work. */
 export type ReadOptions = Pick<WalkOptions, 'pagesAhead' | 'signal'>;
 
 /**
@@ -40,7 +39,6 @@ export class TreeReader {
     this.#root = root;
   }
 
-  /** Entries in the tree. */
   get entries(): number {
     return this.#root?.entries ?? 0;
   }
@@ -64,7 +62,7 @@ export class TreeReader {
     for await (const entries of this.portions(range, options)) yield* entries;
   }
 
-  /** The same, page by page: for who reads many entries and does little with each. */
+  /** The same, page by page: for callers that read many entries and do little with each. */
   async *portions(range: KeyRange = {}, options: ReadOptions = {}): AsyncGenerator<readonly Entry[]> {
     const enter = (ref: PageRef): boolean => !this.#skip.has(ref.pageId);
     for await (const page of walkPages(this.#pages, this.#root, { ...options, range, enter })) {

@@ -9,7 +9,7 @@ export interface KeyRange {
   readonly to?: Uint8Array;
 }
 
-/** What a key of a file manifest stands for: the entry of a path, or its content from an offset on. */
+/** A key of a file manifest, read: the entry of a path, or its content from an offset on. */
 export interface FileKey {
   readonly path: Uint8Array;
   readonly offset?: number;
@@ -21,7 +21,7 @@ const escape = 0xff;
 const integerTag = 0x14;
 const integerBytesMax = 7;
 
-/** Path as the key's first element, without the terminator: what all longer paths begin with, too. */
+/** Writes a path as the key's first element, without the terminator: what all longer paths begin with, too. */
 function escapePath(path: Uint8Array, spareBytes: number): { key: Uint8Array; length: number } {
   let zeros = 0;
   for (let at = path.indexOf(0); at >= 0; at = path.indexOf(0, at + 1)) zeros++;
@@ -78,10 +78,7 @@ function pathEnd(key: Uint8Array): number {
   return at;
 }
 
-/**
- * Reads a key back.
- * @throws {@link StoredBytesDamagedError} no writer makes such a key; in the name of the object that it is from.
- */
+/** @throws {@link StoredBytesDamagedError} no writer makes such a key; in the name of the object that it is from. */
 export function decodeFileKey(key: Uint8Array, objectName: string): FileKey {
   const end = pathEnd(key);
   if (key[0] !== bytesTag || end < 0)
@@ -105,12 +102,12 @@ export function decodeFileKey(key: Uint8Array, objectName: string): FileKey {
   return { path, offset };
 }
 
-/** Whether a key of a file manifest is of a path's own entry, not of its content. */
+/** True for the key of a path's own entry, false for a key of its content. */
 export function isEntryKey(key: Uint8Array): boolean {
   return pathEnd(key) === key.length - 1;
 }
 
-/** Whether two keys of a file manifest, as its writer makes them, are of one path. */
+/** Both are keys of a file manifest, as its writer makes them. */
 export function hasSamePath(a: Uint8Array, b: Uint8Array): boolean {
   const end = pathEnd(a);
   if (end < 0 || b.length <= end || b[end] !== terminator || b[end + 1] === escape) return false;

@@ -4,15 +4,13 @@ import type { PageLoader } from './page-loader.ts';
 import type { PageRef } from './page-store.ts';
 import type { KeyRange } from './tuple-key.ts';
 
-/** Pages that are read ahead of the caller, unless it says otherwise. */
 const defaultPagesAhead = 16;
 
-/** What to visit, and how far ahead to read. */
 export interface WalkOptions {
   readonly range?: KeyRange;
-  /** Whether a page, and what is below it, is visited. @default every page */
+  /** Chooses the pages that are visited; what is below the others is passed over as well. @default every page */
   readonly enter?: (ref: PageRef) => boolean;
-  /** Most pages being read at a time; starts at 1 and doubles, so that a caller who stops early wastes little. */
+  /** Most pages being read at a time: starts at 1 and doubles, so that stopping early wastes little. @default 16 */
   readonly pagesAhead?: number;
   readonly signal?: AbortSignal;
 }
