@@ -6,29 +6,25 @@ import { type BackupType, longestGapMinutes, type ScheduleTimes } from '@holdfas
 
 const DAY_HOURS = 24;
 
-/** One rule of a plan: a type and when it runs. */
 interface PlanRule {
   readonly type: BackupType;
   readonly expression: string;
   readonly times: ScheduleTimes;
 }
 
-/** A plan, checked, with defaults filled in. */
 export interface PlanConfig extends Omit<ParsedPlan, 'schedules' | 'rpoHours'> {
   readonly rules: readonly PlanRule[];
   readonly rpoHours: number;
 }
 
-/** What the stacks are made from. */
 export interface DeploymentConfig extends Omit<ParsedDeployment, 'plans' | 'resourcesAtOnce' | 'workers'> {
   readonly plans: readonly PlanConfig[];
   readonly resourcesAtOnce: number;
   readonly shardsAtOnce: number;
 }
 
-/** What a plans file and the CDK context say together. */
 export interface PlansFileConfig extends DeploymentConfig {
-  /** As the file has it. */
+  /** The deployment as the file has it, before checks and defaults. */
   readonly deployment: Deployment;
   /** Set by `-c account=` and `-c region=`; otherwise the credentials decide. */
   readonly environment: { readonly account?: string; readonly region?: string };
@@ -46,7 +42,6 @@ const Context = z.object({
     .optional(),
 });
 
-/** Reads one key of the CDK context, as `app.node.tryGetContext` does. */
 export type ReadContext = (key: string) => unknown;
 
 /** The plans file that `-c plans=<file>` names, or lib/plans.ts. */
@@ -81,7 +76,7 @@ export function parseDeploymentConfig(
 
 /**
  * Checks a deployment, wherever it comes from, and fills in its defaults.
- * @param where - what messages begin with.
+ * @param where - the beginning of every message.
  * @param nameOf - the name that a setting has there. @default - that of a plans file
  * @throws {@link DeploymentConfigError} naming every problem, its value and its remedy.
  */

@@ -44,7 +44,7 @@ const Schedule = z.string().transform((expression, context): { expression: strin
   return z.NEVER;
 });
 
-/** How long points are kept; what is left out is decided by the engine's defaults. */
+/** Rules that are left out are decided by the engine's defaults. */
 const Retention = z.strictObject({
   ...optionalRules(),
   keepDays: rule(retentionBounds.keepDays),
@@ -64,7 +64,7 @@ function optionalRules(): Record<keyof typeof retentionBounds, z.ZodOptional<z.Z
 
 const Plan = z
   .strictObject({
-    /** The value that a resource's tag carries to be under this plan. */
+    /** Value that a resource's tag carries to be under this plan. */
     name: z
       .string()
       .regex(
@@ -126,9 +126,9 @@ export const Deployment = z
       .prefault({}),
     /** Functions that work at the same time for one cycle or one restore. */
     workers: whole(1, 1000, 'workers').default(10),
-    /** How many of them are different resources. */
+    /** Different resources among them. */
     resourcesAtOnce: whole(1, 1000, 'resources').optional(),
-    /** When points are expired, leases renewed and packs swept. Once a day, when little else happens. */
+    /** Schedule of expiring points, renewing leases and sweeping packs: once a day, when little else happens. */
     maintenance: z
       .strictObject({
         schedule: Schedule.prefault('cron(0 5 * * ? *)'),
@@ -138,10 +138,10 @@ export const Deployment = z
         checkSkippedRuns(schedule, timeZone, ['schedule'], context);
       })
       .prefault({}),
-    /** Between two looks at snapshots in the making, as long as they have not taken long; at volumes it looks every 15 seconds at least. */
+    /** Time between two looks at snapshots that have not taken long; volumes are looked at every 15 seconds at least. */
     snapshotPollSeconds: whole(1, 300, 'seconds').default(60),
     notifications: z.strictObject({ email: z.email('is not an email address').optional() }).prefault({}),
-    /** Who can open the vault's keys when KMS is gone: the public half of a key pair that is kept elsewhere. */
+    /** Public half of a key pair whose other half is kept elsewhere and opens the vault's keys when KMS is gone. */
     offlineRecipient: z.strictObject({ publicKey: z.string().transform(offlinePublicKey) }).optional(),
     existingVault: z
       .strictObject({
@@ -155,9 +155,7 @@ export const Deployment = z
   .superRefine(checkDeployment);
 export type Deployment = z.input<typeof Deployment>;
 
-/** A plans file's export, checked, with defaults filled in. */
 export type ParsedDeployment = z.output<typeof Deployment>;
-/** One of its plans. */
 export type ParsedPlan = z.output<typeof Plan>;
 
 function checkPlan(plan: ParsedPlan, context: z.RefinementCtx): void {

@@ -1,7 +1,6 @@
 import type { Deployment } from './deployment-schema.ts';
 import type { HoldfastProps } from './holdfast-props.ts';
 
-/** Flat names of the settings that a plans file groups. */
 const flatNames: Readonly<Record<string, string>> = {
   'sources.buckets': 'sourceBuckets',
   'sources.keys': 'sourceKeys',
@@ -19,7 +18,7 @@ export function flatNameOf(path: string): string {
   return grouped === undefined ? path : `${flatNames[grouped]}${path.slice(grouped.length)}`;
 }
 
-/** What a plans file would say instead of the properties. What is no property stays, to be refused. */
+/** The plans file that says the same as the properties. An unknown property stays in it, to be refused. */
 export function toDeployment(props: HoldfastProps): Deployment {
   const { sourceBuckets, sourceKeys, restoreBuckets, restoreKeys, ...others } = props;
   const { maintenanceSchedule, maintenanceTimeZone, alarmEmail, offlinePublicKey, ...besides } = others;
@@ -34,7 +33,6 @@ export function toDeployment(props: HoldfastProps): Deployment {
   };
 }
 
-/** The properties that say what a plans file says. */
 export function toProps(deployment: Deployment): HoldfastProps {
   const { sources, restoreTargets, maintenance, notifications, offlineRecipient, ...same } = deployment;
   return {

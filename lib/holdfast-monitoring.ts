@@ -17,9 +17,8 @@ import type { MetricName } from '../lambdas/runtime/metrics.ts';
 import { TrailAlarms, type WatchedStorage } from './monitoring/trail-alarms.ts';
 import { holdfastMetric } from './metrics.ts';
 
-/** Properties of {@link HoldfastMonitoring}. */
 export interface HoldfastMonitoringProps {
-  /** Told of alarms. @default - nobody but who subscribes to the topic */
+  /** Address that alarms are sent to. @default - nobody but who subscribes to the topic */
   readonly email?: string;
   readonly storage: WatchedStorage;
   readonly machines: Readonly<Record<'cycle' | 'protect' | 'restore' | 'maintenance', StateMachine>>;
@@ -113,7 +112,7 @@ const ALARMS: readonly AlarmRule[] = [
   },
 ];
 
-/** What tells people: alarms on Holdfast's own metrics and on the vault's trail, a topic that carries them, a dashboard. */
+/** Alarms on Holdfast's own metrics and on the vault's trail, a topic that carries them to people, and a dashboard. */
 export class HoldfastMonitoring extends Construct {
   readonly topic: Topic;
 

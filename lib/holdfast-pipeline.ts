@@ -31,7 +31,6 @@ import { makeStepFunctions } from './functions/step-functions.ts';
 import type { MachineReference } from './functions/step-rights.ts';
 import type { HoldfastStorage } from './holdfast-storage.ts';
 
-/** Properties of {@link HoldfastPipeline}. */
 export interface HoldfastPipelineProps {
   readonly config: DeploymentConfig;
   readonly storage: HoldfastStorage;
@@ -45,7 +44,7 @@ const mostPartitionsAtOnce = 4;
 /** A volume out of a snapshot can be used within minutes, whatever its size, and somebody waits for it. */
 const mostVolumePollSeconds = 15;
 
-/** What moves data: functions, state machines and schedules. Holds nothing that could not be deployed anew. */
+/** Functions, state machines and schedules that move data. They hold nothing that could not be deployed anew. */
 export class HoldfastPipeline extends Construct {
   readonly cycle: StateMachine;
   readonly protect: StateMachine;
@@ -153,7 +152,7 @@ export class HoldfastPipeline extends Construct {
     void new ExactPolicy(this, 'BreakGlassConfiguration', { role: breakGlass, statements: [reads] });
   }
 
-  /** Functions are told of machines that are made after them. */
+  /** References by which functions are told of machines that are made after them. */
   private machineReferences(): Readonly<Record<MachineName, MachineReference>> {
     return {
       cycle: referTo(() => this.cycle),

@@ -2,8 +2,8 @@ import type { Code } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 
 /**
- * When cycles run: expressions of EventBridge Scheduler, `cron(minutes hours day-of-month month day-of-week year)` or
- * `rate(6 hours)`. When two are due at the same minute, the wider one runs.
+ * Schedules of cycles: expressions of EventBridge Scheduler, `cron(minutes hours day-of-month month day-of-week year)`
+ * or `rate(6 hours)`. When two are due at the same minute, the wider one runs.
  */
 export interface BackupSchedules {
   /** Reads everything and starts a new chain. @default - no full but the first point of a resource */
@@ -16,41 +16,41 @@ export interface BackupSchedules {
   readonly syntheticFull?: string;
 }
 
-/** How long points are kept. A point that two rules keep is kept by the longer one. */
+/** Rules that decide how long points are kept. A point that two rules keep is kept by the longer one. */
 export interface BackupRetention {
   /** No point can be deleted before it is this old. */
   readonly keepDays: number;
-  /** For so many days, the first point of each is kept. @default 0 */
+  /** Number of days of which the first point is kept. @default 0 */
   readonly daily?: number;
-  /** For so many weeks from Monday, the first point of each is kept. @default 0 */
+  /** Number of weeks, from Monday, of which the first point is kept. @default 0 */
   readonly weekly?: number;
-  /** For so many months, the first point of each is kept. @default 0 */
+  /** Number of months of which the first point is kept. @default 0 */
   readonly monthly?: number;
-  /** For so many years, the first point of each is kept. @default 0 */
+  /** Number of years of which the first point is kept. @default 0 */
   readonly yearly?: number;
-  /** So many newest points of a resource are kept whatever their age. @default 3 */
+  /** Number of newest points of a resource that are kept whatever their age. @default 3 */
   readonly minimumPoints?: number;
-  /** What the calendar keeps beyond `keepDays` and this many days becomes a container of its own. @default 100 */
+  /** Points that the calendar keeps beyond both `keepDays` and this many days become containers. @default 100 */
   readonly containerAfterDays?: number;
   /** Storage class of containers. @default 'glacier-instant' */
   readonly archiveClass?: 'glacier-instant' | 'glacier-flexible' | 'deep-archive';
 }
 
-/** What a plan reads of buckets. */
+/** The part of a bucket that a plan reads. */
 export interface BucketSelection {
   /** Only keys that begin with one of these. @default - all keys */
   readonly prefixes?: string[];
-  /** Whether tags of objects are read: one more request for every object. @default true */
+  /** Reads tags of objects, at one more request for every object. @default true */
   readonly readTags?: boolean;
 }
 
-/** What a plan reads of each kind of source. */
+/** The part of each kind of source that a plan reads. */
 export interface SourceSelection {
-  /** Of buckets. @default - everything */
+  /** The part of each bucket. @default - everything */
   readonly s3?: BucketSelection;
 }
 
-/** What one worker does at a time. Smaller shards spread better, larger ones cost fewer transitions. */
+/** The work that one worker does at a time. Smaller shards spread better, larger ones cost fewer transitions. */
 export interface ShardSize {
   /** Files at most. @default 10000 */
   readonly files?: number;
@@ -58,7 +58,7 @@ export interface ShardSize {
   readonly bytes?: number;
 }
 
-/** What is done with the resources whose tag names the plan. */
+/** Rules for the resources whose tag names the plan. */
 export interface BackupPlan {
   /** The tag's value: 1 to 24 lower-case letters, digits and hyphens. */
   readonly name: string;
@@ -72,9 +72,9 @@ export interface BackupPlan {
    * @default - the longest pause between two cycles that read the source, and a quarter more
    */
   readonly rpoHours?: number;
-  /** What is read. @default - everything */
+  /** Parts of sources that are read. @default - everything */
   readonly sources?: SourceSelection;
-  /** What one worker does at a time. @default - 10,000 files or 1 GiB */
+  /** Work of one worker at a time. @default - 10,000 files or 1 GiB */
   readonly shard?: ShardSize;
 }
 
@@ -95,7 +95,7 @@ export interface ExistingVault {
  * read them from a file that is written then.
  */
 export interface HoldfastProps {
-  /** What is backed up, when, and for how long it is kept. */
+  /** Plans: what is backed up, when, and for how long it is kept. */
   readonly plans: BackupPlan[];
   /** The key of the tag that opts a resource in; its value names the plan. @default 'holdfast:plan' */
   readonly tagKey?: string;
@@ -118,32 +118,36 @@ export interface HoldfastProps {
   readonly restoreKeys?: string[];
   /** Functions that work at once for each cycle and each restore. A new account may run ten in all. @default 10 */
   readonly workers?: number;
-  /** How many of them are for different resources. @default - 2, or 1 of one worker */
+  /** Number of workers that may be for different resources. @default - 2, or 1 of one worker */
   readonly resourcesAtOnce?: number;
-  /** How often snapshots in the making are looked at. @default 60 */
+  /** Seconds between two looks at snapshots in the making. @default 60 */
   readonly snapshotPollSeconds?: number;
-  /** When points expire, leases are renewed, packs swept and a sample verified, daily. @default 'cron(0 5 * * ? *)' */
+  /**
+   * Daily schedule of expiring points, renewing leases, sweeping packs and verifying a sample.
+   * @default 'cron(0 5 * * ? *)'
+   */
   readonly maintenanceSchedule?: string;
   /** IANA time zone of `maintenanceSchedule`. @default 'UTC' */
   readonly maintenanceTimeZone?: string;
-  /** Told of alarms, once the subscription is confirmed. @default - nobody but who subscribes to `topic` */
+  /** Address that alarms go to, once it confirmed the subscription. @default - nobody but who subscribes to `topic` */
   readonly alarmEmail?: string;
   /**
-   * Who can open the vault when its KMS key is gone: the public half, in PEM, of an RSA key pair of 3,072 bits or more.
+   * Public half, in PEM, of an RSA key pair of 3,072 bits or more whose owner can open the vault when its KMS key is
+   * gone.
    * @default - nobody
    */
   readonly offlinePublicKey?: string;
   /** A vault to go on with. @default - a vault, its key and its tables are made */
   readonly existingVault?: ExistingVault;
   /**
-   * Where vault, key, tables and roles are made, such as a stack that is protected from termination. To be decided
-   * before the first deployment: made elsewhere, they are new ones.
+   * Scope in which vault, key, tables and roles are made, such as a stack that is protected from termination. To be
+   * decided before the first deployment: made elsewhere, they are new ones.
    * @default - within this construct
    */
   readonly storageScope?: Construct;
   /**
-   * Where alarms, topic and dashboard are made. Not in the stack of `storageScope`: they name the workflows, which name
-   * what is there.
+   * Scope in which alarms, topic and dashboard are made. Not the stack of `storageScope`: they name the workflows,
+   * which name what is there.
    * @default - within this construct
    */
   readonly monitoringScope?: Construct;

@@ -18,16 +18,15 @@ import type { DeploymentConfig } from './deployment-config.ts';
 import { vaultParts, type VaultPart } from './vault/vault-parts.ts';
 import { lockCaps } from './lock-caps.ts';
 
-/** Of what CloudTrail takes as a trail's name, less what stands before it. */
+/** Room that CloudTrail leaves in a trail's name after the prefix. */
 const longestName = 128 - 'holdfast-'.length;
 
-/** Properties of {@link HoldfastStorage}. */
 export interface HoldfastStorageProps {
   readonly config: DeploymentConfig;
 }
 
 /**
- * Everything that has to outlive a deployment: vault, tables, key; with the roles that the vault's policy names.
+ * Everything that has to outlive a deployment: vault, tables and key, with the roles that the vault's policy names.
  * `cdk destroy` keeps what holds backups; naming it in the configuration (`existingVault`) adopts it again.
  */
 export class HoldfastStorage extends Construct implements Storage {

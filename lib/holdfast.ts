@@ -31,7 +31,7 @@ export class Holdfast extends Construct {
   readonly key: IKey;
   /** Queryable record of what is in the vault. */
   readonly catalog: ITable;
-  /** Where each chunk is stored. */
+  /** Record of where each chunk is stored. */
   readonly chunkIndex: ITable;
   /** Lists and results of executions; expire after 14 days. */
   readonly workBucket: IBucket;
@@ -49,14 +49,14 @@ export class Holdfast extends Construct {
   readonly cycle: IStateMachine;
   /** Backs up one resource; cycles start it. */
   readonly protect: IStateMachine;
-  /** Restores; its input is what docs/restore.md has. */
+  /** Restores; its input is described in docs/restore.md. */
   readonly restore: IStateMachine;
   /** Sets and releases legal holds. */
   readonly hold: IStateMachine;
   /** Expires points, renews leases, sweeps packs and verifies a sample. */
   readonly maintenance: IStateMachine;
 
-  /** Told of all alarms. */
+  /** Receives all alarms. */
   readonly topic: ITopic;
 
   /** @throws {@link DeploymentConfigError} the properties cannot be deployed; the message names each problem. */
@@ -101,22 +101,22 @@ export class Holdfast extends Construct {
     this.topic = monitoring.topic;
   }
 
-  /** Lets start cycles and backups of single resources, and follow them. */
+  /** Allows starting cycles and backups of single resources, and following them. */
   grantBackUp(grantee: IGrantable): Grant {
     return grantExecutions(grantee, [this.cycle, this.protect]);
   }
 
-  /** Lets start restores, into the buckets that the properties name or into new volumes, and follow them. */
+  /** Allows starting restores, into the buckets that the properties name or into new volumes, and following them. */
   grantRestore(grantee: IGrantable): Grant {
     return grantExecutions(grantee, [this.restore]);
   }
 
-  /** Lets set and release legal holds. */
+  /** Allows setting and releasing legal holds. */
   grantHold(grantee: IGrantable): Grant {
     return grantExecutions(grantee, [this.hold]);
   }
 
-  /** Lets read the catalog: resources, points and runs. */
+  /** Allows reading the catalog: resources, points and runs. */
   grantReadCatalog(grantee: IGrantable): Grant {
     const grants = readsCatalog(this).map(({ actions, resources: resourceArns }) =>
       Grant.addToPrincipal({ grantee, actions, resourceArns }),
@@ -152,12 +152,12 @@ export class Holdfast extends Construct {
     return this.metric('StoredBytes', options);
   }
 
-  /** Tells of cycles that ended, however they did: EventBridge's "Step Functions Execution Status Change". */
+  /** Matches cycles that ended, however they did: EventBridge's "Step Functions Execution Status Change". */
   onCycleEnded(id: string, options?: OnEventOptions): Rule {
     return this.onEnded(id, this.cycle, options);
   }
 
-  /** Tells of restores that ended, however they did: EventBridge's "Step Functions Execution Status Change". */
+  /** Matches restores that ended, however they did: EventBridge's "Step Functions Execution Status Change". */
   onRestoreEnded(id: string, options?: OnEventOptions): Rule {
     return this.onEnded(id, this.restore, options);
   }

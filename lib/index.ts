@@ -1,4 +1,4 @@
-/** What the package `@holdfast/cdk` gives to applications of others. */
+/** The public API of the package `@holdfast/cdk`. */
 
 export { DeploymentConfigError } from './deployment-config-error.ts';
 export type {

@@ -2,18 +2,17 @@ import { longestKeptDays, mostDaysOfClass, type RetentionClass, safety } from '@
 import type { PlanConfig } from './deployment-config.ts';
 
 const generationDays = Math.max(...Object.values(safety.generationDays));
-/** Beyond a retention. Locks are rounded up to the end of a generation. */
+/** Days beyond a retention. Locks are rounded up to the end of a generation. */
 const beyondDays = safety.capSlackDays + generationDays + safety.capMarginDays;
 /** Points that are held, or that rules keep on, are prolonged by up to two generations at a time. */
 const leastDays = beyondDays + generationDays;
 
 /** Days from now beyond which nobody may lock an object. */
 export interface LockCaps {
-  /** For packs of chunks: by what plans of the class keep, and those of shorter ones, which may share them. */
+  /** Caps for packs of chunks: as long as plans of the class keep, and those of shorter ones, which may share them. */
   readonly byClass: Readonly<Record<RetentionClass, number>>;
-  /** For the audit log. */
   readonly audit: number;
-  /** For everything else: roots, pages, containers and keys last as long as the longest rule of any plan. */
+  /** Cap for everything else: roots, pages, containers and keys last as long as the longest rule of any plan. */
   readonly longest: number;
 }
 

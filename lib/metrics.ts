@@ -2,12 +2,9 @@ import { Duration } from 'aws-cdk-lib';
 import { Metric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch';
 import type { MetricName } from '../lambdas/runtime/metrics.ts';
 
-/** Where Holdfast's functions publish what they count. */
 export const METRICS_NAMESPACE = 'Holdfast';
 
-/**
- * One of Holdfast's own metrics, over all plans. Those of `PLAN_METRIC_NAMES` have a second form with the dimension `Plan`.
- */
+/** A metric of Holdfast over all plans; those of `PLAN_METRIC_NAMES` also have a form with the dimension `Plan`. */
 export function holdfastMetric(
   metricName: MetricName,
   props: Pick<MetricProps, 'statistic' | 'period' | 'label'> = {},

@@ -34,7 +34,7 @@ export class ConfigurationObject extends Construct {
     this.arn = `arn:${Aws.PARTITION}:s3:::${bucketName}/${objectKey}`;
   }
 
-  /** Who is told the URL may read what is there. */
+  /** Grants reading the configuration to whoever is told the URL. */
   reads(): PolicyStatement {
     return new PolicyStatement({
       sid: 'ReadConfiguration',

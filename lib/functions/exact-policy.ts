@@ -17,10 +17,9 @@ const PSEUDO_LENGTHS: Readonly<Record<string, number>> = {
   'AWS::URLSuffix': 16,
 };
 
-/** Properties of {@link ExactPolicy}. */
 export interface ExactPolicyProps {
   readonly role: IRole;
-  /** What is allowed; each has a sid that says what for. */
+  /** The statements that allow; each has a sid that names its purpose. */
   readonly statements: readonly PolicyStatement[];
 }
 

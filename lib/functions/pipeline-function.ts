@@ -6,15 +6,13 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ExactPolicy } from './exact-policy.ts';
 
-/** Properties of {@link PipelineFunction}. */
 export interface PipelineFunctionProps {
-  /** The step that it does. */
   readonly name: string;
-  /** The handlers, of which it loads those of one machine. */
+  /** The handlers of all machines; the function loads those of one. */
   readonly code: Code;
   readonly machine: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** What it may do beside writing its log. */
+  /** Rights beside writing its log. */
   readonly statements: readonly PolicyStatement[];
   /** @default a role of its own */
   readonly role?: Role | undefined;
@@ -22,7 +20,7 @@ export interface PipelineFunctionProps {
   readonly memoryMegabytes?: number | undefined;
   /** @default one minute */
   readonly timeout?: Duration | undefined;
-  /** For functions that are invoked asynchronously: where events go that failed three times. */
+  /** Queue for events that failed three times, where the function is invoked asynchronously. */
   readonly deadLetters?: IQueue | undefined;
 }
 

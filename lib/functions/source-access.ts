@@ -20,7 +20,6 @@ const ec2 = (stack: Stack, resource: string) =>
 const snapshots = (stack: Stack) => `arn:${Aws.PARTITION}:ec2:${stack.region}::snapshot/*`;
 const bucket = (name: string) => `arn:${Aws.PARTITION}:s3:::${name}`;
 
-/** Finding tagged resources and confirming their tags. */
 export function discoversSources(): PolicyStatement[] {
   return [
     new PolicyStatement({
@@ -160,7 +159,7 @@ export function takesSnapshots(stack: Stack, { tagKey }: DeploymentConfig): Poli
   ];
 }
 
-/** Removing snapshots that runs took, and no others. */
+/** Removing only snapshots that runs took. */
 export function removesSnapshots(stack: Stack): PolicyStatement {
   return new PolicyStatement({
     sid: 'RemoveSnapshotsOfRuns',
@@ -170,7 +169,7 @@ export function removesSnapshots(stack: Stack): PolicyStatement {
   });
 }
 
-/** Making volumes out of the snapshots that runs took. */
+/** Making volumes only out of snapshots that runs took. */
 export function createsVolumes(stack: Stack, { restoreTargets }: DeploymentConfig): PolicyStatement[] {
   const statements = [
     new PolicyStatement({
@@ -218,7 +217,6 @@ export function createsVolumes(stack: Stack, { restoreTargets }: DeploymentConfi
   return statements;
 }
 
-/** Looking whether the buckets that restores may write to are there, and what is in them. */
 export function listsTargets({ restoreTargets }: DeploymentConfig): PolicyStatement[] {
   if (restoreTargets.buckets.length === 0) return [];
   return [

@@ -15,18 +15,15 @@ import { PipelineFunction } from './pipeline-function.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
 import { stepRights, type StepWorld } from './step-rights.ts';
 
-/** Properties of {@link makeStepFunctions}. */
 export interface StepFunctionsProps extends StepWorld {
-  /** Roles that the vault's policy names. A step of one of these names works in that role, any other in its own. */
+  /** Roles that the vault's policy names, by step. A step that is not among them has a role of its own. */
   readonly vaultRoles: Readonly<Record<string, Role>>;
-  /** The handlers of all functions. */
   readonly code: Code;
 }
 
-/** The functions of steps, by their names. */
 export type StepFunctions<Rows extends StepRows> = Readonly<Record<keyof Rows, PipelineFunction>>;
 
-/** Makes a function of each step of a machine: what it is told, what it may do, its memory and time, all out of its row. */
+/** Makes a function of each step of a machine: its variables, rights, memory and time all come from its row. */
 export function makeStepFunctions<Rows extends StepRows>(
   group: Construct,
   machine: string,
@@ -51,7 +48,6 @@ export function makeStepFunctions<Rows extends StepRows>(
   return Object.fromEntries(functions) as StepFunctions<Rows>;
 }
 
-/** How functions are told where the deployment keeps things. */
 function variableValues(world: StepWorld): Readonly<Record<Variable, string>> {
   const { config, configuration, storage, machines, deadLetters } = world;
   const arns = (Object.keys(machines) as MachineName[]).map((name) => [

@@ -9,14 +9,14 @@ import type { ConfigurationObject } from './configuration-object.ts';
 import * as sources from './source-access.ts';
 import * as vault from '../vault/vault-access.ts';
 
-/** A state machine as functions are told of it, which are made before it. */
+/** A state machine as functions know it, which are made before it. */
 export interface MachineReference {
   readonly arn: string;
-  /** What the ARNs of its executions are like. */
+  /** Pattern of the ARNs of its executions. */
   readonly executions: string;
 }
 
-/** What rights and variables of steps are about. */
+/** Everything that the rights and variables of steps are about. */
 export interface StepWorld {
   readonly config: DeploymentConfig;
   readonly configuration: ConfigurationObject;
@@ -25,7 +25,7 @@ export interface StepWorld {
   readonly deadLetters: IQueue;
 }
 
-/** What a step may do, by what it needs; beside writing its log, nothing else. */
+/** Rights of a step by its needs; beside them it may only write its log. */
 export function stepRights(stack: Stack, needs: Needs, world: StepWorld): PolicyStatement[] {
   return [
     ...(isConfigured(needs) ? [world.configuration.reads()] : []),

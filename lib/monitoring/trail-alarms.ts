@@ -6,14 +6,12 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { VaultTrail } from './vault-trail.ts';
 
-/** What {@link TrailAlarms} watch. */
 export interface WatchedStorage {
   readonly vault: IBucket;
   readonly key: IKey;
   readonly trail: VaultTrail;
 }
 
-/** Properties of {@link TrailAlarms}. */
 export interface TrailAlarmsProps {
   readonly storage: WatchedStorage;
   readonly topic: ITopic;
@@ -124,7 +122,7 @@ const ALARMS: readonly TrailAlarm[] = [
   },
 ];
 
-/** Tells people of what the trail records and should never see. Each message says who, what, when and what to do. */
+/** Tells people of calls that the trail should never record. Each message says who, what, when and what to do. */
 export class TrailAlarms extends Construct {
   constructor(scope: Construct, id: string, { storage, topic }: TrailAlarmsProps) {
     super(scope, id);

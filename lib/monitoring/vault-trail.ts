@@ -5,12 +5,11 @@ import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-c
 import { Construct } from 'constructs';
 import { denyStatement, unlessRole } from '../vault/deny-statement.ts';
 
-/** Properties of {@link VaultTrail}. */
 export interface VaultTrailProps {
-  /** Told apart from those of other deployments by it. */
+  /** Distinguishes the trail from those of other deployments. */
   readonly deploymentName: string;
   readonly vault: IBucket;
-  /** ARN of the role with which CloudFormation deploys: it alone may change how the log is kept. */
+  /** ARN of CloudFormation's role for deploying, which alone may change the way in which the log is kept. */
   readonly deployRoleArn: string;
 }
 
@@ -83,7 +82,7 @@ export class VaultTrail extends Construct {
   }
 }
 
-/** CloudTrail writes, nobody deletes, and what expires is S3's to remove. */
+/** CloudTrail writes, nobody deletes, and only S3 removes what expires. */
 function logPolicy(log: IBucket, trailArn: string, deployRoleArn: string): PolicyStatement[] {
   const cloudTrail = [new ServicePrincipal('cloudtrail.amazonaws.com')];
   return [

@@ -3,13 +3,12 @@ import { AnyPrincipal, Effect, PolicyStatement, type IRole } from 'aws-cdk-lib/a
 /** Conditions as a policy has them: operator, key, values. */
 type Conditions = Readonly<Record<string, Readonly<Record<string, string | number | readonly string[]>>>>;
 
-/** What a {@link denyStatement} denies. */
 export interface Denial {
   readonly sid: string;
   readonly actions: readonly string[];
   /** ARNs that it covers; either these or `exceptResources`. */
   readonly resources?: readonly string[];
-  /** Everything of the bucket but these ARNs. */
+  /** Covers everything of the bucket but these ARNs. */
   readonly exceptResources?: readonly string[];
   /** @default always */
   readonly conditions?: Conditions;
@@ -30,15 +29,15 @@ export function denyStatement(denial: Denial): PolicyStatement {
 }
 
 /**
- * The condition of a request that says something else than these values. A negated operator alone is also met by a
- * request that says nothing, `IfExists` or not; a denial would then cover every request without the key.
+ * The condition of a request that has another value than these. A negated operator alone is also met by a request
+ * without any value, `IfExists` or not; a denial would then cover every request without the key.
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
  */
 export function otherThan(key: string, ...values: readonly string[]): Conditions {
   return { Null: { [key]: 'false' }, StringNotEquals: { [key]: values } };
 }
 
-/** The condition that lets some roles through a denial. Of no roles it is no condition at all: nobody is let through. */
+/** The condition that lets some roles through a denial. Without roles there is none: nobody is let through. */
 export function unlessRole(...roles: readonly (IRole | string)[]): Conditions {
   const arns = [...new Set(roles)].map((role) => (typeof role === 'string' ? role : role.roleArn));
   return arns.length === 0 ? {} : { ArnNotEquals: { 'aws:PrincipalArn': arns } };

@@ -12,11 +12,10 @@ const Statement = z.looseObject({
 type Statement = z.output<typeof Statement>;
 const Document = z.looseObject({ Statement: z.array(Statement) });
 
-/** A key's policy with who has to be able to administer the key, all as they stand in the template. */
+/** A key's policy and those who have to be able to administer the key, all as they stand in the template. */
 export interface KeyAdministration {
-  /** The key's policy document. */
   readonly policy: unknown;
-  /** What each is called in a message, and its ARN, which may be a reference. */
+  /** Name in a message → ARN, which may be a reference. */
   readonly administrators: Readonly<Record<string, unknown>>;
   /** The trust policy of the role that people assume. */
   readonly trust: unknown;
@@ -25,8 +24,8 @@ export interface KeyAdministration {
 const CHANGE = 'kms:PutKeyPolicy';
 
 /**
- * Why a key could not be administered any more once it is deployed, one sentence each; none when it can. Conditions
- * other than a list of exempted principals cannot be judged here, and count as locking out.
+ * Reasons why a key could not be administered any more once it is deployed, one sentence each; none when it can.
+ * Conditions other than a list of exempted principals cannot be judged here, and count as locking out.
  */
 export function findLockouts({ policy, administrators, trust }: KeyAdministration): string[] {
   const statements = Document.parse(policy).Statement;
@@ -82,7 +81,7 @@ function covers({ Action }: Statement, action: string): boolean {
   });
 }
 
-/** Whether the only condition is a list of principals to leave alone, and this is one of them. */
+/** True when the only condition is a list of principals to leave alone, and this is one of them. */
 function exempts({ Condition = {} }: Statement, arn: unknown): boolean {
   const exempted = Object.entries(Condition).flatMap(([operator, keys]) =>
     operator === 'ArnNotEquals' || operator === 'ArnNotLike' ? [keys['aws:PrincipalArn']].flat() : [],

@@ -32,7 +32,7 @@ export class PeopleRoles extends Construct {
   readonly restorer: Role;
   readonly holder: Role;
   readonly breakGlass: Role;
-  /** Whose outputs the command line reads. */
+  /** Names of the stacks whose outputs the command line reads. */
   private readonly stacks = new Set<string>();
 
   constructor(scope: Construct, id: string) {
@@ -51,12 +51,12 @@ export class PeopleRoles extends Construct {
     );
   }
 
-  /** Lets the roles look at a stack, to find what is deployed with it. */
+  /** Lets the roles look at a stack, so that the command line finds what is deployed with it. */
   letFind(stack: Stack): void {
     this.stacks.add(stack.stackName);
   }
 
-  /** Gives each role what it may do with what is stored. */
+  /** Gives each role its rights to what is stored. */
   grantStorage(storage: Storage): void {
     this.allow('Operator', this.operator, [
       ...readsCatalog(storage),
@@ -87,8 +87,8 @@ export class PeopleRoles extends Construct {
   }
 
   /**
-   * What the policies of vault and key leave to break-glass. Ending the key is not among it: whoever has to, is given
-   * that permission by an administrator first.
+   * Rights that the policies of vault and key leave to break-glass. Ending the key is not among them: whoever has to,
+   * is given that permission by an administrator first.
    */
   private mendsPolicies({ vault, key }: Storage): PolicyStatement[] {
     return [
@@ -111,7 +111,7 @@ export class PeopleRoles extends Construct {
     ];
   }
 
-  /** The command line finds a deployment by the outputs of its stacks. */
+  /** Rights with which the command line finds a deployment by the outputs of its stacks. */
   private readsStacks(): PolicyStatement {
     const place = `arn:${Aws.PARTITION}:cloudformation:${Aws.REGION}:${Aws.ACCOUNT_ID}`;
     return new PolicyStatement({

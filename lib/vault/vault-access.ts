@@ -4,7 +4,7 @@ import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 
-/** What holds backups, and what goes with it. */
+/** The stores that hold backups, and those that go with them. */
 export interface Storage {
   readonly vault: IBucket;
   /** Shard lists and results of workers; nothing in it is needed for a restore. */
@@ -14,7 +14,7 @@ export interface Storage {
   readonly key: IKey;
 }
 
-/** Names what the ARN says already, beside a wildcard. Not every service tells IAM whose a resource is. */
+/** Condition beside a wildcard that repeats the account of the ARN. Not every service tells IAM whose a resource is. */
 export const accountOfArn = { StringEqualsIfExists: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } };
 
 // Object names cannot be listed in a policy, so every statement over objects is bound to this account's buckets:
@@ -148,7 +148,6 @@ export function removesVersions(
   ];
 }
 
-/** Making the data keys of a new vault. */
 export function createsVaultKeys({ key }: Pick<Storage, 'key'>): PolicyStatement[] {
   return [
     new PolicyStatement({
@@ -160,7 +159,6 @@ export function createsVaultKeys({ key }: Pick<Storage, 'key'>): PolicyStatement
   ];
 }
 
-/** Reading and writing working files under some prefixes. */
 export function usesWork(
   { workBucket }: Pick<Storage, 'workBucket'>,
   prefixes: readonly string[],
@@ -176,7 +174,6 @@ export function usesWork(
   ];
 }
 
-/** Reading working files under some prefixes. */
 export function readsWork(
   { workBucket }: Pick<Storage, 'workBucket'>,
   prefixes: readonly string[],
@@ -204,7 +201,6 @@ export function readsCatalog({ catalog }: Pick<Storage, 'catalog'>): PolicyState
   ];
 }
 
-/** Reading and writing the catalog. */
 export function usesCatalog({ catalog }: Pick<Storage, 'catalog'>): PolicyStatement[] {
   return [
     ...readsCatalog({ catalog }),
@@ -233,7 +229,6 @@ export function closesRuns({ catalog }: Pick<Storage, 'catalog'>): PolicyStateme
   });
 }
 
-/** Looking chunks up and recording them. */
 export function usesChunkIndex({ chunkIndex }: Pick<Storage, 'chunkIndex'>): PolicyStatement[] {
   return [
     new PolicyStatement({
@@ -244,7 +239,7 @@ export function usesChunkIndex({ chunkIndex }: Pick<Storage, 'chunkIndex'>): Pol
   ];
 }
 
-/** Taking chunks that have been swept out of the index. */
+/** Taking swept chunks out of the index. */
 export function forgetsChunks({ chunkIndex }: Pick<Storage, 'chunkIndex'>): PolicyStatement {
   return new PolicyStatement({
     sid: 'ForgetChunks',

@@ -9,7 +9,6 @@ import {
 } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 
-/** Properties of {@link VaultBucket}. */
 export interface VaultBucketProps {
   readonly lockMode: 'governance' | 'compliance';
 }

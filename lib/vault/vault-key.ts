@@ -5,13 +5,12 @@ import type { Construct } from 'constructs';
 import { denyStatement, unlessRole } from './deny-statement.ts';
 import { findLockouts } from './key-lockout.ts';
 
-/** Properties of {@link VaultKey}. */
 export interface VaultKeyProps {
-  /** Told apart from those of other deployments by it. */
+  /** Distinguishes the key from those of other deployments. */
   readonly deploymentName: string;
   /** The role that may change the key's policy by hand, and that alone may end the key. */
   readonly breakGlass: Role;
-  /** ARN of the role with which CloudFormation deploys: it has to be able to update the policy. */
+  /** ARN of CloudFormation's role for deploying: it has to be able to update the policy. */
   readonly deployRoleArn: string;
 }
 

@@ -3,7 +3,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { LockCaps } from '../lock-caps.ts';
 import { denyStatement, otherThan, unlessRole, type Denial } from './deny-statement.ts';
 
-/** Who a vault's policy lets in. An empty list lets in nobody. */
+/** Principals that a vault's policy lets in. An empty list lets in nobody. */
 export interface VaultPrincipals {
   /** Roles of functions that store objects and extend their locks. */
   readonly writers: readonly IRole[];
@@ -17,11 +17,11 @@ export interface VaultPrincipals {
   readonly auditors: readonly IRole[];
   /** The role that may change the vault's policy by hand. */
   readonly breakGlass: IRole;
-  /** ARN of the role with which CloudFormation deploys. */
+  /** ARN of CloudFormation's role for deploying. */
   readonly deployRoleArn: string;
 }
 
-/** What a vault's policy enforces beside who may do what. */
+/** Rules that a vault's policy enforces beside who may do what. */
 export interface VaultPolicyRules {
   readonly lockMode: 'governance' | 'compliance';
   readonly caps: LockCaps;

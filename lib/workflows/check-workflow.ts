@@ -4,7 +4,6 @@ import type { watchSteps } from '../../lambdas/watch/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { Workflow, type WorkflowProps } from './workflow.ts';
 
-/** Properties of {@link CheckWorkflow}. */
 export interface CheckWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
   readonly steps: Pick<StepFunctions<typeof watchSteps>, 'check-overdue'>;
 }

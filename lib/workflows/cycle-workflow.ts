@@ -21,7 +21,7 @@ import type { protectSteps } from '../../lambdas/protect/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
-/** As many as a list can have: every item's failure is caught and counted by the report. */
+/** The most that a list can have: every item's failure is caught and counted by the report. */
 const ALL_ITEMS = 100_000_000;
 
 /**
@@ -32,12 +32,10 @@ const ALL_ITEMS = 100_000_000;
  */
 const IMAGES_AT_ONCE = 100;
 
-/** Properties of {@link CycleWorkflow}. */
 export interface CycleWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
   readonly steps: StepFunctions<typeof cycleSteps> & Pick<StepFunctions<typeof protectSteps>, 'fail-run'>;
-  /** Protects one resource. */
   readonly protect: StateMachine;
-  /** Of those that consist of files. */
+  /** Resources that consist of files, not images. */
   readonly resourcesAtOnce: number;
 }
 

@@ -5,10 +5,9 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 
-/** Properties of {@link ExecutionWatch}. */
 export interface ExecutionWatchProps {
   readonly machines: readonly IStateMachine[];
-  /** Told of every execution that ended without success. */
+  /** Called for every execution that ended without success. */
   readonly closeExecutions: IFunction;
 }
 
@@ -29,7 +28,7 @@ export class ExecutionWatch extends Construct {
   }
 }
 
-/** What EventBridge is told when an execution of one of the machines ended like this. */
+/** The event of EventBridge for an execution of one of the machines that ended like this. */
 export function executionEnded(
   machines: readonly IStateMachine[],
   status: readonly ('SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED')[],

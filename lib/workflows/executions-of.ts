@@ -1,7 +1,7 @@
 import { Aws } from 'aws-cdk-lib';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 
-/** What the ARNs of a machine's executions are like. */
+/** Pattern of the ARNs of a machine's executions. */
 export function executionsOf({ stateMachineName }: StateMachine): string {
   return `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:execution:${stateMachineName}:*`;
 }

@@ -13,7 +13,6 @@ import type { holdSteps } from '../../lambdas/hold/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { Workflow, type WorkflowProps } from './workflow.ts';
 
-/** Properties of {@link HoldWorkflow}. */
 export interface HoldWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
   readonly steps: StepFunctions<typeof holdSteps>;
 }

@@ -19,11 +19,9 @@ import type { StepFunctions } from '../functions/step-functions.ts';
 import type { PipelineFunction } from '../functions/pipeline-function.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
-/** Properties of {@link MaintenanceWorkflow}. */
 export interface MaintenanceWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
   readonly steps: StepFunctions<typeof maintenanceSteps> &
     Pick<StepFunctions<typeof cycleSteps>, 'record-configuration'>;
-  /** Partitions that are worked off at the same time. */
   readonly partitionsAtOnce: number;
 }
 
@@ -36,18 +34,17 @@ const pointsMayGo = Condition.and(
   Condition.booleanEquals('$.expired.skipped', false),
 );
 
-/** A stage of maintenance: where it begins, and the states that lead out of it. */
 interface Stage {
   readonly first: State & INextable;
   readonly ends: readonly INextable[];
-  /** What has to be true, or the stage is passed over. */
+  /** Condition without which the stage is passed over. */
   readonly onlyIf?: Condition;
   /** States whose failure ends the stage. */
   readonly risky: readonly { addCatch(handler: IChainable, props: object): unknown }[];
 }
 
 /**
- * What happens every day: record the configuration, reconcile, hold, renew, make containers, expire, sweep, verify,
+ * The work of every day: record the configuration, reconcile, hold, renew, make containers, expire, sweep, verify,
  * write a checkpoint, report. What a plan or a hold keeps is prolonged before anything is removed. A stage that fails
  * stops none of those after it, but expiring and sweeping if points could not be held or renewed; the report fails in
  * the end. Safe to run any number of times at once.
@@ -149,7 +146,7 @@ export class MaintenanceWorkflow extends Workflow {
     return { first: state, ends: [state], risky: [state] };
   }
 
-  /** A function that is called until it is done; its answer carries what the next call goes on with. */
+  /** Calls a function until it is done; its answer carries what the next call goes on with. */
   private loop(
     id: string,
     step: PipelineFunction,
@@ -170,7 +167,7 @@ export class MaintenanceWorkflow extends Workflow {
     return { first: state, ends: [end], risky: [state] };
   }
 
-  /** The same for every partition, some at a time. A partition that fails stops none of the others. */
+  /** Runs a function for every partition, some at a time. A partition that fails stops none of the others. */
   private eachPartition(id: string, step: PipelineFunction, resultPath: string): Stage {
     const state = this.step(`${id}OfPartition`, {
       function: step,

@@ -17,24 +17,18 @@ import { Construct } from 'constructs';
 import type { DeploymentConfig, PlanConfig } from '../deployment-config.ts';
 import { ExactPolicy } from '../functions/exact-policy.ts';
 
-/** Properties of {@link PlanSchedules}. */
 export interface PlanSchedulesProps {
   readonly plans: readonly PlanConfig[];
-  /** Called for every rule that is due. */
   readonly startCycle: IFunction;
-  /** Started once a day. */
   readonly check: IStateMachine;
-  /** Started once a day. */
   readonly maintenance: DeploymentConfig['maintenance'] & { readonly machine: IStateMachine };
-  /** Called once a day, for what nobody was told of. */
+  /** Called once a day, for executions whose end no event told. */
   readonly closeExecutions: IFunction;
-  /** Called every five minutes. */
   readonly countDeadLetters: IFunction;
-  /** Takes what could not be delivered. */
   readonly deadLetters: IQueue;
 }
 
-/** When things happen: one schedule for each rule of each plan, and those of Holdfast itself. */
+/** One schedule for each rule of each plan, and those of Holdfast itself. */
 export class PlanSchedules extends Construct {
   private readonly props: PlanSchedulesProps;
   private readonly group: ScheduleGroup;

@@ -20,7 +20,6 @@ import type { protectSteps } from '../../lambdas/protect/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
-/** Properties of {@link ProtectWorkflow}. */
 export interface ProtectWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
   readonly steps: StepFunctions<typeof protectSteps & typeof imageSteps>;
   readonly shardsAtOnce: number;

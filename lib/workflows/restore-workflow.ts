@@ -16,7 +16,6 @@ import type { restoreSteps } from '../../lambdas/restore/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
-/** Properties of {@link RestoreWorkflow}. */
 export interface RestoreWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
   readonly steps: StepFunctions<typeof restoreSteps>;
   readonly shardsAtOnce: number;

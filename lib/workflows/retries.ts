@@ -3,8 +3,8 @@ import { Duration } from 'aws-cdk-lib';
 import { Errors, JitterType, type RetryProps } from 'aws-cdk-lib/aws-stepfunctions';
 
 /**
- * What is tried again, by the names that Step Functions reports. Decided against, because the next attempt meets the
- * same: `Lambda.ResourceNotFoundException`, `Lambda.InvalidParameterValueException`, `Lambda.KMS…Exception`,
+ * Errors that are tried again, by the names that Step Functions reports. Decided against, because the next attempt
+ * meets the same: `Lambda.ResourceNotFoundException`, `Lambda.InvalidParameterValueException`, `Lambda.KMS…Exception`,
  * `Lambda.RequestTooLargeException`; and left out, because it cannot happen: `States.HeartbeatTimeout` (no task has a
  * heartbeat), `Lambda.EC2…Exception`, `Lambda.ENILimitReachedException` and `Lambda.EFS…Exception` (no function is in a
  * VPC), `Lambda.SnapStart…Exception`. `States.DataLimitExceeded` and `States.Runtime` are matched by nothing.
@@ -40,15 +40,15 @@ export const WHEN_UNAVAILABLE: RetryProps = {
 };
 
 /**
- * A worker ended without an answer: killed for its memory or with its host, or out of time. What did it may do it again,
- * at the price of a whole call each time.
+ * A worker ended without an answer: killed for its memory or with its host, or out of time. Whatever did that may do it
+ * again, at the price of a whole call each time.
  */
 export const WHEN_CUT_OFF: RetryProps = {
   errors: [
     'Runtime.ExitError',
     'Runtime.OutOfMemory',
     'Sandbox.Timedout',
-    // What older runtimes call the three of them.
+    // Older runtimes have this one name for the three of them.
     'Lambda.Unknown',
     Errors.TIMEOUT,
   ],

@@ -36,17 +36,16 @@ import {
 } from './retries.ts';
 import { accountOfArn, usesWork } from '../vault/vault-access.ts';
 
-/** Where a caught error is put: `{ Error, Cause }`. */
+/** Place of a caught error: `{ Error, Cause }`. */
 export const ERROR_PATH = '$.error';
 
-/** One call of a function within a workflow. */
 export interface StepState {
   readonly function: PipelineFunction;
   /** @default the state's whole input */
   readonly payload?: Readonly<Record<string, unknown>>;
-  /** What of the answer is kept; paths begin at the answer. @default all of it */
+  /** The part of the answer that is kept; paths begin at the answer. @default all of it */
   readonly resultSelector?: Readonly<Record<string, unknown>>;
-  /** Where the answer goes. @default it is dropped, the state stays as it was */
+  /** Path that the answer is put at. @default it is dropped, the state stays as it was */
   readonly resultPath?: string;
 }
 
@@ -58,15 +57,13 @@ export interface FanOut {
   readonly reportFolder: string;
   readonly itemSelector: Readonly<Record<string, unknown>>;
   readonly atOnce: number;
-  /** Each item's own steps. */
   readonly steps: IChainable;
   /** Items that may fail. @default none: the first one ends the map */
   readonly toleratedFailures?: number;
-  /** What follows. It has to look itself at what the items left: their report may be missing. */
+  /** The state after the map. It has to look itself at what the items left: their report may be missing. */
   readonly next: IChainable;
 }
 
-/** Properties of {@link Workflow}. */
 export interface WorkflowProps {
   readonly workBucket: IBucket;
   /** Folders of the work bucket that distributed maps read their lists from and report into. Empty where there are none. */
@@ -264,7 +261,7 @@ export abstract class Workflow extends Construct {
         resources: machines.map(executionsOf),
         conditions: accountOfArn,
       }),
-      // How Step Functions learns that an execution it waits for has ended.
+      // The way in which Step Functions learns that an execution it waits for has ended.
       new PolicyStatement({
         sid: 'HearOfRuns',
         actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],

@@ -11,7 +11,7 @@ export interface DocumentedCommand {
   readonly text: string;
 }
 
-/** What somebody runs who adds the construct to an application of one's own. */
+/** Commands of somebody who adds the construct to an application of one's own. */
 export const ownApplication = /^npm (run build|pack|install)|^npx cdk deploy Backups|-stack Backups/;
 
 /** The commands in the code of README and docs, in the order of the pages. */
@@ -33,7 +33,6 @@ export function wordsOf(text: string): readonly string[] {
   );
 }
 
-/** The code of README in a language. */
 export function documentedCode(language: string): readonly string[] {
   const blocks = codeOf(join(root, 'README.md'));
   return blocks.filter((block) => block.language === language).map(({ code }) => code);

@@ -34,7 +34,7 @@ import { ensurePython, ministackEnvironment } from '../../localstack/python-envi
 import { hasNoGaps } from '../../localstack/test-endpoint.ts';
 import { createFunction, roleArn } from '../../localstack/lambda-function.ts';
 
-/** Why a test cannot run on the AWS at hand, as an end of its title; `undefined` where it can. */
+/** Reason that a test cannot run on the AWS at hand, as an end of its title; `undefined` where it can. */
 export type Gap = string | undefined;
 
 const endpointUrl = process.env['AWS_ENDPOINT_URL'] ?? '';
@@ -43,7 +43,7 @@ const arnOf = (service: string, resource: string): string =>
   `arn:aws:${service}:${region}:000000000000:${resource}`;
 const unique = (): string => `gap-${randomUUID().slice(0, 8)}`;
 
-/** What a test may need beyond an AWS that stores and runs things. */
+/** Things that a test may need beyond an AWS that stores and runs things. */
 export type Need =
   /** Fault rules, EC2, archive classes and their settings. */
   | 'gateway'
@@ -89,8 +89,8 @@ const probes: Readonly<Record<Need, () => Promise<Gap>>> = {
 };
 
 /**
- * Tries whether what a test needs is there. In the emulator that a run starts for itself everything has to be: nothing
- * is tried there, so that a test fails where it would be skipped elsewhere.
+ * Tries a need of a test. In the emulator that a run starts for itself every need has to be met: nothing is tried
+ * there, so that a test fails where it would be skipped elsewhere.
  */
 export async function findGap(need: Need): Promise<Gap> {
   if (need === 'workersToKill' && process.platform !== 'linux') return 'workers can be found on Linux only';
@@ -218,7 +218,7 @@ async function namesThrottled(): Promise<boolean> {
   return name === 'Lambda.TooManyRequestsException';
 }
 
-/** Whether a rule for calls of one function is applied to them. */
+/** True when a rule for calls of one function is applied to them. */
 async function canKillWorkers(): Promise<boolean> {
   const FunctionName = await createFunction(
     new LambdaClient({}),
@@ -243,7 +243,7 @@ async function findsSdkInModules(): Promise<boolean> {
   return (await returned(await createFunction(new LambdaClient({}), body, 'index.mjs'))) === 'function';
 }
 
-/** What a function of a probe returns; it is deleted after that. */
+/** The return value of a probe's function, which is deleted after that. */
 async function returned(FunctionName: string): Promise<unknown> {
   const lambda = new LambdaClient({});
   const { Payload } = await lambda.send(new InvokeCommand({ FunctionName }));

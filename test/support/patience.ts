@@ -1,5 +1,5 @@
 /**
- * How long a test waits for something that is to come, before it calls it lost. No measure of speed: a machine that is
+ * Time that a test waits for something that is to come, before it calls it lost. No measure of speed: a machine that is
  * many times slower than ours, or busy with other things, passes as well. Milliseconds.
  */
 export const patienceMs = 600_000;

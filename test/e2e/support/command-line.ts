@@ -2,7 +2,6 @@ import { SystemClock } from '@holdfast/aws';
 import { connectAws, connectStorage, runCli } from '@holdfast/cli';
 import { patienceMs } from '../../support/patience.ts';
 
-/** What a command line came to. */
 export interface CommandResult {
   readonly code: number;
   readonly out: string;

@@ -24,14 +24,12 @@ export async function runCycle(app: App, plan: string, type: BackupType): Promis
   return runExecution(app.sfn, app.machines.cycle, cycleId, input);
 }
 
-/** Runs one cycle that has to succeed. */
 export async function runGoodCycle(app: App, plan: string, type: BackupType): Promise<void> {
   const { status, error, reason } = await runCycle(app, plan, type);
   if (status !== 'SUCCEEDED')
     throw new Error(`the ${type} cycle of plan ${plan} ${status}: ${error}: ${reason}`);
 }
 
-/** A bucket's ARN, as the catalog knows it. */
 export function arnOfBucket(bucket: string): ResourceArn {
   return `arn:aws:s3:::${bucket}` as ResourceArn;
 }

@@ -6,10 +6,9 @@ import { DynamoCatalog, makeClients, SystemClock, SystemRandom, type AwsClients 
 import type { DeployedOutputs } from '../../../localstack/deploy-app.ts';
 import { inject } from 'vitest';
 
-/** What the end-to-end tests deploy. */
 export const plansFile = join(import.meta.dirname, '..', 'plans.ts');
 
-/** What the global setup hands to the test files. */
+/** Facts that the global setup hands to the test files. */
 export interface Deployed {
   readonly outputs: DeployedOutputs;
   readonly accountId: string;
@@ -24,7 +23,6 @@ declare module 'vitest' {
   }
 }
 
-/** The deployed application as a test file uses it. */
 export interface App extends Deployed {
   readonly clients: AwsClients;
   readonly s3: S3Client;

@@ -6,13 +6,12 @@ import {
 } from '@aws-sdk/client-sfn';
 import { eventually } from './eventually.ts';
 
-/** How an execution ended. */
 export interface Ended {
   readonly arn: string;
   readonly status: 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
   readonly output: unknown;
   readonly error: string;
-  /** What a person reads: the message of a function's error, without the JSON around it. */
+  /** Message of a function's error for people, without the JSON around it. */
   readonly reason: string;
 }
 

@@ -6,7 +6,6 @@ import type { App } from './deployed.ts';
 
 const Rules = z.object({ rules: z.array(z.custom<FaultStatus>()) });
 
-/** The gateway before the emulator: its fault rules and settings. */
 export class GatewayClient {
   readonly #url: string;
 
@@ -19,13 +18,12 @@ export class GatewayClient {
     await this.#call('POST', 'faults', rules);
   }
 
-  /** How often each rule fired, by its id. */
+  /** Counts of how often each rule fired, by its id. */
   async countFired(): Promise<Readonly<Record<string, number>>> {
     const { rules } = Rules.parse(await this.#call('GET', 'faults'));
     return Object.fromEntries(rules.map(({ id, fired }) => [id, fired]));
   }
 
-  /** Removes all rules. */
   async calm(): Promise<void> {
     await this.#call('DELETE', 'faults');
   }

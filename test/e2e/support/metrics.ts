@@ -3,7 +3,7 @@ import type { App } from './deployed.ts';
 
 const hourMs = 3_600_000;
 
-/** What was published under a name in the last hour, added up; without a plan, the series that alarms look at. */
+/** The sum of what was published under a name in the last hour; without a plan, the series that alarms look at. */
 export async function sumOf({ region }: App, MetricName: string, plan?: string): Promise<number> {
   const client = new CloudWatchClient({ region });
   const now = Date.now();

@@ -20,8 +20,8 @@ export function writeServicesOf(app: App): WriteServices {
 /**
  * Backs a bucket up as it would have been done some days ago: the engine is told that time, so all dates that it
  * decides (expiry, leases, locks) are those of then. The emulators take new objects with locks that have ended already,
- * which S3 would refuse: nobody can wait for a lease of a week in a test. A lock that would be moved to a time that is
- * over is left as it is, as not all of them do that.
+ * which S3 would refuse: nobody can wait for a lease of a week in a test. A lock that would be moved to a past time
+ * stays as it is, as not all emulators do that.
  */
 export async function backUpDaysAgo(
   app: App,
@@ -48,14 +48,13 @@ export async function backUpDaysAgo(
   return root.point;
 }
 
-/** A store that moves no lock to a time that is over. */
+/** A store that moves no lock to a past time. */
 function withoutEndedLocks(store: WriteServices['store']): WriteServices['store'] {
   const extendLock: typeof store.extendLock = async (name, versionId, lock, signal) =>
     lock.until < new Date() ? lock : store.extendLock(name, versionId, lock, signal);
   return withMember(store, 'extendLock', extendLock);
 }
 
-/** A port whose clock shows another time. */
 function withClock<Port extends object>(port: Port, now: () => Promise<Date>): Port {
   return withMember(port, 'now', now);
 }

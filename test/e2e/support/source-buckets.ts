@@ -52,7 +52,6 @@ export async function putAwkward(bucket: SourceBucket): Promise<void> {
   }
 }
 
-/** Opts a bucket in. */
 export async function tagBucket(
   app: App,
   Bucket: string,

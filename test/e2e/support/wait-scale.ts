@@ -1,6 +1,6 @@
 import type { App } from './deployed.ts';
 
-/** How much shorter the waits of workflows, and those between their retries, are than on AWS; their time limits are not. */
+/** Share of AWS's waits, also between retries, that workflows wait here; their time limits are those of AWS. */
 export const waitScale = 0.25;
 
 /** Shortens waits that begin while something is done, further than those of all tests. MiniStack only. */

@@ -8,7 +8,6 @@ import {
 } from '@aws-sdk/client-s3';
 import { uniqueName } from './emulated-aws.ts';
 
-/** Makes a bucket and returns its name. */
 export async function makeBucket(
   s3: S3Client,
   options: Partial<CreateBucketCommandInput> = {},
@@ -18,7 +17,6 @@ export async function makeBucket(
   return bucket;
 }
 
-/** Makes a bucket with versions and Object Lock. */
 export async function makeVaultBucket(s3: S3Client): Promise<string> {
   const bucket = await makeBucket(s3, { ObjectLockEnabledForBucket: true });
   await s3.send(

@@ -9,7 +9,6 @@ export function connect(): AwsClients {
   return clients;
 }
 
-/** A name that no other test has. */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${randomBytes(6).toString('hex')}`;
 }

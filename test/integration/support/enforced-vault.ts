@@ -12,7 +12,6 @@ import { startIamEmulator, type IamEmulator } from '../../../localstack/iam-emul
 import type { PolicyDocument } from '../../infra/simulate.ts';
 import { KEY_ID, ROLES, VAULT_ID, vaultTemplate, type RoleId } from '../../infra/vault-stack.ts';
 
-/** What one role does its requests with. */
 interface RoleClients {
   readonly s3: S3Client;
   readonly kms: KMSClient;

@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 const Answer = z.object({ Result: z.boolean() });
 
-/** Asks EventBridge whether a rule's pattern matches an event. Its client is no dependency of the project, and this is all that is asked of it. */
+/** Asks EventBridge, without its client, which nothing else needs, if a rule's pattern matches an event. */
 export async function matches(pattern: unknown, given: object): Promise<boolean> {
   const endpoint = process.env['AWS_ENDPOINT_URL'] ?? '';
   const scope = `20261123/${process.env['AWS_REGION'] ?? ''}/events/aws4_request`;

@@ -3,7 +3,6 @@ import { type AwsClients, catalogIndexes, catalogKeys, chunkIndexKey } from '@ho
 import { patienceMs } from '../../support/patience.ts';
 import { uniqueName } from './emulated-aws.ts';
 
-/** Makes a catalog table and returns its name. */
 export async function makeCatalogTable(dynamo: AwsClients['dynamo']): Promise<string> {
   const table = uniqueName('catalog');
   const indexes = Object.entries(catalogIndexes);
@@ -27,7 +26,6 @@ export async function makeCatalogTable(dynamo: AwsClients['dynamo']): Promise<st
   return settled(dynamo, table);
 }
 
-/** Makes a chunk-index table and returns its name. */
 export async function makeChunkIndexTable(dynamo: AwsClients['dynamo']): Promise<string> {
   const table = uniqueName('chunk-index');
   await dynamo.send(

@@ -55,7 +55,6 @@ export const DAILY: Plan = {
   shard: { files: 3, bytes: 2 ** 30 },
 };
 
-/** Keeps what was published. */
 class MemoryMetrics {
   readonly values: MetricValue[] = [];
 
@@ -72,7 +71,6 @@ class MemoryMetrics {
   }
 }
 
-/** A line of the log. */
 type LogLine = LogFields & { readonly level: string; readonly message: string };
 
 /** A deployment in memory: everything that handlers are given. */
@@ -111,10 +109,8 @@ export function makeDeployment() {
   };
 }
 
-/** A {@link makeDeployment}. */
 export type Deployment = ReturnType<typeof makeDeployment>;
 
-/** What a test reads out of the work bucket. */
 export async function readJson(work: MemoryWorkStore, name: string): Promise<unknown> {
   return JSON.parse(Buffer.from(await work.get(name)).toString('utf8'));
 }

@@ -9,7 +9,6 @@ import type {
 import { InvalidInputError, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
 import type { FakeClock } from '@holdfast/engine/testing';
 
-/** A volume of the instance that {@link MemoryImages} knows. */
 export function makeVolume(volumeId: string, fields: Partial<VolumeConfiguration> = {}): VolumeConfiguration {
   return {
     volumeId,
@@ -32,15 +31,15 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   readonly #clock: FakeClock;
   readonly #snapshots: (Ec2Snapshot & { visibleFrom: number })[] = [];
   readonly #volumes = new Map<string, OrderedVolume & { readonly order: VolumeOrder }>();
-  /** How long a new snapshot stays hidden. Milliseconds. */
+  /** Time for which a new snapshot stays hidden. Milliseconds. */
   readLagMs = 0;
   /** Orders whose answers are lost from now on. */
   lostAnswers = 0;
   /** Orders of snapshots that EC2 does not take from now on. */
   refusedOrders = 0;
-  /** What state a new volume has; `gone`: EC2 removed it after it had answered. */
+  /** State of a new volume; `gone`: EC2 removed it after it had answered. */
   volumeState = 'available';
-  /** The key that snapshots are encrypted with. */
+  /** Key that snapshots are encrypted with. */
   kmsKeyId: string | undefined;
   /** Snapshots that somebody made an AMI of. */
   readonly inUse = new Set<string>();
@@ -66,7 +65,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     return this.#snapshots;
   }
 
-  /** Every volume that was made, and what it was ordered with. */
+  /** Orders of all volumes that were made. */
   get orders(): readonly VolumeOrder[] {
     return [...this.#volumes.values()].map(({ order }) => order);
   }

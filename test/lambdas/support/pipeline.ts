@@ -10,7 +10,7 @@ import { protectShardStep } from '../../../lambdas/protect/protect-shard.ts';
 import { reportCycleStep } from '../../../lambdas/cycle/report-cycle.ts';
 import { BUCKET_ARN, DAILY, type Deployment, PLENTY, readJson, untilDone } from './deployment.ts';
 
-/** What discovery finds unless a test says otherwise. */
+/** The resource that discovery finds unless a test says otherwise. */
 export const TAGGED_BUCKET: TaggedResource = { arn: BUCKET_ARN, kind: 's3-bucket', plan: 'daily' };
 
 /** A discovery that finds these, one after the other. */
@@ -54,10 +54,8 @@ export function makePipeline(
   };
 }
 
-/** A {@link makePipeline}. */
 export type Pipeline = ReturnType<typeof makePipeline>;
 
-/** An item of a cycle's list. */
 export interface CycleItem {
   readonly resourceArn: string;
   readonly kind: string;
@@ -79,7 +77,7 @@ export async function discover(
   return items.flat() as CycleItem[];
 }
 
-/** What the protect machine does for a bucket. */
+/** Does for a bucket what the protect machine does. */
 export async function protectFiles(
   deployment: Deployment,
   pipeline: Pipeline,

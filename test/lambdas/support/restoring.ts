@@ -9,7 +9,6 @@ import type { StepContext } from '../../../lambdas/runtime/define-step.ts';
 import { type Deployment, PLENTY, readJson, untilDone } from './deployment.ts';
 import { MemoryImages } from './memory-images.ts';
 
-/** The execution that a test's restore runs in. */
 export const EXECUTION = 'arn:aws:states:us-east-1:000000000000:execution:restore:one';
 
 /** A target that takes large objects in parts of 1 MiB. */
@@ -56,10 +55,9 @@ export function makeRestoring(
   };
 }
 
-/** A {@link makeRestoring}. */
 export type Restoring = ReturnType<typeof makeRestoring>;
 
-/** What the restore machine does for files. */
+/** Does for files what the restore machine does. */
 export async function restoreFiles(
   deployment: Deployment,
   restoring: Restoring,
