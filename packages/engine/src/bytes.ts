@@ -5,17 +5,17 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return Buffer.compare(a, b);
 }
 
-/** Whether two byte strings are the same. Not for secrets: it returns early. */
+/** Not for secrets: it returns early. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
-/** Lower-case hexadecimal text of bytes. */
+/** Lower case. */
 export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 }
 
-/** Bytes of hexadecimal text. The caller has checked the text. */
+/** The caller has checked the text. */
 export function fromHex(text: string): Uint8Array {
   return Buffer.from(text, 'hex');
 }
@@ -26,17 +26,15 @@ export function newId<Id extends string>(random: RandomBytes): Id {
   return toHex(random.bytes(16)) as Id;
 }
 
-/** UTF-8 bytes of text. */
 export function utf8(text: string): Uint8Array {
   return Buffer.from(text, 'utf8');
 }
 
-/** Base64 text of bytes. */
 export function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
-/** Bytes of base64 text. The caller has checked the text. */
+/** The caller has checked the text. */
 export function fromBase64(text: string): Uint8Array {
   return Buffer.from(text, 'base64');
 }

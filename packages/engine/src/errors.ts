@@ -1,14 +1,14 @@
 import { type ErrorKind, type ErrorName, findErrorKind, mayPass } from './model/error-kinds.ts';
 
 /**
- * Everything that can go wrong in ways a caller may treat differently. One class per such thing, and a row in `kinds`.
- * `name` is written out because bundling renames classes and Step Functions matches on the name.
+ * Base of everything that can go wrong in ways a caller may treat differently. One class per such thing, and a row in
+ * `kinds`. `name` is written out because bundling renames classes and Step Functions matches on the name.
  */
 export abstract class BackupError extends Error {
   abstract override readonly name: ErrorName;
   /**
-   * How far it reaches: `one` item, which a loop over many names and leaves out, or `all` that the loop has to do, so that
-   * going on is useless.
+   * Reach of the error: `one` item, which a loop over many names and leaves out, or `all` that the loop has to do, so
+   * that going on is useless.
    */
   readonly concerns: 'one' | 'all' = 'all';
 
@@ -22,17 +22,16 @@ export abstract class BackupError extends Error {
   }
 }
 
-/** Whether an error is of one of some kinds. */
 export function isOfKind(error: unknown, ...kinds: readonly ErrorKind[]): error is BackupError {
   return error instanceof BackupError && kinds.includes(error.kind);
 }
 
-/** Whether stored bytes cannot be had from where they were read: another version of the object may still have them. */
+/** True if stored bytes cannot be had from where they were read: another version of the object may still have them. */
 export function isDamage(error: unknown): error is BackupError {
   return isOfKind(error, 'damage', 'absent');
 }
 
-/** Whether an error is about one item only, so that a loop over many goes on without it. */
+/** True if an error is about one item only, so that a loop over many goes on without it. */
 export function concernsOne(error: unknown): error is BackupError {
   return error instanceof BackupError && error.concerns === 'one';
 }
@@ -48,8 +47,8 @@ export class AccessDeniedError extends BackupError {
 }
 
 /**
- * The credentials of whoever called have expired or are not valid, or a clock is wrong. It says nothing of what was
- * asked for, and hits every call alike: work on many things stops instead of counting each of them as failed.
+ * The caller's credentials have expired or are not valid, or a clock is wrong. It says nothing of the thing asked for,
+ * and hits every call alike: work on many things stops instead of counting each of them as failed.
  */
 export class CredentialsRefusedError extends BackupError {
   override readonly name = 'CredentialsRefusedError';
@@ -110,7 +109,7 @@ export class ObjectLockedError extends BackupError {
   }
 }
 
-/** The stored lock is not what was asked for: the version is not protected as it must be. */
+/** The stored lock is not the one asked for: the version is not protected as it must be. */
 export class ObjectLockMissingError extends BackupError {
   override readonly name = 'ObjectLockMissingError';
   override readonly concerns = 'one';
@@ -172,8 +171,8 @@ export class VaultMissingError extends BackupError {
 export class KeyUnavailableError extends BackupError {
   override readonly name = 'KeyUnavailableError';
   /**
-   * Why a recipient's key may not be used now: no permission, disabled, about to be deleted. Nothing of the vault is
-   * lost then. Absent where what is stored fits none of the keys at hand.
+   * Reason why a recipient's key may not be used now: no permission, disabled, about to be deleted. Nothing of the
+   * vault is lost then. Absent where no stored recipient fits the keys at hand.
    */
   readonly refusal: string | undefined;
   constructor(
@@ -229,10 +228,10 @@ export class SourceUnavailableError extends BackupError {
   override readonly name = 'SourceUnavailableError';
 }
 
-/** Nothing of what a source listed could be read, so there is no point to make of it. */
+/** Nothing that a source listed could be read, so there is no point to make of it. */
 export class NothingReadError extends BackupError {
   override readonly name = 'NothingReadError';
-  /** @param first - what was said of the first of them, with the remedy. */
+  /** @param first - the message of the first of them, with the remedy. */
   constructor(resourceArn: string, unread: number, first: string) {
     super(
       `none of the ${unread.toLocaleString('en-US')} entries that ${resourceArn} listed could be read, ` +
@@ -241,7 +240,7 @@ export class NothingReadError extends BackupError {
   }
 }
 
-/** Why a restore target did not take an entry. */
+/** Reason why a restore target did not take an entry; see {@link TargetEntryError}. */
 export type EntryRefusal = 'denied' | 'unfit' | 'contended';
 
 /**
@@ -277,7 +276,7 @@ export class InvalidInputError extends BackupError {
   override readonly name = 'InvalidInputError';
 }
 
-/** Something that was named does not exist: a point, a run, a resource, a plan. */
+/** A named thing does not exist: a point, a run, a resource, a plan. */
 export class UnknownNameError extends BackupError {
   override readonly name = 'UnknownNameError';
 }

@@ -1,4 +1,4 @@
-/** How many entries a fact is about, and one of them. */
+/** A fact's number of entries, and one of them. */
 export interface FactCount<Fact extends string> {
   readonly fact: Fact;
   readonly entries: number;
@@ -6,7 +6,7 @@ export interface FactCount<Fact extends string> {
   readonly example: string;
 }
 
-/** Counts what is to be said of entries by kind, so that a million of them say it once. */
+/** Counts facts about entries by kind, so that a million entries are reported once. */
 export class FactCounts<Fact extends string> {
   readonly #counts = new Map<Fact, FactCount<Fact>>();
 
@@ -24,7 +24,7 @@ export class FactCounts<Fact extends string> {
     }
   }
 
-  /** In the order in which they were first met. */
+  /** Order: as first met. */
   list(): readonly FactCount<Fact>[] {
     return [...this.#counts.values()];
   }

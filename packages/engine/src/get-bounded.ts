@@ -2,8 +2,8 @@ import { StoredBytesDamagedError } from './errors.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 
 /**
- * Reads an object that has to fit into memory, by a name that others could have put something else under: of one that is
- * too large only as much is read as shows that.
+ * Reads an object that has to fit into memory, by a name that others could have put something else under. A larger
+ * object is read only as far as shows that it is too large.
  * @throws {@link StoredBytesDamagedError} it has more bytes than that.
  * @throws {@link ObjectNotFoundError} no such name or version.
  */

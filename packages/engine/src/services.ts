@@ -6,7 +6,7 @@ import type { ObjectLock, ObjectStore } from './ports/object-store.ts';
 import type { RandomBytes } from './ports/random-bytes.ts';
 import type { WorkStore } from './ports/work-store.ts';
 
-/** Everything of the outside world that reading a vault needs. */
+/** The ports that reading a vault needs. */
 export interface ReadServices {
   readonly store: ObjectStore;
   readonly keyring: Keyring;
@@ -14,20 +14,20 @@ export interface ReadServices {
   readonly random: RandomBytes;
 }
 
-/** Everything of the outside world that opening a run and committing its point needs besides. */
+/** The ports that opening a run and committing its point need besides. */
 export interface RunServices extends ReadServices {
   readonly catalog: Pick<Catalog, 'runs' | 'points' | 'packs'>;
   readonly work: WorkStore;
   readonly lockMode: ObjectLock['mode'];
 }
 
-/** Everything of the outside world that storing chunks needs besides. */
+/** The ports that storing chunks needs besides. */
 export interface WriteServices extends RunServices {
   /** The index of the trust domain that the source belongs to. */
   readonly index: ChunkIndex;
 }
 
-/** Everything of the outside world that the engine needs, whatever it does to a vault. */
+/** All ports that the engine needs, whatever it does to a vault. */
 export interface AllServices extends WriteServices {
   readonly catalog: Catalog;
 }

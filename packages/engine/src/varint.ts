@@ -13,7 +13,6 @@ export class ByteWriter {
     this.#buffer = Buffer.allocUnsafe(expectedBytes);
   }
 
-  /** Bytes written so far. */
   get length(): number {
     return this.#length;
   }
@@ -51,7 +50,7 @@ export class ByteWriter {
     return this;
   }
 
-  /** The bytes that hexadecimal text stands for. @throws {@link InvalidInputError} not that many bytes of it. */
+  /** @throws {@link InvalidInputError} not that many bytes of hexadecimal text. */
   hex(text: string, byteLength: number): this {
     this.#reserve(byteLength);
     const written = this.#buffer.write(text, this.#length, byteLength, 'hex');
@@ -62,7 +61,7 @@ export class ByteWriter {
     return this;
   }
 
-  /** A copy of what was written; the writer starts over and keeps its buffer. */
+  /** A copy of the written bytes; the writer starts over and keeps its buffer. */
   take(): Uint8Array {
     const taken = new Uint8Array(this.#buffer.subarray(0, this.#length));
     this.#length = 0;
@@ -79,13 +78,13 @@ export class ByteWriter {
 }
 
 /**
- * Reads what {@link ByteWriter} wrote, and refuses everything else. Never copies and never allocates by what a length
- * field says: byte strings are views.
+ * Reads {@link ByteWriter}'s output, and refuses everything else. Never copies and never allocates by a length field:
+ * byte strings are views.
  * Every method throws {@link StoredBytesDamagedError}, in the name of the object that the bytes are from.
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  /** The same bytes, for what only a buffer can. */
+  /** The same bytes, for operations that only a buffer has. */
   readonly #buffer: Buffer;
   readonly #objectName: string;
   #position = 0;
@@ -97,12 +96,10 @@ export class ByteReader {
     this.#objectName = objectName;
   }
 
-  /** Index of the next byte. */
   get position(): number {
     return this.#position;
   }
 
-  /** Bytes not read yet. */
   get remaining(): number {
     return this.#bytes.length - this.#position;
   }
@@ -127,21 +124,19 @@ export class ByteReader {
     return byte === 0 ? this.fail('an integer is not in its shortest form') : value;
   }
 
-  /** A view of the next bytes. */
+  /** A view, not a copy. */
   bytes(length: number): Uint8Array {
     if (length > this.remaining) return this.fail('it ends early');
     this.#position += length;
     return this.#bytes.subarray(this.#position - length, this.#position);
   }
 
-  /** The next bytes as hexadecimal text. */
   hex(length: number): string {
     if (length > this.remaining) return this.fail('it ends early');
     this.#position += length;
     return this.#buffer.toString('hex', this.#position - length, this.#position);
   }
 
-  /** The next bytes as UTF-8. */
   text(length: number): string {
     if (length > this.remaining) return this.fail('it ends early');
     this.#position += length;

@@ -15,7 +15,7 @@ export interface ContainerTail {
   readonly frame: number;
   readonly storedRoot: Uint8Array;
   readonly keyBlock: Uint8Array;
-  /** Where the last segment's footer begins; 0 in a container without frames. */
+  /** Offset of the last segment's footer; 0 in a container without frames. */
   readonly lastFooter: number;
 }
 

@@ -12,9 +12,7 @@ const formatVersion = 1;
 const kindCodes: Readonly<Record<PackKind, number>> = { chunks: 1, pages: 2, container: 3 };
 const magics = { header: 'HFPK', footer: 'HFPF', trailer: 'HFPT' } as const;
 
-/**
- * The first bytes of a pack, naming the key that opens it. Not secret, and authenticated only by the frames behind it.
- */
+/** The first bytes of a pack, naming its key. Not secret, and authenticated only by the frames behind it. */
 export interface PackHeader {
   readonly kind: PackKind;
   readonly keyId: KeyId;

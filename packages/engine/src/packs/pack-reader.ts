@@ -32,9 +32,7 @@ export type ReadFrame = Uint8Array | BackupError;
 /** Longest stretch that one call reads. Callers plan runs far below it. */
 const maxRunBytes = 128 * 1024 * 1024;
 
-/**
- * Reads frames of packs and containers, and believes nothing that has not authenticated and does not hash to its id.
- */
+/** Reads frames of packs and containers; each has to authenticate and to hash to its id. */
 export class PackReader {
   readonly #store: ObjectStore;
   readonly #vault: VaultKeys;

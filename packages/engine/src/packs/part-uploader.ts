@@ -6,10 +6,7 @@ const minPartBytes = 8 * 1024 * 1024;
 const maxParts = 10_000;
 /** Parts up to this size are filled while the one before goes up. A worker has room for only one larger part. */
 const overlappedPartBytes = 256 * 1024 * 1024;
-/**
- * A larger object would need parts that do not fit into a worker of 1,769 MB, which holds one of them: parts of 8 TiB
- * have 923 MiB.
- */
+/** Parts of a larger object would not fit into a worker of 1,769 MB, which holds one: of 8 TiB they have 923 MiB. */
 export const largestUploadBytes = 8 * 2 ** 40;
 
 /** Parts for an object of about that size: small ones, but not so many that the store refuses. */

@@ -11,9 +11,7 @@ export interface StoredObject {
 
 export type FindObject = (packId: PackId) => StoredObject;
 
-/**
- * Reads a stretch of a version; without `versionId`, of the oldest. May be shorter than asked for at the object's end.
- */
+/** Reads a stretch of a version, by default of the oldest. May be shorter than asked for at the object's end. */
 export async function fetchRange(
   store: ObjectStore,
   name: string,

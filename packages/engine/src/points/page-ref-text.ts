@@ -7,7 +7,7 @@ import type { PageRef } from '../manifest/page-store.ts';
 export const PageRefText = z.base64();
 export type PageRefText = z.infer<typeof PageRefText>;
 
-/** The sink must have stored the reference's pack. */
+/** The sink must have stored its last pack. */
 export function pageRefToText(ref: PageRef): PageRefText {
   return toBase64(encodePageRef(ref));
 }

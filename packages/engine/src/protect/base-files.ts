@@ -12,10 +12,7 @@ import {
 } from '../manifest/tuple-key.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 
-/**
- * The base's entries of one path, within a shard's keys. Decoded late: most files of most runs are never looked at more
- * closely.
- */
+/** The base's entries of one path, within a shard's keys. Decoded late, as most files are never looked at closely. */
 export class BaseFile {
   /** All entries of the path in the range, its own and its content's, by key; at least one. */
   readonly entries: readonly [Entry, ...Entry[]];

@@ -64,7 +64,7 @@ export class ContentWriter {
       await this.#finish(take);
       ended = true;
     } finally {
-      // What a failed content left in the chunker must not become the head of the next one.
+      // The rest of a failed content in the chunker must not become the head of the next one.
       if (!ended) this.#chunker.finish();
     }
     return { bytes: at - offset, extents };

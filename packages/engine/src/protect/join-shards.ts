@@ -74,7 +74,7 @@ const JoinedState = z.object({
 type JoinedState = z.infer<typeof JoinedState>;
 
 export interface JoinOptions extends GatherOptions {
-  /** @default 10,000; as many are merged before the time is looked at */
+  /** Packs merged before the time is looked at. @default 10,000 */
   readonly packsAtOnce?: number;
 }
 
@@ -219,7 +219,7 @@ class Join {
     return stop;
   }
 
-  /** Mends an object, and stores the pages that it wrote, as no others can be read. */
+  /** Mends an object, and stores the pages that it wrote: only stored pages can be read. */
   async #mend(broken: RepairOptions['broken'][number]): Promise<void> {
     const { services, plan, state } = this.#of;
     const root = findPageRef(state.manifest, 'a join under way');

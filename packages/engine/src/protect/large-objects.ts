@@ -78,7 +78,7 @@ export async function repairLargeObjects({
     const { from, to } = pathKeys(path);
     const mixed = await joined.findFirst(pathKeys(path));
     count(mixed, -1);
-    // What its own shard carried, that shard did not count.
+    // Its own shard did not count an entry that it carried.
     if (mixed?.file !== undefined && mixed.file.carriedFrom === undefined) entries.read -= 1;
     const before = gone ? undefined : await base.findFirst(pathKeys(path));
     const usable = before?.file !== undefined && !before.usesPacks(unleased) ? before : undefined;

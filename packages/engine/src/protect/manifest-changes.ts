@@ -38,7 +38,7 @@ export interface ManifestChangesOptions {
   readonly earlier: EarlierContent;
   /** The entry's present tags, where they are asked for. */
   readonly findTags: (entry: SourceEntry) => Promise<SourceEntry['tags'] | undefined>;
-  /** Counts the changes to the pack map. */
+  /** Collects the effect of the changes on the pack map. */
   readonly usage: PackUsage;
   /** Called once, when the source is not needed any more. */
   readonly onSourceRead?: () => void;
@@ -306,7 +306,7 @@ export class ManifestChanges {
         ...content,
       });
       const old = `this point has it as it was in ${carriedFrom}: make it readable and run again`;
-      // Of a shared object too: all its shards take the same version over, so the commit finds nothing to decide.
+      // A shared object counts too: all its shards take the same version over, so the commit finds nothing to decide.
       this.#entries.carried += 1;
       this.#warn(listed.path, error, old, 'carried');
       return true;
@@ -366,9 +366,7 @@ export class ManifestChanges {
     if (this.#options.shard.stretch === undefined && kind !== 'directory') this.#entries.read += 1;
   }
 
-  /**
-   * @returns the warning's `unread`; `undefined` for an object that several shards share, of which the commit decides.
-   */
+  /** @returns the warning's `unread`; `undefined` for an object of several shards, of which the commit decides. */
   #countUnread(what: keyof UnreadCounts, entry: Pick<SourceEntry, 'path'>): keyof UnreadCounts | undefined {
     if (this.#isTail(entry)) return undefined;
     this.#entries[what] += 1;

@@ -162,10 +162,7 @@ async function checkTags(
   }
 }
 
-/**
- * Prepares no copy for an outcome that failed: if the new point keeps the old content, the commit extends its packs
- * after all.
- */
+/** Prepares no copy after a failure: if the new point keeps the old content, the commit extends its packs. */
 async function prepareCopy(outcome: Outcome, options: ReadEntriesOptions): Promise<Outcome> {
   const { copier } = options;
   const stays = outcome.outcome === 'kept' || outcome.outcome === 'retagged';
@@ -207,9 +204,7 @@ async function* piecesOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Arr
   yield* pieces;
 }
 
-/**
- * Opens an entry as it is now, if it changed since it was listed; a stretch of a large object only as it was listed.
- */
+/** Opens an entry as it is now, if it changed since the listing; a stretch of a large object only as listed. */
 async function openSettled(
   listed: SourceEntry,
   { source, rangeOf, signal }: ReadEntriesOptions,

@@ -11,8 +11,8 @@ import type { PointReader } from './point-reader.ts';
 export type ListedEntry = { readonly file: FileEntry } | { readonly directory: string };
 
 /**
- * Lists a point like a directory: the entries directly below a path that ends in `/` (or `''` for the top), and names of
- * directories once each. Any other path lists that entry. Skips what lies below a directory without reading it.
+ * Lists a point like a directory: the entries directly below a path that ends in `/` (or `''` for the top), and names
+ * of directories once each. Any other path lists that entry. Entries below a directory are skipped without being read.
  * @param recursive - every entry below, and no directory lines.
  */
 export async function* listEntries(
@@ -48,7 +48,7 @@ export async function* listEntries(
 }
 
 /**
- * How an entry differs between two points. `unread`: one of the points could not read it, so that nothing can be said of
+ * An entry's difference between two points. `unread`: one of the points could not read it, so nothing can be said of
  * its source. `unclear`: it was removed or added, or could not be read; the root does not name all that it lacks.
  */
 export interface PointDifference {
@@ -61,8 +61,8 @@ export interface PointDifference {
 }
 
 /**
- * Entries in which two points of a vault differ, in facts or content, in the order of paths, and those that only one of
- * them could read. That an entry is to be read again is no difference. Reads pages in proportion to the
+ * Lists entries in which two points of a vault differ, in facts or content, and those that only one of them could read,
+ * in the order of paths. A note that an entry is to be read again is no difference. Reads pages in proportion to the
  * differences where one point was derived from the other.
  */
 export async function* diffPoints(
@@ -102,7 +102,7 @@ interface Sides {
   readonly missing: { readonly before: MissingPaths; readonly after: MissingPaths };
 }
 
-/** What the differences below one path come to: its own entry's, if that differs, is the first. */
+/** Sums up the differences below one path; if its own entry differs, that is the first of them. */
 async function* differenceOf(
   path: Uint8Array,
   differences: readonly Difference[],

@@ -6,8 +6,8 @@ import { frameKey, planRuns, type ChunkReference, type PackRun, type RunPolicy }
 export type FetchedChunk = Uint8Array | BackupError;
 
 /**
- * Reads one run and gives each of its chunks, verified, in the run's order. Damage to one chunk is that chunk's
- * answer; a failure that may pass is thrown.
+ * Reads one run and gives each of its chunks, verified, in the run's order. Damage to one chunk is that chunk's answer;
+ * a failure that may pass is thrown.
  */
 export type ReadRun = (run: PackRun, signal?: AbortSignal) => Promise<readonly FetchedChunk[]>;
 
@@ -31,19 +31,18 @@ const defaultFetchPolicy: FetchPolicy = {
   runsAtOnce: 4,
 };
 
-/** What a consumer wants in order: things of its own, some of which need a chunk. */
+/** An item of a consumer's sequence, which may need a chunk. */
 export interface FetchItem<Tag> {
   readonly tag: Tag;
   readonly reference?: ChunkReference;
 }
 
-/** An item, with its chunk if it needed one. */
 export interface FetchedItem<Tag> {
   readonly tag: Tag;
   readonly chunk?: FetchedChunk;
 }
 
-/** How often each frame is still needed; only frames that are needed more than once have to be in it. */
+/** Uses left of each frame; only frames that are needed more than once have to be in it. */
 export type RemainingUses = Map<string, number>;
 
 interface Window<Tag> {
@@ -71,7 +70,6 @@ export class ChunkFetcher {
     this.#policy = policy;
   }
 
-  /** Every item in order, with its chunk. */
   async *fetch<Tag>(
     items: AsyncIterable<FetchItem<Tag>>,
     signal?: AbortSignal,

@@ -1,10 +1,10 @@
 import { NotSupportedError, ObjectNotFoundError } from '../errors.ts';
 import type { ByteRange, ObjectState, ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 
-/** Bytes of a container that lies somewhere by itself. */
+/** Bytes of a container outside a vault. */
 export interface ContainerBytes {
   readonly bytes: number;
-  /** Of a range that reaches beyond the end, the bytes that exist. */
+  /** A range that reaches beyond the end gives the bytes that exist. */
   read(range: ByteRange, signal?: AbortSignal): Promise<Uint8Array>;
 }
 
@@ -13,8 +13,8 @@ const versionId = 'alone';
 const never = new Date(0);
 
 /**
- * A vault that consists of one container: its own object, and what its key block holds. Can be read and nothing else.
- * Answers to every version id, as the references in a container are those of the bucket that it was written to.
+ * A vault that consists of one container: its own object, and the files of its key block. Read-only. It answers to
+ * every version id, as the references in a container are those of the bucket that it was written to.
  */
 export class ContainerStore implements ObjectStore {
   readonly #container: ContainerBytes;

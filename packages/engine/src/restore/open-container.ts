@@ -12,9 +12,9 @@ import { ContainerStore, type ContainerBytes } from './container-store.ts';
 import { PointReader } from './point-reader.ts';
 
 /**
- * Opens the point in a container by means of that object and a key alone: no vault, no catalog.
- * The root is that of the point as far as it was known when the container was written (docs/format.md, section 9).
- * @param label - what messages call the container.
+ * Opens the point in a container by means of that object and a key alone: no vault, no catalog. The root is that of the
+ * point as far as it was known when the container was written (docs/format.md, section 9).
+ * @param label - the container's name in messages.
  * @throws {@link StoredBytesDamagedError} it is no container, or its header, its end or its keys are damaged.
  * @throws {@link KeyUnavailableError} its keys cannot be unwrapped with that keyring.
  */

@@ -13,41 +13,39 @@ import { selectKeys } from './selection.ts';
 const cutsAtOnce = 200;
 
 const RestoreShard = z.object({ index: z.int(), from: z.base64().optional(), to: z.base64().optional() });
-/** A part of a restore for one worker: a range of keys, as JSON carries it. */
+/** A part of a restore for one worker: a range of keys, in JSON. */
 export type RestoreShard = Readonly<z.infer<typeof RestoreShard>>;
 
 const amounts = { files: z.int(), bytes: z.int() };
 
-/** Where planning stands, as one call leaves it to the next. */
+/** State of planning, which one call leaves to the next. */
 export const RestorePlanning = z.object({
   shards: z.array(RestoreShard),
-  /** Of a point that is cut by its pages: cuts that have been made. */
+  /** Cuts made so far, of a point that is cut by its pages. */
   cuts: z.int(),
-  /** Which of the selected ranges is looked at, the entry that comes next in it, and the files found in it. */
+  /** The selected range that is looked at, the entry that comes next in it, and the files found in it. */
   range: z.int(),
   next: z.base64().optional(),
   rangeFiles: z.int(),
-  /** The shard that is being filled: where it begins, and what it has. */
+  /** Start and amounts of the shard that is being filled. */
   from: z.base64().optional(),
   part: z.object(amounts),
   total: z.object({ ...amounts, storedBytes: z.int(), largestFileBytes: z.int() }),
 });
 export type RestorePlanning = z.infer<typeof RestorePlanning>;
 
-/** What would be restored, in how many parts, and what it takes. */
 export interface RestorePlan {
   readonly shards: readonly RestoreShard[];
   readonly quote: RestoreQuote;
 }
 
-/** What to restore, and the size of a unit of work. */
 export interface PlanRestoreOptions {
   /** Paths as a person writes them; see `selectKeys`. @default everything */
   readonly paths?: readonly string[];
   readonly limits: ShardLimits;
   /** Workers that will share the work, for the time in the quote. */
   readonly workers: number;
-  /** Whether the caller's own process does it, into files of its machine. @default false */
+  /** The caller's own process restores, into files of its machine. @default false */
   readonly isLocal?: boolean;
   /** Above this many entries a whole point is cut by its pages alone, without reading every entry. @default 200,000 */
   readonly exactEntries?: number;
@@ -62,13 +60,13 @@ export async function planRestore(reader: PointReader, options: PlanRestoreOptio
   }
 }
 
-/** The plan, or where another call has to go on. */
+/** The plan, or the state from which another call has to go on. */
 export type RestorePlanStep =
   | { readonly done: false; readonly planning: RestorePlanning }
   | { readonly done: true; readonly plan: RestorePlan };
 
 /**
- * Cuts a restore into shards and says what it will read and write, over any number of calls, at least one file each.
+ * Cuts a restore into shards and quotes what it will read and write, over any number of calls, at least one file each.
  * Reads pages only: of the selection, or, for a large whole point, the inner ones.
  * @param before - what an earlier call with the same options returned.
  * @throws {@link UnknownNameError} a path selects nothing in this point.
@@ -144,7 +142,7 @@ function nothingPlanned(): RestorePlanning {
   };
 }
 
-/** What a quote has to know besides amounts. A container lies in a class of its own, packs in the standard one. */
+/** Facts of a quote besides amounts. A container lies in a class of its own, packs in the standard one. */
 function readingOf(
   { root }: PointReader,
   { workers, isLocal }: PlanRestoreOptions,
@@ -152,9 +150,7 @@ function readingOf(
   return { workers, isLocal, storageClass: root.container?.storageClass };
 }
 
-/**
- * Cuts a whole point by its inner pages alone: quickly, into parts that are about as large as the limits say.
- */
+/** Cuts a whole point by its inner pages alone: quickly, into parts about as large as the limits. */
 export async function cutByPages(
   reader: PointReader,
   limits: ShardLimits,
@@ -165,7 +161,7 @@ export async function cutByPages(
   return planning.shards;
 }
 
-/** @returns whether all cuts are made. */
+/** @returns true when all cuts are made. */
 async function cutSome(
   { root, manifest }: PointReader,
   limits: ShardLimits,
@@ -193,7 +189,6 @@ async function cutSome(
   return true;
 }
 
-/** The keys of a shard. */
 export function keysOfRestoreShard({ from, to }: RestoreShard): KeyRange {
   return {
     ...(from !== undefined && { from: fromBase64(from) }),

@@ -1,7 +1,6 @@
 import type { ChunkId, PackId } from '../ids.ts';
 import type { ChunkLocation } from '../packs/chunk-location.ts';
 
-/** A chunk that is needed, and where it lies. */
 export interface ChunkReference {
   readonly id: ChunkId;
   readonly plainBytes: number;
@@ -17,9 +16,9 @@ export interface PackRun {
   readonly chunks: readonly ChunkReference[];
 }
 
-/** When two neighbours are read together. */
+/** Bounds for reading neighbours together. */
 export interface RunPolicy {
-  /** Longest run; a request's answer is held in memory. */
+  /** A request's answer is held in memory. */
   readonly maxRunBytes: number;
   /** Largest gap that is read and thrown away. */
   readonly maxGapBytes: number;
@@ -37,14 +36,14 @@ const defaultRunPolicy: RunPolicy = {
   maxWaste: 0.05,
 };
 
-/** One chunk's identity as a stored thing: two references to one frame are one read. */
+/** Key of a stored frame: two references to one frame are one read. */
 export function frameKey(location: ChunkLocation): string {
   return `${location.packId}:${location.frame}`;
 }
 
 /**
- * Groups chunks into runs so that every frame is read once and neighbours are read together.
- * Runs come in the order in which their first chunk was named. O(n log n).
+ * Groups chunks into runs so that every frame is read once and neighbours are read together. Runs come in the order in
+ * which their first chunk was named. O(n log n).
  */
 export function planRuns(chunks: readonly ChunkReference[], policy: RunPolicy = defaultRunPolicy): PackRun[] {
   const order = new Map<string, number>();

@@ -6,15 +6,12 @@ import type { ChunkFetcher, FetchedItem, FetchItem } from './chunk-fetcher.ts';
 import { pointItems, type PointItem } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
 
-/** Content that is read in vain before a file that follows it, where stopping and beginning anew would take as long. Bytes. */
+/** Content read in vain before a file that follows it; stopping and beginning anew would take as long. Bytes. */
 const readInVainBytes = 32 * 2 ** 20;
 
 type Fetched = IteratorResult<FetchedItem<PointItem>, void>;
 
-/**
- * The files of a range in order, of which each one's content may be taken or not: of a large one that nobody takes, little
- * is read.
- */
+/** The files of a range in order, whose content may be taken or not. Little is read of a large one nobody takes. */
 export class PointFiles {
   readonly #reader: PointReader;
   readonly #range: KeyRange;
@@ -24,7 +21,7 @@ export class PointFiles {
   #file: FileEntry['entry'] | undefined;
   /** Bytes of the open file that have been read. */
   #read = 0;
-  /** What comes behind the open file, when that is known. */
+  /** The item behind the open file, when it is known. */
   #after: Fetched | undefined;
 
   constructor(reader: PointReader, range: KeyRange, fetcher: ChunkFetcher, signal?: AbortSignal) {
@@ -68,7 +65,7 @@ export class PointFiles {
     return file;
   }
 
-  /** The content of the open file that has not been read. Every chunk is as its id says, or the error of one ends it. */
+  /** The open file's content that has not been read. Every chunk is verified by its id; the first error ends it. */
   async *content(): AsyncGenerator<Uint8Array> {
     for (let item = await this.#chunk(); item !== undefined; item = await this.#chunk()) {
       if (item instanceof BackupError) throw item;
@@ -76,7 +73,7 @@ export class PointFiles {
     }
   }
 
-  /** Ends reading, what is under way too. */
+  /** Ends reading, also what is under way. */
   async close(): Promise<void> {
     await this.#stream.return();
   }
@@ -107,7 +104,7 @@ export class PointFiles {
   }
 }
 
-/** Without the chunks of the first file that end before a byte of it. */
+/** Skips the first file's chunks that end before a byte of it. */
 async function* behind(
   from: number,
   items: AsyncIterable<FetchItem<PointItem>>,

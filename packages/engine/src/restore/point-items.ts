@@ -6,24 +6,24 @@ import type { FetchItem, RemainingUses } from './chunk-fetcher.ts';
 import { frameKey } from './plan-runs.ts';
 import type { PointReader } from './point-reader.ts';
 
-/** A file begins, or goes on with its next chunk. */
+/** The beginning of a file, or its next chunk. */
 export type PointItem =
   | { readonly begins: FileEntry }
   | {
       readonly chunkOf: FileEntry;
-      /** Key of the stretch of content that has the chunk, and which of its chunks it is. */
+      /** Key of the stretch of content that has the chunk, and the chunk's index in it. */
       readonly stretch: Uint8Array;
       readonly at: number;
-      /** Where in its file the chunk begins. */
+      /** Offset of the chunk in its file. */
       readonly offset: number;
     };
 
-/** References and entries that are counted at most; beyond, a repetition may be read twice. */
+/** Most references and entries that are counted; beyond, a repetition may be read twice. */
 const countedLimit = 1_000_000;
 
 /**
  * The files of a range of keys in order, each followed by its chunks.
- * @param within - where the range begins within the content of a file; the rest of that comes first.
+ * @param within - the file in whose content the range begins; the rest of that comes first.
  * @throws {@link StoredBytesDamagedError} a page is damaged, or content is missing between two extents.
  */
 export async function* pointItems(
@@ -73,8 +73,8 @@ export async function* pointItems(
 }
 
 /**
- * How often each frame is needed in a range, for those needed more than once. Reads pages only, and of a long range
- * only the first: a caller that is at it for minutes would get to nothing else.
+ * Counts the uses of each frame in a range, for frames needed more than once. Reads pages only, and only the first ones
+ * of a long range: a caller that is at it for minutes would get to nothing else.
  */
 export async function countUses(
   reader: PointReader,

@@ -16,7 +16,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import type { FetchedChunk, ReadRun } from './chunk-fetcher.ts';
 import type { PackRun } from './plan-runs.ts';
 
-/** Everything that can be read of one recovery point, out of the bucket alone. */
+/** Reads everything of one recovery point, out of the bucket alone. */
 export class PointReader {
   readonly root: Root;
   /** Paths and content. */
@@ -25,13 +25,12 @@ export class PointReader {
   readonly packMap: TreeReader;
   /** Pages of both maps. */
   readonly pages: PagePackReader;
-  /** Where it is read, and with which keys. */
   readonly store: ObjectStore;
   readonly keys: VaultKeys;
   readonly #packs: PackReader;
   readonly #objects = new Map<PackId, StoredObject>();
 
-  /** @param lostPages - pages of the manifest that ranges pass over, as they are known to be damaged. */
+  /** @param lostPages - damaged pages of the manifest, which ranges pass over. */
   constructor(store: ObjectStore, keys: VaultKeys, root: Root, lostPages?: ReadonlySet<PageId>) {
     this.root = root;
     this.store = store;
@@ -48,7 +47,6 @@ export class PointReader {
   }
 
   /**
-   * Reads the root of a point and opens it.
    * @throws {@link ObjectNotFoundError} the point is not in the vault.
    * @throws {@link StoredBytesDamagedError} its root is damaged.
    */
@@ -86,7 +84,7 @@ export class PointReader {
     return this.#packs.readFrames(object, 'chunk', run.chunks, signal);
   };
 
-  /** The stored object of a pack that the point uses. */
+  /** `undefined` for a pack that the point does not use. */
   async findObject(packId: PackId, signal?: AbortSignal): Promise<StoredObject | undefined> {
     const known = this.#objects.get(packId);
     if (known !== undefined) return known;

@@ -1,10 +1,9 @@
 import { prices, pricesOfClass, storageClassPrices } from '../model/prices.ts';
 import { workerMegabytes } from '../model/worker.ts';
 
-/** What a restore will read, write, cost and take. An estimate, in the list prices of `model/prices.ts`. */
+/** Estimated work, cost and time of a restore, in the list prices of `model/prices.ts`. */
 export interface RestoreQuote {
   readonly files: number;
-  /** Content bytes to write. */
   readonly bytes: number;
   /** Bytes to read from the vault, before chunks that several files share are counted once. */
   readonly storedBytes: number;
@@ -14,21 +13,20 @@ export interface RestoreQuote {
   readonly seconds: number;
 }
 
-/** What a restore is estimated from. */
 export interface RestoreWork {
   readonly files: number;
   readonly bytes: number;
   readonly storedBytes: number;
   readonly workers: number;
-  /** Of the largest file, which one worker writes from its beginning to its end. @default not known */
+  /** Size of the largest file, which one worker writes from its beginning to its end. @default not known */
   readonly largestFileBytes?: number | undefined;
   /** The class that is read from, as the store names it. @default the store's standard class */
   readonly storageClass?: string | undefined;
-  /** Whether the caller's own process reads and writes files: neither functions nor PUTs are paid then. @default false */
+  /** The caller's own process reads and writes files: neither functions nor PUTs are paid then. @default false */
   readonly isLocal?: boolean | undefined;
 }
 
-/** What one worker does: limited by its network, and for small files by requests under way at once. */
+/** Speed of one worker: limited by its network, and for small files by requests under way at once. */
 const worker = {
   bytesPerSecond: 40e6,
   filesPerSecond: 150,
@@ -38,7 +36,6 @@ const worker = {
 
 const workerSecond = (workerMegabytes / 1024) * prices.lambda.gibibyteSecond;
 
-/** Estimates a restore by a number of workers. */
 export function quoteRestore(work: RestoreWork): RestoreQuote {
   const { files, bytes, storedBytes, workers, largestFileBytes = 0, storageClass, isLocal = false } = work;
   const gets = Math.ceil(storedBytes / worker.runBytes) + Math.ceil(files / 1_000);

@@ -16,14 +16,13 @@ interface Stretch {
 
 /** A file or a page of a manifest that cannot be had. */
 export interface LostStretch extends Stretch {
-  /** The file; absent for a page, of which nobody knows the files. */
+  /** Absent for a page, whose files nobody knows. */
   readonly path?: Uint8Array;
   /** The page, where it is one. Its entries are files, and stretches of their content. */
   readonly page?: PageRef;
   readonly error: BackupError;
 }
 
-/** What of a manifest can be read. */
 export interface ReadableRanges {
   /** Whole files, in order. */
   readonly ranges: readonly KeyRange[];
@@ -32,8 +31,8 @@ export interface ReadableRanges {
 }
 
 /**
- * Finds what a damaged manifest still says: ranges of keys whose files are whole, and what is lost between them. The
- * content itself is not read. Costs all pages of the manifest; they are checked as they are read.
+ * Finds ranges of keys whose files are whole in a damaged manifest, and what is lost between them. The content itself
+ * is not read. Costs all pages of the manifest; they are checked as they are read.
  */
 export async function findReadable(reader: PointReader, signal?: AbortSignal): Promise<ReadableRanges> {
   const { root, pages } = reader;
@@ -49,14 +48,14 @@ export async function findReadable(reader: PointReader, signal?: AbortSignal): P
   return { ranges: without(lost), lost };
 }
 
-/** From behind the last entry before the page to the end of the file that its last entry belongs to. */
+/** Reaches from behind the last entry before the page to the end of the file that its last entry belongs to. */
 function stretchOfPage({ lost, after, error }: LostPage, origin: string): LostStretch {
   const from = after === undefined ? new Uint8Array(0) : Buffer.concat([after, Buffer.alloc(1)]);
   const to = entryKey(pathAfter(decodeFileKey(lost.lastKey, origin).path));
   return { from, to, page: lost, error };
 }
 
-/** All keys but those of some stretches. */
+/** All keys outside some stretches. */
 function without(lost: readonly Stretch[]): KeyRange[] {
   const ranges: KeyRange[] = [];
   let from: Uint8Array | undefined;
@@ -68,7 +67,6 @@ function without(lost: readonly Stretch[]): KeyRange[] {
   return ranges;
 }
 
-/** The keys that two ranges have in common; `undefined` for none. */
 export function intersect(a: KeyRange, b: KeyRange): KeyRange | undefined {
   const from = a.from && b.from ? (compareBytes(a.from, b.from) > 0 ? a.from : b.from) : (a.from ?? b.from);
   const to = a.to && b.to ? (compareBytes(a.to, b.to) < 0 ? a.to : b.to) : (a.to ?? b.to);

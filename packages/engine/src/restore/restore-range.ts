@@ -23,50 +23,45 @@ import { UnkeptFacts } from './unkept-facts.ts';
 
 /** Files up to this size are taken into memory and written side by side; larger ones are streamed. Bytes. */
 const sideBySideBytes = 4 * 2 ** 20;
-/** Files that are written side by side. */
 const filesAtOnce = 16;
 /**
- * Entries of a range that the target may refuse one after the other, before anything else, until it is asked about others
- * of the restore. Fewer: one denied folder costs questions. More: a target that is denied as a whole costs requests.
+ * Entries of a range that the target may refuse in a row, before it took anything, until it is asked about others of
+ * the restore. Fewer: one denied folder costs questions. More: a target that is denied as a whole costs requests.
  */
 const refusalsUntilDoubt = 100;
-/** Of the restore's entries, about so many at equal distances, and the same of other folders, are then asked about. */
+/** Entries then asked about: about so many of the restore's at equal distances, and the same of other folders. */
 const doubtedEntries = 16;
 
-/** Kept entries that an outcome names. */
+/** Most kept entries that an outcome names. */
 const keptNamed = 100;
 
-/** Two lists of kept entries in one, as long as an outcome names them. */
+/** Joins two lists of kept entries, up to the number that an outcome names. */
 export function joinKept(a: readonly string[], b: readonly string[]): readonly string[] {
   return a.length >= keptNamed || b.length === 0 ? a : [...a, ...b.slice(0, keptNamed - a.length)];
 }
 
-/** What restoring a range came to. */
 export interface RestoreOutcome extends ShardOutcome {
-  /** The key of the entry that another call has to go on with, when the time was up. */
+  /** Key of the entry that another call has to go on with, when the time was up. */
   readonly next?: Uint8Array;
-  /** How far that entry is, when it was begun. */
+  /** Progress of that entry, when it was begun. */
   readonly begun?: BegunWrite;
 }
 
-/** How a range is restored. */
 export interface RestoreRangeOptions {
   readonly range: KeyRange;
   readonly target: RestoreTarget;
   readonly overwrite: OverwriteRule;
-  /**
-   * All that the restore restores, where this range is one worker's part of it. @default the range
-   */
+  /** All that the restore restores, where this range is one worker's part of it. @default the range */
   readonly selection?: readonly KeyRange[];
-  /** How far an earlier call is with the entry that the range begins with. @default not begun */
+  /** An earlier call's progress with the entry that the range begins with. @default not begun */
   readonly begun?: BegunWrite | undefined;
   /**
-   * Asked before each entry and each stretch of one, but the first of a call, with its size, which is never more than
-   * {@link longestStretchBytes}; when true, the call ends there and another goes on.
+   * Asked before each entry and each stretch of one, except the first of a call, with its size, which is never more
+   * than {@link longestStretchBytes}. When true, the call ends there and another goes on.
    * @default never
    */
   readonly shouldStop?: (nextBytes: number) => boolean;
-  /** Told where the restore stands whenever a repetition has to know it: it goes on from what was told last. */
+  /** Told the restore's state whenever a repetition has to know it: it goes on from the last one. */
   readonly remember?: (soFar: RestoreOutcome) => Promise<void>;
   readonly fetch?: FetchPolicy;
   readonly onProgress?: ReportProgress;
@@ -74,8 +69,9 @@ export interface RestoreRangeOptions {
 }
 
 /**
- * Restores the entries of a range of keys. Every chunk is verified before it is written. What is wrong with one entry
- * (damage, a name, a refusal of the target, an object of the vault that may not be read) leaves out that entry; the others are written. Can be repeated after a failure.
+ * Restores the entries of a range of keys. Every chunk is verified before it is written. A problem of one entry
+ * (damage, a name, a refusal of the target, an object of the vault that may not be read) leaves out that entry; the
+ * others are written. Can be repeated after a failure.
  * Memory: the fetcher's windows, and {@link filesAtOnce} small files.
  * @throws {@link TargetUnavailableError} the target vanished, or refuses everything, see {@link refusalsUntilDoubt}.
  * @throws {@link StoredBytesDamagedError} a page of the manifest is damaged.
@@ -125,7 +121,7 @@ async function restoreEntries(reader: PointReader, options: RestoreRangeOptions)
     await files.close();
     await writer.settle();
   }
-  // Of one worker's part it says nothing about the others.
+  // One worker's part says nothing about the others.
   const isWhole = selection.length === 1 && selection[0] === range;
   if (isWhole && sparer.refusalOfAll !== undefined) throw sparer.refusalOfAll;
   return { ...writer.outcome(), ...(next && { next }), ...(begun && { begun }) };
@@ -161,8 +157,8 @@ class RangeWriter {
   }
 
   /**
-   * Writes an entry; a small one may still be under way when the promise settles, its content is not needed then.
-   * @returns how far a large one is, when it was stopped.
+   * Writes an entry. A small one may still be under way when the promise settles; its content is not needed then.
+   * @returns the progress of a large one, when it was stopped.
    */
   async write(
     entry: SourceEntry,
@@ -190,13 +186,12 @@ class RangeWriter {
     return undefined;
   }
 
-  /** An entry that is not even tried. */
+  /** Notes an entry that is not even tried. */
   async leaveOut(entry: SourceEntry, why: BackupError): Promise<undefined> {
     await this.#note(entry, why);
     return undefined;
   }
 
-  /** Waits for what is still being written. */
   async settle(): Promise<void> {
     await Promise.all(this.#running);
   }
@@ -236,7 +231,7 @@ class RangeWriter {
     return undefined;
   }
 
-  /** All entries before this one are done with then, and counted. */
+  /** Settles and counts all entries before this one first. */
   async #remember({ path }: SourceEntry, begun: BegunWrite): Promise<void> {
     const { target, remember } = this.#options;
     await this.settle();
@@ -244,7 +239,7 @@ class RangeWriter {
     await remember?.({ ...this.outcome(), next: entryKey(path), begun });
   }
 
-  /** What concerns one entry is noted; everything else ends the restore. */
+  /** Notes what concerns one entry; everything else ends the restore. */
   async #note(entry: SourceEntry, error: unknown): Promise<void> {
     if (!concernsOne(error)) throw error;
     this.#counts.files += 1;
@@ -253,7 +248,7 @@ class RangeWriter {
       await this.#countRefusal(entry, error);
   }
 
-  /** Refused one after the other: either all is, and going on costs a request for each, or only what comes first is. */
+  /** Counts refusals in a row: all may be refused, and going on costs a request for each, or only the first ones. */
   async #countRefusal({ path }: SourceEntry, last: TargetEntryError): Promise<void> {
     const before = this.#refusals;
     const count = typeof before === 'object' && before.last.reason === last.reason ? before.count + 1 : 1;

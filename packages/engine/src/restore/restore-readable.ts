@@ -10,7 +10,6 @@ import { selectKeys } from './selection.ts';
 import { thenFinish } from './then-finish.ts';
 import { unfinished } from './unfinished-target.ts';
 
-/** A restore of whatever can be had. */
 export interface RestoreReadableOptions {
   readonly target: RestoreTarget;
   /** As a person writes them; see `selectKeys`. @default everything */
@@ -20,7 +19,6 @@ export interface RestoreReadableOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a restore of whatever can be had came to. */
 export interface ReadableOutcome extends RestoreOutcome {
   /** Damaged pages of the manifest, whose files are lost without their names being known. */
   readonly lostPages: readonly {
@@ -32,8 +30,8 @@ export interface ReadableOutcome extends RestoreOutcome {
 }
 
 /**
- * Restores all of a point, or of some paths, that can be read, and names what cannot: files of which a chunk is damaged,
- * and pages of the manifest. For a vault that has nobody else to repair it. Can be repeated after a failure.
+ * Restores everything readable of a point, or of some paths, and names the rest: files of which a chunk is damaged, and
+ * pages of the manifest. For a vault that has nobody else to repair it. Can be repeated after a failure.
  * @throws {@link UnknownNameError} a path selects nothing.
  * @throws {@link TargetUnavailableError} the target refuses or vanished.
  */

@@ -7,17 +7,16 @@ import { intersect } from './readable-ranges.ts';
 
 const slash = 0x2f;
 
-/** How a sample is taken. */
 export interface SampleOptions {
-  /** Ranges, points at equal distances, and folders that are looked into: so many of each. */
+  /** Most ranges, points at equal distances, and folders that are looked into: so many of each. */
   readonly most: number;
   /** A path whose neighbours are known already: folders beside it, and beside those above it, are looked into first. */
   readonly awayFrom: Uint8Array;
 }
 
 /**
- * Entries from all over a selection: the first of its ranges, some at equal distances of the whole point, and the first of
- * other folders. Reads a few pages for each.
+ * Picks entries from all over a selection: the first of its ranges, some at equal distances of the whole point, and the
+ * first of other folders. Reads a few pages for each.
  */
 export async function sampleEntries(
   reader: PointReader,

@@ -3,8 +3,8 @@ import { InvalidInputError } from '../errors.ts';
 import { pathKeys, prefixKeys, type KeyRange } from '../manifest/tuple-key.ts';
 
 /**
- * The ranges of keys that a selection of paths stands for, ascending and without overlap. A path that ends in `/` stands
- * for everything below it, any other one for exactly that entry. No paths = everything.
+ * The ranges of keys that a selection of paths stands for, ascending and without overlap. A path that ends in `/`
+ * stands for everything below it, any other one for exactly that entry. No paths = everything.
  * @throws {@link InvalidInputError} an empty path.
  */
 export function selectKeys(paths: readonly string[] | undefined): KeyRange[] {

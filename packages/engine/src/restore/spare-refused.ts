@@ -1,24 +1,24 @@
 import { AccessDeniedError, ObjectRefusedError } from '../errors.ts';
 import type { ReadRun } from './chunk-fetcher.ts';
 
-/** Runs that may be refused before any was read: then it is the vault that may not be read, and not an object of it. */
+/** Runs that may be refused before any was read: from then on the vault counts as refused, not an object of it. */
 const refusedFromTheStart = 16;
 
 /**
- * Reads runs so that an object which may not be read costs only the files that need it. One for all that is read of a vault:
- * whether any of it may be read is known by all of it.
+ * Reads runs so that an object which may not be read costs only the files that need it. Everything that is read of a
+ * vault shares one, as only all of it shows that nothing of the vault may be read.
  */
 export class RefusalSparer {
   #hasRead = false;
   #refused = 0;
   #refusal: AccessDeniedError | undefined;
 
-  /** Why nothing could be read, when that is so. */
+  /** The refusal, when nothing could be read. */
   get refusalOfAll(): AccessDeniedError | undefined {
     return this.#hasRead ? undefined : this.#refusal;
   }
 
-  /** Reads as another does, but that a refusal is the answer of the chunks that it hits. */
+  /** Reads like `readRun`, but a refusal is the answer of the chunks that it hits. */
   sparing(readRun: ReadRun): ReadRun {
     return async (run, signal) => {
       try {

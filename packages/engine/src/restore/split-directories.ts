@@ -16,8 +16,8 @@ export interface SplitDirectories {
 }
 
 /**
- * The directories that a cut between two shards runs through. Several workers write into them, the last one after their
- * own facts were set: these have to be set when all shards are done. Reads a few pages for each cut.
+ * Finds the directories that a cut between two shards runs through. Several workers write into them, the last one after
+ * their own facts were set: these have to be set when all shards are done. Reads a few pages for each cut.
  */
 export async function splitDirectories(
   reader: PointReader,
@@ -28,7 +28,7 @@ export async function splitDirectories(
   const ranges = shards.map(keysOfRestoreShard);
   const above = new Map<string, { readonly path: Uint8Array; readonly isRestored: boolean }>();
   for (const [at, { from }] of shards.entries()) {
-    // Where selected ranges begin nothing is cut.
+    // The start of a selected range is not a cut.
     if (from === undefined || from !== shards[at - 1]?.to) continue;
     const { path } = decodeFileKey(fromBase64(from), origin);
     for (let end = path.indexOf(slash); end >= 0; end = path.indexOf(slash, end + 1)) {

@@ -1,8 +1,6 @@
 import { InvalidInputError } from '../errors.ts';
 
-/** What a deployment allows restores to write to. */
 export interface TargetRules {
-  /** Buckets that restores may write to. */
   readonly buckets: readonly string[];
   /** Buckets of the deployment itself, which nothing is ever restored into. */
   readonly ownBuckets: readonly string[];
@@ -11,7 +9,7 @@ export interface TargetRules {
 }
 
 /**
- * @param otherwise - what else one can do, for the message.
+ * @param otherwise - the alternative that the message names.
  * @throws {@link InvalidInputError} the configuration does not allow restores into the bucket.
  */
 export function checkBucketAllowed(

@@ -9,14 +9,14 @@ import { quoteRestore, type RestoreQuote, type RestoreWork } from './quote.ts';
 const hourSeconds = 3_600;
 const minuteSeconds = 60;
 
-/** How long a class takes to make an object readable, by speed; the longest that AWS expects. Seconds. */
+/** Time that a class takes to make an object readable, by speed; the longest that AWS expects. Seconds. */
 const thawSeconds: Readonly<Record<string, Partial<Record<ThawSpeed, number>>>> = {
   GLACIER: { expedited: 5 * minuteSeconds, standard: 5 * hourSeconds, bulk: 12 * hourSeconds },
   DEEP_ARCHIVE: { standard: 12 * hourSeconds, bulk: 48 * hourSeconds },
 };
 
 /**
- * How long an object of a class takes at most to be made readable. Seconds.
+ * Longest time to make an object of a class readable. Seconds.
  * @returns `undefined` for a class that is read as it is, or has no such speed.
  */
 export function longestThaw(storageClass: string | undefined, speed: ThawSpeed): number | undefined {
@@ -25,24 +25,23 @@ export function longestThaw(storageClass: string | undefined, speed: ThawSpeed):
 
 const daysOfMonth = 30;
 
-/** Whether a point can be read, and if not, what it takes. */
 export type PointThaw =
   | { readonly state: 'readable' }
   | {
       readonly state: 'frozen' | 'thawing';
-      /** The container, and its version. */
+      /** The container. */
       readonly objectName: string;
       readonly versionId: string;
       readonly storageClass: string;
       readonly bytes: number;
-      /** At most, from the request on. */
+      /** Longest time, from the request on. */
       readonly seconds: number;
-      /** For the thaw, and for keeping the readable copy: it costs as the standard class does, besides the archive. */
+      /** Cost of the thaw and of the readable copy, which costs as the standard class does, besides the archive. */
       readonly dollars: number;
     };
 
 /**
- * Looks whether a point lies in an archive class. Only containers do: packs are shared, and stay where they can be read.
+ * Finds out if a point lies in an archive class. Only containers do: packs are shared, and stay where they can be read.
  * Costs one request.
  * @throws {@link InvalidInputError} the class has no such speed.
  */
@@ -69,8 +68,8 @@ export async function findThaw(
 }
 
 /**
- * Estimates a restore of a point that has to be thawed first, the thaw included. Counts the whole point: its manifest is
- * in the archive, too, so all that can be said before is what its root says.
+ * Estimates a restore of a point that has to be thawed first, including the thaw. Counts the whole point: its manifest
+ * is in the archive, too, so only its root is known before.
  */
 export function quoteThaw(
   { counts }: Root,
@@ -84,7 +83,7 @@ export function quoteThaw(
 }
 
 /**
- * Makes sure that a point is on its way to being readable. Repeatable: what thaws is left alone.
+ * Makes sure that a point is on its way to being readable. Repeatable: an object that thaws is left alone.
  * @returns as {@link findThaw}: call it again until it is `readable`.
  */
 export async function thawPoint(store: ObjectStore, root: Root, request: ThawRequest): Promise<PointThaw> {

@@ -3,7 +3,8 @@ import { type UnkeptCount, UnkeptFacts } from './unkept-facts.ts';
 
 /**
  * Does the work of a restore and finishes its target, also when the work fails: an interrupted restore leaves no
- * directory with rights that are not its own. Of two failures the work's is thrown; what was not kept is added up.
+ * directory with rights that are not its own. Of two failures the work's is thrown; facts that were not kept are added
+ * up.
  */
 export async function thenFinish<
   Result extends { readonly files: number; readonly unkept?: readonly UnkeptCount[] },

@@ -8,7 +8,7 @@ import type { PointReader } from './point-reader.ts';
 
 const slash = 0x2f;
 
-/** An entry that was passed, and the place that it has in a tree: its path without a `/` at the end. */
+/** An entry that was passed, and its place in a tree: its path without a `/` at the end. */
 interface Place {
   readonly path: Uint8Array;
   readonly place: Uint8Array;
@@ -16,17 +16,17 @@ interface Place {
 }
 
 /**
- * Finds entries that have no place of their own in a tree of files, because an earlier entry of the point is there: `a/`
- * and `a/b` where `a` is a file or link. Decided by names alone, so that all workers of a restore, and every repetition of
- * it, come to the same: the first in the order of paths has the place, whatever became of it.
+ * Finds entries that have no place of their own in a tree of files, because an earlier entry of the point is there:
+ * `a/` and `a/b` where `a` is a file or link. Names alone decide, so that all workers of a restore, and every
+ * repetition of it, come to the same: the first in the order of paths has the place, whatever became of it.
  */
 export class TreePlaces {
   /** Passed entries that the present path begins with, each the beginning of the next. */
   readonly #open: Place[] = [];
 
   /**
-   * For a restore of all of `selection`, of which one worker begins with `first`. Looks up what another one may restore on
-   * the way there: a page or two of the manifest.
+   * For a restore of all of `selection`, of which one worker begins with `first`. Looks up the entries on the way there
+   * that another worker may restore: a page or two of the manifest.
    */
   static async before(
     reader: PointReader,
@@ -36,7 +36,7 @@ export class TreePlaces {
   ): Promise<TreePlaces> {
     const places = new TreePlaces();
     for (const [length, next] of first.entries()) {
-      // What begins with a place and a slash comes after whatever goes on with less than a slash.
+      // Paths below a place come after all others that go on with less than a slash.
       if (length === 0 || next > slash) continue;
       const key = entryKey(first.subarray(0, length));
       if (!selection.some((selected) => isWithin(key, selected))) continue;
@@ -66,7 +66,7 @@ export class TreePlaces {
   }
 }
 
-/** What lies in a damaged page is not restored, and has no place. */
+/** An entry in a damaged page is not restored, and has no place. */
 async function findUndamaged(
   { manifest }: PointReader,
   key: Uint8Array,

@@ -1,6 +1,6 @@
 import type { RestoreTarget } from '../ports/restore-target.ts';
 
-/** A target of which several ranges are written by one process: it is finished after the last of them, by the caller. */
+/** A target into which one process writes several ranges: its caller finishes it after the last of them. */
 export function unfinished(target: RestoreTarget): RestoreTarget {
   return {
     naming: target.naming,

@@ -45,7 +45,6 @@ export class Calendar {
     return unit === 'day' ? days : Math.floor((days + 3) / 7);
   }
 
-  /** The first moment of the unit of that number. */
   startOf(unit: CalendarUnit, index: number): Date {
     return this.#startOfDay(firstDay(unit, index));
   }
@@ -71,7 +70,6 @@ export class Calendar {
   }
 }
 
-/** Midnight UTC of the first day of a unit. */
 function firstDay(unit: CalendarUnit, index: number): number {
   if (unit === 'year') return Date.UTC(index, 0, 1);
   if (unit === 'month') return Date.UTC(Math.floor(index / 12), index % 12, 1);

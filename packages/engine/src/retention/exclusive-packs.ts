@@ -8,7 +8,7 @@ const idsPerCall = 1_000;
 /** Stored objects that some points need and no other. */
 export interface ExclusivePacks {
   readonly packs: number;
-  /** Their stored bytes, whole packs: a pack goes when nobody needs any of it. */
+  /** Stored bytes of whole packs: a pack goes when nobody needs any of it. */
   readonly bytes: number;
   /** Packs that the catalog does not know, whose bytes are not in the sum. */
   readonly unknownPacks: number;
@@ -42,7 +42,6 @@ export async function countExclusivePacks(
   return { packs: exclusive.length, bytes, unknownPacks };
 }
 
-/** Every pack that any of the points needs. */
 async function listPacks(points: AsyncIterable<PointReader>, signal?: AbortSignal): Promise<Set<PackId>> {
   const packs = new Set<PackId>();
   const seen = new Set<PageId>();

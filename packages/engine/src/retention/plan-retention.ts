@@ -14,12 +14,12 @@ import { Calendar } from './calendar.ts';
 const dayMs = 86_400_000;
 
 /**
- * The rule that keeps a point. `clean` and `hold` are no rules of the plan: it is the resource's last point that lacks
- * nothing, and is kept for as long as any of the degraded points after it; somebody holds the point.
+ * The rule that keeps a point. Two are no rules of the plan. `clean`: it is the resource's last point that lacks
+ * nothing, and is kept for as long as any of the degraded points after it. `hold`: somebody holds the point.
  */
 export type RetentionReason = CalendarRuleName | 'days' | 'minimum' | 'clean' | 'hold';
 
-/** What a plan's rules say about one point. */
+/** A plan's answer about one point. */
 export interface RetentionDecision {
   readonly point: PointRow;
   /** The latest date that any rule gives; in the past for a point that no rule keeps. */
@@ -31,16 +31,16 @@ export interface RetentionDecision {
 }
 
 /**
- * Decides until when each point of ONE resource is kept. Pure: the same points, rules and time give the same answer,
- * so a preview of rules that are not deployed yet is this function with other rules.
+ * Decides until when each point of ONE resource is kept. Pure: the same points, rules and time give the same answer, so
+ * a preview of rules that are not deployed yet is this function with other rules.
  *
  * It only ever asks for more than a point has; a point's own expiry is a promise of the store, which no rule shortens.
  * Points that are being expired are left out of the answer, and represent nothing. Degraded points are kept like all
- * others, and never instead of clean ones: a period that begins with degraded ones keeps its first clean one too, and the
- * minimum is counted once over all points and once over clean ones.
+ * others, and never instead of clean ones: a period that begins with degraded ones keeps its first clean one too, and
+ * the minimum is counted once over all points and once over clean ones.
  * @param points - in any order.
- * @param damaged - containers of which something is lost: they represent nothing, so that what they were made of is kept
- * in their place, if it is still there, and made into containers anew. They stay until their own date.
+ * @param damaged - containers of which something is lost: they represent nothing, so that the points they were made of
+ * are kept in their place, if still there, and made into containers anew. They stay until their own date.
  * @returns decisions, the newest point first. Time and memory: in proportion to the points of the resource.
  */
 export function planRetention(
@@ -87,7 +87,7 @@ function newestOf(oldestFirst: readonly PointRow[], count: number): readonly Poi
   return oldestFirst.slice(Math.max(0, oldestFirst.length - count)).map(({ pointId }) => pointId);
 }
 
-/** What comes after the last clean point lacks something: none of it may outlive the point that has everything. */
+/** Keeps the last clean point as long as the degraded ones after it: none may outlive the one that has everything. */
 function keepLastClean(
   newestFirst: readonly RetentionDecision[],
   lastClean: PointId | undefined,
@@ -142,8 +142,8 @@ function firstOfEach(unit: CalendarUnit, calendar: Calendar, oldestFirst: readon
 }
 
 /**
- * When a point belongs into the calendar: at its source time, but never after its commit. A clock that was ahead once
- * leaves all later points behind it, seconds apart, in a period that has not come yet.
+ * A point's time in the calendar: its source time, but never after its commit. A clock that was ahead once leaves all
+ * later points behind it, seconds apart, in a period that has not come yet.
  */
 function timeOf({ sourceTime, committedAt }: PointRow): Date {
   return sourceTime < committedAt ? sourceTime : committedAt;

@@ -2,20 +2,20 @@ import type { PointRow } from '../ports/catalog/points.ts';
 import { planRetention, type RetentionDecision, type RetentionReason } from './plan-retention.ts';
 import type { RetentionRules } from '../model/retention-rules.ts';
 
-/** What other rules would do to one point. */
+/** The effect of other rules on one point. */
 export interface RetentionChange {
   readonly point: PointRow;
-  /** Under the rules of today: the later of what they say and what the point was promised. */
+  /** Kept until, under today's rules: the later of their date and the point's promised one. */
   readonly until: Date;
   readonly reasons: readonly RetentionReason[];
-  /** Under the other rules, likewise: no rule shortens what the store has locked. */
+  /** Likewise under the other rules: no rule shortens what the store has locked. */
   readonly newUntil: Date;
   readonly newReasons: readonly RetentionReason[];
   readonly verdict: 'same' | 'longer' | 'shorter';
 }
 
 /**
- * Compares what two sets of rules do to the points of one resource. Pure; nothing is changed.
+ * Compares the effects of two sets of rules on the points of one resource. Pure; nothing is changed.
  * @returns the newest point first.
  */
 export function previewRetention(

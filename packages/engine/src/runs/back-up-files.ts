@@ -13,13 +13,13 @@ import { commitPoint, type CommittedPoint } from './commit-point.ts';
 import { aliveUntil, openRun, type RunRequest } from './open-run.ts';
 import { runPrefix, type RunPlan } from './run-plan.ts';
 
-/** How the shards of a run that one process drives are worked off. */
+/** Options of a run whose shards one process works off. */
 export interface BackUpFilesOptions {
   readonly source: FileSource;
   readonly limits?: ShardLimits;
   /**
    * Lists the source, cuts it into shards and protects them, in any order: with worker threads, for instance.
-   * @returns how many there were; their indexes, from 0 on, have to be in the order of their keys.
+   * @returns the number of shards; their indexes, from 0 on, have to be in the order of their keys.
    * @default listed first, then one after the other, in this thread
    */
   readonly protectAll?: (plan: RunPlan, keys: VaultKeys) => Promise<number>;
@@ -28,8 +28,8 @@ export interface BackUpFilesOptions {
 }
 
 /**
- * Backs up a file source from one process: what the state machine does, with the same steps. For directories, the
- * command line and tests.
+ * Backs up a file source from one process, with the same steps as the state machine. For directories, the command line
+ * and tests.
  * @throws {@link RunOpenError} another run of the resource is at work.
  * @throws {@link RunClosedError} the run id was used before, and that run is over.
  */
@@ -51,7 +51,7 @@ export async function backUpFiles(
       joinShards(services, keys, plan, shardCount, signal),
     );
   } catch (error) {
-    // What went wrong says more than that it could not be written down; the run then counts as abandoned after a while.
+    // The first error says more than that it could not be written down; the run then counts as abandoned after a while.
     await failRun(services, plan.runId, errorRecordOf(error)).catch(() => {});
     throw error;
   }

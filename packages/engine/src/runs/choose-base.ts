@@ -3,11 +3,11 @@ import type { BackupType } from '../model/backup-type.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 
-/** Against what a run detects changes. */
+/** The point against which a run detects changes. */
 export interface BaseChoice {
-  /** What will be done: a full where the asked type has nothing to build on. */
+  /** The type of the run: a full where the asked type has nothing to build on. */
   readonly type: BackupType;
-  /** Why `type` is not what was asked for. */
+  /** Reason why `type` is not the type asked for. */
   readonly reason?: string;
   readonly base?: PointRow;
 }
@@ -44,7 +44,10 @@ export async function chooseBase(
   return { type, base: full };
 }
 
-/** The newest point that a run can build on. @param now - the store's clock. */
+/**
+ * The newest point that a run can build on.
+ * @param now - the store's clock.
+ */
 export async function findNewest(
   catalog: Pick<Catalog, 'points'>,
   resourceArn: ResourceArn,
@@ -60,7 +63,7 @@ function isUsable({ expiresAt, expiring, archiveClass }: PointRow, now: Date): b
 
 /**
  * Points of a resource, newest first: by source time, and of one source time the one that was committed last. A
- * container has the source time of what it was made of; being whole, it is the better base.
+ * container has the source time of the point it was made of; being whole, it is the better base.
  * Memory: the points of one source time.
  */
 export async function* newestPoints(
@@ -79,7 +82,7 @@ export async function* newestPoints(
   yield* sameTime.sort(byCommit);
 }
 
-/** A store's clock may count whole seconds: of one second, the container was made after what it was made of. */
+/** A store's clock may count whole seconds: within one second, a container was made after its original. */
 function byCommit(a: PointRow, b: PointRow): number {
   return b.committedAt.getTime() - a.committedAt.getTime() || rankOf(b) - rankOf(a);
 }

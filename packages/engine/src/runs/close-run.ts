@@ -6,8 +6,8 @@ import type { RunRow } from '../ports/catalog/runs.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 
 /**
- * Records that a run failed, and frees its resource. A run that somebody cancelled ends as cancelled.
- * Repeatable; a run that has ended keeps its first outcome.
+ * Records that a run failed, and frees its resource. A cancelled run ends as cancelled. Repeatable; a run that has
+ * ended keeps its first outcome.
  */
 export async function failRun(
   services: { readonly catalog: Pick<Catalog, 'runs'>; readonly store: Pick<ObjectStore, 'now'> },
@@ -25,7 +25,7 @@ export async function failRun(
   });
 }
 
-/** An error as catalogs and reports carry it. */
+/** An error in the form of catalogs and reports. */
 export function errorRecordOf(error: unknown): ErrorRecord {
   if (error instanceof BackupError || error instanceof Error)
     return { name: error.name, message: error.message };

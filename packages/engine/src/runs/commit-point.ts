@@ -22,7 +22,6 @@ interface LeasedContent {
   readonly expiresAt: Date;
 }
 
-/** A committed point. */
 export interface CommittedPoint {
   readonly root: Root;
   readonly state: Extract<RunRow['state'], 'completed' | 'completed-with-warnings' | 'degraded'>;
@@ -30,10 +29,10 @@ export interface CommittedPoint {
 
 /**
  * Commits a run: writes the root, the single commit point, then the catalog's row from the root as read back, then the
- * entry in the audit log, then closes the run. A crash anywhere is mended by calling it again: a root of this run that is
- * there already is taken up.
+ * entry in the audit log, then closes the run. A crash anywhere is mended by calling it again: it continues with a root
+ * of this run that is there already.
  *
- * @param makeContent - writes and gathers what the point consists of; not called when the root is there already.
+ * @param makeContent - writes and gathers the point's content; not called when the root is there already.
  * @throws {@link RunClosedError} the run was cancelled or lost its resource; nothing was committed.
  * @throws {@link LeaseTooShortError} the run took so long that its leases do not cover the retention, and something
  * that it uses cannot be leased any more.

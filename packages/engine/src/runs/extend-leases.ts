@@ -28,9 +28,10 @@ import type { RunPlan } from './run-plan.ts';
 const packsAtOnce = 1_000;
 
 /**
- * Leases all that a point is going to use anew, from a later time on: for a run that took longer than the slack of its
- * leases, or that goes on using a pack it meant to copy. Writes the new dates into the pack map. Repeatable. Costs one
- * request for every pack whose lock does not last until then: of those of a generation, a day's share for every day.
+ * Leases everything that a point is going to use anew, from a later time on: for a run that took longer than the slack
+ * of its leases, or that goes on using a pack it meant to copy. Writes the new dates into the pack map. Repeatable.
+ * Costs one request for every pack whose lock does not last until then: of those of a generation, a day's share for
+ * every day.
  * @throws {@link LeaseTooShortError} a pack cannot be leased any more: a sweeper has got at it.
  */
 export async function extendLeases(
@@ -82,7 +83,6 @@ async function extendPagePacks(
   }));
 }
 
-/** New dates for the packs whose lock is too short. */
 async function* extendPacks(keeper: LeaseKeeper, plan: RunPlan, packMap: TreeReader): AsyncGenerator<Change> {
   let batch: PackMapEntry[] = [];
   const extendBatch = async function* (): AsyncGenerator<Change> {

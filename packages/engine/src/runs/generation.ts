@@ -5,19 +5,18 @@ import { retentionClassOf } from '../model/retention-class.ts';
 
 const dayMs = 86_400_000;
 
-/** How long leases last, and when a pack is copied instead of being leased again. */
+/** Length of leases, and the limit below which a pack is copied instead of being leased again. */
 export interface LeasePolicy {
   /** Length of a generation, to whose end locks are rounded up. Short for plans that keep little. */
   readonly generationDays: number;
   /** The longest that a run may take from its start to its commit without extending again. */
   readonly slackHours: number;
-  /** Share of a pack's bytes: of one of which a point uses less, the chunks are copied (rule 5). 0 copies nothing. */
+  /** Share of a pack's bytes: if a point uses less of it, the chunks are copied (rule 5). 0 copies nothing. */
   readonly copyBelow: number;
   /** Packs of shorter classes are not leased (rule 13). @default packs of all classes are */
   readonly retentionClass?: string;
 }
 
-/** The lease policy that fits a retention. */
 export function leasePolicyFor(keepDays: number): LeasePolicy {
   const retentionClass = retentionClassOf(keepDays);
   return {
@@ -39,7 +38,7 @@ export function generationEnd(time: Date, stagger: PackId | ResourceKey, generat
   return new Date(Math.floor((time.getTime() - offset) / length) * length + offset + length);
 }
 
-/** The date to which a run leases all that it stores or reuses: its latest possible expiry. Whole seconds. */
+/** The date to which a run leases everything that it stores or reuses: its latest possible expiry. Whole seconds. */
 export function leaseUntilFor(
   startedAt: Date,
   keepDays: number,
@@ -49,13 +48,13 @@ export function leaseUntilFor(
   return new Date(Math.ceil(latestExpiry / 1000) * 1000);
 }
 
-/** Says how long a pack is locked when its lease has to be moved: at least to the run's date. */
+/** Lock date of a pack whose lease has to be moved: at least the run's date. */
 export type LockDateOf = (pack: Pick<PackRow, 'packId' | 'kind'>) => Date;
 
 /**
  * Locks to the end of the generation that contains the run's date. A pack of chunks has generations of its own, so that
- * every day a few of them are looked at; the page packs of a resource have them together, as looking at them means
- * reading all inner pages.
+ * every day a few of them are looked at. The page packs of a resource share theirs, as looking at them means reading
+ * all inner pages.
  */
 export function lockDates(
   leaseUntil: Date,
@@ -67,8 +66,7 @@ export function lockDates(
 }
 
 /**
- * How long the vault's keys are locked: longer than any pack of the run. Some days more, so that daily
- * runs do not move their locks every day.
+ * Lock date of the vault's keys: some days later than any pack's of the run, so that daily runs do not move it daily.
  */
 export function keysUntil(
   leaseUntil: Date,

@@ -19,16 +19,15 @@ import { putUsage } from './usage-runs.ts';
 
 const dayMs = 86_400_000;
 
-/** What came of it. */
 export type LeasedBase =
   | {
       readonly state: 'leased';
-      /** What reading the base takes. */
+      /** Page packs for reading the base. */
       readonly pagePacks: PagePackRecord[];
       readonly pagePacksCounted: number;
-      /** Packs that could not be leased: what lies in them is read from the source. */
+      /** Packs that could not be leased: their chunks are read from the source. */
       readonly unleasedPacks: PackId[];
-      /** Mostly dead packs that are given up: what lies in them is copied (rule 5). */
+      /** Mostly dead packs that are given up: their chunks are copied (rule 5). */
       readonly copiedPacks: PackId[];
       /** Mostly dead page packs that are given up: their pages are written anew. */
       readonly rewrittenPagePacks: PackId[];
@@ -36,10 +35,10 @@ export type LeasedBase =
   | { readonly state: 'lost'; readonly reason: string };
 
 /**
- * Leases all that a base consists of to the run's date (rule 4): every page pack, and of the packs of chunks those
- * whose lock is shorter, to which the smallest dates in the pack map lead. A pack of which less than the policy's share
- * is used is given up instead, if its lock outlasts the run (rule 5). New dates are written down for the new point's
- * pack map. Repeatable. For a synthetic full, which only reads its base, everything has to last two weeks.
+ * Leases everything of a base to the run's date (rule 4): every page pack, and of the packs of chunks those whose lock
+ * is shorter, to which the smallest dates in the pack map lead. A pack of which less than the policy's share is used is
+ * given up instead, if its lock outlasts the run (rule 5). New dates are written down for the new point's pack map.
+ * Repeatable. For a synthetic full, which only reads its base, everything has to last two weeks.
  */
 export async function leaseBase(
   services: RunServices,
@@ -88,8 +87,8 @@ export async function leaseBase(
 }
 
 /**
- * The mostly dead packs that a resource's newest point would have to extend: a full, which has no base, must not find
- * its chunks there either, or it would keep them for one more generation.
+ * Lists the mostly dead packs that a resource's newest point would have to extend: a full, which has no base, must not
+ * find its chunks there either, or it would keep them for one more generation.
  */
 export async function listMostlyDeadPacks(
   { catalog, store }: RunServices,
@@ -112,7 +111,7 @@ export async function listMostlyDeadPacks(
   return packs.state === 'lost' ? [] : packs.copied;
 }
 
-/** Rule 5: whether a pack that would have to be extended is used so little that what is used is better copied. */
+/** Rule 5: true for a pack that would have to be extended, but is used so little that copying is better. */
 function deathTest(
   { startedAt }: RunRow,
   leaseUntil: Date,
@@ -130,8 +129,8 @@ function deathTest(
 }
 
 /**
- * Packs of a base that verification has marked, whatever their lock says (rule 12). Costs in proportion to the damage
- * that the vault has, not to the base.
+ * Lists packs of a base that verification has marked, whatever their lock says (rule 12). Costs in proportion to the
+ * damage that the vault has, not to the base.
  */
 async function* damagedPacks(catalog: Pick<Catalog, 'packs'>, packMap: TreeReader): AsyncGenerator<PackId> {
   for await (const { packId, kind } of catalog.packs.listDamaged()) {

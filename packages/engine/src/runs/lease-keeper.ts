@@ -17,18 +17,17 @@ export interface LeasedPack {
   readonly kind: PackRow['kind'];
   readonly retentionClass: string;
   readonly versionId: string;
-  /** What the store has confirmed. */
+  /** The date that the store has confirmed. */
   readonly lockedUntil: Date;
 }
 
-/** What a keeper works with. */
 export interface LeaseKeeperOptions {
   readonly catalog: Pick<Catalog, 'packs'>;
   readonly store: ObjectStore;
   readonly lockMode: ObjectLock['mode'];
   /** The run's lease date; fixed for the keeper's life. */
   readonly leaseUntil: Date;
-  /** To when the lease of a pack is moved if it ends before that date. @default to that date */
+  /** New lease date of a pack whose lease ends before the run's. @default the run's date */
   readonly lockDateOf?: LockDateOf;
   /** Class of the run: packs of a shorter one are treated as absent (rule 13). @default packs of all classes are leased */
   readonly retentionClass?: string;
@@ -63,8 +62,8 @@ export class LeaseKeeper {
   }
 
   /**
-   * Leases packs to the run's date, with one catalog read for those not met before and a store request only for
-   * those whose lock is short.
+   * Leases packs to the run's date, with one catalog read for those not met before and a store request only for those
+   * whose lock is short.
    * @returns the packs that are leased; a pack that is missing from the answer must be treated as absent.
    */
   async lease(packIds: Iterable<PackId>): Promise<ReadonlyMap<PackId, LeasedPack>> {
@@ -90,7 +89,6 @@ export class LeaseKeeper {
     });
   }
 
-  /** Whether one pack is leased; see {@link lease}. */
   async isLeased(packId: PackId): Promise<boolean> {
     return this.#known.has(packId)
       ? this.#known.get(packId) !== undefined
@@ -102,7 +100,7 @@ export class LeaseKeeper {
     return this.#known.get(packId);
   }
 
-  /** Takes up a pack that the run has just stored under its own lease. */
+  /** Remembers a pack that the run has just stored under its own lease. */
   adopt(pack: LeasedPack): void {
     this.#known.set(pack.packId, pack);
   }

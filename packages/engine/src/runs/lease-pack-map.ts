@@ -8,12 +8,11 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 
 /** Packs asked about with one call. */
 const packsAtOnce = 1_000;
-/** More packs than this that cannot be leased: reading all of the source is simpler, and as cheap. */
+/** Most packs that may fail to be leased; beyond, reading all of the source is simpler, and as cheap. */
 const unleasedLimit = 10_000;
-/** Mostly dead packs that one run copies at most; the others are extended, and looked at a generation later. */
+/** Most mostly dead packs that one run copies; the others are extended, and looked at a generation later. */
 const copiedLimit = 10_000;
 
-/** What came of the packs of a pack map. */
 export type LeasedPackMap =
   | {
       readonly state: 'leased';
@@ -24,21 +23,20 @@ export type LeasedPackMap =
     }
   | { readonly state: 'lost'; readonly reason: string };
 
-/** What is leased, and how. */
 export interface LeasePackMapOptions {
   readonly catalog: Pick<Catalog, 'packs'>;
   readonly packMap: TreeReader;
   /** The point whose pack map it is. */
   readonly origin: PointId;
-  /** Whether a pack is to be given up instead of leased once more, if the point uses so many of its bytes. */
+  /** True if a pack is to be given up instead of leased once more, when the point uses so many of its bytes. */
   readonly isMostlyDead: (row: PackRow, usedBytes: number) => boolean;
 }
 
 /**
  * Leases the packs of a pack map whose lock is short, to which the smallest dates lead, or gives them up where they are
- * mostly dead. What a pack map counts as used counts a chunk as often as it is referred to, so a pack that many
- * files share may be extended although it is mostly dead; never the other way round.
- * With a date instead of a keeper nothing is leased, only looked at.
+ * mostly dead. A pack map's used bytes count a chunk as often as it is referred to, so a pack that many files share may
+ * be extended although it is mostly dead; never the other way round. With a date instead of a keeper nothing is leased,
+ * only looked at.
  */
 export async function leasePackMap(
   options: LeasePackMapOptions & ({ readonly keeper: LeaseKeeper } | { readonly leaseUntil: Date }),

@@ -9,38 +9,36 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 
 /** Packs asked about with one call. */
 const packsAtOnce = 1_000;
-/** Stored pages that one run writes anew at most: the committer does it by itself. Bytes. */
+/** Most stored pages that one run writes anew: the committer does it by itself. Bytes. */
 const rewriteBytesLimit = 256 * 2 ** 20;
 
-/** What came of the page packs of a base. */
 export type LeasedPagePacks =
   | {
       readonly state: 'leased';
-      /** What reading the base takes, those that are written anew included. */
+      /** Page packs for reading the base, including those that are written anew. */
       readonly pagePacks: PagePackRecord[];
-      /** Not leased any more: their pages are written anew. */
+      /** Packs not leased any more: their pages are written anew. */
       readonly rewritten: PackId[];
-      /** How many are needed, if they have been counted. */
+      /** Number of needed packs, if they have been counted. */
       readonly counted?: number;
     }
   | { readonly state: 'lost'; readonly packId: PackId };
 
-/** How page packs are leased. */
 export interface LeasePagePacksOptions {
   readonly catalog: Pick<Catalog, 'packs'>;
   readonly keeper: LeaseKeeper;
   readonly root: Root;
   readonly source: PageSource;
-  /** Whether a pack is to be given up instead of leased once more, if the point uses so many of its bytes. */
+  /** True if a pack is to be given up instead of leased once more, when the point uses so many of its bytes. */
   readonly isMostlyDead: (row: PackRow, usedBytes: number) => boolean;
-  /** Whether a container that holds pages is still needed for its chunks. */
+  /** True if a container that holds pages is still needed for its chunks. */
   readonly isContainerNeeded: (packId: PackId) => Promise<boolean>;
 }
 
 /**
  * Leases all page packs of a base to the keeper's date. When some of them have to be extended, once a generation, all
- * inner pages are read to see how much of each is used: what is not needed at all is dropped, and what is mostly dead
- * is given up, to be written anew.
+ * inner pages are read to see how much of each is used: a pack that is not needed at all is dropped, and a mostly dead
+ * one is given up, to be written anew.
  */
 export async function leasePagePacks(options: LeasePagePacksOptions): Promise<LeasedPagePacks> {
   const { catalog, keeper, root } = options;

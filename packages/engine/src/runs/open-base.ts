@@ -14,7 +14,7 @@ import type { RunPlan } from './run-plan.ts';
 export interface OpenedBase {
   readonly base?: NonNullable<RunPlan['base']>;
   readonly leases?: Pick<RunPlan, 'unleasedPacks' | 'copiedPacks' | 'rewrittenPagePacks'>;
-  /** As it was read, so that nobody reads it twice. */
+  /** The base's root, so that nobody reads it twice. */
   readonly stored?: StoredRoot;
   readonly reason?: string;
 }
@@ -50,7 +50,10 @@ export async function openBase(
   return { base: { ...baseOf(root), pagePacks, pagePacksCounted }, leases: outcome, stored };
 }
 
-/** The resource's newest root that can be read. @param known - one that has been read already. */
+/**
+ * The resource's newest root that can be read.
+ * @param known - one that has been read already.
+ */
 export async function findPrevious(
   { store, catalog }: RunServices,
   keys: VaultKeys,
@@ -68,7 +71,7 @@ export async function findPrevious(
   return undefined;
 }
 
-/** What a run without a base keeps off: mostly dead packs of the newest point, if they can be found out. */
+/** Finds packs that a run without a base must not share: mostly dead ones of the newest point, if readable. */
 export async function findDeadPacks(
   services: RunServices,
   keys: VaultKeys,

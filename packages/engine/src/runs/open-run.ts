@@ -16,7 +16,6 @@ import { keysUntil, leasePolicyFor, leaseUntilFor, type LeasePolicy } from './ge
 import { findDeadPacks, findPrevious, openBase } from './open-base.ts';
 import { getRunPlan, settleRunPlan, type RunPlan } from './run-plan.ts';
 
-/** What somebody asked for. */
 export interface RunRequest {
   /** Chosen by the caller, the same in every repetition of one request. */
   readonly runId: RunId;
@@ -28,7 +27,7 @@ export interface RunRequest {
   readonly readTags: boolean;
   /** A full that shares no stored pack with earlier points. @default false */
   readonly isolated?: boolean;
-  /** For a synthetic full: what is made of which point. @default the newest point, in the store's standard class */
+  /** For a synthetic full: its point and class. @default the newest point, in the store's standard class */
   readonly container?: ContainerRequest;
   /** @default the policy that fits `keepDays` */
   readonly leasePolicy?: LeasePolicy;
@@ -50,8 +49,8 @@ export type OpenedRun =
   | { readonly state: 'over'; readonly run: RunRow };
 
 /**
- * Starts a run: makes it the resource's only one, fixes its lease date, chooses its base and leases all that the base
- * consists of, before anything is read. Can be repeated: the decisions of the first time stand.
+ * Starts a run: makes it the resource's only one, fixes its lease date, chooses its base and leases everything of the
+ * base, before anything is read. Can be repeated: the decisions of the first time stand.
  * @throws {@link RunOpenError} another run of the resource is at work.
  */
 export async function openRun(services: RunServices, request: RunRequest): Promise<OpenedRun> {
@@ -79,7 +78,7 @@ export async function openRun(services: RunServices, request: RunRequest): Promi
   return { state: 'open', plan, keys };
 }
 
-/** Until when a run that shows a sign of life now counts as alive. */
+/** Time until which a run that shows a sign of life now counts as alive. */
 export function aliveUntil(now: Date): Date {
   return new Date(now.getTime() + safety.runAliveMinutes * 60_000);
 }
@@ -109,7 +108,7 @@ async function decide(
   const earlier = await findNewest(catalog, request.resourceArn, now);
   const isolated = request.isolated === true && choice.type === 'full';
   const leases = opened?.base && opened.leases;
-  // Of steps that run at the same time, one decides for all.
+  // Steps may run at the same time; one of them decides for all.
   const plan = await settleRunPlan(work, {
     ...factsOf(request),
     ...(await placeInTime(services, request, choice, opened?.stored, previous)),
@@ -144,7 +143,7 @@ async function decide(
   return plan;
 }
 
-/** The base that the run builds on, leased; without one that can be read it is a full. */
+/** Leases the base that the run builds on; without one that can be read the run is a full. */
 async function settleBase(
   services: RunServices,
   keys: VaultKeys,
@@ -170,7 +169,6 @@ async function settleBase(
   return { choice: settled, opened };
 }
 
-/** What a run's plan says as it was asked for. */
 function factsOf({ runId, resourceArn, resourceKind, plan, keepDays, readTags, container }: RunRequest) {
   return {
     runId,
@@ -184,7 +182,7 @@ function factsOf({ runId, resourceArn, resourceKind, plan, keepDays, readTags, c
   };
 }
 
-/** When the source is taken to be in the state that is read, and the point that is named after it. */
+/** Sets the source time of the state that is read, and the point that is named after it. */
 async function placeInTime(
   { random }: RunServices,
   request: RunRequest,
@@ -193,7 +191,7 @@ async function placeInTime(
   previous: StoredRoot | undefined,
 ): Promise<Pick<RunPlan, 'pointId' | 'sourceTime' | 'settledBeforeMs'>> {
   const observed = await request.sourceNow();
-  // A container is as old as what it was made of.
+  // A container is as old as its original.
   const sourceTime =
     base !== undefined && type === 'synthetic-full'
       ? new Date(base.root.sourceTime)
@@ -206,8 +204,8 @@ async function placeInTime(
 }
 
 /**
- * Points are ordered by source time, and names by its seconds: a run that opens within the second of the one before it,
- * or on a clock that is a little behind, still comes after it.
+ * Keeps points ordered by source time, and names by its seconds: a run that opens within the second of the one before
+ * it, or on a clock that is a little behind, still comes after it.
  */
 function laterThan(previous: StoredRoot | undefined, observed: Date): Date {
   const earliestMs = previous === undefined ? 0 : Date.parse(previous.root.sourceTime) + 1_000;

@@ -2,12 +2,12 @@ import type { PackId } from '../ids.ts';
 import type { PagePackRecord } from '../points/root.ts';
 import type { RunPlan } from './run-plan.ts';
 
-/** Page packs that a point may name without looking which of them it still needs. */
+/** Most page packs that a point may name without a count of those that it still needs. */
 const uncountedLimit = 32;
 
 /**
- * Decides which page packs a root names. To know exactly which are needed costs reading every inner page, so it is
- * done only when the list has doubled since it was last done, or was never short: between, packs that may no longer be
+ * Decides which page packs a root names. An exact count of the needed ones costs reading every inner page, so it is
+ * done only when the list has doubled since the last count, or was never short. In between, packs that may no longer be
  * needed stay on the list, which keeps a little too much and never too little. It is done as well when pages were
  * written anew, so that the packs that they lay in go.
  * @param known - every pack that may hold a page of the point.

@@ -1,13 +1,15 @@
 import type { UnreadCounts } from '../points/unread-counts.ts';
 import type { PointWarning, Root } from '../points/root.ts';
 
-/** What the new point consists of. */
 export interface PointContent {
   readonly counts: Root['counts'];
   readonly warnings: readonly PointWarning[];
-  /** How many there are, where `warnings` lacks some: a container knows what the root it was made from spells out. @default their number */
+  /**
+   * Number of all warnings, where `warnings` lacks some: a container knows only those that its original's root spells
+   * out. @default their number
+   */
   readonly warningCount?: number;
-  /** What could not be read: with any of it the point is degraded. */
+  /** Entries that could not be read: with any of them the point is degraded. */
   readonly unread: UnreadCounts;
   readonly manifest?: string;
   readonly packMap?: string;

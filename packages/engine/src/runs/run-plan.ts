@@ -27,9 +27,9 @@ const fields = {
   lockMode: z.enum(['governance', 'compliance']),
   /** Locks are rounded up to the end of a generation of this length. */
   generationDays: z.int().positive(),
-  /** Whether tags of unchanged entries are read too. */
+  /** Tags of unchanged entries are read too. */
   readTags: z.boolean(),
-  /** Whether everything is stored anew, even what the vault has. */
+  /** Everything is stored anew, even chunks that the vault has. */
   isolated: z.boolean(),
   /** The store's name of the class that a container goes into. @default its standard class */
   storageClass: z.string().optional(),
@@ -44,11 +44,11 @@ const fields = {
       pagePacksCounted: z.int(),
     })
     .optional(),
-  /** The resource's newest point that can be read: for what the source has archived since. */
+  /** The resource's newest point that can be read: for content that the source has archived since. */
   earlier: pointId.optional(),
-  /** Packs of the base that could not be leased: what lies in them is read from the source again. */
+  /** Packs of the base that could not be leased: their chunks are read from the source again. */
   unleasedPacks: z.array(packId),
-  /** Mostly dead packs that are not leased any more: what the new point needs of them is copied (rule 5). */
+  /** Mostly dead packs that are not leased any more: chunks that the new point needs are copied (rule 5). */
   copiedPacks: z.array(packId),
   /** Mostly dead page packs of the base: the pages that are still needed are written anew. */
   rewrittenPagePacks: z.array(packId),
@@ -60,12 +60,12 @@ const Stored = z.object({ ...fields, startedAt: time, leaseUntil: time, sourceTi
 const Storable = z.object({ ...fields, startedAt: timeOut, leaseUntil: timeOut, sourceTime: timeOut });
 
 /**
- * What a run decided when it was opened, and what all its workers go by: dates, base, leases.
- * Written once into the work store, so that a step that runs again goes by the same decisions.
+ * The decisions of a run when it was opened, which all its workers follow: dates, base, leases. Written once into the
+ * work store, so that a step that runs again follows the same decisions.
  */
 export type RunPlan = z.output<typeof Stored>;
 
-/** Where the scratch objects of a run lie. */
+/** Prefix of a run's scratch objects. */
 export function runPrefix(runId: RunId): string {
   return `runs/${runId}/`;
 }

@@ -6,7 +6,7 @@ import { runPrefix } from './run-plan.ts';
 /** Deltas in one object. A run of more goes on in the next one, so that merging many runs holds little of each. */
 const deltasAnObject = 5_000;
 
-/** Writes a sorted run of pack deltas: of one attempt at a shard, of the leases that were moved, or of several runs merged. */
+/** Writes a sorted run of pack deltas: of one attempt at a shard, of moved leases, or of several runs merged. */
 export async function putUsage(
   work: WorkStore,
   runId: RunId,
@@ -24,7 +24,7 @@ export async function putUsage(
   await work.put(usageName(runId, part, object), encodeUsage(some));
 }
 
-/** Reads a run of deltas back, when it is iterated. Memory: one object of it. */
+/** Reads a run of deltas lazily. Memory: one object of it. */
 export async function* readUsage(work: WorkStore, runId: RunId, part: string): AsyncGenerator<PackDelta> {
   for (let object = 0, isLast = false; !isLast; object += 1) {
     const name = usageName(runId, part, object);

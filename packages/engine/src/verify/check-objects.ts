@@ -12,13 +12,13 @@ import { isLoss, lossOf, type Loss } from './loss.ts';
 /** Objects that are checked at a time; each has one run of 16 MiB in memory at most. */
 const objectsAtOnce = 4;
 
-/** A pack or container that is not as it was written. Whether that hits a file of a point is another question. */
+/** A pack or container that is not as it was written. A file of a point may or may not be hit. */
 export interface DamagedObject {
   readonly objectName: string;
   readonly packId: PackId;
-  /** What was found first. */
+  /** The first damage found. */
   readonly loss: Loss;
-  /** Everything that was found in it. */
+  /** Number of all damage found in it. */
   readonly count: number;
 }
 
@@ -29,12 +29,11 @@ export interface RefusedObject {
   readonly message: string;
 }
 
-/** What checking objects takes. */
 export interface ObjectCheckerOptions {
   readonly store: ObjectStore;
   readonly keys: VaultKeys;
   readonly memory: FrameMemory;
-  /** Where damaged packs are marked, so that writers store their chunks again (rule 12 of docs/leases.md). */
+  /** Marks damaged packs, so that writers store their chunks again (rule 12 of docs/leases.md). */
   readonly catalog?: Pick<Catalog, 'packs'>;
 }
 
@@ -49,7 +48,7 @@ export class ObjectChecker {
   }
 
   /**
-   * Those among some objects that are damaged. Memory: an id for every object that was checked.
+   * Yields the damaged ones of some objects. Memory: an id for every object that was checked.
    * @param onRefused - told of an object that may not be read, which ends the check otherwise.
    */
   async *check(

@@ -1,20 +1,20 @@
 import type { PackId } from '../ids.ts';
 import type { CheckedFrame, FrameMemory } from '../packs/check-pack.ts';
 
-/** Frames that are remembered. Four bytes each: 64 MiB for about 16 TiB of chunks of 1 MiB. */
+/** Most frames that are remembered. Four bytes each: 64 MiB for about 16 TiB of chunks of 1 MiB. */
 const defaultLimit = 2 ** 24;
 
 /**
- * Frames that were read and found whole: of many points that share packs, each frame is read once.
- * A frame is known only as what it was read as, so a reference that says something else of it is checked by itself.
- * Memory: bounded; what does not fit any more is read again.
+ * Frames that were found whole, so that points that share packs read each frame once. A frame is known only as it was
+ * read, so a reference that says something else of it is checked by itself. Memory: bounded; a frame that does not fit
+ * any more is read again.
  */
 export class KnownFrames implements FrameMemory {
   readonly #limit: number;
   readonly #packs = new Map<PackId, Uint32Array>();
   #size = 0;
 
-  /** @param limit - frames that are remembered at most. */
+  /** @param limit - most frames that are remembered. */
   constructor(limit = defaultLimit) {
     this.#limit = limit;
   }

@@ -7,14 +7,13 @@ import { decodeFileKey } from '../manifest/tuple-key.ts';
 import { isLoss } from './loss.ts';
 import type { LostPage, Walked } from './walk-leaves.ts';
 
-/** A file of the manifest on its way through verification. One object for all that is found of it. */
+/** A file of the manifest on its way through verification. One object for all findings about it. */
 export interface FileState {
   readonly path: Uint8Array;
-  /** Whether it has been reported already. */
+  /** It has been reported already. */
   damaged: boolean;
 }
 
-/** What a manifest says, or fails to say. */
 export type ManifestItem =
   | { readonly begins: FileState }
   | { readonly chunkOf: FileState; readonly chunk: ExtentChunk }
@@ -30,8 +29,8 @@ interface OpenFile extends FileState {
 }
 
 /**
- * Files and chunks of a manifest in order, and what is missing between them: pages that are lost, content that a page
- * had, entries that no writer makes. Each file is reported as damaged once at most.
+ * Lists files and chunks of a manifest in order, and the gaps between them: lost pages, content that a page had,
+ * entries that no writer makes. Each file is reported as damaged once at most.
  */
 export async function* manifestItems(
   walked: AsyncIterable<Walked>,
@@ -52,7 +51,7 @@ export async function* manifestItems(
 class FileTracker {
   readonly #origin: string;
   #file: OpenFile | undefined;
-  /** The page that was lost since the last file began: the reason for what is missing. */
+  /** The page that was lost since the last file began: the reason for a gap. */
   lost: BackupError | undefined;
 
   constructor(origin: string) {
@@ -114,7 +113,7 @@ class FileTracker {
     }
   }
 
-  /** The file that is open, or another one that is from now on. */
+  /** The open file if it has that path; otherwise opens one. */
   #fileOf(path: Uint8Array): OpenFile {
     if (this.#file === undefined || !equalBytes(this.#file.path, path))
       this.#file = { path, damaged: false, at: 0, size: undefined };

@@ -11,20 +11,18 @@ import { isLoss, lossOf, type Loss } from './loss.ts';
 
 const rootsAtOnce = 16;
 
-/** What is wrong with a resource's history, and at which of its points it shows. */
+/** A problem in a resource's history, and the point at which it shows. */
 interface HistoryProblem extends Loss {
   /** Absent for an object that belongs to no point. */
   readonly pointId?: PointId;
 }
 
-/** What a resource's roots say of one another. */
 export interface HistoryOutcome {
   /** Roots that could be read. */
   readonly roots: number;
   readonly problems: readonly HistoryProblem[];
 }
 
-/** What verifying a history takes. */
 export interface HistoryServices {
   readonly store: ObjectStore;
   readonly keys: VaultKeys;
@@ -52,7 +50,7 @@ export async function verifyHistory(
       const { root, sha256 } = await readRoot(store, keys, resourceArn, pointId, versionId);
       return { point: root.point, sha256, previous: root.previous };
     } catch (error) {
-      // Removed since it was listed: whether it may be is decided below, as for all that are gone.
+      // Removed since it was listed; the code below decides if it may be, as for all that are gone.
       if (error instanceof ObjectNotFoundError) return undefined;
       if (!isLoss(error)) throw error;
       return { pointId, ...lossOf(error) };
@@ -83,7 +81,7 @@ interface Version extends ObjectVersion {
   readonly pointId: PointId;
 }
 
-/** The version of each root that counts; whatever else lies there is a problem. */
+/** The version of each root that counts; any other version is a problem. */
 async function* oldestVersions(
   store: ObjectStore,
   resourceArn: ResourceArn,
@@ -126,7 +124,7 @@ function problemOf(
     const name = rootName(resourceKeyOf(resourceArn), pointId);
     return new StoredBytesDamagedError(name, 'it is not the root that the point after it was committed on');
   }
-  // One that cannot be read has been reported. Of an older root it is not known until when it was to be kept.
+  // One that cannot be read has been reported. An older root does not tell how long the one before it was to be kept.
   if (seen.has(pointId) || previous.expiresAt === undefined) return undefined;
   const expiresAt = new Date(previous.expiresAt);
   return expiresAt > now

@@ -9,16 +9,15 @@ import type { PointToVerify } from './verify-points.ts';
 /** Roots that are read before their snapshots are asked for together. */
 const pointsAtOnce = 100;
 
-/** Whoever keeps the snapshots that images consist of. */
+/** The keeper of the snapshots that images consist of. */
 export interface SnapshotStates {
-  /** Those that do not exist are left out. */
+  /** Leaves out those that do not exist. */
   describeSnapshots(
     snapshotIds: readonly string[],
     signal?: AbortSignal,
   ): Promise<readonly { readonly snapshotId: string; readonly state: string }[]>;
 }
 
-/** What became of one image. */
 export type ImageVerification<Point extends PointToVerify> = { readonly point: Point } & (
   | { readonly snapshots: number; readonly losses: readonly Loss[] }
   /** Nothing can be said of its snapshots: its root cannot be read. */
@@ -26,8 +25,8 @@ export type ImageVerification<Point extends PointToVerify> = { readonly point: P
 );
 
 /**
- * Verifies that images have the snapshots that they consist of. The vault has no more of an image than its root, so this
- * is what a restore of it needs; the blocks are not read.
+ * Verifies that images have their snapshots. The vault has no more of an image than its root, so a restore needs just
+ * these; the blocks are not read.
  */
 export async function* verifyImages<Point extends PointToVerify>(
   {

@@ -18,22 +18,22 @@ import { isLoss, lossOf, type Loss } from './loss.ts';
 import { manifestItems, type FileState, type ManifestItem } from './manifest-items.ts';
 import { walkLeaves, type LostPage } from './walk-leaves.ts';
 
-/** Damage that is spelled out; the rest is counted. */
+/** Most damage that is spelled out; the rest is counted. */
 const damageListed = 10_000;
 
 /** Entries of a map that cannot be read, as a page that leads to them is lost. */
 interface LostRange extends Loss {
   /** `manifest`: files, by path; `pack-map`: packs, by id. */
   readonly map: 'manifest' | 'pack-map';
-  /** What comes before the first of them; absent when that is the map's first. The file's own content may be lost. */
+  /** The entry before the first of them; absent when that is the map's first. The file's own content may be lost. */
   readonly after?: string;
   /** The last of them. */
   readonly through: string;
-  /** Entries that are lost: of files, of stretches of content, of packs. */
+  /** Lost entries: of files, of stretches of content, of packs. */
   readonly entries: number;
 }
 
-/** What verifying a point found; see {@link isDamaged}. */
+/** Findings about a point; see {@link isDamaged}. */
 export interface VerifyOutcome {
   readonly files: number;
   readonly bytes: number;
@@ -42,11 +42,11 @@ export interface VerifyOutcome {
   /** Files that cannot be restored, each once, and why. */
   readonly damagedFiles: readonly ({ readonly path: string } & Loss)[];
   readonly damagedFileCount: number;
-  /** What is behind pages that cannot be read. Files in there are not among the damaged files: nobody knows them. */
+  /** Entries behind pages that cannot be read. Their files are not among the damaged ones: nobody knows them. */
   readonly lostRanges: readonly LostRange[];
-  /** What hits no single file: a pack whose lock ends before the point does. */
+  /** Problems that hit no single file: a pack whose lock ends before the point does. */
   readonly problems: readonly string[];
-  /** Packs that the point uses and that are damaged anywhere: also where this point needs nothing. */
+  /** Packs that the point uses and that are damaged anywhere, even where this point needs nothing. */
   readonly damagedObjects: readonly DamagedObject[];
   /** Files of which nothing is known, as some of their content may not be read. They are not among the damaged ones. */
   readonly refusedFileCount: number;
@@ -54,7 +54,7 @@ export interface VerifyOutcome {
   readonly refusedObjects: readonly RefusedObject[];
 }
 
-/** Whether a point cannot be restored as it is. Damage to its packs that hits none of its files does not count. */
+/** True if a point cannot be restored as it is. Damage to its packs that hits none of its files does not count. */
 export function isDamaged({
   damagedFileCount,
   lostRanges,
@@ -63,22 +63,20 @@ export function isDamaged({
   return damagedFileCount > 0 || lostRanges.length > 0 || problems.length > 0;
 }
 
-/** How a point is verified. */
 export interface VerifyOptions {
-  /** Where damaged packs are marked, so that writers store their chunks again. @default nothing is written */
+  /** Marks damaged packs, so that writers store their chunks again. @default nothing is written */
   readonly catalog?: Pick<Catalog, 'packs'>;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
 
-/** What verifications of points that share packs have in common: each byte is read once. */
+/** State shared by verifications of points that share packs: each byte is read once. */
 export interface SharedChecks {
   readonly frames: KnownFrames;
   readonly objects: ObjectChecker;
   readonly refusals: RefusalSparer;
 }
 
-/** Shared checks for the points of one vault. */
 export function createSharedChecks(
   { store, keys }: Pick<PointReader, 'store' | 'keys'>,
   { catalog }: Pick<VerifyOptions, 'catalog'> = {},
@@ -94,9 +92,9 @@ export function createSharedChecks(
 /**
  * Verifies a point: that a restore would succeed (every page, every chunk against its id, the size of every file, the
  * recorded lock of every pack), and that the objects it lies in are whole to the last byte, also where this point does
- * not need them. Damage costs what it hits, and so does an object that may not be read: the rest of the point is verified
- * all the same.
- * Memory: the fetcher's windows, {@link KnownFrames}, and what is found.
+ * not need them. Damage costs only the entries that it hits, and so does an object that may not be read: the rest of
+ * the point is verified all the same.
+ * Memory: the fetcher's windows, {@link KnownFrames}, and the findings.
  * @throws {@link ObjectArchivedError} a pack has to be thawed first.
  * @throws {@link AccessDeniedError} a page may not be read, or none of the first packs.
  */
@@ -186,7 +184,7 @@ async function verifyFiles(
   const { counts } = report;
   const origin = `point ${reader.root.point}`;
   const leaves = walkLeaves(reader.pages, findPageRef(reader.root.manifest, reader.root.point), signal);
-  // Every frame is read once; which of them will be needed again does not matter.
+  // Every frame is read once; nothing is gained by knowing which will be needed again.
   const packs = new PointPacks(reader);
   const fetcher = new ChunkFetcher(refusals.sparing(packs.readRun), new Map());
   const items = unknownChunks(manifestItems(leaves, origin), frames, packs);
@@ -218,7 +216,7 @@ async function verifyFiles(
   }
 }
 
-/** Items for the fetcher: chunks that were found whole before are not fetched. */
+/** Items for the fetcher, without chunks that were found whole before. */
 async function* unknownChunks(
   items: AsyncIterable<ManifestItem>,
   frames: KnownFrames,
@@ -251,7 +249,7 @@ function damageOf(
   );
 }
 
-/** Reads as a restore does, but that whatever makes bytes impossible to get is the answer of the chunks that it hits. */
+/** Reads as a restore does, but an error that makes bytes impossible to get is the answer of the chunks it hits. */
 class PointPacks {
   readonly #reader: PointReader;
   readonly #losses = new Map<PackId, BackupError | undefined>();
@@ -260,7 +258,7 @@ class PointPacks {
     this.#reader = reader;
   }
 
-  /** Why the point cannot find a pack, if it cannot. Looked up once for each. */
+  /** The reason why the point cannot find a pack. Looked up once for each. */
   async findLoss(packId: PackId, signal?: AbortSignal): Promise<BackupError | undefined> {
     if (this.#losses.has(packId)) return this.#losses.get(packId);
     const loss = await this.#look(packId, signal);
@@ -293,7 +291,7 @@ class PointPacks {
   }
 }
 
-/** Every object that the point lies in. Notes what the pack map says of locks, and where it cannot be read. */
+/** Every object that the point lies in. Notes the pack map's locks, and its pages that cannot be read. */
 async function* objectsOf(
   { root, pages }: PointReader,
   report: Report,

@@ -6,15 +6,13 @@ import { PointReader } from '../restore/point-reader.ts';
 import { isLoss, lossOf, type Loss } from './loss.ts';
 import { createSharedChecks, verifyPoint, type VerifyOptions, type VerifyOutcome } from './verify-point.ts';
 
-/** A point that is to be verified: where its root lies. */
 export interface PointToVerify {
   readonly resourceArn: ResourceArn;
   readonly pointId: PointId;
-  /** Of its root. @default the oldest that there is */
+  /** Version of its root. @default the oldest that there is */
   readonly versionId?: string;
 }
 
-/** What became of one point. */
 export type PointVerification<Point extends PointToVerify> = { readonly point: Point } & (
   | { readonly outcome: VerifyOutcome }
   /** Nothing can be said of its files: its root cannot be read. */
@@ -24,8 +22,8 @@ export type PointVerification<Point extends PointToVerify> = { readonly point: P
 );
 
 /**
- * Verifies any number of points of one vault, one after the other. What several of them share is read once, so that
- * all points of a resource cost about as much as the first of them and what changed since.
+ * Verifies any number of points of one vault, one after the other. Shared data is read once, so that all points of a
+ * resource cost about as much as the first of them and what changed since.
  * Memory: that of one point, and an id for every pack.
  */
 export async function* verifyPoints<Point extends PointToVerify>(

@@ -10,9 +10,10 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import { isLoss, lossOf, type Loss } from './loss.ts';
 
 /**
- * Verifies `format.json` and every key file to the last byte, and that each key can be unwrapped: those of a vault that
- * lost the race for the bucket too, as damage could make a key look like one of them. Costs one unwrapping a key.
- * @returns what is wrong with any of them; empty when nothing is.
+ * Verifies `format.json` and every key file to the last byte, and that each key can be unwrapped. This includes keys of
+ * a vault that lost the race for the bucket, as damage could make a key look like one of them. Costs one unwrapping a
+ * key.
+ * @returns problems of any of them; empty when there are none.
  * @throws {@link VaultMissingError} the bucket holds no vault.
  */
 export async function verifyVaultFiles({

@@ -5,10 +5,9 @@ import { PageLoader } from '../manifest/page-loader.ts';
 import type { PageRef, PageSource } from '../manifest/page-store.ts';
 import { isLoss } from './loss.ts';
 
-/** Pages that are read at a time. */
 const pagesAhead = 16;
 
-/** A page that cannot be read, and with it all entries below: those after `after` up to and with the page's last key. */
+/** A page that cannot be read, and all entries below: those after `after` up to and with the page's last key. */
 export interface LostPage {
   readonly lost: PageRef;
   /** Absent before the first key of the map. */
@@ -16,7 +15,6 @@ export interface LostPage {
   readonly error: BackupError;
 }
 
-/** A leaf of a map, or a page that cannot be read. */
 export type Walked = { readonly entries: readonly Entry[] } | LostPage;
 
 interface Visit {
@@ -25,7 +23,7 @@ interface Visit {
 }
 
 /**
- * Leaves of a map in the order of keys. A page that is lost costs what lies below it; the walk goes on behind it.
+ * Leaves of a map in the order of keys. A lost page costs the entries below it; the walk goes on behind it.
  * Memory: the pages that are read ahead, and the references of the pages above.
  */
 export async function* walkLeaves(
