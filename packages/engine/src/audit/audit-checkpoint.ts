@@ -58,7 +58,7 @@ export type CheckpointStep =
 /**
  * Writes today's checkpoint over the heads of all chains, unless there is one. Repeatable. Goes on over any number of
  * calls, at least one chain each; the checkpoint is of the day on which the last one ends.
- * Costs about two requests for each chain, and one more for each that has grown since the checkpoint before.
+ * Costs about two requests a chain, and one more for each that has grown since the checkpoint before.
  * @returns the hash of today's checkpoint: kept outside the vault, it proves the log up to today.
  */
 export async function putCheckpoint(
@@ -73,7 +73,7 @@ export async function putCheckpoint(
     return { done: true, date: before.checkpoint.date, sha256: before.sha256 };
   const previous = before?.sha256 ?? null;
   const found = await findProgress(work, progressName);
-  // Another writer's checkpoint may have come between: what it says of the chains is not to be taken back.
+  // Another writer's checkpoint may have come between: nothing that it says of the chains may be taken back.
   const begun =
     found?.previous === previous ? found : { previous, startAfter: auditPrefixes.chains, heads: [] };
   const { startAfter, heads } = await listHeads(store, before?.checkpoint, begun, { shouldStop, signal });
@@ -154,7 +154,7 @@ async function listHeads(
     if (startAfter !== begun.startAfter && shouldStop()) return { startAfter, heads };
     const folder = first.slice(0, first.lastIndexOf('/') + 1);
     if (folder === auditPrefixes.chains) {
-      // What lies in no folder is no chain.
+      // An object in no folder belongs to no chain.
       startAfter = first;
       continue;
     }

@@ -129,7 +129,7 @@ export async function finishContainer(
   }
   const { lockedUntil, versionId } = leased;
   const entry = { ...packMapEntryOf(plan, stored.packId, counts), versionId, lockedUntil };
-  // What leads to a container is read before it is thawed.
+  // The pages that lead to a container are read before it is thawed.
   const { storageClass: _, ...hot } = writing.lease;
   const leading = { ...writing, lease: { ...hot, leaseUntil: plan.leaseUntil } };
   const inner = readContainerRoot(root, stored.name);
@@ -163,7 +163,7 @@ async function describeContainer(
     counts: { ...inner.counts, storedBytes: pagePacks.reduce((sum, pack) => sum + pack.bytes, 0) },
     warnings: inner.warningList,
     warningCount: inner.warnings,
-    // What a point lacks, its container lacks too.
+    // A container lacks all that its point lacks.
     unread: unreadOf(inner),
     manifest: inner.manifest,
     ...(packMap && { packMap: pageRefToText(packMap) }),

@@ -52,7 +52,7 @@ export async function releaseHold(services: HoldServices, request: ReleaseReques
  * Takes released holds out of the sets of all points and containers that have them. The store's flags stay on: only the
  * expirer and the sweeper switch them off, when nobody holds what they are about to remove. Repeatable.
  * Costs a look at every held point, and one read for each container that is let go of.
- * @returns how many points were let go of by at least one hold.
+ * @returns `released`, the number of points that at least one hold let go of.
  */
 export async function releasePoints(
   { catalog, store }: Pick<HoldServices, 'catalog' | 'store'>,

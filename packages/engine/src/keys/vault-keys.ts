@@ -74,7 +74,7 @@ export function rootObjectId(pointId: PointId): string {
  */
 export class VaultKeys {
   readonly vaultId: VaultId;
-  /** 32 bytes. */
+  /** Key of page ids. 32 bytes. */
   readonly pageIdKey: Uint8Array;
   /** Key of the hash that decides where pages end. 32 bytes. */
   readonly pageBoundaryKey: Uint8Array;

@@ -18,7 +18,7 @@ export function createChunkIdReader(store: ObjectStore, keys: VaultKeys): ListCh
   return async (row, signal) => {
     const { packId, versionId, bytes } = row;
     const object = { packId, name: objectNameOf(row), versionId };
-    // Of its own for every pack: what ciphers remember of an object is of no use for the next.
+    // Each pack has its own: ciphers remember nothing of one object that is of use for the next.
     const segments = new SegmentReader(store, new PackCiphers(store, keys));
     try {
       const { directory } = await segments.readDirectory(object, bytes, signal);

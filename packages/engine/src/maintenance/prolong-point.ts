@@ -136,7 +136,7 @@ class LeasePass {
   }
 
   async add(packs: readonly ReferredPack[]): Promise<void> {
-    // One for each batch: what a keeper remembers is of no use for the next.
+    // One for each batch: a keeper remembers nothing that is of use for the next.
     const keeper = new LeaseKeeper({ ...this.#services, leaseUntil: this.#lock.until });
     const leased = await keeper.lease(packs.map(({ packId }) => packId));
     this.#packs += packs.length;

@@ -109,7 +109,7 @@ export async function listResourcesToRenew(
   for (let days = state?.days ?? 0; days <= most; days += 1) {
     if (days > (state?.days ?? 0) && shouldStop()) return { done: false, state: { arns: [...arns], days } };
     const to = new Date(now.getTime() + days * dayMs);
-    // What has expired comes first. Both ends of a span belong to it.
+    // Expired points come first. Both ends of a span belong to it.
     const range = days === 0 ? { to } : { from: new Date(to.getTime() - dayMs + 1), to };
     for await (const { resourceArn } of catalog.points.listExpiring(range)) arns.add(resourceArn);
   }

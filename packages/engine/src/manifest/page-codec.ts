@@ -97,8 +97,8 @@ export function decodePage(bytes: Uint8Array, pack: PagePack, objectName: string
 }
 
 /**
- * Bytes of a reference that stand by themselves, to be kept in a root or handed to another worker. Only once the
- * sink that wrote the page has stored its last pack.
+ * Makes a reference stand by itself, to be kept in a root or handed to another worker. Call it only once the sink that
+ * wrote the page has stored its last pack.
  */
 export function encodePageRef(ref: PageRef): Uint8Array {
   const writer = new ByteWriter();

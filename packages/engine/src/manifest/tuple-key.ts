@@ -123,7 +123,7 @@ export function comparePathToKey(path: Uint8Array, key: Uint8Array): number {
     const difference = (path[at] as number) - (key[at + 1] as number);
     if (difference !== 0) return difference;
   }
-  // What follows in the key is the end of its path, or more of it.
+  // The rest of the key is the end of its path, or more of it.
   return path.length + 1 < key.length &&
     key[path.length + 1] === terminator &&
     key[path.length + 2] !== escape

@@ -191,7 +191,7 @@ async function recoverPacks(
 ): Promise<StepFailures> {
   const { onProgress, onPlace, objects: filesTotal, signal } = options;
   const begun: string[] = [];
-  // What failed is tried again by a call that goes on, so the place stays before it.
+  // A call that goes on tries failed objects again, so the place stays before them.
   let hasFailed = false;
   const wanted = async function* (): AsyncGenerator<ObjectVersion> {
     const goesOnIn = prefixes.findIndex((prefix) => after.startsWith(prefix));
@@ -292,7 +292,7 @@ async function recoverRow(
   return row;
 }
 
-/** @returns how many chunks were made known, or `undefined` when the pack's directory cannot be read. */
+/** @returns the number of chunks made known; `undefined` when the pack's directory cannot be read. */
 async function indexChunks(
   { store, catalog, index }: RebuildServices,
   keys: VaultKeys,
