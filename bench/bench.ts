@@ -34,7 +34,7 @@ log(`data set: ${data.files} files, ${(data.bytes / 1e6).toFixed(0)} MB`);
 const restic = findRestic();
 const programs = await bundlePrograms(join(scratch, 'programs'));
 
-// They read all of the data, so everything after them finds it in the page cache.
+// The kernels read all of the data, so everything after them finds it in the page cache.
 const kernelProgram = fileURLToPath(new URL('kernels.ts', import.meta.url));
 const runKernels = async (): Promise<KernelTimes> =>
   JSON.parse((await runMeasured(process.execPath, [kernelProgram, data.directory])).output) as KernelTimes;
@@ -42,7 +42,7 @@ const kernelRuns: KernelTimes[] = [];
 const filesystem = await measureFilesystem(programs.holdfast, data, join(scratch, 'run'), {
   rounds,
   restic: restic !== undefined,
-  // As near to the backups as can be: a machine that others share is faster at one moment than at the next.
+  // Kernels run between the rounds, as the speed of a shared machine varies over time.
   betweenRounds: async () => void kernelRuns.push(await runKernels()),
   log,
 });
@@ -83,7 +83,6 @@ const results: Results = {
 writeFileSync(join(scratch, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
 console.log(values.json ? JSON.stringify(results, undefined, 2) : reportOf(results));
 
-/** The middle one of some runs, kernel by kernel. */
 function middleOf(runs: readonly KernelTimes[]): KernelTimes {
   const names = Object.keys(runs[0] ?? {}) as (keyof KernelTimes)[];
   const middles = names.map((name) => {

@@ -5,9 +5,8 @@ import { build } from 'esbuild';
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 /**
- * Bundles the command line and the benchmark's own step on S3, with the worker that they start: the start of a program
- * must not be measured by the number of files of its source.
- * @param directory - is written to.
+ * Bundles the command line and the benchmark's own step on S3 into a directory, with the worker that they start, so
+ * that the start of a program is not measured by its number of source files.
  */
 export async function bundlePrograms(
   directory: string,

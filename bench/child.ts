@@ -3,9 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What one run of a program took. */
 export interface Usage {
-  /** From its start to its end. */
+  /** Wall-clock time. */
   readonly seconds: number;
   /** User and system time of the process and all of its threads. */
   readonly cpuSeconds: number;
@@ -16,8 +15,8 @@ export interface Usage {
 const gnuTime = '/usr/bin/time';
 
 /**
- * Runs a program to its end, and says what it took and what it printed. Nothing is left to be written to the disk when
- * it starts. CPU time and memory are the system's own figures, by GNU time; where that is missing they are NaN.
+ * Runs a program to its end and tells what it took and what it printed. The disk has nothing left to write when it
+ * starts. CPU time and memory are the system's own figures, by GNU time; where that is missing they are NaN.
  * @throws when it fails; the message has what it said.
  */
 export async function runMeasured(
@@ -65,7 +64,7 @@ async function run(
   return output;
 }
 
-/** The middle one of some runs, figure by figure. */
+/** Median of each figure by itself. */
 export function medianOf(usages: readonly Usage[]): Usage {
   const middle = (figure: (usage: Usage) => number): number => {
     const sorted = usages.map(figure).sort((a, b) => a - b);

@@ -12,10 +12,9 @@ import {
 import { dirname, join } from 'node:path';
 import { logText, noise, numbers } from './seeded-bytes.ts';
 
-/** Files and bytes of a tree, and where it lies. */
 export interface DataSet {
   readonly directory: string;
-  /** File that says that the data are whole; it is away while they are changed. */
+  /** File that marks the data as complete; it is absent while they are changed. */
   readonly stamp: string;
   readonly files: number;
   readonly bytes: number;
@@ -23,7 +22,7 @@ export interface DataSet {
 
 /** Raised whenever the recipe changes, so that no old data set is measured. */
 const recipe = 4;
-/** Trees of packages are cut into so many parts; the later slices hold the same parts, every file altered. */
+/** Number of parts that trees of packages are cut into; later slices hold the same parts, every file altered. */
 const moduleParts = 5;
 const smallFiles = 1000;
 const smallBytesMost = 16_000;
@@ -31,14 +30,14 @@ const textFiles = 4;
 const textBytes = 12_000_000;
 const noiseFiles = 2;
 const noiseBytes = 10_000_000;
-/** Share of the files that a change touches: one in so many. */
+/** A change touches one file in this many. */
 const changedEvery = 100;
 
 /**
- * The data set: slices of about 200 MB, each the same mixture. It holds small files of real programs (a fifth of the
- * installed packages, the second time round each with a mark in it, so that it is new), small texts, logs, noise, a copy of a log
- * with a paragraph put in, and an exact copy of noise. The same packages and slices give the same bytes.
- * Made once and kept, in `directory/<slices>`.
+ * Makes the data set once and keeps it in `directory/<slices>`: slices of about 200 MB, each the same mixture. A slice
+ * holds small files of real programs (a fifth of the installed packages, the second time round each with a mark in it,
+ * so that it is new), small texts, logs, noise, a copy of a log with a paragraph put in, and an exact copy of noise.
+ * The same packages and slices give the same bytes.
  */
 export function prepareDataSet(
   directory: string,
@@ -70,13 +69,12 @@ export function prepareDataSet(
   return { directory: root, stamp, ...measureTree(root) };
 }
 
-/** One slice as a data set of its own. */
 export function sliceOf({ directory, stamp }: DataSet, slice: number): DataSet {
   const path = join(directory, `slice-${slice}`);
   return { directory: path, stamp, ...measureTree(path) };
 }
 
-/** The first slices as a data set of their own, linked into a directory that is made for it. */
+/** Links the first slices into a new directory, as a data set of their own. */
 export function linkSlices({ directory, stamp }: DataSet, slices: number, target: string): DataSet {
   for (let slice = 0; slice < slices; slice++) {
     const name = `slice-${slice}`;
@@ -89,7 +87,6 @@ export function linkSlices({ directory, stamp }: DataSet, slices: number, target
   return { directory: target, stamp, ...measureTree(target) };
 }
 
-/** Counts the files of a tree and their bytes. */
 export function measureTree(directory: string): { readonly files: number; readonly bytes: number } {
   const files = listFiles(directory);
   const bytes = files.reduce((sum, path) => sum + lstatSync(join(directory, path)).size, 0);
@@ -97,8 +94,8 @@ export function measureTree(directory: string): { readonly files: number; readon
 }
 
 /**
- * Changes one file in a hundred, and calls back while they are changed; then puts all of them back. A data set whose
- * change was interrupted is made anew the next time.
+ * Changes one file in a hundred while `work` runs, then puts all of them back. A data set whose change was interrupted
+ * is made anew the next time.
  */
 export async function whileChanged<Result>(
   { directory, stamp }: DataSet,
@@ -121,7 +118,7 @@ export async function whileChanged<Result>(
   }
 }
 
-/** Regular files below a directory, relative, in one order everywhere. */
+/** Regular files below a directory, as relative paths in the same order on every machine. */
 export function listFiles(directory: string, without: readonly string[] = []): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((child) => child.isFile())
@@ -157,7 +154,6 @@ function makeSlice(root: string, slice: number, packages: string, modules: reado
   );
 }
 
-/** The content with a line put in somewhere. */
 function marked(content: Buffer, text: string, next: (below: number) => number): Buffer {
   const at = next(content.length + 1);
   return Buffer.concat([content.subarray(0, at), Buffer.from(`/* ${text} */\n`), content.subarray(at)]);

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { contentDefinedCuts, decodeContent, encodeContent } from '@holdfast/engine';
 import { listFiles } from './data-set.ts';
 
-/** Bytes that a kernel worked through, and the CPU seconds that it took. */
 export interface KernelTime {
   bytes: number;
   cpuSeconds: number;
@@ -15,7 +14,7 @@ export interface KernelTime {
 const kernelNames = ['chunking', 'SHA-256', 'zstd', 'AES-256-GCM', 'decode check'] as const;
 export type KernelTimes = Record<(typeof kernelNames)[number], KernelTime>;
 
-/** Chunks are collected to so many bytes, then each kernel runs over all of them: a clock for each call would show. */
+/** Bytes of chunks that are collected before each kernel runs over them: a clock for each call would show. */
 const batchBytes = 64 * 1024 * 1024;
 const pieceBytes = 1024 * 1024;
 
@@ -28,7 +27,7 @@ class KernelRun {
   readonly #nonce = Buffer.alloc(12);
   readonly #cuts = contentDefinedCuts();
 
-  /** Runs all kernels over some contents; what occurred before is hashed only, as in a backup. */
+  /** Runs all kernels over some contents; repeated chunks are only hashed, as in a backup. */
   take(contents: readonly Uint8Array[]): void {
     const chunks: Uint8Array[] = [];
     const bytes = sum(contents);
@@ -94,7 +93,7 @@ function sum(parts: readonly Uint8Array[]): number {
   return parts.reduce((total, part) => total + part.length, 0);
 }
 
-/** Contents of a tree: files whole, large ones in stretches of the batch's size. */
+/** Reads files whole, and large ones in stretches of the batch's size. */
 function* contentsOf(directory: string): Generator<Uint8Array> {
   for (const path of listFiles(directory)) {
     const file = openSync(join(directory, path), 'r');

@@ -6,11 +6,9 @@ import { medianOf, runMeasured, type Usage } from './child.ts';
 import { measureTree, whileChanged, type DataSet } from './data-set.ts';
 import { ResticRepository } from './restic.ts';
 
-/** The steps that are measured, in their order. */
 export const stepNames = ['full', 'unchanged', 'changed', 'restore'] as const;
 export type StepName = (typeof stepNames)[number];
 
-/** What a program took for each step, and what it stored. */
 export interface Measured {
   readonly steps: Readonly<Record<StepName, Usage>>;
   /** Bytes on the disk after the full backup, and after the incremental one of one changed file in a hundred. */
@@ -25,9 +23,9 @@ interface Contestant {
 }
 
 /**
- * Measures Holdfast and, where it is installed, restic on one data set in a directory of this machine: step by step in
- * turn, in another order every other round, so that both meet the same machine. Both flush what they store to the
- * disk. What was restored is compared with the data set in the first round.
+ * Measures Holdfast and, where it is installed, restic on one data set in a directory of this machine. The two take
+ * turns step by step, in another order every other round, so that both meet the same machine. Both flush what they
+ * store to the disk. The first round compares what was restored with the data set.
  * @param program - Holdfast's command line.
  */
 export async function measureFilesystem(
@@ -78,12 +76,11 @@ export async function measureFilesystem(
   };
 }
 
-/** Compiled code stays from one call to the next, where the command line keeps it. */
+/** Keeps compiled code from one call to the next, where the command line keeps it. */
 export const keepCompiledCode = {
   NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/holdfast', import.meta.url)),
 } as const;
 
-/** A vault of Holdfast in a directory, used by its command line. */
 export class HoldfastVault {
   readonly #program: string;
   readonly #at: string;
@@ -95,7 +92,6 @@ export class HoldfastVault {
     this.#workers = workers;
   }
 
-  /** Makes an empty vault. */
   static make(program: string, at: string, workers = 2): HoldfastVault {
     mkdirSync(at, { recursive: true });
     const vault = new HoldfastVault(program, at, workers);

@@ -2,7 +2,7 @@ import type { DataSet } from './data-set.ts';
 import type { KernelTimes } from './kernels.ts';
 import { stepNames, type Measured, type StepName } from './measure-filesystem.ts';
 
-/** Everything that one run of the benchmark found; what is written to `.bench/results.json`. */
+/** Everything that one run of the benchmark found, as written to `.bench/results.json`. */
 export interface Results {
   readonly machine: {
     readonly cpu: string;
@@ -23,7 +23,7 @@ export interface Results {
   }[];
 }
 
-/** Threads of the measured backups, and so the cores that the limit is reckoned for. */
+/** Threads of the measured backups, and so the cores that the limit is computed for. */
 const cores = 2;
 
 const titles: Readonly<Record<StepName, string>> = {
@@ -38,7 +38,6 @@ export function limitSeconds(kernels: KernelTimes): number {
   return Object.values(kernels).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / cores;
 }
 
-/** The results as Markdown. */
 export function reportOf(results: Results): string {
   const { machine, versions, data, filesystem, s3 } = results;
   const lines = [

@@ -4,7 +4,7 @@ import { runMeasured, type Usage } from './child.ts';
 
 const environment = { RESTIC_PASSWORD: 'benchmark' };
 
-/** The installed restic's own words about its version; `undefined` without one. */
+/** The installed restic's version, as it prints it. */
 export function findRestic(): string | undefined {
   try {
     return execFileSync('restic', ['version'], { encoding: 'utf8' }).trim().split(' compiled')[0];
@@ -21,7 +21,6 @@ export class ResticRepository {
     this.#at = at;
   }
 
-  /** Makes an empty repository. */
   static make(at: string): ResticRepository {
     const repository = new ResticRepository(at);
     const args = repository.#args('init', '--repository-version', '2');
@@ -29,7 +28,6 @@ export class ResticRepository {
     return repository;
   }
 
-  /** Where the repository's files lie. */
   get directory(): string {
     return join(this.#at, 'repository');
   }

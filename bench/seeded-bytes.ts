@@ -1,6 +1,6 @@
 import { createCipheriv, hash } from 'node:crypto';
 
-/** Bytes that nobody can compress, the same for the same seed: the key stream of AES-256-CTR. */
+/** Incompressible bytes, the same for the same seed: the key stream of AES-256-CTR. */
 export function noise(seed: string, bytes: number): Buffer {
   const cipher = createCipheriv('aes-256-ctr', hash('sha256', seed, 'buffer'), Buffer.alloc(16));
   return cipher.update(Buffer.alloc(bytes));
@@ -19,7 +19,7 @@ export function numbers(seed: string): (below: number) => number {
 
 const syllables = 'ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo zu'.split(' ');
 
-/** Text like that of a log: times, levels, names, numbers. zstd makes about a quarter of it. */
+/** Text like that of a log; zstd compresses it to about a quarter. */
 export function logText(seed: string, bytes: number): Buffer {
   const next = numbers(seed);
   const words = Array.from({ length: 2000 }, () =>

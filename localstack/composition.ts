@@ -10,7 +10,6 @@ import { ensurePython, ministackEnvironment } from './python-environment.ts';
 
 export { completeDeployment } from './deployment-completion.ts';
 
-/** How to start an {@link Emulator}; everything has a default. */
 export interface EmulatorOptions {
   /** The gateway's port; starting fails when it is taken. @default any free port */
   readonly port?: number;
@@ -22,7 +21,7 @@ export interface EmulatorOptions {
   readonly region?: string;
   /** An emulator that runs already, such as LocalStack, to use instead of MiniStack. */
   readonly upstreamUrl?: string;
-  /** Where S3 objects, volumes and snapshots are kept. @default a temporary folder */
+  /** Folder of S3 objects, volumes and snapshots. @default a temporary folder */
   readonly dataDir?: string;
   /** Keeps the data after `stop`. @default true when `dataDir` is given */
   readonly keepData?: boolean;
@@ -43,7 +42,7 @@ export interface Emulator {
   readonly dataDir: string;
   /** MiniStack's log, with what Lambda handlers could not log elsewhere; unused with `upstreamUrl`. */
   readonly logPath: string;
-  /** The variables with which an SDK, the CDK CLI or a child process talks to it. */
+  /** Variables with which an SDK, the CDK CLI or a child process finds the emulator. */
   readonly environment: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
@@ -88,7 +87,6 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   };
 }
 
-/** The variables with which an SDK, the CDK CLI or a child process talks to an endpoint. */
 export function environmentFor(endpointUrl: string, region: string): Record<string, string> {
   return {
     AWS_ENDPOINT_URL: endpointUrl,

@@ -11,9 +11,8 @@ import { completeDeployment } from './deployment-completion.ts';
 const projectRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 const stackNames = ['HoldfastStorage', 'HoldfastPipeline', 'HoldfastMonitoring'] as const;
 
-/** How the application is deployed to an emulator. */
 export interface DeployOptions {
-  /** Where AWS is: the variables of `Emulator.environment`. */
+  /** The variables of `Emulator.environment`. */
   readonly environment: Readonly<Record<string, string>>;
   /** The plans file, as `cdk deploy -c plans=<file>` takes it. */
   readonly plansFile: string;
@@ -26,7 +25,6 @@ export interface DeployOptions {
   readonly stacks?: readonly (typeof stackNames)[number][];
 }
 
-/** The outputs of all stacks, by name. */
 export type DeployedOutputs = Readonly<Record<string, string>>;
 
 /**
@@ -80,7 +78,6 @@ async function readOutputs(
   return outputs;
 }
 
-/** Region, endpoint and credentials of an emulator, for a client of the SDK. */
 export function clientConfig({ environment, region }: Pick<DeployOptions, 'environment' | 'region'>) {
   return {
     region,

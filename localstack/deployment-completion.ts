@@ -12,14 +12,12 @@ import {
 import * as z from 'zod';
 import { LifecycleRules, toLifecycleRules } from './lifecycle-rules.ts';
 
-/** A deployed stack with its synthesized template, as `cdk.out/<stack>.template.json` holds it. */
+/** A deployed stack with its synthesized template: the parsed `cdk.out/<stack>.template.json`. */
 export interface DeployedStack {
   readonly stackName: string;
-  /** The parsed JSON of the template. */
   readonly template: unknown;
 }
 
-/** The clients with which a deployment is completed. */
 export interface CompletionClients {
   readonly cloudFormation: CloudFormationClient;
   readonly s3: S3Client;
@@ -42,7 +40,7 @@ const TableProperties = z.looseObject({
 
 /**
  * Applies what the emulator's CloudFormation drops from a template (lifecycle rules of buckets, time to live of
- * tables), and returns a line for each to print. What is set already is left alone: on AWS it does nothing.
+ * tables), and returns a line for each to print. It leaves alone what is set already, so on AWS it does nothing.
  */
 export async function completeDeployment(
   stack: DeployedStack,

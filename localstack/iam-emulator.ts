@@ -6,20 +6,19 @@ import { findFreePort } from './free-port.ts';
 import { healthPath, MinistackProcess } from './ministack-process.ts';
 import { ensurePython, ministackEnvironment } from './python-environment.ts';
 
-/** How to start an {@link IamEmulator}. */
 export interface IamEmulatorOptions {
-  /** Whether it is reached over TLS, with a certificate made for it. @default true */
+  /** Serves TLS, with a certificate made for it. @default true */
   readonly tls?: boolean;
 }
 
-/** MiniStack alone, with every request checked against the policies of who sends it, until `stop`. */
+/** MiniStack alone, with every request checked against its sender's policies, until `stop`. */
 export interface IamEmulator {
   readonly endpointUrl: string;
   readonly region: string;
   readonly accountId: string;
   /** The account's root user, whom no policy binds. */
   readonly rootCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
-  /** What a client of the SDK needs to trust it; of no use over plain HTTP. */
+  /** Options with which a client of the SDK trusts it; of no use over plain HTTP. */
   readonly requestHandler: { readonly httpsAgent?: Agent };
   stop(): Promise<void>;
 }
@@ -27,8 +26,8 @@ export interface IamEmulator {
 const region = 'us-east-1';
 
 /**
- * Starts MiniStack with `AUTH=true` and TLS: signatures are verified, and the policies of roles, buckets and keys decide.
- * Without the gateway, whose EC2 and faults have no part in that. Any number can run side by side.
+ * Starts MiniStack with `AUTH=true` and TLS: signatures are verified, and the policies of roles, buckets and keys
+ * decide. There is no gateway, as EC2 and faults have no part in that. Any number can run side by side.
  * @throws PythonMissingError when this machine cannot run MiniStack; its message names the remedies.
  */
 export async function startIamEmulator({ tls = true }: IamEmulatorOptions = {}): Promise<IamEmulator> {

@@ -2,12 +2,12 @@ import { CreateFunctionCommand, waitUntilFunctionActiveV2, type LambdaClient } f
 import { randomUUID } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** Any role: emulators ask for none that exists. */
+/** Emulators do not ask for a role that exists. */
 export const roleArn = 'arn:aws:iam::000000000000:role/test';
 
 const activeWithinSeconds = 600;
 
-/** Deploys one handler file as a function of a new name, and returns the name once it can be invoked. */
+/** Deploys one handler file as a function with a new name, and returns the name once it can be invoked. */
 export async function createFunction(
   client: LambdaClient,
   source: string,

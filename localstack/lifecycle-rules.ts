@@ -11,7 +11,6 @@ const StorageClass = z.enum([
   'GLACIER_IR',
 ]);
 
-/** Lifecycle rules as CloudFormation writes them. */
 export const LifecycleRules = z.array(
   z.looseObject({
     Id: z.string().optional(),
@@ -34,7 +33,6 @@ export const LifecycleRules = z.array(
 );
 type TemplateRule = z.infer<typeof LifecycleRules>[number];
 
-/** Translates lifecycle rules from CloudFormation's names to those of the S3 API. */
 export function toLifecycleRules(rules: readonly TemplateRule[]): LifecycleRule[] {
   return rules.map((rule) => ({
     ID: rule.Id,
@@ -58,7 +56,7 @@ export function toLifecycleRules(rules: readonly TemplateRule[]): LifecycleRule[
   }));
 }
 
-/** S3 takes one condition plainly and several only inside of `And`. */
+/** S3 takes one condition directly, and several only within `And`. */
 function toFilter(rule: TemplateRule): LifecycleRuleFilter {
   const { Prefix, TagFilters, ObjectSizeGreaterThan, ObjectSizeLessThan } = rule;
   const conditions = [Prefix, ObjectSizeGreaterThan, ObjectSizeLessThan].filter(

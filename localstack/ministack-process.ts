@@ -4,26 +4,24 @@ import { readFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What a {@link MinistackProcess} is started with. */
 export interface MinistackOptions {
   readonly python: string;
   readonly port: number;
   readonly region: string;
-  /** The gateway's address: what Lambda handlers get as AWS_ENDPOINT_URL. */
+  /** The gateway's address, which Lambda handlers get as AWS_ENDPOINT_URL. */
   readonly endpointUrl: string;
   readonly dataDir: string;
-  /** Outside of the project, or Node would take the project's package.json for the handlers' own. */
+  /** A folder outside of the project: otherwise Node would take the project's package.json for the handlers' own. */
   readonly temporaryDir: string;
   readonly logPath: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Whether it answers. @default its health over plain HTTP is asked for */
+  /** Tells whether it answers. @default asks for its health over plain HTTP */
   readonly isReady?: () => Promise<boolean>;
 }
 
-/** Where MiniStack says that it is up. */
 export const healthPath = '/_ministack/health';
 
-// It ends by itself when it cannot start; a busy machine is no reason to give up.
+// MiniStack ends by itself when it cannot start; a busy machine is no reason to give up.
 const readyMs = 600_000;
 const graceMs = 5_000;
 const inherited = ['HOME', 'LANG', 'LC_ALL', 'TZ'];

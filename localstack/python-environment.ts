@@ -9,17 +9,15 @@ const run = promisify(execFile);
 const projectDir = join(import.meta.dirname, '..');
 const environmentsDir = join(projectDir, '.emulator', 'venv');
 
-/** What an environment is for. */
 export interface PythonEnvironment {
-  /** What is installed, as messages name it. */
+  /** Name of what is installed, for messages. */
   readonly name: string;
   /** A requirements.txt in which every wheel is pinned by its hashes. */
   readonly requirementsPath: string;
-  /** What somebody without Python can do instead, as the end of a message; empty where there is no other way. */
+  /** End of a message that says what to do without Python; empty where there is no other way. */
   readonly otherwise: string;
 }
 
-/** What MiniStack runs in. */
 export const ministackEnvironment: PythonEnvironment = {
   name: 'MiniStack',
   requirementsPath: join(import.meta.dirname, 'ministack', 'requirements.txt'),

@@ -15,7 +15,7 @@ const { license, dependencies } = JSON.parse(read('package.json')) as {
   dependencies: Readonly<Record<string, string>>;
 };
 
-/** What both packages are made with. Names stay: errors are told apart by theirs. */
+/** Options of both packages. Names stay: errors are told apart by theirs. */
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -32,7 +32,7 @@ async function buildConstruct(): Promise<void> {
     ...common,
     entryPoints: ['lib/index.ts'],
     outfile: join(directory, 'index.js'),
-    // What `cdk init` makes is CommonJS, and modules may import it.
+    // `cdk init` makes CommonJS projects, and modules may import it.
     format: 'cjs',
     target: 'node20',
     external: ['aws-cdk-lib', 'constructs'],
@@ -91,7 +91,7 @@ function emptied(...path: string[]): string {
   return directory;
 }
 
-/** Copies the declarations that `tsc -b` wrote, of a module and of what it refers to. */
+/** Copies the declarations of a module and of what it refers to, as `tsc -b` wrote them. */
 function copyTypes(name: string, directory: string): void {
   const file = join(directory, `${name}.d.ts`);
   if (existsSync(file)) return;

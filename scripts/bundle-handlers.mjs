@@ -17,7 +17,7 @@ const { outputFiles } = await build({
   write: false,
   outExtension: { '.js': '.mjs' },
   bundle: true,
-  // What a step does not use stays in a chunk that it does not load: EC2's client above all.
+  // Splitting keeps what a step does not use in a chunk that it does not load: EC2's client above all.
   splitting: true,
   format: 'esm',
   platform: 'node',
@@ -25,8 +25,8 @@ const { outputFiles } = await build({
   minify: true,
   sourcemap: true,
   sourcesContent: false,
-  // Modules first: what a function does not use of a client stays out, which halves the bundle. The SDK itself is in: what
-  // the runtime brings of it lags behind what was tested.
+  // Modules first: unused parts of a client stay out, which halves the bundle. The SDK itself is in, as the runtime's
+  // lags behind the tested one.
   mainFields: ['module', 'main'],
   // Some of the SDK's dependencies are CommonJS.
   banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** What each step exports by convention. */
+/** Names that each step exports by convention. */
 const ofEachStep = new Set(['handler', 'makeHandler', 'Env']);
 const rooms = ['packages/*/src/**/*.ts', 'lambdas/**/*.ts', 'lib/**/*.ts', 'bin/**/*.ts'];
 const declaration =

@@ -7,15 +7,14 @@ import {
   type Stack,
 } from '@aws-sdk/client-cloudformation';
 
-/** In this order: each uses what the next one has. */
+/** In this order, as each stack uses what the next one has. */
 const stackNames = ['HoldfastMonitoring', 'HoldfastPipeline', 'HoldfastStorage'] as const;
 
 const deletionSeconds = 3600;
 
-/** What destroying a deployment needs. */
 export interface DestroyDeploymentOptions {
   readonly cloudFormation: CloudFormationClient;
-  /** Asks a person. Nothing is removed unless it answers true. */
+  /** Asks a person; nothing is removed unless the answer is true. */
   readonly confirm: (question: string) => Promise<boolean>;
   readonly log: (line: string) => void;
 }
@@ -28,7 +27,7 @@ export class DestroyError extends Error {
 /**
  * Removes the stacks of a deployment as `cdk destroy` does, the protected one included, and tells what stays: how to
  * deploy again onto the vault, and how to read it without Holdfast. Can be repeated after a failure.
- * @returns whether the deployment is gone; false when nobody confirmed it.
+ * @returns false when nobody confirmed it.
  * @throws {@link DestroyError} nothing is deployed here, or a stack could not be deleted.
  */
 export async function destroyDeployment(options: DestroyDeploymentOptions): Promise<boolean> {
@@ -53,16 +52,15 @@ export async function destroyDeployment(options: DestroyDeploymentOptions): Prom
     log(`removing ${stack.StackName}`);
     await removeStack(cloudFormation, stack);
   }
-  // Once more: what a person needs now is the last thing on the screen.
+  // Said once more, as a person now needs it last on the screen.
   log(['removed', ...kept].join('\n'));
   return true;
 }
 
-/** The outputs of a deployment's stacks, by name. */
 type Outputs = Readonly<Record<string, string | undefined>>;
 
 /**
- * What destroying a deployment leaves, and what can be done with it, in lines for a person.
+ * Lines for a person about what destroying a deployment leaves, and what can be done with it.
  * @param outputs - of HoldfastStorage; without them only the place where this is explained.
  */
 export function describeKept(outputs: Outputs): readonly string[] {
@@ -142,7 +140,7 @@ async function removeStack(
       { StackName: StackId },
     );
   } catch (error) {
-    // Its protection comes back before anybody hears of the failure; the failure says more than one to do so.
+    // Its protection comes back before anybody hears of the failure, which says more than a failure to protect.
     if (EnableTerminationProtection === true) await protect(true).catch(() => {});
     const reason = await findStack(client, StackName ?? '').then(
       (stack) => stack?.StackStatusReason ?? stack?.StackStatus,

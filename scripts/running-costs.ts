@@ -23,7 +23,7 @@ const tebibyte = 2 ** 40;
 const gibibytesOfTebibyte = 1024;
 const partitions = 16;
 
-/** What was measured or is rounded, and not read off the template. */
+/** Figures that were measured or are rounded, and not read off the template. */
 const assumed = {
   /** A call of a function that finds nothing to do, with what it asks of other services. */
   shortCallSeconds: 0.4,
@@ -32,10 +32,10 @@ const assumed = {
   /** Compressing, encrypting and storing, by one worker, with reading the source. */
   protectedBytesPerSecond: 40e6,
   packBytes: 32 * 2 ** 20,
-  /** Of a pack: its header, its directory, and its frames in runs of 16 MiB. */
+  /** Requests for a pack: its header, its directory, and its frames in runs of 16 MiB. */
   getsToVerifyPack: 5,
   chunkBytes: 2 ** 20,
-  /** Of a pack, besides its chunks: the row, live, and its copy in an index. */
+  /** Units for a pack besides its chunks: the row, live, and its copy in an index. */
   writeUnitsForPack: 5,
   listedPerRequest: 1000,
   /** Requests for leases of a TiB a month, as `npm run simulate` counts them: docs/leases.md. */
@@ -62,8 +62,8 @@ const root = join(import.meta.dirname, '..');
 const [begin, end] = ['<!-- running costs: npm run costs -->', '<!-- end of running costs -->'];
 
 /**
- * README with the tables of what running Holdfast costs as they are now: counts from the templates of lib/plans.ts,
- * prices from the table that quotes use.
+ * README with current tables of what running Holdfast costs: counts from the templates of lib/plans.ts, prices from the
+ * table that quotes use.
  */
 export function withRunningCosts(readme: string): string {
   const [before, rest] = [readme.indexOf(begin), readme.indexOf(end)];
@@ -100,7 +100,7 @@ function idleRows(resources: readonly Resource[]): Row[] {
     .filter(({ Type }) => Type === 'AWS::Scheduler::Schedule')
     .map(({ Properties }) => runsAMonth(String(Properties?.['ScheduleExpression'])));
   const callsAMonth = runs.reduce((sum, one) => sum + one, 0);
-  // What is counted more than once an hour is published in every hour.
+  // A metric that is counted more than once an hour is published in every hour.
   const constant = runs.filter((one) => one >= hoursAMonth).length;
   const daily = METRIC_NAMES.length - constant + PLAN_METRIC_NAMES.length * deployment.plans.length;
   const { metricMonth, alarmMonth, dashboardMonth, request } = prices.cloudWatch;

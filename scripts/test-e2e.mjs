@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** About half of the time: what kills and breaks, and what deploys more than once. */
+/** Tests that take about half of the time: those that kill and break, and those that deploy more than once. */
 const firstHalf = ['adopt-vault', 'command-line', 'worker-faults'];
 
 const files = process.argv.slice(2);

@@ -7,7 +7,7 @@ import { digestOf } from '../test/compat/listed-file.ts';
 import { FixtureVault } from '../test/compat/fixture-vault.ts';
 import { fixtureStories } from '../test/compat/fixture-stories.ts';
 
-/** Listings up to this length are spelled out in `expected.json`, for a person who looks for what broke. */
+/** Longest listing that `expected.json` spells out, for a person who looks for what broke. */
 const entriesListed = 200;
 
 const [version, folder = formatFixturesDir] = process.argv.slice(2);
@@ -17,7 +17,7 @@ if (version === undefined || !/^v\d+$/.test(version))
 for (const [name, story] of Object.entries(fixtureStories)) {
   const fixtureDir = join(folder, version, name);
   mkdirSync(join(folder, version), { recursive: true });
-  // Fails when it is there: a vault that was released is what users have, and is never written again.
+  // Fails when it is there: users have the vaults of a released version, so it is never written again.
   mkdirSync(fixtureDir);
   const vault = await FixtureVault.create(join(fixtureDir, 'vault'), join(fixtureDir, 'key'), name);
   await story(vault);

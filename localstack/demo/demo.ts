@@ -46,7 +46,7 @@ interface Scene {
   readonly machine: SourceMachine;
 }
 
-/** Ctrl-C, or somebody who ends the process. */
+/** Ctrl-C or SIGTERM ended the demo. */
 class InterruptedError extends Error {
   override readonly name = 'InterruptedError';
 }
@@ -90,7 +90,7 @@ async function perform(): Promise<void> {
   cleanUp.defer(async () => emulator.stop());
   ending.signal.throwIfAborted();
   kept = emulator;
-  // For the clients that the product makes: they find AWS as they would anywhere.
+  // The clients that the product makes find AWS by these variables, as they would anywhere.
   Object.assign(process.env, emulator.environment);
   const scene = await setTheScene(emulator);
   const states = await backUp(scene);
@@ -98,7 +98,7 @@ async function perform(): Promise<void> {
   await tryToDelete(scene);
 }
 
-/** What was under way fails by itself, as AWS is gone, and is not waited for. */
+/** Cleans up without waiting for work under way, which fails by itself as AWS is gone. */
 async function leaveNothing({ message }: InterruptedError): Promise<never> {
   await cleanUp.disposeAsync();
   console.error(`interrupted by ${message}; what the demo had made is removed`);
@@ -129,7 +129,6 @@ async function setTheScene(aws: Emulator): Promise<Scene> {
   return { emulator: aws, outputs, s3, ec2, sfn: new SFNClient(config), catalog, bucket, machine };
 }
 
-/** Makes what is protected, and what is not. */
 async function makeSources(
   aws: Emulator,
   s3: S3Client,
@@ -148,7 +147,7 @@ async function makeSources(
   return machine;
 }
 
-/** Four cycles with changes between them. @returns how the bucket was at each of them. */
+/** Runs four backup cycles with changes between them. @returns the bucket's state at each of them. */
 async function backUp(scene: Scene): Promise<readonly ExpectedState[]> {
   const { outputs, sfn, bucket, machine, emulator: aws } = scene;
   say('waiting for the schedule to start the first cycle, a full');
@@ -310,7 +309,7 @@ async function restore(scene: Scene, name: string, input: unknown): Promise<unkn
   return runExecution(scene.sfn, scene.outputs['RestoreMachineArn'] as string, `demo-restore-${name}`, input);
 }
 
-/** Asks S3 to delete a pack for good: it has to refuse. */
+/** Asks S3 to delete a pack for good, which it has to refuse. */
 async function tryToDelete({ s3, outputs }: Scene): Promise<void> {
   const Bucket = outputs['VaultBucketName'] as string;
   const { Versions } = await s3.send(new ListObjectVersionsCommand({ Bucket, Prefix: 'packs/', MaxKeys: 1 }));

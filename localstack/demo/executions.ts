@@ -8,7 +8,7 @@ import {
 
 const pollMs = 500;
 
-/** Starts an execution and waits for its end. @throws {@link Error} it failed; the message has its error and cause. */
+/** @throws {@link Error} the execution failed; the message has its error and cause. */
 export async function runExecution(
   sfn: SFNClient,
   machineArn: string,
@@ -21,7 +21,6 @@ export async function runExecution(
   return waitForExecution(sfn, executionArn as string);
 }
 
-/** Waits for an execution that somebody else started. */
 export async function waitForExecution(sfn: SFNClient, executionArn: string): Promise<unknown> {
   for (;;) {
     const { status, output, error, cause } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
@@ -32,7 +31,7 @@ export async function waitForExecution(sfn: SFNClient, executionArn: string): Pr
   }
 }
 
-/** Waits until a machine has an execution that began after a time. @returns the first one's ARN. */
+/** @returns the ARN of the machine's first execution that began after a time. */
 export async function waitForFirstExecution(
   sfn: SFNClient,
   machineArn: string,

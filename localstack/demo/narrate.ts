@@ -2,13 +2,11 @@ import type { PointRow } from '@holdfast/engine';
 
 const started = performance.now();
 
-/** Says what begins, with the seconds since the start. */
 export function say(line: string): void {
   const seconds = ((performance.now() - started) / 1000).toFixed(0).padStart(4);
   console.log(`${seconds} s  ${line}`);
 }
 
-/** Bytes for people. */
 function bytesText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB'];
   const power = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
@@ -19,7 +17,7 @@ function short(pointId: string | undefined): string {
   return pointId?.slice(-6) ?? '–';
 }
 
-/** The catalog as a table, the oldest point first. */
+/** Prints the catalog as a table, the oldest point first. */
 export function printPoints(points: readonly PointRow[]): void {
   const head = [
     'resource',

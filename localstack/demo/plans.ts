@@ -1,13 +1,12 @@
 import type { Deployment } from '../../lib/deployment-schema.ts';
 
-/** Names of the demo's buckets. */
 export const demoBuckets = {
   source: 'demo-source',
   untagged: 'demo-untagged',
   restored: 'demo-restored',
 } as const;
 
-// What the demo deploys: one plan with small shards, so that many workers run and pages are joined at seams.
+// One plan with small shards, so that many workers run and pages are joined at seams.
 export const deployment = {
   plans: [
     {

@@ -5,13 +5,12 @@ import type { VolumeBytes } from '../volume-bytes.ts';
 const volumeBytes = 2 ** 30;
 const readBytes = 2 ** 23;
 
-/** An instance with two volumes that hold something. */
 export interface SourceMachine {
   readonly instanceId: string;
   readonly volumeIds: readonly string[];
 }
 
-/** Starts an instance with a root and a data volume of 1 GiB each, and writes into both as its system would. */
+/** Starts an instance with a root and a data volume of 1 GiB each, and writes into both as its guest would. */
 export async function makeMachine(ec2: EC2Client, bytes: VolumeBytes): Promise<SourceMachine> {
   const Ebs = { VolumeSize: volumeBytes / 2 ** 30, VolumeType: 'gp3' as const };
   const { Instances } = await ec2.send(
@@ -37,7 +36,7 @@ export async function makeMachine(ec2: EC2Client, bytes: VolumeBytes): Promise<S
   return { instanceId: instance.InstanceId, volumeIds };
 }
 
-/** Opts the instance in, and its data volume as well: both together are to be backed up once. */
+/** Opts in the instance and also its data volume: both together are to be backed up once. */
 export async function tagMachine(
   ec2: EC2Client,
   machine: SourceMachine,
@@ -48,7 +47,7 @@ export async function tagMachine(
   await ec2.send(new CreateTagsCommand({ Resources, Tags: [{ Key: key, Value: value }] }));
 }
 
-/** Writes a text here and there into a volume, whose file stays sparse. */
+/** Writes a text at intervals into a volume, whose file stays sparse. */
 export async function writeVolume(bytes: VolumeBytes, volumeId: string, text: string): Promise<void> {
   for (let offset = 0; offset < volumeBytes; offset += volumeBytes / 16)
     await bytes.write(volumeId, offset, `${text} at ${offset}\n`);

@@ -12,11 +12,11 @@ import {
 } from '@aws-sdk/client-s3';
 import { forEachConcurrent } from '@holdfast/engine';
 
-/** What the source must have at least, so that many workers have something to do. */
+/** Least files and bytes of the source, so that many workers have something to do. */
 const wanted = { files: 5_000, bytes: 200e6 } as const;
 const uploadsAtOnce = 24;
 
-/** One object as the source had it at some time: all that a restore promises to bring back. */
+/** One object of the source at some time, with all that a restore promises to bring back. */
 export interface ExpectedObject {
   readonly sha256: string;
   readonly bytes: number;
@@ -26,7 +26,6 @@ export interface ExpectedObject {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** The whole source at some time, by key. */
 export type ExpectedState = ReadonlyMap<string, ExpectedObject>;
 
 /** Keys that look dangerous or are awkward, and are legal. */
@@ -51,7 +50,6 @@ export class SourceBucket {
     this.name = name;
   }
 
-  /** How the source is now. */
   state(): ExpectedState {
     return new Map(this.#objects);
   }
@@ -80,7 +78,6 @@ export class SourceBucket {
     report(this.#objects.size, bytes);
   }
 
-  /** Opts the bucket in. */
   async tag(key: string, value: string): Promise<void> {
     await this.#s3.send(
       new PutBucketTaggingCommand({ Bucket: this.name, Tagging: { TagSet: [{ Key: key, Value: value }] } }),
@@ -129,7 +126,7 @@ function contentTypeOf(key: string): string {
       : 'application/octet-stream';
 }
 
-/** Files of a directory tree, in the order of their paths, until there are enough of them and of their bytes. */
+/** Picks files of a tree in the order of their paths, until there are enough of them and of their bytes. */
 function* pickFiles(root: string): Generator<{ readonly key: string; readonly path: string }> {
   let files = 0;
   let bytes = 0;

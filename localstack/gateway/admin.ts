@@ -18,7 +18,6 @@ const VolumeRequest = z.object({
 });
 type VolumeRequest = z.infer<typeof VolumeRequest>;
 
-/** What the gateway's own endpoints show and change. */
 export interface AdminTargets {
   readonly faults: FaultRules;
   readonly counts: RequestCounts;

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { restOperation, s3Target } from './operation-names.ts';
 
-/** What the gateway has to know about a call to route, count and disturb it. */
 export interface AwsRequest {
   /** Signing name, as in the credential scope: `s3`, `ec2`, `states`, `tagging`. */
   readonly service: string;
@@ -16,7 +15,6 @@ export interface AwsRequest {
   readonly key?: string;
 }
 
-/** The parts of an incoming message that identify an AWS call. */
 export interface MessageHead {
   readonly method: string;
   readonly url: string;

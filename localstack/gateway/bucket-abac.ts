@@ -5,8 +5,8 @@ import { xmlReply, type Reply } from './reply.ts';
 const tagging: ReadonlySet<string> = new Set(['PutBucketTagging', 'DeleteBucketTagging']);
 
 /**
- * Attribute-based access control of buckets, which the emulators do not know: the switch, and that the old calls for tags
- * are refused while it is on. TagResource of S3 Control goes on to the emulator. Policies are not looked at.
+ * Attribute-based access control of buckets, which the emulators lack: keeps the switch, and refuses the old calls for
+ * tags while it is on. TagResource of S3 Control goes on to the emulator. Policies are not evaluated.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/buckets-tagging-enable-abac.html
  */
 export class BucketAbac {

@@ -5,19 +5,19 @@ import type { Reply } from './reply.ts';
 
 const listings: ReadonlySet<string> = new Set(['ListObjects', 'ListObjectsV2', 'ListObjectVersions']);
 const largestPage = 16 * 1024 * 1024;
-/** What EncodingType encodes of an answer. */
+/** Elements of an answer that EncodingType encodes. */
 const encoded = /<(Key|Prefix|Delimiter|StartAfter|Marker|NextMarker|KeyMarker|NextKeyMarker)>([^<]*)<\/\1>/g;
 const namedEntities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-/** Begins the tokens that are given here. */
+/** Marks continuation tokens that the gateway makes itself. */
 const tokenMark = 'after-';
-/** No key lies behind it that begins with what it follows. */
+/** Sorts behind every key that begins with the text before it. */
 const last = '\u{10FFFF}';
 
 /**
- * Percent-encoded listings of LocalStack, which compares the encoded keys with where a page begins, and so loses those
- * whose order the encoding changes; a page that begins at a key beyond ASCII ends it with an error. It is asked for the
- * keys as they are, after the last one of the page before, and they are encoded here.
+ * Repairs percent-encoded listings of LocalStack. It compares encoded keys with the start of a page, and so loses keys
+ * whose order the encoding changes; a page that begins at a key beyond ASCII ends in an error. So it is asked for plain
+ * keys after the last one of the page before, and the gateway encodes them.
  */
 export class EncodedListings {
   readonly #upstream: Upstream;
@@ -27,7 +27,7 @@ export class EncodedListings {
     this.#upstream = upstream;
   }
 
-  /** `undefined`: the call is for the emulator. */
+  /** @returns `undefined` when the call is for the emulator. */
   async answer(request: AwsRequest, message: IncomingMessage): Promise<Reply | undefined> {
     const url = new URL(request.path, this.#upstream.url);
     const { searchParams: query } = url;
@@ -56,7 +56,7 @@ export class EncodedListings {
   }
 }
 
-/** Gives a page that is not the last one a token that says what it ends with. */
+/** Gives a page that is not the last one a token that holds its last key. */
 function withOwnToken(xml: string): string {
   return xml.replace(/<NextContinuationToken>[^<]*</, () => {
     const keys = [...xml.matchAll(/<Key>([^<]*)</g)].map(([, text = '']) => unescaped(text));

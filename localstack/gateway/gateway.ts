@@ -21,11 +21,10 @@ import { TaggedBuckets } from './tagged-buckets.ts';
 import { getResources, type TaggedPage } from './tagged-resources.ts';
 import { refuseVersionId } from './version-id.ts';
 
-/** How to start a {@link Gateway}. */
 export interface GatewayOptions {
   /** The emulator behind, such as `http://127.0.0.1:4567`. */
   readonly upstreamUrl: string;
-  /** Where the bytes of volumes and snapshots are kept. */
+  /** Folder of the bytes of volumes and snapshots. */
   readonly dataDir: string;
   /** @default 0, any free port */
   readonly port?: number;
@@ -47,7 +46,6 @@ export interface Gateway {
 // Lambda's largest upload is 50 MB of zip, as base64 in JSON.
 const largestBody = 100 * 1024 * 1024;
 
-/** Starts the gateway and resolves once it listens. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const now = options.now ?? (() => new Date());
   const ec2 = new Ec2Service(options.dataDir, now);
@@ -81,7 +79,10 @@ class GatewayHandler {
   readonly #faults = new FaultRules();
   readonly #counts = new RequestCounts();
   readonly #dataDir: string;
-  /** Looking through /proc takes milliseconds; a connection stays with the process that opened it. */
+  /**
+   * Kept by connection: a look through /proc takes milliseconds, and a connection stays with the process that opened
+   * it.
+   */
   readonly #callers = new WeakMap<Socket, LambdaProcess>();
 
   constructor(options: GatewayOptions, ec2: Ec2Service, now: () => Date) {
@@ -251,7 +252,7 @@ class GatewayHandler {
   }
 }
 
-/** Whether the body of a call of S3 is a small document that the gateway looks at. */
+/** Tells calls of S3 whose body is a small document that the gateway looks at. */
 function isDocument(method: string, url: string): boolean {
   const { searchParams } = new URL(url, 'http://gateway');
   return method === 'PUT' && (searchParams.has('tagging') || searchParams.has('abac'));
@@ -267,7 +268,7 @@ function send(response: ServerResponse, reply: Reply): void {
   response.end(reply.body);
 }
 
-/** An error before the client has sent its body would break the connection instead of arriving. */
+/** Waits for the body: an error before the client has sent it would break the connection instead of arriving. */
 async function sendAfterBody(
   message: IncomingMessage,
   response: ServerResponse,

@@ -17,7 +17,7 @@ export function s3Target(
   };
 }
 
-/** Undoes the escapes of a path; one that is wrong is taken as it is. */
+/** Decodes the escapes of a path; malformed text is taken as it is. */
 export function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

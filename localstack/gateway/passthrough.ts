@@ -9,7 +9,6 @@ type Call = Pick<RequestOptions, 'method' | 'path' | 'headers' | 'signal'>;
 
 const noBody = new Uint8Array(0);
 
-/** The emulator behind the gateway, reached over kept connections. */
 export class Upstream {
   readonly url: URL;
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 64, timeout: 60_000 });
@@ -19,9 +18,9 @@ export class Upstream {
   }
 
   /**
-   * Sends a call on and resolves with the head of the answer. Without `body` the message's own body is
-   * streamed, so that memory stays bounded; headers go on as they came, or a signature would not hold.
-   * @param signal - ends the call, when whoever waits for its answer is gone.
+   * Sends a call on and resolves with the head of the answer. Without `body` the message's own body is streamed, so
+   * that memory stays bounded; headers go on as they came, or a signature would not hold.
+   * @param signal - ends the call when its caller is gone.
    */
   async forward(message: IncomingMessage, body?: Uint8Array, signal?: AbortSignal): Promise<IncomingMessage> {
     const call = {
@@ -34,7 +33,7 @@ export class Upstream {
     return body ? this.#sendAgain(call, body) : this.#send(call, message);
   }
 
-  /** Asks for the headers of an object, in the name of whoever sent a message. The answer has no body to read. */
+  /** Asks for the headers of an object as the sender of a message. The answer has no body to read. */
   async head(path: string, { headers }: IncomingMessage): Promise<IncomingMessage> {
     const asked = Object.entries(headers).filter(([name]) => identifying.has(name));
     const answer = await this.#sendAgain(
@@ -98,7 +97,6 @@ export function relay(
   });
 }
 
-/** Reads a body to its end, up to a limit. */
 export async function readBody(message: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   let sizeBytes = 0;
@@ -112,7 +110,6 @@ export async function readBody(message: IncomingMessage, limitBytes: number): Pr
   return Buffer.concat(parts);
 }
 
-/** Headers that say who asks, and of whom. */
 const identifying = new Set([
   'authorization',
   'host',

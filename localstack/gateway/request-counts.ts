@@ -9,7 +9,7 @@ export class RequestCounts {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
   }
 
-  /** Counts by `service:operation`, in the order of their names. */
+  /** Counts by `service:operation`, sorted by name. */
   list(): Record<string, number> {
     return Object.fromEntries([...this.#counts].toSorted(([left], [right]) => (left < right ? -1 : 1)));
   }

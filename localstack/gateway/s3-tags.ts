@@ -13,7 +13,7 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /**
- * Refuses tags with characters that S3 does not take, and the emulator behind may.
+ * Refuses tags with characters that S3 does not take, but the emulator behind may.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging-managing.html
  */
 export function refuseS3Tags(

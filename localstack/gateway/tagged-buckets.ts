@@ -1,19 +1,18 @@
 import { GetBucketTaggingCommand, paginateListBuckets, S3Client } from '@aws-sdk/client-s3';
 import type { AwsRequest } from './aws-request.ts';
 
-/** A resource as GetResources shows it. */
 export interface TaggedResource {
   readonly ResourceARN: string;
   readonly Tags: readonly { readonly Key: string; readonly Value: string }[];
 }
 
 const bucketsAtOnce = 16;
-/** A bucket without tags, and one that was deleted since it was listed. */
+/** Errors of a bucket without tags, and of one that was deleted since it was listed. */
 const untagged: ReadonlySet<string> = new Set(['NoSuchTagSet', 'NoSuchBucket']);
 
 /**
- * The tagged buckets of an account and region, read from S3 itself: not every emulator's GetResources knows them. Like
- * AWS's index, it still lists a bucket that it has listed with tags and that lost them, with none.
+ * The tagged buckets of an account and region, read from S3 itself, as not every emulator's GetResources knows them.
+ * Like AWS's index, it still lists a bucket that lost all its tags since it was listed, with none.
  */
 export class TaggedBuckets {
   readonly #upstreamUrl: string;
@@ -58,7 +57,7 @@ export class TaggedBuckets {
       region,
       endpoint: this.#upstreamUrl,
       forcePathStyle: true,
-      // The emulator reads the account from the id, and no secret.
+      // The emulator reads the account from the id, and ignores the secret.
       credentials: { accessKeyId, secretAccessKey: 'unused' },
     });
     this.#clients.set(id, client);

@@ -16,13 +16,12 @@ const GetResourcesInput = z.looseObject({
 });
 type GetResourcesInput = z.infer<typeof GetResourcesInput>;
 
-/** One page of the emulator's own answer to GetResources. */
 export interface TaggedPage {
   readonly ResourceTagMappingList: readonly TaggedResource[];
   readonly PaginationToken?: string;
 }
 
-/** Tokens say which half is being read: first the upstream's pages, then ours, in the order of their ARNs. */
+/** Place that a token stands for: first the upstream's pages, then our resources in the order of their ARNs. */
 type Position =
   | { readonly from: 'upstream'; readonly token: string }
   | { readonly from: 'ours'; readonly after: string };
@@ -39,7 +38,6 @@ const ourTypes: ReadonlySet<string> = new Set([
 ]);
 const ourArns = /^arn:aws:(s3:::|ec2:[^:]*:[^:]*:(instance|volume|snapshot|image)\/)/;
 
-/** What answers GetResources. */
 export interface TaggedModels {
   readonly ec2: Ec2Service;
   readonly buckets: Pick<TaggedBuckets, 'list'>;
@@ -103,7 +101,7 @@ function page(resources: readonly TaggedResource[], next: Position | undefined):
   return jsonReply(200, { PaginationToken, ResourceTagMappingList: resources }, 'application/x-amz-json-1.1');
 }
 
-/** Fills a page with ours, behind what stands on it already. */
+/** Fills a page with our resources, behind those of the upstream. */
 function ourPage(
   before: readonly TaggedResource[],
   ours: readonly TaggedResource[],
@@ -116,7 +114,7 @@ function ourPage(
   return page([...before, ...shown], shown.length < left.length ? { from: 'ours', after: last } : undefined);
 }
 
-/** What of ours the call asks for, in the order of the ARNs. */
+/** Our resources that the call asks for, in the order of their ARNs. */
 async function listOurs(
   request: AwsRequest,
   { ec2, buckets }: TaggedModels,

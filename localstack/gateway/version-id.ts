@@ -2,11 +2,11 @@ import type { AwsRequest } from './aws-request.ts';
 import { errorReply } from './faults/error-replies.ts';
 import type { Reply } from './reply.ts';
 
-/** S3's ids have 32 characters, those of the emulators as many or more. */
+/** Ids of S3 have 32 characters, those of the emulators as many or more. */
 const wellFormed = /^(?:null|[\w.-]{32,1024})$/;
 
 /**
- * Refuses the id of a version that S3 would never have given out as S3 does, with 400: to the emulators it is a version
+ * Refuses a version id that S3 would never have given out, with 400 as S3 does: the emulators take it for a version
  * that is not there.
  */
 export function refuseVersionId(request: AwsRequest): Reply | undefined {

@@ -1,4 +1,4 @@
-/** Tells whether a text matches a pattern in which `*` is any run, `?` any one character, and `\` escapes both. */
+/** Matches a text against a pattern in which `*` is any run, `?` any one character, and `\` escapes both. */
 export function matchesPattern(pattern: string, text: string): boolean {
   const source = pattern.replaceAll(/\\[*?\\]|[\s\S]/gu, (part) => {
     if (part === '*') return '[\\s\\S]*';

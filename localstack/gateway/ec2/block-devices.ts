@@ -4,13 +4,12 @@ import type { QueryStructure } from './query-protocol.ts';
 import type { ImageDevice } from './region.ts';
 import type { VolumeRequest } from './volumes.ts';
 
-/** One device that a new instance or image is to have. */
 export interface DeviceRequest extends Omit<VolumeRequest, 'availabilityZone'> {
   readonly deviceName: string;
   readonly deleteOnTermination?: boolean;
 }
 
-/** An image's devices, replaced and completed by what the call asks for by device name. */
+/** The default devices, replaced and completed by those that the call asks for, by device name. */
 export function requestedDevices(input: QueryStructure, defaults: readonly DeviceRequest[]): DeviceRequest[] {
   const devices = new Map(defaults.map((device) => [device.deviceName, device]));
   for (const mapping of listStructures(input, 'BlockDeviceMapping')) {
@@ -41,7 +40,6 @@ export function requestedDevices(input: QueryStructure, defaults: readonly Devic
   return [...devices.values()];
 }
 
-/** The devices of an image, as what a new instance starts from. */
 export function devicesOfImage(devices: readonly ImageDevice[]): DeviceRequest[] {
   return devices.map((device) => ({ ...device }));
 }

@@ -6,12 +6,10 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const gibibyte = 1024 ** 3;
 
-/** The sparse file that holds a volume's bytes. */
 export function volumeFilePath(dataDir: string, volumeId: string): string {
   return join(dataDir, 'ec2', 'volumes', `${volumeId}.raw`);
 }
 
-/** The sparse file with the bytes that a snapshot froze. */
 export function snapshotFilePath(dataDir: string, snapshotId: string): string {
   return join(dataDir, 'ec2', 'snapshots', `${snapshotId}.raw`);
 }
@@ -32,21 +30,19 @@ export class BlockFiles {
     await truncate(path, sizeGiB * gibibyte);
   }
 
-  /** Freezes a volume's bytes as they are now. */
   async createSnapshot(snapshotId: string, volumeId: string): Promise<void> {
     const path = snapshotFilePath(this.#dataDir, snapshotId);
     await mkdir(dirname(path), { recursive: true });
     await copySparse(volumeFilePath(this.#dataDir, volumeId), path);
   }
 
-  /** Some bytes of a volume, as its guest would read them; fewer where it ends. */
+  /** Reads bytes of a volume; fewer where it ends. */
   async readVolume(volumeId: string, offset: number, length: number): Promise<Uint8Array> {
     await using file = await open(volumeFilePath(this.#dataDir, volumeId));
     const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset);
     return buffer.subarray(0, bytesRead);
   }
 
-  /** Writes into a volume, as its guest would. */
   async writeVolume(volumeId: string, offset: number, bytes: Uint8Array): Promise<void> {
     await using file = await open(volumeFilePath(this.#dataDir, volumeId), 'r+');
     await file.write(bytes, 0, bytes.length, offset);
@@ -61,7 +57,7 @@ export class BlockFiles {
   }
 }
 
-/** cp, as Node cannot ask a file where its holes are; both systems' cp can also share blocks. */
+/** Copies with cp, as Node cannot find a file's holes; both systems' cp can also share blocks. */
 async function copySparse(from: string, to: string): Promise<void> {
   const keepHoles = process.platform === 'darwin' ? ['-c'] : ['--sparse=always', '--reflink=auto'];
   await run('cp', [...keepHoles, from, to]);

@@ -11,7 +11,6 @@ export class Ec2Error extends Error {
   }
 }
 
-/** The error of a parameter whose value EC2 does not take. */
 export function invalidParameter(name: string, value: unknown, expected: string): Ec2Error {
   return new Ec2Error(
     'InvalidParameterValue',

@@ -35,7 +35,7 @@ export class Ec2Service {
     return region;
   }
 
-  /** Answers a call, or `undefined` when the operation is not one of ours. */
+  /** @returns `undefined` when the operation is not modelled here. */
   async answer(request: AwsRequest, body: Uint8Array): Promise<Reply | undefined> {
     const operation = ec2Operations.get(request.operation);
     if (!operation) return undefined;

@@ -4,7 +4,7 @@ import { getText, listStructures, listTexts } from './parameters.ts';
 import type { QueryStructure } from './query-protocol.ts';
 import type { Tags } from './tag-history.ts';
 
-/** What a resource shows to filters; an attribute can have several values, of which one has to match. */
+/** A resource as filters see it; one of an attribute's values has to match. */
 export interface Filterable {
   readonly attributes: Readonly<Record<string, readonly (string | number | boolean | undefined)[]>>;
   readonly tags: Tags;

@@ -5,12 +5,10 @@ import { tagSet } from './tags.ts';
 const stateCodes = { pending: 0, running: 16 } as const;
 type StateName = keyof typeof stateCodes;
 
-/** Tells an instance's state by the clock. */
 export function instanceState(context: Ec2Context, instance: Instance): StateName {
   return instance.runsAt > context.now ? 'pending' : 'running';
 }
 
-/** Renders a state as EC2 does, with its number. */
 export function stateOf(name: StateName): XmlStructure {
   return { code: stateCodes[name], name };
 }
@@ -41,7 +39,6 @@ function profileOf(context: Ec2Context, profile: string | undefined): XmlStructu
   return { arn, id: 'AIPA0000000000000000' };
 }
 
-/** Renders an instance as DescribeInstances and RunInstances show it. */
 export function describeInstance(context: Ec2Context, instance: Instance): XmlStructure {
   return {
     instanceId: instance.instanceId,

@@ -1,7 +1,7 @@
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
 import { later, type Ec2Context, type Image, type Instance, type Snapshot, type Volume } from './region.ts';
 
-/** Resources that a Describe call sees already; EC2's reads run behind its writes. */
+/** Resources that a Describe call already sees: EC2's reads lag behind its writes. */
 export function visible<T extends { readonly createdAt: Date }>(
   context: Ec2Context,
   resources: ReadonlyMap<string, T>,
@@ -33,13 +33,12 @@ export function getVolume(context: Ec2Context, volumeId: string): Volume {
   return volume;
 }
 
-/** When a snapshot completes: as it was set when the snapshot was made, or sooner where less is set since. */
+/** Completion time as set when the snapshot was made, or sooner if the delay has been shortened since. */
 export function completionOf({ settings }: Ec2Context, { createdAt, completesAt }: Snapshot): Date {
   const asSetNow = later(createdAt, settings.snapshotMs);
   return asSetNow < completesAt ? asSetNow : completesAt;
 }
 
-/** Tells a snapshot's state by the clock: pending until its time is over, then completed or error. */
 export function snapshotState(context: Ec2Context, snapshot: Snapshot): 'pending' | 'completed' | 'error' {
   if (completionOf(context, snapshot) > context.now) return 'pending';
   return snapshot.fails ? 'error' : 'completed';

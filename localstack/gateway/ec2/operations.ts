@@ -6,13 +6,12 @@ import { createSnapshot, createSnapshots, deleteSnapshot, describeSnapshots } fr
 import { createTags, deleteTags } from './tags.ts';
 import { createVolume, describeVolumes } from './volumes.ts';
 
-/** One EC2 operation: the parameters it knows, so that others are refused as AWS does, and its work. */
+/** One EC2 operation: the parameters that it takes (others are refused, as by AWS), and its work. */
 export interface Ec2Operation {
   readonly parameters: readonly string[];
   readonly run: (context: Ec2Context, input: QueryStructure) => XmlStructure | Promise<XmlStructure>;
 }
 
-/** Splits lists of names, which are easier to read as words. */
 const names = (...lines: readonly string[]): string[] => lines.flatMap((line) => line.split(' '));
 
 const paged = ['Filter', 'MaxResults', 'NextToken'];

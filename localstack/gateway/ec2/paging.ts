@@ -6,8 +6,8 @@ const leastPage = 5;
 const largestPage = 1000;
 
 /**
- * Cuts one page out of resources ordered by their sequence; a token names the last one it follows, so that
- * what comes and goes between two pages moves nothing. Without MaxResults all come in one page, as in EC2.
+ * Cuts one page out of resources ordered by their sequence. A token names the last resource before the page, so that
+ * changes between two pages shift nothing. Without MaxResults all come in one page, as in EC2.
  */
 export function page<T extends { readonly sequence: number }>(
   resources: readonly T[],

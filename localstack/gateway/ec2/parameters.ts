@@ -1,7 +1,6 @@
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
 import type { QueryNode, QueryStructure } from './query-protocol.ts';
 
-/** Reads a scalar parameter, or `undefined` when it was not sent. */
 export function findText(input: QueryStructure, name: string): string | undefined {
   const value = input[name];
   return typeof value === 'string' ? value : undefined;

@@ -1,7 +1,6 @@
 /** A decoded parameter of the EC2 query protocol: `Filter.1.Value.2` is a list in a structure in a list. */
 export type QueryNode = string | QueryList | QueryStructure;
 type QueryList = QueryNode[];
-/** The parameters of one call, or of one structure inside of it. */
 export interface QueryStructure {
   [name: string]: QueryNode;
 }
@@ -39,7 +38,7 @@ function nodeOf(branch: QueryBranch): QueryNode {
     .map((name) => nodeOf(branch.children.get(name)!));
 }
 
-/** What the XML writer takes; a list becomes `<item>` elements, `undefined` leaves its element out. */
+/** A value for the XML writer; a list becomes `<item>` elements, `undefined` leaves its element out. */
 export type XmlNode = string | number | boolean | Date | undefined | readonly XmlNode[] | XmlStructure;
 /** Elements by name, in the order in which they are written. */
 export interface XmlStructure {

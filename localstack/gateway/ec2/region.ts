@@ -3,7 +3,6 @@ import type { BlockFiles } from './block-files.ts';
 import type { Ec2Settings } from './settings.ts';
 import { TagHistory } from './tag-history.ts';
 
-/** Where a volume is attached. */
 interface Attachment {
   readonly instanceId: string;
   readonly device: string;
@@ -28,7 +27,7 @@ export interface Volume extends Described {
   readonly iops?: number;
   readonly throughputMiB?: number;
   readonly isMultiAttach?: boolean;
-  /** What becomes of it instead of `available`. */
+  /** State in which the volume ends instead of `available`. */
   readonly fate?: 'error' | 'lost';
   attachment?: Attachment;
 }
@@ -58,7 +57,6 @@ export interface Instance extends Described {
   readonly keyName?: string;
   readonly subnetId?: string;
   readonly instanceProfile?: string;
-  /** When it is no longer pending. */
   readonly runsAt: Date;
 }
 
@@ -80,7 +78,6 @@ export interface Image extends Described {
   readonly availableAt: Date;
 }
 
-/** All that one account has in one region. */
 export class Ec2Region {
   readonly accountId: string;
   readonly name: string;
@@ -89,7 +86,7 @@ export class Ec2Region {
   readonly instances = new Map<string, Instance>();
   readonly images = new Map<string, Image>();
   readonly tags = new TagHistory();
-  /** What a call with a client token made, so that its repetition answers the same. */
+  /** Ids that calls with a client token made, so that a repetition answers the same. */
   readonly clientTokens = new Map<string, { readonly request: string; readonly madeId: string }>();
   #sequence = 0;
 
@@ -104,21 +101,17 @@ export class Ec2Region {
   }
 }
 
-/** What every EC2 operation works with. */
 export interface Ec2Context {
   readonly region: Ec2Region;
   readonly settings: Ec2Settings;
   readonly contents: BlockFiles;
-  /** The time of this call. */
   readonly now: Date;
 }
 
-/** Makes an id as EC2 does: a prefix and 17 hexadecimal digits. */
 export function newResourceId(prefix: string): string {
   return `${prefix}-0${randomBytes(8).toString('hex')}`;
 }
 
-/** Adds milliseconds to a time. */
 export function later(time: Date, milliseconds: number): Date {
   return new Date(time.getTime() + milliseconds);
 }

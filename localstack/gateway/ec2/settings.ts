@@ -1,11 +1,13 @@
 import * as z from 'zod';
 
 /**
- * How the EC2 model departs from being instant; all zero unless a test or the demo asks.
+ * Delays and faults of the EC2 model; all off unless a test or the demo asks.
  * Change them on a running gateway with `PUT /_gateway/ec2/settings`.
  */
 export const Ec2Settings = z.strictObject({
-  /** Milliseconds for which a snapshot is `pending`, its progress rising. Less completes those sooner that are pending. */
+  /**
+   * Milliseconds for which a snapshot is `pending`, its progress rising. A smaller value completes pending ones sooner.
+   */
   snapshotMs: z.number().min(0).default(0),
   /** Milliseconds for which a volume is `creating`. */
   volumeMs: z.number().min(0).default(0),
@@ -17,7 +19,7 @@ export const Ec2Settings = z.strictObject({
   tagIndexLagMs: z.number().min(0).default(0),
   /** Least milliseconds between two snapshots of one volume; 0 turns the check off, AWS has 15,000. */
   snapshotIntervalMs: z.number().min(0).default(0),
-  /** Snapshots of these volumes end in `error`; `*` and `?` match. One in a CreateSnapshots fails all of it. */
+  /** Snapshots of these volumes end in `error`; `*` and `?` match. One of them in a CreateSnapshots fails all of it. */
   failSnapshotsOf: z.array(z.string()).default([]),
   /** Snapshots that may be pending at once; 0 turns the check off, AWS has 100. */
   pendingSnapshots: z.int().min(0).default(0),
@@ -25,7 +27,8 @@ export const Ec2Settings = z.strictObject({
   failVolumesOf: z.array(z.string()).default([]),
   /**
    * Volumes made of these snapshots, or encrypted with these keys, are gone once they are no longer `creating`: EC2
-   * looks at the key only after it has answered, and removes in silence what it may not encrypt. `*` and `?` match.
+   * checks the key only after it has answered, and silently removes a volume that it may not encrypt. `*` and `?`
+   * match.
    */
   loseVolumesOf: z.array(z.string()).default([]),
 });

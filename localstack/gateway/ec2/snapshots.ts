@@ -46,7 +46,7 @@ function assertPending(context: Ec2Context, added: number): void {
   }
 }
 
-/** Freezes volumes at one moment; when one of them is set to fail, all of them do. */
+/** Freezes volumes at one moment; if one of them is set to fail, all of them do. */
 async function makeSnapshots(
   context: Ec2Context,
   volumes: readonly Volume[],

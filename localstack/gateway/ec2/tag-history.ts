@@ -1,4 +1,3 @@
-/** A resource's tags by key. */
 export type Tags = Readonly<Record<string, string>>;
 
 interface TagState {
@@ -6,7 +5,7 @@ interface TagState {
   readonly tags: Tags;
 }
 
-/** The tags of resources over time, as the tagging service's index runs behind and remembers lost tags. */
+/** Tags of resources over time: the index of the tagging service lags, and remembers lost tags. */
 export class TagHistory {
   readonly #states = new Map<string, TagState[]>();
 
@@ -14,7 +13,7 @@ export class TagHistory {
     return this.#states.get(resourceId)?.at(-1)?.tags ?? {};
   }
 
-  /** Tags at an earlier time, or `undefined` when the resource had never been tagged until then. */
+  /** @returns `undefined` when the resource had never been tagged until then. */
   findAt(resourceId: string, time: Date): Tags | undefined {
     return this.#states.get(resourceId)?.findLast((state) => state.since.getTime() <= time.getTime())?.tags;
   }
@@ -25,7 +24,7 @@ export class TagHistory {
     this.#states.set(resourceId, states);
   }
 
-  /** Ids that ever had a tag, with those of removed resources. */
+  /** Ids that ever had a tag, including those of removed resources. */
   listIds(): string[] {
     return [...this.#states.keys()];
   }

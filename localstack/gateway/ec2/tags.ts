@@ -6,7 +6,6 @@ import type { Tags } from './tag-history.ts';
 
 const maxTags = 50;
 
-/** Renders tags as EC2's `tagSet`. */
 export function tagSet(tags: Tags): XmlStructure[] {
   return Object.entries(tags).map(([key, value]) => ({ key, value }));
 }
@@ -23,7 +22,6 @@ function readTags(input: QueryStructure): Record<string, string> {
   return Object.fromEntries(pairs);
 }
 
-/** Tags that a create call asks for on one type of what it makes. */
 export function requestedTags(input: QueryStructure, resourceType: string): Tags {
   const specifications = listStructures(input, 'TagSpecification');
   return Object.assign(
@@ -56,7 +54,6 @@ export function assertRoomForTags(tags: Tags): void {
   }
 }
 
-/** Gives a resource its tags, when it has any. */
 export function putTags(context: Ec2Context, resourceId: string, tags: Tags): void {
   assertRoomForTags(tags);
   if (Object.keys(tags).length > 0) context.region.tags.put(resourceId, tags, context.now);
@@ -75,7 +72,6 @@ const notFoundCodes: Readonly<Record<string, string>> = {
   image: 'InvalidAMIID.NotFound',
 };
 
-/** Tells the type of one of our resources by its id's prefix. */
 export function resourceTypeOf(resourceId: string): string | undefined {
   return typesByPrefix[resourceId.split('-')[0] ?? ''];
 }

@@ -1,10 +1,9 @@
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
 
-/** What EC2 lets a type of volume have. */
 interface VolumeTypeRules {
   readonly leastGiB: number;
   readonly mostGiB: number;
-  /** Absent where the type knows no provisioned IOPS. */
+  /** Absent for types without provisioned IOPS. */
   readonly iops?: { readonly least: number; readonly most: number; readonly perGiB: number };
   /** MiB a second; for gp3 alone. */
   readonly throughput?: { readonly least: number; readonly most: number; readonly perIops: number };
@@ -37,7 +36,6 @@ const rulesByType: Readonly<Record<string, VolumeTypeRules>> = {
   standard: { leastGiB: 1, mostGiB: 1_024 },
 };
 
-/** What a volume is asked to be. */
 export interface VolumeShape {
   readonly type: string;
   readonly sizeGiB: number;
@@ -46,7 +44,7 @@ export interface VolumeShape {
   readonly isMultiAttach?: boolean;
 }
 
-/** The performance that a volume has: what was asked for, or what its type gives by itself. */
+/** Performance that was asked for, or that the type gives by itself. */
 export interface VolumePerformance {
   readonly iops?: number;
   readonly throughputMiB?: number;
@@ -76,7 +74,7 @@ export function checkedPerformance(shape: VolumeShape): VolumePerformance {
     throw combination(`The parameter throughput is not supported for ${type} volumes.`);
   if (rules.iops === undefined) {
     if (iops !== undefined) throw combination(`The parameter iops is not supported for ${type} volumes.`);
-    // Of gp2, EC2 tells the baseline, which nobody may ask for.
+    // EC2 shows the baseline of gp2, which nobody may ask for.
     return type === 'gp2' ? { iops: Math.min(16_000, Math.max(100, 3 * sizeGiB)) } : {};
   }
   if (iops === undefined && type !== 'gp3')
@@ -91,7 +89,7 @@ export function checkedPerformance(shape: VolumeShape): VolumePerformance {
           : `maximum is ${rules.iops.most}.`),
     );
   }
-  // What every gp3 volume has is no ratio that somebody asked for.
+  // The baseline that every gp3 volume has is no ratio that somebody asked for.
   if (
     iops !== undefined &&
     (type !== 'gp3' || iops > rules.iops.least) &&

@@ -9,7 +9,6 @@ import { later, newResourceId, type Ec2Context, type Volume } from './region.ts'
 import { assertRoomForTags, assertTaggable, putTags, requestedTags, tagSet } from './tags.ts';
 import { checkedPerformance } from './volume-types.ts';
 
-/** What is needed to make a volume, from a CreateVolume call or a block device mapping. */
 export interface VolumeRequest {
   readonly availabilityZone: string;
   readonly sizeGiB?: number;
@@ -22,7 +21,6 @@ export interface VolumeRequest {
   readonly isMultiAttach?: boolean;
 }
 
-/** Makes a volume, empty or with a snapshot's bytes. */
 export async function makeVolume(context: Ec2Context, request: VolumeRequest): Promise<Volume> {
   const snapshot = request.snapshotId ? getUsableSnapshot(context, request.snapshotId) : undefined;
   const sizeGiB = request.sizeGiB ?? snapshot?.volumeSizeGiB;
@@ -58,7 +56,7 @@ export async function makeVolume(context: Ec2Context, request: VolumeRequest): P
   return volume;
 }
 
-/** @param names - of what a volume is made: its snapshot, its key. */
+/** @param names - of the volume's snapshot and key. */
 function fateOf({ settings }: Ec2Context, names: readonly (string | undefined)[]): Volume['fate'] {
   const isOneOf = (patterns: readonly string[]): boolean =>
     names.some((name) => name !== undefined && patterns.some((pattern) => matchesPattern(pattern, name)));
@@ -178,7 +176,6 @@ export async function describeVolumes(context: Ec2Context, input: QueryStructure
   return { volumeSet: items.map((volume) => describeVolume(context, volume)), nextToken };
 }
 
-/** Removes a volume with its bytes. */
 async function removeVolume(context: Ec2Context, volume: Volume): Promise<void> {
   context.region.volumes.delete(volume.volumeId);
   await context.contents.removeVolume(volume.volumeId);

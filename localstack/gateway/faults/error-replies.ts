@@ -82,7 +82,6 @@ const throttles: Readonly<Record<string, readonly [status: number, code: string,
   cloudformation: [400, 'Throttling', 'Rate exceeded'],
 };
 
-/** Makes the error by which the service of a call says that it is throttled. */
 export function throttleReply(request: AwsRequest): Reply {
   const [status, code, message] = throttles[request.service] ?? [400, 'ThrottlingException', 'Rate exceeded'];
   return errorReply(request, status, code, message);

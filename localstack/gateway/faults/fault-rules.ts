@@ -43,18 +43,16 @@ export const FaultRule = z.strictObject({
   seed: z.int().default(1),
 });
 export type FaultRule = z.infer<typeof FaultRule>;
-/** A fault rule as it is written, with what has a default left out. */
 export type FaultRuleInput = z.input<typeof FaultRule>;
 export type FaultAction = z.infer<typeof FaultAction>;
 
-/** A rule with how many calls matched it and how many of those it disturbed. */
 export interface FaultStatus extends FaultRule {
   readonly id: string;
   readonly matched: number;
   readonly fired: number;
 }
 
-/** What a rule may look at beyond the call's head; read only when a rule asks. */
+/** Facts beyond the call's head, read only when a rule asks. */
 export interface FaultEvidence {
   readonly body: Uint8Array | undefined;
   /** Name of the Lambda function whose worker made the call. */
@@ -68,7 +66,6 @@ interface ActiveRule {
   fired: number;
 }
 
-/** The active fault rules, in the order in which they were added. */
 export class FaultRules {
   #active: ActiveRule[] = [];
 

@@ -1,6 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
-/** The Lambda worker process at the other end of a connection. */
 export interface LambdaProcess {
   readonly processId: number;
   readonly functionName: string;

@@ -1,4 +1,3 @@
-/** What the body of a RestoreObject asks for. */
 export interface RestoreRequest {
   readonly days: number;
   readonly tier: 'Expedited' | 'Standard' | 'Bulk';
@@ -6,11 +5,11 @@ export interface RestoreRequest {
 
 const tiers: readonly RestoreRequest['tier'][] = ['Expedited', 'Standard', 'Bulk'];
 
-/** Reads the body of a RestoreObject; `undefined` for one that S3 calls malformed. */
+/** @returns `undefined` when S3 would call the body malformed. */
 export function parseRestoreRequest(body: Uint8Array): RestoreRequest | undefined {
   const xml = Buffer.from(body).toString('utf8');
   const days = Number(/<Days>\s*(\d+)\s*<\/Days>/.exec(xml)?.[1] ?? 0);
-  // In GlacierJobParameters; older clients put it directly into the request.
+  // The tier lies in GlacierJobParameters; older clients put it directly into the request.
   const named = /<Tier>\s*(\w+)\s*<\/Tier>/.exec(xml)?.[1] ?? 'Standard';
   const tier = tiers.find((candidate) => candidate === named);
   return days < 1 || tier === undefined ? undefined : { days, tier };

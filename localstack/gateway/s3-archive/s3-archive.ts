@@ -13,13 +13,12 @@ const copies: ReadonlySet<string> = new Set(['CopyObject', 'UploadPartCopy']);
 const reads: ReadonlySet<string> = new Set(['GetObject', 'HeadObject']);
 const largestRestoreRequest = 64 * 1024;
 
-/** An object in an archive class, as the emulator's headers describe it. */
 interface ArchivedObject {
   readonly id: string;
   readonly storageClass: string;
 }
 
-/** What becomes of the emulator's answer to a read: another one instead of it, or the same with other headers. */
+/** Outcome of a read: another answer instead of the emulator's, or the same one with other headers. */
 export type ReviewedRead =
   | { readonly instead: Reply }
   | { readonly headers: Readonly<Record<string, string | undefined>> };
@@ -40,7 +39,10 @@ export class S3Archive {
     this.#now = now;
   }
 
-  /** Answers a RestoreObject, and copies of what cannot be read. `undefined`: the call is for the emulator. */
+  /**
+   * Answers a RestoreObject, and copies of objects that cannot be read.
+   * @returns `undefined` when the call is for the emulator.
+   */
   async answer(request: AwsRequest, message: IncomingMessage): Promise<Reply | undefined> {
     if (request.operation === 'RestoreObject') return this.#restore(request, message);
     if (!copies.has(request.operation)) return undefined;
@@ -51,7 +53,10 @@ export class S3Archive {
     return refusal(request, archived, "Operation is not valid for the source object's storage class");
   }
 
-  /** Looks at the head of the emulator's answer to a call. `undefined`: it goes to the client as it is. */
+  /**
+   * Reviews the head of the emulator's answer.
+   * @returns `undefined` when it goes to the client as it is.
+   */
   review(request: AwsRequest, answer: IncomingMessage): ReviewedRead | undefined {
     if (!reads.has(request.operation) || answer.statusCode === undefined || answer.statusCode >= 300)
       return undefined;
@@ -111,12 +116,11 @@ function archivedObject(
   const storageClass = String(headers['x-amz-storage-class'] ?? '');
   if (!archiveClasses.has(storageClass)) return undefined;
   const name = decoded(path.split('?')[0] ?? '');
-  // Without versioning, what is written over an object is told apart by its time and content.
+  // Without versioning, time and content tell an object from the one that it replaced.
   const version = [headers['x-amz-version-id'], headers['last-modified'], headers.etag].join(' ');
   return { id: `${accountId} ${name} ${version}`, storageClass };
 }
 
-/** The path at which the source of a copy is read. */
 function pathOfSource(copySource: string): string {
   return copySource.startsWith('/') ? copySource : `/${copySource}`;
 }
@@ -125,7 +129,7 @@ function refusal(request: AwsRequest, { storageClass }: ArchivedObject, message:
   return errorReply(request, 403, 'InvalidObjectState', message, { StorageClass: storageClass });
 }
 
-/** A HEAD says nothing but its status. */
+/** Makes the error from the status alone, as a HEAD has no body. */
 function missing(request: AwsRequest, status: number | undefined, isVersion: boolean): Reply {
   if (status === 405)
     return errorReply(

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /**
- * How the archive classes of S3 depart from AWS, where a thaw takes from minutes to two days.
+ * Settings of the archive classes of S3; on AWS a thaw takes from minutes to two days.
  * Change it on a running gateway with `PUT /_gateway/s3-archive/settings`; thaws that have begun keep their time.
  */
 export const ArchiveSettings = z.strictObject({

@@ -5,13 +5,13 @@ interface Thaw {
   readonly expiresAt: Date;
 }
 
-/** Where one object stands: `undefined` is frozen. */
+/** Standing of one object; `undefined` is frozen. */
 export type ThawStanding =
   | { readonly state: 'thawing' }
   | { readonly state: 'thawed'; readonly expiresAt: Date }
   | undefined;
 
-/** Which objects are thawing or thawed, each by an id that no other version has. Lost when the gateway ends. */
+/** Thaws of objects, each by an id that no other version has. Lost when the gateway ends. */
 export class Thaws {
   readonly #thaws = new Map<string, Thaw>();
 
@@ -24,13 +24,13 @@ export class Thaws {
     return undefined;
   }
 
-  /** Begins a thaw that ends at a time, or of what is thawed already, changes until when its copy stays. */
+  /** Begins a thaw that ends at a time, or changes how long the copy of a thawed object stays. */
   thaw(id: string, readableFrom: Date, days: number): void {
     this.#thaws.set(id, { readableFrom, expiresAt: midnightAfter(readableFrom.getTime() + days * dayMs) });
   }
 }
 
-/** The next midnight, UTC, which is when S3 removes a readable copy. */
+/** S3 removes a readable copy at the next midnight, UTC. */
 function midnightAfter(time: number): Date {
   return new Date((Math.floor(time / dayMs) + 1) * dayMs);
 }

@@ -3,7 +3,7 @@ import { systemClock } from '@holdfast/node';
 import { productVersion } from '@holdfast/engine/model';
 import { runCli } from './run-cli.ts';
 
-/** The program: connects {@link runCli} with this process. Sets the process's exit code and lets it end by itself. */
+/** Runs {@link runCli} on this process. Sets the exit code and lets the process end by itself. */
 export async function main(): Promise<void> {
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
@@ -22,7 +22,7 @@ export async function main(): Promise<void> {
     clock: systemClock,
     signal: interrupted.signal,
     version: productVersion,
-    // The SDK takes a third of a second to load: completion and vaults in directories do without.
+    // The SDK takes a third of a second to load: completion and vaults in directories do without it.
     connect: async (options) => {
       // The SDK's own way to choose a profile: every client reads it.
       if (options.profile !== undefined) process.env['AWS_PROFILE'] = options.profile;

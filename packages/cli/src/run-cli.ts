@@ -11,12 +11,12 @@ import { buildProgram, checkValues } from './terminal/program.ts';
 import { ProgressLines } from './terminal/progress-lines.ts';
 import { safeText } from './terminal/text.ts';
 
-/** The process round the program. */
+/** The process around the program. */
 export interface CliIo {
   /** Writes to stdout; settles when more may be written. */
   readonly out: (text: string) => Promise<void>;
   readonly err: (text: string) => void;
-  /** Whether a person watches stderr. */
+  /** True when a person watches stderr. */
   readonly errIsTerminal: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
@@ -95,7 +95,9 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
   }
 }
 
-/** One calm line. Errors of the product say what to do; of others, the usual ones are put into words here. */
+/**
+ * Makes one line for people. Errors of the product say what to do; the usual ones of others are put into words here.
+ */
 function messageOf(error: unknown): string {
   if (error instanceof BackupError) return safeText(error.message);
   if (!(error instanceof Error)) return safeText(String(error));

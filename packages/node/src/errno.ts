@@ -4,13 +4,13 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Whether a path, or a directory on the way to it, does not exist. */
+/** Tells that a path, or a directory on the way to it, does not exist. */
 export function isMissing(error: unknown): boolean {
   const code = errnoOf(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-/** Whether the operating system refused for lack of rights, or because the file system is read-only. */
+/** Tells that the operating system refused for lack of rights, or because the file system is read-only. */
 export function isDeniedErrno(error: unknown): boolean {
   const code = errnoOf(error);
   return code === 'EACCES' || code === 'EPERM' || code === 'EROFS';

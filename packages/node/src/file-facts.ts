@@ -8,12 +8,12 @@ import { shownPath } from './source/raw-path.ts';
 
 const none: Readonly<Record<string, string>> = Object.freeze({});
 
-/** The attributes that were made last for each mode: most files of a tree have the same few. */
+/** The attributes that were made last for each mode, as most files of a tree have the same few. */
 const madeLast = new Map<bigint, Pick<BigIntStats, 'uid' | 'gid'> & { readonly attributes: Attributes }>();
 
 type Attributes = Readonly<Record<string, string>>;
 
-/** Mode and owner as attributes; one object for many files that have the same. */
+/** Mode and owner as attributes; one object serves many files that have the same. */
 function attributesOf({ mode, uid, gid }: BigIntStats): Attributes {
   const last = madeLast.get(mode);
   if (last?.uid === uid && last.gid === gid) return last.attributes;
@@ -26,14 +26,13 @@ function attributesOf({ mode, uid, gid }: BigIntStats): Attributes {
   return attributes;
 }
 
-/** A link's target, as text where it is UTF-8. */
 function targetAttributes(target: Uint8Array): Attributes {
   return isUtf8(target)
     ? { 'link-target': shownPath(target) }
     : { 'link-target-hex': Buffer.from(target).toString('hex') };
 }
 
-/** What a restore sets on a file besides its content. Absent facts are left as the system makes them. */
+/** Facts that a restore sets on a file besides its content. Absent ones are left as the system makes them. */
 export interface FileFacts {
   /** Permission bits, 0 to 0o7777. */
   readonly mode?: number;
@@ -41,8 +40,8 @@ export interface FileFacts {
 }
 
 /**
- * Changes whenever content, times, rights or identity of a file do:
- * `<size>:<mtime>:<ctime>:<inode>`, hexadecimal, times in nanoseconds since 1970.
+ * A token that changes whenever content, times, rights or identity of a file do: `<size>:<mtime>:<ctime>:<inode>`,
+ * hexadecimal, times in nanoseconds since 1970.
  */
 export function changeTokenOf(stats: BigIntStats): string {
   return `${stats.size.toString(16)}:${stats.mtimeNs.toString(16)}:${stats.ctimeNs.toString(16)}:${stats.ino.toString(16)}`;
@@ -87,7 +86,7 @@ export function entryOf(
   };
 }
 
-/** What a manifest has no place for. */
+/** Facts that a manifest has no place for. */
 function leftOutOf(stats: BigIntStats): readonly LeftOutFact[] | undefined {
   const linked = stats.nlink > 1n && stats.isFile();
   const ns = stats.mtimeNs % 1_000_000n;
@@ -104,7 +103,7 @@ function numberOf(entry: SourceEntry, name: string, pattern: RegExp, radix: numb
   const text = entry.attributes[name];
   if (text === undefined) return undefined;
   const value = Number.parseInt(text, radix);
-  // Of owners the last number means "leave it", and a larger one none.
+  // The largest number means "leave the owner", and there are no owners above it.
   if (!pattern.test(text) || value >= 0xffffffff) {
     throw new TargetEntryError(
       'unfit',

@@ -3,8 +3,8 @@ import { fchmodSync, fchownSync, futimesSync, lchownSync, linkSync, lutimesSync,
 import { errnoOf } from './errno.ts';
 
 /**
- * The calls that not every file system has, or that some accept and do nothing: exFAT has no links, modes or owners;
- * a share of SMB perhaps none of them. The behaviour of others is put in their place in tests.
+ * Calls that some file systems lack, or accept without doing anything: exFAT has no links, modes or owners; a share of
+ * SMB may have none of them. Tests put the behaviour of others in their place.
  */
 export interface FileSystemCalls {
   readonly link: (existing: Buffer, path: Buffer) => void;
@@ -12,20 +12,19 @@ export interface FileSystemCalls {
   readonly setMode: (fd: number, mode: number) => void;
   readonly setOwner: (fd: number, uid: number, gid: number) => void;
   readonly setOwnerOfLink: (path: Buffer, uid: number, gid: number) => void;
-  /** Of last access and of modification alike. Milliseconds since 1970, also before it. */
+  /** Sets the times of last access and of modification alike. Milliseconds since 1970, negative before it. */
   readonly setTime: (fd: number, ms: number) => void;
   readonly setTimeOfLink: (path: Buffer, ms: number) => void;
 }
 
 /**
- * Seconds as Node takes them. As text: of a number below zero Node makes the present.
+ * Seconds as Node takes them. They are text, as Node turns a number below zero into the present.
  * @see https://nodejs.org/api/fs.html#fsutimespath-atime-mtime-callback
  */
 function secondsOf(ms: number): string {
   return String(ms / 1000);
 }
 
-/** The operating system's. */
 export const systemCalls: FileSystemCalls = {
   link: linkSync,
   symlink: symlinkSync,
@@ -38,7 +37,7 @@ export const systemCalls: FileSystemCalls = {
 
 const unsupported: ReadonlySet<string | undefined> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']);
 
-/** Whether a file system refused a call because it has no such thing. EPERM is what Linux says of links on FAT. */
+/** Tells that a file system lacks what a call needs. EPERM is Linux's answer for links on FAT. */
 export function isUnsupported(error: unknown): boolean {
   return unsupported.has(errnoOf(error));
 }

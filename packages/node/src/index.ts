@@ -1,4 +1,4 @@
-/** What needs Node but not AWS: directories as sources, targets and stores, SQLite catalogs, worker threads. */
+/** Parts that need Node but not AWS: directories as sources, targets and stores, SQLite catalogs, worker threads. */
 export { DirectoryTarget, type DirectoryTargetOptions } from './target/directory-target.ts';
 export { FileContainer } from './store/file-container.ts';
 export { FileKeyring } from './store/file-keyring.ts';

@@ -19,28 +19,26 @@ import { SqliteCatalog } from './catalog/sqlite-catalog.ts';
 import { SqliteChunkIndex } from './catalog/sqlite-chunk-index.ts';
 import { systemClock, systemRandom } from './system-ports.ts';
 
-/** Where a vault on this machine lies. Plain values, so that a worker thread can open the same vault. */
+/** Location of a vault on this machine, in plain values so that a worker thread can open the same vault. */
 export interface LocalVaultOptions {
   /** Directory of the vault's objects, and beside them the catalog, the index and scratch space. */
   readonly root: string;
   /** File with the 32 bytes that wrap the vault's keys; see `createKeyFile`. Keep it elsewhere: it opens everything. */
   readonly keyFile: string;
-  /** Whether every object is on the disk before it counts as stored. @default true */
+  /** Has every object on the disk before it counts as stored. @default true */
   readonly durable?: boolean;
 }
 
-/** A vault in a directory of this machine, with all that writing into it needs. */
 export interface LocalVault {
   readonly services: AllServices;
   /** Tidies the index up while others write into it, so that little is left to do at the end. */
   readonly checkpoint: () => void;
-  /** Closes the catalog and the index. */
   readonly close: () => void;
 }
 
 /**
- * The plan that points of directories are of. Each backup says for how long its point is kept; beyond that, the newest
- * clean point of a directory stays, so that no directory loses its last one because it is not backed up any more.
+ * The plan of points of directories. Each backup sets for how long its point is kept; beyond that, the newest clean
+ * point of a directory stays, so that a directory that is no longer backed up does not lose its last one.
  */
 export const localPlan: Plan = {
   name: 'local',
@@ -52,7 +50,7 @@ export const localPlan: Plan = {
   shard: { files: 4_000, bytes: 96 * 2 ** 20 },
 };
 
-/** Who uses the vault, for its audit log. */
+/** User of the vault, as its audit log names them. */
 export function localCaller(): string {
   return `${userName()}@${hostname()}`;
 }
@@ -66,15 +64,14 @@ function userName(): string {
   }
 }
 
-/** Whether a directory has a vault. */
 export function hasLocalVault(root: string): boolean {
   return existsSync(join(root, 'vault', 'format.json'));
 }
 
 /**
- * Makes a vault in a directory, and the key file if there is none. What was interrupted can be repeated.
- * @returns whether the key file was made, too.
- * @throws {@link InvalidInputError} the directory has something else in it, or a vault already, or the key would lie in it.
+ * Makes a vault in a directory, and the key file if there is none. Can be repeated after an interruption.
+ * @throws {@link InvalidInputError} the directory has something else in it, or a vault already, or the key would lie in
+ *   it.
  */
 export async function createLocalVault(options: LocalVaultOptions): Promise<{ readonly keyMade: boolean }> {
   const { root, keyFile } = options;
@@ -86,7 +83,7 @@ export async function createLocalVault(options: LocalVaultOptions): Promise<{ re
       `${JSON.stringify(root)} is not empty, ${JSON.stringify(foreign)} is in it; name an empty or a new directory`,
     );
   makeDirectories(root);
-  // Names of directories and times are nobody else's business, either.
+  // Names of directories and times are private, too.
   chmodSync(root, 0o700);
   if (isWithin(dirname(resolve(keyFile)), root))
     throw new InvalidInputError(
@@ -110,7 +107,7 @@ function isOfVault(name: string): boolean {
   return /^(vault|work|(catalog|chunk-index)\.sqlite.*)$/.test(name);
 }
 
-/** Opens a vault in a directory, and makes the directory if need be. Any number of threads may have it open. */
+/** Opens a vault, and makes its directory if need be. Any number of threads may have it open. */
 export async function openLocalVault({
   root,
   keyFile,

@@ -16,7 +16,6 @@ import {
 } from '@holdfast/engine';
 import { localCaller, type LocalVaultOptions, localPlan, openLocalVault } from './local-vault.ts';
 
-/** What maintenance did to a vault in a directory. */
 export interface LocalMaintenance {
   readonly pointsRenewed: number;
   readonly pointsExpired: number;
@@ -26,8 +25,8 @@ export interface LocalMaintenance {
 }
 
 /**
- * Gives back what the points of a vault in a directory do not need any more, in the order of the state machine: what the
- * catalog lacks is found, the newest point of each directory is kept on, points whose retention has ended are removed, and packs
+ * Removes what the points of a vault in a directory no longer need, in the order of the state machine: finds what the
+ * catalog lacks, keeps the newest point of each directory on, and removes points whose retention has ended, and packs
  * whose lease has. Safe to run at any time, also beside backups, and to interrupt.
  */
 export async function maintainLocalVault(

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { Clock, RandomBytes } from '@holdfast/engine';
 
-/** The clock of this machine. Sleeping keeps the process alive. */
+/** Sleeping keeps the process alive. */
 export const systemClock: Clock = {
   now: () => new Date(),
   elapsedMs: () => performance.now(),

@@ -20,10 +20,9 @@ import { bytesText, countText, durationText, timeText } from '../terminal/text.t
 import { failureText, waitForExecution, parseOutput } from '../deployment/executions.ts';
 import * as z from 'zod';
 
-/** As much of what the protect machine ends with as says whether there was nothing to do. */
+/** Part of the protect machine's output that says whether there was nothing to do. */
 const EndedRun = z.object({ run: OpenedRunReport.pick({ mode: true, reason: true }) });
 
-/** A run that was started. */
 interface StartedRun {
   readonly runId: RunId;
   readonly execution: string;
@@ -160,7 +159,6 @@ async function follow(
   return isDegraded(point) ? exitCodes.degraded : exitCodes.ok;
 }
 
-/** Why the protect machine left a run out. */
 function skipReasonOf(output: string | undefined): string | undefined {
   const run = parseOutput(output, EndedRun)?.run;
   return run?.mode === 'skip' ? run.reason : undefined;

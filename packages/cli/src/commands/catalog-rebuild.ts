@@ -41,7 +41,7 @@ export const catalogRebuildCommand = defineCommand({
   },
 });
 
-/** A place as a person copies it: `1/4:packs/standard/7f/…`. */
+/** A place in a form that a person can copy: `1/4:packs/standard/7f/…`. */
 function placeText({ slice, slices, after }: RebuildPlace): string {
   return `${slice + 1}/${slices}:${after}`;
 }

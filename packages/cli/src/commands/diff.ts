@@ -67,7 +67,7 @@ function lineOf(difference: PointDifference): string {
   return `${signs[change]} ${pathText(path)}  (${unreadDetail(difference) ?? detail})`;
 }
 
-/** Why nothing is said of the source of an entry. */
+/** Reason why a comparison cannot tell about an entry. */
 function unreadDetail({ change, unreadIn, after }: PointDifference): string | undefined {
   const where = `the point ${unreadIn}`;
   if (change === 'unclear') return `not in ${where}, which names only some of what it could not read`;

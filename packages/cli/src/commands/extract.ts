@@ -27,7 +27,7 @@ import { exitCodeOfOutcome, printOutcome } from '../restore/restore-report.ts';
 import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
 import { bytesText, safeText, timeText } from '../terminal/text.ts';
 
-/** Warnings of a degraded point that are said before it is restored. */
+/** Warnings of a degraded point that are printed before it is restored. */
 const warningsShown = 20;
 
 export const extractCommand = defineCommand({
@@ -59,7 +59,7 @@ export const extractCommand = defineCommand({
       throw new UsageError('--list takes the source alone');
     if (list !== true && to === undefined)
       throw new UsageError('name a directory with --to, or ask what there is with --list');
-    // A shell's empty variable would otherwise mean the directory that one happens to be in.
+    // A shell's empty variable would otherwise mean the current directory.
     if (to === '') throw new UsageError('the directory after --to is empty; name it');
     const source = await openExtractSource(where, context);
     try {
@@ -76,17 +76,16 @@ export const extractCommand = defineCommand({
   },
 });
 
-/** What a source was found to have. */
 interface Found {
   /** All points of the list, or the one that is extracted. */
   readonly points: readonly Root[];
-  /** The clean point that stands in for the first of the points. Not known of a container, which is alone. */
+  /** The clean point to take instead of the first of the points. Absent for a container, which is alone. */
   readonly findClean?: () => Promise<Root | undefined>;
   /** Opens the first of the points. @throws {@link ThawNeededError} it has to be thawed first. */
   readonly open: () => Promise<PointReader>;
-  /** Roots that cannot be read. */
+  /** Errors of roots that cannot be read. */
   readonly damaged: readonly BackupError[];
-  /** The source's own directory, where it is one. */
+  /** Path of a source that is a directory. */
   readonly directory?: string | undefined;
 }
 
@@ -210,7 +209,7 @@ async function extract(
   return outcome.lostPages.length > 0 ? exitCodes.damaged : exitCodeOfOutcome(outcome);
 }
 
-/** Says before anything is written what the point could not read, and which one to take instead. */
+/** Warns, before anything is written, of what the point could not read, and names the one to take instead. */
 async function warnOf(
   root: Root,
   { findClean }: Found,

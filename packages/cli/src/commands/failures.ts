@@ -5,7 +5,7 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import { reportOf } from '../restore/restore-report.ts';
 import { countText, safeText } from '../terminal/text.ts';
 
-/** What a worker left of its part of a restore, as far as this command reads it. */
+/** Part of a worker's restore outcome that this command reads. */
 const Failures = ShardOutcome.pick({ failed: true });
 
 export const failuresCommand = defineCommand({
@@ -24,7 +24,7 @@ export const failuresCommand = defineCommand({
     }
     const work = connection.openWork(details.bucket);
     const failures: FailedFile[] = [];
-    // A restore may have left out more than a program wants in memory: lines go out one by one.
+    // A restore may have left out more files than fit in memory: lines go out one by one.
     for await (const failure of listFailures(work, details.prefix)) {
       if (out.json) failures.push(failure);
       else await out.line(`not restored: ${safeText(failure.path)}: ${safeText(failure.message)}`);
@@ -35,7 +35,7 @@ export const failuresCommand = defineCommand({
   },
 });
 
-/** Of all workers, in the order of paths. */
+/** Lists failures of all workers, in the order of paths. */
 async function* listFailures(work: Pick<WorkStore, 'get'>, prefix: string): AsyncGenerator<FailedFile> {
   for (let index = 0; ; index += 1) {
     let bytes: Uint8Array;

@@ -92,7 +92,7 @@ export const holdListCommand = defineCommand({
   },
 });
 
-/** What the hold does to locks is said before it does it: nobody can take a lock back. */
+/** Prints what the hold does to locks before it does it: nobody can take a lock back. */
 async function printPlan(
   { points, prolonged, prolongedUntil }: HoldPlan,
   scope: HoldScope,

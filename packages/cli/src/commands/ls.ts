@@ -35,7 +35,7 @@ export const lsCommand = defineCommand({
       await printSnapshots(reader.root.image, out);
       return exitCodes.ok;
     }
-    // A directory is as often written without its slash.
+    // A directory is often written without its slash.
     const paths = path === '' || path.endsWith('/') ? [path] : [path, `${path}/`];
     for (const candidate of paths) {
       if ((await printEntries(reader, candidate, recursive === true, out, signal)) > 0) return exitCodes.ok;
@@ -54,7 +54,7 @@ async function printEntries(
   out: Output,
   signal: AbortSignal,
 ): Promise<number> {
-  // A directory with an entry of its own is implied by what is in it as well.
+  // The content of a directory also implies it, so one with an entry of its own must not be shown twice.
   const shown = new Set<string>();
   let count = 0;
   for await (const listed of listEntries(reader, path, recursive, signal)) {

@@ -9,7 +9,7 @@ import { parseOutput, failureText, noteMinutes, waitForExecution } from '../depl
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { bytesText, countText, safeText } from '../terminal/text.ts';
 
-/** As much of the machine's report as is shown. */
+/** Part of the machine's report that is shown. */
 const Maintained = z.object({
   report: MaintenanceReport.pick({
     pointsRenewed: true,
@@ -38,7 +38,6 @@ export const maintainCommand = defineCommand({
   },
 });
 
-/** Maintains a vault in a directory from this process, which takes its time. */
 async function maintainHere(vault: LocalVaultOptions, { out, signal }: CommandContext): Promise<ExitCode> {
   const report = await maintainLocalVault(vault, signal);
   if (out.json) await out.document({ report });

@@ -35,7 +35,7 @@ export const pointsCommand = defineCommand({
   },
 });
 
-/** Points of all resources, those included that are not in the catalog any more. */
+/** Points of all resources, including those that are no longer in the catalog. */
 async function listAllPoints(catalog: Catalog, { from, to }: TimeRange): Promise<readonly PointRow[]> {
   const rows: PointRow[] = [];
   for await (const point of catalog.points.listExpiring({})) {
@@ -48,7 +48,7 @@ async function listAllPoints(catalog: Catalog, { from, to }: TimeRange): Promise
   );
 }
 
-/** Digits of a hold's id; `hold release` takes a beginning, too. */
+/** Digits shown of a hold's id; `hold release` takes a beginning, too. */
 const shownOfHold = 8;
 
 async function printPoints(rows: readonly PointRow[], out: Output): Promise<void> {
@@ -82,7 +82,7 @@ async function printPoints(rows: readonly PointRow[], out: Output): Promise<void
       ],
     ),
   );
-  // Rows are in the order of time: the first of each resource is its newest here.
+  // Rows are ordered by time, so the first of each resource is its newest here.
   const seen = new Set<string>();
   for (const row of rows) {
     if (seen.has(row.resourceArn)) continue;

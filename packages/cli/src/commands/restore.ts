@@ -31,10 +31,9 @@ import { restoreLocally } from '../restore/restore-to-directory.ts';
 import { safeText } from '../terminal/text.ts';
 import { overwriteOption, pathOption, timeOption, workersOption } from '../terminal/options.ts';
 
-/** What is restored, and how. */
 interface Request extends Required<Pick<RestoreInput, 'overwrite' | 'thaw'>>, Pick<RestoreInput, 'paths'> {
   readonly point: PointRow;
-  /** Threads, where the vault is in a directory. */
+  /** Threads, for a vault in a directory. */
   readonly workers: number;
 }
 
@@ -116,7 +115,7 @@ export const restoreCommand = defineCommand({
   },
 });
 
-/** Restores from this process into a directory, once that is on the audit log. */
+/** Restores from this process into a directory, once the audit log has it. */
 async function restoreHere(
   request: Request,
   directory: string,
@@ -157,7 +156,7 @@ async function restoreHere(
   return exitCodeOfOutcome(outcome);
 }
 
-/** Has the deployment's restore machine do it. */
+/** Runs the restore on the deployment's restore machine. */
 async function restoreThere(
   { point, paths, overwrite, thaw }: Request,
   destination: RestoreDestination,

@@ -106,7 +106,7 @@ async function compare(
   return { ...asked, changes, frees };
 }
 
-/** By the points, not by the resources: points outlive the row of their resource. */
+/** Lists resources by their points, which outlive the row of their resource. */
 async function listResources(catalog: Catalog, only: string | undefined): Promise<readonly ResourceArn[]> {
   if (only !== undefined) return [await resolveResourceArn(catalog, only)];
   const arns = new Set<ResourceArn>();

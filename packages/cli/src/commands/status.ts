@@ -8,12 +8,11 @@ import { countText, durationText, safeText, timeText } from '../terminal/text.ts
 
 const cyclesShown = 5;
 
-/** The whole deployment at a glance. */
 interface Status {
   readonly judged: readonly ResourceStanding[];
-  /** Newest first, or why they are not known. */
+  /** Newest first, or the reason why they are not known. */
   readonly cycles: readonly ListedExecution[] | string;
-  /** Last runs that failed, of the resources that have not had a good one since. */
+  /** Last runs that failed, of resources without a good one since. */
   readonly failures: readonly RunRow[];
   readonly plansKnown: boolean;
   /** Buckets that restores may write to, where they are known. */
@@ -43,7 +42,7 @@ async function readStatus(
   const plans = await deployment.findPlans();
   const judged = await judgeAll(catalog, plans, clock.now());
   const cycles = await executions.list('cycle', cyclesShown).catch((error: unknown) => {
-    // Who may only read the catalog still gets the rest.
+    // A caller who may only read the catalog still gets the rest.
     if (isOfKind(error, 'denied', 'unknown')) return error.message;
     throw error;
   });

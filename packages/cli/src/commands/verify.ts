@@ -79,7 +79,7 @@ export const verifyCommand = defineCommand({
       for (const [point, reason] of passedOver) await report.passedOver(point, reason);
     } catch (error) {
       if (!(error instanceof BackupError) || error instanceof VaultMissingError) throw error;
-      // What was found until then is as true as ever; of the rest nothing is known.
+      // Findings so far stay true; about the rest nothing is known.
       const stopped = report.stopped(error);
       await report.finish(markDamaged, stopped);
       if (!report.isDamaged) throw stopped;
@@ -89,7 +89,7 @@ export const verifyCommand = defineCommand({
     await report.finish(markDamaged);
     if (report.isDamaged) return exitCodes.damaged;
     if (report.refused > 0) return exitCodes.failed;
-    // Of all points, those in an archive class are not expected to be thawed; one that was named is.
+    // Among all points, archived ones are not expected to be thawed; a point that was named is.
     return report.notVerified > 0 && !all ? exitCodes.failed : exitCodes.ok;
   },
 });
@@ -113,12 +113,12 @@ async function listAll(catalog: Catalog, names: readonly string[]): Promise<Poin
   return points.sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
 }
 
-/** Ids of a resource's points sort by time. */
+/** Ids of a resource's points sort by time, so this orders by resource, then time. */
 function orderOf({ resourceArn, pointId }: PointRow): string {
   return `${resourceArn} ${pointId}`;
 }
 
-/** One that expires before its turn comes is left out: it may be gone. */
+/** Leaves out points that expire before their turn comes: they may be gone. */
 function* stillKept(
   points: readonly PointRow[],
   passedOver: Map<PointRow, string>,

@@ -21,7 +21,6 @@ import type { ConnectedStorage, Connection, ConnectOptions } from './connection.
 import type { Machine } from './executions.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 
-/** Outputs of the pipeline's stack that name its machines. */
 const machineOutputs: Readonly<Record<Machine, string>> = {
   cycle: 'CycleMachineArn',
   protect: 'ProtectMachineArn',
@@ -93,8 +92,8 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
 }
 
 /**
- * The configuration is a comfort here: of a deployment whose configuration this program may not read or does not
- * understand, ages are shown unjudged, and the restore machine alone refuses targets.
+ * Reads the configuration, which is optional here: without it, or with one that this program does not understand, ages
+ * are shown unjudged, and the restore machine alone refuses targets.
  */
 async function readConfiguration(
   s3: AwsClients['s3'],
@@ -126,7 +125,7 @@ export function connectStorage({ region }: Pick<ConnectOptions, 'region'>): Conn
   };
 }
 
-/** Outputs of one stack, read when they are first needed. */
+/** Outputs of one stack, read on first use. */
 class StackOutputs {
   readonly #client: CloudFormationClient;
   readonly #stack: string;
@@ -138,8 +137,8 @@ class StackOutputs {
   }
 
   /**
-   * One output, or `undefined` when the stack has none of that name or does not exist. Of a construct within a stack, the
-   * CDK writes its path before the name, and a hash behind.
+   * Finds one output; `undefined` when the stack has none of that name or does not exist. The CDK puts a construct's
+   * path before the name of its output, and a hash behind.
    * @throws {@link UnknownNameError} the stack has several deployments.
    */
   async find(name: string): Promise<string | undefined> {

@@ -17,7 +17,7 @@ async function refuse(): Promise<never> {
 }
 
 /**
- * The vault in a directory that the options name, whether or not it is there.
+ * The vault in a directory that the options name; it need not be there.
  * @throws {@link UsageError} they name none, or not its key, or something else than a directory.
  */
 export function localVaultOf({ vault, keyFile }: ConnectOptions): LocalVaultOptions {
@@ -35,7 +35,7 @@ export function localVaultOf({ vault, keyFile }: ConnectOptions): LocalVaultOpti
 }
 
 /**
- * Connects to a vault in a directory as to a deployment: what needs no state machine works as there.
+ * Connects to a vault in a directory as to a deployment; commands that need no state machine work as there.
  * @throws {@link UnknownNameError} there is no vault.
  */
 export async function connectLocalVault(options: ConnectOptions): Promise<Connection> {

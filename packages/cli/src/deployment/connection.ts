@@ -11,33 +11,33 @@ import type { Plans } from '@holdfast/engine/model';
 import type { LocalVaultOptions } from '@holdfast/node';
 import type { Executions } from './executions.ts';
 
-/** A deployment as the command line sees it. */
 export interface ConnectedDeployment {
   readonly vaultBucket: string;
-  /** AWS region, for people. */
+  /** AWS region, for display. */
   readonly region: string;
   /** The deployed plans; `undefined` where the deployment does not tell. */
   findPlans(): Promise<Plans | undefined>;
   /** Buckets that restores may write to; `undefined` where the deployment does not tell. */
   findRestoreBuckets(): Promise<readonly string[] | undefined>;
-  /** Who is signed in: what the audit log calls the person. */
+  /** The signed-in person, as the audit log names them. */
   findCaller(): Promise<string>;
 }
 
-/** Everything of the outside world that commands need. */
 export interface Connection {
   readonly services: ReadServices & { readonly catalog: Catalog };
-  /** The chunk index; only what rebuilds it asks. @throws {@link UnknownNameError} the deployment does not name it. */
+  /**
+   * The chunk index, which only a rebuild of it needs.
+   * @throws {@link UnknownNameError} the deployment does not name it.
+   */
   openChunkIndex(): Promise<ChunkIndex>;
-  /** Opens the work bucket, of which people read what their executions left. */
+  /** Opens the work bucket, to read what executions left there. */
   openWork(bucket: string): Pick<WorkStore, 'get'>;
   readonly executions: Executions;
-  /** EBS, which keeps what images consist of. */
+  /** Snapshots in EBS, which images consist of. */
   readonly snapshots: SnapshotStates;
   readonly deployment: ConnectedDeployment;
-  /** Where it is no deployment, but a vault in a directory. */
+  /** Set for a vault in a directory instead of a deployment. */
   readonly localVault?: LocalVaultOptions | undefined;
-  /** Closes all connections. */
   close(): void;
 }
 
@@ -45,11 +45,10 @@ export interface Connection {
 export interface ConnectedStorage {
   openBucket(name: string): ObjectStore;
   readonly keyring: Keyring;
-  /** Closes all connections. */
   close(): void;
 }
 
-/** Where the deployment is: what flags and variables say, all optional. */
+/** Flags and variables that say where the deployment is, all optional. */
 export interface ConnectOptions {
   readonly region?: string;
   readonly profile?: string;
@@ -68,10 +67,9 @@ export interface ConnectOptions {
   readonly pipelineStack: string;
 }
 
-/** Makes clients for storage alone. Asks AWS nothing yet. */
+/** Makes clients for storage alone, without a call to AWS. */
 export type ConnectStorage = (
   options: Pick<ConnectOptions, 'region' | 'profile'>,
 ) => ConnectedStorage | Promise<ConnectedStorage>;
 
-/** Finds a deployment and makes its clients. */
 export type Connect = (options: ConnectOptions) => Promise<Connection>;

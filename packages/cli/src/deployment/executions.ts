@@ -7,17 +7,15 @@ import { durationText } from '../terminal/text.ts';
 /** The state machines that the command line starts or reads. */
 export type Machine = keyof MachineInputs;
 
-/** How an execution stands. */
 export interface ExecutionState {
   readonly status: 'running' | 'succeeded' | 'failed' | 'timed-out' | 'stopped';
-  /** JSON text; of executions that succeeded. */
+  /** JSON text; only of executions that succeeded. */
   readonly output?: string;
-  /** Name and text of the error; of executions that failed. */
+  /** Name and text of the error; only of executions that failed. */
   readonly error?: string;
   readonly cause?: string;
 }
 
-/** An execution in a list. */
 export interface ListedExecution {
   readonly name: string;
   readonly status: ExecutionState['status'];
@@ -25,26 +23,23 @@ export interface ListedExecution {
   readonly endedAt?: Date;
 }
 
-/** Executions of the deployment's state machines. */
 export interface Executions {
   /**
-   * Starts an execution.
    * @param name - at most 80 of `[A-Za-z0-9_-]`, new for every request.
-   * @returns its ARN.
+   * @returns the execution's ARN.
    * @throws {@link UnknownNameError} the deployment has no such machine.
    */
   start<Name extends Machine>(machine: Name, name: string, input: MachineInputs[Name]): Promise<string>;
-  /** @throws {@link UnknownNameError} no such execution (any more: they are kept for 90 days). */
+  /** @throws {@link UnknownNameError} no such execution, or no longer: they are kept for 90 days. */
   get(execution: string): Promise<ExecutionState>;
   /** Stops an execution; one that is over or forgotten is left as it is. */
   stop(execution: string, cause: string): Promise<void>;
-  /** The newest executions of a machine, newest first. */
+  /** Newest first. */
   list(machine: Machine, limit: number): Promise<readonly ListedExecution[]>;
 }
 
 const pollMs = 3_000;
 
-/** What waiting needs. */
 export interface WaitOptions {
   readonly executions: Executions;
   readonly clock: Clock;
@@ -53,7 +48,7 @@ export interface WaitOptions {
   readonly onLook?: (seconds: number) => void | Promise<void>;
 }
 
-/** Says once a minute what is being done, as a sign of life: for `onLook`. */
+/** Makes an `onLook` that says once a minute what is being done, as a sign of life. */
 export function noteMinutes(progress: CommandContext['progress'], doing: string): (seconds: number) => void {
   let noted = 0;
   return (seconds) => {
@@ -78,13 +73,12 @@ export async function waitForExecution(execution: string, options: WaitOptions):
   }
 }
 
-/** Why an execution did not succeed, for people. */
 export function failureText({ status, error, cause }: ExecutionState): string {
   const detail = [error, causeText(cause)].filter((part) => part !== undefined && part !== '').join(': ');
   return detail === '' ? `it is ${status}` : detail;
 }
 
-/** A function's failure is JSON with the message inside; everything else is text. */
+/** Takes the message out of a function's failure, which is JSON; other causes are text. */
 function causeText(cause: string | undefined): string | undefined {
   if (cause === undefined) return undefined;
   try {
@@ -97,7 +91,7 @@ function causeText(cause: string | undefined): string | undefined {
   return cause;
 }
 
-/** What an execution ended with, if it has the form that is looked for; other output is no error. */
+/** Parses an execution's output; `undefined` for output of another form, which is no error. */
 export function parseOutput<Schema extends z.ZodType>(
   output: string | undefined,
   schema: Schema,

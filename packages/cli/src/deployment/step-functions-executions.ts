@@ -19,12 +19,11 @@ const statuses: Readonly<Record<ExecutionStatus, ExecutionState['status']>> = {
   ABORTED: 'stopped',
 };
 
-/** Executions of Step Functions. */
 export class StepFunctionsExecutions implements Executions {
   readonly #client: SFNClient;
   readonly #machineArn: (machine: Machine) => Promise<string>;
 
-  /** @param machineArn the machine's ARN; throws {@link UnknownNameError} when the deployment has none */
+  /** @param machineArn - throws {@link UnknownNameError} when the deployment has no such machine. */
   constructor(client: SFNClient, machineArn: (machine: Machine) => Promise<string>) {
     this.#client = client;
     this.#machineArn = machineArn;

@@ -23,7 +23,6 @@ export const thawDaysOption = numberOption(
   { unit: 'days', ...thawDays },
 );
 
-/** An object in an archive class that cannot be read yet. */
 interface FrozenObject {
   readonly bucket: string;
   readonly objectName: string;
@@ -32,7 +31,7 @@ interface FrozenObject {
   readonly storageClass: string;
 }
 
-/** Says what to do about an object that this process cannot read yet, with the command for it. */
+/** The error of an object that this process cannot read yet, with the command that thaws it. */
 export function thawNeeded(frozen: FrozenObject): ThawNeededError {
   const { bucket, objectName, versionId, state, storageClass } = frozen;
   const object = `--bucket ${bucket} --key ${objectName} --version-id ${versionId}`;
@@ -56,7 +55,7 @@ export async function checkReadable(store: ObjectStore, root: Root, bucket: stri
   if (thaw.state !== 'readable') throw thawNeeded({ ...thaw, bucket });
 }
 
-/** Prints what a restore of a point would cost and take that has to be thawed first. */
+/** Prints what a restore would cost and take for a point that has to be thawed first. */
 export async function printThawQuote(
   root: Root,
   thaw: Exclude<PointThaw, { state: 'readable' }>,
@@ -90,7 +89,7 @@ export async function printThawQuote(
   await out.line(`time      about ${durationText(quote.seconds)}, thaw included`);
 }
 
-/** Says what reading points costs whose class charges for every GiB; `undefined` where it costs requests alone. */
+/** Cost of reading points whose class charges for every GiB; `undefined` where only requests cost. */
 export function readingCharge(points: readonly PointRow[]): string | undefined {
   const charged = points.filter(({ archiveClass }) => pricesOfClass(archiveClass).retrievalGibibyte > 0);
   if (charged.length === 0) return undefined;
@@ -103,10 +102,10 @@ export function readingCharge(points: readonly PointRow[]): string | undefined {
   return `reads ${countText(charged.length, 'point')} in ${classes}, for about ${dollarsText(dollars)} (${pricesText})`;
 }
 
-/** Where the prices of a quote come from. */
+/** Source of a quote's prices. */
 export const pricesText = `list prices of us-east-1, ${pricesAsOf}`;
 
-/** Dollars for people; fractions of a cent are shown. */
+/** Dollars for people, with fractions of a cent for small amounts. */
 export function dollarsText(dollars: number): string {
   return `$${dollars.toFixed(dollars < 0.1 ? 4 : 2)}`;
 }

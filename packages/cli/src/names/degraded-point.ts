@@ -3,7 +3,7 @@ import type { CommandContext } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { timeText } from '../terminal/text.ts';
 
-/** What a point could not read, for people: `7 entries could not be read: it lacks 5, and has 2 as earlier points do`. */
+/** Unread entries for people: `7 entries could not be read: it lacks 5, and has 2 as earlier points do`. */
 export function unreadText(point: UnreadFacts): string {
   const { carried, missing } = unreadOf(point);
   const total = carried + missing;
@@ -17,13 +17,13 @@ export function unreadText(point: UnreadFacts): string {
   return `${entries} could not be read: ${parts.join(', and ').replace(/^has/, 'it has')}`;
 }
 
-/** The same for a table: `clean`, or `degraded (5 missing, 2 older)`. */
+/** Completeness of a point for a table: `clean`, or `degraded (5 missing, 2 older)`. */
 export function pointStateText(point: UnreadFacts): string {
   const { carried, missing } = unreadOf(point);
   return isDegraded(point) ? `degraded (${missing} missing, ${carried} older)` : 'clean';
 }
 
-/** What a degraded point lacks, and what to take instead. */
+/** Warning that says what a degraded point lacks, and what to take instead. */
 export function degradedText(
   pointId: string,
   point: UnreadFacts,
@@ -36,13 +36,13 @@ export function degradedText(
   return `point ${pointId} is degraded: ${unreadText(point)}; ${instead}`;
 }
 
-/** What a degraded point adds to an answer for programs; nothing of a clean one. */
+/** Fields that a degraded point adds to an answer for programs; none for a clean one. */
 export interface DegradedFields {
   readonly unread?: ReturnType<typeof unreadOf>;
   readonly cleanPointId?: string | null;
 }
 
-/** Says on stderr that a point is degraded, before anything is done with it. @returns the same for programs. */
+/** Warns on stderr that a point is degraded, before anything is done with it. @returns the same for programs. */
 export async function warnDegraded(
   point: PointRow,
   { services }: Pick<Connection, 'services'>,

@@ -12,21 +12,21 @@ import type { CommandContext } from '../terminal/command.ts';
 import { thawNeeded } from './archived-point.ts';
 import { UsageError } from '../terminal/errors.ts';
 
-/** Where points are extracted from: a vault, or a container by itself. */
+/** Source of extracted points: a vault, or a container by itself. */
 export type ExtractSource =
-  /** `bucket`: of a vault in S3; `directory`: of a copy of one. */
+  /** A vault: `bucket` names one in S3, `directory` a copy of one. */
   | { readonly store: ObjectStore; readonly bucket?: string; readonly directory?: string }
   | { readonly container: ContainerBytes; readonly close: () => Promise<void> };
 
-/** Options that say which key opens the source, where it is none of `--key-file` or KMS. */
+/** Options that name the source's key, where neither `--key-file` nor KMS opens it. */
 export interface OfflineKeyOptions {
   readonly offlineKey?: string | undefined;
   readonly passphraseEnv?: string | undefined;
 }
 
 /**
- * Opens a source: `s3://bucket`, `s3://bucket/<container>`, a directory copy of a bucket, or a container's file. Nothing
- * is ever written there.
+ * Opens a source, which is never written to: `s3://bucket`, `s3://bucket/<container>`, a directory copy of a bucket, or
+ * a container's file.
  * @throws {@link UsageError} it is none of them.
  * @throws {@link ThawNeededError} the container has to be thawed first.
  */

@@ -19,16 +19,16 @@ import { safeText } from '../terminal/text.ts';
 
 const writeMore = 'write more of the name';
 
-/** A vault that is looked at without a catalog: `points/` says what is in it. */
+/** A vault without a catalog: `points/` lists what is in it. */
 export interface StoredPoints {
   readonly store: ObjectStore;
   readonly keys: VaultKeys;
-  /** Told of every root that cannot be read; what was asked for may be another one. */
+  /** Told of every root that cannot be read; the wanted point may be another one. */
   readonly onDamage: (error: BackupError) => void;
   readonly signal: AbortSignal;
 }
 
-/** Every point of a vault whose root can be read, the newest first. */
+/** Every point of a vault whose root can be read, newest first. */
 export async function listStoredPoints(points: StoredPoints): Promise<readonly Root[]> {
   const roots: Root[] = [];
   for await (const listed of listRootNames(points.store, undefined, points.signal)) {
@@ -39,8 +39,8 @@ export async function listStoredPoints(points: StoredPoints): Promise<readonly R
 }
 
 /**
- * The point that an id, the beginning of an id, or a resource's name stands for: of a resource the newest that can be
- * read, or the newest of those that are not later than `time`.
+ * Finds a point by its id, the beginning of its id, or a resource's name: of a resource the newest that can be read, or
+ * the newest of those that are not later than `time`.
  * @throws {@link UnknownNameError} there is none.
  * @throws {@link UsageError} the name is ambiguous, or a time is given together with a point.
  */
@@ -67,7 +67,7 @@ export async function findStoredPoint(points: StoredPoints, text: string, time?:
   );
 }
 
-/** The clean point of a resource that stands in for a degraded one: the newest that is not later, else the next one. */
+/** The clean point of a resource to take instead of a degraded one: the newest that is not later, else the next one. */
 export async function findCleanStoredPoint(points: StoredPoints, degraded: Root): Promise<Root | undefined> {
   const listed = await listPointsOf(points, degraded.resource);
   let later: Root | undefined;
@@ -80,7 +80,7 @@ export async function findCleanStoredPoint(points: StoredPoints, degraded: Root)
   return later;
 }
 
-/** Roots of one resource, the oldest first. */
+/** Roots of one resource, oldest first. */
 async function listPointsOf(points: StoredPoints, name: string): Promise<readonly ListedRoot[]> {
   const { store, signal } = points;
   if (name.includes(':'))
@@ -104,7 +104,7 @@ async function groupByResource({ store, signal }: StoredPoints): Promise<readonl
   return [...groups.values()];
 }
 
-/** Whose points they are: any root that can be read tells. */
+/** Reads the resource's ARN from any root that can be read. */
 async function findArn(points: StoredPoints, roots: readonly ListedRoot[]): Promise<string | undefined> {
   for (const listed of roots.toReversed()) {
     const root = await findRoot({ ...points, onDamage: () => {} }, listed);
@@ -113,7 +113,7 @@ async function findArn(points: StoredPoints, roots: readonly ListedRoot[]): Prom
   return undefined;
 }
 
-/** The root, unless its bytes are damaged. Keys that cannot be opened are another matter: they fail. */
+/** Reads a root; `undefined` if its bytes are damaged. Keys that cannot be opened are an error. */
 async function findRoot(points: StoredPoints, listed: ListedRoot): Promise<Root | undefined> {
   try {
     return await readListedRoot(points.store, points.keys, listed);

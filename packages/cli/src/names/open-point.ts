@@ -2,7 +2,7 @@ import { NotSupportedError, openVault, PointReader, type PointRow } from '@holdf
 import { isImageKind } from '@holdfast/engine/model';
 import type { Connection } from '../deployment/connection.ts';
 
-/** Opens a point for reading, out of the vault. Costs one call of KMS for each of the vault's keys that it needs. */
+/** Opens a point for reading. Costs one call of KMS for each of the vault's keys that it needs. */
 export async function openPoint(connection: Connection, point: PointRow): Promise<PointReader> {
   const [reader] = await openPoints(connection, point);
   return reader;
@@ -20,7 +20,7 @@ export async function openPoints<Rows extends readonly PointRow[]>(
   return (await Promise.all(open)) as { [At in keyof Rows]: PointReader };
 }
 
-/** Whether a point consists of snapshots instead of files. */
+/** Tells points that consist of snapshots instead of files. */
 export function isImage({ resourceKind }: PointRow): boolean {
   return isImageKind(resourceKind);
 }

@@ -13,14 +13,14 @@ import { safeText } from '../terminal/text.ts';
 
 const candidatesShown = 10;
 
-/** The error of a name that several things have, with what they are and how to name one of them. */
+/** The error of an ambiguous name, with its candidates and the way to name one of them. */
 export function ambiguous(text: string, candidates: readonly string[], remedy: string): UsageError {
   const shown = candidates.slice(0, candidatesShown).join(', ');
   const more = candidates.length > candidatesShown ? `, and ${candidates.length - candidatesShown} more` : '';
   return new UsageError(`"${safeText(text)}" may be any of ${shown}${more}; ${remedy}`);
 }
 
-/** What people call a resource: the last part of its ARN, a bucket's name or an instance's id. */
+/** Short name of a resource for people: the last part of its ARN, a bucket's name or an instance's id. */
 export function shortNameOf(arn: string): string {
   return arn.slice(Math.max(arn.lastIndexOf(':'), arn.lastIndexOf('/')) + 1) || arn;
 }
@@ -40,7 +40,7 @@ export async function resolveResource(catalog: Catalog, name: string): Promise<R
 }
 
 /**
- * The ARN that a name stands for. An ARN is taken as it is: points outlive the row of their resource.
+ * Finds the ARN of a name. An ARN is taken as it is: points outlive the row of their resource.
  * @throws {@link UnknownNameError} the catalog has none of that name.
  * @throws {@link UsageError} several have.
  */
@@ -48,7 +48,6 @@ export async function resolveResourceArn(catalog: Catalog, name: string): Promis
   return isArn(name) ? name : (await resolveResource(catalog, name)).arn;
 }
 
-/** As {@link resolveResource}, but the catalog may have none. */
 async function findResource(catalog: Catalog, name: string): Promise<ResourceRow | undefined> {
   if (isArn(name)) return catalog.resources.find(name);
   const found: ResourceRow[] = [];
@@ -61,13 +60,13 @@ function isArn(name: string): name is ResourceArn {
   return /^(arn|holdfast):/.test(name);
 }
 
-/** The end of an ARN that begins after a `:` or `/`: a directory's path has slashes of its own. */
+/** Tells an ARN that has the name as its end, after a `:` or `/`: a directory's path has slashes of its own. */
 export function isNamed(arn: string, name: string): boolean {
   const before = arn.at(-name.length - 1);
   return name !== '' && arn.endsWith(name) && (before === ':' || before === '/');
 }
 
-/** A year and a month: less would hardly be meant. */
+/** Length of a year and a month: a shorter prefix would hardly be meant. */
 const shortestPrefix = 6;
 const exampleId = '00000000T000000Z-0000000000000000';
 
@@ -84,7 +83,7 @@ export async function resolvePoint(catalog: Catalog, text: string): Promise<Poin
   }
   const found: PointRow[] = [];
   if (isPointPrefix(text)) {
-    // No index knows points by id's beginning; this list has all of them, whatever became of their resource.
+    // No index finds points by a prefix; this list has all of them, whatever became of their resource.
     for await (const point of catalog.points.listExpiring({}))
       if (point.pointId.startsWith(text)) found.push(point);
   }
@@ -103,8 +102,8 @@ export async function resolvePoint(catalog: Catalog, text: string): Promise<Poin
 }
 
 /**
- * The point that a point's id or a resource's name stands for: of a resource the newest that has not expired, or the
- * newest of those that are not later than `time`.
+ * Finds a point by its id or a resource's name: of a resource the newest that has not expired, or the newest of those
+ * that are not later than `time`.
  * @throws {@link UnknownNameError} there is none.
  * @throws {@link UsageError} the name is ambiguous, or a time is given together with a point.
  */
@@ -121,7 +120,7 @@ export async function resolvePointOrResource(
     return found;
   }
   const arn = found.resourceArn;
-  // What an expired point needs may be gone; whoever wants one names it.
+  // An expired point may have lost what it needs; whoever wants one names it.
   for await (const point of catalog.points.list(arn, time === undefined ? {} : { to: time })) {
     if (point.expiresAt > now) return point;
   }
@@ -135,7 +134,7 @@ export async function resolvePointOrResource(
 }
 
 /**
- * What a name stands for: one point, or a resource with all its points.
+ * Finds one point, or a resource with all its points, by name.
  * @throws {@link UnknownNameError} there is no such thing.
  * @throws {@link UsageError} the name is ambiguous.
  */
@@ -148,7 +147,7 @@ export async function findPointOrResource(
   return { resourceArn: await resolveResourceArn(catalog, text) };
 }
 
-/** Whether text can be the beginning of a point's id, and is long enough to be meant as one. */
+/** Tells text that can begin a point's id, and is long enough to be meant as one. */
 export function isPointPrefix(text: string): boolean {
   return text.length >= shortestPrefix && isPointId(text + exampleId.slice(text.length));
 }

@@ -18,7 +18,7 @@ export async function judgeAll(
   now: Date,
 ): Promise<readonly ResourceStanding[]> {
   const judge = async (row: ResourceRow): Promise<ResourceStanding> => {
-    // A volume that goes with its instance stands as that does; what its own runs came to is over.
+    // A volume that is backed up with its instance stands as the instance does; its own earlier runs no longer count.
     const { lastRunId: _id, lastRunState: _state, ...withoutRuns } = row;
     const judged = row.partOf === undefined ? row : withoutRuns;
     return judgeResource(judged, await findLastPoints(catalog, row.partOf ?? row.arn), plans, now);
@@ -27,7 +27,6 @@ export async function judgeAll(
   return judged.sort((a, b) => (a.resource.arn < b.resource.arn ? -1 : 1));
 }
 
-/** A judged resource for programs. */
 export function standingFields({ resource, ...judged }: ResourceStanding): Record<string, unknown> {
   const { arn, kind, plan, partOf, seenAt, lastRunId, lastRunState } = resource;
   const { newest, clean } = judged;

@@ -20,21 +20,20 @@ import type { Output } from '../terminal/output.ts';
 import { placeText } from './restore-request.ts';
 import { bytesText, countText, durationText, pathFields, pathText } from '../terminal/text.ts';
 
-/** Workers of a deployment that was not told otherwise; only the time in the quote depends on it. */
+/** Workers of a deployment with default settings; only the time in the quote depends on it. */
 const usualWorkers = 10;
 
-/** What a preview is of. */
 export interface RestorePreview {
   readonly reader: PointReader;
   readonly point: PointRow;
-  /** What it could not read, for programs; people have been told. */
+  /** Unread entries, for programs; people have been told. */
   readonly degraded: DegradedFields;
   readonly paths: readonly string[] | undefined;
   readonly destination: RestoreDestination | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Prints what a restore would read, write, cost and take, and starts nothing. */
+/** Prints what a restore would read, write, cost and take. Starts nothing. */
 export async function printQuote(
   preview: RestorePreview & { readonly store: ObjectStore; readonly thaw: ThawOptions },
   out: Output,
@@ -65,7 +64,7 @@ export async function printQuote(
   await out.line(`time      about ${durationText(quote.seconds)}`);
 }
 
-/** Lists what a restore would write, and starts nothing. The destination is not looked at. */
+/** Lists what a restore would write. Starts nothing, and does not look at the destination. */
 export async function printDryRun(
   preview: RestorePreview & { readonly destination: RestoreDestination },
   overwrite: OverwriteRule,
@@ -126,7 +125,7 @@ function workersOf({ destination }: RestorePreview): { readonly workers: number;
   return { workers: isLocal ? 1 : usualWorkers, isLocal };
 }
 
-/** The paths without those that lie below another one of them; the whole point when none is given. */
+/** Leaves out paths that lie below another one of them; the whole point when none is given. */
 function withoutRepetition(paths: readonly string[] | undefined): readonly string[] {
   if (paths === undefined) return [''];
   const distinct = [...new Set(paths)];

@@ -7,7 +7,7 @@ import { type ExecutionState, failureText, noteMinutes, waitForExecution } from 
 import { restoreInput } from './restore-request.ts';
 import { durationText } from '../terminal/text.ts';
 
-/** Starts an execution of the restore machine. @returns its ARN. */
+/** @returns the execution's ARN. */
 export async function startRestore(
   { executions, services }: Connection,
   input: RestoreInput,
@@ -17,7 +17,7 @@ export async function startRestore(
 }
 
 /**
- * Waits for the end of a restore's execution, and says meanwhile what it is that takes its time.
+ * Waits for the end of a restore's execution, and says meanwhile what takes its time.
  * @throws {@link ExecutionFailedError} it did not succeed; the message has the machine's reason.
  */
 export async function waitForRestore(
@@ -48,7 +48,7 @@ export async function waitForRestore(
 /**
  * Puts a restore into a directory on the vault's audit log before it begins, and has an archived point thawed. People
  * have no right to write the log; the restore machine has.
- * @returns the execution that stands on the log.
+ * @returns the execution that the log names.
  * @throws {@link RestoreUnrecordedError} the machine could not be started.
  * @throws {@link ExecutionFailedError} it did not succeed; the message has the machine's reason.
  */
@@ -77,7 +77,7 @@ export async function recordRestore(
   return execution;
 }
 
-/** A restore that this process does itself. */
+/** A restore by this process. */
 interface LocalRestore extends Pick<RestoreInput, 'paths' | 'thaw'> {
   readonly point: PointRow;
   readonly directory: string;

@@ -7,7 +7,7 @@ import { type ExitCode, exitCodes, saysDamage } from '../terminal/exit-codes.ts'
 import type { Output } from '../terminal/output.ts';
 import { bytesText, countText, safeText } from '../terminal/text.ts';
 
-/** What the restore machine reports, as far as it can be read. What else it has is kept for programs. */
+/** The restore machine's report, as far as it can be read; further fields are kept for programs. */
 const KnownReport = z.object({ report: RestoreReport.partial().loose() });
 
 /** The report in an execution's output; empty where there is none. */
@@ -15,13 +15,13 @@ export function reportOf(output: string | undefined): Partial<RestoreReport> {
   return parseOutput(output, KnownReport)?.report ?? {};
 }
 
-/** How a restore with that report ends: files that were left out are no success. */
+/** Exit code of a restore with that report: files that were left out are no success. */
 export function exitCodeOfReport({ failed = 0, failedFiles = [] }: Partial<RestoreReport>): ExitCode {
   if (failedFiles.some(({ name }) => saysDamage(findErrorKind(name)))) return exitCodes.damaged;
   return failed > 0 ? exitCodes.failed : exitCodes.ok;
 }
 
-/** Prints a report: what failed first, then numbers. */
+/** Prints a report: failures first, then numbers. */
 export async function printReport(
   report: Partial<RestoreReport>,
   execution: string,
@@ -64,13 +64,13 @@ export async function printReport(
   if (machine !== undefined) await out.line(`machine   s3://${machine.bucket}/${machine.key}`);
 }
 
-/** Prints what a restore by this process into a directory came to: what failed first, then numbers. */
+/** Prints the outcome of a restore by this process: failures first, then numbers. */
 export async function printOutcome(
   outcome: RestoreOutcome,
   where: {
     readonly pointId: string;
     readonly directory: string;
-    /** What stands for it on the audit log. */
+    /** The execution that the audit log names. */
     readonly execution?: string;
   } & DegradedFields,
   out: Output,
@@ -90,7 +90,6 @@ export async function printOutcome(
   await printKept(kept, keptFiles, out);
 }
 
-/** How a restore by this process ends: files that were left out are no success. */
 export function exitCodeOfOutcome({ failed }: Pick<RestoreOutcome, 'failed'>): ExitCode {
   return exitCodeOfReport({ failed: failed.length, failedFiles: [...failed] });
 }
@@ -98,7 +97,7 @@ export function exitCodeOfOutcome({ failed }: Pick<RestoreOutcome, 'failed'>): E
 /** Kept entries that are named. */
 const keptShown = 20;
 
-/** Says what a restore left as it was although it differs, and what to do about it; nothing where it left nothing. */
+/** Names entries that a restore left although they differ, and says what to do about them. */
 async function printKept(kept: number, keptFiles: readonly string[], out: Output): Promise<void> {
   if (kept === 0) return;
   for (const path of keptFiles.slice(0, keptShown)) await out.line(`left as it was: ${safeText(path)}`);
@@ -112,7 +111,7 @@ async function printKept(kept: number, keptFiles: readonly string[], out: Output
   );
 }
 
-/** What a person calls the facts that a target may not be able to keep. */
+/** Words for facts that a target may not be able to keep. */
 const factNames: Readonly<Record<UnkeptFact, string>> = {
   mode: 'permissions',
   'set-id': 'the set-user-id or set-group-id bit',
@@ -124,7 +123,6 @@ const factNames: Readonly<Record<UnkeptFact, string>> = {
   'storage-class': 'the storage class',
 };
 
-/** One line about restored files that lack a fact. */
 function unkeptText({ fact, entries, example }: UnkeptCount): string {
   return `not kept: ${factNames[fact]} of ${countText(entries, 'file')}, ${safeText(example)} for one: the target has no place for it, or this user no right`;
 }

@@ -15,7 +15,6 @@ import { isImage } from '../names/open-point.ts';
 import { shortNameOf } from '../names/resolve.ts';
 import { choiceOption, numberOption } from '../terminal/options.ts';
 
-/** The options of `restore` that name the destination. */
 export interface DestinationValues {
   readonly toBucket?: string | undefined;
   readonly prefix?: string | undefined;
@@ -29,7 +28,7 @@ export interface DestinationValues {
 }
 
 /**
- * The one destination that the options name, or `undefined` when they name none.
+ * Finds the one destination that the options name, or `undefined` when they name none.
  * @throws {@link UsageError} they name several, or say how to write to one that they do not name.
  */
 export function findDestination(values: DestinationValues): RestoreDestination | undefined {
@@ -83,7 +82,7 @@ export const volumeTypeOption = choiceOption('--volume-type <type>', 'their type
   choices: VolumeType.options,
   noun: 'a type',
 });
-// What a type of volume takes is checked by the machine.
+// The machine checks which values a type of volume takes.
 export const iopsOption = numberOption('--iops <n>', 'their IOPS (gp3, io1, io2); else as the volumes were', {
   unit: 'operations a second',
   least: 1,
@@ -96,7 +95,7 @@ export const throughputOption = numberOption(
 );
 
 /**
- * Checks that a point can go there: files into buckets and directories, images into volumes.
+ * Checks that a point can go to a destination: files into buckets and directories, images into volumes.
  * @throws {@link InvalidInputError} it cannot.
  */
 export function checkDestination(
@@ -123,7 +122,8 @@ export function checkDestination(
 }
 
 /**
- * Checks that the deployment lets restores write there, as its restore machine will: also before a quote and a dry run.
+ * Checks that the deployment lets restores write to a destination, as its restore machine will; also before a quote and
+ * a dry run.
  * @param buckets - those that it names; where they are not known, only the machine checks.
  * @throws {@link InvalidInputError} it does not.
  */
@@ -147,7 +147,7 @@ export function checkAllowed(
     checkBucketAllowed(shortNameOf(resourceArn), allowed, 'or restore into another bucket');
 }
 
-/** What somebody wants of a restore, besides its point and its destination. */
+/** Options of a restore besides its point and its destination. */
 export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'thaw'>;
 
 /**
@@ -164,7 +164,7 @@ export function restoreInput(
   return { point, paths, target, overwrite, ...(Object.keys(thaw).length > 0 && { thaw }) };
 }
 
-/** A directory here, as the audit log names it. */
+/** Name of a local directory on the audit log. */
 function placeOf(directory: string): string {
   const place = `${hostname()}:${resolve(directory)}`;
   if (place.length <= longestDirectoryName) return place;
@@ -174,7 +174,7 @@ function placeOf(directory: string): string {
   );
 }
 
-/** Where an entry of a point would be written, for people. The path is safe already. */
+/** Place where an entry would be written, for people. The path is safe already. */
 export function placeText(
   point: PointRow,
   { bucket, prefix = '', directory }: RestoreDestination,

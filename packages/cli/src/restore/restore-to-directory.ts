@@ -12,7 +12,6 @@ import {
 } from '@holdfast/engine';
 import type { OverwriteRule } from '@holdfast/engine/model';
 
-/** A restore that this process does itself. */
 export interface LocalRestoreOptions {
   readonly target: RestoreTarget;
   /** @default everything */
@@ -22,7 +21,7 @@ export interface LocalRestoreOptions {
   readonly signal: AbortSignal;
 }
 
-/** No limits: one process does all of it, whatever the size of a file. */
+/** No limits: one process restores everything, whatever the size of a file. */
 const oneShard = { files: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
 
 /**
@@ -45,7 +44,7 @@ async function restoreEntries(
   const failed: RestoreOutcome['failed'][number][] = [];
   const carried: RestoreOutcome['carried'][number][] = [];
   let keptFiles: RestoreOutcome['keptFiles'] = [];
-  // Facts of directories are set once, at the end: a later range may write into the same directory.
+  // Facts of directories are set once, at the end, as a later range may write into the same directory.
   const ranges = await rangesOf(reader, paths, signal);
   for (const range of ranges) {
     const outcome = await restoreRange(reader, {

@@ -6,38 +6,40 @@ import type { ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import type { ProgressLines } from './progress-lines.ts';
 
-/** What a command works with. */
 export interface CommandContext {
-  /** Finds the deployment, once. Called after the command line has been checked, so that a typing error costs nothing. */
+  /** Finds the deployment, once, after the command line has been checked, so that a typing error costs nothing. */
   readonly connect: () => Promise<Connection>;
-  /** The vault in a directory that options or variables name. @throws {@link UsageError} they name none. */
+  /**
+   * The vault in a directory that options or variables name.
+   * @throws {@link UsageError} they name none.
+   */
   readonly localVault: () => LocalVaultOptions;
   /** Storage without a deployment, once. */
   readonly connectStorage: () => Promise<ConnectedStorage>;
-  /** What `--key-file` says. */
+  /** Value of `--key-file`. */
   readonly keyFile: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: Output;
   readonly progress: ProgressLines;
-  /** A line on stderr about something that went wrong and stops nothing. */
+  /** Prints a line on stderr about a problem that stops nothing. */
   readonly warn: (text: string) => void;
   readonly clock: Clock;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }
 
-/** A command line that has been understood. */
+/** Work of a command line that has been parsed. */
 export type CommandWork = (context: CommandContext) => Promise<ExitCode>;
 
 /** A command as it is written down: everything about an option or a word is said where it is declared. */
 export interface CommandSpec<Declared extends CommandUnknownOpts> {
-  /** One word, or two: a group, and what of it. */
+  /** One word, or two: a group and its member. */
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** What follows `holdfast <name>`, one line for each way to write it. @default one way, as declared */
+  /** Lines that follow `holdfast <name>`, one for each way to write it. @default one way, as declared */
   readonly usage?: readonly string[];
-  /** Declares words and options, from which come their types, help, completion and refusals. */
+  /** Declares words and options; types, help, completion and refusals follow from them. */
   readonly declare: (command: Command) => Declared;
   readonly run: (
     context: CommandContext,
@@ -46,11 +48,10 @@ export interface CommandSpec<Declared extends CommandUnknownOpts> {
   ) => Promise<ExitCode>;
 }
 
-/** A command whatever it takes. */
 export interface CommandDefinition {
   readonly name: string;
   readonly summary: string;
-  /** Makes a parser that keeps what it reads, so one for each command line. It hands on what there is to do. */
+  /** Makes a parser for one command line, as a parser keeps what it reads. It hands the work to `execute`. */
   readonly build: (execute: (work: CommandWork) => Promise<void>) => CommandUnknownOpts;
 }
 

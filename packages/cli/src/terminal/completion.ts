@@ -2,7 +2,9 @@ import { ShellCompDirective } from '@bomb.sh/tab';
 import tab from '@bomb.sh/tab/commander';
 import type { CommandUnknownOpts as Command } from '@commander-js/extra-typings';
 
-/** Adds `completion <shell>`, which prints a script, and `complete`, which such a script asks. Both print by themselves. */
+/**
+ * Adds `completion <shell>`, which prints a script, and `complete`, which that script calls. Both print by themselves.
+ */
 export function addCompletion(program: Command, print: (text: string) => Promise<void>): void {
   const completion = tab(program as unknown as Parameters<typeof tab>[0], {
     completionCommandName: 'completion',
@@ -21,7 +23,7 @@ export function addCompletion(program: Command, print: (text: string) => Promise
   });
 }
 
-/** What the shell itself completes after an option; `undefined` where it is no directory or file. */
+/** Directive that has the shell itself complete directories or files after an option; `undefined` for other options. */
 function placeDirective(program: Command, word: string): number | undefined {
   const options = [program, ...program.commands.flatMap((command) => [command, ...command.commands])].flatMap(
     (command) => command.options,

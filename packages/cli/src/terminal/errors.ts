@@ -10,7 +10,7 @@ export class ThawNeededError extends BackupError {
   override readonly name = 'ThawNeededError';
 }
 
-/** A verification ended before it had seen all that it was to see. What it did not see is not known to be damaged. */
+/** A verification ended early. What it did not see is not known to be damaged. */
 export class VerificationStoppedError extends BackupError {
   override readonly name = 'VerificationStoppedError';
 }

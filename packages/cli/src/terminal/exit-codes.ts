@@ -1,7 +1,7 @@
 import { BackupError } from '@holdfast/engine';
 import type { ErrorKind } from '@holdfast/engine/model';
 
-/** How the program ends; part of its interface (docs/cli.md). */
+/** Exit codes, part of the program's interface (docs/cli.md). */
 export const exitCodes = {
   ok: 0,
   /** Something went wrong that has no code of its own. */
@@ -21,12 +21,11 @@ export const exitCodes = {
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** Whether an error of a kind says that what a point needs is damaged or missing. */
+/** Tells kinds of errors that mean that what a point needs is damaged or missing. */
 export function saysDamage(kind: ErrorKind | undefined): boolean {
   return kind === 'damage' || kind === 'absent';
 }
 
-/** The code of an error that ends the program. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof BackupError)) return exitCodes.failed;
   if (saysDamage(error.kind)) return exitCodes.damaged;

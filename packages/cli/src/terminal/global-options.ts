@@ -1,7 +1,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { ConnectOptions } from '../deployment/connection.ts';
 
-/** Adds the options that every command takes, before its name as well as after it. */
+/** Adds the options that every command takes, before or after its name. */
 export function withGlobalOptions(program: Command) {
   return program
     .option(
@@ -37,7 +37,7 @@ export function withGlobalOptions(program: Command) {
 
 export type GlobalOptions = ReturnType<ReturnType<typeof withGlobalOptions>['opts']>;
 
-/** Where the deployment is: a flag comes before its variable, an empty variable counts as none. */
+/** A flag comes before its variable; an empty variable counts as none. */
 export function connectOptionsOf(
   options: GlobalOptions,
   env: Readonly<Record<string, string | undefined>>,

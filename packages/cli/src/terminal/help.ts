@@ -18,7 +18,7 @@ exit codes:
 Resources are named by ARN, bucket name, instance id or volume id; points and runs by id or its beginning.
 `;
 
-/** How help looks: the program's lists every command, a group's explains all that is in it. */
+/** Layout of help: the program's lists every command, a group's explains all that is in it. */
 export const helpConfiguration: HelpConfiguration = {
   styleTitle: (title) => title.toLowerCase(),
   subcommandTerm: pathOf,
@@ -37,7 +37,7 @@ export const helpConfiguration: HelpConfiguration = {
     const groups = helper.visibleCommands(command);
     helper.visibleCommands = () => groups.flatMap(leavesOf);
     const text = Help.prototype.formatHelp.call(helper, command, helper);
-    // Commands first: they are what one looks for.
+    // Commands come first, as readers look for them.
     return text.replace(/(\noptions:.*)(\ncommands:.*)/s, '$2$1') + afterwards;
   },
 };
@@ -46,7 +46,7 @@ function leavesOf(command: Command): readonly Command[] {
   return command.commands.length === 0 ? [command] : command.commands;
 }
 
-/** The name of a command as it is typed after the program's; empty for the program. */
+/** Name of a command as typed after the program's; empty for the program itself. */
 export function pathOf(command: Command): string {
   return command.parent === null ? '' : `${pathOf(command.parent)} ${command.name()}`.trim();
 }

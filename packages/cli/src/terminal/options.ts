@@ -4,7 +4,7 @@ import type { TimeRange } from '@holdfast/engine';
 import { OverwriteRule } from '@holdfast/engine/model';
 import { UsageError } from './errors.ts';
 
-/** What a number of an option stands for, and between which it may be; both included. */
+/** Unit of an option's number, and its bounds, both included. */
 export interface WholeNumberBounds {
   readonly unit: string;
   readonly least: number;
@@ -41,34 +41,29 @@ export function choiceOption<const Flags extends string, Choice extends string>(
   });
 }
 
-/** How many rows a list prints. */
 export const limitOption = (description: string) =>
   numberOption('--limit <n>', description, { unit: 'rows', least: 1, most: 999_999_999 });
 
-/** Threads of a backup or restore where nobody says how many: more wait for each other's disk. */
+/** Most threads by default: more wait for each other's disk. */
 const mostWorkers = 8;
 
-/** How many threads work on a directory and a vault in a directory. */
 export const workersOption = numberOption('--workers <n>', 'of a vault in a directory: threads that work', {
   unit: 'threads',
   least: 1,
   most: 64,
 }).default(Math.min(availableParallelism(), mostWorkers));
 
-/** Paths of a point. */
 export const pathOption = new Option(
   '--path <path>',
   'only this file, or what is below when it ends in "/"; may be repeated',
 ).argParser((path: string, before?: readonly string[]) => [...(before ?? []), path]);
 
-/** What a restore does with what is there already. */
 export const overwriteOption = choiceOption(
   '--overwrite <rule>',
   'what is replaced of what is there already',
   { choices: OverwriteRule.options, noun: 'a rule' },
 ).default('never' as const);
 
-/** Which of a resource's points is meant. */
 export const timeOption = new Option(
   '--time <time>',
   "the resource's newest point that is not later; a date alone means its end, in UTC",
@@ -81,7 +76,7 @@ export const fromOption = new Option(
 export const toOption = new Option('--to <time>', 'not after this time; a date alone means its end, in UTC');
 
 /**
- * The span that `--from` and `--to` stand for; both ends included.
+ * The span of `--from` and `--to`, both ends included.
  * @throws {@link UsageError} one is not a time, or it ends before it begins, which no catalog can be asked for.
  */
 export function timeRangeOf(values: {
@@ -98,7 +93,7 @@ export function timeRangeOf(values: {
 const timeForm = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
 const dayMs = 86_400_000;
 
-/** A time in ISO 8601. Without a zone it is UTC; a date alone is the whole day, so its `edge` decides. */
+/** Parses a time in ISO 8601. Without a zone it is UTC; a date alone is the start or the end of that day, by `edge`. */
 function timeOf(option: string, text: string, edge: 'start' | 'end'): Date {
   const [, year, month, day, clock, zone = 'Z'] = timeForm.exec(text) ?? [];
   const date = new Date(`${year}-${month}-${day}T00:00:00Z`);

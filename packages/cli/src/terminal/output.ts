@@ -1,15 +1,14 @@
 import { safeText } from './text.ts';
 
-/** One column of a table: its heading, and on which side its cells are aligned. */
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
 }
 
-/** Where a command writes its answer: text for people or JSON for programs. */
+/** Writes a command's answer: text for people or JSON for programs. */
 export class Output {
   readonly #write: (text: string) => Promise<void>;
-  /** Whether the answer is for a program. */
+  /** True when the answer is for a program. */
   readonly json: boolean;
 
   constructor(write: (text: string) => Promise<void>, json: boolean) {
@@ -17,12 +16,12 @@ export class Output {
     this.json = json;
   }
 
-  /** One line for people. The caller has made foreign text safe. */
+  /** Prints a line for people; the caller has made foreign text safe. */
   async line(text = ''): Promise<void> {
     await this.#write(`${text}\n`);
   }
 
-  /** A table for people; cells are made safe. Prints the headings even when there are no rows. */
+  /** Prints a table for people, with safe cells, and with headings even when there are no rows. */
   async table(columns: readonly Column[], rows: readonly (readonly string[])[]): Promise<void> {
     const cells = [columns.map(({ title }) => title), ...rows.map((row) => row.map(safeText))];
     const widths = columns.map((_, at) => Math.max(...cells.map((row) => (row[at] ?? '').length)));
@@ -35,12 +34,12 @@ export class Output {
     }
   }
 
-  /** The one document of a command, for programs. */
+  /** Prints the only document of a command, for programs. */
   async document(value: unknown): Promise<void> {
     await this.#write(`${JSON.stringify(value, null, 2)}\n`);
   }
 
-  /** One of many documents, for programs: one line each. */
+  /** Prints one of many documents for programs, each on one line. */
   async record(value: unknown): Promise<void> {
     await this.#write(`${JSON.stringify(value)}\n`);
   }

@@ -6,7 +6,6 @@ import { withGlobalOptions } from './global-options.ts';
 import { helpConfiguration, pathOf } from './help.ts';
 import { safeText } from './text.ts';
 
-/** What a program does with what it has read. */
 export interface ProgramHooks {
   readonly version: string;
   /** Receives help and the version, before a {@link CommanderError} ends the parsing. */
@@ -15,7 +14,6 @@ export interface ProgramHooks {
   readonly execute: (work: CommandWork) => Promise<void>;
 }
 
-/** The parser of one command line. */
 export function buildProgram(definitions: readonly CommandDefinition[], hooks: ProgramHooks) {
   const { version, answer, print, execute } = hooks;
   const program = withGlobalOptions(new Command('holdfast'))
@@ -67,13 +65,12 @@ function unknownCommand(parent: CommandUnknownOpts, word: string): UsageError {
   return new UsageError(`"${path}" is not a command; ${hint}`);
 }
 
-/** What belongs to a group, to choose from. */
 function membersText({ commands }: CommandUnknownOpts): string {
   return commands.map((command) => `"holdfast ${pathOf(command)}"`).join(' or ');
 }
 
 /**
- * Puts a refusal of the library into a sentence that says what to write instead.
+ * Turns a refusal of the library into a sentence that says what to write instead.
  * @throws {@link UsageError} for every refusal. @throws {@link CommanderError} help or the version has been given.
  */
 function refuse(command: CommandUnknownOpts, error: CommanderError): never {
@@ -108,7 +105,7 @@ function refuse(command: CommandUnknownOpts, error: CommanderError): never {
 }
 
 /**
- * Refuses an option without its value, which the library would take from the next option.
+ * Refuses an option without a value, for which the library would take the next option.
  * @throws {@link UsageError} one is not followed by a value, or by one that looks like an option.
  */
 export function checkValues(program: CommandUnknownOpts, argv: readonly string[]): void {

@@ -1,10 +1,10 @@
 import type { Clock, ProgressEvent } from '@holdfast/engine';
 import { bytesText, countText, safeText } from './text.ts';
 
-/** Lines of one piece of work are at least this far apart. */
+/** Least time between two lines about one piece of work. */
 const quietMs = 2_000;
 
-/** Says on stderr how long work gets on; says nothing unless somebody watches. */
+/** Progress on stderr, printed only if somebody watches. */
 export class ProgressLines {
   readonly #write: (text: string) => void;
   readonly #clock: Clock;
@@ -17,12 +17,12 @@ export class ProgressLines {
     this.#enabled = enabled;
   }
 
-  /** A line that stands for itself: a state that changed. */
+  /** Prints a line of its own, for a state that changed. */
   note(text: string): void {
     if (this.#enabled) this.#write(`${safeText(text)}\n`);
   }
 
-  /** Receives the engine's progress; most events are passed over. */
+  /** Receives the engine's progress; passes over most events. */
   readonly report = (event: ProgressEvent): void => {
     const now = this.#clock.elapsedMs();
     if (now - this.#last < quietMs) return;

@@ -43,12 +43,11 @@ export function safeText(text: string): string {
     );
 }
 
-/** A path of a manifest for people. */
 export function pathText(path: Uint8Array): string {
   return safeText(Buffer.from(path).toString('utf8'));
 }
 
-/** A path of a manifest for programs: as text, and as base64 too where it is not UTF-8. */
+/** A path of a manifest for programs: as text, and also as base64 where it is not UTF-8. */
 export function pathFields(path: Uint8Array): { readonly path: string; readonly pathBase64?: string } {
   const bytes = Buffer.from(path);
   const text = bytes.toString('utf8');

@@ -44,27 +44,25 @@ export class VerifyReport {
   #isDamaged = false;
   #notVerified = 0;
   #refused = 0;
-  /** Of the point at hand. */
+  /** Progress of the current point. */
   #files: Pick<ProgressEvent, 'files' | 'filesTotal'> = { files: 0 };
 
-  /** @param points - what is to be verified. */
   constructor(out: Output, points: readonly PointRow[]) {
     this.#out = out;
     this.#points = points;
     this.#unseen = new Set(points.map(({ pointId }) => pointId));
   }
 
-  /** Whether anything at all is damaged. */
   get isDamaged(): boolean {
     return this.#isDamaged;
   }
 
-  /** Points that have to be thawed first. */
+  /** Number of points that have to be thawed first. */
   get notVerified(): number {
     return this.#notVerified;
   }
 
-  /** Points of which not all may be read. */
+  /** Number of points that may not be read completely. */
   get refused(): number {
     return this.#refused;
   }
@@ -82,7 +80,7 @@ export class VerifyReport {
     }
   }
 
-  /** A point that was not looked at, and why. */
+  /** Notes a point that was not verified, and why. */
   async passedOver({ pointId, resourceArn }: PointRow, reason: string): Promise<void> {
     this.#unseen.delete(pointId);
     this.#document.passedOver.push({ pointId, resourceArn, reason });
@@ -138,7 +136,7 @@ export class VerifyReport {
     await this.#line(`point ${pointId}: ${readText(outcome)}: ${verdictOf(outcome)}${lacks}`);
   }
 
-  /** An error that ended the verification early, with how far it had come and what to run for the rest. */
+  /** Makes the error of a verification that ended early, with its progress and what to run for the rest. */
   stopped(error: BackupError): VerificationStoppedError {
     const { files, filesTotal = files } = this.#files;
     const of = this.#points.length;
@@ -155,8 +153,8 @@ export class VerifyReport {
   }
 
   /**
-   * @param isMarked - whether damaged packs have been marked.
-   * @param stopped - why not all was verified.
+   * @param isMarked - true when damaged packs have been marked.
+   * @param stopped - the reason why not all was verified.
    */
   async finish(isMarked: boolean, stopped?: VerificationStoppedError): Promise<void> {
     for (const { objectName, loss, count } of this.#objects.values()) {

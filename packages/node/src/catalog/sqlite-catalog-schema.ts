@@ -1,4 +1,7 @@
-/** Fields inside rows that have an index; SQLite uses it for exactly these texts. Dates are ISO 8601: they sort by time. */
+/**
+ * Fields inside rows that have an index; SQLite uses it for exactly these texts. Dates are ISO 8601, so they sort by
+ * time.
+ */
 export const catalogExpressions = {
   lockUntil: "json_extract(row, '$.lockUntil')",
   damaged: "json_extract(row, '$.damaged')",
@@ -6,9 +9,9 @@ export const catalogExpressions = {
 } as const;
 
 /**
- * Tables of {@link SqliteCatalog}. A row is JSON; the columns beside it are what it is found by. Times are milliseconds
- * since 1970. `open_runs` has one row for each resource that has a run which is not over. What only maintenance looks for
- * is indexed inside the rows, with the expressions of {@link catalogExpressions}.
+ * Tables of {@link SqliteCatalog}. A row is JSON, beside the columns that find it. Times are milliseconds since 1970.
+ * `open_runs` has one row for each resource with a run that is not over. Fields that only maintenance looks for are
+ * indexed inside the rows, with the expressions of {@link catalogExpressions}.
  */
 export const catalogSchema = `
   CREATE TABLE IF NOT EXISTS resources (arn TEXT PRIMARY KEY, found TEXT, last TEXT) WITHOUT ROWID;

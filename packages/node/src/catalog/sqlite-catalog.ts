@@ -43,7 +43,6 @@ export class SqliteCatalog implements Catalog {
     this.restores = new SqliteRestores(database);
   }
 
-  /** Frees the file. No other call is valid afterwards. */
   close(): void {
     this.#database.close();
   }

@@ -72,14 +72,13 @@ export class SqliteChunkIndex implements ChunkIndex {
   }
 
   /**
-   * Moves what was written out of the log and into the file, while others go on writing. Never needed: whoever closes
-   * the file last does it for all that is left, but then everybody waits.
+   * Moves written rows out of the log and into the file, while others go on writing. Never needed: whoever closes the
+   * file last does it for the rest, but then everybody waits.
    */
   checkpoint(): void {
     this.#database.guarded(() => this.#database.connection.exec('PRAGMA wal_checkpoint(PASSIVE)'));
   }
 
-  /** Frees the file. No other call is valid afterwards. */
   close(): void {
     this.#database.close();
   }

@@ -11,15 +11,14 @@ import { syncDirectory } from '../store/sync-directory.ts';
 
 const flush = promisify(fdatasync);
 
-/** How a database file is opened. */
 export interface SqliteDatabaseOptions {
-  /** Path of the file; made when it is missing. */
+  /** Made when it is missing. */
   readonly path: string;
   /** Statements that make the tables; run at every opening. */
   readonly schema: string;
 }
 
-/** How long a call waits for another thread or process to finish writing. */
+/** Time that a call waits for another thread or process to finish writing. */
 const busyTimeoutMs = 60_000;
 
 /** Magic numbers of statfs(2) on Linux: NFS, SMB in three forms, Ceph, AFS, 9p. */
@@ -41,8 +40,8 @@ function withoutSharedMemory(directory: string): InvalidInputError {
 
 /**
  * A SQLite file that several threads and processes use at once, each through an object of its own (write-ahead log).
- * Calls are synchronous, but for waiting for the disk. `node:sqlite` is part of Node; from version 24 on it prints no
- * warning, and nothing is suppressed here.
+ * Calls are synchronous, except waits for the disk. From Node 24 on `node:sqlite` prints no warning, so nothing is
+ * suppressed here.
  */
 export class SqliteDatabase {
   readonly connection: DatabaseSync;
@@ -53,7 +52,7 @@ export class SqliteDatabase {
 
   /**
    * @throws {@link StoreUnavailableError} the file cannot be opened, or is no SQLite database.
-   * @throws {@link InvalidInputError} its file system has no memory that all who write can share.
+   * @throws {@link InvalidInputError} its file system has no memory that all writers can share.
    */
   constructor(options: SqliteDatabaseOptions) {
     this.#path = options.path;
@@ -61,7 +60,7 @@ export class SqliteDatabase {
     if (isOnNetwork(directory)) throw withoutSharedMemory(directory);
     this.connection = this.guarded(() => new DatabaseSync(options.path, { timeout: busyTimeoutMs }));
     this.guarded(() => {
-      // Where it cannot be had, SQLite goes on with another mode and says so in the answer only.
+      // Without that log SQLite goes on in another mode, and says so in the answer only.
       const mode = this.connection.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode'];
       if (mode !== 'wal') throw withoutSharedMemory(directory);
       this.connection.exec('PRAGMA synchronous = NORMAL;');
@@ -69,7 +68,7 @@ export class SqliteDatabase {
     });
   }
 
-  /** A prepared statement; the same text gives the same one. */
+  /** Prepares a statement once for each text. */
   statement(sql: string): StatementSync {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
@@ -79,7 +78,7 @@ export class SqliteDatabase {
   }
 
   /**
-   * Runs work as one step that no other connection sees half-way; undone when it throws. The last steps may be lost with
+   * Runs work as one step that no other connection sees half-way; a throw undoes it. The last steps may be lost with
    * the machine's power, never with the process, and the file stays sound.
    */
   transaction<T>(work: () => T): T {
@@ -97,10 +96,11 @@ export class SqliteDatabase {
   }
 
   /**
-   * Runs work as one step, as {@link transaction} does; it has reached the disk when the promise is fulfilled. Others may see
+   * Runs work as {@link transaction} does; the step has reached the disk when the promise is fulfilled. Others may see
    * it before, but what they do durably afterwards is no earlier on the disk: all steps are in one log.
    *
-   * SQLite's own way to wait for the disk (`synchronous = FULL`) stops the thread for milliseconds, several times a pack.
+   * SQLite's own way to wait for the disk (`synchronous = FULL`) stops the thread for milliseconds, several times a
+   * pack.
    */
   async durably<T>(work: () => T): Promise<T> {
     const result = this.transaction(work);
@@ -112,7 +112,7 @@ export class SqliteDatabase {
     return result;
   }
 
-  /** Runs work that reads, as of one moment. */
+  /** Runs reads as of one moment. */
   snapshot<T>(work: () => T): T {
     return this.guarded(() => {
       this.connection.exec('BEGIN');
@@ -124,7 +124,7 @@ export class SqliteDatabase {
     });
   }
 
-  /** Runs work, turning SQLite's errors into the engine's. */
+  /** Turns SQLite's errors into the engine's. */
   guarded<T>(work: () => T): T {
     try {
       return work();
@@ -144,8 +144,8 @@ export class SqliteDatabase {
    * Flushes SQLite's write-ahead log: a file of that name beside the database while a connection is open. Its locks are
    * on other files, so they survive that this one is closed.
    *
-   * One flush after the other, and none once one has failed: an operating system that could not write bytes may call
-   * them written when it is asked again.
+   * Flushes run one after the other, and none once one has failed: an operating system that could not write bytes may
+   * call them written when it is asked again.
    */
   async #flush(): Promise<void> {
     const log = (this.#log ??= openSync(`${this.#path}-wal`, 'r+'));

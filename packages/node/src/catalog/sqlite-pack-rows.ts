@@ -3,7 +3,6 @@ import { catalogExpressions } from './sqlite-catalog-schema.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { rowsPerPage, SqliteRows } from './sqlite-rows.ts';
 
-/** The rows of packs in a SQLite file. */
 export class SqlitePackRows extends SqliteRows<PackRow> implements PackRows {
   constructor(database: SqliteDatabase) {
     super(database, { table: 'packs', dates: ['lockUntil', 'lockedUntil'], columnsOf: () => ({}) });

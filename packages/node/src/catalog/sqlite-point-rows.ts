@@ -3,7 +3,6 @@ import { catalogExpressions } from './sqlite-catalog-schema.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { SqliteRows } from './sqlite-rows.ts';
 
-/** The rows of points in a SQLite file. */
 export class SqlitePointRows extends SqliteRows<PointRow> implements PointRows {
   constructor(database: SqliteDatabase) {
     super(database, {

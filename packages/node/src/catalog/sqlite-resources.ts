@@ -11,14 +11,14 @@ import {
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { decodeRow } from './sqlite-rows.ts';
 
-/** JSON texts; absent as long as nobody wrote them. */
+/** JSON texts; absent until somebody writes them. */
 interface Columns {
   readonly found?: string | null;
   readonly last?: string | null;
 }
 
 /**
- * The catalog's resources in a SQLite file: what discovery found, and beside it what runs and points leave on a resource,
+ * The catalog's resources in a SQLite file: what discovery found, and beside it the last runs and points of a resource,
  * which discovery may not have seen yet.
  */
 export class SqliteResources implements Resources {
@@ -56,7 +56,7 @@ export class SqliteResources implements Resources {
     });
   }
 
-  /** Changes what a point left on a resource; there is a row for each, if only an empty one. */
+  /** Changes what a point left on a resource. A resource without a row counts as one with an empty row. */
   async change<Outcome>(arn: string, { steps, outcome }: Transition<LastFields, Outcome>): Promise<Outcome> {
     return this.#database.durably(() => {
       const last = lastOf(this.#columnsNow(arn));
@@ -66,7 +66,7 @@ export class SqliteResources implements Resources {
     });
   }
 
-  /** Writes a run down as the resource's last one, inside a transaction. */
+  /** Records a run as the resource's last one, inside a transaction. */
   recordNow({ resourceArn, runId, state }: RunRow): void {
     const last = lastOf(this.#columnsNow(resourceArn));
     this.#putNow(resourceArn, 'last', { ...last, lastRunId: runId, lastRunState: state });
@@ -90,7 +90,7 @@ function lastOf({ last }: Columns): LastFields {
   return decodeRow<LastFields>(last ?? '{}', ['lastSourceTime']);
 }
 
-/** What discovery found, with the `last…` fields; runs of a resource that was never found have the latter only. */
+/** The row that discovery found, with the `last…` fields; `undefined` for a resource that has only the latter. */
 function resourceOf(columns: Columns): ResourceRow | undefined {
   const { found } = columns;
   if (typeof found !== 'string') return undefined;

@@ -8,7 +8,7 @@ import {
 } from '@holdfast/engine';
 import type { SqliteDatabase } from './sqlite-database.ts';
 
-/** How rows of one kind lie in a table: as JSON under their id, beside the columns that they are found by. */
+/** Layout of rows of one kind in a table: JSON under their id, beside the columns that find them. */
 export interface SqliteKind<Row> {
   readonly table: 'runs' | 'points' | 'packs' | 'holds' | 'restores';
   readonly dates: readonly (keyof Row & string)[];
@@ -18,12 +18,11 @@ export interface SqliteKind<Row> {
 /** A listing of a table by one of its columns of times. */
 export interface TimeListing {
   readonly time?: 'time' | 'expires';
-  /** Columns that have to have a value. */
+  /** Columns and the values that they must have. */
   readonly equal?: Readonly<Record<string, string>>;
   readonly range?: TimeRange | undefined;
 }
 
-/** Rows that a listing reads at once. */
 export const rowsPerPage = 500;
 
 /** Rows of one kind in a SQLite table. Methods with `Now` in their name are called inside a transaction. */
@@ -101,7 +100,7 @@ export class SqliteRows<Row extends object> implements Rows<Row> {
     }
   }
 
-  /** Rows for which a condition holds, by id, read page by page: each as it is when its page is read. */
+  /** Rows that fulfil a condition, ordered by id and read page by page: each as it is when its page is read. */
   async *listWhere(condition: string): AsyncGenerator<Row> {
     const statement = this.database.statement(
       `SELECT id, row FROM ${this.#kind.table} WHERE ${condition} AND id > ? ORDER BY id LIMIT ${rowsPerPage}`,
@@ -121,7 +120,6 @@ export class SqliteRows<Row extends object> implements Rows<Row> {
   }
 }
 
-/** A row out of its JSON text, with the fields of `dates` as dates again. */
 export function decodeRow<Row extends object>(text: string, dates: readonly (keyof Row & string)[]): Row {
   const row = JSON.parse(text) as Record<string, unknown>;
   for (const name of dates) {

@@ -14,7 +14,6 @@ import type { SqliteDatabase } from './sqlite-database.ts';
 import type { SqliteResources } from './sqlite-resources.ts';
 import { SqliteRows } from './sqlite-rows.ts';
 
-/** The rows of runs in a SQLite file. */
 export class SqliteRunRows extends SqliteRows<RunRow> implements RunRows {
   readonly #resources: SqliteResources;
 

@@ -4,13 +4,15 @@ import path from 'node:path';
 
 import { isMissing } from '../errno.ts';
 
-/** What a directory is, whichever path leads to it: a link or a bind mount gives it another name, not another identity. */
+/**
+ * Identity of a directory, whichever path leads to it: a link or a bind mount gives it another name, not another
+ * identity.
+ */
 export interface DirectoryIdentity {
   readonly dev: bigint;
   readonly ino: bigint;
 }
 
-/** Whether two are the same directory. */
 export function isSameDirectory(a: DirectoryIdentity, b: DirectoryIdentity): boolean {
   return a.ino === b.ino && a.dev === b.dev;
 }
@@ -21,14 +23,13 @@ export function findDirectoryIdentity(directory: string): DirectoryIdentity | un
   return stats?.isDirectory() === true ? identityOf(stats) : undefined;
 }
 
-/** The identity that a stat shows. */
 export function identityOf({ dev, ino }: BigIntStats): DirectoryIdentity {
   return { dev, ino };
 }
 
 /**
- * Whether a directory, which need not exist yet, is another one or lies in it, through links and bind mounts of any
- * directory above it.
+ * Tells that a directory is another one or lies in it, through links and bind mounts of any directory above it. It need
+ * not exist yet.
  */
 export function isWithin(inner: string, outer: string): boolean {
   const wanted = findDirectoryIdentity(outer);
@@ -40,7 +41,7 @@ export function isWithin(inner: string, outer: string): boolean {
   }
 }
 
-/** The part of a path that is there, links resolved: what is made below it comes to lie in it. */
+/** The existing part of a path, links resolved: what is made below it comes to lie in it. */
 function existingPartOf(directory: string): string {
   try {
     return realpathSync(directory);

@@ -18,33 +18,31 @@ import type { RawRange } from './walk-in-byte-order.ts';
 
 /** Files up to this size are read whole when they are opened: no descriptor outlives the call. */
 const wholeReadBytes = 1024 * 1024;
-/** Larger ones are read in pieces of this size. */
+/** Size of the pieces in which larger files are read. */
 const pieceBytes = 1024 * 1024;
-/** A listing lets other work of its thread run after so many entries. */
+/** Entries after which a listing lets other work of its thread run. */
 const entriesPerTurn = 2048;
-/** How many paths are looked at for each cut point, so that the cuts are spread evenly. */
+/** Paths that are looked at for each cut point, so that the cuts are spread evenly. */
 const candidatesPerSplit = 16;
 
-/** What a {@link DirectorySource} needs. */
 export interface DirectorySourceOptions {
   /** An existing directory. A symbolic link is followed here, and nowhere below. */
   readonly root: string;
   readonly clock: Clock;
   /**
    * Told of everything that a listing leaves out: sockets, devices and pipes, directories that cannot be listed, and
-   * what changes its kind while it is being listed. Record it on the point: nothing is dropped silently.
+   * entries that change their kind meanwhile. Record it on the point: nothing is dropped silently.
    */
   readonly onWarning: (warning: SourceEntryError) => void;
-  /** The directory of the vault that is written to: where it is met, the listing fails. It would grow with every backup. */
+  /** Directory of the vault that is written to. A listing that meets it fails, as it would grow with every backup. */
   readonly vault?: string;
 }
 
 const nothing = new Uint8Array(0);
 
-/** What a listing's obstacle means for the point; see `findObstacle`. */
+/** Consequence of a listing's obstacle for the point; see `findObstacle`. */
 const behindObstacle = '; of what is there this point has only what its base had';
 
-/** The error of a vault that would be backed up into itself. */
 export function vaultInside(directory: string, vault: string): InvalidInputError {
   return new InvalidInputError(
     `${JSON.stringify(directory)} and the vault ${JSON.stringify(vault)} lie in each other: every backup would back up ` +
@@ -101,7 +99,7 @@ export class DirectorySource implements FileSource {
     this.#checkRoot();
     let entries = 0;
     const raw = rawRangeOf(range);
-    // What still hides something is met again.
+    // The walk meets again what still hides something.
     for (const path of this.#obstacles.keys()) if (overlaps(path, raw)) this.#obstacles.delete(path);
     for (const path of this.#walk(raw)) {
       signal?.throwIfAborted();
@@ -159,8 +157,8 @@ export class DirectorySource implements FileSource {
   }
 
   /**
-   * Paths of the upper levels of the tree, whole level by whole level, until there are `enough` or no level is left.
-   * So at most `enough` directories are listed.
+   * Paths of the upper levels of the tree, whole level by whole level, until there are `enough` or no level is left. So
+   * at most `enough` directories are listed.
    */
   #namesByLevel(range: RawRange, enough: number, signal: AbortSignal | undefined): string[] {
     const found: string[] = [];
@@ -212,12 +210,12 @@ export class DirectorySource implements FileSource {
     }
   }
 
-  /** Reports what a listing could not show, and remembers it where it may be there all the same. */
+  /** Reports an entry that a listing could not show, and remembers it if it may be there all the same. */
   #leaveOut(path: RawPath, error: unknown): void {
     const warning = sourceEntryErrorOf(error, pathBytes(path), behindObstacle);
     if (!(warning instanceof SourceEntryError)) throw warning;
     this.#onWarning(warning);
-    // What was found to be something else, a pipe for instance, is no obstacle: it took the place of what was there.
+    // An entry that became something else, such as a pipe, is no obstacle: it took the place of what was there.
     const isObstacle = warning.reason === 'denied' || warning.reason === 'unreadable';
     if (isObstacle && warning !== error) this.#obstacles.set(path, warning);
   }
@@ -243,13 +241,15 @@ export class DirectorySource implements FileSource {
     return entry;
   }
 
-  /** Also where a bind mount brought it there. */
+  /** Finds the vault also where a bind mount brought it there. */
   #checkNoVault(path: Uint8Array, stats: BigIntStats): void {
     if (this.#vaultIdentity === undefined || !isSameDirectory(identityOf(stats), this.#vaultIdentity)) return;
     throw vaultInside(`${shownPath(this.#root)}/${shownPath(path)}`, this.#vault ?? '');
   }
 
-  /** Facts of a directory as they are now (it changes with everything in it); a link must be as it was listed. */
+  /**
+   * Reads a directory's facts as they are now, as it changes with everything in it; a link must be as it was listed.
+   */
   #reread(listed: SourceEntry): SourceEntry {
     try {
       const entry = this.#statEntry(listed.path, rawPathOf(listed.path));
@@ -274,7 +274,7 @@ export class DirectorySource implements FileSource {
     const offset = Math.min(range?.offset ?? 0, listed.size);
     const length = Math.min(range?.length ?? listed.size, listed.size - offset);
     if (length <= wholeReadBytes) {
-      // In the listed state, which the change token says: all that an entry has of a file is in it.
+      // The file is in the listed state: the change token covers all that an entry has of a file.
       const bytes = readListed(file, { offset, length });
       return { entry: listed, content: one(bytes), whole: bytes };
     }

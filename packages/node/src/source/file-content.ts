@@ -17,8 +17,9 @@ export interface ListedFile {
 }
 
 /**
- * What a failed call on a listed file means to a backup. Errors that are not the file system's pass through.
- * @param consequence - what follows for the point when it may not or cannot be read.
+ * Error that says what a failed call on a listed file means to a backup. Errors that are not the file system's pass
+ * through.
+ * @param consequence - what follows for the point when the file may not or cannot be read.
  */
 export function sourceEntryErrorOf(error: unknown, path: Uint8Array, consequence = ''): Error {
   const code = errnoOf(error);
@@ -37,7 +38,6 @@ export function sourceEntryErrorOf(error: unknown, path: Uint8Array, consequence
   });
 }
 
-/** The error of a file that is not as it was listed. */
 export function changedError(path: Uint8Array, options?: ErrorOptions): SourceEntryError {
   return new SourceEntryError(
     'changed',
@@ -79,8 +79,8 @@ function fill(fd: number, buffer: Uint8Array, length: number, position: number):
 }
 
 /**
- * Reads a stretch of a file in one go; its state is compared afterwards, which says of the whole time since the listing
- * that nothing has changed. The caller owns the bytes.
+ * Reads a stretch of a file in one go. Its state is compared afterwards, which proves that nothing has changed since
+ * the listing. The caller owns the bytes.
  * @throws {@link SourceEntryError} it vanished, changed, or may not be read.
  */
 export function readListed(file: ListedFile, range: ByteRange): Uint8Array {
@@ -89,7 +89,7 @@ export function readListed(file: ListedFile, range: ByteRange): Uint8Array {
     try {
       const bytes = Buffer.allocUnsafe(range.length);
       const filled = fillOrFind(fd, bytes, range);
-      // First: what took the file's place explains why it could not be read.
+      // Checked first: what took the file's place explains why it could not be read.
       checkUnchanged(file, fstatSync(fd, { bigint: true }));
       if (filled instanceof Error) throw filled;
       if (filled !== range.length) throw changedError(file.path);

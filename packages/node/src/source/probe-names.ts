@@ -5,15 +5,16 @@ import { pathBytes } from './raw-path.ts';
 import type { RawPath } from './raw-path.ts';
 
 /**
- * How a directory takes names. `exact`: every name is one of its own, and is listed as it was given. `folding`: some are
- * taken for others (letter case, Unicode forms, dots and spaces at the end) or are changed when they are stored; by
- * `inode`: two names of one file show the same inode, or by `listing`: they do not, as in some file systems in user space.
+ * Rule by which a directory takes names. `exact`: every name is one of its own, and is listed as it was given.
+ * `folding`: some are taken for others (letter case, Unicode forms, dots and spaces at the end) or are changed when
+ * they are stored. By `inode`: two names of one file show the same inode. By `listing`: they do not, as in some file
+ * systems in user space.
  */
 export type NameRule =
   | { readonly kind: 'exact' }
   | { readonly kind: 'folding'; readonly toldBy: 'inode' | 'listing' };
 
-/** Names that a file system may refuse, store as another, or find under another. UTF-8, without any that are the same. */
+/** Names that a file system may refuse, store as another, or find under another. UTF-8, all different. */
 const tried: readonly string[] = [
   'Caf\u00e9',
   // Decomposed; HFS+ stores the name above so.
@@ -23,16 +24,16 @@ const tried: readonly string[] = [
   'long'.padEnd(255, 'x'),
 ];
 
-/** Other names that a file system may take for one of them. */
+/** Other names that a file system may take for a name. */
 function alikeOf(name: string): readonly string[] {
   const forms = [name.normalize('NFC'), name.normalize('NFD'), name.toUpperCase(), name.toLowerCase()];
   return [...forms, `${name}.`, `${name} `].filter((other) => other !== name);
 }
 
 /**
- * Finds out how a directory takes names: makes a few files in a directory of its own there, looks at them, and removes
- * them. A directory in which nothing can be made is taken for one that folds.
- * @param probe - full path of the directory that is made; nothing is there.
+ * Finds the rule by which a directory takes names: makes a few files in a directory of its own there, looks at them,
+ * and removes them. A directory in which nothing can be made is taken for one that folds.
+ * @param probe - full path of the directory to make; nothing is there.
  */
 export function probeNames(probe: RawPath): NameRule {
   try {
@@ -50,7 +51,7 @@ export function probeNames(probe: RawPath): NameRule {
   }
 }
 
-/** Makes a file, and finds it under another name than it was given. */
+/** Makes a file, and looks for it under another name than it was given. */
 function findSecondName(probe: RawPath, name: string): { readonly sameInode: boolean } | undefined {
   const full = (other: Buffer): Buffer => Buffer.concat([pathBytes(`${probe}/`), other]);
   const given = Buffer.from(name, 'utf8');
@@ -58,7 +59,7 @@ function findSecondName(probe: RawPath, name: string): { readonly sameInode: boo
     closeSync(openSync(full(given), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    // What is refused is taken for nothing else.
+    // A refused name is taken for nothing else.
     return undefined;
   }
   const listed = readdirSync(pathBytes(probe), 'buffer');

@@ -4,7 +4,6 @@
  */
 export type RawPath = string & { readonly __brand: 'RawPath' };
 
-/** The raw form of bytes. */
 export function rawPathOf(bytes: Uint8Array): RawPath {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') as RawPath;
 }
@@ -14,7 +13,6 @@ export function rawPathOfText(path: string): RawPath {
   return rawPathOf(Buffer.from(path, 'utf8')).replace(/\/+$/, '') as RawPath;
 }
 
-/** The bytes, as file system calls take them. */
 export function pathBytes(path: string): Buffer {
   return Buffer.from(path, 'latin1');
 }

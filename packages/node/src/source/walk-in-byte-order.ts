@@ -10,7 +10,7 @@ export interface RawRange {
   readonly to?: string;
 }
 
-/** Whether some path that starts with `prefix` lies in the range. */
+/** Tells that some path that starts with `prefix` lies in the range. */
 export function overlaps(prefix: string, { from, to }: RawRange): boolean {
   return (
     (to === undefined || prefix < to) && (from === undefined || prefix >= from || from.startsWith(prefix))
@@ -25,7 +25,7 @@ export function namesInByteOrder(directory: string): string[] {
   const names: string[] = [];
   for (const { name, isDirectory } of readNames(pathBytes(directory)))
     names.push(isDirectory ? `${name}/` : name);
-  // Without a compare function strings sort by code units, which are bytes here, several times faster.
+  // Without a compare function strings sort by code units, which are bytes here, and several times faster.
   return names.sort();
 }
 
@@ -37,7 +37,7 @@ function readNames(directory: Buffer): readonly { readonly name: string; readonl
     }));
   } catch (error) {
     if (errnoOf(error) !== 'ERR_INVALID_ARG_TYPE') throw error;
-    // Of a file system that does not say what its names are, Node asks itself, and cannot join a Buffer with text.
+    // Where a file system does not tell the kinds of its names, Node asks itself, and cannot join a Buffer with text.
     return readdirSync(directory, { withFileTypes: true, encoding: 'buffer' }).map((child) => ({
       name: child.name.toString('latin1'),
       isDirectory: child.isDirectory(),

@@ -5,14 +5,14 @@ import { InvalidInputError, ObjectNotFoundError, type WorkStore } from '@holdfas
 import { errnoOf, isMissing } from '../errno.ts';
 import { makeDirectories } from '../target/make-directories.ts';
 
-/** The file in a name that was written once. */
+/** Name of the file that holds what was written once. */
 const onlyBody = 'body';
 
 /**
- * Scratch space in a directory of this machine, for runs that are driven from the command line.
+ * Scratch space in a directory of this machine, for runs that the command line drives.
  *
- * What `putNew` writes is a directory with one file: a directory that is not empty is never replaced by moving another
- * one there, whoever tries at the same time, and on every file system. Hard links, which would do the same, many lack.
+ * `putNew` writes a directory with one file: no file system lets a move replace a directory that is not empty, whoever
+ * tries at the same time. Hard links would do the same, but many file systems lack them.
  */
 export class DirectoryWorkStore implements WorkStore {
   readonly #root: string;

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { AccessDeniedError, type ByteRange, type ContainerBytes, InvalidInputError } from '@holdfast/engine';
 import { errnoOf, isMissing } from '../errno.ts';
 
-/** A container that is a file of its own, wherever it came from. It is only read. */
+/** A container in a file of its own, which is only read. */
 export class FileContainer implements ContainerBytes {
   readonly bytes: number;
   readonly #file: FileHandle;

@@ -11,7 +11,9 @@ const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** What the ciphertext is bound to. Every part but the last has one length, so no two contexts give the same bytes. */
+/**
+ * Text that the ciphertext is bound to. Every part but the last has one length, so no two contexts give the same bytes.
+ */
 function additionalDataOf(context: KeyContext): Buffer {
   return Buffer.from(`holdfast/1 key file ${context.vaultId} ${context.keyId} ${context.purpose}`, 'utf8');
 }

@@ -10,17 +10,15 @@ import { bodyBytes, bodyParts, writeParts } from './object-file.ts';
 
 type Part = MultipartState['parts'][number];
 
-/** What the store does for an upload. */
 interface UploadStore {
-  /** Runs work, turning the file system's errors into the engine's. */
+  /** Turns the file system's errors into the engine's. */
   readonly guarded: <T>(work: () => Promise<T>) => Promise<T>;
   /** Gives the written file the object's name. */
   readonly publish: (file: FileHandle, bytes: number) => Promise<ObjectVersion>;
-  /** The object, if it came from this upload: the answer of an earlier completion may have been lost. */
+  /** The object, if this upload made it: the answer of an earlier completion may have been lost. */
   readonly findPublished: () => Promise<ObjectVersion | undefined>;
 }
 
-/** Makes the empty file that an upload fills. */
 export async function newUpload(written: string): Promise<void> {
   await writeFile(written, '', { flag: 'wx' });
 }
@@ -34,7 +32,7 @@ export class FilesystemMultipartUpload implements MultipartUpload {
   readonly #store: UploadStore;
   readonly #name: string;
   readonly #uploadId: string;
-  /** By number; a part that is on its way, or failed, has none. */
+  /** By number; a part that is under way, or failed, has none. */
   readonly #parts: (Part | undefined)[];
   #bytes: number;
 

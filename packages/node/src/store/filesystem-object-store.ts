@@ -38,14 +38,13 @@ const versionIdDigits = 16;
 
 type Keepers = Pick<ObjectState, 'versionId' | 'lock' | 'legalHold'>;
 
-/** What a {@link FilesystemObjectStore} needs. */
 export interface FilesystemObjectStoreOptions {
-  /** Directory of the objects; made when it is missing. One file system. */
+  /** Directory of the objects, on one file system; made when it is missing. */
   readonly root: string;
-  /** The store's own clock: dates of locks are compared with it. */
+  /** The store's own clock, with which dates of locks are compared. */
   readonly clock: Clock;
   readonly random: RandomBytes;
-  /** Whether a write has reached the disk when it is confirmed. @default true */
+  /** Has a write on the disk before it is confirmed. @default true */
   readonly durable?: boolean;
 }
 
@@ -195,7 +194,7 @@ export class FilesystemObjectStore implements ObjectStore {
         if (isMissing(error)) return;
         throw error;
       }
-      // What was added since: who adds a lock looks for the file afterwards, so one of the two sees the other.
+      // Locks and holds added meanwhile: who adds one looks for the file afterwards, so one of the two sees the other.
       const keepers = { versionId, ...(await record.findKeepers(versionId)) };
       if (this.#isKept(keepers)) {
         await rename(aside, version.path);
@@ -240,7 +239,7 @@ export class FilesystemObjectStore implements ObjectStore {
       storageClass,
     };
     const record = this.#objects.record(name);
-    // At once: until the bytes have their name, nobody sees either of them.
+    // Both at once: until the bytes have their name, nobody sees either of them.
     const [claimed, flushed] = await Promise.allSettled([
       record.claim(version, lock),
       this.#durable ? file.datasync() : undefined,
@@ -258,9 +257,9 @@ export class FilesystemObjectStore implements ObjectStore {
   }
 
   /**
-   * Moves written bytes to where their object lies. The record has been claimed, so that nobody else of this store moves
-   * anything there; moving needs no hard links, which many file systems lack. What somebody put there past the store is
-   * refused when it was there before.
+   * Moves written bytes to where their object lies. The record has been claimed, so nobody else of this store moves
+   * anything there; moving needs no hard links, which many file systems lack. A file that somebody put there past the
+   * store before is refused.
    */
   async #moveToName(name: string, written: string, besides: string): Promise<void> {
     const target = this.#objects.filePath(name);
@@ -296,7 +295,7 @@ export class FilesystemObjectStore implements ObjectStore {
     return this.#privatePath('writing', `upload-${uploadId}`);
   }
 
-  /** Only what writes makes directories: a vault on a read-only medium can be read. */
+  /** Only writers make directories: a vault on a read-only medium can be read. */
   #prepare(): void {
     if (this.#prepared) return;
     for (const directory of ['writing', 'removing', 'versions']) {

@@ -5,7 +5,6 @@ import { privateDirectory, recordsPathOf } from './object-layout.ts';
 import { pathBytes, rawPathOf, rawPathOfText } from '../source/raw-path.ts';
 import { walkInByteOrder } from '../source/walk-in-byte-order.ts';
 
-/** Which names are listed: those with a prefix, after a name. */
 export interface NameRange {
   readonly prefix: string;
   readonly startAfter?: string;

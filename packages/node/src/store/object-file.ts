@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 import { StoreUnavailableError } from '@holdfast/engine';
 
-/** Buffers that one call writes: what operating systems take at most. */
+/** Most buffers in one call: operating systems take no more. */
 const buffersPerWrite = 1024;
 
 /** Longest stretch that is read on the caller's own thread. Bytes. */
@@ -12,12 +12,10 @@ const readAtOnceBytes = 256 * 1024;
 
 const readOnThread = promisify(read);
 
-/** Bytes of a body in one or several buffers. */
 export function bodyBytes(body: Uint8Array | readonly Uint8Array[]): number {
   return body instanceof Uint8Array ? body.length : body.reduce((sum, part) => sum + part.length, 0);
 }
 
-/** The buffers of a body, the empty ones left out. */
 export function bodyParts(body: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
   return (body instanceof Uint8Array ? [body] : body).filter((part) => part.length > 0);
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { InvalidInputError } from '@holdfast/engine';
 import type { PutOptions } from '@holdfast/engine';
 
-/** Directory below a store's root that holds everything but the objects themselves. No object has a name in it. */
+/** Directory below a store's root that holds everything but the objects themselves. No object's name lies in it. */
 export const privateDirectory = '.holdfast';
 
 const encodedBytesMost = 255;
@@ -30,12 +30,11 @@ export function objectPathOf(name: string): string {
   return name;
 }
 
-/** Where the records of all objects lie. */
 export function recordsPathOf(root: string): string {
   return path.join(root, privateDirectory, 'versions');
 }
 
-/** Where an object's record lies: a directory named like the object, percent-encoded, so that they are all in one. */
+/** Path of an object's record: a directory named like the object, percent-encoded so that all of them lie in one. */
 export function recordPathOf(root: string, name: string): string {
   return path.join(recordsPathOf(root), encodeURIComponent(objectPathOf(name)));
 }

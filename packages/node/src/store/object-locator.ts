@@ -12,17 +12,14 @@ import type { KnownVersion } from './object-record.ts';
 /** The version id of an object that was not written by this store, such as a file of a copied bucket. */
 const foreignVersionId = 'file';
 
-/** One version and where its bytes lie. */
 export interface LocatedVersion extends ObjectState {
   readonly path: string;
 }
 
-/** A located version as the port's listing has it. */
 export function versionOf({ name, versionId, bytes, storedAt }: LocatedVersion): ObjectVersion {
   return { name, versionId, bytes, storedAt };
 }
 
-/** A located version as the port's head has it. */
 export function stateOf(located: LocatedVersion): ObjectState {
   const { lock, legalHold, storageClass } = located;
   return {
@@ -48,12 +45,10 @@ export class ObjectLocator {
     return new ObjectRecord(this.#root, name, this.#durable);
   }
 
-  /** The file that is named like the object. */
   filePath(name: string): string {
     return path.join(this.#root, objectPathOf(name));
   }
 
-  /** Whether there is a file that is named like the object. */
   async hasFile(name: string): Promise<boolean> {
     try {
       return statSync(this.filePath(name)).isFile();

@@ -9,18 +9,17 @@ import { makeDirectories } from '../target/make-directories.ts';
 import { recordPathOf } from './object-layout.ts';
 import { syncDirectory } from './sync-directory.ts';
 
-/** What a store wrote down of a version when it took it. */
+/** Facts of a version that the store recorded when it took it. */
 export interface RecordedVersion {
   readonly versionId: string;
   readonly storedAt: Date;
   readonly storageClass?: string;
 }
 
-/** A version as its record has it. */
 export interface KnownVersion extends RecordedVersion {
   readonly lock?: ObjectLock;
   readonly legalHold?: boolean;
-  /** Whether its bytes lie in the record, not in the file that is named like the object. */
+  /** True when its bytes lie in the record, not in the file that is named like the object. */
   readonly besides: boolean;
 }
 
@@ -53,7 +52,7 @@ function findLatestLock(files: readonly string[], versionId: string): ObjectLock
 }
 
 /**
- * What a directory store knows of an object besides its bytes. A directory with these files:
+ * Facts of an object besides its bytes, as a directory with these files:
  *
  * - `version-<id>-<milliseconds since 1970>[-<storage class>]`, empty, for each version;
  * - `lock-<id>-<seconds since 1970>-<mode>`, empty, for each lock that a version was ever given: the latest counts, so
@@ -92,7 +91,7 @@ export class ObjectRecord {
     return true;
   }
 
-  /** Versions, oldest first. None for an object that came from elsewhere. */
+  /** Oldest first; none for an object that came from elsewhere. */
   async versions(): Promise<readonly KnownVersion[]> {
     const files = await this.#files();
     const versions: KnownVersion[] = [];
@@ -114,7 +113,7 @@ export class ObjectRecord {
     );
   }
 
-  /** What keeps a version, recorded here or not, from being removed: its latest lock, and its legal hold. */
+  /** The latest lock and the legal hold of a version, recorded here or not: they keep it from being removed. */
   async findKeepers(versionId: string): Promise<Pick<KnownVersion, 'lock' | 'legalHold'>> {
     const files = await this.#files();
     const lock = findLatestLock(files, versionId);
@@ -136,12 +135,12 @@ export class ObjectRecord {
     await rm(path.join(this.#path, holdFileName(versionId)), { force: true });
   }
 
-  /** Where the bytes of a version lie that cannot be in the file that is named like the object. */
+  /** Path of a version's bytes that cannot be in the file that is named like the object. */
   dataPath(versionId: string): string {
     return path.join(this.#path, `data-${versionId}`);
   }
 
-  /** Forgets a version, and the object with its last one. */
+  /** Forgets a version, and with the last one the object. */
   async forget(versionId: string): Promise<void> {
     for (const file of await this.#files()) {
       if (file.split('-')[1] === versionId) await rm(path.join(this.#path, file), { force: true });

@@ -5,18 +5,18 @@ import { hostname } from 'node:os';
 import { errnoOf } from '../errno.ts';
 
 /**
- * This process, in names of files that others find after its death: `<machine>-<boot>-<pid>-<start>`, so that a number
- * that another process has by now does not count.
+ * Mark of a process in names of files that others find after its death: `<machine>-<boot>-<pid>-<start>`, so that
+ * another process that has the number by now does not count.
  */
 export interface ProcessMark {
   readonly text: string;
-  /** Whether a process of such a mark has ended, as far as can be known from here: of another machine it cannot. */
+  /** Tells that a mark's process has ended, as far as can be known from here: never for one of another machine. */
   readonly hasEnded: (text: string) => boolean;
 }
 
 const markPattern = /^([0-9a-f]{16})-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})$/;
 
-/** The mark of this process, threads included. */
+/** The mark of this process, the same for all of its threads. */
 export function makeProcessMark(): ProcessMark {
   const { machine, boot } = thisMachine();
   return {
@@ -25,14 +25,14 @@ export function makeProcessMark(): ProcessMark {
   };
 }
 
-/** Asks the process of a mark to stop, if it still runs. @returns whether it is one of this machine. */
+/** Asks the process of a mark to stop, if it still runs. @returns true when it is one of this machine. */
 export function interruptProcess(mark: string): boolean {
   const found = findProcess(mark);
   if (typeof found === 'number') process.kill(found, 'SIGINT');
   return found !== 'elsewhere';
 }
 
-/** The number of the process of a mark, while it runs; `elsewhere` is on another machine, or nobody knows. */
+/** Id of a mark's process while it runs; `elsewhere` means on another machine, or unknown. */
 function findProcess(mark: string): number | 'ended' | 'elsewhere' {
   const { machine, boot } = thisMachine();
   const [, ofMachine, ofBoot, pid, start] = markPattern.exec(mark) ?? [];
@@ -42,7 +42,7 @@ function findProcess(mark: string): number | 'ended' | 'elsewhere' {
 
 function thisMachine(): { readonly machine: string; readonly boot: string } {
   return {
-    // Processes of another container have numbers of their own: it is another machine.
+    // Processes of another container have ids of their own: it counts as another machine.
     machine: digestOf([hostname(), readOr('', () => readlinkSync('/proc/self/ns/pid'))], 16),
     boot: digestOf([readOr('', () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'))], 8),
   };
@@ -58,7 +58,7 @@ function isRunning(pid: number, start: string): boolean {
   return found === undefined || found === start;
 }
 
-/** When a process began, in ticks since the machine did: field 22 of proc(5). Absent where there is no `/proc`. */
+/** Start of a process in ticks since the machine's: field 22 of proc(5). Absent where there is no `/proc`. */
 function startOf(pid: number): string | undefined {
   const stat = readOr('', () => readFileSync(`/proc/${pid}/stat`, 'utf8'));
   // The second field is a name in parentheses, which may hold spaces and parentheses.

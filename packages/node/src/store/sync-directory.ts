@@ -4,7 +4,7 @@ import { errnoOf } from '../errno.ts';
 import { isUnsupported } from '../file-system-calls.ts';
 
 /**
- * Makes the names in a directory survive a power failure. Nothing is done where a file system knows no such call (FUSE,
+ * Makes the names in a directory survive a power failure. Does nothing where a file system lacks such a call (FUSE,
  * shares of SMB): there is no other way, and most of them write names at once.
  */
 export async function syncDirectory(directory: string): Promise<void> {

@@ -10,28 +10,28 @@ import type { FileFacts } from '../file-facts.ts';
 import { isUnsupported } from '../file-system-calls.ts';
 import type { FileSystemCalls } from '../file-system-calls.ts';
 
-/** Set-user-id and set-group-id: only right together with the owner that the file had. */
+/** Set-user-id and set-group-id, which are only right together with the owner that the file had. */
 const setIdBits = 0o6000;
 
-/** Times closer than this are the same: what is left of a time after it was a float, and was set through one. */
+/** Times closer than this are the same, as a time that went through a float is not exact. */
 const timeToleranceMs = 0.001;
 
-/** A restored file as it came out. */
+/** Facts of a restored file as they came out. */
 export interface AppliedFacts {
   readonly stats: BigIntStats;
-  /** What the file system does not hold, or this user may not set. */
+  /** Facts that the file system does not hold, or this user may not set. */
   readonly unkept: readonly UnkeptFact[];
 }
 
 /**
- * Sets the facts that entries had. A file system may refuse some of them, or accept and change them: what came of it is
- * read back, and what differs is said.
+ * Sets the facts that entries had. A file system may refuse some of them, or accept and change them, so the result is
+ * read back, and differences are reported.
  */
 export class FactSetter {
   readonly #owners: boolean;
   readonly #calls: FileSystemCalls;
 
-  /** @param owners - whether files are given to the owners they had, which only root may. */
+  /** @param owners - gives files to the owners they had, which only root may. */
   constructor(owners: boolean, calls: FileSystemCalls) {
     this.#owners = owners;
     this.#calls = calls;
@@ -40,7 +40,7 @@ export class FactSetter {
   /** Sets owner, mode and times on an open file or directory. The time of last access becomes that of modification. */
   apply(fd: number, entry: SourceEntry): AppliedFacts {
     const { mode, owner } = factsOf(entry);
-    // Before the mode: a change of owner takes the set-id bits away. Asking costs a fifth of what setting does.
+    // Owner before mode: a change of owner takes the set-id bits away. Asking costs a fifth of what setting does.
     if (this.#owners && owner !== undefined && !isOwnedBy(fstatSync(fd, { bigint: true }), owner))
       attempt(() => this.#calls.setOwner(fd, owner.uid, owner.gid));
     if (mode !== undefined) {
@@ -60,15 +60,14 @@ export class FactSetter {
     if (Number.isFinite(entry.modifiedMs)) attempt(() => this.#calls.setTimeOfLink(link, entry.modifiedMs));
   }
 
-  /** Whether what is there has the facts that a restore would set. */
   areSetOn(stats: BigIntStats, entry: SourceEntry): boolean {
     const different = differences(stats, entry);
-    // Without the right to set owners neither they nor what hangs on them are reasons to write again.
+    // Without the right to set owners, neither they nor what depends on them are reasons to write again.
     return different.every((fact) => !this.#owners && (fact === 'owner' || fact === 'set-id'));
   }
 }
 
-/** Facts of an entry that what is there does not have. */
+/** Facts of an entry that an existing file lacks. */
 export function differences(stats: BigIntStats, entry: SourceEntry): readonly UnkeptFact[] {
   const { mode, owner } = factsOf(entry);
   const found: UnkeptFact[] = [];
@@ -81,7 +80,7 @@ export function differences(stats: BigIntStats, entry: SourceEntry): readonly Un
   return found;
 }
 
-/** Whether two files have the same facts, as far as their file system holds any. */
+/** Compares the facts of two files, as far as their file system holds any. */
 export function haveSameFacts(a: BigIntStats, b: BigIntStats): boolean {
   return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && a.mtimeNs === b.mtimeNs;
 }
@@ -90,7 +89,7 @@ function isOwnedBy({ uid, gid }: BigIntStats, owner: FileFacts['owner']): boolea
   return Number(uid) === owner?.uid && Number(gid) === owner.gid;
 }
 
-/** What a refusal leaves shows when the facts are read back. */
+/** Makes a call whose refusal shows when the facts are read back. */
 function attempt(call: () => void): void {
   try {
     call();

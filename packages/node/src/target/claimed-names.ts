@@ -9,25 +9,25 @@ import type { NameRule } from '../source/probe-names.ts';
 import { pathBytes, shownPath } from '../source/raw-path.ts';
 import type { RawPath } from '../source/raw-path.ts';
 
-/** Characters of a name that count when names are sorted out that may be one. */
+/** Characters of a name that count when names are grouped that may be one. */
 const looseLength = 100;
-/** Names of a directory that are looked through for one with a letter. */
+/** Names of a directory that are searched for one with a letter. */
 const peekedNames = 64;
 
 interface Claims {
   readonly rule: NameRule;
   readonly device: bigint | undefined;
-  /** Names that entries of this restore have, by what they have in common with names that may be taken for them. */
+  /** Names that entries of this restore have, by what they share with names that may be taken for them. */
   readonly names: Map<string, RawPath[]>;
 }
 
 /**
- * Which names the entries of a restore have, in directories whose file system takes some names for others: there, the
- * second of two entries with one place is refused, whatever the rule, as it would take the place of the first.
+ * Names of a restore's entries, in directories whose file system takes some names for others: there, the second of two
+ * entries with one place is refused, whatever the rule, as it would take the place of the first.
  *
- * Whether two names are one is asked of the file system, which alone knows: both lead to the same file. Entries have to
- * come in the order of their paths, so that a repetition comes to the same; only the directories above the present one
- * are remembered.
+ * The file system alone knows that two names are one, so it is asked: both lead to the same file. Entries have to come
+ * in the order of their paths, so that a repetition comes to the same; only the directories above the present one are
+ * remembered.
  */
 export class ClaimedNames {
   readonly #root: RawPath;
@@ -36,13 +36,13 @@ export class ClaimedNames {
   /** Directory that was looked at last, when all on the way to it are exact. */
   #lastExact: RawPath | undefined;
 
-  /** @param nextProbe - names for directories that are made for a moment. */
+  /** @param nextProbe - names directories that are made for a moment. */
   constructor(root: RawPath, nextProbe: () => string) {
     this.#root = root;
     this.#nextProbe = nextProbe;
   }
 
-  /** Whether a file system takes some names for others anywhere on a path. Looks once at each directory. */
+  /** Tells that a file system takes some names for others anywhere on a path. Looks once at each directory. */
   isFolding(path: RawPath): boolean {
     const parent = path.slice(0, Math.max(0, path.lastIndexOf('/'))) as RawPath;
     if (parent === this.#lastExact) return false;
@@ -96,15 +96,15 @@ export class ClaimedNames {
       directory === '' ? undefined : this.#claimsOf(directory.slice(0, Math.max(0, slash)) as RawPath);
     const probe = (): NameRule => probeNames(`${full}/${this.#nextProbe()}` as RawPath);
     if (above === undefined) return { rule: probe(), device: stats?.dev };
-    // What is made here takes after what it is made in.
+    // A new directory takes after the one that it is made in.
     if (stats?.isDirectory() !== true) return above;
     if (stats.dev !== above.device) return { rule: probe(), device: stats.dev };
-    // Some file systems fold by directory; then it is not to be seen in the one above.
+    // Some file systems fold by directory, which cannot be seen in the one above.
     if (above.rule.kind === 'exact' && foldsCase(full)) return { rule: probe(), device: stats.dev };
     return above;
   }
 
-  /** Directories that no later path leads into. */
+  /** Forgets directories that no later path leads into. */
   #forget(path: RawPath): void {
     for (const directory of this.#directories.keys())
       if (directory !== '' && !path.startsWith(`${directory}/`)) this.#directories.delete(directory);
@@ -121,7 +121,7 @@ function directoriesOf(path: RawPath): readonly RawPath[] {
   return parts.map((_, length) => parts.slice(0, length).join('/') as RawPath);
 }
 
-/** Whatever a file system takes for one name has the same of this; what has the same need not be one. */
+/** A form that is the same for all names that a file system takes for one; names that share it need not be one. */
 function looseOf(name: RawPath): string {
   const letters = shownPath(name)
     .normalize('NFKD')
@@ -131,12 +131,12 @@ function looseOf(name: RawPath): string {
   return letters.slice(0, looseLength);
 }
 
-/** Whether a directory finds one of its names in other letters. Asks, and makes nothing. */
+/** Tells that a directory finds one of its names in other letters. Asks, and makes nothing. */
 function foldsCase(full: RawPath): boolean {
   try {
     return findsOtherLetters(full);
   } catch (error) {
-    // One that may not be looked into.
+    // A directory that may not be looked into.
     if (errnoOf(error) === undefined) throw error;
     return false;
   }
@@ -160,7 +160,7 @@ function findsOtherLetters(full: RawPath): boolean {
   }
 }
 
-/** Whether two names in a directory lead to one thing. Two hard links to one file are listed by both their names. */
+/** Tells that two names in a directory lead to one thing. Two hard links to one file are listed by both their names. */
 function isOnePlace(directory: RawPath, one: RawPath, other: RawPath, toldBy: 'inode' | 'listing'): boolean {
   const [first, second] = [findStats(`${directory}/${one}`), findStats(`${directory}/${other}`)];
   if (first === undefined || second === undefined) return false;

@@ -6,7 +6,7 @@ import { errnoOf } from '../errno.ts';
 import { pathBytes, shownPath } from '../source/raw-path.ts';
 import type { RawPath } from '../source/raw-path.ts';
 
-/** What the system says of a name, or of what is in its way. */
+/** Codes that concern a name, or what is in its way. */
 const ofNames: ReadonlySet<string> = new Set([
   'EEXIST',
   'EILSEQ',
@@ -18,7 +18,7 @@ const ofNames: ReadonlySet<string> = new Set([
   'ENOTEMPTY',
 ]);
 
-/** What the system says of the disk, the machine or this process: no other file would fare better. */
+/** Codes that concern the disk, the machine or this process: no other file would fare better. */
 const ofAll: ReadonlySet<string> = new Set([
   'EDQUOT',
   'EIO',
@@ -36,9 +36,9 @@ const ofAll: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Turns an error of a file system call for one entry into an engine error. What the system says of the disk or of the
- * root concerns all; rights, flags, sizes and names concern the entry. That all of them are refused alike cannot be told
- * from one answer, and whoever restores finds out.
+ * Turns an error of a file system call for one entry into an engine error. Errors of the disk or of the root concern
+ * all entries; rights, flags, sizes and names concern one. One answer cannot tell that all entries are refused alike,
+ * so the restoring caller finds out.
  */
 export function toDirectoryError(error: unknown, root: RawPath, path: RawPath): Error {
   const code = errnoOf(error);

@@ -47,28 +47,26 @@ import { StagedFile } from './staged-file.ts';
 import { isStagingName, StagingNames } from './staging-names.ts';
 import { isUnfinishedEntry, TargetDirectories } from './target-directories.ts';
 
-/** What a {@link DirectoryTarget} needs. */
 export interface DirectoryTargetOptions {
   /** Made when it is missing. A symbolic link is followed here, and nowhere below. */
   readonly root: string;
   /** For names of files that are being written. */
   readonly random: RandomBytes;
-  /** Whether files get the owners they had. @default true as root, else false */
+  /** Gives files the owners they had. @default true as root, else false */
   readonly restoreOwners?: boolean;
-  /** The directory of the vault that is restored from: it is never written into. */
+  /** Directory of the vault that is restored from: it is never written into. */
   readonly vault?: string;
-  /** Directories that somebody else's `prepare` has made, and what came of them: their facts are not set here. */
+  /** Directories that another target's `prepare` has made, with their outcomes: their facts are not set here. */
   readonly shared?: SharedDirectories;
-  /** Whose files lie in the target. @default this process */
+  /** Process whose files lie in the target. @default this process */
   readonly process?: ProcessMark;
   /** @default the operating system's */
   readonly calls?: FileSystemCalls;
 }
 
-/** What became of directories that several workers write into, by their paths in latin1 without a `/` at their end. */
+/** Outcomes of directories that several workers write into, by their paths in latin1 without a `/` at their end. */
 export type SharedDirectories = ReadonlyMap<string, WriteOutcome>;
 
-/** An entry, and where it goes. */
 interface Placed {
   readonly entry: SourceEntry;
   /** Below the root, without a `/` at its end. */
@@ -109,11 +107,11 @@ export class DirectoryTarget implements RestoreTarget {
   readonly #pending = new Map<RawPath, Placed>();
   #unkept = new UnkeptFacts();
   readonly #names: ClaimedNames;
-  /** What is being written where names may be one: one entry after the other. */
+  /** Writes where names may be one: one entry after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
   /**
-   * @throws {@link InvalidInputError} it is in the vault's own directory.
+   * @throws {@link InvalidInputError} the root is in the vault's own directory.
    * @throws {@link TargetUnavailableError} the directory cannot be made or is none.
    */
   constructor(options: DirectoryTargetOptions) {
@@ -203,8 +201,8 @@ export class DirectoryTarget implements RestoreTarget {
   }
 
   /**
-   * Makes and opens the directories that several workers write into, before they begin: each worker changes the times
-   * and would take away the rights that another still needs. `finish` sets their facts when all workers are done.
+   * Makes and opens the directories that several workers write into, before they begin: each worker would change the
+   * times and take away rights that another still needs. `finish` sets their facts when all workers are done.
    * @param entries - those that are restored, in the order of their paths.
    * @param paths - all of them, also those that are not restored themselves; without a `/` at their end.
    */
@@ -219,7 +217,7 @@ export class DirectoryTarget implements RestoreTarget {
       try {
         outcomes.set(rawPathOf(entry.path).slice(0, -1), await this.write(entry, nothing(), rule));
       } catch (error) {
-        // The outcome of the shard that it belongs to says so.
+        // The outcome of the entry's shard says so.
         if (!concernsOne(error)) throw error;
       }
     }
@@ -227,7 +225,7 @@ export class DirectoryTarget implements RestoreTarget {
     return outcomes;
   }
 
-  /** Whether the file system takes some names for others: then one target writes all, in the order of paths. */
+  /** Tells that the file system takes some names for others: then one target writes all, in the order of paths. */
   foldsNames(): boolean {
     return this.#isFolding('' as RawPath);
   }
@@ -250,7 +248,7 @@ export class DirectoryTarget implements RestoreTarget {
     }
   }
 
-  /** Makes and removes a file in a directory, or in the nearest one above it that is there. */
+  /** Makes and removes a file in a directory, or in the nearest existing one above it. */
   #tryFileFor(directory: RawPath): void {
     let nearest = directory;
     while (nearest !== '' && this.#findStats(this.#fullPath(nearest)) === undefined)
@@ -363,7 +361,7 @@ export class DirectoryTarget implements RestoreTarget {
   ): Promise<WriteOutcome> {
     const { entry, fullPath } = placed;
     this.#directories.ensure(placed.parent);
-    // In a directory that this restore has made, nearly nothing is there; what is, publishing finds.
+    // A directory that this restore has made is nearly empty; publishing finds what is there.
     const fresh = rule === 'never' && this.#directories.hasMade(placed.parent);
     const existing = fresh ? undefined : this.#findReplaceable(placed, rule);
     const comparable =
@@ -383,21 +381,21 @@ export class DirectoryTarget implements RestoreTarget {
         signal?.throwIfAborted();
         if (old?.startsWithNext(piece) === true) continue;
         if (rule === 'never' && existing !== undefined) return 'kept';
-        // What was compared so far is equal, so it is taken from there.
+        // The bytes that were compared so far are equal, so they are taken from there.
         if (old !== undefined && staged === undefined) stage().appendFrom(old.fd, old.equalBytes);
         stage().append(piece);
       }
       const equal = old?.isWhollyEqual() === true;
       if (equal && existing !== undefined && this.#facts.areSetOn(existing, entry)) return 'same';
       if (rule === 'never' && existing !== undefined) {
-        // An empty file shows which of the facts this file system can hold.
+        // An empty file shows the facts that this file system can hold.
         const holds = equal && haveSameFacts(stage().setFacts(this.#facts, entry).stats, existing);
         return holds ? 'same' : 'kept';
       }
-      // Copied, not changed in place: it may have another name outside the target.
+      // Copied, not changed in place: the file may have another name outside the target.
       if (old !== undefined && staged === undefined) stage().appendFrom(old.fd, old.equalBytes);
       const { stats, unkept } = stage().setFacts(this.#facts, entry);
-      // What is there may have all that this file system can hold of the facts.
+      // The existing file may have all facts that this file system can hold.
       const same = equal && existing !== undefined && haveSameFacts(stats, existing);
       if (!same && stage().publish(fullPath, rule !== 'never', this.#calls) === 'taken') return 'kept';
       this.#noteUnkept(entry, unkept);
@@ -408,7 +406,7 @@ export class DirectoryTarget implements RestoreTarget {
     }
   }
 
-  /** What is in the place of a file or link. A directory is never replaced by one. */
+  /** The existing file in the place of a file or link. A directory is never replaced by one. */
   #findReplaceable(placed: Placed, rule: OverwriteRule): BigIntStats | undefined {
     const existing = this.#directories.inside(placed.parent, () => this.#findStats(placed.fullPath));
     if (existing?.isDirectory() === true && rule !== 'never') {
@@ -432,7 +430,7 @@ export class DirectoryTarget implements RestoreTarget {
     return this.#fullPath(`${parent === '' ? '' : `${parent}/`}${this.#staging.next()}`);
   }
 
-  /** Counts what came out otherwise than the point has it, also what files have no place for. */
+  /** Counts facts that came out otherwise than the point has them, also those that files have no place for. */
   #noteUnkept(
     { path, kind, attributes, userMetadata, tags }: SourceEntry,
     facts: readonly UnkeptFact[],

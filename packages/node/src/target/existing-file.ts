@@ -29,7 +29,7 @@ export class ExistingFile {
     return this.#equalBytes;
   }
 
-  /** Whether the file goes on with these bytes; once it did not, it never does. */
+  /** Compares the file's next bytes; after one difference the answer is always false. */
   startsWithNext(piece: Uint8Array): boolean {
     if (!this.#equal) return false;
     const bytes = Buffer.allocUnsafe(piece.length);
@@ -44,7 +44,6 @@ export class ExistingFile {
     return this.#equal;
   }
 
-  /** Whether all of it arrived as it is. */
   isWhollyEqual(): boolean {
     return this.#equal && fstatSync(this.fd).size === this.#equalBytes;
   }

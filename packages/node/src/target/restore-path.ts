@@ -3,12 +3,12 @@ import { RestorePathError } from '@holdfast/engine';
 import { rawPathOf, shownPath } from '../source/raw-path.ts';
 import type { RawPath } from '../source/raw-path.ts';
 
-/** Where an entry goes below a target's root. Both parts are raw. */
+/** Place of an entry below a target's root. Both parts are raw. */
 export interface RestorePath {
-  /** Directory below the root that holds it, with no `/` at its end; empty for the root itself. */
+  /** Directory below the root, with no `/` at its end; empty for the root itself. */
   readonly parent: RawPath;
   readonly name: RawPath;
-  /** Whether the path had a `/` at its end: a directory, or a bucket's folder marker. */
+  /** True when the path had a `/` at its end: a directory, or a bucket's folder marker. */
   readonly isDirectory: boolean;
 }
 

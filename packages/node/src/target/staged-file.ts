@@ -19,7 +19,7 @@ import type { FileSystemCalls } from '../file-system-calls.ts';
 import { claimPathOf } from './staging-names.ts';
 
 const zeros = Buffer.alloc(64 * 1024);
-/** Runs of zeros shorter than this are written: a hole saves whole blocks of the file system only. */
+/** Shortest run of zeros that becomes a hole, as a hole saves whole blocks of the file system only. */
 const holeBytesLeast = 4096;
 const copyBytes = 256 * 1024;
 
@@ -33,7 +33,7 @@ function isZero(bytes: Uint8Array): boolean {
 
 /**
  * A file that is written beside its place and put there whole. Pieces of zeros become holes.
- * Whatever happens, call {@link close} at the end: it takes away what was not published.
+ * Call {@link close} at the end, whatever happens: it removes what was not published.
  */
 export class StagedFile {
   #path: Buffer;
@@ -42,7 +42,7 @@ export class StagedFile {
   #hole = false;
   #staged = true;
 
-  /** Makes the file; refuses to open anything that exists. */
+  /** Refuses to open anything that exists. */
   constructor(path: Buffer, entry: SourceEntry) {
     this.#path = path;
     // Without a mode of its own the file gets what the umask of this process leaves of the usual one.
@@ -54,7 +54,7 @@ export class StagedFile {
     );
   }
 
-  /** Appends bytes; they are not needed any more when this returns. */
+  /** Appends bytes, which the caller may reuse when this returns. */
   append(bytes: Uint8Array): void {
     this.#hole = bytes.length >= holeBytesLeast && isZero(bytes);
     for (let written = 0; !this.#hole && written < bytes.length;) {
@@ -63,7 +63,6 @@ export class StagedFile {
     this.#position += bytes.length;
   }
 
-  /** Appends the first bytes of an open file. */
   appendFrom(fd: number, length: number): void {
     const buffer = Buffer.allocUnsafe(Math.min(copyBytes, length));
     for (let at = 0; at < length;) {
@@ -77,13 +76,13 @@ export class StagedFile {
     }
   }
 
-  /** Sets the facts that the file gets; it is complete then. */
+  /** Sets the file's facts, which makes it complete. */
   setFacts(facts: FactSetter, entry: SourceEntry): AppliedFacts {
     if (this.#hole) ftruncateSync(this.#fd, this.#position);
     return facts.apply(this.#fd, entry);
   }
 
-  /** Puts the file in its place. @returns `taken` when `replace` is false and something is there. */
+  /** @returns `taken` when `replace` is false and something is there. */
   publish(target: Buffer, replace: boolean, { link }: FileSystemCalls): 'published' | 'taken' {
     if (replace) {
       this.#moveTo(target);
@@ -100,9 +99,9 @@ export class StagedFile {
   }
 
   /**
-   * Where there are no hard links: takes the place with an empty file, which is refused if something is there, and puts
-   * this one over it. What a crash leaves in between is told by this file's name, and removed with it by the next restore.
-   * Not covered: somebody who opens the empty file in that moment and writes into it.
+   * Publishes without hard links: takes the place with an empty file, which is refused if something is there, and puts
+   * this one over it. This file's name tells what a crash leaves in between, and the next restore removes both. Not
+   * covered: somebody who opens the empty file in that moment and writes into it.
    */
   #publishByClaim(target: Buffer): 'published' | 'taken' {
     const claiming = claimPathOf(this.#path, target);

@@ -11,7 +11,6 @@ import type { RawPath } from '../source/raw-path.ts';
 
 const pattern = /^\.holdfast-([0-9a-f-]{25,60})-[0-9a-f]{16}-\d{1,16}(?:-for-([0-9a-f]{16}))?$/;
 
-/** Whether a name is one of the temporary files of a restore. */
 export function isStagingName(name: string): boolean {
   return pattern.test(name);
 }
@@ -53,7 +52,7 @@ export class StagingNames {
   }
 }
 
-/** The name of a staged file from the moment when its place is claimed by an empty file; it says which place. */
+/** Name of a staged file from the moment when an empty file claims its place; it says which place. */
 export function claimPathOf(staged: Buffer, place: Buffer): Buffer {
   const name = place.toString('latin1').slice(place.lastIndexOf('/') + 1);
   return Buffer.concat([staged, Buffer.from(`-for-${digestOf(name)}`)]);
@@ -68,7 +67,7 @@ function removeIfEmpty(path: Buffer): void {
   if (stats?.isFile() === true && stats.size === 0) remove(path);
 }
 
-/** Another worker of the same restore may have done it. */
+/** Removes a path that another worker of the same restore may have removed. */
 function remove(path: Buffer): void {
   try {
     if (lstatSync(path).isDirectory()) rmSync(path, { recursive: true });

@@ -10,21 +10,21 @@ import { pathBytes, shownPath } from '../source/raw-path.ts';
 import type { RawPath } from '../source/raw-path.ts';
 import type { StagingNames } from './staging-names.ts';
 
-/** Directories that are remembered as checked, so that a million of them do not fill the memory. */
+/** Most directories that are remembered as checked, so that a million of them do not fill the memory. */
 const checkedMost = 100_000;
 
-/** Another worker may take the rights back that this one has just given itself; then once more. */
+/** Attempts to work in a directory: another worker may take back the rights that this one has just given itself. */
 const openAttempts = 3;
 
-/** What the owner needs to fill a directory. */
+/** Rights that the owner needs to fill a directory. */
 const fillBits = 0o700;
 /**
- * The mode of a directory that is being filled: for its owner alone, with the sticky bit, which means nothing there and
- * which hardly any directory has. So a repetition finds out which ones a killed restore did not get to finish.
+ * Mode of a directory that is being filled: for its owner alone, with the sticky bit, which means nothing there and
+ * which hardly any directory has. By it a repetition finds the directories that a killed restore did not finish.
  */
 const unfinishedMode = 0o1000 | fillBits;
 
-/** Whether a directory looks as one that a restore, which was killed, had not set the facts of yet. */
+/** Tells a directory that looks as if a killed restore had not set its facts yet. */
 export function isUnfinishedEntry(stats: BigIntStats, mode: number | undefined): boolean {
   const found = Number(stats.mode) & 0o1777;
   const opened = mode === undefined ? undefined : (mode | unfinishedMode) & 0o1777;
@@ -35,22 +35,21 @@ function isMine(stats: BigIntStats): boolean {
   return Number(stats.uid) === process.geteuid?.();
 }
 
-/** How a directory is made. */
 export interface EnsureOptions {
-  /** It may be put in the place of a file or link; those above it never are. */
+  /** Lets it take the place of a file or link; those above it never do. */
   readonly replace?: boolean;
-  /** Its mode is set later: until then only its owner comes in. */
+  /** Leaves its mode for later: until then only its owner can enter. */
   readonly unfinished?: boolean;
 }
 
 /**
  * The directories below a target's root: makes them, and makes sure that each is one. A symbolic link on the way is
- * never followed, whether it was restored or was there before. One that its owner made read-only is made writable for as
- * long as it takes; temporary files of restores that were killed are removed on the way.
+ * never followed, whether it was restored or was there before. A read-only directory is made writable for as long as it
+ * takes; temporary files of killed restores are removed on the way.
  *
- * A directory is checked once. It stays one as far as this program goes: it puts nothing in the place of a directory.
- * Somebody else who can write into the target while a restore runs can still swap one for a link; restore into a
- * directory that only the restoring user can write to.
+ * A directory is checked once. It stays one as far as this program goes, which puts nothing in the place of a
+ * directory. Somebody else who can write into the target while a restore runs can still swap one for a link; restore
+ * into a directory that only the restoring user can write to.
  */
 export class TargetDirectories {
   readonly #root: RawPath;
@@ -58,17 +57,17 @@ export class TargetDirectories {
   readonly #forbidden: DirectoryIdentity | undefined;
   readonly #checked = new Set<string>();
   readonly #made = new Set<string>();
-  /** Modes of directories that were made writable, to be put back. */
+  /** Modes to put back of directories that were made writable. */
   readonly #opened = new Map<RawPath, number>();
 
-  /** @param forbidden - a directory that is not to be written into: the one that is restored from. */
+  /** @param forbidden - directory that is never written into: the vault that is restored from. */
   constructor(root: RawPath, staging: StagingNames, forbidden?: DirectoryIdentity) {
     this.#root = root;
     this.#staging = staging;
     this.#forbidden = forbidden;
   }
 
-  /** Whether this object made the directory, so that nobody else's facts are changed by setting its. */
+  /** Tells that this object made the directory, so that setting its facts changes nobody else's. */
   hasMade(path: RawPath): boolean {
     return this.#made.has(path);
   }
@@ -91,7 +90,7 @@ export class TargetDirectories {
     this.#checked.add(path);
   }
 
-  /** Runs a call that works in a directory; one that its owner has no rights in is made writable, until {@link close}. */
+  /** Runs a call that works in a directory; one without rights for its owner is made writable, until {@link close}. */
   inside<T>(directory: RawPath, call: () => T): T {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -102,7 +101,9 @@ export class TargetDirectories {
     }
   }
 
-  /** Makes an existing directory writable for its owner, until {@link close}. @returns whether that changed anything. */
+  /**
+   * Makes an existing directory writable for its owner, until {@link close}. @returns true when that changed anything.
+   */
   open(directory: RawPath): boolean {
     const full = this.#fullPath(directory);
     const stats = lstatSync(full, { bigint: true, throwIfNoEntry: false });
@@ -114,7 +115,6 @@ export class TargetDirectories {
     return true;
   }
 
-  /** Directories that were made writable. */
   get opened(): readonly RawPath[] {
     return [...this.#opened.keys()];
   }
@@ -126,7 +126,7 @@ export class TargetDirectories {
     this.#opened.delete(directory);
   }
 
-  /** What was made writable stays so: its facts have been set. */
+  /** Leaves opened directories as they are: their facts have been set. */
   forgetOpened(): void {
     this.#opened.clear();
   }
@@ -162,7 +162,7 @@ export class TargetDirectories {
     this.#tidyUp(path);
   }
 
-  /** Best effort: what cannot be removed is in nobody's way. */
+  /** Best effort: leftovers that cannot be removed are in nobody's way. */
   #tidyUp(path: RawPath): void {
     const full = (path === '' ? this.#root : `${this.#root}/${path}`) as RawPath;
     try {

@@ -30,13 +30,11 @@ import { limitsForBuffers, limitsForEntries, WarmWorkers } from './warm-workers.
 import { directoryWorkerModule } from './worker-module.ts';
 import { runPool } from './worker-pool.ts';
 
-/** What is backed up, and how. */
 export interface BackUpDirectoryOptions {
   readonly vault: LocalVaultOptions;
   readonly directory: string;
   readonly type: BackupType;
   readonly keepDays: number;
-  /** Worker threads. */
   readonly workers: number;
   /** @default small enough that all threads end at about the same time; larger where there is a base */
   readonly limits?: ShardLimits;
@@ -44,14 +42,14 @@ export interface BackUpDirectoryOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Units of work on one machine: smaller than in the cloud, where a worker has to start first. */
+/** Shards are smaller on one machine than in the cloud, where a worker has to start first. */
 const localShardLimits: ShardLimits = { files: 4_000, bytes: 96 * 2 ** 20 };
 
 /** With a base, little of what is listed has to be read. */
 const incrementalShardLimits: ShardLimits = { files: 8_000, bytes: 512 * 2 ** 20 };
 
 /**
- * The name of a directory of this machine as a resource.
+ * Name of a directory of this machine as a resource.
  * @throws {@link UnknownNameError} there is no such directory.
  */
 export function directoryArn(directory: string): ResourceArn {
@@ -78,14 +76,14 @@ function realPathOf(directory: string): Buffer {
 /**
  * Backs up a directory into a vault on this machine, with worker threads that each read, chunk, encrypt and store.
  * @throws {@link InvalidInputError} the vault lies in the directory, or the directory in the vault.
- * @throws {@link RunOpenError} it is being backed up already, or was until its machine, another one, died.
+ * @throws {@link RunOpenError} it is being backed up already, or another machine that did so died.
  */
 export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<CommittedPoint> {
   const { vault, directory, workers, signal } = options;
   const resourceArn = directoryArn(directory);
   if (isWithin(vault.root, directory) || isWithin(directory, vault.root))
     throw vaultInside(directory, vault.root);
-  // They load while the vault is opened and the run is begun.
+  // Threads load while the vault is opened and the run is begun.
   const limits = options.type === 'full' ? limitsForBuffers : limitsForEntries;
   const warm = new WarmWorkers(directoryWorkerModule, workers, limits);
   try {
@@ -133,7 +131,10 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   }
 }
 
-/** A run whose process was killed, or died with the machine, does not make the next one wait until it counts as abandoned. */
+/**
+ * Closes the run of a process that was killed, or died with the machine: the next run need not wait until it counts as
+ * abandoned.
+ */
 async function closeDeadRun(
   services: WriteServices,
   resourceArn: ResourceArn,

@@ -35,7 +35,7 @@ import type { CutNews } from './shard-queue.ts';
 import { systemClock, systemRandom } from '../system-ports.ts';
 import { serveTasks, type TaskReports } from './worker-tasks.ts';
 
-/** What a worker of a backup or a restore is told when it starts. It has the vault's keys in memory, as its parent has. */
+/** First message to a worker of a backup or a restore. A worker has the vault's keys in memory, as its parent has. */
 export interface DirectoryWork {
   readonly vault: LocalVaultOptions;
   readonly secrets: VaultSecrets;
@@ -48,18 +48,18 @@ export interface DirectoryWork {
         readonly overwrite: OverwriteRule;
         /** @default everything */
         readonly paths: readonly string[] | undefined;
-        /** Directories whose facts the parent sets, when all workers are done. */
+        /** Directories whose facts the parent sets when all workers are done. */
         readonly shared: SharedDirectories;
       };
 }
 
-/** What a worker has done of a backup. */
+/** A worker's part of a backup. */
 export interface ProtectedShard {
   readonly files: number;
   readonly bytes: number;
 }
 
-/** Smaller packs than for S3, where every request counts: half the memory, and the disk does not mind. */
+/** Packs are smaller than for S3, where every request counts: half the memory, and the disk does not mind. */
 const localStore: ProtectShardOptions['storePolicy'] = {
   packTargetBytes: 12 * 2 ** 20,
   lookupChunks: 128,
@@ -67,7 +67,7 @@ const localStore: ProtectShardOptions['storePolicy'] = {
   rememberedChunks: 32_768,
 };
 
-/** A disk answers at once, so little is read ahead: what several workers hold has to fit beside everything else. */
+/** Little is read ahead, as a disk answers at once and the memory of several workers is limited. */
 const localFetch: FetchPolicy = {
   windowBytes: 8 * 2 ** 20,
   windowItems: 4_096,
@@ -77,8 +77,8 @@ const localFetch: FetchPolicy = {
 };
 
 /**
- * The first shards are small, and each is larger than the one before it: a worker waits until the one before it has been
- * listed, which must not take longer than its own work on the last shard.
+ * Number of first shards that are small and grow one by one: a worker waits until the shard before has been listed,
+ * which must not take longer than its own work on the last one.
  */
 const growingShards = 8;
 
@@ -103,7 +103,9 @@ function isLeftOut({ reason }: SourceEntryError): boolean {
   return reason === 'left-out';
 }
 
-/** What a listing could not show may have changed, or be new: the point lacks it as it is now. */
+/**
+ * Makes a warning of what a listing could not show: it may have changed or be new, so the point lacks it as it is now.
+ */
 function noteOf(error: SourceEntryError): PointWarning {
   const isLacking = error.reason !== 'vanished';
   return warningOf(error, error.path, isLacking ? 'missing' : undefined);
@@ -153,7 +155,8 @@ serveTasks(async (initial: unknown) => {
     };
   }
   const reader = new PointReader(services.store, keys, job.root);
-  // One for all tasks: it knows which names are taken and which directories it made, and looks for leftovers once.
+  // One target for all tasks: it knows which names are taken and which directories it made, and looks for leftovers
+  // once.
   const target = new DirectoryTarget({
     root: directory,
     random: systemRandom,

@@ -27,7 +27,6 @@ import { WarmWorkers } from './warm-workers.ts';
 import { directoryWorkerModule } from './worker-module.ts';
 import { runPool } from './worker-pool.ts';
 
-/** What is restored, and where to. */
 export interface RestoreDirectoryOptions {
   readonly vault: LocalVaultOptions;
   readonly resourceArn: ResourceArn;
@@ -59,7 +58,7 @@ const nothingYet: RestoreOutcome = {
 /** Restores a point, or some paths of it, from a vault on this machine into a directory, with worker threads. */
 export async function restoreDirectory(options: RestoreDirectoryOptions): Promise<RestoreOutcome> {
   const { vault, directory, overwrite, workers, signal } = options;
-  // They load while the vault is opened and the point is cut.
+  // Threads load while the vault is opened and the point is cut.
   const warm = new WarmWorkers(directoryWorkerModule, workers);
   try {
     const { services, close } = await openLocalVault(vault);

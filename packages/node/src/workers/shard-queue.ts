@@ -1,20 +1,20 @@
 import type { ShardJson } from '@holdfast/engine';
 
-/** What a worker tells when it has cut its shard off a range: what else is to be done. */
+/** News of a worker that has cut its shard off a range: the work that is left. */
 export interface CutNews {
   /** In the order of keys: stretches of the shard's large object, then what is left of the range. */
   readonly following: readonly Omit<ShardJson, 'index'>[];
 }
 
 /**
- * The shards of a backup whose workers share the listing. It begins with one that has the whole source; a worker that
- * takes a range cuts its own shard off, and tells what follows while it protects that. As only the last range is ever
- * cut, shards are numbered in the order of their keys.
+ * The shards of a backup whose workers share the listing. The first shard is the whole source; a worker that takes a
+ * range cuts its own shard off, and tells what follows while it protects that. As only the last range is ever cut,
+ * shards are numbered in the order of their keys.
  */
 export class ShardQueue {
   readonly #waiting: ShardJson[] = [];
   #count = 0;
-  /** Whether a worker has the last range and has not told what follows. */
+  /** True while a worker has the last range and has not told what follows. */
   #cutting = false;
   #changed = Promise.withResolvers<void>();
 
@@ -27,7 +27,6 @@ export class ShardQueue {
     return this.#count;
   }
 
-  /** Takes up what a worker tells. */
   take({ following }: CutNews): void {
     this.#cutting = false;
     for (const shard of following) this.#add(shard);

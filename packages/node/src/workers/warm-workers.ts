@@ -17,7 +17,7 @@ export const limitsForEntries: ResourceLimits = { maxYoungGenerationSizeMb: 48 }
 
 /** Starts a thread on a module that calls `serveTasks`; it keeps compiled code where its parent does. */
 export function startThread(module: URL, limits: ResourceLimits = limitsForBuffers): Worker {
-  // What Node names is its own version's part of the directory that it was given.
+  // Node names its own version's part of the directory that it was given.
   const cache = getCompileCacheDir();
   return new Worker(module, {
     resourceLimits: limits,
@@ -25,7 +25,6 @@ export function startThread(module: URL, limits: ResourceLimits = limitsForBuffe
   });
 }
 
-/** A thread that nobody uses yet. */
 interface IdleThread {
   readonly thread: Worker;
   failure?: unknown;
@@ -52,7 +51,6 @@ export class WarmWorkers {
     return this.#idle.shift();
   }
 
-  /** Ends the threads that nobody took. */
   async end(): Promise<void> {
     await Promise.all(this.#idle.splice(0).map(async ({ thread }) => thread.terminate()));
   }

@@ -13,7 +13,6 @@ export interface CarriedError {
 
 const causesMost = 8;
 
-/** Makes a thrown value ready for another thread. */
 export function carryError(thrown: unknown, depth = 0): CarriedError {
   if (!(thrown instanceof Error)) return { name: 'Error', message: String(thrown), fields: {} };
   const fields: Record<string, string | number | boolean> = {};
@@ -40,7 +39,7 @@ function findEngineClass(name: string): { readonly prototype: BackupError } | un
     : undefined;
 }
 
-/** The error that was carried: of the engine's class where the name is one of them, so that callers can tell. */
+/** The carried error, of the engine's class where its name is one of them, so that callers can tell. */
 export function landError(carried: CarriedError): Error {
   const options = carried.cause === undefined ? {} : { cause: landError(carried.cause) };
   const error = new Error(carried.message, options);

@@ -2,8 +2,8 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Where the worker of backups and restores lies: beside this module, in the same form. So it is found in the checkout
- * and in a bundle that has `directory-worker` as an entry of its own.
+ * The module of backup and restore workers lies beside this one, in the same form. So it is found in the checkout and
+ * in a bundle that has `directory-worker` as an entry of its own.
  */
 export const directoryWorkerModule = new URL(
   `./directory-worker${extname(fileURLToPath(import.meta.url))}`,

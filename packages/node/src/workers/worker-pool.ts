@@ -12,7 +12,6 @@ export class WorkerDiedError extends BackupError {
   override readonly name = 'WorkerDiedError';
 }
 
-/** What {@link runPool} needs. */
 export interface PoolOptions<Initial, Task> {
   /** Threads at most; fewer start when there are fewer tasks. */
   readonly workers: number;
@@ -28,18 +27,18 @@ export interface PoolOptions<Initial, Task> {
   readonly limits?: ResourceLimits;
   /** Threads of the same module that were started before; `limits` does not concern them. */
   readonly warm?: WarmWorkers;
-  /** Called with what a task tells before it is done, in the order in which it tells it. */
+  /** Called with the news of a task before it is done, in their order. */
   readonly onNews?: (news: unknown) => void;
   readonly signal?: AbortSignal;
 }
 
 interface PoolWorker {
   readonly thread: Worker;
-  /** Tasks without a result, by their index: whether each is at work, or only waits for its end. */
+  /** Tasks without a result, by their index: at work, or only waiting for their end. */
   readonly tasks: Map<number, 'works' | 'waits'>;
 }
 
-/** Tasks that may be ahead of the result that is waited for, per worker: bounds what is held in memory. */
+/** Tasks per worker that may be ahead of the awaited result: bounds what is held in memory. */
 const aheadPerWorker = 4;
 
 /** Tasks of one worker at a time: one that works, and one that waits for its end. Each may hold memory. */
@@ -49,7 +48,6 @@ function isFree({ tasks }: PoolWorker): boolean {
   return tasks.size < tasksPerWorker && !tasks.values().some((state) => state === 'works');
 }
 
-/** The state of one run of a pool, and the events that change it. */
 class Pool<Initial, Task, Result> {
   readonly #options: PoolOptions<Initial, Task>;
   readonly #tasks: Iterator<Task> | AsyncIterator<Task>;
@@ -83,7 +81,7 @@ class Pool<Initial, Task, Result> {
         }
         if (this.#exhausted && this.#workers.every(({ tasks }) => tasks.size === 0)) return;
         this.#pull();
-        // Whatever changed before this line has resolved it already.
+        // Any change before this line has resolved it already.
         await this.#changed.promise;
         this.#changed = Promise.withResolvers<void>();
       }
@@ -102,7 +100,7 @@ class Pool<Initial, Task, Result> {
     return { result };
   }
 
-  /** Asks for one task if somebody is free to do it; asks again when it has been given out. */
+  /** Asks for one task if a worker is free to do it; asks again when it has been given out. */
   #pull(): void {
     const { workers } = this.#options;
     const free = this.#workers.length < workers || this.#workers.some(isFree);
@@ -157,7 +155,7 @@ class Pool<Initial, Task, Result> {
       }
       this.#wake();
     });
-    // Not caught by the worker itself: a module that cannot be loaded, memory that ran out.
+    // Errors that the worker itself cannot catch: a module that cannot be loaded, memory that ran out.
     thread.on('error', (error) => this.#fail(this.#died(worker, error)));
     thread.on('messageerror', (error) => this.#fail(error));
     thread.on('exit', (code) => this.#fail(this.#died(worker, `exit code ${code}`)));

@@ -5,25 +5,23 @@ import { InvalidInputError } from '@holdfast/engine';
 import { carryError } from './worker-error.ts';
 import type { CarriedError } from './worker-error.ts';
 
-/** What the pool sends to a worker: first what it is started with, then one task after the other. */
+/** Message to a worker: first what it is started with, then one task after the other. */
 export type TaskMessage = { readonly initial: unknown } | { readonly index: number; readonly task: unknown };
 
-/** What a worker answers: its one result or error, before it any number of news, and perhaps that the rest is waiting. */
+/** Answer of a worker: its one result or error, before it any number of news, and perhaps that the rest is waiting. */
 export type TaskAnswer =
   | { readonly index: number; readonly news: unknown }
   | { readonly index: number; readonly waits: true }
   | { readonly index: number; readonly result: unknown }
   | { readonly index: number; readonly error: CarriedError };
 
-/** What a task may say before it is done. */
 export interface TaskReports {
-  /** Sends the pool something. */
+  /** Sends news to the pool. */
   readonly tell: (news: unknown) => void;
-  /** What is left is mostly waiting, for a disk for instance: the next task may begin beside it. */
+  /** Says that the rest is mostly waiting, for a disk for instance: the next task may begin beside it. */
   readonly waits: () => void;
 }
 
-/** Does one task. */
 export type DoTask = (task: unknown, reports: TaskReports) => Promise<unknown>;
 
 /**
