@@ -23,7 +23,7 @@ export { DynamoCatalog } from './catalog/dynamo-catalog.ts';
 export { DynamoChunkIndex } from './catalog/dynamo-chunk-index.ts';
 export { KmsKeyring } from './store/kms-keyring.ts';
 
-// What is protected, and where it is restored to
+// Sources and restore targets
 export { S3RestoreTarget, type S3RestoreTargetOptions } from './targets/s3-restore-target.ts';
 export type { Ec2Images, OrderedVolume, VolumeOrder, Ec2Snapshot } from './images/ec2-images.ts';
 export { fitTags, type MachineConfiguration, type VolumeConfiguration } from './images/ec2-machine.ts';
@@ -47,7 +47,7 @@ export { CloudWatchMetrics, type MetricValue } from './deployment/cloudwatch-met
 export { countMessages } from './deployment/sqs-queues.ts';
 export { storageClassOf } from './store/storage-class.ts';
 
-// What only tests of the repository take
+// Only for tests of the repository
 /** @internal */
 export { isLoopback } from './sdk/client-options.ts';
 /** @internal */

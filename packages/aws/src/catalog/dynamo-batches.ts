@@ -8,10 +8,9 @@ import { sendOptions } from '../sdk/send-options.ts';
 export const batchGetLimit = 100;
 export const batchWriteLimit = 25;
 
-/** Repetitions of what a throttled table left undone before the caller hears of it: about half a minute. */
+/** Tries for what a throttled table left undone: about half a minute before the caller hears of it. */
 const attempts = 12;
 
-/** A table, and what waiting needs. */
 export interface BatchContext {
   readonly dynamo: DynamoDBDocumentClient;
   readonly table: string;
@@ -19,7 +18,6 @@ export interface BatchContext {
   readonly random: RandomBytes;
 }
 
-/** One item as the document client gives and takes it. */
 export type Item = Record<string, unknown>;
 
 /** Reads at most {@link batchGetLimit} items by their keys; absent ones are left out. */
@@ -78,7 +76,6 @@ async function pause(
   await backOff(attempt - 1, clock, random, signal);
 }
 
-/** Items in groups of at most `size`, in order. */
 export function inGroups<Member>(items: readonly Member[], size: number): Member[][] {
   const groups: Member[][] = [];
   for (let start = 0; start < items.length; start += size) groups.push(items.slice(start, start + size));

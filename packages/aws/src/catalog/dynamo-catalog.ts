@@ -37,7 +37,6 @@ import { DynamoRows } from './dynamo-rows.ts';
 import { DynamoRunRows } from './dynamo-run-rows.ts';
 import { DynamoTable } from './dynamo-table.ts';
 
-/** The catalog in a DynamoDB table. */
 export class DynamoCatalog implements Catalog {
   readonly resources: DynamoResources;
   readonly runs: CatalogRuns;
@@ -46,7 +45,7 @@ export class DynamoCatalog implements Catalog {
   readonly holds: DynamoHolds;
   readonly restores: DynamoRestores;
 
-  /** @param clock waits between repetitions of writes that met others */
+  /** @param clock - waits before a write that met another one is repeated */
   constructor(dynamo: DynamoDBDocumentClient, tableName: string, clock: Clock, random: RandomBytes) {
     const table = new DynamoTable(dynamo, tableName, clock, random);
     const lasts = new DynamoRows<LastFields>(table, {

@@ -26,10 +26,10 @@ import { sendOptions } from '../sdk/send-options.ts';
 import { chunkIndexAttributes as attributes, chunkIndexKey } from './table-schema.ts';
 
 const idsPerCall = 1000;
-/** Batches on the way at once: with 25 items a batch, about as much as one worker stores in a second. */
+/** Batches in flight: with 25 items a batch, about as much as one worker stores in a second. */
 const concurrentBatches = 4;
 
-/** Conditional deletes on the way at once; batches of DynamoDB know no conditions. */
+/** Conditional deletes in flight; batches of DynamoDB know no conditions. */
 const concurrentDeletes = 16;
 
 /**
@@ -61,8 +61,8 @@ export class DynamoChunkIndex implements ChunkIndex {
   }
 
   /**
-   * One conditional delete a chunk: a write unit each, whether the item goes or stays. Reading first would save the unit
-   * of an item that names another pack by now, which is rare, and cost half a read unit for every item.
+   * Each chunk is one conditional delete: a write unit, whether the item goes or stays. Reading first would save the
+   * unit only for an item that names another pack by now, which is rare, and cost half a read unit for every item.
    */
   async remove(ids: readonly ChunkId[], packId: PackId, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();

@@ -2,7 +2,6 @@ import type { HoldId, HoldRow, Holds } from '@holdfast/engine';
 import { holdCodec, holdsPartition, rowKeys } from './dynamo-items.ts';
 import type { DynamoTable } from './dynamo-table.ts';
 
-/** The catalog's legal holds. */
 export class DynamoHolds implements Holds {
   readonly #table: DynamoTable;
 

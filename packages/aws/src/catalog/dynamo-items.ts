@@ -15,7 +15,6 @@ import type {
 } from '@holdfast/engine';
 import type { Item } from './dynamo-batches.ts';
 
-/** Keys of an item of the catalog table. */
 export interface RowKey {
   readonly PK: string;
   readonly SK: string;
@@ -24,7 +23,7 @@ export interface RowKey {
 /** All holds lie in one partition: they are few, and a list of them has to be consistent. */
 export const holdsPartition = 'HOLDS';
 
-/** Where each kind of row lies: see the table at the top of dynamo-catalog.ts. */
+/** Keys of each kind of row: see the table at the top of dynamo-catalog.ts. */
 export const rowKeys = {
   resource: (arn: ResourceArn): RowKey => ({ PK: `RES#${arn}`, SK: 'RES' }),
   openRun: (arn: ResourceArn): RowKey => ({ PK: `RES#${arn}`, SK: 'OPEN-RUN' }),
@@ -39,10 +38,9 @@ export const rowKeys = {
   restore: (restoreId: string): RowKey => ({ PK: `RESTORE#${restoreId}`, SK: 'RESTORE' }),
 };
 
-/** Partitions that a list by date is spread over, one a hexadecimal digit: a single one would throttle its table. */
+/** Lists by date are spread over these partitions, one a hexadecimal digit: a single one would throttle its table. */
 export const spread: readonly string[] = Array.from({ length: 16 }, (_, digit) => digit.toString(16));
 
-/** Index keys of each kind of row. */
 export const indexKeys = {
   resource: (arn: ResourceArn) => ({ GSI1PK: 'RESOURCES', GSI1SK: arn }),
   run: (row: Pick<RunRow, 'resourceArn' | 'startedAt' | 'runId'>) => ({
@@ -55,7 +53,7 @@ export const indexKeys = {
     GSI2PK: `EXPIRE#${pointId.slice(-1)}`,
     GSI2SK: timeKey(expiresAt, pointId),
   }),
-  /** While a point is held: an item without these keys is not in the index at all. */
+  /** Only for a held point: an item without these keys is not in the index at all. */
   heldPoint: (pointId: string) => ({ GSI1PK: 'HELD', GSI1SK: pointId }),
   duePack: (packId: string, lockUntil: Date) => ({
     GSI2PK: `SWEEP#${packId.slice(-1)}`,
@@ -68,12 +66,11 @@ export const indexKeys = {
   }),
 };
 
-/** A sort key by time: milliseconds, UTC, then the id. */
 function timeKey(time: Date, id: string): string {
   return `${time.toISOString()}#${id}`;
 }
 
-/** First and last sort key of a span of time, both ends included. */
+/** Sort keys of the two ends of a span of time, both included. */
 export function timeKeyRange(
   range: TimeRange | undefined,
   prefix = '',
@@ -121,13 +118,13 @@ function rowCodec<Row extends object>(dateFields: readonly (keyof Row & string)[
   };
 }
 
-/** DynamoDB knows no empty set. */
+/** An empty set is left out, as DynamoDB knows none. */
 function asSet(members: readonly string[]): [string, unknown][] {
   return members.length === 0 ? [] : [[holdsAttribute, new Set(members)]];
 }
 
 export const resourceCodec: RowCodec<ResourceRow> = rowCodec(['seenAt', 'lastSourceTime']);
-/** Of an item that may have these fields alone. */
+/** For an item that may have these fields alone. */
 export const lastCodec = resourceCodec as RowCodec<LastFields>;
 export const runCodec: RowCodec<RunRow> = rowCodec(['leaseUntil', 'startedAt', 'aliveUntil', 'endedAt']);
 export const pointCodec: RowCodec<PointRow> = rowCodec(['sourceTime', 'committedAt', 'expiresAt']);

@@ -3,7 +3,6 @@ import { indexKeys, packCodec, rowKeys, spread, timeKeyRange } from './dynamo-it
 import { DynamoRows } from './dynamo-rows.ts';
 import type { DynamoTable } from './dynamo-table.ts';
 
-/** The rows of packs in a DynamoDB table. */
 export class DynamoPackRows extends DynamoRows<PackRow> implements PackRows {
   constructor(table: DynamoTable) {
     super(table, {

@@ -4,8 +4,8 @@ import { DynamoRows } from './dynamo-rows.ts';
 import type { DynamoTable } from './dynamo-table.ts';
 
 /**
- * The rows of points in a DynamoDB table: in the resource's partition, so that lists are consistent and in order, and a
- * small item by point id that says where the row is.
+ * Rows of points lie in the resource's partition, so that lists are consistent and in order. A small item by point id
+ * says where the row is.
  */
 export class DynamoPointRows extends DynamoRows<PointRow> implements PointRows {
   constructor(table: DynamoTable) {

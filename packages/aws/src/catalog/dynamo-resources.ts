@@ -2,7 +2,6 @@ import type { FoundResource, ResourceArn, ResourceRow, Resources } from '@holdfa
 import { indexKeys, resourceCodec, rowKeys } from './dynamo-items.ts';
 import type { DynamoTable } from './dynamo-table.ts';
 
-/** The catalog's resources in a DynamoDB table. */
 export class DynamoResources implements Resources {
   readonly #table: DynamoTable;
 
@@ -29,7 +28,7 @@ export class DynamoResources implements Resources {
     const from = startAfter ?? 'arn:';
     for await (const item of this.#table.query({ index: 'GSI1', partition: 'RESOURCES', from, to: 'arn;' })) {
       const row = resourceCodec.decode(item);
-      // A range of DynamoDB has both of its ends.
+      // DynamoDB's ranges include both of their ends.
       if (row.arn !== startAfter) yield row;
     }
   }

@@ -2,7 +2,6 @@ import type { RestoreRow, Restores, TimeRange } from '@holdfast/engine';
 import { indexKeys, restoreCodec, rowKeys, timeKeyRange } from './dynamo-items.ts';
 import type { DynamoTable } from './dynamo-table.ts';
 
-/** The catalog's restores. */
 export class DynamoRestores implements Restores {
   readonly #table: DynamoTable;
 

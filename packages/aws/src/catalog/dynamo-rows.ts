@@ -12,21 +12,20 @@ import type { Item } from './dynamo-batches.ts';
 import type { RowCodec, RowKey } from './dynamo-items.ts';
 import type { DynamoTable, ItemChange } from './dynamo-table.ts';
 
-/** How rows of one kind lie in the table. */
 export interface RowKind<Row> {
   readonly codec: RowCodec<Row>;
   keyOf(id: string): RowKey;
-  /** A row that is not there is one without fields, and made by its first change. @default false */
+  /** An absent row counts as one without fields, and its first change makes it. @default false */
   readonly isOptional?: boolean;
-  /** The index keys that follow from a field: they come, change and go with it, in the same write. */
+  /** Index keys that follow from a field: they come, change and go with it, in the same write. */
   readonly indexed: {
     readonly [Field in keyof Row & string]?: (id: string, value: NonNullable<Row[Field]>) => Item;
   };
 }
 
 /**
- * Rows of one kind in a DynamoDB table. A step of a transition is one conditional write, and its condition is made of the
- * step's own data; a refusal is explained by a read.
+ * Rows of one kind in a DynamoDB table. Each step of a transition is one conditional write, whose condition is made
+ * of the step's own data; a refusal is explained by a read.
  */
 export class DynamoRows<Row extends object> implements Rows<Row> {
   protected readonly table: DynamoTable;
@@ -56,7 +55,7 @@ export class DynamoRows<Row extends object> implements Rows<Row> {
       const item = await this.table.update(this.changeOf(id, key, step));
       if (item !== 'refused') return outcome(this.kind.codec.decode(item));
       const row = (await this.#read(key)) ?? (this.kind.isOptional === true ? ({} as Row) : undefined);
-      // Had the row not changed meanwhile, none of its steps would have been refused that holds of it.
+      // A step that holds of the row was refused, so the row has changed meanwhile: the step is tried again.
       step = row && steps.find(({ when }) => meets(when, row));
       if (step === undefined) return outcome(row);
     }
@@ -67,7 +66,6 @@ export class DynamoRows<Row extends object> implements Rows<Row> {
     await this.table.remove(this.kind.keyOf(id), when && conditionOf(when));
   }
 
-  /** Where a row is, or would be. */
   protected async locate(id: string): Promise<RowKey | undefined> {
     return Promise.resolve(this.kind.keyOf(id));
   }
@@ -105,7 +103,7 @@ export class DynamoRows<Row extends object> implements Rows<Row> {
   }
 }
 
-/** A condition as DynamoDB reads it: that the row is there, unless it is optional, and what has to be true of it. */
+/** A condition as DynamoDB reads it: the row is there, unless it is optional, and all tests hold. */
 export function conditionOf<Row>(
   when: Condition<Row>,
   isOptional = false,
@@ -128,7 +126,7 @@ function attributeOf(value: unknown): unknown {
   return Array.isArray(value) ? new Set(value) : value;
 }
 
-/** A test as text and what it refers to, by names of DynamoDB's values without their colon. */
+/** A test as text, and the values that it refers to, by their names in DynamoDB without the colon. */
 function testOf(field: string, test: FieldTest<unknown>): { readonly text: string; readonly operands: Item } {
   const name = `when_${field}`;
   switch (test.kind) {

@@ -79,7 +79,7 @@ export class DynamoRunRows extends DynamoRows<RunRow> implements RunRows {
     return this.table.updateAction(this.changeOf(runId, rowKeys.run(runId), ending));
   }
 
-  /** The resource's `last…` fields; its row need not have been discovered yet. */
+  /** Sets the resource's `last…` fields; its row need not have been discovered yet. */
   #recordAction({ resourceArn, runId, state }: RunRow) {
     const set = { lastRunId: runId, lastRunState: state };
     return this.table.updateAction({ key: rowKeys.resource(resourceArn), set });

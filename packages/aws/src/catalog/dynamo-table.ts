@@ -15,27 +15,24 @@ import type { RowKey } from './dynamo-items.ts';
 import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
 import { catalogIndexes, catalogKeys } from './table-schema.ts';
 
-/** Repetitions of a write that met another transaction on the same row. */
+/** Tries of a write that meets another transaction on the same row. */
 const conflictAttempts = 10;
 
-/** A change of one item: what becomes of its attributes, and when. */
 export interface ItemChange {
   readonly key: RowKey;
   readonly set?: Item;
   readonly remove?: readonly string[];
-  /** Members that string sets get; a set that is absent is made. */
+  /** Members to be added to string sets; a set that is absent is made. */
   readonly add?: Readonly<Record<string, ReadonlySet<string>>>;
-  /** Members that string sets lose; the attribute goes with the last one, as DynamoDB knows no empty set. */
+  /** Members to be taken from string sets; the attribute goes with the last one, as DynamoDB knows no empty set. */
   readonly take?: Readonly<Record<string, ReadonlySet<string>>>;
   /** Condition expression, with attributes as `#name` and values as `:name`. */
   readonly when?: string;
   readonly values?: Item;
 }
 
-/** What a write of a whole item, or its deletion, depends on. */
 type Condition = Pick<ItemChange, 'when' | 'values'>;
 
-/** A condition's verdict: whether the write happened. */
 export type WriteVerdict = 'done' | 'refused';
 
 type TransactItem = NonNullable<TransactWriteCommandInput['TransactItems']>[number];
@@ -59,7 +56,7 @@ export class DynamoTable {
     return (await this.#attempt(this.#dynamo.send(command), `reading row ${key.PK}`)).Item;
   }
 
-  /** Items of those keys that exist, in no order; the keys are all different. */
+  /** Finds those items that exist, in no order; the keys have to be all different. */
   async findAll(keys: readonly RowKey[]): Promise<Item[]> {
     const context = { dynamo: this.#dynamo, table: this.#table, clock: this.#clock, random: this.#random };
     const found: Item[] = [];
@@ -75,13 +72,12 @@ export class DynamoTable {
     return found;
   }
 
-  /** Writes a whole item. */
   put(item: Item & RowKey, condition: Condition = {}): Promise<WriteVerdict> {
     const write = this.putAction(item, condition).Put;
     return this.#verdict(() => this.#dynamo.send(new PutCommand(write)), `writing row ${item.PK}`);
   }
 
-  /** Changes attributes of an item, which need not exist. @returns the item as it is then. */
+  /** Changes attributes of an item, which need not exist. @returns the item after the change. */
   async update(change: ItemChange): Promise<Item | 'refused'> {
     const write = new UpdateCommand({ ...this.updateAction(change).Update, ReturnValues: 'ALL_NEW' });
     const answer = await this.#write(() => this.#dynamo.send(write), `changing row ${change.key.PK}`);
@@ -94,7 +90,7 @@ export class DynamoTable {
     return this.#verdict(() => this.#dynamo.send(new DeleteCommand(write)), `removing row ${key.PK}`);
   }
 
-  /** All of the actions or none; `refused` when a condition does not hold. */
+  /** Does all of the actions or none; `refused` when a condition does not hold. */
   transact(actions: readonly TransactItem[], what: string): Promise<WriteVerdict> {
     const command = new TransactWriteCommand({ TransactItems: [...actions] });
     return this.#verdict(() => this.#dynamo.send(command), what);
@@ -129,7 +125,7 @@ export class DynamoTable {
     return { Delete: { TableName: this.#table, Key: change.key, ...expressions(change) } };
   }
 
-  /** Items of one partition by sort key, page by page. From an index, a write of the last second may be missing. */
+  /** Lists items of one partition by sort key. From an index, a write of the last second may be missing. */
   async *query(query: {
     readonly index?: keyof typeof catalogIndexes;
     readonly partition: string;
@@ -196,7 +192,6 @@ export class DynamoTable {
   }
 }
 
-/** Names and values that a change's expressions use, and its condition. */
 function expressions(change: ItemChange) {
   const mentioned = (change.when ?? '').matchAll(/#(\w+)/g);
   const names = new Set([

@@ -5,16 +5,14 @@ import { sendOptions } from '../sdk/send-options.ts';
 /** CloudWatch takes 1,000 values a call. */
 const valuesPerCall = 1000;
 
-/** One value of one metric, as of now. */
 export interface MetricValue {
   readonly name: string;
   readonly value: number;
   readonly unit: 'Count' | 'Bytes';
-  /** A metric has a series for each set of dimensions, and none that adds them up. @default no dimensions */
+  /** Each set of dimensions is a series of its own; CloudWatch has none that adds them up. @default no dimensions */
   readonly dimensions?: Readonly<Record<string, string>>;
 }
 
-/** Publishes metrics of one namespace. */
 export class CloudWatchMetrics {
   readonly #cloudWatch: CloudWatchClient;
   readonly #namespace: string;

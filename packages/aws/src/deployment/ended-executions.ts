@@ -6,25 +6,23 @@ import {
 } from '@aws-sdk/client-sfn';
 import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
 
-/** How an execution ended that did not succeed. */
 type FailedStatus = 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 
 const failedStatuses: readonly FailedStatus[] = ['FAILED', 'TIMED_OUT', 'ABORTED'];
 
-/** An execution that ended, and did not succeed. */
 export interface FailedExecution {
   readonly arn: string;
   readonly machineArn: string;
   readonly name: string;
   readonly status: FailedStatus;
-  /** What it was started with; `undefined` when that is not JSON. */
+  /** The execution's input; `undefined` when that is not JSON. */
   readonly input: unknown;
-  /** Name and text of the error, as far as there is one. */
+  /** The error's name; `cause` is its text. */
   readonly error?: string | undefined;
   readonly cause?: string | undefined;
 }
 
-/** Reads how executions of Standard state machines ended. */
+/** Reads the ends of executions of Standard state machines. */
 export class EndedExecutions {
   readonly #stepFunctions: SFNClient;
 
@@ -54,8 +52,8 @@ export class EndedExecutions {
   }
 
   /**
-   * Executions of a machine that ended after a time without success, in no order.
-   * @param startedAfter - where the list ends, which is by when executions began.
+   * Lists executions that ended without success after a time, in no order.
+   * @param startedAfter - ends the listing, which goes back by the time at which executions began.
    */
   async *listFailed(
     stateMachineArn: string,

@@ -5,7 +5,7 @@ import { DeployedConfiguration, DeployedConfigurationError } from '@holdfast/eng
 import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
 
 /**
- * Reads what a deployment wrote down of its configuration.
+ * Reads the configuration that a deployment wrote down.
  * @param url - `s3://<bucket>/<folders>/<SHA-256 of the document, hex>.json`.
  * @throws {@link DeployedConfigurationError} it is gone, or its bytes are not those that its name promises.
  */

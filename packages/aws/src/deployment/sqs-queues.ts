@@ -8,7 +8,7 @@ const notFoundNames: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * How many messages wait in a queue, to about a minute.
+ * Counts the messages that wait in a queue; the number may be about a minute old.
  * @throws {@link UnknownNameError} no such queue.
  */
 export async function countMessages(sqs: SQSClient, queueUrl: string): Promise<number> {

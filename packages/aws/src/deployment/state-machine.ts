@@ -7,7 +7,7 @@ import {
 import { UnknownNameError } from '@holdfast/engine';
 import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
 
-/** A Standard state machine that executions are started of. */
+/** A Standard state machine: only those start an execution of a name once. */
 export class StateMachine {
   readonly #stepFunctions: SFNClient;
   readonly #arn: string;
@@ -18,8 +18,8 @@ export class StateMachine {
   }
 
   /**
-   * Starts an execution under a name, once: however often it is called with that name within 90 days.
-   * @param name at most 80 letters, digits, hyphens and underscores
+   * Starts an execution under a name once, however often it is called with that name within 90 days.
+   * @param name - at most 80 letters, digits, hyphens and underscores
    * @returns `exists` when an execution of that name was started before, whether it still runs or not.
    * @throws {@link UnknownNameError} no such state machine.
    */
@@ -42,7 +42,7 @@ export class StateMachine {
     }
   }
 
-  /** When an execution last succeeded; if none has yet, when the machine was made. */
+  /** The time at which an execution last succeeded; if none has yet, at which the machine was made. */
   async lastSuccess(): Promise<Date> {
     const stateMachineArn = this.#arn;
     try {

@@ -8,32 +8,26 @@ import { S3ObjectStore } from '../store/s3-object-store.ts';
 import { S3WorkStore } from '../store/s3-work-store.ts';
 import { SystemClock, SystemRandom } from '../sdk/system-ports.ts';
 
-/** What has to be known of a vault to read it: bucket and key, nothing else. */
 export interface VaultNames {
   readonly vaultBucket: string;
   /** The key that wraps new data keys. @default none: the vault's keys are opened with the ARNs that they carry */
   readonly kmsKeyArn?: string;
 }
 
-/** What has to be known besides to find in the catalog what the vault holds. */
 interface CatalogNames extends VaultNames {
   readonly catalogTable: string;
 }
 
-/** What has to be known of a deployment to write into its vault. */
 export interface DeploymentNames extends CatalogNames {
   readonly workBucket: string;
   readonly chunkIndexTable: string;
   readonly lockMode: ObjectLock['mode'];
 }
 
-/** Clients that reading a vault takes. */
 export type VaultClients = S3Clients & Pick<AwsClients, 'kms'>;
 
-/** Clients that writing into a vault takes. */
 export type DeploymentClients = VaultClients & Pick<AwsClients, 'dynamo'>;
 
-/** Everything that reading a vault takes. */
 export function makeReadServices(clients: VaultClients, names: VaultNames): ReadServices {
   const clock = new SystemClock();
   return {
@@ -44,7 +38,6 @@ export function makeReadServices(clients: VaultClients, names: VaultNames): Read
   };
 }
 
-/** Everything that reading a vault takes, and its catalog. */
 export function makeCatalogServices(
   clients: DeploymentClients,
   names: CatalogNames,
@@ -55,7 +48,7 @@ export function makeCatalogServices(
 }
 
 /**
- * Everything that writing into a vault takes. Functions open what they need, and nothing else.
+ * Functions open only what they need.
  * @internal
  */
 export function makeWriteServices(clients: DeploymentClients, names: DeploymentNames): AllServices {

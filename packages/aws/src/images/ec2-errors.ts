@@ -1,17 +1,17 @@
 import { UnknownNameError } from '@holdfast/engine';
 import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
 
-/** Whether EC2 says that something does not exist, or does not yet: its reads lag behind its writes. */
+/** EC2 does not know something, or does not know it yet: its reads lag behind its writes. */
 export function isEc2NotFound(error: unknown): boolean {
   return errorName(error).endsWith('.NotFound');
 }
 
-/** Whether EC2 says that a registered image (AMI) is made of a snapshot, which it keeps from being deleted. */
+/** A registered image (AMI) is made of the snapshot, so EC2 does not delete it. */
 export function isSnapshotInUse(error: unknown): boolean {
   return errorName(error) === 'InvalidSnapshot.InUse';
 }
 
-/** What EC2 refuses to make snapshots with for a while; nothing was made then. */
+/** Errors with which EC2 refuses to make snapshots for a while; nothing was made then. */
 const busyNames: ReadonlySet<string> = new Set([
   'ConcurrentSnapshotLimitExceeded',
   'PendingSnapshotLimitExceeded',
@@ -19,12 +19,12 @@ const busyNames: ReadonlySet<string> = new Set([
   'SnapshotCreationPerVolumeRateExceeded',
 ]);
 
-/** Whether EC2 takes no order of snapshots for now: too many are pending, or are ordered at once. */
+/** Too many snapshots are pending, or are ordered at once. */
 export function isSnapshotsBusy(error: unknown): boolean {
   return busyNames.has(errorName(error));
 }
 
-/** Whether EC2 says that the volume which an order with this token made before does not exist any more. */
+/** An order with the same token made a volume before, which does not exist any more. */
 export function isVolumeOfTokenGone(error: unknown): boolean {
   return (
     errorName(error) === 'IdempotentParameterMismatch' &&

@@ -32,46 +32,42 @@ import {
 import type { Ec2Clients } from '../sdk/make-ec2-clients.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
-/** EC2 takes 200 values of a filter; names beyond that are asked for in further calls. */
+/** EC2 takes 200 values of a filter. */
 const filterValues = 200;
 
-/** A snapshot and how far it is. */
 export interface Ec2Snapshot {
   readonly snapshotId: string;
   readonly volumeId: string;
-  /** `recoverable`, `recovering` and states to come are passed on as EC2 names them. */
+  /** Other states, such as `recoverable` and `recovering`, are passed on as EC2 names them. */
   readonly state: 'pending' | 'completed' | 'error' | (string & {});
-  /** What EC2 says of a failure. */
   readonly stateMessage?: string;
   /** Percent of the copying that is done, 0 to 100. */
   readonly progress: number;
-  /** The moment whose content it has; the same for all snapshots of one call. */
+  /** The moment whose content the snapshot has; the same for all snapshots of one call. */
   readonly startedAt: Date;
   readonly sizeGiB: number;
   readonly encrypted: boolean;
   readonly kmsKeyId?: string;
   readonly tags: Readonly<Record<string, string>>;
-  /** Names of tags of its volume that a new snapshot could not be given. */
+  /** Names of the volume's tags for which the new snapshot had no room. */
   readonly tagsLeftOff?: readonly string[];
 }
 
-/** A volume to be made from a snapshot. */
 export interface VolumeOrder {
   readonly snapshotId: string;
   readonly availabilityZone: string;
-  /** The same order under the same token makes one volume, however often it is given. At most 64 characters. */
+  /** Orders with the same token make one volume, however often they are given. At most 64 characters. */
   readonly clientToken: string;
   /** @default gp3 */
   readonly type?: string;
   readonly iops?: number;
   readonly throughput?: number;
-  /** Re-encrypts with this key. @default the snapshot's own encryption */
+  /** The key to encrypt with anew. @default the snapshot's own encryption */
   readonly kmsKeyId?: string;
   /** 50 at most: see {@link fitTags}. */
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** A volume that was ordered. */
 export interface OrderedVolume {
   readonly volumeId: string;
   readonly state: 'creating' | 'available' | 'in-use' | 'deleting' | 'deleted' | 'error' | (string & {});
@@ -116,8 +112,8 @@ export class Ec2Images {
   }
 
   /**
-   * Snapshots of all EBS volumes of an instance at one moment, with these tags and the volumes' own as far as there is
-   * room. `busy`: EC2 takes no order for now, and has made nothing.
+   * Makes snapshots of all EBS volumes of an instance at one moment, with these tags and the volumes' own as far as
+   * there is room. `busy`: EC2 takes no order for now, and has made nothing.
    */
   async createMachineSnapshots(
     { instanceId, volumes }: Pick<MachineConfiguration, 'instanceId' | 'volumes'>,
@@ -125,7 +121,7 @@ export class Ec2Images {
     description: string,
   ): Promise<Ec2Snapshot[] | 'busy'> {
     const fitted = new Map(volumes.map((volume) => [volume.volumeId, fitTags(tags, volume.tags)]));
-    // EC2 copies all tags or none: one volume with too many, and it refuses to make any snapshot at all.
+    // EC2 copies all tags or none, and makes no snapshot at all when one volume has too many.
     const copies = [...fitted.values()].every(({ leftOff }) => leftOff.length === 0);
     const command = new CreateSnapshotsCommand({
       InstanceSpecification: { InstanceId: instanceId, ExcludeBootVolume: false },
@@ -149,7 +145,7 @@ export class Ec2Images {
     return tagged;
   }
 
-  /** Gives a new snapshot tags that only people go by: a failure of that does not make it a worse backup. */
+  /** Adds tags that only people go by, so a failure to add them does not make the backup worse. */
   async #addTags(
     snapshot: Ec2Snapshot,
     tags: Readonly<Record<string, string>>,
@@ -165,7 +161,7 @@ export class Ec2Images {
     }
   }
 
-  /** A snapshot of one volume, with its own tags as far as there is room, and these. `busy`: as for an instance. */
+  /** Makes a snapshot of one volume, with these tags and its own as far as there is room. `busy`: as for an instance. */
   async createVolumeSnapshot(
     volume: VolumeConfiguration,
     tags: Readonly<Record<string, string>>,
@@ -184,17 +180,17 @@ export class Ec2Images {
     return answer === 'busy' ? answer : { ...toSnapshot(answer), tagsLeftOff: fitted.leftOff };
   }
 
-  /** This account's snapshots with a tag, oldest first. One that was just made may be missing for some minutes. */
+  /** Finds this account's snapshots with a tag, oldest first. One that was just made may be missing for some minutes. */
   findSnapshots(tagKey: string, tagValue: string, signal?: AbortSignal): Promise<Ec2Snapshot[]> {
     return this.#describeSnapshots([{ Name: `tag:${tagKey}`, Values: [tagValue] }], signal);
   }
 
-  /** This account's snapshots that have a tag, whatever its value, oldest first. */
+  /** Finds this account's snapshots that have a tag, whatever its value, oldest first. */
   findTaggedSnapshots(tagKey: string, signal?: AbortSignal): Promise<Ec2Snapshot[]> {
     return this.#describeSnapshots([{ Name: 'tag-key', Values: [tagKey] }], signal);
   }
 
-  /** How far snapshots are; those that do not exist are left out. */
+  /** Leaves out snapshots that do not exist. */
   async describeSnapshots(snapshotIds: readonly string[], signal?: AbortSignal): Promise<Ec2Snapshot[]> {
     const found: Ec2Snapshot[] = [];
     for (let start = 0; start < snapshotIds.length; start += filterValues) {
@@ -219,9 +215,9 @@ export class Ec2Images {
   }
 
   /**
-   * Makes a volume from a snapshot; repeatable with the same token. EC2 looks at the key only after it has answered: a
-   * volume that it may not encrypt vanishes without a word.
-   * @returns its id; nothing if an earlier order with this token made one that is gone.
+   * Makes a volume from a snapshot; repeatable with the same token. EC2 looks at the key only after it has answered:
+   * a volume that it may not encrypt vanishes without a word.
+   * @returns its id; `undefined` if an earlier order with this token made a volume that is gone.
    */
   async createVolume(order: VolumeOrder): Promise<string | undefined> {
     const command = new CreateVolumeCommand({
@@ -247,7 +243,7 @@ export class Ec2Images {
     return VolumeId;
   }
 
-  /** States of volumes; those that do not exist, or not yet, are left out. */
+  /** Leaves out volumes that do not exist, or not yet. */
   async describeVolumes(volumeIds: readonly string[], signal?: AbortSignal): Promise<OrderedVolume[]> {
     return (await this.#describeVolumes(volumeIds, signal)).map((volume) => ({
       volumeId: volume.VolumeId ?? '',

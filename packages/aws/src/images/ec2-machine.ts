@@ -1,9 +1,9 @@
 import type { Instance, Tag, Volume } from '@aws-sdk/client-ec2';
 
-/** A volume as it is when its point is made: what a restore needs to make one like it. Plain JSON. */
+/** A volume as it is when its point is made, with what a restore needs to make one like it. Plain JSON. */
 export interface VolumeConfiguration {
   readonly volumeId: string;
-  /** Where the instance has it, such as `/dev/xvda`; absent for a volume by itself. */
+  /** The volume's place in the instance, such as `/dev/xvda`; absent for a volume by itself. */
   readonly device?: string;
   readonly isRoot?: boolean;
   readonly deleteOnTermination?: boolean;
@@ -41,7 +41,7 @@ export interface MachineConfiguration {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** An instance's configuration from what EC2 says of it and its volumes, in the order of their devices. */
+/** Volumes come in the order of their devices. */
 export function toMachine(instance: Instance, volumes: readonly Volume[]): MachineConfiguration {
   const attached = volumes
     .map((volume) => toVolume(volume, instance))
@@ -76,7 +76,6 @@ export function toMachine(instance: Instance, volumes: readonly Volume[]): Machi
   };
 }
 
-/** A volume's configuration, with its place in an instance if one is given. */
 export function toVolume(volume: Volume, instance?: Instance): VolumeConfiguration {
   const mapping = instance?.BlockDeviceMappings?.find((one) => one.Ebs?.VolumeId === volume.VolumeId);
   return {
@@ -97,30 +96,28 @@ export function toVolume(volume: Volume, instance?: Instance): VolumeConfigurati
   };
 }
 
-/** EC2's tags as a record. */
 export function toTagRecord(tags: readonly Tag[] | undefined): Readonly<Record<string, string>> {
   return Object.fromEntries((tags ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? '']));
 }
 
-/** A record as EC2 takes tags. Names that begin with `aws:` are the service's own and are left out. */
+/** Leaves out names that begin with `aws:`, which are the service's own. */
 export function fromTagRecord(tags: Readonly<Record<string, string>>): Tag[] {
   return Object.entries(tags)
     .filter(([name]) => !name.startsWith('aws:'))
     .map(([Key, Value]) => ({ Key, Value }));
 }
 
-/** EC2 takes 50 tags of a resource; those of AWS itself (`aws:`) do not count. */
+/** EC2 takes 50 tags of a resource, and does not count those of AWS itself (`aws:`). */
 const mostTags = 50;
 
-/** Tags that a new resource is given, and the names of those for which there was no room. */
 interface FittedTags {
   readonly tags: Readonly<Record<string, string>>;
   readonly leftOff: readonly string[];
 }
 
 /**
- * The tags of a copy: ours, and the original's as far as there is room. `Name` comes first, as people find things by it.
- * Ours stand where the original has one of the same name.
+ * Fits the tags of a copy into EC2's limit: ours, and the original's as far as there is room. `Name` comes first, as
+ * people find things by it. Ours stand where the original has one of the same name.
  */
 export function fitTags(
   ours: Readonly<Record<string, string>>,
@@ -138,7 +135,7 @@ export function fitTags(
 
 type Present<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
 
-/** Without the fields that EC2 did not tell. */
+/** Drops the fields that EC2 did not tell. */
 function present<Fields extends object>(fields: Fields): Present<Fields> {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),

@@ -1,13 +1,12 @@
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 
-/** What is given to a connection at a time. Bytes. */
 const pieceBytes = 2 ** 20;
 
 /**
- * Has a client write bodies to their connections piece by piece. A buffer that is written at once is encrypted at once: a
- * part of 800 MiB took 1.6 GB more (measured with TLS of Node.js 24), which no function has. What the SDK signs and
- * repeats stays the buffer.
+ * Makes a client write bodies to its connections piece by piece. A buffer that is written at once is encrypted at
+ * once: a part of 800 MiB took 1.6 GB more (measured with TLS of Node.js 24), which no function has. What the SDK
+ * signs and repeats stays the buffer.
  */
 export function sendBodiesInPieces(client: S3Client): S3Client {
   client.middlewareStack.add(

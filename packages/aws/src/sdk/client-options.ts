@@ -1,16 +1,16 @@
-/** Where clients connect to. Region and credentials come from the SDK's own chain when they are left out. */
+/** Region and credentials come from the SDK's own chain when they are left out. */
 export interface ClientOptions {
   readonly region?: string;
   /** Another endpoint than AWS's own. @default `AWS_ENDPOINT_URL`, as the SDK reads it */
   readonly endpoint?: string;
-  /** Connections a client has at a time. @default 64 */
+  /** Connections of one client. @default 64 */
   readonly maxSockets?: number;
 }
 
 /**
- * The same client with one attempt a call, and with a connection of its own for each: a kept one that the other side
- * has closed, as it does while a function is frozen between two calls, is noticed by writing into it only. That is the
- * SDK's most usual reason to repeat a call, and fails one that must not be repeated. A handshake costs milliseconds.
+ * Gives a client one attempt a call, and a new connection for each. A kept connection that the other side has closed,
+ * as it does while a function is frozen between two calls, is noticed only by writing into it. That is the SDK's most
+ * usual reason to repeat a call, and fails one that must not be repeated. A handshake costs milliseconds.
  */
 export function withoutRetries<Options extends ReturnType<typeof commonOptions>>(options: Options) {
   const { requestHandler } = options;
@@ -27,8 +27,8 @@ export function withoutRetries<Options extends ReturnType<typeof commonOptions>>
 }
 
 /**
- * What all clients have in common. Retries: adaptive, eight attempts, so that a throttled account slows its workers
- * down instead of failing them. Time limits: 5 seconds to connect, 2 minutes without a byte.
+ * Options that all clients have in common. Retries: adaptive, eight attempts, so that a throttled account slows its
+ * workers down instead of failing them. Time limits: 5 seconds to connect, 2 minutes without a byte.
  */
 export function commonOptions(options: ClientOptions) {
   return {
@@ -45,7 +45,6 @@ export function commonOptions(options: ClientOptions) {
   };
 }
 
-/** Whether an endpoint is on this machine. */
 export function isLoopback(endpoint: string | undefined): boolean {
   if (endpoint === undefined || !URL.canParse(endpoint)) return false;
   return ['127.0.0.1', '[::1]', 'localhost'].includes(new URL(endpoint).hostname);

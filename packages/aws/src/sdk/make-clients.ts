@@ -17,7 +17,6 @@ import {
   type S3Clients,
 } from './make-service-clients.ts';
 
-/** Every client of the product. */
 export interface AwsClients extends S3Clients, Ec2Clients {
   readonly dynamo: DynamoDBDocumentClient;
   readonly kms: KMSClient;
@@ -25,11 +24,10 @@ export interface AwsClients extends S3Clients, Ec2Clients {
   readonly stepFunctions: SFNClient;
   readonly cloudWatch: CloudWatchClient;
   readonly sts: STSClient;
-  /** Closes all connections. */
   destroy(): void;
 }
 
-/** All clients, for programs that are not bundled. */
+/** Makes every client, for programs that are not bundled. */
 export function makeClients(options: ClientOptions = {}): AwsClients {
   const { s3, s3WithoutRetries } = makeS3Clients(options);
   const { ec2, ec2WithoutRetries } = makeEc2Clients(options);

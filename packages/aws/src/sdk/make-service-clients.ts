@@ -8,14 +8,12 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { sendBodiesInPieces } from './bodies-in-pieces.ts';
 import { type ClientOptions, commonOptions, isLoopback, withoutRetries } from './client-options.ts';
 
-/** The two clients that a store needs: a write whose answer was lost must not be repeated under the same name. */
+/** A store needs two clients: a write whose answer was lost must not be repeated under the same name. */
 export interface S3Clients {
   readonly s3: S3Client;
-  /** One attempt a call. */
   readonly s3WithoutRetries: S3Client;
 }
 
-/** Clients of a store. */
 export function makeS3Clients(options: ClientOptions = {}): S3Clients {
   const endpoint = options.endpoint ?? process.env['AWS_ENDPOINT_URL'];
   const s3Options = {
@@ -32,32 +30,26 @@ export function makeS3Clients(options: ClientOptions = {}): S3Clients {
   };
 }
 
-/** The client of the catalog and the chunk index. */
 export function makeDynamoClient(options: ClientOptions = {}): DynamoDBDocumentClient {
   return documentClient(new DynamoDBClient(commonOptions(options)));
 }
 
-/** The client of a keyring. */
 export function makeKmsClient(options: ClientOptions = {}): KMSClient {
   return new KMSClient(commonOptions(options));
 }
 
-/** The client of the tagging index, for discovery. */
 export function makeTaggingClient(options: ClientOptions = {}): ResourceGroupsTaggingAPIClient {
   return new ResourceGroupsTaggingAPIClient(commonOptions(options));
 }
 
-/** The client that starts and reads executions. */
 export function makeStepFunctionsClient(options: ClientOptions = {}): SFNClient {
   return new SFNClient(commonOptions(options));
 }
 
-/** The client of metrics. */
 export function makeCloudWatchClient(options: ClientOptions = {}): CloudWatchClient {
   return new CloudWatchClient(commonOptions(options));
 }
 
-/** A client of tables that takes plain values. */
 export function documentClient(dynamo: DynamoDBClient): DynamoDBDocumentClient {
   return DynamoDBDocumentClient.from(dynamo, { marshallOptions: { removeUndefinedValues: true } });
 }

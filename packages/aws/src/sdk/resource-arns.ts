@@ -1,17 +1,11 @@
 import { InvalidInputError } from '@holdfast/engine';
 
-/**
- * The bucket that an ARN names.
- * @throws {@link InvalidInputError} it is not the ARN of a bucket.
- */
+/** @throws {@link InvalidInputError} it is not the ARN of a bucket. */
 export function bucketOfArn(arn: string): string {
   return partOf(arn, /^arn:[\w-]+:s3:::([^/]+)$/, 'a bucket, arn:aws:s3:::name');
 }
 
-/**
- * The instance that an ARN names.
- * @throws {@link InvalidInputError} it is not the ARN of an instance.
- */
+/** @throws {@link InvalidInputError} it is not the ARN of an instance. */
 export function instanceOfArn(arn: string): string {
   return partOf(
     arn,
@@ -20,10 +14,7 @@ export function instanceOfArn(arn: string): string {
   );
 }
 
-/**
- * The volume that an ARN names.
- * @throws {@link InvalidInputError} it is not the ARN of a volume.
- */
+/** @throws {@link InvalidInputError} it is not the ARN of a volume. */
 export function volumeOfArn(arn: string): string {
   return partOf(
     arn,

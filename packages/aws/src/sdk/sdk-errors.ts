@@ -14,7 +14,6 @@ const deniedNames: ReadonlySet<string> = new Set([
   'UnauthorizedOperation',
 ]);
 
-/** What services say when the caller's credentials are over or wrong, whatever was asked for. */
 const credentialNames: ReadonlySet<string> = new Set([
   'ExpiredToken',
   'ExpiredTokenException',
@@ -34,7 +33,7 @@ const credentialNames: ReadonlySet<string> = new Set([
   'TokenProviderError',
 ]);
 
-/** What services say when the clocks of caller and service are too far apart; EC2 also of expired credentials. */
+/** Errors of clocks that are too far apart; EC2 says them of expired credentials, too. */
 const clockNames: ReadonlySet<string> = new Set([
   'RequestExpired',
   'RequestInTheFuture',
@@ -72,7 +71,7 @@ const unavailableNames: ReadonlySet<string> = new Set([
   'TransactionInProgressException',
 ]);
 
-/** The SDK's names for an answer that had no code in it. */
+/** Names that the SDK gives to an answer without a code. */
 const codelessName = /^(?:|Unknown|UnknownError|NotFound|\d{3})$/;
 
 /** The service's name of an error (`NoSuchKey`), or '' if it has none. */
@@ -80,7 +79,7 @@ export function errorName(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
-/** The HTTP status that the service answered with, or `undefined` if no answer came. */
+/** The HTTP status of the service's answer, or `undefined` if no answer came. */
 export function httpStatus(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('$metadata' in error)) return undefined;
   const metadata = error.$metadata;
@@ -89,8 +88,8 @@ export function httpStatus(error: unknown): number | undefined {
 }
 
 /**
- * Replaces an error without a code, as every refused HEAD is one, by the one that another call of the same object and
- * permission gives, whose answer has a body: of a HEAD alone, 400 may be an expired session or a wrong version id.
+ * Replaces an error without a code by the one that another call of the same object and permission gives. Every
+ * refused HEAD lacks a code, as it has no body: its 400 may be an expired session or a wrong version id.
  * @param ask - the other call. Where it succeeds, the first error stays.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
  */
@@ -104,47 +103,45 @@ export async function withCode(error: unknown, ask: () => Promise<unknown>): Pro
   );
 }
 
-/** Whether the caller stopped the call itself. */
 export function isAbort(error: unknown): boolean {
   return errorName(error) === 'AbortError';
 }
 
-/** Whether the service refused the caller's credentials, and not what was asked for. */
+/** The service refused the caller's credentials, and not what was asked for. */
 export function isCredentialFailure(error: unknown): boolean {
   const name = errorName(error);
   if (credentialNames.has(name) || clockNames.has(name)) return true;
-  // EC2 says the same word to keys that it does not know and to somebody else's snapshot.
+  // EC2 uses this name for keys that it does not know, and for somebody else's snapshot.
   return name === 'AuthFailure' && error instanceof Error && /credential/i.test(error.message);
 }
 
-/** Whether the service refused for lack of permission. */
 export function isDenied(error: unknown): boolean {
   if (isCredentialFailure(error) || isUnavailable(error)) return false;
   return deniedNames.has(errorName(error)) || httpStatus(error) === 403;
 }
 
-/** Whether S3 may not use the KMS key of what was asked for: no permission, disabled, about to be deleted. */
+/** S3 may not use the KMS key of what was asked for: no permission, disabled, about to be deleted. */
 function isKeyFailure(error: unknown): boolean {
   return errorName(error).startsWith('KMS.') && !isUnavailable(error);
 }
 
-/** Whether KMS did not let its key be used for what was asked of another service. */
+/** KMS did not let another service use its key. */
 export function isKmsRefusal(error: unknown): boolean {
   const message = error instanceof Error ? error.message : '';
   // Not any "kms": messages carry the names of objects.
   return /^kms/i.test(errorName(error)) || /not authorized to perform: kms:/i.test(message);
 }
 
-/** Whether a request could not be made at all of what it was to carry, such as a header with a line break. */
+/** The request could not be made at all, such as one whose header has a line break. */
 export function isUnsendable(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ERR_INVALID_CHAR' || code === 'ERR_INVALID_HTTP_TOKEN';
 }
 
-/** Whether the service throttled, failed or did not answer: the call may have happened all the same. */
+/** The service throttled, failed or did not answer: the call may have happened all the same. */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error) || isAbort(error) || isUnsendable(error)) return false;
-  // Of the key that S3 or another service uses for the caller.
+  // The prefix marks errors of the key that S3 or another service uses for the caller.
   if (unavailableNames.has(error.name.replace(/^KMS\./, ''))) return true;
   const status = httpStatus(error);
   if (status !== undefined) return status >= 500 || status === 429;

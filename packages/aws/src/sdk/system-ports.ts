@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Clock, RandomBytes } from '@holdfast/engine';
 
-/** The machine's clock. */
 export class SystemClock implements Clock {
   now(): Date {
     return new Date();
@@ -22,7 +21,6 @@ export class SystemClock implements Clock {
   }
 }
 
-/** The machine's cryptographic random numbers. */
 export class SystemRandom implements RandomBytes {
   bytes(count: number): Uint8Array {
     return new Uint8Array(randomBytes(count));

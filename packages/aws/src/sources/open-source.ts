@@ -11,7 +11,6 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { bucketOfArn } from '../sdk/resource-arns.ts';
 import { S3FileSource } from './s3-file-source.ts';
 
-/** What opening a source takes. */
 export interface SourceOpener {
   readonly s3: S3Client;
   readonly clock: Clock;
@@ -19,7 +18,7 @@ export interface SourceOpener {
 }
 
 /**
- * The files of a resource, as far as its plan protects them.
+ * Opens the files of a resource, as far as its plan protects them.
  * @throws {@link NotSupportedError} the resource has no files that can be read from here.
  */
 export function openSource(

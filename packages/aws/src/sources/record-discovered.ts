@@ -2,27 +2,23 @@ import type { Catalog, Clock, ResourceArn } from '@holdfast/engine';
 import type { Plans } from '@holdfast/engine/model';
 import type { Discovery, TaggedResource, TaggedResources } from './tagged-resources.ts';
 
-/** What discovering works with. */
 export interface RecordDiscoveredServices {
   readonly tagged: Pick<TaggedResources, 'discover'>;
   readonly catalog: Catalog;
   readonly clock: Clock;
 }
 
-/** A resource that is on record. */
 export type RecordedResource = Omit<TaggedResource, 'tags'>;
 
-/** How far recording came. */
 export interface RecordingProgress {
   readonly startedAt: Date;
   readonly left: Discovery;
-  /** Those that are on record, problems included; in no order. */
+  /** Resources on record, those with a problem included; in no order. */
   readonly recorded: readonly RecordedResource[];
 }
 
-/** How recording goes on over several calls. */
 export interface RecordingOptions {
-  /** Where an earlier call stopped. */
+  /** The place at which an earlier call stopped. */
   readonly progress?: RecordingProgress | undefined;
   /** Asked between groups, never before the first. @default never */
   readonly shouldStop?: () => boolean;
@@ -51,7 +47,7 @@ export async function recordDiscovered(
       await catalog.resources.put({ ...checked, tags, seenAt });
       recorded.push(checked);
     }
-    // Of what comes after the last group the listing is one call's work, so it gets a whole one.
+    // Listing the rows after the last group is one call's work, so it gets a whole one.
     if (shouldStop()) return { done: false, progress: { startedAt, left, recorded } };
   }
   if (!(await removeGone(catalog, new Set(recorded.map(({ arn }) => arn)), startedAt, shouldStop)))
@@ -59,7 +55,7 @@ export async function recordDiscovered(
   return { done: true, resources: recorded.sort((a, b) => (a.arn < b.arn ? -1 : 1)) };
 }
 
-/** @returns whether all of them are gone. */
+/** @returns true when all of them are gone. */
 async function removeGone(
   catalog: Catalog,
   found: ReadonlySet<ResourceArn>,

@@ -23,12 +23,11 @@ import { S3ServerTime } from '../store/s3-server-time.ts';
 import { toSourceEntryError, toSourceError } from './s3-source-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
-/** How deep `listSplits` follows a bucket whose keys all lie in one folder. */
+/** Levels that `listSplits` goes down in a bucket whose keys all lie in one folder. */
 const splitDepth = 8;
 
-/** What of a bucket is protected. */
 export interface S3FileSourceOptions {
-  /** Only keys that begin with one of these. @default all keys */
+  /** Keys are protected only if they begin with one of these. @default all keys */
   readonly prefixes?: readonly string[];
   /** Keys of a page of a listing, at most 1,000. @default 1,000 */
   readonly pageSize?: number;
@@ -84,7 +83,7 @@ export class S3FileSource implements FileSource {
       key,
       etag: entry.changeToken,
       range: { offset, length },
-      // Of nothing there is no range.
+      // An empty object has no range.
       whole: length === entry.size || length === 0,
       clock: this.#clock,
       random: this.#random,
@@ -102,7 +101,7 @@ export class S3FileSource implements FileSource {
   getTags = (entry: SourceEntry, signal?: AbortSignal): Promise<Readonly<Record<string, string>>> =>
     this.#tagsOf(keyOf(entry), undefined, signal);
 
-  /** Folders of the highest level that has more than one; a bucket without folders cannot be split. */
+  /** Splits at folders of the highest level that has more than one; a bucket without folders cannot be split. */
   async listSplits(range: PathRange, limit: number, signal?: AbortSignal): Promise<readonly Uint8Array[]> {
     const splits: Uint8Array[] = [];
     for (const prefix of this.#prefixes) {
@@ -174,7 +173,7 @@ export class S3FileSource implements FileSource {
     const command = new GetObjectTaggingCommand({
       Bucket: this.#bucket,
       Key: key,
-      // The id of an object from before versions were switched on, which only some calls take.
+      // `null` is the version from before versions were switched on; only some calls take it as an id.
       VersionId: versionId === 'null' ? undefined : versionId,
     });
     try {

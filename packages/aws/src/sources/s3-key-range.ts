@@ -1,8 +1,8 @@
 import { compareBytes, type PathRange, utf8 } from '@holdfast/engine';
 
 /**
- * A key to start a listing after so that it begins at `from` itself: ListObjectsV2 knows only "after". It is the
- * string just before `from`, or one that few keys lie behind; what comes too early is for the caller to skip.
+ * Chooses a key after which a listing begins at `from` itself, as ListObjectsV2 knows only "after". It is the string
+ * just before `from`, or one that few keys lie behind; the caller skips what comes too early.
  * @returns `undefined` to start at the beginning.
  */
 export function startAfterFor(from: Uint8Array | undefined): string | undefined {
@@ -18,8 +18,8 @@ export function startAfterFor(from: Uint8Array | undefined): string | undefined 
 }
 
 /**
- * A key to start a listing of folders after so that it shows every folder under `prefix` that reaches into a range,
- * the one that the range begins in too: stores differ in whether they show a folder that begins before the start.
+ * Chooses a key after which a listing of folders shows every folder under `prefix` that reaches into a range, the one
+ * that the range begins in too: stores differ in whether they show a folder that begins before the start.
  */
 export function folderStartAfter(from: Uint8Array | undefined, prefix: string): string | undefined {
   const text = from === undefined ? '' : longestText(from);
@@ -28,7 +28,7 @@ export function folderStartAfter(from: Uint8Array | undefined, prefix: string): 
   return startAfterFor(utf8(slash < 0 ? text : text.slice(0, slash)));
 }
 
-/** The text of a path's bytes, or of as many of them as are whole characters. */
+/** Decodes as many bytes of a path as are whole characters. */
 function longestText(bytes: Uint8Array): string {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   for (let end = bytes.length; end > 0; end--) {
@@ -41,17 +41,15 @@ function longestText(bytes: Uint8Array): string {
   return '';
 }
 
-/** Whether a path lies before a range's beginning. */
 export function isBefore(path: Uint8Array, { from }: PathRange): boolean {
   return from !== undefined && compareBytes(path, from) < 0;
 }
 
-/** Whether a path lies at a range's end or behind it. */
 export function isBehind(path: Uint8Array, { to }: PathRange): boolean {
   return to !== undefined && compareBytes(path, to) >= 0;
 }
 
-/** The prefixes in the order of their bytes, without those that lie under another. No prefix means everything. */
+/** Sorts prefixes by their bytes, and drops those that lie under another. No prefix means everything. */
 export function normalizePrefixes(prefixes: readonly string[]): readonly string[] {
   if (prefixes.length === 0) return [''];
   const sorted = [...new Set(prefixes)].sort((a, b) => compareBytes(utf8(a), utf8(b)));

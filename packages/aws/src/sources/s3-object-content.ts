@@ -5,27 +5,25 @@ import { keepMetadataNames } from '../store/s3-raw-headers.ts';
 import { isAbort } from '../sdk/sdk-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
-/** How often in a row a connection may break without a single byte having come. */
+/** Times in a row that a connection may break without a single byte having come. */
 const fruitlessAttempts = 5;
 
-/** One state of one object, and how to read it. */
 export interface ContentRequest {
   readonly s3: S3Client;
   readonly bucket: string;
   readonly key: string;
   readonly etag: string;
-  /** The stretch to read; all of it lies inside the object. */
+  /** All of it lies inside the object. */
   readonly range: ByteRange;
-  /** Whether the stretch is the whole object, which is read without a range. */
+  /** The range is the whole object, which is read without a range. */
   readonly whole: boolean;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly signal?: AbortSignal | undefined;
-  /** Turns what a client throws into what the caller is told. */
   readonly toError: (error: unknown) => unknown;
 }
 
-/** Asks for an object's stretch, from `skip` bytes on, in the state that the ETag names. */
+/** Asks for the range from `skip` bytes on, in the state that the ETag names. */
 export async function openContent(request: ContentRequest, skip = 0): Promise<GetObjectCommandOutput> {
   const { offset, length } = request.range;
   const command = new GetObjectCommand({
@@ -43,7 +41,7 @@ export async function openContent(request: ContentRequest, skip = 0): Promise<Ge
 }
 
 /**
- * The bytes of an opened stretch. A connection that breaks is replaced by one for the rest of the same state.
+ * Yields the bytes of an opened range. A connection that breaks is replaced by one for the rest of the same state.
  * @throws {@link StoreUnavailableError} it broke several times in a row without a byte.
  */
 export async function* readContent(

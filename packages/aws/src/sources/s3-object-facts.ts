@@ -1,13 +1,12 @@
 import type { SourceEntry } from '@holdfast/engine';
 import type { UnkeptFact } from '@holdfast/engine/model';
 
-/** The headers of an object that a restore brings back, by their names in manifests. */
+/** Headers of an object that a restore brings back, by their names in manifests. */
 export interface ObjectFacts {
   readonly attributes: Readonly<Record<string, string>>;
   readonly userMetadata: Readonly<Record<string, string>>;
 }
 
-/** What GetObject and HeadObject answer of an object's headers. */
 export interface HeaderAnswer {
   readonly ContentType?: string | undefined;
   readonly CacheControl?: string | undefined;
@@ -43,7 +42,6 @@ const writableClasses = [
   'STANDARD_IA',
 ] as const;
 
-/** Reads an object's facts from an answer. */
 export function toObjectFacts(answer: HeaderAnswer): ObjectFacts {
   const attributes: Record<string, string> = {};
   for (const [name, field] of Object.entries(headerNames)) {
@@ -53,18 +51,17 @@ export function toObjectFacts(answer: HeaderAnswer): ObjectFacts {
   return { attributes, userMetadata: { ...answer.Metadata } };
 }
 
-/** What of an entry's facts an object can have. */
 export interface WritableFacts {
-  /** The facts that the object will have. */
+  /** Facts that the object will have. */
   readonly held: ObjectFacts;
-  /** Those among an entry's facts that it will not. */
+  /** Facts of the entry that the object will lack. */
   readonly unkept: readonly UnkeptFact[];
 }
 
-/** Text that a header carries on every way: S3 gives other metadata out in words of RFC 2047, which are such text. */
+/** Text that a header carries unchanged; S3 gives other metadata out in words of RFC 2047, which are such text. */
 const headerText = /^[\t\x20-\x7e]*$/;
 
-/** Sorts out what of an entry's facts, which may be those of a file, an object can have. */
+/** Sorts out which of an entry's facts, which may be those of a file, an object can have. */
 export function toWritableFacts({ kind, attributes, userMetadata }: SourceEntry): WritableFacts {
   const unkept = new Set<UnkeptFact>(kind === 'object' ? [] : ['time']);
   const keep = (
@@ -105,7 +102,6 @@ export function toWriteHeaders({ attributes, userMetadata }: ObjectFacts) {
   };
 }
 
-/** Tags as a record. */
 export function toTags(
   tagSet: readonly { readonly Key?: string | undefined; readonly Value?: string | undefined }[] | undefined,
 ): Readonly<Record<string, string>> {

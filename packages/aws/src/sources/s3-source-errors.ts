@@ -11,7 +11,6 @@ import {
   toEngineError,
 } from '../sdk/sdk-errors.ts';
 
-/** Turns an error about one object of a source into an engine error. */
 export function toSourceEntryError(error: unknown, bucket: string, key: string): unknown {
   const cause = { cause: error };
   const name = errorName(error);
@@ -49,7 +48,6 @@ export function toSourceEntryError(error: unknown, bucket: string, key: string):
   return new SourceEntryError('unreadable', key, `cannot be read (${name}: ${message})`, cause);
 }
 
-/** Turns an error about a whole bucket into an engine error. */
 export function toSourceError(error: unknown, bucket: string): unknown {
   const cause = { cause: error };
   const name = errorName(error);

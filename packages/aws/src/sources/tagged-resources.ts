@@ -15,11 +15,12 @@ import { sendOptions } from '../sdk/send-options.ts';
 const groupSize = 200;
 const bucketsAtOnce = 16;
 /**
- * A page's token is good for 15 minutes: one that another call finds expired begins the listing again, so many times.
+ * A page's token is good for 15 minutes. Where another call finds it expired, the listing begins again, so many
+ * times.
  * @see https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
  */
 const mostListings = 3;
-/** Nominees in the order in which they are confirmed; the group of a pattern is the id of the resource. */
+/** Kinds come in the order in which they are confirmed; the group of a pattern is the id of the resource. */
 const patterns = {
   instance: /:instance\/(i-\w+)$/,
   volume: /:volume\/(vol-\w+)$/,
@@ -40,33 +41,30 @@ interface Nominee {
   readonly tags: Tags;
 }
 
-/** How far a discovery came. */
 export interface Discovery {
-  /** The listing of the index that goes on. Absent when it is complete. */
+  /** The listing of the index that goes on; absent when it is complete. */
   readonly listing?: IndexListing | undefined;
-  /** Nominees that are to be confirmed: instances, volumes, buckets, once the listing is complete. */
+  /** Nominees still to be confirmed: instances, volumes, buckets, once the listing is complete. */
   readonly rest: readonly Nominee[];
-  /** By volume, the instance that it is backed up with. */
+  /** The instance that each volume is backed up with. */
   readonly volumes: Readonly<Record<string, Pick<TaggedResource, 'arn' | 'plan'>>>;
 }
 
 interface IndexListing {
-  /** Of the next page; absent for the first. */
+  /** The next page's token; absent for the first page. */
   readonly token?: string | undefined;
-  /** Listings that were begun, this one included. */
+  /** Listings begun so far, this one included. */
   readonly begun: number;
 }
 
-/** Resources that were confirmed together, and what is left to be done after them. */
 export interface DiscoveredGroup {
   readonly resources: readonly TaggedResource[];
   readonly left: Discovery;
 }
 
-/** What S3 says of a bucket that lost its tags, or is gone. */
+/** Errors of S3 for a bucket that lost its tags, or is gone. */
 const lostItsTags: ReadonlySet<string> = new Set(['NoSuchBucket', 'NoSuchTagSet']);
 
-/** The clients that discovery needs. */
 export interface DiscoveryClients {
   readonly tagging: ResourceGroupsTaggingAPIClient;
   readonly s3: S3Client;
@@ -88,8 +86,8 @@ export class TaggedResources {
   }
 
   /**
-   * Tagged buckets, instances and volumes, some at a time; a volume of a tagged instance is part of that one. The first
-   * groups are empty: each has a page of the index more. Goes on from any group's `left`.
+   * Yields tagged buckets, instances and volumes in groups; a volume of a tagged instance is part of that one. The
+   * first groups are empty: each stands for one more page of the index. Another call goes on from any group's `left`.
    */
   async *discover(from?: Discovery, signal?: AbortSignal): AsyncGenerator<DiscoveredGroup, void, undefined> {
     let left = from ?? { listing: { begun: 1 }, rest: [], volumes: {} };
@@ -128,7 +126,7 @@ export class TaggedResources {
     }
   }
 
-  /** A page of the index; or, when a call comes too late for the next page, back to the first one. */
+  /** Reads a page of the index; or goes back to the first one, when the call comes too late for the next. */
   async #listPage(
     left: Discovery,
     { token, begun }: IndexListing,
@@ -175,7 +173,7 @@ export class TaggedResources {
       if (lostItsTags.has(errorName(error))) return undefined;
       const selected = this.#select(nominee.arn, 's3-bucket', nominee.tags);
       const failure = toEngineError(error, `reading the tags of bucket ${name}`);
-      // What S3 refuses for one bucket is that bucket's problem; without an answer nothing is known of any.
+      // A refusal for one bucket is that bucket's problem; without an answer nothing is known of any.
       if (!(failure instanceof BackupError) || failure.retry === 'later' || selected === undefined)
         throw failure;
       return {
@@ -244,14 +242,14 @@ export class TaggedResources {
     return { ...resource, problem: `its tag is spelled "${key}"; spell it "${this.#tagKey}"` };
   }
 
-  /** The tag key as the resource spells it; the right spelling first. */
+  /** Finds the tag key as the resource spells it; the right spelling comes first. */
   #keyIn(tags: Tags): string | undefined {
     if (Object.hasOwn(tags, this.#tagKey)) return this.#tagKey;
     return Object.keys(tags).find((key) => key.trim().toLowerCase() === this.#tagKey.toLowerCase());
   }
 }
 
-/** What is wrong with its own tag does not matter: it goes by the instance's. */
+/** A problem with the volume's own tag does not matter: the volume goes by the instance's. */
 function partOf({ arn, plan }: Pick<TaggedResource, 'arn' | 'plan'>, volume: TaggedResource): TaggedResource {
   const { problem: _own, ...fields } = volume;
   return { ...fields, plan, partOf: arn };
@@ -265,7 +263,6 @@ function idIn(arn: string, kind: NomineeKind): string {
   return patterns[kind].exec(arn)?.[1] ?? '';
 }
 
-/** ARNs by the id in them. */
 function byId(group: readonly Nominee[], kind: NomineeKind): ReadonlyMap<string, string> {
   return new Map(group.map(({ arn }) => [idIn(arn, kind), arn]));
 }

@@ -12,7 +12,7 @@ import { errorName, isAbort, isCredentialFailure, isUnavailable, toEngineError }
 /** The name of this recipient in `keys/`. */
 const recipient = 'kms';
 
-/** What KMS says of a wrapping that is not as it was made, or of another vault: no permission would help. */
+/** Errors of KMS for a wrapping that was changed, or is of another vault: no permission would help. */
 const unfitNames: ReadonlySet<string> = new Set([
   'IncorrectKeyException',
   'InvalidArnException',
@@ -25,7 +25,7 @@ export class KmsKeyring implements Keyring {
   readonly #kms: KMSClient;
   readonly #keyArn: string | undefined;
 
-  /** @param keyArn the key that wraps; without one, the keyring only opens what is wrapped already */
+  /** @param keyArn - wraps new keys; without it, the keyring only opens what is wrapped already */
   constructor(kms: KMSClient, keyArn?: string) {
     this.#kms = kms;
     this.#keyArn = keyArn;
@@ -99,7 +99,7 @@ function encryptionContext(context: KeyContext): Record<string, string> {
   };
 }
 
-/** The replica of a multi-region key in the region that is asked; another key's ARN as it is. */
+/** A multi-region key is used through its replica in `region`; another key's ARN stays as it is. */
 function inRegion(keyArn: string, region: string): string {
   return keyArn.replace(/^(arn:[^:]+:kms:)[^:]+(:\d+:key\/mrk-)/, `$1${region}$2`);
 }

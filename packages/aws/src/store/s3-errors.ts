@@ -1,25 +1,24 @@
 import { ObjectArchivedError, ObjectNotFoundError, UnknownNameError } from '@holdfast/engine';
 import { errorName, httpStatus, toEngineError } from '../sdk/sdk-errors.ts';
 
-/** What S3 says of a key, a version or an upload that is not there. */
 const goneNames: ReadonlySet<string> = new Set(['NoSuchKey', 'NoSuchUpload', 'NoSuchVersion']);
 
-/** Whether S3 refused a conditional write because the name has a version, or another writer is at it. */
+/** The name has a version already, or another writer is at it. */
 export function isConditionFailure(error: unknown): boolean {
   const name = errorName(error);
   return name === 'PreconditionFailed' || name === 'ConditionalRequestConflict' || httpStatus(error) === 412;
 }
 
 /**
- * Whether S3 says that an object or version is not there. Only its own words do: a status alone, or any other 400 such
- * as that of an expired session, says nothing of what was asked for.
+ * S3 says that an object or version is not there. Only its own words do: a status alone, or any other 400 such as
+ * that of an expired session, says nothing of what was asked for.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
 export function isGone(error: unknown, versionId?: string): boolean {
   const name = errorName(error);
   if (goneNames.has(name)) return true;
   if (versionId === undefined) return false;
-  // The id of a delete marker, and one that S3 never gave out.
+  // The first is said of a delete marker's id, the second of one that S3 never gave out.
   return name === 'MethodNotAllowed' || (name === 'InvalidArgument' && isAboutVersionId(error));
 }
 
@@ -29,10 +28,7 @@ function isAboutVersionId(error: unknown): boolean {
   return /version id/i.test(error.message);
 }
 
-/**
- * Turns an error of S3 about one object into an engine error.
- * @param what - the call and its object, as the message names them.
- */
+/** @param what - the call and its object, as the message names them. */
 export function toStoreError(
   error: unknown,
   name: string,

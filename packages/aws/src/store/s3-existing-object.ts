@@ -4,20 +4,17 @@ import { findObjectHead } from './s3-head.ts';
 import { type ObjectFacts, toObjectFacts, toTags, toWritableFacts } from '../sources/s3-object-facts.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
-/** An object that a restore would overwrite. */
 export interface ExistingObject extends ObjectFacts {
   readonly bytes: number;
   readonly etag: string;
 }
 
-/** Where an object is, and who has to own its bucket. */
 export interface ObjectAddress {
   readonly Bucket: string;
   readonly Key: string;
   readonly ExpectedBucketOwner?: string;
 }
 
-/** What a key holds, or `undefined` if nothing. */
 export async function findExisting(
   s3: S3Client,
   address: ObjectAddress,
@@ -28,7 +25,7 @@ export async function findExisting(
   return { bytes: head.ContentLength ?? 0, etag: head.ETag ?? '', ...toObjectFacts(head) };
 }
 
-/** Whether an object has the headers, metadata and tags of an entry; asks for its tags last. */
+/** Compares headers and metadata, and asks for the tags last. */
 export async function holdsFactsOf(
   s3: S3Client,
   address: ObjectAddress,
@@ -36,7 +33,7 @@ export async function holdsFactsOf(
   entry: SourceEntry,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  // What an object cannot have is no difference that writing it again would mend.
+  // A fact that an object cannot have is no difference that writing it again would mend.
   const { held } = toWritableFacts(entry);
   if (!isEqual(withDefaults(existing.attributes), withDefaults(held.attributes))) return false;
   if (!isEqual(existing.userMetadata, held.userMetadata)) return false;
@@ -44,7 +41,7 @@ export async function holdsFactsOf(
   return isEqual(toTags(TagSet), entry.tags);
 }
 
-/** Headers that S3 adds where a writer gave none are no difference. */
+/** Adds the headers that S3 adds where a writer gave none: they are no difference. */
 function withDefaults(attributes: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return { 'content-type': 'application/octet-stream', 'storage-class': 'STANDARD', ...attributes };
 }

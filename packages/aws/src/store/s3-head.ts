@@ -17,7 +17,6 @@ import { sendOptions } from '../sdk/send-options.ts';
  * it never gave out. A GET of the same permissions says which, and is what these functions throw then.
  */
 
-/** An object's headers. */
 export async function headObject(
   s3: S3Client,
   input: HeadObjectCommandInput,
@@ -30,7 +29,7 @@ export async function headObject(
   }
 }
 
-/** An object's headers where there may well be none, so that nothing but its 404 is asked: `undefined`. */
+/** Finds the headers of an object that may well be absent, so a 404 is taken as it is: `undefined`. */
 export async function findObjectHead(
   s3: S3Client,
   input: HeadObjectCommandInput,
@@ -47,8 +46,8 @@ export async function findObjectHead(
 }
 
 /**
- * Looks whether a bucket can be reached.
- * @param command - its HEAD, where the caller reads more of the answer than that there is one.
+ * Checks that a bucket can be reached.
+ * @param command - the bucket's HEAD, where the caller reads more of the answer.
  */
 export async function headBucket(
   s3: S3Client,
@@ -74,7 +73,7 @@ async function getFirstByte(
   try {
     await get('bytes=0-0');
   } catch (error) {
-    // It has no bytes, and nothing has been said of the refusal: without a range there is nothing else to say.
+    // The object is empty, which says nothing of the refusal: it is asked for without a range.
     if (httpStatus(error) !== 416) throw error;
     await get();
   }

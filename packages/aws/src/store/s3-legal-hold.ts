@@ -10,10 +10,7 @@ interface StoredVersion {
   readonly versionId: string;
 }
 
-/**
- * Switches S3's legal hold of a version.
- * @throws {@link ObjectLockMissingError} the bucket has no Object Lock.
- */
+/** @throws {@link ObjectLockMissingError} the bucket has no Object Lock. */
 export async function putLegalHold(
   s3: S3Client,
   bucket: OwnedBucket,
@@ -37,7 +34,6 @@ export async function putLegalHold(
   }
 }
 
-/** Whether S3's legal hold of a version is on. */
 export async function hasLegalHold(
   s3: S3Client,
   bucket: OwnedBucket,

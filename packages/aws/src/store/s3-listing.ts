@@ -3,13 +3,12 @@ import { compareBytes, NotSupportedError, type ObjectVersion, utf8 } from '@hold
 import { toEngineError } from '../sdk/sdk-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
-/** A bucket, and who has to own it. */
 export interface OwnedBucket {
   readonly Bucket: string;
   readonly ExpectedBucketOwner?: string;
 }
 
-/** Undoes the encoding of keys that a listing asks for, because XML cannot carry control characters. */
+/** Undoes the encoding that a listing asks for, because XML cannot carry control characters. */
 export function decodeListedKey(key: string): string {
   return decodeURIComponent(key.replaceAll('+', ' '));
 }
@@ -27,7 +26,7 @@ export class ListingOrder {
   }
 
   /**
-   * The next page's items in order; those of one name stay as they came.
+   * Sorts the next page's items; those of one name stay as they came.
    * @throws {@link NotSupportedError} a name belongs into an earlier page, so names may be missing from later ones.
    */
   sorted<Item>(page: readonly Item[], nameOf: (item: Item) => Uint8Array): readonly Item[] {
@@ -49,7 +48,7 @@ function quoted(name: Uint8Array): string {
   return JSON.stringify(Buffer.from(name).toString('utf8'));
 }
 
-/** Every version under a prefix, page by page, in S3's order: names by their bytes, newest first within a name. */
+/** Lists every version under a prefix in S3's order: names by their bytes, newest first within a name. */
 export async function* listObjectVersions(
   s3: S3Client,
   bucket: OwnedBucket,

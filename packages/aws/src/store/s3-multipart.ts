@@ -18,7 +18,6 @@ import { S3Parts } from './s3-parts.ts';
 import { errorName } from '../sdk/sdk-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
-/** An upload in parts of an object of the vault, with its lock. */
 export class S3MultipartUpload implements MultipartUpload {
   readonly #clients: S3Clients;
   readonly #bucket: OwnedBucket;
@@ -91,7 +90,7 @@ export class S3MultipartUpload implements MultipartUpload {
     return own;
   }
 
-  /** The version of this name that consists of exactly these parts, if there is one. */
+  /** Finds the version of this name that consists of exactly these parts. */
   async #findCompleted(): Promise<string | undefined> {
     const { checksum } = this.#parts;
     for await (const version of listObjectVersions(this.#clients.s3, this.#bucket, this.#name)) {

@@ -37,10 +37,9 @@ import { requestThaw, thawStateOf } from './s3-thaw.ts';
 import { errorName, httpStatus, isDenied, isUnavailable } from '../sdk/sdk-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
-/** How often a body that breaks off is asked for before the caller hears of it. */
+/** Tries for a body that breaks off, before the caller hears of it. */
 const readAttempts = 3;
 
-/** What a vault's bucket needs to be known by. */
 export interface S3ObjectStoreOptions {
   /** Account that has to own the bucket; every call fails if another does. @default whoever owns it */
   readonly expectedBucketOwner?: string;
@@ -48,7 +47,7 @@ export interface S3ObjectStoreOptions {
 
 type ReadOptions = { readonly versionId?: string; readonly range?: ByteRange; readonly signal?: AbortSignal };
 
-/** A versioned bucket with Object Lock. Writes are never repeated by the SDK: see the port. */
+/** A versioned bucket with Object Lock. The SDK never repeats a write: see the port. */
 export class S3ObjectStore implements ObjectStore {
   readonly #clients: S3Clients;
   readonly #bucket: OwnedBucket;
@@ -159,7 +158,7 @@ export class S3ObjectStore implements ObjectStore {
       return await this.#putRetention(name, versionId, lock, signal);
     } catch (error) {
       if (!isDenied(error)) throw toStoreError(error, name, versionId);
-      // S3 answers alike to a missing permission and to a date before the present one.
+      // S3 gives the same answer to a missing permission and to a date before the present one.
       const found = await this.#getRetention(name, versionId, signal);
       if (found !== undefined && found.until >= lock.until) return found;
       if (found?.mode !== 'compliance' || lock.mode === 'compliance')
@@ -179,7 +178,7 @@ export class S3ObjectStore implements ObjectStore {
     options: { readonly days: number; readonly speed: ThawSpeed; readonly signal?: AbortSignal },
   ): Promise<void> {
     const answer = await this.#head(name, versionId, options.signal);
-    // Asked first: to S3, a request for what is thawed already is one for another number of days.
+    // Asked first: S3 takes a request for what is thawed already as one for another number of days.
     if (thawStateOf(answer)?.state !== 'frozen') return;
     const tiered = answer.ArchiveStatus !== undefined;
     await requestThaw(this.#clients.s3, this.#bucket, { name, versionId, tiered }, options);
@@ -277,10 +276,7 @@ export class S3ObjectStore implements ObjectStore {
     return this.#attempt(name, headObject(this.#clients.s3, address, signal), versionId);
   }
 
-  /**
-   * Whether a refusal comes from a lock or a legal hold; a role that may not read them takes the refusal for a lack of
-   * rights.
-   */
+  /** A lock or a legal hold refuses; a role that may not read them takes the refusal for a lack of rights. */
   async #isLocked(name: string, versionId: string, signal?: AbortSignal): Promise<boolean> {
     const found = await this.#getRetention(name, versionId, signal).catch(() => undefined);
     if (found !== undefined && found.until > (await this.now())) return true;
@@ -301,7 +297,7 @@ interface GetAnswer {
   readonly ContentRange?: string | undefined;
 }
 
-/** The range's bytes: a server may answer a range with the whole object (RFC 9110, section 14.2), and some do. */
+/** Keeps the range's bytes: a server may answer a range with the whole object (RFC 9110, section 14.2), and some do. */
 function withinRange(
   answer: GetAnswer,
   body: Uint8Array | undefined,

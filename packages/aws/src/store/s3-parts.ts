@@ -10,7 +10,7 @@ import { errorName } from '../sdk/sdk-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 import type { ObjectAddress } from './s3-existing-object.ts';
 
-/** An upload in parts. Every part is verified by S3 with its SHA-256, and the whole by the list of them. */
+/** An upload in parts. S3 verifies every part with its SHA-256, and the whole with the list of them. */
 export class S3Parts {
   readonly uploadId: string;
   readonly #s3: S3Client;
@@ -30,7 +30,7 @@ export class S3Parts {
     this.#nextNumber = parts.reduce((most, part) => Math.max(most, part.number), 0) + 1;
   }
 
-  /** Those that S3 has, in their order. */
+  /** Parts that S3 has, in their order. */
   get list(): MultipartState['parts'] {
     return this.#parts.toSorted((a, b) => a.number - b.number);
   }
@@ -42,7 +42,6 @@ export class S3Parts {
     return `${hash.digest('base64')}-${this.#parts.length}`;
   }
 
-  /** Uploads the next part. */
   async add(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
     const number = this.#nextNumber++;
     const hash = createHash('sha256').update(bytes).digest();
@@ -62,7 +61,6 @@ export class S3Parts {
     this.#parts.push({ number, etag: answer.ETag, bytes: bytes.length, sha256: hash.toString('hex') });
   }
 
-  /** What makes an object of the parts. */
   completion(condition: { readonly IfNoneMatch?: '*' }): CompleteMultipartUploadCommand {
     return new CompleteMultipartUploadCommand({
       ...this.#address,

@@ -27,7 +27,7 @@ export function sendExpires(
   );
 }
 
-/** Takes user metadata from the headers of an answer, whatever their names: of the SDK's own record `__proto__` is lost. */
+/** Takes user metadata from the headers of an answer, whatever their names: the SDK's own record loses `__proto__`. */
 export function keepMetadataNames(command: GetObjectCommand | HeadObjectCommand): void {
   // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- as above
   (command as GetObjectCommand).middlewareStack.add(

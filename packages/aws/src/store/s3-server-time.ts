@@ -14,7 +14,7 @@ export class S3ServerTime {
   readonly #toError: (error: unknown) => unknown;
   #known: { readonly serverMs: number; readonly elapsedMs: number } | undefined;
 
-  /** @param toError - what a refusal means to whoever asks. @default a refused call */
+  /** @param toError - the meaning of a refusal to whoever asks. @default a refused call */
   constructor(
     s3: S3Client,
     bucket: OwnedBucket,
@@ -27,7 +27,7 @@ export class S3ServerTime {
     this.#toError = toError;
   }
 
-  /** @throws {@link StoreUnavailableError} S3 did not answer, or without a date. */
+  /** @throws {@link StoreUnavailableError} S3 did not answer, or answered without a date. */
   async now(): Promise<Date> {
     if (this.#known === undefined || this.#clock.elapsedMs() - this.#known.elapsedMs > cachedForMs) {
       this.#known = { serverMs: await this.#ask(), elapsedMs: this.#clock.elapsedMs() };

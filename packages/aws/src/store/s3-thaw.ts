@@ -9,23 +9,22 @@ import { sendOptions } from '../sdk/send-options.ts';
 const archiveClasses: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
 const tiers = { expedited: 'Expedited', standard: 'Standard', bulk: 'Bulk' } as const;
 
-/** What S3 says besides errors to a request for what is under way, or was never frozen. */
+/** Answers of S3 to a thaw that is under way already, or was never needed. */
 const needless: ReadonlySet<string> = new Set([
   'InvalidObjectState',
   'ObjectAlreadyInActiveTierError',
   'RestoreAlreadyInProgress',
 ]);
 
-/** What a HEAD says of an object's archive. */
 export interface ArchiveHeaders {
   readonly StorageClass?: string | undefined;
-  /** Only of Intelligent-Tiering, while the object is in one of its archive tiers. */
+  /** Only for Intelligent-Tiering, while the object is in one of its archive tiers. */
   readonly ArchiveStatus?: string | undefined;
   /** `ongoing-request="true"`, or `"false"` and the day on which the copy goes away. */
   readonly Restore?: string | undefined;
 }
 
-/** Whether an archived object can be read, or `undefined` for one that always can. */
+/** @returns `undefined` for an object that can always be read. */
 export function thawStateOf({
   StorageClass,
   ArchiveStatus,
@@ -37,7 +36,7 @@ export function thawStateOf({
   return Number.isNaN(until.getTime()) ? { state: 'frozen' } : { state: 'thawed', until };
 }
 
-/** Asks for a frozen version to be made readable. What thaws already, or needs no thawing, is a success. */
+/** Asks for a frozen version to be made readable; succeeds for one that thaws already, or needs no thawing. */
 export async function requestThaw(
   s3: S3Client,
   bucket: OwnedBucket,

@@ -27,7 +27,7 @@ export class S3WorkStore implements WorkStore {
 
   async putNew(name: string, body: Uint8Array, signal?: AbortSignal): Promise<'written' | 'taken'> {
     try {
-      // Repeated by the SDK after a lost answer, it finds its own object: the caller reads what is there.
+      // A write that the SDK repeats after a lost answer finds its own object: the caller reads what is there.
       await this.#s3.send(
         new PutObjectCommand({ Bucket: this.#bucket, Key: name, Body: body, IfNoneMatch: '*' }),
         sendOptions(signal),

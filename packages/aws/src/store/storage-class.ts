@@ -6,7 +6,6 @@ const names = {
   'deep-archive': 'DEEP_ARCHIVE',
 } as const satisfies Record<ArchiveClass, string>;
 
-/** S3's name of an archive class. */
 export function storageClassOf(archiveClass: ArchiveClass): string {
   return names[archiveClass];
 }

@@ -4,7 +4,7 @@ import { headBucket } from '../store/s3-head.ts';
 import { errorName, httpStatus, isDenied, toEngineError } from '../sdk/sdk-errors.ts';
 
 /**
- * Looks whether a bucket that a restore is to write to exists, here, and lets itself be looked at.
+ * Checks that a restore's bucket exists, here, and lets itself be looked at.
  * @throws {@link TargetUnavailableError} it does not.
  */
 export async function checkTargetBucket(s3: S3Client, bucket: string): Promise<void> {

@@ -8,12 +8,12 @@ import { findObjectHead } from '../store/s3-head.ts';
 import { S3Parts } from '../store/s3-parts.ts';
 
 /**
- * Parts after which is told again how far an upload is, and from which on it is told before it is completed. Of smaller ones
- * only the beginning is told: they are uploaded anew when their call died.
+ * Parts after which an upload's progress is told again. An upload with more of them is also told before it is
+ * completed; of a smaller one only the beginning is told, as it is uploaded anew when its call died.
  */
 const toldParts = 64;
 
-/** Where an upload stands, as one call leaves it to the next. */
+/** An upload's progress, as one call leaves it to the next. */
 export const UploadState = z.object({
   step: z.literal('upload'),
   key: z.string(),
@@ -23,23 +23,22 @@ export const UploadState = z.object({
 });
 export type UploadState = z.infer<typeof UploadState>;
 
-/** What an upload works with. */
 export interface ObjectUploadOptions extends Omit<WriteOptions, 'from'> {
   readonly s3: S3Client;
   readonly address: ObjectAddress;
   /** Bytes of the object. */
   readonly size: number;
-  /** Of a new upload. */
+  /** For a new upload. */
   readonly partBytes: number;
-  /** Begins a new one. @returns its id */
+  /** Begins a new upload. @returns its id */
   readonly begin: () => Promise<string>;
-  /** Where an earlier call left it. @default a new one */
+  /** The progress that an earlier call left. @default a new upload */
   readonly state?: UploadState | undefined;
 }
 
 /**
- * An object that is uploaded in parts, over any number of calls: each adds one at least. Told before there is a part is where
- * it stands, so that no part is ever left that nobody knows of.
+ * An object that is uploaded in parts, over any number of calls: each adds one at least. An upload is told of before
+ * it has a part, so that no part is ever left that nobody knows of.
  */
 export class ObjectUpload {
   readonly #options: ObjectUploadOptions;
@@ -48,7 +47,7 @@ export class ObjectUpload {
   #told: number;
   /** Parts that this call began to send. */
   #sent = 0;
-  /** Whether a repetition knows of it. */
+  /** A repetition knows of the upload. */
   isRemembered: boolean;
 
   constructor(options: ObjectUploadOptions) {
@@ -62,7 +61,7 @@ export class ObjectUpload {
 
   /**
    * Uploads the content behind that of earlier calls.
-   * @returns how far it is, when it was stopped.
+   * @returns the progress, when it was stopped.
    */
   async add(content: AsyncIterable<Uint8Array>): Promise<BegunWrite | undefined> {
     const { size, state, shouldStop } = this.#options;
@@ -84,14 +83,15 @@ export class ObjectUpload {
       await buffer.flush();
       return undefined;
     } finally {
-      // Nothing of it is on its way any more when somebody gives it up.
+      // No part is in flight any more when somebody gives the upload up.
       await buffer.settle().catch(() => undefined);
     }
   }
 
   /**
-   * Makes an object of it. What an earlier call completed, whose answer was lost, is told by its checksum.
-   * @returns how far it is, when it was stopped.
+   * Makes an object of the parts. One that an earlier call completed, whose answer was lost, is known by its
+   * checksum.
+   * @returns the progress, when it was stopped.
    */
   async complete(condition: { readonly IfNoneMatch?: '*' }): Promise<'written' | BegunWrite> {
     const { s3, shouldStop, signal } = this.#options;
@@ -136,12 +136,12 @@ export class ObjectUpload {
     } catch (error) {
       const isNew = state === undefined || state.uploadId !== parts.uploadId || state.parts.length > 0;
       if (errorName(error) !== 'NoSuchUpload' || isNew) throw error;
-      // Told of before it had a part, by a call that died: it may have been completed, and is the same then.
+      // A call that died told of the upload before it had a part. It may have completed it: the object is the same then.
       await (await this.#begin()).add(part, signal);
     }
   }
 
-  /** Tells where it stands, when so many parts were added since. */
+  /** Tells the progress, when `least` parts were added since the last time. */
   async #tell(least: number): Promise<void> {
     const { list } = await this.#begun();
     if (list.length < this.#told + least) return;
@@ -163,7 +163,7 @@ export class ObjectUpload {
     };
   }
 
-  /** Whether the key holds an object of exactly these parts; what may not be looked at cannot be told to. */
+  /** The key holds an object of exactly these parts; one that may not be looked at counts as another. */
   async #isThere(checksum: string): Promise<boolean> {
     const { s3, address, signal } = this.#options;
     const input = { ...address, ChecksumMode: 'ENABLED' } as const;

@@ -34,25 +34,24 @@ import { sendOptions } from '../sdk/send-options.ts';
 const mebibyte = 1024 * 1024;
 const mostParts = 10_000;
 const mostKeyBytes = 1024;
-/** Of a write that another one of the same key got into the way of. */
+/** Tries of a write that another one of the same key got into the way of. */
 const mostAttempts = 3;
 const md5Bytes = 16;
 
-/** Where a write over several calls stands: in an upload, or in comparing what is there already. */
+/** The progress of a write over several calls: of an upload, or of comparing what is there already. */
 const WriteState = z.discriminatedUnion('step', [
   UploadState,
   z.object({
     step: z.literal('compare'),
     etag: z.string(),
-    /** MD5 of the parts so far, one behind the other. */
+    /** MD5 of each part so far, one behind the other. */
     digests: z.base64(),
   }),
 ]);
 type WriteState = z.infer<typeof WriteState>;
 
-/** Where a restore writes in S3, and from which size on in parts. */
 export interface S3RestoreTargetOptions {
-  /** What every key begins with, such as `restored/`. @default nothing */
+  /** The beginning of every key, such as `restored/`. @default nothing */
   readonly prefix?: string;
   /** Objects of this size and more are written in parts; smaller ones are held in memory. @default 16 MiB */
   readonly multipartFromBytes?: number;
@@ -119,7 +118,7 @@ export class S3RestoreTarget implements RestoreTarget {
   }
 
   /**
-   * Frees what a write that nobody goes on with has in the bucket.
+   * Frees what an abandoned write has in the bucket.
    * @throws {@link TargetEntryError} the key may not be written, or its uploads not be ended.
    */
   async giveUp({ state }: BegunWrite): Promise<void> {
@@ -185,7 +184,6 @@ export class S3RestoreTarget implements RestoreTarget {
     return Promise.resolve(unkept);
   }
 
-  /** What has to be known of a key before it is written. */
   async #look(
     address: ObjectAddress,
     rule: OverwriteRule,
@@ -195,7 +193,7 @@ export class S3RestoreTarget implements RestoreTarget {
     try {
       return await findExisting(this.#s3, address, signal);
     } catch (error) {
-      // S3 decides in the write itself, which takes no right to look.
+      // With `never`, S3 decides in the write itself, which takes no right to look.
       if (rule === 'never' && concernsOne(toTargetError(error, address.Bucket, address.Key)))
         return undefined;
       throw error;
@@ -214,7 +212,7 @@ export class S3RestoreTarget implements RestoreTarget {
     if (path.length === 0) throw new RestorePathError(text, 'an object needs a name');
     if (!Buffer.from(text).equals(path))
       throw new RestorePathError(text, 'its bytes are not UTF-8, as keys must be');
-    // The path as it is, which of a directory ends in a slash: no two entries have one key.
+    // The path as it is, with a directory's slash at the end: no two entries have one key.
     const key = this.#prefix + text;
     const bytes = Buffer.byteLength(key);
     if (bytes > mostKeyBytes) {
@@ -226,7 +224,7 @@ export class S3RestoreTarget implements RestoreTarget {
     return key;
   }
 
-  /** Tells whether what is to stay anyway is as the point has it; what may not be read cannot be told to be. */
+  /** Compares an object that stays anyway with the entry; one that may not be read counts as different. */
   async #compare(
     address: ObjectAddress,
     existing: ExistingObject,
@@ -249,8 +247,9 @@ export class S3RestoreTarget implements RestoreTarget {
   }
 
   /**
-   * The ETag that content has which this target wrote; `undefined` for other numbers of parts, of which there is none.
-   * @returns how far it is, when it was stopped.
+   * Computes the ETag that this target gives to the content; `undefined` where the object's number of parts is not
+   * one that this target writes.
+   * @returns the progress, when it was stopped.
    */
   async #etagOf(
     entry: SourceEntry,
@@ -263,7 +262,7 @@ export class S3RestoreTarget implements RestoreTarget {
     const wanted = Math.max(1, Math.ceil(entry.size / partBytes));
     if (parts !== undefined && Number(parts) !== wanted) return undefined;
     if (parts === undefined) {
-      // Nothing larger can be written at once, so that is no MD5.
+      // S3 takes nothing larger in one write, so the ETag is no MD5.
       if (entry.size > longestStretchBytes) return undefined;
       const whole = createHash('md5');
       for await (const piece of content) whole.update(piece);
@@ -354,7 +353,7 @@ export class S3RestoreTarget implements RestoreTarget {
     try {
       return (await upload.add(content)) ?? (await upload.complete(fresh));
     } catch (error) {
-      // What concerns others too is tried again, and goes on from what was told.
+      // An error that concerns others too is tried again, and goes on from what was told.
       const isOver = concernsOne(toTargetError(error, address.Bucket, address.Key));
       if (isOver || !upload.isRemembered) await upload.giveUp();
       throw error;
@@ -376,7 +375,7 @@ export class S3RestoreTarget implements RestoreTarget {
   }
 }
 
-/** Hashes of content in stretches of one size, the last one shorter. */
+/** Hashes content in stretches of `partBytes`, the last one shorter. */
 async function* hashParts(content: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Hash> {
   let hash = createHash('md5');
   let filled = 0;
@@ -395,7 +394,6 @@ async function* hashParts(content: AsyncIterable<Uint8Array>, partBytes: number)
   if (filled > 0) yield hash;
 }
 
-/** Tags as the header of a write takes them. */
 function taggingOf({ tags }: SourceEntry): string | undefined {
   const pairs = Object.entries(tags).map(
     ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,

@@ -11,7 +11,7 @@ import {
   toEngineError,
 } from '../sdk/sdk-errors.ts';
 
-/** What S3 says of the account or the bucket, whatever the key. */
+/** Errors of the account or the bucket, whatever the key. */
 const ofAccount: ReadonlySet<string> = new Set([
   'AccountProblem',
   'AllAccessDisabled',
@@ -20,8 +20,8 @@ const ofAccount: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Turns an error of S3 about one key of a restore's target into an engine error. What S3 says of the bucket, of the key
- * that it encrypts with, or of the caller concerns all; every other answer concerns the one key. That all of them are
+ * Turns an error of S3 about one key of a restore's target into an engine error. Errors of the bucket, of the key
+ * that it encrypts with, or of the caller concern all; every other answer concerns the one key. That all keys are
  * refused alike (no rights on the bucket) cannot be told from one answer, and whoever restores finds out.
  */
 export function toTargetError(error: unknown, bucket: string, key: string): unknown {

@@ -7,8 +7,8 @@ import { offsetIn, runsOn } from './schedule-times.ts';
 const widths = ['full', 'differential', 'incremental'] as const satisfies readonly BackupType[];
 
 /**
- * Whether a schedule fires at a time, to the minute. Only `cron(…)` can tell: a `rate(…)` counts from its creation,
- * which only the scheduler knows, so the answer for it is false.
+ * Tells whether a schedule fires at a time, to the minute. Only `cron(…)` can tell: a `rate(…)` counts from its
+ * creation, which only the scheduler knows, so the answer for it is false.
  */
 export function isDueAt({ expression, timeZone }: PlanSchedule, time: Date): boolean {
   const times = parseScheduleExpression(expression);

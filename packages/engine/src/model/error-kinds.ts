@@ -1,5 +1,5 @@
 /**
- * What an error means to whoever meets it: callers decide by it, and never by lists of classes or names.
+ * The meaning of an error to whoever meets it: callers decide by it, and never by lists of classes or names.
  *
  * - `damage`: stored bytes are not what was written. `absent`: what was stored is not there any more.
  * - `format`: written by a newer version. `key`: no key at hand opens it. `archived`: it has to be thawed first.
@@ -85,23 +85,22 @@ const kinds = {
 } as const satisfies Readonly<Record<string, ErrorKind>>;
 export type ErrorName = keyof typeof kinds;
 
-/** What an execution ends with whose failure path failed: nobody was told, and what it had opened is open still. */
+/** An execution ends with this when its failure path failed: nobody was told, and what it had opened is open still. */
 export const unreportedError = 'UnreportedError';
 
-/** Kinds of errors that may not come again when nobody does anything. */
+/** Kinds of errors that may be gone later although nobody did anything. */
 const passing: ReadonlySet<ErrorKind> = new Set(['unavailable', 'credentials', 'conflict', 'busy', 'failed']);
 
-/** Whether the same may succeed later, with nobody having done anything. */
 export function mayPass(kind: ErrorKind): boolean {
   return passing.has(kind);
 }
 
-/** The kind of an error of which only the name is left; `undefined` for one that is not the product's. */
+/** Finds the kind by the name alone; `undefined` for an error that is not the product's. */
 export function findErrorKind(name: string): ErrorKind | undefined {
   return Object.hasOwn(kinds, name) ? kinds[name as ErrorName] : undefined;
 }
 
-/** The names of all errors of some kinds, for who can match on names only. */
+/** For those who can match on names only. */
 export function errorNamesOf(...wanted: readonly ErrorKind[]): readonly ErrorName[] {
   return (Object.keys(kinds) as ErrorName[]).filter((name) => wanted.includes(kinds[name]));
 }

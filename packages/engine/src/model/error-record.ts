@@ -1,5 +1,5 @@
 import * as z from 'zod';
 
-/** An error as catalogs, reports and executions carry it: the name of its class, and what it says. */
+/** An error as catalogs, reports and executions carry it; `name` is that of its class. */
 export const ErrorRecord = z.object({ name: z.string(), message: z.string() });
 export type ErrorRecord = Readonly<z.infer<typeof ErrorRecord>>;

@@ -1,4 +1,4 @@
-/** What every layer may know, `lib` included: words, numbers and contracts. Pure. */
+/** Words, numbers and contracts that every layer may know, `lib` included. Pure. */
 
 export { BackupType } from './backup-type.ts';
 export { bucketNamePattern, findBucketAddress } from './bucket-address.ts';
@@ -64,7 +64,7 @@ export type { MachineInputs } from './machines/machine-inputs.ts';
 export { MaintenanceReport } from './machines/maintenance.ts';
 export { OpenedRunReport, ProtectInput, RunReport } from './machines/protect.ts';
 
-// What only scripts and tests of the repository take
+// Only for scripts and tests of the repository
 /** @internal */
 export { prices, storageClassPrices, type StorageClassPrices } from './prices.ts';
 /** @internal */

@@ -1,11 +1,11 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 
-/** What protects a key for decades. Bits. */
+/** Bits that protect a key for decades. */
 const leastBits = 3072;
 
 const remedy = 'make one with "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096"';
 
-/** Why a key cannot be an offline recipient's, as a sentence goes on after the key's name; `undefined` if it can. */
+/** Says why a key cannot be an offline recipient's, in words that follow the key's name; `undefined` if it can. */
 export function findRsaProblem({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string | undefined {
   if (asymmetricKeyType !== 'rsa') return `is of the type ${asymmetricKeyType}, not rsa; ${remedy}`;
   const bits = asymmetricKeyDetails?.modulusLength ?? 0;
@@ -15,7 +15,7 @@ export function findRsaProblem({ asymmetricKeyType, asymmetricKeyDetails }: KeyO
 /**
  * Reads the public key of an offline recipient. A private key is refused: it has to stay where no deployment is.
  * @param text - PEM as `openssl pkey -pubout` writes it, or the base64 between its lines.
- * @returns the key, or why it cannot be one, as a sentence goes on after the key's name.
+ * @returns the key, or why it cannot be one, in words that follow the key's name.
  */
 export function parseOfflinePublicKey(
   text: string,

@@ -3,7 +3,7 @@ import { UnknownNameError } from '../errors.ts';
 import { BackupType } from './backup-type.ts';
 import { RetentionRules } from './retention-rules.ts';
 
-/** When one backup type of a plan is due: an EventBridge Scheduler expression and an IANA time zone. */
+/** The schedule of one backup type: an EventBridge Scheduler expression and an IANA time zone. */
 export const PlanSchedule = z.object({
   expression: z.string(),
   timeZone: z.string(),
@@ -17,7 +17,7 @@ export const Plan = z.object({
   retention: RetentionRules,
   /** Hours that a resource may be without a new point before it counts as overdue. */
   rpoHours: z.number().positive(),
-  /** Whether every incremental reads the tags of unchanged objects too. */
+  /** Every incremental reads the tags of unchanged objects too. */
   readTags: z.boolean(),
   /** Key prefixes that S3 buckets are limited to; empty = all keys. */
   prefixes: z.array(z.string()),
@@ -25,7 +25,6 @@ export const Plan = z.object({
 });
 export type Plan = z.infer<typeof Plan>;
 
-/** The plans of a deployment. */
 export const Plans = z.array(Plan);
 export type Plans = z.infer<typeof Plans>;
 

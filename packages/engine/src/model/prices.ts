@@ -1,27 +1,26 @@
 /**
- * The day on which the prices here were looked up. All of them are list prices of us-east-1 in dollars, of the first
- * tier, without free tiers. AWS bills a "GB" of 2^30 bytes. Whatever quotes or chooses by a price takes it from here.
+ * The day on which the prices here were looked up. All are list prices of us-east-1 in dollars, of the first tier,
+ * without free tiers. AWS bills a "GB" of 2^30 bytes. Every quote and every choice by a price uses these.
  */
 export const pricesAsOf = '2026-11-29';
 
-/** What a class of S3 costs. */
 export interface StorageClassPrices {
   readonly gibibyteMonth: number;
-  /** For each PUT, and each POST, COPY or LIST. */
+  /** For each PUT, POST, COPY or LIST. */
   readonly put: number;
-  /** For each GET, and everything else that is no PUT, POST, COPY or LIST. Deleting is free. */
+  /** For each GET and every other request. Deleting is free. */
   readonly get: number;
   /** For each GiB that is read, besides the requests. */
   readonly retrievalGibibyte: number;
-  /** For making an object readable that lies frozen: for each request and each GiB, by speed. */
+  /** For thawing a frozen object: for each request and each GiB, by speed. */
   readonly thaw?: Readonly<
     Partial<
       Record<'expedited' | 'standard' | 'bulk', { readonly request: number; readonly gibibyte: number }>
     >
   >;
-  /** An object that is deleted earlier costs as if it had stayed so long. */
+  /** Days that every object costs at least, however early it is deleted. */
   readonly leastDays: number;
-  /** A smaller object costs as if it had so many bytes. */
+  /** Bytes that every object costs at least, however small it is. */
   readonly leastBytes: number;
   /** For watching each object, a month. */
   readonly monitoredObjectMonth: number;
@@ -34,7 +33,7 @@ const unwatched = { monitoredObjectMonth: 0 };
 const noLeast = { leastDays: 0, leastBytes: 0 };
 
 /**
- * By the name that S3 has for the class. Objects of GLACIER and DEEP_ARCHIVE have 40 KiB more than their bytes.
+ * Classes by S3's names. Objects of GLACIER and DEEP_ARCHIVE have 40 KiB more than their bytes.
  * @see https://aws.amazon.com/s3/pricing/
  */
 export const storageClassPrices = {
@@ -87,15 +86,15 @@ export const storageClassPrices = {
 } as const satisfies Readonly<Record<string, StorageClassPrices>>;
 
 /**
- * Prices of a class as S3 names it in an answer; it names none for its standard class. A class that is not in the table
- * is taken for the one that is dearest to read.
+ * Prices of a class as S3 names it in an answer; it names none for its standard class. A class that is not in the
+ * table counts as the one that is dearest to read.
  */
 export function pricesOfClass(storageClass: string | undefined): StorageClassPrices {
   const classes: Readonly<Record<string, StorageClassPrices>> = storageClassPrices;
   return classes[storageClass ?? 'STANDARD'] ?? storageClassPrices.GLACIER_IR;
 }
 
-/** Everything that is not S3's. */
+/** Prices of services other than S3. */
 export const prices = {
   /** @see https://aws.amazon.com/lambda/pricing/ arm64. */
   lambda: { gibibyteSecond: 0.000_013_333_4, call: 0.2e-6 },

@@ -1,4 +1,7 @@
-/** The retention classes, the shortest first, by the most days that their plans keep points. Packs of chunks carry theirs in their name. */
+/**
+ * Retention classes, the shortest first, by the most days that their plans keep points. Packs of chunks carry theirs
+ * in their name.
+ */
 export const mostDaysOfClass = { short: 14, standard: 100, long: Number.POSITIVE_INFINITY } as const;
 export type RetentionClass = keyof typeof mostDaysOfClass;
 export const retentionClasses = Object.keys(mostDaysOfClass) as readonly RetentionClass[];
@@ -9,8 +12,8 @@ export function retentionClassOf(keepDays: number): RetentionClass {
 }
 
 /**
- * Whether a run of one class may lease a pack of another: never one of a shorter class, because the vault's policy
- * caps the locks of each. Classes that are not known by name are leased by their own runs only.
+ * Tells whether a run of one class may lease a pack of another: never one of a shorter class, because the vault's
+ * policy caps the locks of each. Classes that are not known by name are leased by their own runs only.
  */
 export function mayLeaseClass(ofRun: string, ofPack: string): boolean {
   const names: readonly string[] = retentionClasses;

@@ -1,18 +1,17 @@
 import * as z from 'zod';
 
-/** A span of the calendar that a rule keeps one point of. */
 export type CalendarUnit = 'day' | 'week' | 'month' | 'year';
 
 interface CalendarRule {
   readonly unit: CalendarUnit;
-  /** The longest that one of the units can be. */
+  /** Days of the longest such unit. */
   readonly unitDays: number;
-  /** Periods that a plans file may ask for. */
+  /** Most periods that a plans file may ask for. */
   readonly most: number;
 }
 
 /**
- * The rules that keep the first point of each of the last so many periods. All there is to say of one stands here: what is
+ * Rules that keep the first point of each of the last so many periods. Everything about a rule stands here: what is
  * kept, for how long the vault lets it be locked, and what a plans file and the command line take, follow from it.
  */
 export const calendarRules = {
@@ -24,7 +23,7 @@ export const calendarRules = {
 export type CalendarRuleName = keyof typeof calendarRules;
 export const calendarRuleNames = Object.keys(calendarRules) as readonly CalendarRuleName[];
 
-/** What a person may write for a rule. */
+/** Bounds of the number that a person may write for a rule. */
 export interface RetentionBounds {
   readonly least: number;
   readonly most: number;
@@ -32,7 +31,6 @@ export interface RetentionBounds {
   readonly unit: string;
 }
 
-/** The bounds of every rule that is a whole number. */
 export const retentionBounds = {
   keepDays: { least: 1, most: 36_500, unit: 'days' },
   ...eachRule((name) => ({ least: 0, most: calendarRules[name].most, unit: `${calendarRules[name].unit}s` })),
@@ -47,14 +45,14 @@ export type ArchiveClass = z.infer<typeof ArchiveClass>;
 const periods = z.int().nonnegative().default(0);
 
 /**
- * How long a plan keeps its points. A point is kept for as long as any rule keeps it.
+ * Rules for how long a plan keeps its points. A point is kept for as long as any rule keeps it.
  *
- * `daily: 7` keeps the first point of each of the last seven days, and of the day that has begun; `weekly` (weeks begin
- * on Monday), `monthly` and `yearly` likewise, by the calendar of `timeZone`. It is the first, not the last, because
- * that is known the moment the point is committed and never changes afterwards.
+ * `daily: 7` keeps the first point of each of the last seven days, and of the day that has begun; `weekly` (weeks
+ * begin on Monday), `monthly` and `yearly` likewise, by the calendar of `timeZone`. It is the first, not the last,
+ * because that is known the moment the point is committed and never changes afterwards.
  */
 export const RetentionRules = z.object({
-  /** Every point, for so many days after its commit. */
+  /** Every point is kept for so many days after its commit. */
   keepDays: z.number().positive(),
   ...eachRule(() => periods),
   /** The newest points of a resource that are kept whatever their age, so that a source that stopped is never emptied. */
@@ -63,7 +61,6 @@ export const RetentionRules = z.object({
   timeZone: z.string().default('UTC'),
   /** Points that are kept longer than this are consolidated into a container, so that they stop holding short-lived packs. */
   containerAfterDays: z.number().positive().default(100),
-  /** Storage class of those containers. */
   archiveClass: ArchiveClass.default('glacier-instant'),
 });
 export type RetentionRules = z.infer<typeof RetentionRules>;

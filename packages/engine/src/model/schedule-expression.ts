@@ -1,9 +1,9 @@
 import { BackupError } from '../errors.ts';
 
 /**
- * What a cron expression matches, field by field; a field that matches everything is left out.
- * Days of the week count from 1 = Sunday. Day fields are numbers, or one of the special forms that the calendar
- * decides: `L` (last day), `15W` (weekday nearest the 15th), `6L` (last Friday), `3#2` (second Tuesday).
+ * The values that a cron expression matches, field by field; a field that matches everything is left out. Days of the
+ * week count from 1 = Sunday. Day fields are numbers, or one of the special forms that the calendar decides: `L`
+ * (last day), `15W` (weekday nearest the 15th), `6L` (last Friday), `3#2` (second Tuesday).
  */
 export interface CronFields {
   readonly minutes?: readonly number[];
@@ -14,7 +14,7 @@ export interface CronFields {
   readonly years?: readonly number[];
 }
 
-/** When a rule of a plan runs: at calendar times, or every so many minutes. */
+/** Times at which a rule of a plan runs: of the calendar, or every so many minutes. */
 export type ScheduleTimes = { readonly cron: CronFields } | { readonly everyMinutes: number };
 
 /** The expression is not one that EventBridge Scheduler takes; the message goes on after the expression itself. */
@@ -27,7 +27,7 @@ interface Field {
   readonly min: number;
   readonly max: number;
   readonly names?: readonly string[];
-  /** Forms beside numbers, once names are replaced. */
+  /** Forms besides numbers, once names are replaced. */
   readonly special?: RegExp;
 }
 

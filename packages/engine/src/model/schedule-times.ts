@@ -34,14 +34,17 @@ function longestCronGap(crons: readonly CronFields[]): number | undefined {
   return longest;
 }
 
-/** The minutes of a day at which a cron schedule runs, on the days on which it does. */
+/** Minutes of a day at which a cron schedule runs, on the days on which it does. */
 export function minutesOfDay(cron: CronFields): readonly number[] {
   const hours = cron.hours ?? Array.from({ length: 24 }, (_, hour) => hour);
   const minutes = cron.minutes ?? Array.from({ length: 60 }, (_, minute) => minute);
   return hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
 }
 
-/** Whether a cron schedule runs on a day. The year field is left out of account. @param date - any time of that day, as if it were UTC. */
+/**
+ * Tells whether a cron schedule runs on a day; the year field is left out of account.
+ * @param date - any time of that day, as if it were UTC.
+ */
 export function runsOn(cron: CronFields, date: Date): boolean {
   return (
     (cron.months?.includes(date.getUTCMonth() + 1) ?? true) &&
@@ -58,7 +61,7 @@ function matchesDayOfMonth(days: CronFields['daysOfMonth'], date: Date): boolean
   return day === nearestWeekday(date, Number.parseInt(days, 10));
 }
 
-/** The weekday (Monday to Friday) nearest to a day, without leaving its month. */
+/** Finds the weekday (Monday to Friday) nearest to a day, without leaving its month. */
 function nearestWeekday(date: Date, wanted: number): number | undefined {
   const last = daysInMonth(date);
   if (wanted > last) return undefined;
@@ -81,7 +84,7 @@ function daysInMonth(date: Date): number {
   return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
 }
 
-/** How far a zone's clock is ahead of UTC at an instant. Minutes. */
+/** Minutes by which a zone's clock is ahead of UTC at an instant. */
 export function offsetIn(timeZone: string): (instantMs: number) => number {
   const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
   return (instantMs) => {

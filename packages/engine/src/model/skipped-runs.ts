@@ -10,21 +10,21 @@ const daysLookedAt = 800;
 export interface SkippedRun {
   /** Date in the time zone, `2027-03-28`. */
   readonly date: string;
-  /** What the clock goes from and to, `02:00` and `03:00`. */
+  /** The clock goes from here to `to`, such as `02:00` and `03:00`. */
   readonly from: string;
   readonly to: string;
 }
 
-/** A change of the clock: `atMs` as it was, in the zone's own time, and how far it is moved on. */
+/** A change of the clock: `atMs` before it, in the zone's own time, and the time by which it is moved on. */
 interface ClockChange {
   readonly atMs: number;
   readonly minutes: number;
 }
 
 /**
- * Runs that a cron schedule loses where summer time begins: EventBridge Scheduler skips a time that does not exist, and
- * runs once at one that occurs twice. Times that the schedule makes up for are left out: those between which no more time
- * passes than the hour and its longest usual wait, as with every hour.
+ * Finds the runs that a cron schedule loses where summer time begins: EventBridge Scheduler skips a time that does
+ * not exist, and runs once at one that occurs twice. Times that the schedule makes up for are left out: those between
+ * which no more time passes than the hour and its longest usual wait, as with every hour.
  * @param from - the first day that is looked at; 800 days are.
  * @see https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
  */
@@ -46,7 +46,7 @@ export function skippedRuns(times: ScheduleTimes, timeZone: string, from: Date):
     }));
 }
 
-/** All times are the zone's own, written as if they were UTC. */
+/** Times are the zone's own, written as if they were UTC. */
 function isDueBetween(cron: CronFields, fromMs: number, toMs: number): boolean {
   return runsOfDay(cron, midnight(fromMs)).some((at) => at >= fromMs && at < toMs);
 }

@@ -2,11 +2,11 @@ import type { ChunkId, PackId } from '../ids.ts';
 import type { ChunkLocation } from '../packs/chunk-location.ts';
 
 /**
- * Where a chunk was stored: a hint that saves storing it twice. One item a stored chunk, one index a trust domain.
+ * Locations of stored chunks: a hint that saves storing one twice. One item a stored chunk, one index a trust domain.
  * An answer can be stale (its pack swept): callers check the pack's row; a miss costs a duplicate, never data.
  */
 export interface ChunkIndex {
-  /** Locations of those chunks that are known, at most 1,000 ids a call; the adapter batches. */
+  /** Finds those chunks that are known, at most 1,000 ids a call; the adapter batches. */
   find(ids: readonly ChunkId[], signal?: AbortSignal): Promise<ReadonlyMap<ChunkId, ChunkLocation>>;
   /** Records chunks of a pack that is live. Overwrites older items of the same chunk. */
   put(

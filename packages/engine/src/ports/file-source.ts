@@ -3,8 +3,8 @@ import type { LeftOutFact } from '../protect/left-out.ts';
 import type { ByteRange } from './object-store.ts';
 
 /**
- * What is known of one file or object of a source. `path` is the full key or the path below the source's root:
- * any bytes, never interpreted. Everything here goes into the manifest's entry.
+ * Facts of one file or object of a source. `path` is the full key or the path below the source's root: any bytes,
+ * never interpreted. Everything here goes into the manifest's entry.
  */
 export interface SourceEntry {
   readonly path: Uint8Array;
@@ -22,7 +22,7 @@ export interface SourceEntry {
   readonly attributes: Readonly<Record<string, string>>;
   readonly userMetadata: Readonly<Record<string, string>>;
   readonly tags: Readonly<Record<string, string>>;
-  /** What the source has of it and does not give. The point says it once for each kind; the manifest does not have it. */
+  /** Facts that the source has and does not give. The point says each kind of them once; the manifest does not have them. */
   readonly leftOut?: readonly LeftOutFact[];
 }
 
@@ -37,7 +37,7 @@ export interface OpenedEntry {
   readonly entry: SourceEntry;
   /** Pieces in order; a piece is valid until the next one is asked for. */
   readonly content: AsyncIterable<Uint8Array>;
-  /** All of the content, where the source has it in memory and gives it away: a caller need not ask for pieces then. */
+  /** All of the content, where the source has it in memory and gives it away: callers need not ask for pieces then. */
   readonly whole?: Uint8Array;
 }
 
@@ -49,8 +49,8 @@ export interface OpenedEntry {
  */
 export interface FileSource {
   /**
-   * Entries in the order of their path's bytes. `attributes`, `userMetadata` and `tags` may still be
-   * empty, as a listing does not show them; `kind`, `size`, `modifiedMs` and `changeToken` are set.
+   * Lists entries in the order of their path's bytes. `attributes`, `userMetadata` and `tags` may still be empty, as
+   * a listing does not show them; `kind`, `size`, `modifiedMs` and `changeToken` are set.
    * @throws {@link NotSupportedError} what is listed has another order, so that entries could be missed.
    */
   list(range: PathRange, signal?: AbortSignal): AsyncIterable<SourceEntry>;
@@ -65,12 +65,12 @@ export interface FileSource {
    */
   readonly getTags?: (entry: SourceEntry, signal?: AbortSignal) => Promise<Readonly<Record<string, string>>>;
   /**
-   * What kept this source's listings so far from showing whatever is at a path, such as a directory on the way to it that
-   * may not be read; the source has reported it already. A path that a listing passed without an obstacle is gone.
-   * Absent where a listing shows either everything or nothing.
+   * The obstacle that kept this source's listings so far from showing whatever is at a path, such as a directory on
+   * the way to it that may not be read; the source has reported it already. A path that a listing passed without an
+   * obstacle is gone. Absent where a listing shows either everything or nothing.
    */
   readonly findObstacle?: (path: Uint8Array) => SourceEntryError | undefined;
-  /** Top-level split of the key space for listings in parallel: sorted paths at which ranges may be cut. */
+  /** Splits the key space at its top level for listings in parallel: sorted paths at which ranges may be cut. */
   listSplits(range: PathRange, limit: number, signal?: AbortSignal): Promise<readonly Uint8Array[]>;
   /** Time by the clock that `modifiedMs` comes from. */
   now(): Promise<Date>;

@@ -1,6 +1,6 @@
 import type { KeyId, VaultId } from '../ids.ts';
 
-/** What a wrapped key is bound to: unwrapping it for another vault, key or purpose fails. */
+/** The binding of a wrapped key: unwrapping it for another vault, key or purpose fails. */
 export interface KeyContext {
   readonly vaultId: VaultId;
   readonly keyId: KeyId;
@@ -9,9 +9,9 @@ export interface KeyContext {
 
 /** A key as it lies in the vault: opaque to the engine. */
 export interface WrappedKey {
-  /** Who can unwrap it: `kms`, or the name of a keyring of a test or of an offline recipient. */
+  /** The one who can unwrap it: `kms`, or the name of a keyring of a test or of an offline recipient. */
   readonly recipient: string;
-  /** How to find the wrapping key, for a person who has only the bucket: a KMS key ARN, for instance. */
+  /** The way to the wrapping key, for a person who has only the bucket: a KMS key ARN, for instance. */
   readonly wrappingKey: string;
   readonly ciphertext: Uint8Array;
 }
@@ -27,14 +27,14 @@ export interface AbsentRecipient {
 
 /** Wraps and unwraps the vault's keys. Called a few times in a worker's life, never once a chunk. */
 export interface Keyring {
-  /** Who is to be able to open every key of the vault besides; keys that exist are wrapped for it, too. */
+  /** A recipient that can open every key of the vault besides; keys that exist are wrapped for it, too. */
   readonly absentRecipient?: AbsentRecipient;
-  /** A new random 32-byte key, with the same key wrapped for every recipient. */
+  /** Makes a random 32-byte key, and wraps it for every recipient. */
   generate(
     context: KeyContext,
   ): Promise<{ readonly plain: Uint8Array; readonly wrapped: readonly WrappedKey[] }>;
   /**
-   * The plain key of the first recipient that this keyring can open.
+   * Unwraps the key of the first recipient that this keyring can open.
    * @throws {@link KeyUnavailableError} none of them can be opened here.
    */
   unwrap(context: KeyContext, wrapped: readonly WrappedKey[]): Promise<Uint8Array>;

@@ -1,5 +1,5 @@
 import type { ThawSpeed } from '../model/machines/restore-request.ts';
-/** How long, and how firmly, the store itself refuses to delete a version. */
+/** The store's own refusal to delete a version. */
 export interface ObjectLock {
   readonly mode: 'governance' | 'compliance';
   /** The version cannot be deleted before this time. Whole seconds. */
@@ -15,12 +15,12 @@ export interface PutOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a store knows of one version of one object. */
+/** One version of one object. */
 export interface ObjectVersion {
   readonly name: string;
   readonly versionId: string;
   readonly bytes: number;
-  /** When the store took the version, by the store's clock. */
+  /** The time at which the store took the version, by the store's clock. */
   readonly storedAt: Date;
 }
 
@@ -28,13 +28,13 @@ export interface ObjectVersion {
 export interface ObjectState extends ObjectVersion {
   readonly lock?: ObjectLock;
   readonly storageClass?: string;
-  /** Whether the store's legal hold is on. Like a lock without an end; one flag for all who hold. */
+  /** The store's legal hold is on: like a lock without an end; one flag for all who hold. */
   readonly legalHold?: boolean;
   /** Only for an object in a class that must be thawed before it can be read. */
   readonly thaw?: ThawState;
 }
 
-/** Whether an archived object can be read: `until` is when its readable copy goes away again. */
+/** An archived object's readability: `until` is when its readable copy goes away again. */
 export type ThawState =
   | { readonly state: 'frozen' | 'thawing' }
   | { readonly state: 'thawed'; readonly until: Date };
@@ -111,8 +111,8 @@ export interface ObjectStore {
   ): Promise<void>;
 
   /**
-   * Every version of every object under a prefix, ordered by name (as bytes); versions of one name newest first.
-   * Delete markers are left out.
+   * Lists every version of every object under a prefix, ordered by name (as bytes); versions of one name newest
+   * first. Delete markers are left out.
    */
   listVersions(
     prefix: string,
@@ -129,7 +129,7 @@ export interface ObjectStore {
   now(): Promise<Date>;
 }
 
-/** What another process needs to go on with an upload. Plain JSON. */
+/** The state of an upload, with which another process can go on. Plain JSON. */
 export interface MultipartState {
   readonly name: string;
   readonly uploadId: string;

@@ -3,7 +3,7 @@ export interface ProgressEvent {
   readonly step: 'list' | 'protect' | 'commit' | 'consolidate' | 'restore' | 'verify' | 'rebuild';
   readonly files: number;
   readonly bytes: number;
-  /** What is counted as files. @default files */
+  /** The things that the counts of files count. @default files */
   readonly unit?: 'object' | 'root' | 'point' | 'pack';
   /** Totals, where they are known. */
   readonly filesTotal?: number | undefined;

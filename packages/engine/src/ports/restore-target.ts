@@ -2,7 +2,10 @@ import type { OverwriteRule } from '../model/machines/restore-request.ts';
 import type { UnkeptCount } from '../restore/unkept-facts.ts';
 import type { SourceEntry } from './file-source.ts';
 
-/** `written`: now as the point has it; `same`: it was identical already; `kept`: the target's own was left, and differs from the point, or cannot be told to be the same. */
+/**
+ * `written`: now as the point has it. `same`: it was identical already. `kept`: the target's own was left, and
+ * differs from the point, or cannot be told to be the same.
+ */
 export type WriteOutcome = 'written' | 'kept' | 'same';
 
 /**
@@ -11,9 +14,7 @@ export type WriteOutcome = 'written' | 'kept' | 'same';
  */
 export const longestStretchBytes = 5 * 2 ** 30;
 
-/**
- * A write that is not finished, as one call leaves it to the next. Plain JSON. Nothing of it can be seen in the target.
- */
+/** A write that is not finished, as one call leaves it to the next. Plain JSON. Nothing of it can be seen in the target. */
 export interface BegunWrite {
   /** Content bytes that are done with: whoever goes on gives those behind them. */
   readonly bytes: number;
@@ -21,22 +22,25 @@ export interface BegunWrite {
   readonly state: unknown;
 }
 
-/** How an entry is written over several calls. Targets that are written from one process need none of it. */
+/** Options of a write over several calls. Targets that are written from one process need none of it. */
 export interface WriteOptions {
-  /** Where an earlier call left it: the content begins behind its bytes. @default at the beginning */
+  /** The progress that an earlier call left: the content begins behind its bytes. @default at the beginning */
   readonly from?: BegunWrite | undefined;
-  /** Asked before a stretch of content, but the first of a call, with its size; when true, the write ends there. @default never */
+  /**
+   * Asked before each stretch of content but a call's first, with its size; when true, the write ends there. @default
+   * never
+   */
   readonly shouldStop?: ((nextBytes: number) => boolean) | undefined;
   /**
-   * Told how far a write is before the target has anything of it, now and then, and before it is completed: a repetition goes
-   * on from what was told last. Without it, a write that fails leaves nothing behind.
+   * Told a write's progress before the target has anything of it, now and then, and before it is completed: a
+   * repetition goes on from what was told last. Without it, a write that fails leaves nothing behind.
    */
   readonly remember?: ((begun: BegunWrite) => Promise<void>) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Where a restore writes. Every path is checked by the target itself: nothing outside it is ever touched,
+ * The place that a restore writes to. Every path is checked by the target itself: nothing outside it is ever touched,
  * whatever a manifest says.
  *
  * Entries of one restore arrive in the order of their paths, several of them may be under way at once. **Two of them
@@ -66,14 +70,14 @@ export interface RestoreTarget {
     options?: WriteOptions,
   ): Promise<WriteOutcome | BegunWrite>;
   /**
-   * Whether an entry would not be refused now, as far as can be known without its content. Leaves nothing behind.
+   * Tells whether an entry would be taken now, as far as can be known without its content. Leaves nothing behind.
    * @throws {@link TargetUnavailableError} the target takes nothing.
    */
   accepts(entry: SourceEntry, rule: OverwriteRule, signal?: AbortSignal): Promise<boolean>;
   /**
-   * Called after the last entry of a shard, also of one that failed: directory times and modes, flushes.
-   * May be written to again after it.
-   * @returns what of the entries that were written since the last call could not be kept as the point has it.
+   * Ends a shard after its last entry, also after one that failed: directory times and modes, flushes. More entries
+   * may be written after it.
+   * @returns facts of the entries written since the last call that could not be kept as the point has them.
    */
   finish(): Promise<readonly UnkeptCount[]>;
 }

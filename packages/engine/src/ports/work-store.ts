@@ -1,7 +1,7 @@
 /**
- * Scratch space beside the vault for what the workers of one run tell each other: plans, shard lists, results.
- * Nothing in it is needed for a restore; everything in it may be gone after 14 days. Writing a name again replaces it,
- * so a step that runs twice leaves one result.
+ * Scratch space beside the vault in which the workers of one run leave each other plans, shard lists and results.
+ * Nothing in it is needed for a restore; everything in it may be gone after 14 days. Writing a name again replaces
+ * it, so a step that runs twice leaves one result.
  */
 export interface WorkStore {
   put(name: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;

@@ -4,7 +4,6 @@ import type { ChunkLocation } from '../packs/chunk-location.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import { eventually } from './eventually.ts';
 
-/** What the suite needs to know of an adapter. */
 export interface ChunkIndexContractOptions {
   readonly name: string;
   /** An empty index, made anew for every test. */

@@ -1,7 +1,7 @@
 import { StoreUnavailableError } from '../errors.ts';
 
 /**
- * What goes wrong with a call:
+ * The fault of a call:
  * - `fail-before`, `throttle`: it does not happen, the caller gets a {@link StoreUnavailableError};
  * - `fail-after`: it happens, the caller gets the error all the same;
  * - `time-out`: the caller gets the error first, and the call happens just before the next call of the plan;
@@ -22,13 +22,12 @@ export type FaultKind =
   | 'kill'
   | 'kill-after';
 
-/** One planned fault. */
 export interface Fault {
   readonly kind: FaultKind;
-  /** Which call, from 1: of all calls, or of the calls of `method`. */
+  /** The number of the call, from 1: among all calls, or among those of `method`. */
   readonly call: number;
   readonly method?: string;
-  /** How many calls in a row. @default 1 */
+  /** Calls in a row. @default 1 */
   readonly times?: number;
 }
 
@@ -52,17 +51,15 @@ export class FaultPlan {
     this.#faults = faults;
   }
 
-  /** Calls so far, of one method or of all. */
   calls(method?: string): number {
     return method === undefined ? this.#calls : (this.#methodCalls.get(method) ?? 0);
   }
 
-  /** Whether the process has been killed. */
   get killed(): boolean {
     return this.#killedAt !== undefined;
   }
 
-  /** Counts a call and says what is to go wrong with it. */
+  /** Counts a call and returns its fault. */
   async begin(method: string): Promise<FaultKind | undefined> {
     if (this.#killedAt !== undefined) throw this.#killedAt;
     const call = ++this.#calls;
@@ -120,7 +117,7 @@ export function withFaults<Port extends object>(port: Port, plan: FaultPlan, par
   });
 }
 
-/** The arguments of a write that stops half-way. */
+/** Cuts the bytes of a write in half. */
 function tear(method: string, args: readonly unknown[]): unknown[] {
   const at = { put: 1, putNew: 1, addPart: 0 }[method];
   return args.map((arg, index) => {
@@ -150,7 +147,7 @@ async function faultyCall(
     }
     case 'fail-after':
     case 'kill-after':
-      // What the call answered is lost, an error of its own too.
+      // The answer of the call is lost, an error of its own too.
       await call().catch(() => undefined);
       break;
     case 'tear':

@@ -3,7 +3,6 @@ import { KeyUnavailableError } from '../errors.ts';
 import type { KeyId, VaultId } from '../ids.ts';
 import type { KeyContext, Keyring, WrappedKey } from '../ports/keyring.ts';
 
-/** What the suite needs to know of an adapter. */
 export interface KeyringContractOptions {
   readonly name: string;
   /** A keyring, made anew for every test. */

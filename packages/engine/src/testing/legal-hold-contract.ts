@@ -4,7 +4,7 @@ import { ObjectLockedError, ObjectNotFoundError } from '../errors.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import type { ObjectStoreContractOptions, ObjectStoreUnderTest } from './object-store-contract.ts';
 
-/** What keeps a version from going, and from being read: a part of the object store's suite. */
+/** The part of the object store's suite about what keeps a version from going, and from being read. */
 export function legalHoldContract({ make }: ObjectStoreContractOptions): void {
   let under: ObjectStoreUnderTest;
   let store: ObjectStore;

@@ -8,7 +8,6 @@ export interface UploadInProgress {
   state: 'open' | ObjectVersion;
 }
 
-/** What an upload needs of the store that it belongs to. */
 export interface MultipartHost {
   upload(): UploadInProgress | undefined;
   forget(): void;
@@ -17,7 +16,6 @@ export interface MultipartHost {
   readonly minPartBytes: number;
 }
 
-/** An upload in parts into a {@link MemoryObjectStore}. */
 export class MemoryMultipart implements MultipartUpload {
   readonly #host: MultipartHost;
   readonly #name: string;

@@ -29,7 +29,6 @@ import {
 } from './stored-version.ts';
 import { MemoryMultipart, type UploadInProgress } from './memory-multipart.ts';
 
-/** How a memory store differs from a plain bucket with Object Lock. */
 export interface MemoryObjectStoreOptions {
   /** The store's own clock: decides when locks end and what `now` says. */
   readonly clock: Clock;
@@ -45,7 +44,6 @@ export interface MemoryObjectStoreOptions {
   readonly numberByName?: boolean;
 }
 
-/** A call of the store that is counted. */
 export type StoreOperation =
   | 'put'
   | 'get'
@@ -106,7 +104,6 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#names.entries();
   }
 
-  /** Bytes that `get` has returned so far. */
   get bytesFetched(): number {
     return this.#bytesFetched;
   }
@@ -116,7 +113,6 @@ export class MemoryObjectStore implements ObjectStore {
     return this.#counts.get(operation) ?? 0;
   }
 
-  /** Sets all counters to zero. */
   resetCounters(): void {
     this.#counts.clear();
     this.#bytesFetched = 0;
@@ -322,7 +318,7 @@ export class MemoryObjectStore implements ObjectStore {
       throw new InvalidInputError(`the lock date of ${name} is not a date`);
   }
 
-  /** Undefined for a version that can be read at any time. */
+  /** @returns `undefined` for a version that can be read at any time. */
   #thawOf(version: StoredVersion): ThawState | undefined {
     if (!archiveClasses.has(version.storageClass ?? '')) return undefined;
     const thaw = version.thaw ?? { state: 'frozen' };

@@ -3,7 +3,6 @@ import type { PackId } from '../ids.ts';
 import { type PackRow, sweepPartitions } from '../ports/catalog/packs.ts';
 import { MemoryRows } from './memory-rows.ts';
 
-/** Rows of packs in memory. */
 export class MemoryPackRows extends MemoryRows<PackRow> implements PackRows {
   constructor() {
     super(({ packId }) => packId);

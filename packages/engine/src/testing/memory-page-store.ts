@@ -16,7 +16,6 @@ interface MemoryPack extends PagePack {
   readonly pages: EncodedPage[];
 }
 
-/** How pages are laid out. */
 export interface MemoryPageStoreOptions {
   /**
    * Pages a pack. Each pack gets another id when it is stored, as if its first upload had failed, and cannot be read

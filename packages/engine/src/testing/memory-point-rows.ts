@@ -5,7 +5,6 @@ import type { TimeRange } from '../ports/catalog/time-range.ts';
 import { MemoryRows } from './memory-rows.ts';
 import { newestFirst, within } from './row-order.ts';
 
-/** Rows of points in memory. */
 export class MemoryPointRows extends MemoryRows<PointRow> implements PointRows {
   constructor() {
     super(({ pointId }) => pointId);

@@ -36,7 +36,6 @@ export class MemoryRows<Row extends object> implements Rows<Row> {
     if (row !== undefined && meets(when, row)) this.lose(id);
   }
 
-  /** The row now. */
   get(id: string): Row | undefined {
     return this.#rows.get(id);
   }

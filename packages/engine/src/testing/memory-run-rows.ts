@@ -6,7 +6,7 @@ import type { TimeRange } from '../ports/catalog/time-range.ts';
 import { MemoryRows } from './memory-rows.ts';
 import { newestFirst, within } from './row-order.ts';
 
-/** What runs and points leave on resources, in memory: there is a row for each, if only an empty one. */
+/** Fields that runs and points leave on resources, in memory: there is a row for each, if only an empty one. */
 export class MemoryLasts {
   readonly #rows = new Map<ResourceArn, LastFields>();
 
@@ -34,7 +34,6 @@ export class MemoryLasts {
   }
 }
 
-/** Rows of runs in memory. */
 export class MemoryRunRows extends MemoryRows<RunRow> implements RunRows {
   readonly #holders = new Map<ResourceArn, RunId>();
   readonly #lasts: MemoryLasts;

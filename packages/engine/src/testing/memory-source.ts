@@ -15,7 +15,7 @@ export interface PlantOptions {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-/** What a test makes of an entry between its listing and its opening. */
+/** A trap between an entry's listing and its opening. */
 export type OpenTrap = 'vanish' | 'change' | 'deny' | 'archive' | 'break-midway';
 
 interface Planted {
@@ -43,12 +43,10 @@ export class MemorySource implements FileSource {
     this.#pieceBytes = pieceBytes;
   }
 
-  /** Content bytes read so far. */
   get bytesRead(): number {
     return this.#bytesRead;
   }
 
-  /** Entries that exist now. */
   get size(): number {
     return this.#planted.size;
   }
@@ -77,12 +75,11 @@ export class MemorySource implements FileSource {
     return entry;
   }
 
-  /** Deletes an entry. */
   remove(path: string | Uint8Array): void {
     this.#planted.delete(keyOf(path));
   }
 
-  /** What happens when the entry is opened next; `break-midway`, `deny` and `archive` stay until {@link untrap}. */
+  /** Sets a trap for the entry's next opening; `break-midway`, `deny` and `archive` stay until {@link untrap}. */
   trap(path: string | Uint8Array, trap: OpenTrap): void {
     this.#traps.set(keyOf(path), trap);
   }

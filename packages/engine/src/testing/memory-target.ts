@@ -11,7 +11,6 @@ import type { BegunWrite, RestoreTarget, WriteOptions, WriteOutcome } from '../p
 import type { OverwriteRule } from '../model/machines/restore-request.ts';
 import type { UnkeptCount } from '../restore/unkept-facts.ts';
 
-/** What a target holds under one path. */
 export interface RestoredEntry {
   readonly entry: SourceEntry;
   readonly content: Uint8Array;
@@ -22,7 +21,7 @@ export class MemoryUploads {
   readonly #parts = new Map<string, Uint8Array[]>();
   #begun = 0;
 
-  /** Those that nobody has ended. */
+  /** Uploads that nobody has ended. */
   get open(): readonly string[] {
     return [...this.#parts.keys()];
   }
@@ -58,7 +57,7 @@ export class MemoryUploads {
   }
 }
 
-/** Where a {@link MemoryTarget} has entries in parts, and of which size. */
+/** Entries larger than `bytes` are written in parts of that size. */
 export interface MemoryParts {
   readonly uploads: MemoryUploads;
   readonly bytes: number;
@@ -97,7 +96,7 @@ export class MemoryTarget implements RestoreTarget {
     this.naming = naming;
   }
 
-  /** What the target holds, in the order it was first written. */
+  /** Entries in the order in which they were first written. */
   get entries(): readonly RestoredEntry[] {
     return [...this.#entries.values()];
   }
@@ -208,7 +207,7 @@ export class MemoryTarget implements RestoreTarget {
     return 'written';
   }
 
-  /** Frees what a write that nobody goes on with has here. */
+  /** Frees what an abandoned write has here. */
   async giveUp({ state }: BegunWrite): Promise<void> {
     await this.#parts?.uploads.giveUp((state as BegunUpload).upload);
   }
@@ -237,7 +236,7 @@ export class MemoryTarget implements RestoreTarget {
     if (inTheWay !== undefined) throw new RestorePathError(path, `${inTheWay} is in its way`);
   }
 
-  /** What is where an entry, or a directory above it, would have to be. */
+  /** Finds what is in the place of an entry, or of a directory above it. */
   #findInTheWay(path: string): string | undefined {
     const place = path.replace(/\/$/, '');
     for (const { entry } of this.#entries.values()) {

@@ -1,7 +1,6 @@
 import { ObjectNotFoundError } from '../errors.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 
-/** Scratch space in memory. */
 export class MemoryWorkStore implements WorkStore {
   readonly #objects = new Map<string, Uint8Array>();
 

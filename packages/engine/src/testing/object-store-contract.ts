@@ -11,11 +11,9 @@ export interface ObjectStoreUnderTest {
   readonly store: ObjectStore;
   /** Adds a version of a name without a condition; returns its id. */
   plantVersion(name: string, body: Uint8Array): Promise<string>;
-  /** Puts a delete marker over a name. */
   plantMarker(name: string): Promise<void>;
 }
 
-/** What the suite needs to know of an adapter. */
 export interface ObjectStoreContractOptions {
   readonly name: string;
   /** An empty store with Object Lock, made anew for every test. */

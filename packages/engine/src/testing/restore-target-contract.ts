@@ -5,26 +5,23 @@ import type { SourceEntry } from '../ports/file-source.ts';
 import type { BegunWrite, RestoreTarget, WriteOutcome } from '../ports/restore-target.ts';
 import type { OverwriteRule } from '../model/machines/restore-request.ts';
 
-/** A target, and what is seen of it from outside. */
 export interface RestoreTargetUnderTest {
   readonly target: RestoreTarget;
-  /** The content of what is there under a path, as text. */
+  /** Reads the content under a path, as text. */
   readonly read: (path: string) => Promise<string | undefined>;
   /** Has the target refuse all entries of a folder, while it takes others. */
   readonly refuse: (folder: string) => Promise<void>;
-  /** Takes the target away. */
   readonly remove: () => Promise<void>;
   /** Uploads that are under way. @default of a target that has none */
   readonly countUploads?: () => Promise<number>;
 }
 
-/** What the suite needs to know of an adapter. */
 export interface RestoreTargetContractOptions {
   readonly name: string;
   /** An empty target, made anew for every test. */
   readonly make: () => Promise<RestoreTargetUnderTest>;
   readonly cleanUp?: () => Promise<void>;
-  /** Of a target that writes over several calls: the part after which it may stop. @default any */
+  /** The part after which a target that writes over several calls may stop. @default any */
   readonly partBytes?: number;
 }
 

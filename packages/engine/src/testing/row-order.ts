@@ -1,11 +1,11 @@
 import type { TimeRange } from '../ports/catalog/time-range.ts';
 
-/** Whether a time lies in a span, both ends included. */
+/** Both ends are included. */
 export function within(time: Date, range: TimeRange): boolean {
   return (range.from === undefined || time >= range.from) && (range.to === undefined || time <= range.to);
 }
 
-/** Rows as the catalog's lists have them: by time, newest first, then by id. */
+/** Sorts rows as the catalog's lists have them: by time, newest first, then by id. */
 export function newestFirst<Row>(
   rows: readonly Row[],
   time: (row: Row) => Date,

@@ -18,12 +18,10 @@ export interface StoredVersion {
   readonly thaw?: ThawState;
 }
 
-/** What the port says of a version. */
 export function describe(name: string, version: StoredVersion): ObjectVersion {
   return { name, versionId: version.versionId, bytes: version.content.bytes, storedAt: version.storedAt };
 }
 
-/** Content that lies in memory. */
 export function bytesContent(body: Uint8Array | readonly Uint8Array[]): SparseContent {
   // A copy: the caller may change its buffer as soon as the promise has settled.
   const bytes = new Uint8Array(Buffer.concat(body instanceof Uint8Array ? [body] : body));

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { BackupType } from '../backup-type.ts';
 
-/** What names a cycle: the input of its state machine, and all its steps get it. */
+/** The input of the cycle's state machine, which all its steps get. */
 export const CycleInput = z.object({
   plan: z.string().min(1),
   type: BackupType,
@@ -14,12 +14,11 @@ export type CycleInput = z.infer<typeof CycleInput>;
 
 const number = z.int().nonnegative();
 
-/** A cycle in numbers. */
 export const CycleReport = z.object({
   completed: number,
-  /** Protected too, and lacking nothing, but with something to say. */
+  /** Protected too, and lacking nothing, but with a warning. */
   warnings: number,
-  /** Their new points carry or lack entries that could not be read: not protected as their plan promises. */
+  /** Their new points carry or lack entries that could not be read: they are not protected as their plan promises. */
   degraded: number,
   failed: number,
   skipped: number,

@@ -2,11 +2,11 @@ import * as z from 'zod';
 import type { PointId } from '../../ids.ts';
 import { holdId, resourceArn } from './ids.ts';
 
-/** Characters of a reason, and of what else a person writes about a hold. */
+/** Characters of a reason, and of everything else that a person writes about a hold. */
 export const longestHoldText = 1_024;
 const text = z.string().min(1).max(longestHoldText);
 
-/** What a legal hold keeps. A hold on a resource or a tag keeps the points that are still to come, too. */
+/** A hold on a resource or a tag keeps the points that are still to come, too. */
 export const HoldScope = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('point'), pointId: text.transform((id) => id as PointId) }),
   z.strictObject({ kind: z.literal('resource'), resourceArn }),
@@ -14,14 +14,14 @@ export const HoldScope = z.discriminatedUnion('kind', [
 ]);
 export type HoldScope = Readonly<z.infer<typeof HoldScope>>;
 
-/** What a person asks of a legal hold: the input of the hold state machine. */
+/** The input of the hold state machine. */
 export const HoldRequest = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('set'), scope: HoldScope, by: text, reason: text }),
   z.strictObject({ action: z.literal('release'), hold: holdId, by: text, reason: text }),
 ]);
 export type HoldRequest = Readonly<z.infer<typeof HoldRequest>>;
 
-/** What setting or releasing came to: the output of that machine. */
+/** The output of the hold state machine. */
 export const HoldReport = z.object({
   hold: holdId,
   action: z.enum(['set', 'release']),

@@ -3,7 +3,6 @@ import type { HoldRequest } from './hold.ts';
 import type { ProtectInput } from './protect.ts';
 import type { RestoreInput } from './restore-request.ts';
 
-/** What each state machine that people may start is started with. */
 export interface MachineInputs {
   /** By hand the plan is enough. */
   readonly cycle: CycleInput | Pick<CycleInput, 'plan'>;

@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 const count = z.int().nonnegative();
 
-/** A day's maintenance in numbers: the output of its state machine, which takes nothing. */
+/** The output of the maintenance state machine, which takes nothing. */
 export const MaintenanceReport = z.object({
   roots: count,
   pointsRecovered: count,
@@ -12,15 +12,15 @@ export const MaintenanceReport = z.object({
   /** Legal holds in force. */
   holds: count,
   containersStarted: count,
-  /** Points that have to become containers, and whose turn comes another day. */
+  /** Points that have to become containers on another day. */
   pointsToConsolidate: count,
-  /** Points that should become containers, and are too large for one. They stay as they are, and are prolonged. */
+  /** Points that should become containers, and are too large for one: they stay as they are, and are prolonged. */
   pointsTooLarge: count,
   pointsWithoutPlan: count,
   pointsTooLate: count,
   packsLost: count,
   pointsExpired: count,
-  /** Points whose time is over and that stay for now: somebody has made an AMI of their snapshots. */
+  /** Points that are due and stay for now: somebody has made an AMI of their snapshots. */
   pointsInUse: count,
   snapshotsRemoved: count,
   /** Snapshots of failed runs that stay for the same reason. */

@@ -16,7 +16,7 @@ const container = z
   ])
   .optional();
 
-/** One backup of one resource: the input of the protect state machine. */
+/** The input of the protect state machine: one backup of one resource. */
 export const ProtectInput = z.object({
   resourceArn,
   kind: ResourceKind,
@@ -27,27 +27,26 @@ export const ProtectInput = z.object({
 });
 export type ProtectInput = z.input<typeof ProtectInput>;
 
-/** How a run goes on: `mode` chooses the branch of the state machine. */
+/** `mode` chooses the branch of the state machine. */
 export const OpenedRunReport = z.object({
   runId,
   resourceArn,
   kind: ResourceKind,
   mode: z.enum(['files', 'image', 'consolidate', 'skip']),
-  /** What is being done: a full where what was asked for has no base. */
+  /** The type that is done: a full where what was asked for has no base. */
   type: BackupType,
-  /** Why `type` is not what was asked for, or why the run is skipped. */
+  /** The reason why `type` is not what was asked for, or why the run is skipped. */
   reason: z.string().optional(),
 });
 export type OpenedRunReport = Readonly<z.infer<typeof OpenedRunReport>>;
 
-/** What a run came to, for the execution's history. */
 export const RunReport = z.object({
   runId,
   pointId,
   type: BackupType,
   state: z.enum(['completed', 'completed-with-warnings', 'degraded']),
   warnings: z.int(),
-  /** Entries that could not be read: in the point as an earlier one has them, and not in it. */
+  /** Entries that could not be read: `carried` are in the point as an earlier one has them, `missing` are not in it. */
   carried: z.int(),
   missing: z.int(),
   files: z.int(),

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ErrorRecord } from '../error-record.ts';
 
-/** Arrays and objects of a parsed document, for those who only read it. */
+/** Makes arrays and objects of a parsed document read-only. */
 type Read<Document> = {
   readonly [Field in keyof Document]: Document[Field] extends readonly (infer One)[] | undefined
     ? Exclude<Document[Field], readonly One[]> | readonly Readonly<One>[]
@@ -34,17 +34,16 @@ const counts = {
   /** Content bytes of entries that were written. */
   bytes: z.int(),
   written: z.int(),
-  /** Left as the target had them, because the rule says so, though they differ, or cannot be told to be the same. */
+  /** Entries left as the target had them, because the rule says so, though they differ, or cannot be told to be the same. */
   kept: z.int(),
-  /** The first of those, as text. */
+  /** The first of the kept entries, as text. */
   keptFiles: z.array(z.string()),
-  /** Identical already. */
+  /** Entries that were identical already. */
   same: z.int(),
-  /** What of the written entries the target could not keep as the point has it: how many lack a fact, and one of them. */
+  /** Facts of written entries that the target could not keep: the number of entries that lack one, and an example. */
   unkept: z.array(z.object({ fact: UnkeptFact, entries: z.int(), example: z.string() })),
 };
 
-/** What restoring a part of a point came to. */
 export const ShardOutcome = z.object({
   ...counts,
   failed: z.array(FailedFile),
@@ -53,40 +52,37 @@ export const ShardOutcome = z.object({
 });
 export type ShardOutcome = Read<z.infer<typeof ShardOutcome>>;
 
-/** A restore of files in numbers. */
 export const FilesReport = z.object({
   ...counts,
   failed: z.int(),
   /** Restored as an earlier point had them, because this one could not read them. */
   carried: z.int(),
-  /** The first of the failed files. */
+  /** Only the first of them. */
   failedFiles: z.array(FailedFile),
 });
 export type FilesReport = Read<z.infer<typeof FilesReport>>;
 
-/** What a point could not read, and the point that lacks nothing. */
+/** Entries that a point could not read, and the point that lacks nothing. */
 export const DegradedPoint = z.object({
   unread: z.object({ carried: z.int(), missing: z.int() }),
   /** Absent where the resource has none. */
   cleanPoint: z.string().optional(),
-  /** The same for people. */
+  /** The same in words, for people. */
   meaning: z.string(),
 });
 export type DegradedPoint = z.infer<typeof DegradedPoint>;
 
-/** A volume that a restore ordered. */
 export const RestoredVolume = z.object({
   volumeId: z.string(),
   snapshotId: z.string(),
-  /** The volume that the snapshot was taken of. */
   sourceVolumeId: z.string(),
-  /** Where the instance had it. */
+  /** The volume's place in the instance. */
   device: z.string().optional(),
   sizeGiB: z.number(),
-  /** The key of its snapshot. */
+  /** The key of the volume's snapshot. */
   keyId: z.string().optional(),
   orderedAt: z.iso.datetime(),
-  /** Names of tags of the original for which there was no room. */
+  /** Names of the original's tags for which there was no room. */
   tagsLeftOff: z.array(z.string()).default([]),
 });
 export type RestoredVolume = Readonly<z.infer<typeof RestoredVolume>>;
@@ -105,19 +101,19 @@ export const RestoreState = z.enum([
 ]);
 export type RestoreState = z.infer<typeof RestoreState>;
 
-/** What a person reads in the end: the output of the restore state machine, of files or of volumes. */
+/** The output of the restore state machine, of files or of volumes, as a person reads it. */
 export const RestoreReport = z.object({
   ...FilesReport.partial().shape,
   restoreId: z.string(),
   state: RestoreState,
   point: z.string().optional(),
   target: z.string().optional(),
-  /** Of a point that could not read everything. */
+  /** Only for a point that could not read everything. */
   degraded: DegradedPoint.optional(),
   /** Each shard's own account, with all files that failed. */
   details: z.object({ bucket: z.string(), prefix: z.string() }).optional(),
   volumes: z.array(RestoredVolume).optional(),
-  /** The configuration of the instance that the volumes belonged to, when they did. */
+  /** The configuration of the instance that the volumes belonged to, if they did. */
   machine: z.object({ bucket: z.string(), key: z.string() }).optional(),
   error: ErrorRecord.optional(),
 });

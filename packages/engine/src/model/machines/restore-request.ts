@@ -2,11 +2,11 @@ import * as z from 'zod';
 import { isPointId } from '../../points/point-id.ts';
 import { bucketNamePattern, findBucketAddress } from '../bucket-address.ts';
 
-/** What to do where the target has something of that name already. */
+/** The rule for a name that the target has already. */
 export const OverwriteRule = z.enum(['never', 'if-different', 'always']);
 export type OverwriteRule = z.infer<typeof OverwriteRule>;
 
-/** How fast an archived object is made readable; what each costs and takes depends on the store's class. */
+/** The speed of making an archived object readable; cost and duration depend on the store's class. */
 export const ThawSpeed = z.enum(['expedited', 'standard', 'bulk']);
 export type ThawSpeed = z.infer<typeof ThawSpeed>;
 
@@ -16,10 +16,9 @@ export const thawDays = { least: 1, most: 365, usual: 7 } as const;
 /** Characters of a directory's name with its host's, as the audit log takes them. */
 export const longestDirectoryName = 1_024;
 
-/** Types of EBS volumes. */
 export const VolumeType = z.enum(['gp3', 'gp2', 'io1', 'io2', 'st1', 'sc1', 'standard']);
 
-/** How new volumes are to be made; what is left out is as it was. */
+/** Settings of new volumes; what is left out is as it was. */
 export const VolumeWishes = z.strictObject({
   availabilityZone: z
     .string()
@@ -41,7 +40,7 @@ export const VolumeWishes = z.strictObject({
 });
 export type VolumeWishes = z.infer<typeof VolumeWishes>;
 
-/** Where a restore goes: exactly one of bucket, original, volumes, directory. */
+/** The destination is exactly one of bucket, original, volumes, directory. */
 export const RestoreDestination = z
   .strictObject({
     bucket: z
@@ -114,7 +113,6 @@ export const RestoreDestination = z
 
 export type RestoreDestination = z.infer<typeof RestoreDestination>;
 
-/** How an archived point is made readable. */
 export const ThawRequest = z.strictObject({
   speed: ThawSpeed.default('standard').describe(
     'How fast; what each takes and costs depends on the class. Deep Archive has no expedited.',
@@ -127,10 +125,10 @@ export const ThawRequest = z.strictObject({
     .describe('How long the readable copy stays, so that a restore can be repeated.'),
 });
 export type ThawRequest = z.infer<typeof ThawRequest>;
-/** The same, as a person asks for it; what is absent is left to the machine. */
+/** A thaw as a person asks for it; what is absent is left to the machine. */
 export type ThawOptions = z.input<typeof ThawRequest>;
 
-/** What a person asks of a restore: the input of the restore state machine. */
+/** The input of the restore state machine. */
 export const RestoreRequest = z
   .strictObject({
     point: z
@@ -158,7 +156,7 @@ export const RestoreRequest = z
   })
   .refine(namesOnePoint, {
     error: 'expected either "point", or "resource" and "time" together',
-    // Whatever else is wrong: all of it is said at once.
+    // Runs whatever else is wrong, so that all of it is said at once.
     when: ({ value }) => typeof value === 'object' && value !== null,
   })
   .meta({
@@ -186,7 +184,7 @@ export const RestoreRequest = z
     ],
   });
 export type RestoreRequest = z.infer<typeof RestoreRequest>;
-/** The same, with what may be left out: what goes into the machine. */
+/** A restore request with what may be left out: what goes into the machine. */
 export type RestoreInput = z.input<typeof RestoreRequest>;
 
 function namesOnePoint(input: { readonly [Field in 'point' | 'resource' | 'time']?: unknown }): boolean {

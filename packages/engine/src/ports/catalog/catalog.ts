@@ -21,7 +21,7 @@ export interface Catalog {
   readonly restores: Restores;
 }
 
-/** The catalog for those who only look things up in it. */
+/** The catalog without the methods that write. */
 export type CatalogReader = {
   readonly [Part in keyof Catalog]: Pick<
     Catalog[Part],

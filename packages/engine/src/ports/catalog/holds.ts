@@ -5,7 +5,7 @@ import type { HoldId } from '../../ids.ts';
 export interface HoldRow {
   readonly holdId: HoldId;
   readonly scope: HoldScope;
-  /** Who set it: an ARN, or a name on a machine without AWS. */
+  /** An ARN, or a name on a machine without AWS. */
   readonly setBy: string;
   readonly reason: string;
   readonly setAt: Date;
@@ -16,7 +16,7 @@ export interface HoldRow {
 
 /** The catalog's legal holds. */
 export interface Holds {
-  /** Writes a hold; repeating it, and releasing it by writing it again with `releasedAt`, are both fine. */
+  /** Writes a hold. Repeatable; a hold is released by writing it again with `releasedAt`. */
   put(row: HoldRow): Promise<void>;
   find(holdId: HoldId): Promise<HoldRow | undefined>;
   /** Newest first, released ones included. */

@@ -14,16 +14,16 @@ export interface PackRow {
   readonly lockedUntil?: Date;
   readonly versionId?: string;
   readonly bytes?: number;
-  /** Set by verify: absent for writers. */
+  /** Set by verify: writers take a damaged pack for absent. */
   readonly damaged?: boolean;
   /** Legal holds of the points whose container this is (rule 9); while there is one it is not swept. Sorted. */
   readonly holds?: readonly HoldId[];
 }
 
-/** What a writer says of a pack before its bytes are written. */
+/** A writer's word on a pack before its bytes are written. */
 export type PackClaim = Pick<PackRow, 'packId' | 'kind' | 'retentionClass' | 'runId' | 'lockUntil'>;
 
-/** What the store confirmed of a pack that was written. */
+/** The store's word on a pack that was written. */
 export interface ConfirmedPack {
   readonly versionId: string;
   readonly bytes: number;
@@ -32,7 +32,7 @@ export interface ConfirmedPack {
 
 /** Parts that the list of overdue packs is divided into, so that sweepers can share the work. */
 export const sweepPartitions = 16;
-/** Later than any lease: the list of overdue packs before it has all packs. */
+/** A time later than any lease: the list of packs that are overdue by then has all packs. */
 export const endOfTime = new Date('9999-12-31T00:00:00Z');
 
 /** The catalog's packs and their leases. */
@@ -48,11 +48,11 @@ export interface Packs {
   raiseLockUntil(packId: PackId, lockUntil: Date): Promise<'raised' | 'not-live'>;
   /** Records a lock that the store confirmed; never lowers it. @returns `not-live` as above. */
   confirmLockedUntil(packId: PackId, lockedUntil: Date): Promise<'confirmed' | 'not-live'>;
-  /** Rows of those packs that exist, at most 1,000 ids a call. */
+  /** Finds rows of those packs that exist, at most 1,000 ids a call. */
   findAll(packIds: readonly PackId[]): Promise<ReadonlyMap<PackId, PackRow>>;
   /**
-   * Packs whose intent (`lockUntil`) ended before a time, whatever their state, the longest overdue first within a
-   * partition. `partition` limits the list to one of {@link sweepPartitions} parts, by pack id.
+   * Lists packs whose intent (`lockUntil`) ended before a time, whatever their state, the longest overdue first
+   * within a partition. `partition` limits the list to one of {@link sweepPartitions} parts, by pack id.
    */
   listDue(before: Date, partition?: number): AsyncIterable<PackRow>;
   /**
@@ -60,16 +60,16 @@ export interface Packs {
    * There is no way back. Repeatable: a row that is `deleting` already is returned again.
    */
   startDeleting(packId: PackId, dueBefore: Date): Promise<PackRow | 'kept'>;
-  /** Takes away a row that is `deleting`; any other stays. Repeatable. */
+  /** Removes a row that is `deleting`; any other stays. Repeatable. */
   remove(packId: PackId): Promise<void>;
   /**
-   * A row that is `deleting` whose version the store still refuses to delete: moves it to where the sweeper finds it
-   * again after `lockUntil`. Never changes the state.
+   * Moves a `deleting` row, whose version the store still refuses to delete, to where the sweeper finds it again
+   * after `lockUntil`. Never changes the state.
    */
   postponeDeleting(packId: PackId, lockUntil: Date): Promise<void>;
-  /** Marks a pack as damaged (rule 12): absent for writers from now on. Repeatable; a row that is gone is no error. */
+  /** Marks a pack as damaged (rule 12): writers take it for absent from now on. Repeatable; a row that is gone is no error. */
   markDamaged(packId: PackId): Promise<void>;
-  /** Packs that are marked as damaged, in no order. */
+  /** Lists packs that are marked as damaged, in no order. */
   listDamaged(): AsyncIterable<PackRow>;
   /** Adds a hold to a live pack's set (rule 9: before the store's flag goes on). Repeatable. */
   addHold(packId: PackId, holdId: HoldId): Promise<'held' | 'not-live'>;

@@ -30,7 +30,7 @@ export interface PointRow {
   readonly basePointId?: PointId;
   readonly chainPointId: PointId;
   readonly runId: RunId;
-  /** When the source was in this state. Points of a resource are ordered by it. */
+  /** The time at which the source was in this state; points of a resource are ordered by it. */
   readonly sourceTime: Date;
   readonly committedAt: Date;
   readonly expiresAt: Date;
@@ -39,12 +39,12 @@ export interface PointRow {
   readonly archiveClass?: string;
   readonly counts: PointCounts;
   readonly warnings: number;
-  /** Absent in rows of before: ask `isDegraded`. */
+  /** Absent in older rows: ask `isDegraded`. */
   readonly unread?: UnreadCounts;
   readonly seconds: number;
   readonly rootName: string;
   readonly rootVersionId: string;
-  /** Snapshots of an image that were not there when maintenance last looked. Absent where all were. */
+  /** Snapshots of an image that were missing when maintenance last looked; absent where none was. */
   readonly snapshotsMissing?: number;
   /** Set by the expirer before it removes the root: such a point cannot be held, prolonged, or built on any more. */
   readonly expiring?: boolean;
@@ -55,14 +55,14 @@ export interface PointRow {
 /** The catalog's recovery points. */
 export interface Points {
   /**
-   * Writes a point's row and moves the resource's `last…` fields on if it is the newest. Repeatable. Of a row that is
-   * there already, `holds`, `expiring` and a later `expiresAt` stay.
+   * Writes a point's row and moves the resource's `last…` fields on if it is the newest. Repeatable. A row that is
+   * there already keeps its `holds`, its `expiring` and a later `expiresAt`.
    */
   put(row: PointRow): Promise<void>;
   find(pointId: PointId): Promise<PointRow | undefined>;
-  /** Points of a resource by source time, newest first. */
+  /** Lists points of a resource by source time, newest first. */
   list(resourceArn: ResourceArn, range?: TimeRange): AsyncIterable<PointRow>;
-  /** Points whose retention ends in a span of time, in no order. */
+  /** Lists points whose retention ends in a span of time, in no order. */
   listExpiring(range: TimeRange): AsyncIterable<PointRow>;
   /**
    * Decides that a point is removed: sets `expiring` if its retention ended at or before `now` and nobody holds it.
@@ -78,6 +78,6 @@ export interface Points {
   addHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'>;
   /** Takes a hold out of a point's set. Repeatable; a point that is gone is no error. */
   removeHold(pointId: PointId, holdId: HoldId): Promise<void>;
-  /** Points with at least one hold, in no order. */
+  /** Lists points with at least one hold, in no order. */
   listHeld(): AsyncIterable<PointRow>;
 }

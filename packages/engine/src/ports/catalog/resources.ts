@@ -6,11 +6,11 @@ import type { RunState } from './runs.ts';
 export interface ResourceRow {
   readonly arn: ResourceArn;
   readonly kind: ResourceKind;
-  /** The plan that the tag names, whether the plan exists or not. */
+  /** The plan that the tag names, even if there is no such plan. */
   readonly plan: string;
-  /** The instance that a volume is backed up with, by that one's plan, although it carries the tag itself. */
+  /** The instance that a volume is backed up with, by the instance's plan, although the volume carries the tag itself. */
   readonly partOf?: ResourceArn;
-  /** Why the resource is not being protected although it carries the tag. */
+  /** The reason why the resource is not being protected although it carries the tag. */
   readonly problem?: string;
   readonly seenAt: Date;
   readonly lastRunId?: RunId;
@@ -22,7 +22,7 @@ export interface ResourceRow {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
-/** What discovery found of a resource. */
+/** Facts of a resource that discovery finds. */
 export type FoundResource = Pick<
   ResourceRow,
   'arn' | 'kind' | 'plan' | 'partOf' | 'problem' | 'seenAt' | 'tags'
@@ -33,8 +33,8 @@ export interface Resources {
   /** Writes what discovery found; keeps the `last…` fields that the row has. */
   put(row: FoundResource): Promise<void>;
   find(arn: ResourceArn): Promise<ResourceRow | undefined>;
-  /** By ARN. @param startAfter - only those behind this one, which need not be there. */
+  /** Lists rows by ARN. @param startAfter - only those behind this one, which need not be there. */
   list(startAfter?: ResourceArn): AsyncIterable<ResourceRow>;
-  /** Takes away a resource's row; its points stay. */
+  /** Removes a resource's row; its points stay. */
   remove(arn: ResourceArn): Promise<void>;
 }

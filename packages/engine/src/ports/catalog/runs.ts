@@ -21,11 +21,9 @@ export interface RunRow {
   readonly runId: RunId;
   readonly resourceArn: ResourceArn;
   readonly plan: string;
-  /** What was asked for. */
   readonly requestedType: BackupType;
-  /** What is being done: a full where an incremental has no base. */
+  /** The type that is done: a full where an incremental has no base. */
   readonly type: BackupType;
-  /** Why `type` differs from `requestedType`. */
   readonly typeReason?: string;
   readonly basePointId?: PointId;
   /** The full that started the chain; absent for the full itself. */
@@ -33,28 +31,27 @@ export interface RunRow {
   /** The date that everything the run stores or reuses is leased to (rule 3 of docs/leases.md). */
   readonly leaseUntil: Date;
   readonly startedAt: Date;
-  /** Until when the run counts as alive; workers move it on. */
+  /** The time until which the run counts as alive; workers move it on. */
   readonly aliveUntil: Date;
   readonly state: RunState;
-  /** Step Functions execution that drives it. */
+  /** The Step Functions execution that drives the run. */
   readonly execution?: string;
-  /** Set when the run ended. */
   readonly endedAt?: Date;
   readonly pointId?: PointId;
   readonly error?: ErrorRecord;
 }
 
-/** What a run may change while it is open, once its base has been decided. */
+/** Fields that a run may change while it is open, once its base has been decided. */
 export type RunChange = Partial<
   Pick<RunRow, 'type' | 'typeReason' | 'basePointId' | 'chainPointId' | 'leaseUntil' | 'execution'>
 >;
 
-/** How a run ended. */
+/** The end of a run, as `close` records it. */
 export type RunOutcome = Pick<RunRow, 'endedAt' | 'pointId' | 'error'> & {
   readonly state: Exclude<RunState, 'open' | 'cancelling'>;
 };
 
-/** Which runs a list has. */
+/** Limits a list of runs. */
 export interface RunFilter {
   readonly resourceArn?: ResourceArn;
   readonly plan?: string;
@@ -77,7 +74,7 @@ export interface Runs {
    * @throws {@link RunClosedError} it was cancelled, is over, or lost its resource.
    */
   touch(runId: RunId, aliveUntil: Date): Promise<void>;
-  /** Asks a run to stop: `cancelling` if it was open. Returns the row after the call. */
+  /** Asks a run to stop: `cancelling` if it was open. @returns the row after the call. */
   cancel(runId: RunId): Promise<RunRow>;
   /**
    * Ends a run, records the outcome on the resource and frees the resource for the next run.

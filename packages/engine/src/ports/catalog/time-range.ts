@@ -1,4 +1,4 @@
-/** A span of time: `from` inclusive, `to` inclusive. */
+/** A span of time; both ends are included. */
 export interface TimeRange {
   readonly from?: Date;
   readonly to?: Date;

@@ -10,7 +10,6 @@ import { resourcesContract } from './resources-contract.ts';
 import { restoresContract } from './restores-contract.ts';
 import { runsContract } from './runs-contract.ts';
 
-/** What the suite needs to know of an adapter. */
 export interface CatalogContractOptions {
   readonly name: string;
   readonly make: MakeCatalog;

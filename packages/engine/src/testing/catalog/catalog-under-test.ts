@@ -1,7 +1,6 @@
 import type { Catalog } from '../../ports/catalog/catalog.ts';
 import type { PackRow } from '../../ports/catalog/packs.ts';
 
-/** A catalog under test, and a way round it. */
 export interface CatalogUnderTest {
   readonly catalog: Catalog;
   /** Writes a pack's row as it is, whatever was there. */

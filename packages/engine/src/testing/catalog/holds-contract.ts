@@ -5,7 +5,6 @@ import { allOf } from '../all-of.ts';
 import type { MakeCatalog } from './catalog-under-test.ts';
 import { at, bucketArn, holdIdOf, holdRow, pointRow } from './rows.ts';
 
-/** How legal holds are written down. */
 export function holdsContract(make: MakeCatalog): void {
   let catalog: Catalog;
   const { pointId } = pointRow(1);

@@ -6,7 +6,6 @@ import type { PackRow } from '../../ports/catalog/packs.ts';
 import type { CatalogUnderTest, MakeCatalog } from './catalog-under-test.ts';
 import { at, livePack, packClaim, packIdOf, storedAs } from './rows.ts';
 
-/** How packs begin, and are leased. */
 export function packsContract(make: MakeCatalog): void {
   let catalog: Catalog;
   let plantPack: CatalogUnderTest['plantPack'];

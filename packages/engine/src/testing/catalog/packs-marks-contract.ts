@@ -8,7 +8,6 @@ import { eventually } from '../eventually.ts';
 
 const due = at(1001);
 
-/** How packs are held, marked as damaged, and found again in the store. */
 export function packsMarksContract(make: MakeCatalog): void {
   let catalog: Catalog;
   let plantPack: CatalogUnderTest['plantPack'];

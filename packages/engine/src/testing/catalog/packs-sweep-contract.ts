@@ -10,7 +10,6 @@ import { eventually } from '../eventually.ts';
 
 const due = at(1001);
 
-/** How packs come to an end. */
 export function packsSweepContract(make: MakeCatalog): void {
   let catalog: Catalog;
   let plantPack: CatalogUnderTest['plantPack'];

@@ -6,7 +6,6 @@ import type { MakeCatalog } from './catalog-under-test.ts';
 import { at, bucketArn, pointRow } from './rows.ts';
 import { eventually } from '../eventually.ts';
 
-/** How points are found and listed. */
 export function pointsContract(make: MakeCatalog): void {
   let catalog: Catalog;
 

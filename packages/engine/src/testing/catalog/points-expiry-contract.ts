@@ -10,7 +10,6 @@ import { eventually } from '../eventually.ts';
 const due = at(50_001);
 const racers = Array.from({ length: 12 }, (_, minute) => pointRow(minute, { expiresAt: at(50_001) }));
 
-/** How points end, and what keeps them from ending. */
 export function pointsExpiryContract(make: MakeCatalog): void {
   let catalog: Catalog;
   const point = pointRow(1);

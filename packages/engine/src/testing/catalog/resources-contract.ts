@@ -5,7 +5,6 @@ import { eventually } from '../eventually.ts';
 import type { MakeCatalog } from './catalog-under-test.ts';
 import { at, bucketArn, pointRow, runRow } from './rows.ts';
 
-/** What discovery found, and what runs and points leave on it. */
 export function resourcesContract(make: MakeCatalog): void {
   let catalog: Catalog;
 

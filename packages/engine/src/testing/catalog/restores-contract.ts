@@ -6,7 +6,6 @@ import { eventually } from '../eventually.ts';
 import type { MakeCatalog } from './catalog-under-test.ts';
 import { at, restoreRow } from './rows.ts';
 
-/** How restores are written down. */
 export function restoresContract(make: MakeCatalog): void {
   let catalog: Catalog;
 

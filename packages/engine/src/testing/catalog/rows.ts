@@ -10,7 +10,6 @@ export function at(minutes: number): Date {
   return new Date(Date.UTC(2026, 0, 5, 0, 0, 0) + minutes * 60_000);
 }
 
-/** The ARN of a bucket. */
 export function bucketArn(name: string): ResourceArn {
   return `arn:aws:s3:::${name}` as ResourceArn;
 }
@@ -66,7 +65,6 @@ export function pointRow(sourceMinute: number, change: Partial<PointRow> = {}): 
   };
 }
 
-/** What a writer claims for a new pack. */
 export function packClaim(id: string): PackClaim {
   return {
     packId: packIdOf(id),
@@ -77,20 +75,16 @@ export function packClaim(id: string): PackClaim {
   };
 }
 
-/** What the store says of a pack that was written. */
 export const storedAs = { versionId: 'v1', bytes: 33_554_432, lockedUntil: at(1000) } as const;
 
-/** A pack that was claimed and written. */
 export function livePack(id: string, change: Partial<PackRow> = {}): PackRow {
   return { ...packClaim(id), ...storedAs, state: 'live', ...change };
 }
 
-/** A pack id made from a few hexadecimal digits. */
 export function packIdOf(id: string): PackId {
   return id.padStart(32, '0') as PackId;
 }
 
-/** A restore that started at a minute. */
 export function restoreRow(id: string, startMinute: number): RestoreRow {
   return {
     restoreId: id.padStart(32, '0'),
@@ -102,12 +96,10 @@ export function restoreRow(id: string, startMinute: number): RestoreRow {
   };
 }
 
-/** A hold id made from a few hexadecimal digits. */
 export function holdIdOf(id: string): HoldId {
   return id.padStart(32, '0') as HoldId;
 }
 
-/** A hold that somebody set at a minute. */
 export function holdRow(id: string, setMinute: number, change: Partial<HoldRow> = {}): HoldRow {
   return {
     holdId: holdIdOf(id),

@@ -8,7 +8,6 @@ import { allOf } from '../all-of.ts';
 import type { MakeCatalog } from './catalog-under-test.ts';
 import { at, bucketArn, runRow } from './rows.ts';
 
-/** How runs begin, go on and end. */
 export function runsContract(make: MakeCatalog): void {
   let catalog: Catalog;
 
