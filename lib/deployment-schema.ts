@@ -106,7 +106,7 @@ const Plan = z
   })
   .superRefine(checkPlan);
 
-/** What a plans file exports: every decision of one deployment. */
+/** The export of a plans file: every decision of one deployment. */
 export const Deployment = z
   .strictObject({
     plans: z.array(Plan).min(1, 'must name at least one plan'),

@@ -22,7 +22,7 @@ import { METRICS_NAMESPACE } from './metrics.ts';
  * Backs up tagged resources of the account and region that it is deployed into: an immutable, encrypted vault, the
  * workflows that fill it and restore from it, and alarms.
  *
- * What holds backups is kept when the stack is deleted, and can be named as `existingVault` afterwards.
+ * Everything that holds backups is kept when the stack is deleted, and can be named as `existingVault` afterwards.
  */
 export class Holdfast extends Construct {
   /** Holds the backups: versioned and locked. Complete by itself, together with `key`. */

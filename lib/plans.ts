@@ -1,6 +1,6 @@
 import type { Deployment } from './deployment-schema.ts';
 
-// What is protected, when, for how long, and where restores may write.
+// The resources that are protected, the times, the retention, and the targets of restores.
 // Edit this file and run `npx cdk deploy --all`; or keep your own and deploy it with `-c plans=my-plans.ts`.
 //
 // To protect a resource, give it the tag `holdfast:plan` with the name of a plan as its value.
@@ -42,7 +42,7 @@ export const deployment = {
       // For buckets: only keys that begin with one of these (left out: everything), and whether to read object tags
       // (one more request for every object).
       // sources: { s3: { prefixes: ['documents/'], readTags: true } },
-      // What one worker does at a time. Smaller shards spread better, larger ones cost fewer transitions.
+      // The work that one worker does at a time. Smaller shards spread better, larger ones cost fewer transitions.
       // shard: { files: 10_000, bytes: 1_073_741_824 },
     },
   ],
@@ -76,10 +76,10 @@ export const deployment = {
   workers: 10,
   resourcesAtOnce: 2,
 
-  // How often snapshots in the making are looked at. Volumes of a restore are looked at every 15 seconds at least.
+  // Seconds between two looks at snapshots in the making. Volumes of a restore are looked at every 15 seconds at least.
   // snapshotPollSeconds: 60,
 
-  // When points are expired, leases renewed, packs swept and a sample verified, every day. Best after the night's cycles.
+  // Daily time at which points are expired, leases renewed, packs swept and a sample verified. Best after the night's cycles.
   // maintenance: { schedule: 'cron(0 5 * * ? *)', timeZone: 'UTC' },
 
   // Alarms are sent here once the subscription is confirmed.
@@ -87,8 +87,8 @@ export const deployment = {
     // email: 'backup-team@example.com',
   },
 
-  // Who can open the vault when its KMS key is gone: the public half of an RSA key pair of 3,072 bits or more. Keep the
-  // private half where neither this account nor its administrators are; see docs/restore.md.
+  // The public half of an RSA key pair of 3,072 bits or more, whose owner can open the vault when its KMS key is gone.
+  // Keep the private half where neither this account nor its administrators are; see docs/restore.md.
   // offlineRecipient: { publicKey: readFileSync('offline-public.pem', 'utf8') },
 
   // A vault outlives its deployment (`cdk destroy` keeps it). To go on with one, copy the outputs of HoldfastStorage:

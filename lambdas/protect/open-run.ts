@@ -52,7 +52,7 @@ export const openRunStep = defineStep(
     return { ...answer, mode, type: decided.type, ...changed };
   },
 );
-/** How long the point is kept; a container for as long as the point that it is made of should be. */
+/** Retention of the point; a container is kept for as long as the point that it is made of should be. */
 async function retentionOf(
   store: ObjectStore,
   { container: asked }: z.infer<typeof OpenRunInput>,

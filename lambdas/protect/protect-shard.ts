@@ -34,7 +34,7 @@ export const protectShardStep = defineStep(
       log.info('protected a shard', { runId: run.runId, index: shard.index, ...numbers });
       return { index: shard.index };
     } catch (error) {
-      // What a client throws when it is aborted does not say why.
+      // The error of a client that is aborted does not say why.
       if (signal.aborted) throw signal.reason;
       throw error;
     }

@@ -12,7 +12,7 @@ import { checkVolumeWishes } from './volume-shape.ts';
 import type { JobTarget } from './restore-job.ts';
 
 export interface MachineTargetRules extends TargetRules {
-  /** Where the configuration of a machine was put down, for a person who launches it anew. */
+  /** URL of the recorded configuration of a machine, for a person who launches it anew. */
   readonly machineFile: string;
 }
 

@@ -53,7 +53,7 @@ export interface PlanRestoreOutput {
   readonly target: string;
   /** For volumes, their number and size. Absent in the modes `directory` and `unfinished`. */
   readonly quote?: RestoreQuote | { readonly volumes: number; readonly bytes: number };
-  /** What it takes to make an archived point readable; until then the quote counts the whole point. */
+  /** The thaw that makes an archived point readable; until then the quote counts the whole point. */
   readonly thaw?: Exclude<PointThaw, { state: 'readable' }> & {
     readonly waitSeconds: number;
     readonly readableBy: string;
@@ -80,7 +80,7 @@ export const planRestoreStep = defineStep(
       'docs/restore-input.schema.json has examples',
     );
     const restoreId = restoreIdOf(execution);
-    // What a time means may change while a point thaws: it stays the point that is on the log.
+    // A time may mean another point after a thaw: it stays the point that is on the log.
     const begun = input.dryRun ? undefined : await services.catalog.restores.find(restoreId);
     const row = await findPointFor(services, begun === undefined ? input : { point: begun.pointId });
     const keys = await services.openKeys();
@@ -259,7 +259,7 @@ async function planFiles(
       ...(target.kind === 'directory' ? { workers: 1, isLocal: true } : { workers }),
       shouldStop,
     },
-    // What a time means may have changed since.
+    // A time may mean another point than before.
     before?.pointId === pointId ? before.planning : undefined,
   );
   if (step.done) return step.plan;

@@ -3,7 +3,7 @@ import { type PointId, type ResourceArn, VolumeSnapshot } from '@holdfast/engine
 import { DegradedPoint, OverwriteRule, ShardOutcome, VolumeWishes } from '@holdfast/engine/model';
 import * as z from 'zod';
 
-/** What a restore writes: objects into a bucket, or volumes from snapshots. */
+/** Target of a restore: objects in a bucket, or volumes from snapshots. */
 const JobTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bucket'), bucket: z.string(), prefix: z.string() }),
   z.object({
@@ -23,7 +23,7 @@ export const RestoreJob = z.object({
   resourceArn: z.string().transform((text) => text as ResourceArn),
   rootVersionId: z.string(),
   target: JobTarget,
-  /** What is restored, as a person wrote it. @default everything */
+  /** Paths as a person wrote them. @default everything */
   paths: z.array(z.string()).optional(),
   overwrite: OverwriteRule,
   shardCount: z.int().nonnegative(),
@@ -54,7 +54,7 @@ export const restoreFiles = {
   progress: (restoreId: string, index: number) => `restores/${restoreId}/progress/${index}.json`,
   /** Mark of a restore that ended without success: nobody goes on with it. */
   over: (restoreId: string) => `restores/${restoreId}/over.json`,
-  /** What the results of the first shards add up to, while they are being added. */
+  /** Sum of the first shards' results, while they are being added. */
   sum: (restoreId: string) => `restores/${restoreId}/sum.json`,
   volumes: (restoreId: string) => `restores/${restoreId}/volumes.json`,
   machine: (restoreId: string) => `restores/${restoreId}/machine.json`,

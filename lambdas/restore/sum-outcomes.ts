@@ -13,7 +13,7 @@ const namedFiles = 100;
 /** A state machine carries 256 KiB at most, of which this much is for failed files. */
 const namedBytes = 100_000;
 
-/** And this much for kept ones. */
+/** Share of the 256 KiB for kept files. */
 const namedKeptBytes = 20_000;
 
 /** Sum over the first `next` shards, as one call leaves it to the next. */

@@ -74,14 +74,14 @@ export function defineStep<
 
 interface Loop<Input extends z.ZodObject, State extends z.ZodType> {
   readonly input: Input;
-  /** What a call leaves to the next one. */
+  /** The state that a call leaves to the next one. */
   readonly state: State;
   /** A call hands on to the next one when less than this is left. */
   readonly handOnBeforeMs: number;
 }
 
 type LoopCall<N extends Needs, State> = StepCall<N> & {
-  /** What the call before left; `undefined` in the first one. */
+  /** The state that the call before left; `undefined` in the first one. */
   readonly before: State | undefined;
   /** True when it is time to hand on to the next call. */
   readonly shouldStop: () => boolean;
@@ -97,7 +97,7 @@ type Written<Value> = unknown extends Value
       : { readonly [Field in keyof Value]: Written<Value[Field]> };
 
 type KeptCall<N extends Needs, State> = LoopCall<N, State> & {
-  /** Keeps how far the call is, in case that it comes to no end. */
+  /** Writes down the progress of the call, in case that it comes to no end. */
   readonly keep: (state: Written<State>) => Promise<void>;
 };
 

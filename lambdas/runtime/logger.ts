@@ -1,4 +1,4 @@
-/** What a log line may carry: ids, counts and reasons. Never an event, a key or content. */
+/** Fields of a log line: ids, counts and reasons. Never an event, a key or content. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** Writes lines that CloudWatch Logs Insights takes apart by itself. */

@@ -3,7 +3,6 @@ import type { MachineName } from '@holdfast/engine/model';
 /** Objects of the vault, by what their names begin with. */
 type VaultPlace = 'format.json' | `${'keys' | 'packs' | 'pages' | 'containers' | 'points' | 'audit'}/*`;
 
-/** Working files, by what their names begin with. */
 type WorkPlace = `${'cycles' | 'runs' | 'restores' | 'maintenance' | 'checks' | 'executions'}/*`;
 
 interface VaultNeeds {
@@ -14,7 +13,6 @@ interface VaultNeeds {
   readonly read: 'names' | 'sealed' | 'opened';
   /** Storing new objects at these places, and extending locks anywhere. */
   readonly write?: readonly VaultPlace[];
-  /** Making the data keys of a new vault. */
   readonly createKeys?: true;
   /** Extending locks anywhere, and nothing else. */
   readonly renew?: true;
@@ -26,7 +24,6 @@ interface VaultNeeds {
   readonly sweep?: readonly VaultPlace[];
   /** Making archived containers readable for some days. */
   readonly thaw?: true;
-  /** Adding to the audit log. */
   readonly audit?: true;
 }
 
@@ -37,7 +34,6 @@ interface VaultNeeds {
  */
 export interface Needs {
   readonly vault?: VaultNeeds;
-  /** Working files, mostly at one place. */
   readonly work?: { readonly read: WorkPlace } | { readonly use: WorkPlace | readonly WorkPlace[] };
   readonly catalog?: 'read' | 'use';
   /** `forget`: taking out what has been swept. */

@@ -5,7 +5,7 @@ import type { Metrics } from './services.ts';
 
 /** A step waits no longer than this for its numbers to be taken. */
 const longestPublishingMs = 5_000;
-/** What is left of a step's time for its answer to get out. */
+/** Part of a step's time that is left for its answer to get out. */
 const spareMs = 1_000;
 
 interface Reporting {

@@ -124,7 +124,7 @@ type MachinesOf<N extends Needs> = N extends { machines: infer Named }
       : unknown)
   : unknown;
 
-/** What a step's code is given: what it asked for, and nothing else. */
+/** Services that a step's code is given: those that it asked for, and no others. */
 export type StepServices<N extends Needs> = EveryStep &
   VaultServices<N> &
   SourceServices<N> &

@@ -31,7 +31,7 @@ interface StatementJson {
 }
 
 /**
- * What one role may do. A wildcard is let in only when a condition stands beside it in the same statement, and is
+ * The rights of one role. A wildcard is let in only when a condition stands beside it in the same statement, and is
  * then acknowledged for cdk-nag with that condition as the reason; any other fails the synthesis.
  */
 export class ExactPolicy extends Policy {

@@ -16,7 +16,6 @@ export interface MachineReference {
   readonly executions: string;
 }
 
-/** Everything that the rights and variables of steps are about. */
 export interface StepWorld {
   readonly config: DeploymentConfig;
   readonly configuration: ConfigurationObject;

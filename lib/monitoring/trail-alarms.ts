@@ -57,7 +57,7 @@ const ALARMS: readonly TrailAlarm[] = [
     service: 'kms',
     detail: ({ key }) => ({
       eventName: ['ScheduleKeyDeletion', 'DisableKey', 'DeleteImportedKeyMaterial', 'PutKeyPolicy'],
-      // What was denied may name the key in its message only.
+      // A denied call may name the key in its message only.
       $or: [
         { requestParameters: { keyId: [{ suffix: key.keyId }] } },
         { resources: { ARN: [key.keyArn] } },

@@ -34,7 +34,7 @@ const LEGAL_HOLD = 's3:object-lock-legal-hold';
 const CREATES_OBJECT = { 's3:ObjectCreationOperation': 'true' };
 
 /**
- * What the vault refuses, whatever a role's own policy says. Denials only: it gives nothing to anybody.
+ * Denials of the vault, whatever a role's own policy says. They give nothing to anybody.
  *
  * It can be changed by deploying, by the break-glass role, and always by the account's root user, whom S3 lets change a
  * bucket's policy whatever that says: nobody can lock the account out of its own vault.
@@ -129,7 +129,7 @@ function locks(
   { lockMode, caps }: VaultPolicyRules,
 ): PolicyStatement[] {
   const objects = [vault.arnForObjects('*')];
-  // What was locked in compliance mode before the vault's mode was changed can only be extended as such.
+  // Objects locked in compliance mode before the vault's mode was changed can only be extended as such.
   const modes = lockMode === 'compliance' ? ['COMPLIANCE'] : ['GOVERNANCE', 'COMPLIANCE'];
   return [
     denyStatement({

@@ -21,7 +21,7 @@ export class CatalogTable extends TableV2 {
   }
 }
 
-/** Where each chunk is stored: one small item a chunk. A loss costs duplicates, never data, hence no recovery. */
+/** The place of each chunk, one small item a chunk. A loss costs duplicates, never data, hence no recovery. */
 export class ChunkIndexTable extends TableV2 {
   constructor(scope: Construct, id: string) {
     super(scope, id, {

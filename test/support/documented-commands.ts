@@ -4,7 +4,6 @@ import { join, relative } from 'node:path';
 const root = join(import.meta.dirname, '..', '..');
 const begins = /^(?:npx|npm|aws|holdfast|jq|openssl|git|label=)/;
 
-/** One command that a page tells its reader to run. */
 export interface DocumentedCommand {
   readonly page: string;
   /** On one line, without a comment. */

@@ -52,7 +52,6 @@ export async function newestRun(app: App, resourceArn: ResourceArn): Promise<Run
   throw new Error(`${resourceArn} has no run`);
 }
 
-/** A point's commit record, out of the vault. */
 export async function readPoint(app: App, { resourceArn, pointId, rootVersionId }: PointRow): Promise<Root> {
   const services = makeReadServices(app.clients, {
     vaultBucket: app.vaultBucket,

@@ -13,7 +13,6 @@ export interface Deployed {
   readonly outputs: DeployedOutputs;
   readonly accountId: string;
   readonly region: string;
-  /** The variables with which the SDK talks to this deployment. */
   readonly environment: Readonly<Record<string, string>>;
 }
 

@@ -18,7 +18,6 @@ export class GatewayClient {
     await this.#call('POST', 'faults', rules);
   }
 
-  /** Counts of how often each rule fired, by its id. */
   async countFired(): Promise<Readonly<Record<string, number>>> {
     const { rules } = Rules.parse(await this.#call('GET', 'faults'));
     return Object.fromEntries(rules.map(({ id, fired }) => [id, fired]));

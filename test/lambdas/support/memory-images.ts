@@ -39,7 +39,6 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   refusedOrders = 0;
   /** State of a new volume; `gone`: EC2 removed it after it had answered. */
   volumeState = 'available';
-  /** Key that snapshots are encrypted with. */
   kmsKeyId: string | undefined;
   /** Snapshots that somebody made an AMI of. */
   readonly inUse = new Set<string>();
@@ -65,7 +64,6 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     return this.#snapshots;
   }
 
-  /** Orders of all volumes that were made. */
   get orders(): readonly VolumeOrder[] {
     return [...this.#volumes.values()].map(({ order }) => order);
   }

@@ -17,7 +17,6 @@ function makeTarget() {
   return { uploads, target: new MemoryTarget(undefined, undefined, { uploads, bytes: 2 ** 20 }) };
 }
 
-/** The handlers of the restore machine over one deployment. */
 export function makeRestoring(
   deployment: Deployment,
   images = new MemoryImages(deployment.clock),
