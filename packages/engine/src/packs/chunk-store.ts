@@ -68,6 +68,7 @@ export interface ChunkStoreCounts {
   readonly plainBytes: number;
   /** Chunks that the vault did not have. */
   readonly newChunks: number;
+  /** Plain bytes of the new chunks. */
   readonly newBytes: number;
   /** Bytes of the packs stored so far. */
   readonly storedBytes: number;

@@ -7,7 +7,9 @@ import { isPossible, type PackReader, type WantedFrame } from './pack-reader.ts'
 import { fetchRange, type FindObject, type StoredObject } from './stored-object.ts';
 
 export interface PagePackReaderPolicy {
+  /** Plain bytes. */
   readonly pageCacheBytes: number;
+  /** Stored bytes. */
   readonly stretchCacheBytes: number;
   /** Bytes fetched where a pack is read for the first time, or out of order; doubled while it is read in order. */
   readonly firstStretchBytes: number;
