@@ -64,7 +64,6 @@ async function run(
   return output;
 }
 
-/** Median of each figure by itself. */
 export function medianOf(usages: readonly Usage[]): Usage {
   const middle = (figure: (usage: Usage) => number): number => {
     const sorted = usages.map(figure).sort((a, b) => a - b);

@@ -10,7 +10,6 @@ export interface KernelTime {
   cpuSeconds: number;
 }
 
-/** Names as the report shows them. */
 const kernelNames = ['chunking', 'SHA-256', 'zstd', 'AES-256-GCM', 'decode check'] as const;
 export type KernelTimes = Record<(typeof kernelNames)[number], KernelTime>;
 

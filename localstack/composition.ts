@@ -33,7 +33,6 @@ export interface EmulatorOptions {
   readonly log?: (line: string) => void;
 }
 
-/** AWS on this machine, until `stop`. */
 export interface Emulator {
   readonly endpointUrl: string;
   readonly region: string;

@@ -46,7 +46,6 @@ interface Scene {
   readonly machine: SourceMachine;
 }
 
-/** Ctrl-C or SIGTERM ended the demo. */
 class InterruptedError extends Error {
   override readonly name = 'InterruptedError';
 }
@@ -309,7 +308,6 @@ async function restore(scene: Scene, name: string, input: unknown): Promise<unkn
   return runExecution(scene.sfn, scene.outputs['RestoreMachineArn'] as string, `demo-restore-${name}`, input);
 }
 
-/** Asks S3 to delete a pack for good, which it has to refuse. */
 async function tryToDelete({ s3, outputs }: Scene): Promise<void> {
   const Bucket = outputs['VaultBucketName'] as string;
   const { Versions } = await s3.send(new ListObjectVersionsCommand({ Bucket, Prefix: 'packs/', MaxKeys: 1 }));

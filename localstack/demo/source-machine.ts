@@ -53,7 +53,6 @@ export async function writeVolume(bytes: VolumeBytes, volumeId: string, text: st
     await bytes.write(volumeId, offset, `${text} at ${offset}\n`);
 }
 
-/** SHA-256 of a volume's bytes, holes included. */
 export async function hashVolume(bytes: VolumeBytes, volumeId: string): Promise<string> {
   const hash = createHash('sha256');
   for (let offset = 0; offset < volumeBytes; offset += readBytes)

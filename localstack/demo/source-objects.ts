@@ -39,7 +39,6 @@ const awkwardKeys = [
   '/leading/slash',
 ];
 
-/** A bucket with objects that the demo writes, changes, and remembers. */
 export class SourceBucket {
   readonly name: string;
   readonly #s3: S3Client;

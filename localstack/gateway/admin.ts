@@ -63,7 +63,6 @@ export async function answerAdmin(
   }
 }
 
-/** Reads or writes a volume as its guest would, wherever the gateway keeps its file. */
 async function answerBytes(
   method: string,
   { volumeId, offset, length }: VolumeRequest,

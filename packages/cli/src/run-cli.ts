@@ -11,12 +11,10 @@ import { buildProgram, checkValues } from './terminal/program.ts';
 import { ProgressLines } from './terminal/progress-lines.ts';
 import { safeText } from './terminal/text.ts';
 
-/** The process around the program. */
 export interface CliIo {
   /** Writes to stdout; settles when more may be written. */
   readonly out: (text: string) => Promise<void>;
   readonly err: (text: string) => void;
-  /** True when a person watches stderr. */
   readonly errIsTerminal: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;

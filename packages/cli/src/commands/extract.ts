@@ -83,9 +83,7 @@ interface Found {
   readonly findClean?: () => Promise<Root | undefined>;
   /** Opens the first of the points. @throws {@link ThawNeededError} it has to be thawed first. */
   readonly open: () => Promise<PointReader>;
-  /** Errors of roots that cannot be read. */
   readonly damaged: readonly BackupError[];
-  /** Path of a source that is a directory. */
   readonly directory?: string | undefined;
 }
 

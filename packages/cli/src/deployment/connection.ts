@@ -48,7 +48,6 @@ export interface ConnectedStorage {
   close(): void;
 }
 
-/** Flags and variables that say where the deployment is, all optional. */
 export interface ConnectOptions {
   readonly region?: string;
   readonly profile?: string;

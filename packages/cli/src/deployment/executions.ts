@@ -4,7 +4,6 @@ import type * as z from 'zod';
 import type { CommandContext } from '../terminal/command.ts';
 import { durationText } from '../terminal/text.ts';
 
-/** The state machines that the command line starts or reads. */
 export type Machine = keyof MachineInputs;
 
 export interface ExecutionState {

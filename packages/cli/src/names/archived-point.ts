@@ -102,7 +102,6 @@ export function readingCharge(points: readonly PointRow[]): string | undefined {
   return `reads ${countText(charged.length, 'point')} in ${classes}, for about ${dollarsText(dollars)} (${pricesText})`;
 }
 
-/** Source of a quote's prices. */
 export const pricesText = `list prices of us-east-1, ${pricesAsOf}`;
 
 /** Dollars for people, with fractions of a cent for small amounts. */

@@ -104,7 +104,6 @@ async function groupByResource({ store, signal }: StoredPoints): Promise<readonl
   return [...groups.values()];
 }
 
-/** Reads the resource's ARN from any root that can be read. */
 async function findArn(points: StoredPoints, roots: readonly ListedRoot[]): Promise<string | undefined> {
   for (const listed of roots.toReversed()) {
     const root = await findRoot({ ...points, onDamage: () => {} }, listed);

@@ -77,7 +77,6 @@ export async function recordRestore(
   return execution;
 }
 
-/** A restore by this process. */
 interface LocalRestore extends Pick<RestoreInput, 'paths' | 'thaw'> {
   readonly point: PointRow;
   readonly directory: string;

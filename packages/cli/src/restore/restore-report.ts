@@ -94,7 +94,6 @@ export function exitCodeOfOutcome({ failed }: Pick<RestoreOutcome, 'failed'>): E
   return exitCodeOfReport({ failed: failed.length, failedFiles: [...failed] });
 }
 
-/** Kept entries that are named. */
 const keptShown = 20;
 
 /** Names entries that a restore left although they differ, and says what to do about them. */
@@ -111,7 +110,6 @@ async function printKept(kept: number, keptFiles: readonly string[], out: Output
   );
 }
 
-/** Words for facts that a target may not be able to keep. */
 const factNames: Readonly<Record<UnkeptFact, string>> = {
   mode: 'permissions',
   'set-id': 'the set-user-id or set-group-id bit',

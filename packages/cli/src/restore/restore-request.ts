@@ -147,7 +147,6 @@ export function checkAllowed(
     checkBucketAllowed(shortNameOf(resourceArn), allowed, 'or restore into another bucket');
 }
 
-/** Options of a restore besides its point and its destination. */
 export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'thaw'>;
 
 /**
@@ -164,7 +163,6 @@ export function restoreInput(
   return { point, paths, target, overwrite, ...(Object.keys(thaw).length > 0 && { thaw }) };
 }
 
-/** Name of a local directory on the audit log. */
 function placeOf(directory: string): string {
   const place = `${hostname()}:${resolve(directory)}`;
   if (place.length <= longestDirectoryName) return place;

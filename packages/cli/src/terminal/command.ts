@@ -16,7 +16,6 @@ export interface CommandContext {
   readonly localVault: () => LocalVaultOptions;
   /** Storage without a deployment, once. */
   readonly connectStorage: () => Promise<ConnectedStorage>;
-  /** Value of `--key-file`. */
   readonly keyFile: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly out: Output;
@@ -28,7 +27,6 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-/** Work of a command line that has been parsed. */
 export type CommandWork = (context: CommandContext) => Promise<ExitCode>;
 
 /** A command as it is written down: everything about an option or a word is said where it is declared. */

@@ -8,7 +8,6 @@ export interface Column {
 /** Writes a command's answer: text for people or JSON for programs. */
 export class Output {
   readonly #write: (text: string) => Promise<void>;
-  /** True when the answer is for a program. */
   readonly json: boolean;
 
   constructor(write: (text: string) => Promise<void>, json: boolean) {

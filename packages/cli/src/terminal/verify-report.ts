@@ -26,7 +26,6 @@ interface Loss {
   readonly message: string;
 }
 
-/** Points that a stopped verification names. */
 const unseenListed = 20;
 
 /** The answer of `verify`: lines as things are found, or one document at the end. */
@@ -80,7 +79,6 @@ export class VerifyReport {
     }
   }
 
-  /** Notes a point that was not verified, and why. */
   async passedOver({ pointId, resourceArn }: PointRow, reason: string): Promise<void> {
     this.#unseen.delete(pointId);
     this.#document.passedOver.push({ pointId, resourceArn, reason });

@@ -9,7 +9,6 @@ import { makeDirectories } from '../target/make-directories.ts';
 import { recordPathOf } from './object-layout.ts';
 import { syncDirectory } from './sync-directory.ts';
 
-/** Facts of a version that the store recorded when it took it. */
 export interface RecordedVersion {
   readonly versionId: string;
   readonly storedAt: Date;

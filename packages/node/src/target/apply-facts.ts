@@ -16,7 +16,6 @@ const setIdBits = 0o6000;
 /** Times closer than this are the same, as a time that went through a float is not exact. */
 const timeToleranceMs = 0.001;
 
-/** Facts of a restored file as they came out. */
 export interface AppliedFacts {
   readonly stats: BigIntStats;
   /** Facts that the file system does not hold, or this user may not set. */

@@ -50,7 +50,6 @@ import { isUnfinishedEntry, TargetDirectories } from './target-directories.ts';
 export interface DirectoryTargetOptions {
   /** Made when it is missing. A symbolic link is followed here, and nowhere below. */
   readonly root: string;
-  /** For names of files that are being written. */
   readonly random: RandomBytes;
   /** Gives files the owners they had. @default true as root, else false */
   readonly restoreOwners?: boolean;

@@ -3,7 +3,6 @@ import { RestorePathError } from '@holdfast/engine';
 import { rawPathOf, shownPath } from '../source/raw-path.ts';
 import type { RawPath } from '../source/raw-path.ts';
 
-/** Place of an entry below a target's root. Both parts are raw. */
 export interface RestorePath {
   /** Directory below the root, with no `/` at its end; empty for the root itself. */
   readonly parent: RawPath;

@@ -16,7 +16,6 @@ const checkedMost = 100_000;
 /** Attempts to work in a directory: another worker may take back the rights that this one has just given itself. */
 const openAttempts = 3;
 
-/** Rights that the owner needs to fill a directory. */
 const fillBits = 0o700;
 /**
  * Mode of a directory that is being filled: for its owner alone, with the sticky bit, which means nothing there and

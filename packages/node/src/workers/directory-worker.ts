@@ -53,7 +53,6 @@ export interface DirectoryWork {
       };
 }
 
-/** A worker's part of a backup. */
 export interface ProtectedShard {
   readonly files: number;
   readonly bytes: number;

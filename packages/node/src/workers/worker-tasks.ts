@@ -16,7 +16,6 @@ export type TaskAnswer =
   | { readonly index: number; readonly error: CarriedError };
 
 export interface TaskReports {
-  /** Sends news to the pool. */
   readonly tell: (news: unknown) => void;
   /** Says that the rest is mostly waiting, for a disk for instance: the next task may begin beside it. */
   readonly waits: () => void;
