@@ -1,24 +1,39 @@
-import { InvalidInputError, type ObjectStore, openRun, RunClosedError } from '@holdfast/engine';
+import { InvalidInputError, type ObjectStore, openRunInParts, RunClosedError } from '@holdfast/engine';
 import { getPlan, isImageKind, type OpenedRunReport, type Plan, ProtectInput } from '@holdfast/engine/model';
 import { storageClassOf } from '@holdfast/aws';
 import * as z from 'zod';
-import { defineStep } from '../runtime/define-step.ts';
+import { defineLoop } from '../runtime/define-step.ts';
 import { skipReason } from './skip-reason.ts';
 import { protectSteps } from './steps.ts';
 
 const dayMs = 86_400_000;
 
+/**
+ * A call hands on to the next one when less than this is left. What comes last, the page packs of the base, has to fit
+ * into that, or into a call of its own. Milliseconds.
+ */
+const handOnBeforeMs = 300_000;
+
 const OpenRunInput = ProtectInput.extend({ execution: z.string().optional() });
 
-/** Opens a run and says how it goes on. A run that has completed already, or has nothing to do, is skipped. */
-export const openRunStep = defineStep(
+/** Whether all that the run builds on is leased, and then how it goes on. */
+export type OpenRunOutput =
+  | { readonly done: false; readonly state: null }
+  | ({ readonly done: true } & OpenedRunReport);
+
+/**
+ * Opens a run, over as many calls as it takes to lease its base, and says how it goes on. A run that has completed
+ * already, or has nothing to do, is skipped.
+ */
+export const openRunStep = defineLoop(
   protectSteps,
   'open-run',
-  OpenRunInput,
-  async (services, input): Promise<OpenedRunReport> => {
+  // Where the leasing stands lies in the work bucket.
+  { input: OpenRunInput, state: z.null(), handOnBeforeMs },
+  async (services, input, { shouldStop }): Promise<OpenRunOutput> => {
     const { plans, openSource, log } = services;
     const { resourceArn: arn, kind, type } = input;
-    const answer = { runId: input.runId, resourceArn: arn, kind };
+    const answer = { done: true, runId: input.runId, resourceArn: arn, kind } as const;
     const plan = getPlan(plans, input.plan);
     const reason = skipReason(kind, type);
     if (reason !== undefined) {
@@ -29,7 +44,7 @@ export const openRunStep = defineStep(
     // A synthetic full does not read its source, which may be gone.
     const readsSource = !isImage && type !== 'synthetic-full';
     const timeOf = readsSource ? openSource({ arn, kind }, plan) : services.store;
-    const opened = await openRun(services, {
+    const request = {
       runId: input.runId,
       resourceArn: arn,
       resourceKind: kind,
@@ -39,7 +54,12 @@ export const openRunStep = defineStep(
       readTags: plan.readTags,
       execution: input.execution,
       sourceNow: async () => timeOf.now(),
-    });
+    };
+    const opened = await openRunInParts(services, request, { shouldStop });
+    if (opened.state === 'unfinished') {
+      log.info('leased a part of the base', { runId: input.runId, resource: arn });
+      return { done: false, state: null };
+    }
     if (opened.state === 'over') {
       const { run } = opened;
       if (run.pointId === undefined) throw new RunClosedError(run.runId, `it ended as ${run.state}`);
@@ -52,6 +72,7 @@ export const openRunStep = defineStep(
     return { ...answer, mode, type: decided.type, ...changed };
   },
 );
+
 /** Retention of the point; a container is kept for as long as the point that it is made of should be. */
 async function retentionOf(
   store: ObjectStore,

@@ -84,6 +84,7 @@ export class ProtectWorkflow extends Workflow {
     });
     openRun.next(
       new Choice(this, 'Mode', { stateName: 'Mode' })
+        .when(Condition.booleanEquals('$.run.done', false), openRun)
         .when(modeIs('files'), this.protectFiles())
         .when(modeIs('image'), this.protectImage())
         .when(modeIs('consolidate'), this.consolidate())

@@ -361,6 +361,15 @@ describe('lists', () => {
   });
 });
 
+test('a run whose base is not leased as a whole is opened on, before anything else is decided', () => {
+  expect(protect.States['OpenRun']?.Next).toBe('Mode');
+  expect(protect.States['Mode']?.Choices?.[0]).toEqual({
+    Variable: '$.run.done',
+    BooleanEquals: false,
+    Next: 'OpenRun',
+  });
+});
+
 test('a run that is already complete is left alone', () => {
   expect(protect.States['Mode']?.Choices).toContainEqual({
     Variable: '$.run.mode',

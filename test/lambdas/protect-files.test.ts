@@ -1,6 +1,6 @@
 import { RunClosedError, type RunId } from '@holdfast/engine';
 import { expect, test } from 'vitest';
-import { makeDeployment, PLENTY, readJson, untilDone } from './support/deployment.ts';
+import { makeDeployment, NO_TIME, PLENTY, readJson, untilDone } from './support/deployment.ts';
 import { commitPoint, discover, makePipeline, protectFiles } from './support/pipeline.ts';
 
 const RUN = 'a'.repeat(32);
@@ -133,6 +133,22 @@ test('an incremental without a base becomes a full and says why', async () => {
 
   expect(opened).toMatchObject({ mode: 'files', type: 'full' });
   expect(opened.reason).toContain('no recovery point');
+});
+
+test('an opening without time leases its base over several calls, and then says how the run goes on', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  plantFiles(deployment);
+  await protectFiles(deployment, pipeline, { ...OPEN, runId: 'b'.repeat(32) });
+  deployment.clock.advance(29 * 86_400_000);
+
+  const opened = await pipeline.openRun({ ...OPEN, type: 'incremental' }, NO_TIME);
+
+  expect(deployment.lines.filter(({ message }) => message === 'leased a part of the base')).toHaveLength(1);
+  expect(opened).toMatchObject({ done: true, mode: 'files', type: 'incremental' });
+  deployment.clock.advance(1000);
+  const point = await protectFiles(deployment, pipeline, OPEN, 'incremental');
+  expect(point).toMatchObject({ type: 'incremental', files: 10, warnings: 0 });
 });
 
 test('a listing that runs out of time goes on in the next call and finds every file once', async () => {

@@ -59,7 +59,7 @@ export { withOfflineRecipient } from './keys/offline-recipient.ts';
 export { VaultKeys, type VaultSecrets } from './keys/vault-keys.ts';
 
 // Runs: open, protect, commit
-export { openRun, aliveUntil, type OpenedRun, type RunRequest } from './runs/open-run.ts';
+export { openRun, openRunInParts, aliveUntil, type OpenedRun, type RunRequest } from './runs/open-run.ts';
 export { keysUntil, leasePolicyFor, leaseUntilFor, lockDates } from './runs/generation.ts';
 export { newestPoints } from './runs/choose-base.ts';
 export { getRunPlan, runPrefix, type RunPlan } from './runs/run-plan.ts';

@@ -45,7 +45,8 @@ export function makePipeline(
   };
   return {
     discover: discoverResourcesStep.over(deps),
-    openRun: openRunStep.over(deps),
+    openRun: async (event: unknown, context: StepContext) =>
+      untilDone(async () => openRunStep.over(deps)(event, context)),
     listShards: listShardsStep.over(deps),
     protectShard: protectShardStep.over(deps),
     commitPoint: commitPointStep.over(deps),

@@ -72,12 +72,17 @@ export class TreeReader {
     }
   }
 
-  /** Entries whose summary is below a limit, in the order of keys. Reads only pages that have some. */
-  async *entriesBelow(limit: number, options: ReadOptions = {}): AsyncGenerator<Entry> {
+  /** Entries of a range whose summary is below a limit, in the order of keys. Reads only pages that have some. */
+  async *entriesBelow(
+    limit: number,
+    options: ReadOptions & Pick<WalkOptions, 'range'> = {},
+  ): AsyncGenerator<Entry> {
     const enter = (ref: PageRef): boolean => ref.summary < limit;
     for await (const page of walkPages(this.#pages, this.#root, { ...options, enter })) {
       if (!isLeaf(page)) continue;
-      for (const entry of page.entries) if (this.#kind.summaryOf(entry) < limit) yield entry;
+      const { start, end } = itemsInRange(page, options.range ?? {});
+      for (const entry of page.entries.slice(start, end))
+        if (this.#kind.summaryOf(entry) < limit) yield entry;
     }
   }
 

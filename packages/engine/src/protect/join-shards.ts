@@ -299,7 +299,7 @@ async function begin(
     gathered,
     mended: { objects: 0, files: 0, logicalBytes: 0 },
     manifest: root && pageRefToText(root),
-    usage: plan.base?.packMap === undefined ? gathered.usage : [...gathered.usage, 'leases'],
+    usage: [...gathered.usage, ...plan.leases],
     packMap: { tree: { children: [] } },
     pagePacks: [],
     pageBytes: 0,

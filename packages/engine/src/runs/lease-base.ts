@@ -1,6 +1,9 @@
+import * as z from 'zod';
+import { newId, utf8 } from '../bytes.ts';
+import { ObjectNotFoundError } from '../errors.ts';
 import { safety } from '../model/safety.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import type { PackId } from '../ids.ts';
+import type { PackId, RunId } from '../ids.ts';
 import { createPackMapKind, packKey } from '../manifest/pack-map.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
@@ -10,11 +13,19 @@ import type { PagePackRecord, Root } from '../points/root.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
+import type { WorkStore } from '../ports/work-store.ts';
 import type { RunServices } from '../services.ts';
 import { leasePolicyFor, lockDates, type LeasePolicy } from './generation.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
-import { leasePackMap } from './lease-pack-map.ts';
+import {
+  areTooManyUnleased,
+  leasePackMap,
+  LookedAtPacks,
+  noneLookedAt,
+  type LookOptions,
+} from './lease-pack-map.ts';
 import { leasePagePacks } from './lease-page-packs.ts';
+import { runPrefix } from './run-plan.ts';
 import { putUsage } from './usage-runs.ts';
 
 const dayMs = 86_400_000;
@@ -31,14 +42,31 @@ export type LeasedBase =
       readonly copiedPacks: PackId[];
       /** Mostly dead page packs that are given up: their pages are written anew. */
       readonly rewrittenPagePacks: PackId[];
+      /** Runs of deltas with the new dates of its packs, for the new point's pack map. */
+      readonly leases: string[];
     }
-  | { readonly state: 'lost'; readonly reason: string };
+  | { readonly state: 'lost'; readonly reason: string }
+  /** Another call has to go on. */
+  | { readonly state: 'unfinished' };
+
+/** State of the leasing of a base; one object in the work store. */
+const LeasingState = z.object({
+  base: z.string(),
+  packs: LookedAtPacks,
+  leases: z.array(z.string()),
+});
+type LeasingState = z.infer<typeof LeasingState>;
 
 /**
- * Leases everything of a base to the run's date (rule 4): every page pack, and of the packs of chunks those whose lock
- * is shorter, to which the smallest dates in the pack map lead. A pack of which less than the policy's share is used is
- * given up instead, if its lock outlasts the run (rule 5). New dates are written down for the new point's pack map.
- * Repeatable. For a synthetic full, which only reads its base, everything has to last two weeks.
+ * Leases everything of a base to the run's date (rule 4): every page pack, and of the packs of chunks those
+ * whose lock is shorter, to which the smallest dates in the pack map lead. A pack of which less than the policy's share
+ * is used is given up instead, if its lock outlasts the run (rule 5). New dates are written down for the new point's
+ * pack map. For a synthetic full, which only reads its base, everything has to last two weeks.
+ *
+ * Takes any number of calls: each leases a batch of packs at least. Repeatable: leases that were moved are in the catalog,
+ * and who repeats a call that was killed goes on from the last one that handed on. What comes last is one call's work: the
+ * page packs, and what verification has marked. Each attempt names what it writes anew, so that of attempts at the same
+ * time none mixes with another.
  */
 export async function leaseBase(
   services: RunServices,
@@ -46,27 +74,50 @@ export async function leaseBase(
   root: Root,
   row: RunRow,
   policy: LeasePolicy = leasePolicyFor(35),
+  options: LookOptions = {},
 ): Promise<LeasedBase> {
-  const { catalog, store } = services;
+  const { catalog, store, work } = services;
   const onlyRead = row.requestedType === 'synthetic-full';
   const readUntil = new Date(row.startedAt.getTime() + safety.baseReadingDays * dayMs);
   const leaseUntil = onlyRead && readUntil < row.leaseUntil ? readUntil : row.leaseUntil;
-  const keeper = new LeaseKeeper({
-    ...services,
-    leaseUntil,
-    ...(!onlyRead && { lockDateOf: lockDates(leaseUntil, policy, resourceKeyOf(row.resourceArn)) }),
-    ...(!onlyRead && policy.retentionClass !== undefined && { retentionClass: policy.retentionClass }),
-  });
+  const makeKeeper = (): LeaseKeeper =>
+    new LeaseKeeper({
+      ...services,
+      leaseUntil,
+      ...(!onlyRead && { lockDateOf: lockDates(leaseUntil, policy, resourceKeyOf(row.resourceArn)) }),
+      ...(!onlyRead && policy.retentionClass !== undefined && { retentionClass: policy.retentionClass }),
+    });
   const isMostlyDead = deathTest(row, leaseUntil, onlyRead ? { ...policy, copyBelow: 0 } : policy);
   const source = createPageReader(store, keys, root.pagePacks);
   const packMap = new TreeReader(createPackMapKind(keys), source, findPageRef(root.packMap, root.point));
 
-  const packs = await leasePackMap({ catalog, keeper, packMap, origin: root.point, isMostlyDead });
-  if (packs.state === 'lost') return { state: 'lost', reason: packs.reason };
+  const state = await findLeasing(work, row.runId, root);
+  const { packs, leases } = state;
+  if (!packs.isDone) {
+    const part = `leases-${newId(services.random)}`;
+    const how = { catalog, keeperOfBatch: makeKeeper, packMap, origin: root.point, leaseUntil, isMostlyDead };
+    await putUsage(work, row.runId, part, leasePackMap({ ...how, ...options }, packs));
+    leases.push(part);
+    if (areTooManyUnleased(packs)) {
+      const reason = `at least ${packs.unleased.length} packs of the base ${root.point} cannot be leased any more`;
+      return { state: 'lost', reason };
+    }
+    if (!packs.isDone || options.shouldStop?.() === true) {
+      await work.put(leasingName(row.runId), utf8(JSON.stringify(state)));
+      return { state: 'unfinished' };
+    }
+  }
   const copied = new Set(packs.copied);
   const isContainerNeeded = async (packId: PackId): Promise<boolean> =>
     !copied.has(packId) && (await packMap.find(packKey(packId))) !== undefined;
-  const pages = await leasePagePacks({ catalog, keeper, root, source, isMostlyDead, isContainerNeeded });
+  const pages = await leasePagePacks({
+    catalog,
+    keeper: makeKeeper(),
+    root,
+    source,
+    isMostlyDead,
+    isContainerNeeded,
+  });
   if (pages.state === 'lost') {
     return {
       state: 'lost',
@@ -75,7 +126,6 @@ export async function leaseBase(
   }
   const unleasedPacks = new Set(packs.unleased);
   for await (const packId of damagedPacks(catalog, packMap)) unleasedPacks.add(packId);
-  await putUsage(services.work, row.runId, 'leases', packs.moved);
   return {
     state: 'leased',
     pagePacks: pages.pagePacks,
@@ -83,12 +133,30 @@ export async function leaseBase(
     unleasedPacks: [...unleasedPacks],
     copiedPacks: [...copied],
     rewrittenPagePacks: pages.rewritten,
+    leases,
   };
 }
 
+/** @returns where an earlier call left off, if it was the same base that it leased. */
+async function findLeasing(work: WorkStore, runId: RunId, root: Root): Promise<LeasingState> {
+  try {
+    const bytes = await work.get(leasingName(runId));
+    const state = LeasingState.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    if (state.base === root.point) return state;
+  } catch (error) {
+    if (!(error instanceof ObjectNotFoundError)) throw error;
+  }
+  return { base: root.point, packs: noneLookedAt(), leases: [] };
+}
+
+function leasingName(runId: RunId): string {
+  return `${runPrefix(runId)}leasing.json`;
+}
+
 /**
- * Lists the mostly dead packs that a resource's newest point would have to extend: a full, which has no base, must not
- * find its chunks there either, or it would keep them for one more generation.
+ * Lists the mostly dead packs that a resource's newest point would have to extend: a full, which has no base, must not find
+ * its chunks there either, or it would keep them for one more generation. When the time of a call is up, those that it
+ * has found: it costs no more than that the others are extended.
  */
 export async function listMostlyDeadPacks(
   { catalog, store }: RunServices,
@@ -96,19 +164,17 @@ export async function listMostlyDeadPacks(
   root: Root,
   row: RunRow,
   policy: LeasePolicy,
+  options: LookOptions = {},
 ): Promise<readonly PackId[]> {
   if (policy.copyBelow === 0) return [];
   const source = createPageReader(store, keys, root.pagePacks);
   const packMap = new TreeReader(createPackMapKind(keys), source, findPageRef(root.packMap, root.point));
   const isMostlyDead = deathTest(row, row.leaseUntil, policy);
-  const packs = await leasePackMap({
-    catalog,
-    leaseUntil: row.leaseUntil,
-    packMap,
-    origin: root.point,
-    isMostlyDead,
-  });
-  return packs.state === 'lost' ? [] : packs.copied;
+  const packs = noneLookedAt();
+  const how = { catalog, packMap, origin: root.point, leaseUntil: row.leaseUntil, isMostlyDead };
+  // Without a keeper there are no new dates to be taken.
+  await leasePackMap({ ...how, ...options }, packs).next();
+  return packs.copied;
 }
 
 /** Rule 5: true for a pack that would have to be extended, but is used so little that copying is better. */

@@ -8,25 +8,30 @@ import type { RunServices } from '../services.ts';
 import { newestPoints } from './choose-base.ts';
 import type { LeasePolicy } from './generation.ts';
 import { leaseBase, listMostlyDeadPacks, type LeasedBase } from './lease-base.ts';
+import type { LookOptions } from './lease-pack-map.ts';
 import type { RunPlan } from './run-plan.ts';
 
 /** A base that a run can build on, or why it cannot. */
 export interface OpenedBase {
   readonly base?: NonNullable<RunPlan['base']>;
-  readonly leases?: Pick<RunPlan, 'unleasedPacks' | 'copiedPacks' | 'rewrittenPagePacks'>;
+  readonly leases?: Pick<RunPlan, 'unleasedPacks' | 'copiedPacks' | 'rewrittenPagePacks' | 'leases'>;
   /** The base's root, so that nobody reads it twice. */
   readonly stored?: StoredRoot;
   readonly reason?: string;
 }
 
-/** Leases a base, or says why a full has to be made instead: a run never fails for what an older point has lost. */
+/**
+ * Leases a base, or says why a full has to be made instead: a run never fails for what an older point has lost.
+ * @returns `unfinished` when another call has to go on.
+ */
 export async function openBase(
   services: RunServices,
   keys: VaultKeys,
   point: PointRow,
   row: RunRow,
   policy: LeasePolicy,
-): Promise<OpenedBase> {
+  options: LookOptions,
+): Promise<OpenedBase | 'unfinished'> {
   let stored: StoredRoot;
   try {
     stored = await readRoot(services.store, keys, point.resourceArn, point.pointId, point.rootVersionId);
@@ -39,12 +44,13 @@ export async function openBase(
   if (root.image !== undefined) return { base: baseOf(root), stored };
   let outcome: LeasedBase;
   try {
-    outcome = await leaseBase(services, keys, root, row, policy);
+    outcome = await leaseBase(services, keys, root, row, policy, options);
   } catch (error) {
     if (isDamage(error))
       return { reason: `the base ${point.pointId} cannot be read: ${error.message}`, stored };
     throw error;
   }
+  if (outcome.state === 'unfinished') return 'unfinished';
   if (outcome.state === 'lost') return { reason: outcome.reason, stored };
   const { pagePacks, pagePacksCounted } = outcome;
   return { base: { ...baseOf(root), pagePacks, pagePacksCounted }, leases: outcome, stored };
@@ -78,10 +84,11 @@ export async function findDeadPacks(
   previous: StoredRoot | undefined,
   row: RunRow,
   policy: LeasePolicy,
+  options: LookOptions,
 ): Promise<RunPlan['copiedPacks']> {
   if (previous === undefined || previous.root.image !== undefined) return [];
   try {
-    return [...(await listMostlyDeadPacks(services, keys, previous.root, row, policy))];
+    return [...(await listMostlyDeadPacks(services, keys, previous.root, row, policy, options))];
   } catch (error) {
     if (isDamage(error)) return [];
     throw error;

@@ -13,7 +13,8 @@ import { retentionClassOf } from '../model/retention-class.ts';
 import type { RunServices } from '../services.ts';
 import { chooseBase, findNewest, type BaseChoice } from './choose-base.ts';
 import { keysUntil, leasePolicyFor, leaseUntilFor, type LeasePolicy } from './generation.ts';
-import { findDeadPacks, findPrevious, openBase } from './open-base.ts';
+import type { LookOptions } from './lease-pack-map.ts';
+import { findDeadPacks, findPrevious, openBase, type OpenedBase } from './open-base.ts';
 import { getRunPlan, settleRunPlan, type RunPlan } from './run-plan.ts';
 
 export interface RunRequest {
@@ -48,12 +49,27 @@ export type OpenedRun =
   | { readonly state: 'open'; readonly plan: RunPlan; readonly keys: VaultKeys }
   | { readonly state: 'over'; readonly run: RunRow };
 
-/**
- * Starts a run: makes it the resource's only one, fixes its lease date, chooses its base and leases everything of the
- * base, before anything is read. Can be repeated: the decisions of the first time stand.
- * @throws {@link RunOpenError} another run of the resource is at work.
- */
+/** Starts a run in one go; see {@link openRunInParts}. */
 export async function openRun(services: RunServices, request: RunRequest): Promise<OpenedRun> {
+  for (;;) {
+    const opened = await openRunInParts(services, request, {});
+    if (opened.state !== 'unfinished') return opened;
+  }
+}
+
+/**
+ * Starts a run: makes it the resource's only one, fixes its lease date, chooses its base and leases all that the base
+ * consists of, before anything is read. Takes any number of calls, and each can be repeated: the run's plan is written
+ * once, when all is leased, and from then on stands.
+ * @returns `unfinished` when another call has to go on.
+ * @throws {@link RunOpenError} another run of the resource is at work.
+ * @throws {@link RunClosedError} the run was cancelled or lost its resource between two calls.
+ */
+export async function openRunInParts(
+  services: RunServices,
+  request: RunRequest,
+  options: LookOptions,
+): Promise<OpenedRun | { readonly state: 'unfinished' }> {
   const { store, catalog, clock, lockMode } = services;
   const now = await store.now();
   const policy = request.leasePolicy ?? leasePolicyFor(request.keepDays);
@@ -73,9 +89,12 @@ export async function openRun(services: RunServices, request: RunRequest): Promi
   if (row.state !== 'open') return { state: 'over', run: row };
   const { until } = keysUntil(row.leaseUntil, policy);
   const keys = await initialiseVault({ ...services, lock: { mode: lockMode, until } });
-  const plan =
-    (await findPlan(services, request.runId)) ?? (await decide(services, keys, request, row, policy, now));
-  return { state: 'open', plan, keys };
+  const settled = await findPlan(services, request.runId);
+  if (settled !== undefined) return { state: 'open', plan: settled, keys };
+  // Who opened the run lived for one call; now it is this one that does.
+  if (row.startedAt < now) await catalog.runs.touch(request.runId, aliveUntil(clock.now()));
+  const plan = await decide(services, keys, { request, row, policy, now, options });
+  return plan === 'unfinished' ? { state: 'unfinished' } : { state: 'open', plan, keys };
 }
 
 /** Time until which a run that shows a sign of life now counts as alive. */
@@ -92,18 +111,27 @@ async function findPlan({ work }: RunServices, runId: RunId): Promise<RunPlan | 
   }
 }
 
+/** One call that opens a run. */
+interface Opening {
+  readonly request: RunRequest;
+  readonly row: RunRow;
+  readonly policy: LeasePolicy;
+  readonly now: Date;
+  readonly options: LookOptions;
+}
+
 async function decide(
   services: RunServices,
   keys: VaultKeys,
-  request: RunRequest,
-  row: RunRow,
-  policy: LeasePolicy,
-  now: Date,
-): Promise<RunPlan> {
+  opening: Opening,
+): Promise<RunPlan | 'unfinished'> {
   const { store, catalog, work, lockMode } = services;
+  const { request, row, policy, now, options } = opening;
   const { needed, until } = keysUntil(row.leaseUntil, policy);
   await ensureVaultLocks(store, { mode: lockMode, until: needed }, until);
-  const { choice, opened } = await settleBase(services, keys, request, row, policy, now);
+  const settled = await settleBase(services, keys, opening);
+  if (settled === 'unfinished') return 'unfinished';
+  const { choice, opened } = settled;
   const previous = await findPrevious(services, keys, request.resourceArn, opened?.stored);
   const earlier = await findNewest(catalog, request.resourceArn, now);
   const isolated = request.isolated === true && choice.type === 'full';
@@ -125,9 +153,10 @@ async function decide(
     unleasedPacks: leases?.unleasedPacks ?? [],
     copiedPacks:
       choice.type === 'full' && !isolated
-        ? await findDeadPacks(services, keys, previous, row, policy)
+        ? await findDeadPacks(services, keys, previous, row, policy, options)
         : (leases?.copiedPacks ?? []),
     rewrittenPagePacks: leases?.rewrittenPagePacks ?? [],
+    leases: leases?.leases ?? [],
     previous: previous && {
       point: previous.root.point,
       sha256: previous.sha256,
@@ -147,16 +176,11 @@ async function decide(
 async function settleBase(
   services: RunServices,
   keys: VaultKeys,
-  { resourceArn, type, container }: RunRequest,
-  row: RunRow,
-  policy: LeasePolicy,
-  now: Date,
-): Promise<{
-  readonly choice: BaseChoice;
-  readonly opened?: Awaited<ReturnType<typeof openBase>> | undefined;
-}> {
+  { request: { resourceArn, type, container }, row, policy, now, options }: Opening,
+): Promise<{ readonly choice: BaseChoice; readonly opened?: OpenedBase | undefined } | 'unfinished'> {
   const choice = await chooseBase(services.catalog, resourceArn, type, now, container?.pointId);
-  const opened = choice.base && (await openBase(services, keys, choice.base, row, policy));
+  const opened = choice.base && (await openBase(services, keys, choice.base, row, policy, options));
+  if (opened === 'unfinished') return 'unfinished';
   const settled: BaseChoice =
     choice.base !== undefined && opened?.base === undefined
       ? { type: 'full', reason: opened?.reason ?? `the base ${choice.base.pointId} cannot be read` }

@@ -52,6 +52,8 @@ const fields = {
   copiedPacks: z.array(packId),
   /** Mostly dead page packs of the base: the pages that are still needed are written anew. */
   rewrittenPagePacks: z.array(packId),
+  /** Runs of deltas with the dates to which the packs of the base were leased. */
+  leases: z.array(z.string()),
   /** The resource's newest root, for the chain of hashes. */
   previous: z.object({ point: z.string(), sha256: z.string(), expiresAt: z.string().optional() }).optional(),
 } as const;

@@ -182,7 +182,7 @@ async function writePackMap(
   const before = findPageRef(base?.root.packMap, base?.root.point);
   const deltas = [
     usage.deltas(),
-    ...(base === undefined ? [] : [readUsage(services.work, plan.runId, 'leases')]),
+    ...(base?.leases ?? []).map((part) => readUsage(services.work, plan.runId, part)),
   ];
   const changes = applyUsage(new TreeReader(kind, source, before), mergeUsage(deltas));
   const packMap = (await mergeTree(kind, { source, sink: writer }, before, changes)) as PageRef;
@@ -230,5 +230,6 @@ function planOf(run: ThinRun, { leaseUntil, startedAt }: RunRow): RunPlan {
     unleasedPacks: [],
     copiedPacks: [],
     rewrittenPagePacks: [],
+    leases: [],
   };
 }
