@@ -163,12 +163,14 @@ async function writeChanges(
   await chunks.end();
   await copier?.chunks.end();
   const root = await builder.finish(signal);
+  // First: a pack that is stored at a second attempt has another name, and the reference is final only then.
+  const pagePacks = await sink.finish();
   return {
     index: shard.index,
     keys: { from: range.from && toBase64(range.from), to: range.to && toBase64(range.to) },
     unchanged,
     manifest: root && pageRefToText(root),
-    pagePacks: await sink.finish(),
+    pagePacks,
   };
 }
 
