@@ -1,4 +1,4 @@
-import { verifySample } from '@holdfast/engine';
+import { type ResourceArn, verifySample } from '@holdfast/engine';
 import * as z from 'zod';
 import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop } from '../runtime/define-step.ts';
@@ -9,7 +9,12 @@ import { maintenanceSteps } from './steps.ts';
 const handOnBeforeMs = 180_000;
 
 const VerifyState = z.object({
-  next: z.object({ lockUntil: z.string(), packId: z.string() }).optional(),
+  next: z
+    .union([
+      z.object({ lockUntil: z.string(), packId: z.string() }),
+      z.object({ arn: z.string().transform((text) => text as ResourceArn) }),
+    ])
+    .optional(),
   packs: z.int(),
   bytes: z.int(),
   resources: z.int(),

@@ -14,6 +14,7 @@ import { verifyHistory } from '../verify/verify-history.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
 
 const dayMs = 86_400_000;
+const noFailures: StepFailures = { count: 0, messages: [] };
 const resourcesAtOnce = 4;
 const packsAtOnce = 2;
 /** Reading more than this at once would not fit between two looks at the time. Packs have 32 MiB, containers no limit. */
@@ -39,11 +40,10 @@ export interface VerifySampleOptions extends StepOptions {
   readonly state?: VerifySampleState;
 }
 
-/** Packs up to this one, in the order of the list, have been verified. Plain JSON. */
-export interface VerifySampleState {
-  readonly lockUntil: string;
-  readonly packId: string;
-}
+/** Packs up to this one, in the order of the list, have been verified; or all of them, and resources up to this one. Plain JSON. */
+export type VerifySampleState =
+  | { readonly lockUntil: string; readonly packId: string }
+  | { readonly arn: ResourceArn };
 
 export interface VerifySampleReport {
   readonly packs: number;
@@ -79,16 +79,50 @@ export async function verifySample(
   const { store, catalog } = services;
   const { everyDays = defaultVerifyEveryDays, partition, day, state, signal } = options;
   const found = new Findings();
+  const after = state !== undefined && 'arn' in state ? state.arn : undefined;
+  const packs =
+    after === undefined ? await verifyPacks(services, keys, { ...options, found }) : { failures: noFailures };
+  if (packs.next !== undefined) return { report: found.report(packs.failures), state: packs.next };
+  let last = after;
+  const histories = await workThrough(
+    {
+      items: resourcesOf(catalog, partition, (arn) => isInSample(resourceKeyOf(arn), day, everyDays), after),
+      atOnce: resourcesAtOnce,
+      nameOf: (arn) => arn,
+      work: async (arn) => {
+        last = arn;
+        const { problems } = await verifyHistory({ store, keys, catalog }, arn, signal);
+        for (const problem of problems) found.addDamage(problem.pointId ?? arn, problem);
+        found.resources += 1;
+      },
+    },
+    options,
+  );
+  const failures = {
+    count: packs.failures.count + histories.failures.count,
+    messages: [...packs.failures.messages, ...histories.failures.messages],
+  };
+  const next = histories.done || last === undefined ? undefined : { arn: last };
+  return { report: found.report(failures), state: next };
+}
+
+async function verifyPacks(
+  services: VerifySampleServices,
+  keys: VaultKeys,
+  options: VerifySampleOptions & { readonly found: Findings },
+): Promise<{ readonly failures: StepFailures; readonly next?: VerifySampleState | undefined }> {
+  const { store, catalog } = services;
+  const { everyDays = defaultVerifyEveryDays, partition, day, state, found } = options;
   // Frames that were read are not remembered: every pack is met once.
   const checker = new ObjectChecker({ store, keys, catalog, memory: new KnownFrames(0) });
   let last: PackRow | undefined;
   const sampled = sampleOf(
     catalog,
     partition,
-    state,
+    state !== undefined && 'packId' in state ? state : undefined,
     ({ kind, packId }) => kind === 'container' || isInSample(packId, day, everyDays),
   );
-  const packs = await workThrough(
+  const { done, failures } = await workThrough(
     {
       items: sampled,
       atOnce: packsAtOnce,
@@ -100,29 +134,9 @@ export async function verifySample(
     },
     options,
   );
-  if (!packs.done) {
-    const next =
-      last === undefined ? state : { lockUntil: last.lockUntil.toISOString(), packId: last.packId };
-    return { report: found.report(packs.failures), state: next };
-  }
-  const histories = await workThrough(
-    {
-      items: resourcesOf(catalog, partition, (arn) => isInSample(resourceKeyOf(arn), day, everyDays)),
-      atOnce: resourcesAtOnce,
-      nameOf: (arn) => arn,
-      work: async (arn) => {
-        const { problems } = await verifyHistory({ store, keys, catalog }, arn, signal);
-        for (const problem of problems) found.addDamage(problem.pointId ?? arn, problem);
-        found.resources += 1;
-      },
-    },
-    { signal },
-  );
-  const failures = {
-    count: packs.failures.count + histories.failures.count,
-    messages: [...packs.failures.messages, ...histories.failures.messages],
-  };
-  return { report: found.report(failures) };
+  if (done) return { failures };
+  const next = last === undefined ? state : { lockUntil: last.lockUntil.toISOString(), packId: last.packId };
+  return { failures, next };
 }
 
 class Findings {
@@ -185,11 +199,13 @@ async function verifyPack(
   found.bytes += bytes;
 }
 
+type PackPlace = Extract<VerifySampleState, { readonly packId: string }>;
+
 /** Live packs of the day, in the order of the list, from where an earlier call stopped. */
 async function* sampleOf(
   catalog: Pick<Catalog, 'packs'>,
   partition: number,
-  state: VerifySampleState | undefined,
+  state: PackPlace | undefined,
   isWanted: (row: PackRow) => boolean,
 ): AsyncGenerator<PackRow> {
   for await (const row of catalog.packs.listDue(endOfTime, partition)) {
@@ -198,7 +214,7 @@ async function* sampleOf(
   }
 }
 
-function isBehind({ lockUntil, packId }: PackRow, state: VerifySampleState): boolean {
+function isBehind({ lockUntil, packId }: PackRow, state: PackPlace): boolean {
   const order = lockUntil.getTime() - Date.parse(state.lockUntil);
   return order > 0 || (order === 0 && packId > state.packId);
 }
@@ -207,8 +223,9 @@ async function* resourcesOf(
   catalog: Pick<Catalog, 'resources'>,
   partition: number,
   isWanted: (arn: ResourceArn) => boolean,
+  startAfter: ResourceArn | undefined,
 ): AsyncGenerator<ResourceArn> {
-  for await (const { arn } of catalog.resources.list()) {
+  for await (const { arn } of catalog.resources.list(startAfter)) {
     if (Number.parseInt(resourceKeyOf(arn).slice(-1), 16) % sweepPartitions === partition && isWanted(arn))
       yield arn;
   }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { CredentialsRefusedError } from '../../src/errors.ts';
+import type { ResourceArn } from '../../src/ids.ts';
 import { isInSample, verifySample } from '../../src/maintenance/verify-sample.ts';
 import { objectNameOf } from '../../src/packs/object-names.ts';
 import { sweepPartitions, type PackRow } from '../../src/ports/catalog/packs.ts';
@@ -248,4 +249,34 @@ test('a call that runs out of time goes on behind the packs that it has verified
   }
 
   expect(seen).toBe(packs);
+});
+
+test('a call that runs out of time goes on behind the resources whose histories it has verified', async () => {
+  const harness = await withPoint();
+  const keys = await harness.keys();
+  const packs = harness.catalog.packRows().length;
+  const names = Array.from({ length: 200 }, (_, index) => `arn:aws:s3:::bucket-${index}` as ResourceArn);
+  for (const arn of names)
+    await harness.catalog.resources.put({
+      arn,
+      kind: 's3-bucket',
+      plan: 'daily',
+      seenAt: harness.clock.now(),
+    });
+  const options = { day: harness.clock.now(), everyDays: 1, shouldStop: () => true };
+  const seen = { packs: 0, resources: 0, calls: 0 };
+
+  for (let partition = 0; partition < sweepPartitions; partition += 1) {
+    let state: Awaited<ReturnType<typeof verifySample>>['state'];
+    do {
+      const step = await verifySample(harness, keys, { ...options, partition, state });
+      state = step.state;
+      seen.packs += step.report.packs;
+      seen.resources += step.report.resources;
+      seen.calls += 1;
+    } while (state !== undefined && seen.calls < 1_000);
+  }
+
+  expect(seen).toMatchObject({ packs, resources: names.length + 1 });
+  expect(seen.calls).toBeGreaterThan(sweepPartitions * 3);
 });
