@@ -16,7 +16,7 @@ const handOnBeforeMs = 300_000;
 
 const OpenRunInput = ProtectInput.extend({ execution: z.string().optional() });
 
-/** Whether all that the run builds on is leased, and then how it goes on. */
+/** `done: false` while a part of the base is not leased yet; then how the run goes on. */
 export type OpenRunOutput =
   | { readonly done: false; readonly state: null }
   | ({ readonly done: true } & OpenedRunReport);

@@ -144,7 +144,7 @@ describeUnless(noAlarms)('an alarm goes from OK to ALARM and tells the topic', (
   });
 });
 
-/** What the daily check finds. */
+/** Findings of the daily check. */
 async function check(): Promise<unknown> {
   const { status, output } = await runExecution(app.sfn, app.machines.check, randomUUID(), {});
   expect(status).toBe('SUCCEEDED');

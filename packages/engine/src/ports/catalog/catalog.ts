@@ -8,7 +8,7 @@ import type { Runs } from './runs.ts';
 /**
  * The queryable record of what the vault holds and who is working on it. Rebuildable from the bucket.
  *
- * What an adapter has to prove (the contract suites in `testing` do): every conditional method decides atomically
+ * An adapter has to prove (by the contract suites in `testing`): every conditional method decides atomically
  * between any number of callers; a method that failed with {@link StoreUnavailableError} may have happened, and
  * repeating it gives the same end state.
  */
