@@ -9,5 +9,11 @@ const releasedFromBytes = 32 * 1024;
 export function releaseBytes({ buffer }: Uint8Array): void {
   if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < releasedFromBytes) return;
   // As long as Node's pool: perhaps it is the pool, which many buffers are parts of.
-  if (buffer.byteLength !== Buffer.poolSize) buffer.transfer(0);
+  if (buffer.byteLength === Buffer.poolSize) return;
+  try {
+    buffer.transfer(0);
+  } catch (error) {
+    // A pool of before its size was changed cannot be detached: it stays.
+    if (!(error instanceof TypeError)) throw error;
+  }
 }
