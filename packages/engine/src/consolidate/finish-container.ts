@@ -99,7 +99,7 @@ export async function sealContainer(
     pagePacksCounted: 1,
     container: { pack: packId, bytes: 0 },
   };
-  const bytes = encode(root, rfc8949EncodeOptions);
+  const bytes = encode(root, { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true });
   return { sealed: await writer.seal(bytes), root: bytes };
 }
 

@@ -37,7 +37,9 @@ export interface StoredRoot {
 export async function encodeRoot(root: Root, keys: VaultKeys, random: RandomBytes): Promise<Uint8Array> {
   const dataKey = await keys.currentDataKey();
   const salt = random.bytes(saltBytes);
-  const { codec, payload } = encodeContent(encode(root, rfc8949EncodeOptions));
+  const { codec, payload } = encodeContent(
+    encode(root, { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true }),
+  );
   const cipher = new FrameCipher(dataKey.rootKey(salt), keys.vaultId, rootObjectId(root.point));
   const object = new Uint8Array(headerBytes + payload.length + 64);
   object.set(magic);
