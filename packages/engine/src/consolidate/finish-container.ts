@@ -1,4 +1,3 @@
-import { encode, rfc8949EncodeOptions } from 'cborg';
 import { LeaseTooShortError, StoredBytesDamagedError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
@@ -16,6 +15,7 @@ import { PagePackWriter } from '../packs/page-pack-writer.ts';
 import type { StoredPack } from '../packs/store-pack.ts';
 import { pagePackRecordOf } from '../points/point-pages.ts';
 import { pageRefToText } from '../points/page-ref-text.ts';
+import { decodeRootCbor, encodeRootCbor } from '../points/root-cbor.ts';
 import type { Root } from '../points/root.ts';
 import { unreadOf } from '../points/unread.ts';
 import type { WorkStore } from '../ports/work-store.ts';
@@ -24,7 +24,6 @@ import { aliveUntil } from '../runs/open-run.ts';
 import type { PointContent } from '../runs/point-content.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import type { WriteServices } from '../services.ts';
-import { readContainerRoot } from './container-root.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
 import type { CopiedCounts } from './copy-files.ts';
 import { listScratchParts, readScratchPart, type ScratchRun } from './scratch-entries.ts';
@@ -99,7 +98,7 @@ export async function sealContainer(
     pagePacksCounted: 1,
     container: { pack: packId, bytes: 0 },
   };
-  const bytes = encode(root, { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true });
+  const bytes = encodeRootCbor(root);
   return { sealed: await writer.seal(bytes), root: bytes };
 }
 
@@ -132,7 +131,7 @@ export async function finishContainer(
   // The pages that lead to a container are read before it is thawed.
   const { storageClass: _, ...hot } = writing.lease;
   const leading = { ...writing, lease: { ...hot, leaseUntil: plan.leaseUntil } };
-  const inner = readContainerRoot(root, stored.name);
+  const inner = decodeRootCbor(root, stored.name);
   return describeContainer(leading, plan, { ...stored, lockedUntil }, entry, inner);
 }
 

@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import { compareBytes, equalBytes, fromHex, toHex } from '../bytes.ts';
 import { FormatVersionError, isOfKind, ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
 import { getBounded } from '../get-bounded.ts';
@@ -14,7 +13,8 @@ import type { Clock } from '../ports/clock.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
 import { resourceKeyOf } from './point-id.ts';
-import { Root } from './root.ts';
+import { decodeRootCbor, encodeRootCbor } from './root-cbor.ts';
+import type { Root } from './root.ts';
 
 const magic = Buffer.from('HFRT\x01\0\0\0', 'latin1');
 const keyIdBytes = 16;
@@ -37,9 +37,7 @@ export interface StoredRoot {
 export async function encodeRoot(root: Root, keys: VaultKeys, random: RandomBytes): Promise<Uint8Array> {
   const dataKey = await keys.currentDataKey();
   const salt = random.bytes(saltBytes);
-  const { codec, payload } = encodeContent(
-    encode(root, { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true }),
-  );
+  const { codec, payload } = encodeContent(encodeRootCbor(root));
   const cipher = new FrameCipher(dataKey.rootKey(salt), keys.vaultId, rootObjectId(root.point));
   const object = new Uint8Array(headerBytes + payload.length + 64);
   object.set(magic);
@@ -73,17 +71,9 @@ export async function decodeRoot(
   const cipher = new FrameCipher(dataKey.rootKey(salt), keys.vaultId, rootObjectId(pointId));
   const { codec, payload } = cipher.open('root', 0, object.subarray(headerBytes), name);
   const plain = decodeContent(codec, payload, maxPlainBytes.root, name);
-  let record: unknown;
-  try {
-    record = decode(plain, { strict: true, rejectDuplicateMapKeys: true });
-  } catch (error) {
-    throw new StoredBytesDamagedError(name, 'it is not CBOR', { cause: error });
-  }
-  const parsed = Root.safeParse(record);
-  if (!parsed.success) throw new StoredBytesDamagedError(name, `it is not a root: ${parsed.error.message}`);
-  if (parsed.data.point !== pointId)
-    throw new StoredBytesDamagedError(name, `it is the root of ${parsed.data.point}`);
-  return parsed.data;
+  const root = decodeRootCbor(plain, name);
+  if (root.point !== pointId) throw new StoredBytesDamagedError(name, `it is the root of ${root.point}`);
+  return root;
 }
 
 /**

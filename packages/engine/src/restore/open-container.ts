@@ -1,5 +1,5 @@
 import { StoredBytesDamagedError } from '../errors.ts';
-import { readContainerRoot } from '../consolidate/container-root.ts';
+import { decodeRootCbor } from '../points/root-cbor.ts';
 import { readKeyBlock } from '../keys/key-block.ts';
 import { openVault } from '../keys/open-vault.ts';
 import { readContainerTail } from '../packs/container-tail.ts';
@@ -35,5 +35,5 @@ export async function openContainer(
   (await keys.dataKey(keyId)).checkSealed(keyBlock, keys.vaultId, label);
   const segments = new SegmentReader(store, new PackReader(store, keys).ciphers);
   const { root } = await segments.readContainerEnd({ packId, name }, container.bytes);
-  return new PointReader(store, keys, readContainerRoot(root, label));
+  return new PointReader(store, keys, decodeRootCbor(root, label));
 }

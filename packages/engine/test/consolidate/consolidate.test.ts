@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { newId } from '../../src/bytes.ts';
 import { consolidatePoint } from '../../src/consolidate/consolidate-point.ts';
-import { readContainerRoot } from '../../src/consolidate/container-root.ts';
+import { decodeRootCbor } from '../../src/points/root-cbor.ts';
 import { NotSupportedError, RunClosedError } from '../../src/errors.ts';
 import type { RunId } from '../../src/ids.ts';
 import { openVault } from '../../src/keys/open-vault.ts';
@@ -191,7 +191,7 @@ describe('a synthetic full', () => {
     const segments = new SegmentReader(copy.store, new PackReader(copy.store, keys).ciphers);
     const { bytes } = await copy.store.head(name);
 
-    const root = readContainerRoot((await segments.readContainerEnd({ packId, name }, bytes)).root, name);
+    const root = decodeRootCbor((await segments.readContainerEnd({ packId, name }, bytes)).root, name);
     const target = new MemoryTarget();
     const reader = new PointReader(copy.store, keys, root);
     const outcome = await restoreRange(reader, { range: {}, target, overwrite: 'never' });

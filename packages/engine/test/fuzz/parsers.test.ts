@@ -1,7 +1,7 @@
 import { encode, rfc8949EncodeOptions } from 'cborg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { compareBytes, equalBytes, fromBase64, toHex } from '../../src/bytes.ts';
-import { readContainerRoot } from '../../src/consolidate/container-root.ts';
+import { decodeRootCbor } from '../../src/points/root-cbor.ts';
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
 import { decodeExtent, encodeExtent } from '../../src/manifest/extent.ts';
 import { decodeFileEntry, encodeFileEntry } from '../../src/manifest/file-entry.ts';
@@ -192,7 +192,7 @@ describe('mutated bytes behind the encryption, as only a writer with the key can
       corpus: vault.points.map(({ root }) => encode(root, rfc8949EncodeOptions)),
       errors,
       parse(mutant) {
-        expect(readContainerRoot(mutant, 'a container').formatVersion).toBe(1);
+        expect(decodeRootCbor(mutant, 'a container').formatVersion).toBe(1);
       },
     });
   });

@@ -1,3 +1,4 @@
+import { encode, rfc8949EncodeOptions } from 'cborg';
 import { describe, expect, test } from 'vitest';
 import { newId } from '../../src/bytes.ts';
 import { ObjectNotFoundError, StoredBytesDamagedError, StoreUnavailableError } from '../../src/errors.ts';
@@ -12,6 +13,7 @@ import {
   readRoot,
   type StoredRoot,
 } from '../../src/points/root-store.ts';
+import { decodeRootCbor, encodeRootCbor } from '../../src/points/root-cbor.ts';
 import type { Root } from '../../src/points/root.ts';
 import { FaultPlan, withFaults } from '../../src/testing/index.ts';
 import { Harness, minute } from '../runs/harness.ts';
@@ -35,6 +37,21 @@ describe('a root', () => {
       await decodeRoot(await encodeRoot(root, keys, harness.random), root.point, keys, 'a root'),
     ).toEqual(root);
     expect((await readRoot(harness.store, keys, harness.arn, root.point)).root).toEqual(root);
+  });
+
+  test('has no field for what it does not have', async () => {
+    const { root } = await withRoot();
+    const bytes = encodeRootCbor({ ...root, image: undefined, base: undefined });
+
+    expect(decodeRootCbor(bytes, 'a root')).toStrictEqual(root);
+    expect(bytes).toEqual(encodeRootCbor(root));
+  });
+
+  test('is refused with a value that the format does not know', async () => {
+    const { root } = await withRoot();
+    const bytes = encode({ ...root, image: undefined }, rfc8949EncodeOptions);
+
+    expect(() => decodeRootCbor(bytes, 'a root')).toThrow(StoredBytesDamagedError);
   });
 
   test('is refused whichever of its bits is flipped', async () => {
