@@ -21,7 +21,7 @@ import type { RunServices } from '../services.ts';
 import type { PointContent } from './point-content.ts';
 import { keysUntil, leaseUntilFor, lockDates } from './generation.ts';
 import { LeaseKeeper, type LeasedPack } from './lease-keeper.ts';
-import { packLeaseOf } from './pack-lease.ts';
+import { packWritingOf } from './pack-writing.ts';
 import type { RunPlan } from './run-plan.ts';
 
 /** Packs asked about with one call. */
@@ -51,13 +51,10 @@ export async function extendLeases(
   const pagePacks = await extendPagePacks(keeper, plan, content.pagePacks);
   if (content.packMap === undefined) return { ...content, pagePacks, lockedUntil: leaseUntil };
 
-  const { clock, random } = services;
-  const { runId } = plan;
-  const lease = packLeaseOf({ ...plan, leaseUntil });
-  const sink = await PagePackWriter.open({ store, catalog, clock, random, vault: keys, lease });
+  const sink = await PagePackWriter.open(packWritingOf(services, keys, { ...plan, leaseUntil }));
   const source = createPageReader(store, keys, pagePacks);
   const kind = createPackMapKind(keys);
-  const before = pageRefFromText(content.packMap, `the pack map of run ${runId}`);
+  const before = pageRefFromText(content.packMap, `the pack map of run ${plan.runId}`);
   const changes = extendPacks(keeper, plan, new TreeReader(kind, source, before));
   const packMap = (await mergeTree(kind, { source, sink }, before, changes)) as PageRef;
   const written = await sink.finish();
