@@ -1,6 +1,6 @@
 import type { MachineName } from '@holdfast/engine/model';
 import { Annotations, CfnOutput, Duration, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
-import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import type { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
@@ -9,7 +9,7 @@ import { constructIdOf } from './functions/construct-id.ts';
 import { CheckWorkflow } from './workflows/check-workflow.ts';
 import { ConfigurationObject } from './functions/configuration-object.ts';
 import { CycleWorkflow } from './workflows/cycle-workflow.ts';
-import { ExactPolicy } from './functions/exact-policy.ts';
+import { allow, ExactPolicy } from './functions/exact-policy.ts';
 import { ExecutionWatch } from './workflows/execution-watch.ts';
 import { executionsOf } from './workflows/executions-of.ts';
 import { accountOfArn } from './vault/vault-access.ts';
@@ -190,27 +190,27 @@ export class HoldfastPipeline extends Construct {
       role,
       statements: [
         readsConfiguration,
-        new PolicyStatement({
-          sid: 'StartMachines',
-          actions: ['states:StartExecution'],
-          resources: start.map((machine) => machine.stateMachineArn),
-        }),
-        new PolicyStatement({
-          sid: 'ListExecutions',
-          actions: ['states:ListExecutions', 'states:DescribeStateMachine'],
-          resources: stop.map((machine) => machine.stateMachineArn),
-        }),
-        new PolicyStatement({
-          sid: 'FollowExecutions',
-          actions: [
+        allow(
+          'StartMachines',
+          ['states:StartExecution'],
+          start.map((machine) => machine.stateMachineArn),
+        ),
+        allow(
+          'ListExecutions',
+          ['states:ListExecutions', 'states:DescribeStateMachine'],
+          stop.map((machine) => machine.stateMachineArn),
+        ),
+        allow(
+          'FollowExecutions',
+          [
             'states:DescribeExecution',
             'states:GetExecutionHistory',
             'states:StopExecution',
             'states:ListMapRuns',
           ],
-          resources: executions,
-          conditions: accountOfArn,
-        }),
+          executions,
+          accountOfArn,
+        ),
       ],
     });
   }

@@ -2,11 +2,12 @@ import { hash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Aws, FileAssetPackaging, Stack, Stage } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { deployedConfiguration } from '../deployed-configuration.ts';
 import type { DeploymentConfig } from '../deployment-config.ts';
 import { ownAccount } from '../vault/vault-access.ts';
+import { allow } from './exact-policy.ts';
 
 /**
  * The deployed configuration as an asset. Its name is the hash of its bytes, so functions of one deployment never read
@@ -36,11 +37,6 @@ export class ConfigurationObject extends Construct {
 
   /** Grants reading the configuration to whoever is told the URL. */
   reads(): PolicyStatement {
-    return new PolicyStatement({
-      sid: 'ReadConfiguration',
-      actions: ['s3:GetObject'],
-      resources: [this.arn],
-      conditions: ownAccount,
-    });
+    return allow('ReadConfiguration', ['s3:GetObject'], [this.arn], ownAccount);
   }
 }

@@ -1,5 +1,5 @@
 import { Stack, Validations } from 'aws-cdk-lib';
-import { Policy, type CfnPolicy, type IRole, type PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Policy, type CfnPolicy, type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { rules } from 'cdk-nag';
 import type { Construct } from 'constructs';
 
@@ -16,6 +16,23 @@ const PSEUDO_LENGTHS: Readonly<Record<string, number>> = {
   'AWS::Region': 14,
   'AWS::URLSuffix': 16,
 };
+
+/** @param sid - the statement's purpose */
+export function allow(
+  sid: string,
+  actions: readonly string[],
+  resources: readonly string[],
+  conditions?: Readonly<Record<string, object>>,
+): PolicyStatement {
+  return new PolicyStatement({ sid, actions: [...actions], resources: [...resources], conditions });
+}
+
+/** {@link allow}, and no statement where there are no resources. */
+export function allowSome(
+  ...[sid, actions, resources, conditions]: Parameters<typeof allow>
+): PolicyStatement[] {
+  return resources.length === 0 ? [] : [allow(sid, actions, resources, conditions)];
+}
 
 export interface ExactPolicyProps {
   readonly role: IRole;

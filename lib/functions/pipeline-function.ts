@@ -1,10 +1,10 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Function, Runtime, type Code, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { ExactPolicy } from './exact-policy.ts';
+import { allow, ExactPolicy } from './exact-policy.ts';
 
 export interface PipelineFunctionProps {
   readonly name: string;
@@ -46,20 +46,10 @@ export class PipelineFunction extends Construct {
       role,
       statements: [
         ...props.statements,
-        new PolicyStatement({
-          sid: 'WriteLog',
-          actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-          resources: [logGroup.logGroupArn],
-        }),
+        allow('WriteLog', ['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]),
         ...(props.deadLetters === undefined
           ? []
-          : [
-              new PolicyStatement({
-                sid: 'SetAsideFailedEvents',
-                actions: ['sqs:SendMessage'],
-                resources: [props.deadLetters.queueArn],
-              }),
-            ]),
+          : [allow('SetAsideFailedEvents', ['sqs:SendMessage'], [props.deadLetters.queueArn])]),
       ],
     });
     this.function = new Function(this, 'Function', {

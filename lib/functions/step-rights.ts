@@ -1,10 +1,11 @@
 import type { MachineName } from '@holdfast/engine/model';
 import type { Stack } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { isConfigured, type Needs } from '../../lambdas/runtime/needs.ts';
 import type { DeploymentConfig } from '../deployment-config.ts';
 import { METRICS_NAMESPACE } from '../metrics.ts';
+import { allow, allowSome } from './exact-policy.ts';
 import type { ConfigurationObject } from './configuration-object.ts';
 import * as sources from './source-access.ts';
 import * as vault from '../vault/vault-access.ts';
@@ -103,42 +104,23 @@ function machineRights({ machines = {}, deadLetters }: Needs, world: StepWorld):
     (Object.keys(machines) as MachineName[])
       .filter((name) => machines[name] === wanted)
       .map((name) => world.machines[name]);
-  const [started, recalled, followed] = [named('start'), named('recall'), named('follow')];
+  const arnsOf = (wanted: string): string[] => named(wanted).map(({ arn }) => arn);
   return [
-    ...allow(
-      'StartExecutions',
-      ['states:StartExecution'],
-      started.map(({ arn }) => arn),
-    ),
-    ...allow(
+    ...allowSome('StartExecutions', ['states:StartExecution'], arnsOf('start')),
+    ...allowSome(
       'RecallExecutions',
       ['states:ListExecutions', 'states:DescribeStateMachine'],
-      recalled.map(({ arn }) => arn),
+      arnsOf('recall'),
     ),
-    ...allow(
-      'ListExecutions',
-      ['states:ListExecutions'],
-      followed.map(({ arn }) => arn),
-    ),
-    ...allow(
+    ...allowSome('ListExecutions', ['states:ListExecutions'], arnsOf('follow')),
+    ...allowSome(
       'LookAtExecutions',
       ['states:DescribeExecution'],
-      followed.map(({ executions }) => executions),
+      named('follow').map(({ executions }) => executions),
       vault.accountOfArn,
     ),
-    ...allow(
-      'CountMessages',
-      ['sqs:GetQueueAttributes'],
-      deadLetters === undefined ? [] : [world.deadLetters.queueArn],
-    ),
+    ...(deadLetters === undefined
+      ? []
+      : [allow('CountMessages', ['sqs:GetQueueAttributes'], [world.deadLetters.queueArn])]),
   ];
-}
-
-function allow(
-  sid: string,
-  actions: string[],
-  resources: string[],
-  conditions?: Record<string, object>,
-): PolicyStatement[] {
-  return resources.length === 0 ? [] : [new PolicyStatement({ sid, actions, resources, conditions })];
 }

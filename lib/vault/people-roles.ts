@@ -1,7 +1,7 @@
 import { Aws, Duration, Lazy, type Stack } from 'aws-cdk-lib';
-import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
+import { AccountRootPrincipal, type PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import { ExactPolicy } from '../functions/exact-policy.ts';
+import { allow, ExactPolicy } from '../functions/exact-policy.ts';
 import { describes } from '../functions/source-access.ts';
 import {
   accountOfArn,
@@ -92,35 +92,25 @@ export class PeopleRoles extends Construct {
    */
   private mendsPolicies({ vault, key }: Storage): PolicyStatement[] {
     return [
-      new PolicyStatement({
-        sid: 'MendVaultPolicy',
-        actions: ['s3:GetBucketPolicy', 's3:PutBucketPolicy'],
-        resources: [vault.bucketArn],
-      }),
-      new PolicyStatement({
-        sid: 'MendKey',
-        actions: [
-          'kms:DescribeKey',
-          'kms:GetKeyPolicy',
-          'kms:PutKeyPolicy',
-          'kms:EnableKey',
-          'kms:CancelKeyDeletion',
-        ],
-        resources: [key.keyArn],
-      }),
+      allow('MendVaultPolicy', ['s3:GetBucketPolicy', 's3:PutBucketPolicy'], [vault.bucketArn]),
+      allow(
+        'MendKey',
+        ['kms:DescribeKey', 'kms:GetKeyPolicy', 'kms:PutKeyPolicy', 'kms:EnableKey', 'kms:CancelKeyDeletion'],
+        [key.keyArn],
+      ),
     ];
   }
 
   /** Rights with which the command line finds a deployment by the outputs of its stacks. */
   private readsStacks(): PolicyStatement {
     const place = `arn:${Aws.PARTITION}:cloudformation:${Aws.REGION}:${Aws.ACCOUNT_ID}`;
-    return new PolicyStatement({
-      sid: 'ReadStackOutputs',
-      actions: ['cloudformation:DescribeStacks'],
+    return allow(
+      'ReadStackOutputs',
+      ['cloudformation:DescribeStacks'],
       // Known when all of them are.
-      resources: Lazy.list({ produce: () => [...this.stacks].map((name) => `${place}:stack/${name}/*`) }),
-      conditions: accountOfArn,
-    });
+      Lazy.list({ produce: () => [...this.stacks].map((name) => `${place}:stack/${name}/*`) }),
+      accountOfArn,
+    );
   }
 
   private role(id: string, description: string, session: Duration): Role {

@@ -32,7 +32,7 @@ const ALL_ITEMS = 100_000_000;
  */
 const IMAGES_AT_ONCE = 100;
 
-export interface CycleWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
+export interface CycleWorkflowProps extends WorkflowProps {
   readonly steps: StepFunctions<typeof cycleSteps> & Pick<StepFunctions<typeof protectSteps>, 'fail-run'>;
   readonly protect: StateMachine;
   /** Resources that consist of files, not images. */
@@ -48,7 +48,7 @@ export class CycleWorkflow extends Workflow {
   private readonly props: CycleWorkflowProps;
 
   constructor(scope: Construct, id: string, props: CycleWorkflowProps) {
-    super(scope, id, { ...props, workPrefixes: ['cycles/*'] });
+    super(scope, id, props, ['cycles/*']);
     this.props = props;
     this.stateMachine = this.machine('Cycle', this.definition());
   }
@@ -66,10 +66,7 @@ export class CycleWorkflow extends Workflow {
     });
     const report = this.step('ReportCycle', { function: steps['report-cycle'], resultPath: '$.report' });
 
-    const giveUp = this.step('FailCycle', { function: steps['fail-run'] });
-    const failed = this.failed('CycleFailed');
-    this.catching([giveUp], this.unreported('CycleUnreported'));
-    giveUp.next(failed);
+    const giveUp = this.givingUp('Cycle', this.step('FailCycle', { function: steps['fail-run'] }));
     // Reported already: a second failure of the same cycle would only be counted twice.
     report.addCatch(this.failed('ResourcesFailed'), {
       errors: ['CycleFailedError' satisfies ErrorName],
@@ -80,21 +77,14 @@ export class CycleWorkflow extends Workflow {
 
     protectResources
       .next(report)
-      .next(
-        new Choice(this, 'Reported', { stateName: 'Reported' })
-          .when(Condition.booleanEquals('$.report.done', false), report)
-          .otherwise(new Succeed(this, 'ReportedCycle', { stateName: 'ReportedCycle' })),
-      );
-    const discovered = new Choice(this, 'Discovered', { stateName: 'Discovered' })
-      .when(Condition.booleanEquals('$.discovery.done', false), discover)
-      .otherwise(protectResources);
+      .next(this.unlessDone('Reported', '$.report', report, new Succeed(this, 'ReportedCycle')));
+    const discovered = this.unlessDone('Discovered', '$.discovery', discover, protectResources);
     return this.accept(record.next(discover).next(discovered));
   }
 
   /** A person who starts a cycle has to name its plan, and may name the rest, of which start-cycle names all. */
   private accept(first: IChainable): IChainable {
     const read = new Pass(this, 'Accept', {
-      stateName: 'Accept',
       parameters: {
         byHand: {
           type: 'incremental',
@@ -105,12 +95,10 @@ export class CycleWorkflow extends Workflow {
       },
     });
     const complete = new Pass(this, 'Complete', {
-      stateName: 'Complete',
       parameters: { cycle: JsonPath.jsonMerge(JsonPath.objectAt('$.byHand'), JsonPath.objectAt('$.input')) },
       outputPath: '$.cycle',
     });
     const planMissing = new Fail(this, 'PlanMissing', {
-      stateName: 'PlanMissing',
       error: 'InvalidInputError' satisfies ErrorName,
       cause:
         'say which plan, as in {"plan": "daily"}; beside it "type" may say full, incremental, differential or ' +
@@ -119,7 +107,7 @@ export class CycleWorkflow extends Workflow {
     return read
       .next(complete)
       .next(
-        new Choice(this, 'HasPlan', { stateName: 'HasPlan' })
+        new Choice(this, 'HasPlan')
           .when(Condition.and(Condition.isPresent('$.plan'), Condition.isString('$.plan')), first)
           .otherwise(planMissing),
       );
@@ -128,7 +116,6 @@ export class CycleWorkflow extends Workflow {
   /** Files and images side by side: an image that waits for EC2 keeps no bucket waiting, and no bucket an image. */
   private protectResources(): Parallel {
     return new Parallel(this, 'ProtectResources', {
-      stateName: 'ProtectResources',
       resultSelector: {
         files: JsonPath.objectAt('$[0]'),
         images: JsonPath.objectAt('$[1]'),
@@ -142,16 +129,14 @@ export class CycleWorkflow extends Workflow {
   /** A map that fails as a whole ends its own branch only; the report says what it did not come to. */
   private protectPart(part: 'Files' | 'Images', atOnce: number): IChainable {
     const ended = new Pass(this, `${part}Ended`, {
-      stateName: `${part}Ended`,
       result: Result.fromObject({}),
     });
     const endedEarly = new Pass(this, `${part}EndedEarly`, {
-      stateName: `${part}EndedEarly`,
       parameters: { error: JsonPath.objectAt(ERROR_PATH) },
     });
     const map = this.protectEach(part, atOnce, ended);
     this.catching([map], endedEarly);
-    return new Choice(this, `Any${part}`, { stateName: `Any${part}` })
+    return new Choice(this, `Any${part}`)
       .when(Condition.numberEquals(`$.discovery.lists.${part.toLowerCase()}.count`, 0), ended)
       .otherwise(map);
   }
@@ -171,9 +156,8 @@ export class CycleWorkflow extends Workflow {
       longest: Duration.days(safety.cycleWaitDays),
     });
     // The run has closed itself as failed, or was never opened: the report finds both in the catalog.
-    this.catching([run], new Pass(this, `Leave${part}ToReport`, { stateName: `Leave${part}ToReport` }));
+    this.catching([run], new Pass(this, `Leave${part}ToReport`));
     const begin = new Wait(this, `Begin${part}`, {
-      stateName: `Begin${part}`,
       time: WaitTime.secondsPath('$.startAfterSeconds'),
     });
     return this.fanOut(`Protect${part}`, {

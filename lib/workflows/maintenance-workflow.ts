@@ -19,7 +19,7 @@ import type { StepFunctions } from '../functions/step-functions.ts';
 import type { PipelineFunction } from '../functions/pipeline-function.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
-export interface MaintenanceWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
+export interface MaintenanceWorkflowProps extends WorkflowProps {
   readonly steps: StepFunctions<typeof maintenanceSteps> &
     Pick<StepFunctions<typeof cycleSteps>, 'record-configuration'>;
   readonly partitionsAtOnce: number;
@@ -55,7 +55,7 @@ export class MaintenanceWorkflow extends Workflow {
 
   constructor(scope: Construct, id: string, props: MaintenanceWorkflowProps) {
     // Nothing but its functions reads or writes its lists.
-    super(scope, id, { ...props, workPrefixes: [] });
+    super(scope, id, props);
     this.props = props;
     this.stateMachine = this.machine('Maintenance', this.definition());
   }
@@ -63,7 +63,6 @@ export class MaintenanceWorkflow extends Workflow {
   private definition(): IChainable {
     const { steps } = this.props;
     const begin = new Pass(this, 'Begin', {
-      stateName: 'Begin',
       result: Result.fromObject({
         errors: {},
         configuration: null,
@@ -83,7 +82,33 @@ export class MaintenanceWorkflow extends Workflow {
       payload: { maintenanceId: JsonPath.stringAt('$$.Execution.Name') },
       resultPath: '$.plan',
     });
-    const stages: readonly [string, Stage][] = [
+    const stages = this.stages();
+    const report = this.step('ReportMaintenance', {
+      function: steps['report-maintenance'],
+      resultPath: '$.report',
+    });
+    report.addCatch(this.failed('MaintenanceFailed'), {
+      errors: ['MaintenanceFailedError' satisfies ErrorName],
+      resultPath: ERROR_PATH,
+    });
+    this.catching([report], this.unreported('MaintenanceUnreported'));
+
+    plan.addCatch(report, catchAs('plan'));
+    // From the last to the first: each leads to the one after it, whatever becomes of it.
+    let next: State & IChainable = report;
+    for (const [name, stage] of stages.toReversed()) {
+      for (const end of stage.ends) end.next(next);
+      for (const state of stage.risky) state.addCatch(next, catchAs(name));
+      next = stage.onlyIf === undefined ? stage.first : this.choose(stage.first, stage.onlyIf, next);
+    }
+    begin.next(plan);
+    plan.next(this.whenDone('IsPlanned', '$.plan', next, plan));
+    return begin;
+  }
+
+  private stages(): readonly [string, Stage][] {
+    const { steps } = this.props;
+    return [
       ['configuration', this.single('RecordConfiguration', steps['record-configuration'], '$.configuration')],
       ['reconcile', this.loop('ReconcilePoints', steps['reconcile-points'], '$.reconciled', {})],
       ['holds', this.loop('ReconcileHolds', steps['reconcile-holds'], '$.holds', {})],
@@ -109,36 +134,10 @@ export class MaintenanceWorkflow extends Workflow {
         }),
       ],
     ];
-    const report = this.step('ReportMaintenance', {
-      function: steps['report-maintenance'],
-      resultPath: '$.report',
-    });
-    report.addCatch(this.failed('MaintenanceFailed'), {
-      errors: ['MaintenanceFailedError' satisfies ErrorName],
-      resultPath: ERROR_PATH,
-    });
-    this.catching([report], this.unreported('MaintenanceUnreported'));
-
-    plan.addCatch(report, catchAs('plan'));
-    // From the last to the first: each leads to the one after it, whatever becomes of it.
-    let next: State & IChainable = report;
-    for (const [name, stage] of stages.toReversed()) {
-      for (const end of stage.ends) end.next(next);
-      for (const state of stage.risky) state.addCatch(next, catchAs(name));
-      next = stage.onlyIf === undefined ? stage.first : this.choose(stage.first, stage.onlyIf, next);
-    }
-    begin.next(plan);
-    plan.next(
-      new Choice(this, 'IsPlanned', { stateName: 'IsPlanned' })
-        .when(Condition.booleanEquals('$.plan.done', true), next)
-        .otherwise(plan),
-    );
-    return begin;
   }
 
   private choose(first: State & INextable, onlyIf: Condition, otherwise: IChainable): Choice {
-    const stateName = `May${first.stateId}`;
-    return new Choice(this, stateName, { stateName }).when(onlyIf, first).otherwise(otherwise);
+    return new Choice(this, `May${first.stateId}`).when(onlyIf, first).otherwise(otherwise);
   }
 
   private single(id: string, step: PipelineFunction, resultPath: string): Stage {
@@ -158,12 +157,8 @@ export class MaintenanceWorkflow extends Workflow {
       payload: { ...payload, state: JsonPath.objectAt(`${resultPath}.state`) },
       resultPath,
     });
-    const end = new Pass(this, `${id}Done`, { stateName: `${id}Done` });
-    state.next(
-      new Choice(this, `Is${id}Done`, { stateName: `Is${id}Done` })
-        .when(Condition.booleanEquals(`${resultPath}.done`, true), end)
-        .otherwise(state),
-    );
+    const end = new Pass(this, `${id}Done`);
+    state.next(this.whenDone(`Is${id}Done`, resultPath, end, state));
     return { first: state, ends: [end], risky: [state] };
   }
 
@@ -181,7 +176,6 @@ export class MaintenanceWorkflow extends Workflow {
     });
     // The log has the details; of sixteen causes, a state could not hold all.
     const failed = new Pass(this, `${id}Failed`, {
-      stateName: `${id}Failed`,
       parameters: {
         failures: {
           count: 1,
@@ -196,17 +190,11 @@ export class MaintenanceWorkflow extends Workflow {
       },
     });
     const done = new Pass(this, `${id}OfPartitionDone`, {
-      stateName: `${id}OfPartitionDone`,
       outputPath: '$.step.state',
     });
     state.addCatch(failed, { errors: [Errors.ALL], resultPath: ERROR_PATH });
-    state.next(
-      new Choice(this, `Is${id}OfPartitionDone`, { stateName: `Is${id}OfPartitionDone` })
-        .when(Condition.booleanEquals('$.step.done', true), done)
-        .otherwise(state),
-    );
+    state.next(this.whenDone(`Is${id}OfPartitionDone`, '$.step', done, state));
     const map = new EachItem(this, id, {
-      stateName: id,
       itemsPath: JsonPath.stringAt('$.plan.partitions'),
       itemSelector: {
         maintenanceId: JsonPath.stringAt('$.plan.maintenanceId'),
@@ -216,12 +204,7 @@ export class MaintenanceWorkflow extends Workflow {
       maxConcurrency: this.props.partitionsAtOnce,
       resultPath,
     });
-    const first = new Pass(this, `${id}Begin`, {
-      stateName: `${id}Begin`,
-      result: Result.fromObject({ state: null }),
-      resultPath: '$.step',
-    });
-    map.itemProcessor(first.next(state));
+    map.itemProcessor(this.begin(`${id}Begin`, '$.step').next(state));
     return { first: map, ends: [map], risky: [map] };
   }
 }

@@ -1,5 +1,5 @@
 import { Aws, Duration, TimeZone } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   ContextAttribute,
   type IScheduleTarget,
@@ -15,7 +15,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { DeploymentConfig, PlanConfig } from '../deployment-config.ts';
-import { ExactPolicy } from '../functions/exact-policy.ts';
+import { allow, ExactPolicy } from '../functions/exact-policy.ts';
 
 export interface PlanSchedulesProps {
   readonly plans: readonly PlanConfig[];
@@ -50,21 +50,17 @@ export class PlanSchedules extends Construct {
     void new ExactPolicy(this, 'Policy', {
       role: this.role,
       statements: [
-        new PolicyStatement({
-          sid: 'CallFunctions',
-          actions: ['lambda:InvokeFunction'],
-          resources: [startCycle, closeExecutions, countDeadLetters].map((target) => target.functionArn),
-        }),
-        new PolicyStatement({
-          sid: 'StartMachines',
-          actions: ['states:StartExecution'],
-          resources: [props.maintenance.machine, check].map((machine) => machine.stateMachineArn),
-        }),
-        new PolicyStatement({
-          sid: 'SetAsideUndelivered',
-          actions: ['sqs:SendMessage'],
-          resources: [deadLetters.queueArn],
-        }),
+        allow(
+          'CallFunctions',
+          ['lambda:InvokeFunction'],
+          [startCycle, closeExecutions, countDeadLetters].map((target) => target.functionArn),
+        ),
+        allow(
+          'StartMachines',
+          ['states:StartExecution'],
+          [props.maintenance.machine, check].map((machine) => machine.stateMachineArn),
+        ),
+        allow('SetAsideUndelivered', ['sqs:SendMessage'], [deadLetters.queueArn]),
       ],
     });
     for (const plan of props.plans) {

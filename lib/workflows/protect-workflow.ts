@@ -5,8 +5,6 @@ import {
   Condition,
   JitterType,
   JsonPath,
-  Pass,
-  Result,
   Succeed,
   Wait,
   WaitTime,
@@ -20,7 +18,7 @@ import type { protectSteps } from '../../lambdas/protect/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
-export interface ProtectWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
+export interface ProtectWorkflowProps extends WorkflowProps {
   readonly steps: StepFunctions<typeof protectSteps & typeof imageSteps>;
   readonly shardsAtOnce: number;
   readonly snapshotPollSeconds: number;
@@ -33,7 +31,7 @@ export class ProtectWorkflow extends Workflow {
   private readonly giveUp: Chain;
 
   constructor(scope: Construct, id: string, props: ProtectWorkflowProps) {
-    super(scope, id, { ...props, workPrefixes: ['runs/*'] });
+    super(scope, id, props, ['runs/*']);
     this.props = props;
     const failRun = this.step('FailRun', {
       function: props.steps['fail-run'],
@@ -44,9 +42,7 @@ export class ProtectWorkflow extends Workflow {
       },
       resultPath: ERROR_PATH,
     });
-    const failed = this.failed('RunFailed');
-    this.catching([failRun], this.unreported('RunUnreported'));
-    this.giveUp = failRun.next(failed);
+    this.giveUp = this.givingUp('Run', failRun);
     this.stateMachine = this.machine('Protect', this.definition());
   }
 
@@ -66,29 +62,21 @@ export class ProtectWorkflow extends Workflow {
     });
     this.catching([openRun], this.giveUp);
     // Only maintenance names the point that is to become a container.
-    const ofNewest = new Pass(this, 'OfNewest', {
-      stateName: 'OfNewest',
-      result: Result.fromObject({ pointId: null }),
-      resultPath: '$.container',
-    });
-    const accept = new Choice(this, 'Accept', { stateName: 'Accept' })
+    const ofNewest = this.begin('OfNewest', '$.container', { pointId: null });
+    const accept = new Choice(this, 'Accept')
       .when(Condition.isPresent('$.container.pointId'), openRun)
       .otherwise(ofNewest.next(openRun));
-    const unknownMode = new Pass(this, 'UnknownMode', {
-      stateName: 'UnknownMode',
-      result: Result.fromObject({
-        Error: 'UnknownModeError',
-        Cause: 'open-run answered with a mode that this workflow does not know',
-      }),
-      resultPath: '$.error',
+    const unknownMode = this.begin('UnknownMode', ERROR_PATH, {
+      Error: 'UnknownModeError',
+      Cause: 'open-run answered with a mode that this workflow does not know',
     });
     openRun.next(
-      new Choice(this, 'Mode', { stateName: 'Mode' })
+      new Choice(this, 'Mode')
         .when(Condition.booleanEquals('$.run.done', false), openRun)
         .when(modeIs('files'), this.protectFiles())
         .when(modeIs('image'), this.protectImage())
         .when(modeIs('consolidate'), this.consolidate())
-        .when(modeIs('skip'), new Succeed(this, 'Skipped', { stateName: 'Skipped' }))
+        .when(modeIs('skip'), new Succeed(this, 'Skipped'))
         .otherwise(unknownMode.next(this.giveUp)),
     );
     return accept;
@@ -110,28 +98,21 @@ export class ProtectWorkflow extends Workflow {
       },
       resultPath: '$.point',
     });
-    const committed = new Choice(this, 'Committed', { stateName: 'Committed' })
-      .when(Condition.booleanEquals('$.point.done', false), commit)
-      .otherwise(new Succeed(this, 'CommittedPoint', { stateName: 'CommittedPoint' }));
-    const join = this.start('StartJoining', '$.point').next(commit).next(committed);
+    const committed = this.unlessDone('Committed', '$.point', commit, new Succeed(this, 'CommittedPoint'));
+    const join = this.begin('StartJoining', '$.point').next(commit).next(committed);
     const protectShards = this.protectShards(join);
     this.catching([list, protectShards, commit], this.giveUp);
-    const listed = new Choice(this, 'Listed', { stateName: 'Listed' })
+    const listed = new Choice(this, 'Listed')
       .when(Condition.booleanEquals('$.listing.done', false), list)
       .when(Condition.numberEquals('$.listing.shards.count', 0), join)
       .otherwise(protectShards);
-    return this.start('StartListing', '$.listing').next(list).next(listed);
+    return this.begin('StartListing', '$.listing').next(list).next(listed);
   }
 
   private protectShards(next: IChainable) {
     const { steps } = this.props;
     const store = this.step('ProtectShard', { function: steps['protect-shard'] });
-    // The map itself only says that an item failed. The run is closed here, while the reason is still known.
-    const fail = this.step('FailRunOfShard', { function: steps['fail-run'] });
-    const failed = this.failed('ShardFailed');
-    this.catching([store], fail);
-    this.catching([fail], failed);
-    fail.next(failed);
+    this.recordingShardFailure(store, this.step('FailRunOfShard', { function: steps['fail-run'] }));
     return this.fanOut('ProtectShards', {
       list: '$.listing.shards',
       reportFolder: 'runs',
@@ -180,12 +161,9 @@ export class ProtectWorkflow extends Workflow {
     });
     this.catching([snapshot, check, commit], this.giveUp);
     const wait = new Wait(this, 'WaitForSnapshots', {
-      stateName: 'WaitForSnapshots',
       time: WaitTime.secondsPath('$.image.waitSeconds'),
     });
-    const complete = new Choice(this, 'SnapshotsComplete', { stateName: 'SnapshotsComplete' })
-      .when(Condition.booleanEquals('$.image.done', true), commit)
-      .otherwise(wait.next(check));
+    const complete = this.whenDone('SnapshotsComplete', '$.image', commit, wait.next(check));
     return snapshot.next(check).next(complete);
   }
 
@@ -196,15 +174,9 @@ export class ProtectWorkflow extends Workflow {
       resultPath: '$.point',
     });
     this.catching([consolidate], this.giveUp);
-    const done = new Choice(this, 'Consolidated', { stateName: 'Consolidated' })
-      .when(Condition.booleanEquals('$.point.done', false), consolidate)
-      .otherwise(new Succeed(this, 'ConsolidatedPoint', { stateName: 'ConsolidatedPoint' }));
-    return this.start('StartConsolidation', '$.point').next(consolidate).next(done);
-  }
-
-  /** A loop's first turn gets `state: null`. */
-  private start(id: string, resultPath: string): Pass {
-    return new Pass(this, id, { stateName: id, result: Result.fromObject({ state: null }), resultPath });
+    const end = new Succeed(this, 'ConsolidatedPoint');
+    const done = this.unlessDone('Consolidated', '$.point', consolidate, end);
+    return this.begin('StartConsolidation', '$.point').next(consolidate).next(done);
   }
 }
 

@@ -2,8 +2,6 @@ import {
   Choice,
   Condition,
   JsonPath,
-  Pass,
-  Result,
   Succeed,
   Wait,
   WaitTime,
@@ -16,7 +14,7 @@ import type { restoreSteps } from '../../lambdas/restore/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
-export interface RestoreWorkflowProps extends Omit<WorkflowProps, 'workPrefixes'> {
+export interface RestoreWorkflowProps extends WorkflowProps {
   readonly steps: StepFunctions<typeof restoreSteps>;
   readonly shardsAtOnce: number;
   readonly volumePollSeconds: number;
@@ -28,26 +26,13 @@ export class RestoreWorkflow extends Workflow {
   private readonly props: RestoreWorkflowProps;
 
   constructor(scope: Construct, id: string, props: RestoreWorkflowProps) {
-    super(scope, id, { ...props, workPrefixes: ['restores/*'] });
+    super(scope, id, props, ['restores/*']);
     this.props = props;
     this.stateMachine = this.machine('Restore', this.definition());
   }
 
   private definition(): IChainable {
     const { steps } = this.props;
-    const accept = new Pass(this, 'Accept', {
-      stateName: 'Accept',
-      parameters: {
-        request: JsonPath.entirePayload,
-        execution: JsonPath.executionId,
-      },
-    });
-    // As a result: of parameters, CDK leaves out what is null.
-    const begin = new Pass(this, 'Begin', {
-      stateName: 'Begin',
-      result: Result.fromObject({ restoreId: null }),
-      resultPath: '$.plan',
-    });
     const plan = this.step('PlanRestore', {
       function: steps['plan-restore'],
       payload: { request: JsonPath.objectAt('$.request'), execution: JsonPath.stringAt('$.execution') },
@@ -61,12 +46,8 @@ export class RestoreWorkflow extends Workflow {
       },
       resultPath: '$.report',
     });
-    finish.next(
-      new Choice(this, 'Finished', { stateName: 'Finished' })
-        .when(Condition.booleanEquals('$.report.done', false), finish)
-        .otherwise(new Succeed(this, 'FinishedRestore', { stateName: 'FinishedRestore' })),
-    );
-    const giveUp = this.step('FailRestore', {
+    finish.next(this.unlessDone('Finished', '$.report', finish, new Succeed(this, 'FinishedRestore')));
+    const failRestore = this.step('FailRestore', {
       function: steps['finish-restore'],
       payload: {
         execution: JsonPath.stringAt('$.execution'),
@@ -80,22 +61,20 @@ export class RestoreWorkflow extends Workflow {
       },
       resultPath: ERROR_PATH,
     });
-    const failed = this.failed('RestoreFailed');
-    this.catching([giveUp], this.unreported('RestoreUnreported'));
-    giveUp.next(failed);
+    const giveUp = this.givingUp('Restore', failRestore);
 
     const shards = this.restoreShards(finish);
     const [volumes, firstVolumes] = this.restoreVolumes(finish);
     this.catching([plan, shards, volumes, finish], giveUp);
-    return accept
-      .next(begin)
+    return this.acceptRequest()
+      .next(this.begin('Begin', '$.plan', { restoreId: null }))
       .next(plan)
       .next(
-        new Choice(this, 'Mode', { stateName: 'Mode' })
-          .when(modeIs('dry-run'), new Succeed(this, 'Quoted', { stateName: 'Quoted' }))
+        new Choice(this, 'Mode')
+          .when(modeIs('dry-run'), new Succeed(this, 'Quoted'))
           .when(modeIs('volumes'), firstVolumes)
           // The caller restores by itself: all that is left to do here was to put it on the audit log.
-          .when(modeIs('directory'), new Succeed(this, 'Recorded', { stateName: 'Recorded' }))
+          .when(modeIs('directory'), new Succeed(this, 'Recorded'))
           .when(modeIs('thaw'), this.waitForThaw(plan))
           .when(modeIs('unfinished'), plan)
           .when(Condition.numberEquals('$.plan.shards.count', 0), finish)
@@ -106,7 +85,6 @@ export class RestoreWorkflow extends Workflow {
   /** Hours or days, at no cost: the point comes out of the archive, then it is planned anew. */
   private waitForThaw(plan: IChainable): IChainable {
     const wait = new Wait(this, 'WaitForThaw', {
-      stateName: 'WaitForThaw',
       time: WaitTime.secondsPath('$.plan.thaw.waitSeconds'),
     });
     return wait.next(plan);
@@ -115,17 +93,11 @@ export class RestoreWorkflow extends Workflow {
   private restoreShards(finish: IChainable): DistributedMap {
     const { steps } = this.props;
     const restore = this.step('RestoreShard', { function: steps['restore-shard'], resultPath: '$.restored' });
-    restore.next(
-      new Choice(this, 'Restored', { stateName: 'Restored' })
-        .when(Condition.booleanEquals('$.restored.done', false), restore)
-        .otherwise(new Succeed(this, 'RestoredShard', { stateName: 'RestoredShard' })),
+    restore.next(this.unlessDone('Restored', '$.restored', restore, new Succeed(this, 'RestoredShard')));
+    this.recordingShardFailure(
+      restore,
+      this.step('FailRestoreOfShard', { function: steps['finish-restore'] }),
     );
-    // The map itself only says that an item failed. The restore is closed here, while the reason is still known.
-    const fail = this.step('FailRestoreOfShard', { function: steps['finish-restore'] });
-    const failed = this.failed('ShardFailed');
-    this.catching([restore], fail);
-    this.catching([fail], failed);
-    fail.next(failed);
     return this.fanOut('RestoreShards', {
       list: '$.plan.shards',
       reportFolder: 'restores',
@@ -150,12 +122,9 @@ export class RestoreWorkflow extends Workflow {
       resultPath: '$.volumes',
     });
     const wait = new Wait(this, 'WaitForVolumes', {
-      stateName: 'WaitForVolumes',
       time: WaitTime.secondsPath('$.volumes.waitSeconds'),
     });
-    const available = new Choice(this, 'VolumesAvailable', { stateName: 'VolumesAvailable' })
-      .when(Condition.booleanEquals('$.volumes.done', true), finish)
-      .otherwise(wait.next(restore));
+    const available = this.whenDone('VolumesAvailable', '$.volumes', finish, wait.next(restore));
     return [restore, restore.next(available)] as const;
   }
 }

@@ -1,5 +1,5 @@
 import { Aws, Duration, Validations } from 'aws-cdk-lib';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   DefinitionBody,
   DistributedMap,
@@ -11,12 +11,14 @@ import {
   JsonPath,
   type Parallel,
   Pass,
+  Result,
   ResultWriterV2,
   S3JsonItemReader,
   StateMachine,
   StateMachineType,
   TaskInput,
   Timeout,
+  type Chain,
   type IChainable,
   type TaskStateBase,
 } from 'aws-cdk-lib/aws-stepfunctions';
@@ -24,7 +26,7 @@ import { LambdaInvoke, StepFunctionsStartExecution } from 'aws-cdk-lib/aws-stepf
 import { type MachineName, safety, unreportedError } from '@holdfast/engine/model';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { ExactPolicy } from '../functions/exact-policy.ts';
+import { allow, ExactPolicy } from '../functions/exact-policy.ts';
 import type { PipelineFunction } from '../functions/pipeline-function.ts';
 import { executionsOf } from './executions-of.ts';
 import {
@@ -66,8 +68,6 @@ export interface FanOut {
 
 export interface WorkflowProps {
   readonly workBucket: IBucket;
-  /** Folders of the work bucket that distributed maps read their lists from and report into. Empty where there are none. */
-  readonly workPrefixes: readonly string[];
 }
 
 /**
@@ -80,16 +80,39 @@ export abstract class Workflow extends Construct {
   private readonly called = new Set<PipelineFunction>();
   private readonly awaited = new Set<StateMachine>();
 
-  constructor(scope: Construct, id: string, props: WorkflowProps) {
+  /** @param workPrefixes - folders of the work bucket that distributed maps read their lists from and report into */
+  constructor(scope: Construct, id: string, props: WorkflowProps, workPrefixes: readonly string[] = []) {
     super(scope, id);
     this.workBucket = props.workBucket;
-    this.workPrefixes = props.workPrefixes;
+    this.workPrefixes = workPrefixes;
+  }
+
+  /** Keeps what the execution was asked for, and its own id. */
+  protected acceptRequest(): Pass {
+    const parameters = { request: JsonPath.entirePayload, execution: JsonPath.executionId };
+    return new Pass(this, 'Accept', { parameters });
+  }
+
+  /** What a loop's first turn finds at a path. A result, because CDK leaves out what is null in parameters. */
+  protected begin(id: string, resultPath: string, answer: object = { state: null }): Pass {
+    return new Pass(this, id, { result: Result.fromObject(answer), resultPath });
+  }
+
+  protected whenDone(id: string, resultPath: string, next: IChainable, otherwise: IChainable): Choice {
+    return new Choice(this, id)
+      .when(Condition.booleanEquals(`${resultPath}.done`, true), next)
+      .otherwise(otherwise);
+  }
+
+  protected unlessDone(id: string, resultPath: string, again: IChainable, next: IChainable): Choice {
+    return new Choice(this, id)
+      .when(Condition.booleanEquals(`${resultPath}.done`, false), again)
+      .otherwise(next);
   }
 
   protected step(id: string, step: StepState): LambdaInvoke {
     this.called.add(step.function);
     const state = new LambdaInvoke(this, id, {
-      stateName: id,
       lambdaFunction: step.function.function,
       payloadResponseOnly: true,
       retryOnServiceExceptions: false,
@@ -115,7 +138,6 @@ export abstract class Workflow extends Construct {
   ): StepFunctionsStartExecution {
     this.awaited.add(machine);
     const state = new StepFunctionsStartExecution(this, id, {
-      stateName: id,
       stateMachine: machine,
       integrationPattern: IntegrationPattern.RUN_JOB,
       associateWithParent: true,
@@ -136,9 +158,22 @@ export abstract class Workflow extends Construct {
     for (const state of states) state.addCatch(handler, { errors: [Errors.ALL], resultPath: ERROR_PATH });
   }
 
+  /** Has a step record the error that was caught, and ends the execution with it. */
+  protected givingUp(what: string, record: LambdaInvoke): Chain {
+    this.catching([record], this.unreported(`${what}Unreported`));
+    return record.next(this.failed(`${what}Failed`));
+  }
+
+  /** A map only says that an item failed: it is recorded in the item, while the reason is still known. */
+  protected recordingShardFailure(store: LambdaInvoke, record: LambdaInvoke): void {
+    const failed = this.failed('ShardFailed');
+    this.catching([store], record);
+    this.catching([record], failed);
+    record.next(failed);
+  }
+
   protected fanOut(id: string, fan: FanOut): DistributedMap {
     const map = new DistributedMap(this, id, {
-      stateName: id,
       label: id,
       mapExecutionType: StateMachineType.STANDARD,
       itemReader: new S3JsonItemReader({
@@ -170,12 +205,11 @@ export abstract class Workflow extends Construct {
    */
   protected failed(id: string): IChainable {
     const fail = new Fail(this, id, {
-      stateName: id,
       errorPath: `${ERROR_PATH}.Error`,
       causePath: `${ERROR_PATH}.Cause`,
     });
     const renamed = this.renamed(`${id}InStates`, 'StateFailedError');
-    return new Choice(this, `Name${id}`, { stateName: `Name${id}` })
+    return new Choice(this, `Name${id}`)
       .when(Condition.stringMatches(`${ERROR_PATH}.Error`, 'States.*'), renamed.next(fail))
       .otherwise(fail);
   }
@@ -183,14 +217,13 @@ export abstract class Workflow extends Construct {
   /** Ends the execution after its failure path failed: by the name, close-executions knows that nobody was told. */
   protected unreported(id: string): IChainable {
     const causePath = `${ERROR_PATH}.Cause`;
-    const fail = new Fail(this, id, { stateName: id, error: unreportedError, causePath });
+    const fail = new Fail(this, id, { error: unreportedError, causePath });
     return this.renamed(`${id}Cause`, unreportedError).next(fail);
   }
 
   /** Gives a caught error another name; its own becomes a part of the cause. */
   private renamed(id: string, name: string): Pass {
     return new Pass(this, id, {
-      stateName: id,
       parameters: {
         Error: name,
         Cause: JsonPath.format(
@@ -214,11 +247,11 @@ export abstract class Workflow extends Construct {
     const policy = new ExactPolicy(this, 'Policy', {
       role,
       statements: [
-        new PolicyStatement({
-          sid: 'CallSteps',
-          actions: ['lambda:InvokeFunction'],
-          resources: [...this.called].map((step) => step.function.functionArn),
-        }),
+        allow(
+          'CallSteps',
+          ['lambda:InvokeFunction'],
+          [...this.called].map((step) => step.function.functionArn),
+        ),
         ...(this.workPrefixes.length === 0 ? [] : this.readsListsAndWritesReports()),
         ...this.awaitsExecutions(),
       ],
@@ -250,37 +283,37 @@ export abstract class Workflow extends Construct {
     if (this.awaited.size === 0) return [];
     const machines = [...this.awaited];
     return [
-      new PolicyStatement({
-        sid: 'StartRuns',
-        actions: ['states:StartExecution'],
-        resources: machines.map((machine) => machine.stateMachineArn),
-      }),
-      new PolicyStatement({
-        sid: 'FollowRuns',
-        actions: ['states:DescribeExecution', 'states:StopExecution'],
-        resources: machines.map(executionsOf),
-        conditions: accountOfArn,
-      }),
+      allow(
+        'StartRuns',
+        ['states:StartExecution'],
+        machines.map((machine) => machine.stateMachineArn),
+      ),
+      allow(
+        'FollowRuns',
+        ['states:DescribeExecution', 'states:StopExecution'],
+        machines.map(executionsOf),
+        accountOfArn,
+      ),
       // The way in which Step Functions learns that an execution it waits for has ended.
-      new PolicyStatement({
-        sid: 'HearOfRuns',
-        actions: ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
-        resources: [
+      allow(
+        'HearOfRuns',
+        ['events:PutTargets', 'events:PutRule', 'events:DescribeRule'],
+        [
           `arn:${Aws.PARTITION}:events:${Aws.REGION}:${Aws.ACCOUNT_ID}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`,
         ],
-      }),
+      ),
     ];
   }
 
   private readsListsAndWritesReports(): PolicyStatement[] {
     return [
       ...usesWork({ workBucket: this.workBucket }, this.workPrefixes),
-      new PolicyStatement({
-        sid: 'FinishReports',
-        actions: ['s3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
-        resources: this.workPrefixes.map((prefix) => this.workBucket.arnForObjects(prefix)),
-        conditions: { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
-      }),
+      allow(
+        'FinishReports',
+        ['s3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+        this.workPrefixes.map((prefix) => this.workBucket.arnForObjects(prefix)),
+        { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+      ),
     ];
   }
 
@@ -291,18 +324,14 @@ export abstract class Workflow extends Construct {
     void new ExactPolicy(this, 'MapRuns', {
       role,
       statements: [
-        new PolicyStatement({
-          sid: 'StartItems',
-          actions: ['states:StartExecution'],
-          resources: [machine.stateMachineArn],
-        }),
-        new PolicyStatement({
-          sid: 'FollowItems',
-          actions: ['states:DescribeExecution', 'states:StopExecution', 'states:RedriveExecution'],
+        allow('StartItems', ['states:StartExecution'], [machine.stateMachineArn]),
+        allow(
+          'FollowItems',
+          ['states:DescribeExecution', 'states:StopExecution', 'states:RedriveExecution'],
           // AWS's own policies name executions of items by the machine, as well as by the machine and the map's label.
-          resources: [`${executions}:${name}:*`, `${executions}:${name}/*`],
-          conditions: accountOfArn,
-        }),
+          [`${executions}:${name}:*`, `${executions}:${name}/*`],
+          accountOfArn,
+        ),
       ],
     });
   }
