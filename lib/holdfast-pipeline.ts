@@ -29,6 +29,7 @@ import type { DeploymentConfig } from './deployment-config.ts';
 import { bundleHandlers } from './functions/handler-bundle.ts';
 import { makeStepFunctions } from './functions/step-functions.ts';
 import type { MachineReference } from './functions/step-rights.ts';
+import type { PeopleRoles } from './vault/people-roles.ts';
 import type { HoldfastStorage } from './holdfast-storage.ts';
 
 export interface HoldfastPipelineProps {
@@ -79,16 +80,7 @@ export class HoldfastPipeline extends Construct {
     const restoreFunctions = new Construct(this, 'RestoreFunctions');
     const maintenanceFunctions = new Construct(this, 'MaintenanceFunctions');
 
-    if (config.restoreTargets.buckets.length === 0) {
-      Annotations.of(this).addInfoV2(
-        'holdfast:noRestoreTarget',
-        'restores into buckets, also into the original ones, are refused: restoreTargets.buckets of the plans file, or restoreBuckets of the construct, names none',
-      );
-    }
-    void new CfnOutput(this, 'ConfigurationUrl', {
-      value: configuration.url,
-      description: 'What the functions know of the plans and their limits',
-    });
+    this.describe(config, configuration);
     const { resourcesAtOnce, shardsAtOnce, snapshotPollSeconds } = config;
     this.protect = new ProtectWorkflow(this, 'Protect', {
       steps,
@@ -136,20 +128,20 @@ export class HoldfastPipeline extends Construct {
       countDeadLetters: steps['count-dead-letters'].function,
       deadLetters,
     });
-    storage.people.letFind(Stack.of(this));
-    const { operator, restorer, holder, breakGlass } = storage.people;
-    const reads = configuration.reads();
-    this.letPeople(
-      'Operator',
-      operator,
-      reads,
-      [cycle, protect, maintenance, check],
-      [cycle, protect, restore, maintenance, check],
-    );
-    this.letPeople('Restorer', restorer, reads, [restore], [restore]);
-    this.letPeople('Holder', holder, reads, [hold], [hold]);
-    // It reads what there is, and starts nothing.
-    void new ExactPolicy(this, 'BreakGlassConfiguration', { role: breakGlass, statements: [reads] });
+    this.letPeople(storage.people, configuration.reads());
+  }
+
+  private describe(config: DeploymentConfig, configuration: ConfigurationObject): void {
+    if (config.restoreTargets.buckets.length === 0) {
+      Annotations.of(this).addInfoV2(
+        'holdfast:noRestoreTarget',
+        'restores into buckets, also into the original ones, are refused: restoreTargets.buckets of the plans file, or restoreBuckets of the construct, names none',
+      );
+    }
+    void new CfnOutput(this, 'ConfigurationUrl', {
+      value: configuration.url,
+      description: 'What the functions know of the plans and their limits',
+    });
   }
 
   /** References by which functions are told of machines that are made after them. */
@@ -178,14 +170,24 @@ export class HoldfastPipeline extends Construct {
     return queue;
   }
 
-  private letPeople(
+  private letPeople(people: PeopleRoles, reads: PolicyStatement): void {
+    people.letFind(Stack.of(this));
+    const { cycle, protect, restore, hold, maintenance, check } = this;
+    const started = [cycle, protect, maintenance, check];
+    this.letStart('Operator', people.operator, reads, started, [cycle, protect, restore, maintenance, check]);
+    this.letStart('Restorer', people.restorer, reads, [restore]);
+    this.letStart('Holder', people.holder, reads, [hold]);
+    // It reads what there is, and starts nothing.
+    void new ExactPolicy(this, 'BreakGlassConfiguration', { role: people.breakGlass, statements: [reads] });
+  }
+
+  private letStart(
     name: string,
     role: Role,
     readsConfiguration: PolicyStatement,
     start: readonly StateMachine[],
-    stop: readonly StateMachine[],
+    stop: readonly StateMachine[] = start,
   ): void {
-    const executions = stop.map(executionsOf);
     void new ExactPolicy(this, `${name}Machines`, {
       role,
       statements: [
@@ -208,7 +210,7 @@ export class HoldfastPipeline extends Construct {
             'states:StopExecution',
             'states:ListMapRuns',
           ],
-          executions,
+          stop.map(executionsOf),
           accountOfArn,
         ),
       ],
