@@ -1,10 +1,10 @@
 import type { Ec2Images } from '@holdfast/aws';
-import { safety } from '@holdfast/engine/model';
+import { safety, dayMs } from '@holdfast/engine/model';
 import { SnapshotFailedError } from './snapshot-errors.ts';
 import type { TakenImage } from './image-record.ts';
 import { isVisibleBy } from './visible-within.ts';
 
-const completeWithinMs = safety.snapshotDays * 24 * 3_600_000;
+const completeWithinMs = safety.snapshotDays * dayMs;
 
 /** Reasons to give for states that do not lead to `completed`, where EC2 itself gives none. */
 const failedStates: ReadonlyMap<string, string> = new Map([

@@ -6,7 +6,7 @@ import {
   type RunId,
   workThrough,
 } from '@holdfast/engine';
-import { type Plan, type ProtectInput, resourceArn } from '@holdfast/engine/model';
+import { type Plan, type ProtectInput, resourceArn, dayMs } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { resourcesFile } from './plan-maintenance.ts';
 import { defineLoop } from '../runtime/define-step.ts';
@@ -23,7 +23,6 @@ import { getJson } from '../runtime/work-json.ts';
 import { maintenanceSteps } from './steps.ts';
 
 const handOnBeforeMs = 60_000;
-const dayMs = 86_400_000;
 
 const ResourceList = z.array(resourceArn);
 const StartState = z.object({

@@ -7,7 +7,7 @@ import {
   type RunRow,
   type StepFailures,
 } from '@holdfast/engine';
-import { isImageKind, safety } from '@holdfast/engine/model';
+import { isImageKind, safety, dayMs, hourMs } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { removeSnapshots } from '../image/remove-snapshots.ts';
 import { defineLoop } from '../runtime/define-step.ts';
@@ -16,7 +16,6 @@ import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance
 import { RUN_TAG } from '../image/image-record.ts';
 import { maintenanceSteps } from './steps.ts';
 
-const dayMs = 86_400_000;
 const runsAtOnce = 4;
 const pointsAtOnce = 4;
 /** Points are looked at by the week in which they expire: this many weeks from now, then all later ones at once. */
@@ -158,7 +157,7 @@ function isImageThatHasToBeWhole(point: PointRow, now: Date): boolean {
   const { resourceKind, expiring, expiresAt, committedAt, holds = [] } = point;
   if (!isImageKind(resourceKind)) return false;
   const isKept = expiring !== true && (expiresAt > now || holds.length > 0);
-  return isKept && now.getTime() - committedAt.getTime() > safety.pointSettleHours * 3_600_000;
+  return isKept && now.getTime() - committedAt.getTime() > safety.pointSettleHours * hourMs;
 }
 
 function runOf({ tags }: Ec2Snapshot): RunId {

@@ -1,12 +1,17 @@
 import { InvalidInputError, type ObjectStore, openRunInParts, RunClosedError } from '@holdfast/engine';
-import { getPlan, isImageKind, type OpenedRunReport, type Plan, ProtectInput } from '@holdfast/engine/model';
+import {
+  getPlan,
+  isImageKind,
+  type OpenedRunReport,
+  type Plan,
+  ProtectInput,
+  dayMs,
+} from '@holdfast/engine/model';
 import { storageClassOf } from '@holdfast/aws';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
 import { skipReason } from './skip-reason.ts';
 import { protectSteps } from './steps.ts';
-
-const dayMs = 86_400_000;
 
 /**
  * A call hands on to the next one when less than this is left. What comes last, the page packs of the base, has to fit

@@ -1,4 +1,4 @@
-import { RestoredVolume, safety } from '@holdfast/engine/model';
+import { RestoredVolume, safety, hourMs } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { restoreFiles, RestoreJob } from './restore-job.ts';
 import { defineStep } from '../runtime/define-step.ts';
@@ -54,7 +54,7 @@ export const restoreVolumesStep = defineStep(
         throw new VolumeFailedError(volume, `is in state ${volume.state}`);
       if (!states.has(volume.volumeId) && isVisibleBy(now, new Date(volume.orderedAt)))
         throw new VolumeFailedError(volume, `was ordered at ${volume.orderedAt} and is gone again`);
-      if (volume.state === 'creating' && sinceOrderedMs > safety.volumeHours * 3_600_000)
+      if (volume.state === 'creating' && sinceOrderedMs > safety.volumeHours * hourMs)
         throw new VolumeFailedError(volume, `was ordered at ${volume.orderedAt} and is not made yet`);
     }
     return {

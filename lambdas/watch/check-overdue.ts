@@ -1,5 +1,5 @@
 import { recordDiscovered } from '@holdfast/aws';
-import { safety, resourceArn } from '@holdfast/engine/model';
+import { safety, resourceArn, hourMs } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { DiscoveryProgress } from '../cycle/discovery-progress.ts';
 import { defineKeptLoop } from '../runtime/define-step.ts';
@@ -9,7 +9,6 @@ import { watchSteps } from './steps.ts';
 
 /** Room for 200 resources, which take some seconds. */
 const handOnBeforeMs = 180_000;
-const hourMs = 3_600_000;
 
 const CheckInput = z.object({ checkId: z.string().min(1) });
 

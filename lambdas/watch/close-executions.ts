@@ -1,5 +1,12 @@
 import type { FailedExecution } from '@holdfast/aws';
-import { CycleInput, type MachineName, ProtectInput, safety, unreportedError } from '@holdfast/engine/model';
+import {
+  CycleInput,
+  type MachineName,
+  ProtectInput,
+  safety,
+  unreportedError,
+  hourMs,
+} from '@holdfast/engine/model';
 import * as z from 'zod';
 import { closeFailedRun, countCycleFailure, isOpen } from '../protect/close-failed-run.ts';
 import { closeRestore } from '../restore/close-restore.ts';
@@ -11,7 +18,6 @@ import { metric } from '../runtime/metrics.ts';
 import { findJson, putJson } from '../runtime/work-json.ts';
 import { watchSteps } from './steps.ts';
 
-const hourMs = 3_600_000;
 /** Time kept for closing, when much is to be freed before. */
 const reserveMs = 120_000;
 

@@ -10,6 +10,7 @@ import {
 } from '@holdfast/engine';
 import { UsageError } from '../terminal/errors.ts';
 import { safeText } from '../terminal/text.ts';
+import { dayMs } from '@holdfast/engine/model';
 
 const candidatesShown = 10;
 
@@ -164,7 +165,7 @@ export async function resolveRun(catalog: Catalog, text: string, now: Date): Pro
   if (exact !== undefined) return exact;
   const found: RunRow[] = [];
   if (/^[0-9a-f]{4,31}$/.test(text)) {
-    const from = new Date(now.getTime() - searchedDays * 86_400_000);
+    const from = new Date(now.getTime() - searchedDays * dayMs);
     for await (const run of catalog.runs.list({}, { from })) if (run.runId.startsWith(text)) found.push(run);
   }
   const [run] = found;

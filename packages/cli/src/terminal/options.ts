@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Option } from '@commander-js/extra-typings';
 import type { TimeRange } from '@holdfast/engine';
-import { OverwriteRule } from '@holdfast/engine/model';
+import { OverwriteRule, dayMs } from '@holdfast/engine/model';
 import { UsageError } from './errors.ts';
 
 /** Unit of an option's number, and its bounds, both included. */
@@ -91,7 +91,6 @@ export function timeRangeOf(values: {
 }
 
 const timeForm = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
-const dayMs = 86_400_000;
 
 /** Parses a time in ISO 8601. Without a zone it is UTC; a date alone is the start or the end of that day, by `edge`. */
 function timeOf(option: string, text: string, edge: 'start' | 'end'): Date {

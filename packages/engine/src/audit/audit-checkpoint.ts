@@ -8,8 +8,8 @@ import type { ObjectStore } from '../ports/object-store.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { auditEntryNumber, auditHash, auditPrefixes, decodeAuditEntry, ifReadable } from './audit-entry.ts';
 import { findAuditHead, type AuditLogOptions } from './audit-log.ts';
+import { dayMs } from '../model/time.ts';
 
-const dayMs = 86_400_000;
 /** Most entries that are looked at to learn whose chain a folder holds. */
 const entriesLookedThrough = 20;
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);

@@ -15,8 +15,8 @@ import {
   type AuditEntry,
   type AuditEvent,
 } from './audit-entry.ts';
+import { dayMs } from '../model/time.ts';
 
-const dayMs = 86_400_000;
 /** Writers that append at the same moment make an attempt futile; so many futile attempts are a fault. */
 const attempts = 20;
 /** Entries that may be missing before one that is still taken for the end of its chain. */

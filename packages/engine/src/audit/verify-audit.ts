@@ -10,8 +10,7 @@ import {
   parseAuditEntry,
   type AuditEntry,
 } from './audit-entry.ts';
-
-const hourMs = 3_600_000;
+import { hourMs } from '../model/time.ts';
 
 /** `name` is the object that shows the problem. */
 interface AuditProblem {

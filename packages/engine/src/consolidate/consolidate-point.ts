@@ -23,8 +23,7 @@ import {
   type Progress,
 } from './progress.ts';
 import { ScratchEntries } from './scratch-entries.ts';
-
-const dayMs = 86_400_000;
+import { dayMs } from '../model/time.ts';
 
 const nothingCopied = { references: 0, liveBytes: 0, files: 0, bytes: 0 };
 

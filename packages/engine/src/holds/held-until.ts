@@ -2,8 +2,7 @@ import { safety } from '../model/safety.ts';
 import type { ResourceArn } from '../ids.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import { generationEnd } from '../runs/generation.ts';
-
-const dayMs = 86_400_000;
+import { dayMs } from '../model/time.ts';
 
 /** The lock that a held point needs now. */
 export interface HeldUntil {

@@ -5,8 +5,7 @@ import type { ResourceKey } from '../ids.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import { generationEnd, leasePolicyFor } from '../runs/generation.ts';
 import type { ProlongDates } from './prolong-point.ts';
-
-const dayMs = 86_400_000;
+import { dayMs } from '../model/time.ts';
 
 /** A point that has to be kept for longer than its present expiry, with its dates for now. */
 export interface Renewal extends ProlongDates {

@@ -21,8 +21,8 @@ import {
   type StepFailures,
   type StepOptions,
 } from './work-through.ts';
+import { dayMs } from '../model/time.ts';
 
-const dayMs = 86_400_000;
 const rootsAtOnce = 16;
 
 export interface RenewServices extends ProlongServices {

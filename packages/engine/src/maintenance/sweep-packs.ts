@@ -8,8 +8,8 @@ import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import type { ListChunkIds } from './pack-chunk-ids.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
+import { hourMs } from '../model/time.ts';
 
-const hourMs = 3_600_000;
 const sweptAtOnce = 8;
 const idsPerCall = 1_000;
 

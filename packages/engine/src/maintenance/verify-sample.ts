@@ -12,8 +12,8 @@ import { KnownFrames } from '../verify/known-frames.ts';
 import { lossOf, type Loss } from '../verify/loss.ts';
 import { verifyHistory } from '../verify/verify-history.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
+import { dayMs } from '../model/time.ts';
 
-const dayMs = 86_400_000;
 const noFailures: StepFailures = { count: 0, messages: [] };
 const resourcesAtOnce = 4;
 const packsAtOnce = 2;

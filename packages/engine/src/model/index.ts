@@ -30,6 +30,7 @@ export {
   type ScheduleTimes,
 } from './schedule-expression.ts';
 export { type MachineName, safety } from './safety.ts';
+export { dayMs, hourMs } from './time.ts';
 export { longestGapMinutes } from './schedule-times.ts';
 export { skippedRuns } from './skipped-runs.ts';
 export { workerMegabytes } from './worker.ts';

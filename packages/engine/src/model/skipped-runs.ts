@@ -1,8 +1,8 @@
 import { longestGapMinutes, minutesOfDay, offsetIn, runsOn } from './schedule-times.ts';
 import type { CronFields, ScheduleTimes } from './schedule-expression.ts';
+import { dayMs } from './time.ts';
 
 const minuteMs = 60_000;
-const dayMs = 24 * 60 * minuteMs;
 /** Two changes to summer time, whenever it is that somebody looks. */
 const daysLookedAt = 800;
 

@@ -4,6 +4,7 @@ import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { Plans } from '../model/plan.ts';
+import { hourMs } from '../model/time.ts';
 
 /**
  * `degraded`: its newest point carries or lacks entries, and the last clean one is recent enough. `overdue`: it has
@@ -56,7 +57,7 @@ export function judgeResource(
   now: Date,
 ): ResourceStanding {
   const plan = plans?.find(({ name }) => name === resource.plan);
-  const ageHours = clean && Math.max(0, now.getTime() - clean.sourceTime.getTime()) / 3_600_000;
+  const ageHours = clean && Math.max(0, now.getTime() - clean.sourceTime.getTime()) / hourMs;
   const blocker =
     resource.problem ??
     (plans !== undefined && plan === undefined && resource.kind !== 'directory'

@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../errors.ts';
 import type { CalendarUnit } from '../model/retention-rules.ts';
+import { dayMs, hourMs } from '../model/time.ts';
 
 /** A date without a time and a place. `month` counts from 1. */
 interface CivilDate {
@@ -8,8 +9,6 @@ interface CivilDate {
   readonly day: number;
 }
 
-const dayMs = 86_400_000;
-const hourMs = 3_600_000;
 /** Local time is at most this far from UTC. */
 const farthestZoneHours = 15;
 

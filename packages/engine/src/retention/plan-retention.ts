@@ -10,8 +10,7 @@ import {
   type RetentionRules,
 } from '../model/retention-rules.ts';
 import { Calendar } from './calendar.ts';
-
-const dayMs = 86_400_000;
+import { dayMs } from '../model/time.ts';
 
 /**
  * The rule that keeps a point. Two are no rules of the plan. `clean`: it is the resource's last point that lacks

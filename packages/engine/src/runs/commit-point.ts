@@ -12,8 +12,7 @@ import { extendLeases } from './extend-leases.ts';
 import { aliveUntil } from './open-run.ts';
 import type { PointContent } from './point-content.ts';
 import type { RunPlan } from './run-plan.ts';
-
-const dayMs = 86_400_000;
+import { dayMs } from '../model/time.ts';
 
 /** The content, under locks that last until the expiry. */
 interface LeasedContent {

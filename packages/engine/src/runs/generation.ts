@@ -2,8 +2,7 @@ import { safety } from '../model/safety.ts';
 import type { PackId, ResourceKey } from '../ids.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import { retentionClassOf } from '../model/retention-class.ts';
-
-const dayMs = 86_400_000;
+import { dayMs, hourMs } from '../model/time.ts';
 
 /** Length of leases, and the limit below which a pack is copied instead of being leased again. */
 export interface LeasePolicy {
@@ -44,7 +43,7 @@ export function leaseUntilFor(
   keepDays: number,
   { slackHours }: Pick<LeasePolicy, 'slackHours'> = leasePolicyFor(keepDays),
 ): Date {
-  const latestExpiry = startedAt.getTime() + slackHours * 3_600_000 + keepDays * dayMs;
+  const latestExpiry = startedAt.getTime() + slackHours * hourMs + keepDays * dayMs;
   return new Date(Math.ceil(latestExpiry / 1000) * 1000);
 }
 

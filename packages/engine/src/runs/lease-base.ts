@@ -27,8 +27,7 @@ import {
 import { leasePagePacks } from './lease-page-packs.ts';
 import { runPrefix } from './run-plan.ts';
 import { putUsage } from './usage-runs.ts';
-
-const dayMs = 86_400_000;
+import { dayMs, hourMs } from '../model/time.ts';
 
 export type LeasedBase =
   | {
@@ -184,7 +183,7 @@ function deathTest(
   { copyBelow, slackHours }: LeasePolicy,
 ): (row: PackRow, usedBytes: number) => boolean {
   // The bytes must stay readable for as long as the run may take.
-  const readableUntil = new Date(startedAt.getTime() + slackHours * 3_600_000);
+  const readableUntil = new Date(startedAt.getTime() + slackHours * hourMs);
   return ({ state, damaged, versionId, bytes = 0, lockedUntil = new Date(0) }, usedBytes) =>
     state === 'live' &&
     damaged !== true &&

@@ -4,6 +4,7 @@ import { ObjectExistsError, ObjectNotFoundError } from '../errors.ts';
 import { utf8 } from '../bytes.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import { allOf } from './all-of.ts';
+import { hourMs } from '../model/time.ts';
 
 /** The part of the object store's contract that is about parts; called by `objectStoreContract`. */
 export function multipartContract(options: {
@@ -26,7 +27,7 @@ export function multipartContract(options: {
     const tail = utf8('tail');
 
     test('become one locked object when they are completed', async () => {
-      const lock = await lockFor(3_600_000);
+      const lock = await lockFor(hourMs);
       const upload = await store.startMultipart('big', { lock });
       await upload.addPart(part);
       await upload.addPart([tail.subarray(0, 2), tail.subarray(2)]);
@@ -52,7 +53,7 @@ export function multipartContract(options: {
     });
 
     test('can be gone on with by another process from the state as JSON', async () => {
-      const lock = await lockFor(3_600_000);
+      const lock = await lockFor(hourMs);
       const first = await store.startMultipart('big', { lock });
       await first.addPart(part);
       const state = JSON.parse(JSON.stringify(first.state())) as ReturnType<typeof first.state>;
@@ -80,7 +81,7 @@ export function multipartContract(options: {
     });
 
     test('give the same version when the completion is repeated', async () => {
-      const upload = await store.startMultipart('big', { lock: await lockFor(3_600_000) });
+      const upload = await store.startMultipart('big', { lock: await lockFor(hourMs) });
       await upload.addPart(tail);
 
       const once = await upload.complete();

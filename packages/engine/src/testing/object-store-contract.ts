@@ -5,6 +5,7 @@ import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import { allOf } from './all-of.ts';
 import { legalHoldContract } from './legal-hold-contract.ts';
 import { multipartContract } from './multipart-contract.ts';
+import { hourMs } from '../model/time.ts';
 
 /** A store under test, and the two things that only somebody who goes round the product can do. */
 export interface ObjectStoreUnderTest {
@@ -21,8 +22,6 @@ export interface ObjectStoreContractOptions {
   /** Bytes of all parts but the last. @default 5 MiB, the least that S3 takes */
   readonly partBytes?: number;
 }
-
-const hour = 3_600_000;
 
 /** Every sentence of the {@link ObjectStore} port, as tests. Call it at the top level of a test file. */
 export function objectStoreContract(options: ObjectStoreContractOptions): void {
@@ -152,7 +151,7 @@ export function objectStoreContract(options: ObjectStoreContractOptions): void {
 
     describe('locks', () => {
       test.each(['governance', 'compliance'] as const)('locks a version in %s mode', async (mode) => {
-        const lock = await lockFor(hour, mode);
+        const lock = await lockFor(hourMs, mode);
         const { versionId } = await store.put('locked', utf8('x'), { lock });
 
         expect((await store.head('locked')).lock).toEqual(lock);
@@ -161,8 +160,8 @@ export function objectStoreContract(options: ObjectStoreContractOptions): void {
       });
 
       test('moves a lock to a later time', async () => {
-        const { versionId } = await store.put('locked', utf8('x'), { lock: await lockFor(hour) });
-        const later = await lockFor(2 * hour);
+        const { versionId } = await store.put('locked', utf8('x'), { lock: await lockFor(hourMs) });
+        const later = await lockFor(2 * hourMs);
 
         const confirmed = await store.extendLock('locked', versionId, later);
 
@@ -171,19 +170,19 @@ export function objectStoreContract(options: ObjectStoreContractOptions): void {
       });
 
       test('leaves a lock that is later already and says so', async () => {
-        const late = await lockFor(2 * hour);
+        const late = await lockFor(2 * hourMs);
         const { versionId } = await store.put('locked', utf8('x'), { lock: late });
 
-        expect(await store.extendLock('locked', versionId, await lockFor(hour))).toEqual(late);
+        expect(await store.extendLock('locked', versionId, await lockFor(hourMs))).toEqual(late);
         expect(await store.extendLock('locked', versionId, late)).toEqual(late);
         expect((await store.head('locked')).lock).toEqual(late);
       });
 
       test('never weakens a compliance lock, and still extends it', async () => {
         const { versionId } = await store.put('locked', utf8('x'), {
-          lock: await lockFor(hour, 'compliance'),
+          lock: await lockFor(hourMs, 'compliance'),
         });
-        const later = await lockFor(2 * hour, 'governance');
+        const later = await lockFor(2 * hourMs, 'governance');
 
         const confirmed = await store.extendLock('locked', versionId, later);
 
@@ -192,7 +191,7 @@ export function objectStoreContract(options: ObjectStoreContractOptions): void {
 
       test('locks a version that had no lock', async () => {
         const { versionId } = await store.put('open', utf8('x'));
-        const lock = await lockFor(hour);
+        const lock = await lockFor(hourMs);
 
         expect(await store.extendLock('open', versionId, lock)).toEqual(lock);
         await expect(store.removeVersion('open', versionId)).rejects.toBeInstanceOf(ObjectLockedError);
@@ -202,7 +201,7 @@ export function objectStoreContract(options: ObjectStoreContractOptions): void {
         const { versionId } = await store.put('gone', utf8('x'));
         await store.removeVersion('gone', versionId);
 
-        await expect(store.extendLock('gone', versionId, await lockFor(hour))).rejects.toBeInstanceOf(
+        await expect(store.extendLock('gone', versionId, await lockFor(hourMs))).rejects.toBeInstanceOf(
           ObjectNotFoundError,
         );
       });
