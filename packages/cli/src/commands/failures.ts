@@ -2,7 +2,7 @@ import { ObjectNotFoundError, UnknownNameError, type WorkStore } from '@holdfast
 import { type FailedFile, safety, ShardOutcome } from '@holdfast/engine/model';
 import { defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import { reportOf } from '../restore/restore-report.ts';
+import { findReport } from '../restore/restore-report.ts';
 import { countText, safeText } from '../terminal/text.ts';
 
 /** Part of a worker's restore outcome that this command reads. */
@@ -16,7 +16,7 @@ export const failuresCommand = defineCommand({
   async run({ connect, out }, _options, execution) {
     const connection = await connect();
     const { status, output } = await connection.executions.get(execution);
-    const { details, failed = 0 } = reportOf(output);
+    const { details, failed = 0 } = findReport(output) ?? {};
     if (details === undefined) {
       throw new UnknownNameError(
         `execution ${execution} has no report of files, it is ${status}; name one of a restore into a bucket that has ended`,

@@ -5,7 +5,7 @@ import { checkReadable, thawDaysOption, thawSpeedOption } from '../names/archive
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { type DegradedFields, warnDegraded } from '../names/degraded-point.ts';
-import { UsageError } from '../terminal/errors.ts';
+import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
 import { printDryRun, printQuote } from '../restore/preview-restore.ts';
@@ -16,7 +16,7 @@ import {
   printOutcome,
   exitCodeOfReport,
   printReport,
-  reportOf,
+  findReport,
 } from '../restore/restore-report.ts';
 import {
   checkAllowed,
@@ -179,7 +179,12 @@ async function restoreThere(
   }
   progress.note(`the restore of point ${point.pointId} has started: ${execution}`);
   const state = await waitForRestore(execution, { point, thaw, doing: 'restoring' }, connection, context);
-  const report = reportOf(state.output);
+  const report = findReport(state.output);
+  if (report === undefined)
+    throw new ExecutionFailedError(
+      `execution ${execution} has ended with a report that this program cannot read, so what it restored is not known; ` +
+        'look at its output, or use the program of the version that is deployed',
+    );
   if (out.json) {
     await out.document({ ...fields, report });
   } else {

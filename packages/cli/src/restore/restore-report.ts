@@ -4,15 +4,15 @@ import * as z from 'zod';
 import { parseOutput } from '../deployment/executions.ts';
 import type { DegradedFields } from '../names/degraded-point.ts';
 import { type ExitCode, exitCodes, saysDamage } from '../terminal/exit-codes.ts';
-import type { Output } from '../terminal/output.ts';
+import { type Output, right } from '../terminal/output.ts';
 import { bytesText, countText, safeText } from '../terminal/text.ts';
 
 /** The restore machine's report, as far as it can be read; further fields are kept for programs. */
 const KnownReport = z.object({ report: RestoreReport.partial().loose() });
 
-/** The report in an execution's output; empty where there is none. */
-export function reportOf(output: string | undefined): Partial<RestoreReport> {
-  return parseOutput(output, KnownReport)?.report ?? {};
+/** The report in an execution's output; `undefined` where there is none, or none that can be read. */
+export function findReport(output: string | undefined): Partial<RestoreReport> | undefined {
+  return parseOutput(output, KnownReport)?.report;
 }
 
 /** Exit code of a restore with that report: files that were left out are no success. */
@@ -39,7 +39,7 @@ export async function printReport(
     await printKept(kept, report.keptFiles ?? [], out);
   } else {
     await out.table(
-      [{ title: 'VOLUME' }, { title: 'COPY OF' }, { title: 'DEVICE' }, { title: 'SIZE', align: 'right' }],
+      ['VOLUME', 'COPY OF', 'DEVICE', right('SIZE')],
       volumes.map(({ volumeId, sourceVolumeId, device, sizeGiB }) => [
         volumeId,
         sourceVolumeId,

@@ -164,6 +164,20 @@ the restore of point ${point} of arn:aws:s3:::photos is completed
 });
 
 test.for([
+  ['is of another form', JSON.stringify({ report: { state: 'half-way' } })],
+  ['is not there', undefined],
+] as const)('fails where the report %s: what was restored is not known', async ([, output]) => {
+  const { cli, point } = await backedUp();
+  cli.executions.onLook = async (execution) => cli.executions.end(execution, { status: 'succeeded', output });
+
+  const { code, out, err } = await cli.run('restore', point, '--to-original', '--wait');
+
+  expect(err).toContain('has ended with a report that this program cannot read');
+  expect(out).toBe('');
+  expect(code).toBe(1);
+});
+
+test.for([
   ['ChunkCorruptError', 4],
   ['RestorePathError', 1],
 ] as const)('names files that the machine left out for a %s and ends with %d', async ([name, wanted]) => {
