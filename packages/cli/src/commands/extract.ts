@@ -26,6 +26,7 @@ import { findCleanStoredPoint, findStoredPoint, listStoredPoints } from '../name
 import { exitCodeOfOutcome, printOutcome } from '../restore/restore-report.ts';
 import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
 import { bytesText, safeText, timeText } from '../terminal/text.ts';
+import { right } from '../terminal/output.ts';
 
 /** Warnings of a degraded point that are printed before it is restored. */
 const warningsShown = 20;
@@ -143,15 +144,7 @@ async function printPoints({ points, damaged }: Found, { out }: CommandContext):
     return exitCodes.ok;
   }
   await out.table(
-    [
-      { title: 'POINT' },
-      { title: 'RESOURCE' },
-      { title: 'TAKEN' },
-      { title: 'TYPE' },
-      { title: 'FILES', align: 'right' },
-      { title: 'SIZE', align: 'right' },
-      { title: 'STATE' },
-    ],
+    ['POINT', 'RESOURCE', 'TAKEN', 'TYPE', right('FILES'), right('SIZE'), 'STATE'],
     points.map(({ point, resource, sourceTime, type, counts, ...facts }) => [
       point,
       resource,

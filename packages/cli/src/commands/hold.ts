@@ -71,14 +71,7 @@ export const holdListCommand = defineCommand({
     if (out.json) await out.document(holds);
     else
       await out.table(
-        [
-          { title: 'HOLD' },
-          { title: 'KEEPS' },
-          { title: 'SET' },
-          { title: 'BY' },
-          { title: 'RELEASED' },
-          { title: 'REASON' },
-        ],
+        ['HOLD', 'KEEPS', 'SET', 'BY', 'RELEASED', 'REASON'],
         holds.map(({ holdId, scope, setAt, setBy, releasedAt, reason }) => [
           holdId,
           safeText(holdScopeText(scope)),

@@ -9,7 +9,7 @@ import { defineCommand } from '../terminal/command.ts';
 import { warnDegraded } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
-import type { Output } from '../terminal/output.ts';
+import { type Output, right } from '../terminal/output.ts';
 import { resolvePointOrResource } from '../names/resolve.ts';
 import { bytesText, pathFields, pathText, safeText, timeText } from '../terminal/text.ts';
 
@@ -107,15 +107,7 @@ async function printSnapshots({ snapshots }: NonNullable<Root['image']>, out: Ou
     return;
   }
   await out.table(
-    [
-      { title: 'VOLUME' },
-      { title: 'SNAPSHOT' },
-      { title: 'DEVICE' },
-      { title: 'SIZE', align: 'right' },
-      { title: 'TYPE' },
-      { title: 'ENCRYPTED' },
-      { title: 'ZONE' },
-    ],
+    ['VOLUME', 'SNAPSHOT', 'DEVICE', right('SIZE'), 'TYPE', 'ENCRYPTED', 'ZONE'],
     snapshots.map(({ volume, snapshot, device, sizeGiB, volumeType, encrypted, availabilityZone }) => [
       volume,
       snapshot,

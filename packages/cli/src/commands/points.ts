@@ -2,7 +2,7 @@ import { type Catalog, isDegraded, type PointRow, type TimeRange, unreadOf } fro
 import { defineCommand } from '../terminal/command.ts';
 import { pointStateText } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import type { Output } from '../terminal/output.ts';
+import { type Output, right } from '../terminal/output.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { bytesText, timeText } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
@@ -54,17 +54,17 @@ const shownOfHold = 8;
 async function printPoints(rows: readonly PointRow[], out: Output): Promise<void> {
   await out.table(
     [
-      { title: 'POINT' },
-      { title: 'RESOURCE' },
-      { title: 'TYPE' },
-      { title: 'TAKEN' },
-      { title: 'EXPIRES' },
-      { title: 'HOLDS' },
-      { title: 'FILES', align: 'right' },
-      { title: 'SIZE', align: 'right' },
-      { title: 'STORED', align: 'right' },
-      { title: 'WARNINGS', align: 'right' },
-      { title: 'STATE' },
+      'POINT',
+      'RESOURCE',
+      'TYPE',
+      'TAKEN',
+      'EXPIRES',
+      'HOLDS',
+      right('FILES'),
+      right('SIZE'),
+      right('STORED'),
+      right('WARNINGS'),
+      'STATE',
     ],
     rows.map(
       ({ pointId, resourceArn, type, sourceTime, expiresAt, holds = [], counts, warnings, ...facts }) => [

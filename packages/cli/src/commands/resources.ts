@@ -3,6 +3,7 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import { shortNameOf } from '../names/resolve.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
 import { durationText, timeText } from '../terminal/text.ts';
+import { right } from '../terminal/output.ts';
 
 export const resourcesCommand = defineCommand({
   name: 'resources',
@@ -17,16 +18,7 @@ export const resourcesCommand = defineCommand({
       return exitCodes.ok;
     }
     await out.table(
-      [
-        { title: 'RESOURCE' },
-        { title: 'PLAN' },
-        { title: 'STANDING' },
-        { title: 'LAST POINT' },
-        { title: 'LAST CLEAN' },
-        { title: 'AGE', align: 'right' },
-        { title: 'RPO', align: 'right' },
-        { title: 'PROBLEM' },
-      ],
+      ['RESOURCE', 'PLAN', 'STANDING', 'LAST POINT', 'LAST CLEAN', right('AGE'), right('RPO'), 'PROBLEM'],
       judged.map(({ resource, standing, newest, clean, ageHours, rpoHours, problem }) => [
         resource.arn,
         resource.partOf === undefined

@@ -158,15 +158,7 @@ function documentOf({ plan, rules, newRules, changes, frees }: Preview): Record<
 
 async function print({ plan, changes, frees }: Preview, { out }: CommandContext): Promise<void> {
   await out.table(
-    [
-      { title: 'POINT' },
-      { title: 'RESOURCE' },
-      { title: 'KEPT UNTIL' },
-      { title: 'BY' },
-      { title: 'THEN UNTIL' },
-      { title: 'BY' },
-      { title: 'CHANGE' },
-    ],
+    ['POINT', 'RESOURCE', 'KEPT UNTIL', 'BY', 'THEN UNTIL', 'BY', 'CHANGE'],
     changes.map(({ point, until, reasons, newUntil, newReasons, verdict }) => [
       point.pointId,
       point.resourceArn,

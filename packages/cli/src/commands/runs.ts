@@ -4,6 +4,7 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { durationText, timeText } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
+import { right } from '../terminal/output.ts';
 
 export const runsCommand = defineCommand({
   name: 'runs',
@@ -32,16 +33,7 @@ export const runsCommand = defineCommand({
       return exitCodes.ok;
     }
     await out.table(
-      [
-        { title: 'RUN' },
-        { title: 'RESOURCE' },
-        { title: 'PLAN' },
-        { title: 'TYPE' },
-        { title: 'STATE' },
-        { title: 'STARTED' },
-        { title: 'TOOK', align: 'right' },
-        { title: 'POINT OR ERROR' },
-      ],
+      ['RUN', 'RESOURCE', 'PLAN', 'TYPE', 'STATE', 'STARTED', right('TOOK'), 'POINT OR ERROR'],
       rows.map((run) => [
         run.runId,
         run.resourceArn,

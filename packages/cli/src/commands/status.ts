@@ -5,6 +5,7 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import type { ListedExecution } from '../deployment/executions.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
 import { countText, durationText, safeText, timeText } from '../terminal/text.ts';
+import { right } from '../terminal/output.ts';
 
 const cyclesShown = 5;
 
@@ -110,7 +111,7 @@ async function print(
     await out.line();
     await out.line('last run failed');
     await out.table(
-      [{ title: 'RESOURCE' }, { title: 'RUN' }, { title: 'ENDED' }, { title: 'ERROR' }],
+      ['RESOURCE', 'RUN', 'ENDED', 'ERROR'],
       failures.map((run) => [
         run.resourceArn,
         run.runId,
@@ -124,7 +125,7 @@ async function print(
   if (cycles.length === 0) return out.line('last cycles: none has run yet');
   await out.line('last cycles');
   await out.table(
-    [{ title: 'CYCLE' }, { title: 'STATE' }, { title: 'STARTED' }, { title: 'TOOK', align: 'right' }],
+    ['CYCLE', 'STATE', 'STARTED', right('TOOK')],
     cycles.map(({ name, status: state, startedAt, endedAt }) => [
       name,
       state,
@@ -149,13 +150,7 @@ async function printAttention(
   await out.line();
   await out.line('degraded, overdue or unprotected');
   await out.table(
-    [
-      { title: 'RESOURCE' },
-      { title: 'STANDING' },
-      { title: 'AGE', align: 'right' },
-      { title: 'RPO', align: 'right' },
-      { title: 'PROBLEM' },
-    ],
+    ['RESOURCE', 'STANDING', right('AGE'), right('RPO'), 'PROBLEM'],
     rows.map(({ resource, standing, ageHours, rpoHours, problem }) => [
       resource.arn,
       standing,

@@ -1,8 +1,12 @@
 import { safeText } from './text.ts';
 
-export interface Column {
+interface RightColumn {
   readonly title: string;
-  readonly align?: 'left' | 'right';
+}
+
+/** A column of numbers. */
+export function right(title: string): RightColumn {
+  return { title };
 }
 
 /** Writes a command's answer: text for people or JSON for programs. */
@@ -21,13 +25,19 @@ export class Output {
   }
 
   /** Prints a table for people, with safe cells, and with headings even when there are no rows. */
-  async table(columns: readonly Column[], rows: readonly (readonly string[])[]): Promise<void> {
-    const cells = [columns.map(({ title }) => title), ...rows.map((row) => row.map(safeText))];
+  async table(
+    columns: readonly (string | RightColumn)[],
+    rows: readonly (readonly string[])[],
+  ): Promise<void> {
+    const cells = [
+      columns.map((column) => (typeof column === 'string' ? column : column.title)),
+      ...rows.map((row) => row.map(safeText)),
+    ];
     const widths = columns.map((_, at) => Math.max(...cells.map((row) => (row[at] ?? '').length)));
     for (const row of cells) {
-      const padded = columns.map(({ align }, at) => {
+      const padded = columns.map((column, at) => {
         const width = widths[at] ?? 0;
-        return align === 'right' ? (row[at] ?? '').padStart(width) : (row[at] ?? '').padEnd(width);
+        return typeof column === 'string' ? (row[at] ?? '').padEnd(width) : (row[at] ?? '').padStart(width);
       });
       await this.line(padded.join('  ').trimEnd());
     }
