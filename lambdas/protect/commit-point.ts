@@ -1,4 +1,4 @@
-import { aliveUntil, commitPoint, getRunPlan, joinSomeShards, RunClosedError } from '@holdfast/engine';
+import { commitPointInParts, getRunPlan, joinSomeShards } from '@holdfast/engine';
 import { type RunReport, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
@@ -23,24 +23,19 @@ export const commitPointStep = defineLoop(
   // The state lies in the work bucket.
   { input: CommitPointInput, state: z.null(), handOnBeforeMs },
   async (services, input, { shouldStop }): Promise<CommitPointOutput> => {
-    const { openKeys, log, work, catalog, clock } = services;
-    const run = await getRunPlan(work, input.runId);
+    const { openKeys, log } = services;
+    const run = await getRunPlan(services.work, input.runId);
     const keys = await openKeys();
-    const isOver = (await catalog.runs.find(run.runId))?.pointId !== undefined;
-    let content: Parameters<typeof commitPoint>[3] = async () => {
-      throw new RunClosedError(run.runId, 'it has committed its point, and that is gone');
-    };
-    // The answer of the call that committed may have been lost.
-    if (!isOver) {
-      await catalog.runs.touch(run.runId, aliveUntil(clock.now()));
+    const makeContent = async () => {
       const step = await joinSomeShards(services, keys, run, input.shardCount, { shouldStop });
-      if (!step.done) {
-        log.info('joined a part of the shards', { runId: run.runId });
-        return { done: false, state: null };
-      }
-      content = async () => Promise.resolve(step.content);
+      return step.done ? step.content : 'unfinished';
+    };
+    const committed = await commitPointInParts(services, keys, run, makeContent, { shouldStop });
+    if (committed.state === 'unfinished') {
+      log.info('made a part of the point', { runId: run.runId });
+      return { done: false, state: null };
     }
-    const output = committedOutputOf(await commitPoint(services, keys, run, content));
+    const output = committedOutputOf(committed);
     log.info('committed the point', { ...output });
     return { done: true, ...output };
   },

@@ -63,7 +63,7 @@ export { openRun, openRunInParts, aliveUntil, type OpenedRun, type RunRequest } 
 export { keysUntil, leasePolicyFor, leaseUntilFor, lockDates } from './runs/generation.ts';
 export { newestPoints } from './runs/choose-base.ts';
 export { getRunPlan, runPrefix, type RunPlan } from './runs/run-plan.ts';
-export { commitPoint, type CommittedPoint } from './runs/commit-point.ts';
+export { commitPoint, commitPointInParts, type CommittedPoint } from './runs/commit-point.ts';
 export type { PointContent } from './runs/point-content.ts';
 export { errorRecordOf, failRun } from './runs/close-run.ts';
 export { backUpFiles, type BackUpFilesOptions } from './runs/back-up-files.ts';

@@ -1,16 +1,14 @@
 import * as z from 'zod';
 import { newId, utf8 } from '../bytes.ts';
 import { NothingReadError, ObjectNotFoundError } from '../errors.ts';
-import type { PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
-import { createPackMapKind, packKey } from '../manifest/pack-map.ts';
+import { mergePackMap, nothingMerged, PackMapMerge } from '../manifest/merge-pack-map.ts';
+import { createPackMapKind } from '../manifest/pack-map.ts';
 import { applyUsage, mergeUsage, type PackDelta } from '../manifest/pack-usage.ts';
 import type { PageRef, PageStore } from '../manifest/page-store.ts';
 import { rewritePages } from '../manifest/rewrite-pages.ts';
-import { SuspendedTree, TreeBuilder } from '../manifest/tree-builder.ts';
 import type { TreeKind } from '../manifest/tree-kind.ts';
-import { mergeInto } from '../manifest/tree-merge.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { PagePackWriter } from '../packs/page-pack-writer.ts';
 import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
@@ -18,7 +16,7 @@ import { findPageRef, PageRefText, pageRefToText } from '../points/page-ref-text
 import { PagePackRecord } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import type { PointContent } from '../runs/point-content.ts';
-import { packWritingOf } from '../runs/pack-writing.ts';
+import { packLeaseOf } from '../runs/pack-lease.ts';
 import { choosePagePacks } from '../runs/page-packs-in-use.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
@@ -63,8 +61,7 @@ const JoinedState = z.object({
   manifest: PageRefText.optional(),
   /** Runs of deltas that the pack map has to take in. */
   usage: z.array(z.string()),
-  /** The pack that was merged last, and the tree so far. */
-  packMap: z.object({ after: z.string().optional(), tree: SuspendedTree }),
+  packMap: PackMapMerge,
   /** Absent while it is being made; null when the point needs no pack. */
   packMapRoot: PageRefText.nullish(),
   /** Packs and bytes of the pages written so far. */
@@ -94,7 +91,10 @@ export async function joinSomeShards(
   const before = await findJoined(services.work, plan);
   const state = before ?? (await begin(services, keys, plan, shardCount, options));
   if (state === undefined) return { done: false };
-  const writer = await PagePackWriter.open(packWritingOf(services, keys, plan, options.signal));
+  const { store, catalog, clock, random } = services;
+  const lease = packLeaseOf(plan);
+  const { signal } = options;
+  const writer = await PagePackWriter.open({ store, catalog, clock, random, vault: keys, lease, signal });
   // One unit a call at least, however little time it has: else no number of calls gets through.
   const join = new Join({ services, keys, plan, state, writer, options, isFirst: before !== undefined });
   if (!(await join.mendObjects())) return join.handOn();
@@ -238,35 +238,28 @@ class Join {
 
   async #mergePackMap(): Promise<PageRef | undefined | 'unfinished'> {
     const { services, plan, state, options } = this.#of;
-    const { packMap, usage } = state;
     const { packsAtOnce = defaultPacksAtOnce, signal } = options;
+    const { after } = state.packMap;
     const pages = this.#pages();
-    const root = findPageRef(plan.base?.packMap, plan.base?.pointId);
-    const base = new TreeReader(this.#packMapKind, pages.source, root);
-    const builder = TreeBuilder.resume(this.#packMapKind, pages, packMap.tree, 'a join under way');
-    const after = packMap.after as PackId | undefined;
-    let from = after && behind(after);
-    const mergeGroup = async (deltas: readonly PackDelta[], last: PackId | undefined): Promise<void> => {
-      const to = last && behind(last);
-      await mergeInto(builder, root, applyUsage(base, deltas, signal), { range: { from, to }, signal });
-      from = to;
+    const base = findPageRef(plan.base?.packMap, plan.base?.pointId);
+    const before = new TreeReader(this.#packMapKind, pages.source, base);
+    const deltasAfter = async function* (): AsyncGenerator<PackDelta> {
+      const parts = state.usage.map((part) => readUsage(services.work, plan.runId, part));
+      for await (const delta of mergeUsage(parts))
+        if (after === undefined || delta.packId > after) yield delta;
     };
-    let group: PackDelta[] = [];
-    for await (const delta of mergeUsage(usage.map((part) => readUsage(services.work, plan.runId, part)))) {
-      if (after !== undefined && delta.packId <= after) continue;
-      group.push(delta);
-      if (group.length < packsAtOnce) continue;
-      await mergeGroup(group, delta.packId);
-      group = [];
-      if (!this.#isTimeUp()) continue;
-      packMap.after = delta.packId;
-      // A builder that rests needs all of its pages stored.
-      await this.#storePages();
-      packMap.tree = builder.suspend();
-      return 'unfinished';
-    }
-    await mergeGroup(group, undefined);
-    return builder.finish(signal);
+    return mergePackMap({
+      kind: this.#packMapKind,
+      pages,
+      base,
+      items: deltasAfter(),
+      changesOf: (deltas) => applyUsage(before, deltas, signal),
+      packsAtOnce,
+      isTimeUp: () => this.#isTimeUp(),
+      storePages: async () => this.#storePages(),
+      state: state.packMap,
+      signal,
+    });
   }
 
   /** Writes pages anew that lie in mostly dead packs. */
@@ -297,7 +290,7 @@ async function begin(
     mended: { objects: 0, files: 0, logicalBytes: 0 },
     manifest: root && pageRefToText(root),
     usage: [...gathered.usage, ...plan.leases],
-    packMap: { tree: { children: [] } },
+    packMap: nothingMerged(),
     pagePacks: [],
     pageBytes: 0,
   };
@@ -314,10 +307,6 @@ async function findJoined(work: WorkStore, plan: RunPlan): Promise<JoinedState |
 
 function joinedName(plan: RunPlan): string {
   return `${runPrefix(plan.runId)}joined.json`;
-}
-
-function behind(packId: PackId): Uint8Array {
-  return Uint8Array.from([...packKey(packId), 0]);
 }
 
 function smallestLock(

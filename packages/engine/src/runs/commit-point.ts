@@ -8,7 +8,8 @@ import { findRoot, putRoot, type StoredRoot } from '../points/root-store.ts';
 import { isDegraded } from '../points/unread.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
 import type { RunServices } from '../services.ts';
-import { extendLeases } from './extend-leases.ts';
+import { extendLeases, findExtension, startExtension } from './extend-leases.ts';
+import type { LookOptions } from './lease-pack-map.ts';
 import { aliveUntil } from './open-run.ts';
 import type { PointContent } from './point-content.ts';
 import type { RunPlan } from './run-plan.ts';
@@ -26,25 +27,43 @@ export interface CommittedPoint {
   readonly state: Extract<RunRow['state'], 'completed' | 'completed-with-warnings' | 'degraded'>;
 }
 
-/**
- * Commits a run: writes the root, the single commit point, then the catalog's row from the root as read back, then the
- * entry in the audit log, then closes the run. A crash anywhere is mended by calling it again: it continues with a root
- * of this run that is there already.
- *
- * @param makeContent - writes and gathers the point's content; not called when the root is there already.
- * @throws {@link RunClosedError} the run was cancelled or lost its resource; nothing was committed.
- * @throws {@link LeaseTooShortError} the run took so long that its leases do not cover the retention, and something
- * that it uses cannot be leased any more.
- */
+/** Commits a run in one go; see {@link commitPointInParts}. */
 export async function commitPoint(
   services: RunServices,
   keys: VaultKeys,
   plan: RunPlan,
   makeContent: () => Promise<PointContent>,
 ): Promise<CommittedPoint> {
+  for (;;) {
+    const committed = await commitPointInParts(services, keys, plan, makeContent, {});
+    if (committed.state !== 'unfinished') return committed;
+  }
+}
+
+/**
+ * Commits a run: writes the root, the single commit point, then the catalog's row from the root as read back, then the
+ * entry in the audit log, then closes the run. A crash anywhere is mended by calling it again: it continues with a root
+ * of this run that is there already. Takes any number of calls: as many as it takes to make the content, and to lease
+ * anew what it consists of if the run took longer than its slack.
+ *
+ * @param makeContent - writes and gathers the point's content, or a part of it; not called when the root is there
+ * already, nor while the content is being leased anew.
+ * @returns `unfinished` when another call has to go on.
+ * @throws {@link RunClosedError} the run was cancelled or lost its resource; nothing was committed.
+ * @throws {@link LeaseTooShortError} the run took so long that its leases do not cover the retention, and something
+ * that it uses cannot be leased any more.
+ */
+export async function commitPointInParts(
+  services: RunServices,
+  keys: VaultKeys,
+  plan: RunPlan,
+  makeContent: () => Promise<PointContent | 'unfinished'>,
+  options: LookOptions,
+): Promise<CommittedPoint | { readonly state: 'unfinished' }> {
   const { store, catalog } = services;
   const committed = await findRoot(store, keys, plan.resourceArn, plan.pointId);
-  const stored = committed ?? (await makeAndWrite(services, keys, plan, makeContent));
+  const stored = committed ?? (await makeAndWrite(services, keys, plan, makeContent, options));
+  if (stored === 'unfinished') return { state: 'unfinished' };
   const { root } = stored;
   const state = isDegraded(root) ? 'degraded' : root.warnings > 0 ? 'completed-with-warnings' : 'completed';
   // The point exists: giving up here would report a failure of what has succeeded.
@@ -71,12 +90,14 @@ async function makeAndWrite(
   services: RunServices,
   keys: VaultKeys,
   plan: RunPlan,
-  makeContent: () => Promise<PointContent>,
-): Promise<StoredRoot> {
+  makeContent: () => Promise<PointContent | 'unfinished'>,
+  options: LookOptions,
+): Promise<StoredRoot | 'unfinished'> {
   const { store, catalog, clock } = services;
   try {
     await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
-    return await writeRoot(services, keys, plan, await makeContent());
+    const leased = await makeAndLease(services, keys, plan, makeContent, options);
+    return leased === 'unfinished' ? leased : await writeRoot(services, keys, plan, leased);
   } catch (error) {
     // Another attempt at this commit may have been faster, and has closed the run.
     const stored =
@@ -86,19 +107,28 @@ async function makeAndWrite(
   }
 }
 
-/** Makes sure that all locks last for the retention, counted from now: a run that stalled has to extend them first. */
-async function leaseForRetention(
+/**
+ * Makes the content, under locks that last for the retention, counted from now: a run that stalled has to extend them
+ * first.
+ */
+async function makeAndLease(
   services: RunServices,
   keys: VaultKeys,
   plan: RunPlan,
-  made: PointContent,
-): Promise<LeasedContent> {
-  let content = made;
+  makeContent: () => Promise<PointContent | 'unfinished'>,
+  options: LookOptions,
+): Promise<LeasedContent | 'unfinished'> {
+  let extension = await findExtension(services.work, plan.runId);
   for (;;) {
+    const content =
+      extension === undefined
+        ? await makeContent()
+        : await extendLeases(services, keys, plan, extension, options);
+    if (content === 'unfinished') return 'unfinished';
     const now = await services.store.now();
     const expiresAt = new Date(Math.floor((now.getTime() + plan.keepDays * dayMs) / 1000) * 1000);
     if (expiresAt <= (content.lockedUntil ?? plan.leaseUntil)) return { content, now, expiresAt };
-    content = await extendLeases(services, keys, plan, content, now);
+    extension = await startExtension(services, plan, content, now);
   }
 }
 
@@ -106,10 +136,9 @@ async function writeRoot(
   services: RunServices,
   keys: VaultKeys,
   plan: RunPlan,
-  made: PointContent,
+  { content, now, expiresAt }: LeasedContent,
 ): Promise<StoredRoot> {
   const { store, catalog, random, clock } = services;
-  const { content, now, expiresAt } = await leaseForRetention(services, keys, plan, made);
   // The last look before the point becomes visible: a run that lost its resource must not commit.
   await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
   const lock = { mode: plan.lockMode, until: expiresAt } as const;

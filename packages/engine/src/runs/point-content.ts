@@ -1,22 +1,29 @@
-import type { UnreadCounts } from '../points/unread-counts.ts';
-import type { PointWarning, Root } from '../points/root.ts';
+import * as z from 'zod';
+import { PointWarning, Root } from '../points/root.ts';
+import { UnreadCounts } from '../points/unread-counts.ts';
 
-export interface PointContent {
-  readonly counts: Root['counts'];
-  readonly warnings: readonly PointWarning[];
+const { counts, manifest, packMap, pagePacks, pagePacksCounted, container, image } = Root.shape;
+
+/** A point's content as it can be written down between two calls. */
+export const StoredContent = z.object({
+  counts,
+  warnings: z.array(PointWarning).readonly(),
   /**
    * Number of all warnings, where `warnings` lacks some: a container knows only those that its original's root spells
    * out. @default their number
    */
-  readonly warningCount?: number;
+  warningCount: z.int().nonnegative().optional(),
   /** Entries that could not be read: with any of them the point is degraded. */
-  readonly unread: UnreadCounts;
-  readonly manifest?: string;
-  readonly packMap?: string;
-  readonly pagePacks: Root['pagePacks'];
-  readonly pagePacksCounted: number;
-  readonly container?: Root['container'];
-  readonly image?: Root['image'];
+  unread: UnreadCounts,
+  manifest,
+  packMap,
+  pagePacks,
+  pagePacksCounted,
+  container,
+  image,
+});
+
+export type PointContent = Readonly<z.infer<typeof StoredContent>> & {
   /** The smallest lock that the store has confirmed among all objects that the point uses; absent if it uses none. */
   readonly lockedUntil?: Date;
-}
+};

@@ -11,7 +11,6 @@ import { resourceKeyOf } from '../../src/points/point-id.ts';
 import { readRoot } from '../../src/points/root-store.ts';
 import type { Root } from '../../src/points/root.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
-import type { CompressionLevel } from '../../src/model/compression.ts';
 import type { FileSource, SourceEntry } from '../../src/ports/file-source.ts';
 import { pathAfter, type ShardLimits } from '../../src/protect/shards.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
@@ -49,7 +48,6 @@ export interface BackUpOptions {
   readonly arn?: ResourceArn;
   readonly keepDays?: number;
   readonly readTags?: boolean;
-  readonly compression?: CompressionLevel;
   readonly isolated?: boolean;
   /** For a synthetic full. @default never */
   readonly shouldStop?: () => boolean;
@@ -102,7 +100,6 @@ export class Harness {
       type,
       keepDays: options.keepDays ?? 35,
       readTags: options.readTags ?? true,
-      compression: options.compression,
       isolated: options.isolated,
       sourceNow: async () => source.now(),
     };
