@@ -13,10 +13,7 @@ import { defineLoop } from '../runtime/define-step.ts';
 import { skipReason } from './skip-reason.ts';
 import { protectSteps } from './steps.ts';
 
-/**
- * A call hands on to the next one when less than this is left. What comes last, the page packs of the base, has to fit
- * into that, or into a call of its own. Milliseconds.
- */
+/** A call hands on to the next one when less than this is left: room for one more batch, and the plan. Milliseconds. */
 const handOnBeforeMs = 300_000;
 
 const OpenRunInput = ProtectInput.extend({ execution: z.string().optional() });

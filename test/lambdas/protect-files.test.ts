@@ -144,7 +144,8 @@ test('an opening without time leases its base over several calls, and then says 
 
   const opened = await pipeline.openRun({ ...OPEN, type: 'incremental' }, NO_TIME);
 
-  expect(deployment.lines.filter(({ message }) => message === 'leased a part of the base')).toHaveLength(1);
+  const handedOn = deployment.lines.filter(({ message }) => message === 'leased a part of the base');
+  expect(handedOn.length).toBeGreaterThan(1);
   expect(opened).toMatchObject({ done: true, mode: 'files', type: 'incremental' });
   deployment.clock.advance(1000);
   const point = await protectFiles(deployment, pipeline, OPEN, 'incremental');

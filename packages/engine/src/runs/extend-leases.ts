@@ -27,12 +27,9 @@ import type { RunServices } from '../services.ts';
 import { StoredContent, type PointContent } from './point-content.ts';
 import { keysUntil, leaseUntilFor, lockDates } from './generation.ts';
 import { LeaseKeeper, type LeasedPack } from './lease-keeper.ts';
-import type { LookOptions } from './lease-pack-map.ts';
+import { defaultPacksAtOnce, type LookOptions } from './lease-pack-map.ts';
 import { packLeaseOf } from './pack-lease.ts';
 import { runPrefix, type RunPlan } from './run-plan.ts';
-
-/** Packs asked about with one call, after which the time is looked at. */
-const defaultPacksAtOnce = 1_000;
 
 /** Progress of leasing a point's content anew; one object in the work store. */
 const Extension = z.object({

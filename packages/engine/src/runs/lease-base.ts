@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { newId, utf8 } from '../bytes.ts';
 import { ObjectNotFoundError } from '../errors.ts';
+import { forEachConcurrent } from '../map-concurrent.ts';
 import { safety } from '../model/safety.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { PackId, RunId } from '../ids.ts';
@@ -19,15 +20,19 @@ import { leasePolicyFor, lockDates, type LeasePolicy } from './generation.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import {
   areTooManyUnleased,
+  defaultPacksAtOnce,
   leasePackMap,
   LookedAtPacks,
   noneLookedAt,
   type LookOptions,
 } from './lease-pack-map.ts';
-import { leasePagePacks } from './lease-page-packs.ts';
+import { leasePagePacks, UsedPageBytes } from './lease-page-packs.ts';
 import { runPrefix } from './run-plan.ts';
 import { putUsage } from './usage-runs.ts';
 import { dayMs, hourMs } from '../model/time.ts';
+
+/** Marked packs that are looked for in a pack map at a time. */
+const lookUpsAtOnce = 16;
 
 export type LeasedBase =
   | {
@@ -53,6 +58,13 @@ const LeasingState = z.object({
   base: z.string(),
   packs: LookedAtPacks,
   leases: z.array(z.string()),
+  /** Bytes of page packs in use, once these have to be extended. */
+  usedPages: UsedPageBytes.optional(),
+  /** The last pack looked up of those that verification has marked. */
+  damagedAfter: z
+    .string()
+    .transform((text) => text as PackId)
+    .optional(),
 });
 type LeasingState = z.infer<typeof LeasingState>;
 
@@ -63,9 +75,9 @@ type LeasingState = z.infer<typeof LeasingState>;
  * pack map. For a synthetic full, which only reads its base, everything has to last two weeks.
  *
  * Takes any number of calls: each leases a batch of packs at least. Repeatable: leases that were moved are in the catalog,
- * and who repeats a call that was killed goes on from the last one that handed on. What comes last is one call's work: the
- * page packs, and what verification has marked. Each attempt names what it writes anew, so that of attempts at the same
- * time none mixes with another.
+ * and who repeats a call that was killed goes on from the last one that handed on. After the packs of chunks come those of
+ * pages, and what verification has marked. Each attempt names what it writes anew, so that of attempts at the same time
+ * none mixes with another.
  */
 export async function leaseBase(
   services: RunServices,
@@ -92,19 +104,21 @@ export async function leaseBase(
 
   const state = await findLeasing(work, row.runId, root);
   const { packs, leases } = state;
+  const handOn = async (): Promise<LeasedBase> => {
+    await work.put(leasingName(row.runId), utf8(JSON.stringify(state)));
+    return { state: 'unfinished' };
+  };
+  const lost = (what: string): LeasedBase => ({
+    state: 'lost',
+    reason: `${what} of the base ${root.point} cannot be leased any more`,
+  });
   if (!packs.isDone) {
     const part = `leases-${newId(services.random)}`;
     const how = { catalog, keeperOfBatch: makeKeeper, packMap, origin: root.point, leaseUntil, isMostlyDead };
     await putUsage(work, row.runId, part, leasePackMap({ ...how, ...options }, packs));
     leases.push(part);
-    if (areTooManyUnleased(packs)) {
-      const reason = `at least ${packs.unleased.length} packs of the base ${root.point} cannot be leased any more`;
-      return { state: 'lost', reason };
-    }
-    if (!packs.isDone || options.shouldStop?.() === true) {
-      await work.put(leasingName(row.runId), utf8(JSON.stringify(state)));
-      return { state: 'unfinished' };
-    }
+    if (areTooManyUnleased(packs)) return lost(`at least ${packs.unleased.length} packs`);
+    if (!packs.isDone || options.shouldStop?.() === true) return handOn();
   }
   const copied = new Set(packs.copied);
   const isContainerNeeded = async (packId: PackId): Promise<boolean> =>
@@ -114,22 +128,23 @@ export async function leaseBase(
     keeper: makeKeeper(),
     root,
     source,
+    used: state.usedPages,
     isMostlyDead,
     isContainerNeeded,
+    ...options,
   });
-  if (pages.state === 'lost') {
-    return {
-      state: 'lost',
-      reason: `page pack ${pages.packId} of the base ${root.point} cannot be leased any more`,
-    };
+  if (pages.state === 'lost') return lost(`page pack ${pages.packId}`);
+  if (pages.state === 'unfinished') {
+    state.usedPages = pages.used;
+    return handOn();
   }
-  const unleasedPacks = new Set(packs.unleased);
-  for await (const packId of damagedPacks(catalog, packMap)) unleasedPacks.add(packId);
+  if (!(await findDamaged(catalog, packMap, state, options))) return handOn();
+  if (areTooManyUnleased(packs)) return lost(`at least ${packs.unleased.length} packs`);
   return {
     state: 'leased',
     pagePacks: pages.pagePacks,
     pagePacksCounted: pages.counted ?? root.pagePacksCounted,
-    unleasedPacks: [...unleasedPacks],
+    unleasedPacks: [...new Set(packs.unleased)],
     copiedPacks: [...copied],
     rewrittenPagePacks: pages.rewritten,
     leases,
@@ -194,11 +209,28 @@ function deathTest(
 }
 
 /**
- * Lists packs of a base that verification has marked, whatever their lock says (rule 12). Costs in proportion to the
- * damage that the vault has, not to the base.
+ * Adds the packs of a base that verification has marked, whatever their lock says (rule 12), to those that are not
+ * leased, as far as the time of a call goes. Costs in proportion to the damage that the vault has, not to the base.
+ * @returns true when done.
  */
-async function* damagedPacks(catalog: Pick<Catalog, 'packs'>, packMap: TreeReader): AsyncGenerator<PackId> {
-  for await (const { packId, kind } of catalog.packs.listDamaged()) {
-    if (kind !== 'pages' && (await packMap.find(packKey(packId))) !== undefined) yield packId;
+async function findDamaged(
+  catalog: Pick<Catalog, 'packs'>,
+  packMap: TreeReader,
+  state: LeasingState,
+  { shouldStop, packsAtOnce = defaultPacksAtOnce }: LookOptions,
+): Promise<boolean> {
+  const marked: PackId[] = [];
+  for await (const { packId, kind } of catalog.packs.listDamaged()) if (kind !== 'pages') marked.push(packId);
+  const { damagedAfter, packs } = state;
+  const left = marked.filter((packId) => damagedAfter === undefined || packId > damagedAfter).sort();
+  for (let start = 0; start < left.length; start += packsAtOnce) {
+    const some = left.slice(start, start + packsAtOnce);
+    await forEachConcurrent(some, lookUpsAtOnce, async (packId) => {
+      if ((await packMap.find(packKey(packId))) !== undefined) packs.unleased.push(packId);
+    });
+    state.damagedAfter = some.at(-1);
+    if (areTooManyUnleased(packs)) return true;
+    if (shouldStop?.() === true) return false;
   }
+  return true;
 }

@@ -9,8 +9,8 @@ import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 
-/** Packs asked about with one call, after which the time is looked at. */
-const defaultPacksAtOnce = 1_000;
+/** Packs asked about or leased with one call, after which the time is looked at. */
+export const defaultPacksAtOnce = 1_000;
 /** Most packs that may fail to be leased; beyond, reading all of the source is simpler, and as cheap. */
 const unleasedLimit = 10_000;
 /** Most mostly dead packs that one run copies; the others are extended, and looked at a generation later. */

@@ -1,16 +1,20 @@
+import * as z from 'zod';
 import type { PackId } from '../ids.ts';
-import { countPageBytes } from '../manifest/page-bytes.ts';
+import { countPageBytes, noPageBytes, PageBytes } from '../manifest/page-bytes.ts';
 import type { PageSource } from '../manifest/page-store.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { PagePackRecord, Root } from '../points/root.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
+import { defaultPacksAtOnce, type LookOptions } from './lease-pack-map.ts';
 
-/** Packs asked about with one call. */
-const packsAtOnce = 1_000;
 /** Most stored pages that one run writes anew: the committer does it by itself. Bytes. */
 const rewriteBytesLimit = 256 * 2 ** 20;
+
+/** Bytes of page packs that the base's two maps use, as far as they are counted. */
+export const UsedPageBytes = z.object({ manifest: PageBytes, packMap: PageBytes });
+export type UsedPageBytes = z.infer<typeof UsedPageBytes>;
 
 export type LeasedPagePacks =
   | {
@@ -22,13 +26,17 @@ export type LeasedPagePacks =
       /** Number of needed packs, if they have been counted. */
       readonly counted?: number;
     }
-  | { readonly state: 'lost'; readonly packId: PackId };
+  | { readonly state: 'lost'; readonly packId: PackId }
+  /** Another call has to go on. */
+  | { readonly state: 'unfinished'; readonly used?: UsedPageBytes | undefined };
 
-export interface LeasePagePacksOptions {
+export interface LeasePagePacksOptions extends LookOptions {
   readonly catalog: Pick<Catalog, 'packs'>;
   readonly keeper: LeaseKeeper;
   readonly root: Root;
   readonly source: PageSource;
+  /** What an earlier call has counted. */
+  readonly used?: UsedPageBytes | undefined;
   /** True if a pack is to be given up instead of leased once more, when the point uses so many of its bytes. */
   readonly isMostlyDead: (row: PackRow, usedBytes: number) => boolean;
   /** True if a container that holds pages is still needed for its chunks. */
@@ -38,25 +46,38 @@ export interface LeasePagePacksOptions {
 /**
  * Leases all page packs of a base to the keeper's date. When some of them have to be extended, once a generation, all
  * inner pages are read to see how much of each is used: a pack that is not needed at all is dropped, and a mostly dead
- * one is given up, to be written anew.
+ * one is given up, to be written anew. Takes any number of calls: each reads some inner pages, or leases a batch of packs.
  */
 export async function leasePagePacks(options: LeasePagePacksOptions): Promise<LeasedPagePacks> {
-  const { catalog, keeper, root } = options;
-  const rows = new Map<PackId, PackRow>();
-  const packIds = root.pagePacks.map(({ pack }) => pack);
-  for (let start = 0; start < packIds.length; start += packsAtOnce) {
-    for (const [packId, row] of await catalog.packs.findAll(packIds.slice(start, start + packsAtOnce)))
-      rows.set(packId, row);
-  }
-  const isShort = ({ lockedUntil }: PackRow): boolean =>
-    lockedUntil === undefined || lockedUntil < keeper.leaseUntil;
-  const counts = root.manifest !== undefined && [...rows.values()].some(isShort);
-  const used = counts ? await countUsed(options) : undefined;
-  const needed = root.pagePacks.filter(({ pack }) => used === undefined || used.has(pack));
-  const rewritten = used === undefined ? new Set<PackId>() : await chooseRewritten(options, rows, used);
+  const { keeper, root, shouldStop, packsAtOnce = defaultPacksAtOnce } = options;
+  const rows = await findRows(options, packsAtOnce);
+  const isShort = (packId: PackId): boolean => {
+    const lockedUntil = rows.get(packId)?.lockedUntil;
+    return lockedUntil === undefined || lockedUntil < keeper.leaseUntil;
+  };
+  let { used } = options;
+  if (used === undefined && root.manifest !== undefined && [...rows.keys()].some(isShort))
+    used = { manifest: noPageBytes(), packMap: noPageBytes() };
+  if (used !== undefined && (await countUsed(options, used)) === 'unfinished')
+    return { state: 'unfinished', used };
+  const bytes = used && addUp(used);
+  const needed = root.pagePacks.filter(({ pack }) => bytes === undefined || bytes.has(pack));
+  const rewritten = bytes === undefined ? new Set<PackId>() : await chooseRewritten(options, rows, bytes);
 
   const kept = needed.map(({ pack }) => pack).filter((packId) => !rewritten.has(packId));
-  await keeper.take(kept, rows);
+  await keeper.take(
+    kept.filter((packId) => !isShort(packId)),
+    rows,
+  );
+  // Those that are leased have their dates when a later call goes on.
+  const short = kept.filter(isShort);
+  for (let start = 0; start < short.length; start += packsAtOnce) {
+    const some = short.slice(start, start + packsAtOnce);
+    await keeper.take(some, rows);
+    const lost = some.find((packId) => keeper.get(packId) === undefined);
+    if (lost !== undefined) return { state: 'lost', packId: lost };
+    if (shouldStop?.() === true) return { state: 'unfinished', used };
+  }
   const pagePacks: PagePackRecord[] = [];
   for (const record of needed) {
     const leased = keeper.get(record.pack);
@@ -68,18 +89,43 @@ export async function leasePagePacks(options: LeasePagePacksOptions): Promise<Le
     state: 'leased',
     pagePacks,
     rewritten: [...rewritten],
-    ...(used !== undefined && { counted: needed.length }),
+    ...(bytes !== undefined && { counted: needed.length }),
   };
 }
 
-/** Stored bytes of each page pack that the base's two maps use. */
-async function countUsed({ root, source }: LeasePagePacksOptions): Promise<ReadonlyMap<PackId, number>> {
-  const used = new Map<PackId, number>();
-  for (const reference of [root.manifest, root.packMap]) {
-    for (const [packId, bytes] of await countPageBytes(source, findPageRef(reference, root.point)))
-      used.set(packId, (used.get(packId) ?? 0) + bytes);
+async function findRows(
+  { catalog, root }: LeasePagePacksOptions,
+  packsAtOnce: number,
+): Promise<ReadonlyMap<PackId, PackRow>> {
+  const rows = new Map<PackId, PackRow>();
+  const packIds = root.pagePacks.map(({ pack }) => pack);
+  for (let start = 0; start < packIds.length; start += packsAtOnce) {
+    for (const [packId, row] of await catalog.packs.findAll(packIds.slice(start, start + packsAtOnce)))
+      rows.set(packId, row);
   }
-  return used;
+  return rows;
+}
+
+/** Counts on, as far as the time of a call goes. */
+async function countUsed(
+  { root, source, shouldStop }: LeasePagePacksOptions,
+  used: UsedPageBytes,
+): Promise<'counted' | 'unfinished'> {
+  for (const tree of ['manifest', 'packMap'] as const) {
+    if (used[tree].isDone) continue;
+    await countPageBytes(source, findPageRef(root[tree], root.point), used[tree], shouldStop);
+    if (shouldStop?.() === true) return 'unfinished';
+  }
+  return 'counted';
+}
+
+function addUp({ manifest, packMap }: UsedPageBytes): ReadonlyMap<PackId, number> {
+  const sums = new Map<PackId, number>();
+  for (const { bytes } of [manifest, packMap]) {
+    for (const [packId, count] of Object.entries(bytes) as [PackId, number][])
+      sums.set(packId, (sums.get(packId) ?? 0) + count);
+  }
+  return sums;
 }
 
 /** The deadest first, as many as one committer can write. */

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodePage, isLeaf } from '../../src/manifest/page-codec.ts';
-import { countPageBytes } from '../../src/manifest/page-bytes.ts';
+import { countPageBytes, noPageBytes } from '../../src/manifest/page-bytes.ts';
 import type { PageRef } from '../../src/manifest/page-store.ts';
 import { rewritePages } from '../../src/manifest/rewrite-pages.ts';
 import { mergeTree } from '../../src/manifest/tree-merge.ts';
@@ -41,7 +41,9 @@ test('rewriting pages leaves none in the given packs, every entry as it was, and
       async (entries, changed, pagesPerPack, choice) => {
         const store = new MemoryPageStore({ pagesPerPack });
         const root = await grownTree(store, entries, changed);
-        const packs = [...(await countPageBytes(store, root)).keys()];
+        const counted = noPageBytes();
+        await countPageBytes(store, root, counted);
+        const packs = Object.keys(counted.bytes) as PackId[];
         const dead = new Set(packs.filter((_, at) => ((choice >> (at % 30)) & 1) === 1));
 
         const rewritten = (await rewritePages(highKind, store, root, dead)) as PageRef;
@@ -68,7 +70,9 @@ test('the bytes of pages are counted by the packs that they lie in', async () =>
   const store = new MemoryPageStore({ pagesPerPack: 5 });
   const root = await grownTree(store, 80, [3, 60]);
 
-  const bytes = await countPageBytes(store, root);
+  const counted = noPageBytes();
+  await countPageBytes(store, root, counted);
+  const bytes = new Map(Object.entries(counted.bytes));
 
   const reader = new TreeReader(highKind, store, root);
   expect(new Set(bytes.keys())).toEqual(await reader.listPagePacks());
@@ -77,6 +81,34 @@ test('the bytes of pages are counted by the packs that they lie in', async () =>
   const sizes = new Map(store.writes.map((page) => [page.pageId as string, page.bytes.length]));
   const total = [...new Set(store.reads)].reduce((sum, pageId) => sum + (sizes.get(pageId) ?? 0), 0);
   expect([...bytes.values()].reduce((sum, count) => sum + count, 0)).toBe(total);
+});
+
+test('pages that are counted over any number of calls are counted once each', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 200 }),
+      fc.array(fc.nat(500), { maxLength: 6 }),
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 4 }),
+      async (entries, changed, pagesPerPack, pagesACall) => {
+        const store = new MemoryPageStore({ pagesPerPack });
+        const root = await grownTree(store, entries, changed);
+        const atOnce = noPageBytes();
+        await countPageBytes(store, root, atOnce);
+
+        let inCalls = noPageBytes();
+        for (let calls = 1; !inCalls.isDone; calls += 1) {
+          let asked = 0;
+          await countPageBytes(store, root, inCalls, () => ++asked >= pagesACall);
+          inCalls = JSON.parse(JSON.stringify(inCalls)) as typeof inCalls;
+          expect(calls).toBeLessThan(200);
+        }
+
+        expect(inCalls.bytes).toEqual(atOnce.bytes);
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 /** Which pack each leaf lies in, by its last key. */

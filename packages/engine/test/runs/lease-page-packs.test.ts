@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
+import { newId } from '../../src/bytes.ts';
+import type { RunId } from '../../src/ids.ts';
 import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
+import { openRun, openRunInParts } from '../../src/runs/open-run.ts';
+import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
 import { day, Harness } from './harness.ts';
 import { expectConsistent, expectWhole } from './mostly-dead.ts';
 
@@ -53,6 +57,85 @@ test('a page pack of which more than half is used is extended', async () => {
   expect(lockOf(made)?.getTime()).toBeGreaterThanOrEqual(Date.parse(next.root.expiresAt));
   await expectConsistent(harness, next);
   await expectWhole(harness, next);
+});
+
+/** A base whose pages lie in several packs, all of whose locks are too short for the next run. */
+async function withScatteredPages(seed: string): Promise<Harness> {
+  const harness = new Harness(seed);
+  for (let file = 100; file < 500; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(10));
+  await harness.backUp('full');
+  for (const file of [120, 230, 340, 450]) {
+    harness.clock.advance(day);
+    harness.source.plant(`file ${file}`, harness.random.bytes(10));
+    await harness.backUp('incremental');
+  }
+  harness.clock.advance(30 * day);
+  return harness;
+}
+
+/** Calls of which each has time for one inner page or one pack. */
+async function openInCalls(harness: Harness, runId: RunId, services = harness.services) {
+  const moved: number[] = [];
+  for (;;) {
+    const before = harness.store.requests('extendLock');
+    const request = harness.request('incremental', { runId });
+    const options = { shouldStop: () => true, packsAtOnce: 1 };
+    const opened = await openRunInParts(services, request, options);
+    moved.push(harness.store.requests('extendLock') - before);
+    if (opened.state === 'open') return { plan: opened.plan, moved };
+    if (opened.state === 'over' || moved.length > 60) throw new Error('it does not open');
+    harness.clock.advance(1_000);
+  }
+}
+
+test('page packs are counted and leased some a call, to the same plan as in one', async () => {
+  const [slow, fast] = [await withScatteredPages('calls'), await withScatteredPages('calls')];
+  const atOnce = await openRun(fast.services, fast.request('incremental'));
+  if (atOnce.state === 'over') throw new Error('the run is over');
+
+  const { plan, moved } = await openInCalls(slow, newId<RunId>(slow.random));
+
+  expect(plan.base).toEqual(atOnce.plan.base);
+  expect(plan.rewrittenPagePacks).toEqual(atOnce.plan.rewrittenPagePacks);
+  expect(plan.base?.pagePacks.length).toBeGreaterThan(4);
+  expect(Math.max(...moved.slice(1))).toBe(1);
+  expect(moved.filter((count) => count === 0).length).toBeGreaterThan(1);
+});
+
+test('an opening whose process dies at any of its calls goes on, and leases every page pack that is needed', async () => {
+  let died = 0;
+  for (let call = 1, survived = false; !survived; call += 37) {
+    const harness = await withScatteredPages('dies');
+    const faults = new FaultPlan([{ kind: call % 2 === 0 ? 'kill' : 'kill-after', call }]);
+    const { store, catalog, work } = harness;
+    const services = {
+      ...harness.services,
+      store: withFaults(store, faults),
+      catalog: withFaults(catalog, faults),
+      work: withFaults(work, faults),
+    };
+    const runId = newId<RunId>(harness.random);
+    await openInCalls(harness, runId, services).catch((error: unknown) => {
+      if (!(error instanceof ProcessKilledError)) throw error;
+      died += 1;
+    });
+    survived = !faults.killed;
+
+    const { plan } = await openInCalls(harness, runId);
+
+    const [newest] = (await harness.committed()).slice(-1);
+    if (newest === undefined) throw new Error('no point');
+    const reader = await harness.open(newest.point);
+    const needed = (await reader.manifest.listPagePacks()).union(await reader.packMap.listPagePacks());
+    const leased = (plan.base?.pagePacks ?? []).filter(({ pack }) => !plan.rewrittenPagePacks.includes(pack));
+    expect(new Set([...leased.map(({ pack }) => pack), ...plan.rewrittenPagePacks])).toEqual(needed);
+    for (const { pack, lockedUntil } of leased) {
+      expect(Date.parse(lockedUntil), pack).toBeGreaterThanOrEqual(plan.leaseUntil.getTime());
+      const row = (await catalog.packs.findAll([pack])).get(pack);
+      expect(row?.lockedUntil?.toISOString()).toBe(lockedUntil);
+    }
+  }
+  expect(died).toBeGreaterThan(2);
 });
 
 test('page packs of which nothing is used are named no more once their leases have to be extended', async () => {
