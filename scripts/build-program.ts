@@ -1,0 +1,36 @@
+import { build, type BuildOptions } from 'esbuild';
+import { commonOptions, emptied, finish } from './published-package.ts';
+
+/** Options of what runs on a user's Node with all that it needs in it. */
+export const programOptions = {
+  ...commonOptions,
+  format: 'esm',
+  target: 'node24',
+  splitting: true,
+  minify: true,
+  mainFields: ['module', 'main'],
+  // Some of what the SDK needs is CommonJS.
+  banner: {
+    js: `import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);`,
+  },
+} satisfies BuildOptions;
+
+/** Makes the package `holdfast`, the command line, in a directory that it empties first. */
+export async function buildProgram(directory: string): Promise<void> {
+  emptied(directory);
+  const { metafile } = await build({
+    ...programOptions,
+    entryPoints: ['packages/cli/bin/holdfast.js', 'packages/node/src/workers/directory-worker.ts'],
+    entryNames: '[name]',
+    outdir: directory,
+  });
+  finish('cli', directory, metafile, {
+    name: 'holdfast',
+    description:
+      'The command line of Holdfast: looks at backups, starts them, and restores, also without a deployment',
+    keywords: ['aws', 'backup', 'restore', 'cli'],
+    type: 'module',
+    bin: { holdfast: 'holdfast.js' },
+    engines: { node: '>=24' },
+  });
+}
