@@ -1,93 +1,154 @@
-// npm run bench [-- --quick] [--json] [--rounds=3] [--no-s3]
-// Measures backup and restore beside the speeds of their kernels and beside restic; see docs/benchmarks.md.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, release, totalmem, type } from 'node:os';
+// npm run bench [-- --data=source,media] [--programs=holdfast,restic] [--rounds=5] [--minutes=20] [--quick] [--json]
+//               [--estimate] [--publish]
+// Measures Holdfast beside other backup programs and beside the speeds of its kernels; see docs/benchmarks.md.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { bundlePrograms } from './bundle-programs.ts';
-import { runMeasured } from './child.ts';
-import { linkSlices, prepareDataSet, sliceOf } from './data-set.ts';
-import type { KernelTimes } from './kernels.ts';
-import { HoldfastVault, measureFilesystem } from './measure-filesystem.ts';
-import { measureS3 } from './measure-s3.ts';
+import { productVersion } from '@holdfast/engine/model';
+import { build } from 'esbuild';
+import { buildProgram, programOptions } from '../scripts/build-program.ts';
+import { dataSetNames, prepareDataSet, type DataSet, type DataSetName } from './data-sets.ts';
+import { estimateOf, expectedSeconds } from './estimate.ts';
+import { runRoundOnBuckets } from './measure-bucket.ts';
+import { measureKernels, runRound } from './measure.ts';
+import { findPeers, holdfast, peerNames, programNames, scratchDirectory, type Program } from './programs.ts';
+import { publish } from './publish.ts';
 import { reportOf, type Results } from './report.ts';
-import { findRestic } from './restic.ts';
 
 const { values } = parseArgs({
   options: {
+    data: { type: 'string', default: dataSetNames.join(',') },
+    programs: { type: 'string', default: programNames.join(',') },
+    rounds: { type: 'string' },
+    minutes: { type: 'string' },
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    s3: { type: 'boolean', default: true },
+    estimate: { type: 'boolean', default: false },
+    publish: { type: 'boolean', default: false },
   },
-  allowNegative: true,
 });
-const project = fileURLToPath(new URL('..', import.meta.url));
-const scratch = join(project, '.bench');
-const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+const { quick } = values;
+if (quick && values.publish)
+  throw new Error('--quick measures too little to be published; leave one of them out');
+const rounds = Number(values.rounds ?? (quick ? 1 : 5));
+const wantedData = namesIn(values.data, dataSetNames);
+const wantedPrograms = namesIn(values.programs, programNames);
 const log = (line: string): void => console.error(line);
 
-mkdirSync(scratch, { recursive: true });
-const data = prepareDataSet(scratch, join(project, 'node_modules'), values.quick ? 1 : 10, log);
-log(`data set: ${data.files} files, ${(data.bytes / 1e6).toFixed(0)} MB`);
-const restic = findRestic();
-const programs = await bundlePrograms(join(scratch, 'programs'));
+mkdirSync(scratchDirectory, { recursive: true });
+const sets = wantedData.flatMap(
+  (name) => prepareDataSet(name, { directory: join(scratchDirectory, 'data'), quick, log }) ?? [],
+);
+log(estimateOf(sets, wantedPrograms.length, rounds));
+if (values.estimate) process.exit(0);
 
-// The kernels read all of the data, so everything after them finds it in the page cache.
-const kernelProgram = fileURLToPath(new URL('kernels.ts', import.meta.url));
-const runKernels = async (): Promise<KernelTimes> =>
-  JSON.parse((await runMeasured(process.execPath, [kernelProgram, data.directory])).output) as KernelTimes;
-const kernelRuns: KernelTimes[] = [];
-const filesystem = await measureFilesystem(programs.holdfast, data, join(scratch, 'run'), {
-  rounds,
-  restic: restic !== undefined,
-  // Kernels run between the rounds, as the speed of a shared machine varies over time.
-  betweenRounds: async () => void kernelRuns.push(await runKernels()),
-  log,
-});
+const programs = [
+  ...(wantedPrograms.includes('holdfast') ? [await buildHoldfast()] : []),
+  ...findPeers(
+    peerNames.filter((name) => wantedPrograms.includes(name)),
+    (name) => log(`${name} is not here and left out; node bench/get-peers.ts ${name} builds it`),
+  ),
+];
+for (const { title, version } of programs) log(`${title} ${version}`);
 
-const kernels = middleOf(kernelRuns);
-
-const memory: Results['memory'][number][] = [];
-const linked = join(scratch, 'linked');
-rmSync(linked, { recursive: true, force: true });
-const parts = values.quick ? [data] : [sliceOf(data, 0), linkSlices(data, 3, linked), data];
-for (const part of parts) {
-  const at = join(scratch, 'memory');
-  const { peakBytes } = await HoldfastVault.make(programs.holdfast, at, 1).backUp('full', part.directory);
-  rmSync(at, { recursive: true });
-  memory.push({ bytes: part.bytes, workers: 1, peakBytes });
-}
-rmSync(linked, { recursive: true, force: true });
-const s3 = values.s3
-  ? await measureS3(programs.s3Step, sliceOf(data, 0), join(scratch, 's3'), log)
-  : undefined;
-
-const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { version: string };
+const resultsFile = join(scratchDirectory, quick ? 'results-quick.json' : 'results.json');
 const results: Results = {
+  // What other runs found on other data stays.
+  ...(existsSync(resultsFile) && (JSON.parse(readFileSync(resultsFile, 'utf8')) as Results)),
   machine: {
     cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
+    threads: cpus().length,
     memoryBytes: totalmem(),
     system: `${type()} ${release()}`,
+    node: process.versions.node,
   },
-  versions: { holdfast: version, node: process.versions.node, restic },
-  data,
-  rounds,
-  kernels,
-  filesystem,
-  s3,
-  memory,
 };
-writeFileSync(join(scratch, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
-console.log(values.json ? JSON.stringify(results, undefined, 2) : reportOf(results));
+const scratch = join(scratchDirectory, 'run');
+rmSync(scratch, { recursive: true, force: true });
+for (const { name } of sets) delete results.sets?.[name];
 
-function middleOf(runs: readonly KernelTimes[]): KernelTimes {
-  const names = Object.keys(runs[0] ?? {}) as (keyof KernelTimes)[];
-  const middles = names.map((name) => {
-    const sorted = runs.map((run) => run[name]).toSorted((one, other) => one.cpuSeconds - other.cpuSeconds);
-    return [name, sorted[Math.floor(sorted.length / 2)]];
+const endsAt = performance.now() + Number(values.minutes ?? Infinity) * 60_000;
+const taken = new Map<DataSetName, number>();
+for (let round = 0; round < rounds; round++) {
+  for (const set of sets) {
+    // The same requests every time, and that is what counts there.
+    if (set.name === 'bucket' && round > 0) continue;
+    const expected = taken.get(set.name) ?? expectedSeconds(set, programs.length);
+    if (performance.now() + expected * 1000 > endsAt) {
+      log(
+        `round ${round + 1} of ${set.name} is left out: ${(expected / 60).toFixed(1)} minutes are not left`,
+      );
+      continue;
+    }
+    const started = performance.now();
+    await measureRound(set, round);
+    taken.set(set.name, (performance.now() - started) / 1000);
+    writeFileSync(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`);
+  }
+}
+// Not earlier: see runRound.
+rmSync(scratch, { recursive: true, force: true });
+console.log(values.json ? JSON.stringify(results, undefined, 2) : reportOf(results));
+if (values.publish) publish(results);
+
+async function measureRound(set: DataSet, round: number): Promise<void> {
+  log(`${set.name}, round ${round + 1}: ${set.files} files, ${(set.bytes / 1e6).toFixed(0)} MB`);
+  const first = round % programs.length;
+  const options = {
+    programs: [...programs.slice(first), ...programs.slice(0, first)],
+    at: join(scratch, `${set.name}-${round}`),
+    compare: round === 0,
+    log,
+  };
+  // The kernels read all of the data, so that everything after them finds it in the page cache.
+  const kernels = await measureKernels(set.directory);
+  const measured = await (set.name === 'bucket' ? runRoundOnBuckets(set, options) : runRound(set, options));
+  const { title, files, bytes, days } = set;
+  results.sets ??= {};
+  results.sets[set.name] ??= {
+    title,
+    files,
+    bytes,
+    days,
+    threads: availableParallelism(),
+    commit: execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=7'], {
+      encoding: 'utf8',
+    }).trim(),
+    programs: programs.map(({ name, title: programTitle, version, settings }) => ({
+      name,
+      title: programTitle,
+      version,
+      settings,
+    })),
+    rounds: [],
+  };
+  // Of a single full backup with as many threads as the kernels have.
+  const comparable = set.name !== 'bucket' && set.days === undefined;
+  results.sets[set.name]?.rounds.push({ kernels: comparable ? kernels : undefined, programs: measured });
+}
+
+async function buildHoldfast(): Promise<Program> {
+  const directory = join(scratchDirectory, 'programs');
+  await buildProgram(join(directory, 'holdfast'));
+  await build({
+    ...programOptions,
+    entryPoints: { 's3-step': join(import.meta.dirname, 's3-step.ts') },
+    outdir: directory,
+    outExtension: { '.js': '.mjs' },
   });
-  return Object.fromEntries(middles) as KernelTimes;
+  const paths = {
+    program: join(directory, 'holdfast', 'holdfast.js'),
+    s3Step: join(directory, 's3-step.mjs'),
+  };
+  return holdfast(paths, productVersion);
+}
+
+function namesIn<Name extends string>(text: string, known: readonly Name[]): Name[] {
+  return text.split(',').map((name) => {
+    const found = known.find((one) => one === name);
+    if (found === undefined) throw new Error(`${name} is not one of ${known.join(', ')}`);
+    return found;
+  });
 }

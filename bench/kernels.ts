@@ -1,21 +1,29 @@
-// Speeds of the kernels on a data set, in a process of its own: node kernels.ts <directory>. Prints JSON.
+// Speeds of the kernels on a part of a directory, in a process of its own:
+// node kernels.ts <directory> <part> <parts>. Prints JSON.
 import { createCipheriv, createDecipheriv, createSecretKey, hash, randomBytes } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { contentDefinedCuts, decodeContent, encodeContent } from '@holdfast/engine';
-import { listFiles } from './data-set.ts';
+import { sumOf } from './child.ts';
+import { kernelNames, type KernelTimes } from './kernel-times.ts';
+import { listFiles } from './trees.ts';
 
-export interface KernelTime {
-  bytes: number;
-  cpuSeconds: number;
+/** Bytes that each kernel runs over before the next one does: a clock for each call would show. */
+const batchBytes = 32 * 1024 * 1024;
+/** New chunks that follow each other are compressed and encrypted together up to this size. */
+const groupBytes = 256 * 1024;
+
+/** A file, or a stretch of a large one. */
+interface Piece {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
 }
 
-const kernelNames = ['chunking', 'SHA-256', 'zstd', 'AES-256-GCM', 'decode check'] as const;
-export type KernelTimes = Record<(typeof kernelNames)[number], KernelTime>;
-
-/** Bytes of chunks that are collected before each kernel runs over them: a clock for each call would show. */
-const batchBytes = 64 * 1024 * 1024;
-const pieceBytes = 1024 * 1024;
+interface Sealed {
+  readonly bytes: Uint8Array;
+  readonly tag: Uint8Array;
+}
 
 class KernelRun {
   readonly times = Object.fromEntries(
@@ -26,27 +34,32 @@ class KernelRun {
   readonly #nonce = Buffer.alloc(12);
   readonly #cuts = contentDefinedCuts();
 
-  /** Runs all kernels over some contents; repeated chunks are only hashed, as in a backup. */
-  take(contents: readonly Uint8Array[]): void {
-    const chunks: Uint8Array[] = [];
-    const bytes = sum(contents);
-    this.#time('chunking', bytes, () => {
-      for (const content of contents) chunks.push(...this.#cut(content));
-    });
+  /** Runs all kernels over some pieces; chunks that came before are only hashed, as in a backup. */
+  take(pieces: readonly Piece[]): void {
+    const bytes = sumOf(pieces.map((piece) => piece.bytes));
+    const contents = this.#time('reading', bytes, () => pieces.map(read));
+    const chunks = this.#time('chunking', bytes, () =>
+      contents.flatMap((content) => [...this.#cut(content)]),
+    );
     const hashes = this.#time('SHA-256', bytes, () => chunks.map((chunk) => hash('sha256', chunk, 'hex')));
     const fresh = chunks.filter((_, index) => this.#isNew(hashes[index] ?? ''));
-    const encoded = this.#time('zstd', sum(fresh), () => fresh.map((chunk) => encodeContent(chunk)));
-    const sealed = this.#time('AES-256-GCM', sum(fresh), () =>
-      encoded.map(({ payload }) => this.#seal(payload)),
+    const freshBytes = sumOf(fresh.map(({ length }) => length));
+    const frames = this.#time('zstd', freshBytes, () =>
+      groupsOf(fresh).map((group) => {
+        const plain = group.length === 1 ? (group[0] as Uint8Array) : Buffer.concat(group);
+        return { plain, ...encodeContent(plain) };
+      }),
     );
-    this.#time('decode check', sum(fresh), () => {
-      sealed.forEach((frame, index) => {
-        const payload = this.#open(frame);
-        const codec = encoded[index]?.codec ?? 0;
-        const plain = decodeContent(codec, payload, fresh[index]?.length ?? 0, 'kernel');
-        hash('sha256', plain, 'hex');
-      });
-    });
+    const sealed = this.#time('AES-256-GCM', freshBytes, () =>
+      frames.map(({ payload }) => this.#seal(payload)),
+    );
+    this.#time('decode check', freshBytes, () =>
+      frames.forEach(({ plain, codec }, index) => {
+        const payload = this.#open(sealed[index] as Sealed);
+        const decoded = decodeContent(codec, payload, plain.length, 'kernel');
+        if (Buffer.compare(decoded, plain) !== 0) throw new Error('a frame decodes to other bytes');
+      }),
+    );
   }
 
   #isNew(id: string): boolean {
@@ -72,14 +85,14 @@ class KernelRun {
     return result;
   }
 
-  #seal(payload: Uint8Array): { readonly bytes: Uint8Array; readonly tag: Uint8Array } {
+  #seal(payload: Uint8Array): Sealed {
     const cipher = createCipheriv('aes-256-gcm', this.#key, this.#nonce);
     const bytes = cipher.update(payload);
     cipher.final();
     return { bytes, tag: cipher.getAuthTag() };
   }
 
-  #open({ bytes, tag }: { readonly bytes: Uint8Array; readonly tag: Uint8Array }): Uint8Array {
+  #open({ bytes, tag }: Sealed): Uint8Array {
     const decipher = createDecipheriv('aes-256-gcm', this.#key, this.#nonce);
     decipher.setAuthTag(tag);
     const payload = decipher.update(bytes);
@@ -88,37 +101,55 @@ class KernelRun {
   }
 }
 
-function sum(parts: readonly Uint8Array[]): number {
-  return parts.reduce((total, part) => total + part.length, 0);
-}
-
-/** Reads files whole, and large ones in stretches of the batch's size. */
-function* contentsOf(directory: string): Generator<Uint8Array> {
-  for (const path of listFiles(directory)) {
-    const file = openSync(join(directory, path), 'r');
-    for (;;) {
-      const pieces: Uint8Array[] = [];
-      for (let filled = 0; filled < batchBytes;) {
-        const piece = Buffer.allocUnsafe(pieceBytes);
-        const count = readSync(file, piece);
-        if (count === 0) break;
-        pieces.push(piece.subarray(0, count));
-        filled += count;
-      }
-      if (pieces.length === 0) break;
-      yield Buffer.concat(pieces);
+function groupsOf(chunks: readonly Uint8Array[]): Uint8Array[][] {
+  const groups: Uint8Array[][] = [];
+  let filled = groupBytes;
+  for (const chunk of chunks) {
+    if (filled + chunk.length > groupBytes) {
+      groups.push([]);
+      filled = 0;
     }
-    closeSync(file);
+    groups.at(-1)?.push(chunk);
+    filled += chunk.length;
   }
+  return groups;
 }
 
-const run = new KernelRun();
-let batch: Uint8Array[] = [];
-for (const content of contentsOf(process.argv[2] ?? '')) {
-  batch.push(content);
-  if (sum(batch) < batchBytes) continue;
-  run.take(batch);
-  batch = [];
+function read({ file, offset, bytes }: Piece): Uint8Array {
+  const content = Buffer.allocUnsafe(bytes);
+  const opened = openSync(file, 'r');
+  readSync(opened, content, 0, bytes, offset);
+  closeSync(opened);
+  return content;
 }
-run.take(batch);
+
+function piecesOf(directory: string): Piece[] {
+  return listFiles(directory).flatMap((path) => {
+    const file = join(directory, path);
+    const { size } = lstatSync(file);
+    return Array.from({ length: Math.ceil(size / batchBytes) }, (_, index) => ({
+      file,
+      offset: index * batchBytes,
+      bytes: Math.min(batchBytes, size - index * batchBytes),
+    }));
+  });
+}
+
+const [directory = '', part = '0', parts = '1'] = process.argv.slice(2);
+const run = new KernelRun();
+let batch: Piece[] = [];
+let filled = 0;
+let batches = 0;
+const takeBatch = (): void => {
+  // Every process takes its batches in turn, so that all have the same mixture.
+  if (batches++ % Number(parts) === Number(part)) run.take(batch);
+  batch = [];
+  filled = 0;
+};
+for (const piece of piecesOf(directory)) {
+  if (filled + piece.bytes > batchBytes) takeBatch();
+  batch.push(piece);
+  filled += piece.bytes;
+}
+takeBatch();
 console.log(JSON.stringify(run.times));

@@ -1,135 +1,306 @@
-import type { DataSet } from './data-set.ts';
-import type { KernelTimes } from './kernels.ts';
-import { stepNames, type Measured, type StepName } from './measure-filesystem.ts';
+import { medianOf, sumOf } from './child.ts';
+import { dataSetNames, type DataSetName } from './data-sets.ts';
+import { kernelNames, type KernelTimes } from './kernel-times.ts';
+import { stepNames, type Figures, type Round, type StepName } from './measure.ts';
+import type { Program, ProgramName } from './programs.ts';
 
-/** Everything that one run of the benchmark found, as written to `.bench/results.json`. */
+/** Everything that runs of the benchmark found on this machine, as written to `.bench/results.json`. */
 export interface Results {
   readonly machine: {
     readonly cpu: string;
-    readonly cores: number;
+    readonly threads: number;
     readonly memoryBytes: number;
     readonly system: string;
+    readonly node: string;
   };
-  readonly versions: { readonly holdfast: string; readonly node: string; readonly restic?: string };
-  readonly data: DataSet;
-  readonly rounds: number;
-  readonly kernels: KernelTimes;
-  readonly filesystem: { readonly holdfast: Measured; readonly restic?: Measured };
-  readonly s3?: Measured & { readonly data: DataSet };
-  readonly memory: readonly {
-    readonly bytes: number;
-    readonly workers: number;
-    readonly peakBytes: number;
-  }[];
+  sets?: Partial<Record<DataSetName, SetResults>>;
 }
 
-/** Threads of the measured backups, and so the cores that the limit is computed for. */
-const cores = 2;
+export interface SetResults {
+  readonly title: string;
+  readonly files: number;
+  readonly bytes: number;
+  readonly days?: number;
+  /** Hardware threads that the kernels ran on at once. */
+  readonly threads: number;
+  /** Of Holdfast. */
+  readonly commit: string;
+  readonly programs: readonly Omit<Program, 'open'>[];
+  readonly rounds: Round[];
+}
 
-const titles: Readonly<Record<StepName, string>> = {
-  full: 'full backup',
-  unchanged: 'incremental, nothing changed',
-  changed: 'incremental, 1 % of files changed',
-  restore: 'restore',
-};
+/** One figure of one step, of every program: the median of the rounds. */
+export interface Row {
+  readonly step: StepName;
+  readonly figure: FigureName;
+  readonly values: Partial<Record<ProgramName, number>>;
+  /** The best peer's value by Holdfast's: above 1 Holdfast is ahead. */
+  readonly ratio?: number;
+}
 
-/** Seconds that two cores would take if a full backup were nothing but its kernels. */
-export function limitSeconds(kernels: KernelTimes): number {
-  return Object.values(kernels).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / cores;
+const figures = {
+  s: { of: ({ seconds }) => seconds, steps: stepNames },
+  'CPU s': { of: ({ cpuSeconds }) => cpuSeconds, steps: stepNames },
+  'peak MB': { of: ({ peakBytes }) => peakBytes / 1e6, steps: stepNames },
+  'stored MB': {
+    of: ({ storedBytes }) => storedBytes && storedBytes / 1e6,
+    steps: ['full', 'changed', 'versions'],
+  },
+  'writes and lists': {
+    of: ({ requests }) => requests && countOf(requests, (name) => !isRead(name) && !/:Delete/.test(name)),
+    steps: stepNames,
+  },
+  reads: { of: ({ requests }) => requests && countOf(requests, isRead), steps: stepNames },
+} as const satisfies Record<
+  string,
+  { of: (figures: Figures) => number | undefined; steps: readonly StepName[] }
+>;
+type FigureName = keyof typeof figures;
+const figureNames = Object.keys(figures) as FigureName[];
+
+/** Requests that S3 bills as reads; it bills writes and lists alike, and deletions not at all. */
+function isRead(name: string): boolean {
+  return /:(Get|Head)/.test(name);
+}
+
+function countOf(requests: Readonly<Record<string, number>>, counts: (name: string) => boolean): number {
+  return sumOf(Object.entries(requests).map(([name, count]) => (counts(name) ? count : 0)));
+}
+
+export function rowsOf({ programs, rounds }: SetResults): Row[] {
+  return stepNames.flatMap((step) =>
+    figureNames.flatMap((figure) => {
+      const { of, steps }: { of: (figures: Figures) => number | undefined; steps: readonly StepName[] } =
+        figures[figure];
+      if (!steps.includes(step)) return [];
+      const values: Partial<Record<ProgramName, number>> = {};
+      for (const { name } of programs) {
+        const measured = rounds.flatMap((round) => {
+          const found = round.programs[name]?.[step];
+          return (found && of(found)) ?? [];
+        });
+        if (measured.length > 0) values[name] = medianOf(measured);
+      }
+      if (Object.keys(values).length === 0) return [];
+      const { holdfast, ...peers } = values;
+      const best = Math.min(...Object.values(peers));
+      const ratio = holdfast === undefined || !Number.isFinite(best) ? undefined : best / holdfast;
+      return [{ step, figure, values, ratio }];
+    }),
+  );
+}
+
+/** Titles of the steps in tables and plots. */
+export function titleOf(step: StepName, days?: number): string {
+  const titles: Readonly<Record<StepName, string>> = {
+    full: 'full',
+    unchanged: 'unchanged',
+    changed: '1 % changed',
+    restore: 'restore of all',
+    file: 'restore of one file',
+    versions: `${days} daily backups`,
+    'restore version 1': 'restore of version 1',
+    'restore last version': `restore of version ${days}`,
+  };
+  return titles[step];
+}
+
+/** The data sets that were measured, in their order. */
+export function measuredSets({ sets }: Results): (readonly [DataSetName, SetResults])[] {
+  return dataSetNames.flatMap((name) => {
+    const set = sets?.[name];
+    return set === undefined ? [] : [[name, set] as const];
+  });
 }
 
 export function reportOf(results: Results): string {
-  const { machine, versions, data, filesystem, s3 } = results;
-  const lines = [
-    `Machine: ${machine.cpu}, ${machine.cores} cores, ${megabytes(machine.memoryBytes, 0)} MB memory, ${machine.system}.`,
-    `Versions: ${Object.entries(versions)
-      .map(([name, version]) => (version?.startsWith(name) ? version : `${name} ${version}`))
-      .join(', ')}.`,
-    `Data: ${data.files} files, ${megabytes(data.bytes, 0)} MB. Median of ${results.rounds} round(s).`,
+  const { machine } = results;
+  const measured = measuredSets(results);
+  return [
+    `Machine: ${machine.cpu}, ${machine.threads} hardware threads, ${megabytes(machine.memoryBytes)} MB memory, ` +
+      `${machine.system}, Node ${machine.node}.`,
     '',
-    '### Holdfast and restic, directory of this machine',
+    ...programLines(measured.map(([, set]) => set)),
     '',
-    ...table(filesystem, data),
+    '### Targets',
     '',
+    ...targetLines(measured),
+    '',
+    ...measured.flatMap(([name, set]) => [...setLines(name, set), '']),
     '### Kernels',
     '',
-    ...kernelLines(results),
-    '',
-  ];
-  if (s3 !== undefined) {
-    lines.push(
-      `### S3 emulator on the same cores, one thread, ${s3.data.files} files, ${megabytes(s3.data.bytes, 0)} MB`,
-      '',
-      ...table({ holdfast: s3 }, s3.data),
-      '',
-    );
-  }
-  lines.push(
-    '### Memory of a full backup',
-    '',
-    ...rows(
-      ['data', 'threads', 'peak memory'],
-      results.memory.map(({ bytes, workers, peakBytes }) => [
-        `${megabytes(bytes, 0)} MB`,
-        String(workers),
-        `${megabytes(peakBytes, 0)} MB`,
-      ]),
-    ),
+    ...kernelLines(measured),
+  ].join('\n');
+}
+
+function programLines(sets: readonly SetResults[]): string[] {
+  const programs = new Map(sets.flatMap((set) => set.programs).map((program) => [program.name, program]));
+  return tableOf(
+    ['program', 'version', 'settings other than its defaults'],
+    [...programs.values()].map(({ title, version, settings }) => [title, version, settings]),
   );
-  return lines.join('\n');
 }
 
-function table(measured: Readonly<Record<string, Measured | undefined>>, data: DataSet): string[] {
-  const body: string[][] = [];
-  for (const step of stepNames) {
-    for (const [name, of] of Object.entries(measured)) {
-      if (of === undefined) continue;
-      const { seconds, cpuSeconds, peakBytes } = of.steps[step];
-      const stored =
-        step === 'full' ? of.fullBytes : step === 'changed' ? of.changedBytes - of.fullBytes : undefined;
-      body.push([
-        titles[step],
-        name,
-        seconds.toFixed(2),
-        (data.bytes / 1e6 / seconds).toFixed(0),
-        cpuSeconds.toFixed(2),
-        megabytes(peakBytes, 0),
-        stored === undefined ? '' : megabytes(stored, 1),
-      ]);
-    }
-  }
-  return rows(['step', 'program', 's', 'MB/s', 'CPU s', 'peak MB', 'stored MB'], body);
+interface Target {
+  readonly title: string;
+  readonly reached: (value: number) => boolean;
+  readonly value: (set: SetResults, rows: readonly Row[]) => number | undefined;
+  readonly digits: number;
 }
 
-function kernelLines({ kernels, data, filesystem }: Results): string[] {
-  const body = Object.entries(kernels).map(([name, { bytes, cpuSeconds }]) => [
-    name,
-    megabytes(bytes, 0),
-    cpuSeconds.toFixed(2),
-    (bytes / 1e6 / cpuSeconds).toFixed(0),
+function ratioTarget(title: string, least: number, step: StepName, figure: FigureName = 's'): Target {
+  const value = (_: SetResults, rows: readonly Row[]): number | undefined =>
+    rows.find((row) => row.step === step && row.figure === figure)?.ratio;
+  return {
+    title: `${title} ≥ ${least.toFixed(figure === 's' ? 1 : 2)}`,
+    reached: (it) => it >= least,
+    value,
+    digits: 2,
+  };
+}
+
+function secondsOf(rows: readonly Row[], step: StepName): number | undefined {
+  return rows.find((row) => row.step === step && row.figure === 's')?.values.holdfast;
+}
+
+const targets: readonly Target[] = [
+  ratioTarget('full', 1.4, 'full'),
+  ratioTarget('unchanged', 1.5, 'unchanged'),
+  ratioTarget('1 % changed', 1.4, 'changed'),
+  ratioTarget('restore of all', 1.5, 'restore'),
+  ratioTarget('restore of one file', 2, 'file'),
+  ratioTarget('stored', 1, 'full', 'stored MB'),
+  {
+    title: 'peak memory < 300 MB',
+    reached: (value) => value < 300,
+    value: (_, rows) => {
+      const peaks = rows.flatMap((row) => (row.figure === 'peak MB' ? (row.values.holdfast ?? []) : []));
+      return peaks.length === 0 ? undefined : Math.max(...peaks);
+    },
+    digits: 0,
+  },
+  {
+    title: 'last version by version 1 ≤ 1.2',
+    reached: (value) => value <= 1.2,
+    value: (_, rows) => {
+      const first = secondsOf(rows, 'restore version 1');
+      const last = secondsOf(rows, 'restore last version');
+      return first && last && last / first;
+    },
+    digits: 2,
+  },
+  {
+    title: "share of the kernels' limit ≥ 0.70",
+    reached: (value) => value >= 0.7,
+    value: (set, rows) => {
+      const seconds = secondsOf(rows, 'full');
+      return seconds && limitSeconds(set) / seconds;
+    },
+    digits: 2,
+  },
+];
+
+function targetLines(measured: readonly (readonly [DataSetName, SetResults])[]): string[] {
+  const columns = measured.map(([, set]) => ({ set, rows: rowsOf(set) }));
+  const body = targets.map(({ title, reached, value, digits }) => [
+    title,
+    ...columns.map(({ set, rows }) => {
+      const found = value(set, rows);
+      if (found === undefined || Number.isNaN(found)) return '';
+      return reached(found) ? `**${found.toFixed(digits)}**` : found.toFixed(digits);
+    }),
   ]);
-  const limit = limitSeconds(kernels);
-  const { seconds, cpuSeconds } = filesystem.holdfast.steps.full;
+  return tableOf(['target (reached: bold)', ...measured.map(([name]) => name)], body);
+}
+
+function setLines(name: DataSetName, set: SetResults): string[] {
+  const { title, files, bytes, days, commit, programs, rounds } = set;
+  const body = rowsOf(set).map(({ step, figure, values, ratio }) => {
+    const best = Math.min(...Object.values(values));
+    return [
+      titleOf(step, days),
+      figure,
+      ...programs.map((program) => {
+        const value = values[program.name];
+        if (value === undefined) return '';
+        return value === best ? `**${numberText(value, figure)}**` : numberText(value, figure);
+      }),
+      ratio === undefined ? '' : ratio.toFixed(2),
+    ];
+  });
   return [
-    ...rows(['kernel', 'MB', 'CPU s', 'MB/s on one core'], body),
+    `### ${name}: ${title}`,
     '',
-    `Limit of two cores: ${(data.bytes / 1e6 / limit).toFixed(0)} MB/s (${limit.toFixed(2)} s). ` +
-      `The full backup reaches ${percent(limit / seconds)} of it; of its CPU time, ${percent((limit * cores) / cpuSeconds)} is kernels.`,
+    `${files} files, ${megabytes(bytes)} MB; median of ${rounds.length} round(s); Holdfast at ${commit}.`,
+    '',
+    ...tableOf(['step', '', ...programs.map((program) => program.title), 'best peer ÷ Holdfast'], body),
   ];
 }
 
-function line(cells: readonly string[]): string {
+/** Seconds that all hardware threads would take if a full backup were nothing but its kernels. */
+function limitSeconds({ rounds, threads }: SetResults): number {
+  return sumOf(Object.values(kernelsOf(rounds)).map(({ cpuSeconds }) => cpuSeconds)) / threads;
+}
+
+function kernelsOf(rounds: readonly Round[]): KernelTimes {
+  const runs = rounds.flatMap(({ kernels }) => kernels ?? []);
+  return Object.fromEntries(
+    kernelNames.map((name) => [
+      name,
+      {
+        bytes: medianOf(runs.map((run) => run[name].bytes)),
+        cpuSeconds: medianOf(runs.map((run) => run[name].cpuSeconds)),
+      },
+    ]),
+  ) as KernelTimes;
+}
+
+function kernelLines(measured: readonly (readonly [DataSetName, SetResults])[]): string[] {
+  const columns = measured.filter(([, { rounds }]) => rounds.some(({ kernels }) => kernels !== undefined));
+  const body = kernelNames.map((name) => [
+    `${name}, MB/s`,
+    ...columns.map(([, { rounds, threads }]) => {
+      const { bytes, cpuSeconds } = kernelsOf(rounds)[name];
+      return ((threads * bytes) / 1e6 / cpuSeconds).toFixed(0);
+    }),
+  ]);
+  const full = columns.map(([, set]) => rowsOf(set).filter(({ step }) => step === 'full'));
+  const valueOf = (column: number, figure: FigureName): number =>
+    full[column]?.find((row) => row.figure === figure)?.values.holdfast ?? NaN;
+  const limits = columns.map(([, set]) => limitSeconds(set));
+  const kernelSeconds = columns.map(([, set]) => limitSeconds(set) * set.threads);
+  return tableOf(
+    ['all hardware threads at once', ...columns.map(([name]) => name)],
+    [
+      ...body,
+      ['limit of all kernels, s', ...limits.map((limit) => limit.toFixed(2))],
+      ['full backup, s', ...limits.map((_, column) => valueOf(column, 's').toFixed(2))],
+      ['share of the limit', ...limits.map((limit, column) => percent(limit / valueOf(column, 's')))],
+      [
+        'kernels in its CPU time',
+        ...kernelSeconds.map((seconds, column) => percent(seconds / valueOf(column, 'CPU s'))),
+      ],
+    ],
+  );
+}
+
+function tableOf(head: readonly string[], body: readonly (readonly string[])[]): string[] {
+  return [lineOf(head), lineOf(head.map(() => '---')), ...body.map(lineOf)];
+}
+
+function lineOf(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-function rows(head: readonly string[], body: readonly (readonly string[])[]): string[] {
-  return [line(head), line(head.map(() => '---')), ...body.map(line)];
+function numberText(value: number, figure: FigureName): string {
+  if (figure === 's' || figure === 'CPU s') return value.toFixed(2);
+  return value.toFixed(value < 10 && figure !== 'reads' && figure !== 'writes and lists' ? 1 : 0);
 }
 
-function megabytes(bytes: number, digits: number): string {
-  return Number.isNaN(bytes) ? '?' : (bytes / 1e6).toFixed(digits);
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
 }
 
 function percent(share: number): string {
-  return `${(100 * share).toFixed(0)} %`;
+  return Number.isNaN(share) ? '' : `${(100 * share).toFixed(0)} %`;
 }

@@ -1,6 +1,6 @@
-// One step of the benchmark on S3 in a process of its own, in one thread, as a worker in the cloud runs:
-// node s3-step.ts full|incremental|restore <scratch directory> <source or target directory> <bucket>
-// The bucket is the store; catalog, index and keys lie in the scratch directory.
+// One step of Holdfast with a bucket as its store, in a process and a thread of its own, as a worker in the cloud runs:
+// node s3-step.ts <bucket> <scratch directory> init | backup <directory> <name> | restore <target> <name> [path]
+// Catalog, index and keys lie in the scratch directory.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeClients, S3ObjectStore } from '@holdfast/aws';
@@ -10,6 +10,7 @@ import {
   openVault,
   PointReader,
   restoreRange,
+  selectKeys,
   type PointId,
   type ResourceArn,
   type RunId,
@@ -24,12 +25,13 @@ import {
   systemRandom,
 } from '@holdfast/node';
 
-const [step, at = '', directory = '', bucket = ''] = process.argv.slice(2);
+const [bucket = '', at = '', step, directory = '', name = '', path] = process.argv.slice(2);
 const keyFile = join(at, 'key');
-const pointFile = join(at, 'point.json');
-if (step === 'full') {
+const pointFile = join(at, `${name}.json`);
+if (step === 'init') {
   mkdirSync(at, { recursive: true });
   await createKeyFile(keyFile, systemRandom);
+  process.exit(0);
 }
 const clients = makeClients();
 const { services: local, close } = await openLocalVault({ root: join(at, 'vault'), keyFile });
@@ -40,7 +42,8 @@ if (step === 'restore') {
   const keys = await openVault(services);
   const reader = await PointReader.open(services.store, keys, point.resource, point.id);
   const target = new DirectoryTarget({ root: directory, random: systemRandom });
-  const { failed } = await restoreRange(reader, { range: {}, target, overwrite: 'never' });
+  const [range = {}] = selectKeys(path === undefined ? undefined : [path]);
+  const { failed } = await restoreRange(reader, { range, target, overwrite: 'never' });
   if (failed.length > 0) throw new Error(`${failed.length} files were not restored`);
 } else {
   const request = {
@@ -48,7 +51,7 @@ if (step === 'restore') {
     resourceArn: directoryArn(directory),
     resourceKind: 'directory',
     plan: 'benchmark',
-    type: step === 'full' ? 'full' : 'incremental',
+    type: 'incremental',
     keepDays: 35,
     readTags: false,
   } as const;
