@@ -2,6 +2,7 @@ import { safety } from '../model/safety.ts';
 import { fromBase64, toBase64 } from '../bytes.ts';
 import { NotSupportedError, UnknownNameError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
+import { compressionPolicies } from '../packs/frame-codec.ts';
 import { ContainerWriter, type ContainerWriterOptions } from '../packs/container-writer.ts';
 import { largestUploadBytes } from '../packs/part-uploader.ts';
 import { PointReader } from '../restore/point-reader.ts';
@@ -79,6 +80,7 @@ export async function consolidatePoint(
       retentionClass: plan.retentionClass,
       storageClass: plan.storageClass,
     },
+    compression: compressionPolicies[plan.compression],
     signal: options.signal,
   };
   const shared = { lockUntil };

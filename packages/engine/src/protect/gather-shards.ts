@@ -15,7 +15,7 @@ import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
 import { findPageRef, pageRefFromText } from '../points/page-ref-text.ts';
 import { warningsInRoot } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
-import { packLeaseOf } from '../runs/pack-lease.ts';
+import { packWritingOf } from '../runs/pack-writing.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
@@ -72,17 +72,9 @@ export async function gatherShards(
   shardCount: number,
   { shouldStop, signal }: GatherOptions,
 ): Promise<GatheredShards | undefined> {
-  const { store, catalog, clock, random, work } = services;
+  const { store, work } = services;
   const before = await findState(work, plan);
-  const sink = await PagePackWriter.open({
-    store,
-    catalog,
-    clock,
-    random,
-    vault: keys,
-    lease: packLeaseOf(plan),
-    signal,
-  });
+  const sink = await PagePackWriter.open(packWritingOf(services, keys, plan, signal));
   const gathering = new Gathering(before.gathered);
   const known = () => createPageReader(store, keys, [...(plan.base?.pagePacks ?? []), ...gathering.known]);
   let reader = known();

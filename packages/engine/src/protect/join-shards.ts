@@ -16,7 +16,7 @@ import { findPageRef, PageRefText, pageRefToText } from '../points/page-ref-text
 import { PagePackRecord } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import type { PointContent } from '../runs/point-content.ts';
-import { packLeaseOf } from '../runs/pack-lease.ts';
+import { packWritingOf } from '../runs/pack-writing.ts';
 import { choosePagePacks } from '../runs/page-packs-in-use.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
@@ -91,10 +91,7 @@ export async function joinSomeShards(
   const before = await findJoined(services.work, plan);
   const state = before ?? (await begin(services, keys, plan, shardCount, options));
   if (state === undefined) return { done: false };
-  const { store, catalog, clock, random } = services;
-  const lease = packLeaseOf(plan);
-  const { signal } = options;
-  const writer = await PagePackWriter.open({ store, catalog, clock, random, vault: keys, lease, signal });
+  const writer = await PagePackWriter.open(packWritingOf(services, keys, plan, options.signal));
   // One unit a call at least, however little time it has: else no number of calls gets through.
   const join = new Join({ services, keys, plan, state, writer, options, isFirst: before !== undefined });
   if (!(await join.mendObjects())) return join.handOn();

@@ -15,7 +15,7 @@ import type { FileSource, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import { LeaseKeeper } from '../runs/lease-keeper.ts';
 import { aliveUntil } from '../runs/open-run.ts';
-import { packLeaseOf } from '../runs/pack-lease.ts';
+import { packLeaseOf, packWritingOf } from '../runs/pack-writing.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { putUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
@@ -97,14 +97,13 @@ export async function protectShard(
 type Bench = Awaited<ReturnType<typeof openBench>>;
 
 async function openBench(services: WriteServices, options: ProtectShardOptions) {
-  const { store, catalog, index, clock, random } = services;
+  const { store, catalog, index } = services;
   const { keys, plan, signal } = options;
-  const lease = packLeaseOf(plan);
-  const keeper = new LeaseKeeper({ catalog, store, ...lease, except: plan.copiedPacks });
-  const storing = { catalog, store, clock, random, lease, vault: keys, signal };
+  const keeper = new LeaseKeeper({ catalog, store, ...packLeaseOf(plan), except: plan.copiedPacks });
+  const writing = packWritingOf(services, keys, plan, signal);
   const openChunkStore = (): ChunkStore =>
     new ChunkStore({
-      ...storing,
+      ...writing,
       chunkIndex: index,
       leases: keeper,
       sharePacks: !plan.isolated,
@@ -124,7 +123,7 @@ async function openBench(services: WriteServices, options: ProtectShardOptions) 
     kind,
     baseRoot,
     base: new BaseFiles(new TreeReader(kind, pages, baseRoot), originOf(plan)),
-    sink: await PagePackWriter.open(storing),
+    sink: await PagePackWriter.open(writing),
     earlier: new EarlierContent({ store, keys, plan, keeper, chunks, signal }),
     copier: needsCopies
       ? new ChunkCopier({ store, keys, plan, pages, chunks: openChunkStore(), signal })

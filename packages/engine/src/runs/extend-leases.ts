@@ -28,7 +28,7 @@ import { StoredContent, type PointContent } from './point-content.ts';
 import { keysUntil, leaseUntilFor, lockDates } from './generation.ts';
 import { LeaseKeeper, type LeasedPack } from './lease-keeper.ts';
 import { defaultPacksAtOnce, type LookOptions } from './lease-pack-map.ts';
-import { packLeaseOf } from './pack-lease.ts';
+import { packWritingOf } from './pack-writing.ts';
 import { runPrefix, type RunPlan } from './run-plan.ts';
 
 /** Progress of leasing a point's content anew; one object in the work store. */
@@ -89,7 +89,7 @@ export async function extendLeases(
   extension: Extension,
   { shouldStop = () => false, packsAtOnce = defaultPacksAtOnce }: LookOptions = {},
 ): Promise<PointContent | 'unfinished'> {
-  const { store, catalog, clock, random, work } = services;
+  const { store, work } = services;
   const { runId } = plan;
   const { content, packMap } = extension;
   const leaseUntil = new Date(extension.leaseUntil);
@@ -109,8 +109,7 @@ export async function extendLeases(
 
   const kind = createPackMapKind(keys);
   const base = pageRefFromText(content.packMap, `the pack map of run ${runId}`);
-  const lease = packLeaseOf({ ...plan, leaseUntil });
-  const sink = await PagePackWriter.open({ store, catalog, clock, random, vault: keys, lease });
+  const sink = await PagePackWriter.open(packWritingOf(services, keys, { ...plan, leaseUntil }));
   const source = createPageReader(store, keys, extension.pagePacks);
   const storePages = async (): Promise<void> => {
     const written = await sink.finish();

@@ -7,6 +7,7 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { newPointId } from '../points/point-id.ts';
 import type { StoredRoot } from '../points/root-store.ts';
 import type { BackupType } from '../model/backup-type.ts';
+import type { CompressionLevel } from '../model/compression.ts';
 import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
 import { retentionClassOf } from '../model/retention-class.ts';
@@ -26,6 +27,8 @@ export interface RunRequest {
   readonly type: BackupType;
   readonly keepDays: number;
   readonly readTags: boolean;
+  /** @default 'default' */
+  readonly compression?: CompressionLevel;
   /** A full that shares no stored pack with earlier points. @default false */
   readonly isolated?: boolean;
   /** For a synthetic full: its point and class. @default the newest point, in the store's standard class */
@@ -193,7 +196,8 @@ async function settleBase(
   return { choice: settled, opened };
 }
 
-function factsOf({ runId, resourceArn, resourceKind, plan, keepDays, readTags, container }: RunRequest) {
+function factsOf(request: RunRequest) {
+  const { runId, resourceArn, resourceKind, plan, keepDays, readTags } = request;
   return {
     runId,
     resourceArn,
@@ -201,8 +205,9 @@ function factsOf({ runId, resourceArn, resourceKind, plan, keepDays, readTags, c
     plan,
     keepDays,
     readTags,
+    compression: request.compression ?? 'default',
     retentionClass: retentionClassOf(keepDays),
-    storageClass: container?.storageClass,
+    storageClass: request.container?.storageClass,
   };
 }
 

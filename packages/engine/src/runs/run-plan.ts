@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { utf8 } from '../bytes.ts';
 import type { PackId, PointId, ResourceArn, RunId } from '../ids.ts';
 import { BackupType } from '../model/backup-type.ts';
+import { CompressionLevel } from '../model/compression.ts';
 import { ResourceKind } from '../model/resource-kind.ts';
 import { PagePackRecord } from '../points/root.ts';
 import { PageRefText } from '../points/page-ref-text.ts';
@@ -29,6 +30,7 @@ const fields = {
   generationDays: z.int().positive(),
   /** Tags of unchanged entries are read too. */
   readTags: z.boolean(),
+  compression: CompressionLevel,
   /** Everything is stored anew, even chunks that the vault has. */
   isolated: z.boolean(),
   /** The store's name of the class that a container goes into. @default its standard class */

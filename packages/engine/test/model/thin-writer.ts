@@ -21,7 +21,7 @@ import { commitPoint } from '../../src/runs/commit-point.ts';
 import { keysUntil, leaseUntilFor, type LeasePolicy } from '../../src/runs/generation.ts';
 import { leaseBase, type LeasedBase } from '../../src/runs/lease-base.ts';
 import { LeaseKeeper, type LeasedPack } from '../../src/runs/lease-keeper.ts';
-import { packLeaseOf } from '../../src/runs/pack-lease.ts';
+import { packLeaseOf } from '../../src/runs/pack-writing.ts';
 import type { PointContent } from '../../src/runs/point-content.ts';
 import type { RunPlan } from '../../src/runs/run-plan.ts';
 import { readUsage } from '../../src/runs/usage-runs.ts';
@@ -222,6 +222,7 @@ function planOf(run: ThinRun, { leaseUntil, startedAt }: RunRow): RunPlan {
     lockMode: 'governance',
     generationDays: modelPolicy.generationDays,
     readTags: false,
+    compression: 'default',
     isolated: false,
     startedAt,
     leaseUntil,

@@ -11,6 +11,7 @@ import { resourceKeyOf } from '../../src/points/point-id.ts';
 import { readRoot } from '../../src/points/root-store.ts';
 import type { Root } from '../../src/points/root.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
+import type { CompressionLevel } from '../../src/model/compression.ts';
 import type { FileSource, SourceEntry } from '../../src/ports/file-source.ts';
 import { pathAfter, type ShardLimits } from '../../src/protect/shards.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
@@ -48,6 +49,7 @@ export interface BackUpOptions {
   readonly arn?: ResourceArn;
   readonly keepDays?: number;
   readonly readTags?: boolean;
+  readonly compression?: CompressionLevel;
   readonly isolated?: boolean;
   /** For a synthetic full. @default never */
   readonly shouldStop?: () => boolean;
@@ -100,6 +102,7 @@ export class Harness {
       type,
       keepDays: options.keepDays ?? 35,
       readTags: options.readTags ?? true,
+      compression: options.compression,
       isolated: options.isolated,
       sourceNow: async () => source.now(),
     };
