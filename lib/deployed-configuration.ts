@@ -18,6 +18,7 @@ export function deployedConfiguration(config: DeploymentConfig): string {
       rpoHours: plan.rpoHours,
       readTags: plan.sources.s3.readTags,
       prefixes: plan.sources.s3.prefixes ?? [],
+      compression: plan.compression,
       shard: plan.shard,
     })),
     tagKey,

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import {
   ArchiveClass,
   bucketNamePattern,
+  CompressionLevel,
   longestGapMinutes,
   parseOfflinePublicKey,
   parseScheduleExpression,
@@ -96,6 +97,8 @@ const Plan = z
           .prefault({}),
       })
       .prefault({}),
+    /** How much time is spent to store less. */
+    compression: z.enum(CompressionLevel.options, 'must be fast, default or max').default('default'),
     /** Unit of work of one worker. */
     shard: z
       .strictObject({

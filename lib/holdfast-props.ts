@@ -74,6 +74,11 @@ export interface BackupPlan {
   readonly rpoHours?: number;
   /** Parts of sources that are read. @default - everything */
   readonly sources?: SourceSelection;
+  /**
+   * How much time is spent to store less: `fast` for the shortest run, `max` for the fewest bytes.
+   * @default 'default'
+   */
+  readonly compression?: 'fast' | 'default' | 'max';
   /** Work of one worker at a time. @default - 10,000 files or 1 GiB */
   readonly shard?: ShardSize;
 }

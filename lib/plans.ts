@@ -42,6 +42,8 @@ export const deployment = {
       // For buckets: only keys that begin with one of these (left out: everything), and whether to read object tags
       // (one more request for every object).
       // sources: { s3: { prefixes: ['documents/'], readTags: true } },
+      // How much time is spent to store less: 'fast' for the shortest run, 'max' for the fewest bytes.
+      // compression: 'default',
       // The work that one worker does at a time. Smaller shards spread better, larger ones cost fewer transitions.
       // shard: { files: 10_000, bytes: 1_073_741_824 },
     },

@@ -54,6 +54,7 @@ export const openRunStep = defineLoop(
       type,
       ...(await retentionOf(services.store, input, plan)),
       readTags: plan.readTags,
+      compression: plan.compression,
       execution: input.execution,
       sourceNow: async () => timeOf.now(),
     };

@@ -36,6 +36,7 @@ describe('the configuration that functions read', () => {
       recordOf({}, { schedules: { full: 'cron(0 3 * * ? *)' } }),
       recordOf({}, { sources: { s3: { prefixes: ['only-this/'] } } }),
       recordOf({}, { sources: { s3: { readTags: false } } }),
+      recordOf({}, { compression: 'max' }),
     ];
 
     expect(new Set(texts).size).toBe(texts.length);
@@ -54,6 +55,7 @@ describe('the configuration that functions read', () => {
       rpoHours: 30,
       readTags: true,
       prefixes: [],
+      compression: 'default',
       shard: { files: 10_000, bytes: 2 ** 30 },
     });
   });

@@ -148,6 +148,11 @@ describe('a deployment that cannot be', () => {
     ],
     ['part of a day', { retention: { keepDays: 1.5 } }, 'must be a whole number of days'],
     ['RPO', { rpoHours: 0.5 }, 'plans[0].rpoHours 0.5 must be at least 1 hour'],
+    [
+      'compression',
+      { compression: 'best' as 'max' },
+      'plans[0].compression "best" must be fast, default or max',
+    ],
     ['shard without files', { shard: { files: 0 } }, 'plans[0].shard.files 0 must be 1 or more (files)'],
     [
       'shard below a mebibyte',

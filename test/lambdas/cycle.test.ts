@@ -1,6 +1,6 @@
 import type { TaggedResource } from '@holdfast/aws';
 import { type ResourceArn, type RunId } from '@holdfast/engine';
-import { RetentionRules } from '@holdfast/engine/model';
+import { type Plan, RetentionRules } from '@holdfast/engine/model';
 import { describe, expect, test } from 'vitest';
 import { makeDeployment, NO_TIME, PLENTY, readJson, untilDone } from './support/deployment.ts';
 import { type CycleItem, discover, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
@@ -366,7 +366,7 @@ test.for([
   expect(deployment.metrics.of('CycleFailures')).toEqual([1]);
 });
 
-function makeDailyLike(name: string) {
+function makeDailyLike(name: string): Plan {
   const schedules = { full: { expression: 'cron(0 2 * * ? *)', timeZone: 'UTC' } };
   const shard = { files: 10, bytes: 1000 };
   return {
@@ -376,6 +376,7 @@ function makeDailyLike(name: string) {
     rpoHours: 30,
     readTags: true,
     prefixes: [],
+    compression: 'default',
     shard,
   };
 }

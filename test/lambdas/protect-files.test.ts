@@ -1,6 +1,8 @@
 import { RunClosedError, type RunId } from '@holdfast/engine';
+import { recordText } from '@holdfast/engine/testing';
+import type { CompressionLevel } from '@holdfast/engine/model';
 import { expect, test } from 'vitest';
-import { makeDeployment, NO_TIME, PLENTY, readJson, untilDone } from './support/deployment.ts';
+import { DAILY, makeDeployment, NO_TIME, PLENTY, readJson, untilDone } from './support/deployment.ts';
 import { commitPoint, discover, makePipeline, protectFiles } from './support/pipeline.ts';
 
 const RUN = 'a'.repeat(32);
@@ -67,6 +69,19 @@ test('every step of a run can be repeated and leads to the one point', async () 
 
   const points = await Array.fromAsync(deployment.catalog.points.list('arn:aws:s3:::photos' as never));
   expect(points.map(({ pointId }) => pointId)).toEqual([point.pointId]);
+});
+
+async function storedAt(compression: CompressionLevel): Promise<number> {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment, undefined, [{ ...DAILY, compression }]);
+  deployment.source.plant('records', recordText('records'));
+  const [item] = await discover(deployment, pipeline);
+  const point = await protectFiles(deployment, pipeline, item!);
+  return point!.storedBytes;
+}
+
+test("a bucket's objects are compressed as hard as its plan says", async () => {
+  expect(await storedAt('max')).toBeLessThan(0.97 * (await storedAt('fast')));
 });
 
 test('a run that has completed is skipped when its execution is started once more', async () => {

@@ -119,6 +119,7 @@ export const dailyPlan: Plans[number] = {
   rpoHours: 30,
   readTags: true,
   prefixes: [],
+  compression: 'default',
   shard: { files: 1000, bytes: 2 ** 30 },
 };
 

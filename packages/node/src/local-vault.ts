@@ -47,6 +47,7 @@ export const localPlan: Plan = {
   rpoHours: 24,
   readTags: false,
   prefixes: [],
+  compression: 'default',
   shard: { files: 4_000, bytes: 96 * 2 ** 20 },
 };
 

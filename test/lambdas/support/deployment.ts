@@ -52,6 +52,7 @@ export const DAILY: Plan = {
   rpoHours: 30,
   readTags: true,
   prefixes: [],
+  compression: 'default',
   shard: { files: 3, bytes: 2 ** 30 },
 };
 

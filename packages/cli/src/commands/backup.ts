@@ -7,7 +7,7 @@ import {
   type RunId,
   type RunRow,
 } from '@holdfast/engine';
-import { BackupType, OpenedRunReport, retentionBounds } from '@holdfast/engine/model';
+import { BackupType, CompressionLevel, OpenedRunReport, retentionBounds } from '@holdfast/engine/model';
 import { backUpDirectory, type BackUpDirectoryOptions } from '@holdfast/node';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
@@ -35,7 +35,7 @@ export const backupCommand = defineCommand({
   summary: 'Back up one resource now, by the rules of its plan.',
   usage: [
     '<resource> [--type <type>] [--wait]',
-    '--directory <directory> --vault <directory> --key-file <file> [--type <type>] [--keep-days <n>] [--workers <n>]',
+    '--directory <directory> --vault <directory> --key-file <file> [--type <type>] [--keep-days <n>] [--compression <level>] [--workers <n>]',
   ],
   declare: (command) =>
     command
@@ -58,13 +58,20 @@ export const backupCommand = defineCommand({
           retentionBounds.keepDays,
         ).default(35),
       )
+      .addOption(
+        choiceOption('--compression <level>', 'of a directory: how much time is spent to store less', {
+          choices: CompressionLevel.options,
+          noun: 'a level',
+        }).default('default' as const),
+      )
       .addOption(workersOption),
-  async run(context, { type, wait, directory, keepDays, workers }, name) {
+  async run(context, { wait, directory, ...request }, name) {
     if ((directory === undefined) === (name === undefined))
       throw new UsageError(
         'name a resource of the deployment, or a directory with --directory and its vault with --vault',
       );
-    if (directory !== undefined) return backUpHere({ directory, type, keepDays, workers }, context);
+    if (directory !== undefined) return backUpHere({ directory, ...request }, context);
+    const { type } = request;
     const connection = await context.connect();
     const { services, executions } = connection;
     const resource = await resolveResource(services.catalog, name ?? '');
@@ -81,7 +88,7 @@ export const backupCommand = defineCommand({
 
 /** Backs up a directory from this process, into a vault in another directory. */
 async function backUpHere(
-  request: Pick<BackUpDirectoryOptions, 'directory' | 'type' | 'keepDays' | 'workers'>,
+  request: Pick<BackUpDirectoryOptions, 'directory' | 'type' | 'keepDays' | 'compression' | 'workers'>,
   context: CommandContext,
 ): Promise<ExitCode> {
   const vault = context.localVault();

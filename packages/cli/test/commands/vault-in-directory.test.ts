@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { recordText } from '@holdfast/engine/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { CliUnderTest, type Outcome } from '../cli-under-test.ts';
 
@@ -98,6 +99,29 @@ test('backs up what changed since the newest point, which lists, comparisons and
   expect((await machine.run('audit', 'verify')).out).toContain('unbroken');
   expect((await machine.run('runs')).out).toContain('holdfast:directory:');
   expect((await machine.run('status')).out).toContain('1: 1 protected');
+});
+
+async function storedAt(level: string): Promise<number> {
+  const machine = await Machine.withVault();
+  machine.write('records', recordText('records'));
+  const backUp = ['backup', '--directory', machine.source, '--compression', level];
+  const { point } = (await machine.cli.json(...backUp)) as { point: { counts: { storedBytes: number } } };
+  return point.counts.storedBytes;
+}
+
+test('stores a directory in fewer bytes when it may take longer', async () => {
+  expect(await storedAt('max')).toBeLessThan(0.97 * (await storedAt('fast')));
+});
+
+test('refuses a compression level that there is not, and names those that there are', async () => {
+  const machine = await Machine.withVault();
+
+  const refused = await machine.backUp('--compression', '9');
+
+  expect(refused).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--compression "9" is not a level; write one of fast, default, max'),
+  });
 });
 
 test('restores paths of an earlier point, and puts restores on the audit log', async () => {

@@ -2,6 +2,7 @@
 
 export { BackupType } from './backup-type.ts';
 export { bucketNamePattern, findBucketAddress } from './bucket-address.ts';
+export { CompressionLevel } from './compression.ts';
 export { DeployedConfiguration, DeployedConfigurationError } from './deployed-configuration.ts';
 export {
   errorNamesOf,

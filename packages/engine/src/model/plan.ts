@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { UnknownNameError } from '../errors.ts';
 import { BackupType } from './backup-type.ts';
+import { CompressionLevel } from './compression.ts';
 import { RetentionRules } from './retention-rules.ts';
 
 /** The schedule of one backup type: an EventBridge Scheduler expression and an IANA time zone. */
@@ -21,6 +22,7 @@ export const Plan = z.object({
   readTags: z.boolean(),
   /** Key prefixes that S3 buckets are limited to; empty = all keys. */
   prefixes: z.array(z.string()),
+  compression: CompressionLevel,
   shard: z.object({ files: z.int().positive(), bytes: z.int().positive() }),
 });
 export type Plan = z.infer<typeof Plan>;

@@ -1,6 +1,7 @@
 /** Doubles that behave, planned faults, and the contracts that every adapter of a port has to pass. */
 export { FakeClock } from './fake-clock.ts';
 export { SeededRandom } from './seeded-random.ts';
+export { recordText } from './record-text.ts';
 export {
   MemoryObjectStore,
   type MemoryObjectStoreOptions,

@@ -17,6 +17,7 @@ export function planWith(rules: Partial<RetentionRules> & Pick<RetentionRules, '
     rpoHours: 30,
     readTags: true,
     prefixes: [],
+    compression: 'default',
     shard: { files: 3, bytes: 2 ** 30 },
   };
 }

@@ -69,6 +69,7 @@ describe('widestDue', () => {
     rpoHours: 26,
     readTags: true,
     prefixes: [],
+    compression: 'default',
     shard: { files: 10_000, bytes: 2 ** 30 },
   };
 

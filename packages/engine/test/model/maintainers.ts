@@ -49,6 +49,7 @@ function plansOf(resources: readonly ResourceArn[]): Plans {
     rpoHours: 48,
     readTags: true,
     prefixes: [],
+    compression: 'default',
     shard: { files: 10_000, bytes: 2 ** 30 },
   }));
 }

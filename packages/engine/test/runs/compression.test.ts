@@ -3,22 +3,12 @@ import { newId } from '../../src/bytes.ts';
 import type { RunId } from '../../src/ids.ts';
 import type { CompressionLevel } from '../../src/model/compression.ts';
 import { openRun } from '../../src/runs/open-run.ts';
-import { SeededRandom } from '../../src/testing/index.ts';
+import { recordText } from '../../src/testing/index.ts';
 import { describeState, Harness } from './harness.ts';
-
-/** Lines that resemble each other: what a higher level makes more of. */
-function recordsOf(seed: string): string {
-  const picks = new SeededRandom(seed).bytes(4_000);
-  const lines = Array.from({ length: 2_000 }, (_, at) => {
-    const [size = 0, kind = 0] = picks.subarray(2 * at);
-    return `{"id":${at},"size":${size * size},"kind":"kind ${kind & 15}","name":"${seed} ${size * kind}"}`;
-  });
-  return lines.join('\n');
-}
 
 function withTexts(): Harness {
   const harness = new Harness('compression');
-  for (const name of ['one', 'two', 'three']) harness.source.plant(name, recordsOf(name));
+  for (const name of ['one', 'two', 'three']) harness.source.plant(name, recordText(name));
   return harness;
 }
 
@@ -40,10 +30,10 @@ test('restores what was stored at any level, and stores nothing anew for another
   const harness = withTexts();
 
   await harness.backUp('full', { compression: 'fast' });
-  harness.source.plant('four', recordsOf('four'));
+  harness.source.plant('four', recordText('four'));
   const { root } = await harness.backUp('incremental', { compression: 'max' });
 
-  expect(root.counts.newBytes).toBe(recordsOf('four').length);
+  expect(root.counts.newBytes).toBe(recordText('four').length);
   expect(describeState((await harness.restore(root.point)).state)).toEqual(
     describeState(await harness.snapshotOfSource()),
   );

@@ -17,7 +17,7 @@ import {
   type VaultKeys,
   type WriteServices,
 } from '@holdfast/engine';
-import type { BackupType } from '@holdfast/engine/model';
+import type { BackupType, CompressionLevel } from '@holdfast/engine/model';
 import type { DirectoryWork, ProtectedShard } from './directory-worker.ts';
 import { isMissing } from '../errno.ts';
 import { isWithin } from '../source/directory-identity.ts';
@@ -35,6 +35,8 @@ export interface BackUpDirectoryOptions {
   readonly directory: string;
   readonly type: BackupType;
   readonly keepDays: number;
+  /** @default 'default' */
+  readonly compression?: CompressionLevel;
   readonly workers: number;
   /** @default small enough that all threads end at about the same time; larger where there is a base */
   readonly limits?: ShardLimits;
@@ -109,6 +111,7 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
         plan: localPlan.name,
         type: options.type,
         keepDays: options.keepDays,
+        compression: options.compression,
         readTags: false,
         execution: mark.text,
       } as const;
