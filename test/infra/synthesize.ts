@@ -31,16 +31,27 @@ export function makeApp(changes: Partial<Deployment> = {}): { app: App; stacks: 
   return { app, stacks };
 }
 
-/** The three templates. */
-export function synthesize(
-  changes: Partial<Deployment> = {},
-): Record<'storage' | 'pipeline' | 'monitoring', Template> {
+type Templates = Readonly<Record<'storage' | 'pipeline' | 'monitoring', Template>>;
+
+declare global {
+  /** What the files that share this process have synthesized, by the settings that they changed. */
+  var synthesizedTemplates: Map<string, Templates> | undefined;
+}
+
+/** The three templates, to look at: other tests are given the same ones. */
+export function synthesize(changes: Partial<Deployment> = {}): Templates {
+  const synthesized = (globalThis.synthesizedTemplates ??= new Map<string, Templates>());
+  const key = JSON.stringify(changes);
+  const known = synthesized.get(key);
+  if (known !== undefined) return known;
   const { storage, pipeline, monitoring } = makeApp(changes).stacks;
-  return {
+  const templates = {
     storage: Template.fromStack(storage),
     pipeline: Template.fromStack(pipeline),
     monitoring: Template.fromStack(monitoring),
   };
+  synthesized.set(key, templates);
+  return templates;
 }
 
 /** One statement of a synthesized policy, its lists always lists. */
