@@ -5,9 +5,7 @@ import { defineLoop } from '../runtime/define-step.ts';
 import { committedOutputOf } from './committed-output.ts';
 import { protectSteps } from './steps.ts';
 
-/**
- * Room for what comes last, a look at the inner pages of the manifest and the commit; or they get a call of their own.
- */
+/** Room for one more unit and the commit, or they get a call of their own. */
 const handOnBeforeMs = 300_000;
 
 const CommitPointInput = z.object({ runId, shardCount: z.int().nonnegative() });

@@ -1,51 +1,64 @@
+import * as z from 'zod';
+import { equalBytes, fromBase64, toBase64 } from '../bytes.ts';
 import type { PackId, PageId } from '../ids.ts';
+import { itemsInRange } from './key-search.ts';
 import { encodeInner, isLeaf } from './page-codec.ts';
 import { PageLoader } from './page-loader.ts';
 import type { PageRef, PageStore } from './page-store.ts';
+import { SuspendedTree, TreeBuilder } from './tree-builder.ts';
 import type { TreeKind } from './tree-kind.ts';
+import { keyAfter } from './tuple-key.ts';
 
 /** Inner pages that are read ahead of the one being looked at. */
 const pagesAhead = 8;
 
+/** Progress of a rewrite: the last key of the pages that are looked at, and the tree so far. Plain JSON. */
+export const PageRewrite = z.object({ after: z.base64().optional(), tree: SuspendedTree });
+export type PageRewrite = z.infer<typeof PageRewrite>;
+
+export interface RewriteOptions {
+  /** Asked after each inner page above leaves. @default never */
+  readonly shouldStop?: () => boolean;
+  /** Stores the pages that were written: a tree at rest needs all of them. */
+  readonly storePages?: () => Promise<unknown>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export function nothingRewritten(): PageRewrite {
+  return { tree: { children: [] } };
+}
+
 /**
  * Writes those pages of a tree anew that lie in certain packs, and the pages above them; entries, keys and shape stay
- * as they are. Reads every inner page, and of the leaves those that it writes.
- * @returns the root of the tree that needs none of the packs; the old one if none was needed.
+ * as they are. Reads every inner page, and of the leaves those that it writes. Goes on from where `state` stands, by one
+ * inner page above leaves at least.
+ * @returns the root of the tree that needs none of the packs, the old one if none was needed; or `unfinished`, with all
+ * pages stored.
  * @throws {@link StoredBytesDamagedError} a page on the way is damaged.
  */
 export async function rewritePages(
   kind: TreeKind,
-  { source, sink }: PageStore,
+  store: PageStore,
   root: PageRef | undefined,
   packs: ReadonlySet<PackId>,
-  signal?: AbortSignal,
-): Promise<PageRef | undefined> {
+  state: PageRewrite,
+  { shouldStop = () => false, storePages, signal }: RewriteOptions = {},
+): Promise<PageRef | undefined | 'unfinished'> {
+  const { source, sink } = store;
   const pages = new PageLoader(source);
-  const rewrite = async (ref: PageRef): Promise<PageRef> => {
-    const leaves = packs.has(ref.location.pack.packId);
-    if (ref.level === 0) return leaves ? writeLeaf(ref) : ref;
-    const page = await pages.load(ref, signal);
-    if (isLeaf(page)) return ref;
-    const children: PageRef[] = [];
-    let changed = leaves;
-    for (const [at, child] of page.children.entries()) {
-      for (const next of page.children.slice(at + 1, at + 1 + pagesAhead)) readAhead(next);
-      const written = await rewrite(child);
-      changed ||= written !== child;
-      children.push(written);
-    }
-    return changed ? writeInner(ref, children) : ref;
-  };
-  /** Reads of one page share one request of the source. A failure counts only once the page is needed. */
-  const readAhead = (ref: PageRef): void => {
-    if (ref.level > 0) source.read(ref, signal).catch(() => {});
-  };
-  const writeLeaf = async (ref: PageRef): Promise<PageRef> => {
+  const isDead = ({ location }: PageRef): boolean => packs.has(location.pack.packId);
+  const rewriteLeaf = async (ref: PageRef): Promise<PageRef> => {
+    if (!isDead(ref)) return ref;
     const { pageId } = ref;
     const bytes = await source.read(ref, signal);
     return { ...ref, location: await sink.add(() => ({ pageId, level: 0, bytes })) };
   };
-  const writeInner = async (ref: PageRef, children: readonly PageRef[]): Promise<PageRef> => {
+  const rewriteLowest = async (ref: PageRef): Promise<PageRef> => {
+    const page = await pages.load(ref, signal);
+    if (isLeaf(page)) return ref;
+    const children: PageRef[] = [];
+    for (const child of page.children) children.push(await rewriteLeaf(child));
+    if (!isDead(ref) && children.every((child, at) => child === page.children[at])) return ref;
     let { pageId }: { pageId: PageId } = ref;
     const location = await sink.add((pack) => {
       const bytes = encodeInner(ref.level, children, pack);
@@ -54,5 +67,35 @@ export async function rewritePages(
     });
     return { ...ref, pageId, location };
   };
-  return root && rewrite(root);
+  if (root === undefined) return undefined;
+  if (root.level === 0) return rewriteLeaf(root);
+  if (root.level === 1) return rewriteLowest(root);
+
+  const builder = TreeBuilder.resume(kind, store, state.tree, 'a rewrite under way');
+  const range = state.after === undefined ? {} : { from: keyAfter(fromBase64(state.after)) };
+  const lowestBelow = async function* (ref: PageRef): AsyncGenerator<PageRef> {
+    const page = await pages.load(ref, signal);
+    if (isLeaf(page)) return;
+    // The builder uses it again if all below it comes back as it was.
+    if (!isDead(ref)) builder.noteOpened(ref, page);
+    const left = page.children.slice(itemsInRange(page, range).start);
+    for (const [at, child] of left.entries()) {
+      for (const next of left.slice(at + 1, at + 1 + pagesAhead)) readAhead(next);
+      if (child.level > 1) yield* lowestBelow(child);
+      else yield child;
+    }
+  };
+  /** Reads of one page share one request of the source. A failure counts only once the page is needed. */
+  const readAhead = (ref: PageRef): void => {
+    source.read(ref, signal).catch(() => {});
+  };
+  for await (const ref of lowestBelow(root)) {
+    await builder.addPage(await rewriteLowest(ref), signal);
+    if (equalBytes(ref.lastKey, root.lastKey) || !shouldStop()) continue;
+    state.after = toBase64(ref.lastKey);
+    await storePages?.();
+    state.tree = builder.suspend();
+    return 'unfinished';
+  }
+  return builder.finish(signal);
 }

@@ -7,7 +7,7 @@ import { mergePackMap, nothingMerged, PackMapMerge } from '../manifest/merge-pac
 import { createPackMapKind } from '../manifest/pack-map.ts';
 import { applyUsage, mergeUsage, type PackDelta } from '../manifest/pack-usage.ts';
 import type { PageRef, PageStore } from '../manifest/page-store.ts';
-import { rewritePages } from '../manifest/rewrite-pages.ts';
+import { nothingRewritten, PageRewrite, rewritePages } from '../manifest/rewrite-pages.ts';
 import type { TreeKind } from '../manifest/tree-kind.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { PagePackWriter } from '../packs/page-pack-writer.ts';
@@ -17,7 +17,7 @@ import { PagePackRecord } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import type { PointContent } from '../runs/point-content.ts';
 import { packWritingOf } from '../runs/pack-writing.ts';
-import { choosePagePacks } from '../runs/page-packs-in-use.ts';
+import { choosePagePacks, countUsedPages, noUsedPages, UsedPages } from '../runs/page-packs-in-use.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
@@ -64,6 +64,9 @@ const JoinedState = z.object({
   packMap: PackMapMerge,
   /** Absent while it is being made; null when the point needs no pack. */
   packMapRoot: PageRefText.nullish(),
+  /** Trees whose pages in mostly dead packs are written anew, and how far the next one is. */
+  rewritten: z.object({ trees: z.int(), next: PageRewrite }),
+  usedPages: UsedPages,
   /** Packs and bytes of the pages written so far. */
   pagePacks: z.array(PagePackRecord),
   pageBytes: z.int(),
@@ -77,9 +80,9 @@ export interface JoinOptions extends GatherOptions {
 
 /**
  * Makes one point's content of the workers' results, over any number of calls: joins their pages at the seams, mends
- * objects that several shards shared, and derives the pack map from the base's. The last step is one call's work: a
- * look at the inner pages of the manifest. Cost: a few pages a shard, and pages in proportion to the packs that
- * changed. Memory: one small record a shard, the open pages, and a part of each of 256 runs of deltas.
+ * objects that several shards shared, derives the pack map from the base's, writes pages anew that lie in mostly dead
+ * packs, and counts the page packs in use. Cost: a few pages a shard, pages in proportion to the packs that changed, and
+ * now and then a look at all inner pages. Memory: one small record a shard, the open pages, and a part of each of 256 runs of deltas.
  */
 export async function joinSomeShards(
   services: WriteServices,
@@ -98,7 +101,9 @@ export async function joinSomeShards(
   const { entries, firstUnread, warnings } = state.gathered;
   checkAnyRead(plan, entries, firstUnread ?? warnings[0]?.message);
   if (!(await join.makePackMap())) return join.handOn();
-  return { done: true, content: await join.makeContent() };
+  if (!(await join.rewriteTrees())) return join.handOn();
+  const content = await join.makeContent();
+  return content === 'unfinished' ? join.handOn() : { done: true, content };
 }
 
 interface JoinOf {
@@ -160,16 +165,35 @@ class Join {
     return !this.#isTimeUp();
   }
 
-  async makeContent(): Promise<PointContent> {
+  /** Writes pages anew that lie in mostly dead packs. @returns true when done. */
+  async rewriteTrees(): Promise<boolean> {
+    const { plan, state, options } = this.#of;
+    const dead = new Set(plan.rewrittenPagePacks);
+    if (dead.size === 0) return true;
+    const storePages = async (): Promise<void> => this.#storePages();
+    const how = { shouldStop: () => this.#isTimeUp(), storePages, signal: options.signal };
+    const kinds = { manifest: this.#fileKind, packMapRoot: this.#packMapKind };
+    for (const tree of (['manifest', 'packMapRoot'] as const).slice(state.rewritten.trees)) {
+      const root = findPageRef(state[tree] ?? undefined, 'a join under way');
+      const rewritten = await rewritePages(kinds[tree], this.#pages(), root, dead, state.rewritten.next, how);
+      if (rewritten === 'unfinished') return false;
+      await storePages();
+      if (rewritten !== undefined) state[tree] = pageRefToText(rewritten);
+      state.rewritten = { trees: state.rewritten.trees + 1, next: nothingRewritten() };
+      if (this.#isTimeUp()) return false;
+    }
+    return true;
+  }
+
+  async makeContent(): Promise<PointContent | 'unfinished'> {
     const { plan, state } = this.#of;
     const { gathered, mended } = state;
-    const manifest = await this.#rewrite(this.#fileKind, state.manifest);
-    const packMap = await this.#rewrite(this.#packMapKind, state.packMapRoot);
-    const inUse = await choosePagePacks(plan, this.#known(), async () => {
-      const { source } = this.#pages();
-      const ofFiles = await new TreeReader(this.#fileKind, source, manifest).listPagePacks();
-      return ofFiles.union(await new TreeReader(this.#packMapKind, source, packMap).listPagePacks());
-    });
+    const manifest = findPageRef(state.manifest, 'a join under way');
+    const packMap = findPageRef(state.packMapRoot ?? undefined, 'a join under way');
+    const inUse = await choosePagePacks(plan, this.#known(), async () =>
+      countUsedPages(this.#pages().source, { manifest, packMap }, state.usedPages, () => this.#isTimeUp()),
+    );
+    if (inUse === 'unfinished') return 'unfinished';
     const { counts, warnings, warningCount, entries } = gathered;
     return {
       counts: {
@@ -181,8 +205,8 @@ class Join {
       warnings,
       unread: { carried: entries.carried, missing: entries.missing },
       warningCount,
-      manifest: manifest && pageRefToText(manifest),
-      packMap: packMap && pageRefToText(packMap),
+      manifest: state.manifest,
+      packMap: state.packMapRoot ?? undefined,
       ...inUse,
       ...smallestLock(packMap, inUse.pagePacks),
     };
@@ -258,17 +282,6 @@ class Join {
       signal,
     });
   }
-
-  /** Writes pages anew that lie in mostly dead packs. */
-  async #rewrite(kind: TreeKind, text: PageRefText | null | undefined): Promise<PageRef | undefined> {
-    const { plan, options } = this.#of;
-    const root = findPageRef(text ?? undefined, 'a join under way');
-    const dead = new Set(plan.rewrittenPagePacks);
-    if (dead.size === 0) return root;
-    const rewritten = await rewritePages(kind, this.#pages(), root, dead, options.signal);
-    await this.#storePages();
-    return rewritten;
-  }
 }
 
 /** @returns `undefined` when there are shards left. */
@@ -288,6 +301,8 @@ async function begin(
     manifest: root && pageRefToText(root),
     usage: [...gathered.usage, ...plan.leases],
     packMap: nothingMerged(),
+    rewritten: { trees: 0, next: nothingRewritten() },
+    usedPages: noUsedPages(),
     pagePacks: [],
     pageBytes: 0,
   };

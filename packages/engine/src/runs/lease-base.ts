@@ -26,7 +26,8 @@ import {
   noneLookedAt,
   type LookOptions,
 } from './lease-pack-map.ts';
-import { leasePagePacks, UsedPageBytes } from './lease-page-packs.ts';
+import { leasePagePacks } from './lease-page-packs.ts';
+import { UsedPages } from './page-packs-in-use.ts';
 import { runPrefix } from './run-plan.ts';
 import { putUsage } from './usage-runs.ts';
 import { dayMs, hourMs } from '../model/time.ts';
@@ -59,7 +60,7 @@ const LeasingState = z.object({
   packs: LookedAtPacks,
   leases: z.array(z.string()),
   /** Bytes of page packs in use, once these have to be extended. */
-  usedPages: UsedPageBytes.optional(),
+  usedPages: UsedPages.optional(),
   /** The last pack looked up of those that verification has marked. */
   damagedAfter: z
     .string()

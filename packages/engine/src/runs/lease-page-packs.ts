@@ -1,6 +1,4 @@
-import * as z from 'zod';
 import type { PackId } from '../ids.ts';
-import { countPageBytes, noPageBytes, PageBytes } from '../manifest/page-bytes.ts';
 import type { PageSource } from '../manifest/page-store.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { PagePackRecord, Root } from '../points/root.ts';
@@ -8,13 +6,10 @@ import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import { defaultPacksAtOnce, type LookOptions } from './lease-pack-map.ts';
+import { countUsedPages, noUsedPages, type UsedPages } from './page-packs-in-use.ts';
 
 /** Most stored pages that one run writes anew: the committer does it by itself. Bytes. */
 const rewriteBytesLimit = 256 * 2 ** 20;
-
-/** Bytes of page packs that the base's two maps use, as far as they are counted. */
-export const UsedPageBytes = z.object({ manifest: PageBytes, packMap: PageBytes });
-export type UsedPageBytes = z.infer<typeof UsedPageBytes>;
 
 export type LeasedPagePacks =
   | {
@@ -28,7 +23,7 @@ export type LeasedPagePacks =
     }
   | { readonly state: 'lost'; readonly packId: PackId }
   /** Another call has to go on. */
-  | { readonly state: 'unfinished'; readonly used?: UsedPageBytes | undefined };
+  | { readonly state: 'unfinished'; readonly used?: UsedPages | undefined };
 
 export interface LeasePagePacksOptions extends LookOptions {
   readonly catalog: Pick<Catalog, 'packs'>;
@@ -36,7 +31,7 @@ export interface LeasePagePacksOptions extends LookOptions {
   readonly root: Root;
   readonly source: PageSource;
   /** What an earlier call has counted. */
-  readonly used?: UsedPageBytes | undefined;
+  readonly used?: UsedPages | undefined;
   /** True if a pack is to be given up instead of leased once more, when the point uses so many of its bytes. */
   readonly isMostlyDead: (row: PackRow, usedBytes: number) => boolean;
   /** True if a container that holds pages is still needed for its chunks. */
@@ -57,10 +52,13 @@ export async function leasePagePacks(options: LeasePagePacksOptions): Promise<Le
   };
   let { used } = options;
   if (used === undefined && root.manifest !== undefined && [...rows.keys()].some(isShort))
-    used = { manifest: noPageBytes(), packMap: noPageBytes() };
-  if (used !== undefined && (await countUsed(options, used)) === 'unfinished')
-    return { state: 'unfinished', used };
-  const bytes = used && addUp(used);
+    used = noUsedPages();
+  const roots = {
+    manifest: findPageRef(root.manifest, root.point),
+    packMap: findPageRef(root.packMap, root.point),
+  };
+  const bytes = used && (await countUsedPages(options.source, roots, used, shouldStop));
+  if (bytes === 'unfinished') return { state: 'unfinished', used };
   const needed = root.pagePacks.filter(({ pack }) => bytes === undefined || bytes.has(pack));
   const rewritten = bytes === undefined ? new Set<PackId>() : await chooseRewritten(options, rows, bytes);
 
@@ -104,28 +102,6 @@ async function findRows(
       rows.set(packId, row);
   }
   return rows;
-}
-
-/** Counts on, as far as the time of a call goes. */
-async function countUsed(
-  { root, source, shouldStop }: LeasePagePacksOptions,
-  used: UsedPageBytes,
-): Promise<'counted' | 'unfinished'> {
-  for (const tree of ['manifest', 'packMap'] as const) {
-    if (used[tree].isDone) continue;
-    await countPageBytes(source, findPageRef(root[tree], root.point), used[tree], shouldStop);
-    if (shouldStop?.() === true) return 'unfinished';
-  }
-  return 'counted';
-}
-
-function addUp({ manifest, packMap }: UsedPageBytes): ReadonlyMap<PackId, number> {
-  const sums = new Map<PackId, number>();
-  for (const { bytes } of [manifest, packMap]) {
-    for (const [packId, count] of Object.entries(bytes) as [PackId, number][])
-      sums.set(packId, (sums.get(packId) ?? 0) + count);
-  }
-  return sums;
 }
 
 /** The deadest first, as many as one committer can write. */

@@ -2,11 +2,14 @@ import { expect, test } from 'vitest';
 import { newId } from '../../src/bytes.ts';
 import type { RunId } from '../../src/ids.ts';
 import type { PackRow } from '../../src/ports/catalog/packs.ts';
-import type { CommittedPoint } from '../../src/runs/commit-point.ts';
+import { joinSomeShards } from '../../src/protect/join-shards.ts';
+import { protectShard } from '../../src/protect/protect-shard.ts';
+import { commitPoint, type CommittedPoint } from '../../src/runs/commit-point.ts';
 import { openRun, openRunInParts } from '../../src/runs/open-run.ts';
 import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
 import { day, Harness } from './harness.ts';
 import { expectConsistent, expectWhole } from './mostly-dead.ts';
+import { open, shardsOf } from './opened-run.ts';
 
 const files = 300;
 
@@ -17,8 +20,8 @@ interface AgedPages {
   readonly next: CommittedPoint;
 }
 
-/** A full; the next day some files change; a month later the page packs have to be extended, and a point is made. */
-async function aged(seed: string, changed: number): Promise<AgedPages> {
+/** A full; the next day some files change; a month later the page packs have to be extended. */
+async function beforeNext(seed: string, changed: number): Promise<Omit<AgedPages, 'next'>> {
   const harness = new Harness(seed);
   const plant = (file: number): void => {
     harness.source.plant(`file ${String(file).padStart(3, '0')}`, harness.random.bytes(50));
@@ -31,7 +34,13 @@ async function aged(seed: string, changed: number): Promise<AgedPages> {
   for (let file = 0; file < changed; file += 1) plant(file);
   await harness.backUp('incremental');
   harness.clock.advance(30 * day);
-  return { harness, pages, next: await harness.backUp('incremental') };
+  return { harness, pages };
+}
+
+/** The same, and a point is made. */
+async function aged(seed: string, changed: number): Promise<AgedPages> {
+  const before = await beforeNext(seed, changed);
+  return { ...before, next: await before.harness.backUp('incremental') };
 }
 
 function lockOf({ harness, pages }: AgedPages): Date | undefined {
@@ -47,6 +56,42 @@ test('a page pack of which less than half is used is not extended: its pages are
   expect(next.root.counts).toMatchObject({ filesChanged: 0, newBytes: 0 });
   await expectConsistent(harness, next);
   await expectWhole(harness, next);
+});
+
+test('pages are written anew, and page packs counted, in a commit that dies at any of its calls and has no time', async () => {
+  let [died, survived] = [0, false];
+  for (let call = 1; !survived; call += 997) {
+    const { harness, pages } = await beforeNext('in calls', 220);
+    const { source, store, catalog, work } = harness;
+    const { plan, keys } = await open(harness, 'incremental');
+    expect(plan.rewrittenPagePacks).toContain(pages.packId);
+    const shards = await shardsOf(harness, plan.runId);
+    for (const shard of shards) await protectShard(harness.services, shard, { keys, plan, source });
+    const joinInCalls = async (services = harness.services) => {
+      for (let calls = 1; ; calls += 1) {
+        const options = { shouldStop: () => true, packsAtOnce: 1 };
+        const step = await joinSomeShards(services, keys, plan, shards.length, options);
+        if (step.done) return { calls, content: step.content };
+        if (calls > 100) throw new Error('it comes to no end');
+      }
+    };
+    const faults = new FaultPlan([{ kind: call % 2 === 0 ? 'kill' : 'kill-after', call }]);
+    const faulty = { ...harness.services, store: withFaults(store, faults), work: withFaults(work, faults) };
+    await joinInCalls({ ...faulty, catalog: withFaults(catalog, faults) }).catch((error: unknown) => {
+      if (!(error instanceof ProcessKilledError)) throw error;
+      died += 1;
+    });
+    survived = !faults.killed;
+
+    const { calls, content } = await joinInCalls();
+
+    if (!survived) expect(calls).toBeGreaterThan(1);
+    const next = await commitPoint(harness.services, keys, plan, async () => Promise.resolve(content));
+    expect(next.root.pagePacks.map(({ pack }) => pack)).not.toContain(pages.packId);
+    await expectConsistent(harness, next);
+    await expectWhole(harness, next);
+  }
+  expect(died).toBeGreaterThan(1);
 });
 
 test('a page pack of which more than half is used is extended', async () => {
