@@ -65,7 +65,7 @@ export { newestPoints } from './runs/choose-base.ts';
 export { getRunPlan, runPrefix, type RunPlan } from './runs/run-plan.ts';
 export { commitPoint, commitPointInParts, type CommittedPoint } from './runs/commit-point.ts';
 export type { PointContent } from './runs/point-content.ts';
-export { errorRecordOf, failRun } from './runs/close-run.ts';
+export { failRun } from './runs/close-run.ts';
 export { backUpFiles, type BackUpFilesOptions } from './runs/back-up-files.ts';
 export { cutShard } from './protect/cut-shard.ts';
 export { listShards, type ListingState } from './protect/list-shards.ts';
@@ -83,7 +83,8 @@ export {
 } from './protect/shards.ts';
 
 // Points: list, compare, restore, verify
-export { compactTime, isPointId, resourceKeyOf } from './points/point-id.ts';
+export { compactTime, resourceKeyOf } from './points/point-id.ts';
+export { isPointId } from './model/machines/ids.ts';
 export { ImageRecord, pointRowOf, Root, VolumeSnapshot, type PointWarning } from './points/root.ts';
 export { readRoot, type StoredRoot } from './points/root-store.ts';
 export { findCleanPoint, isDegraded, unreadOf, warningOf, type UnreadFacts } from './points/unread.ts';

@@ -9,7 +9,7 @@ const deeds = ['audit', 'consolidate', 'holds', 'maintenance', 'plans', 'protect
 const users = [...deeds, 'catalog', 'restore', 'retention', 'runs', 'testing', 'verify'];
 const format = ['keys', 'manifest', 'packs', 'points'];
 const mustNotKnow: Record<string, readonly string[]> = {
-  model: [...users, 'chunking', 'keys', 'manifest', 'packs', 'ports'],
+  model: [...users, ...format, 'chunking', 'ports'],
   chunking: [...users, ...format, 'model', 'ports'],
   keys: [...users, 'chunking', 'manifest', 'points'],
   packs: [...users, 'chunking', 'points'],

@@ -16,10 +16,6 @@ export function newPointId(sourceTime: Date, random: RandomBytes): PointId {
   return `${compactTime(sourceTime)}-${toHex(random.bytes(8))}` as PointId;
 }
 
-export function isPointId(text: string): text is PointId {
-  return /^\d{8}T\d{6}Z-[0-9a-f]{16}$/.test(text);
-}
-
 /** The name of a resource inside object names. */
 export function resourceKeyOf(arn: ResourceArn): ResourceKey {
   return toHex(createHash('sha256').update(arn).digest().subarray(0, 16)) as ResourceKey;

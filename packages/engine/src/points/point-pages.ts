@@ -15,11 +15,7 @@ function findPagePacks(records: Iterable<PagePackRecord>): FindObject {
   return (packId) => {
     const record = known.get(packId);
     const name = record?.kind === 'container' ? containerName(packId) : pageName(packId);
-    return {
-      packId,
-      name,
-      ...(record !== undefined && record.version !== '' && { versionId: record.version }),
-    };
+    return { packId, name, versionId: record?.version === '' ? undefined : record?.version };
   };
 }
 

@@ -8,7 +8,8 @@ import { defaultShardLimits, type Shard, type ShardLimits } from '../protect/sha
 import type { FileSource } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { WriteServices } from '../services.ts';
-import { errorRecordOf, failRun } from './close-run.ts';
+import { failRun } from './close-run.ts';
+import { errorRecordOf } from '../model/error-record.ts';
 import { commitPoint, type CommittedPoint } from './commit-point.ts';
 import { aliveUntil, openRun, type RunRequest } from './open-run.ts';
 import { runPrefix, type RunPlan } from './run-plan.ts';

@@ -1,5 +1,5 @@
 import type { ErrorRecord } from '../model/error-record.ts';
-import { BackupError, RunClosedError } from '../errors.ts';
+import { RunClosedError } from '../errors.ts';
 import type { RunId } from '../ids.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
@@ -23,11 +23,4 @@ export async function failRun(
       ? { name: 'RunClosedError', message: new RunClosedError(runId, 'it was cancelled').message }
       : error,
   });
-}
-
-/** An error in the form of catalogs and reports. */
-export function errorRecordOf(error: unknown): ErrorRecord {
-  if (error instanceof BackupError || error instanceof Error)
-    return { name: error.name, message: error.message };
-  return { name: 'Error', message: String(error) };
 }

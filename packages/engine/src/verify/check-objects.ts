@@ -7,7 +7,8 @@ import type { PackKind } from '../packs/pack-layout.ts';
 import type { StoredObject } from '../packs/stored-object.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { isLoss, lossOf, type Loss } from './loss.ts';
+import { isLoss } from './loss.ts';
+import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 
 /** Objects that are checked at a time; each has one run of 16 MiB in memory at most. */
 const objectsAtOnce = 4;
@@ -17,7 +18,7 @@ export interface DamagedObject {
   readonly objectName: string;
   readonly packId: PackId;
   /** The first damage found. */
-  readonly loss: Loss;
+  readonly loss: ErrorRecord;
   /** Number of all damage found in it. */
   readonly count: number;
 }
@@ -94,14 +95,14 @@ export class ObjectChecker {
     object: StoredObject,
     kind: PackKind,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly losses: readonly Loss[]; readonly isProven: boolean }> {
+  ): Promise<{ readonly losses: readonly ErrorRecord[]; readonly isProven: boolean }> {
     const { store, keys, memory } = this.#options;
     try {
       const { damage } = await checkPack(store, keys, object, kind, signal, memory);
-      return { losses: damage.map(lossOf), isProven: true };
+      return { losses: damage.map(errorRecordOf), isProven: true };
     } catch (error) {
       if (!isLoss(error)) throw error;
-      return { losses: [lossOf(error)], isProven: error.kind !== 'key' };
+      return { losses: [errorRecordOf(error)], isProven: error.kind !== 'key' };
     }
   }
 }

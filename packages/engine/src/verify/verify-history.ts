@@ -7,12 +7,13 @@ import { resourceKeyOf } from '../points/point-id.ts';
 import { readRoot, type StoredRoot } from '../points/root-store.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
-import { isLoss, lossOf, type Loss } from './loss.ts';
+import { isLoss } from './loss.ts';
+import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 
 const rootsAtOnce = 16;
 
 /** A problem in a resource's history, and the point at which it shows. */
-interface HistoryProblem extends Loss {
+interface HistoryProblem extends ErrorRecord {
   /** Absent for an object that belongs to no point. */
   readonly pointId?: PointId;
 }
@@ -53,7 +54,7 @@ export async function verifyHistory(
       // Removed since it was listed; the code below decides if it may be, as for all that are gone.
       if (error instanceof ObjectNotFoundError) return undefined;
       if (!isLoss(error)) throw error;
-      return { pointId, ...lossOf(error) };
+      return { pointId, ...errorRecordOf(error) };
     }
   };
   const versions = oldestVersions(store, resourceArn, problems, signal);
@@ -66,12 +67,15 @@ export async function verifyHistory(
   const now = await store.now();
   for (const link of links.values()) {
     const problem = problemOf(link, links, seen, resourceArn, now);
-    if (problem !== undefined) problems.push({ pointId: link.point, ...lossOf(problem) });
+    if (problem !== undefined) problems.push({ pointId: link.point, ...errorRecordOf(problem) });
   }
   if (catalog !== undefined) {
     for await (const { pointId, expiresAt, expiring } of catalog.points.list(resourceArn)) {
       if (seen.has(pointId) || expiresAt <= now || expiring === true) continue;
-      problems.push({ pointId, ...lossOf(missing(resourceArn, pointId, 'the catalog knows it', expiresAt)) });
+      problems.push({
+        pointId,
+        ...errorRecordOf(missing(resourceArn, pointId, 'the catalog knows it', expiresAt)),
+      });
     }
   }
   return { roots: links.size, problems };
@@ -94,7 +98,9 @@ async function* oldestVersions(
     const { name, versionId } = version;
     const parsed = parseObjectName(name);
     if (parsed?.kind !== 'root') {
-      problems.push(lossOf(new StoredBytesDamagedError(name, 'nothing of that name is ever written here')));
+      problems.push(
+        errorRecordOf(new StoredBytesDamagedError(name, 'nothing of that name is ever written here')),
+      );
       continue;
     }
     const { pointId } = parsed;
@@ -102,7 +108,7 @@ async function* oldestVersions(
     // Versions of one name come newest first, so the one before was put over this one.
     if (last?.name === name) {
       const what = `version ${last.versionId} was written over version ${versionId}`;
-      problems.push({ pointId, ...lossOf(new StoredBytesDamagedError(name, what)) });
+      problems.push({ pointId, ...errorRecordOf(new StoredBytesDamagedError(name, what)) });
     }
     last = { ...version, pointId };
   }

@@ -3,7 +3,8 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { readRoot } from '../points/root-store.ts';
 import type { VolumeSnapshot } from '../points/root.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { isLoss, lossOf, type Loss } from './loss.ts';
+import { isLoss } from './loss.ts';
+import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 import type { PointToVerify } from './verify-points.ts';
 
 /** Roots that are read before their snapshots are asked for together. */
@@ -19,9 +20,9 @@ export interface SnapshotStates {
 }
 
 export type ImageVerification<Point extends PointToVerify> = { readonly point: Point } & (
-  | { readonly snapshots: number; readonly losses: readonly Loss[] }
+  | { readonly snapshots: number; readonly losses: readonly ErrorRecord[] }
   /** Nothing can be said of its snapshots: its root cannot be read. */
-  | { readonly rootLoss: Loss }
+  | { readonly rootLoss: ErrorRecord }
 );
 
 /**
@@ -37,7 +38,7 @@ export async function* verifyImages<Point extends PointToVerify>(
   points: Iterable<Point>,
   signal?: AbortSignal,
 ): AsyncGenerator<ImageVerification<Point>> {
-  let batch: { readonly point: Point; readonly of: readonly VolumeSnapshot[] | Loss }[] = [];
+  let batch: { readonly point: Point; readonly of: readonly VolumeSnapshot[] | ErrorRecord }[] = [];
   const judged = async function* (): AsyncGenerator<ImageVerification<Point>> {
     const ids = batch.flatMap(({ of }) => ('message' in of ? [] : of.map(({ snapshot }) => snapshot)));
     const found = ids.length === 0 ? [] : await snapshots.describeSnapshots(ids, signal);
@@ -60,19 +61,19 @@ async function readSnapshots(
   store: ObjectStore,
   keys: VaultKeys,
   { resourceArn, pointId, versionId }: PointToVerify,
-): Promise<readonly VolumeSnapshot[] | Loss> {
+): Promise<readonly VolumeSnapshot[] | ErrorRecord> {
   try {
     const { root } = await readRoot(store, keys, resourceArn, pointId, versionId);
     return root.image?.snapshots ?? [];
   } catch (error) {
     if (!isLoss(error)) throw error;
-    return lossOf(error);
+    return errorRecordOf(error);
   }
 }
 
-function lossesOf(snapshots: readonly VolumeSnapshot[], states: ReadonlyMap<string, string>): Loss[] {
+function lossesOf(snapshots: readonly VolumeSnapshot[], states: ReadonlyMap<string, string>): ErrorRecord[] {
   return snapshots.flatMap(({ snapshot, volume }) => {
     const state = states.get(snapshot);
-    return state === 'completed' ? [] : [lossOf(new SnapshotMissingError(snapshot, volume, state))];
+    return state === 'completed' ? [] : [errorRecordOf(new SnapshotMissingError(snapshot, volume, state))];
   });
 }

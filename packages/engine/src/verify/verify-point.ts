@@ -14,7 +14,8 @@ import type { PointReader } from '../restore/point-reader.ts';
 import { RefusalSparer } from '../restore/spare-refused.ts';
 import { ObjectChecker, type DamagedObject, type RefusedObject } from './check-objects.ts';
 import { KnownFrames } from './known-frames.ts';
-import { isLoss, lossOf, type Loss } from './loss.ts';
+import { isLoss } from './loss.ts';
+import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 import { manifestItems, type FileState, type ManifestItem } from './manifest-items.ts';
 import { walkLeaves, type LostPage } from './walk-leaves.ts';
 
@@ -22,7 +23,7 @@ import { walkLeaves, type LostPage } from './walk-leaves.ts';
 const damageListed = 10_000;
 
 /** Entries of a map that cannot be read, as a page that leads to them is lost. */
-interface LostRange extends Loss {
+interface LostRange extends ErrorRecord {
   /** `manifest`: files, by path; `pack-map`: packs, by id. */
   readonly map: 'manifest' | 'pack-map';
   /** The entry before the first of them; absent when that is the map's first. The file's own content may be lost. */
@@ -40,7 +41,7 @@ export interface VerifyOutcome {
   readonly chunks: number;
   readonly packs: number;
   /** Files that cannot be restored, each once, and why. */
-  readonly damagedFiles: readonly ({ readonly path: string } & Loss)[];
+  readonly damagedFiles: readonly ({ readonly path: string } & ErrorRecord)[];
   readonly damagedFileCount: number;
   /** Entries behind pages that cannot be read. Their files are not among the damaged ones: nobody knows them. */
   readonly lostRanges: readonly LostRange[];
@@ -119,7 +120,7 @@ class Report {
   readonly problems: string[] = [];
   readonly damagedObjects: DamagedObject[] = [];
   readonly refusedObjects: RefusedObject[] = [];
-  readonly #damagedFiles: ({ path: string } & Loss)[] = [];
+  readonly #damagedFiles: ({ path: string } & ErrorRecord)[] = [];
   readonly #point: PointId;
   #damagedFileCount = 0;
   #refusedFileCount = 0;
@@ -129,10 +130,10 @@ class Report {
     this.#point = point;
   }
 
-  fileDamaged({ path }: FileState, error: Loss): void {
+  fileDamaged({ path }: FileState, error: BackupError): void {
     this.#damagedFileCount += 1;
     if (this.#damagedFiles.length < damageListed)
-      this.#damagedFiles.push({ path: textOf(path), ...lossOf(error) });
+      this.#damagedFiles.push({ path: textOf(path), ...errorRecordOf(error) });
   }
 
   fileRefused(file: FileState): void {
@@ -144,10 +145,10 @@ class Report {
     const nameOf = (key: Uint8Array): string => (map === 'manifest' ? this.#pathOf(key) : hexOf(key));
     this.lostRanges.push({
       map,
-      ...(after && { after: nameOf(after) }),
+      after: after && nameOf(after),
       through: nameOf(lost.lastKey),
       entries: lost.entries,
-      ...lossOf(error),
+      ...errorRecordOf(error),
     });
   }
 

@@ -3,7 +3,8 @@ import type { PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { PointReader } from '../restore/point-reader.ts';
-import { isLoss, lossOf, type Loss } from './loss.ts';
+import { isLoss } from './loss.ts';
+import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 import { createSharedChecks, verifyPoint, type VerifyOptions, type VerifyOutcome } from './verify-point.ts';
 
 export interface PointToVerify {
@@ -16,9 +17,9 @@ export interface PointToVerify {
 export type PointVerification<Point extends PointToVerify> = { readonly point: Point } & (
   | { readonly outcome: VerifyOutcome }
   /** Nothing can be said of its files: its root cannot be read. */
-  | { readonly rootLoss: Loss }
+  | { readonly rootLoss: ErrorRecord }
   /** Nothing can be said of it: it has to be thawed first, or its root or pages may not be read. */
-  | { readonly notVerified: Loss }
+  | { readonly notVerified: ErrorRecord }
 );
 
 /**
@@ -37,8 +38,8 @@ export async function* verifyPoints<Point extends PointToVerify>(
     try {
       reader = await PointReader.open(store, keys, point.resourceArn, point.pointId, point.versionId);
     } catch (error) {
-      if (error instanceof AccessDeniedError) yield { point, notVerified: lossOf(error) };
-      else if (isLoss(error)) yield { point, rootLoss: lossOf(error) };
+      if (error instanceof AccessDeniedError) yield { point, notVerified: errorRecordOf(error) };
+      else if (isLoss(error)) yield { point, rootLoss: errorRecordOf(error) };
       else throw error;
       continue;
     }
@@ -47,7 +48,7 @@ export async function* verifyPoints<Point extends PointToVerify>(
     } catch (error) {
       const isRefusal = error instanceof AccessDeniedError && shared.refusals.refusalOfAll !== error;
       if (!(error instanceof ObjectArchivedError) && !isRefusal) throw error;
-      yield { point, notVerified: lossOf(error) };
+      yield { point, notVerified: errorRecordOf(error) };
     }
   }
 }

@@ -7,7 +7,8 @@ import { checkSealedJson } from '../keys/sealed-json.ts';
 import { formatFileName } from '../packs/object-names.ts';
 import type { Keyring } from '../ports/keyring.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { isLoss, lossOf, type Loss } from './loss.ts';
+import { isLoss } from './loss.ts';
+import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 
 /**
  * Verifies `format.json` and every key file to the last byte, and that each key can be unwrapped. This includes keys of
@@ -22,14 +23,14 @@ export async function verifyVaultFiles({
 }: {
   readonly store: ObjectStore;
   readonly keyring: Keyring;
-}): Promise<readonly Loss[]> {
-  const losses: Loss[] = [];
+}): Promise<readonly ErrorRecord[]> {
+  const losses: ErrorRecord[] = [];
   const attempt = async (check: () => Promise<void>): Promise<void> => {
     try {
       await check();
     } catch (error) {
       if (!isLoss(error)) throw error;
-      losses.push(lossOf(error));
+      losses.push(errorRecordOf(error));
     }
   };
   const keys = new Map<KeyId, Uint8Array>();

@@ -4,7 +4,8 @@ import { newId } from '../../src/bytes.ts';
 import { ObjectNotFoundError, StoredBytesDamagedError, StoreUnavailableError } from '../../src/errors.ts';
 import type { PointId, ResourceArn, RunId } from '../../src/ids.ts';
 import { rootName } from '../../src/packs/object-names.ts';
-import { isPointId, newPointId, resourceKeyOf } from '../../src/points/point-id.ts';
+import { isPointId } from '../../src/model/machines/ids.ts';
+import { newPointId, resourceKeyOf } from '../../src/points/point-id.ts';
 import {
   decodeRoot,
   encodeRoot,

@@ -1,6 +1,9 @@
 import * as z from 'zod';
 import type { HoldId, PointId, ResourceArn, RunId } from '../../ids.ts';
-import { isPointId } from '../../points/point-id.ts';
+
+export function isPointId(text: string): text is PointId {
+  return /^\d{8}T\d{6}Z-[0-9a-f]{16}$/.test(text);
+}
 
 const hexId = z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 hexadecimal digits');
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { isPointId } from '../../points/point-id.ts';
+import { isPointId } from './ids.ts';
 import { bucketNamePattern, findBucketAddress } from '../bucket-address.ts';
 
 /** The rule for a name that the target has already. */
