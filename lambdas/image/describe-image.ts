@@ -51,6 +51,6 @@ export function imageRecordOf(
       availabilityZone: volume.availabilityZone,
       tags: volume.tags,
     })),
-    ...(machine === undefined ? {} : { machine: { ...machine } }),
+    machine: machine && { ...machine },
   };
 }

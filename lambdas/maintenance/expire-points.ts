@@ -3,21 +3,14 @@ import { isImageKind } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop } from '../runtime/define-step.ts';
-import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance-fields.ts';
+import { partOf, Failures, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { RUN_TAG } from '../image/image-record.ts';
 import { removeSnapshots } from '../image/remove-snapshots.ts';
 import { maintenanceSteps } from './steps.ts';
 
 const handOnBeforeMs = 120_000;
 
-const ExpireState = z.object({
-  expired: z.int(),
-  kept: z.int(),
-  locked: z.int(),
-  inUse: z.int(),
-  snapshots: z.int(),
-  failures: Failures,
-});
+const ExpireState = z.object(partOf('expired', z.int()));
 type ExpireState = z.infer<typeof ExpireState>;
 
 const Renewed = z.object({ failures: Failures });
@@ -38,7 +31,7 @@ export interface ExpireOutput {
   readonly state: ExpireState;
 }
 
-const nothing: ExpireState = { expired: 0, kept: 0, locked: 0, inUse: 0, snapshots: 0, failures: noneFailed };
+const nothing: ExpireState = nothingOf('expired');
 
 /**
  * Removes points whose retention has ended, and the snapshots that they consist of. A point stays while somebody's AMI

@@ -35,3 +35,39 @@ export function mergeFailures(a: Failures, b: Failures): Failures {
 export function maintenanceFile(id: string, name: string): string {
   return `maintenance/${id}/${name}`;
 }
+
+/** Counters of the steps, by the name that the report has for a step. */
+const counters = {
+  reconciled: ['roots', 'recovered', 'missing'],
+  holds: ['holds', 'held', 'released'],
+  // `waiting`: points that have to become containers, and for which no run was started today; `tooLarge`: those that no
+  // object can hold, which are prolonged instead for as long as their plans keep them.
+  containers: ['started', 'waiting', 'tooLarge'],
+  renewed: ['renewed', 'packs', 'rootsLocked', 'tooLate', 'lostPacks', 'unreadable', 'withoutPlan'],
+  expired: ['expired', 'kept', 'locked', 'inUse', 'snapshots'],
+  swept: ['swept', 'bytes', 'kept', 'locked'],
+  // `unknown`: snapshots of runs that the catalog does not know: perhaps it was rebuilt, and a point needs them; `inUse`:
+  // those that an AMI is made of, which are tried again every day; `pointsLacking`: points of images that lack snapshots
+  // which should be there.
+  snapshots: ['removed', 'unknown', 'inUse', 'pointsLacking'],
+  verified: ['packs', 'bytes', 'resources', 'passedOver', 'damaged'],
+} as const;
+
+type Part = keyof typeof counters;
+
+function countersOf<Name extends Part, Field>(name: Name, field: Field) {
+  return Object.fromEntries(counters[name].map((counter) => [counter, field])) as Record<
+    (typeof counters)[Name][number],
+    Field
+  >;
+}
+
+/** Fields that a step's state has of what was done, and of what failed. */
+export function partOf<Name extends Part, Field extends z.ZodType<number>>(name: Name, count: Field) {
+  return { ...countersOf(name, count), failures: Failures };
+}
+
+/** The same before the first call. */
+export function nothingOf<Name extends Part>(name: Name) {
+  return { ...countersOf(name, 0), failures: noneFailed };
+}

@@ -1,9 +1,9 @@
-import { listResourcesToRenew, sweepPartitions } from '@holdfast/engine';
+import { listResourcesToRenew, type ResourceArn, sweepPartitions, type WorkStore } from '@holdfast/engine';
 import { resourceArn } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
-import { maintenanceFile, maintenanceId } from './maintenance-fields.ts';
-import { putJson } from '../runtime/work-json.ts';
+import { maintenanceFile, maintenanceId, partition } from './maintenance-fields.ts';
+import { getJson, putJson } from '../runtime/work-json.ts';
 import { maintenanceSteps } from './steps.ts';
 
 const handOnBeforeMs = 300_000;
@@ -37,20 +37,30 @@ export const planMaintenanceStep = defineKeptLoop(
     const startedAt = before?.startedAt ?? (await store.now()).toISOString();
     const step = await listResourcesToRenew(catalog, new Date(startedAt), { state: before, shouldStop });
     if (!step.done) return { done: false, state: { startedAt, ...step.state, arns: [...step.state.arns] } };
-    for (const [partition, resources] of step.lists.entries())
-      await putJson(work, resourcesFile(input.maintenanceId, partition), resources);
+    for (const [index, resources] of step.lists.entries())
+      await putJson(work, resourcesFile(input.maintenanceId, index), resources);
     const resources = step.lists.reduce((sum, list) => sum + list.length, 0);
     log.info('divided the work', { maintenanceId: input.maintenanceId, resources });
     return {
       done: true,
       maintenanceId: input.maintenanceId,
       startedAt,
-      partitions: Array.from({ length: sweepPartitions }, (_, partition) => partition),
+      partitions: Array.from({ length: sweepPartitions }, (_, index) => index),
       resources,
     };
   },
 );
 
-export function resourcesFile(id: string, partition: number): string {
+/** The input of a step that works on the resources of one partition. */
+export const PartitionInput = z.object({ maintenanceId, partition });
+
+export async function getResources(
+  work: WorkStore,
+  input: z.infer<typeof PartitionInput>,
+): Promise<readonly ResourceArn[]> {
+  return getJson(work, resourcesFile(input.maintenanceId, input.partition), z.array(resourceArn));
+}
+
+function resourcesFile(id: string, partition: number): string {
   return maintenanceFile(id, `resources/${partition}.json`);
 }

@@ -1,42 +1,35 @@
 import { reconcileHolds } from '@holdfast/engine';
 import * as z from 'zod';
 import { addCounts } from '../runtime/add-counts.ts';
-import { defineLoop } from '../runtime/define-step.ts';
-import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance-fields.ts';
+import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
+import { partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
 const handOnBeforeMs = 120_000;
 
-const HoldsState = z.object({ holds: z.int(), held: z.int(), released: z.int(), failures: Failures });
-
-export interface ReconcileHoldsOutput {
-  readonly done: boolean;
-  readonly state: z.infer<typeof HoldsState>;
-}
+const HoldsState = z.object(partOf('holds', z.int()));
+type HoldsState = z.infer<typeof HoldsState>;
 
 /** Extends holds on resources and tags to points that were committed since, and finishes what was left half done. */
 export const reconcileHoldsStep = defineLoop(
   maintenanceSteps,
   'reconcile-holds',
   { input: z.object({}), state: HoldsState, handOnBeforeMs },
-  async (services, _, { before, shouldStop }): Promise<ReconcileHoldsOutput> => {
+  async (services, _, { before, shouldStop }): Promise<LoopOutput<HoldsState>> => {
     const { openKeys, log } = services;
     const { done, ...report } = await reconcileHolds(services, await openKeys(), {
       shouldStop,
       isContinued: before !== undefined,
     });
     for (const message of report.damaged.messages) log.warn('damage', { reason: message });
-    const { held, released, failures } = before ?? { held: 0, released: 0, failures: noneFailed };
+    const soFar = before ?? nothingOf('holds');
     const state = {
-      ...addCounts({ held, released }, report),
+      ...addCounts(soFar, report),
       holds: report.holds,
-      failures: mergeFailures(failures, noteFailures(log, 'holding', report.failures)),
+      failures: mergeFailures(soFar.failures, noteFailures(log, 'holding', report.failures)),
     };
-    log.info('brought points in line with holds', {
-      holds: state.holds,
-      held: state.held,
-      released: state.released,
-    });
+    const { holds, held, released } = state;
+    log.info('brought points in line with holds', { holds, held, released });
     return { done, state };
   },
 );

@@ -1,9 +1,9 @@
 import { reconcilePoints } from '@holdfast/engine';
 import * as z from 'zod';
 import { addCounts } from '../runtime/add-counts.ts';
-import { defineLoop } from '../runtime/define-step.ts';
+import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
 import { resourceArn } from '@holdfast/engine/model';
-import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance-fields.ts';
+import { partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
 /** Room for the roots of one resource. */
@@ -16,27 +16,18 @@ const ReconcileState = z.object({
       z.object({ of: z.literal('resources'), after: resourceArn }),
     ])
     .optional(),
-  roots: z.int(),
-  recovered: z.int(),
-  missing: z.int(),
-  failures: Failures,
+  ...partOf('reconciled', z.int()),
 });
 type ReconcileState = z.infer<typeof ReconcileState>;
 
-const nothing: ReconcileState = { roots: 0, recovered: 0, missing: 0, failures: noneFailed };
-
-/** `done`: all roots, and all resources without any, have been compared. */
-export interface ReconcileOutput {
-  readonly done: boolean;
-  readonly state: ReconcileState;
-}
+const nothing: ReconcileState = nothingOf('reconciled');
 
 /** Adds rows to the catalog for roots that it does not know, and reports rows whose roots are gone. */
 export const reconcilePointsStep = defineLoop(
   maintenanceSteps,
   'reconcile-points',
   { input: z.object({}), state: ReconcileState, handOnBeforeMs },
-  async (services, _, { before = nothing, shouldStop }): Promise<ReconcileOutput> => {
+  async (services, _, { before = nothing, shouldStop }): Promise<LoopOutput<ReconcileState>> => {
     const { store, catalog, openKeys, log } = services;
     const { report, next } = await reconcilePoints({ store, catalog }, await openKeys(), {
       shouldStop,

@@ -6,21 +6,12 @@ import {
   renewResource,
   type RenewServices,
   type RenewState as EngineState,
-  type ResourceArn,
 } from '@holdfast/engine';
 import * as z from 'zod';
-import { resourcesFile } from './plan-maintenance.ts';
+import { getResources, PartitionInput } from './plan-maintenance.ts';
 import { addCounts } from '../runtime/add-counts.ts';
-import { defineLoop } from '../runtime/define-step.ts';
-import {
-  Failures,
-  maintenanceId,
-  mergeFailures,
-  noneFailed,
-  noteFailures,
-  partition,
-} from './maintenance-fields.ts';
-import { getJson } from '../runtime/work-json.ts';
+import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
+import { partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
 /** Room for a thousand packs. */
@@ -38,43 +29,18 @@ const RenewState = z.object({
         .optional(),
     })
     .optional(),
-  renewed: z.int(),
-  packs: z.int(),
-  rootsLocked: z.int(),
-  tooLate: z.int(),
-  lostPacks: z.int(),
-  unreadable: z.int(),
-  withoutPlan: z.int(),
-  failures: Failures,
+  ...partOf('renewed', z.int()),
 });
 type RenewState = z.infer<typeof RenewState>;
 
-const RenewInput = z.object({ maintenanceId, partition });
-const ResourceList = z.array(z.string().transform((text) => text as ResourceArn));
-
-export interface RenewOutput {
-  readonly done: boolean;
-  readonly state: RenewState;
-}
-
-const nothing: RenewState = {
-  next: 0,
-  renewed: 0,
-  packs: 0,
-  rootsLocked: 0,
-  tooLate: 0,
-  lostPacks: 0,
-  unreadable: 0,
-  withoutPlan: 0,
-  failures: noneFailed,
-};
+const nothing: RenewState = { next: 0, ...nothingOf('renewed') };
 
 /** Prolongs the points that rules and holds keep, of one partition's resources. */
 export const renewLeasesStep = defineLoop(
   maintenanceSteps,
   'renew-leases',
-  { input: RenewInput, state: RenewState, handOnBeforeMs },
-  async (services, input, { before = nothing, shouldStop }): Promise<RenewOutput> => {
+  { input: PartitionInput, state: RenewState, handOnBeforeMs },
+  async (services, input, { before = nothing, shouldStop }): Promise<LoopOutput<RenewState>> => {
     const { plans, openKeys, log, store, catalog, lockMode, work, audit } = services;
     const onProlonged: RenewServices['onProlonged'] = async (
       { pointId, resourceArn },
@@ -88,7 +54,7 @@ export const renewLeasesStep = defineLoop(
         event: { kind: 'prolong', point: pointId, expiresAt: expiresAt.toISOString(), reasons: [...reasons] },
       });
     };
-    const resources = await getJson(work, resourcesFile(input.maintenanceId, input.partition), ResourceList);
+    const resources = await getResources(work, input);
     let { next } = before;
     let within: EngineState | undefined = before.within;
     let report = noRenewals;
@@ -97,7 +63,7 @@ export const renewLeasesStep = defineLoop(
       const done = await renewResource(
         { store, catalog, lockMode, plans, onProlonged },
         keys,
-        resources[next] as ResourceArn,
+        resources[next] as (typeof resources)[number],
         { shouldStop, state: within },
       );
       report = addRenewals(report, done.report);

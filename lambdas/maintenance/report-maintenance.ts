@@ -2,48 +2,27 @@ import type { MaintenanceReport } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
-import { Failures } from './maintenance-fields.ts';
+import { partOf } from './maintenance-fields.ts';
 import { metric } from '../runtime/metrics.ts';
 import { MaintenanceFailedError } from './maintenance-failed-error.ts';
 import { maintenanceSteps } from './steps.ts';
 
 /** Absent where a partition failed. */
 const count = z.int().nonnegative().default(0);
-const part = <Shape extends z.ZodRawShape>(shape: Shape) => z.object({ ...shape, failures: Failures });
+const part = <Name extends Parameters<typeof partOf>[0]>(name: Name) => z.object(partOf(name, count));
 const absentIfFailed = <Schema extends z.ZodType>(schema: Schema) => schema.optional().catch(undefined);
 
 /** The whole state of an execution; a step that failed left only its error. */
 const ReportInput = z.object({
   errors: z.record(z.string(), caughtError),
-  reconciled: absentIfFailed(z.object({ state: part({ roots: count, recovered: count, missing: count }) })),
-  holds: absentIfFailed(z.object({ state: part({ holds: count, held: count, released: count }) })),
-  containers: absentIfFailed(z.array(part({ started: count, waiting: count, tooLarge: count }))),
-  renewed: absentIfFailed(
-    z.array(
-      part({
-        renewed: count,
-        packs: count,
-        rootsLocked: count,
-        tooLate: count,
-        lostPacks: count,
-        unreadable: count,
-        withoutPlan: count,
-      }),
-    ),
-  ),
-  expired: absentIfFailed(
-    z.object({
-      skipped: z.boolean(),
-      state: part({ expired: count, kept: count, locked: count, inUse: count, snapshots: count }),
-    }),
-  ),
-  swept: absentIfFailed(z.array(part({ swept: count, bytes: count, kept: count, locked: count }))),
-  snapshots: absentIfFailed(
-    z.object({ state: part({ removed: count, unknown: count, inUse: count, pointsLacking: count }) }),
-  ),
-  verified: absentIfFailed(
-    z.array(part({ packs: count, bytes: count, resources: count, passedOver: count, damaged: count })),
-  ),
+  reconciled: absentIfFailed(z.object({ state: part('reconciled') })),
+  holds: absentIfFailed(z.object({ state: part('holds') })),
+  containers: absentIfFailed(z.array(part('containers'))),
+  renewed: absentIfFailed(z.array(part('renewed'))),
+  expired: absentIfFailed(z.object({ skipped: z.boolean(), state: part('expired') })),
+  swept: absentIfFailed(z.array(part('swept'))),
+  snapshots: absentIfFailed(z.object({ state: part('snapshots') })),
+  verified: absentIfFailed(z.array(part('verified'))),
 });
 type ReportInput = z.output<typeof ReportInput>;
 

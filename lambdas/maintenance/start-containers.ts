@@ -6,51 +6,21 @@ import {
   type RunId,
   workThrough,
 } from '@holdfast/engine';
-import { type Plan, type ProtectInput, resourceArn, dayMs } from '@holdfast/engine/model';
+import { type Plan, type ProtectInput, dayMs } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { resourcesFile } from './plan-maintenance.ts';
-import { defineLoop } from '../runtime/define-step.ts';
+import { getResources, PartitionInput } from './plan-maintenance.ts';
+import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
-import {
-  Failures,
-  maintenanceId,
-  mergeFailures,
-  noneFailed,
-  noteFailures,
-  partition,
-} from './maintenance-fields.ts';
-import { getJson } from '../runtime/work-json.ts';
+import { partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
 const handOnBeforeMs = 60_000;
 
-const ResourceList = z.array(resourceArn);
-const StartState = z.object({
-  next: z.int(),
-  started: z.int(),
-  waiting: z.int(),
-  tooLarge: z.int(),
-  failures: Failures,
-});
-const nothing: z.infer<typeof StartState> = {
-  next: 0,
-  started: 0,
-  waiting: 0,
-  tooLarge: 0,
-  failures: noneFailed,
-};
-const StartInput = z.object({ maintenanceId, partition });
+const StartState = z.object({ next: z.int(), ...partOf('containers', z.int()) });
+type StartState = z.infer<typeof StartState>;
+const nothing: StartState = { next: 0, ...nothingOf('containers') };
 
 type Services = StepServices<(typeof maintenanceSteps)['start-containers']['needs']>;
-
-/**
- * `waiting`: points that have to become containers, and for which no run was started today; `tooLarge`: those that no
- * object can hold, which are prolonged instead for as long as their plans keep them.
- */
-export interface StartOutput {
-  readonly done: boolean;
-  readonly state: z.infer<typeof StartState>;
-}
 
 /**
  * Starts a run for each resource that has a point which its plan keeps for long: the oldest of them becomes a container,
@@ -61,10 +31,10 @@ export interface StartOutput {
 export const startContainersStep = defineLoop(
   maintenanceSteps,
   'start-containers',
-  { input: StartInput, state: StartState, handOnBeforeMs },
-  async (services, input, { before = nothing, shouldStop }): Promise<StartOutput> => {
+  { input: PartitionInput, state: StartState, handOnBeforeMs },
+  async (services, input, { before = nothing, shouldStop }): Promise<LoopOutput<StartState>> => {
     const { store, catalog, work, plans, log } = services;
-    const resources = await getJson(work, resourcesFile(input.maintenanceId, input.partition), ResourceList);
+    const resources = await getResources(work, input);
     const now = await store.now();
     let { next, started, waiting, tooLarge } = before;
     const { done, failures } = await workThrough(

@@ -10,9 +10,9 @@ import {
 import { isImageKind, safety, dayMs, hourMs } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { removeSnapshots } from '../image/remove-snapshots.ts';
-import { defineLoop } from '../runtime/define-step.ts';
+import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
-import { Failures, mergeFailures, noneFailed, noteFailures } from './maintenance-fields.ts';
+import { partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { RUN_TAG } from '../image/image-record.ts';
 import { maintenanceSteps } from './steps.ts';
 
@@ -28,31 +28,11 @@ const SweepState = z.object({
   weeksNoted: z.int(),
   /** Last run whose snapshots have been looked at, in the order of ids. */
   run: z.string(),
-  removed: z.int(),
-  /** Snapshots of runs that the catalog does not know: perhaps it was rebuilt, and a point needs them. */
-  unknown: z.int(),
-  /** Those that an AMI is made of. They are tried again every day. */
-  inUse: z.int(),
-  /** Points of images that lack snapshots which should be there. */
-  pointsLacking: z.int(),
-  failures: Failures,
+  ...partOf('snapshots', z.int()),
 });
 type SweepState = z.infer<typeof SweepState>;
 
-export interface SweepSnapshotsOutput {
-  readonly done: boolean;
-  readonly state: SweepState;
-}
-
-const nothing: SweepState = {
-  weeksNoted: 0,
-  run: '',
-  removed: 0,
-  unknown: 0,
-  inUse: 0,
-  pointsLacking: 0,
-  failures: noneFailed,
-};
+const nothing: SweepState = { weeksNoted: 0, run: '', ...nothingOf('snapshots') };
 
 /**
  * Compares the snapshots in EC2 with the catalog, with one listing a call. A point that has lost snapshots before its
@@ -64,7 +44,7 @@ export const sweepSnapshotsStep = defineLoop(
   maintenanceSteps,
   'sweep-snapshots',
   { input: z.object({}), state: SweepState, handOnBeforeMs },
-  async (services, _, { before = nothing, shouldStop }): Promise<SweepSnapshotsOutput> => {
+  async (services, _, { before = nothing, shouldStop }): Promise<LoopOutput<SweepState>> => {
     const { catalog, images, clock, log } = services;
     const now = clock.now();
     const tagged = await images.findTaggedSnapshots(RUN_TAG);

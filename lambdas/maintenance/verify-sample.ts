@@ -1,8 +1,8 @@
 import { type ResourceArn, verifySample } from '@holdfast/engine';
 import * as z from 'zod';
 import { addCounts } from '../runtime/add-counts.ts';
-import { defineLoop } from '../runtime/define-step.ts';
-import { Failures, mergeFailures, noneFailed, noteFailures, partition } from './maintenance-fields.ts';
+import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
+import { partOf, mergeFailures, noteFailures, nothingOf, partition } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
 /** Room for packs that were begun. */
@@ -15,30 +15,13 @@ const VerifyState = z.object({
       z.object({ arn: z.string().transform((text) => text as ResourceArn) }),
     ])
     .optional(),
-  packs: z.int(),
-  bytes: z.int(),
-  resources: z.int(),
-  passedOver: z.int(),
-  damaged: z.int(),
-  failures: Failures,
+  ...partOf('verified', z.int()),
 });
 type VerifyState = z.infer<typeof VerifyState>;
 
 const VerifyInput = z.object({ partition, startedAt: z.iso.datetime() });
 
-export interface VerifyOutput {
-  readonly done: boolean;
-  readonly state: VerifyState;
-}
-
-const nothing: VerifyState = {
-  packs: 0,
-  bytes: 0,
-  resources: 0,
-  passedOver: 0,
-  damaged: 0,
-  failures: noneFailed,
-};
+const nothing: VerifyState = nothingOf('verified');
 
 /**
  * Verifies the part of one partition that is due today. Damage is an answer, not an error; the report raises the alarm.
@@ -47,7 +30,7 @@ export const verifySampleStep = defineLoop(
   maintenanceSteps,
   'verify-sample',
   { input: VerifyInput, state: VerifyState, handOnBeforeMs },
-  async (services, input, { before = nothing, shouldStop }): Promise<VerifyOutput> => {
+  async (services, input, { before = nothing, shouldStop }): Promise<LoopOutput<VerifyState>> => {
     const { store, catalog, openKeys, log } = services;
     const { report, state: next } = await verifySample({ store, catalog }, await openKeys(), {
       partition: input.partition,

@@ -48,6 +48,6 @@ export const failRunStep = defineStep(
       error: error.name,
       reason: error.message,
     });
-    return { ...(closed && { state: closed.state }), error: closed?.error ?? error };
+    return { state: closed?.state, error: closed?.error ?? error };
   },
 );

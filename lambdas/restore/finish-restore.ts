@@ -89,7 +89,7 @@ async function complete(
     restoreId,
     state,
     point: job.pointId,
-    ...(row === undefined ? {} : { target: row.target }),
+    target: row?.target,
     degraded: job.degraded,
     ...did,
   };

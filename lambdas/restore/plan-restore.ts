@@ -63,6 +63,15 @@ export interface PlanRestoreOutput {
 
 type Services = StepServices<(typeof restoreSteps)['plan-restore']['needs']>;
 
+interface Restore {
+  readonly restoreId: string;
+  readonly execution: string;
+  readonly request: RestoreRequest;
+  readonly row: PointRow;
+  readonly root: Root;
+  readonly target: ChosenTarget;
+}
+
 /**
  * Checks everything that can be known before the first byte is written, then plans a restore, as far as the time of one
  * call goes. Repeatable. Its state lies in the work bucket.
@@ -71,86 +80,93 @@ export const planRestoreStep = defineStep(
   restoreSteps,
   'plan-restore',
   PlanRestoreInput,
-  async (services, { request, execution }, { timeLeftMs }): Promise<PlanRestoreOutput> => {
-    const { work, workBucket, log } = services;
-    const input = parseInput(
-      RestoreRequest,
-      request,
-      'the restore',
-      'docs/restore-input.schema.json has examples',
-    );
+  async (services, input, { timeLeftMs }): Promise<PlanRestoreOutput> => {
+    const { execution } = input;
+    const remedy = 'docs/restore-input.schema.json has examples';
+    const request = parseInput(RestoreRequest, input.request, 'the restore', remedy);
     const restoreId = restoreIdOf(execution);
     // A time may mean another point after a thaw: it stays the point that is on the log.
-    const begun = input.dryRun ? undefined : await services.catalog.restores.find(restoreId);
-    const row = await findPointFor(services, begun === undefined ? input : { point: begun.pointId });
+    const begun = request.dryRun ? undefined : await services.catalog.restores.find(restoreId);
+    const row = await findPointFor(services, begun === undefined ? request : { point: begun.pointId });
     const keys = await services.openKeys();
     const { root } = await readRoot(services.store, keys, row.resourceArn, row.pointId, row.rootVersionId);
     const degraded = await describeDegraded(services, root);
     if (degraded !== undefined)
-      log.warn('the point is degraded', { restoreId, point: root.point, reason: degraded.meaning });
-    const withDegraded = (output: PlanRestoreOutput): PlanRestoreOutput => ({
-      ...output,
-      degraded,
-    });
-    const machineName = restoreFiles.machine(restoreId);
-    if (root.image?.machine !== undefined) await putJson(work, machineName, root.image.machine);
-    const target = chooseTarget(root, input, {
-      buckets: services.targetBuckets,
-      ownBuckets: [services.vaultBucket, workBucket],
-      region: services.region,
-      machineFile: `s3://${workBucket}/${machineName}`,
-    });
-    const thaw = input.dryRun
-      ? await findThaw(services.store, root, input.thaw)
-      : await thawPoint(services.store, root, input.thaw);
-    if (thaw.state !== 'readable')
-      return withDegraded(
-        await awaitThaw(services, { restoreId, execution, dryRun: input.dryRun, row, root, target, thaw }),
-      );
-    if (target.kind === 'directory' && !input.dryRun)
-      return withDegraded(await record(services, { restoreId, execution, row, root, target }));
-    const keysOfSnapshots = target.kind === 'volumes' ? await findSnapshots(services, target) : {};
+      services.log.warn('the point is degraded', { restoreId, point: root.point, reason: degraded.meaning });
+    const target = await findTarget(services, restoreId, root, request);
+    const restore = { restoreId, execution, request, row, root, target };
     const shouldStop = () => timeLeftMs() < handOnBeforeMs;
-    const plan =
-      target.kind === 'volumes'
-        ? planVolumes(target)
-        : await planFiles(
-            services,
-            new PointReader(services.store, keys, root),
-            restoreId,
-            target,
-            input.paths,
-            shouldStop,
-          );
-
-    const key = restoreFiles.shards(restoreId);
-    const place = {
-      restoreId,
-      point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
-      target: describe(target),
-      shards: { bucket: workBucket, key, count: plan?.shards.length ?? 0 },
-    };
-    if (plan === undefined) return withDegraded({ ...place, mode: 'unfinished' });
-    const { quote, shards } = plan;
-    const output = { ...place, quote };
-    if (input.dryRun || target.kind === 'directory') return withDegraded({ ...output, mode: 'dry-run' });
-    await putJson(work, key, shards);
-    await putJson(work, restoreFiles.job(restoreId), {
-      restoreId,
-      pointId: root.point,
-      resourceArn: root.resource,
-      rootVersionId: row.rootVersionId,
-      target: target.kind === 'volumes' ? { ...target, keys: keysOfSnapshots } : target,
-      paths: input.paths,
-      overwrite: input.overwrite,
-      shardCount: shards.length,
-      degraded,
-    } satisfies RestoreJob);
-    await putRow(services, restoreId, execution, row, root, output.target);
-    log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
-    return withDegraded({ ...output, mode: target.kind === 'volumes' ? 'volumes' : 'files' });
+    const thaw = await (request.dryRun ? findThaw : thawPoint)(services.store, root, request.thaw);
+    const output =
+      thaw.state !== 'readable'
+        ? await awaitThaw(services, restore, thaw)
+        : target.kind === 'directory' && !request.dryRun
+          ? await record(services, restore)
+          : await plan(services, restore, new PointReader(services.store, keys, root), degraded, shouldStop);
+    return { ...output, degraded };
   },
 );
+
+async function findTarget(
+  { work, workBucket, vaultBucket, targetBuckets, region }: Services,
+  restoreId: string,
+  root: Root,
+  request: RestoreRequest,
+): Promise<ChosenTarget> {
+  const machineName = restoreFiles.machine(restoreId);
+  if (root.image?.machine !== undefined) await putJson(work, machineName, root.image.machine);
+  return chooseTarget(root, request, {
+    buckets: targetBuckets,
+    ownBuckets: [vaultBucket, workBucket],
+    region,
+    machineFile: `s3://${workBucket}/${machineName}`,
+  });
+}
+
+/** Plans a restore of a point that can be read, and writes the plan down. */
+async function plan(
+  services: Services,
+  restore: Restore,
+  reader: PointReader,
+  degraded: DegradedPoint | undefined,
+  shouldStop: () => boolean,
+): Promise<PlanRestoreOutput> {
+  const { work, log } = services;
+  const { restoreId, request, row, root, target } = restore;
+  const keysOfSnapshots = target.kind === 'volumes' ? await findSnapshots(services, target) : {};
+  const planned =
+    target.kind === 'volumes'
+      ? planVolumes(target)
+      : await planFiles(services, reader, restoreId, target, request.paths, shouldStop);
+  if (planned === undefined) return { ...placeOf(services, restore), mode: 'unfinished' };
+  const { quote, shards } = planned;
+  const output = { ...placeOf(services, restore, shards.length), quote };
+  if (request.dryRun || target.kind === 'directory') return { ...output, mode: 'dry-run' };
+  await putJson(work, restoreFiles.shards(restoreId), shards);
+  await putJson(work, restoreFiles.job(restoreId), {
+    restoreId,
+    pointId: root.point,
+    resourceArn: root.resource,
+    rootVersionId: row.rootVersionId,
+    target: target.kind === 'volumes' ? { ...target, keys: keysOfSnapshots } : target,
+    paths: request.paths,
+    overwrite: request.overwrite,
+    shardCount: shards.length,
+    degraded,
+  } satisfies RestoreJob);
+  await putRow(services, restore);
+  log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
+  return { ...output, mode: target.kind === 'volumes' ? 'volumes' : 'files' };
+}
+
+function placeOf({ workBucket }: Services, { restoreId, root, target }: Restore, count = 0) {
+  return {
+    restoreId,
+    point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
+    target: describe(target),
+    shards: { bucket: workBucket, key: restoreFiles.shards(restoreId), count },
+  };
+}
 
 async function describeDegraded(
   { catalog, clock }: Services,
@@ -166,7 +182,7 @@ async function describeDegraded(
       : `to restore what lacks nothing, name the point ${clean.pointId} of ${clean.sourceTime.toISOString()}`;
   return {
     unread,
-    ...(clean && { cleanPoint: clean.pointId }),
+    cleanPoint: clean?.pointId,
     meaning:
       `of point ${root.point}, ${unread.carried + unread.missing} entries could not be read: it lacks ${unread.missing}, ` +
       `and has ${unread.carried} as earlier points do; ${instead}`,
@@ -174,73 +190,46 @@ async function describeDegraded(
 }
 
 /** Puts on record a restore that the caller's own process does, which is the machine's only part in it. */
-async function record(
-  services: Services,
-  restore: {
-    readonly restoreId: string;
-    readonly execution: string;
-    readonly row: PointRow;
-    readonly root: Root;
-    readonly target: ChosenTarget;
-  },
-): Promise<PlanRestoreOutput> {
-  const { catalog, clock, log, workBucket } = services;
-  const { restoreId, execution, row, root } = restore;
-  const target = describe(restore.target);
-  const known = await putRow(services, restoreId, execution, row, root, target);
+async function record(services: Services, restore: Restore): Promise<PlanRestoreOutput> {
+  const { catalog, clock, log } = services;
+  const known = await putRow(services, restore);
   if (known.state === 'running')
     await catalog.restores.put({ ...known, state: 'recorded', endedAt: clock.now() });
-  log.info('recorded the restore', { restoreId, point: root.point });
-  return {
-    restoreId,
-    mode: 'directory',
-    point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
-    target,
-    shards: { bucket: workBucket, key: restoreFiles.shards(restoreId), count: 0 },
-  };
+  log.info('recorded the restore', { restoreId: restore.restoreId, point: restore.root.point });
+  return { ...placeOf(services, restore), mode: 'directory' };
 }
 
 /** Says how long a point takes to be thawed; one that is only asked about is left frozen. */
 async function awaitThaw(
   services: Services,
-  restore: {
-    readonly restoreId: string;
-    readonly execution: string;
-    readonly dryRun: boolean;
-    readonly row: PointRow;
-    readonly root: Root;
-    readonly target: ChosenTarget;
-    readonly thaw: Exclude<PointThaw, { state: 'readable' }>;
-  },
+  restore: Restore,
+  thaw: Exclude<PointThaw, { state: 'readable' }>,
 ): Promise<PlanRestoreOutput> {
-  const { restoreId, execution, dryRun, row, root, thaw } = restore;
-  const target = describe(restore.target);
-  const known = dryRun ? undefined : await putRow(services, restoreId, execution, row, root, target);
-  const since = known?.startedAt ?? services.clock.now();
+  const { clock, log, restoreWorkers } = services;
+  const { restoreId, root, target } = restore;
+  const { dryRun } = restore.request;
+  const known = dryRun ? undefined : await putRow(services, restore);
+  const since = known?.startedAt ?? clock.now();
   const readableBy = new Date(since.getTime() + thaw.seconds * 1000).toISOString();
-  if (!dryRun && services.clock.now().getTime() - since.getTime() > thaw.seconds * 1000 * safety.thawPatience)
+  if (!dryRun && clock.now().getTime() - since.getTime() > thaw.seconds * 1000 * safety.thawPatience)
     throw new ThawOverdueError(root.point, thaw.objectName, readableBy);
-  services.log.info('the point is being thawed', { restoreId, point: root.point, readableBy });
+  log.info('the point is being thawed', { restoreId, point: root.point, readableBy });
   return {
-    restoreId,
+    ...placeOf(services, restore),
     mode: dryRun ? 'dry-run' : 'thaw',
-    point: { id: root.point, sourceTime: root.sourceTime, resource: root.resource },
-    target,
-    quote: quoteThaw(
-      root,
-      thaw,
-      restore.target.kind === 'directory'
-        ? { workers: 1, isLocal: true }
-        : { workers: services.restoreWorkers },
-    ),
+    quote: quoteThaw(root, thaw, placeOfWork(target, restoreWorkers)),
     thaw: { ...thaw, waitSeconds: Math.ceil(thaw.seconds / thawLooks), readableBy },
-    shards: { bucket: services.workBucket, key: restoreFiles.shards(restoreId), count: 0 },
   };
+}
+
+/** A directory is the caller's, whose process does all of it alone. */
+function placeOfWork({ kind }: ChosenTarget, workers: number) {
+  return kind === 'directory' ? { workers: 1, isLocal: true } : { workers };
 }
 
 /** @returns `undefined` when another call has to go on. */
 async function planFiles(
-  { checkBucket, restoreWorkers: workers, work, log }: Services,
+  { checkBucket, restoreWorkers, work, log }: Services,
   reader: PointReader,
   restoreId: string,
   target: Exclude<ChosenTarget, { kind: 'volumes' }>,
@@ -255,8 +244,7 @@ async function planFiles(
     {
       paths,
       limits: defaultShardLimits,
-      // The caller's process does all of it alone.
-      ...(target.kind === 'directory' ? { workers: 1, isLocal: true } : { workers }),
+      ...placeOfWork(target, restoreWorkers),
       shouldStop,
     },
     // A time may mean another point than before.
@@ -293,12 +281,9 @@ function planVolumes({ snapshots }: Extract<ChosenTarget, { kind: 'volumes' }>) 
 
 async function putRow(
   { catalog, clock, audit }: Services,
-  restoreId: string,
-  execution: string,
-  { pointId }: PointRow,
-  root: Root,
-  target: string,
+  { restoreId, execution, row: { pointId }, root, target: chosen }: Restore,
 ): Promise<RestoreRow> {
+  const target = describe(chosen);
   // A step that is repeated must not open what has been closed since.
   const known = await catalog.restores.find(restoreId);
   if (known !== undefined) return known;

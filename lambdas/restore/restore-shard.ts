@@ -62,7 +62,7 @@ export const restoreShardStep = defineKeptLoop(
     const progressOf = ({ next, begun, ...did }: RestoreOutcome) =>
       next && { next: Buffer.from(next).toString('base64'), begun, outcome: outcomeWith(did) };
     const did = await restoreRange(reader, {
-      range: keysOfRestoreShard({ ...shard, ...(from !== undefined && { from }) }),
+      range: keysOfRestoreShard({ from, to: shard.to }),
       selection: selectKeys(job.paths),
       target: openTarget(target.bucket, target.prefix),
       overwrite: job.overwrite,

@@ -34,8 +34,8 @@ export function volumeShape(
   }
   return {
     type,
-    ...(iops !== undefined && withIops.has(type) && { iops }),
-    ...(throughput !== undefined && withThroughput.has(type) && { throughput }),
+    iops: withIops.has(type) ? iops : undefined,
+    throughput: withThroughput.has(type) ? throughput : undefined,
   };
 }
 

@@ -80,6 +80,11 @@ interface Loop<Input extends z.ZodObject, State extends z.ZodType> {
   readonly handOnBeforeMs: number;
 }
 
+export interface LoopOutput<State> {
+  readonly done: boolean;
+  readonly state: State;
+}
+
 type LoopCall<N extends Needs, State> = StepCall<N> & {
   /** The state that the call before left; `undefined` in the first one. */
   readonly before: State | undefined;
