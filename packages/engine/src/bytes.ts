@@ -38,3 +38,9 @@ export function toBase64(bytes: Uint8Array): string {
 export function fromBase64(text: string): Uint8Array {
   return Buffer.from(text, 'base64');
 }
+
+/** A range whose ends are written as base64; an end that is absent is open. */
+export function rangeFromBase64({ from, to }: { readonly from?: string; readonly to?: string }) {
+  const end = (text: string | undefined) => (text === undefined ? undefined : fromBase64(text));
+  return { from: end(from), to: end(to) };
+}

@@ -82,7 +82,7 @@ export function entryOf(
     attributes: linkTarget === undefined ? attributes : { ...attributes, ...targetAttributes(linkTarget) },
     userMetadata: none,
     tags: none,
-    ...(leftOut && { leftOut }),
+    leftOut,
   };
 }
 
@@ -122,10 +122,7 @@ export function factsOf(entry: SourceEntry): FileFacts {
   const mode = numberOf(entry, 'mode', /^[0-7]{1,4}$/, 8);
   const uid = numberOf(entry, 'uid', /^\d{1,10}$/, 10);
   const gid = numberOf(entry, 'gid', /^\d{1,10}$/, 10);
-  return {
-    ...(mode === undefined ? {} : { mode }),
-    ...(uid === undefined || gid === undefined ? {} : { owner: { uid, gid } }),
-  };
+  return { mode, owner: uid === undefined || gid === undefined ? undefined : { uid, gid } };
 }
 
 /** The bytes of a symbolic link's target, whichever attribute has them; undefined where neither is usable. */

@@ -48,8 +48,8 @@ function recordOf({ path, change, unreadIn, before, after }: PointDifference): R
     ...pathFields(path),
     change,
     unreadIn,
-    ...(before && { before: factsOf(before) }),
-    ...(after && { after: factsOf(after) }),
+    before: before && factsOf(before),
+    after: after && factsOf(after),
   };
 }
 

@@ -69,7 +69,7 @@ export const verifyCommand = defineCommand({
         {
           onProgress,
           signal,
-          ...(markDamaged && { catalog }),
+          catalog: markDamaged ? catalog : undefined,
         },
       );
       for await (const verification of verified) await report.point(verification);

@@ -169,7 +169,8 @@ export class VerifyReport {
     if (this.#out.json) {
       await this.#out.document({
         damaged: this.#isDamaged,
-        ...(stopped && { stopped: stopped.message, notReached: [...this.#unseen] }),
+        stopped: stopped?.message,
+        notReached: stopped && [...this.#unseen],
         ...this.#document,
       });
     }

@@ -84,7 +84,7 @@ class AuditVerification {
       chains: this.#chains,
       entries: this.#entries,
       checkpoints: this.#checkpoints,
-      ...(this.#newest !== undefined && { newest: this.#newest }),
+      newest: this.#newest,
       problems: this.#problems,
     };
   }

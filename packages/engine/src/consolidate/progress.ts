@@ -113,7 +113,7 @@ export function positionToJson({
     chunks.length === 0
       ? undefined
       : encodeLeaf([encodeExtent({ path: decodeFileKey(key, 'a position').path, offset, chunks })]);
-  return { key: toBase64(key), skip, offset, ...(open && { open: toBase64(open) }) };
+  return { key: toBase64(key), skip, offset, open: open && toBase64(open) };
 }
 
 /** @throws {@link StoredBytesDamagedError} the open stretch of content is not one. */

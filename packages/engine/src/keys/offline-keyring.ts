@@ -73,7 +73,7 @@ function readPrivateKey(pem: string, passphrase: string | undefined): KeyObject 
   if (isEncrypted && passphrase === undefined)
     throw new InvalidInputError('the offline key is encrypted; give its passphrase');
   try {
-    return createPrivateKey({ key: pem, format: 'pem', ...(isEncrypted && { passphrase }) });
+    return createPrivateKey({ key: pem, format: 'pem', passphrase: isEncrypted ? passphrase : undefined });
   } catch (error) {
     const why = isEncrypted ? 'its passphrase is wrong, or it is damaged' : 'it is damaged';
     throw new InvalidInputError(`the offline key cannot be read: ${why}`, { cause: error });

@@ -87,10 +87,7 @@ export async function reconcilePoints(
   const startedAt = await store.now();
   if (from?.of === 'resources') return findEmptied(services, startedAt, from.after, options);
   let report = nothingReconciled;
-  const listed = store.listVersions(objectPrefixes.points, {
-    ...(from !== undefined && { startAfter: from.after }),
-    signal,
-  });
+  const listed = store.listVersions(objectPrefixes.points, { startAfter: from?.after, signal });
   for await (const resource of byResource(listed)) {
     report = addReconciled(report, await attempt(services, keys, resource, startedAt));
     if (!shouldStop()) continue;

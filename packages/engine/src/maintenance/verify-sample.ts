@@ -9,7 +9,7 @@ import { endOfTime, sweepPartitions, type PackRow } from '../ports/catalog/packs
 import type { ObjectState, ObjectStore } from '../ports/object-store.ts';
 import { ObjectChecker } from '../verify/check-objects.ts';
 import { KnownFrames } from '../verify/known-frames.ts';
-import { lossOf, type Loss } from '../verify/loss.ts';
+import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 import { verifyHistory } from '../verify/verify-history.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
 import { dayMs } from '../model/time.ts';
@@ -147,7 +147,7 @@ class Findings {
   #damaged = 0;
   readonly #messages: string[] = [];
 
-  addDamage(what: string, { name, message }: Loss): void {
+  addDamage(what: string, { name, message }: ErrorRecord): void {
     this.#damaged += 1;
     if (this.#messages.length < damageListed) this.#messages.push(`${what}: ${name}: ${message}`);
   }
@@ -237,7 +237,7 @@ async function* once<Item>(item: Item): AsyncGenerator<Item> {
 
 type Look =
   | { readonly storageClass: string | undefined; readonly isFrozen: boolean }
-  | { readonly loss: Loss; readonly isUnreadable: boolean };
+  | { readonly loss: ErrorRecord; readonly isUnreadable: boolean };
 
 /** Looks at a container: that it is there, has all its bytes, and is locked as long as the catalog says. */
 async function look(store: ObjectStore, row: PackRow, name: string, now: Date): Promise<Look> {
@@ -246,12 +246,12 @@ async function look(store: ObjectStore, row: PackRow, name: string, now: Date): 
   try {
     state = await store.head(name, { versionId });
   } catch (error) {
-    if (error instanceof ObjectNotFoundError) return { loss: lossOf(error), isUnreadable: true };
+    if (error instanceof ObjectNotFoundError) return { loss: errorRecordOf(error), isUnreadable: true };
     throw error;
   }
   if (bytes !== undefined && state.bytes !== bytes) {
     const error = new StoredBytesDamagedError(name, `it has ${state.bytes} bytes, the catalog says ${bytes}`);
-    return { loss: lossOf(error), isUnreadable: true };
+    return { loss: errorRecordOf(error), isUnreadable: true };
   }
   const { lock, storageClass, thaw } = state;
   if (lockedUntil !== undefined && lockedUntil > now && (lock === undefined || lock.until < lockedUntil)) {
@@ -261,7 +261,7 @@ async function look(store: ObjectStore, row: PackRow, name: string, now: Date): 
       wanted,
       lock === undefined ? 'not at all' : `until ${lock.until.toISOString()}`,
     );
-    return { loss: lossOf(error), isUnreadable: false };
+    return { loss: errorRecordOf(error), isUnreadable: false };
   }
   return { storageClass, isFrozen: thaw !== undefined && thaw.state !== 'thawed' };
 }

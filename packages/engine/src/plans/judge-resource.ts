@@ -83,7 +83,7 @@ export function judgeResource(
     standing,
     newest,
     clean,
-    ...(plan && { rpoHours: plan.rpoHours }),
+    rpoHours: plan?.rpoHours,
     ageHours,
     problem,
   };

@@ -27,7 +27,7 @@ export async function cutShard(
     listed,
     shard: {
       paths: { from: range.from, to },
-      ...(large && { largeTail: large.path }),
+      largeTail: large?.path,
       files: listed.length,
       bytes,
     },

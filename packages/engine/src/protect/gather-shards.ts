@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { fromBase64, newId, toBase64, utf8 } from '../bytes.ts';
+import { newId, rangeFromBase64, toBase64, utf8 } from '../bytes.ts';
 import { ObjectNotFoundError } from '../errors.ts';
 import { FactCounts } from '../fact-counts.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
@@ -232,11 +232,7 @@ async function readResults(
 
 /** `undefined` for a shard that changed something. */
 function rangeOf({ keys, unchanged }: ShardResult): KeyRange | undefined {
-  if (!unchanged) return undefined;
-  return {
-    ...(keys.from !== undefined && { from: fromBase64(keys.from) }),
-    ...(keys.to !== undefined && { to: fromBase64(keys.to) }),
-  };
+  return unchanged ? rangeFromBase64(keys) : undefined;
 }
 
 /** Joins two ranges, the second of which begins where the first ends. */

@@ -1,4 +1,4 @@
-import { fromBase64, toBase64, utf8 } from '../bytes.ts';
+import { rangeFromBase64, toBase64, utf8 } from '../bytes.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
 import type { FileSource, PathRange, SourceEntry } from '../ports/file-source.ts';
 import type { WorkStore } from '../ports/work-store.ts';
@@ -89,12 +89,7 @@ async function listRange(
   index: number,
 ): Promise<ListingState['ranges'][number]> {
   if (range.done || options.shouldStop()) return range;
-  const from = range.resume ?? range.from;
-  const to = range.to;
-  const paths: PathRange = {
-    ...(from !== undefined && { from: fromBase64(from) }),
-    ...(to !== undefined && { to: fromBase64(to) }),
-  };
+  const paths: PathRange = rangeFromBase64({ from: range.resume ?? range.from, to: range.to });
   const cutter = new ShardCutter(options.limits, paths);
   let seen = 0;
   let resume: Uint8Array | undefined;
@@ -112,7 +107,7 @@ async function listRange(
   return {
     ...range,
     parts: range.parts + 1,
-    ...(resume && { resume: toBase64(resume) }),
+    resume: resume && toBase64(resume),
     done: resume === undefined,
   };
 }
@@ -160,7 +155,7 @@ class ShardCutter {
 
   #close(to: Uint8Array | undefined, largeTail?: Uint8Array): void {
     this.#drafts.push({
-      paths: { ...(this.#from && { from: this.#from }), to },
+      paths: { from: this.#from, to },
       largeTail,
       files: this.#files,
       bytes: this.#bytes,

@@ -1,4 +1,4 @@
-import { fromBase64, toBase64 } from '../bytes.ts';
+import { fromBase64, rangeFromBase64, toBase64 } from '../bytes.ts';
 import { extentBoundaryBytes } from '../manifest/extent.ts';
 import { entryKey, extentKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { PathRange, SourceEntry } from '../ports/file-source.ts';
@@ -65,7 +65,7 @@ export function keysOf({ paths, stretch, largeTail }: Shard): KeyRange {
     };
   }
   const to = largeTail === undefined ? paths.to && entryKey(paths.to) : extentKey(largeTail, stretchBytes);
-  return { ...(paths.from && { from: entryKey(paths.from) }), to };
+  return { from: paths.from && entryKey(paths.from), to };
 }
 
 /** Joins small neighbouring ranges, and numbers what remains. */
@@ -119,28 +119,23 @@ export interface ShardJson {
 export function shardToJson({ index, paths, stretch, largeTail }: Shard): ShardJson {
   return {
     index,
-    ...(paths.from && { from: toBase64(paths.from) }),
-    ...(paths.to && { to: toBase64(paths.to) }),
-    ...(largeTail && { largeTail: toBase64(largeTail) }),
-    ...(stretch && { stretch: stretchToJson(stretch) }),
+    from: paths.from && toBase64(paths.from),
+    to: paths.to && toBase64(paths.to),
+    largeTail: largeTail && toBase64(largeTail),
+    stretch: stretch && stretchToJson(stretch),
   };
 }
 
 export function shardFromJson({ index, from, to, stretch, largeTail }: ShardJson): Shard {
   return {
     index,
-    paths: {
-      ...(from !== undefined && { from: fromBase64(from) }),
-      ...(to !== undefined && { to: fromBase64(to) }),
+    paths: rangeFromBase64({ from, to }),
+    largeTail: largeTail === undefined ? undefined : fromBase64(largeTail),
+    stretch: stretch && {
+      offset: stretch.offset,
+      length: stretch.length,
+      entry: { ...stretch.entry, path: fromBase64(stretch.path) },
     },
-    ...(largeTail !== undefined && { largeTail: fromBase64(largeTail) }),
-    ...(stretch && {
-      stretch: {
-        offset: stretch.offset,
-        length: stretch.length,
-        entry: { ...stretch.entry, path: fromBase64(stretch.path) },
-      },
-    }),
   };
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { fromBase64, toBase64 } from '../bytes.ts';
+import { fromBase64, rangeFromBase64, toBase64 } from '../bytes.ts';
 import { UnknownNameError } from '../errors.ts';
 import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { ShardLimits } from '../protect/shards.ts';
@@ -189,11 +189,8 @@ async function cutSome(
   return true;
 }
 
-export function keysOfRestoreShard({ from, to }: RestoreShard): KeyRange {
-  return {
-    ...(from !== undefined && { from: fromBase64(from) }),
-    ...(to !== undefined && { to: fromBase64(to) }),
-  };
+export function keysOfRestoreShard(shard: Pick<RestoreShard, 'from' | 'to'>): KeyRange {
+  return rangeFromBase64(shard);
 }
 
 /** Looks at each path by itself: one that is missing may lie inside another, whose range says nothing about it. */

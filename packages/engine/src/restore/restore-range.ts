@@ -1,3 +1,4 @@
+import { errorRecordOf } from '../model/error-record.ts';
 import type { ShardOutcome } from '../model/machines/restore-report.ts';
 import type { OverwriteRule } from '../model/machines/restore-request.ts';
 import {
@@ -124,7 +125,7 @@ async function restoreEntries(reader: PointReader, options: RestoreRangeOptions)
   // One worker's part says nothing about the others.
   const isWhole = selection.length === 1 && selection[0] === range;
   if (isWhole && sparer.refusalOfAll !== undefined) throw sparer.refusalOfAll;
-  return { ...writer.outcome(), ...(next && { next }), ...(begun && { begun }) };
+  return { ...writer.outcome(), next, begun };
 }
 
 function pathOf({ from }: KeyRange, { root }: PointReader): Uint8Array {
@@ -243,7 +244,7 @@ class RangeWriter {
   async #note(entry: SourceEntry, error: unknown): Promise<void> {
     if (!concernsOne(error)) throw error;
     this.#counts.files += 1;
-    this.#failed.push({ path: textOf(entry.path), name: error.name, message: error.message });
+    this.#failed.push({ path: textOf(entry.path), ...errorRecordOf(error) });
     if (error instanceof TargetEntryError && this.#refusals !== undefined)
       await this.#countRefusal(entry, error);
   }

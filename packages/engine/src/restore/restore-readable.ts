@@ -1,4 +1,4 @@
-import type { ErrorRecord } from '../model/error-record.ts';
+import { errorRecordOf } from '../model/error-record.ts';
 import { UnknownNameError } from '../errors.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { RestoreTarget } from '../ports/restore-target.ts';
@@ -62,7 +62,7 @@ async function restoreEntries(
       if (stretch.path === undefined) lostPages.add(stretch);
       else {
         total.files += 1;
-        failed.push({ path: Buffer.from(stretch.path).toString('utf8'), ...textOf(stretch) });
+        failed.push({ path: Buffer.from(stretch.path).toString('utf8'), ...errorRecordOf(stretch.error) });
       }
     }
     const before = total.files;
@@ -74,10 +74,8 @@ async function restoreEntries(
         target: unfinished(target),
         selection,
         overwrite,
-        ...(onProgress && {
-          onProgress: ({ files, bytes }) =>
-            onProgress({ step: 'restore', files: total.files + files, bytes: total.bytes + bytes }),
-        }),
+        onProgress: ({ files, bytes }) =>
+          onProgress?.({ step: 'restore', files: total.files + files, bytes: total.bytes + bytes }),
         signal,
       });
       for (const name of ['files', 'bytes', 'written', 'kept', 'same'] as const) total[name] += outcome[name];
@@ -97,10 +95,9 @@ async function restoreEntries(
     keptFiles,
     failed,
     carried,
-    lostPages: [...lostPages].map((stretch) => ({ entries: stretch.page?.entries ?? 0, ...textOf(stretch) })),
+    lostPages: [...lostPages].map((stretch) => ({
+      entries: stretch.page?.entries ?? 0,
+      ...errorRecordOf(stretch.error),
+    })),
   };
-}
-
-function textOf({ error }: LostStretch): ErrorRecord {
-  return { name: error.name, message: error.message };
 }

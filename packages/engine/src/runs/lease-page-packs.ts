@@ -87,7 +87,7 @@ export async function leasePagePacks(options: LeasePagePacksOptions): Promise<Le
     state: 'leased',
     pagePacks,
     rewritten: [...rewritten],
-    ...(bytes !== undefined && { counted: needed.length }),
+    counted: bytes && needed.length,
   };
 }
 

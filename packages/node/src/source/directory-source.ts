@@ -55,10 +55,7 @@ async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefin
 }
 
 function rawRangeOf(range: PathRange): RawRange {
-  return {
-    ...(range.from === undefined ? {} : { from: rawPathOf(range.from) }),
-    ...(range.to === undefined ? {} : { to: rawPathOf(range.to) }),
-  };
+  return { from: range.from && rawPathOf(range.from), to: range.to && rawPathOf(range.to) };
 }
 
 /**
