@@ -61,6 +61,6 @@ export async function getResources(
   return getJson(work, resourcesFile(input.maintenanceId, input.partition), z.array(resourceArn));
 }
 
-function resourcesFile(id: string, partition: number): string {
-  return maintenanceFile(id, `resources/${partition}.json`);
+function resourcesFile(id: string, index: number): string {
+  return maintenanceFile(id, `resources/${index}.json`);
 }

@@ -41,6 +41,8 @@ export function fromBase64(text: string): Uint8Array {
 
 /** A range whose ends are written as base64; an end that is absent is open. */
 export function rangeFromBase64({ from, to }: { readonly from?: string; readonly to?: string }) {
-  const end = (text: string | undefined) => (text === undefined ? undefined : fromBase64(text));
-  return { from: end(from), to: end(to) };
+  return {
+    from: from === undefined ? undefined : fromBase64(from),
+    to: to === undefined ? undefined : fromBase64(to),
+  };
 }
