@@ -20,7 +20,7 @@ export const partition = z
 export const Failures = z.object({ count: z.int().nonnegative(), messages: z.array(z.string()) });
 export type Failures = z.infer<typeof Failures>;
 
-export const noneFailed: Failures = { count: 0, messages: [] };
+const noneFailed: Failures = { count: 0, messages: [] };
 
 /** Writes failures into the log and makes them small enough for a state. */
 export function noteFailures(log: Logger, what: string, { count, messages }: StepFailures): Failures {
