@@ -2,9 +2,9 @@
 //               [--estimate] [--publish]
 // Measures Holdfast beside other backup programs and beside the speeds of its kernels; see docs/benchmarks.md.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { productVersion } from '@holdfast/engine/model';
 import { build } from 'esbuild';
@@ -65,8 +65,8 @@ const results: Results = {
     node: process.versions.node,
   },
 };
-const scratch = join(scratchDirectory, 'run');
-rmSync(scratch, { recursive: true, force: true });
+// A new one, so that nothing has to be removed before the end: see runRound.
+const scratch = join(scratchDirectory, 'runs', String(Date.now()));
 for (const { name } of sets) delete results.sets?.[name];
 
 const endsAt = performance.now() + Number(values.minutes ?? Infinity) * 60_000;
@@ -75,11 +75,9 @@ for (let round = 0; round < rounds; round++) {
   for (const set of sets) {
     // The same requests every time, and that is what counts there.
     if (set.name === 'bucket' && round > 0) continue;
-    const expected = taken.get(set.name) ?? expectedSeconds(set, programs.length);
-    if (performance.now() + expected * 1000 > endsAt) {
-      log(
-        `round ${round + 1} of ${set.name} is left out: ${(expected / 60).toFixed(1)} minutes are not left`,
-      );
+    const missing = findMissing(set);
+    if (missing !== undefined) {
+      log(`round ${round + 1} of ${set.name} is left out: ${missing} are not left`);
       continue;
     }
     const started = performance.now();
@@ -88,10 +86,18 @@ for (let round = 0; round < rounds; round++) {
     writeFileSync(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`);
   }
 }
-// Not earlier: see runRound.
-rmSync(scratch, { recursive: true, force: true });
+rmSync(dirname(scratch), { recursive: true, force: true });
 console.log(values.json ? JSON.stringify(results, undefined, 2) : reportOf(results));
 if (values.publish) publish(results);
+
+/** Time or room that a round on a data set would need and does not have. */
+function findMissing(set: DataSet): string | undefined {
+  const seconds = taken.get(set.name) ?? expectedSeconds(set, programs.length);
+  if (performance.now() + seconds * 1000 > endsAt) return `${(seconds / 60).toFixed(1)} minutes`;
+  const bytes = programs.length * (1.5 * set.bytes + 4096 * set.files);
+  const { bavail, bsize } = statfsSync(scratchDirectory);
+  return bavail * bsize < bytes ? `${(bytes / 1e9).toFixed(1)} GB of disk` : undefined;
+}
 
 async function measureRound(set: DataSet, round: number): Promise<void> {
   log(`${set.name}, round ${round + 1}: ${set.files} files, ${(set.bytes / 1e6).toFixed(0)} MB`);

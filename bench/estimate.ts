@@ -17,25 +17,27 @@ export function expectedSeconds({ files, bytes, days = 0 }: DataSet, programs: n
   return programs * perProgram;
 }
 
-/** The expected minutes of each data set, and what of them fits into a third of an hour. */
+const budgetMinutes = 20;
+
+/** The expected minutes of each data set, and what of them fits into some minutes with how many rounds. */
 export function estimateOf(sets: readonly DataSet[], programs: number, rounds: number): string {
-  const minutes = (set: DataSet, times: number): number => (times * expectedSeconds(set, programs)) / 60;
-  const lines = sets.map((set) => `${set.name}: ${minutes(set, rounds).toFixed(1)} min`);
+  const minutes = (set: DataSet, times: number): number =>
+    ((set.name === 'bucket' ? 1 : times) * expectedSeconds(set, programs)) / 60;
+  const each = sets.map((set) => `${set.name} ${minutes(set, rounds).toFixed(1)}`);
   const all = sumOf(sets.map((set) => minutes(set, rounds)));
-  const budget = 20;
-  const fitting: string[] = [];
-  let left = budget;
-  for (const set of sets) {
-    if (minutes(set, rounds) > left) continue;
-    left -= minutes(set, rounds);
-    fitting.push(set.name);
+  const lines = [
+    `expected minutes with ${rounds} round(s) of ${programs} program(s): ${each.join(', ')}; ${all.toFixed(0)} in all`,
+  ];
+  if (all <= budgetMinutes) return lines.join('\n');
+  for (const times of new Set([rounds, 3, 1])) {
+    const fitting: string[] = [];
+    let left = budgetMinutes;
+    for (const set of sets) {
+      if (minutes(set, times) > left) continue;
+      left -= minutes(set, times);
+      fitting.push(set.name);
+    }
+    lines.push(`in ${budgetMinutes} minutes: --rounds=${times} --data=${fitting.join(',')}`);
   }
-  return [
-    `expected with ${rounds} round(s) of ${programs} program(s): ${lines.join(', ')}; ${all.toFixed(0)} min in all`,
-    ...(all > budget
-      ? [
-          `in ${budget} minutes: --data=${fitting.join(',')} --rounds=${rounds}, or all data with --minutes=${budget}`,
-        ]
-      : []),
-  ].join('\n');
+  return lines.join('\n');
 }

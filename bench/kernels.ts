@@ -50,7 +50,8 @@ class KernelRun {
         return { plain, ...encodeContent(plain) };
       }),
     );
-    const sealed = this.#time('AES-256-GCM', freshBytes, () =>
+    const payloadBytes = sumOf(frames.map(({ payload }) => payload.length));
+    const sealed = this.#time('AES-256-GCM', payloadBytes, () =>
       frames.map(({ payload }) => this.#seal(payload)),
     );
     this.#time('decode check', freshBytes, () =>

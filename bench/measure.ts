@@ -173,13 +173,13 @@ async function changeOnce(set: DataSet, contestants: readonly Contestant[]): Pro
   const undo = set.change();
   try {
     for (const one of contestants) await one.backUp('changed', directory);
-    for (const one of contestants) {
-      const last = one.points.at(-1) ?? '';
-      await one.restore('restore', last, directory);
-      if (set.files < fewFiles) one.forget('restore');
-    }
+    // First, as a restore of all fills the cache of a program that keeps what it has read.
     for (const one of contestants) {
       if (oneFile !== undefined) await one.restoreFile(one.points.at(-1) ?? '', directory, oneFile);
+    }
+    for (const one of contestants) {
+      await one.restore('restore', one.points.at(-1) ?? '', directory);
+      if (set.files < fewFiles) one.forget('restore');
     }
   } finally {
     undo();
