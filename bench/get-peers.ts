@@ -88,7 +88,8 @@ for (const name of peerNames) {
   try {
     builds[name](versions[name]);
   } catch (error) {
-    outcome = `not built: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`;
+    const { message, status, signal } = error as Error & { status?: number | null; signal?: string | null };
+    outcome = `not built, ended with ${signal ?? status}: ${message.split('\n')[0]}`;
     process.exitCode = 1;
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
