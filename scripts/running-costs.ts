@@ -10,7 +10,8 @@ import {
   runsOn,
   storageClassPrices,
   verifyEveryDays,
-  workerMegabytes,
+  workerSecondDollars,
+  workRates,
 } from '@holdfast/engine/model';
 import { METRIC_NAMES, PLAN_METRIC_NAMES } from '../lambdas/runtime/metrics.ts';
 import { parseDeploymentConfig } from '../lib/deployment-config.ts';
@@ -27,19 +28,7 @@ const partitions = 16;
 const assumed = {
   /** A call of a function that finds nothing to do, with what it asks of other services. */
   shortCallSeconds: 0.4,
-  /** Reading, decrypting and hashing, by one worker: docs/operations.md, verify. */
-  verifiedBytesPerSecond: 75e6,
-  /** Compressing, encrypting and storing, by one worker, with reading the source. */
-  protectedBytesPerSecond: 40e6,
-  packBytes: 32 * 2 ** 20,
-  /** Requests for a pack: its header, its directory, and its frames in runs of 16 MiB. */
-  getsToVerifyPack: 5,
   chunkBytes: 2 ** 20,
-  /** Units for a pack besides its chunks: the row, live, and its copy in an index. */
-  writeUnitsForPack: 5,
-  listedPerRequest: 1000,
-  /** Requests for leases of a TiB a month, as `npm run simulate` counts them: docs/leases.md. */
-  leasesTebibyteMonth: 0.2,
   /** Requests and storage of S3 and DynamoDB, and logs, of a deployment with nothing to do. */
   besidesMonth: 0.1,
 } as const;
@@ -159,25 +148,24 @@ function keyText(keys: number): string {
 
 function usageRows(): Row[] {
   const { STANDARD, GLACIER_IR, GLACIER, DEEP_ARCHIVE } = storageClassPrices;
-  const workerSecond = (workerMegabytes / 1024) * prices.lambda.gibibyteSecond;
-  const packs = tebibyte / assumed.packBytes;
+  const packs = tebibyte / workRates.packBytes;
   const stored = (price: { readonly gibibyteMonth: number }): number =>
     gibibytesOfTebibyte * price.gibibyteMonth;
-  const verifying = (tebibyte / assumed.verifiedBytesPerSecond) * workerSecond;
+  const verifying = (tebibyte / workRates.verifiedBytesPerSecond) * workerSecondDollars;
   const turnsAMonth = daysAMonth / verifyEveryDays('GLACIER_IR');
   const readGibibyte = GLACIER_IR.retrievalGibibyte + 64 * GLACIER_IR.get;
   return [
     { what: 'a TiB in the vault, a month', dollars: stored(STANDARD) },
     {
       what: 'keeping it leased (simulated), a month',
-      dollars: assumed.leasesTebibyteMonth,
+      dollars: workRates.leasesTebibyteMonth,
       isAbout: true,
     },
     {
       what: `verifying it, once in ${verifyEveryDays(undefined)} days: reads and a worker's time, a month`,
       dollars:
         (daysAMonth / verifyEveryDays(undefined)) *
-        (verifying + packs * assumed.getsToVerifyPack * STANDARD.get),
+        (verifying + packs * workRates.getsToVerifyPack * STANDARD.get),
       isAbout: true,
     },
     { what: 'a TiB in containers in `glacier-instant`, a month', dollars: stored(GLACIER_IR) },
@@ -191,14 +179,14 @@ function usageRows(): Row[] {
     {
       what: 'storing a TiB that was not there before: PUTs, rows of chunks and packs, workers',
       dollars:
-        packs * (STANDARD.put + assumed.writeUnitsForPack * prices.dynamo.writeUnit) +
+        packs * (STANDARD.put + workRates.writeUnitsForPack * prices.dynamo.writeUnit) +
         (tebibyte / assumed.chunkBytes) * prices.dynamo.writeUnit +
-        (tebibyte / assumed.protectedBytesPerSecond) * workerSecond,
+        (tebibyte / workRates.protectedBytesPerSecond) * workerSecondDollars,
       isAbout: true,
     },
     {
       what: 'listing a million objects, a cycle',
-      dollars: (1e6 / assumed.listedPerRequest) * STANDARD.put,
+      dollars: (1e6 / workRates.listedPerRequest) * STANDARD.put,
       isAbout: true,
     },
     {

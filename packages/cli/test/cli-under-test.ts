@@ -182,6 +182,10 @@ export class CliUnderTest {
                 this.snapshots.has(snapshotId) ? [{ snapshotId, state: 'completed' }] : [],
               ),
           },
+          sources: {
+            openFiles: () => this.source,
+            listVolumes: async () => [{ volumeId: 'vol-0a1', sizeGiB: 8 }],
+          },
           deployment: {
             vaultBucket: 'vault-bucket',
             region: 'eu-west-1',

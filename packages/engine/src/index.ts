@@ -46,6 +46,19 @@ export { decideRetention, findDecidingPlan } from './maintenance/decide-retentio
 export { previewRetention, type RetentionChange } from './retention/preview-retention.ts';
 export { countExclusivePacks, type ExclusivePacks } from './retention/exclusive-packs.ts';
 
+// Quotes: before the first backup
+export {
+  defaultSampleLimits,
+  estimateSource,
+  type EstimateOptions,
+  type SourceEstimate,
+} from './quote/estimate-source.ts';
+export type { Estimate } from './quote/estimate-total.ts';
+export type { SampleLimits } from './quote/choose-units.ts';
+export { type CopyPrice, priceFirstCopy } from './quote/price-copy.ts';
+export { type MonthPrice, priceMonths, priceSnapshots } from './quote/price-retention.ts';
+export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
+
 // Opening a vault
 export {
   initialiseVault,

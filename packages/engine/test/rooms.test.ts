@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 const source = path.join(import.meta.dirname, '../src');
 
 /** What each room must not know; ARCHITECTURE.md says why. Nothing but tests knows `testing`. */
-const deeds = ['audit', 'consolidate', 'holds', 'maintenance', 'plans', 'protect', 'rebuild'];
+const deeds = ['audit', 'consolidate', 'holds', 'maintenance', 'plans', 'protect', 'quote', 'rebuild'];
 const users = [...deeds, 'catalog', 'restore', 'retention', 'runs', 'testing', 'verify'];
 const format = ['keys', 'manifest', 'packs', 'points'];
 const mustNotKnow: Record<string, readonly string[]> = {
@@ -74,6 +74,18 @@ const mustNotKnow: Record<string, readonly string[]> = {
   ],
   retention: [...deeds, 'catalog', 'runs', 'verify'],
   plans: [...deeds.filter((room) => room !== 'plans'), 'catalog', 'restore', 'runs', 'verify'],
+  quote: [
+    'audit',
+    'catalog',
+    'consolidate',
+    'holds',
+    'maintenance',
+    'plans',
+    'rebuild',
+    'restore',
+    'runs',
+    'verify',
+  ],
   holds: ['catalog', 'chunking', 'consolidate', 'plans', 'protect', 'rebuild'],
   maintenance: ['catalog', 'chunking', 'consolidate', 'plans', 'protect', 'rebuild'],
   rebuild: ['catalog', 'chunking', 'consolidate', 'plans', 'protect', 'runs'],

@@ -5,11 +5,13 @@ export { FileKeyring } from './store/file-keyring.ts';
 export { FilesystemObjectStore, type FilesystemObjectStoreOptions } from './store/filesystem-object-store.ts';
 export { interruptProcess } from './store/process-mark.ts';
 export { systemClock, systemRandom } from './system-ports.ts';
-export { backUpDirectory, type BackUpDirectoryOptions } from './workers/back-up-directory.ts';
+export { DirectorySource } from './source/directory-source.ts';
+export { backUpDirectory, type BackUpDirectoryOptions, directoryArn } from './workers/back-up-directory.ts';
 export {
   createLocalVault,
   hasLocalVault,
   localCaller,
+  localPlan,
   type LocalVault,
   type LocalVaultOptions,
   openLocalVault,
@@ -19,8 +21,4 @@ export { restoreDirectory, type RestoreDirectoryOptions } from './workers/restor
 
 // What only tests and benchmarks of the repository take
 /** @internal */
-export { DirectorySource } from './source/directory-source.ts';
-/** @internal */
 export { createKeyFile } from './store/file-keyring.ts';
-/** @internal */
-export { directoryArn } from './workers/back-up-directory.ts';

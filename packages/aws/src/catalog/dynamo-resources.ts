@@ -1,4 +1,4 @@
-import type { FoundResource, ResourceArn, ResourceRow, Resources } from '@holdfast/engine';
+import type { FoundResource, RecordedQuote, ResourceArn, ResourceRow, Resources } from '@holdfast/engine';
 import { indexKeys, resourceCodec, rowKeys } from './dynamo-items.ts';
 import type { DynamoTable } from './dynamo-table.ts';
 
@@ -31,6 +31,10 @@ export class DynamoResources implements Resources {
       // DynamoDB's ranges include both of their ends.
       if (row.arn !== startAfter) yield row;
     }
+  }
+
+  async noteQuote(arn: ResourceArn, quote: RecordedQuote): Promise<void> {
+    await this.#table.update({ key: rowKeys.resource(arn), set: resourceCodec.encode({ quote }) });
   }
 
   async remove(arn: ResourceArn): Promise<void> {

@@ -184,14 +184,19 @@ export class S3FileSource implements FileSource {
   }
 }
 
-function toEntry({ Key, Size, LastModified, ETag }: ListedObject): SourceEntry {
+/** The standard class is left out, as objects that are read leave it out. */
+function listedAttributes(storageClass: string | undefined): SourceEntry['attributes'] {
+  return storageClass === undefined || storageClass === 'STANDARD' ? {} : { 'storage-class': storageClass };
+}
+
+function toEntry({ Key, Size, LastModified, ETag, StorageClass }: ListedObject): SourceEntry {
   return {
     path: utf8(decodeListedKey(Key ?? '')),
     kind: 'object',
     size: Size ?? 0,
     modifiedMs: LastModified?.getTime() ?? 0,
     changeToken: ETag ?? '',
-    attributes: {},
+    attributes: listedAttributes(StorageClass),
     userMetadata: {},
     tags: {},
   };

@@ -11,6 +11,7 @@ import { initCommand } from './init.ts';
 import { lsCommand } from './ls.ts';
 import { maintainCommand } from './maintain.ts';
 import { pointsCommand } from './points.ts';
+import { quoteCommand } from './quote.ts';
 import { resourcesCommand } from './resources.ts';
 import { restoreCommand } from './restore.ts';
 import { retentionPreviewCommand } from './retention-preview.ts';
@@ -23,6 +24,7 @@ import { warningsCommand } from './warnings.ts';
 export const commands: readonly CommandDefinition[] = [
   statusCommand,
   resourcesCommand,
+  quoteCommand,
   backupCommand,
   cancelCommand,
   pointsCommand,

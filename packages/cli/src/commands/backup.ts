@@ -3,6 +3,7 @@ import {
   isDegraded,
   newId,
   type PointRow,
+  type QuoteDrift,
   type ResourceRow,
   type RunId,
   type RunRow,
@@ -15,6 +16,7 @@ import { unreadText, warnDegraded } from '../names/degraded-point.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResource } from '../names/resolve.ts';
+import { driftText, findDrift } from '../quote/quote-drift.ts';
 import { choiceOption, numberOption, workersOption } from '../terminal/options.ts';
 import { bytesText, countText, durationText, timeText } from '../terminal/text.ts';
 import { failureText, waitForExecution, parseOutput } from '../deployment/executions.ts';
@@ -107,8 +109,9 @@ async function backUpHere(
       `point ${root.point} was committed, and is not in the catalog; run "holdfast catalog rebuild"`,
     );
   const degraded = await warnDegraded(point, connection, context);
-  if (context.out.json) await context.out.document({ run, point, ...degraded });
-  else await printPoint(run, point, context.out);
+  const drift = await findDrift(catalog, point.resourceArn);
+  if (context.out.json) await context.out.document({ run, point, ...degraded, drift });
+  else await printPoint(run, point, drift, context.out);
   return isDegraded(point) ? exitCodes.degraded : exitCodes.ok;
 }
 
@@ -161,8 +164,9 @@ async function follow(
     throw new ExecutionFailedError(`run ${runId} of ${resource.arn} made no point: ${why}`);
   }
   const degraded = await warnDegraded(point, { services }, context);
-  if (out.json) await out.document({ ...fieldsOf(started), run, point, ...degraded });
-  else await printPoint(run, point, out);
+  const drift = await findDrift(catalog, point.resourceArn);
+  if (out.json) await out.document({ ...fieldsOf(started), run, point, ...degraded, drift });
+  else await printPoint(run, point, drift, out);
   return isDegraded(point) ? exitCodes.degraded : exitCodes.ok;
 }
 
@@ -171,7 +175,12 @@ function skipReasonOf(output: string | undefined): string | undefined {
   return run?.mode === 'skip' ? run.reason : undefined;
 }
 
-async function printPoint(run: RunRow, point: PointRow, out: CommandContext['out']): Promise<void> {
+async function printPoint(
+  run: RunRow,
+  point: PointRow,
+  drift: QuoteDrift | undefined,
+  out: CommandContext['out'],
+): Promise<void> {
   const { counts } = point;
   const reason = run.typeReason === undefined ? '' : ` instead of ${run.requestedType}: ${run.typeReason}`;
   await out.line(`point     ${point.pointId}`);
@@ -185,4 +194,5 @@ async function printPoint(run: RunRow, point: PointRow, out: CommandContext['out
   await out.line(`read      ${bytesText(counts.readBytes)}, stored ${bytesText(counts.storedBytes)}`);
   await out.line(`warnings  ${point.warnings}`);
   await out.line(`state     ${run.state}: ${unreadText(point)}`);
+  if (drift !== undefined) await out.line(`quote     ${driftText(drift)}`);
 }

@@ -4,6 +4,7 @@ import { pointStateText } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { type Output, right } from '../terminal/output.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
+import { driftText, findDrift } from '../quote/quote-drift.ts';
 import { bytesText, timeText } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
 
@@ -19,18 +20,20 @@ export const pointsCommand = defineCommand({
   async run({ connect, out }, { limit, ...values }, resource) {
     const range = timeRangeOf(values);
     const { catalog } = (await connect()).services;
-    const points =
-      resource === undefined
-        ? await listAllPoints(catalog, range)
-        : catalog.points.list(await resolveResourceArn(catalog, resource), range);
+    const arn = resource === undefined ? undefined : await resolveResourceArn(catalog, resource);
+    const points = arn === undefined ? await listAllPoints(catalog, range) : catalog.points.list(arn, range);
     const rows: PointRow[] = [];
     for await (const point of points) {
       if (rows.length === limit) break;
       rows.push(point);
     }
-    if (out.json)
+    if (out.json) {
       await out.document(rows.map((row) => ({ ...row, unread: unreadOf(row), degraded: isDegraded(row) })));
-    else await printPoints(rows, out);
+      return exitCodes.ok;
+    }
+    await printPoints(rows, out);
+    const drift = arn === undefined ? undefined : await findDrift(catalog, arn);
+    if (drift !== undefined) await out.line(`quote: ${driftText(drift)}`);
     return exitCodes.ok;
   },
 });

@@ -1,9 +1,17 @@
-import { type Catalog, isOfKind, type ResourceStanding, type RunRow } from '@holdfast/engine';
+import {
+  type Catalog,
+  isOfKind,
+  type QuoteDrift,
+  type ResourceArn,
+  type ResourceStanding,
+  type RunRow,
+} from '@holdfast/engine';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import type { ListedExecution } from '../deployment/executions.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
+import { driftText, findDrift } from '../quote/quote-drift.ts';
 import { countText, durationText, safeText, timeText } from '../terminal/text.ts';
 import { right } from '../terminal/output.ts';
 
@@ -15,6 +23,8 @@ interface Status {
   readonly cycles: readonly ListedExecution[] | string;
   /** Last runs that failed, of resources without a good one since. */
   readonly failures: readonly RunRow[];
+  /** Quotes of resources that have been backed up since, next to what happened. */
+  readonly drifts: readonly { readonly arn: ResourceArn; readonly drift: QuoteDrift }[];
   readonly plansKnown: boolean;
   /** Buckets that restores may write to, where they are known. */
   readonly restoreBuckets: readonly string[] | undefined;
@@ -51,6 +61,7 @@ async function readStatus(
     judged,
     cycles,
     failures: await listFailures(catalog, judged),
+    drifts: await listDrifts(catalog, judged),
     plansKnown: plans !== undefined,
     restoreBuckets: await deployment.findRestoreBuckets(),
   };
@@ -69,6 +80,15 @@ async function listFailures(
   return failures;
 }
 
+async function listDrifts(catalog: Catalog, judged: readonly ResourceStanding[]): Promise<Status['drifts']> {
+  const drifts: Status['drifts'][number][] = [];
+  for (const { resource } of judged) {
+    const drift = resource.quote === undefined ? undefined : await findDrift(catalog, resource.arn);
+    if (drift !== undefined) drifts.push({ arn: resource.arn, drift });
+  }
+  return drifts;
+}
+
 function countStandings(judged: readonly ResourceStanding[]) {
   const counts = { protected: 0, degraded: 0, overdue: 0, unprotected: 0 };
   for (const { standing } of judged) counts[standing] += 1;
@@ -77,7 +97,7 @@ function countStandings(judged: readonly ResourceStanding[]) {
 
 function statusDocument(
   { deployment }: Connection,
-  { judged, cycles, failures, plansKnown, restoreBuckets }: Status,
+  { judged, cycles, failures, drifts, plansKnown, restoreBuckets }: Status,
 ): Record<string, unknown> {
   return {
     vault: { bucket: deployment.vaultBucket, region: deployment.region },
@@ -87,6 +107,7 @@ function statusDocument(
     attention: judged.filter(({ standing }) => standing !== 'protected').map(standingFields),
     cycles: typeof cycles === 'string' ? null : cycles,
     failures,
+    drifts: drifts.map(({ arn, drift }) => ({ arn, ...drift })),
   };
 }
 
@@ -107,6 +128,7 @@ async function print(
     `restores   ${localVault === undefined ? restoresText(restoreBuckets) : 'into directories'}`,
   );
   await printAttention(judged, out);
+  for (const { arn, drift } of status.drifts) await out.line(`quote      ${arn}: ${driftText(drift)}`);
   if (failures.length > 0) {
     await out.line();
     await out.line('last run failed');

@@ -3,16 +3,19 @@ import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import {
   type AwsClients,
   DynamoChunkIndex,
+  instanceOfArn,
   KmsKeyring,
   makeCatalogServices,
   makeClients,
   makeKmsClient,
   makeS3Clients,
+  openSource,
   readDeployedConfiguration,
   S3ObjectStore,
   S3WorkStore,
   SystemClock,
   toEngineError,
+  volumeOfArn,
 } from '@holdfast/aws';
 import { Ec2Images } from '@holdfast/aws/ec2';
 import { isOfKind, UnknownNameError } from '@holdfast/engine';
@@ -66,6 +69,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
   const services = makeCatalogServices(clients, { vaultBucket, catalogTable: table });
   const findConfiguration = async (): Promise<DeployedConfiguration | undefined> =>
     readConfiguration(clients.s3, await pipeline.find('ConfigurationUrl'));
+  const images = new Ec2Images(clients);
   return {
     services,
     openChunkIndex: async () => {
@@ -76,7 +80,14 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
     },
     openWork: (bucket) => new S3WorkStore(clients.s3, bucket),
     executions: new StepFunctionsExecutions(clients.stepFunctions, machineArn),
-    snapshots: new Ec2Images(clients),
+    snapshots: images,
+    sources: {
+      openFiles: (resource, plan) => openSource({ s3: clients.s3, ...services }, resource, plan),
+      listVolumes: async ({ arn, kind }, signal) =>
+        kind === 'ebs-volume'
+          ? [await images.getVolume(volumeOfArn(arn), signal)]
+          : (await images.getMachine(instanceOfArn(arn), signal)).volumes,
+    },
     deployment: {
       vaultBucket,
       region,

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { InvalidInputError, UnknownNameError } from '@holdfast/engine';
+import { InvalidInputError, NotSupportedError, UnknownNameError } from '@holdfast/engine';
 import {
   hasLocalVault,
   interruptProcess,
@@ -64,6 +64,12 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
       },
     },
     snapshots: { describeSnapshots: async () => [] },
+    sources: {
+      openFiles: ({ arn }) => {
+        throw new NotSupportedError(`${arn} cannot be read by its name; name it with --directory`);
+      },
+      listVolumes: async () => [],
+    },
     deployment: {
       vaultBucket: root,
       region: hostname(),

@@ -1,13 +1,15 @@
 import type {
   Catalog,
   ChunkIndex,
+  FileSource,
   Keyring,
   ObjectStore,
   ReadServices,
+  ResourceRow,
   SnapshotStates,
   WorkStore,
 } from '@holdfast/engine';
-import type { Plans } from '@holdfast/engine/model';
+import type { Plan, Plans } from '@holdfast/engine/model';
 import type { LocalVaultOptions } from '@holdfast/node';
 import type { Executions } from './executions.ts';
 
@@ -23,6 +25,16 @@ export interface ConnectedDeployment {
   findCaller(): Promise<string>;
 }
 
+interface ConnectedSources {
+  /** @throws {@link NotSupportedError} it has no files that can be read from here. */
+  openFiles(resource: Pick<ResourceRow, 'arn' | 'kind'>, plan: Pick<Plan, 'prefixes'>): FileSource;
+  /** Volumes of an instance, or the volume itself. */
+  listVolumes(
+    resource: Pick<ResourceRow, 'arn' | 'kind'>,
+    signal?: AbortSignal,
+  ): Promise<readonly { readonly volumeId: string; readonly sizeGiB: number }[]>;
+}
+
 export interface Connection {
   readonly services: ReadServices & { readonly catalog: Catalog };
   /**
@@ -36,6 +48,8 @@ export interface Connection {
   /** Snapshots in EBS, which images consist of. */
   readonly snapshots: SnapshotStates;
   readonly deployment: ConnectedDeployment;
+  /** What is to be backed up, with the caller's own rights to it. */
+  readonly sources: ConnectedSources;
   /** Set for a vault in a directory instead of a deployment. */
   readonly localVault?: LocalVaultOptions | undefined;
   close(): void;

@@ -24,8 +24,11 @@ export interface PackRows extends Rows<PackRow>, Pick<Packs, 'listDue' | 'listDa
 
 export interface PointRows extends Rows<PointRow>, Pick<Points, 'list' | 'listExpiring' | 'listHeld'> {}
 
-/** The fields that runs and points leave on their resource, which discovery may not have seen yet. */
-export type LastFields = Pick<ResourceRow, 'lastRunId' | 'lastRunState' | 'lastPointId' | 'lastSourceTime'>;
+/** The fields that runs, points and quotes leave on their resource, which discovery may not have seen yet. */
+export type LastFields = Pick<
+  ResourceRow,
+  'lastRunId' | 'lastRunState' | 'lastPointId' | 'lastSourceTime' | 'quote'
+>;
 
 /** The run that a resource's note names, and its ending for another to begin. */
 export interface Holder {

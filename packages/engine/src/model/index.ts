@@ -68,7 +68,9 @@ export { OpenedRunReport, ProtectInput, RunReport } from './machines/protect.ts'
 
 // Only for scripts and tests of the repository
 /** @internal */
-export { prices, storageClassPrices, type StorageClassPrices } from './prices.ts';
+export { prices, storageClassPrices, type StorageClassPrices, workerSecondDollars } from './prices.ts';
+/** @internal */
+export { workRates } from './worker.ts';
 /** @internal */
 export { retentionClasses, retentionClassOf } from './retention-class.ts';
 /** @internal */

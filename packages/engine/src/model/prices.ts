@@ -1,3 +1,5 @@
+import { workerMegabytes } from './worker.ts';
+
 /**
  * The day on which the prices here were looked up. All are list prices of us-east-1 in dollars, of the first tier,
  * without free tiers. AWS bills a "GB" of 2^30 bytes. Every quote and every choice by a price uses these.
@@ -108,6 +110,23 @@ export const prices = {
   cloudWatch: { metricMonth: 0.3, alarmMonth: 0.1, dashboardMonth: 3, request: 0.01e-3 },
   /** @see https://aws.amazon.com/sqs/pricing/ */
   sqs: { request: 0.4e-6 },
-  /** @see https://aws.amazon.com/eventbridge/pricing/ The Scheduler. */
+  /** @see https://aws.amazon.com/eventbridge/pricing/ The Scheduler, and events of S3 that a bus is told of. */
   scheduler: { invocation: 1e-6 },
+  eventBridge: { event: 1e-6 },
+  /** @see https://aws.amazon.com/ec2/pricing/on-demand/ To the internet, the first 10 TB of a month. */
+  transferOut: { gibibyte: 0.09 },
+  /**
+   * Blocks of 512 KiB that differ from the snapshot before; making volumes of them is free.
+   * @see https://docs.aws.amazon.com/ebs/latest/userguide/snapshot-archive-pricing.html
+   */
+  ebsSnapshot: { gibibyteMonth: 0.05 },
+  /**
+   * Warm storage. Of S3 an object counts as 128 KiB at least, and GET, LIST and events of changes are paid besides; a
+   * volume is billed as the EBS snapshots that it consists of.
+   * @see https://aws.amazon.com/backup/pricing/
+   */
+  awsBackup: { s3GibibyteMonth: 0.05, s3LeastBytes: 128 * kibibyte, efsGibibyteMonth: 0.05 },
 } as const;
+
+/** Dollars for a second of a function that moves data. */
+export const workerSecondDollars = (workerMegabytes / 1024) * prices.lambda.gibibyteSecond;

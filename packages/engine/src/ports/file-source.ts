@@ -50,7 +50,8 @@ export interface OpenedEntry {
 export interface FileSource {
   /**
    * Lists entries in the order of their path's bytes. `attributes`, `userMetadata` and `tags` may still be empty, as
-   * a listing does not show them; `kind`, `size`, `modifiedMs` and `changeToken` are set.
+   * a listing does not show them, but for an object's `storage-class`; `kind`, `size`, `modifiedMs` and `changeToken`
+   * are set.
    * @throws {@link NotSupportedError} what is listed has another order, so that entries could be missed.
    */
   list(range: PathRange, signal?: AbortSignal): AsyncIterable<SourceEntry>;

@@ -1,6 +1,6 @@
 /** One thing that happened in long work. Counts are totals so far, not differences. */
 export interface ProgressEvent {
-  readonly step: 'list' | 'protect' | 'commit' | 'consolidate' | 'restore' | 'verify' | 'rebuild';
+  readonly step: 'list' | 'sample' | 'protect' | 'commit' | 'consolidate' | 'restore' | 'verify' | 'rebuild';
   readonly files: number;
   readonly bytes: number;
   /** The things that the counts of files count. @default files */

@@ -1,5 +1,5 @@
-import { prices, pricesOfClass, storageClassPrices } from '../model/prices.ts';
-import { workerMegabytes } from '../model/worker.ts';
+import { prices, pricesOfClass, storageClassPrices, workerSecondDollars } from '../model/prices.ts';
+import { workRates } from '../model/worker.ts';
 
 /** Estimated work, cost and time of a restore, in the list prices of `model/prices.ts`. */
 export interface RestoreQuote {
@@ -27,15 +27,13 @@ export interface RestoreWork {
   readonly isLocal?: boolean | undefined;
 }
 
-/** Speed of one worker: limited by its network, and for small files by requests under way at once. */
+/** A worker that restores is limited by its network, as one that protects is. */
 const worker = {
-  bytesPerSecond: 40e6,
-  filesPerSecond: 150,
+  bytesPerSecond: workRates.protectedBytesPerSecond,
+  filesPerSecond: workRates.filesPerSecond,
   runBytes: 16 * 2 ** 20,
   startSeconds: 5,
 } as const;
-
-const workerSecond = (workerMegabytes / 1024) * prices.lambda.gibibyteSecond;
 
 export function quoteRestore(work: RestoreWork): RestoreQuote {
   const { files, bytes, storedBytes, workers, largestFileBytes = 0, storageClass, isLocal = false } = work;
@@ -54,7 +52,7 @@ export function quoteRestore(work: RestoreWork): RestoreQuote {
       gets * reading.get +
       (storedBytes / 2 ** 30) * reading.retrievalGibibyte +
       puts * storageClassPrices.STANDARD.put +
-      (isLocal ? 0 : busySeconds * workerSecond + workers * (prices.lambda.call + prices.kms.request)),
+      (isLocal ? 0 : busySeconds * workerSecondDollars + workers * (prices.lambda.call + prices.kms.request)),
     seconds: Math.ceil(worker.startSeconds + Math.max(busySeconds / Math.max(1, workers), longestSeconds)),
   };
 }

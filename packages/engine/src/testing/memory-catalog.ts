@@ -7,7 +7,7 @@ import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { HoldRow, Holds } from '../ports/catalog/holds.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
-import type { FoundResource, ResourceRow, Resources } from '../ports/catalog/resources.ts';
+import type { FoundResource, RecordedQuote, ResourceRow, Resources } from '../ports/catalog/resources.ts';
 import type { RestoreRow, Restores } from '../ports/catalog/restores.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
 import type { TimeRange } from '../ports/catalog/time-range.ts';
@@ -97,6 +97,11 @@ class MemoryResources implements Resources {
     const rows = this.#found.all().filter(({ arn }) => arn > startAfter);
     for (const found of rows.sort((a, b) => (a.arn < b.arn ? -1 : 1)))
       yield { ...found, ...this.#lasts.get(found.arn) };
+  }
+
+  async noteQuote(arn: ResourceArn, quote: RecordedQuote): Promise<void> {
+    await Promise.resolve();
+    this.#lasts.set(arn, { quote });
   }
 
   async remove(arn: ResourceArn): Promise<void> {

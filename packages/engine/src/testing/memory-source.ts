@@ -24,8 +24,9 @@ interface Planted {
 }
 
 /**
- * A source in memory that behaves like a bucket: a listing shows no attributes, metadata or tags; opening checks that
- * the entry is still as it was listed. Traps make single entries go wrong; {@link break} makes the whole source fail.
+ * A source in memory that behaves like a bucket: a listing shows no metadata, no tags, and of the attributes the storage
+ * class; opening checks that the entry is still as it was listed. Traps make single entries go wrong; {@link break} makes
+ * the whole source fail.
  */
 export class MemorySource implements FileSource {
   readonly #clock: Clock;
@@ -97,7 +98,10 @@ export class MemorySource implements FileSource {
     await this.#begin(signal);
     for (const { entry } of this.#inRange(range)) {
       signal?.throwIfAborted();
-      yield { ...entry, attributes: {}, userMetadata: {}, tags: {} };
+      const { 'storage-class': storageClass } = entry.attributes;
+      const attributes: SourceEntry['attributes'] =
+        storageClass === undefined ? {} : { 'storage-class': storageClass };
+      yield { ...entry, attributes, userMetadata: {}, tags: {} };
     }
   }
 

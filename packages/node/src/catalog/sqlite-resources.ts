@@ -1,6 +1,7 @@
 import {
   type FoundResource,
   type LastFields,
+  type RecordedQuote,
   type ResourceArn,
   type ResourceRow,
   type Resources,
@@ -48,6 +49,12 @@ export class SqliteResources implements Resources {
       const resource = resourceOf(row);
       if (resource !== undefined) yield resource;
     }
+  }
+
+  async noteQuote(arn: ResourceArn, quote: RecordedQuote): Promise<void> {
+    return this.#database.durably(() => {
+      this.#putNow(arn, 'last', { ...lastOf(this.#columnsNow(arn)), quote });
+    });
   }
 
   async remove(arn: ResourceArn): Promise<void> {

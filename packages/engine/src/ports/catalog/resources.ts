@@ -2,6 +2,21 @@ import type { PointId, ResourceArn, RunId } from '../../ids.ts';
 import type { ResourceKind } from '../../model/resource-kind.ts';
 import type { RunState } from './runs.ts';
 
+/** A quote as it is kept, so that what happens can be compared with it. Bytes and dollars. */
+export interface RecordedQuote {
+  /** ISO 8601, UTC. */
+  readonly quotedAt: string;
+  readonly files: number;
+  readonly logicalBytes: number;
+  /** What the first backup would store, and the ends between which it lies with a chance of about 95 %. */
+  readonly storedBytes: { readonly value: number; readonly low: number; readonly high: number };
+  readonly firstCopyDollars: number;
+  /** A month, once there are all the points that the plan keeps. */
+  readonly monthDollars: number;
+  /** Share of the content that was assumed to be new every day. */
+  readonly changedPerDay: number;
+}
+
 /** A resource that a plan's tag selects, or once selected. */
 export interface ResourceRow {
   readonly arn: ResourceArn;
@@ -20,6 +35,8 @@ export interface ResourceRow {
   readonly lastSourceTime?: Date;
   /** The resource's tags when it was last discovered; holds on a tag go by them. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** The last quote that somebody asked for. */
+  readonly quote?: RecordedQuote;
 }
 
 /** Facts of a resource that discovery finds. */
@@ -30,11 +47,13 @@ export type FoundResource = Pick<
 
 /** The catalog's resources. */
 export interface Resources {
-  /** Writes what discovery found; keeps the `last…` fields that the row has. */
+  /** Writes what discovery found; keeps the `last…` fields and the quote that the row has. */
   put(row: FoundResource): Promise<void>;
   find(arn: ResourceArn): Promise<ResourceRow | undefined>;
   /** Lists rows by ARN. @param startAfter - only those behind this one, which need not be there. */
   list(startAfter?: ResourceArn): AsyncIterable<ResourceRow>;
+  /** Keeps a quote, also of a resource that discovery has not seen yet: then it shows once that has. */
+  noteQuote(arn: ResourceArn, quote: RecordedQuote): Promise<void>;
   /** Removes a resource's row; its points stay. */
   remove(arn: ResourceArn): Promise<void>;
 }

@@ -1,0 +1,159 @@
+import { pricesAsOf } from '@holdfast/engine/model';
+import { dollarsText, pricesText } from '../names/archived-point.ts';
+import { type Output, right } from '../terminal/output.ts';
+import { bytesText, countText } from '../terminal/text.ts';
+import type { ResourceQuote } from './quote-resource.ts';
+
+export function quoteFields({
+  resource,
+  plan,
+  changedPerDay,
+  months,
+  files,
+  image,
+}: ResourceQuote): Record<string, unknown> {
+  return {
+    resourceArn: resource.arn,
+    kind: resource.kind,
+    plan,
+    assumed: { changedPerDay },
+    ...(files !== undefined && { ...files.estimate, firstCopy: isLocal(resource) ? null : files.firstCopy }),
+    ...(image !== undefined && { image }),
+    months: months.map((month) => (isLocal(resource) ? { ...month, dollars: null, parts: null } : month)),
+    pricesAsOf,
+  };
+}
+
+/** A vault in a directory lies on a disk that is paid for already. */
+function isLocal({ kind }: ResourceQuote['resource']): boolean {
+  return kind === 'directory';
+}
+
+export async function printResourceQuote(quote: ResourceQuote, out: Output): Promise<void> {
+  const { resource, plan, image } = quote;
+  await out.line(`resource    ${resource.arn}, by plan ${plan}`);
+  if (image !== undefined)
+    await out.line(
+      `image       ${countText(image.volumes, 'volume')}, ${bytesText(image.bytes)}; snapshots have only blocks that were ever ` +
+        'written, so this is the most that they cost',
+    );
+  await printEstimate(quote, out);
+  await out.line(
+    `assumed     ${percentText(quote.changedPerDay)} of the content is new every day (--changed-per-day): it is not known before the ` +
+      'second backup',
+  );
+  await out.line();
+  await printMonths(quote, out);
+  await printAsked(quote, out);
+}
+
+async function printEstimate({ resource, files }: ResourceQuote, out: Output): Promise<void> {
+  if (files === undefined) return;
+  const { listed, frozen, storedBytes, repeatedBytes, knownBytes, sample } = files.estimate;
+  const leftOut =
+    frozen.files === 0
+      ? ''
+      : `; ${countText(frozen.files, 'object')} (${bytesText(frozen.bytes)}) in an archive class cannot be read, and ` +
+        'are left out';
+  await out.line(`content     ${countText(listed.files, 'file')}, ${bytesText(listed.bytes)}${leftOut}`);
+  const unread = sample.unread === 0 ? '' : `; ${sample.unread} could not be read`;
+  const share = listed.bytes === 0 ? 1 : sample.bytes / (listed.bytes - frozen.bytes);
+  await out.line(
+    sample.isWhole
+      ? `read        all of it, ${bytesText(sample.bytes)}`
+      : `sample      ${countText(sample.units, 'part')} of files, ${bytesText(sample.bytes)} ` +
+          `(${percentText(share)} of the content)${unread}`,
+  );
+  const { value, low, high } = storedBytes;
+  const ends = low === high ? '' : `, 95 % sure of ${bytesText(low)} to ${bytesText(high)}`;
+  await out.line(`stored      ${bytesText(value)}${ends}: deduplicated and compressed`);
+  const known = sample.askedIndex
+    ? `, ${bytesText(knownBytes)} in the vault already`
+    : '; what the vault has already is not known';
+  await out.line(`duplicates  ${bytesText(repeatedBytes)} in the source${known}`);
+  if (!isLocal(resource)) await printFirstCopy(files.firstCopy, out);
+}
+
+async function printFirstCopy(
+  { requests, dollars, parts }: NonNullable<ResourceQuote['files']>['firstCopy'],
+  out: Output,
+): Promise<void> {
+  await out.line(
+    `first copy  ${countText(requests, 'request')}, about ${dollarsText(dollars)}: ` +
+      Object.entries(parts)
+        .filter(([, part]) => part >= 0.000_05)
+        .map(([name, part]) => `${name} ${dollarsText(part)}`)
+        .join(', '),
+  );
+}
+
+async function printMonths({ resource, months }: ResourceQuote, out: Output): Promise<void> {
+  await out.table(
+    [
+      'AFTER',
+      right('POINTS'),
+      right('CONTAINERS'),
+      right('STORED'),
+      right('A MONTH'),
+      right(isLocal(resource) ? 'AWS BACKUP OF EFS' : 'AWS BACKUP'),
+      right('EBS SNAPSHOTS'),
+    ],
+    months.map(({ afterDays, points, containers = 0, storedBytes, dollars, awsBackup, ebsSnapshots }) => [
+      `${afterDays} days`,
+      String(points),
+      String(containers),
+      bytesText(storedBytes),
+      isLocal(resource) ? '-' : dollarsText(dollars),
+      dollarsText(awsBackup),
+      dollarsText(ebsSnapshots),
+    ]),
+  );
+  await out.line(`dollars are ${pricesText}, before discounts and free tiers`);
+}
+
+async function printAsked({ resource, files }: ResourceQuote, out: Output): Promise<void> {
+  if (files === undefined || isLocal(resource)) return;
+  const { requests, dollars, transferDollars } = files.estimate.asked;
+  await out.line(
+    `asking cost ${countText(requests, 'request')}, about ${dollarsText(dollars)}; from outside the bucket's region ` +
+      `${dollarsText(transferDollars)} more`,
+  );
+}
+
+/** Prints the resources of a plan, and what they come to together. */
+export async function printPlanQuotes(quotes: readonly ResourceQuote[], out: Output): Promise<void> {
+  const total = (valueOf: (quote: ResourceQuote) => number): number =>
+    quotes.reduce((sum, quote) => sum + valueOf(quote), 0);
+  const columns: readonly [string, (quote: ResourceQuote) => number, (value: number) => string][] = [
+    ['CONTENT', ({ files, image }) => files?.estimate.listed.bytes ?? image?.bytes ?? 0, bytesText],
+    ['FIRST STORED', ({ files }) => files?.estimate.storedBytes.value ?? 0, bytesText],
+    ['FIRST COPY', ({ files }) => files?.firstCopy.dollars ?? 0, dollarsText],
+    ['A MONTH', (quote) => lastMonthOf(quote)?.dollars ?? 0, dollarsText],
+    ['AWS BACKUP', (quote) => lastMonthOf(quote)?.awsBackup ?? 0, dollarsText],
+    ['EBS SNAPSHOTS', (quote) => lastMonthOf(quote)?.ebsSnapshots ?? 0, dollarsText],
+  ];
+  await out.table(
+    ['RESOURCE', ...columns.map(([title]) => right(title))],
+    [
+      ...quotes.map((quote) => [
+        quote.resource.arn,
+        ...columns.map(([, valueOf, text]) => text(valueOf(quote))),
+      ]),
+      ['together', ...columns.map(([, valueOf, text]) => text(total(valueOf)))],
+    ],
+  );
+  await out.line(
+    `a month: with all points that the plan keeps, and ${percentText(quotes[0]?.changedPerDay ?? 0)} of the content new ` +
+      `every day; ${pricesText}`,
+  );
+}
+
+/** The month from which on the plan has all the points that it keeps. */
+export function lastMonthOf({ months }: ResourceQuote): ResourceQuote['months'][number] | undefined {
+  return months.at(-1);
+}
+
+export function percentText(share: number): string {
+  const percent = share * 100;
+  return `${Number(percent.toFixed(Math.abs(percent) < 10 ? 1 : 0))} %`;
+}

@@ -1,0 +1,94 @@
+import {
+  type ChunkIndex,
+  type CopyPrice,
+  estimateSource,
+  type FileSource,
+  isOfKind,
+  type MonthPrice,
+  openVault,
+  priceFirstCopy,
+  priceMonths,
+  priceSnapshots,
+  type ReportProgress,
+  type ResourceRow,
+  type SampleLimits,
+  type SourceEstimate,
+  type VaultKeys,
+} from '@holdfast/engine';
+import { storageClassOf } from '@holdfast/aws';
+import { isImageKind, type Plan } from '@holdfast/engine/model';
+import type { Connection } from '../deployment/connection.ts';
+
+export interface QuoteRequest {
+  readonly resource: Pick<ResourceRow, 'arn' | 'kind'>;
+  readonly plan: Plan;
+  readonly changedPerDay: number;
+  readonly limits: SampleLimits;
+  /** @default what the connection opens */
+  readonly source?: FileSource;
+  /** The vault's chunks; `undefined` where it cannot be asked. */
+  readonly stored: StoredChunks | undefined;
+  readonly now: Date;
+  readonly onProgress: ReportProgress;
+  readonly signal: AbortSignal;
+}
+
+export interface StoredChunks {
+  readonly keys: VaultKeys;
+  readonly index: ChunkIndex;
+}
+
+type QuotedMonth = Pick<
+  MonthPrice,
+  'afterDays' | 'points' | 'storedBytes' | 'dollars' | 'awsBackup' | 'ebsSnapshots'
+> &
+  Partial<Pick<MonthPrice, 'containers' | 'parts'>>;
+
+/** What a resource would take up and cost: estimated from its files, or the upper bound of an image's snapshots. */
+export interface ResourceQuote {
+  readonly resource: QuoteRequest['resource'];
+  readonly plan: string;
+  readonly changedPerDay: number;
+  readonly months: readonly QuotedMonth[];
+  readonly files?: { readonly estimate: SourceEstimate; readonly firstCopy: CopyPrice };
+  readonly image?: { readonly volumes: number; readonly bytes: number };
+}
+
+/**
+ * Quotes one resource. Lists it and reads a sample; writes nothing.
+ * @throws {@link SourceUnavailableError} it cannot be listed with the caller's rights.
+ */
+export async function quoteResource(
+  { services, sources }: Connection,
+  request: QuoteRequest,
+): Promise<ResourceQuote> {
+  const { resource, plan, changedPerDay, now, signal } = request;
+  const quote = { resource, plan: plan.name, changedPerDay };
+  const { kind } = resource;
+  if (isImageKind(kind)) {
+    const volumes = await sources.listVolumes(resource, signal);
+    const bytes = volumes.reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
+    const months = priceSnapshots(bytes, { plan, kind, now, changedPerDay });
+    return { ...quote, months, image: { volumes: volumes.length, bytes } };
+  }
+  const { source = sources.openFiles(resource, plan), stored, limits, onProgress } = request;
+  const { random } = services;
+  const estimate = await estimateSource({ source, stored, limits, random, onProgress, signal });
+  const archiveClass = storageClassOf(plan.retention.archiveClass);
+  const months = priceMonths(estimate, { plan, kind, now, changedPerDay, archiveClass });
+  return { ...quote, months, files: { estimate, firstCopy: priceFirstCopy(estimate) } };
+}
+
+/** Opens the vault's index for questions; a text says why it cannot be asked. */
+export async function openStoredChunks(connection: Connection): Promise<StoredChunks | string> {
+  try {
+    const keys = await openVault(connection.services);
+    const index = await connection.openChunkIndex();
+    // A right that is lacking shows now, and not after the listing.
+    await index.find([keys.chunkId(new Uint8Array(1))]);
+    return { keys, index };
+  } catch (error) {
+    if (isOfKind(error, 'denied', 'key', 'unknown', 'absent')) return error.message;
+    throw error;
+  }
+}

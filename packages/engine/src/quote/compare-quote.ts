@@ -1,0 +1,66 @@
+import type { PointId } from '../ids.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
+import type { RecordedQuote } from '../ports/catalog/resources.ts';
+import { dayMs } from '../model/time.ts';
+
+/** A quote next to what happened. */
+export interface QuoteDrift {
+  /** The first point that was made after the quote and had no base; absent until there is one. */
+  readonly first?: {
+    readonly pointId: PointId;
+    readonly quotedBytes: number;
+    readonly storedBytes: number;
+    /** What was stored, above (or below 0, below) the quote, for each quoted byte. */
+    readonly share: number;
+    /** It lies between the ends of the quote. */
+    readonly isWithin: boolean;
+  };
+  /** Change as the newest point that has a base saw it; absent until there is one. */
+  readonly changedPerDay?: { readonly quoted: number; readonly seen: number; readonly pointId: PointId };
+}
+
+/**
+ * Compares a resource's quote with its points. Degraded points count, and store less than was quoted.
+ * @param points - of the resource, in any order
+ */
+export function compareQuote(quote: RecordedQuote, points: readonly PointRow[]): QuoteDrift {
+  const after = points
+    .filter(({ committedAt }) => committedAt.getTime() >= Date.parse(quote.quotedAt))
+    .toSorted((a, b) => a.committedAt.getTime() - b.committedAt.getTime());
+  const first = after.find(({ type, basePointId }) => type === 'full' && basePointId === undefined);
+  const changed = after.findLast(
+    ({ basePointId, type }) => basePointId !== undefined && type === 'incremental',
+  );
+  const base = points.find(({ pointId }) => pointId === changed?.basePointId);
+  return {
+    ...(first !== undefined && { first: compareFirst(quote, first) }),
+    ...(changed !== undefined &&
+      base !== undefined && {
+        changedPerDay: {
+          quoted: quote.changedPerDay,
+          seen: changePerDay(changed, base),
+          pointId: changed.pointId,
+        },
+      }),
+  };
+}
+
+function compareFirst(
+  { storedBytes: quoted }: RecordedQuote,
+  { pointId, counts: { storedBytes } }: PointRow,
+): NonNullable<QuoteDrift['first']> {
+  return {
+    pointId,
+    quotedBytes: quoted.value,
+    storedBytes,
+    share: quoted.value === 0 ? 0 : storedBytes / quoted.value - 1,
+    isWithin: storedBytes >= quoted.low && storedBytes <= quoted.high,
+  };
+}
+
+/** New content of each day: of several days since the base, each as much as the others. */
+function changePerDay({ counts, sourceTime }: PointRow, base: PointRow): number {
+  const days = Math.max(1 / 24, (sourceTime.getTime() - base.sourceTime.getTime()) / dayMs);
+  const share = counts.logicalBytes === 0 ? 0 : Math.min(1, counts.newBytes / counts.logicalBytes);
+  return share === 1 ? 1 : 1 - (1 - share) ** (1 / days);
+}

@@ -1,0 +1,243 @@
+import { newId } from '../bytes.ts';
+import type { KeyId, VaultId } from '../ids.ts';
+import { type DataKeySource, VaultKeys } from '../keys/vault-keys.ts';
+import { prices, pricesOfClass } from '../model/prices.ts';
+import { workRates } from '../model/worker.ts';
+import type { CompressionPolicy } from '../packs/frame-codec.ts';
+import type { ChunkIndex } from '../ports/chunk-index.ts';
+import type { FileSource, SourceEntry } from '../ports/file-source.ts';
+import type { ReportProgress } from '../ports/progress.ts';
+import type { RandomBytes } from '../ports/random-bytes.ts';
+import { chooseUnits, type SampleLimits } from './choose-units.ts';
+import { type Estimate, estimateTotal } from './estimate-total.ts';
+import { UnitMeter, type UnitMeasure } from './measure-units.ts';
+import { UnitSampler } from './unit-sampler.ts';
+
+export interface EstimateOptions {
+  readonly source: Pick<FileSource, 'list' | 'open'>;
+  /** What the vault has already, where it can be asked. @default the vault counts as empty */
+  readonly stored?: { readonly keys: VaultKeys; readonly index: Pick<ChunkIndex, 'find'> } | undefined;
+  readonly limits?: SampleLimits;
+  /** The same seed draws the same sample. */
+  readonly seed?: string;
+  readonly random: RandomBytes;
+  readonly compression?: CompressionPolicy | undefined;
+  readonly onProgress?: ReportProgress;
+  readonly signal?: AbortSignal;
+}
+
+/** Some seconds and a cent, and enough for a few percent. */
+export const defaultSampleLimits: SampleLimits = { requests: 1_000, bytes: 512 * 2 ** 20 };
+
+interface Listed {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** A source before it is backed up: counted, and as far as it was not counted, estimated. */
+export interface SourceEstimate {
+  /** Everything that was listed. */
+  readonly listed: Listed;
+  /** Objects by their storage class, as the source names it. */
+  readonly classes: Readonly<Record<string, Listed>>;
+  /** Objects that have to be thawed before they can be read: a backup leaves them out. */
+  readonly frozen: Listed;
+  /** Bytes that AWS Backup would bill: small objects count for more. */
+  readonly awsBackupBytes: number;
+  /** Bytes that a first backup would store, after deduplication and compression, with its manifest. */
+  readonly storedBytes: Estimate;
+  /** Content that is there more than once. */
+  readonly repeatedBytes: number;
+  /** Content that the vault has already. */
+  readonly knownBytes: number;
+  readonly chunks: number;
+  readonly sample: {
+    readonly units: number;
+    readonly bytes: number;
+    /** Units that could not be read. */
+    readonly unread: number;
+    /** False where the vault was not asked. */
+    readonly askedIndex: boolean;
+    /** Everything was read. */
+    readonly isWhole: boolean;
+  };
+  /** Cost of asking. */
+  readonly asked: {
+    readonly requests: number;
+    readonly dollars: number;
+    /** Dollars besides for what was read, if this is not the region of the source. */
+    readonly transferDollars: number;
+  };
+}
+
+/** How far a backup may be off for what a sample does not show: ends of packs and pages, the order of what is packed. */
+const unmodelled = { share: 0.03, bytes: 1_024 } as const;
+
+/** Stored bytes for the entry of an empty file or a directory, where nothing was measured. */
+const emptyEntryBytes = 60;
+
+/**
+ * Estimates what a first backup of a source would store, from its listing and a sample of its content, which goes
+ * through the chunker, the index, the codec and the packs of a backup. Writes nothing.
+ *
+ * What two files share without being copies of each other is only found where both are in the sample, so that the
+ * estimate is too high for a source full of versions of the same files.
+ */
+export async function estimateSource(options: EstimateOptions): Promise<SourceEstimate> {
+  const {
+    source,
+    stored,
+    random,
+    limits = defaultSampleLimits,
+    seed = 'quote',
+    onProgress,
+    signal,
+  } = options;
+  const listing = new Listing(new UnitSampler(seed, limits.requests));
+  for await (const entry of source.list({}, signal)) {
+    listing.add(entry);
+    if (listing.listed.files % 1_000 === 0) onProgress?.({ step: 'list', ...listing.listed });
+  }
+  const strata = listing.sampler.strata();
+  const chosen = chooseUnits(strata, limits);
+  const filesTotal = chosen.reduce((sum, units) => sum + units.length, 0);
+  const progress = { files: 0, bytes: 0 };
+  const vault = stored?.keys ?? makeKeys(random);
+  const meter = await UnitMeter.make({
+    source,
+    vault,
+    random,
+    index: stored?.index,
+    compression: options.compression,
+    signal,
+    onRead: (bytes) => {
+      progress.files += 1;
+      progress.bytes += bytes;
+      onProgress?.({ step: 'sample', ...progress, filesTotal });
+    },
+  });
+  const measured: (readonly UnitMeasure[])[] = [];
+  for (const units of chosen) measured.push(await meter.measure(units));
+
+  const result = strata.map(({ bytes, units, isWhole }, at) => {
+    const found = measured[at] ?? [];
+    return {
+      bytes,
+      units: found.map(({ unit, storedBytes }) => ({ bytes: unit.bytes * unit.copies, storedBytes })),
+      isWhole: isWhole && found.length === units.length,
+    };
+  });
+  const content = estimateTotal(result);
+  const extrapolate = (valueOf: (measure: UnitMeasure) => number): number =>
+    strata.reduce((sum, { bytes }, at) => {
+      const found = measured[at] ?? [];
+      const looked = found.reduce((total, { unit }) => total + unit.bytes * unit.copies, 0);
+      return (
+        sum + (looked === 0 ? 0 : (bytes / looked) * found.reduce((total, one) => total + valueOf(one), 0))
+      );
+    }, 0);
+  const units = measured.reduce((sum, found) => sum + found.length, 0);
+  return {
+    listed: listing.listed,
+    classes: Object.fromEntries(listing.classes),
+    frozen: listing.frozen,
+    awsBackupBytes: listing.awsBackupBytes,
+    storedBytes: widened(content, listing.emptyFiles * emptyEntryBytes),
+    repeatedBytes: extrapolate(({ repeatedBytes }) => repeatedBytes),
+    knownBytes: extrapolate(({ knownBytes }) => knownBytes),
+    chunks: extrapolate(({ chunks }) => chunks),
+    sample: {
+      units,
+      bytes: progress.bytes,
+      unread: filesTotal - units,
+      askedIndex: stored !== undefined,
+      isWhole: result.every(({ isWhole }) => isWhole),
+    },
+    asked: costOf(
+      listing,
+      chosen.flat().map(({ entry, bytes }) => ({ entry, bytes })),
+      stored !== undefined ? measured.flat() : [],
+    ),
+  };
+}
+
+function widened({ value, low, high }: Estimate, more: number): Estimate {
+  const { share, bytes } = unmodelled;
+  return {
+    value: value + more,
+    low: (low + more) * (1 - share),
+    high: (high + more) * (1 + share) + (high + more > 0 ? bytes : 0),
+  };
+}
+
+function costOf(
+  { listed }: Listing,
+  read: readonly { readonly entry: SourceEntry; readonly bytes: number }[],
+  looked: readonly UnitMeasure[],
+): SourceEstimate['asked'] {
+  const lists = Math.ceil(listed.files / workRates.listedPerRequest);
+  const lookups = looked.reduce((sum, { chunks }) => sum + chunks, 0);
+  const dollars = read.reduce(
+    (sum, { entry, bytes }) => {
+      const { get, retrievalGibibyte } = pricesOfClass(storageClassOfEntry(entry));
+      return sum + get + (bytes / 2 ** 30) * retrievalGibibyte;
+    },
+    lists * pricesOfClass(undefined).put + lookups * prices.dynamo.readUnit,
+  );
+  const bytes = read.reduce((sum, unit) => sum + unit.bytes, 0);
+  return {
+    requests: lists + read.length + Math.ceil(lookups),
+    dollars,
+    transferDollars: (bytes / 2 ** 30) * prices.transferOut.gibibyte,
+  };
+}
+
+class Listing {
+  readonly sampler: UnitSampler;
+  readonly classes = new Map<string, { files: number; bytes: number }>();
+  readonly listed = { files: 0, bytes: 0 };
+  readonly frozen = { files: 0, bytes: 0 };
+  awsBackupBytes = 0;
+  emptyFiles = 0;
+
+  constructor(sampler: UnitSampler) {
+    this.sampler = sampler;
+  }
+
+  add(entry: SourceEntry): void {
+    const { size } = entry;
+    const storageClass = storageClassOfEntry(entry);
+    count(this.listed, size);
+    this.awsBackupBytes += Math.max(size, prices.awsBackup.s3LeastBytes);
+    if (entry.kind === 'object') {
+      const ofClass = this.classes.get(storageClass) ?? { files: 0, bytes: 0 };
+      this.classes.set(storageClass, ofClass);
+      count(ofClass, size);
+    }
+    if (size === 0) this.emptyFiles += 1;
+    else if (pricesOfClass(storageClass).thaw !== undefined) count(this.frozen, size);
+    else this.sampler.add(entry);
+  }
+}
+
+function count(counts: { files: number; bytes: number }, bytes: number): void {
+  counts.files += 1;
+  counts.bytes += bytes;
+}
+
+function storageClassOfEntry({ attributes }: SourceEntry): string {
+  return attributes['storage-class'] ?? 'STANDARD';
+}
+
+/** Keys of no vault, for a sample that is not compared with one. */
+function makeKeys(random: RandomBytes): VaultKeys {
+  const keys = new VaultKeys(newId<VaultId>(random), random.bytes(32), noOtherKeys);
+  keys.useDataKey(newId<KeyId>(random), random.bytes(32));
+  return keys;
+}
+
+async function refuse(): Promise<never> {
+  throw new TypeError('a sample has one data key');
+}
+
+const noOtherKeys: DataKeySource = { load: refuse, findNewest: refuse };

@@ -1,0 +1,184 @@
+import type { BackupType } from '../model/backup-type.ts';
+import type { Plan } from '../model/plan.ts';
+import { prices, pricesOfClass, storageClassPrices, workerSecondDollars } from '../model/prices.ts';
+import { isImageKind, type ResourceKind } from '../model/resource-kind.ts';
+import { scheduledRuns } from '../model/scheduled-runs.ts';
+import { verifyEveryDays } from '../model/verify-every.ts';
+import { workRates } from '../model/worker.ts';
+import type { SourceEstimate } from './estimate-source.ts';
+import { priceRun } from './price-copy.ts';
+import { daysUntilFull, type FuturePoint, simulateRetention } from './simulate-retention.ts';
+import { dayMs } from '../model/time.ts';
+
+const gibibyte = 2 ** 30;
+const tebibyte = 2 ** 40;
+const daysAMonth = 365.25 / 12;
+
+/**
+ * Stored bytes for each byte that the points need, with a change of 1 % a day: packs are kept as a whole, until less than
+ * half of one is needed. Measured, see docs/leases.md, rule 5. With less change there is less of it.
+ */
+const packsOverhead = { times: 1.55, changedPerDay: 0.01 } as const;
+
+/** What is not known of a source before it has been backed up for a while. */
+interface Assumptions {
+  /** Share of the content that is new every day, from 0 to 1. */
+  readonly changedPerDay: number;
+}
+
+export interface RetentionOptions extends Assumptions {
+  readonly plan: Plan;
+  readonly kind: ResourceKind;
+  readonly now: Date;
+  /** The class that containers of long-kept points lie in, as the store names it. */
+  readonly archiveClass: string;
+}
+
+/** A month's bill, some days after the first backup, next to others'. Dollars. */
+export interface MonthPrice {
+  readonly afterDays: number;
+  readonly points: number;
+  readonly containers: number;
+  /** Bytes in the vault, or in snapshots. */
+  readonly storedBytes: number;
+  readonly dollars: number;
+  readonly parts: {
+    readonly packs: number;
+    readonly containers: number;
+    /** Leases, and verifying in turn. */
+    readonly upkeep: number;
+    readonly runs: number;
+  };
+  readonly awsBackup: number;
+  readonly ebsSnapshots: number;
+}
+
+/** Prices the months after 30 days, after a year, and from the day on from which a plan has all the points that it keeps. */
+export function priceMonths(estimate: SourceEstimate, options: RetentionOptions): readonly MonthPrice[] {
+  return daysLookedAt(options.plan).map((afterDays) => priceMonth(estimate, options, afterDays));
+}
+
+function daysLookedAt(plan: Plan): readonly number[] {
+  const full = daysUntilFull(plan);
+  return [...[30, 365].filter((days) => 1.2 * days < full), full];
+}
+
+function priceMonth(estimate: SourceEstimate, options: RetentionOptions, afterDays: number): MonthPrice {
+  const { plan, kind, now, changedPerDay, archiveClass } = options;
+  const points = simulateRetention(plan, kind, now, afterDays);
+  const once = estimate.storedBytes.value;
+  const shared = points.filter(({ isShared }) => isShared);
+  const overhead = 1 + (packsOverhead.times - 1) * Math.min(1, changedPerDay / packsOverhead.changedPerDay);
+  const inPacks = once * statesOf(shared, changedPerDay) * overhead;
+  const archived = points.filter(({ container }) => container === 'archive').length;
+  const consolidated = points.filter(({ container }) => container === 'standard').length;
+  const { STANDARD } = storageClassPrices;
+  const parts = {
+    packs: gibibytes(inPacks) * STANDARD.gibibyteMonth,
+    containers:
+      gibibytes(once) *
+      (archived * pricesOfClass(archiveClass).gibibyteMonth + consolidated * STANDARD.gibibyteMonth),
+    upkeep: upkeepOf(inPacks + consolidated * once),
+    runs: runsOf(estimate, plan, now, changedPerDay),
+  };
+  return {
+    afterDays,
+    points: points.length,
+    containers: archived + consolidated,
+    storedBytes: inPacks + (archived + consolidated) * once,
+    dollars: sum(Object.values(parts)),
+    parts,
+    ...peersOf(estimate, kind, statesOf(points, changedPerDay), changedPerDay),
+  };
+}
+
+/** Bytes that points need together, for each byte of one of them: what is new in each since the one before it. */
+function statesOf(newestFirst: readonly FuturePoint[], changedPerDay: number): number {
+  if (newestFirst.length === 0) return 0;
+  return newestFirst.slice(1).reduce((sum_, { ageDays }, at) => {
+    const days = ageDays - (newestFirst[at]?.ageDays ?? 0);
+    return sum_ + 1 - (1 - changedPerDay) ** days;
+  }, 1);
+}
+
+/** Requests for leases, and reading everything in turn to verify it. A month. */
+function upkeepOf(bytes: number): number {
+  const packs = bytes / workRates.packBytes;
+  const verifying =
+    (bytes / workRates.verifiedBytesPerSecond) * workerSecondDollars +
+    packs * workRates.getsToVerifyPack * storageClassPrices.STANDARD.get;
+  return (
+    (bytes / tebibyte) * workRates.leasesTebibyteMonth + (daysAMonth / verifyEveryDays(undefined)) * verifying
+  );
+}
+
+/** A month's runs. A synthetic full reads the vault, and not the source. */
+function runsOf(estimate: SourceEstimate, plan: Plan, now: Date, changedPerDay: number): number {
+  const year = scheduledRuns(plan, now, new Date(now.getTime() + 365 * dayMs));
+  const gap = 365 / Math.max(1, sum(year.map(({ runs }) => runs)));
+  const changed = 1 - (1 - changedPerDay) ** gap;
+  const tags = plan.readTags ? estimate.listed.files * storageClassPrices.STANDARD.get : 0;
+  const once = estimate.storedBytes.value;
+  const ofType: Readonly<Record<BackupType, number>> = {
+    full: priceRun(estimate, { read: 1, stored: changed }).dollars,
+    incremental: priceRun(estimate, { read: changed, stored: changed }).dollars + tags,
+    differential: priceRun(estimate, { read: changed, stored: changed }).dollars + tags,
+    'synthetic-full':
+      (once / workRates.packBytes) * (storageClassPrices.STANDARD.get + storageClassPrices.STANDARD.put) +
+      (once / workRates.protectedBytesPerSecond) * workerSecondDollars,
+  };
+  return sum(year.map(({ type, runs }) => runs * ofType[type])) / 12;
+}
+
+/** The same points in AWS Backup, and in snapshots of a volume that had the same content. Neither compresses or deduplicates. */
+function peersOf(
+  { listed, awsBackupBytes }: SourceEstimate,
+  kind: ResourceKind,
+  states: number,
+  changedPerDay: number,
+): Pick<MonthPrice, 'awsBackup' | 'ebsSnapshots'> {
+  const { awsBackup, ebsSnapshot, eventBridge } = prices;
+  const ebsSnapshots = gibibytes(listed.bytes) * states * ebsSnapshot.gibibyteMonth;
+  if (isImageKind(kind)) return { awsBackup: ebsSnapshots, ebsSnapshots };
+  if (kind === 'directory')
+    return { awsBackup: gibibytes(listed.bytes) * states * awsBackup.efsGibibyteMonth, ebsSnapshots };
+  const changes = listed.files * changedPerDay * daysAMonth;
+  return {
+    awsBackup:
+      gibibytes(awsBackupBytes) * states * awsBackup.s3GibibyteMonth +
+      changes * (storageClassPrices.STANDARD.get + eventBridge.event),
+    ebsSnapshots,
+  };
+}
+
+/** Prices an image's snapshots. Only blocks that were ever written count, and so it costs at most as much. */
+export function priceSnapshots(
+  bytes: number,
+  options: Omit<RetentionOptions, 'archiveClass'>,
+): readonly Pick<
+  MonthPrice,
+  'afterDays' | 'points' | 'storedBytes' | 'dollars' | 'awsBackup' | 'ebsSnapshots'
+>[] {
+  const { plan, kind, now, changedPerDay } = options;
+  return daysLookedAt(plan).map((afterDays) => {
+    const points = simulateRetention(plan, kind, now, afterDays);
+    const storedBytes = bytes * statesOf(points, changedPerDay);
+    const dollars = gibibytes(storedBytes) * prices.ebsSnapshot.gibibyteMonth;
+    return {
+      afterDays,
+      points: points.length,
+      storedBytes,
+      dollars,
+      awsBackup: dollars,
+      ebsSnapshots: dollars,
+    };
+  });
+}
+
+function gibibytes(bytes: number): number {
+  return bytes / gibibyte;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
