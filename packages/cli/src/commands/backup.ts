@@ -8,7 +8,7 @@ import {
   type RunId,
   type RunRow,
 } from '@holdfast/engine';
-import { BackupType, CompressionLevel, OpenedRunReport, retentionBounds } from '@holdfast/engine/model';
+import { BackupType, OpenedRunReport, retentionBounds } from '@holdfast/engine/model';
 import { backUpDirectory, type BackUpDirectoryOptions } from '@holdfast/node';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
@@ -17,7 +17,7 @@ import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResource } from '../names/resolve.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
-import { choiceOption, numberOption, workersOption } from '../terminal/options.ts';
+import { choiceOption, compressionOption, numberOption, workersOption } from '../terminal/options.ts';
 import { bytesText, countText, durationText, timeText } from '../terminal/text.ts';
 import { failureText, waitForExecution, parseOutput } from '../deployment/executions.ts';
 import * as z from 'zod';
@@ -60,12 +60,7 @@ export const backupCommand = defineCommand({
           retentionBounds.keepDays,
         ).default(35),
       )
-      .addOption(
-        choiceOption('--compression <level>', 'of a directory: how much time is spent to store less', {
-          choices: CompressionLevel.options,
-          noun: 'a level',
-        }).default('default' as const),
-      )
+      .addOption(compressionOption)
       .addOption(workersOption),
   async run(context, { wait, directory, ...request }, name) {
     if ((directory === undefined) === (name === undefined))

@@ -8,7 +8,7 @@ import {
   UnknownNameError,
 } from '@holdfast/engine';
 import { getPlan, type Plan, type Plans, retentionBounds, RetentionRules } from '@holdfast/engine/model';
-import { DirectorySource, directoryArn, localPlan } from '@holdfast/node';
+import { type BackUpDirectoryOptions, DirectorySource, directoryArn, localPlan } from '@holdfast/node';
 import type { Connection } from '../deployment/connection.ts';
 import { isNamed, resolveResource } from '../names/resolve.ts';
 import { printResourceQuote, printPlanQuotes, lastMonthOf, quoteFields } from '../quote/print-quote.ts';
@@ -21,7 +21,7 @@ import {
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
-import { numberOption } from '../terminal/options.ts';
+import { compressionOption, numberOption } from '../terminal/options.ts';
 import { safeText } from '../terminal/text.ts';
 
 const changedOption = new Option(
@@ -56,7 +56,7 @@ export const quoteCommand = defineCommand({
   summary: 'Say before the first backup what it would store and cost, and a month of it, next to others.',
   usage: [
     '<resource|plan> [--plan <plan>] [--changed-per-day <percent>] [--sample-requests <n>] [--sample-mib <n>]',
-    '--directory <directory> --vault <directory> --key-file <file> [--keep-days <n>] [--changed-per-day <percent>] …',
+    '--directory <directory> --vault <directory> --key-file <file> [--keep-days <n>] [--compression <level>] [--changed-per-day <percent>] …',
   ],
   declare: (command) =>
     command
@@ -66,6 +66,7 @@ export const quoteCommand = defineCommand({
       .addOption(changedOption)
       .addOption(requestsOption)
       .addOption(mebibytesOption)
+      .addOption(compressionOption)
       .addOption(
         numberOption(
           '--keep-days <n>',
@@ -73,7 +74,7 @@ export const quoteCommand = defineCommand({
           retentionBounds.keepDays,
         ).default(35),
       ),
-  async run(context, { directory, plan, keepDays, ...values }, name) {
+  async run(context, { directory, plan, keepDays, compression, ...values }, name) {
     if ((directory === undefined) === (name === undefined))
       throw new UsageError(
         'name a resource or a plan of the deployment, or a directory with --directory and its vault with --vault',
@@ -82,7 +83,8 @@ export const quoteCommand = defineCommand({
       changedPerDay: values.changedPerDay,
       limits: { requests: values.sampleRequests, bytes: values.sampleMib * 2 ** 20 },
     };
-    if (directory !== undefined) return quoteDirectory(context, { directory, keepDays, ...asked });
+    if (directory !== undefined)
+      return quoteDirectory(context, { directory, keepDays, compression, ...asked });
     const connection = await context.connect();
     const plans = await connection.deployment.findPlans();
     if (plans === undefined)
@@ -128,7 +130,12 @@ function kindOfArn(name: string): ResourceRow['kind'] | undefined {
 
 async function quoteDirectory(
   context: CommandContext,
-  { directory, keepDays, ...asked }: Asked & { readonly directory: string; readonly keepDays: number },
+  {
+    directory,
+    keepDays,
+    compression,
+    ...asked
+  }: Asked & Pick<BackUpDirectoryOptions, 'directory' | 'keepDays'> & Pick<Plan, 'compression'>,
 ): Promise<ExitCode> {
   const { root } = context.localVault();
   const connection = await context.connect();
@@ -136,7 +143,7 @@ async function quoteDirectory(
   // It is backed up whenever somebody does so: once a day, say.
   const schedule = { expression: 'rate(1 day)', timeZone: 'UTC' };
   const retention = RetentionRules.parse({ ...localPlan.retention, keepDays });
-  const plan: Plan = { ...localPlan, schedules: { incremental: schedule }, retention };
+  const plan: Plan = { ...localPlan, schedules: { incremental: schedule }, retention, compression };
   const onWarning = ({ message }: Error): void => context.progress.note(message);
   const source = new DirectorySource({ root: directory, clock: context.clock, vault: root, onWarning });
   return quoteOne(context, connection, { resource, plan, source, ...asked });

@@ -73,7 +73,8 @@ export async function quoteResource(
   }
   const { source = sources.openFiles(resource, plan), stored, limits, onProgress } = request;
   const { random } = services;
-  const estimate = await estimateSource({ source, stored, limits, random, onProgress, signal });
+  const { compression } = plan;
+  const estimate = await estimateSource({ source, stored, limits, random, compression, onProgress, signal });
   const archiveClass = storageClassOf(plan.retention.archiveClass);
   const months = priceMonths(estimate, { plan, kind, now, changedPerDay, archiveClass });
   return { ...quote, months, files: { estimate, firstCopy: priceFirstCopy(estimate) } };

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Option } from '@commander-js/extra-typings';
 import type { TimeRange } from '@holdfast/engine';
-import { OverwriteRule, dayMs } from '@holdfast/engine/model';
+import { CompressionLevel, dayMs, OverwriteRule } from '@holdfast/engine/model';
 import { UsageError } from './errors.ts';
 
 /** Unit of an option's number, and its bounds, both included. */
@@ -63,6 +63,15 @@ export const overwriteOption = choiceOption(
   'what is replaced of what is there already',
   { choices: OverwriteRule.options, noun: 'a rule' },
 ).default('never' as const);
+
+export const compressionOption = choiceOption(
+  '--compression <level>',
+  'of a directory: how much time is spent to store less',
+  {
+    choices: CompressionLevel.options,
+    noun: 'a level',
+  },
+).default('default' as const);
 
 export const timeOption = new Option(
   '--time <time>',

@@ -1,9 +1,10 @@
 import { newId } from '../bytes.ts';
 import type { KeyId, VaultId } from '../ids.ts';
 import { type DataKeySource, VaultKeys } from '../keys/vault-keys.ts';
+import type { CompressionLevel } from '../model/compression.ts';
 import { prices, pricesOfClass } from '../model/prices.ts';
 import { workRates } from '../model/worker.ts';
-import type { CompressionPolicy } from '../packs/frame-codec.ts';
+import { compressionPolicies } from '../packs/frame-codec.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { FileSource, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
@@ -21,7 +22,8 @@ export interface EstimateOptions {
   /** The same seed draws the same sample. */
   readonly seed?: string;
   readonly random: RandomBytes;
-  readonly compression?: CompressionPolicy | undefined;
+  /** @default 'default' */
+  readonly compression?: CompressionLevel;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
@@ -108,7 +110,7 @@ export async function estimateSource(options: EstimateOptions): Promise<SourceEs
     vault,
     random,
     index: stored?.index,
-    compression: options.compression,
+    compression: compressionPolicies[options.compression ?? 'default'],
     signal,
     onRead: (bytes) => {
       progress.files += 1;

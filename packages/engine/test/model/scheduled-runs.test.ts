@@ -14,6 +14,7 @@ function planOf(schedules: Record<string, string>, timeZone = 'UTC'): Plan {
     retention: RetentionRules.parse({ keepDays: 30 }),
     rpoHours: 30,
     readTags: true,
+    compression: 'default',
     prefixes: [],
     shard: { files: 10_000, bytes: 2 ** 30 },
   };

@@ -153,6 +153,16 @@ test('an abort ends it', async () => {
   await expect(asking).rejects.toThrow(/abort/i);
 });
 
+test('what is compressed harder is quoted lower', async () => {
+  for (let n = 0; n < 20; n++)
+    source.plant(`${n}`, Array.from({ length: 9_000 }, (_, at) => (at * n) % 977).join(' '));
+
+  const fast = await estimate({ compression: 'fast' });
+  const max = await estimate({ compression: 'max' });
+
+  expect(max.storedBytes.value).toBeLessThan(fast.storedBytes.value);
+});
+
 test('an empty source is quoted', async () => {
   expect(await estimate()).toMatchObject({
     listed: { files: 0, bytes: 0 },

@@ -15,6 +15,7 @@ function planOf(retention: object, schedules: Plan['schedules']): Plan {
     retention: RetentionRules.parse(retention),
     rpoHours: 30,
     readTags: false,
+    compression: 'default',
     prefixes: [],
     shard: { files: 10_000, bytes: 2 ** 30 },
   };
