@@ -8,7 +8,10 @@ import { protectSteps } from './steps.ts';
 /** Room for one more unit and the commit, or they get a call of their own. */
 const handOnBeforeMs = 300_000;
 
-const CommitPointInput = z.object({ runId, shardCount: z.int().nonnegative() });
+const count = z.int().nonnegative();
+
+/** `groupCount`: of groups that were joined before; 0 when there are the shards alone. */
+const CommitPointInput = z.object({ runId, shardCount: count, groupCount: count });
 
 export type CommitPointOutput =
   | { readonly done: false; readonly state: null }
@@ -24,8 +27,9 @@ export const commitPointStep = defineLoop(
     const { openKeys, log } = services;
     const run = await getRunPlan(services.work, input.runId);
     const keys = await openKeys();
+    const { shardCount, groupCount } = input;
     const makeContent = async () => {
-      const step = await joinSomeShards(services, keys, run, input.shardCount, { shouldStop });
+      const step = await joinSomeShards(services, keys, run, shardCount, { groupCount, shouldStop });
       return step.done ? step.content : 'unfinished';
     };
     const committed = await commitPointInParts(services, keys, run, makeContent, { shouldStop });

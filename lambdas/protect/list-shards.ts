@@ -1,4 +1,12 @@
-import { aliveUntil, getRunPlan, listShards, runPrefix, shardToJson } from '@holdfast/engine';
+import {
+  aliveUntil,
+  getRunPlan,
+  groupShards,
+  inSpreadOrder,
+  listShards,
+  runPrefix,
+  shardToJson,
+} from '@holdfast/engine';
 import { getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
@@ -13,6 +21,7 @@ const StateReference = z.object({ key: z.string(), turn: z.int().positive() });
 const ListingState = z.object({
   ranges: z.array(
     z.object({
+      id: z.int(),
       from: z.string().optional(),
       to: z.string().optional(),
       resume: z.string().optional(),
@@ -26,8 +35,16 @@ export type ListShardsOutput =
   | { readonly done: false; readonly state: z.infer<typeof StateReference> }
   | {
       readonly done: true;
-      readonly shards: { readonly bucket: string; readonly key: string; readonly count: number };
+      readonly shards: WrittenList;
+      /** Groups in which the shards are joined side by side; an empty list when they are few. */
+      readonly groups: WrittenList;
     };
+
+interface WrittenList {
+  readonly bucket: string;
+  readonly key: string;
+  readonly count: number;
+}
 
 /** Lists a source, as far as the time of one call goes, and in the end writes down its shards. */
 export const listShardsStep = defineLoop(
@@ -58,9 +75,14 @@ export const listShardsStep = defineLoop(
       log.info('listed a part of the source', { runId: run.runId, turn, openRanges: open });
       return { done: false, state: { key, turn } };
     }
-    const key = `${runPrefix(run.runId)}shards.json`;
-    await putJson(work, key, step.shards.map(shardToJson));
-    log.info('listed the source', { runId: run.runId, shards: step.shards.length });
-    return { done: true, shards: { bucket: workBucket, key, count: step.shards.length } };
+    const writeList = async (name: string, items: readonly unknown[]): Promise<WrittenList> => {
+      const key = `${runPrefix(run.runId)}${name}.json`;
+      await putJson(work, key, items);
+      return { bucket: workBucket, key, count: items.length };
+    };
+    const shards = await writeList('shards', inSpreadOrder(step.shards).map(shardToJson));
+    const groups = await writeList('groups', groupShards(step.shards.length));
+    log.info('listed the source', { runId: run.runId, shards: shards.count, groups: groups.count });
+    return { done: true, shards, groups };
   },
 );

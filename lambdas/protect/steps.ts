@@ -16,7 +16,8 @@ export const protectSteps = {
   },
   'list-shards': {
     needs: { plans: true, sources: 'list', work: { use: 'runs/*' }, catalog: 'use' },
-    memoryMegabytes: 1024,
+    // Reading answers of 64 listings at once takes a whole processor.
+    memoryMegabytes: workerMegabytes,
     minutes: 15,
   },
   'protect-shard': {
@@ -27,6 +28,15 @@ export const protectSteps = {
       work: { use: 'runs/*' },
       catalog: 'use',
       index: 'use',
+    },
+    memoryMegabytes: workerMegabytes,
+    minutes: 15,
+  },
+  'join-group': {
+    needs: {
+      vault: { read: 'opened', write: ['pages/*'] },
+      work: { use: 'runs/*' },
+      catalog: 'use',
     },
     memoryMegabytes: workerMegabytes,
     minutes: 15,

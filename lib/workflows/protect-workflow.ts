@@ -94,14 +94,19 @@ export class ProtectWorkflow extends Workflow {
       payload: {
         runId: JsonPath.stringAt('$.runId'),
         shardCount: JsonPath.numberAt('$.listing.shards.count'),
+        groupCount: JsonPath.numberAt('$.listing.groups.count'),
         state: JsonPath.objectAt('$.point.state'),
       },
       resultPath: '$.point',
     });
     const committed = this.unlessDone('Committed', '$.point', commit, new Succeed(this, 'CommittedPoint'));
     const join = this.begin('StartJoining', '$.point').next(commit).next(committed);
-    const protectShards = this.protectShards(join);
-    this.catching([list, protectShards, commit], this.giveUp);
+    const joinGroups = this.joinGroups(join);
+    const grouped = new Choice(this, 'Grouped')
+      .when(Condition.numberEquals('$.listing.groups.count', 0), join)
+      .otherwise(joinGroups);
+    const protectShards = this.protectShards(grouped);
+    this.catching([list, protectShards, joinGroups, commit], this.giveUp);
     const listed = new Choice(this, 'Listed')
       .when(Condition.booleanEquals('$.listing.done', false), list)
       .when(Condition.numberEquals('$.listing.shards.count', 0), join)
@@ -110,17 +115,32 @@ export class ProtectWorkflow extends Workflow {
   }
 
   private protectShards(next: IChainable) {
-    const { steps } = this.props;
-    const store = this.step('ProtectShard', { function: steps['protect-shard'] });
-    this.recordingShardFailure(store, this.step('FailRunOfShard', { function: steps['fail-run'] }));
     return this.fanOut('ProtectShards', {
       list: '$.listing.shards',
       reportFolder: 'runs',
       itemSelector: { runId: JsonPath.stringAt('$.runId'), shard: JsonPath.objectAt('$$.Map.Item.Value') },
       atOnce: this.props.shardsAtOnce,
-      steps: store,
+      steps: this.itemOf('ProtectShard', 'protect-shard', 'Shard'),
       next,
     });
+  }
+
+  private joinGroups(next: IChainable) {
+    return this.fanOut('JoinGroups', {
+      list: '$.listing.groups',
+      reportFolder: 'runs',
+      itemSelector: { runId: JsonPath.stringAt('$.runId'), group: JsonPath.objectAt('$$.Map.Item.Value') },
+      atOnce: this.props.shardsAtOnce,
+      steps: this.itemOf('JoinGroup', 'join-group', 'Group'),
+      next,
+    });
+  }
+
+  private itemOf(id: string, name: 'protect-shard' | 'join-group', item: string): IChainable {
+    const { steps } = this.props;
+    const step = this.step(id, { function: steps[name] });
+    this.recordingFailureOf(item, step, this.step(`FailRunOf${item}`, { function: steps['fail-run'] }));
+    return step;
   }
 
   private protectImage(): IChainable {

@@ -94,7 +94,8 @@ export class RestoreWorkflow extends Workflow {
     const { steps } = this.props;
     const restore = this.step('RestoreShard', { function: steps['restore-shard'], resultPath: '$.restored' });
     restore.next(this.unlessDone('Restored', '$.restored', restore, new Succeed(this, 'RestoredShard')));
-    this.recordingShardFailure(
+    this.recordingFailureOf(
+      'Shard',
       restore,
       this.step('FailRestoreOfShard', { function: steps['finish-restore'] }),
     );

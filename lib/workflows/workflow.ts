@@ -165,9 +165,9 @@ export abstract class Workflow extends Construct {
   }
 
   /** A map only says that an item failed: it is recorded in the item, while the reason is still known. */
-  protected recordingShardFailure(store: LambdaInvoke, record: LambdaInvoke): void {
-    const failed = this.failed('ShardFailed');
-    this.catching([store], record);
+  protected recordingFailureOf(item: string, step: LambdaInvoke, record: LambdaInvoke): void {
+    const failed = this.failed(`${item}Failed`);
+    this.catching([step], record);
     this.catching([record], failed);
     record.next(failed);
   }

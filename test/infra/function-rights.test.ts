@@ -40,6 +40,7 @@ describe('backups are opened', () => {
       'commit-point',
       'consolidate-point',
       'hold-points',
+      'join-group',
       'open-run',
       'plan-restore',
       'protect-shard',

@@ -75,6 +75,7 @@ describe('writers', () => {
   test.each([
     ['OpenRunRole', ['Vault/format.json', 'Vault/keys/*', 'Work/runs/*']],
     ['ProtectShardRole', ['Vault/packs/*', 'Vault/pages/*', 'Work/runs/*']],
+    ['JoinGroupRole', ['Vault/pages/*', 'Work/runs/*']],
     ['CommitPointRole', ['Vault/audit/*', 'Vault/packs/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*']],
     ['CommitImageRole', ['Vault/audit/*', 'Vault/points/*']],
     [
@@ -89,7 +90,7 @@ describe('writers', () => {
     const others = Object.entries(pipeline.findResources('AWS::IAM::Policy'))
       .filter(
         ([, policy]) =>
-          !/(OpenRun|ProtectShard|CommitPoint|CommitImage|ConsolidatePoint|RenewLeases|HoldPoints|ReconcileHolds)Role/.test(
+          !/(OpenRun|ProtectShard|JoinGroup|CommitPoint|CommitImage|ConsolidatePoint|RenewLeases|HoldPoints|ReconcileHolds)Role/.test(
             JSON.stringify(policy['Properties'].Roles),
           ),
       )

@@ -11,6 +11,7 @@ const denied = (sid: string) => vaultPolicy.find((statement) => statement.sid ==
 const WRITER_IDS = [
   'OpenRunRole',
   'ProtectShardRole',
+  'JoinGroupRole',
   'CommitPointRole',
   'CommitImageRole',
   'ConsolidatePointRole',

@@ -103,7 +103,7 @@ describe.each(machines)('the %s machine', (_name, definition) => {
   test('keeps the outputs of its items out of the state', () => {
     const maps = states.filter(([, { Type }]) => Type === 'Map');
 
-    expect(maps).toHaveLength(_name === 'Cycle' ? 2 : 1);
+    expect(maps).toHaveLength(_name === 'Restore' ? 1 : 2);
     for (const [, map] of maps) {
       expect(map.ResultPath).toBeNull();
       expect(map.ResultWriter?.Parameters['Prefix.$']).toMatch(
@@ -170,6 +170,7 @@ describe('concurrency', () => {
   test('of resources and their shards together is the number of workers', () => {
     expect(atOnce(cycle, 'ProtectFiles')).toBe(3);
     expect(atOnce(protect, 'ProtectShards')).toBe(4);
+    expect(atOnce(protect, 'JoinGroups')).toBe(4);
     expect(atOnce(restore, 'RestoreShards')).toBe(12);
   });
 });
@@ -224,11 +225,14 @@ describe('failures', () => {
     expect(cycle.States['ProtectResources']).toMatchObject({ ResultPath: '$.maps', Next: 'ReportCycle' });
   });
 
-  test('of one shard end the run, which is closed with the reason', () => {
-    const map = protect.States['ProtectShards'];
+  test.each([
+    ['ProtectShards', 'ProtectShard', 'FailRunOfShard'],
+    ['JoinGroups', 'JoinGroup', 'FailRunOfGroup'],
+  ])('of one item of %s end the run, which is closed with the reason', (name, step, fail) => {
+    const map = protect.States[name];
 
     expect(map?.ToleratedFailureCount).toBeUndefined();
-    expect(map?.ItemProcessor?.States['ProtectShard']?.Catch?.[0]?.Next).toBe('FailRunOfShard');
+    expect(map?.ItemProcessor?.States[step]?.Catch?.[0]?.Next).toBe(fail);
     expect(map?.Catch?.at(-1)?.Next).toBe('FailRun');
   });
 

@@ -48,6 +48,19 @@ test('a cycle over a bucket ends in a recovery point and a report without failur
   expect(deployment.metrics.of('ResourcesCompleted', 'daily')).toEqual([1]);
 });
 
+test('more shards than one commit should join are joined in groups', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  plantFiles(deployment, 390);
+
+  const [item] = await discover(deployment, pipeline);
+  const point = await protectFiles(deployment, pipeline, item!);
+
+  const groups = await readJson(deployment.work, `runs/${item!.runId}/groups.json`);
+  expect(groups).toMatchObject([{ first: 0, count: 128 }, { first: 128 }]);
+  expect(point).toMatchObject({ state: 'completed', files: 390 });
+});
+
 test('every step of a run can be repeated and leads to the one point', async () => {
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment);
@@ -201,7 +214,7 @@ test('a commit without time joins one shard a call, and its answer can be had ag
   for (const shard of (await readJson(deployment.work, listed.shards.key)) as unknown[])
     await pipeline.protectShard({ runId: RUN, shard }, PLENTY);
   const hurry = { getRemainingTimeInMillis: () => 299_999 };
-  const input = { runId: RUN, shardCount: listed.shards.count, state: null };
+  const input = { runId: RUN, shardCount: listed.shards.count, groupCount: 0, state: null };
 
   const first = await pipeline.commitPoint(input, hurry);
   const point = await commitPoint(pipeline, RUN, listed.shards.count, hurry);

@@ -38,16 +38,14 @@ test('goes through all pages and undoes the encoding of keys', async () => {
   expect(s3.commandCalls(ListObjectsV2Command)[1]?.args[0].input.ContinuationToken).toBe('next');
 });
 
-test('puts the keys and folders of a page into the order of their bytes', async () => {
-  s3.on(ListObjectsV2Command)
-    .resolvesOnce({ Contents: [{ Key: '%C3%A4' }, { Key: 'a' }, { Key: 'c' }] })
-    .resolvesOnce({ CommonPrefixes: [{ Prefix: '%C3%A4/' }, { Prefix: 'a/' }] });
+test('puts the keys of a page into the order of their bytes', async () => {
+  s3.on(ListObjectsV2Command).resolvesOnce({
+    Contents: [{ Key: '%C3%A4' }, { Key: 'a' }, { Key: 'c' }],
+  });
 
   const listed = await allOf(source.list({ to: utf8('ä') }));
-  const splits = await source.listSplits({}, 10);
 
   expect(listed.map((entry) => Buffer.from(entry.path).toString())).toEqual(['a', 'c']);
-  expect(splits.map((path) => Buffer.from(path).toString())).toEqual(['a/', 'ä/']);
 });
 
 test('refuses a bucket that lists a key behind the page it belongs into', async () => {

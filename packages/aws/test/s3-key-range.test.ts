@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareBytes, utf8 } from '@holdfast/engine';
-import { folderStartAfter, normalizePrefixes, startAfterFor } from '../src/sources/s3-key-range.ts';
+import { normalizePrefixes, startAfterFor } from '../src/sources/s3-key-range.ts';
 
 const key = fc.string({ unit: 'binary', minLength: 1, maxLength: 8 });
 
@@ -31,12 +31,6 @@ test('a range that begins in the middle of a character starts before it', () => 
   const start = startAfterFor(whole.subarray(0, 2));
 
   expect(start).toBe('`\u{10FFFD}');
-});
-
-test('a listing of folders shows the one that the range begins in', () => {
-  expect(folderStartAfter(utf8('top/a/1'), '')).toBe('to\u{6F}\u{10FFFD}');
-  expect(folderStartAfter(utf8('top/a/1'), 'top/')).toBe('top/`\u{10FFFD}');
-  expect(folderStartAfter(utf8('x'), 'top/')).toBe('w\u{10FFFD}');
 });
 
 test('prefixes are sorted, and those under another are left out', () => {

@@ -81,12 +81,14 @@ export type { PointContent } from './runs/point-content.ts';
 export { failRun } from './runs/close-run.ts';
 export { backUpFiles, type BackUpFilesOptions } from './runs/back-up-files.ts';
 export { cutShard } from './protect/cut-shard.ts';
+export { groupShards, joinGroup } from './protect/join-group.ts';
 export { listShards, type ListingState } from './protect/list-shards.ts';
 export { protectShard, type ProtectShardOptions } from './protect/protect-shard.ts';
 export { BufferPool } from './packs/buffer-pool.ts';
 export { putShardResult } from './protect/shard-result.ts';
 export { joinSomeShards } from './protect/join-shards.ts';
 export {
+  inSpreadOrder,
   defaultShardLimits,
   shardFromJson,
   shardToJson,

@@ -58,58 +58,6 @@ test('lists any tree in the byte order of whole paths, all of it, and any range 
   );
 });
 
-test('lists the same entries in shards cut at the split points', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(filePath, { maxLength: 25 }),
-      fc.integer({ min: 1, max: 6 }),
-      async (files, limit) => {
-        const { root, source } = makeSource(treeOf(files));
-
-        const cuts = (await source.listSplits({}, limit)).map(latin1);
-        const bounds = [undefined, ...cuts, undefined];
-        const shards: string[] = [];
-        for (let n = 0; n + 1 < bounds.length; n += 1)
-          shards.push(...(await paths(source, bounds[n], bounds[n + 1])));
-        const whole = await paths(source);
-        rmSync(root, { recursive: true });
-
-        expect(cuts.length).toBeLessThanOrEqual(limit);
-        expect(cuts).toEqual([...new Set(cuts)].sort());
-        expect(shards).toEqual(whole);
-      },
-    ),
-    { numRuns: 40 },
-  );
-});
-
-test('cuts inside the range it is asked about, below a single directory too', async () => {
-  const files = Array.from(
-    { length: 100 },
-    (_, n) => [`only/deep/f${String(n).padStart(3, '0')}`, 'x'] as const,
-  );
-  const { source } = makeSource(Object.fromEntries(files));
-
-  const cuts = (
-    await source.listSplits({ from: bytes('only/deep/f020'), to: bytes('only/deep/f060') }, 3)
-  ).map(latin1);
-
-  expect(cuts).toHaveLength(3);
-  for (const cut of cuts) {
-    expect(cut > 'only/deep/f020').toBe(true);
-    expect(cut < 'only/deep/f060').toBe(true);
-  }
-});
-
-test('spreads cuts over all directories of a level', async () => {
-  const files = Array.from({ length: 300 }, (_, n) => [`d${Math.floor(n / 100)}/f${n}`, 'x'] as const);
-  const { source } = makeSource(Object.fromEntries(files));
-
-  const cuts = (await source.listSplits({}, 5)).map(latin1);
-
-  expect(new Set(cuts.map((cut) => cut.slice(0, 2)))).toEqual(new Set(['d0', 'd1', 'd2']));
-});
-
 test('puts a directory with a slash at its end right before what is in it', async () => {
   const { source } = makeSource({ 'a/x': '1', 'a-': '2', 'a.b': '3', a0: '4', empty: null });
 
@@ -227,7 +175,6 @@ test('says that the root is missing or is a file', async () => {
 
   await expect(allOf(gone.list({}))).rejects.toMatchObject({ name: 'SourceUnavailableError' });
   await expect(allOf(file.list({}))).rejects.toMatchObject({ name: 'SourceUnavailableError' });
-  await expect(gone.listSplits({}, 3)).rejects.toMatchObject({ name: 'SourceUnavailableError' });
 });
 
 test('goes on when directories and files vanish while it lists', async () => {

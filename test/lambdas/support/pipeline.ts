@@ -4,6 +4,7 @@ import type { BackupType, Plan, RunReport } from '@holdfast/engine/model';
 import { commitPointStep } from '../../../lambdas/protect/commit-point.ts';
 import { discoverResourcesStep } from '../../../lambdas/cycle/discover-resources.ts';
 import { failRunStep } from '../../../lambdas/protect/fail-run.ts';
+import { joinGroupStep } from '../../../lambdas/protect/join-group.ts';
 import { listShardsStep } from '../../../lambdas/protect/list-shards.ts';
 import { openRunStep } from '../../../lambdas/protect/open-run.ts';
 import { protectShardStep } from '../../../lambdas/protect/protect-shard.ts';
@@ -49,6 +50,7 @@ export function makePipeline(
       untilDone(async () => openRunStep.over(deps)(event, context)),
     listShards: listShardsStep.over(deps),
     protectShard: protectShardStep.over(deps),
+    joinGroup: joinGroupStep.over(deps),
     commitPoint: commitPointStep.over(deps),
     failRun: failRunStep.over(deps),
     reportCycle: reportCycleStep.over(deps),
@@ -91,7 +93,9 @@ export async function protectFiles(
   while (!listed.done) listed = await pipeline.listShards({ runId: item.runId, state: listed.state }, PLENTY);
   const shards = (await readJson(deployment.work, listed.shards.key)) as unknown[];
   for (const shard of shards) await pipeline.protectShard({ runId: item.runId, shard }, PLENTY);
-  return commitPoint(pipeline, item.runId, listed.shards.count);
+  const groups = (await readJson(deployment.work, listed.groups.key)) as unknown[];
+  for (const group of groups) await pipeline.joinGroup({ runId: item.runId, group }, PLENTY);
+  return commitPoint(pipeline, item.runId, listed.shards.count, PLENTY, listed.groups.count);
 }
 
 /** Commits as the state machine does, whatever time a call gets. */
@@ -100,6 +104,7 @@ export async function commitPoint(
   runId: string,
   shardCount: number,
   context: StepContext = PLENTY,
+  groupCount = 0,
 ): Promise<RunReport> {
-  return untilDone(async () => pipeline.commitPoint({ runId, shardCount, state: null }, context));
+  return untilDone(async () => pipeline.commitPoint({ runId, shardCount, groupCount, state: null }, context));
 }

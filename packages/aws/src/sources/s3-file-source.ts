@@ -16,15 +16,16 @@ import {
   utf8,
 } from '@holdfast/engine';
 import { decodeListedKey, ListingOrder } from '../store/s3-listing.ts';
-import { folderStartAfter, isBefore, isBehind, normalizePrefixes, startAfterFor } from './s3-key-range.ts';
+import { findSplitKey } from './find-split-key.ts';
+import { isBefore, isBehind, longestText, normalizePrefixes, startAfterFor } from './s3-key-range.ts';
 import { type ContentRequest, openContent, readContent } from './s3-object-content.ts';
 import { toObjectFacts, toTags } from './s3-object-facts.ts';
 import { S3ServerTime } from '../store/s3-server-time.ts';
 import { toSourceEntryError, toSourceError } from './s3-source-errors.ts';
 import { sendOptions } from '../sdk/send-options.ts';
 
-/** Levels that `listSplits` goes down in a bucket whose keys all lie in one folder. */
-const splitDepth = 8;
+/** A range begins some names before its first one, as a listing can only begin behind a name. */
+const keysOfProbe = 4;
 
 export interface S3FileSourceOptions {
   /** Keys are protected only if they begin with one of these. @default all keys */
@@ -59,17 +60,8 @@ export class S3FileSource implements FileSource {
     this.#time = new S3ServerTime(s3, { Bucket: bucket }, clock, (error) => toSourceError(error, bucket));
   }
 
-  async *list(range: PathRange, signal?: AbortSignal): AsyncIterable<SourceEntry> {
-    const order = new ListingOrder(this.#bucket);
-    for (const prefix of this.#prefixes) {
-      for await (const page of this.#pages(prefix, startAfterFor(range.from), signal)) {
-        for (const entry of order.sorted((page.Contents ?? []).map(toEntry), ({ path }) => path)) {
-          if (isBefore(entry.path, range)) continue;
-          if (isBehind(entry.path, range)) return;
-          yield entry;
-        }
-      }
-    }
+  list(range: PathRange, signal?: AbortSignal): AsyncIterable<SourceEntry> {
+    return this.#list(range, this.#pageSize, signal);
   }
 
   /** Opens one connection, which is free again when the content has been read, or its iteration was ended. */
@@ -101,59 +93,54 @@ export class S3FileSource implements FileSource {
   getTags = (entry: SourceEntry, signal?: AbortSignal): Promise<Readonly<Record<string, string>>> =>
     this.#tagsOf(keyOf(entry), undefined, signal);
 
-  /** Splits at folders of the highest level that has more than one; a bucket without folders cannot be split. */
-  async listSplits(range: PathRange, limit: number, signal?: AbortSignal): Promise<readonly Uint8Array[]> {
-    const splits: Uint8Array[] = [];
-    for (const prefix of this.#prefixes) {
-      let folders = [prefix];
-      for (let depth = 0; depth < splitDepth && folders.length === 1 && folders[0] !== undefined; depth++) {
-        const inside = await this.#foldersOf(folders[0], range, limit, signal);
-        if (inside.length === 0) break;
-        folders = inside;
-      }
-      splits.push(...folders.map((folder) => utf8(folder)));
-    }
-    const inRange = splits.filter((path) => {
-      const atStart =
-        path.length === 0 || (range.from !== undefined && Buffer.compare(path, range.from) <= 0);
-      return !atStart && !isBehind(path, range);
-    });
-    return inRange.slice(0, limit);
-  }
+  /** Looks for single keys in some twenty places at most: S3 lists names only forwards. */
+  findSplit = async (range: PathRange, signal?: AbortSignal): Promise<Uint8Array | undefined> => {
+    const firstFrom = async (text: string): Promise<string | undefined> => {
+      for await (const { path } of this.#list({ from: utf8(text), to: range.to }, keysOfProbe, signal))
+        return Buffer.from(path).toString('utf8');
+      return undefined;
+    };
+    const split = await findSplitKey(longestText(range.from ?? new Uint8Array()), firstFrom);
+    return split === undefined ? undefined : utf8(split);
+  };
 
   now(): Promise<Date> {
     return this.#time.now();
   }
 
-  async #foldersOf(prefix: string, range: PathRange, limit: number, signal?: AbortSignal): Promise<string[]> {
-    const folders: string[] = [];
+  async *#list(
+    range: PathRange,
+    pageSize: number | undefined,
+    signal?: AbortSignal,
+  ): AsyncIterable<SourceEntry> {
     const order = new ListingOrder(this.#bucket);
-    for await (const page of this.#pages(prefix, folderStartAfter(range.from, prefix), signal, '/')) {
-      const listed = (page.CommonPrefixes ?? []).map((one) => decodeListedKey(one.Prefix ?? ''));
-      folders.push(...order.sorted(listed, utf8));
-      const last = folders.at(-1);
-      if (folders.length >= limit || (last !== undefined && isBehind(utf8(last), range))) break;
+    for (const prefix of this.#prefixes) {
+      for await (const page of this.#pages(prefix, startAfterFor(range.from), pageSize, signal)) {
+        for (const entry of order.sorted((page.Contents ?? []).map(toEntry), ({ path }) => path)) {
+          if (isBefore(entry.path, range)) continue;
+          if (isBehind(entry.path, range)) return;
+          yield entry;
+        }
+      }
     }
-    return folders.slice(0, limit);
   }
 
   async *#pages(
     prefix: string,
     startAfter: string | undefined,
+    pageSize: number | undefined,
     signal?: AbortSignal,
-    delimiter?: string,
   ): AsyncIterable<ListObjectsV2CommandOutput> {
     let token: string | undefined;
     do {
       const command: ListObjectsV2Command = new ListObjectsV2Command({
         Bucket: this.#bucket,
         Prefix: prefix,
-        Delimiter: delimiter,
         // XML cannot carry control characters, which keys may have.
         EncodingType: 'url',
         StartAfter: startAfter,
         ContinuationToken: token,
-        MaxKeys: this.#pageSize,
+        MaxKeys: pageSize,
       });
       const page: ListObjectsV2CommandOutput = await this.#s3
         .send(command, sendOptions(signal))

@@ -17,19 +17,8 @@ export function startAfterFor(from: Uint8Array | undefined): string | undefined 
   return `${head}${before}\u{10FFFD}`;
 }
 
-/**
- * Chooses a key after which a listing of folders shows every folder under `prefix` that reaches into a range, the one
- * that the range begins in too: stores differ in whether they show a folder that begins before the start.
- */
-export function folderStartAfter(from: Uint8Array | undefined, prefix: string): string | undefined {
-  const text = from === undefined ? '' : longestText(from);
-  if (!text.startsWith(prefix)) return startAfterFor(from);
-  const slash = text.indexOf('/', prefix.length);
-  return startAfterFor(utf8(slash < 0 ? text : text.slice(0, slash)));
-}
-
 /** Decodes as many bytes of a path as are whole characters. */
-function longestText(bytes: Uint8Array): string {
+export function longestText(bytes: Uint8Array): string {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   for (let end = bytes.length; end > 0; end--) {
     try {

@@ -71,8 +71,11 @@ export interface FileSource {
    * obstacle is gone. Absent where a listing shows either everything or nothing.
    */
   readonly findObstacle?: (path: Uint8Array) => SourceEntryError | undefined;
-  /** Splits the key space at its top level for listings in parallel: sorted paths at which ranges may be cut. */
-  listSplits(range: PathRange, limit: number, signal?: AbortSignal): Promise<readonly Uint8Array[]>;
+  /**
+   * Finds a path inside a range at which to cut it in two that are listed at the same time, so that both have entries
+   * if that can be told. `undefined` when there is none. Absent where nothing is gained by listing side by side.
+   */
+  readonly findSplit?: (range: PathRange, signal?: AbortSignal) => Promise<Uint8Array | undefined>;
   /** Time by the clock that `modifiedMs` comes from. */
   now(): Promise<Date>;
 }

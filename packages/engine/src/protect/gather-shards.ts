@@ -20,7 +20,7 @@ import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
 import { type LeftOutFact, warningsOfLeftOut } from './left-out.ts';
-import { getShardResult, ShardResult } from './shard-result.ts';
+import { getShardResult, type ResultsOf, ShardResult } from './shard-result.ts';
 
 const resultsAtOnce = 16;
 /** Results that are read before the first of them is joined: the packs of their pages are known by then. */
@@ -28,7 +28,7 @@ const resultsAhead = 256;
 /** Runs of deltas that are merged at once; more are merged in rounds, so that memory stays bounded. */
 export const usageRunsAtOnce = 256;
 
-const { counts, warnings, entries, leftOut, firstUnread, pagePacks, large } = ShardResult.shape;
+const { counts, warnings, warningCount, entries, leftOut, firstUnread, pagePacks, large } = ShardResult.shape;
 const count = z.int().nonnegative();
 
 /** Sums of the shards joined so far. */
@@ -36,7 +36,7 @@ export const Gathered = z.object({
   counts,
   /** The first warnings only; a source that denies every file has millions. */
   warnings,
-  warningCount: count,
+  warningCount,
   entries,
   leftOut,
   firstUnread,
@@ -54,6 +54,8 @@ const JoinState = z.object({ next: count, tree: SuspendedTree, gathered: Gathere
 export type GatheredShards = z.infer<typeof Gathered> & { readonly root: PageRef | undefined };
 
 export interface GatherOptions {
+  /** Groups that {@link joinGroup} has made of all shards: their results are joined. @default the shards' own results */
+  readonly groupCount?: number | undefined;
   /** Asked between shards; when true the call ends and another goes on. */
   readonly shouldStop: () => boolean;
   readonly signal?: AbortSignal | undefined;
@@ -70,9 +72,11 @@ export async function gatherShards(
   keys: VaultKeys,
   plan: RunPlan,
   shardCount: number,
-  { shouldStop, signal }: GatherOptions,
+  { groupCount = 0, shouldStop, signal }: GatherOptions,
 ): Promise<GatheredShards | undefined> {
   const { store, work } = services;
+  const [of, resultCount] =
+    groupCount > 0 ? (['groups', groupCount] as const) : (['shards', shardCount] as const);
   const before = await findState(work, plan);
   const sink = await PagePackWriter.open(packWritingOf(services, keys, plan, signal));
   const gathering = new Gathering(before.gathered);
@@ -92,8 +96,8 @@ export async function gatherShards(
     await putState(work, plan, { next, tree: builder.suspend(), gathered });
     return undefined;
   };
-  for (let next = before.next; next < shardCount;) {
-    const results = await readResults(work, plan, next, Math.min(next + resultsAhead, shardCount));
+  for (let next = before.next; next < resultCount;) {
+    const results = await readResults(work, plan, of, next, Math.min(next + resultsAhead, resultCount));
     gathering.expect(results);
     reader = known();
     for (const result of results) {
@@ -117,7 +121,8 @@ export async function gatherShards(
   };
 }
 
-class JoinedTree {
+/** The tree of shards that are added in the order of keys, the unchanged ones as the base has them. */
+export class JoinedTree {
   readonly #builder: TreeBuilder;
   readonly #base: PageRef | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -149,12 +154,13 @@ class JoinedTree {
   }
 }
 
-class Gathering {
+/** Sums of the results of shards. */
+export class Gathering {
   gathered: z.infer<typeof Gathered>;
   readonly #leftOut = new FactCounts<LeftOutFact>();
   #expected: readonly ShardResult[] = [];
 
-  constructor(gathered: z.infer<typeof Gathered>) {
+  constructor(gathered = nothingGathered()) {
     this.gathered = gathered;
     this.#leftOut.addAll(gathered.leftOut);
   }
@@ -171,7 +177,7 @@ class Gathering {
   add(result: ShardResult): void {
     const { gathered } = this;
     gathered.warnings.push(...result.warnings.slice(0, warningsInRoot - gathered.warnings.length));
-    gathered.warningCount += result.warnings.length;
+    gathered.warningCount += result.warningCount;
     gathered.entries = addEntries(gathered.entries, result.entries);
     this.#leftOut.addAll(result.leftOut);
     gathered.leftOut = [...this.#leftOut.list()];
@@ -219,14 +225,15 @@ export async function mergeUsageParts(
   return merged;
 }
 
-async function readResults(
+export async function readResults(
   work: WorkStore,
   plan: RunPlan,
+  of: ResultsOf,
   from: number,
   to: number,
 ): Promise<readonly ShardResult[]> {
   const indexes = Array.from({ length: to - from }, (_, at) => from + at);
-  const read = async (index: number): Promise<ShardResult> => getShardResult(work, plan.runId, index);
+  const read = async (index: number): Promise<ShardResult> => getShardResult(work, plan.runId, index, of);
   return Array.fromAsync(mapConcurrent(indexes, resultsAtOnce, read));
 }
 
@@ -262,26 +269,26 @@ async function findState(work: WorkStore, plan: RunPlan): Promise<z.infer<typeof
 }
 
 function nothingJoined(): z.infer<typeof JoinState> {
+  return { next: 0, tree: { children: [] }, gathered: nothingGathered() };
+}
+
+function nothingGathered(): z.infer<typeof Gathered> {
   return {
-    next: 0,
-    tree: { children: [] },
-    gathered: {
-      counts: {
-        files: 0,
-        filesChanged: 0,
-        filesRemoved: 0,
-        logicalBytes: 0,
-        readBytes: 0,
-        newBytes: 0,
-        storedBytes: 0,
-      },
-      warnings: [],
-      warningCount: 0,
-      entries: { read: 0, carried: 0, missing: 0 },
-      leftOut: [],
-      pagePacks: [],
-      large: [],
-      usage: [],
+    counts: {
+      files: 0,
+      filesChanged: 0,
+      filesRemoved: 0,
+      logicalBytes: 0,
+      readBytes: 0,
+      newBytes: 0,
+      storedBytes: 0,
     },
+    warnings: [],
+    warningCount: 0,
+    entries: { read: 0, carried: 0, missing: 0 },
+    leftOut: [],
+    pagePacks: [],
+    large: [],
+    usage: [],
   };
 }

@@ -1,4 +1,4 @@
-import { rangeFromBase64, toBase64, utf8 } from '../bytes.ts';
+import { compareBytes, rangeFromBase64, toBase64, utf8 } from '../bytes.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
 import type { FileSource, PathRange, SourceEntry } from '../ports/file-source.ts';
 import type { WorkStore } from '../ports/work-store.ts';
@@ -15,21 +15,28 @@ import {
   type ShardLimits,
 } from './shards.ts';
 
-/** Ranges that one invocation lists side by side. */
-const rangesAtOnce = 16;
-/** Most ranges that a source is split into; each is listed by itself. */
-const rangesLimit = 64;
+/** Ranges that one call lists side by side: a request takes a source about 100 ms, and brings 1,000 entries. */
+const rangesAtOnce = 64;
+/** Entries after which a range gives away a part of what is left of it, while there is room for another range. */
+const defaultEntriesBetweenSplits = 20_000;
+/** Entries after which a listing looks at the time. */
+const entriesBetweenLooks = 1_000;
+const partsAtOnce = 16;
 
-/** State of a listing: small, and the same whichever invocation goes on with it. */
+interface RangeState {
+  /** Names the range's parts. */
+  readonly id: number;
+  readonly from?: string | undefined;
+  /** Path to go on from; absent at the start of a range. */
+  readonly resume?: string | undefined;
+  readonly to?: string | undefined;
+  readonly parts: number;
+  readonly done: boolean;
+}
+
+/** State of a listing, its ranges in the order of paths: small, and the same whichever invocation goes on with it. */
 export interface ListingState {
-  /** `resume` is the path to go on from; absent at the start of a range. */
-  readonly ranges: readonly {
-    readonly from?: string;
-    readonly to?: string;
-    readonly resume?: string;
-    readonly parts: number;
-    readonly done: boolean;
-  }[];
+  readonly ranges: readonly RangeState[];
 }
 
 export interface ListShardsOptions {
@@ -40,12 +47,15 @@ export interface ListShardsOptions {
   readonly limits: ShardLimits;
   /** Asked after every thousand entries or so; when true the step ends and another goes on. */
   readonly shouldStop: () => boolean;
-  readonly signal?: AbortSignal;
+  /** @default 20,000 */
+  readonly entriesBetweenSplits?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Lists a source and cuts it into shards; goes on over any number of calls, each given the last one's state.
- * Ranges of the key space are listed side by side. Memory: one draft for every shard found in this call.
+ * Lists a source and cuts it into shards; goes on over any number of calls, each given the last one's state. Begins with
+ * one range; a range that turns out to be long gives the part behind a split away, until as many are listed side by side
+ * as one call has room for. Memory: one draft for every shard.
  */
 export async function listShards(
   options: ListShardsOptions,
@@ -54,62 +64,113 @@ export async function listShards(
   | { readonly done: false; readonly state: ListingState }
   | { readonly done: true; readonly shards: readonly Shard[] }
 > {
-  const before = state ?? (await startListing(options));
-  const ranges: ListingState['ranges'][number][] = [];
-  const indexed = before.ranges.map((range, index) => ({ range, index }));
-  for await (const listed of mapConcurrent(indexed, rangesAtOnce, async ({ range, index }) =>
-    listRange(options, range, index),
-  )) {
-    ranges.push(listed);
-  }
+  const listing = new Listing(options, state ?? { ranges: [{ id: 0, parts: 0, done: false }] });
+  await listing.run();
+  const { ranges } = listing;
   if (ranges.some((range) => !range.done)) return { done: false, state: { ranges } };
+  const parts = ranges.flatMap(({ id, parts: count }) =>
+    Array.from({ length: count }, (_, part) => partName(options, id, part)),
+  );
   const drafts: ShardDraft[] = [];
-  for (const [index, range] of ranges.entries()) {
-    for (let part = 0; part < range.parts; part += 1) {
-      const text = Buffer.from(await options.work.get(partName(options, index, part))).toString('utf8');
-      for (const draft of JSON.parse(text) as DraftJson[]) drafts.push(draftFromJson(draft));
-    }
-  }
+  for await (const some of mapConcurrent(parts, partsAtOnce, async (name) => getDrafts(options, name)))
+    for (const draft of some) drafts.push(draft);
   return { done: true, shards: numberShards(drafts, options.limits) };
 }
 
-async function startListing({ source, signal }: ListShardsOptions): Promise<ListingState> {
-  const cuts = await source.listSplits({}, rangesLimit, signal);
-  const bounds = [undefined, ...cuts.map((cut) => toBase64(cut)), undefined];
-  const ranges = bounds.slice(1).map((to, at) => {
-    const from = bounds[at];
-    return { from, to, parts: 0, done: false };
-  });
-  return { ranges };
-}
+/** One call's part of a listing. */
+class Listing {
+  readonly #options: ListShardsOptions;
+  readonly #ranges: RangeState[];
+  readonly #running = new Set<Promise<void>>();
+  /** Ranges that wait for room, and splits that are being looked for. */
+  #expected = 0;
+  #failure: { readonly error: unknown } | undefined;
 
-async function listRange(
-  options: ListShardsOptions,
-  range: ListingState['ranges'][number],
-  index: number,
-): Promise<ListingState['ranges'][number]> {
-  if (range.done || options.shouldStop()) return range;
-  const paths: PathRange = rangeFromBase64({ from: range.resume ?? range.from, to: range.to });
-  const cutter = new ShardCutter(options.limits, paths);
-  let seen = 0;
-  let resume: Uint8Array | undefined;
-  for await (const entry of options.source.list(paths, options.signal)) {
-    cutter.add(entry);
-    seen += 1;
-    if (seen % 1_000 === 0 && options.shouldStop()) {
-      resume = pathAfter(entry.path);
-      break;
+  constructor(options: ListShardsOptions, { ranges }: ListingState) {
+    this.#options = options;
+    this.#ranges = [...ranges];
+  }
+
+  /** In the order of paths. */
+  get ranges(): readonly RangeState[] {
+    return this.#ranges;
+  }
+
+  async run(): Promise<void> {
+    const waiting = this.#ranges.filter(({ done }) => !done);
+    for (;;) {
+      for (const range of waiting.splice(0, rangesAtOnce - this.#running.size)) this.#start(range);
+      if (this.#running.size === 0) return;
+      this.#expected += waiting.length;
+      await Promise.race(this.#running);
+      this.#expected -= waiting.length;
+      if (this.#failure !== undefined) throw this.#failure.error;
     }
   }
-  const drafts = cutter.finish(resume ?? paths.to);
-  const body = utf8(JSON.stringify(drafts.map(draftToJson)));
-  await options.work.put(partName(options, index, range.parts), body, options.signal);
-  return {
-    ...range,
-    parts: range.parts + 1,
-    resume: resume && toBase64(resume),
-    done: resume === undefined,
-  };
+
+  #start(range: RangeState): void {
+    const work = this.#list(range)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#running.delete(work));
+    this.#running.add(work);
+  }
+
+  async #list(range: RangeState): Promise<void> {
+    const { source, work, limits, shouldStop, entriesBetweenSplits, signal } = this.#options;
+    if (shouldStop()) return;
+    const paths: PathRange = rangeFromBase64({ from: range.resume ?? range.from, to: range.to });
+    const cutter = new ShardCutter(limits, paths);
+    let { to } = paths;
+    let seen = 0;
+    let resume: Uint8Array | undefined;
+    for await (const entry of source.list(paths, signal)) {
+      if (to !== undefined && compareBytes(entry.path, to) >= 0) break;
+      cutter.add(entry);
+      seen += 1;
+      if (seen % entriesBetweenLooks === 0 && shouldStop()) {
+        resume = pathAfter(entry.path);
+        break;
+      }
+      if (seen % (entriesBetweenSplits ?? defaultEntriesBetweenSplits) === 0)
+        to = (await this.#giveAway(range.id, { from: pathAfter(entry.path), to })) ?? to;
+    }
+    const body = utf8(JSON.stringify(cutter.finish(resume ?? to).map(draftToJson)));
+    await work.put(partName(this.#options, range.id, range.parts), body, signal);
+    this.#change(range.id, {
+      parts: range.parts + 1,
+      resume: resume && toBase64(resume),
+      done: resume === undefined,
+    });
+  }
+
+  /** Has the rest of a range listed side by side with its beginning. @returns where the beginning ends now. */
+  async #giveAway(id: number, rest: PathRange): Promise<Uint8Array | undefined> {
+    const { source, signal } = this.#options;
+    if (this.#running.size + this.#expected >= rangesAtOnce) return undefined;
+    this.#expected += 1;
+    const split = await source.findSplit?.(rest, signal);
+    this.#expected -= 1;
+    if (split === undefined) return undefined;
+    const at = this.#ranges.findIndex((range) => range.id === id);
+    const { to } = this.#ranges[at] as RangeState;
+    const given: RangeState = { id: this.#ranges.length, from: toBase64(split), to, parts: 0, done: false };
+    this.#change(id, { to: given.from });
+    this.#ranges.splice(at + 1, 0, given);
+    this.#start(given);
+    return split;
+  }
+
+  #change(id: number, change: Partial<RangeState>): void {
+    const at = this.#ranges.findIndex((range) => range.id === id);
+    this.#ranges[at] = { ...(this.#ranges[at] as RangeState), ...change };
+  }
+}
+
+async function getDrafts({ work }: ListShardsOptions, name: string): Promise<readonly ShardDraft[]> {
+  const text = Buffer.from(await work.get(name)).toString('utf8');
+  return (JSON.parse(text) as DraftJson[]).map(draftFromJson);
 }
 
 function partName({ workPrefix }: ListShardsOptions, range: number, part: number): string {

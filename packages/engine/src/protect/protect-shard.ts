@@ -82,6 +82,7 @@ export async function protectShard(
     ...written,
     counts: { ...changes.counts, ...storedBy(bench, written.pagePacks) },
     warnings: [...changes.warnings],
+    warningCount: changes.warnings.length,
     entries: changes.entries,
     leftOut: changes.leftOut,
     firstUnread: changes.firstUnread,

@@ -21,7 +21,7 @@ export const LargeObject = z.object({
 });
 export type LargeObject = z.infer<typeof LargeObject>;
 
-/** A worker's report on its shard to the committer. */
+/** A worker's report on its shard, or on a group of shards that it has joined, to the committer. */
 export const ShardResult = z.object({
   index: count,
   /** The shard's range of keys: `from` inclusive, `to` exclusive. */
@@ -39,7 +39,9 @@ export const ShardResult = z.object({
     newBytes: count,
     storedBytes: count,
   }),
+  /** Of a group, the first ones only. */
   warnings: z.array(PointWarning),
+  warningCount: count,
   /** Entries with content that were read, or are as the base has them; and those that could not be read. */
   entries: z.object({ read: count, ...UnreadCounts.shape }),
   /** Facts that the source does not give of the shard's entries. */
@@ -53,17 +55,29 @@ export const ShardResult = z.object({
 });
 export type ShardResult = z.infer<typeof ShardResult>;
 
-/** Writes a shard's result; a shard that runs twice leaves the later one. */
-export async function putShardResult(work: WorkStore, runId: RunId, result: ShardResult): Promise<void> {
-  await work.put(resultName(runId, result.index), utf8(JSON.stringify(result)));
+export type ResultsOf = 'shards' | 'groups';
+
+/** Writes a result; a worker that runs twice leaves the later one. */
+export async function putShardResult(
+  work: WorkStore,
+  runId: RunId,
+  result: ShardResult,
+  of: ResultsOf = 'shards',
+): Promise<void> {
+  await work.put(resultName(runId, result.index, of), utf8(JSON.stringify(result)));
 }
 
-/** @throws {@link ObjectNotFoundError} the shard has not finished. */
-export async function getShardResult(work: WorkStore, runId: RunId, index: number): Promise<ShardResult> {
-  const bytes = await work.get(resultName(runId, index));
+/** @throws {@link ObjectNotFoundError} the worker has not finished. */
+export async function getShardResult(
+  work: WorkStore,
+  runId: RunId,
+  index: number,
+  of: ResultsOf = 'shards',
+): Promise<ShardResult> {
+  const bytes = await work.get(resultName(runId, index, of));
   return ShardResult.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
 }
 
-function resultName(runId: RunId, index: number): string {
-  return `${runPrefix(runId)}results/${index}.json`;
+function resultName(runId: RunId, index: number, of: ResultsOf): string {
+  return `${runPrefix(runId)}${of === 'groups' ? 'groups' : 'results'}/${index}.json`;
 }

@@ -102,6 +102,22 @@ export function numberShards(drafts: readonly ShardDraft[], limits: ShardLimits)
   }));
 }
 
+/**
+ * Puts items into an order in which those that are worked off at the same time, however many, lie far apart. A bucket
+ * serves a limited number of requests a second for keys that are neighbours.
+ */
+export function inSpreadOrder<Item>(items: readonly Item[]): readonly Item[] {
+  const count = items.length;
+  // Steps of the golden ratio leave no large gap; a step without common divisor comes by every item once.
+  let step = Math.max(1, Math.round(count * 0.618_034));
+  while (commonDivisor(step, count) > 1) step += 1;
+  return items.map((_, at) => items[(at * step) % count] as Item);
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
+}
+
 /** A shard in the JSON of a state machine: bytes as base64. */
 export interface ShardJson {
   readonly index: number;

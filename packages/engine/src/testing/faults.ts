@@ -104,7 +104,7 @@ export function withFaults<Port extends object>(port: Port, plan: FaultPlan, par
       if (property === 'resumeMultipart')
         return (...args: unknown[]) => withFaults(call(...args) as object, plan);
       if (property === 'state') return call;
-      if (property.startsWith('list') && property !== 'listSplits') {
+      if (property.startsWith('list')) {
         return (...args: unknown[]) =>
           faultyList(plan, method, () => call(...args) as AsyncIterable<unknown>);
       }

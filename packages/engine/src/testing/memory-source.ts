@@ -138,18 +138,12 @@ export class MemorySource implements FileSource {
     return planted.entry.tags;
   }
 
-  async listSplits(range: PathRange, limit: number, signal?: AbortSignal): Promise<readonly Uint8Array[]> {
+  /** Splits at the entry in the middle. */
+  async findSplit(range: PathRange, signal?: AbortSignal): Promise<Uint8Array | undefined> {
     await this.#begin(signal);
-    const folders = new Map<string, Uint8Array>();
-    for (const { entry } of this.#inRange(range)) {
-      const slash = entry.path.indexOf(0x2f);
-      const folder = slash < 0 ? undefined : entry.path.subarray(0, slash + 1);
-      // A cut must lie inside the range: the first folder may start before it.
-      if (folder !== undefined && (range.from === undefined || compareBytes(folder, range.from) > 0)) {
-        folders.set(toHex(folder), folder);
-      }
-    }
-    return [...folders.values()].slice(0, limit);
+    const inRange = this.#inRange(range);
+    const path = inRange[inRange.length >> 1]?.entry.path;
+    return path !== undefined && compareBytes(path, range.from ?? new Uint8Array()) > 0 ? path : undefined;
   }
 
   async now(): Promise<Date> {

@@ -16,7 +16,6 @@ function withObstacle({ source }: Harness): FileSource {
       for await (const entry of source.list(range, signal)) if (!isBehind(entry.path)) yield entry;
     },
     open: async (entry, range, signal) => source.open(entry, range, signal),
-    listSplits: async (range, limit, signal) => source.listSplits(range, limit, signal),
     now: async () => source.now(),
     findObstacle: (path) =>
       isBehind(path) ? new SourceEntryError('denied', 'closed/', 'may not be read by this user') : undefined,

@@ -67,10 +67,6 @@ export class PatternSource implements FileSource {
     };
   }
 
-  async listSplits(): Promise<readonly Uint8Array[]> {
-    return [];
-  }
-
   async now(): Promise<Date> {
     return this.#clock.now();
   }

@@ -32,7 +32,6 @@ function changed(source: FileSource, change: Partial<FileSource>): FileSource {
     list: (range, signal) => source.list(range, signal),
     open: async (entry, range, signal) => source.open(entry, range, signal),
     ...(source.getTags && { getTags: async (entry, signal) => source.getTags?.(entry, signal) ?? {} }),
-    listSplits: async (range, limit, signal) => source.listSplits(range, limit, signal),
     now: async () => source.now(),
     ...change,
   };

@@ -24,7 +24,6 @@ function slow({ source, clock }: Harness, onEntry: (listed: number) => Promise<v
       }
     },
     open: async (entry, range, signal) => source.open(entry, range, signal),
-    listSplits: async (range, limit, signal) => source.listSplits(range, limit, signal),
     now: async () => source.now(),
   };
 }

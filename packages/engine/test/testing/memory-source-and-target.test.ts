@@ -31,7 +31,7 @@ describe('the memory source', () => {
 
     expect(listed.map(pathOf)).toEqual(['a/2', 'b']);
     expect(listed[0]?.tags).toEqual({});
-    expect(await source.listSplits({}, 5)).toEqual([utf8('a/')]);
+    expect(await source.findSplit({ from: utf8('a/2') })).toEqual(utf8('b'));
   });
 
   test('opens what was listed, in pieces that are good only until the next one', async () => {

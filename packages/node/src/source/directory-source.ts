@@ -13,7 +13,7 @@ import type { ListedFile } from './file-content.ts';
 import { entryOf } from '../file-facts.ts';
 import { pathBytes, rawPathOf, rawPathOfText, shownPath } from './raw-path.ts';
 import type { RawPath } from './raw-path.ts';
-import { namesInByteOrder, overlaps, walkInByteOrder } from './walk-in-byte-order.ts';
+import { overlaps, walkInByteOrder } from './walk-in-byte-order.ts';
 import type { RawRange } from './walk-in-byte-order.ts';
 
 /** Files up to this size are read whole when they are opened: no descriptor outlives the call. */
@@ -22,8 +22,6 @@ const wholeReadBytes = 1024 * 1024;
 const pieceBytes = 1024 * 1024;
 /** Entries after which a listing lets other work of its thread run. */
 const entriesPerTurn = 2048;
-/** Paths that are looked at for each cut point, so that the cuts are spread evenly. */
-const candidatesPerSplit = 16;
 
 export interface DirectorySourceOptions {
   /** An existing directory. A symbolic link is followed here, and nowhere below. */
@@ -123,22 +121,6 @@ export class DirectorySource implements FileSource {
     return { entry: this.#reread(listed), content: one(nothing), whole: nothing };
   }
 
-  async listSplits(range: PathRange, limit: number, signal?: AbortSignal): Promise<readonly Uint8Array[]> {
-    this.#checkRoot();
-    const raw = rawRangeOf(range);
-    const candidates = this.#namesByLevel(raw, limit * candidatesPerSplit, signal)
-      .filter(
-        (path) => (raw.from === undefined || path > raw.from) && (raw.to === undefined || path < raw.to),
-      )
-      .sort();
-    const count = Math.min(limit, candidates.length);
-    const cuts = Array.from({ length: count }, (_, index) => {
-      const at = Math.floor(((index + 1) * candidates.length) / (count + 1));
-      return candidates[at] ?? '';
-    });
-    return [...new Set(cuts)].map((path) => pathBytes(path));
-  }
-
   findObstacle(path: Uint8Array): SourceEntryError | undefined {
     if (this.#obstacles.size === 0) return undefined;
     const raw = rawPathOf(path);
@@ -151,38 +133,6 @@ export class DirectorySource implements FileSource {
 
   now(): Promise<Date> {
     return Promise.resolve(this.#clock.now());
-  }
-
-  /**
-   * Paths of the upper levels of the tree, whole level by whole level, until there are `enough` or no level is left. So
-   * at most `enough` directories are listed.
-   */
-  #namesByLevel(range: RawRange, enough: number, signal: AbortSignal | undefined): string[] {
-    const found: string[] = [];
-    let level = [''];
-    while (level.length > 0 && found.length < enough) {
-      const below: string[] = [];
-      for (const prefix of level) {
-        signal?.throwIfAborted();
-        if (range.to !== undefined && prefix >= range.to) continue;
-        if (range.from !== undefined && prefix < range.from && !range.from.startsWith(prefix)) continue;
-        for (const name of this.#namesBelow(prefix)) {
-          found.push(prefix + name);
-          if (name.endsWith('/')) below.push(prefix + name);
-        }
-      }
-      level = below;
-    }
-    return found;
-  }
-
-  #namesBelow(prefix: string): readonly string[] {
-    try {
-      return namesInByteOrder(`${this.#root}/${prefix}`);
-    } catch {
-      // The listing of the shard reports it; a cut point is only a hint.
-      return [];
-    }
   }
 
   *#walk(range: RawRange): Generator<RawPath, void, undefined> {

@@ -21,7 +21,7 @@ export function overlaps(prefix: string, { from, to }: RawRange): boolean {
  * Names in one directory in byte order, a directory's with a `/` at its end.
  * With that `/` the order of names is the order of whole paths: `a-` comes before `a/x` although `a` comes before `a-`.
  */
-export function namesInByteOrder(directory: string): string[] {
+function namesInByteOrder(directory: string): string[] {
   const names: string[] = [];
   for (const { name, isDirectory } of readNames(pathBytes(directory)))
     names.push(isDirectory ? `${name}/` : name);
