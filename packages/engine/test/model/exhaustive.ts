@@ -65,6 +65,7 @@ export const exhaustiveScenarios: readonly NamedScenario[] = [
         // To a run that is under way the loss of its row is a fault.
         mayFail: true,
         isRebuilt: true,
+        readsAreAlone: true,
       })),
   },
   {
@@ -189,6 +190,7 @@ async function makeRebuild(): Promise<Scenario> {
       crashes: 1,
       times: [due],
       isRebuilt: true,
+      readsAreAlone: true,
     }),
     { ...vault, world: vault.world.withoutTables() },
   );

@@ -178,15 +178,16 @@ class Explorer {
       if (this.#mayStart(actor, state.dead) === 'no') continue;
       able.push(actor);
     }
-    const alone = able.find((actor) => {
+    for (const actor of able) {
       const { pending } = state.locals[actor] as LocalState;
-      return pending.length === 1 && isPrivate((pending[0] as { call: Call }).call, clockStands);
-    });
-    for (const actor of alone === undefined ? able : [alone]) {
-      const fault = await this.#moveActor(node, actor, into);
+      const alone = pending.find(({ call }) => isPrivate(call, clockStands));
+      if (alone !== undefined) return this.#moveActor(node, actor, [alone], into);
+    }
+    for (const actor of able) {
+      const { pending } = state.locals[actor] as LocalState;
+      const fault = await this.#moveActor(node, actor, pending, into);
       if (fault !== undefined) return fault;
     }
-    if (alone !== undefined) return undefined;
     for (const [at, callId] of state.late.entries()) {
       const call = this.#scenario.book.call(callId);
       const step = state.world.known(call) ?? (await state.world.step(call));
@@ -210,11 +211,17 @@ class Explorer {
     return undefined;
   }
 
-  async #moveActor(node: Node, actor: number, into: Node[]): Promise<Exploration['fault']> {
+  /** Makes each of these calls of an actor, with every failure, and has the actor die before them. */
+  async #moveActor(
+    node: Node,
+    actor: number,
+    calls: LocalState['pending'],
+    into: Node[],
+  ): Promise<Exploration['fault']> {
     const { state } = node;
     const local = state.locals[actor] as LocalState;
     const { failureKinds = ['before', 'after', 'late', 'twice'], refusalsAreFaults } = this.#scenario;
-    for (const { number, call } of local.pending) {
+    for (const { number, call } of calls) {
       const step = state.world.known(call) ?? (await state.world.step(call));
       if (step.refused && refusalsAreFaults) {
         const label: Label = { kind: 'call', actor, call };

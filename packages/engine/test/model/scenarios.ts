@@ -55,6 +55,8 @@ export type ScenarioChange = Partial<Scenario> &
     readonly lossOnly?: boolean;
     /** An actor lists the store or loses rows, so that nothing is out of sight. @default false */
     readonly isRebuilt?: boolean;
+    /** Nobody removes what another actor reads, and no locks are extended but those of packs of chunks. @default false */
+    readonly readsAreAlone?: boolean;
     /** An actor moves the locks of the vault's keys. @default false */
     readonly keysMayMove?: boolean;
     /** What else has to be true. */
@@ -70,6 +72,7 @@ export async function makeScenario(
   const {
     lossOnly = false,
     isRebuilt = false,
+    readsAreAlone = false,
     keysMayMove = false,
     invariants: options,
     ...changed
@@ -85,7 +88,11 @@ export async function makeScenario(
     times: [],
     crashes: 0,
     failures: 0,
-    isPrivate: isPrivateIn(vault, changed.times?.at(-1) ?? vault.world.time, { isRebuilt, keysMayMove }),
+    isPrivate: isPrivateIn(vault, changed.times?.at(-1) ?? vault.world.time, {
+      isRebuilt,
+      readsAreAlone,
+      keysMayMove,
+    }),
     check: async (world) => invariants.check(world, lossOnly),
     checkRest: async (world) => invariants.checkRest(world),
     refusalsAreFaults: !lossOnly,
@@ -102,12 +109,17 @@ export async function makeScenario(
  * - of a pack that is being stored, nobody else knows the name, and no sweeper lists a row whose intent outlasts the
  *   scenario, nor does the store refuse a lock that does;
  * - until its point has a row, nobody but the writer knows its root's name: it reads it only before that;
- * - once the clock has made its last jump, reading it commutes with everything.
+ * - once the clock has made its last jump, reading it commutes with everything;
+ * - who rebuilds reads what it has listed, and nothing of that changes but locks, unless others remove it.
  */
 function isPrivateIn(
   { point }: SmallVault,
   end: Date,
-  { isRebuilt, keysMayMove }: { isRebuilt: boolean; keysMayMove: boolean },
+  {
+    isRebuilt,
+    readsAreAlone,
+    keysMayMove,
+  }: { isRebuilt: boolean; readsAreAlone: boolean; keysMayMove: boolean },
 ): Scenario['isPrivate'] {
   return ({ port, method, args }: Call, clockStands: boolean): boolean => {
     if (port === 'work') return true;
@@ -126,6 +138,13 @@ function isPrivateIn(
       if (method === 'extendLock')
         throw new Error('the keys of this scenario must be locked for long enough');
       return true;
+    }
+    if (readsAreAlone) {
+      if (method === 'extendLock' && !name.startsWith('packs/'))
+        throw new Error(
+          `the lock of ${name} moves in this scenario, so that looking at it is seen by others`,
+        );
+      return method === 'get' || (method === 'head' && !name.startsWith('packs/'));
     }
     if (isRebuilt) return false;
     if (name.startsWith('points/')) return name !== point.rootName && (method === 'get' || method === 'head');
