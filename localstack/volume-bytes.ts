@@ -1,3 +1,5 @@
+import type { VolumeDigest } from './gateway/ec2/block-files.ts';
+
 /** The bytes of the gateway's volumes, read and written as their guests would, wherever the gateway runs. */
 export class VolumeBytes {
   readonly #endpointUrl: string;
@@ -15,6 +17,12 @@ export class VolumeBytes {
   async read(volumeId: string, offset: number, length: number): Promise<Uint8Array> {
     const response = await this.#call('GET', `${volumeId}/bytes?offset=${offset}&length=${length}`);
     return response.bytes();
+  }
+
+  /** SHA-256 of a stretch of any length, in hex, which no bytes travel for. */
+  async digest(volumeId: string, offset: number, length: number): Promise<VolumeDigest> {
+    const response = await this.#call('GET', `${volumeId}/digest?offset=${offset}&length=${length}`);
+    return (await response.json()) as VolumeDigest;
   }
 
   async #call(method: string, path: string, body?: string): Promise<Response> {

@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto';
 import { CreateTagsCommand, RunInstancesCommand, type EC2Client } from '@aws-sdk/client-ec2';
 import type { VolumeBytes } from '../volume-bytes.ts';
 
 const volumeBytes = 2 ** 30;
-const readBytes = 2 ** 23;
 
 export interface SourceMachine {
   readonly instanceId: string;
@@ -54,8 +52,5 @@ export async function writeVolume(bytes: VolumeBytes, volumeId: string, text: st
 }
 
 export async function hashVolume(bytes: VolumeBytes, volumeId: string): Promise<string> {
-  const hash = createHash('sha256');
-  for (let offset = 0; offset < volumeBytes; offset += readBytes)
-    hash.update(await bytes.read(volumeId, offset, readBytes));
-  return hash.digest('hex');
+  return (await bytes.digest(volumeId, 0, volumeBytes)).sha256;
 }

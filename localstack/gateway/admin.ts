@@ -17,6 +17,8 @@ const VolumeRequest = z.object({
   length: z.coerce.number().int().min(1).max(largestRead).default(largestRead),
 });
 type VolumeRequest = z.infer<typeof VolumeRequest>;
+const DigestRequest = VolumeRequest.extend({ length: z.coerce.number().int().min(1) });
+type DigestRequest = z.infer<typeof DigestRequest>;
 
 export interface AdminTargets {
   readonly faults: FaultRules;
@@ -51,6 +53,10 @@ export async function answerAdmin(
       const volume = VolumeRequest.parse({ volumeId: rest[1], ...Object.fromEntries(searchParams) });
       return (await answerBytes(method, volume, body, targets.ec2)) ?? unknown(method, path);
     }
+    if (resource === 'ec2' && rest[0] === 'volumes' && rest[2] === 'digest' && method === 'GET') {
+      const stretch = DigestRequest.parse({ volumeId: rest[1], ...Object.fromEntries(searchParams) });
+      return answerDigest(stretch, targets.ec2);
+    }
     if (resource === 's3-archive' && rest[0] === 'settings') {
       return answerSettings(method, body, targets.archive, ArchiveSettings) ?? unknown(method, path);
     }
@@ -69,7 +75,7 @@ async function answerBytes(
   body: Uint8Array,
   { contents }: Ec2Service,
 ): Promise<Reply | undefined> {
-  try {
+  return ofVolume(volumeId, async () => {
     if (method === 'GET') {
       const bytes = await contents.readVolume(volumeId, offset, length);
       return { status: 200, headers: { 'content-type': 'application/octet-stream' }, body: bytes };
@@ -77,6 +83,21 @@ async function answerBytes(
     if (method !== 'PUT') return undefined;
     await contents.writeVolume(volumeId, offset, body);
     return jsonReply(200, { offset, length: body.length });
+  });
+}
+
+async function answerDigest(
+  { volumeId, offset, length }: DigestRequest,
+  { contents }: Ec2Service,
+): Promise<Reply> {
+  return ofVolume(volumeId, async () =>
+    jsonReply(200, await contents.digestVolume(volumeId, offset, length)),
+  );
+}
+
+async function ofVolume<Answer>(volumeId: string, answer: () => Promise<Answer>): Promise<Answer | Reply> {
+  try {
+    return await answer();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return jsonReply(404, { error: `volume ${volumeId} does not exist` });
@@ -86,7 +107,7 @@ async function answerBytes(
 function unknown(method: string, path: string): Reply {
   const known =
     'GET health; GET, DELETE requests; GET, POST, DELETE faults; GET, PUT ec2/settings, s3-archive/settings, ' +
-    'ec2/volumes/<id>/bytes';
+    'ec2/volumes/<id>/bytes; GET ec2/volumes/<id>/digest';
   return jsonReply(404, { error: `${method} ${path} is not one of the gateway's own endpoints: ${known}` });
 }
 

@@ -7,6 +7,7 @@ import {
   EC2Client,
   paginateDescribeVolumes,
 } from '@aws-sdk/client-ec2';
+import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { snapshotFilePath, volumeFilePath } from '../gateway/ec2/block-files.ts';
@@ -92,6 +93,22 @@ test('reads and writes the bytes of a volume over HTTP, wherever their file is',
   expect(await readAt(volumeFilePath(fixture.dataDir, volumeId), 7, 700_000_000)).toBe('written');
   expect(await bytes.read(volumeId, 2 ** 30 - 2, 8)).toHaveLength(2);
   await expect(bytes.read('vol-0123456789abcdef0', 0, 1)).rejects.toThrow('404');
+});
+
+test('tells the digest of a stretch of a volume over HTTP, up to where the volume ends', async () => {
+  const fixture = await startFixture();
+  const bytes = new VolumeBytes(fixture.url);
+  const volumeId = await createVolume(fixture);
+  const offset = 2 ** 30 - 20_000_000;
+  const content = Buffer.alloc(20_000_000);
+  content.write('written', 19_999_993);
+
+  await bytes.write(volumeId, 2 ** 30 - 7, 'written');
+
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  expect(await bytes.digest(volumeId, offset, 2 ** 30)).toEqual({ sha256, length: 20_000_000 });
+  expect((await bytes.digest(volumeId, offset, 10)).sha256).not.toBe(sha256);
+  await expect(bytes.digest('vol-0123456789abcdef0', 0, 1)).rejects.toThrow('404');
 });
 
 test('answers a repeated CreateVolume with the same client token by the same volume', async () => {

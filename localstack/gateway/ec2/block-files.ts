@@ -1,10 +1,18 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const gibibyte = 1024 ** 3;
+const readBytes = 2 ** 22;
+
+/** SHA-256 of a stretch of a volume, in hex; the stretch is shorter where the volume ends. */
+export interface VolumeDigest {
+  readonly sha256: string;
+  readonly length: number;
+}
 
 export function volumeFilePath(dataDir: string, volumeId: string): string {
   return join(dataDir, 'ec2', 'volumes', `${volumeId}.raw`);
@@ -41,6 +49,21 @@ export class BlockFiles {
     await using file = await open(volumeFilePath(this.#dataDir, volumeId));
     const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset);
     return buffer.subarray(0, bytesRead);
+  }
+
+  async digestVolume(volumeId: string, offset: number, length: number): Promise<VolumeDigest> {
+    await using file = await open(volumeFilePath(this.#dataDir, volumeId));
+    const hash = createHash('sha256');
+    const buffer = Buffer.allocUnsafe(readBytes);
+    let done = 0;
+    while (done < length) {
+      const wanted = Math.min(readBytes, length - done);
+      const { bytesRead } = await file.read(buffer, 0, wanted, offset + done);
+      if (bytesRead === 0) break;
+      hash.update(buffer.subarray(0, bytesRead));
+      done += bytesRead;
+    }
+    return { sha256: hash.digest('hex'), length: done };
   }
 
   async writeVolume(volumeId: string, offset: number, bytes: Uint8Array): Promise<void> {
