@@ -83,6 +83,20 @@ describe('the chunk index', () => {
     expect(clock.sleeps).toHaveLength(1);
   });
 
+  test('goes on with a throttled table for as long as each attempt does something', async () => {
+    let left = 25;
+    dynamo.on(BatchWriteCommand).callsFake(async ({ RequestItems }: BatchWriteCommand['input']) => {
+      left -= 1;
+      const rest = (RequestItems?.['chunks'] ?? []).slice(1);
+      return Promise.resolve({ UnprocessedItems: left === 0 ? {} : { chunks: rest } });
+    });
+
+    await index.put(entries(25));
+
+    expect(dynamo.commandCalls(BatchWriteCommand)).toHaveLength(25);
+    expect(Math.max(...clock.sleeps)).toBeLessThanOrEqual(5000);
+  });
+
   test('gives up a table that does nothing, after pauses that grow', async () => {
     dynamo.on(BatchGetCommand).resolves({ UnprocessedKeys: { chunks: { Keys: [{ id: 'x' }] } } });
 

@@ -8,8 +8,11 @@ import { sendOptions } from '../sdk/send-options.ts';
 export const batchGetLimit = 100;
 export const batchWriteLimit = 25;
 
-/** Tries for what a throttled table left undone: about half a minute before the caller hears of it. */
-const attempts = 12;
+/**
+ * Tries in which a throttled table did nothing: about half a minute before the caller hears of it. A table that does a part
+ * each time, as one that has never been so busy, is tried for as long as it takes.
+ */
+const idleAttempts = 12;
 
 export interface BatchContext {
   readonly dynamo: DynamoDBDocumentClient;
@@ -28,8 +31,9 @@ export async function batchGet(
 ): Promise<Item[]> {
   const items: Item[] = [];
   let rest = [...keys];
-  for (let attempt = 0; rest.length > 0; attempt++) {
-    if (attempt > 0) await pause(context, attempt, rest.length, 'read', options.signal);
+  const pauses = new Pauses(context, 'read', options.signal);
+  while (rest.length > 0) {
+    await pauses.before(rest.length);
     const command = new BatchGetCommand({
       RequestItems: { [context.table]: { Keys: rest, ConsistentRead: options.consistent } },
     });
@@ -51,8 +55,9 @@ export async function batchPut(
   let rest: NonNullable<BatchWriteCommand['input']['RequestItems']>[string] = items.map((item) => ({
     PutRequest: { Item: item },
   }));
-  for (let attempt = 0; rest.length > 0; attempt++) {
-    if (attempt > 0) await pause(context, attempt, rest.length, 'written', signal);
+  const pauses = new Pauses(context, 'written', signal);
+  while (rest.length > 0) {
+    await pauses.before(rest.length);
     const command = new BatchWriteCommand({ RequestItems: { [context.table]: rest } });
     const answer = await context.dynamo.send(command, sendOptions(signal)).catch((error: unknown) => {
       throw toEngineError(error, `writing ${rest.length} items of table ${context.table}`);
@@ -61,19 +66,34 @@ export async function batchPut(
   }
 }
 
-async function pause(
-  { table, clock, random }: BatchContext,
-  attempt: number,
-  left: number,
-  done: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if (attempt >= attempts) {
-    throw new StoreUnavailableError(
-      `${left} items of table ${table} were not ${done} in ${attempts} attempts; try later`,
-    );
+/** Pauses between the attempts at one batch, longer each time. */
+class Pauses {
+  readonly #context: BatchContext;
+  readonly #done: string;
+  readonly #signal: AbortSignal | undefined;
+  #attempts = 0;
+  #idle = 0;
+  #left = Infinity;
+
+  constructor(context: BatchContext, done: string, signal: AbortSignal | undefined) {
+    this.#context = context;
+    this.#done = done;
+    this.#signal = signal;
   }
-  await backOff(attempt - 1, clock, random, signal);
+
+  /** @throws {@link StoreUnavailableError} the last {@link idleAttempts} attempts did nothing. */
+  async before(left: number): Promise<void> {
+    const { table, clock, random } = this.#context;
+    this.#idle = left < this.#left ? 0 : this.#idle + 1;
+    this.#left = left;
+    if (this.#idle >= idleAttempts) {
+      throw new StoreUnavailableError(
+        `${left} items of table ${table} were not ${this.#done} in ${idleAttempts} attempts; try later`,
+      );
+    }
+    if (this.#attempts > 0) await backOff(this.#attempts - 1, clock, random, this.#signal);
+    this.#attempts += 1;
+  }
 }
 
 export function inGroups<Member>(items: readonly Member[], size: number): Member[][] {
