@@ -25,6 +25,7 @@ export default defineConfig({
             'packages/*/test/**/*.test.ts',
             'test/{infra,lambdas,compat}/**/*.test.ts',
             'localstack/test/**/*.test.ts',
+            'bench/scale/**/*.test.ts',
           ],
           exclude: ['**/*.integ.test.ts', ...alone],
           sequence,
