@@ -1,5 +1,5 @@
 import { programNames, type ProgramName } from './programs.ts';
-import { measuredSets, rowsOf, titleOf, type Results } from './report.ts';
+import { rowsOf, timedSets, titleOf, type Results } from './report.ts';
 
 const colours: Readonly<Record<ProgramName, string>> = {
   holdfast: '#d55e00',
@@ -36,7 +36,7 @@ function mark(program: ProgramName, x: number, y: number, title: string): string
 
 /** One line for each step of each data set, one mark for each program: its seconds by those of the best peer. */
 export function plotOf(results: Results): string {
-  const sets = measuredSets(results);
+  const sets = timedSets(results);
   const lines = sets.flatMap(([name, set]) =>
     rowsOf(set)
       .filter(({ figure }) => figure === 's')

@@ -142,7 +142,7 @@ const kopia: Peer = {
 
 const borg: Peer = {
   title: 'BorgBackup',
-  settings: '`--encryption repokey-blake2`, `--compression zstd,1`',
+  settings: '`--encryption repokey`, `--compression zstd,1`',
   open(store, at) {
     if (typeof store !== 'string') return undefined;
     const environment = environmentIn(at, { BORG_PASSPHRASE: password });
@@ -154,7 +154,7 @@ const borg: Peer = {
       return { ...command(...args), cwd: target };
     };
     return {
-      init: [command('init', '--encryption', 'repokey-blake2', store)],
+      init: [command('init', '--encryption', 'repokey', store)],
       backUp: (directory, name) =>
         command('create', '--compression', 'zstd,1', `${store}::${name}`, directory),
       pointOf: (_, name) => name,
