@@ -23,7 +23,7 @@ import { makeCatalogTable, makeChunkIndexTable } from './support/tables.ts';
 
 const clients = connect();
 const dayMs = 86_400_000;
-const earlier = listFormatFixtures().filter(({ name }) => name.endsWith('-2026-11'));
+const earlier = listFormatFixtures().filter(({ name }) => /\/(?:bucket|rotated-key)$/.test(name));
 
 /** A vault in S3 that an earlier version wrote, with locks as in use, and tables with nothing in them. */
 async function adopt({ vault, keyHex }: FormatFixture): Promise<{

@@ -33,7 +33,14 @@ afterAll(() => dynamo.restore());
 const client = DynamoDBDocumentClient.from(
   new DynamoDBClient({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } }),
 );
-const location = { packId: 'a'.repeat(32) as PackId, frame: 1, offset: 2, length: 3 };
+const location = {
+  packId: 'a'.repeat(32) as PackId,
+  frame: 1,
+  offset: 2,
+  length: 3,
+  contentBytes: 9,
+  start: 4,
+};
 const chunkId = (n: number): ChunkId => n.toString(16).padStart(64, '0') as ChunkId;
 const entries = (count: number) => Array.from({ length: count }, (_, n) => ({ id: chunkId(n), location }));
 let clock: FakeClock;

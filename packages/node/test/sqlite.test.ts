@@ -33,7 +33,14 @@ chunkIndexContract({
 });
 
 const id = (n: number): ChunkId => n.toString(16).padStart(64, '0') as ChunkId;
-const location = { packId: 'ab'.repeat(16) as PackId, frame: 1, offset: 2, length: 3 };
+const location = {
+  packId: 'ab'.repeat(16) as PackId,
+  frame: 1,
+  offset: 2,
+  length: 3,
+  contentBytes: 9,
+  start: 4,
+};
 
 test('shows what another connection to the same file wrote', async () => {
   const file = path.join(makeTempDir(), 'index.sqlite');

@@ -33,7 +33,7 @@ const concurrentBatches = 4;
 const concurrentDeletes = 16;
 
 /**
- * The chunk index as a DynamoDB table: one item a stored chunk, about 90 bytes.
+ * The chunk index as a DynamoDB table: one item a stored chunk, about 110 bytes.
  * Reads are eventually consistent, at half the price: a chunk that is not seen yet is stored once more.
  */
 export class DynamoChunkIndex implements ChunkIndex {
@@ -106,6 +106,8 @@ function toItem(id: ChunkId, location: ChunkLocation): Item {
     [attributes.frame]: location.frame,
     [attributes.offset]: location.offset,
     [attributes.length]: location.length,
+    [attributes.contentBytes]: location.contentBytes,
+    [attributes.start]: location.start,
   };
 }
 
@@ -115,16 +117,23 @@ function fromItem(item: Item, table: string): [ChunkId, ChunkLocation] {
   const frame = item[attributes.frame];
   const offset = item[attributes.offset];
   const length = item[attributes.length];
+  const contentBytes = item[attributes.contentBytes];
+  const start = item[attributes.start];
   const isWhole =
     id instanceof Uint8Array &&
     packId instanceof Uint8Array &&
     typeof frame === 'number' &&
     typeof offset === 'number' &&
-    typeof length === 'number';
+    typeof length === 'number' &&
+    typeof contentBytes === 'number' &&
+    typeof start === 'number';
   if (!isWhole) {
     throw new StoreUnavailableError(
       `table ${table} has an item that is not a chunk's location (${Object.keys(item).join(', ')}); delete the item`,
     );
   }
-  return [toHex(id) as ChunkId, { packId: toHex(packId) as PackId, frame, offset, length }];
+  return [
+    toHex(id) as ChunkId,
+    { packId: toHex(packId) as PackId, frame, offset, length, contentBytes, start },
+  ];
 }

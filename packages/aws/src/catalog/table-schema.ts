@@ -16,4 +16,11 @@ export const catalogIndexes = {
 export const chunkIndexKey = 'id';
 
 /** Attributes of a chunk-index item, one letter each, as there is an item for every stored chunk. */
-export const chunkIndexAttributes = { packId: 'p', frame: 'f', offset: 'o', length: 'l' } as const;
+export const chunkIndexAttributes = {
+  packId: 'p',
+  frame: 'f',
+  offset: 'o',
+  length: 'l',
+  contentBytes: 'c',
+  start: 's',
+} as const;

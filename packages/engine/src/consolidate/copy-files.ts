@@ -1,18 +1,20 @@
 import { BackupError } from '../errors.ts';
 import {
   encodeExtent,
+  type Extent,
   extentBoundaryBytes,
   extentBytes,
   maxExtentChunks,
-  type ExtentChunk,
 } from '../manifest/extent.ts';
 import { encodeFileEntry } from '../manifest/file-entry.ts';
+import type { Entry } from '../manifest/page-codec.ts';
 import { decodeFileKey, entryKey } from '../manifest/tuple-key.ts';
-import type { ChunkLocation } from '../packs/chunk-location.ts';
+import { storedShareOf, type ChunkReference } from '../packs/chunk-location.ts';
+import { isSettled, type StoredChunk } from '../packs/chunk-store.ts';
 import type { ContainerWriter } from '../packs/container-writer.ts';
 import { ChunkFetcher, type FetchItem } from '../restore/chunk-fetcher.ts';
 import { countUses, pointItems, type PointItem } from '../restore/point-items.ts';
-import { frameKey, type ChunkReference } from '../restore/plan-runs.ts';
+import { chunkKey } from '../restore/plan-runs.ts';
 import type { PointReader } from '../restore/point-reader.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
 import type { ScratchEntries } from './scratch-entries.ts';
@@ -33,7 +35,7 @@ export interface CopyPosition {
   readonly skip: number;
   /** Start of the open stretch in its file; `chunks` are its content so far. */
   readonly offset: number;
-  readonly chunks: readonly ExtentChunk[];
+  readonly chunks: readonly ChunkReference[];
 }
 
 /** `next` is absent once all has been copied. */
@@ -55,20 +57,20 @@ export async function copyFiles(
   { shouldStop, onProgress, signal }: ConsolidateOptions,
 ): Promise<Copied> {
   const range = from.next === undefined ? {} : { from: from.next.key };
-  const uses = await countUses(base, range, signal);
-  const repeated = new Set(uses.keys());
-  const fetcher = new ChunkFetcher(base.readRun, uses);
-  const moved = new Map<string, ChunkLocation>();
+  const repeated = await countUses(base, range, chunkKey, signal);
+  const fetcher = new ChunkFetcher(base);
+  const moved = new Map<string, StoredChunk>();
   const counts = { ...from.counts };
+  const entries = new SettlingEntries(scratch, (chunk) => void (counts.liveBytes += storedShareOf(chunk)));
   const skip = from.next?.skip ?? 0;
   let path: Uint8Array | undefined;
   let offset = from.next?.offset ?? 0;
-  let chunks = [...(from.next?.chunks ?? [])];
+  let chunks: StoredChunk[] = [...(from.next?.chunks ?? [])];
   let filled = extentBytes(chunks);
   let isFirst = true;
   const endExtent = async (): Promise<void> => {
     if (path === undefined || chunks.length === 0) return;
-    await scratch.add(encodeExtent({ path, offset, chunks }));
+    await entries.add({ path, offset, chunks });
     offset += filled;
     chunks = [];
     filled = 0;
@@ -80,7 +82,9 @@ export async function copyFiles(
     if (!isFirst && shouldStop()) {
       // A file that begins ends the one before it.
       if ('begins' in item) await endExtent();
-      return { counts, next: { ...positionOf(item), offset, chunks } };
+      await writer.settle();
+      await entries.settle();
+      return { counts, next: { ...positionOf(item), offset, chunks: chunks.filter(isSettled) } };
     }
     isFirst = false;
     if ('begins' in item) {
@@ -88,7 +92,7 @@ export async function copyFiles(
       path = item.begins.entry.path;
       offset = 0;
       counts.files += 1;
-      await scratch.add(encodeFileEntry(item.begins));
+      await entries.add(encodeFileEntry(item.begins));
       const { files, bytes } = counts;
       onProgress?.({ step: 'consolidate', files, bytes, filesTotal: base.root.counts.files });
       continue;
@@ -96,19 +100,58 @@ export async function copyFiles(
     if (reference === undefined || chunk === undefined) throw new TypeError('a chunk has no place');
     if (chunk instanceof BackupError) throw chunk;
     path = item.chunkOf.entry.path;
-    const key = frameKey(reference.location);
-    const location = moved.get(key) ?? (await writer.addChunk(reference.id, chunk));
-    if (repeated.has(key)) moved.set(key, location);
+    const key = chunkKey(reference);
+    const copy = moved.get(key) ?? (await writer.addChunk(reference.id, chunk));
+    if (repeated.has(key)) moved.set(key, copy);
     if (chunks.length === maxExtentChunks || (filled > 0 && (offset + filled) % extentBoundaryBytes === 0))
       await endExtent();
-    chunks.push({ id: reference.id, plainBytes: reference.plainBytes, location });
+    chunks.push(copy);
     filled += reference.plainBytes;
     counts.references += 1;
-    counts.liveBytes += location.length;
     counts.bytes += chunk.length;
   }
   await endExtent();
+  await writer.settle();
+  await entries.settle();
   return { counts };
+}
+
+type WaitingExtent = Omit<Extent, 'chunks'> & { readonly chunks: readonly StoredChunk[] };
+
+/** Hands entries on in their order, each once all of its chunks have a place. Memory: the entries of one frame. */
+class SettlingEntries {
+  readonly #scratch: ScratchEntries;
+  readonly #onPlaced: (chunk: ChunkReference) => void;
+  #waiting: (Entry | WaitingExtent)[] = [];
+
+  /** @param onPlaced - told of every chunk of an entry that is handed on. */
+  constructor(scratch: ScratchEntries, onPlaced: (chunk: ChunkReference) => void) {
+    this.#scratch = scratch;
+    this.#onPlaced = onPlaced;
+  }
+
+  async add(entry: Entry | WaitingExtent): Promise<void> {
+    this.#waiting.push(entry);
+    if (this.#waiting.length === 1 || 'chunks' in entry) await this.settle();
+  }
+
+  /** Hands on as many as can be. */
+  async settle(): Promise<void> {
+    let done = 0;
+    for (const entry of this.#waiting) {
+      if ('key' in entry) {
+        await this.#scratch.add(entry);
+      } else {
+        const { path, offset } = entry;
+        const chunks = entry.chunks.filter(isSettled);
+        if (chunks.length < entry.chunks.length) break;
+        chunks.forEach(this.#onPlaced);
+        await this.#scratch.add(encodeExtent({ path, offset, chunks }));
+      }
+      done += 1;
+    }
+    this.#waiting = this.#waiting.slice(done);
+  }
 }
 
 function positionOf(item: PointItem): Pick<CopyPosition, 'key' | 'skip'> {

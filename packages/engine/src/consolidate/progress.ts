@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { fromBase64, newId, toBase64, utf8 } from '../bytes.ts';
 import { ObjectNotFoundError } from '../errors.ts';
-import { decodeExtent, encodeExtent, type ExtentChunk } from '../manifest/extent.ts';
+import { decodeExtent, encodeExtent } from '../manifest/extent.ts';
+import type { ChunkReference } from '../packs/chunk-location.ts';
 import { decodePage, encodeLeaf, isLeaf } from '../manifest/page-codec.ts';
 import { SuspendedTree } from '../manifest/tree-builder.ts';
 import { decodeFileKey } from '../manifest/tuple-key.ts';
@@ -126,7 +127,7 @@ export function positionFromJson({
   return { key: fromBase64(key), skip, offset, chunks: open === undefined ? [] : chunksOf(fromBase64(open)) };
 }
 
-function chunksOf(page: Uint8Array): readonly ExtentChunk[] {
+function chunksOf(page: Uint8Array): readonly ChunkReference[] {
   const origin = 'where a consolidation stands';
   const decoded = decodePage(page, { packId: '' as PackId }, origin);
   return isLeaf(decoded) ? decoded.entries.flatMap((entry) => decodeExtent(entry, origin).chunks) : [];

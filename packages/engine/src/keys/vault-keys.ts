@@ -122,12 +122,7 @@ export class VaultKeys {
   }
 
   chunkId(plain: Uint8Array): ChunkId {
-    return this.chunkIdOfHash(hash('sha256', plain, 'buffer'));
-  }
-
-  /** Names a chunk by the SHA-256 of its plain bytes, where the source has computed that already. */
-  chunkIdOfHash(sha256: Uint8Array): ChunkId {
-    return this.#chunkIdHash(sha256) as ChunkId;
+    return this.#chunkIdHash(hash('sha256', plain, 'buffer')) as ChunkId;
   }
 
   /** Names a manifest page by its plain bytes. */

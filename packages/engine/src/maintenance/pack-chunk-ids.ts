@@ -3,6 +3,7 @@ import type { ChunkId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import { PackCiphers } from '../packs/pack-ciphers.ts';
+import { listChunks } from '../packs/pack-directory.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -22,7 +23,7 @@ export function createChunkIdReader(store: ObjectStore, keys: VaultKeys): ListCh
     const segments = new SegmentReader(store, new PackCiphers(store, keys));
     try {
       const { directory } = await segments.readDirectory(object, bytes, signal);
-      return directory.entries.filter(({ kind }) => kind === 'chunk').map(({ id }) => id as ChunkId);
+      return [...listChunks(packId, directory.frames)].map(({ id }) => id);
     } catch (error) {
       if (isOfKind(error, 'damage', 'absent', 'format', 'archived')) return [];
       throw error;

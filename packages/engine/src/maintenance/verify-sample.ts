@@ -8,7 +8,7 @@ import type { Catalog } from '../ports/catalog/catalog.ts';
 import { endOfTime, sweepPartitions, type PackRow } from '../ports/catalog/packs.ts';
 import type { ObjectState, ObjectStore } from '../ports/object-store.ts';
 import { ObjectChecker } from '../verify/check-objects.ts';
-import { KnownFrames } from '../verify/known-frames.ts';
+import { KnownContents } from '../verify/known-contents.ts';
 import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 import { verifyHistory } from '../verify/verify-history.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
@@ -114,7 +114,7 @@ async function verifyPacks(
   const { store, catalog } = services;
   const { everyDays = defaultVerifyEveryDays, partition, day, state, found } = options;
   // Frames that were read are not remembered: every pack is met once.
-  const checker = new ObjectChecker({ store, keys, catalog, memory: new KnownFrames(0) });
+  const checker = new ObjectChecker({ store, keys, catalog, memory: new KnownContents(0) });
   let last: PackRow | undefined;
   const sampled = sampleOf(
     catalog,

@@ -1,6 +1,6 @@
 import { InvalidInputError } from '../errors.ts';
 import type { ChunkId, PackId } from '../ids.ts';
-import type { ChunkLocation } from '../packs/chunk-location.ts';
+import type { ChunkLocation, ChunkReference } from '../packs/chunk-location.ts';
 import { ByteReader, ByteWriter } from '../varint.ts';
 import type { Entry } from './page-codec.ts';
 import { decodeFileKey, extentKey } from './tuple-key.ts';
@@ -14,18 +14,12 @@ export const extentBoundaryBytes = 1024 * 1024 * 1024;
 const maxChunkBytes = 8 * 1024 * 1024;
 const maxFrame = 0xffff_ffff;
 
-export interface ExtentChunk {
-  readonly id: ChunkId;
-  readonly plainBytes: number;
-  readonly location: ChunkLocation;
-}
-
 /** A stretch of a file's content: chunks that follow each other without gaps from `offset` on. */
 export interface Extent {
   readonly path: Uint8Array;
   readonly offset: number;
   /** At least one, at most {@link maxExtentChunks}. */
-  readonly chunks: readonly ExtentChunk[];
+  readonly chunks: readonly ChunkReference[];
 }
 
 /**
@@ -45,9 +39,16 @@ export function encodeExtent({ path, offset, chunks }: Extent): Entry {
   }
   const locations = new ByteWriter(64 + 16 * packs.size + 12 * chunks.length).varint(packs.size);
   for (const packId of packs.keys()) locations.hex(packId, 16);
-  for (const { location } of chunks) {
-    locations.varint(packs.get(location.packId) ?? 0);
-    locations.varint(location.frame).varint(location.offset).varint(location.length);
+  for (const { plainBytes, location } of chunks) {
+    const { packId, frame, offset, length, contentBytes, start } = location;
+    const shared = contentBytes - plainBytes;
+    locations
+      .varint(packs.get(packId) ?? 0)
+      .varint(frame)
+      .varint(offset)
+      .varint(length)
+      .varint(shared);
+    if (shared > 0) locations.varint(start);
   }
   return { key: extentKey(path, offset), logical: logical.take(), location: locations.take() };
 }
@@ -64,9 +65,10 @@ export function decodeExtent({ key, logical, location }: Entry, objectName: stri
   if (count > maxExtentChunks) return reader.fail(`content has ${count} chunks in one entry`);
   const locations = createLocationReader(new ByteReader(location, objectName), count);
 
-  const chunks: ExtentChunk[] = [];
+  const chunks: ChunkReference[] = [];
   for (let i = 0; i < count; i++) {
-    chunks.push({ id: reader.hex(32) as ChunkId, plainBytes: reader.varint(), location: locations.next() });
+    const [id, plainBytes] = [reader.hex(32) as ChunkId, reader.varint()];
+    chunks.push({ id, plainBytes, location: locations.next(plainBytes) });
   }
   reader.end();
   locations.end();
@@ -84,19 +86,21 @@ export function extentPacks({ location }: Entry, objectName: string): PackId[] {
   return packs;
 }
 
-export function extentBytes(chunks: readonly Pick<ExtentChunk, 'plainBytes'>[]): number {
+export function extentBytes(chunks: readonly Pick<ChunkReference, 'plainBytes'>[]): number {
   let bytes = 0;
   for (const chunk of chunks) bytes += chunk.plainBytes;
   return bytes;
 }
 
-function findProblem(offset: number, chunks: readonly ExtentChunk[]): string | undefined {
+function findProblem(offset: number, chunks: readonly ChunkReference[]): string | undefined {
   if (chunks.length === 0 || chunks.length > maxExtentChunks) {
     return `has ${chunks.length} chunks, not 1 to ${maxExtentChunks}`;
   }
   for (const { plainBytes, location } of chunks) {
     if (plainBytes < 1 || plainBytes > maxChunkBytes)
       return `has a chunk of ${plainBytes} bytes, not 1 to ${maxChunkBytes}`;
+    if (location.contentBytes > maxChunkBytes || location.start + plainBytes > location.contentBytes)
+      return `has a chunk at ${location.start} of a frame of ${location.contentBytes} bytes`;
     if (location.frame > maxFrame) return `has a chunk in frame ${location.frame}, beyond ${maxFrame}`;
   }
   const bytes = extentBytes(chunks);
@@ -106,7 +110,10 @@ function findProblem(offset: number, chunks: readonly ExtentChunk[]): string | u
 }
 
 /** Reads chunk locations; packs are listed in the order of their first use, each once, and all are used. */
-function createLocationReader(reader: ByteReader, count: number): { next(): ChunkLocation; end(): void } {
+function createLocationReader(
+  reader: ByteReader,
+  count: number,
+): { next(plainBytes: number): ChunkLocation; end(): void } {
   const packCount = reader.varint();
   if (packCount > count) reader.fail(`content of ${count} chunks lists ${packCount} packs`);
   const packs: PackId[] = [];
@@ -115,12 +122,15 @@ function createLocationReader(reader: ByteReader, count: number): { next(): Chun
 
   let used = 0;
   return {
-    next() {
+    next(plainBytes) {
       const index = reader.varint();
       const packId = packs[index];
       if (packId === undefined || index > used) return reader.fail('content lists packs out of order');
       if (index === used) used++;
-      return { packId, frame: reader.varint(), offset: reader.varint(), length: reader.varint() };
+      const [frame, offset, length] = [reader.varint(), reader.varint(), reader.varint()];
+      const shared = reader.varint();
+      const start = shared > 0 ? reader.varint() : 0;
+      return { packId, frame, offset, length, contentBytes: plainBytes + shared, start };
     },
     end() {
       if (used < packs.length) reader.fail('content lists a pack that it does not use');

@@ -1,6 +1,6 @@
 import { InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
 import type { PackId } from '../ids.ts';
-import type { ChunkLocation } from '../packs/chunk-location.ts';
+import { storedShareOf, type ChunkReference } from '../packs/chunk-location.ts';
 import { ByteReader, ByteWriter } from '../varint.ts';
 import { mergeRuns } from './merge-runs.ts';
 import {
@@ -20,11 +20,13 @@ export interface PackDelta {
   readonly packId: PackId;
   /** References gained, less references lost. */
   readonly references: number;
-  /** Stored bytes of those references, gained less lost. */
+  /** Shares of stored bytes of those references, gained less lost. */
   readonly liveBytes: number;
   /** Known of packs that were stored or leased in this run; a pack that the base has not must have them. */
   readonly facts?: PackFacts;
 }
+
+type UsedChunk = Pick<ChunkReference, 'plainBytes' | 'location'>;
 
 /** Collects what a worker's changes to the manifest do to the pack map. Memory: one record a pack that it touches. */
 export class PackUsage {
@@ -35,13 +37,13 @@ export class PackUsage {
   }
 
   /** A chunk's reference that the new manifest has and the base has not. */
-  addReference(location: Pick<ChunkLocation, 'packId' | 'length'>): void {
-    this.#add({ packId: location.packId, references: 1, liveBytes: location.length });
+  addReference(chunk: UsedChunk): void {
+    this.#add({ packId: chunk.location.packId, references: 1, liveBytes: storedShareOf(chunk) });
   }
 
   /** A chunk's reference that the base has and the new manifest has not. */
-  removeReference(location: Pick<ChunkLocation, 'packId' | 'length'>): void {
-    this.#add({ packId: location.packId, references: -1, liveBytes: -location.length });
+  removeReference(chunk: UsedChunk): void {
+    this.#add({ packId: chunk.location.packId, references: -1, liveBytes: -storedShareOf(chunk) });
   }
 
   /** Notes the facts of a pack that was stored in this run, or whose lock has been confirmed anew. */

@@ -1,8 +1,15 @@
-import { type BackupError, isDamage, isOfKind, StoredBytesDamagedError } from '../errors.ts';
-import type { PackId } from '../ids.ts';
+import {
+  type BackupError,
+  ChunkCorruptError,
+  isDamage,
+  isOfKind,
+  StoredBytesDamagedError,
+} from '../errors.ts';
+import type { ChunkId, PackId, PageId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import type { DirectoryEntry } from './pack-directory.ts';
+import type { FramePosition } from './frame.ts';
+import { contentBytesOf, type ListedContent, type ListedFrame } from './pack-directory.ts';
 import type { PackKind } from './pack-layout.ts';
 import { PackReader } from './pack-reader.ts';
 import { SegmentReader, type Segment } from './segment-reader.ts';
@@ -11,17 +18,20 @@ import { fetchRange, type StoredObject } from './stored-object.ts';
 /** Bytes read with one request. */
 const runBytes = 16 * 1024 * 1024;
 
-/** A frame, and the id of its content. */
-export type CheckedFrame = Pick<DirectoryEntry, 'id' | 'frame' | 'offset' | 'length'>;
+/** A chunk or page, and its place. */
+export interface CheckedContent extends FramePosition {
+  readonly id: ChunkId | PageId;
+  readonly start: number;
+}
 
-/** Remembers frames that were found whole, so that none is read twice. */
-export interface FrameMemory {
-  isKnown(packId: PackId, frame: CheckedFrame): boolean;
-  note(packId: PackId, frame: CheckedFrame): void;
+/** Remembers chunks and pages that were found whole, so that none is read twice. */
+export interface ContentMemory {
+  isKnown(packId: PackId, content: CheckedContent): boolean;
+  note(packId: PackId, content: CheckedContent): void;
 }
 
 export interface PackCheck {
-  /** Frames that were read, decrypted, decompressed and hashed. */
+  /** Frames that were read, decrypted and decompressed; every chunk and page in them was hashed. */
   readonly frames: number;
   /** Bytes read. */
   readonly storedBytes: number;
@@ -30,9 +40,9 @@ export interface PackCheck {
 }
 
 /**
- * Checks one version of a pack or container completely: header, every directory, every frame against its id, that
- * nothing lies between the frames, and a container's root and key block. Reads every byte, in runs of 16 MiB.
- * Frames that `memory` knows are left out, those that are whole are added to it.
+ * Checks one version of a pack or container completely: header, every directory, every chunk and page against its id,
+ * that nothing lies between the frames, and a container's root and key block. Reads every byte, in runs of 16 MiB.
+ * Frames of which `memory` knows everything are left out; what is whole is added to it.
  * Damage is returned; only what may pass (throttles, missing keys, archived objects) is thrown.
  */
 export async function checkPack(
@@ -41,7 +51,7 @@ export async function checkPack(
   object: StoredObject,
   kind: PackKind,
   signal?: AbortSignal,
-  memory?: FrameMemory,
+  memory?: ContentMemory,
 ): Promise<PackCheck> {
   const reader = new PackReader(store, vault);
   const segments = new SegmentReader(store, reader.ciphers);
@@ -57,11 +67,14 @@ export async function checkPack(
     for await (const segment of segmentsOf(segments, object, kind, check, signal)) {
       if (segment.kind !== kind)
         throw new StoredBytesDamagedError(object.name, `a footer says ${segment.kind}`);
-      const unknown = segment.directory.entries.filter((entry) => !memory?.isKnown(object.packId, entry));
+      const unknown = segment.directory.frames.filter(
+        (frame) => !memory || contentsOf(frame).some((content) => !memory.isKnown(object.packId, content)),
+      );
       for (const run of runsOf(unknown)) {
         signal?.throwIfAborted();
         // One by one: a run may have more frames than a call has room for arguments.
-        for (const one of await damageInRun(store, reader, object, run, signal, memory)) damage.push(one);
+        for (const one of await damageInRun({ store, vault, reader, object, memory }, run, signal))
+          damage.push(one);
         frames += run.length;
         storedBytes += run.reduce((sum, { length }) => sum + length, 0);
       }
@@ -89,31 +102,30 @@ async function* segmentsOf(
   }
 }
 
+interface Checking {
+  readonly store: ObjectStore;
+  readonly vault: VaultKeys;
+  readonly reader: PackReader;
+  readonly object: StoredObject;
+  readonly memory: ContentMemory | undefined;
+}
+
 async function damageInRun(
-  store: ObjectStore,
-  reader: PackReader,
-  object: StoredObject,
-  run: readonly DirectoryEntry[],
+  checking: Checking,
+  run: readonly ListedFrame[],
   signal: AbortSignal | undefined,
-  memory: FrameMemory | undefined,
 ): Promise<BackupError[]> {
+  const { store, reader, object } = checking;
   const damage: BackupError[] = [];
-  const start = (run[0] as DirectoryEntry).offset;
-  const length = run.reduce((sum, entry) => sum + entry.length, 0);
-  const bytes = await fetchRange(store, object.name, object.versionId, { offset: start, length }, signal);
-  for (const entry of run) {
-    const { kind, id, plainBytes } = entry;
-    const stored = bytes.subarray(entry.offset - start, entry.offset - start + entry.length);
+  const from = (run[0] as ListedFrame).offset;
+  const length = run.reduce((sum, frame) => sum + frame.length, 0);
+  const bytes = await fetchRange(store, object.name, object.versionId, { offset: from, length }, signal);
+  for (const frame of run) {
+    const stored = bytes.subarray(frame.offset - from, frame.offset - from + frame.length);
     try {
-      const wanted = { id, plainBytes, location: entry };
-      const plain = await reader.openFrame(object, object.versionId, kind, wanted, stored, signal);
-      if (plain.length !== plainBytes) {
-        throw new StoredBytesDamagedError(
-          object.name,
-          `its directory has a wrong length for frame ${entry.frame}`,
-        );
-      }
-      memory?.note(object.packId, entry);
+      const wanted = { ...frame, contentBytes: contentBytesOf(frame.contents) };
+      const plain = await reader.openFrame(object, object.versionId, frame.kind, wanted, stored, signal);
+      for (const one of damageInFrame(checking, frame, plain)) damage.push(one);
     } catch (error) {
       if (!isDamage(error)) throw error;
       damage.push(error);
@@ -122,20 +134,44 @@ async function damageInRun(
   return damage;
 }
 
+function* damageInFrame(
+  { vault, object: { packId, name }, memory }: Checking,
+  frame: ListedFrame,
+  plain: Uint8Array,
+): Generator<BackupError, void, undefined> {
+  for (const content of contentsOf(frame)) {
+    const { id, start, plainBytes } = content;
+    const bytes = plain.subarray(start, start + plainBytes);
+    const isChunk = frame.kind === 'chunk';
+    if ((isChunk ? vault.chunkId(bytes) : vault.pageId(bytes)) === id) memory?.note(packId, content);
+    else if (isChunk) yield new ChunkCorruptError(id, packId);
+    else yield new StoredBytesDamagedError(name, `frame ${frame.frame} is not page ${id}`);
+  }
+}
+
+function contentsOf({ frame, offset, length, contents }: ListedFrame): (CheckedContent & ListedContent)[] {
+  let next = 0;
+  return contents.map(({ id, plainBytes }) => {
+    const start = next;
+    next += plainBytes;
+    return { id, plainBytes, frame, offset, length, start };
+  });
+}
+
 /** Frames that follow each other without a gap, up to a request's size. */
-function* runsOf(entries: readonly DirectoryEntry[]): Generator<readonly DirectoryEntry[], void, undefined> {
-  let run: DirectoryEntry[] = [];
+function* runsOf(frames: readonly ListedFrame[]): Generator<readonly ListedFrame[], void, undefined> {
+  let run: ListedFrame[] = [];
   let bytes = 0;
   let end = 0;
-  for (const entry of entries) {
-    if (run.length > 0 && (bytes + entry.length > runBytes || entry.offset !== end)) {
+  for (const frame of frames) {
+    if (run.length > 0 && (bytes + frame.length > runBytes || frame.offset !== end)) {
       yield run;
       run = [];
       bytes = 0;
     }
-    run.push(entry);
-    bytes += entry.length;
-    end = entry.offset + entry.length;
+    run.push(frame);
+    bytes += frame.length;
+    end = frame.offset + frame.length;
   }
   if (run.length > 0) yield run;
 }

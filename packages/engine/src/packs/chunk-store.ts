@@ -5,10 +5,12 @@ import type { ChunkId, PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import { BufferPool } from './buffer-pool.ts';
-import type { ChunkLocation } from './chunk-location.ts';
+import type { ChunkLocation, ChunkReference } from './chunk-location.ts';
 import type { CompressionPolicy } from './frame-codec.ts';
+import { FrameFiller, type FilledFrame } from './frame-filler.ts';
 import { frameOverheadBytes, maxPlainBytes } from './frame.ts';
-import { PackBuilder, maxEndBytes, type FramePosition } from './pack-builder.ts';
+import { PackBuilder, maxEndBytes } from './pack-builder.ts';
+import { listChunks } from './pack-directory.ts';
 import { headerBytes } from './pack-layout.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { storePack, type PackStoring, type StoredPack } from './store-pack.ts';
@@ -22,13 +24,18 @@ export interface StoredChunk {
   readonly location: ChunkLocation | undefined;
 }
 
+/** True once a chunk has its place. */
+export function isSettled(chunk: StoredChunk): chunk is StoredChunk & ChunkReference {
+  return chunk.location !== undefined;
+}
+
 /** Decides which packs may be referred to, for example a `LeaseKeeper`. */
 export interface PackLeases {
   /** The packs among these that are live and leased to the run's date. A missing pack must not be used. */
   lease(packIds: Iterable<PackId>): Promise<ReadonlyMap<PackId, unknown>>;
 }
 
-/** Sizes of a chunk store. It takes about two packs and `lookupBytes` of memory, and the largest chunk twice. */
+/** Sizes of a chunk store. It takes about two packs, `lookupBytes` and a MiB of memory, and the largest chunk twice. */
 export interface ChunkStorePolicy {
   readonly packTargetBytes: number;
   /** Chunks that wait for one question to the index, at most 1,000. */
@@ -86,7 +93,8 @@ interface Chunk extends StoredChunk {
 
 interface OpenPack {
   readonly builder: PackBuilder;
-  readonly chunks: { readonly chunk: Chunk; readonly position: FramePosition }[];
+  /** In the order of the pack's frames, and of their contents. */
+  readonly chunks: Chunk[];
 }
 
 /**
@@ -103,6 +111,7 @@ export class ChunkStore {
   readonly #remembered = new Map<ChunkId, Chunk>();
   readonly #waiting: WaitingChunks<Chunk>;
   readonly #buffers: BufferPool;
+  readonly #filler = new FrameFiller<Chunk>();
   #open: OpenPack | undefined;
   #upload: Promise<void> = Promise.resolve();
   #bytesThisTurn = 0;
@@ -129,10 +138,9 @@ export class ChunkStore {
   /**
    * Takes a chunk of 1 byte to 8 MiB. `plain` must stay as it is until the promise settles, and is the caller's again
    * then; the promise is the back-pressure. Calls may overlap and are served in their order.
-   * @param sha256 - of the plain bytes, where the source knows it.
    */
-  async add(plain: Uint8Array, sha256?: Uint8Array): Promise<StoredChunk> {
-    return this.#queue.run(async () => this.#guard(async () => this.#add(plain, sha256)));
+  async add(plain: Uint8Array): Promise<StoredChunk> {
+    return this.#queue.run(async () => this.#guard(async () => this.#add(plain)));
   }
 
   /**
@@ -144,6 +152,7 @@ export class ChunkStore {
       this.#guard(async () => {
         await this.#settleWaiting();
         this.#waiting.release();
+        await this.#appendFrame(this.#filler.end());
         await this.#ship();
         await this.#upload;
       }),
@@ -166,14 +175,14 @@ export class ChunkStore {
     }
   }
 
-  async #add(plain: Uint8Array, sha256: Uint8Array | undefined): Promise<StoredChunk> {
+  async #add(plain: Uint8Array): Promise<StoredChunk> {
     if (plain.length === 0 || plain.length > maxPlainBytes.chunk) {
       throw new InvalidInputError(
         `a chunk of ${plain.length} bytes; it must have 1 to ${maxPlainBytes.chunk}`,
       );
     }
     const { vault, sharePacks = true } = this.#options;
-    const id = sha256 === undefined ? vault.chunkId(plain) : vault.chunkIdOfHash(sha256);
+    const id = vault.chunkId(plain);
     this.#counts.chunks++;
     this.#counts.plainBytes += plain.length;
     const known = this.#remembered.get(id);
@@ -206,12 +215,18 @@ export class ChunkStore {
   }
 
   async #append(chunk: Chunk, plain: Uint8Array): Promise<void> {
-    if (this.#open?.builder.fits(plain.length) !== true) await this.#ship();
-    this.#open ??= await this.#newPack();
-    const position = this.#open.builder.append('chunk', chunk.id, plain);
-    this.#open.chunks.push({ chunk, position });
     this.#counts.newChunks++;
     this.#counts.newBytes += plain.length;
+    await this.#appendFrame(this.#filler.add(chunk, plain));
+  }
+
+  async #appendFrame(filled: FilledFrame<Chunk> | undefined): Promise<void> {
+    if (filled === undefined) return;
+    const { chunks, plain } = filled;
+    if (this.#open?.builder.fits(chunks) !== true) await this.#ship();
+    this.#open ??= await this.#newPack();
+    this.#open.builder.append('chunk', chunks, plain);
+    for (const chunk of chunks) this.#open.chunks.push(chunk);
     this.#bytesThisTurn += plain.length;
     if (this.#bytesThisTurn < turnBytes) return;
     this.#bytesThisTurn = 0;
@@ -245,7 +260,9 @@ export class ChunkStore {
 
   async #store({ builder, chunks }: OpenPack): Promise<void> {
     const stored = await storePack(builder, this.#options);
-    for (const { chunk, position } of chunks) chunk.location = { packId: stored.packId, ...position };
+    let next = 0;
+    for (const { location } of listChunks(stored.packId, builder.frames))
+      (chunks[next++] as Chunk).location = location;
     this.#counts.storedBytes += stored.bytes;
     this.#buffers.give(builder.slab);
     this.#options.onPackStored?.(stored);

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
 import { newId } from '../bytes.ts';
 import { CatalogConflictError, InvalidInputError } from '../errors.ts';
-import type { ChunkId, PackId, PageId } from '../ids.ts';
+import type { ChunkId, PackId } from '../ids.ts';
 import { collectKeyBlock } from '../keys/key-block.ts';
 import type { DataKey, VaultKeys } from '../keys/vault-keys.ts';
 import type { EncodedPage, PageLocation, PagePack, PageSink } from '../manifest/page-store.ts';
 import type { ChunkLocation } from './chunk-location.ts';
+import type { StoredChunk } from './chunk-store.ts';
 import {
   checkCarry,
   type ContainerState,
@@ -14,10 +15,17 @@ import {
 } from './container-state.ts';
 import { FrameCipher } from './frame-cipher.ts';
 import { defaultCompressionPolicy, type CompressionPolicy } from './frame-codec.ts';
-import { frameOverheadBytes, maxFrameNumber, type FrameKind } from './frame.ts';
+import { FrameFiller, type FilledFrame } from './frame-filler.ts';
+import { frameOverheadBytes, maxFrameNumber, type FrameKind, type FramePosition } from './frame.ts';
 import { containerName } from './object-names.ts';
-import { maxFramesPerSegment, type FramePosition } from './pack-builder.ts';
-import { encodeDirectory, type DirectoryEntry } from './pack-directory.ts';
+import { maxContentsPerSegment } from './pack-builder.ts';
+import {
+  encodeDirectory,
+  listChunks,
+  type ListedContent,
+  type ListedFrame,
+  type ListedFrameKind,
+} from './pack-directory.ts';
 import { footerBytes, headerBytes, writeFooter, writeHeader } from './pack-layout.ts';
 import { PartUploader, planPartBytes } from './part-uploader.ts';
 import { defaultRetryPolicy, retryUnavailable } from './retry.ts';
@@ -33,6 +41,10 @@ export interface ContainerWriterOptions extends Omit<PackStoring, 'chunkIndex'> 
   readonly compression?: CompressionPolicy;
   /** Stored bytes after which a segment ends. @default 64 MiB */
   readonly segmentTargetBytes?: number;
+}
+
+interface PlacedChunk extends StoredChunk {
+  location: ChunkLocation | undefined;
 }
 
 /**
@@ -53,7 +65,9 @@ export class ContainerWriter implements PageSink {
   readonly #parts: PartUploader;
   readonly #partBytes: number;
   readonly #queue = new SerialQueue();
-  #entries: DirectoryEntry[] = [];
+  readonly #filler = new FrameFiller<PlacedChunk>();
+  #frames: ListedFrame[] = [];
+  #contents = 0;
   #position: number;
   #segmentStart: number;
   #frame: number;
@@ -129,16 +143,27 @@ export class ContainerWriter implements PageSink {
     return this.#position;
   }
 
-  /** `plain` is the caller's again when the promise settles. Calls may overlap. */
-  async addChunk(id: ChunkId, plain: Uint8Array): Promise<ChunkLocation> {
-    const position = await this.#run(async () => this.#append('chunk', id, plain));
-    return { packId: this.pack.packId, ...position };
+  /**
+   * Takes a chunk, whose place is known once its frame is complete: `settle` settles all.
+   * `plain` is the caller's again when the promise settles. Calls may overlap.
+   */
+  async addChunk(id: ChunkId, plain: Uint8Array): Promise<StoredChunk> {
+    return this.#run(async () => {
+      const chunk: PlacedChunk = { id, plainBytes: plain.length, location: undefined };
+      await this.#appendChunks(this.#filler.add(chunk, plain));
+      return chunk;
+    });
+  }
+
+  /** Ends the frame that chunks are being gathered for. */
+  async settle(): Promise<void> {
+    await this.#run(async () => this.#appendChunks(this.#filler.end()));
   }
 
   async add(encode: (pack: PagePack) => EncodedPage): Promise<PageLocation> {
     const position = await this.#run(async () => {
       const { pageId, bytes } = encode(this.pack);
-      return this.#append('page', pageId, bytes);
+      return this.#append('page', [{ id: pageId, plainBytes: bytes.length }], bytes);
     });
     return { pack: this.pack, ...position };
   }
@@ -149,6 +174,7 @@ export class ContainerWriter implements PageSink {
    */
   async suspend(): Promise<SuspendedContainer> {
     return this.#run(async () => {
+      await this.#appendChunks(this.#filler.end());
       await this.#endSegment();
       const { upload, carry } = await this.#parts.suspend();
       this.#end('the container was suspended; go on with a resumed writer');
@@ -176,8 +202,9 @@ export class ContainerWriter implements PageSink {
    */
   async seal(root: Uint8Array): Promise<SealedContainer> {
     return this.#run(async () => {
+      await this.#appendChunks(this.#filler.end());
       await this.#endSegment();
-      const { frame, offset, length } = await this.#write('root', undefined, root);
+      const { frame, offset, length } = await this.#write('root', root);
       await this.#parts.write(await this.#keyBlock());
       const trailer = Buffer.alloc(footerBytes);
       const end = { kind: 'container', offset, length, frame, previousFooter: this.#previousFooter } as const;
@@ -220,25 +247,37 @@ export class ContainerWriter implements PageSink {
     });
   }
 
-  async #append(kind: 'chunk' | 'page', id: ChunkId | PageId, plain: Uint8Array): Promise<FramePosition> {
-    const position = await this.#write(kind, id, plain);
-    this.#entries.push({ kind, id, ...position, plainBytes: plain.length });
+  async #appendChunks(filled: FilledFrame<PlacedChunk> | undefined): Promise<void> {
+    if (filled === undefined) return;
+    const { chunks, plain } = filled;
+    const position = await this.#append('chunk', chunks, plain);
+    const listed = listChunks(this.pack.packId, [{ kind: 'chunk', ...position, contents: chunks }]);
+    for (const chunk of chunks) chunk.location = listed.next().value?.location;
+  }
+
+  async #append(
+    kind: ListedFrameKind,
+    contents: readonly ListedContent[],
+    plain: Uint8Array,
+  ): Promise<FramePosition> {
+    const position = await this.#write(kind, plain);
+    this.#frames.push({ kind, ...position, contents });
+    this.#contents += contents.length;
     const full =
       this.#position - this.#segmentStart >= (this.#options.segmentTargetBytes ?? defaultSegmentTargetBytes);
-    if (full || this.#entries.length >= maxFramesPerSegment) await this.#endSegment();
+    if (full || this.#contents >= maxContentsPerSegment) await this.#endSegment();
     return position;
   }
 
-  async #write(kind: FrameKind, id: ChunkId | PageId | undefined, plain: Uint8Array): Promise<FramePosition> {
+  async #write(kind: FrameKind, plain: Uint8Array): Promise<FramePosition> {
     if (this.#frame > maxFrameNumber)
       throw new InvalidInputError(`container ${this.pack.packId} has too many frames`);
     const needed = plain.length + frameOverheadBytes;
     if (this.#scratch.length < needed)
       this.#scratch = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#scratch.length));
-    const { vault, compression = defaultCompressionPolicy } = this.#options;
-    const context = { vault, cipher: this.#cipher, packId: this.pack.packId, compression };
-    const content = { kind, plain, id };
-    const length = sealFrame(context, this.#frame, content, this.#scratch, 0);
+    const { compression = defaultCompressionPolicy } = this.#options;
+    const context = { cipher: this.#cipher, packId: this.pack.packId, compression };
+    const length = sealFrame(context, kind, this.#frame, plain, this.#scratch, 0);
     await this.#parts.write(this.#scratch.subarray(0, length));
     const position = { frame: this.#frame, offset: this.#position, length };
     this.#frame++;
@@ -247,21 +286,22 @@ export class ContainerWriter implements PageSink {
   }
 
   async #endSegment(): Promise<void> {
-    const [first] = this.#entries;
+    const [first] = this.#frames;
     if (first === undefined) return;
     const plain = encodeDirectory({
       firstFrame: first.frame,
       firstOffset: first.offset,
-      entries: this.#entries,
+      frames: this.#frames,
     });
-    const directory = await this.#write('directory', undefined, plain);
+    const directory = await this.#write('directory', plain);
     const footer = Buffer.alloc(footerBytes);
     writeFooter(footer, 0, { kind: 'container', ...directory, previousFooter: this.#previousFooter });
     this.#previousFooter = this.#position;
     await this.#parts.write(footer);
     this.#position += footerBytes;
     this.#segmentStart = this.#position;
-    this.#entries = [];
+    this.#frames = [];
+    this.#contents = 0;
   }
 }
 

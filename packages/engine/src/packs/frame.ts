@@ -1,6 +1,15 @@
 /** Kind of a frame's content; its encryption authenticates it. */
 export type FrameKind = 'chunk' | 'page' | 'directory' | 'root';
 
+/** A frame's place in its object, whatever name the object gets in the end. */
+export interface FramePosition {
+  /** Number of the frame within the object, from 0; also the nonce of its encryption. */
+  readonly frame: number;
+  readonly offset: number;
+  /** Stored bytes, including the authentication tag. */
+  readonly length: number;
+}
+
 export const tagBytes = 16;
 /** Bytes that a frame adds to an incompressible content: the codec byte and the tag. */
 export const frameOverheadBytes = 1 + tagBytes;

@@ -1,32 +1,28 @@
 import { equalBytes } from '../bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
-import type { ChunkId, PackId, PageId } from '../ids.ts';
+import type { PackId } from '../ids.ts';
 import type { DataKey, VaultKeys } from '../keys/vault-keys.ts';
 import { FrameCipher } from './frame-cipher.ts';
 import { defaultCompressionPolicy, type Codec, type CompressionPolicy } from './frame-codec.ts';
-import { frameOverheadBytes } from './frame.ts';
+import { frameOverheadBytes, type FrameKind, type FramePosition } from './frame.ts';
 import {
+  contentBytesOf,
   encodeDirectory,
-  maxEntryBytes,
-  type DirectoryEntry,
+  maxContentEntryBytes,
+  maxFrameEntryBytes,
+  type ListedContent,
+  type ListedFrame,
   type ListedFrameKind,
 } from './pack-directory.ts';
 import { footerBytes, headerBytes, writeFooter, writeHeader, type PackKind } from './pack-layout.ts';
 import { sealFrame } from './seal-frame.ts';
 
-/** Most frames that a writer puts into one pack or segment, so that its directory stays below 1 MiB. */
-export const maxFramesPerSegment = 16_384;
+/** Most chunks or pages that a writer puts into one pack or segment, so that its directory stays below 1 MiB. */
+export const maxContentsPerSegment = 16_384;
 
-/** Bytes that the end of a pack takes at most: the directory of `frames` frames, and the footer. */
-export function maxEndBytes(frames: number): number {
-  return frames * maxEntryBytes + 27 + frameOverheadBytes + footerBytes;
-}
-
-/** A frame's place in its object, whatever name the object gets in the end. */
-export interface FramePosition {
-  readonly frame: number;
-  readonly offset: number;
-  readonly length: number;
+/** Bytes that the end of a pack takes at most: the directory of so many chunks or pages, and the footer. */
+export function maxEndBytes(contents: number): number {
+  return contents * (maxFrameEntryBytes + maxContentEntryBytes) + 27 + frameOverheadBytes + footerBytes;
 }
 
 export interface PackBuilderOptions {
@@ -40,7 +36,7 @@ export interface PackBuilderOptions {
 }
 
 /**
- * Builds one pack in memory: frames, then `seal`. Every frame is decoded and checked before `append` returns.
+ * Builds one pack in memory: frames, then `seal`. Every frame is decoded and compared before `append` returns.
  * A sealed pack can be renamed any number of times: each upload attempt has a name of its own, and the encryption is
  * bound to the name.
  */
@@ -51,7 +47,8 @@ export class PackBuilder {
   readonly #vault: VaultKeys;
   readonly #dataKey: DataKey;
   readonly #compression: CompressionPolicy;
-  readonly #entries: DirectoryEntry[] = [];
+  readonly #frames: ListedFrame[] = [];
+  #contents = 0;
   #directory: FramePosition | undefined;
   #slab: Buffer;
   #length = headerBytes;
@@ -72,8 +69,13 @@ export class PackBuilder {
     return this.#length;
   }
 
-  get entries(): readonly DirectoryEntry[] {
-    return this.#entries;
+  get frames(): readonly ListedFrame[] {
+    return this.#frames;
+  }
+
+  /** True when it has as many chunks or pages as a directory may list. */
+  get isListFull(): boolean {
+    return this.#contents >= maxContentsPerSegment;
   }
 
   /** The pack's buffer, which the next builder may take once this one is done with. */
@@ -81,27 +83,28 @@ export class PackBuilder {
     return this.#slab;
   }
 
-  /** True if a content of that size is sure to fit into the slab with the pack's end, and may be added. */
-  fits(plainBytes: number): boolean {
-    const frames = this.#entries.length + 1;
-    const needed = this.#length + plainBytes + frameOverheadBytes + maxEndBytes(frames);
-    return needed <= this.#slab.length && frames <= maxFramesPerSegment;
+  /** True if a frame is sure to fit into the slab with the pack's end, and may be added. */
+  fits(contents: readonly ListedContent[]): boolean {
+    const listed = this.#contents + contents.length;
+    const needed = this.#length + contentBytesOf(contents) + frameOverheadBytes + maxEndBytes(listed);
+    return needed <= this.#slab.length && listed <= maxContentsPerSegment;
   }
 
-  /** @throws {@link ChunkCorruptError} the content does not hash to the id. */
-  append(kind: ListedFrameKind, id: ChunkId | PageId, plain: Uint8Array): FramePosition {
+  /** Adds a frame. @param plain - the contents' bytes, one behind the other. */
+  append(kind: ListedFrameKind, contents: readonly ListedContent[], plain: Uint8Array): FramePosition {
     if (this.#directory !== undefined)
       throw new InvalidInputError(`pack ${this.pack.packId} is sealed; open a new one`);
-    const position = this.#seal(this.#entries.length, { kind, id, plain });
-    this.#entries.push({ kind, id, ...position, plainBytes: plain.length });
+    const position = this.#seal(kind, this.#frames.length, plain);
+    this.#frames.push({ kind, ...position, contents });
+    this.#contents += contents.length;
     return position;
   }
 
   /** Adds the directory and the footer. Nothing can be appended afterwards. Repeatable. */
   seal(): void {
     if (this.#directory !== undefined) return;
-    const plain = encodeDirectory({ firstFrame: 0, firstOffset: headerBytes, entries: this.#entries });
-    const directory = this.#seal(this.#entries.length, { kind: 'directory', plain });
+    const plain = encodeDirectory({ firstFrame: 0, firstOffset: headerBytes, frames: this.#frames });
+    const directory = this.#seal('directory', this.#frames.length, plain);
     this.#directory = directory;
     this.#reserve(footerBytes);
     writeFooter(this.#slab, this.#length, { kind: this.kind, ...directory, previousFooter: 0 });
@@ -119,7 +122,7 @@ export class PackBuilder {
   rename(packId: PackId): void {
     const before = this.#cipher;
     const after = this.#name(packId);
-    for (const entry of this.#entries) this.#reseal(entry.kind, entry, before, after);
+    for (const frame of this.#frames) this.#reseal(frame.kind, frame, before, after);
     if (this.#directory !== undefined) this.#reseal('directory', this.#directory, before, after);
     this.pack.packId = packId;
     this.#cipher = after;
@@ -130,22 +133,17 @@ export class PackBuilder {
     return new FrameCipher(this.#dataKey.objectKey(packId), this.#vault.vaultId, packId);
   }
 
-  #seal(frame: number, content: Parameters<typeof sealFrame>[2]): FramePosition {
-    this.#reserve(content.plain.length + frameOverheadBytes);
-    const context = {
-      vault: this.#vault,
-      cipher: this.#cipher,
-      packId: this.pack.packId,
-      compression: this.#compression,
-    };
+  #seal(kind: FrameKind, frame: number, plain: Uint8Array): FramePosition {
+    this.#reserve(plain.length + frameOverheadBytes);
+    const context = { cipher: this.#cipher, packId: this.pack.packId, compression: this.#compression };
     const offset = this.#length;
-    const length = sealFrame(context, frame, content, this.#slab, offset);
+    const length = sealFrame(context, kind, frame, plain, this.#slab, offset);
     this.#length += length;
     return { frame, offset, length };
   }
 
   #reseal(
-    kind: ListedFrameKind | 'directory',
+    kind: FrameKind,
     { frame, offset, length }: FramePosition,
     before: FrameCipher,
     after: FrameCipher,

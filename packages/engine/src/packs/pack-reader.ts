@@ -1,46 +1,42 @@
 import {
   BackupError,
-  ChunkCorruptError,
   InvalidInputError,
   isDamage,
   ObjectNotFoundError,
   StoredBytesDamagedError,
 } from '../errors.ts';
-import type { ChunkId, PageId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { decodeContent } from './frame-codec.ts';
-import { frameOverheadBytes, maxFrameNumber, maxPlainBytes } from './frame.ts';
-import type { FramePosition } from './pack-builder.ts';
+import { frameOverheadBytes, maxFrameNumber, maxPlainBytes, type FramePosition } from './frame.ts';
 import { PackCiphers } from './pack-ciphers.ts';
 import type { ListedFrameKind } from './pack-directory.ts';
 import { headerBytes } from './pack-layout.ts';
 import { releaseBytes } from './release-bytes.ts';
 import { candidateVersions, fetchRange, type StoredObject } from './stored-object.ts';
 
-/** A frame to read, and the content that it must have. */
-export interface WantedFrame {
-  readonly id: ChunkId | PageId;
-  /** Bytes of the content, where the reference states them. */
-  readonly plainBytes?: number;
-  readonly location: FramePosition;
+/** A frame to read. */
+export interface WantedFrame extends FramePosition {
+  /** Bytes of the content, where the reference states them: it must have as many. */
+  readonly contentBytes?: number;
 }
 
-/** A frame's verified plain bytes, which the caller owns, or why no version of the object has them. */
+/** A frame's content, which the caller owns, or why no version of the object has it. */
 export type ReadFrame = Uint8Array | BackupError;
 
 /** Longest stretch that one call reads. Callers plan runs far below it. */
 const maxRunBytes = 128 * 1024 * 1024;
 
-/** Reads frames of packs and containers; each has to authenticate and to hash to its id. */
+/**
+ * Reads frames of packs and containers. Each authenticates as that frame of that object; whether its content has the ids
+ * that a reference names is for the caller to check.
+ */
 export class PackReader {
   readonly #store: ObjectStore;
-  readonly #vault: VaultKeys;
   readonly #ciphers: PackCiphers;
 
   constructor(store: ObjectStore, vault: VaultKeys) {
     this.#store = store;
-    this.#vault = vault;
     this.#ciphers = new PackCiphers(store, vault);
   }
 
@@ -75,9 +71,8 @@ export class PackReader {
   }
 
   /**
-   * Decrypts, decompresses and verifies one frame's stored bytes.
-   * @throws {@link StoredBytesDamagedError} they do not authenticate or decode.
-   * @throws {@link ChunkCorruptError} they are another chunk or page.
+   * Decrypts and decompresses one frame's stored bytes.
+   * @throws {@link StoredBytesDamagedError} they do not authenticate, do not decode, or have another length.
    */
   async openFrame(
     object: StoredObject,
@@ -87,20 +82,15 @@ export class PackReader {
     stored: Uint8Array,
     signal?: AbortSignal,
   ): Promise<Uint8Array> {
-    const { id, plainBytes, location } = wanted;
-    const { codec, payload } = await this.#ciphers.open(
-      object,
-      versionId,
-      kind,
-      location.frame,
-      stored,
-      signal,
-    );
-    const plain = decodeContent(codec, payload, plainBytes ?? maxPlainBytes[kind], object.name);
-    if (plain !== payload) releaseBytes(payload);
-    if ((kind === 'chunk' ? this.#vault.chunkId(plain) : this.#vault.pageId(plain)) === id) return plain;
-    if (kind === 'chunk') throw new ChunkCorruptError(id, object.packId);
-    throw new StoredBytesDamagedError(object.name, `frame ${location.frame} is not page ${id}`);
+    const { frame, contentBytes } = wanted;
+    const { codec, payload } = await this.#ciphers.open(object, versionId, kind, frame, stored, signal);
+    const content = decodeContent(codec, payload, contentBytes ?? maxPlainBytes[kind], object.name);
+    if (content !== payload) releaseBytes(payload);
+    if (contentBytes !== undefined && content.length !== contentBytes) {
+      const what = `frame ${frame} has ${content.length} bytes, its reference says ${contentBytes}`;
+      throw new StoredBytesDamagedError(object.name, what);
+    }
+    return content;
   }
 
   async #readFrom(
@@ -112,7 +102,7 @@ export class PackReader {
   ): Promise<Map<WantedFrame, ReadFrame>> {
     const answers = new Map<WantedFrame, ReadFrame>();
     const possible = frames.filter((frame) => {
-      if (isPossible(frame.location, kind)) return true;
+      if (isPossible(frame, kind)) return true;
       answers.set(
         frame,
         new StoredBytesDamagedError(object.name, 'a reference to one of its frames is impossible'),
@@ -120,8 +110,8 @@ export class PackReader {
       return false;
     });
     if (possible.length === 0) return answers;
-    const start = Math.min(...possible.map(({ location }) => location.offset));
-    const end = Math.max(...possible.map(({ location }) => location.offset + location.length));
+    const start = Math.min(...possible.map(({ offset }) => offset));
+    const end = Math.max(...possible.map(({ offset, length }) => offset + length));
     if (end - start > maxRunBytes) {
       throw new InvalidInputError(
         `a run of ${end - start} bytes in ${object.name}; read at most ${maxRunBytes} at once`,
@@ -142,8 +132,8 @@ export class PackReader {
       return answers;
     }
     for (const frame of possible) {
-      const from = frame.location.offset - start;
-      const stored = stretch.subarray(from, from + frame.location.length);
+      const from = frame.offset - start;
+      const stored = stretch.subarray(from, from + frame.length);
       answers.set(frame, await this.#answer(object, versionId, kind, frame, stored, signal));
     }
     return answers;
@@ -157,8 +147,8 @@ export class PackReader {
     stored: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<ReadFrame> {
-    if (stored.length < frame.location.length) {
-      return new StoredBytesDamagedError(object.name, `it ends before frame ${frame.location.frame} does`);
+    if (stored.length < frame.length) {
+      return new StoredBytesDamagedError(object.name, `it ends before frame ${frame.frame} does`);
     }
     try {
       return await this.openFrame(object, versionId, kind, frame, stored, signal);

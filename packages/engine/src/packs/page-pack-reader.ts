@@ -3,7 +3,8 @@ import type { PackId, PageId } from '../ids.ts';
 import type { PageRef, PageSource } from '../manifest/page-store.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { BoundedCache } from './bounded-cache.ts';
-import { isPossible, type PackReader, type WantedFrame } from './pack-reader.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { isPossible, type PackReader } from './pack-reader.ts';
 import { fetchRange, type FindObject, type StoredObject } from './stored-object.ts';
 
 export interface PagePackReaderPolicy {
@@ -36,6 +37,7 @@ interface Stretch {
  */
 export class PagePackReader implements PageSource {
   readonly #store: ObjectStore;
+  readonly #keys: VaultKeys;
   readonly #reader: PackReader;
   readonly #find: FindObject;
   readonly #policy: PagePackReaderPolicy;
@@ -46,11 +48,13 @@ export class PagePackReader implements PageSource {
 
   constructor(
     store: ObjectStore,
+    keys: VaultKeys,
     reader: PackReader,
     find: FindObject,
     policy: PagePackReaderPolicy = defaultPagePackReaderPolicy,
   ) {
     this.#store = store;
+    this.#keys = keys;
     this.#reader = reader;
     this.#find = find;
     this.#policy = policy;
@@ -81,7 +85,6 @@ export class PagePackReader implements PageSource {
 
   async #read({ pageId, location }: PageRef): Promise<Uint8Array> {
     const object = this.#find(location.pack.packId);
-    const wanted: WantedFrame = { id: pageId, location };
     if (!isPossible(location, 'page')) {
       throw new StoredBytesDamagedError(object.name, `a reference to page ${pageId} in it is impossible`);
     }
@@ -89,15 +92,21 @@ export class PagePackReader implements PageSource {
       const stretch = this.#stretchFor(object, location.offset, location.length);
       const from = location.offset - stretch.from;
       const stored = (await stretch.bytes).subarray(from, from + location.length);
-      return await this.#reader.openFrame(object, object.versionId, 'page', wanted, stored);
+      const page = await this.#reader.openFrame(object, object.versionId, 'page', location, stored);
+      return this.#check(page, pageId, object);
     } catch (error) {
       if (!isDamage(error)) throw error;
       // Perhaps another version of the object is whole; the packs' reader tries them all.
-      const [answer] = await this.#reader.readFrames(object, 'page', [wanted]);
-      if (answer instanceof Uint8Array) return answer;
+      const [answer] = await this.#reader.readFrames(object, 'page', [location]);
+      if (answer instanceof Uint8Array) return this.#check(answer, pageId, object);
       if (answer instanceof ObjectNotFoundError || answer === undefined) throw error;
       throw answer;
     }
+  }
+
+  #check(page: Uint8Array, pageId: PageId, object: StoredObject): Uint8Array {
+    if (this.#keys.pageId(page) === pageId) return page;
+    throw new StoredBytesDamagedError(object.name, `another page lies where ${pageId} should`);
   }
 
   #stretchFor(object: StoredObject, offset: number, length: number): Stretch {

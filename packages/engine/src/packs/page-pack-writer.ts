@@ -3,7 +3,7 @@ import type { PackId } from '../ids.ts';
 import type { DataKey, VaultKeys } from '../keys/vault-keys.ts';
 import type { EncodedPage, PageLocation, PagePack, PageSink } from '../manifest/page-store.ts';
 import type { CompressionPolicy } from './frame-codec.ts';
-import { maxFramesPerSegment, PackBuilder } from './pack-builder.ts';
+import { PackBuilder } from './pack-builder.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { storePack, type PackStoring, type StoredPack } from './store-pack.ts';
 
@@ -57,8 +57,7 @@ export class PagePackWriter implements PageSink {
   #add(encode: (pack: PagePack) => EncodedPage): PageLocation | Promise<PageLocation> {
     if (this.#failure !== undefined) throw this.#failure.error;
     const full =
-      this.#open !== undefined &&
-      (this.#open.length >= this.#targetBytes || this.#open.entries.length >= maxFramesPerSegment);
+      this.#open !== undefined && (this.#open.length >= this.#targetBytes || this.#open.isListFull);
     return full ? this.#ship().then(() => this.#append(encode)) : this.#append(encode);
   }
 
@@ -66,7 +65,8 @@ export class PagePackWriter implements PageSink {
     this.#open ??= this.#newPack();
     const { pack } = this.#open;
     const { pageId, bytes } = encode(pack);
-    return { pack, ...this.#open.append('page', pageId, bytes) };
+    const position = this.#open.append('page', [{ id: pageId, plainBytes: bytes.length }], bytes);
+    return { pack, ...position };
   }
 
   #newPack(): PackBuilder {

@@ -80,8 +80,8 @@ export class SegmentReader {
     const { footer, stored } = await this.#readEnd(object, footerOffset, signal);
     const plain = await this.#open(object, 'directory', footer.frame, stored, signal);
     const directory = decodeDirectory(plain, object.name);
-    const { firstFrame, firstOffset, entries } = directory;
-    const last = entries.at(-1);
+    const { firstFrame, firstOffset, frames } = directory;
+    const last = frames.at(-1);
     const end = last === undefined ? firstOffset : last.offset + last.length;
     const { previousFooter, kind } = footer;
     const start = previousFooter === 0 ? headerBytes : previousFooter + footerBytes;
@@ -89,7 +89,7 @@ export class SegmentReader {
     if (
       firstOffset !== start ||
       end !== footer.offset ||
-      firstFrame + entries.length !== footer.frame ||
+      firstFrame + frames.length !== footer.frame ||
       !alone
     ) {
       throw new StoredBytesDamagedError(object.name, 'its directory does not fit the frames before it');

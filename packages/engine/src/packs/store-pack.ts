@@ -1,13 +1,13 @@
 import { newId } from '../bytes.ts';
 import { isOfKind, StoreUnavailableError } from '../errors.ts';
-import type { ChunkId, PackId, RunId } from '../ids.ts';
+import type { PackId, RunId } from '../ids.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ObjectLock, ObjectStore, PutOptions } from '../ports/object-store.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
 import { objectNameOf } from './object-names.ts';
-import type { DirectoryEntry } from './pack-directory.ts';
+import { listChunks, type ListedFrame } from './pack-directory.ts';
 import type { PackKind } from './pack-layout.ts';
 import { defaultRetryPolicy, retryUnavailable, waitBeforeAttempt, type RetryPolicy } from './retry.ts';
 
@@ -54,7 +54,7 @@ export interface SealedPack {
   readonly kind: PackKind;
   readonly pack: { readonly packId: PackId };
   readonly body: Uint8Array;
-  readonly entries: readonly DirectoryEntry[];
+  readonly frames: readonly ListedFrame[];
   rename(packId: PackId): void;
 }
 
@@ -122,13 +122,7 @@ export function putOptions(
 async function putIndexItems(sealed: SealedPack, storing: PackStoring, retry: RetryPolicy): Promise<void> {
   const { chunkIndex, signal } = storing;
   if (chunkIndex === undefined) return;
-  const { packId } = sealed.pack;
-  const items = sealed.entries
-    .filter(({ kind }) => kind === 'chunk')
-    .map(({ id, frame, offset, length }) => ({
-      id: id as ChunkId,
-      location: { packId, frame, offset, length },
-    }));
+  const items = [...listChunks(sealed.pack.packId, sealed.frames)];
   try {
     await retryUnavailable(async () => chunkIndex.put(items, signal), storing, retry, signal);
   } catch (error) {

@@ -26,7 +26,7 @@ export function createPageReader(
   records: Iterable<PagePackRecord>,
   packs: PackReader = new PackReader(store, keys),
 ): PagePackReader {
-  return new PagePackReader(store, packs, findPagePacks(records));
+  return new PagePackReader(store, keys, packs, findPagePacks(records));
 }
 
 export function pagePackRecordOf({ packId, kind, versionId, lockedUntil }: StoredPack): PagePackRecord {

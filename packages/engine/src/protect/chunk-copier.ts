@@ -1,17 +1,18 @@
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { PackId } from '../ids.ts';
-import { extentBytes, type Extent, type ExtentChunk } from '../manifest/extent.ts';
+import type { ChunkReference } from '../packs/chunk-location.ts';
+import { extentBytes, type Extent } from '../manifest/extent.ts';
 import { createPackMapKind, decodePackMapEntry, packKey } from '../manifest/pack-map.ts';
 import type { PageSource } from '../manifest/page-store.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import type { ChunkStore } from '../packs/chunk-store.ts';
 import { objectNameOf } from '../packs/object-names.ts';
-import { PackReader } from '../packs/pack-reader.ts';
+import { PackReader, type ReadFrame } from '../packs/pack-reader.ts';
 import type { StoredObject } from '../packs/stored-object.ts';
 import { isDamage, StoredBytesDamagedError } from '../errors.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { ChunkFetcher, type FetchedChunk, type FetchedItem } from '../restore/chunk-fetcher.ts';
+import { ChunkFetcher, type FetchedItem } from '../restore/chunk-fetcher.ts';
 import type { PackRun } from '../restore/plan-runs.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { type BaseFile, originOf } from './base-files.ts';
@@ -22,7 +23,7 @@ const readAheadBytes = 2 ** 20;
 
 interface CopyItem {
   readonly extent: Extent;
-  readonly chunk: ExtentChunk;
+  readonly chunk: ChunkReference;
 }
 
 /** Copied content of one path: the chunks of all extents that refer to a mostly dead pack. */
@@ -76,7 +77,7 @@ export class ChunkCopier {
         ...(this.#isMoved(chunk) && { reference: chunk }),
       })),
     );
-    const fetcher = new ChunkFetcher(this.#readRun, new Map());
+    const fetcher = new ChunkFetcher({ readRun: this.#readRun, keys: this.#options.keys });
     const read = fetcher.fetch(toStream(items), this.#options.signal);
     return bytes <= readAheadBytes ? Array.fromAsync(read) : read;
   }
@@ -98,17 +99,17 @@ export class ChunkCopier {
     return [...extents.values()];
   }
 
-  readonly #isMoved = ({ location }: ExtentChunk): boolean => this.#packs.has(location.packId);
+  readonly #isMoved = ({ location }: ChunkReference): boolean => this.#packs.has(location.packId);
 
-  readonly #readRun = async (run: PackRun, signal?: AbortSignal): Promise<readonly FetchedChunk[]> => {
+  readonly #readRun = async (run: PackRun, signal?: AbortSignal): Promise<readonly ReadFrame[]> => {
     let object: StoredObject | undefined;
     try {
       object = await this.#findObject(run.packId, signal);
     } catch (error) {
       if (!isDamage(error)) throw error;
-      return run.chunks.map(() => error);
+      return run.frames.map(() => error);
     }
-    return this.#reader.readFrames(object, 'chunk', run.chunks, signal);
+    return this.#reader.readFrames(object, 'chunk', run.frames, signal);
   };
 
   async #findObject(packId: PackId, signal: AbortSignal | undefined): Promise<StoredObject> {

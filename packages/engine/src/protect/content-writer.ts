@@ -2,8 +2,7 @@ import { Chunker } from '../chunking/chunker.ts';
 import type { CutRule } from '../chunking/cut-rule.ts';
 import { encodeExtent, extentBoundaryBytes, maxExtentChunks } from '../manifest/extent.ts';
 import type { Entry } from '../manifest/page-codec.ts';
-import type { ChunkLocation } from '../packs/chunk-location.ts';
-import type { ChunkStore, StoredChunk } from '../packs/chunk-store.ts';
+import { isSettled, type ChunkStore, type StoredChunk } from '../packs/chunk-store.ts';
 import { releaseBytes } from '../packs/release-bytes.ts';
 import type { OpenedEntry } from '../ports/file-source.ts';
 
@@ -76,20 +75,13 @@ export class ContentWriter {
   }
 }
 
-export function isSettled({ extents }: Pick<WrittenContent, 'extents'>): boolean {
-  return extents.every(({ chunks }) => chunks.every(({ location }) => location !== undefined));
+export function isContentSettled({ extents }: Pick<WrittenContent, 'extents'>): boolean {
+  return extents.every(({ chunks }) => chunks.every(isSettled));
 }
 
+/** Entries of a settled content. */
 export function entriesOf(path: Uint8Array, { extents }: Pick<WrittenContent, 'extents'>): Entry[] {
   return extents.map(({ offset, chunks }) =>
-    encodeExtent({
-      path,
-      offset,
-      chunks: chunks.map(({ id, plainBytes, location }) => ({
-        id,
-        plainBytes,
-        location: location as ChunkLocation,
-      })),
-    }),
+    encodeExtent({ path, offset, chunks: chunks.filter(isSettled) }),
   );
 }

@@ -139,7 +139,7 @@ export class EarlierContent {
   ): Promise<WrittenContent['extents'][number]['chunks'] | undefined> {
     const copies: WrittenContent['extents'][number]['chunks'][number][] = [];
     const items = chunks.map((chunk) => ({ tag: chunk, reference: chunk }));
-    const fetcher = new ChunkFetcher(reader.readRun, new Map());
+    const fetcher = new ChunkFetcher(reader);
     for await (const { chunk } of fetcher.fetch(toStream(items), this.#options.signal)) {
       if (!(chunk instanceof Uint8Array)) return undefined;
       copies.push(await this.#options.chunks.add(chunk));

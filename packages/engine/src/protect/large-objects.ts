@@ -64,9 +64,9 @@ export async function repairLargeObjects({
 
   const count = (file: BaseFile | undefined, sign: 1 | -1): void => {
     for (const { chunks } of file?.extents() ?? []) {
-      for (const { location } of chunks) {
-        if (sign === 1) usage.addReference(location);
-        else usage.removeReference(location);
+      for (const chunk of chunks) {
+        if (sign === 1) usage.addReference(chunk);
+        else usage.removeReference(chunk);
       }
     }
     if (file?.file === undefined) return;

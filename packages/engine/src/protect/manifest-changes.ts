@@ -8,7 +8,7 @@ import type { Entry } from '../manifest/page-codec.ts';
 import type { PackUsage } from '../manifest/pack-usage.ts';
 import type { Change } from '../manifest/tree-merge.ts';
 import { entryKey, extentKey } from '../manifest/tuple-key.ts';
-import type { ChunkStore } from '../packs/chunk-store.ts';
+import { isSettled, type ChunkStore } from '../packs/chunk-store.ts';
 import { warningOf } from '../points/unread.ts';
 import type { OpenedEntry, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
@@ -16,7 +16,7 @@ import type { RunPlan } from '../runs/run-plan.ts';
 import { type BaseFile, originOf } from './base-files.ts';
 import type { ChunkCopier } from './chunk-copier.ts';
 import type { EarlierContent } from './earlier-content.ts';
-import { entriesOf, isSettled, type ContentWriter, type WrittenContent } from './content-writer.ts';
+import { entriesOf, isContentSettled, type ContentWriter, type WrittenContent } from './content-writer.ts';
 import type { LeftOutFact } from './left-out.ts';
 import type { Outcome } from './read-entries.ts';
 import type { LargeObject, ShardResult } from './shard-result.ts';
@@ -380,7 +380,7 @@ export class ManifestChanges {
       if ('key' in waiting) {
         yield waiting;
       } else {
-        if (!isSettled(waiting.content)) break;
+        if (!isContentSettled(waiting.content)) break;
         if (waiting.shared === undefined) yield* this.#changesOf(waiting);
         else yield* this.#sharedChangesOf(waiting, waiting.shared());
       }
@@ -392,8 +392,7 @@ export class ManifestChanges {
   *#changesOf({ path, file, content, copied }: Waiting): Generator<Change> {
     const extents = entriesOf(path, content);
     for (const { chunks } of content.extents) {
-      for (const { location } of chunks)
-        if (location !== undefined) this.#options.usage.addReference(location);
+      for (const chunk of chunks.filter(isSettled)) this.#options.usage.addReference(chunk);
     }
     if (copied === true) {
       yield* extents.map(changeOf);
@@ -414,8 +413,7 @@ export class ManifestChanges {
     if (file !== undefined) yield { ...changeOf(encodeFileEntry(file)), ...clearing };
     if (file !== undefined) clearing = {};
     for await (const entry of entries) {
-      for (const { location } of decodeExtent(entry, this.#origin).chunks)
-        this.#options.usage.addReference(location);
+      for (const chunk of decodeExtent(entry, this.#origin).chunks) this.#options.usage.addReference(chunk);
       yield { ...changeOf(entry), ...clearing };
       clearing = {};
     }
@@ -433,7 +431,7 @@ export class ManifestChanges {
   #dropReferences(base: BaseFile, isDropped: (extent: Extent) => boolean = () => true): void {
     for (const extent of base.extents()) {
       if (!isDropped(extent)) continue;
-      for (const { location } of extent.chunks) this.#options.usage.removeReference(location);
+      for (const chunk of extent.chunks) this.#options.usage.removeReference(chunk);
     }
   }
 

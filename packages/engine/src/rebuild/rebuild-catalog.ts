@@ -1,11 +1,12 @@
 import { isDamage, ObjectNotFoundError } from '../errors.ts';
-import type { ChunkId, HoldId, PackId, ResourceArn, RunId } from '../ids.ts';
+import type { HoldId, PackId, ResourceArn, RunId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { reconcilePoints, type ReconcilePlace } from '../maintenance/reconcile-points.ts';
 import { recoverHolds } from '../maintenance/recover-holds.ts';
 import { addFailures, noFailures, workThrough, type StepFailures } from '../maintenance/work-through.ts';
 import { objectPrefixes, parseObjectName } from '../packs/object-names.ts';
 import { PackCiphers } from '../packs/pack-ciphers.ts';
+import { listChunks } from '../packs/pack-directory.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
@@ -303,12 +304,7 @@ async function indexChunks(
   try {
     const object = { packId, name, versionId };
     const { directory } = await segments.readDirectory(object, bytes);
-    const items = directory.entries
-      .filter(({ kind }) => kind === 'chunk')
-      .map(({ id, frame, offset, length }) => ({
-        id: id as ChunkId,
-        location: { packId, frame, offset, length },
-      }));
+    const items = [...listChunks(packId, directory.frames)];
     for (let start = 0; start < items.length; start += itemsPerCall)
       await index.put(items.slice(start, start + itemsPerCall));
     return items.length;

@@ -1,23 +1,28 @@
+import { BackupError } from '../errors.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
-import type { BackupError } from '../errors.ts';
-import { frameKey, planRuns, type ChunkReference, type PackRun, type RunPolicy } from './plan-runs.ts';
+import { BoundedCache } from '../packs/bounded-cache.ts';
+import type { ChunkReference } from '../packs/chunk-location.ts';
+import { cutChunk } from '../packs/cut-chunk.ts';
+import type { ReadFrame } from '../packs/pack-reader.ts';
+import { chunkKey, frameKey, planRuns, type PackRun, type RunPolicy } from './plan-runs.ts';
 
 /** A chunk's verified plain bytes, or why they cannot be had. */
 export type FetchedChunk = Uint8Array | BackupError;
 
 /**
- * Reads one run and gives each of its chunks, verified, in the run's order. Damage to one chunk is that chunk's answer;
- * a failure that may pass is thrown.
+ * Reads one run and gives the content of each of its frames, in the run's order. Damage to one frame is that frame's
+ * answer; a failure that may pass is thrown.
  */
-export type ReadRun = (run: PackRun, signal?: AbortSignal) => Promise<readonly FetchedChunk[]>;
+export type ReadRun = (run: PackRun, signal?: AbortSignal) => Promise<readonly ReadFrame[]>;
 
-/** Bounds of a fetcher. Peak memory is about two windows, one cache and the runs in flight. */
+/** Bounds of a fetcher. Peak memory is about four windows (a chunk may hold twice its size), one cache and the runs in flight. */
 export interface FetchPolicy {
   /** Plain bytes that are looked ahead and read in runs. */
   readonly windowBytes: number;
   /** Items looked ahead, whatever their size. */
   readonly windowItems: number;
-  /** Plain bytes kept because a later window needs them again. */
+  /** Content of frames that a later window needs again. Bytes. */
   readonly cacheBytes: number;
   readonly runsAtOnce: number;
   readonly run?: RunPolicy;
@@ -45,29 +50,54 @@ export interface FetchedItem<Tag> {
 /** Uses left of each frame; only frames that are needed more than once have to be in it. */
 export type RemainingUses = Map<string, number>;
 
+export interface ChunkFetcherOptions {
+  readonly readRun: ReadRun;
+  readonly keys: Pick<VaultKeys, 'chunkId'>;
+  /** @default not known: a shared frame is kept as long as some of its chunks have not been asked for */
+  readonly remaining?: RemainingUses | undefined;
+  readonly policy?: FetchPolicy | undefined;
+}
+
 interface Window<Tag> {
   readonly items: readonly FetchItem<Tag>[];
   readonly chunks: ReadonlyMap<string, FetchedChunk>;
 }
 
+/** References of a window to one frame, each chunk once. */
+interface FrameUse {
+  readonly chunks: Map<string, ChunkReference>;
+  /** References, repetitions too. */
+  uses: number;
+}
+
+/** A frame that later windows need. */
+interface KeptFrame {
+  readonly content: Uint8Array;
+  /** Plain bytes of it that were handed out. */
+  readonly used: number;
+}
+
 /**
- * Reads chunks for a consumer that wants them in order, fetching each pack range once and in runs.
+ * Reads chunks for a consumer that wants them in order, fetching and decoding each frame once, in runs.
  *
- * Items are taken a window at a time; within a window their chunks are grouped by pack, so a file whose chunks lie in
+ * Items are taken a window at a time; within a window their frames are grouped by pack, so a file whose chunks lie in
  * many packs costs few requests. The next window is read while the present one is consumed. A frame that is needed
- * again in a later window is kept; when the cache is full the frame kept longest is given up and read again.
+ * again in a later window is kept; when the cache is full the frame that was not needed longest is given up and read
+ * again.
  */
 export class ChunkFetcher {
   readonly #readRun: ReadRun;
+  readonly #keys: Pick<VaultKeys, 'chunkId'>;
   readonly #policy: FetchPolicy;
-  readonly #remaining: RemainingUses;
-  readonly #kept = new Map<string, FetchedChunk>();
-  #keptBytes = 0;
+  readonly #remaining: RemainingUses | undefined;
+  readonly #kept: BoundedCache<string, KeptFrame>;
 
-  constructor(readRun: ReadRun, remaining: RemainingUses, policy: FetchPolicy = defaultFetchPolicy) {
+  constructor({ readRun, keys, remaining, policy = defaultFetchPolicy }: ChunkFetcherOptions) {
     this.#readRun = readRun;
-    this.#remaining = remaining;
+    this.#keys = keys;
     this.#policy = policy;
+    this.#remaining = remaining;
+    this.#kept = new BoundedCache(policy.cacheBytes);
   }
 
   async *fetch<Tag>(
@@ -77,12 +107,12 @@ export class ChunkFetcher {
     let reading: Promise<Window<Tag>> | undefined;
     for await (const window of this.#windows(items)) {
       const current = await reading;
-      reading = this.#read(window, current?.chunks ?? new Map(), signal);
+      reading = this.#read(window, signal);
       // Consuming the present window may end the iteration; then nobody waits for the next one.
       reading.catch(() => {});
-      if (current !== undefined) yield* this.#consume(current);
+      if (current !== undefined) yield* consume(current);
     }
-    if (reading !== undefined) yield* this.#consume(await reading);
+    if (reading !== undefined) yield* consume(await reading);
   }
 
   async *#windows<Tag>(items: AsyncIterable<FetchItem<Tag>>): AsyncGenerator<readonly FetchItem<Tag>[]> {
@@ -100,72 +130,75 @@ export class ChunkFetcher {
     if (window.length > 0) yield window;
   }
 
-  async #read<Tag>(
-    items: readonly FetchItem<Tag>[],
-    before: ReadonlyMap<string, FetchedChunk>,
-    signal?: AbortSignal,
-  ): Promise<Window<Tag>> {
+  async #read<Tag>(items: readonly FetchItem<Tag>[], signal?: AbortSignal): Promise<Window<Tag>> {
     const chunks = new Map<string, FetchedChunk>();
+    const frames = usesByFrame(items);
     const missing: ChunkReference[] = [];
-    for (const { reference } of items) {
-      if (reference === undefined) continue;
-      const key = frameKey(reference.location);
-      const known = this.#kept.get(key) ?? before.get(key);
-      if (known === undefined) missing.push(reference);
-      else chunks.set(key, known);
+    for (const [key, use] of frames) {
+      const kept = this.#kept.get(key);
+      if (kept === undefined) for (const chunk of use.chunks.values()) missing.push(chunk);
+      else this.#take(key, use, kept.content, kept.used, chunks);
     }
     await forEachConcurrent(planRuns(missing, this.#policy.run), this.#policy.runsAtOnce, async (run) => {
       const answers = await this.#readRun(run, signal);
-      run.chunks.forEach((chunk, index) =>
-        chunks.set(frameKey(chunk.location), answers[index] as FetchedChunk),
-      );
+      run.frames.forEach((frame, index) => {
+        const key = frameKey(frame);
+        this.#take(key, frames.get(key) as FrameUse, answers[index] as ReadFrame, 0, chunks);
+      });
     });
     return { items, chunks };
   }
 
-  *#consume<Tag>({ items, chunks }: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
-    for (const { tag, reference } of items) {
-      if (reference === undefined) {
-        yield { tag };
-        continue;
-      }
-      const key = frameKey(reference.location);
-      const chunk = chunks.get(key) as FetchedChunk;
-      this.#countUse(key, chunk);
-      yield { tag, chunk };
+  /** Cuts a window's chunks out of a frame, and keeps the frame or not. */
+  #take(
+    frame: string,
+    { chunks, uses }: FrameUse,
+    content: ReadFrame,
+    usedBefore: number,
+    taken: Map<string, FetchedChunk>,
+  ): void {
+    if (content instanceof BackupError) {
+      for (const key of chunks.keys()) taken.set(key, content);
+      return;
+    }
+    let used = 0;
+    for (const { plainBytes } of chunks.values()) used += plainBytes;
+    const isKept = this.#isNeededAgain(frame, uses, content.length - usedBefore - used);
+    if (isKept) this.#kept.set(frame, { content, used: usedBefore + used }, content.length);
+    else this.#kept.delete(frame);
+    // A view holds all of its frame, which nobody else does now.
+    const isSparse = !isKept && 2 * used < content.length;
+    for (const [key, reference] of chunks) {
+      const chunk = cutChunk(this.#keys, content, reference);
+      taken.set(key, isSparse && chunk instanceof Uint8Array ? new Uint8Array(chunk) : chunk);
     }
   }
 
-  #countUse(key: string, chunk: FetchedChunk): void {
-    const uses = this.#remaining.get(key);
-    if (uses === undefined) return;
-    if (uses > 1) {
-      this.#remaining.set(key, uses - 1);
-      this.#keep(key, chunk);
-    } else {
-      this.#remaining.delete(key);
-      this.#drop(key);
-    }
-  }
-
-  #keep(key: string, chunk: FetchedChunk): void {
-    if (this.#kept.has(key)) return;
-    this.#kept.set(key, chunk);
-    this.#keptBytes += byteLengthOf(chunk);
-    for (const oldest of this.#kept.keys()) {
-      if (this.#keptBytes <= this.#policy.cacheBytes) break;
-      this.#drop(oldest);
-    }
-  }
-
-  #drop(key: string): void {
-    const chunk = this.#kept.get(key);
-    if (chunk === undefined) return;
-    this.#kept.delete(key);
-    this.#keptBytes -= byteLengthOf(chunk);
+  #isNeededAgain(frame: string, uses: number, unusedBytes: number): boolean {
+    if (this.#remaining === undefined) return unusedBytes > 0;
+    const left = (this.#remaining.get(frame) ?? 0) - uses;
+    if (left > 0) this.#remaining.set(frame, left);
+    else this.#remaining.delete(frame);
+    return left > 0;
   }
 }
 
-function byteLengthOf(chunk: FetchedChunk): number {
-  return chunk instanceof Uint8Array ? chunk.length : 0;
+function usesByFrame(items: readonly FetchItem<unknown>[]): Map<string, FrameUse> {
+  const frames = new Map<string, FrameUse>();
+  for (const { reference } of items) {
+    if (reference === undefined) continue;
+    const key = frameKey(reference.location);
+    let use = frames.get(key);
+    if (use === undefined) frames.set(key, (use = { chunks: new Map(), uses: 0 }));
+    use.uses += 1;
+    use.chunks.set(chunkKey(reference), reference);
+  }
+  return frames;
+}
+
+function* consume<Tag>({ items, chunks }: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
+  for (const { tag, reference } of items) {
+    if (reference === undefined) yield { tag };
+    else yield { tag, chunk: chunks.get(chunkKey(reference)) as FetchedChunk };
+  }
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { fromBase64, rangeFromBase64, toBase64 } from '../bytes.ts';
 import { UnknownNameError } from '../errors.ts';
 import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
+import { storedShareOf } from '../packs/chunk-location.ts';
 import type { ShardLimits } from '../protect/shards.ts';
 import { pathAfter } from '../protect/shards.ts';
 import { pointItems } from './point-items.ts';
@@ -117,7 +118,7 @@ export async function planSomeRestore(
         total.bytes += size;
         total.largestFileBytes = Math.max(total.largestFileBytes, size);
       }
-      total.storedBytes += reference?.location.length ?? 0;
+      total.storedBytes += reference === undefined ? 0 : storedShareOf(reference);
     }
     if (planning.rangeFiles > 0)
       shards.push({

@@ -1,11 +1,5 @@
-import type { ChunkId, PackId } from '../ids.ts';
-import type { ChunkLocation } from '../packs/chunk-location.ts';
-
-export interface ChunkReference {
-  readonly id: ChunkId;
-  readonly plainBytes: number;
-  readonly location: ChunkLocation;
-}
+import type { PackId } from '../ids.ts';
+import type { ChunkReference, FrameLocation } from '../packs/chunk-location.ts';
 
 /** Neighbouring frames of one pack that are read with one request. */
 export interface PackRun {
@@ -13,7 +7,7 @@ export interface PackRun {
   readonly offset: number;
   readonly length: number;
   /** In the order of their offsets. */
-  readonly chunks: readonly ChunkReference[];
+  readonly frames: readonly FrameLocation[];
 }
 
 /** Bounds for reading neighbours together. */
@@ -36,57 +30,63 @@ const defaultRunPolicy: RunPolicy = {
   maxWaste: 0.05,
 };
 
-/** Key of a stored frame: two references to one frame are one read. */
-export function frameKey(location: ChunkLocation): string {
-  return `${location.packId}:${location.frame}`;
+/** Key of a stored frame: references to one frame are one read. */
+export function frameKey({ packId, frame }: FrameLocation): string {
+  return `${packId}:${frame}`;
+}
+
+/** Key of a stored chunk. */
+export function chunkKey({ location }: ChunkReference): string {
+  return `${location.packId}:${location.frame}:${location.start}`;
 }
 
 /**
- * Groups chunks into runs so that every frame is read once and neighbours are read together. Runs come in the order in
- * which their first chunk was named. O(n log n).
+ * Groups the frames of some chunks into runs, so that every frame is read once and neighbours are read together. Runs
+ * come in the order in which their first chunk was named. O(n log n).
  */
-export function planRuns(chunks: readonly ChunkReference[], policy: RunPolicy = defaultRunPolicy): PackRun[] {
-  const order = new Map<string, number>();
-  const distinct = chunks.filter(({ location }) => {
+export function planRuns(
+  chunks: Iterable<Pick<ChunkReference, 'location'>>,
+  policy: RunPolicy = defaultRunPolicy,
+): PackRun[] {
+  const order = new Map<string, { readonly at: number; readonly frame: FrameLocation }>();
+  for (const { location } of chunks) {
     const key = frameKey(location);
-    if (order.has(key)) return false;
-    order.set(key, order.size);
-    return true;
-  });
-  distinct.sort(
-    (a, b) =>
-      (a.location.packId < b.location.packId ? -1 : a.location.packId > b.location.packId ? 1 : 0) ||
-      a.location.offset - b.location.offset,
+    if (!order.has(key)) order.set(key, { at: order.size, frame: location });
+  }
+  const sorted = [...order.values()].sort(
+    ({ frame: a }, { frame: b }) =>
+      (a.packId < b.packId ? -1 : a.packId > b.packId ? 1 : 0) || a.offset - b.offset,
   );
   const runs: { first: number; run: PackRun }[] = [];
-  let open: ChunkReference[] = [];
+  let frames: FrameLocation[] = [];
+  let first = Infinity;
   let wasted = 0;
   const close = (): void => {
-    const [head] = open;
-    const tail = open.at(-1);
+    const [head] = frames;
+    const tail = frames.at(-1);
     if (head === undefined || tail === undefined) return;
-    const { packId, offset } = head.location;
-    const length = tail.location.offset + tail.location.length - offset;
-    const first = Math.min(...open.map((chunk) => order.get(frameKey(chunk.location)) as number));
-    runs.push({ first, run: { packId, offset, length, chunks: open } });
-    open = [];
+    const { packId, offset } = head;
+    runs.push({ first, run: { packId, offset, length: tail.offset + tail.length - offset, frames } });
+    frames = [];
+    first = Infinity;
     wasted = 0;
   };
-  for (const chunk of distinct) {
-    const [head] = open;
-    const tail = open.at(-1);
+  for (const { at, frame } of sorted) {
+    const [head] = frames;
+    const tail = frames.at(-1);
     if (head !== undefined && tail !== undefined) {
-      const gap = chunk.location.offset - (tail.location.offset + tail.location.length);
-      const length = chunk.location.offset + chunk.location.length - head.location.offset;
+      const gap = frame.offset - (tail.offset + tail.length);
+      const length = frame.offset + frame.length - head.offset;
       const fits =
-        chunk.location.packId === head.location.packId &&
+        frame.packId === head.packId &&
         length <= policy.maxRunBytes &&
         gap <= policy.maxGapBytes &&
         wasted + gap <= policy.maxWaste * length;
       if (fits) wasted += gap;
       else close();
     }
-    open.push(chunk);
+    frames.push(frame);
+    first = Math.min(first, at);
   }
   close();
   return runs.sort((a, b) => a.first - b.first).map(({ run }) => run);

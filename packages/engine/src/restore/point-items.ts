@@ -3,7 +3,7 @@ import { decodeExtent } from '../manifest/extent.ts';
 import { decodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
 import { entryKey, isEntryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { FetchItem, RemainingUses } from './chunk-fetcher.ts';
-import { frameKey } from './plan-runs.ts';
+import type { ChunkReference } from '../packs/chunk-location.ts';
 import type { PointReader } from './point-reader.ts';
 
 /** The beginning of a file, or its next chunk. */
@@ -73,12 +73,13 @@ export async function* pointItems(
 }
 
 /**
- * Counts the uses of each frame in a range, for frames needed more than once. Reads pages only, and only the first ones
+ * Counts the uses of each frame or chunk in a range, for those needed more than once. Reads pages only, and only the first ones
  * of a long range: a caller that is at it for minutes would get to nothing else.
  */
 export async function countUses(
   reader: PointReader,
   range: KeyRange,
+  keyOf: (chunk: ChunkReference) => string,
   signal?: AbortSignal,
 ): Promise<RemainingUses> {
   const origin = `point ${reader.root.point}`;
@@ -90,8 +91,8 @@ export async function countUses(
       if (isEntryKey(entry.key)) continue;
       const { chunks } = decodeExtent(entry, origin);
       counted += chunks.length;
-      for (const { location } of chunks) {
-        const key = frameKey(location);
+      for (const chunk of chunks) {
+        const key = keyOf(chunk);
         uses.set(key, (uses.get(key) ?? 0) + 1);
       }
     }

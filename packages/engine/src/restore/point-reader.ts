@@ -4,7 +4,7 @@ import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { createPackMapKind, decodePackMapEntry, packKey, type PackMapEntry } from '../manifest/pack-map.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { objectNameOf } from '../packs/object-names.ts';
-import { PackReader } from '../packs/pack-reader.ts';
+import { PackReader, type ReadFrame } from '../packs/pack-reader.ts';
 import type { PagePackReader } from '../packs/page-pack-reader.ts';
 import type { StoredObject } from '../packs/stored-object.ts';
 import { isDamage, StoredBytesDamagedError } from '../errors.ts';
@@ -13,7 +13,7 @@ import { findPageRef } from '../points/page-ref-text.ts';
 import { readRoot } from '../points/root-store.ts';
 import type { Root } from '../points/root.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import type { FetchedChunk, ReadRun } from './chunk-fetcher.ts';
+import type { ReadRun } from './chunk-fetcher.ts';
 import type { PackRun } from './plan-runs.ts';
 
 /** Reads everything of one recovery point, out of the bucket alone. */
@@ -61,27 +61,24 @@ export class PointReader {
     return new PointReader(store, keys, root);
   }
 
-  /** Reads one run of chunks; damage is the answer of the chunk that it hits. */
-  readonly readRun: ReadRun = async (
-    run: PackRun,
-    signal?: AbortSignal,
-  ): Promise<readonly FetchedChunk[]> => {
+  /** Reads one run; damage is the answer of the frame that it hits. */
+  readonly readRun: ReadRun = async (run: PackRun, signal?: AbortSignal): Promise<readonly ReadFrame[]> => {
     let object: StoredObject | undefined;
     try {
       object = await this.findObject(run.packId, signal);
     } catch (error) {
       // A page of the pack map that is lost costs the packs that it names, not the others.
       if (!isDamage(error)) throw error;
-      return run.chunks.map(() => error);
+      return run.frames.map(() => error);
     }
     if (object === undefined) {
       const missing = new StoredBytesDamagedError(
         `point ${this.root.point}`,
         `its pack map lacks pack ${run.packId}`,
       );
-      return run.chunks.map(() => missing);
+      return run.frames.map(() => missing);
     }
-    return this.#packs.readFrames(object, 'chunk', run.chunks, signal);
+    return this.#packs.readFrames(object, 'chunk', run.frames, signal);
   };
 
   /** `undefined` for a pack that the point does not use. */

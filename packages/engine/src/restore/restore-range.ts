@@ -14,6 +14,7 @@ import type { ReportProgress } from '../ports/progress.ts';
 import { type BegunWrite, longestStretchBytes, type RestoreTarget } from '../ports/restore-target.ts';
 import { ChunkFetcher, type FetchPolicy } from './chunk-fetcher.ts';
 import { PointFiles } from './point-files.ts';
+import { frameKey } from './plan-runs.ts';
 import { countUses } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
 import { sampleEntries } from './sample-entries.ts';
@@ -88,9 +89,14 @@ async function restoreEntries(reader: PointReader, options: RestoreRangeOptions)
   const { range, target, shouldStop = () => false, signal } = options;
   const selection = options.selection ?? [range];
   let places: TreePlaces | undefined;
-  const uses = await countUses(reader, range, signal);
+  const remaining = await countUses(reader, range, ({ location }) => frameKey(location), signal);
   const sparer = new RefusalSparer();
-  const fetcher = new ChunkFetcher(sparer.sparing(reader.readRun), uses, options.fetch);
+  const fetcher = new ChunkFetcher({
+    readRun: sparer.sparing(reader.readRun),
+    keys: reader.keys,
+    remaining,
+    policy: options.fetch,
+  });
   const files = new PointFiles(reader, range, fetcher, signal);
   const writer = new RangeWriter(reader, { ...options, selection });
   let { begun } = options;

@@ -18,7 +18,7 @@ export class RefusalSparer {
     return this.#hasRead ? undefined : this.#refusal;
   }
 
-  /** Reads like `readRun`, but a refusal is the answer of the chunks that it hits. */
+  /** Reads like `readRun`, but a refusal is the answer of the frames that it hits. */
   sparing(readRun: ReadRun): ReadRun {
     return async (run, signal) => {
       try {
@@ -30,7 +30,7 @@ export class RefusalSparer {
         this.#refusal = error;
         this.#refused += 1;
         if (!this.#hasRead && this.#refused >= refusedFromTheStart) throw error;
-        return run.chunks.map(() => new ObjectRefusedError(error.message, { cause: error }));
+        return run.frames.map(() => new ObjectRefusedError(error.message, { cause: error }));
       }
     };
   }

@@ -62,6 +62,8 @@ export function chunkIndexContract(options: ChunkIndexContractOptions): void {
         frame: 4_294_967_294,
         offset: 2 ** 45 + 1,
         length: 8_388_625,
+        contentBytes: 8_388_608,
+        start: 8_388_607,
       };
       await index.put([{ id: chunkId(1), location: far }]);
 
@@ -140,5 +142,5 @@ function packId(n: number): PackId {
 }
 
 function location(n: number): ChunkLocation {
-  return { packId: packId(n), frame: n, offset: 40 + n * 1000, length: 1000 };
+  return { packId: packId(n), frame: n, offset: 40 + n * 1000, length: 1000, contentBytes: 5000, start: n };
 }

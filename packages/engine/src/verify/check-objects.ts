@@ -2,7 +2,7 @@ import { AccessDeniedError } from '../errors.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
 import type { PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { checkPack, type FrameMemory } from '../packs/check-pack.ts';
+import { checkPack, type ContentMemory } from '../packs/check-pack.ts';
 import type { PackKind } from '../packs/pack-layout.ts';
 import type { StoredObject } from '../packs/stored-object.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
@@ -33,7 +33,7 @@ export interface RefusedObject {
 export interface ObjectCheckerOptions {
   readonly store: ObjectStore;
   readonly keys: VaultKeys;
-  readonly memory: FrameMemory;
+  readonly memory: ContentMemory;
   /** Marks damaged packs, so that writers store their chunks again (rule 12 of docs/leases.md). */
   readonly catalog?: Pick<Catalog, 'packs'>;
 }

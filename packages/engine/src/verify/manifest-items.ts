@@ -1,6 +1,7 @@
 import { equalBytes } from '../bytes.ts';
 import { type BackupError, StoredBytesDamagedError } from '../errors.ts';
-import { decodeExtent, type Extent, type ExtentChunk } from '../manifest/extent.ts';
+import { decodeExtent, type Extent } from '../manifest/extent.ts';
+import type { ChunkReference } from '../packs/chunk-location.ts';
 import { decodeFileEntry } from '../manifest/file-entry.ts';
 import type { Entry } from '../manifest/page-codec.ts';
 import { decodeFileKey } from '../manifest/tuple-key.ts';
@@ -16,7 +17,7 @@ export interface FileState {
 
 export type ManifestItem =
   | { readonly begins: FileState }
-  | { readonly chunkOf: FileState; readonly chunk: ExtentChunk }
+  | { readonly chunkOf: FileState; readonly chunk: ChunkReference }
   /** A file that cannot be restored, whatever its chunks are. */
   | { readonly damaged: FileState; readonly error: BackupError }
   | { readonly lost: LostPage };

@@ -13,7 +13,7 @@ import { ChunkFetcher, type FetchItem, type ReadRun } from '../restore/chunk-fet
 import type { PointReader } from '../restore/point-reader.ts';
 import { RefusalSparer } from '../restore/spare-refused.ts';
 import { ObjectChecker, type DamagedObject, type RefusedObject } from './check-objects.ts';
-import { KnownFrames } from './known-frames.ts';
+import { KnownContents } from './known-contents.ts';
 import { isLoss } from './loss.ts';
 import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 import { manifestItems, type FileState, type ManifestItem } from './manifest-items.ts';
@@ -73,7 +73,7 @@ export interface VerifyOptions {
 
 /** State shared by verifications of points that share packs: each byte is read once. */
 export interface SharedChecks {
-  readonly frames: KnownFrames;
+  readonly known: KnownContents;
   readonly objects: ObjectChecker;
   readonly refusals: RefusalSparer;
 }
@@ -82,10 +82,10 @@ export function createSharedChecks(
   { store, keys }: Pick<PointReader, 'store' | 'keys'>,
   { catalog }: Pick<VerifyOptions, 'catalog'> = {},
 ): SharedChecks {
-  const frames = new KnownFrames();
+  const known = new KnownContents();
   return {
-    frames,
-    objects: new ObjectChecker({ store, keys, memory: frames, catalog }),
+    known,
+    objects: new ObjectChecker({ store, keys, memory: known, catalog }),
     refusals: new RefusalSparer(),
   };
 }
@@ -95,7 +95,7 @@ export function createSharedChecks(
  * recorded lock of every pack), and that the objects it lies in are whole to the last byte, also where this point does
  * not need them. Damage costs only the entries that it hits, and so does an object that may not be read: the rest of
  * the point is verified all the same.
- * Memory: the fetcher's windows, {@link KnownFrames}, and the findings.
+ * Memory: the fetcher's windows, {@link KnownContents}, and the findings.
  * @throws {@link ObjectArchivedError} a pack has to be thawed first.
  * @throws {@link AccessDeniedError} a page may not be read, or none of the first packs.
  */
@@ -179,16 +179,15 @@ class Report {
 async function verifyFiles(
   reader: PointReader,
   { onProgress, signal }: VerifyOptions,
-  { frames, refusals }: SharedChecks,
+  { known, refusals }: SharedChecks,
   report: Report,
 ): Promise<void> {
   const { counts } = report;
   const origin = `point ${reader.root.point}`;
   const leaves = walkLeaves(reader.pages, findPageRef(reader.root.manifest, reader.root.point), signal);
-  // Every frame is read once; nothing is gained by knowing which will be needed again.
   const packs = new PointPacks(reader);
-  const fetcher = new ChunkFetcher(refusals.sparing(packs.readRun), new Map());
-  const items = unknownChunks(manifestItems(leaves, origin), frames, packs);
+  const fetcher = new ChunkFetcher({ readRun: refusals.sparing(packs.readRun), keys: reader.keys });
+  const items = unknownChunks(manifestItems(leaves, origin), known, packs);
   for await (const { tag, chunk } of fetcher.fetch(items, signal)) {
     if ('lost' in tag) report.pageLost('manifest', tag.lost);
     else if ('damaged' in tag) report.fileDamaged(tag.damaged, tag.error);
@@ -203,10 +202,10 @@ async function verifyFiles(
     } else {
       const { chunkOf: file, chunk: wanted } = tag;
       counts.chunks += 1;
-      const error = chunk && damageOf(chunk, wanted.plainBytes, origin);
+      const error = chunk instanceof BackupError ? chunk : undefined;
       if (error === undefined) {
         counts.bytes += wanted.plainBytes;
-        frames.note(wanted.location.packId, { ...wanted.location, id: wanted.id });
+        known.note(wanted.location.packId, { ...wanted.location, id: wanted.id });
       } else if (error.kind === 'denied') {
         report.fileRefused(file);
       } else if (!file.damaged) {
@@ -220,7 +219,7 @@ async function verifyFiles(
 /** Items for the fetcher, without chunks that were found whole before. */
 async function* unknownChunks(
   items: AsyncIterable<ManifestItem>,
-  frames: KnownFrames,
+  known: KnownContents,
   packs: PointPacks,
 ): AsyncGenerator<FetchItem<ManifestItem>> {
   for await (const tag of items) {
@@ -229,28 +228,15 @@ async function* unknownChunks(
       continue;
     }
     const { id, location } = tag.chunk;
-    // A frame that is whole is of no use to a point that cannot find its pack.
+    // A chunk that is whole is of no use to a point that cannot find its pack.
     const isKnown =
-      frames.isKnown(location.packId, { ...location, id }) &&
+      known.isKnown(location.packId, { ...location, id }) &&
       (await packs.findLoss(location.packId)) === undefined;
     yield isKnown ? { tag } : { tag, reference: tag.chunk };
   }
 }
 
-function damageOf(
-  chunk: Uint8Array | BackupError,
-  plainBytes: number,
-  origin: string,
-): BackupError | undefined {
-  if (chunk instanceof BackupError) return chunk;
-  if (chunk.length === plainBytes) return undefined;
-  return new StoredBytesDamagedError(
-    origin,
-    `a chunk has ${chunk.length} bytes, its manifest says ${plainBytes}`,
-  );
-}
-
-/** Reads as a restore does, but an error that makes bytes impossible to get is the answer of the chunks it hits. */
+/** Reads as a restore does, but an error that makes bytes impossible to get is the answer of the frames it hits. */
 class PointPacks {
   readonly #reader: PointReader;
   readonly #losses = new Map<PackId, BackupError | undefined>();
@@ -269,12 +255,12 @@ class PointPacks {
 
   readonly readRun: ReadRun = async (run, signal) => {
     const loss = await this.findLoss(run.packId, signal);
-    if (loss !== undefined) return run.chunks.map(() => loss);
+    if (loss !== undefined) return run.frames.map(() => loss);
     try {
       return await this.#reader.readRun(run, signal);
     } catch (error) {
       if (!isLoss(error)) throw error;
-      return run.chunks.map(() => error);
+      return run.frames.map(() => error);
     }
   };
 

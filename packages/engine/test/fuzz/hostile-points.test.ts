@@ -102,7 +102,10 @@ async function forgePage(
   const slab = Buffer.alloc(bytes.length + 4_096);
   const builder = new PackBuilder({ kind: 'pages', vault: keys, dataKey, packId, slab });
   const pageId = keys.pageId(bytes);
-  const location = { pack: builder.pack, ...builder.append('page', pageId, bytes) };
+  const location = {
+    pack: builder.pack,
+    ...builder.append('page', [{ id: pageId, plainBytes: bytes.length }], bytes),
+  };
   builder.seal();
   const ref = { ...like, ...describePage(bytes, like), pageId, location };
   const record = {

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex, utf8 } from '../../src/bytes.ts';
 import type { KeyId, PackId, VaultId } from '../../src/ids.ts';
@@ -274,10 +273,6 @@ describe('the keys of docs/format.md', () => {
       object: '45fd0cb2cb4a2ccc3754081e19a15fe3152d182a18cf07b054f55304a4a81e9a',
       root: '45fd0cb2cb4a2ccc3754081e19a15fe3152d182a18cf07b054f55304a4a81e9a',
     });
-  });
-
-  test('name a chunk alike by its bytes and by their hash', () => {
-    expect(vault.chunkIdOfHash(hash('sha256', plain, 'buffer'))).toBe(vault.chunkId(plain));
   });
 });
 

@@ -61,7 +61,7 @@ test('an item that names a newer pack stays when the older pack is swept', async
   const [id] = await createChunkIdReader(harness.store, await harness.keys())(old);
   if (id === undefined) throw new Error('an empty pack');
   const packId = harness.catalog.packRows().at(-1)?.packId ?? old.packId;
-  harness.index.plant(id, { packId, frame: 0, offset: 40, length: 20 });
+  harness.index.plant(id, { packId, frame: 0, offset: 40, length: 20, contentBytes: 3, start: 0 });
 
   await maintain(harness);
 

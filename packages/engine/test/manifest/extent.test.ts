@@ -9,22 +9,33 @@ import {
   extentBoundaryBytes,
   extentBytes,
   type Extent,
-  type ExtentChunk,
 } from '../../src/manifest/extent.ts';
 import { entryKey } from '../../src/manifest/tuple-key.ts';
+import type { ChunkReference } from '../../src/packs/chunk-location.ts';
 
 const chunkId = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => toHex(bytes) as ChunkId);
 const somePack = fc.constantFrom('0', '1', '2').map((digit) => digit.repeat(32) as PackId);
-const someChunk: fc.Arbitrary<ExtentChunk> = fc.record({
-  id: chunkId,
-  plainBytes: fc.integer({ min: 1, max: 8 * 1024 * 1024 }),
-  location: fc.record({
-    packId: somePack,
-    frame: fc.nat(0xffffffff),
-    offset: fc.maxSafeNat(),
-    length: fc.maxSafeNat(),
-  }),
-});
+const most = 8 * 1024 * 1024;
+/** A frame's content: what comes before the chunk, the chunk, and what comes behind it. */
+const someContent = fc
+  .tuple(fc.nat(most - 1), fc.integer({ min: 1, max: most }), fc.nat(most))
+  .filter(([before, own, behind]) => before + own + behind <= most || before + behind === 0);
+const someChunk: fc.Arbitrary<ChunkReference> = fc
+  .record({
+    id: chunkId,
+    content: fc.oneof(someContent, fc.constant([0, 300, 0] as const)),
+    location: fc.record({
+      packId: somePack,
+      frame: fc.nat(0xffffffff),
+      offset: fc.maxSafeNat(),
+      length: fc.maxSafeNat(),
+    }),
+  })
+  .map(({ id, content: [start, plainBytes, behind], location }) => ({
+    id,
+    plainBytes,
+    location: { ...location, contentBytes: start + plainBytes + behind, start },
+  }));
 const someExtent: fc.Arbitrary<Extent> = fc.record({
   path: fc.uint8Array({ maxLength: 10 }).map((bytes) => new Uint8Array(bytes)),
   offset: fc.nat(5000).map((n) => n * extentBoundaryBytes + n),
@@ -32,10 +43,17 @@ const someExtent: fc.Arbitrary<Extent> = fc.record({
 });
 
 const path = Uint8Array.of(0x61);
-const chunk: ExtentChunk = {
+const chunk: ChunkReference = {
   id: 'ab'.repeat(32) as ChunkId,
   plainBytes: 300,
-  location: { packId: '1'.repeat(32) as PackId, frame: 2, offset: 40, length: 128 },
+  location: {
+    packId: '1'.repeat(32) as PackId,
+    frame: 2,
+    offset: 40,
+    length: 128,
+    contentBytes: 300,
+    start: 0,
+  },
 };
 
 describe('a stretch of content', () => {
@@ -52,14 +70,16 @@ describe('a stretch of content', () => {
     const inOther = {
       ...chunk,
       plainBytes: 1,
-      location: { ...chunk.location, packId: '2'.repeat(32) as PackId },
+      location: { ...chunk.location, packId: '2'.repeat(32) as PackId, start: 7 },
     };
 
     const { key, logical, location } = encodeExtent({ path, offset: 256, chunks: [chunk, inOther, chunk] });
 
     expect(toHex(key)).toBe('016100160100');
     expect(toHex(logical)).toBe(`03${chunk.id}ac02${chunk.id}01${chunk.id}ac02`);
-    expect(toHex(location)).toBe(`02${'1'.repeat(32)}${'2'.repeat(32)}000228800101022880010002288001`);
+    expect(toHex(location)).toBe(
+      `02${'1'.repeat(32)}${'2'.repeat(32)}0002288001000102288001ab02070002288001` + '00',
+    );
     expect(extentBytes([chunk, inOther, chunk])).toBe(601);
   });
 
@@ -77,6 +97,8 @@ describe('a stretch of content', () => {
     ['a chunk above 8 MiB', [{ ...chunk, plainBytes: 8 * 1024 * 1024 + 1 }]],
     ['a frame beyond the last', [{ ...chunk, location: { ...chunk.location, frame: 2 ** 32 } }]],
     ['a malformed chunk id', [{ ...chunk, id: 'ab' as ChunkId }]],
+    ['a chunk beyond its frame', [{ ...chunk, location: { ...chunk.location, start: 1 } }]],
+    ['a frame above 8 MiB', [{ ...chunk, location: { ...chunk.location, contentBytes: most + 1 } }]],
   ])('is refused with %s', (_, chunks) => {
     expect(() => encodeExtent({ path, offset: 0, chunks })).toThrow(InvalidInputError);
   });
@@ -85,18 +107,19 @@ describe('a stretch of content', () => {
   const pack = '1'.repeat(32);
   test.each([
     ['no chunk', '00', '00'],
-    ['1,001 chunks', `e907${`${id}01`.repeat(1001)}`, `01${pack}${'00000000'.repeat(1001)}`],
-    ['2^50 chunks', `8080808080808002${id}01`, `01${pack}00022880`],
-    ['an empty chunk', `01${id}00`, `01${pack}00022801`],
-    ['a chunk less', `02${id}01`, `01${pack}0002280100022801`],
-    ['a location less', `02${id}01${id}01`, `01${pack}00022801`],
-    ['bytes left over', `01${id}01ff`, `01${pack}00022801`],
-    ['bytes left over in the location', `01${id}01`, `01${pack}00022801ff`],
-    ['a pack that is not listed', `01${id}01`, `01${pack}01022801`],
-    ['a pack that is not used', `02${id}01${id}01`, `02${pack}${'2'.repeat(32)}0002280100022801`],
-    ['a pack twice', `02${id}01${id}01`, `02${pack}${pack}0002280101022801`],
-    ['packs out of order', `02${id}01${id}01`, `02${pack}${'2'.repeat(32)}0102280100022801`],
-    ['more packs than chunks', `01${id}01`, `02${pack}${'2'.repeat(32)}00022801`],
+    ['1,001 chunks', `e907${`${id}01`.repeat(1001)}`, `01${pack}${'0000000000'.repeat(1001)}`],
+    ['2^50 chunks', `8080808080808002${id}01`, `01${pack}0002288000`],
+    ['an empty chunk', `01${id}00`, `01${pack}0002280100`],
+    ['a chunk less', `02${id}01`, `01${pack}00022801000002280100`],
+    ['a location less', `02${id}01${id}01`, `01${pack}0002280100`],
+    ['bytes left over', `01${id}01ff`, `01${pack}0002280100`],
+    ['bytes left over in the location', `01${id}01`, `01${pack}0002280100ff`],
+    ['a pack that is not listed', `01${id}01`, `01${pack}0102280100`],
+    ['a pack that is not used', `02${id}01${id}01`, `02${pack}${'2'.repeat(32)}00022801000002280100`],
+    ['a pack twice', `02${id}01${id}01`, `02${pack}${pack}00022801000102280100`],
+    ['packs out of order', `02${id}01${id}01`, `02${pack}${'2'.repeat(32)}01022801000002280100`],
+    ['a chunk that begins behind its frame', `01${id}01`, `01${pack}000228010102`],
+    ['more packs than chunks', `01${id}01`, `02${pack}${'2'.repeat(32)}0002280100`],
   ])('that was stored with %s is refused', (_, logical, location) => {
     const entry = {
       ...encodeExtent({ path, offset: 0, chunks: [chunk] }),

@@ -185,10 +185,10 @@ describe('deltas', () => {
 
   test('are collected and summed up over workers', async () => {
     const [one, two] = [new PackUsage(), new PackUsage()];
-    one.addReference({ packId: packId(1), length: 10 });
-    one.addReference({ packId: packId(1), length: 20 });
-    one.removeReference({ packId: packId(0), length: 5 });
-    two.removeReference({ packId: packId(1), length: 10 });
+    one.addReference(chunkIn(1, 10));
+    one.addReference(chunkIn(1, 20));
+    one.removeReference(chunkIn(0, 5));
+    two.removeReference(chunkIn(1, 10));
     two.setFacts(packId(1), facts);
     one.setFacts(packId(1), { ...facts, lockedUntil: new Date('2026-04-01T00:00:00Z') });
 
@@ -266,3 +266,8 @@ describe('applying deltas to a pack map', () => {
     );
   });
 });
+
+function chunkIn(pack: number, length: number) {
+  const location = { packId: packId(pack), frame: 0, offset: 40, length, contentBytes: 100, start: 0 };
+  return { plainBytes: 100, location };
+}

@@ -156,13 +156,14 @@ async function storeContents(
         packId: newId<PackId>(random),
         slab: Buffer.alloc(1_024),
       });
-      ({ length } = builder.append('chunk', id, plain));
+      ({ length } = builder.append('chunk', [{ id, plainBytes: plain.length }], plain));
       builder.seal();
       leased = await storePack(builder, { ...services, chunkIndex: index, lease: packLeaseOf(plan) });
       keeper.adopt(leased);
     }
     const { packId, retentionClass, versionId, lockedUntil } = leased;
-    usage.addReference({ packId, length });
+    const location = { packId, frame: 0, offset: 40, length, contentBytes: plain.length, start: 0 };
+    usage.addReference({ plainBytes: plain.length, location });
     usage.setFacts(packId, { kind: 'chunks', retentionClass, versionId, lockedUntil });
   }
   return usage;

@@ -3,13 +3,16 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PackId } from '../../src/ids.ts';
 import { checkPack } from '../../src/packs/check-pack.ts';
+import { storedShareOf } from '../../src/packs/chunk-location.ts';
 import {
   ChunkStore,
   type ChunkStoreOptions,
   type PackLeases,
   type StoredChunk,
 } from '../../src/packs/chunk-store.ts';
+import { cutChunk } from '../../src/packs/cut-chunk.ts';
 import { packName } from '../../src/packs/object-names.ts';
+import { encodeContent } from '../../src/packs/frame-codec.ts';
 import { PackReader } from '../../src/packs/pack-reader.ts';
 import type { StoredPack } from '../../src/packs/store-pack.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
@@ -65,7 +68,9 @@ async function expectReadable(vault: TestVault, chunks: readonly StoredChunk[], 
   for (const [index, chunk] of chunks.entries()) {
     const { packId } = chunk.location!;
     const object = { packId, name: packName('standard', packId) };
-    const [read] = await reader.readFrames(object, 'chunk', [{ ...chunk, location: chunk.location! }]);
+    const reference = { ...chunk, location: chunk.location! };
+    const [content] = await reader.readFrames(object, 'chunk', [reference.location]);
+    const read = content instanceof Uint8Array && cutChunk(vault.vault, content, reference);
     expect(read instanceof Uint8Array && contents[index]!.equals(read)).toBe(true);
   }
 }
@@ -161,19 +166,62 @@ describe('a chunk store', () => {
     expect(after.every(({ location }) => location!.packId !== before!.location!.packId)).toBe(true);
   });
 
-  test('takes the hash of the content from a source that has it', async () => {
+  test('puts small chunks into shared frames, in their order, and a large one into its own', async () => {
     const vault = await makeTestVault();
+    const small = makeContents('small', 40, 30_000);
+    const large = Buffer.from(vault.random.bytes(2 ** 20));
+    const contents = [...small.slice(0, 20), large, ...small.slice(20)];
+    const { store, packs } = makeStore(vault);
+
+    const chunks = await addAll(store, contents);
+
+    await expectReadable(vault, chunks, contents);
+    const places = chunks.map(({ location }) => location!);
+    expect(places[20]).toMatchObject({ start: 0, contentBytes: large.length });
+    const shared = places.toSpliced(20, 1);
+    expect(new Set(shared.map(({ frame }) => frame)).size).toBe(2);
+    for (const [index, { frame, start }] of shared.entries()) {
+      const before = shared[index - 1];
+      const goesOn = before?.frame === frame;
+      expect(start).toBe(goesOn ? before.start + small[index - 1]!.length : 0);
+    }
+    const found = await vault.chunkIndex.find(chunks.map(({ id }) => id));
+    expect(chunks.map(({ id }) => found.get(id))).toEqual(places);
+    const [{ packId, name }] = packs as [StoredPack];
+    expect(await checkPack(vault.store, vault.vault, { packId, name }, 'chunks')).toMatchObject({
+      frames: 3,
+      damage: [],
+    });
+  });
+
+  test('stores many small texts in less room than one by one', async () => {
+    const vault = await makeTestVault();
+    const texts = Array.from({ length: 200 }, (_, at) =>
+      Buffer.from(
+        JSON.stringify({ name: `package-${at}`, version: `1.${at}.0`, license: 'MIT', main: 'index.js' }),
+      ),
+    );
     const { store } = makeStore(vault);
-    const content = Buffer.from('block');
-    const sha256 = new Uint8Array(await crypto.subtle.digest('SHA-256', content));
 
-    const chunk = await store.add(content, sha256);
+    await addAll(store, texts);
 
-    expect(chunk.id).toBe(vault.vault.chunkId(content));
-    await store.flush();
-    const wrong = makeStore(await makeTestVault('wrong')).store;
-    await wrong.add(content, new Uint8Array(32));
-    await expect(wrong.flush()).rejects.toMatchObject({ name: 'ChunkCorruptError' });
+    const oneByOne = texts.reduce((sum, text) => sum + encodeContent(text).payload.length, 0);
+    const chunksAlone = texts.length * (32 + 2);
+    expect(store.counts.storedBytes - chunksAlone).toBeLessThan(oneByOne / 4);
+  });
+
+  test.each([1, 2, 3, 7, 100, 4_097])('parts of %i small chunks add up to their frame', async (count) => {
+    const vault = await makeTestVault(count);
+    const contents = makeContents(count, count, 60);
+    const chunks = await addAll(makeStore(vault).store, contents);
+
+    const frames = new Map<number, { length: number; shares: number }>();
+    for (const { plainBytes, location } of chunks) {
+      const frame = frames.get(location!.frame) ?? { length: location!.length, shares: 0 };
+      frame.shares += storedShareOf({ plainBytes, location: location! });
+      frames.set(location!.frame, frame);
+    }
+    for (const { length, shares } of frames.values()) expect(shares).toBe(length);
   });
 
   test('serves overlapping calls in their order', async () => {
@@ -184,7 +232,8 @@ describe('a chunk store', () => {
     const chunks = await Promise.all(contents.map(async (content) => store.add(content)));
     await store.flush();
 
-    expect(chunks.map(({ location }) => location!.frame)).toEqual(contents.map((_, index) => index));
+    const places = chunks.map(({ location }) => location!.frame * 2 ** 20 + location!.start);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
     await expectReadable(vault, chunks, contents);
   });
 

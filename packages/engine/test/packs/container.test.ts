@@ -2,13 +2,15 @@ import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { PageRef } from '../../src/manifest/page-store.ts';
 import { checkPack } from '../../src/packs/check-pack.ts';
-import type { ChunkLocation } from '../../src/packs/chunk-location.ts';
+import type { ChunkReference } from '../../src/packs/chunk-location.ts';
+import type { StoredChunk } from '../../src/packs/chunk-store.ts';
 import { ContainerState, SealedContainer, type SuspendedContainer } from '../../src/packs/container-state.ts';
 import {
   completeContainer,
   ContainerWriter,
   type ContainerWriterOptions,
 } from '../../src/packs/container-writer.ts';
+import { cutChunk } from '../../src/packs/cut-chunk.ts';
 import { containerName } from '../../src/packs/object-names.ts';
 import { PackReader } from '../../src/packs/pack-reader.ts';
 import { largestUploadBytes, planPartBytes } from '../../src/packs/part-uploader.ts';
@@ -22,7 +24,7 @@ const root = Buffer.from('the root of the point');
 const segmentTargetBytes = 100_000;
 
 interface Written {
-  readonly chunks: { readonly content: Buffer; readonly location: ChunkLocation }[];
+  readonly chunks: { readonly content: Buffer; readonly chunk: StoredChunk }[];
   readonly pages: { readonly content: Buffer; readonly ref: PageRef }[];
 }
 
@@ -35,8 +37,8 @@ async function write(
   const written: Written = { chunks: [], pages: [] };
   for (const [index, content] of contents.entries()) {
     if (index % 2 === 0) {
-      const location = await writer.addChunk(vault.vault.chunkId(content), content);
-      written.chunks.push({ content, location });
+      const chunk = await writer.addChunk(vault.vault.chunkId(content), content);
+      written.chunks.push({ content, chunk });
     } else {
       const pageId = vault.vault.pageId(content);
       const location = await writer.add((pack) => {
@@ -60,8 +62,10 @@ async function expectReadable(
   const { packId, name, versionId } = stored;
   const object = { packId, name, versionId };
   const reader = new PackReader(vault.store, vault.vault);
-  for (const { content, location } of chunks) {
-    const [read] = await reader.readFrames(object, 'chunk', [{ id: vault.vault.chunkId(content), location }]);
+  for (const { content, chunk } of chunks) {
+    const reference = chunk as ChunkReference;
+    const [frame] = await reader.readFrames(object, 'chunk', [reference.location]);
+    const read = frame instanceof Uint8Array && cutChunk(vault.vault, frame, reference);
     expect(read instanceof Uint8Array && content.equals(read)).toBe(true);
   }
   const source = createPageSource(vault.store, vault.vault, [stored]);
@@ -71,7 +75,7 @@ async function expectReadable(
   expect(Buffer.from(end.root).equals(root)).toBe(true);
   const found: string[] = [];
   for await (const { directory } of segments.listSegments(object, end.lastFooter)) {
-    found.unshift(...directory.entries.map(({ id }) => id));
+    found.unshift(...directory.frames.flatMap(({ contents }) => contents.map(({ id }) => id)));
   }
   expect(found.length).toBe(chunks.length + pages.length);
   expect((await checkPack(vault.store, vault.vault, object, 'container')).damage).toEqual([]);

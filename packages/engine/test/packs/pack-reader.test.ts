@@ -6,6 +6,9 @@ import { openVault, rotateDataKey } from '../../src/keys/open-vault.ts';
 import { checkPack } from '../../src/packs/check-pack.ts';
 import { packName } from '../../src/packs/object-names.ts';
 import { PackBuilder } from '../../src/packs/pack-builder.ts';
+import { listChunks } from '../../src/packs/pack-directory.ts';
+import type { ChunkReference } from '../../src/packs/chunk-location.ts';
+import { cutChunk } from '../../src/packs/cut-chunk.ts';
 import { PackReader, type WantedFrame } from '../../src/packs/pack-reader.ts';
 import { SegmentReader } from '../../src/packs/segment-reader.ts';
 import type { StoredObject } from '../../src/packs/stored-object.ts';
@@ -15,6 +18,7 @@ import { makeContents, makeTestVault, type TestVault } from './test-vault.ts';
 interface Pack {
   readonly object: Required<StoredObject>;
   readonly contents: readonly Buffer[];
+  readonly chunks: readonly ChunkReference[];
   readonly frames: readonly WantedFrame[];
   readonly body: Buffer;
 }
@@ -24,15 +28,17 @@ async function putPack({ vault, store, random }: TestVault, contents: readonly B
   const dataKey = await vault.currentDataKey();
   const packId = newId<PackId>(random);
   const builder = new PackBuilder({ kind: 'chunks', vault, dataKey, packId, slab: Buffer.alloc(1 << 20) });
-  const frames = contents.map((content) => {
-    const id = vault.chunkId(content);
-    return { id, plainBytes: content.length, location: builder.append('chunk', id, content) };
+  const chunks = contents.map((content): ChunkReference => {
+    const [id, plainBytes] = [vault.chunkId(content), content.length];
+    const position = builder.append('chunk', [{ id, plainBytes }], content);
+    return { id, plainBytes, location: { packId, ...position, contentBytes: plainBytes, start: 0 } };
   });
   builder.seal();
   const body = Buffer.from(builder.body);
   const name = packName('standard', packId);
   const { versionId } = await store.put(name, body);
-  return { object: { packId, name, versionId }, contents, frames, body };
+  const frames = chunks.map(({ location }) => location);
+  return { object: { packId, name, versionId }, contents, chunks, frames, body };
 }
 
 const withoutVersion = ({ packId, name }: StoredObject): StoredObject => ({ packId, name });
@@ -80,7 +86,7 @@ describe('reading frames', () => {
     const vault = await makeTestVault();
     const pack = await putPack(vault, makeContents('damage', 6));
     const damaged = Buffer.from(pack.body);
-    damaged[pack.frames[2]!.location.offset + 5]! ^= 1;
+    damaged[pack.frames[2]!.offset + 5]! ^= 1;
     const versionId = vault.store.plantVersion('packs/copy', damaged);
     const object = { ...pack.object, name: 'packs/copy', versionId };
 
@@ -96,18 +102,33 @@ describe('reading frames', () => {
     ]);
   });
 
-  test('notices a frame that is another chunk, or longer than its reference says', async () => {
+  test('notices a frame that is longer or shorter than its reference says', async () => {
     const vault = await makeTestVault();
-    const pack = await putPack(vault, makeContents('other', 3));
-    const [first, second, third] = pack.frames as [WantedFrame, WantedFrame, WantedFrame];
-    const wanted = [
-      { ...first, id: second.id },
-      { ...third, plainBytes: 1 },
-    ];
+    const pack = await putPack(vault, makeContents('other', 1));
+    const [frame] = pack.frames as [Required<WantedFrame>];
+    const wanted = [1, -1].map((more) => ({ ...frame, contentBytes: frame.contentBytes + more }));
 
     const read = await new PackReader(vault.store, vault.vault).readFrames(pack.object, 'chunk', wanted);
 
-    expect(read).toMatchObject([{ name: 'ChunkCorruptError' }, { name: 'StoredBytesDamagedError' }]);
+    expect(read).toMatchObject([{ name: 'StoredBytesDamagedError' }, { name: 'StoredBytesDamagedError' }]);
+  });
+
+  test('gives a content out of which nothing but the chunk that a reference means is cut', async () => {
+    const vault = await makeTestVault();
+    const content = Buffer.from('first second');
+    const { chunks, frames, object } = await putPack(vault, [content]);
+    const [read] = await new PackReader(vault.store, vault.vault).readFrames(object, 'chunk', frames);
+    const { location } = chunks[0]!;
+    const cut = (id: string, start: number, plainBytes: number) =>
+      cutChunk(vault.vault, read as Uint8Array, {
+        id: vault.vault.chunkId(Buffer.from(id)),
+        plainBytes,
+        location: { ...location, start },
+      });
+
+    expect(Buffer.from(cut('second', 6, 6) as Uint8Array).toString()).toBe('second');
+    for (const wrong of [cut('second', 5, 6), cut('first', 6, 6), cut('second', 6, 7), cut('second', 20, 6)])
+      expect(wrong).toMatchObject({ name: 'ChunkCorruptError' });
   });
 
   test('takes an older version when the one that is meant is gone or damaged, and the meant one when it is whole', async () => {
@@ -162,7 +183,7 @@ describe('reading frames', () => {
     const vault = await makeTestVault();
     const pack = await putPack(vault, makeContents('bounds', 1));
     const [frame] = pack.frames as [WantedFrame];
-    const at = (change: object): WantedFrame => ({ ...frame, location: { ...frame.location, ...change } });
+    const at = (change: object): WantedFrame => ({ ...frame, ...change });
     const reader = new PackReader(vault.store, vault.vault);
     vault.store.resetCounters();
 
@@ -197,9 +218,7 @@ describe('a pack by itself', () => {
       const { directory, kind } = await reader.readDirectory(pack.object, bytes);
 
       expect(kind).toBe('chunks');
-      expect(directory.entries).toEqual(
-        pack.frames.map(({ id, plainBytes, location }) => ({ kind: 'chunk', id, plainBytes, ...location })),
-      );
+      expect([...listChunks(pack.object.packId, directory.frames)]).toEqual(pack.chunks);
     }
   });
 
@@ -209,7 +228,7 @@ describe('a pack by itself', () => {
     const pack = await putPack(vault, contents);
     const reader = new SegmentReader(vault.store, new PackReader(vault.store, vault.vault).ciphers);
 
-    expect((await reader.readDirectory(pack.object)).directory.entries.length).toBe(3_000);
+    expect((await reader.readDirectory(pack.object)).directory.frames.length).toBe(3_000);
   });
 
   test('is whole when it was just written', async () => {
@@ -220,7 +239,7 @@ describe('a pack by itself', () => {
 
     expect(check).toEqual({
       frames: 20,
-      storedBytes: pack.frames.reduce((sum, { location }) => sum + location.length, 0),
+      storedBytes: pack.frames.reduce((sum, { length }) => sum + length, 0),
       damage: [],
     });
   });
@@ -256,7 +275,7 @@ describe('a pack by itself', () => {
     const vault = await makeTestVault();
     const pack = await putPack(vault, makeContents('exactly', 10));
     const damaged = Buffer.from(pack.body);
-    for (const index of [3, 7]) damaged[pack.frames[index]!.location.offset]! ^= 1;
+    for (const index of [3, 7]) damaged[pack.frames[index]!.offset]! ^= 1;
     const versionId = vault.store.plantVersion(pack.object.name, damaged);
 
     const check = await checkPack(vault.store, vault.vault, { ...pack.object, versionId }, 'chunks');
@@ -289,6 +308,6 @@ describe('a pack by itself', () => {
     const { damage } = await checkPack(vault.store, stranger.vault, pack.object, 'chunks');
 
     expect(damage).toMatchObject([{ name: 'StoredBytesDamagedError' }]);
-    expect(pack.frames[0]!.id).not.toBe(stranger.vault.chunkId(pack.contents[0]!));
+    expect(pack.chunks[0]!.id).not.toBe(stranger.vault.chunkId(pack.contents[0]!));
   });
 });

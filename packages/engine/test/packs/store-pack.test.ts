@@ -18,7 +18,7 @@ async function makeSealed({ vault, random }: TestVault, seed = 'sealed'): Promis
     slab: Buffer.alloc(1 << 18),
   });
   for (const content of makeContents(seed, 5, 2_000))
-    builder.append('chunk', vault.chunkId(content), content);
+    builder.append('chunk', [{ id: vault.chunkId(content), plainBytes: content.length }], content);
   builder.seal();
   return builder;
 }
@@ -159,7 +159,9 @@ describe('storing a pack', () => {
     const stored = await storePack(sealed, vault);
 
     expect(stored.packId).not.toBe(first);
-    expect((await vault.chunkIndex.find(sealed.entries.map(({ id }) => id as never))).size).toBe(5);
+    expect(
+      (await vault.chunkIndex.find(sealed.frames.map(({ contents }) => contents[0]?.id as never))).size,
+    ).toBe(5);
     await expectConsistent(vault, [first, stored.packId]);
   });
 

@@ -76,5 +76,5 @@ export function createPageSource(
     const name = pack?.kind === 'container' ? containerName(packId) : pageName(packId);
     return { packId, name, ...(pack !== undefined && { versionId: pack.versionId }) };
   };
-  return new PagePackReader(store, new PackReader(store, vault), find, policy);
+  return new PagePackReader(store, vault, new PackReader(store, vault), find, policy);
 }

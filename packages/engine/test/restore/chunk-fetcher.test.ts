@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ChunkCorruptError, StoreUnavailableError } from '../../src/errors.ts';
+import { StoreUnavailableError, StoredBytesDamagedError } from '../../src/errors.ts';
 import type { ChunkId, PackId } from '../../src/ids.ts';
 import {
   ChunkFetcher,
@@ -10,19 +10,28 @@ import {
   type ReadRun,
   type RemainingUses,
 } from '../../src/restore/chunk-fetcher.ts';
-import { frameKey, type ChunkReference, type PackRun } from '../../src/restore/plan-runs.ts';
+import type { ChunkReference, FrameLocation } from '../../src/packs/chunk-location.ts';
+import { frameKey, type PackRun } from '../../src/restore/plan-runs.ts';
 
 const frameBytes = 100;
 
-/** A frame of a vault in which every frame has the same length and its own bytes. */
-function frame(number: number, pack = 0): ChunkReference {
+/** A chunk of a vault in which every frame has the same length and its own bytes; the whole of a frame at first. */
+function chunk(number: number, pack = 0, start = 0, plainBytes = frameBytes - start): ChunkReference {
   const packId = String(pack).padStart(32, '0') as PackId;
-  const location = { packId, frame: number, offset: 40 + number * frameBytes, length: frameBytes };
-  return { id: `${pack}/${number}` as ChunkId, plainBytes: frameBytes, location };
+  const offset = 40 + number * frameBytes;
+  const location = { packId, frame: number, offset, length: frameBytes, contentBytes: frameBytes, start };
+  return { id: keys.chunkId(bytesOf({ plainBytes, location })), plainBytes, location };
 }
 
-function contentOf({ id }: ChunkReference): Uint8Array {
-  return Buffer.alloc(frameBytes, id);
+const keys = { chunkId: (plain: Uint8Array) => Buffer.from(plain).toString('latin1') as ChunkId };
+
+/** Different at every place of every frame. */
+function contentOf({ packId, frame }: FrameLocation): Uint8Array {
+  return Uint8Array.from({ length: frameBytes }, (_, at) => (at + 31 * frame + 7 * Number(packId)) % 256);
+}
+
+function bytesOf({ plainBytes, location }: Omit<ChunkReference, 'id'>): Uint8Array {
+  return contentOf(location).subarray(location.start, location.start + plainBytes);
 }
 
 /** Reads runs of that vault and keeps book. */
@@ -36,15 +45,14 @@ class Reads {
     this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
     await Promise.resolve();
     this.underWay -= 1;
-    return run.chunks.map(contentOf);
+    return run.frames.map(contentOf);
   };
 
   /** How often a frame was read. */
   timesRead(): Map<string, number> {
     const times = new Map<string, number>();
-    for (const { location } of this.runs.flatMap(({ chunks }) => chunks)) {
-      times.set(frameKey(location), (times.get(frameKey(location)) ?? 0) + 1);
-    }
+    for (const key of this.runs.flatMap(({ frames }) => frames.map(frameKey)))
+      times.set(key, (times.get(key) ?? 0) + 1);
     return times;
   }
 }
@@ -66,9 +74,11 @@ async function fetchAll(
   reads: { read: ReadRun },
   references: readonly (ChunkReference | undefined)[],
   policy: FetchPolicy,
+  isCounted = true,
 ): Promise<FetchedItem<number>[]> {
-  const uses = usesOf(references.filter((one) => one !== undefined));
-  return Array.fromAsync(new ChunkFetcher(reads.read, uses, policy).fetch(itemsOf(references)));
+  const remaining = isCounted ? usesOf(references.filter((one) => one !== undefined)) : undefined;
+  const fetcher = new ChunkFetcher({ readRun: reads.read, keys, remaining, policy });
+  return Array.fromAsync(fetcher.fetch(itemsOf(references)));
 }
 
 const roomy: FetchPolicy = { windowBytes: 1_000, windowItems: 50, cacheBytes: 1e9, runsAtOnce: 3 };
@@ -76,8 +86,8 @@ const roomy: FetchPolicy = { windowBytes: 1_000, windowItems: 50, cacheBytes: 1e
 const wanted = fc.array(
   fc.option(
     fc
-      .tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 2 }))
-      .map(([number, pack]) => frame(number, pack)),
+      .tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 2 }), fc.constantFrom(0, 10, 60, 99))
+      .map(([number, pack, start]) => chunk(number, pack, start)),
     { nil: undefined },
   ),
   { maxLength: 120 },
@@ -90,11 +100,13 @@ describe('whatever is wanted', () => {
         wanted,
         fc.integer({ min: 1, max: 2_000 }),
         fc.integer({ min: 0, max: 1_500 }),
-        async (references, windowBytes, cacheBytes) => {
-          const got = await fetchAll(new Reads(), references, { ...roomy, windowBytes, cacheBytes });
+        fc.boolean(),
+        async (references, windowBytes, cacheBytes, isCounted) => {
+          const policy = { ...roomy, windowBytes, cacheBytes };
+          const got = await fetchAll(new Reads(), references, policy, isCounted);
 
           expect(got.map(({ tag }) => tag)).toEqual(references.map((_, tag) => tag));
-          expect(got.map(({ chunk }) => chunk)).toEqual(references.map((one) => one && contentOf(one)));
+          expect(got.map(({ chunk }) => chunk)).toEqual(references.map((one) => one && bytesOf(one)));
         },
       ),
     );
@@ -125,30 +137,40 @@ describe('whatever is wanted', () => {
   });
 });
 
+test('the chunks of a frame are one read, although windows and other frames come between them', async () => {
+  const reads = new Reads();
+  const order = [0, 25, 50, 75].flatMap((start) => [0, 1, 2, 3].map((number) => chunk(number, 0, start, 25)));
+
+  for (const isCounted of [true, false]) {
+    reads.runs.length = 0;
+    await fetchAll(reads, order, { ...roomy, windowBytes: 25 }, isCounted);
+    expect([...reads.timesRead().values()]).toEqual([1, 1, 1, 1]);
+  }
+});
+
 test('a window is read in runs, one for neighbours', async () => {
   const reads = new Reads();
 
-  await fetchAll(reads, [frame(2), frame(0), frame(1)], roomy);
+  await fetchAll(reads, [chunk(2), chunk(0), chunk(1)], roomy);
 
   expect(reads.runs.map(({ offset, length }) => [offset, length])).toEqual([[40, 300]]);
 });
 
 test('a frame that had to be given up is read again', async () => {
   const reads = new Reads();
-  const references = [frame(0), frame(1), frame(2), frame(3), frame(4), frame(5), frame(0)];
+  const references = [0, 1, 2, 3, 4, 5, 0].map((number) => chunk(number));
 
   const got = await fetchAll(reads, references, { ...roomy, windowBytes: 100, cacheBytes: 0 });
 
-  expect(reads.timesRead().get(frameKey(frame(0).location))).toBe(2);
-  expect(got.at(-1)?.chunk).toEqual(contentOf(frame(0)));
+  expect(reads.timesRead().get(frameKey(chunk(0).location))).toBe(2);
+  expect(got.at(-1)?.chunk).toEqual(bytesOf(chunk(0)));
 });
 
 test('nothing is read before somebody asks, and no more than a window ahead', async () => {
   const reads = new Reads();
-  const references = Array.from({ length: 20 }, (_, number) => frame(number));
-  const stream = new ChunkFetcher(reads.read, new Map(), { ...roomy, windowBytes: 200 }).fetch(
-    itemsOf(references),
-  );
+  const references = Array.from({ length: 20 }, (_, number) => chunk(number));
+  const policy = { ...roomy, windowBytes: 200 };
+  const stream = new ChunkFetcher({ readRun: reads.read, keys, policy }).fetch(itemsOf(references));
 
   expect(reads.runs).toEqual([]);
   await stream.next();
@@ -157,26 +179,44 @@ test('nothing is read before somebody asks, and no more than a window ahead', as
   expect(reads.timesRead().size).toBeLessThanOrEqual(4);
 });
 
-test('damage to one chunk is the answer for that chunk only', async () => {
-  const damage = new ChunkCorruptError('0/1', 'pack');
-  const read: ReadRun = async ({ chunks }) =>
-    chunks.map((chunk) => (chunk.id === '0/1' ? damage : contentOf(chunk)));
+test('damage to a frame is the answer for its chunks only', async () => {
+  const damage = new StoredBytesDamagedError('a pack', 'frame 1 does not decompress');
+  const read: ReadRun = async ({ frames }) =>
+    frames.map((frame) => (frame.frame === 1 ? damage : contentOf(frame)));
 
-  const got = await fetchAll({ read }, [frame(0), frame(1), frame(2), frame(1)], roomy);
+  const got = await fetchAll({ read }, [chunk(0), chunk(1), chunk(2), chunk(1, 0, 50)], roomy);
 
-  expect(got.map(({ chunk }) => chunk)).toEqual([contentOf(frame(0)), damage, contentOf(frame(2)), damage]);
+  expect(got.map(({ chunk: answer }) => answer)).toEqual([
+    bytesOf(chunk(0)),
+    damage,
+    bytesOf(chunk(2)),
+    damage,
+  ]);
+});
+
+test('other bytes than those of a chunk’s id are no answer', async () => {
+  const wrong = { ...chunk(0, 0, 10, 20), id: chunk(0, 0, 20, 20).id };
+
+  const got = await fetchAll(new Reads(), [chunk(0, 0, 0, 10), wrong, chunk(0, 0, 30)], roomy);
+
+  expect(got[1]?.chunk).toMatchObject({ name: 'ChunkCorruptError' });
+  expect([got[0], got[2]].map((one) => one?.chunk)).toEqual([
+    bytesOf(chunk(0, 0, 0, 10)),
+    bytesOf(chunk(0, 0, 30)),
+  ]);
 });
 
 test('a failure that may pass ends the iteration, after what was read before it', async () => {
   const failure = new StoreUnavailableError('get did not answer');
-  const read: ReadRun = async ({ chunks }) => {
-    if (chunks.some(({ id }) => id === '0/3')) throw failure;
-    return chunks.map(contentOf);
+  const readRun: ReadRun = async ({ frames }) => {
+    if (frames.some(({ frame }) => frame === 3)) throw failure;
+    return frames.map(contentOf);
   };
-  const references = [frame(0), frame(1), frame(2), frame(3)];
+  const references = [0, 1, 2, 3].map((number) => chunk(number));
   const got: unknown[] = [];
   const consume = async (): Promise<void> => {
-    const fetcher = new ChunkFetcher(read, new Map(), { ...roomy, windowBytes: 100 });
+    const policy = { ...roomy, windowBytes: 100 };
+    const fetcher = new ChunkFetcher({ readRun, keys, policy });
     for await (const { tag } of fetcher.fetch(itemsOf(references))) got.push(tag);
   };
 

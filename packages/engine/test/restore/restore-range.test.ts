@@ -182,7 +182,8 @@ describe('damage', () => {
   test('hits only the files that use the damaged chunk', async () => {
     const harness = new Harness('damage');
     const { source, random } = harness;
-    const shared = random.bytes(5_000);
+    // Large enough for a frame of its own.
+    const shared = random.bytes(300_000);
     for (let file = 0; file < 50; file += 1)
       source.plant(`file ${String(file).padStart(2, '0')}`, random.bytes(4_000));
     for (const file of ['a', 'file 10 copy', 'z']) source.plant(file, shared);

@@ -13,10 +13,11 @@ import { PointReader } from '../../src/restore/point-reader.ts';
 import { isDamaged, verifyPoint, type VerifyOutcome } from '../../src/verify/verify-point.ts';
 import { Harness, packMapOf } from '../runs/harness.ts';
 
-/** Three packs of four files each, and a file of several chunks in the last. */
-async function withPoint(): Promise<{ harness: Harness; root: Root; packs: string[] }> {
+/** Three packs of four files each, in frames of their own, and a file of several chunks in the last. */
+async function withPoint(fileBytes = 300_000): Promise<{ harness: Harness; root: Root; packs: string[] }> {
   const harness = new Harness('verify');
-  for (let file = 10; file < 21; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(2_000));
+  for (let file = 10; file < 21; file += 1)
+    harness.source.plant(`file ${file}`, harness.random.bytes(fileBytes));
   harness.source.plant('file 21', harness.random.bytes(5_000_000));
   const { root } = await harness.backUp('full', { limits: { files: 4, bytes: 2 ** 30 } });
   const byId = new Map(
@@ -66,7 +67,7 @@ test('a point as it was written has no damage, and its numbers are right', async
 
   expect(outcome).toMatchObject({
     files: 12,
-    bytes: 5_022_000,
+    bytes: 8_300_000,
     packs: 3,
     damagedFiles: [],
     damagedFileCount: 0,
@@ -86,6 +87,16 @@ describe('damage to a pack of chunks', () => {
 
     expect(pathsOf(outcome)).toEqual(['file 10']);
     expect(outcome.problems).toEqual([]);
+  });
+
+  test('of one bit in a frame that small files share hits all of them, and no other', async () => {
+    const { harness, root, packs } = await withPoint(2_000);
+    await replace(harness, packs[0] as string, flipAt(100));
+
+    const outcome = await verify(harness, root);
+
+    expect(pathsOf(outcome)).toEqual(['file 10', 'file 11', 'file 12', 'file 13']);
+    expect(outcome.damagedObjects).toMatchObject([{ objectName: packs[0], count: 1 }]);
   });
 
   test('at the end of it hits what lies there', async () => {

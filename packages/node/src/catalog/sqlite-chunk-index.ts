@@ -13,11 +13,13 @@ const schema = `
     pack BLOB NOT NULL,
     frame INTEGER NOT NULL,
     offset INTEGER NOT NULL,
-    length INTEGER NOT NULL
+    length INTEGER NOT NULL,
+    contentBytes INTEGER NOT NULL,
+    start INTEGER NOT NULL
   ) WITHOUT ROWID`;
 
 /**
- * A chunk index in a SQLite file: about 80 bytes a chunk. Several worker threads may have the same file open.
+ * A chunk index in a SQLite file: about 90 bytes a chunk. Several worker threads may have the same file open.
  * It is a hint, so a call may be lost with the machine's power; a lost item costs a duplicate chunk.
  */
 export class SqliteChunkIndex implements ChunkIndex {
@@ -31,9 +33,11 @@ export class SqliteChunkIndex implements ChunkIndex {
     this.#database = new SqliteDatabase({ path, schema });
     // Ids are random, so every put touches most pages: a log of up to 64 MiB merges them, which halves the time.
     this.#database.connection.exec('PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384');
-    this.#select = this.#database.statement('SELECT pack, frame, offset, length FROM chunks WHERE id = ?');
+    this.#select = this.#database.statement(
+      'SELECT pack, frame, offset, length, contentBytes, start FROM chunks WHERE id = ?',
+    );
     this.#upsert = this.#database.statement(
-      'INSERT OR REPLACE INTO chunks (id, pack, frame, offset, length) VALUES (?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO chunks (id, pack, frame, offset, length, contentBytes, start) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
     this.#delete = this.#database.statement('DELETE FROM chunks WHERE id = ? AND pack = ?');
   }
@@ -58,6 +62,8 @@ export class SqliteChunkIndex implements ChunkIndex {
           location.frame,
           location.offset,
           location.length,
+          location.contentBytes,
+          location.start,
         );
       }
     });
@@ -87,11 +93,11 @@ export class SqliteChunkIndex implements ChunkIndex {
     const found = new Map<ChunkId, ChunkLocation>();
     for (const id of ids) {
       const row = this.#select.get(fromHex(id)) as
-        | { pack: Uint8Array; frame: number; offset: number; length: number }
+        | (Omit<ChunkLocation, 'packId'> & { readonly pack: Uint8Array })
         | undefined;
       if (row === undefined) continue;
-      const { pack, frame, offset, length } = row;
-      found.set(id, { packId: toHex(pack) as PackId, frame, offset, length });
+      const { pack, frame, offset, length, contentBytes, start } = row;
+      found.set(id, { packId: toHex(pack) as PackId, frame, offset, length, contentBytes, start });
     }
     return found;
   }
