@@ -7,12 +7,17 @@ from dataclasses import replace
 
 sys.dont_write_bytecode = True
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: E402
+
 from vault_format.cbor import read_cbor_map  # noqa: E402
 from vault_format.cursor import Cursor, read_tuple  # noqa: E402
 from vault_format.errors import FormatError  # noqa: E402
 from vault_format.keys import sha256  # noqa: E402
-from vault_format.manifest import MANIFEST, PACK_MAP, read_files  # noqa: E402
+from vault_format.listed_pack import ListedPack  # noqa: E402
+from vault_format.manifest import MANIFEST, PACK_MAP, ChunkPlace, read_files  # noqa: E402
+from vault_format.packs import CHUNKS, DIRECTORY, PACK_OF_CHUNKS, PAGE, Pack  # noqa: E402
 from vault_format.pages import Entry, PageTrees, Reference  # noqa: E402
+from vault_format.roots import Root, check_root  # noqa: E402
 
 NO_KEY = bytes(32)
 
@@ -21,10 +26,14 @@ class OnePage:
     """Stands in for a pack: whatever is asked for is the page."""
 
     def __init__(self, page: bytes):
-        self.page = page
+        self._page = page
 
-    def content(self, kind: int, number: int, offset: int, length: int) -> bytes:
-        return self.page
+    def page(self, page_id: bytes, frame: int, offset: int, length: int) -> bytes:
+        return self._page
+
+
+def varint(number: int) -> bytes:
+    return bytes([number]) if number < 0x80 else bytes([number & 0x7F | 0x80]) + varint(number >> 7)
 
 
 def counted(data: bytes) -> bytes:
@@ -96,7 +105,7 @@ class Files(unittest.TestCase):
     def chunks(self, offset: int, *lengths: int) -> Entry:
         number = bytes([0x14]) if offset == 0 else bytes([0x15, offset])
         logical = bytes([len(lengths)]) + b"".join(bytes(32) + bytes([length]) for length in lengths)
-        location = bytes([1]) + bytes(16) + b"".join(bytes([0, at, 40, 17]) for at in range(len(lengths)))
+        location = bytes([1]) + bytes(16) + b"".join(bytes([0, at, 40, 18, 0]) for at in range(len(lengths)))
         return Entry(b"\x01a\x00" + number, logical, location)
 
     def refused(self, message: str, *extents: Entry) -> None:
@@ -110,9 +119,160 @@ class Files(unittest.TestCase):
         self.refused("does not follow the content before", self.chunks(1, 2))
         self.refused("has 2 bytes of content, its entry says 3", self.chunks(0, 2))
 
+    def test_what_is_reserved_is_refused(self) -> None:
+        for wrong, message in (
+            (b"\xa5\x61c\x60\x61h\x41b" + self.facts[4:], r"unknown fields \['h'\]"),
+            (b"\xa5" + self.facts[1:-3] + b"\x61n\x01\x61s\x03", r"unknown fields \['n'\]"),
+            (b"\xa5" + self.facts[1:] + b"\x61x\xa1\x41a\x41b", "a CBOR key that is not text"),
+            (b"\xa4\x61c\x60\x61k\x66volume\x61m\x00\x61s\x03", "unknown kind volume"),
+        ):
+            with self.assertRaisesRegex(FormatError, message):
+                list(read_files([Entry(b"\x01a\x00", wrong, b"")]))
+        with self.assertRaisesRegex(FormatError, "is a copy of another, which is reserved"):
+            check_root(Root("root", {"formatVersion": 1, "copyOf": {}}), OnePack(b"a", 1))
+
+    def place(self, length: int, *r_and_start: int) -> ChunkPlace:
+        """Of a chunk in a frame of 101 stored bytes."""
+        facts = self.facts[:-1] + bytes([min(length, 23)])
+        logical = b"\x01" + bytes(32) + varint(length)
+        location = bytes([1]) + bytes(16) + bytes([0, 0, 40, 101]) + b"".join(map(varint, r_and_start))
+        entries = [Entry(b"\x01a\x00", facts, b""), Entry(b"\x01a\x00\x14", logical, location)]
+        return next(read_files(entries)).chunks[0]
+
+    def test_a_chunk_says_where_in_its_frame_it_is(self) -> None:
+        self.assertEqual((self.place(3, 0).content_length, self.place(3, 0).start), (3, 0))
+        self.assertEqual((self.place(3, 5, 0).content_length, self.place(3, 5, 0).start), (8, 0))
+        self.assertEqual((self.place(3, 5, 5).content_length, self.place(3, 5, 5).start), (8, 5))
+        for message, length, *r_and_start in (
+            ("1 bytes behind its end", 3, 0, 0),
+            ("ends at byte", 3, 5),
+            ("ends at byte 9 of 8", 3, 5, 6),
+            ("a content of 8388609 bytes", 3, 8 * 2**20 - 2, 0),
+            ("a chunk of 8388609 bytes", 8 * 2**20 + 1, 0),
+        ):
+            with self.assertRaisesRegex(FormatError, message):
+                self.place(length, *r_and_start)
+        self.assertEqual(self.place(3, 8 * 2**20 - 3, 0).content_length, 8 * 2**20)
+
+    def test_the_shares_of_a_frame_add_up_to_it(self) -> None:
+        self.assertEqual(self.place(3, 0).share, 101)
+        shares = [self.place(length, 7 - length, start).share for length, start in ((1, 0), (2, 1), (4, 3))]
+        self.assertEqual(shares, [14, 29, 58])
+
     def test_the_size_of_a_page_depends_on_where_content_begins(self) -> None:
         keys = [b"\x01a\x00", b"\x01a\x00\x14", b"\x01a\x00\x15\x01"]
         self.assertEqual([MANIFEST.leaf_bits(key) for key in keys], [7, 5, 3])
+
+
+class OnePack:
+    """A copy of a vault with one pack, and its keys. Each frame has the same content, and parts of these lengths."""
+
+    vault_id = pack_id = bytes(16)
+
+    def __init__(self, content: bytes, *lengths: int, kind: int = CHUNKS, ids: list[bytes] | None = None, frames: int = 1):
+        parts = zip(ids or ids_of(content, *lengths), lengths)
+        sealed = [self.seal(kind, number, content) for number in range(frames)]
+        self.stored_length = len(sealed[0])
+        line = bytes([kind, self.stored_length]) + varint(len(lengths))
+        line += b"".join(part_id + varint(length) for part_id, length in parts)
+        directory = self.seal(DIRECTORY, frames, bytes([0, 40, frames]) + line * frames)
+        self.data = b"HFPK\1\1\0\0" + bytes(32) + b"".join(sealed)
+        self.data += directory + b"HFPF\1\1\0\0" + len(self.data).to_bytes(8, "big")
+        self.data += len(directory).to_bytes(4, "big") + frames.to_bytes(4, "big") + bytes(8)
+        self.reads: list[int] = []
+
+    def seal(self, kind: int, number: int, content: bytes) -> bytes:
+        additional = b"HF1" + bytes([kind]) + bytes(32) + number.to_bytes(4, "big") + b"\0\0"
+        return AESGCM(NO_KEY).encrypt(bytes(8) + number.to_bytes(4, "big"), b"\0" + content, additional)
+
+    def object_key(self, key_id: bytes, salt: bytes) -> bytes:
+        return NO_KEY
+
+    def size(self, name: str) -> int:
+        return len(self.data)
+
+    def read_range(self, name: str, offset: int, length: int) -> bytes:
+        self.reads.append(offset)
+        return self.data[offset : offset + length]
+
+    def opened(self) -> ListedPack:
+        opened = ListedPack(Pack(self, self, "packs/c/00/0", PACK_OF_CHUNKS, self.pack_id))
+        self.reads.clear()
+        return opened
+
+    def offset(self, frame: int) -> int:
+        return 40 + frame * self.stored_length
+
+    def place(self, start: int, length: int, frame: int = 0) -> ChunkPlace:
+        """Of a chunk of `abcdef`."""
+        chunk_id = ids_of(b"abcdef"[start:], length)[0]
+        return ChunkPlace(chunk_id, length, self.pack_id, frame, self.offset(frame), self.stored_length, 6, start)
+
+
+def ids_of(content: bytes, *lengths: int) -> list[bytes]:
+    starts = [sum(lengths[:index]) for index in range(len(lengths))]
+    parts = [content[start : start + length] for start, length in zip(starts, lengths)]
+    return [hmac.digest(NO_KEY, sha256(part), "sha256") for part in parts]
+
+
+class Packs(unittest.TestCase):
+    def refused(self, message: str, pack: OnePack, place: ChunkPlace | None = None) -> None:
+        with self.assertRaisesRegex(FormatError, message):
+            opened = pack.opened()
+            if place is not None:
+                opened.chunk(place, NO_KEY, b"file")
+
+    def test_chunks_share_a_frame_that_is_read_once(self) -> None:
+        pack = OnePack(b"abcdef", 1, 2, 3)
+        opened = pack.opened()
+        places = [pack.place(3, 3), pack.place(0, 1), pack.place(1, 2)]
+        self.assertEqual([opened.chunk(place, NO_KEY, b"file") for place in places], [b"def", b"a", b"bc"])
+        self.assertEqual(pack.reads, [40])
+
+    def test_a_directory_lists_frames_that_can_be(self) -> None:
+        self.refused("lists frame 0 with nothing in it", OnePack(b""))
+        self.refused("lists frame 0 with an empty chunk", OnePack(b"a", 1, 0))
+        self.refused("lists frame 0 with 2 pages", OnePack(b"ab", 1, 1, kind=PAGE))
+        self.refused("lists frame 0, which is of kind 4", OnePack(b"a", 1, kind=4))
+        self.refused("a content of 8388609 bytes, more than 8388608", OnePack(b"a", 1, 8 * 2**20))
+        self.refused("a content of 67108865 bytes, more than 67108864", OnePack(b"a", 64 * 2**20 + 1, kind=PAGE))
+        OnePack(b"a", 1, 8 * 2**20 - 1).opened()
+        OnePack(b"a", 64 * 2**20, kind=PAGE).opened()
+
+    def test_a_frame_has_as_many_bytes_as_its_chunks(self) -> None:
+        for content in (b"abcde", b"abcdefg"):
+            pack = OnePack(content, 1, 2, 3, ids=ids_of(b"abcdef", 1, 2, 3))
+            self.refused(f"has {len(content)} bytes, its directory says 6", pack, pack.place(0, 1))
+
+    def test_a_chunk_is_where_the_directory_has_it(self) -> None:
+        pack = OnePack(b"abcdef", 1, 2, 3)
+        right = pack.place(0, 1)
+        for wrong in ({"frame": 1}, {"offset": 41}, {"length": 20}, {"content_length": 7}):
+            self.refused("does not have frame . as b'file' has it", pack, replace(right, **wrong))
+        for wrong in (pack.place(0, 2), pack.place(2, 1), replace(right, id=bytes(32))):
+            self.refused(f"the chunk at byte {wrong.start} of frame 0 as b'file' has it", pack, wrong)
+        page = OnePack(b"abcdef", 6, kind=PAGE)
+        self.refused("does not have frame 0", page, page.place(0, 6))
+
+    def test_a_chunk_has_the_bytes_of_its_id(self) -> None:
+        pack = OnePack(b"abcXef", 1, 2, 3, ids=ids_of(b"abcdef", 1, 2, 3))
+        self.refused("at byte 3 of frame 0 of packs/c/00/0 is not the one that b'file' needs", pack, pack.place(3, 3))
+        self.assertEqual(pack.opened().chunk(pack.place(0, 1), NO_KEY, b"file"), b"a")
+
+    def test_a_page_is_where_the_directory_has_it(self) -> None:
+        pack = OnePack(b"abcdef", 6, kind=PAGE)
+        page_id, length = ids_of(b"abcdef", 6)[0], pack.stored_length
+        self.assertEqual(pack.opened().page(page_id, 0, 40, length), b"abcdef")
+        for wrong in ((bytes(32), 0, 40, length), (page_id, 1, 40, length), (page_id, 0, 41, length), (page_id, 0, 40, 20)):
+            with self.assertRaisesRegex(FormatError, "does not have page"):
+                pack.opened().page(*wrong)
+
+    def test_only_a_few_frames_are_kept(self) -> None:
+        pack = OnePack(b"abcdef", 1, 2, 3, frames=7)
+        opened = pack.opened()
+        for frame in (0, 1, 2, 0, 3, 4, 0, 5, 6, 1):
+            opened.chunk(pack.place(0, 1, frame), NO_KEY, b"file")
+        self.assertEqual(pack.reads, [pack.offset(frame) for frame in (0, 1, 2, 3, 4, 5, 6, 1)])
 
 
 class Encodings(unittest.TestCase):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from .cbor import Value, read_cbor_map
 from .cursor import Cursor, read_tuple
 from .errors import FormatError, require
-from .packs import CONTAINER, MIB, PACK_OF_CHUNKS
+from .packs import CONTAINER, MAX_CONTENT_OF_CHUNKS, MIB, PACK_OF_CHUNKS
 from .pages import Entry, TreeRules
 
 STRETCH = 1024 * MIB
@@ -17,7 +17,7 @@ CLASS_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 @dataclass(frozen=True)
 class ChunkPlace:
-    """A chunk of a content, and the frame that holds it."""
+    """A chunk of a content, the frame that holds it, and where in that frame's content it starts."""
 
     id: bytes
     plain_length: int
@@ -25,6 +25,14 @@ class ChunkPlace:
     frame: int
     offset: int
     length: int
+    content_length: int
+    start: int
+
+    @property
+    def share(self) -> int:
+        """How many of the frame's stored bytes are this chunk's (section 7)."""
+        end = self.start + self.plain_length
+        return self.length * end // self.content_length - self.length * self.start // self.content_length
 
 
 @dataclass
@@ -132,18 +140,31 @@ def _add_extent(file: FileEntry, offset: int, entry: Entry) -> None:
     packs = [location.take(16) for _ in range(location.varint())]
     used: list[int] = []
     for chunk_id, plain_length in ids:
-        require(1 <= plain_length <= 8 * MIB, f"{what} has a chunk of {plain_length} bytes")
+        require(1 <= plain_length <= MAX_CONTENT_OF_CHUNKS, f"{what} has a chunk of {plain_length} bytes")
         index = location.varint()
         require(index < len(packs), f"{what} refers to pack {index} of {len(packs)}")
         if index not in used:
             used.append(index)
-        place = (location.varint(), location.varint(), location.varint())
-        file.chunks.append(ChunkPlace(chunk_id, plain_length, packs[index], *place))
+        file.chunks.append(_read_place(location, chunk_id, plain_length, packs[index]))
         file.length += plain_length
     location.end()
     require(used == list(range(len(packs))), f"{what} does not list its packs in the order of their first use")
     require(len(set(packs)) == len(packs), f"{what} lists a pack twice")
     require(offset // STRETCH == (file.length - 1) // STRETCH, f"{what} crosses a multiple of 1 GiB")
+
+
+def _read_place(location: Cursor, chunk_id: bytes, plain_length: int, pack: bytes) -> ChunkPlace:
+    frame, offset, length = location.varint(), location.varint(), location.varint()
+    others = location.varint()
+    start = location.varint() if others > 0 else 0
+    content_length = plain_length + others
+    what = f"{location.what} has a chunk in frame {frame} of pack {pack.hex()}"
+    require(
+        content_length <= MAX_CONTENT_OF_CHUNKS,
+        f"{what} with a content of {content_length} bytes, more than {MAX_CONTENT_OF_CHUNKS}",
+    )
+    require(start <= others, f"{what} that ends at byte {start + plain_length} of {content_length}")
+    return ChunkPlace(chunk_id, plain_length, pack, frame, offset, length, content_length, start)
 
 
 def read_needed_pack(entry: Entry) -> NeededPack:

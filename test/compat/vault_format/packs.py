@@ -16,10 +16,19 @@ from .cursor import Cursor
 from .errors import FormatError, require
 from .keys import VaultKeys
 
-CHUNK, PAGE, DIRECTORY, ROOT = 1, 2, 3, 4
+CHUNKS, PAGE, DIRECTORY, ROOT = 1, 2, 3, 4
 PACK_OF_CHUNKS, PACK_OF_PAGES, CONTAINER = 1, 2, 3
 HEADER_LENGTH, FOOTER_LENGTH, TAG_LENGTH = 40, 32, 16
 MIB = 1024 * 1024
+MAX_CONTENT_OF_CHUNKS, MAX_CONTENT = 8 * MIB, 64 * MIB
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chunk or a page in the content of a frame."""
+
+    id: bytes
+    length: int
 
 
 @dataclass(frozen=True)
@@ -27,11 +36,12 @@ class Frame:
     """A line of a pack's directory, with what follows from its place there."""
 
     kind: int
-    id: bytes
     number: int
     offset: int
     stored_length: int
-    plain_length: int
+    content_length: int
+    parts: dict[int, Part]
+    """By where they start in the content."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +64,17 @@ def open_frame(object_key: bytes, vault_id: bytes, owner: bytes, kind: int, numb
         raise FormatError(f"{what} does not authenticate: its bytes are damaged, or belong elsewhere") from error
     require(len(plain) > 0, f"{what} has no codec byte")
     codec, payload = plain[0], plain[1:]
-    limit = 8 * MIB if kind == CHUNK else 64 * MIB
+    limit = content_limit(kind)
     if codec == 0:
         require(len(payload) <= limit, f"{what} has {len(payload)} bytes, more than {limit}")
         return payload
     require(codec == 1, f"{what} has the unknown codec {codec}")
     return _decompress(payload, limit, what)
+
+
+def content_limit(kind: int) -> int:
+    """The most bytes that the content of a frame may have."""
+    return MAX_CONTENT_OF_CHUNKS if kind == CHUNKS else MAX_CONTENT
 
 
 def _decompress(payload: bytes, limit: int, what: str) -> bytes:
@@ -119,7 +134,7 @@ class Pack:
         return open_frame(self.object_key, self.vault_id, self.pack_id, kind, number, sealed, what)
 
     def directory(self) -> list[Frame]:
-        """Every chunk and page of the object, in the order of their offsets, found from its last bytes alone."""
+        """Every frame of chunks or of a page, in the order of their offsets, found from the object's last bytes alone."""
         if self.kind == CONTAINER:
             return [frame for segment in self._segments() for frame in segment]
         tail = self._tail(self.size - FOOTER_LENGTH, b"HFPF")
@@ -173,10 +188,27 @@ class Pack:
         require(offset == first_offset, f"{what} begins at byte {offset}, not {first_offset}")
         frames: list[Frame] = []
         for _ in range(count):
-            kind, frame_id, stored, plain = cursor.u8(), cursor.take(32), cursor.varint(), cursor.varint()
-            require(kind in (CHUNK, PAGE), f"{what} lists a frame of kind {kind}")
-            frames.append(Frame(kind, frame_id, number, offset, stored, plain))
-            number, offset = number + 1, offset + stored
+            frame = _read_listed(cursor, number, offset)
+            frames.append(frame)
+            number, offset = number + 1, offset + frame.stored_length
         cursor.end()
         require((number, offset) == (tail.number, tail.offset), f"{what} does not follow its last frame")
         return frames
+
+
+def _read_listed(cursor: Cursor, number: int, offset: int) -> Frame:
+    what = f"{cursor.what} lists frame {number}"
+    kind, stored_length, count = cursor.u8(), cursor.varint(), cursor.varint()
+    require(kind in (CHUNKS, PAGE), f"{what}, which is of kind {kind}")
+    require(count >= 1, f"{what} with nothing in it")
+    require(kind == CHUNKS or count == 1, f"{what} with {count} pages")
+    parts: dict[int, Part] = {}
+    length = 0
+    for _ in range(count):
+        part = Part(cursor.take(32), cursor.varint())
+        require(part.length >= 1, f"{what} with an empty {'chunk' if kind == CHUNKS else 'page'}")
+        parts[length] = part
+        length += part.length
+    limit = content_limit(kind)
+    require(length <= limit, f"{what} with a content of {length} bytes, more than {limit}")
+    return Frame(kind, number, offset, stored_length, length, parts)

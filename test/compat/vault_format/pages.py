@@ -3,11 +3,11 @@
 import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from .cursor import Cursor
 from .errors import require
 from .keys import sha256
-from .packs import PAGE, Pack
 
 MAX_LEVEL = 7
 MAX_KEY = 8192
@@ -35,6 +35,12 @@ class Reference:
     length: int
 
 
+class PagePack(Protocol):
+    """Where pages lie."""
+
+    def page(self, page_id: bytes, frame: int, offset: int, length: int) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class TreeRules:
     """What differs between the manifest and the pack map."""
@@ -59,7 +65,7 @@ def read_reference(data: bytes, what: str) -> Reference:
 class PageTrees:
     """Reads trees of one point, and notes the packs that it read pages from."""
 
-    def __init__(self, page_id_key: bytes, boundary_key: bytes, page_pack: Callable[[bytes], Pack]):
+    def __init__(self, page_id_key: bytes, boundary_key: bytes, page_pack: Callable[[bytes], PagePack]):
         self.page_id_key = page_id_key
         self.boundary_key = boundary_key
         self.page_pack = page_pack
@@ -98,7 +104,8 @@ class PageTrees:
     def _page(self, reference: Reference, what: str) -> tuple[int, list[Entry]]:
         assert reference.pack is not None
         self.packs_read.add(reference.pack)
-        content = self.page_pack(reference.pack).content(PAGE, reference.frame, reference.offset, reference.length)
+        pack = self.page_pack(reference.pack)
+        content = pack.page(reference.page_id, reference.frame, reference.offset, reference.length)
         page_id = hmac.digest(self.page_id_key, sha256(content), "sha256")
         require(page_id == reference.page_id, f"{what} does not have the id that its reference says")
         return _read_page(content, what)

@@ -1,31 +1,24 @@
 """One recovery point: reads everything that it needs, and holds it against what the format promises."""
 
 import hashlib
-import hmac
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from .cbor import Value, read_cbor_map
 from .copy import Copy
 from .errors import CopyError, FormatError, require
-from .keys import VaultKeys, sha256
+from .keys import VaultKeys
+from .listed_pack import ListedPack
 from .manifest import MANIFEST, PACK_MAP, ChunkPlace, FileEntry, NeededPack, read_files, read_needed_pack
-from .packs import CHUNK, CONTAINER, PACK_OF_PAGES, PAGE, ROOT, Frame, Pack
+from .packs import CONTAINER, PACK_OF_PAGES, ROOT, Pack
 from .pages import PageTrees
 from .roots import Root, check_root
 
 Report = dict[str, object]
 Consumer = Callable[[FileEntry, bytes], None]
 """Takes each file with its whole content, for a restore."""
-
-
-@dataclass
-class _OpenPack:
-    pack: Pack
-    frames: dict[int, Frame]
 
 
 class PointReader:
@@ -37,7 +30,7 @@ class PointReader:
         self.chunk_id_key = keys.derived_id_key(domain, "chunk id")
         self.page_id_key = keys.derived_id_key(domain, "page id")
         self.boundary_key = keys.derived_id_key(domain, "page boundary")
-        self._open: dict[str, _OpenPack] = {}
+        self._open: dict[str, ListedPack] = {}
 
     def read(self, root: Root, consume: Consumer | None) -> Report:
         """Every file's SHA-256, and the point's own fields."""
@@ -58,7 +51,7 @@ class PointReader:
             for place in file.chunks:
                 content = self._chunk(place, needed, file)
                 references[place.pack] += 1
-                live_bytes[place.pack] += place.length
+                live_bytes[place.pack] += place.share
                 digest.update(content)
                 if consume is not None:
                     parts.append(content)
@@ -92,12 +85,12 @@ class PointReader:
             names[bytes.fromhex(pack_id)] = name
         return names
 
-    def _page_pack(self, names: dict[bytes, str], pack_id: bytes, root: Root) -> Pack:
+    def _page_pack(self, names: dict[bytes, str], pack_id: bytes, root: Root) -> ListedPack:
         name = names.get(pack_id)
         if name is None:
             raise FormatError(f"root {root.name} does not list {pack_id.hex()}, which holds a page of it")
         kind = CONTAINER if name.startswith("containers/") else PACK_OF_PAGES
-        return _ListedPages(self._opened(name, kind))
+        return self._opened(name, kind)
 
     def _pack_map(self, root: Root, trees: PageTrees) -> dict[bytes, NeededPack]:
         reference = root.tree("packMap")
@@ -113,21 +106,12 @@ class PointReader:
         name = f"containers/{pack_id}"
         if line.kind != CONTAINER:
             name = f"packs/{line.retention_class}/{pack_id[:2]}/{pack_id}"
-        opened = self._opened(name, line.kind)
-        listed = opened.frames.get(place.frame)
-        expected = Frame(CHUNK, place.id, place.frame, place.offset, place.length, place.plain_length)
-        require(listed == expected, f"the directory of {name} does not have frame {place.frame} as {file.path!r} has it")
-        content = opened.pack.content(CHUNK, place.frame, place.offset, place.length)
-        require(len(content) == place.plain_length, f"frame {place.frame} of {name} has {len(content)} bytes")
-        chunk_id = hmac.digest(self.chunk_id_key, sha256(content), "sha256")
-        require(chunk_id == place.id, f"frame {place.frame} of {name} is not the chunk that {file.path!r} needs")
-        return content
+        return self._opened(name, line.kind).chunk(place, self.chunk_id_key, file.path)
 
-    def _opened(self, name: str, kind: int) -> _OpenPack:
+    def _opened(self, name: str, kind: int) -> ListedPack:
         opened = self._open.get(name)
         if opened is None:
-            pack = Pack(self.copy, self.keys, name, kind, bytes.fromhex(name.rsplit("/", 1)[1]))
-            opened = _OpenPack(pack, {frame.number: frame for frame in pack.directory()})
+            opened = ListedPack(Pack(self.copy, self.keys, name, kind, bytes.fromhex(name.rsplit("/", 1)[1])))
             self._open[name] = opened
         require(opened.pack.kind == kind, f"{name} is of kind {opened.pack.kind}, not {kind}")
         return opened
@@ -165,21 +149,6 @@ class PointReader:
         require(length == self.copy.size(name), f"{name} is {self.copy.size(name)} bytes long, not {length}")
         same = self.read_container_root(name).fields.get("manifest") == root.fields.get("manifest")
         require(same, f"root {root.name} names another manifest than the root inside of {name}")
-
-
-class _ListedPages(Pack):
-    """A pack that gives only pages that its directory lists."""
-
-    def __init__(self, opened: _OpenPack):
-        vars(self).update(vars(opened.pack))
-        self.frames = opened.frames
-
-    def content(self, kind: int, number: int, offset: int, length: int) -> bytes:
-        content = super().content(kind, number, offset, length)
-        listed = self.frames.get(number)
-        found = listed is not None and (listed.kind, listed.offset, listed.stored_length) == (PAGE, offset, length)
-        require(found, f"the directory of {self.name} does not have page {number}")
-        return content
 
 
 def _pack_id(record: dict[str, Value], root: Root) -> bytes:

@@ -93,6 +93,7 @@ def check_root(root: Root, keys: VaultKeys) -> None:
     """What holds for every root, also for the one inside a container."""
     version = root.fields.get("formatVersion")
     require(version == 1, f"root {root.name} has format version {version}, this reader knows 1")
+    require("copyOf" not in root.fields, f"root {root.name} is a copy of another, which is reserved")
     require(root.text("vault") == keys.vault_id.hex(), f"root {root.name} belongs to vault {root.text('vault')}")
     require(root.text("type") in TYPES, f"root {root.name} has the unknown type {root.text('type')}")
     require(root.text("resourceKind") in KINDS, f"root {root.name} is of an unknown kind, {root.text('resourceKind')}")
