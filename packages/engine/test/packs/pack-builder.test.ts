@@ -33,8 +33,18 @@ function fill(builder: PackBuilder, contents: readonly Uint8Array[]): PackBuilde
   return builder;
 }
 
+/** A frame of one chunk, and a frame of two. */
+function makeSample(): PackBuilder {
+  const builder = makeBuilder();
+  append(builder, utf8('one'));
+  const chunks = ['second', ' chunk'].map((text) => ({ id: vault.chunkId(utf8(text)), plainBytes: 6 }));
+  builder.append('chunk', chunks, utf8('second chunk'));
+  builder.seal();
+  return builder;
+}
+
 test('a pack has exactly the bytes that docs/format.md says', () => {
-  const builder = fill(makeBuilder(), [utf8('one'), utf8('second chunk')]);
+  const builder = makeSample();
 
   expect(toHex(builder.body)).toBe(
     [
@@ -45,18 +55,18 @@ test('a pack has exactly the bytes that docs/format.md says', () => {
       // frame 1
       '95a9fe47f2f64791e494687a7821f0645500060d678e0cad9c9aa9a9cb',
       // directory
-      'eb2f3d9f2cb1d3b58a1ca1333b52dac5bc74ca8afad0a8afed8f6aea4ade75fdc406a352321c3d9e',
-      'caf2da17df74cd3fd02a89de738579ee17bd79429258e19de70014bafe3993c4d3795928b1f6e9da',
-      '6cbcddc60f0c00b0e648',
+      'eb2f3d9f2c32f3c0fe5b20d98068ae6022cc138919c34b681c6106e894e3602df00704b65653c39c',
+      'a8bdc6d29ba96245f29297e4e0477601c728c6258aa265987b99cf983e125456ee0dc72788cbc1e3',
+      '76800a636f0d965e9d9647e6096b14a93d923b56e76a557f2709b32a57b7c7b1bc459fade222cd41',
+      '5784de4220',
       // footer
-      '484650460101000000000000000000590000005a000000020000000000000000',
+      '484650460101000000000000000000590000007d000000020000000000000000',
     ].join(''),
   );
 });
 
 test('a pack can be read with nothing but the page that defines it', () => {
-  const contents = [utf8('one'), utf8('second chunk')];
-  const { body } = fill(makeBuilder(), contents);
+  const { body } = makeSample();
   const bytes = Buffer.from(body);
   const objectKey = deriveKey(fromHex('11'.repeat(32)), bytes.subarray(24, 40), 'object');
   const open = (kind: number, frame: number, at: number, length: number): Buffer => {
@@ -79,7 +89,7 @@ test('a pack can be read with nothing but the page that defines it', () => {
 
   const directory = open(3, footer.readUInt32BE(20), directoryAt, footer.readUInt32BE(16));
 
-  const ids = contents.map((content) => Buffer.from(vault.chunkId(content), 'hex'));
+  const ids = ['one', 'second', ' chunk'].map((text) => Buffer.from(vault.chunkId(utf8(text)), 'hex'));
   expect(bytes.subarray(0, 24)).toEqual(
     Buffer.concat([Buffer.from('HFPK\x01\x01\0\0', 'latin1'), fromHex(keyId)]),
   );
@@ -87,9 +97,11 @@ test('a pack can be read with nothing but the page that defines it', () => {
     Buffer.concat([
       Buffer.of(0, 0, 40, 2, 1, 20, 1),
       ids[0]!,
-      Buffer.of(3, 1, 29, 1),
+      Buffer.of(3, 1, 29, 2),
       ids[1]!,
-      Buffer.of(12),
+      Buffer.of(6),
+      ids[2]!,
+      Buffer.of(6),
     ]),
   );
   expect(open(1, 0, 40, 20).toString()).toBe('\0one');

@@ -4,6 +4,7 @@ import type { PackId, PointId, ResourceArn, RunId } from '../../src/ids.ts';
 import { openVault } from '../../src/keys/open-vault.ts';
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
 import { decodeExtent } from '../../src/manifest/extent.ts';
+import { storedShareOf } from '../../src/packs/chunk-location.ts';
 import { decodePackMapEntry, type PackMapEntry } from '../../src/manifest/pack-map.ts';
 import { decodeFileKey } from '../../src/manifest/tuple-key.ts';
 import { containerName, objectNameOf, pageName, rootName } from '../../src/packs/object-names.ts';
@@ -215,11 +216,12 @@ export async function countReferences(
   const counts = new Map<PackId, { references: number; liveBytes: number }>();
   for await (const entry of reader.manifest.range()) {
     if (decodeFileKey(entry.key, 'a test').offset === undefined) continue;
-    for (const { location } of decodeExtent(entry, 'a test').chunks) {
-      const before = counts.get(location.packId) ?? { references: 0, liveBytes: 0 };
-      counts.set(location.packId, {
+    for (const chunk of decodeExtent(entry, 'a test').chunks) {
+      const { packId } = chunk.location;
+      const before = counts.get(packId) ?? { references: 0, liveBytes: 0 };
+      counts.set(packId, {
         references: before.references + 1,
-        liveBytes: before.liveBytes + location.length,
+        liveBytes: before.liveBytes + storedShareOf(chunk),
       });
     }
   }
