@@ -255,8 +255,9 @@ describe('a container by itself', () => {
 describe('damage', () => {
   test('of a chunk costs the files that need it', async () => {
     // Large enough for frames of their own.
-    const contentOf = (file: string): string => `content of ${file} `.repeat(30_000);
-    for (const file of ['a', 'b']) cli.source.plant(file, contentOf(file));
+    const [a, b] = ['content of a '.repeat(30_000), 'content of b '.repeat(30_000)] as const;
+    cli.source.plant('a', a);
+    cli.source.plant('b', b);
     await cli.backUp();
     loseTables();
     for await (const { name } of cli.store.listVersions('packs/')) cli.store.decay(name, 45);
@@ -268,7 +269,7 @@ describe('damage', () => {
     expect(out).toMatch(/^not restored: a: .*is damaged/);
     const restored = filesIn(to);
     expect(Object.keys(restored)).toEqual(['b']);
-    expect(restored['b'] === contentOf('b')).toBe(true);
+    expect(restored['b'] === b).toBe(true);
   });
 
   test('of a page costs the files that it names', async () => {

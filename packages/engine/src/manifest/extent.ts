@@ -40,15 +40,10 @@ export function encodeExtent({ path, offset, chunks }: Extent): Entry {
   const locations = new ByteWriter(64 + 16 * packs.size + 12 * chunks.length).varint(packs.size);
   for (const packId of packs.keys()) locations.hex(packId, 16);
   for (const { plainBytes, location } of chunks) {
-    const { packId, frame, offset, length, contentBytes, start } = location;
-    const shared = contentBytes - plainBytes;
-    locations
-      .varint(packs.get(packId) ?? 0)
-      .varint(frame)
-      .varint(offset)
-      .varint(length)
-      .varint(shared);
-    if (shared > 0) locations.varint(start);
+    const shared = location.contentBytes - plainBytes;
+    locations.varint(packs.get(location.packId) ?? 0).varint(location.frame);
+    locations.varint(location.offset).varint(location.length).varint(shared);
+    if (shared > 0) locations.varint(location.start);
   }
   return { key: extentKey(path, offset), logical: logical.take(), location: locations.take() };
 }

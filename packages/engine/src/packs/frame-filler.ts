@@ -23,9 +23,14 @@ export class FrameFiller<Chunk> {
   #chunks: Chunk[] = [];
   #bytes = 0;
 
+  /** True if a chunk of that size shares a frame with others. */
+  static shares(plainBytes: number): boolean {
+    return plainBytes < ownFrameFromBytes;
+  }
+
   /** Takes a chunk, with a copy of its bytes. @returns the frame that is complete now; valid until the next one is. */
   add(chunk: Chunk, plain: Uint8Array): FilledFrame<Chunk> | undefined {
-    if (plain.length >= ownFrameFromBytes) return { chunks: [chunk], plain };
+    if (!FrameFiller.shares(plain.length)) return { chunks: [chunk], plain };
     const fits = this.#bytes + plain.length <= sharedFrameBytes && this.#chunks.length < maxChunksPerFrame;
     const complete = fits ? undefined : this.end();
     this.#buffer ??= Buffer.allocUnsafeSlow(sharedFrameBytes);

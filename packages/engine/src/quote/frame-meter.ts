@@ -3,7 +3,8 @@ import type { ChunkId, PackId } from '../ids.ts';
 import type { DataKey, VaultKeys } from '../keys/vault-keys.ts';
 import { workRates } from '../model/worker.ts';
 import type { ChunkLocation } from '../packs/chunk-location.ts';
-import type { CompressionPolicy } from '../packs/frame-codec.ts';
+import { encodeContent, type CompressionPolicy } from '../packs/frame-codec.ts';
+import { FrameFiller, type FilledFrame } from '../packs/frame-filler.ts';
 import { PackBuilder } from '../packs/pack-builder.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
 
@@ -13,13 +14,22 @@ export interface FrameMeterOptions {
   readonly compression?: CompressionPolicy | undefined;
 }
 
+interface OwnedChunk {
+  readonly id: ChunkId;
+  readonly plainBytes: number;
+  readonly owner: number;
+  /** What it would take up in a frame of its own. */
+  readonly aloneBytes: number;
+}
+
 /** Fills packs as a writer does, to see how long they become, and keeps none of them. */
 export class FrameMeter {
   readonly #options: FrameMeterOptions;
   readonly #dataKey: DataKey;
+  readonly #filler = new FrameFiller<OwnedChunk>();
   #builder: PackBuilder;
-  /** Frames of the pack that is being filled, by whose content they have. */
-  #frames: { readonly owner: number; readonly bytes: number }[] = [];
+  /** Chunks of each frame of the pack that is being filled. */
+  #frames: (readonly OwnedChunk[])[] = [];
   readonly #bytes = new Map<number, number>();
 
   private constructor(options: FrameMeterOptions, dataKey: DataKey) {
@@ -32,27 +42,50 @@ export class FrameMeter {
     return new FrameMeter(options, await options.vault.currentDataKey());
   }
 
-  /** @param owner - whose bytes these are; see {@link bytesOf}. */
+  /**
+   * @param owner - whose bytes these are; see {@link bytesOf}.
+   * @returns a place with numbers about as long as those of the real one, which its frame has to be complete for.
+   */
   add(owner: number, id: ChunkId, plain: Uint8Array): ChunkLocation {
-    if (!this.#builder.fits(plain.length)) this.#close();
-    const position = this.#builder.append('chunk', id, plain);
-    this.#frames.push({ owner, bytes: position.length });
-    return { packId: this.#builder.pack.packId, ...position };
+    const plainBytes = plain.length;
+    const { pack, frames, length: offset } = this.#builder;
+    const aloneBytes = encodeContent(plain, this.#options.compression).payload.length;
+    this.#append(this.#filler.add({ id, plainBytes, owner, aloneBytes }, plain));
+    const [start, contentBytes] = FrameFiller.shares(plainBytes)
+      ? [plainBytes, 3 * plainBytes]
+      : [0, plainBytes];
+    return { packId: pack.packId, frame: frames.length, offset, length: contentBytes, contentBytes, start };
   }
 
   /** Bytes that an owner's chunks take up, with their part of the packs' directories. Ends the pack being filled. */
   bytesOf(owner: number): number {
+    this.#append(this.#filler.end());
     this.#close();
     return this.#bytes.get(owner) ?? 0;
+  }
+
+  #append(filled: FilledFrame<OwnedChunk> | undefined): void {
+    if (filled === undefined) return;
+    const { chunks, plain } = filled;
+    if (!this.#builder.fits(chunks)) this.#close();
+    this.#builder.append('chunk', chunks, plain);
+    this.#frames.push(chunks);
   }
 
   #close(): void {
     if (this.#frames.length === 0) return;
     this.#builder.seal();
-    const framed = this.#frames.reduce((sum, { bytes }) => sum + bytes, 0);
-    const beside = (this.#builder.length - framed) / this.#frames.length;
-    for (const { owner, bytes } of this.#frames)
-      this.#bytes.set(owner, (this.#bytes.get(owner) ?? 0) + bytes + beside);
+    const { frames, length } = this.#builder;
+    const framed = frames.reduce((sum, frame) => sum + frame.length, 0);
+    const chunks = this.#frames.reduce((sum, { length: count }) => sum + count, 0);
+    const beside = (length - framed) / chunks;
+    for (const [index, inFrame] of this.#frames.entries()) {
+      // By what each would take alone: noise is not cheaper because texts share its frame.
+      const alone = inFrame.reduce((sum, { aloneBytes }) => sum + aloneBytes, 0);
+      const rate = (frames[index]?.length ?? 0) / alone;
+      for (const { owner, aloneBytes } of inFrame)
+        this.#bytes.set(owner, (this.#bytes.get(owner) ?? 0) + aloneBytes * rate + beside);
+    }
     this.#frames = [];
     this.#builder = this.#open(this.#builder.slab);
   }

@@ -3,10 +3,11 @@ import { Chunker } from '../chunking/chunker.ts';
 import { contentDefinedCuts } from '../chunking/fastcdc.ts';
 import { concernsOne } from '../errors.ts';
 import type { ChunkId } from '../ids.ts';
-import { encodeExtent, type ExtentChunk } from '../manifest/extent.ts';
+import { encodeExtent } from '../manifest/extent.ts';
 import { encodeFileEntry } from '../manifest/file-entry.ts';
 import { encodeLeaf, type Entry } from '../manifest/page-codec.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
+import type { ChunkReference } from '../packs/chunk-location.ts';
 import { encodeContent } from '../packs/frame-codec.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { FileSource, SourceEntry } from '../ports/file-source.ts';
@@ -53,7 +54,7 @@ interface ReadUnit {
 export class UnitMeter {
   readonly #options: MeasureOptions;
   readonly #frames: FrameMeter;
-  readonly #seen = new Map<ChunkId, ExtentChunk['location']>();
+  readonly #seen = new Map<ChunkId, ChunkReference['location']>();
   #owners = 0;
 
   private constructor(options: MeasureOptions, frames: FrameMeter) {
@@ -108,7 +109,7 @@ export class UnitMeter {
   }
 
   #pack({ unit, entry, chunks, known }: ReadUnit, owner: number): Packed {
-    const located: ExtentChunk[] = [];
+    const located: ChunkReference[] = [];
     let [plainBytes, repeatedBytes, knownBytes] = [0, 0, 0];
     for (const { id, plain } of chunks) {
       plainBytes += plain.length;

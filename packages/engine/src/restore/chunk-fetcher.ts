@@ -199,6 +199,6 @@ function usesByFrame(items: readonly FetchItem<unknown>[]): Map<string, FrameUse
 function* consume<Tag>({ items, chunks }: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
   for (const { tag, reference } of items) {
     if (reference === undefined) yield { tag };
-    else yield { tag, chunk: chunks.get(chunkKey(reference)) as FetchedChunk };
+    else yield { tag, chunk: chunks.get(chunkKey(reference)) };
   }
 }

@@ -78,7 +78,7 @@ describe('a stretch of content', () => {
     expect(toHex(key)).toBe('016100160100');
     expect(toHex(logical)).toBe(`03${chunk.id}ac02${chunk.id}01${chunk.id}ac02`);
     expect(toHex(location)).toBe(
-      `02${'1'.repeat(32)}${'2'.repeat(32)}0002288001000102288001ab02070002288001` + '00',
+      `02${'1'.repeat(32)}${'2'.repeat(32)}0002288001000102288001ab0207000228800100`,
     );
     expect(extentBytes([chunk, inOther, chunk])).toBe(601);
   });

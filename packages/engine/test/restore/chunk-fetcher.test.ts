@@ -16,7 +16,7 @@ import { frameKey, type PackRun } from '../../src/restore/plan-runs.ts';
 const frameBytes = 100;
 
 /** A chunk of a vault in which every frame has the same length and its own bytes; the whole of a frame at first. */
-function chunk(number: number, pack = 0, start = 0, plainBytes = frameBytes - start): ChunkReference {
+function chunkOf(number: number, pack = 0, start = 0, plainBytes = frameBytes - start): ChunkReference {
   const packId = String(pack).padStart(32, '0') as PackId;
   const offset = 40 + number * frameBytes;
   const location = { packId, frame: number, offset, length: frameBytes, contentBytes: frameBytes, start };
@@ -87,7 +87,7 @@ const wanted = fc.array(
   fc.option(
     fc
       .tuple(fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 2 }), fc.constantFrom(0, 10, 60, 99))
-      .map(([number, pack, start]) => chunk(number, pack, start)),
+      .map(([number, pack, start]) => chunkOf(number, pack, start)),
     { nil: undefined },
   ),
   { maxLength: 120 },
@@ -139,7 +139,9 @@ describe('whatever is wanted', () => {
 
 test('the chunks of a frame are one read, although windows and other frames come between them', async () => {
   const reads = new Reads();
-  const order = [0, 25, 50, 75].flatMap((start) => [0, 1, 2, 3].map((number) => chunk(number, 0, start, 25)));
+  const order = [0, 25, 50, 75].flatMap((start) =>
+    [0, 1, 2, 3].map((number) => chunkOf(number, 0, start, 25)),
+  );
 
   for (const isCounted of [true, false]) {
     reads.runs.length = 0;
@@ -151,24 +153,24 @@ test('the chunks of a frame are one read, although windows and other frames come
 test('a window is read in runs, one for neighbours', async () => {
   const reads = new Reads();
 
-  await fetchAll(reads, [chunk(2), chunk(0), chunk(1)], roomy);
+  await fetchAll(reads, [chunkOf(2), chunkOf(0), chunkOf(1)], roomy);
 
   expect(reads.runs.map(({ offset, length }) => [offset, length])).toEqual([[40, 300]]);
 });
 
 test('a frame that had to be given up is read again', async () => {
   const reads = new Reads();
-  const references = [0, 1, 2, 3, 4, 5, 0].map((number) => chunk(number));
+  const references = [0, 1, 2, 3, 4, 5, 0].map((number) => chunkOf(number));
 
   const got = await fetchAll(reads, references, { ...roomy, windowBytes: 100, cacheBytes: 0 });
 
-  expect(reads.timesRead().get(frameKey(chunk(0).location))).toBe(2);
-  expect(got.at(-1)?.chunk).toEqual(bytesOf(chunk(0)));
+  expect(reads.timesRead().get(frameKey(chunkOf(0).location))).toBe(2);
+  expect(got.at(-1)?.chunk).toEqual(bytesOf(chunkOf(0)));
 });
 
 test('nothing is read before somebody asks, and no more than a window ahead', async () => {
   const reads = new Reads();
-  const references = Array.from({ length: 20 }, (_, number) => chunk(number));
+  const references = Array.from({ length: 20 }, (_, number) => chunkOf(number));
   const policy = { ...roomy, windowBytes: 200 };
   const stream = new ChunkFetcher({ readRun: reads.read, keys, policy }).fetch(itemsOf(references));
 
@@ -184,25 +186,25 @@ test('damage to a frame is the answer for its chunks only', async () => {
   const read: ReadRun = async ({ frames }) =>
     frames.map((frame) => (frame.frame === 1 ? damage : contentOf(frame)));
 
-  const got = await fetchAll({ read }, [chunk(0), chunk(1), chunk(2), chunk(1, 0, 50)], roomy);
+  const got = await fetchAll({ read }, [chunkOf(0), chunkOf(1), chunkOf(2), chunkOf(1, 0, 50)], roomy);
 
   expect(got.map(({ chunk: answer }) => answer)).toEqual([
-    bytesOf(chunk(0)),
+    bytesOf(chunkOf(0)),
     damage,
-    bytesOf(chunk(2)),
+    bytesOf(chunkOf(2)),
     damage,
   ]);
 });
 
 test('other bytes than those of a chunk’s id are no answer', async () => {
-  const wrong = { ...chunk(0, 0, 10, 20), id: chunk(0, 0, 20, 20).id };
+  const wrong = { ...chunkOf(0, 0, 10, 20), id: chunkOf(0, 0, 20, 20).id };
 
-  const got = await fetchAll(new Reads(), [chunk(0, 0, 0, 10), wrong, chunk(0, 0, 30)], roomy);
+  const got = await fetchAll(new Reads(), [chunkOf(0, 0, 0, 10), wrong, chunkOf(0, 0, 30)], roomy);
 
   expect(got[1]?.chunk).toMatchObject({ name: 'ChunkCorruptError' });
   expect([got[0], got[2]].map((one) => one?.chunk)).toEqual([
-    bytesOf(chunk(0, 0, 0, 10)),
-    bytesOf(chunk(0, 0, 30)),
+    bytesOf(chunkOf(0, 0, 0, 10)),
+    bytesOf(chunkOf(0, 0, 30)),
   ]);
 });
 
@@ -212,7 +214,7 @@ test('a failure that may pass ends the iteration, after what was read before it'
     if (frames.some(({ frame }) => frame === 3)) throw failure;
     return frames.map(contentOf);
   };
-  const references = [0, 1, 2, 3].map((number) => chunk(number));
+  const references = [0, 1, 2, 3].map((number) => chunkOf(number));
   const got: unknown[] = [];
   const consume = async (): Promise<void> => {
     const policy = { ...roomy, windowBytes: 100 };
