@@ -6,8 +6,8 @@ import {
   type Plan,
   ProtectInput,
   dayMs,
+  storageClassOf,
 } from '@holdfast/engine/model';
-import { storageClassOf } from '@holdfast/aws';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
 import { skipReason } from './skip-reason.ts';

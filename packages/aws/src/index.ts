@@ -45,7 +45,6 @@ export { EndedExecutions, type FailedExecution } from './deployment/ended-execut
 export { StateMachine } from './deployment/state-machine.ts';
 export { CloudWatchMetrics, type MetricValue } from './deployment/cloudwatch-metrics.ts';
 export { countMessages } from './deployment/sqs-queues.ts';
-export { storageClassOf } from './store/storage-class.ts';
 
 // Only for tests of the repository
 /** @internal */

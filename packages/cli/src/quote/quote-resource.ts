@@ -15,7 +15,6 @@ import {
   type SourceEstimate,
   type VaultKeys,
 } from '@holdfast/engine';
-import { storageClassOf } from '@holdfast/aws';
 import { isImageKind, type Plan } from '@holdfast/engine/model';
 import type { Connection } from '../deployment/connection.ts';
 
@@ -75,8 +74,7 @@ export async function quoteResource(
   const { random } = services;
   const { compression } = plan;
   const estimate = await estimateSource({ source, stored, limits, random, compression, onProgress, signal });
-  const archiveClass = storageClassOf(plan.retention.archiveClass);
-  const months = priceMonths(estimate, { plan, kind, now, changedPerDay, archiveClass });
+  const months = priceMonths(estimate, { plan, kind, now, changedPerDay });
   return { ...quote, months, files: { estimate, firstCopy: priceFirstCopy(estimate) } };
 }
 

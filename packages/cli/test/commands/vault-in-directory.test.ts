@@ -124,6 +124,23 @@ test('refuses a compression level that there is not, and names those that there 
   });
 });
 
+test('quotes a directory before its first backup, which is compared with that', async () => {
+  const machine = await Machine.withVault();
+  for (let n = 0; n < 50; n++) machine.write(`texts/${n}`, `line ${n} of a text, `.repeat(200));
+
+  const quoted = await machine.run('quote', '--directory', machine.source, '--keep-days', '7');
+  const backedUp = await machine.backUp();
+
+  expect(quoted).toMatchObject({ code: 0, err: '' });
+  expect(quoted.out).toMatch(/^content {5}55 files, /m);
+  expect(quoted.out).toMatch(/^8 days +6 +0 +\S+ KiB +- +\$/m);
+  expect(quoted.out).not.toContain('first copy');
+  expect(backedUp.out).toMatch(/^quote {5}the first backup stored .* than the .* that were quoted$/m);
+  expect(machine.cli.connected).toEqual([]);
+  const { drifts } = (await machine.cli.json('status')) as { drifts: unknown[] };
+  expect(drifts).toMatchObject([{ first: { isWithin: true } }]);
+});
+
 test('restores paths of an earlier point, and puts restores on the audit log', async () => {
   const machine = await Machine.withVault();
   await machine.backUp();

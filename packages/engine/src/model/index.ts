@@ -14,7 +14,7 @@ export {
 export { widestDue } from './due.ts';
 export { parseOfflinePublicKey } from './offline-key.ts';
 export { getPlan, Plan, Plans } from './plan.ts';
-export { pricesOfClass, pricesAsOf } from './prices.ts';
+export { pricesOfClass, pricesAsOf, storageClassOf } from './prices.ts';
 export { productVersion } from './product-version.ts';
 export { isImageKind, ResourceKind } from './resource-kind.ts';
 export { mostDaysOfClass, type RetentionClass } from './retention-class.ts';

@@ -1,3 +1,4 @@
+import type { ArchiveClass } from './retention-rules.ts';
 import { workerMegabytes } from './worker.ts';
 
 /**
@@ -86,6 +87,17 @@ export const storageClassPrices = {
     ...unwatched,
   },
 } as const satisfies Readonly<Record<string, StorageClassPrices>>;
+
+const archiveClasses = {
+  'glacier-instant': 'GLACIER_IR',
+  'glacier-flexible': 'GLACIER',
+  'deep-archive': 'DEEP_ARCHIVE',
+} as const satisfies Record<ArchiveClass, keyof typeof storageClassPrices>;
+
+/** S3's name of a class that a plans file may ask for. */
+export function storageClassOf(archiveClass: ArchiveClass): string {
+  return archiveClasses[archiveClass];
+}
 
 /**
  * Prices of a class as S3 names it in an answer; it names none for its standard class. A class that is not in the

@@ -1,6 +1,12 @@
 import type { BackupType } from '../model/backup-type.ts';
 import type { Plan } from '../model/plan.ts';
-import { prices, pricesOfClass, storageClassPrices, workerSecondDollars } from '../model/prices.ts';
+import {
+  prices,
+  pricesOfClass,
+  storageClassOf,
+  storageClassPrices,
+  workerSecondDollars,
+} from '../model/prices.ts';
 import { isImageKind, type ResourceKind } from '../model/resource-kind.ts';
 import { scheduledRuns } from '../model/scheduled-runs.ts';
 import { verifyEveryDays } from '../model/verify-every.ts';
@@ -30,8 +36,6 @@ export interface RetentionOptions extends Assumptions {
   readonly plan: Plan;
   readonly kind: ResourceKind;
   readonly now: Date;
-  /** The class that containers of long-kept points lie in, as the store names it. */
-  readonly archiveClass: string;
 }
 
 /** A month's bill, some days after the first backup, next to others'. Dollars. */
@@ -64,7 +68,7 @@ function daysLookedAt(plan: Plan): readonly number[] {
 }
 
 function priceMonth(estimate: SourceEstimate, options: RetentionOptions, afterDays: number): MonthPrice {
-  const { plan, kind, now, changedPerDay, archiveClass } = options;
+  const { plan, kind, now, changedPerDay } = options;
   const points = simulateRetention(plan, kind, now, afterDays);
   const once = estimate.storedBytes.value;
   const shared = points.filter(({ isShared }) => isShared);
@@ -77,7 +81,8 @@ function priceMonth(estimate: SourceEstimate, options: RetentionOptions, afterDa
     packs: gibibytes(inPacks) * STANDARD.gibibyteMonth,
     containers:
       gibibytes(once) *
-      (archived * pricesOfClass(archiveClass).gibibyteMonth + consolidated * STANDARD.gibibyteMonth),
+      (archived * pricesOfClass(storageClassOf(plan.retention.archiveClass)).gibibyteMonth +
+        consolidated * STANDARD.gibibyteMonth),
     upkeep: upkeepOf(inPacks + consolidated * once),
     runs: runsOf(estimate, plan, now, changedPerDay),
   };
@@ -154,7 +159,7 @@ function peersOf(
 /** Prices an image's snapshots. Only blocks that were ever written count, and so it costs at most as much. */
 export function priceSnapshots(
   bytes: number,
-  options: Omit<RetentionOptions, 'archiveClass'>,
+  options: RetentionOptions,
 ): readonly Pick<
   MonthPrice,
   'afterDays' | 'points' | 'storedBytes' | 'dollars' | 'awsBackup' | 'ebsSnapshots'

@@ -102,7 +102,7 @@ describe('what a plan keeps', () => {
 });
 
 describe('a month', () => {
-  const options = { kind: 's3-bucket', now, archiveClass: 'GLACIER_IR' } as const;
+  const options = { kind: 's3-bucket', now } as const;
 
   test('costs the storage of one copy where nothing changes, and half as much as uncompressed copies elsewhere', () => {
     const plan = planOf({ keepDays: 30 }, incremental);
