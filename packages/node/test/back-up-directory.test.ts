@@ -15,10 +15,11 @@ import path from 'node:path';
 import { newId, type CommittedPoint, type RestoreOutcome, type RunId } from '@holdfast/engine';
 import type { BackupType } from '@holdfast/engine/model';
 import { allOf } from '@holdfast/engine/testing';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 
 import {
   backUpDirectory,
+  type BackUpDirectoryOptions,
   createKeyFile,
   directoryArn,
   DirectorySource,
@@ -52,7 +53,10 @@ class Machine {
     return machine;
   }
 
-  async backUp(type: BackupType): Promise<CommittedPoint['root']> {
+  async backUp(
+    type: BackupType,
+    more: Partial<BackUpDirectoryOptions> = { limits: few },
+  ): Promise<CommittedPoint['root']> {
     const { vault, source: directory } = this;
     const { root } = await backUpDirectory({
       vault,
@@ -60,7 +64,7 @@ class Machine {
       type,
       keepDays: 7,
       workers: 2,
-      limits: few,
+      ...more,
     });
     return root;
   }
@@ -96,6 +100,22 @@ function pictureOf(root: string): unknown[] {
     return [name, stats.mode, Math.round(stats.mtimeMs), content];
   });
 }
+
+test('starts one thread for a directory that had few files, and all of them for one that is new', async () => {
+  const machine = await Machine.make();
+  const threads = vi.fn();
+  process.on('worker', threads);
+  onTestFinished(() => void process.off('worker', threads));
+  const startedBy = async (type: BackupType): Promise<number> => {
+    threads.mockClear();
+    await machine.backUp(type, {});
+    return threads.mock.calls.length;
+  };
+
+  expect(await startedBy('incremental')).toBe(2);
+  expect(await startedBy('incremental')).toBe(1);
+  expect(await startedBy('full')).toBe(2);
+});
 
 test('restores what several workers backed up, with the times of all directories', async () => {
   const machine = await Machine.make();

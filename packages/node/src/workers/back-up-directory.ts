@@ -22,7 +22,7 @@ import type { DirectoryWork, ProtectedShard } from './directory-worker.ts';
 import { isMissing } from '../errno.ts';
 import { isWithin } from '../source/directory-identity.ts';
 import { DirectorySource, vaultInside } from '../source/directory-source.ts';
-import { ShardQueue, type CutNews } from './shard-queue.ts';
+import { growingShards, ShardQueue, type CutNews } from './shard-queue.ts';
 import { localPlan, openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
 import { makeProcessMark, type ProcessMark } from '../store/process-mark.ts';
 import { systemClock, systemRandom } from '../system-ports.ts';
@@ -87,10 +87,11 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
     throw vaultInside(directory, vault.root);
   // Threads load while the vault is opened and the run is begun.
   const limits = options.type === 'full' ? limitsForBuffers : limitsForEntries;
-  const warm = new WarmWorkers(directoryWorkerModule, workers, limits);
+  const warm = new WarmWorkers(directoryWorkerModule, 1, limits);
   try {
     const { services, checkpoint, close } = await openLocalVault(vault);
     try {
+      if (!(await isOneShard(services, resourceArn, options.type))) warm.start(workers - 1);
       // Warnings come from the workers, which put them on the point.
       const source = new DirectorySource({
         root: directory,
@@ -132,6 +133,21 @@ export async function backUpDirectory(options: BackUpDirectoryOptions): Promise<
   } finally {
     await warm.end();
   }
+}
+
+/**
+ * Tells by the newest point that the first shard will probably have all there is. A thread takes longer to start than
+ * such a shard takes; the pool starts another one all the same when more is found.
+ */
+async function isOneShard(
+  { catalog }: WriteServices,
+  resourceArn: ResourceArn,
+  type: BackupType,
+): Promise<boolean> {
+  if (type === 'full') return false;
+  for await (const { counts } of catalog.points.list(resourceArn))
+    return counts.files <= incrementalShardLimits.files / growingShards;
+  return false;
 }
 
 /**

@@ -31,7 +31,7 @@ import type { OverwriteRule } from '@holdfast/engine/model';
 import { DirectorySource } from '../source/directory-source.ts';
 import { DirectoryTarget, type SharedDirectories } from '../target/directory-target.ts';
 import { openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
-import type { CutNews } from './shard-queue.ts';
+import { growingShards, type CutNews } from './shard-queue.ts';
 import { systemClock, systemRandom } from '../system-ports.ts';
 import { serveTasks, type TaskReports } from './worker-tasks.ts';
 
@@ -74,12 +74,6 @@ const localFetch: FetchPolicy = {
   runsAtOnce: 2,
   run: { maxRunBytes: 4 * 2 ** 20, maxGapBytes: 32 * 2 ** 10, maxWaste: 0.05 },
 };
-
-/**
- * Number of first shards that are small and grow one by one: a worker waits until the shard before has been listed,
- * which must not take longer than its own work on the last one.
- */
-const growingShards = 8;
 
 /** Cuts the worker's shard off a range, and tells at once what follows, so that another worker can go on with that. */
 async function cut(

@@ -1,5 +1,11 @@
 import type { ShardJson } from '@holdfast/engine';
 
+/**
+ * Number of first shards that are small and grow one by one: a worker waits until the shard before has been listed,
+ * which must not take longer than its own work on the last one.
+ */
+export const growingShards = 8;
+
 /** News of a worker that has cut its shard off a range: the work that is left. */
 export interface CutNews {
   /** In the order of keys: stretches of the shard's large object, then what is left of the range. */
