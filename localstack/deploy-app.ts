@@ -23,6 +23,8 @@ export interface DeployOptions {
   readonly signal?: AbortSignal | undefined;
   /** Only these, without what depends on them. @default all */
   readonly stacks?: readonly (typeof stackNames)[number][];
+  /** Folder in which the application is synthesized already, with the same plans, account and region. @default it is synthesized */
+  readonly assembly?: string | undefined;
 }
 
 export type DeployedOutputs = Readonly<Record<string, string>>;
@@ -33,16 +35,17 @@ export type DeployedOutputs = Readonly<Record<string, string>>;
  * @throws {@link Error} the command line failed; its output is in the message.
  */
 export async function deployApp(options: DeployOptions): Promise<DeployedOutputs> {
-  const { environment, plansFile, accountId, region, log, signal, stacks } = options;
+  const { environment, plansFile, accountId, region, log, signal, stacks, assembly } = options;
   const output = await mkdtemp(join(tmpdir(), 'holdfast-cdk-'));
   try {
     const context = ['-c', `plans=${plansFile}`, '-c', `account=${accountId}`, '-c', `region=${region}`];
+    const application = assembly === undefined ? ['--output', output, ...context] : ['--app', assembly];
     log('cdk bootstrap');
     // Where there is no cdk.json, bootstrap does not synthesize the application first.
     await cdk(['bootstrap', `aws://${accountId}/${region}`], { environment, cwd: output, signal });
     const which = stacks ?? ['--all'];
     log(`cdk deploy ${which.join(' ')}`);
-    await cdk(['deploy', ...which, '--require-approval', 'never', '--output', output, ...context], {
+    await cdk(['deploy', ...which, '--require-approval', 'never', ...application], {
       environment,
       cwd: projectRoot,
       signal,
@@ -54,7 +57,7 @@ export async function deployApp(options: DeployOptions): Promise<DeployedOutputs
     };
     for (const stackName of stacks ?? stackNames) {
       const template: unknown = JSON.parse(
-        await readFile(join(output, `${stackName}.template.json`), 'utf8'),
+        await readFile(join(assembly ?? output, `${stackName}.template.json`), 'utf8'),
       );
       for (const line of await completeDeployment({ stackName, template }, clients)) log(line);
     }

@@ -1,26 +1,48 @@
-// Runs the end-to-end tests. On emulators of its own, as two halves side by side, each with a deployment of its own: a
-// test waits more than it works. Where AWS_ENDPOINT_URL names one place, or with files as arguments, one after the other.
+// Runs the end-to-end tests. On emulators of its own, as two halves side by side, each with a deployment of its own of the
+// application that is synthesized once: a test waits more than it works. Where AWS_ENDPOINT_URL names one place, or with
+// files as arguments, one after the other.
 import { spawn } from 'node:child_process';
-import { globSync } from 'node:fs';
-import { basename } from 'node:path';
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 
 /** Tests that take about half of the time: those that kill and break, and those that deploy more than once. */
 const firstHalf = ['adopt-vault', 'command-line', 'worker-faults'];
 
 const files = process.argv.slice(2);
-const isFirst = (file) => firstHalf.includes(basename(file, '.e2e.test.ts'));
-const all = globSync('test/e2e/*.e2e.test.ts').sort();
-const halves = [all.filter(isFirst), all.filter((file) => !isFirst(file))];
-const runs = files.length > 0 || process.env.AWS_ENDPOINT_URL ? [files] : halves;
+const vitest = ['run', '--project', 'e2e'];
+if (files.length > 0 || process.env.AWS_ENDPOINT_URL) {
+  process.exitCode = await run('vitest', [...vitest, ...files]);
+} else {
+  const assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
+  try {
+    process.exitCode = (await synthesizeInto(assembly)) || (await runHalves(assembly));
+  } finally {
+    rmSync(assembly, { recursive: true, force: true });
+  }
+}
 
-const codes = await Promise.all(
-  runs.map(
-    (chosen) =>
-      new Promise((resolve, reject) => {
-        const child = spawn('vitest', ['run', '--project', 'e2e', ...chosen], { stdio: 'inherit' });
-        child.on('error', reject);
-        child.on('close', (code) => resolve(code ?? 1));
-      }),
-  ),
-);
-process.exitCode = Math.max(...codes);
+/** For the account and the region of emulators. */
+async function synthesizeInto(assembly) {
+  const context = ['plans=test/e2e/plans.ts', 'account=000000000000', 'region=us-east-1'];
+  return run('cdk', ['synth', '--quiet', '--output', assembly, ...context.flatMap((one) => ['-c', one])]);
+}
+
+async function runHalves(assembly) {
+  const isFirst = (file) => firstHalf.includes(basename(file, '.e2e.test.ts'));
+  const all = globSync('test/e2e/*.e2e.test.ts').sort();
+  const halves = [all.filter(isFirst), all.filter((file) => !isFirst(file))];
+  const codes = halves.map(async (half) =>
+    run('vitest', [...vitest, ...half], { HOLDFAST_E2E_ASSEMBLY: assembly }),
+  );
+  return Math.max(...(await Promise.all(codes)));
+}
+
+/** @returns the exit code. */
+async function run(command, args, variables = {}) {
+  const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...variables } });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}

@@ -19,7 +19,7 @@ import { deployment } from './plans.ts';
 import { findGap, testUnless } from '../support/gaps.ts';
 import { holdfast } from './support/command-line.ts';
 import { arnOfBucket, listPoints, newestPoint, runGoodCycle } from './support/cycles.ts';
-import { openApp, plansFile } from './support/deployed.ts';
+import { assembly, openApp, plansFile } from './support/deployed.ts';
 import { listVersions } from './support/list-versions.ts';
 import { testBuckets, testPlans } from './support/names.ts';
 import { makeTargets, restoreAndCompare } from './support/restores.ts';
@@ -53,7 +53,7 @@ testUnless(noEmulator)(
     const target = { environment, accountId, region, log: () => undefined };
     const clients = makeClients({ region });
     const cloudFormation = new CloudFormationClient({ region });
-    const first = await deployApp({ ...target, plansFile, stacks: ['HoldfastStorage'] });
+    const first = await deployApp({ ...target, plansFile, assembly, stacks: ['HoldfastStorage'] });
     const source = await makeSource({ s3: clients.s3 }, bucketName, { plan, objects: 12 });
     const pointId = await backUpInto(first, clients);
     const before = source.state();

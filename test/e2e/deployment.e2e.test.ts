@@ -45,6 +45,7 @@ test('deploying again changes nothing about the vault, its points and the chains
   const stored = await listVersions(app.s3, app.vaultBucket);
   const { environment, accountId, region } = app;
 
+  // Synthesized anew, as by who deploys again.
   const outputs = await deployApp({ environment, plansFile, accountId, region, log: () => undefined });
 
   expect(outputs).toEqual(app.outputs);

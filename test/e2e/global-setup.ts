@@ -3,7 +3,7 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import type { TestProject } from 'vitest/node';
 import { deployApp } from '../../localstack/deploy-app.ts';
 import { ensureTestEndpoint } from '../../localstack/test-endpoint.ts';
-import { plansFile, type Deployed } from './support/deployed.ts';
+import { assembly, plansFile, type Deployed } from './support/deployed.ts';
 import { switchSchedule } from './support/schedules.ts';
 import { testBuckets, testPlans } from './support/names.ts';
 import { waitScale } from './support/wait-scale.ts';
@@ -29,7 +29,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const { Account } = await new STSClient({}).send(new GetCallerIdentityCommand({}));
     const accountId = Account as string;
     const started = performance.now();
-    const outputs = await deployApp({ environment, plansFile, accountId, region, log: () => undefined });
+    const target = { environment, plansFile, assembly, accountId, region };
+    const outputs = await deployApp({ ...target, log: () => undefined });
     console.log(`e2e: deployed in ${((performance.now() - started) / 1000).toFixed(0)} s`);
     await switchSchedule(testPlans.minutely, 'DISABLED');
     const deployed: Deployed = { outputs, accountId, region, environment };

@@ -7,6 +7,8 @@ import type { DeployedOutputs } from '../../../localstack/deploy-app.ts';
 import { inject } from 'vitest';
 
 export const plansFile = join(import.meta.dirname, '..', 'plans.ts');
+/** Folder in which the application with these plans is synthesized already; else each deployment synthesizes it. */
+export const assembly = process.env['HOLDFAST_E2E_ASSEMBLY'];
 
 /** Facts that the global setup hands to the test files. */
 export interface Deployed {
