@@ -1,10 +1,11 @@
-// Runs the end-to-end tests. On emulators of its own, as two halves side by side, each with a deployment of its own of the
-// application that is synthesized once: a test waits more than it works. Where AWS_ENDPOINT_URL names one place, or with
-// files as arguments, one after the other.
+// Runs the end-to-end tests. On emulators of its own, as two halves side by side, each with a deployment of its own: a
+// test waits more than it works. What both need is made once: the application is synthesized, the emulator installed.
+// Where AWS_ENDPOINT_URL names one place, or with files as arguments, one after the other.
 import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { ensurePython, ministackEnvironment } from '../localstack/python-environment.ts';
 
 /** Tests that take about half of the time: those that kill and break, and those that deploy more than once. */
 const firstHalf = ['adopt-vault', 'command-line', 'worker-faults'];
@@ -16,7 +17,11 @@ if (files.length > 0 || process.env.AWS_ENDPOINT_URL) {
 } else {
   const assembly = mkdtempSync(join(tmpdir(), 'holdfast-assembly-'));
   try {
-    process.exitCode = (await synthesizeInto(assembly)) || (await runHalves(assembly));
+    const [code] = await Promise.all([
+      synthesizeInto(assembly),
+      ensurePython(ministackEnvironment, (line) => console.log(`emulator: ${line}`)),
+    ]);
+    process.exitCode = code || (await runHalves(assembly));
   } finally {
     rmSync(assembly, { recursive: true, force: true });
   }
@@ -29,13 +34,16 @@ async function synthesizeInto(assembly) {
 }
 
 async function runHalves(assembly) {
-  const isFirst = (file) => firstHalf.includes(basename(file, '.e2e.test.ts'));
   const all = globSync('test/e2e/*.e2e.test.ts').sort();
   const halves = [all.filter(isFirst), all.filter((file) => !isFirst(file))];
   const codes = halves.map(async (half) =>
     run('vitest', [...vitest, ...half], { HOLDFAST_E2E_ASSEMBLY: assembly }),
   );
   return Math.max(...(await Promise.all(codes)));
+}
+
+function isFirst(file) {
+  return firstHalf.includes(basename(file, '.e2e.test.ts'));
 }
 
 /** @returns the exit code. */
