@@ -1,6 +1,7 @@
 import { safety } from '../model/safety.ts';
 import { RunClosedError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
+import { BufferPool } from '../packs/buffer-pool.ts';
 import { joinShards } from '../protect/join-shards.ts';
 import { listShards, type ListingState } from '../protect/list-shards.ts';
 import { protectShard } from '../protect/protect-shard.ts';
@@ -24,6 +25,8 @@ export interface BackUpFilesOptions {
    * @default listed first, then one after the other, in this thread
    */
   readonly protectAll?: (plan: RunPlan, keys: VaultKeys) => Promise<number>;
+  /** Of whoever makes many runs, one after the other. @default a pool of this run's own */
+  readonly buffers?: BufferPool;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
@@ -62,10 +65,10 @@ async function protectHere(
   services: WriteServices,
   plan: RunPlan,
   keys: VaultKeys,
-  { source, limits = defaultShardLimits, onProgress, signal }: BackUpFilesOptions,
+  { source, limits = defaultShardLimits, buffers = new BufferPool(), onProgress, signal }: BackUpFilesOptions,
 ): Promise<number> {
   const shards = await listAll(services, source, plan, limits, signal);
-  const shardOptions = { keys, plan, source, onProgress, signal };
+  const shardOptions = { keys, plan, source, buffers, onProgress, signal };
   for (const shard of shards) await protectShard(services, shard, shardOptions);
   return shards.length;
 }

@@ -7,6 +7,7 @@ import { decodeExtent } from '../../src/manifest/extent.ts';
 import { storedShareOf } from '../../src/packs/chunk-location.ts';
 import { decodePackMapEntry, type PackMapEntry } from '../../src/manifest/pack-map.ts';
 import { decodeFileKey } from '../../src/manifest/tuple-key.ts';
+import { BufferPool } from '../../src/packs/buffer-pool.ts';
 import { containerName, objectNameOf, pageName, rootName } from '../../src/packs/object-names.ts';
 import { resourceKeyOf } from '../../src/points/point-id.ts';
 import { readRoot } from '../../src/points/root-store.ts';
@@ -55,6 +56,9 @@ export interface BackUpOptions {
   /** For a synthetic full. @default never */
   readonly shouldStop?: () => boolean;
 }
+
+/** Of all vaults of a test file: buffers for packs are many times larger than what most tests store. */
+const buffers = new BufferPool();
 
 /** How much more than in the gate is tried. */
 const thoroughness = Number(process.env['HOLDFAST_SEEDS'] ?? 1);
@@ -115,7 +119,7 @@ export class Harness {
     const { services = this.services, source = this.source, limits } = options;
     const request = this.request(type, options);
     if (type === 'synthetic-full') return this.#consolidate(services, request, options);
-    return backUpFiles(services, request, { source, limits });
+    return backUpFiles(services, request, { source, limits, buffers });
   }
 
   async #consolidate(
