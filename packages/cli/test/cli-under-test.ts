@@ -1,5 +1,6 @@
 import {
   backUpFiles,
+  BufferPool,
   type CommittedPoint,
   commitPoint,
   consolidatePoint,
@@ -34,6 +35,9 @@ import {
   type Machine,
   runCli,
 } from '../src/index.ts';
+
+/** Of all deployments of a test file: buffers for packs are many times larger than what tests store. */
+const buffers = new BufferPool();
 
 /** State machines in memory: an execution is over when a test says so. */
 class MemoryExecutions implements Executions {
@@ -240,7 +244,7 @@ export class CliUnderTest {
     runId = newId<RunId>(this.random),
   ): Promise<CommittedPoint> {
     const request = { ...this.#request, runId, resourceArn: arn, type };
-    return backUpFiles(this.#services, request, { source: this.source });
+    return backUpFiles(this.#services, request, { source: this.source, buffers });
   }
 
   /** Makes an image of a volume, with one snapshot, as the protect machine does. */

@@ -4,6 +4,7 @@ import type { PointId, RunId } from '../../src/ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
+import { BufferPool } from '../../src/packs/buffer-pool.ts';
 import type { ChunkStorePolicy } from '../../src/packs/chunk-store.ts';
 import { listShards } from '../../src/protect/list-shards.ts';
 import { protectShard } from '../../src/protect/protect-shard.ts';
@@ -56,6 +57,7 @@ export class VaultSimulation {
   readonly calls = new CallCounts();
   readonly #options: SimulationOptions;
   readonly #policy: LeasePolicy;
+  readonly #buffers = new BufferPool();
   readonly #dice: Dice;
   readonly #services: Harness['services'];
   /** Which content every file has. */
@@ -111,7 +113,13 @@ export class VaultSimulation {
           const listed = await listShards({ source, work, workPrefix, limits, shouldStop: () => false });
           if (!listed.done) throw new Error('a listing that is never told to stop has stopped');
           for (const shard of listed.shards)
-            await protectShard(this.#services, shard, { keys, plan, source, storePolicy });
+            await protectShard(this.#services, shard, {
+              keys,
+              plan,
+              source,
+              storePolicy,
+              buffers: this.#buffers,
+            });
           return listed.shards.length;
         },
       },
