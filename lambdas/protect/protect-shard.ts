@@ -1,10 +1,13 @@
-import { getRunPlan, protectShard, shardFromJson } from '@holdfast/engine';
+import { BufferPool, getRunPlan, protectShard, shardFromJson } from '@holdfast/engine';
 import { getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
 import { ShardEvent } from './shard-event.ts';
 import { watchRun } from './watch-run.ts';
 import { protectSteps } from './steps.ts';
+
+/** A function has one call at a time: the next one finds the buffers of the last. */
+const buffers = new BufferPool();
 
 const ProtectShardInput = z.object({ runId, shard: ShardEvent });
 
@@ -26,6 +29,7 @@ export const protectShardStep = defineStep(
         keys,
         plan: run,
         source,
+        buffers,
         onProgress,
         signal,
       });
