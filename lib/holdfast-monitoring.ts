@@ -112,6 +112,49 @@ const ALARMS: readonly AlarmRule[] = [
   },
 ];
 
+interface Graph {
+  readonly title: string;
+  readonly stacked?: boolean;
+  /** Metrics, and what each is called. */
+  readonly metrics: Partial<Record<MetricName, string>>;
+}
+
+const GRAPHS: readonly Graph[] = [
+  {
+    title: 'Resources a day',
+    stacked: true,
+    metrics: {
+      ResourcesCompleted: 'completed',
+      ResourcesWithWarnings: 'with warnings',
+      ResourcesDegraded: 'degraded',
+      ResourcesFailed: 'failed',
+    },
+  },
+  {
+    title: 'Bytes a day',
+    metrics: {
+      ReadBytes: 'read from sources',
+      StoredBytes: 'stored in the vault',
+      RestoredBytes: 'restored',
+    },
+  },
+  {
+    title: 'Maintenance a day',
+    metrics: { PointsExpired: 'points expired', PacksSwept: 'packs swept', LeasesRenewed: 'leases renewed' },
+  },
+  {
+    title: 'Bytes of maintenance a day',
+    metrics: { BytesSwept: 'swept', BytesVerified: 'verified' },
+  },
+  {
+    title: 'Cycles and restores a day',
+    metrics: { CyclesCompleted: 'cycles completed', RestoresCompleted: 'restores completed' },
+  },
+];
+
+const day = { period: Duration.days(1) };
+const most = { statistic: 'Maximum' };
+
 /** Alarms on Holdfast's own metrics and on the vault's trail, a topic that carries them to people, and a dashboard. */
 export class HoldfastMonitoring extends Construct {
   readonly topic: Topic;
@@ -158,7 +201,6 @@ export class HoldfastMonitoring extends Construct {
   }
 
   private makeDashboard(machines: HoldfastMonitoringProps['machines']): void {
-    const day = { period: Duration.days(1) };
     const board = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.days(14) });
     board.addWidgets(
       new SingleValueWidget({
@@ -166,79 +208,43 @@ export class HoldfastMonitoring extends Construct {
         width: 24,
         metrics: [
           holdfastMetric('CycleFailures', { ...day, label: 'Failed cycles and runs today' }),
-          holdfastMetric('OverdueResources', { ...day, statistic: 'Maximum', label: 'Overdue resources' }),
-          holdfastMetric('DegradedResources', { ...day, statistic: 'Maximum', label: 'Degraded resources' }),
-          holdfastMetric('ResourceProblems', {
-            ...day,
-            statistic: 'Maximum',
-            label: 'Tagged but not protected',
-          }),
+          holdfastMetric('OverdueResources', { ...day, ...most, label: 'Overdue resources' }),
+          holdfastMetric('DegradedResources', { ...day, ...most, label: 'Degraded resources' }),
+          holdfastMetric('ResourceProblems', { ...day, ...most, label: 'Tagged but not protected' }),
           holdfastMetric('RestoreFailures', { ...day, label: 'Failed restores today' }),
-          holdfastMetric('DeadLetters', { statistic: 'Maximum', label: 'Undelivered events' }),
+          holdfastMetric('DeadLetters', { ...most, label: 'Undelivered events' }),
         ],
       }),
-      new GraphWidget({
-        title: 'Resources a day',
-        width: 12,
-        stacked: true,
-        left: [
-          holdfastMetric('ResourcesCompleted', { ...day, label: 'completed' }),
-          holdfastMetric('ResourcesWithWarnings', { ...day, label: 'with warnings' }),
-          holdfastMetric('ResourcesDegraded', { ...day, label: 'degraded' }),
-          holdfastMetric('ResourcesFailed', { ...day, label: 'failed' }),
-        ],
-      }),
-      new GraphWidget({
-        title: 'Bytes a day',
-        width: 12,
-        left: [
-          holdfastMetric('ReadBytes', { ...day, label: 'read from sources' }),
-          holdfastMetric('StoredBytes', { ...day, label: 'stored in the vault' }),
-          holdfastMetric('RestoredBytes', { ...day, label: 'restored' }),
-        ],
-      }),
-      new GraphWidget({
-        title: 'Maintenance a day',
-        width: 12,
-        left: [
-          holdfastMetric('PointsExpired', { ...day, label: 'points expired' }),
-          holdfastMetric('PacksSwept', { ...day, label: 'packs swept' }),
-          holdfastMetric('LeasesRenewed', { ...day, label: 'leases renewed' }),
-        ],
-      }),
-      new GraphWidget({
-        title: 'Bytes of maintenance a day',
-        width: 12,
-        left: [
-          holdfastMetric('BytesSwept', { ...day, label: 'swept' }),
-          holdfastMetric('BytesVerified', { ...day, label: 'verified' }),
-        ],
-      }),
-      new GraphWidget({
-        title: 'Cycles and restores a day',
-        width: 12,
-        left: [
-          holdfastMetric('CyclesCompleted', { ...day, label: 'cycles completed' }),
-          holdfastMetric('RestoresCompleted', { ...day, label: 'restores completed' }),
-        ],
-      }),
+      ...GRAPHS.map(
+        ({ title, stacked, metrics }) =>
+          new GraphWidget({
+            title,
+            width: 12,
+            stacked,
+            left: Object.entries(metrics).map(([name, label]) =>
+              holdfastMetric(name as MetricName, { ...day, label }),
+            ),
+          }),
+      ),
       new GraphWidget({
         title: 'Executions that failed or ran out of time',
         width: 12,
-        left: Object.entries(machines).flatMap(([name, machine]) =>
-          ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'].map(
-            (metricName) =>
-              new Metric({
-                namespace: 'AWS/States',
-                metricName,
-                dimensionsMap: { StateMachineArn: machine.stateMachineArn },
-                statistic: 'Sum',
-                label: `${name} ${metricName}`,
-                ...day,
-              }),
-          ),
-        ),
+        left: Object.entries(machines).flatMap(([name, machine]) => failedExecutions(name, machine)),
       }),
     );
   }
+}
+
+function failedExecutions(name: string, { stateMachineArn: StateMachineArn }: StateMachine): Metric[] {
+  return ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'].map(
+    (metricName) =>
+      new Metric({
+        namespace: 'AWS/States',
+        metricName,
+        dimensionsMap: { StateMachineArn },
+        statistic: 'Sum',
+        label: `${name} ${metricName}`,
+        ...day,
+      }),
+  );
 }

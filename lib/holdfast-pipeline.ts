@@ -27,7 +27,7 @@ import { restoreSteps } from '../lambdas/restore/steps.ts';
 import { watchSteps } from '../lambdas/watch/steps.ts';
 import type { DeploymentConfig } from './deployment-config.ts';
 import { bundleHandlers } from './functions/handler-bundle.ts';
-import { makeStepFunctions } from './functions/step-functions.ts';
+import { makeStepFunctions, type StepFunctionsProps } from './functions/step-functions.ts';
 import type { MachineReference } from './functions/step-rights.ts';
 import type { PeopleRoles } from './vault/people-roles.ts';
 import type { HoldfastStorage } from './holdfast-storage.ts';
@@ -69,17 +69,7 @@ export class HoldfastPipeline extends Construct {
       vaultRoles: storage.vaultRoles,
       code: handlerCode ?? bundleHandlers(this),
     };
-    const functions = new Construct(this, 'Functions');
-    const steps = {
-      ...makeStepFunctions(functions, 'cycle', cycleSteps, world),
-      ...makeStepFunctions(functions, 'protect', protectSteps, world),
-      ...makeStepFunctions(functions, 'image', imageSteps, world),
-      ...makeStepFunctions(functions, 'hold', holdSteps, world),
-      ...makeStepFunctions(functions, 'watch', watchSteps, world),
-    };
-    const restoreFunctions = new Construct(this, 'RestoreFunctions');
-    const maintenanceFunctions = new Construct(this, 'MaintenanceFunctions');
-
+    const steps = this.makeSteps(world);
     this.describe(config, configuration);
     const { resourcesAtOnce, shardsAtOnce, snapshotPollSeconds } = config;
     this.protect = new ProtectWorkflow(this, 'Protect', {
@@ -95,7 +85,7 @@ export class HoldfastPipeline extends Construct {
       protect: this.protect,
     }).stateMachine;
     this.restore = new RestoreWorkflow(this, 'Restore', {
-      steps: makeStepFunctions(restoreFunctions, 'restore', restoreSteps, world),
+      steps,
       workBucket,
       shardsAtOnce: resourcesAtOnce * shardsAtOnce,
       volumePollSeconds: Math.min(mostVolumePollSeconds, snapshotPollSeconds),
@@ -103,10 +93,7 @@ export class HoldfastPipeline extends Construct {
 
     this.hold = new HoldWorkflow(this, 'Hold', { steps, workBucket }).stateMachine;
     this.maintenance = new MaintenanceWorkflow(this, 'Maintenance', {
-      steps: {
-        ...steps,
-        ...makeStepFunctions(maintenanceFunctions, 'maintenance', maintenanceSteps, world),
-      },
+      steps,
       workBucket,
       partitionsAtOnce: Math.min(mostPartitionsAtOnce, resourcesAtOnce * shardsAtOnce),
     }).stateMachine;
@@ -129,6 +116,21 @@ export class HoldfastPipeline extends Construct {
       deadLetters,
     });
     this.letPeople(storage.people, configuration.reads());
+  }
+
+  private makeSteps(world: StepFunctionsProps) {
+    const functions = new Construct(this, 'Functions');
+    const restoreFunctions = new Construct(this, 'RestoreFunctions');
+    const maintenanceFunctions = new Construct(this, 'MaintenanceFunctions');
+    return {
+      ...makeStepFunctions(functions, 'cycle', cycleSteps, world),
+      ...makeStepFunctions(functions, 'protect', protectSteps, world),
+      ...makeStepFunctions(functions, 'image', imageSteps, world),
+      ...makeStepFunctions(functions, 'hold', holdSteps, world),
+      ...makeStepFunctions(functions, 'watch', watchSteps, world),
+      ...makeStepFunctions(restoreFunctions, 'restore', restoreSteps, world),
+      ...makeStepFunctions(maintenanceFunctions, 'maintenance', maintenanceSteps, world),
+    };
   }
 
   private describe(config: DeploymentConfig, configuration: ConfigurationObject): void {

@@ -1,7 +1,7 @@
 import { environmentFor, startEmulator, type EmulatorOptions } from './composition.ts';
 
 const defaultRegion = 'us-east-1';
-/** How test files learn what their run's setup did. */
+/** The variable by which test files learn what their run's setup did. */
 const noGaps = 'HOLDFAST_TEST_EMULATOR_HAS_NO_GAPS';
 
 /**
@@ -26,7 +26,7 @@ export async function ensureTestEndpoint(options: EmulatorOptions = {}): Promise
   return () => emulator.stop();
 }
 
-/** Whether the run started its emulator itself, in which everything is there that tests need. */
+/** True of a run that started its emulator itself, in which everything is there that tests need. */
 export function hasNoGaps(): boolean {
   return process.env[noGaps] === '1';
 }

@@ -13,7 +13,7 @@ const triedVersion = '4.14.0';
 const dockerRemedy = 'docker compose -f localstack/compose.yaml --profile localstack up gateway';
 const Health = z.object({ version: z.string() });
 
-/** What keeps the tests from running; the message is for whoever started them. */
+/** Obstacle to running the tests; the message is for whoever started them. */
 class LocalStackMissingError extends Error {
   override readonly name = 'LocalStackMissingError';
 }
@@ -68,7 +68,7 @@ async function startGatewayBefore(upstreamUrl: string, stack: AsyncDisposableSta
   return gateway.endpointUrl;
 }
 
-/** What functions call has to be the gateway, or discovery finds no bucket in them. */
+/** Functions have to call the gateway, or discovery finds no bucket in them. */
 async function assertFunctionsPassGateway(endpointUrl: string): Promise<void> {
   const lambda = new LambdaClient({});
   const FunctionName = await createFunction(

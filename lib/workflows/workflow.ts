@@ -93,7 +93,7 @@ export abstract class Workflow extends Construct {
     return new Pass(this, 'Accept', { parameters });
   }
 
-  /** What a loop's first turn finds at a path. A result, because CDK leaves out what is null in parameters. */
+  /** The answer that a loop's first turn finds at a path. A result, because CDK leaves out what is null in parameters. */
   protected begin(id: string, resultPath: string, answer: object = { state: null }): Pass {
     return new Pass(this, id, { result: Result.fromObject(answer), resultPath });
   }

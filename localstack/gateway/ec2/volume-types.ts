@@ -58,16 +58,14 @@ export function checkedPerformance(shape: VolumeShape): VolumePerformance {
   const { type, sizeGiB, iops, throughputMiB, isMultiAttach } = shape;
   const rules = rulesByType[type];
   if (rules === undefined) throw invalidParameter('volumeType', type, 'Unknown volume type.');
-  if (sizeGiB < rules.leastGiB || sizeGiB > rules.mostGiB) {
-    const [how, limit] =
-      sizeGiB < rules.leastGiB
-        ? ['small', `minimum is ${rules.leastGiB}`]
-        : ['large', `maximum is ${rules.mostGiB}`];
-    throw new Ec2Error(
-      'InvalidParameterValue',
-      `Volume of ${sizeGiB}GiB is too ${how} for volume type ${type}; ${limit}GiB.`,
+  if (sizeGiB < rules.leastGiB)
+    throw value(
+      `Volume of ${sizeGiB}GiB is too small for volume type ${type}; minimum is ${rules.leastGiB}GiB.`,
     );
-  }
+  if (sizeGiB > rules.mostGiB)
+    throw value(
+      `Volume of ${sizeGiB}GiB is too large for volume type ${type}; maximum is ${rules.mostGiB}GiB.`,
+    );
   if (isMultiAttach === true && rules.isMultiAttach === undefined)
     throw combination(`The parameter multiAttachEnabled is not supported for ${type} volumes.`);
   if (throughputMiB !== undefined && rules.throughput === undefined)
@@ -77,45 +75,46 @@ export function checkedPerformance(shape: VolumeShape): VolumePerformance {
     // EC2 shows the baseline of gp2, which nobody may ask for.
     return type === 'gp2' ? { iops: Math.min(16_000, Math.max(100, 3 * sizeGiB)) } : {};
   }
+  const provisioned = checkedIops(shape, rules.iops);
+  const throughput = rules.throughput && checkedThroughput(throughputMiB, provisioned, rules.throughput);
+  return { iops: provisioned, throughputMiB: throughput };
+}
+
+function checkedIops(
+  { type, sizeGiB, iops }: VolumeShape,
+  { least, most, perGiB }: NonNullable<VolumeTypeRules['iops']>,
+): number {
   if (iops === undefined && type !== 'gp3')
     throw combination(`The parameter iops must be specified for ${type} volumes.`);
-  const provisioned = iops ?? rules.iops.least;
-  if (provisioned < rules.iops.least || provisioned > rules.iops.most) {
-    throw new Ec2Error(
-      'InvalidParameterValue',
-      `Volume iops of ${provisioned} is too ${provisioned < rules.iops.least ? 'low' : 'high'}; ` +
-        (provisioned < rules.iops.least
-          ? `minimum is ${rules.iops.least}.`
-          : `maximum is ${rules.iops.most}.`),
-    );
-  }
+  const provisioned = iops ?? least;
+  if (provisioned < least) throw value(`Volume iops of ${provisioned} is too low; minimum is ${least}.`);
+  if (provisioned > most) throw value(`Volume iops of ${provisioned} is too high; maximum is ${most}.`);
   // The baseline that every gp3 volume has is no ratio that somebody asked for.
-  if (
-    iops !== undefined &&
-    (type !== 'gp3' || iops > rules.iops.least) &&
-    iops / sizeGiB > rules.iops.perGiB
-  ) {
-    throw new Ec2Error(
-      'InvalidParameterValue',
-      `Iops to volume size ratio of ${(iops / sizeGiB).toFixed(6)} is too high; maximum is ${rules.iops.perGiB}`,
-    );
-  }
-  if (rules.throughput === undefined) return { iops: provisioned };
-  const { least, most, perIops } = rules.throughput;
+  const isAskedFor = iops !== undefined && (type !== 'gp3' || iops > least);
+  const ratio = provisioned / sizeGiB;
+  if (isAskedFor && ratio > perGiB)
+    throw value(`Iops to volume size ratio of ${ratio.toFixed(6)} is too high; maximum is ${perGiB}`);
+  return provisioned;
+}
+
+function checkedThroughput(
+  throughputMiB: number | undefined,
+  iops: number,
+  { least, most, perIops }: NonNullable<VolumeTypeRules['throughput']>,
+): number {
   const throughput = throughputMiB ?? least;
-  if (throughput < least || throughput > most) {
-    throw new Ec2Error(
-      'InvalidParameterValue',
-      `Throughput of ${throughput} MiB/s is out of range; it must be from ${least} to ${most}.`,
+  if (throughput < least || throughput > most)
+    throw value(`Throughput of ${throughput} MiB/s is out of range; it must be from ${least} to ${most}.`);
+  const ratio = throughput / iops;
+  if (ratio > perIops)
+    throw value(
+      `Throughput (MiBps) to iops ratio of ${ratio.toFixed(6)} is too high; maximum is ${perIops.toFixed(6)}`,
     );
-  }
-  if (throughput / provisioned > perIops) {
-    throw new Ec2Error(
-      'InvalidParameterValue',
-      `Throughput (MiBps) to iops ratio of ${(throughput / provisioned).toFixed(6)} is too high; maximum is ${perIops.toFixed(6)}`,
-    );
-  }
-  return { iops: provisioned, throughputMiB: throughput };
+  return throughput;
+}
+
+function value(message: string): Ec2Error {
+  return new Ec2Error('InvalidParameterValue', message);
 }
 
 function combination(message: string): Ec2Error {

@@ -6,7 +6,7 @@ import { InvalidInputError, StoredBytesDamagedError } from './errors.ts';
  * @see docs/format.md, "Conventions"
  */
 export class ByteWriter {
-  #buffer: Buffer;
+  #buffer: Buffer<ArrayBuffer>;
   #length = 0;
 
   constructor(expectedBytes = 256) {
@@ -69,12 +69,16 @@ export class ByteWriter {
   }
 
   #reserve(bytes: number): void {
-    const needed = this.#length + bytes;
-    if (needed <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.#buffer.length));
-    grown.set(this.#buffer.subarray(0, this.#length));
-    this.#buffer = grown;
+    this.#buffer = withRoom(this.#buffer, this.#length, bytes);
   }
+}
+
+/** The buffer, or a larger one with the same first bytes, that has room for some more. */
+export function withRoom(buffer: Buffer<ArrayBuffer>, length: number, bytes: number): Buffer<ArrayBuffer> {
+  if (length + bytes <= buffer.length) return buffer;
+  const grown = Buffer.allocUnsafe(Math.max(length + bytes, 2 * buffer.length));
+  grown.set(buffer.subarray(0, length));
+  return grown;
 }
 
 /**

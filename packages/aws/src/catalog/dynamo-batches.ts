@@ -2,7 +2,6 @@ import { BatchGetCommand, BatchWriteCommand, type DynamoDBDocumentClient } from 
 import { type Clock, type RandomBytes, StoreUnavailableError } from '@holdfast/engine';
 import { backOff } from '../sdk/backoff.ts';
 import { toEngineError } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 /** DynamoDB's own limits of one call. */
 export const batchGetLimit = 100;
@@ -37,9 +36,11 @@ export async function batchGet(
     const command = new BatchGetCommand({
       RequestItems: { [context.table]: { Keys: rest, ConsistentRead: options.consistent } },
     });
-    const answer = await context.dynamo.send(command, sendOptions(options.signal)).catch((error: unknown) => {
-      throw toEngineError(error, `reading ${rest.length} items of table ${context.table}`);
-    });
+    const answer = await context.dynamo
+      .send(command, { abortSignal: options.signal })
+      .catch((error: unknown) => {
+        throw toEngineError(error, `reading ${rest.length} items of table ${context.table}`);
+      });
     items.push(...(answer.Responses?.[context.table] ?? []));
     rest = answer.UnprocessedKeys?.[context.table]?.Keys ?? [];
   }
@@ -59,7 +60,7 @@ export async function batchPut(
   while (rest.length > 0) {
     await pauses.before(rest.length);
     const command = new BatchWriteCommand({ RequestItems: { [context.table]: rest } });
-    const answer = await context.dynamo.send(command, sendOptions(signal)).catch((error: unknown) => {
+    const answer = await context.dynamo.send(command, { abortSignal: signal }).catch((error: unknown) => {
       throw toEngineError(error, `writing ${rest.length} items of table ${context.table}`);
     });
     rest = answer.UnprocessedItems?.[context.table] ?? [];

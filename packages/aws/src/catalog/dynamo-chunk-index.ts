@@ -22,7 +22,6 @@ import {
   type Item,
 } from './dynamo-batches.ts';
 import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 import { chunkIndexAttributes as attributes, chunkIndexKey } from './table-schema.ts';
 
 const idsPerCall = 1000;
@@ -91,7 +90,7 @@ export class DynamoChunkIndex implements ChunkIndex {
       ExpressionAttributeValues: { ':pack': fromHex(packId) },
     });
     try {
-      await this.#context.dynamo.send(command, sendOptions(signal));
+      await this.#context.dynamo.send(command, { abortSignal: signal });
     } catch (error) {
       if (errorName(error) === 'ConditionalCheckFailedException') return;
       throw toEngineError(error, `removing an item of table ${this.#context.table}`);

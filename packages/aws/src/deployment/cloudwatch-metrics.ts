@@ -1,6 +1,5 @@
 import { type CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { toEngineError } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 /** CloudWatch takes 1,000 values a call. */
 const valuesPerCall = 1000;
@@ -38,7 +37,7 @@ export class CloudWatchMetrics {
             Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
           })),
       });
-      await this.#cloudWatch.send(command, sendOptions(options.signal)).catch((error: unknown) => {
+      await this.#cloudWatch.send(command, { abortSignal: options.signal }).catch((error: unknown) => {
         throw toEngineError(error, `publishing metrics of namespace ${this.#namespace}`);
       });
     }

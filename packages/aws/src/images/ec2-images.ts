@@ -30,7 +30,6 @@ import {
   type VolumeConfiguration,
 } from './ec2-machine.ts';
 import type { Ec2Clients } from '../sdk/make-ec2-clients.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 /** EC2 takes 200 values of a filter. */
 const filterValues = 200;
@@ -90,7 +89,7 @@ export class Ec2Images {
   async getMachine(instanceId: string, signal?: AbortSignal): Promise<MachineConfiguration> {
     const command = new DescribeInstancesCommand({ InstanceIds: [instanceId] });
     const answer = await this.#attempt(
-      this.#clients.ec2.send(command, sendOptions(signal)),
+      this.#clients.ec2.send(command, { abortSignal: signal }),
       `describing instance ${instanceId}`,
     );
     const instance = answer.Reservations?.flatMap((one) => one.Instances ?? [])[0];
@@ -264,7 +263,7 @@ export class Ec2Images {
         NextToken,
       });
       const answer = await this.#attempt(
-        this.#clients.ec2.send(command, sendOptions(signal)),
+        this.#clients.ec2.send(command, { abortSignal: signal }),
         'describing snapshots',
       );
       found.push(...(answer.Snapshots ?? []).map((one) => toSnapshot(one)));
@@ -282,7 +281,7 @@ export class Ec2Images {
       const Filters = [{ Name: 'volume-id', Values: volumeIds.slice(start, start + filterValues) }];
       const command = new DescribeVolumesCommand({ Filters });
       const answer = await this.#attempt(
-        this.#clients.ec2.send(command, sendOptions(signal)),
+        this.#clients.ec2.send(command, { abortSignal: signal }),
         'describing volumes',
       );
       found.push(...(answer.Volumes ?? []));

@@ -13,7 +13,7 @@ export class SystemClock implements Clock {
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     try {
-      await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
+      await setTimeout(ms, undefined, { signal });
     } catch (error) {
       signal?.throwIfAborted();
       throw error;

@@ -22,7 +22,6 @@ import { type ContentRequest, openContent, readContent } from './s3-object-conte
 import { toObjectFacts, toTags } from './s3-object-facts.ts';
 import { S3ServerTime } from '../store/s3-server-time.ts';
 import { toSourceEntryError, toSourceError } from './s3-source-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 /** A range begins some names before its first one, as a listing can only begin behind a name. */
 const keysOfProbe = 4;
@@ -143,7 +142,7 @@ export class S3FileSource implements FileSource {
         MaxKeys: pageSize,
       });
       const page: ListObjectsV2CommandOutput = await this.#s3
-        .send(command, sendOptions(signal))
+        .send(command, { abortSignal: signal })
         .catch((error: unknown) => {
           throw toSourceError(error, this.#bucket);
         });
@@ -164,7 +163,7 @@ export class S3FileSource implements FileSource {
       VersionId: versionId === 'null' ? undefined : versionId,
     });
     try {
-      return toTags((await this.#s3.send(command, sendOptions(signal))).TagSet);
+      return toTags((await this.#s3.send(command, { abortSignal: signal })).TagSet);
     } catch (error) {
       throw toSourceEntryError(error, this.#bucket, key);
     }

@@ -3,7 +3,6 @@ import { type ByteRange, type Clock, type RandomBytes, StoreUnavailableError } f
 import { backOff } from '../sdk/backoff.ts';
 import { keepMetadataNames } from '../store/s3-raw-headers.ts';
 import { isAbort } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 /** Times in a row that a connection may break without a single byte having come. */
 const fruitlessAttempts = 5;
@@ -34,7 +33,7 @@ export async function openContent(request: ContentRequest, skip = 0): Promise<Ge
   });
   keepMetadataNames(command);
   try {
-    return await request.s3.send(command, sendOptions(request.signal));
+    return await request.s3.send(command, { abortSignal: request.signal });
   } catch (error) {
     throw request.toError(error);
   }

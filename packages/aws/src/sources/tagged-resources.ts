@@ -9,7 +9,6 @@ import { BackupError, mapConcurrent, type ResourceArn, type ResourceRow } from '
 import { toTagRecord } from '../images/ec2-machine.ts';
 import { toTags } from './s3-object-facts.ts';
 import { errorName, isDenied, toEngineError } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 /** EC2 takes 200 values of a filter. */
 const groupSize = 200;
@@ -139,7 +138,7 @@ export class TaggedResources {
     });
     let page: GetResourcesCommandOutput;
     try {
-      page = await this.#clients.tagging.send(command, sendOptions(signal));
+      page = await this.#clients.tagging.send(command, { abortSignal: signal });
     } catch (error) {
       if (errorName(error) === 'PaginationTokenExpiredException' && begun < mostListings)
         return { ...left, listing: { begun: begun + 1 }, rest: [] };
@@ -164,10 +163,9 @@ export class TaggedResources {
   ): Promise<TaggedResource | undefined> {
     const name = idIn(nominee.arn, 'bucket');
     try {
-      const answer = await this.#clients.s3.send(
-        new GetBucketTaggingCommand({ Bucket: name }),
-        sendOptions(signal),
-      );
+      const answer = await this.#clients.s3.send(new GetBucketTaggingCommand({ Bucket: name }), {
+        abortSignal: signal,
+      });
       return this.#select(nominee.arn, 's3-bucket', toTags(answer.TagSet));
     } catch (error) {
       if (lostItsTags.has(errorName(error))) return undefined;
@@ -194,7 +192,7 @@ export class TaggedResources {
     const arns = byId(group, 'instance');
     const Filters = [{ Name: 'instance-id', Values: [...arns.keys()] }];
     const command = new DescribeInstancesCommand({ Filters });
-    const answer = await this.#clients.ec2.send(command, sendOptions(signal)).catch((error: unknown) => {
+    const answer = await this.#clients.ec2.send(command, { abortSignal: signal }).catch((error: unknown) => {
       throw toEngineError(error, 'describing tagged instances');
     });
     for (const instance of (answer.Reservations ?? []).flatMap((one) => one.Instances ?? [])) {
@@ -220,7 +218,7 @@ export class TaggedResources {
     const arns = byId(group, 'volume');
     const Filters = [{ Name: 'volume-id', Values: [...arns.keys()] }];
     const command = new DescribeVolumesCommand({ Filters });
-    const answer = await this.#clients.ec2.send(command, sendOptions(signal)).catch((error: unknown) => {
+    const answer = await this.#clients.ec2.send(command, { abortSignal: signal }).catch((error: unknown) => {
       throw toEngineError(error, 'describing tagged volumes');
     });
     for (const { VolumeId = '', State, Tags: tags } of answer.Volumes ?? []) {

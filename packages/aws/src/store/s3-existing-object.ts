@@ -2,7 +2,6 @@ import { GetObjectTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { SourceEntry } from '@holdfast/engine';
 import { findObjectHead } from './s3-head.ts';
 import { type ObjectFacts, toObjectFacts, toTags, toWritableFacts } from '../sources/s3-object-facts.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 export interface ExistingObject extends ObjectFacts {
   readonly bytes: number;
@@ -37,7 +36,7 @@ export async function holdsFactsOf(
   const { held } = toWritableFacts(entry);
   if (!isEqual(withDefaults(existing.attributes), withDefaults(held.attributes))) return false;
   if (!isEqual(existing.userMetadata, held.userMetadata)) return false;
-  const { TagSet } = await s3.send(new GetObjectTaggingCommand(address), sendOptions(signal));
+  const { TagSet } = await s3.send(new GetObjectTaggingCommand(address), { abortSignal: signal });
   return isEqual(toTags(TagSet), entry.tags);
 }
 

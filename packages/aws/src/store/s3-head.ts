@@ -10,7 +10,6 @@ import {
 import type { OwnedBucket } from './s3-listing.ts';
 import { keepMetadataNames } from './s3-raw-headers.ts';
 import { httpStatus, withCode } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 /*
  * S3 answers a HEAD that it refuses with a status and nothing else: 400 may be an expired session or a version id that
@@ -23,7 +22,7 @@ export async function headObject(
   signal?: AbortSignal,
 ): Promise<HeadObjectCommandOutput> {
   try {
-    return await s3.send(new HeadObjectCommand(input), sendOptions(signal));
+    return await s3.send(new HeadObjectCommand(input), { abortSignal: signal });
   } catch (error) {
     throw await withCode(error, () => getFirstByte(s3, input, signal));
   }
@@ -38,7 +37,7 @@ export async function findObjectHead(
   const command = new HeadObjectCommand(input);
   keepMetadataNames(command);
   try {
-    return await s3.send(command, sendOptions(signal));
+    return await s3.send(command, { abortSignal: signal });
   } catch (error) {
     if (httpStatus(error) === 404) return undefined;
     throw await withCode(error, () => getFirstByte(s3, input, signal));
@@ -67,7 +66,7 @@ async function getFirstByte(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const get = async (Range?: string): Promise<void> => {
-    const { Body } = await s3.send(new GetObjectCommand({ ...address, Range }), sendOptions(signal));
+    const { Body } = await s3.send(new GetObjectCommand({ ...address, Range }), { abortSignal: signal });
     await Body?.transformToByteArray();
   };
   try {

@@ -3,7 +3,6 @@ import { ObjectLockMissingError } from '@holdfast/engine';
 import { toStoreError } from './s3-errors.ts';
 import type { OwnedBucket } from './s3-listing.ts';
 import { errorName } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 interface StoredVersion {
   readonly name: string;
@@ -25,7 +24,7 @@ export async function putLegalHold(
     LegalHold: { Status: on ? 'ON' : 'OFF' },
   });
   try {
-    await s3.send(command, sendOptions(signal));
+    await s3.send(command, { abortSignal: signal });
   } catch (error) {
     if (errorName(error) === 'InvalidRequest') {
       throw new ObjectLockMissingError(name, 'by a legal hold', 'not at all');
@@ -41,6 +40,6 @@ export async function hasLegalHold(
   signal?: AbortSignal,
 ): Promise<boolean> {
   const command = new GetObjectLegalHoldCommand({ ...bucket, Key: name, VersionId: versionId });
-  const answer = await s3.send(command, sendOptions(signal));
+  const answer = await s3.send(command, { abortSignal: signal });
   return answer.LegalHold?.Status === 'ON';
 }

@@ -1,7 +1,6 @@
 import { ListObjectVersionsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { compareBytes, NotSupportedError, type ObjectVersion, utf8 } from '@holdfast/engine';
 import { toEngineError } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 export interface OwnedBucket {
   readonly Bucket: string;
@@ -67,7 +66,7 @@ export async function* listObjectVersions(
       VersionIdMarker: versionMarker,
       MaxKeys: options.pageSize,
     });
-    const page = await s3.send(command, sendOptions(options.signal)).catch((error: unknown) => {
+    const page = await s3.send(command, { abortSignal: options.signal }).catch((error: unknown) => {
       throw toEngineError(error, `listing ${prefix}* in bucket ${bucket.Bucket}`);
     });
     const versions = (page.Versions ?? []).flatMap(({ Key, VersionId, Size, LastModified }) =>

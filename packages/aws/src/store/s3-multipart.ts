@@ -16,7 +16,6 @@ import { type OwnedBucket, listObjectVersions } from './s3-listing.ts';
 import { describeLock } from './s3-lock.ts';
 import { S3Parts } from './s3-parts.ts';
 import { errorName } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 export class S3MultipartUpload implements MultipartUpload {
   readonly #clients: S3Clients;
@@ -71,7 +70,9 @@ export class S3MultipartUpload implements MultipartUpload {
   async #completeOnce(): Promise<string> {
     const command = this.#parts.completion({ IfNoneMatch: '*' });
     try {
-      const answer = await this.#clients.s3WithoutRetries.send(command, sendOptions(this.#options.signal));
+      const answer = await this.#clients.s3WithoutRetries.send(command, {
+        abortSignal: this.#options.signal,
+      });
       if (answer.VersionId !== undefined) return answer.VersionId;
     } catch (error) {
       const refused = isConditionFailure(error);

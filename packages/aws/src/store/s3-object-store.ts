@@ -35,7 +35,6 @@ import { S3MultipartUpload } from './s3-multipart.ts';
 import { S3ServerTime } from './s3-server-time.ts';
 import { requestThaw, thawStateOf } from './s3-thaw.ts';
 import { errorName, httpStatus, isDenied, isUnavailable } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 /** Tries for a body that breaks off, before the caller hears of it. */
 const readAttempts = 3;
@@ -80,7 +79,7 @@ export class S3ObjectStore implements ObjectStore {
       ...lockHeaders(options.lock),
     });
     try {
-      const answer = await this.#clients.s3WithoutRetries.send(command, sendOptions(options.signal));
+      const answer = await this.#clients.s3WithoutRetries.send(command, { abortSignal: options.signal });
       if (answer.VersionId !== undefined) {
         return { name, versionId: answer.VersionId, bytes: bytes.length, storedAt: await this.now() };
       }
@@ -101,7 +100,7 @@ export class S3ObjectStore implements ObjectStore {
       StorageClass: options.storageClass as StorageClass | undefined,
       ...lockHeaders(options.lock),
     });
-    const answer = await this.#attempt(name, this.#clients.s3.send(command, sendOptions(options.signal)));
+    const answer = await this.#attempt(name, this.#clients.s3.send(command, { abortSignal: options.signal }));
     if (answer.UploadId === undefined) {
       throw new StoreUnavailableError(`the upload of ${name} was answered without an id; start it again`);
     }
@@ -194,7 +193,7 @@ export class S3ObjectStore implements ObjectStore {
   async removeVersion(name: string, versionId: string, signal?: AbortSignal): Promise<void> {
     const command = new DeleteObjectCommand({ ...this.#bucket, Key: name, VersionId: versionId });
     try {
-      await this.#clients.s3.send(command, sendOptions(signal));
+      await this.#clients.s3.send(command, { abortSignal: signal });
     } catch (error) {
       if (isGone(error, versionId)) return;
       if (isDenied(error) && (await this.#isLocked(name, versionId, signal))) {
@@ -220,7 +219,7 @@ export class S3ObjectStore implements ObjectStore {
       Range: range && `bytes=${range.offset}-${range.offset + range.length - 1}`,
     });
     try {
-      return await this.#clients.s3.send(command, sendOptions(signal));
+      return await this.#clients.s3.send(command, { abortSignal: signal });
     } catch (error) {
       // The range begins at the end or beyond it.
       if (errorName(error) === 'InvalidRange' || httpStatus(error) === 416) return undefined;
@@ -230,7 +229,7 @@ export class S3ObjectStore implements ObjectStore {
 
   async #oldest(name: string, signal: AbortSignal | undefined): Promise<ObjectVersion> {
     let oldest: ObjectVersion | undefined;
-    const options = signal === undefined ? {} : { signal };
+    const options = { signal };
     for await (const version of this.listVersions(name, options)) {
       // Longer names follow: a name sorts before all that it is a prefix of.
       if (version.name !== name) break;
@@ -252,7 +251,7 @@ export class S3ObjectStore implements ObjectStore {
       VersionId: versionId,
       Retention: { Mode: toS3Mode(lock.mode), RetainUntilDate: lock.until },
     });
-    await this.#clients.s3.send(command, sendOptions(signal));
+    await this.#clients.s3.send(command, { abortSignal: signal });
     return lock;
   }
 
@@ -263,7 +262,7 @@ export class S3ObjectStore implements ObjectStore {
   ): Promise<ObjectLock | undefined> {
     const command = new GetObjectRetentionCommand({ ...this.#bucket, Key: name, VersionId: versionId });
     try {
-      const { Retention } = await this.#clients.s3.send(command, sendOptions(signal));
+      const { Retention } = await this.#clients.s3.send(command, { abortSignal: signal });
       return fromS3Lock(Retention?.Mode, Retention?.RetainUntilDate);
     } catch (error) {
       if (errorName(error) === 'NoSuchObjectLockConfiguration') return undefined;

@@ -7,7 +7,6 @@ import {
 } from '@aws-sdk/client-s3';
 import { type MultipartState, StoreUnavailableError } from '@holdfast/engine';
 import { errorName } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 import type { ObjectAddress } from './s3-existing-object.ts';
 
 /** An upload in parts. S3 verifies every part with its SHA-256, and the whole with the list of them. */
@@ -52,7 +51,7 @@ export class S3Parts {
       ChecksumSHA256: hash.toString('base64'),
     });
     // Uploading a part again replaces it, so the SDK may repeat this one.
-    const answer = await this.#s3.send(command, sendOptions(signal));
+    const answer = await this.#s3.send(command, { abortSignal: signal });
     if (answer.ETag === undefined) {
       throw new StoreUnavailableError(
         `part ${number} of ${this.#address.Key} was answered without an ETag; upload it again`,

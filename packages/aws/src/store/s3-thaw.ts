@@ -4,7 +4,6 @@ import type { ThawSpeed } from '@holdfast/engine/model';
 import { toStoreError } from './s3-errors.ts';
 import type { OwnedBucket } from './s3-listing.ts';
 import { errorName } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 const archiveClasses: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE']);
 const tiers = { expedited: 'Expedited', standard: 'Standard', bulk: 'Bulk' } as const;
@@ -54,7 +53,7 @@ export async function requestThaw(
     },
   });
   try {
-    await s3.send(command, sendOptions(options.signal));
+    await s3.send(command, { abortSignal: options.signal });
   } catch (error) {
     if (needless.has(errorName(error))) return;
     const what = `thawing ${version.name} (${options.speed}, ${options.days} days)`;

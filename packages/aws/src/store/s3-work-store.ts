@@ -2,7 +2,6 @@ import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/clie
 import type { WorkStore } from '@holdfast/engine';
 import { toStoreError } from './s3-errors.ts';
 import { errorName, httpStatus } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 /** Scratch space in the work bucket. Encrypted by the bucket, unlocked, swept by its lifecycle rule. */
 export class S3WorkStore implements WorkStore {
@@ -16,10 +15,9 @@ export class S3WorkStore implements WorkStore {
 
   async put(name: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
     try {
-      await this.#s3.send(
-        new PutObjectCommand({ Bucket: this.#bucket, Key: name, Body: body }),
-        sendOptions(signal),
-      );
+      await this.#s3.send(new PutObjectCommand({ Bucket: this.#bucket, Key: name, Body: body }), {
+        abortSignal: signal,
+      });
     } catch (error) {
       throw toStoreError(error, name);
     }
@@ -30,7 +28,7 @@ export class S3WorkStore implements WorkStore {
       // A write that the SDK repeats after a lost answer finds its own object: the caller reads what is there.
       await this.#s3.send(
         new PutObjectCommand({ Bucket: this.#bucket, Key: name, Body: body, IfNoneMatch: '*' }),
-        sendOptions(signal),
+        { abortSignal: signal },
       );
       return 'written';
     } catch (error) {
@@ -41,10 +39,9 @@ export class S3WorkStore implements WorkStore {
 
   async get(name: string, signal?: AbortSignal): Promise<Uint8Array> {
     try {
-      const answer = await this.#s3.send(
-        new GetObjectCommand({ Bucket: this.#bucket, Key: name }),
-        sendOptions(signal),
-      );
+      const answer = await this.#s3.send(new GetObjectCommand({ Bucket: this.#bucket, Key: name }), {
+        abortSignal: signal,
+      });
       return (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
     } catch (error) {
       throw toStoreError(error, name);

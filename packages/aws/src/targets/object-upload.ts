@@ -2,7 +2,6 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { type BegunWrite, longestStretchBytes, PartBuffer, type WriteOptions } from '@holdfast/engine';
 import * as z from 'zod';
 import { errorName, httpStatus } from '../sdk/sdk-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 import type { ObjectAddress } from '../store/s3-existing-object.ts';
 import { findObjectHead } from '../store/s3-head.ts';
 import { S3Parts } from '../store/s3-parts.ts';
@@ -101,7 +100,7 @@ export class ObjectUpload {
     // S3 may take minutes to assemble many of them.
     if (isLong && this.#sent > 0 && shouldStop?.(longestStretchBytes) === true) return this.#standing();
     try {
-      await s3.send(parts.completion(condition), sendOptions(signal));
+      await s3.send(parts.completion(condition), { abortSignal: signal });
     } catch (error) {
       const mayBeDone = errorName(error) === 'NoSuchUpload' || httpStatus(error) === 412;
       if (!mayBeDone || !(await this.#isThere(parts.checksum))) throw error;

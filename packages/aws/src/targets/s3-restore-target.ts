@@ -29,7 +29,6 @@ import {
 import { errorName, httpStatus } from '../sdk/sdk-errors.ts';
 import { ObjectUpload, UploadState } from './object-upload.ts';
 import { toTargetError } from './s3-target-errors.ts';
-import { sendOptions } from '../sdk/send-options.ts';
 
 const mebibyte = 1024 * 1024;
 const mostParts = 10_000;
@@ -326,7 +325,7 @@ export class S3RestoreTarget implements RestoreTarget {
     sendExpires(command, held.attributes['expires']);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.#s3.send(command, sendOptions(signal));
+        await this.#s3.send(command, { abortSignal: signal });
         return 'written';
       } catch (error) {
         // Another write or a removal of the key was under way: S3 says that the answer is not known yet.
@@ -369,7 +368,7 @@ export class S3RestoreTarget implements RestoreTarget {
       ChecksumAlgorithm: 'SHA256',
     });
     sendExpires(start, held.attributes['expires']);
-    const { UploadId } = await this.#s3.send(start, sendOptions(signal));
+    const { UploadId } = await this.#s3.send(start, { abortSignal: signal });
     if (UploadId !== undefined) return UploadId;
     throw new StoreUnavailableError(`the upload of ${address.Key} was answered without an id; try again`);
   }

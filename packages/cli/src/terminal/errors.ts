@@ -5,7 +5,7 @@ export class UsageError extends BackupError {
   override readonly name = 'UsageError';
 }
 
-/** What was asked for lies in an archive class and has to be thawed before this process can read it. */
+/** The point that was asked for lies in an archive class and has to be thawed before this process can read it. */
 export class ThawNeededError extends BackupError {
   override readonly name = 'ThawNeededError';
 }

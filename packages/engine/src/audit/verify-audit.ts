@@ -257,6 +257,6 @@ class AuditVerification {
 
   #listOptions(): { signal?: AbortSignal } {
     const { signal } = this.#options;
-    return signal === undefined ? {} : { signal };
+    return { signal };
   }
 }

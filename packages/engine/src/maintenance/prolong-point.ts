@@ -164,7 +164,7 @@ async function leasePackMap(
   );
   const range = after === undefined ? {} : { from: keyAfter(fromHex(after)) };
   let batch: ReferredPack[] = [];
-  for await (const entry of packMap.range(range, signal === undefined ? {} : { signal })) {
+  for await (const entry of packMap.range(range, { signal })) {
     batch.push(decodePackMapEntry(entry, root.point));
     if (batch.length < packsAtOnce) continue;
     await pass.add(batch);

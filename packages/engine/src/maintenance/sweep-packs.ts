@@ -105,7 +105,7 @@ export async function sweepPacks(
 
 async function versionsOf(store: ObjectStore, name: string, signal?: AbortSignal): Promise<ObjectVersion[]> {
   const versions: ObjectVersion[] = [];
-  for await (const version of store.listVersions(name, signal === undefined ? {} : { signal }))
+  for await (const version of store.listVersions(name, { signal }))
     if (version.name === name) versions.push(version);
   return versions;
 }

@@ -1,5 +1,6 @@
 import { encode, rfc8949EncodeOptions } from 'cborg';
 import { utf8 } from '../bytes.ts';
+import { withRoom } from '../varint.ts';
 
 /** Major types, shifted to the top three bits of a value's first byte. */
 const majors = { positive: 0x00, negative: 0x20, text: 0x60, map: 0xa0 } as const;
@@ -136,11 +137,7 @@ export class CborWriter {
   }
 
   #reserve(bytes: number): void {
-    const needed = this.#length + bytes;
-    if (needed <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.#buffer.length));
-    grown.set(this.#buffer.subarray(0, this.#length));
-    this.#buffer = grown;
+    this.#buffer = withRoom(this.#buffer, this.#length, bytes);
   }
 }
 

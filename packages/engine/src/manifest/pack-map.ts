@@ -4,6 +4,8 @@ import type { PackId } from '../ids.ts';
 import { ByteReader, ByteWriter } from '../varint.ts';
 import type { Entry } from './page-codec.ts';
 import { createTreeKind, type PageKeys, type TreeKind } from './tree-kind.ts';
+import { objectNameOf } from '../packs/object-names.ts';
+import type { StoredObject } from '../packs/stored-object.ts';
 
 /** Facts about a stored pack, whoever uses it. */
 export interface PackFacts {
@@ -86,6 +88,13 @@ export function decodePackMapEntry({ key, logical, location }: Entry, objectName
   const lock = readLock(locationReader);
   locationReader.end();
   return { packId: toHex(key) as PackId, kind, references, liveBytes, retentionClass, ...lock };
+}
+
+/** Reads an entry as far as it says where its pack is. */
+export function readStoredObject(entry: Entry, objectName: string): StoredObject {
+  const pack = decodePackMapEntry(entry, objectName);
+  const { packId, versionId } = pack;
+  return { packId, name: objectNameOf(pack), versionId: versionId === '' ? undefined : versionId };
 }
 
 /** Writes facts so that {@link readFacts} finds their end. */

@@ -26,10 +26,7 @@ export async function* listRootNames(
   const prefix =
     resourceKey === undefined ? objectPrefixes.points : `${objectPrefixes.points}${resourceKey}/`;
   let current: { resourceKey: ResourceKey; pointId: PointId; versionIds: string[] } | undefined;
-  for await (const { name, versionId } of store.listVersions(
-    prefix,
-    signal === undefined ? {} : { signal },
-  )) {
+  for await (const { name, versionId } of store.listVersions(prefix, { signal })) {
     const parsed = parseObjectName(name);
     if (parsed?.kind !== 'root') continue;
     if (current?.pointId !== parsed.pointId || current.resourceKey !== parsed.resourceKey) {

@@ -2,11 +2,10 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { PackId } from '../ids.ts';
 import type { ChunkReference } from '../packs/chunk-location.ts';
 import { extentBytes, type Extent } from '../manifest/extent.ts';
-import { createPackMapKind, decodePackMapEntry, packKey } from '../manifest/pack-map.ts';
+import { createPackMapKind, packKey, readStoredObject } from '../manifest/pack-map.ts';
 import type { PageSource } from '../manifest/page-store.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import type { ChunkStore } from '../packs/chunk-store.ts';
-import { objectNameOf } from '../packs/object-names.ts';
 import { PackReader, type ReadFrame } from '../packs/pack-reader.ts';
 import type { StoredObject } from '../packs/stored-object.ts';
 import { isDamage, StoredBytesDamagedError } from '../errors.ts';
@@ -17,6 +16,7 @@ import type { PackRun } from '../restore/plan-runs.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { type BaseFile, originOf } from './base-files.ts';
 import type { WrittenContent } from './content-writer.ts';
+import { toStream } from '../to-stream.ts';
 
 /** Content up to this size is read ahead, whole; more is read as it is stored. Bytes. */
 const readAheadBytes = 2 ** 20;
@@ -118,17 +118,8 @@ export class ChunkCopier {
     const found = await this.#packMap.find(packKey(packId), signal);
     if (found === undefined)
       throw new StoredBytesDamagedError(`point ${this.#origin}`, `its pack map lacks pack ${packId}`);
-    const entry = decodePackMapEntry(found, `point ${this.#origin}`);
-    const object = {
-      packId,
-      name: objectNameOf(entry),
-      ...(entry.versionId !== '' && { versionId: entry.versionId }),
-    };
+    const object = readStoredObject(found, `point ${this.#origin}`);
     this.#objects.set(packId, object);
     return object;
   }
-}
-
-async function* toStream<Item>(items: readonly Item[]): AsyncGenerator<Item> {
-  yield* items;
 }

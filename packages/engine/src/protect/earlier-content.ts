@@ -13,6 +13,7 @@ import { PointReader } from '../restore/point-reader.ts';
 import type { LeaseKeeper } from '../runs/lease-keeper.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import type { WrittenContent } from './content-writer.ts';
+import { toStream } from '../to-stream.ts';
 
 /**
  * Most bytes of one content that are copied out of the vault: bounded by the time of a call, and by the records in its
@@ -96,7 +97,7 @@ export class EarlierContent {
     const { signal } = this.#options;
     const to = offset + length < size ? extentKey(path, offset + length) : pathKeys(path).to;
     const range = { from: extentKey(path, offset), to };
-    const entries = () => reader.manifest.range(range, signal === undefined ? {} : { signal });
+    const entries = () => reader.manifest.range(range, { signal });
     let at = offset;
     let isShared = true;
     for await (const entry of entries()) {
@@ -156,8 +157,4 @@ function isVersion(entry: SourceEntry, listed: SourceEntry): boolean {
     entry.modifiedMs === listed.modifiedMs &&
     entry.changeToken === listed.changeToken
   );
-}
-
-async function* toStream<Item>(items: readonly Item[]): AsyncGenerator<Item> {
-  yield* items;
 }

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { utf8 } from '../bytes.ts';
 import type { RunId } from '../ids.ts';
 import { PageRefText } from '../points/page-ref-text.ts';
-import { PagePackRecord, PointWarning } from '../points/root.ts';
+import { PagePackRecord, PointWarning, Root } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix } from '../runs/run-plan.ts';
 import { LeftOutFact } from './left-out.ts';
@@ -30,15 +30,7 @@ export const ShardResult = z.object({
   unchanged: z.boolean(),
   /** The pages of the shard's range; absent when nothing is in it, or when it is unchanged. */
   manifest: PageRefText.optional(),
-  counts: z.object({
-    files: count,
-    filesChanged: count,
-    filesRemoved: count,
-    logicalBytes: count,
-    readBytes: count,
-    newBytes: count,
-    storedBytes: count,
-  }),
+  counts: Root.shape.counts,
   /** Of a group, the first ones only. */
   warnings: z.array(PointWarning),
   warningCount: count,

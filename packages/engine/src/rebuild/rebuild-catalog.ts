@@ -161,7 +161,7 @@ async function readPoints(
         onProgress?.({ step: 'rebuild', files: points, bytes: 0, unit: 'point' });
       },
     },
-    signal === undefined ? {} : { signal },
+    { signal },
   );
   for (const row of isFirst ? newest.values() : [])
     if ((await catalog.resources.find(row.arn)) === undefined) await catalog.resources.put(row);
@@ -238,7 +238,7 @@ async function recoverPacks(
         }
       },
     },
-    signal === undefined ? {} : { signal },
+    { signal },
   );
   return worked.failures;
 }

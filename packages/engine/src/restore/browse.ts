@@ -29,7 +29,7 @@ export async function* listEntries(
   for (;;) {
     let skipTo: Uint8Array | undefined;
     const part = { from, to: range.to };
-    for await (const entry of reader.manifest.range(part, signal === undefined ? {} : { signal })) {
+    for await (const entry of reader.manifest.range(part, { signal })) {
       const key = decodeFileKey(entry.key, origin);
       if (key.offset !== undefined) continue;
       // In bytes: a path need not be UTF-8, and text that it is shown as leads elsewhere.
@@ -83,7 +83,7 @@ export async function* diffPoints(
   };
   let path: Uint8Array | undefined;
   let ofPath: Difference[] = [];
-  for await (const difference of diffTrees(source, old, current, signal === undefined ? {} : { signal })) {
+  for await (const difference of diffTrees(source, old, current, { signal })) {
     const key = decodeFileKey(difference.key, 'a manifest');
     if (path !== undefined && !equalBytes(path, key.path)) {
       yield* differenceOf(path, ofPath, sides, signal);

@@ -202,7 +202,7 @@ async function checkPaths(
 ): Promise<void> {
   for (const path of paths) {
     const [selected] = selectKeys([path]);
-    const first = await manifest.range(selected, signal === undefined ? {} : { signal }).next();
+    const first = await manifest.range(selected, { signal }).next();
     if (first.done !== true) continue;
     throw new UnknownNameError(
       `point ${point} has nothing at ${JSON.stringify(path)}; ` +

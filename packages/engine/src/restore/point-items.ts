@@ -52,7 +52,7 @@ export async function* pointItems(
       throw new StoredBytesDamagedError(origin, `it has ${at} of the ${file.entry.size} bytes of ${path}`);
     }
   };
-  for await (const entry of reader.manifest.range(range, signal === undefined ? {} : { signal })) {
+  for await (const entry of reader.manifest.range(range, { signal })) {
     if (isEntryKey(entry.key)) {
       endFile();
       file = decodeFileEntry(entry, origin);
@@ -85,7 +85,7 @@ export async function countUses(
   const origin = `point ${reader.root.point}`;
   const uses: RemainingUses = new Map();
   let counted = 0;
-  for await (const entries of reader.manifest.portions(range, signal === undefined ? {} : { signal })) {
+  for await (const entries of reader.manifest.portions(range, { signal })) {
     counted += entries.length;
     for (const entry of entries) {
       if (isEntryKey(entry.key)) continue;

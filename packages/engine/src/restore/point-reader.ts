@@ -1,9 +1,8 @@
 import type { PackId, PageId, PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
-import { createPackMapKind, decodePackMapEntry, packKey, type PackMapEntry } from '../manifest/pack-map.ts';
+import { createPackMapKind, packKey, readStoredObject } from '../manifest/pack-map.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
-import { objectNameOf } from '../packs/object-names.ts';
 import { PackReader, type ReadFrame } from '../packs/pack-reader.ts';
 import type { PagePackReader } from '../packs/page-pack-reader.ts';
 import type { StoredObject } from '../packs/stored-object.ts';
@@ -87,12 +86,7 @@ export class PointReader {
     if (known !== undefined) return known;
     const found = await this.packMap.find(packKey(packId), signal);
     if (found === undefined) return undefined;
-    const entry: PackMapEntry = decodePackMapEntry(found, `point ${this.root.point}`);
-    const object = {
-      packId,
-      name: objectNameOf(entry),
-      ...(entry.versionId !== '' && { versionId: entry.versionId }),
-    };
+    const object = readStoredObject(found, `point ${this.root.point}`);
     this.#objects.set(packId, object);
     return object;
   }

@@ -22,6 +22,7 @@ import { RefusalSparer } from './spare-refused.ts';
 import { thenFinish } from './then-finish.ts';
 import { TreePlaces } from './tree-places.ts';
 import { UnkeptFacts } from './unkept-facts.ts';
+import { toStream } from '../to-stream.ts';
 
 /** Files up to this size are taken into memory and written side by side; larger ones are streamed. Bytes. */
 const sideBySideBytes = 4 * 2 ** 20;
@@ -180,7 +181,7 @@ class RangeWriter {
       await this.#note(entry, error);
       return undefined;
     }
-    const running = this.#write(entry, streamOf(pieces)).then(
+    const running = this.#write(entry, toStream(pieces)).then(
       () => undefined,
       (error: unknown) => {
         this.#failure ??= { error };
@@ -282,10 +283,6 @@ class RangeWriter {
 function placeTaken(entry: SourceEntry, taker: Uint8Array): RestorePathError {
   const why = `${JSON.stringify(textOf(taker))} of the same point has its place; restore it to a bucket, or by its path elsewhere`;
   return new RestorePathError(textOf(entry.path), why);
-}
-
-async function* streamOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* pieces;
 }
 
 function textOf(path: Uint8Array): string {

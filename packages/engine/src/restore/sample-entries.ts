@@ -30,7 +30,7 @@ export async function sampleEntries(
     for (const selected of selection) {
       const range = intersect(from === undefined ? {} : { from }, selected);
       if (range === undefined) continue;
-      for await (const stored of reader.manifest.range(range, signal === undefined ? {} : { signal })) {
+      for await (const stored of reader.manifest.range(range, { signal })) {
         if (!isEntryKey(stored.key)) continue;
         const { entry } = decodeFileEntry(stored, origin);
         found.set(Buffer.from(entry.path).toString('latin1'), entry);

@@ -150,7 +150,7 @@ export class FilesystemObjectStore implements ObjectStore {
   }
 
   setLegalHold(name: string, versionId: string, on: boolean, signal?: AbortSignal): Promise<void> {
-    return this.#writing(name, signal === undefined ? {} : { signal }, async () => {
+    return this.#writing(name, { signal }, async () => {
       const { versionId: storedId } = await this.#objects.locate(name, versionId);
       await this.#objects.record(name).setLegalHold(storedId, on);
       // As for a lock: a remover that did not see the hold has taken the file away by now.
@@ -182,7 +182,7 @@ export class FilesystemObjectStore implements ObjectStore {
   }
 
   removeVersion(name: string, versionId: string, signal?: AbortSignal): Promise<void> {
-    return this.#writing(name, signal === undefined ? {} : { signal }, async () => {
+    return this.#writing(name, { signal }, async () => {
       const record = this.#objects.record(name);
       const version = (await this.#objects.locateAll(name)).find((one) => one.versionId === versionId);
       if (version === undefined) return;

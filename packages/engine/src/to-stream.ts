@@ -1,0 +1,3 @@
+export async function* toStream<Item>(items: readonly Item[]): AsyncGenerator<Item, void, undefined> {
+  yield* items;
+}
