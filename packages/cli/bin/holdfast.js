@@ -41,13 +41,12 @@ function refuse() {
 }
 
 /**
- * Keeps compiled code from one call to the next, which starts in half the time. Beside the program: whoever can write
- * there could change the program itself. Where that is nobody who runs it, nothing is kept.
+ * Keeps compiled code from one call to the next, which starts in half the time. In the program's own directory, wherever
+ * that is installed: whoever can write there could change the program itself. Where that is nobody who runs it, nothing
+ * is kept. `node_modules`, as git and `npm pack` leave that out.
  */
 function keepCompiledCode() {
-  nodeModule.enableCompileCache?.(
-    fileURLToPath(new URL('../../../node_modules/.cache/holdfast', import.meta.url)),
-  );
+  nodeModule.enableCompileCache?.(fileURLToPath(new URL('node_modules/.cache/holdfast', import.meta.url)));
 }
 
 if (Number(process.versions.node.split('.')[0]) >= needed) {
