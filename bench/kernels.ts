@@ -3,16 +3,13 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hash, randomBytes } from 'node:crypto';
 import { closeSync, lstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { contentDefinedCuts, decodeContent, encodeContent } from '@holdfast/engine';
+import { contentDefinedCuts, decodeContent, encodeContent, FrameFiller } from '@holdfast/engine';
 import { sumOf } from './child.ts';
 import { kernelNames, type KernelTimes } from './kernel-times.ts';
 import { listFiles } from './trees.ts';
 
 /** Bytes that each kernel runs over before the next one does: a clock for each call would show. */
 const batchBytes = 32 * 1024 * 1024;
-/** New chunks that follow each other are compressed and encrypted together up to this size. */
-const groupBytes = 256 * 1024;
-
 /** A file, or a stretch of a large one. */
 interface Piece {
   readonly file: string;
@@ -44,11 +41,9 @@ class KernelRun {
     const hashes = this.#time('SHA-256', bytes, () => chunks.map((chunk) => hash('sha256', chunk, 'hex')));
     const fresh = chunks.filter((_, index) => this.#isNew(hashes[index] ?? ''));
     const freshBytes = sumOf(fresh.map(({ length }) => length));
+    const contentsOfFrames = fillFrames(fresh);
     const frames = this.#time('zstd', freshBytes, () =>
-      groupsOf(fresh).map((group) => {
-        const plain = group.length === 1 ? (group[0] as Uint8Array) : Buffer.concat(group);
-        return { plain, ...encodeContent(plain) };
-      }),
+      contentsOfFrames.map((plain) => ({ plain, ...encodeContent(plain) })),
     );
     const payloadBytes = sumOf(frames.map(({ payload }) => payload.length));
     const sealed = this.#time('AES-256-GCM', payloadBytes, () =>
@@ -102,18 +97,17 @@ class KernelRun {
   }
 }
 
-function groupsOf(chunks: readonly Uint8Array[]): Uint8Array[][] {
-  const groups: Uint8Array[][] = [];
-  let filled = groupBytes;
-  for (const chunk of chunks) {
-    if (filled + chunk.length > groupBytes) {
-      groups.push([]);
-      filled = 0;
-    }
-    groups.at(-1)?.push(chunk);
-    filled += chunk.length;
-  }
-  return groups;
+/** Contents of the frames that a backup would put chunks into: small ones that follow each other share one. */
+function fillFrames(chunks: readonly Uint8Array[]): Uint8Array[] {
+  const filler = new FrameFiller<Uint8Array>();
+  const contents: Uint8Array[] = [];
+  const keep = (frame: { readonly plain: Uint8Array } | undefined): void => {
+    // A copy, as the filler uses its buffers again.
+    if (frame !== undefined) contents.push(Buffer.from(frame.plain));
+  };
+  for (const chunk of chunks) keep(filler.add(chunk, chunk));
+  keep(filler.end());
+  return contents;
 }
 
 function read({ file, offset, bytes }: Piece): Uint8Array {

@@ -164,6 +164,7 @@ export { verifyAudit, type AuditOutcome } from './audit/verify-audit.ts';
 export { contentDefinedCuts, defaultChunkingPolicy } from './chunking/fastcdc.ts';
 export { chunksOf } from './chunking/chunker.ts';
 export { decodeContent, defaultCompressionPolicy, encodeContent } from './packs/frame-codec.ts';
+export { FrameFiller } from './packs/frame-filler.ts';
 
 // Synthetic fulls
 export type { ConsolidateOptions } from './consolidate/consolidate-options.ts';
