@@ -278,8 +278,8 @@ function kernelLines(measured: readonly (readonly [DataSetName, SetResults])[]):
     ['all hardware threads at once', ...columns.map(([name]) => name)],
     [
       ...body,
-      ['limit of all kernels, s', ...limits.map((limit) => limit.toFixed(2))],
-      ['full backup, s', ...limits.map((_, column) => valueOf(column, 's').toFixed(2))],
+      ['limit of all kernels, s', ...limits.map(secondsText)],
+      ['full backup, s', ...limits.map((_, column) => secondsText(valueOf(column, 's')))],
       ['share of the limit', ...limits.map((limit, column) => percent(limit / valueOf(column, 's')))],
       [
         'kernels in its CPU time',
@@ -300,6 +300,10 @@ function lineOf(cells: readonly string[]): string {
 function numberText(value: number, figure: FigureName): string {
   if (figure === 's' || figure === 'CPU s') return value.toFixed(2);
   return value.toFixed(value < 10 && figure !== 'reads' && figure !== 'writes and lists' ? 1 : 0);
+}
+
+function secondsText(seconds: number): string {
+  return Number.isNaN(seconds) ? '' : seconds.toFixed(2);
 }
 
 function megabytes(bytes: number): string {
