@@ -1,5 +1,13 @@
 import { hash } from 'node:crypto';
-import { addFailures, applyHold, type HoldId, releaseHold, releasePoints, setHold } from '@holdfast/engine';
+import {
+  addFailures,
+  applyHold,
+  type HoldId,
+  HoldProgress,
+  releaseHold,
+  releasePoints,
+  setHold,
+} from '@holdfast/engine';
 import { type HoldReport, HoldRequest } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { addCounts } from '../runtime/add-counts.ts';
@@ -9,8 +17,8 @@ import { holdSteps } from './steps.ts';
 
 const handOnBeforeMs = 120_000;
 
-const HoldState = z.object({ isContinued: z.literal(true), points: z.int(), gone: z.int() });
-const nothing: z.infer<typeof HoldState> = { isContinued: true, points: 0, gone: 0 };
+const HoldState = z.object({ progress: HoldProgress.optional(), points: z.int(), gone: z.int() });
+const nothing: z.infer<typeof HoldState> = { points: 0, gone: 0 };
 
 const HoldInput = z.object({ request: HoldRequest, execution: z.string() });
 
@@ -29,11 +37,11 @@ export const holdPointsStep = defineLoop(
     const id = request.action === 'release' ? request.hold : holdIdOf(execution);
     const did =
       request.action === 'set'
-        ? await set(services, id, request, { shouldStop, isContinued: before !== undefined })
+        ? await set(services, id, request, { shouldStop, progress: before?.progress })
         : await release(services, id, request, { shouldStop });
     const { failures } = did;
     const { points, gone } = addCounts(before ?? nothing, did);
-    if (!did.done) return { done: false, state: { isContinued: true, points, gone } };
+    if (!did.done) return { done: false, state: { progress: did.progress, points, gone } };
     services.log.info(`the hold was ${request.action === 'set' ? 'set' : 'released'}`, {
       hold: id,
       points,
@@ -58,8 +66,9 @@ async function set(
 ) {
   const hold = await setHold(services, { holdId: id, scope, setBy: by, reason });
   const report = await applyHold(services, await services.openKeys(), hold, options);
-  const { done, held: points, gone, damaged } = report;
-  return { done, points, gone, failures: addFailures(report.failures, damaged) };
+  const { progress, held: points, gone, damaged } = report;
+  const done = progress === undefined;
+  return { done, progress, points, gone, failures: addFailures(report.failures, damaged) };
 }
 
 async function release(
@@ -75,7 +84,7 @@ async function release(
     new Set([id]),
     options,
   );
-  return { done, points: released, gone: 0, failures };
+  return { done, progress: undefined, points: released, gone: 0, failures };
 }
 
 /** One execution is one hold, however often its steps run. */

@@ -1,4 +1,4 @@
-import { reconcileHolds } from '@holdfast/engine';
+import { HoldsProgress, reconcileHolds } from '@holdfast/engine';
 import * as z from 'zod';
 import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
@@ -7,7 +7,7 @@ import { maintenanceSteps } from './steps.ts';
 
 const handOnBeforeMs = 120_000;
 
-const HoldsState = z.object(partOf('holds', z.int()));
+const HoldsState = z.object({ progress: HoldsProgress.optional(), ...partOf('holds', z.int()) });
 type HoldsState = z.infer<typeof HoldsState>;
 
 /** Extends holds on resources and tags to points that were committed since, and finishes what was left half done. */
@@ -17,14 +17,15 @@ export const reconcileHoldsStep = defineLoop(
   { input: z.object({}), state: HoldsState, handOnBeforeMs },
   async (services, _, { before, shouldStop }): Promise<LoopOutput<HoldsState>> => {
     const { openKeys, log } = services;
-    const { done, ...report } = await reconcileHolds(services, await openKeys(), {
+    const { done, progress, ...report } = await reconcileHolds(services, await openKeys(), {
       shouldStop,
-      isContinued: before !== undefined,
+      progress: before?.progress,
     });
     for (const message of report.damaged.messages) log.warn('damage', { reason: message });
-    const soFar = before ?? nothingOf('holds');
+    const soFar: HoldsState = before ?? nothingOf('holds');
     const state = {
       ...addCounts(soFar, report),
+      progress,
       holds: report.holds,
       failures: mergeFailures(soFar.failures, noteFailures(log, 'holding', report.failures)),
     };

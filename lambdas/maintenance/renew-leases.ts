@@ -1,11 +1,9 @@
 import {
   addRenewals,
   noRenewals,
-  type PackId,
-  type PointId,
   renewResource,
   type RenewServices,
-  type RenewState as EngineState,
+  RenewState as WithinResource,
 } from '@holdfast/engine';
 import * as z from 'zod';
 import { getResources, PartitionInput } from './plan-maintenance.ts';
@@ -20,15 +18,7 @@ const handOnBeforeMs = 180_000;
 /** Sums of all calls so far, and where the next one goes on: at a resource of the list, perhaps within a point. */
 const RenewState = z.object({
   next: z.int().nonnegative(),
-  within: z
-    .object({
-      pointId: z.string().transform((text) => text as PointId),
-      after: z
-        .string()
-        .transform((text) => text as PackId)
-        .optional(),
-    })
-    .optional(),
+  within: WithinResource.optional(),
   ...partOf('renewed', z.int()),
 });
 type RenewState = z.infer<typeof RenewState>;
@@ -55,8 +45,7 @@ export const renewLeasesStep = defineLoop(
       });
     };
     const resources = await getResources(work, input);
-    let { next } = before;
-    let within: EngineState | undefined = before.within;
+    let { next, within } = before;
     let report = noRenewals;
     while (next < resources.length && (next === before.next || !shouldStop())) {
       const keys = await openKeys();

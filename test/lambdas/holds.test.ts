@@ -55,7 +55,7 @@ test('a call without time hands on, and the next one goes on', async () => {
   const input = setOn({ kind: 'resource', resourceArn: BUCKET_ARN });
 
   const first = await hold(input, { getRemainingTimeInMillis: () => 100_000 });
-  expect(first).toEqual({ done: false, state: { isContinued: true, points: 1, gone: 0 } });
+  expect(first).toMatchObject({ done: false, state: { points: 1, gone: 0 } });
   const second = await hold({ ...input, ...first }, PLENTY);
 
   expect(second).toMatchObject({ done: true, points: 3 });

@@ -148,9 +148,9 @@ export { rebuildCatalog, type RebuildPlace, type RebuildReport } from './rebuild
 // Legal holds
 export { setHold, type HoldServices } from './holds/set-hold.ts';
 export { planHold, type HoldPlan } from './holds/plan-hold.ts';
-export { applyHold } from './holds/apply-hold.ts';
+export { applyHold, HoldProgress } from './holds/apply-hold.ts';
 export { releaseHold, releasePoints } from './holds/release-hold.ts';
-export { reconcileHolds } from './holds/reconcile-holds.ts';
+export { HoldsProgress, reconcileHolds } from './holds/reconcile-holds.ts';
 export { holdScopeText } from './holds/hold-scope.ts';
 
 // The audit log
@@ -180,7 +180,7 @@ export {
   renewResource,
   type RenewReport,
   type RenewServices,
-  type RenewState,
+  RenewState,
 } from './maintenance/renew-leases.ts';
 export { expirePoints } from './maintenance/expire-points.ts';
 export { createChunkIdReader } from './maintenance/pack-chunk-ids.ts';

@@ -1,6 +1,9 @@
+import * as z from 'zod';
 import { UnknownNameError } from '../errors.ts';
+import type { PointId, ResourceArn } from '../ids.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { HoldScope } from '../model/machines/hold.ts';
+import { resourceArn } from '../model/machines/ids.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ResourceRow } from '../ports/catalog/resources.ts';
 
@@ -15,19 +18,38 @@ export function coversPoint(
   return tags[scope.key] === scope.value;
 }
 
-/** Lists the points that a hold keeps now. A point that is being expired is among them until it is gone. */
+/** A place in the list of a hold's points: behind one of them, which need not be there any more. Plain JSON. */
+export const CoveredPlace = z.object({
+  arn: resourceArn,
+  pointId: z.string().transform((text) => text as PointId),
+});
+export type CoveredPlace = z.infer<typeof CoveredPlace>;
+
+/**
+ * Lists the points that a hold keeps now, by ARN, newest first. A point that is being expired is among them until it is
+ * gone.
+ */
 export async function* listCovered(
   catalog: Pick<Catalog, 'resources' | 'points'>,
   scope: HoldScope,
+  after?: CoveredPlace,
 ): AsyncGenerator<PointRow> {
+  const pointsOf = async function* (arn: ResourceArn): AsyncGenerator<PointRow> {
+    // Ids of one resource sort by source time.
+    for await (const point of catalog.points.list(arn))
+      if (after?.arn !== arn || point.pointId < after.pointId) yield point;
+  };
   if (scope.kind === 'point') {
-    const point = await catalog.points.find(scope.pointId);
+    const point = after === undefined ? await catalog.points.find(scope.pointId) : undefined;
     if (point !== undefined) yield point;
   } else if (scope.kind === 'resource') {
-    yield* catalog.points.list(scope.resourceArn);
+    yield* pointsOf(scope.resourceArn);
   } else {
-    for await (const { arn, tags = {} } of catalog.resources.list())
-      if (tags[scope.key] === scope.value) yield* catalog.points.list(arn);
+    const isTagged = (tags: ResourceRow['tags'] = {}): boolean => tags[scope.key] === scope.value;
+    if (after !== undefined && isTagged((await catalog.resources.find(after.arn))?.tags))
+      yield* pointsOf(after.arn);
+    for await (const { arn, tags } of catalog.resources.list(after?.arn))
+      if (isTagged(tags)) yield* pointsOf(arn);
   }
 }
 

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import { fromHex } from '../bytes.ts';
 import { ObjectNotFoundError } from '../errors.ts';
@@ -42,23 +43,32 @@ interface LostPacks {
   readonly packIds: readonly PackId[];
 }
 
+/** Progress through the packs of a point. Plain JSON. */
+export const ProlongProgress = z.object({
+  /** The last that was leased, in the order of pack ids. */
+  after: z.string().transform((text) => text as PackId),
+  /** The date that they were leased to: for a later one all of them are leased again. */
+  leasedUntil: z.iso.datetime(),
+});
+export type ProlongProgress = z.infer<typeof ProlongProgress>;
+
 /**
  * - `prolonged`: all that is left of what it needs is kept until the new date. `lost` had gone before.
  * - `too-late`: its retention had ended, and packs have been swept; its expiry stays as it is.
  * - `gone`: it has expired, or is expiring.
- * - `unfinished`: the time was up; call again with `after`. `lost` is what this call met.
+ * - `unfinished`: the time was up; call again with `progress`. `lost` is what this call met.
  */
 export type ProlongOutcome =
   | { readonly state: 'prolonged'; readonly packs: number; readonly lost: LostPacks }
   | { readonly state: 'too-late'; readonly lost: LostPacks }
   | { readonly state: 'gone' }
-  | { readonly state: 'unfinished'; readonly after: PackId; readonly lost: LostPacks };
+  | { readonly state: 'unfinished'; readonly progress: ProlongProgress; readonly lost: LostPacks };
 
 export interface ProlongOptions extends StepOptions {
-  /** The `after` of an `unfinished` call. */
-  readonly after?: PackId;
+  /** Of an `unfinished` call. */
+  readonly progress?: ProlongProgress | undefined;
   /** Packs leased between two looks at the time; at most 1,000. @default 1,000 */
-  readonly packsAtOnce?: number;
+  readonly packsAtOnce?: number | undefined;
 }
 
 /**
@@ -85,7 +95,10 @@ export async function prolongPoint(
   const lock: ObjectLock = { mode: lockMode, until: leaseUntil };
   await ensureVaultLocks(store, lock);
   const pass = new LeasePass(services, lock);
-  if (options.after === undefined) {
+  const { progress } = options;
+  const after =
+    progress !== undefined && new Date(progress.leasedUntil) >= leaseUntil ? progress.after : undefined;
+  if (after === undefined) {
     await pass.add(
       root.pagePacks.map(({ pack, kind, version }) => ({
         packId: pack,
@@ -95,11 +108,14 @@ export async function prolongPoint(
       })),
     );
   }
-  const stoppedAfter = await leasePackMap(services, keys, root, pass, options);
+  const stoppedAfter = await leasePackMap(services, keys, root, pass, after, options);
   const { lost } = pass;
   // Asked only now: a call that stalled may have been overtaken by the end of the retention, and by a sweeper.
   if (lost.count > 0 && point.expiresAt <= (await store.now())) return { state: 'too-late', lost };
-  if (stoppedAfter !== undefined) return { state: 'unfinished', after: stoppedAfter, lost };
+  if (stoppedAfter !== undefined) {
+    const leasedUntil = leaseUntil.toISOString();
+    return { state: 'unfinished', progress: { after: stoppedAfter, leasedUntil }, lost };
+  }
   if ((await catalog.points.prolong(point.pointId, expiresAt)) === 'gone') return { state: 'gone' };
   const locked = await lockIfThere(services, point.rootName, point.rootVersionId, {
     mode: lockMode,
@@ -155,7 +171,8 @@ async function leasePackMap(
   keys: VaultKeys,
   root: Root,
   pass: LeasePass,
-  { after, packsAtOnce = defaultPacksAtOnce, shouldStop = () => false, signal }: ProlongOptions,
+  after: PackId | undefined,
+  { packsAtOnce = defaultPacksAtOnce, shouldStop = () => false, signal }: ProlongOptions,
 ): Promise<PackId | undefined> {
   const packMap = new TreeReader(
     createPackMapKind(keys),

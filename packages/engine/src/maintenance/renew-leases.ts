@@ -1,7 +1,8 @@
+import * as z from 'zod';
 import { safety } from '../model/safety.ts';
 import { isDamage, ObjectNotFoundError } from '../errors.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
-import type { PackId, PointId, ResourceArn } from '../ids.ts';
+import type { PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { Plans } from '../model/plan.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
@@ -12,7 +13,7 @@ import type { RetentionReason } from '../retention/plan-retention.ts';
 import type { RetentionRules } from '../model/retention-rules.ts';
 import { type DecidedRetention, decideRetention } from './decide-retention.ts';
 import { planRenewals, type Renewal } from './plan-renewals.ts';
-import { prolongPoint, type ProlongServices } from './prolong-point.ts';
+import { prolongPoint, ProlongProgress, type ProlongServices } from './prolong-point.ts';
 import {
   addFailures,
   failureOf,
@@ -54,10 +55,11 @@ export interface RenewReport {
 }
 
 /** The place at which a call goes on: a point, perhaps behind some of its packs. Plain JSON. */
-export interface RenewState {
-  readonly pointId: PointId;
-  readonly after?: PackId | undefined;
-}
+export const RenewState = z.object({
+  pointId: z.string().transform((text) => text as PointId),
+  progress: ProlongProgress.optional(),
+});
+export type RenewState = z.infer<typeof RenewState>;
 
 export const noRenewals: RenewReport = {
   renewed: 0,
@@ -184,8 +186,8 @@ async function renew(
   { state, ...options }: StepOptions & { readonly state?: RenewState },
 ): Promise<Attempt> {
   const { point, expiresAt, reasons } = renewal;
-  const after = state?.pointId === point.pointId && state.after !== undefined ? { after: state.after } : {};
-  const outcome = await prolongPoint(services, keys, point, renewal, { ...options, ...after });
+  const progress = state?.pointId === point.pointId ? state.progress : undefined;
+  const outcome = await prolongPoint(services, keys, point, renewal, { ...options, progress });
   switch (outcome.state) {
     case 'prolonged':
       await services.onProlonged?.(point, expiresAt, reasons);
@@ -193,7 +195,7 @@ async function renew(
     case 'unfinished':
       return {
         report: { lostPacks: outcome.lost.count },
-        state: { pointId: point.pointId, after: outcome.after },
+        state: { pointId: point.pointId, progress: outcome.progress },
       };
     case 'too-late':
       return { report: { tooLate: 1, lostPacks: outcome.lost.count } };

@@ -32,12 +32,37 @@ test('a call that runs out of time says where, and the next one goes on from the
   const leased = harness.catalog
     .packRows()
     .filter(({ kind, lockUntil }) => kind === 'chunks' && lockUntil >= expiresAt);
-  const second = await prolongPoint(services, keys, row, { expiresAt }, { ...options, after: first.after });
+  const second = await prolongPoint(
+    services,
+    keys,
+    row,
+    { expiresAt },
+    { ...options, progress: first.progress },
+  );
 
   expect(midway.expiresAt).toEqual(row.expiresAt);
   expect(leased).toHaveLength(2);
   expect(second).toMatchObject({ state: 'prolonged', packs: 1, lost: { count: 0 } });
   expect((await rowOf(harness, pointId)).expiresAt).toEqual(expiresAt);
+  await expectKept(harness, pointId, state);
+});
+
+test('packs that an earlier call leased to an earlier date are leased again', async () => {
+  const { harness, pointId, state } = await withOldPoint();
+  const row = await rowOf(harness, pointId);
+  const services = renewServices(harness, keepLatest);
+  const keys = await harness.keys();
+  const inDays = (days: number) => ({ expiresAt: new Date(harness.clock.now().getTime() + days * day) });
+
+  const first = await prolongPoint(services, keys, row, inDays(30), {
+    packsAtOnce: 2,
+    shouldStop: () => true,
+  });
+  if (first.state !== 'unfinished') throw new Error(first.state);
+  const second = await prolongPoint(services, keys, row, inDays(60), { progress: first.progress });
+
+  expect(second).toMatchObject({ state: 'prolonged', lost: { count: 0 } });
+  expect((await rowOf(harness, pointId)).expiresAt).toEqual(inDays(60).expiresAt);
   await expectKept(harness, pointId, state);
 });
 
