@@ -1,4 +1,5 @@
 import type { FailedExecution } from '@holdfast/aws';
+import { workThrough } from '@holdfast/engine';
 import {
   CycleInput,
   type MachineName,
@@ -20,8 +21,9 @@ import { watchSteps } from './steps.ts';
 
 /** Time kept for closing, when much is to be freed before. */
 const reserveMs = 120_000;
+const executionsAtOnce = 4;
 
-/** A change of status from EventBridge; without `detail`, the daily look for executions of which no event came. */
+/** A change of status from EventBridge; without `detail`, the hourly look for executions of which no event came. */
 const Input = z.object({ detail: z.object({ executionArn: z.string().min(1) }).optional() });
 
 const Seen = z.object({ did: z.string() });
@@ -43,8 +45,8 @@ export interface CloseExecutionsOutput {
  * Finds executions that ended without their own failure path: out of time, stopped, over 25,000 events, with an error that
  * no state may catch, or in the failure path itself. Closes what they left open in the catalog, and counts them, so that
  * an alarm fires; a check is counted whatever it ended with, holds are only logged, as maintenance finishes those that
- * were left half done. Called for each end without success, and daily for those of which no event came. Each is dealt
- * with once; repeating it changes nothing.
+ * were left half done. Called for each end without success, and hourly for those of which no event came, as far as the
+ * time of a call goes: what it did not get to, the next one finds. Each is dealt with once; repeating it changes nothing.
  */
 export const closeExecutionsStep = defineStep(
   watchSteps,
@@ -53,29 +55,48 @@ export const closeExecutionsStep = defineStep(
   async (services, { detail }, { count, timeLeftMs }): Promise<CloseExecutionsOutput> => {
     const shouldStop = () => timeLeftMs() < reserveMs;
     const output = { seen: 0, closed: 0, unreported: 0 };
-    for (const arn of detail === undefined ? await findUnseen(services) : [detail.executionArn]) {
-      const execution = await services.executions.findFailed(arn);
-      const machine = execution && machineOf(services.machines, execution);
-      if (execution === undefined || machine === undefined || (await isSeen(services, arn))) continue;
-      const did = await close[machine]({ ...services, shouldStop }, count, execution);
-      await putJson(services.work, seenFile(arn), { did } satisfies z.infer<typeof Seen>);
-      output.seen += 1;
-      output.closed += did === 'closed' ? 1 : 0;
-      output.unreported += did === 'reported' ? 0 : 1;
-      if (did !== 'reported') {
-        const { status, error, cause } = execution;
-        services.log.warn('an execution ended without a report', {
-          execution: arn,
-          status,
-          error,
-          cause,
-          did,
-        });
-      }
-    }
+    let refusal: unknown;
+    const { done, failures } = await workThrough(
+      {
+        items: detail === undefined ? listUnseen(services) : [detail.executionArn],
+        atOnce: executionsAtOnce,
+        nameOf: (arn) => `execution ${arn}`,
+        work: async (arn) => {
+          try {
+            const did = await closeOne({ ...services, shouldStop }, count, arn);
+            if (did === undefined) return;
+            output.seen += 1;
+            output.closed += did === 'closed' ? 1 : 0;
+            output.unreported += did === 'reported' ? 0 : 1;
+          } catch (error) {
+            refusal ??= error;
+            throw error;
+          }
+        },
+      },
+      { shouldStop },
+    );
+    if (!done) services.log.info('looked at a part of the executions; the next call goes on', output);
+    for (const reason of failures.messages) services.log.warn('an execution was not dealt with', { reason });
+    // After the others: what is wrong with one execution keeps none of them open, and is not passed over either.
+    if (failures.count > 0) throw refusal;
     return output;
   },
 );
+
+/** @returns what was done; nothing for an execution that is none of ours, or was dealt with before. */
+async function closeOne(services: TimedServices, count: Count, arn: string): Promise<Did | undefined> {
+  const execution = await services.executions.findFailed(arn);
+  const machine = execution && machineOf(services.machines, execution);
+  if (execution === undefined || machine === undefined || (await isSeen(services, arn))) return undefined;
+  const did = await close[machine](services, count, execution);
+  await putJson(services.work, seenFile(arn), { did } satisfies z.infer<typeof Seen>);
+  if (did !== 'reported') {
+    const { status, error, cause } = execution;
+    services.log.warn('an execution ended without a report', { execution: arn, status, error, cause, did });
+  }
+  return did;
+}
 
 /** `closed`: something was open; `counted`: nothing was, but nobody had been told; `reported`: it had done all itself. */
 type Did = 'closed' | 'counted' | 'reported';
@@ -145,17 +166,15 @@ function machineOf(machines: Services['machines'], { machineArn }: FailedExecuti
   return (Object.keys(machines) as MachineName[]).find((name) => machines[name] === machineArn);
 }
 
-async function findUnseen({ machines, executions, work, clock }: Services): Promise<string[]> {
+async function* listUnseen({ machines, executions, work, clock }: Services): AsyncGenerator<string> {
   const endedAfter = new Date(clock.now().getTime() - safety.closeLookBackHours * hourMs);
-  const unseen: string[] = [];
   for (const [name, machine] of Object.entries(machines)) {
     const longestMs = safety.longestExecutionHours[name as MachineName] * hourMs;
     const startedAfter = new Date(endedAfter.getTime() - longestMs);
     for await (const { arn } of executions.listFailed(machine, endedAfter, startedAfter)) {
-      if (!(await isSeen({ work }, arn))) unseen.push(arn);
+      if (!(await isSeen({ work }, arn))) yield arn;
     }
   }
-  return unseen;
 }
 
 async function isSeen({ work }: Pick<Services, 'work'>, arn: string): Promise<boolean> {

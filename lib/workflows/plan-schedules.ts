@@ -22,7 +22,7 @@ export interface PlanSchedulesProps {
   readonly startCycle: IFunction;
   readonly check: IStateMachine;
   readonly maintenance: DeploymentConfig['maintenance'] & { readonly machine: IStateMachine };
-  /** Called once a day, for executions whose end no event told. */
+  /** Called every hour, for executions whose end no event told. */
   readonly closeExecutions: IFunction;
   readonly countDeadLetters: IFunction;
   readonly deadLetters: IQueue;
@@ -75,9 +75,9 @@ export class PlanSchedules extends Construct {
     }
     const daily = ScheduleExpression.expression('cron(0 8 * * ? *)', TimeZone.ETC_UTC);
     this.execution('CheckOverdue', 'Measures resources against their RPO', daily, check);
-    // Before the check: a run that nobody closed is in the way of the next one.
-    const before = ScheduleExpression.expression('cron(30 7 * * ? *)', TimeZone.ETC_UTC);
-    this.schedule('CloseExecutions', 'Closes what ended executions left open', before, closeExecutions, {});
+    // Half an hour before the check as well: a run that nobody closed is in the way of the next one.
+    const hourly = ScheduleExpression.expression('cron(30 * * * ? *)', TimeZone.ETC_UTC);
+    this.schedule('CloseExecutions', 'Closes what ended executions left open', hourly, closeExecutions, {});
     const { machine, schedule, timeZone } = props.maintenance;
     const due = ScheduleExpression.expression(schedule.expression, TimeZone.of(timeZone));
     const what = 'Expires points, renews leases, sweeps packs, verifies a sample';

@@ -105,7 +105,7 @@ describe('executions that end without success', () => {
 
   test('are looked for daily, in case an event was lost, before resources are measured', () => {
     pipeline.hasResourceProperties('AWS::Scheduler::Schedule', {
-      ScheduleExpression: 'cron(30 7 * * ? *)',
+      ScheduleExpression: 'cron(30 * * * ? *)',
       Target: Match.objectLike({ Arn: { 'Fn::GetAtt': [closing, 'Arn'] } }),
     });
   });
@@ -161,7 +161,7 @@ describe('schedules', () => {
     expect(times.sort()).toEqual([
       'cron(0 5 * * ? *)',
       'cron(0 8 * * ? *)',
-      'cron(30 7 * * ? *)',
+      'cron(30 * * * ? *)',
       'rate(5 minutes)',
     ]);
   });

@@ -1,6 +1,6 @@
 import type { FailedExecution } from '@holdfast/aws';
 import { AuditLog, type RunId } from '@holdfast/engine';
-import { MemoryTarget } from '@holdfast/engine/testing';
+import { FaultPlan, MemoryTarget, ProcessKilledError, withFaults } from '@holdfast/engine/testing';
 import { describe, expect, test } from 'vitest';
 import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
 import { restoreIdOf } from '../../lambdas/restore/restore-job.ts';
@@ -51,12 +51,18 @@ function makeExecutions(deployment: Deployment) {
   };
 }
 
-function makeWatch(deployment = makeDeployment(), openUploads = () => new MemoryTarget()) {
-  const executions = makeExecutions(deployment);
+function makeWatch(
+  deployment = makeDeployment(),
+  openUploads = () => new MemoryTarget(),
+  faults = new FaultPlan(),
+  executions = makeExecutions(deployment),
+) {
   const audit = new AuditLog(deployment.services);
   const logged: unknown[] = [];
   const handler = closeExecutionsStep.over({
     ...deployment,
+    catalog: withFaults(deployment.catalog, faults),
+    work: withFaults(deployment.work, faults),
     machines,
     executions,
     openUploads,
@@ -75,7 +81,7 @@ function makeWatch(deployment = makeDeployment(), openUploads = () => new Memory
     /** What EventBridge sends of an execution that ended. */
     hear: async (executionArn: string) =>
       handler({ 'detail-type': 'Step Functions Execution Status Change', detail: { executionArn } }, PLENTY),
-    sweep: async () => handler({}, PLENTY),
+    sweep: async (context = PLENTY) => handler({}, context),
   };
 }
 
@@ -171,6 +177,64 @@ describe('a run whose execution ended without closing it', () => {
     expect(await deployment.catalog.runs.find(RUN)).toMatchObject({ state: 'cancelled' });
     expect(deployment.metrics.of('CycleFailures')).toEqual([]);
   });
+});
+
+async function openRuns(
+  deployment: Deployment,
+  executions: ReturnType<typeof makeExecutions>,
+  runs: readonly string[],
+) {
+  const pipeline = makePipeline(deployment);
+  for (const name of runs) {
+    const runId = name.repeat(32) as RunId;
+    const execution = arnOf('protect', name);
+    const resourceArn = `${BUCKET_ARN}-${name}`;
+    await pipeline.openRun({ ...ITEM, resourceArn, runId, type: 'full', execution }, PLENTY);
+    executions.end('protect', { arn: execution, input: { runId } });
+  }
+}
+
+async function stateOf({ catalog }: Deployment, name: string) {
+  return (await catalog.runs.find(name.repeat(32) as RunId))?.state;
+}
+
+test('sweeps that have no time, and die at any of their calls, close every run in the end', async () => {
+  const names = ['a', 'b', 'c'];
+  let survived = false;
+  for (let call = 1; !survived; call += 1) {
+    const faults = new FaultPlan([{ kind: call % 2 === 0 ? 'kill' : 'kill-after', call }]);
+    const deployment = makeDeployment();
+    const faulty = makeWatch(deployment, undefined, faults);
+    await openRuns(deployment, faulty.executions, names);
+    let died = false;
+    await faulty.sweep(NO_TIME).catch((error: unknown) => {
+      if (!(error instanceof ProcessKilledError)) throw error;
+      died = true;
+    });
+    survived = !died;
+    const watch = makeWatch(deployment, undefined, undefined, faulty.executions);
+
+    for (let calls = 1; calls <= names.length; calls += 1) await watch.sweep(NO_TIME);
+
+    for (const name of names) expect([call, await stateOf(deployment, name)]).toEqual([call, 'failed']);
+    expect(await watch.sweep(NO_TIME)).toEqual({ seen: 0, closed: 0, unreported: 0 });
+    if (!died) continue;
+    // Numbers inform: a call that dies may have closed a run that nobody counted.
+    expect(deployment.metrics.of('CycleFailures').length).toBeGreaterThanOrEqual(names.length - 1);
+  }
+});
+
+test('an execution that cannot be dealt with keeps none of the others open, and fails the call', async () => {
+  const deployment = makeDeployment();
+  const faults = new FaultPlan([{ kind: 'throttle', call: 1, method: 'runs.find' }]);
+  const { executions, sweep } = makeWatch(deployment, undefined, faults);
+  await openRuns(deployment, executions, ['a', 'b']);
+
+  await expect(sweep()).rejects.toThrow('throttle');
+
+  const states = await Promise.all(['a', 'b'].map(async (name) => stateOf(deployment, name)));
+  expect(new Set(states)).toEqual(new Set(['failed', 'open']));
+  expect(await sweep()).toEqual({ seen: 1, closed: 1, unreported: 1 });
 });
 
 test('a run that its execution closed itself stays as it is, and is not counted again', async () => {
