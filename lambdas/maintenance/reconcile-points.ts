@@ -1,21 +1,15 @@
-import { reconcilePoints } from '@holdfast/engine';
+import { ReconcilePlace, reconcilePoints } from '@holdfast/engine';
 import * as z from 'zod';
 import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
-import { resourceArn } from '@holdfast/engine/model';
 import { partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';
 
-/** Room for the roots of one resource. */
+/** Room for listing the roots and rows of one resource. */
 const handOnBeforeMs = 180_000;
 
 const ReconcileState = z.object({
-  next: z
-    .discriminatedUnion('of', [
-      z.object({ of: z.literal('roots'), after: z.string() }),
-      z.object({ of: z.literal('resources'), after: resourceArn }),
-    ])
-    .optional(),
+  next: ReconcilePlace.optional(),
   ...partOf('reconciled', z.int()),
 });
 type ReconcileState = z.infer<typeof ReconcileState>;

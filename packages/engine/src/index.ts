@@ -172,7 +172,7 @@ export { consolidatePoint } from './consolidate/consolidate-point.ts';
 export { largestUploadBytes, PartBuffer } from './packs/part-uploader.ts';
 
 // Maintenance: reconcile, renew, expire, sweep, verify
-export { reconcilePoints } from './maintenance/reconcile-points.ts';
+export { ReconcilePlace, reconcilePoints } from './maintenance/reconcile-points.ts';
 export {
   addRenewals,
   listResourcesToRenew,

@@ -1,6 +1,9 @@
+import * as z from 'zod';
 import { BackupError, ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
 import type { PointId, ResourceArn, ResourceKey } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
+import { mapConcurrent } from '../map-concurrent.ts';
+import { resourceArn } from '../model/machines/ids.ts';
 import { objectPrefixes, parseObjectName, rootName } from '../packs/object-names.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import { decodeRoot, getRootObject } from '../points/root-store.ts';
@@ -29,10 +32,25 @@ export interface ReconcileServices {
   readonly catalog: Pick<Catalog, 'resources' | 'points' | 'holds'>;
 }
 
-/** The place at which a call stopped: behind an object, or, when all roots are compared, behind a resource. */
-export type ReconcilePlace =
-  | { readonly of: 'roots'; readonly after: string }
-  | { readonly of: 'resources'; readonly after: ResourceArn };
+const pointIdText = z.string().transform((text) => text as PointId);
+
+/** The place at which a call stopped: behind an object, or, when all roots are compared, behind a resource. Plain JSON. */
+export const ReconcilePlace = z.discriminatedUnion('of', [
+  z.object({
+    of: z.literal('roots'),
+    after: z.string(),
+    /** The last point that was begun of the next resource: of its roots without a row, then of its rows without a root. */
+    within: z.object({ of: z.enum(['roots', 'rows']), after: pointIdText }).optional(),
+  }),
+  z.object({
+    of: z.literal('resources'),
+    after: resourceArn.optional(),
+    /** The resource that is looked at, which has no root; and the last of its points. */
+    within: z.object({ arn: resourceArn, after: pointIdText }).optional(),
+  }),
+]);
+export type ReconcilePlace = z.infer<typeof ReconcilePlace>;
+type WithinResource = NonNullable<Extract<ReconcilePlace, { readonly of: 'roots' }>['within']>;
 
 export interface ReconcileReport {
   readonly roots: number;
@@ -85,16 +103,20 @@ export async function reconcilePoints(
   const { shouldStop = () => false, signal, from } = options;
   const { store } = services;
   const startedAt = await store.now();
-  if (from?.of === 'resources') return findEmptied(services, startedAt, from.after, options);
+  if (from?.of === 'resources') return findEmptied(services, startedAt, from, options);
   let report = nothingReconciled;
   const listed = store.listVersions(objectPrefixes.points, { startAfter: from?.after, signal });
   for await (const resource of byResource(listed)) {
-    report = addReconciled(report, await attempt(services, keys, resource, startedAt));
-    if (!shouldStop()) continue;
-    // Sorts behind every root of the resource, and before those of the next.
-    return { report, next: { of: 'roots', after: `${objectPrefixes.points}${resource.resourceKey}/~` } };
+    // Sorts before every root of the resource, and behind those of the one before.
+    const place = `${objectPrefixes.points}${resource.resourceKey}/`;
+    const before = from?.after === place ? from.within : undefined;
+    const did = await attempt(services, keys, resource, startedAt, { shouldStop, signal, before });
+    report = addReconciled(report, did.report);
+    if (did.within !== undefined) return { report, next: { of: 'roots', after: place, within: did.within } };
+    // Behind every root of the resource, and before those of the next.
+    if (shouldStop()) return { report, next: { of: 'roots', after: `${place}~` } };
   }
-  const emptied = await findEmptied(services, startedAt, undefined, options);
+  const emptied = await findEmptied(services, startedAt, { of: 'resources' }, options);
   return { ...emptied, report: addReconciled(report, emptied.report) };
 }
 
@@ -114,71 +136,115 @@ async function* byResource(versions: AsyncIterable<ObjectVersion>): AsyncGenerat
   if (current !== undefined) yield current;
 }
 
+interface Reconciled {
+  readonly report: ReconcileReport;
+  /** Set when the time was up. */
+  readonly within?: WithinResource;
+}
+
+type ReconcileOptions = StepOptions & {
+  /** Of an earlier call. */
+  readonly before: WithinResource | undefined;
+};
+
 /** A resource that cannot be compared stops none of the others. */
 async function attempt(
   services: ReconcileServices,
   keys: VaultKeys,
   resource: ListedResource,
   startedAt: Date,
-): Promise<ReconcileReport> {
+  options: ReconcileOptions,
+): Promise<Reconciled> {
   try {
-    return await reconcileResource(services, keys, resource, startedAt);
+    return await reconcileResource(services, keys, resource, startedAt, options);
   } catch (error) {
     if (!isOfOneItem(error)) throw error;
     const { resourceKey, roots } = resource;
     const failures = failureOf(`points of resource ${resourceKey}`, error);
-    return { ...nothingReconciled, roots: roots.size, failures };
+    return { report: { ...nothingReconciled, roots: roots.size, failures } };
   }
 }
 
+/** Roots are begun oldest first, rows newest first: as they are listed. Ids of one resource sort by source time. */
 async function reconcileResource(
   services: ReconcileServices,
   keys: VaultKeys,
-  { resourceKey, roots }: ListedResource,
+  resource: ListedResource,
   startedAt: Date,
-): Promise<ReconcileReport> {
+  { before, ...options }: ReconcileOptions,
+): Promise<Reconciled> {
+  const { resourceKey, roots } = resource;
   const rows = new Map<PointId, PointRow>();
-  const arn = await findArn(services, keys, roots);
+  const arn = await findArn(services, keys, resource);
   if (arn !== undefined)
     for await (const row of services.catalog.points.list(arn)) rows.set(row.pointId, row);
-  let recovered = 0;
-  const unknown = [...roots].filter(([pointId]) => !rows.has(pointId));
-  const { failures } = await workThrough(
+  let [recovered, last] = [0, before?.of === 'roots' ? before.after : undefined];
+  const isLeft = (id: PointId): boolean => before?.of !== 'rows' && (last === undefined || id > last);
+  const recovering = await workThrough(
     {
-      items: unknown,
+      items: [...roots].filter(([id]) => !rows.has(id) && isLeft(id)),
       atOnce: rootsAtOnce,
-      nameOf: ([pointId]) => `point ${pointId}`,
-      work: async ([pointId, version]) => {
-        if (await recoverRow(services, keys, resourceKey, pointId, version)) recovered += 1;
+      nameOf: ([id]) => `point ${id}`,
+      work: async ([id, version]) => {
+        // They are begun in the order of the list.
+        last = id;
+        if (await recoverRow(services, keys, resourceKey, id, version)) recovered += 1;
       },
     },
-    {},
+    options,
   );
-  const missing: PointId[] = [];
-  for (const row of rows.values()) {
-    if (!roots.has(row.pointId) && (await isMissing(services, row, startedAt))) missing.push(row.pointId);
-  }
-  return {
-    roots: roots.size,
-    recovered,
-    missing: { count: missing.length, pointIds: missing.slice(0, missingListed) },
-    failures,
-  };
+  const report = { ...nothingReconciled, recovered, failures: recovering.failures };
+  if (!recovering.done && last !== undefined) return { report, within: { of: 'roots', after: last } };
+  const after = before?.of === 'rows' ? before.after : undefined;
+  const lacking = [...rows.values()].filter((row) => !roots.has(row.pointId));
+  const looked = await findMissing(
+    services,
+    lacking.filter((row) => after === undefined || row.pointId < after),
+    startedAt,
+    options,
+  );
+  const did = addReconciled(report, looked.report);
+  if (looked.last !== undefined) return { report: did, within: { of: 'rows', after: looked.last } };
+  return { report: { ...did, roots: roots.size } };
 }
 
-/** Finds the resource of some roots: the catalog knows most of them, the first readable root names the others. */
+/** @returns with `last`, the last row that was begun, when the time was up. */
+async function findMissing(
+  services: ReconcileServices,
+  rows: AsyncIterable<PointRow> | readonly PointRow[],
+  startedAt: Date,
+  options: StepOptions,
+): Promise<{ readonly report: ReconcileReport; readonly last?: PointId | undefined }> {
+  const missing: PointId[] = [];
+  let last: PointId | undefined;
+  const { done, failures } = await workThrough(
+    {
+      items: rows,
+      atOnce: rootsAtOnce,
+      nameOf: (row) => `point ${row.pointId}`,
+      work: async (row) => {
+        last = row.pointId;
+        if (await isMissing(services, row, startedAt)) missing.push(row.pointId);
+      },
+    },
+    options,
+  );
+  const listed = { count: missing.length, pointIds: missing.slice(0, missingListed) };
+  return { report: { ...nothingReconciled, missing: listed, failures }, ...(!done && { last }) };
+}
+
+/** The resource of roots: one of them is in the catalog, or can be read. */
 async function findArn(
   { store, catalog }: ReconcileServices,
   keys: VaultKeys,
-  roots: ListedResource['roots'],
+  { resourceKey, roots }: ListedResource,
 ): Promise<ResourceArn | undefined> {
-  for (const pointId of roots.keys()) {
-    const row = await catalog.points.find(pointId);
+  for (const [id, { name, versionId }] of roots) {
+    const row = await catalog.points.find(id);
     if (row !== undefined) return row.resourceArn;
-  }
-  for (const [pointId, { name, versionId }] of roots) {
     try {
-      return (await decodeRoot(await getRootObject(store, name, versionId), pointId, keys, name)).resource;
+      const { resource } = await decodeRoot(await getRootObject(store, name, versionId), id, keys, name);
+      if (resourceKeyOf(resource) === resourceKey) return resource;
     } catch (error) {
       // Reported as a failure when its row is to be recovered. What is wrong with one object stops nothing else.
       if (!(error instanceof BackupError) || error.retry === 'later') throw error;
@@ -234,31 +300,61 @@ async function isMissing(
 async function findEmptied(
   services: ReconcileServices,
   startedAt: Date,
-  after: ResourceArn | undefined,
-  { shouldStop, signal }: StepOptions,
+  { after, within }: Extract<ReconcilePlace, { readonly of: 'resources' }>,
+  options: StepOptions,
 ): Promise<{ readonly report: ReconcileReport; readonly next?: ReconcilePlace }> {
+  const { shouldStop = () => false, signal } = options;
   const { store, catalog } = services;
-  const missing: PointId[] = [];
-  let last = after;
-  const { done, failures } = await workThrough(
-    {
-      items: catalog.resources.list(after),
-      atOnce: resourcesAtOnce,
-      nameOf: ({ arn }) => arn,
-      work: async ({ arn }) => {
-        // They are begun in the order of the list, and all that were begun are done in the end.
-        last = arn;
-        for await (const _ of store.listVersions(rootName(resourceKeyOf(arn), '' as PointId))) return;
-        for await (const row of catalog.points.list(arn))
-          if (await isMissing(services, row, startedAt)) missing.push(row.pointId);
-      },
-    },
-    { shouldStop, signal },
-  );
-  const report = {
-    ...nothingReconciled,
-    missing: { count: missing.length, pointIds: missing.slice(0, missingListed) },
-    failures,
+  const isEmptied = async (arn: ResourceArn): Promise<boolean> => {
+    for await (const _ of store.listVersions(rootName(resourceKeyOf(arn), '' as PointId))) return false;
+    return true;
   };
-  return { report, ...(!done && last !== undefined && { next: { of: 'resources', after: last } }) };
+  const look = async ({ arn }: { readonly arn: ResourceArn }) => {
+    try {
+      return { arn, isEmpty: await isEmptied(arn) };
+    } catch (error) {
+      if (!isOfOneItem(error)) throw error;
+      return { arn, isEmpty: false, failures: failureOf(arn, error) };
+    }
+  };
+  let report = nothingReconciled;
+  let last = after;
+  for await (const { arn, isEmpty, failures } of mapConcurrent(
+    catalog.resources.list(after),
+    resourcesAtOnce,
+    look,
+  )) {
+    // One resource a call at least, however little time it has.
+    if (last !== after && shouldStop()) return { report, next: { of: 'resources', after: last } };
+    if (failures !== undefined) report = addReconciled(report, { ...nothingReconciled, failures });
+    if (isEmpty) {
+      const begun = within?.arn === arn ? within.after : undefined;
+      const looked = await lookAt(services, arn, begun, startedAt, { shouldStop, signal });
+      report = addReconciled(report, looked.report);
+      if (looked.last !== undefined)
+        return { report, next: { of: 'resources', after: last, within: { arn, after: looked.last } } };
+    }
+    last = arn;
+  }
+  return { report };
+}
+
+/** A resource whose points cannot be listed stops none of the others. */
+async function lookAt(
+  services: ReconcileServices,
+  arn: ResourceArn,
+  after: PointId | undefined,
+  startedAt: Date,
+  options: StepOptions,
+): ReturnType<typeof findMissing> {
+  const rows = async function* (): AsyncGenerator<PointRow> {
+    for await (const row of services.catalog.points.list(arn))
+      if (after === undefined || row.pointId < after) yield row;
+  };
+  try {
+    return await findMissing(services, rows(), startedAt, options);
+  } catch (error) {
+    if (!isOfOneItem(error)) throw error;
+    return { report: { ...nothingReconciled, failures: failureOf(arn, error) } };
+  }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../src/bytes.ts';
 import type { HoldId, PointId, ResourceArn } from '../../src/ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
-import { type ReconcilePlace, reconcilePoints } from '../../src/maintenance/reconcile-points.ts';
+import { ReconcilePlace, reconcilePoints } from '../../src/maintenance/reconcile-points.ts';
 import type { HoldScope } from '../../src/model/machines/hold.ts';
 import {
   FaultPlan,
@@ -258,6 +258,65 @@ test('a call that runs out of time says where, and the next one goes on with the
   expect(first.report.recovered + second.report.recovered).toBe(3);
   expect(first.report.roots + second.report.roots).toBe(3);
   expect(second.next).toBeUndefined();
+});
+
+/** Two points without a row, two without a root, and a resource that lost both of its roots. */
+async function reconcileInCalls(faults: FaultPlan) {
+  const { harness, pointIds } = await withPoints();
+  const keys = await harness.keys();
+  for (let made = 0; made < 3; made += 1)
+    pointIds.push((await harness.backUp('full', { keepDays: 35 })).root.point);
+  const lost = pointIds.splice(3, 2);
+  for (const pointId of lost) await loseRoot(harness, pointId);
+  for (const pointId of pointIds.slice(0, 2)) await harness.catalog.points.remove(pointId);
+  const arn = 'arn:aws:s3:::emptied' as ResourceArn;
+  await harness.catalog.resources.put({
+    arn,
+    kind: 's3-bucket',
+    plan: 'daily',
+    seenAt: harness.clock.now(),
+  });
+  for (let made = 0; made < 2; made += 1) {
+    const { root } = await harness.backUp('full', { arn, keepDays: 35 });
+    await loseRoot(harness, root.point);
+    lost.push(root.point);
+  }
+  const [missing, sums] = [new Set<PointId>(), { roots: 0, recovered: 0 }];
+  let from: ReconcilePlace | undefined;
+  for (let calls = 1; calls < 50; calls += 1) {
+    const { store, catalog } = harness;
+    const services = faults.killed
+      ? { store, catalog }
+      : { store: withFaults(store, faults), catalog: withFaults(catalog, faults) };
+    try {
+      const { report, next } = await reconcilePoints(services, keys, { shouldStop: () => true, from });
+      for (const pointId of report.missing.pointIds) missing.add(pointId);
+      sums.roots += report.roots;
+      sums.recovered += report.recovered;
+      if (next === undefined) return { harness, pointIds, lost, missing, sums, calls };
+      from = ReconcilePlace.parse(JSON.parse(JSON.stringify(next)));
+    } catch (error) {
+      if (!(error instanceof ProcessKilledError)) throw error;
+    }
+  }
+  throw new Error('it comes to no end');
+}
+
+test('goes on within a resource, in calls that have no time and die at any of their calls', async () => {
+  const counted = new FaultPlan();
+  expect(await reconcileInCalls(counted)).toMatchObject({ sums: { roots: 4, recovered: 2 }, calls: 8 });
+
+  for (const kind of ['kill', 'kill-after'] as const) {
+    for (const call of someOf(counted.calls(), 4, kind.length)) {
+      const { harness, pointIds, lost, missing, sums } = await reconcileInCalls(
+        new FaultPlan([{ kind, call }]),
+      );
+
+      expect([call, [...missing].toSorted()]).toEqual([call, lost.toSorted()]);
+      expect([call, sums.roots]).toEqual([call, 4]);
+      for (const pointId of pointIds) await rowOf(harness, pointId);
+    }
+  }
 });
 
 test('calls without time find each resource that lost all its roots once, one resource a call', async () => {
