@@ -1,4 +1,10 @@
-import { listResourcesToRenew, type ResourceArn, sweepPartitions, type WorkStore } from '@holdfast/engine';
+import {
+  listResourcesToRenew,
+  type ResourceArn,
+  sweepPartitions,
+  ToRenew,
+  type WorkStore,
+} from '@holdfast/engine';
 import { resourceArn } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
@@ -8,7 +14,7 @@ import { maintenanceSteps } from './steps.ts';
 
 const handOnBeforeMs = 300_000;
 
-const Planning = z.object({ startedAt: z.iso.datetime(), arns: z.array(resourceArn), days: z.int() });
+const Planning = ToRenew.extend({ startedAt: z.iso.datetime() });
 
 /** Once done, the answer carries what all other steps of the execution go by. */
 export type PlanMaintenanceOutput =
@@ -36,7 +42,7 @@ export const planMaintenanceStep = defineKeptLoop(
     const { store, catalog, work, log } = services;
     const startedAt = before?.startedAt ?? (await store.now()).toISOString();
     const step = await listResourcesToRenew(catalog, new Date(startedAt), { state: before, shouldStop });
-    if (!step.done) return { done: false, state: { startedAt, ...step.state, arns: [...step.state.arns] } };
+    if (!step.done) return { done: false, state: { startedAt, ...step.state } };
     for (const [index, resources] of step.lists.entries())
       await putJson(work, resourcesFile(input.maintenanceId, index), resources);
     const resources = step.lists.reduce((sum, list) => sum + list.length, 0);

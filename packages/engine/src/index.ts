@@ -181,6 +181,7 @@ export {
   type RenewReport,
   type RenewServices,
   RenewState,
+  ToRenew,
 } from './maintenance/renew-leases.ts';
 export { expirePoints } from './maintenance/expire-points.ts';
 export { createChunkIdReader } from './maintenance/pack-chunk-ids.ts';

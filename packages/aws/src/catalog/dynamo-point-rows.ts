@@ -1,4 +1,4 @@
-import type { PointRow, PointRows, ResourceArn, TimeRange } from '@holdfast/engine';
+import type { PointId, PointRow, PointRows, ResourceArn, TimeRange } from '@holdfast/engine';
 import { indexKeys, pointCodec, type RowKey, rowKeys, spread, timeKeyRange } from './dynamo-items.ts';
 import { DynamoRows } from './dynamo-rows.ts';
 import type { DynamoTable } from './dynamo-table.ts';
@@ -51,9 +51,10 @@ export class DynamoPointRows extends DynamoRows<PointRow> implements PointRows {
     }
   }
 
-  async *listHeld(): AsyncIterable<PointRow> {
-    // Point ids begin with a year.
-    const items = this.table.query({ index: 'GSI1', partition: 'HELD', from: '0', to: ':' });
+  async *listHeld(startAfter?: PointId): AsyncIterable<PointRow> {
+    // Point ids begin with a year, are all of one length, and have no character that sorts as low as this one.
+    const from = startAfter === undefined ? '0' : `${startAfter}!`;
+    const items = this.table.query({ index: 'GSI1', partition: 'HELD', from, to: ':' });
     for await (const item of items) yield pointCodec.decode(item);
   }
 

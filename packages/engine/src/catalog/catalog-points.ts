@@ -57,8 +57,8 @@ export class CatalogPoints implements Points {
     await this.#rows.change(pointId, transitions.releasePoint(holdId));
   }
 
-  listHeld(): AsyncIterable<PointRow> {
-    return this.#rows.listHeld();
+  listHeld(startAfter?: PointId): AsyncIterable<PointRow> {
+    return this.#rows.listHeld(startAfter);
   }
 
   async #write(row: PointRow): Promise<void> {

@@ -4,6 +4,7 @@ import { isDamage, ObjectNotFoundError } from '../errors.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
 import type { PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
+import { resourceArn } from '../model/machines/ids.ts';
 import type { Plans } from '../model/plan.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import type { Catalog, CatalogReader } from '../ports/catalog/catalog.ts';
@@ -25,6 +26,8 @@ import {
 import { dayMs } from '../model/time.ts';
 
 const rootsAtOnce = 16;
+/** Held points that are listed between two looks at the time. */
+const heldAtOnce = 1_000;
 
 export interface RenewServices extends ProlongServices {
   readonly catalog: Pick<Catalog, 'resources' | 'points' | 'packs'>;
@@ -85,23 +88,33 @@ export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
   };
 }
 
-/** Resources that were found so far, in the points of so many days. Plain JSON. */
-export interface ToRenew {
-  readonly arns: readonly ResourceArn[];
-  readonly days: number;
-}
+/** Resources that were found so far, in the points of so many days, then in the held ones. Plain JSON. */
+export const ToRenew = z.object({
+  arns: z.array(resourceArn),
+  days: z.int(),
+  /** The last held point that was listed. */
+  heldAfter: z
+    .string()
+    .transform((text) => text as PointId)
+    .optional(),
+});
+export type ToRenew = z.infer<typeof ToRenew>;
 
 /**
  * Resources that may have a point to prolong, divided into {@link sweepPartitions} lists by their keys: those with a
  * point that expires soon, and those with a held one. Resources that are no longer known as such are among them. Looks
- * at the points of at least one day a call. Memory: an ARN for each resource.
+ * at the points of at least one day a call, or at so many held ones. Memory: an ARN for each resource.
  * @param now - the store's clock, the same in all calls.
  * @param options.state - what an earlier call returned.
  */
 export async function listResourcesToRenew(
   catalog: Pick<CatalogReader, 'points'>,
   now: Date,
-  { shouldStop = () => false, state }: StepOptions & { readonly state?: ToRenew | undefined } = {},
+  {
+    shouldStop = () => false,
+    state,
+    pointsAtOnce = heldAtOnce,
+  }: StepOptions & { readonly state?: ToRenew | undefined; readonly pointsAtOnce?: number } = {},
 ): Promise<
   | { readonly done: false; readonly state: ToRenew }
   | { readonly done: true; readonly lists: readonly (readonly ResourceArn[])[] }
@@ -113,9 +126,15 @@ export async function listResourcesToRenew(
     const to = new Date(now.getTime() + days * dayMs);
     // Expired points come first. Both ends of a span belong to it.
     const range = days === 0 ? { to } : { from: new Date(to.getTime() - dayMs + 1), to };
-    for await (const { resourceArn } of catalog.points.listExpiring(range)) arns.add(resourceArn);
+    for await (const { resourceArn: arn } of catalog.points.listExpiring(range)) arns.add(arn);
   }
-  for await (const { resourceArn } of catalog.points.listHeld()) arns.add(resourceArn);
+  let held = 0;
+  for await (const { pointId, resourceArn: arn } of catalog.points.listHeld(state?.heldAfter)) {
+    arns.add(arn);
+    held += 1;
+    if (held % pointsAtOnce === 0 && shouldStop())
+      return { done: false, state: { arns: [...arns], days: most + 1, heldAfter: pointId } };
+  }
   const lists = Array.from({ length: sweepPartitions }, (): ResourceArn[] => []);
   for (const arn of [...arns].sort()) lists[Number.parseInt(resourceKeyOf(arn).slice(0, 1), 16)]?.push(arn);
   return { done: true, lists };
@@ -131,21 +150,21 @@ export async function listResourcesToRenew(
 export async function renewResource(
   services: RenewServices,
   keys: VaultKeys,
-  resourceArn: ResourceArn,
+  arn: ResourceArn,
   options: StepOptions & { readonly state?: RenewState } = {},
 ): Promise<{ readonly report: RenewReport; readonly state?: RenewState }> {
   const { store, catalog, plans } = services;
   const now = await store.now();
   let decided: DecidedRetention;
   try {
-    decided = await decideRetention(catalog, plans, resourceArn, now);
+    decided = await decideRetention(catalog, plans, arn, now);
   } catch (error) {
     if (!isOfOneItem(error)) throw error;
-    return { report: { ...noRenewals, failures: failureOf(resourceArn, error) } };
+    return { report: { ...noRenewals, failures: failureOf(arn, error) } };
   }
   const { rules, decisions, withoutPlan } = decided;
   let report: RenewReport = { ...noRenewals, withoutPlan };
-  const renewals = planRenewals(decisions, rules, resourceKeyOf(resourceArn), now);
+  const renewals = planRenewals(decisions, rules, resourceKeyOf(arn), now);
   const goesOnAt = renewals.findIndex(({ point }) => point.pointId === options.state?.pointId);
   for (const [at, renewal] of renewals.slice(Math.max(0, goesOnAt)).entries()) {
     // One a call at least, or those that fail every time would be all that is ever tried.

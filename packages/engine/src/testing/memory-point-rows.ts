@@ -1,5 +1,5 @@
 import type { PointRows } from '../catalog/rows.ts';
-import type { ResourceArn } from '../ids.ts';
+import type { PointId, ResourceArn } from '../ids.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { TimeRange } from '../ports/catalog/time-range.ts';
 import { MemoryRows } from './memory-rows.ts';
@@ -25,8 +25,9 @@ export class MemoryPointRows extends MemoryRows<PointRow> implements PointRows {
     yield* this.all().filter(({ expiresAt }) => within(expiresAt, range));
   }
 
-  async *listHeld(): AsyncIterable<PointRow> {
+  async *listHeld(startAfter = '' as PointId): AsyncIterable<PointRow> {
     await Promise.resolve();
-    yield* this.all().filter(({ holds }) => holds !== undefined);
+    const rows = this.all().filter(({ pointId, holds }) => holds !== undefined && pointId > startAfter);
+    yield* rows.sort((a, b) => (a.pointId < b.pointId ? -1 : 1));
   }
 }

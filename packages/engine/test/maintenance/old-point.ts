@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { PointId } from '../../src/ids.ts';
 import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
-import { listResourcesToRenew, renewResource } from '../../src/maintenance/renew-leases.ts';
+import { listResourcesToRenew, renewResource, ToRenew } from '../../src/maintenance/renew-leases.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { describeState, Harness, type State } from '../runs/harness.ts';
 import { planWith, renewServices, rowOf } from './maintenance-vault.ts';
@@ -54,8 +54,11 @@ export async function expectKept(
 /** The lists of a day, however few days' points a call has time for. */
 export async function resourcesToRenew(harness: Harness, shouldStop = () => false) {
   const now = harness.clock.now();
-  let step = await listResourcesToRenew(harness.catalog, now, { shouldStop });
-  while (!step.done)
-    step = await listResourcesToRenew(harness.catalog, now, { shouldStop, state: step.state });
+  const options = { shouldStop, pointsAtOnce: 1 };
+  let step = await listResourcesToRenew(harness.catalog, now, options);
+  while (!step.done) {
+    const state = ToRenew.parse(JSON.parse(JSON.stringify(step.state)));
+    step = await listResourcesToRenew(harness.catalog, now, { ...options, state });
+  }
   return step.lists;
 }

@@ -1,4 +1,4 @@
-import type { PointRow, PointRows, ResourceArn, TimeRange } from '@holdfast/engine';
+import type { PointId, PointRow, PointRows, ResourceArn, TimeRange } from '@holdfast/engine';
 import { catalogExpressions } from './sqlite-catalog-schema.ts';
 import type { SqliteDatabase } from './sqlite-database.ts';
 import { SqliteRows } from './sqlite-rows.ts';
@@ -24,7 +24,7 @@ export class SqlitePointRows extends SqliteRows<PointRow> implements PointRows {
     return this.listByTime({ time: 'expires', range });
   }
 
-  listHeld(): AsyncIterable<PointRow> {
-    return this.listWhere(`${catalogExpressions.holds} IS NOT NULL`);
+  listHeld(startAfter?: PointId): AsyncIterable<PointRow> {
+    return this.listWhere(`${catalogExpressions.holds} IS NOT NULL`, startAfter);
   }
 }

@@ -101,11 +101,11 @@ export class SqliteRows<Row extends object> implements Rows<Row> {
   }
 
   /** Rows that fulfil a condition, ordered by id and read page by page: each as it is when its page is read. */
-  async *listWhere(condition: string): AsyncGenerator<Row> {
+  async *listWhere(condition: string, startAfter = ''): AsyncGenerator<Row> {
     const statement = this.database.statement(
       `SELECT id, row FROM ${this.#kind.table} WHERE ${condition} AND id > ? ORDER BY id LIMIT ${rowsPerPage}`,
     );
-    let after = '';
+    let after = startAfter;
     for (;;) {
       const page = this.database.guarded(() => statement.all(after));
       for (const found of page) yield this.decode(found);

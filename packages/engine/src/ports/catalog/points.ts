@@ -78,6 +78,6 @@ export interface Points {
   addHold(pointId: PointId, holdId: HoldId): Promise<'held' | 'gone'>;
   /** Takes a hold out of a point's set. Repeatable; a point that is gone is no error. */
   removeHold(pointId: PointId, holdId: HoldId): Promise<void>;
-  /** Lists points with at least one hold, in no order. */
-  listHeld(): AsyncIterable<PointRow>;
+  /** Lists points with at least one hold, by id. @param startAfter - only those behind this one, which need not be there. */
+  listHeld(startAfter?: PointId): AsyncIterable<PointRow>;
 }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { PointId } from '../../ids.ts';
 import type { Catalog } from '../../ports/catalog/catalog.ts';
 import type { PointRow } from '../../ports/catalog/points.ts';
 import { allOf } from '../all-of.ts';
@@ -232,6 +233,8 @@ export function pointsExpiryContract(make: MakeCatalog): void {
       await eventually(async () => {
         expect(await heldIds(catalog)).toEqual([pointId, film.pointId]);
       });
+      expect(await heldIds(catalog, pointId)).toEqual([film.pointId]);
+      expect(await heldIds(catalog, film.pointId)).toEqual([]);
 
       await catalog.points.removeHold(pointId, first);
       await catalog.points.removeHold(film.pointId, first);
@@ -266,6 +269,6 @@ export function pointsExpiryContract(make: MakeCatalog): void {
   });
 }
 
-async function heldIds(catalog: Catalog): Promise<string[]> {
-  return (await allOf(catalog.points.listHeld())).map((row) => row.pointId).sort();
+async function heldIds(catalog: Catalog, startAfter?: PointId): Promise<string[]> {
+  return (await allOf(catalog.points.listHeld(startAfter))).map((row) => row.pointId);
 }
