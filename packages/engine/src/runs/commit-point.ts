@@ -126,7 +126,7 @@ async function makeAndLease(
         : await extendLeases(services, keys, plan, extension, options);
     if (content === 'unfinished') return 'unfinished';
     const now = await services.store.now();
-    const expiresAt = new Date(Math.floor((now.getTime() + plan.keepDays * dayMs) / 1000) * 1000);
+    const expiresAt = new Date(Math.ceil((now.getTime() + plan.keepDays * dayMs) / 1000) * 1000);
     if (expiresAt <= (content.lockedUntil ?? plan.leaseUntil)) return { content, now, expiresAt };
     extension = await startExtension(services, plan, content, now);
   }
