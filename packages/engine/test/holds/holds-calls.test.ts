@@ -112,9 +112,10 @@ describe.each([
           expect(row.expiresAt.getTime(), where).toBeGreaterThan(harness.clock.now().getTime() + 29 * day);
           const { legalHold } = await harness.store.head(row.rootName, { versionId: row.rootVersionId });
           expect([where, legalHold]).toEqual([where, true]);
-          for (const until of (
-            await harness.locksOf((await harness.open(pointId, row.resourceArn)).root)
-          ).values())
+          // Who died before the root's own lock was moved left that to the day's renewal; the flag keeps it until then.
+          const locks = new Map(await harness.locksOf((await harness.open(pointId, row.resourceArn)).root));
+          locks.delete(row.rootName);
+          for (const until of locks.values())
             expect(until.getTime(), where).toBeGreaterThanOrEqual(row.expiresAt.getTime());
         }
       }
