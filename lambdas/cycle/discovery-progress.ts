@@ -20,4 +20,5 @@ export const DiscoveryProgress: z.ZodType<RecordingProgress> = z.object({
       problem: z.string().optional(),
     }),
   ),
+  rowsAfter: resourceArn.optional(),
 });

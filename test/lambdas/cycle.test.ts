@@ -86,6 +86,29 @@ describe('a discovery without time', () => {
     expect(await known()).toEqual([arn('a')]);
   });
 
+  test('goes on among the rows of the catalog, 1,000 a call', async () => {
+    const deployment = makeDeployment();
+    const { catalog, clock } = deployment;
+    const seenAt = new Date(clock.now().getTime() - 1_000);
+    for (let at = 0; at < 2_000; at += 1) {
+      const directory = `arn:holdfast:directory:host:/${at}` as ResourceArn;
+      await catalog.resources.put({ arn: directory, kind: 'directory', plan: 'daily', seenAt });
+    }
+    const last = 'arn:holdfast:volume:untagged' as ResourceArn;
+    await catalog.resources.put({ arn: last, kind: 'ebs-volume', plan: 'daily', seenAt });
+    const pipeline = makePipeline(deployment, []);
+    let calls = 0;
+
+    await untilDone(async () => {
+      calls += 1;
+      return pipeline.discover(CYCLE, NO_TIME);
+    });
+
+    // The index, and what follows 0, 1,000 and 2,000 rows.
+    expect(calls).toBe(4);
+    expect(await catalog.resources.find(last)).toBeUndefined();
+  });
+
   test('comes to the same when every call is made twice', async () => {
     const deployment = makeDeployment();
     const pipeline = makePipeline(deployment, found);

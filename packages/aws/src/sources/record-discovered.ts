@@ -15,12 +15,17 @@ export interface RecordingProgress {
   readonly left: Discovery;
   /** Resources on record, those with a problem included; in no order. */
   readonly recorded: readonly RecordedResource[];
+  /** When all is found: the last row of the catalog that was looked at, for what lost its tag. */
+  readonly rowsAfter?: ResourceArn | undefined;
 }
+
+/** Rows that are listed between two looks at the time. */
+const rowsAtOnce = 1_000;
 
 export interface RecordingOptions {
   /** The place at which an earlier call stopped. */
   readonly progress?: RecordingProgress | undefined;
-  /** Asked between groups, never before the first. @default never */
+  /** Asked between groups, then between rows, never before the first. @default never */
   readonly shouldStop?: () => boolean;
 }
 
@@ -47,30 +52,36 @@ export async function recordDiscovered(
       await catalog.resources.put({ ...checked, tags, seenAt });
       recorded.push(checked);
     }
-    // Listing the rows after the last group is one call's work, so it gets a whole one.
     if (shouldStop()) return { done: false, progress: { startedAt, left, recorded } };
   }
-  if (!(await removeGone(catalog, new Set(recorded.map(({ arn }) => arn)), startedAt, shouldStop)))
-    return { done: false, progress: { startedAt, left: { rest: [], volumes: {} }, recorded } };
+  const found = new Set(recorded.map(({ arn }) => arn));
+  const rowsAfter = await removeGone(catalog, found, startedAt, progress?.rowsAfter, shouldStop);
+  if (rowsAfter !== undefined)
+    return { done: false, progress: { startedAt, left: { rest: [], volumes: {} }, recorded, rowsAfter } };
   return { done: true, resources: recorded.sort((a, b) => (a.arn < b.arn ? -1 : 1)) };
 }
 
-/** @returns true when all of them are gone. */
+/** @returns the last row that was looked at, when the time was up. */
 async function removeGone(
   catalog: Catalog,
   found: ReadonlySet<ResourceArn>,
   startedAt: Date,
+  after: ResourceArn | undefined,
   shouldStop: () => boolean,
-): Promise<boolean> {
-  const gone: ResourceArn[] = [];
-  for await (const { arn, kind, seenAt } of catalog.resources.list()) {
-    if (kind !== 'directory' && !found.has(arn) && seenAt <= startedAt) gone.push(arn);
+): Promise<ResourceArn | undefined> {
+  let [listed, removed, last] = [0, 0, after];
+  for await (const { arn, kind, seenAt } of catalog.resources.list(after)) {
+    const isGone = kind !== 'directory' && !found.has(arn) && seenAt <= startedAt;
+    const isTimeToLook = (isGone && removed > 0) || (listed > 0 && listed % rowsAtOnce === 0);
+    if (isTimeToLook && shouldStop()) return last;
+    if (isGone) {
+      await catalog.resources.remove(arn);
+      removed += 1;
+    }
+    listed += 1;
+    last = arn;
   }
-  for (const [index, arn] of gone.entries()) {
-    if (index > 0 && shouldStop()) return false;
-    await catalog.resources.remove(arn);
-  }
-  return true;
+  return undefined;
 }
 
 function withPlanChecked(resource: TaggedResource, plans: Plans): TaggedResource {
