@@ -132,6 +132,25 @@ describe('what a restore reads of the vault', () => {
     }
   });
 
+  test('is each frame once for the thirtieth of daily points, and at most a tenth more', async () => {
+    const harness = new Harness('thirty days');
+    const { source, random } = harness;
+    for (let file = 0; file < 300; file += 1)
+      source.plant(`dir ${file % 7}/file ${file}`, random.bytes(9_000));
+    let { root } = await harness.backUp('full');
+    for (let day = 1; day < 30; day += 1) {
+      for (let file = day % 9; file < 300; file += 19)
+        source.plant(`dir ${file % 7}/file ${file}`, random.bytes(9_000 + day));
+      source.plant(`dir 3/day ${day}`, random.bytes(4_000));
+      ({ root } = await harness.backUp('incremental'));
+    }
+
+    const { ranges, needed, read } = await restoreWatched(harness, root);
+
+    expect(read).toBeLessThanOrEqual(1.1 * needed);
+    expectNoOverlap(ranges);
+  });
+
   test('is each chunk once however many files have it', async () => {
     const harness = new Harness('shared');
     const content = harness.random.bytes(500_000);
