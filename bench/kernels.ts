@@ -3,7 +3,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hash, randomBytes } from 'node:crypto';
 import { closeSync, lstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { contentDefinedCuts, decodeContent, encodeContent, FrameFiller } from '@holdfast/engine';
+import { compressionPolicies, contentDefinedCuts, decodeContent, encodeContent, FrameFiller } from '@holdfast/engine';
 import { sumOf } from './child.ts';
 import { kernelNames, type KernelTimes } from './kernel-times.ts';
 import { listFiles } from './trees.ts';
@@ -43,7 +43,7 @@ class KernelRun {
     const freshBytes = sumOf(fresh.map(({ length }) => length));
     const contentsOfFrames = fillFrames(fresh);
     const frames = this.#time('zstd', freshBytes, () =>
-      contentsOfFrames.map((plain) => ({ plain, ...encodeContent(plain) })),
+      contentsOfFrames.map((plain) => ({ plain, ...encodeContent(plain, compressionPolicies.fast) })),
     );
     const payloadBytes = sumOf(frames.map(({ payload }) => payload.length));
     const sealed = this.#time('AES-256-GCM', payloadBytes, () =>

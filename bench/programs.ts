@@ -238,7 +238,7 @@ export function holdfast(
   return {
     name: 'holdfast',
     title: 'Holdfast',
-    settings: 'none',
+    settings: '`--compression fast`',
     version,
     open(store, at) {
       const key = join(at, 'key');
@@ -263,7 +263,8 @@ export function holdfast(
       });
       return {
         init: [command('init')],
-        backUp: (directory) => command('backup', '--json', '--directory', directory),
+        backUp: (directory) =>
+          command('backup', '--json', '--compression', 'fast', '--directory', directory),
         pointOf: (output) => (JSON.parse(output) as { point: { pointId: string } }).point.pointId,
         restore: (point, _, target) => command('restore', point, '--to-directory', target),
         restoreFile: (point, _, path, target) =>

@@ -53,6 +53,7 @@ if (step === 'restore') {
     plan: 'benchmark',
     type: 'incremental',
     keepDays: 35,
+    compression: 'fast',
     readTags: false,
   } as const;
   const source = new DirectorySource({ root: directory, clock: systemClock, onWarning: () => {} });
