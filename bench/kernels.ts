@@ -3,7 +3,13 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hash, randomBytes } from 'node:crypto';
 import { closeSync, lstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { compressionPolicies, contentDefinedCuts, decodeContent, encodeContent, FrameFiller } from '@holdfast/engine';
+import {
+  compressionPolicies,
+  contentDefinedCuts,
+  decodeContent,
+  encodeContent,
+  FrameFiller,
+} from '@holdfast/engine';
 import { sumOf } from './child.ts';
 import { kernelNames, type KernelTimes } from './kernel-times.ts';
 import { listFiles } from './trees.ts';

@@ -263,8 +263,7 @@ export function holdfast(
       });
       return {
         init: [command('init')],
-        backUp: (directory) =>
-          command('backup', '--json', '--compression', 'fast', '--directory', directory),
+        backUp: (directory) => command('backup', '--json', '--compression', 'fast', '--directory', directory),
         pointOf: (output) => (JSON.parse(output) as { point: { pointId: string } }).point.pointId,
         restore: (point, _, target) => command('restore', point, '--to-directory', target),
         restoreFile: (point, _, path, target) =>

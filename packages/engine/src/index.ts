@@ -163,7 +163,7 @@ export { verifyAudit, type AuditOutcome } from './audit/verify-audit.ts';
 // Kernels, for measuring them by themselves
 export { contentDefinedCuts, defaultChunkingPolicy } from './chunking/fastcdc.ts';
 export { chunksOf } from './chunking/chunker.ts';
-export { compressionPolicies, decodeContent, defaultCompressionPolicy, encodeContent } from './packs/frame-codec.ts';
+export { compressionPolicies, decodeContent, encodeContent } from './packs/frame-codec.ts';
 export { FrameFiller } from './packs/frame-filler.ts';
 
 // Synthetic fulls
