@@ -13,11 +13,14 @@ import { findPageRef } from '../points/page-ref-text.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import { ChunkFetcher, type FetchedItem } from '../restore/chunk-fetcher.ts';
 import type { PackRun } from '../restore/plan-runs.ts';
+import { rememberFrames } from '../restore/remember-frames.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { type BaseFile, originOf } from './base-files.ts';
 import type { WrittenContent } from './content-writer.ts';
 import { toStream } from '../to-stream.ts';
 
+/** Frames that are remembered, as the next files share them. Bytes of their contents. */
+const rememberedBytes = 8 * 2 ** 20;
 /** Content up to this size is read ahead, whole; more is read as it is stored. Bytes. */
 const readAheadBytes = 2 ** 20;
 
@@ -77,7 +80,7 @@ export class ChunkCopier {
         ...(this.#isMoved(chunk) && { reference: chunk }),
       })),
     );
-    const fetcher = new ChunkFetcher({ readRun: this.#readRun, keys: this.#options.keys });
+    const fetcher = new ChunkFetcher({ readRun: this.#readFrames, keys: this.#options.keys });
     const read = fetcher.fetch(toStream(items), this.#options.signal);
     return bytes <= readAheadBytes ? Array.fromAsync(read) : read;
   }
@@ -111,6 +114,8 @@ export class ChunkCopier {
     }
     return this.#reader.readFrames(object, 'chunk', run.frames, signal);
   };
+
+  readonly #readFrames = rememberFrames(this.#readRun, rememberedBytes);
 
   async #findObject(packId: PackId, signal: AbortSignal | undefined): Promise<StoredObject> {
     const known = this.#objects.get(packId);
