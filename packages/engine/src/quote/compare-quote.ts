@@ -3,6 +3,9 @@ import type { PointRow } from '../ports/catalog/points.ts';
 import type { RecordedQuote } from '../ports/catalog/resources.ts';
 import { dayMs } from '../model/time.ts';
 
+/** A point may have an earlier time than the quote before it: the store's clock is another, and S3's knows whole seconds only. */
+const clockDifferenceMs = 60_000;
+
 /** A quote next to what happened. */
 export interface QuoteDrift {
   /** The first point that was made after the quote and had no base; absent until there is one. */
@@ -25,7 +28,7 @@ export interface QuoteDrift {
  */
 export function compareQuote(quote: RecordedQuote, points: readonly PointRow[]): QuoteDrift {
   const after = points
-    .filter(({ committedAt }) => committedAt.getTime() >= Date.parse(quote.quotedAt))
+    .filter(({ committedAt }) => committedAt.getTime() >= Date.parse(quote.quotedAt) - clockDifferenceMs)
     .toSorted((a, b) => a.committedAt.getTime() - b.committedAt.getTime());
   const first = after.find(({ type, basePointId }) => type === 'full' && basePointId === undefined);
   const changed = after.findLast(

@@ -61,6 +61,12 @@ test('compares the first full after the quote, and not what was there before or 
   });
 });
 
+test('takes a point for one after the quote although the store’s clock is a little behind', () => {
+  const behind = pointOf('behind', '2026-11-19T23:59:59Z', {}, 10_000, 1_000);
+
+  expect(compareQuote(quote, [behind]).first?.pointId).toBe('behind');
+});
+
 test('says that a point between the ends of the quote is as it was quoted', () => {
   const within = pointOf('first', '2026-11-21T00:00:00Z', {}, 10_000, 950);
 
