@@ -97,7 +97,7 @@ describe.each([
     expect(await callOn(await withHolds(), counted)).toBeGreaterThan(3 * 3);
 
     for (const kind of ['kill', 'kill-after'] as const) {
-      for (const call of someOf(counted.calls(), 3, kind.length)) {
+      for (const call of someOf(counted.calls(), 24, kind.length)) {
         const vault = await withHolds();
         const { harness, points } = vault;
         const faults = new FaultPlan([{ kind, call }]);
