@@ -128,7 +128,7 @@ class Files(unittest.TestCase):
         ):
             with self.assertRaisesRegex(FormatError, message):
                 list(read_files([Entry(b"\x01a\x00", wrong, b"")]))
-        with self.assertRaisesRegex(FormatError, "is a copy of another, which is reserved"):
+        with self.assertRaisesRegex(FormatError, "unknown or reserved: .*copyOf"):
             check_root(Root("root", {"formatVersion": 1, "copyOf": {}}), OnePack(b"a", 1))
 
     def place(self, length: int, *r_and_start: int) -> ChunkPlace:

@@ -15,6 +15,11 @@ from .pages import Reference, read_reference
 
 NAME = re.compile(r"points/[0-9a-f]{32}/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}")
 TYPES = ("full", "incremental", "differential", "synthetic-full")
+FIELDS = frozenset(
+    "formatVersion tool vault run point base chain resource resourceKind plan type sourceTime committedAt expiresAt "
+    "retentionClass counts warnings warningList unread seconds manifest packMap pagePacks pagePacksCounted container "
+    "image previous options".split()
+)
 KINDS = ("s3-bucket", "ec2-instance", "ebs-volume", "directory")
 COUNTS = ("files", "filesChanged", "filesRemoved", "logicalBytes", "readBytes", "newBytes", "storedBytes")
 REASONS = ("vanished", "changed", "denied", "unreadable")
@@ -93,7 +98,8 @@ def check_root(root: Root, keys: VaultKeys) -> None:
     """What holds for every root, also for the one inside a container."""
     version = root.fields.get("formatVersion")
     require(version == 1, f"root {root.name} has format version {version}, this reader knows 1")
-    require("copyOf" not in root.fields, f"root {root.name} is a copy of another, which is reserved")
+    unknown = sorted(set(root.fields) - FIELDS)
+    require(not unknown, f"root {root.name} has fields that are unknown or reserved: {unknown}")
     require(root.text("vault") == keys.vault_id.hex(), f"root {root.name} belongs to vault {root.text('vault')}")
     require(root.text("type") in TYPES, f"root {root.name} has the unknown type {root.text('type')}")
     require(root.text("resourceKind") in KINDS, f"root {root.name} is of an unknown kind, {root.text('resourceKind')}")

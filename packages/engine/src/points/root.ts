@@ -59,7 +59,7 @@ export const ImageRecord = z.object({
 export type ImageRecord = z.infer<typeof ImageRecord>;
 
 /** The commit record of a recovery point (docs/format.md, section 9). Times are ISO 8601, UTC. */
-export const Root = z.object({
+export const Root = z.strictObject({
   formatVersion: z.literal(1),
   tool: z.string(),
   vault: hex32.transform((text) => text as VaultId),

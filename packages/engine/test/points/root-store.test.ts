@@ -48,6 +48,17 @@ describe('a root', () => {
     expect(bytes).toEqual(encodeRootCbor(root));
   });
 
+  test('is refused with a field that is reserved, or that nobody knows', async () => {
+    const { root } = await withRoot();
+    for (const field of ['copyOf', 'other']) {
+      const bytes = encode(
+        { ...root, [field]: {} },
+        { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true },
+      );
+      expect(() => decodeRootCbor(bytes, 'points/a/b')).toThrow(field);
+    }
+  });
+
   test('is refused with a value that the format does not know', async () => {
     const { root } = await withRoot();
     const bytes = encode({ ...root, image: undefined }, rfc8949EncodeOptions);
