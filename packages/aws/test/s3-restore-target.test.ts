@@ -4,6 +4,7 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
   PutObjectCommand,
   S3Client,
@@ -49,6 +50,21 @@ async function* content(bytes: number, piece = 70): AsyncIterable<Uint8Array> {
 beforeEach(() => {
   s3.reset();
   s3.on(HeadObjectCommand).rejects(sdkError('NotFound', 404));
+});
+
+test.each([
+  ['application/octet-stream', undefined, 'same'],
+  ['binary/octet-stream', undefined, 'same'],
+  ['text/plain', undefined, 'kept'],
+  ['binary/octet-stream', 'text/plain', 'kept'],
+])('an object of type %s, where its writer should have given %s, is %s', async (found, wanted, outcome) => {
+  s3.on(HeadObjectCommand).resolves({ ETag: '"e"', ContentLength: 1, ContentType: found });
+  s3.on(GetObjectTaggingCommand).resolves({ TagSet: [] });
+  const target = new S3RestoreTarget(client, 'b');
+  const attributes: SourceEntry['attributes'] = wanted === undefined ? {} : { 'content-type': wanted };
+  const plain = { ...entry, size: 1, attributes, userMetadata: {}, tags: {} };
+
+  expect(await target.write(plain, content(1), 'never')).toBe(outcome);
 });
 
 describe('a large object', () => {

@@ -34,15 +34,23 @@ export async function holdsFactsOf(
 ): Promise<boolean> {
   // A fact that an object cannot have is no difference that writing it again would mend.
   const { held } = toWritableFacts(entry);
-  if (!isEqual(withDefaults(existing.attributes), withDefaults(held.attributes))) return false;
+  const wanted = { ...defaultsOf(existing.attributes), ...held.attributes };
+  if (!isEqual({ ...addedAlways, ...existing.attributes }, wanted)) return false;
   if (!isEqual(existing.userMetadata, held.userMetadata)) return false;
   const { TagSet } = await s3.send(new GetObjectTaggingCommand(address), { abortSignal: signal });
   return isEqual(toTags(TagSet), entry.tags);
 }
 
-/** Adds the headers that S3 adds where a writer gave none: they are no difference. */
-function withDefaults(attributes: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return { 'content-type': 'application/octet-stream', 'storage-class': 'STANDARD', ...attributes };
+const addedAlways = { 'storage-class': 'STANDARD' } as const;
+
+/** Types of an object whose writer gave none: the SDK's of a write in one piece, and S3's own of one in parts. */
+const defaultTypes = ['application/octet-stream', 'binary/octet-stream'];
+
+/** Headers of an object that are there where its writer gave none: they are no difference. */
+function defaultsOf(attributes: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const type = attributes['content-type'];
+  const isDefault = type !== undefined && defaultTypes.includes(type);
+  return { ...addedAlways, ...(isDefault && { 'content-type': type }) };
 }
 
 function isEqual(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
