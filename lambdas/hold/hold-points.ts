@@ -8,7 +8,7 @@ import {
   releasePoints,
   setHold,
 } from '@holdfast/engine';
-import { type HoldReport, HoldRequest } from '@holdfast/engine/model';
+import { HoldReport, HoldRequest } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop } from '../runtime/define-step.ts';
@@ -17,15 +17,18 @@ import { holdSteps } from './steps.ts';
 
 const handOnBeforeMs = 120_000;
 
-const HoldState = z.object({ progress: HoldProgress.optional(), points: z.int(), gone: z.int() });
-const nothing: z.infer<typeof HoldState> = { points: 0, gone: 0 };
+const HoldState = HoldReport.pick({ points: true, gone: true, failures: true }).extend({
+  progress: HoldProgress.optional(),
+});
+type HoldState = z.infer<typeof HoldState>;
+const nothing: HoldState = { points: 0, gone: 0, failures: { count: 0, messages: [] } };
 
 const HoldInput = z.object({ request: HoldRequest, execution: z.string() });
 
 type Services = StepServices<(typeof holdSteps)['hold-points']['needs']>;
 
 export type HoldOutput =
-  | { readonly done: false; readonly state: z.infer<typeof HoldState> }
+  | { readonly done: false; readonly state: HoldState }
   | ({ readonly done: true } & HoldReport);
 
 /** Sets or releases one legal hold, as far as the time of one call goes. A repeated call does the same again. */
@@ -33,42 +36,39 @@ export const holdPointsStep = defineLoop(
   holdSteps,
   'hold-points',
   { input: HoldInput, state: HoldState, handOnBeforeMs },
-  async (services, { request, execution }, { before, shouldStop }): Promise<HoldOutput> => {
+  async (services, { request, execution }, { before = nothing, shouldStop }): Promise<HoldOutput> => {
     const id = request.action === 'release' ? request.hold : holdIdOf(execution);
     const did =
       request.action === 'set'
-        ? await set(services, id, request, { shouldStop, progress: before?.progress })
+        ? await set(services, id, request, before, shouldStop)
         : await release(services, id, request, { shouldStop });
-    const { failures } = did;
-    const { points, gone } = addCounts(before ?? nothing, did);
-    if (!did.done) return { done: false, state: { progress: did.progress, points, gone } };
+    const failures = { ...did.failures, messages: [...did.failures.messages] };
+    const { points, gone } = addCounts(before, did);
+    if (!did.done) return { done: false, state: { progress: did.progress, points, gone, failures } };
     services.log.info(`the hold was ${request.action === 'set' ? 'set' : 'released'}`, {
       hold: id,
       points,
       gone,
     });
-    const messages = [...failures.messages];
-    return {
-      done: true,
-      hold: id,
-      action: request.action,
-      points,
-      gone,
-      failures: { ...failures, messages },
-    };
+    return { done: true, hold: id, action: request.action, points, gone, failures };
   },
 );
+
 async function set(
   services: Services,
   id: HoldId,
   { scope, by, reason }: Extract<HoldRequest, { action: 'set' }>,
-  options: Parameters<typeof applyHold>[3],
+  before: HoldState,
+  shouldStop: () => boolean,
 ) {
   const hold = await setHold(services, { holdId: id, scope, setBy: by, reason });
+  const options = { shouldStop, progress: before.progress };
   const report = await applyHold(services, await services.openKeys(), hold, options);
   const { progress, held: points, gone, damaged } = report;
   const done = progress === undefined;
-  return { done, progress, points, gone, failures: addFailures(report.failures, damaged) };
+  // A point that has failed is behind the progress: no later call meets it again.
+  const failures = addFailures(before.failures, addFailures(report.failures, damaged));
+  return { done, progress, points, gone, failures };
 }
 
 async function release(

@@ -1,4 +1,5 @@
 import { verifyAudit, type AuditEntry } from '@holdfast/engine';
+import { FaultPlan, withFaults } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 import { holdPointsStep, type HoldOutput } from '../../lambdas/hold/hold-points.ts';
 import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
@@ -60,6 +61,22 @@ test('a call without time hands on, and the next one goes on', async () => {
 
   expect(second).toMatchObject({ done: true, points: 3 });
   expect(await heldPoints(deployment)).toBe(3);
+});
+
+test('a point that an earlier call could not hold is among the failures of the last one', async () => {
+  const { deployment, points } = await withPoints(3);
+  const faults = new FaultPlan([{ kind: 'throttle', call: 1, method: 'points.addHold' }]);
+  const hold = holdPointsStep.over({ ...deployment, catalog: withFaults(deployment.catalog, faults) });
+  const input = setOn({ kind: 'resource', resourceArn: BUCKET_ARN });
+
+  const first = await hold(input, { getRemainingTimeInMillis: () => 100_000 });
+  const state: unknown = JSON.parse(JSON.stringify(first));
+  const last = await hold({ ...input, ...(state as object) }, PLENTY);
+
+  expect(first.done).toBe(false);
+  expect(last).toMatchObject({ done: true, points: 2, failures: { count: 1 } });
+  expect((last as Extract<HoldOutput, { done: true }>).failures.messages[0]).toContain(points[2]);
+  expect(await heldPoints(deployment)).toBe(2);
 });
 
 test.each([
