@@ -51,6 +51,7 @@ export async function modelListing(
   const options = {
     source,
     work: new MemoryWorkStore(),
+    random: new SeededRandom(),
     workPrefix: 'run/',
     limits: { files: filesAShard / sample, bytes: bytesAShard },
     entriesBetweenSplits: 20_000 / sample,

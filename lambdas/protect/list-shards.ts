@@ -3,6 +3,7 @@ import {
   getRunPlan,
   groupShards,
   inSpreadOrder,
+  ListingState,
   listShards,
   runPrefix,
   shardToJson,
@@ -17,19 +18,6 @@ const handOnBeforeMs = 120_000;
 
 /** Reference to the state of a listing, which is too large for a state machine and lies in the work bucket. */
 const StateReference = z.object({ key: z.string(), turn: z.int().positive() });
-
-const ListingState = z.object({
-  ranges: z.array(
-    z.object({
-      id: z.int(),
-      from: z.string().optional(),
-      to: z.string().optional(),
-      resume: z.string().optional(),
-      parts: z.int(),
-      done: z.boolean(),
-    }),
-  ),
-});
 
 export type ListShardsOutput =
   | { readonly done: false; readonly state: z.infer<typeof StateReference> }
@@ -52,7 +40,7 @@ export const listShardsStep = defineLoop(
   'list-shards',
   { input: z.object({ runId }), state: StateReference, handOnBeforeMs },
   async (services, input, { before, shouldStop }): Promise<ListShardsOutput> => {
-    const { plans, openSource, work, workBucket, catalog, clock, log } = services;
+    const { plans, openSource, work, workBucket, catalog, clock, random, log } = services;
     await catalog.runs.touch(input.runId, aliveUntil(clock.now()));
     const run = await getRunPlan(work, input.runId);
     const plan = getPlan(plans, run.plan);
@@ -61,6 +49,7 @@ export const listShardsStep = defineLoop(
       {
         source: openSource({ arn: run.resourceArn, kind: run.resourceKind }, plan),
         work,
+        random,
         workPrefix: runPrefix(run.runId),
         limits: plan.shard,
         shouldStop,

@@ -82,7 +82,7 @@ export { failRun } from './runs/close-run.ts';
 export { backUpFiles, type BackUpFilesOptions } from './runs/back-up-files.ts';
 export { cutShard } from './protect/cut-shard.ts';
 export { groupShards, joinGroup } from './protect/join-group.ts';
-export { listShards, type ListingState } from './protect/list-shards.ts';
+export { listShards, ListingState } from './protect/list-shards.ts';
 export { protectShard, type ProtectShardOptions } from './protect/protect-shard.ts';
 export { BufferPool } from './packs/buffer-pool.ts';
 export { putShardResult } from './protect/shard-result.ts';

@@ -1,6 +1,8 @@
-import { compareBytes, rangeFromBase64, toBase64, utf8 } from '../bytes.ts';
+import * as z from 'zod';
+import { compareBytes, newId, rangeFromBase64, toBase64, utf8 } from '../bytes.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
 import type { FileSource, PathRange, SourceEntry } from '../ports/file-source.ts';
+import type { RandomBytes } from '../ports/random-bytes.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import {
   numberShards,
@@ -23,25 +25,25 @@ const defaultEntriesBetweenSplits = 20_000;
 const entriesBetweenLooks = 1_000;
 const partsAtOnce = 16;
 
-interface RangeState {
-  /** Names the range's parts. */
-  readonly id: number;
-  readonly from?: string | undefined;
+const RangeState = z.object({
+  from: z.base64().optional(),
   /** Path to go on from; absent at the start of a range. */
-  readonly resume?: string | undefined;
-  readonly to?: string | undefined;
-  readonly parts: number;
-  readonly done: boolean;
-}
+  resume: z.base64().optional(),
+  to: z.base64().optional(),
+  /** Names of the lists of drafts that were written of it, in the order of paths. */
+  parts: z.array(z.string()),
+  done: z.boolean(),
+});
+type RangeState = z.infer<typeof RangeState>;
 
 /** State of a listing, its ranges in the order of paths: small, and the same whichever invocation goes on with it. */
-export interface ListingState {
-  readonly ranges: readonly RangeState[];
-}
+export const ListingState = z.object({ ranges: z.array(RangeState) });
+export type ListingState = z.infer<typeof ListingState>;
 
 export interface ListShardsOptions {
   readonly source: FileSource;
   readonly work: WorkStore;
+  readonly random: RandomBytes;
   /** Names in the work store start with it, `runs/<runId>/` for instance. */
   readonly workPrefix: string;
   readonly limits: ShardLimits;
@@ -55,7 +57,8 @@ export interface ListShardsOptions {
 /**
  * Lists a source and cuts it into shards; goes on over any number of calls, each given the last one's state. Begins with
  * one range; a range that turns out to be long gives the part behind a split away, until as many are listed side by side
- * as one call has room for. Memory: one draft for every shard.
+ * as one call has room for. Can be repeated, also while an earlier attempt is still at work: each names what it writes
+ * anew, as no two of them cut the ranges at the same paths. Memory: one draft for every shard.
  */
 export async function listShards(
   options: ListShardsOptions,
@@ -64,13 +67,11 @@ export async function listShards(
   | { readonly done: false; readonly state: ListingState }
   | { readonly done: true; readonly shards: readonly Shard[] }
 > {
-  const listing = new Listing(options, state ?? { ranges: [{ id: 0, parts: 0, done: false }] });
+  const listing = new Listing(options, state ?? { ranges: [{ parts: [], done: false }] });
   await listing.run();
   const { ranges } = listing;
   if (ranges.some((range) => !range.done)) return { done: false, state: { ranges } };
-  const parts = ranges.flatMap(({ id, parts: count }) =>
-    Array.from({ length: count }, (_, part) => partName(options, id, part)),
-  );
+  const parts = ranges.flatMap((range) => range.parts);
   const drafts: ShardDraft[] = [];
   for await (const some of mapConcurrent(parts, partsAtOnce, async (name) => getDrafts(options, name)))
     for (const draft of some) drafts.push(draft);
@@ -88,11 +89,11 @@ class Listing {
 
   constructor(options: ListShardsOptions, { ranges }: ListingState) {
     this.#options = options;
-    this.#ranges = [...ranges];
+    this.#ranges = structuredClone(ranges);
   }
 
   /** In the order of paths. */
-  get ranges(): readonly RangeState[] {
+  get ranges(): RangeState[] {
     return this.#ranges;
   }
 
@@ -118,7 +119,8 @@ class Listing {
   }
 
   async #list(range: RangeState): Promise<void> {
-    const { source, work, limits, shouldStop, entriesBetweenSplits, signal } = this.#options;
+    const { source, work, random, workPrefix, limits, shouldStop, entriesBetweenSplits, signal } =
+      this.#options;
     if (shouldStop()) return;
     const paths: PathRange = rangeFromBase64({ from: range.resume ?? range.from, to: range.to });
     const cutter = new ShardCutter(limits, paths);
@@ -134,47 +136,34 @@ class Listing {
         break;
       }
       if (seen % (entriesBetweenSplits ?? defaultEntriesBetweenSplits) === 0)
-        to = (await this.#giveAway(range.id, { from: pathAfter(entry.path), to })) ?? to;
+        to = (await this.#giveAway(range, { from: pathAfter(entry.path), to })) ?? to;
     }
-    const body = utf8(JSON.stringify(cutter.finish(resume ?? to).map(draftToJson)));
-    await work.put(partName(this.#options, range.id, range.parts), body, signal);
-    this.#change(range.id, {
-      parts: range.parts + 1,
-      resume: resume && toBase64(resume),
-      done: resume === undefined,
-    });
+    const part = `${workPrefix}cuts/${newId(random)}.json`;
+    await work.put(part, utf8(JSON.stringify(cutter.finish(resume ?? to).map(draftToJson))), signal);
+    range.parts.push(part);
+    range.resume = resume && toBase64(resume);
+    range.done = resume === undefined;
   }
 
   /** Has the rest of a range listed side by side with its beginning. @returns where the beginning ends now. */
-  async #giveAway(id: number, rest: PathRange): Promise<Uint8Array | undefined> {
+  async #giveAway(range: RangeState, rest: PathRange): Promise<Uint8Array | undefined> {
     const { source, signal } = this.#options;
     if (this.#running.size + this.#expected >= rangesAtOnce) return undefined;
     this.#expected += 1;
     const split = await source.findSplit?.(rest, signal);
     this.#expected -= 1;
     if (split === undefined) return undefined;
-    const at = this.#ranges.findIndex((range) => range.id === id);
-    const { to } = this.#ranges[at] as RangeState;
-    const given: RangeState = { id: this.#ranges.length, from: toBase64(split), to, parts: 0, done: false };
-    this.#change(id, { to: given.from });
-    this.#ranges.splice(at + 1, 0, given);
+    const given: RangeState = { from: toBase64(split), to: range.to, parts: [], done: false };
+    range.to = given.from;
+    this.#ranges.splice(this.#ranges.indexOf(range) + 1, 0, given);
     this.#start(given);
     return split;
-  }
-
-  #change(id: number, change: Partial<RangeState>): void {
-    const at = this.#ranges.findIndex((range) => range.id === id);
-    this.#ranges[at] = { ...(this.#ranges[at] as RangeState), ...change };
   }
 }
 
 async function getDrafts({ work }: ListShardsOptions, name: string): Promise<readonly ShardDraft[]> {
   const text = Buffer.from(await work.get(name)).toString('utf8');
   return (JSON.parse(text) as DraftJson[]).map(draftFromJson);
-}
-
-function partName({ workPrefix }: ListShardsOptions, range: number, part: number): string {
-  return `${workPrefix}cuts/${range}-${part}.json`;
 }
 
 /** Cuts a listing, entry by entry, into drafts within the limits. */

@@ -75,7 +75,7 @@ async function protectHere(
 
 /** Lists in steps, between which the run is touched: a large source takes longer than a silent run stays open. */
 async function listAll(
-  { work, catalog, clock }: WriteServices,
+  { work, catalog, clock, random }: WriteServices,
   source: FileSource,
   plan: RunPlan,
   limits: ShardLimits,
@@ -88,6 +88,7 @@ async function listAll(
       {
         source,
         work,
+        random,
         workPrefix: runPrefix(plan.runId),
         limits,
         shouldStop: () => clock.now().getTime() >= touchAt,

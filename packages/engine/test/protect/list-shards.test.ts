@@ -3,7 +3,7 @@ import { utf8 } from '../../src/bytes.ts';
 import { listShards, type ListingState, type ListShardsOptions } from '../../src/protect/list-shards.ts';
 import { inSpreadOrder, type Shard } from '../../src/protect/shards.ts';
 import type { FileSource } from '../../src/ports/file-source.ts';
-import { FakeClock, MemorySource, MemoryWorkStore } from '../../src/testing/index.ts';
+import { FakeClock, MemorySource, MemoryWorkStore, SeededRandom } from '../../src/testing/index.ts';
 
 const files = 3_000;
 
@@ -38,8 +38,21 @@ function pathOf(at: number): string {
 
 function optionsFor(source: FileSource): ListShardsOptions {
   const limits = { files: 100, bytes: 2 ** 30 };
-  const work = new MemoryWorkStore();
-  return { source, work, workPrefix: 'run/', limits, shouldStop: () => false, entriesBetweenSplits: 50 };
+  return {
+    source,
+    work: new MemoryWorkStore(),
+    random: new SeededRandom(),
+    workPrefix: 'run/',
+    limits,
+    shouldStop: () => false,
+    entriesBetweenSplits: 50,
+  };
+}
+
+/** Stops a listing after so many looks at the time. */
+function upTo(count: number): () => boolean {
+  let looks = 0;
+  return () => ++looks > count;
 }
 
 function expectGapless(shards: readonly Shard[]): void {
@@ -71,13 +84,12 @@ test('a divided listing goes on in other calls, with more ranges than one has ro
   const options = { ...optionsFor(source), entriesBetweenSplits: 500 };
   const ranges = Array.from({ length: 150 }, (_, at) => at * (files / 150));
   let state: ListingState = {
-    ranges: ranges.map((from, id) => {
-      const to = ranges[id + 1];
+    ranges: ranges.map((from, at) => {
+      const to = ranges[at + 1];
       return {
-        id,
-        ...(id > 0 && { from: pathOf(from) }),
+        ...(at > 0 && { from: pathOf(from) }),
         ...(to !== undefined && { to: pathOf(to) }),
-        parts: 0,
+        parts: [],
         done: false,
       };
     }),
@@ -96,6 +108,21 @@ test('a divided listing goes on in other calls, with more ranges than one has ro
     state = JSON.parse(JSON.stringify(step.state)) as ListingState;
   }
   expect(calls).toBe(4);
+});
+
+test('of two attempts at one part of a listing, which cut it at different paths, neither takes from the other', async () => {
+  const { source } = watched();
+  const options = optionsFor(source);
+
+  const first = await listShards({ ...options, entriesBetweenSplits: 300, shouldStop: upTo(3) });
+  if (first.done) throw new Error('the listing has ended');
+  const late = await listShards({ ...options, shouldStop: upTo(20) });
+  const last = await listShards(options, first.state);
+
+  expect(late.done).toBe(false);
+  if (!last.done) throw new Error('the listing stopped');
+  expectGapless(last.shards);
+  expect(last.shards.length).toBeGreaterThanOrEqual(files / 100);
 });
 
 test('a source that cannot be divided is listed in one go', async () => {

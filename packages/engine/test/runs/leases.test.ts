@@ -182,10 +182,11 @@ async function stalled(stallMs: number, meanwhile: (harness: Harness) => void = 
   const opened = await openRun(harness.services, harness.request('incremental'));
   if (opened.state === 'over') throw new Error('over');
   const { plan, keys } = opened;
-  const { source, work } = harness;
+  const { source, work, random } = harness;
   const listed = await listShards({
     source,
     work,
+    random,
     workPrefix: runPrefix(plan.runId),
     limits,
     shouldStop: () => false,

@@ -34,6 +34,7 @@ export async function shardsOf(harness: Harness, runId: RunId): Promise<readonly
   const step = await listShards({
     source: harness.source,
     work: harness.work,
+    random: harness.random,
     workPrefix: runPrefix(runId),
     limits,
     shouldStop: () => false,

@@ -187,7 +187,8 @@ test('a point spells out the first thousand of its warnings, and counts all', as
 test('a listing that stops and goes on in other processes cuts the same shards', async () => {
   const harness = new Harness('steps');
   for (let file = 0; file < 3_500; file += 1) harness.source.plant(`${file % 4}/${file}`, '');
-  const options = { source: harness.source, work: harness.work, limits: { files: 100, bytes: 2 ** 30 } };
+  const { source, work, random } = harness;
+  const options = { source, work, random, limits: { files: 100, bytes: 2 ** 30 } };
   const whole = await listShards({ ...options, workPrefix: 'whole/', shouldStop: () => false });
 
   let asked = 0;

@@ -110,7 +110,8 @@ export class VaultSimulation {
           const limits = { files: first ? 28 : files, bytes: 2 ** 40 };
           const { work } = this.#services;
           const workPrefix = runPrefix(plan.runId);
-          const listed = await listShards({ source, work, workPrefix, limits, shouldStop: () => false });
+          const where = { source, work, random, workPrefix };
+          const listed = await listShards({ ...where, limits, shouldStop: () => false });
           if (!listed.done) throw new Error('a listing that is never told to stop has stopped');
           for (const shard of listed.shards)
             await protectShard(this.#services, shard, {
