@@ -7,6 +7,7 @@ import {
   listShards,
   runPrefix,
   shardToJson,
+  utf8,
 } from '@holdfast/engine';
 import { getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
@@ -64,13 +65,15 @@ export const listShardsStep = defineLoop(
       log.info('listed a part of the source', { runId: run.runId, turn, openRanges: open });
       return { done: false, state: { key, turn } };
     }
-    const writeList = async (name: string, items: readonly unknown[]): Promise<WrittenList> => {
+    const settleList = async (name: string, items: readonly unknown[]): Promise<WrittenList> => {
       const key = `${runPrefix(run.runId)}${name}.json`;
-      await putJson(work, key, items);
-      return { bucket: workBucket, key, count: items.length };
+      // Attempts may cut the source differently. The first one's list stands: the map reads it, the commit counts it.
+      const outcome = await work.putNew(key, utf8(JSON.stringify(items)));
+      const settled = outcome === 'written' ? items : await getJson(work, key, z.array(z.unknown()));
+      return { bucket: workBucket, key, count: settled.length };
     };
-    const shards = await writeList('shards', inSpreadOrder(step.shards).map(shardToJson));
-    const groups = await writeList('groups', groupShards(step.shards.length));
+    const shards = await settleList('shards', inSpreadOrder(step.shards).map(shardToJson));
+    const groups = await settleList('groups', groupShards(shards.count));
     log.info('listed the source', { runId: run.runId, shards: shards.count, groups: groups.count });
     return { done: true, shards, groups };
   },

@@ -84,6 +84,23 @@ test('every step of a run can be repeated and leads to the one point', async () 
   expect(points.map(({ pointId }) => pointId)).toEqual([point.pointId]);
 });
 
+test('of two attempts that list a source while it grows, the list of the first stands', async () => {
+  const deployment = makeDeployment();
+  const pipeline = makePipeline(deployment);
+  plantFiles(deployment, 10);
+  await pipeline.openRun(OPEN, PLENTY);
+  const list = async () => pipeline.listShards({ runId: RUN, state: null }, PLENTY);
+
+  const first = await list();
+  plantFiles(deployment, 390);
+  const second = await list();
+
+  expect(second).toEqual(first);
+  if (!first.done) throw new Error('the listing stopped');
+  expect(await readJson(deployment.work, first.shards.key)).toHaveLength(first.shards.count);
+  expect(await readJson(deployment.work, first.groups.key)).toHaveLength(first.groups.count);
+});
+
 async function storedAt(compression: CompressionLevel): Promise<number> {
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment, undefined, [{ ...DAILY, compression }]);
