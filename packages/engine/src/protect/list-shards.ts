@@ -128,6 +128,8 @@ class Listing {
     let seen = 0;
     let resume: Uint8Array | undefined;
     for await (const entry of source.list(paths, signal)) {
+      // In a function it would go on beside its repetition, whenever that wakes it.
+      if (this.#failure !== undefined) return;
       if (to !== undefined && compareBytes(entry.path, to) >= 0) break;
       cutter.add(entry);
       seen += 1;

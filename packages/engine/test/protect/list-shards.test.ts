@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { utf8 } from '../../src/bytes.ts';
 import { listShards, type ListingState, type ListShardsOptions } from '../../src/protect/list-shards.ts';
@@ -147,6 +148,22 @@ test('a listing fails when one of its ranges does', async () => {
   };
 
   await expect(listShards(optionsFor(broken))).rejects.toThrow('the source is gone');
+});
+
+test('a listing of which one range failed leaves none of the others running', async () => {
+  const { source, seen } = watched();
+  const broken: FileSource = {
+    ...source,
+    async *list(range, signal) {
+      if (range.from !== undefined) throw new Error('the source is gone');
+      yield* source.list(range, signal);
+    },
+  };
+
+  await expect(listShards(optionsFor(broken))).rejects.toThrow('the source is gone');
+  while (seen.atOnce > 0) await setImmediate();
+
+  expect(seen.entries).toBeLessThan(60);
 });
 
 test.each([0, 1, 2, 3, 10, 64, 1_000, 4_099])('%i items in spread order are all there', (count) => {
