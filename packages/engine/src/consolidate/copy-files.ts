@@ -1,10 +1,10 @@
 import { BackupError } from '../errors.ts';
+import type { ChunkId } from '../ids.ts';
 import { decodeFileKey, entryKey } from '../manifest/tuple-key.ts';
 import { storedShareOf, type ChunkReference } from '../packs/chunk-location.ts';
 import type { StoredChunk } from '../packs/chunk-store.ts';
 import type { ContainerWriter } from '../packs/container-writer.ts';
 import { ChunkFetcher, type FetchItem } from '../restore/chunk-fetcher.ts';
-import { chunkKey } from '../restore/plan-runs.ts';
 import { countUses, pointItems, type PointItem } from '../restore/point-items.ts';
 import type { PointReader } from '../restore/point-reader.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
@@ -49,9 +49,9 @@ export async function copyFiles(
   { shouldStop, onProgress, signal }: ConsolidateOptions,
 ): Promise<Copied> {
   const range = from.next === undefined ? {} : { from: from.next.key };
-  const repeated = await countUses(base, range, chunkKey, signal);
+  const repeated = await countUses(base, range, ({ id }) => id, signal);
   const fetcher = new ChunkFetcher(base);
-  const moved = new Map<string, StoredChunk>();
+  const moved = new Map<ChunkId, StoredChunk>();
   const counts = { ...from.counts };
   const entries = new CopiedEntries(
     scratch,
@@ -85,9 +85,9 @@ export async function copyFiles(
     }
     if (reference === undefined || chunk === undefined) throw new TypeError('a chunk has no place');
     if (chunk instanceof BackupError) throw chunk;
-    const key = chunkKey(reference);
-    const copy = moved.get(key) ?? (await writer.addChunk(reference.id, chunk));
-    if (repeated.has(key)) moved.set(key, copy);
+    const { id } = reference;
+    const copy = moved.get(id) ?? (await writer.addChunk(id, chunk));
+    if (repeated.has(id)) moved.set(id, copy);
     await entries.addChunk(item.chunkOf.entry.path, copy);
     counts.references += 1;
     counts.bytes += chunk.length;

@@ -5,7 +5,7 @@ import { BoundedCache } from '../packs/bounded-cache.ts';
 import type { ChunkReference } from '../packs/chunk-location.ts';
 import { cutChunk } from '../packs/cut-chunk.ts';
 import type { ReadFrame } from '../packs/pack-reader.ts';
-import { chunkKey, frameKey, planRuns, type PackRun, type RunPolicy } from './plan-runs.ts';
+import { frameKey, planRuns, type PackRun, type RunPolicy } from './plan-runs.ts';
 
 /** A chunk's verified plain bytes, or why they cannot be had. */
 export type FetchedChunk = Uint8Array | BackupError;
@@ -63,7 +63,7 @@ interface Window<Tag> {
   readonly chunks: ReadonlyMap<string, FetchedChunk>;
 }
 
-/** References of a window to one frame, each chunk once. */
+/** References of a window to one frame, each of those that differ once. */
 interface FrameUse {
   readonly chunks: Map<string, ChunkReference>;
   /** References, repetitions too. */
@@ -194,6 +194,11 @@ function usesByFrame(items: readonly FetchItem<unknown>[]): Map<string, FrameUse
     use.chunks.set(chunkKey(reference), reference);
   }
   return frames;
+}
+
+/** Key of a reference: what was verified for one is no answer to another that says something else of the same place. */
+function chunkKey({ id, plainBytes, location }: ChunkReference): string {
+  return `${frameKey(location)}:${location.start}:${plainBytes}:${id}`;
 }
 
 function* consume<Tag>({ items, chunks }: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {

@@ -30,14 +30,9 @@ const defaultRunPolicy: RunPolicy = {
   maxWaste: 0.05,
 };
 
-/** Key of a stored frame: references to one frame are one read. */
-export function frameKey({ packId, frame }: FrameLocation): string {
-  return `${packId}:${frame}`;
-}
-
-/** Key of a stored chunk. */
-export function chunkKey({ location }: ChunkReference): string {
-  return `${location.packId}:${location.frame}:${location.start}`;
+/** Key of a stored frame: references that say the same of it are one read. */
+export function frameKey({ packId, frame, offset, length, contentBytes }: FrameLocation): string {
+  return `${packId}:${frame}:${offset}:${length}:${contentBytes}`;
 }
 
 /**

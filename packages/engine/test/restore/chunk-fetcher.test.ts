@@ -208,6 +208,33 @@ test('other bytes than those of a chunk’s id are no answer', async () => {
   ]);
 });
 
+test('of two references that contradict each other, each gets what it says or nothing', async () => {
+  const right = chunkOf(0, 0, 10, 20);
+  const { id } = chunkOf(0, 0, 50, 20);
+  const damage = new StoredBytesDamagedError('a pack', 'frame 0 has other bytes');
+  const readRun: ReadRun = async ({ frames }) =>
+    frames.map((frame) => (frame.contentBytes === frameBytes ? contentOf(frame) : damage));
+  const otherId = { ...right, id };
+  const otherContent = { ...right, location: { ...right.location, contentBytes: 90 } };
+
+  for (const [wrong, name] of [
+    [otherId, 'ChunkCorruptError'],
+    [otherContent, 'StoredBytesDamagedError'],
+  ] as const) {
+    for (const windowBytes of [20, 1_000]) {
+      const policy = { ...roomy, windowBytes };
+      const got = await fetchAll({ read: readRun }, [right, wrong, right, wrong], policy);
+
+      expect(got.map(({ chunk }) => chunk)).toMatchObject([
+        bytesOf(right),
+        { name },
+        bytesOf(right),
+        { name },
+      ]);
+    }
+  }
+});
+
 test('a failure that may pass ends the iteration, after what was read before it', async () => {
   const failure = new StoreUnavailableError('get did not answer');
   const readRun: ReadRun = async ({ frames }) => {

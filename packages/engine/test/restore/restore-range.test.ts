@@ -94,6 +94,24 @@ test('a restore whose time is always up goes on entry by entry, to what one call
   expect(describeState(stateOf(target))).toEqual(describeState(await harness.snapshotOfSource()));
 });
 
+test('a file whose chunk the index put where another file’s lies is refused, not given that one’s bytes', async () => {
+  const harness = new Harness('misplaced');
+  for (const path of ['a', 'b']) harness.source.plant(path, harness.random.bytes(2_000));
+  const before = await harness.open((await harness.backUp('full')).root.point);
+  const found = await Array.fromAsync(before.manifest.range());
+  const [a, b] = found
+    .filter(({ key }) => decodeFileKey(key, 'a test').offset !== undefined)
+    .flatMap((entry) => decodeExtent(entry, 'a test').chunks);
+  if (a === undefined || b === undefined) throw new Error('two files have a chunk each');
+  await harness.index.put([{ id: a.id, location: b.location }]);
+  const { root } = await harness.backUp('full');
+
+  const { state, outcome } = await harness.restore(root.point);
+
+  expect(outcome.failed).toMatchObject([{ path: 'a', name: 'ChunkCorruptError' }]);
+  expect([...state.keys()]).toEqual([toHex(utf8('b'))]);
+});
+
 describe('what a restore reads of the vault', () => {
   test('is what it needs, in few requests, for a point that was written in one go', async () => {
     const harness = new Harness('contiguous');
