@@ -5,7 +5,7 @@ import {
   isOfKind,
   StoredBytesDamagedError,
 } from '../errors.ts';
-import type { ChunkId, PackId, PageId } from '../ids.ts';
+import type { PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { FramePosition } from './frame.ts';
@@ -18,9 +18,9 @@ import { fetchRange, type StoredObject } from './stored-object.ts';
 /** Bytes read with one request. */
 const runBytes = 16 * 1024 * 1024;
 
-/** A chunk or page, and its place. */
-export interface CheckedContent extends FramePosition {
-  readonly id: ChunkId | PageId;
+/** A chunk or page, and its place: all that a reference says. */
+export interface CheckedContent extends FramePosition, ListedContent {
+  readonly contentBytes: number;
   readonly start: number;
 }
 
@@ -149,12 +149,13 @@ function* damageInFrame(
   }
 }
 
-function contentsOf({ frame, offset, length, contents }: ListedFrame): (CheckedContent & ListedContent)[] {
+function contentsOf({ frame, offset, length, contents }: ListedFrame): CheckedContent[] {
+  const contentBytes = contentBytesOf(contents);
   let next = 0;
   return contents.map(({ id, plainBytes }) => {
     const start = next;
     next += plainBytes;
-    return { id, plainBytes, frame, offset, length, start };
+    return { id, plainBytes, frame, offset, length, contentBytes, start };
   });
 }
 

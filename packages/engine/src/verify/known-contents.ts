@@ -50,8 +50,10 @@ export class KnownContents implements ContentMemory {
 }
 
 /** 53 bits, never 0. References have authenticated: this catches mistakes, not attacks. */
-function fingerprintOf(packId: PackId, { id, frame, offset, length, start }: CheckedContent): number {
-  const ofContent = (hexWord(id) ^ Math.imul(offset % 2 ** 32, 31) ^ length) >>> 0;
+function fingerprintOf(packId: PackId, content: CheckedContent): number {
+  const { id, plainBytes, frame, offset, length, contentBytes, start } = content;
+  const ofSizes = Math.imul(plainBytes, 0xc2b2_ae35) ^ Math.imul(contentBytes, 0x27d4_eb2f);
+  const ofContent = (hexWord(id) ^ Math.imul(offset % 2 ** 32, 31) ^ length ^ ofSizes) >>> 0;
   const ofPlace = (hexWord(packId) ^ Math.imul(frame, 0x9e37_79b1) ^ Math.imul(start, 0x85eb_ca6b)) >>> 11;
   return ofPlace * 2 ** 32 + ofContent || 1;
 }

@@ -205,7 +205,7 @@ async function verifyFiles(
       const error = chunk instanceof BackupError ? chunk : undefined;
       if (error === undefined) {
         counts.bytes += wanted.plainBytes;
-        known.note(wanted.location.packId, { ...wanted.location, id: wanted.id });
+        known.note(wanted.location.packId, { ...wanted, ...wanted.location });
       } else if (error.kind === 'denied') {
         report.fileRefused(file);
       } else if (!file.damaged) {
@@ -227,10 +227,10 @@ async function* unknownChunks(
       yield { tag };
       continue;
     }
-    const { id, location } = tag.chunk;
+    const { location } = tag.chunk;
     // A chunk that is whole is of no use to a point that cannot find its pack.
     const isKnown =
-      known.isKnown(location.packId, { ...location, id }) &&
+      known.isKnown(location.packId, { ...tag.chunk, ...location }) &&
       (await packs.findLoss(location.packId)) === undefined;
     yield isKnown ? { tag } : { tag, reference: tag.chunk };
   }

@@ -4,7 +4,7 @@ import { KnownContents } from '../../src/verify/known-contents.ts';
 
 const pack = 'aa'.repeat(16) as PackId;
 const id = '0123456789abcdef'.repeat(4) as ChunkId;
-const content = { id, frame: 3, offset: 1_000, length: 500, start: 20 };
+const content = { id, plainBytes: 80, frame: 3, offset: 1_000, length: 500, contentBytes: 900, start: 20 };
 
 test('a content is known once it was noted, and only as what it was noted', () => {
   const known = new KnownContents();
@@ -19,6 +19,8 @@ test('a content is known once it was noted, and only as what it was noted', () =
     { offset: 1_001 },
     { length: 501 },
     { start: 21 },
+    { contentBytes: 901 },
+    { plainBytes: 81 },
     { id: 'f'.repeat(64) as ChunkId },
   ];
   for (const other of others) expect(known.isKnown(pack, { ...content, ...other })).toBe(false);
@@ -31,6 +33,8 @@ test('thousands are known beside each other, also with nearly the same ids', () 
     frame: at >> 4,
     offset: 40 + 100 * (at >> 4),
     length: 100,
+    plainBytes: 10,
+    contentBytes: 160,
     start: at % 16,
   }));
   for (const one of contents) known.note(pack, one);

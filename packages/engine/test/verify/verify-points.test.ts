@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { AccessDeniedError, ObjectArchivedError } from '../../src/errors.ts';
 import type { PointId } from '../../src/ids.ts';
+import { decodeExtent } from '../../src/manifest/extent.ts';
+import { decodeFileKey } from '../../src/manifest/tuple-key.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
 import type { Root } from '../../src/points/root.ts';
 import { isDamaged } from '../../src/verify/verify-point.ts';
@@ -44,6 +46,28 @@ test('points that share packs are verified for little more than one of them', as
     20, 20, 20, 20,
   ]);
   expect(verified.map((one) => 'outcome' in one && one.outcome.bytes)).toEqual(Array(4).fill(100_000));
+});
+
+test('a point that says something else of a shared frame than the one before it is not whole for that', async () => {
+  const harness = new Harness('misread');
+  for (const path of ['a', 'b']) harness.source.plant(path, harness.random.bytes(2_000));
+  const first = (await harness.backUp('full')).root.point;
+  const reader = await harness.open(first);
+  const found = await Array.fromAsync(reader.manifest.range());
+  const [a] = found
+    .filter(({ key }) => decodeFileKey(key, 'a test').offset !== undefined)
+    .flatMap((entry) => decodeExtent(entry, 'a test').chunks);
+  if (a === undefined) throw new Error('a file has a chunk');
+  const location = { ...a.location, contentBytes: a.location.contentBytes + 1 };
+  await harness.index.put([{ id: a.id, location }]);
+  const second = (await harness.backUp('full')).root.point;
+
+  const verified = await verify(harness, [first, second]);
+
+  expect(verified).toMatchObject([
+    { outcome: { damagedFileCount: 0 } },
+    { outcome: { damagedFiles: [{ path: 'a', name: 'StoredBytesDamagedError' }] } },
+  ]);
 });
 
 test('a point whose root is not there does not stop the others', async () => {
