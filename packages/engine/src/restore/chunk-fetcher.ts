@@ -166,8 +166,8 @@ export class ChunkFetcher {
     const isKept = this.#isNeededAgain(frame, uses, content.length - usedBefore - used);
     if (isKept) this.#kept.set(frame, { content, used: usedBefore + used }, content.length);
     else this.#kept.delete(frame);
-    // A view holds all of its frame, which nobody else does now.
-    const isSparse = !isKept && 2 * used < content.length;
+    // A view holds all of its frame, also after the cache has given it up.
+    const isSparse = 2 * used < content.length;
     for (const [key, reference] of chunks) {
       const chunk = cutChunk(this.#keys, content, reference);
       taken.set(key, isSparse && chunk instanceof Uint8Array ? new Uint8Array(chunk) : chunk);

@@ -12,7 +12,7 @@ export interface PackRun {
 
 /** Bounds for reading neighbours together. */
 export interface RunPolicy {
-  /** A request's answer is held in memory. */
+  /** Stored bytes of a run, and also bytes of its frames' contents: both are held in memory. */
   readonly maxRunBytes: number;
   /** Largest gap that is read and thrown away. */
   readonly maxGapBytes: number;
@@ -56,6 +56,7 @@ export function planRuns(
   let frames: FrameLocation[] = [];
   let first = Infinity;
   let wasted = 0;
+  let contentBytes = 0;
   const close = (): void => {
     const [head] = frames;
     const tail = frames.at(-1);
@@ -65,6 +66,7 @@ export function planRuns(
     frames = [];
     first = Infinity;
     wasted = 0;
+    contentBytes = 0;
   };
   for (const { at, frame } of sorted) {
     const [head] = frames;
@@ -75,12 +77,14 @@ export function planRuns(
       const fits =
         frame.packId === head.packId &&
         length <= policy.maxRunBytes &&
+        contentBytes + frame.contentBytes <= policy.maxRunBytes &&
         gap <= policy.maxGapBytes &&
         wasted + gap <= policy.maxWaste * length;
       if (fits) wasted += gap;
       else close();
     }
     frames.push(frame);
+    contentBytes += frame.contentBytes;
     first = Math.min(first, at);
   }
   close();

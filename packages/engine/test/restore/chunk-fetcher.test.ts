@@ -208,6 +208,24 @@ test('other bytes than those of a chunk’s id are no answer', async () => {
   ]);
 });
 
+test('small parts of many frames do not hold the frames, whether they are needed again or not', async () => {
+  const references = Array.from({ length: 40 }, (_, number) => chunkOf(number % 20, 0, number, 5));
+
+  for (const isCounted of [true, false]) {
+    for (const windowBytes of [100, 1_000]) {
+      const got = await fetchAll(
+        new Reads(),
+        references,
+        { ...roomy, windowBytes, cacheBytes: 0 },
+        isCounted,
+      );
+
+      const held = got.map(({ chunk }) => (chunk instanceof Uint8Array ? chunk.buffer.byteLength : Infinity));
+      expect(Math.max(...held)).toBeLessThanOrEqual(5);
+    }
+  }
+});
+
 test('of two references that contradict each other, each gets what it says or nothing', async () => {
   const right = chunkOf(0, 0, 10, 20);
   const { id } = chunkOf(0, 0, 50, 20);

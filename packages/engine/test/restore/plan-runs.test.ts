@@ -84,6 +84,15 @@ test('neighbours without a gap are read with one request', () => {
   expect(planRuns(chunks, policy)).toMatchObject([{ offset: 40, length: 400 }]);
 });
 
+test('frames whose contents are large together are read apart, however small they are stored', () => {
+  const chunks = chunksOf([[100, 100, 100, 100, 100]]).map((chunk) => ({
+    ...chunk,
+    location: { ...chunk.location, contentBytes: 400 },
+  }));
+
+  expect(planRuns(chunks, policy).map(({ frames }) => frames.length)).toEqual([2, 2, 1]);
+});
+
 test('a gap that costs more than a request is left out', () => {
   const chunks = chunksOf([[400, 51, 400]]).filter(({ location }) => location.frame !== 1);
 
