@@ -15,7 +15,7 @@ type WaitingExtent = Omit<Extent, 'chunks'> & { readonly chunks: readonly Stored
 
 /**
  * Makes entries of copied files: gathers chunks into extents, and hands everything on in its order, each once all of its
- * chunks have a place. Memory: the extent that is open, and the entries of one frame.
+ * chunks have a place. Memory: the extent that is open, and the entries of one segment.
  */
 export class CopiedEntries {
   readonly #scratch: ScratchEntries;

@@ -144,7 +144,7 @@ export class ContainerWriter implements PageSink {
   }
 
   /**
-   * Takes a chunk, whose place is known once its frame is complete: `settle` settles all.
+   * Takes a chunk, whose place is known once its frame is complete, with its segment at the latest: `settle` settles all.
    * `plain` is the caller's again when the promise settles. Calls may overlap.
    */
   async addChunk(id: ChunkId, plain: Uint8Array): Promise<StoredChunk> {
@@ -174,7 +174,6 @@ export class ContainerWriter implements PageSink {
    */
   async suspend(): Promise<SuspendedContainer> {
     return this.#run(async () => {
-      await this.#appendChunks(this.#filler.end());
       await this.#endSegment();
       const { upload, carry } = await this.#parts.suspend();
       this.#end('the container was suspended; go on with a resumed writer');
@@ -202,7 +201,6 @@ export class ContainerWriter implements PageSink {
    */
   async seal(root: Uint8Array): Promise<SealedContainer> {
     return this.#run(async () => {
-      await this.#appendChunks(this.#filler.end());
       await this.#endSegment();
       const { frame, offset, length } = await this.#write('root', root);
       await this.#parts.write(await this.#keyBlock());
@@ -285,7 +283,9 @@ export class ContainerWriter implements PageSink {
     return position;
   }
 
+  /** Ends the frame that has begun as well: no chunk waits for its place beyond a segment, whatever comes behind it. */
   async #endSegment(): Promise<void> {
+    await this.#appendChunks(this.#filler.end());
     const [first] = this.#frames;
     if (first === undefined) return;
     const plain = encodeDirectory({

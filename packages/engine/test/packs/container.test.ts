@@ -161,6 +161,21 @@ describe('a container', () => {
     );
   });
 
+  test('gives a small chunk its place with the segment, although only large ones come behind it', async () => {
+    const vault = await makeTestVault();
+    const options = optionsOf(vault, { segmentTargetBytes: 2 ** 20 });
+    const writer = await ContainerWriter.start(options, 0);
+    const contents = [1_000, 600_000, 600_000, 600_000].map((bytes) =>
+      Buffer.from(vault.random.bytes(bytes)),
+    );
+    const chunks: Written['chunks'] = [];
+    for (const content of contents)
+      chunks.push({ content, chunk: await writer.addChunk(vault.vault.chunkId(content), content) });
+
+    expect(chunks.map(({ chunk }) => chunk.location?.frame)).toEqual([2, 0, 1, 4]);
+    await expectReadable(vault, await finish(options, writer), { chunks, pages: [] });
+  });
+
   test('larger than memory goes up in parts of one size', async () => {
     const vault = await makeTestVault();
     const options = optionsOf(vault, { segmentTargetBytes: 2 ** 24 });
