@@ -51,11 +51,13 @@ export interface EarlierContentOptions {
  * archive class since. Whatever the type of the run, such a content is shared under a lease, like one that is found by
  * its chunk ids. Where it cannot be leased, and in an isolated full, which shares nothing, it is copied out of the
  * vault, every chunk verified. Nothing is read before the first such entry. Memory: of {@link mostCopiedBytes}, a
- * record for each chunk.
+ * record for each chunk, and the fetcher's windows.
  */
 export class EarlierContent {
   readonly #options: EarlierContentOptions;
   #reader: Promise<PointReader> | undefined;
+  /** One for all contents that are copied: neighbours share frames. */
+  #fetcher: ChunkFetcher | undefined;
 
   constructor(options: EarlierContentOptions) {
     this.#options = options;
@@ -140,8 +142,8 @@ export class EarlierContent {
   ): Promise<WrittenContent['extents'][number]['chunks'] | undefined> {
     const copies: WrittenContent['extents'][number]['chunks'][number][] = [];
     const items = chunks.map((chunk) => ({ tag: chunk, reference: chunk }));
-    const fetcher = new ChunkFetcher(reader);
-    for await (const { chunk } of fetcher.fetch(toStream(items), this.#options.signal)) {
+    this.#fetcher ??= new ChunkFetcher(reader);
+    for await (const { chunk } of this.#fetcher.fetch(toStream(items), this.#options.signal)) {
       if (!(chunk instanceof Uint8Array)) return undefined;
       copies.push(await this.#options.chunks.add(chunk));
     }

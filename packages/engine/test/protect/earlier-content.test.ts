@@ -8,10 +8,11 @@ import type { LeaseKeeper } from '../../src/runs/lease-keeper.ts';
 import type { RunPlan } from '../../src/runs/run-plan.ts';
 import { Harness } from '../runs/harness.ts';
 
-/** An earlier point with an object of 3 MB, whose packs can be leased or not. */
+/** An earlier point with an object of 3 MB and three small ones, whose packs can be leased or not. */
 async function withEarlier(isLeased: boolean, options: Partial<EarlierContentOptions> = {}) {
   const harness = new Harness('earlier');
   const listed = harness.source.plant('cold', harness.random.bytes(3_000_000));
+  const small = ['1', '2', '3'].map((path) => harness.source.plant(path, harness.random.bytes(1_000)));
   const { root } = await harness.backUp('full');
   const copied: number[] = [];
   const plan: Partial<RunPlan> = { earlier: root.point, resourceArn: harness.arn, isolated: false };
@@ -36,7 +37,7 @@ async function withEarlier(isLeased: boolean, options: Partial<EarlierContentOpt
   });
   const reader = await harness.open(root.point);
   const entries = await Array.fromAsync(reader.manifest.range(pathKeys(utf8('cold'))));
-  return { earlier, listed, copied, entries };
+  return { earlier, listed, small, copied, entries, store: harness.store };
 }
 
 test('what can be leased is shared as the manifest says it, and read when it is wanted', async () => {
@@ -62,4 +63,17 @@ test('what cannot be leased is copied, but nothing that is too much for a call',
   expect(small.copied.reduce((sum, bytes) => sum + bytes, 0)).toBe(3_000_000);
   expect(await large.earlier.find(large.listed)).toBeUndefined();
   expect(large.copied).toEqual([]);
+});
+
+test('contents that are copied out of one frame read it once', async () => {
+  const { earlier, small, copied, store } = await withEarlier(false);
+  const [first, ...others] = small;
+  if (first === undefined) throw new Error('nothing was planted');
+  await earlier.find(first);
+  store.resetCounters();
+
+  for (const one of others) expect((await earlier.find(one))?.content).toHaveProperty('copied');
+
+  expect(copied).toEqual([1_000, 1_000, 1_000]);
+  expect(store.bytesFetched).toBe(0);
 });
