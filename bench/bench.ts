@@ -55,7 +55,7 @@ for (const { title, version } of programs) log(`${title} ${version}`);
 
 const resultsFile = join(scratchDirectory, quick ? 'results-quick.json' : 'results.json');
 const results: Results = {
-  // What other runs found on other data stays.
+  // Results of other runs on other data stay.
   ...(existsSync(resultsFile) && (JSON.parse(readFileSync(resultsFile, 'utf8')) as Results)),
   machine: {
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -130,7 +130,7 @@ async function measureRound(set: DataSet, round: number): Promise<void> {
     })),
     rounds: [],
   };
-  // Of a single full backup with as many threads as the kernels have.
+  // Only a single full backup has as many threads as the kernels.
   const comparable = set.name !== 'bucket' && set.days === undefined;
   results.sets[set.name]?.rounds.push({ kernels: comparable ? kernels : undefined, programs: measured });
 }

@@ -1,4 +1,4 @@
-/** What a backup cannot do without, in its order. */
+/** Work that no backup can do without, in its order. */
 export const kernelNames = ['reading', 'chunking', 'SHA-256', 'zstd', 'AES-256-GCM', 'decode check'] as const;
 
 export interface KernelTime {

@@ -41,7 +41,7 @@ export interface RoundOptions {
   /** Compares what is restored with the data, byte by byte. */
   readonly compare: boolean;
   readonly log: (line: string) => void;
-  /** Where a program keeps its backups. @default a directory of its own below `at` */
+  /** The store of a program's backups. @default a directory of its own below `at` */
   readonly storeOf?: (program: Program) => Promise<Store>;
   /** Bytes and requests of a store so far; what a step took is the difference. */
   readonly look?: (store: Store) => Promise<Pick<Figures, 'requests'> & { readonly storedBytes: number }>;
@@ -123,7 +123,7 @@ class Contestant {
     );
   }
 
-  /** What was added to the store since the last look. */
+  /** Bytes and requests that the store got since the last look. */
   async #look(): Promise<Pick<Figures, 'storedBytes' | 'requests'>> {
     const { look } = this.#options;
     const store = this.#store;

@@ -9,7 +9,7 @@ export const programNames = ['holdfast', ...peerNames] as const;
 export type ProgramName = (typeof programNames)[number];
 
 export const scratchDirectory = join(import.meta.dirname, '..', '.bench');
-/** Where `get-peers.ts` builds programs; what is not there is looked for on the PATH. */
+/** Programs that `get-peers.ts` built; the others are looked for on the PATH. */
 export const peersDirectory = join(scratchDirectory, 'peers');
 export const programPath = `${join(peersDirectory, 'bin')}:${process.env['PATH']}`;
 
@@ -24,7 +24,7 @@ export interface BucketStore {
 /** A directory of this machine, or a bucket. */
 export type Store = string | BucketStore;
 
-/** What a program calls its store, made new, with everything that it keeps beside it in a directory of its own. */
+/** A new store in the form of one program, which keeps everything else in a directory of its own. */
 export interface Repository {
   readonly init: readonly Command[];
   backUp(directory: string, name: string): Command;

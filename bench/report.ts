@@ -23,7 +23,7 @@ export interface SetResults {
   readonly days?: number;
   /** Hardware threads that the kernels ran on at once. */
   readonly threads: number;
-  /** Of Holdfast. */
+  /** The state of Holdfast that was measured, as git describes it. */
   readonly commit: string;
   readonly programs: readonly Omit<Program, 'open'>[];
   readonly rounds: Round[];

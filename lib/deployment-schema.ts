@@ -97,7 +97,7 @@ const Plan = z
           .prefault({}),
       })
       .prefault({}),
-    /** How much time is spent to store less. */
+    /** The time that is spent to store less. */
     compression: z.enum(CompressionLevel.options, 'must be fast, default or max').default('default'),
     /** Unit of work of one worker. */
     shard: z

@@ -75,7 +75,7 @@ export interface BackupPlan {
   /** Parts of sources that are read. @default - everything */
   readonly sources?: SourceSelection;
   /**
-   * How much time is spent to store less: `fast` for the shortest run, `max` for the fewest bytes.
+   * The time that is spent to store less: `fast` for the shortest run, `max` for the fewest bytes.
    * @default 'default'
    */
   readonly compression?: 'fast' | 'default' | 'max';

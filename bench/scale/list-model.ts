@@ -6,7 +6,7 @@ import { limits } from './limits.ts';
 import { SyntheticBucket } from './synthetic-bucket.ts';
 import { Processor, VirtualTime } from './virtual-time.ts';
 
-/** What a plan's shards have by default. */
+/** Defaults of a plan's shards. */
 const filesAShard = 10_000;
 const bytesAShard = 2 ** 30;
 /** Time after which a call of list-shards hands on: its 15 minutes, less its reserve. */

@@ -5,7 +5,7 @@ import type { ListedModel } from './list-model.ts';
 import { type LimitName, limits } from './limits.ts';
 import { modelWork, type WorkModel } from './work-model.ts';
 
-/** What a model of a run is made of, besides the limits. */
+/** A run to model; the limits come besides. */
 export interface RunOptions {
   readonly objects: number;
   readonly objectBytes: number;

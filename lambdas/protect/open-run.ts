@@ -30,7 +30,7 @@ export type OpenRunOutput =
 export const openRunStep = defineLoop(
   protectSteps,
   'open-run',
-  // Where the leasing stands lies in the work bucket.
+  // The progress of the leasing lies in the work bucket.
   { input: OpenRunInput, state: z.null(), handOnBeforeMs },
   async (services, input, { shouldStop }): Promise<OpenRunOutput> => {
     const { plans, openSource, log } = services;

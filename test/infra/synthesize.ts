@@ -34,7 +34,7 @@ export function makeApp(changes: Partial<Deployment> = {}): { app: App; stacks: 
 type Templates = Readonly<Record<'storage' | 'pipeline' | 'monitoring', Template>>;
 
 declare global {
-  /** What the files that share this process have synthesized, by the settings that they changed. */
+  /** Templates that the files that share this process have synthesized, by the settings that they changed. */
   var synthesizedTemplates: Map<string, Templates> | undefined;
 }
 

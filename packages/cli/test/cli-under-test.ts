@@ -36,7 +36,7 @@ import {
   runCli,
 } from '../src/index.ts';
 
-/** Of all deployments of a test file: buffers for packs are many times larger than what tests store. */
+/** All deployments of a test file share buffers: those for packs are many times larger than what tests store. */
 const buffers = new BufferPool();
 
 /** State machines in memory: an execution is over when a test says so. */

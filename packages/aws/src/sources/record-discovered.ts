@@ -15,7 +15,7 @@ export interface RecordingProgress {
   readonly left: Discovery;
   /** Resources on record, those with a problem included; in no order. */
   readonly recorded: readonly RecordedResource[];
-  /** When all is found: the last row of the catalog that was looked at, for what lost its tag. */
+  /** The last row of the catalog that was checked for a lost tag; absent until everything is found. */
   readonly rowsAfter?: ResourceArn | undefined;
 }
 

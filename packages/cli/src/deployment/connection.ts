@@ -38,7 +38,7 @@ interface ConnectedSources {
 export interface Connection {
   readonly services: ReadServices & { readonly catalog: Catalog };
   /**
-   * The chunk index, which only a rebuild of it needs.
+   * The chunk index, which only its rebuild and quotes need.
    * @throws {@link UnknownNameError} the deployment does not name it.
    */
   openChunkIndex(): Promise<ChunkIndex>;
@@ -48,7 +48,7 @@ export interface Connection {
   /** Snapshots in EBS, which images consist of. */
   readonly snapshots: SnapshotStates;
   readonly deployment: ConnectedDeployment;
-  /** What is to be backed up, with the caller's own rights to it. */
+  /** Resources that are backed up, read with the caller's own rights. */
   readonly sources: ConnectedSources;
   /** Set for a vault in a directory instead of a deployment. */
   readonly localVault?: LocalVaultOptions | undefined;

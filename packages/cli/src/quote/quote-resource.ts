@@ -43,7 +43,7 @@ type QuotedMonth = Pick<
 > &
   Partial<Pick<MonthPrice, 'containers' | 'parts'>>;
 
-/** What a resource would take up and cost: estimated from its files, or the upper bound of an image's snapshots. */
+/** Bytes and dollars of a resource: estimated from its files, or the upper bound of an image's snapshots. */
 export interface ResourceQuote {
   readonly resource: QuoteRequest['resource'];
   readonly plan: string;

@@ -40,7 +40,7 @@ export const HoldProgress = z.object({
 export type HoldProgress = z.infer<typeof HoldProgress>;
 
 export interface ApplyHoldOptions extends StepOptions {
-  /** Of an earlier call. @default every point is looked at, so that what a crash left half done is finished */
+  /** The state that an earlier call left. @default every point is looked at, so that what a crash left half done is finished */
   readonly progress?: HoldProgress | undefined;
   /** Packs leased between two looks at the time; at most 1,000. @default 1,000 */
   readonly packsAtOnce?: number | undefined;

@@ -65,7 +65,7 @@ export type ProlongOutcome =
   | { readonly state: 'unfinished'; readonly progress: ProlongProgress; readonly lost: LostPacks };
 
 export interface ProlongOptions extends StepOptions {
-  /** Of an `unfinished` call. */
+  /** The state that an `unfinished` call left. */
   readonly progress?: ProlongProgress | undefined;
   /** Packs leased between two looks at the time; at most 1,000. @default 1,000 */
   readonly packsAtOnce?: number | undefined;

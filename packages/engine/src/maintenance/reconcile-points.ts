@@ -143,7 +143,7 @@ interface Reconciled {
 }
 
 type ReconcileOptions = StepOptions & {
-  /** Of an earlier call. */
+  /** The place at which an earlier call stopped. */
   readonly before: WithinResource | undefined;
 };
 

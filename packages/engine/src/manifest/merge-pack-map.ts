@@ -21,7 +21,7 @@ export interface MergePackMapOptions<Item extends { readonly packId: PackId }> {
   readonly kind: TreeKind;
   readonly pages: PageStore;
   readonly base: PageRef | undefined;
-  /** What the changes are made of, in the order of pack ids: those after `state.after`. */
+  /** Sources of the changes, in the order of pack ids: those after `state.after`. */
   readonly items: AsyncIterable<Item>;
   readonly changesOf: (items: readonly Item[]) => AsyncIterable<Change>;
   /** Items that are merged before the time is looked at. */

@@ -31,7 +31,7 @@ export const ShardResult = z.object({
   /** The pages of the shard's range; absent when nothing is in it, or when it is unchanged. */
   manifest: PageRefText.optional(),
   counts: Root.shape.counts,
-  /** Of a group, the first ones only. */
+  /** A group has only the first ones. */
   warnings: z.array(PointWarning),
   warningCount: count,
   /** Entries with content that were read, or are as the base has them; and those that could not be read. */

@@ -13,7 +13,7 @@ export interface QuoteDrift {
     readonly pointId: PointId;
     readonly quotedBytes: number;
     readonly storedBytes: number;
-    /** What was stored, above (or below 0, below) the quote, for each quoted byte. */
+    /** Bytes stored above the quote, for each quoted byte; negative where fewer were stored. */
     readonly share: number;
     /** It lies between the ends of the quote. */
     readonly isWithin: boolean;

@@ -16,7 +16,7 @@ import { UnitSampler } from './unit-sampler.ts';
 
 export interface EstimateOptions {
   readonly source: Pick<FileSource, 'list' | 'open'>;
-  /** What the vault has already, where it can be asked. @default the vault counts as empty */
+  /** The vault's chunks, where it can be asked. @default the vault counts as empty */
   readonly stored?: { readonly keys: VaultKeys; readonly index: Pick<ChunkIndex, 'find'> } | undefined;
   readonly limits?: SampleLimits;
   /** The same seed draws the same sample. */
@@ -72,7 +72,7 @@ export interface SourceEstimate {
   };
 }
 
-/** How far a backup may be off for what a sample does not show: ends of packs and pages, the order of what is packed. */
+/** Allowance for what a sample does not show: ends of packs and pages, the order of what is packed. */
 const unmodelled = { share: 0.03, bytes: 1_024 } as const;
 
 /** Stored bytes for the entry of an empty file or a directory, where nothing was measured. */
@@ -82,8 +82,8 @@ const emptyEntryBytes = 60;
  * Estimates what a first backup of a source would store, from its listing and a sample of its content, which goes
  * through the chunker, the index, the codec and the packs of a backup. Writes nothing.
  *
- * What two files share without being copies of each other is only found where both are in the sample, so that the
- * estimate is too high for a source full of versions of the same files.
+ * Content that two files share without being copies of each other is only found where both are in the sample, so that
+ * the estimate is too high for a source full of versions of the same files.
  */
 export async function estimateSource(options: EstimateOptions): Promise<SourceEstimate> {
   const {

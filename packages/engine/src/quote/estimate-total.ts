@@ -19,7 +19,7 @@ export interface MeasuredStratum {
   readonly isWhole: boolean;
 }
 
-/** Of a stratum of which nothing, or one unit, was read: that many of its bytes, one way or the other, may be wrong. */
+/** Share of a stratum's bytes by which the estimate may be wrong, either way, where no more than one unit was read. */
 const unknownShare = 1 / 4;
 
 /**

@@ -18,7 +18,7 @@ interface OwnedChunk {
   readonly id: ChunkId;
   readonly plainBytes: number;
   readonly owner: number;
-  /** What it would take up in a frame of its own. */
+  /** Stored bytes of the chunk in a frame of its own. */
   readonly aloneBytes: number;
 }
 

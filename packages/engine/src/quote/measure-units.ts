@@ -27,7 +27,6 @@ export interface MeasureOptions extends FrameMeterOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What was found of one unit. */
 export interface UnitMeasure {
   readonly unit: SampleUnit;
   /** Bytes that the unit and all its copies would take up in the vault: chunks once, entries of the manifest each. */

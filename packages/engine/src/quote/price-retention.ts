@@ -26,16 +26,12 @@ const daysAMonth = 365.25 / 12;
  */
 const packsOverhead = { times: 1.55, changedPerDay: 0.01 } as const;
 
-/** What is not known of a source before it has been backed up for a while. */
-interface Assumptions {
-  /** Share of the content that is new every day, from 0 to 1. */
-  readonly changedPerDay: number;
-}
-
-export interface RetentionOptions extends Assumptions {
+export interface RetentionOptions {
   readonly plan: Plan;
   readonly kind: ResourceKind;
   readonly now: Date;
+  /** Share of the content that is new every day, from 0 to 1: nobody knows it before the second backup. */
+  readonly changedPerDay: number;
 }
 
 /** A month's bill, some days after the first backup, next to others'. Dollars. */

@@ -25,7 +25,7 @@ export interface BackUpFilesOptions {
    * @default listed first, then one after the other, in this thread
    */
   readonly protectAll?: (plan: RunPlan, keys: VaultKeys) => Promise<number>;
-  /** Of whoever makes many runs, one after the other. @default a pool of this run's own */
+  /** Buffers that many runs use, one after the other. @default a pool of this run's own */
   readonly buffers?: BufferPool;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;

@@ -30,7 +30,7 @@ export interface LeasePagePacksOptions extends LookOptions {
   readonly keeper: LeaseKeeper;
   readonly root: Root;
   readonly source: PageSource;
-  /** What an earlier call has counted. */
+  /** The count that an earlier call left. */
   readonly used?: UsedPages | undefined;
   /** True if a pack is to be given up instead of leased once more, when the point uses so many of its bytes. */
   readonly isMostlyDead: (row: PackRow, usedBytes: number) => boolean;

@@ -19,7 +19,7 @@ interface Lies {
   readonly kind?: PackKind;
   readonly directory?: { readonly firstFrame?: number; readonly firstOffset?: number };
   readonly entry?: Partial<ListedFrame>;
-  /** Of the second frame, whose content is made of two chunks. */
+  /** Changes the second frame, whose content is made of two chunks. */
   readonly contents?: (honest: ListedFrame['contents']) => ListedFrame['contents'];
   readonly footer?: Partial<PackFooter>;
   /** Stands behind the directory frame, before the footer. */

@@ -57,10 +57,10 @@ export interface BackUpOptions {
   readonly shouldStop?: () => boolean;
 }
 
-/** Of all vaults of a test file: buffers for packs are many times larger than what most tests store. */
+/** All vaults of a test file share buffers: those for packs are many times larger than what most tests store. */
 const buffers = new BufferPool();
 
-/** How much more than in the gate is tried. */
+/** Times as much is tried as in the gate. */
 const thoroughness = Number(process.env['HOLDFAST_SEEDS'] ?? 1);
 
 /** The seeds that a property runs with: few in the gate, `HOLDFAST_SEEDS` times as many elsewhere. */

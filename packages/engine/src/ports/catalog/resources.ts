@@ -8,7 +8,7 @@ export interface RecordedQuote {
   readonly quotedAt: string;
   readonly files: number;
   readonly logicalBytes: number;
-  /** What the first backup would store, and the ends between which it lies with a chance of about 95 %. */
+  /** Bytes of the first backup, and the ends between which they lie with a chance of about 95 %. */
   readonly storedBytes: { readonly value: number; readonly low: number; readonly high: number };
   readonly firstCopyDollars: number;
   /** A month, once there are all the points that the plan keeps. */
