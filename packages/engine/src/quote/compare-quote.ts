@@ -36,15 +36,13 @@ export function compareQuote(quote: RecordedQuote, points: readonly PointRow[]):
   );
   const base = points.find(({ pointId }) => pointId === changed?.basePointId);
   return {
-    ...(first !== undefined && { first: compareFirst(quote, first) }),
-    ...(changed !== undefined &&
-      base !== undefined && {
-        changedPerDay: {
-          quoted: quote.changedPerDay,
-          seen: changePerDay(changed, base),
-          pointId: changed.pointId,
-        },
-      }),
+    first: first && compareFirst(quote, first),
+    changedPerDay: changed &&
+      base && {
+        quoted: quote.changedPerDay,
+        seen: changePerDay(changed, base),
+        pointId: changed.pointId,
+      },
   };
 }
 

@@ -12,7 +12,7 @@ import type { RandomBytes } from '../ports/random-bytes.ts';
 import { chooseUnits, type SampleLimits } from './choose-units.ts';
 import { type Estimate, estimateTotal } from './estimate-total.ts';
 import { UnitMeter, type UnitMeasure } from './measure-units.ts';
-import { UnitSampler } from './unit-sampler.ts';
+import { type SampleUnit, UnitSampler } from './unit-sampler.ts';
 
 export interface EstimateOptions {
   readonly source: Pick<FileSource, 'list' | 'open'>;
@@ -155,11 +155,7 @@ export async function estimateSource(options: EstimateOptions): Promise<SourceEs
       askedIndex: stored !== undefined,
       isWhole: result.every(({ isWhole }) => isWhole),
     },
-    asked: costOf(
-      listing,
-      chosen.flat().map(({ entry, bytes }) => ({ entry, bytes })),
-      stored !== undefined ? measured.flat() : [],
-    ),
+    asked: costOf(listing, chosen.flat(), stored !== undefined ? measured.flat() : []),
   };
 }
 
@@ -174,7 +170,7 @@ function widened({ value, low, high }: Estimate, more: number): Estimate {
 
 function costOf(
   { listed }: Listing,
-  read: readonly { readonly entry: SourceEntry; readonly bytes: number }[],
+  read: readonly SampleUnit[],
   looked: readonly UnitMeasure[],
 ): SourceEstimate['asked'] {
   const lists = Math.ceil(listed.files / workRates.listedPerRequest);

@@ -1,10 +1,9 @@
-import type { PointId, ResourceArn, RunId } from '../ids.ts';
+import type { PointId } from '../ids.ts';
 import type { Plan } from '../model/plan.ts';
 import type { ResourceKind } from '../model/resource-kind.ts';
 import { longestKeptDays } from '../model/retention-rules.ts';
 import { scheduledRuns, type ScheduledRun } from '../model/scheduled-runs.ts';
-import type { PointRow } from '../ports/catalog/points.ts';
-import { planRetention } from '../retention/plan-retention.ts';
+import { planRetention, type RetainedPoint } from '../retention/plan-retention.ts';
 import { dayMs } from '../model/time.ts';
 
 /** Points that are kept longer than this are left out of account. */
@@ -47,33 +46,7 @@ export function simulateRetention(
     });
 }
 
-function pointOf({ type, at }: ScheduledRun, index: number, resourceKind: ResourceKind): PointRow {
-  const pointId = String(index).padStart(9, '0') as PointId;
-  return {
-    pointId,
-    resourceArn: 'quote' as ResourceArn,
-    resourceKind,
-    plan: 'quote',
-    type,
-    chainPointId: pointId,
-    runId: 'quote' as RunId,
-    sourceTime: at,
-    committedAt: at,
-    expiresAt: at,
-    retentionClass: 'quote',
-    counts: {
-      files: 0,
-      filesChanged: 0,
-      filesRemoved: 0,
-      logicalBytes: 0,
-      readBytes: 0,
-      newBytes: 0,
-      storedBytes: 0,
-    },
-    warnings: 0,
-    unread: { carried: 0, missing: 0 },
-    seconds: 0,
-    rootName: '',
-    rootVersionId: '',
-  };
+function pointOf({ type, at }: ScheduledRun, index: number, resourceKind: ResourceKind): RetainedPoint {
+  const times = { sourceTime: at, committedAt: at, expiresAt: at };
+  return { pointId: String(index) as PointId, resourceKind, type, ...times, warnings: 0 };
 }

@@ -1,5 +1,5 @@
 import type { PointId } from '../ids.ts';
-import { isDegraded } from '../points/unread.ts';
+import { isDegraded, type UnreadFacts } from '../points/unread.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import { isImageKind } from '../model/resource-kind.ts';
 import {
@@ -18,9 +18,16 @@ import { dayMs } from '../model/time.ts';
  */
 export type RetentionReason = CalendarRuleName | 'days' | 'minimum' | 'clean' | 'hold';
 
+/** Facts of a point that decide how long it is kept. */
+export type RetainedPoint = UnreadFacts &
+  Pick<
+    PointRow,
+    'pointId' | 'resourceKind' | 'type' | 'sourceTime' | 'committedAt' | 'expiresAt' | 'expiring' | 'holds'
+  >;
+
 /** A plan's answer about one point. */
-export interface RetentionDecision {
-  readonly point: PointRow;
+export interface RetentionDecision<Point extends RetainedPoint = PointRow> {
+  readonly point: Point;
   /** The latest date that any rule gives; in the past for a point that no rule keeps. */
   readonly keepUntil: Date;
   /** The rules that keep the point now, the one of `keepUntil` first. Empty when none does. */
@@ -42,12 +49,12 @@ export interface RetentionDecision {
  * are kept in their place, if still there, and made into containers anew. They stay until their own date.
  * @returns decisions, the newest point first. Time and memory: in proportion to the points of the resource.
  */
-export function planRetention(
-  points: readonly PointRow[],
+export function planRetention<Point extends RetainedPoint>(
+  points: readonly Point[],
   rules: RetentionRules,
   now: Date,
   damaged: ReadonlySet<PointId> = new Set(),
-): readonly RetentionDecision[] {
+): readonly RetentionDecision<Point>[] {
   const calendar = new Calendar(rules.timeZone);
   const oldestFirst = points.filter(({ expiring }) => expiring !== true).toSorted(byAge);
   const whole = oldestFirst.filter(({ pointId }) => !damaged.has(pointId));
@@ -82,16 +89,16 @@ export function planRetention(
   return keepLastClean(decisions, clean.at(-1)?.pointId, now);
 }
 
-function newestOf(oldestFirst: readonly PointRow[], count: number): readonly PointId[] {
+function newestOf(oldestFirst: readonly RetainedPoint[], count: number): readonly PointId[] {
   return oldestFirst.slice(Math.max(0, oldestFirst.length - count)).map(({ pointId }) => pointId);
 }
 
 /** Keeps the last clean point as long as the degraded ones after it: none may outlive the one that has everything. */
-function keepLastClean(
-  newestFirst: readonly RetentionDecision[],
+function keepLastClean<Point extends RetainedPoint>(
+  newestFirst: readonly RetentionDecision<Point>[],
   lastClean: PointId | undefined,
   now: Date,
-): readonly RetentionDecision[] {
+): readonly RetentionDecision<Point>[] {
   const at = newestFirst.findIndex(({ point }) => point.pointId === lastClean);
   const found = newestFirst[at];
   if (found === undefined || at === 0) return newestFirst;
@@ -101,12 +108,12 @@ function keepLastClean(
   return newestFirst.with(at, { ...found, keepUntil: until, reasons: ['clean', ...found.reasons] });
 }
 
-function decide(
-  point: PointRow,
+function decide<Point extends RetainedPoint>(
+  point: Point,
   dates: { readonly reason: RetentionReason; readonly until: Date }[],
   rules: RetentionRules,
   now: Date,
-): RetentionDecision {
+): RetentionDecision<Point> {
   const latestFirst = dates.toSorted((a, b) => b.until.getTime() - a.until.getTime());
   const keepUntil = latestFirst[0]?.until ?? now;
   // By the calendar's dates alone: a point that `days` keeps goes with its neighbours, however late that is; `minimum`
@@ -125,8 +132,12 @@ function decide(
 }
 
 /** The first point of each period; of one source time the container, which stands by itself. */
-function firstOfEach(unit: CalendarUnit, calendar: Calendar, oldestFirst: readonly PointRow[]): Set<PointId> {
-  const first = new Map<number, PointRow>();
+function firstOfEach(
+  unit: CalendarUnit,
+  calendar: Calendar,
+  oldestFirst: readonly RetainedPoint[],
+): Set<PointId> {
+  const first = new Map<number, RetainedPoint>();
   for (const point of oldestFirst) {
     const index = calendar.indexOf(unit, timeOf(point));
     const chosen = first.get(index);
@@ -144,11 +155,11 @@ function firstOfEach(unit: CalendarUnit, calendar: Calendar, oldestFirst: readon
  * A point's time in the calendar: its source time, but never after its commit. A clock that was ahead once leaves all
  * later points behind it, seconds apart, in a period that has not come yet.
  */
-function timeOf({ sourceTime, committedAt }: PointRow): Date {
+function timeOf({ sourceTime, committedAt }: RetainedPoint): Date {
   return sourceTime < committedAt ? sourceTime : committedAt;
 }
 
-function byAge(a: PointRow, b: PointRow): number {
+function byAge(a: RetainedPoint, b: RetainedPoint): number {
   return a.sourceTime.getTime() - b.sourceTime.getTime() || a.committedAt.getTime() - b.committedAt.getTime();
 }
 
