@@ -36,7 +36,7 @@ export type {
 export { openSource, type SourceOpener } from './sources/open-source.ts';
 export { recordDiscovered, type RecordingProgress } from './sources/record-discovered.ts';
 export { checkTargetBucket } from './targets/check-target-bucket.ts';
-export { bucketOfArn, instanceOfArn, volumeOfArn } from './sdk/resource-arns.ts';
+export { bucketOfArn, instanceOfArn, kindOfArn, volumeOfArn } from './sdk/resource-arns.ts';
 
 // The deployment around the vault
 export { type DeploymentNames, makeCatalogServices, type VaultNames } from './deployment/vault-services.ts';

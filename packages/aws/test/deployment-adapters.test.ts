@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { checkTargetBucket } from '../src/targets/check-target-bucket.ts';
 import { CloudWatchMetrics } from '../src/deployment/cloudwatch-metrics.ts';
 import { openSource } from '../src/sources/open-source.ts';
-import { bucketOfArn, instanceOfArn, volumeOfArn } from '../src/sdk/resource-arns.ts';
+import { bucketOfArn, instanceOfArn, kindOfArn, volumeOfArn } from '../src/sdk/resource-arns.ts';
 import { countMessages } from '../src/deployment/sqs-queues.ts';
 import { StateMachine } from '../src/deployment/state-machine.ts';
 
@@ -101,6 +101,14 @@ test('ARNs give what they name, and are refused when they name something else', 
   expect(volumeOfArn('arn:aws:ec2:us-east-1:000000000000:volume/vol-0a')).toBe('vol-0a');
   expect(() => bucketOfArn('arn:aws:s3:::photos/key')).toThrow(InvalidInputError);
   expect(() => instanceOfArn('arn:aws:ec2:us-east-1:000000000000:volume/vol-0a')).toThrow(InvalidInputError);
+});
+
+test('an ARN tells the kind of its resource, where that can be protected', () => {
+  expect(kindOfArn('arn:aws:s3:::photos')).toBe('s3-bucket');
+  expect(kindOfArn('arn:aws-cn:ec2:cn-north-1:000000000000:instance/i-0a')).toBe('ec2-instance');
+  expect(kindOfArn('arn:aws:ec2:us-east-1:000000000000:volume/vol-0a')).toBe('ebs-volume');
+  expect(kindOfArn('arn:aws:ec2:us-east-1:000000000000:subnet/subnet-0a')).toBeUndefined();
+  expect(kindOfArn('photos')).toBeUndefined();
 });
 
 test('what has no files is not opened as a source of files', () => {

@@ -24,7 +24,7 @@ const resources = new TaggedResources(
   'holdfast:plan',
 );
 const tags = [{ Key: 'holdfast:plan', Value: 'daily' }];
-const instanceArn = 'arn:aws:ec2:us-east-1:1:instance/i-1';
+const instanceArn = 'arn:aws:ec2:us-east-1:000000000000:instance/i-1';
 
 async function discoverAll(from?: Discovery): Promise<TaggedResource[]> {
   const groups = await Array.fromAsync(resources.discover(from));
@@ -80,7 +80,7 @@ test('leaves out what the service itself does not confirm', async () => {
     ResourceTagMappingList: [
       { ResourceARN: 'arn:aws:s3:::gone', Tags: tags },
       { ResourceARN: instanceArn, Tags: tags },
-      { ResourceARN: 'arn:aws:ec2:us-east-1:1:volume/vol-1', Tags: tags },
+      { ResourceARN: 'arn:aws:ec2:us-east-1:000000000000:volume/vol-1', Tags: tags },
     ],
   });
   s3.on(GetBucketTaggingCommand).rejects(sdkError('NoSuchTagSet', 404));
@@ -149,7 +149,7 @@ test('carries all tags as the service has them, not as the index remembers them'
     ResourceTagMappingList: [
       { ResourceARN: 'arn:aws:s3:::one', Tags: tags },
       { ResourceARN: instanceArn, Tags: tags },
-      { ResourceARN: 'arn:aws:ec2:us-east-1:1:volume/vol-1', Tags: tags },
+      { ResourceARN: 'arn:aws:ec2:us-east-1:000000000000:volume/vol-1', Tags: tags },
     ],
   });
   s3.on(GetBucketTaggingCommand).resolves({ TagSet: now });
@@ -167,7 +167,10 @@ test('carries all tags as the service has them, not as the index remembers them'
 });
 
 test('goes on from where any group stopped, and knows the instances of volumes then', async () => {
-  const volumeArns = Array.from({ length: 201 }, (_, n) => `arn:aws:ec2:us-east-1:1:volume/vol-${n}`);
+  const volumeArns = Array.from(
+    { length: 201 },
+    (_, n) => `arn:aws:ec2:us-east-1:000000000000:volume/vol-${n}`,
+  );
   tagging.on(GetResourcesCommand).resolves({
     ResourceTagMappingList: ['arn:aws:s3:::one', ...volumeArns, instanceArn].map((ResourceARN) => ({
       ResourceARN,
@@ -188,7 +191,7 @@ test('goes on from where any group stopped, and knows the instances of volumes t
   expect(groups.map((group) => group.resources.length)).toEqual([0, 1, 200, 1, 1]);
   const all = groups.flatMap((group) => group.resources);
   expect(all.filter(({ partOf }) => partOf === instanceArn).map(({ arn }) => arn)).toEqual([
-    'arn:aws:ec2:us-east-1:1:volume/vol-200',
+    'arn:aws:ec2:us-east-1:000000000000:volume/vol-200',
   ]);
   let before = 0;
   for (const group of groups) {

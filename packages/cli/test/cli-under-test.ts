@@ -187,6 +187,7 @@ export class CliUnderTest {
               ),
           },
           sources: {
+            kindOf: (arn) => (arn.startsWith('arn:aws:s3:::') ? 's3-bucket' : undefined),
             openFiles: () => this.source,
             listVolumes: async () => [{ volumeId: 'vol-0a1', sizeGiB: 8 }],
           },

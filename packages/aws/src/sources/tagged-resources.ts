@@ -7,6 +7,7 @@ import {
 import { GetBucketTaggingCommand, type S3Client } from '@aws-sdk/client-s3';
 import { BackupError, mapConcurrent, type ResourceArn, type ResourceRow } from '@holdfast/engine';
 import { toTagRecord } from '../images/ec2-machine.ts';
+import { bucketOfArn, instanceOfArn, kindOfArn, type TaggedKind, volumeOfArn } from '../sdk/resource-arns.ts';
 import { toTags } from './s3-object-facts.ts';
 import { errorName, isDenied, toEngineError } from '../sdk/sdk-errors.ts';
 
@@ -19,14 +20,8 @@ const bucketsAtOnce = 16;
  * @see https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
  */
 const mostListings = 3;
-/** Kinds come in the order in which they are confirmed; the group of a pattern is the id of the resource. */
-const patterns = {
-  instance: /:instance\/(i-\w+)$/,
-  volume: /:volume\/(vol-\w+)$/,
-  bucket: /^arn:[\w-]+:s3:::([^/]+)$/,
-} as const;
-type NomineeKind = keyof typeof patterns;
-const nomineeKinds = Object.keys(patterns) as NomineeKind[];
+/** Kinds in the order in which they are confirmed: a volume goes by its instance. */
+const kindsInOrder: readonly TaggedKind[] = ['ec2-instance', 'ebs-volume', 's3-bucket'];
 const goneStates: ReadonlySet<string> = new Set(['terminated', 'shutting-down']);
 
 /** A resource that the tag selects, with all its tags, as its own service confirms it. */
@@ -106,18 +101,18 @@ export class TaggedResources {
     signal: AbortSignal | undefined,
   ): Promise<DiscoveredGroup> {
     // All that is nominated has a kind.
-    const kind = kindOf(rest[0]?.arn ?? '') as NomineeKind;
-    const end = rest.findIndex(({ arn }) => kindOf(arn) !== kind);
+    const kind = kindOfArn(rest[0]?.arn ?? '') as TaggedKind;
+    const end = rest.findIndex(({ arn }) => kindOfArn(arn) !== kind);
     const group = rest.slice(0, Math.min(end < 0 ? rest.length : end, groupSize));
     const left = { rest: rest.slice(group.length), volumes };
     switch (kind) {
-      case 'instance': {
+      case 'ec2-instance': {
         const { resources, byVolume } = await this.#confirmInstances(group, signal);
         return { resources, left: { ...left, volumes: { ...volumes, ...byVolume } } };
       }
-      case 'volume':
+      case 'ebs-volume':
         return { resources: await this.#confirmVolumes(group, volumes, signal), left };
-      case 'bucket': {
+      case 's3-bucket': {
         const confirm = async (nominee: Nominee) => this.#confirmBucket(nominee, signal);
         const found = await Array.fromAsync(mapConcurrent(group, bucketsAtOnce, confirm));
         return { resources: found.filter((one) => one !== undefined), left };
@@ -147,13 +142,13 @@ export class TaggedResources {
     const nominees = [...left.rest];
     for (const { ResourceARN, Tags: tags } of page.ResourceTagMappingList ?? []) {
       const nominee = { arn: ResourceARN ?? '', tags: toTagRecord(tags) };
-      if (kindOf(nominee.arn) === undefined || this.#keyIn(nominee.tags) === undefined) continue;
+      if (kindOfArn(nominee.arn) === undefined || this.#keyIn(nominee.tags) === undefined) continue;
       nominees.push(nominee);
     }
     const { PaginationToken: next = '' } = page;
     if (next !== '') return { ...left, listing: { token: next, begun }, rest: nominees };
-    const byKind = Object.groupBy(nominees, ({ arn }) => kindOf(arn) as NomineeKind);
-    const rest = nomineeKinds.flatMap((kind) => byKind[kind] ?? []);
+    const byKind = Object.groupBy(nominees, ({ arn }) => kindOfArn(arn) as TaggedKind);
+    const rest = kindsInOrder.flatMap((kind) => byKind[kind] ?? []);
     return { rest, volumes: left.volumes };
   }
 
@@ -161,7 +156,7 @@ export class TaggedResources {
     nominee: Nominee,
     signal: AbortSignal | undefined,
   ): Promise<TaggedResource | undefined> {
-    const name = idIn(nominee.arn, 'bucket');
+    const name = bucketOfArn(nominee.arn);
     try {
       const answer = await this.#clients.s3.send(new GetBucketTaggingCommand({ Bucket: name }), {
         abortSignal: signal,
@@ -189,7 +184,7 @@ export class TaggedResources {
   ): Promise<{ readonly resources: readonly TaggedResource[]; readonly byVolume: Discovery['volumes'] }> {
     const resources: TaggedResource[] = [];
     const byVolume: Record<string, Pick<TaggedResource, 'arn' | 'plan'>> = {};
-    const arns = byId(group, 'instance');
+    const arns = byId(group, instanceOfArn);
     const Filters = [{ Name: 'instance-id', Values: [...arns.keys()] }];
     const command = new DescribeInstancesCommand({ Filters });
     const answer = await this.#clients.ec2.send(command, { abortSignal: signal }).catch((error: unknown) => {
@@ -215,7 +210,7 @@ export class TaggedResources {
     signal: AbortSignal | undefined,
   ): Promise<TaggedResource[]> {
     const resources: TaggedResource[] = [];
-    const arns = byId(group, 'volume');
+    const arns = byId(group, volumeOfArn);
     const Filters = [{ Name: 'volume-id', Values: [...arns.keys()] }];
     const command = new DescribeVolumesCommand({ Filters });
     const answer = await this.#clients.ec2.send(command, { abortSignal: signal }).catch((error: unknown) => {
@@ -253,14 +248,6 @@ function partOf({ arn, plan }: Pick<TaggedResource, 'arn' | 'plan'>, volume: Tag
   return { ...fields, plan, partOf: arn };
 }
 
-function kindOf(arn: string): NomineeKind | undefined {
-  return (Object.keys(patterns) as NomineeKind[]).find((kind) => patterns[kind].test(arn));
-}
-
-function idIn(arn: string, kind: NomineeKind): string {
-  return patterns[kind].exec(arn)?.[1] ?? '';
-}
-
-function byId(group: readonly Nominee[], kind: NomineeKind): ReadonlyMap<string, string> {
-  return new Map(group.map(({ arn }) => [idIn(arn, kind), arn]));
+function byId(group: readonly Nominee[], idOf: (arn: string) => string): ReadonlyMap<string, string> {
+  return new Map(group.map(({ arn }) => [idOf(arn), arn]));
 }

@@ -4,7 +4,6 @@ import {
   InvalidInputError,
   isOfKind,
   type ResourceArn,
-  type ResourceRow,
   UnknownNameError,
 } from '@holdfast/engine';
 import { getPlan, type Plan, type Plans, retentionBounds, RetentionRules } from '@holdfast/engine/model';
@@ -102,12 +101,12 @@ type Asked = Pick<QuoteRequest, 'changedPerDay' | 'limits'>;
 
 /** Finds a resource and its plan. One that discovery has not seen yet is named by its ARN, and its plan with `--plan`. */
 async function findResource(
-  { services }: Connection,
+  { services, sources }: Connection,
   name: string,
   planName: string | undefined,
   plans: Plans,
 ): Promise<Pick<QuoteRequest, 'resource' | 'plan'>> {
-  const kind = kindOfArn(name);
+  const kind = sources.kindOf(name);
   const known = kind === undefined ? undefined : await services.catalog.resources.find(name as ResourceArn);
   if (kind !== undefined && known === undefined) {
     if (planName === undefined)
@@ -120,12 +119,6 @@ async function findResource(
   if (resource.partOf !== undefined)
     throw new InvalidInputError(`${resource.arn} is backed up as a part of ${resource.partOf}; quote that`);
   return { resource, plan: getPlan(plans, planName ?? resource.plan) };
-}
-
-function kindOfArn(name: string): ResourceRow['kind'] | undefined {
-  if (/^arn:[\w-]+:s3:::[^/]+$/.test(name)) return 's3-bucket';
-  if (/^arn:[\w-]+:ec2:.*:instance\/i-\w+$/.test(name)) return 'ec2-instance';
-  return /^arn:[\w-]+:ec2:.*:volume\/vol-\w+$/.test(name) ? 'ebs-volume' : undefined;
 }
 
 async function quoteDirectory(

@@ -4,6 +4,7 @@ import {
   type AwsClients,
   DynamoChunkIndex,
   instanceOfArn,
+  kindOfArn,
   KmsKeyring,
   makeCatalogServices,
   makeClients,
@@ -82,6 +83,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
     executions: new StepFunctionsExecutions(clients.stepFunctions, machineArn),
     snapshots: images,
     sources: {
+      kindOf: kindOfArn,
       openFiles: (resource, plan) => openSource({ s3: clients.s3, ...services }, resource, plan),
       listVolumes: async ({ arn, kind }, signal) =>
         kind === 'ebs-volume'

@@ -65,6 +65,7 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
     },
     snapshots: { describeSnapshots: async () => [] },
     sources: {
+      kindOf: () => undefined,
       openFiles: ({ arn }) => {
         throw new NotSupportedError(`${arn} cannot be read by its name; name it with --directory`);
       },

@@ -26,6 +26,8 @@ export interface ConnectedDeployment {
 }
 
 interface ConnectedSources {
+  /** Tells the kind of resource that an ARN names; `undefined` of any other text. */
+  kindOf(arn: string): ResourceRow['kind'] | undefined;
   /** @throws {@link NotSupportedError} it has no files that can be read from here. */
   openFiles(resource: Pick<ResourceRow, 'arn' | 'kind'>, plan: Pick<Plan, 'prefixes'>): FileSource;
   /** Volumes of an instance, or the volume itself. */
