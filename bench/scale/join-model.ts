@@ -9,14 +9,8 @@ import {
   type ResourceArn,
   type RunId,
 } from '@holdfast/engine';
-import {
-  MemoryCatalog,
-  MemoryChunkIndex,
-  MemoryKeyring,
-  MemoryObjectStore,
-  MemoryWorkStore,
-  SeededRandom,
-} from '@holdfast/engine/testing';
+import { dayMs } from '@holdfast/engine/model';
+import { makeMemoryServices, SeededRandom } from '@holdfast/engine/testing';
 import { limits } from './limits.ts';
 import { keyOf, SyntheticBucket } from './synthetic-bucket.ts';
 import { slowed, VirtualTime } from './virtual-time.ts';
@@ -35,7 +29,6 @@ export interface JoinModel {
   readonly rootBytesAPack: number;
 }
 
-const dayMs = 86_400_000;
 const arn = 'arn:aws:s3:::synthetic' as ResourceArn;
 
 /** A vault in memory whose stores take their time. */
@@ -43,17 +36,14 @@ function makeWorld() {
   const time = new VirtualTime();
   const random = new SeededRandom('scale');
   const counts = new Map<string, number>();
-  const store = new MemoryObjectStore({ clock: time });
-  const catalog = new MemoryCatalog();
+  const memory = makeMemoryServices(time, random);
+  const { index, store, catalog, work } = memory;
   const services = {
-    clock: time,
-    random,
-    keyring: new MemoryKeyring(random),
-    lockMode: 'governance' as const,
-    index: slowed(new MemoryChunkIndex(), time, limits.dynamoMs.value, counts, 'index'),
+    ...memory,
+    index: slowed(index, time, limits.dynamoMs.value, counts, 'index'),
     store: slowed(store, time, limits.getMs.value, counts, 'store'),
     catalog: slowed(catalog, time, limits.dynamoMs.value, counts, 'catalog'),
-    work: slowed(new MemoryWorkStore(), time, limits.getMs.value, counts, 'work'),
+    work: slowed(work, time, limits.getMs.value, counts, 'work'),
   };
   return { time, random, counts, catalog, services };
 }

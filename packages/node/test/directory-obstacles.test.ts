@@ -4,14 +4,7 @@ import path from 'node:path';
 import { backUpFiles, newId, openVault, PointReader, restoreRange } from '@holdfast/engine';
 import type { CommittedPoint, ResourceArn, RunId, WriteServices } from '@holdfast/engine';
 import type { BackupType } from '@holdfast/engine/model';
-import {
-  MemoryCatalog,
-  MemoryChunkIndex,
-  MemoryKeyring,
-  MemoryObjectStore,
-  MemoryTarget,
-  MemoryWorkStore,
-} from '@holdfast/engine/testing';
+import { makeMemoryServices, MemoryTarget } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 
 import { systemClock, systemRandom } from '../src/index.ts';
@@ -83,7 +76,7 @@ test.runIf(isRoot)(
     const { root, source } = makeSource({ 'd/1': 'one', 'd/deep/2': 'two', gone: 'x', z: 'last' });
     open(root);
     makeOld(root);
-    const services = makeServices();
+    const services = makeMemoryServices(systemClock, systemRandom);
     const backUp = async (type: BackupType): Promise<CommittedPoint['root']> => {
       const request = {
         runId: newId<RunId>(systemRandom),
@@ -127,19 +120,6 @@ const arn = 'holdfast:directory:here:/d' as ResourceArn;
 function makeOld(root: string): void {
   for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }))
     lutimesSync(path.join(root, name), 1_600_000_000, 1_600_000_000);
-}
-
-function makeServices(): WriteServices {
-  return {
-    clock: systemClock,
-    random: systemRandom,
-    store: new MemoryObjectStore({ clock: systemClock }),
-    catalog: new MemoryCatalog(),
-    index: new MemoryChunkIndex(),
-    keyring: new MemoryKeyring(systemRandom),
-    work: new MemoryWorkStore(),
-    lockMode: 'governance',
-  };
 }
 
 /** All paths of a point, with what a restore writes there. */

@@ -13,14 +13,7 @@ import {
   type RunId,
 } from '@holdfast/engine';
 import type { OverwriteRule } from '@holdfast/engine/model';
-import {
-  MemoryCatalog,
-  MemoryChunkIndex,
-  MemoryKeyring,
-  MemoryObjectStore,
-  MemorySource,
-  MemoryWorkStore,
-} from '@holdfast/engine/testing';
+import { makeMemoryServices, MemorySource } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 
 import { DirectoryTarget, systemClock, systemRandom } from '../src/index.ts';
@@ -30,16 +23,7 @@ import { makeTempDir } from './temp-dir.ts';
 async function pointOf(keys: readonly string[]): Promise<PointReader> {
   const source = new MemorySource(systemClock);
   for (const key of keys) source.plant(key, key.endsWith('/') ? '' : `object ${key}`);
-  const services = {
-    clock: systemClock,
-    random: systemRandom,
-    store: new MemoryObjectStore({ clock: systemClock }),
-    catalog: new MemoryCatalog(),
-    index: new MemoryChunkIndex(),
-    keyring: new MemoryKeyring(systemRandom),
-    work: new MemoryWorkStore(),
-    lockMode: 'governance',
-  } as const;
+  const services = makeMemoryServices(systemClock, systemRandom);
   const request = {
     runId: newId<RunId>(systemRandom),
     resourceArn: 'arn:aws:s3:::photos' as ResourceArn,

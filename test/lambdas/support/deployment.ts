@@ -1,14 +1,11 @@
 import type { MetricValue } from '@holdfast/aws';
-import { AuditLog, type ResourceArn, type WriteServices } from '@holdfast/engine';
+import { AuditLog, type ResourceArn } from '@holdfast/engine';
 import { RetentionRules, type Plan } from '@holdfast/engine/model';
 import {
   FakeClock,
-  MemoryCatalog,
-  MemoryChunkIndex,
-  MemoryKeyring,
-  MemoryObjectStore,
+  makeMemoryServices,
   MemorySource,
-  MemoryWorkStore,
+  type MemoryWorkStore,
   SeededRandom,
 } from '@holdfast/engine/testing';
 import type { StepContext } from '../../../lambdas/runtime/define-step.ts';
@@ -77,27 +74,10 @@ type LogLine = LogFields & { readonly level: string; readonly message: string };
 /** A deployment in memory: everything that handlers are given. */
 export function makeDeployment() {
   const clock = new FakeClock('2026-03-02T02:00:00.000Z');
-  const random = new SeededRandom(1);
-  const store = new MemoryObjectStore({ clock });
-  const catalog = new MemoryCatalog();
-  const work = new MemoryWorkStore();
-  const services = {
-    clock,
-    random,
-    store,
-    catalog,
-    work,
-    index: new MemoryChunkIndex(),
-    keyring: new MemoryKeyring(random),
-    lockMode: 'governance',
-  } satisfies WriteServices;
+  const services = makeMemoryServices(clock, new SeededRandom(1));
   const lines: LogLine[] = [];
   return {
     ...services,
-    clock,
-    store,
-    catalog,
-    work,
     services,
     audit: new AuditLog(services),
     vaultBucket: 'vault',

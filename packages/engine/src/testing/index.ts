@@ -26,6 +26,7 @@ export {
   type RestoreTargetUnderTest,
 } from './restore-target-contract.ts';
 export { keyringContract, type KeyringContractOptions } from './keyring-contract.ts';
+export { makeMemoryServices } from './memory-services.ts';
 export { MemoryWorkStore } from './memory-work-store.ts';
 export { catalogContract, type CatalogContractOptions } from './catalog/catalog-contract.ts';
 export type { CatalogUnderTest } from './catalog/catalog-under-test.ts';
