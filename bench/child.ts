@@ -17,8 +17,6 @@ export interface Command {
   readonly environment?: Readonly<Record<string, string>>;
   /** Directory that it runs in. */
   readonly cwd?: string;
-  /** Exit codes that are no failure. @default only 0 */
-  readonly accepted?: readonly number[];
 }
 
 const gnuTime = '/usr/bin/time';
@@ -57,7 +55,6 @@ async function run({
   args: [program = '', ...args],
   environment,
   cwd,
-  accepted = [0],
 }: Command): Promise<{ readonly output: string; readonly treeBytes: number }> {
   const child = spawn(program, args, {
     env: { ...process.env, ...environment },
@@ -77,8 +74,7 @@ async function run({
     child.on('error', reject);
     child.on('close', resolve);
   }).finally(() => clearInterval(poll));
-  if (code === null || !accepted.includes(code))
-    throw new Error(`${program} ${args.join(' ')} ended with ${code}: ${complaints}${output}`);
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}: ${complaints}${output}`);
   return { output, treeBytes };
 }
 

@@ -90,7 +90,7 @@ function idleRows(resources: readonly Resource[]): Row[] {
     .map(({ Properties }) => runsAMonth(String(Properties?.['ScheduleExpression'])));
   const callsAMonth = runs.reduce((sum, one) => sum + one, 0);
   // A metric that is counted more than once an hour is published in every hour.
-  const constant = runs.filter((one) => one >= hoursAMonth).length;
+  const constant = runs.filter((one) => one > hoursAMonth).length;
   const daily = METRIC_NAMES.length - constant + PLAN_METRIC_NAMES.length * deployment.plans.length;
   const { metricMonth, alarmMonth, dashboardMonth, request } = prices.cloudWatch;
   const maintenance = maintenanceSteps(resources);
