@@ -21,14 +21,14 @@ export const auditVerifyCommand = defineCommand({
         `--checkpoint "${checkpoint}" is not a checkpoint's hash; write its 64 hexadecimal digits`,
       );
     const { services } = await connect();
-    const entries: AuditEntry[] = [];
+    const entries: AuditEntry[] | undefined = printEntries === true ? [] : undefined;
     const outcome = await verifyAudit(services.store, {
       signal,
-      ...(printEntries === true && { onEntry: (entry) => void entries.push(entry) }),
+      onEntry: (entry) => void entries?.push(entry),
       keptCheckpoint: checkpoint,
     });
-    if (out.json) await out.document({ ...outcome, ...(printEntries === true && { log: entries }) });
-    else await print(outcome, entries, out);
+    if (out.json) await out.document({ ...outcome, log: entries });
+    else await print(outcome, entries ?? [], out);
     return outcome.problems.length > 0 ? exitCodes.damaged : exitCodes.ok;
   },
 });

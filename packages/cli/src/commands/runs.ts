@@ -20,7 +20,7 @@ export const runsCommand = defineCommand({
     const range = timeRangeOf(values);
     const { catalog } = (await connect()).services;
     const filter = {
-      ...(resource !== undefined && { resourceArn: await resolveResourceArn(catalog, resource) }),
+      resourceArn: resource === undefined ? undefined : await resolveResourceArn(catalog, resource),
       plan,
     };
     const rows: RunRow[] = [];

@@ -18,7 +18,7 @@ export function quoteFields({
     plan,
     assumed: { changedPerDay },
     ...(files !== undefined && { ...files.estimate, firstCopy: isLocal(resource) ? null : files.firstCopy }),
-    ...(image !== undefined && { image }),
+    image,
     months: months.map((month) => (isLocal(resource) ? { ...month, dollars: null, parts: null } : month)),
     pricesAsOf,
   };

@@ -111,9 +111,10 @@ export function putOptions(
   lockUntil: Date = lease.leaseUntil,
 ): PutOptions {
   return {
-    ...(lease.lockMode !== undefined && {
-      lock: { mode: lease.lockMode, until: new Date(Math.ceil(lockUntil.getTime() / 1000) * 1000) },
-    }),
+    lock: lease.lockMode && {
+      mode: lease.lockMode,
+      until: new Date(Math.ceil(lockUntil.getTime() / 1000) * 1000),
+    },
     storageClass: lease.storageClass,
     signal,
   };

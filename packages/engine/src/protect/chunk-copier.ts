@@ -77,7 +77,7 @@ export class ChunkCopier {
     const items = extents.flatMap((extent) =>
       extent.chunks.map((chunk) => ({
         tag: { extent, chunk },
-        ...(this.#isMoved(chunk) && { reference: chunk }),
+        reference: this.#isMoved(chunk) ? chunk : undefined,
       })),
     );
     const fetcher = new ChunkFetcher({ readRun: this.#readFrames, keys: this.#options.keys });

@@ -32,7 +32,7 @@ export async function cutShard(
       bytes,
     },
     stretches: large === undefined ? [] : stretchesOf(large),
-    ...(to !== range.to && to !== undefined && { rest: { from: to, to: range.to } }),
+    rest: to === range.to || to === undefined ? undefined : { from: to, to: range.to },
   });
   for await (const entry of source.list(range, signal)) {
     const entryBytes = Math.min(entry.size, stretchBytes);

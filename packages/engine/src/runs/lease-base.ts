@@ -96,8 +96,8 @@ export async function leaseBase(
     new LeaseKeeper({
       ...services,
       leaseUntil,
-      ...(!onlyRead && { lockDateOf: lockDates(leaseUntil, policy, resourceKeyOf(row.resourceArn)) }),
-      ...(!onlyRead && policy.retentionClass !== undefined && { retentionClass: policy.retentionClass }),
+      lockDateOf: onlyRead ? undefined : lockDates(leaseUntil, policy, resourceKeyOf(row.resourceArn)),
+      retentionClass: onlyRead ? undefined : policy.retentionClass,
     });
   const isMostlyDead = deathTest(row, leaseUntil, onlyRead ? { ...policy, copyBelow: 0 } : policy);
   const source = createPageReader(store, keys, root.pagePacks);
