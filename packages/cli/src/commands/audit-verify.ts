@@ -3,7 +3,7 @@ import { defineCommand } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import type { Output } from '../terminal/output.ts';
-import { countText, safeText } from '../terminal/text.ts';
+import { countText } from '../terminal/text.ts';
 
 export const auditVerifyCommand = defineCommand({
   name: 'audit verify',
@@ -36,11 +36,10 @@ export const auditVerifyCommand = defineCommand({
 async function print(outcome: AuditOutcome, entries: readonly AuditEntry[], out: Output): Promise<void> {
   for (const { chain, n, at, by, event } of entries) {
     const { kind, ...details } = event;
-    await out.line(safeText(`${at} ${chain} ${n} ${kind} by ${by}: ${JSON.stringify(details)}`));
+    await out.line(`${at} ${chain} ${n} ${kind} by ${by}: ${JSON.stringify(details)}`);
   }
   const { problems, newest } = outcome;
-  for (const { problem, name, message } of problems)
-    await out.line(`${problem}: ${safeText(name)}: ${safeText(message)}`);
+  for (const { problem, name, message } of problems) await out.line(`${problem}: ${name}: ${message}`);
   const read =
     `read ${countText(outcome.entries, 'event')} in ${countText(outcome.chains, 'chain')}, ` +
     countText(outcome.checkpoints, 'checkpoint');

@@ -3,7 +3,7 @@ import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import { countText, safeText } from '../terminal/text.ts';
+import { countText } from '../terminal/text.ts';
 
 const executionsLookedAt = 20;
 const packsShown = 20;
@@ -62,7 +62,7 @@ async function checkNothingSweeps({ executions }: Connection): Promise<void> {
   const [first] = running;
   if (first === undefined) return;
   throw new ExecutionFailedError(
-    `maintenance ${safeText(first.name)} is at work; wait until it has ended, or stop it, and run this again`,
+    `maintenance ${first.name} is at work; wait until it has ended, or stop it, and run this again`,
   );
 }
 
@@ -77,7 +77,7 @@ async function print(
   for (const packId of damagedPacks.slice(0, packsShown))
     await out.line(`damaged: pack ${packId}; "holdfast verify" names the files that need it`);
   if (damaged > packsShown) await out.line(`… and ${damaged - packsShown} more`);
-  for (const message of failures.messages) await out.line(`failed: ${safeText(message)}`);
+  for (const message of failures.messages) await out.line(`failed: ${message}`);
   if (failures.count > 0) await out.line(`${failures.count} failed; run it again, what is there stays`);
   await out.line('runs and restores are not in the vault, and so not in the catalog any more');
 }

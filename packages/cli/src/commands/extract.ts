@@ -25,7 +25,7 @@ import {
 import { findCleanStoredPoint, findStoredPoint, listStoredPoints } from '../names/find-stored-point.ts';
 import { exitCodeOfOutcome, printOutcome } from '../restore/restore-report.ts';
 import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
-import { bytesText, safeText, timeText } from '../terminal/text.ts';
+import { bytesText, timeText } from '../terminal/text.ts';
 import { right } from '../terminal/output.ts';
 
 /** Warnings of a degraded point that are printed before it is restored. */
@@ -194,7 +194,7 @@ async function extract(
   });
   if (!out.json) {
     for (const { entries, message } of outcome.lostPages)
-      await out.line(`not restored: files of a lost page of ${entries} entries: ${safeText(message)}`);
+      await out.line(`not restored: files of a lost page of ${entries} entries: ${message}`);
   }
   await printOutcome(outcome, { pointId: point, directory, ...degraded }, out);
   return outcome.lostPages.length > 0 ? exitCodes.damaged : exitCodeOfOutcome(outcome);

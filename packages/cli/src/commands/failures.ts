@@ -3,7 +3,7 @@ import { type FailedFile, safety, ShardOutcome } from '@holdfast/engine/model';
 import { defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { findReport } from '../restore/restore-report.ts';
-import { countText, safeText } from '../terminal/text.ts';
+import { countText } from '../terminal/text.ts';
 
 /** Part of a worker's restore outcome that this command reads. */
 const Failures = ShardOutcome.pick({ failed: true });
@@ -27,7 +27,7 @@ export const failuresCommand = defineCommand({
     // A restore may have left out more files than fit in memory: lines go out one by one.
     for await (const failure of listFailures(work, details.prefix)) {
       if (out.json) failures.push(failure);
-      else await out.line(`not restored: ${safeText(failure.path)}: ${safeText(failure.message)}`);
+      else await out.line(`not restored: ${failure.path}: ${failure.message}`);
     }
     if (out.json) await out.document({ execution, failed, failures });
     else await out.line(`${countText(failed, 'file')} not restored`);

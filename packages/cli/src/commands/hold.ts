@@ -14,7 +14,7 @@ import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { parseOutput, failureText, waitForExecution } from '../deployment/executions.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { findPointOrResource } from '../names/resolve.ts';
-import { countText, safeText, timeText } from '../terminal/text.ts';
+import { countText, timeText } from '../terminal/text.ts';
 
 export const holdSetCommand = defineCommand({
   name: 'hold set',
@@ -74,11 +74,11 @@ export const holdListCommand = defineCommand({
         ['HOLD', 'KEEPS', 'SET', 'BY', 'RELEASED', 'REASON'],
         holds.map(({ holdId, scope, setAt, setBy, releasedAt, reason }) => [
           holdId,
-          safeText(holdScopeText(scope)),
+          holdScopeText(scope),
           timeText(setAt),
-          safeText(setBy),
+          setBy,
           releasedAt === undefined ? '-' : timeText(releasedAt),
-          safeText(reason),
+          reason,
         ]),
       );
     return exitCodes.ok;
@@ -91,7 +91,7 @@ async function printPlan(
   scope: HoldScope,
   { out }: CommandContext,
 ): Promise<void> {
-  await out.line(`a hold on ${safeText(holdScopeText(scope))} keeps ${countText(points, 'point')}`);
+  await out.line(`a hold on ${holdScopeText(scope)} keeps ${countText(points, 'point')}`);
   if (prolongedUntil === undefined) return;
   await out.line(
     `${countText(prolonged, 'point')} would expire soon: locked until ${timeText(prolongedUntil)} at the latest, ` +
@@ -130,12 +130,10 @@ async function resolveHold(catalog: Catalog, text: string): Promise<HoldRow> {
     if (text !== '' && hold.holdId.startsWith(text)) found.push(hold);
   const [hold] = found;
   if (hold === undefined)
-    throw new UnknownNameError(
-      `hold "${safeText(text)}" does not exist; "holdfast hold list" names those that do`,
-    );
+    throw new UnknownNameError(`hold "${text}" does not exist; "holdfast hold list" names those that do`);
   if (found.length > 1)
     throw new UsageError(
-      `"${safeText(text)}" may be any of ${found.map(({ holdId }) => holdId).join(', ')}; write more of it`,
+      `"${text}" may be any of ${found.map(({ holdId }) => holdId).join(', ')}; write more of it`,
     );
   return hold;
 }
@@ -161,9 +159,9 @@ async function drive(
   if (out.json) await out.document({ action: request.action, execution, ...result });
   else {
     const verb = request.action === 'set' ? 'keeps' : 'lets go of';
-    await out.line(`hold ${hold} ${verb} ${safeText(what)}: ${countText(points, 'point')}`);
+    await out.line(`hold ${hold} ${verb} ${what}: ${countText(points, 'point')}`);
     if (gone > 0) await out.line(`${countText(gone, 'point')} had expired and could not be held any more`);
-    for (const message of failures.messages) await out.line(`failed: ${safeText(message)}`);
+    for (const message of failures.messages) await out.line(`failed: ${message}`);
     if (failures.count > 0)
       await out.line(`${countText(failures.count, 'point')} failed; maintenance tries again every day`);
   }

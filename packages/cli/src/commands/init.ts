@@ -1,7 +1,6 @@
 import { createLocalVault } from '@holdfast/node';
 import { defineCommand } from '../terminal/command.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import { safeText } from '../terminal/text.ts';
 
 export const initCommand = defineCommand({
   name: 'init',
@@ -15,8 +14,8 @@ export const initCommand = defineCommand({
       await out.document({ vault: root, keyFile, keyMade });
       return exitCodes.ok;
     }
-    await out.line(`vault     ${safeText(root)}`);
-    await out.line(`key       ${safeText(keyFile)}, ${keyMade ? 'made now' : 'as it was'}`);
+    await out.line(`vault     ${root}`);
+    await out.line(`key       ${keyFile}, ${keyMade ? 'made now' : 'as it was'}`);
     await out.line(
       'Keep a copy of the key apart from this machine and from the vault: without it nothing can be restored,',
     );

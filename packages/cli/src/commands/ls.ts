@@ -11,7 +11,7 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
 import { type Output, right } from '../terminal/output.ts';
 import { resolvePointOrResource } from '../names/resolve.ts';
-import { bytesText, pathFields, pathText, safeText, timeText } from '../terminal/text.ts';
+import { bytesText, pathFields, pathText, timeText } from '../terminal/text.ts';
 
 export const lsCommand = defineCommand({
   name: 'ls',
@@ -74,7 +74,7 @@ async function printEntries(
 
 async function printDirectory(path: string, out: Output): Promise<void> {
   if (out.json) return out.record({ path, kind: 'implied-directory' });
-  await out.line(`${'-'.padStart(10)}  ${'-'.padEnd(20)}  ${safeText(path)}`);
+  await out.line(`${'-'.padStart(10)}  ${'-'.padEnd(20)}  ${path}`);
 }
 
 async function printFile(
@@ -95,7 +95,7 @@ async function printFile(
     });
   }
   const isFile = kind === 'object' || kind === 'file';
-  const more = `${link === undefined ? '' : ` -> ${safeText(link)}`}${carriedFrom === undefined ? '' : `  (content of ${carriedFrom})`}`;
+  const more = `${link === undefined ? '' : ` -> ${link}`}${carriedFrom === undefined ? '' : `  (content of ${carriedFrom})`}`;
   await out.line(
     `${(isFile ? bytesText(size) : '-').padStart(10)}  ${timeText(modified)}  ${pathText(path)}${more}`,
   );

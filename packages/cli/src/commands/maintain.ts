@@ -7,7 +7,7 @@ import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError } from '../terminal/errors.ts';
 import { parseOutput, failureText, noteMinutes, waitForExecution } from '../deployment/executions.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
-import { bytesText, countText, safeText } from '../terminal/text.ts';
+import { bytesText, countText } from '../terminal/text.ts';
 
 /** Part of the machine's report that is shown. */
 const Maintained = z.object({
@@ -45,7 +45,7 @@ async function maintainHere(vault: LocalVaultOptions, { out, signal }: CommandCo
     await out.line(`expired   ${countText(report.pointsExpired, 'point')}`);
     await out.line(`renewed   ${countText(report.pointsRenewed, 'point')}`);
     await out.line(`swept     ${countText(report.packsSwept, 'pack')}, ${bytesText(report.bytesSwept)}`);
-    for (const message of report.failures.messages) await out.line(`failed: ${safeText(message)}`);
+    for (const message of report.failures.messages) await out.line(`failed: ${message}`);
   }
   return report.failures.count > 0 ? exitCodes.failed : exitCodes.ok;
 }

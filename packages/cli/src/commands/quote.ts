@@ -21,7 +21,6 @@ import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { compressionOption, numberOption } from '../terminal/options.ts';
-import { safeText } from '../terminal/text.ts';
 
 const changedOption = new Option(
   '--changed-per-day <percent>',
@@ -110,9 +109,7 @@ async function findResource(
   const known = kind === undefined ? undefined : await services.catalog.resources.find(name as ResourceArn);
   if (kind !== undefined && known === undefined) {
     if (planName === undefined)
-      throw new UsageError(
-        `${safeText(name)} is not in the catalog yet; name the plan that it will have with --plan`,
-      );
+      throw new UsageError(`${name} is not in the catalog yet; name the plan that it will have with --plan`);
     return { resource: { arn: name as ResourceArn, kind }, plan: getPlan(plans, planName) };
   }
   const resource = known ?? (await resolveResource(services.catalog, name));

@@ -28,7 +28,6 @@ import {
   volumeTypeOption,
 } from '../restore/restore-request.ts';
 import { restoreLocally } from '../restore/restore-to-directory.ts';
-import { safeText } from '../terminal/text.ts';
 import { overwriteOption, pathOption, timeOption, workersOption } from '../terminal/options.ts';
 
 interface Request extends Required<Pick<RestoreInput, 'overwrite' | 'thaw'>>, Pick<RestoreInput, 'paths'> {
@@ -190,7 +189,7 @@ async function restoreThere(
   } else {
     await printReport(report, execution, out);
     await out.line(
-      `the restore of point ${point.pointId} of ${point.resourceArn} is ${safeText(report.state ?? state.status)}`,
+      `the restore of point ${point.pointId} of ${point.resourceArn} is ${report.state ?? state.status}`,
     );
   }
   return exitCodeOfReport(report);

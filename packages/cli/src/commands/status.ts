@@ -12,7 +12,7 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import type { ListedExecution } from '../deployment/executions.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
-import { countText, durationText, safeText, timeText } from '../terminal/text.ts';
+import { countText, durationText, timeText } from '../terminal/text.ts';
 import { right } from '../terminal/output.ts';
 
 const cyclesShown = 5;
@@ -143,7 +143,7 @@ async function print(
     );
   }
   await out.line();
-  if (typeof cycles === 'string') return out.line(`last cycles: unknown, ${safeText(cycles)}`);
+  if (typeof cycles === 'string') return out.line(`last cycles: unknown, ${cycles}`);
   if (cycles.length === 0) return out.line('last cycles: none has run yet');
   await out.line('last cycles');
   await out.table(

@@ -4,7 +4,7 @@ import { unreadText } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
 import { resolvePointOrResource } from '../names/resolve.ts';
-import { countText, safeText } from '../terminal/text.ts';
+import { countText } from '../terminal/text.ts';
 
 export const warningsCommand = defineCommand({
   name: 'warnings',
@@ -20,7 +20,7 @@ export const warningsCommand = defineCommand({
       await out.document({ pointId, resourceArn, unread: unreadOf(root), warnings, warningList });
       return exitCodes.ok;
     }
-    for (const { message } of warningList) await out.line(safeText(message));
+    for (const { message } of warningList) await out.line(message);
     if (warnings > warningList.length) await out.line(`… and ${warnings - warningList.length} more`);
     await out.line(`point ${pointId}: ${countText(warnings, 'warning')}; ${unreadText(root)}`);
     return exitCodes.ok;

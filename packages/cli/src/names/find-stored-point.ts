@@ -15,7 +15,6 @@ import {
 } from '@holdfast/engine';
 import { UsageError } from '../terminal/errors.ts';
 import { ambiguous, isNamed, isPointPrefix } from './resolve.ts';
-import { safeText } from '../terminal/text.ts';
 
 const writeMore = 'write more of the name';
 
@@ -62,7 +61,7 @@ export async function findStoredPoint(points: StoredPoints, text: string, time?:
   }
   const before = time === undefined ? '' : ` of ${time.toISOString()} or before`;
   throw new UnknownNameError(
-    `the source has no point "${safeText(text)}", and no point${before} of a resource of that name; ` +
+    `the source has no point "${text}", and no point${before} of a resource of that name; ` +
       '"holdfast extract <source> --list" lists what it has',
   );
 }

@@ -9,7 +9,6 @@ import {
   UnknownNameError,
 } from '@holdfast/engine';
 import { UsageError } from '../terminal/errors.ts';
-import { safeText } from '../terminal/text.ts';
 import { dayMs } from '@holdfast/engine/model';
 
 const candidatesShown = 10;
@@ -18,7 +17,7 @@ const candidatesShown = 10;
 export function ambiguous(text: string, candidates: readonly string[], remedy: string): UsageError {
   const shown = candidates.slice(0, candidatesShown).join(', ');
   const more = candidates.length > candidatesShown ? `, and ${candidates.length - candidatesShown} more` : '';
-  return new UsageError(`"${safeText(text)}" may be any of ${shown}${more}; ${remedy}`);
+  return new UsageError(`"${text}" may be any of ${shown}${more}; ${remedy}`);
 }
 
 /** Short name of a resource for people: the last part of its ARN, a bucket's name or an instance's id. */
@@ -35,7 +34,7 @@ export async function resolveResource(catalog: Catalog, name: string): Promise<R
   const row = await findResource(catalog, name);
   if (row !== undefined) return row;
   throw new UnknownNameError(
-    `resource "${safeText(name)}" is not in the catalog; "holdfast resources" lists what is; ` +
+    `resource "${name}" is not in the catalog; "holdfast resources" lists what is; ` +
       'a resource that has just been tagged appears with the next cycle of its plan',
   );
 }
@@ -91,7 +90,7 @@ export async function resolvePoint(catalog: Catalog, text: string): Promise<Poin
   const [point] = found;
   if (point === undefined) {
     throw new UnknownNameError(
-      `no point's id begins with "${safeText(text)}"; "holdfast points" lists them; give at least ${shortestPrefix} characters`,
+      `no point's id begins with "${text}"; "holdfast points" lists them; give at least ${shortestPrefix} characters`,
     );
   }
   if (found.length === 1) return point;
@@ -170,9 +169,7 @@ export async function resolveRun(catalog: Catalog, text: string, now: Date): Pro
   }
   const [run] = found;
   if (run === undefined) {
-    throw new UnknownNameError(
-      `run "${safeText(text)}" is not in the catalog; "holdfast runs" lists the newest ones`,
-    );
+    throw new UnknownNameError(`run "${text}" is not in the catalog; "holdfast runs" lists the newest ones`);
   }
   if (found.length === 1) return run;
   throw ambiguous(

@@ -5,7 +5,7 @@ import { parseOutput } from '../deployment/executions.ts';
 import type { DegradedFields } from '../names/degraded-point.ts';
 import { type ExitCode, exitCodes, saysDamage } from '../terminal/exit-codes.ts';
 import { type Output, right } from '../terminal/output.ts';
-import { bytesText, countText, safeText } from '../terminal/text.ts';
+import { bytesText, countText } from '../terminal/text.ts';
 
 /** The restore machine's report, as far as it can be read; further fields are kept for programs. */
 const KnownReport = z.object({ report: RestoreReport.partial().loose() });
@@ -28,9 +28,8 @@ export async function printReport(
   out: Output,
 ): Promise<void> {
   const { failedFiles = [], failed = 0, carried = 0, unkept = [], details, volumes, machine } = report;
-  for (const { path, message } of failedFiles)
-    await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
-  if (report.target !== undefined) await out.line(`target    ${safeText(report.target)}`);
+  for (const { path, message } of failedFiles) await out.line(`not restored: ${path}: ${message}`);
+  if (report.target !== undefined) await out.line(`target    ${report.target}`);
   if (volumes === undefined) {
     const { files = 0, written = 0, bytes = 0, same = 0, kept = 0 } = report;
     await out.line(
@@ -49,12 +48,12 @@ export async function printReport(
     );
     for (const { volumeId, tagsLeftOff } of volumes) {
       if (tagsLeftOff.length > 0)
-        await out.line(`no room   ${volumeId} lacks ${safeText(tagsLeftOff.join(', '))}: EC2 takes 50 tags`);
+        await out.line(`no room   ${volumeId} lacks ${tagsLeftOff.join(', ')}: EC2 takes 50 tags`);
     }
   }
   if (carried > 0)
     await out.line(`older     ${countText(carried, 'file')} with the content of an earlier point`);
-  if (report.degraded !== undefined) await out.line(`degraded  ${safeText(report.degraded.meaning)}`);
+  if (report.degraded !== undefined) await out.line(`degraded  ${report.degraded.meaning}`);
   for (const lacking of unkept) await out.line(unkeptText(lacking));
   if (failed > failedFiles.length && details !== undefined) {
     await out.line(
@@ -78,13 +77,11 @@ export async function printOutcome(
   const { bytes, written, kept, keptFiles, same, failed, carried, unkept } = outcome;
   const { pointId, directory } = where;
   if (out.json) return out.document({ ...where, ...outcome });
-  for (const { path, message } of failed)
-    await out.line(`not restored: ${safeText(path)}: ${safeText(message)}`);
-  for (const { path, from } of carried)
-    await out.line(`older content: ${safeText(path)}: as in point ${from}`);
+  for (const { path, message } of failed) await out.line(`not restored: ${path}: ${message}`);
+  for (const { path, from } of carried) await out.line(`older content: ${path}: as in point ${from}`);
   for (const count of unkept) await out.line(unkeptText(count));
   await out.line(
-    `restored ${countText(written + same, 'file')} of point ${pointId} to ${safeText(directory)}: ` +
+    `restored ${countText(written + same, 'file')} of point ${pointId} to ${directory}: ` +
       `${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} different and left, ${failed.length} failed`,
   );
   await printKept(kept, keptFiles, out);
@@ -99,7 +96,7 @@ const keptShown = 20;
 /** Names entries that a restore left although they differ, and says what to do about them. */
 async function printKept(kept: number, keptFiles: readonly string[], out: Output): Promise<void> {
   if (kept === 0) return;
-  for (const path of keptFiles.slice(0, keptShown)) await out.line(`left as it was: ${safeText(path)}`);
+  for (const path of keptFiles.slice(0, keptShown)) await out.line(`left as it was: ${path}`);
   if (kept > Math.min(keptShown, keptFiles.length))
     await out.line(`… and ${(kept - Math.min(keptShown, keptFiles.length)).toLocaleString('en-US')} more`);
   const one = kept === 1;
@@ -122,5 +119,5 @@ const factNames: Readonly<Record<UnkeptFact, string>> = {
 };
 
 function unkeptText({ fact, entries, example }: UnkeptCount): string {
-  return `not kept: ${factNames[fact]} of ${countText(entries, 'file')}, ${safeText(example)} for one: the target has no place for it, or this user no right`;
+  return `not kept: ${factNames[fact]} of ${countText(entries, 'file')}, ${example} for one: the target has no place for it, or this user no right`;
 }

@@ -19,9 +19,9 @@ export class Output {
     this.json = json;
   }
 
-  /** Prints a line for people; the caller has made foreign text safe. */
+  /** Prints a line for people, with anything that a terminal would obey made visible. */
   async line(text = ''): Promise<void> {
-    await this.#write(`${text}\n`);
+    await this.#write(`${safeText(text)}\n`);
   }
 
   /** Prints a table for people, with safe cells, and with headings even when there are no rows. */

@@ -12,7 +12,7 @@ import { findErrorKind } from '@holdfast/engine/model';
 import { unreadText } from '../names/degraded-point.ts';
 import { VerificationStoppedError } from './errors.ts';
 import type { Output } from './output.ts';
-import { bytesText, countText, safeText } from './text.ts';
+import { bytesText, countText } from './text.ts';
 
 type History = Awaited<ReturnType<typeof verifyHistory>>;
 type Verification = ReturnType<typeof verifyPoints<PointRow>> extends AsyncGenerator<infer One> ? One : never;
@@ -68,32 +68,32 @@ export class VerifyReport {
 
   async vaultFiles(losses: readonly Loss[]): Promise<void> {
     this.#document.vaultFiles.push(...losses);
-    for (const { message } of losses) await this.#damage(`damaged: ${safeText(message)}`);
+    for (const { message } of losses) await this.#damage(`damaged: ${message}`);
   }
 
   async history(resourceArn: string, { roots, problems }: History): Promise<void> {
     this.#document.histories.push({ resourceArn, roots, problems });
     for (const { pointId, message } of problems) {
       const where = pointId === undefined ? resourceArn : `point ${pointId}`;
-      await this.#damage(`history: ${safeText(where)}: ${safeText(message)}`);
+      await this.#damage(`history: ${where}: ${message}`);
     }
   }
 
   async passedOver({ pointId, resourceArn }: PointRow, reason: string): Promise<void> {
     this.#unseen.delete(pointId);
     this.#document.passedOver.push({ pointId, resourceArn, reason });
-    await this.#line(`point ${pointId} of ${safeText(resourceArn)}: not looked at: ${reason}`);
+    await this.#line(`point ${pointId} of ${resourceArn}: not looked at: ${reason}`);
   }
 
   async image(verification: ImageVerification): Promise<void> {
     const { pointId, resourceArn } = verification.point;
     this.#unseen.delete(pointId);
-    if (this.#points.length > 1) await this.#line(`point ${pointId} of ${safeText(resourceArn)}`);
+    if (this.#points.length > 1) await this.#line(`point ${pointId} of ${resourceArn}`);
     if ('rootLoss' in verification) return this.#rootLoss(verification.point, verification.rootLoss);
     const { snapshots, losses } = verification;
     const damaged = losses.length > 0;
     this.#document.points.push({ pointId, resourceArn, damaged, snapshots, losses });
-    for (const { message } of losses) await this.#damage(`damaged: ${safeText(message)}`);
+    for (const { message } of losses) await this.#damage(`damaged: ${message}`);
     const verdict = damaged
       ? `DAMAGED: ${countText(losses.length, 'volume')} cannot be restored`
       : 'all are there, their blocks were not read';
@@ -102,7 +102,7 @@ export class VerifyReport {
 
   async #rootLoss({ pointId, resourceArn }: PointRow, rootLoss: Loss): Promise<void> {
     this.#document.points.push({ pointId, resourceArn, damaged: true, rootLoss });
-    await this.#damage(`point ${pointId}: DAMAGED: its root cannot be read: ${safeText(rootLoss.message)}`);
+    await this.#damage(`point ${pointId}: DAMAGED: its root cannot be read: ${rootLoss.message}`);
   }
 
   progress({ files, filesTotal }: ProgressEvent): void {
@@ -113,21 +113,21 @@ export class VerifyReport {
     const { pointId, resourceArn } = verification.point;
     this.#unseen.delete(pointId);
     this.#files = { files: 0 };
-    if (this.#points.length > 1) await this.#line(`point ${pointId} of ${safeText(resourceArn)}`);
+    if (this.#points.length > 1) await this.#line(`point ${pointId} of ${resourceArn}`);
     if ('rootLoss' in verification) return this.#rootLoss(verification.point, verification.rootLoss);
     if ('notVerified' in verification) {
       const { notVerified } = verification;
       if (findErrorKind(notVerified.name) === 'denied') this.#refused += 1;
       else this.#notVerified += 1;
       this.#document.points.push({ pointId, resourceArn, notVerified });
-      await this.#line(`point ${pointId}: not verified: ${safeText(notVerified.message)}`);
+      await this.#line(`point ${pointId}: not verified: ${notVerified.message}`);
       return;
     }
     const { outcome } = verification;
     this.#document.points.push({ pointId, resourceArn, damaged: isDamaged(outcome), ...outcome });
     for (const object of outcome.damagedObjects) this.#objects.set(object.packId, object);
     for (const { objectName, message } of outcome.refusedObjects)
-      await this.#line(`not readable: ${safeText(objectName)}: ${safeText(message)}`);
+      await this.#line(`not readable: ${objectName}: ${message}`);
     if (isRefused(outcome)) this.#refused += 1;
     await this.#lossesOf(outcome);
     const lacks = isDegraded(verification.point) ? `; ${unreadText(verification.point)}` : '';
@@ -157,7 +157,7 @@ export class VerifyReport {
   async finish(isMarked: boolean, stopped?: VerificationStoppedError): Promise<void> {
     for (const { objectName, loss, count } of this.#objects.values()) {
       const more = count > 1 ? ` (and ${countText(count - 1, 'other problem')})` : '';
-      await this.#damage(`damaged object: ${safeText(objectName)}: ${safeText(loss.message)}${more}`);
+      await this.#damage(`damaged object: ${objectName}: ${loss.message}${more}`);
     }
     if (this.#objects.size > 0) {
       await this.#line(
@@ -178,12 +178,11 @@ export class VerifyReport {
 
   async #lossesOf(outcome: Outcome): Promise<void> {
     const { damagedFiles, damagedFileCount, lostRanges, problems } = outcome;
-    for (const { path, message } of damagedFiles)
-      await this.#damage(`damaged: ${safeText(path)}: ${safeText(message)}`);
+    for (const { path, message } of damagedFiles) await this.#damage(`damaged: ${path}: ${message}`);
     if (damagedFileCount > damagedFiles.length)
       await this.#damage(`… and ${damagedFileCount - damagedFiles.length} more`);
     for (const range of lostRanges) await this.#damage(lostText(range));
-    for (const problem of problems) await this.#damage(`problem: ${safeText(problem)}`);
+    for (const problem of problems) await this.#damage(`problem: ${problem}`);
   }
 
   async #damage(line: string): Promise<void> {
@@ -198,8 +197,8 @@ export class VerifyReport {
 
 function lostText({ map, after, through, entries, message }: LostRange): string {
   const what = map === 'manifest' ? 'entries of the manifest' : 'packs of the pack map';
-  const from = after === undefined ? 'from the first' : `after "${safeText(after)}"`;
-  return `lost: ${entries.toLocaleString('en-US')} ${what}, ${from} through "${safeText(through)}": ${safeText(message)}`;
+  const from = after === undefined ? 'from the first' : `after "${after}"`;
+  return `lost: ${entries.toLocaleString('en-US')} ${what}, ${from} through "${through}": ${message}`;
 }
 
 function readText({ files, bytes, chunks, packs }: Outcome): string {

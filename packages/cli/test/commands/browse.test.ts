@@ -1,4 +1,4 @@
-import type { PointId } from '@holdfast/engine';
+import type { PointId, ResourceArn } from '@holdfast/engine';
 import { expect, test } from 'vitest';
 import { CliUnderTest } from '../cli-under-test.ts';
 
@@ -64,6 +64,16 @@ test('shows control characters in names instead of sending them to the terminal'
   const { out } = await cli.run('ls', root.point);
 
   expect(out).toBe('       1 B  2026-11-23 12:00:00Z  evil\\x1b]0;title\\x07\\x0a.txt\n');
+});
+
+test('shows control characters in the name of a resource instead of sending them to the terminal', async () => {
+  const cli = new CliUnderTest();
+  cli.source.plant('a', 'x');
+  const { root } = await cli.backUp('full', 'holdfast:directory:vm:/evil\u001b[2J' as ResourceArn);
+
+  const { out } = await cli.run('restore', root.point, '--quote');
+
+  expect(out).toContain(`point     ${root.point} of holdfast:directory:vm:/evil\\x1b[2J\n`);
 });
 
 test('gives programs one line for each entry, and the bytes of names that are not UTF-8', async () => {
