@@ -87,13 +87,13 @@ test('backs up what changed since the newest point, which lists, comparisons and
     '7',
   )) as {
     run: { type: string };
-    point: { pointId: string; counts: object; expiresAt: string; sourceTime: string };
+    point: { pointId: string; counts: object; expiresAt: string; committedAt: string };
   };
   const points = (await machine.cli.json('points', 'source')) as { pointId: string }[];
   const diff = await machine.run('diff', points[1]?.pointId ?? '', points[0]?.pointId ?? '');
 
   expect(run.type).toBe('incremental');
-  expect(Date.parse(point.expiresAt) - Date.parse(point.sourceTime)).toBeGreaterThanOrEqual(7 * dayMs);
+  expect(Date.parse(point.expiresAt) - Date.parse(point.committedAt)).toBeGreaterThanOrEqual(7 * dayMs);
   expect(points.map(({ pointId }) => pointId)).toContain(point.pointId);
   expect(diff.out).toContain('~ b/c');
   expect(await machine.run('verify', '--all')).toMatchObject({ code: 0 });
