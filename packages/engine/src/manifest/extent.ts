@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../errors.ts';
 import type { ChunkId, PackId } from '../ids.ts';
 import type { ChunkLocation, ChunkReference } from '../packs/chunk-location.ts';
+import { maxFrameNumber, maxPlainBytes } from '../packs/frame.ts';
 import { ByteReader, ByteWriter } from '../varint.ts';
 import type { Entry } from './page-codec.ts';
 import { decodeFileKey, extentKey } from './tuple-key.ts';
@@ -11,8 +12,7 @@ export const maxExtentChunks = 1000;
 /** No extent crosses a multiple of this many bytes of its file, so that several workers can read a large one. */
 export const extentBoundaryBytes = 1024 * 1024 * 1024;
 
-const maxChunkBytes = 8 * 1024 * 1024;
-const maxFrame = 0xffff_ffff;
+const maxChunkBytes = maxPlainBytes.chunk;
 
 /** A stretch of a file's content: chunks that follow each other without gaps from `offset` on. */
 export interface Extent {
@@ -96,7 +96,8 @@ function findProblem(offset: number, chunks: readonly ChunkReference[]): string 
       return `has a chunk of ${plainBytes} bytes, not 1 to ${maxChunkBytes}`;
     if (location.contentBytes > maxChunkBytes || location.start + plainBytes > location.contentBytes)
       return `has a chunk at ${location.start} of a frame of ${location.contentBytes} bytes`;
-    if (location.frame > maxFrame) return `has a chunk in frame ${location.frame}, beyond ${maxFrame}`;
+    if (location.frame > maxFrameNumber)
+      return `has a chunk in frame ${location.frame}, beyond ${maxFrameNumber}`;
   }
   const bytes = extentBytes(chunks);
   return (offset % extentBoundaryBytes) + bytes > extentBoundaryBytes

@@ -1,5 +1,6 @@
 import { FormatVersionError, InvalidInputError } from '../errors.ts';
 import type { PackId, PageId } from '../ids.ts';
+import { maxFrameNumber } from '../packs/frame.ts';
 import { ByteReader, ByteWriter } from '../varint.ts';
 import { maxCutLevel } from './cut-level.ts';
 import type { PageLocation, PagePack, PageRef } from './page-store.ts';
@@ -31,7 +32,6 @@ const pageVersion = 1;
 const refVersion = 1;
 const samePack = 0;
 const otherPack = 1;
-const maxFrame = 0xffff_ffff;
 /** Keys of one page, written out: far beyond what any tree has, and a bound for what a decoder allocates. */
 const maxPageKeyBytes = 64 * 1024 * 1024;
 
@@ -213,6 +213,6 @@ function readLocation(reader: ByteReader, packs: Map<string, PagePack>): PageLoc
     packs.set(id, pack);
   }
   const frame = reader.varint();
-  if (frame > maxFrame) reader.fail(`the location of a page has frame number ${frame}`);
+  if (frame > maxFrameNumber) reader.fail(`the location of a page has frame number ${frame}`);
   return { pack, frame, offset: reader.varint(), length: reader.varint() };
 }
