@@ -2,17 +2,15 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { PackId } from '../ids.ts';
 import type { ChunkReference } from '../packs/chunk-location.ts';
 import { extentBytes, type Extent } from '../manifest/extent.ts';
-import { createPackMapKind, packKey, readStoredObject } from '../manifest/pack-map.ts';
+import { createPackMapKind } from '../manifest/pack-map.ts';
 import type { PageSource } from '../manifest/page-store.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import type { ChunkStore } from '../packs/chunk-store.ts';
-import { PackReader, type ReadFrame } from '../packs/pack-reader.ts';
-import type { StoredObject } from '../packs/stored-object.ts';
-import { isDamage, StoredBytesDamagedError } from '../errors.ts';
+import { PackReader } from '../packs/pack-reader.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { ChunkFetcher, type FetchedItem } from '../restore/chunk-fetcher.ts';
-import type { PackRun } from '../restore/plan-runs.ts';
+import { ChunkFetcher, type FetchedItem, type ReadRun } from '../restore/chunk-fetcher.ts';
+import { MappedPacks } from '../restore/mapped-packs.ts';
 import { rememberFrames } from '../restore/remember-frames.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import { type BaseFile, originOf } from './base-files.ts';
@@ -50,20 +48,17 @@ export class ChunkCopier {
   readonly chunks: ChunkStore;
   readonly #options: ChunkCopierOptions;
   readonly #packs: ReadonlySet<PackId>;
-  readonly #origin: string;
-  readonly #reader: PackReader;
-  readonly #packMap: TreeReader;
-  readonly #objects = new Map<PackId, StoredObject>();
+  readonly #readRun: ReadRun;
 
   constructor(options: ChunkCopierOptions) {
     const { store, keys, plan, pages } = options;
     this.chunks = options.chunks;
     this.#options = options;
     this.#packs = new Set(plan.copiedPacks);
-    this.#origin = originOf(plan);
-    this.#reader = new PackReader(store, keys);
-    const packMap = findPageRef(plan.base?.packMap, this.#origin);
-    this.#packMap = new TreeReader(createPackMapKind(keys), pages, packMap);
+    const origin = originOf(plan);
+    const packMap = new TreeReader(createPackMapKind(keys), pages, findPageRef(plan.base?.packMap, origin));
+    const packs = new MappedPacks(new PackReader(store, keys), packMap, `point ${origin}`);
+    this.#readRun = rememberFrames(packs.readRun, rememberedBytes);
   }
 
   isNeededFor(file: BaseFile): boolean {
@@ -80,7 +75,7 @@ export class ChunkCopier {
         reference: this.#isMoved(chunk) ? chunk : undefined,
       })),
     );
-    const fetcher = new ChunkFetcher({ readRun: this.#readFrames, keys: this.#options.keys });
+    const fetcher = new ChunkFetcher({ readRun: this.#readRun, keys: this.#options.keys });
     const read = fetcher.fetch(toStream(items), this.#options.signal);
     return bytes <= readAheadBytes ? Array.fromAsync(read) : read;
   }
@@ -103,28 +98,4 @@ export class ChunkCopier {
   }
 
   readonly #isMoved = ({ location }: ChunkReference): boolean => this.#packs.has(location.packId);
-
-  readonly #readRun = async (run: PackRun, signal?: AbortSignal): Promise<readonly ReadFrame[]> => {
-    let object: StoredObject | undefined;
-    try {
-      object = await this.#findObject(run.packId, signal);
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      return run.frames.map(() => error);
-    }
-    return this.#reader.readFrames(object, 'chunk', run.frames, signal);
-  };
-
-  readonly #readFrames = rememberFrames(this.#readRun, rememberedBytes);
-
-  async #findObject(packId: PackId, signal: AbortSignal | undefined): Promise<StoredObject> {
-    const known = this.#objects.get(packId);
-    if (known !== undefined) return known;
-    const found = await this.#packMap.find(packKey(packId), signal);
-    if (found === undefined)
-      throw new StoredBytesDamagedError(`point ${this.#origin}`, `its pack map lacks pack ${packId}`);
-    const object = readStoredObject(found, `point ${this.#origin}`);
-    this.#objects.set(packId, object);
-    return object;
-  }
 }
