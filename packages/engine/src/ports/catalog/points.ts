@@ -60,7 +60,10 @@ export interface Points {
    */
   put(row: PointRow): Promise<void>;
   find(pointId: PointId): Promise<PointRow | undefined>;
-  /** Lists points of a resource by source time, newest first. */
+  /**
+   * Lists points of a resource by source time, newest first; those of one time by id, the last first. So a list goes on
+   * behind any of its ids.
+   */
   list(resourceArn: ResourceArn, range?: TimeRange): AsyncIterable<PointRow>;
   /** Lists points whose retention ends in a span of time, in no order. */
   listExpiring(range: TimeRange): AsyncIterable<PointRow>;

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Catalog } from '../../ports/catalog/catalog.ts';
+import type { PointId } from '../../ids.ts';
 import type { PointRow } from '../../ports/catalog/points.ts';
 import { allOf } from '../all-of.ts';
 import type { MakeCatalog } from './catalog-under-test.ts';
@@ -35,6 +36,15 @@ export function pointsContract(make: MakeCatalog): void {
       expect(minutes(await allOf(catalog.points.list(arn, { from: at(3), to: at(5) })))).toEqual([5, 3]);
       expect(minutes(await allOf(catalog.points.list(arn, { from: at(4) })))).toEqual([9, 5]);
       expect(minutes(await allOf(catalog.points.list(arn, { to: at(4) })))).toEqual([3, 1]);
+    });
+
+    test('of one source time are listed by id, the last first', async () => {
+      const ids = [2, 4, 1, 3].map((digit) => `20261101T000100Z-${String(digit).repeat(16)}` as PointId);
+      for (const pointId of ids) await catalog.points.put(pointRow(1, { pointId }));
+
+      const listed = await allOf(catalog.points.list(arn));
+
+      expect(listed.map(({ pointId }) => pointId)).toEqual(ids.toSorted().toReversed());
     });
 
     test('are listed over many pages', async () => {
