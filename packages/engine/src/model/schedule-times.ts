@@ -84,9 +84,14 @@ function daysInMonth(date: Date): number {
   return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
 }
 
+/** Formats by their zone: making one takes twenty times as long as using it. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
 /** Minutes by which a zone's clock is ahead of UTC at an instant. */
 export function offsetIn(timeZone: string): (instantMs: number) => number {
-  const format = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
+  const format =
+    formats.get(timeZone) ?? new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' });
+  formats.set(timeZone, format);
   return (instantMs) => {
     const name = format.formatToParts(instantMs).find(({ type }) => type === 'timeZoneName')?.value ?? '';
     const [, sign, hours = '0', minutes = '0'] = /([+-])(\d{2}):(\d{2})/.exec(name) ?? [];
