@@ -1,3 +1,5 @@
+import { sum } from '../sum.ts';
+
 /** A number that was estimated: with a chance of about 95 % it lies between the two ends. */
 export interface Estimate {
   readonly value: number;
@@ -52,8 +54,4 @@ function estimateStratum({ bytes, units, isWhole }: MeasuredStratum): {
   const squares = sum(units.map((unit) => (unit.storedBytes - ratio * unit.bytes) ** 2));
   const unread = Math.max(0, 1 - read / bytes);
   return { value, variance: unread * (bytes / read) ** 2 * squares * (units.length / freedom), freedom };
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

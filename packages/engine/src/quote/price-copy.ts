@@ -1,6 +1,7 @@
 import { prices, pricesOfClass, storageClassPrices, workerSecondDollars } from '../model/prices.ts';
 import { workRates } from '../model/worker.ts';
 import { defaultShardLimits, stretchBytes } from '../protect/shards.ts';
+import { sum } from '../sum.ts';
 import type { SourceEstimate } from './estimate-source.ts';
 
 const gibibyte = 2 ** 30;
@@ -74,8 +75,4 @@ export function priceRun(
     dollars: sum(Object.values(parts)),
     parts,
   };
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -7,10 +7,11 @@ import {
   storageClassPrices,
   workerSecondDollars,
 } from '../model/prices.ts';
-import { isImageKind, type ResourceKind } from '../model/resource-kind.ts';
+import type { FileKind, ResourceKind } from '../model/resource-kind.ts';
 import { scheduledRuns } from '../model/scheduled-runs.ts';
 import { verifyEveryDays } from '../model/verify-every.ts';
 import { workRates } from '../model/worker.ts';
+import { sum } from '../sum.ts';
 import type { SourceEstimate } from './estimate-source.ts';
 import { priceRun } from './price-copy.ts';
 import { daysUntilFull, type FuturePoint, simulateRetention } from './simulate-retention.ts';
@@ -34,6 +35,8 @@ export interface RetentionOptions {
   readonly changedPerDay: number;
 }
 
+type FileOptions = RetentionOptions & { readonly kind: FileKind };
+
 /** A month's bill, some days after the first backup, next to others'. Dollars. */
 export interface MonthPrice {
   readonly afterDays: number;
@@ -54,7 +57,7 @@ export interface MonthPrice {
 }
 
 /** Prices the months after 30 days, after a year, and from the day on from which a plan has all the points that it keeps. */
-export function priceMonths(estimate: SourceEstimate, options: RetentionOptions): readonly MonthPrice[] {
+export function priceMonths(estimate: SourceEstimate, options: FileOptions): readonly MonthPrice[] {
   return daysLookedAt(options.plan).map((afterDays) => priceMonth(estimate, options, afterDays));
 }
 
@@ -63,7 +66,7 @@ function daysLookedAt(plan: Plan): readonly number[] {
   return [...[30, 365].filter((days) => 1.2 * days < full), full];
 }
 
-function priceMonth(estimate: SourceEstimate, options: RetentionOptions, afterDays: number): MonthPrice {
+function priceMonth(estimate: SourceEstimate, options: FileOptions, afterDays: number): MonthPrice {
   const { plan, kind, now, changedPerDay } = options;
   const points = simulateRetention(plan, kind, now, afterDays);
   const once = estimate.storedBytes.value;
@@ -96,9 +99,9 @@ function priceMonth(estimate: SourceEstimate, options: RetentionOptions, afterDa
 /** Bytes that points need together, for each byte of one of them: what is new in each since the one before it. */
 function statesOf(newestFirst: readonly FuturePoint[], changedPerDay: number): number {
   if (newestFirst.length === 0) return 0;
-  return newestFirst.slice(1).reduce((sum_, { ageDays }, at) => {
+  return newestFirst.slice(1).reduce((states, { ageDays }, at) => {
     const days = ageDays - (newestFirst[at]?.ageDays ?? 0);
-    return sum_ + 1 - (1 - changedPerDay) ** days;
+    return states + 1 - (1 - changedPerDay) ** days;
   }, 1);
 }
 
@@ -134,13 +137,12 @@ function runsOf(estimate: SourceEstimate, plan: Plan, now: Date, changedPerDay: 
 /** The same points in AWS Backup, and in snapshots of a volume that had the same content. Neither compresses or deduplicates. */
 function peersOf(
   { listed, awsBackupBytes }: SourceEstimate,
-  kind: ResourceKind,
+  kind: FileKind,
   states: number,
   changedPerDay: number,
 ): Pick<MonthPrice, 'awsBackup' | 'ebsSnapshots'> {
   const { awsBackup, ebsSnapshot, eventBridge } = prices;
   const ebsSnapshots = gibibytes(listed.bytes) * states * ebsSnapshot.gibibyteMonth;
-  if (isImageKind(kind)) return { awsBackup: ebsSnapshots, ebsSnapshots };
   if (kind === 'directory')
     return { awsBackup: gibibytes(listed.bytes) * states * awsBackup.efsGibibyteMonth, ebsSnapshots };
   const changes = listed.files * changedPerDay * daysAMonth;
@@ -178,8 +180,4 @@ export function priceSnapshots(
 
 function gibibytes(bytes: number): number {
   return bytes / gibibyte;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
