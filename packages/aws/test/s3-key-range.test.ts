@@ -25,6 +25,21 @@ test('the start is so close to the range that keys of the same length hardly fit
   expect(startAfterFor(undefined)).toBeUndefined();
 });
 
+test('the start is no longer than a key may be, however long the keys of the range are', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1_010, max: 1_023 }), key, (bytes, end) => {
+      const from = utf8('k'.repeat(bytes) + end).subarray(0, 1_024);
+
+      const start = utf8(startAfterFor(from) ?? '');
+
+      expect(start.length).toBeLessThanOrEqual(1_024);
+      expect(start.length).toBeGreaterThan(1_000);
+      expect(compareBytes(start, from)).toBeLessThan(0);
+    }),
+  );
+  expect(startAfterFor(utf8(`${'k'.repeat(1_024)}\0`))).toBe('k'.repeat(1_024));
+});
+
 test('a range that begins in the middle of a character starts before it', () => {
   const whole = utf8('aä');
 

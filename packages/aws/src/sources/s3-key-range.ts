@@ -1,5 +1,8 @@
 import { compareBytes, type PathRange, utf8 } from '@holdfast/engine';
 
+/** The longest key of S3, in bytes of UTF-8. */
+const maxKeyBytes = 1_024;
+
 /**
  * Chooses a key after which a listing begins at `from` itself, as ListObjectsV2 knows only "after". It is the string
  * just before `from`, or one that few keys lie behind; the caller skips what comes too early.
@@ -14,7 +17,7 @@ export function startAfterFor(from: Uint8Array | undefined): string | undefined 
   if (last === 0) return head === '' ? undefined : head;
   // Between U+D7FF and U+E000 lie the surrogates, which are not characters.
   const before = String.fromCodePoint(last === 0xe000 ? 0xd7ff : last - 1);
-  return `${head}${before}\u{10FFFD}`;
+  return longestText(utf8(`${head}${before}\u{10FFFD}`).subarray(0, maxKeyBytes));
 }
 
 /** Decodes as many bytes of a path as are whole characters. */
