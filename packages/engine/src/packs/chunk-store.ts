@@ -12,6 +12,7 @@ import { frameOverheadBytes, maxPlainBytes } from './frame.ts';
 import { PackBuilder, maxEndBytes } from './pack-builder.ts';
 import { listChunks } from './pack-directory.ts';
 import { headerBytes } from './pack-layout.ts';
+import { isPossible } from './pack-reader.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { storePack, type PackStoring, type StoredPack } from './store-pack.ts';
 import { WaitingChunks } from './waiting-chunks.ts';
@@ -209,7 +210,8 @@ export class ChunkStore {
     const leased = await leases.lease(new Set([...found.values()].map(({ packId }) => packId)));
     for (const { chunk, plain } of this.#waiting.take()) {
       const location = found.get(chunk.id);
-      if (location !== undefined && leased.has(location.packId)) chunk.location = location;
+      if (location !== undefined && leased.has(location.packId) && canHold(location, chunk))
+        chunk.location = location;
       else await this.#append(chunk, plain);
     }
   }
@@ -276,4 +278,11 @@ export class ChunkStore {
       this.#remembered.delete(id);
     }
   }
+}
+
+/** False for an item of the index that no pack can have. A manifest would refuse it, and end every run that finds it. */
+function canHold(location: ChunkLocation, { plainBytes }: Chunk): boolean {
+  const { contentBytes, start } = location;
+  const isInside = start >= 0 && start + plainBytes <= contentBytes && contentBytes <= maxPlainBytes.chunk;
+  return isInside && isPossible(location, 'chunk');
 }

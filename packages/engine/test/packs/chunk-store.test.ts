@@ -153,6 +153,30 @@ describe('a chunk store', () => {
     await expectReadable(vault, after, contents);
   });
 
+  test('stores a chunk again whose place in the index cannot be', async () => {
+    for (const change of [
+      { contentBytes: 1_999 },
+      { contentBytes: 2 ** 23 + 1 },
+      { start: -1 },
+      { start: 1 },
+      { frame: 2 ** 32 },
+      { offset: 39 },
+      { length: 2 ** 53 - 1 },
+    ]) {
+      const vault = await makeTestVault();
+      const contents = [Buffer.from(vault.random.bytes(2_000))];
+      const [before] = await addAll(makeStore(vault).store, contents);
+      const { id, location } = before!;
+      await vault.chunkIndex.put([{ id, location: { ...location!, ...change } }]);
+      const { store } = makeStore(vault);
+
+      const after = await addAll(store, contents);
+
+      expect(store.counts.newChunks, JSON.stringify(change)).toBe(1);
+      await expectReadable(vault, after, contents);
+    }
+  });
+
   test('shares no pack when told so, and still stores every content once', async () => {
     const vault = await makeTestVault();
     const contents = makeContents('isolated', 12);
