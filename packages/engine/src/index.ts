@@ -56,7 +56,12 @@ export {
 export type { Estimate } from './quote/estimate-total.ts';
 export type { SampleLimits } from './quote/choose-units.ts';
 export { type CopyPrice, priceFirstCopy } from './quote/price-copy.ts';
-export { type MonthPrice, priceMonths, priceSnapshots } from './quote/price-retention.ts';
+export {
+  type ImageMonthPrice,
+  type MonthPrice,
+  priceMonths,
+  priceSnapshots,
+} from './quote/price-retention.ts';
 export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
 
 // Opening a vault

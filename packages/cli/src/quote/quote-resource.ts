@@ -3,6 +3,7 @@ import {
   type CopyPrice,
   estimateSource,
   type FileSource,
+  type ImageMonthPrice,
   isOfKind,
   type MonthPrice,
   openVault,
@@ -37,18 +38,12 @@ export interface StoredChunks {
   readonly index: ChunkIndex;
 }
 
-type QuotedMonth = Pick<
-  MonthPrice,
-  'afterDays' | 'points' | 'storedBytes' | 'dollars' | 'awsBackup' | 'ebsSnapshots'
-> &
-  Partial<Pick<MonthPrice, 'containers' | 'parts'>>;
-
 /** Bytes and dollars of a resource: estimated from its files, or the upper bound of an image's snapshots. */
 export interface ResourceQuote {
   readonly resource: QuoteRequest['resource'];
   readonly plan: string;
   readonly changedPerDay: number;
-  readonly months: readonly QuotedMonth[];
+  readonly months: readonly (ImageMonthPrice & Partial<MonthPrice>)[];
   readonly files?: { readonly estimate: SourceEstimate; readonly firstCopy: CopyPrice };
   readonly image?: { readonly volumes: number; readonly bytes: number };
 }

@@ -56,6 +56,9 @@ export interface MonthPrice {
   readonly ebsSnapshots: number;
 }
 
+/** A month's bill of an image, which has snapshots and nothing in the vault. */
+export type ImageMonthPrice = Omit<MonthPrice, 'containers' | 'parts'>;
+
 /** Prices the months after 30 days, after a year, and from the day on from which a plan has all the points that it keeps. */
 export function priceMonths(estimate: SourceEstimate, options: FileOptions): readonly MonthPrice[] {
   return daysLookedAt(options.plan).map((afterDays) => priceMonth(estimate, options, afterDays));
@@ -155,13 +158,7 @@ function peersOf(
 }
 
 /** Prices an image's snapshots. Only blocks that were ever written count, and so it costs at most as much. */
-export function priceSnapshots(
-  bytes: number,
-  options: RetentionOptions,
-): readonly Pick<
-  MonthPrice,
-  'afterDays' | 'points' | 'storedBytes' | 'dollars' | 'awsBackup' | 'ebsSnapshots'
->[] {
+export function priceSnapshots(bytes: number, options: RetentionOptions): readonly ImageMonthPrice[] {
   const { plan, kind, now, changedPerDay } = options;
   return daysLookedAt(plan).map((afterDays) => {
     const points = simulateRetention(plan, kind, now, afterDays);
