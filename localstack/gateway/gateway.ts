@@ -8,6 +8,7 @@ import { BucketAbac } from './bucket-abac.ts';
 import { Ec2Service } from './ec2/ec2-service.ts';
 import { Ec2Settings } from './ec2/settings.ts';
 import { refuseExecutionName } from './execution-name.ts';
+import { addDefaultContentType } from './default-content-type.ts';
 import { EncodedListings } from './encoded-listings.ts';
 import { errorReply, throttleReply } from './faults/error-replies.ts';
 import { FaultRules, type FaultAction } from './faults/fault-rules.ts';
@@ -145,6 +146,7 @@ class GatewayHandler {
     response: ServerResponse,
     body: Buffer | undefined,
   ): Promise<void> {
+    if (request.service === 's3') addDefaultContentType(request, message);
     this.#counts.add(request);
     const findCaller = once(() => this.#findCaller(message.socket));
     const actions = await this.#faults.fire(request, {

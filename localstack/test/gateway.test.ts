@@ -1,5 +1,6 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import {
+  CreateMultipartUploadCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -28,6 +29,19 @@ test('passes a call on with the headers that its signature covers', async () => 
   });
   expect(call?.path).toContain('/vault/a%20b/../%C3%BC');
   expect(call?.headers['expect']).toBeUndefined();
+});
+
+test('names the type that S3 gives an object whose writer names none, and leaves a type that is named', async () => {
+  const fixture = await startFixture((_, response) => {
+    response.end('<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>');
+  });
+  const s3 = new S3Client(fixture.clientOptions);
+
+  await s3.send(new CreateMultipartUploadCommand({ Bucket: 'vault', Key: 'x' }));
+  await s3.send(new CreateMultipartUploadCommand({ Bucket: 'vault', Key: 'x', ContentType: 'text/x' }));
+
+  const types = fixture.upstreamCalls.map(({ headers }) => headers['content-type']);
+  expect(types).toEqual(['binary/octet-stream', 'text/x']);
 });
 
 test('leaves chunked bodies with trailing checksums as the SDK framed them', async () => {
