@@ -223,6 +223,14 @@ export class SnapshotMissingError extends BackupError {
   }
 }
 
+/** Two snapshots have nothing in common by which their blocks could be compared. */
+export class UnrelatedSnapshotsError extends BackupError {
+  override readonly name = 'UnrelatedSnapshotsError';
+  constructor(snapshotId: string, baseId: string, detail: string) {
+    super(`snapshot ${snapshotId} cannot be compared with ${baseId}: ${detail}; read all of its blocks`);
+  }
+}
+
 /** A source cannot be read at all: gone, denied, or its key is missing. */
 export class SourceUnavailableError extends BackupError {
   override readonly name = 'SourceUnavailableError';

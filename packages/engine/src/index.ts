@@ -64,6 +64,9 @@ export {
 } from './quote/price-retention.ts';
 export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
 
+// Images
+export type { BlockPage, BlockSource, SnapshotBlock } from './ports/block-source.ts';
+
 // Opening a vault
 export {
   initialiseVault,

@@ -65,6 +65,7 @@ const kinds = {
   VaultMissingError: 'unknown',
   DeployedConfigurationError: 'configuration',
   SourceEntryError: 'source',
+  UnrelatedSnapshotsError: 'source',
   SourceUnavailableError: 'source',
   NothingReadError: 'source',
   TargetEntryError: 'target',

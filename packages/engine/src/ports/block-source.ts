@@ -1,0 +1,44 @@
+/** A block of a snapshot. */
+export interface SnapshotBlock {
+  /** Place in the volume, in blocks. */
+  readonly index: number;
+  /**
+   * The key to the block's bytes, from a listing of its snapshot. Absent in a list of changes where the snapshot has no
+   * such block any more: it reads as zeros.
+   */
+  readonly token?: string;
+}
+
+/** A part of a list of blocks, and what the whole snapshot is like. */
+export interface BlockPage {
+  /** Size of the volume. */
+  readonly bytes: number;
+  readonly blockBytes: number;
+  /** By index; may be empty, also in the middle of a list. */
+  readonly blocks: readonly SnapshotBlock[];
+}
+
+/**
+ * Snapshots of volumes, read by the block.
+ *
+ * A snapshot that is not there, not complete, or may not be read is a {@link SnapshotMissingError}; one that cannot be
+ * read for now, as calls are throttled, a {@link SourceUnavailableError}.
+ */
+export interface BlockSource {
+  /** Lists the blocks of a snapshot that were ever written, from an index on, in their order. */
+  list(snapshot: string, from: number, signal?: AbortSignal): AsyncIterable<BlockPage>;
+  /**
+   * Lists the blocks in which a snapshot differs from an earlier one of its volume, from an index on, in their order.
+   * @throws {@link UnrelatedSnapshotsError} they are of different volumes, or have blocks of different sizes.
+   */
+  listChanged(snapshot: string, base: string, from: number, signal?: AbortSignal): AsyncIterable<BlockPage>;
+  /**
+   * Reads a block, verified by its checksum.
+   * @returns `expired` when its token is too old: the block has to be listed again.
+   */
+  read(
+    snapshot: string,
+    block: Required<SnapshotBlock>,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array | 'expired'>;
+}
