@@ -35,10 +35,6 @@ interface StartedRun {
 export const backupCommand = defineCommand({
   name: 'backup',
   summary: 'Back up one resource now, by the rules of its plan.',
-  usage: [
-    '<resource> [--type <type>] [--wait]',
-    '--directory <directory> --vault <directory> --key-file <file> [--type <type>] [--keep-days <n>] [--compression <level>] [--workers <n>]',
-  ],
   declare: (command) =>
     command
       .argument('[resource]')

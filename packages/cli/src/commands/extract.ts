@@ -35,11 +35,6 @@ export const extractCommand = defineCommand({
   name: 'extract',
   summary:
     'Restore from a bucket, a copy of it or one container, with the key alone (of KMS without --key-file and --offline-key).',
-  usage: [
-    '<source> --list',
-    '<source> <point|resource> --to <directory> [options]',
-    '<container> --to <directory> [options]',
-  ],
   declare: (command) =>
     command
       .argument(

@@ -20,12 +20,14 @@ export const holdSetCommand = defineCommand({
   name: 'hold set',
   summary:
     'Keep a point, all points of a resource, or of all resources with a tag, until the hold is released.',
-  usage: ['<point|resource> --reason <text> [--dry-run]', '--tag <key>=<value> --reason <text> [--dry-run]'],
   declare: (command) =>
     command
       .argument('[point|resource]')
-      .option('--tag <key=value>', 'resources that carry this tag, by what discovery saw last')
-      .option('--reason <text>', 'why: for whoever has to decide about the release')
+      .option(
+        '--tag <key=value>',
+        'instead of a name: resources that carry this tag, by what discovery saw last',
+      )
+      .option('--reason <text>', 'needed: why, for whoever has to decide about the release')
       .option('--dry-run', 'say what it would keep, and which locks it would move; change nothing'),
   async run(context, { tag, reason, dryRun }, name) {
     if ((tag === undefined) === (name === undefined))
@@ -46,9 +48,8 @@ export const holdSetCommand = defineCommand({
 export const holdReleaseCommand = defineCommand({
   name: 'hold release',
   summary: 'Let go of what a hold keeps; retention decides again.',
-  usage: ['<hold> --reason <text>'],
   declare: (command) =>
-    command.argument('<hold>').option('--reason <text>', 'who decided that nobody needs it any more'),
+    command.argument('<hold>').option('--reason <text>', 'needed: who decided that nobody needs it any more'),
   async run(context, { reason }, text) {
     const why = reasonOption(reason);
     const connection = await context.connect();

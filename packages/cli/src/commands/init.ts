@@ -4,8 +4,8 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 
 export const initCommand = defineCommand({
   name: 'init',
-  summary: 'Make a vault in a directory of this machine, and the file with its key if there is none.',
-  usage: ['--vault <directory> --key-file <file>'],
+  summary:
+    'Make a vault in the directory of --vault, and its key in the file of --key-file if there is none.',
   declare: (command) => command,
   async run({ localVault, out }) {
     const { root, keyFile } = localVault();

@@ -52,10 +52,6 @@ const mebibytesOption = numberOption('--sample-mib <n>', 'read at most so many M
 export const quoteCommand = defineCommand({
   name: 'quote',
   summary: 'Say before the first backup what it would store and cost, and a month of it, next to others.',
-  usage: [
-    '<resource|plan> [--plan <plan>] [--changed-per-day <percent>] [--sample-requests <n>] [--sample-mib <n>]',
-    '--directory <directory> --vault <directory> --key-file <file> [--keep-days <n>] [--compression <level>] [--changed-per-day <percent>] …',
-  ],
   declare: (command) =>
     command
       .argument('[resource|plan]')

@@ -40,12 +40,6 @@ export const restoreCommand = defineCommand({
   name: 'restore',
   summary:
     'Bring a recovery point back, or some of its paths; of a resource, its newest point or the one of a time.',
-  usage: [
-    '<point|resource> --to-bucket <name> [--prefix <folder/>] [options]',
-    '<point|resource> --to-original [options]',
-    '<point|resource> --to-volumes <zone> [--volume-type <type>] [--iops <n>] [--throughput <n>] [--wait]',
-    '<point|resource> --to-directory <directory> [options]',
-  ],
   declare: (command) =>
     command
       .argument('<point|resource>')

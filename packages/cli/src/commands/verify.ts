@@ -24,7 +24,6 @@ export const verifyCommand = defineCommand({
   name: 'verify',
   summary:
     'Read all of a recovery point as a restore would, and name the files that cannot be restored; of an image, its snapshots.',
-  usage: ['<point|resource>… [--mark-damaged]', '[<resource>…] --all [--mark-damaged]'],
   declare: (command) =>
     command
       .argument('[point|resource...]')

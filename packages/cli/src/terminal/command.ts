@@ -35,8 +35,6 @@ export interface CommandSpec<Declared extends CommandUnknownOpts> {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** Lines that follow `holdfast <name>`, one for each way to write it. @default one way, as declared */
-  readonly usage?: readonly string[];
   /** Declares words and options; types, help, completion and refusals follow from them. */
   readonly declare: (command: Command) => Declared;
   readonly run: (
@@ -53,10 +51,11 @@ export interface CommandDefinition {
   readonly build: (execute: (work: CommandWork) => Promise<void>) => CommandUnknownOpts;
 }
 
+const optionsSpelled = 4;
+
 export function defineCommand<Declared extends CommandUnknownOpts>({
   name,
   summary,
-  usage,
   declare,
   run,
 }: CommandSpec<Declared>): CommandDefinition {
@@ -65,7 +64,7 @@ export function defineCommand<Declared extends CommandUnknownOpts>({
     summary,
     build: (execute) => {
       const command = declare(new Command(name.split(' ').at(-1)).description(summary));
-      command.usage((usage ?? [usageOf(command)]).join('\n'));
+      command.usage(usageOf(command));
       command.action(async () =>
         execute(async (context) =>
           run(context, command.opts() as ReturnType<Declared['opts']>, ...command.processedArgs),
@@ -76,10 +75,12 @@ export function defineCommand<Declared extends CommandUnknownOpts>({
   };
 }
 
+/** What follows the command's name: its words, and its options where they are few. */
 function usageOf({ registeredArguments, options }: Pick<Command, 'registeredArguments' | 'options'>): string {
   const words = registeredArguments.map((word) => {
     const text = word.required ? `<${word.name()}>` : `[${word.name()}]`;
     return word.variadic ? `${text}…` : text;
   });
-  return [...words, ...options.map(({ flags }) => `[${flags.replace(/^-\w, /, '')}]`)].join(' ');
+  const flags = options.map((option) => `[${option.flags}]`);
+  return [...words, ...(flags.length > optionsSpelled ? ['[options]'] : flags)].join(' ');
 }

@@ -22,12 +22,7 @@ Resources are named by ARN, bucket name, instance id or volume id; points and ru
 export const helpConfiguration: HelpConfiguration = {
   styleTitle: (title) => title.toLowerCase(),
   subcommandTerm: pathOf,
-  commandUsage: (command) =>
-    command
-      .usage()
-      .split('\n')
-      .map((line) => ['holdfast', pathOf(command), line].filter(Boolean).join(' '))
-      .join('\n       '),
+  commandUsage: (command) => ['holdfast', pathOf(command), command.usage()].filter(Boolean).join(' '),
   formatHelp: (command, helper) => {
     const isProgram = command.parent === null;
     if (!isProgram && command.commands.length > 0)

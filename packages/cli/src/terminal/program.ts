@@ -83,12 +83,8 @@ function refuse(command: CommandUnknownOpts, error: CommanderError): never {
       if (error.exitCode === 0 || path === '') throw error;
       throw new UsageError(`"${path}" is not a command; write ${membersText(command)}`);
     case 'commander.missingArgument':
-    case 'commander.excessArguments': {
-      const ways = command.usage().split('\n');
-      throw new UsageError(
-        `write ${ways.map((way) => `"holdfast ${`${path} ${way}`.trim()}"`).join(' or ')}`,
-      );
-    }
+    case 'commander.excessArguments':
+      throw new UsageError(`write "holdfast ${`${path} ${command.usage()}`.trim()}"`);
     default: {
       if (error.exitCode === 0) throw error;
       const text = error.message
