@@ -19,6 +19,7 @@ export function deployedConfiguration(config: DeploymentConfig): string {
       readTags: plan.sources.s3.readTags,
       prefixes: plan.sources.s3.prefixes ?? [],
       compression: plan.compression,
+      images: plan.images,
       shard: plan.shard,
     })),
     tagKey,

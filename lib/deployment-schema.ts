@@ -1,9 +1,13 @@
 import * as z from 'zod';
 import {
   ArchiveClass,
+  BaseSnapshot,
   bucketNamePattern,
   CompressionLevel,
+  defaultImageSettings,
+  ImageBlocks,
   longestGapMinutes,
+  longestSnapshotLockDays,
   parseOfflinePublicKey,
   parseScheduleExpression,
   type RetentionBounds,
@@ -99,6 +103,19 @@ const Plan = z
       .prefault({}),
     /** The time that is spent to store less. */
     compression: z.enum(CompressionLevel.options, 'must be fast, default or max').default('default'),
+    /** Blocks of volumes, and the snapshots that they are read from. */
+    images: z
+      .strictObject({
+        blocks: z.enum(ImageBlocks.options, 'must be vault or none').default(defaultImageSettings.blocks),
+        baseSnapshot: z
+          .enum(BaseSnapshot.options, 'must be cheapest, keep or re-read')
+          .default(defaultImageSettings.baseSnapshot),
+        keepSnapshotsDays: whole(0, longestSnapshotLockDays, 'days').default(
+          defaultImageSettings.keepSnapshotsDays,
+        ),
+        lockSnapshots: z.boolean().default(defaultImageSettings.lockSnapshots),
+      })
+      .prefault({}),
     /** Unit of work of one worker. */
     shard: z
       .strictObject({
@@ -164,6 +181,21 @@ export type ParsedPlan = z.output<typeof Plan>;
 function checkPlan(plan: ParsedPlan, context: z.RefinementCtx): void {
   for (const [type, schedule] of Object.entries(plan.schedules)) {
     checkSkippedRuns(schedule, plan.timeZone, ['schedules', type], context);
+  }
+  const { blocks, keepSnapshotsDays, lockSnapshots } = plan.images;
+  if (blocks === 'none' && keepSnapshotsDays > 0) {
+    context.addIssue({
+      code: 'custom',
+      path: ['images', 'keepSnapshotsDays'],
+      message: 'has no meaning without blocks in the vault: snapshots are kept for as long as their point',
+    });
+  }
+  if (blocks === 'vault' && lockSnapshots && keepSnapshotsDays === 0) {
+    context.addIssue({
+      code: 'custom',
+      path: ['images', 'lockSnapshots'],
+      message: 'needs keepSnapshotsDays: snapshots go as soon as their blocks are in the vault',
+    });
   }
   const reading = [plan.schedules.full, plan.schedules.incremental, plan.schedules.differential];
   if (reading.every((schedule) => schedule === undefined)) {

@@ -58,6 +58,26 @@ export interface ShardSize {
   readonly bytes?: number;
 }
 
+/** Blocks of volumes, and the snapshots that they are read from. */
+export interface ImageBackup {
+  /**
+   * `vault`: blocks are copied into the vault. `none`: a point is a record of snapshots, which are kept for as long as
+   * the point.
+   * @default 'none'
+   */
+  readonly blocks?: 'vault' | 'none';
+  /**
+   * What becomes of the snapshot that the next run lists changes against: `keep` it at its price, `re-read` every block
+   * instead, or the `cheapest` for each volume.
+   * @default 'cheapest'
+   */
+  readonly baseSnapshot?: 'cheapest' | 'keep' | 're-read';
+  /** Days for which snapshots are kept beside the blocks, to restore from faster. @default 0 */
+  readonly keepSnapshotsDays?: number;
+  /** Locks snapshots, in `lockMode`, for as long as they are to be kept. @default false */
+  readonly lockSnapshots?: boolean;
+}
+
 /** Rules for the resources whose tag names the plan. */
 export interface BackupPlan {
   /** The tag's value: 1 to 24 lower-case letters, digits and hyphens. */
@@ -79,6 +99,8 @@ export interface BackupPlan {
    * @default 'default'
    */
   readonly compression?: 'fast' | 'default' | 'max';
+  /** What is done with blocks of volumes. @default - snapshots alone, kept with their point */
+  readonly images?: ImageBackup;
   /** Work of one worker at a time. @default - 10,000 files or 1 GiB */
   readonly shard?: ShardSize;
 }

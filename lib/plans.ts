@@ -44,6 +44,11 @@ export const deployment = {
       // sources: { s3: { prefixes: ['documents/'], readTags: true } },
       // How much time is spent to store less: 'fast' for the shortest run, 'max' for the fewest bytes.
       // compression: 'default',
+      // For instances and volumes: whether their blocks go into the vault ('vault') or stay in snapshots that live and die
+      // with the account ('none'). Of blocks in the vault, snapshots are removed once copied, but the one that the next
+      // run lists changes against (baseSnapshot: 'keep'; 're-read' every block instead; 'cheapest': whichever costs less,
+      // see `holdfast explain`). They can stay for some days as the faster way back, and be locked for that time.
+      // images: { blocks: 'none', baseSnapshot: 'cheapest', keepSnapshotsDays: 0, lockSnapshots: false },
       // The work that one worker does at a time. Smaller shards spread better, larger ones cost fewer transitions.
       // shard: { files: 10_000, bytes: 1_073_741_824 },
     },

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DeployedConfiguration, RetentionRules } from '@holdfast/engine/model';
+import { defaultImageSettings, DeployedConfiguration, RetentionRules } from '@holdfast/engine/model';
 import { describe, expect, test } from 'vitest';
 import { deployedConfiguration } from '../../lib/deployed-configuration.ts';
 import { parseDeploymentConfig } from '../../lib/deployment-config.ts';
@@ -37,6 +37,10 @@ describe('the configuration that functions read', () => {
       recordOf({}, { sources: { s3: { prefixes: ['only-this/'] } } }),
       recordOf({}, { sources: { s3: { readTags: false } } }),
       recordOf({}, { compression: 'max' }),
+      recordOf({}, { images: { blocks: 'vault' } }),
+      recordOf({}, { images: { blocks: 'vault', baseSnapshot: 'keep' } }),
+      recordOf({}, { images: { blocks: 'vault', keepSnapshotsDays: 7 } }),
+      recordOf({}, { images: { blocks: 'none', lockSnapshots: true } }),
     ];
 
     expect(new Set(texts).size).toBe(texts.length);
@@ -56,6 +60,7 @@ describe('the configuration that functions read', () => {
       readTags: true,
       prefixes: [],
       compression: 'default',
+      images: defaultImageSettings,
       shard: { files: 10_000, bytes: 2 ** 30 },
     });
   });

@@ -153,6 +153,26 @@ describe('a deployment that cannot be', () => {
       { compression: 'best' as 'max' },
       'plans[0].compression "best" must be fast, default or max',
     ],
+    [
+      'place of blocks',
+      { images: { blocks: 'ebs' as 'vault' } },
+      'plans[0].images.blocks "ebs" must be vault or none',
+    ],
+    [
+      'base snapshot',
+      { images: { baseSnapshot: 'never' as 'keep' } },
+      'plans[0].images.baseSnapshot "never" must be cheapest, keep or re-read',
+    ],
+    [
+      'days of snapshots that are kept with their point',
+      { images: { blocks: 'none', keepSnapshotsDays: 7 } },
+      'plans[0].images.keepSnapshotsDays 7 has no meaning without blocks in the vault',
+    ],
+    [
+      'lock of snapshots that are removed at once',
+      { images: { blocks: 'vault', lockSnapshots: true } },
+      'plans[0].images.lockSnapshots true needs keepSnapshotsDays',
+    ],
     ['shard without files', { shard: { files: 0 } }, 'plans[0].shard.files 0 must be 1 or more (files)'],
     [
       'shard below a mebibyte',

@@ -4,7 +4,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { makeWriteServices, openSource } from '@holdfast/aws';
 import { connectAws, connectStorage, runCli } from '@holdfast/cli';
 import { type AllServices, backUpFiles, newId, type ResourceArn, type RunId } from '@holdfast/engine';
-import { type Plan, RetentionRules } from '@holdfast/engine/model';
+import { defaultImageSettings, type Plan, RetentionRules } from '@holdfast/engine/model';
 import { beforeAll, expect, test } from 'vitest';
 import { makeBucket, makeVaultBucket } from './support/buckets.ts';
 import { connect } from './support/emulated-aws.ts';
@@ -19,6 +19,7 @@ const daily: Plan = {
   rpoHours: 30,
   readTags: false,
   compression: 'default',
+  images: defaultImageSettings,
   prefixes: ['kept/'],
   shard: { files: 10_000, bytes: 2 ** 30 },
 };

@@ -1,6 +1,6 @@
 import type { TaggedResource } from '@holdfast/aws';
 import { type ResourceArn, type RunId } from '@holdfast/engine';
-import { type Plan, RetentionRules } from '@holdfast/engine/model';
+import { defaultImageSettings, type Plan, RetentionRules } from '@holdfast/engine/model';
 import { describe, expect, test } from 'vitest';
 import { makeDeployment, NO_TIME, PLENTY, readJson, untilDone } from './support/deployment.ts';
 import { type CycleItem, discover, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
@@ -400,6 +400,7 @@ function makeDailyLike(name: string): Plan {
     readTags: true,
     prefixes: [],
     compression: 'default',
+    images: defaultImageSettings,
     shard,
   };
 }

@@ -16,7 +16,7 @@ import {
   UnknownNameError,
   type WriteServices,
 } from '@holdfast/engine';
-import { type BackupType, type Plans, RetentionRules } from '@holdfast/engine/model';
+import { type BackupType, defaultImageSettings, type Plans, RetentionRules } from '@holdfast/engine/model';
 import {
   FakeClock,
   MemoryCatalog,
@@ -124,6 +124,7 @@ export const dailyPlan: Plans[number] = {
   readTags: true,
   prefixes: [],
   compression: 'default',
+  images: defaultImageSettings,
   shard: { files: 1000, bytes: 2 ** 30 },
 };
 

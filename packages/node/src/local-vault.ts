@@ -9,7 +9,7 @@ import {
   leaseUntilFor,
   type AllServices,
 } from '@holdfast/engine';
-import { type Plan, RetentionRules } from '@holdfast/engine/model';
+import { defaultImageSettings, type Plan, RetentionRules } from '@holdfast/engine/model';
 import { DirectoryWorkStore } from './store/directory-work-store.ts';
 import { createKeyFile, FileKeyring } from './store/file-keyring.ts';
 import { FilesystemObjectStore } from './store/filesystem-object-store.ts';
@@ -48,6 +48,7 @@ export const localPlan: Plan = {
   readTags: false,
   prefixes: [],
   compression: 'default',
+  images: defaultImageSettings,
   shard: { files: 4_000, bytes: 96 * 2 ** 20 },
 };
 

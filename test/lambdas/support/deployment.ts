@@ -1,6 +1,6 @@
 import type { MetricValue } from '@holdfast/aws';
 import { AuditLog, type ResourceArn } from '@holdfast/engine';
-import { RetentionRules, type Plan } from '@holdfast/engine/model';
+import { defaultImageSettings, RetentionRules, type Plan } from '@holdfast/engine/model';
 import {
   FakeClock,
   makeMemoryServices,
@@ -50,6 +50,7 @@ export const DAILY: Plan = {
   readTags: true,
   prefixes: [],
   compression: 'default',
+  images: defaultImageSettings,
   shard: { files: 3, bytes: 2 ** 30 },
 };
 

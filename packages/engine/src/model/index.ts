@@ -12,6 +12,13 @@ export {
   unreportedError,
 } from './error-kinds.ts';
 export { widestDue } from './due.ts';
+export {
+  BaseSnapshot,
+  defaultImageSettings,
+  ImageBlocks,
+  ImageSettings,
+  longestSnapshotLockDays,
+} from './image-settings.ts';
 export { parseOfflinePublicKey } from './offline-key.ts';
 export { getPlan, Plan, Plans } from './plan.ts';
 export { pricesOfClass, pricesAsOf, storageClassOf } from './prices.ts';

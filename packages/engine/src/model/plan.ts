@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { UnknownNameError } from '../errors.ts';
 import { BackupType } from './backup-type.ts';
 import { CompressionLevel } from './compression.ts';
+import { ImageSettings } from './image-settings.ts';
 import { RetentionRules } from './retention-rules.ts';
 
 /** The schedule of one backup type: an EventBridge Scheduler expression and an IANA time zone. */
@@ -23,6 +24,7 @@ export const Plan = z.object({
   /** Key prefixes that S3 buckets are limited to; empty = all keys. */
   prefixes: z.array(z.string()),
   compression: CompressionLevel,
+  images: ImageSettings,
   shard: z.object({ files: z.int().positive(), bytes: z.int().positive() }),
 });
 export type Plan = z.infer<typeof Plan>;

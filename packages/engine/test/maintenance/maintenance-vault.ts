@@ -2,6 +2,7 @@ import { generationEnd, leasePolicyFor } from '../../src/runs/generation.ts';
 import type { RenewServices } from '../../src/maintenance/renew-leases.ts';
 import { resourceKeyOf } from '../../src/points/point-id.ts';
 import type { PointId } from '../../src/ids.ts';
+import { defaultImageSettings } from '../../src/model/image-settings.ts';
 import type { Plan } from '../../src/model/plan.ts';
 import type { PointRow } from '../../src/ports/catalog/points.ts';
 import { RetentionRules } from '../../src/model/retention-rules.ts';
@@ -18,6 +19,7 @@ export function planWith(rules: Partial<RetentionRules> & Pick<RetentionRules, '
     readTags: true,
     prefixes: [],
     compression: 'default',
+    images: defaultImageSettings,
     shard: { files: 3, bytes: 2 ** 30 },
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { defaultImageSettings } from '../../src/model/image-settings.ts';
 import type { Plan } from '../../src/model/plan.ts';
 import { isDueAt, widestDue } from '../../src/model/due.ts';
 import { RetentionRules } from '../../src/model/retention-rules.ts';
@@ -70,6 +71,7 @@ describe('widestDue', () => {
     readTags: true,
     prefixes: [],
     compression: 'default',
+    images: defaultImageSettings,
     shard: { files: 10_000, bytes: 2 ** 30 },
   };
 

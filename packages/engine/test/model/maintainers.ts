@@ -5,6 +5,7 @@ import { sweepPack, sweepPacks, type SweepServices } from '../../src/maintenance
 import { renewResource } from '../../src/maintenance/renew-leases.ts';
 import { reconcileHolds } from '../../src/holds/reconcile-holds.ts';
 import type { ResourceArn } from '../../src/ids.ts';
+import { defaultImageSettings } from '../../src/model/image-settings.ts';
 import type { Plans } from '../../src/model/plan.ts';
 import { RetentionRules } from '../../src/model/retention-rules.ts';
 import { rebuildCatalog } from '../../src/rebuild/rebuild-catalog.ts';
@@ -50,6 +51,7 @@ function plansOf(resources: readonly ResourceArn[]): Plans {
     readTags: true,
     prefixes: [],
     compression: 'default',
+    images: defaultImageSettings,
     shard: { files: 10_000, bytes: 2 ** 30 },
   }));
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Plan, RetentionRules } from '../../src/model/index.ts';
+import { defaultImageSettings, type Plan, RetentionRules } from '../../src/model/index.ts';
 import { scheduledRuns } from '../../src/model/scheduled-runs.ts';
 
 const monday = new Date('2026-11-23T00:00:00Z');
@@ -15,6 +15,7 @@ function planOf(schedules: Record<string, string>, timeZone = 'UTC'): Plan {
     rpoHours: 30,
     readTags: true,
     compression: 'default',
+    images: defaultImageSettings,
     prefixes: [],
     shard: { files: 10_000, bytes: 2 ** 30 },
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Plan, RetentionRules } from '../../src/model/index.ts';
+import { defaultImageSettings, type Plan, RetentionRules } from '../../src/model/index.ts';
 import type { SourceEstimate } from '../../src/quote/estimate-source.ts';
 import { priceFirstCopy } from '../../src/quote/price-copy.ts';
 import { priceMonths, priceSnapshots } from '../../src/quote/price-retention.ts';
@@ -16,6 +16,7 @@ function planOf(retention: object, schedules: Plan['schedules']): Plan {
     rpoHours: 30,
     readTags: false,
     compression: 'default',
+    images: defaultImageSettings,
     prefixes: [],
     shard: { files: 10_000, bytes: 2 ** 30 },
   };
