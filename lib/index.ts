@@ -8,6 +8,7 @@ export type {
   BucketSelection,
   ExistingVault,
   HoldfastProps,
+  ImageBackup,
   ShardSize,
   SourceSelection,
 } from './holdfast-props.ts';
