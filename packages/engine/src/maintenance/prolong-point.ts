@@ -6,12 +6,10 @@ import { forEachConcurrent } from '../map-concurrent.ts';
 import type { PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { ensureVaultLocks } from '../keys/vault-locks.ts';
-import { createPackMapKind, decodePackMapEntry } from '../manifest/pack-map.ts';
-import { TreeReader } from '../manifest/tree-reader.ts';
+import { decodePackMapEntry } from '../manifest/pack-map.ts';
 import { keyAfter } from '../manifest/tuple-key.ts';
 import { objectNameOf, type NamedPack } from '../packs/object-names.ts';
-import { findPageRef } from '../points/page-ref-text.ts';
-import { createPageReader } from '../points/point-pages.ts';
+import { createPageReader, readPackMap } from '../points/point-pages.ts';
 import { readRoot } from '../points/root-store.ts';
 import type { Root } from '../points/root.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
@@ -174,15 +172,11 @@ async function leasePackMap(
   after: PackId | undefined,
   { packsAtOnce = defaultPacksAtOnce, shouldStop = () => false, signal }: ProlongOptions,
 ): Promise<PackId | undefined> {
-  const packMap = new TreeReader(
-    createPackMapKind(keys),
-    createPageReader(store, keys, root.pagePacks),
-    findPageRef(root.packMap, root.point),
-  );
+  const packMap = readPackMap(keys, createPageReader(store, keys, root.pagePacks), root);
   const range = after === undefined ? {} : { from: keyAfter(fromHex(after)) };
   let batch: ReferredPack[] = [];
   for await (const entry of packMap.range(range, { signal })) {
-    batch.push(decodePackMapEntry(entry, root.point));
+    batch.push(decodePackMapEntry(entry, packMap.name));
     if (batch.length < packsAtOnce) continue;
     await pass.add(batch);
     if (shouldStop()) return batch.at(-1)?.packId;

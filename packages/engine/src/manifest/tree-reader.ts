@@ -22,6 +22,8 @@ export class TreeReader {
   readonly #pages: PageLoader;
   readonly #root: PageRef | undefined;
   readonly #skip: ReadonlySet<PageId>;
+  /** The tree in errors about its entries, which whoever decodes them throws. */
+  readonly name: string;
 
   /**
    * @param root - `undefined` for a tree without entries.
@@ -31,8 +33,10 @@ export class TreeReader {
     kind: TreeKind,
     source: PageSource,
     root: PageRef | undefined,
+    name = 'a tree',
     skip: ReadonlySet<PageId> = new Set(),
   ) {
+    this.name = name;
     this.#skip = skip;
     this.#kind = kind;
     this.#pages = new PageLoader(source);

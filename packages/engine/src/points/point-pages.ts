@@ -1,12 +1,16 @@
 import type { PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
+import { createPackMapKind } from '../manifest/pack-map.ts';
+import type { PageSource } from '../manifest/page-store.ts';
+import { TreeReader } from '../manifest/tree-reader.ts';
 import { containerName, pageName } from '../packs/object-names.ts';
 import { PackReader } from '../packs/pack-reader.ts';
 import { PagePackReader } from '../packs/page-pack-reader.ts';
 import type { StoredPack } from '../packs/store-pack.ts';
 import type { FindObject } from '../packs/stored-object.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import type { PagePackRecord } from './root.ts';
+import { findPageRef } from './page-ref-text.ts';
+import type { PagePackRecord, Root } from './root.ts';
 
 /** Finds page packs by the records of roots and results. A pack without a record is looked for under `pages/`. */
 function findPagePacks(records: Iterable<PagePackRecord>): FindObject {
@@ -27,6 +31,15 @@ export function createPageReader(
   packs: PackReader = new PackReader(store, keys),
 ): PagePackReader {
   return new PagePackReader(store, keys, packs, findPagePacks(records));
+}
+
+export function readPackMap(
+  keys: VaultKeys,
+  pages: PageSource,
+  { point, packMap }: Pick<Root, 'point' | 'packMap'>,
+): TreeReader {
+  const name = `the pack map of point ${point}`;
+  return new TreeReader(createPackMapKind(keys), pages, findPageRef(packMap, name), name);
 }
 
 export function pagePackRecordOf({ packId, kind, versionId, lockedUntil }: StoredPack): PagePackRecord {

@@ -58,19 +58,17 @@ export class BaseFile {
   }
 }
 
-/** A manifest of files, by path, with its name in error messages. */
+/** A manifest of files, by path. */
 export class BaseFiles {
   readonly #tree: TreeReader;
-  readonly #origin: string;
 
-  constructor(tree: TreeReader, origin: string) {
+  constructor(tree: TreeReader) {
     this.#tree = tree;
-    this.#origin = origin;
   }
 
   /** The files within a range of keys, page by page. */
   in(range: KeyRange, signal?: AbortSignal): AsyncGenerator<readonly BaseFile[]> {
-    return groupByPath(this.#tree.portions(range, { signal }), this.#origin);
+    return groupByPath(this.#tree.portions(range, { signal }), this.#tree.name);
   }
 
   async findFirst(range: KeyRange, signal?: AbortSignal): Promise<BaseFile | undefined> {
@@ -80,7 +78,7 @@ export class BaseFiles {
 
   async findEntry(path: Uint8Array, signal?: AbortSignal): Promise<FileEntry | undefined> {
     const entry = await this.#tree.find(entryKey(path), signal);
-    return entry && decodeFileEntry(entry, this.#origin);
+    return entry && decodeFileEntry(entry, this.#tree.name);
   }
 }
 

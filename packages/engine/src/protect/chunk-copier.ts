@@ -56,8 +56,9 @@ export class ChunkCopier {
     this.#options = options;
     this.#packs = new Set(plan.copiedPacks);
     const origin = originOf(plan);
-    const packMap = new TreeReader(createPackMapKind(keys), pages, findPageRef(plan.base?.packMap, origin));
-    const packs = new MappedPacks(new PackReader(store, keys), packMap, `point ${origin}`);
+    const ref = findPageRef(plan.base?.packMap, origin);
+    const packMap = new TreeReader(createPackMapKind(keys), pages, ref, `the pack map of ${origin}`);
+    const packs = new MappedPacks(new PackReader(store, keys), packMap);
     this.#readRun = rememberFrames(packs.readRun, rememberedBytes);
   }
 

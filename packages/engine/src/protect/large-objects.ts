@@ -54,7 +54,7 @@ export async function repairLargeObjects({
   const warnings: ShardResult['warnings'] = [];
   const origin = originOf(plan);
   const filesOf = (ref: PageRef | undefined): BaseFiles =>
-    new BaseFiles(new TreeReader(kind, pages.source, ref), origin);
+    new BaseFiles(new TreeReader(kind, pages.source, ref, origin));
   const joined = filesOf(root);
   const base = filesOf(findPageRef(plan.base?.manifest, plan.base?.pointId));
   const unleased = new Set(plan.unleasedPacks);

@@ -123,7 +123,7 @@ async function openBench(services: WriteServices, options: ProtectShardOptions) 
     pages,
     kind,
     baseRoot,
-    base: new BaseFiles(new TreeReader(kind, pages, baseRoot), originOf(plan)),
+    base: new BaseFiles(new TreeReader(kind, pages, baseRoot, originOf(plan))),
     sink: await PagePackWriter.open(writing),
     earlier: new EarlierContent({ store, keys, plan, keeper, chunks, signal }),
     copier: needsCopies

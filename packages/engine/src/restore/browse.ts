@@ -21,7 +21,6 @@ export async function* listEntries(
   recursive = false,
   signal?: AbortSignal,
 ): AsyncGenerator<ListedEntry> {
-  const origin = `point ${reader.root.point}`;
   const below = path === '' || path.endsWith('/');
   const prefix = utf8(path);
   const range: KeyRange = path === '' ? {} : below ? prefixKeys(prefix) : pathKeys(prefix);
@@ -30,7 +29,7 @@ export async function* listEntries(
     let skipTo: Uint8Array | undefined;
     const part = { from, to: range.to };
     for await (const entry of reader.manifest.range(part, { signal })) {
-      const key = decodeFileKey(entry.key, origin);
+      const key = decodeFileKey(entry.key, reader.name);
       if (key.offset !== undefined) continue;
       // In bytes: a path need not be UTF-8, and text that it is shown as leads elsewhere.
       const slash = key.path.indexOf(0x2f, prefix.length);
@@ -40,7 +39,7 @@ export async function* listEntries(
         skipTo = prefixKeys(directory).to;
         break;
       }
-      yield { file: decodeFileEntry(entry, origin) };
+      yield { file: decodeFileEntry(entry, reader.name) };
     }
     if (skipTo === undefined) return;
     from = skipTo;
@@ -114,12 +113,12 @@ async function* differenceOf(
   if (first === undefined || !equalBytes(first.key, key)) {
     // The entry is the same in both: a file that was written twice within one tick of its time stamp.
     const found = await before.manifest.find(key, signal);
-    const file = found && decodeFileEntry(found, `point ${before.root.point}`);
+    const file = found && decodeFileEntry(found, before.name);
     if (file !== undefined) yield { path, change: 'changed', before: file, after: file };
     return;
   }
-  const old = first.before && decodeFileEntry(first.before, `point ${before.root.point}`);
-  const current = first.after && decodeFileEntry(first.after, `point ${after.root.point}`);
+  const old = first.before && decodeFileEntry(first.before, before.name);
+  const current = first.after && decodeFileEntry(first.after, after.name);
   if (old !== undefined && current !== undefined) {
     const contentDiffers = differences.length > 1;
     if (contentDiffers || !sameFacts(old, current))

@@ -10,14 +10,11 @@ import type { ReadRun } from './chunk-fetcher.ts';
 export class MappedPacks {
   readonly #packs: PackReader;
   readonly #packMap: TreeReader;
-  readonly #origin: string;
   readonly #objects = new Map<PackId, StoredObject>();
 
-  /** @param origin - the point's name in error messages. */
-  constructor(packs: PackReader, packMap: TreeReader, origin: string) {
+  constructor(packs: PackReader, packMap: TreeReader) {
     this.#packs = packs;
     this.#packMap = packMap;
-    this.#origin = origin;
   }
 
   /** `undefined` for a pack that the point does not use. */
@@ -26,7 +23,7 @@ export class MappedPacks {
     if (known !== undefined) return known;
     const found = await this.#packMap.find(packKey(packId), signal);
     if (found === undefined) return undefined;
-    const object = readStoredObject(found, this.#origin);
+    const object = readStoredObject(found, this.#packMap.name);
     this.#objects.set(packId, object);
     return object;
   }
@@ -42,7 +39,7 @@ export class MappedPacks {
       return run.frames.map(() => error);
     }
     if (object === undefined) {
-      const missing = new StoredBytesDamagedError(this.#origin, `its pack map lacks pack ${run.packId}`);
+      const missing = new StoredBytesDamagedError(this.#packMap.name, `it lacks pack ${run.packId}`);
       return run.frames.map(() => missing);
     }
     return this.#packs.readFrames(object, 'chunk', run.frames, signal);

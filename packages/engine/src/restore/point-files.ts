@@ -49,10 +49,10 @@ export class PointFiles {
    * @throws {@link StoredBytesDamagedError} there is no such file.
    */
   async open(path: Uint8Array, from: number): Promise<FileEntry> {
-    const origin = `point ${this.#reader.root.point}`;
     const stored = await this.#reader.manifest.find(pathKeys(path).from, this.#signal);
-    if (stored === undefined) throw new StoredBytesDamagedError(origin, 'a file that was begun is not in it');
-    const file = decodeFileEntry(stored, origin);
+    if (stored === undefined)
+      throw new StoredBytesDamagedError(this.#reader.name, 'a file that was begun is not in it');
+    const file = decodeFileEntry(stored, this.#reader.name);
     // One stretch of content begins there, whatever the size of the others.
     const offset = from - (from % extentBoundaryBytes);
     const items = pointItems(this.#reader, { ...this.#range, from: extentKey(path, offset) }, this.#signal, {

@@ -32,13 +32,12 @@ export async function* pointItems(
   signal?: AbortSignal,
   within?: { readonly path: Uint8Array; readonly offset: number },
 ): AsyncGenerator<FetchItem<PointItem>> {
-  const origin = `point ${reader.root.point}`;
   let file: FileEntry | undefined;
   let at = 0;
   if (within !== undefined) {
     const entry = await reader.manifest.find(entryKey(within.path), signal);
-    if (entry === undefined) throw new StoredBytesDamagedError(origin, 'content lies between two files');
-    file = decodeFileEntry(entry, origin);
+    if (entry === undefined) throw new StoredBytesDamagedError(reader.name, 'content lies between two files');
+    file = decodeFileEntry(entry, reader.name);
     at = within.offset;
   }
   const endFile = (): void => {
@@ -49,20 +48,23 @@ export async function* pointItems(
       at !== file.entry.size
     ) {
       const path = JSON.stringify(Buffer.from(file.entry.path).toString('utf8'));
-      throw new StoredBytesDamagedError(origin, `it has ${at} of the ${file.entry.size} bytes of ${path}`);
+      throw new StoredBytesDamagedError(
+        reader.name,
+        `it has ${at} of the ${file.entry.size} bytes of ${path}`,
+      );
     }
   };
   for await (const entry of reader.manifest.range(range, { signal })) {
     if (isEntryKey(entry.key)) {
       endFile();
-      file = decodeFileEntry(entry, origin);
+      file = decodeFileEntry(entry, reader.name);
       at = 0;
       yield { tag: { begins: file } };
       continue;
     }
-    const { offset, chunks } = decodeExtent(entry, origin);
+    const { offset, chunks } = decodeExtent(entry, reader.name);
     if (file === undefined || offset !== at)
-      throw new StoredBytesDamagedError(origin, 'content lies between two files');
+      throw new StoredBytesDamagedError(reader.name, 'content lies between two files');
     for (const [index, chunk] of chunks.entries()) {
       const tag = { chunkOf: file, stretch: entry.key, at: index, offset: at };
       at += chunk.plainBytes;
@@ -82,14 +84,13 @@ export async function countUses(
   keyOf: (chunk: ChunkReference) => string,
   signal?: AbortSignal,
 ): Promise<RemainingUses> {
-  const origin = `point ${reader.root.point}`;
   const uses: RemainingUses = new Map();
   let counted = 0;
   for await (const entries of reader.manifest.portions(range, { signal })) {
     counted += entries.length;
     for (const entry of entries) {
       if (isEntryKey(entry.key)) continue;
-      const { chunks } = decodeExtent(entry, origin);
+      const { chunks } = decodeExtent(entry, reader.name);
       counted += chunks.length;
       for (const chunk of chunks) {
         const key = keyOf(chunk);

@@ -1,12 +1,11 @@
 import type { PackId, PageId, PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
-import { createPackMapKind } from '../manifest/pack-map.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { PackReader } from '../packs/pack-reader.ts';
 import type { PagePackReader } from '../packs/page-pack-reader.ts';
 import type { StoredObject } from '../packs/stored-object.ts';
-import { createPageReader } from '../points/point-pages.ts';
+import { createPageReader, readPackMap } from '../points/point-pages.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import { readRoot } from '../points/root-store.ts';
 import type { Root } from '../points/root.ts';
@@ -17,6 +16,8 @@ import { MappedPacks } from './mapped-packs.ts';
 /** Reads everything of one recovery point, out of the bucket alone. */
 export class PointReader {
   readonly root: Root;
+  /** The point in errors about what it has. */
+  readonly name: string;
   /** Paths and content. */
   readonly manifest: TreeReader;
   /** Packs that the content lies in. */
@@ -32,18 +33,15 @@ export class PointReader {
   /** @param lostPages - damaged pages of the manifest, which ranges pass over. */
   constructor(store: ObjectStore, keys: VaultKeys, root: Root, lostPages?: ReadonlySet<PageId>) {
     this.root = root;
+    this.name = `point ${root.point}`;
     this.store = store;
     this.keys = keys;
     const packs = new PackReader(store, keys);
     this.pages = createPageReader(store, keys, root.pagePacks, packs);
-    this.manifest = new TreeReader(
-      createFileTreeKind(keys),
-      this.pages,
-      findPageRef(root.manifest, root.point),
-      lostPages,
-    );
-    this.packMap = new TreeReader(createPackMapKind(keys), this.pages, findPageRef(root.packMap, root.point));
-    this.#packs = new MappedPacks(packs, this.packMap, `point ${root.point}`);
+    const manifest = findPageRef(root.manifest, root.point);
+    this.manifest = new TreeReader(createFileTreeKind(keys), this.pages, manifest, this.name, lostPages);
+    this.packMap = readPackMap(keys, this.pages, root);
+    this.#packs = new MappedPacks(packs, this.packMap);
     this.readRun = this.#packs.readRun;
   }
 

@@ -35,11 +35,11 @@ export interface ReadableRanges {
  * is not read. Costs all pages of the manifest; they are checked as they are read.
  */
 export async function findReadable(reader: PointReader, signal?: AbortSignal): Promise<ReadableRanges> {
-  const { root, pages } = reader;
+  const { root, name, pages } = reader;
   const walked = walkLeaves(pages, findPageRef(root.manifest, root.point), signal);
   const lost: LostStretch[] = [];
-  for await (const item of manifestItems(walked, `point ${root.point}`)) {
-    if ('lost' in item) lost.push(stretchOfPage(item.lost, root.point));
+  for await (const item of manifestItems(walked, name)) {
+    if ('lost' in item) lost.push(stretchOfPage(item.lost, name));
     else if ('damaged' in item) {
       const { path } = item.damaged;
       lost.push({ path, from: entryKey(path), to: entryKey(pathAfter(path)), error: item.error });
@@ -49,9 +49,9 @@ export async function findReadable(reader: PointReader, signal?: AbortSignal): P
 }
 
 /** Reaches from behind the last entry before the page to the end of the file that its last entry belongs to. */
-function stretchOfPage({ lost, after, error }: LostPage, origin: string): LostStretch {
+function stretchOfPage({ lost, after, error }: LostPage, point: string): LostStretch {
   const from = after === undefined ? new Uint8Array(0) : Buffer.concat([after, Buffer.alloc(1)]);
-  const to = entryKey(pathAfter(decodeFileKey(lost.lastKey, origin).path));
+  const to = entryKey(pathAfter(decodeFileKey(lost.lastKey, point).path));
   return { from, to, page: lost, error };
 }
 

@@ -135,9 +135,9 @@ async function restoreEntries(reader: PointReader, options: RestoreRangeOptions)
   return { ...writer.outcome(), next, begun };
 }
 
-function pathOf({ from }: KeyRange, { root }: PointReader): Uint8Array {
+function pathOf({ from }: KeyRange, { name }: PointReader): Uint8Array {
   if (from === undefined) throw new TypeError('a restore that goes on within an entry begins with it');
-  return decodeFileKey(from, `point ${root.point}`).path;
+  return decodeFileKey(from, name).path;
 }
 
 type RangeWriterOptions = RestoreRangeOptions & Required<Pick<RestoreRangeOptions, 'selection'>>;

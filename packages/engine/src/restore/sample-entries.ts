@@ -24,7 +24,6 @@ export async function sampleEntries(
   { most, awayFrom }: SampleOptions,
   signal?: AbortSignal,
 ): Promise<readonly SourceEntry[]> {
-  const origin = `point ${reader.root.point}`;
   const found = new Map<string, SourceEntry>();
   const take = async (from: Uint8Array | undefined): Promise<SourceEntry | undefined> => {
     for (const selected of selection) {
@@ -32,7 +31,7 @@ export async function sampleEntries(
       if (range === undefined) continue;
       for await (const stored of reader.manifest.range(range, { signal })) {
         if (!isEntryKey(stored.key)) continue;
-        const { entry } = decodeFileEntry(stored, origin);
+        const { entry } = decodeFileEntry(stored, reader.name);
         found.set(Buffer.from(entry.path).toString('latin1'), entry);
         return entry;
       }
@@ -42,7 +41,7 @@ export async function sampleEntries(
   const step = Math.max(1, selection.length / most);
   for (let at = 0; at < selection.length; at += step) await take(selection[Math.floor(at)]?.from);
   for (const key of await reader.manifest.splitKeys(most, { signal }))
-    await take(entryKey(pathAfter(decodeFileKey(key, origin).path)));
+    await take(entryKey(pathAfter(decodeFileKey(key, reader.name).path)));
   for (const folder of foldersAbove(awayFrom).slice(-most)) await take(prefixKeys(folder).to);
   let [top] = foldersAbove(awayFrom);
   for (let folder = 0; folder < most && top !== undefined; folder += 1) {

@@ -24,13 +24,12 @@ export async function splitDirectories(
   shards: readonly RestoreShard[],
   signal?: AbortSignal,
 ): Promise<SplitDirectories> {
-  const origin = `point ${reader.root.point}`;
   const ranges = shards.map(keysOfRestoreShard);
   const above = new Map<string, { readonly path: Uint8Array; readonly isRestored: boolean }>();
   for (const [at, { from }] of shards.entries()) {
     // The start of a selected range is not a cut.
     if (from === undefined || from !== shards[at - 1]?.to) continue;
-    const { path } = decodeFileKey(fromBase64(from), origin);
+    const { path } = decodeFileKey(fromBase64(from), reader.name);
     for (let end = path.indexOf(slash); end >= 0; end = path.indexOf(slash, end + 1)) {
       const directory = path.subarray(0, end + 1);
       const isRestored = ranges.some((range) => includes(range, entryKey(directory)));
@@ -41,7 +40,7 @@ export async function splitDirectories(
   const restored: SourceEntry[] = [];
   for (const { path, isRestored } of sorted) {
     const entry = isRestored ? await reader.manifest.find(entryKey(path), signal) : undefined;
-    if (entry !== undefined) restored.push(decodeFileEntry(entry, origin).entry);
+    if (entry !== undefined) restored.push(decodeFileEntry(entry, reader.name).entry);
   }
   return {
     restored: restored.filter(({ kind }) => kind === 'directory'),

@@ -41,7 +41,7 @@ export class TreePlaces {
       const key = entryKey(first.subarray(0, length));
       if (!selection.some((selected) => isWithin(key, selected))) continue;
       const found = await findUndamaged(reader, key, signal);
-      if (found !== undefined) places.findTaker(decodeFileEntry(found, `point ${reader.root.point}`).entry);
+      if (found !== undefined) places.findTaker(decodeFileEntry(found, reader.name).entry);
     }
     return places;
   }

@@ -49,7 +49,7 @@ async function listPacks(points: AsyncIterable<PointReader>, signal?: AbortSigna
     for (const { pack } of root.pagePacks) packs.add(pack);
     if (root.container !== undefined) packs.add(root.container.pack);
     for await (const entry of packMap.unseenEntries(seen, { signal })) {
-      packs.add(decodePackMapEntry(entry, `the pack map of point ${root.point}`).packId);
+      packs.add(decodePackMapEntry(entry, packMap.name).packId);
     }
   }
   return packs;

@@ -5,11 +5,10 @@ import { forEachConcurrent } from '../map-concurrent.ts';
 import { safety } from '../model/safety.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { PackId, RunId } from '../ids.ts';
-import { createPackMapKind, packKey } from '../manifest/pack-map.ts';
-import { TreeReader } from '../manifest/tree-reader.ts';
-import { findPageRef } from '../points/page-ref-text.ts';
+import { packKey } from '../manifest/pack-map.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
-import { createPageReader } from '../points/point-pages.ts';
+import { createPageReader, readPackMap } from '../points/point-pages.ts';
+import type { TreeReader } from '../manifest/tree-reader.ts';
 import type { PagePackRecord, Root } from '../points/root.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
@@ -101,7 +100,7 @@ export async function leaseBase(
     });
   const isMostlyDead = deathTest(row, leaseUntil, onlyRead ? { ...policy, copyBelow: 0 } : policy);
   const source = createPageReader(store, keys, root.pagePacks);
-  const packMap = new TreeReader(createPackMapKind(keys), source, findPageRef(root.packMap, root.point));
+  const packMap = readPackMap(keys, source, root);
 
   const state = await findLeasing(work, row.runId, root);
   const { packs, leases } = state;
@@ -115,7 +114,7 @@ export async function leaseBase(
   });
   if (!packs.isDone) {
     const part = `leases-${newId(services.random)}`;
-    const how = { catalog, keeperOfBatch: makeKeeper, packMap, origin: root.point, leaseUntil, isMostlyDead };
+    const how = { catalog, keeperOfBatch: makeKeeper, packMap, leaseUntil, isMostlyDead };
     await putUsage(work, row.runId, part, leasePackMap({ ...how, ...options }, packs));
     leases.push(part);
     if (areTooManyUnleased(packs)) return lost(`at least ${packs.unleased.length} packs`);
@@ -183,10 +182,10 @@ export async function listMostlyDeadPacks(
 ): Promise<readonly PackId[]> {
   if (policy.copyBelow === 0) return [];
   const source = createPageReader(store, keys, root.pagePacks);
-  const packMap = new TreeReader(createPackMapKind(keys), source, findPageRef(root.packMap, root.point));
+  const packMap = readPackMap(keys, source, root);
   const isMostlyDead = deathTest(row, row.leaseUntil, policy);
   const packs = noneLookedAt();
-  const how = { catalog, packMap, origin: root.point, leaseUntil: row.leaseUntil, isMostlyDead };
+  const how = { catalog, packMap, leaseUntil: row.leaseUntil, isMostlyDead };
   // Without a keeper there are no new dates to be taken.
   await leasePackMap({ ...how, ...options }, packs).next();
   return packs.copied;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { fromHex } from '../bytes.ts';
-import type { PackId, PointId } from '../ids.ts';
+import type { PackId } from '../ids.ts';
 import { decodePackMapEntry, lockSummary, type PackMapEntry } from '../manifest/pack-map.ts';
 import type { PackDelta } from '../manifest/pack-usage.ts';
 import type { TreeReader } from '../manifest/tree-reader.ts';
@@ -38,8 +38,6 @@ export interface LookOptions {
 export interface LeasePackMapOptions extends LookOptions {
   readonly catalog: Pick<Catalog, 'packs'>;
   readonly packMap: TreeReader;
-  /** The point whose pack map it is. */
-  readonly origin: PointId;
   readonly leaseUntil: Date;
   /** Makes what leases a batch: what it remembers is of no use for the next. @default nothing is leased, only looked at */
   readonly keeperOfBatch?: () => LeaseKeeper;
@@ -67,11 +65,11 @@ export async function* leasePackMap(
   options: LeasePackMapOptions,
   state: LookedAtPacks,
 ): AsyncGenerator<PackDelta> {
-  const { packMap, origin, leaseUntil, shouldStop, packsAtOnce = defaultPacksAtOnce } = options;
+  const { packMap, leaseUntil, shouldStop, packsAtOnce = defaultPacksAtOnce } = options;
   const range = state.after === undefined ? {} : { from: keyAfter(fromHex(state.after)) };
   let batch: PackMapEntry[] = [];
   for await (const entry of packMap.entriesBelow(lockSummary(leaseUntil), { range })) {
-    batch.push(decodePackMapEntry(entry, origin));
+    batch.push(decodePackMapEntry(entry, packMap.name));
     if (batch.length < packsAtOnce) continue;
     yield* leaseBatch(options, state, batch);
     state.after = batch.at(-1)?.packId;

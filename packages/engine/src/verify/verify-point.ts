@@ -183,11 +183,10 @@ async function verifyFiles(
   report: Report,
 ): Promise<void> {
   const { counts } = report;
-  const origin = `point ${reader.root.point}`;
   const leaves = walkLeaves(reader.pages, findPageRef(reader.root.manifest, reader.root.point), signal);
   const packs = new PointPacks(reader);
   const fetcher = new ChunkFetcher({ readRun: refusals.sparing(packs.readRun), keys: reader.keys });
-  const items = unknownChunks(manifestItems(leaves, origin), known, packs);
+  const items = unknownChunks(manifestItems(leaves, reader.name), known, packs);
   for await (const { tag, chunk } of fetcher.fetch(items, signal)) {
     if ('lost' in tag) report.pageLost('manifest', tag.lost);
     else if ('damaged' in tag) report.fileDamaged(tag.damaged, tag.error);
@@ -267,10 +266,7 @@ class PointPacks {
   async #look(packId: PackId, signal: AbortSignal | undefined): Promise<BackupError | undefined> {
     try {
       if ((await this.#reader.findObject(packId, signal)) !== undefined) return undefined;
-      return new StoredBytesDamagedError(
-        `point ${this.#reader.root.point}`,
-        `its pack map lacks pack ${packId}`,
-      );
+      return new StoredBytesDamagedError(this.#reader.packMap.name, `it lacks pack ${packId}`);
     } catch (error) {
       if (!isLoss(error)) throw error;
       return error;
@@ -280,7 +276,7 @@ class PointPacks {
 
 /** Every object that the point lies in. Notes the pack map's locks, and its pages that cannot be read. */
 async function* objectsOf(
-  { root, pages }: PointReader,
+  { root, pages, packMap }: PointReader,
   report: Report,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredObject & { readonly kind: PackKind }> {
@@ -303,7 +299,7 @@ async function* objectsOf(
       continue;
     }
     for (const entry of step.entries) {
-      const pack = findPack(entry, report, `the pack map of point ${root.point}`);
+      const pack = findPack(entry, report, packMap.name);
       if (pack === undefined) continue;
       report.counts.packs += 1;
       checkLock(pack.packId, pack.lockedUntil);
@@ -315,9 +311,9 @@ async function* objectsOf(
   }
 }
 
-function findPack(entry: Entry, report: Report, origin: string): PackMapEntry | undefined {
+function findPack(entry: Entry, report: Report, packMap: string): PackMapEntry | undefined {
   try {
-    return decodePackMapEntry(entry, origin);
+    return decodePackMapEntry(entry, packMap);
   } catch (error) {
     if (!isLoss(error)) throw error;
     report.problems.push(error.message);
