@@ -215,9 +215,10 @@ export class SourceEntryError extends BackupError {
 /** A snapshot that an image consists of is not there any more: its volume cannot be restored from that point. */
 export class SnapshotMissingError extends BackupError {
   override readonly name = 'SnapshotMissingError';
-  constructor(snapshotId: string, volumeId: string, state?: string) {
+  /** @param volumeId - of its volume; absent where only the snapshot's own id is known. */
+  constructor(snapshotId: string, volumeId?: string, state?: string) {
     super(
-      `snapshot ${snapshotId} of volume ${volumeId} ${state === undefined ? 'does not exist any more' : `is in state ${state}`}; ` +
+      `snapshot ${snapshotId}${volumeId === undefined ? '' : ` of volume ${volumeId}`} ${state === undefined ? 'does not exist any more' : `is in state ${state}`}; ` +
         'look for it in the Recycle Bin, or restore another point',
     );
   }
@@ -226,8 +227,11 @@ export class SnapshotMissingError extends BackupError {
 /** Two snapshots have nothing in common by which their blocks could be compared. */
 export class UnrelatedSnapshotsError extends BackupError {
   override readonly name = 'UnrelatedSnapshotsError';
+  /** What they do not have in common. */
+  readonly detail: string;
   constructor(snapshotId: string, baseId: string, detail: string) {
     super(`snapshot ${snapshotId} cannot be compared with ${baseId}: ${detail}; read all of its blocks`);
+    this.detail = detail;
   }
 }
 

@@ -65,7 +65,7 @@ export {
 export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
 
 // Images
-export type { BlockPage, BlockSource, SnapshotBlock } from './ports/block-source.ts';
+export type { BlockContent, BlockPage, BlockSource, SnapshotBlock } from './ports/block-source.ts';
 
 // Opening a vault
 export {

@@ -122,7 +122,12 @@ export class VaultKeys {
   }
 
   chunkId(plain: Uint8Array): ChunkId {
-    return this.#chunkIdHash(hash('sha256', plain, 'buffer')) as ChunkId;
+    return this.chunkIdOfHash(hash('sha256', plain, 'buffer'));
+  }
+
+  /** Names a chunk by the SHA-256 of its plain bytes, for who has it already. */
+  chunkIdOfHash(sha256: Uint8Array): ChunkId {
+    return this.#chunkIdHash(sha256) as ChunkId;
   }
 
   /** Names a manifest page by its plain bytes. */

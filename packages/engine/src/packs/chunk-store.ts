@@ -139,9 +139,10 @@ export class ChunkStore {
   /**
    * Takes a chunk of 1 byte to 8 MiB. `plain` must stay as it is until the promise settles, and is the caller's again
    * then; the promise is the back-pressure. Calls may overlap and are served in their order.
+   * @param id - the chunk's id. @default it is hashed
    */
-  async add(plain: Uint8Array): Promise<StoredChunk> {
-    return this.#queue.run(async () => this.#guard(async () => this.#add(plain)));
+  async add(plain: Uint8Array, id?: ChunkId): Promise<StoredChunk> {
+    return this.#queue.run(async () => this.#guard(async () => this.#add(plain, id)));
   }
 
   /**
@@ -176,14 +177,13 @@ export class ChunkStore {
     }
   }
 
-  async #add(plain: Uint8Array): Promise<StoredChunk> {
+  async #add(plain: Uint8Array, id: ChunkId = this.#options.vault.chunkId(plain)): Promise<StoredChunk> {
     if (plain.length === 0 || plain.length > maxPlainBytes.chunk) {
       throw new InvalidInputError(
         `a chunk of ${plain.length} bytes; it must have 1 to ${maxPlainBytes.chunk}`,
       );
     }
-    const { vault, sharePacks = true } = this.#options;
-    const id = vault.chunkId(plain);
+    const { sharePacks = true } = this.#options;
     this.#counts.chunks++;
     this.#counts.plainBytes += plain.length;
     const known = this.#remembered.get(id);

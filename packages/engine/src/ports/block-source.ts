@@ -9,6 +9,14 @@ export interface SnapshotBlock {
   readonly token?: string;
 }
 
+/** The content of a block, verified. */
+export interface BlockContent {
+  /** The caller's own: nobody else has the memory. The volume's last block may be shorter than the others. */
+  readonly bytes: Uint8Array;
+  /** SHA-256 of the bytes, by which they were verified. 32 bytes. */
+  readonly sha256: Uint8Array;
+}
+
 /** A part of a list of blocks, and what the whole snapshot is like. */
 export interface BlockPage {
   /** Size of the volume. */
@@ -19,7 +27,7 @@ export interface BlockPage {
 }
 
 /**
- * Snapshots of volumes, read by the block.
+ * Snapshots of volumes, read by the block. A list has a page at least, as that tells the size.
  *
  * A snapshot that is not there, not complete, or may not be read is a {@link SnapshotMissingError}; one that cannot be
  * read for now, as calls are throttled, a {@link SourceUnavailableError}.
@@ -29,6 +37,7 @@ export interface BlockSource {
   list(snapshot: string, from: number, signal?: AbortSignal): AsyncIterable<BlockPage>;
   /**
    * Lists the blocks in which a snapshot differs from an earlier one of its volume, from an index on, in their order.
+   * Blocks that were written again with what they had may be among them.
    * @throws {@link UnrelatedSnapshotsError} they are of different volumes, or have blocks of different sizes.
    */
   listChanged(snapshot: string, base: string, from: number, signal?: AbortSignal): AsyncIterable<BlockPage>;
@@ -40,5 +49,5 @@ export interface BlockSource {
     snapshot: string,
     block: Required<SnapshotBlock>,
     signal?: AbortSignal,
-  ): Promise<Uint8Array | 'expired'>;
+  ): Promise<BlockContent | 'expired'>;
 }

@@ -11,6 +11,12 @@ export type { SparseContent } from './stored-version.ts';
 export { MemoryCatalog } from './memory-catalog.ts';
 export { MemoryChunkIndex } from './memory-chunk-index.ts';
 export { MemoryKeyring } from './memory-keyring.ts';
+export {
+  blockSourceContract,
+  type BlockSourceContractOptions,
+  type BlockSourceUnderTest,
+} from './block-source-contract.ts';
+export { MemoryBlockSource } from './memory-block-source.ts';
 export { MemorySource, type OpenTrap, type PlantOptions } from './memory-source.ts';
 export { type MemoryParts, MemoryTarget, MemoryUploads, type RestoredEntry } from './memory-target.ts';
 export { type Fault, type FaultKind, FaultPlan, ProcessKilledError, withFaults } from './faults.ts';

@@ -1,8 +1,10 @@
 import {
+  blockSourceContract,
   catalogContract,
   chunkIndexContract,
   FakeClock,
   keyringContract,
+  MemoryBlockSource,
   MemoryCatalog,
   MemoryChunkIndex,
   MemoryKeyring,
@@ -56,6 +58,22 @@ for (const naming of ['flat', 'tree'] as const) {
     },
   });
 }
+
+blockSourceContract({
+  name: 'the memory block source',
+  make: async () => {
+    const source = new MemoryBlockSource(new FakeClock(), { blockBytes: 512 });
+    return {
+      source,
+      blockBytes: 512,
+      makeVolume: async (blocks) => source.makeVolume(blocks * 512),
+      write: async (volume, index, bytes) => source.write(volume, index, bytes),
+      trim: async (volume, index) => source.trim(volume, index),
+      takeSnapshot: async (volume) => source.takeSnapshot(volume),
+      removeSnapshot: async (snapshot) => source.removeSnapshot(snapshot),
+    };
+  },
+});
 
 let seed = 0;
 keyringContract({

@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import {
+  InvalidInputError,
+  SnapshotMissingError,
+  SourceUnavailableError,
+  UnrelatedSnapshotsError,
+} from '../errors.ts';
+import { dayMs } from '../model/time.ts';
+import type { BlockContent, BlockPage, BlockSource, SnapshotBlock } from '../ports/block-source.ts';
+import type { Clock } from '../ports/clock.ts';
+
+const tokenDays = 7;
+
+export interface MemoryBlockSourceOptions {
+  /** @default 512 KiB */
+  readonly blockBytes?: number;
+  /** Blocks of one page; every second page is empty. @default 100 */
+  readonly pageBlocks?: number;
+}
+
+interface Written {
+  readonly bytes: Uint8Array;
+  /** Number of the write: what was written again differs, whatever its bytes. */
+  readonly write: number;
+}
+
+interface Disk {
+  readonly lineage: number;
+  readonly bytes: number;
+  readonly blockBytes: number;
+  readonly blocks: ReadonlyMap<number, Written>;
+}
+
+/**
+ * Volumes in memory, sparse, and their snapshots. Tokens are good for seven days by its clock, and for their own
+ * snapshot and block alone.
+ */
+export class MemoryBlockSource implements BlockSource {
+  readonly #clock: Clock;
+  readonly #options: Required<MemoryBlockSourceOptions>;
+  readonly #volumes = new Map<string, Disk>();
+  readonly #snapshots = new Map<string, Disk>();
+  #made = 0;
+  #broken: string | undefined;
+  /** Blocks read and pages listed so far. */
+  readonly counts = { read: 0, pages: 0 };
+
+  constructor(clock: Clock, options: MemoryBlockSourceOptions = {}) {
+    this.#clock = clock;
+    this.#options = { blockBytes: 512 * 1024, pageBlocks: 100, ...options };
+  }
+
+  /** Makes a volume, or puts an empty one in the place of another. @returns its id. */
+  makeVolume(bytes: number, volume?: string, blockBytes: number = this.#options.blockBytes): string {
+    const lineage = ++this.#made;
+    const id = volume ?? idOf('vol', lineage);
+    this.#volumes.set(id, { lineage, bytes, blockBytes, blocks: new Map() });
+    return id;
+  }
+
+  write(volume: string, index: number, bytes: Uint8Array): void {
+    const disk = this.#volume(volume);
+    const room = Math.min(disk.blockBytes, disk.bytes - index * disk.blockBytes);
+    if (bytes.length !== room)
+      throw new InvalidInputError(`block ${index} has ${room} bytes, and ${bytes.length} were given`);
+    const blocks = new Map(disk.blocks).set(index, { bytes: new Uint8Array(bytes), write: ++this.#made });
+    this.#volumes.set(volume, { ...disk, blocks });
+  }
+
+  /** Gives a block's space back: it is not there any more, and reads as zeros. */
+  trim(volume: string, index: number): void {
+    const disk = this.#volume(volume);
+    const blocks = new Map(disk.blocks);
+    blocks.delete(index);
+    this.#volumes.set(volume, { ...disk, blocks });
+  }
+
+  grow(volume: string, bytes: number): void {
+    this.#volumes.set(volume, { ...this.#volume(volume), bytes });
+  }
+
+  /** @returns the snapshot's id. */
+  takeSnapshot(volume: string): string {
+    const id = idOf('snap', ++this.#made);
+    this.#snapshots.set(id, this.#volume(volume));
+    return id;
+  }
+
+  removeSnapshot(snapshot: string): void {
+    this.#snapshots.delete(snapshot);
+  }
+
+  /** All bytes of a snapshot, zeros too. */
+  contentOf(snapshot: string): Uint8Array {
+    const { bytes, blockBytes, blocks } = this.#snapshot(snapshot);
+    const content = new Uint8Array(bytes);
+    for (const [index, block] of blocks) content.set(block.bytes, index * blockBytes);
+    return content;
+  }
+
+  /** Makes every later call fail with a {@link SourceUnavailableError}; `undefined` mends it. */
+  break(why: string | undefined): void {
+    this.#broken = why;
+  }
+
+  async *list(snapshot: string, from: number, signal?: AbortSignal): AsyncGenerator<BlockPage> {
+    await this.#begin(signal);
+    const disk = this.#snapshot(snapshot);
+    yield* this.#pages(snapshot, disk, [...disk.blocks.keys()], from, signal);
+  }
+
+  async *listChanged(
+    snapshot: string,
+    base: string,
+    from: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<BlockPage> {
+    await this.#begin(signal);
+    const disk = this.#snapshot(snapshot);
+    const before = this.#snapshot(base);
+    if (disk.lineage !== before.lineage)
+      throw new UnrelatedSnapshotsError(snapshot, base, 'they are of different volumes');
+    const all = new Set([...disk.blocks.keys(), ...before.blocks.keys()]);
+    const changed = [...all].filter(
+      (index) => disk.blocks.get(index)?.write !== before.blocks.get(index)?.write,
+    );
+    yield* this.#pages(snapshot, disk, changed, from, signal);
+  }
+
+  async read(
+    snapshot: string,
+    { index, token }: Required<SnapshotBlock>,
+    signal?: AbortSignal,
+  ): Promise<BlockContent | 'expired'> {
+    await this.#begin(signal);
+    const block = this.#snapshot(snapshot).blocks.get(index);
+    const [ofSnapshot, ofIndex, issued] = token.split(' ');
+    if (block === undefined || ofSnapshot !== snapshot || ofIndex !== String(index))
+      throw new InvalidInputError(`token ${token} is none of block ${index} of ${snapshot}`);
+    if (this.#clock.now().getTime() - Number(issued) > tokenDays * dayMs) return 'expired';
+    this.counts.read += 1;
+    const bytes = new Uint8Array(block.bytes);
+    return { bytes, sha256: createHash('sha256').update(bytes).digest() };
+  }
+
+  *#pages(
+    snapshot: string,
+    disk: Disk,
+    indexes: readonly number[],
+    from: number,
+    signal: AbortSignal | undefined,
+  ): Generator<BlockPage> {
+    const { bytes, blockBytes } = disk;
+    const listed = indexes.filter((index) => index >= from).sort((a, b) => a - b);
+    for (let at = 0; at === 0 || at < listed.length; at += this.#options.pageBlocks) {
+      signal?.throwIfAborted();
+      this.counts.pages += 2;
+      yield { bytes, blockBytes, blocks: [] };
+      const blocks = listed.slice(at, at + this.#options.pageBlocks).map((index) => ({
+        index,
+        token: disk.blocks.has(index) ? this.#token(snapshot, index) : undefined,
+      }));
+      yield { bytes, blockBytes, blocks };
+    }
+  }
+
+  #token(snapshot: string, index: number): string {
+    return `${snapshot} ${index} ${this.#clock.now().getTime()}`;
+  }
+
+  async #begin(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    await Promise.resolve();
+    if (this.#broken !== undefined)
+      throw new SourceUnavailableError(`the snapshots cannot be read: ${this.#broken}`);
+  }
+
+  #volume(volume: string): Disk {
+    const disk = this.#volumes.get(volume);
+    if (disk === undefined) throw new InvalidInputError(`there is no volume ${volume}; make it first`);
+    return disk;
+  }
+
+  #snapshot(snapshot: string): Disk {
+    const disk = this.#snapshots.get(snapshot);
+    if (disk === undefined) throw new SnapshotMissingError(snapshot);
+    return disk;
+  }
+}
+
+function idOf(kind: 'vol' | 'snap', n: number): string {
+  return `${kind}-${n.toString(16).padStart(17, '0')}`;
+}
