@@ -147,6 +147,20 @@ export class ChunkCorruptError extends BackupError {
   }
 }
 
+/** A stretch of a volume cannot be read out of a point. */
+export class VolumeDamagedError extends BackupError {
+  override readonly name = 'VolumeDamagedError';
+  override readonly concerns = 'one';
+  /** First byte of the volume that cannot be read. */
+  readonly offset: number;
+  constructor(volumeId: string, pointId: string, offset: number, cause: BackupError) {
+    super(`volume ${volumeId} of point ${pointId} cannot be read from byte ${offset} on: ${cause.message}`, {
+      cause,
+    });
+    this.offset = offset;
+  }
+}
+
 /** The vault was written by a version of the format that this program does not read. */
 export class FormatVersionError extends BackupError {
   override readonly name = 'FormatVersionError';

@@ -29,6 +29,7 @@ export * from './ports/object-store.ts';
 export * from './ports/progress.ts';
 export * from './ports/random-bytes.ts';
 export * from './ports/restore-target.ts';
+export type { SameBytes, VolumeTarget } from './ports/volume-target.ts';
 export * from './ports/work-store.ts';
 export type { ChunkLocation } from './packs/chunk-location.ts';
 export type { AllServices, ReadServices, RunServices, WriteServices } from './services.ts';
@@ -116,6 +117,13 @@ export { openContainer } from './restore/open-container.ts';
 export type { ContainerBytes } from './restore/container-store.ts';
 export { restoreReadable, type ReadableOutcome } from './restore/restore-readable.ts';
 export { PointReader } from './restore/point-reader.ts';
+export { checkHasBlocks, getVolume, listVolumes, type PointVolume } from './restore/point-volumes.ts';
+export {
+  type DamagedStretch,
+  restoreVolume,
+  type RestoreVolumeOptions,
+  type VolumeOutcome,
+} from './restore/restore-volume.ts';
 export { diffPoints, listEntries, type ListedEntry, type PointDifference } from './restore/browse.ts';
 export {
   cutByPages,

@@ -40,6 +40,7 @@ export type ErrorKind =
 const kinds = {
   StoredBytesDamagedError: 'damage',
   ChunkCorruptError: 'damage',
+  VolumeDamagedError: 'damage',
   ObjectNotFoundError: 'absent',
   SnapshotMissingError: 'absent',
   FormatVersionError: 'format',

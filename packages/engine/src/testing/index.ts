@@ -33,6 +33,8 @@ export {
 } from './restore-target-contract.ts';
 export { keyringContract, type KeyringContractOptions } from './keyring-contract.ts';
 export { makeMemoryServices } from './memory-services.ts';
+export { MemoryVolume } from './memory-volume.ts';
+export { type PlantedImage, type PlantedVolume, putImagePoint } from './put-image-point.ts';
 export { MemoryWorkStore } from './memory-work-store.ts';
 export { catalogContract, type CatalogContractOptions } from './catalog/catalog-contract.ts';
 export type { CatalogUnderTest } from './catalog/catalog-under-test.ts';

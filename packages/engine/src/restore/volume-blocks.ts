@@ -1,0 +1,177 @@
+import { utf8 } from '../bytes.ts';
+import {
+  BackupError,
+  concernsOne,
+  isDamage,
+  StoredBytesDamagedError,
+  VolumeDamagedError,
+} from '../errors.ts';
+import type { ChunkId } from '../ids.ts';
+import { decodeExtent, type Extent } from '../manifest/extent.ts';
+import { extentKey, type KeyRange } from '../manifest/tuple-key.ts';
+import type { VolumeEntry } from '../manifest/volume-entry.ts';
+import { ChunkFetcher, type FetchItem, type FetchPolicy, type RemainingUses } from './chunk-fetcher.ts';
+import { countUses } from './point-items.ts';
+import type { PointReader } from './point-reader.ts';
+import { frameKey } from './plan-runs.ts';
+import { RefusalSparer } from './spare-refused.ts';
+
+/** Blocks of an extent at most; no extent crosses a multiple of so many (docs/format.md, section 6). */
+export const extentBlocks = 64;
+
+/** A block of a volume that is not zeros. What lies between two of them is. */
+export interface VolumeBlock {
+  /** In bytes. */
+  readonly offset: number;
+  readonly plainBytes: number;
+  readonly id: ChunkId;
+}
+
+/** A stretch of a volume. Both ends are multiples of its blocks, but for the volume's own end; `to` is exclusive. */
+export interface VolumeRange {
+  /** @default 0 */
+  readonly from?: number;
+  /** @default the volume's end */
+  readonly to?: number;
+}
+
+export interface ReadBlocksOptions {
+  /** @default all of the volume */
+  readonly range?: VolumeRange;
+  /** Asked about every block before it is read; one that is not wanted costs nothing. @default all are wanted */
+  readonly isWanted?: (block: VolumeBlock) => boolean | Promise<boolean>;
+  /** Told of a block that cannot be read, which is passed over then. @default the first one ends the reading */
+  readonly onDamage?: ((block: VolumeBlock, error: BackupError) => void) | undefined;
+  readonly fetch?: FetchPolicy | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads blocks of a volume in their order, each verified by its id: neighbours together, in runs, and every frame once.
+ * Memory: the fetcher's windows, whatever the size of the volume.
+ * @throws {@link VolumeDamagedError} a block, or a page that names blocks, is damaged.
+ */
+export async function* readBlocks(
+  reader: PointReader,
+  volume: VolumeEntry,
+  { range = {}, isWanted, onDamage, fetch, signal }: ReadBlocksOptions = {},
+): AsyncGenerator<{ readonly block: VolumeBlock; readonly bytes: Uint8Array }> {
+  const { from = 0, to = volume.bytes } = range;
+  const remaining = await countFrameUses(reader, keysOf(volume, from, to), signal);
+  const readRun = onDamage === undefined ? reader.readRun : new RefusalSparer().sparing(reader.readRun);
+  const fetcher = new ChunkFetcher({ readRun, keys: reader.keys, remaining, policy: fetch });
+  const items = blockItems(reader, volume, { from, to }, isWanted, signal);
+  for await (const { tag: block, chunk } of fetcher.fetch(items, signal)) {
+    if (chunk instanceof Uint8Array) yield { block, bytes: chunk };
+    else if (chunk === undefined) throw new TypeError('a block comes with its chunk');
+    else if (onDamage === undefined || !concernsOne(chunk)) throw named(reader, volume, block.offset, chunk);
+    else onDamage(block, chunk);
+  }
+}
+
+/** `undefined` where a page is damaged: the reading comes upon it itself, and then knows where. */
+async function countFrameUses(
+  reader: PointReader,
+  range: KeyRange,
+  signal: AbortSignal | undefined,
+): Promise<RemainingUses | undefined> {
+  try {
+    return await countUses(reader, range, ({ location }) => frameKey(location), signal);
+  } catch (error) {
+    if (isDamage(error)) return undefined;
+    throw error;
+  }
+}
+
+async function* blockItems(
+  reader: PointReader,
+  volume: VolumeEntry,
+  { from, to }: Required<VolumeRange>,
+  isWanted: ReadBlocksOptions['isWanted'],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<FetchItem<VolumeBlock>> {
+  let at = from;
+  const extents = listExtents(reader, volume, from, to, signal);
+  for (;;) {
+    const next = await namingVolume(reader, volume, at, async () => extents.next());
+    if (next.done === true) return;
+    let offset = next.value.offset;
+    for (const reference of next.value.chunks) {
+      const block = { offset, plainBytes: reference.plainBytes, id: reference.id };
+      offset += volume.blockBytes;
+      if (block.offset < from || block.offset >= to) continue;
+      if (isWanted === undefined || (await isWanted(block))) yield { tag: block, reference };
+    }
+    at = Math.max(at, offset);
+  }
+}
+
+/** Extents that have a block between two offsets. */
+async function* listExtents(
+  { manifest, root }: PointReader,
+  volume: VolumeEntry,
+  from: number,
+  to: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Extent> {
+  const origin = `point ${root.point}`;
+  let end = 0;
+  for await (const entry of manifest.range(keysOf(volume, from, to), { signal })) {
+    const extent = decodeExtent(entry, origin);
+    checkExtent(volume, extent, end, origin);
+    end = extent.offset + extent.chunks.length * volume.blockBytes;
+    if (end > from) yield extent;
+  }
+}
+
+/** Keys of all extents that may have a block between two offsets. */
+function keysOf({ volume, blockBytes }: VolumeEntry, from: number, to: number): KeyRange {
+  const path = utf8(volume);
+  return { from: extentKey(path, from - (from % (extentBlocks * blockBytes))), to: extentKey(path, to) };
+}
+
+/** Refuses what no writer makes, as its bytes would land in a wrong place. */
+function checkExtent(
+  { volume, bytes, blockBytes }: VolumeEntry,
+  { offset, chunks }: Extent,
+  end: number,
+  origin: string,
+): void {
+  const span = extentBlocks * blockBytes;
+  const last = chunks.length - 1;
+  const lengthOf = (at: number): number => Math.min(blockBytes, bytes - offset - at * blockBytes);
+  const fits =
+    offset >= end &&
+    offset % blockBytes === 0 &&
+    (offset % span) + chunks.length * blockBytes <= span &&
+    offset + last * blockBytes < bytes &&
+    chunks.every(({ plainBytes }, at) => plainBytes === lengthOf(at));
+  if (!fits)
+    throw new StoredBytesDamagedError(
+      origin,
+      `the ${chunks.length} blocks of ${volume} at byte ${offset} do not lie as blocks of ${blockBytes} in ${bytes} bytes do`,
+    );
+}
+
+/** Says which volume a damaged page belongs to. */
+async function namingVolume<Result>(
+  reader: PointReader,
+  volume: VolumeEntry,
+  offset: number,
+  read: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await read();
+  } catch (error) {
+    throw error instanceof BackupError ? named(reader, volume, offset, error) : error;
+  }
+}
+
+function named(
+  { root }: PointReader,
+  { volume }: VolumeEntry,
+  offset: number,
+  error: BackupError,
+): BackupError {
+  return isDamage(error) ? new VolumeDamagedError(volume, root.point, offset, error) : error;
+}
