@@ -32,14 +32,19 @@ interface Claims {
 export class ClaimedNames {
   readonly #root: RawPath;
   readonly #nextProbe: () => string;
+  readonly #isNew: (directory: RawPath) => boolean;
   readonly #directories = new Map<RawPath, Claims>();
   /** Directory that was looked at last, when all on the way to it are exact. */
   #lastExact: RawPath | undefined;
 
-  /** @param nextProbe - names directories that are made for a moment. */
-  constructor(root: RawPath, nextProbe: () => string) {
+  /**
+   * @param nextProbe - names directories that are made for a moment.
+   * @param isNew - tells directories that this restore has made.
+   */
+  constructor(root: RawPath, nextProbe: () => string, isNew: (directory: RawPath) => boolean) {
     this.#root = root;
     this.#nextProbe = nextProbe;
+    this.#isNew = isNew;
   }
 
   /** Tells that a file system takes some names for others anywhere on a path. Looks once at each directory. */
@@ -90,13 +95,15 @@ export class ClaimedNames {
 
   #look(directory: RawPath): Omit<Claims, 'names'> {
     const full = this.#fullPath(directory);
-    const stats = lstatSync(pathBytes(full === '' ? '/' : full), { bigint: true, throwIfNoEntry: false });
     const slash = directory.lastIndexOf('/');
     const above =
       directory === '' ? undefined : this.#claimsOf(directory.slice(0, Math.max(0, slash)) as RawPath);
+    // A new directory takes after the one that it is made in, and lies on the same device.
+    if (above !== undefined && this.#isNew(directory)) return above;
+    const stats = lstatSync(pathBytes(full === '' ? '/' : full), { bigint: true, throwIfNoEntry: false });
     const probe = (): NameRule => probeNames(`${full}/${this.#nextProbe()}` as RawPath);
     if (above === undefined) return { rule: probe(), device: stats?.dev };
-    // A new directory takes after the one that it is made in.
+    // It will be made, or the entry is refused.
     if (stats?.isDirectory() !== true) return above;
     if (stats.dev !== above.device) return { rule: probe(), device: stats.dev };
     // Some file systems fold by directory, which cannot be seen in the one above.

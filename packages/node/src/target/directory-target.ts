@@ -133,10 +133,15 @@ export class DirectoryTarget implements RestoreTarget {
     this.#calls = calls;
     this.#facts = new FactSetter(options.restoreOwners ?? process.geteuid?.() === 0, calls);
     this.#staging = new StagingNames(mark, random);
-    this.#names = new ClaimedNames(this.#root, () => this.#staging.next());
     this.#shared = options.shared ?? new Map();
     const forbidden = vault === undefined ? undefined : findDirectoryIdentity(vault);
-    this.#directories = new TargetDirectories(this.#root, this.#staging, forbidden);
+    const directories = new TargetDirectories(this.#root, this.#staging, forbidden);
+    this.#directories = directories;
+    this.#names = new ClaimedNames(
+      this.#root,
+      () => this.#staging.next(),
+      (directory) => directories.hasMade(directory),
+    );
   }
 
   async write(
