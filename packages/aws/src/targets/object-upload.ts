@@ -1,5 +1,11 @@
 import type { S3Client } from '@aws-sdk/client-s3';
-import { type BegunWrite, longestStretchBytes, PartBuffer, type WriteOptions } from '@holdfast/engine';
+import {
+  type BegunWrite,
+  longestStretchBytes,
+  PartBuffer,
+  type RestoredContent,
+  type WriteOptions,
+} from '@holdfast/engine';
 import * as z from 'zod';
 import { errorName, httpStatus } from '../sdk/sdk-errors.ts';
 import type { ObjectAddress } from '../store/s3-existing-object.ts';
@@ -62,7 +68,7 @@ export class ObjectUpload {
    * Uploads the content behind that of earlier calls.
    * @returns the progress, when it was stopped.
    */
-  async add(content: AsyncIterable<Uint8Array>): Promise<BegunWrite | undefined> {
+  async add(content: RestoredContent): Promise<BegunWrite | undefined> {
     const { size, state, shouldStop } = this.#options;
     await this.#begun();
     const left = size - this.#standing().bytes;

@@ -6,6 +6,7 @@ import {
   largestUploadBytes,
   longestStretchBytes,
   RestorePathError,
+  type RestoredContent,
   type RestoreTarget,
   type SourceEntry,
   StoreUnavailableError,
@@ -100,7 +101,7 @@ export class S3RestoreTarget implements RestoreTarget {
 
   async write(
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     rule: OverwriteRule,
     options: WriteOptions = {},
   ): Promise<WriteOutcome | BegunWrite> {
@@ -134,7 +135,7 @@ export class S3RestoreTarget implements RestoreTarget {
   async #write(
     address: ObjectAddress,
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     rule: OverwriteRule,
     options: WriteOptions,
   ): Promise<WriteOutcome | BegunWrite> {
@@ -228,7 +229,7 @@ export class S3RestoreTarget implements RestoreTarget {
     address: ObjectAddress,
     existing: ExistingObject,
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     options: WriteOptions & { readonly state: Extract<WriteState, { step: 'compare' }> | undefined },
   ): Promise<WriteOutcome | BegunWrite> {
     const { state, signal } = options;
@@ -252,7 +253,7 @@ export class S3RestoreTarget implements RestoreTarget {
    */
   async #etagOf(
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     existing: ExistingObject,
     { state, shouldStop }: WriteOptions & { readonly state: { readonly digests: string } | undefined },
   ): Promise<string | undefined | BegunWrite> {
@@ -301,7 +302,7 @@ export class S3RestoreTarget implements RestoreTarget {
   async #writeWhole(
     address: ObjectAddress,
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     existing: ExistingObject | undefined,
     fresh: { readonly IfNoneMatch?: string },
     signal: AbortSignal | undefined,
@@ -337,7 +338,7 @@ export class S3RestoreTarget implements RestoreTarget {
   async #writeParts(
     address: ObjectAddress,
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     fresh: { readonly IfNoneMatch?: '*' },
     options: WriteOptions & { readonly state?: UploadState },
   ): Promise<WriteOutcome | BegunWrite> {
@@ -375,7 +376,7 @@ export class S3RestoreTarget implements RestoreTarget {
 }
 
 /** Hashes content in stretches of `partBytes`, the last one shorter. */
-async function* hashParts(content: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Hash> {
+async function* hashParts(content: RestoredContent, partBytes: number): AsyncGenerator<Hash> {
   let hash = createHash('md5');
   let filled = 0;
   for await (const piece of content) {

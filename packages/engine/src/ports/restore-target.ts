@@ -22,6 +22,12 @@ export interface BegunWrite {
   readonly state: unknown;
 }
 
+/**
+ * An entry's content in order, all of it verified. A list: all of it is in memory, and stays as it is until the write has
+ * ended. Of a stream a piece stays as it is until the next one is asked for.
+ */
+export type RestoredContent = AsyncIterable<Uint8Array> | readonly Uint8Array[];
+
 /** Options of a write over several calls. Targets that are written from one process need none of it. */
 export interface WriteOptions {
   /** The progress that an earlier call left: the content begins behind its bytes. @default at the beginning */
@@ -55,7 +61,7 @@ export interface RestoreTarget {
    */
   readonly naming: 'flat' | 'tree';
   /**
-   * Writes one entry with all its facts; content arrives in order and has been verified.
+   * Writes one entry with all its facts.
    * Appears whole or not at all, and can be run again after a failure. What is wrong with one entry only is an error that
    * `concernsOne`, whatever the target's own reason, and leaves nothing behind; every other error ends the restore.
    * @returns what became of it, or how far it is, when it was stopped: another call goes on.
@@ -65,7 +71,7 @@ export interface RestoreTarget {
    */
   write(
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     rule: OverwriteRule,
     options?: WriteOptions,
   ): Promise<WriteOutcome | BegunWrite>;

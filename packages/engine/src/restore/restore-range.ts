@@ -11,7 +11,12 @@ import {
 import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
-import { type BegunWrite, longestStretchBytes, type RestoreTarget } from '../ports/restore-target.ts';
+import {
+  type BegunWrite,
+  longestStretchBytes,
+  type RestoredContent,
+  type RestoreTarget,
+} from '../ports/restore-target.ts';
 import { ChunkFetcher, type FetchPolicy } from './chunk-fetcher.ts';
 import { PointFiles } from './point-files.ts';
 import { frameKey } from './plan-runs.ts';
@@ -22,7 +27,6 @@ import { RefusalSparer } from './spare-refused.ts';
 import { thenFinish } from './then-finish.ts';
 import { TreePlaces } from './tree-places.ts';
 import { UnkeptFacts } from './unkept-facts.ts';
-import { toStream } from '../to-stream.ts';
 
 /** Files up to this size are taken into memory and written side by side; larger ones are streamed. Bytes. */
 const sideBySideBytes = 4 * 2 ** 20;
@@ -181,7 +185,7 @@ class RangeWriter {
       await this.#note(entry, error);
       return undefined;
     }
-    const running = this.#write(entry, toStream(pieces)).then(
+    const running = this.#write(entry, pieces).then(
       () => undefined,
       (error: unknown) => {
         this.#failure ??= { error };
@@ -217,7 +221,7 @@ class RangeWriter {
 
   async #write(
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     from?: BegunWrite,
   ): Promise<BegunWrite | undefined> {
     const { target, overwrite, signal, onProgress, shouldStop } = this.#options;

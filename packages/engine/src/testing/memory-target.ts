@@ -7,7 +7,13 @@ import {
 } from '../errors.ts';
 import { equalBytes, toHex, utf8 } from '../bytes.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
-import type { BegunWrite, RestoreTarget, WriteOptions, WriteOutcome } from '../ports/restore-target.ts';
+import type {
+  BegunWrite,
+  RestoredContent,
+  RestoreTarget,
+  WriteOptions,
+  WriteOutcome,
+} from '../ports/restore-target.ts';
 import type { OverwriteRule } from '../model/machines/restore-request.ts';
 import type { UnkeptCount } from '../restore/unkept-facts.ts';
 
@@ -125,7 +131,7 @@ export class MemoryTarget implements RestoreTarget {
 
   async write(
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     rule: OverwriteRule,
     options: WriteOptions = {},
   ): Promise<WriteOutcome | BegunWrite> {
@@ -148,7 +154,7 @@ export class MemoryTarget implements RestoreTarget {
   async #writeParts(
     { uploads, bytes }: MemoryParts,
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     rule: OverwriteRule,
     { from, shouldStop, remember, signal }: WriteOptions,
   ): Promise<WriteOutcome | BegunWrite> {

@@ -7,7 +7,12 @@ import { SourceEntryError } from '../../src/errors.ts';
 import { equalBytes, utf8 } from '../../src/bytes.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
 import type { SourceEntry } from '../../src/ports/file-source.ts';
-import type { BegunWrite, RestoreTarget, WriteOptions } from '../../src/ports/restore-target.ts';
+import type {
+  BegunWrite,
+  RestoredContent,
+  RestoreTarget,
+  WriteOptions,
+} from '../../src/ports/restore-target.ts';
 import type { OverwriteRule } from '../../src/model/machines/restore-request.ts';
 import { restoreRange, type RestoreOutcome } from '../../src/restore/restore-range.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
@@ -29,7 +34,7 @@ class CheckingTarget implements RestoreTarget {
 
   async write(
     { path, size, attributes }: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     _rule: OverwriteRule,
     { from }: WriteOptions = {},
   ): Promise<'written' | BegunWrite> {

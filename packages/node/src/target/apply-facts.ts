@@ -36,17 +36,20 @@ export class FactSetter {
     this.#calls = calls;
   }
 
-  /** Sets owner, mode and times on an open file or directory. The time of last access becomes that of modification. */
-  apply(fd: number, entry: SourceEntry): AppliedFacts {
+  /**
+   * Sets owner, times and at last mode on an open file or directory. The time of last access becomes that of modification.
+   * @param before - its facts so far, where they are known.
+   */
+  apply(fd: number, entry: SourceEntry, before?: BigIntStats): AppliedFacts {
     const { mode, owner } = factsOf(entry);
     // Owner before mode: a change of owner takes the set-id bits away. Asking costs a fifth of what setting does.
-    if (this.#owners && owner !== undefined && !isOwnedBy(fstatSync(fd, { bigint: true }), owner))
+    if (this.#owners && owner !== undefined && !isOwnedBy(before ?? fstatSync(fd, { bigint: true }), owner))
       attempt(() => this.#calls.setOwner(fd, owner.uid, owner.gid));
+    if (Number.isFinite(entry.modifiedMs)) attempt(() => this.#calls.setTime(fd, entry.modifiedMs));
     if (mode !== undefined) {
       const whole = (mode & setIdBits) === 0 || isOwnedBy(fstatSync(fd, { bigint: true }), owner);
       attempt(() => this.#calls.setMode(fd, whole ? mode : mode & ~setIdBits));
     }
-    if (Number.isFinite(entry.modifiedMs)) attempt(() => this.#calls.setTime(fd, entry.modifiedMs));
     const stats = fstatSync(fd, { bigint: true });
     return { stats, unkept: differences(stats, entry) };
   }

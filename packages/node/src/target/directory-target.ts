@@ -20,6 +20,7 @@ import {
 } from '@holdfast/engine';
 import type {
   RandomBytes,
+  RestoredContent,
   RestoreTarget,
   SourceEntry,
   UnkeptCount,
@@ -43,7 +44,7 @@ import type { ProcessMark } from '../store/process-mark.ts';
 import { pathBytes, rawPathOf, shownPath } from '../source/raw-path.ts';
 import type { RawPath } from '../source/raw-path.ts';
 import { restorePathOf } from './restore-path.ts';
-import { StagedFile } from './staged-file.ts';
+import { isUnfinishedFile, StagedFile } from './staged-file.ts';
 import { isStagingName, StagingNames } from './staging-names.ts';
 import { isUnfinishedEntry, TargetDirectories } from './target-directories.ts';
 
@@ -82,7 +83,8 @@ interface Placed {
  *   through a symbolic link or a file, see {@link TargetDirectories}. Restored links may point anywhere.
  * - A file is written beside its place, as `.holdfast-…`, and appears whole, with all its facts: mode, modification time
  *   and, as root, owner. Set-user-id and set-group-id need the owner that they were for. Runs of zeros become holes. What
- *   a restore that was killed left beside is removed by the next one.
+ *   a restore that was killed left beside is removed by the next one. A small file in a directory that this object has
+ *   made is written in its place, in one go; its mode says so until it is whole, and the next restore replaces it.
  * - What the file system or the user's rights do not allow to be as it was (`UnkeptFact`) is counted, see `finish`.
  * - `if-different` compares content (byte for byte, whatever the times say), mode, time and owner.
  * - A directory is only its owner's while it is being filled; its own facts are set by `finish`, also by that of a
@@ -146,7 +148,7 @@ export class DirectoryTarget implements RestoreTarget {
 
   async write(
     entry: SourceEntry,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     rule: OverwriteRule,
     { signal }: WriteOptions = {},
   ): Promise<WriteOutcome> {
@@ -181,7 +183,7 @@ export class DirectoryTarget implements RestoreTarget {
 
   async #writePlaced(
     placed: Placed,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     rule: OverwriteRule,
     signal: AbortSignal | undefined,
   ): Promise<WriteOutcome> {
@@ -359,24 +361,31 @@ export class DirectoryTarget implements RestoreTarget {
 
   async #writeFile(
     placed: Placed,
-    content: AsyncIterable<Uint8Array>,
+    content: RestoredContent,
     rule: OverwriteRule,
     signal: AbortSignal | undefined,
   ): Promise<WriteOutcome> {
     const { entry, fullPath } = placed;
     this.#directories.ensure(placed.parent);
     // A directory that this restore has made is nearly empty; publishing finds what is there.
-    const fresh = rule === 'never' && this.#directories.hasMade(placed.parent);
-    const existing = fresh ? undefined : this.#findReplaceable(placed, rule);
+    const isNew = this.#directories.hasMade(placed.parent);
+    const fresh = rule === 'never' && isNew;
+    if (isNew && !(Symbol.asyncIterator in content)) {
+      const outcome = this.#writeInPlace(placed, content);
+      if (outcome === 'written') return outcome;
+      if (outcome === 'taken' && fresh) return 'kept';
+    }
+    const found = fresh ? undefined : this.#findReplaceable(placed, rule);
+    const isUnfinished = found !== undefined && isUnfinishedFile(found, entry);
+    const existing = isUnfinished ? undefined : found;
     const comparable =
       rule !== 'always' && existing?.isFile() === true && Number(existing.size) === entry.size;
     if (rule === 'never' && existing !== undefined && !comparable) return 'kept';
     const old = comparable ? ExistingFile.find(fullPath) : undefined;
     let staged: StagedFile | undefined;
     const stage = (): StagedFile => {
-      staged ??= this.#directories.inside(
-        placed.parent,
-        () => new StagedFile(this.#stagingPath(placed.parent), entry),
+      staged ??= this.#directories.inside(placed.parent, () =>
+        StagedFile.beside(this.#stagingPath(placed.parent), entry),
       );
       return staged;
     };
@@ -401,12 +410,32 @@ export class DirectoryTarget implements RestoreTarget {
       const { stats, unkept } = stage().setFacts(this.#facts, entry);
       // The existing file may have all facts that this file system can hold.
       const same = equal && existing !== undefined && haveSameFacts(stats, existing);
-      if (!same && stage().publish(fullPath, rule !== 'never', this.#calls) === 'taken') return 'kept';
+      const replaces = rule !== 'never' || isUnfinished;
+      if (!same && stage().publish(fullPath, replaces, this.#calls) === 'taken') return 'kept';
       this.#noteUnkept(entry, unkept);
       return same ? 'same' : 'written';
     } finally {
       staged?.close();
       old?.close();
+    }
+  }
+
+  /** Writes a file in its place; `unmarked` where the file system cannot tell an unfinished one from others. */
+  #writeInPlace(
+    { entry, fullPath, parent }: Placed,
+    pieces: readonly Uint8Array[],
+  ): 'written' | 'taken' | 'unmarked' {
+    const file = this.#directories.inside(parent, () => StagedFile.inPlace(fullPath, entry));
+    if (typeof file === 'string') return file;
+    try {
+      for (const piece of pieces) file.append(piece);
+      const { stats, unkept } = file.setFacts(this.#facts, entry);
+      if (isUnfinishedFile(stats, entry)) return 'unmarked';
+      file.keep();
+      this.#noteUnkept(entry, unkept);
+      return 'written';
+    } finally {
+      file.close();
     }
   }
 

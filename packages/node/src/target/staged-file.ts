@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   ftruncateSync,
   openSync,
   readSync,
@@ -8,6 +9,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 
 import type { SourceEntry } from '@holdfast/engine';
 
@@ -23,6 +25,31 @@ const zeros = Buffer.alloc(64 * 1024);
 const holeBytesLeast = 4096;
 const copyBytes = 256 * 1024;
 
+/**
+ * Mode of a file that is filled under its own name: for its owner alone, with the sticky bit, which means nothing there
+ * and which hardly any file has. It goes when all else is done, so a repetition knows by it what a killed restore left.
+ */
+const unfinishedMode = 0o1600;
+
+/** Tells a file that a killed restore did not finish, where an entry belongs. */
+export function isUnfinishedFile(stats: BigIntStats, entry: SourceEntry): boolean {
+  const { owner } = factsOf(entry);
+  const uid = Number(stats.uid);
+  // Its owner may have been set already.
+  const isOurs = uid === process.geteuid?.() || uid === owner?.uid;
+  return stats.isFile() && modeOf(stats) === unfinishedMode && isOurs && isMarkable(entry);
+}
+
+/** An entry of no mode gets what the umask of this process leaves; one of that very mode would look unfinished. */
+function isMarkable(entry: SourceEntry): boolean {
+  const { mode } = factsOf(entry);
+  return mode !== undefined && mode !== unfinishedMode;
+}
+
+function modeOf({ mode }: BigIntStats): number {
+  return Number(mode) & 0o7777;
+}
+
 function isZero(bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length; at += zeros.length) {
     const piece = bytes.subarray(at, at + zeros.length);
@@ -32,8 +59,8 @@ function isZero(bytes: Uint8Array): boolean {
 }
 
 /**
- * A file that is written beside its place and put there whole. Pieces of zeros become holes.
- * Call {@link close} at the end, whatever happens: it removes what was not published.
+ * A file that is written beside its place and put there whole, or in its place and marked until it is whole. Pieces of
+ * zeros become holes. Call {@link close} at the end, whatever happens: it removes what was not published.
  */
 export class StagedFile {
   #path: Buffer;
@@ -41,17 +68,45 @@ export class StagedFile {
   #position = 0;
   #hole = false;
   #staged = true;
+  /** Facts of a marked file. */
+  #marked: BigIntStats | undefined;
 
-  /** Refuses to open anything that exists. */
-  constructor(path: Buffer, entry: SourceEntry) {
+  private constructor(path: Buffer, mode: number) {
     this.#path = path;
-    // Without a mode of its own the file gets what the umask of this process leaves of the usual one.
-    const mode = factsOf(entry).mode === undefined ? 0o666 : 0o600;
     this.#fd = openSync(
       path,
       constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
       mode,
     );
+  }
+
+  /** Refuses to open anything that exists. */
+  static beside(path: Buffer, entry: SourceEntry): StagedFile {
+    // Without a mode of its own the file gets what the umask of this process leaves of the usual one.
+    return new StagedFile(path, factsOf(entry).mode === undefined ? 0o666 : 0o600);
+  }
+
+  /**
+   * Takes the place itself, which spares two names for each file. The caller must go on until {@link keep} without a
+   * pause, so that a killed restore leaves one such file at most.
+   * @returns `taken` when something is there; `unmarked` when nothing would tell that it is unfinished.
+   */
+  static inPlace(path: Buffer, entry: SourceEntry): StagedFile | 'taken' | 'unmarked' {
+    if (!isMarkable(entry)) return 'unmarked';
+    let file: StagedFile;
+    try {
+      file = new StagedFile(path, unfinishedMode);
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return 'taken';
+      throw error;
+    }
+    const stats = fstatSync(file.#fd, { bigint: true });
+    if (modeOf(stats) !== unfinishedMode) {
+      file.close();
+      return 'unmarked';
+    }
+    file.#marked = stats;
+    return file;
   }
 
   /** Appends bytes, which the caller may reuse when this returns. */
@@ -79,7 +134,12 @@ export class StagedFile {
   /** Sets the file's facts, which makes it complete. */
   setFacts(facts: FactSetter, entry: SourceEntry): AppliedFacts {
     if (this.#hole) ftruncateSync(this.#fd, this.#position);
-    return facts.apply(this.#fd, entry);
+    return facts.apply(this.#fd, entry, this.#marked);
+  }
+
+  /** Leaves a file that was written in its place there. */
+  keep(): void {
+    this.#staged = false;
   }
 
   /** @returns `taken` when `replace` is false and something is there. */
