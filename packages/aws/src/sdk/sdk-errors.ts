@@ -40,7 +40,21 @@ const clockNames: ReadonlySet<string> = new Set([
   'RequestTimeTooSkewed',
 ]);
 
+/** Names by which a service refuses calls because there are too many of them. */
+const throttledNames: ReadonlySet<string> = new Set([
+  'ConcurrentLimitExceededException',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'SlowDown',
+  'Throttling',
+  'ThrottledException',
+  'ThrottlingException',
+  'TooManyRequestsException',
+]);
+
 const unavailableNames: ReadonlySet<string> = new Set([
+  ...throttledNames,
   'BandwidthLimitExceeded',
   // Another conditional write of the name is under way: S3 does not know yet what will be there.
   'ConditionalRequestConflict',
@@ -55,19 +69,11 @@ const unavailableNames: ReadonlySet<string> = new Set([
   'OperationAborted',
   'PriorRequestNotComplete',
   'ProvisionedThroughputExceededException',
-  'RequestLimitExceeded',
-  'RequestThrottled',
-  'RequestThrottledException',
   'RequestTimeout',
   'RequestTimeoutException',
   'ServiceUnavailable',
-  'SlowDown',
   'SnapshotCreationPerVolumeRateExceeded',
-  'Throttling',
-  'ThrottledException',
-  'ThrottlingException',
   'TimeoutError',
-  'TooManyRequestsException',
   'TransactionInProgressException',
 ]);
 
@@ -101,6 +107,10 @@ export async function withCode(error: unknown, ask: () => Promise<unknown>): Pro
     () => error,
     (explained: unknown) => explained,
   );
+}
+
+export function isThrottled(error: unknown): boolean {
+  return throttledNames.has(errorName(error)) || httpStatus(error) === 429;
 }
 
 export function isAbort(error: unknown): boolean {

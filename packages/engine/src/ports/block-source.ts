@@ -29,8 +29,9 @@ export interface BlockPage {
 /**
  * Snapshots of volumes, read by the block. A list has a page at least, as that tells the size.
  *
- * A snapshot that is not there, not complete, or may not be read is a {@link SnapshotMissingError}; one that cannot be
- * read for now, as calls are throttled, a {@link SourceUnavailableError}.
+ * A snapshot that is not there or not complete is a {@link SnapshotMissingError}, one that may not be read, or whose key
+ * may not be used, a {@link SourceUnavailableError}; calls that are throttled for long end with a
+ * {@link StoreUnavailableError}, after which they can be made again.
  */
 export interface BlockSource {
   /** Lists the blocks of a snapshot that were ever written, from an index on, in their order. */

@@ -1,0 +1,3 @@
+/** Adapters that use the EBS direct APIs, apart from the others: few functions need their client. */
+export { type EbsClients, makeEbsClients } from './sdk/make-ebs-clients.ts';
+export { EbsBlockSource } from './images/ebs-block-source.ts';
