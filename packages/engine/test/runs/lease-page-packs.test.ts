@@ -104,14 +104,19 @@ test('a page pack of which more than half is used is extended', async () => {
   await expectWhole(harness, next);
 });
 
+function name(file: number): string {
+  return `file ${String(file).padStart(4, '0')}`;
+}
+
 /** A base whose pages lie in several packs, all of whose locks are too short for the next run. */
 async function withScatteredPages(seed: string): Promise<Harness> {
   const harness = new Harness(seed);
-  for (let file = 100; file < 500; file += 1) harness.source.plant(`file ${file}`, harness.random.bytes(10));
+  // Some eight leaves, wherever the vault's key cuts them, so that the changes below lie in different ones.
+  for (let file = 100; file < 1_100; file += 1) harness.source.plant(name(file), harness.random.bytes(10));
   await harness.backUp('full');
-  for (const file of [120, 230, 340, 450]) {
+  for (const file of [150, 350, 550, 750, 950, 1_050]) {
     harness.clock.advance(day);
-    harness.source.plant(`file ${file}`, harness.random.bytes(10));
+    harness.source.plant(name(file), harness.random.bytes(10));
     await harness.backUp('incremental');
   }
   harness.clock.advance(30 * day);
