@@ -9,8 +9,13 @@ export class VolumeBytes {
     this.#endpointUrl = endpointUrl;
   }
 
-  async write(volumeId: string, offset: number, text: string): Promise<void> {
-    await this.#call('PUT', `${volumeId}/bytes?offset=${offset}`, text);
+  async write(volumeId: string, offset: number, content: string | Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#call('PUT', `${volumeId}/bytes?offset=${offset}`, content);
+  }
+
+  /** Discards at most 16 MiB, as the TRIM of a guest: they read as zeros, and their blocks are no longer written. */
+  async trim(volumeId: string, offset: number, length: number): Promise<void> {
+    await this.#call('DELETE', `${volumeId}/bytes?offset=${offset}&length=${length}`);
   }
 
   /** At most 16 MiB; fewer bytes where the volume ends. */
@@ -25,7 +30,7 @@ export class VolumeBytes {
     return (await response.json()) as VolumeDigest;
   }
 
-  async #call(method: string, path: string, body?: string): Promise<Response> {
+  async #call(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>): Promise<Response> {
     const url = `${this.#endpointUrl}/_gateway/ec2/volumes/${path}`;
     const response = await fetch(url, { method, body: body ?? null });
     if (!response.ok)

@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import type { EbsService } from './ebs/ebs-service.ts';
+import { EbsSettings } from './ebs/settings.ts';
 import { Ec2Settings } from './ec2/settings.ts';
 import type { Ec2Service } from './ec2/ec2-service.ts';
 import { FaultRule, type FaultRules } from './faults/fault-rules.ts';
@@ -24,6 +26,7 @@ export interface AdminTargets {
   readonly faults: FaultRules;
   readonly counts: RequestCounts;
   readonly ec2: Ec2Service;
+  readonly ebs: EbsService;
   readonly archive: S3Archive;
   readonly upstreamUrl: string;
   readonly dataDir: string;
@@ -48,6 +51,9 @@ export async function answerAdmin(
       return answerFaults(method, rest[0], body, targets.faults) ?? unknown(method, path);
     if (resource === 'ec2' && rest[0] === 'settings') {
       return answerSettings(method, body, targets.ec2, Ec2Settings) ?? unknown(method, path);
+    }
+    if (resource === 'ebs' && rest[0] === 'settings') {
+      return answerSettings(method, body, targets.ebs, EbsSettings) ?? unknown(method, path);
     }
     if (resource === 'ec2' && rest[0] === 'volumes' && rest[2] === 'bytes') {
       const volume = VolumeRequest.parse({ volumeId: rest[1], ...Object.fromEntries(searchParams) });
@@ -80,6 +86,10 @@ async function answerBytes(
       const bytes = await contents.readVolume(volumeId, offset, length);
       return { status: 200, headers: { 'content-type': 'application/octet-stream' }, body: bytes };
     }
+    if (method === 'DELETE') {
+      await contents.trimVolume(volumeId, offset, length);
+      return jsonReply(200, { offset, length });
+    }
     if (method !== 'PUT') return undefined;
     await contents.writeVolume(volumeId, offset, body);
     return jsonReply(200, { offset, length: body.length });
@@ -106,8 +116,8 @@ async function ofVolume<Answer>(volumeId: string, answer: () => Promise<Answer>)
 
 function unknown(method: string, path: string): Reply {
   const known =
-    'GET health; GET, DELETE requests; GET, POST, DELETE faults; GET, PUT ec2/settings, s3-archive/settings, ' +
-    'ec2/volumes/<id>/bytes; GET ec2/volumes/<id>/digest';
+    'GET health; GET, DELETE requests; GET, POST, DELETE faults; GET, PUT ec2/settings, ebs/settings, ' +
+    's3-archive/settings; GET, PUT, DELETE ec2/volumes/<id>/bytes; GET ec2/volumes/<id>/digest';
   return jsonReply(404, { error: `${method} ${path} is not one of the gateway's own endpoints: ${known}` });
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { adminPrefix, answerAdmin } from './admin.ts';
 import { identifyRequest, signedService, type AwsRequest } from './aws-request.ts';
 import { BucketAbac } from './bucket-abac.ts';
+import { EbsService } from './ebs/ebs-service.ts';
 import { Ec2Service } from './ec2/ec2-service.ts';
 import { Ec2Settings } from './ec2/settings.ts';
 import { refuseExecutionName } from './execution-name.ts';
@@ -33,11 +34,11 @@ export interface GatewayOptions {
   readonly host?: string;
   /** @default everything at once */
   readonly ec2?: Partial<Ec2Settings>;
-  /** The clock of the EC2 model and of thaws in S3. @default the system's */
+  /** The clock of the EC2 model, of EBS and of thaws in S3. @default the system's */
   readonly now?: () => Date;
 }
 
-/** One endpoint for all of AWS: our EC2, archive classes of S3 and fault rules in front of an emulator. */
+/** One endpoint for all of AWS: our EC2 and EBS direct APIs, archive classes of S3 and fault rules in front of an emulator. */
 export interface Gateway {
   readonly url: string;
   readonly port: number;
@@ -73,6 +74,7 @@ async function closeGateway(server: Server, handler: GatewayHandler): Promise<vo
 class GatewayHandler {
   readonly #upstream: Upstream;
   readonly #ec2: Ec2Service;
+  readonly #ebs: EbsService;
   readonly #abac = new BucketAbac();
   readonly #archive: S3Archive;
   readonly #buckets: TaggedBuckets;
@@ -90,6 +92,7 @@ class GatewayHandler {
     this.#upstream = new Upstream(options.upstreamUrl);
     this.#dataDir = options.dataDir;
     this.#ec2 = ec2;
+    this.#ebs = new EbsService(ec2);
     this.#archive = new S3Archive(this.#upstream, now);
     this.#listings = new EncodedListings(this.#upstream);
     this.#buckets = new TaggedBuckets(options.upstreamUrl);
@@ -118,6 +121,7 @@ class GatewayHandler {
           faults: this.#faults,
           counts: this.#counts,
           ec2: this.#ec2,
+          ebs: this.#ebs,
           archive: this.#archive,
           upstreamUrl,
           dataDir: this.#dataDir,
@@ -235,6 +239,7 @@ class GatewayHandler {
     // Only bodies of S3 are left to be streamed.
     if (body === undefined) return undefined;
     if (request.service === 'ec2') return this.#ec2.answer(request, body);
+    if (request.service === 'ebs') return this.#ebs.answer(request, message.headers, body);
     if (request.service === 'tagging' && request.operation === 'GetResources') {
       return getResources(request, body, {
         ec2: this.#ec2,

@@ -1,3 +1,4 @@
+import { EBSClient } from '@aws-sdk/client-ebs';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -5,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { EbsSettings } from '../gateway/ebs/settings.ts';
 import type { Ec2Settings } from '../gateway/ec2/settings.ts';
 import { startGateway } from '../gateway/gateway.ts';
 
@@ -27,9 +29,11 @@ export interface GatewayFixture {
   /** What every SDK client of the test needs. */
   readonly clientOptions: typeof clientOptions & { readonly endpoint: string };
   readonly ec2: EC2Client;
-  now(): Date;
-  advance(milliseconds: number): void;
-  configure(settings: Partial<Ec2Settings>): Promise<void>;
+  readonly ebs: EBSClient;
+  readonly now: () => Date;
+  readonly advance: (milliseconds: number) => void;
+  readonly configure: (settings: Partial<Ec2Settings>) => Promise<void>;
+  readonly configureEbs: (settings: Partial<EbsSettings>) => Promise<void>;
 }
 
 const clientOptions = {
@@ -61,8 +65,13 @@ export async function startFixture(
   const upstreamUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const gateway = await startGateway({ upstreamUrl, dataDir, now: () => new Date(time) });
   const ec2 = new EC2Client({ ...clientOptions, endpoint: gateway.url });
+  const ebs = new EBSClient({ ...clientOptions, endpoint: gateway.url });
+  const put = async (path: string, settings: object) => {
+    await fetch(`${gateway.url}/_gateway/${path}`, { method: 'PUT', body: JSON.stringify(settings) });
+  };
   onTestFinished(async () => {
     ec2.destroy();
+    ebs.destroy();
     await gateway.close();
     server.closeAllConnections();
     server.close();
@@ -74,12 +83,12 @@ export async function startFixture(
     upstreamCalls,
     clientOptions: { ...clientOptions, endpoint: gateway.url },
     ec2,
+    ebs,
     now: () => new Date(time),
     advance: (milliseconds) => {
       time += milliseconds;
     },
-    configure: async (settings) => {
-      await fetch(`${gateway.url}/_gateway/ec2/settings`, { method: 'PUT', body: JSON.stringify(settings) });
-    },
+    configure: (settings) => put('ec2/settings', settings),
+    configureEbs: (settings) => put('ebs/settings', settings),
   };
 }

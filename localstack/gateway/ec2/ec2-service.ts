@@ -6,7 +6,7 @@ import { BlockFiles } from './block-files.ts';
 import { Ec2Error } from './ec2-error.ts';
 import { ec2Operations } from './operations.ts';
 import { parseQuery, toXml, type QueryStructure } from './query-protocol.ts';
-import { Ec2Region } from './region.ts';
+import { Ec2Region, type Ec2Context } from './region.ts';
 import { Ec2Settings } from './settings.ts';
 
 const commonParameters = ['Action', 'Version', 'DryRun'];
@@ -35,6 +35,15 @@ export class Ec2Service {
     return region;
   }
 
+  context({ accountId, region }: AwsRequest): Ec2Context {
+    return {
+      region: this.region(accountId, region),
+      settings: this.settings,
+      contents: this.contents,
+      now: this.#now(),
+    };
+  }
+
   /** @returns `undefined` when the operation is not modelled here. */
   async answer(request: AwsRequest, body: Uint8Array): Promise<Reply | undefined> {
     const operation = ec2Operations.get(request.operation);
@@ -44,12 +53,7 @@ export class Ec2Service {
     const input = parseQuery(form);
     try {
       assertKnown(input, operation.parameters);
-      const context = {
-        region: this.region(request.accountId, request.region),
-        settings: this.settings,
-        contents: this.contents,
-        now: this.#now(),
-      };
+      const context = this.context(request);
       if (input['DryRun'] === 'true') {
         throw new Ec2Error('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
       }

@@ -33,15 +33,22 @@ export function getVolume(context: Ec2Context, volumeId: string): Volume {
   return volume;
 }
 
-/** Completion time as set when the snapshot was made, or sooner if the delay has been shortened since. */
-export function completionOf({ settings }: Ec2Context, { createdAt, completesAt }: Snapshot): Date {
-  const asSetNow = later(createdAt, settings.snapshotMs);
+/**
+ * End of a snapshot's pending time: as set when it began, or sooner if the delay has been shortened since; for one that
+ * is being written, when its timeout is over.
+ */
+export function completionOf(
+  { settings }: Ec2Context,
+  { pendingSince, completesAt, writing }: Snapshot,
+): Date {
+  if (writing) return later(writing.usedAt, writing.timeoutMs);
+  const asSetNow = later(pendingSince, settings.snapshotMs);
   return asSetNow < completesAt ? asSetNow : completesAt;
 }
 
 export function snapshotState(context: Ec2Context, snapshot: Snapshot): 'pending' | 'completed' | 'error' {
   if (completionOf(context, snapshot) > context.now) return 'pending';
-  return snapshot.fails ? 'error' : 'completed';
+  return snapshot.fails || snapshot.writing ? 'error' : 'completed';
 }
 
 /** @throws {@link Ec2Error} `InvalidSnapshot.NotFound` */

@@ -18,6 +18,8 @@ interface Described {
 
 export interface Volume extends Described {
   readonly volumeId: string;
+  /** Shared with the snapshot that it was made of, and with its own snapshots, while the key stays the same. */
+  readonly lineage: string;
   readonly sizeGiB: number;
   readonly snapshotId: string;
   readonly availabilityZone: string;
@@ -39,8 +41,23 @@ export interface Snapshot extends Described {
   readonly description: string;
   readonly encrypted: boolean;
   readonly kmsKeyId?: string;
+  readonly lineage: string;
+  readonly pendingSince: Date;
   readonly completesAt: Date;
   readonly fails: boolean;
+  /** Present while blocks are written into it by EBS direct calls. */
+  readonly writing?: SnapshotWriting;
+}
+
+/** A snapshot between StartSnapshot and CompleteSnapshot. */
+export interface SnapshotWriting {
+  readonly parentId?: string;
+  /** How long it waits for the next call before it ends in `error`. */
+  readonly timeoutMs: number;
+  /** SHA-256 of the blocks that were put, by their index. */
+  readonly checksums: Map<number, Uint8Array>;
+  usedAt: Date;
+  progressPercent: number;
 }
 
 export interface Instance extends Described {

@@ -10,10 +10,11 @@ import { assertRoomForTags, assertTaggable, putTags, requestedTags, tagSet } fro
 import type { Tags } from './tag-history.ts';
 
 function snapshotProgress(context: Ec2Context, snapshot: Snapshot): string {
-  const completesAt = completionOf(context, snapshot);
-  if (completesAt <= context.now) return snapshot.fails ? '' : '100%';
-  const elapsed = context.now.getTime() - snapshot.createdAt.getTime();
-  const total = completesAt.getTime() - snapshot.createdAt.getTime();
+  const state = snapshotState(context, snapshot);
+  if (state !== 'pending') return state === 'error' ? '' : '100%';
+  if (snapshot.writing) return `${snapshot.writing.progressPercent}%`;
+  const elapsed = context.now.getTime() - snapshot.pendingSince.getTime();
+  const total = completionOf(context, snapshot).getTime() - snapshot.pendingSince.getTime();
   return `${Math.min(99, Math.floor((100 * elapsed) / total))}%`;
 }
 
@@ -32,18 +33,18 @@ function assertRate(context: Ec2Context, volumes: readonly Volume[]): void {
   }
 }
 
-function assertPending(context: Ec2Context, added: number): void {
+/** Tells apart whether an account may have so many more pending snapshots. */
+export function mayBePending(context: Ec2Context, added: number): boolean {
   const { pendingSnapshots } = context.settings;
-  if (pendingSnapshots === 0) return;
+  if (pendingSnapshots === 0) return true;
   const pending = [...context.region.snapshots.values()].filter(
     (snapshot) => snapshotState(context, snapshot) === 'pending',
   );
-  if (pending.length + added > pendingSnapshots) {
-    throw new Ec2Error(
-      'PendingSnapshotLimitExceeded',
-      `The maximum number of pending snapshots (${pendingSnapshots}) has been reached.`,
-    );
-  }
+  return pending.length + added <= pendingSnapshots;
+}
+
+export function isSetToFail({ settings }: Ec2Context, volumeId: string): boolean {
+  return settings.failSnapshotsOf.some((pattern) => matchesPattern(pattern, volumeId));
 }
 
 /** Freezes volumes at one moment; if one of them is set to fail, all of them do. */
@@ -54,22 +55,27 @@ async function makeSnapshots(
   tagsOf: (volume: Volume) => Tags,
 ): Promise<Snapshot[]> {
   assertRate(context, volumes);
-  assertPending(context, volumes.length);
+  if (!mayBePending(context, volumes.length)) {
+    throw new Ec2Error(
+      'PendingSnapshotLimitExceeded',
+      `The maximum number of pending snapshots (${context.settings.pendingSnapshots}) has been reached.`,
+    );
+  }
   const tags = volumes.map((volume) => tagsOf(volume));
   for (const one of tags) assertRoomForTags(one);
-  const fails = volumes.some(({ volumeId }) =>
-    context.settings.failSnapshotsOf.some((pattern) => matchesPattern(pattern, volumeId)),
-  );
+  const fails = volumes.some(({ volumeId }) => isSetToFail(context, volumeId));
   const snapshots = volumes.map((volume): Snapshot => ({
     snapshotId: newResourceId('snap'),
     sequence: context.region.nextSequence(),
     createdAt: context.now,
+    pendingSince: context.now,
     completesAt: later(context.now, context.settings.snapshotMs),
     volumeId: volume.volumeId,
     volumeSizeGiB: volume.sizeGiB,
     description,
     encrypted: volume.encrypted,
     kmsKeyId: volume.kmsKeyId,
+    lineage: volume.lineage,
     fails,
   }));
   // The bytes first: nobody may make a volume from a snapshot that has none yet.

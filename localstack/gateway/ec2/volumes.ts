@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { matchesPattern } from '../wildcard.ts';
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
 import { listFiltered } from './filters.ts';
@@ -35,17 +36,20 @@ export async function makeVolume(context: Ec2Context, request: VolumeRequest): P
     );
   }
   const volumeType = request.volumeType ?? 'gp2';
+  const encrypted = request.encrypted ?? snapshot?.encrypted ?? false;
   const kmsKeyId = request.kmsKeyId ?? snapshot?.kmsKeyId;
+  const sameKey = snapshot?.encrypted === encrypted && snapshot.kmsKeyId === kmsKeyId;
   const fate = fateOf(context, [request.snapshotId, kmsKeyId]);
   const volume: Volume = {
     volumeId: newResourceId('vol'),
     sequence: context.region.nextSequence(),
     createdAt: context.now,
+    lineage: snapshot && sameKey ? snapshot.lineage : randomUUID(),
     sizeGiB,
     snapshotId: request.snapshotId ?? '',
     availabilityZone: request.availabilityZone,
     volumeType,
-    encrypted: request.encrypted ?? snapshot?.encrypted ?? false,
+    encrypted,
     kmsKeyId,
     ...checkedPerformance({ ...request, type: volumeType, sizeGiB }),
     isMultiAttach: request.isMultiAttach,

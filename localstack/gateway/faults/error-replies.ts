@@ -10,7 +10,7 @@ function escaped(text: string): string {
 
 /**
  * Makes an error that the SDK parses as the service's own, in the protocol of the call.
- * @param members - what an error of S3 says besides its message.
+ * @param members - what an error of S3, or of a service that speaks JSON, says besides its message.
  */
 export function errorReply(
   request: AwsRequest,
@@ -41,7 +41,7 @@ export function errorReply(
   if (/^\/service\/[^/]+\/operation\//.test(request.path)) return cborReply(status, code, message);
   const reply = jsonReply(
     status,
-    { __type: code, code, message, Message: message },
+    { __type: code, code, message, Message: message, ...members },
     'application/x-amz-json-1.0',
   );
   return { ...reply, headers: { ...reply.headers, 'x-amzn-errortype': code, 'x-amzn-requestid': requestId } };
