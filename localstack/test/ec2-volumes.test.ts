@@ -5,6 +5,7 @@ import {
   DeleteTagsCommand,
   DescribeVolumesCommand,
   EC2Client,
+  ModifyVolumeCommand,
   paginateDescribeVolumes,
 } from '@aws-sdk/client-ec2';
 import { createHash } from 'node:crypto';
@@ -109,6 +110,39 @@ test('tells the digest of a stretch of a volume over HTTP, up to where the volum
   expect(await bytes.digest(volumeId, offset, 2 ** 30)).toEqual({ sha256, length: 20_000_000 });
   expect((await bytes.digest(volumeId, offset, 10)).sha256).not.toBe(sha256);
   await expect(bytes.digest('vol-0123456789abcdef0', 0, 1)).rejects.toThrow('404');
+});
+
+test('makes a volume larger, and never smaller', async () => {
+  const fixture = await startFixture();
+  const { ec2 } = fixture;
+  const volumeId = await createVolume(fixture);
+  const bytes = new VolumeBytes(fixture.url);
+  await bytes.write(volumeId, 0, 'kept');
+  const resize = (Size: number) => ec2.send(new ModifyVolumeCommand({ VolumeId: volumeId, Size }));
+
+  const { VolumeModification } = await resize(3);
+
+  expect(VolumeModification).toMatchObject({
+    ModificationState: 'completed',
+    OriginalSize: 1,
+    TargetSize: 3,
+  });
+  const { Volumes } = await ec2.send(new DescribeVolumesCommand({ VolumeIds: [volumeId] }));
+  expect(Volumes?.[0]?.Size).toBe(3);
+  expect(Buffer.from(await bytes.read(volumeId, 0, 4)).toString()).toBe('kept');
+  expect(await bytes.read(volumeId, 3 * 2 ** 30 - 5, 10)).toHaveLength(5);
+  await expect(resize(2)).rejects.toMatchObject({ name: 'InvalidParameterValue' });
+});
+
+test('reads zeros where a guest has trimmed a volume', async () => {
+  const fixture = await startFixture();
+  const bytes = new VolumeBytes(fixture.url);
+  const volumeId = await createVolume(fixture);
+  await bytes.write(volumeId, 2 ** 30 - 4, 'gone');
+
+  await bytes.trim(volumeId, 2 ** 30 - 2, 100);
+
+  expect(Buffer.from(await bytes.read(volumeId, 2 ** 30 - 4, 100)).toString()).toBe('go\0\0');
 });
 
 test('answers a repeated CreateVolume with the same client token by the same volume', async () => {

@@ -4,7 +4,7 @@ import type { QueryStructure, XmlStructure } from './query-protocol.ts';
 import type { Ec2Context } from './region.ts';
 import { createSnapshot, createSnapshots, deleteSnapshot, describeSnapshots } from './snapshots.ts';
 import { createTags, deleteTags } from './tags.ts';
-import { createVolume, describeVolumes } from './volumes.ts';
+import { createVolume, describeVolumes, modifyVolume } from './volumes.ts';
 
 /** One EC2 operation: the parameters that it takes (others are refused, as by AWS), and its work. */
 export interface Ec2Operation {
@@ -40,6 +40,7 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
       ),
       run: createVolume,
     },
+    ModifyVolume: { parameters: ['VolumeId', 'Size'], run: modifyVolume },
     DescribeVolumes: { parameters: [...paged, 'VolumeId'], run: describeVolumes },
     CreateSnapshot: {
       parameters: ['Description', 'OutpostArn', 'VolumeId', 'TagSpecification', 'Location'],

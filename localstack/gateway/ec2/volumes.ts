@@ -180,6 +180,31 @@ export async function describeVolumes(context: Ec2Context, input: QueryStructure
   return { volumeSet: items.map((volume) => describeVolume(context, volume)), nextToken };
 }
 
+/** Makes a volume larger, at once. */
+export async function modifyVolume(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
+  const volume = getVolume(context, getText(input, 'VolumeId'));
+  const sizeGiB = findInteger(input, 'Size') ?? volume.sizeGiB;
+  if (sizeGiB < volume.sizeGiB)
+    throw invalidParameter(
+      'size',
+      sizeGiB,
+      `New size cannot be smaller than existing size (${volume.sizeGiB} GiB).`,
+    );
+  await context.contents.resizeVolume(volume.volumeId, sizeGiB);
+  context.region.volumes.set(volume.volumeId, { ...volume, sizeGiB });
+  return {
+    volumeModification: {
+      volumeId: volume.volumeId,
+      modificationState: 'completed',
+      originalSize: volume.sizeGiB,
+      targetSize: sizeGiB,
+      progress: 100,
+      startTime: context.now,
+      endTime: context.now,
+    },
+  };
+}
+
 async function removeVolume(context: Ec2Context, volume: Volume): Promise<void> {
   context.region.volumes.delete(volume.volumeId);
   await context.contents.removeVolume(volume.volumeId);
