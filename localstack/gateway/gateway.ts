@@ -176,7 +176,7 @@ class GatewayHandler {
         return sendAfterBody(
           message,
           response,
-          errorReply(request, action.status, action.code, action.message),
+          errorReply(request, action.status, action.code, action.message, action.members),
         );
       case 'throttle':
         return sendAfterBody(message, response, throttleReply(request));

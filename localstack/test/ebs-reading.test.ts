@@ -1,4 +1,4 @@
-import { DeleteSnapshotCommand } from '@aws-sdk/client-ec2';
+import { DeleteSnapshotCommand, ModifyVolumeCommand } from '@aws-sdk/client-ec2';
 import { expect, test } from 'vitest';
 import { blockBytes, blockOf, sha256, startScene } from './ebs-scene.ts';
 
@@ -163,6 +163,20 @@ test('compares snapshots of one lineage: of a volume, and of volumes that are ma
   });
 });
 
+test('compares snapshots of a volume that has grown between them', async () => {
+  const { ec2, createVolume, snapshot, writeBlock, listChanged, changes } = await startScene();
+  const volumeId = await createVolume();
+  await writeBlock(volumeId, 1, 'same');
+  const first = await snapshot(volumeId);
+  await ec2.send(new ModifyVolumeCommand({ VolumeId: volumeId, Size: 3 }));
+  await writeBlock(volumeId, 6000, 'new');
+  const second = await snapshot(volumeId);
+
+  expect(await changes(first, second)).toEqual([[6000, false, true]]);
+  expect(await changes(second, first)).toEqual([[6000, true, false]]);
+  expect((await listChanged(first, second)).VolumeSize).toBe(3);
+});
+
 test('takes the token of a block for that block of that snapshot alone, for seven days', async () => {
   const { advance, createVolume, snapshot, writeBlock, list, get } = await startScene();
   const volumeId = await createVolume();
@@ -251,15 +265,26 @@ test('counts calls, and disturbs them by fault rules', async () => {
     body: JSON.stringify([
       {
         match: { service: 'ebs', operation: 'List*', path: `/snapshots/${snapshotId}/*` },
-        action: { kind: 'error', status: 403, code: 'AccessDeniedException' },
+        action: {
+          kind: 'error',
+          status: 403,
+          code: 'AccessDeniedException',
+          members: { Reason: 'UNAUTHORIZED_ACCOUNT' },
+        },
         count: 1,
       },
       { match: { service: 'ebs' }, action: { kind: 'throttle' }, count: 1 },
     ]),
   });
 
-  await expect(list(snapshotId)).rejects.toMatchObject({ name: 'AccessDeniedException' });
-  await expect(list(snapshotId)).rejects.toMatchObject({ name: 'RequestThrottledException' });
+  await expect(list(snapshotId)).rejects.toMatchObject({
+    name: 'AccessDeniedException',
+    Reason: 'UNAUTHORIZED_ACCOUNT',
+  });
+  await expect(list(snapshotId)).rejects.toMatchObject({
+    name: 'RequestThrottledException',
+    Reason: 'ACCOUNT_THROTTLED',
+  });
   await list(snapshotId);
 
   const { requests } = (await (await fetch(`${url}/_gateway/requests`)).json()) as { requests: object };

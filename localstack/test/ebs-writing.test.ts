@@ -254,6 +254,23 @@ test('gives a child the key of its parent, and refuses to be told another', asyn
   await expect(scene.start({ Encrypted: false, KmsKeyArn })).rejects.toMatchObject(refused);
 });
 
+test('refuses what needs a key that may not be used', async () => {
+  const scene = await startScene();
+  const KmsKeyArn = 'arn:aws:kms:us-east-1:000000000000:key/mine';
+  const parent = await scene.start({ KmsKeyArn });
+  await scene.put(parent, 0, blockOf('x'));
+  await complete(scene, parent, 1);
+  const child = await scene.start({ ParentSnapshotId: parent });
+  const [block] = (await scene.list(parent)).Blocks!;
+  await scene.configureEbs({ deniedKeys: ['*key/mine'] });
+  const refused = { name: 'AccessDeniedException', Reason: 'DEPENDENCY_ACCESS_DENIED' };
+
+  await expect(scene.get(parent, 0, block!.BlockToken!)).rejects.toMatchObject(refused);
+  await expect(scene.put(child, 0, blockOf('y'))).rejects.toMatchObject(refused);
+  await expect(scene.start({ KmsKeyArn })).rejects.toMatchObject(refused);
+  await expect(scene.start({ ParentSnapshotId: parent })).rejects.toMatchObject(refused);
+});
+
 test('refuses more pending snapshots than an account may have', async () => {
   const scene = await startScene();
   await scene.configure({ pendingSnapshots: 1 });

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Reply } from '../reply.ts';
-import { getCompletedSnapshot, type EbsCall } from './ebs-call.ts';
+import { assertKey, getCompletedSnapshot, type EbsCall } from './ebs-call.ts';
 import { invalid } from './ebs-error.ts';
 
 /** @see https://docs.aws.amazon.com/ebs/latest/APIReference/API_GetSnapshotBlock.html */
 export async function getSnapshotBlock(call: EbsCall): Promise<Reply> {
-  const { snapshotId } = getCompletedSnapshot(call, call.parameters['snapshotid']);
+  const { snapshotId, kmsKeyId } = getCompletedSnapshot(call, call.parameters['snapshotid']);
   const index = Number(call.parameters['blockindex']);
   assertToken(call, snapshotId, index);
+  assertKey(call, kmsKeyId);
   const body = await call.ec2.contents.readSnapshotBlock(snapshotId, index);
   return {
     status: 200,

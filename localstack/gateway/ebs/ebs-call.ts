@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { snapshotState } from '../ec2/lookup.ts';
 import type { Ec2Context, Snapshot } from '../ec2/region.ts';
+import { matchesPattern } from '../wildcard.ts';
 import { EbsError, invalid } from './ebs-error.ts';
 import type { SealedTokens } from './sealed-tokens.ts';
 import type { EbsSettings } from './settings.ts';
@@ -38,4 +39,12 @@ export function getCompletedSnapshot(call: EbsCall, snapshotId: string | undefin
   if (state !== 'completed')
     throw invalid('INVALID_SNAPSHOT_ID', `The snapshot '${snapshotId}' is not completed, but ${state}.`);
   return snapshot;
+}
+
+/** @throws {@link EbsError} `AccessDeniedException` when blocks are encrypted with a key that may not be used. */
+export function assertKey({ settings }: EbsCall, kmsKeyId: string | undefined): void {
+  if (kmsKeyId === undefined || !settings.deniedKeys.some((pattern) => matchesPattern(pattern, kmsKeyId)))
+    return;
+  const message = `The key ${kmsKeyId} may not be used.`;
+  throw new EbsError(403, 'AccessDeniedException', message, 'DEPENDENCY_ACCESS_DENIED');
 }

@@ -26,6 +26,8 @@ export const EbsSettings = z.strictObject({
   pageTokenMs: z.number().min(0).default(3_600_000),
   /** Milliseconds that a minute of StartSnapshot's `Timeout` lasts. */
   timeoutMinuteMs: z.number().min(0).default(60_000),
+  /** KMS keys that may not be used: blocks encrypted with them are neither read nor written. `*` and `?` match. */
+  deniedKeys: z.array(z.string()).default([]),
   /** Puts an empty page before every page of a list. */
   emptyPages: z.boolean().default(false),
   /** Calls that an account may make in a second and region, by operation; those that are not named have no quota. */

@@ -6,7 +6,7 @@ import { later, newResourceId, type Snapshot, type SnapshotWriting } from '../ec
 import { isSetToFail, mayBePending } from '../ec2/snapshots.ts';
 import { putTags } from '../ec2/tags.ts';
 import { jsonReply, type Reply } from '../reply.ts';
-import { getCompletedSnapshot, getSnapshot, parsed, type EbsCall } from './ebs-call.ts';
+import { assertKey, getCompletedSnapshot, getSnapshot, parsed, type EbsCall } from './ebs-call.ts';
 import { EbsError, invalid } from './ebs-error.ts';
 
 const largestVolumeGiB = 65_536;
@@ -43,6 +43,7 @@ export async function startSnapshot(call: EbsCall): Promise<Reply> {
   const parent = input.ParentSnapshotId ? getCompletedSnapshot(call, input.ParentSnapshotId) : undefined;
   assertSize(input.VolumeSize, parent);
   const encryption = encryptionOf(call, input, parent);
+  assertKey(call, encryption.kmsKeyId);
   assertTags(input);
   if (!mayBePending(call.ec2, 1)) {
     const message = 'The account has too many pending snapshots.';
@@ -155,6 +156,7 @@ const PutParameters = z.object({
 export function putSnapshotBlock(call: EbsCall): Reply {
   const snapshot = getSnapshot(call, call.parameters['snapshotid']);
   const writing = getWriting(call, snapshot);
+  assertKey(call, snapshot.kmsKeyId);
   const parameters = parsed(PutParameters, call.parameters);
   const index = parameters.blockindex;
   if (index >= snapshot.volumeSizeGiB * blocksInGiB)

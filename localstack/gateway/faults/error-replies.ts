@@ -64,10 +64,11 @@ function cborReply(status: number, code: string, message: string): Reply {
   return { status, headers: { 'content-type': 'application/cbor', 'smithy-protocol': 'rpc-v2-cbor' }, body };
 }
 
-const throttles: Readonly<Record<string, readonly [status: number, code: string, message: string]>> = {
+type Throttle = readonly [status: number, code: string, message: string, members?: Record<string, string>];
+const throttles: Readonly<Record<string, Throttle>> = {
   s3: [503, 'SlowDown', 'Please reduce your request rate.'],
   ec2: [503, 'RequestLimitExceeded', 'Request limit exceeded.'],
-  ebs: [400, 'RequestThrottledException', 'The request was throttled.'],
+  ebs: [400, 'RequestThrottledException', 'The request was throttled.', { Reason: 'ACCOUNT_THROTTLED' }],
   dynamodb: [
     400,
     'ProvisionedThroughputExceededException',
@@ -83,6 +84,6 @@ const throttles: Readonly<Record<string, readonly [status: number, code: string,
 };
 
 export function throttleReply(request: AwsRequest): Reply {
-  const [status, code, message] = throttles[request.service] ?? [400, 'ThrottlingException', 'Rate exceeded'];
-  return errorReply(request, status, code, message);
+  const throttle = throttles[request.service] ?? ([400, 'ThrottlingException', 'Rate exceeded'] as const);
+  return errorReply(request, ...throttle);
 }

@@ -20,6 +20,7 @@ const FaultAction = z.discriminatedUnion('kind', [
     status: z.int().min(300).max(599),
     code: z.string(),
     message: z.string().default('injected by a fault rule'),
+    members: z.record(z.string(), z.string()).default({}),
   }),
   z.strictObject({ kind: z.literal('throttle') }),
   z.strictObject({ kind: z.literal('latency'), ms: z.int().min(0) }),
