@@ -66,6 +66,9 @@ export {
 export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
 
 // Images
+export type { CallCounts, CallRates, RatedCall } from './ports/call-rates.ts';
+export { PacedBlockSource } from './rates/paced-block-source.ts';
+export { Pacer } from './rates/pacer.ts';
 export type { BlockContent, BlockPage, BlockSource, SnapshotBlock } from './ports/block-source.ts';
 
 // Opening a vault

@@ -19,6 +19,7 @@ const mustNotKnow: Record<string, readonly string[]> = {
   manifest: [...users, 'chunking', 'points'],
   points: [...users, 'chunking'],
   catalog: [...users.filter((room) => room !== 'catalog'), ...format, 'chunking', 'model'],
+  rates: [...users, ...format, 'chunking'],
   restore: [...afterwards, 'audit', 'retention', 'runs', 'ports/catalog'],
   verify: [...afterwards, 'audit', 'consolidate', 'protect', 'retention', 'runs'],
   protect: [...afterwards, 'audit', 'consolidate', 'retention', 'verify'],

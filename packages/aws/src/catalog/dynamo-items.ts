@@ -6,6 +6,7 @@ import type {
   PackRow,
   PointId,
   PointRow,
+  RatedCall,
   ResourceArn,
   ResourceRow,
   RestoreRow,
@@ -36,6 +37,7 @@ export const rowKeys = {
   pack: (packId: PackId): RowKey => ({ PK: `PACK#${packId}`, SK: 'PACK' }),
   hold: (holdId: HoldId): RowKey => ({ PK: holdsPartition, SK: `HOLD#${holdId}` }),
   restore: (restoreId: string): RowKey => ({ PK: `RESTORE#${restoreId}`, SK: 'RESTORE' }),
+  callRate: (call: RatedCall): RowKey => ({ PK: `RATE#${call}`, SK: 'RATE' }),
 };
 
 /** Lists by date are spread over these partitions, one a hexadecimal digit: a single one would throttle its table. */

@@ -1,10 +1,12 @@
 import {
   blockSourceContract,
+  callRatesContract,
   catalogContract,
   chunkIndexContract,
   FakeClock,
   keyringContract,
   MemoryBlockSource,
+  MemoryCallRates,
   MemoryCatalog,
   MemoryChunkIndex,
   MemoryKeyring,
@@ -80,3 +82,5 @@ keyringContract({
   name: 'the memory keyring',
   make: async () => new MemoryKeyring(new SeededRandom(seed++)),
 });
+
+callRatesContract({ name: 'the memory counts', make: async () => new MemoryCallRates() });
