@@ -53,7 +53,6 @@ const inRuns = { pageBytes: imageBlockBytes, run: 16 } as const;
 
 interface Recipe {
   readonly title: string;
-  /** Makes the data in a new directory. */
   readonly make: (directory: string, quick: boolean) => void;
   readonly days?: number;
   /** @default a line is put into one file in a hundred */
@@ -241,7 +240,6 @@ function isInstalled(program: string): boolean {
     .some((place) => existsSync(join(place, program)));
 }
 
-/** The file of median size. */
 function middleFile(directory: string, files: readonly string[]): string | undefined {
   const sized = files.map((path) => ({ path, bytes: lstatSync(join(directory, path)).size }));
   sized.sort((a, b) => a.bytes - b.bytes);

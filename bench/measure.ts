@@ -21,7 +21,6 @@ export const stepNames = [
 export type StepName = (typeof stepNames)[number];
 
 export interface Figures extends Usage {
-  /** Bytes that the step added to the store. */
   readonly storedBytes?: number;
   /** Requests to the store, by operation, where that is a service. */
   readonly requests?: Readonly<Record<string, number>>;
@@ -104,7 +103,6 @@ class Contestant {
     if (this.#options.compare) compareTrees(join(directory, path), join(target, restored ?? basename(path)));
   }
 
-  /** Removes what a step restored. */
   forget(step: StepName): void {
     rmSync(this.#target(step), { recursive: true, force: true });
   }

@@ -105,7 +105,6 @@ export function titleOf(step: StepName, days?: number): string {
   return titles[step];
 }
 
-/** The data sets that were measured, in their order. */
 function measuredSets({ sets }: Results): (readonly [DataSetName, SetResults])[] {
   return dataSetNames.flatMap((name) => {
     const set = sets?.[name];

@@ -44,7 +44,6 @@ const Context = z.object({
 
 export type ReadContext = (key: string) => unknown;
 
-/** The plans file that `-c plans=<file>` names, or lib/plans.ts. */
 export function plansFileOf(readContext: ReadContext): string {
   const file = readContext('plans') ?? 'lib/plans.ts';
   if (typeof file === 'string' && file !== '') return file;

@@ -14,7 +14,6 @@ const stackNames = ['HoldfastStorage', 'HoldfastPipeline', 'HoldfastMonitoring']
 export interface DeployOptions {
   /** The variables of `Emulator.environment`. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The plans file, as `cdk deploy -c plans=<file>` takes it. */
   readonly plansFile: string;
   readonly accountId: string;
   readonly region: string;

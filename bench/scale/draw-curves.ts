@@ -12,7 +12,6 @@ function powers(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, at) => 10 ** (from + at));
 }
 
-/** Draws curves over logarithmic axes as an SVG. */
 export function drawCurves(curves: readonly Curve[]): string {
   const points = curves.flatMap((curve) => curve.points);
   const xs = points.map(([x]) => Math.log10(x));

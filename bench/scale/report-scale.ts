@@ -64,7 +64,6 @@ const timeHead = [
   'limits that break',
 ];
 
-/** The figures as Markdown. */
 export function figuresOf({ pageCpuMs, join, built, before }: ScaleResults): string {
   const items = [...new Set(built.flatMap(({ dollars }) => Object.keys(dollars)))];
   return [

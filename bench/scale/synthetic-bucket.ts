@@ -17,7 +17,6 @@ export interface SyntheticBucketOptions {
   /** Objects that the listing shows. */
   readonly entries: number;
   readonly objectBytes: number;
-  /** Entries of one page of a listing. */
   readonly pageEntries: number;
   readonly clock: Clock;
   /** Waits as long as a request for a page takes, or for a single key. */

@@ -13,7 +13,6 @@ type SweepState = z.infer<typeof SweepState>;
 
 const nothing: SweepState = nothingOf('swept');
 
-/** Sweeps the packs of one partition whose leases have ended. */
 export const sweepPacksStep = defineLoop(
   maintenanceSteps,
   'sweep-packs',

@@ -3,7 +3,6 @@ import { type PointId, type ResourceArn, VolumeSnapshot } from '@holdfast/engine
 import { DegradedPoint, OverwriteRule, ShardOutcome, VolumeWishes } from '@holdfast/engine/model';
 import * as z from 'zod';
 
-/** Target of a restore: objects in a bucket, or volumes from snapshots. */
 const JobTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bucket'), bucket: z.string(), prefix: z.string() }),
   z.object({

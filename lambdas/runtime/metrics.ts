@@ -38,7 +38,6 @@ export const METRIC_NAMES = [
 ] as const;
 export type MetricName = (typeof METRIC_NAMES)[number];
 
-/** A number over all plans. */
 export function metric(name: MetricName, value: number): MetricValue {
   return { name, value, unit: name.startsWith('Bytes') || name.endsWith('Bytes') ? 'Bytes' : 'Count' };
 }

@@ -1,7 +1,6 @@
 import { Aws } from 'aws-cdk-lib';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 
-/** Pattern of the ARNs of a machine's executions. */
 export function executionsOf({ stateMachineName }: StateMachine): string {
   return `arn:${Aws.PARTITION}:states:${Aws.REGION}:${Aws.ACCOUNT_ID}:execution:${stateMachineName}:*`;
 }

@@ -53,7 +53,6 @@ export class SourceBucket {
     return new Map(this.#objects);
   }
 
-  /** Makes the bucket and fills it with files of installed packages, and with awkward keys. */
   async fill(packages: string, report: (files: number, bytes: number) => void): Promise<void> {
     await this.#s3.send(new CreateBucketCommand({ Bucket: this.name }));
     let files = 0;

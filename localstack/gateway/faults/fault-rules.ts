@@ -87,7 +87,6 @@ export class FaultRules {
     return this.#active.map(status);
   }
 
-  /** Removes the rule with this id, or all of them. */
   remove(id?: string): void {
     this.#active = id === undefined ? [] : this.#active.filter((active) => active.rule.id !== id);
   }

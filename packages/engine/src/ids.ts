@@ -5,13 +5,11 @@
 
 /** Names one vault; written into every key's encryption context and every frame's additional data. */
 export type VaultId = string & { readonly __brand: 'VaultId' };
-/** Names one wrapped key under `keys/`. */
 export type KeyId = string & { readonly __brand: 'KeyId' };
 /** Names one stored object of chunks, pages or a container; new for every upload attempt. */
 export type PackId = string & { readonly __brand: 'PackId' };
 /** Names one attempt to protect one resource. */
 export type RunId = string & { readonly __brand: 'RunId' };
-/** Names one legal hold. */
 export type HoldId = string & { readonly __brand: 'HoldId' };
 /** Names one recovery point: `<source time as yyyymmddThhmmssZ>-<16 hex digits>`, so names sort by time. */
 export type PointId = string & { readonly __brand: 'PointId' };

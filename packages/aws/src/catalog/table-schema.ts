@@ -3,7 +3,6 @@
  * a test of the stacks compares the two. No SDK imports here.
  */
 
-/** Partition and sort key of the catalog table: strings. */
 export const catalogKeys = { partition: 'PK', sort: 'SK' } as const;
 
 /** The catalog's two indexes, projection ALL, all key attributes strings. */

@@ -31,7 +31,6 @@ export type UploadState = z.infer<typeof UploadState>;
 export interface ObjectUploadOptions extends Omit<WriteOptions, 'from'> {
   readonly s3: S3Client;
   readonly address: ObjectAddress;
-  /** Bytes of the object. */
   readonly size: number;
   /** For a new upload. */
   readonly partBytes: number;

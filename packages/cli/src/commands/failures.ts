@@ -35,7 +35,6 @@ export const failuresCommand = defineCommand({
   },
 });
 
-/** Lists failures of all workers, in the order of paths. */
 async function* listFailures(work: Pick<WorkStore, 'get'>, prefix: string): AsyncGenerator<FailedFile> {
   for (let index = 0; ; index += 1) {
     let bytes: Uint8Array;

@@ -149,7 +149,6 @@ async function restoreHere(
   return exitCodeOfOutcome(outcome);
 }
 
-/** Runs the restore on the deployment's restore machine. */
 async function restoreThere(
   { point, paths, overwrite, thaw }: Request,
   destination: RestoreDestination,

@@ -138,7 +138,6 @@ export function connectStorage({ region }: Pick<ConnectOptions, 'region'>): Conn
   };
 }
 
-/** Outputs of one stack, read on first use. */
 class StackOutputs {
   readonly #client: CloudFormationClient;
   readonly #stack: string;

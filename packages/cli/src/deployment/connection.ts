@@ -15,7 +15,6 @@ import type { Executions } from './executions.ts';
 
 export interface ConnectedDeployment {
   readonly vaultBucket: string;
-  /** AWS region, for display. */
   readonly region: string;
   /** The deployed plans; `undefined` where the deployment does not tell. */
   findPlans(): Promise<Plans | undefined>;

@@ -55,7 +55,6 @@ export async function checkReadable(store: ObjectStore, root: Root, bucket: stri
   if (thaw.state !== 'readable') throw thawNeeded({ ...thaw, bucket });
 }
 
-/** Prints what a restore would cost and take for a point that has to be thawed first. */
 export async function printThawQuote(
   root: Root,
   thaw: Exclude<PointThaw, { state: 'readable' }>,

@@ -8,7 +8,6 @@ export async function openPoint(connection: Connection, point: PointRow): Promis
   return reader;
 }
 
-/** Opens points with one set of keys. */
 export async function openPoints<Rows extends readonly PointRow[]>(
   { services: { store, keyring } }: Connection,
   ...points: Rows

@@ -11,7 +11,6 @@ import type { Plans } from '@holdfast/engine/model';
 
 const lookupsAtOnce = 16;
 
-/** Judges every resource of the catalog, in the order of their ARNs. */
 export async function judgeAll(
   catalog: Catalog,
   plans: Plans | undefined,

@@ -120,7 +120,6 @@ async function printAsked({ resource, files }: ResourceQuote, out: Output): Prom
   );
 }
 
-/** Prints the resources of a plan, and what they come to together. */
 export async function printPlanQuotes(quotes: readonly ResourceQuote[], out: Output): Promise<void> {
   const total = (valueOf: (quote: ResourceQuote) => number): number =>
     quotes.reduce((sum, quote) => sum + valueOf(quote), 0);

@@ -21,7 +21,6 @@ export function exitCodeOfReport({ failed = 0, failedFiles = [] }: Partial<Resto
   return failed > 0 ? exitCodes.failed : exitCodes.ok;
 }
 
-/** Prints a report: failures first, then numbers. */
 export async function printReport(
   report: Partial<RestoreReport>,
   execution: string,
@@ -63,7 +62,6 @@ export async function printReport(
   if (machine !== undefined) await out.line(`machine   s3://${machine.bucket}/${machine.key}`);
 }
 
-/** Prints the outcome of a restore by this process: failures first, then numbers. */
 export async function printOutcome(
   outcome: RestoreOutcome,
   where: {

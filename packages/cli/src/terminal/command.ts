@@ -33,7 +33,6 @@ export type CommandWork = (context: CommandContext) => Promise<ExitCode>;
 export interface CommandSpec<Declared extends CommandUnknownOpts> {
   /** One word, or two: a group and its member. */
   readonly name: string;
-  /** One line for the list of commands. */
   readonly summary: string;
   /** Declares words and options; types, help, completion and refusals follow from them. */
   readonly declare: (command: Command) => Declared;

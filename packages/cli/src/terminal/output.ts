@@ -4,7 +4,6 @@ interface RightColumn {
   readonly title: string;
 }
 
-/** A column of numbers. */
 export function right(title: string): RightColumn {
   return { title };
 }

@@ -48,7 +48,6 @@ export const AuditEvent = z.discriminatedUnion('kind', [
   }),
   z.object({
     kind: z.literal('configuration'),
-    /** SHA-256 of the configuration as it was deployed. */
     sha256,
     configuration: z.record(z.string(), z.unknown()),
   }),

@@ -55,7 +55,6 @@ export class CopiedEntries {
     if (this.#waiting.length === 1) await this.settle();
   }
 
-  /** Adds the next chunk of a file. */
   async addChunk(path: Uint8Array, chunk: StoredChunk): Promise<void> {
     this.#path = path;
     const isAtBoundary = this.#bytes > 0 && (this.#offset + this.#bytes) % extentBoundaryBytes === 0;

@@ -61,7 +61,6 @@ export class ScratchEntries {
   }
 }
 
-/** The names of all parts, in the order of their entries. */
 export function listScratchParts(runs: readonly ScratchRun[]): readonly string[] {
   return runs.flatMap(({ name, parts }) => Array.from({ length: parts }, (_, part) => partName(name, part)));
 }

@@ -42,7 +42,6 @@ export async function setHold(services: HoldServices, request: NewHold): Promise
   return hold;
 }
 
-/** The chain of the audit log that a hold belongs to. */
 export async function chainOf(catalog: Pick<Catalog, 'points'>, scope: HoldScope): Promise<string> {
   if (scope.kind === 'resource') return scope.resourceArn;
   if (scope.kind === 'tag') return vaultChain;

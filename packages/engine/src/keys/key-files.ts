@@ -128,7 +128,6 @@ async function readKeyFile(store: ObjectStore, name: string): Promise<KeyFile> {
   return parseVaultJson(KeyFile, await getBounded(store, name, maxKeyFileBytes), name);
 }
 
-/** Names of key files below a prefix, each once. */
 export async function* listKeyNames(
   store: ObjectStore,
   prefix: string,

@@ -28,7 +28,6 @@ export interface VaultSecrets {
   readonly dataKeys: readonly { readonly keyId: KeyId; readonly key: Uint8Array }[];
 }
 
-/** One data key, from which the key of every object that names it is derived. */
 export class DataKey {
   readonly keyId: KeyId;
   readonly #key: Uint8Array;

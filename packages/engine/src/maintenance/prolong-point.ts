@@ -34,7 +34,6 @@ export interface ProlongDates {
   readonly leaseUntil?: Date;
 }
 
-/** Packs of a point that are not in the store any more. */
 interface LostPacks {
   readonly count: number;
   /** The first of them. */
@@ -122,7 +121,6 @@ export async function prolongPoint(
   return locked ? { state: 'prolonged', packs: pass.packs, lost } : { state: 'gone' };
 }
 
-/** A pack as a root or a pack map refers to it. */
 interface ReferredPack extends NamedPack {
   /** Empty where the reference does not know it. */
   readonly versionId: string;

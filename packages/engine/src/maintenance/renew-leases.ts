@@ -42,13 +42,11 @@ export interface RenewServices extends ProlongServices {
 
 export interface RenewReport {
   readonly renewed: number;
-  /** Packs that the renewed points need. */
   readonly packs: number;
   /** Roots whose lock had stayed behind the catalog, because somebody died between the two. */
   readonly rootsLocked: number;
   /** Points whose retention had ended and of which packs have been swept: they expire. */
   readonly tooLate: number;
-  /** Packs that were not in the vault any more. */
   readonly lostPacks: number;
   /** Points whose root or pages cannot be read, so that nobody can say which packs they need. They stay as they are. */
   readonly unreadable: StepFailures;

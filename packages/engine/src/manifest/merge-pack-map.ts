@@ -34,7 +34,6 @@ export interface MergePackMapOptions<Item extends { readonly packId: PackId }> {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The pack map of a merge that was not begun. */
 export function nothingMerged(): PackMapMerge {
   return { tree: { children: [] } };
 }

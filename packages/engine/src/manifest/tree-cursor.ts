@@ -22,7 +22,6 @@ export class TreeCursor {
   readonly #frames: Frame[] = [];
   #root: PageRef | undefined;
   #after: Uint8Array | undefined;
-  /** The page that the cursor stands before, if any. */
   page: PageRef | undefined;
   /** The entry that the cursor stands before, if any. With neither, the cursor is at the end. */
   entry: Entry | undefined;

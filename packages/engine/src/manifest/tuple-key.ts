@@ -160,7 +160,6 @@ export function keyAfter(key: Uint8Array): Uint8Array {
   return after;
 }
 
-/** All keys of one path: its entry and its content. */
 export function pathKeys(
   path: Uint8Array,
 ): KeyRange & { readonly from: Uint8Array; readonly to: Uint8Array } {

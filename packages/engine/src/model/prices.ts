@@ -108,7 +108,6 @@ export function pricesOfClass(storageClass: string | undefined): StorageClassPri
   return classes[storageClass ?? 'STANDARD'] ?? storageClassPrices.GLACIER_IR;
 }
 
-/** Prices of services other than S3. */
 export const prices = {
   /** @see https://aws.amazon.com/lambda/pricing/ arm64. */
   lambda: { gibibyteSecond: 0.000_013_333_4, call: 0.2e-6 },

@@ -13,7 +13,6 @@ export interface ChunkLocation extends FrameLocation {
   readonly start: number;
 }
 
-/** A reference to a chunk, as manifests have them. */
 export interface ChunkReference {
   readonly id: ChunkId;
   readonly plainBytes: number;

@@ -74,7 +74,6 @@ export interface ChunkStoreCounts {
   /** Chunks handed in, including repetitions. */
   readonly chunks: number;
   readonly plainBytes: number;
-  /** Chunks that the vault did not have. */
   readonly newChunks: number;
   /** Plain bytes of the new chunks. */
   readonly newBytes: number;

@@ -11,7 +11,6 @@ const maxKeyBlockBytes = 1024 * 1024;
 
 /** The end of a container as it is stored; nothing of it has been authenticated. */
 export interface ContainerTail {
-  /** Number of the root frame. */
   readonly frame: number;
   readonly storedRoot: Uint8Array;
   readonly keyBlock: Uint8Array;

@@ -28,7 +28,6 @@ export interface Directory {
 const minContentBytes = 33;
 /** Most bytes of a frame in a directory, but for its contents: kind, stored length, number of contents. */
 export const maxFrameEntryBytes = 9;
-/** Most bytes of a content in a directory. */
 export const maxContentEntryBytes = 36;
 
 /** The bytes of a directory, not yet encoded by a codec. */

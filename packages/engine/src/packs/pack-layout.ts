@@ -50,7 +50,6 @@ export function readHeader(bytes: Uint8Array, objectName: string): PackHeader {
   };
 }
 
-/** Writes a footer or a trailer. */
 export function writeFooter(
   into: Buffer,
   at: number,

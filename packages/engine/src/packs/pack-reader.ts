@@ -15,7 +15,6 @@ import { headerBytes } from './pack-layout.ts';
 import { releaseBytes } from './release-bytes.ts';
 import { candidateVersions, fetchRange, type StoredObject } from './stored-object.ts';
 
-/** A frame to read. */
 export interface WantedFrame extends FramePosition {
   /** Bytes of the content, where the reference states them: it must have as many. */
   readonly contentBytes?: number;

@@ -15,7 +15,6 @@ const tailBytes = 64 * 1024;
 export interface Segment {
   readonly kind: PackKind;
   readonly directory: Directory;
-  /** Offset of the segment's footer. */
   readonly footerOffset: number;
   /** Offset of the footer of the segment before; 0 in the first. */
   readonly previousFooter: number;

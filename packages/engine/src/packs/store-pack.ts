@@ -14,7 +14,6 @@ import { defaultRetryPolicy, retryUnavailable, waitBeforeAttempt, type RetryPoli
 /** The owner, lock and class of stored packs. One for a whole run. */
 export interface PackLease {
   readonly runId: RunId;
-  /** The run's lease date: nothing that it stores is locked for less. */
   readonly leaseUntil: Date;
   /** Lock date of a pack. @default the run's lease date */
   readonly lockDateOf?: (pack: { readonly packId: PackId; readonly kind: PackKind }) => Date;
@@ -49,7 +48,6 @@ export interface StoredPack {
   readonly lockedUntil: Date;
 }
 
-/** A pack that is ready to be uploaded, for example a sealed `PackBuilder`. */
 export interface SealedPack {
   readonly kind: PackKind;
   readonly pack: { readonly packId: PackId };

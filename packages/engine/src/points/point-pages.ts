@@ -23,7 +23,6 @@ function findPagePacks(records: Iterable<PagePackRecord>): FindObject {
   };
 }
 
-/** Reads the pages of both maps of a point. */
 export function createPageReader(
   store: ObjectStore,
   keys: VaultKeys,

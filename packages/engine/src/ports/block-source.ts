@@ -1,4 +1,3 @@
-/** A block of a snapshot. */
 export interface SnapshotBlock {
   /** Place in the volume, in blocks. */
   readonly index: number;

@@ -6,7 +6,6 @@ export interface ObjectLock {
   readonly until: Date;
 }
 
-/** Options of a write. */
 export interface PutOptions {
   /** Absent only in stores without Object Lock (the work bucket). */
   readonly lock?: ObjectLock;
@@ -15,7 +14,6 @@ export interface PutOptions {
   readonly signal?: AbortSignal;
 }
 
-/** One version of one object. */
 export interface ObjectVersion {
   readonly name: string;
   readonly versionId: string;
@@ -24,7 +22,6 @@ export interface ObjectVersion {
   readonly storedAt: Date;
 }
 
-/** A version and its lock. */
 export interface ObjectState extends ObjectVersion {
   readonly lock?: ObjectLock;
   readonly storageClass?: string;
@@ -39,7 +36,6 @@ export type ThawState =
   | { readonly state: 'frozen' | 'thawing' }
   | { readonly state: 'thawed'; readonly until: Date };
 
-/** One stretch of an object: `length` bytes from `offset`. */
 export interface ByteRange {
   readonly offset: number;
   readonly length: number;

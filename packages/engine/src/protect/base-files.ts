@@ -58,7 +58,6 @@ export class BaseFile {
   }
 }
 
-/** A manifest of files, by path. */
 export class BaseFiles {
   readonly #tree: TreeReader;
 
@@ -66,7 +65,6 @@ export class BaseFiles {
     this.#tree = tree;
   }
 
-  /** The files within a range of keys, page by page. */
   in(range: KeyRange, signal?: AbortSignal): AsyncGenerator<readonly BaseFile[]> {
     return groupByPath(this.#tree.portions(range, { signal }), this.#tree.name);
   }

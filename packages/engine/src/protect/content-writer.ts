@@ -79,7 +79,6 @@ export function isContentSettled({ extents }: Pick<WrittenContent, 'extents'>): 
   return extents.every(({ chunks }) => chunks.every(isSettled));
 }
 
-/** Entries of a settled content. */
 export function entriesOf(path: Uint8Array, { extents }: Pick<WrittenContent, 'extents'>): Entry[] {
   return extents.map(({ offset, chunks }) =>
     encodeExtent({ path, offset, chunks: chunks.filter(isSettled) }),

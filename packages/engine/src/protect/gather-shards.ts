@@ -154,7 +154,6 @@ export class JoinedTree {
   }
 }
 
-/** Sums of the results of shards. */
 export class Gathering {
   gathered: z.infer<typeof Gathered>;
   readonly #leftOut = new FactCounts<LeftOutFact>();

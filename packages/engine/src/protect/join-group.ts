@@ -18,7 +18,6 @@ import { putShardResult, type ShardResult } from './shard-result.ts';
  */
 const shardsAGroup = 128;
 
-/** Neighbouring shards that one worker joins. */
 export interface ShardGroup {
   readonly index: number;
   readonly first: number;

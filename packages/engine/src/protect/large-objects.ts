@@ -18,7 +18,6 @@ export interface RepairOptions {
   readonly pages: PageStore;
   readonly plan: RunPlan;
   readonly broken: readonly BrokenObject[];
-  /** Root of the joined manifest. */
   readonly root: PageRef | undefined;
 }
 

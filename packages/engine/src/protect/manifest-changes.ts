@@ -38,7 +38,6 @@ export interface ManifestChangesOptions {
   readonly earlier: EarlierContent;
   /** The entry's present tags, where they are asked for. */
   readonly findTags: (entry: SourceEntry) => Promise<SourceEntry['tags'] | undefined>;
-  /** Collects the effect of the changes on the pack map. */
   readonly usage: PackUsage;
   /** Called once, when the source is not needed any more. */
   readonly onSourceRead?: () => void;

@@ -58,7 +58,6 @@ export type Outcome =
 
 export interface ReadEntriesOptions {
   readonly source: FileSource;
-  /** Reads tags of entries that look unchanged. */
   readonly readTags: boolean;
   /** The part of an entry's content that this worker reads; `undefined` for all of it. */
   readonly rangeOf: (entry: SourceEntry) => ByteRange | undefined;

@@ -7,7 +7,6 @@ export interface Estimate {
   readonly high: number;
 }
 
-/** A unit that was measured, with all its copies. */
 interface MeasuredUnit {
   readonly bytes: number;
   readonly storedBytes: number;

@@ -28,7 +28,6 @@ export class FrameMeter {
   readonly #dataKey: DataKey;
   readonly #filler = new FrameFiller<OwnedChunk>();
   #builder: PackBuilder;
-  /** Chunks of each frame of the pack that is being filled. */
   #frames: (readonly OwnedChunk[])[] = [];
   readonly #bytes = new Map<number, number>();
 

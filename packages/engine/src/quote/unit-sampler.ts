@@ -20,7 +20,6 @@ export interface SampleUnit {
 
 /** Units of similar size. */
 export interface Stratum {
-  /** Bytes of all units that were listed, copies included. */
   readonly bytes: number;
   /** The units of the lowest ranks, which come first: any number of the first are a random sample. */
   readonly units: readonly SampleUnit[];

@@ -66,7 +66,6 @@ export class PackDates {
   }
 }
 
-/** The keys of a slice's packs in a pack map. */
 function keysOf({ slice, slices }: PackSlice): KeyRange {
   const bound = (at: number): Uint8Array => {
     const first = Math.ceil((at * 2 ** 32) / slices);

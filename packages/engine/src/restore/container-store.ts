@@ -1,7 +1,6 @@
 import { NotSupportedError, ObjectNotFoundError } from '../errors.ts';
 import type { ByteRange, ObjectState, ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 
-/** Bytes of a container outside a vault. */
 export interface ContainerBytes {
   readonly bytes: number;
   /** A range that reaches beyond the end gives the bytes that exist. */

@@ -19,7 +19,6 @@ export class PointFiles {
   readonly #signal: AbortSignal | undefined;
   #stream: AsyncGenerator<FetchedItem<PointItem>, void>;
   #file: FileEntry['entry'] | undefined;
-  /** Bytes of the open file that have been read. */
   #read = 0;
   /** The item behind the open file, when it is known. */
   #after: Fetched | undefined;

@@ -14,7 +14,6 @@ export type PointItem =
       /** Key of the stretch of content that has the chunk, and the chunk's index in it. */
       readonly stretch: Uint8Array;
       readonly at: number;
-      /** Offset of the chunk in its file. */
       readonly offset: number;
     };
 

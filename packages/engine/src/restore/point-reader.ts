@@ -20,7 +20,6 @@ export class PointReader {
   readonly name: string;
   /** Paths and content. */
   readonly manifest: TreeReader;
-  /** Packs that the content lies in. */
   readonly packMap: TreeReader;
   /** Pages of both maps. */
   readonly pages: PagePackReader;

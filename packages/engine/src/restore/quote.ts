@@ -4,7 +4,6 @@ import { workRates } from '../model/worker.ts';
 /** Estimated work, cost and time of a restore, in the list prices of `model/prices.ts`. */
 export interface RestoreQuote {
   readonly files: number;
-  /** Content bytes to write. */
   readonly bytes: number;
   /** Bytes to read from the vault, before chunks that several files share are counted once. */
   readonly storedBytes: number;

@@ -25,7 +25,6 @@ export type RetainedPoint = UnreadFacts &
     'pointId' | 'resourceKind' | 'type' | 'sourceTime' | 'committedAt' | 'expiresAt' | 'expiring' | 'holds'
   >;
 
-/** A plan's answer about one point. */
 export interface RetentionDecision<Point extends RetainedPoint = PointRow> {
   readonly point: Point;
   /** The latest date that any rule gives; in the past for a point that no rule keeps. */

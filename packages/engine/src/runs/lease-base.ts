@@ -37,7 +37,6 @@ const lookUpsAtOnce = 16;
 export type LeasedBase =
   | {
       readonly state: 'leased';
-      /** Page packs for reading the base. */
       readonly pagePacks: PagePackRecord[];
       readonly pagePacksCounted: number;
       /** Packs that could not be leased: their chunks are read from the source. */

@@ -15,7 +15,6 @@ const packId = z.string().transform((text) => text as PackId);
 
 const fields = {
   runId: z.string().transform((text) => text as RunId),
-  /** The point that the run will commit. */
   pointId,
   resourceArn: z.string().transform((text) => text as ResourceArn),
   resourceKind: ResourceKind,
@@ -69,7 +68,6 @@ const Storable = z.object({ ...fields, startedAt: timeOut, leaseUntil: timeOut, 
  */
 export type RunPlan = z.output<typeof Stored>;
 
-/** Prefix of a run's scratch objects. */
 export function runPrefix(runId: RunId): string {
   return `runs/${runId}/`;
 }

@@ -12,14 +12,12 @@ import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 
 const rootsAtOnce = 16;
 
-/** A problem in a resource's history, and the point at which it shows. */
 interface HistoryProblem extends ErrorRecord {
   /** Absent for an object that belongs to no point. */
   readonly pointId?: PointId;
 }
 
 export interface HistoryOutcome {
-  /** Roots that could be read. */
   readonly roots: number;
   readonly problems: readonly HistoryProblem[];
 }

@@ -17,7 +17,6 @@ export function isSameDirectory(a: DirectoryIdentity, b: DirectoryIdentity): boo
   return a.ino === b.ino && a.dev === b.dev;
 }
 
-/** The identity of an existing directory; a symbolic link is followed. */
 export function findDirectoryIdentity(directory: string): DirectoryIdentity | undefined {
   const stats = statSync(directory, { bigint: true, throwIfNoEntry: false });
   return stats?.isDirectory() === true ? identityOf(stats) : undefined;

@@ -8,7 +8,6 @@ import { errnoOf, isDeniedErrno, isMissing } from '../errno.ts';
 import { changeTokenOf } from '../file-facts.ts';
 import { shownPath } from './raw-path.ts';
 
-/** One file in the state in which it was listed. */
 export interface ListedFile {
   /** Below the source's root, for messages. */
   readonly path: Uint8Array;

@@ -13,7 +13,6 @@ type Part = MultipartState['parts'][number];
 interface UploadStore {
   /** Turns the file system's errors into the engine's. */
   readonly guarded: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Gives the written file the object's name. */
   readonly publish: (file: FileHandle, bytes: number) => Promise<ObjectVersion>;
   /** The object, if this upload made it: the answer of an earlier completion may have been lost. */
   readonly findPublished: () => Promise<ObjectVersion | undefined>;

@@ -69,7 +69,6 @@ export class FactSetter {
   }
 }
 
-/** Facts of an entry that an existing file lacks. */
 export function differences(stats: BigIntStats, entry: SourceEntry): readonly UnkeptFact[] {
   const { mode, owner } = factsOf(entry);
   const found: UnkeptFact[] = [];

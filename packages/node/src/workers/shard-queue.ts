@@ -28,7 +28,6 @@ export class ShardQueue {
     this.#add({});
   }
 
-  /** Shards so far; all of them once `shards` has ended. */
   get count(): number {
     return this.#count;
   }

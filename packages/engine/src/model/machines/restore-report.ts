@@ -36,7 +36,6 @@ const counts = {
   written: z.int(),
   /** Entries left as the target had them, because the rule says so, though they differ, or cannot be told to be the same. */
   kept: z.int(),
-  /** The first of the kept entries, as text. */
   keptFiles: z.array(z.string()),
   /** Entries that were identical already. */
   same: z.int(),
@@ -79,7 +78,6 @@ export const RestoredVolume = z.object({
   /** The volume's place in the instance. */
   device: z.string().optional(),
   sizeGiB: z.number(),
-  /** The key of the volume's snapshot. */
   keyId: z.string().optional(),
   orderedAt: z.iso.datetime(),
   /** Names of the original's tags for which there was no room. */

@@ -14,7 +14,6 @@ export interface HoldRow {
   readonly releaseReason?: string;
 }
 
-/** The catalog's legal holds. */
 export interface Holds {
   /** Writes a hold. Repeatable; a hold is released by writing it again with `releasedAt`. */
   put(row: HoldRow): Promise<void>;

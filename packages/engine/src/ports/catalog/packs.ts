@@ -35,7 +35,6 @@ export const sweepPartitions = 16;
 /** A time later than any lease: the list of packs that are overdue by then has all packs. */
 export const endOfTime = new Date('9999-12-31T00:00:00Z');
 
-/** The catalog's packs and their leases. */
 export interface Packs {
   /** Claims a new pack before its bytes are written (state `writing`). @throws {@link CatalogConflictError} the id is taken. */
   claim(claim: PackClaim): Promise<void>;

@@ -12,7 +12,6 @@ export interface PointCounts {
   readonly filesRemoved: number;
   /** Content bytes of all entries. */
   readonly logicalBytes: number;
-  /** Bytes read from the source. */
   readonly readBytes: number;
   /** Plain bytes of chunks that the vault did not have. */
   readonly newBytes: number;
@@ -52,7 +51,6 @@ export interface PointRow {
   readonly holds?: readonly HoldId[];
 }
 
-/** The catalog's recovery points. */
 export interface Points {
   /**
    * Writes a point's row and moves the resource's `last…` fields on if it is the newest. Repeatable. A row that is

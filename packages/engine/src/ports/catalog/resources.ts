@@ -45,7 +45,6 @@ export type FoundResource = Pick<
   'arn' | 'kind' | 'plan' | 'partOf' | 'problem' | 'seenAt' | 'tags'
 >;
 
-/** The catalog's resources. */
 export interface Resources {
   /** Writes what discovery found; keeps the `last…` fields and the quote that the row has. */
   put(row: FoundResource): Promise<void>;
@@ -54,6 +53,5 @@ export interface Resources {
   list(startAfter?: ResourceArn): AsyncIterable<ResourceRow>;
   /** Keeps a quote, also of a resource that discovery has not seen yet: then it shows once that has. */
   noteQuote(arn: ResourceArn, quote: RecordedQuote): Promise<void>;
-  /** Removes a resource's row; its points stay. */
   remove(arn: ResourceArn): Promise<void>;
 }

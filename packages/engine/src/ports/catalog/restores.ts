@@ -3,7 +3,6 @@ import type { ErrorRecord } from '../../model/error-record.ts';
 import type { PointId, ResourceArn } from '../../ids.ts';
 import type { TimeRange } from './time-range.ts';
 
-/** A restore that somebody asked for. */
 export interface RestoreRow {
   readonly restoreId: string;
   readonly pointId: PointId;
@@ -18,7 +17,6 @@ export interface RestoreRow {
   readonly error?: ErrorRecord;
 }
 
-/** The catalog's restores. */
 export interface Restores {
   put(row: RestoreRow): Promise<void>;
   find(restoreId: string): Promise<RestoreRow | undefined>;

@@ -34,7 +34,6 @@ export interface RunRow {
   /** The time until which the run counts as alive; workers move it on. */
   readonly aliveUntil: Date;
   readonly state: RunState;
-  /** The Step Functions execution that drives the run. */
   readonly execution?: string;
   readonly endedAt?: Date;
   readonly pointId?: PointId;
@@ -51,13 +50,11 @@ export type RunOutcome = Pick<RunRow, 'endedAt' | 'pointId' | 'error'> & {
   readonly state: Exclude<RunState, 'open' | 'cancelling'>;
 };
 
-/** Limits a list of runs. */
 export interface RunFilter {
   readonly resourceArn?: ResourceArn;
   readonly plan?: string;
 }
 
-/** The catalog's runs. */
 export interface Runs {
   /**
    * Opens a run as the resource's only one. Repeating it with the same run id returns the row as it stands,
