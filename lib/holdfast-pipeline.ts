@@ -47,20 +47,14 @@ const mostVolumePollSeconds = 15;
 
 /** Functions, state machines and schedules that move data. They hold nothing that could not be deployed anew. */
 export class HoldfastPipeline extends Construct {
-  readonly cycle: StateMachine;
-  readonly protect: StateMachine;
-  readonly restore: StateMachine;
-  readonly hold: StateMachine;
-  readonly maintenance: StateMachine;
-  readonly check: StateMachine;
+  readonly machines: Readonly<Record<MachineName, StateMachine>>;
 
   constructor(scope: Construct, id: string, props: HoldfastPipelineProps) {
     super(scope, id);
     const { config, storage, handlerCode } = props;
-    const { workBucket } = storage;
     const deadLetters = this.makeDeadLetters();
     const configuration = new ConfigurationObject(this, 'Configuration', config);
-    const world = {
+    const steps = this.makeSteps({
       config,
       configuration,
       storage,
@@ -68,54 +62,46 @@ export class HoldfastPipeline extends Construct {
       machines: this.machineReferences(),
       vaultRoles: storage.vaultRoles,
       code: handlerCode ?? bundleHandlers(this),
-    };
-    const steps = this.makeSteps(world);
+    });
     this.describe(config, configuration);
-    const { resourcesAtOnce, shardsAtOnce, snapshotPollSeconds } = config;
-    this.protect = new ProtectWorkflow(this, 'Protect', {
-      steps,
-      workBucket,
-      shardsAtOnce,
-      snapshotPollSeconds,
-    }).stateMachine;
-    this.cycle = new CycleWorkflow(this, 'Cycle', {
-      steps,
-      workBucket,
-      resourcesAtOnce,
-      protect: this.protect,
-    }).stateMachine;
-    this.restore = new RestoreWorkflow(this, 'Restore', {
-      steps,
-      workBucket,
-      shardsAtOnce: resourcesAtOnce * shardsAtOnce,
-      volumePollSeconds: Math.min(mostVolumePollSeconds, snapshotPollSeconds),
-    }).stateMachine;
-
-    this.hold = new HoldWorkflow(this, 'Hold', { steps, workBucket }).stateMachine;
-    this.maintenance = new MaintenanceWorkflow(this, 'Maintenance', {
-      steps,
-      workBucket,
-      partitionsAtOnce: Math.min(mostPartitionsAtOnce, resourcesAtOnce * shardsAtOnce),
-    }).stateMachine;
-
-    this.check = new CheckWorkflow(this, 'Check', { steps, workBucket }).stateMachine;
-
-    const { cycle, protect, restore, hold, maintenance, check } = this;
-    const machines = { cycle, protect, restore, hold, maintenance, check };
-    for (const [name, machine] of Object.entries(machines))
+    this.machines = this.makeMachines(props, steps);
+    for (const [name, machine] of Object.entries(this.machines))
       void new CfnOutput(this, `${constructIdOf(name)}MachineArn`, { value: machine.stateMachineArn });
     const closeExecutions = steps['close-executions'].function;
-    void new ExecutionWatch(this, 'ExecutionWatch', { machines: Object.values(machines), closeExecutions });
+    const machines = Object.values(this.machines);
+    void new ExecutionWatch(this, 'ExecutionWatch', { machines, closeExecutions });
     void new PlanSchedules(this, 'Schedules', {
       plans: config.plans,
       startCycle: steps['start-cycle'].function,
-      check,
-      maintenance: { ...config.maintenance, machine: this.maintenance },
+      check: this.machines.check,
+      maintenance: { ...config.maintenance, machine: this.machines.maintenance },
       closeExecutions,
       countDeadLetters: steps['count-dead-letters'].function,
       deadLetters,
     });
     this.letPeople(storage.people, configuration.reads());
+  }
+
+  private makeMachines(
+    { config, storage: { workBucket } }: HoldfastPipelineProps,
+    steps: ReturnType<HoldfastPipeline['makeSteps']>,
+  ): Readonly<Record<MachineName, StateMachine>> {
+    const { resourcesAtOnce, shardsAtOnce, snapshotPollSeconds } = config;
+    const common = { steps, workBucket };
+    const workers = resourcesAtOnce * shardsAtOnce;
+    const volumePollSeconds = Math.min(mostVolumePollSeconds, snapshotPollSeconds);
+    const partitionsAtOnce = Math.min(mostPartitionsAtOnce, workers);
+    const protectProps = { ...common, shardsAtOnce, snapshotPollSeconds };
+    const { stateMachine: protect } = new ProtectWorkflow(this, 'Protect', protectProps);
+    const restoreProps = { ...common, shardsAtOnce: workers, volumePollSeconds };
+    return {
+      cycle: new CycleWorkflow(this, 'Cycle', { ...common, resourcesAtOnce, protect }).stateMachine,
+      protect,
+      restore: new RestoreWorkflow(this, 'Restore', restoreProps).stateMachine,
+      hold: new HoldWorkflow(this, 'Hold', common).stateMachine,
+      maintenance: new MaintenanceWorkflow(this, 'Maintenance', { ...common, partitionsAtOnce }).stateMachine,
+      check: new CheckWorkflow(this, 'Check', common).stateMachine,
+    };
   }
 
   private makeSteps(world: StepFunctionsProps) {
@@ -149,12 +135,19 @@ export class HoldfastPipeline extends Construct {
   /** References by which functions are told of machines that are made after them. */
   private machineReferences(): Readonly<Record<MachineName, MachineReference>> {
     return {
-      cycle: referTo(() => this.cycle),
-      protect: referTo(() => this.protect),
-      restore: referTo(() => this.restore),
-      hold: referTo(() => this.hold),
-      maintenance: referTo(() => this.maintenance),
-      check: referTo(() => this.check),
+      cycle: this.referTo('cycle'),
+      protect: this.referTo('protect'),
+      restore: this.referTo('restore'),
+      hold: this.referTo('hold'),
+      maintenance: this.referTo('maintenance'),
+      check: this.referTo('check'),
+    };
+  }
+
+  private referTo(name: MachineName): MachineReference {
+    return {
+      arn: Lazy.string({ produce: () => this.machines[name].stateMachineArn }),
+      executions: Lazy.string({ produce: () => executionsOf(this.machines[name]) }),
     };
   }
 
@@ -174,7 +167,7 @@ export class HoldfastPipeline extends Construct {
 
   private letPeople(people: PeopleRoles, reads: PolicyStatement): void {
     people.letFind(Stack.of(this));
-    const { cycle, protect, restore, hold, maintenance, check } = this;
+    const { cycle, protect, restore, hold, maintenance, check } = this.machines;
     const started = [cycle, protect, maintenance, check];
     this.letStart('Operator', people.operator, reads, started, [cycle, protect, restore, maintenance, check]);
     this.letStart('Restorer', people.restorer, reads, [restore]);
@@ -218,11 +211,4 @@ export class HoldfastPipeline extends Construct {
       ],
     });
   }
-}
-
-function referTo(machine: () => StateMachine): MachineReference {
-  return {
-    arn: Lazy.string({ produce: () => machine().stateMachineArn }),
-    executions: Lazy.string({ produce: () => executionsOf(machine()) }),
-  };
 }

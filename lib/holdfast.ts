@@ -73,7 +73,7 @@ export class Holdfast extends Construct {
         : new HoldfastStorage(storageScope, id, { config });
     // "Default" leaves no trace in logical ids.
     const pipeline = new HoldfastPipeline(this, 'Default', { config, storage, handlerCode });
-    const { cycle, protect, restore, hold, maintenance } = pipeline;
+    const { cycle, protect, restore, hold, maintenance } = pipeline.machines;
     const watched = {
       email: config.notifications.email,
       storage,

@@ -1,5 +1,4 @@
-import { JsonPath, type StateMachine, Succeed } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct } from 'constructs';
+import { type IChainable, Succeed } from 'aws-cdk-lib/aws-stepfunctions';
 import type { watchSteps } from '../../lambdas/watch/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { Workflow, type WorkflowProps } from './workflow.ts';
@@ -9,18 +8,17 @@ export interface CheckWorkflowProps extends WorkflowProps {
 }
 
 /** The daily check of all resources against their plans, over as many calls as it takes. */
-export class CheckWorkflow extends Workflow {
-  readonly stateMachine: StateMachine;
+export class CheckWorkflow extends Workflow<CheckWorkflowProps> {
+  readonly stateMachine = this.machine('Check', this.definition());
 
-  constructor(scope: Construct, id: string, props: CheckWorkflowProps) {
-    super(scope, id, props);
+  private definition(): IChainable {
     const check = this.step('CheckOverdue', {
-      function: props.steps['check-overdue'],
-      payload: { checkId: JsonPath.stringAt('$$.Execution.Name') },
+      function: this.props.steps['check-overdue'],
+      payload: { checkId: '$$.Execution.Name' },
       resultPath: '$',
     });
     this.catching([check], this.failed('CheckFailed'));
     check.next(this.whenDone('IsChecked', '$', new Succeed(this, 'Checked'), check));
-    this.stateMachine = this.machine('Check', check);
+    return check;
   }
 }

@@ -15,7 +15,6 @@ import {
   type IChainable,
   type StateMachine,
 } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct } from 'constructs';
 import type { cycleSteps } from '../../lambdas/cycle/steps.ts';
 import type { protectSteps } from '../../lambdas/protect/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
@@ -43,15 +42,8 @@ export interface CycleWorkflowProps extends WorkflowProps {
  * One due time of one plan rule: puts a changed configuration on record, finds the plan's resources, protects each,
  * reports; fails if one of them did.
  */
-export class CycleWorkflow extends Workflow {
-  readonly stateMachine: StateMachine;
-  private readonly props: CycleWorkflowProps;
-
-  constructor(scope: Construct, id: string, props: CycleWorkflowProps) {
-    super(scope, id, props, ['cycles/*']);
-    this.props = props;
-    this.stateMachine = this.machine('Cycle', this.definition());
-  }
+export class CycleWorkflow extends Workflow<CycleWorkflowProps> {
+  readonly stateMachine = this.machine('Cycle', this.definition(), 'cycles/*');
 
   private definition(): IChainable {
     const { steps } = this.props;
@@ -147,29 +139,27 @@ export class CycleWorkflow extends Workflow {
     const run = this.execution(stateName, protect, {
       name: JsonPath.stringAt('$.runId'),
       input: {
-        resourceArn: JsonPath.stringAt('$.resourceArn'),
-        kind: JsonPath.stringAt('$.kind'),
-        plan: JsonPath.stringAt('$.plan'),
-        type: JsonPath.stringAt('$.type'),
-        runId: JsonPath.stringAt('$.runId'),
+        resourceArn: '$.resourceArn',
+        kind: '$.kind',
+        plan: '$.plan',
+        type: '$.type',
+        runId: '$.runId',
       } satisfies Record<Exclude<keyof ProtectInput, 'container'>, string>,
       longest: Duration.days(safety.cycleWaitDays),
     });
     // The run has closed itself as failed, or was never opened: the report finds both in the catalog.
     this.catching([run], new Pass(this, `Leave${part}ToReport`));
-    const begin = new Wait(this, `Begin${part}`, {
-      time: WaitTime.secondsPath('$.startAfterSeconds'),
-    });
+    const begin = new Wait(this, `Begin${part}`, { time: WaitTime.secondsPath('$.startAfterSeconds') });
     return this.fanOut(`Protect${part}`, {
       list: `$.discovery.lists.${part.toLowerCase()}`,
       reportFolder: 'cycles',
       itemSelector: {
-        resourceArn: itemAt('resourceArn'),
-        kind: itemAt('kind'),
-        runId: itemAt('runId'),
-        startAfterSeconds: itemAt('startAfterSeconds'),
-        plan: JsonPath.stringAt('$.plan'),
-        type: JsonPath.stringAt('$.type'),
+        resourceArn: '$$.Map.Item.Value.resourceArn',
+        kind: '$$.Map.Item.Value.kind',
+        runId: '$$.Map.Item.Value.runId',
+        startAfterSeconds: '$$.Map.Item.Value.startAfterSeconds',
+        plan: '$.plan',
+        type: '$.type',
       },
       atOnce,
       toleratedFailures: ALL_ITEMS,
@@ -177,8 +167,4 @@ export class CycleWorkflow extends Workflow {
       next,
     });
   }
-}
-
-function itemAt(field: string): string {
-  return JsonPath.stringAt(`$$.Map.Item.Value.${field}`);
 }

@@ -1,5 +1,4 @@
-import { JsonPath, Succeed, type IChainable, type StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct } from 'constructs';
+import { Succeed, type IChainable } from 'aws-cdk-lib/aws-stepfunctions';
 import type { holdSteps } from '../../lambdas/hold/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { Workflow, type WorkflowProps } from './workflow.ts';
@@ -9,22 +8,13 @@ export interface HoldWorkflowProps extends WorkflowProps {
 }
 
 /** Sets or releases one legal hold: its input is what a person asks for, its output what came of it. */
-export class HoldWorkflow extends Workflow {
-  readonly stateMachine: StateMachine;
+export class HoldWorkflow extends Workflow<HoldWorkflowProps> {
+  readonly stateMachine = this.machine('Hold', this.definition());
 
-  constructor(scope: Construct, id: string, props: HoldWorkflowProps) {
-    super(scope, id, props);
-    this.stateMachine = this.machine('Hold', this.definition(props.steps));
-  }
-
-  private definition(steps: HoldWorkflowProps['steps']): IChainable {
+  private definition(): IChainable {
     const hold = this.step('HoldPoints', {
-      function: steps['hold-points'],
-      payload: {
-        request: JsonPath.objectAt('$.request'),
-        execution: JsonPath.stringAt('$.execution'),
-        state: JsonPath.objectAt('$.held.state'),
-      },
+      function: this.props.steps['hold-points'],
+      payload: { request: '$.request', execution: '$.execution', state: '$.held.state' },
       resultPath: '$.held',
     });
     this.catching([hold], this.failed('HoldFailed'));

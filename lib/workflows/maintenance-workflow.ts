@@ -10,9 +10,7 @@ import {
   type IChainable,
   type INextable,
   type State,
-  type StateMachine,
 } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct } from 'constructs';
 import type { cycleSteps } from '../../lambdas/cycle/steps.ts';
 import type { maintenanceSteps } from '../../lambdas/maintenance/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
@@ -49,16 +47,8 @@ interface Stage {
  * stops none of those after it, but expiring and sweeping if points could not be held or renewed; the report fails in
  * the end. Safe to run any number of times at once.
  */
-export class MaintenanceWorkflow extends Workflow {
-  readonly stateMachine: StateMachine;
-  private readonly props: MaintenanceWorkflowProps;
-
-  constructor(scope: Construct, id: string, props: MaintenanceWorkflowProps) {
-    // Nothing but its functions reads or writes its lists.
-    super(scope, id, props);
-    this.props = props;
-    this.stateMachine = this.machine('Maintenance', this.definition());
-  }
+export class MaintenanceWorkflow extends Workflow<MaintenanceWorkflowProps> {
+  readonly stateMachine = this.machine('Maintenance', this.definition());
 
   private definition(): IChainable {
     const { steps } = this.props;
@@ -79,7 +69,7 @@ export class MaintenanceWorkflow extends Workflow {
     });
     const plan = this.step('PlanMaintenance', {
       function: steps['plan-maintenance'],
-      payload: { maintenanceId: JsonPath.stringAt('$$.Execution.Name') },
+      payload: { maintenanceId: '$$.Execution.Name' },
       resultPath: '$.plan',
     });
     const stages = this.stages();
@@ -117,8 +107,8 @@ export class MaintenanceWorkflow extends Workflow {
       [
         'expire',
         this.loop('ExpirePoints', steps['expire-points'], '$.expired', {
-          held: JsonPath.objectAt('$.holds'),
-          renewed: JsonPath.objectAt('$.renewed'),
+          held: '$.holds',
+          renewed: '$.renewed',
         }),
       ],
       [
@@ -130,7 +120,7 @@ export class MaintenanceWorkflow extends Workflow {
       [
         'checkpoint',
         this.loop('WriteCheckpoint', steps['write-checkpoint'], '$.checkpoint', {
-          maintenanceId: JsonPath.stringAt('$$.Execution.Name'),
+          maintenanceId: '$$.Execution.Name',
         }),
       ],
     ];
@@ -154,7 +144,7 @@ export class MaintenanceWorkflow extends Workflow {
   ): Stage {
     const state = this.step(id, {
       function: step,
-      payload: { ...payload, state: JsonPath.objectAt(`${resultPath}.state`) },
+      payload: { ...payload, state: `${resultPath}.state` },
       resultPath,
     });
     const end = new Pass(this, `${id}Done`);
@@ -167,10 +157,10 @@ export class MaintenanceWorkflow extends Workflow {
     const state = this.step(`${id}OfPartition`, {
       function: step,
       payload: {
-        maintenanceId: JsonPath.stringAt('$.maintenanceId'),
-        startedAt: JsonPath.stringAt('$.startedAt'),
-        partition: JsonPath.numberAt('$.partition'),
-        state: JsonPath.objectAt('$.step.state'),
+        maintenanceId: '$.maintenanceId',
+        startedAt: '$.startedAt',
+        partition: '$.partition',
+        state: '$.step.state',
       },
       resultPath: '$.step',
     });
@@ -189,9 +179,7 @@ export class MaintenanceWorkflow extends Workflow {
         },
       },
     });
-    const done = new Pass(this, `${id}OfPartitionDone`, {
-      outputPath: '$.step.state',
-    });
+    const done = new Pass(this, `${id}OfPartitionDone`, { outputPath: '$.step.state' });
     state.addCatch(failed, { errors: [Errors.ALL], resultPath: ERROR_PATH });
     state.next(this.whenDone(`Is${id}OfPartitionDone`, '$.step', done, state));
     const map = new EachItem(this, id, {

@@ -8,11 +8,8 @@ import {
   Succeed,
   Wait,
   WaitTime,
-  type Chain,
   type IChainable,
-  type StateMachine,
 } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct } from 'constructs';
 import type { imageSteps } from '../../lambdas/image/steps.ts';
 import type { protectSteps } from '../../lambdas/protect/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
@@ -25,38 +22,29 @@ export interface ProtectWorkflowProps extends WorkflowProps {
 }
 
 /** Protects one resource: opens a run, stores what the source has, commits the point; or closes the run as failed. */
-export class ProtectWorkflow extends Workflow {
-  readonly stateMachine: StateMachine;
-  private readonly props: ProtectWorkflowProps;
-  private readonly giveUp: Chain;
-
-  constructor(scope: Construct, id: string, props: ProtectWorkflowProps) {
-    super(scope, id, props, ['runs/*']);
-    this.props = props;
-    const failRun = this.step('FailRun', {
-      function: props.steps['fail-run'],
+export class ProtectWorkflow extends Workflow<ProtectWorkflowProps> {
+  private readonly giveUp = this.givingUp(
+    'Run',
+    this.step('FailRun', {
+      function: this.props.steps['fail-run'],
       // A map only says that an item failed; the run knows why.
-      resultSelector: {
-        Error: JsonPath.stringAt('$.error.name'),
-        Cause: JsonPath.stringAt('$.error.message'),
-      },
+      resultSelector: { Error: '$.error.name', Cause: '$.error.message' },
       resultPath: ERROR_PATH,
-    });
-    this.giveUp = this.givingUp('Run', failRun);
-    this.stateMachine = this.machine('Protect', this.definition());
-  }
+    }),
+  );
+  readonly stateMachine = this.machine('Protect', this.definition(), 'runs/*');
 
   private definition(): IChainable {
     const openRun = this.step('OpenRun', {
       function: this.props.steps['open-run'],
       payload: {
-        resourceArn: JsonPath.stringAt('$.resourceArn'),
-        kind: JsonPath.stringAt('$.kind'),
-        plan: JsonPath.stringAt('$.plan'),
-        type: JsonPath.stringAt('$.type'),
-        runId: JsonPath.stringAt('$.runId'),
+        resourceArn: '$.resourceArn',
+        kind: '$.kind',
+        plan: '$.plan',
+        type: '$.type',
+        runId: '$.runId',
         execution: JsonPath.executionId,
-        container: JsonPath.objectAt('$.container'),
+        container: '$.container',
       },
       resultPath: '$.run',
     });
@@ -86,16 +74,16 @@ export class ProtectWorkflow extends Workflow {
     const { steps } = this.props;
     const list = this.step('ListShards', {
       function: steps['list-shards'],
-      payload: { runId: JsonPath.stringAt('$.runId'), state: JsonPath.objectAt('$.listing.state') },
+      payload: { runId: '$.runId', state: '$.listing.state' },
       resultPath: '$.listing',
     });
     const commit = this.step('CommitPoint', {
       function: steps['commit-point'],
       payload: {
-        runId: JsonPath.stringAt('$.runId'),
-        shardCount: JsonPath.numberAt('$.listing.shards.count'),
-        groupCount: JsonPath.numberAt('$.listing.groups.count'),
-        state: JsonPath.objectAt('$.point.state'),
+        runId: '$.runId',
+        shardCount: '$.listing.shards.count',
+        groupCount: '$.listing.groups.count',
+        state: '$.point.state',
       },
       resultPath: '$.point',
     });
@@ -118,7 +106,7 @@ export class ProtectWorkflow extends Workflow {
     return this.fanOut('ProtectShards', {
       list: '$.listing.shards',
       reportFolder: 'runs',
-      itemSelector: { runId: JsonPath.stringAt('$.runId'), shard: JsonPath.objectAt('$$.Map.Item.Value') },
+      itemSelector: { runId: '$.runId', shard: '$$.Map.Item.Value' },
       atOnce: this.props.shardsAtOnce,
       steps: this.itemOf('ProtectShard', 'protect-shard', 'Shard'),
       next,
@@ -129,7 +117,7 @@ export class ProtectWorkflow extends Workflow {
     return this.fanOut('JoinGroups', {
       list: '$.listing.groups',
       reportFolder: 'runs',
-      itemSelector: { runId: JsonPath.stringAt('$.runId'), group: JsonPath.objectAt('$$.Map.Item.Value') },
+      itemSelector: { runId: '$.runId', group: '$$.Map.Item.Value' },
       atOnce: this.props.shardsAtOnce,
       steps: this.itemOf('JoinGroup', 'join-group', 'Group'),
       next,
@@ -145,7 +133,7 @@ export class ProtectWorkflow extends Workflow {
 
   private protectImage(): IChainable {
     const { steps } = this.props;
-    const runId = { runId: JsonPath.stringAt('$.runId') };
+    const runId = { runId: '$.runId' };
     const snapshot = this.step('SnapshotVolumes', {
       function: steps['snapshot-volumes'],
       payload: runId,
@@ -190,7 +178,7 @@ export class ProtectWorkflow extends Workflow {
   private consolidate(): IChainable {
     const consolidate = this.step('ConsolidatePoint', {
       function: this.props.steps['consolidate-point'],
-      payload: { runId: JsonPath.stringAt('$.runId'), state: JsonPath.objectAt('$.point.state') },
+      payload: { runId: '$.runId', state: '$.point.state' },
       resultPath: '$.point',
     });
     this.catching([consolidate], this.giveUp);

@@ -1,15 +1,12 @@
 import {
   Choice,
   Condition,
-  JsonPath,
   Succeed,
   Wait,
   WaitTime,
   type DistributedMap,
   type IChainable,
-  type StateMachine,
 } from 'aws-cdk-lib/aws-stepfunctions';
-import type { Construct } from 'constructs';
 import type { restoreSteps } from '../../lambdas/restore/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
@@ -21,44 +18,31 @@ export interface RestoreWorkflowProps extends WorkflowProps {
 }
 
 /** One restore: its input is what a person asks for, its output the report. */
-export class RestoreWorkflow extends Workflow {
-  readonly stateMachine: StateMachine;
-  private readonly props: RestoreWorkflowProps;
-
-  constructor(scope: Construct, id: string, props: RestoreWorkflowProps) {
-    super(scope, id, props, ['restores/*']);
-    this.props = props;
-    this.stateMachine = this.machine('Restore', this.definition());
-  }
+export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
+  readonly stateMachine = this.machine('Restore', this.definition(), 'restores/*');
 
   private definition(): IChainable {
     const { steps } = this.props;
     const plan = this.step('PlanRestore', {
       function: steps['plan-restore'],
-      payload: { request: JsonPath.objectAt('$.request'), execution: JsonPath.stringAt('$.execution') },
+      payload: { request: '$.request', execution: '$.execution' },
       resultPath: '$.plan',
     });
     const finish = this.step('FinishRestore', {
       function: steps['finish-restore'],
-      payload: {
-        execution: JsonPath.stringAt('$.execution'),
-        restoreId: JsonPath.stringAt('$.plan.restoreId'),
-      },
+      payload: { execution: '$.execution', restoreId: '$.plan.restoreId' },
       resultPath: '$.report',
     });
     finish.next(this.unlessDone('Finished', '$.report', finish, new Succeed(this, 'FinishedRestore')));
     const failRestore = this.step('FailRestore', {
       function: steps['finish-restore'],
       payload: {
-        execution: JsonPath.stringAt('$.execution'),
-        restoreId: JsonPath.stringAt('$.plan.restoreId'),
-        error: JsonPath.objectAt(ERROR_PATH),
+        execution: '$.execution',
+        restoreId: '$.plan.restoreId',
+        error: ERROR_PATH,
       },
       // A map only says that an item failed; the restore knows why.
-      resultSelector: {
-        Error: JsonPath.stringAt('$.error.name'),
-        Cause: JsonPath.stringAt('$.error.message'),
-      },
+      resultSelector: { Error: '$.error.name', Cause: '$.error.message' },
       resultPath: ERROR_PATH,
     });
     const giveUp = this.givingUp('Restore', failRestore);
@@ -102,11 +86,7 @@ export class RestoreWorkflow extends Workflow {
     return this.fanOut('RestoreShards', {
       list: '$.plan.shards',
       reportFolder: 'restores',
-      itemSelector: {
-        execution: JsonPath.stringAt('$.execution'),
-        restoreId: JsonPath.stringAt('$.plan.restoreId'),
-        shard: JsonPath.objectAt('$$.Map.Item.Value'),
-      },
+      itemSelector: { execution: '$.execution', restoreId: '$.plan.restoreId', shard: '$$.Map.Item.Value' },
       atOnce: this.props.shardsAtOnce,
       steps: restore,
       next: finish,
@@ -117,7 +97,7 @@ export class RestoreWorkflow extends Workflow {
     const restore = this.step('RestoreVolumes', {
       function: this.props.steps['restore-volumes'],
       payload: {
-        restoreId: JsonPath.stringAt('$.plan.restoreId'),
+        restoreId: '$.plan.restoreId',
         pollSeconds: this.props.volumePollSeconds,
       },
       resultPath: '$.volumes',

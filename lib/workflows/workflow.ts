@@ -43,7 +43,7 @@ export const ERROR_PATH = '$.error';
 
 export interface StepState {
   readonly function: PipelineFunction;
-  /** @default the state's whole input */
+  /** Texts that begin with `$.` or `$$.` are paths. @default the state's whole input */
   readonly payload?: Readonly<Record<string, unknown>>;
   /** The part of the answer that is kept; paths begin at the answer. @default all of it */
   readonly resultSelector?: Readonly<Record<string, unknown>>;
@@ -74,17 +74,14 @@ export interface WorkflowProps {
  * A state machine and what all of the pipeline's have in common: steps with their retries, maps over lists in S3, and a
  * role with exactly the functions that are called. Standard workflows, JSONPath.
  */
-export abstract class Workflow extends Construct {
-  protected readonly workBucket: IBucket;
-  private readonly workPrefixes: readonly string[];
+export abstract class Workflow<Props extends WorkflowProps> extends Construct {
+  protected readonly props: Props;
   private readonly called = new Set<PipelineFunction>();
   private readonly awaited = new Set<StateMachine>();
 
-  /** @param workPrefixes - folders of the work bucket that distributed maps read their lists from and report into */
-  constructor(scope: Construct, id: string, props: WorkflowProps, workPrefixes: readonly string[] = []) {
+  constructor(scope: Construct, id: string, props: Props) {
     super(scope, id);
-    this.workBucket = props.workBucket;
-    this.workPrefixes = workPrefixes;
+    this.props = props;
   }
 
   /** Keeps what the execution was asked for, and its own id. */
@@ -119,8 +116,8 @@ export abstract class Workflow extends Construct {
       // The function's own limit ends it; this one is for an answer that never comes.
       taskTimeout: Timeout.duration(step.function.timeout.plus(Duration.seconds(30))),
       resultPath: step.resultPath ?? JsonPath.DISCARD,
-      ...(step.payload === undefined ? {} : { payload: TaskInput.fromObject({ ...step.payload }) }),
-      ...(step.resultSelector === undefined ? {} : { resultSelector: { ...step.resultSelector } }),
+      payload: step.payload && TaskInput.fromObject(withPaths(step.payload)),
+      resultSelector: step.resultSelector && withPaths(step.resultSelector),
     });
     state.addRetry(WHEN_THROTTLED).addRetry(WHEN_UNAVAILABLE).addRetry(WHEN_CUT_OFF);
     return state;
@@ -142,7 +139,7 @@ export abstract class Workflow extends Construct {
       integrationPattern: IntegrationPattern.RUN_JOB,
       associateWithParent: true,
       name: call.name,
-      input: TaskInput.fromObject({ ...call.input }),
+      input: TaskInput.fromObject(withPaths(call.input)),
       taskTimeout: Timeout.duration(call.longest),
       resultPath: JsonPath.DISCARD,
     });
@@ -177,16 +174,16 @@ export abstract class Workflow extends Construct {
       label: id,
       mapExecutionType: StateMachineType.STANDARD,
       itemReader: new S3JsonItemReader({
-        bucket: this.workBucket,
+        bucket: this.props.workBucket,
         key: JsonPath.stringAt(`${fan.list}.key`),
       }),
-      itemSelector: { ...fan.itemSelector },
+      itemSelector: withPaths(fan.itemSelector),
       maxConcurrency: fan.atOnce,
       toleratedFailureCount: fan.toleratedFailures,
       // Outputs of the items do not fit into a state; the steps write what they have to tell into S3 themselves.
       // The prefix is made of the context only: interpreters differ in what `$` is here, the map's input or its outputs.
       resultWriterV2: new ResultWriterV2({
-        bucket: this.workBucket,
+        bucket: this.props.workBucket,
         prefix: JsonPath.format(`${fan.reportFolder}/{}/map`, JsonPath.executionName),
       }),
       resultPath: JsonPath.DISCARD,
@@ -236,8 +233,15 @@ export abstract class Workflow extends Construct {
     });
   }
 
-  /** Makes the machine, with a role that may call the steps' functions and run the maps. */
-  protected machine(id: Capitalize<MachineName>, definition: IChainable): StateMachine {
+  /**
+   * Makes the machine, with a role that may call the steps' functions and run the maps.
+   * @param mapFolder - folder of the work bucket that distributed maps read their lists from and report into
+   */
+  protected machine(
+    id: Capitalize<MachineName>,
+    definition: IChainable,
+    mapFolder?: `${string}/*`,
+  ): StateMachine {
     const role = new Role(this, 'Role', {
       description: `Holdfast workflow ${id}`,
       assumedBy: new ServicePrincipal('states.amazonaws.com', {
@@ -252,7 +256,7 @@ export abstract class Workflow extends Construct {
           ['lambda:InvokeFunction'],
           [...this.called].map((step) => step.function.functionArn),
         ),
-        ...(this.workPrefixes.length === 0 ? [] : this.readsListsAndWritesReports()),
+        ...(mapFolder === undefined ? [] : readsListsAndWritesReports(this.props.workBucket, mapFolder)),
         ...this.awaitsExecutions(),
       ],
     });
@@ -264,7 +268,7 @@ export abstract class Workflow extends Construct {
     machine.node.addDependency(policy);
     // Made by the construct whatever the role, and wider than what `allowMapRuns` grants.
     machine.node.tryRemoveChild('DistributedMapPolicy');
-    if (this.workPrefixes.length > 0) this.allowMapRuns(machine, role);
+    if (mapFolder !== undefined) this.allowMapRuns(machine, role);
     Validations.of(machine).acknowledge(
       {
         id: 'AwsSolutions-SF1',
@@ -305,18 +309,6 @@ export abstract class Workflow extends Construct {
     ];
   }
 
-  private readsListsAndWritesReports(): PolicyStatement[] {
-    return [
-      ...usesWork({ workBucket: this.workBucket }, this.workPrefixes),
-      allow(
-        'FinishReports',
-        ['s3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
-        this.workPrefixes.map((prefix) => this.workBucket.arnForObjects(prefix)),
-        { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
-      ),
-    ];
-  }
-
   // Beside the machine, not before it: these statements name the machine itself.
   private allowMapRuns(machine: StateMachine, role: Role): void {
     const { stateMachineName: name } = machine;
@@ -335,4 +327,26 @@ export abstract class Workflow extends Construct {
       ],
     });
   }
+}
+
+function isPath(value: unknown): value is string {
+  return typeof value === 'string' && /^\$\$?\./.test(value);
+}
+
+function withPaths(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, isPath(value) ? JsonPath.objectAt(value) : value]),
+  );
+}
+
+function readsListsAndWritesReports(workBucket: IBucket, folder: string): PolicyStatement[] {
+  return [
+    ...usesWork({ workBucket }, [folder]),
+    allow(
+      'FinishReports',
+      ['s3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+      [workBucket.arnForObjects(folder)],
+      { StringEquals: { 'aws:ResourceAccount': Aws.ACCOUNT_ID } },
+    ),
+  ];
 }
