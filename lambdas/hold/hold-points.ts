@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import {
+  addCounts,
   addFailures,
   applyHold,
   type HoldId,
@@ -10,7 +11,6 @@ import {
 } from '@holdfast/engine';
 import { HoldReport, HoldRequest } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
 import { holdSteps } from './steps.ts';

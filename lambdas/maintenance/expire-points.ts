@@ -1,7 +1,6 @@
-import { expirePoints, type PointRow } from '@holdfast/engine';
+import { addCounts, expirePoints, type PointRow } from '@holdfast/engine';
 import { isImageKind } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop } from '../runtime/define-step.ts';
 import { partOf, Failures, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { RUN_TAG } from '../image/image-record.ts';

@@ -1,6 +1,5 @@
-import { HoldsProgress, reconcileHolds } from '@holdfast/engine';
+import { addCounts, HoldsProgress, reconcileHolds } from '@holdfast/engine';
 import * as z from 'zod';
-import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
 import { partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';

@@ -1,4 +1,5 @@
 import {
+  addCounts,
   addRenewals,
   noRenewals,
   renewResource,
@@ -7,7 +8,6 @@ import {
 } from '@holdfast/engine';
 import * as z from 'zod';
 import { getResources, PartitionInput } from './plan-maintenance.ts';
-import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
 import { partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';

@@ -1,6 +1,5 @@
-import { createChunkIdReader, sweepPacks } from '@holdfast/engine';
+import { addCounts, createChunkIdReader, sweepPacks } from '@holdfast/engine';
 import * as z from 'zod';
-import { addCounts } from '../runtime/add-counts.ts';
 import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
 import { partOf, mergeFailures, noteFailures, nothingOf, partition } from './maintenance-fields.ts';
 import { maintenanceSteps } from './steps.ts';

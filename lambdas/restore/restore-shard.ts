@@ -1,6 +1,8 @@
 import {
+  addOutcomes,
   InvalidInputError,
   keysOfRestoreShard,
+  nothingRestored,
   PointReader,
   type RestoreOutcome,
   restoreRange,
@@ -10,7 +12,6 @@ import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
 import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 import { restoreFiles, RestoreJob, ShardProgress } from './restore-job.ts';
-import { addOutcomes, nothingRestored } from './add-outcomes.ts';
 import { RestoreOverError } from './restore-over-error.ts';
 import { restoreSteps } from './steps.ts';
 

@@ -1,7 +1,6 @@
-import { joinKept, mapConcurrent, UnkeptFacts, type WorkStore } from '@holdfast/engine';
+import { addCounts, joinKept, mapConcurrent, UnkeptFacts, type WorkStore } from '@holdfast/engine';
 import { FilesReport, ShardOutcome } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { addCounts } from '../runtime/add-counts.ts';
 import { restoreFiles, type RestoreJob } from './restore-job.ts';
 import { getJson } from '../runtime/work-json.ts';
 

@@ -3,6 +3,7 @@
 // Names, bytes and errors
 export * from './errors.ts';
 export * from './ids.ts';
+export { addCounts } from './add-counts.ts';
 export { compareBytes, equalBytes, fromHex, newId, toHex, utf8 } from './bytes.ts';
 export { forEachConcurrent, mapConcurrent } from './map-concurrent.ts';
 
@@ -144,17 +145,13 @@ export { selectKeys } from './restore/selection.ts';
 export { splitDirectories, type SplitDirectories } from './restore/split-directories.ts';
 export type { RestoreQuote } from './restore/quote.ts';
 export type { FetchPolicy } from './restore/chunk-fetcher.ts';
-export { unfinished } from './restore/unfinished-target.ts';
+export { addOutcomes, joinKept, nothingRestored } from './restore/restore-outcome.ts';
+export { restorePoint } from './restore/restore-point.ts';
 export { FactCounts, type FactCount } from './fact-counts.ts';
 export type { LeftOutFact } from './protect/left-out.ts';
 export { thenFinish } from './restore/then-finish.ts';
 export { type UnkeptCount, UnkeptFacts } from './restore/unkept-facts.ts';
-export {
-  joinKept,
-  restoreRange,
-  type RestoreOutcome,
-  type RestoreRangeOptions,
-} from './restore/restore-range.ts';
+export { restoreRange, type RestoreOutcome, type RestoreRangeOptions } from './restore/restore-range.ts';
 export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
 export { verifyImages, type SnapshotStates } from './verify/verify-images.ts';
 export { verifyPoints } from './verify/verify-points.ts';

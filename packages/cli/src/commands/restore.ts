@@ -1,4 +1,4 @@
-import { type PointRow } from '@holdfast/engine';
+import { type PointRow, restorePoint } from '@holdfast/engine';
 import type { RestoreDestination, RestoreInput } from '@holdfast/engine/model';
 import { DirectoryTarget, restoreDirectory } from '@holdfast/node';
 import { checkReadable, thawDaysOption, thawSpeedOption } from '../names/archived-point.ts';
@@ -27,7 +27,6 @@ import {
   throughputOption,
   volumeTypeOption,
 } from '../restore/restore-request.ts';
-import { restoreLocally } from '../restore/restore-to-directory.ts';
 import { overwriteOption, pathOption, timeOption, workersOption } from '../terminal/options.ts';
 
 interface Request extends Required<Pick<RestoreInput, 'overwrite' | 'thaw'>>, Pick<RestoreInput, 'paths'> {
@@ -138,7 +137,7 @@ async function restoreHere(
   const execution = await recordRestore({ point, directory, paths, thaw }, connection, context);
   const reader = await openPoint(connection, point);
   const target = new DirectoryTarget({ root: directory, random: connection.services.random });
-  const outcome = await restoreLocally(reader, {
+  const outcome = await restorePoint(reader, {
     target,
     paths,
     overwrite,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { addCounts } from '../add-counts.ts';
 import { BackupError, ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
 import type { PointId, ResourceArn, ResourceKey } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
@@ -70,8 +71,7 @@ const nothingReconciled: ReconcileReport = {
 
 function addReconciled(a: ReconcileReport, b: ReconcileReport): ReconcileReport {
   return {
-    roots: a.roots + b.roots,
-    recovered: a.recovered + b.recovered,
+    ...addCounts(a, b),
     missing: {
       count: a.missing.count + b.missing.count,
       pointIds: [...a.missing.pointIds, ...b.missing.pointIds].slice(0, missingListed),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { addCounts } from '../add-counts.ts';
 import { safety } from '../model/safety.ts';
 import { isDamage, ObjectNotFoundError } from '../errors.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
@@ -75,13 +76,8 @@ export const noRenewals: RenewReport = {
 
 export function addRenewals(a: RenewReport, b: RenewReport): RenewReport {
   return {
-    renewed: a.renewed + b.renewed,
-    packs: a.packs + b.packs,
-    rootsLocked: a.rootsLocked + b.rootsLocked,
-    tooLate: a.tooLate + b.tooLate,
-    lostPacks: a.lostPacks + b.lostPacks,
+    ...addCounts(a, b),
     unreadable: addFailures(a.unreadable, b.unreadable),
-    withoutPlan: a.withoutPlan + b.withoutPlan,
     failures: addFailures(a.failures, b.failures),
   };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { addCounts } from '../add-counts.ts';
 import { newId, rangeFromBase64, toBase64, utf8 } from '../bytes.ts';
 import { ObjectNotFoundError } from '../errors.ts';
 import { FactCounts } from '../fact-counts.ts';
@@ -177,7 +178,7 @@ export class Gathering {
     const { gathered } = this;
     gathered.warnings.push(...result.warnings.slice(0, warningsInRoot - gathered.warnings.length));
     gathered.warningCount += result.warningCount;
-    gathered.entries = addEntries(gathered.entries, result.entries);
+    gathered.entries = addCounts(gathered.entries, result.entries);
     this.#leftOut.addAll(result.leftOut);
     gathered.leftOut = [...this.#leftOut.list()];
     gathered.firstUnread ??= result.firstUnread;
@@ -192,10 +193,6 @@ export class Gathering {
     this.gathered.pagePacks.push(...packs.map(pagePackRecordOf));
     this.gathered.counts.storedBytes += packs.reduce((sum, pack) => sum + pack.bytes, 0);
   }
-}
-
-export function addEntries(a: ShardResult['entries'], b: ShardResult['entries']): ShardResult['entries'] {
-  return { read: a.read + b.read, carried: a.carried + b.carried, missing: a.missing + b.missing };
 }
 
 /** Merges runs of deltas before a call hands on, so that the last one has few to read. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { addCounts } from '../add-counts.ts';
 import { newId, utf8 } from '../bytes.ts';
 import { NothingReadError, ObjectNotFoundError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
@@ -22,7 +23,6 @@ import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
 import {
-  addEntries,
   Gathered,
   gatherShards,
   mergeUsageParts,
@@ -249,7 +249,7 @@ class Join {
     await putUsage(services.work, plan.runId, part, repaired.usage);
     state.usage.push(part);
     const { gathered, mended } = state;
-    gathered.entries = addEntries(gathered.entries, repaired.entries);
+    gathered.entries = addCounts(gathered.entries, repaired.entries);
     gathered.warnings.push(...repaired.warnings);
     gathered.warningCount += repaired.warnings.length;
     mended.objects += 1;

@@ -23,6 +23,7 @@ import { frameKey } from './plan-runs.ts';
 import { countUses } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
 import { sampleEntries } from './sample-entries.ts';
+import { keptNamed } from './restore-outcome.ts';
 import { RefusalSparer } from './spare-refused.ts';
 import { thenFinish } from './then-finish.ts';
 import { TreePlaces } from './tree-places.ts';
@@ -38,14 +39,6 @@ const filesAtOnce = 16;
 const refusalsUntilDoubt = 100;
 /** Entries then asked about: about so many of the restore's at equal distances, and the same of other folders. */
 const doubtedEntries = 16;
-
-/** Most kept entries that an outcome names. */
-const keptNamed = 100;
-
-/** Joins two lists of kept entries, up to the number that an outcome names. */
-export function joinKept(a: readonly string[], b: readonly string[]): readonly string[] {
-  return a.length >= keptNamed || b.length === 0 ? a : [...a, ...b.slice(0, keptNamed - a.length)];
-}
 
 export interface RestoreOutcome extends ShardOutcome {
   /** Key of the entry that another call has to go on with, when the time was up. */

@@ -1,24 +1,23 @@
 import { resolve } from 'node:path';
 import {
+  addOutcomes,
   AuditLog,
   type AuditRecord,
   cutByPages,
-  joinKept,
   openVault,
   newId,
+  nothingRestored,
   planRestore,
   type PointId,
   PointReader,
   type ReportProgress,
   type ResourceArn,
-  type RestoreOutcome,
   type RestoreShard,
   type ShardLimits,
   splitDirectories,
   thenFinish,
-  UnkeptFacts,
 } from '@holdfast/engine';
-import type { OverwriteRule } from '@holdfast/engine/model';
+import type { OverwriteRule, ShardOutcome } from '@holdfast/engine/model';
 import { DirectoryTarget } from '../target/directory-target.ts';
 import type { DirectoryWork } from './directory-worker.ts';
 import { localCaller, openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
@@ -43,20 +42,8 @@ export interface RestoreDirectoryOptions {
 
 const localRestoreLimits: ShardLimits = { files: 4_000, bytes: 128 * 2 ** 20 };
 
-const nothingYet: RestoreOutcome = {
-  files: 0,
-  bytes: 0,
-  written: 0,
-  kept: 0,
-  keptFiles: [],
-  same: 0,
-  failed: [],
-  carried: [],
-  unkept: [],
-};
-
 /** Restores a point, or some paths of it, from a vault on this machine into a directory, with worker threads. */
-export async function restoreDirectory(options: RestoreDirectoryOptions): Promise<RestoreOutcome> {
+export async function restoreDirectory(options: RestoreDirectoryOptions): Promise<ShardOutcome> {
   const { vault, directory, overwrite, workers, signal } = options;
   // Threads load while the vault is opened and the point is cut.
   const warm = new WarmWorkers(directoryWorkerModule, workers);
@@ -86,7 +73,7 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
       const outcome = await thenFinish(target, async () => {
         const above = directoriesAbove(options.paths ?? []);
         const shared = await target.prepare(split.restored, [...above, ...split.paths], overwrite);
-        const pool = runPool<DirectoryWork, RestoreShard, RestoreOutcome>({
+        const pool = runPool<DirectoryWork, RestoreShard, ShardOutcome>({
           workers: target.foldsNames() ? 1 : workers,
           warm,
           module: directoryWorkerModule,
@@ -100,9 +87,9 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
           order: 'done',
           signal,
         });
-        let sum = nothingYet;
+        let sum = nothingRestored;
         for await (const part of pool) {
-          sum = sumOutcomes(sum, part);
+          sum = addOutcomes(sum, part);
           options.onProgress?.({ step: 'restore', files: sum.files, bytes: sum.bytes });
         }
         return sum;
@@ -135,24 +122,4 @@ function directoriesAbove(paths: readonly string[]): readonly Uint8Array[] {
     return parts.map((_, at) => `${parts.slice(0, at + 1).join('/')}/`);
   });
   return [...new Set(above)].filter((path) => !selected(path)).map((path) => Buffer.from(path.slice(0, -1)));
-}
-
-function sumOutcomes(a: RestoreOutcome, b: RestoreOutcome): RestoreOutcome {
-  return {
-    files: a.files + b.files,
-    bytes: a.bytes + b.bytes,
-    written: a.written + b.written,
-    kept: a.kept + b.kept,
-    keptFiles: joinKept(a.keptFiles, b.keptFiles),
-    same: a.same + b.same,
-    failed: [...a.failed, ...b.failed],
-    carried: [...a.carried, ...b.carried],
-    unkept: sumUnkept(a.unkept, b.unkept),
-  };
-}
-
-function sumUnkept(...counts: readonly RestoreOutcome['unkept'][]): RestoreOutcome['unkept'] {
-  const sum = new UnkeptFacts();
-  for (const one of counts) sum.addAll(one);
-  return sum.list();
 }
