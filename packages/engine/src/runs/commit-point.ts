@@ -27,15 +27,24 @@ export interface CommittedPoint {
   readonly state: Extract<RunRow['state'], 'completed' | 'completed-with-warnings' | 'degraded'>;
 }
 
+export interface CommitOptions extends LookOptions {
+  /**
+   * Adds what may be nowhere but in the sealed root, just before that is written: content by itself can be written down
+   * between two calls.
+   */
+  readonly seal?: (content: PointContent) => Promise<PointContent>;
+}
+
 /** Commits a run in one go; see {@link commitPointInParts}. */
 export async function commitPoint(
   services: RunServices,
   keys: VaultKeys,
   plan: RunPlan,
   makeContent: () => Promise<PointContent>,
+  options: CommitOptions = {},
 ): Promise<CommittedPoint> {
   for (;;) {
-    const committed = await commitPointInParts(services, keys, plan, makeContent, {});
+    const committed = await commitPointInParts(services, keys, plan, makeContent, options);
     if (committed.state !== 'unfinished') return committed;
   }
 }
@@ -58,7 +67,7 @@ export async function commitPointInParts(
   keys: VaultKeys,
   plan: RunPlan,
   makeContent: () => Promise<PointContent | 'unfinished'>,
-  options: LookOptions,
+  options: CommitOptions,
 ): Promise<CommittedPoint | { readonly state: 'unfinished' }> {
   const { store, catalog } = services;
   const committed = await findRoot(store, keys, plan.resourceArn, plan.pointId);
@@ -91,13 +100,15 @@ async function makeAndWrite(
   keys: VaultKeys,
   plan: RunPlan,
   makeContent: () => Promise<PointContent | 'unfinished'>,
-  options: LookOptions,
+  options: CommitOptions,
 ): Promise<StoredRoot | 'unfinished'> {
   const { store, catalog, clock } = services;
   try {
     await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
     const leased = await makeAndLease(services, keys, plan, makeContent, options);
-    return leased === 'unfinished' ? leased : await writeRoot(services, keys, plan, leased);
+    if (leased === 'unfinished') return leased;
+    const content = (await options.seal?.(leased.content)) ?? leased.content;
+    return await writeRoot(services, keys, plan, { ...leased, content });
   } catch (error) {
     // Another attempt at this commit may have been faster, and has closed the run.
     const stored =
