@@ -28,8 +28,8 @@ export function requestedDevices(input: QueryStructure, defaults: readonly Devic
       volumeType: findText(ebs, 'VolumeType') ?? inherited?.volumeType,
       encrypted: findFlag(ebs, 'Encrypted'),
       kmsKeyId: findText(ebs, 'KmsKeyId'),
-      iops: findInteger(ebs, 'Iops'),
-      throughputMiB: findInteger(ebs, 'Throughput'),
+      iops: findInteger(ebs, 'Iops') ?? inherited?.iops,
+      throughputMiB: findInteger(ebs, 'Throughput') ?? inherited?.throughputMiB,
       deleteOnTermination: findFlag(ebs, 'DeleteOnTermination') ?? inherited?.deleteOnTermination,
     };
     if (device.sizeGiB === undefined && device.snapshotId === undefined) {

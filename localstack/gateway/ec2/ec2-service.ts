@@ -55,6 +55,7 @@ export class Ec2Service {
       assertKnown(input, operation.parameters);
       const context = this.context(request);
       if (input['DryRun'] === 'true') {
+        operation.check?.(context, input);
         throw new Ec2Error('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
       }
       const output = await operation.run(context, input);

@@ -1,12 +1,25 @@
+import { describeInterface, interfacesOf } from './network/network-interfaces.ts';
 import type { XmlStructure } from './query-protocol.ts';
 import type { Ec2Context, Instance } from './region.ts';
 import { tagSet } from './tags.ts';
 
-const stateCodes = { pending: 0, running: 16 } as const;
+const stateCodes = {
+  pending: 0,
+  running: 16,
+  'shutting-down': 32,
+  terminated: 48,
+  stopping: 64,
+  stopped: 80,
+} as const;
 type StateName = keyof typeof stateCodes;
 
-export function instanceState(context: Ec2Context, instance: Instance): StateName {
-  return instance.runsAt > context.now ? 'pending' : 'running';
+export function instanceState({ now }: Ec2Context, instance: Instance): StateName {
+  const { runsAt, failure, stopsAt, terminatesAt } = instance;
+  if (terminatesAt !== undefined) return terminatesAt > now ? 'shutting-down' : 'terminated';
+  if (runsAt > now) return 'pending';
+  if (failure !== undefined) return 'terminated';
+  if (stopsAt !== undefined) return stopsAt > now ? 'stopping' : 'stopped';
+  return 'running';
 }
 
 export function stateOf(name: StateName): XmlStructure {
@@ -39,23 +52,40 @@ function profileOf(context: Ec2Context, profile: string | undefined): XmlStructu
   return { arn, id: 'AIPA0000000000000000' };
 }
 
+/** The reason for the last change of state that nobody could expect. */
+function stateReason(name: StateName, { failure }: Instance): XmlStructure {
+  if (name === 'terminated' && failure !== undefined)
+    return { stateReason: { ...failure }, reason: failure.code };
+  if (name === 'stopped' || name === 'stopping') {
+    const code = 'Client.UserInitiatedShutdown';
+    return { stateReason: { code, message: `${code}: User initiated shutdown` }, reason: 'User initiated' };
+  }
+  return { reason: '' };
+}
+
 export function describeInstance(context: Ec2Context, instance: Instance): XmlStructure {
+  const name = instanceState(context, instance);
+  const interfaces = interfacesOf(context, instance.instanceId);
+  const [primary] = interfaces;
+  const privateIp = primary?.addresses[0];
   return {
     instanceId: instance.instanceId,
     imageId: instance.imageId,
-    instanceState: stateOf(instanceState(context, instance)),
-    privateDnsName: `ip-${instance.privateIp.replaceAll('.', '-')}.ec2.internal`,
+    instanceState: stateOf(name),
+    ...stateReason(name, instance),
+    privateDnsName: privateIp === undefined ? '' : `ip-${privateIp.replaceAll('.', '-')}.ec2.internal`,
     dnsName: '',
     keyName: instance.keyName,
     amiLaunchIndex: 0,
     instanceType: instance.instanceType,
     launchTime: instance.createdAt,
-    placement: { availabilityZone: instance.availabilityZone, groupName: '', tenancy: 'default' },
     monitoring: { state: 'disabled' },
-    subnetId: instance.subnetId,
-    privateIpAddress: instance.privateIp,
+    subnetId: primary?.subnetId,
+    vpcId: primary?.vpcId,
+    privateIpAddress: privateIp,
+    ipAddress: primary?.publicIp,
     sourceDestCheck: true,
-    groupSet: instance.securityGroupIds.map((groupId) => ({ groupId, groupName: groupId })),
+    groupSet: (primary?.securityGroupIds ?? []).map((groupId) => ({ groupId, groupName: groupId })),
     architecture: instance.architecture,
     rootDeviceType: 'ebs',
     rootDeviceName: instance.rootDeviceName,
@@ -63,15 +93,11 @@ export function describeInstance(context: Ec2Context, instance: Instance): XmlSt
     virtualizationType: 'hvm',
     tagSet: tagSet(context.region.tags.get(instance.instanceId)),
     hypervisor: 'xen',
-    networkInterfaceSet: [],
+    networkInterfaceSet: interfaces.map((one) => describeInterface(context, one)),
     iamInstanceProfile: profileOf(context, instance.instanceProfile),
     ebsOptimized: instance.ebsOptimized,
     enaSupport: true,
-    metadataOptions: {
-      state: 'applied',
-      httpTokens: 'required',
-      httpPutResponseHopLimit: 2,
-      httpEndpoint: 'enabled',
-    },
+    platformDetails: 'Linux/UNIX',
+    ...instance.options,
   };
 }

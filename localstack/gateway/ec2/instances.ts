@@ -1,101 +1,16 @@
-import { devicesOfImage, requestedDevices } from './block-devices.ts';
+import { matchesPattern } from '../wildcard.ts';
 import { Ec2Error, invalidParameter } from './ec2-error.ts';
-import { describeInstance, instanceState, stateOf } from './instance-description.ts';
 import { listFiltered } from './filters.ts';
-import { assertVisible, getImage, getInstance, getUsableSnapshot, visible } from './lookup.ts';
+import { describeInstance, instanceState, stateOf } from './instance-description.ts';
+import { assertVisible, getInstance, visible } from './lookup.ts';
+import { interfacesOf } from './network/network-interfaces.ts';
 import { page } from './paging.ts';
-import { findFlag, findInteger, findStructure, findText, getText, listTexts } from './parameters.ts';
+import { findText, getText, listStructures, listTexts } from './parameters.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
-import { later, newResourceId, type Ec2Context, type Instance } from './region.ts';
-import { assertTaggable, putTags, requestedTags } from './tags.ts';
-import { makeVolume } from './volumes.ts';
+import { later, type Ec2Context, type Instance } from './region.ts';
+import { removeVolume } from './volumes.ts';
 
-const publicImageRoot = { deviceName: '/dev/xvda', sizeGiB: 8, volumeType: 'gp3', deleteOnTermination: true };
-
-/** Images that are not ours count as public ones with one root volume of 8 GiB. */
-function imageDefaults(
-  context: Ec2Context,
-  imageId: string,
-): Pick<Instance, 'rootDeviceName' | 'architecture'> & {
-  readonly devices: ReturnType<typeof devicesOfImage>;
-} {
-  if (!/^ami-[0-9a-f]+$/.test(imageId))
-    throw new Ec2Error('InvalidAMIID.Malformed', `Invalid id: "${imageId}"`);
-  const image = context.region.images.has(imageId) ? getImage(context, imageId) : undefined;
-  if (!image) {
-    return { rootDeviceName: publicImageRoot.deviceName, architecture: 'x86_64', devices: [publicImageRoot] };
-  }
-  if (image.availableAt > context.now) {
-    throw new Ec2Error('InvalidAMIID.Unavailable', `The image ID '${imageId}' is not available`);
-  }
-  const { rootDeviceName, architecture } = image;
-  return { rootDeviceName, architecture, devices: devicesOfImage(image.devices) };
-}
-
-export async function runInstances(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
-  assertTaggable(input, ['instance', 'volume', 'network-interface', 'spot-instances-request']);
-  const token = findText(input, 'ClientToken');
-  const earlier = token ? context.region.clientTokens.get(`RunInstances:${token}`) : undefined;
-  const repeated = [...context.region.instances.values()].filter(
-    (one) => one.reservationId === earlier?.madeId,
-  );
-  if (repeated.length > 0) return describeReservation(context, repeated);
-  const count = findInteger(input, 'MaxCount') ?? 1;
-  if (count < 1 || count > 100) throw invalidParameter('MaxCount', count, 'Expected 1 to 100.');
-  const reservationId = newResourceId('r');
-  const instances: Instance[] = [];
-  for (let index = 0; index < count; index += 1)
-    instances.push(await makeInstance(context, input, reservationId));
-  if (token) context.region.clientTokens.set(`RunInstances:${token}`, { request: '', madeId: reservationId });
-  return describeReservation(context, instances);
-}
-
-async function makeInstance(
-  context: Ec2Context,
-  input: QueryStructure,
-  reservationId: string,
-): Promise<Instance> {
-  const imageId = getText(input, 'ImageId');
-  const { rootDeviceName, architecture, devices: defaults } = imageDefaults(context, imageId);
-  const devices = requestedDevices(input, defaults);
-  for (const { snapshotId } of devices) if (snapshotId) getUsableSnapshot(context, snapshotId);
-  const sequence = context.region.nextSequence();
-  const profile = findStructure(input, 'IamInstanceProfile');
-  const instance: Instance = {
-    instanceId: newResourceId('i'),
-    reservationId,
-    sequence,
-    createdAt: context.now,
-    imageId,
-    instanceType: findText(input, 'InstanceType') ?? 'm1.small',
-    availabilityZone:
-      findText(findStructure(input, 'Placement') ?? {}, 'AvailabilityZone') ?? `${context.region.name}a`,
-    rootDeviceName,
-    architecture,
-    ebsOptimized: findFlag(input, 'EbsOptimized') ?? false,
-    privateIp: `10.0.${Math.floor(sequence / 250) % 250}.${(sequence % 250) + 4}`,
-    securityGroupIds: listTexts(input, 'SecurityGroupId'),
-    keyName: findText(input, 'KeyName'),
-    subnetId: findText(input, 'SubnetId'),
-    instanceProfile: profile && (findText(profile, 'Arn') ?? findText(profile, 'Name')),
-    runsAt: later(context.now, context.settings.instanceMs),
-  };
-  for (const { deviceName, deleteOnTermination, ...device } of devices) {
-    const volume = await makeVolume(context, { ...device, availabilityZone: instance.availabilityZone });
-    volume.attachment = {
-      instanceId: instance.instanceId,
-      device: deviceName,
-      attachedAt: context.now,
-      deleteOnTermination: deleteOnTermination ?? deviceName === rootDeviceName,
-    };
-    putTags(context, volume.volumeId, requestedTags(input, 'volume'));
-  }
-  putTags(context, instance.instanceId, requestedTags(input, 'instance'));
-  context.region.instances.set(instance.instanceId, instance);
-  return instance;
-}
-
-function describeReservation(context: Ec2Context, instances: readonly Instance[]): XmlStructure {
+export function describeReservation(context: Ec2Context, instances: readonly Instance[]): XmlStructure {
   return {
     reservationId: instances[0]?.reservationId,
     ownerId: context.region.accountId,
@@ -104,7 +19,8 @@ function describeReservation(context: Ec2Context, instances: readonly Instance[]
   };
 }
 
-export function describeInstances(context: Ec2Context, input: QueryStructure): XmlStructure {
+export async function describeInstances(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
+  await removeOfTerminated(context);
   const ids = listTexts(input, 'InstanceId');
   for (const id of ids) {
     const message = `The instance ID '${id}' does not exist`;
@@ -117,6 +33,7 @@ export function describeInstances(context: Ec2Context, input: QueryStructure): X
     const attached = [...context.region.volumes.values()].filter(
       (one) => one.attachment?.instanceId === instance.instanceId,
     );
+    const [primary] = interfacesOf(context, instance.instanceId);
     return {
       tags: context.region.tags.get(instance.instanceId),
       attributes: {
@@ -130,10 +47,10 @@ export function describeInstances(context: Ec2Context, input: QueryStructure): X
         'root-device-name': [instance.rootDeviceName],
         'root-device-type': ['ebs'],
         architecture: [instance.architecture],
-        'subnet-id': [instance.subnetId],
+        'subnet-id': [primary?.subnetId],
         'key-name': [instance.keyName],
         'owner-id': [context.region.accountId],
-        'private-ip-address': [instance.privateIp],
+        'private-ip-address': [primary?.addresses[0]],
         'block-device-mapping.volume-id': attached.map((one) => one.volumeId),
         'block-device-mapping.device-name': attached.map((one) => one.attachment?.device),
       },
@@ -145,4 +62,125 @@ export function describeInstances(context: Ec2Context, input: QueryStructure): X
     reservationSet: [...reservations.values()].map((one) => describeReservation(context, one)),
     nextToken,
   };
+}
+
+/** Removes the interfaces of instances that have ended, and the volumes that were to end with them. */
+async function removeOfTerminated(context: Ec2Context): Promise<void> {
+  const { region } = context;
+  for (const instance of region.instances.values()) {
+    if (instanceState(context, instance) !== 'terminated') continue;
+    for (const { interfaceId } of interfacesOf(context, instance.instanceId))
+      region.networkInterfaces.delete(interfaceId);
+    for (const volume of region.volumes.values()) {
+      if (volume.attachment?.instanceId !== instance.instanceId) continue;
+      if (volume.attachment.deleteOnTermination) await removeVolume(context, volume);
+      else delete volume.attachment;
+    }
+  }
+}
+
+const attributes: Readonly<Record<string, (instance: Instance) => XmlStructure>> = {
+  userData: ({ userData }) => ({ userData: userData === undefined ? {} : { value: userData } }),
+  disableApiTermination: ({ disableApiTermination: value }) => ({ disableApiTermination: { value } }),
+  disableApiStop: ({ disableApiStop: value }) => ({ disableApiStop: { value } }),
+  instanceInitiatedShutdownBehavior: ({ shutdownBehavior: value }) => ({
+    instanceInitiatedShutdownBehavior: { value },
+  }),
+};
+
+export function describeInstanceAttribute(context: Ec2Context, input: QueryStructure): XmlStructure {
+  const instance = getLivingInstance(context, getText(input, 'InstanceId'));
+  const name = getText(input, 'Attribute');
+  const describe = attributes[name];
+  if (!describe) throw invalidParameter('attribute', name, 'It is not modelled here.');
+  return { instanceId: instance.instanceId, ...describe(instance) };
+}
+
+export function describeCredits(context: Ec2Context, input: QueryStructure): XmlStructure {
+  const instances = listTexts(input, 'InstanceId').map((id) => getLivingInstance(context, id));
+  for (const { instanceId, cpuCredits } of instances)
+    if (cpuCredits === undefined)
+      throw new Ec2Error(
+        'InvalidParameterValue',
+        `Instance ${instanceId} is not a burstable performance instance.`,
+      );
+  return {
+    instanceCreditSpecificationSet: instances.map(({ instanceId, cpuCredits }) => ({
+      instanceId,
+      cpuCredits,
+    })),
+  };
+}
+
+function getLivingInstance(context: Ec2Context, instanceId: string): Instance {
+  const instance = getInstance(context, instanceId);
+  if (instanceState(context, instance) !== 'terminated') return instance;
+  throw new Ec2Error('InvalidInstanceID.NotFound', `The instance ID '${instanceId}' does not exist`);
+}
+
+export function stopInstances(context: Ec2Context, input: QueryStructure): XmlStructure {
+  return change(context, input, (instance, state) => {
+    if (instance.disableApiStop) throw protectedBy(instance, 'disableApiStop');
+    if (state === 'stopping' || state === 'stopped') return;
+    if (state !== 'running') throw wrongState(instance, 'stopped', state);
+    instance.stopsAt = later(context.now, context.settings.instanceMs);
+  });
+}
+
+export async function terminateInstances(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
+  const changed = change(context, input, (instance) => {
+    if (instance.disableApiTermination) throw protectedBy(instance, 'disableApiTermination');
+    instance.terminatesAt ??= later(context.now, context.settings.instanceMs);
+  });
+  await removeOfTerminated(context);
+  return changed;
+}
+
+function change(
+  context: Ec2Context,
+  input: QueryStructure,
+  apply: (instance: Instance, state: string) => void,
+): XmlStructure {
+  const instances = listTexts(input, 'InstanceId').map((id) => getInstance(context, id));
+  const instancesSet = instances.map((instance) => {
+    const before = instanceState(context, instance);
+    apply(instance, before);
+    return {
+      instanceId: instance.instanceId,
+      previousState: stateOf(before),
+      currentState: stateOf(instanceState(context, instance)),
+    };
+  });
+  return { instancesSet };
+}
+
+function protectedBy({ instanceId }: Instance, attribute: string): Ec2Error {
+  return new Ec2Error(
+    'OperationNotPermitted',
+    `The instance '${instanceId}' may not be changed so. Modify its '${attribute}' instance attribute and try again.`,
+  );
+}
+
+function wrongState({ instanceId }: Instance, wanted: string, state: string): Ec2Error {
+  return new Ec2Error(
+    'IncorrectInstanceState',
+    `This instance '${instanceId}' is not in a state from which it can be ${wanted}: ${state}.`,
+  );
+}
+
+/** Every type is offered in every zone but those that a setting takes out. Answers only what is asked for by name. */
+export function describeTypeOfferings(context: Ec2Context, input: QueryStructure): XmlStructure {
+  const filters = listStructures(input, 'Filter');
+  const valuesOf = (name: string): string[] =>
+    filters.filter((one) => findText(one, 'Name') === name).flatMap((one) => listTexts(one, 'Value'));
+  const zones = new Set([...context.region.subnets.values()].map(({ availabilityZone }) => availabilityZone));
+  const locationType = findText(input, 'LocationType') ?? 'region';
+  const instanceTypeOfferingSet = valuesOf('instance-type')
+    .filter((type) => !context.settings.typesNotOffered.some((pattern) => matchesPattern(pattern, type)))
+    .flatMap((instanceType) =>
+      valuesOf('location')
+        .filter((location) => zones.has(location))
+        .map((location) => ({ instanceType, locationType, location })),
+    );
+  return { instanceTypeOfferingSet };
 }

@@ -1,5 +1,23 @@
-import { deregisterImage, registerImage } from './images.ts';
-import { describeInstances, runInstances } from './instances.ts';
+import { deregisterImage, describeImages, registerImage } from './images.ts';
+import {
+  describeCredits,
+  describeInstanceAttribute,
+  describeInstances,
+  describeTypeOfferings,
+  stopInstances,
+  terminateInstances,
+} from './instances.ts';
+import { planLaunch, runInstances } from './launches.ts';
+import { deleteKeyPair, describeKeyPairs, importKeyPair } from './network/key-pairs.ts';
+import { describeNetworkInterfaces } from './network/network-interfaces.ts';
+import {
+  authorizeIngress,
+  createSecurityGroup,
+  deleteSecurityGroup,
+  describeSecurityGroups,
+  revokeEgress,
+} from './network/security-groups.ts';
+import { describeSubnets } from './network/subnets.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
 import type { Ec2Context } from './region.ts';
 import { createSnapshot, createSnapshots, deleteSnapshot, describeSnapshots } from './snapshots.ts';
@@ -10,6 +28,8 @@ import { createVolume, describeVolumes, modifyVolume } from './volumes.ts';
 export interface Ec2Operation {
   readonly parameters: readonly string[];
   readonly run: (context: Ec2Context, input: QueryStructure) => XmlStructure | Promise<XmlStructure>;
+  /** What a DryRun checks beyond the names of parameters. */
+  readonly check?: (context: Ec2Context, input: QueryStructure) => void;
 }
 
 const names = (...lines: readonly string[]): string[] => lines.flatMap((line) => line.split(' '));
@@ -28,10 +48,51 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
         'CpuOptions CreditSpecification HibernationOptions MetadataOptions EnclaveOptions',
         'MaintenanceOptions PrivateDnsNameOptions Ipv6Address Ipv6AddressCount LaunchTemplate',
         'CapacityReservationSpecification InstanceMarketOptions LicenseSpecification',
+        'NetworkPerformanceOptions EnablePrimaryIpv6',
       ),
       run: runInstances,
+      check: planLaunch,
     },
     DescribeInstances: { parameters: [...paged, 'InstanceId'], run: describeInstances },
+    DescribeInstanceAttribute: {
+      parameters: ['InstanceId', 'Attribute'],
+      run: describeInstanceAttribute,
+    },
+    DescribeInstanceCreditSpecifications: {
+      parameters: [...paged, 'InstanceId'],
+      run: describeCredits,
+    },
+    DescribeInstanceTypeOfferings: {
+      parameters: [...paged, 'LocationType'],
+      run: describeTypeOfferings,
+    },
+    StopInstances: { parameters: ['InstanceId', 'Force', 'Hibernate', 'SkipOsShutdown'], run: stopInstances },
+    TerminateInstances: { parameters: ['InstanceId', 'Force', 'SkipOsShutdown'], run: terminateInstances },
+    DescribeSubnets: { parameters: [...paged, 'SubnetId'], run: describeSubnets },
+    DescribeSecurityGroups: {
+      parameters: [...paged, 'GroupId', 'GroupName'],
+      run: describeSecurityGroups,
+    },
+    CreateSecurityGroup: {
+      parameters: ['GroupName', 'GroupDescription', 'VpcId', 'TagSpecification'],
+      run: createSecurityGroup,
+    },
+    DeleteSecurityGroup: { parameters: ['GroupId', 'GroupName'], run: deleteSecurityGroup },
+    AuthorizeSecurityGroupIngress: {
+      parameters: ['GroupId', 'IpPermissions', 'TagSpecification'],
+      run: authorizeIngress,
+    },
+    RevokeSecurityGroupEgress: { parameters: ['GroupId', 'IpPermissions'], run: revokeEgress },
+    ImportKeyPair: { parameters: ['KeyName', 'PublicKeyMaterial', 'TagSpecification'], run: importKeyPair },
+    DeleteKeyPair: { parameters: ['KeyName', 'KeyPairId'], run: deleteKeyPair },
+    DescribeKeyPairs: {
+      parameters: ['Filter', 'KeyName', 'KeyPairId', 'IncludePublicKey'],
+      run: describeKeyPairs,
+    },
+    DescribeNetworkInterfaces: {
+      parameters: [...paged, 'NetworkInterfaceId'],
+      run: describeNetworkInterfaces,
+    },
     CreateVolume: {
       parameters: names(
         'AvailabilityZone AvailabilityZoneId Encrypted Iops KmsKeyId OutpostArn Size SnapshotId',
@@ -64,6 +125,12 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
         'VirtualizationType SriovNetSupport EnaSupport',
       ),
       run: registerImage,
+    },
+    DescribeImages: {
+      parameters: names(
+        'Filter MaxResults NextToken ImageId Owner ExecutableBy IncludeDeprecated IncludeDisabled',
+      ),
+      run: describeImages,
     },
     DeregisterImage: { parameters: ['ImageId', 'DeleteAssociatedSnapshots'], run: deregisterImage },
     CreateTags: { parameters: ['ResourceId', 'Tag'], run: createTags },

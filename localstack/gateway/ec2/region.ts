@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { BlockFiles } from './block-files.ts';
+import {
+  defaultGroup,
+  defaultSubnets,
+  type KeyPair,
+  type NetworkInterface,
+  type SecurityGroup,
+  type Subnet,
+} from './network/network.ts';
+import type { XmlStructure } from './query-protocol.ts';
 import type { Ec2Settings } from './settings.ts';
 import { TagHistory } from './tag-history.ts';
 
@@ -69,12 +78,20 @@ export interface Instance extends Described {
   readonly rootDeviceName: string;
   readonly architecture: string;
   readonly ebsOptimized: boolean;
-  readonly privateIp: string;
-  readonly securityGroupIds: readonly string[];
   readonly keyName?: string;
-  readonly subnetId?: string;
   readonly instanceProfile?: string;
+  readonly userData?: string;
+  readonly disableApiTermination: boolean;
+  readonly disableApiStop: boolean;
+  readonly shutdownBehavior: string;
+  readonly cpuCredits?: string;
+  /** Elements of its description that nothing here acts on, as the launch asked for them. */
+  readonly options: XmlStructure;
   readonly runsAt: Date;
+  /** Reason for which it ends instead of running. */
+  readonly failure?: { readonly code: string; readonly message: string };
+  stopsAt?: Date;
+  terminatesAt?: Date;
 }
 
 /** One device of an image: a snapshot, or an empty volume. */
@@ -83,13 +100,20 @@ export interface ImageDevice {
   readonly snapshotId?: string;
   readonly sizeGiB: number;
   readonly volumeType: string;
+  readonly iops?: number;
+  readonly throughputMiB?: number;
   readonly deleteOnTermination: boolean;
 }
 
 export interface Image extends Described {
   readonly imageId: string;
   readonly name: string;
+  readonly description?: string;
   readonly architecture: string;
+  readonly bootMode?: string;
+  readonly imdsSupport?: string;
+  readonly tpmSupport?: string;
+  readonly enaSupport: boolean;
   readonly rootDeviceName: string;
   readonly devices: readonly ImageDevice[];
   readonly availableAt: Date;
@@ -102,6 +126,10 @@ export class Ec2Region {
   readonly snapshots = new Map<string, Snapshot>();
   readonly instances = new Map<string, Instance>();
   readonly images = new Map<string, Image>();
+  readonly subnets: Map<string, Subnet>;
+  readonly securityGroups: Map<string, SecurityGroup>;
+  readonly networkInterfaces = new Map<string, NetworkInterface>();
+  readonly keyPairs = new Map<string, KeyPair>();
   readonly tags = new TagHistory();
   /** Ids that calls with a client token made, so that a repetition answers the same. */
   readonly clientTokens = new Map<string, { readonly request: string; readonly madeId: string }>();
@@ -110,6 +138,8 @@ export class Ec2Region {
   constructor(accountId: string, name: string) {
     this.accountId = accountId;
     this.name = name;
+    this.subnets = defaultSubnets(accountId, name);
+    this.securityGroups = defaultGroup(accountId, name);
   }
 
   nextSequence(): number {

@@ -31,5 +31,15 @@ export const Ec2Settings = z.strictObject({
    * match.
    */
   loseVolumesOf: z.array(z.string()).default([]),
+  /** RunInstances has no capacity for these types; `*` and `?` match, here and below. DryRun does not say so. */
+  noCapacityFor: z.array(z.string()).default([]),
+  /** Types that no zone offers. */
+  typesNotOffered: z.array(z.string()).default([]),
+  /** Images of others that do not exist any more. */
+  missingImages: z.array(z.string()).default([]),
+  /** Names of instance profiles that do not exist. */
+  missingProfiles: z.array(z.string()).default([]),
+  /** Names of instance profiles whose role the caller may not pass. */
+  unpassableProfiles: z.array(z.string()).default([]),
 });
 export type Ec2Settings = z.infer<typeof Ec2Settings>;

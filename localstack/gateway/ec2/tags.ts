@@ -46,7 +46,8 @@ export function assertTaggable(input: QueryStructure, resourceTypes: readonly st
 
 /** @throws {@link Ec2Error} `TagLimitExceeded`: a call that asks for too many makes nothing at all. */
 export function assertRoomForTags(tags: Tags): void {
-  if (Object.keys(tags).length > maxTags) {
+  const own = Object.keys(tags).filter((key) => !key.startsWith('aws:'));
+  if (own.length > maxTags) {
     throw new Ec2Error(
       'TagLimitExceeded',
       `The maximum number of Tags for a resource (${maxTags}) has been reached.`,
@@ -64,12 +65,16 @@ const typesByPrefix: Readonly<Record<string, string>> = {
   snap: 'snapshot',
   i: 'instance',
   ami: 'image',
+  eni: 'network-interface',
+  sg: 'security-group',
 };
 const notFoundCodes: Readonly<Record<string, string>> = {
   volume: 'InvalidVolume.NotFound',
   snapshot: 'InvalidSnapshot.NotFound',
   instance: 'InvalidInstanceID.NotFound',
   image: 'InvalidAMIID.NotFound',
+  'network-interface': 'InvalidNetworkInterfaceID.NotFound',
+  'security-group': 'InvalidGroup.NotFound',
 };
 
 export function resourceTypeOf(resourceId: string): string | undefined {
@@ -81,7 +86,9 @@ function resourceOf(region: Ec2Region, resourceId: string): object | undefined {
     region.volumes.get(resourceId) ??
     region.snapshots.get(resourceId) ??
     region.instances.get(resourceId) ??
-    region.images.get(resourceId)
+    region.images.get(resourceId) ??
+    region.networkInterfaces.get(resourceId) ??
+    region.securityGroups.get(resourceId)
   );
 }
 

@@ -205,7 +205,7 @@ export async function modifyVolume(context: Ec2Context, input: QueryStructure): 
   };
 }
 
-async function removeVolume(context: Ec2Context, volume: Volume): Promise<void> {
+export async function removeVolume(context: Ec2Context, volume: Volume): Promise<void> {
   context.region.volumes.delete(volume.volumeId);
   await context.contents.removeVolume(volume.volumeId);
 }
