@@ -1,10 +1,17 @@
-import { commitPoint, getRunPlan, type PointContent, StoreUnavailableError } from '@holdfast/engine';
+import {
+  commitPoint,
+  getRunPlan,
+  type ImageRecord,
+  type PointContent,
+  StoreUnavailableError,
+} from '@holdfast/engine';
 import { type RunReport, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { snapshotProgress } from './snapshot-progress.ts';
 import { committedOutputOf } from '../protect/committed-output.ts';
 import { defineStep } from '../runtime/define-step.ts';
-import { ImageRecords, type TakenImage } from './image-record.ts';
+import { ImageRecords } from './image-record.ts';
+import { sealMachine } from './seal-machine.ts';
 import { imageSteps } from './steps.ts';
 
 /** Commits the point of an image: its snapshots, and the machine that they were taken of. */
@@ -15,15 +22,17 @@ export const commitImageStep = defineStep(
   async (services, input): Promise<RunReport> => {
     const { openKeys, images, log, work, clock } = services;
     const run = await getRunPlan(work, input.runId);
-    const committed = await commitPoint(services, await openKeys(), run, async () => {
+    const makeContent = async (): Promise<PointContent> => {
       const taken = await new ImageRecords(work, run.runId).getTaken();
       const { done, progress } = await snapshotProgress(images, taken, clock.now());
       if (!done)
         throw new StoreUnavailableError(
           `the snapshots of run ${run.runId} are at ${progress} %; commit later`,
         );
-      return contentOf(taken);
-    });
+      return contentOf(taken.image);
+    };
+    const seal = async (content: PointContent) => sealMachine({ images, clock }, content);
+    const committed = await commitPoint(services, await openKeys(), run, makeContent, { seal });
     const output = committedOutputOf(committed);
     log.info('committed the image', { ...output });
     return output;
@@ -31,7 +40,7 @@ export const commitImageStep = defineStep(
 );
 
 /** An image has only its root in the vault yet: EC2 keeps the blocks. */
-function contentOf({ image }: TakenImage): PointContent {
+function contentOf(image: ImageRecord): PointContent {
   const volumes = image.snapshots.length;
   return {
     counts: {

@@ -10,7 +10,7 @@ export const imageSteps = {
   },
   'commit-image': {
     needs: {
-      images: 'see',
+      images: 'seal',
       vault: { read: 'opened', write: ['points/*', 'audit/*'] },
       work: { read: 'runs/*' },
       catalog: 'use',

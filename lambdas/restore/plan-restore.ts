@@ -1,3 +1,4 @@
+import { withoutUserData } from '@holdfast/aws';
 import {
   defaultShardLimits,
   findCleanPoint,
@@ -114,7 +115,8 @@ async function findTarget(
   request: RestoreRequest,
 ): Promise<ChosenTarget> {
   const machineName = restoreFiles.machine(restoreId);
-  if (root.image?.machine !== undefined) await putJson(work, machineName, root.image.machine);
+  const machine = root.image?.machine;
+  if (machine !== undefined) await putJson(work, machineName, withoutUserData(machine));
   return chooseTarget(root, request, {
     buckets: targetBuckets,
     ownBuckets: [vaultBucket, workBucket],

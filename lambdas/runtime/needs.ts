@@ -46,8 +46,11 @@ export interface Needs {
   readonly sources?: 'find' | 'list' | 'read';
   /** The buckets that restores may write to. `look`: whether they are there. `end-uploads`: what restores left unfinished. */
   readonly targets?: 'look' | 'write' | 'end-uploads';
-  /** EC2. `see` snapshots; `take` those of tagged machines; `remove` those of runs; `restore` volumes out of them. */
-  readonly images?: 'see' | 'take' | 'remove' | 'restore';
+  /**
+   * EC2. `see` snapshots; `take` those of tagged machines; `seal` what else a machine's point has of it; `remove`
+   * snapshots of runs; `restore` volumes out of them.
+   */
+  readonly images?: 'see' | 'take' | 'seal' | 'remove' | 'restore';
   /** State machines: to `start` one, to learn when it last succeeded (`recall`), or to `follow` what became of executions. */
   readonly machines?: Partial<Record<MachineName, 'start' | 'recall' | 'follow'>>;
   /** Counting events that could not be delivered. */

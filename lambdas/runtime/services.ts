@@ -101,6 +101,7 @@ interface ImageServices {
     | 'findSnapshots'
     | 'removeSnapshot'
   >;
+  readonly seal: Pick<Ec2Images, 'describeSnapshots' | 'getMachineAttributes'>;
   readonly remove: Pick<Ec2Images, 'findSnapshots' | 'findTaggedSnapshots' | 'removeSnapshot'>;
   readonly restore: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
 }

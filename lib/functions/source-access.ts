@@ -94,6 +94,17 @@ export function takesSnapshots(stack: Stack, { tagKey }: DeploymentConfig): Poli
   ];
 }
 
+/**
+ * Reading what describing leaves out, of tagged instances only: user data often holds secrets. AWS allows the credits of
+ * all instances or of none.
+ */
+export function readsAttributes(stack: Stack, { tagKey }: DeploymentConfig): PolicyStatement[] {
+  return [
+    allow('ReadTaggedInstances', ['ec2:DescribeInstanceAttribute'], [ec2(stack, 'instance')], tagged(tagKey)),
+    allow('DescribeCredits', ['ec2:DescribeInstanceCreditSpecifications'], ['*'], thisRegion),
+  ];
+}
+
 /** Removing only snapshots that runs took. */
 export function removesSnapshots(stack: Stack): PolicyStatement {
   return allow('RemoveSnapshotsOfRuns', ['ec2:DeleteSnapshot'], [snapshots(stack)], tagged(RUN_TAG));

@@ -77,6 +77,8 @@ function imageRights(stack: Stack, { images }: Needs, { config }: StepWorld): Po
         sources.describes('Instances', 'Volumes', 'Snapshots'),
         ...sources.takesSnapshots(stack, config),
       ];
+    case 'seal':
+      return [sources.describes('Snapshots'), ...sources.readsAttributes(stack, config)];
     case 'remove':
       return [sources.describes('Snapshots'), sources.removesSnapshots(stack)];
     case 'restore':

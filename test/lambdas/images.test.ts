@@ -1,5 +1,14 @@
 import type { VolumeConfiguration } from '@holdfast/aws';
-import { StoreUnavailableError, type RunId } from '@holdfast/engine';
+import {
+  AccessDeniedError,
+  type PointId,
+  readRoot,
+  type ResourceArn,
+  type Root,
+  type RunId,
+  StoreUnavailableError,
+  UnknownNameError,
+} from '@holdfast/engine';
 import { expect, test, vi } from 'vitest';
 import { checkSnapshotsStep } from '../../lambdas/image/check-snapshots.ts';
 import { commitImageStep } from '../../lambdas/image/commit-image.ts';
@@ -15,6 +24,12 @@ const RUN = 'a'.repeat(32);
 const STEP = { runId: RUN };
 const LOOK = { runId: RUN, pollSeconds: 60 };
 const minute = 60_000;
+/** As the double of EC2 has it. */
+const USER_DATA = 'IyEvYmluL3NoCg==';
+
+async function rootOf({ store, openKeys }: Deployment, pointId: string): Promise<Root> {
+  return (await readRoot(store, await openKeys(), INSTANCE as ResourceArn, pointId as PointId)).root;
+}
 
 async function openImageRun(deployment: Deployment, resourceArn = INSTANCE) {
   const images = new MemoryImages(deployment.clock);
@@ -251,6 +266,57 @@ test('committing an image is repeatable', async () => {
   const { commitImage, point } = await protectImage(makeDeployment());
 
   expect(await commitImage(STEP, PLENTY)).toEqual(point);
+});
+
+test('a machine’s user data is in its sealed root, and in no file of the work bucket', async () => {
+  const deployment = makeDeployment();
+  const { point, images } = await protectImage(deployment);
+  const { planRestore } = makeRestoring(deployment, images);
+  const target = { volumes: { availabilityZone: 'us-east-1a' } };
+  await planRestore({ request: { point: point.pointId, target }, execution: EXECUTION }, PLENTY);
+
+  const { machine } = (await rootOf(deployment, point.pointId)).image!;
+  expect(machine).toMatchObject({ attributes: { userData: USER_DATA, cpuCredits: 'standard' } });
+  const texts = [...deployment.work.entries()].map(([, body]) => Buffer.from(body).toString());
+  expect(texts.filter((text) => text.includes('i-1'))).not.toEqual([]);
+  expect(texts.filter((text) => text.includes(USER_DATA))).toEqual([]);
+  expect(JSON.stringify(deployment.lines)).not.toContain(USER_DATA);
+});
+
+test.for([
+  ['vanished', new UnknownNameError('describing attributes of instance i-1: no such thing')],
+  ['denied', new AccessDeniedError('describing attributes of instance i-1 was refused')],
+] as const)(
+  'a machine whose user data is %s at the commit has its point, with a warning',
+  async ([reason, error]) => {
+    const deployment = makeDeployment();
+    const steps = await openImageRun(deployment);
+    await steps.snapshotVolumes(STEP, PLENTY);
+    steps.images.change({ state: 'completed', progress: 100 });
+    steps.images.attributes = error;
+
+    const point = await steps.commitImage(STEP, PLENTY);
+
+    const { warningList, image } = await rootOf(deployment, point.pointId);
+    expect(point.state).toBe('completed-with-warnings');
+    expect(warningList).toMatchObject([{ path: 'i-1', reason }]);
+    expect(image?.machine).not.toHaveProperty('attributes');
+  },
+);
+
+test('user data that cannot be read for now is read when the commit is repeated', async () => {
+  const deployment = makeDeployment();
+  const { snapshotVolumes, commitImage, images } = await openImageRun(deployment);
+  await snapshotVolumes(STEP, PLENTY);
+  images.change({ state: 'completed', progress: 100 });
+  const { attributes } = images;
+  images.attributes = new StoreUnavailableError('describing attributes of instance i-1 did not succeed');
+
+  await expect(commitImage(STEP, PLENTY)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
+  images.attributes = attributes;
+  const point = await commitImage(STEP, PLENTY);
+
+  expect((await rootOf(deployment, point.pointId)).image?.machine).toHaveProperty('attributes.userData');
 });
 
 test('an instance without EBS volumes is refused', async () => {

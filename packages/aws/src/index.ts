@@ -27,7 +27,13 @@ export { KmsKeyring } from './store/kms-keyring.ts';
 // Sources and restore targets
 export { S3RestoreTarget, type S3RestoreTargetOptions } from './targets/s3-restore-target.ts';
 export type { Ec2Images, OrderedVolume, VolumeOrder, Ec2Snapshot } from './images/ec2-images.ts';
-export { fitTags, type MachineConfiguration, type VolumeConfiguration } from './images/ec2-machine.ts';
+export {
+  fitTags,
+  MachineConfiguration,
+  type MachineAttributes,
+  type VolumeConfiguration,
+  withoutUserData,
+} from './images/ec2-machine.ts';
 export type {
   DiscoveredGroup,
   DiscoveryClients,

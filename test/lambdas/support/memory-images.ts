@@ -1,5 +1,6 @@
 import type {
   Ec2Images,
+  MachineAttributes,
   MachineConfiguration,
   OrderedVolume,
   VolumeConfiguration,
@@ -45,6 +46,11 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   /** Snapshots that EC2 does not delete, for another reason. */
   readonly undeletable = new Set<string>();
   machine: MachineConfiguration;
+  /** What only its attributes tell; an error where they cannot be read. */
+  attributes: Omit<MachineAttributes, 'readAt'> | Error = {
+    userData: 'IyEvYmluL3NoCg==',
+    cpuCredits: 'standard',
+  };
 
   constructor(clock: FakeClock) {
     this.#clock = clock;
@@ -53,7 +59,9 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
       instanceType: 't3.micro',
       imageId: 'ami-1',
       availabilityZone: 'us-east-1a',
-      securityGroupIds: [],
+      securityGroupIds: ['sg-1'],
+      productCodes: [],
+      licenseArns: [],
       tags: {},
       volumes: [makeVolume('vol-1', { device: '/dev/xvda' }), makeVolume('vol-2', { device: '/dev/xvdb' })],
     };
@@ -75,6 +83,12 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
 
   async getMachine(): Promise<MachineConfiguration> {
     return Promise.resolve(this.machine);
+  }
+
+  async getMachineAttributes(): Promise<Omit<MachineAttributes, 'readAt'>> {
+    await Promise.resolve();
+    if (this.attributes instanceof Error) throw this.attributes;
+    return this.attributes;
   }
 
   async getVolume(volumeId: string): Promise<VolumeConfiguration> {

@@ -4,10 +4,14 @@ import {
   CreateTagsCommand,
   CreateVolumeCommand,
   DeleteSnapshotCommand,
+  DescribeInstanceAttributeCommand,
+  DescribeInstanceCreditSpecificationsCommand,
   DescribeInstancesCommand,
   DescribeSnapshotsCommand,
   DescribeVolumesCommand,
   type Filter,
+  type InstanceAttribute,
+  type InstanceAttributeName,
   type Snapshot,
   type SnapshotInfo,
   type VolumeType,
@@ -23,6 +27,7 @@ import {
 import {
   fitTags,
   fromTagRecord,
+  type MachineAttributes,
   type MachineConfiguration,
   toMachine,
   toTagRecord,
@@ -100,6 +105,48 @@ export class Ec2Images {
     }
     const volumeIds = (instance.BlockDeviceMappings ?? []).flatMap((one) => one.Ebs?.VolumeId ?? []);
     return toMachine(instance, await this.#describeVolumes(volumeIds, signal));
+  }
+
+  /**
+   * Reads what describing an instance leaves out, with its user data: one call for each attribute.
+   * @throws {@link UnknownNameError} the instance does not exist any more.
+   * @throws {@link AccessDeniedError} the attributes of this instance may not be read.
+   */
+  async getMachineAttributes(
+    { instanceId, instanceType }: Pick<MachineConfiguration, 'instanceId' | 'instanceType'>,
+    signal?: AbortSignal,
+  ): Promise<Omit<MachineAttributes, 'readAt'>> {
+    const what = `describing attributes of instance ${instanceId}`;
+    const read = async (Attribute: InstanceAttributeName): Promise<InstanceAttribute> => {
+      const command = new DescribeInstanceAttributeCommand({ InstanceId: instanceId, Attribute });
+      return this.#attempt(this.#clients.ec2.send(command, { abortSignal: signal }), what);
+    };
+    const { UserData } = await read('userData');
+    const { DisableApiTermination } = await read('disableApiTermination');
+    const { DisableApiStop } = await read('disableApiStop');
+    const { InstanceInitiatedShutdownBehavior } = await read('instanceInitiatedShutdownBehavior');
+    return {
+      userData: UserData?.Value,
+      disableApiTermination: DisableApiTermination?.Value,
+      disableApiStop: DisableApiStop?.Value,
+      shutdownBehavior: InstanceInitiatedShutdownBehavior?.Value,
+      cpuCredits: await this.#findCpuCredits(instanceId, instanceType, signal),
+    };
+  }
+
+  async #findCpuCredits(
+    instanceId: string,
+    instanceType: string,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
+    // Asking about another type is an error. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceCreditSpecifications.html
+    if (!/^t\d/.test(instanceType)) return undefined;
+    const command = new DescribeInstanceCreditSpecificationsCommand({ InstanceIds: [instanceId] });
+    const answer = await this.#attempt(
+      this.#clients.ec2.send(command, { abortSignal: signal }),
+      `describing the CPU credits of instance ${instanceId}`,
+    );
+    return answer.InstanceCreditSpecifications?.[0]?.CpuCredits;
   }
 
   /** @throws {@link UnknownNameError} no such volume. */
