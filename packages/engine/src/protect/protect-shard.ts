@@ -1,48 +1,24 @@
 import { contentDefinedCuts } from '../chunking/fastcdc.ts';
-import { newId, toBase64 } from '../bytes.ts';
-import type { VaultKeys } from '../keys/vault-keys.ts';
-import { createFileTreeKind } from '../manifest/file-tree.ts';
-import { TreeBuilder } from '../manifest/tree-builder.ts';
-import { mergeInto, type Change } from '../manifest/tree-merge.ts';
-import { TreeReader } from '../manifest/tree-reader.ts';
-import { PackUsage } from '../manifest/pack-usage.ts';
-import type { BufferPool } from '../packs/buffer-pool.ts';
-import { ChunkStore, type ChunkStorePolicy } from '../packs/chunk-store.ts';
-import { PagePackWriter } from '../packs/page-pack-writer.ts';
-import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
-import { findPageRef, pageRefToText } from '../points/page-ref-text.ts';
 import type { FileSource, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
-import { LeaseKeeper } from '../runs/lease-keeper.ts';
-import { aliveUntil } from '../runs/open-run.ts';
-import { packLeaseOf, packWritingOf } from '../runs/pack-writing.ts';
-import type { RunPlan } from '../runs/run-plan.ts';
-import { putUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
-import { BaseFiles, originOf } from './base-files.ts';
-import { ChunkCopier } from './chunk-copier.ts';
+import { BaseFiles } from './base-files.ts';
 import { ContentWriter } from './content-writer.ts';
 import { EarlierContent } from './earlier-content.ts';
 import { detectChanges, looksUnchanged, type Decision } from './detect-changes.ts';
 import { ManifestChanges } from './manifest-changes.ts';
 import { readEntries } from './read-entries.ts';
-import { putShardResult, type ShardResult } from './shard-result.ts';
+import { ShardBench, type ShardBenchOptions } from './shard-bench.ts';
+import type { ShardResult } from './shard-result.ts';
 import { keysOf, stretchBytes, type Shard } from './shards.ts';
 
-export interface ProtectShardOptions {
-  readonly keys: VaultKeys;
-  readonly plan: RunPlan;
+export interface ProtectShardOptions extends ShardBenchOptions {
   readonly source: FileSource;
   /** The shard's entries, if the caller has listed them already. @default the source is asked */
   readonly listed?: Iterable<SourceEntry>;
-  /** @default sizes that fit into a worker with 512 MiB */
-  readonly storePolicy?: ChunkStorePolicy;
-  /** Shared by a worker that protects one shard after the other. @default a pool of this shard's own */
-  readonly buffers?: BufferPool;
   /** Called once, when the source is not needed any more and only storing the rest is left. */
   readonly onSourceRead?: () => void;
   readonly onProgress?: ReportProgress;
-  readonly signal?: AbortSignal;
 }
 
 /**
@@ -60,83 +36,43 @@ export async function protectShard(
   shard: Shard,
   options: ProtectShardOptions,
 ): Promise<ShardResult> {
-  const { catalog, clock, work } = services;
-  const { plan } = options;
-  await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
-  const bench = await openBench(services, options);
-  const usage = new PackUsage();
+  const { keys, plan, signal } = options;
+  const bench = await ShardBench.open(services, options);
+  const { keeper, chunks, copier, usage } = bench;
   const changes = new ManifestChanges({
     shard,
     plan,
-    chunks: bench.chunks,
-    content: new ContentWriter(bench.chunks, contentDefinedCuts()),
+    chunks,
+    content: new ContentWriter(chunks, contentDefinedCuts()),
     usage,
-    earlier: bench.earlier,
-    findTags: async (entry) => (plan.readTags ? options.source.getTags?.(entry, options.signal) : undefined),
-    copier: bench.copier,
+    earlier: new EarlierContent({ store: services.store, keys, plan, keeper, chunks, signal }),
+    findTags: async (entry) => (plan.readTags ? options.source.getTags?.(entry, signal) : undefined),
+    copier,
     onSourceRead: options.onSourceRead,
     onProgress: options.onProgress,
   });
-  const written = await writeChanges(bench, shard, options, changes.from(readShard(bench, shard, options)));
-  const result = {
-    ...written,
-    counts: { ...changes.counts, ...storedBy(bench, written.pagePacks) },
-    warnings: [...changes.warnings],
-    warningCount: changes.warnings.length,
-    entries: changes.entries,
-    leftOut: changes.leftOut,
-    firstUnread: changes.firstUnread,
-    pagePacks: written.pagePacks.map(pagePackRecordOf),
-    large: [...changes.large],
-    usage: await leaveUsage(services, shard, options, { usage, keeper: bench.keeper }),
-  };
-  await putShardResult(work, plan.runId, result);
-  await catalog.runs.touch(plan.runId, aliveUntil(clock.now()));
-  return result;
-}
-
-type Bench = Awaited<ReturnType<typeof openBench>>;
-
-async function openBench(services: WriteServices, options: ProtectShardOptions) {
-  const { store, catalog, index } = services;
-  const { keys, plan, signal } = options;
-  const keeper = new LeaseKeeper({ catalog, store, ...packLeaseOf(plan), except: plan.copiedPacks });
-  const writing = packWritingOf(services, keys, plan, signal);
-  const openChunkStore = (): ChunkStore =>
-    new ChunkStore({
-      ...writing,
-      chunkIndex: index,
-      leases: keeper,
-      sharePacks: !plan.isolated,
-      buffers: options.buffers,
-      onPackStored: (pack) => keeper.adopt(pack),
-      policy: options.storePolicy,
-    });
-  const chunks = openChunkStore();
-  const pages = createPageReader(store, keys, plan.base?.pagePacks ?? []);
-  const kind = createFileTreeKind(keys);
-  const baseRoot = findPageRef(plan.base?.manifest, plan.base?.pointId);
-  const needsCopies = plan.base !== undefined && plan.copiedPacks.length > 0;
-  return {
-    keeper,
-    chunks,
-    pages,
-    kind,
-    baseRoot,
-    base: new BaseFiles(new TreeReader(kind, pages, baseRoot, originOf(plan))),
-    sink: await PagePackWriter.open(writing),
-    earlier: new EarlierContent({ store, keys, plan, keeper, chunks, signal }),
-    copier: needsCopies
-      ? new ChunkCopier({ store, keys, plan, pages, chunks: openChunkStore(), signal })
-      : undefined,
-  };
+  return bench.leaveResult(
+    shard.index,
+    keysOf(shard),
+    changes.from(readShard(bench, shard, options)),
+    () => ({
+      counts: changes.counts,
+      warnings: [...changes.warnings],
+      warningCount: changes.warnings.length,
+      entries: changes.entries,
+      leftOut: changes.leftOut,
+      firstUnread: changes.firstUnread,
+      large: [...changes.large],
+    }),
+  );
 }
 
 function readShard(
-  { base, copier }: Bench,
+  { baseTree, copier }: ShardBench,
   shard: Shard,
   options: ProtectShardOptions,
 ): ReturnType<typeof readEntries> {
+  const base = new BaseFiles(baseTree);
   const isStretch = shard.stretch !== undefined;
   return readEntries(isStretch ? decideStretch(shard, base, options) : decideRange(shard, base, options), {
     source: options.source,
@@ -145,63 +81,6 @@ function readShard(
     copier,
     signal: options.signal,
   });
-}
-
-/** Writes the pages of the shard's range of keys, and waits until all that they refer to is stored. */
-async function writeChanges(
-  { kind, pages, sink, baseRoot, chunks, copier }: Bench,
-  shard: Shard,
-  { signal }: ProtectShardOptions,
-  changes: AsyncGenerator<Change>,
-) {
-  const range = keysOf(shard);
-  const first = await changes.next();
-  // Without a change nothing is written: the committer takes the base's own pages.
-  const unchanged = first.done === true;
-  const builder = new TreeBuilder(kind, { source: pages, sink });
-  if (!unchanged) await mergeInto(builder, baseRoot, startingWith(first.value, changes), { range, signal });
-  await chunks.end();
-  await copier?.chunks.end();
-  const root = await builder.finish(signal);
-  // First: a pack that is stored at a second attempt has another name, and the reference is final only then.
-  const pagePacks = await sink.finish();
-  return {
-    index: shard.index,
-    keys: { from: range.from && toBase64(range.from), to: range.to && toBase64(range.to) },
-    unchanged,
-    manifest: root && pageRefToText(root),
-    pagePacks,
-  };
-}
-
-function storedBy(
-  { chunks, copier }: Bench,
-  pagePacks: Awaited<ReturnType<PagePackWriter['finish']>>,
-): Pick<ShardResult['counts'], 'newBytes' | 'storedBytes'> {
-  const { newBytes, storedBytes } = chunks.counts;
-  const pageBytes = pagePacks.reduce((sum, pack) => sum + pack.bytes, 0);
-  return { newBytes, storedBytes: storedBytes + (copier?.chunks.counts.storedBytes ?? 0) + pageBytes };
-}
-
-/** Leaves the packs that the shard uses for the committer. @returns the name of the part. */
-async function leaveUsage(
-  { work, random }: WriteServices,
-  shard: Shard,
-  { plan }: ProtectShardOptions,
-  { usage, keeper }: { readonly usage: PackUsage; readonly keeper: LeaseKeeper },
-): Promise<string> {
-  for (const { packId } of usage.deltas()) {
-    const facts = keeper.get(packId);
-    if (facts !== undefined && facts.kind !== 'pages') usage.setFacts(packId, { ...facts, kind: facts.kind });
-  }
-  const part = `${shard.index}-${newId(random)}`;
-  await putUsage(work, plan.runId, part, usage.deltas());
-  return part;
-}
-
-async function* startingWith<Item>(first: Item, rest: AsyncIterable<Item>): AsyncGenerator<Item> {
-  yield first;
-  yield* rest;
 }
 
 /** The part of an entry's content that this shard reads; `undefined` for all of it. */
