@@ -72,6 +72,17 @@ export { PacedBlockSource } from './rates/paced-block-source.ts';
 export { Pacer } from './rates/pacer.ts';
 export type { BlockContent, BlockPage, BlockSource, SnapshotBlock } from './ports/block-source.ts';
 
+export {
+  listBlocks,
+  BlockListingState,
+  defaultBlockShardLimits,
+  type BlockShardLimits,
+  type ListBlocksOptions,
+  type SnapshotOfVolume,
+} from './images/list-blocks.ts';
+export { copyBlocks, type CopyBlocksOptions } from './images/copy-blocks.ts';
+export { BlockShardReference } from './images/block-shards.ts';
+
 // Opening a vault
 export {
   initialiseVault,

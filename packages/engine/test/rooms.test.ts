@@ -5,12 +5,22 @@ import { expect, test } from 'vitest';
 const source = path.join(import.meta.dirname, '../src');
 
 /** Rooms that each one must not know; ARCHITECTURE.md says why. Nothing but tests knows `testing`. */
-const deeds = ['audit', 'consolidate', 'holds', 'maintenance', 'plans', 'protect', 'quote', 'rebuild'];
+const deeds = [
+  'audit',
+  'consolidate',
+  'holds',
+  'images',
+  'maintenance',
+  'plans',
+  'protect',
+  'quote',
+  'rebuild',
+];
 const users = [...deeds, 'catalog', 'restore', 'retention', 'runs', 'testing', 'verify'];
 const format = ['keys', 'manifest', 'packs', 'points'];
 /** Rooms that deal with points once they are there. */
 const afterwards = ['catalog', 'holds', 'maintenance', 'plans', 'rebuild'];
-const making = ['catalog', 'chunking', 'consolidate', 'plans', 'protect', 'rebuild'];
+const making = ['catalog', 'chunking', 'consolidate', 'images', 'plans', 'protect', 'rebuild'];
 const mustNotKnow: Record<string, readonly string[]> = {
   model: [...users, ...format, 'chunking', 'ports'],
   chunking: [...users, ...format, 'model', 'ports'],
@@ -21,10 +31,11 @@ const mustNotKnow: Record<string, readonly string[]> = {
   catalog: [...users.filter((room) => room !== 'catalog'), ...format, 'chunking', 'model'],
   rates: [...users, ...format, 'chunking'],
   restore: [...afterwards, 'audit', 'retention', 'runs', 'ports/catalog'],
-  verify: [...afterwards, 'audit', 'consolidate', 'protect', 'retention', 'runs'],
-  protect: [...afterwards, 'audit', 'consolidate', 'retention', 'verify'],
-  runs: [...afterwards, 'consolidate', 'restore', 'retention', 'verify'],
-  consolidate: [...afterwards, 'audit', 'protect', 'retention', 'verify'],
+  verify: [...afterwards, 'audit', 'consolidate', 'images', 'protect', 'retention', 'runs'],
+  protect: [...afterwards, 'audit', 'consolidate', 'images', 'retention', 'verify'],
+  images: [...afterwards, 'audit', 'consolidate', 'restore', 'retention', 'verify'],
+  runs: [...afterwards, 'consolidate', 'images', 'restore', 'retention', 'verify'],
+  consolidate: [...afterwards, 'audit', 'images', 'protect', 'retention', 'verify'],
   retention: [...deeds, 'catalog', 'runs', 'verify'],
   plans: [...deeds.filter((room) => room !== 'plans'), 'catalog', 'restore', 'runs', 'verify'],
   quote: [...afterwards, 'audit', 'consolidate', 'restore', 'runs', 'verify'],

@@ -9,7 +9,7 @@ import type { ChunkStore } from '../packs/chunk-store.ts';
 import { PackReader } from '../packs/pack-reader.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
-import { ChunkFetcher, type FetchedItem, type ReadRun } from '../restore/chunk-fetcher.ts';
+import { ChunkFetcher, type FetchedItem, type FetchItem, type ReadRun } from '../restore/chunk-fetcher.ts';
 import { MappedPacks } from '../restore/mapped-packs.ts';
 import { rememberFrames } from '../restore/remember-frames.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
@@ -66,18 +66,26 @@ export class ChunkCopier {
     return file.usesPacks(this.#packs);
   }
 
+  /** True for a chunk that lies in a pack which is given up. */
+  readonly isMoved = ({ location }: ChunkReference): boolean => this.#packs.has(location.packId);
+
+  /** Reads chunks for their copies, in order: bytes, or why they cannot be had. */
+  fetch<Tag>(items: readonly FetchItem<Tag>[]): AsyncGenerator<FetchedItem<Tag>> {
+    const fetcher = new ChunkFetcher({ readRun: this.#readRun, keys: this.#options.keys });
+    return fetcher.fetch(toStream(items), this.#options.signal);
+  }
+
   /** Starts to read what {@link store} takes; all of it, if it is small. */
   async prepare(file: BaseFile): Promise<PreparedCopy> {
-    const extents = [...file.extents()].filter(({ chunks }) => chunks.some(this.#isMoved));
-    const bytes = extents.reduce((sum, { chunks }) => sum + extentBytes(chunks.filter(this.#isMoved)), 0);
+    const extents = [...file.extents()].filter(({ chunks }) => chunks.some(this.isMoved));
+    const bytes = extents.reduce((sum, { chunks }) => sum + extentBytes(chunks.filter(this.isMoved)), 0);
     const items = extents.flatMap((extent) =>
       extent.chunks.map((chunk) => ({
         tag: { extent, chunk },
-        reference: this.#isMoved(chunk) ? chunk : undefined,
+        reference: this.isMoved(chunk) ? chunk : undefined,
       })),
     );
-    const fetcher = new ChunkFetcher({ readRun: this.#readRun, keys: this.#options.keys });
-    const read = fetcher.fetch(toStream(items), this.#options.signal);
+    const read = this.fetch(items);
     return bytes <= readAheadBytes ? Array.fromAsync(read) : read;
   }
 
@@ -97,6 +105,4 @@ export class ChunkCopier {
     }
     return [...extents.values()];
   }
-
-  readonly #isMoved = ({ location }: ChunkReference): boolean => this.#packs.has(location.packId);
 }

@@ -30,7 +30,10 @@ export async function openBase(
   point: PointRow,
   row: RunRow,
   policy: LeasePolicy,
-  options: LookOptions,
+  options: LookOptions & {
+    /** The run copies blocks of an image. @default a base of snapshots is enough */
+    readonly blocks?: boolean | undefined;
+  },
 ): Promise<OpenedBase | 'unfinished'> {
   let stored: StoredRoot;
   try {
@@ -41,7 +44,12 @@ export async function openBase(
     throw error;
   }
   const { root } = stored;
-  if (root.image !== undefined) return { base: baseOf(root), stored };
+  if (root.image !== undefined) {
+    if (options.blocks === true && root.manifest === undefined)
+      return { reason: `the base ${point.pointId} has snapshots alone, and no blocks in the vault`, stored };
+    const needsBlocks = options.blocks === true || row.requestedType === 'synthetic-full';
+    if (!needsBlocks || root.manifest === undefined) return { base: baseOf(root), stored };
+  }
   let outcome: LeasedBase;
   try {
     outcome = await leaseBase(services, keys, root, row, policy, options);
@@ -86,7 +94,7 @@ export async function findDeadPacks(
   policy: LeasePolicy,
   options: LookOptions,
 ): Promise<RunPlan['copiedPacks']> {
-  if (previous === undefined || previous.root.image !== undefined) return [];
+  if (previous === undefined) return [];
   try {
     return [...(await listMostlyDeadPacks(services, keys, previous.root, row, policy, options))];
   } catch (error) {

@@ -31,6 +31,8 @@ export interface RunRequest {
   readonly compression?: CompressionLevel;
   /** A full that shares no stored pack with earlier points. @default false */
   readonly isolated?: boolean;
+  /** An image's blocks go into the vault: then only a point that has them is a base. @default false */
+  readonly blocks?: boolean;
   /** For a synthetic full: its point and class. @default the newest point, in the store's standard class */
   readonly container?: ContainerRequest;
   /** @default the policy that fits `keepDays` */
@@ -179,10 +181,11 @@ async function decide(
 async function settleBase(
   services: RunServices,
   keys: VaultKeys,
-  { request: { resourceArn, type, container }, row, policy, now, options }: Opening,
+  { request: { resourceArn, type, container, blocks }, row, policy, now, options }: Opening,
 ): Promise<{ readonly choice: BaseChoice; readonly opened?: OpenedBase | undefined } | 'unfinished'> {
   const choice = await chooseBase(services.catalog, resourceArn, type, now, container?.pointId);
-  const opened = choice.base && (await openBase(services, keys, choice.base, row, policy, options));
+  const how = { ...options, blocks };
+  const opened = choice.base && (await openBase(services, keys, choice.base, row, policy, how));
   if (opened === 'unfinished') return 'unfinished';
   const settled: BaseChoice =
     choice.base !== undefined && opened?.base === undefined

@@ -75,6 +75,11 @@ export class MemoryBlockSource implements BlockSource {
     this.#volumes.set(volume, { ...disk, blocks });
   }
 
+  /** Bytes of a volume. */
+  sizeOf(volume: string): number {
+    return this.#volume(volume).bytes;
+  }
+
   grow(volume: string, bytes: number): void {
     this.#volumes.set(volume, { ...this.#volume(volume), bytes });
   }

@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest';
+import { fromHex } from '../../src/bytes.ts';
+import type { PointId, ResourceArn } from '../../src/ids.ts';
+import { isEntryKey } from '../../src/manifest/tuple-key.ts';
+import type { BackupType } from '../../src/model/backup-type.ts';
+import type { PointReader } from '../../src/restore/point-reader.ts';
+import type { CommittedPoint } from '../../src/runs/commit-point.ts';
+import { SeededRandom } from '../../src/testing/index.ts';
+import { countReferences, logicalPartsOf, packMapOf, seedsOf } from '../runs/harness.ts';
+import { Dice } from '../runs/random-changes.ts';
+import { blockBytes, ImageHarness, readVolumes } from './image-harness.ts';
+
+const limitsToTry = [
+  { blocks: 1, extents: 1 },
+  { blocks: 10, extents: 3 },
+  { blocks: 64, extents: 65_536 },
+  { blocks: 2_048, extents: 65_536 },
+];
+
+const steps: readonly BackupType[] = ['full', 'incremental', 'incremental', 'differential', 'incremental'];
+
+/** Writes, rewrites, zeroes and trims blocks of the volumes; now and then adds, grows, replaces or detaches one. */
+function changeVolumes(harness: ImageHarness, dice: Dice, changes: number): void {
+  const { disks, volumes } = harness;
+  for (let change = 0; change < changes; change += 1) {
+    if (volumes.length === 0) harness.addVolume(1 + dice.below(300));
+    const volume = dice.pick(volumes);
+    const blocks = disks.sizeOf(volume) / blockBytes;
+    const index = dice.below(blocks);
+    switch (dice.below(40)) {
+      case 0:
+        if (volumes.length < 4) harness.addVolume(1 + dice.below(300));
+        break;
+      case 1:
+        disks.grow(volume, (blocks + dice.below(100)) * blockBytes);
+        break;
+      case 2:
+        disks.makeVolume(blocks * blockBytes, volume);
+        break;
+      case 3:
+        volumes.splice(volumes.indexOf(volume), 1);
+        break;
+      case 4:
+      case 5:
+        disks.trim(volume, index);
+        break;
+      case 6:
+      case 7:
+        disks.write(volume, index, new Uint8Array(blockBytes));
+        break;
+      case 8:
+      case 9:
+        disks.write(volume, index, new Uint8Array(blockBytes).fill(1 + dice.below(3)));
+        break;
+      default:
+        for (let at = index; at < Math.min(blocks, index + dice.below(8)); at += 1)
+          disks.write(volume, at, dice.bytes(blockBytes));
+    }
+  }
+}
+
+async function expectConsistent(harness: ImageHarness, { root }: CommittedPoint): Promise<void> {
+  const reader = await harness.open(root.point);
+  const mapped = await packMapOf(reader);
+  expect(
+    new Map(mapped.map(({ packId, references, liveBytes }) => [packId, { references, liveBytes }])),
+  ).toEqual(await countReferences(reader));
+  for (const [name, until] of await harness.locksOf(root))
+    expect(until.getTime(), name).toBeGreaterThanOrEqual(Date.parse(root.expiresAt));
+}
+
+describe('a history of writes to the volumes of an image and backups of all types', () => {
+  test.each(seedsOf(12))('has in every point what the volumes were, seed %i', async (seed) => {
+    const harness = new ImageHarness(seed);
+    const dice = new Dice(new SeededRandom(`image history ${seed}`));
+    const limits = limitsToTry[seed % limitsToTry.length];
+    const shouldStop = (): boolean => dice.below(3) === 0;
+    const made = new Map<PointId, ReadonlyMap<string, Uint8Array>>();
+    changeVolumes(harness, dice, 60);
+
+    for (const type of steps) {
+      const committed = await harness.backUpImage(type, { limits, shouldStop });
+      const { root } = committed;
+      const expected = harness.contentsOf(root.run);
+      made.set(root.point, expected);
+
+      expect(root.type).toBe(type);
+      expect(root.counts.files).toBe(expected.size);
+      await expectConsistent(harness, committed);
+      if (type === 'incremental') await expectCanonical(harness, committed);
+      if (dice.below(4) === 0)
+        for (const { snapshot } of root.image?.snapshots ?? []) harness.disks.removeSnapshot(snapshot);
+      changeVolumes(harness, dice, 1 + dice.below(30));
+    }
+
+    for (const [point, expected] of made)
+      expect(await readVolumes(await harness.open(point)), point).toEqual(expected);
+  });
+});
+
+/** One state has one manifest, whichever way it was made. */
+async function expectCanonical(harness: ImageHarness, { root }: CommittedPoint): Promise<void> {
+  const arn = `${harness.arn}-again-${root.point}` as ResourceArn;
+  const whole = await harness.backUpImage('full', { arn, like: root.run, isolated: true });
+
+  const parts = await extentsOf(await harness.open(whole.root.point, arn));
+
+  expect(await extentsOf(await harness.open(root.point))).toEqual(parts);
+}
+
+async function extentsOf(reader: PointReader): Promise<readonly (readonly [string, string])[]> {
+  const parts = await logicalPartsOf(reader);
+  return parts.filter(([key]) => !isEntryKey(fromHex(key)));
+}
