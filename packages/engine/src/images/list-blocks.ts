@@ -3,7 +3,7 @@ import { compareBytes, newId, toBase64, utf8 } from '../bytes.ts';
 import { SnapshotMissingError, SourceUnavailableError, UnrelatedSnapshotsError } from '../errors.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { decodeExtent, extentPacks } from '../manifest/extent.ts';
-import { listVolumes } from '../manifest/list-volumes.ts';
+import { volumeEntries } from '../manifest/volume-entries.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { entryKey, extentKey, pathKeys, type KeyRange } from '../manifest/tuple-key.ts';
 import { volumeExtentBlocks, type VolumeEntry } from '../manifest/volume-entry.ts';
@@ -141,7 +141,7 @@ class Listing {
     const root = findPageRef(plan.base?.manifest, plan.base?.pointId);
     const base = new TreeReader(createFileTreeKind(keys), pages, root, originOf(plan));
     const baseVolumes = new Map<string, VolumeEntry>();
-    for await (const entry of listVolumes(base, options.signal)) baseVolumes.set(entry.volume, entry);
+    for await (const entry of volumeEntries(base, options.signal)) baseVolumes.set(entry.volume, entry);
     const volumes =
       state === undefined ? begin(options.volumes, baseVolumes) : structuredClone(state.volumes);
     return new Listing(of, base, baseVolumes, volumes);

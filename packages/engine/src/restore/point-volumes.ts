@@ -1,6 +1,7 @@
 import { NotSupportedError, UnknownNameError } from '../errors.ts';
 import { decodeVolumeEntry, type VolumeEntry } from '../manifest/volume-entry.ts';
-import { entryKey, pathKeys } from '../manifest/tuple-key.ts';
+import { volumeEntries } from '../manifest/volume-entries.ts';
+import { entryKey } from '../manifest/tuple-key.ts';
 import { utf8 } from '../bytes.ts';
 import type { VolumeSnapshot } from '../points/root.ts';
 import type { PointReader } from './point-reader.ts';
@@ -13,18 +14,7 @@ export interface PointVolume extends VolumeEntry {
 
 /** Volumes whose blocks the vault has, in the order of their ids. Reads a page or two for each. */
 export async function* listVolumes(reader: PointReader, signal?: AbortSignal): AsyncGenerator<PointVolume> {
-  const { manifest, root } = reader;
-  let from: Uint8Array | undefined;
-  for (;;) {
-    let found: VolumeEntry | undefined;
-    for await (const entry of manifest.range({ from }, { pagesAhead: 1, signal })) {
-      found = decodeVolumeEntry(entry, `point ${root.point}`);
-      break;
-    }
-    if (found === undefined) return;
-    yield withRecord(reader, found);
-    from = pathKeys(utf8(found.volume)).to;
-  }
+  for await (const entry of volumeEntries(reader.manifest, signal)) yield withRecord(reader, entry);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { newId, utf8 } from '../../src/bytes.ts';
+import { utf8 } from '../../src/bytes.ts';
 import { BackupError } from '../../src/errors.ts';
 import type { ResourceArn, RunId } from '../../src/ids.ts';
 import { copyBlocks } from '../../src/images/copy-blocks.ts';
@@ -11,10 +11,9 @@ import {
 } from '../../src/images/list-blocks.ts';
 import type { VaultKeys } from '../../src/keys/vault-keys.ts';
 import { decodeExtent } from '../../src/manifest/extent.ts';
-import { listVolumes } from '../../src/manifest/list-volumes.ts';
+import { volumeEntries } from '../../src/manifest/volume-entries.ts';
 import type { Entry } from '../../src/manifest/page-codec.ts';
 import { isEntryKey, pathKeys } from '../../src/manifest/tuple-key.ts';
-import type { VolumeEntry } from '../../src/manifest/volume-entry.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
 import { BufferPool } from '../../src/packs/buffer-pool.ts';
 import type { ImageRecord } from '../../src/points/root.ts';
@@ -169,7 +168,7 @@ function imageOf(snapshots: readonly SnapshotOfVolume[]): ImageRecord {
 /** The volumes of a point, whole, as its manifest has them. */
 export async function readVolumes(reader: PointReader): Promise<ReadonlyMap<string, Uint8Array>> {
   const contents = new Map<string, Uint8Array>();
-  for await (const { volume, bytes } of listVolumes(reader.manifest)) {
+  for await (const { volume, bytes } of volumeEntries(reader.manifest)) {
     const content = new Uint8Array(bytes);
     const extents = (await entriesOf(reader, volume)).map((entry) => decodeExtent(entry, 'a test'));
     const items = extents.flatMap(({ offset, chunks }) => {
@@ -191,15 +190,7 @@ export async function readVolumes(reader: PointReader): Promise<ReadonlyMap<stri
 }
 
 /** The entries of a volume's extents. */
-export async function entriesOf(reader: PointReader, volume: string): Promise<readonly Entry[]> {
+async function entriesOf(reader: PointReader, volume: string): Promise<readonly Entry[]> {
   const entries = await Array.fromAsync(reader.manifest.range(pathKeys(utf8(volume))));
   return entries.filter(({ key }) => !isEntryKey(key));
-}
-
-export async function volumeEntriesOf(reader: PointReader): Promise<readonly VolumeEntry[]> {
-  return Array.fromAsync(listVolumes(reader.manifest));
-}
-
-export function runIdOf(harness: Harness): RunId {
-  return newId<RunId>(harness.random);
 }

@@ -5,7 +5,7 @@ import { decodeVolumeEntry, type VolumeEntry } from './volume-entry.ts';
 import { utf8 } from '../bytes.ts';
 
 /** Volumes of an image's manifest, in the order of keys. Their blocks are passed over: a few pages each. */
-export async function* listVolumes(tree: TreeReader, signal?: AbortSignal): AsyncGenerator<VolumeEntry> {
+export async function* volumeEntries(tree: TreeReader, signal?: AbortSignal): AsyncGenerator<VolumeEntry> {
   let range: KeyRange = {};
   for (;;) {
     const entry = await findFirst(tree, range, signal);
