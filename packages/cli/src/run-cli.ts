@@ -40,7 +40,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
   const execute = async (work: CommandWork): Promise<void> => {
     const { json = false, progress = false, ...options } = program.opts();
     const where = connectOptionsOf(options, io.env);
-    code = await work({
+    const done = await work({
       connect: async () =>
         (connection ??= where.vault === undefined ? io.connect(where) : connectLocalVault(where)),
       localVault: () => localVaultOf(where),
@@ -53,6 +53,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
       clock: io.clock,
       signal: io.signal,
     });
+    code = done ?? exitCodes.ok;
   };
   const program = buildProgram(commands, {
     version: io.version,

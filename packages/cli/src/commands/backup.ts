@@ -75,7 +75,6 @@ export const backupCommand = defineCommand({
     const started = { runId, execution, resource, type };
     if (wait === true) return follow(started, connection, context);
     await printStarted(started, context);
-    return exitCodes.ok;
   },
 });
 

@@ -1,6 +1,5 @@
 import { failRun, type RunRow } from '@holdfast/engine';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
-import { exitCodes } from '../terminal/exit-codes.ts';
 import { resolveRun } from '../names/resolve.ts';
 
 export const cancelCommand = defineCommand({
@@ -25,7 +24,7 @@ export const cancelCommand = defineCommand({
   },
 });
 
-async function report(run: RunRow, hasCancelled: boolean, { out }: CommandContext) {
+async function report(run: RunRow, hasCancelled: boolean, { out }: CommandContext): Promise<void> {
   const { runId, resourceArn, state } = run;
   if (out.json) {
     await out.document({ runId, resourceArn, state, cancelled: hasCancelled });
@@ -38,5 +37,4 @@ async function report(run: RunRow, hasCancelled: boolean, { out }: CommandContex
   } else {
     await out.line(`run ${runId} of ${resourceArn} is over already: ${state}`);
   }
-  return exitCodes.ok;
 }

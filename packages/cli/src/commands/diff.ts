@@ -1,6 +1,5 @@
 import { diffPoints, type PointDifference } from '@holdfast/engine';
 import { defineCommand } from '../terminal/command.ts';
-import { exitCodes } from '../terminal/exit-codes.ts';
 import { checkHasFiles, openPoints } from '../names/open-point.ts';
 import { resolvePoint } from '../names/resolve.ts';
 import { bytesText, pathFields, pathText } from '../terminal/text.ts';
@@ -25,7 +24,6 @@ export const diffCommand = defineCommand({
       else await out.line(lineOf(difference));
     }
     if (!out.json) await out.line(totalsOf(counts));
-    return exitCodes.ok;
   },
 });
 

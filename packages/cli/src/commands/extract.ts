@@ -121,9 +121,9 @@ async function findPoints(
   return { points, findClean, open, damaged, directory };
 }
 
-async function printPoints({ points, damaged }: Found, { out }: CommandContext): Promise<ExitCode> {
-  if (out.json) {
-    await out.document({
+async function printPoints({ points, damaged }: Found, { out }: CommandContext): Promise<void> {
+  if (out.json)
+    return out.document({
       points: points.map(({ point, resource, sourceTime, type, expiresAt, counts, ...facts }) => ({
         pointId: point,
         resourceArn: resource,
@@ -136,8 +136,6 @@ async function printPoints({ points, damaged }: Found, { out }: CommandContext):
       })),
       damaged: damaged.map(({ name, message }) => ({ name, message })),
     });
-    return exitCodes.ok;
-  }
   await out.table(
     ['POINT', 'RESOURCE', 'TAKEN', 'TYPE', right('FILES'), right('SIZE'), 'STATE'],
     points.map(({ point, resource, sourceTime, type, counts, ...facts }) => [
@@ -150,7 +148,6 @@ async function printPoints({ points, damaged }: Found, { out }: CommandContext):
       pointStateText(facts),
     ]),
   );
-  return exitCodes.ok;
 }
 
 async function extract(

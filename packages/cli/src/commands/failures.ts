@@ -1,7 +1,6 @@
 import { ObjectNotFoundError, UnknownNameError, type WorkStore } from '@holdfast/engine';
 import { type FailedFile, safety, ShardOutcome } from '@holdfast/engine/model';
 import { defineCommand } from '../terminal/command.ts';
-import { exitCodes } from '../terminal/exit-codes.ts';
 import { findReport } from '../restore/restore-report.ts';
 import { countText } from '../terminal/text.ts';
 
@@ -31,7 +30,6 @@ export const failuresCommand = defineCommand({
     }
     if (out.json) await out.document({ execution, failed, failures });
     else await out.line(`${countText(failed, 'file')} not restored`);
-    return exitCodes.ok;
   },
 });
 

@@ -82,7 +82,6 @@ export const holdListCommand = defineCommand({
           reason,
         ]),
       );
-    return exitCodes.ok;
   },
 });
 

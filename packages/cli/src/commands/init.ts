@@ -1,6 +1,5 @@
 import { createLocalVault } from '@holdfast/node';
 import { defineCommand } from '../terminal/command.ts';
-import { exitCodes } from '../terminal/exit-codes.ts';
 
 export const initCommand = defineCommand({
   name: 'init',
@@ -10,16 +9,12 @@ export const initCommand = defineCommand({
   async run({ localVault, out }) {
     const { root, keyFile } = localVault();
     const { keyMade } = await createLocalVault({ root, keyFile });
-    if (out.json) {
-      await out.document({ vault: root, keyFile, keyMade });
-      return exitCodes.ok;
-    }
+    if (out.json) return out.document({ vault: root, keyFile, keyMade });
     await out.line(`vault     ${root}`);
     await out.line(`key       ${keyFile}, ${keyMade ? 'made now' : 'as it was'}`);
     await out.line(
       'Keep a copy of the key apart from this machine and from the vault: without it nothing can be restored,',
     );
     await out.line('and with it everything can.');
-    return exitCodes.ok;
   },
 });

@@ -34,7 +34,6 @@ export const maintainCommand = defineCommand({
     if (wait === true) await follow(execution, connection, context);
     else if (context.out.json) await context.out.document({ execution });
     else await context.out.line(`maintenance has started, execution ${execution}`);
-    return exitCodes.ok;
   },
 });
 

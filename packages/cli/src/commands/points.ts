@@ -1,7 +1,6 @@
 import { type Catalog, isDegraded, type PointRow, type TimeRange, unreadOf } from '@holdfast/engine';
 import { defineCommand } from '../terminal/command.ts';
 import { pointStateText } from '../names/degraded-point.ts';
-import { exitCodes } from '../terminal/exit-codes.ts';
 import { type Output, right } from '../terminal/output.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
@@ -27,14 +26,11 @@ export const pointsCommand = defineCommand({
       if (rows.length === limit) break;
       rows.push(point);
     }
-    if (out.json) {
-      await out.document(rows.map((row) => ({ ...row, unread: unreadOf(row), degraded: isDegraded(row) })));
-      return exitCodes.ok;
-    }
+    if (out.json)
+      return out.document(rows.map((row) => ({ ...row, unread: unreadOf(row), degraded: isDegraded(row) })));
     await printPoints(rows, out);
     const drift = arn === undefined ? undefined : await findDrift(catalog, arn);
     if (drift !== undefined) await out.line(`quote: ${driftText(drift)}`);
-    return exitCodes.ok;
   },
 });
 

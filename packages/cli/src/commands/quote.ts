@@ -122,7 +122,7 @@ async function quoteDirectory(
     compression,
     ...asked
   }: Asked & Pick<BackUpDirectoryOptions, 'directory' | 'keepDays'> & Pick<Plan, 'compression'>,
-): Promise<ExitCode> {
+): Promise<void> {
   const { root } = context.localVault();
   const connection = await context.connect();
   const resource = { arn: directoryArn(directory), kind: 'directory' } as const;
@@ -139,13 +139,12 @@ async function quoteOne(
   context: CommandContext,
   connection: Connection,
   request: Pick<QuoteRequest, 'resource' | 'plan' | 'source'> & Asked,
-): Promise<ExitCode> {
+): Promise<void> {
   const stored = await askVault(context, connection);
   const quote = await ask(context, connection, { ...request, stored });
   await record(context, connection, quote);
   if (context.out.json) await context.out.document(quoteFields(quote));
   else await printResourceQuote(quote, context.out);
-  return exitCodes.ok;
 }
 
 /** Quotes all resources of a plan, one after the other. One that cannot be read is named, and the others are quoted. */

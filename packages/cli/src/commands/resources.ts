@@ -1,5 +1,4 @@
 import { defineCommand } from '../terminal/command.ts';
-import { exitCodes } from '../terminal/exit-codes.ts';
 import { shortNameOf } from '../names/resolve.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
 import { durationText, timeText } from '../terminal/text.ts';
@@ -13,10 +12,7 @@ export const resourcesCommand = defineCommand({
   async run({ connect, out, clock }) {
     const { services, deployment } = await connect();
     const judged = await judgeAll(services.catalog, await deployment.findPlans(), clock.now());
-    if (out.json) {
-      await out.document(judged.map(standingFields));
-      return exitCodes.ok;
-    }
+    if (out.json) return out.document(judged.map(standingFields));
     await out.table(
       ['RESOURCE', 'PLAN', 'STANDING', 'LAST POINT', 'LAST CLEAN', right('AGE'), right('RPO'), 'PROBLEM'],
       judged.map(({ resource, standing, newest, clean, ageHours, rpoHours, problem }) => [
@@ -32,6 +28,5 @@ export const resourcesCommand = defineCommand({
         problem ?? '-',
       ]),
     );
-    return exitCodes.ok;
   },
 });

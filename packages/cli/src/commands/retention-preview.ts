@@ -15,7 +15,6 @@ import {
 import { getPlan, type Plans, retentionBounds, type RetentionRules } from '@holdfast/engine/model';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
-import { exitCodes } from '../terminal/exit-codes.ts';
 import { isImage } from '../names/open-point.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { bytesText, countText, timeText } from '../terminal/text.ts';
@@ -77,7 +76,6 @@ export const retentionPreviewCommand = defineCommand({
     );
     if (context.out.json) await context.out.document(documentOf(preview));
     else await print(preview, context);
-    return exitCodes.ok;
   },
 });
 

@@ -1,6 +1,5 @@
 import type { RunRow } from '@holdfast/engine';
 import { defineCommand } from '../terminal/command.ts';
-import { exitCodes } from '../terminal/exit-codes.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { durationText, timeText } from '../terminal/text.ts';
 import { fromOption, limitOption, timeRangeOf, toOption } from '../terminal/options.ts';
@@ -28,10 +27,7 @@ export const runsCommand = defineCommand({
       rows.push(run);
       if (rows.length === limit) break;
     }
-    if (out.json) {
-      await out.document(rows);
-      return exitCodes.ok;
-    }
+    if (out.json) return out.document(rows);
     await out.table(
       ['RUN', 'RESOURCE', 'PLAN', 'TYPE', 'STATE', 'STARTED', right('TOOK'), 'POINT OR ERROR'],
       rows.map((run) => [
@@ -45,6 +41,5 @@ export const runsCommand = defineCommand({
         run.pointId ?? run.error?.message ?? '-',
       ]),
     );
-    return exitCodes.ok;
   },
 });

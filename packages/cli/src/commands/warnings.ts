@@ -1,7 +1,6 @@
 import { unreadOf } from '@holdfast/engine';
 import { defineCommand } from '../terminal/command.ts';
 import { unreadText } from '../names/degraded-point.ts';
-import { exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
 import { resolvePointOrResource } from '../names/resolve.ts';
 import { countText } from '../terminal/text.ts';
@@ -16,13 +15,10 @@ export const warningsCommand = defineCommand({
     const { root } = await openPoint(connection, point);
     const { pointId, resourceArn } = point;
     const { warnings, warningList } = root;
-    if (out.json) {
-      await out.document({ pointId, resourceArn, unread: unreadOf(root), warnings, warningList });
-      return exitCodes.ok;
-    }
+    if (out.json)
+      return out.document({ pointId, resourceArn, unread: unreadOf(root), warnings, warningList });
     for (const { message } of warningList) await out.line(message);
     if (warnings > warningList.length) await out.line(`… and ${warnings - warningList.length} more`);
     await out.line(`point ${pointId}: ${countText(warnings, 'warning')}; ${unreadText(root)}`);
-    return exitCodes.ok;
   },
 });

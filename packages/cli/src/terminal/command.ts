@@ -27,7 +27,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-export type CommandWork = (context: CommandContext) => Promise<ExitCode>;
+/** Ends with 0, unless it says otherwise. */
+export type CommandWork = (context: CommandContext) => Promise<ExitCode | void>;
 
 /** A command as it is written down: everything about an option or a word is said where it is declared. */
 export interface CommandSpec<Declared extends CommandUnknownOpts> {
@@ -40,7 +41,7 @@ export interface CommandSpec<Declared extends CommandUnknownOpts> {
     context: CommandContext,
     options: ReturnType<Declared['opts']>,
     ...words: Declared['processedArgs']
-  ) => Promise<ExitCode>;
+  ) => ReturnType<CommandWork>;
 }
 
 export interface CommandDefinition {
