@@ -69,7 +69,6 @@ function optionalRules(): Record<keyof typeof retentionBounds, z.ZodOptional<z.Z
 
 const Plan = z
   .strictObject({
-    /** Value that a resource's tag carries to be under this plan. */
     name: z
       .string()
       .regex(
@@ -82,10 +81,8 @@ const Plan = z
       differential: Schedule.optional(),
       syntheticFull: Schedule.optional(),
     }),
-    /** IANA time zone of cron schedules. */
     timeZone: z.string().superRefine(checkTimeZone).default('UTC'),
     retention: Retention,
-    /** Hours after which a resource without a newer point counts as overdue. */
     rpoHours: z
       .number()
       .min(1, 'must be at least 1 hour')
@@ -101,7 +98,6 @@ const Plan = z
           .prefault({}),
       })
       .prefault({}),
-    /** The time that is spent to store less. */
     compression: z.enum(CompressionLevel.options, 'must be fast, default or max').default('default'),
     /** Blocks of volumes, and the snapshots that they are read from. */
     images: z
@@ -116,7 +112,6 @@ const Plan = z
         lockSnapshots: z.boolean().default(defaultImageSettings.lockSnapshots),
       })
       .prefault({}),
-    /** Unit of work of one worker. */
     shard: z
       .strictObject({
         files: whole(1, 100_000, 'files').default(10_000),
@@ -126,7 +121,7 @@ const Plan = z
   })
   .superRefine(checkPlan);
 
-/** The export of a plans file: every decision of one deployment. */
+/** The export of a plans file: every decision of one deployment. Properties of the construct say what each is for. */
 export const Deployment = z
   .strictObject({
     plans: z.array(Plan).min(1, 'must name at least one plan'),
@@ -144,11 +139,8 @@ export const Deployment = z
     restoreTargets: z
       .strictObject({ buckets: z.array(BucketName).default([]), keys: z.array(KeyArn).default([]) })
       .prefault({}),
-    /** Functions that work at the same time for one cycle or one restore. */
     workers: whole(1, 1000, 'workers').default(10),
-    /** Different resources among them. */
     resourcesAtOnce: whole(1, 1000, 'resources').optional(),
-    /** Schedule of expiring points, renewing leases and sweeping packs: once a day, when little else happens. */
     maintenance: z
       .strictObject({
         schedule: Schedule.prefault('cron(0 5 * * ? *)'),
@@ -158,10 +150,8 @@ export const Deployment = z
         checkSkippedRuns(schedule, timeZone, ['schedule'], context);
       })
       .prefault({}),
-    /** Time between two looks at snapshots that have not taken long; volumes are looked at every 15 seconds at least. */
     snapshotPollSeconds: whole(1, 300, 'seconds').default(60),
     notifications: z.strictObject({ email: z.email('is not an email address').optional() }).prefault({}),
-    /** Public half of a key pair whose other half is kept elsewhere and opens the vault's keys when KMS is gone. */
     offlineRecipient: z.strictObject({ publicKey: z.string().transform(offlinePublicKey) }).optional(),
     existingVault: z
       .strictObject({

@@ -2,7 +2,7 @@ import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import type { TestProject } from 'vitest/node';
 import { deployApp } from '../../localstack/deploy-app.ts';
-import { ensureTestEndpoint } from '../../localstack/test-endpoint.ts';
+import { ensureTestEndpoint } from '../support/test-endpoint.ts';
 import { assembly, plansFile, type Deployed } from './support/deployed.ts';
 import { switchSchedule } from './support/schedules.ts';
 import { testBuckets, testPlans } from './support/names.ts';

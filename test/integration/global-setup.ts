@@ -1,4 +1,4 @@
-import { ensureTestEndpoint } from '../../localstack/test-endpoint.ts';
+import { ensureTestEndpoint } from '../support/test-endpoint.ts';
 
 /** Called by vitest before the first test file; what it returns is called after the last. */
 export const setup = (): Promise<() => Promise<void>> => ensureTestEndpoint();

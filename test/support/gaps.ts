@@ -31,7 +31,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { describe, test } from 'vitest';
 import { ensurePython, ministackEnvironment } from '../../localstack/python-environment.ts';
-import { hasNoGaps } from '../../localstack/test-endpoint.ts';
+import { hasNoGaps } from './test-endpoint.ts';
 import { createFunction, roleArn } from '../../localstack/lambda-function.ts';
 
 /** Reason that a test cannot run on the AWS at hand, as an end of its title; `undefined` where it can. */

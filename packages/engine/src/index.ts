@@ -92,6 +92,7 @@ export {
   type OpenVaultOptions,
 } from './keys/open-vault.ts';
 export { OfflineKeyring } from './keys/offline-keyring.ts';
+export { unwrapAny } from './keys/unwrap-any.ts';
 export { withOfflineRecipient } from './keys/offline-recipient.ts';
 export { VaultKeys, type VaultSecrets } from './keys/vault-keys.ts';
 

@@ -8,7 +8,7 @@ import { KMSClient, PutKeyPolicyCommand, GetKeyPolicyCommand } from '@aws-sdk/cl
 import { GetBucketPolicyCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { patienceMs } from '../../support/patience.ts';
-import { startIamEmulator, type IamEmulator } from '../../../localstack/iam-emulator.ts';
+import { startIamEmulator, type IamEmulator } from '../../support/iam-emulator.ts';
 import type { PolicyDocument } from '../../infra/simulate.ts';
 import { KEY_ID, ROLES, VAULT_ID, vaultTemplate, type RoleId } from '../../infra/vault-stack.ts';
 

@@ -3,8 +3,8 @@ import {
   InvalidInputError,
   type KeyContext,
   type Keyring,
-  KeyUnavailableError,
   StoreUnavailableError,
+  unwrapAny,
   type WrappedKey,
 } from '@holdfast/engine';
 import { errorName, isAbort, isCredentialFailure, isUnavailable, toEngineError } from '../sdk/sdk-errors.ts';
@@ -59,22 +59,13 @@ export class KmsKeyring implements Keyring {
   }
 
   async unwrap(context: KeyContext, wrapped: readonly WrappedKey[]): Promise<Uint8Array> {
-    let cause: unknown;
-    let refusal: string | undefined;
-    for (const key of wrapped) {
-      if (key.recipient !== recipient) continue;
-      try {
-        return await this.#decrypt(context, key);
-      } catch (error) {
+    return unwrapAny(context, wrapped, recipient, async (key) => this.#decrypt(context, key), {
+      refusalOf: (error, key) => {
         if (isAbort(error) || isUnavailable(error) || isCredentialFailure(error))
           throw toEngineError(error, `opening a key with ${key.wrappingKey}`);
-        // Denied, disabled, another context, another key: perhaps the next recipient can be opened.
-        cause = error;
-        if (!unfitNames.has(errorName(error))) refusal ??= String(error);
-      }
-    }
-    const recipients = wrapped.map((key) => `${key.recipient} (${key.wrappingKey})`);
-    throw new KeyUnavailableError(context.keyId, recipients, { cause, refusal });
+        return unfitNames.has(errorName(error)) ? undefined : String(error);
+      },
+    });
   }
 
   async #decrypt(context: KeyContext, key: WrappedKey): Promise<Uint8Array> {

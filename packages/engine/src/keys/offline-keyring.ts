@@ -1,7 +1,8 @@
 import { constants, createPrivateKey, createPublicKey, type KeyObject, privateDecrypt } from 'node:crypto';
-import { InvalidInputError, KeyUnavailableError, NotSupportedError } from '../errors.ts';
+import { InvalidInputError, NotSupportedError } from '../errors.ts';
 import { findRsaProblem } from '../model/offline-key.ts';
 import type { KeyContext, Keyring, WrappedKey } from '../ports/keyring.ts';
+import { unwrapAny } from './unwrap-any.ts';
 import { oaepLabel, offlineRecipientName, rsaFingerprint, rsaKeyText } from './rsa-key.ts';
 
 /** Opens what was wrapped for an offline recipient, with the private key: for the day on which KMS is gone. */
@@ -35,19 +36,13 @@ export class OfflineKeyring implements Keyring {
   }
 
   async unwrap(context: KeyContext, wrapped: readonly WrappedKey[]): Promise<Uint8Array> {
-    await Promise.resolve();
-    let cause: unknown;
-    for (const key of wrapped) {
-      if (key.recipient !== offlineRecipientName) continue;
-      try {
-        return this.#decrypt(context, key.ciphertext);
-      } catch (error) {
-        // Wrapped for another offline key, or for another context: a later one may fit.
-        cause = error;
-      }
-    }
-    const recipients = wrapped.map((key) => `${key.recipient} (${key.wrappingKey})`);
-    throw new KeyUnavailableError(context.keyId, recipients, { cause, keyAtHand: this.#name });
+    return unwrapAny(
+      context,
+      wrapped,
+      offlineRecipientName,
+      ({ ciphertext }) => this.#decrypt(context, ciphertext),
+      { keyAtHand: this.#name },
+    );
   }
 
   #decrypt(context: KeyContext, ciphertext: Uint8Array): Uint8Array {

@@ -1,8 +1,15 @@
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
 
-import { AccessDeniedError, InvalidInputError, KeyUnavailableError } from '@holdfast/engine';
-import type { KeyContext, Keyring, RandomBytes, WrappedKey } from '@holdfast/engine';
+import {
+  AccessDeniedError,
+  InvalidInputError,
+  type KeyContext,
+  type Keyring,
+  type RandomBytes,
+  unwrapAny,
+  type WrappedKey,
+} from '@holdfast/engine';
 
 import { errnoOf } from '../errno.ts';
 
@@ -116,18 +123,7 @@ export class FileKeyring implements Keyring {
   }
 
   async unwrap(context: KeyContext, wrapped: readonly WrappedKey[]): Promise<Uint8Array> {
-    let cause: unknown;
-    for (const key of wrapped) {
-      if (key.recipient !== recipient) continue;
-      try {
-        return this.#decrypt(context, key.ciphertext);
-      } catch (error) {
-        // Made with another key file, or for another context: a later recipient may fit.
-        cause = error;
-      }
-    }
-    const recipients = wrapped.map((key) => `${key.recipient} (${key.wrappingKey})`);
-    throw new KeyUnavailableError(context.keyId, recipients, { cause });
+    return unwrapAny(context, wrapped, recipient, ({ ciphertext }) => this.#decrypt(context, ciphertext));
   }
 
   #decrypt(context: KeyContext, sealed: Uint8Array): Uint8Array {

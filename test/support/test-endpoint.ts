@@ -1,4 +1,4 @@
-import { environmentFor, startEmulator, type EmulatorOptions } from './composition.ts';
+import { environmentFor, startEmulator, type EmulatorOptions } from '../../localstack/composition.ts';
 
 const defaultRegion = 'us-east-1';
 /** The variable by which test files learn what their run's setup did. */

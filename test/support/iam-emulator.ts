@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { Agent, get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findFreePort } from './free-port.ts';
-import { healthPath, MinistackProcess } from './ministack-process.ts';
-import { ensurePython, ministackEnvironment } from './python-environment.ts';
+import { findFreePort } from '../../localstack/free-port.ts';
+import { healthPath, MinistackProcess } from '../../localstack/ministack-process.ts';
+import { ensurePython, ministackEnvironment } from '../../localstack/python-environment.ts';
 
 export interface IamEmulatorOptions {
   /** Serves TLS, with a certificate made for it. @default true */
