@@ -134,6 +134,7 @@ export type { ContainerBytes } from './restore/container-store.ts';
 export { restoreReadable, type ReadableOutcome } from './restore/restore-readable.ts';
 export { PointReader } from './restore/point-reader.ts';
 export { checkHasBlocks, getVolume, listVolumes, type PointVolume } from './restore/point-volumes.ts';
+export { isVolume, measureVolume, type ReadAt } from './restore/compare-volume.ts';
 export {
   type DamagedStretch,
   restoreVolume,

@@ -1,5 +1,7 @@
 /** Parts that need Node but not AWS: directories as sources, targets and stores, SQLite catalogs, worker threads. */
 export { DirectoryTarget, type DirectoryTargetOptions } from './target/directory-target.ts';
+export { type ImageFormat, imageFormats } from './target/convert-image.ts';
+export { type DiskImageOutcome, restoreDiskImage } from './restore-disk-image.ts';
 export { FileContainer } from './store/file-container.ts';
 export { FileKeyring } from './store/file-keyring.ts';
 export { FilesystemObjectStore, type FilesystemObjectStoreOptions } from './store/filesystem-object-store.ts';

@@ -69,6 +69,19 @@ export async function* readBlocks(
   }
 }
 
+/**
+ * Lists the blocks of a volume that are not zeros, in their order, from pages alone.
+ * @throws {@link VolumeDamagedError} a page is damaged.
+ */
+export async function* listBlocks(
+  reader: PointReader,
+  volume: VolumeEntry,
+  { from = 0, to = volume.bytes }: VolumeRange = {},
+  signal?: AbortSignal,
+): AsyncGenerator<VolumeBlock> {
+  for await (const { tag } of blockItems(reader, volume, { from, to }, undefined, signal)) yield tag;
+}
+
 /** `undefined` where a page is damaged: the reading comes upon it itself, and then knows where. */
 async function countFrameUses(
   reader: PointReader,

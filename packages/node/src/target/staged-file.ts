@@ -19,8 +19,8 @@ import { factsOf } from '../file-facts.ts';
 import { isUnsupported } from '../file-system-calls.ts';
 import type { FileSystemCalls } from '../file-system-calls.ts';
 import { claimPathOf } from './staging-names.ts';
+import { isZero } from '../zeros.ts';
 
-const zeros = Buffer.alloc(64 * 1024);
 /** Shortest run of zeros that becomes a hole, as a hole saves whole blocks of the file system only. */
 const holeBytesLeast = 4096;
 const copyBytes = 256 * 1024;
@@ -48,14 +48,6 @@ function isMarkable(entry: SourceEntry): boolean {
 
 function modeOf({ mode }: BigIntStats): number {
   return Number(mode) & 0o7777;
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  for (let at = 0; at < bytes.length; at += zeros.length) {
-    const piece = bytes.subarray(at, at + zeros.length);
-    if (Buffer.compare(piece, zeros.subarray(0, piece.length)) !== 0) return false;
-  }
-  return true;
 }
 
 /**
