@@ -56,8 +56,10 @@ function volumesOf(
   image: NonNullable<Root['image']>,
   { target, paths }: Pick<RestoreRequest, 'target' | 'paths'>,
   { region, machineFile }: MachineTargetRules,
-): JobTarget {
-  const { volumes } = target;
+): ChosenTarget {
+  const { volumes, directory } = target;
+  // A disk image, which the caller's own process writes.
+  if (directory !== undefined && root.manifest !== undefined) return { kind: 'directory', directory };
   if (volumes === undefined) {
     const launch =
       image.machine === undefined

@@ -1,4 +1,5 @@
 import { type AuditEntry, verifyAudit } from '@holdfast/engine';
+import { putImagePoint } from '@holdfast/engine/testing';
 import { expect, test } from 'vitest';
 import { BUCKET_ARN, type Deployment, makeDeployment, PLENTY } from './support/deployment.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
@@ -111,5 +112,20 @@ test('one that fails while it is under way is closed with its reason', async () 
   expect((await restoresOnTheLog(deployment)).map(({ event }) => event.kind)).toEqual([
     'restore-started',
     'restore-ended',
+  ]);
+});
+
+test('a disk image that its caller makes is put on the audit log likewise, if the blocks are in the vault', async () => {
+  const deployment = makeDeployment();
+  const restoring = makeRestoring(deployment);
+  const volumes = [{ volume: 'vol-1', content: new Uint8Array(8192).fill(1), blockBytes: 4096 }];
+  const { point } = await putImagePoint({ ...deployment, lockMode: 'governance' }, { volumes });
+  const request = { point, target: { directory: 'laptop:/home/ann/disk.raw' } };
+
+  const plan = await restoring.planRestore({ request, execution: EXECUTION }, PLENTY);
+
+  expect(plan).toMatchObject({ mode: 'directory', target: 'directory laptop:/home/ann/disk.raw' });
+  expect(await restoresOnTheLog(deployment)).toMatchObject([
+    { event: { kind: 'restore-started', point, target: plan.target } },
   ]);
 });

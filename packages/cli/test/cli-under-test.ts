@@ -25,6 +25,8 @@ import {
   MemoryObjectStore,
   MemorySource,
   MemoryWorkStore,
+  type PlantedVolume,
+  putImagePoint,
   SeededRandom,
 } from '@holdfast/engine/testing';
 import {
@@ -282,6 +284,12 @@ export class CliUnderTest {
       }),
     );
     return committed.root.point;
+  }
+
+  /** Makes an image whose blocks are in the vault. */
+  async backUpVolumes(...volumes: readonly PlantedVolume[]): Promise<PointId> {
+    const image = { arn: volumeArn, volumes, machine: { instanceId: 'i-1', userData: 'c2VjcmV0' } };
+    return (await putImagePoint({ ...this.#services, catalog: this.catalog }, image)).point;
   }
 
   /** Makes a synthetic full, as the protect machine does: of the newest point, or for the archive of a certain one. */

@@ -21,6 +21,8 @@ export interface RestoreDiskImageOptions {
   /** See `restoreVolume`. */
   readonly damage?: 'name' | undefined;
   readonly onProgress?: ReportProgress | undefined;
+  /** Told of the temporary file that a failure leaves. */
+  readonly onLeft?: ((path: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -52,7 +54,7 @@ const nothingDone = {
 export async function restoreDiskImage(
   reader: PointReader,
   volume: PointVolume,
-  { path, format, overwrite, damage, onProgress, signal }: RestoreDiskImageOptions,
+  { path, format, overwrite, damage, onProgress, onLeft, signal }: RestoreDiskImageOptions,
 ): Promise<DiskImageOutcome> {
   await checkFormat(format, volume.bytes);
   const what = { volume: volume.volume, path, bytes: volume.bytes };
@@ -64,12 +66,15 @@ export async function restoreDiskImage(
     const { next: _next, ...did } = await restoreVolume(reader, volume, {
       target: image,
       damage,
-      onProgress: (event) => onProgress?.({ ...event, filesTotal: undefined }),
+      onProgress,
       signal,
     });
     image.finish();
     const outcome = await publish(image, format, overwrite !== 'never', signal);
     return { ...what, ...did, outcome };
+  } catch (error) {
+    onLeft?.(image.stagedPath);
+    throw error;
   } finally {
     image.close();
   }

@@ -1,16 +1,18 @@
+import { join } from 'node:path';
 import {
   type BackupError,
   isDegraded,
-  NotSupportedError,
   openContainer,
   openVault,
   PointReader,
   restoreReadable,
   type Root,
+  type SourceEntry,
   unreadOf,
+  utf8,
 } from '@holdfast/engine';
 import type { OverwriteRule } from '@holdfast/engine/model';
-import { DirectoryTarget, systemRandom } from '@holdfast/node';
+import { DirectoryTarget, type DiskImageOutcome, type ImageFormat, systemRandom } from '@holdfast/node';
 import { checkReadable } from '../names/archived-point.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import { type DegradedFields, degradedText, pointStateText, unreadText } from '../names/degraded-point.ts';
@@ -24,6 +26,14 @@ import {
 } from '../names/extract-source.ts';
 import { findCleanStoredPoint, findStoredPoint, listStoredPoints } from '../names/find-stored-point.ts';
 import { exitCodeOfOutcome, printOutcome } from '../restore/restore-report.ts';
+import {
+  chooseVolumes,
+  diskImageLines,
+  exitCodeOfDiskImages,
+  formatOption,
+  restoreToFile,
+  volumeOption,
+} from '../restore/restore-disk-images.ts';
 import { overwriteOption, pathOption, timeOption } from '../terminal/options.ts';
 import { bytesText, timeText } from '../terminal/text.ts';
 import { right } from '../terminal/output.ts';
@@ -46,11 +56,13 @@ export const extractCommand = defineCommand({
       .option('--to <directory>', 'where to restore')
       .addOption(pathOption)
       .addOption(timeOption)
+      .addOption(volumeOption)
+      .addOption(formatOption)
       .addOption(overwriteOption)
       .option('--offline-key <file>', "private key of the vault's offline recipient, in PEM")
       .option('--passphrase-env <name>', 'variable with the passphrase of that key'),
   async run(context, options, where, name) {
-    const { list, to, overwrite, path, time } = options;
+    const { list, to, overwrite, path, time, volume, format } = options;
     if (list === true && (name !== undefined || to !== undefined))
       throw new UsageError('--list takes the source alone');
     if (list !== true && to === undefined)
@@ -64,7 +76,7 @@ export const extractCommand = defineCommand({
       const outcome =
         to === undefined
           ? await printPoints(found, context)
-          : await extract(found, { directory: to, paths: path, overwrite }, context);
+          : await extract(found, { directory: to, paths: path, overwrite, volume, format }, context);
       return found.damaged.length > 0 ? exitCodes.damaged : outcome;
     } finally {
       if ('close' in source) await source.close();
@@ -156,22 +168,30 @@ async function extract(
     directory,
     paths,
     overwrite,
+    volume,
+    format,
   }: {
     readonly directory: string;
     readonly paths: readonly string[] | undefined;
     readonly overwrite: OverwriteRule;
+    readonly volume: string | undefined;
+    readonly format: ImageFormat;
   },
-  { out, progress, signal, warn }: CommandContext,
+  context: CommandContext,
 ): Promise<ExitCode> {
+  const { out, progress, signal, warn } = context;
   const reader = await found.open();
   const vault = found.directory;
   const { point, image, counts } = reader.root;
   if (image !== undefined) {
-    const snapshots = image.snapshots.map(({ snapshot }) => snapshot).join(', ');
-    throw new NotSupportedError(
-      `point ${point} consists of EBS snapshots, whose blocks are not in the vault: ${snapshots}; make volumes of them in EC2`,
-    );
+    if (paths !== undefined)
+      throw new UsageError(
+        `point ${point} is an image, out of which single paths cannot be taken yet; leave --path out`,
+      );
+    return extractImage(reader, { directory, vault, volume, format, overwrite }, context);
   }
+  if (volume !== undefined || format !== 'raw')
+    throw new UsageError(`point ${point} holds files; --volume and --format are for images`);
   const degraded = await warnOf(reader.root, found, warn);
   const outcome = await restoreReadable(reader, {
     target: new DirectoryTarget({
@@ -190,6 +210,63 @@ async function extract(
   }
   await printOutcome(outcome, { pointId: point, directory, ...degraded }, out);
   return outcome.lostPages.length > 0 ? exitCodes.damaged : exitCodeOfOutcome(outcome);
+}
+
+/** Name of the record of an image: its volumes with their places and tags, and the machine that they belonged to. */
+const imageRecordName = 'image.json';
+
+/** Makes disk images of an image's volumes, and puts its record beside them. Goes on at damage, as for files. */
+async function extractImage(
+  reader: PointReader,
+  options: {
+    readonly directory: string;
+    readonly vault: string | undefined;
+    readonly volume: string | undefined;
+    readonly format: ImageFormat;
+    readonly overwrite: OverwriteRule;
+  },
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { directory, vault, volume, format, overwrite } = options;
+  const { out, signal } = context;
+  const { point, image, sourceTime } = reader.root;
+  const chosen = await chooseVolumes(reader, volume, format, context);
+  // Refuses the vault's own directory, and makes any other.
+  const target = new DirectoryTarget({ root: directory, random: systemRandom, vault });
+  const record = utf8(`${JSON.stringify(image, undefined, 2)}\n`);
+  const entry: SourceEntry = {
+    path: utf8(imageRecordName),
+    kind: 'file',
+    size: record.length,
+    modifiedMs: new Date(sourceTime).getTime(),
+    changeToken: '',
+    // It may have what a machine is started with, passwords included.
+    attributes: { mode: '0600' },
+    userMetadata: {},
+    tags: {},
+  };
+  const recorded = await target.write(entry, toStream(record), overwrite, { signal });
+  const outcomes: DiskImageOutcome[] = [];
+  for (const { volume: one, file } of chosen) {
+    const wishes = { format, overwrite, zeroDamaged: true };
+    const outcome = await restoreToFile(reader, one, join(directory, file), wishes, context);
+    outcomes.push(outcome);
+    if (!out.json) for (const line of diskImageLines(outcome)) await out.line(line);
+  }
+  const recordPath = join(directory, imageRecordName);
+  if (out.json) await out.document({ pointId: point, directory, volumes: outcomes, record: recordPath });
+  else
+    await out.line(
+      recorded === 'kept'
+        ? `left as it was: ${recordPath}`
+        : `the volumes and their machine are described in ${recordPath}`,
+    );
+  return exitCodeOfDiskImages(outcomes);
+}
+
+async function* toStream(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  await Promise.resolve();
+  yield bytes;
 }
 
 /** Warns, before anything is written, of what the point could not read, and names the one to take instead. */

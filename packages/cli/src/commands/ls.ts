@@ -1,7 +1,9 @@
 import {
   listEntries,
+  listVolumes,
   type ListedEntry,
   type PointReader,
+  type PointVolume,
   type Root,
   UnknownNameError,
 } from '@holdfast/engine';
@@ -30,9 +32,9 @@ export const lsCommand = defineCommand({
     if (reader.root.image !== undefined) {
       if (path !== '')
         throw new UnknownNameError(
-          `point ${point.pointId} is an image, which has no paths; leave ${JSON.stringify(path)} out`,
+          `point ${point.pointId} is an image, and its volumes are not looked into yet; leave ${JSON.stringify(path)} out to list them`,
         );
-      await printSnapshots(reader.root.image, out);
+      await printVolumes(reader, reader.root.image, out, signal);
       return exitCodes.ok;
     }
     // A directory is often written without its slash.
@@ -101,13 +103,31 @@ async function printFile(
   );
 }
 
-async function printSnapshots({ snapshots }: NonNullable<Root['image']>, out: Output): Promise<void> {
+/** Volumes of an image; `IN THE VAULT`: whether their blocks are. */
+async function printVolumes(
+  reader: PointReader,
+  { snapshots }: NonNullable<Root['image']>,
+  out: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const stored = new Map<string, PointVolume>();
+  for await (const volume of listVolumes(reader, signal)) stored.set(volume.volume, volume);
   if (out.json) {
-    for (const snapshot of snapshots) await out.record({ kind: 'snapshot', ...snapshot });
+    for (const snapshot of snapshots) {
+      const { bytes, blockBytes, fullReason } = stored.get(snapshot.volume) ?? {};
+      await out.record({
+        kind: 'volume',
+        ...snapshot,
+        inVault: bytes !== undefined,
+        bytes,
+        blockBytes,
+        fullReason,
+      });
+    }
     return;
   }
   await out.table(
-    ['VOLUME', 'SNAPSHOT', 'DEVICE', right('SIZE'), 'TYPE', 'ENCRYPTED', 'ZONE'],
+    ['VOLUME', 'SNAPSHOT', 'DEVICE', right('SIZE'), 'TYPE', 'ENCRYPTED', 'ZONE', 'IN THE VAULT'],
     snapshots.map(({ volume, snapshot, device, sizeGiB, volumeType, encrypted, availabilityZone }) => [
       volume,
       snapshot,
@@ -116,6 +136,7 @@ async function printSnapshots({ snapshots }: NonNullable<Root['image']>, out: Ou
       volumeType,
       encrypted ? 'yes' : 'no',
       availabilityZone,
+      stored.has(volume) ? 'yes' : 'no, in EBS alone',
     ]),
   );
 }

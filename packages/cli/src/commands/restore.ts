@@ -27,6 +27,15 @@ import {
   throughputOption,
   volumeTypeOption,
 } from '../restore/restore-request.ts';
+import {
+  chooseVolume,
+  diskImageLines,
+  type DiskImageWishes,
+  exitCodeOfDiskImages,
+  formatOption,
+  restoreToFile,
+  volumeOption,
+} from '../restore/restore-disk-images.ts';
 import { overwriteOption, pathOption, timeOption, workersOption } from '../terminal/options.ts';
 
 interface Request extends Required<Pick<RestoreInput, 'overwrite' | 'thaw'>>, Pick<RestoreInput, 'paths'> {
@@ -56,13 +65,17 @@ export const restoreCommand = defineCommand({
         '--to-directory <directory>',
         'into a directory here, by this process; the restore machine puts it on the audit log',
       )
+      .option('--to-file <file>', 'a volume of an image as a disk image here, by this process')
+      .addOption(volumeOption)
+      .addOption(formatOption)
+      .option('--zero-damaged', 'of a disk image: go on at damage, with zeros for what cannot be read')
       .addOption(overwriteOption)
       .addOption(workersOption)
       .addOption(thawSpeedOption)
       .addOption(thawDaysOption)
       .option('--quote', 'print files, bytes, requests, dollars and seconds, and restore nothing')
       .option('--dry-run', 'list what would be written, and restore nothing')
-      .option('--wait', 'wait for the end and show the report; --to-directory always does'),
+      .option('--wait', 'wait for the end and show the report; --to-directory and --to-file always do'),
   async run(context, values, name) {
     const { overwrite, time, workers } = values;
     const destination = findDestination(values);
@@ -71,8 +84,11 @@ export const restoreCommand = defineCommand({
     if (values.quote === true && values.dryRun === true)
       throw new UsageError('ask for --quote or for --dry-run, not for both');
     if (destination === undefined && values.quote !== true) {
-      throw new UsageError('name a destination: --to-bucket, --to-original, --to-volumes or --to-directory');
+      throw new UsageError(
+        'name a destination: --to-bucket, --to-original, --to-volumes, --to-file or --to-directory',
+      );
     }
+    checkFileOptions(values);
     const connection = await context.connect();
     if (
       connection.localVault !== undefined &&
@@ -83,7 +99,7 @@ export const restoreCommand = defineCommand({
     const point = await resolvePointOrResource(connection.services.catalog, name, context.clock.now(), time);
     const request: Request = { point, paths: values.path, overwrite, thaw, workers };
     if (destination !== undefined) {
-      checkDestination(point, destination, request.paths);
+      checkDestination(point, destination, { paths: request.paths, toFile: values.toFile });
       const buckets = await connection.deployment.findRestoreBuckets();
       checkAllowed(point, destination, { ...connection.deployment, buckets });
     }
@@ -91,7 +107,14 @@ export const restoreCommand = defineCommand({
     if (values.quote === true || values.dryRun === true) {
       const reader = await openPoint(connection, point);
       const { store } = connection.services;
-      const preview = { reader, point, degraded, paths: request.paths, signal: context.signal };
+      const preview = {
+        reader,
+        point,
+        degraded,
+        paths: request.paths,
+        file: fileWish(values),
+        signal: context.signal,
+      };
       if (destination === undefined || values.quote === true) {
         await printQuote({ ...preview, destination, store, thaw }, context.out);
       } else {
@@ -101,11 +124,64 @@ export const restoreCommand = defineCommand({
       return exitCodes.ok;
     }
     if (destination === undefined) throw new TypeError('the destination was checked above');
+    if (values.toFile !== undefined) {
+      const { format, zeroDamaged = false } = values;
+      const wishes = { format, overwrite, zeroDamaged, volume: values.volume, file: values.toFile };
+      return restoreVolumeHere(request, wishes, degraded, connection, context);
+    }
     if (destination.directory !== undefined)
       return restoreHere(request, destination.directory, degraded, connection, context);
     return restoreThere(request, destination, { wait: values.wait === true, degraded }, connection, context);
   },
 });
+
+interface FileValues {
+  readonly toFile?: string | undefined;
+  readonly volume?: string | undefined;
+  readonly format: string;
+  readonly zeroDamaged?: boolean | undefined;
+}
+
+function checkFileOptions({ toFile, volume, format, zeroDamaged }: FileValues): void {
+  if (toFile !== undefined) return;
+  for (const [option, isGiven] of Object.entries({
+    volume: volume !== undefined,
+    format: format !== 'raw',
+    'zero-damaged': zeroDamaged === true,
+  }))
+    if (isGiven) throw new UsageError(`--${option} goes with --to-file only`);
+}
+
+function fileWish({ toFile, volume }: FileValues) {
+  return toFile === undefined ? undefined : { path: toFile, volume };
+}
+
+/** Restores a volume from this process into a file, once the audit log has it. */
+async function restoreVolumeHere(
+  { point, thaw }: Request,
+  {
+    volume: name,
+    file,
+    ...wishes
+  }: DiskImageWishes & { readonly volume: string | undefined; readonly file: string },
+  degraded: DegradedFields,
+  connection: Connection,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { out } = context;
+  // Named wrongly, it should not be on the log.
+  const volume = await chooseVolume(await openPoint(connection, point), name, context);
+  const execution = await recordRestore(
+    { point, directory: file, paths: undefined, thaw },
+    connection,
+    context,
+  );
+  const reader = await openPoint(connection, point);
+  const outcome = await restoreToFile(reader, volume, file, wishes, context);
+  if (out.json) await out.document({ pointId: point.pointId, execution, ...degraded, ...outcome });
+  else for (const line of diskImageLines(outcome)) await out.line(line);
+  return exitCodeOfDiskImages([outcome]);
+}
 
 /** Restores from this process into a directory, once the audit log has it. */
 async function restoreHere(

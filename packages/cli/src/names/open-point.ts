@@ -19,7 +19,7 @@ export async function openPoints<Rows extends readonly PointRow[]>(
   return (await Promise.all(open)) as { [At in keyof Rows]: PointReader };
 }
 
-/** Tells points that consist of snapshots instead of files. */
+/** Tells points that consist of volumes instead of files. */
 export function isImage({ resourceKind }: PointRow): boolean {
   return isImageKind(resourceKind);
 }
@@ -28,7 +28,7 @@ export function isImage({ resourceKind }: PointRow): boolean {
 export function checkHasFiles(point: PointRow, what: string): void {
   if (!isImage(point)) return;
   throw new NotSupportedError(
-    `point ${point.pointId} is an image of ${point.resourceArn}: its content lies in EBS snapshots, so ${what}; ` +
+    `point ${point.pointId} is an image of ${point.resourceArn}, which consists of volumes, so ${what}; ` +
       `"holdfast ls ${point.pointId}" names them, and "holdfast restore ${point.pointId} --to-volumes <zone>" makes volumes of them`,
   );
 }

@@ -1,7 +1,9 @@
 import {
   defaultShardLimits,
   findThaw,
+  getVolume,
   listEntries,
+  measureVolume,
   type ObjectStore,
   planRestore,
   type PointReader,
@@ -30,6 +32,8 @@ export interface RestorePreview {
   readonly degraded: DegradedFields;
   readonly paths: readonly string[] | undefined;
   readonly destination: RestoreDestination | undefined;
+  /** The file that a volume of an image is restored to. */
+  readonly file: { readonly path: string; readonly volume: string | undefined } | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -41,6 +45,7 @@ export async function printQuote(
   const { reader, point, store } = preview;
   const wanted = ThawRequest.parse(preview.thaw);
   const { image } = reader.root;
+  if (preview.file !== undefined) return printFileQuote(preview, preview.file, out);
   if (image !== undefined) {
     const volumes = image.snapshots.length;
     const bytes = image.snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
@@ -72,6 +77,7 @@ export async function printDryRun(
 ): Promise<void> {
   const { reader, point, destination, paths, signal } = preview;
   const { image } = reader.root;
+  if (preview.file !== undefined) return printFileQuote(preview, preview.file, out);
   if (image !== undefined || destination.volumes !== undefined)
     return printVolumes(destination.volumes, image?.snapshots ?? [], out);
   const { files, bytes } = await quoteOf(preview);
@@ -89,6 +95,30 @@ export async function printDryRun(
       `would write ${countText(files, 'file')}, ${bytesText(bytes)}; what is there already: overwrite ${overwrite}`,
     );
   }
+}
+
+/** Prints what a disk image takes: read from pages, not from the blocks. */
+async function printFileQuote(
+  { reader, point, signal }: RestorePreview,
+  { path, volume: name }: NonNullable<RestorePreview['file']>,
+  out: Output,
+): Promise<void> {
+  const volume = await getVolume(reader, name, signal);
+  const { blocks, bytes } = await measureVolume(reader, volume, signal);
+  const { pointId } = point;
+  if (out.json)
+    return out.document({
+      pointId,
+      volume: volume.volume,
+      bytes: volume.bytes,
+      blocks,
+      blockBytes: bytes,
+      to: path,
+    });
+  return out.line(
+    `volume ${volume.volume}, ${bytesText(volume.bytes)}, would be ${path}: ${countText(blocks, 'block')} to read ` +
+      `(${bytesText(bytes)}), the rest is zeros and takes up nothing`,
+  );
 }
 
 async function printVolumes(

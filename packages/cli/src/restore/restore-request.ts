@@ -25,6 +25,7 @@ export interface DestinationValues {
   readonly iops?: number | undefined;
   readonly throughput?: number | undefined;
   readonly toDirectory?: string | undefined;
+  readonly toFile?: string | undefined;
 }
 
 /**
@@ -32,7 +33,7 @@ export interface DestinationValues {
  * @throws {@link UsageError} they name several, or say how to write to one that they do not name.
  */
 export function findDestination(values: DestinationValues): RestoreDestination | undefined {
-  const { toBucket: bucket, toVolumes: availabilityZone, toDirectory: directory, prefix } = values;
+  const { toBucket: bucket, toVolumes: availabilityZone, toDirectory: directory, toFile, prefix } = values;
   const { volumeType: type, iops, throughput } = values;
   const named: RestoreDestination[] = [];
   if (bucket !== undefined) named.push(bucketOf(bucket, values));
@@ -41,9 +42,10 @@ export function findDestination(values: DestinationValues): RestoreDestination |
     named.push({ volumes: { availabilityZone, type, iops, throughput } });
   }
   if (directory !== undefined) named.push({ directory });
+  if (toFile !== undefined) named.push({ directory: toFile });
   if (named.length > 1) {
     throw new UsageError(
-      'name one destination only: --to-bucket, --to-original, --to-volumes or --to-directory',
+      'name one destination only: --to-bucket, --to-original, --to-volumes, --to-file or --to-directory',
     );
   }
   if (prefix !== undefined && bucket === undefined)
@@ -52,7 +54,7 @@ export function findDestination(values: DestinationValues): RestoreDestination |
     if (value !== undefined && availabilityZone === undefined)
       throw new UsageError(`--${option} goes with --to-volumes only`);
   }
-  if ([bucket, availabilityZone, directory].includes(''))
+  if ([bucket, availabilityZone, directory, toFile].includes(''))
     throw new UsageError('the destination is empty; name it');
   return named[0];
 }
@@ -95,19 +97,19 @@ export const throughputOption = numberOption(
 );
 
 /**
- * Checks that a point can go to a destination: files into buckets and directories, images into volumes.
+ * Checks that a point can go to a destination: files into buckets and directories, images into volumes and files.
  * @throws {@link InvalidInputError} it cannot.
  */
 export function checkDestination(
   point: PointRow,
   destination: RestoreDestination,
-  paths: readonly string[] | undefined,
+  { paths, toFile }: { readonly paths: readonly string[] | undefined; readonly toFile: string | undefined },
 ): void {
   const { pointId, resourceArn, resourceKind } = point;
-  if (isImage(point) !== (destination.volumes !== undefined)) {
+  if (isImage(point) !== (destination.volumes !== undefined || toFile !== undefined)) {
     throw new InvalidInputError(
       isImage(point)
-        ? `point ${pointId} is an image of ${resourceArn}; restore it with --to-volumes <availability zone>`
+        ? `point ${pointId} is an image of ${resourceArn}; restore it with --to-volumes <availability zone>, or a volume of it with --to-file <file>`
         : `point ${pointId} holds files of ${resourceArn}; restore it with --to-bucket, --to-original or --to-directory`,
     );
   }

@@ -313,7 +313,7 @@ would write 2 files, 3.0 KiB; what is there already: overwrite never
 });
 
 test.for([
-  [[], 'name a destination: --to-bucket, --to-original, --to-volumes or --to-directory'],
+  [[], 'name a destination: --to-bucket, --to-original, --to-volumes, --to-file or --to-directory'],
   [['--to-original', '--to-bucket', 'b'], 'name one destination only'],
   [
     ['--to-bucket', 's3://rescue/monday'],
