@@ -1,6 +1,6 @@
 import type { VolumeEntry } from '../manifest/volume-entry.ts';
 import type { PointReader } from './point-reader.ts';
-import { listBlocks } from './volume-blocks.ts';
+import { listVolumeBlocks } from './volume-blocks.ts';
 
 /** Bytes of something that may be a volume: as many as are asked for, or fewer at its end. */
 export type ReadAt = (offset: number, bytes: number) => Promise<Uint8Array>;
@@ -16,7 +16,7 @@ export async function isVolume(
   signal?: AbortSignal,
 ): Promise<boolean> {
   let end = 0;
-  for await (const { offset, plainBytes, id } of listBlocks(reader, volume, {}, signal)) {
+  for await (const { offset, plainBytes, id } of listVolumeBlocks(reader, volume, {}, signal)) {
     if (!(await areZeros(readAt, end, offset))) return false;
     if (reader.keys.chunkId(await readAt(offset, plainBytes)) !== id) return false;
     end = offset + plainBytes;
@@ -39,7 +39,7 @@ export async function measureVolume(
   signal?: AbortSignal,
 ): Promise<{ readonly blocks: number; readonly bytes: number }> {
   let [blocks, bytes] = [0, 0];
-  for await (const { plainBytes } of listBlocks(reader, volume, {}, signal)) {
+  for await (const { plainBytes } of listVolumeBlocks(reader, volume, {}, signal)) {
     blocks += 1;
     bytes += plainBytes;
   }

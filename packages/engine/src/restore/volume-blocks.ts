@@ -73,7 +73,7 @@ export async function* readBlocks(
  * Lists the blocks of a volume that are not zeros, in their order, from pages alone.
  * @throws {@link VolumeDamagedError} a page is damaged.
  */
-export async function* listBlocks(
+export async function* listVolumeBlocks(
   reader: PointReader,
   volume: VolumeEntry,
   { from = 0, to = volume.bytes }: VolumeRange = {},
