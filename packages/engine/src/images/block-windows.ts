@@ -1,4 +1,4 @@
-import { volumeExtentBlocks } from '../manifest/volume-entry.ts';
+import { volumeExtentBlocks } from '../manifest/volume-extent.ts';
 import type { Entry } from '../manifest/page-codec.ts';
 import { decodeFileKey, isEntryKey } from '../manifest/tuple-key.ts';
 import type { SnapshotBlock } from '../ports/block-source.ts';

@@ -1,7 +1,7 @@
 import { rangeFromBase64, utf8 } from '../bytes.ts';
 import type { TreeReader } from '../manifest/tree-reader.ts';
 import { extentKey } from '../manifest/tuple-key.ts';
-import { volumeExtentBlocks } from '../manifest/volume-entry.ts';
+import { volumeExtentBlocks } from '../manifest/volume-extent.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
 import type { BlockSource } from '../ports/block-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';

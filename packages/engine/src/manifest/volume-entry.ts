@@ -6,9 +6,6 @@ import { maxPlainBytes } from '../packs/frame.ts';
 import type { Entry } from './page-codec.ts';
 import { decodeFileKey, entryKey } from './tuple-key.ts';
 
-/** No extent of a volume crosses a multiple of so many of its blocks. */
-export const volumeExtentBlocks = 64;
-
 /** A volume of an image, as a manifest has it. Its blocks follow as extents under its path, with gaps for zeros. */
 export interface VolumeEntry {
   /** Id of the volume, such as `vol-0123456789abcdef0`; as bytes, it is the path of the entry and of its extents. */

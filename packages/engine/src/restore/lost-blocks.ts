@@ -3,11 +3,11 @@ import { type BackupError, VolumeDamagedError } from '../errors.ts';
 import type { PageId } from '../ids.ts';
 import { decodeExtent } from '../manifest/extent.ts';
 import type { VolumeEntry } from '../manifest/volume-entry.ts';
+import { volumeExtentBlocks } from '../manifest/volume-extent.ts';
 import { decodeFileKey } from '../manifest/tuple-key.ts';
 import { findPageRef } from '../points/page-ref-text.ts';
 import { walkLeaves, type LostPage } from '../verify/walk-leaves.ts';
 import type { PointReader } from './point-reader.ts';
-import { extentBlocks } from './volume-blocks.ts';
 
 /** A stretch of a volume of which nobody knows the blocks, as the page that names them cannot be read. */
 export interface LostBlocks {
@@ -43,7 +43,7 @@ export async function findLostBlocks(
     if (end === undefined) return;
     const last = decodeFileKey(lost.lastKey, origin);
     const isWithin = equalBytes(last.path, path);
-    const span = extentBlocks * blockBytes;
+    const span = volumeExtentBlocks * blockBytes;
     const offset = last.offset ?? 0;
     const to = isWithin ? Math.min(bytes, offset - (offset % span) + span) : bytes;
     const from = end;

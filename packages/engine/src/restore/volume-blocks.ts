@@ -1,23 +1,15 @@
 import { utf8 } from '../bytes.ts';
-import {
-  BackupError,
-  concernsOne,
-  isDamage,
-  StoredBytesDamagedError,
-  VolumeDamagedError,
-} from '../errors.ts';
+import { BackupError, concernsOne, isDamage, VolumeDamagedError } from '../errors.ts';
 import type { ChunkId } from '../ids.ts';
 import { decodeExtent, type Extent } from '../manifest/extent.ts';
 import { extentKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { VolumeEntry } from '../manifest/volume-entry.ts';
+import { checkVolumeExtent, volumeExtentBlocks } from '../manifest/volume-extent.ts';
 import { ChunkFetcher, type FetchItem, type FetchPolicy, type RemainingUses } from './chunk-fetcher.ts';
 import { countUses } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
 import { frameKey } from './plan-runs.ts';
 import { RefusalSparer } from './spare-refused.ts';
-
-/** Blocks of an extent at most; no extent crosses a multiple of so many (docs/format.md, section 6). */
-export const extentBlocks = 64;
 
 /** A block of a volume that is not zeros. What lies between two of them is. */
 export interface VolumeBlock {
@@ -131,8 +123,7 @@ async function* listExtents(
   let end = 0;
   for await (const entry of manifest.range(keysOf(volume, from, to), { signal })) {
     const extent = decodeExtent(entry, origin);
-    checkExtent(volume, extent, end, origin);
-    end = extent.offset + extent.chunks.length * volume.blockBytes;
+    end = checkVolumeExtent(volume, extent, end, origin);
     if (end > from) yield extent;
   }
 }
@@ -140,30 +131,10 @@ async function* listExtents(
 /** Keys of all extents that may have a block between two offsets. */
 function keysOf({ volume, blockBytes }: VolumeEntry, from: number, to: number): KeyRange {
   const path = utf8(volume);
-  return { from: extentKey(path, from - (from % (extentBlocks * blockBytes))), to: extentKey(path, to) };
-}
-
-/** Refuses what no writer makes, as its bytes would land in a wrong place. */
-function checkExtent(
-  { volume, bytes, blockBytes }: VolumeEntry,
-  { offset, chunks }: Extent,
-  end: number,
-  origin: string,
-): void {
-  const span = extentBlocks * blockBytes;
-  const last = chunks.length - 1;
-  const lengthOf = (at: number): number => Math.min(blockBytes, bytes - offset - at * blockBytes);
-  const fits =
-    offset >= end &&
-    offset % blockBytes === 0 &&
-    (offset % span) + chunks.length * blockBytes <= span &&
-    offset + last * blockBytes < bytes &&
-    chunks.every(({ plainBytes }, at) => plainBytes === lengthOf(at));
-  if (!fits)
-    throw new StoredBytesDamagedError(
-      origin,
-      `the ${chunks.length} blocks of ${volume} at byte ${offset} do not lie as blocks of ${blockBytes} in ${bytes} bytes do`,
-    );
+  return {
+    from: extentKey(path, from - (from % (volumeExtentBlocks * blockBytes))),
+    to: extentKey(path, to),
+  };
 }
 
 /** Says which volume a damaged page belongs to. */

@@ -11,6 +11,7 @@ import { TreeBuilder } from '../manifest/tree-builder.ts';
 import type { TreeKind } from '../manifest/tree-kind.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { encodeVolumeEntry } from '../manifest/volume-entry.ts';
+import { volumeExtentBlocks } from '../manifest/volume-extent.ts';
 import { ChunkStore, isSettled, type StoredChunk } from '../packs/chunk-store.ts';
 import { PagePackWriter } from '../packs/page-pack-writer.ts';
 import type { StoredPack } from '../packs/store-pack.ts';
@@ -39,7 +40,6 @@ export interface PlantedImage {
 }
 
 const instanceArn = 'arn:aws:ec2:eu-central-1:111122223333:instance/i-0123456789abcdef0' as ResourceArn;
-const extentBlocks = 64;
 
 /** Commits a point of an image with all its blocks in the vault, as a full makes it. */
 export async function putImagePoint(
@@ -130,7 +130,7 @@ async function volumeEntries(
     const last = extents.at(-1);
     const chunk = await store.add(block);
     const follows = last !== undefined && last.offset + last.chunks.length * blockBytes === offset;
-    if (follows && offset % (extentBlocks * blockBytes) !== 0) last.chunks.push(chunk);
+    if (follows && offset % (volumeExtentBlocks * blockBytes) !== 0) last.chunks.push(chunk);
     else extents.push({ offset, chunks: [chunk] });
   }
   await store.flush();

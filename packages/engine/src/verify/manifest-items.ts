@@ -8,7 +8,7 @@ import { decodeFileKey } from '../manifest/tuple-key.ts';
 import { isLoss } from './loss.ts';
 import type { LostPage, Walked } from './walk-leaves.ts';
 
-/** A file of the manifest on its way through verification. One object for all findings about it. */
+/** A file or volume of the manifest on its way through verification. One object for all findings about it. */
 export interface FileState {
   readonly path: Uint8Array;
   /** It has been reported already. */
@@ -29,6 +29,14 @@ interface OpenFile extends FileState {
   at: number;
 }
 
+/** Follows the entries of a manifest, and complains of what a restore could not make out. */
+export interface Tracker {
+  take(entry: Entry): Iterable<ManifestItem>;
+  /** Told of a page that cannot be read, between two entries. */
+  lose(error: BackupError): Iterable<ManifestItem>;
+  end(): Iterable<ManifestItem>;
+}
+
 /**
  * Lists files and chunks of a manifest in order, and the gaps between them: lost pages, content that a page had,
  * entries that no writer makes. Each file is reported as damaged once at most.
@@ -36,12 +44,12 @@ interface OpenFile extends FileState {
 export async function* manifestItems(
   walked: AsyncIterable<Walked>,
   origin: string,
+  files: Tracker = new FileTracker(origin),
 ): AsyncGenerator<ManifestItem> {
-  const files = new FileTracker(origin);
   for await (const step of walked) {
     if ('lost' in step) {
-      files.lost = step.error;
       yield { lost: step };
+      yield* files.lose(step.error);
       continue;
     }
     for (const entry of step.entries) yield* files.take(entry);
@@ -49,11 +57,11 @@ export async function* manifestItems(
   yield* files.end();
 }
 
-class FileTracker {
+class FileTracker implements Tracker {
   readonly #origin: string;
   #file: OpenFile | undefined;
   /** The page that was lost since the last file began: the reason for a gap. */
-  lost: BackupError | undefined;
+  #lost: BackupError | undefined;
 
   constructor(origin: string) {
     this.#origin = origin;
@@ -73,19 +81,24 @@ class FileTracker {
     }
   }
 
+  lose(error: BackupError): readonly ManifestItem[] {
+    this.#lost = error;
+    return [];
+  }
+
   *end(): Generator<ManifestItem> {
     const file = this.#file;
     this.#file = undefined;
     if (file?.size === undefined || file.at === file.size) return;
     yield* this.#fail(
       file,
-      this.lost ?? this.#complaint(`it has ${file.at} of the ${file.size} bytes of ${nameOf(file)}`),
+      this.#lost ?? this.#complaint(`it has ${file.at} of the ${file.size} bytes of ${nameOf(file)}`),
     );
   }
 
   *#begin(entry: Entry, path: Uint8Array): Generator<ManifestItem> {
     yield* this.end();
-    this.lost = undefined;
+    this.#lost = undefined;
     const file: OpenFile = { path, damaged: false, at: 0, size: undefined };
     this.#file = file;
     const { kind, size } = decodeFileEntry(entry, this.#origin).entry;
@@ -101,12 +114,12 @@ class FileTracker {
       yield { begins: file };
       yield* this.#fail(
         file,
-        this.lost ?? this.#complaint(`the content of ${nameOf(file)} has no file that it belongs to`),
+        this.#lost ?? this.#complaint(`the content of ${nameOf(file)} has no file that it belongs to`),
       );
     }
     const file = this.#fileOf(path);
     if (file.at !== offset && file.size !== undefined)
-      yield* this.#fail(file, this.lost ?? this.#complaint(`content of ${nameOf(file)} is missing`));
+      yield* this.#fail(file, this.#lost ?? this.#complaint(`content of ${nameOf(file)} is missing`));
     file.at = offset;
     for (const chunk of chunks) {
       file.at += chunk.plainBytes;
@@ -132,6 +145,6 @@ class FileTracker {
   }
 }
 
-function nameOf({ path }: FileState): string {
+export function nameOf({ path }: FileState): string {
   return JSON.stringify(Buffer.from(path).toString('utf8'));
 }

@@ -17,6 +17,7 @@ import { KnownContents } from './known-contents.ts';
 import { isLoss } from './loss.ts';
 import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 import { manifestItems, type FileState, type ManifestItem } from './manifest-items.ts';
+import { VolumeTracker } from './volume-tracker.ts';
 import { walkLeaves, type LostPage } from './walk-leaves.ts';
 
 /** Most damage that is spelled out; the rest is counted. */
@@ -34,7 +35,7 @@ interface LostRange extends ErrorRecord {
   readonly entries: number;
 }
 
-/** Findings about a point; see {@link isDamaged}. */
+/** Findings about a point; see {@link isDamaged}. Of an image, its files are its volumes. */
 export interface VerifyOutcome {
   readonly files: number;
   readonly bytes: number;
@@ -186,7 +187,8 @@ async function verifyFiles(
   const leaves = walkLeaves(reader.pages, findPageRef(reader.root.manifest, reader.root.point), signal);
   const packs = new PointPacks(reader);
   const fetcher = new ChunkFetcher({ readRun: refusals.sparing(packs.readRun), keys: reader.keys });
-  const items = unknownChunks(manifestItems(leaves, reader.name), known, packs);
+  const tracker = reader.root.image === undefined ? undefined : new VolumeTracker(reader.name);
+  const items = unknownChunks(manifestItems(leaves, reader.name, tracker), known, packs);
   for await (const { tag, chunk } of fetcher.fetch(items, signal)) {
     if ('lost' in tag) report.pageLost('manifest', tag.lost);
     else if ('damaged' in tag) report.fileDamaged(tag.damaged, tag.error);
