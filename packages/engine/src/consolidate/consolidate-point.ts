@@ -2,6 +2,8 @@ import { safety } from '../model/safety.ts';
 import { fromBase64, toBase64 } from '../bytes.ts';
 import { NotSupportedError, UnknownNameError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
+import { decodePackMapEntry } from '../manifest/pack-map.ts';
+import { volumeEntries } from '../manifest/volume-entries.ts';
 import { compressionPolicies } from '../packs/frame-codec.ts';
 import { ContainerWriter, type ContainerWriterOptions } from '../packs/container-writer.ts';
 import { largestUploadBytes } from '../packs/part-uploader.ts';
@@ -11,7 +13,7 @@ import { aliveUntil } from '../runs/open-run.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import type { WriteServices } from '../services.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
-import { copyFiles } from './copy-files.ts';
+import { copyEntries } from './copy-entries.ts';
 import { buildManifest, finishContainer, sealContainer } from './finish-container.ts';
 import {
   findProgress,
@@ -67,7 +69,7 @@ export async function consolidatePoint(
   if (plan.base === undefined)
     throw new UnknownNameError(`run ${plan.runId} has no point to consolidate; make a full first`);
   const base = await PointReader.open(store, keys, plan.resourceArn, plan.base.pointId);
-  checkCanBeContainer(base);
+  checkHasContent(base);
   const saved = await findProgress(work, plan);
   const lockUntil = saved?.lockUntil ?? (await lockUnderWay(services, plan)).toISOString();
   const writing: ContainerWriterOptions = {
@@ -93,7 +95,7 @@ async function goOn(at: Consolidation): Promise<ConsolidateStep> {
   if (saved?.step === 'complete') return complete(at, saved);
   const writer =
     saved === undefined
-      ? await ContainerWriter.start(writing, base.root.counts.logicalBytes)
+      ? await ContainerWriter.start(writing, await bytesOf(base, options.signal))
       : await ContainerWriter.resume(writing, saved.writer.state, readCarry(work, saved.writer));
   const copied = saved?.step === 'manifest' ? saved : await copy(at, writer);
   if (copied === undefined) return { done: false };
@@ -123,7 +125,7 @@ async function copy(
       : { counts: nothingCopied };
   const before = saved?.step === 'copy' ? saved.scratch : [];
   const entries = new ScratchEntries(services, runPrefix(plan.runId), before);
-  const { counts, next } = await copyFiles(base, writer, entries, from, options);
+  const { counts, next } = await copyEntries(base, writer, entries, from, options);
   const scratch = await entries.flush();
   if (next === undefined) return { counts, scratch, readParts: 0, tree: { children: [] } };
   const rest = { writer: await saveWriter(services, plan, await writer.suspend()), scratch };
@@ -140,18 +142,33 @@ async function complete(
   return { done: true, content: await finishContainer(services, plan, writing, completed) };
 }
 
-function checkCanBeContainer({ root }: PointReader): void {
+function checkHasContent({ root }: PointReader): void {
+  if (root.image === undefined || root.manifest !== undefined) return;
+  throw new NotSupportedError(
+    `point ${root.point} consists of snapshots, whose blocks are not in the vault; a synthetic full needs them there`,
+  );
+}
+
+/**
+ * Plain bytes of all that is copied. Of an image that is its blocks, and not the size of its volumes.
+ * @throws {@link NotSupportedError} it is too much for one object.
+ */
+async function bytesOf(base: PointReader, signal: AbortSignal | undefined): Promise<number> {
+  const { root, packMap, manifest } = base;
+  let bytes = root.counts.logicalBytes;
   if (root.image !== undefined) {
-    throw new NotSupportedError(
-      `point ${root.point} consists of snapshots, whose blocks are not in the vault; a synthetic full needs them there`,
-    );
+    let [blocks, largest] = [0, 0];
+    for await (const { blockBytes } of volumeEntries(manifest, signal))
+      largest = Math.max(largest, blockBytes);
+    for await (const entry of packMap.range({}, { signal }))
+      blocks += decodePackMapEntry(entry, base.name).references;
+    bytes = blocks * largest;
   }
-  if (root.counts.logicalBytes > largestUploadBytes) {
-    throw new NotSupportedError(
-      `point ${root.point} has ${root.counts.logicalBytes} bytes, and a container is written of at most ` +
-        `${largestUploadBytes}; it stays as it is, and is prolonged for as long as its plan keeps it`,
-    );
-  }
+  if (bytes <= largestUploadBytes) return bytes;
+  throw new NotSupportedError(
+    `point ${root.point} has ${bytes} bytes, and a container is written of at most ` +
+      `${largestUploadBytes}; it stays as it is, and is prolonged for as long as its plan keeps it`,
+  );
 }
 
 async function lockUnderWay({ store }: WriteServices, { leaseUntil }: RunPlan): Promise<Date> {

@@ -1,30 +1,26 @@
-import {
-  encodeExtent,
-  extentBoundaryBytes,
-  extentBytes,
-  maxExtentChunks,
-  type Extent,
-} from '../manifest/extent.ts';
-import { encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
+import { equalBytes } from '../bytes.ts';
+import { encodeExtent } from '../manifest/extent.ts';
 import type { Entry } from '../manifest/page-codec.ts';
+import { decodeFileKey } from '../manifest/tuple-key.ts';
 import type { ChunkReference } from '../packs/chunk-location.ts';
 import { isSettled, type StoredChunk } from '../packs/chunk-store.ts';
 import type { ScratchEntries } from './scratch-entries.ts';
 
-type WaitingExtent = Omit<Extent, 'chunks'> & { readonly chunks: readonly StoredChunk[] };
+/** Content that is under way: the key of its entry, and the chunks that have been copied so far. */
+interface OpenExtent<Chunk> {
+  readonly key: Uint8Array;
+  readonly chunks: Chunk[];
+}
 
 /**
- * Makes entries of copied files: gathers chunks into extents, and hands everything on in its order, each once all of its
- * chunks have a place. Memory: the extent that is open, and the entries of one segment.
+ * Makes the entries of a container of those that it is made of, with new places for the chunks, and hands them on in
+ * their order, each once all of its chunks have one. Memory: the extent that is open, and the entries of one segment.
  */
 export class CopiedEntries {
   readonly #scratch: ScratchEntries;
   readonly #onPlaced: (chunk: ChunkReference) => void;
-  #waiting: (Entry | WaitingExtent)[] = [];
-  #path: Uint8Array | undefined;
-  #offset: number;
-  #chunks: StoredChunk[];
-  #bytes: number;
+  #waiting: (Entry | OpenExtent<StoredChunk>)[] = [];
+  #open: OpenExtent<StoredChunk> | undefined;
 
   /**
    * @param open - the extent that the last call left.
@@ -32,43 +28,40 @@ export class CopiedEntries {
    */
   constructor(
     scratch: ScratchEntries,
-    open: Pick<Extent, 'offset' | 'chunks'> | undefined,
+    open: { readonly key: Uint8Array; readonly chunks: readonly ChunkReference[] } | undefined,
     onPlaced: (chunk: ChunkReference) => void,
   ) {
     this.#scratch = scratch;
     this.#onPlaced = onPlaced;
-    this.#offset = open?.offset ?? 0;
-    this.#chunks = [...(open?.chunks ?? [])];
-    this.#bytes = extentBytes(this.#chunks);
+    if (open !== undefined && open.chunks.length > 0)
+      this.#open = { key: open.key, chunks: [...open.chunks] };
   }
 
-  /** The extent that has begun; settled when everything is. */
-  get open(): Pick<Extent, 'offset' | 'chunks'> {
-    return { offset: this.#offset, chunks: this.#chunks.filter(isSettled) };
+  /** Chunks of the extent that has begun; all of them when everything is settled. */
+  get openChunks(): readonly ChunkReference[] {
+    return (this.#open?.chunks ?? []).filter(isSettled);
   }
 
-  async beginFile(file: FileEntry): Promise<void> {
+  /** Takes an entry without content. */
+  async add(entry: Entry): Promise<void> {
     await this.endExtent();
-    this.#path = file.entry.path;
-    this.#offset = 0;
-    this.#waiting.push(encodeFileEntry(file));
+    this.#waiting.push(entry);
     if (this.#waiting.length === 1) await this.settle();
   }
 
-  async addChunk(path: Uint8Array, chunk: StoredChunk): Promise<void> {
-    this.#path = path;
-    const isAtBoundary = this.#bytes > 0 && (this.#offset + this.#bytes) % extentBoundaryBytes === 0;
-    if (this.#chunks.length === maxExtentChunks || isAtBoundary) await this.endExtent();
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.plainBytes;
+  /** Takes the next chunk of the extent with a key. */
+  async addChunk(key: Uint8Array, chunk: StoredChunk): Promise<void> {
+    if (this.#open === undefined || !equalBytes(this.#open.key, key)) {
+      await this.endExtent();
+      this.#open = { key, chunks: [] };
+    }
+    this.#open.chunks.push(chunk);
   }
 
   async endExtent(): Promise<void> {
-    if (this.#path === undefined || this.#chunks.length === 0) return;
-    this.#waiting.push({ path: this.#path, offset: this.#offset, chunks: this.#chunks });
-    this.#offset += this.#bytes;
-    this.#chunks = [];
-    this.#bytes = 0;
+    if (this.#open === undefined) return;
+    this.#waiting.push(this.#open);
+    this.#open = undefined;
     await this.settle();
   }
 
@@ -76,10 +69,10 @@ export class CopiedEntries {
   async settle(): Promise<void> {
     let done = 0;
     for (const entry of this.#waiting) {
-      if ('key' in entry) {
+      if ('logical' in entry) {
         await this.#scratch.add(entry);
       } else {
-        const { path, offset } = entry;
+        const { path, offset = 0 } = decodeFileKey(entry.key, 'a consolidation');
         const chunks = entry.chunks.filter(isSettled);
         if (chunks.length < entry.chunks.length) break;
         chunks.forEach(this.#onPlaced);

@@ -25,7 +25,7 @@ import type { PointContent } from '../runs/point-content.ts';
 import type { RunPlan } from '../runs/run-plan.ts';
 import type { WriteServices } from '../services.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
-import type { CopiedCounts } from './copy-files.ts';
+import type { CopiedCounts } from './copy-entries.ts';
 import { listScratchParts, readScratchPart, type ScratchRun } from './scratch-entries.ts';
 
 /** Pages of a container that is being written cannot be read, and are not asked for: entries only ever follow. */
@@ -165,6 +165,7 @@ async function describeContainer(
     // A container lacks all that its point lacks.
     unread: unreadOf(inner),
     manifest: inner.manifest,
+    image: inner.image,
     ...(packMap && { packMap: pageRefToText(packMap) }),
     pagePacks: pagePacks.map(pagePackRecordOf),
     pagePacksCounted: pagePacks.length,

@@ -11,7 +11,7 @@ import { ContainerState, SealedContainer, type SuspendedContainer } from '../pac
 import type { RandomBytes } from '../ports/random-bytes.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
-import type { CopyPosition } from './copy-files.ts';
+import type { CopyPosition } from './copy-entries.ts';
 import { ScratchRun } from './scratch-entries.ts';
 
 /** Size of the pieces in which the bytes that a writer had not uploaded are kept. */
@@ -32,7 +32,7 @@ export type SavedWriter = z.infer<typeof writer>;
 /**
  * The state of a consolidation; one object in the work store, so that no two parts of it are of different calls.
  * Everything that it names is written before it.
- * `copy`: the files; `manifest`: the tree of their entries; `complete`: all is uploaded.
+ * `copy`: files or blocks; `manifest`: the tree of their entries; `complete`: all is uploaded.
  */
 export const Progress = z.discriminatedUnion('step', [
   z.object({
@@ -42,9 +42,7 @@ export const Progress = z.discriminatedUnion('step', [
     scratch: z.array(ScratchRun).readonly(),
     next: z.object({
       key: z.base64(),
-      skip: count,
-      offset: count,
-      /** The open stretch of content, as a page with its one entry. */
+      /** The open extent, as a page with its one entry. */
       open: z.base64().optional(),
     }),
   }),
@@ -104,27 +102,15 @@ export async function* readCarry(
   for (let piece = 0; piece < carryPieces; piece += 1) yield await work.get(`${carry}/${piece}`);
 }
 
-export function positionToJson({
-  key,
-  skip,
-  offset,
-  chunks,
-}: CopyPosition): Extract<Progress, { step: 'copy' }>['next'] {
-  const open =
-    chunks.length === 0
-      ? undefined
-      : encodeLeaf([encodeExtent({ path: decodeFileKey(key, 'a position').path, offset, chunks })]);
-  return { key: toBase64(key), skip, offset, open: open && toBase64(open) };
+export function positionToJson({ key, chunks }: CopyPosition): Extract<Progress, { step: 'copy' }>['next'] {
+  const { path, offset = 0 } = decodeFileKey(key, 'a position');
+  const open = chunks.length === 0 ? undefined : encodeLeaf([encodeExtent({ path, offset, chunks })]);
+  return { key: toBase64(key), open: open && toBase64(open) };
 }
 
-/** @throws {@link StoredBytesDamagedError} the open stretch of content is not one. */
-export function positionFromJson({
-  key,
-  skip,
-  offset,
-  open,
-}: Extract<Progress, { step: 'copy' }>['next']): CopyPosition {
-  return { key: fromBase64(key), skip, offset, chunks: open === undefined ? [] : chunksOf(fromBase64(open)) };
+/** @throws {@link StoredBytesDamagedError} the open extent is not one. */
+export function positionFromJson({ key, open }: Extract<Progress, { step: 'copy' }>['next']): CopyPosition {
+  return { key: fromBase64(key), chunks: open === undefined ? [] : chunksOf(fromBase64(open)) };
 }
 
 function chunksOf(page: Uint8Array): readonly ChunkReference[] {

@@ -6,6 +6,7 @@ import type { BackupType } from '../../src/model/backup-type.ts';
 import type { PointReader } from '../../src/restore/point-reader.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
+import { isDamaged, verifyPoint } from '../../src/verify/verify-point.ts';
 import { countReferences, logicalPartsOf, packMapOf, seedsOf } from '../runs/harness.ts';
 import { Dice } from '../runs/random-changes.ts';
 import { blockBytes, ImageHarness, readVolumes } from './image-harness.ts';
@@ -17,7 +18,14 @@ const limitsToTry = [
   { blocks: 2_048, extents: 65_536 },
 ];
 
-const steps: readonly BackupType[] = ['full', 'incremental', 'incremental', 'differential', 'incremental'];
+const steps: readonly BackupType[] = [
+  'full',
+  'incremental',
+  'differential',
+  'synthetic-full',
+  'incremental',
+  'differential',
+];
 
 /** Writes, rewrites, zeroes and trims blocks of the volumes; now and then adds, grows, replaces or detaches one. */
 function changeVolumes(harness: ImageHarness, dice: Dice, changes: number): void {
@@ -81,7 +89,9 @@ describe('a history of writes to the volumes of an image and backups of all type
     for (const type of steps) {
       const committed = await harness.backUpImage(type, { limits, shouldStop });
       const { root } = committed;
-      const expected = harness.contentsOf(root.run);
+      const before = [...made.values()].at(-1);
+      const expected =
+        type === 'synthetic-full' && before !== undefined ? before : harness.contentsOf(root.run);
       made.set(root.point, expected);
 
       expect(root.type).toBe(type);
@@ -93,8 +103,13 @@ describe('a history of writes to the volumes of an image and backups of all type
       changeVolumes(harness, dice, 1 + dice.below(30));
     }
 
-    for (const [point, expected] of made)
-      expect(await readVolumes(await harness.open(point)), point).toEqual(expected);
+    for (const [point, expected] of made) {
+      const reader = await harness.open(point);
+      expect(await readVolumes(reader), point).toEqual(expected);
+      const verified = await verifyPoint(reader);
+      expect(isDamaged(verified), JSON.stringify(verified)).toBe(false);
+      expect(verified.files).toBe(expected.size);
+    }
   });
 });
 

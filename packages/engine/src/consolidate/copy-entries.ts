@@ -1,14 +1,14 @@
 import { BackupError } from '../errors.ts';
 import type { ChunkId } from '../ids.ts';
-import { decodeFileKey, entryKey } from '../manifest/tuple-key.ts';
 import { storedShareOf, type ChunkReference } from '../packs/chunk-location.ts';
 import type { StoredChunk } from '../packs/chunk-store.ts';
 import type { ContainerWriter } from '../packs/container-writer.ts';
 import { ChunkFetcher, type FetchItem } from '../restore/chunk-fetcher.ts';
-import { countUses, pointItems, type PointItem } from '../restore/point-items.ts';
+import { countUses } from '../restore/point-items.ts';
 import type { PointReader } from '../restore/point-reader.ts';
 import type { ConsolidateOptions } from './consolidate-options.ts';
 import { CopiedEntries } from './copied-entries.ts';
+import { entriesToCopy, type ItemToCopy } from './entries-to-copy.ts';
 import type { ScratchEntries } from './scratch-entries.ts';
 
 /** Sums over all calls. */
@@ -19,14 +19,11 @@ export interface CopiedCounts {
   readonly bytes: number;
 }
 
-/** The place at which copying goes on: a file, or one of the chunks of a stretch of its content. */
+/** The place at which copying goes on: an entry, or one of the chunks of an extent. */
 export interface CopyPosition {
   /** A key of the base's manifest. */
   readonly key: Uint8Array;
-  /** Chunks of that stretch that have been copied. */
-  readonly skip: number;
-  /** Start of the open stretch in its file; `chunks` are its content so far. */
-  readonly offset: number;
+  /** The chunks of that extent that have been copied. */
   readonly chunks: readonly ChunkReference[];
 }
 
@@ -37,19 +34,19 @@ export interface Copied {
 }
 
 /**
- * Copies the files of a point into a container, in restore order, from where the last call stopped: at least one file
- * or chunk a call, and from any chunk on. A chunk that several files share is copied once a call.
+ * Copies the files or volumes of a point into a container, in restore order, from where the last call stopped: at least
+ * one entry or chunk a call, and from any chunk on. A chunk that is needed several times is copied once a call.
  * @throws {@link BackupError} a chunk of the point is damaged: a container is made of a whole point or not at all.
  */
-export async function copyFiles(
+export async function copyEntries(
   base: PointReader,
   writer: ContainerWriter,
   scratch: ScratchEntries,
   from: Copied,
   { shouldStop, onProgress, signal }: ConsolidateOptions,
 ): Promise<Copied> {
-  const range = from.next === undefined ? {} : { from: from.next.key };
-  const repeated = await countUses(base, range, ({ id }) => id, signal);
+  const begin = from.next?.key;
+  const repeated = await countUses(base, begin === undefined ? {} : { from: begin }, ({ id }) => id, signal);
   const fetcher = new ChunkFetcher(base);
   const moved = new Map<ChunkId, StoredChunk>();
   const counts = { ...from.counts };
@@ -62,22 +59,20 @@ export async function copyFiles(
     await writer.settle();
     await entries.settle();
   };
-  const left = after(
-    from.next?.skip ?? 0,
-    pointItems(base, range, signal, from.next && placeOf(from.next.key)),
-  );
+  const left = after(from.next?.chunks.length ?? 0, entriesToCopy(base, begin, signal));
   let isFirst = true;
   for await (const { tag, chunk } of fetcher.fetch(withReferences(left), signal)) {
     const { item, reference } = tag;
     if (!isFirst && shouldStop()) {
-      // A file that begins ends the one before it.
-      if ('begins' in item) await entries.endExtent();
+      // What begins ends what was before it.
+      if ('entry' in item || item.at === 0) await entries.endExtent();
       await settle();
-      return { counts, next: { ...positionOf(item), ...entries.open } };
+      const key = 'entry' in item ? item.entry.key : item.extent;
+      return { counts, next: { key, chunks: entries.openChunks } };
     }
     isFirst = false;
-    if ('begins' in item) {
-      await entries.beginFile(item.begins);
+    if ('entry' in item) {
+      await entries.add(item.entry);
       counts.files += 1;
       const { files, bytes } = counts;
       onProgress?.({ step: 'consolidate', files, bytes, filesTotal: base.root.counts.files });
@@ -88,25 +83,13 @@ export async function copyFiles(
     const { id } = reference;
     const copy = moved.get(id) ?? (await writer.addChunk(id, chunk));
     if (repeated.has(id)) moved.set(id, copy);
-    await entries.addChunk(item.chunkOf.entry.path, copy);
+    await entries.addChunk(item.extent, copy);
     counts.references += 1;
     counts.bytes += chunk.length;
   }
   await entries.endExtent();
   await settle();
   return { counts };
-}
-
-function positionOf(item: PointItem): Pick<CopyPosition, 'key' | 'skip'> {
-  return 'begins' in item
-    ? { key: entryKey(item.begins.entry.path), skip: 0 }
-    : { key: item.stretch, skip: item.at };
-}
-
-/** @returns `undefined` for the key of a file itself. */
-function placeOf(key: Uint8Array): { path: Uint8Array; offset: number } | undefined {
-  const { path, offset } = decodeFileKey(key, 'where a consolidation stands');
-  return offset === undefined ? undefined : { path, offset };
 }
 
 async function* after<Item>(skip: number, items: AsyncIterable<Item>): AsyncGenerator<Item> {
@@ -117,10 +100,10 @@ async function* after<Item>(skip: number, items: AsyncIterable<Item>): AsyncGene
   }
 }
 
-type TaggedItem = { readonly item: PointItem; readonly reference: ChunkReference | undefined };
+type TaggedItem = { readonly item: ItemToCopy; readonly reference: ChunkReference | undefined };
 
 async function* withReferences(
-  items: AsyncIterable<FetchItem<PointItem>>,
+  items: AsyncIterable<FetchItem<ItemToCopy>>,
 ): AsyncGenerator<FetchItem<TaggedItem>> {
   for await (const { tag, reference } of items) yield { tag: { item: tag, reference }, reference };
 }
