@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@holdfast/engine';
+import { watched } from '../watched.ts';
 
 interface Sleeper {
   readonly atMs: number;
@@ -79,22 +80,11 @@ export function slowed<Port extends object>(
   counts: Map<string, number>,
   name: string,
 ): Port {
-  return new Proxy(port, {
-    get(target, property) {
-      const member: unknown = Reflect.get(target, property, target);
-      if (typeof property !== 'string') return member;
-      if (typeof member === 'object' && member !== null)
-        return slowed(member, time, latencyMs, counts, `${name}.${property}`);
-      if (typeof member !== 'function') return member;
-      return (...args: unknown[]): unknown => {
-        const call = `${name}.${property}`;
-        counts.set(call, (counts.get(call) ?? 0) + 1);
-        const answer: unknown = Reflect.apply(member, target, args);
-        if (!(answer instanceof Promise)) return answer;
-        // It may fail before it is waited for.
-        answer.catch(() => {});
-        return time.sleep(latencyMs).then(() => answer);
-      };
-    },
+  return watched(port, name, (call, _args, answer) => {
+    counts.set(call, (counts.get(call) ?? 0) + 1);
+    if (!(answer instanceof Promise)) return answer;
+    // It may fail before it is waited for.
+    answer.catch(() => {});
+    return time.sleep(latencyMs).then(() => answer);
   });
 }

@@ -131,6 +131,8 @@ export const prices = {
    * @see https://docs.aws.amazon.com/ebs/latest/userguide/snapshot-archive-pricing.html
    */
   ebsSnapshot: { gibibyteMonth: 0.05 },
+  /** For a page of a list of blocks, and for each block. @see https://docs.aws.amazon.com/ebs/latest/userguide/ebsapi-pricing.html */
+  ebsDirect: { list: 0.6e-6, get: 3e-6, put: 6e-6 },
   /**
    * Warm storage. Of S3 an object counts as 128 KiB at least, and GET, LIST and events of changes are paid besides; a
    * volume is billed as the EBS snapshots that it consists of.
