@@ -57,35 +57,10 @@ export async function modelJoin(
   shardsAGroup: number,
   filesAShard: number,
 ): Promise<JoinModel> {
-  const { time, random, counts, catalog, services } = makeWorld();
+  const world = makeWorld();
+  const { time, counts, catalog, services } = world;
   const shards = groups * shardsAGroup;
-  const source = new SyntheticBucket({
-    entries: shards * filesAShard,
-    objectBytes: Buffer.byteLength(keyOf(0)),
-    pageEntries: limits.listKeys.value,
-    clock: time,
-    onRequest: async () => Promise.resolve(),
-  });
-  const request = (type: 'full' | 'incremental') => ({
-    runId: Buffer.from(random.bytes(16)).toString('hex') as RunId,
-    resourceArn: arn,
-    resourceKind: 's3-bucket' as const,
-    plan: 'daily',
-    type,
-    keepDays: 35,
-    readTags: false,
-    sourceNow: async () => source.now(),
-  });
-  const opened = await time.run(openRun(services, request('full')));
-  if (opened.state === 'over') throw new Error('the run is over');
-  const { plan, keys } = opened;
-  const pathOf = (shard: number) =>
-    shard % shards === 0 ? undefined : source.entry(shard * filesAShard).path;
-  for (let index = 0; index < shards; index += 1) {
-    const listed = Array.from({ length: filesAShard }, (_, at) => source.entry(index * filesAShard + at));
-    const shard = { index, paths: { from: pathOf(index), to: pathOf(index + 1) } };
-    await time.run(protectShard(services, shard, { keys, plan, source, listed }));
-  }
+  const { plan, keys, request } = await protectShards(world, shards, filesAShard);
 
   const joinGroups = async (): Promise<void> => {
     for (let index = 0; index < groups; index += 1)
@@ -121,6 +96,42 @@ export async function modelJoin(
     leaseRequestsAPack: (total(counts, counted) - before.calls) / Math.max(1, leasedPacks),
     rootBytesAPack: JSON.stringify(root.pagePacks).length / root.pagePacks.length,
   };
+}
+
+/** Opens a run and has its workers make all shards, as the base of what is measured. */
+async function protectShards(
+  { time, random, services }: ReturnType<typeof makeWorld>,
+  shards: number,
+  filesAShard: number,
+) {
+  const source = new SyntheticBucket({
+    entries: shards * filesAShard,
+    objectBytes: Buffer.byteLength(keyOf(0)),
+    pageEntries: limits.listKeys.value,
+    clock: time,
+    onRequest: async () => Promise.resolve(),
+  });
+  const request = (type: 'full' | 'incremental') => ({
+    runId: Buffer.from(random.bytes(16)).toString('hex') as RunId,
+    resourceArn: arn,
+    resourceKind: 's3-bucket' as const,
+    plan: 'daily',
+    type,
+    keepDays: 35,
+    readTags: false,
+    sourceNow: async () => source.now(),
+  });
+  const opened = await time.run(openRun(services, request('full')));
+  if (opened.state === 'over') throw new Error('the run is over');
+  const { plan, keys } = opened;
+  const pathOf = (shard: number) =>
+    shard % shards === 0 ? undefined : source.entry(shard * filesAShard).path;
+  for (let index = 0; index < shards; index += 1) {
+    const listed = Array.from({ length: filesAShard }, (_, at) => source.entry(index * filesAShard + at));
+    const shard = { index, paths: { from: pathOf(index), to: pathOf(index + 1) } };
+    await time.run(protectShard(services, shard, { keys, plan, source, listed }));
+  }
+  return { plan, keys, request };
 }
 
 /** The time that the stores take, and then, as if nothing were done while they are waited for, that of the processor. */

@@ -65,7 +65,6 @@ const timeHead = [
 ];
 
 export function figuresOf({ pageCpuMs, join, built, before }: ScaleResults): string {
-  const items = [...new Set(built.flatMap(({ dollars }) => Object.keys(dollars)))];
   return [
     `Objects of ${number((built[0]?.options.objectBytes ?? 0) / 1024)} KiB. Measured in this run: ${number(pageCpuMs, 1)} ms of a processor for a page of a listing; ` +
       `${number(join.groupSeconds, 0)} s to join a group of 128 shards, ${number(join.commitSecondsAGroup, 2)} s of the commit for a group ` +
@@ -76,47 +75,11 @@ export function figuresOf({ pageCpuMs, join, built, before }: ScaleResults): str
     '',
     ...table(timeHead, timeRows(built)),
     '',
-    ...table(
-      [
-        'objects',
-        'shards',
-        'list of the map',
-        'memory of the listing',
-        'transitions',
-        'events of the execution',
-        'index writes/s at most',
-        'writes/s of the hottest row',
-        'PUT/s into the vault',
-        'page packs',
-        'root',
-        'locks a day, and their time',
-      ],
-      built.map((model) => [
-        order(model.options.objects),
-        number(model.options.listed.shards.length),
-        `${number(model.options.listed.listBytes / 1e6, 1)} MB`,
-        `${number(model.options.listed.heapBytes / 1e6)} MB`,
-        number(model.transitions),
-        number(model.historyEvents),
-        number(model.work.mostWrites),
-        number(model.rowWrites, 1),
-        number(model.vaultWrites, 1),
-        number(model.pagePacks),
-        `${number(model.rootBytes / 1e6, 2)} MB`,
-        `${number(model.leasesADay)}, ${hours(model.leaseHours)}`,
-      ]),
-    ),
+    ...table(sizeHead, sizeRows(built)),
     '',
     'Dollars of a first backup, without storage:',
     '',
-    ...table(
-      ['objects', ...items, 'together'],
-      built.map(({ options, dollars }) => [
-        order(options.objects),
-        ...items.map((item) => number(dollars[item] ?? 0, 2)),
-        number(sum(dollars), 2),
-      ]),
-    ),
+    ...dollarTable(built),
     '',
     '### As it was: one listing, shards in the order of keys, one join',
     '',
@@ -133,6 +96,48 @@ export function figuresOf({ pageCpuMs, join, built, before }: ScaleResults): str
       ]),
     ),
   ].join('\n');
+}
+
+const sizeHead = [
+  'objects',
+  'shards',
+  'list of the map',
+  'memory of the listing',
+  'transitions',
+  'events of the execution',
+  'index writes/s at most',
+  'writes/s of the hottest row',
+  'PUT/s into the vault',
+  'page packs',
+  'root',
+  'locks a day, and their time',
+];
+
+function sizeRows(built: readonly RunModel[]): string[][] {
+  return built.map((model) => [
+    order(model.options.objects),
+    number(model.options.listed.shards.length),
+    `${number(model.options.listed.listBytes / 1e6, 1)} MB`,
+    `${number(model.options.listed.heapBytes / 1e6)} MB`,
+    number(model.transitions),
+    number(model.historyEvents),
+    number(model.work.mostWrites),
+    number(model.rowWrites, 1),
+    number(model.vaultWrites, 1),
+    number(model.pagePacks),
+    `${number(model.rootBytes / 1e6, 2)} MB`,
+    `${number(model.leasesADay)}, ${hours(model.leaseHours)}`,
+  ]);
+}
+
+function dollarTable(built: readonly RunModel[]): readonly string[] {
+  const items = [...new Set(built.flatMap(({ dollars }) => Object.keys(dollars)))];
+  const rows = built.map(({ options, dollars }) => [
+    order(options.objects),
+    ...items.map((item) => number(dollars[item] ?? 0, 2)),
+    number(sum(dollars), 2),
+  ]);
+  return table(['objects', ...items, 'together'], rows);
 }
 
 function curve(

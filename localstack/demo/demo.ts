@@ -227,57 +227,42 @@ async function restoreAll(scene: Scene, states: readonly ExpectedState[]): Promi
   ) {
     throw new Error(`${arn} has ${points.length} points, it should have four`);
   }
-  const compare = async (what: string, prefix: string, expected: ExpectedState): Promise<void> => {
+  const check = async (name: string, what: string, request: object, expected: ExpectedState) => {
+    const prefix = `${name}/`;
+    await restore(scene, name, { ...request, target: { bucket: demoBuckets.restored, prefix } });
     const found = await compareBucket(s3, demoBuckets.restored, prefix, expected);
-    say(
-      `  compared ${expected.size} objects: ${found.length === 0 ? 'all the same' : `${found.length} DIFFER`}`,
-    );
+    const outcome = found.length === 0 ? 'all the same' : `${found.length} DIFFER`;
+    say(`  compared ${expected.size} objects: ${outcome}`);
     differences.push(...found.map((difference) => `${what}: ${difference}`));
   };
 
-  const deleted = [...full.keys()].find(
-    (key) => !incremental.has(key) && key.startsWith('packages/'),
-  ) as string;
+  const isDeleted = (key: string): boolean => !incremental.has(key) && key.startsWith('packages/');
+  const deleted = [...full.keys()].find(isDeleted) as string;
   say(`restoring one deleted object, ${deleted}`);
-  await restore(scene, 'file', { point: fullPoint.pointId, paths: [deleted], ...target('file/') });
-  await compare(
+  const one = { point: fullPoint.pointId, paths: [deleted] };
+  await check(
+    'file',
     'one object',
-    'file/',
+    one,
     pick(full, (key) => key === deleted),
   );
 
   say('restoring a directory as it was two points ago, by time');
   const directory = `${deleted.split('/').slice(0, 2).join('/')}/`;
   const time = new Date(incrementalPoint.sourceTime.getTime() + 1).toISOString();
-  await restore(scene, 'directory', { resource: arn, time, paths: [directory], ...target('directory/') });
-  await compare(
-    'a directory',
-    'directory/',
-    pick(incremental, (key) => key.startsWith(directory)),
-  );
+  const inDirectory = pick(incremental, (key) => key.startsWith(directory));
+  await check('directory', 'a directory', { resource: arn, time, paths: [directory] }, inDirectory);
 
   say('restoring a whole point into another bucket');
-  await restore(scene, 'whole', { point: differentialPoint.pointId, ...target('whole/') });
-  await compare('a whole point', 'whole/', differential);
+  await check('whole', 'a whole point', { point: differentialPoint.pointId }, differential);
 
   say('restoring a directory out of the single-file container');
-  await restore(scene, 'container', {
-    point: container.pointId,
-    paths: ['added/', 'renamed/'],
-    ...target('container/'),
-  });
-  await compare(
-    'the container',
-    'container/',
-    pick(differential, (key) => key.startsWith('added/') || key.startsWith('renamed/')),
-  );
+  const paths = ['added/', 'renamed/'];
+  const ofContainer = pick(differential, (key) => paths.some((path) => key.startsWith(path)));
+  await check('container', 'the container', { point: container.pointId, paths }, ofContainer);
 
   say('restoring volumes from their snapshots');
   await restoreVolumes(scene, machine, aws);
-}
-
-function target(prefix: string) {
-  return { target: { bucket: demoBuckets.restored, prefix } };
 }
 
 async function restoreVolumes(scene: Scene, machine: SourceMachine, aws: Emulator): Promise<void> {

@@ -5,7 +5,7 @@ import type { Connect, Connection, ConnectStorage, ConnectedStorage } from './de
 import { connectLocalVault, localVaultOf } from './deployment/connect-local-vault.ts';
 import type { CommandWork } from './terminal/command.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './terminal/exit-codes.ts';
-import { connectOptionsOf } from './terminal/global-options.ts';
+import { connectOptionsOf, type GlobalOptions } from './terminal/global-options.ts';
 import { Output } from './terminal/output.ts';
 import { buildProgram, checkValues } from './terminal/program.ts';
 import { ProgressLines } from './terminal/progress-lines.ts';
@@ -71,20 +71,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
       await io.out(answer);
       return exitCodes.ok;
     }
-    if (io.signal.aborted) {
-      const isLocal = connectOptionsOf(program.opts(), io.env).vault !== undefined;
-      io.err(`holdfast: interrupted; ${isLocal ? nothingGoesOn : awsGoesOn}\n`);
-      return exitCodes.interrupted;
-    }
-    const { json, debug } = program.opts();
-    const exitCode = exitCodeOf(error);
-    const message = messageOf(error);
-    const name = error instanceof Error ? error.name : 'Error';
-    io.err(
-      json === true ? `${JSON.stringify({ error: name, message, exitCode })}\n` : `holdfast: ${message}\n`,
-    );
-    if (debug === true) io.err(`${error instanceof Error ? error.stack : String(error)}\n`);
-    return exitCode;
+    return tell(error, program.opts(), io);
   } finally {
     storage?.close();
     await connection?.then(
@@ -92,6 +79,22 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
       () => {},
     );
   }
+}
+
+/** Says on stderr what went wrong. @returns the code to exit with. */
+function tell(error: unknown, options: GlobalOptions, { err, env, signal }: CliIo): ExitCode {
+  if (signal.aborted) {
+    const isLocal = connectOptionsOf(options, env).vault !== undefined;
+    err(`holdfast: interrupted; ${isLocal ? nothingGoesOn : awsGoesOn}\n`);
+    return exitCodes.interrupted;
+  }
+  const { json, debug } = options;
+  const exitCode = exitCodeOf(error);
+  const message = messageOf(error);
+  const name = error instanceof Error ? error.name : 'Error';
+  err(json === true ? `${JSON.stringify({ error: name, message, exitCode })}\n` : `holdfast: ${message}\n`);
+  if (debug === true) err(`${error instanceof Error ? error.stack : String(error)}\n`);
+  return exitCode;
 }
 
 /**

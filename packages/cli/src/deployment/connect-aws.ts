@@ -25,62 +25,31 @@ import type { ConnectedStorage, Connection, ConnectOptions } from './connection.
 import type { Machine } from './executions.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 
-const machineOutputs: Readonly<Record<Machine, string>> = {
-  cycle: 'CycleMachineArn',
-  protect: 'ProtectMachineArn',
-  restore: 'RestoreMachineArn',
-  hold: 'HoldMachineArn',
-  maintenance: 'MaintenanceMachineArn',
-};
-
 /**
  * Connects to a deployment in AWS: names come from the options, else from the outputs of the stacks.
  * @throws {@link UnknownNameError} neither of them has the vault or the catalog.
  */
 export async function connectAws(options: ConnectOptions): Promise<Connection> {
-  const clients = makeClients(options.region === undefined ? {} : { region: options.region });
+  const clients = makeClients({ region: options.region });
   const region = await clients.s3.config.region();
   const cloudFormation = new CloudFormationClient({ region });
-  const storage = new StackOutputs(cloudFormation, options.storageStack);
-  const pipeline = new StackOutputs(cloudFormation, options.pipelineStack);
-  const get = async (outputs: StackOutputs, stack: string, output: string, flag: string): Promise<string> => {
-    const value = await outputs.find(output);
-    if (value !== undefined) return value;
-    throw new UnknownNameError(
-      `stack ${stack} with the output ${output} is not in ${region}; deploy Holdfast there, name the region with ` +
-        `--region or the stack with --${stack === options.storageStack ? 'storage' : 'pipeline'}-stack, or give ${flag}`,
-    );
-  };
-  const { storageStack, pipelineStack } = options;
-  const machineArn = async (machine: Machine): Promise<string> => {
-    const given = {
-      cycle: options.cycleMachineArn,
-      protect: options.protectMachineArn,
-      restore: options.restoreMachineArn,
-      hold: options.holdMachineArn,
-      maintenance: options.maintenanceMachineArn,
-    };
-    const output = machineOutputs[machine];
-    return given[machine] ?? get(pipeline, pipelineStack, output, `--${machine}-machine`);
-  };
-  const vaultBucket =
-    options.vaultBucket ?? (await get(storage, storageStack, 'VaultBucketName', '--vault-bucket'));
-  const table =
-    options.catalogTable ?? (await get(storage, storageStack, 'CatalogTableName', '--catalog-table'));
-  const services = makeCatalogServices(clients, { vaultBucket, catalogTable: table });
+  const names = new DeployedNames(cloudFormation, options, region);
+  const vaultBucket = await names.getStored('VaultBucketName', 'vaultBucket');
+  const catalogTable = await names.getStored('CatalogTableName', 'catalogTable');
+  const services = makeCatalogServices(clients, { vaultBucket, catalogTable });
   const findConfiguration = async (): Promise<DeployedConfiguration | undefined> =>
-    readConfiguration(clients.s3, await pipeline.find('ConfigurationUrl'));
+    readConfiguration(clients.s3, await names.findConfigurationUrl());
   const images = new Ec2Images(clients);
   return {
     services,
     openChunkIndex: async () => {
-      const name =
-        options.chunkIndexTable ??
-        (await get(storage, storageStack, 'ChunkIndexTableName', '--chunk-index-table'));
-      return new DynamoChunkIndex(clients.dynamo, name, services.clock, services.random);
+      const table = await names.getStored('ChunkIndexTableName', 'chunkIndexTable');
+      return new DynamoChunkIndex(clients.dynamo, table, services.clock, services.random);
     },
     openWork: (bucket) => new S3WorkStore(clients.s3, bucket),
-    executions: new StepFunctionsExecutions(clients.stepFunctions, machineArn),
+    executions: new StepFunctionsExecutions(clients.stepFunctions, async (machine) =>
+      names.getMachine(machine),
+    ),
     snapshots: images,
     sources: {
       kindOf: kindOfArn,
@@ -104,6 +73,53 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
   };
 }
 
+/** Names of what is deployed: options come before the outputs of stacks. */
+class DeployedNames {
+  readonly #options: ConnectOptions;
+  readonly #region: string;
+  readonly #storage: StackOutputs;
+  readonly #pipeline: StackOutputs;
+
+  constructor(client: CloudFormationClient, options: ConnectOptions, region: string) {
+    this.#options = options;
+    this.#region = region;
+    this.#storage = new StackOutputs(client, options.storageStack);
+    this.#pipeline = new StackOutputs(client, options.pipelineStack);
+  }
+
+  async getStored(
+    output: string,
+    option: 'vaultBucket' | 'catalogTable' | 'chunkIndexTable',
+  ): Promise<string> {
+    const flag = `--${option.replaceAll(/[A-Z]/g, '-$&').toLowerCase()}`;
+    return this.#options[option] ?? (await this.#get(this.#storage, 'storage', output, flag));
+  }
+
+  async getMachine(machine: Machine): Promise<string> {
+    const output = `${machine.charAt(0).toUpperCase()}${machine.slice(1)}MachineArn`;
+    const given = this.#options[`${machine}MachineArn`];
+    return given ?? (await this.#get(this.#pipeline, 'pipeline', output, `--${machine}-machine`));
+  }
+
+  async findConfigurationUrl(): Promise<string | undefined> {
+    return this.#pipeline.find('ConfigurationUrl');
+  }
+
+  async #get(
+    outputs: StackOutputs,
+    which: 'storage' | 'pipeline',
+    output: string,
+    flag: string,
+  ): Promise<string> {
+    const value = await outputs.find(output);
+    if (value !== undefined) return value;
+    throw new UnknownNameError(
+      `stack ${this.#options[`${which}Stack`]} with the output ${output} is not in ${this.#region}; deploy Holdfast ` +
+        `there, name the region with --region or the stack with --${which}-stack, or give ${flag}`,
+    );
+  }
+}
+
 /**
  * Reads the configuration, which is optional here: without it, or with one that this program does not understand, ages
  * are shown unjudged, and the restore machine alone refuses targets.
@@ -123,9 +139,8 @@ async function readConfiguration(
 
 /** Connects to S3 and KMS, and to nothing of a deployment. */
 export function connectStorage({ region }: Pick<ConnectOptions, 'region'>): ConnectedStorage {
-  const options = region === undefined ? {} : { region };
-  const s3 = makeS3Clients(options);
-  const kms = makeKmsClient(options);
+  const s3 = makeS3Clients({ region });
+  const kms = makeKmsClient({ region });
   const clock = new SystemClock();
   return {
     openBucket: (name) => new S3ObjectStore(s3, name, clock),

@@ -7,7 +7,7 @@ import { PageLoader } from './page-loader.ts';
 import type { PageRef, PageStore } from './page-store.ts';
 import { SuspendedTree, TreeBuilder } from './tree-builder.ts';
 import type { TreeKind } from './tree-kind.ts';
-import { keyAfter } from './tuple-key.ts';
+import { keyAfter, type KeyRange } from './tuple-key.ts';
 
 /** Inner pages that are read ahead of the one being looked at. */
 const pagesAhead = 8;
@@ -44,53 +44,15 @@ export async function rewritePages(
   state: PageRewrite,
   { shouldStop = () => false, storePages, signal }: RewriteOptions = {},
 ): Promise<PageRef | undefined | 'unfinished'> {
-  const { source, sink } = store;
-  const pages = new PageLoader(source);
-  const isDead = ({ location }: PageRef): boolean => packs.has(location.pack.packId);
-  const rewriteLeaf = async (ref: PageRef): Promise<PageRef> => {
-    if (!isDead(ref)) return ref;
-    const { pageId } = ref;
-    const bytes = await source.read(ref, signal);
-    return { ...ref, location: await sink.add(() => ({ pageId, level: 0, bytes })) };
-  };
-  const rewriteLowest = async (ref: PageRef): Promise<PageRef> => {
-    const page = await pages.load(ref, signal);
-    if (isLeaf(page)) return ref;
-    const children: PageRef[] = [];
-    for (const child of page.children) children.push(await rewriteLeaf(child));
-    if (!isDead(ref) && children.every((child, at) => child === page.children[at])) return ref;
-    let { pageId }: { pageId: PageId } = ref;
-    const location = await sink.add((pack) => {
-      const bytes = encodeInner(ref.level, children, pack);
-      pageId = kind.pageIdOf(bytes);
-      return { pageId, level: ref.level, bytes };
-    });
-    return { ...ref, pageId, location };
-  };
   if (root === undefined) return undefined;
-  if (root.level === 0) return rewriteLeaf(root);
-  if (root.level === 1) return rewriteLowest(root);
+  const rewriter = new Rewriter(kind, store, packs, signal);
+  if (root.level === 0) return rewriter.leaf(root);
+  if (root.level === 1) return rewriter.lowest(root);
 
   const builder = TreeBuilder.resume(kind, store, state.tree, 'a rewrite under way');
   const range = state.after === undefined ? {} : { from: keyAfter(fromBase64(state.after)) };
-  const lowestBelow = async function* (ref: PageRef): AsyncGenerator<PageRef> {
-    const page = await pages.load(ref, signal);
-    if (isLeaf(page)) return;
-    // The builder uses it again if all below it comes back as it was.
-    if (!isDead(ref)) builder.noteOpened(ref, page);
-    const left = page.children.slice(itemsInRange(page, range).start);
-    for (const [at, child] of left.entries()) {
-      for (const next of left.slice(at + 1, at + 1 + pagesAhead)) readAhead(next);
-      if (child.level > 1) yield* lowestBelow(child);
-      else yield child;
-    }
-  };
-  /** Reads of one page share one request of the source. A failure counts only once the page is needed. */
-  const readAhead = (ref: PageRef): void => {
-    source.read(ref, signal).catch(() => {});
-  };
-  for await (const ref of lowestBelow(root)) {
-    await builder.addPage(await rewriteLowest(ref), signal);
+  for await (const ref of rewriter.lowestBelow(root, range, builder)) {
+    await builder.addPage(await rewriter.lowest(ref), signal);
     if (equalBytes(ref.lastKey, root.lastKey) || !shouldStop()) continue;
     state.after = toBase64(ref.lastKey);
     await storePages?.();
@@ -98,4 +60,65 @@ export async function rewritePages(
     return 'unfinished';
   }
   return builder.finish(signal);
+}
+
+class Rewriter {
+  readonly #kind: TreeKind;
+  readonly #store: PageStore;
+  readonly #pages: PageLoader;
+  readonly #packs: ReadonlySet<PackId>;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(kind: TreeKind, store: PageStore, packs: ReadonlySet<PackId>, signal: AbortSignal | undefined) {
+    this.#kind = kind;
+    this.#store = store;
+    this.#pages = new PageLoader(store.source);
+    this.#packs = packs;
+    this.#signal = signal;
+  }
+
+  async leaf(ref: PageRef): Promise<PageRef> {
+    if (!this.#isDead(ref)) return ref;
+    const { pageId } = ref;
+    const bytes = await this.#store.source.read(ref, this.#signal);
+    return { ...ref, location: await this.#store.sink.add(() => ({ pageId, level: 0, bytes })) };
+  }
+
+  /** Rewrites an inner page above leaves, and those of them that need it. */
+  async lowest(ref: PageRef): Promise<PageRef> {
+    const page = await this.#pages.load(ref, this.#signal);
+    if (isLeaf(page)) return ref;
+    const children: PageRef[] = [];
+    for (const child of page.children) children.push(await this.leaf(child));
+    if (!this.#isDead(ref) && children.every((child, at) => child === page.children[at])) return ref;
+    let { pageId }: { pageId: PageId } = ref;
+    const location = await this.#store.sink.add((pack) => {
+      const bytes = encodeInner(ref.level, children, pack);
+      pageId = this.#kind.pageIdOf(bytes);
+      return { pageId, level: ref.level, bytes };
+    });
+    return { ...ref, pageId, location };
+  }
+
+  /** Inner pages above leaves, in order. The builder uses a page above again if all below it comes back as it was. */
+  async *lowestBelow(ref: PageRef, range: KeyRange, builder: TreeBuilder): AsyncGenerator<PageRef> {
+    const page = await this.#pages.load(ref, this.#signal);
+    if (isLeaf(page)) return;
+    if (!this.#isDead(ref)) builder.noteOpened(ref, page);
+    const left = page.children.slice(itemsInRange(page, range).start);
+    for (const [at, child] of left.entries()) {
+      for (const next of left.slice(at + 1, at + 1 + pagesAhead)) this.#readAhead(next);
+      if (child.level > 1) yield* this.lowestBelow(child, range, builder);
+      else yield child;
+    }
+  }
+
+  /** Reads of one page share one request of the source. A failure counts only once the page is needed. */
+  #readAhead(ref: PageRef): void {
+    this.#store.source.read(ref, this.#signal).catch(() => {});
+  }
+
+  #isDead({ location }: PageRef): boolean {
+    return this.#packs.has(location.pack.packId);
+  }
 }

@@ -9,10 +9,11 @@ import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { FileSource, SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
+import { sum } from '../sum.ts';
 import { chooseUnits, type SampleLimits } from './choose-units.ts';
 import { type Estimate, estimateTotal } from './estimate-total.ts';
 import { UnitMeter, type UnitMeasure } from './measure-units.ts';
-import { type SampleUnit, UnitSampler } from './unit-sampler.ts';
+import { type SampleUnit, type Stratum, UnitSampler } from './unit-sampler.ts';
 
 export interface EstimateOptions {
   readonly source: Pick<FileSource, 'list' | 'open'>;
@@ -86,15 +87,7 @@ const emptyEntryBytes = 60;
  * the estimate is too high for a source full of versions of the same files.
  */
 export async function estimateSource(options: EstimateOptions): Promise<SourceEstimate> {
-  const {
-    source,
-    stored,
-    random,
-    limits = defaultSampleLimits,
-    seed = 'quote',
-    onProgress,
-    signal,
-  } = options;
+  const { source, limits = defaultSampleLimits, seed = 'quote', onProgress, signal } = options;
   const listing = new Listing(new UnitSampler(seed, limits.requests));
   for await (const entry of source.list({}, signal)) {
     listing.add(entry);
@@ -102,60 +95,77 @@ export async function estimateSource(options: EstimateOptions): Promise<SourceEs
   }
   const strata = listing.sampler.strata();
   const chosen = chooseUnits(strata, limits);
-  const filesTotal = chosen.reduce((sum, units) => sum + units.length, 0);
-  const progress = { files: 0, bytes: 0 };
-  const vault = stored?.keys ?? makeKeys(random);
+  return sumUp(listing, await measure(strata, chosen, options));
+}
+
+interface Sample {
+  readonly chosen: readonly SampleUnit[];
+  readonly strata: readonly (Stratum & { readonly found: readonly UnitMeasure[] })[];
+  /** Content that was read. */
+  readonly bytes: number;
+  readonly askedIndex: boolean;
+}
+
+async function measure(
+  strata: readonly Stratum[],
+  chosen: readonly (readonly SampleUnit[])[],
+  { source, stored, random, compression = 'default', onProgress, signal }: EstimateOptions,
+): Promise<Sample> {
+  const progress = { files: 0, bytes: 0, filesTotal: chosen.flat().length };
   const meter = await UnitMeter.make({
     source,
-    vault,
+    vault: stored?.keys ?? makeKeys(random),
     random,
     index: stored?.index,
-    compression: compressionPolicies[options.compression ?? 'default'],
+    compression: compressionPolicies[compression],
     signal,
     onRead: (bytes) => {
       progress.files += 1;
       progress.bytes += bytes;
-      onProgress?.({ step: 'sample', ...progress, filesTotal });
+      onProgress?.({ step: 'sample', ...progress });
     },
   });
-  const measured: (readonly UnitMeasure[])[] = [];
-  for (const units of chosen) measured.push(await meter.measure(units));
+  const measured: Sample['strata'][number][] = [];
+  for (const [at, stratum] of strata.entries())
+    measured.push({ ...stratum, found: await meter.measure(chosen[at] ?? []) });
+  const { bytes } = progress;
+  return { chosen: chosen.flat(), strata: measured, bytes, askedIndex: stored !== undefined };
+}
 
-  const result = strata.map(({ bytes, units, isWhole }, at) => {
-    const found = measured[at] ?? [];
-    return {
-      bytes,
-      units: found.map(({ unit, storedBytes }) => ({ bytes: unit.bytes * unit.copies, storedBytes })),
-      isWhole: isWhole && found.length === units.length,
-    };
-  });
-  const content = estimateTotal(result);
+function sumUp(
+  listing: Listing,
+  { chosen, strata: measured, bytes: readBytes, askedIndex }: Sample,
+): SourceEstimate {
+  const found = measured.flatMap((stratum) => stratum.found);
+  const result = measured.map((stratum) => ({
+    bytes: stratum.bytes,
+    units: stratum.found.map(({ unit, storedBytes }) => ({ bytes: unit.bytes * unit.copies, storedBytes })),
+    isWhole: stratum.isWhole && stratum.found.length === stratum.units.length,
+  }));
   const extrapolate = (valueOf: (measure: UnitMeasure) => number): number =>
-    strata.reduce((sum, { bytes }, at) => {
-      const found = measured[at] ?? [];
-      const looked = found.reduce((total, { unit }) => total + unit.bytes * unit.copies, 0);
-      return (
-        sum + (looked === 0 ? 0 : (bytes / looked) * found.reduce((total, one) => total + valueOf(one), 0))
-      );
-    }, 0);
-  const units = measured.reduce((sum, found) => sum + found.length, 0);
+    sum(
+      measured.map(({ bytes, found: units }) => {
+        const looked = sum(units.map(({ unit }) => unit.bytes * unit.copies));
+        return looked === 0 ? 0 : (bytes / looked) * sum(units.map(valueOf));
+      }),
+    );
   return {
     listed: listing.listed,
     classes: Object.fromEntries(listing.classes),
     frozen: listing.frozen,
     awsBackupBytes: listing.awsBackupBytes,
-    storedBytes: widened(content, listing.emptyFiles * emptyEntryBytes),
+    storedBytes: widened(estimateTotal(result), listing.emptyFiles * emptyEntryBytes),
     repeatedBytes: extrapolate(({ repeatedBytes }) => repeatedBytes),
     knownBytes: extrapolate(({ knownBytes }) => knownBytes),
     chunks: extrapolate(({ chunks }) => chunks),
     sample: {
-      units,
-      bytes: progress.bytes,
-      unread: filesTotal - units,
-      askedIndex: stored !== undefined,
+      units: found.length,
+      bytes: readBytes,
+      unread: chosen.length - found.length,
+      askedIndex,
       isWhole: result.every(({ isWhole }) => isWhole),
     },
-    asked: costOf(listing, chosen.flat(), stored !== undefined ? measured.flat() : []),
+    asked: costOf(listing, chosen, askedIndex ? found : []),
   };
 }
 
@@ -174,15 +184,13 @@ function costOf(
   looked: readonly UnitMeasure[],
 ): SourceEstimate['asked'] {
   const lists = Math.ceil(listed.files / workRates.listedPerRequest);
-  const lookups = looked.reduce((sum, { chunks }) => sum + chunks, 0);
-  const dollars = read.reduce(
-    (sum, { entry, bytes }) => {
-      const { get, retrievalGibibyte } = pricesOfClass(storageClassOfEntry(entry));
-      return sum + get + (bytes / 2 ** 30) * retrievalGibibyte;
-    },
-    lists * pricesOfClass(undefined).put + lookups * prices.dynamo.readUnit,
-  );
-  const bytes = read.reduce((sum, unit) => sum + unit.bytes, 0);
+  const lookups = sum(looked.map(({ chunks }) => chunks));
+  const reads = read.map(({ entry, bytes: length }) => {
+    const { get, retrievalGibibyte } = pricesOfClass(storageClassOfEntry(entry));
+    return get + (length / 2 ** 30) * retrievalGibibyte;
+  });
+  const dollars = lists * pricesOfClass(undefined).put + lookups * prices.dynamo.readUnit + sum(reads);
+  const bytes = sum(read.map((unit) => unit.bytes));
   return {
     requests: lists + read.length + Math.ceil(lookups),
     dollars,

@@ -87,17 +87,7 @@ export async function leaseBase(
   options: LookOptions = {},
 ): Promise<LeasedBase> {
   const { catalog, store, work } = services;
-  const onlyRead = row.requestedType === 'synthetic-full';
-  const readUntil = new Date(row.startedAt.getTime() + safety.baseReadingDays * dayMs);
-  const leaseUntil = onlyRead && readUntil < row.leaseUntil ? readUntil : row.leaseUntil;
-  const makeKeeper = (): LeaseKeeper =>
-    new LeaseKeeper({
-      ...services,
-      leaseUntil,
-      lockDateOf: onlyRead ? undefined : lockDates(leaseUntil, policy, resourceKeyOf(row.resourceArn)),
-      retentionClass: onlyRead ? undefined : policy.retentionClass,
-    });
-  const isMostlyDead = deathTest(row, leaseUntil, onlyRead ? { ...policy, copyBelow: 0 } : policy);
+  const { leaseUntil, makeKeeper, isMostlyDead } = leasingRules(services, row, policy);
   const source = createPageReader(store, keys, root.pagePacks);
   const packMap = readPackMap(keys, source, root);
 
@@ -107,10 +97,9 @@ export async function leaseBase(
     await work.put(leasingName(row.runId), utf8(JSON.stringify(state)));
     return { state: 'unfinished' };
   };
-  const lost = (what: string): LeasedBase => ({
-    state: 'lost',
-    reason: `${what} of the base ${root.point} cannot be leased any more`,
-  });
+  const lost = (what: string): LeasedBase => {
+    return { state: 'lost', reason: `${what} of the base ${root.point} cannot be leased any more` };
+  };
   if (!packs.isDone) {
     const part = `leases-${newId(services.random)}`;
     const how = { catalog, keeperOfBatch: makeKeeper, packMap, leaseUntil, isMostlyDead };
@@ -148,6 +137,22 @@ export async function leaseBase(
     rewrittenPagePacks: pages.rewritten,
     leases,
   };
+}
+
+/** The date that a run leases its base to, and what is done for it: more for a base that it builds on than for one that it reads. */
+function leasingRules(services: RunServices, row: RunRow, policy: LeasePolicy) {
+  if (row.requestedType !== 'synthetic-full') {
+    const { leaseUntil } = row;
+    const lockDateOf = lockDates(leaseUntil, policy, resourceKeyOf(row.resourceArn));
+    const { retentionClass } = policy;
+    const makeKeeper = (): LeaseKeeper =>
+      new LeaseKeeper({ ...services, leaseUntil, lockDateOf, retentionClass });
+    return { leaseUntil, makeKeeper, isMostlyDead: deathTest(row, leaseUntil, policy) };
+  }
+  const readUntil = new Date(row.startedAt.getTime() + safety.baseReadingDays * dayMs);
+  const leaseUntil = readUntil < row.leaseUntil ? readUntil : row.leaseUntil;
+  const makeKeeper = (): LeaseKeeper => new LeaseKeeper({ ...services, leaseUntil });
+  return { leaseUntil, makeKeeper, isMostlyDead: () => false };
 }
 
 /** @returns where an earlier call left off, if it was the same base that it leased. */

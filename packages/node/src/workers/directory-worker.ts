@@ -12,6 +12,7 @@ import {
   shardToJson,
   VaultKeys,
   warningOf,
+  type AllServices,
   type FetchPolicy,
   type LeftOutFact,
   type PointWarning,
@@ -104,48 +105,60 @@ function noteOf(error: SourceEntryError): PointWarning {
   return warningOf(error, error.path, isLacking ? 'missing' : undefined);
 }
 
+type ProtectJob = Extract<DirectoryWork['job'], { readonly kind: 'protect' }>;
+
+/** Protects one shard. What its listing could not show is noted with what it came to. */
+async function protectTask(
+  { services, keys, buffers }: { services: AllServices; keys: VaultKeys; buffers: BufferPool },
+  { directory, vault }: DirectoryWork,
+  job: ProtectJob,
+  given: Shard,
+  { tell, waits }: TaskReports,
+): Promise<ProtectedShard> {
+  const warnings: SourceEntryError[] = [];
+  const source = new DirectorySource({
+    root: directory,
+    clock: systemClock,
+    onWarning: (warning) => warnings.push(warning),
+    vault: vault.root,
+  });
+  const { shard, listed } =
+    given.stretch === undefined ? await cut(source, given, job.limits, tell) : { shard: given };
+  const result = await protectShard(services, shard, {
+    keys,
+    plan: job.plan,
+    source,
+    buffers,
+    storePolicy: localStore,
+    onSourceRead: waits,
+    listed,
+  });
+  if (warnings.length > 0) {
+    const leftOut = new FactCounts<LeftOutFact>();
+    leftOut.addAll(result.leftOut);
+    for (const { path } of warnings.filter(isLeftOut)) leftOut.add(path, ['special-files']);
+    const told = warnings.filter((warning) => !isLeftOut(warning)).map(noteOf);
+    const missing = told.filter(({ unread }) => unread !== undefined).length;
+    await putShardResult(services.work, job.plan.runId, {
+      ...result,
+      warnings: [...result.warnings, ...told],
+      leftOut: [...leftOut.list()],
+      entries: { ...result.entries, missing: result.entries.missing + missing },
+    });
+  }
+  return { files: result.counts.files, bytes: result.counts.logicalBytes };
+}
+
 // The worker of back-up-directory.ts and restore-directory.ts: one shard a task.
 serveTasks(async (initial: unknown) => {
-  const { vault, secrets, directory, job } = initial as DirectoryWork;
+  const work = initial as DirectoryWork;
+  const { vault, secrets, directory, job } = work;
   const { services } = await openLocalVault(vault);
   const keys = VaultKeys.import(secrets);
   if (job.kind === 'protect') {
-    const buffers = new BufferPool();
-    return async (task: unknown, { tell, waits }: TaskReports): Promise<ProtectedShard> => {
-      const warnings: SourceEntryError[] = [];
-      const source = new DirectorySource({
-        root: directory,
-        clock: systemClock,
-        onWarning: (warning) => warnings.push(warning),
-        vault: vault.root,
-      });
-      const given = shardFromJson(task as ShardJson);
-      const { shard, listed } =
-        given.stretch === undefined ? await cut(source, given, job.limits, tell) : { shard: given };
-      const result = await protectShard(services, shard, {
-        keys,
-        plan: job.plan,
-        source,
-        buffers,
-        storePolicy: localStore,
-        onSourceRead: waits,
-        listed,
-      });
-      if (warnings.length > 0) {
-        const leftOut = new FactCounts<LeftOutFact>();
-        leftOut.addAll(result.leftOut);
-        for (const { path } of warnings.filter(isLeftOut)) leftOut.add(path, ['special-files']);
-        const told = warnings.filter((warning) => !isLeftOut(warning)).map(noteOf);
-        const missing = told.filter(({ unread }) => unread !== undefined).length;
-        await putShardResult(services.work, job.plan.runId, {
-          ...result,
-          warnings: [...result.warnings, ...told],
-          leftOut: [...leftOut.list()],
-          entries: { ...result.entries, missing: result.entries.missing + missing },
-        });
-      }
-      return { files: result.counts.files, bytes: result.counts.logicalBytes };
-    };
+    const opened = { services, keys, buffers: new BufferPool() };
+    return async (task: unknown, reports: TaskReports): Promise<ProtectedShard> =>
+      protectTask(opened, work, job, shardFromJson(task as ShardJson), reports);
   }
   const reader = new PointReader(services.store, keys, job.root);
   // One target for all tasks: it knows which names are taken and which directories it made, and looks for leftovers
