@@ -1,4 +1,4 @@
-import type { MachineName } from '@holdfast/engine/model';
+import { type MachineName, mostBlockWorkers } from '@holdfast/engine/model';
 import { Annotations, CfnOutput, Duration, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import type { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
@@ -91,7 +91,11 @@ export class HoldfastPipeline extends Construct {
     const workers = resourcesAtOnce * shardsAtOnce;
     const volumePollSeconds = Math.min(mostVolumePollSeconds, snapshotPollSeconds);
     const partitionsAtOnce = Math.min(mostPartitionsAtOnce, workers);
-    const protectProps = { ...common, shardsAtOnce, snapshotPollSeconds };
+    const blockWorkers = Math.min(workers, mostBlockWorkers);
+    const imagesAtOnce = Math.min(resourcesAtOnce, blockWorkers);
+    const blockShardsAtOnce = Math.floor(blockWorkers / imagesAtOnce);
+    const imageProps = { snapshotPollSeconds, imagesAtOnce, blockShardsAtOnce };
+    const protectProps = { ...common, shardsAtOnce, ...imageProps };
     const { stateMachine: protect } = new ProtectWorkflow(this, 'Protect', protectProps);
     const restoreProps = { ...common, shardsAtOnce: workers, volumePollSeconds };
     return {

@@ -63,7 +63,8 @@ export const reportCycleStep = defineKeptLoop(
     handOnBeforeMs,
   },
   async (services, { plan, type, cycleId, maps }, { before = nothingAdded, shouldStop, count }) => {
-    const { catalog, work, log } = services;
+    const { catalog, plans, work, log } = services;
+    const deployed = plans.find(({ name }) => name === plan);
     const items: {
       item: CycleList[number];
       endedEarly: ReturnType<typeof errorRecordOfCaught> | undefined;
@@ -84,7 +85,7 @@ export const reportCycleStep = defineKeptLoop(
       }
       const group = items.slice(sum.next, sum.next + groupSize);
       for await (const outcome of mapConcurrent(group, lookupsAtOnce, async ({ item, endedEarly }) =>
-        findOutcome(catalog, item, type, endedEarly),
+        findOutcome(catalog, item, type, deployed, endedEarly),
       )) {
         const { arn, state, reason } = outcome;
         if (state === 'degraded') log.warn('the resource is degraded', { resource: arn, reason });

@@ -1,4 +1,5 @@
 import { type CatalogReader, type PointRow, type ResourceArn, type RunRow, unreadOf } from '@holdfast/engine';
+import type { Plan } from '@holdfast/engine/model';
 import type { CycleList } from './cycle-list.ts';
 import { skipReason } from '../protect/skip-reason.ts';
 
@@ -15,18 +16,20 @@ const noBytes = { readBytes: 0, storedBytes: 0 } as const;
 
 /**
  * Finds the outcome of a resource in its run or, where there is none, the reason for that.
+ * @param plan - of the cycle; it may not be deployed any more.
  * @param endedEarly - reason that the map over the resources did not come to its end, if it did not.
  */
 export async function findOutcome(
   catalog: CatalogReader,
   item: CycleList[number],
   type: RunRow['requestedType'],
+  plan: Plan | undefined,
   endedEarly?: NonNullable<RunRow['error']>,
 ): Promise<ResourceOutcome> {
   const { resourceArn: arn, kind, runId } = item;
   const run = await catalog.runs.find(runId);
   if (run === undefined) {
-    const skipped = skipReason(kind, type);
+    const skipped = skipReason(kind, type, plan);
     if (skipped !== undefined) return { arn, state: 'skipped', reason: skipped, ...noBytes };
     const reason =
       endedEarly === undefined

@@ -14,7 +14,7 @@ export const cycleSteps = {
     minutes: 15,
   },
   'report-cycle': {
-    needs: { work: { use: 'cycles/*' }, catalog: 'read', metrics: true },
+    needs: { plans: true, work: { use: 'cycles/*' }, catalog: 'read', metrics: true },
     memoryMegabytes: 512,
     minutes: 5,
   },

@@ -3,19 +3,28 @@ import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
 import { runId } from '@holdfast/engine/model';
 import { nextLookSeconds } from '../runtime/next-look.ts';
+import { takeCopyTurn } from './copy-turn.ts';
 import { ImageRecords } from './image-record.ts';
 import { type SnapshotProgress, snapshotProgress } from './snapshot-progress.ts';
 import { imageSteps } from './steps.ts';
 
-/** `pollSeconds`: time between two looks at first, before they become rarer. */
-const CheckSnapshotsInput = z.object({ runId, pollSeconds: z.int().positive() });
+/** `pollSeconds`: time between two looks at first, before they become rarer. `imagesAtOnce`: whose blocks are copied. */
+const CheckSnapshotsInput = z.object({
+  runId,
+  pollSeconds: z.int().positive(),
+  mode: z.enum(['image', 'blocks']),
+  imagesAtOnce: z.int().positive(),
+});
 
 export interface CheckSnapshotsOutput extends SnapshotProgress {
   /** Until the next look. */
   readonly waitSeconds: number;
 }
 
-/** Reports the progress of a run's snapshots, and notes that the run is alive, as large volumes take hours. */
+/**
+ * Reports the progress of a run's snapshots, and notes that the run is alive, as large volumes take hours. An image whose
+ * blocks are to be copied waits here for its turn, too.
+ */
 export const checkSnapshotsStep = defineStep(
   imageSteps,
   'check-snapshots',
@@ -27,6 +36,8 @@ export const checkSnapshotsStep = defineStep(
     const now = clock.now();
     const progress = await snapshotProgress(services.images, taken, now);
     const waitSeconds = nextLookSeconds(input.pollSeconds, now.getTime() - taken.takenAt.getTime());
-    return { ...progress, waitSeconds };
+    if (!progress.done || input.mode === 'image') return { ...progress, waitSeconds };
+    const turn = await takeCopyTurn(services, input.runId, input.imagesAtOnce);
+    return { ...progress, done: turn === 'taken', waitSeconds };
   },
 );

@@ -1,7 +1,8 @@
 import {
-  commitPoint,
+  commitPointInParts,
   getRunPlan,
   type ImageRecord,
+  joinSomeShards,
   type PointContent,
   StoreUnavailableError,
 } from '@holdfast/engine';
@@ -9,21 +10,43 @@ import { type RunReport, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { snapshotProgress } from './snapshot-progress.ts';
 import { committedOutputOf } from '../protect/committed-output.ts';
-import { defineStep } from '../runtime/define-step.ts';
+import { defineLoop } from '../runtime/define-step.ts';
+import { endCopyTurn } from './copy-turn.ts';
 import { ImageRecords } from './image-record.ts';
 import { sealMachine } from './seal-machine.ts';
 import { imageSteps } from './steps.ts';
 
-/** Commits the point of an image: its snapshots, and the machine that they were taken of. */
-export const commitImageStep = defineStep(
+/** Room for one more unit and the commit, or they get a call of their own. */
+const handOnBeforeMs = 300_000;
+
+const count = z.int().nonnegative();
+
+/** `shardCount`: of blocks that were copied; 0 when the point is one of snapshots alone. */
+const CommitImageInput = z.object({ runId, shardCount: count, groupCount: count });
+
+export type CommitImageOutput =
+  | { readonly done: false; readonly state: null }
+  | ({ readonly done: true } & RunReport);
+
+/**
+ * Commits the point of an image: the blocks of its snapshots, or these alone, and the machine that they were taken of;
+ * as far as the time of one call goes.
+ */
+export const commitImageStep = defineLoop(
   imageSteps,
   'commit-image',
-  z.object({ runId }),
-  async (services, input): Promise<RunReport> => {
+  // The state lies in the work bucket.
+  { input: CommitImageInput, state: z.null(), handOnBeforeMs },
+  async (services, { runId: id, shardCount, groupCount }, { shouldStop }): Promise<CommitImageOutput> => {
     const { openKeys, images, log, work, clock } = services;
-    const run = await getRunPlan(work, input.runId);
-    const makeContent = async (): Promise<PointContent> => {
-      const taken = await new ImageRecords(work, run.runId).getTaken();
+    const run = await getRunPlan(work, id);
+    const keys = await openKeys();
+    const taken = await new ImageRecords(work, run.runId).getTaken();
+    const makeContent = async (): Promise<PointContent | 'unfinished'> => {
+      if (shardCount > 0) {
+        const step = await joinSomeShards(services, keys, run, shardCount, { groupCount, shouldStop });
+        return step.done ? { ...step.content, image: taken.image } : 'unfinished';
+      }
       const { done, progress } = await snapshotProgress(images, taken, clock.now());
       if (!done)
         throw new StoreUnavailableError(
@@ -32,14 +55,19 @@ export const commitImageStep = defineStep(
       return contentOf(taken.image);
     };
     const seal = async (content: PointContent) => sealMachine({ images, clock }, content);
-    const committed = await commitPoint(services, await openKeys(), run, makeContent, { seal });
+    const committed = await commitPointInParts(services, keys, run, makeContent, { shouldStop, seal });
+    if (committed.state === 'unfinished') {
+      log.info('made a part of the point', { runId: run.runId });
+      return { done: false, state: null };
+    }
+    if (shardCount > 0) await endCopyTurn(services, run.runId);
     const output = committedOutputOf(committed);
     log.info('committed the image', { ...output });
-    return output;
+    return { done: true, ...output };
   },
 );
 
-/** An image has only its root in the vault yet: EC2 keeps the blocks. */
+/** Of an image whose blocks stay in EC2, only the root is in the vault. */
 function contentOf(image: ImageRecord): PointContent {
   const volumes = image.snapshots.length;
   return {

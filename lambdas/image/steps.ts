@@ -1,3 +1,4 @@
+import { workerMegabytes } from '@holdfast/engine/model';
 import type { StepRows } from '../runtime/needs.ts';
 
 export const imageSteps = {
@@ -6,16 +7,42 @@ export const imageSteps = {
     minutes: 15,
   },
   'check-snapshots': {
-    needs: { images: 'see', work: { read: 'runs/*' }, catalog: 'use' },
+    needs: { images: 'see', work: { read: 'runs/*' }, catalog: 'use', shared: true },
+  },
+  'list-blocks': {
+    needs: {
+      plans: true,
+      blocks: 'list',
+      shared: true,
+      vault: { read: 'opened' },
+      work: { use: 'runs/*' },
+      catalog: 'use',
+    },
+    memoryMegabytes: 1024,
+    minutes: 15,
+  },
+  'copy-blocks': {
+    needs: {
+      blocks: 'read',
+      shared: true,
+      vault: { read: 'opened', write: ['packs/*', 'pages/*'] },
+      work: { use: 'runs/*' },
+      catalog: 'use',
+      index: 'use',
+    },
+    memoryMegabytes: workerMegabytes,
+    minutes: 15,
   },
   'commit-image': {
     needs: {
       images: 'seal',
-      vault: { read: 'opened', write: ['points/*', 'audit/*'] },
-      work: { read: 'runs/*' },
+      vault: { read: 'opened', write: ['packs/*', 'pages/*', 'points/*', 'audit/*'] },
+      work: { use: 'runs/*' },
       catalog: 'use',
+      index: 'use',
+      shared: true,
     },
-    memoryMegabytes: 1024,
+    memoryMegabytes: workerMegabytes,
     minutes: 15,
   },
 } as const satisfies StepRows;

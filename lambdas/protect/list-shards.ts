@@ -1,18 +1,17 @@
 import {
   aliveUntil,
   getRunPlan,
-  groupShards,
   inSpreadOrder,
   ListingState,
   listShards,
   runPrefix,
   shardToJson,
-  utf8,
 } from '@holdfast/engine';
 import { getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
 import { getJson, putJson } from '../runtime/work-json.ts';
+import { settleShardLists, type ShardLists } from './shard-lists.ts';
 import { protectSteps } from './steps.ts';
 
 const handOnBeforeMs = 120_000;
@@ -22,18 +21,7 @@ const StateReference = z.object({ key: z.string(), turn: z.int().positive() });
 
 export type ListShardsOutput =
   | { readonly done: false; readonly state: z.infer<typeof StateReference> }
-  | {
-      readonly done: true;
-      readonly shards: WrittenList;
-      /** Groups in which the shards are joined side by side; an empty list when they are few. */
-      readonly groups: WrittenList;
-    };
-
-interface WrittenList {
-  readonly bucket: string;
-  readonly key: string;
-  readonly count: number;
-}
+  | ({ readonly done: true } & ShardLists);
 
 /** Lists a source, as far as the time of one call goes, and in the end writes down its shards. */
 export const listShardsStep = defineLoop(
@@ -41,7 +29,7 @@ export const listShardsStep = defineLoop(
   'list-shards',
   { input: z.object({ runId }), state: StateReference, handOnBeforeMs },
   async (services, input, { before, shouldStop }): Promise<ListShardsOutput> => {
-    const { plans, openSource, work, workBucket, catalog, clock, random, log } = services;
+    const { plans, openSource, work, catalog, clock, random, log } = services;
     await catalog.runs.touch(input.runId, aliveUntil(clock.now()));
     const run = await getRunPlan(work, input.runId);
     const plan = getPlan(plans, run.plan);
@@ -65,15 +53,11 @@ export const listShardsStep = defineLoop(
       log.info('listed a part of the source', { runId: run.runId, turn, openRanges: open });
       return { done: false, state: { key, turn } };
     }
-    const settleList = async (name: string, items: readonly unknown[]): Promise<WrittenList> => {
-      const key = `${runPrefix(run.runId)}${name}.json`;
-      // Attempts may cut the source differently. The first one's list stands: the map reads it, the commit counts it.
-      const outcome = await work.putNew(key, utf8(JSON.stringify(items)));
-      const settled = outcome === 'written' ? items : await getJson(work, key, z.array(z.unknown()));
-      return { bucket: workBucket, key, count: settled.length };
-    };
-    const shards = await settleList('shards', inSpreadOrder(step.shards).map(shardToJson));
-    const groups = await settleList('groups', groupShards(shards.count));
+    const { shards, groups } = await settleShardLists(
+      services,
+      run.runId,
+      inSpreadOrder(step.shards).map(shardToJson),
+    );
     log.info('listed the source', { runId: run.runId, shards: shards.count, groups: groups.count });
     return { done: true, shards, groups };
   },

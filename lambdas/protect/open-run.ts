@@ -1,5 +1,6 @@
 import { InvalidInputError, type ObjectStore, openRunInParts, RunClosedError } from '@holdfast/engine';
 import {
+  type BackupType,
   getPlan,
   isImageKind,
   type OpenedRunReport,
@@ -37,7 +38,7 @@ export const openRunStep = defineLoop(
     const { resourceArn: arn, kind, type } = input;
     const answer = { done: true, runId: input.runId, resourceArn: arn, kind } as const;
     const plan = getPlan(plans, input.plan);
-    const reason = skipReason(kind, type);
+    const reason = skipReason(kind, type, plan);
     if (reason !== undefined) {
       log.info('skipped the resource', { runId: input.runId, resource: arn, reason });
       return { ...answer, mode: 'skip', type, reason };
@@ -54,6 +55,7 @@ export const openRunStep = defineLoop(
       type,
       ...(await retentionOf(services.store, input, plan)),
       readTags: plan.readTags,
+      blocks: isImage && plan.images.blocks === 'vault',
       compression: plan.compression,
       execution: input.execution,
       sourceNow: async () => timeOf.now(),
@@ -69,12 +71,22 @@ export const openRunStep = defineLoop(
       return { ...answer, mode: 'skip', type: run.type, reason: `the run ended before as ${run.state}` };
     }
     const decided = opened.plan;
-    const mode = isImage ? 'image' : decided.type === 'synthetic-full' ? 'consolidate' : 'files';
+    const mode = modeOf(isImage, decided.type, plan);
     const changed = decided.typeReason === undefined ? {} : { reason: decided.typeReason };
     log.info('opened the run', { runId: input.runId, resource: arn, mode, type: decided.type, ...changed });
     return { ...answer, mode, type: decided.type, ...changed };
   },
 );
+
+function modeOf(
+  isImage: boolean,
+  type: BackupType,
+  { images }: Plan,
+): 'files' | 'image' | 'blocks' | 'consolidate' {
+  if (type === 'synthetic-full') return 'consolidate';
+  if (!isImage) return 'files';
+  return images.blocks === 'vault' ? 'blocks' : 'image';
+}
 
 /** Retention of the point; a container is kept for as long as the point that it is made of should be. */
 async function retentionOf(

@@ -51,6 +51,10 @@ export interface Needs {
    * snapshots of runs; `restore` volumes out of them.
    */
   readonly images?: 'see' | 'take' | 'seal' | 'remove' | 'restore';
+  /** Blocks of the snapshots of runs. `read`: their content, too. */
+  readonly blocks?: 'list' | 'read';
+  /** What workers share: rates of calls, and turns. */
+  readonly shared?: true;
   /** State machines: to `start` one, to learn when it last succeeded (`recall`), or to `follow` what became of executions. */
   readonly machines?: Partial<Record<MachineName, 'start' | 'recall' | 'follow'>>;
   /** Counting events that could not be delivered. */
@@ -85,13 +89,13 @@ export type MachineVariable = `${Uppercase<MachineName>}_MACHINE_ARN`;
 
 /** The variables that a function is told, in no order. */
 export function variablesOf(needs: Needs): readonly Variable[] {
-  const { vault, work, catalog, index, metrics, machines = {}, deadLetters } = needs;
+  const { vault, work, catalog, index, metrics, shared, machines = {}, deadLetters } = needs;
   const names: (Variable | false)[] = [
     vault !== undefined && 'VAULT_BUCKET',
     vault?.read === 'opened' && 'KMS_KEY_ARN',
     setsLocks(needs) && 'LOCK_MODE',
     work !== undefined && 'WORK_BUCKET',
-    catalog !== undefined && 'CATALOG_TABLE',
+    (catalog !== undefined || shared === true) && 'CATALOG_TABLE',
     index !== undefined && 'CHUNK_INDEX_TABLE',
     metrics === true && 'METRICS_NAMESPACE',
     isConfigured(needs) && 'CONFIGURATION',

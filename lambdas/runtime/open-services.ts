@@ -5,6 +5,7 @@ import {
   countMessages,
   DynamoCatalog,
   DynamoChunkIndex,
+  DynamoSharedRecords,
   EndedExecutions,
   KmsKeyring,
   makeCloudWatchClient,
@@ -26,6 +27,7 @@ import { AuditLog, type ObjectLock, withOfflineRecipient } from '@holdfast/engin
 import type { DeployedConfiguration, MachineName } from '@holdfast/engine/model';
 import { makeLogger } from './logger.ts';
 import { isConfigured, machineVariable, type Needs, type Variable, variablesOf } from './needs.ts';
+import type { openBlocks } from './open-blocks.ts';
 import type { openImages } from './open-images.ts';
 import { openVaultOnce } from './open-vault-once.ts';
 import type { GivenServices } from './services.ts';
@@ -51,7 +53,8 @@ export async function openServices<N extends Needs>(
     needs.images === undefined && needs.sources !== 'find'
       ? undefined
       : (await import('./open-images.ts')).openImages;
-  const fixed = fixedServices(name, needs, told, s3, ec2);
+  const ebs = needs.blocks === undefined ? undefined : (await import('./open-blocks.ts')).openBlocks;
+  const fixed = fixedServices(name, needs, told, { s3, ec2, ebs });
   if (s3 === undefined || !isConfigured(needs)) return async () => Promise.resolve(fixed as GivenServices<N>);
   let opening: Promise<object> | undefined;
   return async () => {
@@ -84,18 +87,20 @@ function needsS3(needs: Needs): boolean {
   return needs.vault !== undefined || needs.work !== undefined || isConfigured(needs);
 }
 
+interface Adapters {
+  readonly s3: S3Clients | undefined;
+  readonly ec2: typeof openImages | undefined;
+  readonly ebs: typeof openBlocks | undefined;
+}
+
 /** Services that are the same under every configuration. */
-function fixedServices(
-  name: string,
-  needs: Needs,
-  told: Told,
-  s3: S3Clients | undefined,
-  ec2: typeof openImages | undefined,
-) {
+function fixedServices(name: string, needs: Needs, told: Told, { s3, ec2, ebs }: Adapters) {
   const ports = { clock: new SystemClock(), random: new SystemRandom() };
   const { clock, random } = ports;
-  const dynamo = needs.catalog === undefined && needs.index === undefined ? undefined : makeDynamoClient();
+  const { catalog, index, shared } = needs;
+  const dynamo = (catalog ?? index ?? shared) === undefined ? undefined : makeDynamoClient();
   const vault = s3 && vaultServices(needs, told, s3, ports);
+  const records = dynamo && new DynamoSharedRecords(dynamo, told.CATALOG_TABLE, clock, random);
   return {
     ...ports,
     log: makeLogger(name),
@@ -105,7 +110,9 @@ function fixedServices(
     ...(dynamo &&
       needs.index && { index: new DynamoChunkIndex(dynamo, told.CHUNK_INDEX_TABLE, clock, random) }),
     ...(needs.metrics && { metrics: new CloudWatchMetrics(makeCloudWatchClient(), told.METRICS_NAMESPACE) }),
+    ...(shared && { shared: records }),
     ...(needs.images && ec2 && { images: ec2.images() }),
+    ...(ebs && records && ebs({ ...ports, shared: records })),
     ...(s3 &&
       needs.targets === 'end-uploads' && {
         openUploads: (bucket: string) => new S3RestoreTarget(s3.s3, bucket),

@@ -20,11 +20,13 @@ import type {
   ResourceArn,
   ResourceRow,
   RestoreTarget,
+  SharedRecords,
   WorkStore,
 } from '@holdfast/engine';
 import type { DeployedConfiguration, Plan } from '@holdfast/engine/model';
 import type { Logger } from './logger.ts';
 import type { Needs } from './needs.ts';
+import type { OpenedBlocks } from './open-blocks.ts';
 import type { OpenKeys } from './open-vault-once.ts';
 
 export type Metrics = Pick<CloudWatchMetrics, 'put'>;
@@ -134,6 +136,8 @@ export type StepServices<N extends Needs> = EveryStep &
   If<N, { work: object }, { readonly work: WorkStore; readonly workBucket: string }> &
   If<N, { catalog: 'use' }, { readonly catalog: Catalog }> &
   If<N, { catalog: 'read' }, { readonly catalog: CatalogReader }> &
+  If<N, { shared: true }, { readonly shared: SharedRecords }> &
+  If<N, { blocks: string }, OpenedBlocks> &
   If<N, { index: string }, { readonly index: ChunkIndex }> &
   If<N, { plans: true }, { readonly plans: DeployedConfiguration['plans'] }> &
   If<N, { configuration: true }, { readonly configuration: DeployedConfiguration }> &

@@ -105,6 +105,27 @@ export function readsAttributes(stack: Stack, { tagKey }: DeploymentConfig): Pol
   ];
 }
 
+/**
+ * Listing the blocks of snapshots that runs took, and reading them. The key of an encrypted snapshot is used for its
+ * reader, whichever service asks for that; the context is what EBS encrypts the keys of volumes with.
+ * @see https://docs.aws.amazon.com/ebs/latest/userguide/ebsapi-permissions.html
+ * @see https://docs.aws.amazon.com/kms/latest/developerguide/services-ebs.html#ebs-encryption-context
+ */
+export function readsBlocks(
+  stack: Stack,
+  { sources: { keys } }: DeploymentConfig,
+  use: 'list' | 'read',
+): PolicyStatement[] {
+  const listing = ['ebs:ListSnapshotBlocks', 'ebs:ListChangedBlocks'];
+  const actions = use === 'read' ? [...listing, 'ebs:GetSnapshotBlock'] : listing;
+  return [
+    allow('ReadBlocksOfRuns', actions, [snapshots(stack)], tagged(RUN_TAG)),
+    ...allowSome('DecryptBlocks', ['kms:Decrypt'], keys, {
+      Null: { 'kms:EncryptionContext:aws:ebs:id': 'false' },
+    }),
+  ];
+}
+
 /** Removing only snapshots that runs took. */
 export function removesSnapshots(stack: Stack): PolicyStatement {
   return allow('RemoveSnapshotsOfRuns', ['ec2:DeleteSnapshot'], [snapshots(stack)], tagged(RUN_TAG));

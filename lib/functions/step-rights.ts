@@ -30,6 +30,7 @@ export function stepRights(stack: Stack, needs: Needs, world: StepWorld): Policy
   return [
     ...(isConfigured(needs) ? [world.configuration.reads()] : []),
     ...imageRights(stack, needs, world),
+    ...(needs.blocks === undefined ? [] : sources.readsBlocks(stack, world.config, needs.blocks)),
     ...sourceRights(needs, world),
     ...vaultRights(needs, world),
     ...workingRights(needs, world),
@@ -86,7 +87,10 @@ function imageRights(stack: Stack, { images }: Needs, { config }: StepWorld): Po
   }
 }
 
-function workingRights({ work, catalog, index, metrics }: Needs, { storage }: StepWorld): PolicyStatement[] {
+function workingRights(
+  { work, catalog, index, metrics, shared }: Needs,
+  { storage }: StepWorld,
+): PolicyStatement[] {
   return [
     ...(work === undefined
       ? []
@@ -95,6 +99,7 @@ function workingRights({ work, catalog, index, metrics }: Needs, { storage }: St
         : vault.readsWork(storage, [work.read])),
     ...(catalog === 'use' ? vault.usesCatalog(storage) : []),
     ...(catalog === 'read' ? vault.readsCatalog(storage) : []),
+    ...(shared === true && catalog !== 'use' ? [vault.sharesRecords(storage)] : []),
     ...(index === 'use' ? vault.usesChunkIndex(storage) : []),
     ...(index === 'forget' ? [vault.forgetsChunks(storage)] : []),
     ...(metrics === true ? vault.putsMetrics(METRICS_NAMESPACE) : []),

@@ -160,6 +160,15 @@ export function usesCatalog({ catalog }: Pick<Storage, 'catalog'>): PolicyStatem
   ];
 }
 
+/** Reading and replacing the records that workers share; no other row of the catalog's table. */
+export function sharesRecords({ catalog }: Pick<Storage, 'catalog'>): PolicyStatement {
+  return allow('ShareRecords', ['dynamodb:GetItem', 'dynamodb:PutItem'], [catalog.tableArn], {
+    // All values of no key are like anything.
+    Null: { 'dynamodb:LeadingKeys': 'false' },
+    'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['SHARED#*'] },
+  });
+}
+
 /**
  * Closing runs: changing what the catalog has of runs and of resources. A resource's points lie beside it, but not holds,
  * packs and restores.

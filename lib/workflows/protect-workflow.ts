@@ -19,6 +19,9 @@ export interface ProtectWorkflowProps extends WorkflowProps {
   readonly steps: StepFunctions<typeof protectSteps & typeof imageSteps>;
   readonly shardsAtOnce: number;
   readonly snapshotPollSeconds: number;
+  /** Images whose blocks are copied at once, in all executions together, and shards of each. */
+  readonly imagesAtOnce: number;
+  readonly blockShardsAtOnce: number;
 }
 
 /** Protects one resource: opens a run, stores what the source has, commits the point; or closes the run as failed. */
@@ -62,7 +65,7 @@ export class ProtectWorkflow extends Workflow<ProtectWorkflowProps> {
       new Choice(this, 'Mode')
         .when(Condition.booleanEquals('$.run.done', false), openRun)
         .when(modeIs('files'), this.protectFiles())
-        .when(modeIs('image'), this.protectImage())
+        .when(Condition.or(modeIs('image'), modeIs('blocks')), this.protectImage())
         .when(modeIs('consolidate'), this.consolidate())
         .when(modeIs('skip'), new Succeed(this, 'Skipped'))
         .otherwise(unknownMode.next(this.giveUp)),
@@ -89,7 +92,7 @@ export class ProtectWorkflow extends Workflow<ProtectWorkflowProps> {
     });
     const committed = this.unlessDone('Committed', '$.point', commit, new Succeed(this, 'CommittedPoint'));
     const join = this.begin('StartJoining', '$.point').next(commit).next(committed);
-    const joinGroups = this.joinGroups(join);
+    const joinGroups = this.joinGroups('JoinGroups', join);
     const grouped = new Choice(this, 'Grouped')
       .when(Condition.numberEquals('$.listing.groups.count', 0), join)
       .otherwise(joinGroups);
@@ -113,18 +116,18 @@ export class ProtectWorkflow extends Workflow<ProtectWorkflowProps> {
     });
   }
 
-  private joinGroups(next: IChainable) {
-    return this.fanOut('JoinGroups', {
+  private joinGroups(id: string, next: IChainable, item = 'Group') {
+    return this.fanOut(id, {
       list: '$.listing.groups',
       reportFolder: 'runs',
       itemSelector: { runId: '$.runId', group: '$$.Map.Item.Value' },
       atOnce: this.props.shardsAtOnce,
-      steps: this.itemOf('JoinGroup', 'join-group', 'Group'),
+      steps: this.itemOf(`Join${item}`, 'join-group', item),
       next,
     });
   }
 
-  private itemOf(id: string, name: 'protect-shard' | 'join-group', item: string): IChainable {
+  private itemOf(id: string, name: 'protect-shard' | 'copy-blocks' | 'join-group', item: string): IChainable {
     const { steps } = this.props;
     const step = this.step(id, { function: steps[name] });
     this.recordingFailureOf(item, step, this.step(`FailRunOf${item}`, { function: steps['fail-run'] }));
@@ -157,22 +160,64 @@ export class ProtectWorkflow extends Workflow<ProtectWorkflowProps> {
       maxAttempts: 300,
       jitterStrategy: JitterType.FULL,
     });
+    const { snapshotPollSeconds: pollSeconds, imagesAtOnce } = this.props;
     const check = this.step('CheckSnapshots', {
       function: steps['check-snapshots'],
-      payload: { ...runId, pollSeconds: this.props.snapshotPollSeconds },
+      payload: { ...runId, mode: '$.run.mode', pollSeconds, imagesAtOnce },
       resultPath: '$.image',
     });
-    const commit = this.step('CommitImage', {
-      function: steps['commit-image'],
-      payload: runId,
-      resultPath: '$.point',
-    });
-    this.catching([snapshot, check, commit], this.giveUp);
+    this.catching([snapshot, check], this.giveUp);
     const wait = new Wait(this, 'WaitForSnapshots', {
       time: WaitTime.secondsPath('$.image.waitSeconds'),
     });
-    const complete = this.whenDone('SnapshotsComplete', '$.image', commit, wait.next(check));
+    const commit = this.commitImage();
+    const nothing = { shards: { count: 0 }, groups: { count: 0 } };
+    const copied = new Choice(this, 'Blocks')
+      .when(modeIs('blocks'), this.copyBlocks(commit))
+      .otherwise(this.begin('NoBlocks', '$.listing', nothing).next(commit));
+    const complete = this.whenDone('SnapshotsComplete', '$.image', copied, wait.next(check));
     return snapshot.next(check).next(complete);
+  }
+
+  /** Lists the blocks of the snapshots, and copies them. */
+  private copyBlocks(commit: IChainable): IChainable {
+    const list = this.step('ListBlocks', {
+      function: this.props.steps['list-blocks'],
+      payload: { runId: '$.runId', state: '$.listing.state' },
+      resultPath: '$.listing',
+    });
+    const joinGroups = this.joinGroups('JoinBlockGroups', commit, 'BlockGroup');
+    const grouped = new Choice(this, 'BlocksGrouped')
+      .when(Condition.numberEquals('$.listing.groups.count', 0), commit)
+      .otherwise(joinGroups);
+    const copy = this.fanOut('CopyBlocks', {
+      list: '$.listing.shards',
+      reportFolder: 'runs',
+      itemSelector: { runId: '$.runId', shard: '$$.Map.Item.Value' },
+      atOnce: this.props.blockShardsAtOnce,
+      steps: this.itemOf('CopyBlockShard', 'copy-blocks', 'BlockShard'),
+      next: grouped,
+    });
+    this.catching([list, copy, joinGroups], this.giveUp);
+    const listed = this.unlessDone('BlocksListed', '$.listing', list, copy);
+    return this.begin('StartListingBlocks', '$.listing').next(list).next(listed);
+  }
+
+  private commitImage(): IChainable {
+    const commit = this.step('CommitImage', {
+      function: this.props.steps['commit-image'],
+      payload: {
+        runId: '$.runId',
+        shardCount: '$.listing.shards.count',
+        groupCount: '$.listing.groups.count',
+        state: '$.point.state',
+      },
+      resultPath: '$.point',
+    });
+    this.catching([commit], this.giveUp);
+    const end = new Succeed(this, 'CommittedImage');
+    const committed = this.unlessDone('ImageCommitted', '$.point', commit, end);
+    return this.begin('StartCommittingImage', '$.point').next(commit).next(committed);
   }
 
   private consolidate(): IChainable {

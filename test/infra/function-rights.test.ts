@@ -10,6 +10,7 @@ const steps = Object.keys(allSteps).sort();
 /** Rights that S3 and EC2 use in the caller's name, or that Lambda itself needs. */
 const notTheHandlers = new Set([
   'DecryptSources',
+  'DecryptBlocks',
   'EncryptTargets',
   'EncryptVolumes',
   'LetEc2UseVolumeKeys',
@@ -39,8 +40,10 @@ describe('backups are opened', () => {
       'commit-image',
       'commit-point',
       'consolidate-point',
+      'copy-blocks',
       'hold-points',
       'join-group',
+      'list-blocks',
       'open-run',
       'plan-restore',
       'protect-shard',
@@ -51,6 +54,40 @@ describe('backups are opened', () => {
       'sweep-packs',
       'verify-sample',
     ]);
+  });
+});
+
+const statementsWith = (action: string): readonly [string, Statement][] =>
+  steps.flatMap((step) =>
+    rightsOf(step)
+      .filter(({ actions }) => actions.includes(action))
+      .map((statement): [string, Statement] => [step, statement]),
+  );
+const holdersOf = (action: string) => statementsWith(action).map(([step]) => step);
+
+describe('blocks of snapshots', () => {
+  test('are listed by two functions, and read by one', () => {
+    expect(holdersOf('ebs:ListSnapshotBlocks')).toEqual(['copy-blocks', 'list-blocks']);
+    expect(holdersOf('ebs:ListChangedBlocks')).toEqual(['copy-blocks', 'list-blocks']);
+    expect(holdersOf('ebs:GetSnapshotBlock')).toEqual(['copy-blocks']);
+  });
+
+  test('are those of snapshots that runs took', () => {
+    for (const [step, { condition, resources }] of statementsWith('ebs:ListSnapshotBlocks')) {
+      expect(condition, step).toEqual({ Null: { 'aws:ResourceTag/holdfast:run': 'false' } });
+      expect(resources.join(), step).toContain('::snapshot/*');
+    }
+  });
+
+  test('are decrypted with the named keys of sources, as EBS encrypts', () => {
+    const decrypts = statementsOf([storage, pipeline], 'CopyBlocksRole').filter(
+      ({ sid }) => sid === 'DecryptBlocks',
+    );
+
+    expect(decrypts).toMatchObject([
+      { actions: ['kms:Decrypt'], condition: { Null: { 'kms:EncryptionContext:aws:ebs:id': 'false' } } },
+    ]);
+    expect(decrypts[0]?.resources.join()).not.toContain('*');
   });
 });
 

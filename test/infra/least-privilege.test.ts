@@ -77,7 +77,8 @@ describe('writers', () => {
     ['ProtectShardRole', ['Vault/packs/*', 'Vault/pages/*', 'Work/runs/*']],
     ['JoinGroupRole', ['Vault/pages/*', 'Work/runs/*']],
     ['CommitPointRole', ['Vault/audit/*', 'Vault/packs/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*']],
-    ['CommitImageRole', ['Vault/audit/*', 'Vault/points/*']],
+    ['CommitImageRole', ['Vault/audit/*', 'Vault/packs/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*']],
+    ['CopyBlocksRole', ['Vault/packs/*', 'Vault/pages/*', 'Work/runs/*']],
     [
       'ConsolidatePointRole',
       ['Vault/audit/*', 'Vault/containers/*', 'Vault/pages/*', 'Vault/points/*', 'Work/runs/*'],
@@ -90,7 +91,7 @@ describe('writers', () => {
     const others = Object.entries(pipeline.findResources('AWS::IAM::Policy'))
       .filter(
         ([, policy]) =>
-          !/(OpenRun|ProtectShard|JoinGroup|CommitPoint|CommitImage|ConsolidatePoint|RenewLeases|HoldPoints|ReconcileHolds)Role/.test(
+          !/(OpenRun|ProtectShard|CopyBlocks|JoinGroup|CommitPoint|CommitImage|ConsolidatePoint|RenewLeases|HoldPoints|ReconcileHolds)Role/.test(
             JSON.stringify(policy['Properties'].Roles),
           ),
       )

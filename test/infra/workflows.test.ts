@@ -103,7 +103,7 @@ describe.each(machines)('the %s machine', (_name, definition) => {
   test('keeps the outputs of its items out of the state', () => {
     const maps = states.filter(([, { Type }]) => Type === 'Map');
 
-    expect(maps).toHaveLength(_name === 'Restore' ? 1 : 2);
+    expect(maps).toHaveLength({ Cycle: 2, Protect: 4, Restore: 1 }[_name] ?? 0);
     for (const [, map] of maps) {
       expect(map.ResultPath).toBeNull();
       expect(map.ResultWriter?.Parameters['Prefix.$']).toMatch(
@@ -182,6 +182,12 @@ describe('images', () => {
       'AnyImages',
     ]);
     expect(atOnce(cycle, 'ProtectImages')).toBe(100);
+  });
+
+  test('copy their blocks with as many workers as files have, whatever the number of images', () => {
+    expect(stateOf(protect, 'CheckSnapshots')?.Parameters).toMatchObject({ imagesAtOnce: 3 });
+    expect(atOnce(protect, 'CopyBlocks')).toBe(4);
+    expect(atOnce(protect, 'JoinBlockGroups')).toBe(4);
   });
 
   test('begin when discovery says', () => {
@@ -402,7 +408,12 @@ test('a restore that cannot be planned is failed without an id', () => {
 
 test('snapshots are looked at as often as configured, and as their check says', () => {
   expect(protect.States['SnapshotVolumes']?.Next).toBe('CheckSnapshots');
-  expect(protect.States['CheckSnapshots']?.Parameters).toEqual({ 'runId.$': '$.runId', pollSeconds: 7 });
+  expect(protect.States['CheckSnapshots']?.Parameters).toEqual({
+    'runId.$': '$.runId',
+    'mode.$': '$.run.mode',
+    pollSeconds: 7,
+    imagesAtOnce: 3,
+  });
   expect(protect.States['WaitForSnapshots']).toMatchObject({
     SecondsPath: '$.image.waitSeconds',
     Next: 'CheckSnapshots',

@@ -1,4 +1,5 @@
 import type { VolumeConfiguration } from '@holdfast/aws';
+import type { StepContext } from '../../lambdas/runtime/define-step.ts';
 import {
   AccessDeniedError,
   type PointId,
@@ -13,7 +14,7 @@ import { expect, test, vi } from 'vitest';
 import { checkSnapshotsStep } from '../../lambdas/image/check-snapshots.ts';
 import { commitImageStep } from '../../lambdas/image/commit-image.ts';
 import { snapshotVolumesStep } from '../../lambdas/image/snapshot-volumes.ts';
-import { type Deployment, makeDeployment, PLENTY, readJson } from './support/deployment.ts';
+import { type Deployment, makeDeployment, PLENTY, readJson, untilDone } from './support/deployment.ts';
 import { makeVolume, MemoryImages } from './support/memory-images.ts';
 import { makePipeline } from './support/pipeline.ts';
 import { EXECUTION, endRestore, makeRestoring } from './support/restoring.ts';
@@ -22,7 +23,8 @@ const INSTANCE = 'arn:aws:ec2:us-east-1:000000000000:instance/i-1';
 const VOLUME = 'arn:aws:ec2:us-east-1:000000000000:volume/vol-1';
 const RUN = 'a'.repeat(32);
 const STEP = { runId: RUN };
-const LOOK = { runId: RUN, pollSeconds: 60 };
+const LOOK = { runId: RUN, pollSeconds: 60, mode: 'image', imagesAtOnce: 2 };
+const COMMIT = { runId: RUN, shardCount: 0, groupCount: 0 };
 const minute = 60_000;
 /** As the double of EC2 has it. */
 const USER_DATA = 'IyEvYmluL3NoCg==';
@@ -42,7 +44,8 @@ async function openImageRun(deployment: Deployment, resourceArn = INSTANCE) {
     opened,
     snapshotVolumes: snapshotVolumesStep.over(deps),
     checkSnapshots: checkSnapshotsStep.over(deps),
-    commitImage: commitImageStep.over(deps),
+    commitImage: async (input: unknown, context: StepContext) =>
+      untilDone(async () => commitImageStep.over(deps)(input, context)),
   };
 }
 
@@ -51,7 +54,7 @@ async function protectImage(deployment: Deployment) {
   const steps = await openImageRun(deployment);
   await steps.snapshotVolumes(STEP, PLENTY);
   steps.images.change({ state: 'completed', progress: 100 });
-  return { ...steps, point: await steps.commitImage(STEP, PLENTY) };
+  return { ...steps, point: await steps.commitImage(COMMIT, PLENTY) };
 }
 
 test('an instance becomes a point of one snapshot for each volume, with its configuration', async () => {
@@ -63,7 +66,7 @@ test('an instance becomes a point of one snapshot for each volume, with its conf
   const halfway = await checkSnapshots(LOOK, PLENTY);
   images.change({ state: 'completed', progress: 100 });
   const complete = await checkSnapshots(LOOK, PLENTY);
-  const point = await commitImage(STEP, PLENTY);
+  const point = await commitImage(COMMIT, PLENTY);
 
   expect(opened.mode).toBe('image');
   expect(taken.snapshots).toHaveLength(2);
@@ -81,7 +84,7 @@ test('a volume by itself becomes a point of one snapshot', async () => {
 
   const { snapshots } = await snapshotVolumes(STEP, PLENTY);
   images.change({ state: 'completed' });
-  const point = await commitImage(STEP, PLENTY);
+  const point = await commitImage(COMMIT, PLENTY);
 
   expect(snapshots).toHaveLength(1);
   expect(point).toMatchObject({ files: 1, logicalBytes: 8 * 2 ** 30 });
@@ -258,14 +261,14 @@ test('an image is not committed before its snapshots are complete', async () => 
   const { snapshotVolumes, commitImage } = await openImageRun(deployment);
   await snapshotVolumes(STEP, PLENTY);
 
-  await expect(commitImage(STEP, PLENTY)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
+  await expect(commitImage(COMMIT, PLENTY)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
   expect(await deployment.catalog.runs.find(RUN as RunId)).toMatchObject({ state: 'open' });
 });
 
 test('committing an image is repeatable', async () => {
   const { commitImage, point } = await protectImage(makeDeployment());
 
-  expect(await commitImage(STEP, PLENTY)).toEqual(point);
+  expect(await commitImage(COMMIT, PLENTY)).toEqual(point);
 });
 
 test('a machine’s user data is in its sealed root, and in no file of the work bucket', async () => {
@@ -295,7 +298,7 @@ test.for([
     steps.images.change({ state: 'completed', progress: 100 });
     steps.images.attributes = error;
 
-    const point = await steps.commitImage(STEP, PLENTY);
+    const point = await steps.commitImage(COMMIT, PLENTY);
 
     const { warningList, image } = await rootOf(deployment, point.pointId);
     expect(point.state).toBe('completed-with-warnings');
@@ -312,9 +315,9 @@ test('user data that cannot be read for now is read when the commit is repeated'
   const { attributes } = images;
   images.attributes = new StoreUnavailableError('describing attributes of instance i-1 did not succeed');
 
-  await expect(commitImage(STEP, PLENTY)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
+  await expect(commitImage(COMMIT, PLENTY)).rejects.toMatchObject({ name: 'StoreUnavailableError' });
   images.attributes = attributes;
-  const point = await commitImage(STEP, PLENTY);
+  const point = await commitImage(COMMIT, PLENTY);
 
   expect((await rootOf(deployment, point.pointId)).image?.machine).toHaveProperty('attributes.userData');
 });
@@ -367,7 +370,7 @@ async function planVolume(
   images.machine = { ...images.machine, volumes: [makeVolume('vol-1', original)] };
   await steps.snapshotVolumes(STEP, PLENTY);
   images.change({ state: 'completed', progress: 100 });
-  const point = await steps.commitImage(STEP, PLENTY);
+  const point = await steps.commitImage(COMMIT, PLENTY);
   const { planRestore, restoreVolumes, finishRestore } = makeRestoring(deployment, images);
   const target = { volumes: { availabilityZone: 'us-east-1a', ...wishes } };
   const request = { point: point.pointId, target };

@@ -20,8 +20,8 @@ export { toEngineError } from './sdk/sdk-errors.ts';
 export { S3ObjectStore, type S3ObjectStoreOptions } from './store/s3-object-store.ts';
 export { S3WorkStore } from './store/s3-work-store.ts';
 export { DynamoCatalog } from './catalog/dynamo-catalog.ts';
-export { DynamoCallRates } from './catalog/dynamo-call-rates.ts';
 export { DynamoChunkIndex } from './catalog/dynamo-chunk-index.ts';
+export { DynamoSharedRecords } from './catalog/dynamo-shared-records.ts';
 export { KmsKeyring } from './store/kms-keyring.ts';
 
 // Sources and restore targets

@@ -67,9 +67,10 @@ export {
 export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
 
 // Images
-export type { CallCounts, CallRates, RatedCall } from './ports/call-rates.ts';
+export type { SharedName, SharedRecords } from './ports/shared-records.ts';
 export { PacedBlockSource } from './rates/paced-block-source.ts';
 export { Pacer } from './rates/pacer.ts';
+export { endTurn, takeTurn } from './rates/turns.ts';
 export type { BlockContent, BlockPage, BlockSource, SnapshotBlock } from './ports/block-source.ts';
 
 export {

@@ -4,6 +4,7 @@ import { defaultImageSettings, RetentionRules, type Plan } from '@holdfast/engin
 import {
   FakeClock,
   makeMemoryServices,
+  MemorySharedRecords,
   MemorySource,
   type MemoryWorkStore,
   SeededRandom,
@@ -86,6 +87,7 @@ export function makeDeployment() {
     source: new MemorySource(clock),
     metrics: new MemoryMetrics(),
     openKeys: openVaultOnce(services),
+    shared: new MemorySharedRecords(),
     lines,
     log: makeLogger('test', (line) => lines.push(JSON.parse(line) as LogLine)),
   };

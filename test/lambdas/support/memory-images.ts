@@ -46,6 +46,8 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   /** Snapshots that EC2 does not delete, for another reason. */
   readonly undeletable = new Set<string>();
   machine: MachineConfiguration;
+  /** Takes the content of a volume, and names the snapshot. @default nothing is taken */
+  freeze: ((volumeId: string) => string) | undefined;
   /** What only its attributes tell; an error where they cannot be read. */
   attributes: Omit<MachineAttributes, 'readAt'> | Error = {
     userData: 'IyEvYmluL3NoCg==',
@@ -171,7 +173,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     }
     const now = this.#clock.now();
     const made = volumes.map(({ volumeId, sizeGiB }, index) => ({
-      snapshotId: `snap-${this.#snapshots.length + index + 1}-${now.getTime()}`,
+      snapshotId: this.freeze?.(volumeId) ?? `snap-${this.#snapshots.length + index + 1}-${now.getTime()}`,
       volumeId,
       state: 'pending',
       progress: 0,

@@ -10,7 +10,7 @@
  *   pack                         PACK#<id>       PACK                      DAMAGED / <id>              SWEEP#<x> / <lockUntil>#<id>
  *   hold                         HOLDS           HOLD#<id>
  *   restore                      RESTORE#<id>    RESTORE                   RESTORES / <start>#<id>
- *   rate of calls                RATE#<call>     RATE
+ *   what workers share           SHARED#<name>   SHARED
  *
  * <time> is ISO 8601 in milliseconds, so text sorts by time. <x> is the last hexadecimal digit of the id: what is due
  * by a date is read from 16 partitions, as one partition would throttle the table when many rows are written.

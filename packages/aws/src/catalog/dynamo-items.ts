@@ -6,12 +6,12 @@ import type {
   PackRow,
   PointId,
   PointRow,
-  RatedCall,
   ResourceArn,
   ResourceRow,
   RestoreRow,
   RunId,
   RunRow,
+  SharedName,
   TimeRange,
 } from '@holdfast/engine';
 import type { Item } from './dynamo-batches.ts';
@@ -37,7 +37,7 @@ export const rowKeys = {
   pack: (packId: PackId): RowKey => ({ PK: `PACK#${packId}`, SK: 'PACK' }),
   hold: (holdId: HoldId): RowKey => ({ PK: holdsPartition, SK: `HOLD#${holdId}` }),
   restore: (restoreId: string): RowKey => ({ PK: `RESTORE#${restoreId}`, SK: 'RESTORE' }),
-  callRate: (call: RatedCall): RowKey => ({ PK: `RATE#${call}`, SK: 'RATE' }),
+  shared: (name: SharedName): RowKey => ({ PK: `SHARED#${name}`, SK: 'SHARED' }),
 };
 
 /** Lists by date are spread over these partitions, one a hexadecimal digit: a single one would throttle its table. */

@@ -26,3 +26,9 @@ export function blockRates(region: string | undefined): {
   const account = largeRegions.has(region ?? '') ? 5000 : 1000;
   return { account: account * accountShare, snapshot: 1000 * snapshotShare };
 }
+
+/**
+ * Workers that copy blocks at once, at most. More of them would have fewer than 25 blocks a second each where the quota
+ * is the smallest: a shard would take minutes, and asking for their turns more than a percent of what reading costs.
+ */
+export const mostBlockWorkers = 32;

@@ -1,4 +1,4 @@
-import type { CallCounts, SecondCount } from '../ports/call-rates.ts';
+import type { CallCounts, SecondCount } from './call-counts.ts';
 
 /** Calls a second that may be made of everything together, and of one snapshot. */
 export interface RateLimits {

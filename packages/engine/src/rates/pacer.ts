@@ -1,6 +1,7 @@
-import type { CallRates, RatedCall } from '../ports/call-rates.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
+import type { SharedName, SharedRecords } from '../ports/shared-records.ts';
+import { CallCounts } from './call-counts.ts';
 import { type CallAsk, giveCalls, type RateLimits } from './give-calls.ts';
 
 const secondMs = 1000;
@@ -16,8 +17,11 @@ const mostRetryMs = 32;
 /** Times that counts are read again because others changed them. */
 const attempts = 20;
 
+/** Calls whose rate AWS limits for a whole account. */
+export type RatedCall = Extract<SharedName, 'read-block' | 'write-block'>;
+
 export interface PacerServices {
-  readonly rates: CallRates;
+  readonly shared: SharedRecords;
   readonly clock: Clock;
   readonly random: RandomBytes;
 }
@@ -85,13 +89,14 @@ export class Pacer {
   }
 
   async #lease(ask: CallAsk): Promise<number> {
-    const { rates, clock, random } = this.#services;
+    const { shared, clock, random } = this.#services;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
-      const found = await rates.find(this.#call);
-      const { counts, calls } = giveCalls(found?.counts, ask, this.#limits);
+      const found = await shared.find(this.#call);
+      const before = found && CallCounts.parse(found.record);
+      const { counts, calls } = giveCalls(before, ask, this.#limits);
       // Nothing to write down: the second is over.
-      if (counts === found?.counts) return 0;
-      if ((await rates.replace(this.#call, found?.version, counts)) === 'replaced') return calls;
+      if (counts === before) return 0;
+      if ((await shared.replace(this.#call, found?.version, counts)) === 'replaced') return calls;
       await clock.sleep(1 + spread(random, mostRetryMs));
     }
     return 0;

@@ -8,8 +8,8 @@ export {
   type StoreOperation,
 } from './memory-object-store.ts';
 export type { SparseContent } from './stored-version.ts';
-export { callRatesContract, type CallRatesContractOptions } from './call-rates-contract.ts';
-export { MemoryCallRates } from './memory-call-rates.ts';
+export { sharedRecordsContract, type SharedRecordsContractOptions } from './shared-records-contract.ts';
+export { MemorySharedRecords } from './memory-shared-records.ts';
 export { MemoryCatalog } from './memory-catalog.ts';
 export { MemoryChunkIndex } from './memory-chunk-index.ts';
 export { MemoryKeyring } from './memory-keyring.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { CallCounts } from '../../src/ports/call-rates.ts';
+import type { CallCounts } from '../../src/rates/call-counts.ts';
 import { giveCalls } from '../../src/rates/give-calls.ts';
 
 const asker = fc.record({

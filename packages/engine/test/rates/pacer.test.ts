@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { MemoryCallRates, SeededRandom } from '../../src/testing/index.ts';
+import { MemorySharedRecords, SeededRandom } from '../../src/testing/index.ts';
 import { Pacer } from '../../src/rates/pacer.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 
@@ -19,11 +19,11 @@ interface Worker {
 /** Lets workers make as many calls of one snapshot as they can. @returns the times of all calls, by worker. */
 async function work(workers: readonly Worker[], account: number, forMs: number) {
   const clock = new SimulatedClock(startMs);
-  const rates = new MemoryCallRates();
+  const shared = new MemorySharedRecords();
   const times = workers.map((): number[] => []);
   for (const [index, { atOnce, callMs, beginsMs, endsMs }] of workers.entries()) {
     const random = new SeededRandom(`worker ${index}`);
-    const pacer = new Pacer({ rates, clock, random }, 'read-block', { account, snapshot: 1000 });
+    const pacer = new Pacer({ shared, clock, random }, 'read-block', { account, snapshot: 1000 });
     const call = async (): Promise<void> => {
       await clock.sleep(beginsMs);
       while (clock.now().getTime() < startMs + endsMs) {
@@ -36,7 +36,7 @@ async function work(workers: readonly Worker[], account: number, forMs: number) 
     for (let lane = 0; lane < atOnce; lane += 1) void call();
   }
   await clock.run(startMs + forMs);
-  return { times, requests: rates.requests };
+  return { times, requests: shared.requests };
 }
 
 function mostWithin(times: readonly number[], windowMs: number): number {

@@ -1,12 +1,10 @@
 import {
   blockSourceContract,
-  callRatesContract,
   catalogContract,
   chunkIndexContract,
   FakeClock,
   keyringContract,
   MemoryBlockSource,
-  MemoryCallRates,
   MemoryCatalog,
   MemoryChunkIndex,
   MemoryKeyring,
@@ -15,7 +13,9 @@ import {
   MemoryUploads,
   objectStoreContract,
   restoreTargetContract,
+  MemorySharedRecords,
   SeededRandom,
+  sharedRecordsContract,
 } from '../../src/testing/index.ts';
 
 objectStoreContract({
@@ -83,4 +83,4 @@ keyringContract({
   make: async () => new MemoryKeyring(new SeededRandom(seed++)),
 });
 
-callRatesContract({ name: 'the memory counts', make: async () => new MemoryCallRates() });
+sharedRecordsContract({ name: 'memory', make: async () => new MemorySharedRecords() });

@@ -27,12 +27,12 @@ export const ProtectInput = z.object({
 });
 export type ProtectInput = z.input<typeof ProtectInput>;
 
-/** `mode` chooses the branch of the state machine. */
+/** `mode` chooses the branch of the state machine; `image` is one of snapshots alone, `blocks` one with its blocks. */
 export const OpenedRunReport = z.object({
   runId,
   resourceArn,
   kind: ResourceKind,
-  mode: z.enum(['files', 'image', 'consolidate', 'skip']),
+  mode: z.enum(['files', 'image', 'blocks', 'consolidate', 'skip']),
   /** The type that is done: a full where what was asked for has no base. */
   type: BackupType,
   /** The reason why `type` is not what was asked for, or why the run is skipped. */

@@ -1,0 +1,226 @@
+import {
+  type BlockSource,
+  getVolume,
+  PointReader,
+  type PointId,
+  readRoot,
+  type ResourceArn,
+  restoreVolume,
+  type RunId,
+} from '@holdfast/engine';
+import { MemoryBlockSource, MemoryVolume } from '@holdfast/engine/testing';
+import type { BackupType, Plan } from '@holdfast/engine/model';
+import { beforeEach, expect, test } from 'vitest';
+import { checkSnapshotsStep } from '../../lambdas/image/check-snapshots.ts';
+import { commitImageStep } from '../../lambdas/image/commit-image.ts';
+import { copyBlocksStep } from '../../lambdas/image/copy-blocks.ts';
+import { listBlocksStep } from '../../lambdas/image/list-blocks.ts';
+import { snapshotVolumesStep } from '../../lambdas/image/snapshot-volumes.ts';
+import { joinGroupStep } from '../../lambdas/protect/join-group.ts';
+import type { StepContext } from '../../lambdas/runtime/define-step.ts';
+import {
+  DAILY,
+  type Deployment,
+  makeDeployment,
+  NO_TIME,
+  PLENTY,
+  readJson,
+  untilDone,
+} from './support/deployment.ts';
+import { makeVolume, MemoryImages } from './support/memory-images.ts';
+import { makePipeline } from './support/pipeline.ts';
+
+const INSTANCE = 'arn:aws:ec2:us-east-1:000000000000:instance/i-1' as ResourceArn;
+const blockBytes = 2 ** 19;
+/** Shards of a window of blocks. */
+const plan: Plan = {
+  ...DAILY,
+  images: { ...DAILY.images, blocks: 'vault' },
+  shard: { files: 3, bytes: 64 * blockBytes },
+};
+
+let deployment: Deployment;
+let disks: MemoryBlockSource;
+let images: MemoryImages;
+let throttled: number;
+let root: string;
+let data: string;
+
+beforeEach(() => {
+  deployment = makeDeployment();
+  disks = new MemoryBlockSource(deployment.clock);
+  images = new MemoryImages(deployment.clock);
+  throttled = 0;
+  root = disks.makeVolume(400 * blockBytes);
+  data = disks.makeVolume(200 * blockBytes);
+  images.machine = { ...images.machine, volumes: [makeVolume(root), makeVolume(data)] };
+  images.freeze = (volume) => disks.takeSnapshot(volume);
+  for (const index of [0, 1, 2, 70, 150, 151, 390]) write(root, index);
+  for (const index of [5, 6, 130]) write(data, index);
+});
+
+function write(volume: string, index: number, seed = 0): void {
+  disks.write(volume, index, new Uint8Array(blockBytes).fill((index + 7 * seed) % 251 || 1));
+}
+
+function stepsOver(blocks: BlockSource = disks) {
+  const deps = {
+    ...deployment,
+    images,
+    blocks,
+    plans: [plan],
+    throttledCalls: () => (throttled += 3),
+  };
+  return {
+    openRun: makePipeline(deployment, [], [plan]).openRun,
+    snapshotVolumes: snapshotVolumesStep.over(deps),
+    checkSnapshots: checkSnapshotsStep.over(deps),
+    listBlocks: listBlocksStep.over(deps),
+    copyBlocks: copyBlocksStep.over(deps),
+    joinGroup: joinGroupStep.over(deps),
+    commitImage: commitImageStep.over(deps),
+  };
+}
+
+/** Opens a run and waits for its snapshots, as the machine does. */
+async function takeSnapshots(runId: string, type: BackupType) {
+  const steps = stepsOver();
+  const event = { resourceArn: INSTANCE, kind: 'ec2-instance', plan: 'daily', type, runId };
+  const opened = await steps.openRun(event, PLENTY);
+  if (opened.mode !== 'blocks') return opened;
+  await steps.snapshotVolumes({ runId }, PLENTY);
+  images.change({ state: 'completed', progress: 100 });
+  const look = await steps.checkSnapshots(
+    { runId, pollSeconds: 60, mode: 'blocks', imagesAtOnce: 2 },
+    PLENTY,
+  );
+  expect(look.done).toBe(true);
+  return opened;
+}
+
+/** Lists, copies and commits; each loop gets as little time as there is. */
+async function copy(runId: string, context: StepContext = NO_TIME) {
+  const steps = stepsOver();
+  let state: unknown;
+  const listing = await untilDone(async () => {
+    const output = await steps.listBlocks({ runId, state }, context);
+    state = output.done ? undefined : output.state;
+    return output;
+  });
+  const shards = (await readJson(deployment.work, listing.shards.key)) as readonly object[];
+  const copied = [];
+  for (const shard of shards) copied.push(await steps.copyBlocks({ runId, shard }, PLENTY));
+  const commit = { runId, shardCount: listing.shards.count, groupCount: listing.groups.count };
+  const point = await untilDone(async () => steps.commitImage(commit, context));
+  return { point, shards, copied };
+}
+
+async function backUp(runId: string, type: BackupType) {
+  deployment.clock.advance(60_000);
+  await takeSnapshots(runId, type);
+  return copy(runId);
+}
+
+async function contentOf(pointId: string, volume: string): Promise<Uint8Array> {
+  const keys = await deployment.openKeys();
+  const stored = await readRoot(deployment.store, keys, INSTANCE, pointId as PointId);
+  const reader = new PointReader(deployment.store, keys, stored.root);
+  const entry = await getVolume(reader, volume);
+  const target = new MemoryVolume(entry.bytes);
+  await restoreVolume(reader, entry, { target });
+  return target.bytes;
+}
+
+function sourceOf(runId: string, volume: string): Uint8Array {
+  const taken = images.snapshots.find(
+    ({ volumeId, tags }) => volumeId === volume && tags['holdfast:run'] === runId,
+  );
+  return disks.contentOf(taken?.snapshotId ?? '');
+}
+
+const RUN = 'a'.repeat(32);
+const NEXT = 'b'.repeat(32);
+const LAST = 'c'.repeat(32);
+
+test('an instance becomes a point with every block of its volumes', async () => {
+  const { point, shards, copied } = await backUp(RUN, 'full');
+
+  expect(shards.length).toBeGreaterThan(2);
+  expect(copied[0]).toEqual({ index: 0, throttledCalls: 3 });
+  expect(point).toMatchObject({
+    state: 'completed',
+    type: 'full',
+    files: 2,
+    logicalBytes: 600 * blockBytes,
+    readBytes: 10 * blockBytes,
+  });
+  for (const volume of [root, data])
+    expect(Buffer.compare(await contentOf(point.pointId, volume), sourceOf(RUN, volume))).toBe(0);
+});
+
+test('an incremental and a differential read what changed, and each has all blocks', async () => {
+  await backUp(RUN, 'full');
+  write(root, 1, 1);
+  write(root, 399, 1);
+  disks.trim(data, 6);
+  const incremental = await backUp(NEXT, 'incremental');
+  write(root, 2, 2);
+  const differential = await backUp(LAST, 'differential');
+
+  expect(incremental.point).toMatchObject({ type: 'incremental', readBytes: 2 * blockBytes });
+  expect(differential.point).toMatchObject({ type: 'differential', readBytes: 3 * blockBytes });
+  for (const [runId, { point }] of [
+    [NEXT, incremental],
+    [LAST, differential],
+  ] as const)
+    for (const volume of [root, data])
+      expect(Buffer.compare(await contentOf(point.pointId, volume), sourceOf(runId, volume))).toBe(0);
+});
+
+test('a base whose snapshot is gone is read in full', async () => {
+  await backUp(RUN, 'full');
+  for (const { snapshotId } of images.snapshots) disks.removeSnapshot(snapshotId);
+  write(root, 1, 1);
+
+  const { point } = await backUp(NEXT, 'incremental');
+
+  expect(point).toMatchObject({ type: 'incremental', readBytes: 10 * blockBytes });
+  expect(Buffer.compare(await contentOf(point.pointId, root), sourceOf(NEXT, root))).toBe(0);
+});
+
+test('images wait for their turn to be copied, and get it when another has been committed', async () => {
+  const steps = stepsOver();
+  const look = (runId: string) =>
+    steps.checkSnapshots({ runId, pollSeconds: 60, mode: 'blocks', imagesAtOnce: 1 }, PLENTY);
+  await takeSnapshots(RUN, 'full');
+  const other = 'arn:aws:ec2:us-east-1:000000000000:instance/i-2';
+  const event = { resourceArn: other, kind: 'ec2-instance', plan: 'daily', type: 'full', runId: NEXT };
+  await steps.openRun(event, PLENTY);
+  await steps.snapshotVolumes({ runId: NEXT }, PLENTY);
+  images.change({ state: 'completed', progress: 100 });
+
+  expect(await look(NEXT)).toMatchObject({ done: false, progress: 100 });
+  await copy(RUN);
+
+  expect(await look(NEXT)).toMatchObject({ done: true });
+});
+
+test('a cancelled run stops copying, and says so', async () => {
+  await takeSnapshots(RUN, 'full');
+  const steps = stepsOver();
+  const listing = await untilDone(async () => steps.listBlocks({ runId: RUN }, PLENTY));
+  const [shard] = (await readJson(deployment.work, listing.shards.key)) as readonly object[];
+  await deployment.catalog.runs.cancel(RUN as RunId);
+
+  await expect(steps.copyBlocks({ runId: RUN, shard }, PLENTY)).rejects.toMatchObject({
+    name: 'RunClosedError',
+  });
+});
+
+test('neither tokens of blocks nor user data come into a log', async () => {
+  await backUp(RUN, 'full');
+
+  const log = JSON.stringify(deployment.lines);
+  expect(log).not.toContain('IyEvYmluL3NoCg==');
+  expect(log).not.toMatch(/token/i);
+});
