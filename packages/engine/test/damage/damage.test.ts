@@ -1,8 +1,11 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { BackupError } from '../../src/errors.ts';
 import type { KeyId } from '../../src/ids.ts';
 import { loadKey } from '../../src/keys/key-files.ts';
 import { parseObjectName } from '../../src/packs/object-names.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
+import { volumeEntries } from '../../src/manifest/volume-entries.ts';
+import { readBlocks } from '../../src/restore/volume-blocks.ts';
 import { restoreRange } from '../../src/restore/restore-range.ts';
 import { MemoryTarget, SeededRandom } from '../../src/testing/index.ts';
 import { isDamaged } from '../../src/verify/verify-point.ts';
@@ -16,6 +19,7 @@ import {
   objectKinds,
   openPoint,
   packIdOf,
+  sources,
   verifyAll,
   type ObjectKind,
   type VaultUnderDamage,
@@ -77,55 +81,58 @@ const kinds: Readonly<Record<string, Plant>> = {
   },
 };
 
-let vault: VaultUnderDamage;
-let other: VaultUnderDamage;
-beforeAll(async () => {
-  vault = await makeVault('first');
-  other = await makeVault('second');
-});
+describe.each(sources)('a vault of %s', (source) => {
+  let vault: VaultUnderDamage;
+  let other: VaultUnderDamage;
+  beforeAll(async () => {
+    vault = await makeVault('first', source);
+    other = await makeVault('second', source);
+  });
 
-test('a vault that nothing has happened to is whole', async () => {
-  const verified = await verifyAll(vault, vault.harness.store);
+  test('that nothing has happened to is whole', async () => {
+    const verified = await verifyAll(vault, vault.harness.store);
 
-  expect(verified.vaultFiles).toEqual([]);
-  if ('error' in verified) throw verified.error;
-  expect(verified.history).toEqual({ roots: vault.points.length, problems: [] });
-  for (const one of verified.points) {
-    const outcome = 'outcome' in one ? one.outcome : undefined;
-    expect(outcome).toMatchObject({ damagedFiles: [], lostRanges: [], problems: [], damagedObjects: [] });
-  }
-});
+    expect(verified.vaultFiles).toEqual([]);
+    if ('error' in verified) throw verified.error;
+    expect(verified.history).toEqual({ roots: vault.points.length, problems: [] });
+    for (const one of verified.points) {
+      const outcome = 'outcome' in one ? one.outcome : undefined;
+      expect(outcome).toMatchObject({ damagedFiles: [], lostRanges: [], problems: [], damagedObjects: [] });
+    }
+  });
 
-describe.each(objectKinds)('damage to an object of the kind %s', (kind) => {
-  test.each(Object.entries(kinds))(
-    'by %s is detected, named, and limited to what it hits',
-    async (what, plant) => {
-      let detected = 0;
-      for (const seed of seedsOf(trials)) {
-        const random = new SeededRandom(`${kind} ${what} ${seed}`);
-        const { damage, isHit } = plant(vault, other, kind, random);
-        const where = `${what}, ${kind}, seed ${seed}: ${[...damage.keys()].join(' and ')}`;
-        const store = withDamage(vault.harness.store, damage);
+  describe.each(objectKinds)('damage to an object of the kind %s', (kind) => {
+    test.each(Object.entries(kinds))(
+      'by %s is detected, named, and limited to what it hits',
+      async (what, plant) => {
+        let detected = 0;
+        for (const seed of seedsOf(trials)) {
+          const random = new SeededRandom(`${kind} ${what} ${seed}`);
+          const { damage, isHit } = plant(vault, other, kind, random);
+          const where = `${what}, ${kind}, seed ${seed}: ${[...damage.keys()].join(' and ')}`;
+          const store = withDamage(vault.harness.store, damage);
 
-        const verified = await verifyAll(vault, store);
+          const verified = await verifyAll(vault, store);
 
-        for (const name of damage.keys()) expect(saidBy(verified), where).toContain(name);
-        detected += 1;
-        if ('error' in verified) {
-          expect(verified.vaultFiles, where).not.toEqual([]);
-          expect(['key', 'format'], where).toContain(kind);
-          continue;
+          for (const name of damage.keys()) expect(saidBy(verified), where).toContain(name);
+          detected += 1;
+          if ('error' in verified) {
+            expect(verified.vaultFiles, where).not.toEqual([]);
+            expect(['key', 'format'], where).toContain(kind);
+            continue;
+          }
+          await expectExactly(vault, verified, damage, await lossesOf(vault, damage, isHit, store), where);
+          if (seed % 5 === 0) await expectRestoreAgrees(vault, verified, store, seed, where);
         }
-        await expectExactly(verified, damage, await lossesOf(damage, isHit, store), where);
-        if (seed % 5 === 0) await expectRestoreAgrees(verified, store, seed, where);
-      }
-      console.info(`${what}, ${kind}: ${detected} of ${seedsOf(trials).length} detected`);
-    },
-  );
+        console.info(`${source}, ${what}, ${kind}: ${detected} of ${seedsOf(trials).length} detected`);
+      },
+    );
+  });
 });
 
 /** What cannot be used: what the damage hits itself, and what a key that is lost would have opened. */
 async function lossesOf(
+  vault: VaultUnderDamage,
   damage: Damage,
   isHit: Planted['isHit'],
   store: ObjectStore,
@@ -133,7 +140,7 @@ async function lossesOf(
   const lost = new Set<string>();
   for (const name of damage.keys()) {
     const parsed = parseObjectName(name);
-    if (parsed?.kind !== 'key' || (await canLoad(store, parsed.keyId))) continue;
+    if (parsed?.kind !== 'key' || (await canLoad(vault, store, parsed.keyId))) continue;
     for (const one of namesUnderKey(vault, parsed.keyId)) lost.add(one);
   }
   const nameOfPack = new Map([...vault.objects.keys()].map((name) => [packIdOf(name), name]));
@@ -146,7 +153,7 @@ async function lossesOf(
   };
 }
 
-async function canLoad(store: ObjectStore, keyId: KeyId): Promise<boolean> {
+async function canLoad(vault: VaultUnderDamage, store: ObjectStore, keyId: KeyId): Promise<boolean> {
   const { vaultId } = await vault.harness.keys();
   const context = { vaultId, keyId, purpose: 'data' } as const;
   return loadKey(store, vault.harness.keyring, context).then(
@@ -157,6 +164,7 @@ async function canLoad(store: ObjectStore, keyId: KeyId): Promise<boolean> {
 
 /** Verification says of each point exactly what follows from where its bytes lay before. */
 async function expectExactly(
+  vault: VaultUnderDamage,
   verified: Exclude<Verified, { readonly error: Error }>,
   damage: Damage,
   losses: Awaited<ReturnType<typeof lossesOf>>,
@@ -198,6 +206,7 @@ async function expectExactly(
 
 /** A restore of a point fails for the files that verification names, and for no other. */
 async function expectRestoreAgrees(
+  vault: VaultUnderDamage,
   verified: Exclude<Verified, { readonly error: Error }>,
   store: ObjectStore,
   seed: number,
@@ -209,6 +218,15 @@ async function expectRestoreAgrees(
   const { damagedFiles, lostRanges } = one.outcome;
   if (lostRanges.some(({ map }) => map === 'manifest')) return;
   const reader = await openPoint(vault, store, (vault.points[at] as (typeof vault.points)[number]).root);
+  if (reader.root.image !== undefined) {
+    const lost = damagedFiles.map(({ path }) => path);
+    for await (const volume of volumeEntries(reader.manifest)) {
+      const reading = Array.fromAsync(readBlocks(reader, volume));
+      if (lost.includes(volume.volume)) await expect(reading, where).rejects.toThrow(BackupError);
+      else await reading;
+    }
+    return;
+  }
   const restoring = restoreRange(reader, { range: {}, target: new MemoryTarget(), overwrite: 'never' });
   // A key that cannot be unwrapped here ends a restore: a permission may be missing, and the files are whole.
   if (damagedFiles.some(({ name }) => name === 'KeyUnavailableError')) {

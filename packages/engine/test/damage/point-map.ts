@@ -23,6 +23,7 @@ interface Placed<What> {
 
 /** What a point consists of, byte by byte: read while everything was whole. */
 export interface PointMap {
+  readonly isImage: boolean;
   readonly manifest: readonly Placed<{
     readonly path: string;
     readonly chunks: readonly Place[];
@@ -47,23 +48,31 @@ export async function mapPoint(reader: PointReader): Promise<PointMap> {
   const manifest = await placedEntries(reader, findPageRef(root.manifest, root.point));
   const packMap = await placedEntries(reader, findPageRef(root.packMap, root.point));
   return {
+    isImage: root.image !== undefined,
     manifest: manifest.map(({ what, pages }) => ({ what: describe(what), pages })),
     packMap: packMap.map(({ what, pages }) => ({ what: decodePackMapEntry(what, 'a test').packId, pages })),
   };
 }
 
-/** What is lost of a point when some bytes cannot be used. Says nothing of why. */
+/**
+ * What is lost of a point when some bytes cannot be used. Says nothing of why. A lost page may have had blocks of the
+ * volume before it, as a gap in a volume is no sign.
+ */
 export function expectDamage(
-  { manifest, packMap }: PointMap,
+  { manifest, packMap, isImage }: PointMap,
   isHit: (place: Place) => boolean,
 ): ExpectedDamage {
   const lostPacks = new Set(packMap.filter(({ pages }) => pages.some(isHit)).map(({ what }) => what));
   const files = new Map<string, { lost: number; kept: number; damaged: boolean }>();
+  let last: { damaged: boolean } | undefined;
   for (const { what, pages } of manifest) {
     const file = files.get(what.path) ?? { lost: 0, kept: 0, damaged: false };
     files.set(what.path, file);
-    if (pages.some(isHit)) file.lost += 1;
-    else {
+    if (pages.some(isHit)) {
+      file.lost += 1;
+      if (isImage && last !== undefined) last.damaged = true;
+    } else {
+      last = file;
       file.kept += 1;
       file.damaged ||= what.chunks.some((chunk) => isHit(chunk) || lostPacks.has(chunk.packId));
     }

@@ -8,6 +8,7 @@ import { PointReader } from '../../src/restore/point-reader.ts';
 import { verifyHistory } from '../../src/verify/verify-history.ts';
 import { type PointToVerify, type PointVerification, verifyPoints } from '../../src/verify/verify-points.ts';
 import { verifyVaultFiles } from '../../src/verify/verify-vault-files.ts';
+import { blockBytes, ImageHarness } from '../images/image-harness.ts';
 import { Harness, minute } from '../runs/harness.ts';
 import { mapPoint, type PointMap } from './point-map.ts';
 
@@ -34,8 +35,31 @@ export type Verified = { readonly vaultFiles: Awaited<ReturnType<typeof verifyVa
     }
 );
 
-/** Full, incremental, a new data key, synthetic full, incremental on the container, differential. */
-export async function makeVault(seed: string | number): Promise<VaultUnderDamage> {
+/** Sources of the points. */
+export const sources = ['files', 'volumes'] as const;
+
+export async function makeVault(
+  seed: string | number,
+  source: (typeof sources)[number],
+): Promise<VaultUnderDamage> {
+  const { harness, roots } = await (source === 'files' ? withFiles(seed) : withVolumes(seed));
+  const points = await Promise.all(
+    roots.map(async (root) => ({
+      root,
+      map: await mapPoint(await harness.open(root.point)),
+      name: await rootNameOf(harness, root),
+    })),
+  );
+  return { harness, points, objects: await readAll(harness.store) };
+}
+
+interface Made {
+  readonly harness: Harness;
+  readonly roots: readonly Root[];
+}
+
+/** Full, incremental, a new data key, synthetic full, incremental on the container. */
+async function withFiles(seed: string | number): Promise<Made> {
   const harness = new Harness(`damage ${seed}`);
   const { source, random, clock, services } = harness;
   const plant = (path: string, bytes: number): void => void source.plant(path, random.bytes(bytes));
@@ -56,14 +80,28 @@ export async function makeVault(seed: string | number): Promise<VaultUnderDamage
   plant('new', 500);
   source.remove('dir/file 160');
   roots.push((await harness.backUp('incremental', { limits })).root);
-  const points = await Promise.all(
-    roots.map(async (root) => ({
-      root,
-      map: await mapPoint(await harness.open(root.point)),
-      name: await rootNameOf(harness, root),
-    })),
-  );
-  return { harness, points, objects: await readAll(harness.store) };
+  return { harness, roots };
+}
+
+/** The same of two volumes, the second of which has blocks in few places. */
+async function withVolumes(seed: string | number): Promise<Made> {
+  const harness = new ImageHarness(`damage ${seed}`);
+  const { disks, random, clock, services } = harness;
+  const [boot, data] = [harness.addVolume(6_400), harness.addVolume(2_000)];
+  const write = (volume: string, index: number): void => disks.write(volume, index, random.bytes(blockBytes));
+  for (let index = 0; index < 6_400; index += 31) write(boot, index);
+  for (const index of [0, 700, 701, 1_999]) write(data, index);
+  const shards = { limits: { blocks: 50, extents: 65_536 } };
+  const roots = [(await harness.backUpImage('full', shards)).root];
+  for (let index = 3; index < 6_400; index += 500) write(boot, index);
+  roots.push((await harness.backUpImage('incremental', shards)).root);
+  clock.advance(minute);
+  await rotateDataKey(await harness.keys(), { ...services, lock: lockOf(harness) });
+  roots.push((await harness.backUpImage('synthetic-full')).root);
+  write(boot, 5_000);
+  disks.trim(data, 700);
+  roots.push((await harness.backUpImage('incremental', shards)).root);
+  return { harness, roots };
 }
 
 /** Verifies everything that there is, from nothing but a store: as `holdfast verify --all` does. */

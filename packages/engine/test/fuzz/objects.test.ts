@@ -23,7 +23,7 @@ import { fuzz } from './fuzzing.ts';
 let vault: VaultUnderDamage;
 let keys: VaultKeys;
 beforeAll(async () => {
-  vault = await makeVault('fuzz');
+  vault = await makeVault('fuzz', 'files');
   keys = await vault.harness.keys();
 });
 

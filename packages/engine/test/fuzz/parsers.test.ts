@@ -22,6 +22,7 @@ import { decodeDirectory, encodeDirectory } from '../../src/packs/pack-directory
 import { PackReader } from '../../src/packs/pack-reader.ts';
 import { SegmentReader } from '../../src/packs/segment-reader.ts';
 import { findPageRef } from '../../src/points/page-ref-text.ts';
+import { decodeVolumeEntry, encodeVolumeEntry } from '../../src/manifest/volume-entry.ts';
 import { decodeRoot } from '../../src/points/root-store.ts';
 import { makeVault, namesOf, packIdOf, type VaultUnderDamage } from '../damage/vault-under-damage.ts';
 import { fuzz } from './fuzzing.ts';
@@ -36,7 +37,7 @@ let pages: Uint8Array[];
 let entries: Entry[];
 let packEntries: Entry[];
 beforeAll(async () => {
-  vault = await makeVault('parsers');
+  vault = await makeVault('parsers', 'files');
   keys = await vault.harness.keys();
   pages = [];
   entries = [];
@@ -75,6 +76,27 @@ describe('mutated bytes behind the encryption, as only a writer with the key can
           : page.children.map((child) => child.lastKey);
         expect(found.toSorted(compareBytes)).toEqual(found);
         expect(new Set(found.map(toHex)).size).toBe(found.length);
+      },
+    });
+  });
+
+  test('of the entry of a volume are refused, or are one as a writer writes it', async () => {
+    const volume = {
+      volume: 'vol-0123456789abcdef0',
+      bytes: 2 ** 33,
+      blockBytes: 2 ** 19,
+      snapshot: 'snap-1',
+    };
+    const corpus = [volume, { ...volume, fullReason: 'its base is gone' }].map(encodeVolumeEntry);
+    const decode = (mutant: Uint8Array) =>
+      decodeVolumeEntry({ ...(corpus[0] as Entry), logical: mutant }, 'an entry');
+    await fuzz({
+      name: 'entry of a volume',
+      corpus: corpus.map(({ logical }) => logical),
+      errors,
+      parse: (mutant) => void decode(mutant),
+      checkTaken(mutant) {
+        expect(equalBytes(encodeVolumeEntry(decode(mutant)).logical, mutant)).toBe(true);
       },
     });
   });

@@ -142,6 +142,13 @@ export class ImageHarness extends Harness {
     }));
   }
 
+  /** The content of each volume as it is now. */
+  contentsNow(): ReadonlyMap<string, Uint8Array> {
+    return new Map(
+      this.volumes.map((volume) => [volume, this.disks.contentOf(this.disks.takeSnapshot(volume))]),
+    );
+  }
+
   /** The content of each volume as a run took it. */
   contentsOf(runId: RunId): ReadonlyMap<string, Uint8Array> {
     return new Map(

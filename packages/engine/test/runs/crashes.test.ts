@@ -4,11 +4,11 @@ import type { PointId, RunId } from '../../src/ids.ts';
 import { FaultPlan, ProcessKilledError } from '../../src/testing/index.ts';
 import {
   callsOfBackup,
-  crashLimits,
   expectAllWhole,
   faultyServices,
   finishTrial,
   prepareTrial,
+  trials,
   visibleState,
 } from './crash-trials.ts';
 import { minute, someOf } from './harness.ts';
@@ -16,44 +16,42 @@ import { minute, someOf } from './harness.ts';
 /** In the gate every so many of the calls are tried. */
 const stride = 16;
 
-const types = ['full', 'incremental', 'differential', 'synthetic-full'] as const;
-
-describe.each(types)('a process that dies during a %s backup', (type) => {
+describe.each(trials)('a process that dies during a $type backup of $source', ({ source, type }) => {
   test.each(['kill', 'kill-after'] as const)(
     'at any call (%s) loses nothing, and the run can be repeated',
     async (kind) => {
-      const calls = await callsOfBackup(type);
+      const calls = await callsOfBackup({ source, type });
       const tried = someOf(calls, stride, kind.length);
       for (const call of tried) {
         const where = `${kind} at call ${call} of ${calls}`;
-        const trial = await prepareTrial(type);
-        const { harness, states } = trial;
+        const trial = await prepareTrial({ source, type });
+        const { harness } = trial;
         const visible = await visibleState(trial, type);
         const runId = newId<RunId>(harness.random);
         const plan = new FaultPlan([{ kind, call }]);
 
         await expect(
-          harness.backUp(type, { limits: crashLimits, runId, services: faultyServices(harness, plan) }),
+          trial.backUp(type, { runId, services: faultyServices(harness, plan) }),
           where,
         ).rejects.toThrow(ProcessKilledError);
-        await expectAllWhole(harness, states, visible, where);
+        await expectAllWhole(trial, visible, where);
 
         // Another process goes on with the run, or, every other time, a new run takes over once this one counts as dead.
         const again = tried.indexOf(call) % 2 === 0;
         if (!again) harness.clock.advance(31 * minute);
-        const next = await finishTrial(harness, type, again ? runId : undefined);
+        const next = await finishTrial(trial, type, again ? runId : undefined);
         const roots = await harness.committed();
         expect(
           roots.filter(({ run }) => run === next),
           where,
         ).toHaveLength(1);
         expect(roots.filter(({ run }) => run === runId).length, where).toBeLessThanOrEqual(1);
-        await expectAllWhole(harness, states, visible, where);
+        await expectAllWhole(trial, visible, where);
         const run = await harness.catalog.runs.find(next);
         expect(run?.state, where).toBe('completed');
         expect(await harness.catalog.points.find(run?.pointId as PointId), where).toBeDefined();
       }
-      console.info(`${type} (${kind}): ${tried.length} of ${calls} kill points`);
+      console.info(`${source}, ${type} (${kind}): ${tried.length} of ${calls} kill points`);
     },
   );
 });
