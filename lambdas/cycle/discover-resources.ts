@@ -1,8 +1,8 @@
+import { putJson } from '@holdfast/engine';
 import { recordDiscovered } from '@holdfast/aws';
 import { CycleInput, getPlan } from '@holdfast/engine/model';
 import { defineKeptLoop } from '../runtime/define-step.ts';
 import { metric, planMetric } from '../runtime/metrics.ts';
-import { putJson } from '../runtime/work-json.ts';
 import { cycleListName, cycleListsOf } from './cycle-list.ts';
 import { DiscoveryProgress } from './discovery-progress.ts';
 import { cycleSteps } from './steps.ts';

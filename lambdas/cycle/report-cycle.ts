@@ -1,11 +1,10 @@
-import { mapConcurrent } from '@holdfast/engine';
+import { getJson, mapConcurrent } from '@holdfast/engine';
 import { CycleInput, CycleReport, resourceArn } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { CycleList, cycleListName, cycleParts } from './cycle-list.ts';
 import { defineKeptLoop } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
 import { bothMetrics } from '../runtime/metrics.ts';
-import { getJson } from '../runtime/work-json.ts';
 import { CycleFailedError, namedResources } from './cycle-failed-error.ts';
 import { findOutcome, type ResourceOutcome } from './resource-outcome.ts';
 import { cycleSteps } from './steps.ts';

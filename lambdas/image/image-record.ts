@@ -1,6 +1,13 @@
-import { ImageRecord, runPrefix, type RunId, type WorkStore } from '@holdfast/engine';
+import {
+  findJson,
+  getJson,
+  putJson,
+  ImageRecord,
+  runPrefix,
+  type RunId,
+  type WorkStore,
+} from '@holdfast/engine';
 import * as z from 'zod';
-import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 
 /** Tags of snapshots: the run that they belong to, and the attempt that ordered them. */
 export const RUN_TAG = 'holdfast:run';

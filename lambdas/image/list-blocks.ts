@@ -2,15 +2,16 @@ import {
   aliveUntil,
   BlockListingState,
   defaultBlockShardLimits,
+  getJson,
   getRunPlan,
   listBlocks,
+  putJson,
   runPrefix,
 } from '@holdfast/engine';
 import { getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { settleShardLists, type ShardLists } from '../protect/shard-lists.ts';
 import { defineLoop } from '../runtime/define-step.ts';
-import { getJson, putJson } from '../runtime/work-json.ts';
 import { ImageRecords } from './image-record.ts';
 import { imageSteps } from './steps.ts';
 

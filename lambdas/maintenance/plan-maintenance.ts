@@ -1,4 +1,6 @@
 import {
+  getJson,
+  putJson,
   listResourcesToRenew,
   type ResourceArn,
   sweepPartitions,
@@ -9,7 +11,6 @@ import { resourceArn } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
 import { maintenanceFile, maintenanceId, partition } from './maintenance-fields.ts';
-import { getJson, putJson } from '../runtime/work-json.ts';
 import { maintenanceSteps } from './steps.ts';
 
 const handOnBeforeMs = 300_000;

@@ -1,4 +1,6 @@
 import {
+  getJson,
+  putJson,
   aliveUntil,
   getRunPlan,
   inSpreadOrder,
@@ -10,7 +12,6 @@ import {
 import { getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
-import { getJson, putJson } from '../runtime/work-json.ts';
 import { settleShardLists, type ShardLists } from './shard-lists.ts';
 import { protectSteps } from './steps.ts';
 

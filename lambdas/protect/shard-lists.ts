@@ -1,6 +1,5 @@
-import { groupShards, runPrefix, type RunId, utf8, type WorkStore } from '@holdfast/engine';
+import { getJson, groupShards, runPrefix, type RunId, utf8, type WorkStore } from '@holdfast/engine';
 import * as z from 'zod';
-import { getJson } from '../runtime/work-json.ts';
 
 /** Reference to a list in the work bucket, as a map reads it. */
 interface WrittenList {

@@ -1,4 +1,4 @@
-import type { RestoreRow } from '@holdfast/engine';
+import { getJson, type RestoreRow } from '@holdfast/engine';
 import { type ErrorRecord, RestoredVolume, type RestoreReport } from '@holdfast/engine/model';
 import * as z from 'zod';
 import type { StepServices } from '../runtime/services.ts';
@@ -6,7 +6,6 @@ import { restoreFiles, restoreIdOf, RestoreJob } from './restore-job.ts';
 import { type Count, defineKeptLoop } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
 import { metric } from '../runtime/metrics.ts';
-import { getJson } from '../runtime/work-json.ts';
 import { OutcomeSum, sumOutcomes } from './sum-outcomes.ts';
 import { closeRestore } from './close-restore.ts';
 import { giveUpUploads } from './give-up-uploads.ts';

@@ -1,6 +1,5 @@
-import { BackupError, forEachConcurrent } from '@holdfast/engine';
+import { findJson, putJson, BackupError, forEachConcurrent } from '@holdfast/engine';
 import type { StepServices } from '../runtime/services.ts';
-import { findJson, putJson } from '../runtime/work-json.ts';
 import { restoreFiles, RestoreJob, ShardProgress } from './restore-job.ts';
 import type { restoreSteps } from './steps.ts';
 

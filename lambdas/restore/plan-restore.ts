@@ -1,5 +1,7 @@
 import { withoutUserData } from '@holdfast/aws';
 import {
+  findJson,
+  putJson,
   defaultShardLimits,
   findCleanPoint,
   findThaw,
@@ -23,7 +25,6 @@ import * as z from 'zod';
 import type { StepServices } from '../runtime/services.ts';
 import { defineStep } from '../runtime/define-step.ts';
 import { parseInput } from '../runtime/parse-input.ts';
-import { findJson, putJson } from '../runtime/work-json.ts';
 import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { ThawOverdueError } from './thaw-overdue-error.ts';

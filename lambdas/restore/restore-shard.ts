@@ -1,4 +1,7 @@
 import {
+  findJson,
+  getJson,
+  putJson,
   addOutcomes,
   InvalidInputError,
   keysOfRestoreShard,
@@ -10,7 +13,6 @@ import {
 } from '@holdfast/engine';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
-import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 import { restoreFiles, RestoreJob, ShardProgress } from './restore-job.ts';
 import { RestoreOverError } from './restore-over-error.ts';
 import { restoreSteps } from './steps.ts';

@@ -1,10 +1,10 @@
+import { findJson, getJson, putJson } from '@holdfast/engine';
 import { RestoredVolume, safety, hourMs } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { restoreFiles, RestoreJob } from './restore-job.ts';
 import { defineStep } from '../runtime/define-step.ts';
 import { nextLookSeconds } from '../runtime/next-look.ts';
 import { isVisibleBy } from '../image/visible-within.ts';
-import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 import { orderVolumes } from './order-volumes.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 import { restoreSteps } from './steps.ts';

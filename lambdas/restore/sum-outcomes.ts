@@ -1,8 +1,7 @@
-import { addCounts, joinKept, mapConcurrent, UnkeptFacts, type WorkStore } from '@holdfast/engine';
+import { getJson, addCounts, joinKept, mapConcurrent, UnkeptFacts, type WorkStore } from '@holdfast/engine';
 import { FilesReport, ShardOutcome } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { restoreFiles, type RestoreJob } from './restore-job.ts';
-import { getJson } from '../runtime/work-json.ts';
 
 const resultsAtOnce = 16;
 /** Results added between two looks at the clock. */

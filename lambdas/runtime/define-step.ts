@@ -1,5 +1,5 @@
 import type { MetricValue } from '@holdfast/aws';
-import type { WorkStore } from '@holdfast/engine';
+import { findJson, putJson, type WorkStore } from '@holdfast/engine';
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
 import type { Logger } from './logger.ts';
@@ -8,7 +8,6 @@ import { parseInput } from './parse-input.ts';
 import { publish } from './publish.ts';
 import type { GivenServices, Metrics, StepServices } from './services.ts';
 import { toHandlerError } from './to-handler-error.ts';
-import { findJson, putJson } from './work-json.ts';
 
 export type StepContext = Pick<Context, 'getRemainingTimeInMillis'>;
 

@@ -1,5 +1,5 @@
 import type { FailedExecution } from '@holdfast/aws';
-import { workThrough } from '@holdfast/engine';
+import { findJson, putJson, workThrough } from '@holdfast/engine';
 import {
   CycleInput,
   type MachineName,
@@ -16,7 +16,6 @@ import { restoreIdOf } from '../restore/restore-job.ts';
 import { type Count, defineStep } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
 import { metric } from '../runtime/metrics.ts';
-import { findJson, putJson } from '../runtime/work-json.ts';
 import { watchSteps } from './steps.ts';
 
 /** Time kept for closing, when much is to be freed before. */

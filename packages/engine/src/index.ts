@@ -4,6 +4,7 @@
 export * from './errors.ts';
 export * from './ids.ts';
 export { addCounts } from './add-counts.ts';
+export { findJson, getJson, putJson } from './work-json.ts';
 export { compareBytes, equalBytes, fromHex, newId, toHex, utf8 } from './bytes.ts';
 export { forEachConcurrent, mapConcurrent } from './map-concurrent.ts';
 

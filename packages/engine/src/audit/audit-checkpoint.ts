@@ -1,11 +1,12 @@
 import { safety } from '../model/safety.ts';
 import * as z from 'zod';
 import { utf8 } from '../bytes.ts';
-import { ObjectExistsError, ObjectNotFoundError } from '../errors.ts';
+import { ObjectExistsError } from '../errors.ts';
 import { parseVaultJson } from '../keys/parse-vault-json.ts';
 import type { StepOptions } from '../maintenance/work-through.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { WorkStore } from '../ports/work-store.ts';
+import { findJson, putJson } from '../work-json.ts';
 import { auditEntryNumber, auditHash, auditPrefixes, decodeAuditEntry, ifReadable } from './audit-entry.ts';
 import { findAuditHead, type AuditLogOptions } from './audit-log.ts';
 import { dayMs } from '../model/time.ts';
@@ -72,13 +73,13 @@ export async function putCheckpoint(
   if (before?.checkpoint.date === day)
     return { done: true, date: before.checkpoint.date, sha256: before.sha256 };
   const previous = before?.sha256 ?? null;
-  const found = await findProgress(work, progressName);
+  const found = await findJson(work, progressName, CheckpointProgress);
   // Another writer's checkpoint may have come between: nothing that it says of the chains may be taken back.
   const begun =
     found?.previous === previous ? found : { previous, startAfter: auditPrefixes.chains, heads: [] };
   const { startAfter, heads } = await listHeads(store, before?.checkpoint, begun, { shouldStop, signal });
   if (startAfter !== undefined) {
-    await putProgress(work, progressName, { previous, startAfter, heads });
+    await putJson(work, progressName, { previous, startAfter, heads });
     return { done: false };
   }
   const checkpoint: AuditCheckpoint = {
@@ -98,19 +99,6 @@ export async function putCheckpoint(
     const theirs = await store.get(checkpointName(day));
     parseCheckpoint(theirs, checkpointName(day));
     return { done: true, date: day, sha256: auditHash(theirs) };
-  }
-}
-
-async function putProgress(work: WorkStore, name: string, progress: CheckpointProgress): Promise<void> {
-  await work.put(name, utf8(JSON.stringify(progress)));
-}
-
-async function findProgress(work: WorkStore, name: string): Promise<CheckpointProgress | undefined> {
-  try {
-    return CheckpointProgress.parse(JSON.parse(Buffer.from(await work.get(name)).toString('utf8')));
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
   }
 }
 

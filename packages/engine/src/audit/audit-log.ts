@@ -1,9 +1,10 @@
 import { safety } from '../model/safety.ts';
-import { isOfKind, ObjectNotFoundError, StoreUnavailableError } from '../errors.ts';
+import { isOfKind, StoreUnavailableError } from '../errors.ts';
 import { defaultRetryPolicy, waitBeforeAttempt } from '../packs/retry.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
+import { ifThere } from '../if-there.ts';
 import {
   auditChainPrefix,
   auditEntryName,
@@ -135,13 +136,8 @@ export async function findAuditHead(
 
 async function findEntry(store: ObjectStore, chain: string, n: number): Promise<AuditHead | undefined> {
   const name = auditEntryName(chain, n);
-  try {
-    // The oldest version: a second one under the name is somebody's forgery, which `audit verify` reports.
-    const bytes = await store.get(name);
-    const entry = ifReadable(() => decodeAuditEntry(bytes, name));
-    return { n, sha256: auditHash(bytes), id: entry?.id ?? '' };
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
+  // The oldest version: a second one under the name is somebody's forgery, which `audit verify` reports.
+  const bytes = await ifThere(store.get(name));
+  const entry = bytes && ifReadable(() => decodeAuditEntry(bytes, name));
+  return bytes && { n, sha256: auditHash(bytes), id: entry?.id ?? '' };
 }

@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { fromBase64, newId, toBase64, utf8 } from '../bytes.ts';
-import { ObjectNotFoundError } from '../errors.ts';
+import { fromBase64, newId, toBase64 } from '../bytes.ts';
 import { decodeExtent, encodeExtent } from '../manifest/extent.ts';
 import type { ChunkReference } from '../packs/chunk-location.ts';
 import { decodePage, encodeLeaf, isLeaf } from '../manifest/page-codec.ts';
@@ -11,6 +10,7 @@ import { ContainerState, SealedContainer, type SuspendedContainer } from '../pac
 import type { RandomBytes } from '../ports/random-bytes.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
+import { findJson, putJson } from '../work-json.ts';
 import type { CopyPosition } from './copy-entries.ts';
 import { ScratchRun } from './scratch-entries.ts';
 
@@ -66,17 +66,12 @@ export const Progress = z.discriminatedUnion('step', [
 export type Progress = z.infer<typeof Progress>;
 
 export async function findProgress(work: WorkStore, plan: RunPlan): Promise<Progress | undefined> {
-  try {
-    return Progress.parse(JSON.parse(Buffer.from(await work.get(progressName(plan))).toString('utf8')));
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
+  return findJson(work, progressName(plan), Progress);
 }
 
 /** Call it after everything that the progress names has been written. */
 export async function putProgress(work: WorkStore, plan: RunPlan, progress: Progress): Promise<void> {
-  await work.put(progressName(plan), utf8(JSON.stringify(progress)));
+  await putJson(work, progressName(plan), progress);
 }
 
 /** Keeps the bytes that a writer had not uploaded, under a new name: those of an earlier call stay as they are. */

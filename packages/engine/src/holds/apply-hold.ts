@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { isDamage, ObjectNotFoundError, StoredBytesDamagedError } from '../errors.ts';
+import { isDamage, StoredBytesDamagedError } from '../errors.ts';
 import type { PointId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import {
@@ -20,6 +20,7 @@ import { containerName } from '../packs/object-names.ts';
 import { readRoot } from '../points/root-store.ts';
 import type { HoldRow } from '../ports/catalog/holds.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
+import { ifThere } from '../if-there.ts';
 import { heldUntil } from './held-until.ts';
 import { CoveredPlace, listCovered } from './hold-scope.ts';
 import type { HoldServices } from './set-hold.ts';
@@ -153,12 +154,9 @@ async function holdPoint(
 }
 
 async function switchOn({ store }: ApplyHoldServices, name: string): Promise<void> {
-  try {
-    await store.setLegalHold(name, (await store.head(name)).versionId, true);
-  } catch (error) {
-    // A container that is lost is damage, which verification reports; the hold on the rest stands.
-    if (!(error instanceof ObjectNotFoundError)) throw error;
-  }
+  // A container that is lost is damage, which verification reports; the hold on the rest stands.
+  const state = await ifThere(store.head(name));
+  if (state !== undefined) await ifThere(store.setLegalHold(name, state.versionId, true));
 }
 
 /**

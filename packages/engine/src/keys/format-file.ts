@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { ObjectNotFoundError } from '../errors.ts';
 import type { KeyId, VaultId } from '../ids.ts';
 import { formatFileName } from '../packs/object-names.ts';
 import type { ObjectStore, PutOptions } from '../ports/object-store.ts';
+import { ifThere } from '../if-there.ts';
 import { parseVaultJson } from './parse-vault-json.ts';
 import { encodeSealedJson } from './sealed-json.ts';
 
@@ -22,14 +22,8 @@ export type FormatFile = z.infer<typeof FormatFile>;
 
 /** @returns `undefined` in a bucket without a vault. */
 export async function findFormatFile(store: ObjectStore): Promise<FormatFile | undefined> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await store.get(formatFileName);
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
-  return parseVaultJson(FormatFile, bytes, formatFileName);
+  const bytes = await ifThere(store.get(formatFileName));
+  return bytes && parseVaultJson(FormatFile, bytes, formatFileName);
 }
 
 /**

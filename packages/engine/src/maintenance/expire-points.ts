@@ -1,7 +1,8 @@
 import { ObjectLockedError, ObjectNotFoundError } from '../errors.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
-import type { ObjectState, ObjectStore } from '../ports/object-store.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import { ifThere } from '../if-there.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
 
 const expiredAtOnce = 8;
@@ -35,7 +36,7 @@ export async function expirePoint(
   now: Date,
 ): Promise<ExpireOutcome> {
   const { pointId } = point;
-  const before = await findState(store, point);
+  const before = await ifThere(store.head(point.rootName, { versionId: point.rootVersionId }));
   if (before?.lock !== undefined && before.lock.until > now) {
     const prolonged = await catalog.points.prolong(pointId, before.lock.until);
     return prolonged === 'prolonged' ? 'kept' : 'locked';
@@ -92,7 +93,7 @@ async function removeRoot(store: ObjectStore, point: PointRow): Promise<boolean>
     if (!(error instanceof ObjectLockedError)) throw error;
   }
   // Rule 9: the hold set is empty, or the point would not be expiring; so the flag is what a released hold left.
-  if ((await findState(store, point))?.legalHold !== true) return false;
+  if ((await ifThere(store.head(rootName, { versionId: rootVersionId })))?.legalHold !== true) return false;
   try {
     await store.setLegalHold(rootName, rootVersionId, false);
     await store.removeVersion(rootName, rootVersionId);
@@ -100,15 +101,6 @@ async function removeRoot(store: ObjectStore, point: PointRow): Promise<boolean>
   } catch (error) {
     if (error instanceof ObjectNotFoundError) return true;
     if (error instanceof ObjectLockedError) return false;
-    throw error;
-  }
-}
-
-async function findState(store: ObjectStore, point: PointRow): Promise<ObjectState | undefined> {
-  try {
-    return await store.head(point.rootName, { versionId: point.rootVersionId });
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
     throw error;
   }
 }

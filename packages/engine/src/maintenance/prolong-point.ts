@@ -16,6 +16,7 @@ import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectLock } from '../ports/object-store.ts';
 import { LeaseKeeper } from '../runs/lease-keeper.ts';
 import type { WriteServices } from '../services.ts';
+import { ifThere } from '../if-there.ts';
 import type { StepOptions } from './work-through.ts';
 
 const defaultPacksAtOnce = 1_000;
@@ -189,12 +190,7 @@ async function findRootOf(
   keys: VaultKeys,
   { resourceArn, pointId, rootVersionId }: PointRow,
 ): Promise<Root | undefined> {
-  try {
-    return (await readRoot(store, keys, resourceArn, pointId, rootVersionId)).root;
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
+  return (await ifThere(readRoot(store, keys, resourceArn, pointId, rootVersionId)))?.root;
 }
 
 /** @returns whether the object is there, and locked until that date. */

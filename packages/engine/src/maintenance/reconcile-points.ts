@@ -12,6 +12,7 @@ import { pointRowOf } from '../points/root.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
+import { ifThere } from '../if-there.ts';
 import { recoverHolds } from './recover-holds.ts';
 import {
   addFailures,
@@ -285,12 +286,7 @@ async function isMissing(
   { pointId, rootName: name, rootVersionId }: PointRow,
   startedAt: Date,
 ): Promise<boolean> {
-  try {
-    await store.head(name, { versionId: rootVersionId });
-    return false;
-  } catch (error) {
-    if (!(error instanceof ObjectNotFoundError)) throw error;
-  }
+  if ((await ifThere(store.head(name, { versionId: rootVersionId }))) !== undefined) return false;
   const row = await catalog.points.find(pointId);
   // A held point, too, is missed whatever its date.
   return row !== undefined && row.expiring !== true && (row.expiresAt > startedAt || row.holds !== undefined);

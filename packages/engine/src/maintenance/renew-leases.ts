@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { addCounts } from '../add-counts.ts';
 import { safety } from '../model/safety.ts';
-import { isDamage, ObjectNotFoundError } from '../errors.ts';
+import { isDamage } from '../errors.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
 import type { PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
@@ -13,6 +13,7 @@ import { sweepPartitions } from '../ports/catalog/packs.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { RetentionReason } from '../retention/plan-retention.ts';
 import type { RetentionRules } from '../model/retention-rules.ts';
+import { ifThere } from '../if-there.ts';
 import { type DecidedRetention, decideRetention } from './decide-retention.ts';
 import { planRenewals, type Renewal } from './plan-renewals.ts';
 import { prolongPoint, ProlongProgress, type ProlongServices } from './prolong-point.ts';
@@ -230,13 +231,10 @@ async function lockRoot(
   { store, lockMode }: RenewServices,
   { rootName, rootVersionId, expiresAt }: PointRow,
 ): Promise<Partial<RenewReport>> {
-  try {
-    const { lock } = await store.head(rootName, { versionId: rootVersionId });
-    if (lock !== undefined && lock.until >= expiresAt) return {};
-    await store.extendLock(rootName, rootVersionId, { mode: lockMode, until: expiresAt });
-    return { rootsLocked: 1 };
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return {};
-    throw error;
-  }
+  const state = await ifThere(store.head(rootName, { versionId: rootVersionId }));
+  if (state === undefined || (state.lock !== undefined && state.lock.until >= expiresAt)) return {};
+  const lock = { mode: lockMode, until: expiresAt };
+  return (await ifThere(store.extendLock(rootName, rootVersionId, lock))) === undefined
+    ? {}
+    : { rootsLocked: 1 };
 }

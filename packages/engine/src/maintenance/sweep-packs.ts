@@ -6,6 +6,7 @@ import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
+import { ifThere } from '../if-there.ts';
 import type { ListChunkIds } from './pack-chunk-ids.ts';
 import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
 import { hourMs } from '../model/time.ts';
@@ -143,13 +144,8 @@ async function findLock(
   signal?: AbortSignal,
 ): Promise<Date | undefined> {
   const now = await store.now();
-  try {
-    const { lock } = await store.head(name, { versionId, signal });
-    return lock !== undefined && lock.until > now
-      ? lock.until
-      : new Date(now.getTime() + safety.sweepAgainHours * hourMs);
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
+  const state = await ifThere(store.head(name, { versionId, signal }));
+  if (state === undefined) return undefined;
+  const again = new Date(now.getTime() + safety.sweepAgainHours * hourMs);
+  return state.lock !== undefined && state.lock.until > now ? state.lock.until : again;
 }

@@ -12,6 +12,7 @@ import { defaultRetryPolicy, retryUnavailable } from '../packs/retry.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
+import { ifThere } from '../if-there.ts';
 import { resourceKeyOf } from './point-id.ts';
 import { decodeRootCbor, encodeRootCbor } from './root-cbor.ts';
 import type { Root } from './root.ts';
@@ -169,10 +170,5 @@ export async function findRoot(
   resourceArn: ResourceArn,
   pointId: PointId,
 ): Promise<StoredRoot | undefined> {
-  try {
-    return await readRoot(store, keys, resourceArn, pointId);
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
+  return ifThere(readRoot(store, keys, resourceArn, pointId));
 }

@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { addCounts } from '../add-counts.ts';
-import { newId, rangeFromBase64, toBase64, utf8 } from '../bytes.ts';
-import { ObjectNotFoundError } from '../errors.ts';
+import { newId, rangeFromBase64, toBase64 } from '../bytes.ts';
 import { FactCounts } from '../fact-counts.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
@@ -20,6 +19,7 @@ import { packWritingOf } from '../runs/pack-writing.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
+import { findJson, putJson } from '../work-json.ts';
 import { type LeftOutFact, warningsOfLeftOut } from './left-out.ts';
 import { getShardResult, type ResultsOf, ShardResult } from './shard-result.ts';
 
@@ -78,7 +78,7 @@ export async function gatherShards(
   const { store, work } = services;
   const [of, resultCount] =
     groupCount > 0 ? (['groups', groupCount] as const) : (['shards', shardCount] as const);
-  const before = await findState(work, plan);
+  const before = (await findJson(work, stateName(plan), JoinState)) ?? nothingJoined();
   const sink = await PagePackWriter.open(packWritingOf(services, keys, plan, signal));
   const gathering = new Gathering(before.gathered);
   const known = () => createPageReader(store, keys, [...(plan.base?.pagePacks ?? []), ...gathering.known]);
@@ -94,7 +94,7 @@ export async function gatherShards(
   const handOn = async (next: number): Promise<undefined> => {
     await finish();
     const gathered = await mergeParts(services, plan, gathering.gathered);
-    await putState(work, plan, { next, tree: builder.suspend(), gathered });
+    await putJson(work, stateName(plan), { next, tree: builder.suspend(), gathered });
     return undefined;
   };
   for (let next = before.next; next < resultCount;) {
@@ -249,19 +249,6 @@ function isNext(before: KeyRange | undefined, { from }: KeyRange): boolean {
 
 function stateName(plan: RunPlan): string {
   return `${runPrefix(plan.runId)}join.json`;
-}
-
-async function putState(work: WorkStore, plan: RunPlan, state: z.infer<typeof JoinState>): Promise<void> {
-  await work.put(stateName(plan), utf8(JSON.stringify(state)));
-}
-
-async function findState(work: WorkStore, plan: RunPlan): Promise<z.infer<typeof JoinState>> {
-  try {
-    return JoinState.parse(JSON.parse(Buffer.from(await work.get(stateName(plan))).toString('utf8')));
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return nothingJoined();
-    throw error;
-  }
 }
 
 function nothingJoined(): z.infer<typeof JoinState> {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { addCounts } from '../add-counts.ts';
-import { newId, utf8 } from '../bytes.ts';
-import { NothingReadError, ObjectNotFoundError } from '../errors.ts';
+import { newId } from '../bytes.ts';
+import { NothingReadError } from '../errors.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { mergePackMap, nothingMerged, PackMapMerge } from '../manifest/merge-pack-map.ts';
@@ -15,13 +15,13 @@ import { PagePackWriter } from '../packs/page-pack-writer.ts';
 import { createPageReader, pagePackRecordOf } from '../points/point-pages.ts';
 import { findPageRef, PageRefText, pageRefToText } from '../points/page-ref-text.ts';
 import { PagePackRecord } from '../points/root.ts';
-import type { WorkStore } from '../ports/work-store.ts';
 import type { PointContent } from '../runs/point-content.ts';
 import { packWritingOf } from '../runs/pack-writing.ts';
 import { choosePagePacks, countUsedPages, noUsedPages, UsedPages } from '../runs/page-packs-in-use.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import { putUsage, readUsage } from '../runs/usage-runs.ts';
 import type { WriteServices } from '../services.ts';
+import { findJson, putJson } from '../work-json.ts';
 import {
   Gathered,
   gatherShards,
@@ -91,7 +91,7 @@ export async function joinSomeShards(
   shardCount: number,
   options: JoinOptions,
 ): Promise<JoinStep> {
-  const before = await findJoined(services.work, plan);
+  const before = await findJson(services.work, joinedName(plan), JoinedState);
   const state = before ?? (await begin(services, keys, plan, shardCount, options));
   if (state === undefined) return { done: false };
   const writer = await PagePackWriter.open(packWritingOf(services, keys, plan, options.signal));
@@ -135,7 +135,7 @@ class Join {
   async handOn(): Promise<JoinStep> {
     const { services, plan, state } = this.#of;
     await this.#storePages();
-    await services.work.put(joinedName(plan), utf8(JSON.stringify(state)));
+    await putJson(services.work, joinedName(plan), state);
     return { done: false };
   }
 
@@ -306,15 +306,6 @@ async function begin(
     pagePacks: [],
     pageBytes: 0,
   };
-}
-
-async function findJoined(work: WorkStore, plan: RunPlan): Promise<JoinedState | undefined> {
-  try {
-    return JoinedState.parse(JSON.parse(Buffer.from(await work.get(joinedName(plan))).toString('utf8')));
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
 }
 
 function joinedName(plan: RunPlan): string {

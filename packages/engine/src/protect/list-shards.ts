@@ -1,9 +1,10 @@
 import * as z from 'zod';
-import { compareBytes, newId, rangeFromBase64, toBase64, utf8 } from '../bytes.ts';
+import { compareBytes, newId, rangeFromBase64, toBase64 } from '../bytes.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
 import type { FileSource, PathRange, SourceEntry } from '../ports/file-source.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
 import type { WorkStore } from '../ports/work-store.ts';
+import { putJson } from '../work-json.ts';
 import {
   numberShards,
   pathAfter,
@@ -141,7 +142,7 @@ class Listing {
         to = (await this.#giveAway(range, { from: pathAfter(entry.path), to })) ?? to;
     }
     const part = `${workPrefix}cuts/${newId(random)}.json`;
-    await work.put(part, utf8(JSON.stringify(cutter.finish(resume ?? to).map(draftToJson))), signal);
+    await putJson(work, part, cutter.finish(resume ?? to).map(draftToJson), signal);
     range.parts.push(part);
     range.resume = resume && toBase64(resume);
     range.done = resume === undefined;

@@ -1,11 +1,11 @@
 import { UnreadCounts } from '../points/unread-counts.ts';
 import * as z from 'zod';
-import { utf8 } from '../bytes.ts';
 import type { RunId } from '../ids.ts';
 import { PageRefText } from '../points/page-ref-text.ts';
 import { PagePackRecord, PointWarning, Root } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix } from '../runs/run-plan.ts';
+import { getJson, putJson } from '../work-json.ts';
 import { LeftOutFact } from './left-out.ts';
 
 const count = z.int().nonnegative();
@@ -56,7 +56,7 @@ export async function putShardResult(
   result: ShardResult,
   of: ResultsOf = 'shards',
 ): Promise<void> {
-  await work.put(resultName(runId, result.index, of), utf8(JSON.stringify(result)));
+  await putJson(work, resultName(runId, result.index, of), result);
 }
 
 /** @throws {@link ObjectNotFoundError} the worker has not finished. */
@@ -66,8 +66,7 @@ export async function getShardResult(
   index: number,
   of: ResultsOf = 'shards',
 ): Promise<ShardResult> {
-  const bytes = await work.get(resultName(runId, index, of));
-  return ShardResult.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  return getJson(work, resultName(runId, index, of), ShardResult);
 }
 
 function resultName(runId: RunId, index: number, of: ResultsOf): string {

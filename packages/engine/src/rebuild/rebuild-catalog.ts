@@ -1,4 +1,4 @@
-import { isDamage, ObjectNotFoundError } from '../errors.ts';
+import { isDamage } from '../errors.ts';
 import type { HoldId, PackId, ResourceArn, RunId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { reconcilePoints, type ReconcilePlace } from '../maintenance/reconcile-points.ts';
@@ -15,6 +15,7 @@ import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import type { ReportProgress } from '../ports/progress.ts';
+import { ifThere } from '../if-there.ts';
 import { isInSlice, PackDates, type PackSlice } from './pack-dates.ts';
 
 const packsAtOnce = 16;
@@ -266,14 +267,10 @@ async function recoverRow(
   const parsed = parseObjectName(name);
   if (parsed?.kind !== 'chunks' && parsed?.kind !== 'pages' && parsed?.kind !== 'container') return undefined;
   const { kind, packId } = parsed;
-  let lockedUntil: Date;
-  try {
-    lockedUntil = (await store.head(name, { versionId })).lock?.until ?? storedAt;
-  } catch (error) {
-    // Swept since it was listed.
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
+  const state = await ifThere(store.head(name, { versionId }));
+  // Swept since it was listed.
+  if (state === undefined) return undefined;
+  const lockedUntil = state.lock?.until ?? storedAt;
   const known = dates.find(packId);
   const holds: readonly HoldId[] = known?.holds ?? [];
   const row: PackRow = {

@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { utf8 } from '../bytes.ts';
-import { LeaseTooShortError, ObjectNotFoundError } from '../errors.ts';
+import { LeaseTooShortError } from '../errors.ts';
 import type { PackId, RunId } from '../ids.ts';
 import { ensureVaultLocks } from '../keys/vault-locks.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
@@ -24,6 +23,7 @@ import { resourceKeyOf } from '../points/point-id.ts';
 import { PagePackRecord } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import type { RunServices } from '../services.ts';
+import { findJson, putJson } from '../work-json.ts';
 import { StoredContent, type PointContent } from './point-content.ts';
 import { keysUntil, leaseUntilFor, lockDates } from './generation.ts';
 import { LeaseKeeper, type LeasedPack } from './lease-keeper.ts';
@@ -65,12 +65,7 @@ export async function startExtension(
 
 /** @returns the extension that an earlier call handed on. */
 export async function findExtension(work: WorkStore, runId: RunId): Promise<Extension | undefined> {
-  try {
-    return Extension.parse(JSON.parse(Buffer.from(await work.get(extensionName(runId))).toString('utf8')));
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
+  return findJson(work, extensionName(runId), Extension);
 }
 
 /**
@@ -95,7 +90,7 @@ export async function extendLeases(
   const leaseUntil = new Date(extension.leaseUntil);
   const leasing = new Leasing(services, plan, leaseUntil);
   const handOn = async (): Promise<'unfinished'> => {
-    await work.put(extensionName(runId), utf8(JSON.stringify(extension)));
+    await putJson(work, extensionName(runId), extension);
     return 'unfinished';
   };
   while (extension.pagePacks.length < content.pagePacks.length) {

@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { newId, utf8 } from '../bytes.ts';
-import { ObjectNotFoundError } from '../errors.ts';
+import { newId } from '../bytes.ts';
 import { forEachConcurrent } from '../map-concurrent.ts';
 import { safety } from '../model/safety.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
@@ -15,6 +14,7 @@ import type { PackRow } from '../ports/catalog/packs.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import type { RunServices } from '../services.ts';
+import { findJson, putJson } from '../work-json.ts';
 import { leasePolicyFor, lockDates, type LeasePolicy } from './generation.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import {
@@ -94,7 +94,7 @@ export async function leaseBase(
   const state = await findLeasing(work, row.runId, root);
   const { packs, leases } = state;
   const handOn = async (): Promise<LeasedBase> => {
-    await work.put(leasingName(row.runId), utf8(JSON.stringify(state)));
+    await putJson(work, leasingName(row.runId), state);
     return { state: 'unfinished' };
   };
   const lost = (what: string): LeasedBase => {
@@ -157,13 +157,8 @@ function leasingRules(services: RunServices, row: RunRow, policy: LeasePolicy) {
 
 /** @returns where an earlier call left off, if it was the same base that it leased. */
 async function findLeasing(work: WorkStore, runId: RunId, root: Root): Promise<LeasingState> {
-  try {
-    const bytes = await work.get(leasingName(runId));
-    const state = LeasingState.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
-    if (state.base === root.point) return state;
-  } catch (error) {
-    if (!(error instanceof ObjectNotFoundError)) throw error;
-  }
+  const state = await findJson(work, leasingName(runId), LeasingState);
+  if (state?.base === root.point) return state;
   return { base: root.point, packs: noneLookedAt(), leases: [] };
 }
 

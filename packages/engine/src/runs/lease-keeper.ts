@@ -1,11 +1,11 @@
 import { forEachConcurrent } from '../map-concurrent.ts';
-import { ObjectNotFoundError } from '../errors.ts';
 import type { PackId } from '../ids.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import { mayLeaseClass } from '../model/retention-class.ts';
+import { ifThere } from '../if-there.ts';
 import type { LockDateOf } from './generation.ts';
 
 const idsPerCall = 1_000;
@@ -123,11 +123,6 @@ export class LeaseKeeper {
   }
 
   async #extend(name: string, versionId: string, until: Date): Promise<Date | undefined> {
-    try {
-      return (await this.#store.extendLock(name, versionId, { mode: this.#lockMode, until })).until;
-    } catch (error) {
-      if (error instanceof ObjectNotFoundError) return undefined;
-      throw error;
-    }
+    return (await ifThere(this.#store.extendLock(name, versionId, { mode: this.#lockMode, until })))?.until;
   }
 }

@@ -1,5 +1,5 @@
 import { safety } from '../model/safety.ts';
-import { ObjectNotFoundError, UnknownNameError } from '../errors.ts';
+import { UnknownNameError } from '../errors.ts';
 import type { PointId, ResourceArn, RunId } from '../ids.ts';
 import { initialiseVault } from '../keys/open-vault.ts';
 import { ensureVaultLocks } from '../keys/vault-locks.ts';
@@ -12,6 +12,7 @@ import type { ResourceRow } from '../ports/catalog/resources.ts';
 import type { RunRow } from '../ports/catalog/runs.ts';
 import { retentionClassOf } from '../model/retention-class.ts';
 import type { RunServices } from '../services.ts';
+import { ifThere } from '../if-there.ts';
 import { chooseBase, findNewest, type BaseChoice } from './choose-base.ts';
 import { keysUntil, leasePolicyFor, leaseUntilFor, type LeasePolicy } from './generation.ts';
 import type { LookOptions } from './lease-pack-map.ts';
@@ -94,7 +95,7 @@ export async function openRunInParts(
   if (row.state !== 'open') return { state: 'over', run: row };
   const { until } = keysUntil(row.leaseUntil, policy);
   const keys = await initialiseVault({ ...services, lock: { mode: lockMode, until } });
-  const settled = await findPlan(services, request.runId);
+  const settled = await ifThere(getRunPlan(services.work, request.runId));
   if (settled !== undefined) return { state: 'open', plan: settled, keys };
   // Who opened the run lived for one call; now it is this one that does.
   if (row.startedAt < now) await catalog.runs.touch(request.runId, aliveUntil(clock.now()));
@@ -105,15 +106,6 @@ export async function openRunInParts(
 /** Time until which a run that shows a sign of life now counts as alive. */
 export function aliveUntil(now: Date): Date {
   return new Date(now.getTime() + safety.runAliveMinutes * 60_000);
-}
-
-async function findPlan({ work }: RunServices, runId: RunId): Promise<RunPlan | undefined> {
-  try {
-    return await getRunPlan(work, runId);
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
 }
 
 /** One call that opens a run. */

@@ -7,6 +7,7 @@ import { ResourceKind } from '../model/resource-kind.ts';
 import { PagePackRecord } from '../points/root.ts';
 import { PageRefText } from '../points/page-ref-text.ts';
 import type { WorkStore } from '../ports/work-store.ts';
+import { getJson } from '../work-json.ts';
 
 const time = z.iso.datetime().transform((text) => new Date(text));
 const timeOut = z.date().transform((date) => date.toISOString());
@@ -84,8 +85,7 @@ export async function settleRunPlan(work: WorkStore, plan: RunPlan): Promise<Run
 
 /** @throws {@link ObjectNotFoundError} the run was never opened, or its scratch objects have been swept. */
 export async function getRunPlan(work: WorkStore, runId: RunId): Promise<RunPlan> {
-  const bytes = await work.get(planName(runId));
-  return Stored.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  return getJson(work, planName(runId), Stored);
 }
 
 function planName(runId: RunId): string {

@@ -1,13 +1,20 @@
-import { ObjectNotFoundError, utf8, type WorkStore } from '@holdfast/engine';
 import type * as z from 'zod';
+import { utf8 } from './bytes.ts';
+import { ifThere } from './if-there.ts';
+import type { WorkStore } from './ports/work-store.ts';
 
-export async function putJson(work: WorkStore, name: string, value: unknown): Promise<void> {
-  await work.put(name, utf8(JSON.stringify(value)));
+export async function putJson(
+  work: Pick<WorkStore, 'put'>,
+  name: string,
+  value: unknown,
+  signal?: AbortSignal,
+): Promise<void> {
+  await work.put(name, utf8(JSON.stringify(value)), signal);
 }
 
 /** @throws {@link ObjectNotFoundError} it was never written, or has been swept. */
 export async function getJson<Schema extends z.ZodType>(
-  work: WorkStore,
+  work: Pick<WorkStore, 'get'>,
   name: string,
   schema: Schema,
 ): Promise<z.output<Schema>> {
@@ -16,14 +23,9 @@ export async function getJson<Schema extends z.ZodType>(
 }
 
 export async function findJson<Schema extends z.ZodType>(
-  work: WorkStore,
+  work: Pick<WorkStore, 'get'>,
   name: string,
   schema: Schema,
 ): Promise<z.output<Schema> | undefined> {
-  try {
-    return await getJson(work, name, schema);
-  } catch (error) {
-    if (error instanceof ObjectNotFoundError) return undefined;
-    throw error;
-  }
+  return ifThere(getJson(work, name, schema));
 }
