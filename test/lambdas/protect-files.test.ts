@@ -265,8 +265,8 @@ test('a worker in the middle of a shard stops when its run is cancelled', async 
   const deployment = makeDeployment();
   const pipeline = makePipeline(deployment);
   // Too large to be read ahead, so that reading them takes time while the shard goes on.
-  for (let file = 0; file < 40; file += 1) {
-    deployment.source.plant(`file-${String(file).padStart(2, '0')}`, Buffer.alloc(2 ** 20 + 1, file));
+  for (let file = 0; file < 16; file += 1) {
+    deployment.source.plant(`file-${String(file).padStart(2, '0')}`, Buffer.alloc(8 * 2 ** 20 + 1, file));
   }
   await pipeline.openRun(OPEN, PLENTY);
   const { source } = deployment;

@@ -123,6 +123,8 @@ export class ManifestChanges {
           continue;
         }
         await this.#take(outcome);
+        // A portion may have as many large ones as are asked for at once.
+        this.#report();
         yield* this.#settled();
         if (this.#waiting.length >= waitingLimit) {
           await this.#flush();

@@ -7,7 +7,7 @@ import { ContentWriter } from './content-writer.ts';
 import { EarlierContent } from './earlier-content.ts';
 import { detectChanges, looksUnchanged, type Decision } from './detect-changes.ts';
 import { ManifestChanges } from './manifest-changes.ts';
-import { readEntries } from './read-entries.ts';
+import { readEntries, type ReadAheadPolicy } from './read-entries.ts';
 import { ShardBench, type ShardBenchOptions } from './shard-bench.ts';
 import type { ShardResult } from './shard-result.ts';
 import { keysOf, stretchBytes, type Shard } from './shards.ts';
@@ -16,6 +16,8 @@ export interface ProtectShardOptions extends ShardBenchOptions {
   readonly source: FileSource;
   /** The shard's entries, if the caller has listed them already. @default the source is asked */
   readonly listed?: Iterable<SourceEntry>;
+  /** @default as much as pays for a source whose answers take a while */
+  readonly readAhead?: ReadAheadPolicy;
   /** Called once, when the source is not needed any more and only storing the rest is left. */
   readonly onSourceRead?: () => void;
   readonly onProgress?: ReportProgress;
@@ -26,8 +28,8 @@ export interface ProtectShardOptions extends ShardBenchOptions {
  * leaves a result for the committer. Nothing of it is visible before the commit. Can be repeated, also while an
  * earlier attempt is still at work: both are right, the later result counts.
  *
- * Memory: two packs, two more while mostly dead packs are copied, the page caches, and a bounded number of entries;
- * never the size of the source.
+ * Memory: two packs, two more while mostly dead packs are copied, the page caches, what is read ahead, and a bounded number
+ * of entries; never the size of the source.
  * @throws {@link RunClosedError} the run was cancelled or is over.
  * @throws {@link SourceUnavailableError} the source cannot be read at all.
  */
@@ -79,6 +81,7 @@ function readShard(
     readTags: options.plan.readTags && !isStretch,
     rangeOf: (entry) => rangeOf(shard, entry),
     copier,
+    readAhead: options.readAhead,
     signal: options.signal,
   });
 }

@@ -6,10 +6,21 @@ import type { ChunkCopier, PreparedCopy } from './chunk-copier.ts';
 import type { Decision } from './detect-changes.ts';
 import { pathAfter } from './shards.ts';
 
-/** Entries that are opened, or whose tags are asked for, side by side. */
-const entriesAtOnce = 16;
-/** Entries up to this size are read ahead, whole; larger ones are streamed one after the other. Bytes. */
-const readAheadBytes = 2 ** 20;
+/** Bounds of what a source is asked for before it is needed. A request mostly waits. */
+export interface ReadAheadPolicy {
+  /** Entries that are opened, or whose tags are asked for, side by side. */
+  readonly entries: number;
+  /** Entries up to this size are read ahead, whole; larger ones are streamed one after the other. Bytes. */
+  readonly entryBytes: number;
+  /** Content that is held in memory. Bytes, at least `entryBytes`. */
+  readonly bytes: number;
+}
+
+/**
+ * As many as a client has connections: with 16, and 1 MiB each, a worker used a third of its processor on objects of
+ * 64 KiB to some MiB, as `npm run bench:worker` measures it.
+ */
+const defaultReadAheadPolicy: ReadAheadPolicy = { entries: 64, entryBytes: 8 * 2 ** 20, bytes: 64 * 2 ** 20 };
 /** Tries to read an entry that changes meanwhile. */
 const changeAttempts = 3;
 
@@ -63,55 +74,89 @@ export interface ReadEntriesOptions {
   readonly rangeOf: (entry: SourceEntry) => ByteRange | undefined;
   /** Copies the base's content in mostly dead packs; absent when there is none. */
   readonly copier?: ChunkCopier;
+  /** @default {@link defaultReadAheadPolicy} */
+  readonly readAhead?: ReadAheadPolicy;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Asks the source for what the decisions need, some entries ahead, and answers in the order of the decisions, in
  * portions of the answers known by then.
- * Memory: {@link entriesAtOnce} times {@link readAheadBytes}, and a portion of decisions.
+ * Memory: the bytes of the policy, and a portion of decisions.
  */
 export async function* readEntries(
   decisions: AsyncIterable<readonly Decision[]>,
   options: ReadEntriesOptions,
 ): AsyncGenerator<readonly Outcome[], void, undefined> {
+  const { readAhead = defaultReadAheadPolicy } = options;
   const ahead = new OutcomesAhead();
   for await (const portion of decisions) {
     options.signal?.throwIfAborted();
     for (const decision of portion) {
-      ahead.push(ask(decision, options));
-      if (ahead.asked >= entriesAtOnce) yield ahead.take(entriesAtOnce - 1);
+      const bytes = bytesAhead(decision, options.rangeOf, readAhead);
+      const room = { asked: readAhead.entries - 1, bytes: readAhead.bytes - bytes };
+      if (ahead.isBeyond(room)) yield ahead.take(room);
+      ahead.push(ask(decision, options), bytes);
     }
-    const known = await ahead.take(ahead.asked);
+    const known = await ahead.take(ahead.standing);
     if (known.length > 0) yield known;
   }
-  yield ahead.take(0);
+  yield ahead.take({ asked: 0, bytes: 0 });
+}
+
+/** Bytes of an entry that are read before they are needed; 0 of one that is streamed, or not read at all. */
+function bytesAhead(
+  decision: Decision,
+  rangeOf: ReadEntriesOptions['rangeOf'],
+  { entryBytes }: ReadAheadPolicy,
+): number {
+  if (decision.action !== 'read') return 0;
+  const bytes = rangeOf(decision.listed)?.length ?? decision.listed.size;
+  return bytes <= entryBytes ? bytes : 0;
+}
+
+/** What a source is asked for, as long as the answers are not taken. */
+interface Asked {
+  /** Outcomes. */
+  readonly asked: number;
+  /** Of their content. */
+  readonly bytes: number;
 }
 
 /** Outcomes in order, those that are known and those that the source was asked for. */
 class OutcomesAhead {
-  #queue: (Outcome | Promise<Outcome>)[] = [];
-  /** Outcomes that the source was asked for. */
-  asked = 0;
+  #queue: { readonly outcome: Outcome | Promise<Outcome>; readonly bytes: number }[] = [];
+  #asked = 0;
+  #bytes = 0;
 
-  push(outcome: Outcome | Promise<Outcome>): void {
-    this.#queue.push(outcome);
+  get standing(): Asked {
+    return { asked: this.#asked, bytes: this.#bytes };
+  }
+
+  isBeyond(most: Asked): boolean {
+    return this.#asked > most.asked || this.#bytes > most.bytes;
+  }
+
+  push(outcome: Outcome | Promise<Outcome>, bytes: number): void {
+    this.#queue.push({ outcome, bytes });
     if (!(outcome instanceof Promise)) return;
-    this.asked += 1;
+    this.#asked += 1;
+    this.#bytes += bytes;
     // A later one may fail before an earlier one is awaited; without this it would be an unhandled rejection.
     outcome.catch(() => {});
   }
 
-  /** The first outcomes, waiting until at most `left` are still being asked for. */
-  async take(left: number): Promise<readonly Outcome[]> {
+  /** The first outcomes, waiting until no more than `left` is still being asked for. */
+  async take(left: Asked): Promise<readonly Outcome[]> {
     const taken: Outcome[] = [];
-    for (const next of this.#queue) {
-      if (next instanceof Promise) {
-        if (this.asked <= left) break;
-        taken.push(await next);
-        this.asked -= 1;
+    for (const { outcome, bytes } of this.#queue) {
+      if (outcome instanceof Promise) {
+        if (!this.isBeyond(left)) break;
+        taken.push(await outcome);
+        this.#asked -= 1;
+        this.#bytes -= bytes;
       } else {
-        taken.push(next);
+        taken.push(outcome);
       }
     }
     this.#queue = this.#queue.slice(taken.length);
@@ -176,8 +221,8 @@ async function openAhead(
   options: ReadEntriesOptions,
 ): Promise<Outcome> {
   const known = base === undefined ? {} : { base };
-  const range = options.rangeOf(listed);
-  if ((range?.length ?? listed.size) > readAheadBytes) {
+  const { readAhead = defaultReadAheadPolicy } = options;
+  if ((options.rangeOf(listed)?.length ?? listed.size) > readAhead.entryBytes) {
     return { outcome: 'opened', ...known, listed, open: async () => openSettled(listed, options) };
   }
   try {

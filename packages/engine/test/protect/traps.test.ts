@@ -37,7 +37,7 @@ function changed(source: FileSource, change: Partial<FileSource>): FileSource {
   };
 }
 
-const sizes = { small: 500, large: 3_000_000 } as const;
+const sizes = { small: 500, large: 9_000_000 } as const;
 
 describe.each(Object.entries(sizes))(
   'a %s file that goes wrong between its listing and its reading',

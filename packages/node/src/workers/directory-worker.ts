@@ -67,6 +67,13 @@ const localStore: ProtectShardOptions['storePolicy'] = {
   rememberedChunks: 32_768,
 };
 
+/** A disk answers at once, and the memory of several workers is limited. */
+const localReadAhead: ProtectShardOptions['readAhead'] = {
+  entries: 16,
+  entryBytes: 2 ** 20,
+  bytes: 16 * 2 ** 20,
+};
+
 /** Little is read ahead, as a disk answers at once and the memory of several workers is limited. */
 const localFetch: FetchPolicy = {
   windowBytes: 8 * 2 ** 20,
@@ -130,6 +137,7 @@ async function protectTask(
     source,
     buffers,
     storePolicy: localStore,
+    readAhead: localReadAhead,
     onSourceRead: waits,
     listed,
   });
