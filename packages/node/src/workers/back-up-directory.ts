@@ -188,8 +188,7 @@ async function protectAll({
   const initial: DirectoryWork = {
     vault,
     secrets: await keys.export(),
-    directory,
-    job: { kind: 'protect', plan, limits: limits ?? ofType },
+    job: { kind: 'protect', directory, plan, limits: limits ?? ofType },
   };
   const queue = new ShardQueue();
   const pool = runPool<DirectoryWork, ShardJson, ProtectedShard>({

@@ -2,18 +2,14 @@ import {
   BufferPool,
   cutShard,
   FactCounts,
-  keysOfRestoreShard,
   PointReader,
   protectShard,
   putShardResult,
-  restoreRange,
-  selectKeys,
   shardFromJson,
   shardToJson,
   VaultKeys,
   warningOf,
   type AllServices,
-  type FetchPolicy,
   type LeftOutFact,
   type PointWarning,
   type ProtectShardOptions,
@@ -28,30 +24,25 @@ import {
   type SourceEntryError,
   type VaultSecrets,
 } from '@holdfast/engine';
-import type { OverwriteRule } from '@holdfast/engine/model';
 import { DirectorySource } from '../source/directory-source.ts';
-import { DirectoryTarget, type SharedDirectories } from '../target/directory-target.ts';
 import { openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
+import { systemClock } from '../system-ports.ts';
+import { type DirectoryRestore, restorerOf } from './restore-shards.ts';
 import { growingShards, type CutNews } from './shard-queue.ts';
-import { systemClock, systemRandom } from '../system-ports.ts';
 import { serveTasks, type TaskReports } from './worker-tasks.ts';
 
 /** First message to a worker of a backup or a restore. A worker has the vault's keys in memory, as its parent has. */
 export interface DirectoryWork {
   readonly vault: LocalVaultOptions;
   readonly secrets: VaultSecrets;
-  readonly directory: string;
   readonly job:
-    | { readonly kind: 'protect'; readonly plan: RunPlan; readonly limits: ShardLimits }
     | {
-        readonly kind: 'restore';
-        readonly root: Root;
-        readonly overwrite: OverwriteRule;
-        /** @default everything */
-        readonly paths: readonly string[] | undefined;
-        /** Directories whose facts the parent sets when all workers are done. */
-        readonly shared: SharedDirectories;
-      };
+        readonly kind: 'protect';
+        readonly directory: string;
+        readonly plan: RunPlan;
+        readonly limits: ShardLimits;
+      }
+    | { readonly kind: 'restore'; readonly root: Root; readonly restore: DirectoryRestore };
 }
 
 export interface ProtectedShard {
@@ -72,15 +63,6 @@ const localReadAhead: ProtectShardOptions['readAhead'] = {
   entries: 16,
   entryBytes: 2 ** 20,
   bytes: 16 * 2 ** 20,
-};
-
-/** Little is read ahead, as a disk answers at once and the memory of several workers is limited. */
-const localFetch: FetchPolicy = {
-  windowBytes: 8 * 2 ** 20,
-  windowItems: 4_096,
-  cacheBytes: 16 * 2 ** 20,
-  runsAtOnce: 2,
-  run: { maxRunBytes: 4 * 2 ** 20, maxGapBytes: 32 * 2 ** 10, maxWaste: 0.05 },
 };
 
 /** Cuts the worker's shard off a range, and tells at once what follows, so that another worker can go on with that. */
@@ -117,14 +99,14 @@ type ProtectJob = Extract<DirectoryWork['job'], { readonly kind: 'protect' }>;
 /** Protects one shard. What its listing could not show is noted with what it came to. */
 async function protectTask(
   { services, keys, buffers }: { services: AllServices; keys: VaultKeys; buffers: BufferPool },
-  { directory, vault }: DirectoryWork,
+  { vault }: DirectoryWork,
   job: ProtectJob,
   given: Shard,
   { tell, waits }: TaskReports,
 ): Promise<ProtectedShard> {
   const warnings: SourceEntryError[] = [];
   const source = new DirectorySource({
-    root: directory,
+    root: job.directory,
     clock: systemClock,
     onWarning: (warning) => warnings.push(warning),
     vault: vault.root,
@@ -160,7 +142,7 @@ async function protectTask(
 // The worker of back-up-directory.ts and restore-directory.ts: one shard a task.
 serveTasks(async (initial: unknown) => {
   const work = initial as DirectoryWork;
-  const { vault, secrets, directory, job } = work;
+  const { vault, secrets, job } = work;
   const { services } = await openLocalVault(vault);
   const keys = VaultKeys.import(secrets);
   if (job.kind === 'protect') {
@@ -168,21 +150,6 @@ serveTasks(async (initial: unknown) => {
     return async (task: unknown, reports: TaskReports): Promise<ProtectedShard> =>
       protectTask(opened, work, job, shardFromJson(task as ShardJson), reports);
   }
-  const reader = new PointReader(services.store, keys, job.root);
-  // One target for all tasks: it knows which names are taken and which directories it made, and looks for leftovers
-  // once.
-  const target = new DirectoryTarget({
-    root: directory,
-    random: systemRandom,
-    vault: vault.root,
-    shared: job.shared,
-  });
-  return async (task: unknown): Promise<RestoreOutcome> =>
-    restoreRange(reader, {
-      range: keysOfRestoreShard(task as RestoreShard),
-      selection: selectKeys(job.paths),
-      target,
-      overwrite: job.overwrite,
-      fetch: localFetch,
-    });
+  const restore = restorerOf(new PointReader(services.store, keys, job.root), job.restore);
+  return async (task: unknown): Promise<RestoreOutcome> => restore(task as RestoreShard);
 });

@@ -22,6 +22,7 @@ import { DirectoryTarget } from '../target/directory-target.ts';
 import type { DirectoryWork } from './directory-worker.ts';
 import { localCaller, openLocalVault, type LocalVaultOptions } from '../local-vault.ts';
 import { systemRandom } from '../system-ports.ts';
+import { type DirectoryRestore, restorerOf } from './restore-shards.ts';
 import { WarmWorkers } from './warm-workers.ts';
 import { directoryWorkerModule } from './worker-module.ts';
 import { runPool } from './worker-pool.ts';
@@ -45,8 +46,9 @@ const localRestoreLimits: ShardLimits = { files: 4_000, bytes: 128 * 2 ** 20 };
 /** Restores a point, or some paths of it, from a vault on this machine into a directory, with worker threads. */
 export async function restoreDirectory(options: RestoreDirectoryOptions): Promise<ShardOutcome> {
   const { vault, directory, overwrite, workers, signal } = options;
-  // Threads load while the vault is opened and the point is cut.
-  const warm = new WarmWorkers(directoryWorkerModule, workers);
+  // Threads load while the vault is opened and the point is cut. For a single file they would take longer than it does.
+  const isOneFile = options.paths?.length === 1 && options.paths[0]?.endsWith('/') === false;
+  const warm = new WarmWorkers(directoryWorkerModule, isOneFile ? 0 : workers);
   try {
     const { services, close } = await openLocalVault(vault);
     try {
@@ -73,22 +75,24 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
       const outcome = await thenFinish(target, async () => {
         const above = directoriesAbove(options.paths ?? []);
         const shared = await target.prepare(split.restored, [...above, ...split.paths], overwrite);
-        const pool = runPool<DirectoryWork, RestoreShard, ShardOutcome>({
-          workers: target.foldsNames() ? 1 : workers,
-          warm,
-          module: directoryWorkerModule,
-          initial: {
-            vault,
-            secrets: await keys.export(),
-            directory,
-            job: { kind: 'restore', root: reader.root, overwrite, paths: options.paths, shared },
-          },
-          tasks: shards,
-          order: 'done',
-          signal,
-        });
+        const job = { directory, vaultRoot: vault.root, overwrite, paths: options.paths, shared };
+        const parts = isOneFile
+          ? restoreHere(reader, job, shards, signal)
+          : runPool<DirectoryWork, RestoreShard, ShardOutcome>({
+              workers: target.foldsNames() ? 1 : workers,
+              warm,
+              module: directoryWorkerModule,
+              initial: {
+                vault,
+                secrets: await keys.export(),
+                job: { kind: 'restore', root: reader.root, restore: job },
+              },
+              tasks: shards,
+              order: 'done',
+              signal,
+            });
         let sum = nothingRestored;
-        for await (const part of pool) {
+        for await (const part of parts) {
           sum = addOutcomes(sum, part);
           options.onProgress?.({ step: 'restore', files: sum.files, bytes: sum.bytes });
         }
@@ -103,6 +107,17 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
   } finally {
     await warm.end();
   }
+}
+
+/** Restores in this thread. */
+async function* restoreHere(
+  reader: PointReader,
+  job: DirectoryRestore,
+  shards: readonly RestoreShard[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ShardOutcome> {
+  const restore = restorerOf(reader, job);
+  for (const shard of shards) yield await restore(shard, signal);
 }
 
 async function cut(
