@@ -62,7 +62,8 @@ interface Recipe {
 }
 
 const project = join(import.meta.dirname, '..');
-const packages = join(project, 'node_modules');
+/** Installed packages, whose files the data are made of. */
+export const packages = join(project, 'node_modules');
 
 const recipes: Readonly<Record<DataSetName, Recipe>> = {
   source: {
@@ -175,11 +176,13 @@ function packageFiles(fits: (bytes: number) => boolean, every: number): string[]
     .filter((_, index) => index % every === 0);
 }
 
-function smallFiles(every: number): string[] {
+/** Paths below {@link packages}. */
+export function smallFiles(every: number): string[] {
   return packageFiles((bytes) => bytes <= smallFileBytes, every);
 }
 
-function largeFiles(every: number): string[] {
+/** Paths below {@link packages}. */
+export function largeFiles(every: number): string[] {
   return packageFiles((bytes) => bytes > smallFileBytes, every);
 }
 

@@ -46,8 +46,6 @@ export interface RunModel {
   readonly broken: readonly Broken[];
 }
 
-/** Objects that one worker reads at once, as the engine has it. */
-const entriesAtOnce = 16;
 /** Content is taken to halve. Bytes of a pack as they are stored. */
 const packBytes = 48 * 2 ** 20;
 const ratio = 2;
@@ -61,11 +59,10 @@ export function modelRun(options: RunOptions): RunModel {
   const { objects, objectBytes, workers, way, listed, join } = options;
   const shards = listed.shards.length;
   const list = way === 'built' ? listed.seconds : (listed.pages * limits.listMs.value) / 1000;
-  const transferSeconds = (entriesAtOnce * objectBytes) / limits.networkBytes.value;
   const work = modelWork({
     shards,
     filesAShard: objects / shards,
-    filesASecond: entriesAtOnce / (limits.getMs.value / 1000 + transferSeconds),
+    filesASecond: Math.min(limits.workerFiles.value, limits.networkBytes.value / objectBytes),
     workers,
     order: way === 'built' ? spreadOrder(shards) : (nth) => nth,
     partitions: limits.sourcePartitions.value,

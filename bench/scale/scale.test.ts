@@ -55,7 +55,7 @@ test('groups make the join of a large source a matter of minutes, and its root s
     objects,
     objectBytes,
     workers: 100,
-    tableWrites: limits.newTableWrites.value,
+    tableWrites: limits.tableWrites.value,
     listed,
     join,
   };

@@ -18,7 +18,7 @@ const orders = [
   { objects: 1e6, workers: 5, sample: 1, index: newTableWrites },
   { objects: 1e7, workers: 5, sample: values.quick ? 10 : 1, index: newTableWrites },
   { objects: 1e8, workers: 100, sample: values.quick ? 100 : 1, index: newTableWrites },
-  { objects: 1e9, workers: 400, sample: 100, index: tableWrites },
+  { objects: 1e9, workers: 200, sample: 100, index: tableWrites },
 ];
 
 const pageCpuMs = await measurePageCpuMs(values.quick ? 20 : 60);

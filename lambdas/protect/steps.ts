@@ -29,6 +29,7 @@ export const protectSteps = {
       catalog: 'use',
       index: 'use',
     },
+    // Measured: with one processor, dollars times hours for a TiB are the least (docs/scale.md, one worker).
     memoryMegabytes: workerMegabytes,
     minutes: 15,
   },
