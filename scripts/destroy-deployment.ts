@@ -19,7 +19,6 @@ export interface DestroyDeploymentOptions {
   readonly log: (line: string) => void;
 }
 
-/** A deployment was not destroyed, or not all of it; the message says what to do. */
 export class DestroyError extends Error {
   override readonly name = 'DestroyError';
 }

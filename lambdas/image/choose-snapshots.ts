@@ -1,7 +1,6 @@
 import type { Ec2Snapshot } from '@holdfast/aws';
 import { ATTEMPT_TAG } from './image-record.ts';
 
-/** The snapshots of one order, which belong to one moment. */
 export interface SnapshotSet {
   readonly snapshotIds: readonly string[];
   /** Volume id → snapshot id. */

@@ -23,7 +23,6 @@ const Claim = z.object({
   isRefused: z.boolean(),
 });
 
-/** The snapshots that a run goes on with, and what they were taken of. */
 const TakenImage = z.object({ takenAt: time, image: ImageRecord });
 export type TakenImage = z.output<typeof TakenImage>;
 

@@ -23,7 +23,6 @@ export class SnapshotsBusyError extends BackupError {
   }
 }
 
-/** EC2 could not complete a snapshot, or lost it. */
 export class SnapshotFailedError extends BackupError {
   override readonly name = 'SnapshotFailedError';
 

@@ -126,7 +126,6 @@ async function findTarget(
   });
 }
 
-/** Plans a restore of a point that can be read, and writes the plan down. */
 async function plan(
   services: Services,
   restore: Restore,

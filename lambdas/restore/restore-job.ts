@@ -15,7 +15,6 @@ const JobTarget = z.discriminatedUnion('kind', [
 ]);
 export type JobTarget = z.infer<typeof JobTarget>;
 
-/** A restore as it was checked and planned: all its workers go by it. */
 export const RestoreJob = z.object({
   restoreId: z.string(),
   pointId: z.string().transform((text) => text as PointId),

@@ -1,6 +1,5 @@
 import type { MetricValue } from '@holdfast/aws';
 
-/** The names of what is counted over all plans and for each plan. */
 export const PLAN_METRIC_NAMES = [
   'CycleFailures',
   'CyclesCompleted',
@@ -17,7 +16,6 @@ export const PLAN_METRIC_NAMES = [
 ] as const;
 type PlanMetricName = (typeof PLAN_METRIC_NAMES)[number];
 
-/** The names of all that is counted; dashboards and alarms go by them. */
 export const METRIC_NAMES = [
   ...PLAN_METRIC_NAMES,
   'DeadLetters',

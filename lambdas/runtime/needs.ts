@@ -61,7 +61,6 @@ export interface Needs {
   readonly deadLetters?: 'count';
 }
 
-/** One step of the pipeline, which is one Lambda function. */
 interface StepRow {
   readonly needs: Needs;
   /** A new account gets at most 3,008. @default 256 */

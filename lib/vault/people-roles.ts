@@ -56,7 +56,6 @@ export class PeopleRoles extends Construct {
     this.stacks.add(stack.stackName);
   }
 
-  /** Gives each role its rights to what is stored. */
   grantStorage(storage: Storage): void {
     this.allow('Operator', this.operator, [
       ...readsCatalog(storage),

@@ -60,7 +60,6 @@ export class ObjectRefusedError extends BackupError {
   override readonly concerns = 'one';
 }
 
-/** An object of that name exists already; names are written once. */
 export class ObjectExistsError extends BackupError {
   override readonly name = 'ObjectExistsError';
   override readonly concerns = 'one';
@@ -71,7 +70,6 @@ export class ObjectExistsError extends BackupError {
   }
 }
 
-/** No such object, or no such version of it. */
 export class ObjectNotFoundError extends BackupError {
   override readonly name = 'ObjectNotFoundError';
   override readonly concerns = 'one';
@@ -85,7 +83,6 @@ export class ObjectNotFoundError extends BackupError {
   }
 }
 
-/** The object is in an archive class and has to be thawed before it can be read. */
 export class ObjectArchivedError extends BackupError {
   override readonly name = 'ObjectArchivedError';
   override readonly concerns = 'one';
@@ -131,7 +128,6 @@ export class StoredBytesDamagedError extends BackupError {
   }
 }
 
-/** A chunk's plain bytes do not hash to its id. */
 export class ChunkCorruptError extends BackupError {
   override readonly name = 'ChunkCorruptError';
   override readonly concerns = 'one';

@@ -78,7 +78,6 @@ export const backupCommand = defineCommand({
   },
 });
 
-/** Backs up a directory from this process, into a vault in another directory. */
 async function backUpHere(
   request: Pick<BackUpDirectoryOptions, 'directory' | 'type' | 'keepDays' | 'compression' | 'workers'>,
   context: CommandContext,

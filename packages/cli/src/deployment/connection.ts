@@ -25,7 +25,6 @@ export interface ConnectedDeployment {
 }
 
 interface ConnectedSources {
-  /** Tells the kind of resource that an ARN names; `undefined` of any other text. */
   kindOf(arn: string): ResourceRow['kind'] | undefined;
   /** @throws {@link NotSupportedError} it has no files that can be read from here. */
   openFiles(resource: Pick<ResourceRow, 'arn' | 'kind'>, plan: Pick<Plan, 'prefixes'>): FileSource;
@@ -43,7 +42,6 @@ export interface Connection {
    * @throws {@link UnknownNameError} the deployment does not name it.
    */
   openChunkIndex(): Promise<ChunkIndex>;
-  /** Opens the work bucket, to read what executions left there. */
   openWork(bucket: string): Pick<WorkStore, 'get'>;
   readonly executions: Executions;
   /** Snapshots in EBS, which images consist of. */

@@ -13,7 +13,6 @@ import { dayMs } from '@holdfast/engine/model';
 
 const candidatesShown = 10;
 
-/** The error of an ambiguous name, with its candidates and the way to name one of them. */
 export function ambiguous(text: string, candidates: readonly string[], remedy: string): UsageError {
   const shown = candidates.slice(0, candidatesShown).join(', ');
   const more = candidates.length > candidatesShown ? `, and ${candidates.length - candidatesShown} more` : '';

@@ -38,7 +38,6 @@ export function parseCheckpoint(bytes: Uint8Array, name: string): AuditCheckpoin
   return parseVaultJson(AuditCheckpoint, bytes, name);
 }
 
-/** The state of an unfinished checkpoint, kept as one object in the work store. */
 const CheckpointProgress = z.object({
   previous: sha256.nullable(),
   startAfter: z.string(),

@@ -48,7 +48,6 @@ export const Gathered = z.object({
   usage: z.array(z.string()),
 });
 
-/** State of a join; one object in the work store. */
 const JoinState = z.object({ next: count, tree: SuspendedTree, gathered: Gathered });
 
 /** Sums of a run's shards, and the tree of all their entries. */

@@ -53,7 +53,6 @@ export async function joinShards(
 /** Packs whose changes are merged into the pack map before the time is looked at. */
 const defaultPacksAtOnce = 10_000;
 
-/** State of the work after the last shard; one object in the work store. */
 const JoinedState = z.object({
   gathered: Gathered,
   /** Large objects mended so far, which the shards did not see alike, and what that changed. */

@@ -107,7 +107,6 @@ export async function rebuildCatalog(
   return { resources: read.resources, points: read.points, ...counts, failures };
 }
 
-/** Lists all objects, to count those that may have a row. */
 async function countObjects(store: ObjectStore, { onProgress, signal }: RebuildOptions): Promise<number> {
   let files = 0;
   for (const prefix of prefixes)

@@ -52,7 +52,6 @@ export type LeasedBase =
   /** Another call has to go on. */
   | { readonly state: 'unfinished' };
 
-/** State of the leasing of a base; one object in the work store. */
 const LeasingState = z.object({
   base: z.string(),
   packs: LookedAtPacks,

@@ -14,14 +14,12 @@ export const HoldScope = z.discriminatedUnion('kind', [
 ]);
 export type HoldScope = Readonly<z.infer<typeof HoldScope>>;
 
-/** The input of the hold state machine. */
 export const HoldRequest = z.discriminatedUnion('action', [
   z.strictObject({ action: z.literal('set'), scope: HoldScope, by: text, reason: text }),
   z.strictObject({ action: z.literal('release'), hold: holdId, by: text, reason: text }),
 ]);
 export type HoldRequest = Readonly<z.infer<typeof HoldRequest>>;
 
-/** The output of the hold state machine. */
 export const HoldReport = z.object({
   hold: holdId,
   action: z.enum(['set', 'release']),
