@@ -14,7 +14,7 @@ export {
   type S3Clients,
 } from './sdk/make-service-clients.ts';
 export { SystemClock, SystemRandom } from './sdk/system-ports.ts';
-export { toEngineError } from './sdk/sdk-errors.ts';
+export { answerOf, toEngineError } from './sdk/sdk-errors.ts';
 
 // The vault, its catalog and its keys
 export { S3ObjectStore, type S3ObjectStoreOptions } from './store/s3-object-store.ts';

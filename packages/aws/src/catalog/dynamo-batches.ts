@@ -1,7 +1,7 @@
 import { BatchGetCommand, BatchWriteCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { type Clock, type RandomBytes, StoreUnavailableError } from '@holdfast/engine';
 import { backOff } from '../sdk/backoff.ts';
-import { toEngineError } from '../sdk/sdk-errors.ts';
+import { answerOf } from '../sdk/sdk-errors.ts';
 
 /** DynamoDB's own limits of one call. */
 export const batchGetLimit = 100;
@@ -36,11 +36,8 @@ export async function batchGet(
     const command = new BatchGetCommand({
       RequestItems: { [context.table]: { Keys: rest, ConsistentRead: options.consistent } },
     });
-    const answer = await context.dynamo
-      .send(command, { abortSignal: options.signal })
-      .catch((error: unknown) => {
-        throw toEngineError(error, `reading ${rest.length} items of table ${context.table}`);
-      });
+    const sent = context.dynamo.send(command, { abortSignal: options.signal });
+    const answer = await answerOf(sent, `reading ${rest.length} items of table ${context.table}`);
     items.push(...(answer.Responses?.[context.table] ?? []));
     rest = answer.UnprocessedKeys?.[context.table]?.Keys ?? [];
   }
@@ -60,9 +57,8 @@ export async function batchPut(
   while (rest.length > 0) {
     await pauses.before(rest.length);
     const command = new BatchWriteCommand({ RequestItems: { [context.table]: rest } });
-    const answer = await context.dynamo.send(command, { abortSignal: signal }).catch((error: unknown) => {
-      throw toEngineError(error, `writing ${rest.length} items of table ${context.table}`);
-    });
+    const sent = context.dynamo.send(command, { abortSignal: signal });
+    const answer = await answerOf(sent, `writing ${rest.length} items of table ${context.table}`);
     rest = answer.UnprocessedItems?.[context.table] ?? [];
   }
 }

@@ -12,7 +12,7 @@ import { CatalogConflictError, type Clock, type RandomBytes, StoreUnavailableErr
 import { backOff } from '../sdk/backoff.ts';
 import { batchGet, batchGetLimit, inGroups, type Item } from './dynamo-batches.ts';
 import type { RowKey } from './dynamo-items.ts';
-import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
+import { answerOf, errorName, toEngineError } from '../sdk/sdk-errors.ts';
 import { catalogIndexes, catalogKeys } from './table-schema.ts';
 
 /** Tries of a write that meets another transaction on the same row. */
@@ -53,7 +53,7 @@ export class DynamoTable {
 
   async find(key: RowKey): Promise<Item | undefined> {
     const command = new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true });
-    return (await this.#attempt(this.#dynamo.send(command), `reading row ${key.PK}`)).Item;
+    return (await answerOf(this.#dynamo.send(command), `reading row ${key.PK}`)).Item;
   }
 
   /** Finds those items that exist, in no order; the keys have to be all different. */
@@ -146,7 +146,7 @@ export class DynamoTable {
         ConsistentRead: query.index === undefined,
         ExclusiveStartKey: start,
       });
-      const page = await this.#attempt(this.#dynamo.send(command), `listing rows ${query.partition}`);
+      const page = await answerOf(this.#dynamo.send(command), `listing rows ${query.partition}`);
       yield* page.Items ?? [];
       start = page.LastEvaluatedKey;
     } while (start !== undefined);
@@ -180,14 +180,6 @@ export class DynamoTable {
         }
         await backOff(attempt, this.#clock, this.#random);
       }
-    }
-  }
-
-  async #attempt<Answer>(answer: Promise<Answer>, what: string): Promise<Answer> {
-    try {
-      return await answer;
-    } catch (error) {
-      throw toEngineError(error, what);
     }
   }
 }

@@ -189,3 +189,10 @@ export function toEngineError(error: unknown, what: string): unknown {
   if (httpStatus(error) === undefined) return error;
   return new InvalidInputError(`${what} is not possible (${detail}); correct the request`, { cause: error });
 }
+
+/** The answer of a call, whose errors are turned as by {@link toEngineError}. */
+export async function answerOf<Answer>(call: Promise<Answer>, what: string): Promise<Answer> {
+  return call.catch((error: unknown) => {
+    throw toEngineError(error, what);
+  });
+}

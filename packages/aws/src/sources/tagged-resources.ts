@@ -9,7 +9,7 @@ import { BackupError, mapConcurrent, type ResourceArn, type ResourceRow } from '
 import { toTagRecord } from '../images/ec2-machine.ts';
 import { bucketOfArn, instanceOfArn, kindOfArn, type TaggedKind, volumeOfArn } from '../sdk/resource-arns.ts';
 import { toTags } from './s3-object-facts.ts';
-import { errorName, isDenied, toEngineError } from '../sdk/sdk-errors.ts';
+import { answerOf, errorName, isDenied, toEngineError } from '../sdk/sdk-errors.ts';
 
 /** EC2 takes 200 values of a filter. */
 const groupSize = 200;
@@ -187,9 +187,8 @@ export class TaggedResources {
     const arns = byId(group, instanceOfArn);
     const Filters = [{ Name: 'instance-id', Values: [...arns.keys()] }];
     const command = new DescribeInstancesCommand({ Filters });
-    const answer = await this.#clients.ec2.send(command, { abortSignal: signal }).catch((error: unknown) => {
-      throw toEngineError(error, 'describing tagged instances');
-    });
+    const sent = this.#clients.ec2.send(command, { abortSignal: signal });
+    const answer = await answerOf(sent, 'describing tagged instances');
     for (const instance of (answer.Reservations ?? []).flatMap((one) => one.Instances ?? [])) {
       const arn = arns.get(instance.InstanceId ?? '');
       if (arn === undefined || goneStates.has(instance.State?.Name ?? '')) continue;
@@ -213,9 +212,8 @@ export class TaggedResources {
     const arns = byId(group, volumeOfArn);
     const Filters = [{ Name: 'volume-id', Values: [...arns.keys()] }];
     const command = new DescribeVolumesCommand({ Filters });
-    const answer = await this.#clients.ec2.send(command, { abortSignal: signal }).catch((error: unknown) => {
-      throw toEngineError(error, 'describing tagged volumes');
-    });
+    const sent = this.#clients.ec2.send(command, { abortSignal: signal });
+    const answer = await answerOf(sent, 'describing tagged volumes');
     for (const { VolumeId = '', State, Tags: tags } of answer.Volumes ?? []) {
       const arn = arns.get(VolumeId);
       if (arn === undefined || State === 'deleting' || State === 'deleted') continue;

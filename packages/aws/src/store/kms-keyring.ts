@@ -7,7 +7,14 @@ import {
   unwrapAny,
   type WrappedKey,
 } from '@holdfast/engine';
-import { errorName, isAbort, isCredentialFailure, isUnavailable, toEngineError } from '../sdk/sdk-errors.ts';
+import {
+  answerOf,
+  errorName,
+  isAbort,
+  isCredentialFailure,
+  isUnavailable,
+  toEngineError,
+} from '../sdk/sdk-errors.ts';
 
 /** The name of this recipient in `keys/`. */
 const recipient = 'kms';
@@ -44,9 +51,7 @@ export class KmsKeyring implements Keyring {
       KeySpec: 'AES_256',
       EncryptionContext: encryptionContext(context),
     });
-    const answer = await this.#kms.send(command).catch((error: unknown) => {
-      throw toEngineError(error, `making a key with ${this.#keyArn}`);
-    });
+    const answer = await answerOf(this.#kms.send(command), `making a key with ${this.#keyArn}`);
     if (answer.Plaintext === undefined || answer.CiphertextBlob === undefined) {
       throw new StoreUnavailableError(`KMS key ${this.#keyArn} answered without a key; try again later`);
     }

@@ -49,3 +49,14 @@ export function toStoreError(
       return toEngineError(error, what);
   }
 }
+
+/** The answer of a call about an object, whose errors are turned as by {@link toStoreError}. */
+export async function objectAnswerOf<Answer>(
+  call: Promise<Answer>,
+  name: string,
+  versionId?: string,
+): Promise<Answer> {
+  return call.catch((error: unknown) => {
+    throw toStoreError(error, name, versionId);
+  });
+}

@@ -1,6 +1,6 @@
 import { ListObjectVersionsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { compareBytes, NotSupportedError, type ObjectVersion, utf8 } from '@holdfast/engine';
-import { toEngineError } from '../sdk/sdk-errors.ts';
+import { answerOf } from '../sdk/sdk-errors.ts';
 
 export interface OwnedBucket {
   readonly Bucket: string;
@@ -66,9 +66,8 @@ export async function* listObjectVersions(
       VersionIdMarker: versionMarker,
       MaxKeys: options.pageSize,
     });
-    const page = await s3.send(command, { abortSignal: options.signal }).catch((error: unknown) => {
-      throw toEngineError(error, `listing ${prefix}* in bucket ${bucket.Bucket}`);
-    });
+    const sent = s3.send(command, { abortSignal: options.signal });
+    const page = await answerOf(sent, `listing ${prefix}* in bucket ${bucket.Bucket}`);
     const versions = (page.Versions ?? []).flatMap(({ Key, VersionId, Size, LastModified }) =>
       Key === undefined || VersionId === undefined
         ? []

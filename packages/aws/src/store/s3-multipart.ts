@@ -10,7 +10,7 @@ import {
   StoreUnavailableError,
 } from '@holdfast/engine';
 import type { S3Clients } from '../sdk/make-service-clients.ts';
-import { isConditionFailure, toStoreError } from './s3-errors.ts';
+import { objectAnswerOf, isConditionFailure, toStoreError } from './s3-errors.ts';
 import { headObject } from './s3-head.ts';
 import { type OwnedBucket, listObjectVersions } from './s3-listing.ts';
 import { describeLock } from './s3-lock.ts';
@@ -42,7 +42,7 @@ export class S3MultipartUpload implements MultipartUpload {
 
   async addPart(body: Uint8Array | readonly Uint8Array[]): Promise<void> {
     const bytes = body instanceof Uint8Array ? body : Buffer.concat(body);
-    await this.#attempt(this.#parts.add(bytes, this.#options.signal));
+    await objectAnswerOf(this.#parts.add(bytes, this.#options.signal), this.#name);
   }
 
   state(): MultipartState {
@@ -64,7 +64,7 @@ export class S3MultipartUpload implements MultipartUpload {
   }
 
   async abort(): Promise<void> {
-    await this.#attempt(this.#parts.abort());
+    await objectAnswerOf(this.#parts.abort(), this.#name);
   }
 
   async #completeOnce(): Promise<string> {
@@ -97,18 +97,13 @@ export class S3MultipartUpload implements MultipartUpload {
     for await (const version of listObjectVersions(this.#clients.s3, this.#bucket, this.#name)) {
       if (version.name !== this.#name) return undefined;
       const address = { ...this.#bucket, Key: this.#name, VersionId: version.versionId };
-      const head = await this.#attempt(headObject(this.#clients.s3, { ...address, ChecksumMode: 'ENABLED' }));
+      const head = await objectAnswerOf(
+        headObject(this.#clients.s3, { ...address, ChecksumMode: 'ENABLED' }),
+        this.#name,
+      );
       if (head.ChecksumSHA256 === checksum) return version.versionId;
     }
     return undefined;
-  }
-
-  async #attempt<Answer>(answer: Promise<Answer>): Promise<Answer> {
-    try {
-      return await answer;
-    } catch (error) {
-      throw toStoreError(error, this.#name);
-    }
   }
 }
 

@@ -26,7 +26,7 @@ import {
 } from '@holdfast/engine';
 import type { ThawSpeed } from '@holdfast/engine/model';
 import type { S3Clients } from '../sdk/make-service-clients.ts';
-import { isConditionFailure, isGone, toStoreError } from './s3-errors.ts';
+import { objectAnswerOf, isConditionFailure, isGone, toStoreError } from './s3-errors.ts';
 import { headObject } from './s3-head.ts';
 import { hasLegalHold, putLegalHold } from './s3-legal-hold.ts';
 import { type OwnedBucket, listObjectVersions } from './s3-listing.ts';
@@ -100,7 +100,10 @@ export class S3ObjectStore implements ObjectStore {
       StorageClass: options.storageClass as StorageClass | undefined,
       ...lockHeaders(options.lock),
     });
-    const answer = await this.#attempt(name, this.#clients.s3.send(command, { abortSignal: options.signal }));
+    const answer = await objectAnswerOf(
+      this.#clients.s3.send(command, { abortSignal: options.signal }),
+      name,
+    );
     if (answer.UploadId === undefined) {
       throw new StoreUnavailableError(`the upload of ${name} was answered without an id; start it again`);
     }
@@ -164,7 +167,7 @@ export class S3ObjectStore implements ObjectStore {
         throw toStoreError(error, name, versionId);
     }
     const stronger: ObjectLock = { ...lock, mode: 'compliance' };
-    return this.#attempt(name, this.#putRetention(name, versionId, stronger, signal), versionId);
+    return objectAnswerOf(this.#putRetention(name, versionId, stronger, signal), name, versionId);
   }
 
   setLegalHold(name: string, versionId: string, on: boolean, signal?: AbortSignal): Promise<void> {
@@ -272,7 +275,7 @@ export class S3ObjectStore implements ObjectStore {
 
   #head(name: string, versionId: string, signal?: AbortSignal): Promise<HeadObjectCommandOutput> {
     const address = { ...this.#bucket, Key: name, VersionId: versionId };
-    return this.#attempt(name, headObject(this.#clients.s3, address, signal), versionId);
+    return objectAnswerOf(headObject(this.#clients.s3, address, signal), name, versionId);
   }
 
   /** A lock or a legal hold refuses; a role that may not read them takes the refusal for a lack of rights. */
@@ -280,14 +283,6 @@ export class S3ObjectStore implements ObjectStore {
     const found = await this.#getRetention(name, versionId, signal).catch(() => undefined);
     if (found !== undefined && found.until > (await this.now())) return true;
     return hasLegalHold(this.#clients.s3, this.#bucket, { name, versionId }, signal).catch(() => false);
-  }
-
-  async #attempt<Answer>(name: string, answer: Promise<Answer>, versionId?: string): Promise<Answer> {
-    try {
-      return await answer;
-    } catch (error) {
-      throw toStoreError(error, name, versionId);
-    }
   }
 }
 

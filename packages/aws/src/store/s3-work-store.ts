@@ -1,6 +1,6 @@
 import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { WorkStore } from '@holdfast/engine';
-import { toStoreError } from './s3-errors.ts';
+import { objectAnswerOf, toStoreError } from './s3-errors.ts';
 import { errorName, httpStatus } from '../sdk/sdk-errors.ts';
 
 /** Scratch space in the work bucket. Encrypted by the bucket, unlocked, swept by its lifecycle rule. */
@@ -14,13 +14,8 @@ export class S3WorkStore implements WorkStore {
   }
 
   async put(name: string, body: Uint8Array, signal?: AbortSignal): Promise<void> {
-    try {
-      await this.#s3.send(new PutObjectCommand({ Bucket: this.#bucket, Key: name, Body: body }), {
-        abortSignal: signal,
-      });
-    } catch (error) {
-      throw toStoreError(error, name);
-    }
+    const command = new PutObjectCommand({ Bucket: this.#bucket, Key: name, Body: body });
+    await objectAnswerOf(this.#s3.send(command, { abortSignal: signal }), name);
   }
 
   async putNew(name: string, body: Uint8Array, signal?: AbortSignal): Promise<'written' | 'taken'> {
@@ -38,13 +33,11 @@ export class S3WorkStore implements WorkStore {
   }
 
   async get(name: string, signal?: AbortSignal): Promise<Uint8Array> {
-    try {
-      const answer = await this.#s3.send(new GetObjectCommand({ Bucket: this.#bucket, Key: name }), {
-        abortSignal: signal,
-      });
-      return (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
-    } catch (error) {
-      throw toStoreError(error, name);
-    }
+    const command = new GetObjectCommand({ Bucket: this.#bucket, Key: name });
+    const read = async (): Promise<Uint8Array> => {
+      const { Body } = await this.#s3.send(command, { abortSignal: signal });
+      return (await Body?.transformToByteArray()) ?? new Uint8Array();
+    };
+    return objectAnswerOf(read(), name);
   }
 }

@@ -6,7 +6,7 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { toEngineError } from '@holdfast/aws';
+import { answerOf, toEngineError } from '@holdfast/aws';
 import { StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
 import type { Executions, ExecutionState, ListedExecution, Machine } from './executions.ts';
 
@@ -32,7 +32,7 @@ export class StepFunctionsExecutions implements Executions {
   async start(machine: Machine, name: string, input: unknown): Promise<string> {
     const stateMachineArn = await this.#machineArn(machine);
     const command = new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) });
-    const { executionArn } = await this.#attempt(`starting ${stateMachineArn}`, this.#client.send(command));
+    const { executionArn } = await answerOf(this.#client.send(command), `starting ${stateMachineArn}`);
     if (executionArn === undefined) {
       throw new StoreUnavailableError(
         `${stateMachineArn} was started without an answer; look for execution ${name}`,
@@ -74,9 +74,9 @@ export class StepFunctionsExecutions implements Executions {
   async list(machine: Machine, limit: number): Promise<readonly ListedExecution[]> {
     const stateMachineArn = await this.#machineArn(machine);
     const command = new ListExecutionsCommand({ stateMachineArn, maxResults: limit });
-    const { executions } = await this.#attempt(
-      `listing executions of ${stateMachineArn}`,
+    const { executions } = await answerOf(
       this.#client.send(command),
+      `listing executions of ${stateMachineArn}`,
     );
     return (executions ?? []).map(({ name, status, startDate, stopDate }) => ({
       name: name ?? '',
@@ -84,14 +84,6 @@ export class StepFunctionsExecutions implements Executions {
       startedAt: startDate ?? new Date(Number.NaN),
       endedAt: stopDate,
     }));
-  }
-
-  async #attempt<Answer>(what: string, answer: Promise<Answer>): Promise<Answer> {
-    try {
-      return await answer;
-    } catch (error) {
-      throw toEngineError(error, what);
-    }
   }
 }
 
