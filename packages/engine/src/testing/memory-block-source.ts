@@ -28,7 +28,7 @@ interface Disk {
   readonly lineage: number;
   readonly bytes: number;
   readonly blockBytes: number;
-  readonly blocks: ReadonlyMap<number, Written>;
+  readonly blocks: Map<number, Written>;
 }
 
 /**
@@ -63,16 +63,12 @@ export class MemoryBlockSource implements BlockSource {
     const room = Math.min(disk.blockBytes, disk.bytes - index * disk.blockBytes);
     if (bytes.length !== room)
       throw new InvalidInputError(`block ${index} has ${room} bytes, and ${bytes.length} were given`);
-    const blocks = new Map(disk.blocks).set(index, { bytes: new Uint8Array(bytes), write: ++this.#made });
-    this.#volumes.set(volume, { ...disk, blocks });
+    disk.blocks.set(index, { bytes: new Uint8Array(bytes), write: ++this.#made });
   }
 
   /** Gives a block's space back: it is not there any more, and reads as zeros. */
   trim(volume: string, index: number): void {
-    const disk = this.#volume(volume);
-    const blocks = new Map(disk.blocks);
-    blocks.delete(index);
-    this.#volumes.set(volume, { ...disk, blocks });
+    this.#volume(volume).blocks.delete(index);
   }
 
   /** Bytes of a volume. */
@@ -87,7 +83,8 @@ export class MemoryBlockSource implements BlockSource {
   /** @returns the snapshot's id. */
   takeSnapshot(volume: string): string {
     const id = idOf('snap', ++this.#made);
-    this.#snapshots.set(id, this.#volume(volume));
+    const disk = this.#volume(volume);
+    this.#snapshots.set(id, { ...disk, blocks: new Map(disk.blocks) });
     return id;
   }
 

@@ -11,6 +11,7 @@ import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { leasePolicyFor, leaseUntilFor } from '../../src/runs/generation.ts';
 import { day, describeState, Harness, packMapOf } from './harness.ts';
 import {
+  damageFrames,
   expectConsistent,
   expectWhole,
   fillPack,
@@ -42,18 +43,6 @@ async function chunksOf(
       chunks.push({ id, packId: location.packId });
   }
   return chunks;
-}
-
-async function damageFrames(harness: Harness, row: PackRow): Promise<void> {
-  const name = packName(row.retentionClass, row.packId);
-  const bytes = await harness.store.get(name);
-  const now = harness.clock.now();
-  harness.clock.set('2100-01-01T00:00:00Z');
-  await harness.store.removeVersion(name, row.versionId ?? '');
-  harness.clock.set(now);
-  harness.store.plantVersion(name, new Uint8Array(bytes.length), {
-    lock: { mode: 'governance', until: row.lockedUntil ?? now },
-  });
 }
 
 describe('a pack of which less than half is used when its lease would have to be extended', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { PointId } from '../../src/ids.ts';
+import { packName } from '../../src/packs/object-names.ts';
 import type { PackRow } from '../../src/ports/catalog/packs.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { verifyPoint } from '../../src/verify/verify-point.ts';
@@ -74,4 +75,17 @@ export async function expectWhole(harness: Harness, { root }: CommittedPoint): P
   const { state, outcome } = await harness.restore(root.point);
   expect(outcome.failed).toEqual([]);
   expect(describeState(state)).toEqual(describeState(await harness.snapshotOfSource()));
+}
+
+/** Has a pack lose all of its bytes, but not its lock. */
+export async function damageFrames(harness: Harness, row: PackRow): Promise<void> {
+  const name = packName(row.retentionClass, row.packId);
+  const bytes = await harness.store.get(name);
+  const now = harness.clock.now();
+  harness.clock.set('2100-01-01T00:00:00Z');
+  await harness.store.removeVersion(name, row.versionId ?? '');
+  harness.clock.set(now);
+  harness.store.plantVersion(name, new Uint8Array(bytes.length), {
+    lock: { mode: 'governance', until: row.lockedUntil ?? now },
+  });
 }
