@@ -180,11 +180,16 @@ function checkPlan(plan: ParsedPlan, context: z.RefinementCtx): void {
       message: 'has no meaning without blocks in the vault: snapshots are kept for as long as their point',
     });
   }
-  if (blocks === 'vault' && lockSnapshots && keepSnapshotsDays === 0) {
+  // EC2 locks for a day at least, counted from the moment at which it is asked, which is after the commit.
+  const lockedDays = blocks === 'vault' ? keepSnapshotsDays : plan.retention.keepDays;
+  if (lockSnapshots && lockedDays < 2) {
     context.addIssue({
       code: 'custom',
       path: ['images', 'lockSnapshots'],
-      message: 'needs keepSnapshotsDays: snapshots go as soon as their blocks are in the vault',
+      message:
+        blocks === 'vault'
+          ? 'needs keepSnapshotsDays of 2 or more: snapshots go as soon as their blocks are in the vault'
+          : 'needs keepDays of 2 or more',
     });
   }
   const reading = [plan.schedules.full, plan.schedules.incremental, plan.schedules.differential];

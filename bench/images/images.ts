@@ -13,7 +13,6 @@ const runs = [
   { type: 'full', share: 1 },
   { type: 'incremental', share: 0.1 },
   { type: 'incremental', share: 0.01 },
-  { type: 'full', share: 0.01 },
 ] as const;
 
 async function costsOf(blocks: number): Promise<RunCost[]> {

@@ -4,6 +4,7 @@ import { checkSnapshotsStep } from './check-snapshots.ts';
 import { commitImageStep } from './commit-image.ts';
 import { copyBlocksStep } from './copy-blocks.ts';
 import { listBlocksStep } from './list-blocks.ts';
+import { releaseSnapshotsStep } from './release-snapshots.ts';
 import type { imageSteps } from './steps.ts';
 
 export const handler = await serve<typeof imageSteps>({
@@ -12,4 +13,5 @@ export const handler = await serve<typeof imageSteps>({
   'list-blocks': listBlocksStep,
   'copy-blocks': copyBlocksStep,
   'commit-image': commitImageStep,
+  'release-snapshots': releaseSnapshotsStep,
 });

@@ -45,4 +45,8 @@ export const imageSteps = {
     memoryMegabytes: workerMegabytes,
     minutes: 15,
   },
+  'release-snapshots': {
+    needs: { plans: true, images: 'release', work: { read: 'runs/*' }, catalog: 'use' },
+    minutes: 15,
+  },
 } as const satisfies StepRows;

@@ -1,11 +1,15 @@
 import type { Ec2Snapshot } from '@holdfast/aws';
 import {
+  findSnapshotNeeds,
   workThrough,
   type Catalog,
   type PointRow,
+  type ResourceArn,
   type RunId,
   type RunRow,
+  type SnapshotNeeds,
   type StepFailures,
+  whySnapshotsStay,
 } from '@holdfast/engine';
 import { isImageKind, safety, dayMs, hourMs } from '@holdfast/engine/model';
 import * as z from 'zod';
@@ -38,7 +42,8 @@ const nothing: SweepState = { weeksNoted: 0, run: '', ...nothingOf('snapshots') 
  * Compares the snapshots in EC2 with the catalog, with one listing a call. A point that has lost snapshots before its
  * retention ended is noted as such, which makes it degraded wherever points are shown, and is reported. Removes the
  * snapshots of image runs that failed: those older than some days, of a run that is over, and without a point in the
- * catalog. In doubt they are kept: snapshots of a run that the catalog does not know are only counted.
+ * catalog; and those whose blocks are in the vault and that are needed no more. In doubt they are kept: snapshots of a run
+ * that the catalog, or of a plan that the deployment does not know.
  */
 export const sweepSnapshotsStep = defineLoop(
   maintenanceSteps,
@@ -61,8 +66,9 @@ export const sweepSnapshotsStep = defineLoop(
       note(failures);
     }
     const strayBefore = new Date(now.getTime() - safety.strayStaysDays * dayMs);
-    const old = tagged.filter((one) => one.startedAt < strayBefore && runOf(one) > before.run);
-    const byRun = [...Map.groupBy(old, runOf)].sort(([a], [b]) => (a < b ? -1 : 1));
+    const rest = tagged.filter((one) => runOf(one) > before.run);
+    const byRun = [...Map.groupBy(rest, runOf)].sort(([a], [b]) => (a < b ? -1 : 1));
+    const needsOf = new Map<ResourceArn, Promise<SnapshotNeeds>>();
     const { done, failures } = await workThrough(
       {
         items: byRun,
@@ -72,12 +78,16 @@ export const sweepSnapshotsStep = defineLoop(
           // They are begun in this order, and all that were begun are done in the end.
           state.run = runId;
           const run = await catalog.runs.find(runId);
+          const isOld = snapshots.every(({ startedAt }) => startedAt < strayBefore);
           if (run === undefined) {
+            if (!isOld) return;
             state.unknown += snapshots.length;
             log.warn('snapshots of an unknown run are left alone', { runId, snapshots: snapshots.length });
             return;
           }
-          if (!(await isLeftOver(catalog, run))) return;
+          const isOver =
+            (isOld && (await isLeftOver(catalog, run))) || (await isReleased(services, run, needsOf));
+          if (!isOver) return;
           const ids = snapshots.map(({ snapshotId }) => snapshotId);
           const { removed, inUse } = await removeSnapshots(services, runId, ids);
           state.removed += removed;
@@ -134,14 +144,41 @@ async function notePoints(
 
 /** A point that was committed while the snapshots were listed may have more of them than the list. */
 function isImageThatHasToBeWhole(point: PointRow, now: Date): boolean {
-  const { resourceKind, expiring, expiresAt, committedAt, holds = [] } = point;
-  if (!isImageKind(resourceKind)) return false;
+  const { resourceKind, hasBlocks, expiring, expiresAt, committedAt, holds = [] } = point;
+  if (!isImageKind(resourceKind) || hasBlocks === true) return false;
   const isKept = expiring !== true && (expiresAt > now || holds.length > 0);
   return isKept && now.getTime() - committedAt.getTime() > safety.pointSettleHours * hourMs;
 }
 
 function runOf({ tags }: Ec2Snapshot): RunId {
   return tags[RUN_TAG] as RunId;
+}
+
+/** Blocks are in the vault, and neither the plan nor the next run needs the snapshots. */
+async function isReleased(
+  {
+    catalog,
+    plans,
+    clock,
+  }: Pick<StepServices<(typeof maintenanceSteps)['sweep-snapshots']['needs']>, 'catalog' | 'plans' | 'clock'>,
+  { pointId }: RunRow,
+  needsOf: Map<ResourceArn, Promise<SnapshotNeeds>>,
+): Promise<boolean> {
+  const point = pointId && (await catalog.points.find(pointId));
+  if (!point || point.hasBlocks !== true) return false;
+  const { resourceArn } = point;
+  const plan = plans.find(({ name }) => name === point.plan);
+  if (plan === undefined) return false;
+  const now = clock.now();
+  const needs = needsOf.get(resourceArn) ?? findSnapshotNeeds(catalog, plan, resourceArn, now);
+  needsOf.set(resourceArn, needs);
+  const { choice, baseTimes } = await needs;
+  // A resource that is gone, or lost its tag, has no next run.
+  const isProtected = (await catalog.resources.find(resourceArn)) !== undefined;
+  return (
+    whySnapshotsStay(point, plan, { choice, baseTimes: isProtected ? baseTimes : new Set() }, now) ===
+    undefined
+  );
 }
 
 /** The run's own state does not decide: one that counts as failed may have committed in its last moment. */

@@ -111,6 +111,7 @@ function fixedServices(name: string, needs: Needs, told: Told, { s3, ec2, ebs }:
       needs.index && { index: new DynamoChunkIndex(dynamo, told.CHUNK_INDEX_TABLE, clock, random) }),
     ...(needs.metrics && { metrics: new CloudWatchMetrics(makeCloudWatchClient(), told.METRICS_NAMESPACE) }),
     ...(shared && { shared: records }),
+    ...(needs.images === 'release' && { lockMode: told.LOCK_MODE as ObjectLock['mode'] }),
     ...(needs.images && ec2 && { images: ec2.images() }),
     ...(ebs && records && ebs({ ...ports, shared: records })),
     ...(s3 &&

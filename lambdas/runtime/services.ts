@@ -104,6 +104,7 @@ interface ImageServices {
     | 'removeSnapshot'
   >;
   readonly seal: Pick<Ec2Images, 'describeSnapshots' | 'getMachineAttributes'>;
+  readonly release: Pick<Ec2Images, 'findSnapshotsOfVolumes' | 'lockSnapshot' | 'removeSnapshot'>;
   readonly remove: Pick<Ec2Images, 'findSnapshots' | 'findTaggedSnapshots' | 'removeSnapshot'>;
   readonly restore: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
 }
@@ -136,6 +137,7 @@ export type StepServices<N extends Needs> = EveryStep &
   If<N, { work: object }, { readonly work: WorkStore; readonly workBucket: string }> &
   If<N, { catalog: 'use' }, { readonly catalog: Catalog }> &
   If<N, { catalog: 'read' }, { readonly catalog: CatalogReader }> &
+  If<N, { images: 'release' }, { readonly lockMode: ObjectLock['mode'] }> &
   If<N, { shared: true }, { readonly shared: SharedRecords }> &
   If<N, { blocks: string }, OpenedBlocks> &
   If<N, { index: string }, { readonly index: ChunkIndex }> &

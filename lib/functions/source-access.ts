@@ -131,6 +131,15 @@ export function removesSnapshots(stack: Stack): PolicyStatement {
   return allow('RemoveSnapshotsOfRuns', ['ec2:DeleteSnapshot'], [snapshots(stack)], tagged(RUN_TAG));
 }
 
+/**
+ * Locking snapshots that runs took, where a plan says so.
+ * @see https://docs.aws.amazon.com/ebs/latest/userguide/snapshot-lock-iam-permissions.html
+ */
+export function locksSnapshots(stack: Stack, { plans }: DeploymentConfig): PolicyStatement[] {
+  if (!plans.some(({ images }) => images.lockSnapshots)) return [];
+  return [allow('LockSnapshotsOfRuns', ['ec2:LockSnapshot'], [snapshots(stack)], tagged(RUN_TAG))];
+}
+
 /** Making volumes only out of snapshots that runs took. */
 export function createsVolumes(
   stack: Stack,

@@ -80,6 +80,12 @@ function imageRights(stack: Stack, { images }: Needs, { config }: StepWorld): Po
       ];
     case 'seal':
       return [sources.describes('Snapshots'), ...sources.readsAttributes(stack, config)];
+    case 'release':
+      return [
+        sources.describes('Snapshots'),
+        sources.removesSnapshots(stack),
+        ...sources.locksSnapshots(stack, config),
+      ];
     case 'remove':
       return [sources.describes('Snapshots'), sources.removesSnapshots(stack)];
     case 'restore':

@@ -216,7 +216,13 @@ export class ProtectWorkflow extends Workflow<ProtectWorkflowProps> {
     });
     this.catching([commit], this.giveUp);
     const end = new Succeed(this, 'CommittedImage');
-    const committed = this.unlessDone('ImageCommitted', '$.point', commit, end);
+    const release = this.step('ReleaseSnapshots', {
+      function: this.props.steps['release-snapshots'],
+      payload: { runId: '$.runId' },
+    });
+    // The point is there; maintenance removes what is left.
+    this.catching([release], end);
+    const committed = this.unlessDone('ImageCommitted', '$.point', commit, release.next(end));
     return this.begin('StartCommittingImage', '$.point').next(commit).next(committed);
   }
 

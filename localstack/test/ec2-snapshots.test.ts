@@ -6,6 +6,7 @@ import {
   DeleteSnapshotCommand,
   DescribeInstancesCommand,
   DescribeSnapshotsCommand,
+  LockSnapshotCommand,
   RunInstancesCommand,
   type CreateSnapshotsCommandInput,
   type DescribeSnapshotsCommandInput,
@@ -199,4 +200,18 @@ test('names ids that it cannot read and snapshots that are gone apart', async ()
   await expect(createSnapshot(fixture, 'vol-0123456789abcdef0')).rejects.toMatchObject({
     name: 'InvalidVolume.NotFound',
   });
+});
+
+test('locks a snapshot until a date, and does not delete it before', async () => {
+  const fixture = await startFixture();
+  const { ec2 } = fixture;
+  const { rootId } = await runMachine(fixture, 1);
+  const { SnapshotId } = await ec2.send(new CreateSnapshotCommand({ VolumeId: rootId }));
+  const ExpirationDate = new Date(fixture.now().getTime() + 3 * 86_400_000);
+
+  await ec2.send(new LockSnapshotCommand({ SnapshotId, LockMode: 'governance', ExpirationDate }));
+
+  await expect(ec2.send(new DeleteSnapshotCommand({ SnapshotId }))).rejects.toThrow(/is locked/);
+  fixture.advance(4 * 86_400_000);
+  await ec2.send(new DeleteSnapshotCommand({ SnapshotId }));
 });

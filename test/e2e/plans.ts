@@ -38,6 +38,10 @@ export const deployment = {
     archivePlan(testPlans.deepArchive, 'deep-archive'),
     plan(testPlans.fleet, { full: never }),
     plan(testPlans.documents, { full: never }),
+    {
+      ...plan(testPlans.blocks, { incremental: never, differential: never }),
+      images: { blocks: 'vault' as const, baseSnapshot: 'keep' as const },
+    },
     // Switched off by the global setup, and on by the one test that waits for it.
     plan(testPlans.minutely, { full: 'rate(1 minute)' }),
   ],

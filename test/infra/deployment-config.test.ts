@@ -171,7 +171,7 @@ describe('a deployment that cannot be', () => {
     [
       'lock of snapshots that are removed at once',
       { images: { blocks: 'vault', lockSnapshots: true } },
-      'plans[0].images.lockSnapshots true needs keepSnapshotsDays',
+      'plans[0].images.lockSnapshots true needs keepSnapshotsDays of 2 or more',
     ],
     ['shard without files', { shard: { files: 0 } }, 'plans[0].shard.files 0 must be 1 or more (files)'],
     [

@@ -10,12 +10,15 @@ import {
 } from '@holdfast/engine';
 import { MemoryBlockSource, MemoryVolume } from '@holdfast/engine/testing';
 import type { BackupType, Plan } from '@holdfast/engine/model';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { checkSnapshotsStep } from '../../lambdas/image/check-snapshots.ts';
 import { commitImageStep } from '../../lambdas/image/commit-image.ts';
 import { copyBlocksStep } from '../../lambdas/image/copy-blocks.ts';
+import { releaseSnapshotsStep } from '../../lambdas/image/release-snapshots.ts';
 import { listBlocksStep } from '../../lambdas/image/list-blocks.ts';
 import { snapshotVolumesStep } from '../../lambdas/image/snapshot-volumes.ts';
+import { sweepSnapshotsStep } from '../../lambdas/maintenance/sweep-snapshots.ts';
+import { consolidatePointStep } from '../../lambdas/protect/consolidate-point.ts';
 import { joinGroupStep } from '../../lambdas/protect/join-group.ts';
 import type { StepContext } from '../../lambdas/runtime/define-step.ts';
 import {
@@ -33,12 +36,13 @@ import { makePipeline } from './support/pipeline.ts';
 const INSTANCE = 'arn:aws:ec2:us-east-1:000000000000:instance/i-1' as ResourceArn;
 const blockBytes = 2 ** 19;
 /** Shards of a window of blocks. */
-const plan: Plan = {
+const vaultPlan: Plan = {
   ...DAILY,
   images: { ...DAILY.images, blocks: 'vault' },
   shard: { files: 3, bytes: 64 * blockBytes },
 };
 
+let plan: Plan;
 let deployment: Deployment;
 let disks: MemoryBlockSource;
 let images: MemoryImages;
@@ -47,6 +51,7 @@ let root: string;
 let data: string;
 
 beforeEach(() => {
+  plan = vaultPlan;
   deployment = makeDeployment();
   disks = new MemoryBlockSource(deployment.clock);
   images = new MemoryImages(deployment.clock);
@@ -79,6 +84,9 @@ function stepsOver(blocks: BlockSource = disks) {
     copyBlocks: copyBlocksStep.over(deps),
     joinGroup: joinGroupStep.over(deps),
     commitImage: commitImageStep.over(deps),
+    consolidatePoint: consolidatePointStep.over(deps),
+    releaseSnapshots: releaseSnapshotsStep.over(deps),
+    sweepSnapshots: sweepSnapshotsStep.over(deps),
   };
 }
 
@@ -188,6 +196,19 @@ test('a base whose snapshot is gone is read in full', async () => {
   expect(Buffer.compare(await contentOf(point.pointId, root), sourceOf(NEXT, root))).toBe(0);
 });
 
+test('a synthetic full of an image with blocks is one container', async () => {
+  const { point: full } = await backUp(RUN, 'full');
+  deployment.clock.advance(60_000);
+
+  const opened = await takeSnapshots(NEXT, 'synthetic-full');
+  const container = await untilDone(async () => stepsOver().consolidatePoint({ runId: NEXT }, PLENTY));
+
+  expect(opened.mode).toBe('consolidate');
+  expect(Buffer.compare(await contentOf(container.pointId, root), await contentOf(full.pointId, root))).toBe(
+    0,
+  );
+});
+
 test('images wait for their turn to be copied, and get it when another has been committed', async () => {
   const steps = stepsOver();
   const look = (runId: string) =>
@@ -223,4 +244,122 @@ test('neither tokens of blocks nor user data come into a log', async () => {
   const log = JSON.stringify(deployment.lines);
   expect(log).not.toContain('IyEvYmluL3NoCg==');
   expect(log).not.toMatch(/token/i);
+});
+
+/** Runs whose snapshots EC2 has. */
+function runsWithSnapshots(): string[] {
+  return [...new Set(images.snapshots.map(({ tags }) => tags['holdfast:run'] ?? ''))].sort();
+}
+
+async function backUpAndRelease(runId: string, type: BackupType): Promise<void> {
+  await backUp(runId, type);
+  await stepsOver().releaseSnapshots({ runId }, PLENTY);
+}
+
+async function sweep() {
+  return stepsOver().sweepSnapshots({ state: null }, PLENTY);
+}
+
+const withImages = (changes: Partial<Plan['images']>): Plan => ({
+  ...vaultPlan,
+  images: { ...vaultPlan.images, ...changes },
+});
+
+describe('snapshots whose blocks are in the vault', () => {
+  beforeEach(async () => {
+    const resource = {
+      arn: INSTANCE,
+      kind: 'ec2-instance',
+      plan: 'daily',
+      seenAt: deployment.clock.now(),
+    } as const;
+    await deployment.catalog.resources.put(resource);
+  });
+
+  test('stay as the base of the next incremental, and go when that is committed', async () => {
+    plan = withImages({ baseSnapshot: 'keep' });
+
+    await backUpAndRelease(RUN, 'full');
+    expect(runsWithSnapshots()).toEqual([RUN]);
+    await backUpAndRelease(NEXT, 'incremental');
+
+    expect(runsWithSnapshots()).toEqual([NEXT]);
+  });
+
+  test('stay as the base of differentials, too, where the plan has some', async () => {
+    const differential = { expression: 'cron(0 3 ? * WED *)', timeZone: 'UTC' };
+    plan = { ...withImages({ baseSnapshot: 'keep' }), schedules: { ...DAILY.schedules, differential } };
+    await backUpAndRelease(RUN, 'full');
+    await backUpAndRelease(NEXT, 'incremental');
+
+    expect(runsWithSnapshots()).toEqual([RUN, NEXT]);
+    await backUpAndRelease(LAST, 'full');
+
+    expect(runsWithSnapshots()).toEqual([LAST]);
+  });
+
+  test('go at once where reading again is cheaper, or the plan says so', async () => {
+    plan = withImages({ baseSnapshot: 're-read' });
+
+    await backUpAndRelease(RUN, 'full');
+
+    expect(images.snapshots).toEqual([]);
+  });
+
+  test('stay for the days that the plan keeps them, and are removed by maintenance then', async () => {
+    plan = withImages({ baseSnapshot: 're-read', keepSnapshotsDays: 7 });
+    await backUpAndRelease(RUN, 'full');
+
+    deployment.clock.advance(6 * 86_400_000);
+    await sweep();
+    expect(runsWithSnapshots()).toEqual([RUN]);
+    deployment.clock.advance(2 * 86_400_000);
+    await sweep();
+
+    expect(images.snapshots).toEqual([]);
+  });
+
+  test('are no base of a resource that is not protected any more', async () => {
+    plan = withImages({ baseSnapshot: 'keep' });
+    await backUpAndRelease(RUN, 'full');
+
+    await sweep();
+    expect(runsWithSnapshots()).toEqual([RUN]);
+    await deployment.catalog.resources.remove(INSTANCE);
+    await sweep();
+
+    expect(images.snapshots).toEqual([]);
+  });
+
+  test('are not removed before their point is committed', async () => {
+    plan = withImages({ baseSnapshot: 're-read' });
+    await takeSnapshots(RUN, 'full');
+
+    await stepsOver().releaseSnapshots({ runId: RUN }, PLENTY);
+    await sweep();
+
+    expect(runsWithSnapshots()).toEqual([RUN]);
+  });
+
+  test('are locked for as long as the plan keeps them', async () => {
+    plan = withImages({ keepSnapshotsDays: 7, lockSnapshots: true });
+    await backUpAndRelease(RUN, 'full');
+
+    const point = (await Array.fromAsync(deployment.catalog.points.list(INSTANCE)))[0]!;
+    const until = new Date(point.committedAt.getTime() + 7 * 86_400_000);
+    expect([...images.locks.values()]).toEqual([
+      { mode: 'governance', until },
+      { mode: 'governance', until },
+    ]);
+  });
+
+  test('that are gone make no point degraded', async () => {
+    plan = withImages({ baseSnapshot: 're-read' });
+    await backUpAndRelease(RUN, 'full');
+    deployment.clock.advance(3 * 86_400_000);
+
+    const { state } = await sweep();
+
+    expect(state).toMatchObject({ pointsLacking: 0 });
+  });
 });

@@ -411,7 +411,10 @@ describe('snapshots', () => {
       new FaultPlan([{ kind: 'throttle', call: 1, method: 'points.noteSnapshotsMissing' }]),
     );
 
-    const swept = await sweepSnapshotsStep.over({ ...deployment, catalog: faulty, images })({}, PLENTY);
+    const swept = await sweepSnapshotsStep.over({ ...deployment, catalog: faulty, images, plans: [DAILY] })(
+      {},
+      PLENTY,
+    );
 
     expect(swept.state).toMatchObject({ pointsLacking: 2, failures: { count: 1 } });
     const points = await Array.fromAsync(catalog.points.list(instance));

@@ -20,7 +20,13 @@ import {
 import { describeSubnets } from './network/subnets.ts';
 import type { QueryStructure, XmlStructure } from './query-protocol.ts';
 import type { Ec2Context } from './region.ts';
-import { createSnapshot, createSnapshots, deleteSnapshot, describeSnapshots } from './snapshots.ts';
+import {
+  createSnapshot,
+  createSnapshots,
+  deleteSnapshot,
+  describeSnapshots,
+  lockSnapshot,
+} from './snapshots.ts';
 import { createTags, deleteTags } from './tags.ts';
 import { createVolume, describeVolumes, modifyVolume } from './volumes.ts';
 
@@ -118,6 +124,7 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
       run: describeSnapshots,
     },
     DeleteSnapshot: { parameters: ['SnapshotId'], run: deleteSnapshot },
+    LockSnapshot: { parameters: ['SnapshotId', 'LockMode', 'ExpirationDate'], run: lockSnapshot },
     RegisterImage: {
       parameters: names(
         'ImageLocation BillingProduct BootMode TpmSupport UefiData ImdsSupport TagSpecification',

@@ -56,6 +56,7 @@ export interface Snapshot extends Described {
   readonly fails: boolean;
   /** Present while blocks are written into it by EBS direct calls. */
   readonly writing?: SnapshotWriting;
+  readonly lock?: { readonly mode: string; readonly createdAt: Date; readonly until: Date };
 }
 
 /** A snapshot between StartSnapshot and CompleteSnapshot. */

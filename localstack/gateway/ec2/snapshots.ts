@@ -216,8 +216,35 @@ export function describeSnapshots(context: Ec2Context, input: QueryStructure): X
   return { snapshotSet: items.map((one) => describeSnapshot(context, one)), nextToken };
 }
 
+/** @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_LockSnapshot.html */
+export function lockSnapshot(context: Ec2Context, input: QueryStructure): XmlStructure {
+  const snapshot = getSnapshot(context, getText(input, 'SnapshotId'));
+  const mode = getText(input, 'LockMode');
+  if (mode !== 'governance' && mode !== 'compliance')
+    throw invalidParameter('LockMode', mode, 'it is governance or compliance');
+  const until = new Date(getText(input, 'ExpirationDate'));
+  if (Number.isNaN(until.getTime()) || until <= context.now)
+    throw invalidParameter('ExpirationDate', getText(input, 'ExpirationDate'), 'it has to lie ahead');
+  if (snapshot.lock?.mode === 'compliance' && until < snapshot.lock.until)
+    throw invalidParameter(
+      'ExpirationDate',
+      until.toISOString(),
+      'a lock in compliance mode cannot be shortened',
+    );
+  context.region.snapshots.set(snapshot.snapshotId, {
+    ...snapshot,
+    lock: { mode, createdAt: context.now, until },
+  });
+  return {
+    snapshotId: snapshot.snapshotId,
+    lockState: mode,
+    lockCreatedOn: context.now.toISOString(),
+    lockExpiresOn: until.toISOString(),
+  };
+}
+
 export async function deleteSnapshot(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
-  const { snapshotId } = getSnapshot(context, getText(input, 'SnapshotId'));
+  const { snapshotId, lock } = getSnapshot(context, getText(input, 'SnapshotId'));
   const image = [...context.region.images.values()].find((one) =>
     one.devices.some((device) => device.snapshotId === snapshotId),
   );
@@ -227,6 +254,11 @@ export async function deleteSnapshot(context: Ec2Context, input: QueryStructure)
       `The snapshot ${snapshotId} is currently in use by ${image.imageId}`,
     );
   }
+  if (lock !== undefined && lock.until > context.now)
+    throw new Ec2Error(
+      'SnapshotLocked',
+      `The snapshot ${snapshotId} is locked until ${lock.until.toISOString()}`,
+    );
   context.region.snapshots.delete(snapshotId);
   await context.contents.removeSnapshot(snapshotId);
   return { return: true };

@@ -13,6 +13,7 @@ export const testPlans = {
   deepArchive: 'deep-archive',
   fleet: 'fleet',
   documents: 'documents',
+  blocks: 'blocks',
 } as const;
 
 /** Buckets that the end-to-end deployment may read from, and restore into. Each belongs to one test file. */

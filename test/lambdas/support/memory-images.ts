@@ -43,6 +43,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   kmsKeyId: string | undefined;
   /** Snapshots that somebody made an AMI of. */
   readonly inUse = new Set<string>();
+  readonly locks = new Map<string, { readonly mode: string; readonly until: Date }>();
   /** Snapshots that EC2 does not delete, for another reason. */
   readonly undeletable = new Set<string>();
   machine: MachineConfiguration;
@@ -121,6 +122,16 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
 
   async findTaggedSnapshots(tagKey: string): Promise<Ec2Snapshot[]> {
     return Promise.resolve(this.#visible().filter(({ tags }) => Object.hasOwn(tags, tagKey)));
+  }
+
+  async findSnapshotsOfVolumes(tagKey: string, volumeIds: readonly string[]): Promise<Ec2Snapshot[]> {
+    const found = await this.findTaggedSnapshots(tagKey);
+    return found.filter(({ volumeId }) => volumeIds.includes(volumeId));
+  }
+
+  async lockSnapshot(snapshotId: string, mode: 'governance' | 'compliance', until: Date): Promise<void> {
+    await Promise.resolve();
+    this.locks.set(snapshotId, { mode, until });
   }
 
   async describeSnapshots(snapshotIds: readonly string[]): Promise<Ec2Snapshot[]> {

@@ -12,6 +12,7 @@ import {
   type Filter,
   type InstanceAttribute,
   type InstanceAttributeName,
+  LockSnapshotCommand,
   type Snapshot,
   type SnapshotInfo,
   type VolumeType,
@@ -234,6 +235,37 @@ export class Ec2Images {
   /** Finds this account's snapshots that have a tag, whatever its value, oldest first. */
   findTaggedSnapshots(tagKey: string, signal?: AbortSignal): Promise<Ec2Snapshot[]> {
     return this.#describeSnapshots([{ Name: 'tag-key', Values: [tagKey] }], signal);
+  }
+
+  /** Finds this account's snapshots of volumes that have a tag, whatever its value, oldest first. */
+  async findSnapshotsOfVolumes(
+    tagKey: string,
+    volumeIds: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<Ec2Snapshot[]> {
+    const found: Ec2Snapshot[] = [];
+    for (let start = 0; start < volumeIds.length; start += filterValues) {
+      const Values = volumeIds.slice(start, start + filterValues);
+      const filters = [
+        { Name: 'volume-id', Values },
+        { Name: 'tag-key', Values: [tagKey] },
+      ];
+      found.push(...(await this.#describeSnapshots(filters, signal)));
+    }
+    return found;
+  }
+
+  /**
+   * Locks a snapshot: EC2 refuses to delete it until then. Repeatable; a lock that lasts longer stays as it is only in
+   * compliance mode, where it cannot be shortened. At least a day from now.
+   */
+  async lockSnapshot(snapshotId: string, mode: 'governance' | 'compliance', until: Date): Promise<void> {
+    const command = new LockSnapshotCommand({
+      SnapshotId: snapshotId,
+      LockMode: mode,
+      ExpirationDate: until,
+    });
+    await this.#attempt(this.#clients.ec2.send(command), `locking snapshot ${snapshotId}`);
   }
 
   /** Leaves out snapshots that do not exist. */

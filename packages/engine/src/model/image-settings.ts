@@ -11,6 +11,7 @@ export const ImageBlocks = z.enum(['vault', 'none']);
  * blocks instead, or the `cheapest` of the two for each volume.
  */
 export const BaseSnapshot = z.enum(['cheapest', 'keep', 're-read']);
+export type BaseSnapshot = z.infer<typeof BaseSnapshot>;
 
 /** A plan's choices about images, as a run takes them when it is opened. */
 export const ImageSettings = z.object({

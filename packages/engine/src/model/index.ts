@@ -17,7 +17,6 @@ export {
   BaseSnapshot,
   defaultImageSettings,
   ImageBlocks,
-  ImageSettings,
   longestSnapshotLockDays,
 } from './image-settings.ts';
 export { parseOfflinePublicKey } from './offline-key.ts';

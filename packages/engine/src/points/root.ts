@@ -139,6 +139,7 @@ export function pointRowOf(
     expiresAt: new Date(root.expiresAt),
     retentionClass: root.retentionClass,
     ...(root.container?.storageClass !== undefined && { archiveClass: root.container.storageClass }),
+    ...(root.image !== undefined && root.manifest !== undefined && { hasBlocks: true }),
     counts: root.counts,
     warnings: root.warnings,
     unread: unreadOf(root),

@@ -6,7 +6,7 @@ import { recoverHolds } from '../maintenance/recover-holds.ts';
 import { addFailures, noFailures, workThrough, type StepFailures } from '../maintenance/work-through.ts';
 import { objectPrefixes, parseObjectName } from '../packs/object-names.ts';
 import { PackCiphers } from '../packs/pack-ciphers.ts';
-import { indexedChunks } from '../packs/indexed-chunks.ts';
+import { listChunks } from '../packs/pack-directory.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
@@ -300,7 +300,7 @@ async function indexChunks(
   try {
     const object = { packId, name, versionId };
     const { directory } = await segments.readDirectory(object, bytes);
-    const items = [...indexedChunks(packId, directory.frames)];
+    const items = [...listChunks(packId, directory.frames)];
     for (let start = 0; start < items.length; start += itemsPerCall)
       await index.put(items.slice(start, start + itemsPerCall));
     return items.length;

@@ -36,6 +36,8 @@ export interface PointRow {
   readonly retentionClass: string;
   /** The store's name of the archive class that the point's container lies in. Such a point is never a base. */
   readonly archiveClass?: string;
+  /** The vault has the blocks of the image; absent for one of snapshots alone, and for what is no image. */
+  readonly hasBlocks?: true;
   readonly counts: PointCounts;
   readonly warnings: number;
   /** Absent in older rows: ask `isDegraded`. */

@@ -1,0 +1,152 @@
+import { DeleteTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { makeReadServices } from '@holdfast/aws';
+import {
+  listVolumes,
+  openVault,
+  type PointRow,
+  PointReader,
+  readRoot,
+  type ResourceArn,
+  restoreVolume,
+  type VolumeTarget,
+} from '@holdfast/engine';
+import type { BackupType } from '@holdfast/engine/model';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeMachine, tagMachine, type SourceMachine } from '../../localstack/demo/source-machine.ts';
+import { VolumeBytes } from '../../localstack/volume-bytes.ts';
+import { describeUnless, findGap } from '../support/gaps.ts';
+import { listPoints, runCycle } from './support/cycles.ts';
+import { openApp } from './support/deployed.ts';
+import type { Ended } from './support/executions.ts';
+import { testPlans } from './support/names.ts';
+
+const app = openApp();
+const ec2 = new EC2Client({});
+const noGateway = await findGap('gateway');
+const bytes = new VolumeBytes(app.environment['AWS_ENDPOINT_URL'] ?? '');
+const blockBytes = 2 ** 19;
+
+/** Blocks of a volume that are not zeros, by index. */
+type Blocks = ReadonlyMap<number, Buffer<ArrayBuffer>>;
+
+let machine: SourceMachine;
+const now = new Map<string, Map<number, Buffer<ArrayBuffer>>>();
+/** Volumes as they were when each cycle ran. */
+const states: ReadonlyMap<string, Blocks>[] = [];
+const cycles: Ended[] = [];
+
+async function write(volumeId: string, round: string, ...indexes: readonly number[]): Promise<void> {
+  for (const index of indexes) {
+    const block = Buffer.alloc(blockBytes, `${volumeId} ${index} ${round}\n`);
+    await bytes.write(volumeId, index * blockBytes, block);
+    now.get(volumeId)?.set(index, block);
+  }
+}
+
+async function trim(volumeId: string, index: number): Promise<void> {
+  await bytes.trim(volumeId, index * blockBytes, blockBytes);
+  now.get(volumeId)?.delete(index);
+}
+
+async function cycle(type: BackupType): Promise<void> {
+  states.push(new Map([...now].map(([volume, blocks]) => [volume, new Map(blocks)])));
+  cycles.push(await runCycle(app, testPlans.blocks, type));
+}
+
+/** A volume of which only what is written is kept. */
+class SparseVolume implements VolumeTarget {
+  readonly blocks = new Map<number, Buffer>();
+
+  async has(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  async write(offset: number, content: Uint8Array): Promise<void> {
+    await Promise.resolve();
+    this.blocks.set(offset / blockBytes, Buffer.from(content));
+  }
+}
+
+/** Reads all volumes of a point out of the vault. */
+async function readPoint({
+  resourceArn,
+  pointId,
+  rootVersionId,
+}: PointRow): Promise<ReadonlyMap<string, ReadonlyMap<number, Buffer>>> {
+  const names = { vaultBucket: app.vaultBucket, kmsKeyArn: app.outputs['KeyArn'] ?? '' };
+  const services = makeReadServices(app.clients, names);
+  const keys = await openVault(services);
+  const { root } = await readRoot(services.store, keys, resourceArn, pointId, rootVersionId);
+  const reader = new PointReader(services.store, keys, root);
+  const volumes = new Map<string, ReadonlyMap<number, Buffer>>();
+  for await (const volume of listVolumes(reader)) {
+    const target = new SparseVolume();
+    await restoreVolume(reader, volume, { target });
+    volumes.set(volume.volume, target.blocks);
+  }
+  return volumes;
+}
+
+/** Names every block in which two states differ. */
+function differences(
+  found: ReadonlyMap<string, ReadonlyMap<number, Buffer>>,
+  wanted: ReadonlyMap<string, Blocks>,
+): string[] {
+  const places = new Set(
+    [found, wanted].flatMap((state) =>
+      [...state].flatMap(([volume, blocks]) => [...blocks.keys()].map((index) => `${volume} ${index}`)),
+    ),
+  );
+  return [...places].filter((place) => {
+    const [volume = '', index] = place.split(' ');
+    const [one, other] = [found.get(volume)?.get(Number(index)), wanted.get(volume)?.get(Number(index))];
+    return one === undefined || other === undefined || !one.equals(other);
+  });
+}
+
+describeUnless(noGateway)('an instance whose plan has its blocks in the vault', () => {
+  let points: PointRow[];
+
+  beforeAll(async () => {
+    machine = await makeMachine(ec2, bytes);
+    for (const volumeId of machine.volumeIds) {
+      await trim(volumeId, 0);
+      now.set(volumeId, new Map());
+    }
+    const [root = '', data = ''] = machine.volumeIds;
+    const everywhere = Array.from({ length: 16 }, (_, at) => (at * 2 ** 26) / blockBytes);
+    for (const volumeId of machine.volumeIds) await write(volumeId, 'first', ...everywhere);
+    await write(root, 'first', 1, 2, 3, 64, 65, 2_047);
+    await tagMachine(ec2, machine, 'holdfast:plan', testPlans.blocks);
+    await cycle('full');
+    await write(root, 'second', 2, 70);
+    await write(data, 'second', 5);
+    await trim(root, 65);
+    await cycle('incremental');
+    await write(data, 'third', 5, 6);
+    await cycle('differential');
+    const arn = `arn:aws:ec2:${app.region}:${app.accountId}:instance/${machine.instanceId}` as ResourceArn;
+    points = await listPoints(app, arn);
+  });
+
+  afterAll(async () => {
+    const Resources = [machine.instanceId, ...machine.volumeIds];
+    await ec2.send(new DeleteTagsCommand({ Resources, Tags: [{ Key: 'holdfast:plan' }] }));
+  });
+
+  test('has a point of each type, whose cycles report what they read', () => {
+    expect(points.map(({ type }) => type)).toEqual(['full', 'incremental', 'differential']);
+    expect(cycles.map(({ status }) => status)).toEqual(['SUCCEEDED', 'SUCCEEDED', 'SUCCEEDED']);
+    const blocksAtFull = [...(states[0] ?? [])].reduce((sum, [, { size }]) => sum + size, 0);
+    for (const [index, blocks] of [blocksAtFull, 3, 4].entries())
+      expect(cycles[index]?.output).toMatchObject({
+        report: { completed: 1, failed: 0, readBytes: blocks * blockBytes },
+      });
+  });
+
+  test.for([0, 1, 2])('has in point %i every block as it was then, and no other', async (index) => {
+    const found = await readPoint(points[index] as PointRow);
+
+    expect(differences(found, states[index] as ReadonlyMap<string, Blocks>)).toEqual([]);
+  });
+});
