@@ -11,7 +11,6 @@ import {
   resourceKeyOf,
   type ResourceArn,
   type Root,
-  rotateDataKey,
   type RunId,
   withOfflineRecipient,
   type WriteServices,
@@ -24,6 +23,7 @@ import {
   type MemorySource,
   MemoryWorkStore,
   SeededRandom,
+  rotateDataKey,
 } from '@holdfast/engine/testing';
 import { createKeyFile, FileKeyring, FilesystemObjectStore } from '@holdfast/node';
 import { type ListedFile, listedFileOf, quotePath } from './listed-file.ts';

@@ -9,7 +9,7 @@ import {
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import { GetBucketPolicyCommand, type S3Client } from '@aws-sdk/client-s3';
-import { makeClients, makeWriteServices, S3FileSource, type AwsClients } from '@holdfast/aws';
+import { makeClients, S3FileSource, type AwsClients } from '@holdfast/aws';
 import { backUpFiles, newId, type RunId } from '@holdfast/engine';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { startEmulator, type Emulator } from '../../localstack/composition.ts';
@@ -24,6 +24,7 @@ import { listVersions } from './support/list-versions.ts';
 import { testBuckets, testPlans } from './support/names.ts';
 import { makeTargets, restoreAndCompare } from './support/restores.ts';
 import { fill, makeSource } from './support/source-buckets.ts';
+import { makeWriteServices } from '../support/write-services.ts';
 
 const bucketName = testBuckets.sources.commands;
 const plan = testPlans.commands;

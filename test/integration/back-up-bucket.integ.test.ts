@@ -6,7 +6,7 @@ import {
   ListMultipartUploadsCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
-import { makeWriteServices, openSource, S3RestoreTarget } from '@holdfast/aws';
+import { openSource, S3RestoreTarget } from '@holdfast/aws';
 import {
   backUpFiles,
   type BegunWrite,
@@ -27,6 +27,7 @@ import { deletePlain, makeBucket, makeVaultBucket } from './support/buckets.ts';
 import { connect } from './support/emulated-aws.ts';
 import { listObjects } from './support/read-bucket.ts';
 import { makeCatalogTable, makeChunkIndexTable } from './support/tables.ts';
+import { makeWriteServices } from '../support/write-services.ts';
 
 const clients = connect();
 

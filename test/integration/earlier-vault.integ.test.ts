@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { makeWriteServices, openSource } from '@holdfast/aws';
+import { openSource } from '@holdfast/aws';
 import { connectAws, connectStorage, runCli } from '@holdfast/cli';
 import {
   backUpFiles,
@@ -20,6 +20,7 @@ import { digestOf, listPoint } from '../compat/listed-file.ts';
 import { makeBucket, makeVaultBucket, putPlain } from './support/buckets.ts';
 import { connect } from './support/emulated-aws.ts';
 import { makeCatalogTable, makeChunkIndexTable } from './support/tables.ts';
+import { makeWriteServices } from '../support/write-services.ts';
 
 const clients = connect();
 const dayMs = 86_400_000;

@@ -1,6 +1,6 @@
 import { CreateKeyCommand } from '@aws-sdk/client-kms';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { makeWriteServices, openSource } from '@holdfast/aws';
+import { openSource } from '@holdfast/aws';
 import {
   backUpFiles,
   CredentialsRefusedError,
@@ -15,6 +15,7 @@ import { findGap, testUnless } from '../support/gaps.ts';
 import { makeBucket, makeVaultBucket } from './support/buckets.ts';
 import { connect } from './support/emulated-aws.ts';
 import { makeCatalogTable, makeChunkIndexTable } from './support/tables.ts';
+import { makeWriteServices } from '../support/write-services.ts';
 
 const test = testUnless(await findGap('gateway'));
 const clients = connect();

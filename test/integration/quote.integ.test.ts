@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CreateKeyCommand } from '@aws-sdk/client-kms';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { makeWriteServices, openSource } from '@holdfast/aws';
+import { openSource } from '@holdfast/aws';
 import { connectAws, connectStorage, runCli } from '@holdfast/cli';
 import { type AllServices, backUpFiles, newId, type ResourceArn, type RunId } from '@holdfast/engine';
 import { defaultImageSettings, type Plan, RetentionRules } from '@holdfast/engine/model';
@@ -10,6 +10,7 @@ import { makeBucket, makeVaultBucket } from './support/buckets.ts';
 import { connect } from './support/emulated-aws.ts';
 import { startMachine } from './support/machines.ts';
 import { makeCatalogTable, makeChunkIndexTable } from './support/tables.ts';
+import { makeWriteServices } from '../support/write-services.ts';
 
 const clients = connect();
 const daily: Plan = {

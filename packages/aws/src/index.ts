@@ -46,7 +46,7 @@ export { checkTargetBucket } from './targets/check-target-bucket.ts';
 export { bucketOfArn, instanceOfArn, kindOfArn, volumeOfArn } from './sdk/resource-arns.ts';
 
 // The deployment around the vault
-export { type DeploymentNames, makeCatalogServices, type VaultNames } from './deployment/vault-services.ts';
+export { type CatalogNames, makeCatalogServices } from './deployment/vault-services.ts';
 export { readDeployedConfiguration } from './deployment/read-deployed-configuration.ts';
 export { EndedExecutions, type FailedExecution } from './deployment/ended-executions.ts';
 export { StateMachine } from './deployment/state-machine.ts';
@@ -56,8 +56,6 @@ export { countMessages } from './deployment/sqs-queues.ts';
 // Only for tests of the repository
 /** @internal */
 export { isLoopback } from './sdk/client-options.ts';
-/** @internal */
-export { makeReadServices, makeWriteServices } from './deployment/vault-services.ts';
 /** @internal */
 export { catalogIndexes, catalogKeys, chunkIndexKey } from './catalog/table-schema.ts';
 /** @internal */

@@ -88,13 +88,7 @@ export { findSnapshotNeeds, type SnapshotNeeds, whySnapshotsStay } from './image
 export { BlockShardReference } from './images/block-shards.ts';
 
 // Opening a vault
-export {
-  initialiseVault,
-  openVault,
-  rotateDataKey,
-  dataKeySource,
-  type OpenVaultOptions,
-} from './keys/open-vault.ts';
+export { initialiseVault, openVault, dataKeySource, type OpenVaultOptions } from './keys/open-vault.ts';
 export { OfflineKeyring } from './keys/offline-keyring.ts';
 export { unwrapAny } from './keys/unwrap-any.ts';
 export { withOfflineRecipient } from './keys/offline-recipient.ts';

@@ -1,4 +1,4 @@
-import { makeReadServices } from '@holdfast/aws';
+import { makeCatalogServices } from '@holdfast/aws';
 import {
   compactTime,
   newestPoints,
@@ -53,8 +53,9 @@ export async function newestRun(app: App, resourceArn: ResourceArn): Promise<Run
 }
 
 export async function readPoint(app: App, { resourceArn, pointId, rootVersionId }: PointRow): Promise<Root> {
-  const services = makeReadServices(app.clients, {
+  const services = makeCatalogServices(app.clients, {
     vaultBucket: app.vaultBucket,
+    catalogTable: app.outputs['CatalogTableName'] ?? '',
     kmsKeyArn: app.outputs['KeyArn'] ?? '',
   });
   const stored = await readRoot(

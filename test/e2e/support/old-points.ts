@@ -1,7 +1,8 @@
-import { makeWriteServices, S3FileSource } from '@holdfast/aws';
+import { S3FileSource } from '@holdfast/aws';
 import { backUpFiles, newId, type PointId, type RunId, type WriteServices } from '@holdfast/engine';
 import { arnOfBucket } from './cycles.ts';
 import type { App } from './deployed.ts';
+import { makeWriteServices } from '../../support/write-services.ts';
 
 const dayMs = 86_400_000;
 

@@ -76,25 +76,6 @@ export async function initialiseVault(options: InitialiseVaultOptions): Promise<
   return vault;
 }
 
-/**
- * Makes a new data key and uses it from now on. Other processes take it up when they next open the vault; what was
- * written before stays readable with the older key.
- */
-export async function rotateDataKey(
-  vault: VaultKeys,
-  options: Omit<InitialiseVaultOptions, 'trustDomain'>,
-): Promise<KeyId> {
-  const { keyId, key } = await createKey({
-    ...options,
-    vaultId: vault.vaultId,
-    purpose: 'data',
-    createdAt: await options.store.now(),
-    put: options.lock === undefined ? {} : { lock: options.lock },
-  });
-  vault.useDataKey(keyId, key);
-  return keyId;
-}
-
 /** Data keys as the vault stores them. For a {@link VaultKeys} imported where the store and keyring are at hand. */
 export function dataKeySource(
   vaultId: VaultId,

@@ -74,8 +74,6 @@ export interface SweepReport {
 export interface SweepOptions extends StepOptions {
   /** One of {@link sweepPartitions} parts. @default all */
   readonly partition?: number;
-  /** Hours that a lease must have been over; more than any clock is wrong. @default 24 */
-  readonly graceHours?: number;
 }
 
 /**
@@ -84,9 +82,9 @@ export interface SweepOptions extends StepOptions {
  */
 export async function sweepPacks(
   services: SweepServices,
-  { partition, graceHours = safety.sweepGraceHours, ...options }: SweepOptions = {},
+  { partition, ...options }: SweepOptions = {},
 ): Promise<SweepReport & { readonly done: boolean }> {
-  const dueBefore = new Date((await services.store.now()).getTime() - graceHours * hourMs);
+  const dueBefore = new Date((await services.store.now()).getTime() - safety.sweepGraceHours * hourMs);
   const counts = { swept: 0, bytes: 0, kept: 0, locked: 0 };
   const worked = await workThrough(
     {

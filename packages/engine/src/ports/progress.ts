@@ -5,9 +5,8 @@ export interface ProgressEvent {
   readonly bytes: number;
   /** The things that the counts of files count. @default files */
   readonly unit?: 'object' | 'root' | 'point' | 'pack';
-  /** Totals, where they are known. */
+  /** Total, where it is known. */
   readonly filesTotal?: number | undefined;
-  readonly bytesTotal?: number;
 }
 
 /** Receives progress; must not throw and must not block. */

@@ -89,12 +89,6 @@ export class LeaseKeeper {
     });
   }
 
-  async isLeased(packId: PackId): Promise<boolean> {
-    return this.#known.has(packId)
-      ? this.#known.get(packId) !== undefined
-      : (await this.lease([packId])).has(packId);
-  }
-
   /** A pack that an earlier call leased, or that the run itself stored. */
   get(packId: PackId): LeasedPack | undefined {
     return this.#known.get(packId);

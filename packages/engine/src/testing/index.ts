@@ -34,6 +34,7 @@ export {
   type RestoreTargetUnderTest,
 } from './restore-target-contract.ts';
 export { keyringContract, type KeyringContractOptions } from './keyring-contract.ts';
+export { rotateDataKey } from './rotate-data-key.ts';
 export { makeMemoryServices } from './memory-services.ts';
 export { MemoryVolume } from './memory-volume.ts';
 export { type PlantedImage, type PlantedVolume, putImagePoint } from './put-image-point.ts';

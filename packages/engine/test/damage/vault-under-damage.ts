@@ -1,6 +1,7 @@
 import { toHex } from '../../src/bytes.ts';
 import type { KeyId, PackId } from '../../src/ids.ts';
-import { openVault, rotateDataKey } from '../../src/keys/open-vault.ts';
+import { openVault } from '../../src/keys/open-vault.ts';
+import { rotateDataKey } from '../../src/testing/index.ts';
 import { parseObjectName } from '../../src/packs/object-names.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
 import type { Root } from '../../src/points/root.ts';

@@ -4,10 +4,16 @@ import { InvalidInputError, KeyUnavailableError, NotSupportedError } from '../..
 import type { KeyId, VaultId } from '../../src/ids.ts';
 import { OfflineKeyring } from '../../src/keys/offline-keyring.ts';
 import { readOfflinePublicKey, withOfflineRecipient } from '../../src/keys/offline-recipient.ts';
-import { initialiseVault, openVault, rotateDataKey } from '../../src/keys/open-vault.ts';
+import { initialiseVault, openVault } from '../../src/keys/open-vault.ts';
 import { ensureVaultLocks } from '../../src/keys/vault-locks.ts';
 import type { KeyContext, Keyring } from '../../src/ports/keyring.ts';
-import { FakeClock, MemoryKeyring, MemoryObjectStore, SeededRandom } from '../../src/testing/index.ts';
+import {
+  FakeClock,
+  MemoryKeyring,
+  MemoryObjectStore,
+  SeededRandom,
+  rotateDataKey,
+} from '../../src/testing/index.ts';
 import { verifyVaultFiles } from '../../src/verify/verify-vault-files.ts';
 
 interface Pair {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { fromHex, toHex, utf8 } from '../../src/bytes.ts';
 import type { KeyId, PackId, VaultId } from '../../src/ids.ts';
 import { listKeyFiles } from '../../src/keys/key-files.ts';
-import { dataKeySource, initialiseVault, openVault, rotateDataKey } from '../../src/keys/open-vault.ts';
+import { dataKeySource, initialiseVault, openVault } from '../../src/keys/open-vault.ts';
 import { VaultKeys, type VaultSecrets } from '../../src/keys/vault-keys.ts';
 import { ensureVaultLocks } from '../../src/keys/vault-locks.ts';
 import {
@@ -13,6 +13,7 @@ import {
   ProcessKilledError,
   SeededRandom,
   withFaults,
+  rotateDataKey,
 } from '../../src/testing/index.ts';
 
 const day = 86_400_000;

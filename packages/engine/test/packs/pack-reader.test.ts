@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { newId } from '../../src/bytes.ts';
 import type { PackId } from '../../src/ids.ts';
-import { openVault, rotateDataKey } from '../../src/keys/open-vault.ts';
+import { openVault } from '../../src/keys/open-vault.ts';
 import { checkPack } from '../../src/packs/check-pack.ts';
 import { packName } from '../../src/packs/object-names.ts';
 import { PackBuilder } from '../../src/packs/pack-builder.ts';
@@ -12,7 +12,7 @@ import { cutChunk } from '../../src/packs/cut-chunk.ts';
 import { PackReader, type WantedFrame } from '../../src/packs/pack-reader.ts';
 import { SegmentReader } from '../../src/packs/segment-reader.ts';
 import type { StoredObject } from '../../src/packs/stored-object.ts';
-import { FaultPlan, withFaults } from '../../src/testing/index.ts';
+import { FaultPlan, withFaults, rotateDataKey } from '../../src/testing/index.ts';
 import { makeContents, makeTestVault, type TestVault } from './test-vault.ts';
 
 interface Pack {

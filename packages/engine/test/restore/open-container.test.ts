@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { KeyUnavailableError, NotSupportedError } from '../../src/errors.ts';
-import { rotateDataKey, openVault } from '../../src/keys/open-vault.ts';
+import { openVault } from '../../src/keys/open-vault.ts';
 import { containerName } from '../../src/packs/object-names.ts';
 import { footerBytes } from '../../src/packs/pack-layout.ts';
 import type { ContainerBytes } from '../../src/restore/container-store.ts';
 import { openContainer } from '../../src/restore/open-container.ts';
 import { restoreRange } from '../../src/restore/restore-range.ts';
-import { MemoryKeyring, MemoryTarget, SeededRandom } from '../../src/testing/index.ts';
+import { MemoryKeyring, MemoryTarget, SeededRandom, rotateDataKey } from '../../src/testing/index.ts';
 import { verifyPoint } from '../../src/verify/verify-point.ts';
 import { describeState, Harness, namesIn, stateOf } from '../runs/harness.ts';
 
