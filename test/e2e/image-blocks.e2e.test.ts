@@ -1,5 +1,5 @@
 import { DeleteTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { makeReadServices } from '@holdfast/aws';
+import { makeCatalogServices } from '@holdfast/aws';
 import {
   listVolumes,
   openVault,
@@ -73,8 +73,12 @@ async function readPoint({
   pointId,
   rootVersionId,
 }: PointRow): Promise<ReadonlyMap<string, ReadonlyMap<number, Buffer>>> {
-  const names = { vaultBucket: app.vaultBucket, kmsKeyArn: app.outputs['KeyArn'] ?? '' };
-  const services = makeReadServices(app.clients, names);
+  const names = {
+    vaultBucket: app.vaultBucket,
+    catalogTable: app.outputs['CatalogTableName'] ?? '',
+    kmsKeyArn: app.outputs['KeyArn'] ?? '',
+  };
+  const services = makeCatalogServices(app.clients, names);
   const keys = await openVault(services);
   const { root } = await readRoot(services.store, keys, resourceArn, pointId, rootVersionId);
   const reader = new PointReader(services.store, keys, root);
