@@ -172,13 +172,10 @@ async function isReleased(
   const now = clock.now();
   const needs = needsOf.get(resourceArn) ?? findSnapshotNeeds(catalog, plan, resourceArn, now);
   needsOf.set(resourceArn, needs);
-  const { choice, baseTimes } = await needs;
+  const { baseTimes } = await needs;
   // A resource that is gone, or lost its tag, has no next run.
   const isProtected = (await catalog.resources.find(resourceArn)) !== undefined;
-  return (
-    whySnapshotsStay(point, plan, { choice, baseTimes: isProtected ? baseTimes : new Set() }, now) ===
-    undefined
-  );
+  return whySnapshotsStay(point, plan, { baseTimes: isProtected ? baseTimes : new Set() }, now) === undefined;
 }
 
 /** The run's own state does not decide: one that counts as failed may have committed in its last moment. */

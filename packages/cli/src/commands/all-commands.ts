@@ -4,6 +4,7 @@ import { backupCommand } from './backup.ts';
 import { cancelCommand } from './cancel.ts';
 import { catalogRebuildCommand } from './catalog-rebuild.ts';
 import { diffCommand } from './diff.ts';
+import { explainCommand } from './explain.ts';
 import { extractCommand } from './extract.ts';
 import { failuresCommand } from './failures.ts';
 import { holdListCommand, holdReleaseCommand, holdSetCommand } from './hold.ts';
@@ -37,6 +38,7 @@ export const commands: readonly CommandDefinition[] = [
   warningsCommand,
   maintainCommand,
   retentionPreviewCommand,
+  explainCommand,
   holdSetCommand,
   holdReleaseCommand,
   holdListCommand,

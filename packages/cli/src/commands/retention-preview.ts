@@ -5,7 +5,6 @@ import {
   openVault,
   PointReader,
   previewRetention,
-  UnknownNameError,
   type Catalog,
   type ExclusivePacks,
   type PointRow,
@@ -15,6 +14,7 @@ import {
 import { getPlan, type Plans, retentionBounds, type RetentionRules } from '@holdfast/engine/model';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
+import { getDeployedPlans } from '../names/deployed-plans.ts';
 import { isImage } from '../names/open-point.ts';
 import { resolveResourceArn } from '../names/resolve.ts';
 import { bytesText, countText, timeText } from '../terminal/text.ts';
@@ -59,12 +59,7 @@ export const retentionPreviewCommand = defineCommand({
       .option('--time-zone <zone>', 'whose days, weeks, months and years count, for example Europe/Vienna'),
   async run(context, { resource, ...changes }, planName) {
     const connection = await context.connect();
-    const plans = await connection.deployment.findPlans();
-    if (plans === undefined)
-      throw new UnknownNameError(
-        'the plans are not known: the deployment has no output ConfigurationUrl, or what that names may not be read or ' +
-          'is of another version; allow s3:GetObject on it, or deploy this version',
-      );
+    const plans = await getDeployedPlans(connection);
     const { name, retention } = getPlan(plans, planName);
     const newRules = { ...retention, ...changes };
     const preview = await compare(

@@ -58,14 +58,14 @@ export async function findSnapshotNeeds(
 export function whySnapshotsStay(
   point: PointRow,
   plan: Plan,
-  { baseTimes, choice }: Pick<SnapshotNeeds, 'baseTimes' | 'choice'>,
+  { baseTimes }: Pick<SnapshotNeeds, 'baseTimes'>,
   now: Date,
 ): string | undefined {
   if (point.hasBlocks !== true) return 'the point consists of them';
   const { keepSnapshotsDays } = plan.images;
   const stayUntil = point.committedAt.getTime() + keepSnapshotsDays * dayMs;
   if (stayUntil > now.getTime()) return `the plan keeps snapshots for ${keepSnapshotsDays} days`;
-  if (baseTimes.has(point.sourceTime.getTime())) return `the next run compares with them: ${choice.reason}`;
+  if (baseTimes.has(point.sourceTime.getTime())) return 'the next run compares with them';
   return undefined;
 }
 
