@@ -16,8 +16,7 @@ import { ifThere } from '../if-there.ts';
 import { recoverHolds } from './recover-holds.ts';
 import {
   addFailures,
-  failureOf,
-  isOfOneItem,
+  orFailure,
   noFailures,
   workThrough,
   type StepFailures,
@@ -111,7 +110,12 @@ export async function reconcilePoints(
     // Sorts before every root of the resource, and behind those of the one before.
     const place = `${objectPrefixes.points}${resource.resourceKey}/`;
     const before = from?.after === place ? from.within : undefined;
-    const did = await attempt(services, keys, resource, startedAt, { shouldStop, signal, before });
+    // A resource that cannot be compared stops none of the others.
+    const did = await orFailure<Reconciled, Reconciled>(
+      `points of resource ${resource.resourceKey}`,
+      reconcileResource(services, keys, resource, startedAt, { shouldStop, signal, before }),
+      (failures) => ({ report: { ...nothingReconciled, roots: resource.roots.size, failures } }),
+    );
     report = addReconciled(report, did.report);
     if (did.within !== undefined) return { report, next: { of: 'roots', after: place, within: did.within } };
     // Behind every root of the resource, and before those of the next.
@@ -147,24 +151,6 @@ type ReconcileOptions = StepOptions & {
   /** The place at which an earlier call stopped. */
   readonly before: WithinResource | undefined;
 };
-
-/** A resource that cannot be compared stops none of the others. */
-async function attempt(
-  services: ReconcileServices,
-  keys: VaultKeys,
-  resource: ListedResource,
-  startedAt: Date,
-  options: ReconcileOptions,
-): Promise<Reconciled> {
-  try {
-    return await reconcileResource(services, keys, resource, startedAt, options);
-  } catch (error) {
-    if (!isOfOneItem(error)) throw error;
-    const { resourceKey, roots } = resource;
-    const failures = failureOf(`points of resource ${resourceKey}`, error);
-    return { report: { ...nothingReconciled, roots: roots.size, failures } };
-  }
-}
 
 /** Roots are begun oldest first, rows newest first: as they are listed. Ids of one resource sort by source time. */
 async function reconcileResource(
@@ -306,12 +292,9 @@ async function findEmptied(
     return true;
   };
   const look = async ({ arn }: { readonly arn: ResourceArn }) => {
-    try {
-      return { arn, isEmpty: await isEmptied(arn) };
-    } catch (error) {
-      if (!isOfOneItem(error)) throw error;
-      return { arn, isEmpty: false, failures: failureOf(arn, error) };
-    }
+    let failures: StepFailures | undefined;
+    const isEmpty = await orFailure(arn, isEmptied(arn), (failure) => void (failures = failure));
+    return { arn, isEmpty: isEmpty === true, failures };
   };
   let report = nothingReconciled;
   let last = after;
@@ -347,10 +330,7 @@ async function lookAt(
     for await (const row of services.catalog.points.list(arn))
       if (after === undefined || row.pointId < after) yield row;
   };
-  try {
-    return await findMissing(services, rows(), startedAt, options);
-  } catch (error) {
-    if (!isOfOneItem(error)) throw error;
-    return { report: { ...nothingReconciled, failures: failureOf(arn, error) } };
-  }
+  return orFailure(arn, findMissing(services, rows(), startedAt, options), (failures) => ({
+    report: { ...nothingReconciled, failures },
+  }));
 }
