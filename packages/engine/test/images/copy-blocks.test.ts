@@ -194,13 +194,13 @@ describe('a base whose packs are not what they were', () => {
     await harness.catalog.packs.markDamaged(pack.packId);
     const { references } =
       (await countReferences(await harness.open(full.root.point))).get(pack.packId) ?? {};
-    const isNear = harness.disks.counts.read;
+    const readBefore = harness.disks.counts.read;
     harness.disks.write(volume, 1_999, random(harness));
 
     const next = await harness.backUpImage('incremental', shards);
 
     expect(references).toBeGreaterThan(50);
-    expect(harness.disks.counts.read - isNear).toBe((references ?? 0) + 1);
+    expect(harness.disks.counts.read - readBefore).toBe((references ?? 0) + 1);
     expect(next.root.counts.readBytes).toBe(((references ?? 0) + 1) * blockBytes);
     expect(await packsOf(harness, next)).not.toContain(pack.packId);
     await expectConsistent(harness, next);
