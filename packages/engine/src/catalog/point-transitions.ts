@@ -21,7 +21,7 @@ import {
 const kept: Condition<PointRow> = { expiring: absent };
 
 /** Facts that a point may lack because of what it is, not because of what happened to it. */
-const optionalFacts = ['basePointId', 'archiveClass', 'unread'] as const;
+const optionalFacts = ['basePointId', 'archiveClass', 'hasBlocks', 'unread'] as const;
 
 /**
  * Writes a point's row again from its root: what happened to the point, and a later expiry, stay.

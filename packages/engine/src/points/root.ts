@@ -89,7 +89,7 @@ export const Root = z.strictObject({
   /** Absent in older roots; see {@link unreadOf}. */
   unread: UnreadCounts.optional(),
   seconds: z.number().nonnegative(),
-  /** Absent for a source without entries and for image points. */
+  /** Absent for a source without entries, and for an image of snapshots alone. */
   manifest: PageRefText.optional(),
   /** Absent where no pack of chunks is needed. */
   packMap: PageRefText.optional(),

@@ -22,7 +22,15 @@ export type RetentionReason = CalendarRuleName | 'days' | 'minimum' | 'clean' | 
 export type RetainedPoint = UnreadFacts &
   Pick<
     PointRow,
-    'pointId' | 'resourceKind' | 'type' | 'sourceTime' | 'committedAt' | 'expiresAt' | 'expiring' | 'holds'
+    | 'pointId'
+    | 'resourceKind'
+    | 'type'
+    | 'sourceTime'
+    | 'committedAt'
+    | 'expiresAt'
+    | 'expiring'
+    | 'holds'
+    | 'hasBlocks'
   >;
 
 export interface RetentionDecision<Point extends RetainedPoint = PointRow> {
@@ -123,7 +131,7 @@ function decide<Point extends RetainedPoint>(
     keepUntil,
     reasons: latestFirst.filter(({ until }) => until > now).map(({ reason }) => reason),
     container:
-      !isImageKind(point.resourceKind) &&
+      (!isImageKind(point.resourceKind) || point.hasBlocks === true) &&
       point.type !== 'synthetic-full' &&
       planned > now &&
       planned > daysAfter(point.committedAt, Math.max(rules.containerAfterDays, rules.keepDays)),

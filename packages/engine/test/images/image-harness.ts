@@ -27,7 +27,7 @@ import type { RunPlan } from '../../src/runs/run-plan.ts';
 import type { WriteServices } from '../../src/services.ts';
 import { MemoryBlockSource } from '../../src/testing/index.ts';
 import { toStream } from '../../src/to-stream.ts';
-import { Harness, minute } from '../runs/harness.ts';
+import { type BackUpOptions, Harness, minute } from '../runs/harness.ts';
 
 /** What a test may change about the backup of an image. */
 export interface ImageOptions {
@@ -71,9 +71,14 @@ export class ImageHarness extends Harness {
 
   requestImage(type: BackupType, options: ImageOptions = {}): RunRequest {
     const { runId, keepDays, isolated, blocks = true, arn = this.arn } = options;
-    const request = this.request(type, { runId, keepDays, isolated, arn });
+    const request = { ...this.request(type, { runId, keepDays, isolated, arn }), blocks };
     if (options.like !== undefined) this.#taken.set(request.runId, this.snapshotsOf(options.like));
-    return { ...request, resourceKind: 'ec2-instance', blocks, sourceNow: async () => this.clock.now() };
+    return request;
+  }
+
+  override request(type: BackupType, options: BackUpOptions = {}): RunRequest {
+    const request = super.request(type, { arn: this.arn, ...options });
+    return { ...request, resourceKind: 'ec2-instance', sourceNow: async () => this.clock.now() };
   }
 
   /** The snapshots of a run: taken once, as a run's records say. */

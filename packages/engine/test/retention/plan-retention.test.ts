@@ -104,6 +104,12 @@ describe('asks for a container', () => {
     expect(decision?.container).toBe(true);
   });
 
+  test('of an image whose blocks lie in the vault, too', () => {
+    const image = pointAt('2026-01-01T02:00:00Z', { resourceKind: 'ec2-instance', hasBlocks: true });
+
+    expect(planRetention([image], rulesOf({ monthly: 12 }), now)[0]?.container).toBe(true);
+  });
+
   test.each<[string, Partial<PointRow>, Partial<RetentionRules>]>([
     ['of an image, which is kept as snapshots', { resourceKind: 'ebs-volume' }, { monthly: 12 }],
     ['of a point that is one', { type: 'synthetic-full' }, { monthly: 12 }],
