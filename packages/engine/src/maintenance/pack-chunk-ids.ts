@@ -1,9 +1,9 @@
 import { isOfKind } from '../errors.ts';
 import type { ChunkId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
+import { indexedChunks } from '../packs/indexed-chunks.ts';
 import { objectNameOf } from '../packs/object-names.ts';
 import { PackCiphers } from '../packs/pack-ciphers.ts';
-import { listChunks } from '../packs/pack-directory.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -11,7 +11,7 @@ import type { ObjectStore } from '../ports/object-store.ts';
 export type ListChunkIds = (row: PackRow, signal?: AbortSignal) => Promise<readonly ChunkId[]>;
 
 /**
- * Reads the chunk ids of packs out of their own directories: one request for most of them.
+ * Reads the ids of the chunks that the index has of packs out of their own directories: one request for most of them.
  * A pack whose directory cannot be read (gone, damaged, archived) has none: its items in the chunk index stay, and are
  * misses, because no row stands behind them.
  */
@@ -23,7 +23,7 @@ export function createChunkIdReader(store: ObjectStore, keys: VaultKeys): ListCh
     const segments = new SegmentReader(store, new PackCiphers(store, keys));
     try {
       const { directory } = await segments.readDirectory(object, bytes, signal);
-      return [...listChunks(packId, directory.frames)].map(({ id }) => id);
+      return [...indexedChunks(packId, directory.frames)].map(({ id }) => id);
     } catch (error) {
       if (isOfKind(error, 'damage', 'absent', 'format', 'archived')) return [];
       throw error;

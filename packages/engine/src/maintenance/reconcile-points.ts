@@ -16,7 +16,8 @@ import { ifThere } from '../if-there.ts';
 import { recoverHolds } from './recover-holds.ts';
 import {
   addFailures,
-  orFailure,
+  failureOf,
+  isOfOneItem,
   noFailures,
   workThrough,
   type StepFailures,
@@ -110,12 +111,7 @@ export async function reconcilePoints(
     // Sorts before every root of the resource, and behind those of the one before.
     const place = `${objectPrefixes.points}${resource.resourceKey}/`;
     const before = from?.after === place ? from.within : undefined;
-    // A resource that cannot be compared stops none of the others.
-    const did = await orFailure<Reconciled, Reconciled>(
-      `points of resource ${resource.resourceKey}`,
-      reconcileResource(services, keys, resource, startedAt, { shouldStop, signal, before }),
-      (failures) => ({ report: { ...nothingReconciled, roots: resource.roots.size, failures } }),
-    );
+    const did = await attempt(services, keys, resource, startedAt, { shouldStop, signal, before });
     report = addReconciled(report, did.report);
     if (did.within !== undefined) return { report, next: { of: 'roots', after: place, within: did.within } };
     // Behind every root of the resource, and before those of the next.
@@ -151,6 +147,24 @@ type ReconcileOptions = StepOptions & {
   /** The place at which an earlier call stopped. */
   readonly before: WithinResource | undefined;
 };
+
+/** A resource that cannot be compared stops none of the others. */
+async function attempt(
+  services: ReconcileServices,
+  keys: VaultKeys,
+  resource: ListedResource,
+  startedAt: Date,
+  options: ReconcileOptions,
+): Promise<Reconciled> {
+  try {
+    return await reconcileResource(services, keys, resource, startedAt, options);
+  } catch (error) {
+    if (!isOfOneItem(error)) throw error;
+    const { resourceKey, roots } = resource;
+    const failures = failureOf(`points of resource ${resourceKey}`, error);
+    return { report: { ...nothingReconciled, roots: roots.size, failures } };
+  }
+}
 
 /** Roots are begun oldest first, rows newest first: as they are listed. Ids of one resource sort by source time. */
 async function reconcileResource(
@@ -292,9 +306,12 @@ async function findEmptied(
     return true;
   };
   const look = async ({ arn }: { readonly arn: ResourceArn }) => {
-    let failures: StepFailures | undefined;
-    const isEmpty = await orFailure(arn, isEmptied(arn), (failure) => void (failures = failure));
-    return { arn, isEmpty: isEmpty === true, failures };
+    try {
+      return { arn, isEmpty: await isEmptied(arn) };
+    } catch (error) {
+      if (!isOfOneItem(error)) throw error;
+      return { arn, isEmpty: false, failures: failureOf(arn, error) };
+    }
   };
   let report = nothingReconciled;
   let last = after;
@@ -330,7 +347,10 @@ async function lookAt(
     for await (const row of services.catalog.points.list(arn))
       if (after === undefined || row.pointId < after) yield row;
   };
-  return orFailure(arn, findMissing(services, rows(), startedAt, options), (failures) => ({
-    report: { ...nothingReconciled, failures },
-  }));
+  try {
+    return await findMissing(services, rows(), startedAt, options);
+  } catch (error) {
+    if (!isOfOneItem(error)) throw error;
+    return { report: { ...nothingReconciled, failures: failureOf(arn, error) } };
+  }
 }

@@ -14,10 +14,17 @@ import type { PointRow } from '../ports/catalog/points.ts';
 import type { RetentionReason } from '../retention/plan-retention.ts';
 import type { RetentionRules } from '../model/retention-rules.ts';
 import { ifThere } from '../if-there.ts';
-import { decideRetention } from './decide-retention.ts';
+import { type DecidedRetention, decideRetention } from './decide-retention.ts';
 import { planRenewals, type Renewal } from './plan-renewals.ts';
 import { prolongPoint, ProlongProgress, type ProlongServices } from './prolong-point.ts';
-import { addFailures, orFailure, noFailures, type StepFailures, type StepOptions } from './work-through.ts';
+import {
+  addFailures,
+  failureOf,
+  isOfOneItem,
+  noFailures,
+  type StepFailures,
+  type StepOptions,
+} from './work-through.ts';
 import { dayMs } from '../model/time.ts';
 
 const rootsAtOnce = 16;
@@ -143,10 +150,13 @@ export async function renewResource(
 ): Promise<{ readonly report: RenewReport; readonly state?: RenewState }> {
   const { store, catalog, plans } = services;
   const now = await store.now();
-  const decided = await orFailure(arn, decideRetention(catalog, plans, arn, now), (failures) => ({
-    failures,
-  }));
-  if ('failures' in decided) return { report: { ...noRenewals, ...decided } };
+  let decided: DecidedRetention;
+  try {
+    decided = await decideRetention(catalog, plans, arn, now);
+  } catch (error) {
+    if (!isOfOneItem(error)) throw error;
+    return { report: { ...noRenewals, failures: failureOf(arn, error) } };
+  }
   const { rules, decisions, withoutPlan } = decided;
   let report: RenewReport = { ...noRenewals, withoutPlan };
   const renewals = planRenewals(decisions, rules, resourceKeyOf(arn), now);
@@ -155,14 +165,14 @@ export async function renewResource(
     // One a call at least, or those that fail every time would be all that is ever tried.
     if (at > 0 && options.shouldStop?.() === true)
       return { report, state: { pointId: renewal.point.pointId } };
-    const done = await attempt(renewal.point, renew(services, keys, renewal, options));
+    const done = await attempt(renewal.point, async () => renew(services, keys, renewal, options));
     report = addRenewals(report, { ...noRenewals, ...done.report });
     if (done.state !== undefined) return { report, state: done.state };
   }
   const renewed = new Set(renewals.map(({ point }) => point.pointId));
   const others = decisions.filter(({ point }) => !renewed.has(point.pointId) && mayLag(point, rules));
   await forEachConcurrent(others, rootsAtOnce, async ({ point }) => {
-    const done = await attempt(point, lockRoot(services, point));
+    const done = await attempt(point, async () => ({ report: await lockRoot(services, point) }));
     report = addRenewals(report, { ...noRenewals, ...done.report });
   });
   return { report };
@@ -173,10 +183,14 @@ interface Attempt {
   readonly state?: RenewState;
 }
 
-async function attempt({ pointId }: PointRow, work: Promise<Attempt>): Promise<Attempt> {
-  return orFailure(`point ${pointId}`, work, (one, error) => ({
-    report: isDamage(error) ? { unreadable: one } : { failures: one },
-  }));
+async function attempt({ pointId }: PointRow, work: () => Promise<Attempt>): Promise<Attempt> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isOfOneItem(error)) throw error;
+    const one = failureOf(`point ${pointId}`, error);
+    return { report: isDamage(error) ? { unreadable: one } : { failures: one } };
+  }
 }
 
 async function renew(
@@ -216,10 +230,11 @@ function mayLag({ committedAt, expiresAt }: PointRow, { keepDays }: RetentionRul
 async function lockRoot(
   { store, lockMode }: RenewServices,
   { rootName, rootVersionId, expiresAt }: PointRow,
-): Promise<Attempt> {
+): Promise<Partial<RenewReport>> {
   const state = await ifThere(store.head(rootName, { versionId: rootVersionId }));
-  const isBehind = state !== undefined && (state.lock === undefined || state.lock.until < expiresAt);
+  if (state === undefined || (state.lock !== undefined && state.lock.until >= expiresAt)) return {};
   const lock = { mode: lockMode, until: expiresAt };
-  const locked = isBehind ? await ifThere(store.extendLock(rootName, rootVersionId, lock)) : undefined;
-  return { report: locked === undefined ? {} : { rootsLocked: 1 } };
+  return (await ifThere(store.extendLock(rootName, rootVersionId, lock))) === undefined
+    ? {}
+    : { rootsLocked: 1 };
 }

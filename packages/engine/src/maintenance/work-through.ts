@@ -55,36 +55,27 @@ export async function workThrough<Item>(
     }
   };
   await forEachConcurrent(untilTimeIsUp(), atOnce, async (item) => {
-    await orFailure(nameOf(item), work(item), (failure) => {
-      failures = addFailures(failures, failure);
-    });
+    try {
+      await work(item);
+    } catch (error) {
+      if (!isOfOneItem(error)) throw error;
+      failures = addFailures(failures, failureOf(nameOf(item), error));
+    }
   });
   return { done, failures };
 }
 
-/**
- * The result of work on one item; or what `failed` makes of an error that may be the item's own, not one that hits every
- * item alike.
- * @param item - the item's name in messages.
- */
-export async function orFailure<Result, Failed>(
-  item: string,
-  work: Promise<Result>,
-  failed: (failure: StepFailures, error: BackupError) => Failed,
-): Promise<Result | Failed> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!(error instanceof BackupError) || error.kind === 'credentials') throw error;
-    return failed(failureOf(item, error), error);
-  }
-}
-
-export function failureOf(item: string, error: BackupError): StepFailures {
-  return { count: 1, messages: [`${item}: ${error.name}: ${error.message}`] };
+/** Tells an error that may be one item's own from those that hit every item alike. */
+export function isOfOneItem(error: unknown): error is BackupError {
+  return error instanceof BackupError && error.kind !== 'credentials';
 }
 
 export const noFailures: StepFailures = { count: 0, messages: [] };
+
+/** @param item - the item's name in messages. */
+export function failureOf(item: string, error: BackupError): StepFailures {
+  return { count: 1, messages: [`${item}: ${error.name}: ${error.message}`] };
+}
 
 export function addFailures(a: StepFailures, b: StepFailures): StepFailures {
   return { count: a.count + b.count, messages: [...a.messages, ...b.messages].slice(0, messagesListed) };

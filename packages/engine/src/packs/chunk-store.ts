@@ -5,6 +5,7 @@ import type { ChunkId, PackId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
 import { BufferPool } from './buffer-pool.ts';
+import { ChunkPlaces, type PackLeases } from './chunk-places.ts';
 import type { ChunkLocation, ChunkReference } from './chunk-location.ts';
 import type { CompressionPolicy } from './frame-codec.ts';
 import { FrameFiller, type FilledFrame } from './frame-filler.ts';
@@ -12,7 +13,6 @@ import { frameOverheadBytes, maxPlainBytes } from './frame.ts';
 import { PackBuilder, maxEndBytes } from './pack-builder.ts';
 import { listChunks } from './pack-directory.ts';
 import { headerBytes } from './pack-layout.ts';
-import { isPossible } from './pack-reader.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { storePack, type PackStoring, type StoredPack } from './store-pack.ts';
 import { WaitingChunks } from './waiting-chunks.ts';
@@ -28,12 +28,6 @@ export interface StoredChunk {
 /** True once a chunk has its place. */
 export function isSettled(chunk: StoredChunk): chunk is StoredChunk & ChunkReference {
   return chunk.location !== undefined;
-}
-
-/** Decides which packs may be referred to, for example a `LeaseKeeper`. */
-export interface PackLeases {
-  /** The packs among these that are live and leased to the run's date. A missing pack must not be used. */
-  lease(packIds: Iterable<PackId>): Promise<ReadonlyMap<PackId, unknown>>;
 }
 
 /** Sizes of a chunk store. It takes about two packs, `lookupBytes` and a MiB of memory, and the largest chunk twice. */
@@ -110,6 +104,7 @@ export class ChunkStore {
   readonly #queue = new SerialQueue();
   readonly #remembered = new Map<ChunkId, Chunk>();
   readonly #waiting: WaitingChunks<Chunk>;
+  readonly #places: ChunkPlaces;
   readonly #buffers: BufferPool;
   readonly #filler = new FrameFiller<Chunk>();
   #open: OpenPack | undefined;
@@ -128,6 +123,7 @@ export class ChunkStore {
       );
     }
     this.#buffers = options.buffers ?? new BufferPool();
+    this.#places = new ChunkPlaces(options);
     this.#waiting = new WaitingChunks(Math.max(lookupBytes, maxPlainBytes.chunk), this.#buffers);
   }
 
@@ -201,17 +197,13 @@ export class ChunkStore {
     return chunk;
   }
 
-  /** Asks the index about the waiting chunks, and stores those that it does not know in a pack that can be leased. */
+  /** Looks for the waiting chunks in packs that can be leased, and stores the others. */
   async #settleWaiting(): Promise<void> {
     if (this.#waiting.count === 0) return;
-    const { chunkIndex, leases, signal } = this.#options;
-    const found = await chunkIndex.find(this.#waiting.ids(), signal);
-    const leased = await leases.lease(new Set([...found.values()].map(({ packId }) => packId)));
+    const places = await this.#places.find(this.#waiting.chunks);
     for (const { chunk, plain } of this.#waiting.take()) {
-      const location = found.get(chunk.id);
-      if (location !== undefined && leased.has(location.packId) && canHold(location, chunk))
-        chunk.location = location;
-      else await this.#append(chunk, plain);
+      chunk.location = places.get(chunk.id);
+      if (chunk.location === undefined) await this.#append(chunk, plain);
     }
   }
 
@@ -277,11 +269,4 @@ export class ChunkStore {
       this.#remembered.delete(id);
     }
   }
-}
-
-/** False for an item of the index that no pack can have. A manifest would refuse it, and end every run that finds it. */
-function canHold(location: ChunkLocation, { plainBytes }: Chunk): boolean {
-  const { contentBytes, start } = location;
-  const isInside = start >= 0 && start + plainBytes <= contentBytes && contentBytes <= maxPlainBytes.chunk;
-  return isInside && isPossible(location, 'chunk');
 }

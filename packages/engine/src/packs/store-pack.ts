@@ -6,8 +6,9 @@ import type { ChunkIndex } from '../ports/chunk-index.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ObjectLock, ObjectStore, PutOptions } from '../ports/object-store.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
+import { indexedChunks } from './indexed-chunks.ts';
 import { objectNameOf } from './object-names.ts';
-import { listChunks, type ListedFrame } from './pack-directory.ts';
+import type { ListedFrame } from './pack-directory.ts';
 import type { PackKind } from './pack-layout.ts';
 import { defaultRetryPolicy, retryUnavailable, waitBeforeAttempt, type RetryPolicy } from './retry.ts';
 
@@ -121,7 +122,7 @@ export function putOptions(
 async function putIndexItems(sealed: SealedPack, storing: PackStoring, retry: RetryPolicy): Promise<void> {
   const { chunkIndex, signal } = storing;
   if (chunkIndex === undefined) return;
-  const items = [...listChunks(sealed.pack.packId, sealed.frames)];
+  const items = [...indexedChunks(sealed.pack.packId, sealed.frames)];
   try {
     await retryUnavailable(async () => chunkIndex.put(items, signal), storing, retry, signal);
   } catch (error) {

@@ -24,8 +24,8 @@ export class WaitingChunks<Chunk extends { readonly id: ChunkId; readonly plainB
     return this.#bytes;
   }
 
-  ids(): ChunkId[] {
-    return this.#chunks.map(({ id }) => id);
+  get chunks(): readonly Chunk[] {
+    return this.#chunks;
   }
 
   /** True if so many bytes can wait beside those that do. */

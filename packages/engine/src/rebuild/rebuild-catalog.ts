@@ -4,10 +4,9 @@ import type { VaultKeys } from '../keys/vault-keys.ts';
 import { reconcilePoints, type ReconcilePlace } from '../maintenance/reconcile-points.ts';
 import { recoverHolds } from '../maintenance/recover-holds.ts';
 import { addFailures, noFailures, workThrough, type StepFailures } from '../maintenance/work-through.ts';
-import { oldestVersions } from '../oldest-versions.ts';
 import { objectPrefixes, parseObjectName } from '../packs/object-names.ts';
 import { PackCiphers } from '../packs/pack-ciphers.ts';
-import { listChunks } from '../packs/pack-directory.ts';
+import { indexedChunks } from '../packs/indexed-chunks.ts';
 import { SegmentReader } from '../packs/segment-reader.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PackRow } from '../ports/catalog/packs.ts';
@@ -111,7 +110,7 @@ export async function rebuildCatalog(
 async function countObjects(store: ObjectStore, { onProgress, signal }: RebuildOptions): Promise<number> {
   let files = 0;
   for (const prefix of prefixes)
-    for await (const _ of oldestVersions(store.listVersions(prefix, { signal }))) {
+    for await (const _ of oldestVersions(store, prefix, undefined, signal)) {
       files += 1;
       onProgress?.({ step: 'list', files, bytes: 0, unit: 'object' });
     }
@@ -200,9 +199,7 @@ async function recoverPacks(
     for (const [at, prefix] of prefixes.entries()) {
       if (at < goesOnIn) continue;
       const startAfter = at === goesOnIn ? after : undefined;
-      for await (const version of oldestVersions(
-        services.store.listVersions(prefix, { startAfter, signal }),
-      )) {
+      for await (const version of oldestVersions(services.store, prefix, startAfter, signal)) {
         const parsed = parseObjectName(version.name);
         if (parsed === undefined || !('packId' in parsed) || !isInSlice(parsed.packId, slice)) continue;
         begun.push(version.name);
@@ -244,6 +241,21 @@ async function recoverPacks(
     { signal },
   );
   return worked.failures;
+}
+
+/** The version of each name that counts: the first that was written. A listing has the newest first. */
+async function* oldestVersions(
+  store: ObjectStore,
+  prefix: string,
+  startAfter: string | undefined,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ObjectVersion> {
+  let last: ObjectVersion | undefined;
+  for await (const version of store.listVersions(prefix, { startAfter, signal })) {
+    if (last !== undefined && last.name !== version.name) yield last;
+    last = version;
+  }
+  if (last !== undefined) yield last;
 }
 
 async function recoverRow(
@@ -288,7 +300,7 @@ async function indexChunks(
   try {
     const object = { packId, name, versionId };
     const { directory } = await segments.readDirectory(object, bytes);
-    const items = [...listChunks(packId, directory.frames)];
+    const items = [...indexedChunks(packId, directory.frames)];
     for (let start = 0; start < items.length; start += itemsPerCall)
       await index.put(items.slice(start, start + itemsPerCall));
     return items.length;

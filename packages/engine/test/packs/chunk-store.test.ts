@@ -2,14 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PackId } from '../../src/ids.ts';
+import { createChunkIdReader } from '../../src/maintenance/pack-chunk-ids.ts';
 import { checkPack } from '../../src/packs/check-pack.ts';
+import type { PackLeases, UsablePack } from '../../src/packs/chunk-places.ts';
 import { storedShareOf } from '../../src/packs/chunk-location.ts';
-import {
-  ChunkStore,
-  type ChunkStoreOptions,
-  type PackLeases,
-  type StoredChunk,
-} from '../../src/packs/chunk-store.ts';
+import { ChunkStore, type ChunkStoreOptions, type StoredChunk } from '../../src/packs/chunk-store.ts';
 import { cutChunk } from '../../src/packs/cut-chunk.ts';
 import { packName } from '../../src/packs/object-names.ts';
 import { encodeContent } from '../../src/packs/frame-codec.ts';
@@ -31,10 +28,11 @@ class StubLeases implements PackLeases {
   readonly lost = new Set<PackId>();
   asked = 0;
 
-  async lease(packIds: Iterable<PackId>): Promise<ReadonlyMap<PackId, unknown>> {
+  async lease(packIds: Iterable<PackId>): Promise<ReadonlyMap<PackId, UsablePack>> {
     this.asked++;
     await Promise.resolve();
-    return new Map([...packIds].filter((packId) => !this.lost.has(packId)).map((packId) => [packId, true]));
+    const usable = { kind: 'chunks', retentionClass: 'standard' } as const;
+    return new Map([...packIds].filter((packId) => !this.lost.has(packId)).map((packId) => [packId, usable]));
   }
 }
 
@@ -49,6 +47,29 @@ function makeStore(vault: TestVault, change: Partial<ChunkStoreOptions> = {}) {
     ...change,
   });
   return { store, leases, packs };
+}
+
+const blockPolicy = { policy: { ...policy, lookupChunks: 32, lookupBytes: 16 * 2 ** 20 } };
+
+/** Blocks of a volume, more than a quarter of which cannot be compressed. */
+function makeBlocks(count: number): Buffer[] {
+  const random = new SeededRandom('blocks');
+  return Array.from({ length: count }, () => {
+    const block = Buffer.alloc(512 * 1024);
+    block.set(random.bytes(150_000));
+    return block;
+  });
+}
+
+/** A store that gives other bytes than it has. */
+function misread(store: ObjectStore): ObjectStore {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === 'get') return async () => Promise.resolve(new Uint8Array(100));
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
 }
 
 async function addAll(store: ChunkStore, contents: readonly Buffer[]): Promise<StoredChunk[]> {
@@ -175,6 +196,56 @@ describe('a chunk store', () => {
       expect(store.counts.newChunks, JSON.stringify(change)).toBe(1);
       await expectReadable(vault, after, contents);
     }
+  });
+
+  test('finds blocks of volumes again, whichever of them comes first, though most are not in the index', async () => {
+    const vault = await makeTestVault('blocks');
+    const blocks = makeBlocks(200);
+    const before = await addAll(makeStore(vault, blockPolicy).store, blocks);
+    expect(new Set(before.map(({ location }) => location?.packId)).size).toBeGreaterThan(3);
+    expect(vault.chunkIndex.size).toBeLessThan(50);
+
+    const fromTheStart = makeStore(vault, blockPolicy).store;
+    await expectReadable(vault, await addAll(fromTheStart, blocks), blocks);
+    const fromTheMiddle = makeStore(vault, blockPolicy).store;
+    await addAll(fromTheMiddle, blocks.slice(61));
+
+    expect(fromTheStart.counts.newChunks).toBe(0);
+    // Up to the first one of its pack that the index knows.
+    expect(fromTheMiddle.counts.newChunks).toBeLessThan(20);
+  });
+
+  test('stores blocks again whose pack has lost its directory, or cannot be leased', async () => {
+    const vault = await makeTestVault('lost blocks');
+    const blocks = makeBlocks(30);
+    const [first] = await addAll(makeStore(vault, blockPolicy).store, blocks);
+    const { packId } = first!.location!;
+    const refused = makeStore(vault, blockPolicy);
+    refused.leases.lost.add(packId);
+    await expectReadable(vault, await addAll(refused.store, blocks), blocks);
+    expect(refused.store.counts.newChunks).toBe(blocks.length);
+
+    const { store } = makeStore(vault, { ...blockPolicy, store: misread(vault.store) });
+    const after = await addAll(store, blocks);
+
+    expect(store.counts.newChunks).toBeGreaterThan(20);
+    await expectReadable(vault, after, blocks);
+  });
+
+  test('the index forgets all that it knew of a pack of blocks, by the directory of the pack', async () => {
+    const vault = await makeTestVault('swept blocks');
+    const { store, packs } = makeStore(vault, blockPolicy);
+    await addAll(store, makeBlocks(60));
+    const listIds = createChunkIdReader(vault.store, vault.vault);
+    const known = vault.chunkIndex.size;
+
+    for (const { packId } of packs) {
+      const row = vault.catalog.packRows().find((one) => one.packId === packId)!;
+      await vault.chunkIndex.remove(await listIds(row), packId);
+    }
+
+    expect(known).toBeGreaterThan(0);
+    expect(vault.chunkIndex.size).toBe(0);
   });
 
   test('shares no pack when told so, and still stores every content once', async () => {
