@@ -1,4 +1,4 @@
-import { type MachineName, mostBlockWorkers } from '@holdfast/engine/model';
+import { type MachineName, mostBlockWorkers, workersOfSnapshot } from '@holdfast/engine/model';
 import { Annotations, CfnOutput, Duration, Lazy, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import type { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { Code } from 'aws-cdk-lib/aws-lambda';
@@ -92,7 +92,8 @@ export class HoldfastPipeline extends Construct {
     const volumePollSeconds = Math.min(mostVolumePollSeconds, snapshotPollSeconds);
     const partitionsAtOnce = Math.min(mostPartitionsAtOnce, workers);
     const blockWorkers = Math.min(workers, mostBlockWorkers);
-    const imagesAtOnce = Math.min(resourcesAtOnce, blockWorkers);
+    // Each as fast as the quota of its snapshots lets it, rather than many that are slow.
+    const imagesAtOnce = Math.max(1, Math.min(resourcesAtOnce, Math.floor(blockWorkers / workersOfSnapshot)));
     const blockShardsAtOnce = Math.floor(blockWorkers / imagesAtOnce);
     const imageProps = { snapshotPollSeconds, imagesAtOnce, blockShardsAtOnce };
     const protectProps = { ...common, shardsAtOnce, ...imageProps };

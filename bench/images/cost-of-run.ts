@@ -1,16 +1,8 @@
-import {
-  commitPoint,
-  copyBlocks,
-  joinSomeShards,
-  listBlocks,
-  openRun,
-  type ResourceArn,
-  type RunId,
-} from '@holdfast/engine';
 import { type BackupType, prices, storageClassPrices, workerSecondDollars } from '@holdfast/engine/model';
 import { FakeClock, makeMemoryServices, SeededRandom } from '@holdfast/engine/testing';
 import { limits } from '../scale/limits.ts';
 import { watched } from '../watched.ts';
+import { backUpVolume } from './back-up-volume.ts';
 import type { ProgramVolume } from './program-volume.ts';
 
 /** What a backup of an image asked of AWS, and what that costs. */
@@ -24,7 +16,6 @@ export interface RunCost {
   readonly dollars: Readonly<Record<string, number>>;
 }
 
-const arn = 'arn:aws:ec2:us-east-1:111122223333:volume/vol-1' as ResourceArn;
 /** Of a run: opening, taking and waiting for the snapshot, listing, the map and the commit. Of a shard: its start, step and end. */
 const transitionsOf = { run: 20, shard: 3 } as const;
 
@@ -60,7 +51,8 @@ export class CountedVault {
     this.#counts.clear();
     Object.assign(volume.counts, { pages: 0, blocks: 0 });
     const before = process.cpuUsage();
-    const { root, shards } = await this.#run(type, volume, snapshot);
+    this.#services.clock.advance(3_600_000);
+    const { root, shards } = await backUpVolume(this.#services, type, volume, snapshot);
     const { user, system } = process.cpuUsage(before);
     return costOf({
       readBytes: root.counts.readBytes,
@@ -73,37 +65,6 @@ export class CountedVault {
       },
       transitions: transitionsOf.run + transitionsOf.shard * shards,
     });
-  }
-
-  async #run(type: BackupType, volume: ProgramVolume, snapshot: string) {
-    const services = this.#services;
-    this.#services.clock.advance(3_600_000);
-    const opened = await openRun(services, {
-      runId: Buffer.from(this.#random.bytes(16)).toString('hex') as RunId,
-      resourceArn: arn,
-      resourceKind: 'ebs-volume',
-      plan: 'daily',
-      type,
-      keepDays: 35,
-      readTags: false,
-      blocks: true,
-      sourceNow: async () => Promise.resolve(services.clock.now()),
-    });
-    if (opened.state === 'over') throw new Error('the run is over');
-    const { plan, keys } = opened;
-    const volumes = [{ volume: 'vol-1', snapshot }];
-    const listed = await listBlocks(services, keys, plan, {
-      source: volume,
-      volumes,
-      shouldStop: () => false,
-    });
-    if (!listed.done) throw new Error('the listing stopped');
-    for (const shard of listed.shards) await copyBlocks(services, shard, { plan, keys, source: volume });
-    const { length } = listed.shards;
-    const joined = await joinSomeShards(services, keys, plan, length, { shouldStop: () => false });
-    if (!joined.done) throw new Error('the join stopped');
-    const committed = await commitPoint(services, keys, plan, async () => Promise.resolve(joined.content));
-    return { root: committed.root, shards: listed.shards.length };
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CountedVault, type RunCost } from './cost-of-run.ts';
+import { measureWire } from './measure-wire.ts';
 import { ProgramVolume } from './program-volume.ts';
 import { figuresOf } from './report-images.ts';
 
@@ -13,6 +14,7 @@ const runs = [
   { type: 'full', share: 1 },
   { type: 'incremental', share: 0.1 },
   { type: 'incremental', share: 0.01 },
+  { type: 'full', share: 0.01 },
 ] as const;
 
 async function costsOf(blocks: number): Promise<RunCost[]> {
@@ -27,8 +29,10 @@ async function costsOf(blocks: number): Promise<RunCost[]> {
   return costs;
 }
 
+const wire = await measureWire(new ProgramVolume(1_024, 'run 0'), 'run 0');
+console.error('a worker has read blocks over the wire');
 const [small, large] = [await costsOf(sizes[0]), await costsOf(sizes[1])];
-const figures = figuresOf(runs, sizes, small, large);
+const figures = figuresOf(runs, sizes, { small, large, wire });
 console.log(figures);
 const page = join(import.meta.dirname, '..', '..', 'docs', 'images.md');
 const text = await readFile(page, 'utf8');

@@ -1,6 +1,14 @@
-import { prices, pricesAsOf, storageClassPrices } from '@holdfast/engine/model';
+import {
+  blockRates,
+  prices,
+  pricesAsOf,
+  storageClassPrices,
+  workersOfSnapshot,
+} from '@holdfast/engine/model';
+import { limits } from '../scale/limits.ts';
 import { perTebibyte } from './per-tebibyte.ts';
 import type { RunCost } from './cost-of-run.ts';
+import type { WireCopy } from './copy-over-wire.ts';
 
 const number = (value: number, digits = 0): string =>
   value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
@@ -12,17 +20,21 @@ function row(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
 }
 
+export interface ImageFigures {
+  readonly small: readonly RunCost[];
+  readonly large: readonly RunCost[];
+  readonly wire: WireCopy;
+}
+
 /** @param sizes - blocks of the two volumes that `small` and `large` are the runs of. */
 export function figuresOf(
   runs: readonly { readonly type: string; readonly share: number }[],
   sizes: readonly [number, number],
-  small: readonly RunCost[],
-  large: readonly RunCost[],
+  { small, large, wire }: ImageFigures,
 ): string {
   const costs = runs.map((_, at) => perTebibyte(sizes, small[at] as RunCost, large[at] as RunCost));
   const [full] = costs as [RunCost];
   const ratio = full.readBytes / full.storedBytes;
-  const perSecond = full.readBytes / full.cpuSeconds / 1e6;
   const units = [...new Set(costs.flatMap(({ requests }) => Object.keys(requests)))].sort();
   const services = Object.keys(full.dollars);
   const head = [
@@ -47,7 +59,21 @@ export function figuresOf(
       `stored at a ${number(ratio, 1)}th of their size), and ${dollars(month * prices.ebsSnapshot.gibibyteMonth)} as EBS ` +
       `snapshots or in AWS Backup, which bills those.`,
     '',
-    `A processor of this machine copies ${number(perSecond)} MB/s, of which none was spent waiting: the blocks come from ` +
-      `memory. Prices of ${pricesAsOf}.`,
+    ...workerLines(wire, ratio),
   ].join('\n');
+}
+
+/** What one worker reads, and what as many as copy one snapshot by default reach. */
+function workerLines({ readBytes, seconds, cpuSeconds }: WireCopy, ratio: number): string[] {
+  const megabytes = readBytes / 1e6;
+  const ofNetwork = limits.networkBytes.value / 1e6 / (1 + 1 / ratio);
+  const ofWorker = Math.min(ofNetwork, megabytes / cpuSeconds);
+  const ofQuota = (blockRates('us-east-1').snapshot * 512 * 1024) / 1e6;
+  return [
+    `Read over the wire from the emulator, by one worker on a processor of its own: ${number(megabytes / seconds)} MB/s, and ` +
+      `${number((1 - cpuSeconds / seconds) * 100)} % of its time spent waiting; ${number(megabytes / cpuSeconds)} MB for a ` +
+      `second of a processor. In Lambda the network allows ${number(ofNetwork)} MB/s of that, so the ${workersOfSnapshot} ` +
+      `workers that copy a snapshot by default read ${number(workersOfSnapshot * ofWorker)} MB/s, of which the quota of a ` +
+      `snapshot lets ${number(ofQuota)} through. Prices of ${pricesAsOf}.`,
+  ];
 }

@@ -1,7 +1,6 @@
 import { BackupError } from '../errors.ts';
-import { oldestVersions } from '../oldest-versions.ts';
 import { objectPrefixes, parseObjectName } from '../packs/object-names.ts';
-import type { ObjectStore } from '../ports/object-store.ts';
+import type { ObjectStore, ObjectVersion } from '../ports/object-store.ts';
 import { checkpointName, parseCheckpoint, type AuditCheckpoint } from './audit-checkpoint.ts';
 import {
   auditEntryName,
@@ -171,8 +170,10 @@ class AuditVerification {
   async comparePoints(): Promise<void> {
     if (this.#entries === 0) return;
     const recordedBy = (await this.#store.now()).getTime() - hourMs;
-    const { signal } = this.#options;
-    for await (const { name, storedAt } of this.#store.listVersions(objectPrefixes.points, { signal })) {
+    for await (const { name, storedAt } of this.#store.listVersions(
+      objectPrefixes.points,
+      this.#listOptions(),
+    )) {
       const parsed = parseObjectName(name);
       if (parsed?.kind !== 'root' || this.#committed.has(parsed.pointId)) continue;
       if (storedAt.getTime() < this.#since || storedAt.getTime() > recordedBy) continue;
@@ -217,13 +218,23 @@ class AuditVerification {
 
   /** The oldest version of every object under a prefix; other versions of a name are reported. */
   async *#objects(prefix: string): AsyncGenerator<{ readonly name: string; readonly bytes: Uint8Array }> {
-    const { signal } = this.#options;
-    const listed = this.#store.listVersions(prefix, { signal });
-    const versions = oldestVersions(listed, ({ name, versionId }) =>
-      this.#report('rewritten', name, `version ${versionId} was written over the one that was there`),
-    );
-    for await (const { name, versionId } of versions)
-      yield { name, bytes: await this.#store.get(name, { versionId, signal }) };
+    let open: ObjectVersion | undefined;
+    for await (const version of this.#store.listVersions(prefix, this.#listOptions())) {
+      if (open !== undefined && version.name !== open.name) yield await this.#read(open);
+      else if (open !== undefined)
+        this.#report(
+          'rewritten',
+          open.name,
+          `version ${open.versionId} was written over the one that was there`,
+        );
+      // Versions of a name come newest first.
+      open = version;
+    }
+    if (open !== undefined) yield await this.#read(open);
+  }
+
+  async #read({ name, versionId }: ObjectVersion): Promise<{ name: string; bytes: Uint8Array }> {
+    return { name, bytes: await this.#store.get(name, { versionId, ...this.#listOptions() }) };
   }
 
   #parse<Result>(
@@ -242,5 +253,10 @@ class AuditVerification {
 
   #report(problem: AuditProblem['problem'], name: string, message: string): void {
     this.#problems.push({ problem, name, message });
+  }
+
+  #listOptions(): { signal?: AbortSignal } {
+    const { signal } = this.#options;
+    return { signal };
   }
 }

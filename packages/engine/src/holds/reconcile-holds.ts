@@ -1,7 +1,14 @@
 import * as z from 'zod';
 import type { HoldId } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { addFailures, orFailure, noFailures, type StepFailures } from '../maintenance/work-through.ts';
+import {
+  addFailures,
+  failureOf,
+  isOfOneItem,
+  noFailures,
+  type StepFailures,
+} from '../maintenance/work-through.ts';
+import type { HoldRow } from '../ports/catalog/holds.ts';
 import type { HoldServices } from './set-hold.ts';
 import {
   applyHold,
@@ -68,13 +75,7 @@ export async function reconcileHolds(
     if (isDone) continue;
     if (at !== from && shouldStop?.() === true) return { ...report, done: false, progress: at };
     const applying = { progress: before?.within, shouldStop, signal, packsAtOnce };
-    // A hold whose points cannot be listed stops none of the others.
-    const applied = await orFailure<AppliedHold, AppliedHold>(
-      `hold ${holdId}`,
-      applyHold(services, keys, hold, applying),
-      (failures) => ({ held: 0, gone: 0, damaged: noFailures, failures }),
-    );
-    const { held, damaged, failures, progress: within } = applied;
+    const { held, damaged, failures, progress: within } = await attempt(services, keys, hold, applying);
     report = {
       ...report,
       held: report.held + held,
@@ -88,4 +89,20 @@ export async function reconcileHolds(
   if (at !== from && shouldStop?.() === true) return { ...report, done: false, progress: at };
   const { released, failures, done } = await releasePoints(services, keys, over, { shouldStop, signal });
   return { ...report, released, failures: addFailures(report.failures, failures), done, progress: at };
+}
+
+/** A hold whose points cannot be listed stops none of the others. */
+async function attempt(
+  services: ApplyHoldServices,
+  keys: VaultKeys,
+  hold: HoldRow,
+  options: ApplyHoldOptions,
+): Promise<AppliedHold> {
+  try {
+    return await applyHold(services, keys, hold, options);
+  } catch (error) {
+    if (!isOfOneItem(error)) throw error;
+    const failures = failureOf(`hold ${hold.holdId}`, error);
+    return { held: 0, gone: 0, damaged: noFailures, failures };
+  }
 }

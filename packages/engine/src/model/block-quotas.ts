@@ -32,3 +32,9 @@ export function blockRates(region: string | undefined): {
  * is the smallest: a shard would take minutes, and asking for their turns more than a percent of what reading costs.
  */
 export const mostBlockWorkers = 32;
+
+/**
+ * Workers that copy one image at a time: the network of so many brings what the quota of a snapshot gives, 58 MB/s each
+ * of 472 (docs/images.md).
+ */
+export const workersOfSnapshot = 9;

@@ -1,7 +1,7 @@
 /** Words, numbers and contracts that every layer may know, `lib` included. Pure. */
 
 export { BackupType } from './backup-type.ts';
-export { blockRates, mostBlockWorkers } from './block-quotas.ts';
+export { blockRates, mostBlockWorkers, workersOfSnapshot } from './block-quotas.ts';
 export { bucketNamePattern, findBucketAddress } from './bucket-address.ts';
 export { CompressionLevel } from './compression.ts';
 export { DeployedConfiguration, DeployedConfigurationError } from './deployed-configuration.ts';

@@ -2,7 +2,6 @@ import { ObjectNotFoundError, StoredBytesDamagedError, type BackupError } from '
 import type { PointId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
-import { oldestVersions } from '../oldest-versions.ts';
 import { parseObjectName, rootName } from '../packs/object-names.ts';
 import { resourceKeyOf } from '../points/point-id.ts';
 import { readRoot, type StoredRoot } from '../points/root-store.ts';
@@ -56,7 +55,7 @@ export async function verifyHistory(
       return { pointId, ...errorRecordOf(error) };
     }
   };
-  const versions = versionsOf(store, resourceArn, problems, signal);
+  const versions = oldestVersions(store, resourceArn, problems, signal);
   for await (const found of mapConcurrent(versions, rootsAtOnce, read)) {
     if (found === undefined) continue;
     if ('point' in found) links.set(found.point, found);
@@ -85,26 +84,33 @@ interface Version extends ObjectVersion {
 }
 
 /** The version of each root that counts; any other version is a problem. */
-async function* versionsOf(
+async function* oldestVersions(
   store: ObjectStore,
   resourceArn: ResourceArn,
   problems: HistoryProblem[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Version> {
-  const listed = store.listVersions(rootName(resourceKeyOf(resourceArn), '' as PointId), { signal });
-  const complain = (name: string, what: string, pointId?: PointId): void => {
-    problems.push({ pointId, ...errorRecordOf(new StoredBytesDamagedError(name, what)) });
-  };
-  const roots = async function* (): AsyncGenerator<Version> {
-    for await (const version of listed) {
-      const parsed = parseObjectName(version.name);
-      if (parsed?.kind === 'root') yield { ...version, pointId: parsed.pointId };
-      else complain(version.name, 'nothing of that name is ever written here');
+  const prefix = rootName(resourceKeyOf(resourceArn), '' as PointId);
+  let last: Version | undefined;
+  for await (const version of store.listVersions(prefix, signal ? { signal } : {})) {
+    const { name, versionId } = version;
+    const parsed = parseObjectName(name);
+    if (parsed?.kind !== 'root') {
+      problems.push(
+        errorRecordOf(new StoredBytesDamagedError(name, 'nothing of that name is ever written here')),
+      );
+      continue;
     }
-  };
-  yield* oldestVersions(roots(), ({ name, versionId, pointId }, earlier) =>
-    complain(name, `version ${versionId} was written over version ${earlier.versionId}`, pointId),
-  );
+    const { pointId } = parsed;
+    if (last !== undefined && last.name !== name) yield last;
+    // Versions of one name come newest first, so the one before was put over this one.
+    if (last?.name === name) {
+      const what = `version ${last.versionId} was written over version ${versionId}`;
+      problems.push({ pointId, ...errorRecordOf(new StoredBytesDamagedError(name, what)) });
+    }
+    last = { ...version, pointId };
+  }
+  if (last !== undefined) yield last;
 }
 
 function problemOf(
