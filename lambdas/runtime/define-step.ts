@@ -65,7 +65,7 @@ export function defineStep<
         throw toHandlerError(error);
       } finally {
         const { metrics, log } = services as unknown as { readonly metrics: Metrics; readonly log: Logger };
-        if (counted.length > 0) await publish({ metrics, log }, counted, context);
+        if (counted.length > 0) await publish({ metrics, log }, counted, call.timeLeftMs());
       }
     },
   };

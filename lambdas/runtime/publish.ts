@@ -1,5 +1,4 @@
 import type { MetricValue } from '@holdfast/aws';
-import type { StepContext } from './define-step.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './services.ts';
 
@@ -17,9 +16,9 @@ interface Reporting {
 export async function publish(
   { metrics, log }: Reporting,
   values: readonly MetricValue[],
-  context: StepContext,
+  timeLeftMs: number,
 ): Promise<void> {
-  const limitMs = Math.min(longestPublishingMs, context.getRemainingTimeInMillis() - spareMs);
+  const limitMs = Math.min(longestPublishingMs, timeLeftMs - spareMs);
   const stop = new AbortController();
   // A client may wait for its next attempt, and hear of the signal only then.
   const tooLate = new Promise<never>((_, reject) => {

@@ -123,9 +123,10 @@ export {
 // Points: list, compare, restore, verify
 export { compactTime, resourceKeyOf } from './points/point-id.ts';
 export { isPointId } from './model/machines/ids.ts';
-export { ImageRecord, pointRowOf, Root, VolumeSnapshot, type PointWarning } from './points/root.ts';
+export { ImageRecord, pointRowOf, Root, VolumeSnapshot } from './points/root.ts';
 export { readRoot, type StoredRoot } from './points/root-store.ts';
-export { findCleanPoint, isDegraded, unreadOf, warningOf, type UnreadFacts } from './points/unread.ts';
+export { findCleanPoint, isDegraded, unreadOf, warningOf } from './points/unread.ts';
+export type { PointWarning, UnreadFacts } from './points/unread-facts.ts';
 export { listRootNames, readListedRoot, type ListedRoot } from './points/list-roots.ts';
 export { openContainer } from './restore/open-container.ts';
 export type { ContainerBytes } from './restore/container-store.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '@holdfast/engine';
 import type { MachineInputs } from '@holdfast/engine/model';
 import type * as z from 'zod';
-import type { CommandContext } from '../terminal/command.ts';
+import type { ProgressLines } from '../terminal/progress-lines.ts';
 import { durationText } from '../terminal/text.ts';
 
 export type Machine = keyof MachineInputs;
@@ -48,7 +48,7 @@ export interface WaitOptions {
 }
 
 /** Makes an `onLook` that says once a minute what is being done, as a sign of life. */
-export function noteMinutes(progress: CommandContext['progress'], doing: string): (seconds: number) => void {
+export function noteMinutes(progress: ProgressLines, doing: string): (seconds: number) => void {
   let noted = 0;
   return (seconds) => {
     const minutes = Math.floor(seconds / 60);

@@ -1,27 +1,16 @@
-import { UnreadCounts } from './unread-counts.ts';
 import * as z from 'zod';
 import type { PackId, PointId, ResourceArn, RunId, VaultId } from '../ids.ts';
 import { BackupType } from '../model/backup-type.ts';
 import { ResourceKind } from '../model/resource-kind.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import { unreadOf } from './unread.ts';
+import { PointWarning, UnreadCounts } from './unread-facts.ts';
 import { PageRefText } from './page-ref-text.ts';
 
 const hex32 = z.string().regex(/^[0-9a-f]{32}$/);
 const pointId = z.string().regex(/^\d{8}T\d{6}Z-[0-9a-f]{16}$/);
 const count = z.int().nonnegative();
 const time = z.iso.datetime();
-
-/** One entry of a source that could not be read, or was read with a reservation. */
-export const PointWarning = z.object({
-  /** Path as UTF-8 text; bytes that are not UTF-8 are shown as U+FFFD. */
-  path: z.string(),
-  reason: z.enum(['vanished', 'changed', 'denied', 'unreadable']),
-  message: z.string(),
-  /** The entry, or all below a directory, could not be read. Absent where nothing is lacking, and in older roots. */
-  unread: z.enum(['carried', 'missing']).optional(),
-});
-export type PointWarning = z.infer<typeof PointWarning>;
 
 /** Most warnings that a root spells out; the rest is counted. */
 export const warningsInRoot = 1_000;

@@ -1,17 +1,7 @@
-import type { UnreadCounts } from './unread-counts.ts';
 import type { SourceEntryError } from '../errors.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
-import type { PointWarning } from './root.ts';
-
-/** Fields of a root or a catalog's row that tell what could not be read. */
-export interface UnreadFacts {
-  readonly unread?: UnreadCounts | undefined;
-  readonly warnings: number;
-  /** For an image, whose entries are its snapshots. */
-  readonly snapshotsMissing?: number | undefined;
-  readonly warningList?: readonly Pick<PointWarning, 'reason'>[];
-}
+import type { PointWarning, UnreadCounts, UnreadFacts } from './unread-facts.ts';
 
 /**
  * Counts the entries that the point lacks or carries from an earlier point. In roots from before this was recorded,

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { FactCount } from '../fact-counts.ts';
-import type { PointWarning } from '../points/root.ts';
+import type { PointWarning } from '../points/unread-facts.ts';
 import { warningOf } from '../points/unread.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { UnreadCounts } from '../points/unread-counts.ts';
+import type { UnreadCounts } from '../points/unread-facts.ts';
 import { equalBytes, toBase64 } from '../bytes.ts';
 import { SourceEntryError } from '../errors.ts';
 import { FactCounts } from '../fact-counts.ts';

@@ -1,8 +1,8 @@
-import { UnreadCounts } from '../points/unread-counts.ts';
+import { PointWarning, UnreadCounts } from '../points/unread-facts.ts';
 import * as z from 'zod';
 import type { RunId } from '../ids.ts';
 import { PageRefText } from '../points/page-ref-text.ts';
-import { PagePackRecord, PointWarning, Root } from '../points/root.ts';
+import { PagePackRecord, Root } from '../points/root.ts';
 import type { WorkStore } from '../ports/work-store.ts';
 import { runPrefix } from '../runs/run-plan.ts';
 import { getJson, putJson } from '../work-json.ts';

@@ -1,5 +1,6 @@
 import type { PointId } from '../ids.ts';
-import { isDegraded, type UnreadFacts } from '../points/unread.ts';
+import { isDegraded } from '../points/unread.ts';
+import type { UnreadFacts } from '../points/unread-facts.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import { isImageKind } from '../model/resource-kind.ts';
 import {

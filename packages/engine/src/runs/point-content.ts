@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { PointWarning, Root } from '../points/root.ts';
-import { UnreadCounts } from '../points/unread-counts.ts';
+import { Root } from '../points/root.ts';
+import { PointWarning, UnreadCounts } from '../points/unread-facts.ts';
 
 const { counts, manifest, packMap, pagePacks, pagePacksCounted, container, image } = Root.shape;
 

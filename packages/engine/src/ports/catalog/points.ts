@@ -1,4 +1,4 @@
-import type { UnreadCounts } from '../../points/unread-counts.ts';
+import type { UnreadCounts } from '../../points/unread-facts.ts';
 import type { HoldId, PointId, ResourceArn, RunId } from '../../ids.ts';
 import type { BackupType } from '../../model/backup-type.ts';
 import type { ResourceRow } from './resources.ts';
