@@ -22,11 +22,8 @@ export { MemoryBlockSource } from './memory-block-source.ts';
 export { MemorySource, type OpenTrap, type PlantOptions } from './memory-source.ts';
 export { type MemoryParts, MemoryTarget, MemoryUploads, type RestoredEntry } from './memory-target.ts';
 export { type Fault, type FaultKind, FaultPlan, ProcessKilledError, withFaults } from './faults.ts';
-export {
-  objectStoreContract,
-  type ObjectStoreContractOptions,
-  type ObjectStoreUnderTest,
-} from './object-store-contract.ts';
+export { objectStoreContract } from './object-store-contract.ts';
+export type { ObjectStoreContractOptions, ObjectStoreUnderTest } from './object-store-under-test.ts';
 export { chunkIndexContract, type ChunkIndexContractOptions } from './chunk-index-contract.ts';
 export {
   restoreTargetContract,

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { utf8 } from '../bytes.ts';
 import { ObjectLockedError, ObjectNotFoundError } from '../errors.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
-import type { ObjectStoreContractOptions, ObjectStoreUnderTest } from './object-store-contract.ts';
+import type { ObjectStoreContractOptions, ObjectStoreUnderTest } from './object-store-under-test.ts';
 
 /** The part of the object store's suite about what keeps a version from going, and from being read. */
 export function legalHoldContract({ make }: ObjectStoreContractOptions): void {

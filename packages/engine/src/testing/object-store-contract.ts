@@ -4,24 +4,9 @@ import { utf8 } from '../bytes.ts';
 import type { ObjectLock, ObjectStore } from '../ports/object-store.ts';
 import { allOf } from './all-of.ts';
 import { legalHoldContract } from './legal-hold-contract.ts';
+import type { ObjectStoreContractOptions, ObjectStoreUnderTest } from './object-store-under-test.ts';
 import { multipartContract } from './multipart-contract.ts';
 import { hourMs } from '../model/time.ts';
-
-/** A store under test, and the two things that only somebody who goes round the product can do. */
-export interface ObjectStoreUnderTest {
-  readonly store: ObjectStore;
-  /** Adds a version of a name without a condition; returns its id. */
-  plantVersion(name: string, body: Uint8Array): Promise<string>;
-  plantMarker(name: string): Promise<void>;
-}
-
-export interface ObjectStoreContractOptions {
-  readonly name: string;
-  /** An empty store with Object Lock, made anew for every test. */
-  readonly make: () => Promise<ObjectStoreUnderTest>;
-  /** Bytes of all parts but the last. @default 5 MiB, the least that S3 takes */
-  readonly partBytes?: number;
-}
 
 /** Every sentence of the {@link ObjectStore} port, as tests. Call it at the top level of a test file. */
 export function objectStoreContract(options: ObjectStoreContractOptions): void {
