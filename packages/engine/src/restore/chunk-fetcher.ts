@@ -60,6 +60,8 @@ export interface ChunkFetcherOptions {
 
 interface Window<Tag> {
   readonly items: readonly FetchItem<Tag>[];
+  /** Of the items' chunks, by their places among the items. */
+  readonly keys: readonly (string | undefined)[];
   readonly chunks: ReadonlyMap<string, FetchedChunk>;
 }
 
@@ -132,7 +134,8 @@ export class ChunkFetcher {
 
   async #read<Tag>(items: readonly FetchItem<Tag>[], signal?: AbortSignal): Promise<Window<Tag>> {
     const chunks = new Map<string, FetchedChunk>();
-    const frames = usesByFrame(items);
+    const keys = items.map(({ reference }) => reference && chunkKey(reference));
+    const frames = usesByFrame(items, keys);
     const missing: ChunkReference[] = [];
     for (const [key, use] of frames) {
       const kept = this.#kept.get(key);
@@ -146,7 +149,7 @@ export class ChunkFetcher {
         this.#take(key, frames.get(key) as FrameUse, answers[index] as ReadFrame, 0, chunks);
       });
     });
-    return { items, chunks };
+    return { items, keys, chunks };
   }
 
   /** Cuts a window's chunks out of a frame, and keeps the frame or not. */
@@ -183,15 +186,19 @@ export class ChunkFetcher {
   }
 }
 
-function usesByFrame(items: readonly FetchItem<unknown>[]): Map<string, FrameUse> {
+function usesByFrame(
+  items: readonly FetchItem<unknown>[],
+  keys: Window<unknown>['keys'],
+): Map<string, FrameUse> {
   const frames = new Map<string, FrameUse>();
-  for (const { reference } of items) {
-    if (reference === undefined) continue;
+  for (const [at, { reference }] of items.entries()) {
+    const chunk = keys[at];
+    if (reference === undefined || chunk === undefined) continue;
     const key = frameKey(reference.location);
     let use = frames.get(key);
     if (use === undefined) frames.set(key, (use = { chunks: new Map(), uses: 0 }));
     use.uses += 1;
-    use.chunks.set(chunkKey(reference), reference);
+    use.chunks.set(chunk, reference);
   }
   return frames;
 }
@@ -201,9 +208,9 @@ function chunkKey({ id, plainBytes, location }: ChunkReference): string {
   return `${frameKey(location)}:${location.start}:${plainBytes}:${id}`;
 }
 
-function* consume<Tag>({ items, chunks }: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
-  for (const { tag, reference } of items) {
-    if (reference === undefined) yield { tag };
-    else yield { tag, chunk: chunks.get(chunkKey(reference)) };
+function* consume<Tag>({ items, keys, chunks }: Window<Tag>): Generator<FetchedItem<Tag>, void, undefined> {
+  for (const [at, { tag }] of items.entries()) {
+    const key = keys[at];
+    yield key === undefined ? { tag } : { tag, chunk: chunks.get(key) };
   }
 }

@@ -271,7 +271,8 @@ export class DirectoryTarget implements RestoreTarget {
   /** Sets the facts of directories, the inner ones first. All are tried, whatever becomes of one of them. */
   async finish(): Promise<readonly UnkeptCount[]> {
     // From the outside in: opening one to set its facts needs rights on it and on those above it.
-    for (const path of [...this.#pending.keys()].sort()) this.#directories.open(path);
+    for (const path of [...this.#pending.keys()].sort())
+      if (!this.#directories.hasMade(path)) this.#directories.open(path);
     const paths = new Set([...this.#pending.keys(), ...this.#directories.opened]);
     const failures: Error[] = [];
     for (const path of [...paths].sort().reverse()) {
@@ -294,8 +295,10 @@ export class DirectoryTarget implements RestoreTarget {
     return Promise.resolve(unkept);
   }
 
-  #finishDirectory({ fullPath, entry }: Placed): void {
-    const fd = openSync(fullPath, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  #finishDirectory({ fullPath, path, entry }: Placed): void {
+    const fd = this.#directories.inside(path, () =>
+      openSync(fullPath, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW),
+    );
     try {
       this.#noteUnkept(entry, this.#facts.apply(fd, entry).unkept);
     } finally {
@@ -309,6 +312,12 @@ export class DirectoryTarget implements RestoreTarget {
     this.#directories.ensure(parent);
     const shared = this.#shared.get(path);
     if (shared !== undefined) return shared;
+    const asNew = { replace: true, unfinished: mode !== undefined };
+    // Most directories of most restores: nothing is looked at.
+    if (this.#directories.hasMade(parent) && this.#directories.makeNew(path, asNew)) {
+      this.#pending.set(path, placed);
+      return 'written';
+    }
     const existing = this.#directories.inside(parent, () => this.#findStats(fullPath));
     const mine =
       existing === undefined || this.#directories.hasMade(path) || isUnfinishedEntry(existing, mode);
@@ -316,7 +325,7 @@ export class DirectoryTarget implements RestoreTarget {
       const same = existing.isDirectory() && this.#facts.areSetOn(existing, entry);
       return same ? 'same' : 'kept';
     }
-    this.#directories.ensure(path, { replace: true, unfinished: mode !== undefined });
+    this.#directories.ensure(path, asNew);
     this.#pending.set(path, placed);
     return existing?.isDirectory() === true && this.#facts.areSetOn(existing, entry) ? 'same' : 'written';
   }

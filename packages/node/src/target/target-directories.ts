@@ -34,11 +34,20 @@ function isMine(stats: BigIntStats): boolean {
   return Number(stats.uid) === process.geteuid?.();
 }
 
+function parentOf(path: RawPath): RawPath {
+  const slash = path.lastIndexOf('/');
+  return (slash < 0 ? '' : path.slice(0, slash)) as RawPath;
+}
+
 export interface EnsureOptions {
   /** Lets it take the place of a file or link; those above it never do. */
   readonly replace?: boolean;
   /** Leaves its mode for later: until then only its owner can enter. */
   readonly unfinished?: boolean;
+}
+
+function modeOf({ unfinished = false }: EnsureOptions): number {
+  return unfinished ? unfinishedMode : 0o777;
 }
 
 /**
@@ -80,13 +89,30 @@ export class TargetDirectories {
     if (path === '') {
       this.#tidyUp(path);
     } else {
-      const slash = path.lastIndexOf('/');
-      const parent = (slash < 0 ? '' : path.slice(0, slash)) as RawPath;
+      const parent = parentOf(path);
       this.ensure(parent);
-      this.inside(parent, () => this.#makeOne(path, options));
+      if (!this.makeNew(path, options)) this.inside(parent, () => this.#takePlace(path, options));
     }
+    this.#remember(path);
+  }
+
+  #remember(path: RawPath): void {
     if (this.#checked.size >= checkedMost) this.#checked.clear();
     this.#checked.add(path);
+  }
+
+  /** Makes a directory, the one above it is there. @returns false when something has its place. */
+  makeNew(path: RawPath, options: EnsureOptions): boolean {
+    const full = this.#fullPath(path);
+    try {
+      this.inside(parentOf(path), () => mkdirSync(full, modeOf(options)));
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      throw error;
+    }
+    this.#made.add(path);
+    this.#remember(path);
+    return true;
   }
 
   /** Runs a call that works in a directory; one without rights for its owner is made writable, until {@link close}. */
@@ -130,24 +156,19 @@ export class TargetDirectories {
     this.#opened.clear();
   }
 
-  #makeOne(path: RawPath, { replace = false, unfinished = false }: EnsureOptions): void {
+  /** Goes on with the directory that is there, or puts one into the place of something else. */
+  #takePlace(path: RawPath, options: EnsureOptions): void {
     const full = this.#fullPath(path);
-    const make = (): void => mkdirSync(full, unfinished ? unfinishedMode : 0o777);
-    try {
-      make();
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST') throw error;
-      const stats = lstatSync(full, { bigint: true });
-      if (stats.isDirectory()) return this.#checkExisting(path, stats);
-      if (!replace) {
-        throw new RestorePathError(
-          shownPath(path),
-          'something else than a directory is there; remove it, or restore elsewhere',
-        );
-      }
-      unlinkSync(full);
-      make();
+    const stats = lstatSync(full, { bigint: true });
+    if (stats.isDirectory()) return this.#checkExisting(path, stats);
+    if (options.replace !== true) {
+      throw new RestorePathError(
+        shownPath(path),
+        'something else than a directory is there; remove it, or restore elsewhere',
+      );
     }
+    unlinkSync(full);
+    mkdirSync(full, modeOf(options));
     this.#made.add(path);
   }
 
