@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { fromHex, utf8 } from '../bytes.ts';
 import { StoredBytesDamagedError } from '../errors.ts';
 import type { VaultId } from '../ids.ts';
@@ -42,7 +42,7 @@ export function checkSealedJson(
 }
 
 function macOf(body: Uint8Array, key: Uint8Array, vaultId: VaultId): string {
-  return createHmac('sha256', deriveKey(key, fromHex(vaultId), 'file'))
+  return createHmac('sha256', deriveKey(createSecretKey(key), fromHex(vaultId), 'file'))
     .update(body)
     .digest('hex');
 }

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createSecretKey, hash, type KeyObject } from 'node:crypto';
 import { fromHex } from '../bytes.ts';
 import { KeyUnavailableError } from '../errors.ts';
 import type { ChunkId, KeyId, PackId, PageId, PointId, VaultId } from '../ids.ts';
@@ -30,11 +30,13 @@ export interface VaultSecrets {
 
 export class DataKey {
   readonly keyId: KeyId;
-  readonly #key: Uint8Array;
+  readonly #bytes: Uint8Array;
+  readonly #key: KeyObject;
 
-  constructor(keyId: KeyId, key: Uint8Array) {
+  constructor(keyId: KeyId, bytes: Uint8Array) {
     this.keyId = keyId;
-    this.#key = key;
+    this.#bytes = bytes;
+    this.#key = createSecretKey(bytes);
   }
 
   /** The key that encrypts the frames of one pack or container. 32 bytes. */
@@ -48,17 +50,17 @@ export class DataKey {
   }
 
   sealJson(record: Readonly<Record<string, unknown>>, vaultId: VaultId): Uint8Array {
-    return encodeSealedJson(record, this.#key, vaultId);
+    return encodeSealedJson(record, this.#bytes, vaultId);
   }
 
   /** @throws {@link StoredBytesDamagedError} it was changed. */
   checkSealed(bytes: Uint8Array, vaultId: VaultId, objectName: string): void {
-    checkSealedJson(bytes, this.#key, vaultId, objectName);
+    checkSealedJson(bytes, this.#bytes, vaultId, objectName);
   }
 
   /** For {@link VaultKeys.export} only. */
   reveal(): Uint8Array {
-    return this.#key;
+    return this.#bytes;
   }
 }
 
@@ -86,11 +88,12 @@ export class VaultKeys {
 
   constructor(vaultId: VaultId, idKey: Uint8Array, source: DataKeySource) {
     const salt = fromHex(vaultId);
+    const inputKey = createSecretKey(idKey);
     this.vaultId = vaultId;
     this.#idKey = idKey;
-    this.pageIdKey = deriveKey(idKey, salt, 'page id');
-    this.pageBoundaryKey = deriveKey(idKey, salt, 'page boundary');
-    this.#chunkIdHash = createKeyedHash(deriveKey(idKey, salt, 'chunk id'));
+    this.pageIdKey = deriveKey(inputKey, salt, 'page id');
+    this.pageBoundaryKey = deriveKey(inputKey, salt, 'page boundary');
+    this.#chunkIdHash = createKeyedHash(deriveKey(inputKey, salt, 'chunk id'));
     this.#pageIdHash = createKeyedHash(this.pageIdKey);
     this.#source = source;
   }

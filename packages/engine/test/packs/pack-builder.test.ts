@@ -1,4 +1,4 @@
-import { createDecipheriv } from 'node:crypto';
+import { createDecipheriv, createSecretKey } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHex, toHex, utf8 } from '../../src/bytes.ts';
@@ -68,7 +68,7 @@ test('a pack has exactly the bytes that docs/format.md says', () => {
 test('a pack can be read with nothing but the page that defines it', () => {
   const { body } = makeSample();
   const bytes = Buffer.from(body);
-  const objectKey = deriveKey(fromHex('11'.repeat(32)), bytes.subarray(24, 40), 'object');
+  const objectKey = deriveKey(createSecretKey(fromHex('11'.repeat(32))), bytes.subarray(24, 40), 'object');
   const open = (kind: number, frame: number, at: number, length: number): Buffer => {
     const number = Buffer.alloc(4);
     number.writeUInt32BE(frame);
