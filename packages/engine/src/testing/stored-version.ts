@@ -24,7 +24,7 @@ export function describe(name: string, version: StoredVersion): ObjectVersion {
 
 export function bytesContent(body: Uint8Array | readonly Uint8Array[]): SparseContent {
   // A copy: the caller may change its buffer as soon as the promise has settled.
-  const bytes = new Uint8Array(Buffer.concat(body instanceof Uint8Array ? [body] : body));
+  const bytes = body instanceof Uint8Array ? new Uint8Array(body) : new Uint8Array(Buffer.concat(body));
   return { bytes: bytes.length, read: (offset, length) => bytes.slice(offset, offset + length) };
 }
 
