@@ -26,6 +26,12 @@ const KeyArn = z
     /^arn:aws[a-z0-9-]*:kms:[a-z0-9-]+:\d{12}:key\/[\w-]+$/,
     'is not the ARN of a KMS key; copy it from the key, an alias does not do',
   );
+const RoleArn = z
+  .string()
+  .regex(
+    /^arn:aws[a-z0-9-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/,
+    'is not the ARN of a role; an instance profile has another',
+  );
 const TableName = z.string().regex(/^[\w.-]{3,255}$/, 'is not the name of a DynamoDB table');
 const whole = (min: number, max: number, unit: string) =>
   z
@@ -137,7 +143,11 @@ export const Deployment = z
       .strictObject({ buckets: z.array(BucketName).default([]), keys: z.array(KeyArn).default([]) })
       .prefault({}),
     restoreTargets: z
-      .strictObject({ buckets: z.array(BucketName).default([]), keys: z.array(KeyArn).default([]) })
+      .strictObject({
+        buckets: z.array(BucketName).default([]),
+        keys: z.array(KeyArn).default([]),
+        roles: z.array(RoleArn).default([]),
+      })
       .prefault({}),
     workers: whole(1, 1000, 'workers').default(10),
     resourcesAtOnce: whole(1, 1000, 'resources').optional(),

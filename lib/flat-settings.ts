@@ -6,6 +6,7 @@ const flatNames: Readonly<Record<string, string>> = {
   'sources.keys': 'sourceKeys',
   'restoreTargets.buckets': 'restoreBuckets',
   'restoreTargets.keys': 'restoreKeys',
+  'restoreTargets.roles': 'restoreRoles',
   'maintenance.schedule': 'maintenanceSchedule',
   'maintenance.timeZone': 'maintenanceTimeZone',
   'notifications.email': 'alarmEmail',
@@ -20,12 +21,12 @@ export function flatNameOf(path: string): string {
 
 /** The plans file that says the same as the properties. An unknown property stays in it, to be refused. */
 export function toDeployment(props: HoldfastProps): Deployment {
-  const { sourceBuckets, sourceKeys, restoreBuckets, restoreKeys, ...others } = props;
+  const { sourceBuckets, sourceKeys, restoreBuckets, restoreKeys, restoreRoles, ...others } = props;
   const { maintenanceSchedule, maintenanceTimeZone, alarmEmail, offlinePublicKey, ...besides } = others;
   const { storageScope: _storage, monitoringScope: _monitoring, handlerCode: _code, ...same } = besides;
   return {
     sources: { buckets: sourceBuckets, keys: sourceKeys },
-    restoreTargets: { buckets: restoreBuckets, keys: restoreKeys },
+    restoreTargets: { buckets: restoreBuckets, keys: restoreKeys, roles: restoreRoles },
     maintenance: { schedule: maintenanceSchedule, timeZone: maintenanceTimeZone },
     notifications: { email: alarmEmail },
     offlineRecipient: offlinePublicKey === undefined ? undefined : { publicKey: offlinePublicKey },
@@ -41,6 +42,7 @@ export function toProps(deployment: Deployment): HoldfastProps {
     sourceKeys: sources?.keys,
     restoreBuckets: restoreTargets?.buckets,
     restoreKeys: restoreTargets?.keys,
+    restoreRoles: restoreTargets?.roles,
     maintenanceSchedule: maintenance?.schedule,
     maintenanceTimeZone: maintenance?.timeZone,
     alarmEmail: notifications?.email,

@@ -143,6 +143,8 @@ export interface HoldfastProps {
   readonly restoreBuckets?: string[];
   /** KMS keys that those buckets, or snapshots of volumes, are encrypted with. @default - none */
   readonly restoreKeys?: string[];
+  /** Roles that instances may have which restores launch again. @default - none: they are launched without a profile */
+  readonly restoreRoles?: string[];
   /** Functions that work at once for each cycle and each restore. A new account may run ten in all. @default 10 */
   readonly workers?: number;
   /** Number of workers that may be for different resources. @default - 2, or 1 of one worker */

@@ -76,6 +76,9 @@ export const deployment = {
     buckets: [],
     // KMS keys that these buckets, or the volumes' snapshots, are encrypted with.
     keys: [],
+    // Roles that instances may have which restores launch again (iam:PassRole), by their ARNs. While there is none, a
+    // machine that had an instance profile is launched without it, and only if that is asked for.
+    roles: [],
   },
 
   // Lambda functions that work at once, for each cycle and each restore: resourcesAtOnce x shards of each.

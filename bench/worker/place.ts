@@ -67,7 +67,7 @@ export async function makePlace(clients: Pick<AwsClients, 's3' | 'dynamo' | 'kms
   const configuration: DeployedConfiguration = {
     plans: [plan],
     tagKey: 'backup',
-    restoreTargets: { buckets: [] },
+    restoreTargets: { buckets: [], roles: [] },
     restoreWorkers: 1,
   };
   const document = JSON.stringify(configuration);

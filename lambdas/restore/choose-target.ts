@@ -8,12 +8,16 @@ import {
   type TargetRules,
 } from '@holdfast/engine';
 import type { RestoreRequest } from '@holdfast/engine/model';
+import { machineOf } from './machine-of.ts';
 import { checkVolumeWishes } from './volume-shape.ts';
 import type { JobTarget } from './restore-job.ts';
 
 export interface MachineTargetRules extends TargetRules {
   /** URL of the recorded configuration of a machine, for a person who launches it anew. */
   readonly machineFile: string;
+  /** Roles that may be passed to instances. */
+  readonly roles: readonly string[];
+  readonly tagKey: string;
 }
 
 /** Target of a restore: one that workers here write, or a directory that the caller's own process writes. */
@@ -29,10 +33,12 @@ export function chooseTarget(
   { target, paths }: Pick<RestoreRequest, 'target' | 'paths'>,
   rules: MachineTargetRules,
 ): ChosenTarget {
-  if (root.image !== undefined) return volumesOf(root, root.image, { target, paths }, rules);
-  if (target.volumes !== undefined) {
+  if (root.image !== undefined) return targetOfImage(root, root.image, { target, paths }, rules);
+  const ofImages = (['volumes', 'instance', 'ami'] as const).find((name) => target[name] !== undefined);
+  if (ofImages !== undefined) {
+    const what = ofImages === 'volumes' ? 'no volumes can be made of it' : 'there is no machine in it';
     throw new InvalidInputError(
-      `point ${root.point} holds files of a ${root.resourceKind}, so no volumes can be made of it; name a bucket as target`,
+      `point ${root.point} holds files of a ${root.resourceKind}, so ${what}; name a bucket as target`,
     );
   }
   if (target.directory !== undefined) return { kind: 'directory', directory: target.directory };
@@ -51,29 +57,38 @@ export function chooseTarget(
   return { kind: 'bucket', bucket, prefix: '' };
 }
 
-function volumesOf(
+function targetOfImage(
   root: Root,
   image: NonNullable<Root['image']>,
   { target, paths }: Pick<RestoreRequest, 'target' | 'paths'>,
-  { region, machineFile }: MachineTargetRules,
+  rules: MachineTargetRules,
 ): ChosenTarget {
-  const { volumes, directory } = target;
+  const { volumes, instance, ami, directory } = target;
+  const { region, machineFile } = rules;
   // A disk image, which the caller's own process writes.
   if (directory !== undefined && root.manifest !== undefined) return { kind: 'directory', directory };
-  if (volumes === undefined) {
-    const launch =
+  if (volumes === undefined && instance === undefined && ami === undefined) {
+    const machine =
       image.machine === undefined
-        ? 'attach them to an instance'
-        : `launch an instance with them: the recorded configuration of the machine is in ${machineFile}`;
+        ? 'then attach them to an instance'
+        : `or {"instance": {}}, which launches the machine again; its recorded configuration is in ${machineFile}`;
     throw new NotSupportedError(
-      `point ${root.point} is an image of ${root.resource}, of which volumes are made and nothing else; ` +
-        `use the target {"volumes": {"availabilityZone": "${image.snapshots[0]?.availabilityZone ?? 'us-east-1a'}"}}, then ${launch}`,
+      `point ${root.point} is an image of ${root.resource}, which cannot be written to a bucket; use the target ` +
+        `{"volumes": {"availabilityZone": "${image.snapshots[0]?.availabilityZone ?? 'us-east-1a'}"}}, ${machine}`,
     );
   }
   if (paths !== undefined) {
     throw new NotSupportedError(
       `point ${root.point} is an image, out of which single files ("paths") cannot be taken; restore its volumes`,
     );
+  }
+  if (volumes === undefined) {
+    // Before anything begins: a record that cannot be read is said at once.
+    machineOf(root);
+    const launchRules = { roles: [...rules.roles], tagKey: rules.tagKey };
+    return ami === undefined
+      ? { kind: 'instance', wishes: instance ?? {}, ...launchRules }
+      : { kind: 'ami', name: ami.name, ...launchRules };
   }
   checkZone(volumes.availabilityZone, { region });
   checkVolumeWishes(image.snapshots, volumes);

@@ -8,6 +8,7 @@ import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
 import { metric } from '../runtime/metrics.ts';
 import { OutcomeSum, sumOutcomes } from './sum-outcomes.ts';
 import { closeRestore } from './close-restore.ts';
+import { Launch } from './launch-state.ts';
 import { giveUpUploads } from './give-up-uploads.ts';
 import { restoreSteps } from './steps.ts';
 
@@ -51,6 +52,10 @@ export const finishRestoreStep = defineKeptLoop(
     const { work, workBucket } = services;
     if (job.target.kind === 'volumes') {
       const report = await complete(services, count, job, row, await reportVolumes(services, job));
+      return { done: true, ...report } as const;
+    }
+    if (job.target.kind !== 'bucket') {
+      const report = await complete(services, count, job, row, await reportLaunch(services, job));
       return { done: true, ...report } as const;
     }
     const sum = await sumOutcomes(work, job, { before, shouldStop });
@@ -128,6 +133,21 @@ async function reportVolumes(
   const ofMachine = volumes.some(({ device }) => device !== undefined);
   const machine = { bucket: workBucket, key: restoreFiles.machine(restoreId) };
   return { volumes, ...(ofMachine ? { machine } : {}) };
+}
+
+async function reportLaunch(
+  { work, workBucket }: Services,
+  { restoreId, target }: RestoreJob,
+): Promise<Partial<RestoreReport>> {
+  const launch = await getJson(work, restoreFiles.launch(restoreId), Launch);
+  const { image, launched: instance, volumes } = launch;
+  return {
+    instance,
+    volumes,
+    ami: image && { imageId: image.id, name: image.name, isKept: image.isKept },
+    differences: target.kind === 'instance' ? launch.differences : undefined,
+    machine: { bucket: workBucket, key: restoreFiles.machine(restoreId) },
+  };
 }
 
 function volumeBytes(volumes: RestoreReport['volumes']): number {

@@ -46,9 +46,18 @@ export interface PlanRestoreOutput {
   readonly restoreId: string;
   /**
    * `thaw`: the point is on its way out of the archive; plan again after `thaw.waitSeconds`. `directory`: the restore is
-   * on the audit log and can be read, and the rest is the caller's. `unfinished`: the time of the call was up; plan on.
+   * on the audit log and can be read, and the rest is the caller's. `check-instance`: a machine is asked for, and nothing
+   * launched. `unfinished`: the time of the call was up; plan on.
    */
-  readonly mode: 'files' | 'volumes' | 'directory' | 'dry-run' | 'thaw' | 'unfinished';
+  readonly mode:
+    | 'files'
+    | 'volumes'
+    | 'instance'
+    | 'check-instance'
+    | 'directory'
+    | 'dry-run'
+    | 'thaw'
+    | 'unfinished';
   readonly point: { readonly id: string; readonly sourceTime: string; readonly resource: string };
   /** Set for a point that could not read everything: to be read before the restore is relied on. */
   readonly degraded?: DegradedPoint;
@@ -110,7 +119,7 @@ export const planRestoreStep = defineStep(
 );
 
 async function findTarget(
-  { work, workBucket, vaultBucket, targetBuckets, region }: Services,
+  { work, workBucket, vaultBucket, targetBuckets, restoreRoles, tagKey, region }: Services,
   restoreId: string,
   root: Root,
   request: RestoreRequest,
@@ -123,6 +132,8 @@ async function findTarget(
     ownBuckets: [vaultBucket, workBucket],
     region,
     machineFile: `s3://${workBucket}/${machineName}`,
+    roles: restoreRoles,
+    tagKey,
   });
 }
 
@@ -136,14 +147,14 @@ async function plan(
   const { work, log } = services;
   const { restoreId, request, row, root, target } = restore;
   const keysOfSnapshots = target.kind === 'volumes' ? await findSnapshots(services, target) : {};
-  const planned =
-    target.kind === 'volumes'
-      ? planVolumes(target)
-      : await planFiles(services, reader, restoreId, target, request.paths, shouldStop);
+  const planned = isOfImage(target)
+    ? planVolumes(root)
+    : await planFiles(services, reader, restoreId, target, request.paths, shouldStop);
   if (planned === undefined) return { ...placeOf(services, restore), mode: 'unfinished' };
   const { quote, shards } = planned;
   const output = { ...placeOf(services, restore, shards.length), quote };
-  if (request.dryRun || target.kind === 'directory') return { ...output, mode: 'dry-run' };
+  const launches = target.kind === 'instance' || target.kind === 'ami';
+  if (target.kind === 'directory' || (request.dryRun && !launches)) return { ...output, mode: 'dry-run' };
   await putJson(work, restoreFiles.shards(restoreId), shards);
   await putJson(work, restoreFiles.job(restoreId), {
     restoreId,
@@ -154,11 +165,18 @@ async function plan(
     paths: request.paths,
     overwrite: request.overwrite,
     shardCount: shards.length,
+    isDryRun: request.dryRun,
     degraded,
   } satisfies RestoreJob);
+  if (request.dryRun) return { ...output, mode: 'check-instance' };
   await putRow(services, restore);
   log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
-  return { ...output, mode: target.kind === 'volumes' ? 'volumes' : 'files' };
+  return { ...output, mode: launches ? 'instance' : target.kind === 'volumes' ? 'volumes' : 'files' };
+}
+
+/** True of a target that is made of snapshots. */
+function isOfImage(target: ChosenTarget): target is Exclude<ChosenTarget, { kind: 'bucket' | 'directory' }> {
+  return target.kind !== 'bucket' && target.kind !== 'directory';
 }
 
 function placeOf({ workBucket }: Services, { restoreId, root, target }: Restore, count = 0) {
@@ -234,7 +252,7 @@ async function planFiles(
   { checkBucket, restoreWorkers, work, log }: Services,
   reader: PointReader,
   restoreId: string,
-  target: Exclude<ChosenTarget, { kind: 'volumes' }>,
+  target: Extract<ChosenTarget, { kind: 'bucket' | 'directory' }>,
   paths: readonly string[] | undefined,
   shouldStop: () => boolean,
 ) {
@@ -276,7 +294,8 @@ async function findSnapshots(
   );
 }
 
-function planVolumes({ snapshots }: Extract<ChosenTarget, { kind: 'volumes' }>) {
+function planVolumes({ image }: Root) {
+  const snapshots = image?.snapshots ?? [];
   const gibibytes = snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB, 0);
   return { quote: { volumes: snapshots.length, bytes: gibibytes * 2 ** 30 }, shards: [] };
 }
@@ -311,8 +330,16 @@ async function putRow(
 }
 
 function describe(target: ChosenTarget): string {
-  if (target.kind === 'directory') return `directory ${target.directory}`;
-  return target.kind === 'volumes'
-    ? `volumes in ${target.availabilityZone}`
-    : `s3://${target.bucket}/${target.prefix}`;
+  switch (target.kind) {
+    case 'directory':
+      return `directory ${target.directory}`;
+    case 'volumes':
+      return `volumes in ${target.availabilityZone}`;
+    case 'instance':
+      return `instance in ${target.wishes.subnet ?? 'its own subnet'}`;
+    case 'ami':
+      return `AMI ${target.name}`;
+    case 'bucket':
+      return `s3://${target.bucket}/${target.prefix}`;
+  }
 }

@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { type PointId, type ResourceArn, VolumeSnapshot } from '@holdfast/engine';
-import { DegradedPoint, OverwriteRule, ShardOutcome, VolumeWishes } from '@holdfast/engine/model';
+import {
+  DegradedPoint,
+  InstanceWishes,
+  OverwriteRule,
+  ShardOutcome,
+  VolumeWishes,
+} from '@holdfast/engine/model';
 import * as z from 'zod';
+
+/** The deployment's part of a launch: `roles` may be passed; the tag of `tagKey` would protect what is launched. */
+const launchRules = { roles: z.array(z.string()), tagKey: z.string() };
 
 const JobTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bucket'), bucket: z.string(), prefix: z.string() }),
@@ -12,6 +21,8 @@ const JobTarget = z.discriminatedUnion('kind', [
     /** Snapshot → the key that it is encrypted with, which EC2 has to be allowed to use for its volume. */
     keys: z.record(z.string(), z.string()).default({}),
   }),
+  z.object({ kind: z.literal('instance'), wishes: InstanceWishes, ...launchRules }),
+  z.object({ kind: z.literal('ami'), name: z.string(), ...launchRules }),
 ]);
 export type JobTarget = z.infer<typeof JobTarget>;
 
@@ -25,6 +36,8 @@ export const RestoreJob = z.object({
   paths: z.array(z.string()).optional(),
   overwrite: OverwriteRule,
   shardCount: z.int().nonnegative(),
+  /** The machine is only asked for: nothing is made. */
+  isDryRun: z.boolean().optional(),
   degraded: DegradedPoint.optional(),
 });
 export type RestoreJob = z.infer<typeof RestoreJob>;
@@ -55,5 +68,7 @@ export const restoreFiles = {
   /** Sum of the first shards' results, while they are being added. */
   sum: (restoreId: string) => `restores/${restoreId}/sum.json`,
   volumes: (restoreId: string) => `restores/${restoreId}/volumes.json`,
+  /** How far the launch of a machine is. */
+  launch: (restoreId: string) => `restores/${restoreId}/launch.json`,
   machine: (restoreId: string) => `restores/${restoreId}/machine.json`,
 } as const;

@@ -23,6 +23,11 @@ export const restoreSteps = {
     needs: { images: 'restore', work: { use: 'restores/*' } },
     minutes: 5,
   },
+  'launch-instance': {
+    needs: { images: 'launch', vault: { read: 'opened' }, work: { use: 'restores/*' } },
+    memoryMegabytes: 1024,
+    minutes: 5,
+  },
   'finish-restore': {
     needs: {
       targets: 'end-uploads',

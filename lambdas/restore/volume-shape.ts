@@ -1,10 +1,10 @@
 import { InvalidInputError, type VolumeSnapshot } from '@holdfast/engine';
-import type { VolumeWishes } from '@holdfast/engine/model';
+import { provisionedBy, type VolumeWishes } from '@holdfast/engine/model';
 
 /** Types that have IOPS of their own; io1 and io2 cannot be made without. */
-const withIops: ReadonlySet<string> = new Set(['gp3', 'io1', 'io2']);
+const withIops: ReadonlySet<string> = new Set(provisionedBy.iops);
 const needIops: ReadonlySet<string> = new Set(['io1', 'io2']);
-const withThroughput: ReadonlySet<string> = new Set(['gp3']);
+const withThroughput: ReadonlySet<string> = new Set(provisionedBy.throughput);
 
 export interface VolumeShape {
   readonly type: string;

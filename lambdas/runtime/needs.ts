@@ -47,10 +47,10 @@ export interface Needs {
   /** The buckets that restores may write to. `look`: whether they are there. `end-uploads`: what restores left unfinished. */
   readonly targets?: 'look' | 'write' | 'end-uploads';
   /**
-   * EC2. `see` snapshots; `take` those of tagged machines; `seal` what else a machine's point has of it;
-   * `release` snapshots that are needed no more; `remove` snapshots of runs; `restore` volumes out of them.
+   * EC2. `see` snapshots; `take` those of tagged machines; `seal` what else a machine's point has of it; `release`
+   * snapshots that are needed no more; `remove` snapshots of runs; `restore` volumes out of them; `launch` machines.
    */
-  readonly images?: 'see' | 'take' | 'seal' | 'release' | 'remove' | 'restore';
+  readonly images?: 'see' | 'take' | 'seal' | 'release' | 'remove' | 'restore' | 'launch';
   /** Blocks of the snapshots of runs. `read`: their content, too. */
   readonly blocks?: 'list' | 'read';
   /** What workers share: rates of calls, and turns. */

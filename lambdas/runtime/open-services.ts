@@ -114,6 +114,7 @@ function fixedServices(name: string, needs: Needs, told: Told, { s3, ec2, ebs }:
     ...(needs.images === 'release' && { lockMode: told.LOCK_MODE as ObjectLock['mode'] }),
     ...(needs.images && ec2 && { images: ec2.images() }),
     ...(ebs && records && ebs({ ...ports, shared: records })),
+    ...(needs.images === 'launch' && ec2 && { launches: ec2.launches() }),
     ...(s3 &&
       needs.targets === 'end-uploads' && {
         openUploads: (bucket: string) => new S3RestoreTarget(s3.s3, bucket),
@@ -174,6 +175,8 @@ function configuredServices(
     openSource: (resource: OpenedSource[0], plan: OpenedSource[1]) => openSource(opener, resource, plan),
     ...(needs.targets && {
       targetBuckets: restoreTargets.buckets,
+      restoreRoles: restoreTargets.roles,
+      tagKey,
       restoreWorkers,
       region: process.env['AWS_REGION'],
       checkBucket: async (bucket: string) => checkTargetBucket(s3.s3, bucket),

@@ -1,6 +1,7 @@
 import type {
   CloudWatchMetrics,
   Ec2Images,
+  Ec2Launches,
   EndedExecutions,
   S3RestoreTarget,
   StateMachine,
@@ -83,6 +84,9 @@ type TargetServices<N extends Needs> = If<
       readonly checkBucket: (bucket: string) => Promise<void>;
       readonly region: string | undefined;
       readonly restoreWorkers: number;
+      /** Roles that may be passed to instances. */
+      readonly restoreRoles: readonly string[];
+      readonly tagKey: string;
     }
   > &
   If<N, { targets: 'write' }, { readonly openTarget: (bucket: string, prefix: string) => RestoreTarget }> &
@@ -107,6 +111,7 @@ interface ImageServices {
   readonly release: Pick<Ec2Images, 'findSnapshotsOfVolumes' | 'lockSnapshot' | 'removeSnapshot'>;
   readonly remove: Pick<Ec2Images, 'findSnapshots' | 'findTaggedSnapshots' | 'removeSnapshot'>;
   readonly restore: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
+  readonly launch: Pick<Ec2Images, 'describeSnapshots'>;
 }
 
 /** Part of a machine that each need is given: `follow` gets only its ARN. */
@@ -143,6 +148,7 @@ export type StepServices<N extends Needs> = EveryStep &
   If<N, { index: string }, { readonly index: ChunkIndex }> &
   If<N, { plans: true }, { readonly plans: DeployedConfiguration['plans'] }> &
   If<N, { configuration: true }, { readonly configuration: DeployedConfiguration }> &
+  If<N, { images: 'launch' }, { readonly launches: Pick<Ec2Launches, keyof Ec2Launches> }> &
   If<N, { deadLetters: 'count' }, { readonly countDeadLetters: () => Promise<number> }> &
   (N extends { images: infer Use extends keyof ImageServices }
     ? { readonly images: ImageServices[Use] }

@@ -151,6 +151,13 @@ export function createsVolumes(
     allow('TagNewVolumes', ['ec2:CreateTags'], [ec2(stack, 'volume')], {
       StringEquals: { 'ec2:CreateAction': 'CreateVolume' },
     }),
+    ...encryptsVolumes(keys),
+  ];
+}
+
+/** Letting EC2 use keys for new volumes, in the caller's name. */
+function encryptsVolumes(keys: readonly string[]): PolicyStatement[] {
+  return [
     ...allowSome(
       'EncryptVolumes',
       [
@@ -167,6 +174,50 @@ export function createsVolumes(
       ...via('ec2'),
       Bool: { 'kms:GrantIsForAWSResource': 'true' },
     }),
+  ];
+}
+
+/**
+ * Launching machines again: AMIs only of snapshots that runs took; instances, volumes and interfaces only with the tag of
+ * a restore; roles only those that the configuration names. Which AMI, subnet, group or key is left open: EC2 is asked
+ * beforehand with the machine's own.
+ */
+export function launchesMachines(
+  stack: Stack,
+  { restoreTargets: { keys, roles } }: DeploymentConfig,
+): PolicyStatement[] {
+  const images = `arn:${Aws.PARTITION}:ec2:${stack.region}::image/*`;
+  const made = ['instance', 'volume', 'network-interface'].map((kind) => ec2(stack, kind));
+  const named = ['subnet', 'security-group', 'key-pair', 'placement-group'].map((kind) => ec2(stack, kind));
+  const looks = ['Images', 'Instances', 'InstanceTypeOfferings', 'KeyPairs', 'NetworkInterfaces'];
+  const looksToo = ['SecurityGroups', 'Snapshots', 'Subnets'];
+  return [
+    allow(
+      'LookBeforeLaunch',
+      [...looks, ...looksToo].map((kind) => `ec2:Describe${kind}`),
+      ['*'],
+      thisRegion,
+    ),
+    allow('RegisterSnapshotsOfRuns', ['ec2:RegisterImage'], [snapshots(stack)], tagged(RUN_TAG)),
+    allow('RegisterImagesOfARestore', ['ec2:RegisterImage'], [images], requested(RESTORE_TAG)),
+    allow('DeregisterImagesOfRestores', ['ec2:DeregisterImage'], [images], tagged(RESTORE_TAG)),
+    allow('LaunchFromImages', ['ec2:RunInstances'], [images], thisRegion),
+    allow('LaunchInstancesOfARestore', ['ec2:RunInstances'], made, requested(RESTORE_TAG)),
+    allow('LaunchWhereItWas', ['ec2:RunInstances'], named, thisRegion),
+    allow('TagWhatIsLaunched', ['ec2:CreateTags'], [...made, images], {
+      StringEquals: { 'ec2:CreateAction': ['RunInstances', 'RegisterImage'] },
+    }),
+    // All volumes of a launch get the same tags; then each gets those of its original.
+    allow('TagVolumesOfRestores', ['ec2:CreateTags'], [ec2(stack, 'volume')], {
+      // All values of no key are other than anything.
+      Null: { ...tagged(RESTORE_TAG).Null, 'aws:TagKeys': 'false' },
+      'ForAllValues:StringNotEquals': { 'aws:TagKeys': [RESTORE_TAG] },
+    }),
+    allow('StopInstancesOfRestores', ['ec2:StopInstances'], [ec2(stack, 'instance')], tagged(RESTORE_TAG)),
+    ...allowSome('PassRoles', ['iam:PassRole'], roles, {
+      StringEquals: { 'iam:PassedToService': `ec2.${Aws.URL_SUFFIX}` },
+    }),
+    ...encryptsVolumes(keys),
   ];
 }
 

@@ -88,6 +88,8 @@ function imageRights(stack: Stack, { images }: Needs, { config }: StepWorld): Po
       ];
     case 'remove':
       return [sources.describes('Snapshots'), sources.removesSnapshots(stack)];
+    case 'launch':
+      return sources.launchesMachines(stack, config);
     case 'restore':
       return [sources.describes('Volumes'), ...sources.createsVolumes(stack, config)];
   }

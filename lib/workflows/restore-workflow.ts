@@ -49,7 +49,10 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
 
     const shards = this.restoreShards(finish);
     const [volumes, firstVolumes] = this.restoreVolumes(finish);
-    this.catching([plan, shards, volumes, finish], giveUp);
+    const [launch, firstLaunch] = this.launchInstance(finish);
+    const check = this.launchStep('CheckInstance');
+    check.next(new Succeed(this, 'CheckedInstance'));
+    this.catching([plan, shards, volumes, launch, check, finish], giveUp);
     return this.acceptRequest()
       .next(this.begin('Begin', '$.plan', { restoreId: null }))
       .next(plan)
@@ -57,6 +60,8 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
         new Choice(this, 'Mode')
           .when(modeIs('dry-run'), new Succeed(this, 'Quoted'))
           .when(modeIs('volumes'), firstVolumes)
+          .when(modeIs('instance'), firstLaunch)
+          .when(modeIs('check-instance'), check)
           // The caller restores by itself: all that is left to do here was to put it on the audit log.
           .when(modeIs('directory'), new Succeed(this, 'Recorded'))
           .when(modeIs('thaw'), this.waitForThaw(plan))
@@ -107,6 +112,27 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
     });
     const available = this.whenDone('VolumesAvailable', '$.volumes', finish, wait.next(restore));
     return [restore, restore.next(available)] as const;
+  }
+
+  private launchInstance(finish: IChainable) {
+    const launch = this.launchStep('LaunchInstance');
+    const wait = new Wait(this, 'WaitForInstance', {
+      time: WaitTime.secondsPath('$.launch.waitSeconds'),
+    });
+    const launched = this.whenDone('InstanceLaunched', '$.launch', finish, wait.next(launch));
+    return [launch, launch.next(launched)] as const;
+  }
+
+  /** One function checks a machine and launches it, as the plan says: EC2 answers `DryRun` by the rights to launch. */
+  private launchStep(id: string) {
+    return this.step(id, {
+      function: this.props.steps['launch-instance'],
+      payload: {
+        restoreId: '$.plan.restoreId',
+        pollSeconds: this.props.volumePollSeconds,
+      },
+      resultPath: '$.launch',
+    });
   }
 }
 

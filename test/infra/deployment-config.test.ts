@@ -210,6 +210,11 @@ describe('a deployment that cannot be', () => {
       { restoreTargets: { keys: ['alias/x'] } },
       'restoreTargets.keys[0] "alias/x" is not the ARN of a KMS key',
     ],
+    [
+      'profile in place of a role',
+      { restoreTargets: { roles: ['arn:aws:iam::111122223333:instance-profile/web'] } },
+      'restoreTargets.roles[0] "arn:aws:iam::111122223333:instance-profile/web" is not the ARN of a role',
+    ],
     ['email', { notifications: { email: 'team' } }, 'notifications.email "team" is not an email address'],
     [
       'vault as target',

@@ -14,6 +14,7 @@ const notTheHandlers = new Set([
   'EncryptTargets',
   'EncryptVolumes',
   'LetEc2UseVolumeKeys',
+  'PassRoles',
   'WriteLog',
   'SetAsideFailedEvents',
 ]);
@@ -43,6 +44,7 @@ describe('backups are opened', () => {
       'copy-blocks',
       'hold-points',
       'join-group',
+      'launch-instance',
       'list-blocks',
       'open-run',
       'plan-restore',

@@ -254,6 +254,47 @@ describe('restores', () => {
   });
 });
 
+describe('launching a machine again', () => {
+  const statements = of('LaunchInstanceRole');
+  const conditionsOf = (action: string) =>
+    Object.fromEntries(
+      statements
+        .filter(({ actions }) => actions.includes(action))
+        .map(({ sid, condition }) => [sid, condition]),
+    );
+  const ofRestore = { Null: { 'aws:RequestTag/holdfast:restore': 'false' } };
+
+  test('makes AMIs only of snapshots of runs, and instances only with the mark of a restore', () => {
+    expect(conditionsOf('ec2:RegisterImage')).toEqual({
+      RegisterSnapshotsOfRuns: { Null: { 'aws:ResourceTag/holdfast:run': 'false' } },
+      RegisterImagesOfARestore: ofRestore,
+    });
+    expect(conditionsOf('ec2:RunInstances')['LaunchInstancesOfARestore']).toEqual(ofRestore);
+  });
+
+  test('changes only what restores made', () => {
+    for (const action of ['ec2:DeregisterImage', 'ec2:StopInstances'])
+      expect(Object.values(conditionsOf(action))).toEqual([
+        { Null: { 'aws:ResourceTag/holdfast:restore': 'false' } },
+      ]);
+    expect(statements.flatMap(({ actions }) => actions)).not.toContain('ec2:TerminateInstances');
+  });
+
+  test('passes the roles that the configuration names to EC2, and none when it names none', () => {
+    const passes = statements.filter(({ actions }) => actions.includes('iam:PassRole'));
+    const { pipeline: plain } = synthesize();
+
+    expect(passes.map(({ resources, condition }) => [resources, condition])).toEqual([
+      [
+        ['arn:aws:iam::111122223333:role/web'],
+        expect.objectContaining({ StringEquals: { 'iam:PassedToService': expect.anything() } }),
+      ],
+    ]);
+    const actions = statementsOf([plain], 'LaunchInstanceRole').flatMap((one) => one.actions);
+    expect(actions).not.toContain('iam:PassRole');
+  });
+});
+
 describe('the key', () => {
   test('is used for keys of a vault only', () => {
     const uses = all.filter(

@@ -12,7 +12,11 @@ import { deployment } from '../../lib/plans.ts';
 /** Everything that a configuration can switch on. */
 export const WITH_EVERYTHING: Partial<Deployment> = {
   sources: { buckets: ['documents'], keys: ['arn:aws:kms:eu-central-1:111122223333:key/1111'] },
-  restoreTargets: { buckets: ['restored'], keys: ['arn:aws:kms:eu-central-1:111122223333:key/2222'] },
+  restoreTargets: {
+    buckets: ['restored'],
+    keys: ['arn:aws:kms:eu-central-1:111122223333:key/2222'],
+    roles: ['arn:aws:iam::111122223333:role/web'],
+  },
   notifications: { email: 'backup-team@example.com' },
 };
 

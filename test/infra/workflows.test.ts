@@ -448,6 +448,7 @@ test('whatever waits, waits as long as a function said that knows since when: no
     BeginImages: '$.startAfterSeconds',
     WaitForSnapshots: '$.image.waitSeconds',
     WaitForVolumes: '$.volumes.waitSeconds',
+    WaitForInstance: '$.launch.waitSeconds',
     WaitForThaw: '$.plan.thaw.waitSeconds',
   });
 });

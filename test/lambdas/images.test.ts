@@ -490,7 +490,7 @@ test.for([
     { bucket: 'restores' },
     {},
     'NotSupportedError',
-    /machine is in s3:\/\/work\/restores\/.*machine.json/,
+    /"instance": \{\}.*configuration is in s3:\/\/work\/restores\/.*machine.json/,
   ],
   ['a directory', { directory: 'laptop:/d' }, {}, 'NotSupportedError', /use the target {"volumes"/],
   ['the original', { original: true }, {}, 'NotSupportedError', /"availabilityZone": "us-east-1a"/],

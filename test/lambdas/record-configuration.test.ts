@@ -3,7 +3,12 @@ import { expect, test } from 'vitest';
 import { recordConfigurationStep } from '../../lambdas/cycle/record-configuration.ts';
 import { makeDeployment, PLENTY } from './support/deployment.ts';
 
-const CONFIGURATION = { plans: [], tagKey: 'backup', restoreTargets: { buckets: [] }, restoreWorkers: 7 };
+const CONFIGURATION = {
+  plans: [],
+  tagKey: 'backup',
+  restoreTargets: { buckets: [], roles: [] },
+  restoreWorkers: 7,
+};
 
 test('a configuration is recorded once, and again when it has changed, whoever is first', async () => {
   const deployment = makeDeployment();

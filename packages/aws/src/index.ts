@@ -27,6 +27,9 @@ export { KmsKeyring } from './store/kms-keyring.ts';
 // Sources and restore targets
 export { S3RestoreTarget, type S3RestoreTargetOptions } from './targets/s3-restore-target.ts';
 export type { Ec2Images, OrderedVolume, VolumeOrder, Ec2Snapshot } from './images/ec2-images.ts';
+export type { Ec2Launches, InstanceState, RegisteredImage } from './images/ec2-launches.ts';
+export { judgeLaunch, type LaunchFacts } from './images/judge-launch.ts';
+export { registerRequest, runRequest } from './images/launch-requests.ts';
 export {
   fitTags,
   MachineConfiguration,

@@ -2,12 +2,14 @@ import { AuditLog, TargetUnavailableError } from '@holdfast/engine';
 import { MemoryTarget, MemoryUploads } from '@holdfast/engine/testing';
 import type { RestoreReport } from '@holdfast/engine/model';
 import { finishRestoreStep } from '../../../lambdas/restore/finish-restore.ts';
+import { launchInstanceStep } from '../../../lambdas/restore/launch-instance.ts';
 import { planRestoreStep } from '../../../lambdas/restore/plan-restore.ts';
 import { restoreShardStep } from '../../../lambdas/restore/restore-shard.ts';
 import { restoreVolumesStep } from '../../../lambdas/restore/restore-volumes.ts';
 import type { StepContext } from '../../../lambdas/runtime/define-step.ts';
 import { type Deployment, PLENTY, readJson, untilDone } from './deployment.ts';
 import { MemoryImages } from './memory-images.ts';
+import { MemoryLaunches } from './memory-launches.ts';
 
 export const EXECUTION = 'arn:aws:states:us-east-1:000000000000:execution:restore:one';
 
@@ -23,10 +25,14 @@ export function makeRestoring(
   { target, uploads } = makeTarget(),
 ) {
   const opened: string[] = [];
+  const launches = new MemoryLaunches();
   const deps = {
     ...deployment,
     audit: new AuditLog(deployment.services),
     images,
+    launches,
+    restoreRoles: ['arn:aws:iam::000000000000:role/web'],
+    tagKey: 'team:backup',
     checkBucket: async (bucket: string) => {
       await Promise.resolve();
       if (bucket === 'gone') throw new TargetUnavailableError('bucket gone does not exist; make it');
@@ -47,9 +53,11 @@ export function makeRestoring(
     uploads,
     opened,
     images,
+    launches,
     planRestore: planRestoreStep.over(deps),
     restoreShard: restoreShardStep.over(deps),
     restoreVolumes: restoreVolumesStep.over(deps),
+    launchInstance: launchInstanceStep.over(deps),
     finishRestore: finishRestoreStep.over(deps),
   };
 }

@@ -1,5 +1,11 @@
 import { UnknownNameError } from '@holdfast/engine';
-import { errorName, toEngineError } from '../sdk/sdk-errors.ts';
+import {
+  errorName,
+  httpStatus,
+  isCredentialFailure,
+  isUnavailable,
+  toEngineError,
+} from '../sdk/sdk-errors.ts';
 
 /** EC2 does not know something, or does not know it yet: its reads lag behind its writes. */
 export function isEc2NotFound(error: unknown): boolean {
@@ -31,6 +37,18 @@ export function isVolumeOfTokenGone(error: unknown): boolean {
     error instanceof Error &&
     error.message.includes('already deleted')
   );
+}
+
+/**
+ * Errors with which EC2 says that it has no room: they have a status of the 500s, and waiting is for whoever restores.
+ * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+ */
+const noRoom = /^Insufficient(\w*Capacity|FreeAddressesInSubnet)$/;
+
+/** EC2 throttled, failed or did not answer, or the credentials have ended: the same order may succeed later. */
+export function isPassing(error: unknown): boolean {
+  if (noRoom.test(errorName(error))) return false;
+  return isUnavailable(error) || isCredentialFailure(error) || httpStatus(error) === undefined;
 }
 
 /** Turns an error of EC2 into an engine error. `what` is the call and its object. */

@@ -10,7 +10,8 @@ export const DeployedConfiguration = z.looseObject({
   plans: Plans,
   /** Key of the tag that opts a resource in; its value names the plan. */
   tagKey: z.string().min(1),
-  restoreTargets: z.object({ buckets: z.array(z.string()) }),
+  /** `roles` may be passed to instances that restores launch. */
+  restoreTargets: z.object({ buckets: z.array(z.string()), roles: z.array(z.string()).default([]) }),
   /** Shards of one restore that are worked on at once. */
   restoreWorkers: z.int().positive(),
   /** A public key (base64 of its DER), whose owner can open the vault's keys without KMS. */

@@ -73,6 +73,8 @@ const kinds = {
   TargetUnavailableError: 'target',
   RestorePathError: 'target',
   VolumeFailedError: 'target',
+  LaunchRefusedError: 'target',
+  InstanceFailedError: 'target',
   NotSupportedError: 'unsupported',
   RunClosedError: 'over',
   RestoreOverError: 'over',

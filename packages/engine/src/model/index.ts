@@ -47,6 +47,8 @@ export {
   DegradedPoint,
   type FailedFile,
   FilesReport,
+  LaunchCheck,
+  LaunchedInstance,
   RestoredVolume,
   RestoreReport,
   type RestoreState,
@@ -54,8 +56,10 @@ export {
   type UnkeptFact,
 } from './machines/restore-report.ts';
 export {
+  InstanceWishes,
   longestDirectoryName,
   OverwriteRule,
+  provisionedBy,
   type RestoreDestination,
   type RestoreInput,
   RestoreRequest,

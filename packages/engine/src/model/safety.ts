@@ -86,6 +86,8 @@ export interface SafetyNumbers {
   readonly snapshotDays: number;
   /** Time for a volume out of a snapshot. Smaller: one that would have been complete is given up. */
   readonly volumeHours: number;
+  /** Time for an AMI, and for an instance to run or to stop. Smaller: one that would have come is given up. */
+  readonly launchHours: number;
   /**
    * Time for which snapshots without a point stay; those of an open run stay anyway. Smaller: nobody can look at what
    * a failed run left.
@@ -142,6 +144,7 @@ export const safety: SafetyNumbers = {
   ec2VisibleMinutes: 5,
   snapshotDays: 8,
   volumeHours: 24,
+  launchHours: 6,
   strayStaysDays: 7,
   pointSettleHours: 1,
   longestLookSeconds: 600,

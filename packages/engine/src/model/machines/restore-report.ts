@@ -85,6 +85,28 @@ export const RestoredVolume = z.object({
 });
 export type RestoredVolume = Readonly<z.infer<typeof RestoredVolume>>;
 
+/** A machine that was launched again, and what of it is not as it was. */
+export const LaunchedInstance = z.object({
+  instanceId: z.string(),
+  state: z.string(),
+  type: z.string(),
+  availabilityZone: z.string(),
+  privateIpAddress: z.string().optional(),
+  publicIpAddress: z.string().optional(),
+});
+export type LaunchedInstance = Readonly<z.infer<typeof LaunchedInstance>>;
+
+/** What can be said of a launch before anything is made. */
+export const LaunchCheck = z.object({
+  /** What stands in its way, each with what to do about it. */
+  problems: z.array(z.string()),
+  /** What will not be as it was. */
+  differences: z.array(z.string()),
+  /** What nobody can say beforehand. */
+  unknown: z.array(z.string()),
+});
+export type LaunchCheck = Read<z.infer<typeof LaunchCheck>>;
+
 /**
  * `completed-with-failures`: entries were left out; `completed-with-warnings`: some are older than the point or lack
  * something; `recorded`: somebody's own process restores, and reports to nobody how it ended.
@@ -111,6 +133,11 @@ export const RestoreReport = z.object({
   /** Each shard's own account, with all files that failed. */
   details: z.object({ bucket: z.string(), prefix: z.string() }).optional(),
   volumes: z.array(RestoredVolume).optional(),
+  instance: LaunchedInstance.optional(),
+  /** The AMI of the restore; one that was only for a launch is deregistered. */
+  ami: z.object({ imageId: z.string(), name: z.string(), isKept: z.boolean() }).optional(),
+  /** What of a machine is not as it was. */
+  differences: z.array(z.string()).optional(),
   /** The configuration of the instance that the volumes belonged to, if they did. */
   machine: z.object({ bucket: z.string(), key: z.string() }).optional(),
   error: ErrorRecord.optional(),

@@ -18,6 +18,12 @@ export const longestDirectoryName = 1_024;
 
 export const VolumeType = z.enum(['gp3', 'gp2', 'io1', 'io2', 'st1', 'sc1', 'standard']);
 
+/** Types of volumes that have the performance which somebody sets. */
+export const provisionedBy = {
+  iops: ['gp3', 'io1', 'io2'],
+  throughput: ['gp3'],
+} as const satisfies Readonly<Record<string, readonly z.infer<typeof VolumeType>[]>>;
+
 /** Settings of new volumes; what is left out is as it was. */
 export const VolumeWishes = z.strictObject({
   availabilityZone: z
@@ -40,7 +46,54 @@ export const VolumeWishes = z.strictObject({
 });
 export type VolumeWishes = z.infer<typeof VolumeWishes>;
 
-/** The destination is exactly one of bucket, original, volumes, directory. */
+const idOf = (prefix: string) =>
+  z
+    .string()
+    .regex(new RegExp(`^${prefix}-[0-9a-f]{8,}$`), `expected an id such as ${prefix}-0123456789abcdef0`);
+
+/** Settings of an instance that is launched again; what is left out is as it was. */
+export const InstanceWishes = z.strictObject({
+  subnet: idOf('subnet').optional().describe('Where it is launched. Left out: in its own subnet.'),
+  securityGroups: z
+    .array(idOf('sg'))
+    .min(1)
+    .max(16)
+    .optional()
+    .describe('Security groups of its interface, in the VPC of the subnet. Left out: its own.'),
+  type: z
+    .string()
+    .regex(/^[a-z][\w-]*\.[\w-]+$/, 'expected an instance type such as t3.micro')
+    .optional()
+    .describe('Left out: its own type.'),
+  keyName: z
+    .union([z.string().min(1).max(255), z.literal(false)])
+    .optional()
+    .describe('Name of a key pair; false for none. Left out: its own.'),
+  iamInstanceProfile: z
+    .union([z.string().regex(/^[\w+=,.@-]{1,128}$/), z.literal(false)])
+    .optional()
+    .describe(
+      'Name of an instance profile, whose role the configuration allows; false for none. Left out: its own.',
+    ),
+  userData: z.literal(false).optional().describe('Launches it without its user data.'),
+  network: z
+    .literal(false)
+    .optional()
+    .describe(
+      'For a look at it alone: securityGroups has to name a group without any rule; it gets no public address, no ' +
+        'instance metadata, and no profile unless one is named.',
+    ),
+  privateAddress: z
+    .enum(['keep', 'new'])
+    .optional()
+    .describe('keep: the private addresses that it had, which nobody else may have. Left out: new ones.'),
+  stopped: z.literal(true).optional().describe('Stops it as soon as it runs: EC2 launches nothing stopped.'),
+});
+export type InstanceWishes = z.infer<typeof InstanceWishes>;
+
+const destinations = ['bucket', 'original', 'volumes', 'instance', 'ami', 'directory'] as const;
+
+/** The destination is exactly one of {@link destinations}. */
 export const RestoreDestination = z
   .strictObject({
     bucket: z
@@ -64,6 +117,19 @@ export const RestoreDestination = z
       .optional()
       .describe('The bucket that was protected; it has to be allowed, too.'),
     volumes: VolumeWishes.optional().describe('New volumes from the snapshots of an image.'),
+    instance: InstanceWishes.optional().describe('The machine of an image, launched again.'),
+    ami: z
+      .strictObject({
+        name: z
+          .string()
+          .regex(
+            /^[\w()[\] ./'@-]{3,128}$/,
+            "expected 3 to 128 letters, digits, spaces and ( ) [ ] . / - ' @ _",
+          )
+          .describe('The name of the new AMI, which nobody in the account and region has yet.'),
+      })
+      .optional()
+      .describe('Registers an AMI of the machine of an image, and launches nothing.'),
     directory: z
       .string()
       .min(1)
@@ -75,12 +141,12 @@ export const RestoreDestination = z
       ),
   })
   .superRefine((target, context) => {
-    const given = ['bucket', 'original', 'volumes', 'directory'].filter((name) => name in target);
+    const given = destinations.filter((name) => name in target);
     if (given.length !== 1) {
       const found = given.length === 0 ? 'none of them' : given.join(' and ');
       context.addIssue({
         code: 'custom',
-        message: `expected one of bucket, original, volumes, directory, found ${found}`,
+        message: `expected one of ${destinations.join(', ')}, found ${found}`,
       });
     }
     const { bucket, prefix = '', prefixWithoutSlash } = target;
@@ -101,13 +167,8 @@ export const RestoreDestination = z
     }
   })
   .meta({
-    description: 'Where to restore to: exactly one of bucket, original, volumes, directory.',
-    oneOf: [
-      { required: ['bucket'] },
-      { required: ['original'] },
-      { required: ['volumes'] },
-      { required: ['directory'] },
-    ],
+    description: `Where to restore to: exactly one of ${destinations.join(', ')}.`,
+    oneOf: destinations.map((name) => ({ required: [name] })),
     dependentRequired: { prefix: ['bucket'], prefixWithoutSlash: ['prefix'] },
   });
 
@@ -175,6 +236,11 @@ export const RestoreRequest = z
       {
         point: '20260301T020000Z-0123456789abcdef',
         target: { volumes: { availabilityZone: 'us-east-1a', type: 'gp3' } },
+      },
+      {
+        point: '20260301T020000Z-0123456789abcdef',
+        target: { instance: { subnet: 'subnet-0123456789abcdef0', privateAddress: 'new' } },
+        dryRun: true,
       },
       {
         point: '20260301T020000Z-0123456789abcdef',

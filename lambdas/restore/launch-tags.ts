@@ -1,0 +1,30 @@
+import { fitTags } from '@holdfast/aws';
+import type { ReadySnapshot } from './ready-snapshots.ts';
+import type { RestoreJob } from './restore-job.ts';
+
+/** Tag of everything that a restore makes; only what carries it may a restore change again. */
+export const RESTORE_TAG = 'holdfast:restore';
+/** Prefix of Holdfast's own tags. */
+const ownTags = 'holdfast:';
+
+/**
+ * Tags of something that is made like an original: ours, and the original's but for Holdfast's own, as a copy is not
+ * protected until somebody wants it to be.
+ */
+export function tagsLike(
+  original: Readonly<Record<string, string>>,
+  job: Pick<RestoreJob, 'restoreId'>,
+  tagKey: string,
+): ReturnType<typeof fitTags> {
+  const copied = Object.entries(original).filter(([name]) => !name.startsWith(ownTags) && name !== tagKey);
+  return fitTags(restoreTags(job), Object.fromEntries(copied));
+}
+
+export function restoreTags({ restoreId }: Pick<RestoreJob, 'restoreId'>): Record<string, string> {
+  return { [RESTORE_TAG]: restoreId };
+}
+
+/** Volume → snapshot id. */
+export function idsOf(snapshots: ReadonlyMap<string, ReadySnapshot>): ReadonlyMap<string, string> {
+  return new Map([...snapshots].map(([volume, { snapshotId }]) => [volume, snapshotId]));
+}
