@@ -2,6 +2,7 @@ import type { RunRow } from '@holdfast/engine';
 import * as z from 'zod';
 import { defineStep } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
+import { endCopyTurn } from '../image/copy-turn.ts';
 import { runId } from '@holdfast/engine/model';
 import { closeFailedRun, countCycleFailure, isOpen } from './close-failed-run.ts';
 import { protectSteps } from './steps.ts';
@@ -39,6 +40,7 @@ export const failRunStep = defineStep(
       return { state: run.state, error: run.error ?? error };
     }
     const closed = run && (await closeFailedRun(services, count, run, error));
+    if (closed !== undefined) await endCopyTurn(services, closed.runId);
     if (closed === undefined) countCycleFailure(count, input.plan);
     log.warn(run === undefined ? 'failed without a run' : 'closed the run', {
       runId: input.runId,

@@ -63,6 +63,6 @@ export const protectSteps = {
     minutes: 15,
   },
   'fail-run': {
-    needs: { catalog: 'use', metrics: true },
+    needs: { catalog: 'use', shared: true, metrics: true },
   },
 } as const satisfies StepRows;

@@ -133,7 +133,7 @@ export function removesSnapshots(stack: Stack): PolicyStatement {
 
 /**
  * Locking snapshots that runs took, where a plan says so.
- * @see https://docs.aws.amazon.com/ebs/latest/userguide/snapshot-lock-iam-permissions.html
+ * @see https://docs.aws.amazon.com/ebs/latest/userguide/snapshot-lock-iam.html
  */
 export function locksSnapshots(stack: Stack, { plans }: DeploymentConfig): PolicyStatement[] {
   if (!plans.some(({ images }) => images.lockSnapshots)) return [];

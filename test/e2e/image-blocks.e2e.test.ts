@@ -1,4 +1,4 @@
-import { DeleteTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { DeleteTagsCommand, DescribeSnapshotsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { makeCatalogServices } from '@holdfast/aws';
 import {
   listVolumes,
@@ -129,6 +129,7 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
     await cycle('incremental');
     await write(data, 'third', 5, 6);
     await cycle('differential');
+    await cycle('synthetic-full');
     const arn = `arn:aws:ec2:${app.region}:${app.accountId}:instance/${machine.instanceId}` as ResourceArn;
     points = await listPoints(app, arn);
   });
@@ -139,8 +140,8 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
   });
 
   test('has a point of each type, whose cycles report what they read', () => {
-    expect(points.map(({ type }) => type)).toEqual(['full', 'incremental', 'differential']);
-    expect(cycles.map(({ status }) => status)).toEqual(['SUCCEEDED', 'SUCCEEDED', 'SUCCEEDED']);
+    expect(points.map(({ type }) => type)).toEqual(['full', 'incremental', 'differential', 'synthetic-full']);
+    expect(new Set(cycles.map(({ status }) => status))).toEqual(new Set(['SUCCEEDED']));
     const blocksAtFull = [...(states[0] ?? [])].reduce((sum, [, { size }]) => sum + size, 0);
     for (const [index, blocks] of [blocksAtFull, 3, 4].entries())
       expect(cycles[index]?.output).toMatchObject({
@@ -148,9 +149,19 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
       });
   });
 
-  test.for([0, 1, 2])('has in point %i every block as it was then, and no other', async (index) => {
+  test.for([0, 1, 2, 3])('has in point %i every block as it was then, and no other', async (index) => {
     const found = await readPoint(points[index] as PointRow);
 
     expect(differences(found, states[index] as ReadonlyMap<string, Blocks>)).toEqual([]);
+  });
+
+  test('has the snapshots that the next incremental and differential compare with, and no others', async () => {
+    const Filters = [{ Name: 'volume-id', Values: [...machine.volumeIds] }];
+    const { Snapshots = [] } = await ec2.send(new DescribeSnapshotsCommand({ Filters }));
+    const runs = Snapshots.flatMap(({ Tags = [] }) => Tags.filter(({ Key }) => Key === 'holdfast:run'));
+
+    const [full, , differential] = points;
+    expect(new Set(runs.map(({ Value }) => Value))).toEqual(new Set([full?.runId, differential?.runId]));
+    expect(runs).toHaveLength(4);
   });
 });

@@ -15,6 +15,7 @@ import { checkSnapshotsStep } from '../../lambdas/image/check-snapshots.ts';
 import { commitImageStep } from '../../lambdas/image/commit-image.ts';
 import { copyBlocksStep } from '../../lambdas/image/copy-blocks.ts';
 import { releaseSnapshotsStep } from '../../lambdas/image/release-snapshots.ts';
+import { takeCopyTurn } from '../../lambdas/image/copy-turn.ts';
 import { listBlocksStep } from '../../lambdas/image/list-blocks.ts';
 import { snapshotVolumesStep } from '../../lambdas/image/snapshot-volumes.ts';
 import { sweepSnapshotsStep } from '../../lambdas/maintenance/sweep-snapshots.ts';
@@ -224,6 +225,16 @@ test('images wait for their turn to be copied, and get it when another has been 
   await copy(RUN);
 
   expect(await look(NEXT)).toMatchObject({ done: true });
+});
+
+test('the turn of a run that failed is free for the next', async () => {
+  await takeSnapshots(RUN, 'full');
+  const failed = { runId: RUN, plan: 'daily', error: { Error: 'SourceUnavailableError', Cause: '{}' } };
+
+  await makePipeline(deployment, [], [plan]).failRun(failed, PLENTY);
+
+  const { clock, random, shared } = deployment;
+  expect(await takeCopyTurn({ clock, random, shared }, NEXT as RunId, 1)).toBe('taken');
 });
 
 test('a cancelled run stops copying, and says so', async () => {
