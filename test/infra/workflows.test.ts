@@ -185,8 +185,8 @@ describe('images', () => {
   });
 
   test('copy their blocks with as many workers as files have, whatever the number of images', () => {
-    expect(stateOf(protect, 'CheckSnapshots')?.Parameters).toMatchObject({ imagesAtOnce: 3 });
-    expect(atOnce(protect, 'CopyBlocks')).toBe(4);
+    expect(stateOf(protect, 'CheckSnapshots')?.Parameters).toMatchObject({ imagesAtOnce: 1 });
+    expect(atOnce(protect, 'CopyBlocks')).toBe(12);
     expect(atOnce(protect, 'JoinBlockGroups')).toBe(4);
   });
 
@@ -412,7 +412,7 @@ test('snapshots are looked at as often as configured, and as their check says', 
     'runId.$': '$.runId',
     'mode.$': '$.run.mode',
     pollSeconds: 7,
-    imagesAtOnce: 3,
+    imagesAtOnce: 1,
   });
   expect(protect.States['WaitForSnapshots']).toMatchObject({
     SecondsPath: '$.image.waitSeconds',
