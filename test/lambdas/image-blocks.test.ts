@@ -309,6 +309,15 @@ describe('snapshots whose blocks are in the vault', () => {
     expect(runsWithSnapshots()).toEqual([LAST]);
   });
 
+  test('stay for a plan that reads changes once a year and says that they are kept', async () => {
+    const incremental = { expression: 'cron(0 3 1 1 ? *)', timeZone: 'UTC' };
+    plan = { ...withImages({ baseSnapshot: 'keep' }), schedules: { incremental } };
+
+    await backUpAndRelease(RUN, 'full');
+
+    expect(runsWithSnapshots()).toEqual([RUN]);
+  });
+
   test('go at once where reading again is cheaper, or the plan says so', async () => {
     plan = withImages({ baseSnapshot: 're-read' });
 

@@ -79,7 +79,7 @@ async function print(
     const share = `${(100 * use.changedShare).toFixed(1)} %`;
     await out.line(
       `blocks     ${use.usedBytes === 0 ? 'not read yet' : `${bytesText(use.usedBytes)} in use`}, of which ${share} changes ` +
-        `from run to run; ${use.runsAMonth.toFixed(0)} runs a month read changes`,
+        `from run to run; ${use.runsAMonth.toFixed(1)} runs a month read changes`,
     );
     await out.line(`to keep    ${dollarsText(choice.keepDollars)} a month: the snapshot, and what changed`);
     await out.line(`to re-read ${dollarsText(choice.reReadDollars)} a month: all blocks in each run`);

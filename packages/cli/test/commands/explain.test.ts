@@ -43,10 +43,10 @@ test('says that a daily incremental keeps its base, with both prices and the rea
   expect(out).toBe(`\
 resource   ${volumeArn}
 plan       daily: blocks in the vault, base snapshot cheapest
-blocks     1.0 TiB in use, of which 1.0 % changes from run to run; 30 runs a month read changes
-to keep    $53.28 a month: the snapshot, and what changed
-to re-read $207.74 a month: all blocks in each run
-so         the snapshot is kept: with 30 runs a month that read changes of 1 %, a snapshot to compare with costs less than reading all blocks in each
+blocks     1.0 TiB in use, of which 1.0 % changes from run to run; 30.4 runs a month read changes
+to keep    $53.31 a month: the snapshot, and what changed
+to re-read $210.63 a month: all blocks in each run
+so         the snapshot is kept: with 30.4 runs a month that read changes of 1 %, a snapshot to compare with costs less than reading all blocks in each
 snapshots  of ${incremental} stay: the next run compares with them
 prices     list prices of us-east-1, 2026-11-29
 `);

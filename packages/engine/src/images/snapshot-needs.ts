@@ -14,7 +14,7 @@ const comparing = ['incremental', 'differential'] as const satisfies readonly Ba
 const assumedShare = 0.02;
 /** Newest points that are looked at for what changes. */
 const pointsLookedAt = 30;
-const monthDays = 365.25 / 12;
+const yearDays = 365.25;
 
 /** Snapshots of a resource that are needed although their blocks are in the vault. */
 export interface SnapshotNeeds {
@@ -79,9 +79,9 @@ function useOf(points: readonly PointRow[], plan: Plan, now: Date): ImageUse {
     changes.length === 0 || usedBytes === 0
       ? assumedShare
       : Math.min(1, changed / changes.length / usedBytes);
-  const runs = scheduledRuns(plan, now, new Date(now.getTime() + monthDays * dayMs));
-  const runsAMonth = runs
+  // Of a whole year: some plans read changes less often than every month.
+  const runsAYear = scheduledRuns(plan, now, new Date(now.getTime() + yearDays * dayMs))
     .filter(({ type }) => comparing.some((one) => one === type))
-    .reduce((sum, { runs: times }) => sum + times, 0);
-  return { usedBytes, changedShare, runsAMonth };
+    .reduce((sum, { runs }) => sum + runs, 0);
+  return { usedBytes, changedShare, runsAMonth: runsAYear / 12 };
 }
