@@ -140,6 +140,7 @@ export {
   type RestoreVolumeOptions,
   type VolumeOutcome,
 } from './restore/restore-volume.ts';
+export { diffVolumes, type VolumeDifference } from './restore/diff-volumes.ts';
 export { diffPoints, listEntries, type ListedEntry, type PointDifference } from './restore/browse.ts';
 export {
   cutByPages,

@@ -1,8 +1,16 @@
-import { diffPoints, type PointDifference } from '@holdfast/engine';
+import {
+  checkHasBlocks,
+  diffPoints,
+  diffVolumes,
+  type PointDifference,
+  type PointReader,
+  type VolumeDifference,
+} from '@holdfast/engine';
 import { defineCommand } from '../terminal/command.ts';
-import { checkHasFiles, openPoints } from '../names/open-point.ts';
+import { checkHasFiles, isImage, openPoints } from '../names/open-point.ts';
+import type { Output } from '../terminal/output.ts';
 import { resolvePoint } from '../names/resolve.ts';
-import { bytesText, pathFields, pathText } from '../terminal/text.ts';
+import { bytesText, pathFields, pathText, safeText } from '../terminal/text.ts';
 
 const signs = { added: '+', removed: '-', changed: '~', unread: '?', unclear: '?' } as const;
 
@@ -15,8 +23,13 @@ export const diffCommand = defineCommand({
     const connection = await connect();
     const { catalog } = connection.services;
     const points = [await resolvePoint(catalog, beforeName), await resolvePoint(catalog, afterName)] as const;
-    for (const point of points) checkHasFiles(point, 'it cannot be compared file by file');
+    const areImages = points.every(isImage);
+    if (!areImages) for (const point of points) checkHasFiles(point, 'it cannot be compared file by file');
     const [before, after] = await openPoints(connection, ...points);
+    if (areImages) {
+      await printVolumes(before, after, out, signal);
+      return;
+    }
     const counts = { added: 0, removed: 0, changed: 0, unread: 0, unclear: 0 };
     for await (const difference of diffPoints(before, after, signal)) {
       counts[difference.change] += 1;
@@ -26,6 +39,29 @@ export const diffCommand = defineCommand({
     if (!out.json) await out.line(totalsOf(counts));
   },
 });
+
+async function printVolumes(
+  before: PointReader,
+  after: PointReader,
+  out: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const reader of [before, after]) checkHasBlocks(reader);
+  const counts = { added: 0, removed: 0, changed: 0, unread: 0, unclear: 0 };
+  for await (const difference of diffVolumes(before, after, signal)) {
+    counts[difference.change] += 1;
+    if (out.json) await out.record({ ...difference });
+    else await out.line(volumeLineOf(difference));
+  }
+  if (!out.json) await out.line(totalsOf(counts));
+}
+
+function volumeLineOf({ volume, change, blocks, bytes, before, after }: VolumeDifference): string {
+  const sizes = [before, after].flatMap((entry) => (entry === undefined ? [] : [bytesText(entry.bytes)]));
+  const size = [...new Set(sizes)].join(' -> ');
+  const count = `${blocks.toLocaleString('en-US')} ${blocks === 1 ? 'block' : 'blocks'}`;
+  return `${signs[change]} ${safeText(volume)}  (${size}; ${bytesText(bytes)} in ${count})`;
+}
 
 function totalsOf({
   added,

@@ -186,7 +186,32 @@ test('finds no difference between a point and itself', async () => {
   expect(out).toBe('0 added, 0 removed, 0 changed\n');
 });
 
-test('does not compare an image, and says what to do instead', async () => {
+test('compares two points of images by their volumes', async () => {
+  const cli = await withTree();
+  const volume = { volume: 'vol-0a1', content: new Uint8Array(4_096).fill(1), blockBytes: 512 };
+  const before = await cli.backUpVolumes(volume, { ...volume, volume: 'vol-0b2' });
+  cli.clock.advance(60_000);
+  const content = Buffer.concat([volume.content.fill(2, 600, 601), new Uint8Array(512)]);
+  const after = await cli.backUpVolumes({ ...volume, content }, { ...volume, volume: 'vol-0c3' });
+
+  const { code, out } = await cli.run('diff', before, after);
+  const records = await cli.records('diff', before, after);
+
+  expect(code).toBe(0);
+  expect(out).toBe(`\
+~ vol-0a1  (4.0 KiB -> 4.5 KiB; 512 B in 1 block)
+- vol-0b2  (4.0 KiB; 4.0 KiB in 8 blocks)
++ vol-0c3  (4.0 KiB; 4.0 KiB in 8 blocks)
+1 added, 1 removed, 1 changed
+`);
+  expect(records).toMatchObject([
+    { volume: 'vol-0a1', change: 'changed', blocks: 1, bytes: 512 },
+    { volume: 'vol-0b2', change: 'removed' },
+    { volume: 'vol-0c3', change: 'added' },
+  ]);
+});
+
+test('does not compare an image with files, and says what to do instead', async () => {
   const cli = await withTree();
   const { root } = await cli.backUp();
   const image = '20261123T120000Z-00000000000000ee' as PointId;

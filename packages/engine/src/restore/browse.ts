@@ -1,10 +1,9 @@
 import { equalBytes, utf8 } from '../bytes.ts';
 import { decodeFileEntry, encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
-import { diffTrees, type Difference } from '../manifest/tree-diff.ts';
+import type { Difference } from '../manifest/tree-diff.ts';
 import { decodeFileKey, entryKey, pathKeys, prefixKeys, type KeyRange } from '../manifest/tuple-key.ts';
-import type { PageSource } from '../manifest/page-store.ts';
 import { MissingPaths } from '../points/missing-paths.ts';
-import { findPageRef } from '../points/page-ref-text.ts';
+import { diffManifests } from './diff-manifests.ts';
 import type { PointReader } from './point-reader.ts';
 
 /** One line of a listing: an entry, or a directory that paths imply. */
@@ -69,12 +68,6 @@ export async function* diffPoints(
   after: PointReader,
   signal?: AbortSignal,
 ): AsyncGenerator<PointDifference> {
-  const own = new Set(before.root.pagePacks.map(({ pack }) => pack));
-  const source: PageSource = {
-    read: async (ref, readSignal) =>
-      (own.has(ref.location.pack.packId) ? before : after).pages.read(ref, readSignal),
-  };
-  const [old, current] = [before, after].map(({ root }) => findPageRef(root.manifest, root.point));
   const sides: Sides = {
     before,
     after,
@@ -82,7 +75,7 @@ export async function* diffPoints(
   };
   let path: Uint8Array | undefined;
   let ofPath: Difference[] = [];
-  for await (const difference of diffTrees(source, old, current, { signal })) {
+  for await (const difference of diffManifests(before, after, signal)) {
     const key = decodeFileKey(difference.key, 'a manifest');
     if (path !== undefined && !equalBytes(path, key.path)) {
       yield* differenceOf(path, ofPath, sides, signal);

@@ -3,6 +3,7 @@ import { fromHex } from '../../src/bytes.ts';
 import type { PointId, ResourceArn } from '../../src/ids.ts';
 import { isEntryKey } from '../../src/manifest/tuple-key.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
+import { diffVolumes } from '../../src/restore/diff-volumes.ts';
 import type { PointReader } from '../../src/restore/point-reader.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
@@ -103,8 +104,17 @@ describe('a history of writes to the volumes of an image and backups of all type
       changeVolumes(harness, dice, 1 + dice.below(30));
     }
 
+    let before: PointReader | undefined;
     for (const [point, expected] of made) {
       const reader = await harness.open(point);
+      if (before !== undefined) {
+        const differences = await Array.fromAsync(diffVolumes(before, reader));
+        const old = made.get(before.root.point) ?? new Map<string, Uint8Array>();
+        expect(new Map(differences.map(({ volume, blocks }) => [volume, blocks]))).toEqual(
+          differencesOf(old, expected),
+        );
+      }
+      before = reader;
       expect(await readVolumes(reader), point).toEqual(expected);
       const verified = await verifyPoint(reader);
       expect(isDamaged(verified), JSON.stringify(verified)).toBe(false);
@@ -112,6 +122,30 @@ describe('a history of writes to the volumes of an image and backups of all type
     }
   });
 });
+
+/** The volumes that differ in size or content, and the number of their blocks that do. */
+function differencesOf(
+  before: ReadonlyMap<string, Uint8Array>,
+  after: ReadonlyMap<string, Uint8Array>,
+): ReadonlyMap<string, number> {
+  const differing = new Map<string, number>();
+  for (const volume of new Set([...before.keys(), ...after.keys()])) {
+    const [old, now] = [before.get(volume), after.get(volume)];
+    const bytes = Math.max(old?.length ?? 0, now?.length ?? 0);
+    let blocks = 0;
+    for (let at = 0; at < bytes; at += blockBytes)
+      if (!Buffer.from(blockAt(old, at)).equals(blockAt(now, at))) blocks += 1;
+    if (blocks > 0 || old?.length !== now?.length) differing.set(volume, blocks);
+  }
+  return differing;
+}
+
+/** A block, of zeros where there is none. */
+function blockAt(content: Uint8Array | undefined, at: number): Uint8Array {
+  const block = new Uint8Array(blockBytes);
+  block.set(content?.subarray(at, at + blockBytes) ?? []);
+  return block;
+}
 
 /** One state has one manifest, whichever way it was made. */
 async function expectCanonical(harness: ImageHarness, { root }: CommittedPoint): Promise<void> {
