@@ -1,0 +1,152 @@
+import { DiskDamagedError, DiskPathError, DiskUnsupportedError } from '../errors.ts';
+import type {
+  ContentRange,
+  ContentRun,
+  DirectoryEntry,
+  FileNode,
+  FileSystem,
+  NodeAttribute,
+} from '../file-system/file-system.ts';
+import { readRuns } from '../file-system/read-runs.ts';
+import type { ByteSource } from '../source/byte-source.ts';
+import { readAttributes, readInlineContent } from './ext-attributes.ts';
+import { readContentRuns } from './ext-blocks.ts';
+import { findInDirectory, listDirectory } from './ext-directory.ts';
+import { deviceOf, type ExtInode, hasFlag, readInode, rootInode } from './ext-inode.ts';
+import { type ExtSuperblock, parseSuperblock, superblockAt, superblockBytes } from './ext-superblock.ts';
+import { ExtVolume } from './ext-volume.ts';
+
+export interface OpenFileSystemOptions {
+  /** Whether everything that names content is checked against its checksum, where there is one. @default false */
+  readonly verifyChecksums?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens ext2, ext3 or ext4.
+ * @throws {@link DiskDamagedError} the superblock cannot be right, or the source is smaller than the file system.
+ * @throws {@link DiskUnsupportedError} it has a feature without which it would be misread.
+ */
+export async function openExt(
+  source: ByteSource,
+  { verifyChecksums = false, signal }: OpenFileSystemOptions = {},
+): Promise<FileSystem> {
+  if (source.bytes < superblockAt + superblockBytes)
+    throw new DiskDamagedError(`${source.bytes} bytes are too few for a superblock`);
+  const bytes = await source.read(superblockAt, superblockBytes, signal);
+  const superblock = parseSuperblock(bytes, { verify: verifyChecksums });
+  if (superblock.blocks * superblock.blockBytes > source.bytes)
+    throw new DiskDamagedError(
+      `${superblock.type} of ${superblock.blocks * superblock.blockBytes} bytes, of which ${source.bytes} are there`,
+    );
+  const volume = new ExtVolume(source, superblock, verifyChecksums);
+  const node = async (id: number, nodeSignal?: AbortSignal): Promise<FileNode> =>
+    nodeOf(volume, await readInode(volume, id, nodeSignal));
+  return {
+    facts: {
+      type: superblock.type,
+      label: superblock.label,
+      uuid: superblock.uuid,
+      bytes: superblock.blocks * superblock.blockBytes,
+      blockBytes: superblock.blockBytes,
+      mountedAt: superblock.mountedAt,
+    },
+    notices: noticesOf(superblock),
+    root: async (rootSignal) => {
+      const root = await node(rootInode, rootSignal);
+      if (root.kind !== 'directory') throw new DiskDamagedError(`the root is a ${root.kind}`);
+      return root;
+    },
+    node,
+  };
+}
+
+function noticesOf({ type, features, state }: ExtSuperblock): string[] {
+  const notices: string[] = [];
+  if (features.has('needs_recovery'))
+    notices.push(
+      `the journal of this ${type} was not replayed: it was mounted when it was copied. Content that was synced is ` +
+        'there; names, sizes and attributes that changed shortly before, mostly within half a minute, may be as they ' +
+        'were, and a directory or file that was being changed may look damaged. A mount of a restored volume replays it',
+    );
+  else if (!state.clean)
+    notices.push(
+      `this ${type} was not unmounted cleanly, or was mounted when it was copied: what was being written may be half there`,
+    );
+  if (state.errors)
+    notices.push(`the system that used this ${type} found errors in it; e2fsck was not run since`);
+  if (state.orphans && !features.has('needs_recovery'))
+    notices.push('files that were deleted while they were open still take up space; e2fsck frees it');
+  return notices;
+}
+
+function nodeOf(volume: ExtVolume, inode: ExtInode): FileNode {
+  const { number: id, kind, bytes, mode, owner, names, modifiedAt, accessedAt, changedAt, createdAt } = inode;
+  const mustBe = (wanted: FileNode['kind']): void => {
+    if (kind !== wanted) throw new DiskPathError(`inode ${id} is a ${kind}, not a ${wanted}`);
+    if (hasFlag(inode, 'encrypted'))
+      throw new DiskUnsupportedError('an encrypted file or directory', `inode ${id}`);
+  };
+  const runs = (range?: ContentRange, signal?: AbortSignal): AsyncIterable<ContentRun> =>
+    hasFlag(inode, 'inline')
+      ? inlineRuns(volume, inode, range, signal)
+      : readContentRuns(volume, inode, range, signal);
+  return {
+    ...{ id, kind, bytes, mode, owner, names, modifiedAt, accessedAt, changedAt, createdAt },
+    device: deviceOf(inode),
+    list: async function* list(signal): AsyncGenerator<DirectoryEntry> {
+      mustBe('directory');
+      yield* listDirectory(volume, inode, signal);
+    },
+    find: async (name, signal) => {
+      mustBe('directory');
+      return findInDirectory(volume, inode, name, signal);
+    },
+    runs: async function* contentRuns(range, signal): AsyncGenerator<ContentRun> {
+      mustBe('file');
+      yield* runs(range, signal);
+    },
+    read: async function* read(range, signal): AsyncGenerator<Uint8Array> {
+      mustBe('file');
+      yield* readRuns(volume.source, runs(range, signal), signal);
+    },
+    linkTarget: async (signal) => {
+      mustBe('link');
+      return readLinkTarget(volume, inode, runs, signal);
+    },
+    attributes: async (signal): Promise<readonly NodeAttribute[]> => readAttributes(volume, inode, signal),
+  };
+}
+
+async function* inlineRuns(
+  volume: ExtVolume,
+  inode: ExtInode,
+  { from = 0, to = inode.bytes }: ContentRange = {},
+  signal?: AbortSignal,
+): AsyncGenerator<ContentRun> {
+  const { start, rest } = await readInlineContent(volume, inode, signal);
+  const content = new Uint8Array(start.length + rest.length);
+  content.set(start);
+  content.set(rest, start.length);
+  const wanted = content.subarray(from, Math.max(from, to));
+  if (wanted.length > 0) yield { kind: 'inline', offset: from, bytes: wanted.length, content: wanted };
+}
+
+async function readLinkTarget(
+  volume: ExtVolume,
+  inode: ExtInode,
+  runs: (range?: ContentRange, signal?: AbortSignal) => AsyncIterable<ContentRun>,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const { map, bytes, number } = inode;
+  const isFast = bytes < map.bytes.length && !hasFlag(inode, 'extents') && !hasFlag(inode, 'inline');
+  if (isFast) return map.slice(0, bytes);
+  if (bytes > volume.blockBytes) throw new DiskDamagedError(`link ${number} has a target of ${bytes} bytes`);
+  const target = new Uint8Array(bytes);
+  let at = 0;
+  for await (const piece of readRuns(volume.source, runs({}, signal), signal)) {
+    target.set(piece, at);
+    at += piece.length;
+  }
+  return target;
+}

@@ -1,0 +1,100 @@
+/** A file system that is read, and never written. Any number of readers can be under way at once. */
+export interface FileSystem {
+  readonly facts: FileSystemFacts;
+  /** What a reader should know before it trusts the content, such as a journal that was not replayed. */
+  readonly notices: readonly string[];
+  root(signal?: AbortSignal): Promise<FileNode>;
+  /**
+   * The node of a number, as directories name it.
+   * @throws DiskDamagedError there is no such node, or it is damaged.
+   */
+  node(id: number, signal?: AbortSignal): Promise<FileNode>;
+}
+
+export interface FileSystemFacts {
+  /** `ext4`, `xfs`, `ntfs` … */
+  readonly type: string;
+  readonly label: string;
+  readonly uuid: string;
+  readonly bytes: number;
+  readonly blockBytes: number;
+  /** Where it was mounted last, as far as it says. */
+  readonly mountedAt: string;
+}
+
+export type NodeKind =
+  | 'file'
+  | 'directory'
+  | 'link'
+  | 'fifo'
+  | 'socket'
+  | 'character-device'
+  | 'block-device';
+
+/** Nanoseconds since 1970, less than zero before it. */
+export type Nanoseconds = bigint;
+
+/** A file, directory or link, whatever its names are. What takes long, or can be long, is asked for. */
+export interface FileNode {
+  readonly id: number;
+  readonly kind: NodeKind;
+  /** Of the content. Of a link, of its target. */
+  readonly bytes: number;
+  /** Permissions, with set-user-id, set-group-id and sticky: `0o7777` at most. */
+  readonly mode: number;
+  readonly owner: { readonly uid: number; readonly gid: number };
+  /** Names that it has; 0 of one that was deleted while it was open. */
+  readonly names: number;
+  readonly modifiedAt: Nanoseconds;
+  readonly accessedAt: Nanoseconds;
+  /** When anything of it changed, its owner for example. */
+  readonly changedAt: Nanoseconds;
+  /** Where the file system keeps it. */
+  readonly createdAt: Nanoseconds | undefined;
+  /** Of a device. */
+  readonly device: { readonly major: number; readonly minor: number } | undefined;
+
+  /** Entries of a directory in the order of the disk, without `.` and `..`. */
+  list(signal?: AbortSignal): AsyncIterable<DirectoryEntry>;
+  /** The entry of that name; by the directory's index where it has one. */
+  find(name: Uint8Array, signal?: AbortSignal): Promise<DirectoryEntry | undefined>;
+  /** Stretches of the content of a file, in order, together all of the range. */
+  runs(range?: ContentRange, signal?: AbortSignal): AsyncIterable<ContentRun>;
+  /** The content, in pieces of a mebibyte at most; holes come as zeros. Pieces must not be changed. */
+  read(range?: ContentRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  linkTarget(signal?: AbortSignal): Promise<Uint8Array>;
+  /** Extended attributes as `getxattr` gives them. */
+  attributes(signal?: AbortSignal): Promise<readonly NodeAttribute[]>;
+}
+
+export interface DirectoryEntry {
+  /** Neither empty nor `.` or `..`, and without `/` and zero bytes. Of whatever encoding. */
+  readonly name: Uint8Array;
+  readonly id: number;
+  /** As the directory says; absent where it does not. */
+  readonly kind: NodeKind | undefined;
+}
+
+export interface NodeAttribute {
+  /** With its namespace: `user.comment`. */
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** In bytes. `to` is exclusive, and cut at the end of the content. */
+export interface ContentRange {
+  /** @default 0 */
+  readonly from?: number;
+  /** @default the end */
+  readonly to?: number;
+}
+
+/**
+ * A stretch of content: bytes that are on the source `at` an offset, a hole, which reads as zeros (`reserved`: with
+ * blocks that were never written), or bytes that the node itself has.
+ */
+export type ContentRun = { readonly offset: number; readonly bytes: number } & (
+  | { readonly kind: 'stored'; readonly at: number }
+  | { readonly kind: 'hole'; readonly reserved: boolean }
+  | { readonly kind: 'inline'; readonly content: Uint8Array }
+);

@@ -1,0 +1,39 @@
+import { DiskDamagedError } from '../errors.ts';
+
+/** Bytes that are read at an offset: a disk, a partition, a logical volume. */
+export interface ByteSource {
+  readonly bytes: number;
+  /**
+   * Reads exactly `length` bytes, none beyond the end. The reader does not change what it gets: others may be given
+   * the same buffer.
+   */
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+}
+
+/**
+ * A stretch of a source, as a source.
+ * @throws {@link DiskDamagedError} a read goes beyond the stretch: whatever named that place is damaged.
+ */
+export function sliceOf(source: ByteSource, offset: number, bytes: number): ByteSource {
+  if (!isWithin(offset, bytes, source.bytes))
+    throw new RangeError(`bytes ${offset} to ${offset + bytes} are not within a source of ${source.bytes}`);
+  return {
+    bytes,
+    read: async (at, length, signal) => {
+      checkWithin(at, length, bytes);
+      return source.read(offset + at, length, signal);
+    },
+  };
+}
+
+/** @throws {@link DiskDamagedError} the stretch is not within so many bytes. */
+export function checkWithin(at: number, length: number, bytes: number): void {
+  if (!isWithin(at, length, bytes))
+    throw new DiskDamagedError(`bytes ${at} to ${at + length} are asked for, but only ${bytes} are there`);
+}
+
+function isWithin(at: number, length: number, bytes: number): boolean {
+  return (
+    Number.isSafeInteger(at) && Number.isSafeInteger(length) && at >= 0 && length >= 0 && at + length <= bytes
+  );
+}
