@@ -103,7 +103,7 @@ function* entriesOf(volume: ExtVolume, block: Fields): Generator<DirectoryEntry>
   for (let at = 0; at < end;) {
     const id = block.u32(at);
     const length = entryLength(block.u16(at + 4), end);
-    const nameBytes = volume.has('filetype') ? block.u8(at + 6) : block.u16(at + 6);
+    const nameBytes = block.u8(at + 6);
     if (length < headerBytes || length % 4 !== 0 || at + length > end || headerBytes + nameBytes > length)
       throw new DiskDamagedError(
         `${block.what} has an entry of ${length} bytes at ${at}, for a name of ${nameBytes}`,

@@ -9,7 +9,7 @@ export async function* readRuns(
   runs: AsyncIterable<ContentRun>,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const zeros = new Uint8Array(pieceBytes);
+  let zeros: Uint8Array = new Uint8Array(0);
   for await (const run of runs) {
     if (run.kind === 'inline') {
       yield run.content;
@@ -20,9 +20,12 @@ export async function* readRuns(
       // Pieces end where the source's blocks do, as far as the runs allow it.
       const limit = run.kind === 'stored' ? pieceBytes - ((run.at + done) % pieceBytes) : pieceBytes;
       const length = Math.min(limit, run.bytes - done);
-      yield run.kind === 'stored'
-        ? await source.read(run.at + done, length, signal)
-        : zeros.subarray(0, length);
+      if (run.kind === 'stored') {
+        yield await source.read(run.at + done, length, signal);
+      } else {
+        if (zeros.length < length) zeros = new Uint8Array(length);
+        yield zeros.subarray(0, length);
+      }
       done += length;
     }
   }

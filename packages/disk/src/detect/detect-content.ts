@@ -1,0 +1,168 @@
+import { DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
+import { isExt, parseSuperblock, superblockAt, superblockBytes } from '../ext/ext-superblock.ts';
+import type { ByteSource } from '../source/byte-source.ts';
+import { Fields } from '../source/fields.ts';
+
+/** What is on a partition, volume or whole disk. */
+export interface DetectedContent {
+  readonly kind:
+    | 'ext'
+    | 'xfs'
+    | 'ntfs'
+    | 'lvm'
+    | 'luks'
+    | 'bitlocker'
+    | 'raid'
+    | 'btrfs'
+    | 'zfs'
+    | 'swap'
+    | 'fat'
+    | 'exfat'
+    | 'refs';
+  /** As people call it, with its version where that is known: `LUKS 2`. */
+  readonly name: string;
+}
+
+/** Bytes at a place of a source; `undefined` where it ends before. */
+type Look = (at: number, length: number) => Promise<Fields | undefined>;
+type Detector = (look: Look, bytes: number) => Promise<DetectedContent | undefined>;
+
+/**
+ * In this order: what wraps or joins disks comes before what is within, and before what it may have left in place; ZFS
+ * after ext, which leaves labels of ZFS that was there before in place.
+ */
+const detectors: readonly Detector[] = [
+  detectLuks,
+  detectRaid,
+  detectLvm,
+  detectBootSector,
+  detectXfs,
+  detectBtrfs,
+  detectExt,
+  detectZfs,
+  detectSwap,
+  detectDamagedExt,
+];
+
+/** @returns `undefined` if it is nothing that is known here, or empty. */
+export async function detectContent(
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<DetectedContent | undefined> {
+  const look: Look = async (at, length) =>
+    at < 0 || at + length > source.bytes
+      ? undefined
+      : new Fields(await source.read(at, length, signal), `bytes at ${at}`);
+  for (const detect of detectors) {
+    const content = await detect(look, source.bytes);
+    if (content !== undefined) return content;
+  }
+  return undefined;
+}
+
+async function detectLuks(look: Look): Promise<DetectedContent | undefined> {
+  const header = await look(0, 8);
+  if (header?.has(0, 'LUKS') !== true || header.u16(4) !== 0xbeba) return undefined;
+  return { kind: 'luks', name: `LUKS ${header.u8(7)}` };
+}
+
+const raidMagic = 0xa92b4efc;
+
+/** Linux's software RAID: its superblock is at the beginning, or, of older versions, at the end. */
+async function detectRaid(look: Look, bytes: number): Promise<DetectedContent | undefined> {
+  const places = [0, 4096, Math.floor(bytes / 4096 - 2) * 4096, Math.floor(bytes / 65536 - 1) * 65536];
+  for (const at of places) {
+    const header = await look(at, 8);
+    if (header?.u32(0) === raidMagic) return { kind: 'raid', name: `Linux RAID (mdraid ${header.u32(4)})` };
+  }
+  return undefined;
+}
+
+async function detectLvm(look: Look): Promise<DetectedContent | undefined> {
+  for (const sector of [0, 1, 2, 3]) {
+    const label = await look(sector * 512, 512);
+    if (label?.has(0, 'LABELONE') === true && label.has(24, 'LVM2 001'))
+      return { kind: 'lvm', name: 'LVM 2 physical volume' };
+  }
+  return undefined;
+}
+
+/** What begins with a boot sector, as Microsoft's file systems do. */
+async function detectBootSector(look: Look): Promise<DetectedContent | undefined> {
+  const sector = await look(0, 512);
+  if (sector === undefined) return undefined;
+  if (sector.has(3, 'ReFS\0\0\0\0')) return { kind: 'refs', name: 'ReFS' };
+  if (sector.u16(510) !== 0xaa55) return undefined;
+  if (sector.has(3, 'NTFS    ')) return { kind: 'ntfs', name: 'NTFS' };
+  if (sector.has(3, '-FVE-FS-')) return { kind: 'bitlocker', name: 'BitLocker' };
+  if (sector.has(3, 'EXFAT   ')) return { kind: 'exfat', name: 'exFAT' };
+  const fat = ['FAT12', 'FAT16', 'FAT32'].find((name) => sector.has(54, name) || sector.has(82, name));
+  return fat === undefined ? undefined : { kind: 'fat', name: fat };
+}
+
+async function detectXfs(look: Look): Promise<DetectedContent | undefined> {
+  const superblock = await look(0, 104);
+  return superblock?.has(0, 'XFSB') === true
+    ? { kind: 'xfs', name: `XFS version ${superblock.u8(101) & 0xf}` }
+    : undefined;
+}
+
+async function detectBtrfs(look: Look): Promise<DetectedContent | undefined> {
+  const superblock = await look(65536, 72);
+  return superblock?.has(64, '_BHRfS_M') === true ? { kind: 'btrfs', name: 'Btrfs' } : undefined;
+}
+
+async function detectExt(look: Look): Promise<DetectedContent | undefined> {
+  const superblock = await look(superblockAt, superblockBytes);
+  if (superblock === undefined || !isExt(superblock.bytes)) return undefined;
+  try {
+    return { kind: 'ext', name: parseSuperblock(superblock.bytes, { verify: false }).type };
+  } catch (error) {
+    if (error instanceof DiskUnsupportedError) return { kind: 'ext', name: error.found };
+    // Two bytes are little to go by: a superblock that cannot be is one only if there is nothing else.
+    if (error instanceof DiskDamagedError) return undefined;
+    throw error;
+  }
+}
+
+async function detectDamagedExt(look: Look): Promise<DetectedContent | undefined> {
+  const superblock = await look(superblockAt, superblockBytes);
+  if (superblock === undefined || !isExt(superblock.bytes)) return undefined;
+  return { kind: 'ext', name: 'ext with a damaged superblock' };
+}
+
+const uberblocksAt = 128 * 1024;
+const uberblockBytes = 1024;
+const uberblocks = 128;
+/** Fewer may have been left by chance. */
+const leastUberblocks = 4;
+const uberblockMagics = [0x00bab10c, 0];
+
+async function detectZfs(look: Look): Promise<DetectedContent | undefined> {
+  const ring = await look(uberblocksAt, uberblocks * uberblockBytes);
+  if (ring === undefined) return undefined;
+  let found = 0;
+  for (let index = 0; index < uberblocks; index += 1) {
+    const words = [ring.u32(index * uberblockBytes), ring.u32(index * uberblockBytes + 4)];
+    if (isUberblock(words)) found += 1;
+  }
+  return found >= leastUberblocks ? { kind: 'zfs', name: 'ZFS' } : undefined;
+}
+
+/** Of a machine of either byte order. */
+function isUberblock(words: readonly number[]): boolean {
+  return (
+    words.every((word, index) => word === uberblockMagics[index]) ||
+    (words[0] === 0 && words[1] === 0x0cb1ba00)
+  );
+}
+
+async function detectSwap(look: Look): Promise<DetectedContent | undefined> {
+  for (const pageBytes of [4096, 8192, 16384, 65536]) {
+    const end = await look(pageBytes - 10, 10);
+    if (end?.has(0, 'SWAPSPACE2') === true) return { kind: 'swap', name: 'swap space' };
+    if (end?.has(0, 'S1SUSPEND') === true)
+      return { kind: 'swap', name: 'swap space with a hibernated system' };
+  }
+  return undefined;
+}

@@ -1,0 +1,23 @@
+import { DiskUnsupportedError } from '../errors.ts';
+import { openExt, type OpenFileSystemOptions } from '../ext/open-ext.ts';
+import type { FileSystem } from '../file-system/file-system.ts';
+import type { ByteSource } from '../source/byte-source.ts';
+import { detectContent } from './detect-content.ts';
+
+/**
+ * Opens the file system that is on a partition, volume or whole disk.
+ * @throws {@link DiskUnsupportedError} it is none that is read here; the error names what was found.
+ * @throws DiskDamagedError it cannot be opened as it is.
+ */
+export async function openFileSystem(
+  source: ByteSource,
+  options: OpenFileSystemOptions = {},
+): Promise<FileSystem> {
+  const content = await detectContent(source, options.signal);
+  if (content?.kind === 'ext') return openExt(source, options);
+  if (content !== undefined) throw new DiskUnsupportedError(content.name);
+  throw new DiskUnsupportedError(
+    'content of no known kind',
+    'the beginning says of no file system, or was never written',
+  );
+}
