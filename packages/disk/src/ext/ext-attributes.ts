@@ -137,7 +137,10 @@ function namedAttribute({ namespace, name, value }: StoredAttribute, inode: ExtI
   const whole = new Uint8Array(start.length + name.length);
   whole.set(start);
   whole.set(name, start.length);
-  return { name: whole, value: aclNamespaces.includes(namespace) ? widenAcl(value, inode) : value };
+  return {
+    name: whole,
+    value: aclNamespaces.includes(namespace) ? widenAcl(value, inode) : new Uint8Array(value),
+  };
 }
 
 const storedAclVersion = 1;
@@ -162,7 +165,7 @@ function widenAcl(stored: Uint8Array, inode: ExtInode): Uint8Array {
 }
 
 function verifyBlock(volume: ExtVolume, block: Fields, number: number): void {
-  const copy = block.bytes.slice();
+  const copy = new Uint8Array(block.bytes);
   copy.fill(0, 0x10, 0x14);
   const place = new Uint8Array(8);
   place.set(littleEndian32(number));

@@ -109,7 +109,8 @@ function* entriesOf(volume: ExtVolume, block: Fields): Generator<DirectoryEntry>
         `${block.what} has an entry of ${length} bytes at ${at}, for a name of ${nameBytes}`,
       );
     if (id !== 0) {
-      const name = block.slice(at + headerBytes, nameBytes);
+      // A copy: who keeps a name must not keep its block.
+      const name = new Uint8Array(block.slice(at + headerBytes, nameBytes));
       if (id > volume.superblock.inodes || nameBytes === 0 || name.includes(0) || name.includes(0x2f))
         throw new DiskDamagedError(`${block.what} has an entry at ${at} that no system can have written`);
       const kind = volume.has('filetype') ? kinds[block.u8(at + 7)] : undefined;

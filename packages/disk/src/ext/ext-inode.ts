@@ -106,7 +106,7 @@ function nanoseconds(seconds: number, more: number): Nanoseconds {
 }
 
 function verifyInode(volume: ExtVolume, fields: Fields, extra: number, seed: number): void {
-  const copy = fields.bytes.slice();
+  const copy = new Uint8Array(fields.bytes);
   const hasHigh = 0x84 <= 0x80 + extra;
   copy.fill(0, 0x7c, 0x7e);
   if (hasHigh) copy.fill(0, 0x82, 0x84);

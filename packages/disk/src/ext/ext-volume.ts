@@ -49,7 +49,7 @@ export class ExtVolume {
       (group % perBlock) * descriptorBytes;
     const fields = new Fields(await this.source.read(at, descriptorBytes, signal), what);
     if (this.verifies) {
-      const copy = fields.bytes.slice();
+      const copy = new Uint8Array(fields.bytes);
       copy.fill(0, 0x1e, 0x20);
       const computed = addCrc32c(addCrc32c(checksumSeed, littleEndian32(group)), copy) & 0xffff;
       this.checkChecksum(what, computed, fields.u16(0x1e));

@@ -81,7 +81,7 @@ function noticesOf({ type, features, state }: ExtSuperblock): string[] {
 }
 
 function nodeOf(volume: ExtVolume, inode: ExtInode): FileNode {
-  const { number: id, kind, bytes, mode, owner, names, modifiedAt, accessedAt, changedAt, createdAt } = inode;
+  const { number: id, kind, bytes, mode, owner, names } = inode;
   const mustBe = (wanted: FileNode['kind']): void => {
     if (kind !== wanted) throw new DiskPathError(`inode ${id} is a ${kind}, not a ${wanted}`);
     if (hasFlag(inode, 'encrypted'))
@@ -92,7 +92,16 @@ function nodeOf(volume: ExtVolume, inode: ExtInode): FileNode {
       ? inlineRuns(volume, inode, range, signal)
       : readContentRuns(volume, inode, range, signal);
   return {
-    ...{ id, kind, bytes, mode, owner, names, modifiedAt, accessedAt, changedAt, createdAt },
+    id,
+    kind,
+    bytes,
+    mode,
+    owner,
+    names,
+    modifiedAt: inode.modifiedAt,
+    accessedAt: inode.accessedAt,
+    changedAt: inode.changedAt,
+    createdAt: inode.createdAt,
     device: deviceOf(inode),
     list: async function* list(signal): AsyncGenerator<DirectoryEntry> {
       mustBe('directory');
@@ -140,7 +149,7 @@ async function readLinkTarget(
 ): Promise<Uint8Array> {
   const { map, bytes, number } = inode;
   const isFast = bytes < map.bytes.length && !hasFlag(inode, 'extents') && !hasFlag(inode, 'inline');
-  if (isFast) return map.slice(0, bytes);
+  if (isFast) return new Uint8Array(map.slice(0, bytes));
   if (bytes > volume.blockBytes) throw new DiskDamagedError(`link ${number} has a target of ${bytes} bytes`);
   const target = new Uint8Array(bytes);
   let at = 0;

@@ -55,7 +55,7 @@ function complaintOf(node: FileNode, path: Uint8Array, entered: ReadonlySet<numb
 }
 
 function below(directory: Uint8Array, { name }: DirectoryEntry): Uint8Array<ArrayBuffer> {
-  if (directory.length === 0) return name.slice();
+  if (directory.length === 0) return new Uint8Array(name);
   const path = new Uint8Array(directory.length + 1 + name.length);
   path.set(directory);
   path[directory.length] = 0x2f;

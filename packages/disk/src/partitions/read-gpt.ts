@@ -85,7 +85,7 @@ function parseHeader(fields: Fields, sector: number): Header {
   const length = fields.u32(0xc);
   if (length < leastHeaderBytes || length > fields.bytes.length)
     throw new DiskDamagedError(`${fields.what} says that it has ${length} bytes`);
-  const copy = fields.slice(0, length).slice();
+  const copy = new Uint8Array(fields.slice(0, length));
   copy.fill(0, 0x10, 0x14);
   if (crc32(copy) !== fields.u32(0x10))
     throw new DiskDamagedError(`${fields.what} does not have its checksum`);

@@ -38,7 +38,7 @@ export async function readBootSector(
   signal?: AbortSignal,
 ): Promise<BootSector | undefined> {
   const entries = await readEntries(disk, 0, signal);
-  if (entries === undefined) return undefined;
+  if (entries === undefined || entries.some(({ type, start }) => type !== 0 && start === 0)) return undefined;
   const used = entries
     .map((entry, index) => ({ ...entry, number: index + 1 }))
     .filter(({ type }) => type !== 0);
@@ -127,8 +127,7 @@ async function readEntries(
   for (let at = tableAt; at < signatureAt; at += entryBytes) {
     const status = fields.u8(at);
     const entry = { type: fields.u8(at + 4), start: fields.u32(at + 8), sectors: fields.u32(at + 12) };
-    const isPossible = (status === 0 || status === 0x80) && (entry.type === 0 || entry.start > 0);
-    if (!isPossible) return undefined;
+    if (status !== 0 && status !== 0x80) return undefined;
     entries.push(entry);
   }
   return entries;

@@ -42,8 +42,8 @@ export function cacheBlocks(
     const run = source.read(start, Math.min(to * blockBytes, source.bytes) - start);
     const piece = async (block: number): Promise<Uint8Array> => {
       const at = (block - from) * blockBytes;
-      // A copy, or a kept block would hold all of the run in memory.
-      return to - from === 1 ? run : (await run).slice(at, at + blockBytes);
+      // A copy, or a kept block would hold all of the run in memory. Of a Buffer, slice() makes none.
+      return to - from === 1 ? run : new Uint8Array((await run).subarray(at, at + blockBytes));
     };
     keep(from, piece(from));
     if (to - from > 1) keep(to - 1, piece(to - 1));

@@ -222,12 +222,11 @@ describe('block maps', () => {
   });
 });
 
-describe('a superblock', () => {
-  const word =
-    (at: number, value: number) =>
-    (bytes: Buffer): unknown =>
-      bytes.writeUInt32LE(value, at);
+function word(at: number, value: number): (bytes: Buffer) => unknown {
+  return (bytes) => bytes.writeUInt32LE(value, at);
+}
 
+describe('a superblock', () => {
   test.each([
     ['blocks of 2^42 bytes', word(0x18, 32)],
     ['no inodes in a group', word(0x28, 0)],
@@ -248,7 +247,7 @@ describe('a superblock', () => {
     [0x1, 'ext4 with compression'],
     [0x8, 'ext4 with journal_dev'],
     [0x80000000, 'ext4 with 0x80000000'],
-  ])('with a feature that is not known (%i) is refused by its name: %s', async (bit, found) => {
+  ])('with a feature that is not known is refused by its name (%i: %s)', async (bit, found) => {
     const file = image();
     changeFile(
       file,

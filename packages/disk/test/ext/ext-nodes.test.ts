@@ -201,6 +201,10 @@ test('a file in hundreds of fragments, with stretches that were never written, r
   ] satisfies Partial<ContentRun>[]);
 });
 
+async function noticesOf(file: string): Promise<string> {
+  return (await openFileSystem(fileSource(file))).notices.join('\n');
+}
+
 test('a journal that was not replayed, errors and an unclean end are told of', async () => {
   const dirty = makeExtImage(path.join(scratch.path, 'dirty.img'), {
     size: '8M',
@@ -212,13 +216,11 @@ test('a journal that was not replayed, errors and an unclean end are told of', a
     tree,
     commands: ['ssv state 2'],
   });
-  const notices = async (file: string): Promise<string> =>
-    (await openFileSystem(fileSource(file))).notices.join('\n');
 
-  expect(await notices(dirty)).toMatch(
+  expect(await noticesOf(dirty)).toMatch(
     /journal of this ext4 was not replayed.*A mount of a restored volume replays it/s,
   );
-  expect(await notices(broken)).toMatch(/not unmounted cleanly.*found errors in it/s);
+  expect(await noticesOf(broken)).toMatch(/not unmounted cleanly.*found errors in it/s);
 });
 
 test('content and names that are encrypted are refused, and what is beside them is not', async () => {

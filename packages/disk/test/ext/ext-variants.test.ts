@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cacheBlocks, type ContentRun, findPath, openFileSystem } from '../../src/index.ts';
+import { cacheBlocks, findPath, openFileSystem } from '../../src/index.ts';
 import { askDebugfs, makeExtImage, makeScratch, type ExtImageOptions } from '../support/e2fsprogs.ts';
 import { fileSource } from '../support/sources.ts';
 import { treeOfDirectory, treeOfFileSystem } from '../support/tree.ts';
@@ -127,7 +127,7 @@ test('a range of content comes without the rest', async () => {
   const fileSystem = await openFileSystem(fileSource(file));
   const read = async (name: string, from?: number, to?: number): Promise<string> => {
     const node = await findPath(fileSystem, Buffer.from(name));
-    return Buffer.concat((await Array.fromAsync(node?.read({ from, to }) ?? [])) as Uint8Array[]).toString();
+    return Buffer.concat(await Array.fromAsync(node?.read({ from, to }) ?? [])).toString();
   };
 
   expect(await read('large', 1000, 1030)).toBe('large content '.repeat(100).slice(1000, 1030));
@@ -159,5 +159,5 @@ test.each([
   expect(await treeOfFileSystem(fileSystem)).toEqual(treeOfDirectory(sparse));
   const node = await findPath(fileSystem, Buffer.from('holes'));
   const runs = await Array.fromAsync(node?.runs() ?? []);
-  expect(runs.map((run) => (run as ContentRun).kind)).toEqual(['stored', 'hole', 'stored']);
+  expect(runs.map((run) => run.kind)).toEqual(['stored', 'hole', 'stored']);
 });
