@@ -1,6 +1,6 @@
 // Names what this machine lacks before anything else fails in a less readable way.
 // Plain JavaScript on purpose: it has to run on the Node that is too old to run the rest.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 
 const needed = 24;
 const missing = [];
@@ -34,6 +34,19 @@ if (reader || emulator) {
   } catch {
     missing.push(`python3 3.10 or newer is not on the PATH: install Python${docker}`);
   }
+}
+
+// Tests of disk images. Debian keeps these programs where the PATH of most users does not lead.
+if (process.argv.includes('--disks')) {
+  const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
+  const absent = ['mke2fs', 'debugfs', 'e2fsck', 'tune2fs'].filter(
+    (program) => spawnSync(program, ['-V'], { env, stdio: 'ignore' }).error !== undefined,
+  );
+  if (absent.length > 0)
+    missing.push(
+      `${absent.join(', ')} not on the PATH: install e2fsprogs (Debian and Ubuntu: apt-get install e2fsprogs; macOS: ` +
+        'brew install e2fsprogs, and put its sbin on the PATH)',
+    );
 }
 
 if (missing.length > 0) {
