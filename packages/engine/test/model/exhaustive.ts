@@ -49,11 +49,6 @@ export const exhaustiveScenarios: readonly NamedScenario[] = [
       })),
   },
   {
-    title: 'tables that are rebuilt beside a writer, then a sweeper; one crash',
-    inGate: true,
-    make: async () => makeRebuild(),
-  },
-  {
     title: 'tables that are lost and rebuilt under a writer that stores a new pack',
     inGate: true,
     make: async () =>
@@ -67,6 +62,11 @@ export const exhaustiveScenarios: readonly NamedScenario[] = [
         isRebuilt: true,
         readsAreAlone: true,
       })),
+  },
+  {
+    title: 'tables that are rebuilt beside a writer, then a sweeper; one crash',
+    inGate: false,
+    make: makeRebuild,
   },
   {
     title:
