@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { KeyUnavailableError } from '../errors.ts';
 import type { KeyContext, Keyring, WrappedKey } from '../ports/keyring.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
@@ -8,14 +8,14 @@ const recipient = 'memory';
 /** A keyring whose wrapping key is random and lives as long as the object: two of them cannot open each other's keys. */
 export class MemoryKeyring implements Keyring {
   readonly #random: RandomBytes;
-  readonly #wrappingKey: Uint8Array;
+  readonly #wrappingKey: KeyObject;
   readonly #wrappingKeyName: string;
   /** Wrapping and unwrapping calls so far: they cost money with KMS. */
   calls = 0;
 
   constructor(random: RandomBytes) {
     this.#random = random;
-    this.#wrappingKey = random.bytes(32);
+    this.#wrappingKey = createSecretKey(random.bytes(32));
     this.#wrappingKeyName = `memory:${Buffer.from(random.bytes(4)).toString('hex')}`;
   }
 
