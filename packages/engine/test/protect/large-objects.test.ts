@@ -116,8 +116,8 @@ class LargeHarness extends Harness {
   }
 }
 
-describe('an object of 2.3 GiB', () => {
-  const size = Math.floor(2.3 * gibibyte);
+describe('an object of 2.1 GiB', () => {
+  const size = Math.floor(2.1 * gibibyte);
   let harness: LargeHarness;
   let first: CommittedPoint;
   beforeAll(async () => {
