@@ -21,12 +21,14 @@ import {
 import {
   checkAllowed,
   checkDestination,
+  destinationOptions,
   findDestination,
   iopsOption,
   restoreInput,
   throughputOption,
   volumeTypeOption,
 } from '../restore/restore-request.ts';
+import { findCheck, printCheck, securityGroupOption } from '../restore/launch-wishes.ts';
 import {
   chooseVolume,
   diskImageLines,
@@ -61,6 +63,19 @@ export const restoreCommand = defineCommand({
       .addOption(volumeTypeOption)
       .addOption(iopsOption)
       .addOption(throughputOption)
+      .option('--instance', 'the machine of an image, launched again as it was but for the following')
+      .option('--subnet <id>', 'of the instance, in place of its own')
+      .addOption(securityGroupOption)
+      .option('--type <type>', 'of the instance, in place of its own')
+      .option('--key <name>', 'key pair of the instance, in place of its own')
+      .option('--no-key', 'no key pair')
+      .option('--profile <name>', 'instance profile, in place of its own')
+      .option('--no-profile', 'no instance profile')
+      .option('--no-user-data', 'without its user data')
+      .option('--keep-address', 'with the private addresses that it had')
+      .option('--no-network', 'no network: with a --security-group that has no rule')
+      .option('--stopped', 'stopped as soon as it runs')
+      .option('--ami <name>', 'an AMI of the machine of an image, and no instance')
       .option(
         '--to-directory <directory>',
         'into a directory here, by this process; the restore machine puts it on the audit log',
@@ -84,9 +99,7 @@ export const restoreCommand = defineCommand({
     if (values.quote === true && values.dryRun === true)
       throw new UsageError('ask for --quote or for --dry-run, not for both');
     if (destination === undefined && values.quote !== true) {
-      throw new UsageError(
-        'name a destination: --to-bucket, --to-original, --to-volumes, --to-file or --to-directory',
-      );
+      throw new UsageError(`name a destination: ${destinationOptions}`);
     }
     checkFileOptions(values);
     const connection = await context.connect();
@@ -104,6 +117,8 @@ export const restoreCommand = defineCommand({
       checkAllowed(point, destination, { ...connection.deployment, buckets });
     }
     const degraded = await warnDegraded(point, connection, context);
+    if (values.dryRun === true && destination !== undefined && asksEc2(destination))
+      return checkThere(request, destination, connection, context);
     if (values.quote === true || values.dryRun === true) {
       const reader = await openPoint(connection, point);
       const { store } = connection.services;
@@ -222,6 +237,32 @@ async function restoreHere(
   });
   await printOutcome(outcome, { pointId: point.pointId, directory, execution, ...degraded }, out);
   return exitCodeOfOutcome(outcome);
+}
+
+/** True of a destination of which EC2 knows whether it can be. */
+function asksEc2({ instance, ami }: RestoreDestination): boolean {
+  return instance !== undefined || ami !== undefined;
+}
+
+/** Has the deployment's restore machine ask EC2 about a launch. */
+async function checkThere(
+  { point, overwrite, thaw }: Request,
+  destination: RestoreDestination,
+  connection: Connection,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const { out } = context;
+  const input = restoreInput(point, destination, { paths: undefined, overwrite, thaw, dryRun: true });
+  const execution = await startRestore(connection, input);
+  const state = await waitForRestore(execution, { point, doing: 'asking EC2' }, connection, context);
+  const check = findCheck(state.output);
+  if (check === undefined)
+    throw new ExecutionFailedError(
+      `execution ${execution} has ended without a check that this program can read; look at its output`,
+    );
+  if (!out.json) return printCheck(check, out);
+  await out.document({ pointId: point.pointId, execution, check });
+  return check.problems.length === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
 async function restoreThere(

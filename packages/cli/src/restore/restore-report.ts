@@ -29,13 +29,19 @@ export async function printReport(
   const { failedFiles = [], failed = 0, carried = 0, unkept = [], details, volumes, machine } = report;
   for (const { path, message } of failedFiles) await out.line(`not restored: ${path}: ${message}`);
   if (report.target !== undefined) await out.line(`target    ${report.target}`);
-  if (volumes === undefined) {
+  if (report.instance !== undefined) {
+    const { instanceId, type, state, availabilityZone, privateIpAddress = '-' } = report.instance;
+    await out.line(`instance  ${instanceId} ${type}, ${state}, in ${availabilityZone}, ${privateIpAddress}`);
+  }
+  if (report.ami?.isKept === true) await out.line(`AMI       ${report.ami.imageId} ${report.ami.name}`);
+  for (const difference of report.differences ?? []) await out.line(`not as was  ${difference}`);
+  if (volumes === undefined && report.ami === undefined) {
     const { files = 0, written = 0, bytes = 0, same = 0, kept = 0 } = report;
     await out.line(
       `files     ${files}: ${written} written (${bytesText(bytes)}), ${same} the same already, ${kept} different and left, ${failed} failed`,
     );
     await printKept(kept, report.keptFiles ?? [], out);
-  } else {
+  } else if (volumes !== undefined) {
     await out.table(
       ['VOLUME', 'COPY OF', 'DEVICE', right('SIZE')],
       volumes.map(({ volumeId, sourceVolumeId, device, sizeGiB }) => [

@@ -14,8 +14,13 @@ import { UsageError } from '../terminal/errors.ts';
 import { isImage } from '../names/open-point.ts';
 import { shortNameOf } from '../names/resolve.ts';
 import { choiceOption, numberOption } from '../terminal/options.ts';
+import { findLaunch, type LaunchValues } from './launch-wishes.ts';
 
-export interface DestinationValues {
+/** The options that name a destination, for people. */
+export const destinationOptions =
+  '--to-bucket, --to-original, --to-volumes, --instance, --ami, --to-file or --to-directory';
+
+export interface DestinationValues extends LaunchValues {
   readonly toBucket?: string | undefined;
   readonly prefix?: string | undefined;
   readonly prefixWithoutSlash?: boolean | undefined;
@@ -43,11 +48,8 @@ export function findDestination(values: DestinationValues): RestoreDestination |
   }
   if (directory !== undefined) named.push({ directory });
   if (toFile !== undefined) named.push({ directory: toFile });
-  if (named.length > 1) {
-    throw new UsageError(
-      'name one destination only: --to-bucket, --to-original, --to-volumes, --to-file or --to-directory',
-    );
-  }
+  named.push(...findLaunch(values));
+  if (named.length > 1) throw new UsageError(`name one destination only: ${destinationOptions}`);
   if (prefix !== undefined && bucket === undefined)
     throw new UsageError('--prefix goes with --to-bucket only');
   for (const [option, value] of Object.entries({ 'volume-type': type, iops, throughput })) {
@@ -106,10 +108,10 @@ export function checkDestination(
   { paths, toFile }: { readonly paths: readonly string[] | undefined; readonly toFile: string | undefined },
 ): void {
   const { pointId, resourceArn, resourceKind } = point;
-  if (isImage(point) !== (destination.volumes !== undefined || toFile !== undefined)) {
+  if (isImage(point) !== (isMadeOfImage(destination) || toFile !== undefined)) {
     throw new InvalidInputError(
       isImage(point)
-        ? `point ${pointId} is an image of ${resourceArn}; restore it with --to-volumes <availability zone>, or a volume of it with --to-file <file>`
+        ? `point ${pointId} is an image of ${resourceArn}; restore it with --to-volumes <availability zone>, its machine with --instance, or a volume of it with --to-file <file>`
         : `point ${pointId} holds files of ${resourceArn}; restore it with --to-bucket, --to-original or --to-directory`,
     );
   }
@@ -121,6 +123,11 @@ export function checkDestination(
       `point ${pointId} is of a directory, which AWS cannot write to; restore it with --to-directory on its machine`,
     );
   }
+}
+
+/** True of what AWS makes of an image, and of nothing else. */
+function isMadeOfImage({ volumes, instance, ami }: RestoreDestination): boolean {
+  return volumes !== undefined || instance !== undefined || ami !== undefined;
 }
 
 /**
@@ -149,7 +156,7 @@ export function checkAllowed(
     checkBucketAllowed(shortNameOf(resourceArn), allowed, 'or restore into another bucket');
 }
 
-export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'thaw'>;
+export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'thaw' | 'dryRun'>;
 
 /**
  * The input of the restore machine (docs/restore.md).
@@ -158,11 +165,11 @@ export type RestoreWishes = Pick<RestoreInput, 'paths' | 'overwrite' | 'thaw'>;
 export function restoreInput(
   { pointId: point }: PointRow,
   destination: RestoreDestination,
-  { paths, overwrite, thaw = {} }: RestoreWishes,
+  { paths, overwrite, thaw = {}, dryRun }: RestoreWishes,
 ): RestoreInput {
   const { directory } = destination;
   const target = directory === undefined ? destination : { directory: placeOf(directory) };
-  return { point, paths, target, overwrite, ...(Object.keys(thaw).length > 0 && { thaw }) };
+  return { point, paths, target, overwrite, dryRun, ...(Object.keys(thaw).length > 0 && { thaw }) };
 }
 
 function placeOf(directory: string): string {

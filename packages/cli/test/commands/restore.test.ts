@@ -193,6 +193,114 @@ test.for([
   expect(code).toBe(wanted);
 });
 
+describe('a machine', () => {
+  const image = '20261123T120000Z-00000000000000ee' as PointId;
+  const machine = async () => {
+    const { cli } = await backedUp();
+    await cli.plantPoint({ pointId: image, resourceArn: volumeArn, resourceKind: 'ec2-instance' });
+    return cli;
+  };
+
+  test('is launched again with what is wished', async () => {
+    const cli = await machine();
+    const place = [
+      '--subnet',
+      'subnet-0123abcd',
+      '--security-group',
+      'sg-0123abcd',
+      '--security-group',
+      'sg-0123abce',
+    ];
+
+    const { code } = await cli.run(
+      'restore',
+      image,
+      '--instance',
+      ...place,
+      '--no-network',
+      '--no-key',
+      '--stopped',
+    );
+    await cli.run('restore', image, '--ami', 'web of March');
+
+    expect(code).toBe(0);
+    expect(cli.executions.started.map(({ input }) => (input as { target: unknown }).target)).toEqual([
+      {
+        instance: {
+          subnet: 'subnet-0123abcd',
+          securityGroups: ['sg-0123abcd', 'sg-0123abce'],
+          keyName: false,
+          network: false,
+          stopped: true,
+        },
+      },
+      { ami: { name: 'web of March' } },
+    ]);
+  });
+
+  test.for([
+    [['--to-volumes', 'us-east-1a', '--subnet', 'subnet-0123abcd'], /--subnet goes with --instance only/],
+    [['--instance', '--subnet', 'mine'], /--subnet is not right: expected an id such as subnet-/],
+    [['--instance', '--ami', 'web'], /name one destination only: .*--instance, --ami/],
+  ] as const)('is not launched with %j', async ([options, message]) => {
+    const cli = await machine();
+
+    const { code, err } = await cli.run('restore', image, ...options);
+
+    expect(code).toBe(2);
+    expect(err).toMatch(message);
+    expect(cli.executions.started).toEqual([]);
+  });
+
+  test('is asked for in a dry run, which ends well only when nothing is in the way', async () => {
+    const cli = await machine();
+    const check = {
+      problems: ['subnet subnet-1 is gone'],
+      differences: ['another address'],
+      unknown: ['capacity'],
+    };
+    const output = JSON.stringify({ launch: { check } });
+    cli.executions.onLook = async (execution) =>
+      cli.executions.end(execution, { status: 'succeeded', output });
+
+    const { code, out } = await cli.run('restore', image, '--instance', '--dry-run');
+
+    expect(code).toBe(1);
+    expect(cli.executions.started).toMatchObject([{ input: { target: { instance: {} }, dryRun: true } }]);
+    expect(out).toBe(`\
+in the way   subnet subnet-1 is gone
+not as was   another address
+not known    capacity
+nothing was launched
+`);
+  });
+
+  test('is shown with what of it is not as it was', async () => {
+    const cli = await machine();
+    reporting(cli, {
+      restoreId: 'r',
+      state: 'completed',
+      instance: {
+        instanceId: 'i-2',
+        state: 'running',
+        type: 't3.micro',
+        availabilityZone: 'us-east-1a',
+        privateIpAddress: '10.0.0.9',
+      },
+      ami: { imageId: 'ami-2', name: 'holdfast-r', isKept: false },
+      differences: ['interface 0 has no public address'],
+    });
+
+    const { out } = await cli.run('restore', image, '--instance', '--wait');
+
+    expect(out).toBe(`\
+instance  i-2 t3.micro, running, in us-east-1a, 10.0.0.9
+not as was  interface 0 has no public address
+the restore of point ${image} of ${volumeArn} is completed
+`);
+  });
+});
+
 test('prints the volumes that were made', async () => {
   const { cli } = await backedUp();
   const image = '20261123T120000Z-00000000000000ee' as PointId;
@@ -313,7 +421,10 @@ would write 2 files, 3.0 KiB; what is there already: overwrite never
 });
 
 test.for([
-  [[], 'name a destination: --to-bucket, --to-original, --to-volumes, --to-file or --to-directory'],
+  [
+    [],
+    'name a destination: --to-bucket, --to-original, --to-volumes, --instance, --ami, --to-file or --to-directory',
+  ],
   [['--to-original', '--to-bucket', 'b'], 'name one destination only'],
   [
     ['--to-bucket', 's3://rescue/monday'],
