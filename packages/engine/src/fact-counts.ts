@@ -1,3 +1,5 @@
+import { fromUtf8 } from './bytes.ts';
+
 /** A fact's number of entries, and one of them. */
 export interface FactCount<Fact extends string> {
   readonly fact: Fact;
@@ -12,7 +14,10 @@ export class FactCounts<Fact extends string> {
 
   add(path: Uint8Array | string, facts: readonly Fact[]): void {
     for (const fact of facts) {
-      const { entries, example } = this.#counts.get(fact) ?? { entries: 0, example: textOf(path) };
+      const { entries, example } = this.#counts.get(fact) ?? {
+        entries: 0,
+        example: typeof path === 'string' ? path : fromUtf8(path),
+      };
       this.#counts.set(fact, { fact, entries: entries + 1, example });
     }
   }
@@ -28,8 +33,4 @@ export class FactCounts<Fact extends string> {
   list(): readonly FactCount<Fact>[] {
     return [...this.#counts.values()];
   }
-}
-
-function textOf(path: Uint8Array | string): string {
-  return typeof path === 'string' ? path : Buffer.from(path).toString('utf8');
 }

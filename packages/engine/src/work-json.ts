@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { utf8 } from './bytes.ts';
+import { utf8, fromUtf8 } from './bytes.ts';
 import { ifThere } from './if-there.ts';
 import type { WorkStore } from './ports/work-store.ts';
 
@@ -19,7 +19,7 @@ export async function getJson<Schema extends z.ZodType>(
   schema: Schema,
 ): Promise<z.output<Schema>> {
   const bytes = await work.get(name);
-  return schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  return schema.parse(JSON.parse(fromUtf8(bytes)));
 }
 
 export async function findJson<Schema extends z.ZodType>(

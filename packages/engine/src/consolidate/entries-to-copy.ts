@@ -1,3 +1,4 @@
+import { fromUtf8 } from '../bytes.ts';
 import { StoredBytesDamagedError } from '../errors.ts';
 import { decodeExtent } from '../manifest/extent.ts';
 import { encodeFileEntry } from '../manifest/file-entry.ts';
@@ -63,7 +64,7 @@ async function* volumesOf(
       continue;
     }
     const extent = decodeExtent(entry, base.name);
-    if (volume === undefined || volume.volume !== Buffer.from(extent.path).toString('utf8'))
+    if (volume === undefined || volume.volume !== fromUtf8(extent.path))
       throw new StoredBytesDamagedError(base.name, 'blocks have no volume that they belong to');
     end = checkVolumeExtent(volume, extent, end, base.name);
     for (const [at, reference] of extent.chunks.entries())

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { utf8 } from '../bytes.ts';
+import { utf8, fromUtf8 } from '../bytes.ts';
 import { StoredBytesDamagedError, VaultMissingError } from '../errors.ts';
 import type { KeyId, VaultId } from '../ids.ts';
 import { formatFileName, keyPrefix, parseObjectName } from '../packs/object-names.ts';
@@ -30,7 +30,7 @@ export async function collectKeyBlock(
   for (const keyId of [...keyIds].sort())
     for await (const name of listKeyNames(store, keyPrefix(keyId))) names.push(name);
   const files: Record<string, string> = {};
-  for (const name of names) files[name] = Buffer.from(await store.get(name)).toString('utf8');
+  for (const name of names) files[name] = fromUtf8(await store.get(name));
   return dataKey.sealJson({ formatVersion: 1, files }, vaultId);
 }
 

@@ -11,7 +11,7 @@ import { ObjectChecker } from '../verify/check-objects.ts';
 import { KnownContents } from '../verify/known-contents.ts';
 import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 import { verifyHistory } from '../verify/verify-history.ts';
-import { workThrough, type StepFailures, type StepOptions } from './work-through.ts';
+import { addFailures, workThrough, type StepFailures, type StepOptions } from './work-through.ts';
 import { dayMs } from '../model/time.ts';
 
 const noFailures: StepFailures = { count: 0, messages: [] };
@@ -98,10 +98,7 @@ export async function verifySample(
     },
     options,
   );
-  const failures = {
-    count: packs.failures.count + histories.failures.count,
-    messages: [...packs.failures.messages, ...histories.failures.messages],
-  };
+  const failures = addFailures(packs.failures, histories.failures);
   const next = histories.done || last === undefined ? undefined : { arn: last };
   return { report: found.report(failures), state: next };
 }

@@ -1,4 +1,5 @@
 import { decode } from 'cborg';
+import { fromUtf8 } from '../bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
 import type { PointId } from '../ids.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
@@ -38,7 +39,7 @@ const decodeOptions = {
 export function encodeFileEntry({ entry, mustRead, carriedFrom }: FileEntry): Entry {
   if (!Number.isSafeInteger(entry.size) || entry.size < 0 || !Number.isFinite(entry.modifiedMs)) {
     throw new InvalidInputError(
-      `${JSON.stringify(pathText(entry.path))} has size ${entry.size} and was modified at ${entry.modifiedMs} ms; ` +
+      `${JSON.stringify(fromUtf8(entry.path))} has size ${entry.size} and was modified at ${entry.modifiedMs} ms; ` +
         'a size is an integer from 0 to 2^53 - 1 and a time is finite',
     );
   }
@@ -163,10 +164,6 @@ function findFile(path: Uint8Array, logical: Uint8Array): FileEntry | undefined 
   };
   if (!writeFields(found, mustRead, carriedFrom).isWritten(logical)) return undefined;
   return { entry: found, mustRead, ...(carriedFrom !== undefined && { carriedFrom }) };
-}
-
-function pathText(path: Uint8Array): string {
-  return Buffer.from(path).toString('utf8');
 }
 
 type Fail = (what: string, options?: ErrorOptions) => never;

@@ -1,6 +1,6 @@
 import { decode, encode, rfc8949EncodeOptions } from 'cborg';
 import * as z from 'zod';
-import { equalBytes, utf8 } from '../bytes.ts';
+import { equalBytes, utf8, fromUtf8 } from '../bytes.ts';
 import { InvalidInputError, StoredBytesDamagedError } from '../errors.ts';
 import { maxPlainBytes } from '../packs/frame.ts';
 import type { Entry } from './page-codec.ts';
@@ -63,6 +63,6 @@ export function decodeVolumeEntry({ key, logical, location }: Entry, objectName:
   const parsed = Fields.safeParse(record);
   if (!parsed.success) return fail(`is none: ${parsed.error.message}`);
   const { s: bytes, b: blockBytes, c: snapshot, w: fullReason } = parsed.data;
-  const entry = { volume: Buffer.from(path).toString('utf8'), bytes, blockBytes, snapshot, fullReason };
+  const entry = { volume: fromUtf8(path), bytes, blockBytes, snapshot, fullReason };
   return equalBytes(encodeVolumeEntry(entry).logical, logical) ? entry : fail('is not as a writer writes it');
 }

@@ -1,3 +1,4 @@
+import { fromUtf8 } from '../bytes.ts';
 import type { Root } from './root.ts';
 import { unreadOf } from './unread.ts';
 
@@ -22,7 +23,7 @@ export class MissingPaths {
 
   /** @returns `unknown` where the root does not name all that is missing. */
   has(path: Uint8Array): boolean | 'unknown' {
-    const text = Buffer.from(path).toString('utf8');
+    const text = fromUtf8(path);
     if (this.#paths.has(text) || (this.#hasDirectories && this.#hasAbove(text))) return true;
     return this.#isComplete ? false : 'unknown';
   }

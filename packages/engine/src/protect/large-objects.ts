@@ -1,4 +1,4 @@
-import { compareBytes, fromBase64 } from '../bytes.ts';
+import { compareBytes, fromBase64, fromUtf8 } from '../bytes.ts';
 import { encodeFileEntry } from '../manifest/file-entry.ts';
 import type { Entry } from '../manifest/page-codec.ts';
 import { PackUsage, type PackDelta } from '../manifest/pack-usage.ts';
@@ -83,7 +83,7 @@ export async function repairLargeObjects({
     const usable = before?.file !== undefined && !before.usesPacks(unleased) ? before : undefined;
     count(usable, 1);
     changes.push(...replace(from, to, usable, plan));
-    const name = Buffer.from(path).toString('utf8');
+    const name = fromUtf8(path);
     const unread = gone ? undefined : usable === undefined ? 'missing' : 'carried';
     if (unread !== undefined) entries[unread] += 1;
     const consequence =

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { compareBytes, newId, rangeFromBase64, toBase64 } from '../bytes.ts';
+import { compareBytes, newId, rangeFromBase64, toBase64, fromUtf8 } from '../bytes.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
 import type { FileSource, PathRange, SourceEntry } from '../ports/file-source.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
@@ -165,7 +165,7 @@ class Listing {
 }
 
 async function getDrafts({ work }: ListShardsOptions, name: string): Promise<readonly ShardDraft[]> {
-  const text = Buffer.from(await work.get(name)).toString('utf8');
+  const text = fromUtf8(await work.get(name));
   return (JSON.parse(text) as DraftJson[]).map(draftFromJson);
 }
 

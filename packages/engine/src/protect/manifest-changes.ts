@@ -1,5 +1,5 @@
 import type { UnreadCounts } from '../points/unread-facts.ts';
-import { equalBytes, toBase64 } from '../bytes.ts';
+import { equalBytes, toBase64, fromUtf8 } from '../bytes.ts';
 import { SourceEntryError } from '../errors.ts';
 import { FactCounts } from '../fact-counts.ts';
 import { encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
@@ -226,7 +226,7 @@ export class ManifestChanges {
     const whole = this.#isTail(entry) ? Math.min(entry.size, stretchBytes) : entry.size;
     const expected = stretch?.length ?? whole;
     if (bytes === expected) return;
-    const path = Buffer.from(entry.path).toString('utf8');
+    const path = fromUtf8(entry.path);
     throw new SourceEntryError('changed', path, `gave ${bytes} bytes where its listing promised ${expected}`);
   }
 
@@ -359,7 +359,7 @@ export class ManifestChanges {
     unread?: keyof UnreadCounts,
   ): void {
     const told = { reason, message: `${message}; ${consequence}` };
-    this.#warnings.push(warningOf(told, Buffer.from(path).toString('utf8'), unread));
+    this.#warnings.push(warningOf(told, fromUtf8(path), unread));
   }
 
   /** Skips entries without content, which say nothing of whether the source can be read. */

@@ -1,4 +1,4 @@
-import { equalBytes, utf8 } from '../bytes.ts';
+import { equalBytes, utf8, fromUtf8 } from '../bytes.ts';
 import { decodeFileEntry, encodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
 import type { Difference } from '../manifest/tree-diff.ts';
 import { decodeFileKey, entryKey, pathKeys, prefixKeys, type KeyRange } from '../manifest/tuple-key.ts';
@@ -34,7 +34,7 @@ export async function* listEntries(
       const slash = key.path.indexOf(0x2f, prefix.length);
       if (below && !recursive && slash >= 0 && slash < key.path.length - 1) {
         const directory = key.path.subarray(0, slash + 1);
-        yield { directory: Buffer.from(directory).toString('utf8') };
+        yield { directory: fromUtf8(directory) };
         skipTo = prefixKeys(directory).to;
         break;
       }

@@ -1,3 +1,4 @@
+import { fromUtf8 } from '../bytes.ts';
 import { StoredBytesDamagedError } from '../errors.ts';
 import { decodeExtent } from '../manifest/extent.ts';
 import { decodeFileEntry, type FileEntry } from '../manifest/file-entry.ts';
@@ -46,7 +47,7 @@ export async function* pointItems(
       file.entry.kind !== 'symlink' &&
       at !== file.entry.size
     ) {
-      const path = JSON.stringify(Buffer.from(file.entry.path).toString('utf8'));
+      const path = JSON.stringify(fromUtf8(file.entry.path));
       throw new StoredBytesDamagedError(
         reader.name,
         `it has ${at} of the ${file.entry.size} bytes of ${path}`,

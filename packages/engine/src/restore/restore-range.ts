@@ -1,3 +1,4 @@
+import { fromUtf8 } from '../bytes.ts';
 import { errorRecordOf } from '../model/error-record.ts';
 import type { ShardOutcome } from '../model/machines/restore-report.ts';
 import type { OverwriteRule } from '../model/machines/restore-request.ts';
@@ -158,7 +159,7 @@ class RangeWriter {
   }
 
   noteCarried(entry: SourceEntry, from: string): void {
-    this.#carried.push({ path: textOf(entry.path), from });
+    this.#carried.push({ path: fromUtf8(entry.path), from });
   }
 
   /**
@@ -226,7 +227,8 @@ class RangeWriter {
       if (typeof outcome !== 'string') return outcome;
       this.#counts.files += 1;
       this.#counts[outcome] += 1;
-      if (outcome === 'kept' && this.#keptFiles.length < keptNamed) this.#keptFiles.push(textOf(entry.path));
+      if (outcome === 'kept' && this.#keptFiles.length < keptNamed)
+        this.#keptFiles.push(fromUtf8(entry.path));
       this.#refusals = undefined;
       if (outcome === 'written') this.#counts.bytes += entry.size;
     } catch (error) {
@@ -248,7 +250,7 @@ class RangeWriter {
   async #note(entry: SourceEntry, error: unknown): Promise<void> {
     if (!concernsOne(error)) throw error;
     this.#counts.files += 1;
-    this.#failed.push({ path: textOf(entry.path), ...errorRecordOf(error) });
+    this.#failed.push({ path: fromUtf8(entry.path), ...errorRecordOf(error) });
     if (error instanceof TargetEntryError && this.#refusals !== undefined)
       await this.#countRefusal(entry, error);
   }
@@ -278,10 +280,6 @@ class RangeWriter {
 
 /** An earlier entry of the point has the place of this one. */
 function placeTaken(entry: SourceEntry, taker: Uint8Array): RestorePathError {
-  const why = `${JSON.stringify(textOf(taker))} of the same point has its place; restore it to a bucket, or by its path elsewhere`;
-  return new RestorePathError(textOf(entry.path), why);
-}
-
-function textOf(path: Uint8Array): string {
-  return Buffer.from(path).toString('utf8');
+  const why = `${JSON.stringify(fromUtf8(taker))} of the same point has its place; restore it to a bucket, or by its path elsewhere`;
+  return new RestorePathError(fromUtf8(entry.path), why);
 }

@@ -1,3 +1,4 @@
+import { fromUtf8 } from '../bytes.ts';
 import { errorRecordOf } from '../model/error-record.ts';
 import { UnknownNameError } from '../errors.ts';
 import type { FailedFile, ShardOutcome } from '../model/machines/restore-report.ts';
@@ -43,7 +44,7 @@ async function restoreEntries(reader: PointReader, options: RestorePointOptions)
     const failed: FailedFile[] = [];
     for (const stretch of lostHere) {
       if (stretch.path === undefined) lostPages.add(stretch);
-      else failed.push({ path: Buffer.from(stretch.path).toString('utf8'), ...errorRecordOf(stretch.error) });
+      else failed.push({ path: fromUtf8(stretch.path), ...errorRecordOf(stretch.error) });
     }
     sum = addOutcomes(sum, { ...nothingRestored, files: failed.length, failed });
     const before = sum.files;

@@ -1,9 +1,10 @@
 import { compareBytes, fromBase64 } from '../bytes.ts';
 import { decodeFileEntry } from '../manifest/file-entry.ts';
-import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
+import { decodeFileKey, entryKey } from '../manifest/tuple-key.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import { keysOfRestoreShard, type RestoreShard } from './plan-restore.ts';
 import type { PointReader } from './point-reader.ts';
+import { isWithin } from './tree-places.ts';
 
 const slash = 0x2f;
 
@@ -32,7 +33,7 @@ export async function splitDirectories(
     const { path } = decodeFileKey(fromBase64(from), reader.name);
     for (let end = path.indexOf(slash); end >= 0; end = path.indexOf(slash, end + 1)) {
       const directory = path.subarray(0, end + 1);
-      const isRestored = ranges.some((range) => includes(range, entryKey(directory)));
+      const isRestored = ranges.some((range) => isWithin(entryKey(directory), range));
       above.set(Buffer.from(directory).toString('latin1'), { path: directory, isRestored });
     }
   }
@@ -46,10 +47,4 @@ export async function splitDirectories(
     restored: restored.filter(({ kind }) => kind === 'directory'),
     paths: sorted.map(({ path }) => path.subarray(0, -1)),
   };
-}
-
-function includes({ from, to }: KeyRange, key: Uint8Array): boolean {
-  return (
-    (from === undefined || compareBytes(from, key) <= 0) && (to === undefined || compareBytes(key, to) < 0)
-  );
 }

@@ -84,7 +84,7 @@ function beginsWith(path: Uint8Array, start: Uint8Array): boolean {
   return path.length >= start.length && compareBytes(path.subarray(0, start.length), start) === 0;
 }
 
-function isWithin(key: Uint8Array, { from, to }: KeyRange): boolean {
+export function isWithin(key: Uint8Array, { from, to }: KeyRange): boolean {
   return (
     (from === undefined || compareBytes(from, key) <= 0) && (to === undefined || compareBytes(key, to) < 0)
   );

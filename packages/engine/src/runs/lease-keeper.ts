@@ -44,20 +44,12 @@ export interface LeaseKeeperOptions {
  */
 export class LeaseKeeper {
   readonly leaseUntil: Date;
-  readonly #catalog: Pick<Catalog, 'packs'>;
-  readonly #store: ObjectStore;
-  readonly #lockMode: ObjectLock['mode'];
-  readonly #lockDateOf: LockDateOf;
-  readonly #retentionClass: string | undefined;
+  readonly #options: LeaseKeeperOptions;
   readonly #known = new Map<PackId, LeasedPack | undefined>();
 
   constructor(options: LeaseKeeperOptions) {
-    this.#catalog = options.catalog;
-    this.#store = options.store;
-    this.#lockMode = options.lockMode;
     this.leaseUntil = options.leaseUntil;
-    this.#lockDateOf = options.lockDateOf ?? (() => options.leaseUntil);
-    this.#retentionClass = options.retentionClass;
+    this.#options = options;
     for (const packId of options.except ?? []) this.#known.set(packId, undefined);
   }
 
@@ -71,7 +63,7 @@ export class LeaseKeeper {
     const unknown = wanted.filter((packId) => !this.#known.has(packId));
     for (let start = 0; start < unknown.length; start += idsPerCall) {
       const batch = unknown.slice(start, start + idsPerCall);
-      await this.take(batch, await this.#catalog.packs.findAll(batch));
+      await this.take(batch, await this.#options.catalog.packs.findAll(batch));
     }
     const leased = new Map<PackId, LeasedPack>();
     for (const packId of wanted) {
@@ -106,17 +98,20 @@ export class LeaseKeeper {
       return { packId, kind, retentionClass, versionId, lockedUntil: row.lockedUntil };
     }
     // The vault's policy caps the locks of a class by what its own plans keep.
-    const ofRun = kind === 'chunks' ? this.#retentionClass : undefined;
+    const ofRun = kind === 'chunks' ? this.#options.retentionClass : undefined;
     if (ofRun !== undefined && !mayLeaseClass(ofRun, retentionClass)) return undefined;
-    const until = this.#lockDateOf(row);
-    if ((await this.#catalog.packs.raiseLockUntil(packId, until)) === 'not-live') return undefined;
+    const until = this.#options.lockDateOf?.(row) ?? this.leaseUntil;
+    if ((await this.#options.catalog.packs.raiseLockUntil(packId, until)) === 'not-live') return undefined;
     const lockedUntil = await this.#extend(objectNameOf(row), versionId, until);
     if (lockedUntil === undefined) return undefined;
-    if ((await this.#catalog.packs.confirmLockedUntil(packId, lockedUntil)) === 'not-live') return undefined;
+    if ((await this.#options.catalog.packs.confirmLockedUntil(packId, lockedUntil)) === 'not-live')
+      return undefined;
     return { packId, kind, retentionClass, versionId, lockedUntil };
   }
 
   async #extend(name: string, versionId: string, until: Date): Promise<Date | undefined> {
-    return (await ifThere(this.#store.extendLock(name, versionId, { mode: this.#lockMode, until })))?.until;
+    return (
+      await ifThere(this.#options.store.extendLock(name, versionId, { mode: this.#options.lockMode, until }))
+    )?.until;
   }
 }

@@ -1,4 +1,4 @@
-import { equalBytes } from '../bytes.ts';
+import { equalBytes, fromUtf8 } from '../bytes.ts';
 import { type BackupError, StoredBytesDamagedError } from '../errors.ts';
 import { decodeExtent, type Extent } from '../manifest/extent.ts';
 import type { ChunkReference } from '../packs/chunk-location.ts';
@@ -146,5 +146,5 @@ class FileTracker implements Tracker {
 }
 
 export function nameOf({ path }: FileState): string {
-  return JSON.stringify(Buffer.from(path).toString('utf8'));
+  return JSON.stringify(fromUtf8(path));
 }

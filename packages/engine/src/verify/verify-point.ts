@@ -1,3 +1,4 @@
+import { fromUtf8, toHex } from '../bytes.ts';
 import { BackupError, StoredBytesDamagedError } from '../errors.ts';
 import type { PackId, PointId } from '../ids.ts';
 import type { Entry } from '../manifest/page-codec.ts';
@@ -134,7 +135,7 @@ class Report {
   fileDamaged({ path }: FileState, error: BackupError): void {
     this.#damagedFileCount += 1;
     if (this.#damagedFiles.length < damageListed)
-      this.#damagedFiles.push({ path: textOf(path), ...errorRecordOf(error) });
+      this.#damagedFiles.push({ path: fromUtf8(path), ...errorRecordOf(error) });
   }
 
   fileRefused(file: FileState): void {
@@ -143,7 +144,7 @@ class Report {
   }
 
   pageLost(map: LostRange['map'], { lost, after, error }: LostPage): void {
-    const nameOf = (key: Uint8Array): string => (map === 'manifest' ? this.#pathOf(key) : hexOf(key));
+    const nameOf = (key: Uint8Array): string => (map === 'manifest' ? this.#pathOf(key) : toHex(key));
     this.lostRanges.push({
       map,
       after: after && nameOf(after),
@@ -169,10 +170,10 @@ class Report {
 
   #pathOf(key: Uint8Array): string {
     try {
-      return textOf(decodeFileKey(key, this.#point).path);
+      return fromUtf8(decodeFileKey(key, this.#point).path);
     } catch (error) {
       if (!isLoss(error)) throw error;
-      return hexOf(key);
+      return toHex(key);
     }
   }
 }
@@ -321,12 +322,4 @@ function findPack(entry: Entry, report: Report, packMap: string): PackMapEntry |
     report.problems.push(error.message);
     return undefined;
   }
-}
-
-function textOf(path: Uint8Array): string {
-  return Buffer.from(path).toString('utf8');
-}
-
-function hexOf(key: Uint8Array): string {
-  return Buffer.from(key).toString('hex');
 }
