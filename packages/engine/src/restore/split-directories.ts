@@ -4,7 +4,7 @@ import { decodeFileKey, entryKey } from '../manifest/tuple-key.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import { keysOfRestoreShard, type RestoreShard } from './plan-restore.ts';
 import type { PointReader } from './point-reader.ts';
-import { isWithin } from './tree-places.ts';
+import { isInRange } from './tree-places.ts';
 
 const slash = 0x2f;
 
@@ -33,7 +33,7 @@ export async function splitDirectories(
     const { path } = decodeFileKey(fromBase64(from), reader.name);
     for (let end = path.indexOf(slash); end >= 0; end = path.indexOf(slash, end + 1)) {
       const directory = path.subarray(0, end + 1);
-      const isRestored = ranges.some((range) => isWithin(entryKey(directory), range));
+      const isRestored = ranges.some((range) => isInRange(entryKey(directory), range));
       above.set(Buffer.from(directory).toString('latin1'), { path: directory, isRestored });
     }
   }

@@ -39,7 +39,7 @@ export class TreePlaces {
       // Paths below a place come after all others that go on with less than a slash.
       if (length === 0 || next > slash) continue;
       const key = entryKey(first.subarray(0, length));
-      if (!selection.some((selected) => isWithin(key, selected))) continue;
+      if (!selection.some((selected) => isInRange(key, selected))) continue;
       const found = await findUndamaged(reader, key, signal);
       if (found !== undefined) places.findTaker(decodeFileEntry(found, reader.name).entry);
     }
@@ -84,7 +84,7 @@ function beginsWith(path: Uint8Array, start: Uint8Array): boolean {
   return path.length >= start.length && compareBytes(path.subarray(0, start.length), start) === 0;
 }
 
-export function isWithin(key: Uint8Array, { from, to }: KeyRange): boolean {
+export function isInRange(key: Uint8Array, { from, to }: KeyRange): boolean {
   return (
     (from === undefined || compareBytes(from, key) <= 0) && (to === undefined || compareBytes(key, to) < 0)
   );
