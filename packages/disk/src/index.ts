@@ -5,6 +5,12 @@ export { openExt, type OpenFileSystemOptions } from './ext/open-ext.ts';
 export type * from './file-system/file-system.ts';
 export { findPath, type FindPathOptions } from './file-system/find-path.ts';
 export { walkTree, type WalkStep } from './file-system/walk-tree.ts';
+export {
+  type FoundGroups,
+  type LogicalVolume,
+  readVolumeGroups,
+  type VolumeGroup,
+} from './lvm/read-volume-groups.ts';
 export type { Partition, PartitionTable } from './partitions/partition.ts';
 export { readPartitionTable } from './partitions/read-partition-table.ts';
 export { type BlockCacheOptions, cacheBlocks } from './source/block-cache.ts';

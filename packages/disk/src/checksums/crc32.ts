@@ -20,6 +20,11 @@ export function crc32(bytes: Uint8Array): number {
   return ~add(ieee, 0xffffffff, bytes) >>> 0;
 }
 
+/** Goes on with a CRC-32, which is not inverted at the end: the way of LVM. */
+export function addCrc32(state: number, bytes: Uint8Array): number {
+  return add(ieee, state, bytes);
+}
+
 /** Goes on with a CRC-32C, which starts with all ones and is not inverted at the end: the way of ext4. */
 export function addCrc32c(state: number, bytes: Uint8Array): number {
   return add(castagnoli, state, bytes);

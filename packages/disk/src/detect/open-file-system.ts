@@ -15,6 +15,8 @@ export async function openFileSystem(
 ): Promise<FileSystem> {
   const content = await detectContent(source, options.signal);
   if (content?.kind === 'ext') return openExt(source, options);
+  if (content?.kind === 'lvm')
+    throw new DiskUnsupportedError(content.name, 'it holds logical volumes, which readVolumeGroups opens');
   if (content !== undefined) throw new DiskUnsupportedError(content.name);
   throw new DiskUnsupportedError(
     'content of no known kind',
