@@ -31,6 +31,7 @@ export * from './ports/object-store.ts';
 export * from './ports/progress.ts';
 export * from './ports/random-bytes.ts';
 export * from './ports/restore-target.ts';
+export type { BlockToWrite, SnapshotOrder, SnapshotWriter, WrittenBlocks } from './ports/snapshot-writer.ts';
 export type { SameBytes, VolumeTarget } from './ports/volume-target.ts';
 export * from './ports/work-store.ts';
 export type { ChunkLocation } from './packs/chunk-location.ts';
@@ -133,6 +134,13 @@ export type { ContainerBytes } from './restore/container-store.ts';
 export { restoreReadable, type ReadableOutcome } from './restore/restore-readable.ts';
 export { PointReader } from './restore/point-reader.ts';
 export { checkHasBlocks, getVolume, listVolumes, type PointVolume } from './restore/point-volumes.ts';
+export {
+  defaultVolumeShardLimits,
+  planVolumeShards,
+  VolumePlanning,
+  VolumeShard,
+} from './restore/plan-volume-shards.ts';
+export { writeSnapshotRange, type WrittenRange, WrittenSum } from './restore/write-snapshot.ts';
 export { isVolume, measureVolume, type ReadAt } from './restore/compare-volume.ts';
 export {
   type DamagedStretch,

@@ -29,6 +29,11 @@ const keyReasons: ReadonlySet<string> = new Set([
   'INVALID_GRANT_TOKEN',
 ]);
 
+/** The KMS key of a snapshot may not be used. */
+export function isKeyRefusal(error: unknown): boolean {
+  return keyReasons.has(reasonOf(error));
+}
+
 /**
  * Turns an error of the EBS direct APIs into an engine error. AWS documents that snapshots have to be complete, and not
  * with what it refuses those that are not: an id that it takes for none is treated like one that is gone.

@@ -33,6 +33,12 @@ export {
 export { keyringContract, type KeyringContractOptions } from './keyring-contract.ts';
 export { rotateDataKey } from './rotate-data-key.ts';
 export { makeMemoryServices } from './memory-services.ts';
+export { MemorySnapshotWriter } from './memory-snapshot-writer.ts';
+export {
+  snapshotWriterContract,
+  type SnapshotWriterContractOptions,
+  type SnapshotWriterUnderTest,
+} from './snapshot-writer-contract.ts';
 export { MemoryVolume } from './memory-volume.ts';
 export { type PlantedImage, type PlantedVolume, putImagePoint } from './put-image-point.ts';
 export { MemoryWorkStore } from './memory-work-store.ts';

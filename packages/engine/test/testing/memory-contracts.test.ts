@@ -9,6 +9,7 @@ import {
   MemoryChunkIndex,
   MemoryKeyring,
   MemoryObjectStore,
+  MemorySnapshotWriter,
   MemoryTarget,
   MemoryUploads,
   objectStoreContract,
@@ -16,6 +17,7 @@ import {
   MemorySharedRecords,
   SeededRandom,
   sharedRecordsContract,
+  snapshotWriterContract,
 } from '../../src/testing/index.ts';
 
 objectStoreContract({
@@ -84,3 +86,22 @@ keyringContract({
 });
 
 sharedRecordsContract({ name: 'memory', make: async () => new MemorySharedRecords() });
+
+snapshotWriterContract({
+  name: 'the memory writer',
+  make: async () => {
+    const writer = new MemorySnapshotWriter();
+    const blocksOf = (id: string): ReadonlyMap<number, Uint8Array> | undefined => {
+      const snapshot = writer.snapshots.get(id);
+      if (snapshot?.state !== 'completed') return undefined;
+      const { parent } = snapshot.order;
+      return new Map([...(parent === undefined ? [] : (blocksOf(parent) ?? [])), ...snapshot.blocks]);
+    };
+    return {
+      writer,
+      blockBytes: 4096,
+      blocksOf: async (id) => Promise.resolve(blocksOf(id)),
+      remove: async (id) => void writer.snapshots.delete(id),
+    };
+  },
+});
