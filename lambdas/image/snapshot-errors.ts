@@ -15,9 +15,10 @@ export class SnapshotNotVisibleYetError extends BackupError {
 export class SnapshotsBusyError extends BackupError {
   override readonly name = 'SnapshotsBusyError';
 
-  constructor(runId: string) {
+  /** @param work - what orders them, such as "run 12". */
+  constructor(work: string) {
     super(
-      `EC2 takes no snapshots for run ${runId} for now: too many of the account are pending, or of the volume, or were ` +
+      `EC2 takes no snapshots for ${work} for now: too many of the account are pending, or of the volume, or were ` +
         'ordered at once; order them again in some minutes',
     );
   }

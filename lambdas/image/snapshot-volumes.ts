@@ -85,7 +85,7 @@ async function order(
   if (made === 'busy') {
     // Written before the retry: nothing was made that a repetition had to look for.
     await records.putClaim({ ...claim, isRefused: true });
-    throw new SnapshotsBusyError(run.runId);
+    throw new SnapshotsBusyError(`run ${run.runId}`);
   }
   const ordered = [made].flat();
   log.info('ordered snapshots', { runId: run.runId, snapshots: ordered.length });

@@ -1,35 +1,37 @@
 import { createHash } from 'node:crypto';
 import { fitTags, type Ec2Images } from '@holdfast/aws';
 import type { RestoredVolume } from '@holdfast/engine/model';
-import type { RestoreJob } from './restore-job.ts';
+import { RESTORE_TAG, type RestoreJob } from './restore-job.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 import { volumeShape } from './volume-shape.ts';
 
 /** Prefix of Holdfast's own tags. */
 const ownTags = 'holdfast:';
-const restoreTag = 'holdfast:restore';
-
 /**
  * Orders a volume for each snapshot of an image; ordering again gives the same volumes. They carry the tags of the
  * originals, but for Holdfast's own: a copy is not protected until somebody wants it to be.
+ * @param started - snapshots that were written for the restore, by volume.
  * @throws {@link VolumeFailedError} one was ordered by an earlier call, and is gone.
  */
 export async function orderVolumes(
   images: Pick<Ec2Images, 'createVolume'>,
   { restoreId, target }: RestoreJob,
+  started: Readonly<Record<string, string>>,
   now: Date,
 ): Promise<RestoredVolume[]> {
   if (target.kind !== 'volumes') return [];
   const ordered: RestoredVolume[] = [];
   for (const snapshot of target.snapshots) {
     const original = Object.entries(snapshot.tags).filter(([name]) => !name.startsWith(ownTags));
-    const { tags, leftOff } = fitTags({ [restoreTag]: restoreId }, Object.fromEntries(original));
-    const keyId = target.keys[snapshot.snapshot];
-    const of = { snapshotId: snapshot.snapshot, keyId };
+    const written = target.written.find(({ volume }) => volume === snapshot.volume);
+    const snapshotId = (written && started[snapshot.volume]) ?? snapshot.snapshot;
+    const { tags, leftOff } = fitTags({ [RESTORE_TAG]: restoreId }, Object.fromEntries(original));
+    const keyId = written === undefined ? target.keys[snapshot.snapshot] : written.encryption?.keyArn;
+    const of = { snapshotId, keyId };
     const volumeId = await images.createVolume({
-      snapshotId: snapshot.snapshot,
+      snapshotId,
       availabilityZone: target.availabilityZone,
-      clientToken: createHash('sha256').update(`${restoreId}\n${snapshot.snapshot}`).digest('hex'),
+      clientToken: createHash('sha256').update(`${restoreId}\n${snapshotId}`).digest('hex'),
       ...volumeShape(snapshot, target),
       tags,
     });
@@ -43,6 +45,7 @@ export async function orderVolumes(
       sizeGiB: snapshot.sizeGiB,
       orderedAt: now.toISOString(),
       tagsLeftOff: [...leftOff],
+      from: written === undefined ? 'snapshot' : written.parent === undefined ? 'vault' : 'delta',
     });
   }
   return ordered;

@@ -20,6 +20,7 @@ const JobTarget = z.discriminatedUnion('kind', [
     snapshots: z.array(VolumeSnapshot),
     /** Snapshot → the key that it is encrypted with, which EC2 has to be allowed to use for its volume. */
     keys: z.record(z.string(), z.string()).default({}),
+    written: z.array(WrittenVolume).default([]),
   }),
   z.object({ kind: z.literal('instance'), wishes: InstanceWishes, ...launchRules }),
   z.object({ kind: z.literal('ami'), name: z.string(), ...launchRules }),
@@ -67,8 +68,26 @@ export const restoreFiles = {
   over: (restoreId: string) => `restores/${restoreId}/over.json`,
   /** Sum of the first shards' results, while they are being added. */
   sum: (restoreId: string) => `restores/${restoreId}/sum.json`,
+  /** State of the plan of volumes that are written, when its call ran out of time. */
+  volumePlanning: (restoreId: string) => `restores/${restoreId}/volume-planning.json`,
+  /** Snapshots that are being written, by the volume that they are of. */
+  snapshots: (restoreId: string) => `restores/${restoreId}/snapshots.json`,
   volumes: (restoreId: string) => `restores/${restoreId}/volumes.json`,
   /** How far the launch of a machine is. */
   launch: (restoreId: string) => `restores/${restoreId}/launch.json`,
   machine: (restoreId: string) => `restores/${restoreId}/machine.json`,
 } as const;
+
+/** Volume → the snapshot that is written of it. */
+export const StartedSnapshots = z.record(z.string(), z.string());
+
+/** The tag of everything that a restore makes. */
+export const RESTORE_TAG = 'holdfast:restore';
+
+/** SHA-256 of each block that a shard has written, in base64, one behind the other. */
+export const WrittenShard = z.object({
+  blocks: z.int().nonnegative(),
+  sameBlocks: z.int().nonnegative(),
+  checksums: z.base64(),
+});
+export type WrittenShard = z.infer<typeof WrittenShard>;

@@ -1,7 +1,7 @@
 import { findJson, getJson, putJson } from '@holdfast/engine';
 import { RestoredVolume, safety, hourMs } from '@holdfast/engine/model';
 import * as z from 'zod';
-import { restoreFiles, RestoreJob } from './restore-job.ts';
+import { restoreFiles, RestoreJob, StartedSnapshots } from './restore-job.ts';
 import { defineStep } from '../runtime/define-step.ts';
 import { nextLookSeconds } from '../runtime/next-look.ts';
 import { isVisibleBy } from '../image/visible-within.ts';
@@ -34,7 +34,8 @@ export const restoreVolumesStep = defineStep(
     let ordered = await findJson(work, name, z.array(RestoredVolume));
     if (ordered === undefined) {
       const job = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
-      ordered = await orderVolumes(images, job, clock.now());
+      const started = await findJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
+      ordered = await orderVolumes(images, job, started ?? {}, clock.now());
       await putJson(work, name, ordered);
       log.info('ordered volumes', { restoreId, volumes: ordered.length });
     }

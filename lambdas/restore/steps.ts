@@ -19,6 +19,20 @@ export const restoreSteps = {
     memoryMegabytes: workerMegabytes,
     minutes: 15,
   },
+  'start-snapshots': {
+    needs: { snapshots: 'start', work: { use: 'restores/*' } },
+    minutes: 5,
+  },
+  'write-blocks': {
+    needs: { snapshots: 'write', vault: { read: 'opened' }, work: { use: 'restores/*' } },
+    memoryMegabytes: workerMegabytes,
+    minutes: 15,
+  },
+  'complete-snapshots': {
+    needs: { snapshots: 'complete', images: 'see', work: { use: 'restores/*' } },
+    memoryMegabytes: 1024,
+    minutes: 15,
+  },
   'restore-volumes': {
     needs: { images: 'restore', work: { use: 'restores/*' } },
     minutes: 5,
@@ -31,6 +45,7 @@ export const restoreSteps = {
   'finish-restore': {
     needs: {
       targets: 'end-uploads',
+      images: 'clear',
       vault: { read: 'sealed', audit: true },
       work: { use: 'restores/*' },
       catalog: 'use',

@@ -48,11 +48,14 @@ export interface Needs {
   readonly targets?: 'look' | 'write' | 'end-uploads';
   /**
    * EC2. `see` snapshots; `take` those of tagged machines; `seal` what else a machine's point has of it; `release`
-   * snapshots that are needed no more; `remove` snapshots of runs; `restore` volumes out of them; `launch` machines.
+   * snapshots that are needed no more; `remove` snapshots of runs; `restore` volumes out of them; `launch` machines;
+   * `clear` away snapshots that restores wrote.
    */
-  readonly images?: 'see' | 'take' | 'seal' | 'release' | 'remove' | 'restore' | 'launch';
+  readonly images?: 'see' | 'take' | 'seal' | 'release' | 'remove' | 'restore' | 'launch' | 'clear';
   /** Blocks of the snapshots of runs. `read`: their content, too. */
   readonly blocks?: 'list' | 'read';
+  /** Snapshots that restores write by the block. `write`: reading those that they are compared with, too. */
+  readonly snapshots?: 'start' | 'write' | 'complete';
   /** What workers share: rates of calls, and turns. */
   readonly shared?: true;
   /** State machines: to `start` one, to learn when it last succeeded (`recall`), or to `follow` what became of executions. */

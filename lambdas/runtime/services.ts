@@ -9,6 +9,7 @@ import type {
 } from '@holdfast/aws';
 import type {
   AuditLog,
+  BlockSource,
   Catalog,
   CatalogReader,
   ChunkIndex,
@@ -22,6 +23,7 @@ import type {
   ResourceRow,
   RestoreTarget,
   SharedRecords,
+  SnapshotWriter,
   WorkStore,
 } from '@holdfast/engine';
 import type { DeployedConfiguration, Plan } from '@holdfast/engine/model';
@@ -112,6 +114,7 @@ interface ImageServices {
   readonly remove: Pick<Ec2Images, 'findSnapshots' | 'findTaggedSnapshots' | 'removeSnapshot'>;
   readonly restore: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
   readonly launch: Pick<Ec2Images, 'describeSnapshots'>;
+  readonly clear: Pick<Ec2Images, 'findSnapshots' | 'removeSnapshot'>;
 }
 
 /** Part of a machine that each need is given: `follow` gets only its ARN. */
@@ -150,6 +153,10 @@ export type StepServices<N extends Needs> = EveryStep &
   If<N, { configuration: true }, { readonly configuration: DeployedConfiguration }> &
   If<N, { images: 'launch' }, { readonly launches: Pick<Ec2Launches, keyof Ec2Launches> }> &
   If<N, { deadLetters: 'count' }, { readonly countDeadLetters: () => Promise<number> }> &
+  (N extends { snapshots: infer Use extends keyof SnapshotWriter }
+    ? { readonly snapshots: Pick<SnapshotWriter, Use> }
+    : unknown) &
+  If<N, { snapshots: 'write' }, { readonly blocks: BlockSource }> &
   (N extends { images: infer Use extends keyof ImageServices }
     ? { readonly images: ImageServices[Use] }
     : unknown);

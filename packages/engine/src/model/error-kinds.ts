@@ -80,6 +80,7 @@ const kinds = {
   RestoreOverError: 'over',
   LeaseTooShortError: 'failed',
   SnapshotFailedError: 'failed',
+  SnapshotUnwrittenError: 'failed',
   CycleFailedError: 'failed',
   MaintenanceFailedError: 'failed',
   ExecutionFailedError: 'failed',

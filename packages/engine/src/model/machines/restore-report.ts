@@ -82,6 +82,11 @@ export const RestoredVolume = z.object({
   orderedAt: z.iso.datetime(),
   /** Names of the original's tags for which there was no room. */
   tagsLeftOff: z.array(z.string()).default([]),
+  /**
+   * `snapshot`: made of the snapshot that the backup took; `vault`: of one that was written out of the vault, and is
+   * removed in the end; `delta`: likewise, as the difference to another.
+   */
+  from: z.enum(['snapshot', 'vault', 'delta']).default('snapshot'),
 });
 export type RestoredVolume = Readonly<z.infer<typeof RestoredVolume>>;
 

@@ -43,6 +43,14 @@ export const VolumeWishes = z.strictObject({
     .positive()
     .optional()
     .describe('MiB a second of the new volumes, of type gp3. Left out: as they were.'),
+  deltaFrom: z
+    .string()
+    .regex(/^snap-[0-9a-f]{8,32}$/, 'expected the id of a snapshot')
+    .optional()
+    .describe(
+      'A complete snapshot of one of the volumes as it is now: that volume is written as the difference to it, out of ' +
+        'the blocks in the vault.',
+    ),
 });
 export type VolumeWishes = z.infer<typeof VolumeWishes>;
 

@@ -1,0 +1,31 @@
+import { BackupError } from '@holdfast/engine';
+import type { StepServices } from '../runtime/services.ts';
+import { findJson } from '../runtime/work-json.ts';
+import { RESTORE_TAG, restoreFiles, StartedSnapshots } from './restore-job.ts';
+import type { restoreSteps } from './steps.ts';
+
+type Services = Pick<StepServices<(typeof restoreSteps)['finish-restore']['needs']>, 'work' | 'images' | 'log'>;
+
+/**
+ * Removes the snapshots that a restore wrote, once it is over: volumes are made of them by then and need them no more,
+ * and somebody pays for them. Those whose beginning was not told are found by their tag. What cannot be removed is
+ * logged and left.
+ */
+export async function removeWritten({ work, images, log }: Services, restoreId: string): Promise<void> {
+  const started = await findJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
+  const ids = new Set(Object.values(started ?? {}));
+  try {
+    for (const { snapshotId } of await images.findSnapshots(RESTORE_TAG, restoreId)) ids.add(snapshotId);
+    for (const snapshotId of ids) {
+      const outcome = await images.removeSnapshot(snapshotId);
+      log.info(`a snapshot of the restore: ${outcome}`, { restoreId, snapshotId });
+    }
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    log.warn('snapshots that the restore wrote were left', {
+      restoreId,
+      snapshots: [...ids].join(', '),
+      reason: error.message,
+    });
+  }
+}

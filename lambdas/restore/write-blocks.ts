@@ -1,0 +1,65 @@
+import { getVolume, PointReader, VolumeShard, writeSnapshotRange } from '@holdfast/engine';
+import * as z from 'zod';
+import { defineKeptLoop } from '../runtime/define-step.ts';
+import { findJson, getJson, putJson } from '../runtime/work-json.ts';
+import { restoreFiles, RestoreJob, StartedSnapshots, WrittenShard } from './restore-job.ts';
+import { RestoreOverError } from './restore-over-error.ts';
+import { restoreSteps } from './steps.ts';
+
+/** Room for the blocks that are being read and written when the time is up, and for what they came to. */
+const handOnBeforeMs = 90_000;
+
+const WriteBlocksInput = z.object({ restoreId: z.string().min(1), shard: VolumeShard });
+
+/** A shard under way: what was written of it, and the offset to go on with. */
+const Progress = z.object({ next: z.int().nonnegative(), written: WrittenShard });
+
+/** Writes a shard of a volume into its snapshot, as far as the time of one call goes. */
+export const writeBlocksStep = defineKeptLoop(
+  restoreSteps,
+  'write-blocks',
+  {
+    input: WriteBlocksInput,
+    state: Progress,
+    keptAs: ({ restoreId, shard }) => restoreFiles.progress(restoreId, shard.index),
+    handOnBeforeMs,
+  },
+  async (services, { restoreId, shard }, { before, shouldStop }) => {
+    const { store, work, openKeys, snapshots: writer, blocks: source, log } = services;
+    const { index, volume: name, to } = shard;
+    if ((await findJson(work, restoreFiles.over(restoreId), z.unknown())) !== undefined)
+      throw new RestoreOverError(restoreId);
+    const job = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
+    const started = await getJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
+    const snapshot = started[name];
+    const written = job.target.kind === 'volumes' && job.target.written.find(({ volume }) => volume === name);
+    if (snapshot === undefined || !written) throw new TypeError(`no snapshot is written of volume ${name}`);
+    const { resourceArn, pointId, rootVersionId } = job;
+    const reader = await PointReader.open(store, await openKeys(), resourceArn, pointId, rootVersionId);
+    const { parent } = written;
+    const did = await writeSnapshotRange(reader, await getVolume(reader, name), {
+      writer,
+      snapshot,
+      range: { from: before?.next ?? shard.from, to },
+      parent: parent === undefined ? undefined : { snapshot: parent, source },
+      shouldStop,
+    });
+    const sum = addWritten(before?.written, did);
+    log.info('wrote blocks', { restoreId, index, snapshot, blocks: sum.blocks, same: sum.sameBlocks });
+    if (did.next !== undefined) return { index, done: false, state: { next: did.next, written: sum } } as const;
+    await putJson(work, restoreFiles.result(restoreId, index), sum);
+    return { index, done: true } as const;
+  },
+);
+
+function addWritten(
+  before: WrittenShard | undefined,
+  did: { readonly blocks: number; readonly sameBlocks: number; readonly checksums: Uint8Array },
+): WrittenShard {
+  const earlier = Buffer.from(before?.checksums ?? '', 'base64');
+  return {
+    blocks: (before?.blocks ?? 0) + did.blocks,
+    sameBlocks: (before?.sameBlocks ?? 0) + did.sameBlocks,
+    checksums: Buffer.concat([earlier, did.checksums]).toString('base64'),
+  };
+}
