@@ -92,5 +92,5 @@ function targetOfImage(
   }
   checkZone(volumes.availabilityZone, { region });
   checkVolumeWishes(image.snapshots, volumes);
-  return { kind: 'volumes', ...volumes, snapshots: image.snapshots, keys: {} };
+  return { kind: 'volumes', ...volumes, snapshots: image.snapshots, keys: {}, written: [] };
 }

@@ -1,9 +1,8 @@
-import { mapConcurrent, VolumeShard, WrittenSum, type WorkStore } from '@holdfast/engine';
+import { getJson, mapConcurrent, VolumeShard, type WorkStore, WrittenSum } from '@holdfast/engine';
 import { hourMs, safety } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
 import { nextLookSeconds } from '../runtime/next-look.ts';
-import { getJson } from '../runtime/work-json.ts';
 import { isVisibleBy } from '../image/visible-within.ts';
 import { SnapshotUnwrittenError } from './snapshot-unwritten-error.ts';
 import { restoreFiles, StartedSnapshots, WrittenShard } from './restore-job.ts';
@@ -25,7 +24,11 @@ export const completeSnapshotsStep = defineLoop(
   'complete-snapshots',
   // The list of a volume is added up in one call: 100 MB of checksums for the largest.
   { input: CompleteSnapshotsInput, state: Sealing, handOnBeforeMs: 600_000 },
-  async ({ work, snapshots: writer, images, clock, log }, { restoreId, pollSeconds }, { before, shouldStop }) => {
+  async (
+    { work, snapshots: writer, images, clock, log },
+    { restoreId, pollSeconds },
+    { before, shouldStop },
+  ) => {
     const started = await getJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
     const state = before ?? { sealed: [], since: clock.now().toISOString() };
     const toSeal = Object.keys(started).filter((volume) => !state.sealed.includes(volume));
@@ -35,10 +38,18 @@ export const completeSnapshotsStep = defineLoop(
       for (const [at, volume] of toSeal.entries()) {
         if (at > 0 && shouldStop()) break;
         const snapshot = started[volume] ?? '';
-        const written = await sumShards(work, restoreId, shards.filter((shard) => shard.volume === volume));
+        const written = await sumShards(
+          work,
+          restoreId,
+          shards.filter((shard) => shard.volume === volume),
+        );
         const outcome = await writer.complete(snapshot, written.total());
         sealed.push(volume);
-        log.info(`a snapshot was written: ${outcome}`, { restoreId, snapshot, blocks: written.total().blocks });
+        log.info(`a snapshot was written: ${outcome}`, {
+          restoreId,
+          snapshot,
+          blocks: written.total().blocks,
+        });
       }
       const since = clock.now().toISOString();
       return { done: false, waitSeconds: pollSeconds, state: { sealed, since } };
@@ -51,9 +62,17 @@ export const completeSnapshotsStep = defineLoop(
       const is = states.get(snapshot);
       if (is === undefined && !isVisibleBy(now, new Date(state.since))) continue;
       if (is === undefined || (is !== 'pending' && is !== 'completed'))
-        throw new SnapshotUnwrittenError(snapshot, volume, is === undefined ? 'is gone' : `is in state ${is}`);
+        throw new SnapshotUnwrittenError(
+          snapshot,
+          volume,
+          is === undefined ? 'is gone' : `is in state ${is}`,
+        );
       if (is === 'pending' && sinceMs > safety.volumeHours * hourMs)
-        throw new SnapshotUnwrittenError(snapshot, volume, `was sealed at ${state.since} and is not complete yet`);
+        throw new SnapshotUnwrittenError(
+          snapshot,
+          volume,
+          `was sealed at ${state.since} and is not complete yet`,
+        );
     }
     const done = Object.values(started).every((snapshot) => states.get(snapshot) === 'completed');
     return { done, waitSeconds: nextLookSeconds(pollSeconds, sinceMs), state };
@@ -66,7 +85,8 @@ async function sumShards(
   shards: readonly VolumeShard[],
 ): Promise<WrittenSum> {
   const sum = new WrittenSum();
-  const read = async ({ index }: VolumeShard) => getJson(work, restoreFiles.result(restoreId, index), WrittenShard);
+  const read = async ({ index }: VolumeShard) =>
+    getJson(work, restoreFiles.result(restoreId, index), WrittenShard);
   for await (const { blocks, checksums } of mapConcurrent(shards, resultsAtOnce, read))
     sum.add({ blocks, checksums: Buffer.from(checksums, 'base64') });
   return sum;

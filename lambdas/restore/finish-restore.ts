@@ -9,6 +9,7 @@ import { metric } from '../runtime/metrics.ts';
 import { OutcomeSum, sumOutcomes } from './sum-outcomes.ts';
 import { closeRestore } from './close-restore.ts';
 import { Launch } from './launch-state.ts';
+import { removeWritten } from './remove-written.ts';
 import { giveUpUploads } from './give-up-uploads.ts';
 import { restoreSteps } from './steps.ts';
 
@@ -42,7 +43,10 @@ export const finishRestoreStep = defineKeptLoop(
     const restoreId = restoreIdIn(input);
     const row = await services.catalog.restores.find(restoreId);
     if (input.error !== undefined) {
-      if (row?.state === 'running') await giveUpUploads(services, restoreId, shouldStop);
+      if (row?.state === 'running') {
+        await giveUpUploads(services, restoreId, shouldStop);
+        await removeWritten(services, restoreId);
+      }
       return {
         done: true,
         ...(await fail(services, count, restoreId, row, errorRecordOfCaught(input.error))),
@@ -51,6 +55,7 @@ export const finishRestoreStep = defineKeptLoop(
     const job = await getJson(services.work, restoreFiles.job(restoreId), RestoreJob);
     const { work, workBucket } = services;
     if (job.target.kind === 'volumes') {
+      if (job.target.written.length > 0) await removeWritten(services, restoreId);
       const report = await complete(services, count, job, row, await reportVolumes(services, job));
       return { done: true, ...report } as const;
     }

@@ -1,12 +1,16 @@
 import { withoutUserData } from '@holdfast/aws';
+import { isDeepStrictEqual } from 'node:util';
 import {
   findJson,
   putJson,
   defaultShardLimits,
+  defaultVolumeShardLimits,
   findCleanPoint,
   findThaw,
   isDegraded,
+  listVolumes,
   planSomeRestore,
+  planVolumeShards,
   PointReader,
   type PointThaw,
   type PointRow,
@@ -17,10 +21,18 @@ import {
   type RestoreRow,
   type Root,
   thawPoint,
-  SnapshotMissingError,
   unreadOf,
+  VolumePlanning,
+  type VolumeSnapshot,
 } from '@holdfast/engine';
-import { type DegradedPoint, RestoreRequest, safety } from '@holdfast/engine/model';
+import {
+  type DegradedPoint,
+  prices,
+  RestoreRequest,
+  safety,
+  workerSecondDollars,
+  workRates,
+} from '@holdfast/engine/model';
 import * as z from 'zod';
 import type { StepServices } from '../runtime/services.ts';
 import { defineStep } from '../runtime/define-step.ts';
@@ -28,7 +40,8 @@ import { parseInput } from '../runtime/parse-input.ts';
 import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { ThawOverdueError } from './thaw-overdue-error.ts';
-import { restoreFiles, restoreIdOf, type RestoreJob } from './restore-job.ts';
+import { chooseWays, placeOfExecution } from './choose-ways.ts';
+import { restoreFiles, restoreIdOf, type RestoreJob, WrittenVolume } from './restore-job.ts';
 import { restoreSteps } from './steps.ts';
 
 /** Ample room for a file, which takes milliseconds. */
@@ -39,19 +52,41 @@ const thawLooks = 20;
 /** The person's own input comes as it is: its errors should speak of it, not of an event. */
 const PlanRestoreInput = z.object({ request: z.unknown(), execution: z.string().min(1) });
 
+const WaysPlanning = z.object({
+  pointId: z.string(),
+  written: z.array(WrittenVolume),
+  planning: VolumePlanning,
+});
+
+/** The longest stretch of a shard that is compared with a parent, which may have blocks where the volume has none. */
+const deltaShardBytes = 4 * 2 ** 30;
+/** Bytes of a block of EBS. */
+const blockBytes = 512 * 1024;
+
 const Planning = z.object({ pointId: z.string(), planning: RestorePlanning });
+
+/** Volumes and their size; of them, those that are written out of the vault, with the blocks that takes, and its cost. */
+interface VolumesQuote {
+  readonly volumes: number;
+  readonly bytes: number;
+  readonly written: number;
+  readonly blocks: number;
+  readonly dollars: number;
+}
 
 /** A restore that can begin, or for a dry run: what it would be. */
 export interface PlanRestoreOutput {
   readonly restoreId: string;
   /**
-   * `thaw`: the point is on its way out of the archive; plan again after `thaw.waitSeconds`. `directory`: the restore is
-   * on the audit log and can be read, and the rest is the caller's. `check-instance`: a machine is asked for, and nothing
-   * launched. `unfinished`: the time of the call was up; plan on.
+   * `blocks`: snapshots are written out of the vault, and volumes made of them. `thaw`: the point is on its way out of
+   * the archive; plan again after `thaw.waitSeconds`. `directory`: the restore is on the audit log and can be read, and
+   * the rest is the caller's. `check-instance`: a machine is asked for, and nothing launched. `unfinished`: the time of
+   * the call was up; plan on.
    */
   readonly mode:
     | 'files'
     | 'volumes'
+    | 'blocks'
     | 'instance'
     | 'check-instance'
     | 'directory'
@@ -62,8 +97,8 @@ export interface PlanRestoreOutput {
   /** Set for a point that could not read everything: to be read before the restore is relied on. */
   readonly degraded?: DegradedPoint;
   readonly target: string;
-  /** For volumes, their number and size. Absent in the modes `directory` and `unfinished`. */
-  readonly quote?: RestoreQuote | { readonly volumes: number; readonly bytes: number };
+  /** Absent in the modes `directory` and `unfinished`. */
+  readonly quote?: RestoreQuote | VolumesQuote;
   /** The thaw that makes an archived point readable; until then the quote counts the whole point. */
   readonly thaw?: Exclude<PointThaw, { state: 'readable' }> & {
     readonly waitSeconds: number;
@@ -146,10 +181,12 @@ async function plan(
 ): Promise<PlanRestoreOutput> {
   const { work, log } = services;
   const { restoreId, request, row, root, target } = restore;
-  const keysOfSnapshots = target.kind === 'volumes' ? await findSnapshots(services, target) : {};
-  const planned = isOfImage(target)
-    ? planVolumes(root)
-    : await planFiles(services, reader, restoreId, target, request.paths, shouldStop);
+  const planned =
+    target.kind === 'volumes'
+      ? await planVolumes(services, reader, restore, target, shouldStop)
+      : isOfImage(target)
+        ? { quote: quoteVolumes(root.image?.snapshots ?? [], [], 0), shards: [] }
+        : await planFiles(services, reader, restoreId, target, request.paths, shouldStop);
   if (planned === undefined) return { ...placeOf(services, restore), mode: 'unfinished' };
   const { quote, shards } = planned;
   const output = { ...placeOf(services, restore, shards.length), quote };
@@ -161,7 +198,7 @@ async function plan(
     pointId: root.point,
     resourceArn: root.resource,
     rootVersionId: row.rootVersionId,
-    target: target.kind === 'volumes' ? { ...target, keys: keysOfSnapshots } : target,
+    target: 'target' in planned ? planned.target : target,
     paths: request.paths,
     overwrite: request.overwrite,
     shardCount: shards.length,
@@ -171,7 +208,9 @@ async function plan(
   if (request.dryRun) return { ...output, mode: 'check-instance' };
   await putRow(services, restore);
   log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
-  return { ...output, mode: launches ? 'instance' : target.kind === 'volumes' ? 'volumes' : 'files' };
+  if (launches) return { ...output, mode: 'instance' };
+  if (target.kind !== 'volumes') return { ...output, mode: 'files' };
+  return { ...output, mode: shards.length > 0 ? 'blocks' : 'volumes' };
 }
 
 /** True of a target that is made of snapshots. */
@@ -276,28 +315,50 @@ async function planFiles(
   return undefined;
 }
 
-/**
- * Looks whether the snapshots of an image are there.
- * @returns the keys that they are encrypted with, by snapshot.
- */
-async function findSnapshots(
-  { images }: Services,
-  { snapshots }: Extract<ChosenTarget, { kind: 'volumes' }>,
-): Promise<Readonly<Record<string, string>>> {
-  const ids = snapshots.map(({ snapshot }) => snapshot);
-  const found = await images.describeSnapshots(ids);
-  const existing = new Set(found.map(({ snapshotId }) => snapshotId));
-  const gone = snapshots.find(({ snapshot }) => !existing.has(snapshot));
-  if (gone !== undefined) throw new SnapshotMissingError(gone.snapshot, gone.volume);
-  return Object.fromEntries(
-    found.flatMap(({ snapshotId, kmsKeyId }) => (kmsKeyId === undefined ? [] : [[snapshotId, kmsKeyId]])),
-  );
+/** @returns `undefined` when another call has to go on. */
+async function planVolumes(
+  { images, work, log }: Services,
+  reader: PointReader,
+  { restoreId, execution }: Restore,
+  chosen: Extract<ChosenTarget, { kind: 'volumes' }>,
+  shouldStop: () => boolean,
+) {
+  const target = await chooseWays(images, reader, chosen, placeOfExecution(execution));
+  const { written } = target;
+  const volumes = await Array.fromAsync(listVolumes(reader));
+  const toWrite = volumes.filter(({ volume }) => written.some((one) => one.volume === volume));
+  const isDelta = written.some(({ parent }) => parent !== undefined);
+  const name = restoreFiles.volumePlanning(restoreId);
+  const before = await findJson(work, name, WaysPlanning);
+  // A snapshot may have gone since: then other volumes are written.
+  const isSame = before?.pointId === reader.root.point && isDeepStrictEqual(before.written, written);
+  const limits = { ...defaultVolumeShardLimits, ...(isDelta && { bytes: deltaShardBytes }) };
+  const options = { shouldStop, before: isSame ? before.planning : undefined };
+  const { done, planning } = await planVolumeShards(reader, toWrite, limits, options);
+  if (!done) {
+    await putJson(work, name, { pointId: reader.root.point, written, planning });
+    log.info('planned a part of the restore', { restoreId, shards: planning.shards.length });
+    return undefined;
+  }
+  const blocks = planning.shards.reduce((sum, shard) => sum + shard.blocks, 0);
+  return { target, quote: quoteVolumes(target.snapshots, written, blocks), shards: planning.shards };
 }
 
-function planVolumes({ image }: Root) {
-  const snapshots = image?.snapshots ?? [];
+/** A volume that is written costs a call for each of its blocks, and the time of the workers. */
+function quoteVolumes(
+  snapshots: readonly VolumeSnapshot[],
+  written: readonly WrittenVolume[],
+  blocks: number,
+): VolumesQuote {
   const gibibytes = snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB, 0);
-  return { quote: { volumes: snapshots.length, bytes: gibibytes * 2 ** 30 }, shards: [] };
+  const seconds = (2 * blocks * blockBytes) / workRates.protectedBytesPerSecond;
+  return {
+    volumes: snapshots.length,
+    bytes: gibibytes * 2 ** 30,
+    written: written.length,
+    blocks,
+    dollars: blocks * prices.ebsDirect.put + seconds * workerSecondDollars,
+  };
 }
 
 async function putRow(

@@ -1,10 +1,12 @@
-import { BackupError } from '@holdfast/engine';
+import { BackupError, findJson } from '@holdfast/engine';
 import type { StepServices } from '../runtime/services.ts';
-import { findJson } from '../runtime/work-json.ts';
 import { RESTORE_TAG, restoreFiles, StartedSnapshots } from './restore-job.ts';
 import type { restoreSteps } from './steps.ts';
 
-type Services = Pick<StepServices<(typeof restoreSteps)['finish-restore']['needs']>, 'work' | 'images' | 'log'>;
+type Services = Pick<
+  StepServices<(typeof restoreSteps)['finish-restore']['needs']>,
+  'work' | 'images' | 'log'
+>;
 
 /**
  * Removes the snapshots that a restore wrote, once it is over: volumes are made of them by then and need them no more,

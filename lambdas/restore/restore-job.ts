@@ -11,6 +11,16 @@ import * as z from 'zod';
 
 /** The deployment's part of a launch: `roles` may be passed; the tag of `tagKey` would protect what is launched. */
 const launchRules = { roles: z.array(z.string()), tagKey: z.string() };
+/** A volume whose snapshot is written out of the vault. */
+export const WrittenVolume = z.object({
+  volume: z.string(),
+  sizeGiB: z.int().positive(),
+  /** A snapshot of the volume as it is now: only what differs is written. */
+  parent: z.string().optional(),
+  /** Absent for one that was not encrypted. Without a key it is the region's own for EBS; with a parent, the parent's. */
+  encryption: z.object({ keyArn: z.string().optional() }).optional(),
+});
+export type WrittenVolume = z.infer<typeof WrittenVolume>;
 
 const JobTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bucket'), bucket: z.string(), prefix: z.string() }),
@@ -20,6 +30,7 @@ const JobTarget = z.discriminatedUnion('kind', [
     snapshots: z.array(VolumeSnapshot),
     /** Snapshot → the key that it is encrypted with, which EC2 has to be allowed to use for its volume. */
     keys: z.record(z.string(), z.string()).default({}),
+    /** The others are made of the snapshots that the backup took. */
     written: z.array(WrittenVolume).default([]),
   }),
   z.object({ kind: z.literal('instance'), wishes: InstanceWishes, ...launchRules }),

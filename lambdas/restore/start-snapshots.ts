@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { SnapshotsBusyError } from '../image/snapshot-errors.ts';
 import { defineStep } from '../runtime/define-step.ts';
-import { findJson, getJson, putJson } from '../runtime/work-json.ts';
+import { findJson, getJson, putJson } from '@holdfast/engine';
 import { RESTORE_TAG, restoreFiles, RestoreJob, StartedSnapshots } from './restore-job.ts';
 import { restoreSteps } from './steps.ts';
 

@@ -24,7 +24,7 @@ export const restoreSteps = {
     minutes: 5,
   },
   'write-blocks': {
-    needs: { snapshots: 'write', vault: { read: 'opened' }, work: { use: 'restores/*' } },
+    needs: { snapshots: 'write', shared: true, vault: { read: 'opened' }, work: { use: 'restores/*' } },
     memoryMegabytes: workerMegabytes,
     minutes: 15,
   },

@@ -1,7 +1,14 @@
-import { getVolume, PointReader, VolumeShard, writeSnapshotRange } from '@holdfast/engine';
+import {
+  findJson,
+  getJson,
+  getVolume,
+  PointReader,
+  putJson,
+  VolumeShard,
+  writeSnapshotRange,
+} from '@holdfast/engine';
 import * as z from 'zod';
 import { defineKeptLoop } from '../runtime/define-step.ts';
-import { findJson, getJson, putJson } from '../runtime/work-json.ts';
 import { restoreFiles, RestoreJob, StartedSnapshots, WrittenShard } from './restore-job.ts';
 import { RestoreOverError } from './restore-over-error.ts';
 import { restoreSteps } from './steps.ts';
@@ -46,7 +53,8 @@ export const writeBlocksStep = defineKeptLoop(
     });
     const sum = addWritten(before?.written, did);
     log.info('wrote blocks', { restoreId, index, snapshot, blocks: sum.blocks, same: sum.sameBlocks });
-    if (did.next !== undefined) return { index, done: false, state: { next: did.next, written: sum } } as const;
+    if (did.next !== undefined)
+      return { index, done: false, state: { next: did.next, written: sum } } as const;
     await putJson(work, restoreFiles.result(restoreId, index), sum);
     return { index, done: true } as const;
   },

@@ -53,7 +53,8 @@ export async function openServices<N extends Needs>(
     needs.images === undefined && needs.sources !== 'find'
       ? undefined
       : (await import('./open-images.ts')).openImages;
-  const ebs = needs.blocks === undefined ? undefined : (await import('./open-blocks.ts')).openBlocks;
+  const usesEbs = needs.blocks !== undefined || needs.snapshots !== undefined;
+  const ebs = usesEbs ? (await import('./open-blocks.ts')).openBlocks : undefined;
   const fixed = fixedServices(name, needs, told, { s3, ec2, ebs });
   if (s3 === undefined || !isConfigured(needs)) return async () => Promise.resolve(fixed as GivenServices<N>);
   let opening: Promise<object> | undefined;
@@ -113,7 +114,7 @@ function fixedServices(name: string, needs: Needs, told: Told, { s3, ec2, ebs }:
     ...(shared && { shared: records }),
     ...(needs.images === 'release' && { lockMode: told.LOCK_MODE as ObjectLock['mode'] }),
     ...(needs.images && ec2 && { images: ec2.images() }),
-    ...(ebs && records && ebs({ ...ports, shared: records })),
+    ...ebs?.({ ...ports, shared: records }),
     ...(needs.images === 'launch' && ec2 && { launches: ec2.launches() }),
     ...(s3 &&
       needs.targets === 'end-uploads' && {

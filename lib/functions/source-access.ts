@@ -140,13 +140,72 @@ export function locksSnapshots(stack: Stack, { plans }: DeploymentConfig): Polic
   return [allow('LockSnapshotsOfRuns', ['ec2:LockSnapshot'], [snapshots(stack)], tagged(RUN_TAG))];
 }
 
-/** Making volumes only out of snapshots that runs took. */
+/** Removing only snapshots that restores wrote. */
+export function clearsSnapshots(stack: Stack): PolicyStatement {
+  return allow('RemoveSnapshotsOfRestores', ['ec2:DeleteSnapshot'], [snapshots(stack)], tagged(RESTORE_TAG));
+}
+
+/**
+ * Writing snapshots by the block, which carry the tag of their restore from the beginning, and reading those that are
+ * their parents. Whoever may write them may use their key.
+ * @see https://docs.aws.amazon.com/ebs/latest/userguide/ebsapi-permissions.html
+ */
+export function writesSnapshots(
+  stack: Stack,
+  { restoreTargets: { keys } }: DeploymentConfig,
+  use: 'start' | 'write' | 'complete',
+): PolicyStatement[] {
+  const ofRestores = tagged(RESTORE_TAG);
+  switch (use) {
+    case 'start':
+      return [
+        allow('StartSnapshots', ['ebs:StartSnapshot'], [snapshots(stack)], requested(RESTORE_TAG)),
+        allow('TagWrittenSnapshots', ['ec2:CreateTags'], [snapshots(stack)], requested(RESTORE_TAG)),
+        ...usesKeysOfEbs(keys),
+      ];
+    case 'write':
+      return [
+        allow('WriteBlocks', ['ebs:PutSnapshotBlock'], [snapshots(stack)], ofRestores),
+        allow(
+          'ReadParents',
+          ['ebs:ListSnapshotBlocks', 'ebs:GetSnapshotBlock'],
+          [snapshots(stack)],
+          thisRegion,
+        ),
+        ...usesKeysOfEbs(keys),
+      ];
+    case 'complete':
+      return [
+        allow('CompleteSnapshots', ['ebs:CompleteSnapshot'], [snapshots(stack)], ofRestores),
+        ...usesKeysOfEbs(keys),
+      ];
+  }
+}
+
+/** The context is what EBS encrypts the keys of volumes with; a grant is for EBS itself. */
+function usesKeysOfEbs(keys: readonly string[]): PolicyStatement[] {
+  return [
+    ...allowSome(
+      'EncryptBlocks',
+      ['kms:Decrypt', 'kms:GenerateDataKeyWithoutPlaintext', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+      keys,
+      { Null: { 'kms:EncryptionContext:aws:ebs:id': 'false' } },
+    ),
+    ...allowSome('DescribeKeysOfBlocks', ['kms:DescribeKey'], keys),
+    ...allowSome('LetEbsUseKeys', ['kms:CreateGrant'], keys, {
+      Bool: { 'kms:GrantIsForAWSResource': 'true' },
+    }),
+  ];
+}
+
+/** Making volumes only out of snapshots that runs took, or restores wrote. */
 export function createsVolumes(
   stack: Stack,
   { restoreTargets: { keys } }: DeploymentConfig,
 ): PolicyStatement[] {
   return [
     allow('UseSnapshotsOfRuns', ['ec2:CreateVolume'], [snapshots(stack)], tagged(RUN_TAG)),
+    allow('UseSnapshotsOfRestores', ['ec2:CreateVolume'], [snapshots(stack)], tagged(RESTORE_TAG)),
     allow('MakeVolumesOfARestore', ['ec2:CreateVolume'], [ec2(stack, 'volume')], requested(RESTORE_TAG)),
     allow('TagNewVolumes', ['ec2:CreateTags'], [ec2(stack, 'volume')], {
       StringEquals: { 'ec2:CreateAction': 'CreateVolume' },

@@ -31,6 +31,7 @@ export function stepRights(stack: Stack, needs: Needs, world: StepWorld): Policy
     ...(isConfigured(needs) ? [world.configuration.reads()] : []),
     ...imageRights(stack, needs, world),
     ...(needs.blocks === undefined ? [] : sources.readsBlocks(stack, world.config, needs.blocks)),
+    ...(needs.snapshots === undefined ? [] : sources.writesSnapshots(stack, world.config, needs.snapshots)),
     ...sourceRights(needs, world),
     ...vaultRights(needs, world),
     ...workingRights(needs, world),
@@ -92,6 +93,8 @@ function imageRights(stack: Stack, { images }: Needs, { config }: StepWorld): Po
       return sources.launchesMachines(stack, config);
     case 'restore':
       return [sources.describes('Volumes'), ...sources.createsVolumes(stack, config)];
+    case 'clear':
+      return [sources.describes('Snapshots'), sources.clearsSnapshots(stack)];
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import type { imageSteps } from '../../lambdas/image/steps.ts';
 import type { protectSteps } from '../../lambdas/protect/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
+import { WHEN_SNAPSHOTS_ARE_BUSY } from './retries.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
 
 export interface ProtectWorkflowProps extends WorkflowProps {
@@ -150,16 +151,7 @@ export class ProtectWorkflow extends Workflow<ProtectWorkflowProps> {
       maxAttempts: 60,
       jitterStrategy: JitterType.FULL,
     });
-    // EC2 lets 100 snapshots of an account be pending in a region, whoever ordered them. With full jitter an attempt comes
-    // every two and a half minutes on average, so that this lasts half a day.
-    snapshot.addRetry({
-      errors: ['SnapshotsBusyError' satisfies ErrorName],
-      interval: Duration.seconds(30),
-      backoffRate: 2,
-      maxDelay: Duration.minutes(5),
-      maxAttempts: 300,
-      jitterStrategy: JitterType.FULL,
-    });
+    snapshot.addRetry(WHEN_SNAPSHOTS_ARE_BUSY);
     const { snapshotPollSeconds: pollSeconds, imagesAtOnce } = this.props;
     const check = this.step('CheckSnapshots', {
       function: steps['check-snapshots'],

@@ -7,6 +7,7 @@ import {
   type DistributedMap,
   type IChainable,
 } from 'aws-cdk-lib/aws-stepfunctions';
+import { WHEN_SNAPSHOTS_ARE_BUSY } from './retries.ts';
 import type { restoreSteps } from '../../lambdas/restore/steps.ts';
 import type { StepFunctions } from '../functions/step-functions.ts';
 import { ERROR_PATH, Workflow, type WorkflowProps } from './workflow.ts';
@@ -49,10 +50,11 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
 
     const shards = this.restoreShards(finish);
     const [volumes, firstVolumes] = this.restoreVolumes(finish);
+    const [writing, firstSnapshots] = this.writeSnapshots(firstVolumes);
     const [launch, firstLaunch] = this.launchInstance(finish);
     const check = this.launchStep('CheckInstance');
     check.next(new Succeed(this, 'CheckedInstance'));
-    this.catching([plan, shards, volumes, launch, check, finish], giveUp);
+    this.catching([plan, shards, ...writing, volumes, launch, check, finish], giveUp);
     return this.acceptRequest()
       .next(this.begin('Begin', '$.plan', { restoreId: null }))
       .next(plan)
@@ -62,6 +64,7 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
           .when(modeIs('volumes'), firstVolumes)
           .when(modeIs('instance'), firstLaunch)
           .when(modeIs('check-instance'), check)
+          .when(modeIs('blocks'), firstSnapshots)
           // The caller restores by itself: all that is left to do here was to put it on the audit log.
           .when(modeIs('directory'), new Succeed(this, 'Recorded'))
           .when(modeIs('thaw'), this.waitForThaw(plan))
@@ -96,6 +99,46 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
       steps: restore,
       next: finish,
     });
+  }
+
+  /** Writes snapshots out of the vault, of which volumes are made then. */
+  private writeSnapshots(volumes: IChainable) {
+    const { steps, volumePollSeconds: pollSeconds } = this.props;
+    const restoreId = { restoreId: '$.plan.restoreId' };
+    const start = this.step('StartSnapshots', { function: steps['start-snapshots'], payload: restoreId });
+    start.addRetry(WHEN_SNAPSHOTS_ARE_BUSY);
+    const write = this.step('WriteBlocks', {
+      function: steps['write-blocks'],
+      payload: { restoreId: '$.restoreId', shard: '$.shard' },
+      resultPath: '$.written',
+    });
+    write.next(this.unlessDone('Written', '$.written', write, new Succeed(this, 'WrittenShard')));
+    this.recordingFailureOf(
+      'Blocks',
+      write,
+      this.step('FailRestoreOfBlocks', { function: steps['finish-restore'] }),
+    );
+    const begin = this.begin('BeginSealing', '$.sealed');
+    const map = this.fanOut('WriteShards', {
+      list: '$.plan.shards',
+      reportFolder: 'restores',
+      itemSelector: {
+        execution: '$.execution',
+        restoreId: '$.plan.restoreId',
+        shard: '$$.Map.Item.Value',
+      },
+      atOnce: this.props.shardsAtOnce,
+      steps: write,
+      next: begin,
+    });
+    const complete = this.step('CompleteSnapshots', {
+      function: steps['complete-snapshots'],
+      payload: { ...restoreId, pollSeconds, state: '$.sealed.state' },
+      resultPath: '$.sealed',
+    });
+    const wait = new Wait(this, 'WaitForWritten', { time: WaitTime.secondsPath('$.sealed.waitSeconds') });
+    begin.next(complete).next(this.whenDone('SnapshotsComplete', '$.sealed', volumes, wait.next(complete)));
+    return [[start, map, complete], start.next(map)] as const;
   }
 
   private restoreVolumes(finish: IChainable) {

@@ -1,4 +1,4 @@
-import { errorNamesOf } from '@holdfast/engine/model';
+import { type ErrorName, errorNamesOf } from '@holdfast/engine/model';
 import { Duration } from 'aws-cdk-lib';
 import { Errors, JitterType, type RetryProps } from 'aws-cdk-lib/aws-stepfunctions';
 
@@ -69,6 +69,19 @@ export const WHEN_NOT_STARTED: RetryProps = {
   interval: Duration.seconds(5),
   maxAttempts: 10,
   ...spreadOut,
+};
+
+/**
+ * EC2 lets 100 snapshots of an account be pending in a region, whoever ordered them. With full jitter an attempt comes
+ * every two and a half minutes on average, so that this lasts half a day.
+ */
+export const WHEN_SNAPSHOTS_ARE_BUSY: RetryProps = {
+  errors: ['SnapshotsBusyError' satisfies ErrorName],
+  interval: Duration.seconds(30),
+  backoffRate: 2,
+  maxDelay: Duration.minutes(5),
+  maxAttempts: 300,
+  jitterStrategy: JitterType.FULL,
 };
 
 /** The list of a distributed map could not be read: none of its items has been started. */

@@ -15,6 +15,9 @@ const notTheHandlers = new Set([
   'EncryptVolumes',
   'LetEc2UseVolumeKeys',
   'PassRoles',
+  'EncryptBlocks',
+  'DescribeKeysOfBlocks',
+  'LetEbsUseKeys',
   'WriteLog',
   'SetAsideFailedEvents',
 ]);
@@ -55,6 +58,7 @@ describe('backups are opened', () => {
       'restore-shard',
       'sweep-packs',
       'verify-sample',
+      'write-blocks',
     ]);
   });
 });

@@ -160,12 +160,29 @@ describe('versions in the vault', () => {
 });
 
 describe('snapshots', () => {
-  test('are removed only if a run took them', () => {
+  test('are removed only if a run took them, or a restore wrote them', () => {
     const removals = all.filter(({ actions }) => actions.includes('ec2:DeleteSnapshot'));
 
-    expect(removals).toHaveLength(3);
-    for (const { condition } of removals)
-      expect(condition).toEqual({ Null: { 'aws:ResourceTag/holdfast:run': 'false' } });
+    expect(removals).toHaveLength(4);
+    for (const { sid, condition } of removals) {
+      const tag = sid === 'RemoveSnapshotsOfRestores' ? 'restore' : 'run';
+      expect(condition).toEqual({ Null: { [`aws:ResourceTag/holdfast:${tag}`]: 'false' } });
+    }
+  });
+
+  test('are written only by restores, which mark them from the beginning', () => {
+    const writers = all.filter(({ actions }) =>
+      actions.some((action) => /^ebs:(Start|Put|Complete)/.test(action)),
+    );
+
+    expect(writers.map(({ actions, condition }) => [actions, condition])).toEqual(
+      expect.arrayContaining([
+        [['ebs:StartSnapshot'], { Null: { 'aws:RequestTag/holdfast:restore': 'false' } }],
+        [['ebs:PutSnapshotBlock'], { Null: { 'aws:ResourceTag/holdfast:restore': 'false' } }],
+        [['ebs:CompleteSnapshot'], { Null: { 'aws:ResourceTag/holdfast:restore': 'false' } }],
+      ]),
+    );
+    expect(writers).toHaveLength(3);
   });
 });
 
@@ -244,11 +261,12 @@ describe('restores', () => {
     expect(mayWrite(statementsOf([plain], 'RestoreShardRole'))).toEqual(['Work/restores/*']);
   });
 
-  test('make volumes only from snapshots of runs, and mark them', () => {
+  test('make volumes only from snapshots of runs and their own, and mark them', () => {
     const statements = of('RestoreVolumesRole').filter(({ actions }) => actions.includes('ec2:CreateVolume'));
 
     expect(statements.map(({ condition }) => condition)).toEqual([
       { Null: { 'aws:ResourceTag/holdfast:run': 'false' } },
+      { Null: { 'aws:ResourceTag/holdfast:restore': 'false' } },
       { Null: { 'aws:RequestTag/holdfast:restore': 'false' } },
     ]);
   });

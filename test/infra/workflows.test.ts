@@ -103,7 +103,7 @@ describe.each(machines)('the %s machine', (_name, definition) => {
   test('keeps the outputs of its items out of the state', () => {
     const maps = states.filter(([, { Type }]) => Type === 'Map');
 
-    expect(maps).toHaveLength({ Cycle: 2, Protect: 4, Restore: 1 }[_name] ?? 0);
+    expect(maps).toHaveLength({ Cycle: 2, Protect: 4, Restore: 2 }[_name] ?? 0);
     for (const [, map] of maps) {
       expect(map.ResultPath).toBeNull();
       expect(map.ResultWriter?.Parameters['Prefix.$']).toMatch(
@@ -447,6 +447,7 @@ test('whatever waits, waits as long as a function said that knows since when: no
     BeginFiles: '$.startAfterSeconds',
     BeginImages: '$.startAfterSeconds',
     WaitForSnapshots: '$.image.waitSeconds',
+    WaitForWritten: '$.sealed.waitSeconds',
     WaitForVolumes: '$.volumes.waitSeconds',
     WaitForInstance: '$.launch.waitSeconds',
     WaitForThaw: '$.plan.thaw.waitSeconds',

@@ -70,6 +70,7 @@ export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
 
 // Images
 export type { SharedName, SharedRecords } from './ports/shared-records.ts';
+export { PacedSnapshotWriter } from './rates/paced-snapshot-writer.ts';
 export { PacedBlockSource } from './rates/paced-block-source.ts';
 export { Pacer } from './rates/pacer.ts';
 export { endTurn, takeTurn } from './rates/turns.ts';

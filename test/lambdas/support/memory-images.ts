@@ -8,7 +8,7 @@ import type {
   Ec2Snapshot,
 } from '@holdfast/aws';
 import { InvalidInputError, StoreUnavailableError, UnknownNameError } from '@holdfast/engine';
-import type { FakeClock } from '@holdfast/engine/testing';
+import { type FakeClock, MemorySnapshotWriter } from '@holdfast/engine/testing';
 
 export function makeVolume(volumeId: string, fields: Partial<VolumeConfiguration> = {}): VolumeConfiguration {
   return {
@@ -30,6 +30,8 @@ export function makeVolume(volumeId: string, fields: Partial<VolumeConfiguration
  */
 export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   readonly #clock: FakeClock;
+  /** Snapshots that are written by the block; they show like others. */
+  readonly written = new MemorySnapshotWriter();
   readonly #snapshots: (Ec2Snapshot & { visibleFrom: number })[] = [];
   readonly #volumes = new Map<string, OrderedVolume & { readonly order: VolumeOrder }>();
   /** Time for which a new snapshot stays hidden. Milliseconds. */
@@ -143,6 +145,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     if (this.inUse.has(snapshotId)) return 'in-use';
     if (this.undeletable.has(snapshotId))
       throw new InvalidInputError(`deleting snapshot ${snapshotId} is not possible (OperationNotPermitted)`);
+    this.written.snapshots.delete(snapshotId);
     const at = this.#snapshots.findIndex((one) => one.snapshotId === snapshotId);
     if (at >= 0) this.#snapshots.splice(at, 1);
     return 'removed';
@@ -169,8 +172,35 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     return found.map((volume) => ({ ...volume, state: this.volumeState }));
   }
 
+  /** Makes a snapshot of a volume that somebody took by hand. */
+  plant(snapshot: Pick<Ec2Snapshot, 'snapshotId'> & Partial<Ec2Snapshot>): void {
+    this.#snapshots.push({
+      volumeId: 'vol-1',
+      state: 'completed',
+      progress: 100,
+      startedAt: this.#clock.now(),
+      sizeGiB: 1,
+      encrypted: false,
+      tags: {},
+      visibleFrom: 0,
+      ...snapshot,
+    });
+  }
+
   #visible(): Ec2Snapshot[] {
-    return this.#snapshots.filter(({ visibleFrom }) => visibleFrom <= this.#clock.now().getTime());
+    const written = [...this.written.snapshots].map(([snapshotId, { order, state }]) => ({
+      snapshotId,
+      volumeId: 'vol-ffffffff',
+      state,
+      progress: state === 'completed' ? 100 : 0,
+      startedAt: new Date(0),
+      sizeGiB: order.sizeGiB,
+      encrypted: order.encryption !== undefined,
+      kmsKeyId: order.encryption?.keyArn,
+      tags: order.tags,
+    }));
+    const taken = this.#snapshots.filter(({ visibleFrom }) => visibleFrom <= this.#clock.now().getTime());
+    return [...taken, ...written];
   }
 
   async #create(

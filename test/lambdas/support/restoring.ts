@@ -1,6 +1,9 @@
 import { AuditLog, TargetUnavailableError } from '@holdfast/engine';
-import { MemoryTarget, MemoryUploads } from '@holdfast/engine/testing';
+import { MemoryBlockSource, MemoryTarget, MemoryUploads } from '@holdfast/engine/testing';
 import type { RestoreReport } from '@holdfast/engine/model';
+import { completeSnapshotsStep } from '../../../lambdas/restore/complete-snapshots.ts';
+import { startSnapshotsStep } from '../../../lambdas/restore/start-snapshots.ts';
+import { writeBlocksStep } from '../../../lambdas/restore/write-blocks.ts';
 import { finishRestoreStep } from '../../../lambdas/restore/finish-restore.ts';
 import { launchInstanceStep } from '../../../lambdas/restore/launch-instance.ts';
 import { planRestoreStep } from '../../../lambdas/restore/plan-restore.ts';
@@ -26,6 +29,7 @@ export function makeRestoring(
 ) {
   const opened: string[] = [];
   const launches = new MemoryLaunches();
+  const blocks = new MemoryBlockSource(deployment.clock, { blockBytes: 4096 });
   const deps = {
     ...deployment,
     audit: new AuditLog(deployment.services),
@@ -47,6 +51,8 @@ export function makeRestoring(
     targetBuckets: ['restores', 'gone', 'vault'],
     region: 'us-east-1',
     restoreWorkers: 5,
+    snapshots: images.written,
+    blocks,
   };
   return {
     target,
@@ -54,6 +60,10 @@ export function makeRestoring(
     opened,
     images,
     launches,
+    blocks,
+    startSnapshots: startSnapshotsStep.over(deps),
+    writeBlocks: writeBlocksStep.over(deps),
+    completeSnapshots: completeSnapshotsStep.over(deps),
     planRestore: planRestoreStep.over(deps),
     restoreShard: restoreShardStep.over(deps),
     restoreVolumes: restoreVolumesStep.over(deps),

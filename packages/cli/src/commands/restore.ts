@@ -77,6 +77,10 @@ export const restoreCommand = defineCommand({
       .option('--stopped', 'stopped as soon as it runs')
       .option('--ami <name>', 'an AMI of the machine of an image, and no instance')
       .option(
+        '--delta-from <snapshot>',
+        'a snapshot of a damaged volume as it is now: only what differs from it is written',
+      )
+      .option(
         '--to-directory <directory>',
         'into a directory here, by this process; the restore machine puts it on the audit log',
       )

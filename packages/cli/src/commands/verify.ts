@@ -23,7 +23,7 @@ import { VerifyReport } from '../terminal/verify-report.ts';
 export const verifyCommand = defineCommand({
   name: 'verify',
   summary:
-    'Read all of a recovery point as a restore would, and name the files that cannot be restored; of an image, its snapshots.',
+    'Read all of a recovery point as a restore would, and name the files or volumes that cannot be restored; of an image in EBS alone, its snapshots.',
   declare: (command) =>
     command
       .argument('[point|resource...]')
@@ -62,19 +62,21 @@ export const verifyCommand = defineCommand({
       const keys = await openVault({ store, keyring });
       for (const arn of resources)
         await report.history(arn, await verifyHistory({ store, keys, catalog }, arn, signal));
-      const verified = verifyPoints(
-        { store, keys },
-        all ? stillKept(withFiles, passedOver, clock) : withFiles.map(withRoot),
-        {
-          onProgress,
-          signal,
-          catalog: markDamaged ? catalog : undefined,
-        },
-      );
-      for await (const verification of verified) await report.point(verification);
-      const looked = all ? stillKept(images, passedOver, clock) : images.map(withRoot);
-      for await (const verification of verifyImages({ store, keys, snapshots }, looked, signal))
-        await report.image(verification);
+      const kept = (some: readonly PointRow[]) =>
+        all ? stillKept(some, passedOver, clock) : some.map(withRoot);
+      const read = async (some: readonly PointRow[]): Promise<void> => {
+        const marking = markDamaged ? catalog : undefined;
+        const options = { onProgress, signal, catalog: marking };
+        for await (const verification of verifyPoints({ store, keys }, kept(some), options))
+          await report.point(verification);
+      };
+      await read(withFiles);
+      const inVault: PointRow[] = [];
+      for await (const verification of verifyImages({ store, keys, snapshots }, kept(images), signal)) {
+        if ('isInVault' in verification) inVault.push(verification.point);
+        else await report.image(verification);
+      }
+      await read(inVault);
       for (const [point, reason] of passedOver) await report.passedOver(point, reason);
     } catch (error) {
       if (!(error instanceof BackupError) || error instanceof VaultMissingError) throw error;

@@ -3,6 +3,7 @@ import {
   findThaw,
   getVolume,
   listEntries,
+  listVolumes,
   measureVolume,
   type ObjectStore,
   planRestore,
@@ -12,6 +13,7 @@ import {
 } from '@holdfast/engine';
 import {
   type OverwriteRule,
+  prices,
   type RestoreDestination,
   type ThawOptions,
   ThawRequest,
@@ -49,9 +51,16 @@ export async function printQuote(
   if (image !== undefined) {
     const volumes = image.snapshots.length;
     const bytes = image.snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
-    if (out.json) return out.document({ pointId: point.pointId, volumes, bytes });
+    let blocks = 0;
+    for await (const volume of listVolumes(reader, preview.signal))
+      blocks += (await measureVolume(reader, volume, preview.signal)).blocks;
+    const dollars = blocks * prices.ebsDirect.put;
+    if (out.json) return out.document({ pointId: point.pointId, volumes, bytes, blocks, dollars });
     return out.line(
-      `${countText(volumes, 'volume')}, ${bytesText(bytes)}, made from snapshots: nothing is read from the vault`,
+      `${countText(volumes, 'volume')}, ${bytesText(bytes)}, made from snapshots: nothing is read from the vault` +
+        (blocks === 0
+          ? ''
+          : `; where these are gone, at most ${countText(blocks, 'block')} of it, about ${dollarsText(dollars)} (${pricesText})`),
     );
   }
   const thaw = await findThaw(store, reader.root, wanted);

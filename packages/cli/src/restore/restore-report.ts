@@ -21,6 +21,12 @@ export function exitCodeOfReport({ failed = 0, failedFiles = [] }: Partial<Resto
   return failed > 0 ? exitCodes.failed : exitCodes.ok;
 }
 
+const waysText = {
+  snapshot: 'its snapshot',
+  vault: 'the vault',
+  delta: 'the vault, as the difference to a snapshot',
+} as const;
+
 export async function printReport(
   report: Partial<RestoreReport>,
   execution: string,
@@ -43,12 +49,13 @@ export async function printReport(
     await printKept(kept, report.keptFiles ?? [], out);
   } else if (volumes !== undefined) {
     await out.table(
-      ['VOLUME', 'COPY OF', 'DEVICE', right('SIZE')],
-      volumes.map(({ volumeId, sourceVolumeId, device, sizeGiB }) => [
+      ['VOLUME', 'COPY OF', 'DEVICE', right('SIZE'), 'MADE OF'],
+      volumes.map(({ volumeId, sourceVolumeId, device, sizeGiB, from }) => [
         volumeId,
         sourceVolumeId,
         device ?? '-',
         `${sizeGiB} GiB`,
+        waysText[from],
       ]),
     );
     for (const { volumeId, tagsLeftOff } of volumes) {

@@ -29,6 +29,7 @@ export interface DestinationValues extends LaunchValues {
   readonly volumeType?: VolumeWishes['type'];
   readonly iops?: number | undefined;
   readonly throughput?: number | undefined;
+  readonly deltaFrom?: string | undefined;
   readonly toDirectory?: string | undefined;
   readonly toFile?: string | undefined;
 }
@@ -39,12 +40,12 @@ export interface DestinationValues extends LaunchValues {
  */
 export function findDestination(values: DestinationValues): RestoreDestination | undefined {
   const { toBucket: bucket, toVolumes: availabilityZone, toDirectory: directory, toFile, prefix } = values;
-  const { volumeType: type, iops, throughput } = values;
+  const { volumeType: type, iops, throughput, deltaFrom } = values;
   const named: RestoreDestination[] = [];
   if (bucket !== undefined) named.push(bucketOf(bucket, values));
   if (values.toOriginal === true) named.push({ original: true });
   if (availabilityZone !== undefined) {
-    named.push({ volumes: { availabilityZone, type, iops, throughput } });
+    named.push({ volumes: { availabilityZone, type, iops, throughput, deltaFrom } });
   }
   if (directory !== undefined) named.push({ directory });
   if (toFile !== undefined) named.push({ directory: toFile });
@@ -52,7 +53,12 @@ export function findDestination(values: DestinationValues): RestoreDestination |
   if (named.length > 1) throw new UsageError(`name one destination only: ${destinationOptions}`);
   if (prefix !== undefined && bucket === undefined)
     throw new UsageError('--prefix goes with --to-bucket only');
-  for (const [option, value] of Object.entries({ 'volume-type': type, iops, throughput })) {
+  for (const [option, value] of Object.entries({
+    'volume-type': type,
+    iops,
+    throughput,
+    'delta-from': deltaFrom,
+  })) {
     if (value !== undefined && availabilityZone === undefined)
       throw new UsageError(`--${option} goes with --to-volumes only`);
   }

@@ -9,6 +9,7 @@ import {
   type verifyPoints,
 } from '@holdfast/engine';
 import { findErrorKind } from '@holdfast/engine/model';
+import { isImage } from '../names/open-point.ts';
 import { unreadText } from '../names/degraded-point.ts';
 import { VerificationStoppedError } from './errors.ts';
 import type { Output } from './output.ts';
@@ -85,7 +86,7 @@ export class VerifyReport {
     await this.#line(`point ${pointId} of ${resourceArn}: not looked at: ${reason}`);
   }
 
-  async image(verification: ImageVerification): Promise<void> {
+  async image(verification: Exclude<ImageVerification, { readonly isInVault: true }>): Promise<void> {
     const { pointId, resourceArn } = verification.point;
     this.#unseen.delete(pointId);
     if (this.#points.length > 1) await this.#line(`point ${pointId} of ${resourceArn}`);
@@ -131,7 +132,8 @@ export class VerifyReport {
     if (isRefused(outcome)) this.#refused += 1;
     await this.#lossesOf(outcome);
     const lacks = isDegraded(verification.point) ? `; ${unreadText(verification.point)}` : '';
-    await this.#line(`point ${pointId}: ${readText(outcome)}: ${verdictOf(outcome)}${lacks}`);
+    const outside = isImage(verification.point) ? '; it needs nothing outside the vault' : '';
+    await this.#line(`point ${pointId}: ${readText(outcome)}: ${verdictOf(outcome)}${lacks}${outside}`);
   }
 
   /** Makes the error of a verification that ended early, with its progress and what to run for the rest. */

@@ -314,6 +314,7 @@ test('prints the volumes that were made', async () => {
       sizeGiB: 8,
       orderedAt: '2026-11-23T12:00:00Z',
       tagsLeftOff: [],
+      from: 'vault' as const,
     },
   ];
   reporting(cli, {
@@ -326,8 +327,8 @@ test('prints the volumes that were made', async () => {
   const { out } = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', '--wait');
 
   expect(out).toBe(`\
-VOLUME  COPY OF  DEVICE      SIZE
-vol-2   vol-1    /dev/xvda  8 GiB
+VOLUME  COPY OF  DEVICE      SIZE  MADE OF
+vol-2   vol-1    /dev/xvda  8 GiB  the vault
 machine   s3://holdfast-work-bucket/restores/r/machine.json
 the restore of point ${image} of ${volumeArn} is completed
 `);

@@ -178,6 +178,23 @@ test('looks for the snapshots of an image, and names those that somebody deleted
   });
 });
 
+test('reads the blocks of an image that has them in the vault, which needs nothing else', async () => {
+  const { cli } = await backedUp();
+  const content = new Uint8Array(4 * 4096).fill(7, 4096);
+  const image = await cli.backUpVolumes({ volume: 'vol-0a1', content, blockBytes: 4096 });
+
+  const whole = await cli.run('verify', image);
+  cli.store.decay('packs/', 60);
+  const damaged = await cli.run('verify', image);
+
+  expect(whole.code).toBe(0);
+  expect(whole.out).toMatch(
+    new RegExp(`^point ${image}: .*: no damage; it needs nothing outside the vault\\n$`),
+  );
+  expect(damaged.code).toBe(4);
+  expect(damaged.out).toContain('vol-0a1');
+});
+
 test('says of a point without damage that it lacks what could not be read', async () => {
   const { cli } = await backedUp();
   cli.source.plant('denied', 'content');

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { createHash, randomUUID } from 'node:crypto';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { TargetUnavailableError } from '../errors.ts';
 import type { SnapshotOrder, SnapshotWriter } from '../ports/snapshot-writer.ts';
 
@@ -17,19 +17,26 @@ export interface SnapshotWriterContractOptions {
   readonly make: () => Promise<SnapshotWriterUnderTest>;
 }
 
+const orderOf = (more: Partial<SnapshotOrder> = {}): SnapshotOrder => ({
+  sizeGiB: 1,
+  clientToken: `contract-${randomUUID()}`,
+  description: 'a contract',
+  tags: { 'holdfast:restore': 'contract' },
+  ...more,
+});
+
+const sumOf = (...blocks: readonly { readonly sha256: Uint8Array }[]) => ({
+  blocks: blocks.length,
+  sha256: createHash('sha256')
+    .update(Buffer.concat(blocks.map(({ sha256 }) => sha256)))
+    .digest(),
+});
+
 /** Sentences of the {@link SnapshotWriter} port, as tests. */
 export function snapshotWriterContract({ name, make }: SnapshotWriterContractOptions): void {
   describe(`${name} as a writer of snapshots`, () => {
     let made: SnapshotWriterUnderTest;
-    let orders = 0;
 
-    const orderOf = (more: Partial<SnapshotOrder> = {}): SnapshotOrder => ({
-      sizeGiB: 1,
-      clientToken: `contract-${Date.now()}-${(orders += 1)}`,
-      description: 'a contract',
-      tags: { 'holdfast:restore': 'contract' },
-      ...more,
-    });
     const start = async (order: SnapshotOrder): Promise<string> => {
       const started = await made.writer.start(order);
       if (started === 'busy') throw new Error('no snapshot may be begun');
@@ -39,25 +46,19 @@ export function snapshotWriterContract({ name, make }: SnapshotWriterContractOpt
       const bytes = new Uint8Array(made.blockBytes).fill(seed);
       return { index, bytes, sha256: createHash('sha256').update(bytes).digest() };
     };
-    const sumOf = (...blocks: readonly { readonly sha256: Uint8Array }[]) => ({
-      blocks: blocks.length,
-      sha256: createHash('sha256')
-        .update(Buffer.concat(blocks.map(({ sha256 }) => sha256)))
-        .digest(),
-    });
     const write = async (snapshot: string, ...blocks: readonly ReturnType<typeof blockOf>[]) => {
       for (const block of blocks) await made.writer.write(snapshot, block);
       return made.writer.complete(snapshot, sumOf(...blocks));
     };
     const completed = async (snapshot: string): Promise<ReadonlyMap<number, Uint8Array>> => {
-      for (let look = 0; look < 100; look += 1) {
-        const blocks = await made.blocksOf(snapshot);
-        if (blocks !== undefined) return blocks;
-        await new Promise((resolve) => {
-          setTimeout(resolve, 50);
-        });
-      }
-      throw new Error(`${snapshot} is not completed`);
+      return vi.waitFor(
+        async () => {
+          const blocks = await made.blocksOf(snapshot);
+          if (blocks === undefined) throw new Error(`${snapshot} is not completed`);
+          return blocks;
+        },
+        { timeout: 10_000 },
+      );
     };
 
     beforeEach(async () => {

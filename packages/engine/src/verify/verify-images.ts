@@ -21,13 +21,15 @@ export interface SnapshotStates {
 
 export type ImageVerification<Point extends PointToVerify> = { readonly point: Point } & (
   | { readonly snapshots: number; readonly losses: readonly ErrorRecord[] }
+  /** Its blocks are in the vault, so it needs nothing outside; they are verified as those of any other point. */
+  | { readonly isInVault: true }
   /** Nothing can be said of its snapshots: its root cannot be read. */
   | { readonly rootLoss: ErrorRecord }
 );
 
 /**
- * Verifies that images have their snapshots. The vault has no more of an image than its root, so a restore needs just
- * these; the blocks are not read.
+ * Verifies that images have what they need outside the vault: their snapshots, where the vault has no more of them than
+ * their root. Blocks are not read.
  */
 export async function* verifyImages<Point extends PointToVerify>(
   {
@@ -38,13 +40,16 @@ export async function* verifyImages<Point extends PointToVerify>(
   points: Iterable<Point>,
   signal?: AbortSignal,
 ): AsyncGenerator<ImageVerification<Point>> {
-  let batch: { readonly point: Point; readonly of: readonly VolumeSnapshot[] | ErrorRecord }[] = [];
+  let batch: { readonly point: Point; readonly of: Needed }[] = [];
   const judged = async function* (): AsyncGenerator<ImageVerification<Point>> {
-    const ids = batch.flatMap(({ of }) => ('message' in of ? [] : of.map(({ snapshot }) => snapshot)));
+    const ids = batch.flatMap(({ of }) =>
+      of === 'nothing' || 'message' in of ? [] : of.map(({ snapshot }) => snapshot),
+    );
     const found = ids.length === 0 ? [] : await snapshots.describeSnapshots(ids, signal);
     const states = new Map(found.map(({ snapshotId, state }) => [snapshotId, state]));
     for (const { point, of } of batch) {
-      if ('message' in of) yield { point, rootLoss: of };
+      if (of === 'nothing') yield { point, isInVault: true };
+      else if ('message' in of) yield { point, rootLoss: of };
       else yield { point, snapshots: of.length, losses: lossesOf(of, states) };
     }
     batch = [];
@@ -57,14 +62,17 @@ export async function* verifyImages<Point extends PointToVerify>(
   yield* judged();
 }
 
+/** Snapshots that a point consists of; or why its root does not tell. */
+type Needed = readonly VolumeSnapshot[] | 'nothing' | ErrorRecord;
+
 async function readSnapshots(
   store: ObjectStore,
   keys: VaultKeys,
   { resourceArn, pointId, versionId }: PointToVerify,
-): Promise<readonly VolumeSnapshot[] | ErrorRecord> {
+): Promise<Needed> {
   try {
     const { root } = await readRoot(store, keys, resourceArn, pointId, versionId);
-    return root.image?.snapshots ?? [];
+    return root.manifest === undefined ? (root.image?.snapshots ?? []) : 'nothing';
   } catch (error) {
     if (!isLoss(error)) throw error;
     return errorRecordOf(error);

@@ -4,7 +4,7 @@ import { openVault } from '../../src/keys/open-vault.ts';
 import { planVolumeShards, type VolumePlanning } from '../../src/restore/plan-volume-shards.ts';
 import { PointReader } from '../../src/restore/point-reader.ts';
 import { getVolume } from '../../src/restore/point-volumes.ts';
-import { writeSnapshotRange, WrittenSum } from '../../src/restore/write-snapshot.ts';
+import { writeSnapshotRange, type WrittenRange, WrittenSum } from '../../src/restore/write-snapshot.ts';
 import {
   FakeClock,
   makeMemoryServices,
@@ -104,10 +104,11 @@ test('a volume that workers write, stopped and killed at any call, is sealed wit
         const sum = new WrittenSum();
         let same = 0;
         for (const { from: begin, to } of planning.shards) {
-          for (let from: number | undefined = begin; from !== undefined;) {
+          let from: number | undefined = begin;
+          while (from !== undefined) {
             let asked = 0;
-            const range = { from, to };
-            const did = await untilDone(async () =>
+            const range: { from: number; to: number } = { from, to };
+            const did: WrittenRange = await untilDone(async () =>
               writeSnapshotRange(reader, volume!, {
                 writer: killEvery < 10 ? writer : dying,
                 snapshot,

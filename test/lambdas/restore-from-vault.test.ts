@@ -1,0 +1,314 @@
+import type { ResourceArn } from '@holdfast/engine';
+import { putImagePoint, SeededRandom } from '@holdfast/engine/testing';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  type Deployment,
+  makeDeployment,
+  NO_TIME,
+  PLENTY,
+  readJson,
+  untilDone,
+} from './support/deployment.ts';
+import { MemoryImages } from './support/memory-images.ts';
+import { endRestore, makeRestoring, type Restoring } from './support/restoring.ts';
+
+const EXECUTION = 'arn:aws:states:us-east-1:111122223333:execution:restore:one';
+const INSTANCE = 'arn:aws:ec2:us-east-1:111122223333:instance/i-1' as ResourceArn;
+const KEY = 'arn:aws:kms:us-east-1:111122223333:key/k1';
+const blockBytes = 4096;
+const volumeBlocks = 60;
+const target = { volumes: { availabilityZone: 'us-east-1a' } };
+
+/** Content by block; the same number is the same content. */
+type Blocks = Readonly<Record<number, number>>;
+const first: Blocks = { 0: 1, 7: 2, 8: 3, 59: 4 };
+const second: Blocks = { 3: 5 };
+
+function blockOf(seed: number): Uint8Array {
+  return new SeededRandom(`block ${seed}`).bytes(blockBytes);
+}
+
+function contentOf(blocks: Blocks): Uint8Array {
+  const content = new Uint8Array(volumeBlocks * blockBytes);
+  for (const [index, seed] of Object.entries(blocks)) content.set(blockOf(seed), Number(index) * blockBytes);
+  return content;
+}
+
+let deployment: Deployment;
+let restoring: Restoring;
+let images: MemoryImages;
+let point: string;
+
+beforeEach(async () => {
+  deployment = makeDeployment();
+  images = new MemoryImages(deployment.clock);
+  restoring = makeRestoring(deployment, images);
+  const root = await putImagePoint(
+    { ...deployment.services, lockMode: 'governance' },
+    {
+      arn: INSTANCE,
+      volumes: [
+        {
+          volume: 'vol-1',
+          content: contentOf(first),
+          blockBytes,
+          record: { encrypted: true, device: '/dev/xvda' },
+        },
+        { volume: 'vol-2', content: contentOf(second), blockBytes },
+      ],
+      machine: { volumes: [{ volumeId: 'vol-1', kmsKeyId: KEY }, { volumeId: 'vol-2' }] },
+    },
+  );
+  ({ point } = root);
+});
+
+async function plan(request: object = {}) {
+  return restoring.planRestore({ request: { point, target, ...request }, execution: EXECUTION }, PLENTY);
+}
+
+/** Does for volumes what the restore machine does. */
+async function restore(request: object = {}, context = PLENTY) {
+  const planned = await plan(request);
+  const { restoreId } = planned;
+  await restoring.startSnapshots({ restoreId }, PLENTY);
+  const shards = (await readJson(deployment.work, planned.shards.key)) as unknown[];
+  for (const shard of shards)
+    await untilDone(async () => restoring.writeBlocks({ restoreId, shard }, context));
+  let state: unknown;
+  for (let done = false; !done;)
+    ({ done, state } = await restoring.completeSnapshots({ restoreId, pollSeconds: 5, state }, PLENTY));
+  const before = new Map(images.written.snapshots);
+  while (!(await restoring.restoreVolumes({ restoreId, pollSeconds: 5 }, PLENTY)).done);
+  const report = await endRestore(restoring, { execution: EXECUTION, restoreId });
+  return { planned, report, written: before };
+}
+
+function seedsOf(blocks: ReadonlyMap<number, Uint8Array>, zeros = 0): Blocks {
+  const seeds = [1, 2, 3, 4, 5, 6, 7];
+  return Object.fromEntries(
+    [...blocks].map(([index, bytes]) => [
+      index,
+      seeds.find((seed) => Buffer.compare(blockOf(seed), bytes) === 0) ?? zeros,
+    ]),
+  );
+}
+
+test('volumes come out of the vault when no snapshot of them is left, each block as it was', async () => {
+  const { planned, report, written } = await restore();
+
+  expect(planned).toMatchObject({
+    mode: 'blocks',
+    quote: { volumes: 2, written: 2, blocks: 5 },
+    shards: { count: 2 },
+  });
+  expect([...written.values()].map(({ order, blocks }) => [order.sizeGiB, seedsOf(blocks)])).toEqual([
+    [1, first],
+    [1, second],
+  ]);
+  expect(report).toMatchObject({
+    state: 'completed',
+    volumes: [
+      { sourceVolumeId: 'vol-1', from: 'vault', device: '/dev/xvda' },
+      { sourceVolumeId: 'vol-2', from: 'vault' },
+    ],
+  });
+  expect(images.orders.map(({ snapshotId }) => snapshotId)).toEqual([...written.keys()]);
+});
+
+test('the snapshots carry the tag of the restore, have the encryption of the originals, and go in the end', async () => {
+  const { planned, written } = await restore();
+
+  const [one, other] = [...written.values()].map(({ order }) => order);
+  expect(one).toMatchObject({ encryption: { keyArn: KEY }, tags: { 'holdfast:restore': planned.restoreId } });
+  expect(other?.encryption).toBeUndefined();
+  expect(other?.clientToken).toMatch(/^[0-9a-f]{64}$/);
+  expect(images.written.snapshots.size).toBe(0);
+});
+
+test.for([
+  ['another region', 'arn:aws:states:eu-west-1:111122223333:execution:restore:one'],
+  ['another account', 'arn:aws:states:us-east-1:999922223333:execution:restore:one'],
+] as const)(
+  'in %s the key of the original is of no use, and the default key encrypts',
+  async ([, execution]) => {
+    const { restoreId } = await restoring.planRestore({ request: { point, target }, execution }, PLENTY);
+
+    await restoring.startSnapshots({ restoreId }, PLENTY);
+
+    expect([...images.written.snapshots.values()][0]?.order.encryption).toEqual({ keyArn: undefined });
+  },
+);
+
+test('a volume whose snapshot is there and complete is made of that, and only the others are written', async () => {
+  images.plant({ snapshotId: 'snap-1', volumeId: 'vol-1' });
+
+  const { planned, report, written } = await restore();
+
+  expect(planned.quote).toMatchObject({ volumes: 2, written: 1, blocks: 1 });
+  expect([...written.values()].map(({ blocks }) => seedsOf(blocks))).toEqual([second]);
+  expect(report.volumes?.map(({ from }) => from)).toEqual(['snapshot', 'vault']);
+  expect(images.orders[0]?.snapshotId).toBe('snap-1');
+  // What the backup took is not the restore's to remove.
+  expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(['snap-1']);
+});
+
+test('a snapshot that is not complete is not waited for', async () => {
+  images.plant({ snapshotId: 'snap-1', volumeId: 'vol-1', state: 'pending' });
+
+  expect((await plan()).quote).toMatchObject({ written: 2 });
+});
+
+test('workers that run out of time go on where they were, and write no block twice', async () => {
+  const { written } = await restore({}, NO_TIME);
+
+  expect(seedsOf([...written.values()][0]?.blocks ?? new Map())).toEqual(first);
+  expect(images.written.writes).toBe(5);
+});
+
+/** Repeats a call after its state was lost, and once more. */
+const again = async <Output>(call: () => Promise<Output>): Promise<Output> => {
+  vi.spyOn(deployment.work, 'put').mockRejectedValueOnce(new Error('killed'));
+  await call().catch(() => {});
+  vi.restoreAllMocks();
+  await call();
+  return call();
+};
+
+test('every step can be repeated after its answer was lost', async () => {
+  const { restoreId, shards } = await plan();
+  await again(async () => restoring.startSnapshots({ restoreId }, PLENTY));
+  for (const shard of (await readJson(deployment.work, shards.key)) as unknown[])
+    await again(async () => restoring.writeBlocks({ restoreId, shard }, PLENTY));
+  let state: unknown;
+  for (let done = false; !done;) {
+    const call = { restoreId, pollSeconds: 5, state };
+    ({ done, state } = await again(async () => restoring.completeSnapshots(call, PLENTY)));
+  }
+
+  expect(images.written.snapshots.size).toBe(2);
+  expect([...images.written.snapshots.values()].map(({ state: one }) => one)).toEqual([
+    'completed',
+    'completed',
+  ]);
+});
+
+test('snapshots that may not be begun for now are begun later', async () => {
+  const { restoreId } = await plan();
+  images.written.most = 1;
+
+  await expect(restoring.startSnapshots({ restoreId }, PLENTY)).rejects.toMatchObject({
+    name: 'SnapshotsBusyError',
+  });
+  images.written.most = 100;
+  await restoring.startSnapshots({ restoreId }, PLENTY);
+
+  expect(images.written.snapshots.size).toBe(2);
+});
+
+describe('a restore that fails', () => {
+  const error = { Error: 'TargetUnavailableError', Cause: 'it was refused' };
+
+  test('removes what it wrote, also a snapshot whose beginning nobody was told', async () => {
+    const { restoreId } = await plan();
+    vi.spyOn(deployment.work, 'put').mockRejectedValueOnce(new Error('killed'));
+    await expect(restoring.startSnapshots({ restoreId }, PLENTY)).rejects.toThrow('killed');
+    expect(images.written.snapshots.size).toBe(2);
+    images.plant({ snapshotId: 'snap-other', tags: { 'holdfast:restore': 'another' } });
+
+    await endRestore(restoring, { execution: EXECUTION, restoreId, error });
+
+    expect(images.written.snapshots.size).toBe(0);
+    expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(['snap-other']);
+  });
+
+  test('stops workers that are still at it', async () => {
+    const { restoreId, shards } = await plan();
+    await restoring.startSnapshots({ restoreId }, PLENTY);
+    await endRestore(restoring, { execution: EXECUTION, restoreId, error });
+    const [shard] = (await readJson(deployment.work, shards.key)) as unknown[];
+
+    await expect(restoring.writeBlocks({ restoreId, shard }, PLENTY)).rejects.toMatchObject({
+      name: 'RestoreOverError',
+    });
+  });
+
+  test('is one whose snapshot comes to nothing', async () => {
+    const { restoreId, shards } = await plan();
+    await restoring.startSnapshots({ restoreId }, PLENTY);
+    for (const shard of (await readJson(deployment.work, shards.key)) as unknown[])
+      await restoring.writeBlocks({ restoreId, shard }, PLENTY);
+    const { state } = await restoring.completeSnapshots({ restoreId, pollSeconds: 5 }, PLENTY);
+    for (const snapshot of images.written.snapshots.values()) snapshot.state = 'error';
+
+    await expect(
+      restoring.completeSnapshots({ restoreId, pollSeconds: 5, state }, PLENTY),
+    ).rejects.toMatchObject({
+      name: 'SnapshotUnwrittenError',
+      message: expect.stringContaining('written for volume vol-1, is in state error; restore again'),
+    });
+  });
+});
+
+/** A snapshot of the first volume as it is now. */
+function plantParent(blocks: Blocks): string {
+  const { blocks: source } = restoring;
+  const volume = source.makeVolume(volumeBlocks * blockBytes);
+  for (const [index, seed] of Object.entries(blocks)) source.write(volume, Number(index), blockOf(seed));
+  source.write(volume, 20, new Uint8Array(blockBytes));
+  const snapshot = source.takeSnapshot(volume);
+  images.plant({ snapshotId: snapshot, volumeId: 'vol-1', encrypted: true, kmsKeyId: KEY });
+  return snapshot;
+}
+
+const deltaFrom = (snapshot: string) => ({
+  target: { volumes: { ...target.volumes, deltaFrom: snapshot } },
+});
+
+describe('a delta', () => {
+  test('writes the blocks that differ, zeros for those that are new, and nothing else', async () => {
+    const parent = plantParent({ 0: 1, 7: 6, 8: 3, 30: 7 });
+
+    const { report, written } = await restore(deltaFrom(parent));
+
+    const [one, other] = written.values();
+    expect(one?.order).toMatchObject({ parent });
+    expect(seedsOf(one?.blocks ?? new Map())).toEqual({ 7: 2, 30: 0, 59: 4 });
+    expect(other?.order.parent).toBeUndefined();
+    expect(report.volumes?.map(({ from }) => from)).toEqual(['delta', 'vault']);
+    // The parent is not the restore's.
+    expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual([parent]);
+  });
+
+  test('of a volume that is as it was writes nothing', async () => {
+    const { written } = await restore(deltaFrom(plantParent(first)));
+
+    expect([...written.values()][0]?.blocks.size).toBe(0);
+  });
+
+  test.for([
+    ['is no snapshot of this account and region', {}],
+    ['is in state pending', { state: 'pending' }],
+    ['is of volume vol-9, which the point has not: it has vol-1, vol-2', { volumeId: 'vol-9' }],
+    ['has 2 GiB, more than the 1 that the volume had', { sizeGiB: 2 }],
+  ] as const)('is refused before anything is made when its snapshot %s', async ([why, fields]) => {
+    const snapshotId = 'snap-0123456789abcdef0';
+    if (Object.keys(fields).length > 0) images.plant({ snapshotId, ...fields });
+
+    await expect(plan(deltaFrom(snapshotId))).rejects.toThrow(
+      `"deltaFrom" ${snapshotId} ${why}; name a complete snapshot`,
+    );
+  });
+});
+
+test('a plan that runs out of time is gone on with', async () => {
+  const request = { point, target };
+  let turns = 0;
+  let planned;
+  do {
+    planned = await restoring.planRestore({ request, execution: EXECUTION }, NO_TIME);
+    turns += 1;
+  } while (planned.mode === 'unfinished');
+
+  expect(planned).toMatchObject({ mode: 'blocks', shards: { count: 2 } });
+  expect(turns).toBeGreaterThan(0);
+});
