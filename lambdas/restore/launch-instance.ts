@@ -242,6 +242,7 @@ async function tagVolumes(
       sizeGiB: original.sizeGiB,
       orderedAt,
       tagsLeftOff: [...leftOff],
+      from: 'snapshot',
     });
   }
   return restored;

@@ -163,7 +163,7 @@ describe('snapshots', () => {
   test('are removed only if a run took them, or a restore wrote them', () => {
     const removals = all.filter(({ actions }) => actions.includes('ec2:DeleteSnapshot'));
 
-    expect(removals).toHaveLength(5);
+    expect(removals.map(({ sid }) => sid)).toContain('RemoveSnapshotsOfRestores');
     for (const { sid, condition } of removals) {
       const tag = sid === 'RemoveSnapshotsOfRestores' ? 'restore' : 'run';
       expect(condition).toEqual({ Null: { [`aws:ResourceTag/holdfast:${tag}`]: 'false' } });
