@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { fitTags, type Ec2Images } from '@holdfast/aws';
 import type { RestoredVolume } from '@holdfast/engine/model';
-import { RESTORE_TAG, type RestoreJob } from './restore-job.ts';
+import { type RestoreJob } from './restore-job.ts';
+import { RESTORE_TAG } from './launch-tags.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 import { volumeShape } from './volume-shape.ts';
 

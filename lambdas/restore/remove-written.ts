@@ -1,6 +1,7 @@
 import { BackupError, findJson } from '@holdfast/engine';
 import type { StepServices } from '../runtime/services.ts';
-import { RESTORE_TAG, restoreFiles, StartedSnapshots } from './restore-job.ts';
+import { restoreFiles, StartedSnapshots } from './restore-job.ts';
+import { RESTORE_TAG } from './launch-tags.ts';
 import type { restoreSteps } from './steps.ts';
 
 type Services = Pick<

@@ -92,9 +92,6 @@ export const restoreFiles = {
 /** Volume → the snapshot that is written of it. */
 export const StartedSnapshots = z.record(z.string(), z.string());
 
-/** The tag of everything that a restore makes. */
-export const RESTORE_TAG = 'holdfast:restore';
-
 /** SHA-256 of each block that a shard has written, in base64, one behind the other. */
 export const WrittenShard = z.object({
   blocks: z.int().nonnegative(),

@@ -3,7 +3,8 @@ import * as z from 'zod';
 import { SnapshotsBusyError } from '../image/snapshot-errors.ts';
 import { defineStep } from '../runtime/define-step.ts';
 import { findJson, getJson, putJson } from '@holdfast/engine';
-import { RESTORE_TAG, restoreFiles, RestoreJob, StartedSnapshots } from './restore-job.ts';
+import { restoreFiles, RestoreJob, StartedSnapshots } from './restore-job.ts';
+import { RESTORE_TAG } from './launch-tags.ts';
 import { restoreSteps } from './steps.ts';
 
 export interface StartSnapshotsOutput {
