@@ -81,8 +81,7 @@ export class MemoryBlockSource implements BlockSource {
   }
 
   /** @returns the snapshot's id. */
-  takeSnapshot(volume: string): string {
-    const id = idOf('snap', ++this.#made);
+  takeSnapshot(volume: string, id: string = idOf('snap', ++this.#made)): string {
     const disk = this.#volume(volume);
     this.#snapshots.set(id, { ...disk, blocks: new Map(disk.blocks) });
     return id;

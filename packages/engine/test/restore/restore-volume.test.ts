@@ -178,14 +178,13 @@ test('little more is read of the vault than the blocks take up, and no frame twi
   expect(runs).toHaveLength(39);
 });
 
-/** Other bytes in the middle of every object of some kind. */
+/** Other bytes in the middle of the largest object of some kind. */
 async function damage(services: Awaited<ReturnType<typeof plant>>['services'], prefix: string) {
-  const damaged = new Map<string, Uint8Array>();
-  for await (const { name } of services.store.listVersions(prefix)) {
-    const bytes = await services.store.get(name);
-    bytes[Math.floor(bytes.length / 2)]! ^= 1;
-    damaged.set(name, bytes);
-  }
+  const versions = await Array.fromAsync(services.store.listVersions(prefix));
+  const { name = '' } = versions.toSorted((one, other) => other.bytes - one.bytes)[0] ?? {};
+  const bytes = await services.store.get(name);
+  bytes[Math.floor(bytes.length / 2)]! ^= 1;
+  const damaged = new Map([[name, bytes]]);
   return { ...services, store: withDamage(services.store, damaged) };
 }
 
