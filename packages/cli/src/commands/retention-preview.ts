@@ -107,12 +107,17 @@ async function listResources(catalog: Catalog, only: string | undefined): Promis
   return [...arns].toSorted();
 }
 
+/** False for an image of snapshots alone. */
+function hasPacks(point: PointRow): boolean {
+  return !isImage(point) || point.hasBlocks === true;
+}
+
 async function countFreed(
   { services }: Connection,
   dropped: readonly PointRow[],
   signal: AbortSignal,
 ): Promise<ExclusivePacks> {
-  const withPacks = dropped.filter((point) => !isImage(point));
+  const withPacks = dropped.filter(hasPacks);
   if (withPacks.length === 0) return { packs: 0, bytes: 0, unknownPacks: 0 };
   const { catalog, store, keyring } = services;
   const keys = await openVault({ store, keyring });
@@ -121,7 +126,7 @@ async function countFreed(
     PointReader.open(store, keys, point.resourceArn, point.pointId, point.rootVersionId);
   const readers = async function* (points: AsyncIterable<PointRow> | Iterable<PointRow>, isDropped: boolean) {
     for await (const point of points) {
-      if (isImage(point) || ids.has(point.pointId) !== isDropped) continue;
+      if (!hasPacks(point) || ids.has(point.pointId) !== isDropped) continue;
       yield await open(point);
     }
   };
