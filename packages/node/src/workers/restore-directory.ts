@@ -45,12 +45,11 @@ const localRestoreLimits: ShardLimits = { files: 4_000, bytes: 128 * 2 ** 20 };
 
 /** Restores a point, or some paths of it, from a vault on this machine into a directory, with worker threads. */
 export async function restoreDirectory(options: RestoreDirectoryOptions): Promise<ShardOutcome> {
-  const { vault, directory, overwrite, workers, signal } = options;
   // Threads load while the vault is opened and the point is cut. For a single file they would take longer than it does.
   const isOneFile = options.paths?.length === 1 && options.paths[0]?.endsWith('/') === false;
-  const warm = new WarmWorkers(directoryWorkerModule, isOneFile ? 0 : workers);
+  const warm = isOneFile ? undefined : new WarmWorkers(directoryWorkerModule, options.workers);
   try {
-    const { services, close } = await openLocalVault(vault);
+    const { services, close } = await openLocalVault(options.vault);
     try {
       const keys = await openVault(services);
       const reader = await PointReader.open(services.store, keys, options.resourceArn, options.pointId);
@@ -63,41 +62,9 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
           by: localCaller(),
           event,
         });
-      await log({
-        kind: 'restore-started',
-        restore,
-        point: options.pointId,
-        target: resolve(directory),
-      });
-      const shards = await cut(reader, options);
-      const target = new DirectoryTarget({ root: directory, random: systemRandom, vault: vault.root });
-      const split = await splitDirectories(reader, shards, signal);
-      const outcome = await thenFinish(target, async () => {
-        const above = directoriesAbove(options.paths ?? []);
-        const shared = await target.prepare(split.restored, [...above, ...split.paths], overwrite);
-        const job = { directory, vaultRoot: vault.root, overwrite, paths: options.paths, shared };
-        const parts = isOneFile
-          ? restoreHere(reader, job, shards, signal)
-          : runPool<DirectoryWork, RestoreShard, ShardOutcome>({
-              workers: target.foldsNames() ? 1 : workers,
-              warm,
-              module: directoryWorkerModule,
-              initial: {
-                vault,
-                secrets: await keys.export(),
-                job: { kind: 'restore', root: reader.root, restore: job },
-              },
-              tasks: shards,
-              order: 'done',
-              signal,
-            });
-        let sum = nothingRestored;
-        for await (const part of parts) {
-          sum = addOutcomes(sum, part);
-          options.onProgress?.({ step: 'restore', files: sum.files, bytes: sum.bytes });
-        }
-        return sum;
-      });
+      const target = resolve(options.directory);
+      await log({ kind: 'restore-started', restore, point: options.pointId, target });
+      const outcome = await restoreShards(reader, options, warm);
       const state = outcome.failed.length === 0 ? 'completed' : 'completed-with-failures';
       await log({ kind: 'restore-ended', restore, state, files: outcome.files, bytes: outcome.bytes });
       return outcome;
@@ -105,8 +72,47 @@ export async function restoreDirectory(options: RestoreDirectoryOptions): Promis
       close();
     }
   } finally {
-    await warm.end();
+    await warm?.end();
   }
+}
+
+/** @param warm - the threads that restore; without them, this one does. */
+async function restoreShards(
+  reader: PointReader,
+  options: RestoreDirectoryOptions,
+  warm: WarmWorkers | undefined,
+): Promise<ShardOutcome> {
+  const { vault, directory, overwrite, workers, signal, paths } = options;
+  const shards = await cut(reader, options);
+  const target = new DirectoryTarget({ root: directory, random: systemRandom, vault: vault.root });
+  const split = await splitDirectories(reader, shards, signal);
+  return thenFinish(target, async () => {
+    const above = directoriesAbove(paths ?? []);
+    const shared = await target.prepare(split.restored, [...above, ...split.paths], overwrite);
+    const job = { directory, vaultRoot: vault.root, overwrite, paths, shared };
+    const parts =
+      warm === undefined
+        ? restoreHere(reader, job, shards, signal)
+        : runPool<DirectoryWork, RestoreShard, ShardOutcome>({
+            workers: target.foldsNames() ? 1 : workers,
+            warm,
+            module: directoryWorkerModule,
+            initial: {
+              vault,
+              secrets: await reader.keys.export(),
+              job: { kind: 'restore', root: reader.root, restore: job },
+            },
+            tasks: shards,
+            order: 'done',
+            signal,
+          });
+    let sum = nothingRestored;
+    for await (const part of parts) {
+      sum = addOutcomes(sum, part);
+      options.onProgress?.({ step: 'restore', files: sum.files, bytes: sum.bytes });
+    }
+    return sum;
+  });
 }
 
 /** Restores in this thread. */
