@@ -14,6 +14,7 @@ export const testPlans = {
   fleet: 'fleet',
   documents: 'documents',
   blocks: 'blocks',
+  machines: 'machines',
 } as const;
 
 /** Buckets that the end-to-end deployment may read from, and restore into. Each belongs to one test file. */
