@@ -27,6 +27,16 @@ const gateway = new GatewayClient(app);
 const noGateway = await findGap('gateway');
 const UserData = Buffer.from('#!/bin/sh\necho a secret\n').toString('base64');
 
+async function describe(instanceId: string): Promise<Instance> {
+  const command = new DescribeInstancesCommand({ InstanceIds: [instanceId] });
+  return (await ec2.send(command)).Reservations?.[0]?.Instances?.[0] ?? {};
+}
+
+async function imagesOfRestores(): Promise<unknown[]> {
+  const Filters = [{ Name: 'tag-key', Values: ['holdfast:restore'] }];
+  return (await ec2.send(new DescribeImagesCommand({ Owners: ['self'], Filters }))).Images ?? [];
+}
+
 describeUnless(noGateway)('a machine that is lost', () => {
   const bytes = new VolumeBytes(app.environment['AWS_ENDPOINT_URL'] ?? '');
   let lost: Instance;
@@ -64,16 +74,6 @@ describeUnless(noGateway)('a machine that is lost', () => {
   afterAll(async () => {
     await gateway.setEc2({ noCapacityFor: [] });
   });
-
-  async function describe(instanceId: string): Promise<Instance> {
-    const command = new DescribeInstancesCommand({ InstanceIds: [instanceId] });
-    return (await ec2.send(command)).Reservations?.[0]?.Instances?.[0] ?? {};
-  }
-
-  async function imagesOfRestores(): Promise<unknown[]> {
-    const Filters = [{ Name: 'tag-key', Values: ['holdfast:restore'] }];
-    return (await ec2.send(new DescribeImagesCommand({ Owners: ['self'], Filters }))).Images ?? [];
-  }
 
   test('comes back as it was, with every byte, its address and its user data', async () => {
     const target = { instance: { privateAddress: 'keep' } };

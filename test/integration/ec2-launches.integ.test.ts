@@ -72,6 +72,22 @@ async function register(machine: MachineConfiguration): Promise<string> {
   return ordered.made;
 }
 
+/** The machine without what every launch makes anew. */
+const likeThese = (one: MachineConfiguration) => ({
+  ...one,
+  instanceId: '',
+  imageId: '',
+  privateIpAddress: '',
+  tags: {},
+  networkInterfaces: one.networkInterfaces?.map((each) => ({
+    ...each,
+    interfaceId: '',
+    privateIpAddress: '',
+    publicIp: { ...each.publicIp, address: '' },
+  })),
+  volumes: one.volumes.map((volume) => ({ ...volume, volumeId: '', tags: {} })),
+});
+
 test('a machine that is launched from its record is, but for its addresses, as it was', async () => {
   const machine = await startMachine();
   const facts = await launches.findFacts(machine, {});
@@ -92,20 +108,6 @@ test('a machine that is launched from its record is, but for its addresses, as i
   expect(state).toMatchObject({ state: 'running', type: 't4g.small' });
   expect([...(state?.volumes.keys() ?? [])].sort()).toEqual(['/dev/sdf', '/dev/xvda']);
   const copy = await recordOf(instanceId);
-  const likeThese = (one: MachineConfiguration) => ({
-    ...one,
-    instanceId: '',
-    imageId: '',
-    privateIpAddress: '',
-    tags: {},
-    networkInterfaces: one.networkInterfaces?.map((each) => ({
-      ...each,
-      interfaceId: '',
-      privateIpAddress: '',
-      publicIp: { ...each.publicIp, address: '' },
-    })),
-    volumes: one.volumes.map((volume) => ({ ...volume, volumeId: '', tags: {} })),
-  });
   expect(likeThese(copy)).toEqual(likeThese(machine));
   expect(copy.attributes?.userData).toBe(UserData);
 });
