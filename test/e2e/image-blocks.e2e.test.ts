@@ -1,4 +1,12 @@
-import { DeleteTagsCommand, DescribeSnapshotsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { createHash } from 'node:crypto';
+import {
+  CreateSnapshotCommand,
+  DeleteSnapshotCommand,
+  DeleteTagsCommand,
+  DescribeSnapshotsCommand,
+  EC2Client,
+  waitUntilSnapshotCompleted,
+} from '@aws-sdk/client-ec2';
 import { makeCatalogServices } from '@holdfast/aws';
 import {
   listVolumes,
@@ -10,7 +18,7 @@ import {
   restoreVolume,
   type VolumeTarget,
 } from '@holdfast/engine';
-import type { BackupType } from '@holdfast/engine/model';
+import { type BackupType, RestoreReport } from '@holdfast/engine/model';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeMachine, tagMachine, type SourceMachine } from '../../localstack/demo/source-machine.ts';
 import { VolumeBytes } from '../../localstack/volume-bytes.ts';
@@ -19,12 +27,15 @@ import { listPoints, runCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import type { Ended } from './support/executions.ts';
 import { testPlans } from './support/names.ts';
+import { restore } from './support/restores.ts';
 
 const app = openApp();
 const ec2 = new EC2Client({});
 const noGateway = await findGap('gateway');
 const bytes = new VolumeBytes(app.environment['AWS_ENDPOINT_URL'] ?? '');
 const blockBytes = 2 ** 19;
+const volumeBytes = 2 ** 30;
+const stretchBytes = 2 ** 26;
 
 /** Blocks of a volume that are not zeros, by index. */
 type Blocks = ReadonlyMap<number, Buffer<ArrayBuffer>>;
@@ -89,6 +100,41 @@ async function readPoint({
     volumes.set(volume.volume, target.blocks);
   }
   return volumes;
+}
+
+/** Offsets of the stretches in which a volume is not what its blocks say, zeros included. */
+async function stretchesThatDiffer(volumeId: string, wanted: Blocks): Promise<number[]> {
+  const differing: number[] = [];
+  const stretch = Buffer.alloc(stretchBytes);
+  for (let offset = 0; offset < volumeBytes; offset += stretchBytes) {
+    stretch.fill(0);
+    for (const [index, block] of wanted) {
+      const at = index * blockBytes - offset;
+      if (at >= 0 && at < stretchBytes) block.copy(stretch, at);
+    }
+    const { sha256 } = await bytes.digest(volumeId, offset, stretchBytes);
+    if (sha256 !== createHash('sha256').update(stretch).digest('hex')) differing.push(offset);
+  }
+  return differing;
+}
+
+/** Restores volumes of a point. @returns for each volume of the machine the new one, and what it was made of. */
+async function restoreVolumes(point: PointRow, wishes: object = {}) {
+  const request = {
+    point: point.pointId,
+    target: { volumes: { availabilityZone: `${app.region}a`, ...wishes } },
+  };
+  const { status, reason, output } = await restore(app, request);
+  if (status !== 'SUCCEEDED') throw new Error(`the restore ${status}: ${reason}`);
+  return RestoreReport.parse((output as { report: unknown }).report).volumes ?? [];
+}
+
+async function snapshotsWith(name: string, value: string): Promise<string[]> {
+  const command = new DescribeSnapshotsCommand({
+    OwnerIds: ['self'],
+    Filters: [{ Name: name, Values: [value] }],
+  });
+  return ((await ec2.send(command)).Snapshots ?? []).map(({ SnapshotId = '' }) => SnapshotId);
 }
 
 /** Names every block in which two states differ. */
@@ -163,5 +209,33 @@ describeUnless(noGateway)('an instance whose plan has its blocks in the vault', 
     const [full, , differential] = points;
     expect(new Set(runs.map(({ Value }) => Value))).toEqual(new Set([full?.runId, differential?.runId]));
     expect(runs).toHaveLength(4);
+  });
+
+  test('comes out of the vault when all its snapshots are gone, and as the difference to a snapshot of now', async () => {
+    const [full] = points as [PointRow];
+    const [root = ''] = machine.volumeIds;
+    const taken = await Promise.all(machine.volumeIds.map(async (id) => snapshotsWith('volume-id', id)));
+    for (const SnapshotId of taken.flat()) await ec2.send(new DeleteSnapshotCommand({ SnapshotId }));
+
+    const whole = await restoreVolumes(full);
+    const { SnapshotId: deltaFrom = '' } = await ec2.send(new CreateSnapshotCommand({ VolumeId: root }));
+    await waitUntilSnapshotCompleted(
+      { client: ec2, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
+      { SnapshotIds: [deltaFrom] },
+    );
+    const delta = await restoreVolumes(full, { deltaFrom });
+
+    expect(taken.flat().length).toBeGreaterThan(0);
+    expect(whole.map(({ from }) => from)).toEqual(machine.volumeIds.map(() => 'vault'));
+    expect(delta.map(({ sourceVolumeId, from }) => [sourceVolumeId, from])).toEqual(
+      expect.arrayContaining([[root, 'delta']]),
+    );
+    for (const { volumeId, sourceVolumeId } of [...whole, ...delta]) {
+      const wanted = states[0]?.get(sourceVolumeId) ?? new Map<number, Buffer<ArrayBuffer>>();
+      expect(await stretchesThatDiffer(volumeId, wanted), sourceVolumeId).toEqual([]);
+    }
+    // What was written for them is removed; what somebody else took is not.
+    expect(await snapshotsWith('tag-key', 'holdfast:restore')).toEqual([]);
+    expect(await snapshotsWith('snapshot-id', deltaFrom)).toEqual([deltaFrom]);
   });
 });

@@ -21,7 +21,7 @@ export {
 } from './image-settings.ts';
 export { parseOfflinePublicKey } from './offline-key.ts';
 export { getPlan, Plan, Plans } from './plan.ts';
-export { pricesOfClass, pricesAsOf, storageClassOf } from './prices.ts';
+export { prices, pricesOfClass, pricesAsOf, storageClassOf, workerSecondDollars } from './prices.ts';
 export { productVersion } from './product-version.ts';
 export { isImageKind, ResourceKind } from './resource-kind.ts';
 export { mostDaysOfClass, type RetentionClass } from './retention-class.ts';
@@ -41,7 +41,7 @@ export { type MachineName, safety } from './safety.ts';
 export { dayMs, hourMs } from './time.ts';
 export { longestGapMinutes } from './schedule-times.ts';
 export { skippedRuns } from './skipped-runs.ts';
-export { workerMegabytes } from './worker.ts';
+export { workerMegabytes, workRates } from './worker.ts';
 export { ErrorRecord } from './error-record.ts';
 export {
   DegradedPoint,
@@ -79,9 +79,7 @@ export { OpenedRunReport, ProtectInput, RunReport } from './machines/protect.ts'
 
 // Only for scripts and tests of the repository
 /** @internal */
-export { prices, storageClassPrices, type StorageClassPrices, workerSecondDollars } from './prices.ts';
-/** @internal */
-export { workRates } from './worker.ts';
+export { storageClassPrices, type StorageClassPrices } from './prices.ts';
 /** @internal */
 export { retentionClasses, retentionClassOf } from './retention-class.ts';
 /** @internal */
