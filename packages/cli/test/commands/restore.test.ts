@@ -92,7 +92,16 @@ test('restores an image to volumes, and only there', async () => {
   const image = '20261123T120000Z-00000000000000ee' as PointId;
   await cli.plantPoint({ pointId: image, resourceArn: volumeArn, resourceKind: 'ebs-volume' });
 
-  const shape = ['--volume-type', 'gp3', '--iops', '4000', '--throughput', '250'];
+  const shape = [
+    '--volume-type',
+    'gp3',
+    '--iops',
+    '4000',
+    '--throughput',
+    '250',
+    '--delta-from',
+    'snap-0123456789abcdef0',
+  ];
   const done = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', ...shape);
   const wrong = await cli.run('restore', image, '--to-volumes', 'eu-west-1a', '--iops', 'many');
   const refused = await cli.run('restore', image, '--to-bucket', 'b');
@@ -102,7 +111,13 @@ test('restores an image to volumes, and only there', async () => {
     {
       point: image,
       target: {
-        volumes: { availabilityZone: 'eu-west-1a', type: 'gp3', iops: 4000, throughput: 250 },
+        volumes: {
+          availabilityZone: 'eu-west-1a',
+          type: 'gp3',
+          iops: 4000,
+          throughput: 250,
+          deltaFrom: 'snap-0123456789abcdef0',
+        },
       },
       overwrite: 'never',
     },
