@@ -16,7 +16,7 @@ import {
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoCatalog, makeClients, SystemClock, SystemRandom } from '@holdfast/aws';
 import { compactTime, newestPoints, type PointRow, type ResourceArn } from '@holdfast/engine';
-import type { BackupType } from '@holdfast/engine/model';
+import type { BackupType, RestoreInput, RestoreReport } from '@holdfast/engine/model';
 import { startEmulator, type Emulator } from '../composition.ts';
 import { clientConfig, deployApp, type DeployedOutputs } from '../deploy-app.ts';
 import { compareBucket } from './compare-bucket.ts';
@@ -24,7 +24,8 @@ import { runExecution, waitForExecution, waitForFirstExecution } from './executi
 import { printPoints, say } from './narrate.ts';
 import { demoBuckets } from './plans.ts';
 import { SourceBucket, type ExpectedState } from './source-objects.ts';
-import { hashVolume, makeMachine, tagMachine, writeVolume, type SourceMachine } from './source-machine.ts';
+import { hashVolumes, type ImageState, restoreImages } from './restore-images.ts';
+import { makeMachine, tagMachine, writeVolume, type SourceMachine } from './source-machine.ts';
 import { VolumeBytes } from '../volume-bytes.ts';
 
 // The main job, end to end, on one machine: see `npm run demo` in README.md. Exits with 1 if anything differs.
@@ -146,34 +147,41 @@ async function makeSources(
   return machine;
 }
 
-/** Runs four backup cycles with changes between them. @returns the bucket's state at each of them. */
-async function backUp(scene: Scene): Promise<readonly ExpectedState[]> {
+interface States {
+  readonly bucket: readonly ExpectedState[];
+  readonly image: readonly ImageState[];
+}
+
+/** Runs four backup cycles with changes between them. @returns the state of the sources at each of them. */
+async function backUp(scene: Scene): Promise<States> {
   const { outputs, sfn, bucket, machine, emulator: aws } = scene;
   say('waiting for the schedule to start the first cycle, a full');
   const machineArn = outputs['CycleMachineArn'] as string;
   const first = await waitForFirstExecution(sfn, machineArn, { since: new Date(), limitMs: 150_000 });
   await switchSchedulesOff(aws);
-  const states = [bucket.state()];
+  const bytes = new VolumeBytes(aws.endpointUrl);
+  const states = { bucket: [bucket.state()], image: [await hashVolumes(bytes, machine)] };
+  const note = async (): Promise<void> => {
+    states.bucket.push(bucket.state());
+    states.image.push(await hashVolumes(bytes, machine));
+  };
   await waitForExecution(sfn, first);
   await showCatalog(scene);
 
   const keys = [...bucket.state().keys()].filter((key) => key.startsWith('packages/'));
   say('changing 40 objects, adding 30, renaming 10, deleting 20, and writing to a volume');
   await change(bucket, keys.slice(0, 100), 'first');
-  await writeVolume(
-    new VolumeBytes(aws.endpointUrl),
-    machine.volumeIds[1] as string,
-    'volume 1, after the first change',
-  );
-  states.push(bucket.state());
+  await writeVolume(bytes, machine.volumeIds[1] as string, 'volume 1, after the first change');
+  await note();
   await runCycle(scene, 'incremental');
 
-  say('changing as much again elsewhere');
+  say('changing as much again elsewhere, and writing to the other volume');
   await change(bucket, keys.slice(1_000, 1_100), 'second');
-  states.push(bucket.state());
+  await writeVolume(bytes, machine.volumeIds[0] as string, 'volume 0, after the second change');
+  await note();
   await runCycle(scene, 'differential');
 
-  states.push(bucket.state());
+  await note();
   await runCycle(scene, 'synthetic-full');
   return states;
 }
@@ -213,9 +221,9 @@ async function showCatalog({ catalog }: Scene): Promise<void> {
     differences.push('the untagged bucket was backed up');
 }
 
-async function restoreAll(scene: Scene, states: readonly ExpectedState[]): Promise<void> {
-  const { s3, catalog, bucket, machine, emulator: aws } = scene;
-  const [full, incremental, differential] = states as [ExpectedState, ExpectedState, ExpectedState];
+async function restoreAll(scene: Scene, states: States): Promise<void> {
+  const { s3, catalog, bucket } = scene;
+  const [full, incremental, differential] = states.bucket as [ExpectedState, ExpectedState, ExpectedState];
   const arn = `arn:aws:s3:::${bucket.name}` as ResourceArn;
   const points = (await Array.fromAsync(newestPoints(catalog, arn))).toReversed();
   const [fullPoint, incrementalPoint, differentialPoint, container] = points;
@@ -261,32 +269,28 @@ async function restoreAll(scene: Scene, states: readonly ExpectedState[]): Promi
   const ofContainer = pick(differential, (key) => paths.some((path) => key.startsWith(path)));
   await check('container', 'the container', { point: container.pointId, paths }, ofContainer);
 
-  say('restoring volumes from their snapshots');
-  await restoreVolumes(scene, machine, aws);
+  await restoreMachine(scene, states.image);
 }
 
-async function restoreVolumes(scene: Scene, machine: SourceMachine, aws: Emulator): Promise<void> {
-  let newest: PointRow | undefined;
-  for await (const { arn, kind } of scene.catalog.resources.list()) {
-    if (kind === 'ebs-volume' && (await Array.fromAsync(scene.catalog.points.list(arn))).length > 0)
+async function restoreMachine(scene: Scene, states: readonly ImageState[]): Promise<void> {
+  const { ec2, catalog, machine, emulator: aws } = scene;
+  const points: PointRow[] = [];
+  for await (const { arn, kind } of catalog.resources.list()) {
+    if (kind === 'ebs-volume' && (await Array.fromAsync(catalog.points.list(arn))).length > 0)
       differences.push(`${arn} was backed up by itself, although its instance is`);
-    if (kind !== 'ec2-instance') continue;
-    for await (const point of scene.catalog.points.list(arn)) newest ??= point;
+    if (kind === 'ec2-instance')
+      points.push(...(await Array.fromAsync(newestPoints(catalog, arn))).toReversed());
   }
-  if (newest === undefined) throw new Error('the instance has no point');
-  const { report } = (await restore(scene, 'volumes', {
-    point: newest.pointId,
-    target: { volumes: { availabilityZone: `${aws.region}a` } },
-  })) as { report: { volumes?: readonly { readonly volumeId: string; readonly sourceVolumeId: string }[] } };
-  const restored = report.volumes ?? [];
-  const bytes = new VolumeBytes(aws.endpointUrl);
-  if (restored.length !== machine.volumeIds.length)
-    differences.push(`${restored.length} volumes were restored, not ${machine.volumeIds.length}`);
-  for (const { sourceVolumeId: source, volumeId: volume } of restored) {
-    const [wanted, found] = await Promise.all([source, volume].map((id) => hashVolume(bytes, id)));
-    say(`  compared ${volume} with ${source}: ${wanted === found ? 'the same' : 'DIFFERENT'}`);
-    if (wanted !== found) differences.push(`volume ${volume} differs from ${source}`);
-  }
+  const restores = {
+    ec2,
+    bytes: new VolumeBytes(aws.endpointUrl),
+    zone: `${aws.region}a`,
+    restore: async (name: string, input: RestoreInput) => {
+      const { report } = (await restore(scene, name, input)) as { report: RestoreReport };
+      return report;
+    },
+  };
+  differences.push(...(await restoreImages(restores, machine, { points, states })));
 }
 
 async function restore(scene: Scene, name: string, input: unknown): Promise<unknown> {

@@ -21,6 +21,7 @@ export const deployment = {
       timeZone: 'UTC',
       retention: { keepDays: 7 },
       rpoHours: 26,
+      images: { blocks: 'vault' },
       shard: { files: 500, bytes: 256 * 2 ** 20 },
     },
   ],
