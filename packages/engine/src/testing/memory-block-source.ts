@@ -76,6 +76,11 @@ export class MemoryBlockSource implements BlockSource {
     return this.#volume(volume).bytes;
   }
 
+  /** Indexes of a volume's blocks that are written, in no order. */
+  writtenIn(volume: string): readonly number[] {
+    return [...this.#volume(volume).blocks.keys()];
+  }
+
   grow(volume: string, bytes: number): void {
     this.#volumes.set(volume, { ...this.#volume(volume), bytes });
   }
