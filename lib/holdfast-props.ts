@@ -63,7 +63,7 @@ export interface ImageBackup {
   /**
    * `vault`: blocks are copied into the vault. `none`: a point is a record of snapshots, which are kept for as long as
    * the point.
-   * @default 'none'
+   * @default 'vault'
    */
   readonly blocks?: 'vault' | 'none';
   /**
@@ -99,7 +99,7 @@ export interface BackupPlan {
    * @default 'default'
    */
   readonly compression?: 'fast' | 'default' | 'max';
-  /** What is done with blocks of volumes. @default - snapshots alone, kept with their point */
+  /** What is done with blocks of volumes. @default - they go into the vault, and snapshots go */
   readonly images?: ImageBackup;
   /** Work of one worker at a time. @default - 10,000 files or 1 GiB */
   readonly shard?: ShardSize;

@@ -48,7 +48,7 @@ export const deployment = {
       // with the account ('none'). Of blocks in the vault, snapshots are removed once copied, but the one that the next
       // run lists changes against (baseSnapshot: 'keep'; 're-read' every block instead; 'cheapest': whichever costs less,
       // see `holdfast explain`). They can stay for some days as the faster way back, and be locked for that time.
-      // images: { blocks: 'none', baseSnapshot: 'cheapest', keepSnapshotsDays: 0, lockSnapshots: false },
+      // images: { blocks: 'vault', baseSnapshot: 'cheapest', keepSnapshotsDays: 0, lockSnapshots: false },
       // The work that one worker does at a time. Smaller shards spread better, larger ones cost fewer transitions.
       // shard: { files: 10_000, bytes: 1_073_741_824 },
     },

@@ -10,6 +10,7 @@ const plan = (name: string, schedules: Deployment['plans'][number]['schedules'])
   timeZone: 'UTC',
   retention: { keepDays: 2 },
   rpoHours: 26,
+  images: { blocks: 'none' as const },
   shard: { files: 20, bytes: 4 * 2 ** 20 },
 });
 

@@ -37,7 +37,7 @@ describe('the configuration that functions read', () => {
       recordOf({}, { sources: { s3: { prefixes: ['only-this/'] } } }),
       recordOf({}, { sources: { s3: { readTags: false } } }),
       recordOf({}, { compression: 'max' }),
-      recordOf({}, { images: { blocks: 'vault' } }),
+      recordOf({}, { images: { blocks: 'none' } }),
       recordOf({}, { images: { blocks: 'vault', baseSnapshot: 'keep' } }),
       recordOf({}, { images: { blocks: 'vault', keepSnapshotsDays: 7 } }),
       recordOf({}, { images: { blocks: 'none', lockSnapshots: true } }),

@@ -51,7 +51,7 @@ export const DAILY: Plan = {
   readTags: true,
   prefixes: [],
   compression: 'default',
-  images: defaultImageSettings,
+  images: { ...defaultImageSettings, blocks: 'none' },
   shard: { files: 3, bytes: 2 ** 30 },
 };
 

@@ -26,7 +26,7 @@ export type ImageSettings = z.infer<typeof ImageSettings>;
 
 /** What a plan gets that says nothing. */
 export const defaultImageSettings: ImageSettings = {
-  blocks: 'none',
+  blocks: 'vault',
   baseSnapshot: 'cheapest',
   keepSnapshotsDays: 0,
   lockSnapshots: false,
