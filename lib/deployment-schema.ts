@@ -161,6 +161,8 @@ export const Deployment = z
       })
       .prefault({}),
     snapshotPollSeconds: whole(1, 300, 'seconds').default(60),
+    /** Blocks of EBS that the account may read, and write, in a second in its region. */
+    blockQuota: whole(100, 1_000_000, 'blocks a second').optional(),
     notifications: z.strictObject({ email: z.email('is not an email address').optional() }).prefault({}),
     offlineRecipient: z.strictObject({ publicKey: z.string().transform(offlinePublicKey) }).optional(),
     existingVault: z

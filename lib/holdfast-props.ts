@@ -152,6 +152,12 @@ export interface HoldfastProps {
   /** Seconds between two looks at snapshots in the making. @default 60 */
   readonly snapshotPollSeconds?: number;
   /**
+   * Quota "GetSnapshotBlock requests per account" of the region, and of PutSnapshotBlock, where AWS raised them. Four fifths
+   * of it are used.
+   * @default - what AWS gives by default: 1,000, or 5,000 in five large regions
+   */
+  readonly blockQuota?: number;
+  /**
    * Daily schedule of expiring points, renewing leases, sweeping packs and verifying a sample.
    * @default 'cron(0 5 * * ? *)'
    */

@@ -89,6 +89,9 @@ export const deployment = {
   // Seconds between two looks at snapshots in the making. Volumes of a restore are looked at every 15 seconds at least.
   // snapshotPollSeconds: 60,
 
+  // Blocks of EBS that the account may read and write in a second, if AWS raised those quotas; four fifths of it are used.
+  // blockQuota: 1_000,
+
   // Daily time at which points are expired, leases renewed, packs swept and a sample verified. Best after the night's cycles.
   // maintenance: { schedule: 'cron(0 5 * * ? *)', timeZone: 'UTC' },
 

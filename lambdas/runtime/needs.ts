@@ -86,12 +86,24 @@ export type Variable =
   | 'METRICS_NAMESPACE'
   | 'CONFIGURATION'
   | 'DEAD_LETTER_QUEUE'
+  | 'BLOCK_QUOTA'
   | MachineVariable;
 export type MachineVariable = `${Uppercase<MachineName>}_MACHINE_ARN`;
 
 /** The variables that a function is told, in no order. */
 export function variablesOf(needs: Needs): readonly Variable[] {
-  const { vault, work, catalog, index, metrics, shared, machines = {}, deadLetters } = needs;
+  const {
+    vault,
+    work,
+    catalog,
+    index,
+    metrics,
+    shared,
+    blocks,
+    snapshots,
+    machines = {},
+    deadLetters,
+  } = needs;
   const names: (Variable | false)[] = [
     vault !== undefined && 'VAULT_BUCKET',
     vault?.read === 'opened' && 'KMS_KEY_ARN',
@@ -101,6 +113,7 @@ export function variablesOf(needs: Needs): readonly Variable[] {
     index !== undefined && 'CHUNK_INDEX_TABLE',
     metrics === true && 'METRICS_NAMESPACE',
     isConfigured(needs) && 'CONFIGURATION',
+    shared === true && (blocks ?? snapshots) !== undefined && 'BLOCK_QUOTA',
     deadLetters !== undefined && 'DEAD_LETTER_QUEUE',
     ...(Object.keys(machines) as MachineName[]).map(machineVariable),
   ];

@@ -26,17 +26,20 @@ export function openBlocks({
   shared,
   clock,
   random,
+  quota,
 }: {
   readonly shared: SharedRecords | undefined;
   readonly clock: Clock;
   readonly random: RandomBytes;
+  /** Of the account, in calls a second; without a number what AWS gives by default. */
+  readonly quota: string;
 }): OpenedBlocks {
   const { ebs, throttledCalls } = makeEbsClients();
   const blocks = new EbsBlockSource(ebs, clock, random);
   const snapshots = new EbsSnapshotWriter(ebs, clock, random);
   if (shared === undefined) return { blocks, snapshots, throttledCalls };
   const ports = { shared, clock, random };
-  const limits = blockRates(process.env['AWS_REGION']);
+  const limits = blockRates(process.env['AWS_REGION'], Number(quota) || undefined);
   return {
     blocks: new PacedBlockSource(blocks, new Pacer(ports, 'read-block', limits)),
     snapshots: new PacedSnapshotWriter(snapshots, new Pacer(ports, 'write-block', limits)),

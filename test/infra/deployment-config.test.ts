@@ -192,6 +192,11 @@ describe('a deployment that cannot be', () => {
       'plans[1].name "daily" is the name of an earlier plan',
     ],
     ['workers', { workers: 0 }, 'workers 0 must be 1 or more (workers)'],
+    [
+      'a quota that no account has',
+      { blockQuota: 10 },
+      'blockQuota 10 must be 100 or more (blocks a second)',
+    ],
     ['more workers than Lambda has', { workers: 1001 }, 'workers 1001 must be 1000 or less'],
     [
       'more resources than workers',

@@ -17,13 +17,17 @@ const snapshotShare = 0.9;
  * Calls a second of GetSnapshotBlock, and as many of PutSnapshotBlock, that Holdfast may make: of all snapshots, and of
  * each. The quotas by default, as looked up on 2026-11-30: "GetSnapshotBlock requests per account" (L-C125AE42) and "PutSnapshotBlock requests per
  * account" (L-AFAE1BE8), which can be raised, and "per snapshot" (L-028ACFB9), which cannot.
+ * @param quota - of the account, where it was raised.
  * @see https://docs.aws.amazon.com/general/latest/gr/ebs-service.html#limits_ebs
  */
-export function blockRates(region: string | undefined): {
+export function blockRates(
+  region: string | undefined,
+  quota?: number,
+): {
   readonly account: number;
   readonly snapshot: number;
 } {
-  const account = largeRegions.has(region ?? '') ? 5000 : 1000;
+  const account = quota ?? (largeRegions.has(region ?? '') ? 5000 : 1000);
   return { account: account * accountShare, snapshot: 1000 * snapshotShare };
 }
 
