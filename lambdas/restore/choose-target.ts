@@ -92,5 +92,12 @@ function targetOfImage(
   }
   checkZone(volumes.availabilityZone, { region });
   checkVolumeWishes(image.snapshots, volumes);
-  return { kind: 'volumes', ...volumes, snapshots: image.snapshots, keys: {}, written: [] };
+  return {
+    kind: 'volumes',
+    ...volumes,
+    snapshots: image.snapshots,
+    keys: {},
+    written: [],
+    tagKey: rules.tagKey,
+  };
 }

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
-import { fitTags, type Ec2Images } from '@holdfast/aws';
+import type { Ec2Images } from '@holdfast/aws';
 import type { RestoredVolume } from '@holdfast/engine/model';
 import { type RestoreJob } from './restore-job.ts';
-import { RESTORE_TAG } from './launch-tags.ts';
+import { tagsLike } from './launch-tags.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 import { volumeShape } from './volume-shape.ts';
 
-/** Prefix of Holdfast's own tags. */
-const ownTags = 'holdfast:';
 /**
  * Orders a volume for each snapshot of an image; ordering again gives the same volumes. They carry the tags of the
  * originals, but for Holdfast's own: a copy is not protected until somebody wants it to be.
@@ -23,10 +21,9 @@ export async function orderVolumes(
   if (target.kind !== 'volumes') return [];
   const ordered: RestoredVolume[] = [];
   for (const snapshot of target.snapshots) {
-    const original = Object.entries(snapshot.tags).filter(([name]) => !name.startsWith(ownTags));
     const written = target.written.find(({ volume }) => volume === snapshot.volume);
     const snapshotId = (written && started[snapshot.volume]) ?? snapshot.snapshot;
-    const { tags, leftOff } = fitTags({ [RESTORE_TAG]: restoreId }, Object.fromEntries(original));
+    const { tags, leftOff } = tagsLike(snapshot.tags, { restoreId }, target.tagKey);
     const keyId = written === undefined ? target.keys[snapshot.snapshot] : written.encryption?.keyArn;
     const of = { snapshotId, keyId };
     const volumeId = await images.createVolume({

@@ -32,6 +32,7 @@ const JobTarget = z.discriminatedUnion('kind', [
     keys: z.record(z.string(), z.string()).default({}),
     /** The others are made of the snapshots that the backup took. */
     written: z.array(WrittenVolume).default([]),
+    tagKey: launchRules.tagKey,
   }),
   z.object({ kind: z.literal('instance'), wishes: InstanceWishes, ...launchRules }),
   z.object({ kind: z.literal('ami'), name: z.string(), ...launchRules }),

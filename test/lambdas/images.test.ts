@@ -348,7 +348,7 @@ test('volumes are made of an image, like the originals but for the tag that prot
     { availabilityZone: 'us-east-1b', type: 'gp3', iops: 3000, throughput: 125, tags: { Name: 'vol-1' } },
     { availabilityZone: 'us-east-1b', type: 'gp3', tags: { Name: 'vol-2' } },
   ]);
-  expect(images.orders.some(({ tags }) => 'holdfast:plan' in tags)).toBe(false);
+  expect(images.orders.some(({ tags }) => 'holdfast:plan' in tags || 'team:backup' in tags)).toBe(false);
   expect(report).toMatchObject({
     state: 'completed',
     volumes: [{ device: '/dev/xvda' }, { device: '/dev/xvdb' }],

@@ -19,7 +19,7 @@ export function makeVolume(volumeId: string, fields: Partial<VolumeConfiguration
     throughput: 125,
     encrypted: false,
     availabilityZone: 'us-east-1a',
-    tags: { Name: volumeId, 'holdfast:plan': 'daily' },
+    tags: { Name: volumeId, 'holdfast:plan': 'daily', 'team:backup': 'daily' },
     ...fields,
   };
 }
