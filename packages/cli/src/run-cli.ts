@@ -13,7 +13,7 @@ import { safeText } from './terminal/text.ts';
 
 export interface CliIo {
   /** Writes to stdout; settles when more may be written. */
-  readonly out: (text: string) => Promise<void>;
+  readonly out: (output: string | Uint8Array) => Promise<void>;
   readonly err: (text: string) => void;
   readonly errIsTerminal: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -160,7 +160,8 @@ export class CliUnderTest {
     let out = '';
     let err = '';
     const code = await runCli(argv, {
-      out: async (text) => void (out += text),
+      out: async (output) =>
+        void (out += typeof output === 'string' ? output : Buffer.from(output).toString()),
       err: (text) => void (err += text),
       errIsTerminal: this.errIsTerminal,
       env: this.env,

@@ -2,6 +2,7 @@ import type { CommandDefinition } from '../terminal/command.ts';
 import { auditVerifyCommand } from './audit-verify.ts';
 import { backupCommand } from './backup.ts';
 import { cancelCommand } from './cancel.ts';
+import { catCommand } from './cat.ts';
 import { catalogRebuildCommand } from './catalog-rebuild.ts';
 import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
@@ -31,6 +32,7 @@ export const commands: readonly CommandDefinition[] = [
   pointsCommand,
   runsCommand,
   lsCommand,
+  catCommand,
   diffCommand,
   restoreCommand,
   failuresCommand,

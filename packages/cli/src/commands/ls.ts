@@ -7,6 +7,8 @@ import {
   type Root,
   UnknownNameError,
 } from '@holdfast/engine';
+import { listImageFiles } from '../image-files/list-image-files.ts';
+import { inTermsOfHoldfast, openImagePath } from '../image-files/open-image-path.ts';
 import { defineCommand } from '../terminal/command.ts';
 import { warnDegraded } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
@@ -24,18 +26,22 @@ export const lsCommand = defineCommand({
       .argument('[path]')
       .option('-r, --recursive', 'everything below, and no lines for directories that only paths imply'),
   async run(context, { recursive }, name, path = '') {
-    const { connect, out, clock, signal } = context;
+    const { connect, out, clock, signal, warn } = context;
     const connection = await connect();
     const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
     await warnDegraded(point, connection, context);
     const reader = await openPoint(connection, point);
     if (reader.root.image !== undefined) {
-      if (path !== '')
-        throw new UnknownNameError(
-          `point ${point.pointId} is an image, and its volumes are not looked into yet; leave ${JSON.stringify(path)} out to list them`,
-        );
-      await printVolumes(reader, reader.root.image, out, signal);
-      return exitCodes.ok;
+      if (path === '') {
+        await printVolumes(reader, reader.root.image, out, signal);
+        return exitCodes.ok;
+      }
+      const place = await openImagePath(reader, path, { signal });
+      for (const notice of place.notices) warn(notice);
+      const unread = await inTermsOfHoldfast(path, async () =>
+        listImageFiles(place, { recursive: recursive === true, out, warn, signal }),
+      );
+      return unread === 0 ? exitCodes.ok : exitCodes.failed;
     }
     // A directory is often written without its slash.
     const paths = path === '' || path.endsWith('/') ? [path] : [path, `${path}/`];

@@ -10,10 +10,10 @@ export function right(title: string): RightColumn {
 
 /** Writes a command's answer: text for people or JSON for programs. */
 export class Output {
-  readonly #write: (text: string) => Promise<void>;
+  readonly #write: (output: string | Uint8Array) => Promise<void>;
   readonly json: boolean;
 
-  constructor(write: (text: string) => Promise<void>, json: boolean) {
+  constructor(write: (output: string | Uint8Array) => Promise<void>, json: boolean) {
     this.#write = write;
     this.json = json;
   }
@@ -21,6 +21,11 @@ export class Output {
   /** Prints a line for people, with anything that a terminal would obey made visible. */
   async line(text = ''): Promise<void> {
     await this.#write(`${safeText(text)}\n`);
+  }
+
+  /** Writes bytes of a file as they are, whatever a terminal makes of them. */
+  async bytes(content: Uint8Array): Promise<void> {
+    await this.#write(content);
   }
 
   /** Prints a table for people, with safe cells, and with headings even when there are no rows. */

@@ -242,5 +242,7 @@ test('ls lists the volumes of an image, and says which blocks are in the vault',
   expect(out).toMatch(/^vol-0a1 +snap-0a1 +\/dev\/xvda .* yes\nvol-0b2 +snap-0b2 .* yes$/m);
   expect(alone.out).toMatch(/^vol-0a1 +snap-1 .* no, in EBS alone$/m);
   expect(inside.code).toBe(3);
-  expect(inside.err).toContain('its volumes are not looked into yet; leave "etc/passwd" out to list them');
+  expect(inside.err).toContain(
+    '"etc/passwd" is on no volume of this image; begin with one of /dev/xvda, /dev/sdf',
+  );
 });

@@ -84,6 +84,7 @@ const kinds = {
   CycleFailedError: 'failed',
   MaintenanceFailedError: 'failed',
   ExecutionFailedError: 'failed',
+  FileSystemError: 'source',
   VerificationStoppedError: 'failed',
   RestoreUnrecordedError: 'failed',
   WorkerDiedError: 'failed',

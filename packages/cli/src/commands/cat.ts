@@ -1,0 +1,27 @@
+import { inTermsOfHoldfast, openImagePath } from '../image-files/open-image-path.ts';
+import { warnDegraded } from '../names/degraded-point.ts';
+import { openPoint } from '../names/open-point.ts';
+import { resolvePointOrResource } from '../names/resolve.ts';
+import { defineCommand } from '../terminal/command.ts';
+import { UsageError } from '../terminal/errors.ts';
+
+export const catCommand = defineCommand({
+  name: 'cat',
+  summary: 'Write a file out of an image to stdout. Of a resource, out of its newest point.',
+  declare: (command) => command.argument('<point|resource>').argument('<path>'),
+  async run(context, _, name, path) {
+    const { connect, out, clock, signal, warn } = context;
+    if (out.json) throw new UsageError('cat writes the file as it is; leave --json out');
+    const connection = await connect();
+    const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
+    await warnDegraded(point, connection, context);
+    const reader = await openPoint(connection, point);
+    const place = await openImagePath(reader, path, { followLast: true, signal });
+    for (const notice of place.notices) warn(notice);
+    if (place.kind === 'partitions')
+      throw new UsageError(`"${path}" is a volume; name a file on it, as "holdfast ls" does`);
+    await inTermsOfHoldfast(path, async () => {
+      for await (const piece of place.node.read({}, signal)) await out.bytes(piece);
+    });
+  },
+});

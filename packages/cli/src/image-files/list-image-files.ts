@@ -1,0 +1,78 @@
+import { DiskError, type FileNode, walkTree } from '@holdfast/disk';
+import { type Output, right } from '../terminal/output.ts';
+import { bytesText, pathFields, pathText, timeText } from '../terminal/text.ts';
+import type { ImagePlace } from './open-image-path.ts';
+
+/**
+ * Prints what a path within an image leads to: partitions, a file, or what is directly in a directory, or below it.
+ * @returns nodes that could not be read, which are told of with `warn`.
+ */
+export async function listImageFiles(
+  place: ImagePlace,
+  {
+    recursive,
+    out,
+    warn,
+    signal,
+  }: { recursive: boolean; out: Output; warn: (text: string) => void; signal: AbortSignal },
+): Promise<number> {
+  if (place.kind === 'partitions') {
+    await printPartitions(place.partitions, out);
+    return 0;
+  }
+  const { node, path, fileSystem } = place;
+  if (node.kind !== 'directory') {
+    await printNode(Buffer.from(path), node, out, signal);
+    return 0;
+  }
+  let unread = 0;
+  const complain = (where: Uint8Array, error: DiskError): void => {
+    unread += 1;
+    warn(`${pathText(where)} cannot be read: ${error.message}`);
+  };
+  const under = (name: Uint8Array): Buffer => Buffer.concat([Buffer.from(`${path}/`), name]);
+  if (recursive) {
+    for await (const step of walkTree(fileSystem, node, signal))
+      if (step.error === undefined) await printNode(under(step.path), step.node, out, signal);
+      else complain(under(step.path), step.error);
+    return unread;
+  }
+  const entries = await Array.fromAsync(node.list(signal));
+  for (const { name, id } of entries.sort((one, other) => Buffer.compare(one.name, other.name))) {
+    try {
+      await printNode(under(name), await fileSystem.node(id, signal), out, signal);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      complain(under(name), error);
+    }
+  }
+  return unread;
+}
+
+async function printPartitions(
+  partitions: Extract<ImagePlace, { kind: 'partitions' }>['partitions'],
+  out: Output,
+): Promise<void> {
+  if (out.json) {
+    for (const partition of partitions) await out.record({ kind: 'partition', ...partition });
+    return;
+  }
+  await out.table(
+    ['PARTITION', right('SIZE'), 'CONTENT', 'NAME'],
+    partitions.map(({ path, bytes, content, name }) => [path, bytesText(bytes), content ?? '-', name]),
+  );
+}
+
+async function printNode(path: Uint8Array, node: FileNode, out: Output, signal: AbortSignal): Promise<void> {
+  const { kind, bytes, mode, owner } = node;
+  const modified = new Date(Number(node.modifiedAt / 1_000_000n));
+  const target = kind === 'link' ? await node.linkTarget(signal) : undefined;
+  if (out.json) {
+    const linkTarget = target && pathFields(target).path;
+    return out.record({ ...pathFields(path), kind, size: bytes, modified, mode, ...owner, linkTarget });
+  }
+  const more = `${kind === 'directory' ? '/' : ''}${target === undefined ? '' : ` -> ${pathText(target)}`}`;
+  await out.line(
+    `${(kind === 'file' ? bytesText(bytes) : '-').padStart(10)}  ${timeText(modified)}  ${pathText(path)}${more}`,
+  );
+}

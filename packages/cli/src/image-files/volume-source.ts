@@ -1,0 +1,23 @@
+import type { ByteSource } from '@holdfast/disk';
+import { type PointReader, type PointVolume, readBlocks } from '@holdfast/engine';
+
+/** A volume of a point as a source: only the blocks that a read needs are fetched, each checked against its id. */
+export function volumeSource(reader: PointReader, volume: PointVolume): ByteSource {
+  const { bytes, blockBytes } = volume;
+  return {
+    bytes,
+    read: async (offset, length, signal) => {
+      const range = {
+        from: Math.floor(offset / blockBytes) * blockBytes,
+        to: Math.min(bytes, Math.ceil((offset + length) / blockBytes) * blockBytes),
+      };
+      // Blocks that are not listed are zeros.
+      const whole = new Uint8Array(length);
+      for await (const { block, bytes: content } of readBlocks(reader, volume, { range, signal })) {
+        const at = block.offset - offset;
+        whole.set(content.subarray(Math.max(0, -at), length - at), Math.max(0, at));
+      }
+      return whole;
+    },
+  };
+}
