@@ -73,6 +73,7 @@ function exampleOf({ resources }: FoundStatement, action: string): string {
   if (serviceName === 'ec2') {
     if (ofType('snapshot')) return `arn:aws:ec2:${region}::snapshot/snap-1`;
     if (ofType('instance')) return `arn:aws:ec2:${region}:${account}:instance/i-1`;
+    if (ofType('image')) return `arn:aws:ec2:${region}::image/ami-1`;
     return ofType('volume') ? `arn:aws:ec2:${region}:${account}:volume/vol-1` : '*';
   }
   const examples: Readonly<Record<string, string>> = {

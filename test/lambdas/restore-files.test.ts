@@ -551,7 +551,7 @@ test.for([
   [
     'an empty target',
     { point: POINT, target: {} },
-    /one of bucket, original, volumes, directory, found none/,
+    /one of bucket, original, volumes, instance, ami, directory, found none/,
   ],
   [
     'two targets',

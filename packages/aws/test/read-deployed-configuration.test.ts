@@ -10,7 +10,7 @@ import { sdkError } from './sdk-failures.ts';
 const document = {
   plans: [],
   tagKey: 'holdfast:plan',
-  restoreTargets: { buckets: ['restored'] },
+  restoreTargets: { buckets: ['restored'], roles: [] },
   restoreWorkers: 10,
   lockMode: 'governance',
 };
