@@ -14,7 +14,7 @@ export interface Launching {
   readonly job: RestoreJob;
   readonly target: Extract<RestoreJob['target'], { kind: 'instance' | 'ami' }>;
   readonly machine: MachineConfiguration;
-  /** By volume; `undefined` while they are not complete. */
+  /** By volume; `undefined` while they are not complete, or not written yet. */
   readonly snapshots: ReadonlyMap<string, ReadySnapshot> | undefined;
 }
 
@@ -27,17 +27,20 @@ export async function checkLaunch(
   launching: Launching,
 ): Promise<LaunchCheck> {
   const { target, machine } = launching;
+  const unlicensed = unlicensedRoot(launching);
   if (target.kind === 'ami') {
     const taken = await launches.findImage(target.name);
     const problems =
       taken === undefined
         ? []
         : [`the name ${target.name} is that of AMI ${taken.imageId}; choose another, or deregister that one`];
-    return addAnswers({ problems, differences: [], unknown: [] }, await askToRegister(launches, launching));
+    const known = { problems: [...problems, ...unlicensed], differences: [], unknown: [] };
+    return addAnswers(known, await askToRegister(launches, launching));
   }
   const { wishes, roles } = target;
   const facts = await launches.findFacts(machine, wishes);
-  const judged = { ...judgeLaunch(machine, wishes, facts, roles), unknown: [] };
+  const { problems, differences } = judgeLaunch(machine, wishes, facts, roles);
+  const judged = { problems: [...problems, ...unlicensed], differences, unknown: [] };
   // EC2 names one problem at a time, and these are among them.
   if (judged.problems.length > 0) return judged;
   const answers = [await askToRegister(launches, launching), await askToRun(launches, machine, wishes)];
@@ -45,6 +48,13 @@ export async function checkLaunch(
   return addAnswers(judged, ...answers, {
     unknown: [`whether there is capacity for an instance of type ${type}: only launching it tells`],
   });
+}
+
+/** A snapshot that is written out of the vault never has a license: nobody has to wait for it to learn that. */
+function unlicensedRoot({ target, machine }: Launching): string[] {
+  const root = machine.volumes.find(({ device }) => device === machine.rootDeviceName)?.volumeId;
+  if (!target.written.some(({ volume }) => volume === root)) return [];
+  return [lackOfBilling(machine.platform, undefined) ?? []].flat();
 }
 
 interface Answer {
@@ -62,10 +72,15 @@ function addAnswers(check: LaunchCheck, ...answers: readonly Answer[]): LaunchCh
 
 async function askToRegister(
   launches: Pick<Ec2Launches, 'askToRegister'>,
-  { job, machine, snapshots }: Launching,
+  { job, target, machine, snapshots }: Launching,
 ): Promise<Answer> {
-  if (snapshots === undefined)
-    return { unknown: ['whether an AMI can be registered: a snapshot is not complete'] };
+  if (snapshots === undefined) {
+    const why =
+      target.written.length > 0
+        ? 'snapshots are written out of the vault first'
+        : 'a snapshot is not complete';
+    return { unknown: [`whether an AMI can be registered: ${why}`] };
+  }
   const order = { name: `holdfast-${job.restoreId}`, description: '', tags: restoreTags(job) };
   const answer = await launches.askToRegister(registerRequest(machine, idsOf(snapshots), order));
   return answer === 'would-succeed' ? {} : { problems: [`EC2 registers no AMI of it (${answer.refusal})`] };
@@ -98,4 +113,17 @@ export function refusedLaunch(refusal: string): string {
       ? '; try again later, name another type (--type), or a subnet in another zone (--subnet)'
       : '';
   return `EC2 does not launch it (${refusal})${remedy}`;
+}
+
+/**
+ * An AMI is billed by what its snapshot says of it, which a snapshot that was written anew does not. AWS says to discard
+ * an AMI that lacks it.
+ * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
+ */
+export function lackOfBilling(was: string | undefined, is: string | undefined): string | undefined {
+  if (was === undefined || was === 'Linux/UNIX' || was === is) return undefined;
+  return (
+    `an AMI of its snapshots is ${is ?? 'not'} billed as ${was}, so it would have no license: launch an instance from the ` +
+    "vendor's AMI, make volumes of the point, and put them in place of its own"
+  );
 }

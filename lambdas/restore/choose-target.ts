@@ -82,22 +82,16 @@ function targetOfImage(
       `point ${root.point} is an image, out of which single files ("paths") cannot be taken; restore its volumes`,
     );
   }
+  const ofSnapshots = { snapshots: image.snapshots, keys: {}, written: [], tagKey: rules.tagKey };
   if (volumes === undefined) {
     // Before anything begins: a record that cannot be read is said at once.
     machineOf(root);
-    const launchRules = { roles: [...rules.roles], tagKey: rules.tagKey };
+    const roles = [...rules.roles];
     return ami === undefined
-      ? { kind: 'instance', wishes: instance ?? {}, ...launchRules }
-      : { kind: 'ami', name: ami.name, ...launchRules };
+      ? { kind: 'instance', wishes: instance ?? {}, roles, ...ofSnapshots }
+      : { kind: 'ami', name: ami.name, roles, ...ofSnapshots };
   }
   checkZone(volumes.availabilityZone, { region });
   checkVolumeWishes(image.snapshots, volumes);
-  return {
-    kind: 'volumes',
-    ...volumes,
-    snapshots: image.snapshots,
-    keys: {},
-    written: [],
-    tagKey: rules.tagKey,
-  };
+  return { kind: 'volumes', ...volumes, ...ofSnapshots };
 }

@@ -8,8 +8,7 @@ import {
   type VolumeSnapshot,
 } from '@holdfast/engine';
 import * as z from 'zod';
-import type { ChosenTarget } from './choose-target.ts';
-import type { JobTarget, WrittenVolume } from './restore-job.ts';
+import type { ImageTarget, WrittenVolume } from './restore-job.ts';
 
 /** Region and account that a restore happens in, which need not be the point's. */
 export interface RestorePlace {
@@ -21,9 +20,6 @@ export function placeOfExecution(executionArn: string): RestorePlace {
   const [, , , region = '', account = ''] = executionArn.split(':');
   return { region, account };
 }
-
-type VolumesTarget = Extract<ChosenTarget, { kind: 'volumes' }>;
-type VolumesJob = Extract<JobTarget, { kind: 'volumes' }>;
 
 /** Keys of volumes, as the machine's record has them. */
 const KeysOfMachine = z.object({
@@ -39,10 +35,11 @@ const KeysOfMachine = z.object({
 export async function chooseWays(
   images: Pick<Ec2Images, 'describeSnapshots'>,
   reader: PointReader,
-  target: VolumesTarget,
+  target: ImageTarget,
   place: RestorePlace,
-): Promise<VolumesJob> {
-  const { snapshots, deltaFrom } = target;
+): Promise<ImageTarget> {
+  const { snapshots } = target;
+  const deltaFrom = target.kind === 'volumes' ? target.deltaFrom : undefined;
   const asked = [
     ...snapshots.map(({ snapshot }) => snapshot),
     ...(deltaFrom === undefined ? [] : [deltaFrom]),

@@ -1,8 +1,8 @@
-import { getJson, type RestoreRow } from '@holdfast/engine';
+import { findJson, getJson, type RestoreRow } from '@holdfast/engine';
 import { type ErrorRecord, RestoredVolume, type RestoreReport } from '@holdfast/engine/model';
 import * as z from 'zod';
 import type { StepServices } from '../runtime/services.ts';
-import { restoreFiles, restoreIdOf, RestoreJob } from './restore-job.ts';
+import { restoreFiles, restoreIdOf, RestoreJob, StartedSnapshots } from './restore-job.ts';
 import { type Count, defineKeptLoop } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
 import { metric } from '../runtime/metrics.ts';
@@ -54,8 +54,9 @@ export const finishRestoreStep = defineKeptLoop(
     }
     const job = await getJson(services.work, restoreFiles.job(restoreId), RestoreJob);
     const { work, workBucket } = services;
+    if (job.target.kind !== 'bucket' && job.target.kind !== 'ami' && job.target.written.length > 0)
+      await removeWritten(services, restoreId);
     if (job.target.kind === 'volumes') {
-      if (job.target.written.length > 0) await removeWritten(services, restoreId);
       const report = await complete(services, count, job, row, await reportVolumes(services, job));
       return { done: true, ...report } as const;
     }
@@ -146,10 +147,13 @@ async function reportLaunch(
 ): Promise<Partial<RestoreReport>> {
   const launch = await getJson(work, restoreFiles.launch(restoreId), Launch);
   const { image, launched: instance, volumes } = launch;
+  const written = await findJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
+  // An AMI that is kept needs those that it is of.
+  const keptSnapshots = image?.isKept === true && written ? Object.values(written) : undefined;
   return {
     instance,
     volumes,
-    ami: image && { imageId: image.id, name: image.name, isKept: image.isKept },
+    ami: image && { imageId: image.id, name: image.name, isKept: image.isKept, snapshots: keptSnapshots },
     differences: target.kind === 'instance' ? launch.differences : undefined,
     machine: { bucket: workBucket, key: restoreFiles.machine(restoreId) },
   };

@@ -7,13 +7,13 @@ import { isVisibleBy } from '../image/visible-within.ts';
 import { defineStep } from '../runtime/define-step.ts';
 import { nextLookSeconds } from '../runtime/next-look.ts';
 import type { StepServices } from '../runtime/services.ts';
-import { checkLaunch, type Launching, refusedLaunch } from './check-launch.ts';
+import { checkLaunch, lackOfBilling, type Launching, refusedLaunch } from './check-launch.ts';
 import { InstanceFailedError, LaunchRefusedError } from './launch-errors.ts';
 import { idsOf, restoreTags, tagsLike } from './launch-tags.ts';
 import { Launch } from './launch-state.ts';
 import { machineOf } from './machine-of.ts';
 import { type ReadySnapshot, readySnapshots } from './ready-snapshots.ts';
-import { restoreFiles, RestoreJob } from './restore-job.ts';
+import { restoreFiles, RestoreJob, StartedSnapshots } from './restore-job.ts';
 import { restoreSteps } from './steps.ts';
 
 /** `pollSeconds`: time between two looks at first, before they become rarer. */
@@ -40,7 +40,8 @@ interface Call extends Launching {
 /**
  * Launches a machine again: checks all that can be known before, registers an AMI of the snapshots, launches from it,
  * waits until it runs (or is stopped), and deregisters the AMI, as its snapshots could not be deleted while it is there.
- * Each call goes as far as EC2 is; every order is given once, however often a call is repeated.
+ * Each call goes as far as EC2 is; every order is given once, however often a call is repeated. One before snapshots are
+ * written out of the vault only checks.
  */
 export const launchInstanceStep = defineStep(
   restoreSteps,
@@ -55,7 +56,8 @@ export const launchInstanceStep = defineStep(
     const keys = await openKeys();
     const { root } = await readRoot(store, keys, job.resourceArn, job.pointId, job.rootVersionId);
     const machine = machineOf(root);
-    const snapshots = await readySnapshots(images, root.image ?? { snapshots: [] });
+    const started = await findJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
+    const snapshots = await readySnapshots(images, target, started);
     const launching = { job, target, machine, snapshots };
     if (job.isDryRun === true)
       return { done: true, waitSeconds: 0, check: await checkLaunch(launches, launching) };
@@ -136,19 +138,6 @@ async function awaitImage(
     throw new InstanceFailedError(`AMI ${id} of point ${job.pointId} cannot be used: ${why}; restore again`);
   }
   return nextLookSeconds(pollSeconds, sinceMs);
-}
-
-/**
- * An AMI is billed by what its snapshot says of it, which a snapshot that was written anew does not. AWS says to discard
- * an AMI that lacks it.
- * @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
- */
-function lackOfBilling(was: string | undefined, is: string | undefined): string | undefined {
-  if (was === undefined || was === 'Linux/UNIX' || was === is) return undefined;
-  return (
-    `an AMI of its snapshots is ${is ?? 'not'} billed as ${was}, so it would have no license: launch an instance from the ` +
-    "vendor's AMI, make volumes of the point, and put them in place of its own"
-  );
 }
 
 async function orderInstance(
@@ -242,7 +231,6 @@ async function tagVolumes(
       sizeGiB: original.sizeGiB,
       orderedAt,
       tagsLeftOff: [...leftOff],
-      from: 'snapshot',
     });
   }
   return restored;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Ec2Images } from '@holdfast/aws';
 import type { RestoredVolume } from '@holdfast/engine/model';
-import { type RestoreJob } from './restore-job.ts';
+import { type RestoreJob, wayOf } from './restore-job.ts';
 import { tagsLike } from './launch-tags.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 import { volumeShape } from './volume-shape.ts';
@@ -43,7 +43,7 @@ export async function orderVolumes(
       sizeGiB: snapshot.sizeGiB,
       orderedAt: now.toISOString(),
       tagsLeftOff: [...leftOff],
-      from: written === undefined ? 'snapshot' : written.parent === undefined ? 'vault' : 'delta',
+      from: wayOf(written),
     });
   }
   return ordered;

@@ -41,7 +41,13 @@ import { chooseTarget, type ChosenTarget } from './choose-target.ts';
 import { findPointFor } from './find-point.ts';
 import { ThawOverdueError } from './thaw-overdue-error.ts';
 import { chooseWays, placeOfExecution } from './choose-ways.ts';
-import { restoreFiles, restoreIdOf, type RestoreJob, WrittenVolume } from './restore-job.ts';
+import {
+  type ImageTarget,
+  restoreFiles,
+  restoreIdOf,
+  type RestoreJob,
+  WrittenVolume,
+} from './restore-job.ts';
 import { restoreSteps } from './steps.ts';
 
 /** Ample room for a file, which takes milliseconds. */
@@ -78,10 +84,10 @@ interface VolumesQuote {
 export interface PlanRestoreOutput {
   readonly restoreId: string;
   /**
-   * `blocks`: snapshots are written out of the vault, and volumes made of them. `thaw`: the point is on its way out of
-   * the archive; plan again after `thaw.waitSeconds`. `directory`: the restore is on the audit log and can be read, and
-   * the rest is the caller's. `check-instance`: a machine is asked for, and nothing launched. `unfinished`: the time of
-   * the call was up; plan on.
+   * `blocks`: snapshots are written out of the vault, and what `next` says is made of them. `thaw`: the point is on its
+   * way out of the archive; plan again after `thaw.waitSeconds`. `directory`: the restore is on the audit log and can be
+   * read, and the rest is the caller's. `check-instance`: a machine is asked for, and nothing launched. `unfinished`: the
+   * time of the call was up; plan on.
    */
   readonly mode:
     | 'files'
@@ -93,6 +99,8 @@ export interface PlanRestoreOutput {
     | 'dry-run'
     | 'thaw'
     | 'unfinished';
+  /** Only in the mode `blocks`. */
+  readonly next?: 'volumes' | 'instance';
   readonly point: { readonly id: string; readonly sourceTime: string; readonly resource: string };
   /** Set for a point that could not read everything: to be read before the restore is relied on. */
   readonly degraded?: DegradedPoint;
@@ -181,12 +189,9 @@ async function plan(
 ): Promise<PlanRestoreOutput> {
   const { work, log } = services;
   const { restoreId, request, row, root, target } = restore;
-  const planned =
-    target.kind === 'volumes'
-      ? await planVolumes(services, reader, restore, target, shouldStop)
-      : isOfImage(target)
-        ? { quote: quoteVolumes(root.image?.snapshots ?? [], [], 0), shards: [] }
-        : await planFiles(services, reader, restoreId, target, request.paths, shouldStop);
+  const planned = isOfImage(target)
+    ? await planVolumes(services, reader, restore, target, shouldStop)
+    : await planFiles(services, reader, restoreId, target, request.paths, shouldStop);
   if (planned === undefined) return { ...placeOf(services, restore), mode: 'unfinished' };
   const { quote, shards } = planned;
   const output = { ...placeOf(services, restore, shards.length), quote };
@@ -208,13 +213,13 @@ async function plan(
   if (request.dryRun) return { ...output, mode: 'check-instance' };
   await putRow(services, restore);
   log.info('planned the restore', { restoreId, point: root.point, shards: shards.length });
-  if (launches) return { ...output, mode: 'instance' };
-  if (target.kind !== 'volumes') return { ...output, mode: 'files' };
-  return { ...output, mode: shards.length > 0 ? 'blocks' : 'volumes' };
+  if (!isOfImage(target)) return { ...output, mode: 'files' };
+  const next = launches ? 'instance' : 'volumes';
+  return shards.length > 0 ? { ...output, mode: 'blocks', next } : { ...output, mode: next };
 }
 
 /** True of a target that is made of snapshots. */
-function isOfImage(target: ChosenTarget): target is Exclude<ChosenTarget, { kind: 'bucket' | 'directory' }> {
+function isOfImage(target: ChosenTarget): target is ImageTarget {
   return target.kind !== 'bucket' && target.kind !== 'directory';
 }
 
@@ -320,7 +325,7 @@ async function planVolumes(
   { images, work, log }: Services,
   reader: PointReader,
   { restoreId, execution }: Restore,
-  chosen: Extract<ChosenTarget, { kind: 'volumes' }>,
+  chosen: ImageTarget,
   shouldStop: () => boolean,
 ) {
   const target = await chooseWays(images, reader, chosen, placeOfExecution(execution));

@@ -11,7 +11,7 @@ type Services = Pick<
 
 /**
  * Removes the snapshots that a restore wrote, once it is over: volumes are made of them by then and need them no more,
- * and somebody pays for them. Those whose beginning was not told are found by their tag. What cannot be removed is
+ * and somebody pays for them. EC2 refuses to while an AMI is of them. Those whose beginning was not told are found by their tag. What cannot be removed is
  * logged and left.
  */
 export async function removeWritten({ work, images, log }: Services, restoreId: string): Promise<void> {
@@ -21,7 +21,8 @@ export async function removeWritten({ work, images, log }: Services, restoreId: 
     for (const { snapshotId } of await images.findSnapshots(RESTORE_TAG, restoreId)) ids.add(snapshotId);
     for (const snapshotId of ids) {
       const outcome = await images.removeSnapshot(snapshotId);
-      log.info(`a snapshot of the restore: ${outcome}`, { restoreId, snapshotId });
+      if (outcome === 'removed') log.info('removed a snapshot of the restore', { restoreId, snapshotId });
+      else log.warn('a snapshot of the restore was left: an AMI is of it', { restoreId, snapshotId });
     }
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;

@@ -4,13 +4,12 @@ import {
   DegradedPoint,
   InstanceWishes,
   OverwriteRule,
+  type RestoredVolume,
   ShardOutcome,
   VolumeWishes,
 } from '@holdfast/engine/model';
 import * as z from 'zod';
 
-/** The deployment's part of a launch: `roles` may be passed; the tag of `tagKey` would protect what is launched. */
-const launchRules = { roles: z.array(z.string()), tagKey: z.string() };
 /** A volume whose snapshot is written out of the vault. */
 export const WrittenVolume = z.object({
   volume: z.string(),
@@ -22,22 +21,27 @@ export const WrittenVolume = z.object({
 });
 export type WrittenVolume = z.infer<typeof WrittenVolume>;
 
+/** What is made of snapshots. */
+const ofSnapshots = {
+  snapshots: z.array(VolumeSnapshot),
+  /** Snapshot → the key that it is encrypted with, which EC2 has to be allowed to use for its volume. */
+  keys: z.record(z.string(), z.string()).default({}),
+  /** The others are made of the snapshots that the backup took. */
+  written: z.array(WrittenVolume).default([]),
+  /** The tag of this key would protect what is made. */
+  tagKey: z.string(),
+};
+/** Roles that the deployment may pass to instances. */
+const launchRules = { roles: z.array(z.string()) };
+
 const JobTarget = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('bucket'), bucket: z.string(), prefix: z.string() }),
-  z.object({
-    kind: z.literal('volumes'),
-    ...VolumeWishes.shape,
-    snapshots: z.array(VolumeSnapshot),
-    /** Snapshot → the key that it is encrypted with, which EC2 has to be allowed to use for its volume. */
-    keys: z.record(z.string(), z.string()).default({}),
-    /** The others are made of the snapshots that the backup took. */
-    written: z.array(WrittenVolume).default([]),
-    tagKey: launchRules.tagKey,
-  }),
-  z.object({ kind: z.literal('instance'), wishes: InstanceWishes, ...launchRules }),
-  z.object({ kind: z.literal('ami'), name: z.string(), ...launchRules }),
+  z.object({ kind: z.literal('volumes'), ...VolumeWishes.shape, ...ofSnapshots }),
+  z.object({ kind: z.literal('instance'), wishes: InstanceWishes, ...launchRules, ...ofSnapshots }),
+  z.object({ kind: z.literal('ami'), name: z.string(), ...launchRules, ...ofSnapshots }),
 ]);
 export type JobTarget = z.infer<typeof JobTarget>;
+export type ImageTarget = Exclude<JobTarget, { kind: 'bucket' }>;
 
 export const RestoreJob = z.object({
   restoreId: z.string(),
@@ -92,6 +96,13 @@ export const restoreFiles = {
 
 /** Volume → the snapshot that is written of it. */
 export const StartedSnapshots = z.record(z.string(), z.string());
+export type StartedSnapshots = z.infer<typeof StartedSnapshots>;
+
+/** The way that a volume came, as the report says it. */
+export function wayOf(written: WrittenVolume | undefined): RestoredVolume['from'] {
+  if (written === undefined) return 'snapshot';
+  return written.parent === undefined ? 'vault' : 'delta';
+}
 
 /** SHA-256 of each block that a shard has written, in base64, one behind the other. */
 export const WrittenShard = z.object({

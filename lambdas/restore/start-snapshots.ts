@@ -26,7 +26,7 @@ export const startSnapshotsStep = defineStep(
     if (known !== undefined) return { snapshots: known };
     const { target, pointId } = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
     const snapshots: Record<string, string> = {};
-    for (const { volume, sizeGiB, parent, encryption } of target.kind === 'volumes' ? target.written : []) {
+    for (const { volume, sizeGiB, parent, encryption } of 'written' in target ? target.written : []) {
       const started = await writer.start({
         sizeGiB,
         parent,

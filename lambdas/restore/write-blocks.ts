@@ -39,7 +39,7 @@ export const writeBlocksStep = defineKeptLoop(
     const job = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
     const started = await getJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
     const snapshot = started[name];
-    const written = job.target.kind === 'volumes' && job.target.written.find(({ volume }) => volume === name);
+    const written = 'written' in job.target && job.target.written.find(({ volume }) => volume === name);
     if (snapshot === undefined || !written) throw new TypeError(`no snapshot is written of volume ${name}`);
     const { resourceArn, pointId, rootVersionId } = job;
     const reader = await PointReader.open(store, await openKeys(), resourceArn, pointId, rootVersionId);

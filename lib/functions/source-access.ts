@@ -237,8 +237,8 @@ function encryptsVolumes(keys: readonly string[]): PolicyStatement[] {
 }
 
 /**
- * Launching machines again: AMIs only of snapshots that runs took; instances, volumes and interfaces only with the tag of
- * a restore; roles only those that the configuration names. Which AMI, subnet, group or key is left open: EC2 is asked
+ * Launching machines again: AMIs only of snapshots that runs took, or restores wrote; instances, volumes and interfaces
+ * only with the tag of a restore; roles only those that the configuration names. Which AMI, subnet, group or key is left open: EC2 is asked
  * beforehand with the machine's own.
  */
 export function launchesMachines(
@@ -258,6 +258,7 @@ export function launchesMachines(
       thisRegion,
     ),
     allow('RegisterSnapshotsOfRuns', ['ec2:RegisterImage'], [snapshots(stack)], tagged(RUN_TAG)),
+    allow('RegisterSnapshotsOfRestores', ['ec2:RegisterImage'], [snapshots(stack)], tagged(RESTORE_TAG)),
     allow('RegisterImagesOfARestore', ['ec2:RegisterImage'], [images], requested(RESTORE_TAG)),
     allow('DeregisterImagesOfRestores', ['ec2:DeregisterImage'], [images], tagged(RESTORE_TAG)),
     allow('LaunchFromImages', ['ec2:RunInstances'], [images], thisRegion),

@@ -50,11 +50,16 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
 
     const shards = this.restoreShards(finish);
     const [volumes, firstVolumes] = this.restoreVolumes(finish);
-    const [writing, firstSnapshots] = this.writeSnapshots(firstVolumes);
     const [launch, firstLaunch] = this.launchInstance(finish);
+    const [writing, firstSnapshots] = this.writeSnapshots(
+      this.whenLaunched('MadeOfWritten', firstLaunch, firstVolumes),
+    );
+    // Hours before the launch: what stands in its way is said before anything is written.
+    const checkFirst = this.launchStep('CheckBeforeWriting');
+    checkFirst.next(firstSnapshots);
     const check = this.launchStep('CheckInstance');
     check.next(new Succeed(this, 'CheckedInstance'));
-    this.catching([plan, shards, ...writing, volumes, launch, check, finish], giveUp);
+    this.catching([plan, shards, ...writing, volumes, launch, check, checkFirst, finish], giveUp);
     return this.acceptRequest()
       .next(this.begin('Begin', '$.plan', { restoreId: null }))
       .next(plan)
@@ -64,7 +69,7 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
           .when(modeIs('volumes'), firstVolumes)
           .when(modeIs('instance'), firstLaunch)
           .when(modeIs('check-instance'), check)
-          .when(modeIs('blocks'), firstSnapshots)
+          .when(modeIs('blocks'), this.whenLaunched('WrittenFor', checkFirst, firstSnapshots))
           // The caller restores by itself: all that is left to do here was to put it on the audit log.
           .when(modeIs('directory'), new Succeed(this, 'Recorded'))
           .when(modeIs('thaw'), this.waitForThaw(plan))
@@ -101,8 +106,15 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
     });
   }
 
-  /** Writes snapshots out of the vault, of which volumes are made then. */
-  private writeSnapshots(volumes: IChainable) {
+  /** Of snapshots that are written either a machine is launched, or volumes are made. */
+  private whenLaunched(id: string, launch: IChainable, volumes: IChainable): Choice {
+    return new Choice(this, id)
+      .when(Condition.stringEquals('$.plan.next', 'instance'), launch)
+      .otherwise(volumes);
+  }
+
+  /** Writes snapshots out of the vault, of which something is made then. */
+  private writeSnapshots(made: IChainable) {
     const { steps, volumePollSeconds: pollSeconds } = this.props;
     const restoreId = { restoreId: '$.plan.restoreId' };
     const start = this.step('StartSnapshots', { function: steps['start-snapshots'], payload: restoreId });
@@ -137,7 +149,7 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
       resultPath: '$.sealed',
     });
     const wait = new Wait(this, 'WaitForWritten', { time: WaitTime.secondsPath('$.sealed.waitSeconds') });
-    begin.next(complete).next(this.whenDone('SnapshotsComplete', '$.sealed', volumes, wait.next(complete)));
+    begin.next(complete).next(this.whenDone('SnapshotsComplete', '$.sealed', made, wait.next(complete)));
     return [[start, map, complete], start.next(map)] as const;
   }
 

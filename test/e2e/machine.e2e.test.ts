@@ -1,8 +1,10 @@
 import {
   CreateSecurityGroupCommand,
+  DeleteSnapshotCommand,
   DescribeImagesCommand,
   DescribeInstanceAttributeCommand,
   DescribeInstancesCommand,
+  DescribeSnapshotsCommand,
   EC2Client,
   type Instance,
   RevokeSecurityGroupEgressCommand,
@@ -35,6 +37,11 @@ async function describe(instanceId: string): Promise<Instance> {
 async function imagesOfRestores(): Promise<unknown[]> {
   const Filters = [{ Name: 'tag-key', Values: ['holdfast:restore'] }];
   return (await ec2.send(new DescribeImagesCommand({ Owners: ['self'], Filters }))).Images ?? [];
+}
+
+async function snapshotsWith(Name: string, Values: string[]): Promise<string[]> {
+  const command = new DescribeSnapshotsCommand({ Filters: [{ Name, Values }] });
+  return ((await ec2.send(command)).Snapshots ?? []).map(({ SnapshotId = '' }) => SnapshotId);
 }
 
 describeUnless(noGateway)('a machine that is lost', () => {
@@ -142,6 +149,27 @@ describeUnless(noGateway)('a machine that is lost', () => {
     expect(ended).toMatchObject({ status: 'FAILED', error: 'InstanceFailedError' });
     expect(ended.reason).toContain('InsufficientInstanceCapacity');
     expect(await imagesOfRestores()).toEqual([]);
+  });
+
+  test('comes back out of the vault, with every byte, when its snapshots are gone', async () => {
+    const taken = await snapshotsWith(
+      'volume-id',
+      volumesOf(lost).map(([, volumeId]) => volumeId),
+    );
+    expect(taken).toHaveLength(2);
+    for (const SnapshotId of taken) await ec2.send(new DeleteSnapshotCommand({ SnapshotId }));
+
+    const { status, output } = await restore(app, { point: pointId, target: { instance: {} } });
+
+    expect(status).toBe('SUCCEEDED');
+    const { report } = output as { report: RestoreReport };
+    expect(report).toMatchObject({ state: 'completed', instance: { state: 'running' } });
+    expect(report.volumes?.map(({ from }) => from)).toEqual(['vault', 'vault']);
+    const back = await describe(report.instance?.instanceId ?? '');
+    for (const [device, volumeId] of volumesOf(back))
+      expect(await hashVolume(bytes, volumeId), device).toBe(hashes.get(device));
+    expect(await imagesOfRestores()).toEqual([]);
+    expect(await snapshotsWith('tag-key', ['holdfast:restore'])).toEqual([]);
   });
 });
 

@@ -43,8 +43,11 @@ export const deployment = {
       ...plan(testPlans.blocks, { incremental: never, differential: never }),
       images: { blocks: 'vault' as const, baseSnapshot: 'keep' as const },
     },
-    // A machine is launched from the snapshots of its point.
-    { ...plan(testPlans.machines, { full: never }), images: { blocks: 'none' as const } },
+    // A machine is launched from the snapshots of its point, and when they are gone, out of the vault.
+    {
+      ...plan(testPlans.machines, { full: never }),
+      images: { blocks: 'vault' as const, keepSnapshotsDays: 2 },
+    },
     // Switched off by the global setup, and on by the one test that waits for it.
     plan(testPlans.minutely, { full: 'rate(1 minute)' }),
   ],

@@ -282,9 +282,10 @@ describe('launching a machine again', () => {
     );
   const ofRestore = { Null: { 'aws:RequestTag/holdfast:restore': 'false' } };
 
-  test('makes AMIs only of snapshots of runs, and instances only with the mark of a restore', () => {
+  test('makes AMIs only of snapshots of runs and restores, and instances only with the mark of a restore', () => {
     expect(conditionsOf('ec2:RegisterImage')).toEqual({
       RegisterSnapshotsOfRuns: { Null: { 'aws:ResourceTag/holdfast:run': 'false' } },
+      RegisterSnapshotsOfRestores: { Null: { 'aws:ResourceTag/holdfast:restore': 'false' } },
       RegisterImagesOfARestore: ofRestore,
     });
     expect(conditionsOf('ec2:RunInstances')['LaunchInstancesOfARestore']).toEqual(ofRestore);

@@ -398,6 +398,19 @@ test('a restore that its caller does ends when it is recorded, with no shard and
   expect(restore.States['Recorded']).toEqual({ Type: 'Succeed' });
 });
 
+const whenLaunched = (next: string, otherwise: string) => ({
+  Type: 'Choice',
+  Choices: [{ Variable: '$.plan.next', StringEquals: 'instance', Next: next }],
+  Default: otherwise,
+});
+
+test('a launch out of the vault is checked before anything is written, and ordered when all is', () => {
+  expect(restore.States['WrittenFor']).toEqual(whenLaunched('CheckBeforeWriting', 'StartSnapshots'));
+  expect(restore.States['CheckBeforeWriting']?.Next).toBe('StartSnapshots');
+  expect(restore.States['SnapshotsComplete']?.Choices?.[0]?.['Next']).toBe('MadeOfWritten');
+  expect(restore.States['MadeOfWritten']).toEqual(whenLaunched('LaunchInstance', 'RestoreVolumes'));
+});
+
 test('a restore that cannot be planned is failed without an id', () => {
   expect(restore.States['Begin']).toMatchObject({
     Result: { restoreId: null },

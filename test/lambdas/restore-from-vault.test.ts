@@ -1,6 +1,7 @@
 import type { ResourceArn } from '@holdfast/engine';
-import { putImagePoint, SeededRandom } from '@holdfast/engine/testing';
+import { FakeClock, putImagePoint, SeededRandom } from '@holdfast/engine/testing';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { PlanRestoreOutput } from '../../lambdas/restore/plan-restore.ts';
 import {
   type Deployment,
   makeDeployment,
@@ -9,7 +10,7 @@ import {
   readJson,
   untilDone,
 } from './support/deployment.ts';
-import { MemoryImages } from './support/memory-images.ts';
+import { makeVolume, MemoryImages } from './support/memory-images.ts';
 import { endRestore, makeRestoring, type Restoring } from './support/restoring.ts';
 
 const EXECUTION = 'arn:aws:states:us-east-1:111122223333:execution:restore:one';
@@ -18,6 +19,16 @@ const KEY = 'arn:aws:kms:us-east-1:111122223333:key/k1';
 const blockBytes = 4096;
 const volumeBlocks = 60;
 const target = { volumes: { availabilityZone: 'us-east-1a' } };
+
+const machine = {
+  ...new MemoryImages(new FakeClock()).machine,
+  subnetId: 'subnet-1',
+  rootDeviceName: '/dev/xvda',
+  volumes: [
+    makeVolume('vol-1', { device: '/dev/xvda', sizeGiB: 1, encrypted: true, kmsKeyId: KEY }),
+    makeVolume('vol-2', { device: '/dev/xvdb', sizeGiB: 1 }),
+  ],
+};
 
 /** Content by block; the same number is the same content. */
 type Blocks = Readonly<Record<number, number>>;
@@ -35,6 +46,7 @@ function contentOf(blocks: Blocks): Uint8Array {
 }
 
 let deployment: Deployment;
+let pointOf: (recorded: Readonly<Record<string, unknown>>) => Promise<string>;
 let restoring: Restoring;
 let images: MemoryImages;
 let point: string;
@@ -43,9 +55,9 @@ beforeEach(async () => {
   deployment = makeDeployment();
   images = new MemoryImages(deployment.clock);
   restoring = makeRestoring(deployment, images);
-  const root = await putImagePoint(
-    { ...deployment.services, lockMode: 'governance' },
-    {
+  const services = { ...deployment.services, lockMode: 'governance' as const };
+  pointOf = async (recorded) => {
+    const root = await putImagePoint(services, {
       arn: INSTANCE,
       volumes: [
         {
@@ -56,19 +68,19 @@ beforeEach(async () => {
         },
         { volume: 'vol-2', content: contentOf(second), blockBytes },
       ],
-      machine: { volumes: [{ volumeId: 'vol-1', kmsKeyId: KEY }, { volumeId: 'vol-2' }] },
-    },
-  );
-  ({ point } = root);
+      machine: recorded,
+    });
+    return root.point;
+  };
+  point = await pointOf(machine);
 });
 
 async function plan(request: object = {}) {
   return restoring.planRestore({ request: { point, target, ...request }, execution: EXECUTION }, PLENTY);
 }
 
-/** Does for volumes what the restore machine does. */
-async function restore(request: object = {}, context = PLENTY) {
-  const planned = await plan(request);
+/** Writes the snapshots of a plan as the restore machine does. */
+async function write(planned: PlanRestoreOutput, context = PLENTY) {
   const { restoreId } = planned;
   await restoring.startSnapshots({ restoreId }, PLENTY);
   const shards = (await readJson(deployment.work, planned.shards.key)) as unknown[];
@@ -77,10 +89,17 @@ async function restore(request: object = {}, context = PLENTY) {
   let state: unknown;
   for (let done = false; !done;)
     ({ done, state } = await restoring.completeSnapshots({ restoreId, pollSeconds: 5, state }, PLENTY));
-  const before = new Map(images.written.snapshots);
+  return new Map(images.written.snapshots);
+}
+
+/** Does for volumes what the restore machine does. */
+async function restore(request: object = {}, context = PLENTY) {
+  const planned = await plan(request);
+  const { restoreId } = planned;
+  const written = await write(planned, context);
   while (!(await restoring.restoreVolumes({ restoreId, pollSeconds: 5 }, PLENTY)).done);
   const report = await endRestore(restoring, { execution: EXECUTION, restoreId });
-  return { planned, report, written: before };
+  return { planned, report, written };
 }
 
 function seedsOf(blocks: ReadonlyMap<number, Uint8Array>, zeros = 0): Blocks {
@@ -311,4 +330,116 @@ test('a plan that runs out of time is gone on with', async () => {
 
   expect(planned).toMatchObject({ mode: 'blocks', shards: { count: 2 } });
   expect(turns).toBeGreaterThan(0);
+});
+
+const launch = async ({ restoreId }: PlanRestoreOutput) =>
+  restoring.launchInstance({ restoreId, pollSeconds: 15 }, PLENTY);
+
+describe('a machine whose snapshots are gone', () => {
+  const instance = { target: { instance: {} } };
+  const ami = { target: { ami: { name: 'web of March' } } };
+
+  test('is launched from what is written out of the vault, which goes when it runs', async () => {
+    const planned = await plan(instance);
+    await launch(planned);
+    const written = await write(planned);
+    const { done } = await launch(planned);
+    const report = await endRestore(restoring, { execution: EXECUTION, restoreId: planned.restoreId });
+
+    expect(planned).toMatchObject({
+      mode: 'blocks',
+      next: 'instance',
+      quote: { volumes: 2, written: 2, blocks: 5 },
+    });
+    expect([...written.values()].map(({ blocks }) => seedsOf(blocks))).toEqual([first, second]);
+    expect(done).toBe(true);
+    expect(restoring.launches.registered[0]?.BlockDeviceMappings?.map(({ Ebs }) => Ebs?.SnapshotId)).toEqual([
+      ...written.keys(),
+    ]);
+    expect(report).toMatchObject({
+      state: 'completed',
+      volumes: [
+        { sourceVolumeId: 'vol-1', from: 'vault', keyId: KEY },
+        { sourceVolumeId: 'vol-2', from: 'vault' },
+      ],
+      ami: { isKept: false },
+    });
+    expect(report.ami?.snapshots).toBeUndefined();
+    expect([images.written.snapshots.size, restoring.launches.images.size]).toEqual([0, 0]);
+  });
+
+  test('is launched from a snapshot that is left, which stays, and one that is written', async () => {
+    images.plant({ snapshotId: 'snap-1', volumeId: 'vol-1' });
+    const planned = await plan(instance);
+    const [written] = (await write(planned)).keys();
+
+    await launch(planned);
+    const report = await endRestore(restoring, { execution: EXECUTION, restoreId: planned.restoreId });
+
+    expect(report.volumes).toMatchObject([
+      { snapshotId: 'snap-1', from: 'snapshot' },
+      { snapshotId: written, from: 'vault' },
+    ]);
+    expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(['snap-1']);
+  });
+
+  test('is refused before anything is written when something stands in the way', async () => {
+    restoring.launches.facts = { ...restoring.launches.facts, groups: new Map() };
+    const planned = await plan(instance);
+
+    await expect(launch(planned)).rejects.toMatchObject({ name: 'LaunchRefusedError' });
+    expect(images.written.snapshots.size).toBe(0);
+  });
+
+  test.for([['instance', instance] as const, ['AMI', ami] as const])(
+    'with a license is refused as an %s before anything is written, as what is written has none',
+    async ([, request]) => {
+      const licensed = await pointOf({ ...machine, platform: 'Windows' });
+      const planned = await plan({ ...request, point: licensed });
+
+      await expect(launch(planned)).rejects.toMatchObject({
+        name: 'LaunchRefusedError',
+        message: expect.stringContaining('is not billed as Windows'),
+      });
+    },
+  );
+
+  test('is asked for by a dry run without a snapshot', async () => {
+    const planned = await plan({ ...instance, dryRun: true });
+
+    const { check } = await launch(planned);
+
+    expect(planned).toMatchObject({ mode: 'check-instance', quote: { written: 2, blocks: 5 } });
+    expect(check).toMatchObject({
+      problems: [],
+      unknown: [
+        'whether an AMI can be registered: snapshots are written out of the vault first',
+        expect.stringContaining('capacity'),
+      ],
+    });
+    expect(images.written.snapshots.size).toBe(0);
+  });
+
+  test('leaves the snapshots of an AMI that is kept, and the report names them', async () => {
+    const planned = await plan(ami);
+    const written = await write(planned);
+    await launch(planned);
+    const report = await endRestore(restoring, { execution: EXECUTION, restoreId: planned.restoreId });
+
+    expect(report.ami).toMatchObject({ name: 'web of March', isKept: true, snapshots: [...written.keys()] });
+    expect([...images.written.snapshots.keys()]).toEqual([...written.keys()]);
+  });
+
+  test.for([['instance', instance] as const, ['AMI', ami] as const])(
+    'leaves no snapshot when its restore as an %s fails',
+    async ([, request]) => {
+      const planned = await plan(request);
+      await write(planned);
+      const error = { Error: 'InstanceFailedError', Cause: 'no capacity' };
+
+      await endRestore(restoring, { execution: EXECUTION, restoreId: planned.restoreId, error });
+
+      expect(images.written.snapshots.size).toBe(0);
+    },
+  );
 });

@@ -40,6 +40,9 @@ export async function printReport(
     await out.line(`instance  ${instanceId} ${type}, ${state}, in ${availabilityZone}, ${privateIpAddress}`);
   }
   if (report.ami?.isKept === true) await out.line(`AMI       ${report.ami.imageId} ${report.ami.name}`);
+  const ofAmi = report.ami?.snapshots ?? [];
+  if (ofAmi.length > 0)
+    await out.line(`snapshots ${ofAmi.join(' ')}, which stay and cost until you delete them with the AMI`);
   for (const difference of report.differences ?? []) await out.line(`not as was  ${difference}`);
   if (volumes === undefined && report.ami === undefined) {
     const { files = 0, written = 0, bytes = 0, same = 0, kept = 0 } = report;

@@ -314,6 +314,20 @@ not as was  interface 0 has no public address
 the restore of point ${image} of ${volumeArn} is completed
 `);
   });
+
+  test('is shown as an AMI that is kept, with the snapshots that cost as long as they stay', async () => {
+    const cli = await machine();
+    const ami = { imageId: 'ami-2', name: 'web', isKept: true, snapshots: ['snap-1', 'snap-2'] };
+    reporting(cli, { restoreId: 'r', state: 'completed', ami });
+
+    const { out } = await cli.run('restore', image, '--ami', 'web', '--wait');
+
+    expect(out).toBe(`\
+AMI       ami-2 web
+snapshots snap-1 snap-2, which stay and cost until you delete them with the AMI
+the restore of point ${image} of ${volumeArn} is completed
+`);
+  });
 });
 
 test('prints the volumes that were made', async () => {

@@ -140,7 +140,15 @@ export const RestoreReport = z.object({
   volumes: z.array(RestoredVolume).optional(),
   instance: LaunchedInstance.optional(),
   /** The AMI of the restore; one that was only for a launch is deregistered. */
-  ami: z.object({ imageId: z.string(), name: z.string(), isKept: z.boolean() }).optional(),
+  ami: z
+    .object({
+      imageId: z.string(),
+      name: z.string(),
+      isKept: z.boolean(),
+      /** Written out of the vault for one that is kept: they stay, and cost, until somebody deletes them with it. */
+      snapshots: z.array(z.string()).optional(),
+    })
+    .optional(),
   /** What of a machine is not as it was. */
   differences: z.array(z.string()).optional(),
   /** The configuration of the instance that the volumes belonged to, if they did. */
