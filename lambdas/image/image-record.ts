@@ -13,6 +13,12 @@ import * as z from 'zod';
 export const RUN_TAG = 'holdfast:run';
 export const ATTEMPT_TAG = 'holdfast:attempt';
 
+/**
+ * Volume that EC2 names for a snapshot which was copied. A copy that somebody made with its tags is theirs: it is not
+ * removed, and makes up for none that is lost.
+ */
+export const COPIED_VOLUME = 'vol-ffffffff';
+
 const time = z.iso.datetime().transform((text) => new Date(text));
 
 /** Notice that snapshots of a run are about to be ordered, written before the order. */

@@ -43,7 +43,10 @@ export const releaseSnapshotsStep = defineStep(
     let removed = 0;
     for await (const one of catalog.points.list(run.resourceArn)) {
       const snapshots = byRun.get(one.runId) ?? [];
-      if (snapshots.length === 0 || whySnapshotsStay(one, plan, needs, now) !== undefined) continue;
+      // Each stays for as long as its own plan says; of a plan that is gone, maintenance leaves them alone, too.
+      const own = plans.find(({ name }) => name === one.plan);
+      if (snapshots.length === 0 || own === undefined) continue;
+      if (whySnapshotsStay(one, own, needs, now) !== undefined) continue;
       const ids = snapshots.map(({ snapshotId }) => snapshotId);
       removed += (await removeSnapshots(services, one.runId, ids)).removed;
     }

@@ -3,7 +3,7 @@ import { isImageKind } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
 import { partOf, Failures, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
-import { RUN_TAG } from '../image/image-record.ts';
+import { COPIED_VOLUME, RUN_TAG } from '../image/image-record.ts';
 import { removeSnapshots } from '../image/remove-snapshots.ts';
 import { maintenanceSteps } from './steps.ts';
 
@@ -59,7 +59,9 @@ export const expirePointsStep = defineLoop(
         event: { kind: 'expire', point: pointId, expiresAt: expiresAt.toISOString() },
       });
       if (!isImageKind(resourceKind)) return 'done';
-      const ids = (await images.findSnapshots(RUN_TAG, runId)).map(({ snapshotId }) => snapshotId);
+      const found = await images.findSnapshots(RUN_TAG, runId);
+      const own = found.filter(({ volumeId }) => volumeId !== COPIED_VOLUME);
+      const ids = own.map(({ snapshotId }) => snapshotId);
       const { removed, inUse } = await removeSnapshots(services, runId, ids);
       snapshots += removed;
       return inUse > 0 ? 'in-use' : 'done';

@@ -17,7 +17,7 @@ import { removeSnapshots } from '../image/remove-snapshots.ts';
 import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
 import { partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
-import { RUN_TAG } from '../image/image-record.ts';
+import { COPIED_VOLUME, RUN_TAG } from '../image/image-record.ts';
 import { maintenanceSteps } from './steps.ts';
 
 const runsAtOnce = 4;
@@ -52,7 +52,8 @@ export const sweepSnapshotsStep = defineLoop(
   async (services, _, { before = nothing, shouldStop }): Promise<LoopOutput<SweepState>> => {
     const { catalog, images, clock, log } = services;
     const now = clock.now();
-    const tagged = await images.findTaggedSnapshots(RUN_TAG);
+    const all = await images.findTaggedSnapshots(RUN_TAG);
+    const tagged = all.filter(({ volumeId }) => volumeId !== COPIED_VOLUME);
     const state = { ...before };
     const note = (failures: StepFailures): void => {
       state.failures = mergeFailures(state.failures, noteFailures(log, 'sweeping snapshots', failures));

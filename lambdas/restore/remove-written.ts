@@ -1,6 +1,7 @@
 import { BackupError, findJson } from '@holdfast/engine';
 import type { StepServices } from '../runtime/services.ts';
 import { restoreFiles, StartedSnapshots } from './restore-job.ts';
+import { RUN_TAG } from '../image/image-record.ts';
 import { RESTORE_TAG } from './launch-tags.ts';
 import type { restoreSteps } from './steps.ts';
 
@@ -18,7 +19,9 @@ export async function removeWritten({ work, images, log }: Services, restoreId: 
   const started = await findJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
   const ids = new Set(Object.values(started ?? {}));
   try {
-    for (const { snapshotId } of await images.findSnapshots(RESTORE_TAG, restoreId)) ids.add(snapshotId);
+    // A restored volume carries the tag, too, and its snapshots copy it: those of a run are a backup.
+    for (const { snapshotId, tags } of await images.findSnapshots(RESTORE_TAG, restoreId))
+      if (!Object.hasOwn(tags, RUN_TAG)) ids.add(snapshotId);
     for (const snapshotId of ids) {
       const outcome = await images.removeSnapshot(snapshotId);
       if (outcome === 'removed') log.info('removed a snapshot of the restore', { restoreId, snapshotId });

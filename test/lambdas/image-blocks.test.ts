@@ -44,6 +44,8 @@ const vaultPlan: Plan = {
 };
 
 let plan: Plan;
+/** Plans beside it. */
+let others: readonly Plan[];
 let deployment: Deployment;
 let disks: MemoryBlockSource;
 let images: MemoryImages;
@@ -53,6 +55,7 @@ let data: string;
 
 beforeEach(() => {
   plan = vaultPlan;
+  others = [];
   deployment = makeDeployment();
   disks = new MemoryBlockSource(deployment.clock);
   images = new MemoryImages(deployment.clock);
@@ -74,11 +77,11 @@ function stepsOver(blocks: BlockSource = disks) {
     ...deployment,
     images,
     blocks,
-    plans: [plan],
+    plans: [plan, ...others],
     throttledCalls: () => (throttled += 3),
   };
   return {
-    openRun: makePipeline(deployment, [], [plan]).openRun,
+    openRun: makePipeline(deployment, [], [plan, ...others]).openRun,
     snapshotVolumes: snapshotVolumesStep.over(deps),
     checkSnapshots: checkSnapshotsStep.over(deps),
     listBlocks: listBlocksStep.over(deps),
@@ -92,9 +95,9 @@ function stepsOver(blocks: BlockSource = disks) {
 }
 
 /** Opens a run and waits for its snapshots, as the machine does. */
-async function takeSnapshots(runId: string, type: BackupType) {
+async function takeSnapshots(runId: string, type: BackupType, planName = 'daily') {
   const steps = stepsOver();
-  const event = { resourceArn: INSTANCE, kind: 'ec2-instance', plan: 'daily', type, runId };
+  const event = { resourceArn: INSTANCE, kind: 'ec2-instance', plan: planName, type, runId };
   const opened = await steps.openRun(event, PLENTY);
   if (opened.mode !== 'blocks') return opened;
   await steps.snapshotVolumes({ runId }, PLENTY);
@@ -124,9 +127,9 @@ async function copy(runId: string, context: StepContext = NO_TIME) {
   return { point, shards, copied };
 }
 
-async function backUp(runId: string, type: BackupType) {
+async function backUp(runId: string, type: BackupType, planName?: string) {
   deployment.clock.advance(60_000);
-  await takeSnapshots(runId, type);
+  await takeSnapshots(runId, type, planName);
   return copy(runId);
 }
 
@@ -262,8 +265,8 @@ function runsWithSnapshots(): string[] {
   return [...new Set(images.snapshots.map(({ tags }) => tags['holdfast:run'] ?? ''))].sort();
 }
 
-async function backUpAndRelease(runId: string, type: BackupType): Promise<void> {
-  await backUp(runId, type);
+async function backUpAndRelease(runId: string, type: BackupType, planName?: string): Promise<void> {
+  await backUp(runId, type, planName);
   await stepsOver().releaseSnapshots({ runId }, PLENTY);
 }
 
@@ -337,6 +340,28 @@ describe('snapshots whose blocks are in the vault', () => {
     await sweep();
 
     expect(images.snapshots).toEqual([]);
+  });
+
+  test('stay for the days of the plan that took them when a run of another plan is committed', async () => {
+    plan = withImages({ baseSnapshot: 're-read', keepSnapshotsDays: 7 });
+    await backUpAndRelease(RUN, 'full');
+    const weekly = { ...withImages({ baseSnapshot: 're-read' }), name: 'weekly' };
+    others = [weekly];
+    await backUpAndRelease(NEXT, 'full', 'weekly');
+
+    expect(runsWithSnapshots()).toEqual([RUN]);
+  });
+
+  test('go without a copy of them that somebody made with its tags', async () => {
+    plan = withImages({ baseSnapshot: 're-read' });
+    await backUpAndRelease(RUN, 'full');
+    const tags = { 'holdfast:run': RUN };
+    images.plant({ snapshotId: 'snap-copy', volumeId: 'vol-ffffffff', tags });
+    deployment.clock.advance(30 * 86_400_000);
+
+    await sweep();
+
+    expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(['snap-copy']);
   });
 
   test('are no base of a resource that is not protected any more', async () => {

@@ -158,6 +158,20 @@ test.for([
   },
 );
 
+test('a run’s snapshot of a restored volume stays, although it has the tag of the restore', async () => {
+  const planned = await plan();
+  const { restoreId } = planned;
+  await write(planned);
+  while (!(await restoring.restoreVolumes({ restoreId, pollSeconds: 5 }, PLENTY)).done);
+  const tags = { 'holdfast:restore': restoreId, 'holdfast:run': 'run-1' };
+  images.plant({ snapshotId: 'snap-run', volumeId: 'vol-new-1', tags });
+
+  await endRestore(restoring, { execution: EXECUTION, restoreId });
+
+  expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(['snap-run']);
+  expect(images.written.snapshots.size).toBe(0);
+});
+
 test('a volume whose snapshot is there and complete is made of that, and only the others are written', async () => {
   images.plant({ snapshotId: 'snap-1', volumeId: 'vol-1' });
 

@@ -29,11 +29,18 @@ export class BlockReader {
     this.#signal = signal;
   }
 
-  /** @returns `undefined` when the snapshot does not have the block: it is zeros. */
+  /**
+   * @returns `undefined` when the snapshot does not have the block: it is zeros.
+   * @throws {@link SourceUnavailableError} the block was listed once and is not there now: nobody knows what it holds.
+   */
   async read({ index, token: listed }: SnapshotBlock): Promise<BlockContent | undefined> {
     let token = listed;
     for (let attempt = 1; attempt <= tokenAttempts; attempt += 1) {
       token = attempt === 1 && token !== undefined ? token : await this.#renew(index, token);
+      if (token === undefined && listed !== undefined)
+        throw new SourceUnavailableError(
+          `block ${index} of snapshot ${this.#snapshot} was listed, and is not there when it is listed anew; try again later`,
+        );
       if (token === undefined) return undefined;
       const content = await this.#source.read(this.#snapshot, { index, token }, this.#signal);
       if (content !== 'expired') return content;
