@@ -4,6 +4,14 @@ import type { RestoreJob } from './restore-job.ts';
 
 /** Tag of everything that a restore makes; only what carries it may a restore change again. */
 export const RESTORE_TAG = 'holdfast:restore';
+/**
+ * Beginning of the description of each snapshot that a restore writes. The tag alone does not tell them: restored volumes
+ * carry it too, and whoever takes snapshots of these copies their tags.
+ */
+export function writtenDescription(restoreId: string): string {
+  return `Holdfast restore ${restoreId}:`;
+}
+
 /** Prefix of Holdfast's own tags. */
 const ownTags = 'holdfast:';
 

@@ -4,7 +4,7 @@ import { SnapshotsBusyError } from '../image/snapshot-errors.ts';
 import { defineStep } from '../runtime/define-step.ts';
 import { findJson, getJson, putJson } from '@holdfast/engine';
 import { restoreFiles, RestoreJob, StartedSnapshots } from './restore-job.ts';
-import { RESTORE_TAG } from './launch-tags.ts';
+import { RESTORE_TAG, writtenDescription } from './launch-tags.ts';
 import { restoreSteps } from './steps.ts';
 
 export interface StartSnapshotsOutput {
@@ -32,7 +32,7 @@ export const startSnapshotsStep = defineStep(
         parent,
         encryption: encryption && { keyArn: encryption.keyArn },
         clientToken: createHash('sha256').update(`${restoreId}\n${volume}`).digest('hex'),
-        description: `Holdfast restore ${restoreId}: ${volume} of point ${pointId}`,
+        description: `${writtenDescription(restoreId)} ${volume} of point ${pointId}`,
         tags: { [RESTORE_TAG]: restoreId },
       });
       if (started === 'busy') throw new SnapshotsBusyError(`restore ${restoreId}`);

@@ -254,6 +254,32 @@ describe('a restore that fails', () => {
     expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(['snap-other']);
   });
 
+  test('leaves snapshots alone that were taken of its volumes, and got their tag', async () => {
+    const { restoreId } = await plan();
+    await restoring.startSnapshots({ restoreId }, PLENTY);
+    images.plant({
+      snapshotId: 'snap-backup',
+      volumeId: 'vol-new-1',
+      tags: { 'holdfast:restore': restoreId, 'holdfast:run': 'r1' },
+      description: 'Holdfast backup',
+    });
+
+    await endRestore(restoring, { execution: EXECUTION, restoreId, error });
+
+    expect(images.written.snapshots.size).toBe(0);
+    expect(images.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(['snap-backup']);
+  });
+
+  test('removes the other snapshots when one cannot be removed', async () => {
+    const { restoreId } = await plan();
+    const { snapshots } = await restoring.startSnapshots({ restoreId }, PLENTY);
+    images.undeletable.add(snapshots['vol-1'] ?? '');
+
+    await endRestore(restoring, { execution: EXECUTION, restoreId, error });
+
+    expect([...images.written.snapshots.keys()]).toEqual([snapshots['vol-1']]);
+  });
+
   test('stops workers that are still at it', async () => {
     const { restoreId, shards } = await plan();
     await restoring.startSnapshots({ restoreId }, PLENTY);

@@ -198,6 +198,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
       encrypted: order.encryption !== undefined,
       kmsKeyId: order.encryption?.keyArn,
       tags: order.tags,
+      description: order.description,
     }));
     const taken = this.#snapshots.filter(({ visibleFrom }) => visibleFrom <= this.#clock.now().getTime());
     return [...taken, ...written];

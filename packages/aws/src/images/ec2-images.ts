@@ -46,6 +46,7 @@ export interface Ec2Snapshot {
   /** Other states, such as `recoverable` and `recovering`, are passed on as EC2 names them. */
   readonly state: 'pending' | 'completed' | 'error' | (string & {});
   readonly stateMessage?: string;
+  readonly description?: string;
   /** Percent of the copying that is done, 0 to 100. */
   readonly progress: number;
   /** The moment whose content the snapshot has; the same for all snapshots of one call. */
@@ -398,5 +399,6 @@ function toSnapshot(snapshot: Snapshot & SnapshotInfo): Ec2Snapshot {
     tags: toTagRecord(snapshot.Tags),
     kmsKeyId: snapshot.KmsKeyId,
     stateMessage: snapshot.StateMessage,
+    description: snapshot.Description,
   };
 }
