@@ -12,6 +12,7 @@ import * as z from 'zod';
 import { closeFailedRun, countCycleFailure, isOpen } from '../protect/close-failed-run.ts';
 import { closeRestore } from '../restore/close-restore.ts';
 import { giveUpUploads } from '../restore/give-up-uploads.ts';
+import { removeWritten } from '../restore/remove-written.ts';
 import { restoreIdOf } from '../restore/restore-job.ts';
 import { type Count, defineStep } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
@@ -118,6 +119,7 @@ const close: Readonly<
     if (row?.state !== 'running' && (row !== undefined || hasReported(execution))) return 'reported';
     if (row !== undefined) {
       await giveUpUploads(services, row.restoreId, services.shouldStop);
+      await removeWritten(services, row.restoreId);
       await closeRestore(services, row, { state: 'failed', error: errorOf(execution) });
     }
     count([metric('RestoreFailures', 1)]);

@@ -15,8 +15,9 @@ export const watchSteps = {
   },
   'close-executions': {
     needs: {
-      // For what a stopped restore left in its target.
+      // For what a stopped restore left in its target, and in EBS.
       targets: 'end-uploads',
+      images: 'clear',
       vault: { read: 'sealed', audit: true },
       work: { use: ['executions/*', 'restores/*'] },
       catalog: 'use',

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
 import { eventually } from '../e2e/support/eventually.ts';
 import { BUCKET_ARN, makeDeployment, PLENTY } from '../lambdas/support/deployment.ts';
+import { MemoryImages } from '../lambdas/support/memory-images.ts';
 import { makePipeline, TAGGED_BUCKET } from '../lambdas/support/pipeline.ts';
 import { findGap, testUnless } from '../support/gaps.ts';
 
@@ -49,6 +50,7 @@ async function stopAtWork(cause?: string) {
   const others = { cycle: 'c', restore: 'r', hold: 'h', maintenance: 'm', check: 'o' };
   const close = closeExecutionsStep.over({
     ...deployment,
+    images: new MemoryImages(deployment.clock),
     openUploads: () => new MemoryTarget(),
     machines: { ...others, protect: machine },
     executions: {

@@ -1,6 +1,12 @@
 import type { FailedExecution } from '@holdfast/aws';
 import { AuditLog, type RunId } from '@holdfast/engine';
-import { FaultPlan, MemoryTarget, ProcessKilledError, withFaults } from '@holdfast/engine/testing';
+import {
+  FaultPlan,
+  MemoryTarget,
+  ProcessKilledError,
+  putImagePoint,
+  withFaults,
+} from '@holdfast/engine/testing';
 import { describe, expect, test } from 'vitest';
 import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
 import { restoreIdOf } from '../../lambdas/restore/restore-job.ts';
@@ -12,6 +18,7 @@ import {
   PLENTY,
   readJson,
 } from './support/deployment.ts';
+import { MemoryImages } from './support/memory-images.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { makeRestoring } from './support/restoring.ts';
 
@@ -56,6 +63,7 @@ function makeWatch(
   openUploads = () => new MemoryTarget(),
   faults = new FaultPlan(),
   executions = makeExecutions(deployment),
+  images = new MemoryImages(deployment.clock),
 ) {
   const audit = new AuditLog(deployment.services);
   const logged: unknown[] = [];
@@ -66,6 +74,7 @@ function makeWatch(
     machines,
     executions,
     openUploads,
+    images,
     audit: {
       append: async (entry) => {
         logged.push(entry.event);
@@ -268,6 +277,25 @@ test('frees what a restore that was stopped has left of a large object in its ta
 
   expect(restoring.uploads.open).toEqual([]);
   expect(await deployment.catalog.restores.find(restoreId)).toMatchObject({ state: 'failed' });
+});
+
+test('removes the snapshots that a restore that was stopped was writing', async () => {
+  const deployment = makeDeployment();
+  const content = deployment.services.random.bytes(3 * 4096);
+  const { point } = await putImagePoint(
+    { ...deployment.services, lockMode: 'governance' },
+    { volumes: [{ volume: 'vol-1', content, blockBytes: 4096 }] },
+  );
+  const { images, ...restoring } = makeRestoring(deployment);
+  const request = { point, target: { volumes: { availabilityZone: 'us-east-1a' } } };
+  const { restoreId } = await restoring.planRestore({ request, execution: arnOf('restore') }, PLENTY);
+  await restoring.startSnapshots({ restoreId }, PLENTY);
+  expect(images.written.snapshots.size).toBe(1);
+  const { hear, executions } = makeWatch(deployment, undefined, undefined, undefined, images);
+
+  await hear(executions.end('restore', { status: 'ABORTED' }));
+
+  expect(images.written.snapshots.size).toBe(0);
 });
 
 describe('a restore whose execution ended without closing it', () => {

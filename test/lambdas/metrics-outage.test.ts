@@ -19,6 +19,7 @@ import {
   PLENTY,
   untilDone,
 } from './support/deployment.ts';
+import { MemoryImages } from './support/memory-images.ts';
 import { discover, discoveryOf, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { EXECUTION, makeRestoring } from './support/restoring.ts';
 
@@ -120,6 +121,7 @@ const steps: Readonly<Record<string, Prepare>> = {
     const ended = { arn: 'arn:execution', machineArn: 'p', name: 'one', status: 'ABORTED' } as const;
     const step = closeExecutionsStep.over({
       ...deployment,
+      images: new MemoryImages(deployment.clock),
       openUploads: () => new MemoryTarget(),
       machines,
       executions: {
