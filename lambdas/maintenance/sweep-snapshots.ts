@@ -16,7 +16,7 @@ import * as z from 'zod';
 import { removeSnapshots } from '../image/remove-snapshots.ts';
 import { defineLoop, type LoopOutput } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
-import { partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
+import { Failures, partOf, mergeFailures, noteFailures, nothingOf } from './maintenance-fields.ts';
 import { COPIED_VOLUME, RUN_TAG } from '../image/image-record.ts';
 import { maintenanceSteps } from './steps.ts';
 
@@ -26,6 +26,14 @@ const pointsAtOnce = 4;
 const weeks = 60;
 /** Room for the snapshots that are being removed, at five requests a second. */
 const handOnBeforeMs = 120_000;
+
+const SweepInput = z.object({
+  /** Result of comparing the catalog with the roots in the vault; absent when that failed. */
+  reconciled: z
+    .object({ done: z.literal(true), state: z.object({ failures: Failures }) })
+    .optional()
+    .catch(undefined),
+});
 
 const SweepState = z.object({
   /** Weeks whose points have been looked at; what has expired comes before the first. */
@@ -42,14 +50,14 @@ const nothing: SweepState = { weeksNoted: 0, run: '', ...nothingOf('snapshots') 
  * Compares the snapshots in EC2 with the catalog, with one listing a call. A point that has lost snapshots before its
  * retention ended is noted as such, which makes it degraded wherever points are shown, and is reported. Removes the
  * snapshots of image runs that failed: those older than some days, of a run that is over, and without a point in the
- * catalog; and those whose blocks are in the vault and that are needed no more. In doubt they are kept: snapshots of a run
+ * catalog, unless it may lack one; and those whose blocks are in the vault and that are needed no more. In doubt they are kept: snapshots of a run
  * that the catalog, or of a plan that the deployment does not know.
  */
 export const sweepSnapshotsStep = defineLoop(
   maintenanceSteps,
   'sweep-snapshots',
-  { input: z.object({}), state: SweepState, handOnBeforeMs },
-  async (services, _, { before = nothing, shouldStop }): Promise<LoopOutput<SweepState>> => {
+  { input: SweepInput, state: SweepState, handOnBeforeMs },
+  async (services, { reconciled }, { before = nothing, shouldStop }): Promise<LoopOutput<SweepState>> => {
     const { catalog, images, clock, log } = services;
     const now = clock.now();
     const all = await images.findTaggedSnapshots(RUN_TAG);
@@ -66,6 +74,8 @@ export const sweepSnapshotsStep = defineLoop(
       state.pointsLacking += lacking;
       note(failures);
     }
+    // A point that was committed, and whose row was lost, is nothing but a root until it is reconciled.
+    const isCatalogWhole = reconciled?.state.failures.count === 0;
     const strayBefore = new Date(now.getTime() - safety.strayStaysDays * dayMs);
     const rest = tagged.filter((one) => runOf(one) > before.run);
     const byRun = [...Map.groupBy(rest, runOf)].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -87,7 +97,8 @@ export const sweepSnapshotsStep = defineLoop(
             return;
           }
           const isOver =
-            (isOld && (await isLeftOver(catalog, run))) || (await isReleased(services, run, needsOf));
+            (isOld && isCatalogWhole && (await isLeftOver(catalog, run))) ||
+            (await isReleased(services, run, needsOf));
           if (!isOver) return;
           const ids = snapshots.map(({ snapshotId }) => snapshotId);
           const { removed, inUse } = await removeSnapshots(services, runId, ids);

@@ -115,7 +115,10 @@ export class MaintenanceWorkflow extends Workflow<MaintenanceWorkflowProps> {
         'sweep',
         { ...this.eachPartition('SweepPacks', steps['sweep-packs'], '$.swept'), onlyIf: pointsMayGo },
       ],
-      ['sweepSnapshots', this.loop('SweepSnapshots', steps['sweep-snapshots'], '$.snapshots', {})],
+      [
+        'sweepSnapshots',
+        this.loop('SweepSnapshots', steps['sweep-snapshots'], '$.snapshots', { reconciled: '$.reconciled' }),
+      ],
       ['verify', this.eachPartition('VerifySample', steps['verify-sample'], '$.verified')],
       [
         'checkpoint',
