@@ -25,6 +25,7 @@ import {
 import { FakeClock, makeMemoryServices, putImagePoint, SeededRandom } from '@holdfast/engine/testing';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { restoreDiskImage } from '../src/index.ts';
+import { DiskImageFile } from '../src/target/disk-image-file.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 /** A frame for each block, as EBS has them. */
@@ -309,4 +310,27 @@ describe('other formats', () => {
 
     expect(readdirSync(folder)).toEqual([expect.stringMatching(/^\.holdfast-image-[0-9a-f]{16}$/)]);
   });
+});
+
+test('two restores of one volume into one place are not under way at once', async () => {
+  const of = { path: place, bytes: blockBytes, content: 'the same' };
+  const first = new DiskImageFile(of);
+
+  expect(() => new DiskImageFile(of)).toThrow(/^another process restores the same into this place/);
+
+  first.close();
+  new DiskImageFile(of).close();
+  expect(readdirSync(folder)).toEqual([expect.stringMatching(/^\.holdfast-image-[0-9a-f]{16}$/)]);
+});
+
+test('a restore that was killed does not keep the next one out', async () => {
+  const of = { path: place, bytes: blockBytes, content: 'the same' };
+  const { stagedPath } = new DiskImageFile(of);
+  const [machine, boot] = readlinkSync(`${stagedPath}.lock`).split('-');
+  rmSync(`${stagedPath}.lock`);
+  symlinkSync(`${machine}-${boot}-4194999-1`, `${stagedPath}.lock`);
+
+  new DiskImageFile(of).close();
+
+  expect(existsSync(`${stagedPath}.lock`)).toBe(false);
 });

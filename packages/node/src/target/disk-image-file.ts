@@ -8,8 +8,10 @@ import {
   linkSync,
   lstatSync,
   openSync,
+  readlinkSync,
   readSync,
   renameSync,
+  symlinkSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -21,6 +23,7 @@ import type { SameBytes, VolumeTarget } from '@holdfast/engine';
 import { errnoOf, isMissing } from '../errno.ts';
 import { isUnsupported } from '../file-system-calls.ts';
 import { rawPathOf } from '../source/raw-path.ts';
+import { makeProcessMark } from '../store/process-mark.ts';
 import { syncDirectory } from '../store/sync-directory.ts';
 import { isZero } from '../zeros.ts';
 import { toDirectoryError } from './directory-target-errors.ts';
@@ -40,7 +43,7 @@ export interface DiskImageOptions {
  * A raw disk image: sparse, written beside its place as `.holdfast-image-…`, and put there whole, once it is on the disk.
  *
  * Nothing of a temporary file that was left is trusted: its blocks are compared, and what lies between them is made
- * zeros again. Only its owner may read an image, as it has everything of a disk, passwords included.
+ * zeros again. A link of its name and `.lock` tells which process writes it. Only its owner may read an image, as it has everything of a disk, passwords included.
  * Calls to the file system are synchronous.
  */
 export class DiskImageFile implements VolumeTarget {
@@ -66,7 +69,13 @@ export class DiskImageFile implements VolumeTarget {
     this.stagedPath = stagedPathOf(this.path, content);
     this.#bytes = bytes;
     const existing = findFile(this.path);
-    this.#fd = this.#run(() => openStaged(this.stagedPath));
+    this.#run(() => takeLock(this.stagedPath));
+    try {
+      this.#fd = this.#run(() => openStaged(this.stagedPath));
+    } catch (error) {
+      releaseLock(this.stagedPath);
+      throw error;
+    }
     this.#isResumed = fstatSync(this.#fd).size > 0;
     try {
       this.#run(() => ftruncateSync(this.#fd, bytes));
@@ -74,6 +83,7 @@ export class DiskImageFile implements VolumeTarget {
     } catch (error) {
       closeSync(this.#fd);
       if (!this.#isResumed) this.remove();
+      releaseLock(this.stagedPath);
       throw error;
     }
   }
@@ -125,6 +135,7 @@ export class DiskImageFile implements VolumeTarget {
   close(): void {
     closeSync(this.#fd);
     if (this.#old !== undefined) closeSync(this.#old);
+    releaseLock(this.stagedPath);
   }
 
   /** Removes the temporary file, if it is there. */
@@ -205,6 +216,35 @@ function stagedPathOf(place: string, content: string): string {
     .digest('hex')
     .slice(0, 16);
   return path.join(path.dirname(place), `.holdfast-image-${digest}`);
+}
+
+/**
+ * Takes a temporary file for this process: a second one would make zeros of what the first is writing, also after that
+ * has put it in its place. Where the file system has no links, nothing is locked.
+ */
+function takeLock(staged: string): void {
+  const lock = `${staged}.lock`;
+  const { text, hasEnded } = makeProcessMark();
+  try {
+    symlinkSync(text, lock);
+  } catch (error) {
+    if (isUnsupported(error)) return;
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    if (!hasEnded(readlinkSync(lock)))
+      throw new InvalidInputError(
+        `another process restores the same into this place; wait for it, or if there is none remove ${JSON.stringify(lock)}`,
+      );
+    unlinkSync(lock);
+    symlinkSync(text, lock);
+  }
+}
+
+function releaseLock(staged: string): void {
+  try {
+    unlinkSync(`${staged}.lock`);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
 }
 
 /** Opens a temporary file that was left, or a new one. One that somebody else made is not touched. */
