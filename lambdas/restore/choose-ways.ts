@@ -99,6 +99,8 @@ function findParent(
   const sizeGiB = gibibytesOf(blocks);
   if (parent.sizeGiB > sizeGiB)
     return refuse(`has ${parent.sizeGiB} GiB, more than the ${sizeGiB} that the volume had`);
+  // The new one has its parent's encryption: what was encrypted would lie there open.
+  if (record.encrypted && !parent.encrypted) return refuse('is not encrypted, and the volume was');
   return {
     volume: record.volume,
     sizeGiB,

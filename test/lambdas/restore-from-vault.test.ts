@@ -349,6 +349,7 @@ describe('a delta', () => {
     ['is in state pending', { state: 'pending' }],
     ['is of volume vol-9, which the point has not: it has vol-1, vol-2', { volumeId: 'vol-9' }],
     ['has 2 GiB, more than the 1 that the volume had', { sizeGiB: 2 }],
+    ['is not encrypted, and the volume was', { encrypted: false }],
   ] as const)('is refused before anything is made when its snapshot %s', async ([why, fields]) => {
     const snapshotId = 'snap-0123456789abcdef0';
     if (Object.keys(fields).length > 0) images.plant({ snapshotId, ...fields });
