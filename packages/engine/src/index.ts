@@ -60,12 +60,7 @@ export {
 export type { Estimate } from './quote/estimate-total.ts';
 export type { SampleLimits } from './quote/choose-units.ts';
 export { type CopyPrice, priceFirstCopy } from './quote/price-copy.ts';
-export {
-  type ImageMonthPrice,
-  type MonthPrice,
-  priceMonths,
-  priceSnapshots,
-} from './quote/price-retention.ts';
+export { type ImageMonthPrice, type MonthPrice, priceMonths, priceImage } from './quote/price-retention.ts';
 export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
 
 // Images

@@ -9,7 +9,7 @@ import {
   openVault,
   priceFirstCopy,
   priceMonths,
-  priceSnapshots,
+  priceImage,
   type ReportProgress,
   type ResourceRow,
   type SampleLimits,
@@ -38,14 +38,14 @@ export interface StoredChunks {
   readonly index: ChunkIndex;
 }
 
-/** Bytes and dollars of a resource: estimated from its files, or the upper bound of an image's snapshots. */
+/** Bytes and dollars of a resource: estimated from its files, or the upper bound of an image's blocks. */
 export interface ResourceQuote {
   readonly resource: QuoteRequest['resource'];
   readonly plan: string;
   readonly changedPerDay: number;
   readonly months: readonly (ImageMonthPrice & Partial<MonthPrice>)[];
   readonly files?: { readonly estimate: SourceEstimate; readonly firstCopy: CopyPrice };
-  readonly image?: { readonly volumes: number; readonly bytes: number };
+  readonly image?: { readonly volumes: number; readonly bytes: number; readonly inVault: boolean };
 }
 
 /**
@@ -62,8 +62,9 @@ export async function quoteResource(
   if (isImageKind(kind)) {
     const volumes = await sources.listVolumes(resource, signal);
     const bytes = volumes.reduce((sum, { sizeGiB }) => sum + sizeGiB * 2 ** 30, 0);
-    const months = priceSnapshots(bytes, { plan, kind, now, changedPerDay });
-    return { ...quote, months, image: { volumes: volumes.length, bytes } };
+    const months = priceImage(bytes, { plan, kind, now, changedPerDay });
+    const inVault = plan.images.blocks === 'vault';
+    return { ...quote, months, image: { volumes: volumes.length, bytes, inVault } };
   }
   const { source = sources.openFiles(resource, plan), stored, limits, onProgress } = request;
   const { random } = services;

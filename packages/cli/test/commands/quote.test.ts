@@ -121,14 +121,14 @@ test('a resource of a plan that cannot be read is named, and the others are quot
   expect(out).toContain('vol-0a1');
 });
 
-test('an image costs at most its volumes’ snapshots', async () => {
+test('an image costs at most the blocks of its volumes', async () => {
   await cli.plantResource({ arn: volumeArn, kind: 'ebs-volume' });
 
   const { out } = await cli.run('quote', 'vol-0a1');
 
   expect(out).toContain('image       1 volume, 8.0 GiB');
-  // 30 points a day apart, 8 GiB, and 29 times 1 % of it, at $0.05.
-  expect(out).toMatch(/^31 days +30 +0 +10 GiB +\$0\.52 +\$0\.52 +\$0\.52$/m);
+  // 30 points a day apart, 8 GiB, and 29 times 1 % of it, at $0.023 in the vault and $0.05 in EC2.
+  expect(out).toMatch(/^31 days +30 +0 +10 GiB +\$0\.24 +\$0\.52 +\$0\.52$/m);
 });
 
 test('a bucket that no cycle has discovered yet is quoted by its ARN and a plan', async () => {

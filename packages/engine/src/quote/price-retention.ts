@@ -56,7 +56,7 @@ export interface MonthPrice {
   readonly ebsSnapshots: number;
 }
 
-/** A month's bill of an image, which has snapshots and nothing in the vault. */
+/** A month's bill of an image. Nobody has read it, so it is the most that it can be. */
 export type ImageMonthPrice = Omit<MonthPrice, 'containers' | 'parts'>;
 
 /** Prices the months after 30 days, after a year, and from the day on from which a plan has all the points that it keeps. */
@@ -157,20 +157,24 @@ function peersOf(
   };
 }
 
-/** Prices an image's snapshots. Only blocks that were ever written count, and so it costs at most as much. */
-export function priceSnapshots(bytes: number, options: RetentionOptions): readonly ImageMonthPrice[] {
+/**
+ * Prices an image: its blocks in the vault, or its snapshots where the plan leaves them there. Only blocks that were ever
+ * written count, and the vault compresses them, so it costs at most as much.
+ */
+export function priceImage(bytes: number, options: RetentionOptions): readonly ImageMonthPrice[] {
   const { plan, kind, now, changedPerDay } = options;
   return daysLookedAt(plan).map((afterDays) => {
     const points = simulateRetention(plan, kind, now, afterDays);
     const storedBytes = bytes * statesOf(points, changedPerDay);
-    const dollars = gibibytes(storedBytes) * prices.ebsSnapshot.gibibyteMonth;
+    const ebsSnapshots = gibibytes(storedBytes) * prices.ebsSnapshot.gibibyteMonth;
+    const inVault = gibibytes(storedBytes) * storageClassPrices.STANDARD.gibibyteMonth;
     return {
       afterDays,
       points: points.length,
       storedBytes,
-      dollars,
-      awsBackup: dollars,
-      ebsSnapshots: dollars,
+      dollars: plan.images.blocks === 'vault' ? inVault : ebsSnapshots,
+      awsBackup: ebsSnapshots,
+      ebsSnapshots,
     };
   });
 }

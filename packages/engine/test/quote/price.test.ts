@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { defaultImageSettings, type Plan, RetentionRules } from '../../src/model/index.ts';
 import type { SourceEstimate } from '../../src/quote/estimate-source.ts';
 import { priceFirstCopy } from '../../src/quote/price-copy.ts';
-import { priceMonths, priceSnapshots } from '../../src/quote/price-retention.ts';
+import { priceMonths, priceImage } from '../../src/quote/price-retention.ts';
 import { simulateRetention } from '../../src/quote/simulate-retention.ts';
 
 const gibibyte = 2 ** 30;
@@ -149,13 +149,17 @@ describe('a month', () => {
     expect(price(daily) - price(incremental)).toBeGreaterThan(29 * (100_000 / 1_024) * 0.01);
   });
 
-  test('of an image is a month of its snapshots, wherever they are ordered', () => {
+  test('of an image is a month of its blocks in the vault, or of its snapshots if they stay there', () => {
     const plan = planOf({ keepDays: 14 }, daily);
+    const options = { kind: 'ebs-volume', now, changedPerDay: 0.01 } as const;
+    const ofSnapshots = { ...plan, images: { ...plan.images, blocks: 'none' as const } };
 
-    const [month] = priceSnapshots(100 * gibibyte, { plan, kind: 'ebs-volume', now, changedPerDay: 0.01 });
+    const [month] = priceImage(100 * gibibyte, { plan, ...options });
+    const [left] = priceImage(100 * gibibyte, { plan: ofSnapshots, ...options });
 
     expect(month).toMatchObject({ afterDays: 15, points: 14 });
-    expect(month?.dollars).toBeCloseTo(100 * 1.13 * 0.05, 6);
-    expect(month?.awsBackup).toBe(month?.dollars);
+    expect(month?.dollars).toBeCloseTo(100 * 1.13 * 0.023, 6);
+    expect(month?.awsBackup).toBeCloseTo(100 * 1.13 * 0.05, 6);
+    expect(left?.dollars).toBe(month?.awsBackup);
   });
 });
