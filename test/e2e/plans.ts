@@ -38,7 +38,7 @@ export const deployment = {
     archivePlan(testPlans.glacier, 'glacier-flexible'),
     archivePlan(testPlans.deepArchive, 'deep-archive'),
     plan(testPlans.fleet, { full: never }),
-    plan(testPlans.documents, { full: never }),
+    { ...plan(testPlans.documents, { full: never }), images: { blocks: 'vault' as const } },
     {
       ...plan(testPlans.blocks, { incremental: never, differential: never }),
       images: { blocks: 'vault' as const, baseSnapshot: 'keep' as const },
