@@ -151,11 +151,11 @@ describe('a month', () => {
 
   test('of an image is a month of its blocks in the vault, or of its snapshots if they stay there', () => {
     const plan = planOf({ keepDays: 14 }, daily);
-    const options = { kind: 'ebs-volume', now, changedPerDay: 0.01 } as const;
+    const asked = { kind: 'ebs-volume', now, changedPerDay: 0.01 } as const;
     const ofSnapshots = { ...plan, images: { ...plan.images, blocks: 'none' as const } };
 
-    const [month] = priceImage(100 * gibibyte, { plan, ...options });
-    const [left] = priceImage(100 * gibibyte, { plan: ofSnapshots, ...options });
+    const [month] = priceImage(100 * gibibyte, { plan, ...asked });
+    const [left] = priceImage(100 * gibibyte, { plan: ofSnapshots, ...asked });
 
     expect(month).toMatchObject({ afterDays: 15, points: 14 });
     expect(month?.dollars).toBeCloseTo(100 * 1.13 * 0.023, 6);
