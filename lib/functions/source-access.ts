@@ -160,7 +160,14 @@ export function writesSnapshots(
     case 'start':
       return [
         allow('StartSnapshots', ['ebs:StartSnapshot'], [snapshots(stack)], requested(RESTORE_TAG)),
-        allow('TagWrittenSnapshots', ['ec2:CreateTags'], [snapshots(stack)], requested(RESTORE_TAG)),
+        // A snapshot of a run stays one: the tag of restores is what lets theirs be removed.
+        allow('TagWrittenSnapshots', ['ec2:CreateTags'], [snapshots(stack)], {
+          Null: {
+            ...requested(RESTORE_TAG).Null,
+            [`aws:RequestTag/${RUN_TAG}`]: 'true',
+            [`aws:ResourceTag/${RUN_TAG}`]: 'true',
+          },
+        }),
         ...usesKeysOfEbs(keys),
       ];
     case 'write':
