@@ -31,20 +31,23 @@ export async function listImageFiles(
     warn(`${pathText(where)} cannot be read: ${error.message}`);
   };
   const under = (name: Uint8Array): Buffer => Buffer.concat([Buffer.from(`${path}/`), name]);
+  const print = async (where: Buffer, find: () => FileNode | Promise<FileNode>): Promise<void> => {
+    try {
+      await printNode(where, await find(), out, signal);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      complain(where, error);
+    }
+  };
   if (recursive) {
     for await (const step of walkTree(fileSystem, node, signal))
-      if (step.error === undefined) await printNode(under(step.path), step.node, out, signal);
+      if (step.error === undefined) await print(under(step.path), () => step.node);
       else complain(under(step.path), step.error);
     return unread;
   }
   const entries = await Array.fromAsync(node.list(signal));
   for (const { name, id } of entries.sort((one, other) => Buffer.compare(one.name, other.name))) {
-    try {
-      await printNode(under(name), await fileSystem.node(id, signal), out, signal);
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      complain(under(name), error);
-    }
+    await print(under(name), async () => fileSystem.node(id, signal));
   }
   return unread;
 }

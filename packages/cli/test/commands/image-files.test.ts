@@ -141,6 +141,25 @@ test('a file of a damaged file system is refused without calling the vault damag
   expect(err).toContain('the superblock has an impossible inodes of a group (0)');
 });
 
+test('a link that cannot be read is told of, and all else is listed', async () => {
+  const broken = Buffer.from(disk);
+  // A link of so many bytes has them in blocks, and no text where its inode says which.
+  broken.writeUInt32LE(70, broken.indexOf('/etc/passwd') - 0x28 + 4);
+  const damaged = await cli.backUpVolumes({
+    volume: 'vol-0a1',
+    content: broken,
+    record: { device: '/dev/xvda' },
+  });
+
+  for (const options of [[], ['-r']]) {
+    const { code, out, err } = await cli.run('ls', ...options, damaged, '/dev/xvda1/');
+
+    expect(code).toBe(1);
+    expect(err).toContain('/dev/xvda1/users cannot be read');
+    expect(out).toContain('/dev/xvda1/lost+found/');
+  }
+});
+
 test('files out of snapshots whose blocks are in EBS alone are refused, with what to do', async () => {
   const inEbs = await cli.backUpImage('snap-1');
 
