@@ -324,6 +324,9 @@ function whyNotChanges(error: unknown, base: string): string | undefined {
     return `snapshot ${base}, with which it would be compared, is gone`;
   if (error instanceof UnrelatedSnapshotsError)
     return `it cannot be compared with snapshot ${base}: ${error.detail}`;
+  // Of the base, or of the snapshot itself: then reading all of it fails likewise.
+  if (error instanceof SourceUnavailableError)
+    return `what changed since snapshot ${base} cannot be listed: ${error.message}`;
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SnapshotMissingError } from '../../src/errors.ts';
+import { SnapshotMissingError, SourceUnavailableError } from '../../src/errors.ts';
 import type { BlockShard, BlockShardReference } from '../../src/images/block-shards.ts';
 import { getBlockShard } from '../../src/images/block-shards.ts';
 import { type BlockListingState, listBlocks } from '../../src/images/list-blocks.ts';
@@ -150,6 +150,19 @@ describe('all blocks of a volume are read, and the point says why', () => {
     expect(other).toBeUndefined();
     // What is as the base has it is not stored again.
     expect(next.root.counts).toMatchObject({ readBytes: 300 * blockBytes, newBytes: 0 });
+  });
+
+  test('when the snapshot of the base may not be read', async () => {
+    const { reason, next } = await reasonAfter('denied', ({ disks }) => {
+      disks.listChanged = () => {
+        throw new SourceUnavailableError('the key of the base is disabled');
+      };
+    });
+
+    expect(reason).toMatch(
+      /^what changed since snapshot snap-\w+ cannot be listed: the key of the base is disabled$/,
+    );
+    expect(next.root.counts.newBytes).toBe(0);
   });
 
   test('when the volume was replaced under its id', async () => {
