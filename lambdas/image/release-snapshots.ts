@@ -34,7 +34,11 @@ export const releaseSnapshotsStep = defineStep(
       }
     }
     const now = clock.now();
-    const needs = await findSnapshotNeeds(catalog, plan, run.resourceArn, now);
+    // Somebody may have started a run of another plan; the next one is of the plan that the resource has.
+    const resource = await catalog.resources.find(run.resourceArn);
+    const present = plans.find(({ name }) => name === (resource?.plan ?? run.plan));
+    if (present === undefined) return { locked, removed: 0 };
+    const needs = await findSnapshotNeeds(catalog, present, run.resourceArn, now);
     const volumes = image.snapshots.map(({ volume }) => volume);
     const byRun = Map.groupBy(
       await images.findSnapshotsOfVolumes(RUN_TAG, volumes),

@@ -166,7 +166,10 @@ function runOf({ tags }: Ec2Snapshot): RunId {
   return tags[RUN_TAG] as RunId;
 }
 
-/** Blocks are in the vault, and neither the plan nor the next run needs the snapshots. */
+/**
+ * Blocks are in the vault; neither the plan that took the snapshots keeps them, nor needs them the next run, which is one
+ * of the plan that the resource has now.
+ */
 async function isReleased(
   {
     catalog,
@@ -179,15 +182,17 @@ async function isReleased(
   const point = pointId && (await catalog.points.find(pointId));
   if (!point || point.hasBlocks !== true) return false;
   const { resourceArn } = point;
-  const plan = plans.find(({ name }) => name === point.plan);
-  if (plan === undefined) return false;
+  const resource = await catalog.resources.find(resourceArn);
+  const own = plans.find(({ name }) => name === point.plan);
+  const present = plans.find(({ name }) => name === (resource?.plan ?? point.plan));
+  if (own === undefined || present === undefined) return false;
   const now = clock.now();
-  const needs = needsOf.get(resourceArn) ?? findSnapshotNeeds(catalog, plan, resourceArn, now);
+  const needs = needsOf.get(resourceArn) ?? findSnapshotNeeds(catalog, present, resourceArn, now);
   needsOf.set(resourceArn, needs);
   const { baseTimes } = await needs;
   // A resource that is gone, or lost its tag, has no next run.
-  const isProtected = (await catalog.resources.find(resourceArn)) !== undefined;
-  return whySnapshotsStay(point, plan, { baseTimes: isProtected ? baseTimes : new Set() }, now) === undefined;
+  const ofNext = resource === undefined ? new Set<number>() : baseTimes;
+  return whySnapshotsStay(point, own, { baseTimes: ofNext }, now) === undefined;
 }
 
 /** The run's own state does not decide: one that counts as failed may have committed in its last moment. */

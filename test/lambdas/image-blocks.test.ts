@@ -352,6 +352,30 @@ describe('snapshots whose blocks are in the vault', () => {
     expect(runsWithSnapshots()).toEqual([RUN]);
   });
 
+  test('stay as the base of the plan that the resource has now', async () => {
+    plan = withImages({ baseSnapshot: 're-read' });
+    const weekly = { ...withImages({ baseSnapshot: 'keep' }), name: 'weekly' };
+    others = [weekly];
+    const row = await deployment.catalog.resources.find(INSTANCE);
+    await deployment.catalog.resources.put({ ...row!, plan: 'weekly' });
+    await backUpAndRelease(RUN, 'full', 'daily');
+
+    expect(runsWithSnapshots()).toEqual([RUN]);
+    await sweep();
+
+    expect(runsWithSnapshots()).toEqual([RUN]);
+  });
+
+  test('are left alone where the plan of the resource is not known', async () => {
+    plan = withImages({ baseSnapshot: 're-read' });
+    const row = await deployment.catalog.resources.find(INSTANCE);
+    await deployment.catalog.resources.put({ ...row!, plan: 'gone' });
+    await backUpAndRelease(RUN, 'full');
+    await sweep();
+
+    expect(runsWithSnapshots()).toEqual([RUN]);
+  });
+
   test('go without a copy of them that somebody made with its tags', async () => {
     plan = withImages({ baseSnapshot: 're-read' });
     await backUpAndRelease(RUN, 'full');
