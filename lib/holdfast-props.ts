@@ -67,7 +67,7 @@ export interface ImageBackup {
    */
   readonly blocks?: 'vault' | 'none';
   /**
-   * What becomes of the snapshot that the next run lists changes against: `keep` it at its price, `re-read` every block
+   * The treatment of the snapshot that the next run lists changes against: `keep` it at its price, `re-read` every block
    * instead, or the `cheapest` for each volume.
    * @default 'cheapest'
    */
@@ -99,7 +99,7 @@ export interface BackupPlan {
    * @default 'default'
    */
   readonly compression?: 'fast' | 'default' | 'max';
-  /** What is done with blocks of volumes. @default - they go into the vault, and snapshots go */
+  /** The place of volumes' blocks and snapshots. @default - blocks go into the vault, and snapshots go */
   readonly images?: ImageBackup;
   /** Work of one worker at a time. @default - 10,000 files or 1 GiB */
   readonly shard?: ShardSize;

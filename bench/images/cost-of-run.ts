@@ -5,7 +5,7 @@ import { watched } from '../watched.ts';
 import { backUpVolume } from './back-up-volume.ts';
 import type { ProgramVolume } from './program-volume.ts';
 
-/** What a backup of an image asked of AWS, and what that costs. */
+/** The requests of one backup of an image, and their price. */
 export interface RunCost {
   readonly readBytes: number;
   readonly storedBytes: number;
@@ -16,7 +16,7 @@ export interface RunCost {
   readonly dollars: Readonly<Record<string, number>>;
 }
 
-/** Of a run: opening, taking and waiting for the snapshot, listing, the map and the commit. Of a shard: its start, step and end. */
+/** State transitions. A run has those of opening, taking and waiting for the snapshot, listing, the map and the commit; a shard has its start, step and end. */
 const transitionsOf = { run: 20, shard: 3 } as const;
 
 /** A vault in memory, whose calls are counted by what AWS takes for them. */

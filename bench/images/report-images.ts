@@ -63,7 +63,7 @@ export function figuresOf(
   ].join('\n');
 }
 
-/** What one worker reads, and what as many as copy one snapshot by default reach. */
+/** The speed of one worker, and that of as many as copy one snapshot by default. */
 function workerLines({ readBytes, seconds, cpuSeconds }: WireCopy, ratio: number): string[] {
   const megabytes = readBytes / 1e6;
   const ofNetwork = limits.networkBytes.value / 1e6 / (1 + 1 / ratio);

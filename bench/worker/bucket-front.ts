@@ -15,7 +15,7 @@ export interface BucketFrontOptions {
   readonly scratch: string;
 }
 
-/** What is served next. */
+/** The source and vault of the next measurement. */
 export interface Served {
   readonly sourceBucket: string;
   readonly objects: Objects;

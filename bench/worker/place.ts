@@ -10,7 +10,7 @@ export const planName = 'worker';
 export interface Place {
   /** Nobody makes it: the front serves it. */
   readonly sourceBucket: string;
-  /** Of the functions that work there. */
+  /** The environment of the functions that work there. */
   readonly variables: Readonly<Record<string, string>> & { readonly VAULT_BUCKET: string };
 }
 

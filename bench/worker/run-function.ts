@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 
 export interface FunctionReport {
   readonly outputs: readonly unknown[];
-  /** Of all calls, without loading the module. */
+  /** The time of all calls together, without that of loading the module. */
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly loadSeconds: number;

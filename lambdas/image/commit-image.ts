@@ -67,7 +67,7 @@ export const commitImageStep = defineLoop(
   },
 );
 
-/** Of an image whose blocks stay in EC2, only the root is in the vault. */
+/** Counts of an image whose blocks stay in EC2: only its root is in the vault. */
 function contentOf(image: ImageRecord): PointContent {
   const volumes = image.snapshots.length;
   return {

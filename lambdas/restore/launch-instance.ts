@@ -23,7 +23,7 @@ export interface LaunchInstanceOutput {
   readonly done: boolean;
   /** Until the next look. */
   readonly waitSeconds: number;
-  /** Of a dry run, which ends with it. */
+  /** The result of a dry run, which ends with it. */
   readonly check?: LaunchCheck;
 }
 

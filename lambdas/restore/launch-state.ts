@@ -3,7 +3,7 @@ import * as z from 'zod';
 
 const Ordered = z.object({ id: z.string(), orderedAt: z.iso.datetime() });
 
-/** How far a launch is. It holds nothing of the machine's user data: each call reads that from the root. */
+/** The progress of a launch, from call to call. It holds nothing of the machine's user data: each call reads that from the root. */
 export const Launch = z.object({
   differences: z.array(z.string()),
   image: Ordered.extend({ name: z.string(), isKept: z.boolean() }).optional(),

@@ -21,7 +21,7 @@ export const WrittenVolume = z.object({
 });
 export type WrittenVolume = z.infer<typeof WrittenVolume>;
 
-/** What is made of snapshots. */
+/** Fields of every restore that makes something of snapshots. */
 const ofSnapshots = {
   snapshots: z.array(VolumeSnapshot),
   /** Snapshot → the key that it is encrypted with, which EC2 has to be allowed to use for its volume. */
@@ -89,7 +89,7 @@ export const restoreFiles = {
   /** Snapshots that are being written, by the volume that they are of. */
   snapshots: (restoreId: string) => `restores/${restoreId}/snapshots.json`,
   volumes: (restoreId: string) => `restores/${restoreId}/volumes.json`,
-  /** How far the launch of a machine is. */
+  /** The progress of the launch of a machine. */
   launch: (restoreId: string) => `restores/${restoreId}/launch.json`,
   machine: (restoreId: string) => `restores/${restoreId}/machine.json`,
 } as const;

@@ -56,7 +56,7 @@ export interface Needs {
   readonly blocks?: 'list' | 'read';
   /** Snapshots that restores write by the block. `write`: reading those that they are compared with, too. */
   readonly snapshots?: 'start' | 'write' | 'complete';
-  /** What workers share: rates of calls, and turns. */
+  /** Records that all workers share: rates of calls, and turns. */
   readonly shared?: true;
   /** State machines: to `start` one, to learn when it last succeeded (`recall`), or to `follow` what became of executions. */
   readonly machines?: Partial<Record<MachineName, 'start' | 'recall' | 'follow'>>;

@@ -31,7 +31,7 @@ export function openBlocks({
   readonly shared: SharedRecords | undefined;
   readonly clock: Clock;
   readonly random: RandomBytes;
-  /** Of the account, in calls a second; without a number what AWS gives by default. */
+  /** Calls a second of the account; text that is no number stands for AWS's own default. */
   readonly quota: string;
 }): OpenedBlocks {
   const { ebs, throttledCalls } = makeEbsClients();

@@ -106,7 +106,7 @@ export class RestoreWorkflow extends Workflow<RestoreWorkflowProps> {
     });
   }
 
-  /** Of snapshots that are written either a machine is launched, or volumes are made. */
+  /** The choice after snapshots are written: a machine is launched, or volumes are made. */
   private whenLaunched(id: string, launch: IChainable, volumes: IChainable): Choice {
     return new Choice(this, id)
       .when(Condition.stringEquals('$.plan.next', 'instance'), launch)

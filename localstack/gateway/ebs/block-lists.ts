@@ -12,7 +12,7 @@ const PageQuery = z.object({
   startingblockindex: z.coerce.number().int().min(0).default(0),
 });
 
-/** What is listed: written blocks, in their order, and what is said of each, if anything. */
+/** Written blocks in their order, each with what the list says of it, if anything. */
 interface BlockList<Block> {
   /** Ids of the snapshots, which the tokens of its pages are good for. */
   readonly of: string;

@@ -10,7 +10,7 @@ export interface EbsCall {
   readonly ec2: Ec2Context;
   readonly settings: EbsSettings;
   readonly tokens: SealedTokens;
-  /** What path, query and headers say, by the names of the API in lower case, those of headers as they are sent. */
+  /** Values of path, query and headers: under the names of the API in lower case, headers as they are sent. */
   readonly parameters: Readonly<Record<string, string | undefined>>;
   readonly body: Uint8Array;
 }

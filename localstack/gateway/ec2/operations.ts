@@ -34,7 +34,7 @@ import { createVolume, describeVolumes, modifyVolume } from './volumes.ts';
 export interface Ec2Operation {
   readonly parameters: readonly string[];
   readonly run: (context: Ec2Context, input: QueryStructure) => XmlStructure | Promise<XmlStructure>;
-  /** What a DryRun checks beyond the names of parameters. */
+  /** Checks of a DryRun beyond the names of parameters. */
   readonly check?: (context: Ec2Context, input: QueryStructure) => void;
 }
 

@@ -62,7 +62,7 @@ export interface Snapshot extends Described {
 /** A snapshot between StartSnapshot and CompleteSnapshot. */
 export interface SnapshotWriting {
   readonly parentId?: string;
-  /** How long it waits for the next call before it ends in `error`. */
+  /** Milliseconds without a call after which it ends in `error`. */
   readonly timeoutMs: number;
   /** SHA-256 of the blocks that were put, by their index. */
   readonly checksums: Map<number, Uint8Array>;

@@ -54,7 +54,7 @@ const InterfaceConfiguration = z.object({
 });
 type InterfaceConfiguration = Readonly<z.infer<typeof InterfaceConfiguration>>;
 
-/** What only DescribeInstanceAttribute and its kin tell, read when the point is committed. */
+/** Attributes that only DescribeInstanceAttribute and its kin tell, read when the point is committed. */
 export const MachineAttributes = z.object({
   readAt: z.iso.datetime(),
   /** Base64, as EC2 gives and takes it. Often holds secrets: it is nowhere but in the sealed root. */

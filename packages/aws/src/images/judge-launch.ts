@@ -2,7 +2,7 @@ import type { InstanceWishes, LaunchCheck } from '@holdfast/engine/model';
 import type { MachineConfiguration } from './ec2-machine.ts';
 import { interfacesToMake, profileNameOf, recordedInterfaces } from './launch-requests.ts';
 
-/** What EC2 tells of all that a launch names. Absent from a map: it does not exist. */
+/** EC2's answers about all that a launch names. A name that is absent from its map does not exist. */
 export interface LaunchFacts {
   readonly subnets: ReadonlyMap<string, { readonly vpcId: string; readonly availabilityZone: string }>;
   /** `rules`: of both directions together. */

@@ -23,7 +23,7 @@ import {
 import { FileSystemError } from '../terminal/errors.ts';
 import { volumeSource } from './volume-source.ts';
 
-/** What a path within an image leads to: the partitions of a volume, or a node of a file system. */
+/** The target of a path within an image: the partitions of a volume, or a node of a file system. */
 export type ImagePlace =
   | {
       readonly kind: 'partitions';
@@ -42,7 +42,7 @@ export type ImagePlace =
 interface FoundPartition extends Partition {
   /** As it is written in a path. */
   readonly path: string;
-  /** What is on it; absent where nothing is known of it. */
+  /** The name of its content; absent where nothing is known of it. */
   readonly content: string | undefined;
 }
 

@@ -87,7 +87,7 @@ export async function restoreToFile(
   });
 }
 
-/** What became of a disk image, for people: damage first, then numbers. */
+/** The outcome of a disk image, for people: damage first, then numbers. */
 export function diskImageLines({
   volume,
   path,

@@ -75,7 +75,7 @@ export function defineCommand<Declared extends CommandUnknownOpts>({
   };
 }
 
-/** What follows the command's name: its words, and its options where they are few. */
+/** The words after the command's name: its arguments, and its options where they are few. */
 function usageOf({ registeredArguments, options }: Pick<Command, 'registeredArguments' | 'options'>): string {
   const words = registeredArguments.map((word) => {
     const text = word.required ? `<${word.name()}>` : `[${word.name()}]`;
