@@ -14,7 +14,7 @@ export class DiskDamagedError extends DiskError {
 /** The disk has something that this package does not read, or a part of it that it does not know. */
 export class DiskUnsupportedError extends DiskError {
   override readonly name = 'DiskUnsupportedError';
-  /** What was found, such as `LUKS 2`. */
+  /** The name of what is there, such as `LUKS 2`. */
   readonly found: string;
   constructor(found: string, detail = '') {
     super(`${found} is not supported${detail === '' ? '' : `: ${detail}`}`);

@@ -3,7 +3,7 @@ import { isExt, parseSuperblock, superblockAt, superblockBytes } from '../ext/ex
 import type { ByteSource } from '../source/byte-source.ts';
 import { Fields } from '../source/fields.ts';
 
-/** What is on a partition, volume or whole disk. */
+/** The content of a partition, volume or whole disk. */
 export interface DetectedContent {
   readonly kind:
     | 'ext'
@@ -87,7 +87,7 @@ async function detectLvm(look: Look): Promise<DetectedContent | undefined> {
   return undefined;
 }
 
-/** What begins with a boot sector, as Microsoft's file systems do. */
+/** Contents that begin with a boot sector, as Microsoft's file systems do. */
 async function detectBootSector(look: Look): Promise<DetectedContent | undefined> {
   const sector = await look(0, 512);
   if (sector === undefined) return undefined;
@@ -149,7 +149,7 @@ async function detectZfs(look: Look): Promise<DetectedContent | undefined> {
   return found >= leastUberblocks ? { kind: 'zfs', name: 'ZFS' } : undefined;
 }
 
-/** Of a machine of either byte order. */
+/** Both orders of bytes count, as a pool may be of either kind of machine. */
 function isUberblock(words: readonly number[]): boolean {
   return (
     words.every((word, index) => word === uberblockMagics[index]) ||

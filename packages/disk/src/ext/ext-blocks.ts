@@ -16,7 +16,7 @@ export interface BlockRun {
   /** Place of the first one in the content. */
   readonly first: number;
   readonly blocks: number;
-  /** Of the first one on the disk. */
+  /** The number of the first one on the disk. */
   readonly block: number;
   /** Allocated, but never written. */
   readonly reserved: boolean;

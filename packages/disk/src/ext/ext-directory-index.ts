@@ -9,7 +9,7 @@ const rootTableAt = 0x20;
 const nodeTableAt = 8;
 const entryBytes = 8;
 const mostLevels = 3;
-/** Of the hash of an entry: names with the same hash began in the block before. */
+/** A bit of an entry's hash: names with the same hash began in the block before. */
 const continues = 1;
 
 /** A block of a directory: where it is in its content, and on the source. */

@@ -12,7 +12,7 @@ const headerBytes = 8;
 /** A block ends with a checksum in the shape of an entry without a name. */
 const tailBytes = 12;
 const tailType = 0xde;
-/** What an inline directory has in place of `.` and `..`: the number of its parent. */
+/** The number of its parent, which an inline directory has in place of `.` and `..`. */
 const inlineHeaderBytes = 4;
 
 const kinds: readonly (NodeKind | undefined)[] = [

@@ -8,7 +8,7 @@ const endOfDirectory = 0xfffffffe;
 
 export interface NameHash {
   readonly version: HashVersion;
-  /** Whether bytes of a name count as -128 to 127, as on the machine that made the file system. */
+  /** Bytes of a name count as -128 to 127, as on the machine that made the file system. */
   readonly signed: boolean;
   readonly seed: readonly number[];
 }

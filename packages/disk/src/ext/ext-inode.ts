@@ -42,9 +42,9 @@ export interface ExtInode {
   readonly map: Fields;
   /** Block with more extended attributes; 0 if there is none. */
   readonly attributeBlock: number;
-  /** What follows the fields, where attributes can be. */
+  /** The bytes after the fields, where attributes can be. */
   readonly tail: Fields;
-  /** What checksums of its blocks start with. */
+  /** The seed of the checksums of its blocks. */
   readonly checksumSeed: number;
 }
 
@@ -100,7 +100,7 @@ function parseInode(volume: ExtVolume, number: number, fields: Fields): ExtInode
   };
 }
 
-/** Of the second word, two bits go on with the seconds, which count from 1970 and are signed; the rest are nanoseconds. */
+/** Two bits of the second word extend the seconds, which count from 1970 and are signed; its other bits are nanoseconds. */
 function nanoseconds(seconds: number, more: number): Nanoseconds {
   return (BigInt(seconds) + BigInt(more & 3) * 2n ** 32n) * 1_000_000_000n + BigInt(more >>> 2);
 }

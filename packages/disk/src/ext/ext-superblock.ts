@@ -7,7 +7,7 @@ export const superblockAt = 1024;
 export const superblockBytes = 1024;
 const magic = 0xef53;
 
-/** What a superblock says, checked for being possible. */
+/** The fields of a superblock, checked for being possible. */
 export interface ExtSuperblock {
   readonly type: 'ext2' | 'ext3' | 'ext4';
   readonly label: string;
@@ -28,7 +28,7 @@ export interface ExtSuperblock {
   readonly hashSeed: readonly number[];
   readonly hasUnsignedHash: boolean;
   readonly features: ReadonlySet<ExtFeature>;
-  /** What checksums of metadata start with. */
+  /** The seed of checksums of metadata. */
   readonly checksumSeed: number;
   readonly state: { readonly clean: boolean; readonly errors: boolean; readonly orphans: boolean };
 }

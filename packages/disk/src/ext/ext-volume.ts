@@ -9,7 +9,7 @@ import type { ExtSuperblock } from './ext-superblock.ts';
 export class ExtVolume {
   readonly source: ByteSource;
   readonly superblock: ExtSuperblock;
-  /** Whether checksums of metadata are checked. */
+  /** Checksums of metadata are checked. */
   readonly verifies: boolean;
 
   constructor(source: ByteSource, superblock: ExtSuperblock, verifies: boolean) {

@@ -17,7 +17,7 @@ import { type ExtSuperblock, parseSuperblock, superblockAt, superblockBytes } fr
 import { ExtVolume } from './ext-volume.ts';
 
 export interface OpenFileSystemOptions {
-  /** Whether everything that names content is checked against its checksum, where there is one. @default false */
+  /** Everything that names content is checked against its checksum, where there is one. @default false */
   readonly verifyChecksums?: boolean;
   readonly signal?: AbortSignal | undefined;
 }

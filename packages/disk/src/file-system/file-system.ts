@@ -1,7 +1,7 @@
 /** A file system that is read, and never written. Any number of readers can be under way at once. */
 export interface FileSystem {
   readonly facts: FileSystemFacts;
-  /** What a reader should know before it trusts the content, such as a journal that was not replayed. */
+  /** Reasons to doubt the content, such as a journal that was not replayed. */
   readonly notices: readonly string[];
   root(signal?: AbortSignal): Promise<FileNode>;
   /**
@@ -38,7 +38,7 @@ export type Nanoseconds = bigint;
 export interface FileNode {
   readonly id: number;
   readonly kind: NodeKind;
-  /** Of the content. Of a link, of its target. */
+  /** The size of the content; of a link, that of its target. */
   readonly bytes: number;
   /** Permissions, with set-user-id, set-group-id and sticky: `0o7777` at most. */
   readonly mode: number;
@@ -51,7 +51,7 @@ export interface FileNode {
   readonly changedAt: Nanoseconds;
   /** Where the file system keeps it. */
   readonly createdAt: Nanoseconds | undefined;
-  /** Of a device. */
+  /** Absent of all but devices. */
   readonly device: { readonly major: number; readonly minor: number } | undefined;
 
   /** Entries of a directory in the order of the disk, without `.` and `..`. */

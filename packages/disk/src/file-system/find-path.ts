@@ -5,7 +5,7 @@ const slash = 0x2f;
 const mostLinks = 40;
 
 export interface FindPathOptions {
-  /** Whether a link at the end of the path is followed, as those on the way always are. @default false */
+  /** A link at the end of the path is followed too, as those on the way always are. @default false */
   readonly followLast?: boolean;
   readonly signal?: AbortSignal | undefined;
 }

@@ -11,7 +11,7 @@ const areaHeaderBytes = 512;
 const ignored = 1;
 /** LVM makes areas of 1 MiB as a rule. */
 const mostMetadataBytes = 64 * 2 ** 20;
-/** What LVM's checksums start with; they are not inverted at the end. */
+/** The seed of LVM's checksums, which are not inverted at the end. */
 const checksumSeed = 0xf597a6cf;
 
 /** A disk of a volume group. */
@@ -19,7 +19,7 @@ export interface PhysicalVolume {
   readonly source: ByteSource;
   /** Without hyphens, as its label has it. */
   readonly id: string;
-  /** What it says of its group; absent of one that is in none, or keeps no copy. */
+  /** Its copy of the description of its group; absent where it is in none, or keeps no copy. */
   readonly metadata: LvmSection | undefined;
   readonly notices: readonly string[];
 }

@@ -14,7 +14,7 @@ export interface VolumeGroup {
 
 export interface FoundGroups {
   readonly groups: readonly VolumeGroup[];
-  /** What could not be read, or contradicts something else. */
+  /** Parts that could not be read, or contradict something else. */
   readonly notices: readonly string[];
 }
 
