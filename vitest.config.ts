@@ -10,8 +10,8 @@ const limits = { testTimeout: hangsAfterMs, hookTimeout: hangsAfterMs };
 /** Unit tests that replace a module of Node, which whatever has loaded it before would keep. */
 const alone = ['packages/node/test/{directory-folding,sqlite-flush}.test.ts'];
 /**
- * What V8 takes from the tests when there are as many processes as processors: its collector's threads only wait for
- * each other, and a young generation of the usual size is collected at every few buffers. A seventh of the time.
+ * V8's flags for tests in as many processes as there are processors: threads of its collector would only wait for
+ * each other, and a young generation of the usual size is collected at every few buffers. They save a seventh of the time.
  */
 const execArgv = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=64'];
 const sequence = { shuffle: { tests: true, files: true } } as const;

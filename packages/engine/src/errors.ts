@@ -237,7 +237,7 @@ export class SnapshotMissingError extends BackupError {
 /** Two snapshots have nothing in common by which their blocks could be compared. */
 export class UnrelatedSnapshotsError extends BackupError {
   override readonly name = 'UnrelatedSnapshotsError';
-  /** What they do not have in common. */
+  /** The reason, as the source of blocks gives it. */
   readonly detail: string;
   constructor(snapshotId: string, baseId: string, detail: string) {
     super(`snapshot ${snapshotId} cannot be compared with ${baseId}: ${detail}; read all of its blocks`);

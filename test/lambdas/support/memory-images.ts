@@ -51,7 +51,7 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
   machine: MachineConfiguration;
   /** Takes the content of a volume, and names the snapshot. @default nothing is taken */
   freeze: ((volumeId: string) => string) | undefined;
-  /** What only its attributes tell; an error where they cannot be read. */
+  /** Facts that only its attributes tell; an error where they cannot be read. */
   attributes: Omit<MachineAttributes, 'readAt'> | Error = {
     userData: 'IyEvYmluL3NoCg==',
     cpuCredits: 'standard',

@@ -20,11 +20,11 @@ interface Entry {
   readonly sectors: number;
 }
 
-/** What the first sector of a disk is. */
+/** The first sector of a disk, read as that of an MBR. */
 export interface BootSector {
   /** The MBR's entries, used ones only, with their numbers. */
   readonly entries: readonly (Entry & { readonly number: number })[];
-  /** Whether it says that a GPT follows. */
+  /** It says that a GPT follows. */
   readonly protects: boolean;
 }
 

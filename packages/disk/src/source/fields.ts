@@ -6,7 +6,7 @@ import { DiskDamagedError } from '../errors.ts';
  */
 export class Fields {
   readonly bytes: Uint8Array;
-  /** What the bytes are, for messages. */
+  /** The name of the bytes, for messages. */
   readonly what: string;
   readonly #view: DataView;
 

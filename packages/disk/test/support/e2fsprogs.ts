@@ -54,7 +54,7 @@ export function debugfs(file: string, commands: readonly string[]): void {
   if (complaints.length > 0) throw new Error(`debugfs: ${complaints.join('; ')}`);
 }
 
-/** What a command of `debugfs` prints. */
+/** The output of a command of `debugfs`. */
 export function askDebugfs(file: string, command: string): string {
   return execFileSync('debugfs', ['-R', command, file], {
     env,

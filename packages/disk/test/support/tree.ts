@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { type FileNode, type FileSystem, walkTree } from '../../src/index.ts';
 
-/** What is compared of a file, directory or link. Content is a hash. */
+/** The compared facts of a file, directory or link. Content is a hash. */
 export interface TreeItem {
   readonly kind: string;
   readonly mode: number;

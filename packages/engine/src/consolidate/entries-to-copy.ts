@@ -20,7 +20,7 @@ export type ItemToCopy =
     };
 
 /**
- * What a container is made of, from a key of the point's manifest on: files or volumes, each with its chunks.
+ * The entries that go into a container, from a key of the point's manifest on: files or volumes, each with its chunks.
  * @throws {@link StoredBytesDamagedError} it is not whole.
  */
 export function entriesToCopy(

@@ -12,7 +12,7 @@ export const BlockShard = z.object({
   snapshot: z.string().optional(),
   bytes: z.int().positive(),
   blockBytes: z.int().positive(),
-  /** What is not listed is zeros. Otherwise the list has changes, and all else is as the base has it. */
+  /** Blocks that are not listed are zeros. Otherwise the list has changes, and all else is as the base has it. */
   isWhole: z.boolean(),
   fullReason: z.string().optional(),
   /** The volume's own entry is this shard's. */

@@ -7,7 +7,7 @@ import * as z from 'zod';
 export const ImageBlocks = z.enum(['vault', 'none']);
 
 /**
- * What becomes of the snapshot that the next run could list changes against: `keep` it at its price, `re-read` all
+ * The treatment of the snapshot that the next run could list changes against: `keep` it at its price, `re-read` all
  * blocks instead, or the `cheapest` of the two for each volume.
  */
 export const BaseSnapshot = z.enum(['cheapest', 'keep', 're-read']);
@@ -24,7 +24,7 @@ export const ImageSettings = z.object({
 });
 export type ImageSettings = z.infer<typeof ImageSettings>;
 
-/** What a plan gets that says nothing. */
+/** The settings of a plan that says nothing. */
 export const defaultImageSettings: ImageSettings = {
   blocks: 'vault',
   baseSnapshot: 'cheapest',

@@ -2,7 +2,7 @@ import type { PackId } from '../ids.ts';
 import type { ChunkReference } from './chunk-location.ts';
 import { listChunks, type ListedContent, type ListedFrame } from './pack-directory.ts';
 
-/** Of blocks that do not begin a pack, those whose id begins with one of these are in the index: one in eight. */
+/** First digits of ids. Of blocks that do not begin a pack, those whose id begins with one of them are in the index: one in eight. */
 const sampled: ReadonlySet<string> = new Set(['0', '1']);
 
 /** A chunk as long as a block of a volume in EBS. Files hardly have any: their chunks end anywhere. */

@@ -1,4 +1,4 @@
-/** What all workers of a deployment write down under one another: rates of calls, and turns. */
+/** Names of the records in which all workers of a deployment share rates of calls, and turns. */
 export type SharedName = 'read-block' | 'write-block' | 'copy-images';
 
 /**

@@ -115,11 +115,11 @@ function bytesAhead(
   return bytes <= entryBytes ? bytes : 0;
 }
 
-/** What a source is asked for, as long as the answers are not taken. */
+/** Requests to a source whose answers have not been taken yet. */
 interface Asked {
   /** Outcomes. */
   readonly asked: number;
-  /** Of their content. */
+  /** The size of their content. */
   readonly bytes: number;
 }
 

@@ -60,7 +60,7 @@ export interface ChunkFetcherOptions {
 
 interface Window<Tag> {
   readonly items: readonly FetchItem<Tag>[];
-  /** Of the items' chunks, by their places among the items. */
+  /** Keys of the items' chunks, by the places of the items. */
   readonly keys: readonly (string | undefined)[];
   readonly chunks: ReadonlyMap<string, FetchedChunk>;
 }

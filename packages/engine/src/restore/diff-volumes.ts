@@ -14,7 +14,7 @@ export interface VolumeDifference {
   readonly change: 'added' | 'removed' | 'changed';
   /** Blocks whose content is another, zeros too. */
   readonly blocks: number;
-  /** What these blocks have together. */
+  /** The size of these blocks together. */
   readonly bytes: number;
   readonly before?: VolumeEntry;
   readonly after?: VolumeEntry;

@@ -55,7 +55,7 @@ export async function mapPoint(reader: PointReader): Promise<PointMap> {
 }
 
 /**
- * What is lost of a point when some bytes cannot be used. Says nothing of why. A lost page may have had blocks of the
+ * The losses of a point when some bytes cannot be used, without their reasons. A lost page may have had blocks of the
  * volume before it, as a gap in a volume is no sign.
  */
 export function expectDamage(

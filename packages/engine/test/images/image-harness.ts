@@ -29,7 +29,7 @@ import { MemoryBlockSource } from '../../src/testing/index.ts';
 import { toStream } from '../../src/to-stream.ts';
 import { type BackUpOptions, Harness, minute } from '../runs/harness.ts';
 
-/** What a test may change about the backup of an image. */
+/** The choices of a test about the backup of an image. */
 export interface ImageOptions {
   readonly runId?: RunId | undefined;
   readonly services?: WriteServices;

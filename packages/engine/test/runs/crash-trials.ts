@@ -21,7 +21,7 @@ const types = ['full', 'incremental', 'differential', 'synthetic-full'] as const
 export const trials = sources.flatMap((source) => types.map((type) => ({ source, type })));
 export type Tried = (typeof trials)[number];
 
-/** What a source is, in a form that compares and prints well. */
+/** The content of a source, in a form that compares and prints well. */
 type Content = unknown;
 
 /** A vault as it is before a backup, and what its points have to restore to. */

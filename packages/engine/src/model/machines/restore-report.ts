@@ -101,13 +101,13 @@ export const LaunchedInstance = z.object({
 });
 export type LaunchedInstance = Readonly<z.infer<typeof LaunchedInstance>>;
 
-/** What can be said of a launch before anything is made. */
+/** The findings about a launch before anything is made. */
 export const LaunchCheck = z.object({
-  /** What stands in its way, each with what to do about it. */
+  /** Obstacles, each with what to do about it. */
   problems: z.array(z.string()),
-  /** What will not be as it was. */
+  /** Facts of the machine that will not be as they were. */
   differences: z.array(z.string()),
-  /** What nobody can say beforehand. */
+  /** Questions that nobody can answer beforehand. */
   unknown: z.array(z.string()),
 });
 export type LaunchCheck = Read<z.infer<typeof LaunchCheck>>;
@@ -149,7 +149,7 @@ export const RestoreReport = z.object({
       snapshots: z.array(z.string()).optional(),
     })
     .optional(),
-  /** What of a machine is not as it was. */
+  /** Facts of the machine that are not as they were. */
   differences: z.array(z.string()).optional(),
   /** The configuration of the instance that the volumes belonged to, if they did. */
   machine: z.object({ bucket: z.string(), key: z.string() }).optional(),
