@@ -1,4 +1,4 @@
-import { addCounts, expirePoints, type PointRow } from '@holdfast/engine';
+import { addCounts, expirePoints, findHeir, type PointRow } from '@holdfast/engine';
 import { isImageKind } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { defineLoop } from '../runtime/define-step.ts';
@@ -33,7 +33,7 @@ export interface ExpireOutput {
 const nothing: ExpireState = nothingOf('expired');
 
 /**
- * Removes points whose retention has ended, and the snapshots that they consist of. A point stays while somebody's AMI
+ * Removes points whose retention has ended, and their snapshots, unless a container has inherited them. A point stays while somebody's AMI
  * is made of its snapshots; it is counted, and tried again every day.
  */
 export const expirePointsStep = defineLoop(
@@ -50,7 +50,7 @@ export const expirePointsStep = defineLoop(
     }
     let snapshots = 0;
     const beforeRemoval = async (point: PointRow): Promise<'done' | 'in-use'> => {
-      const { pointId, resourceArn, resourceKind, runId, expiresAt } = point;
+      const { pointId, resourceArn, resourceKind, runId, expiresAt, hasBlocks } = point;
       log.info('removes a point', { pointId });
       await audit.append({
         chain: resourceArn,
@@ -59,6 +59,8 @@ export const expirePointsStep = defineLoop(
         event: { kind: 'expire', point: pointId, expiresAt: expiresAt.toISOString() },
       });
       if (!isImageKind(resourceKind)) return 'done';
+      // The sweep of snapshots removes them once no run compares with the container.
+      if (hasBlocks === true && (await findHeir(catalog, resourceArn, pointId)) !== undefined) return 'done';
       const found = await images.findSnapshots(RUN_TAG, runId);
       const own = found.filter(({ volumeId }) => volumeId !== COPIED_VOLUME);
       const ids = own.map(({ snapshotId }) => snapshotId);

@@ -1,5 +1,6 @@
 import type { Ec2Snapshot } from '@holdfast/aws';
 import {
+  findHeir,
   findSnapshotNeeds,
   workThrough,
   type Catalog,
@@ -176,12 +177,12 @@ async function isReleased(
     plans,
     clock,
   }: Pick<StepServices<(typeof maintenanceSteps)['sweep-snapshots']['needs']>, 'catalog' | 'plans' | 'clock'>,
-  { pointId }: RunRow,
+  { resourceArn, pointId }: RunRow,
   needsOf: Map<ResourceArn, Promise<SnapshotNeeds>>,
 ): Promise<boolean> {
-  const point = pointId && (await catalog.points.find(pointId));
-  if (!point || point.hasBlocks !== true) return false;
-  const { resourceArn } = point;
+  if (pointId === undefined) return false;
+  const point = (await catalog.points.find(pointId)) ?? (await findHeir(catalog, resourceArn, pointId));
+  if (point?.hasBlocks !== true) return false;
   const resource = await catalog.resources.find(resourceArn);
   const own = plans.find(({ name }) => name === point.plan);
   const present = plans.find(({ name }) => name === (resource?.plan ?? point.plan));
@@ -201,7 +202,10 @@ async function isLeftOver(
   { runId, resourceArn, state, pointId }: RunRow,
 ): Promise<boolean> {
   if (state === 'open' || state === 'cancelling') return false;
-  if (pointId !== undefined && (await catalog.points.find(pointId)) !== undefined) return false;
+  if (pointId !== undefined) {
+    if ((await catalog.points.find(pointId)) !== undefined) return false;
+    if ((await findHeir(catalog, resourceArn, pointId)) !== undefined) return false;
+  }
   for await (const point of catalog.points.list(resourceArn)) if (point.runId === runId) return false;
   return true;
 }

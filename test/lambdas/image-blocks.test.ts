@@ -9,7 +9,7 @@ import {
   type RunId,
 } from '@holdfast/engine';
 import { MemoryBlockSource, MemoryVolume } from '@holdfast/engine/testing';
-import type { BackupType, Plan } from '@holdfast/engine/model';
+import { type BackupType, type Plan, RetentionRules } from '@holdfast/engine/model';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { checkSnapshotsStep } from '../../lambdas/image/check-snapshots.ts';
 import { commitImageStep } from '../../lambdas/image/commit-image.ts';
@@ -18,6 +18,7 @@ import { releaseSnapshotsStep } from '../../lambdas/image/release-snapshots.ts';
 import { takeCopyTurn } from '../../lambdas/image/copy-turn.ts';
 import { listBlocksStep } from '../../lambdas/image/list-blocks.ts';
 import { snapshotVolumesStep } from '../../lambdas/image/snapshot-volumes.ts';
+import { expirePointsStep } from '../../lambdas/maintenance/expire-points.ts';
 import { sweepSnapshotsStep } from '../../lambdas/maintenance/sweep-snapshots.ts';
 import { consolidatePointStep } from '../../lambdas/protect/consolidate-point.ts';
 import { joinGroupStep } from '../../lambdas/protect/join-group.ts';
@@ -91,6 +92,7 @@ function stepsOver(blocks: BlockSource = disks) {
     consolidatePoint: consolidatePointStep.over(deps),
     releaseSnapshots: releaseSnapshotsStep.over(deps),
     sweepSnapshots: sweepSnapshotsStep.over(deps),
+    expirePoints: expirePointsStep.over(deps),
   };
 }
 
@@ -271,7 +273,13 @@ async function backUpAndRelease(runId: string, type: BackupType, planName?: stri
 }
 
 async function sweep() {
-  return stepsOver().sweepSnapshots({ state: null }, PLENTY);
+  const reconciled = { done: true, state: { failures: { count: 0, messages: [] } } };
+  return stepsOver().sweepSnapshots({ reconciled, state: null }, PLENTY);
+}
+
+async function expire() {
+  const held = { done: true, state: { failures: { count: 0, messages: [] } } };
+  return stepsOver().expirePoints({ held, renewed: [], state: null }, PLENTY);
 }
 
 const withImages = (changes: Partial<Plan['images']>): Plan => ({
@@ -350,6 +358,27 @@ describe('snapshots whose blocks are in the vault', () => {
     await backUpAndRelease(NEXT, 'full', 'weekly');
 
     expect(runsWithSnapshots()).toEqual([RUN]);
+  });
+
+  test('stay with the container that was made of their point for as long as it is the base', async () => {
+    plan = { ...withImages({ baseSnapshot: 'keep' }), retention: RetentionRules.parse({ keepDays: 1 }) };
+    await backUpAndRelease(RUN, 'full');
+    plan = withImages({ baseSnapshot: 'keep' });
+    deployment.clock.advance(60_000);
+    await takeSnapshots(NEXT, 'synthetic-full');
+    await untilDone(async () => stepsOver().consolidatePoint({ runId: NEXT }, PLENTY));
+    deployment.clock.advance(10 * 86_400_000);
+
+    const { state } = await expire();
+    await sweep();
+    expect(state).toMatchObject({ expired: 1, snapshots: 0 });
+    expect(runsWithSnapshots()).toEqual([RUN]);
+    write(root, 1, 1);
+    const { point } = await backUp(LAST, 'incremental');
+    await sweep();
+
+    expect(point).toMatchObject({ type: 'incremental', readBytes: blockBytes });
+    expect(runsWithSnapshots()).toEqual([LAST]);
   });
 
   test('stay as the base of the plan that the resource has now', async () => {

@@ -81,7 +81,12 @@ export {
 } from './images/list-blocks.ts';
 export { copyBlocks, type CopyBlocksOptions } from './images/copy-blocks.ts';
 export { type BaseSnapshotChoice, type ImageUse } from './images/choose-base-snapshot.ts';
-export { findSnapshotNeeds, type SnapshotNeeds, whySnapshotsStay } from './images/snapshot-needs.ts';
+export {
+  findHeir,
+  findSnapshotNeeds,
+  type SnapshotNeeds,
+  whySnapshotsStay,
+} from './images/snapshot-needs.ts';
 export { BlockShardReference } from './images/block-shards.ts';
 
 // Opening a vault

@@ -1,4 +1,4 @@
-import type { ResourceArn } from '../ids.ts';
+import type { PointId, ResourceArn } from '../ids.ts';
 import type { BackupType } from '../model/backup-type.ts';
 import type { Plan } from '../model/plan.ts';
 import { scheduledRuns } from '../model/scheduled-runs.ts';
@@ -66,6 +66,23 @@ export function whySnapshotsStay(
   const stayUntil = point.committedAt.getTime() + keepSnapshotsDays * dayMs;
   if (stayUntil > now.getTime()) return `the plan keeps snapshots for ${keepSnapshotsDays} days`;
   if (baseTimes.has(point.sourceTime.getTime())) return 'the next run compares with them';
+  return undefined;
+}
+
+/**
+ * Finds the container that was made of a point, names its snapshots, and may be a base after the point itself has
+ * expired: then they are the container's.
+ */
+export async function findHeir(
+  catalog: Pick<Catalog, 'points'>,
+  resourceArn: ResourceArn,
+  pointId: PointId,
+): Promise<PointRow | undefined> {
+  for await (const point of catalog.points.list(resourceArn)) {
+    const { type, basePointId, hasBlocks, archiveClass, expiring } = point;
+    const isContainer = type === 'synthetic-full' && basePointId === pointId && hasBlocks === true;
+    if (isContainer && archiveClass === undefined && expiring !== true) return point;
+  }
   return undefined;
 }
 
