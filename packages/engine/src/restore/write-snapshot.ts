@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mapConcurrent } from '../map-concurrent.ts';
+import { forEachConcurrent, mapConcurrent } from '../map-concurrent.ts';
 import type { VolumeEntry } from '../manifest/volume-entry.ts';
 import { BlockReader } from '../images/block-reader.ts';
 import type { BlockSource, SnapshotBlock } from '../ports/block-source.ts';
@@ -11,14 +11,22 @@ import { listVolumeBlocks, type VolumeRange } from './volume-blocks.ts';
 
 const blocksAtOnce = 16;
 
+/** Blocks of a parent that are compared before what differs is written. */
+const defaultComparedBlocks = 512;
+
 export interface WriteSnapshotOptions {
   readonly writer: Pick<SnapshotWriter, 'write'>;
   readonly snapshot: string;
   readonly range: VolumeRange;
   /** The snapshot's parent: blocks that it has already are not written. @default none */
   readonly parent?: { readonly snapshot: string; readonly source: BlockSource } | undefined;
-  /** Asked between blocks. When true, the call ends with those that are being read, and another goes on. */
+  /**
+   * Asked between blocks. When true, the call ends with those that are being read, and another goes on. What is compared
+   * with a parent is gone through in stretches, which are ended.
+   */
   readonly shouldStop?: (() => boolean) | undefined;
+  /** Blocks of the parent in a stretch. @default 512 */
+  readonly comparedBlocks?: number | undefined;
   readonly fetch?: FetchPolicy | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -41,8 +49,10 @@ export interface WrittenRange {
 export async function writeSnapshotRange(
   reader: PointReader,
   volume: VolumeEntry,
-  { writer, snapshot, range, parent, shouldStop, fetch, signal }: WriteSnapshotOptions,
+  options: WriteSnapshotOptions,
 ): Promise<WrittenRange> {
+  const { writer, snapshot, range, shouldStop = () => false, signal } = options;
+  const { from: begin = 0, to = volume.bytes } = range;
   const checksums = new Map<number, Uint8Array>();
   const write = async (offset: number, bytes: Uint8Array): Promise<void> => {
     const index = offset / volume.blockBytes;
@@ -50,9 +60,61 @@ export async function writeSnapshotRange(
     await writer.write(snapshot, { index, bytes, sha256 }, signal);
     checksums.set(index, sha256);
   };
-  const known = parent && (await compareParent(reader, volume, range, parent, signal));
-  const did = await restoreVolume(reader, volume, {
-    range,
+  let sameBlocks = 0;
+  let next: number | undefined;
+  for await (const stretch of stretchesOf(volume, { from: begin, to }, options)) {
+    if (stretch.from > begin && shouldStop()) {
+      next = stretch.from;
+      break;
+    }
+    const did = await writeStretch(reader, volume, options, stretch, write);
+    sameBlocks += did.sameBlocks;
+    ({ next } = did);
+    if (next !== undefined) break;
+  }
+  return {
+    checksums: Buffer.concat([...checksums].sort(([a], [b]) => a - b).map(([, sha256]) => sha256)),
+    blocks: checksums.size,
+    sameBlocks,
+    next,
+  };
+}
+
+type StretchOutcome = Pick<WrittenRange, 'sameBlocks' | 'next'>;
+
+interface Stretch extends Required<VolumeRange> {
+  readonly ofParent: readonly SnapshotBlock[];
+}
+
+/** Cuts a range into stretches that lie one behind the other, none with more blocks of a parent than may be. */
+async function* stretchesOf(
+  volume: VolumeEntry,
+  range: Required<VolumeRange>,
+  { parent, comparedBlocks = defaultComparedBlocks, signal }: WriteSnapshotOptions,
+): AsyncGenerator<Stretch> {
+  let { from } = range;
+  let ofParent: SnapshotBlock[] = [];
+  for await (const block of parent ? parentBlocks(volume, range, parent, signal) : []) {
+    ofParent.push(block);
+    if (ofParent.length < comparedBlocks) continue;
+    const to = Math.min((block.index + 1) * volume.blockBytes, range.to);
+    yield { from, to, ofParent };
+    [from, ofParent] = [to, []];
+  }
+  if (from < range.to) yield { from, to: range.to, ofParent };
+}
+
+/** Writes a stretch, and zeros where only the parent has content. Where it has to stop, both end at one offset. */
+async function writeStretch(
+  reader: PointReader,
+  volume: VolumeEntry,
+  { parent, shouldStop, fetch, signal }: WriteSnapshotOptions,
+  stretch: Stretch,
+  write: (offset: number, bytes: Uint8Array) => Promise<void>,
+): Promise<StretchOutcome> {
+  const known = parent && (await compareParent(reader, volume, stretch, parent, signal));
+  const { sameBlocks, next } = await restoreVolume(reader, volume, {
+    range: stretch,
     target: {
       has: async ({ offset }) => Promise.resolve(known?.same.has(offset) === true),
       write,
@@ -63,14 +125,9 @@ export async function writeSnapshotRange(
     signal,
   });
   const zeros = new Uint8Array(volume.blockBytes);
-  for (const offset of known?.strays ?? [])
-    if (did.next === undefined || offset < did.next) await write(offset, zeros);
-  return {
-    checksums: Buffer.concat([...checksums].sort(([a], [b]) => a - b).map(([, sha256]) => sha256)),
-    blocks: checksums.size,
-    sameBlocks: did.sameBlocks,
-    next: did.next,
-  };
+  const strays = (known?.strays ?? []).filter((offset) => next === undefined || offset < next);
+  await forEachConcurrent(strays, blocksAtOnce, async (offset) => write(offset, zeros));
+  return { sameBlocks, next };
 }
 
 /** Offsets of blocks that a parent has as the volume has them, and of those where it has content, and the volume zeros. */
@@ -86,7 +143,7 @@ interface KnownBlocks {
 async function compareParent(
   reader: PointReader,
   volume: VolumeEntry,
-  { from = 0, to = volume.bytes }: VolumeRange,
+  { from, to, ofParent }: Stretch,
   parent: NonNullable<WriteSnapshotOptions['parent']>,
   signal: AbortSignal | undefined,
 ): Promise<KnownBlocks> {
@@ -95,14 +152,10 @@ async function compareParent(
     ids.set(offset, id);
   const zeros = reader.keys.chunkId(new Uint8Array(volume.blockBytes));
   const blocks = new BlockReader(parent.source, parent.snapshot, signal);
-  const read = mapConcurrent(
-    parentBlocks(volume, { from, to }, parent, signal),
-    blocksAtOnce,
-    async (block) => ({
-      offset: block.index * volume.blockBytes,
-      content: await blocks.read(block),
-    }),
-  );
+  const read = mapConcurrent(ofParent, blocksAtOnce, async (block) => ({
+    offset: block.index * volume.blockBytes,
+    content: await blocks.read(block),
+  }));
   const same = new Set<number>();
   const strays: number[] = [];
   for await (const { offset, content } of read) {

@@ -114,6 +114,7 @@ test('a volume that workers write, stopped and killed at any call, is sealed wit
                 snapshot,
                 range,
                 parent,
+                comparedBlocks: 16,
                 shouldStop: () => ++asked > 9,
                 fetch,
               }),
@@ -139,6 +140,32 @@ test('a volume that workers write, stopped and killed at any call, is sealed wit
     ),
     { numRuns: 15 },
   );
+});
+
+test('a delta that has to stop goes on where only the parent has content', async () => {
+  const { services, reader, volumes } = await plant(new Map());
+  const source = new MemoryBlockSource(services.clock, { blockBytes, pageBlocks: 7 });
+  const damaged = source.makeVolume(volumeBlocks * blockBytes);
+  for (let index = 0; index < volumeBlocks; index += 1)
+    source.write(damaged, index, new Uint8Array(blockBytes).fill(1));
+  const parent = { snapshot: source.takeSnapshot(damaged), source };
+  const writer = new MemorySnapshotWriter();
+  const order = { sizeGiB: 1, clientToken: 'one', parent: parent.snapshot, description: '', tags: {} };
+  const { snapshot } = (await writer.start(order)) as { snapshot: string };
+  const goOn = async (from: number) =>
+    writeSnapshotRange(reader, volumes[0]!, {
+      writer,
+      snapshot,
+      range: { from },
+      parent,
+      comparedBlocks: 50,
+      shouldStop: () => true,
+    });
+
+  expect(await goOn(0)).toMatchObject({ blocks: 50, next: 50 * blockBytes });
+  expect(source.counts.read).toBe(50);
+  expect(await goOn(50 * blockBytes)).toMatchObject({ blocks: 50, next: 100 * blockBytes });
+  expect(await goOn(100 * blockBytes)).toMatchObject({ blocks: 20, next: undefined });
 });
 
 test('shards lie one behind the other, have all of each volume and no more blocks than they may', async () => {
