@@ -1,5 +1,6 @@
 import { medianOf, sumOf } from './child.ts';
 import { dataSetNames, type DataSetName } from './data-sets.ts';
+import { tableLines } from './figures.ts';
 import { kernelNames, type KernelTimes } from './kernel-times.ts';
 import { stepNames, type Figures, type Round, type StepName } from './measure.ts';
 import type { Program, ProgramName } from './programs.ts';
@@ -139,7 +140,7 @@ export function reportOf(results: Results): string {
 
 function programLines(sets: readonly SetResults[]): string[] {
   const programs = new Map(sets.flatMap((set) => set.programs).map((program) => [program.name, program]));
-  return tableOf(
+  return tableLines(
     ['program', 'version', 'settings other than its defaults'],
     [...programs.values()].map(({ title, version, settings }) => [title, version, settings]),
   );
@@ -214,7 +215,7 @@ function targetLines(measured: readonly (readonly [DataSetName, SetResults])[]):
       return reached(found) ? `**${found.toFixed(digits)}**` : found.toFixed(digits);
     }),
   ]);
-  return tableOf(['target (reached: bold)', ...measured.map(([name]) => name)], body);
+  return tableLines(['target (reached: bold)', ...measured.map(([name]) => name)], body);
 }
 
 function setLines(name: DataSetName, set: SetResults): string[] {
@@ -227,7 +228,7 @@ function setLines(name: DataSetName, set: SetResults): string[] {
       ...programs.map((program) => {
         const value = values[program.name];
         if (value === undefined) return '';
-        return value === best ? `**${numberText(value, figure)}**` : numberText(value, figure);
+        return value === best ? `**${figureText(value, figure)}**` : figureText(value, figure);
       }),
       ratio === undefined ? '' : ratio.toFixed(2),
     ];
@@ -237,7 +238,7 @@ function setLines(name: DataSetName, set: SetResults): string[] {
     '',
     `${files} files, ${megabytes(bytes)} MB; median of ${rounds.length} round(s); Holdfast at ${commit}.`,
     '',
-    ...tableOf(['step', '', ...programs.map((program) => program.title), 'best peer ÷ Holdfast'], body),
+    ...tableLines(['step', '', ...programs.map((program) => program.title), 'best peer ÷ Holdfast'], body),
   ];
 }
 
@@ -273,7 +274,7 @@ function kernelLines(measured: readonly (readonly [DataSetName, SetResults])[]):
     full[column]?.find((row) => row.figure === figure)?.values.holdfast ?? NaN;
   const limits = columns.map(([, set]) => limitSeconds(set));
   const kernelSeconds = columns.map(([, set]) => limitSeconds(set) * set.threads);
-  return tableOf(
+  return tableLines(
     ['all hardware threads at once', ...columns.map(([name]) => name)],
     [
       ...body,
@@ -288,15 +289,7 @@ function kernelLines(measured: readonly (readonly [DataSetName, SetResults])[]):
   );
 }
 
-function tableOf(head: readonly string[], body: readonly (readonly string[])[]): string[] {
-  return [lineOf(head), lineOf(head.map(() => '---')), ...body.map(lineOf)];
-}
-
-function lineOf(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
-}
-
-function numberText(value: number, figure: FigureName): string {
+function figureText(value: number, figure: FigureName): string {
   if (figure === 's' || figure === 'CPU s') return value.toFixed(2);
   return value.toFixed(value < 10 && figure !== 'reads' && figure !== 'writes and lists' ? 1 : 0);
 }

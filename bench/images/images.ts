@@ -1,5 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { putFigures } from '../figures.ts';
 import { CountedVault, type RunCost } from './cost-of-run.ts';
 import { measureWire } from './measure-wire.ts';
 import { ProgramVolume } from './program-volume.ts';
@@ -34,9 +33,4 @@ console.error('a worker has read blocks over the wire');
 const [small, large] = [await costsOf(sizes[0]), await costsOf(sizes[1])];
 const figures = figuresOf(runs, sizes, { small, large, wire });
 console.log(figures);
-const page = join(import.meta.dirname, '..', '..', 'docs', 'images.md');
-const text = await readFile(page, 'utf8');
-const [begin, end] = ['<!-- figures -->', '<!-- end of figures -->'];
-const [before, after] = [text.indexOf(begin), text.indexOf(end)];
-if (before < 0 || after < 0) throw new Error(`${page} needs the lines ${begin} and ${end}`);
-await writeFile(page, `${text.slice(0, before)}${begin}\n\n${figures}\n\n${text.slice(after)}`);
+putFigures('images.md', { begin: '<!-- figures -->', end: '<!-- end of figures -->' }, figures);

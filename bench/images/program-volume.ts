@@ -5,6 +5,8 @@ import type { BlockContent, BlockPage, BlockSource, SnapshotBlock } from '@holdf
 /** EBS's own size of a block, and the most blocks of a page. */
 const blockBytes = 512 * 1024;
 const pageBlocks = 10_000;
+/** Blocks of a page here, which counts as so much of a full one: a TiB has 210 pages, these volumes would have one. */
+const partBlocks = 512;
 
 /**
  * A volume full of a program's code: every block is a stretch of Node's own executable, which begins anywhere in it, so
@@ -58,9 +60,9 @@ export class ProgramVolume implements BlockSource {
 
   /** Each page looks at so many blocks, and shows those that are asked for. */
   *#pages(snapshot: string, from: number, isListed: (index: number) => boolean): Generator<BlockPage> {
-    for (let at = from; at < this.#blocks; at += pageBlocks) {
-      this.counts.pages += 1;
-      const length = Math.min(pageBlocks, this.#blocks - at);
+    for (let at = from; at < this.#blocks; at += partBlocks) {
+      const length = Math.min(partBlocks, this.#blocks - at);
+      this.counts.pages += length / pageBlocks;
       const blocks = Array.from({ length }, (_, after) => at + after)
         .filter(isListed)
         .map((index) => ({ index, token: `${snapshot} ${index}`.padEnd(60) }));

@@ -5,20 +5,15 @@ import {
   storageClassPrices,
   workersOfSnapshot,
 } from '@holdfast/engine/model';
+import { numberText as number, tableLines } from '../figures.ts';
 import { limits } from '../scale/limits.ts';
 import { perTebibyte } from './per-tebibyte.ts';
 import type { RunCost } from './cost-of-run.ts';
 import type { WireCopy } from './copy-over-wire.ts';
 
-const number = (value: number, digits = 0): string =>
-  value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
 const dollars = (value: number): string => `$${number(value, value < 1 ? 3 : 2)}`;
 const sum = (values: Readonly<Record<string, number>>): number =>
   Object.values(values).reduce((total, one) => total + one, 0);
-
-function row(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
-}
 
 export interface ImageFigures {
   readonly small: readonly RunCost[];
@@ -41,18 +36,19 @@ export function figuresOf(
     'for each TiB of a volume',
     ...runs.map(({ type, share }) => `${type}, ${share * 100} % changed`),
   ];
+  const rows = [
+    ['GiB read', ...costs.map(({ readBytes }) => number(readBytes / 2 ** 30, 1))],
+    ['GiB stored', ...costs.map(({ storedBytes }) => number(storedBytes / 2 ** 30, 1))],
+    ...units.map((unit) => [unit, ...costs.map(({ requests }) => number(requests[unit] ?? 0))]),
+    ['transitions', ...costs.map(({ transitions }) => number(transitions))],
+    ['GB-seconds', ...costs.map(({ gibibyteSeconds }) => number(gibibyteSeconds))],
+    ...services.map((service) => [service, ...costs.map((cost) => dollars(cost.dollars[service] ?? 0))]),
+    ['**together**', ...costs.map((cost) => `**${dollars(sum(cost.dollars))}**`)],
+  ];
   const month = (1 + 29 * 0.01) * 1024;
   const vaultMonth = (month / ratio) * storageClassPrices.STANDARD.gibibyteMonth;
   return [
-    row(head),
-    row(head.map(() => '---')),
-    row(['GiB read', ...costs.map(({ readBytes }) => number(readBytes / 2 ** 30, 1))]),
-    row(['GiB stored', ...costs.map(({ storedBytes }) => number(storedBytes / 2 ** 30, 1))]),
-    ...units.map((unit) => row([unit, ...costs.map(({ requests }) => number(requests[unit] ?? 0))])),
-    row(['transitions', ...costs.map(({ transitions }) => number(transitions))]),
-    row(['GB-seconds', ...costs.map(({ gibibyteSeconds }) => number(gibibyteSeconds))]),
-    ...services.map((service) => row([service, ...costs.map((cost) => dollars(cost.dollars[service] ?? 0))])),
-    row(['**together**', ...costs.map((cost) => `**${dollars(sum(cost.dollars))}**`)]),
+    ...tableLines(head, rows),
     '',
     `Thirty daily points with 1 % changed each day hold ${number(month / 1024, 2)} TiB of blocks. They cost ` +
       `${dollars(vaultMonth)} a month in the vault (${dollars(vaultMonth / month)} for a GiB of blocks, as they were ` +

@@ -1,4 +1,5 @@
 import { type Curve, drawCurves } from './draw-curves.ts';
+import { numberText as number, tableLines } from '../figures.ts';
 import type { JoinModel } from './join-model.ts';
 import { limits, limitsAsOf } from './limits.ts';
 import type { RunModel } from './model-run.ts';
@@ -11,8 +12,6 @@ export interface ScaleResults {
   readonly before: readonly RunModel[];
 }
 
-const number = (value: number, digits = 0): string =>
-  value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
 const hours = (value: number): string =>
   value < 1 ? `${number(value * 60, 1)} min` : `${number(value, 1)} h`;
 const order = (value: number): string => `10^${Math.round(Math.log10(value))}`;
@@ -25,14 +24,6 @@ function brokenText({ broken }: RunModel): string {
     return value === most ? `${number(most)} ${unit}` : `${number(value)} of ${number(most)} ${unit}`;
   });
   return names.length === 0 ? 'none' : names.join('; ');
-}
-
-function row(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  return [row(head), row(head.map(() => '---')), ...rows.map(row)];
 }
 
 function timeRows(models: readonly RunModel[]): string[][] {
@@ -73,9 +64,9 @@ export function figuresOf({ pageCpuMs, join, built, before }: ScaleResults): str
     '',
     '### As it is built',
     '',
-    ...table(timeHead, timeRows(built)),
+    ...tableLines(timeHead, timeRows(built)),
     '',
-    ...table(sizeHead, sizeRows(built)),
+    ...tableLines(sizeHead, sizeRows(built)),
     '',
     'Dollars of a first backup, without storage:',
     '',
@@ -83,11 +74,11 @@ export function figuresOf({ pageCpuMs, join, built, before }: ScaleResults): str
     '',
     '### As it was: one listing, shards in the order of keys, one join',
     '',
-    ...table(timeHead, timeRows(before)),
+    ...tableLines(timeHead, timeRows(before)),
     '',
     `### Limits and latencies, as of ${limitsAsOf}`,
     '',
-    ...table(
+    ...tableLines(
       ['limit', 'kind', 'source'],
       Object.values(limits).map(({ value, unit, kind, source }) => [
         `${number(value)} ${unit}`,
@@ -137,7 +128,7 @@ function dollarTable(built: readonly RunModel[]): readonly string[] {
     ...items.map((item) => number(dollars[item] ?? 0, 2)),
     number(sum(dollars), 2),
   ]);
-  return table(['objects', ...items, 'together'], rows);
+  return tableLines(['objects', ...items, 'together'], rows);
 }
 
 function curve(

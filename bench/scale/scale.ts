@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { parseArgs } from 'node:util';
+import { putFigures } from '../figures.ts';
 import { modelJoin } from './join-model.ts';
 import { limits } from './limits.ts';
 import { measurePageCpuMs, modelListing } from './list-model.ts';
@@ -39,12 +40,6 @@ const results = { pageCpuMs, join, ...models };
 const figures = figuresOf(results);
 console.log(figures);
 if (!values.quick) {
-  const docs = joinPath(import.meta.dirname, '..', '..', 'docs');
-  const page = joinPath(docs, 'scale.md');
-  const text = await readFile(page, 'utf8');
-  const [begin, end] = ['<!-- figures -->', '<!-- end of figures -->'];
-  const [before, after] = [text.indexOf(begin), text.indexOf(end)];
-  if (before < 0 || after < 0) throw new Error(`${page} needs the lines ${begin} and ${end}`);
-  await writeFile(page, `${text.slice(0, before)}${begin}\n\n${figures}\n\n${text.slice(after)}`);
-  await writeFile(joinPath(docs, 'scale.svg'), curvesOf(results));
+  putFigures('scale.md', { begin: '<!-- figures -->', end: '<!-- end of figures -->' }, figures);
+  await writeFile(joinPath(import.meta.dirname, '..', '..', 'docs', 'scale.svg'), curvesOf(results));
 }

@@ -1,6 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { prices, pricesAsOf } from '@holdfast/engine/model';
+import { numberText as number, putFigures, tableLines } from '../figures.ts';
 import type { ObjectSetName } from './objects.ts';
 import { processorMegabytes } from './function-shape.ts';
 
@@ -17,8 +16,6 @@ export interface WorkerFigures {
 }
 
 const tebibyte = 2 ** 40;
-const number = (value: number, digits = 0): string =>
-  value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 const head = [
   'objects',
@@ -49,18 +46,15 @@ export function workerTable(figures: readonly WorkerFigures[]): string {
       number(gibibyteSeconds * prices.lambda.gibibyteSecond, 2),
     ];
   });
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return tableLines(head, rows).join('\n');
 }
-
-const [begin, end] = ['<!-- written by npm run bench:worker -- --publish -->', '<!-- end of the worker -->'];
 
 /** Writes the table into `docs/scale.md`. */
 export function publishWorker(figures: readonly WorkerFigures[], machine: string): void {
-  const page = join(import.meta.dirname, '..', '..', 'docs', 'scale.md');
-  const text = readFileSync(page, 'utf8');
-  const [before, after] = [text.indexOf(begin), text.indexOf(end)];
-  if (before < 0 || after < 0) throw new Error(`${page} needs the lines ${begin} and ${end}`);
+  const place = {
+    begin: '<!-- written by npm run bench:worker -- --publish -->',
+    end: '<!-- end of the worker -->',
+  };
   const note = `Measured on one core of ${machine}; Lambda's price for arm64 as of ${pricesAsOf}.`;
-  const written = `${begin}\n\n${note}\n\n${workerTable(figures)}\n\n`;
-  writeFileSync(page, `${text.slice(0, before)}${written}${text.slice(after)}`);
+  putFigures('scale.md', place, `${note}\n\n${workerTable(figures)}`);
 }
