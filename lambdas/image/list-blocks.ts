@@ -15,7 +15,7 @@ import { defineLoop } from '../runtime/define-step.ts';
 import { ImageRecords } from './image-record.ts';
 import { imageSteps } from './steps.ts';
 
-/** Room for a window of a volume that changed so little that its list has hundreds of empty pages. */
+/** Room for the pages of a window, and for the end of a call. */
 const handOnBeforeMs = 240_000;
 
 /** Bytes of a block of EBS. */

@@ -89,6 +89,19 @@ describe('a list of blocks', () => {
     expect(asked[2]).toContain('pageToken=two');
   });
 
+  test('goes on from an empty page by its token, and from the last index where that has expired', async () => {
+    answers = [page([3], 'one'), page([], 'two'), page([])];
+    const places = (await Array.fromAsync(source.list('snap-1', 0))).map(({ next }) => next);
+    expect(places).toEqual([{ index: 4, token: 'one' }, { index: 4, token: 'two' }, undefined]);
+
+    asked.splice(0);
+    answers = [refusal('ValidationException', 'INVALID_PAGE_TOKEN', 400), page([9])];
+    expect(await indexesOf(source.list('snap-1', { index: 4, token: 'two' }))).toEqual([9]);
+
+    expect(asked[0]).toContain('pageToken=two');
+    expect(asked[1]).toContain('startingBlockIndex=4');
+  });
+
   test('is asked for again from the last index on when the token of a page has expired', async () => {
     answers = [page([3, 4], 'old'), refusal('ValidationException', 'INVALID_PAGE_TOKEN', 400), page([9])];
 

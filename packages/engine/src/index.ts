@@ -69,7 +69,7 @@ export { PacedSnapshotWriter } from './rates/paced-snapshot-writer.ts';
 export { PacedBlockSource } from './rates/paced-block-source.ts';
 export { Pacer } from './rates/pacer.ts';
 export { endTurn, takeTurn } from './rates/turns.ts';
-export type { BlockContent, BlockPage, BlockSource, SnapshotBlock } from './ports/block-source.ts';
+export type { BlockContent, BlockPage, BlockSource, PagePlace, SnapshotBlock } from './ports/block-source.ts';
 
 export {
   listBlocks,

@@ -12,6 +12,7 @@ import {
   type BlockPage,
   type BlockSource,
   type Clock,
+  type PagePlace,
   type RandomBytes,
   type SnapshotBlock,
   StoreUnavailableError,
@@ -57,7 +58,7 @@ export class EbsBlockSource implements BlockSource {
     this.#random = random;
   }
 
-  list(SnapshotId: string, from: number, signal?: AbortSignal): AsyncIterable<BlockPage> {
+  list(SnapshotId: string, from: number | PagePlace, signal?: AbortSignal): AsyncIterable<BlockPage> {
     const call = { what: `listing the blocks of snapshot ${SnapshotId}`, snapshot: SnapshotId };
     const ask = (place: Place): Promise<Answer> =>
       this.#ebs.send(new ListSnapshotBlocksCommand({ SnapshotId, ...place }), { abortSignal: signal });
@@ -69,7 +70,7 @@ export class EbsBlockSource implements BlockSource {
   listChanged(
     SecondSnapshotId: string,
     FirstSnapshotId: string,
-    from: number,
+    from: number | PagePlace,
     signal?: AbortSignal,
   ): AsyncIterable<BlockPage> {
     const call = {
@@ -130,12 +131,12 @@ export class EbsBlockSource implements BlockSource {
 /** Follows a list page by page. Where a token has expired, the list is asked for again, from the last index on. */
 async function* pages(
   call: BlockCall,
-  from: number,
+  from: number | PagePlace,
   ask: (place: Place) => Promise<Answer>,
   toBlocks: (answer: Answer) => readonly SnapshotBlock[],
 ): AsyncGenerator<BlockPage> {
-  let next = from;
-  let token: string | undefined;
+  let { index: next, token }: Partial<PagePlace> & { readonly index: number } =
+    typeof from === 'number' ? { index: from } : from;
   let begunAnewAt: number | undefined;
   for (;;) {
     let answer;
@@ -155,9 +156,10 @@ async function* pages(
     if (VolumeSize === 0 || BlockSize === 0)
       throw new StoreUnavailableError(`${call.what} was answered without a size; try again later`);
     const blocks = toBlocks(answer);
-    yield { bytes: VolumeSize * 2 ** 30, blockBytes: BlockSize, blocks };
     next = (blocks.at(-1)?.index ?? next - 1) + 1;
     token = NextToken;
+    const place = token === undefined ? undefined : { index: next, token };
+    yield { bytes: VolumeSize * 2 ** 30, blockBytes: BlockSize, blocks, next: place };
     if (token === undefined) return;
   }
 }

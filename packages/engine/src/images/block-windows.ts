@@ -60,7 +60,8 @@ export async function* joinWindows(
   }
 }
 
-function windowOfBlock({ index }: SnapshotBlock): number {
+/** The number of the window that a block is in. */
+export function windowOfBlock({ index }: Pick<SnapshotBlock, 'index'>): number {
   return Math.floor(index / volumeExtentBlocks);
 }
 

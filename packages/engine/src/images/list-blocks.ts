@@ -19,6 +19,7 @@ import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import type { WriteServices } from '../services.ts';
 import { type BlockShard, type BlockShardReference, putBlockShard } from './block-shards.ts';
 import { blocksByWindow, extentsByWindow, joinWindows, type BlockWindow } from './block-windows.ts';
+import { ListPlace, PagedList } from './paged-list.ts';
 
 /** Volumes that are listed side by side: AWS answers 50 lists a second, and each takes a tenth of one. */
 const volumesAtOnce = 4;
@@ -57,6 +58,8 @@ const VolumeListing = z.object({
     .optional(),
   /** The window to go on with. */
   next: z.int().nonnegative(),
+  /** The page of the list to go on with. @default the one that has the window's first block */
+  page: ListPlace.optional(),
   /** Names of lists of shards, in the order of keys. */
   parts: z.array(z.string()),
   isDone: z.boolean(),
@@ -72,7 +75,7 @@ export interface ListBlocksOptions {
   /** The volumes of the image. */
   readonly volumes: readonly SnapshotOfVolume[];
   readonly limits?: BlockShardLimits;
-  /** Asked between windows; when true the call ends and another goes on. */
+  /** Asked between windows, and between empty pages; when true the call ends and another goes on. */
   readonly shouldStop: () => boolean;
   readonly signal?: AbortSignal | undefined;
 }
@@ -80,7 +83,7 @@ export interface ListBlocksOptions {
 /**
  * Lists the blocks of an image that a run has to read, and cuts them into shards, which are written while they are
  * listed: all blocks of a full, and else those that changed since the snapshot that the base names for the volume, or
- * all of them with a reason. Goes on over any number of calls, each given the last one's state; each gets a window of a volume done at least.
+ * all of them with a reason. Goes on over any number of calls, each given the last one's state; each gets a window of a volume, or some empty pages, done at least.
  * Can be repeated, also while an earlier attempt is still at work: each names what it writes anew.
  * Memory: a page of the source and a shard for each of {@link volumesAtOnce} volumes, and a name for each shard of a call.
  * @throws {@link SnapshotMissingError} a snapshot of the image itself is gone.
@@ -176,6 +179,7 @@ class Listing {
       if (why === undefined) throw error;
       volume.read = { ...read, base: undefined, fullReason: why };
       volume.next = 0;
+      volume.page = undefined;
       volume.parts = [];
       await this.#listAs(volume, volume.read);
     }
@@ -211,9 +215,11 @@ class Listing {
       const shard = this.#shardOf(volume, read, cut, isLast);
       lists.push(await putBlockShard(services, prefix, shard, options.signal));
     };
+    const list = this.#listOf(volume, read);
     let stoppedAt: number | undefined;
-    for await (const window of this.#windows(volume, read)) {
-      if (!cutter.isEmpty && this.#mustStop()) {
+    for await (const window of this.#windows(volume, read, list)) {
+      const isOpen = window.at >= (list?.leftWindow ?? Infinity);
+      if (isOpen || (!cutter.isEmpty && this.#mustStop())) {
         stoppedAt = window.at;
         break;
       }
@@ -221,6 +227,9 @@ class Listing {
       this.#hasProgress = true;
     }
     if (this.#hasFailed) return;
+    if (list?.left !== undefined) stoppedAt ??= list.leftWindow;
+    volume.page = list?.left;
+    if (stoppedAt !== undefined && cutter.isEmpty) return;
     await put(cutter.end(stoppedAt), stoppedAt === undefined);
     const part = `${prefix}cuts/${newId(services.random)}.json`;
     await services.work.put(part, utf8(JSON.stringify(lists)), options.signal);
@@ -230,17 +239,32 @@ class Listing {
     this.#hasProgress = true;
   }
 
-  #windows(
-    { volume, snapshot, next }: VolumeListing,
-    { bytes, blockBytes, base }: NonNullable<VolumeListing['read']>,
-  ): AsyncGenerator<BlockWindow> {
+  /** The list of a volume's blocks from where it was left. @returns `undefined` for a volume that only the base has. */
+  #listOf(
+    { snapshot, next, page }: VolumeListing,
+    { bytes, base }: NonNullable<VolumeListing['read']>,
+  ): PagedList | undefined {
+    if (snapshot === undefined) return undefined;
     const { source, signal } = this.#of.options;
+    const from = page ?? next * volumeExtentBlocks;
+    const pages =
+      base === undefined
+        ? source.list(snapshot, from, signal)
+        : source.listChanged(snapshot, base, from, signal);
+    return new PagedList(pagesWithin(pages, bytes, snapshot), page?.open ?? [], () => {
+      this.#hasProgress = true;
+      return this.#mustStop();
+    });
+  }
+
+  #windows(
+    { volume, next }: VolumeListing,
+    { blockBytes, base }: NonNullable<VolumeListing['read']>,
+    list: PagedList | undefined,
+  ): AsyncGenerator<BlockWindow> {
+    const { signal } = this.#of.options;
     const from = next * volumeExtentBlocks;
-    let pages: AsyncIterable<BlockPage> | undefined;
-    if (snapshot !== undefined && base === undefined) pages = source.list(snapshot, from, signal);
-    else if (snapshot !== undefined && base !== undefined)
-      pages = source.listChanged(snapshot, base, from, signal);
-    const listed = blocksByWindow(pages === undefined ? [] : blocksWithin(pages, bytes, snapshot ?? ''));
+    const listed = blocksByWindow(list?.portions() ?? []);
     const isWalked = this.#baseVolumes.has(volume) && (base === undefined || this.#given.size > 0);
     if (!isWalked) return listed;
     const path = utf8(volume);
@@ -331,18 +355,19 @@ function whyNotChanges(error: unknown, base: string): string | undefined {
 }
 
 /** @throws {@link SourceUnavailableError} a block lies beyond the end of its volume. */
-async function* blocksWithin(
+async function* pagesWithin(
   pages: AsyncIterable<BlockPage>,
   bytes: number,
   snapshot: string,
-): AsyncGenerator<readonly SnapshotBlock[]> {
-  for await (const { blocks, blockBytes } of pages) {
+): AsyncGenerator<BlockPage> {
+  for await (const page of pages) {
+    const { blocks, blockBytes } = page;
     const last = blocks.at(-1);
     if (last !== undefined && last.index * blockBytes >= bytes)
       throw new SourceUnavailableError(
         `block ${last.index} of snapshot ${snapshot} lies beyond the ${bytes} bytes of its volume`,
       );
-    yield blocks;
+    yield page;
   }
 }
 

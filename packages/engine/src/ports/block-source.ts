@@ -16,6 +16,13 @@ export interface BlockContent {
   readonly sha256: Uint8Array;
 }
 
+/** Where a page of a list begins, in the words of the source that gave it. */
+export interface PagePlace {
+  /** The blocks before it have been listed: where the list is begun anew once the token is too old. */
+  readonly index: number;
+  readonly token: string;
+}
+
 /** A part of a list of blocks, and what the whole snapshot is like. */
 export interface BlockPage {
   /** Size of the volume. */
@@ -23,6 +30,8 @@ export interface BlockPage {
   readonly blockBytes: number;
   /** By index; may be empty, also in the middle of a list. */
   readonly blocks: readonly SnapshotBlock[];
+  /** The page after it: an empty one tells by nothing else how far it looked. Absent where none follows, or none can be begun with. */
+  readonly next?: PagePlace | undefined;
 }
 
 /**
@@ -33,14 +42,20 @@ export interface BlockPage {
  * {@link StoreUnavailableError}, after which they can be made again.
  */
 export interface BlockSource {
-  /** Lists the blocks of a snapshot that were ever written, from an index on, in their order. */
-  list(snapshot: string, from: number, signal?: AbortSignal): AsyncIterable<BlockPage>;
+  /** Lists the blocks of a snapshot that were ever written, in their order: from an index on, or from a page of this list. */
+  list(snapshot: string, from: number | PagePlace, signal?: AbortSignal): AsyncIterable<BlockPage>;
   /**
-   * Lists the blocks in which a snapshot differs from an earlier one of its volume, from an index on, in their order.
+   * Lists the blocks in which a snapshot differs from an earlier one of its volume, in their order: from an index on, or
+   * from a page of this list.
    * Blocks that were written again with what they had may be among them.
    * @throws {@link UnrelatedSnapshotsError} they are of different volumes, or have blocks of different sizes.
    */
-  listChanged(snapshot: string, base: string, from: number, signal?: AbortSignal): AsyncIterable<BlockPage>;
+  listChanged(
+    snapshot: string,
+    base: string,
+    from: number | PagePlace,
+    signal?: AbortSignal,
+  ): AsyncIterable<BlockPage>;
   /**
    * Reads a block, verified by its checksum.
    * @returns `expired` when its token is too old: the block has to be listed again.

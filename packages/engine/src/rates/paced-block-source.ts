@@ -1,4 +1,10 @@
-import type { BlockContent, BlockPage, BlockSource, SnapshotBlock } from '../ports/block-source.ts';
+import type {
+  BlockContent,
+  BlockPage,
+  BlockSource,
+  PagePlace,
+  SnapshotBlock,
+} from '../ports/block-source.ts';
 import type { Pacer } from './pacer.ts';
 
 /** A source of blocks that reads one only when it is its turn. Lists are few, and do not wait. */
@@ -11,11 +17,16 @@ export class PacedBlockSource implements BlockSource {
     this.#pacer = pacer;
   }
 
-  list(snapshot: string, from: number, signal?: AbortSignal): AsyncIterable<BlockPage> {
+  list(snapshot: string, from: number | PagePlace, signal?: AbortSignal): AsyncIterable<BlockPage> {
     return this.#source.list(snapshot, from, signal);
   }
 
-  listChanged(snapshot: string, base: string, from: number, signal?: AbortSignal): AsyncIterable<BlockPage> {
+  listChanged(
+    snapshot: string,
+    base: string,
+    from: number | PagePlace,
+    signal?: AbortSignal,
+  ): AsyncIterable<BlockPage> {
     return this.#source.listChanged(snapshot, base, from, signal);
   }
 

@@ -76,6 +76,21 @@ export function blockSourceContract({ name, make, volumeBlocks = 2_048 }: BlockS
       expect(indexesOf(await Array.fromAsync(made.source.list(snapshot, 2)))).toEqual([2, 3]);
     });
 
+    test('lists on from each of its pages, whatever was listed before it', async () => {
+      const volume = await made.makeVolume(volumeBlocks);
+      await fill(volume, ...Array.from({ length: 250 }, (_, at) => 2 * at));
+      const snapshot = await made.takeSnapshot(volume);
+
+      const pages = await Array.fromAsync(made.source.list(snapshot, 0));
+
+      expect(pages.at(-1)?.next).toBeUndefined();
+      for (const [at, { next }] of pages.entries()) {
+        if (next === undefined) continue;
+        const rest = await Array.fromAsync(made.source.list(snapshot, next));
+        expect(indexesOf(rest)).toEqual(indexesOf(pages.slice(at + 1)));
+      }
+    });
+
     test('tells the size of a volume in which nothing was written', async () => {
       const snapshot = await made.takeSnapshot(await made.makeVolume(volumeBlocks));
 

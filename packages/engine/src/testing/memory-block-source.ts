@@ -5,17 +5,27 @@ import {
   SourceUnavailableError,
   UnrelatedSnapshotsError,
 } from '../errors.ts';
-import { dayMs } from '../model/time.ts';
-import type { BlockContent, BlockPage, BlockSource, SnapshotBlock } from '../ports/block-source.ts';
+import { dayMs, hourMs } from '../model/time.ts';
+import type {
+  BlockContent,
+  BlockPage,
+  BlockSource,
+  PagePlace,
+  SnapshotBlock,
+} from '../ports/block-source.ts';
 import type { Clock } from '../ports/clock.ts';
 
 const tokenDays = 7;
+/** As of the EBS direct APIs: a page's token is good for an hour. */
+const pageTokenHours = 1;
 
 export interface MemoryBlockSourceOptions {
   /** @default 512 KiB */
   readonly blockBytes?: number;
-  /** Blocks of one page; every second page is empty. @default 100 */
+  /** Blocks of one page. @default 100 */
   readonly pageBlocks?: number;
+  /** Empty pages before each that has blocks. @default 1 */
+  readonly emptyPages?: number;
 }
 
 interface Written {
@@ -47,7 +57,7 @@ export class MemoryBlockSource implements BlockSource {
 
   constructor(clock: Clock, options: MemoryBlockSourceOptions = {}) {
     this.#clock = clock;
-    this.#options = { blockBytes: 512 * 1024, pageBlocks: 100, ...options };
+    this.#options = { blockBytes: 512 * 1024, pageBlocks: 100, emptyPages: 1, ...options };
   }
 
   /** Makes a volume, or puts an empty one in the place of another. @returns its id. */
@@ -109,7 +119,7 @@ export class MemoryBlockSource implements BlockSource {
     this.#broken = why;
   }
 
-  async *list(snapshot: string, from: number, signal?: AbortSignal): AsyncGenerator<BlockPage> {
+  async *list(snapshot: string, from: number | PagePlace, signal?: AbortSignal): AsyncGenerator<BlockPage> {
     await this.#begin(signal);
     const disk = this.#snapshot(snapshot);
     yield* this.#pages(snapshot, disk, [...disk.blocks.keys()], from, signal);
@@ -118,7 +128,7 @@ export class MemoryBlockSource implements BlockSource {
   async *listChanged(
     snapshot: string,
     base: string,
-    from: number,
+    from: number | PagePlace,
     signal?: AbortSignal,
   ): AsyncGenerator<BlockPage> {
     await this.#begin(signal);
@@ -153,21 +163,42 @@ export class MemoryBlockSource implements BlockSource {
     snapshot: string,
     disk: Disk,
     indexes: readonly number[],
-    from: number,
+    from: number | PagePlace,
     signal: AbortSignal | undefined,
   ): Generator<BlockPage> {
     const { bytes, blockBytes } = disk;
-    const listed = indexes.filter((index) => index >= from).sort((a, b) => a - b);
-    for (let at = 0; at === 0 || at < listed.length; at += this.#options.pageBlocks) {
+    let { index, empty } = this.#placeOf(from);
+    const listed = indexes.filter((one) => one >= index).sort((x, y) => x - y);
+    const { pageBlocks, emptyPages } = this.#options;
+    for (let at = 0; at === 0 || at < listed.length; at += pageBlocks) {
+      for (; empty < emptyPages; empty += 1) {
+        signal?.throwIfAborted();
+        this.counts.pages += 1;
+        yield { bytes, blockBytes, blocks: [], next: this.#placeAt(index, empty + 1) };
+      }
       signal?.throwIfAborted();
-      this.counts.pages += 2;
-      yield { bytes, blockBytes, blocks: [] };
-      const blocks = listed.slice(at, at + this.#options.pageBlocks).map((index) => ({
-        index,
-        token: disk.blocks.has(index) ? this.#token(snapshot, index) : undefined,
+      this.counts.pages += 1;
+      const blocks = listed.slice(at, at + pageBlocks).map((one) => ({
+        index: one,
+        token: disk.blocks.has(one) ? this.#token(snapshot, one) : undefined,
       }));
-      yield { bytes, blockBytes, blocks };
+      index = (blocks.at(-1)?.index ?? index - 1) + 1;
+      empty = 0;
+      const isLast = at + pageBlocks >= listed.length;
+      yield { bytes, blockBytes, blocks, next: isLast ? undefined : this.#placeAt(index, empty) };
     }
+  }
+
+  /** @param empty - empty pages that have been given at the place. */
+  #placeAt(index: number, empty: number): PagePlace {
+    return { index, token: `${empty} ${this.#clock.now().getTime()}` };
+  }
+
+  #placeOf(from: number | PagePlace): { index: number; empty: number } {
+    if (typeof from === 'number') return { index: from, empty: 0 };
+    const [empty, issued] = from.token.split(' ').map(Number);
+    const isOld = this.#clock.now().getTime() - Number(issued) > pageTokenHours * hourMs;
+    return { index: from.index, empty: isOld ? 0 : Number(empty) };
   }
 
   #token(snapshot: string, index: number): string {

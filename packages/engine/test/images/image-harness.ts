@@ -58,9 +58,9 @@ export class ImageHarness extends Harness {
   readonly volumes: string[] = [];
   readonly #taken = new Map<RunId, readonly SnapshotOfVolume[]>();
 
-  constructor(seed: string | number = 0) {
+  constructor(seed: string | number = 0, emptyPages = 1) {
     super(seed);
-    this.disks = new MemoryBlockSource(this.clock, { blockBytes, pageBlocks: 7 });
+    this.disks = new MemoryBlockSource(this.clock, { blockBytes, pageBlocks: 7, emptyPages });
   }
 
   addVolume(blocks: number): string {

@@ -89,6 +89,43 @@ describe('the shards of an image', () => {
     expect(JSON.stringify(state).length).toBeLessThan(2_000);
   });
 
+  test.each([
+    ['of changes', 'incremental', undefined],
+    ['of all blocks', 'full', undefined],
+    ['of all blocks beside those of a base', 'incremental', 'asked for'],
+  ] as const)('are listed on from between empty pages of a list %s', async (_what, type, fullReason) => {
+    const harness = new ImageHarness('empty', 40);
+    const volume = harness.addVolume(2_000);
+    for (const index of [3, 300, 900]) harness.disks.write(volume, index, random(harness));
+    await harness.backUpImage('full');
+    for (const index of [3, 5, 63, 64, 70, 300, 301, 302, 900, 1_990])
+      harness.disks.write(volume, index, random(harness));
+    const { plan, keys } = await openImage(harness, type);
+    const volumes = harness.snapshotsOf(plan.runId).map((of) => ({ ...of, fullReason }));
+    const before = harness.disks.counts.pages;
+    let asked = 0;
+    const shouldStop = (): boolean => harness.disks.counts.pages - asked > 10;
+    let state: BlockListingState | undefined;
+    let listed: readonly BlockShardReference[] | undefined;
+
+    for (let calls = 0; listed === undefined && calls < 100; calls += 1) {
+      asked = harness.disks.counts.pages;
+      const options = { source: harness.disks, volumes, shouldStop };
+      const step = await listBlocks(harness.services, keys, plan, options, state);
+      if (step.done) listed = step.shards;
+      else state = JSON.parse(JSON.stringify(step.state)) as BlockListingState;
+      expect(harness.disks.counts.pages - asked).toBeLessThan(20);
+    }
+
+    const shards = await readShards(harness, listed ?? []);
+    const blocks = shards.flatMap((shard) => shard.blocks.map(([index]) => index));
+    expect(blocks).toEqual([3, 5, 63, 64, 70, 300, 301, 302, 900, 1_990]);
+    for (const [at, { keys: range }] of shards.slice(1).entries())
+      expect(range.from).toBe(shards[at]?.keys.to);
+    // No page is asked for twice but those that have blocks.
+    expect(harness.disks.counts.pages - before).toBeLessThan(100);
+  });
+
   test('of an incremental have what changed, and of a volume without changes its entry alone', async () => {
     const { harness, boot, data } = withVolumes('changed');
     await harness.backUpImage('full');

@@ -1,0 +1,65 @@
+import * as z from 'zod';
+import type { BlockPage, SnapshotBlock } from '../ports/block-source.ts';
+import { windowOfBlock } from './block-windows.ts';
+
+/** Empty pages in a row after which a list may be left. One alone is passed: at a window it is left without a token. */
+const emptyPagesInRow = 2;
+
+const index = z.int().nonnegative();
+
+/** Where a list was left between two pages. */
+export const ListPlace = z.object({
+  index,
+  token: z.string(),
+  /** Blocks of the last window that was listed: more of them may follow. */
+  open: z.array(z.object({ index, token: z.string().optional() })),
+});
+export type ListPlace = z.infer<typeof ListPlace>;
+
+/**
+ * The pages of a list, which is left where nothing but empty ones comes for longer than a call has: those of a volume of
+ * 64 TiB take longer than a call, and only the place that the source gives tells how far they have looked.
+ */
+export class PagedList {
+  readonly #pages: AsyncIterable<BlockPage>;
+  readonly #mustLeave: () => boolean;
+  #open: readonly SnapshotBlock[];
+  /** Set once the list was left. Its last window is not complete then. */
+  left: ListPlace | undefined;
+
+  /**
+   * @param open - blocks that an earlier call listed, of the window that the pages go on with.
+   * @param mustLeave - asked after empty pages.
+   */
+  constructor(pages: AsyncIterable<BlockPage>, open: readonly SnapshotBlock[], mustLeave: () => boolean) {
+    this.#pages = pages;
+    this.#open = open;
+    this.#mustLeave = mustLeave;
+  }
+
+  async *portions(): AsyncGenerator<readonly SnapshotBlock[]> {
+    yield this.#open;
+    let empty = 0;
+    for await (const { blocks, next } of this.#pages) {
+      yield blocks;
+      this.#keepOpen(blocks);
+      empty = blocks.length === 0 ? empty + 1 : 0;
+      if (next === undefined || empty < emptyPagesInRow || !this.#mustLeave()) continue;
+      this.left = { ...next, open: [...this.#open] };
+      return;
+    }
+  }
+
+  /** The first window of which more may follow, where the list was left. */
+  get leftWindow(): number {
+    if (this.left === undefined) return Infinity;
+    return windowOfBlock(this.left.open[0] ?? this.left);
+  }
+
+  #keepOpen(blocks: readonly SnapshotBlock[]): void {
+    const last = blocks.at(-1);
+    if (last === undefined) return;
+    const window = windowOfBlock(last);
+    this.#open = [...this.#open, ...blocks].filter((block) => windowOfBlock(block) === window);
+  }
+}
