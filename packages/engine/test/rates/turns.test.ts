@@ -48,3 +48,45 @@ test('is kept by who has it', async () => {
 
   expect(await take('a')).toBe('taken');
 });
+
+test('goes to the one that has waited longest, however rarely it looks', async () => {
+  for (const holder of ['a', 'b', 'old']) await take(holder);
+  clock.advance(10 * minute);
+  await Promise.all(['a', 'b'].map(take));
+  await take('fresh');
+  await endTurn(services, { name: 'copy-images', holder: 'a' });
+
+  expect(await take('fresh')).toBe('wait');
+  expect(await take('old')).toBe('taken');
+  await endTurn(services, { name: 'copy-images', holder: 'b' });
+
+  expect(await take('fresh')).toBe('taken');
+});
+
+test('goes past one that waits no more, whether it says so or is not heard of', async () => {
+  for (const holder of ['a', 'b', 'failed', 'lost']) await take(holder);
+  clock.advance(1);
+  await take('last');
+  await endTurn(services, { name: 'copy-images', holder: 'failed' });
+  clock.advance(20 * minute);
+  await Promise.all(['a', 'b', 'last'].map(take));
+  await endTurn(services, { name: 'copy-images', holder: 'a' });
+  expect(await take('last')).toBe('wait');
+  clock.advance(11 * minute);
+
+  expect(await take('last')).toBe('taken');
+});
+
+test('is waited for from the first look, although each look holds on to the place', async () => {
+  for (const holder of ['a', 'b', 'old']) await take(holder);
+  clock.advance(minute);
+  await take('later');
+  for (let looks = 0; looks < 6; looks += 1) {
+    clock.advance(20 * minute);
+    await Promise.all(['a', 'b', 'old', 'later'].map(take));
+  }
+  await endTurn(services, { name: 'copy-images', holder: 'a' });
+
+  expect(await take('later')).toBe('wait');
+  expect(await take('old')).toBe('taken');
+});
