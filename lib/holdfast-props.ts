@@ -68,7 +68,7 @@ export interface ImageBackup {
   readonly blocks?: 'vault' | 'none';
   /**
    * The treatment of the snapshot that the next run lists changes against: `keep` it at its price, `re-read` every block
-   * instead, or the `cheapest` for each volume.
+   * instead, or the `cheapest` for each image.
    * @default 'cheapest'
    */
   readonly baseSnapshot?: 'cheapest' | 'keep' | 're-read';

@@ -8,7 +8,7 @@ export const ImageBlocks = z.enum(['vault', 'none']);
 
 /**
  * The treatment of the snapshot that the next run could list changes against: `keep` it at its price, `re-read` all
- * blocks instead, or the `cheapest` of the two for each volume.
+ * blocks instead, or the `cheapest` of the two for each image.
  */
 export const BaseSnapshot = z.enum(['cheapest', 'keep', 're-read']);
 export type BaseSnapshot = z.infer<typeof BaseSnapshot>;
