@@ -77,13 +77,13 @@ export class BlockChanges {
   async *from(windows: AsyncIterable<BlockWindow>): AsyncGenerator<Change> {
     const { bench, blocksAtOnce, onSourceRead } = this.#options;
     if (this.#options.shard.hasEntry) yield this.#ownChange();
-    const read = mapConcurrent(this.#tasks(windows), blocksAtOnce, async (task) => ({
-      ...task,
-      content: task.block && (await this.#read(task.block)),
+    const read = mapConcurrent(this.#tasks(windows), blocksAtOnce, async ({ window, block }) => ({
+      window,
+      found: block && { index: block.index, content: await this.#read(block) },
     }));
-    for await (const { window, block, content } of read) {
-      if (block !== undefined) {
-        await this.#place(window, block.index, content);
+    for await (const { window, found } of read) {
+      if (found !== undefined) {
+        await this.#place(window, found.index, found.content);
         continue;
       }
       await this.#copyMoved(window);
@@ -169,9 +169,12 @@ export class BlockChanges {
     return Math.min(blockBytes, bytes - index * blockBytes);
   }
 
-  async #read(block: SnapshotBlock): Promise<BlockContent | undefined> {
+  async #read(block: SnapshotBlock): Promise<BlockContent> {
     const content = await this.#options.reader?.read(block);
-    if (content === undefined) return undefined;
+    if (content === undefined)
+      throw new SourceUnavailableError(
+        `volume ${this.#options.shard.volume} has no snapshot that block ${block.index} can be read from; make a full`,
+      );
     const expected = this.#lengthOf(block.index);
     if (content.bytes.length !== expected)
       throw new SourceUnavailableError(
@@ -181,8 +184,7 @@ export class BlockChanges {
   }
 
   /** Puts a block that was read into its place: as the base has it, if it is the same, and nowhere, if it is zeros. */
-  async #place(window: OpenWindow, index: number, content: BlockContent | undefined): Promise<void> {
-    if (content === undefined) return;
+  async #place(window: OpenWindow, index: number, content: BlockContent): Promise<void> {
     const { keys, bench } = this.#options;
     const { bytes, sha256 } = content;
     this.#counts.readBytes += bytes.length;

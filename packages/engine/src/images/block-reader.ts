@@ -30,18 +30,17 @@ export class BlockReader {
   }
 
   /**
-   * @returns `undefined` when the snapshot does not have the block: it is zeros.
-   * @throws {@link SourceUnavailableError} the block was listed once and is not there now: nobody knows what it holds.
+   * @param block - one that has content: listed, or kept from a base, which has no blocks of zeros.
+   * @throws {@link SourceUnavailableError} the snapshot does not list the block now: nobody knows what it holds.
    */
-  async read({ index, token: listed }: SnapshotBlock): Promise<BlockContent | undefined> {
+  async read({ index, token: listed }: SnapshotBlock): Promise<BlockContent> {
     let token = listed;
     for (let attempt = 1; attempt <= tokenAttempts; attempt += 1) {
       token = attempt === 1 && token !== undefined ? token : await this.#renew(index, token);
-      if (token === undefined && listed !== undefined)
+      if (token === undefined)
         throw new SourceUnavailableError(
-          `block ${index} of snapshot ${this.#snapshot} was listed, and is not there when it is listed anew; try again later`,
+          `block ${index} of snapshot ${this.#snapshot} has content, and is not there when it is listed anew; try again later, or make a full`,
         );
-      if (token === undefined) return undefined;
       const content = await this.#source.read(this.#snapshot, { index, token }, this.#signal);
       if (content !== 'expired') return content;
     }

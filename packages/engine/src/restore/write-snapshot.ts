@@ -159,7 +159,6 @@ async function compareParent(
   const same = new Set<number>();
   const strays: number[] = [];
   for await (const { offset, content } of read) {
-    if (content === undefined) continue;
     const [id, wanted] = [reader.keys.chunkIdOfHash(content.sha256), ids.get(offset)];
     if (id === wanted) same.add(offset);
     else if (wanted === undefined && id !== zeros) strays.push(offset);

@@ -4,6 +4,7 @@ import type { RunId } from '../../src/ids.ts';
 import { groupShards, joinGroup } from '../../src/protect/join-group.ts';
 import { joinSomeShards } from '../../src/protect/join-shards.ts';
 import type { PackRow } from '../../src/ports/catalog/packs.ts';
+import type { BlockSource } from '../../src/ports/block-source.ts';
 import { commitPoint, type CommittedPoint } from '../../src/runs/commit-point.ts';
 import { openRun } from '../../src/runs/open-run.ts';
 import { isDamaged, verifyPoint } from '../../src/verify/verify-point.ts';
@@ -232,6 +233,27 @@ describe('a base whose packs are not what they were', () => {
     await expectConsistent(harness, next);
     await expectWhole(harness, next);
   });
+
+  test.each(['marked', 'lost'])(
+    'makes no zeros of a block of a %s pack that its snapshot does not list',
+    async (how) => {
+      const { harness, pack } = await withMostlyDeadPack(how);
+      if (how === 'lost') await damageFrames(harness, pack);
+      else await harness.catalog.packs.markDamaged(pack.packId);
+      const unlisting: BlockSource = {
+        list: async function* (...of) {
+          for await (const page of harness.disks.list(...of))
+            yield { ...page, blocks: page.blocks.filter(({ index }) => index !== 1_105) };
+        },
+        listChanged: (...of) => harness.disks.listChanged(...of),
+        read: async (...of) => harness.disks.read(...of),
+      };
+
+      const next = harness.backUpImage('incremental', { source: unlisting });
+
+      await expect(next).rejects.toMatchObject({ name: 'SourceUnavailableError' });
+    },
+  );
 
   test('has shards cut by what is copied, too', async () => {
     const { harness } = await withMostlyDeadPack('cut');
