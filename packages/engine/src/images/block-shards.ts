@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import { newId, utf8 } from '../bytes.ts';
+import { newId } from '../bytes.ts';
 import type { RandomBytes } from '../ports/random-bytes.ts';
 import type { WorkStore } from '../ports/work-store.ts';
+import { getJson, putJson } from '../work-json.ts';
 
 const count = z.int().nonnegative();
 
@@ -40,11 +41,11 @@ export async function putBlockShard(
   signal?: AbortSignal,
 ): Promise<string> {
   const name = `${prefix}blocks/${newId(random)}.json`;
-  await work.put(name, utf8(JSON.stringify(shard)), signal);
+  await putJson(work, name, shard, signal);
   return name;
 }
 
 /** @throws {@link ObjectNotFoundError} the scratch objects of the run have been swept. */
 export async function getBlockShard(work: WorkStore, { list }: BlockShardReference): Promise<BlockShard> {
-  return BlockShard.parse(JSON.parse(Buffer.from(await work.get(list)).toString('utf8')));
+  return getJson(work, list, BlockShard);
 }

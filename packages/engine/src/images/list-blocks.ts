@@ -17,6 +17,7 @@ import type { BlockPage, BlockSource, SnapshotBlock } from '../ports/block-sourc
 import { originOf } from '../protect/base-files.ts';
 import { runPrefix, type RunPlan } from '../runs/run-plan.ts';
 import type { WriteServices } from '../services.ts';
+import { getJson, putJson } from '../work-json.ts';
 import { type BlockShard, type BlockShardReference, putBlockShard } from './block-shards.ts';
 import { blocksByWindow, extentsByWindow, joinWindows, type BlockWindow } from './block-windows.ts';
 import { ListPlace, PagedList } from './paged-list.ts';
@@ -104,7 +105,7 @@ export async function listBlocks(
   if (volumes.some(({ isDone }) => !isDone)) return { done: false, state: { volumes } };
   const lists: string[] = [];
   for (const part of volumes.flatMap(({ parts }) => parts))
-    for (const list of z.array(z.string()).parse(await getJson(services, part))) lists.push(list);
+    for (const list of await getJson(services.work, part, z.array(z.string()))) lists.push(list);
   return { done: true, shards: lists.map((list, index) => ({ index, list })) };
 }
 
@@ -232,7 +233,7 @@ class Listing {
     if (stoppedAt !== undefined && cutter.isEmpty) return;
     await put(cutter.end(stoppedAt), stoppedAt === undefined);
     const part = `${prefix}cuts/${newId(services.random)}.json`;
-    await services.work.put(part, utf8(JSON.stringify(lists)), options.signal);
+    await putJson(services.work, part, lists, options.signal);
     volume.parts.push(part);
     volume.next = stoppedAt ?? 0;
     volume.isDone = stoppedAt === undefined;
@@ -417,8 +418,4 @@ class ShardCutter {
     this.#cost = { blocks: 0, extents: 0 };
     return cut;
   }
-}
-
-async function getJson({ work }: Pick<WriteServices, 'work'>, name: string): Promise<unknown> {
-  return JSON.parse(Buffer.from(await work.get(name)).toString('utf8'));
 }
