@@ -11,7 +11,7 @@ import type { Objects } from './objects.ts';
 export interface BucketFrontOptions {
   /** The emulator, which answers all that this does not. */
   readonly upstreamUrl: string;
-  /** Where a key and a certificate are made. */
+  /** The folder in which a key and a certificate are made. */
   readonly scratch: string;
 }
 

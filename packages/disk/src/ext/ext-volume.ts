@@ -39,7 +39,7 @@ export class ExtVolume {
       throw new DiskDamagedError(`${what} names block ${from + count - 1} of a file system of ${blocks}`);
   }
 
-  /** Where of a group the inodes begin, in bytes. */
+  /** The place at which a group's inodes begin, in bytes. */
   async inodeTable(group: number, signal?: AbortSignal): Promise<number> {
     const { descriptorBytes, inodesPerGroup, inodeBytes, checksumSeed } = this.superblock;
     const what = `descriptor of group ${group}`;

@@ -18,7 +18,7 @@ export interface FileSystemFacts {
   readonly uuid: string;
   readonly bytes: number;
   readonly blockBytes: number;
-  /** Where it was mounted last, as far as it says. */
+  /** The path of its last mount, as far as it says. */
   readonly mountedAt: string;
 }
 
@@ -47,9 +47,9 @@ export interface FileNode {
   readonly names: number;
   readonly modifiedAt: Nanoseconds;
   readonly accessedAt: Nanoseconds;
-  /** When anything of it changed, its owner for example. */
+  /** The time of the last change of anything of it, its owner for example. */
   readonly changedAt: Nanoseconds;
-  /** Where the file system keeps it. */
+  /** Absent where the file system does not keep it. */
   readonly createdAt: Nanoseconds | undefined;
   /** Absent of all but devices. */
   readonly device: { readonly major: number; readonly minor: number } | undefined;

@@ -118,7 +118,7 @@ function openVolume(
   return joined(stretches, end);
 }
 
-/** Where a segment begins. */
+/** The disk and the byte at which a segment begins. */
 function placeOf(
   segment: LvmSection,
   group: LvmSection,

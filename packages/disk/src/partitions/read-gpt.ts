@@ -51,7 +51,7 @@ export async function readGpt(disk: ByteSource, signal?: AbortSignal): Promise<P
 
 interface Attempt {
   readonly table?: PartitionTable;
-  /** Where a damaged header says that its copy is. */
+  /** The place of its copy, by a header that is damaged. */
   readonly other?: number | undefined;
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-/** Where the programs are on Debian, which the PATH of most users leaves out. */
+/** The folders of the programs on Debian, which the PATH of most users leaves out. */
 const env = {
   ...process.env,
   PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,

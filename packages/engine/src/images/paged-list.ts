@@ -7,7 +7,7 @@ const emptyPagesInRow = 2;
 
 const index = z.int().nonnegative();
 
-/** Where a list was left between two pages. */
+/** The place between two pages at which a list was left. */
 export const ListPlace = z.object({
   index,
   token: z.string(),

@@ -6,7 +6,7 @@ export type ResourceKind = z.infer<typeof ResourceKind>;
 type ImageKind = 'ec2-instance' | 'ebs-volume';
 export type FileKind = Exclude<ResourceKind, ImageKind>;
 
-/** Images are backed up as EBS snapshots of their volumes, and not file by file. */
+/** Images are backed up by the blocks of their volumes, and not file by file. */
 export function isImageKind(kind: ResourceKind): kind is ImageKind {
   return kind === 'ec2-instance' || kind === 'ebs-volume';
 }

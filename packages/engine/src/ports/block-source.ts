@@ -16,7 +16,7 @@ export interface BlockContent {
   readonly sha256: Uint8Array;
 }
 
-/** Where a page of a list begins, in the words of the source that gave it. */
+/** The beginning of a page of a list, in the words of the source that gave it. */
 export interface PagePlace {
   /** The blocks before it have been listed: where the list is begun anew once the token is too old. */
   readonly index: number;

@@ -5,7 +5,7 @@ import type { SharedName, SharedRecords } from '../ports/shared-records.ts';
 
 const time = z.iso.datetime();
 
-/** Who has a turn or, with `waitsSince`, waits for one; and when that ends unless it is held on to. */
+/** Holders of turns and, with `waitsSince`, those who wait for one; each until a time, unless it is held on to. */
 const Turns = z.record(z.string(), z.object({ until: time, waitsSince: time.optional() }));
 type Turns = Readonly<z.infer<typeof Turns>>;
 
