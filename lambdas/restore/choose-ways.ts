@@ -104,7 +104,7 @@ function findParent(
   return {
     volume: record.volume,
     sizeGiB,
-    parent: deltaFrom,
+    parent: { snapshot: deltaFrom, sizeGiB: parent.sizeGiB },
     encryption: parent.encrypted ? { keyArn: parent.kmsKeyId } : undefined,
   };
 }

@@ -15,7 +15,7 @@ export const WrittenVolume = z.object({
   volume: z.string(),
   sizeGiB: z.int().positive(),
   /** A snapshot of the volume as it is now: only what differs is written. */
-  parent: z.string().optional(),
+  parent: z.object({ snapshot: z.string(), sizeGiB: z.int().positive() }).optional(),
   /** Absent for one that was not encrypted. Without a key it is the region's own for EBS; with a parent, the parent's. */
   encryption: z.object({ keyArn: z.string().optional() }).optional(),
 });

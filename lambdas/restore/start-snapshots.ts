@@ -29,7 +29,7 @@ export const startSnapshotsStep = defineStep(
     for (const { volume, sizeGiB, parent, encryption } of 'written' in target ? target.written : []) {
       const started = await writer.start({
         sizeGiB,
-        parent,
+        parent: parent?.snapshot,
         encryption: encryption && { keyArn: encryption.keyArn },
         clientToken: createHash('sha256').update(`${restoreId}\n${volume}`).digest('hex'),
         description: `${writtenDescription(restoreId)} ${volume} of point ${pointId}`,

@@ -48,7 +48,7 @@ export const writeBlocksStep = defineKeptLoop(
       writer,
       snapshot,
       range: { from: before?.next ?? shard.from, to },
-      parent: parent === undefined ? undefined : { snapshot: parent, source },
+      parent: parent && { snapshot: parent.snapshot, bytes: parent.sizeGiB * 2 ** 30, source },
       shouldStop,
     });
     const sum = addWritten(before?.written, did);

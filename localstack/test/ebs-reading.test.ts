@@ -75,6 +75,18 @@ test('gives at least a hundred blocks to those who ask for fewer, and refuses mo
   });
 });
 
+test('lists from no index beyond the end of the volume', async () => {
+  const { createVolume, snapshot, list, listChanged } = await startScene();
+  const snapshotId = await snapshot(await createVolume());
+  const refused = { name: 'ValidationException', Reason: 'INVALID_PARAMETER_VALUE' };
+
+  expect((await list(snapshotId, { StartingBlockIndex: 2047 })).Blocks).toEqual([]);
+  await expect(list(snapshotId, { StartingBlockIndex: 2048 })).rejects.toMatchObject(refused);
+  await expect(listChanged(snapshotId, snapshotId, { StartingBlockIndex: 2048 })).rejects.toMatchObject(
+    refused,
+  );
+});
+
 test('tells changed, new and discarded blocks apart by the tokens that they have', async () => {
   const { bytes, createVolume, snapshot, writeBlock, changes } = await startScene();
   const volumeId = await createVolume();

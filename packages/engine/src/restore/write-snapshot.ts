@@ -19,7 +19,14 @@ export interface WriteSnapshotOptions {
   readonly snapshot: string;
   readonly range: VolumeRange;
   /** The snapshot's parent: blocks that it has already are not written. @default none */
-  readonly parent?: { readonly snapshot: string; readonly source: BlockSource } | undefined;
+  readonly parent?:
+    | {
+        readonly snapshot: string;
+        /** Size of its volume; nothing is asked for behind it. */
+        readonly bytes: number;
+        readonly source: BlockSource;
+      }
+    | undefined;
   /**
    * Asked between blocks. When true, the call ends with those that are being read, and another goes on. What is compared
    * with a parent is gone through in stretches, which are ended.
@@ -169,9 +176,10 @@ async function compareParent(
 async function* parentBlocks(
   { blockBytes }: VolumeEntry,
   { from, to }: Required<VolumeRange>,
-  { snapshot, source }: NonNullable<WriteSnapshotOptions['parent']>,
+  { snapshot, bytes, source }: NonNullable<WriteSnapshotOptions['parent']>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SnapshotBlock> {
+  if (from >= bytes) return;
   for await (const page of source.list(snapshot, from / blockBytes, signal)) {
     for (const block of page.blocks) {
       if (block.index * blockBytes >= to) return;

@@ -167,6 +167,8 @@ export class MemoryBlockSource implements BlockSource {
     signal: AbortSignal | undefined,
   ): Generator<BlockPage> {
     const { bytes, blockBytes } = disk;
+    if (typeof from === 'number' && from > 0 && from * blockBytes >= bytes)
+      throw new InvalidInputError(`block ${from} of ${snapshot} is beyond the end of the volume`);
     let { index, empty } = this.#placeOf(from);
     const listed = indexes.filter((one) => one >= index).sort((x, y) => x - y);
     const { pageBlocks, emptyPages } = this.#options;

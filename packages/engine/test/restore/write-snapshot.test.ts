@@ -73,17 +73,23 @@ test('a volume that workers write, stopped and killed at any call, is sealed wit
       fc.boolean(),
       fc.integer({ min: 1, max: 30 }),
       fc.integer({ min: 3, max: 40 }),
-      async (blocks, before, isDelta, blocksOfShard, killEvery) => {
+      // A volume may have been replaced by a smaller one.
+      fc.constantFrom(80, volumeBlocks),
+      async (blocks, anyBefore, isDelta, blocksOfShard, killEvery, blocksBefore) => {
         const { services, reader, volumes } = await plant(blocks);
         const [volume] = volumes;
         const source = new MemoryBlockSource(services.clock, { blockBytes, pageBlocks: 7 });
-        const damaged = source.makeVolume(volumeBlocks * blockBytes);
+        const damaged = source.makeVolume(blocksBefore * blockBytes);
+        const before = new Map([...anyBefore].filter(([index]) => index < blocksBefore));
         const old = contentOf(before);
         for (const index of before.keys())
           source.write(damaged, index, old.subarray(index * blockBytes, (index + 1) * blockBytes));
         // Blocks that were written, and are zeros.
         source.write(damaged, 77, new Uint8Array(blockBytes).fill(before.has(77) ? 9 : 0));
-        const parent = isDelta ? { snapshot: source.takeSnapshot(damaged), source } : undefined;
+        const parentBytes = source.sizeOf(damaged);
+        const parent = isDelta
+          ? { snapshot: source.takeSnapshot(damaged), bytes: parentBytes, source }
+          : undefined;
         const writer = new MemorySnapshotWriter();
         let calls = 0;
         const dying = {
@@ -127,7 +133,8 @@ test('a volume that workers write, stopped and killed at any call, is sealed wit
 
         expect(await writer.complete(snapshot, sum.total())).toBe('sealed');
         const written = writer.snapshots.get(snapshot)?.blocks ?? new Map<number, Uint8Array>();
-        const content = parent === undefined ? new Uint8Array(old.length) : source.contentOf(parent.snapshot);
+        const content = new Uint8Array(old.length);
+        if (parent !== undefined) content.set(source.contentOf(parent.snapshot));
         for (const [index, bytes] of written) content.set(bytes, index * blockBytes);
         expect(Buffer.compare(content, contentOf(blocks))).toBe(0);
         if (isDelta) {
@@ -148,7 +155,8 @@ test('a delta that has to stop goes on where only the parent has content', async
   const damaged = source.makeVolume(volumeBlocks * blockBytes);
   for (let index = 0; index < volumeBlocks; index += 1)
     source.write(damaged, index, new Uint8Array(blockBytes).fill(1));
-  const parent = { snapshot: source.takeSnapshot(damaged), source };
+  const bytes = source.sizeOf(damaged);
+  const parent = { snapshot: source.takeSnapshot(damaged), bytes, source };
   const writer = new MemorySnapshotWriter();
   const order = { sizeGiB: 1, clientToken: 'one', parent: parent.snapshot, description: '', tags: {} };
   const { snapshot } = (await writer.start(order)) as { snapshot: string };
