@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import {
   SnapshotMissingError,
   SourceUnavailableError,
@@ -9,58 +7,26 @@ import {
   UnrelatedSnapshotsError,
 } from '@holdfast/engine';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
-import { EbsBlockSource, type EbsClients, makeEbsClients } from '../src/ebs.ts';
+import { EbsBlockSource } from '../src/ebs.ts';
+import { type EbsAnswer, jsonAnswer, refusal, type ScriptedEbs, scriptEbs } from './scripted-ebs.ts';
 
-interface Answer {
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array;
-}
-
-/** A server that gives the answers of a test, in their order, and keeps what it was asked. */
-const server = createServer((request, response) => {
-  asked.push(request.url ?? '');
-  const { status = 200, headers = {}, body } = answers.shift() ?? refusal('NoMoreAnswers', '', 400);
-  response.writeHead(status, headers).end(body);
-});
-let asked: string[];
-let answers: Answer[];
-let clients: EbsClients;
+const scriptedEbs = scriptEbs();
+let ebs: ScriptedEbs;
 let source: EbsBlockSource;
 
-beforeEach(async () => {
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b');
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  [asked, answers] = [[], []];
-  clients = makeEbsClients({ region: 'eu-west-1', endpoint });
-  source = new EbsBlockSource(clients.ebs, new FakeClock(), new SeededRandom('ebs'));
+beforeEach(() => {
+  ebs = scriptedEbs();
+  source = new EbsBlockSource(ebs.clients.ebs, new FakeClock(), new SeededRandom('ebs'));
 });
 
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  clients.ebs.destroy();
-  server.closeAllConnections();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-});
-
-const json = (value: object): Answer => ({
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify(value),
-});
-const page = (indexes: readonly number[], NextToken?: string): Answer =>
-  json({
+const page = (indexes: readonly number[], NextToken?: string): EbsAnswer =>
+  jsonAnswer({
     Blocks: indexes.map((BlockIndex) => ({ BlockIndex, BlockToken: `token${BlockIndex}` })),
     VolumeSize: 1,
     BlockSize: 524_288,
     NextToken,
   });
-const block = (bytes: string, checked = bytes): Answer => ({
+const block = (bytes: string, checked = bytes): EbsAnswer => ({
   headers: {
     'x-amz-data-length': String(bytes.length),
     'x-amz-checksum': createHash('sha256').update(checked).digest('base64'),
@@ -69,11 +35,6 @@ const block = (bytes: string, checked = bytes): Answer => ({
   body: bytes,
 });
 
-function refusal(name: string, Reason: string, status: number, Message = 'no reason given'): Answer {
-  const { headers, body } = json({ Message, Reason });
-  return { status, headers: { ...headers, 'x-amzn-errortype': name }, body };
-}
-
 async function indexesOf(list: ReturnType<EbsBlockSource['list']>): Promise<number[]> {
   const pages = await Array.fromAsync(list);
   return pages.flatMap(({ blocks }) => blocks.map(({ index }) => index));
@@ -81,39 +42,39 @@ async function indexesOf(list: ReturnType<EbsBlockSource['list']>): Promise<numb
 
 describe('a list of blocks', () => {
   test('goes on over empty pages until there is no token', async () => {
-    answers = [page([], 'one'), page([3], 'two'), page([], 'three'), page([9])];
+    ebs.answers = [page([], 'one'), page([3], 'two'), page([], 'three'), page([9])];
 
     expect(await indexesOf(source.list('snap-1', 2))).toEqual([3, 9]);
 
-    expect(asked[0]).toContain('startingBlockIndex=2');
-    expect(asked[2]).toContain('pageToken=two');
+    expect(ebs.asked[0]?.url).toContain('startingBlockIndex=2');
+    expect(ebs.asked[2]?.url).toContain('pageToken=two');
   });
 
   test('goes on from an empty page by its token, and from the last index where that has expired', async () => {
-    answers = [page([3], 'one'), page([], 'two'), page([])];
+    ebs.answers = [page([3], 'one'), page([], 'two'), page([])];
     const places = (await Array.fromAsync(source.list('snap-1', 0))).map(({ next }) => next);
     expect(places).toEqual([{ index: 4, token: 'one' }, { index: 4, token: 'two' }, undefined]);
 
-    asked.splice(0);
-    answers = [refusal('ValidationException', 'INVALID_PAGE_TOKEN', 400), page([9])];
+    ebs.asked.splice(0);
+    ebs.answers = [refusal('ValidationException', 'INVALID_PAGE_TOKEN', 400), page([9])];
     expect(await indexesOf(source.list('snap-1', { index: 4, token: 'two' }))).toEqual([9]);
 
-    expect(asked[0]).toContain('pageToken=two');
-    expect(asked[1]).toContain('startingBlockIndex=4');
+    expect(ebs.asked[0]?.url).toContain('pageToken=two');
+    expect(ebs.asked[1]?.url).toContain('startingBlockIndex=4');
   });
 
   test('is asked for again from the last index on when the token of a page has expired', async () => {
-    answers = [page([3, 4], 'old'), refusal('ValidationException', 'INVALID_PAGE_TOKEN', 400), page([9])];
+    ebs.answers = [page([3, 4], 'old'), refusal('ValidationException', 'INVALID_PAGE_TOKEN', 400), page([9])];
 
     expect(await indexesOf(source.list('snap-1', 0))).toEqual([3, 4, 9]);
 
-    expect(asked[2]).toContain('startingBlockIndex=5');
-    expect(asked[2]).not.toContain('pageToken');
+    expect(ebs.asked[2]?.url).toContain('startingBlockIndex=5');
+    expect(ebs.asked[2]?.url).not.toContain('pageToken');
   });
 
   test('ends when a token is refused twice at one place', async () => {
     const refused = refusal('ValidationException', 'INVALID_PAGE_TOKEN', 400);
-    answers = [page([], 'old'), refused, page([], 'new'), refused];
+    ebs.answers = [page([], 'old'), refused, page([], 'new'), refused];
 
     await expect(indexesOf(source.list('snap-1', 0))).rejects.toThrow(
       /INVALID_PAGE_TOKEN|ValidationException/,
@@ -126,7 +87,7 @@ describe('a list of blocks', () => {
       { BlockIndex: 2, FirstBlockToken: 'b', SecondBlockToken: 'c' },
       { BlockIndex: 3, SecondBlockToken: 'd' },
     ];
-    answers = [json({ ChangedBlocks, VolumeSize: 1, BlockSize: 524_288 })];
+    ebs.answers = [jsonAnswer({ ChangedBlocks, VolumeSize: 1, BlockSize: 524_288 })];
 
     const [changes] = await Array.fromAsync(source.listChanged('snap-2', 'snap-1', 0));
 
@@ -139,7 +100,7 @@ describe('a list of blocks', () => {
         { index: 3, token: 'd' },
       ],
     });
-    expect(asked[0]).toMatch(/^\/snapshots\/snap-2\/changedblocks\?.*firstSnapshotId=snap-1/);
+    expect(ebs.asked[0]?.url).toMatch(/^\/snapshots\/snap-2\/changedblocks\?.*firstSnapshotId=snap-1/);
   });
 });
 
@@ -147,36 +108,36 @@ describe('a block', () => {
   const wanted = { index: 7, token: 'dG9rZW4=' };
 
   test('is read again when it does not fit its checksum', async () => {
-    answers = [block('broken', 'whole!'), block('whole!')];
+    ebs.answers = [block('broken', 'whole!'), block('whole!')];
 
     const content = await source.read('snap-1', wanted);
 
     expect(content).toMatchObject({ sha256: createHash('sha256').update('whole!').digest() });
-    expect(asked).toHaveLength(2);
+    expect(ebs.asked).toHaveLength(2);
   });
 
   test('that never fits its checksum is not returned', async () => {
-    answers = Array.from({ length: 5 }, () => block('broken', 'whole!'));
+    ebs.answers = Array.from({ length: 5 }, () => block('broken', 'whole!'));
 
     await expect(source.read('snap-1', wanted)).rejects.toThrow(StoreUnavailableError);
   });
 
   test('whose token has expired has to be listed again', async () => {
-    answers = [refusal('ValidationException', 'INVALID_BLOCK_TOKEN', 400)];
+    ebs.answers = [refusal('ValidationException', 'INVALID_BLOCK_TOKEN', 400)];
 
     expect(await source.read('snap-1', wanted)).toBe('expired');
   });
 
   test('that is throttled is asked for again, and counted', async () => {
-    answers = [refusal('RequestThrottledException', 'ACCOUNT_THROTTLED', 400), block('whole!')];
+    ebs.answers = [refusal('RequestThrottledException', 'ACCOUNT_THROTTLED', 400), block('whole!')];
 
     await source.read('snap-1', wanted);
 
-    expect(clients.throttledCalls()).toBe(1);
+    expect(ebs.clients.throttledCalls()).toBe(1);
   });
 });
 
-test.each<[string, Answer, new (...args: never[]) => Error, RegExp]>([
+test.each<[string, EbsAnswer, new (...args: never[]) => Error, RegExp]>([
   [
     'a snapshot that is gone',
     refusal('ResourceNotFoundException', 'SNAPSHOT_NOT_FOUND', 404),
@@ -226,7 +187,7 @@ test.each<[string, Answer, new (...args: never[]) => Error, RegExp]>([
     /is throttled/,
   ],
 ])('%s is told as the port says', async (_what, answer, error, message) => {
-  answers = [answer];
+  ebs.answers = [answer];
 
   const listing = indexesOf(source.listChanged('snap-2', 'snap-1', 0));
 

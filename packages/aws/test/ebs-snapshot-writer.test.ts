@@ -1,64 +1,20 @@
 import { createHash } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { StoreUnavailableError, TargetUnavailableError } from '@holdfast/engine';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type EbsClients, EbsSnapshotWriter, makeEbsClients } from '../src/ebs.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { EbsSnapshotWriter } from '../src/ebs.ts';
+import { type EbsAnswer, jsonAnswer, refusal, type ScriptedEbs, scriptEbs } from './scripted-ebs.ts';
 
-interface Answer {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-/** A server that gives the answers of a test, in their order, and keeps what it was asked. */
-const server = createServer((request, response) => {
-  const chunks: Buffer[] = [];
-  request.on('data', (chunk: Buffer) => chunks.push(chunk));
-  request.on('end', () => {
-    asked.push({ url: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks) });
-    const { status, headers = {}, body } = answers.shift() ?? refusal('NoMoreAnswers', '', 400);
-    response.writeHead(status, headers).end(body);
-  });
-});
-let asked: { url: string; headers: Record<string, unknown>; body: Buffer }[];
-let answers: Answer[];
-let clients: EbsClients;
+const scriptedEbs = scriptEbs();
+let ebs: ScriptedEbs;
 let writer: EbsSnapshotWriter;
 
-beforeEach(async () => {
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'a');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'b');
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  [asked, answers] = [[], []];
-  clients = makeEbsClients({ region: 'eu-west-1', endpoint });
-  writer = new EbsSnapshotWriter(clients.ebs, new FakeClock(), new SeededRandom('ebs'));
+beforeEach(() => {
+  ebs = scriptedEbs();
+  writer = new EbsSnapshotWriter(ebs.clients.ebs, new FakeClock(), new SeededRandom('ebs'));
 });
 
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  clients.ebs.destroy();
-  server.closeAllConnections();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-});
-
-const json = { 'content-type': 'application/json' };
-const done = (status: number, value: object = {}): Answer => ({
-  status,
-  headers: json,
-  body: JSON.stringify(value),
-});
-
-function refusal(name: string, Reason: string, status: number, Message = 'no reason given'): Answer {
-  const { headers, body } = done(status, { Message, Reason });
-  return { status, headers: { ...headers, 'x-amzn-errortype': name }, body };
-}
+const done = (status: number, value: object = {}): EbsAnswer => jsonAnswer(value, status);
 
 const order = {
   sizeGiB: 8,
@@ -70,13 +26,13 @@ const bytes = new Uint8Array(524_288).fill(1);
 const sha256 = createHash('sha256').update(bytes).digest();
 
 test('an order says how it is encrypted, unless it has a parent, which says that', async () => {
-  answers = [done(201, { SnapshotId: 'snap-1' }), done(201, { SnapshotId: 'snap-2' })];
+  ebs.answers = [done(201, { SnapshotId: 'snap-1' }), done(201, { SnapshotId: 'snap-2' })];
   const encryption = { keyArn: 'arn:aws:kms:eu-west-1:111122223333:key/k' };
 
   expect(await writer.start({ ...order, encryption })).toEqual({ snapshot: 'snap-1' });
   await writer.start({ ...order, encryption, parent: 'snap-0' });
 
-  const [alone, child] = asked.map(({ body }) => JSON.parse(body.toString()) as object);
+  const [alone, child] = ebs.asked.map(({ body }) => JSON.parse(body.toString()) as object);
   expect(alone).toEqual({
     VolumeSize: 8,
     ClientToken: 'token',
@@ -92,13 +48,13 @@ test('an order says how it is encrypted, unless it has a parent, which says that
 });
 
 test('too many pending snapshots are told from other refusals', async () => {
-  answers = [refusal('ServiceQuotaExceededException', 'DEPENDENCY_SERVICE_QUOTA_EXCEEDED', 402)];
+  ebs.answers = [refusal('ServiceQuotaExceededException', 'DEPENDENCY_SERVICE_QUOTA_EXCEEDED', 402)];
 
   expect(await writer.start(order)).toBe('busy');
 });
 
 test('a key that may not be used is named with what to do', async () => {
-  answers = [refusal('AccessDeniedException', 'DEPENDENCY_ACCESS_DENIED', 403, 'the key k')];
+  ebs.answers = [refusal('AccessDeniedException', 'DEPENDENCY_ACCESS_DENIED', 403, 'the key k')];
 
   await expect(writer.start(order)).rejects.toThrow(
     /needs a KMS key that may not be used .*the key k.*restoreTargets\.keys/,
@@ -107,35 +63,40 @@ test('a key that may not be used is named with what to do', async () => {
 
 test('a snapshot that was just begun is waited for, and one that took a block and is gone is not', async () => {
   const unknown = refusal('ResourceNotFoundException', 'SNAPSHOT_NOT_FOUND', 404);
-  answers = [unknown, unknown, done(201), unknown];
+  ebs.answers = [unknown, unknown, done(201), unknown];
 
   await writer.write('snap-1', { index: 3, bytes, sha256 });
   await expect(writer.write('snap-1', { index: 4, bytes, sha256 })).rejects.toThrow(TargetUnavailableError);
 
-  expect(asked).toHaveLength(4);
-  expect(asked[2]?.url).toBe('/snapshots/snap-1/blocks/3');
-  expect(asked[2]?.headers).toMatchObject({
+  expect(ebs.asked).toHaveLength(4);
+  expect(ebs.asked[2]?.url).toBe('/snapshots/snap-1/blocks/3');
+  expect(ebs.asked[2]?.headers).toMatchObject({
     'x-amz-checksum': sha256.toString('base64'),
     'x-amz-checksum-algorithm': 'SHA256',
     'x-amz-data-length': '524288',
   });
-  expect(asked[2]?.body.length).toBe(bytes.length);
+  expect(ebs.asked[2]?.body.length).toBe(bytes.length);
 });
 
 test('a throttled block may be written later', async () => {
-  answers = Array.from({ length: 8 }, () => refusal('RequestThrottledException', 'ACCOUNT_THROTTLED', 400));
+  ebs.answers = Array.from({ length: 8 }, () =>
+    refusal('RequestThrottledException', 'ACCOUNT_THROTTLED', 400),
+  );
 
   await expect(writer.write('snap-1', { index: 3, bytes, sha256 })).rejects.toThrow(StoreUnavailableError);
 }, 60_000);
 
 test('sealing says how many blocks there are, and the digest of their digests; again, that it was done', async () => {
-  answers = [done(202, { Status: 'pending' }), refusal('ValidationException', 'INVALID_SNAPSHOT_ID', 400)];
+  ebs.answers = [
+    done(202, { Status: 'pending' }),
+    refusal('ValidationException', 'INVALID_SNAPSHOT_ID', 400),
+  ];
   const written = { blocks: 2, sha256 };
 
   expect(await writer.complete('snap-1', written)).toBe('sealed');
   expect(await writer.complete('snap-1', written)).toBe('sealed-already');
 
-  expect(asked[0]).toMatchObject({
+  expect(ebs.asked[0]).toMatchObject({
     url: '/snapshots/completion/snap-1',
     headers: {
       'x-amz-changedblockscount': '2',
