@@ -72,6 +72,16 @@ describe('a list of blocks', () => {
     expect(ebs.asked[2]?.url).not.toContain('pageToken');
   });
 
+  test('ends with the last block of the volume, behind which nothing can be asked for', async () => {
+    ebs.answers = [
+      page([3, 2047], 'old'),
+      refusal('ValidationException', 'INVALID_PAGE_TOKEN', 400),
+      refusal('ValidationException', 'INVALID_PARAMETER_VALUE', 400),
+    ];
+
+    expect(await indexesOf(source.list('snap-1', 0))).toEqual([3, 2047]);
+  });
+
   test('ends when a token is refused twice at one place', async () => {
     const refused = refusal('ValidationException', 'INVALID_PAGE_TOKEN', 400);
     ebs.answers = [page([], 'old'), refused, page([], 'new'), refused];

@@ -155,11 +155,12 @@ async function* pages(
     const { VolumeSize = 0, BlockSize = 0, NextToken } = answer;
     if (VolumeSize === 0 || BlockSize === 0)
       throw new StoreUnavailableError(`${call.what} was answered without a size; try again later`);
-    const blocks = toBlocks(answer);
+    const [blocks, bytes] = [toBlocks(answer), VolumeSize * 2 ** 30];
     next = (blocks.at(-1)?.index ?? next - 1) + 1;
-    token = NextToken;
+    // Behind the volume's last block nothing may be asked for, should the token expire.
+    token = next * BlockSize < bytes ? NextToken : undefined;
     const place = token === undefined ? undefined : { index: next, token };
-    yield { bytes: VolumeSize * 2 ** 30, blockBytes: BlockSize, blocks, next: place };
+    yield { bytes, blockBytes: BlockSize, blocks, next: place };
     if (token === undefined) return;
   }
 }
