@@ -69,7 +69,7 @@ function tables(): string {
     '',
     tableOf([...idle, { what: '**together**', dollars: sum, isAbout: true }]),
     '',
-    '**What backups add**, besides the storage of EBS snapshots; what a restore costs is quoted beforehand:',
+    '**What backups add**, besides [that of images](docs/images.md#what-it-costs); what a restore costs is quoted beforehand:',
     '',
     tableOf(usageRows()),
   ].join('\n');

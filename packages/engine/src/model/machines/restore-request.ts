@@ -124,7 +124,7 @@ export const RestoreDestination = z
       .literal(true)
       .optional()
       .describe('The bucket that was protected; it has to be allowed, too.'),
-    volumes: VolumeWishes.optional().describe('New volumes from the snapshots of an image.'),
+    volumes: VolumeWishes.optional().describe('New volumes, as those of an image were.'),
     instance: InstanceWishes.optional().describe('The machine of an image, launched again.'),
     ami: z
       .strictObject({
