@@ -81,16 +81,7 @@ export class ProtectWorkflow extends Workflow<ProtectWorkflowProps> {
       payload: { runId: '$.runId', state: '$.listing.state' },
       resultPath: '$.listing',
     });
-    const commit = this.step('CommitPoint', {
-      function: steps['commit-point'],
-      payload: {
-        runId: '$.runId',
-        shardCount: '$.listing.shards.count',
-        groupCount: '$.listing.groups.count',
-        state: '$.point.state',
-      },
-      resultPath: '$.point',
-    });
+    const commit = this.committing('CommitPoint', 'commit-point');
     const committed = this.unlessDone('Committed', '$.point', commit, new Succeed(this, 'CommittedPoint'));
     const join = this.begin('StartJoining', '$.point').next(commit).next(committed);
     const joinGroups = this.joinGroups('JoinGroups', join);
@@ -196,16 +187,7 @@ export class ProtectWorkflow extends Workflow<ProtectWorkflowProps> {
   }
 
   private commitImage(): IChainable {
-    const commit = this.step('CommitImage', {
-      function: this.props.steps['commit-image'],
-      payload: {
-        runId: '$.runId',
-        shardCount: '$.listing.shards.count',
-        groupCount: '$.listing.groups.count',
-        state: '$.point.state',
-      },
-      resultPath: '$.point',
-    });
+    const commit = this.committing('CommitImage', 'commit-image');
     this.catching([commit], this.giveUp);
     const end = new Succeed(this, 'CommittedImage');
     const release = this.step('ReleaseSnapshots', {
@@ -216,6 +198,19 @@ export class ProtectWorkflow extends Workflow<ProtectWorkflowProps> {
     this.catching([release], end);
     const committed = this.unlessDone('ImageCommitted', '$.point', commit, release.next(end));
     return this.begin('StartCommittingImage', '$.point').next(commit).next(committed);
+  }
+
+  private committing(id: string, name: 'commit-point' | 'commit-image') {
+    return this.step(id, {
+      function: this.props.steps[name],
+      payload: {
+        runId: '$.runId',
+        shardCount: '$.listing.shards.count',
+        groupCount: '$.listing.groups.count',
+        state: '$.point.state',
+      },
+      resultPath: '$.point',
+    });
   }
 
   private consolidate(): IChainable {
