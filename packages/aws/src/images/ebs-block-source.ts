@@ -142,7 +142,8 @@ async function* pages(
     let answer;
     try {
       answer = await ask({
-        ...(token === undefined ? { StartingBlockIndex: next } : { NextToken: token }),
+        StartingBlockIndex: token === undefined ? next : undefined,
+        NextToken: token,
         MaxResults: blocksOfPage,
       });
     } catch (error) {

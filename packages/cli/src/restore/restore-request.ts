@@ -175,7 +175,7 @@ export function restoreInput(
 ): RestoreInput {
   const { directory } = destination;
   const target = directory === undefined ? destination : { directory: placeOf(directory) };
-  return { point, paths, target, overwrite, dryRun, ...(Object.keys(thaw).length > 0 && { thaw }) };
+  return { point, paths, target, overwrite, dryRun, thaw: Object.keys(thaw).length > 0 ? thaw : undefined };
 }
 
 function placeOf(directory: string): string {

@@ -88,8 +88,8 @@ test('a divided listing goes on in other calls, with more ranges than one has ro
     ranges: ranges.map((from, at) => {
       const to = ranges[at + 1];
       return {
-        ...(at > 0 && { from: pathOf(from) }),
-        ...(to !== undefined && { to: pathOf(to) }),
+        from: at > 0 ? pathOf(from) : undefined,
+        to: to === undefined ? undefined : pathOf(to),
         parts: [],
         done: false,
       };
