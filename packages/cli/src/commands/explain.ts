@@ -38,12 +38,18 @@ export const explainCommand = defineCommand({
       throw new NotSupportedError(
         `${resource.arn} consists of files, and has no snapshots; name an instance or a volume`,
       );
-    const plan = getPlan(await getDeployedPlans(connection), resource.plan);
+    const plans = await getDeployedPlans(connection);
+    const plan = getPlan(plans, resource.plan);
     const now = context.clock.now();
     const needs = await findSnapshotNeeds(catalog, plan, resource.arn, now);
     const stay: { point: PointRow; why: string }[] = [];
     for await (const point of catalog.points.list(resource.arn)) {
-      const why = point.type === 'synthetic-full' ? undefined : whySnapshotsStay(point, plan, needs, now);
+      if (point.type === 'synthetic-full') continue;
+      // The days are those of the plan that took them; maintenance leaves alone what it does not know.
+      const own = plans.find(({ name: one }) => one === point.plan);
+      const why = own
+        ? whySnapshotsStay(point, own, needs, now)
+        : `the plan ${point.plan} that took them is not deployed`;
       if (why !== undefined) stay.push({ point, why });
       if (stay.length === pointsNamed) break;
     }

@@ -93,6 +93,22 @@ test('says of snapshots alone that the points consist of them', async () => {
   expect(out).toContain(`snapshots  of ${old} stay: the point consists of them`);
 });
 
+test('says that snapshots stay for the days of the plan that took them', async () => {
+  const weekly = { ...plan, name: 'weekly', images: { ...plan.images, keepSnapshotsDays: 7 } };
+  cli.plans = [plan, weekly];
+  const point = { resourceArn: volumeArn, resourceKind: 'ebs-volume', hasBlocks: true } as const;
+  const other = '20261120T020000Z-00000000000000cc' as PointId;
+  const unknown = '20261119T020000Z-00000000000000dd' as PointId;
+  const sourceTime = new Date('2026-11-20T02:00:00Z');
+  await cli.plantPoint({ ...point, pointId: other, plan: 'weekly', sourceTime });
+  await cli.plantPoint({ ...point, pointId: unknown, plan: 'gone', sourceTime });
+
+  const { out } = await cli.run('explain', 'vol-0a1');
+
+  expect(out).toContain(`of ${other} stay: the plan keeps snapshots for 7 days`);
+  expect(out).toContain(`of ${unknown} stay: the plan gone that took them is not deployed`);
+});
+
 test('refuses what has no snapshots', async () => {
   await cli.plantResource();
 
