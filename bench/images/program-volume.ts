@@ -1,10 +1,8 @@
 import { createHash, hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { BlockContent, BlockPage, BlockSource, SnapshotBlock } from '@holdfast/engine';
+import { ebsBlockBytes, ebsPageBlocks } from '@holdfast/engine/model';
 
-/** EBS's own size of a block, and the most blocks of a page. */
-const blockBytes = 512 * 1024;
-const pageBlocks = 10_000;
 /** Blocks of a page here, which counts as so much of a full one: a TiB has 210 pages, these volumes would have one. */
 const partBlocks = 512;
 
@@ -29,7 +27,7 @@ export class ProgramVolume implements BlockSource {
   }
 
   get bytes(): number {
-    return this.#blocks * blockBytes;
+    return this.#blocks * ebsBlockBytes;
   }
 
   /** Takes a snapshot in which a share of the blocks, scattered over the volume, is other than in an earlier one. */
@@ -53,8 +51,8 @@ export class ProgramVolume implements BlockSource {
   async read(snapshot: string, { index }: Required<SnapshotBlock>): Promise<BlockContent> {
     this.counts.blocks += 1;
     const place = hash('sha256', `${this.#snapshot(snapshot)[index]} ${index}`, 'buffer').readUInt32BE(0);
-    const begin = place % (this.#program.length - blockBytes);
-    const bytes = Uint8Array.from(this.#program.subarray(begin, begin + blockBytes));
+    const begin = place % (this.#program.length - ebsBlockBytes);
+    const bytes = Uint8Array.from(this.#program.subarray(begin, begin + ebsBlockBytes));
     return Promise.resolve({ bytes, sha256: createHash('sha256').update(bytes).digest() });
   }
 
@@ -62,11 +60,11 @@ export class ProgramVolume implements BlockSource {
   *#pages(snapshot: string, from: number, isListed: (index: number) => boolean): Generator<BlockPage> {
     for (let at = from; at < this.#blocks; at += partBlocks) {
       const length = Math.min(partBlocks, this.#blocks - at);
-      this.counts.pages += length / pageBlocks;
+      this.counts.pages += length / ebsPageBlocks;
       const blocks = Array.from({ length }, (_, after) => at + after)
         .filter(isListed)
         .map((index) => ({ index, token: `${snapshot} ${index}`.padEnd(60) }));
-      yield { bytes: this.bytes, blockBytes, blocks };
+      yield { bytes: this.bytes, blockBytes: ebsBlockBytes, blocks };
     }
   }
 

@@ -1,5 +1,6 @@
 import {
   blockRates,
+  ebsBlockBytes,
   prices,
   pricesAsOf,
   storageClassPrices,
@@ -64,7 +65,7 @@ function workerLines({ readBytes, seconds, cpuSeconds }: WireCopy, ratio: number
   const megabytes = readBytes / 1e6;
   const ofNetwork = limits.networkBytes.value / 1e6 / (1 + 1 / ratio);
   const ofWorker = Math.min(ofNetwork, megabytes / cpuSeconds);
-  const ofQuota = (blockRates('us-east-1').snapshot * 512 * 1024) / 1e6;
+  const ofQuota = (blockRates('us-east-1').snapshot * ebsBlockBytes) / 1e6;
   return [
     `Read over the wire from the emulator, by one worker on a processor of its own: ${number(megabytes / seconds)} MB/s, and ` +
       `${number((1 - cpuSeconds / seconds) * 100)} % of its time spent waiting; ${number(megabytes / cpuSeconds)} MB for a ` +

@@ -8,7 +8,7 @@ import {
   putJson,
   runPrefix,
 } from '@holdfast/engine';
-import { getPlan, runId } from '@holdfast/engine/model';
+import { ebsBlockBytes, getPlan, runId } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { settleShardLists, type ShardLists } from '../protect/shard-lists.ts';
 import { defineLoop } from '../runtime/define-step.ts';
@@ -17,9 +17,6 @@ import { imageSteps } from './steps.ts';
 
 /** Room for the pages of a window, and for the end of a call. */
 const handOnBeforeMs = 240_000;
-
-/** Bytes of a block of EBS. */
-const blockBytes = 2 ** 19;
 
 /** Reference to the state of a listing, which is too large for a state machine and lies in the work bucket. */
 const StateReference = z.object({ key: z.string(), turn: z.int().positive() });
@@ -38,7 +35,7 @@ export const listBlocksStep = defineLoop(
     await catalog.runs.touch(input.runId, aliveUntil(clock.now()));
     const run = await getRunPlan(work, input.runId);
     const { image } = await new ImageRecords(work, run.runId).getTaken();
-    const blocksOfShard = Math.max(1, Math.floor(getPlan(plans, run.plan).shard.bytes / blockBytes));
+    const blocksOfShard = Math.max(1, Math.floor(getPlan(plans, run.plan).shard.bytes / ebsBlockBytes));
     const step = await listBlocks(
       services,
       await openKeys(),

@@ -27,6 +27,7 @@ import {
 } from '@holdfast/engine';
 import {
   type DegradedPoint,
+  ebsBlockBytes,
   prices,
   RestoreRequest,
   safety,
@@ -66,8 +67,6 @@ const WaysPlanning = z.object({
 
 /** The longest stretch of a shard that is compared with a parent, which may have blocks where the volume has none. */
 const deltaShardBytes = 4 * 2 ** 30;
-/** Bytes of a block of EBS. */
-const blockBytes = 512 * 1024;
 
 const Planning = z.object({ pointId: z.string(), planning: RestorePlanning });
 
@@ -356,7 +355,7 @@ function quoteVolumes(
   blocks: number,
 ): VolumesQuote {
   const gibibytes = snapshots.reduce((sum, { sizeGiB }) => sum + sizeGiB, 0);
-  const seconds = (2 * blocks * blockBytes) / workRates.protectedBytesPerSecond;
+  const seconds = (2 * blocks * ebsBlockBytes) / workRates.protectedBytesPerSecond;
   return {
     volumes: snapshots.length,
     bytes: gibibytes * 2 ** 30,

@@ -17,12 +17,10 @@ import {
   type SnapshotBlock,
   StoreUnavailableError,
 } from '@holdfast/engine';
+import { ebsPageBlocks } from '@holdfast/engine/model';
 import { backOff } from '../sdk/backoff.ts';
 import { isAbort } from '../sdk/sdk-errors.ts';
 import { type BlockCall, reasonOf, toBlockError } from './ebs-errors.ts';
-
-/** The most that AWS gives in a page: 5 GiB of a volume, and three megabytes of tokens. */
-const blocksOfPage = 10_000;
 
 /** Times in a row that a block may come broken or other than its checksum says. */
 const fruitlessAttempts = 5;
@@ -144,7 +142,7 @@ async function* pages(
       answer = await ask({
         StartingBlockIndex: token === undefined ? next : undefined,
         NextToken: token,
-        MaxResults: blocksOfPage,
+        MaxResults: ebsPageBlocks,
       });
     } catch (error) {
       const hasExpired = token !== undefined && reasonOf(error) === 'INVALID_PAGE_TOKEN';

@@ -1,11 +1,9 @@
+import { ebsBlockBytes, ebsPageBlocks } from '../model/ebs-blocks.ts';
 import type { BaseSnapshot } from '../model/image-settings.ts';
 import { prices, workerSecondDollars } from '../model/prices.ts';
 import { workRates } from '../model/worker.ts';
 
 const gibibyte = 2 ** 30;
-const blockBytes = 2 ** 19;
-/** Blocks that a request lists. */
-const blocksOfList = 10_000;
 
 /** An image as far as it decides about the snapshot that changes are listed against. */
 export interface ImageUse {
@@ -59,10 +57,10 @@ export function chooseBaseSnapshot(rule: BaseSnapshot, use: ImageUse): BaseSnaps
 
 /** Dollars for listing and reading so many bytes of blocks, and for the worker that does it. */
 function readDollars(bytes: number): number {
-  const blocks = bytes / blockBytes;
+  const blocks = bytes / ebsBlockBytes;
   return (
     blocks * prices.ebsDirect.get +
-    (1 + blocks / blocksOfList) * prices.ebsDirect.list +
+    (1 + blocks / ebsPageBlocks) * prices.ebsDirect.list +
     (bytes / workRates.protectedBytesPerSecond) * workerSecondDollars
   );
 }

@@ -13,6 +13,7 @@ export {
   unreportedError,
 } from './error-kinds.ts';
 export { widestDue } from './due.ts';
+export { ebsBlockBytes, ebsPageBlocks } from './ebs-blocks.ts';
 export {
   BaseSnapshot,
   defaultImageSettings,

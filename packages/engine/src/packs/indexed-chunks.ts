@@ -1,4 +1,5 @@
 import type { PackId } from '../ids.ts';
+import { ebsBlockBytes } from '../model/ebs-blocks.ts';
 import type { ChunkReference } from './chunk-location.ts';
 import { listChunks, type ListedContent, type ListedFrame } from './pack-directory.ts';
 
@@ -7,7 +8,7 @@ const sampled: ReadonlySet<string> = new Set(['0', '1']);
 
 /** A chunk as long as a block of a volume in EBS. Files hardly have any: their chunks end anywhere. */
 export function isVolumeBlock({ plainBytes }: Pick<ListedContent, 'plainBytes'>): boolean {
-  return plainBytes === 512 * 1024;
+  return plainBytes === ebsBlockBytes;
 }
 
 /**

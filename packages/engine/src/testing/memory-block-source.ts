@@ -5,6 +5,7 @@ import {
   SourceUnavailableError,
   UnrelatedSnapshotsError,
 } from '../errors.ts';
+import { ebsBlockBytes } from '../model/ebs-blocks.ts';
 import { dayMs, hourMs } from '../model/time.ts';
 import type {
   BlockContent,
@@ -57,7 +58,7 @@ export class MemoryBlockSource implements BlockSource {
 
   constructor(clock: Clock, options: MemoryBlockSourceOptions = {}) {
     this.#clock = clock;
-    this.#options = { blockBytes: 512 * 1024, pageBlocks: 100, emptyPages: 1, ...options };
+    this.#options = { blockBytes: ebsBlockBytes, pageBlocks: 100, emptyPages: 1, ...options };
   }
 
   /** Makes a volume, or puts an empty one in the place of another. @returns its id. */

@@ -2,6 +2,7 @@ import { newId } from '../bytes.ts';
 import type { ResourceArn, RunId } from '../ids.ts';
 import { copyBlocks } from '../images/copy-blocks.ts';
 import { listBlocks } from '../images/list-blocks.ts';
+import { ebsBlockBytes } from '../model/ebs-blocks.ts';
 import type { Root, VolumeSnapshot } from '../points/root.ts';
 import { joinShards } from '../protect/join-shards.ts';
 import { commitPoint } from '../runs/commit-point.ts';
@@ -65,7 +66,10 @@ export async function putImagePoint(
   return committed.root;
 }
 
-function fill(source: MemoryBlockSource, { volume, content, blockBytes = 512 * 1024 }: PlantedVolume): void {
+function fill(
+  source: MemoryBlockSource,
+  { volume, content, blockBytes = ebsBlockBytes }: PlantedVolume,
+): void {
   source.makeVolume(content.length, volume, blockBytes);
   for (let index = 0; index * blockBytes < content.length; index += 1) {
     const block = content.slice(index * blockBytes, (index + 1) * blockBytes);
