@@ -5,6 +5,8 @@ import type { ChunkReference } from '../packs/chunk-location.ts';
 import { decodeFileEntry } from '../manifest/file-entry.ts';
 import type { Entry } from '../manifest/page-codec.ts';
 import { decodeFileKey } from '../manifest/tuple-key.ts';
+import { decodeVolumeEntry } from '../manifest/volume-entry.ts';
+import { checkVolumeExtent } from '../manifest/volume-extent.ts';
 import { isLoss } from './loss.ts';
 import type { LostPage, Walked } from './walk-leaves.ts';
 
@@ -22,49 +24,101 @@ export type ManifestItem =
   | { readonly damaged: FileState; readonly error: BackupError }
   | { readonly lost: LostPage };
 
-interface OpenFile extends FileState {
-  /** Content bytes that it has to have; `undefined` when its own entry is lost. */
-  readonly size: number | undefined;
-  /** Content bytes seen so far. */
-  at: number;
+/** Follows the content of one file or volume. */
+interface ContentCheck {
+  /**
+   * @returns what is wrong with where the content lies.
+   * @throws {@link StoredBytesDamagedError} no writer lays it so.
+   */
+  add(extent: Extent): string | undefined;
+  /** @returns what is missing at its end. */
+  end(): string | undefined;
 }
 
-/** Follows the entries of a manifest, and complains of what a restore could not make out. */
-export interface Tracker {
-  take(entry: Entry): Iterable<ManifestItem>;
-  /** Told of a page that cannot be read, between two entries. */
-  lose(error: BackupError): Iterable<ManifestItem>;
-  end(): Iterable<ManifestItem>;
+/** The things that a manifest is a map of. */
+interface ItemKind {
+  /** Reads an own entry, which what follows it is checked against. */
+  open(entry: Entry, origin: string): ContentCheck;
+  orphans(name: string): string;
+  /** A gap in the content is zeros, and nobody can tell one from a page that is lost. */
+  readonly hasGaps: boolean;
 }
+
+const file: ItemKind = {
+  open(entry, origin) {
+    const { path, kind, size: declared } = decodeFileEntry(entry, origin).entry;
+    const name = nameOf({ path });
+    const size = kind === 'directory' || kind === 'symlink' ? 0 : declared;
+    let at = 0;
+    return {
+      add({ offset, chunks }) {
+        const isMissing = at !== offset;
+        at = chunks.reduce((sum, { plainBytes }) => sum + plainBytes, offset);
+        return isMissing ? `content of ${name} is missing` : undefined;
+      },
+      end: () => (at === size ? undefined : `it has ${at} of the ${size} bytes of ${name}`),
+    };
+  },
+  orphans: (name) => `the content of ${name} has no file that it belongs to`,
+  hasGaps: false,
+};
+
+const volume: ItemKind = {
+  open(entry, origin) {
+    const own = decodeVolumeEntry(entry, origin);
+    let at = 0;
+    return {
+      add(extent) {
+        at = checkVolumeExtent(own, extent, at, origin);
+        return undefined;
+      },
+      end: () => undefined,
+    };
+  },
+  orphans: (name) => `the blocks of ${name} have no volume that they belong to`,
+  hasGaps: true,
+};
+
+const kinds = { file, volume };
 
 /**
- * Lists files and chunks of a manifest in order, and the gaps between them: lost pages, content that a page had,
- * entries that no writer makes. Each file is reported as damaged once at most.
+ * Lists files, or volumes, and chunks of a manifest in order, and the gaps between them: lost pages, content that a page
+ * had, entries that no writer makes. Each file is reported as damaged once at most. A lost page damages the volume that is
+ * open then, though it may have been the next one's alone.
  */
 export async function* manifestItems(
   walked: AsyncIterable<Walked>,
   origin: string,
-  files: Tracker = new FileTracker(origin),
+  kind: keyof typeof kinds = 'file',
 ): AsyncGenerator<ManifestItem> {
+  const items = new ItemTracker(origin, kinds[kind]);
   for await (const step of walked) {
     if ('lost' in step) {
       yield { lost: step };
-      yield* files.lose(step.error);
+      yield* items.lose(step.error);
       continue;
     }
-    for (const entry of step.entries) yield* files.take(entry);
+    for (const entry of step.entries) yield* items.take(entry);
   }
-  yield* files.end();
+  yield* items.end();
 }
 
-class FileTracker implements Tracker {
+interface OpenItem extends FileState {
+  /** `undefined` when its own entry is lost. */
+  readonly content: ContentCheck | undefined;
+}
+
+/** Follows the entries of a manifest, and complains of what a restore could not make out. */
+class ItemTracker {
   readonly #origin: string;
-  #file: OpenFile | undefined;
-  /** The page that was lost since the last file began: the reason for a gap. */
+  readonly #kind: ItemKind;
+  #item: OpenItem | undefined;
+  /** The page that was lost since the last item began: the reason for a gap. */
   #lost: BackupError | undefined;
 
-  constructor(origin: string) {
+  constructor(origin: string, kind: ItemKind) {
     this.#origin = origin;
+    this.#kind = kind;
   }
 
   *take(entry: Entry): Generator<ManifestItem> {
@@ -77,74 +131,62 @@ class FileTracker implements Tracker {
       else yield* this.#content(decodeExtent(entry, this.#origin));
     } catch (error) {
       if (!isLoss(error)) throw error;
-      yield* this.#fail(this.#fileOf(path), error);
+      yield* this.#fail(this.#itemOf(path), error);
     }
   }
 
-  lose(error: BackupError): readonly ManifestItem[] {
+  /** Told of a page that cannot be read, between two entries. */
+  *lose(error: BackupError): Generator<ManifestItem> {
     this.#lost = error;
-    return [];
+    if (this.#kind.hasGaps && this.#item !== undefined) yield* this.#fail(this.#item, error);
   }
 
   *end(): Generator<ManifestItem> {
-    const file = this.#file;
-    this.#file = undefined;
-    if (file?.size === undefined || file.at === file.size) return;
-    yield* this.#fail(
-      file,
-      this.#lost ?? this.#complaint(`it has ${file.at} of the ${file.size} bytes of ${nameOf(file)}`),
-    );
+    const item = this.#item;
+    this.#item = undefined;
+    const complaint = item?.content?.end();
+    if (item !== undefined && complaint !== undefined) yield* this.#complain(item, complaint);
   }
 
   *#begin(entry: Entry, path: Uint8Array): Generator<ManifestItem> {
     yield* this.end();
     this.#lost = undefined;
-    const file: OpenFile = { path, damaged: false, at: 0, size: undefined };
-    this.#file = file;
-    const { kind, size } = decodeFileEntry(entry, this.#origin).entry;
-    const hasContent = kind !== 'directory' && kind !== 'symlink';
-    this.#file = { ...file, size: hasContent ? size : 0 };
-    yield { begins: this.#file };
+    this.#item = { path, damaged: false, content: undefined };
+    this.#item = { ...this.#item, content: this.#kind.open(entry, this.#origin) };
+    yield { begins: this.#item };
   }
 
-  *#content({ path, offset, chunks }: Extent): Generator<ManifestItem> {
-    if (this.#file === undefined || !equalBytes(this.#file.path, path)) {
-      yield* this.end();
-      const file = this.#fileOf(path);
-      yield { begins: file };
-      yield* this.#fail(
-        file,
-        this.#lost ?? this.#complaint(`the content of ${nameOf(file)} has no file that it belongs to`),
-      );
+  *#content(extent: Extent): Generator<ManifestItem> {
+    const isOpen = this.#item !== undefined && equalBytes(this.#item.path, extent.path);
+    if (!isOpen) yield* this.end();
+    const item = this.#itemOf(extent.path);
+    if (!isOpen) {
+      yield { begins: item };
+      yield* this.#complain(item, this.#kind.orphans(nameOf(item)));
     }
-    const file = this.#fileOf(path);
-    if (file.at !== offset && file.size !== undefined)
-      yield* this.#fail(file, this.#lost ?? this.#complaint(`content of ${nameOf(file)} is missing`));
-    file.at = offset;
-    for (const chunk of chunks) {
-      file.at += chunk.plainBytes;
-      yield { chunkOf: file, chunk };
-    }
+    for (const chunk of extent.chunks) yield { chunkOf: item, chunk };
+    const complaint = item.content?.add(extent);
+    if (complaint !== undefined) yield* this.#complain(item, complaint);
   }
 
-  /** The open file if it has that path; otherwise opens one. */
-  #fileOf(path: Uint8Array): OpenFile {
-    if (this.#file === undefined || !equalBytes(this.#file.path, path))
-      this.#file = { path, damaged: false, at: 0, size: undefined };
-    return this.#file;
+  /** The open item if it has that path; otherwise opens one. */
+  #itemOf(path: Uint8Array): OpenItem {
+    if (this.#item === undefined || !equalBytes(this.#item.path, path))
+      this.#item = { path, damaged: false, content: undefined };
+    return this.#item;
   }
 
-  *#fail(file: OpenFile, error: BackupError): Generator<ManifestItem> {
-    if (file.damaged) return;
-    file.damaged = true;
-    yield { damaged: file, error };
+  *#complain(item: FileState, complaint: string): Generator<ManifestItem> {
+    yield* this.#fail(item, this.#lost ?? new StoredBytesDamagedError(this.#origin, complaint));
   }
 
-  #complaint(what: string): BackupError {
-    return new StoredBytesDamagedError(this.#origin, what);
+  *#fail(item: FileState, error: BackupError): Generator<ManifestItem> {
+    if (item.damaged) return;
+    item.damaged = true;
+    yield { damaged: item, error };
   }
 }
 
-export function nameOf({ path }: FileState): string {
+function nameOf({ path }: Pick<FileState, 'path'>): string {
   return JSON.stringify(fromUtf8(path));
 }

@@ -18,7 +18,6 @@ import { KnownContents } from './known-contents.ts';
 import { isLoss } from './loss.ts';
 import { errorRecordOf, type ErrorRecord } from '../model/error-record.ts';
 import { manifestItems, type FileState, type ManifestItem } from './manifest-items.ts';
-import { VolumeTracker } from './volume-tracker.ts';
 import { walkLeaves, type LostPage } from './walk-leaves.ts';
 
 /** Most damage that is spelled out; the rest is counted. */
@@ -188,8 +187,8 @@ async function verifyFiles(
   const leaves = walkLeaves(reader.pages, findPageRef(reader.root.manifest, reader.root.point), signal);
   const packs = new PointPacks(reader);
   const fetcher = new ChunkFetcher({ readRun: refusals.sparing(packs.readRun), keys: reader.keys });
-  const tracker = reader.root.image === undefined ? undefined : new VolumeTracker(reader.name);
-  const items = unknownChunks(manifestItems(leaves, reader.name, tracker), known, packs);
+  const kind = reader.root.image === undefined ? 'file' : 'volume';
+  const items = unknownChunks(manifestItems(leaves, reader.name, kind), known, packs);
   for await (const { tag, chunk } of fetcher.fetch(items, signal)) {
     if ('lost' in tag) report.pageLost('manifest', tag.lost);
     else if ('damaged' in tag) report.fileDamaged(tag.damaged, tag.error);
