@@ -7,10 +7,10 @@ import { type Count, defineKeptLoop } from '../runtime/define-step.ts';
 import { caughtError, errorRecordOfCaught } from '../runtime/event-fields.ts';
 import { metric } from '../runtime/metrics.ts';
 import { OutcomeSum, sumOutcomes } from './sum-outcomes.ts';
+import { abandonRestore } from './abandon-restore.ts';
 import { closeRestore } from './close-restore.ts';
 import { Launch } from './launch-state.ts';
 import { removeWritten } from './remove-written.ts';
-import { giveUpUploads } from './give-up-uploads.ts';
 import { restoreSteps } from './steps.ts';
 
 /** Room for 256 results, which take a second or two. */
@@ -43,25 +43,17 @@ export const finishRestoreStep = defineKeptLoop(
     const restoreId = restoreIdIn(input);
     const row = await services.catalog.restores.find(restoreId);
     if (input.error !== undefined) {
-      if (row?.state === 'running') {
-        await giveUpUploads(services, restoreId, shouldStop);
-        await removeWritten(services, restoreId);
-      }
-      return {
-        done: true,
-        ...(await fail(services, count, restoreId, row, errorRecordOfCaught(input.error))),
-      } as const;
+      const error = errorRecordOfCaught(input.error);
+      return { done: true, ...(await fail(services, count, restoreId, row, error, shouldStop)) } as const;
     }
     const job = await getJson(services.work, restoreFiles.job(restoreId), RestoreJob);
     const { work, workBucket } = services;
-    if (job.target.kind !== 'bucket' && job.target.kind !== 'ami' && job.target.written.length > 0)
-      await removeWritten(services, restoreId);
-    if (job.target.kind === 'volumes') {
-      const report = await complete(services, count, job, row, await reportVolumes(services, job));
-      return { done: true, ...report } as const;
-    }
     if (job.target.kind !== 'bucket') {
-      const report = await complete(services, count, job, row, await reportLaunch(services, job));
+      const did = await (job.target.kind === 'volumes' ? reportVolumes : reportLaunch)(services, job);
+      const hasWritten = job.target.kind !== 'ami' && job.target.written.length > 0;
+      const left = hasWritten ? await removeWritten(services, restoreId) : [];
+      const snapshotsLeft = left.length > 0 ? left : undefined;
+      const report = await complete(services, count, job, row, { ...did, snapshotsLeft });
       return { done: true, ...report } as const;
     }
     const sum = await sumOutcomes(work, job, { before, shouldStop });
@@ -119,13 +111,14 @@ async function fail(
   count: Count,
   restoreId: string,
   row: RestoreRow | undefined,
-  error: ErrorRecord,
+  cause: ErrorRecord,
+  shouldStop: () => boolean,
 ): Promise<RestoreReport> {
   // The map over the shards fails once more after the shard that closed the restore already.
   if (row !== undefined && row.state !== 'running') {
-    return { restoreId, state: row.state, error: row.error ?? error };
+    return { restoreId, state: row.state, error: row.error ?? cause };
   }
-  if (row !== undefined) await closeRestore(services, row, { state: 'failed', error });
+  const error = row === undefined ? cause : await abandonRestore(services, row, cause, shouldStop);
   count([metric('RestoreFailures', 1)]);
   services.log.warn('the restore failed', { restoreId, error: error.name, reason: error.message });
   return { restoreId, state: 'failed', error };

@@ -14,8 +14,9 @@ type Services = Pick<
  * and somebody pays for them. EC2 refuses to while an AMI is of them. Those whose beginning was not told are found by
  * their tag and description; others with the tag were taken of restored volumes, and are not the restore's. What cannot
  * be removed is logged and left.
+ * @returns ids of the snapshots that are left.
  */
-export async function removeWritten({ work, images, log }: Services, restoreId: string): Promise<void> {
+export async function removeWritten({ work, images, log }: Services, restoreId: string): Promise<string[]> {
   const started = await findJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
   const ids = new Set(Object.values(started ?? {}));
   const attempt = async (what: string, act: () => Promise<void>): Promise<void> => {
@@ -34,10 +35,14 @@ export async function removeWritten({ work, images, log }: Services, restoreId: 
     for (const { snapshotId, description } of await images.findSnapshots(RESTORE_TAG, restoreId))
       if (description?.startsWith(writtenDescription(restoreId)) === true) ids.add(snapshotId);
   });
+  const left = new Set(ids);
   for (const snapshotId of ids)
     await attempt(snapshotId, async () => {
       const outcome = await images.removeSnapshot(snapshotId);
-      if (outcome === 'removed') log.info('removed a snapshot of the restore', { restoreId, snapshotId });
-      else log.warn('a snapshot of the restore was left: an AMI is of it', { restoreId, snapshotId });
+      if (outcome === 'in-use')
+        return log.warn('a snapshot of the restore was left: an AMI is of it', { restoreId, snapshotId });
+      left.delete(snapshotId);
+      log.info('removed a snapshot of the restore', { restoreId, snapshotId });
     });
+  return [...left];
 }

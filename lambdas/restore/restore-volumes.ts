@@ -5,7 +5,7 @@ import { restoreFiles, RestoreJob, StartedSnapshots } from './restore-job.ts';
 import { defineStep } from '../runtime/define-step.ts';
 import { nextLookSeconds } from '../runtime/next-look.ts';
 import { isVisibleBy } from '../image/visible-within.ts';
-import { orderVolumes } from './order-volumes.ts';
+import { orderVolume } from './order-volume.ts';
 import { VolumeFailedError } from './volume-failed-error.ts';
 import { restoreSteps } from './steps.ts';
 
@@ -31,12 +31,17 @@ export const restoreVolumesStep = defineStep(
   async (services, { restoreId, pollSeconds }): Promise<RestoreVolumesOutput> => {
     const { images, work, clock, log } = services;
     const name = restoreFiles.volumes(restoreId);
-    let ordered = await findJson(work, name, z.array(RestoredVolume));
-    if (ordered === undefined) {
-      const job = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
-      const started = await findJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots);
-      ordered = await orderVolumes(images, job, started ?? {}, clock.now());
-      await putJson(work, name, ordered);
+    const { target } = await getJson(work, restoreFiles.job(restoreId), RestoreJob);
+    if (target.kind !== 'volumes') throw new TypeError(`no volumes are made for the target ${target.kind}`);
+    const ordered = (await findJson(work, name, z.array(RestoredVolume))) ?? [];
+    const toOrder = target.snapshots.slice(ordered.length);
+    if (toOrder.length > 0) {
+      const started = (await findJson(work, restoreFiles.snapshots(restoreId), StartedSnapshots)) ?? {};
+      for (const snapshot of toOrder) {
+        ordered.push(await orderVolume(images, restoreId, target, snapshot, started, clock.now()));
+        // After each: a restore that fails at the next one says what it leaves.
+        await putJson(work, name, ordered);
+      }
       log.info('ordered volumes', { restoreId, volumes: ordered.length });
     }
     const found = await images.describeVolumes(ordered.map(({ volumeId }) => volumeId));

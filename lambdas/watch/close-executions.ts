@@ -10,9 +10,7 @@ import {
 } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { closeFailedRun, countCycleFailure, isOpen } from '../protect/close-failed-run.ts';
-import { closeRestore } from '../restore/close-restore.ts';
-import { giveUpUploads } from '../restore/give-up-uploads.ts';
-import { removeWritten } from '../restore/remove-written.ts';
+import { abandonRestore } from '../restore/abandon-restore.ts';
 import { restoreIdOf } from '../restore/restore-job.ts';
 import { type Count, defineStep } from '../runtime/define-step.ts';
 import type { StepServices } from '../runtime/services.ts';
@@ -117,11 +115,7 @@ const close: Readonly<
   restore: async (services, count, execution) => {
     const row = await services.catalog.restores.find(restoreIdOf(execution.arn));
     if (row?.state !== 'running' && (row !== undefined || hasReported(execution))) return 'reported';
-    if (row !== undefined) {
-      await giveUpUploads(services, row.restoreId, services.shouldStop);
-      await removeWritten(services, row.restoreId);
-      await closeRestore(services, row, { state: 'failed', error: errorOf(execution) });
-    }
+    if (row !== undefined) await abandonRestore(services, row, errorOf(execution), services.shouldStop);
     count([metric('RestoreFailures', 1)]);
     return row === undefined ? 'counted' : 'closed';
   },

@@ -1,4 +1,4 @@
-import type { ResourceArn } from '@holdfast/engine';
+import { type ResourceArn, TargetUnavailableError } from '@holdfast/engine';
 import { FakeClock, putImagePoint, SeededRandom } from '@holdfast/engine/testing';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PlanRestoreOutput } from '../../lambdas/restore/plan-restore.ts';
@@ -158,6 +158,18 @@ test.for([
   },
 );
 
+test('the report names snapshots that could not be removed', async () => {
+  const planned = await plan();
+  const { restoreId } = planned;
+  const [snapshot = ''] = (await write(planned)).keys();
+  images.undeletable.add(snapshot);
+  await restoring.restoreVolumes({ restoreId, pollSeconds: 5 }, PLENTY);
+
+  const report = await endRestore(restoring, { execution: EXECUTION, restoreId });
+
+  expect(report).toMatchObject({ state: 'completed', snapshotsLeft: [snapshot] });
+});
+
 test('a run’s snapshot of a restored volume stays, although it has the tag of the restore', async () => {
   const planned = await plan();
   const { restoreId } = planned;
@@ -275,9 +287,30 @@ describe('a restore that fails', () => {
     const { snapshots } = await restoring.startSnapshots({ restoreId }, PLENTY);
     images.undeletable.add(snapshots['vol-1'] ?? '');
 
-    await endRestore(restoring, { execution: EXECUTION, restoreId, error });
+    const report = await endRestore(restoring, { execution: EXECUTION, restoreId, error });
 
     expect([...images.written.snapshots.keys()]).toEqual([snapshots['vol-1']]);
+    expect(report.error?.message).toBe(
+      `it was refused; it leaves ${snapshots['vol-1']}, which cost until you delete them`,
+    );
+  });
+
+  test('names the volumes that it had made, also when it is told again', async () => {
+    const planned = await plan();
+    const { restoreId } = planned;
+    await write(planned);
+    const createVolume = images.createVolume.bind(images);
+    vi.spyOn(images, 'createVolume')
+      .mockImplementationOnce(createVolume)
+      .mockRejectedValueOnce(new TargetUnavailableError('no room'));
+    await expect(restoring.restoreVolumes({ restoreId, pollSeconds: 5 }, PLENTY)).rejects.toThrow('no room');
+
+    const report = await endRestore(restoring, { execution: EXECUTION, restoreId, error });
+
+    expect(report.error?.message).toBe(
+      'it was refused; it leaves vol-new-1, which cost until you delete them',
+    );
+    expect(await endRestore(restoring, { execution: EXECUTION, restoreId, error })).toEqual(report);
   });
 
   test('stops workers that are still at it', async () => {

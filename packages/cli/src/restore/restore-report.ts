@@ -43,6 +43,9 @@ export async function printReport(
   const ofAmi = report.ami?.snapshots ?? [];
   if (ofAmi.length > 0)
     await out.line(`snapshots ${ofAmi.join(' ')}, which stay and cost until you delete them with the AMI`);
+  const left = report.snapshotsLeft ?? [];
+  if (left.length > 0)
+    await out.line(`left      ${left.join(' ')}, which could not be removed and cost until you delete them`);
   for (const difference of report.differences ?? []) await out.line(`not as was  ${difference}`);
   if (volumes === undefined && report.ami === undefined) {
     const { files = 0, written = 0, bytes = 0, same = 0, kept = 0 } = report;

@@ -328,6 +328,16 @@ snapshots snap-1 snap-2, which stay and cost until you delete them with the AMI
 the restore of point ${image} of ${volumeArn} is completed
 `);
   });
+
+  test('is shown with snapshots that could not be removed', async () => {
+    const cli = await machine();
+    const ami = { imageId: 'ami-2', name: 'web', isKept: false };
+    reporting(cli, { restoreId: 'r', state: 'completed', ami, snapshotsLeft: ['snap-1'] });
+
+    const { out } = await cli.run('restore', image, '--instance', '--wait');
+
+    expect(out).toContain('left      snap-1, which could not be removed and cost until you delete them\n');
+  });
 });
 
 test('prints the volumes that were made', async () => {

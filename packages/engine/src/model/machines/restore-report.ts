@@ -149,6 +149,8 @@ export const RestoreReport = z.object({
       snapshots: z.array(z.string()).optional(),
     })
     .optional(),
+  /** Written out of the vault, and not removed, as EC2 refused: they cost until somebody deletes them. */
+  snapshotsLeft: z.array(z.string()).optional(),
   /** Facts of the machine that are not as they were. */
   differences: z.array(z.string()).optional(),
   /** The configuration of the instance that the volumes belonged to, if they did. */
