@@ -142,8 +142,7 @@ export function toMachine(instance: Instance, volumes: readonly Volume[]): Machi
   const attached = volumes
     .map((volume) => toVolume(volume, instance))
     .toSorted((a, b) => ((a.device ?? '') < (b.device ?? '') ? -1 : 1));
-  const { Placement: placement, MetadataOptions: metadata, CpuOptions: cpu } = instance;
-  const { PrivateDnsNameOptions: dnsName, CapacityReservationSpecification: capacity } = instance;
+  const { Placement: placement } = instance;
   const tags = toTagRecord(instance.Tags);
   const templateId = tags['aws:ec2launchtemplate:id'];
   return {
@@ -188,6 +187,27 @@ export function toMachine(instance: Instance, volumes: readonly Volume[]): Machi
     enclave: instance.EnclaveOptions?.Enabled,
     autoRecovery: instance.MaintenanceOptions?.AutoRecovery,
     lifecycle: instance.InstanceLifecycle,
+    ...optionsOf(instance),
+    bandwidthWeighting: instance.NetworkPerformanceOptions?.BandwidthWeighting,
+    launchTemplate:
+      templateId === undefined
+        ? undefined
+        : { id: templateId, version: tags['aws:ec2launchtemplate:version'] },
+    rootDeviceName: instance.RootDeviceName,
+  };
+}
+
+/** Options that EC2 tells in groups; a group of which it tells nothing is absent. */
+function optionsOf({
+  MetadataOptions: metadata,
+  CpuOptions: cpu,
+  PrivateDnsNameOptions: dnsName,
+  CapacityReservationSpecification: capacity,
+}: Instance): Pick<
+  MachineConfiguration,
+  'cpuOptions' | 'metadataOptions' | 'privateDnsName' | 'capacityReservation'
+> {
+  return {
     cpuOptions: anyOf({
       coreCount: cpu?.CoreCount,
       threadsPerCore: cpu?.ThreadsPerCore,
@@ -211,12 +231,6 @@ export function toMachine(instance: Instance, volumes: readonly Volume[]): Machi
       id: capacity?.CapacityReservationTarget?.CapacityReservationId,
       groupArn: capacity?.CapacityReservationTarget?.CapacityReservationResourceGroupArn,
     }),
-    bandwidthWeighting: instance.NetworkPerformanceOptions?.BandwidthWeighting,
-    launchTemplate:
-      templateId === undefined
-        ? undefined
-        : { id: templateId, version: tags['aws:ec2launchtemplate:version'] },
-    rootDeviceName: instance.RootDeviceName,
   };
 }
 

@@ -70,12 +70,11 @@ export function runRequest(
   const type = wishes.type ?? machine.instanceType;
   // Of options that only some types have, a machine of another type gets none.
   const isSameType = type === machine.instanceType;
-  const { cpuOptions: cpu, placementGroup, host, metadataOptions, privateDnsName: dnsName } = machine;
   const parts = (ResourceType: 'volume' | 'network-interface') => ({
     ResourceType,
     Tags: fromTagRecord(tagsOfParts),
   });
-  const request: RunInstancesRequest = {
+  return {
     ImageId: imageId,
     MinCount: 1,
     MaxCount: 1,
@@ -97,23 +96,8 @@ export function runRequest(
       attributes.cpuCredits !== undefined && isBurstable(type)
         ? { CpuCredits: attributes.cpuCredits }
         : undefined,
-    CpuOptions:
-      isSameType && cpu !== undefined
-        ? {
-            CoreCount: cpu.coreCount,
-            ThreadsPerCore: cpu.threadsPerCore,
-            AmdSevSnp: cpu.amdSevSnp as 'enabled' | undefined,
-            NestedVirtualization: cpu.nestedVirtualization as 'enabled' | undefined,
-          }
-        : undefined,
-    MetadataOptions: {
-      HttpEndpoint:
-        wishes.network === false ? 'disabled' : (metadataOptions?.httpEndpoint as 'enabled' | undefined),
-      HttpTokens: metadataOptions?.httpTokens as 'required' | undefined,
-      HttpPutResponseHopLimit: metadataOptions?.httpPutResponseHopLimit,
-      HttpProtocolIpv6: metadataOptions?.httpProtocolIpv6 as 'enabled' | undefined,
-      InstanceMetadataTags: metadataOptions?.instanceMetadataTags as 'enabled' | undefined,
-    },
+    CpuOptions: isSameType ? cpuRequest(machine) : undefined,
+    MetadataOptions: metadataRequest(machine, wishes),
     EnclaveOptions: isSameType && machine.enclave === true ? { Enabled: true } : undefined,
     HibernationOptions: isSameType && machine.hibernation === true ? { Configured: true } : undefined,
     MaintenanceOptions:
@@ -122,30 +106,65 @@ export function runRequest(
       isSameType && machine.bandwidthWeighting !== undefined
         ? { BandwidthWeighting: machine.bandwidthWeighting as 'default' }
         : undefined,
-    PrivateDnsNameOptions:
-      dnsName === undefined || isMoved(wishes)
-        ? undefined
-        : {
-            HostnameType: dnsName.hostnameType as 'ip-name' | undefined,
-            EnableResourceNameDnsARecord: dnsName.resourceNameARecord,
-            EnableResourceNameDnsAAAARecord: dnsName.resourceNameAaaaRecord,
-          },
-    Placement: {
-      Tenancy: machine.tenancy as 'default' | undefined,
-      ...(!isMoved(wishes) && {
-        GroupName: placementGroup?.name,
-        PartitionNumber: placementGroup?.partition,
-        HostId: host?.id,
-        Affinity: host?.id === undefined ? undefined : host.affinity,
-      }),
-    },
+    PrivateDnsNameOptions: isMoved(wishes) ? undefined : hostnameRequest(machine),
+    Placement: placementRequest(machine, wishes),
     TagSpecifications: [
       { ResourceType: 'instance', Tags: fromTagRecord(tags) },
       parts('volume'),
       parts('network-interface'),
     ],
   };
-  return request;
+}
+
+function cpuRequest({ cpuOptions: cpu }: MachineConfiguration): RunInstancesRequest['CpuOptions'] {
+  return (
+    cpu && {
+      CoreCount: cpu.coreCount,
+      ThreadsPerCore: cpu.threadsPerCore,
+      AmdSevSnp: cpu.amdSevSnp as 'enabled' | undefined,
+      NestedVirtualization: cpu.nestedVirtualization as 'enabled' | undefined,
+    }
+  );
+}
+
+function metadataRequest(
+  { metadataOptions }: MachineConfiguration,
+  { network }: InstanceWishes,
+): RunInstancesRequest['MetadataOptions'] {
+  return {
+    HttpEndpoint: network === false ? 'disabled' : (metadataOptions?.httpEndpoint as 'enabled' | undefined),
+    HttpTokens: metadataOptions?.httpTokens as 'required' | undefined,
+    HttpPutResponseHopLimit: metadataOptions?.httpPutResponseHopLimit,
+    HttpProtocolIpv6: metadataOptions?.httpProtocolIpv6 as 'enabled' | undefined,
+    InstanceMetadataTags: metadataOptions?.instanceMetadataTags as 'enabled' | undefined,
+  };
+}
+
+function hostnameRequest({
+  privateDnsName: name,
+}: MachineConfiguration): RunInstancesRequest['PrivateDnsNameOptions'] {
+  return (
+    name && {
+      HostnameType: name.hostnameType as 'ip-name' | undefined,
+      EnableResourceNameDnsARecord: name.resourceNameARecord,
+      EnableResourceNameDnsAAAARecord: name.resourceNameAaaaRecord,
+    }
+  );
+}
+
+function placementRequest(
+  { tenancy, placementGroup, host }: MachineConfiguration,
+  wishes: InstanceWishes,
+): RunInstancesRequest['Placement'] {
+  return {
+    Tenancy: tenancy as 'default' | undefined,
+    ...(!isMoved(wishes) && {
+      GroupName: placementGroup?.name,
+      PartitionNumber: placementGroup?.partition,
+      HostId: host?.id,
+      Affinity: host?.id === undefined ? undefined : host.affinity,
+    }),
+  };
 }
 
 /** A burstable type, which alone has a specification of CPU credits. */
