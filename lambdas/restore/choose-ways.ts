@@ -1,9 +1,8 @@
 import type { Ec2Images, Ec2Snapshot } from '@holdfast/aws';
 import {
   InvalidInputError,
-  listVolumes,
-  type PointReader,
   type PointVolume,
+  type Root,
   SnapshotMissingError,
   type VolumeSnapshot,
 } from '@holdfast/engine';
@@ -29,12 +28,14 @@ const KeysOfMachine = z.object({
 /**
  * Decides what each volume is made of: the snapshot that the backup took, if it is here and complete, as that is
  * quicker and costs nothing; else one that is written out of the vault. What a delta is asked for of is written.
+ * @param volumes - those whose blocks are in the vault.
  * @throws {@link SnapshotMissingError} a snapshot is gone, and its blocks are not in the vault.
  * @throws {@link InvalidInputError} the snapshot of a delta is not one of these volumes, or not one to build on.
  */
 export async function chooseWays(
   images: Pick<Ec2Images, 'describeSnapshots'>,
-  reader: PointReader,
+  root: Root,
+  volumes: readonly PointVolume[],
   target: ImageTarget,
   place: RestorePlace,
 ): Promise<ImageTarget> {
@@ -45,8 +46,7 @@ export async function chooseWays(
     ...(deltaFrom === undefined ? [] : [deltaFrom]),
   ];
   const found = new Map((await images.describeSnapshots(asked)).map((one) => [one.snapshotId, one]));
-  const stored = new Map<string, PointVolume>();
-  for await (const volume of listVolumes(reader)) stored.set(volume.volume, volume);
+  const stored = new Map(volumes.map((one) => [one.volume, one]));
   const parent = deltaFrom === undefined ? undefined : findParent(deltaFrom, found, snapshots, stored);
 
   const written: WrittenVolume[] = [];
@@ -60,7 +60,7 @@ export async function chooseWays(
       written.push({
         volume: record.volume,
         sizeGiB: gibibytesOf(blocks),
-        encryption: encryptionOf(record, reader.root.image?.machine, place),
+        encryption: encryptionOf(record, root.image?.machine, place),
       });
   }
   const keys = [...found].flatMap(([id, { kmsKeyId }]) =>

@@ -327,9 +327,9 @@ async function planVolumes(
   chosen: ImageTarget,
   shouldStop: () => boolean,
 ) {
-  const target = await chooseWays(images, reader, chosen, placeOfExecution(execution));
-  const { written } = target;
   const volumes = await Array.fromAsync(listVolumes(reader));
+  const target = await chooseWays(images, reader.root, volumes, chosen, placeOfExecution(execution));
+  const { written } = target;
   const toWrite = volumes.filter(({ volume }) => written.some((one) => one.volume === volume));
   const isDelta = written.some(({ parent }) => parent !== undefined);
   const name = restoreFiles.volumePlanning(restoreId);
