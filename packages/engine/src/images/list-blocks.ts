@@ -218,10 +218,13 @@ class Listing {
     };
     const list = this.#listOf(volume, read);
     let stoppedAt: number | undefined;
+    let page: ListPlace | undefined;
     for await (const window of this.#windows(volume, read, list)) {
       const isOpen = window.at >= (list?.leftWindow ?? Infinity);
       if (isOpen || (!cutter.isEmpty && this.#mustStop())) {
         stoppedAt = window.at;
+        // What the base alone has may come long before the next block that is listed: its page is not looked for again.
+        page = window.blocks.length === 0 ? list?.current : undefined;
         break;
       }
       await put(cutter.add(window, this.#costOf(window)));
@@ -229,7 +232,7 @@ class Listing {
     }
     if (this.#hasFailed) return;
     if (list?.left !== undefined) stoppedAt ??= list.leftWindow;
-    volume.page = list?.left;
+    volume.page = list?.left ?? page;
     if (stoppedAt !== undefined && cutter.isEmpty) return;
     await put(cutter.end(stoppedAt), stoppedAt === undefined);
     const part = `${prefix}cuts/${newId(services.random)}.json`;
@@ -247,12 +250,13 @@ class Listing {
   ): PagedList | undefined {
     if (snapshot === undefined) return undefined;
     const { source, signal } = this.#of.options;
-    const from = page ?? next * volumeExtentBlocks;
+    const first = next * volumeExtentBlocks;
+    const from = page ?? first;
     const pages =
       base === undefined
         ? source.list(snapshot, from, signal)
         : source.listChanged(snapshot, base, from, signal);
-    return new PagedList(pagesWithin(pages, bytes, snapshot), page?.open ?? [], () => {
+    return new PagedList(pagesWithin(pages, bytes, snapshot), first, page, () => {
       this.#hasProgress = true;
       return this.#mustStop();
     });

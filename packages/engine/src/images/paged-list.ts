@@ -22,30 +22,44 @@ export type ListPlace = z.infer<typeof ListPlace>;
  */
 export class PagedList {
   readonly #pages: AsyncIterable<BlockPage>;
+  readonly #first: number;
   readonly #mustLeave: () => boolean;
   #open: readonly SnapshotBlock[];
   /** Set once the list was left. Its last window is not complete then. */
   left: ListPlace | undefined;
+  /** The page that is being gone over: from here on a list has all windows that have not been used. */
+  current: ListPlace | undefined;
 
   /**
-   * @param open - blocks that an earlier call listed, of the window that the pages go on with.
+   * @param pages - from the place on; blocks before `first` are passed.
+   * @param place - where an earlier call left the list between pages, if it did.
    * @param mustLeave - asked after empty pages.
    */
-  constructor(pages: AsyncIterable<BlockPage>, open: readonly SnapshotBlock[], mustLeave: () => boolean) {
+  constructor(
+    pages: AsyncIterable<BlockPage>,
+    first: number,
+    place: ListPlace | undefined,
+    mustLeave: () => boolean,
+  ) {
     this.#pages = pages;
-    this.#open = open;
+    this.#first = first;
+    this.current = place;
+    this.#open = this.#unused(place?.open ?? []);
     this.#mustLeave = mustLeave;
   }
 
   async *portions(): AsyncGenerator<readonly SnapshotBlock[]> {
     yield this.#open;
     let empty = 0;
-    for await (const { blocks, next } of this.#pages) {
+    for await (const { blocks: listed, next } of this.#pages) {
+      const blocks = this.#unused(listed);
       yield blocks;
       this.#keepOpen(blocks);
-      empty = blocks.length === 0 ? empty + 1 : 0;
-      if (next === undefined || empty < emptyPagesInRow || !this.#mustLeave()) continue;
-      this.left = { ...next, open: [...this.#open] };
+      if (next === undefined) continue;
+      this.current = { ...next, open: [...this.#open] };
+      empty = listed.length === 0 ? empty + 1 : 0;
+      if (empty < emptyPagesInRow || !this.#mustLeave()) continue;
+      this.left = this.current;
       return;
     }
   }
@@ -54,6 +68,10 @@ export class PagedList {
   get leftWindow(): number {
     if (this.left === undefined) return Infinity;
     return windowOfBlock(this.left.open[0] ?? this.left);
+  }
+
+  #unused(blocks: readonly SnapshotBlock[]): readonly SnapshotBlock[] {
+    return blocks.filter(({ index: at }) => at >= this.#first);
   }
 
   #keepOpen(blocks: readonly SnapshotBlock[]): void {

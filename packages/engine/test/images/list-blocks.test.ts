@@ -127,6 +127,35 @@ describe('the shards of an image', () => {
     expect(harness.disks.counts.pages - before).toBeLessThan(100);
   });
 
+  test('are cut out of a base for as long as it takes, without the list being gone over again', async () => {
+    const harness = new ImageHarness('base', 40);
+    const volume = harness.addVolume(2_000);
+    for (let index = 0; index < 2_000; index += 10) harness.disks.write(volume, index, random(harness));
+    await harness.backUpImage('full');
+    for (let index = 0; index < 2_000; index += 10)
+      if (index !== 20 && index !== 1_000) harness.disks.trim(volume, index);
+    const { plan, keys } = await openImage(harness, 'incremental');
+    const volumes = harness.snapshotsOf(plan.runId).map((of) => ({ ...of, fullReason: 'asked for' }));
+    const before = harness.disks.counts.pages;
+    const options = { source: harness.disks, volumes, shouldStop: () => true };
+    let state: BlockListingState | undefined;
+    let calls = 0;
+    let listed: readonly BlockShardReference[] | undefined;
+
+    for (; listed === undefined && calls < 200; calls += 1) {
+      const step = await listBlocks(harness.services, keys, plan, options, state);
+      if (step.done) listed = step.shards;
+      else state = JSON.parse(JSON.stringify(step.state)) as BlockListingState;
+    }
+
+    const shards = await readShards(harness, listed ?? []);
+    expect(shards.flatMap(({ blocks }) => blocks.map(([index]) => index))).toEqual([20, 1_000]);
+    for (const [at, { keys: range }] of shards.slice(1).entries())
+      expect(range.from).toBe(shards[at]?.keys.to);
+    // The empty ones, and a page or two for each call.
+    expect(harness.disks.counts.pages - before).toBeLessThan(40 + 2 * calls);
+  });
+
   test('of an incremental have what changed, and of a volume without changes its entry alone', async () => {
     const { harness, boot, data } = withVolumes('changed');
     await harness.backUpImage('full');
