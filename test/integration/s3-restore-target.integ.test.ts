@@ -202,13 +202,15 @@ describe('where something of that name exists already', () => {
   test('never lets one of several restores write it', async () => {
     const bucket = await makeBucket(s3);
     const target = new S3RestoreTarget(s3, bucket);
+    // Contents of one length, so that one who looks late finds another's object, and not the same.
+    const bodies = Array.from({ length: 10 }, (_, at) => utf8(`restored by ${at}`));
 
     const outcomes = await Promise.all(
-      Array.from({ length: 10 }, () => target.write(entryOf('k', body), pieces(body), 'never')),
+      bodies.map((own) => target.write(entryOf('k', own), pieces(own), 'never')),
     );
 
-    expect(outcomes.filter((outcome) => outcome === 'written')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'kept')).toHaveLength(9);
+    expect(await readBack(bucket, 'k')).toBe(`restored by ${outcomes.indexOf('written')}`);
   });
 
   test('always overwrites it', async () => {
