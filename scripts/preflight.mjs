@@ -36,16 +36,23 @@ if (reader || emulator) {
   }
 }
 
-// Tests of disk images. Debian keeps these programs where the PATH of most users does not lead.
+// Tests of disk images, made and read by others. Debian keeps these programs where the PATH of most users does not lead.
 if (process.argv.includes('--disks')) {
+  const programs = {
+    e2fsprogs: ['mke2fs', 'debugfs', 'e2fsck', 'tune2fs'],
+    xfsprogs: ['mkfs.xfs', 'xfs_db', 'xfs_io'],
+    'ntfs-3g': ['mkntfs', 'ntfscat', 'ntfscp'],
+    lvm2: ['lvm'],
+    'qemu-utils': ['qemu-img'],
+  };
   const env = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` };
-  const absent = ['mke2fs', 'debugfs', 'e2fsck', 'tune2fs'].filter(
-    (program) => spawnSync(program, ['-V'], { env, stdio: 'ignore' }).error !== undefined,
-  );
+  const isAbsent = (program) => spawnSync(program, ['-V'], { env, stdio: 'ignore' }).error !== undefined;
+  const absent = Object.entries(programs).filter(([, names]) => names.some(isAbsent));
   if (absent.length > 0)
     missing.push(
-      `${absent.join(', ')} not on the PATH: install e2fsprogs (Debian and Ubuntu: apt-get install e2fsprogs; macOS: ` +
-        'brew install e2fsprogs, and put its sbin on the PATH)',
+      `${absent.flatMap(([, names]) => names.filter(isAbsent)).join(', ')} not on the PATH, which tests of disk images ` +
+        `need: on Debian and Ubuntu, apt-get install ${absent.map(([name]) => name).join(' ')}; elsewhere, use a ` +
+        'container of one of these',
     );
 }
 
