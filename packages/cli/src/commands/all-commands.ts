@@ -4,6 +4,7 @@ import { backupCommand } from './backup.ts';
 import { cancelCommand } from './cancel.ts';
 import { catCommand } from './cat.ts';
 import { catalogRebuildCommand } from './catalog-rebuild.ts';
+import { cycleStartCommand } from './cycle-start.ts';
 import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
 import { extractCommand } from './extract.ts';
@@ -12,6 +13,7 @@ import { holdListCommand, holdReleaseCommand, holdSetCommand } from './hold.ts';
 import { initCommand } from './init.ts';
 import { lsCommand } from './ls.ts';
 import { maintainCommand } from './maintain.ts';
+import { plansCommand } from './plans.ts';
 import { pointsCommand } from './points.ts';
 import { quoteCommand } from './quote.ts';
 import { resourcesCommand } from './resources.ts';
@@ -26,8 +28,10 @@ import { warningsCommand } from './warnings.ts';
 export const commands: readonly CommandDefinition[] = [
   statusCommand,
   resourcesCommand,
+  plansCommand,
   quoteCommand,
   backupCommand,
+  cycleStartCommand,
   cancelCommand,
   pointsCommand,
   runsCommand,

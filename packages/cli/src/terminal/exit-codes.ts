@@ -14,7 +14,7 @@ export const exitCodes = {
   damaged: 4,
   /** `status --check`: a resource is degraded, overdue or unprotected. */
   unprotected: 5,
-  /** `backup --wait` and `--directory`: the point was made, and could not read everything. */
+  /** `backup --wait` and `--directory`, `cycle start --wait`: a point was made, and could not read everything. */
   degraded: 6,
   /** Stopped by Ctrl-C. What was started in AWS goes on. */
   interrupted: 130,

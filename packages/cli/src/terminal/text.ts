@@ -17,6 +17,23 @@ export function timeText(time: Date): string {
   return Number.isNaN(time.getTime()) ? '-' : `${time.toISOString().slice(0, 19).replace('T', ' ')}Z`;
 }
 
+/** A time for people by the clocks of a zone, to the minute: `Mon 2026-11-23 03:00 Europe/Vienna`. */
+export function timeInZone(time: Date, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    weekday: 'short',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  }).formatToParts(time);
+  const part = (wanted: string): string => parts.find(({ type }) => type === wanted)?.value ?? '';
+  const date = `${part('year').padStart(4, '0')}-${part('month')}-${part('day')}`;
+  return `${part('weekday')} ${date} ${part('hour')}:${part('minute')} ${timeZone}`;
+}
+
 /** A span of time for people: `45 s`, `12 min`, `30 h`, `12 d`. */
 export function durationText(seconds: number): string {
   if (seconds < 100) return `${Math.round(seconds)} s`;

@@ -41,6 +41,7 @@ export {
 export { type MachineName, safety } from './safety.ts';
 export { dayMs, hourMs } from './time.ts';
 export { longestGapMinutes } from './schedule-times.ts';
+export { findNextRun } from './scheduled-runs.ts';
 export { skippedRuns } from './skipped-runs.ts';
 export { workerMegabytes, workRates } from './worker.ts';
 export { ErrorRecord } from './error-record.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { defaultImageSettings, type Plan, RetentionRules } from '../../src/model/index.ts';
-import { scheduledRuns } from '../../src/model/scheduled-runs.ts';
+import { findNextRun, scheduledRuns } from '../../src/model/scheduled-runs.ts';
 
 const monday = new Date('2026-11-23T00:00:00Z');
 const days = (count: number): Date => new Date(monday.getTime() + count * 86_400_000);
@@ -51,4 +51,24 @@ test('a rate counts from the start, and a frequent one is listed 24 times a day,
     expect(runs).toHaveLength(24);
     expect(runs.reduce((sum, run) => sum + run.runs, 0)).toBe(288);
   }
+});
+
+test.for([
+  ['cron(0/5 * * * ? *)', '2026-11-23T10:02:00Z', '2026-11-23T10:05:00.000Z'],
+  ['cron(0 2 * * ? *)', '2026-11-23T02:00:00Z', '2026-11-23T02:00:00.000Z'],
+  ['cron(0 2 1 1 ? *)', '2026-11-23T02:00:00Z', '2027-01-01T02:00:00.000Z'],
+  ['cron(0 0 29 2 ? *)', '2096-03-01T00:00:00Z', '2104-02-29T00:00:00.000Z'],
+] as const)('%s next runs, from %s on, at %s', ([expression, from, next]) => {
+  expect(findNextRun(planOf({ incremental: expression }), 'incremental', new Date(from))).toEqual(
+    new Date(next),
+  );
+});
+
+test('a time that is left to a wider type, a rate and a year that is over have no next run', () => {
+  const plan = planOf({ incremental: 'cron(0 2 * * ? *)', full: 'cron(0 2 ? * MON *)' });
+
+  expect(findNextRun(plan, 'incremental', monday)).toEqual(new Date('2026-11-24T02:00:00Z'));
+  expect(findNextRun(planOf({ full: 'rate(6 hours)' }), 'full', monday)).toBeUndefined();
+  expect(findNextRun(planOf({ full: 'cron(0 2 * * ? 2025)' }), 'full', monday)).toBeUndefined();
+  expect(findNextRun(planOf({}), 'full', monday)).toBeUndefined();
 });

@@ -1,0 +1,136 @@
+import type { ResourceStanding, RunRow, RunState } from '@holdfast/engine';
+import { BackupType, findNextRun, getPlan, type Plan, type Plans } from '@holdfast/engine/model';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { getDeployedPlans } from '../names/deployed-plans.ts';
+import { judgeAll } from '../names/resource-standing.ts';
+import { right } from '../terminal/output.ts';
+import { countText, durationText, timeInZone, timeText } from '../terminal/text.ts';
+
+/** Runs that are looked at for the last results of a plan, the newest first. */
+const mostRuns = 2000;
+
+/** A rule of a plan: one type and its schedule. */
+interface Rule {
+  readonly type: BackupType;
+  readonly schedule: string;
+  readonly timeZone: string;
+  /** Absent where only the scheduler knows. */
+  readonly nextRun: Date | undefined;
+  readonly lastStarted: Date | undefined;
+  /** How the last run of each resource ended, or that it goes on. */
+  readonly lastStates: Readonly<Partial<Record<RunState, number>>>;
+}
+
+interface PlanReport {
+  readonly plan: Plan;
+  readonly standings: Readonly<Record<ResourceStanding['standing'], number>>;
+  readonly rules: readonly Rule[];
+}
+
+export const plansCommand = defineCommand({
+  name: 'plans',
+  summary: 'List the deployed plans: when each backs up next, what, and how the last runs ended.',
+  declare: (command) => command.argument('[plan]'),
+  async run(context, _options, name) {
+    const connection = await context.connect();
+    const plans = await getDeployedPlans(connection);
+    const wanted = name === undefined ? plans : [getPlan(plans, name)];
+    const judged = await judgeAll(connection.services.catalog, plans, context.clock.now());
+    const reports: PlanReport[] = [];
+    for (const plan of wanted) reports.push(await readReport(plan, judged, connection, context));
+    const astray = name === undefined ? judged.filter(({ resource }) => isAstray(resource, plans)) : [];
+    if (context.out.json) await context.out.document(documentOf(reports, astray));
+    else await print(reports, astray, context);
+  },
+});
+
+/** Its tag names a plan that is not deployed, so that no schedule backs it up. */
+function isAstray({ kind, plan }: ResourceStanding['resource'], plans: Plans): boolean {
+  return kind !== 'directory' && plans.every((deployed) => deployed.name !== plan);
+}
+
+async function readReport(
+  plan: Plan,
+  judged: readonly ResourceStanding[],
+  { services }: Connection,
+  { clock }: CommandContext,
+): Promise<PlanReport> {
+  const standings = { protected: 0, degraded: 0, overdue: 0, unprotected: 0 };
+  for (const { resource, standing } of judged) if (resource.plan === plan.name) standings[standing] += 1;
+  const runs: RunRow[] = [];
+  for await (const run of services.catalog.runs.list({ plan: plan.name })) {
+    runs.push(run);
+    if (runs.length === mostRuns) break;
+  }
+  const rules = BackupType.options.flatMap((type): Rule[] => {
+    const schedule = plan.schedules[type];
+    if (schedule === undefined) return [];
+    const { expression, timeZone } = schedule;
+    const nextRun = findNextRun(plan, type, clock.now());
+    return [{ type, schedule: expression, timeZone, nextRun, ...lastOf(runs, type) }];
+  });
+  return { plan, standings, rules };
+}
+
+/** @param runs - the newest first. */
+function lastOf(runs: readonly RunRow[], type: BackupType): Pick<Rule, 'lastStarted' | 'lastStates'> {
+  const last = new Map<string, RunRow>();
+  for (const run of runs)
+    if (run.requestedType === type && !last.has(run.resourceArn)) last.set(run.resourceArn, run);
+  const lastStates: Partial<Record<RunState, number>> = {};
+  for (const { state } of last.values()) lastStates[state] = (lastStates[state] ?? 0) + 1;
+  return { lastStarted: last.values().next().value?.startedAt, lastStates };
+}
+
+function documentOf(reports: readonly PlanReport[], astray: readonly ResourceStanding[]) {
+  return {
+    plans: reports.map(({ plan, standings, rules }) => ({
+      ...plan,
+      resources: standings,
+      rules: rules.map((rule) => ({
+        ...rule,
+        nextRun: rule.nextRun ?? null,
+        lastStarted: rule.lastStarted ?? null,
+      })),
+    })),
+    withoutPlan: astray.map(({ resource }) => ({ arn: resource.arn, plan: resource.plan })),
+  };
+}
+
+async function print(
+  reports: readonly PlanReport[],
+  astray: readonly ResourceStanding[],
+  { out, clock }: CommandContext,
+): Promise<void> {
+  for (const [at, { plan, standings, rules }] of reports.entries()) {
+    if (at > 0) await out.line();
+    const count = Object.values(standings).reduce((sum, one) => sum + one, 0);
+    await out.line(
+      `${plan.name}: ${countText(count, 'resource')}${countsText(standings, ': ')}; RPO ${durationText(plan.rpoHours * 3600)}`,
+    );
+    await out.table(
+      ['TYPE', 'NEXT RUN', right('IN'), 'LAST STARTED', 'ENDED'],
+      rules.map(({ type, schedule, timeZone, nextRun, lastStarted, lastStates }) => [
+        type,
+        nextRun === undefined ? schedule : timeInZone(nextRun, timeZone),
+        nextRun === undefined ? '-' : durationText((nextRun.getTime() - clock.now().getTime()) / 1000),
+        lastStarted === undefined ? '-' : timeText(lastStarted),
+        countsText(lastStates) || 'never ran',
+      ]),
+    );
+  }
+  if (astray.length === 0) return;
+  await out.line();
+  await out.line('tagged with a plan that is not deployed, and not backed up');
+  await out.table(
+    ['RESOURCE', 'PLAN'],
+    astray.map(({ resource }) => [resource.arn, resource.plan]),
+  );
+}
+
+/** Counts above zero: `2 completed, 1 failed`. */
+function countsText(counts: Readonly<Record<string, number>>, before = ''): string {
+  const named = Object.entries(counts).filter(([, count]) => count > 0);
+  return named.length === 0 ? '' : before + named.map(([name, count]) => `${count} ${name}`).join(', ');
+}
