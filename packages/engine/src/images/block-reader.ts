@@ -1,16 +1,10 @@
 import { SourceUnavailableError } from '../errors.ts';
 import { SerialQueue } from '../packs/serial-queue.ts';
 import type { BlockContent, BlockSource, SnapshotBlock } from '../ports/block-source.ts';
+import { ListedTokens } from './listed-tokens.ts';
 
 /** Times that a block's token may turn out to be too old, the first time included. */
 const tokenAttempts = 3;
-
-/** Tokens that were listed anew: all blocks of the snapshot from one index to another. */
-interface Renewed {
-  readonly from: number;
-  readonly to: number;
-  readonly tokens: ReadonlyMap<number, string | undefined>;
-}
 
 /**
  * Reads blocks of one snapshot. Where a token is missing or too old, the blocks from there on are listed again: a page,
@@ -21,12 +15,13 @@ export class BlockReader {
   readonly #snapshot: string;
   readonly #signal: AbortSignal | undefined;
   readonly #queue = new SerialQueue();
-  #renewed: Renewed = { from: 0, to: 0, tokens: new Map() };
+  readonly #tokens: ListedTokens;
 
   constructor(source: BlockSource, snapshot: string, signal?: AbortSignal) {
     this.#source = source;
     this.#snapshot = snapshot;
     this.#signal = signal;
+    this.#tokens = new ListedTokens(source, snapshot, signal);
   }
 
   /**
@@ -36,7 +31,7 @@ export class BlockReader {
   async read({ index, token: listed }: SnapshotBlock): Promise<BlockContent> {
     let token = listed;
     for (let attempt = 1; attempt <= tokenAttempts; attempt += 1) {
-      token = attempt === 1 && token !== undefined ? token : await this.#renew(index, token);
+      token = attempt === 1 && token !== undefined ? token : await this.#listAnew(index, token);
       if (token === undefined)
         throw new SourceUnavailableError(
           `block ${index} of snapshot ${this.#snapshot} has content, and is not there when it is listed anew; try again later, or make a full`,
@@ -49,24 +44,7 @@ export class BlockReader {
     );
   }
 
-  /** @param old - the token that is too old. */
-  async #renew(index: number, old: string | undefined): Promise<string | undefined> {
-    return this.#queue.run(async () => {
-      const { from, to, tokens } = this.#renewed;
-      const known = tokens.get(index);
-      if (index >= from && index < to && (known === undefined || known !== old)) return known;
-      this.#renewed = await this.#listFrom(index);
-      return this.#renewed.tokens.get(index);
-    });
-  }
-
-  async #listFrom(from: number): Promise<Renewed> {
-    for await (const { blocks } of this.#source.list(this.#snapshot, from, this.#signal)) {
-      const last = blocks.at(-1);
-      if (last === undefined) continue;
-      const tokens = new Map(blocks.map(({ index, token }) => [index, token]));
-      return { from, to: last.index + 1, tokens };
-    }
-    return { from, to: Infinity, tokens: new Map() };
+  async #listAnew(index: number, old: string | undefined): Promise<string | undefined> {
+    return this.#queue.run(async () => this.#tokens.find(index, old));
   }
 }

@@ -4,6 +4,7 @@ import { SnapshotMissingError, SourceUnavailableError, UnrelatedSnapshotsError }
 import { createFileTreeKind } from '../manifest/file-tree.ts';
 import { decodeExtent, extentPacks } from '../manifest/extent.ts';
 import { volumeEntries } from '../manifest/volume-entries.ts';
+import type { Entry } from '../manifest/page-codec.ts';
 import { TreeReader } from '../manifest/tree-reader.ts';
 import { entryKey, extentKey, pathKeys, type KeyRange } from '../manifest/tuple-key.ts';
 import type { VolumeEntry } from '../manifest/volume-entry.ts';
@@ -20,6 +21,7 @@ import type { WriteServices } from '../services.ts';
 import { getJson, putJson } from '../work-json.ts';
 import { type BlockShard, type BlockShardReference, putBlockShard } from './block-shards.ts';
 import { blocksByWindow, extentsByWindow, joinWindows, type BlockWindow } from './block-windows.ts';
+import { ListedTokens } from './listed-tokens.ts';
 import { ListPlace, PagedList } from './paged-list.ts';
 
 /** Volumes that are listed side by side: AWS answers 50 lists a second, and each takes a tenth of one. */
@@ -219,6 +221,7 @@ class Listing {
     const list = this.#listOf(volume, read);
     let stoppedAt: number | undefined;
     let page: ListPlace | undefined;
+    const tokens = volume.snapshot && new ListedTokens(options.source, volume.snapshot, options.signal);
     for await (const window of this.#windows(volume, read, list)) {
       const isOpen = window.at >= (list?.leftWindow ?? Infinity);
       if (isOpen || (!cutter.isEmpty && this.#mustStop())) {
@@ -227,6 +230,7 @@ class Listing {
         page = window.blocks.length === 0 ? list?.current : undefined;
         break;
       }
+      if (tokens && read.base !== undefined) await this.#checkKept(window, read, tokens, volume.snapshot);
       await put(cutter.add(window, this.#costOf(window)));
       this.#hasProgress = true;
     }
@@ -278,16 +282,43 @@ class Listing {
     return joinWindows(listed, extentsByWindow(extents, blockBytes, this.#base.name));
   }
 
-  /** Counts what a shard has to do about a window. */
-  #costOf({ blocks, base }: BlockWindow): BlockShardLimits {
-    let moved = 0;
-    if (this.#given.size > 0) {
-      for (const entry of base) {
-        if (!extentPacks(entry, this.#base.name).some((packId) => this.#given.has(packId))) continue;
-        for (const { location } of decodeExtent(entry, this.#base.name).chunks)
-          if (this.#given.has(location.packId)) moved += 1;
+  /**
+   * Blocks that the list of changes keeps, and that may have to be read again: what the snapshot itself does not list
+   * cannot be.
+   * @throws {@link UnrelatedSnapshotsError} the two lists contradict each other.
+   */
+  async #checkKept(
+    { blocks, base }: BlockWindow,
+    { base: before, blockBytes }: NonNullable<VolumeListing['read']>,
+    tokens: ListedTokens,
+    snapshot = '',
+  ): Promise<void> {
+    const changed = new Set(blocks.map(({ index }) => index));
+    for (const { offset } of this.#givenChunks(base)) {
+      const index = Math.floor(offset / blockBytes);
+      if (changed.has(index) || (await tokens.find(index)) !== undefined) continue;
+      const detail = `block ${index} has content there, no change is listed, and the snapshot does not have it`;
+      throw new UnrelatedSnapshotsError(snapshot, before ?? '', detail);
+    }
+  }
+
+  /** Chunks of a base that lie in packs whose chunks are read or copied. */
+  *#givenChunks(base: readonly Entry[]): Generator<{ readonly offset: number }> {
+    if (this.#given.size === 0) return;
+    for (const entry of base) {
+      if (!extentPacks(entry, this.#base.name).some((packId) => this.#given.has(packId))) continue;
+      const { offset, chunks } = decodeExtent(entry, this.#base.name);
+      let at = offset;
+      for (const { location, plainBytes } of chunks) {
+        if (this.#given.has(location.packId)) yield { offset: at };
+        at += plainBytes;
       }
     }
+  }
+
+  /** Counts what a shard has to do about a window. */
+  #costOf({ blocks, base }: BlockWindow): BlockShardLimits {
+    const moved = [...this.#givenChunks(base)].length;
     return { blocks: blocks.length + moved, extents: base.length };
   }
 

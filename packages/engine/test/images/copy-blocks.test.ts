@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { newId } from '../../src/bytes.ts';
 import type { RunId } from '../../src/ids.ts';
+import { volumeEntries } from '../../src/manifest/volume-entries.ts';
 import { groupShards, joinGroup } from '../../src/protect/join-group.ts';
 import { joinSomeShards } from '../../src/protect/join-shards.ts';
 import type { PackRow } from '../../src/ports/catalog/packs.ts';
@@ -235,9 +236,9 @@ describe('a base whose packs are not what they were', () => {
   });
 
   test.each(['marked', 'lost'])(
-    'makes no zeros of a block of a %s pack that its snapshot does not list',
+    'has all blocks read, and the point says why, where a %s pack has a block that the snapshot does not list',
     async (how) => {
-      const { harness, pack } = await withMostlyDeadPack(how);
+      const { harness, volume, pack } = await withMostlyDeadPack(how);
       if (how === 'lost') await damageFrames(harness, pack);
       else await harness.catalog.packs.markDamaged(pack.packId);
       const unlisting: BlockSource = {
@@ -249,9 +250,17 @@ describe('a base whose packs are not what they were', () => {
         read: async (...of) => harness.disks.read(...of),
       };
 
-      const next = harness.backUpImage('incremental', { source: unlisting });
+      const next = await harness.backUpImage('incremental', { source: unlisting });
 
-      await expect(next).rejects.toMatchObject({ name: 'SourceUnavailableError' });
+      const reader = await harness.open(next.root.point);
+      const [entry] = await Array.fromAsync(volumeEntries(reader.manifest));
+      expect(entry?.fullReason).toMatch(
+        /^it cannot be compared with snapshot .*: block 1105 has content there/,
+      );
+      const expected = harness.contentsOf(next.root.run).get(volume);
+      expected?.fill(0, 1_105 * blockBytes, 1_106 * blockBytes);
+      expect((await readVolumes(reader)).get(volume)).toEqual(expected);
+      await expectConsistent(harness, next);
     },
   );
 
