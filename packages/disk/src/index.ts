@@ -1,7 +1,7 @@
 export { detectContent, type DetectedContent } from './detect/detect-content.ts';
 export { openFileSystem } from './detect/open-file-system.ts';
 export { DiskDamagedError, DiskError, DiskPathError, DiskUnsupportedError } from './errors.ts';
-export { openExt, type OpenFileSystemOptions } from './ext/open-ext.ts';
+export { openExt } from './ext/open-ext.ts';
 export type * from './file-system/file-system.ts';
 export { findPath, type FindPathOptions } from './file-system/find-path.ts';
 export { walkTree, type WalkStep } from './file-system/walk-tree.ts';

@@ -1,8 +1,13 @@
 import { DiskUnsupportedError } from '../errors.ts';
-import { openExt, type OpenFileSystemOptions } from '../ext/open-ext.ts';
-import type { FileSystem } from '../file-system/file-system.ts';
+import { openExt } from '../ext/open-ext.ts';
+import type { FileSystem, OpenFileSystemOptions } from '../file-system/file-system.ts';
 import type { ByteSource } from '../source/byte-source.ts';
-import { detectContent } from './detect-content.ts';
+import { detectContent, type DetectedContent } from './detect-content.ts';
+
+type Open = (source: ByteSource, options: OpenFileSystemOptions) => Promise<FileSystem>;
+
+/** Those that are read here, by the kind that is detected. */
+const readers: Readonly<Partial<Record<DetectedContent['kind'], Open>>> = { ext: openExt };
 
 /**
  * Opens the file system that is on a partition, volume or whole disk.
@@ -14,7 +19,8 @@ export async function openFileSystem(
   options: OpenFileSystemOptions = {},
 ): Promise<FileSystem> {
   const content = await detectContent(source, options.signal);
-  if (content?.kind === 'ext') return openExt(source, options);
+  const open = content && readers[content.kind];
+  if (open !== undefined) return open(source, options);
   if (content?.kind === 'lvm')
     throw new DiskUnsupportedError(content.name, 'it holds logical volumes, which readVolumeGroups opens');
   if (content !== undefined) throw new DiskUnsupportedError(content.name);

@@ -1,5 +1,6 @@
 import { addCrc32c } from '../checksums/crc32.ts';
 import { DiskDamagedError } from '../errors.ts';
+import { type AclEntry, givenAcl, hasAclId } from '../file-system/access-list.ts';
 import type { NodeAttribute } from '../file-system/file-system.ts';
 import { Fields } from '../source/fields.ts';
 import { readContentRuns } from './ext-blocks.ts';
@@ -139,29 +140,24 @@ function namedAttribute({ namespace, name, value }: StoredAttribute, inode: ExtI
   whole.set(name, start.length);
   return {
     name: whole,
-    value: aclNamespaces.includes(namespace) ? widenAcl(value, inode) : new Uint8Array(value),
+    value: aclNamespaces.includes(namespace) ? readAcl(value, inode) : new Uint8Array(value),
   };
 }
 
 const storedAclVersion = 1;
-const givenAclVersion = 2;
-/** Tags of those entries that name a user or a group; only these have an id on the disk. */
-const tagsWithId = [0x2, 0x8];
 
-/** Access control lists are stored shorter than `getxattr` gives them: without the ids that entries do not have. */
-function widenAcl(stored: Uint8Array, inode: ExtInode): Uint8Array {
+/** Access control lists are stored without the ids that their entries do not have. */
+function readAcl(stored: Uint8Array, inode: ExtInode): Uint8Array {
   const fields = new Fields(stored, `access control list of inode ${inode.number}`);
   if (fields.u32(0) !== storedAclVersion)
     throw new DiskDamagedError(`${fields.what} has version ${fields.u32(0)}`);
-  const words: number[] = [givenAclVersion];
+  const entries: AclEntry[] = [];
   for (let at = 4; at < stored.length;) {
-    const hasId = tagsWithId.includes(fields.u16(at));
-    words.push(fields.u32(at), hasId ? fields.u32(at + 4) : 0xffffffff);
-    at += hasId ? 8 : 4;
+    const tag = fields.u16(at);
+    entries.push({ tag, rights: fields.u16(at + 2), id: hasAclId(tag) ? fields.u32(at + 4) : 0 });
+    at += hasAclId(tag) ? 8 : 4;
   }
-  const given = new DataView(new ArrayBuffer(words.length * 4));
-  for (const [index, word] of words.entries()) given.setUint32(index * 4, word, true);
-  return new Uint8Array(given.buffer);
+  return givenAcl(entries);
 }
 
 function verifyBlock(volume: ExtVolume, block: Fields, number: number): void {

@@ -1,8 +1,8 @@
 import { DiskDamagedError } from '../errors.ts';
-import type { BlockRun, BlockSpan } from './ext-blocks.ts';
+import type { BlockRun, BlockSpan } from '../file-system/content-runs.ts';
+import type { Fields } from '../source/fields.ts';
 import type { ExtInode } from './ext-inode.ts';
 import type { ExtVolume } from './ext-volume.ts';
-import type { Fields } from '../source/fields.ts';
 
 const direct = 12;
 const levels = 3;

@@ -1,7 +1,7 @@
 import { addCrc32c } from '../checksums/crc32.ts';
 import { DiskDamagedError } from '../errors.ts';
+import type { BlockRun, BlockSpan } from '../file-system/content-runs.ts';
 import type { Fields } from '../source/fields.ts';
-import type { BlockRun, BlockSpan } from './ext-blocks.ts';
 import type { ExtInode } from './ext-inode.ts';
 import type { ExtVolume } from './ext-volume.ts';
 

@@ -6,6 +6,7 @@ import type {
   FileNode,
   FileSystem,
   NodeAttribute,
+  OpenFileSystemOptions,
 } from '../file-system/file-system.ts';
 import { readRuns } from '../file-system/read-runs.ts';
 import type { ByteSource } from '../source/byte-source.ts';
@@ -15,12 +16,6 @@ import { findInDirectory, listDirectory } from './ext-directory.ts';
 import { deviceOf, type ExtInode, hasFlag, readInode, rootInode } from './ext-inode.ts';
 import { type ExtSuperblock, parseSuperblock, superblockAt, superblockBytes } from './ext-superblock.ts';
 import { ExtVolume } from './ext-volume.ts';
-
-export interface OpenFileSystemOptions {
-  /** Everything that names content is checked against its checksum, where there is one. @default false */
-  readonly verifyChecksums?: boolean;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /**
  * Opens ext2, ext3 or ext4.

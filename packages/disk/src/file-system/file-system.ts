@@ -98,3 +98,9 @@ export type ContentRun = { readonly offset: number; readonly bytes: number } & (
   | { readonly kind: 'hole'; readonly reserved: boolean }
   | { readonly kind: 'inline'; readonly content: Uint8Array }
 );
+
+export interface OpenFileSystemOptions {
+  /** Everything that names content is checked against its checksum, where there is one. @default false */
+  readonly verifyChecksums?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}

@@ -2,14 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { cacheBlocks, type FileSystem, findPath, openFileSystem, walkTree } from '../../src/index.ts';
-import {
-  debugfs,
-  type ExtImageOptions,
-  indexDirectories,
-  makeExtImage,
-  makeScratch,
-} from '../support/e2fsprogs.ts';
+import { debugfs, type ExtImageOptions, indexDirectories, makeExtImage } from '../support/e2fsprogs.ts';
 import { blockOf, changeFile, patchFile } from '../support/patch.ts';
+import { makeScratch } from '../support/scratch.ts';
 import { CountingSource, fileSource } from '../support/sources.ts';
 
 const scratch = makeScratch();

@@ -2,7 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cacheBlocks, type FileSystem, findPath, openFileSystem } from '../../src/index.ts';
-import { askDebugfs, indexDirectories, makeExtImage, makeScratch, tune } from '../support/e2fsprogs.ts';
+import { askDebugfs, indexDirectories, makeExtImage, tune } from '../support/e2fsprogs.ts';
+import { makeScratch } from '../support/scratch.ts';
 import { CountingSource, fileSource } from '../support/sources.ts';
 import { treeOfDirectory, treeOfFileSystem } from '../support/tree.ts';
 

@@ -2,7 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { type ContentRun, type FileNode, findPath, openFileSystem } from '../../src/index.ts';
-import { askDebugfs, makeExtImage, makeScratch } from '../support/e2fsprogs.ts';
+import { askDebugfs, makeExtImage } from '../support/e2fsprogs.ts';
+import { makeScratch } from '../support/scratch.ts';
 import { fileSource } from '../support/sources.ts';
 
 const scratch = makeScratch();

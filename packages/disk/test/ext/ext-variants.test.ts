@@ -2,7 +2,8 @@ import { linkSync, mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSy
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cacheBlocks, findPath, openFileSystem } from '../../src/index.ts';
-import { askDebugfs, makeExtImage, makeScratch, type ExtImageOptions } from '../support/e2fsprogs.ts';
+import { askDebugfs, makeExtImage, type ExtImageOptions } from '../support/e2fsprogs.ts';
+import { makeScratch } from '../support/scratch.ts';
 import { fileSource } from '../support/sources.ts';
 import { treeOfDirectory, treeOfFileSystem } from '../support/tree.ts';
 

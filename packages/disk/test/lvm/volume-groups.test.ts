@@ -11,7 +11,8 @@ import {
   readVolumeGroups,
   type VolumeGroup,
 } from '../../src/index.ts';
-import { makeExtImage, makeScratch } from '../support/e2fsprogs.ts';
+import { makeExtImage } from '../support/e2fsprogs.ts';
+import { makeScratch } from '../support/scratch.ts';
 import { bytesSource } from '../support/sources.ts';
 
 const scratch = makeScratch();

@@ -1,7 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
 
 /** The folders of the programs on Debian, which the PATH of most users leaves out. */
 const env = {
@@ -81,10 +79,4 @@ function run(program: string, options: readonly string[], fine: readonly number[
     const { status } = error as { status?: number };
     if (status === undefined || !fine.includes(status)) throw error;
   }
-}
-
-/** Runs work with a directory of its own, which is removed afterwards. */
-export function makeScratch(): { readonly path: string; readonly remove: () => void } {
-  const directory = mkdtempSync(path.join(tmpdir(), 'disk-'));
-  return { path: directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
