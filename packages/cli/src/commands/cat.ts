@@ -1,4 +1,4 @@
-import { inTermsOfHoldfast, openImagePath } from '../image-files/open-image-path.ts';
+import { namingPath, openPointImage } from '@holdfast/image-files';
 import { warnDegraded } from '../names/degraded-point.ts';
 import { openPoint } from '../names/open-point.ts';
 import { resolvePointOrResource } from '../names/resolve.ts';
@@ -16,11 +16,11 @@ export const catCommand = defineCommand({
     const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
     await warnDegraded(point, connection, context);
     const reader = await openPoint(connection, point);
-    const place = await openImagePath(reader, path, { followLast: true, signal });
+    const place = await openPointImage(reader, { signal }).getPlace(path, { followLast: true });
     for (const notice of place.notices) warn(notice);
-    if (place.kind === 'partitions')
+    if (place.kind === 'parts')
       throw new UsageError(`"${path}" is a volume; name a file on it, as "holdfast ls" does`);
-    await inTermsOfHoldfast(path, async () => {
+    await namingPath(path, async () => {
       for await (const piece of place.node.read({}, signal)) await out.bytes(piece);
     });
   },

@@ -7,8 +7,8 @@ import {
   type Root,
   UnknownNameError,
 } from '@holdfast/engine';
+import { namingPath, openPointImage } from '@holdfast/image-files';
 import { listImageFiles } from '../image-files/list-image-files.ts';
-import { inTermsOfHoldfast, openImagePath } from '../image-files/open-image-path.ts';
 import { defineCommand } from '../terminal/command.ts';
 import { warnDegraded } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
@@ -36,9 +36,9 @@ export const lsCommand = defineCommand({
         await printVolumes(reader, reader.root.image, out, signal);
         return exitCodes.ok;
       }
-      const place = await openImagePath(reader, path, { signal });
+      const place = await openPointImage(reader, { signal }).getPlace(path);
       for (const notice of place.notices) warn(notice);
-      const unread = await inTermsOfHoldfast(path, async () =>
+      const unread = await namingPath(path, async () =>
         listImageFiles(place, { recursive: recursive === true, out, warn, signal }),
       );
       return unread === 0 ? exitCodes.ok : exitCodes.failed;

@@ -1,7 +1,7 @@
 import { DiskError, type FileNode, walkTree } from '@holdfast/disk';
+import type { ImagePart, ImagePlace } from '@holdfast/image-files';
 import { type Output, right } from '../terminal/output.ts';
 import { bytesText, pathFields, pathText, timeText } from '../terminal/text.ts';
-import type { ImagePlace } from './open-image-path.ts';
 
 /**
  * Prints what a path within an image leads to: partitions, a file, or what is directly in a directory, or below it.
@@ -16,8 +16,8 @@ export async function listImageFiles(
     signal,
   }: { recursive: boolean; out: Output; warn: (text: string) => void; signal: AbortSignal },
 ): Promise<number> {
-  if (place.kind === 'partitions') {
-    await printPartitions(place.partitions, out);
+  if (place.kind === 'parts') {
+    await printParts(place.parts, out);
     return 0;
   }
   const { node, path, fileSystem } = place;
@@ -52,17 +52,20 @@ export async function listImageFiles(
   return unread;
 }
 
-async function printPartitions(
-  partitions: Extract<ImagePlace, { kind: 'partitions' }>['partitions'],
-  out: Output,
-): Promise<void> {
+async function printParts(parts: readonly ImagePart[], out: Output): Promise<void> {
   if (out.json) {
-    for (const partition of partitions) await out.record({ kind: 'partition', ...partition });
+    for (const { path, content, partition } of parts)
+      await out.record({ kind: 'partition', path, ...partition, content: content?.name });
     return;
   }
   await out.table(
     ['PARTITION', right('SIZE'), 'CONTENT', 'NAME'],
-    partitions.map(({ path, bytes, content, name }) => [path, bytesText(bytes), content ?? '-', name]),
+    parts.map(({ path, source, content, partition }) => [
+      path,
+      bytesText(source.bytes),
+      content?.name ?? '-',
+      partition?.name ?? '',
+    ]),
   );
 }
 

@@ -20,11 +20,6 @@ export class RestoreUnrecordedError extends BackupError {
   override readonly name = 'RestoreUnrecordedError';
 }
 
-/** The file system of a volume cannot be read as it is, although the vault gives its blocks as they were. */
-export class FileSystemError extends BackupError {
-  override readonly name = 'FileSystemError';
-}
-
 /** A backup or restore that was waited for did not succeed. */
 export class ExecutionFailedError extends BackupError {
   override readonly name = 'ExecutionFailedError';

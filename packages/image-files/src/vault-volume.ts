@@ -2,11 +2,11 @@ import type { ByteSource } from '@holdfast/disk';
 import { type PointReader, type PointVolume, readBlocks } from '@holdfast/engine';
 
 /** A volume of a point as a source: only the blocks that a read needs are fetched, each checked against its id. */
-export function volumeSource(reader: PointReader, volume: PointVolume): ByteSource {
+export function vaultVolume(reader: PointReader, volume: PointVolume, signal?: AbortSignal): ByteSource {
   const { bytes, blockBytes } = volume;
   return {
     bytes,
-    read: async (offset, length, signal) => {
+    read: async (offset, length) => {
       const range = {
         from: Math.floor(offset / blockBytes) * blockBytes,
         to: Math.min(bytes, Math.ceil((offset + length) / blockBytes) * blockBytes),
