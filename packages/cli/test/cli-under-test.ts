@@ -57,7 +57,7 @@ class MemoryExecutions implements Executions {
     if (this.refusal !== undefined) throw this.refusal;
     const arn = `arn:aws:states:eu-west-1:111122223333:execution:${machine}:${name}`;
     this.started.push({ machine, name, input: JSON.parse(JSON.stringify(input)) as unknown }); // as it arrives
-    this.#states.set(arn, { status: 'running' });
+    this.#states.set(arn, { status: 'running', input: JSON.stringify(input) });
     return arn;
   }
 
@@ -84,7 +84,7 @@ class MemoryExecutions implements Executions {
   }
 
   end(execution: string, state: ExecutionState): void {
-    this.#states.set(execution, state);
+    this.#states.set(execution, { input: this.#states.get(execution)?.input, ...state });
   }
 }
 

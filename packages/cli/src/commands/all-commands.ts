@@ -18,6 +18,7 @@ import { pointsCommand } from './points.ts';
 import { quoteCommand } from './quote.ts';
 import { resourcesCommand } from './resources.ts';
 import { restoreCommand } from './restore.ts';
+import { restoresCommand } from './restores.ts';
 import { retentionPreviewCommand } from './retention-preview.ts';
 import { runsCommand } from './runs.ts';
 import { statusCommand } from './status.ts';
@@ -39,6 +40,7 @@ export const commands: readonly CommandDefinition[] = [
   catCommand,
   diffCommand,
   restoreCommand,
+  restoresCommand,
   failuresCommand,
   verifyCommand,
   warningsCommand,

@@ -4,8 +4,11 @@ import {
   type QuoteDrift,
   type ResourceArn,
   type ResourceStanding,
+  type RestoreRow,
   type RunRow,
 } from '@holdfast/engine';
+import { dayMs } from '@holdfast/engine/model';
+import { shownDigits } from '../restore/restore-report.ts';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
@@ -16,6 +19,9 @@ import { countText, durationText, timeText } from '../terminal/text.ts';
 import { right } from '../terminal/output.ts';
 
 const cyclesShown = 5;
+const restoresShown = 10;
+/** Days of which restores are looked at. */
+const restoreDays = 14;
 
 interface Status {
   readonly judged: readonly ResourceStanding[];
@@ -26,6 +32,8 @@ interface Status {
   /** Quotes of resources that have been backed up since, next to what happened. */
   readonly drifts: readonly { readonly arn: ResourceArn; readonly drift: QuoteDrift }[];
   readonly plansKnown: boolean;
+  /** Restores of the last days that are under way or failed, the newest first. */
+  readonly restores: readonly RestoreRow[];
   /** Buckets that restores may write to, where they are known. */
   readonly restoreBuckets: readonly string[] | undefined;
 }
@@ -63,8 +71,17 @@ async function readStatus(
     failures: await listFailures(catalog, judged),
     drifts: await listDrifts(catalog, judged),
     plansKnown: plans !== undefined,
+    restores: await listRestores(catalog, clock.now()),
     restoreBuckets: await deployment.findRestoreBuckets(),
   };
+}
+
+async function listRestores(catalog: Catalog, now: Date): Promise<readonly RestoreRow[]> {
+  const restores: RestoreRow[] = [];
+  const from = new Date(now.getTime() - restoreDays * dayMs);
+  for await (const row of catalog.restores.list({ from }))
+    if (['running', 'failed', 'completed-with-failures'].includes(row.state)) restores.push(row);
+  return restores;
 }
 
 async function listFailures(
@@ -97,7 +114,7 @@ function countStandings(judged: readonly ResourceStanding[]) {
 
 function statusDocument(
   { deployment }: Connection,
-  { judged, cycles, failures, drifts, plansKnown, restoreBuckets }: Status,
+  { judged, cycles, failures, drifts, plansKnown, restores, restoreBuckets }: Status,
 ): Record<string, unknown> {
   return {
     vault: { bucket: deployment.vaultBucket, region: deployment.region },
@@ -107,6 +124,7 @@ function statusDocument(
     attention: judged.filter(({ standing }) => standing !== 'protected').map(standingFields),
     cycles: typeof cycles === 'string' ? null : cycles,
     failures,
+    restores,
     drifts: drifts.map(({ arn, drift }) => ({ arn, ...drift })),
   };
 }
@@ -129,6 +147,21 @@ async function print(
   );
   await printAttention(judged, out);
   for (const { arn, drift } of status.drifts) await out.line(`quote      ${arn}: ${driftText(drift)}`);
+  if (status.restores.length > 0) {
+    await out.line();
+    await out.line(`restores of ${restoreDays} days that are under way, or did not bring everything back`);
+    await out.table(
+      ['RESTORE', 'STATE', 'STARTED', 'TARGET'],
+      status.restores
+        .slice(0, restoresShown)
+        .map(({ restoreId, state, startedAt, target }) => [
+          restoreId.slice(0, shownDigits),
+          state,
+          timeText(startedAt),
+          target,
+        ]),
+    );
+  }
   if (failures.length > 0) {
     await out.line();
     await out.line('last run failed');

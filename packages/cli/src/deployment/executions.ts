@@ -8,6 +8,8 @@ export type Machine = keyof MachineInputs;
 
 export interface ExecutionState {
   readonly status: 'running' | 'succeeded' | 'failed' | 'timed-out' | 'stopped';
+  /** JSON text that it was started with. */
+  readonly input?: string;
   /** JSON text; only of executions that succeeded. */
   readonly output?: string;
   /** Name and text of the error; only of executions that failed. */
@@ -90,7 +92,7 @@ function causeText(cause: string | undefined): string | undefined {
   return cause;
 }
 
-/** Parses an execution's output; `undefined` for output of another form, which is no error. */
+/** Parses an execution's input or output; `undefined` for one of another form, which is no error. */
 export function parseOutput<Schema extends z.ZodType>(
   output: string | undefined,
   schema: Schema,

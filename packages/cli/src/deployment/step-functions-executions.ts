@@ -44,9 +44,10 @@ export class StepFunctionsExecutions implements Executions {
   async get(execution: string): Promise<ExecutionState> {
     const command = new DescribeExecutionCommand({ executionArn: execution });
     try {
-      const { status, output, error, cause } = await this.#client.send(command);
+      const { status, input, output, error, cause } = await this.#client.send(command);
       return {
         status: statuses[status ?? 'RUNNING'],
+        input,
         output,
         error,
         cause,

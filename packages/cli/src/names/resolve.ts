@@ -4,6 +4,7 @@ import {
   type PointRow,
   type ResourceArn,
   type ResourceRow,
+  type RestoreRow,
   type RunId,
   type RunRow,
   UnknownNameError,
@@ -174,6 +175,35 @@ export async function resolveRun(catalog: Catalog, text: string, now: Date): Pro
   throw ambiguous(
     text,
     found.map(({ runId }) => runId),
+    'write more of the id',
+  );
+}
+
+/**
+ * A restore by its id, the ARN of its execution, or the beginning of its id if it started in the last 30 days.
+ * @throws {@link UnknownNameError} the catalog has none.
+ * @throws {@link UsageError} several ids begin so.
+ */
+export async function resolveRestore(catalog: Catalog, text: string, now: Date): Promise<RestoreRow> {
+  const exact = await catalog.restores.find(text);
+  if (exact !== undefined) return exact;
+  const found: RestoreRow[] = [];
+  if (/^[0-9a-f]{4,31}$/.test(text) || isArn(text)) {
+    const from = new Date(now.getTime() - searchedDays * dayMs);
+    for await (const row of catalog.restores.list({ from }))
+      if (row.execution === text || row.restoreId.startsWith(text)) found.push(row);
+  }
+  const [restore] = found;
+  if (restore === undefined) {
+    throw new UnknownNameError(
+      `restore "${text}" is not in the catalog; "holdfast restores" lists the newest ones; one that has just been started ` +
+        'appears when it is planned',
+    );
+  }
+  if (found.length === 1) return restore;
+  throw ambiguous(
+    text,
+    found.map(({ restoreId }) => restoreId),
     'write more of the id',
   );
 }

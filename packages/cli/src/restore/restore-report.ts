@@ -7,6 +7,9 @@ import { type ExitCode, exitCodes, saysDamage } from '../terminal/exit-codes.ts'
 import { type Output, right } from '../terminal/output.ts';
 import { bytesText, countText } from '../terminal/text.ts';
 
+/** Digits of a restore's id that lists show; enough to name it. */
+export const shownDigits = 12;
+
 /** The restore machine's report, as far as it can be read; further fields are kept for programs. */
 const KnownReport = z.object({ report: RestoreReport.partial().loose() });
 

@@ -242,3 +242,30 @@ test('leaves the plan of a directory to its own host', async () => {
     { standing: 'protected', rpoHours: null, problem: null },
   ]);
 });
+
+test('names restores that are under way or left something out, and no older ones', async () => {
+  const cli = new CliUnderTest();
+  const row = {
+    pointId: '20261121T020000Z-00000000000000bb' as PointId,
+    resourceArn: bucketArn,
+    target: 's3://rescue/',
+    endedAt: cli.clock.now(),
+  };
+  for (const [restoreId, state, startedAt] of [
+    ['aaaaaaaaaaaaaaaa', 'completed', '2026-11-23T10:00:00Z'],
+    ['bbbbbbbbbbbbbbbb', 'running', '2026-11-23T09:00:00Z'],
+    ['cccccccccccccccc', 'failed', '2026-11-22T09:00:00Z'],
+    ['dddddddddddddddd', 'failed', '2026-11-01T09:00:00Z'],
+  ] as const)
+    await cli.catalog.restores.put({ ...row, restoreId, state, startedAt: new Date(startedAt) });
+
+  const { out } = await cli.run('status');
+
+  expect(out).toContain(`\
+restores of 14 days that are under way, or did not bring everything back
+RESTORE       STATE    STARTED               TARGET
+bbbbbbbbbbbb  running  2026-11-23 09:00:00Z  s3://rescue/
+cccccccccccc  failed   2026-11-22 09:00:00Z  s3://rescue/
+`);
+  expect(await cli.json('status')).toMatchObject({ restores: [{ state: 'running' }, { state: 'failed' }] });
+});

@@ -1,0 +1,157 @@
+import type { PointId, RestoreRow } from '@holdfast/engine';
+import { beforeEach, expect, test } from 'vitest';
+import { bucketArn, CliUnderTest } from '../cli-under-test.ts';
+
+const point = '20261121T020000Z-00000000000000bb' as PointId;
+const id = '0123456789abcdef0123456789abcdef';
+const shortId = '0123456789ab';
+const target = 's3://rescue/';
+const report = { state: 'completed', files: 3, written: 3, bytes: 4096, same: 0, kept: 0, failed: 0 };
+
+let cli: CliUnderTest;
+let execution: string;
+
+beforeEach(async () => {
+  cli = new CliUnderTest();
+  execution = await cli.executions.start('restore', 'restore-1', {
+    resource: bucketArn,
+    time: '2026-11-22T00:00:00Z',
+    target: { bucket: 'rescue' },
+    overwrite: 'if-different',
+  });
+  cli.executions.started.length = 0;
+  await plant({});
+});
+
+async function plant(row: Partial<RestoreRow>): Promise<void> {
+  await cli.catalog.restores.put({
+    restoreId: id,
+    pointId: point,
+    resourceArn: bucketArn,
+    target,
+    state: 'running',
+    startedAt: new Date('2026-11-23T11:00:00Z'),
+    execution,
+    ...row,
+  });
+}
+
+test('lists restores, the newest first, with what each came to', async () => {
+  await plant({
+    restoreId: 'f'.repeat(32),
+    state: 'completed',
+    startedAt: new Date('2026-11-22T11:00:00Z'),
+    endedAt: new Date('2026-11-22T11:02:00Z'),
+    files: 12,
+    bytes: 2048,
+  });
+
+  const { code, out } = await cli.run('restores');
+
+  expect(out).toBe(`\
+RESTORE       STATE      STARTED                 TOOK  FILES     SIZE  POINT                              TARGET
+${shortId}  running    2026-11-23 11:00:00Z  60 min      -        -  ${point}  ${target}
+ffffffffffff  completed  2026-11-22 11:00:00Z   2 min     12  2.0 KiB  ${point}  ${target}
+`);
+  expect(code).toBe(0);
+  expect(await cli.json('restores', '--to', '2026-11-22')).toMatchObject([
+    { files: 12, executionStatus: null },
+  ]);
+  expect(await cli.json('restores', '--limit', '1')).toMatchObject([{ restoreId: id }]);
+  expect(await cli.json('restores', '--resource', 'arn:aws:s3:::other')).toEqual([]);
+});
+
+test('says that an execution has ended while the catalog still takes the restore for running', async () => {
+  cli.executions.end(execution, { status: 'timed-out' });
+
+  expect((await cli.run('restores')).out).toContain('timed-out, being closed');
+  const { code, out } = await cli.run('restores', '0123');
+  expect(out).toContain('state     timed-out, being closed');
+  expect(code).toBe(1);
+});
+
+test('waits for the end of one, wherever it was started, and shows its report', async () => {
+  cli.executions.onLook = async (_, look) => {
+    if (look < 3) return;
+    await plant({ state: 'completed', endedAt: cli.clock.now() });
+    cli.executions.end(execution, { status: 'succeeded', output: JSON.stringify({ report }) });
+  };
+
+  const { code, out } = await cli.run('restores', execution, '--wait');
+
+  expect(out).toBe(`\
+restore   ${id}
+point     ${point} of ${bucketArn}
+target    ${target}
+state     completed
+started   2026-11-23 11:00:00Z, took 60 min
+execution ${execution}
+files     3: 3 written (4.0 KiB), 0 the same already, 0 different and left, 0 failed
+`);
+  expect(code).toBe(0);
+});
+
+test('ends as the restore itself did where files were left out', async () => {
+  const failedFiles = [{ path: 'a', name: 'ChunkCorruptError', message: 'chunk is damaged' }];
+  const output = JSON.stringify({ report: { ...report, failed: 1, failedFiles } });
+  await plant({ state: 'completed-with-failures', endedAt: cli.clock.now() });
+  cli.executions.end(execution, { status: 'succeeded', output });
+
+  const { code, out } = await cli.run('restores', id);
+
+  expect(out).toContain('not restored: a: chunk is damaged');
+  expect(code).toBe(4);
+});
+
+test('stops one, and leaves one that is over as it is', async () => {
+  const { code, out } = await cli.run('restores', '0123', '--cancel');
+  const again = await cli.run('restores', '0123', '--cancel');
+
+  expect(cli.executions.stopped).toEqual([execution]);
+  expect(out).toBe(`restore ${id} is stopped; what it has written to ${target} stays there\n`);
+  expect(again.out).toBe(`restore ${id} is over already: stopped, being closed\n`);
+  expect([code, again.code]).toEqual([0, 0]);
+});
+
+test('starts one again that failed, of the same point and with what it was asked for', async () => {
+  cli.executions.end(execution, { status: 'failed' });
+  await plant({
+    state: 'failed',
+    error: { name: 'TargetUnavailableError', message: 'bucket rescue is gone' },
+  });
+
+  const shown = await cli.run('restores', '0123');
+  const { code } = await cli.run('restores', '0123', '--again');
+
+  expect(shown.out).toContain('error     bucket rescue is gone');
+  expect(shown.out).toContain(`next      "holdfast restores ${shortId} --again"`);
+  expect(cli.executions.started).toMatchObject([
+    { machine: 'restore', input: { point, target: { bucket: 'rescue' }, overwrite: 'if-different' } },
+  ]);
+  expect(cli.executions.started[0]?.input).not.toHaveProperty('time');
+  expect(code).toBe(0);
+});
+
+test.for([
+  [['restores', '--wait'], 2, 'name the restore to wait for, cancel or repeat'],
+  [['restores', id, '--cancel', '--again'], 2, 'cancel the restore first'],
+  [['restores', 'abcdef'], 3, 'restore "abcdef" is not in the catalog'],
+  [['restores', id, '--again'], 2, 'is still running; wait for it with --wait, or stop it with --cancel'],
+] as const)('%j is refused with %i: %s', async ([words, wanted, message]) => {
+  const { code, err } = await cli.run(...words);
+
+  expect(err).toContain(message);
+  expect(code).toBe(wanted);
+  expect(cli.executions.started).toEqual([]);
+});
+
+test('does not repeat what is not known, or was done by somebody’s own process', async () => {
+  await plant({ state: 'failed', execution: `${execution}-forgotten` });
+  const forgotten = await cli.run('restores', id, '--again');
+  await plant({ state: 'recorded' });
+  const own = await cli.run('restores', id, '--again');
+
+  expect(forgotten.err).toContain('executions are kept for 90 days');
+  expect(own.err).toContain('was done by the process of a person');
+  expect([forgotten.code, own.code]).toEqual([3, 2]);
+});
