@@ -3,7 +3,13 @@ export { openFileSystem } from './detect/open-file-system.ts';
 export { DiskDamagedError, DiskError, DiskPathError, DiskUnsupportedError } from './errors.ts';
 export { openExt } from './ext/open-ext.ts';
 export type * from './file-system/file-system.ts';
-export { findPath, type FindPathOptions } from './file-system/find-path.ts';
+export {
+  findMounted,
+  type FindMountedOptions,
+  findPath,
+  type FindPathOptions,
+  type MountedNode,
+} from './file-system/find-path.ts';
 export { walkTree, type WalkStep } from './file-system/walk-tree.ts';
 export {
   type FoundGroups,

@@ -1,7 +1,7 @@
 import { DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
 import { isExt, parseSuperblock, superblockAt, superblockBytes } from '../ext/ext-superblock.ts';
 import type { ByteSource } from '../source/byte-source.ts';
-import { Fields } from '../source/fields.ts';
+import { Fields, uuidText } from '../source/fields.ts';
 
 /** The content of a partition, volume or whole disk. */
 export interface DetectedContent {
@@ -21,6 +21,10 @@ export interface DetectedContent {
     | 'refs';
   /** As people call it, with its version where that is known: `LUKS 2`. */
   readonly name: string;
+  /** As `blkid` prints it; absent where it has none, or where it is not at the beginning. */
+  readonly uuid?: string;
+  /** Absent where it has none, or where it is not at the beginning: that of NTFS is in a file. */
+  readonly label?: string;
 }
 
 /** Bytes at a place of a source; `undefined` where it ends before. */
@@ -61,9 +65,9 @@ export async function detectContent(
 }
 
 async function detectLuks(look: Look): Promise<DetectedContent | undefined> {
-  const header = await look(0, 8);
+  const header = await look(0, 208);
   if (header?.has(0, 'LUKS') !== true || header.u16(4) !== 0xbeba) return undefined;
-  return { kind: 'luks', name: `LUKS ${header.u8(7)}` };
+  return { kind: 'luks', name: `LUKS ${header.u8(7)}`, ...named(header.text(168, 40)) };
 }
 
 const raidMagic = 0xa92b4efc;
@@ -93,30 +97,55 @@ async function detectBootSector(look: Look): Promise<DetectedContent | undefined
   if (sector === undefined) return undefined;
   if (sector.has(3, 'ReFS\0\0\0\0')) return { kind: 'refs', name: 'ReFS' };
   if (sector.u16(510) !== 0xaa55) return undefined;
-  if (sector.has(3, 'NTFS    ')) return { kind: 'ntfs', name: 'NTFS' };
+  if (sector.has(3, 'NTFS    ')) return { kind: 'ntfs', name: 'NTFS', ...named(serialText(sector, 0x48, 8)) };
   if (sector.has(3, '-FVE-FS-')) return { kind: 'bitlocker', name: 'BitLocker' };
-  if (sector.has(3, 'EXFAT   ')) return { kind: 'exfat', name: 'exFAT' };
-  const fat = ['FAT12', 'FAT16', 'FAT32'].find((name) => sector.has(54, name) || sector.has(82, name));
-  return fat === undefined ? undefined : { kind: 'fat', name: fat };
+  if (sector.has(3, 'EXFAT   ')) return { kind: 'exfat', name: 'exFAT', ...named(fatSerial(sector, 0x64)) };
+  for (const at of [54, 82]) {
+    const name = ['FAT12', 'FAT16', 'FAT32'].find((fat) => sector.has(at, fat));
+    if (name === undefined) continue;
+    const label = sector.text(at - 11, 11).trimEnd();
+    return { kind: 'fat', name, ...named(fatSerial(sector, at - 15), label === 'NO NAME' ? '' : label) };
+  }
+  return undefined;
+}
+
+/** A serial number of Microsoft's file systems: the most significant byte first, though it is stored last. */
+function serialText(sector: Fields, at: number, bytes: number): string {
+  const digits = Array.from(sector.slice(at, bytes), (byte) => byte.toString(16).padStart(2, '0'));
+  return digits.reverse().join('').toUpperCase();
+}
+
+function fatSerial(sector: Fields, at: number): string {
+  const digits = serialText(sector, at, 4);
+  return `${digits.slice(0, 4)}-${digits.slice(4)}`;
+}
+
+/** What a file system is called by, without what is empty. */
+function named(uuid: string, label = ''): Pick<DetectedContent, 'uuid' | 'label'> {
+  const isNone = /^[0-]*$/.test(uuid);
+  return { ...(!isNone && { uuid }), ...(label !== '' && { label }) };
 }
 
 async function detectXfs(look: Look): Promise<DetectedContent | undefined> {
-  const superblock = await look(0, 104);
-  return superblock?.has(0, 'XFSB') === true
-    ? { kind: 'xfs', name: `XFS version ${superblock.u8(101) & 0xf}` }
-    : undefined;
+  const superblock = await look(0, 120);
+  if (superblock?.has(0, 'XFSB') !== true) return undefined;
+  const name = `XFS version ${superblock.u8(101) & 0xf}`;
+  return { kind: 'xfs', name, ...named(uuidText(superblock.slice(32, 16)), superblock.text(108, 12)) };
 }
 
 async function detectBtrfs(look: Look): Promise<DetectedContent | undefined> {
-  const superblock = await look(65536, 72);
-  return superblock?.has(64, '_BHRfS_M') === true ? { kind: 'btrfs', name: 'Btrfs' } : undefined;
+  const superblock = await look(65536, 1024);
+  if (superblock?.has(64, '_BHRfS_M') !== true) return undefined;
+  const label = superblock.text(0x12b, 256);
+  return { kind: 'btrfs', name: 'Btrfs', ...named(uuidText(superblock.slice(32, 16)), label) };
 }
 
 async function detectExt(look: Look): Promise<DetectedContent | undefined> {
   const superblock = await look(superblockAt, superblockBytes);
   if (superblock === undefined || !isExt(superblock.bytes)) return undefined;
   try {
-    return { kind: 'ext', name: parseSuperblock(superblock.bytes, { verify: false }).type };
+    const { type, uuid, label } = parseSuperblock(superblock.bytes, { verify: false });
+    return { kind: 'ext', name: type, ...named(uuid, label) };
   } catch (error) {
     if (error instanceof DiskUnsupportedError) return { kind: 'ext', name: error.found };
     // Two bytes are little to go by: a superblock that cannot be is one only if there is nothing else.
@@ -160,7 +189,14 @@ function isUberblock(words: readonly number[]): boolean {
 async function detectSwap(look: Look): Promise<DetectedContent | undefined> {
   for (const pageBytes of [4096, 8192, 16384, 65536]) {
     const end = await look(pageBytes - 10, 10);
-    if (end?.has(0, 'SWAPSPACE2') === true) return { kind: 'swap', name: 'swap space' };
+    if (end?.has(0, 'SWAPSPACE2') === true) {
+      const header = await look(1024, 44);
+      return {
+        kind: 'swap',
+        name: 'swap space',
+        ...(header && named(uuidText(header.slice(12, 16)), header.text(28, 16))),
+      };
+    }
     if (end?.has(0, 'S1SUSPEND') === true)
       return { kind: 'swap', name: 'swap space with a hibernated system' };
   }

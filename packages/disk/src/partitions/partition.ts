@@ -9,7 +9,7 @@ export interface Partition {
   readonly type: string;
   /** The name that GPT has; empty in an MBR. */
   readonly name: string;
-  /** The unique GUID that GPT has; absent in an MBR. */
+  /** As Linux calls it in `PARTUUID`: the GUID that GPT has, or the disk's signature and the number; absent without one. */
   readonly uuid: string | undefined;
 }
 

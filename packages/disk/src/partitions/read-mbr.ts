@@ -2,6 +2,7 @@ import type { ByteSource } from '../source/byte-source.ts';
 import { Fields } from '../source/fields.ts';
 import type { Partition, PartitionTable } from './partition.ts';
 
+const diskSignatureAt = 440;
 const tableAt = 446;
 const entryBytes = 16;
 const signatureAt = 510;
@@ -55,6 +56,9 @@ export async function readMbr(
   sectorBytes: number,
   signal?: AbortSignal,
 ): Promise<PartitionTable> {
+  const disksOwn = new Fields(await disk.read(diskSignatureAt, 4, signal), 'MBR').u32(0);
+  const uuidOf = (number: number): string | undefined =>
+    disksOwn === 0 ? undefined : `${disksOwn.toString(16).padStart(8, '0')}-${hexByte(number)}`;
   const notices: string[] = [];
   const partitions: Partition[] = [];
   const add = (number: number, { type, sectors }: Entry, start: number): void => {
@@ -68,7 +72,7 @@ export async function readMbr(
     }
     if (bytes < sectors * sectorBytes)
       notices.push(`partition ${number} ends beyond the disk, and was cut at its end`);
-    partitions.push({ number, offset, bytes, type: hexByte(type), name: '', uuid: undefined });
+    partitions.push({ number, offset, bytes, type: hexByte(type), name: '', uuid: uuidOf(number) });
   };
 
   for (const entry of entries) if (!extendedTypes.includes(entry.type)) add(entry.number, entry, entry.start);

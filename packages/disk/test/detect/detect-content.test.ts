@@ -72,6 +72,36 @@ test.each(found)('%s is refused by its name', async (name, change) => {
   await expect(opened).rejects.toThrow(`${name} is not supported`);
 });
 
+const uuid = '01020304-0506-0708-090a-0b0c0d0e0f10';
+const uuidBytes = String.fromCodePoint(...Array.from({ length: 16 }, (_, index) => index + 1));
+
+test.each<[string, string, string | undefined, readonly Change[]]>([
+  ['ext2', uuid, 'root', [ext, text(1024 + 0x68, uuidBytes), text(1024 + 0x78, 'root')]],
+  ['XFS version 0', uuid, 'twelve bytes', [text(0, 'XFSB'), text(32, uuidBytes), text(108, 'twelve bytes')]],
+  ['Btrfs', uuid, 'pool', [text(65_600, '_BHRfS_M'), text(65_568, uuidBytes), text(65_835, 'pool')]],
+  ['swap space', uuid, 'swap', [text(4086, 'SWAPSPACE2'), text(1036, uuidBytes), text(1052, 'swap')]],
+  ['LUKS 2', uuid, undefined, [text(0, 'LUKS\xba\xbe\0\x02'), text(168, uuid)]],
+  ['NTFS', '0807060504030201', undefined, [boot(3, 'NTFS    '), text(72, uuidBytes.slice(0, 8))]],
+  ['exFAT', '0403-0201', undefined, [boot(3, 'EXFAT   '), text(100, uuidBytes.slice(0, 4))]],
+  [
+    'FAT16',
+    '0403-0201',
+    'EFI',
+    [boot(54, 'FAT16   '), text(39, uuidBytes.slice(0, 4)), text(43, 'EFI        ')],
+  ],
+  [
+    'FAT32',
+    '0403-0201',
+    undefined,
+    [boot(82, 'FAT32   '), text(67, uuidBytes.slice(0, 4)), text(71, 'NO NAME    ')],
+  ],
+])('%s is called by its UUID %s and its label', async (name, id, label, changes) => {
+  const disk = Buffer.alloc(size);
+  for (const change of changes) change(disk);
+
+  expect(await detectContent(bytesSource(disk))).toMatchObject({ name, uuid: id, label });
+});
+
 test.each([
   ['nothing', Buffer.alloc(size)],
   ['too little', Buffer.alloc(10)],

@@ -164,13 +164,14 @@ describe('an MBR', () => {
       4096 * 512,
     );
     writeMbr(disk, [{ type: 0x82, start: 10, sectors: 200 }], 5096 * 512);
+    disk.writeUInt32LE(0x0a2b3c4d, 440);
 
     expect(await read(disk)).toMatchObject({
       scheme: 'mbr',
       notices: [],
       partitions: [
-        { number: 1, type: '83', offset: 2048 * 512, bytes: 512_000 },
-        { number: 5, type: '83', offset: 4159 * 512, bytes: 51_200 },
+        { number: 1, type: '83', offset: 2048 * 512, bytes: 512_000, uuid: '0a2b3c4d-01' },
+        { number: 5, type: '83', offset: 4159 * 512, bytes: 51_200, uuid: '0a2b3c4d-05' },
         { number: 6, type: '82', offset: 5106 * 512, bytes: 102_400 },
       ],
     });
