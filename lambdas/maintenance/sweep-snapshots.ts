@@ -2,6 +2,7 @@ import type { Ec2Snapshot } from '@holdfast/aws';
 import {
   findHeir,
   findSnapshotNeeds,
+  isKept,
   workThrough,
   type Catalog,
   type PointRow,
@@ -157,10 +158,9 @@ async function notePoints(
 
 /** A point that was committed while the snapshots were listed may have more of them than the list. */
 function isImageThatHasToBeWhole(point: PointRow, now: Date): boolean {
-  const { resourceKind, hasBlocks, expiring, expiresAt, committedAt, holds = [] } = point;
+  const { resourceKind, hasBlocks, committedAt } = point;
   if (!isImageKind(resourceKind) || hasBlocks === true) return false;
-  const isKept = expiring !== true && (expiresAt > now || holds.length > 0);
-  return isKept && now.getTime() - committedAt.getTime() > safety.pointSettleHours * hourMs;
+  return isKept(point, now) && now.getTime() - committedAt.getTime() > safety.pointSettleHours * hourMs;
 }
 
 function runOf({ tags }: Ec2Snapshot): RunId {

@@ -1,6 +1,8 @@
 import {
   type Catalog,
   type Clock,
+  findKeptPoint,
+  isKept,
   type PointRow,
   type ResourceArn,
   UnknownNameError,
@@ -25,11 +27,10 @@ export async function findPointFor(
   const arn = resource as ResourceArn;
   const at = new Date(time ?? '');
   const now = clock.now();
-  for await (const row of catalog.points.list(arn, { to: at })) {
-    if (row.expiresAt > now) return row;
-  }
+  const found = await findKeptPoint(catalog, arn, { time: at }, now);
+  if (found !== undefined) return found;
   let oldest: PointRow | undefined;
-  for await (const row of catalog.points.list(arn)) if (row.expiresAt > now) oldest = row;
+  for await (const row of catalog.points.list(arn)) if (isKept(row, now)) oldest = row;
   throw new UnknownNameError(
     `${arn} has no recovery point at or before ${at.toISOString()}; ` +
       (oldest === undefined

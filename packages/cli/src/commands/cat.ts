@@ -1,7 +1,7 @@
 import { namingPath, openPointImage } from '@holdfast/image-files';
 import { warnDegraded } from '../names/degraded-point.ts';
 import { openPoint } from '../names/open-point.ts';
-import { resolvePointOrResource } from '../names/resolve.ts';
+import { resolvePointOrResource } from '../names/resolve-point.ts';
 import { defineCommand } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 

@@ -9,7 +9,7 @@ import {
 import { defineCommand } from '../terminal/command.ts';
 import { checkHasFiles, isImage, openPoints } from '../names/open-point.ts';
 import type { Output } from '../terminal/output.ts';
-import { resolvePoint } from '../names/resolve.ts';
+import { resolvePoint } from '../names/resolve-point.ts';
 import { bytesText, pathFields, pathText, safeText } from '../terminal/text.ts';
 
 const signs = { added: '+', removed: '-', changed: '~', unread: '?', unclear: '?' } as const;
@@ -19,10 +19,14 @@ export const diffCommand = defineCommand({
   summary:
     'Show what was added (+), removed (-) and changed (~) from one recovery point to another, and what could not be read (?).',
   declare: (command) => command.argument('<point before>').argument('<point after>'),
-  async run({ connect, out, signal }, _options, beforeName, afterName) {
+  async run({ connect, out, clock, signal }, _options, beforeName, afterName) {
     const connection = await connect();
     const { catalog } = connection.services;
-    const points = [await resolvePoint(catalog, beforeName), await resolvePoint(catalog, afterName)] as const;
+    const now = clock.now();
+    const points = [
+      await resolvePoint(catalog, beforeName, now),
+      await resolvePoint(catalog, afterName, now),
+    ] as const;
     const areImages = points.every(isImage);
     if (!areImages) for (const point of points) checkHasFiles(point, 'it cannot be compared file by file');
     const [before, after] = await openPoints(connection, ...points);

@@ -13,7 +13,7 @@ import type { Connection } from '../deployment/connection.ts';
 import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { parseOutput, failureText, waitForExecution } from '../deployment/executions.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
-import { findPointOrResource } from '../names/resolve.ts';
+import { findPointOrResource } from '../names/resolve-point.ts';
 import { countText, timeText } from '../terminal/text.ts';
 
 export const holdSetCommand = defineCommand({
@@ -35,7 +35,7 @@ export const holdSetCommand = defineCommand({
     const why = reasonOption(reason);
     const tagged = tag === undefined ? undefined : tagScope(tag);
     const connection = await context.connect();
-    const scope = tagged ?? (await namedScope(connection, name ?? ''));
+    const scope = tagged ?? (await namedScope(connection, name ?? '', context.clock.now()));
     const plan = await planHold(connection.services.catalog, scope, context.clock.now());
     if (dryRun === true && context.out.json) await context.out.document({ scope, ...plan });
     if (!context.out.json) await printPlan(plan, scope, context);
@@ -113,8 +113,8 @@ function tagScope(tag: string): HoldScope {
   return { kind: 'tag', key: tag.slice(0, at), value: tag.slice(at + 1) };
 }
 
-async function namedScope({ services }: Connection, name: string): Promise<HoldScope> {
-  const found = await findPointOrResource(services.catalog, name);
+async function namedScope({ services }: Connection, name: string, now: Date): Promise<HoldScope> {
+  const found = await findPointOrResource(services.catalog, name, now);
   return 'pointId' in found
     ? { kind: 'point', pointId: found.pointId }
     : { kind: 'resource', resourceArn: found.resourceArn };

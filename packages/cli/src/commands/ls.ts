@@ -14,7 +14,7 @@ import { warnDegraded } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
 import { type Output, right } from '../terminal/output.ts';
-import { resolvePointOrResource } from '../names/resolve.ts';
+import { resolvePointOrResource } from '../names/resolve-point.ts';
 import { bytesText, pathFields, pathText, timeText } from '../terminal/text.ts';
 
 export const lsCommand = defineCommand({

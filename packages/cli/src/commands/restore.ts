@@ -9,7 +9,7 @@ import { ExecutionFailedError, UsageError } from '../terminal/errors.ts';
 import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
 import { printDryRun, printQuote } from '../restore/preview-restore.ts';
-import { resolvePointOrResource } from '../names/resolve.ts';
+import { resolvePointOrResource } from '../names/resolve-point.ts';
 import { recordRestore, startRestore, waitForRestore } from '../restore/restore-machine.ts';
 import {
   exitCodeOfOutcome,

@@ -2,6 +2,7 @@ import {
   BackupError,
   type Catalog,
   type Clock,
+  isKept,
   openVault,
   type PointRow,
   type ReportProgress,
@@ -17,7 +18,8 @@ import { defineCommand } from '../terminal/command.ts';
 import { UsageError } from '../terminal/errors.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { isImage } from '../names/open-point.ts';
-import { resolvePointOrResource, resolveResourceArn } from '../names/resolve.ts';
+import { resolveResourceArn } from '../names/resolve.ts';
+import { resolvePointOrResource } from '../names/resolve-point.ts';
 import { VerifyReport } from '../terminal/verify-report.ts';
 
 export const verifyCommand = defineCommand({
@@ -129,10 +131,6 @@ function* stillKept(
     if (isKept(point, clock.now())) yield withRoot(point);
     else passedOver.set(point, 'its retention ended before its turn came');
   }
-}
-
-function isKept({ expiresAt, holds = [] }: PointRow, now: Date): boolean {
-  return expiresAt > now || holds.length > 0;
 }
 
 function withRoot(point: PointRow): PointRow & { readonly versionId: string } {

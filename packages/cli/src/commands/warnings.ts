@@ -2,7 +2,7 @@ import { unreadOf } from '@holdfast/engine';
 import { defineCommand } from '../terminal/command.ts';
 import { unreadText } from '../names/degraded-point.ts';
 import { openPoint } from '../names/open-point.ts';
-import { resolvePointOrResource } from '../names/resolve.ts';
+import { resolvePointOrResource } from '../names/resolve-point.ts';
 import { countText } from '../terminal/text.ts';
 
 export const warningsCommand = defineCommand({

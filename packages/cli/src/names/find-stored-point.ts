@@ -6,6 +6,7 @@ import {
   type ListedRoot,
   listRootNames,
   type ObjectStore,
+  type PointChoice,
   readListedRoot,
   type ResourceArn,
   resourceKeyOf,
@@ -14,7 +15,9 @@ import {
   type VaultKeys,
 } from '@holdfast/engine';
 import { UsageError } from '../terminal/errors.ts';
-import { ambiguous, isNamed, isPointPrefix } from './resolve.ts';
+import { choiceText, parsePointName } from './point-name.ts';
+import { ambiguous, isNamed } from './resolve.ts';
+import { isPointPrefix } from './resolve-point.ts';
 
 const writeMore = 'write more of the name';
 
@@ -38,8 +41,8 @@ export async function listStoredPoints(points: StoredPoints): Promise<readonly R
 }
 
 /**
- * Finds a point by its id, the beginning of its id, or a resource's name: of a resource the newest that can be read, or
- * the newest of those that are not later than `time`.
+ * Finds a point by its id, the beginning of its id, or a resource's name with which of its points (`photos@latest`): of a
+ * resource alone the newest that can be read, or the newest of those that are not later than `time`.
  * @throws {@link UnknownNameError} there is none.
  * @throws {@link UsageError} the name is ambiguous, or a time is given together with a point.
  */
@@ -53,17 +56,34 @@ export async function findStoredPoint(points: StoredPoints, text: string, time?:
     if (only !== undefined && found.length === 1) return readListedRoot(points.store, points.keys, only);
     if (found.length > 1) throw ambiguous(text, found.map(({ pointId }) => pointId).toSorted(), writeMore);
   }
-  const ofResource = await listPointsOf(points, text);
-  for (const listed of ofResource.toReversed()) {
-    const root = await findRoot(points, listed);
-    if (root !== undefined && (time === undefined || Date.parse(root.sourceTime) <= time.getTime()))
-      return root;
+  const { listed, choice } = await findOfResource(points, text, time);
+  for (const one of listed.toReversed()) {
+    const root = await findRoot(points, one);
+    if (root !== undefined && fits(root, choice)) return root;
   }
-  const before = time === undefined ? '' : ` of ${time.toISOString()} or before`;
   throw new UnknownNameError(
-    `the source has no point "${text}", and no point${before} of a resource of that name; ` +
+    `the source has no point "${text}", and no ${choiceText(choice)} of a resource of that name; ` +
       '"holdfast extract <source> --list" lists what it has',
   );
+}
+
+/** Roots of the resource that is named, and which of them is meant. */
+async function findOfResource(
+  points: StoredPoints,
+  text: string,
+  time: Date | undefined,
+): Promise<{ readonly listed: readonly ListedRoot[]; readonly choice: PointChoice }> {
+  const listed = await listPointsOf(points, text);
+  const name = parsePointName(text);
+  if (listed.length > 0 || name?.choice === undefined) return { listed, choice: { time } };
+  if (time !== undefined)
+    throw new UsageError(`"${text}" names one point; leave --time out, or name the resource`);
+  return { listed: await listPointsOf(points, name.resource), choice: name.choice };
+}
+
+function fits(root: Root, { time, isClean = false }: PointChoice): boolean {
+  if (isClean && isDegraded(root)) return false;
+  return time === undefined || Date.parse(root.sourceTime) <= time.getTime();
 }
 
 /** The clean point of a resource to take instead of a degraded one: the newest that is not later, else the next one. */

@@ -1,7 +1,5 @@
 import {
   type Catalog,
-  isPointId,
-  type PointRow,
   type ResourceArn,
   type ResourceRow,
   type RestoreRow,
@@ -48,7 +46,8 @@ export async function resolveResourceArn(catalog: Catalog, name: string): Promis
   return isArn(name) ? name : (await resolveResource(catalog, name)).arn;
 }
 
-async function findResource(catalog: Catalog, name: string): Promise<ResourceRow | undefined> {
+/** Finds a resource by ARN or the end of it. @throws {@link UsageError} several have that name. */
+export async function findResource(catalog: Catalog, name: string): Promise<ResourceRow | undefined> {
   if (isArn(name)) return catalog.resources.find(name);
   const found: ResourceRow[] = [];
   for await (const row of catalog.resources.list()) if (isNamed(row.arn, name)) found.push(row);
@@ -64,92 +63,6 @@ function isArn(name: string): name is ResourceArn {
 export function isNamed(arn: string, name: string): boolean {
   const before = arn.at(-name.length - 1);
   return name !== '' && arn.endsWith(name) && (before === ':' || before === '/');
-}
-
-/** Length of a year and a month: a shorter prefix would hardly be meant. */
-const shortestPrefix = 6;
-const exampleId = '00000000T000000Z-0000000000000000';
-
-/**
- * A recovery point by its id or the beginning of its id, if no other point's id begins so.
- * @throws {@link UnknownNameError} no point's id begins so.
- * @throws {@link UsageError} several do, or it is too short; the message lists them.
- */
-export async function resolvePoint(catalog: Catalog, text: string): Promise<PointRow> {
-  if (isPointId(text)) {
-    const point = await catalog.points.find(text);
-    if (point !== undefined) return point;
-    throw new UnknownNameError(`point ${text} is not in the catalog; "holdfast points" lists what is`);
-  }
-  const found: PointRow[] = [];
-  if (isPointPrefix(text)) {
-    // No index finds points by a prefix; this list has all of them, whatever became of their resource.
-    for await (const point of catalog.points.listExpiring({}))
-      if (point.pointId.startsWith(text)) found.push(point);
-  }
-  const [point] = found;
-  if (point === undefined) {
-    throw new UnknownNameError(
-      `no point's id begins with "${text}"; "holdfast points" lists them; give at least ${shortestPrefix} characters`,
-    );
-  }
-  if (found.length === 1) return point;
-  throw ambiguous(
-    text,
-    found.map(({ pointId, resourceArn }) => `${pointId} (${resourceArn})`).toSorted(),
-    'write more of the id',
-  );
-}
-
-/**
- * Finds a point by its id or a resource's name: of a resource the newest that has not expired, or the newest of those
- * that are not later than `time`.
- * @throws {@link UnknownNameError} there is none.
- * @throws {@link UsageError} the name is ambiguous, or a time is given together with a point.
- */
-export async function resolvePointOrResource(
-  catalog: Catalog,
-  text: string,
-  now: Date,
-  time?: Date,
-): Promise<PointRow> {
-  const found = await findPointOrResource(catalog, text);
-  if ('pointId' in found) {
-    if (time !== undefined)
-      throw new UsageError(`"${text}" names one point; leave --time out, or name the resource`);
-    return found;
-  }
-  const arn = found.resourceArn;
-  // An expired point may have lost what it needs; whoever wants one names it.
-  for await (const point of catalog.points.list(arn, time === undefined ? {} : { to: time })) {
-    if (point.expiresAt > now) return point;
-  }
-  const partOf = (await catalog.resources.find(arn))?.partOf;
-  if (partOf !== undefined)
-    throw new UnknownNameError(`${arn} is backed up as a part of ${partOf}; name that, or one of its points`);
-  const before = time === undefined ? '' : ` of ${time.toISOString()} or before`;
-  throw new UnknownNameError(
-    `${arn} has no point${before} that has not expired; "holdfast points ${text}" lists what there is`,
-  );
-}
-
-/**
- * Finds one point, or a resource with all its points, by name.
- * @throws {@link UnknownNameError} there is no such thing.
- * @throws {@link UsageError} the name is ambiguous.
- */
-export async function findPointOrResource(
-  catalog: Catalog,
-  text: string,
-): Promise<PointRow | { readonly resourceArn: ResourceArn }> {
-  if (isPointId(text) || (isPointPrefix(text) && (await findResource(catalog, text)) === undefined))
-    return resolvePoint(catalog, text);
-  return { resourceArn: await resolveResourceArn(catalog, text) };
-}
-
-/** Tells text that can begin a point's id, and is long enough to be meant as one. */
-export function isPointPrefix(text: string): boolean {
-  return text.length >= shortestPrefix && isPointId(text + exampleId.slice(text.length));
 }
 
 const searchedDays = 30;

@@ -16,6 +16,7 @@ exit codes:
   130  interrupted
 
 Resources are named by ARN, bucket name, instance id or volume id; points and runs by id or its beginning.
+A point is also named by its resource: photos@latest, photos@latest-clean, photos@2026-11-23T02:00:00Z.
 `;
 
 /** Layout of help: the program's lists every command, a group's explains all that is in it. */

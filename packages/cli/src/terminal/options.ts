@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { Option } from '@commander-js/extra-typings';
 import type { TimeRange } from '@holdfast/engine';
-import { CompressionLevel, dayMs, OverwriteRule } from '@holdfast/engine/model';
+import { CompressionLevel, OverwriteRule } from '@holdfast/engine/model';
 import { UsageError } from './errors.ts';
+import { parseTime, timeForms } from './parse-time.ts';
 
 /** Unit of an option's number, and its bounds, both included. */
 export interface WholeNumberBounds {
@@ -99,15 +100,8 @@ export function timeRangeOf(values: {
   return { from, to };
 }
 
-const timeForm = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
-
-/** Parses a time in ISO 8601. Without a zone it is UTC; a date alone is the start or the end of that day, by `edge`. */
 function timeOf(option: string, text: string, edge: 'start' | 'end'): Date {
-  const [, year, month, day, clock, zone = 'Z'] = timeForm.exec(text) ?? [];
-  const date = new Date(`${year}-${month}-${day}T00:00:00Z`);
-  const time = clock === undefined ? date : new Date(`${year}-${month}-${day}T${clock}${zone}`);
-  // JavaScript reads February 30 as March 2.
-  if (Number.isNaN(time.getTime()) || date.getUTCDate() !== Number(day))
-    throw new UsageError(`${option} "${text}" is not a time; write it as 2026-11-23 or 2026-11-23T02:00:00Z`);
-  return clock === undefined && edge === 'end' ? new Date(time.getTime() + dayMs - 1) : time;
+  const time = parseTime(text, edge);
+  if (time === undefined) throw new UsageError(`${option} "${text}" is not a time; write it as ${timeForms}`);
+  return time;
 }

@@ -140,7 +140,9 @@ test('takes the newest point that is not later than a time', async () => {
   expect(cli.executions.started).toMatchObject([{ input: { point } }]);
   expect(tooEarly).toMatchObject({
     code: 3,
-    err: 'holdfast: arn:aws:s3:::photos has no point of 2026-11-22T23:59:59.999Z or before that has not expired; "holdfast points photos" lists what there is\n',
+    err:
+      'holdfast: arn:aws:s3:::photos has no point of 2026-11-22T23:59:59.999Z or before that is kept; ' +
+      `the nearest is ${point} of 2026-11-23 12:00:00Z; "holdfast points arn:aws:s3:::photos" lists all\n`,
   });
   expect(both.code).toBe(2);
 });

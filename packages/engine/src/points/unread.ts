@@ -1,6 +1,4 @@
 import type { SourceEntryError } from '../errors.ts';
-import type { Catalog } from '../ports/catalog/catalog.ts';
-import type { PointRow } from '../ports/catalog/points.ts';
 import type { PointWarning, UnreadCounts, UnreadFacts } from './unread-facts.ts';
 
 /**
@@ -22,24 +20,6 @@ function unreadAtBackup({ unread, warnings, warningList = [] }: UnreadFacts): Un
 export function isDegraded(point: UnreadFacts): boolean {
   const { carried, missing } = unreadOf(point);
   return carried + missing > 0;
-}
-
-/**
- * Finds the clean point that stands in for a degraded one: the newest that is not later, else the next one. It has not
- * expired. `undefined` where the resource has none.
- */
-export async function findCleanPoint(
-  catalog: Pick<Catalog, 'points'>,
-  { resourceArn, sourceTime }: Pick<PointRow, 'resourceArn' | 'sourceTime'>,
-  now: Date,
-): Promise<PointRow | undefined> {
-  let later: PointRow | undefined;
-  for await (const point of catalog.points.list(resourceArn)) {
-    if (point.expiring === true || point.expiresAt <= now || isDegraded(point)) continue;
-    if (point.sourceTime <= sourceTime) return point;
-    later = point;
-  }
-  return later;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SourceEntryError } from '../../src/errors.ts';
-import { findCleanPoint, isDegraded, unreadOf, warningOf } from '../../src/points/unread.ts';
+import { findCleanPoint } from '../../src/points/kept-point.ts';
+import { isDegraded, unreadOf, warningOf } from '../../src/points/unread.ts';
 import { at, pointRow } from '../../src/testing/catalog/rows.ts';
 import { MemoryCatalog } from '../../src/testing/index.ts';
 
