@@ -150,6 +150,10 @@ const GRAPHS: readonly Graph[] = [
     title: 'Cycles and restores a day',
     metrics: { CyclesCompleted: 'cycles completed', RestoresCompleted: 'restores completed' },
   },
+  {
+    title: 'Refused calls a day',
+    metrics: { ThrottledBlockCalls: 'reads of blocks, made again' },
+  },
 ];
 
 const day = { period: Duration.days(1) };

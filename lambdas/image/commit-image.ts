@@ -11,6 +11,7 @@ import * as z from 'zod';
 import { snapshotProgress } from './snapshot-progress.ts';
 import { committedOutputOf } from '../protect/committed-output.ts';
 import { defineLoop } from '../runtime/define-step.ts';
+import { metric } from '../runtime/metrics.ts';
 import { endCopyTurn } from './copy-turn.ts';
 import { ImageRecords } from './image-record.ts';
 import { sealMachine } from './seal-machine.ts';
@@ -19,10 +20,10 @@ import { imageSteps } from './steps.ts';
 /** Room for one more unit and the commit, or they get a call of their own. */
 const handOnBeforeMs = 300_000;
 
-const count = z.int().nonnegative();
+const number = z.int().nonnegative();
 
 /** `shardCount`: of blocks that were copied; 0 when the point is one of snapshots alone. */
-const CommitImageInput = z.object({ runId, shardCount: count, groupCount: count });
+const CommitImageInput = z.object({ runId, shardCount: number, groupCount: number });
 
 export type CommitImageOutput =
   | { readonly done: false; readonly state: null }
@@ -37,15 +38,22 @@ export const commitImageStep = defineLoop(
   'commit-image',
   // The state lies in the work bucket.
   { input: CommitImageInput, state: z.null(), handOnBeforeMs },
-  async (services, { runId: id, shardCount, groupCount }, { shouldStop }): Promise<CommitImageOutput> => {
+  async (
+    services,
+    { runId: id, shardCount, groupCount },
+    { shouldStop, count },
+  ): Promise<CommitImageOutput> => {
     const { openKeys, images, log, work, clock } = services;
     const run = await getRunPlan(work, id);
     const keys = await openKeys();
-    const taken = await new ImageRecords(work, run.runId).getTaken();
+    const records = new ImageRecords(work, run.runId);
+    const taken = await records.getTaken();
     const makeContent = async (): Promise<PointContent | 'unfinished'> => {
       if (shardCount > 0) {
         const step = await joinSomeShards(services, keys, run, shardCount, { groupCount, shouldStop });
-        return step.done ? { ...step.content, image: taken.image } : 'unfinished';
+        if (!step.done) return 'unfinished';
+        await records.putThrottledCalls(step.throttledCalls);
+        return { ...step.content, image: taken.image };
       }
       const { done, progress } = await snapshotProgress(images, taken, clock.now());
       if (!done)
@@ -61,7 +69,9 @@ export const commitImageStep = defineLoop(
       return { done: false, state: null };
     }
     if (shardCount > 0) await endCopyTurn(services, run.runId);
-    const output = committedOutputOf(committed);
+    const throttledCalls = await records.findThrottledCalls();
+    if (throttledCalls !== undefined) count([metric('ThrottledBlockCalls', throttledCalls)]);
+    const output = { ...committedOutputOf(committed), throttledCalls };
     log.info('committed the image', { ...output });
     return { done: true, ...output };
   },

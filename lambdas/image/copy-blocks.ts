@@ -25,19 +25,19 @@ export const copyBlocksStep = defineStep(
     const run = await getRunPlan(services.work, id);
     const keys = await services.openKeys();
     await takeCopyTurn(services, run.runId, Infinity);
-    const throttledBefore = throttledCalls();
     const { signal, onProgress } = watchRun(services, run.runId);
     try {
-      const { counts } = await copyBlocks(services, shard, {
+      const { counts, throttledCalls: throttled = 0 } = await copyBlocks(services, shard, {
         keys,
         plan: run,
         source: blocks,
         buffers,
+        throttledCalls,
         onProgress,
         signal,
       });
       const { readBytes, newBytes, storedBytes } = counts;
-      const output = { index: shard.index, throttledCalls: throttledCalls() - throttledBefore };
+      const output = { index: shard.index, throttledCalls: throttled };
       log.info('copied a shard of blocks', { runId: run.runId, ...output, readBytes, newBytes, storedBytes });
       return output;
     } catch (error) {

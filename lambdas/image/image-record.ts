@@ -59,6 +59,15 @@ export class ImageRecords {
     return getJson(this.#work, `${this.#prefix}taken.json`, TakenImage);
   }
 
+  /** Writes down how many calls EBS refused, for the report of a run whose content is made by another call. */
+  async putThrottledCalls(calls: number): Promise<void> {
+    await putJson(this.#work, `${this.#prefix}throttled.json`, calls);
+  }
+
+  async findThrottledCalls(): Promise<number | undefined> {
+    return findJson(this.#work, `${this.#prefix}throttled.json`, z.int());
+  }
+
   async putTaken(taken: TakenImage): Promise<void> {
     await putJson(this.#work, `${this.#prefix}taken.json`, taken);
   }

@@ -41,6 +41,7 @@ export const imageSteps = {
       catalog: 'use',
       index: 'use',
       shared: true,
+      metrics: true,
     },
     memoryMegabytes: workerMegabytes,
     minutes: 15,

@@ -19,6 +19,7 @@ type PlanMetricName = (typeof PLAN_METRIC_NAMES)[number];
 export const METRIC_NAMES = [
   ...PLAN_METRIC_NAMES,
   'DeadLetters',
+  'ThrottledBlockCalls',
   'RestoresCompleted',
   'RestoreFailures',
   'RestoredBytes',

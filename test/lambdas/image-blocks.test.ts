@@ -167,6 +167,12 @@ test('an instance becomes a point with every block of its volumes', async () => 
     files: 2,
     logicalBytes: 600 * blockBytes,
     readBytes: 10 * blockBytes,
+    throttledCalls: 3 * shards.length,
+  });
+  expect(deployment.metrics.values).toContainEqual({
+    name: 'ThrottledBlockCalls',
+    value: 3 * shards.length,
+    unit: 'Count',
   });
   for (const volume of [root, data])
     expect(Buffer.compare(await contentOf(point.pointId, volume), sourceOf(RUN, volume))).toBe(0);

@@ -8,7 +8,7 @@ import {
   type RunId,
   type RunRow,
 } from '@holdfast/engine';
-import { BackupType, OpenedRunReport, retentionBounds } from '@holdfast/engine/model';
+import { BackupType, OpenedRunReport, retentionBounds, RunReport } from '@holdfast/engine/model';
 import { backUpDirectory, type BackUpDirectoryOptions } from '@holdfast/node';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
@@ -23,7 +23,10 @@ import { failureText, waitForExecution, parseOutput } from '../deployment/execut
 import * as z from 'zod';
 
 /** Part of the protect machine's output that says whether there was nothing to do. */
-const EndedRun = z.object({ run: OpenedRunReport.pick({ mode: true, reason: true }) });
+const EndedRun = z.object({
+  run: OpenedRunReport.pick({ mode: true, reason: true }),
+  point: RunReport.pick({ throttledCalls: true }).optional(),
+});
 
 interface StartedRun {
   readonly runId: RunId;
@@ -154,8 +157,11 @@ async function follow(
   }
   const degraded = await warnDegraded(point, { services }, context);
   const drift = await findDrift(catalog, point.resourceArn);
-  if (out.json) await out.document({ ...fieldsOf(started), run, point, ...degraded, drift });
+  const { throttledCalls = 0 } = parseOutput(state.output, EndedRun)?.point ?? {};
+  if (out.json) await out.document({ ...fieldsOf(started), run, point, throttledCalls, ...degraded, drift });
   else await printPoint(run, point, drift, out);
+  if (throttledCalls > 0 && !out.json)
+    await out.line(`throttled ${countText(throttledCalls, 'call')}, which EBS refused at first`);
   return isDegraded(point) ? exitCodes.degraded : exitCodes.ok;
 }
 

@@ -38,7 +38,8 @@ test('waits for the end, says on stderr how it gets on, and prints the point', a
   cli.executions.onLook = async (execution, look) => {
     if (look !== 3) return;
     await cli.backUp('full', bucketArn, cli.executions.started[0]?.name as RunId);
-    cli.executions.end(execution, { status: 'succeeded', output: '{}' });
+    const output = JSON.stringify({ run: { mode: 'blocks' }, point: { throttledCalls: 1_234 } });
+    cli.executions.end(execution, { status: 'succeeded', output });
   };
 
   const { code, out, err } = await cli.run('backup', 'photos', '--wait', '--progress');
@@ -54,6 +55,7 @@ content   2 files, 2.0 KiB; 2 changed, 0 removed
 read      2.0 KiB, stored ${out.match(/stored (.+)/)?.[1]}
 warnings  0
 state     completed: everything was read
+throttled 1,234 calls, which EBS refused at first
 `);
   expect(err).toBe(`\
 run ${runId} of arn:aws:s3:::photos has started (incremental)

@@ -23,6 +23,8 @@ export interface CopyBlocksOptions extends ShardBenchOptions {
   readonly source: BlockSource;
   /** @default 32 */
   readonly blocksAtOnce?: number;
+  /** Calls so far that the source refused as one too many. */
+  readonly throttledCalls?: () => number;
   /** Called once, when the source is not needed any more and only storing the rest is left. */
   readonly onSourceRead?: () => void;
   readonly onProgress?: ReportProgress;
@@ -43,6 +45,8 @@ export async function copyBlocks(
   options: CopyBlocksOptions,
 ): Promise<ShardResult> {
   const { keys, plan, source, blocksAtOnce = defaultBlocksAtOnce, onSourceRead, onProgress } = options;
+  const { throttledCalls = () => 0 } = options;
+  const throttledBefore = throttledCalls();
   const bench = await ShardBench.open(services, options);
   const shard = await getBlockShard(services.work, reference);
   const { snapshot } = shard;
@@ -65,6 +69,7 @@ export async function copyBlocks(
     warningCount: 0,
     entries: { read: changes.counts.files, carried: 0, missing: 0 },
     leftOut: [],
+    throttledCalls: throttledCalls() - throttledBefore,
     large: [],
   }));
 }

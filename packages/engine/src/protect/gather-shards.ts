@@ -29,7 +29,8 @@ const resultsAhead = 256;
 /** Runs of deltas that are merged at once; more are merged in rounds, so that memory stays bounded. */
 export const usageRunsAtOnce = 256;
 
-const { counts, warnings, warningCount, entries, leftOut, firstUnread, pagePacks, large } = ShardResult.shape;
+const { counts, warnings, warningCount, entries, leftOut, firstUnread, throttledCalls, pagePacks, large } =
+  ShardResult.shape;
 const count = z.int().nonnegative();
 
 /** Sums of the shards joined so far. */
@@ -41,6 +42,7 @@ export const Gathered = z.object({
   entries,
   leftOut,
   firstUnread,
+  throttledCalls,
   /** Packs of the shards, and those that joining them wrote. */
   pagePacks,
   large,
@@ -181,6 +183,8 @@ export class Gathering {
     this.#leftOut.addAll(result.leftOut);
     gathered.leftOut = [...this.#leftOut.list()];
     gathered.firstUnread ??= result.firstUnread;
+    const throttled = (gathered.throttledCalls ?? 0) + (result.throttledCalls ?? 0);
+    if (throttled > 0) gathered.throttledCalls = throttled;
     gathered.pagePacks.push(...result.pagePacks);
     gathered.large.push(...result.large);
     gathered.usage.push(result.usage);

@@ -33,7 +33,14 @@ import { findBroken, repairLargeObjects, type RepairOptions } from './large-obje
 import type { ShardResult } from './shard-result.ts';
 
 /** The content of a point, or a sign that another call has to go on. */
-export type JoinStep = { readonly done: false } | { readonly done: true; readonly content: PointContent };
+export type JoinStep =
+  | { readonly done: false }
+  | {
+      readonly done: true;
+      readonly content: PointContent;
+      /** Calls of the source, of all shards, that it refused as one too many, and that were made again. */
+      readonly throttledCalls: number;
+    };
 
 /** Makes one point's content of the workers' results in one go; see {@link joinSomeShards}. */
 export async function joinShards(
@@ -102,7 +109,8 @@ export async function joinSomeShards(
   if (!(await join.makePackMap())) return join.handOn();
   if (!(await join.rewriteTrees())) return join.handOn();
   const content = await join.makeContent();
-  return content === 'unfinished' ? join.handOn() : { done: true, content };
+  if (content === 'unfinished') return join.handOn();
+  return { done: true, content, throttledCalls: state.gathered.throttledCalls ?? 0 };
 }
 
 interface JoinOf {

@@ -40,6 +40,8 @@ export const ShardResult = z.object({
   leftOut: z.array(z.object({ fact: LeftOutFact, entries: count, example: z.string() })),
   /** The source's message about the first entry that could not be read. */
   firstUnread: z.string().optional(),
+  /** Calls of the source that it refused as one too many, and that were made again. */
+  throttledCalls: count.optional(),
   pagePacks: z.array(PagePackRecord),
   large: z.array(LargeObject),
   /** Name of this very attempt's run of pack usage: another attempt stores other packs. */

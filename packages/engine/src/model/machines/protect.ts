@@ -53,6 +53,8 @@ export const RunReport = z.object({
   logicalBytes: z.int(),
   readBytes: z.int(),
   storedBytes: z.int(),
+  /** Of an image with blocks: calls that EBS refused as one too many, and that were made again. */
+  throttledCalls: z.int().optional(),
   expiresAt: z.iso.datetime(),
 });
 export type RunReport = Readonly<z.infer<typeof RunReport>>;
