@@ -1,6 +1,7 @@
 import { addCrc32c } from '../checksums/crc32.ts';
 import { DiskDamagedError } from '../errors.ts';
 import { type AclEntry, givenAcl, hasAclId } from '../file-system/access-list.ts';
+import { AttributeBudget, prefixedName } from '../file-system/attributes.ts';
 import type { NodeAttribute } from '../file-system/file-system.ts';
 import { Fields } from '../source/fields.ts';
 import { readContentRuns } from './ext-blocks.ts';
@@ -10,10 +11,6 @@ import { littleEndian32, type ExtVolume } from './ext-volume.ts';
 const magic = 0xea020000;
 const blockHeaderBytes = 32;
 const entryHeaderBytes = 16;
-/** The kernel's own limit of a value. */
-const mostValueBytes = 65536;
-/** Values of one node together; far above what Linux lets anybody write. */
-const mostBytes = 16 * 2 ** 20;
 
 const namespaces: Readonly<Record<number, string>> = {
   0: '',
@@ -75,7 +72,7 @@ async function* storedAttributes(
   inode: ExtInode,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredAttribute> {
-  const budget = { left: mostBytes };
+  const budget = new AttributeBudget();
   const { tail, attributeBlock } = inode;
   if (tail.bytes.length >= 8 && tail.u32(0) === magic) {
     const within = new Fields(tail.bytes.subarray(4), `attributes of inode ${inode.number}`);
@@ -93,16 +90,14 @@ async function* entriesOf(
   volume: ExtVolume,
   fields: Fields,
   from: number,
-  budget: { left: number },
+  budget: AttributeBudget,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredAttribute> {
   for (let at = from; at + 4 <= fields.bytes.length && fields.u32(at) !== 0;) {
     const nameBytes = fields.u8(at);
     const valueInode = fields.u32(at + 4);
     const valueBytes = fields.u32(at + 8);
-    budget.left -= valueBytes;
-    if (valueBytes > mostValueBytes || budget.left < 0)
-      throw new DiskDamagedError(`${fields.what} have a value of ${valueBytes} bytes, or too many of them`);
+    budget.take(valueBytes, fields.what);
     yield {
       namespace: fields.u8(at + 1),
       name: fields.slice(at + entryHeaderBytes, nameBytes),
@@ -134,12 +129,8 @@ function namedAttribute({ namespace, name, value }: StoredAttribute, inode: ExtI
   const prefix = namespaces[namespace];
   if (prefix === undefined)
     throw new DiskDamagedError(`inode ${inode.number} has an attribute of no known namespace (${namespace})`);
-  const start = new TextEncoder().encode(prefix);
-  const whole = new Uint8Array(start.length + name.length);
-  whole.set(start);
-  whole.set(name, start.length);
   return {
-    name: whole,
+    name: prefixedName(prefix, name),
     value: aclNamespaces.includes(namespace) ? readAcl(value, inode) : new Uint8Array(value),
   };
 }

@@ -1,3 +1,5 @@
+import { namesOfBits, nameUnknownBits } from '../file-system/feature-bits.ts';
+
 /** Features that a reader must know, or it would misread the file system, by their bits. */
 const knownIncompatible = {
   0x2: 'filetype',
@@ -53,23 +55,10 @@ export interface ExtFeatures {
 
 /** Features of a superblock by its three masks. What only writers must know is passed over. */
 export function featuresOf(compat: number, incompat: number, readOnly: number): ExtFeatures {
-  const names = new Set<ExtFeature>();
-  const add = (table: Readonly<Record<number, ExtFeature>>, mask: number): number => {
-    let rest = mask;
-    for (const [bit, name] of Object.entries(table)) {
-      if ((mask & Number(bit)) === 0) continue;
-      names.add(name);
-      rest &= ~Number(bit);
-    }
-    return rest >>> 0;
+  const must = namesOfBits(incompat, knownIncompatible);
+  const others = [namesOfBits(compat, compatible), namesOfBits(readOnly, readOnlyCompatible)];
+  return {
+    names: new Set([must, ...others].flatMap(({ names }): readonly ExtFeature[] => names)),
+    unknown: nameUnknownBits(must.rest, otherIncompatible),
   };
-  add(compatible, compat);
-  add(readOnlyCompatible, readOnly);
-  const rest = add(knownIncompatible, incompat);
-  const unknown: string[] = [];
-  for (let bit = 0; bit < 32; bit += 1) {
-    const value = 2 ** bit;
-    if (((rest >>> bit) & 1) === 1) unknown.push(otherIncompatible[value] ?? `0x${value.toString(16)}`);
-  }
-  return { names, unknown };
 }

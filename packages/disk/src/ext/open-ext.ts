@@ -1,13 +1,12 @@
-import { DiskDamagedError, DiskPathError, DiskUnsupportedError } from '../errors.ts';
+import { DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
 import type {
   ContentRange,
   ContentRun,
-  DirectoryEntry,
   FileNode,
   FileSystem,
-  NodeAttribute,
   OpenFileSystemOptions,
 } from '../file-system/file-system.ts';
+import { makeNode } from '../file-system/make-node.ts';
 import { readRuns } from '../file-system/read-runs.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { readAttributes, readInlineContent } from './ext-attributes.ts';
@@ -76,50 +75,32 @@ function noticesOf({ type, features, state }: ExtSuperblock): string[] {
 }
 
 function nodeOf(volume: ExtVolume, inode: ExtInode): FileNode {
-  const { number: id, kind, bytes, mode, owner, names } = inode;
-  const mustBe = (wanted: FileNode['kind']): void => {
-    if (kind !== wanted) throw new DiskPathError(`inode ${id} is a ${kind}, not a ${wanted}`);
-    if (hasFlag(inode, 'encrypted'))
-      throw new DiskUnsupportedError('an encrypted file or directory', `inode ${id}`);
-  };
   const runs = (range?: ContentRange, signal?: AbortSignal): AsyncIterable<ContentRun> =>
     hasFlag(inode, 'inline')
       ? inlineRuns(volume, inode, range, signal)
       : readContentRuns(volume, inode, range, signal);
-  return {
-    id,
-    kind,
-    bytes,
-    mode,
-    owner,
-    names,
+  return makeNode(volume.source, {
+    id: inode.number,
+    kind: inode.kind,
+    bytes: inode.bytes,
+    mode: inode.mode,
+    owner: inode.owner,
+    names: inode.names,
     modifiedAt: inode.modifiedAt,
     accessedAt: inode.accessedAt,
     changedAt: inode.changedAt,
     createdAt: inode.createdAt,
     device: deviceOf(inode),
-    list: async function* list(signal): AsyncGenerator<DirectoryEntry> {
-      mustBe('directory');
-      yield* listDirectory(volume, inode, signal);
+    check: () => {
+      if (hasFlag(inode, 'encrypted'))
+        throw new DiskUnsupportedError('an encrypted file or directory', `inode ${inode.number}`);
     },
-    find: async (name, signal) => {
-      mustBe('directory');
-      return findInDirectory(volume, inode, name, signal);
-    },
-    runs: async function* contentRuns(range, signal): AsyncGenerator<ContentRun> {
-      mustBe('file');
-      yield* runs(range, signal);
-    },
-    read: async function* read(range, signal): AsyncGenerator<Uint8Array> {
-      mustBe('file');
-      yield* readRuns(volume.source, runs(range, signal), signal);
-    },
-    linkTarget: async (signal) => {
-      mustBe('link');
-      return readLinkTarget(volume, inode, runs, signal);
-    },
-    attributes: async (signal): Promise<readonly NodeAttribute[]> => readAttributes(volume, inode, signal),
-  };
+    list: (signal) => listDirectory(volume, inode, signal),
+    find: async (name, signal) => findInDirectory(volume, inode, name, signal),
+    runs,
+    linkTarget: async (signal) => readLinkTarget(volume, inode, runs, signal),
+    attributes: async (signal) => readAttributes(volume, inode, signal),
+  });
 }
 
 async function* inlineRuns(

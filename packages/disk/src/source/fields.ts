@@ -1,7 +1,7 @@
 import { DiskDamagedError } from '../errors.ts';
 
 /**
- * Numbers in a structure of a disk, least significant byte first, by their offsets.
+ * Numbers in a structure of a disk by their offsets, least significant byte first unless said otherwise.
  * @throws {@link DiskDamagedError} a field is outside of the bytes, or a number is larger than any disk.
  */
 export class Fields {
@@ -9,10 +9,12 @@ export class Fields {
   /** The name of the bytes, for messages. */
   readonly what: string;
   readonly #view: DataView;
+  readonly #isLittle: boolean;
 
-  constructor(bytes: Uint8Array, what: string) {
+  constructor(bytes: Uint8Array, what: string, order: 'little' | 'big' = 'little') {
     this.bytes = bytes;
     this.what = what;
+    this.#isLittle = order === 'little';
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -21,19 +23,25 @@ export class Fields {
   }
 
   u16(at: number): number {
-    return this.#view.getUint16(this.#check(at, 2), true);
+    return this.#view.getUint16(this.#check(at, 2), this.#isLittle);
   }
 
   u32(at: number): number {
-    return this.#view.getUint32(this.#check(at, 4), true);
+    return this.#view.getUint32(this.#check(at, 4), this.#isLittle);
   }
 
   i32(at: number): number {
-    return this.#view.getInt32(this.#check(at, 4), true);
+    return this.#view.getInt32(this.#check(at, 4), this.#isLittle);
   }
 
   u64(at: number): number {
-    return this.wide(this.u32(at), this.u32(at + 4));
+    const [low, high] = this.#isLittle ? [at, at + 4] : [at + 4, at];
+    return this.wide(this.u32(low), this.u32(high));
+  }
+
+  /** A number that may be larger than all that is counted in bytes or blocks, such as a time. */
+  big64(at: number): bigint {
+    return this.#view.getBigUint64(this.#check(at, 8), this.#isLittle);
   }
 
   /** A number whose halves lie apart. */
