@@ -8,7 +8,12 @@ export abstract class DiskError extends Error {
 
 /** Bytes on the disk are not what they must be: damaged, or made by somebody who wants to mislead a reader. */
 export class DiskDamagedError extends DiskError {
-  override readonly name = 'DiskDamagedError';
+  override readonly name: string = 'DiskDamagedError';
+}
+
+/** Bytes of the disk are gone: whoever keeps it cannot give them as they were. Thrown by sources. */
+export class DiskBytesLostError extends DiskDamagedError {
+  override readonly name = 'DiskBytesLostError';
 }
 
 /** The disk has something that this package does not read, or a part of it that it does not know. */

@@ -1,6 +1,20 @@
+export {
+  checkFileSystem,
+  type CheckLimits,
+  type CheckOptions,
+  type FileSystemCheck,
+  type Finding,
+  type FindingKind,
+} from './check/check-file-system.ts';
 export { detectContent, type DetectedContent } from './detect/detect-content.ts';
 export { openFileSystem } from './detect/open-file-system.ts';
-export { DiskDamagedError, DiskError, DiskPathError, DiskUnsupportedError } from './errors.ts';
+export {
+  DiskBytesLostError,
+  DiskDamagedError,
+  DiskError,
+  DiskPathError,
+  DiskUnsupportedError,
+} from './errors.ts';
 export { openExt } from './ext/open-ext.ts';
 export type * from './file-system/file-system.ts';
 export {

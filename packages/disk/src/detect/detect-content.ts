@@ -1,4 +1,5 @@
-import { DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
+import { DiskBytesLostError, DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
+import { findCopy } from '../ext/find-superblock.ts';
 import { isExt, parseSuperblock, superblockAt, superblockBytes } from '../ext/ext-superblock.ts';
 import type { ByteSource } from '../source/byte-source.ts';
 import { Fields, uuidText } from '../source/fields.ts';
@@ -48,19 +49,33 @@ const detectors: readonly Detector[] = [
   detectDamagedExt,
 ];
 
-/** @returns `undefined` if it is nothing that is known here, or empty. */
+/**
+ * An ext whose beginning is gone is known by a copy of its superblock, if nothing else is found.
+ * @returns `undefined` if it is nothing that is known here, or empty.
+ * @throws {@link DiskBytesLostError} nothing is found, and bytes that would tell are lost.
+ */
 export async function detectContent(
   source: ByteSource,
   signal?: AbortSignal,
 ): Promise<DetectedContent | undefined> {
-  const look: Look = async (at, length) =>
-    at < 0 || at + length > source.bytes
-      ? undefined
-      : new Fields(await source.read(at, length, signal), `bytes at ${at}`);
+  let lost: DiskBytesLostError | undefined;
+  const look: Look = async (at, length) => {
+    if (at < 0 || at + length > source.bytes) return undefined;
+    try {
+      return new Fields(await source.read(at, length, signal), `bytes at ${at}`);
+    } catch (error) {
+      if (!(error instanceof DiskBytesLostError)) throw error;
+      lost ??= error;
+      return undefined;
+    }
+  };
   for (const detect of detectors) {
     const content = await detect(look, source.bytes);
     if (content !== undefined) return content;
   }
+  const copy = await findCopy(source, undefined, signal);
+  if (copy !== undefined) return { kind: 'ext', name: copy.type };
+  if (lost !== undefined) throw lost;
   return undefined;
 }
 

@@ -81,7 +81,7 @@ async function* storedAttributes(
   if (attributeBlock === 0) return;
   const block = await volume.readBlock(attributeBlock, `attribute block of inode ${inode.number}`, signal);
   if (block.u32(0) !== magic) throw new DiskDamagedError(`${block.what} has no magic number`);
-  if (volume.verifies) verifyBlock(volume, block, attributeBlock);
+  if (volume.verifiesMetadata) verifyBlock(volume, block, attributeBlock);
   yield* entriesOf(volume, block, blockHeaderBytes, budget, signal);
 }
 
@@ -122,6 +122,10 @@ async function readValueInode(
   const value = new Uint8Array(bytes);
   for await (const run of readContentRuns(volume, inode, {}, signal))
     if (run.kind === 'stored') value.set(await volume.source.read(run.at, run.bytes, signal), run.offset);
+  if (volume.verifies) {
+    const computed = addCrc32c(volume.superblock.checksumSeed, value);
+    volume.checkChecksum(`the value of an attribute in inode ${number}`, computed, inode.valueChecksum);
+  }
   return value;
 }
 

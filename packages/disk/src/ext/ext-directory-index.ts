@@ -1,3 +1,4 @@
+import { addCrc32c } from '../checksums/crc32.ts';
 import { DiskDamagedError } from '../errors.ts';
 import { Fields } from '../source/fields.ts';
 import { readContentRuns } from './ext-blocks.ts';
@@ -66,7 +67,9 @@ export async function findIndexedBlocks(
   }
 
   async function read(at: IndexedBlock): Promise<Fields> {
-    return new Fields(await volume.source.read(at.source, volume.blockBytes, signal), what);
+    const block = new Fields(await volume.source.read(at.source, volume.blockBytes, signal), what);
+    if (volume.verifiesMetadata) verifyIndexBlock(volume, inode, block, at.content === 0);
+    return block;
   }
 }
 
@@ -90,4 +93,13 @@ function blocksFor(node: Fields, table: number, hash: number): number[] {
     { length: last - low + 1 },
     (_, index) => node.u32(table + (low + index) * entryBytes + 4) & 0x0fffffff,
   );
+}
+
+/** @param isRoot - whether the block begins with `.`, `..` and what is said of the index. */
+export function verifyIndexBlock(volume: ExtVolume, inode: ExtInode, block: Fields, isRoot: boolean): void {
+  const table = isRoot ? rootTableAt : nodeTableAt;
+  const used = table + block.u16(table + 2) * entryBytes;
+  const tail = table + block.u16(table) * entryBytes;
+  const covered = addCrc32c(addCrc32c(inode.checksumSeed, block.slice(0, used)), block.slice(tail, 4));
+  volume.checkChecksum(block.what, addCrc32c(covered, new Uint8Array(4)), block.u32(tail + 4));
 }

@@ -4,7 +4,7 @@ import type { DirectoryEntry, NodeKind } from '../file-system/file-system.ts';
 import { Fields } from '../source/fields.ts';
 import { readInlineContent } from './ext-attributes.ts';
 import { readContentRuns } from './ext-blocks.ts';
-import { findIndexedBlocks } from './ext-directory-index.ts';
+import { findIndexedBlocks, verifyIndexBlock } from './ext-directory-index.ts';
 import { type ExtInode, hasFlag } from './ext-inode.ts';
 import type { ExtVolume } from './ext-volume.ts';
 
@@ -26,7 +26,10 @@ const kinds: readonly (NodeKind | undefined)[] = [
   'link',
 ];
 
-/** Entries of a directory in the order of the disk, block by block. */
+/**
+ * Entries of a directory in the order of the disk, block by block. A damaged block costs its own entries.
+ * @throws {@link DiskDamagedError} after all others: a block is damaged.
+ */
 export async function* listDirectory(
   volume: ExtVolume,
   inode: ExtInode,
@@ -44,12 +47,32 @@ export async function* listDirectory(
     throw new DiskDamagedError(
       `directory ${inode.number} has ${inode.bytes} bytes, which are no whole blocks`,
     );
+  let first: DiskDamagedError | undefined;
+  let damaged = 0;
+  const damage = (error: DiskDamagedError): void => {
+    first ??= error;
+    damaged += 1;
+  };
   for await (const run of readContentRuns(volume, inode, {}, signal)) {
-    if (run.kind !== 'stored')
-      throw new DiskDamagedError(`directory ${inode.number} has a hole at byte ${run.offset}`);
-    for (let at = 0; at < run.bytes; at += blockBytes)
-      yield* entriesOf(volume, await readDirectoryBlock(volume, inode, run.at + at, run.offset + at, signal));
+    if (run.kind !== 'stored') {
+      damage(new DiskDamagedError(`directory ${inode.number} has a hole at byte ${run.offset}`));
+      continue;
+    }
+    for (let at = 0; at < run.bytes; at += blockBytes) {
+      try {
+        const block = await readDirectoryBlock(volume, inode, run.at + at, run.offset + at, signal);
+        yield* entriesOf(volume, block);
+      } catch (error) {
+        if (!(error instanceof DiskDamagedError)) throw error;
+        damage(error);
+      }
+    }
   }
+  if (first === undefined) return;
+  if (damaged === 1) throw first;
+  throw new DiskDamagedError(`${first.message}; ${damaged - 1} more of its blocks are damaged`, {
+    cause: first,
+  });
 }
 
 /** The entry of a name. A directory with an index is looked up in it; if the index is damaged, all of it is read. */
@@ -94,7 +117,7 @@ async function readDirectoryBlock(
 ): Promise<Fields> {
   const what = `directory ${inode.number}, block at byte ${offset},`;
   const block = new Fields(await volume.source.read(at, volume.blockBytes, signal), what);
-  if (volume.verifies) verifyBlock(volume, inode, block, offset);
+  if (volume.verifiesMetadata) verifyBlock(volume, inode, block, offset);
   return block;
 }
 
@@ -145,13 +168,4 @@ function verifyBlock(volume: ExtVolume, inode: ExtInode, block: Fields, offset: 
   if (block.u32(at) !== 0 || block.u16(at + 4) !== tailBytes || block.u8(at + 7) !== tailType)
     throw new DiskDamagedError(`${block.what} has no checksum`);
   volume.checkChecksum(block.what, addCrc32c(inode.checksumSeed, bytes.subarray(0, at)), block.u32(at + 8));
-}
-
-/** @param isRoot - whether the block begins with `.`, `..` and what is said of the index. */
-function verifyIndexBlock(volume: ExtVolume, inode: ExtInode, block: Fields, isRoot: boolean): void {
-  const table = isRoot ? 0x20 : headerBytes;
-  const used = table + block.u16(table + 2) * 8;
-  const tail = table + block.u16(table) * 8;
-  const covered = addCrc32c(addCrc32c(inode.checksumSeed, block.slice(0, used)), block.slice(tail, 4));
-  volume.checkChecksum(block.what, addCrc32c(covered, new Uint8Array(4)), block.u32(tail + 4));
 }

@@ -43,7 +43,7 @@ export async function* readExtents(
       } else if (end > span.from) {
         const block = node.wide(node.u32(at + 4), node.u16(at + 8));
         const child = await volume.readBlock(block, `extents of inode ${inode.number}`, signal);
-        if (volume.verifies) verifyNode(volume, inode, child);
+        if (volume.verifiesMetadata) verifyNode(volume, inode, child);
         yield* readNode(child, { from: start, to: end }, header.depth - 1);
       }
     }

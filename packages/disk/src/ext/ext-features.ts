@@ -35,6 +35,7 @@ const readOnlyCompatible = {
   0x200: 'bigalloc',
   0x400: 'metadata_csum',
   0x2000: 'project',
+  0x4000: 'shared_blocks',
   0x8000: 'verity',
   0x10000: 'orphan_present',
 } as const;

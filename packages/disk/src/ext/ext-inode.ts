@@ -2,6 +2,7 @@ import { addCrc32c } from '../checksums/crc32.ts';
 import { DiskDamagedError } from '../errors.ts';
 import type { Nanoseconds, NodeKind } from '../file-system/file-system.ts';
 import { Fields } from '../source/fields.ts';
+import { readDescriptor } from './ext-groups.ts';
 import { littleEndian32, type ExtVolume } from './ext-volume.ts';
 
 export const rootInode = 2;
@@ -44,6 +45,8 @@ export interface ExtInode {
   readonly attributeBlock: number;
   /** The bytes after the fields, where attributes can be. */
   readonly tail: Fields;
+  /** The checksum of its content, if that is the value of an attribute: it has no time of its last access. */
+  readonly valueChecksum: number;
   /** The seed of the checksums of its blocks. */
   readonly checksumSeed: number;
 }
@@ -54,8 +57,8 @@ export async function readInode(volume: ExtVolume, number: number, signal?: Abor
   const what = `inode ${number}`;
   if (!Number.isInteger(number) || number < 1 || number > inodes)
     throw new DiskDamagedError(`${what} is named, but the file system has ${inodes}`);
-  const table = await volume.inodeTable(Math.floor((number - 1) / inodesPerGroup), signal);
-  const at = table + ((number - 1) % inodesPerGroup) * inodeBytes;
+  const { inodeTable } = await readDescriptor(volume, Math.floor((number - 1) / inodesPerGroup), signal);
+  const at = inodeTable * volume.blockBytes + ((number - 1) % inodesPerGroup) * inodeBytes;
   return parseInode(volume, number, new Fields(await volume.source.read(at, inodeBytes, signal), what));
 }
 
@@ -75,7 +78,7 @@ function parseInode(volume: ExtVolume, number: number, fields: Fields): ExtInode
     addCrc32c(volume.superblock.checksumSeed, littleEndian32(number)),
     fields.slice(0x64, 4),
   );
-  if (volume.verifies) verifyInode(volume, fields, extra, checksumSeed);
+  if (volume.verifiesMetadata) verifyInode(volume, fields, extra, checksumSeed);
   const time = (at: number, more: number): Nanoseconds =>
     nanoseconds(fields.i32(at), more + 4 <= 0x80 + extra ? fields.u32(more) : 0);
   return {
@@ -96,6 +99,7 @@ function parseInode(volume: ExtVolume, number: number, fields: Fields): ExtInode
     map: new Fields(fields.slice(0x28, 60), fields.what),
     attributeBlock: fields.wide(fields.u32(0x68), volume.has('64bit') ? fields.u16(0x76) : 0),
     tail: new Fields(fields.bytes.subarray(128 + extra), fields.what),
+    valueChecksum: fields.u32(0x8),
     checksumSeed,
   };
 }

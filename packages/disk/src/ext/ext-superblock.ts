@@ -6,12 +6,14 @@ import { type ExtFeature, featuresOf } from './ext-features.ts';
 export const superblockAt = 1024;
 export const superblockBytes = 1024;
 const magic = 0xef53;
+const crc32cType = 1;
 
 /** The fields of a superblock, checked for being possible. */
 export interface ExtSuperblock {
   readonly type: 'ext2' | 'ext3' | 'ext4';
   readonly label: string;
   readonly uuid: string;
+  readonly uuidBytes: Uint8Array;
   readonly mountedAt: string;
   readonly blockBytes: number;
   readonly blocks: number;
@@ -23,11 +25,17 @@ export interface ExtSuperblock {
   readonly inodeBytes: number;
   readonly descriptorBytes: number;
   readonly firstMetaGroup: number;
+  /** The first inode that is not kept for the file system itself. */
+  readonly firstFreeInode: number;
+  /** Inodes beyond that one that it keeps for itself all the same: quotas, orphans. */
+  readonly ownInodes: readonly number[];
   /** Groups with a copy of the superblock, if only so many have one. */
   readonly backupGroups: readonly number[];
   readonly hashSeed: readonly number[];
   readonly hasUnsignedHash: boolean;
   readonly features: ReadonlySet<ExtFeature>;
+  /** The group that this copy is in. */
+  readonly group: number;
   /** The seed of checksums of metadata. */
   readonly checksumSeed: number;
   readonly state: { readonly clean: boolean; readonly errors: boolean; readonly orphans: boolean };
@@ -50,8 +58,9 @@ export function parseSuperblock(bytes: Uint8Array, options: { readonly verify: b
     ? featuresOf(0, 0, 0)
     : featuresOf(fields.u32(0x5c), fields.u32(0x60), fields.u32(0x64));
   const type = typeOf(features);
-  if (unknown.length > 0) throw new DiskUnsupportedError(`${type} with ${unknown.join(', ')}`);
+  // First: a damaged mask of features must not pass for something that is not known.
   if (options.verify) verifySuperblock(fields, features);
+  if (unknown.length > 0) throw new DiskUnsupportedError(`${type} with ${unknown.join(', ')}`);
 
   const blockBytes = 1024 * 2 ** atMost('block size', fields.u32(0x18), 6);
   const wide = features.has('64bit');
@@ -72,6 +81,7 @@ export function parseSuperblock(bytes: Uint8Array, options: { readonly verify: b
     type,
     label: fields.text(0x78, 16),
     uuid: uuidText(uuid),
+    uuidBytes: new Uint8Array(uuid),
     mountedAt: fields.text(0x88, 64),
     blockBytes,
     blocks,
@@ -83,10 +93,13 @@ export function parseSuperblock(bytes: Uint8Array, options: { readonly verify: b
     inodeBytes,
     descriptorBytes,
     firstMetaGroup: features.has('meta_bg') ? fields.u32(0x104) : Number.POSITIVE_INFINITY,
+    firstFreeInode: isOld ? 11 : fields.u32(0x54),
+    ownInodes: [0x240, 0x244, 0x26c, 0x280].map((at) => fields.u32(at)),
     backupGroups: [fields.u32(0x24c), fields.u32(0x250)],
     hashSeed: [fields.u32(0xec), fields.u32(0xf0), fields.u32(0xf4), fields.u32(0xf8)],
     hasUnsignedHash: (fields.u32(0x160) & 2) !== 0,
     features,
+    group: isOld ? 0 : fields.u16(0x5a),
     checksumSeed: features.has('metadata_csum_seed') ? fields.u32(0x270) : addCrc32c(0xffffffff, uuid),
     state: {
       clean: (state & 1) !== 0,
@@ -106,6 +119,7 @@ function typeOf(features: ReadonlySet<ExtFeature>): ExtSuperblock['type'] {
 
 function verifySuperblock(fields: Fields, features: ReadonlySet<ExtFeature>): void {
   if (!features.has('metadata_csum')) return;
+  if (fields.u8(0x175) !== crc32cType) throw damaged('has checksums of no known kind', fields.u8(0x175));
   const computed = addCrc32c(0xffffffff, fields.slice(0, 0x3fc));
   if (computed !== fields.u32(0x3fc)) throw damaged('does not have its checksum', fields.u32(0x3fc));
 }

@@ -13,8 +13,10 @@ import { readAttributes, readInlineContent } from './ext-attributes.ts';
 import { readContentRuns } from './ext-blocks.ts';
 import { findInDirectory, listDirectory } from './ext-directory.ts';
 import { deviceOf, type ExtInode, hasFlag, readInode, rootInode } from './ext-inode.ts';
-import { type ExtSuperblock, parseSuperblock, superblockAt, superblockBytes } from './ext-superblock.ts';
+import { listNamedInodes, listOwnStretches } from './ext-own.ts';
+import type { ExtSuperblock } from './ext-superblock.ts';
 import { ExtVolume } from './ext-volume.ts';
+import { findSuperblock } from './find-superblock.ts';
 
 /**
  * Opens ext2, ext3 or ext4.
@@ -23,17 +25,18 @@ import { ExtVolume } from './ext-volume.ts';
  */
 export async function openExt(
   source: ByteSource,
-  { verifyChecksums = false, signal }: OpenFileSystemOptions = {},
+  { verifyChecksums = true, signal }: OpenFileSystemOptions = {},
 ): Promise<FileSystem> {
-  if (source.bytes < superblockAt + superblockBytes)
-    throw new DiskDamagedError(`${source.bytes} bytes are too few for a superblock`);
-  const bytes = await source.read(superblockAt, superblockBytes, signal);
-  const superblock = parseSuperblock(bytes, { verify: verifyChecksums });
+  const { superblock, damage } = await findSuperblock(source, { verify: verifyChecksums, signal });
   if (superblock.blocks * superblock.blockBytes > source.bytes)
     throw new DiskDamagedError(
       `${superblock.type} of ${superblock.blocks * superblock.blockBytes} bytes, of which ${source.bytes} are there`,
     );
   const volume = new ExtVolume(source, superblock, verifyChecksums);
+  if (damage !== undefined)
+    volume.madeGood.add(
+      `${damage.message}; its copy in group ${superblock.group} was used, which does not tell whether the journal was replayed`,
+    );
   const node = async (id: number, nodeSignal?: AbortSignal): Promise<FileNode> =>
     nodeOf(volume, await readInode(volume, id, nodeSignal));
   return {
@@ -44,14 +47,23 @@ export async function openExt(
       bytes: superblock.blocks * superblock.blockBytes,
       blockBytes: superblock.blockBytes,
       mountedAt: superblock.mountedAt,
+      isClean: damage === undefined && superblock.state.clean && !superblock.features.has('needs_recovery'),
+      sharesBlocks: superblock.features.has('shared_blocks'),
     },
-    notices: noticesOf(superblock),
+    get notices() {
+      return [...volume.madeGood, ...noticesOf(superblock)];
+    },
+    get madeGood() {
+      return [...volume.madeGood];
+    },
     root: async (rootSignal) => {
       const root = await node(rootInode, rootSignal);
       if (root.kind !== 'directory') throw new DiskDamagedError(`the root is a ${root.kind}`);
       return root;
     },
     node,
+    listNamed: (listSignal) => listNamedInodes(volume, listSignal),
+    listOwn: (listSignal) => listOwnStretches(volume, listSignal),
   };
 }
 

@@ -1,14 +1,35 @@
+import type { DiskError } from '../errors.ts';
+
 /** A file system that is read, and never written. Any number of readers can be under way at once. */
 export interface FileSystem {
   readonly facts: FileSystemFacts;
-  /** Reasons to doubt the content, such as a journal that was not replayed. */
+  /** Reasons to doubt the content, such as a journal that was not replayed; more may come up in reading. */
   readonly notices: readonly string[];
+  /** Damage that copies made good, found so far; it is among the notices, too. */
+  readonly madeGood?: readonly string[];
   root(signal?: AbortSignal): Promise<FileNode>;
   /**
    * The node of a number, as directories name it.
    * @throws DiskDamagedError there is no such node, or it is damaged.
    */
   node(id: number, signal?: AbortSignal): Promise<FileNode>;
+  /** Nodes that say that they have a name, whether they are found or not. Absent where that is not known. */
+  listNamed?(signal?: AbortSignal): AsyncIterable<ListedNode>;
+  /** Stretches of the source that are no node's. Absent where they are not known. */
+  listOwn?(signal?: AbortSignal): AsyncIterable<OwnStretch>;
+}
+
+/** A node of a list, or the reason why some of the list cannot be read. */
+export type ListedNode =
+  | { readonly id: number; readonly error?: undefined }
+  | { readonly id?: undefined; readonly error: DiskError };
+
+/** A stretch of the source in which a file system keeps itself. */
+export interface OwnStretch {
+  /** `inode table of group 3`. */
+  readonly what: string;
+  readonly at: number;
+  readonly bytes: number;
 }
 
 export interface FileSystemFacts {
@@ -20,6 +41,10 @@ export interface FileSystemFacts {
   readonly blockBytes: number;
   /** The path of its last mount, as far as it says. */
   readonly mountedAt: string;
+  /** It was unmounted, or frozen: nothing of it is in its journal alone, and damage is not due to that. */
+  readonly isClean: boolean;
+  /** Two files may have the same blocks. */
+  readonly sharesBlocks: boolean;
 }
 
 export type NodeKind =
@@ -100,7 +125,7 @@ export type ContentRun = { readonly offset: number; readonly bytes: number } & (
 );
 
 export interface OpenFileSystemOptions {
-  /** Everything that names content is checked against its checksum, where there is one. @default false */
+  /** Everything that names content is checked against its checksum, where it has one. @default true */
   readonly verifyChecksums?: boolean;
   readonly signal?: AbortSignal | undefined;
 }

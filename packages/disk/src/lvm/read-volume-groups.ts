@@ -142,16 +142,29 @@ function placeOf(
 }
 
 function joined(stretches: readonly Stretch[], bytes: number): ByteSource {
+  function* partsOf(
+    offset: number,
+    length: number,
+  ): Generator<{ readonly disk: ByteSource; readonly at: number; readonly bytes: number }> {
+    for (const { start, bytes: size, disk, at } of stretches) {
+      const from = Math.max(offset, start);
+      const to = Math.min(offset + length, start + size);
+      if (from < to) yield { disk, at: at + from - start, bytes: to - from };
+    }
+  }
   return {
     bytes,
+    lostBytes: (offset, length) => {
+      let lost = 0;
+      for (const { disk, at, bytes: size } of partsOf(offset, length))
+        lost += disk.lostBytes?.(at, size) ?? 0;
+      return lost;
+    },
     read: async (offset, length, signal) => {
       checkWithin(offset, length, bytes);
       const parts: Uint8Array[] = [];
-      for (const { start, bytes: size, disk, at } of stretches) {
-        const from = Math.max(offset, start);
-        const to = Math.min(offset + length, start + size);
-        if (from < to) parts.push(await disk.read(at + from - start, to - from, signal));
-      }
+      for (const { disk, at, bytes: size } of partsOf(offset, length))
+        parts.push(await disk.read(at, size, signal));
       const [only] = parts;
       if (only !== undefined && parts.length === 1) return only;
       const whole = new Uint8Array(length);

@@ -63,16 +63,17 @@ async function tryTable(
   signal: AbortSignal | undefined,
 ): Promise<Attempt | undefined> {
   if (sector < 1 || (sector + 1) * sectorBytes > disk.bytes) return undefined;
-  const bytes = await disk.read(sector * sectorBytes, sectorBytes, signal);
-  const fields = new Fields(bytes, `GPT header in sector ${sector}`);
-  if (!fields.has(0, signature)) return undefined;
+  let fields: Fields | undefined;
   try {
+    const bytes = await disk.read(sector * sectorBytes, sectorBytes, signal);
+    fields = new Fields(bytes, `GPT header in sector ${sector}`);
+    if (!fields.has(0, signature)) return undefined;
     const header = parseHeader(fields, sector);
     return { table: await readTable(disk, header, sectorBytes, signal) };
   } catch (error) {
     if (!(error instanceof DiskDamagedError)) throw error;
     complaints.push(error.message);
-    return { other: safeSector(fields) };
+    return { other: fields && safeSector(fields) };
   }
 }
 

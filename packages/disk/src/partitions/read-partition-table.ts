@@ -1,9 +1,9 @@
 import { detectContent } from '../detect/detect-content.ts';
-import { DiskDamagedError } from '../errors.ts';
+import { DiskBytesLostError, DiskDamagedError } from '../errors.ts';
 import { type ByteSource, sliceOf } from '../source/byte-source.ts';
 import type { PartitionTable } from './partition.ts';
 import { readGpt } from './read-gpt.ts';
-import { readBootSector, readMbr } from './read-mbr.ts';
+import { type BootSector, readBootSector, readMbr } from './read-mbr.ts';
 
 /**
  * The partition table of a disk.
@@ -14,13 +14,22 @@ import { readBootSector, readMbr } from './read-mbr.ts';
  * left by somebody who used the disk in another way since. It counts only where nothing else is found: then it is the
  * first sector that was lost.
  * @returns `undefined` if there is none: what is on the disk is on all of it.
- * @throws {@link DiskDamagedError} the first sector says that a GPT follows, and none can be read.
+ * @throws {@link DiskDamagedError} the first sector says that a GPT follows, and none can be read; or it is lost, and
+ *   there is no GPT at the end.
  */
 export async function readPartitionTable(
   disk: ByteSource,
   signal?: AbortSignal,
 ): Promise<PartitionTable | undefined> {
-  const boot = await readBootSector(disk, signal);
+  let boot: BootSector | undefined;
+  try {
+    boot = await readBootSector(disk, signal);
+  } catch (error) {
+    if (!(error instanceof DiskBytesLostError)) throw error;
+    const gpt = await readGpt(disk, signal);
+    if (gpt === undefined) throw error;
+    return gpt;
+  }
   if (boot?.protects === true) {
     const gpt = await readGpt(disk, signal);
     if (gpt !== undefined) return gpt;

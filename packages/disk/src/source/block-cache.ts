@@ -52,6 +52,7 @@ export function cacheBlocks(
 
   return {
     bytes: source.bytes,
+    lostBytes: (offset, length) => source.lostBytes?.(offset, length) ?? 0,
     read: async (offset, length, signal) => {
       signal?.throwIfAborted();
       checkWithin(offset, length, source.bytes);

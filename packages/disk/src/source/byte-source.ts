@@ -8,6 +8,8 @@ export interface ByteSource {
    * the same buffer.
    */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** The number of bytes of a stretch that are known to be lost: reading them fails. Absent where none are. */
+  lostBytes?(offset: number, length: number): number;
 }
 
 /**
@@ -23,6 +25,7 @@ export function sliceOf(source: ByteSource, offset: number, bytes: number): Byte
       checkWithin(at, length, bytes);
       return source.read(offset + at, length, signal);
     },
+    lostBytes: (at, length) => source.lostBytes?.(offset + at, length) ?? 0,
   };
 }
 

@@ -1,8 +1,14 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { cacheBlocks, type FileSystem, findPath, openFileSystem, walkTree } from '../../src/index.ts';
-import { debugfs, type ExtImageOptions, indexDirectories, makeExtImage } from '../support/e2fsprogs.ts';
+import {
+  askDebugfs,
+  debugfs,
+  type ExtImageOptions,
+  indexDirectories,
+  makeExtImage,
+} from '../support/e2fsprogs.ts';
 import { blockOf, changeFile, patchFile } from '../support/patch.ts';
 import { makeScratch } from '../support/scratch.ts';
 import { CountingSource, fileSource } from '../support/sources.ts';
@@ -258,23 +264,80 @@ describe('a superblock', () => {
   });
 });
 
-describe('checksums, where they are asked for,', () => {
+describe('checksums', () => {
   test.each([
-    ['a superblock', 'superblock', () => 1024 + 0x78],
-    ['a group descriptor', 'descriptor of group 0', () => 4096 + 0xe],
-    ['a directory', 'directory 2', (file: string) => blockOf(file, '/') * 4096 + 4000],
-  ])('find a changed byte of %s', async (_, named, place) => {
-    const file = image({ features: 'metadata_csum' });
+    ['a superblock', 'metadata_csum', 'superblock', () => 1024 + 0x78],
+    ['a group descriptor', 'metadata_csum', 'descriptor of group 0', () => 4096 + 0xe],
+    ['a descriptor that alone has one', 'uninit_bg', 'descriptor of group 0', () => 4096 + 0xe],
+    ['a directory', 'metadata_csum', 'directory 2', (file: string) => blockOf(file, '/') * 4096 + 4000],
+  ])('find a changed byte of %s, unless they are not to be checked', async (_, features, named, place) => {
+    const file = image({ features: `^metadata_csum,${features}` });
     changeFile(file, place(file), (bytes) => bytes.writeUInt8((bytes[0] ?? 0) ^ 1, 0), 1);
-    const walk = async (verifyChecksums: boolean): Promise<string[]> => {
+    const walk = async (verifyChecksums?: boolean): Promise<string[]> => {
       const fileSystem = await openFileSystem(fileSource(file), { verifyChecksums });
       const steps = await Array.fromAsync(walkTree(fileSystem, await fileSystem.root()));
       return steps.flatMap(({ error }) => error?.message ?? []);
     };
 
     expect(await walk(false)).toEqual([]);
-    const told = await walk(true).catch((error: unknown) => [(error as Error).message]);
+    const told = await walk().catch((error: unknown) => [(error as Error).message]);
     expect(told.join()).toContain(named);
     expect(told.join()).toContain('checksum');
+  });
+
+  test('of an inode keep its content from being taken for what it was', async () => {
+    const file = image({ features: 'metadata_csum' });
+    const { fileSystem } = await open(file);
+    const node = await findPath(fileSystem, Buffer.from('file'));
+    const table = Number(/inode table at (\d+)/.exec(askDebugfs(file, 'stats'))?.[1]);
+    changeFile(file, table * 4096 + ((node?.id ?? 0) - 1) * 256 + 0x4, (bytes) => bytes.writeUInt8(5, 0), 1);
+
+    await expect(findPath((await open(file)).fileSystem, Buffer.from('file'))).rejects.toThrow(
+      `inode ${node?.id} does not have its checksum`,
+    );
+    expect((await findPath((await open(file)).fileSystem, Buffer.from('node')))?.bytes).toBe(4096);
+  });
+
+  test('of values of attributes are checked', async () => {
+    const file = image({ features: 'metadata_csum,ea_inode' });
+    const value = path.join(scratch.path, 'value');
+    writeFileSync(value, Buffer.alloc(20_000, 'a value that is found'));
+    debugfs(file, [`ea_set -f "${value}" file user.large`]);
+    const bytes = readFileSync(file);
+    patchFile(file, bytes.indexOf('a value that is found') + 100, Buffer.from('X'));
+
+    const node = await findPath((await open(file)).fileSystem, Buffer.from('file'));
+
+    await expect(node?.attributes()).rejects.toThrow('the value of an attribute in inode');
+  });
+});
+
+describe('a damaged beginning', () => {
+  const small = { size: '20M', options: ['-b', '1024'], features: 'metadata_csum,^flex_bg' };
+
+  test.each([
+    ['a superblock that is gone', (file: string) => patchFile(file, 0, Buffer.alloc(2048))],
+    ['a superblock with a changed byte', (file: string) => patchFile(file, 1024 + 0x78, Buffer.from('x'))],
+    ['descriptors that are gone', (file: string) => patchFile(file, 2048, Buffer.alloc(1024))],
+    ['both gone', (file: string) => patchFile(file, 0, Buffer.alloc(3072))],
+  ])('with %s is read by copies, and told of', async (_, damage) => {
+    const file = image(small);
+    damage(file);
+
+    const { fileSystem } = await open(file);
+    const steps = await Array.fromAsync(walkTree(fileSystem, await fileSystem.root()));
+
+    expect(steps.flatMap(({ error }) => error ?? [])).toEqual([]);
+    expect(steps.map((step) => Buffer.from(step.path).toString())).toContain('a/b');
+    expect(fileSystem.madeGood?.join()).toContain('its copy in');
+    expect(fileSystem.notices).toEqual(expect.arrayContaining([...(fileSystem.madeGood ?? [])]));
+  });
+
+  test('without copies is damaged, as is one whose copies are damaged, too', async () => {
+    const file = image(small);
+    patchFile(file, 1024 + 0x78, Buffer.from('x'));
+    patchFile(file, (1 + 8192) * 1024 + 0x78, Buffer.from('x'));
+
+    await expect(open(file)).rejects.toThrow('the superblock does not have its checksum');
   });
 });

@@ -60,6 +60,7 @@ const variants: Record<string, Partial<ExtImageOptions>> = {
   'ext4 with clusters': { features: 'bigalloc', options: ['-C', '16384'] },
   'ext4 without kinds in directories': { features: '^filetype' },
   'ext4 without a journal and checksums': { features: '^has_journal,^metadata_csum' },
+  'ext4 with checksums of descriptors alone': { features: '^metadata_csum,uninit_bg' },
   'ext4 with checksums from a seed of their own': {
     features: 'metadata_csum_seed,ea_inode,large_dir,quota,project',
   },
