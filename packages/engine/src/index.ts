@@ -61,6 +61,9 @@ export type { Estimate } from './quote/estimate-total.ts';
 export type { SampleLimits } from './quote/choose-units.ts';
 export { type CopyPrice, priceFirstCopy } from './quote/price-copy.ts';
 export { type ImageMonthPrice, type MonthPrice, priceMonths, priceImage } from './quote/price-retention.ts';
+export { measureUsage, type PlanUsage, type ResourceUsage, type Usage } from './usage/measure-usage.ts';
+export type { UsageAmounts } from './usage/sum-packs.ts';
+export { measureVault, type VaultUsage } from './usage/measure-vault.ts';
 export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
 
 // Images

@@ -15,6 +15,7 @@ const deeds = [
   'protect',
   'quote',
   'rebuild',
+  'usage',
 ];
 const users = [...deeds, 'catalog', 'restore', 'retention', 'runs', 'testing', 'verify'];
 const format = ['keys', 'manifest', 'packs', 'points'];
@@ -39,6 +40,14 @@ const mustNotKnow: Record<string, readonly string[]> = {
   retention: [...deeds, 'catalog', 'runs', 'verify'],
   plans: [...deeds.filter((room) => room !== 'plans'), 'catalog', 'restore', 'runs', 'verify'],
   quote: [...afterwards, 'audit', 'consolidate', 'restore', 'runs', 'verify'],
+  usage: [
+    ...deeds.filter((room) => !['quote', 'usage'].includes(room)),
+    'catalog',
+    'restore',
+    'retention',
+    'runs',
+    'verify',
+  ],
   holds: making,
   maintenance: making,
   rebuild: [...making.filter((room) => room !== 'rebuild'), 'runs'],

@@ -22,6 +22,7 @@ import { restoresCommand } from './restores.ts';
 import { retentionPreviewCommand } from './retention-preview.ts';
 import { runsCommand } from './runs.ts';
 import { statusCommand } from './status.ts';
+import { usageCommand } from './usage.ts';
 import { verifyCommand } from './verify.ts';
 import { warningsCommand } from './warnings.ts';
 
@@ -31,6 +32,7 @@ export const commands: readonly CommandDefinition[] = [
   resourcesCommand,
   plansCommand,
   quoteCommand,
+  usageCommand,
   backupCommand,
   cycleStartCommand,
   cancelCommand,

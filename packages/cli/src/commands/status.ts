@@ -15,7 +15,7 @@ import { exitCodes } from '../terminal/exit-codes.ts';
 import type { ListedExecution } from '../deployment/executions.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
-import { countText, durationText, timeText } from '../terminal/text.ts';
+import { bytesText, countText, durationText, timeText } from '../terminal/text.ts';
 import { right } from '../terminal/output.ts';
 
 const cyclesShown = 5;
@@ -140,6 +140,14 @@ async function print(
   await out.line(`vault      ${deployment.vaultBucket} (${deployment.region})`);
   await out.line(
     `resources  ${judged.length}: ${counts.protected} protected, ${counts.degraded} degraded, ${counts.overdue} overdue, ${counts.unprotected} unprotected${rpoNote}`,
+  );
+  const newestBytes = judged.reduce(
+    (sum, { newest, resource }) =>
+      sum + (resource.partOf === undefined ? (newest?.counts.logicalBytes ?? 0) : 0),
+    0,
+  );
+  await out.line(
+    `content    ${bytesText(newestBytes)} in the newest points; "holdfast usage" says what is stored, and what it costs`,
   );
   await out.line(`failing    ${countText(failures.length, 'resource')}`);
   await out.line(

@@ -45,6 +45,7 @@ test('shows the vault, what is overdue or unprotected, what fails, and the last 
   expect(out.replaceAll(/[0-9a-f]{32}/g, '<run>'.padEnd(32))).toBe(`\
 vault      vault-bucket (eu-west-1)
 resources  3: 1 protected, 0 degraded, 1 overdue, 1 unprotected
+content    9.8 KiB in the newest points; "holdfast usage" says what is stored, and what it costs
 failing    1 resource
 restores   into 2 buckets: b, photos
 

@@ -1,6 +1,15 @@
 /** One thing that happened in long work. Counts are totals so far, not differences. */
 export interface ProgressEvent {
-  readonly step: 'list' | 'sample' | 'protect' | 'commit' | 'consolidate' | 'restore' | 'verify' | 'rebuild';
+  readonly step:
+    | 'list'
+    | 'sample'
+    | 'protect'
+    | 'commit'
+    | 'consolidate'
+    | 'restore'
+    | 'verify'
+    | 'rebuild'
+    | 'measure';
   readonly files: number;
   readonly bytes: number;
   /** The things that the counts of files count. @default files */

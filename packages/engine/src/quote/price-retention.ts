@@ -7,7 +7,7 @@ import {
   storageClassPrices,
   workerSecondDollars,
 } from '../model/prices.ts';
-import type { FileKind, ResourceKind } from '../model/resource-kind.ts';
+import { type FileKind, isImageKind, type ResourceKind } from '../model/resource-kind.ts';
 import { scheduledRuns } from '../model/scheduled-runs.ts';
 import { verifyEveryDays } from '../model/verify-every.ts';
 import { workRates } from '../model/worker.ts';
@@ -72,31 +72,81 @@ function daysLookedAt(plan: Plan): readonly number[] {
 function priceMonth(estimate: SourceEstimate, options: FileOptions, afterDays: number): MonthPrice {
   const { plan, kind, now, changedPerDay } = options;
   const points = simulateRetention(plan, kind, now, afterDays);
-  const once = estimate.storedBytes.value;
+  const kept = priceKept(estimate.storedBytes.value, points, plan, changedPerDay);
+  const parts = { ...kept.parts, runs: runsOf(estimate, plan, now, changedPerDay) };
+  return {
+    afterDays,
+    points: points.length,
+    containers: kept.containers,
+    storedBytes: kept.storedBytes,
+    dollars: sum(Object.values(parts)),
+    parts,
+    ...peersOf(estimate, kind, statesOf(points, changedPerDay), changedPerDay),
+  };
+}
+
+/** Prices what points have in the vault, each of which alone would take up `once` bytes. */
+function priceKept(once: number, points: readonly FuturePoint[], plan: Plan, changedPerDay: number) {
   const shared = points.filter(({ isShared }) => isShared);
   const overhead = 1 + (packsOverhead.times - 1) * Math.min(1, changedPerDay / packsOverhead.changedPerDay);
   const inPacks = once * statesOf(shared, changedPerDay) * overhead;
   const archived = points.filter(({ container }) => container === 'archive').length;
   const consolidated = points.filter(({ container }) => container === 'standard').length;
   const { STANDARD } = storageClassPrices;
-  const parts = {
-    packs: gibibytes(inPacks) * STANDARD.gibibyteMonth,
-    containers:
-      gibibytes(once) *
-      (archived * pricesOfClass(storageClassOf(plan.retention.archiveClass)).gibibyteMonth +
-        consolidated * STANDARD.gibibyteMonth),
-    upkeep: upkeepOf(inPacks + consolidated * once),
-    runs: runsOf(estimate, plan, now, changedPerDay),
+  return {
+    containers: archived + consolidated,
+    storedBytes: inPacks + (archived + consolidated) * once,
+    parts: {
+      packs: gibibytes(inPacks) * STANDARD.gibibyteMonth,
+      containers:
+        gibibytes(once) *
+        (archived * pricesOfClass(storageClassOf(plan.retention.archiveClass)).gibibyteMonth +
+          consolidated * STANDARD.gibibyteMonth),
+      upkeep: upkeepOf(inPacks + consolidated * once),
+    },
   };
+}
+
+/** Dollars a month of bytes in the vault: their storage, and of what is read in turn, leases and verifying. */
+export function priceStored(bytes: number, archiveClass?: string): number {
+  const stored = gibibytes(bytes) * pricesOfClass(archiveClass).gibibyteMonth;
+  return archiveClass === undefined ? stored + upkeepOf(bytes) : stored;
+}
+
+/** A source as its points show it. */
+export interface SeenSource {
+  readonly kind: ResourceKind;
+  /** Content of the newest point, and what it takes up in the vault. */
+  readonly logicalBytes: number;
+  readonly storedBytes: number;
+  readonly changedPerDay: number;
+}
+
+/** A month's bill once a plan has all the points that it keeps, without runs. Dollars. */
+export interface SteadyState extends Pick<MonthPrice, 'afterDays' | 'points' | 'storedBytes' | 'dollars'> {
+  readonly awsBackup: number;
+}
+
+/** Prices what a plan keeps in the end of a source that it has backed up for some time. */
+export function priceSteadyState(seen: SeenSource, plan: Plan, now: Date): SteadyState {
+  const { kind, logicalBytes, changedPerDay } = seen;
+  const afterDays = daysUntilFull(plan);
+  const points = simulateRetention(plan, kind, now, afterDays);
+  const { storedBytes, parts } = priceKept(seen.storedBytes, points, plan, changedPerDay);
   return {
     afterDays,
     points: points.length,
-    containers: archived + consolidated,
-    storedBytes: inPacks + (archived + consolidated) * once,
+    storedBytes,
     dollars: sum(Object.values(parts)),
-    parts,
-    ...peersOf(estimate, kind, statesOf(points, changedPerDay), changedPerDay),
+    awsBackup: priceInAwsBackup(kind, logicalBytes * statesOf(points, changedPerDay)),
   };
+}
+
+/** Dollars a month of content in AWS Backup, which neither compresses nor deduplicates it: of EBS, EFS or S3. */
+export function priceInAwsBackup(kind: ResourceKind, bytes: number): number {
+  const { awsBackup, ebsSnapshot } = prices;
+  if (isImageKind(kind)) return gibibytes(bytes) * ebsSnapshot.gibibyteMonth;
+  return gibibytes(bytes) * (kind === 'directory' ? awsBackup.efsGibibyteMonth : awsBackup.s3GibibyteMonth);
 }
 
 /** Bytes that points need together, for each byte of one of them: what is new in each since the one before it. */

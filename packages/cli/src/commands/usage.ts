@@ -1,0 +1,139 @@
+import {
+  measureUsage,
+  measureVault,
+  openVault,
+  type PlanUsage,
+  type ResourceArn,
+  type ResourceUsage,
+  type Usage,
+  type UsageAmounts,
+  type VaultUsage,
+} from '@holdfast/engine';
+import { type Plans, pricesAsOf } from '@holdfast/engine/model';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import type { Connection } from '../deployment/connection.ts';
+import { dollarsText, pricesText } from '../names/archived-point.ts';
+import { resolveResourceArn, shortNameOf } from '../names/resolve.ts';
+import { type Output, right } from '../terminal/output.ts';
+import { bytesText, countText } from '../terminal/text.ts';
+
+export const usageCommand = defineCommand({
+  name: 'usage',
+  summary: 'Say what is stored, for which resource and plan, and what it costs a month.',
+  declare: (command) => command.argument('[resource|plan]'),
+  async run(context, _options, name) {
+    const connection = await context.connect();
+    const { services, deployment } = connection;
+    const plans = await deployment.findPlans();
+    const resources = new Set<ResourceArn>();
+    // Points outlive the rows of their resources.
+    for await (const { resourceArn } of services.catalog.points.listExpiring({})) resources.add(resourceArn);
+    const wanted = name === undefined ? undefined : await findWanted(name, plans, connection);
+    const usage = await measureUsage(
+      { ...services, keys: await openVault(services) },
+      [...resources].sort(),
+      {
+        plans,
+        now: context.clock.now(),
+        onProgress: context.progress.report,
+        signal: context.signal,
+      },
+    );
+    const isWanted = (one: { readonly resourceArn?: ResourceArn; readonly plan: string }): boolean =>
+      wanted === undefined || one.resourceArn === wanted || one.plan === wanted;
+    const shown = {
+      resources: usage.resources.filter(isWanted).toSorted((a, b) => b.partBytes - a.partBytes),
+      plans: usage.plans.filter(({ plan }) => isWanted({ plan })),
+    };
+    const vault = wanted === undefined ? await measureVault(services.catalog.packs) : undefined;
+    const isLocal = connection.localVault !== undefined;
+    if (context.out.json)
+      await context.out.document({
+        ...usage,
+        ...shown,
+        vault: vault ?? null,
+        pricesAsOf: isLocal ? null : pricesAsOf,
+      });
+    else await print({ ...usage, ...shown }, vault, isLocal, context);
+  },
+});
+
+/** The plan of that name, if one is deployed, else the ARN of a resource. */
+async function findWanted(name: string, plans: Plans | undefined, { services }: Connection): Promise<string> {
+  if (plans?.some((plan) => plan.name === name) === true) return name;
+  return resolveResourceArn(services.catalog, name);
+}
+
+async function print(
+  { resources, plans, countedShare, packsUnknown }: Usage,
+  vault: VaultUsage | undefined,
+  isLocal: boolean,
+  { out }: CommandContext,
+): Promise<void> {
+  const money = (dollars: number | undefined): string =>
+    isLocal || dollars === undefined ? '-' : dollarsText(dollars);
+  const cells = (one: Amounts, awsBackup: number): readonly string[] => [
+    String(one.points),
+    bytesText(one.logicalBytes),
+    bytesText(one.ownBytes),
+    bytesText(one.sharedBytes),
+    one.partBytes === 0 ? '-' : (one.logicalBytes / one.partBytes).toFixed(1),
+    money(one.dollars),
+    money(awsBackup),
+  ];
+  const columns = ['POINTS', 'LOGICAL', 'OWN', 'SHARED', 'RATIO', 'A MONTH', 'AWS BACKUP'].map(right);
+  await out.table(
+    ['RESOURCE', ...columns, right('STEADY')],
+    resources.map((one) => [
+      shortNameOf(one.resourceArn),
+      ...cells(one, one.awsBackup),
+      money(one.steady?.dollars),
+    ]),
+  );
+  await out.line();
+  await out.table(
+    ['PLAN', ...columns],
+    plans.map((one) => [one.plan, ...cells(one, one.awsBackup)]),
+  );
+  await printNotes(resources, { countedShare, packsUnknown }, isLocal, out);
+  if (vault !== undefined) await printVault(resources, vault, isLocal, out);
+}
+
+type Amounts = UsageAmounts & Pick<ResourceUsage | PlanUsage, 'points' | 'logicalBytes'>;
+
+async function printVault(
+  resources: readonly ResourceUsage[],
+  vault: VaultUsage,
+  isLocal: boolean,
+  out: Output,
+): Promise<void> {
+  const needed = resources.reduce((sum, { partBytes }) => sum + partBytes, 0);
+  const price = isLocal ? '' : `, ${dollarsText(vault.dollars)} a month`;
+  await out.line(
+    `vault      ${bytesText(vault.bytes)} in ${countText(Math.round(vault.packs), 'pack')}${price}; ` +
+      `${bytesText(Math.max(0, vault.bytes - needed))} of it is needed by no point, and goes when its leases have ended`,
+  );
+}
+
+async function printNotes(
+  resources: readonly ResourceUsage[],
+  { countedShare, packsUnknown }: Pick<Usage, 'countedShare' | 'packsUnknown'>,
+  isLocal: boolean,
+  out: Output,
+): Promise<void> {
+  const inSnapshots = resources.reduce((sum, one) => sum + one.pointsInSnapshots, 0);
+  await out.line();
+  if (packsUnknown > 0)
+    await out.line(
+      `unknown    ${countText(packsUnknown, 'pack')} that points need are not in the catalog: run "holdfast catalog rebuild", then "holdfast verify"`,
+    );
+  if (inSnapshots > 0)
+    await out.line(
+      `snapshots  ${countText(inSnapshots, 'point')} of images are EBS snapshots alone, which EBS bills, and which are not in these numbers`,
+    );
+  if (countedShare < 1)
+    await out.line(
+      `sample     one pack in ${Math.round(1 / countedShare)} was counted, and stands for the others`,
+    );
+  if (!isLocal) await out.line(`prices     ${pricesText}, without runs, requests and free tiers`);
+}
