@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
-import { type SourceEntry, utf8 } from '@holdfast/engine';
+import { exactAttributes, fileAttributes, type SourceEntry, utf8 } from '@holdfast/engine';
 import { FakeClock, SeededRandom } from '@holdfast/engine/testing';
 import { describe, expect, test } from 'vitest';
 import { S3FileSource } from '../src/sources/s3-file-source.ts';
@@ -128,21 +128,53 @@ test('what an object cannot have is said, and is no difference', async () => {
     'storage-class': 'SNOW',
   };
   const odd = { ...listed, attributes, userMetadata: { raw: '\u00c3\u00bc', fine: 'x' } };
-  const file: SourceEntry = { ...listed, kind: 'file', attributes: { mode: '0644', uid: '1', gid: '1' } };
 
   expect(await target.write(odd, nothing(), 'if-different')).toBe('written');
   expect(await target.write(odd, nothing(), 'if-different')).toBe('same');
   expect(s3.objects.get('k')).toEqual({ 'content-type': 'text/plain', 'x-amz-meta-fine': 'x' });
-  await target.write(file, nothing(), 'always');
 
   expect(await target.finish()).toEqual([
     { fact: 'headers', entries: 1, example: 'k' },
     { fact: 'storage-class', entries: 1, example: 'k' },
     { fact: 'metadata', entries: 1, example: 'k' },
-    { fact: 'time', entries: 1, example: 'k' },
-    { fact: 'mode', entries: 1, example: 'k' },
-    { fact: 'owner', entries: 1, example: 'k' },
   ]);
+});
+
+test('facts of a file become metadata as FSx for Lustre has it, and are the same when it is written again', async () => {
+  const s3 = new WireS3();
+  const target = new S3RestoreTarget(s3.client, 'b');
+  const attributes = {
+    ...fileAttributes({ mode: 0o4755, uid: 1, gid: 2 }),
+    ...exactAttributes(1_700_000_000_123_456_789n, [{ name: utf8('user.Ä'), value: utf8('x') }]),
+  };
+  const file: SourceEntry = { ...listed, kind: 'file', attributes };
+
+  expect(await target.write(file, nothing(), 'if-different')).toBe('written');
+  expect(await target.write(file, nothing(), 'if-different')).toBe('same');
+
+  expect(s3.objects.get('k')).toMatchObject({
+    'x-amz-meta-file-permissions': '0104755',
+    'x-amz-meta-file-owner': '1',
+    'x-amz-meta-file-group': '2',
+    'x-amz-meta-file-mtime': '1700000000123456789ns',
+    'x-amz-meta-file-xattrs': 'user.%c3%84=eA==',
+  });
+  expect(await target.finish()).toEqual([]);
+});
+
+test('extended attributes that have no room in the metadata of an object are said, and the rest is kept', async () => {
+  const s3 = new WireS3();
+  const target = new S3RestoreTarget(s3.client, 'b');
+  const attributes = {
+    ...fileAttributes({ mode: 0o644, uid: 1, gid: 2 }),
+    ...exactAttributes(0n, [{ name: utf8('user.large'), value: new Uint8Array(1_800) }]),
+  };
+
+  await target.write({ ...listed, kind: 'file', attributes }, nothing(), 'always');
+
+  expect(Object.keys(s3.objects.get('k') ?? {})).not.toContain('x-amz-meta-file-xattrs');
+  expect(s3.objects.get('k')).toMatchObject({ 'x-amz-meta-file-permissions': '0100644' });
+  expect(await target.finish()).toEqual([{ fact: 'xattrs', entries: 1, example: 'k' }]);
 });
 
 test('an object whose metadata S3 does not show says so', async () => {

@@ -6,6 +6,18 @@ export * from './ids.ts';
 export { addCounts } from './add-counts.ts';
 export { findJson, getJson, putJson } from './work-json.ts';
 export { compareBytes, equalBytes, fromHex, newId, toHex, utf8 } from './bytes.ts';
+export {
+  exactAttributes,
+  type ExtendedAttribute,
+  extendedAttributesOf,
+  fileAttributes,
+  findLinkTarget,
+  findModifiedNs,
+  isFileAttribute,
+  linkAttributes,
+  millisecondsOf,
+} from './file-attributes.ts';
+export { fileOfObject, isLinkObject, metadataOfFile } from './object-file.ts';
 export { forEachConcurrent, mapConcurrent } from './map-concurrent.ts';
 
 // Ports: what the engine needs from the world
@@ -178,7 +190,13 @@ export { FactCounts, type FactCount } from './fact-counts.ts';
 export type { LeftOutFact } from './protect/left-out.ts';
 export { thenFinish } from './restore/then-finish.ts';
 export { type UnkeptCount, UnkeptFacts } from './restore/unkept-facts.ts';
-export { restoreRange, type RestoreOutcome, type RestoreRangeOptions } from './restore/restore-range.ts';
+export {
+  restoreEntries,
+  restoreRange,
+  type RestoreOutcome,
+  type RestoreRangeOptions,
+} from './restore/restore-range.ts';
+export type * from './restore/restore-source.ts';
 export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
 export { verifyImages, type SnapshotStates } from './verify/verify-images.ts';
 export { verifyPoints } from './verify/verify-points.ts';

@@ -1,7 +1,6 @@
-import { isUtf8 } from 'node:buffer';
 import type { BigIntStats } from 'node:fs';
 
-import { TargetEntryError } from '@holdfast/engine';
+import { fileAttributes, linkAttributes, millisecondsOf, TargetEntryError } from '@holdfast/engine';
 import type { LeftOutFact, SourceEntry } from '@holdfast/engine';
 
 import { shownPath } from './source/raw-path.ts';
@@ -17,19 +16,9 @@ type Attributes = Readonly<Record<string, string>>;
 function attributesOf({ mode, uid, gid }: BigIntStats): Attributes {
   const last = madeLast.get(mode);
   if (last?.uid === uid && last.gid === gid) return last.attributes;
-  const attributes = Object.freeze({
-    mode: (Number(mode) & 0o7777).toString(8).padStart(4, '0'),
-    uid: uid.toString(),
-    gid: gid.toString(),
-  });
+  const attributes = Object.freeze(fileAttributes({ mode: Number(mode), uid, gid }));
   madeLast.set(mode, { uid, gid, attributes });
   return attributes;
-}
-
-function targetAttributes(target: Uint8Array): Attributes {
-  return isUtf8(target)
-    ? { 'link-target': shownPath(target) }
-    : { 'link-target-hex': Buffer.from(target).toString('hex') };
 }
 
 /** Facts that a restore sets on a file besides its content. Absent ones are left as the system makes them. */
@@ -49,15 +38,10 @@ export function changeTokenOf(stats: BigIntStats): string {
 
 /** Modification time in milliseconds since 1970, exact to the quarter of a microsecond that a float has. */
 export function modifiedMsOf(stats: BigIntStats): number {
-  // In two parts: nanoseconds since 1970 are more than a float holds exactly.
-  return Number(stats.mtimeNs / 1_000_000n) + Number(stats.mtimeNs % 1_000_000n) / 1e6;
+  return millisecondsOf(stats.mtimeNs);
 }
 
-/**
- * The entry of a file, directory or symbolic link; undefined for sockets, devices and pipes.
- * Attributes: `mode` (octal, such as `0644`), `uid`, `gid`; for a link also its target, as `link-target` where the
- * target is UTF-8 and as `link-target-hex` (its bytes) where it is not.
- */
+/** The entry of a file, directory or symbolic link; undefined for sockets, devices and pipes. */
 export function entryOf(
   path: Uint8Array,
   stats: BigIntStats,
@@ -79,7 +63,7 @@ export function entryOf(
     size: kind === 'file' ? Number(stats.size) : 0,
     modifiedMs: modifiedMsOf(stats),
     changeToken: changeTokenOf(stats),
-    attributes: linkTarget === undefined ? attributes : { ...attributes, ...targetAttributes(linkTarget) },
+    attributes: linkTarget === undefined ? attributes : { ...attributes, ...linkAttributes(linkTarget) },
     userMetadata: none,
     tags: none,
     leftOut,
@@ -123,12 +107,4 @@ export function factsOf(entry: SourceEntry): FileFacts {
   const uid = numberOf(entry, 'uid', /^\d{1,10}$/, 10);
   const gid = numberOf(entry, 'gid', /^\d{1,10}$/, 10);
   return { mode, owner: uid === undefined || gid === undefined ? undefined : { uid, gid } };
-}
-
-/** The bytes of a symbolic link's target, whichever attribute has them; undefined where neither is usable. */
-export function linkTargetOf(entry: SourceEntry): Buffer | undefined {
-  const hex = entry.attributes['link-target-hex'];
-  const target =
-    hex === undefined ? Buffer.from(entry.attributes['link-target'] ?? '', 'utf8') : Buffer.from(hex, 'hex');
-  return target.length === 0 || target.includes(0) ? undefined : target;
 }

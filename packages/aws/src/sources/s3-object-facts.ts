@@ -1,4 +1,4 @@
-import type { SourceEntry } from '@holdfast/engine';
+import { isFileAttribute, metadataOfFile, type SourceEntry } from '@holdfast/engine';
 import type { UnkeptFact } from '@holdfast/engine/model';
 
 /** Headers of an object that a restore brings back, by their names in manifests. */
@@ -61,9 +61,11 @@ export interface WritableFacts {
 /** Text that a header carries unchanged; S3 gives other metadata out in words of RFC 2047, which are such text. */
 const headerText = /^[\t\x20-\x7e]*$/;
 
-/** Sorts out which of an entry's facts, which may be those of a file, an object can have. */
-export function toWritableFacts({ kind, attributes, userMetadata }: SourceEntry): WritableFacts {
-  const unkept = new Set<UnkeptFact>(kind === 'object' ? [] : ['time']);
+/** Sorts out which of an entry's facts an object can have; those of a file become metadata. */
+export function toWritableFacts(entry: SourceEntry): WritableFacts {
+  const { attributes, userMetadata } = entry;
+  const { metadata, hasAllExtended } = metadataOfFile(entry);
+  const unkept = new Set<UnkeptFact>(hasAllExtended ? [] : ['xattrs']);
   const keep = (
     record: Readonly<Record<string, string>>,
     find: (name: string, value: string) => UnkeptFact | undefined,
@@ -76,16 +78,22 @@ export function toWritableFacts({ kind, attributes, userMetadata }: SourceEntry)
       }),
     );
   const held: ObjectFacts = {
-    attributes: keep(attributes, lostAttribute),
-    userMetadata: keep(userMetadata, (_, value) => (headerText.test(value) ? undefined : 'metadata')),
+    attributes: keep(headersOf(attributes), lostHeader),
+    userMetadata: {
+      ...keep(userMetadata, (_, value) => (headerText.test(value) ? undefined : 'metadata')),
+      ...metadata,
+    },
   };
   return { held, unkept: [...unkept] };
 }
 
-function lostAttribute(name: string, value: string): UnkeptFact | undefined {
+function headersOf(attributes: SourceEntry['attributes']): SourceEntry['attributes'] {
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !isFileAttribute(name)));
+}
+
+function lostHeader(name: string, value: string): UnkeptFact | undefined {
   if (name === 'storage-class') return writableClasses.some((known) => known === value) ? undefined : name;
-  if (name in headerNames) return headerText.test(value) ? undefined : 'headers';
-  return name === 'uid' || name === 'gid' ? 'owner' : 'mode';
+  return headerText.test(value) ? undefined : 'headers';
 }
 
 /** Turns facts into the fields of PutObject and CreateMultipartUpload; `Expires` is sent by `sendExpires`. */

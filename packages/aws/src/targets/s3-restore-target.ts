@@ -3,6 +3,7 @@ import { CreateMultipartUploadCommand, PutObjectCommand, type S3Client } from '@
 import {
   type BegunWrite,
   concernsOne,
+  findLinkTarget,
   largestUploadBytes,
   longestStretchBytes,
   RestorePathError,
@@ -64,7 +65,8 @@ export interface S3RestoreTargetOptions {
 }
 
 /**
- * Restores objects into a bucket. A path is a key below the prefix and nothing else: `../` has no meaning in S3.
+ * Restores objects into a bucket. A path is a key below the prefix and nothing else: `../` has no meaning in S3. Facts of
+ * files become metadata, which a restore of that bucket into a directory reads back.
  *
  * Overwrite rules: `never` is decided by S3 in the write itself, so it holds against other writers too. It and
  * `if-different` take an object for the same when its size, headers, metadata and tags are equal and its ETag is the one that the
@@ -107,7 +109,8 @@ export class S3RestoreTarget implements RestoreTarget {
   ): Promise<WriteOutcome | BegunWrite> {
     const address = { ...this.#bucket, Key: this.#keyFor(entry) };
     try {
-      const outcome = await this.#write(address, entry, content, rule, options);
+      const [written, bytes] = entry.kind === 'symlink' ? asObject(entry) : ([entry, content] as const);
+      const outcome = await this.#write(address, written, bytes, rule, options);
       if (outcome === 'written') this.#unkept.add(entry.path, toWritableFacts(entry).unkept);
       return outcome;
     } catch (error) {
@@ -207,8 +210,6 @@ export class S3RestoreTarget implements RestoreTarget {
       const remedy = `more than the ${this.#largestBytes} that are written from here; restore it into a directory`;
       throw new TargetEntryError('unfit', text, `has ${entry.size} bytes, ${remedy}`);
     }
-    if (entry.kind === 'symlink')
-      throw new RestorePathError(text, 'S3 has no symbolic links; restore it to a disk');
     if (path.length === 0) throw new RestorePathError(text, 'an object needs a name');
     if (!Buffer.from(text).equals(path))
       throw new RestorePathError(text, 'its bytes are not UTF-8, as keys must be');
@@ -373,6 +374,17 @@ export class S3RestoreTarget implements RestoreTarget {
     if (UploadId !== undefined) return UploadId;
     throw new StoreUnavailableError(`the upload of ${address.Key} was answered without an id; try again`);
   }
+}
+
+/** The target of a symbolic link is the content of its object. */
+function asObject(link: SourceEntry): readonly [SourceEntry, readonly Uint8Array[]] {
+  const target = findLinkTarget(link);
+  if (target === undefined)
+    throw new RestorePathError(
+      Buffer.from(link.path).toString('utf8'),
+      'it is a link whose target is missing or has a NUL',
+    );
+  return [{ ...link, size: target.length }, [target]];
 }
 
 /** Hashes content in stretches of `partBytes`, the last one shorter. */

@@ -127,17 +127,24 @@ async function printKept(kept: number, keptFiles: readonly string[], out: Output
   );
 }
 
-const factNames: Readonly<Record<UnkeptFact, string>> = {
-  mode: 'permissions',
-  'set-id': 'the set-user-id or set-group-id bit',
-  owner: 'the owner',
-  time: 'the exact time of modification',
-  headers: 'content headers',
-  metadata: 'user metadata',
-  tags: 'tags',
-  'storage-class': 'the storage class',
+const noPlace = 'the target has no place for it, or this user no right';
+
+/** The fact, of so many files, and the reason. */
+const factTexts: Readonly<Record<UnkeptFact, readonly [what: string, why: string]>> = {
+  mode: ['permissions', noPlace],
+  'set-id': ['the set-user-id or set-group-id bit', noPlace],
+  owner: ['the owner', noPlace],
+  time: ['the exact time of modification', noPlace],
+  headers: ['content headers', noPlace],
+  metadata: ['user metadata', noPlace],
+  tags: ['tags', noPlace],
+  'storage-class': ['the storage class', noPlace],
+  xattrs: ['extended attributes', noPlace],
+  'hard-links': ['the other names', 'each name of a file became a file of its own'],
+  'special-files': ['all', 'a socket, pipe or device is not made'],
 };
 
 function unkeptText({ fact, entries, example }: UnkeptCount): string {
-  return `not kept: ${factNames[fact]} of ${countText(entries, 'file')}, ${example} for one: the target has no place for it, or this user no right`;
+  const [what, why] = factTexts[fact];
+  return `not kept: ${what} of ${countText(entries, 'file')}, ${example} for one: ${why}`;
 }

@@ -5,6 +5,8 @@ import { extentKey, pathKeys, type KeyRange } from '../manifest/tuple-key.ts';
 import type { ChunkFetcher, FetchedItem, FetchItem } from './chunk-fetcher.ts';
 import { pointItems, type PointItem } from './point-items.ts';
 import type { PointReader } from './point-reader.ts';
+import type { RestoredFiles } from './restore-source.ts';
+import type { RefusalSparer } from './spare-refused.ts';
 
 /** Content read in vain before a file that follows it; stopping and beginning anew would take as long. Bytes. */
 const readInVainBytes = 32 * 2 ** 20;
@@ -12,10 +14,11 @@ const readInVainBytes = 32 * 2 ** 20;
 type Fetched = IteratorResult<FetchedItem<PointItem>, void>;
 
 /** The files of a range in order, whose content may be taken or not. Little is read of a large one nobody takes. */
-export class PointFiles {
+export class PointFiles implements RestoredFiles {
   readonly #reader: PointReader;
   readonly #range: KeyRange;
   readonly #fetcher: ChunkFetcher;
+  readonly #sparer: RefusalSparer;
   readonly #signal: AbortSignal | undefined;
   #stream: AsyncGenerator<FetchedItem<PointItem>, void>;
   #file: FileEntry['entry'] | undefined;
@@ -23,10 +26,17 @@ export class PointFiles {
   /** The item behind the open file, when it is known. */
   #after: Fetched | undefined;
 
-  constructor(reader: PointReader, range: KeyRange, fetcher: ChunkFetcher, signal?: AbortSignal) {
+  constructor(
+    reader: PointReader,
+    range: KeyRange,
+    fetcher: ChunkFetcher,
+    sparer: RefusalSparer,
+    signal?: AbortSignal,
+  ) {
     this.#reader = reader;
     this.#range = range;
     this.#fetcher = fetcher;
+    this.#sparer = sparer;
     this.#signal = signal;
     this.#stream = fetcher.fetch(pointItems(reader, range, signal), signal);
   }
@@ -70,6 +80,10 @@ export class PointFiles {
       if (item instanceof BackupError) throw item;
       yield item;
     }
+  }
+
+  get refusalOfAll(): BackupError | undefined {
+    return this.#sparer.refusalOfAll;
   }
 
   /** Ends reading, also what is under way. */

@@ -2,13 +2,7 @@ import { fromUtf8 } from '../bytes.ts';
 import { errorRecordOf } from '../model/error-record.ts';
 import type { ShardOutcome } from '../model/machines/restore-report.ts';
 import type { OverwriteRule } from '../model/machines/restore-request.ts';
-import {
-  type BackupError,
-  concernsOne,
-  RestorePathError,
-  TargetEntryError,
-  TargetUnavailableError,
-} from '../errors.ts';
+import { concernsOne, RestorePathError, TargetEntryError, TargetUnavailableError } from '../errors.ts';
 import { decodeFileKey, entryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
 import type { ReportProgress } from '../ports/progress.ts';
@@ -18,14 +12,11 @@ import {
   type RestoredContent,
   type RestoreTarget,
 } from '../ports/restore-target.ts';
-import { ChunkFetcher, type FetchPolicy } from './chunk-fetcher.ts';
-import { PointFiles } from './point-files.ts';
-import { frameKey } from './plan-runs.ts';
-import { countUses } from './point-items.ts';
+import type { FetchPolicy } from './chunk-fetcher.ts';
 import type { PointReader } from './point-reader.ts';
-import { sampleEntries } from './sample-entries.ts';
+import { PointSource } from './point-source.ts';
 import { keptNamed } from './restore-outcome.ts';
-import { RefusalSparer } from './spare-refused.ts';
+import type { LeftOutFile, RestoredFile, RestoreSource } from './restore-source.ts';
 import { thenFinish } from './then-finish.ts';
 import { TreePlaces } from './tree-places.ts';
 import { UnkeptFacts } from './unkept-facts.ts';
@@ -48,7 +39,7 @@ export interface RestoreOutcome extends ShardOutcome {
   readonly begun?: BegunWrite;
 }
 
-export interface RestoreRangeOptions {
+export interface RestoreEntriesOptions {
   readonly range: KeyRange;
   readonly target: RestoreTarget;
   readonly overwrite: OverwriteRule;
@@ -64,58 +55,68 @@ export interface RestoreRangeOptions {
   readonly shouldStop?: (nextBytes: number) => boolean;
   /** Told the restore's state whenever a repetition has to know it: it goes on from the last one. */
   readonly remember?: (soFar: RestoreOutcome) => Promise<void>;
-  readonly fetch?: FetchPolicy;
   readonly onProgress?: ReportProgress;
   readonly signal?: AbortSignal;
 }
 
+export interface RestoreRangeOptions extends RestoreEntriesOptions {
+  readonly fetch?: FetchPolicy;
+}
+
 /**
- * Restores the entries of a range of keys. Every chunk is verified before it is written. A problem of one entry
- * (damage, a name, a refusal of the target, an object of the vault that may not be read) leaves out that entry; the
- * others are written. Can be repeated after a failure.
- * Memory: the fetcher's windows, and {@link filesAtOnce} small files.
- * @throws {@link TargetUnavailableError} the target vanished, or refuses everything, see {@link refusalsUntilDoubt}.
+ * Restores a range of a point's manifest, as {@link restoreEntries} does.
  * @throws {@link StoredBytesDamagedError} a page of the manifest is damaged.
  */
 export async function restoreRange(
   reader: PointReader,
-  options: RestoreRangeOptions,
+  { fetch, ...options }: RestoreRangeOptions,
 ): Promise<RestoreOutcome> {
-  return thenFinish(options.target, async () => restoreEntries(reader, options));
+  return restoreEntries(new PointSource(reader, fetch), options);
 }
 
-async function restoreEntries(reader: PointReader, options: RestoreRangeOptions): Promise<RestoreOutcome> {
+/**
+ * Restores the entries of a range of keys. Every byte is verified before it is written. A problem of one entry
+ * (damage, a name, a refusal of the target, an object of the vault that may not be read) leaves out that entry; the
+ * others are written. Can be repeated after a failure.
+ * Memory: the source's, and {@link filesAtOnce} small files.
+ * @throws {@link TargetUnavailableError} the target vanished, or refuses everything, see {@link refusalsUntilDoubt}.
+ */
+export async function restoreEntries(
+  source: RestoreSource,
+  options: RestoreEntriesOptions,
+): Promise<RestoreOutcome> {
+  return thenFinish(options.target, async () => restoreFrom(source, options));
+}
+
+async function restoreFrom(source: RestoreSource, options: RestoreEntriesOptions): Promise<RestoreOutcome> {
   const { range, target, shouldStop = () => false, signal } = options;
   const selection = options.selection ?? [range];
   let places: TreePlaces | undefined;
-  const remaining = await countUses(reader, range, ({ location }) => frameKey(location), signal);
-  const sparer = new RefusalSparer();
-  const fetcher = new ChunkFetcher({
-    readRun: sparer.sparing(reader.readRun),
-    keys: reader.keys,
-    remaining,
-    policy: options.fetch,
-  });
-  const files = new PointFiles(reader, range, fetcher, signal);
-  const writer = new RangeWriter(reader, { ...options, selection });
+  const files = await source.open(range, signal);
+  const writer = new RangeWriter(source, { ...options, selection });
   let { begun } = options;
   let next: Uint8Array | undefined;
   try {
-    let file =
-      begun === undefined ? await files.next() : await files.open(pathOf(range, reader), begun.bytes);
+    let file = begun === undefined ? await files.next() : await files.open(pathOf(range), begun.bytes);
     for (let isFirst = true; file !== undefined; isFirst = false) {
-      const { entry, carriedFrom } = file;
-      if (!isFirst && shouldStop(Math.min(entry.size, longestStretchBytes))) {
-        next = entryKey(entry.path);
+      const size = 'entry' in file ? Math.min(file.entry.size, longestStretchBytes) : 0;
+      if (!isFirst && shouldStop(size)) {
+        next = entryKey('entry' in file ? file.entry.path : file.path);
         break;
       }
-      if (begun === undefined && carriedFrom !== undefined) writer.noteCarried(entry, carriedFrom);
-      if (target.naming === 'tree') places ??= await TreePlaces.before(reader, entry.path, selection, signal);
+      if (!('entry' in file)) {
+        await writer.leaveOut(file);
+        file = await files.next();
+        continue;
+      }
+      const { entry } = file;
+      if (begun === undefined) writer.noteFile(file);
+      if (target.naming === 'tree') places ??= await TreePlaces.before(source, entry.path, selection, signal);
       const taker = places?.findTaker(entry);
       begun =
         taker === undefined
           ? await writer.write(entry, files.content(), begun)
-          : await writer.leaveOut(entry, placeTaken(entry, taker));
+          : await writer.leaveOut({ path: entry.path, why: placeTaken(entry, taker) });
       if (begun !== undefined) {
         next = entryKey(entry.path);
         break;
@@ -129,19 +130,19 @@ async function restoreEntries(reader: PointReader, options: RestoreRangeOptions)
   }
   // One worker's part says nothing about the others.
   const isWhole = selection.length === 1 && selection[0] === range;
-  if (isWhole && sparer.refusalOfAll !== undefined) throw sparer.refusalOfAll;
+  if (isWhole && files.refusalOfAll !== undefined) throw files.refusalOfAll;
   return { ...writer.outcome(), next, begun };
 }
 
-function pathOf({ from }: KeyRange, { name }: PointReader): Uint8Array {
+function pathOf({ from }: KeyRange): Uint8Array {
   if (from === undefined) throw new TypeError('a restore that goes on within an entry begins with it');
-  return decodeFileKey(from, name).path;
+  return decodeFileKey(from, 'the range').path;
 }
 
-type RangeWriterOptions = RestoreRangeOptions & Required<Pick<RestoreRangeOptions, 'selection'>>;
+type RangeWriterOptions = RestoreEntriesOptions & Required<Pick<RestoreEntriesOptions, 'selection'>>;
 
 class RangeWriter {
-  readonly #reader: PointReader;
+  readonly #source: RestoreSource;
   readonly #options: RangeWriterOptions;
   readonly #running = new Set<Promise<void>>();
   readonly #failed: { path: string; name: string; message: string }[] = [];
@@ -153,13 +154,15 @@ class RangeWriter {
   /** Refusals in a row since the beginning; undefined once the target is known to take something. */
   #refusals: { readonly last: TargetEntryError; readonly count: number } | 'none' | undefined = 'none';
 
-  constructor(reader: PointReader, options: RangeWriterOptions) {
-    this.#reader = reader;
+  constructor(source: RestoreSource, options: RangeWriterOptions) {
+    this.#source = source;
     this.#options = options;
   }
 
-  noteCarried(entry: SourceEntry, from: string): void {
-    this.#carried.push({ path: fromUtf8(entry.path), from });
+  /** Notes what of a file is not as the point's own moment had it, whatever becomes of it. */
+  noteFile({ entry, carriedFrom, unkept = [] }: RestoredFile): void {
+    if (carriedFrom !== undefined) this.#carried.push({ path: fromUtf8(entry.path), from: carriedFrom });
+    this.#unkept.add(entry.path, unkept);
   }
 
   /**
@@ -176,7 +179,7 @@ class RangeWriter {
     try {
       for await (const piece of content) pieces.push(piece);
     } catch (error) {
-      await this.#note(entry, error);
+      await this.#note(entry.path, error);
       return undefined;
     }
     const running = this.#write(entry, pieces).then(
@@ -193,8 +196,9 @@ class RangeWriter {
   }
 
   /** Notes an entry that is not even tried. */
-  async leaveOut(entry: SourceEntry, why: BackupError): Promise<undefined> {
-    await this.#note(entry, why);
+  async leaveOut({ path, why }: LeftOutFile): Promise<undefined> {
+    if (typeof why === 'string') this.#unkept.add(path, [why]);
+    else await this.#note(path, why);
     return undefined;
   }
 
@@ -232,7 +236,7 @@ class RangeWriter {
       this.#refusals = undefined;
       if (outcome === 'written') this.#counts.bytes += entry.size;
     } catch (error) {
-      await this.#note(entry, error);
+      await this.#note(entry.path, error);
     }
     onProgress?.({ step: 'restore', files: this.#counts.files, bytes: this.#counts.bytes });
     return undefined;
@@ -247,28 +251,24 @@ class RangeWriter {
   }
 
   /** Notes what concerns one entry; everything else ends the restore. */
-  async #note(entry: SourceEntry, error: unknown): Promise<void> {
+  async #note(path: Uint8Array, error: unknown): Promise<void> {
     if (!concernsOne(error)) throw error;
     this.#counts.files += 1;
-    this.#failed.push({ path: fromUtf8(entry.path), ...errorRecordOf(error) });
+    this.#failed.push({ path: fromUtf8(path), ...errorRecordOf(error) });
     if (error instanceof TargetEntryError && this.#refusals !== undefined)
-      await this.#countRefusal(entry, error);
+      await this.#countRefusal(path, error);
   }
 
   /** Counts refusals in a row: all may be refused, and going on costs a request for each, or only the first ones. */
-  async #countRefusal({ path }: SourceEntry, last: TargetEntryError): Promise<void> {
+  async #countRefusal(path: Uint8Array, last: TargetEntryError): Promise<void> {
     const before = this.#refusals;
     const count = typeof before === 'object' && before.last.reason === last.reason ? before.count + 1 : 1;
     this.#refusals = { last, count };
     if (count < refusalsUntilDoubt) return;
     this.#refusals = undefined;
     const { selection, target, overwrite, signal } = this.#options;
-    const others = await sampleEntries(
-      this.#reader,
-      selection,
-      { most: doubtedEntries, awayFrom: path },
-      signal,
-    );
+    const sampling = { most: doubtedEntries, awayFrom: path };
+    const others = await this.#source.sample(selection, sampling, signal);
     for (const entry of others) if (await target.accepts(entry, overwrite, signal)) return;
     throw new TargetUnavailableError(
       `the target takes nothing: it refused the first ${count} entries one after the other, and ${others.length} more ` +

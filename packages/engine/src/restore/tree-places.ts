@@ -1,10 +1,7 @@
 import { compareBytes } from '../bytes.ts';
-import { concernsOne } from '../errors.ts';
-import { decodeFileEntry } from '../manifest/file-entry.ts';
-import type { Entry } from '../manifest/page-codec.ts';
 import { entryKey, type KeyRange } from '../manifest/tuple-key.ts';
 import type { SourceEntry } from '../ports/file-source.ts';
-import type { PointReader } from './point-reader.ts';
+import type { RestoreSource } from './restore-source.ts';
 
 const slash = 0x2f;
 
@@ -26,10 +23,10 @@ export class TreePlaces {
 
   /**
    * For a restore of all of `selection`, of which one worker begins with `first`. Looks up the entries on the way there
-   * that another worker may restore: a page or two of the manifest.
+   * that another worker may restore.
    */
   static async before(
-    reader: PointReader,
+    source: RestoreSource,
     first: Uint8Array,
     selection: readonly KeyRange[],
     signal?: AbortSignal,
@@ -38,10 +35,10 @@ export class TreePlaces {
     for (const [length, next] of first.entries()) {
       // Paths below a place come after all others that go on with less than a slash.
       if (length === 0 || next > slash) continue;
-      const key = entryKey(first.subarray(0, length));
-      if (!selection.some((selected) => isInRange(key, selected))) continue;
-      const found = await findUndamaged(reader, key, signal);
-      if (found !== undefined) places.findTaker(decodeFileEntry(found, reader.name).entry);
+      const path = first.subarray(0, length);
+      if (!selection.some((selected) => isInRange(entryKey(path), selected))) continue;
+      const found = await source.find(path, signal);
+      if (found !== undefined) places.findTaker(found);
     }
     return places;
   }
@@ -63,20 +60,6 @@ export class TreePlaces {
     if (taker === undefined)
       this.#open.push({ path, place, isDirectory: endsInSlash || entry.kind === 'directory' });
     return taker?.path;
-  }
-}
-
-/** An entry in a damaged page is not restored, and has no place. */
-async function findUndamaged(
-  { manifest }: PointReader,
-  key: Uint8Array,
-  signal: AbortSignal | undefined,
-): Promise<Entry | undefined> {
-  try {
-    return await manifest.find(key, signal);
-  } catch (error) {
-    if (concernsOne(error)) return undefined;
-    throw error;
   }
 }
 

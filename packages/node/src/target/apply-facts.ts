@@ -47,11 +47,16 @@ export class FactSetter {
       attempt(() => this.#calls.setOwner(fd, owner.uid, owner.gid));
     if (Number.isFinite(entry.modifiedMs)) attempt(() => this.#calls.setTime(fd, entry.modifiedMs));
     if (mode !== undefined) {
-      const whole = (mode & setIdBits) === 0 || isOwnedBy(fstatSync(fd, { bigint: true }), owner);
+      const whole = (mode & setIdBits) === 0 || this.#mayHaveSetId(fd, entry);
       attempt(() => this.#calls.setMode(fd, whole ? mode : mode & ~setIdBits));
     }
     const stats = fstatSync(fd, { bigint: true });
     return { stats, unkept: differences(stats, entry) };
+  }
+
+  /** Whoever may write to a bucket must not decide what runs with another's rights. */
+  #mayHaveSetId(fd: number, entry: SourceEntry): boolean {
+    return entry.kind !== 'object' && isOwnedBy(fstatSync(fd, { bigint: true }), factsOf(entry).owner);
   }
 
   /** Sets owner and times on a symbolic link itself; links have no mode of their own. */

@@ -13,7 +13,11 @@ import type { BigIntStats } from 'node:fs';
 import {
   concernsOne,
   equalBytes,
+  fileOfObject,
+  findLinkTarget,
   InvalidInputError,
+  isFileAttribute,
+  isLinkObject,
   RestorePathError,
   TargetUnavailableError,
   UnkeptFacts,
@@ -35,7 +39,7 @@ import { findDirectoryIdentity, isWithin } from '../source/directory-identity.ts
 import { errnoOf } from '../errno.ts';
 import { toDirectoryError } from './directory-target-errors.ts';
 import { ExistingFile } from './existing-file.ts';
-import { factsOf, linkTargetOf } from '../file-facts.ts';
+import { factsOf } from '../file-facts.ts';
 import { isUnsupported, systemCalls } from '../file-system-calls.ts';
 import type { FileSystemCalls } from '../file-system-calls.ts';
 import { makeDirectories } from './make-directories.ts';
@@ -92,7 +96,9 @@ interface Placed {
  *   Where several workers restore one tree, see `prepare`.
  * - Where the file system takes some names for others, the second of two entries that have one place is refused, see
  *   {@link ClaimedNames}.
- * - Objects of a bucket become files; one whose key ends in `/` and that is empty becomes a directory.
+ * - Objects of a bucket become files; one whose key ends in `/` and that is empty becomes a directory. One that stands
+ *   for a file has its facts in its metadata ({@link fileOfObject}). A bucket's writers need no rights on any machine, so
+ *   set-id bits and attributes that give rights are not taken from there.
  *
  * A file is written in one call: nobody takes the time of a process that writes to a disk. Calls to the file system are synchronous. Nothing is flushed to the disk: that is left to the operating system.
  */
@@ -147,12 +153,13 @@ export class DirectoryTarget implements RestoreTarget {
   }
 
   async write(
-    entry: SourceEntry,
+    given: SourceEntry,
     content: RestoredContent,
     rule: OverwriteRule,
     { signal }: WriteOptions = {},
   ): Promise<WriteOutcome> {
     signal?.throwIfAborted();
+    const entry = fileOfObject(given, isLinkObject(given) ? await join(content) : undefined);
     const { parent, name, isDirectory: endsInSlash } = restorePathOf(entry.path);
     const path = (parent === '' ? name : `${parent}/${name}`) as RawPath;
     if (isStagingName(name)) {
@@ -332,7 +339,7 @@ export class DirectoryTarget implements RestoreTarget {
 
   #writeLink(placed: Placed, rule: OverwriteRule): WriteOutcome {
     const { entry, fullPath, parent } = placed;
-    const target = linkTargetOf(entry);
+    const target = findLinkTarget(entry);
     if (target === undefined)
       throw new RestorePathError(shownPath(entry.path), 'it is a link whose target is missing or has a NUL');
     this.#directories.ensure(parent);
@@ -343,7 +350,7 @@ export class DirectoryTarget implements RestoreTarget {
     }
     if (rule === 'never' && existing !== undefined) return 'kept';
     const staged = this.#stagingPath(placed.parent);
-    this.#makeLink(placed, target, staged);
+    this.#makeLink(placed, Buffer.from(target), staged);
     try {
       this.#facts.applyToLink(staged, entry);
       if (rule === 'never' && this.#findStats(fullPath) !== undefined) return 'kept';
@@ -479,12 +486,22 @@ export class DirectoryTarget implements RestoreTarget {
   ): void {
     const all = [...facts];
     if (kind === 'object') {
-      if (Object.keys(attributes).some((name) => name !== 'storage-class')) all.push('headers');
+      if (Object.keys(attributes).some(isHeader)) all.push('headers');
       if (Object.keys(userMetadata).length > 0) all.push('metadata');
       if (Object.keys(tags).length > 0) all.push('tags');
     }
     this.#unkept.add(path, all);
   }
+}
+
+function isHeader(name: string): boolean {
+  return name !== 'storage-class' && !isFileAttribute(name);
+}
+
+async function join(content: RestoredContent): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of content) pieces.push(new Uint8Array(piece));
+  return Buffer.concat(pieces);
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
