@@ -1,4 +1,4 @@
 export { namingPath } from './file-system-errors.ts';
 export type { ImagePart, ImagePlace } from './image-part.ts';
 export { openPointImage } from './open-point-image.ts';
-export type { PointImage } from './point-image.ts';
+export type { PointImage, PointImageOptions } from './point-image.ts';

@@ -1,26 +1,23 @@
-import {
-  type ByteSource,
-  cacheBlocks,
-  detectContent,
-  type FileSystem,
-  findPath,
-  openFileSystem,
-  readPartitionTable,
-  sliceOf,
-} from '@holdfast/disk';
-import { UnknownNameError, utf8, type VolumeSnapshot } from '@holdfast/engine';
+import { type FileSystem, findPath } from '@holdfast/disk';
+import { isOfKind, UnknownNameError, utf8, type VolumeSnapshot } from '@holdfast/engine';
+import { type DevicePath, findDevice, nameOfVolume } from './device-names.ts';
 import { namingPath } from './file-system-errors.ts';
-import type { ImagePart, ImagePlace } from './image-part.ts';
-import { parseImagePath, partitionPath } from './image-path.ts';
+import { type FoundParts, ImageDisks, type OpenVolume } from './image-disks.ts';
+import { type ImagePart, type ImagePlace, isReadable, partsText } from './image-part.ts';
+import { findLogicalVolume } from './logical-volumes.ts';
+import { MachineTree } from './machine-tree.ts';
+import { once } from './once.ts';
 
-/** The content of a volume, without a cache. */
-export type OpenVolume = (volume: VolumeSnapshot) => Promise<ByteSource>;
+export interface PointImageOptions {
+  /** Told, once each, of reasons to doubt what is read, such as a journal that was not replayed. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+  /** Ends all that is read for this image. */
+  readonly signal?: AbortSignal | undefined;
+}
 
-/** The table of a volume, and what is on its partitions, or on all of it. */
-interface Layout {
-  readonly parts: readonly ImagePart[];
-  readonly isPartitioned: boolean;
-  readonly notices: readonly string[];
+interface LookUpOptions {
+  /** A link at the end is followed too, as those on the way are. @default false */
+  readonly followLast?: boolean;
 }
 
 /**
@@ -28,26 +25,34 @@ interface Layout {
  * image cost little more than one. Any number of paths can be looked up at once.
  */
 export class PointImage {
-  readonly volumes: readonly VolumeSnapshot[];
-  readonly #open: OpenVolume;
-  readonly #signal: AbortSignal | undefined;
-  readonly #sources = new Map<VolumeSnapshot, Promise<ByteSource>>();
-  readonly #layouts = new Map<string, Promise<Layout>>();
-  readonly #fileSystems = new Map<ByteSource, Promise<FileSystem>>();
+  readonly #disks: ImageDisks;
+  readonly #rootDevice: string | undefined;
+  readonly #options: PointImageOptions;
+  readonly #told = new Set<string>();
+  readonly #tree = new Map<'tree', Promise<MachineTree>>();
 
-  /** @param signal - ends all that is read for this image. */
-  constructor(volumes: readonly VolumeSnapshot[], open: OpenVolume, signal?: AbortSignal) {
-    this.volumes = volumes;
-    this.#open = open;
-    this.#signal = signal;
+  /** @param rootDevice - of the volume that the machine starts from, where that is known. */
+  constructor(
+    volumes: readonly VolumeSnapshot[],
+    open: OpenVolume,
+    rootDevice: string | undefined,
+    options: PointImageOptions,
+  ) {
+    this.#disks = new ImageDisks(volumes, open, options.signal);
+    this.#rootDevice = rootDevice;
+    this.#options = options;
+  }
+
+  get volumes(): readonly VolumeSnapshot[] {
+    return this.#disks.volumes;
   }
 
   /**
-   * All that a volume consists of: its partitions, or itself where it has none.
-   * @param name - the volume's id or device, with which the paths of its parts then begin.
+   * All parts of the image that can have a file system: partitions, volumes without any, logical volumes. Those that
+   * cannot be read are told of.
    */
-  async listParts(name: string): Promise<readonly ImagePart[]> {
-    return (await this.#layout(name)).parts;
+  async listParts(): Promise<readonly ImagePart[]> {
+    return this.#tellingOf(await this.#disks.all());
   }
 
   /**
@@ -55,100 +60,163 @@ export class PointImage {
    * @throws NotSupportedError what is on it is not read; the error names what was found.
    * @throws FileSystemError the file system is damaged.
    */
-  async openFileSystem({ path, source }: ImagePart): Promise<FileSystem> {
-    return once(this.#fileSystems, source, async () =>
-      namingPath(path, async () => openFileSystem(source, { signal: this.#signal })),
-    );
+  async openFileSystem(part: ImagePart): Promise<FileSystem> {
+    const fileSystem = await this.#disks.openFileSystem(part);
+    this.#tell(fileSystem.notices.map((notice) => `${part.path}: ${notice}`));
+    return fileSystem;
   }
 
   /**
-   * Finds what a path leads to: `/dev/xvda1/etc/passwd` is `/etc/passwd` of partition 1 of the volume that the machine
-   * has as `/dev/xvda`; `vol-0123p1/etc` the same by the volume's id. The number can be left out where one partition
-   * alone has a file system, or all of the volume is one.
-   * @param options.followLast - a link at the end is followed too, as those on the way are; within its file system.
-   * @throws {@link UnknownNameError} there is no such volume, partition, file or directory.
-   * @throws NotSupportedError what is on the volume is not read.
+   * Finds what a path leads to. These are paths:
+   *
+   * - `/dev/xvda1/etc/passwd`: partition 1 of the volume that the machine has as `/dev/xvda`; `vol-0123p1/etc` the same
+   *   by the volume's id. The number can be left out where one partition alone has a file system, or the volume is one.
+   * - `/dev/vg0/root/etc`, `/dev/mapper/vg0-root/etc`: a logical volume, whatever volumes it is on.
+   * - `/etc/passwd`: as the machine has it, by its `/etc/fstab`. Links lead over mounts.
+   * - `C:\Windows`: the partition that Windows starts from.
+   * - `/dev`, `/dev/xvda`, `/dev/vg0`: what parts there are.
+   * @throws {@link UnknownNameError} there is no such thing.
+   * @throws NotSupportedError what is there is not read.
    * @throws FileSystemError the file system is damaged.
    */
-  async getPlace(path: string, { followLast = false } = {}): Promise<ImagePlace> {
-    const { volume, name, partition, inner } = parseImagePath(this.volumes, path);
-    const { parts, isPartitioned, notices } = await this.#layout(name);
-    if (!isPartitioned && partition !== undefined)
-      throw new UnknownNameError(`volume ${volume} has no partitions; write "${name}/…"`);
-    if (isPartitioned && partition === undefined && inner === undefined)
-      return { kind: 'parts', parts, notices };
-    const part = choosePart(parts, volume, partition);
-    const fileSystem = await this.openFileSystem(part);
-    const full = `${part.path}/${inner ?? ''}`.replace(/\/+$/, '');
-    const node = await namingPath(path, async () =>
-      findPath(fileSystem, utf8(inner ?? ''), { followLast, signal: this.#signal }),
+  async getPlace(path: string, options: LookUpOptions = {}): Promise<ImagePlace> {
+    const drive = /^\/?(?<letter>[a-z]):(?:[\\/](?<inner>.*))?$/is.exec(path)?.groups;
+    if (drive !== undefined) return this.#onDrive(drive['letter'] ?? '', drive['inner'] ?? '', options);
+    const device = findDevice(this.volumes, path);
+    if (device !== undefined) return this.#onVolume(path, device, options);
+    if (/^\/dev(?:\/|$)/.test(path)) return this.#onLogicalVolume(path, options);
+    if (path.startsWith('/')) return this.#inMachine(path, options);
+    throw new UnknownNameError(
+      `${JSON.stringify(path)} is on no volume of this image; begin with a "/", or with one of ${this.#volumesText}`,
     );
-    if (node === undefined) throw new UnknownNameError(`there is nothing at ${JSON.stringify(full)}`);
-    return {
-      kind: 'node',
-      part,
-      fileSystem,
-      node,
-      path: full,
-      notices: [...notices, ...fileSystem.notices],
-    };
   }
 
-  async #layout(name: string): Promise<Layout> {
-    return once(this.#layouts, name, async () => {
-      const volume = this.volumes.find((one) => one.volume === name || one.device === name);
-      if (volume === undefined) throw new UnknownNameError(`${name} is no volume of this image`);
-      const source = await once(this.#sources, volume, async () => cacheBlocks(await this.#open(volume)));
-      return namingPath(name, async () => readLayout(volume.volume, name, source, this.#signal));
-    });
+  async #onVolume(
+    path: string,
+    { volume, name, partition, mayBeWhole, inner }: DevicePath<VolumeSnapshot>,
+    options: LookUpOptions,
+  ): Promise<ImagePlace> {
+    const layout = await this.#disks.layout(volume, name);
+    const parts = this.#tellingOf(layout);
+    if (!layout.isPartitioned && partition !== undefined && !mayBeWhole)
+      throw new UnknownNameError(`volume ${volume.volume} has no partitions; write "${name}/…"`);
+    if (layout.isPartitioned && partition === undefined && inner === undefined)
+      return { kind: 'parts', parts };
+    return this.#inPart(choosePart(parts, volume.volume, partition), path, inner ?? '', options);
+  }
+
+  async #onLogicalVolume(path: string, options: LookUpOptions): Promise<ImagePlace> {
+    const { places, ...all } = await this.#disks.all();
+    const place = findLogicalVolume(places, path);
+    if (place !== undefined) {
+      const { found } = place.place;
+      if (found instanceof Error) return namingPath(path, async () => Promise.reject(found));
+      return this.#inPart(found, path, place.inner, options);
+    }
+    const directory = path.replace(/\/+$/, '');
+    if (directory === '/dev') return { kind: 'parts', parts: this.#tellingOf(all) };
+    const ofGroup = places.filter(
+      ({ group }) => directory === `/dev/${group}` || directory === '/dev/mapper',
+    );
+    if (ofGroup.length > 0) {
+      this.#tell(all.notices);
+      return {
+        kind: 'parts',
+        parts: ofGroup.flatMap(({ found }) => (found instanceof Error ? [] : [found])),
+      };
+    }
+    const known = [this.#volumesText, ...places.map((one) => one.path)].join(', ');
+    throw new UnknownNameError(
+      `${JSON.stringify(path)} is on no volume of this image; begin with one of ${known}`,
+    );
+  }
+
+  async #inMachine(path: string, { followLast = false }: LookUpOptions): Promise<ImagePlace> {
+    const tree = await once(this.#tree, 'tree', async () =>
+      MachineTree.open(this.#disks, this.#rootDevice, this.#options.signal),
+    );
+    const found = await tree.find(path, { followLast });
+    if (found === undefined) throw nothingAt(path);
+    const { part, node } = found;
+    const fileSystem = await this.openFileSystem(part);
+    return { kind: 'node', part, fileSystem, node, path: new TextDecoder().decode(found.path) };
+  }
+
+  async #onDrive(letter: string, inner: string, options: LookUpOptions): Promise<ImagePlace> {
+    const parts = this.#tellingOf(await this.#disks.all());
+    if (letter.toLowerCase() !== 'c')
+      throw new UnknownNameError(
+        `letter ${letter.toUpperCase()}: is known to the registry of Windows alone, which is not read; begin the path ` +
+          `with one of ${partsText(parts)}`,
+      );
+    const systems: ImagePart[] = [];
+    for (const part of parts.filter(isReadable)) if (await this.#hasWindows(part)) systems.push(part);
+    const [system, ...more] = systems;
+    if (system === undefined || more.length > 0)
+      throw new UnknownNameError(
+        `${system === undefined ? 'no' : 'more than one'} file system of this image has a directory \\Windows; begin ` +
+          `the path with one of ${partsText(parts)}`,
+      );
+    const path = inner.replaceAll('\\', '/');
+    return this.#inPart(system, path, path, options, 'C:');
+  }
+
+  async #hasWindows(part: ImagePart): Promise<boolean> {
+    try {
+      const fileSystem = await this.#disks.openFileSystem(part);
+      const node = await namingPath(part.path, async () =>
+        findPath(fileSystem, utf8('Windows'), { signal: this.#options.signal }),
+      );
+      return node?.kind === 'directory';
+    } catch (error) {
+      if (isOfKind(error, 'damage', 'source', 'unsupported')) return false;
+      throw error;
+    }
+  }
+
+  async #inPart(
+    part: ImagePart,
+    path: string,
+    inner: string,
+    { followLast = false }: LookUpOptions,
+    name = part.path,
+  ): Promise<ImagePlace> {
+    const fileSystem = await this.openFileSystem(part);
+    const node = await namingPath(path, async () =>
+      findPath(fileSystem, utf8(inner), { followLast, signal: this.#options.signal }),
+    );
+    const full = `${name}/${inner}`.replace(/\/+$/, '');
+    if (node === undefined) throw nothingAt(full);
+    return { kind: 'node', part, fileSystem, node, path: full };
+  }
+
+  #tellingOf({ parts, notices }: FoundParts): readonly ImagePart[] {
+    this.#tell(notices);
+    return parts;
+  }
+
+  #tell(notices: readonly string[]): void {
+    for (const notice of notices) {
+      if (!this.#told.has(notice)) this.#options.onNotice?.(notice);
+      this.#told.add(notice);
+    }
+  }
+
+  get #volumesText(): string {
+    return this.volumes.map(nameOfVolume).join(', ');
   }
 }
-
-async function readLayout(
-  volume: string,
-  name: string,
-  source: ByteSource,
-  signal: AbortSignal | undefined,
-): Promise<Layout> {
-  const table = await readPartitionTable(source, signal);
-  if (table === undefined) {
-    const content = await detectContent(source, signal);
-    const whole = { kind: 'volume', volume, path: name, source, content, partition: undefined } as const;
-    return { parts: [whole], isPartitioned: false, notices: [] };
-  }
-  const parts: ImagePart[] = [];
-  for (const partition of table.partitions) {
-    const slice = sliceOf(source, partition.offset, partition.bytes);
-    const content = await detectContent(slice, signal);
-    const path = partitionPath(name, partition.number);
-    parts.push({ kind: 'partition', volume, path, source: slice, content, partition });
-  }
-  return { parts, isPartitioned: true, notices: table.notices };
-}
-
-const kindsRead: readonly string[] = ['ext', 'xfs', 'ntfs'];
 
 function choosePart(parts: readonly ImagePart[], volume: string, number: number | undefined): ImagePart {
   const [only] = parts;
   if (only?.kind === 'volume') return only;
-  const fits = ({ partition, content }: ImagePart): boolean =>
-    number === undefined ? kindsRead.includes(content?.kind ?? '') : partition?.number === number;
+  const fits = (part: ImagePart): boolean =>
+    number === undefined ? isReadable(part) : part.partition?.number === number;
   const [chosen, ...more] = parts.filter(fits);
   if (chosen !== undefined && more.length === 0) return chosen;
-  const all = parts.map(({ path, content }) => `${path} (${content?.name ?? 'nothing known'})`).join(', ');
-  throw new UnknownNameError(`volume ${volume} has these partitions, name one of them: ${all}`);
+  throw new UnknownNameError(`volume ${volume} has these partitions, name one of them: ${partsText(parts)}`);
 }
 
-/** What was made for a key, or is being made; a failure is not kept. */
-async function once<Key, Value>(
-  made: Map<Key, Promise<Value>>,
-  key: Key,
-  make: () => Promise<Value>,
-): Promise<Value> {
-  const known = made.get(key);
-  if (known !== undefined) return known;
-  const making = make();
-  made.set(key, making);
-  making.catch(() => made.delete(key));
-  return making;
+function nothingAt(path: string): UnknownNameError {
+  return new UnknownNameError(`there is nothing at ${JSON.stringify(path)}`);
 }

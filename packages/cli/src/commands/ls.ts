@@ -13,6 +13,7 @@ import { defineCommand } from '../terminal/command.ts';
 import { warnDegraded } from '../names/degraded-point.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import { openPoint } from '../names/open-point.ts';
+import { parsePointPath, pathWord } from '../names/point-path.ts';
 import { type Output, right } from '../terminal/output.ts';
 import { resolvePointOrResource } from '../names/resolve-point.ts';
 import { bytesText, pathFields, pathText, timeText } from '../terminal/text.ts';
@@ -23,10 +24,11 @@ export const lsCommand = defineCommand({
   declare: (command) =>
     command
       .argument('<point|resource>')
-      .argument('[path]')
+      .argument('[path]', pathWord)
       .option('-r, --recursive', 'everything below, and no lines for directories that only paths imply'),
-  async run(context, { recursive }, name, path = '') {
+  async run(context, { recursive }, word, typed) {
     const { connect, out, clock, signal, warn } = context;
+    const { name, path = '' } = parsePointPath(word, typed);
     const connection = await connect();
     const point = await resolvePointOrResource(connection.services.catalog, name, clock.now());
     await warnDegraded(point, connection, context);
@@ -36,8 +38,7 @@ export const lsCommand = defineCommand({
         await printVolumes(reader, reader.root.image, out, signal);
         return exitCodes.ok;
       }
-      const place = await openPointImage(reader, { signal }).getPlace(path);
-      for (const notice of place.notices) warn(notice);
+      const place = await openPointImage(reader, { onNotice: warn, signal }).getPlace(path);
       const unread = await namingPath(path, async () =>
         listImageFiles(place, { recursive: recursive === true, out, warn, signal }),
       );

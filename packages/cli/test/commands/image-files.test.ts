@@ -70,7 +70,7 @@ test('ls of a volume lists its partitions, and what is on them', async () => {
 
   expect(code).toBe(0);
   expect(out).toMatch(/^\/dev\/xvda1 +2\.0 MiB +ext4$\n^\/dev\/xvda2 +1\.0 MiB +swap space$/m);
-  expect(await cli.records('ls', point, 'vol-0a1')).toMatchObject([
+  expect(await cli.records('ls', `${point}:vol-0a1`)).toMatchObject([
     { kind: 'partition', path: 'vol-0a1p1', offset: mebibyte, content: 'ext4' },
     { kind: 'partition', path: 'vol-0a1p2', content: 'swap space' },
   ]);

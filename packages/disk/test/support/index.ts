@@ -1,0 +1,6 @@
+// Makers of disks, for tests of other packages, too.
+export { type ExtImageOptions, makeExtImage } from './e2fsprogs.ts';
+export { writeGpt, writeMbr } from './partition-tables.ts';
+export { makeScratch } from './scratch.ts';
+export { bytesSource } from './sources.ts';
+export { dataAt, groupText, physicalIds, volumeText, writePhysicalVolume } from './volume-groups.ts';

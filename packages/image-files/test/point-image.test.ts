@@ -1,0 +1,235 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { ByteSource } from '@holdfast/disk';
+import {
+  bytesSource,
+  dataAt,
+  groupText,
+  makeExtImage,
+  makeScratch,
+  physicalIds,
+  volumeText,
+  writeGpt,
+  writePhysicalVolume,
+} from '@holdfast/disk/testing';
+import type { VolumeSnapshot } from '@holdfast/engine';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PointImage } from '../src/point-image.ts';
+
+const mebibyte = 2 ** 20;
+const extent = 65_536;
+const scratch = makeScratch();
+afterAll(scratch.remove);
+
+const fstab = `
+LABEL=root                                 /          ext4  defaults 0 1
+UUID=11111111-2222-3333-4444-555555555555  /data      ext4  defaults
+/dev/mapper/vg--0-log                      /var/log   ext4  defaults
+PARTUUID=00000000-0000-0000-0000-000000000002 /efi    vfat  defaults
+/dev/nvme3n1                               /scratch   ext4  nofail
+/dev/xvdz                                  /lost      ext4  nofail
+tmpfs                                      /tmp       tmpfs size=1G
+`;
+
+/** Devices and contents of the machine's volumes. */
+const disks: Record<string, Buffer> = {};
+
+/** Makes an ext4 of 2 MiB with files by their paths; a target begins with `->`. */
+function makeFiles(name: string, files: Record<string, string>, ...options: readonly string[]): Buffer {
+  const tree = path.join(scratch.path, `${name}-tree`);
+  mkdirSync(tree);
+  for (const [file, content] of Object.entries(files)) {
+    const at = path.join(tree, file);
+    mkdirSync(file.endsWith('/') ? at : path.dirname(at), { recursive: true });
+    if (content.startsWith('->')) symlinkSync(content.slice(2), at);
+    else if (!file.endsWith('/')) writeFileSync(at, content);
+  }
+  const image = path.join(scratch.path, name);
+  const features = '^has_journal';
+  return readFileSync(makeExtImage(image, { size: '2M', tree, features, options: ['-L', name, ...options] }));
+}
+
+beforeAll(() => {
+  const root = makeFiles('root', {
+    'etc/fstab': fstab,
+    'etc/passwd': 'root',
+    'data/hidden': 'under a mount',
+    'var/log/': '',
+    'efi/': '',
+    'scratch/': '',
+    'lost/': '',
+    'tmp/': '',
+    srv: '->/data/www',
+    'Windows/win.ini': 'not really',
+  });
+  const uuid = '11111111-2222-3333-4444-555555555555';
+  const data = makeFiles('data', { 'www/index': 'of data', 'www/up': '->../../etc/passwd' }, '-U', uuid);
+  const log = makeFiles('log', { messages: 'of log', long: 'x'.repeat(1_300_000) });
+
+  const first = Buffer.alloc(4 * mebibyte);
+  writeGpt(first, [
+    { first: 2048, last: 6143 },
+    { first: 6144, last: 7167, name: 'EFI' },
+  ]);
+  root.copy(first, mebibyte);
+  first.write('FAT16   ', 3 * mebibyte + 54);
+  first.writeUInt16LE(0xaa55, 3 * mebibyte + 510);
+  disks['/dev/sda1'] = first;
+  disks['/dev/sdf'] = data;
+  disks['/dev/sdz'] = first;
+
+  const text = groupText(
+    volumeText('log', [
+      { start: 20, count: 12, stripes: '"pv1", 3' },
+      { start: 0, count: 20, stripes: '"pv0", 5' },
+    ]),
+    3,
+    'vg-0',
+  );
+  const physical = physicalIds.map((id) => {
+    const disk = Buffer.alloc(3 * mebibyte);
+    writePhysicalVolume(disk, id, text);
+    return disk;
+  });
+  log.copy(physical[0] ?? log, dataAt + 5 * extent, 0, 20 * extent);
+  log.copy(physical[1] ?? log, dataAt + 3 * extent, 20 * extent);
+  [disks['/dev/sdg'], disks['/dev/sdh']] = physical as [Buffer, Buffer];
+});
+
+interface Opened {
+  readonly image: PointImage;
+  readonly notices: string[];
+  /** Reads of volumes so far. */
+  readonly reads: () => number;
+}
+
+function open(
+  devices: readonly string[] = ['/dev/sda1', '/dev/sdf', '/dev/sdg', '/dev/sdh'],
+  rootDevice = '/dev/sda1',
+): Opened {
+  const notices: string[] = [];
+  let reads = 0;
+  const counted = (source: ByteSource): ByteSource => ({
+    ...source,
+    read: async (...range) => {
+      reads += 1;
+      return source.read(...range);
+    },
+  });
+  const volumes = devices.map((device, index) => ({ volume: `vol-0${index}`, device }) as VolumeSnapshot);
+  const image = new PointImage(
+    volumes,
+    async ({ device = '' }) => counted(bytesSource(disks[device] ?? Buffer.alloc(0))),
+    rootDevice,
+    { onNotice: (text) => notices.push(text) },
+  );
+  return { image, notices, reads: () => reads };
+}
+
+async function textAt(image: PointImage, where: string): Promise<[part: string, path: string, text: string]> {
+  const place = await image.getPlace(where, { followLast: true });
+  if (place.kind !== 'node') throw new Error(`${where} is ${place.kind}`);
+  const pieces = await Array.fromAsync(place.node.read());
+  return [place.part.path, place.path, Buffer.concat(pieces).toString()];
+}
+
+test.each([
+  ['/etc/passwd', '/dev/sda1p1', '/etc/passwd', 'root'],
+  ['//etc/../etc/./passwd', '/dev/sda1p1', '/etc/passwd', 'root'],
+  ['/data/www/index', '/dev/sdf', '/data/www/index', 'of data'],
+  ['/srv/index', '/dev/sdf', '/data/www/index', 'of data'],
+  ['/srv/up', '/dev/sda1p1', '/etc/passwd', 'root'],
+  ['/var/log/messages', '/dev/vg-0/log', '/var/log/messages', 'of log'],
+])('%s is found as the machine has it, on %s', async (where, ...found) => {
+  expect(await textAt(open().image, where)).toEqual(found);
+});
+
+test.each([
+  ['/dev/sda1p1/data/hidden', '/dev/sda1p1', 'under a mount'],
+  ['/dev/xvda1/etc/passwd', '/dev/xvda1', 'root'],
+  ['/dev/sdf/www/index', '/dev/sdf', 'of data'],
+  ['/dev/xvdf/www/index', '/dev/xvdf', 'of data'],
+  ['vol-01/www/index', 'vol-01', 'of data'],
+  ['/dev/vg-0/log/messages', '/dev/vg-0/log', 'of log'],
+  ['/dev/mapper/vg--0-log/messages', '/dev/vg-0/log', 'of log'],
+  ['C:\\Windows\\win.ini', '/dev/sda1p1', 'not really'],
+  ['/c:/Windows/win.ini', '/dev/sda1p1', 'not really'],
+])('%s is found where its volume is named', async (where, part, text) => {
+  const [on, , content] = await textAt(open().image, where);
+
+  expect([on, content]).toEqual([part, text]);
+});
+
+test.each([
+  ['/tmp/x', 'NotSupportedError', '/tmp is tmpfs, which is on no volume'],
+  ['/efi/x', 'NotSupportedError', 'FAT16 is not supported'],
+  ['/lost/x', 'UnknownNameError', '/lost is a mount of /dev/xvdz, which is not in this image'],
+  ['/scratch/x', 'UnknownNameError', '/dev/nvme3n1 may be any volume of this image'],
+  ['/etc/shadow', 'UnknownNameError', 'there is nothing at "/etc/shadow"'],
+  ['/dev/vg-0/other/x', 'UnknownNameError', '/dev/sdg, /dev/sdh, /dev/vg-0/log'],
+  ['/dev/sdg/x', 'UnknownNameError', 'holds logical volumes of LVM; name one of /dev/vg-0/log'],
+  ['D:\\x', 'UnknownNameError', 'letter D: is known to the registry of Windows alone'],
+  ['etc/passwd', 'UnknownNameError', 'begin with a "/", or with one of'],
+])('%s is refused with what is there', async (where, name, message) => {
+  const looked = open().image.getPlace(where);
+
+  await expect(looked).rejects.toMatchObject({ name });
+  await expect(looked).rejects.toThrow(message);
+});
+
+test('a long file of a logical volume comes from both of its disks', async () => {
+  const [, , text] = await textAt(open().image, '/var/log/long');
+
+  expect(text).toBe('x'.repeat(1_300_000));
+});
+
+test.each([
+  ['/dev', ['/dev/sda1p1 ext4', '/dev/sda1p2 FAT16', '/dev/sdf ext4', '/dev/vg-0/log ext4']],
+  ['/dev/sda1', ['/dev/sda1p1 ext4', '/dev/sda1p2 FAT16']],
+  ['/dev/vg-0', ['/dev/vg-0/log ext4']],
+  ['/dev/mapper/', ['/dev/vg-0/log ext4']],
+])('%s is all that is there', async (where, parts) => {
+  const place = await open().image.getPlace(where);
+
+  expect(place.kind === 'parts' && place.parts.map((part) => `${part.path} ${part.content?.name}`)).toEqual(
+    parts,
+  );
+});
+
+test('a physical volume that is missing is named, and what does not need it is read', async () => {
+  const { image, notices } = open(['/dev/sda1', '/dev/sdf', '/dev/sdg']);
+
+  expect(await textAt(image, '/data/www/index')).toEqual(['/dev/sdf', '/data/www/index', 'of data']);
+  await expect(image.getPlace('/var/log/messages')).rejects.toThrow(
+    `physical volume ${physicalIds[1]} (pv1)`,
+  );
+  await expect(image.getPlace('/dev/vg-0/log/messages')).rejects.toMatchObject({ name: 'FileSystemError' });
+  expect((await image.listParts()).map((part) => part.path)).not.toContain('/dev/vg-0/log');
+  expect(notices).toEqual([expect.stringContaining('/dev/vg-0/log cannot be read: physical volume')]);
+});
+
+test('the root is found without the record of a machine, and refused where there are two', async () => {
+  expect((await textAt(open(['/dev/sda1'], 'unknown').image, '/etc/passwd'))[2]).toBe('root');
+
+  const both = ['/dev/sda1', '/dev/sdz'];
+  expect((await textAt(open(both).image, '/etc/passwd'))[0]).toBe('/dev/sda1p1');
+  await expect(open(both, 'unknown').image.getPlace('/etc/passwd')).rejects.toThrow(
+    'several file systems of this image have an /etc/fstab; begin the path with one of /dev/sda1p1 (ext4), /dev/sdz1',
+  );
+});
+
+test('a machine without an fstab names what there is', async () => {
+  await expect(open(['/dev/sdf']).image.getPlace('/etc/passwd')).rejects.toThrow(
+    'no file system of this image has an /etc/fstab that can be read; begin the path with one of /dev/sdf (ext4)',
+  );
+});
+
+test('many paths of an image are found with the reads of the first', async () => {
+  const { image, reads } = open();
+  await textAt(image, '/var/log/messages');
+  const first = reads();
+
+  await Promise.all(Array.from({ length: 50 }, async () => textAt(image, '/var/log/messages')));
+
+  expect(reads()).toBe(first);
+});
