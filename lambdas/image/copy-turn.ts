@@ -27,10 +27,7 @@ export async function takeCopyTurn(
   return takeTurn(services, { name: 'copy-images', holder: runId, most, until });
 }
 
-/**
- * Lets the next image be copied. Of a run whose execution ended without a word, the turn, or the wait for one, ends by
- * itself.
- */
+/** Lets the next image be copied. Where nobody says so, the turn, or the wait for one, ends by itself. */
 export async function endCopyTurn(services: Services, runId: RunId): Promise<void> {
   await endTurn(services, { name: 'copy-images', holder: runId });
 }

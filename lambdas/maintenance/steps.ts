@@ -56,7 +56,7 @@ export const maintenanceSteps = {
     minutes: 15,
   },
   'sweep-snapshots': {
-    needs: { plans: true, images: 'remove', catalog: 'use' },
+    needs: { plans: true, images: 'release', catalog: 'use' },
     minutes: 15,
   },
   'verify-sample': {

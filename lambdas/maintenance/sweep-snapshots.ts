@@ -46,6 +46,14 @@ const SweepState = z.object({
 });
 type SweepState = z.infer<typeof SweepState>;
 
+type Services = StepServices<(typeof maintenanceSteps)['sweep-snapshots']['needs']>;
+
+/** Snapshots of runs, and until when they are locked; the latter is absent where no plan locks any. */
+interface SnapshotsFound {
+  readonly tagged: readonly Ec2Snapshot[];
+  readonly locks: ReadonlyMap<string, Date> | undefined;
+}
+
 const nothing: SweepState = { weeksNoted: 0, run: '', ...nothingOf('snapshots') };
 
 /**
@@ -53,14 +61,15 @@ const nothing: SweepState = { weeksNoted: 0, run: '', ...nothingOf('snapshots') 
  * retention ended is noted as such, which makes it degraded wherever points are shown, and is reported. Removes the
  * snapshots of image runs that failed: those older than some days, of a run that is over, and without a point in the
  * catalog, unless it may lack one; and those whose blocks are in the vault and that are needed no more. In doubt they are kept: snapshots of a run
- * that the catalog, or of a plan that the deployment does not know.
+ * that the catalog, or of a plan that the deployment does not know. The locks of snapshots that a point consists of are
+ * prolonged with it.
  */
 export const sweepSnapshotsStep = defineLoop(
   maintenanceSteps,
   'sweep-snapshots',
   { input: SweepInput, state: SweepState, handOnBeforeMs },
   async (services, { reconciled }, { before = nothing, shouldStop }): Promise<LoopOutput<SweepState>> => {
-    const { catalog, images, clock, log } = services;
+    const { catalog, images, plans, clock, log } = services;
     const now = clock.now();
     const all = await images.findTaggedSnapshots(RUN_TAG);
     const tagged = all.filter(({ volumeId }) => volumeId !== COPIED_VOLUME);
@@ -68,10 +77,12 @@ export const sweepSnapshotsStep = defineLoop(
     const note = (failures: StepFailures): void => {
       state.failures = mergeFailures(state.failures, noteFailures(log, 'sweeping snapshots', failures));
     };
+    const locks = plans.some((plan) => plan.images.lockSnapshots) ? await images.findLocks() : undefined;
     while (state.weeksNoted < weeks + 2) {
       // At least one a call, however little time it has: otherwise the calls never get through.
       if (state.weeksNoted > before.weeksNoted && shouldStop()) return { done: false, state };
-      const { lacking, failures } = await notePoints(services, tagged, weekOf(now, state.weeksNoted));
+      const range = weekOf(now, state.weeksNoted);
+      const { lacking, failures } = await notePoints(services, { tagged, locks, range });
       state.weeksNoted += 1;
       state.pointsLacking += lacking;
       note(failures);
@@ -125,10 +136,10 @@ function weekOf(now: Date, week: number): { readonly from?: Date; readonly to?: 
 
 /** @returns the number of points that lack snapshots, and those for which this could not be noted. */
 async function notePoints(
-  { catalog, clock, log }: StepServices<(typeof maintenanceSteps)['sweep-snapshots']['needs']>,
-  tagged: readonly Ec2Snapshot[],
-  range: { readonly from?: Date; readonly to?: Date },
+  services: Services,
+  { tagged, locks, range }: SnapshotsFound & { readonly range: { readonly from?: Date; readonly to?: Date } },
 ): Promise<{ readonly lacking: number; readonly failures: StepFailures }> {
+  const { catalog, clock, log } = services;
   const now = clock.now();
   const complete = Map.groupBy(
     tagged.filter(({ state }) => state === 'completed'),
@@ -143,17 +154,37 @@ async function notePoints(
       work: async (point) => {
         if (!isImageThatHasToBeWhole(point, now)) return;
         const { pointId, runId, counts, snapshotsMissing = 0 } = point;
-        const missing = Math.max(0, counts.files - (complete.get(runId)?.length ?? 0));
+        const snapshots = complete.get(runId) ?? [];
+        const missing = Math.max(0, counts.files - snapshots.length);
         if (missing > 0) {
           lacking += 1;
           log.warn('a point has lost snapshots', { pointId, resource: point.resourceArn, missing });
         }
         if (missing !== snapshotsMissing) await catalog.points.noteSnapshotsMissing(pointId, missing);
+        if (locks !== undefined) await prolongLocks(services, point, snapshots, locks);
       },
     },
     {},
   );
   return { lacking, failures };
+}
+
+/** Locks snapshots until their point expires, where that is later than it was: a rule or a hold keeps it. */
+async function prolongLocks(
+  { plans, images, lockMode, clock, log }: Services,
+  { plan, runId, expiresAt }: PointRow,
+  snapshots: readonly Ec2Snapshot[],
+  locks: ReadonlyMap<string, Date>,
+): Promise<void> {
+  if (plans.find(({ name }) => name === plan)?.images.lockSnapshots !== true) return;
+  // EC2 takes no lock for less than a day.
+  if (expiresAt.getTime() < clock.now().getTime() + dayMs) return;
+  for (const { snapshotId } of snapshots) {
+    const until = locks.get(snapshotId);
+    if (until !== undefined && until >= expiresAt) continue;
+    await images.lockSnapshot(snapshotId, lockMode, expiresAt);
+    log.info('prolonged the lock of a snapshot', { runId, snapshotId, until: expiresAt.toISOString() });
+  }
 }
 
 /** A point that was committed while the snapshots were listed may have more of them than the list. */
@@ -172,11 +203,7 @@ function runOf({ tags }: Ec2Snapshot): RunId {
  * of the plan that the resource has now.
  */
 async function isReleased(
-  {
-    catalog,
-    plans,
-    clock,
-  }: Pick<StepServices<(typeof maintenanceSteps)['sweep-snapshots']['needs']>, 'catalog' | 'plans' | 'clock'>,
+  { catalog, plans, clock }: Pick<Services, 'catalog' | 'plans' | 'clock'>,
   { resourceArn, pointId }: RunRow,
   needsOf: Map<ResourceArn, Promise<SnapshotNeeds>>,
 ): Promise<boolean> {

@@ -9,7 +9,7 @@ import { nextLookSeconds } from '../runtime/next-look.ts';
 import type { StepServices } from '../runtime/services.ts';
 import { checkLaunch, lackOfBilling, type Launching, refusedLaunch } from './check-launch.ts';
 import { InstanceFailedError, LaunchRefusedError } from './launch-errors.ts';
-import { idsOf, restoreTags, tagsLike } from './launch-tags.ts';
+import { idsOf, imageNameOf, restoreTags, tagsLike } from './launch-tags.ts';
 import { Launch } from './launch-state.ts';
 import { machineOf } from './machine-of.ts';
 import { type ReadySnapshot, readySnapshots } from './ready-snapshots.ts';
@@ -91,7 +91,7 @@ async function goOn(call: Call): Promise<LaunchInstanceOutput> {
 async function orderImage(call: Call): Promise<NonNullable<Launch['image']>> {
   const { job, target, machine, snapshots, launch } = call;
   const { launches, clock } = call.services;
-  const name = target.kind === 'ami' ? target.name : `holdfast-${job.restoreId}`;
+  const name = imageNameOf(job);
   const { tags } = tagsLike(machine.tags, job, target.tagKey);
   const description = `Holdfast restore ${job.restoreId} of point ${job.pointId}`;
   const request = registerRequest(machine, idsOf(snapshots), { name, description, tags });

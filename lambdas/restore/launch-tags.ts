@@ -28,6 +28,11 @@ export function tagsLike(
   return fitTags(restoreTags(job), Object.fromEntries(copied));
 }
 
+/** The name that a restore's AMI has: that which was asked for, or one that is the restore's own. */
+export function imageNameOf({ restoreId, target }: Pick<RestoreJob, 'restoreId' | 'target'>): string {
+  return target.kind === 'ami' ? target.name : `holdfast-${restoreId}`;
+}
+
 export function restoreTags({ restoreId }: Pick<RestoreJob, 'restoreId'>): Record<string, string> {
   return { [RESTORE_TAG]: restoreId };
 }

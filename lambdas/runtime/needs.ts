@@ -48,8 +48,8 @@ export interface Needs {
   readonly targets?: 'look' | 'write' | 'end-uploads';
   /**
    * EC2. `see` snapshots; `take` those of tagged machines; `seal` what else a machine's point has of it; `release`
-   * snapshots that are needed no more; `remove` snapshots of runs; `restore` volumes out of them; `launch` machines;
-   * `clear` away snapshots that restores wrote.
+   * snapshots that are needed no more, and lock others; `remove` snapshots of runs; `restore` volumes out of them; `launch` machines;
+   * `clear` away snapshots that restores wrote, and AMIs.
    */
   readonly images?: 'see' | 'take' | 'seal' | 'release' | 'remove' | 'restore' | 'launch' | 'clear';
   /** Blocks of the snapshots of runs. `read`: their content, too. */

@@ -115,7 +115,7 @@ function fixedServices(name: string, needs: Needs, told: Told, { s3, ec2, ebs }:
     ...(needs.images === 'release' && { lockMode: told.LOCK_MODE as ObjectLock['mode'] }),
     ...(needs.images && ec2 && { images: ec2.images() }),
     ...ebs?.({ ...ports, shared: records, quota: told.BLOCK_QUOTA }),
-    ...(needs.images === 'launch' && ec2 && { launches: ec2.launches() }),
+    ...((needs.images === 'launch' || needs.images === 'clear') && ec2 && { launches: ec2.launches() }),
     ...(s3 &&
       needs.targets === 'end-uploads' && {
         openUploads: (bucket: string) => new S3RestoreTarget(s3.s3, bucket),

@@ -109,8 +109,11 @@ interface ImageServices {
     | 'removeSnapshot'
   >;
   readonly seal: Pick<Ec2Images, 'describeSnapshots' | 'getMachineAttributes'>;
-  readonly release: Pick<Ec2Images, 'findSnapshotsOfVolumes' | 'lockSnapshot' | 'removeSnapshot'>;
-  readonly remove: Pick<Ec2Images, 'findSnapshots' | 'findTaggedSnapshots' | 'removeSnapshot'>;
+  readonly release: Pick<
+    Ec2Images,
+    'findSnapshotsOfVolumes' | 'findTaggedSnapshots' | 'findLocks' | 'lockSnapshot' | 'removeSnapshot'
+  >;
+  readonly remove: Pick<Ec2Images, 'findSnapshots' | 'removeSnapshot'>;
   readonly restore: Pick<Ec2Images, 'createVolume' | 'describeVolumes'>;
   readonly launch: Pick<Ec2Images, 'describeSnapshots'>;
   readonly clear: Pick<Ec2Images, 'findSnapshots' | 'removeSnapshot'>;
@@ -151,6 +154,11 @@ export type StepServices<N extends Needs> = EveryStep &
   If<N, { plans: true }, { readonly plans: DeployedConfiguration['plans'] }> &
   If<N, { configuration: true }, { readonly configuration: DeployedConfiguration }> &
   If<N, { images: 'launch' }, { readonly launches: Pick<Ec2Launches, keyof Ec2Launches> }> &
+  If<
+    N,
+    { images: 'clear' },
+    { readonly launches: Pick<Ec2Launches, 'findImage' | 'findInstance' | 'deregisterImage'> }
+  > &
   If<N, { deadLetters: 'count' }, { readonly countDeadLetters: () => Promise<number> }> &
   (N extends { snapshots: infer Use extends keyof SnapshotWriter }
     ? { readonly snapshots: Pick<SnapshotWriter, Use> }

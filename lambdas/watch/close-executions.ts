@@ -10,6 +10,7 @@ import {
 } from '@holdfast/engine/model';
 import * as z from 'zod';
 import { closeFailedRun, countCycleFailure, isOpen } from '../protect/close-failed-run.ts';
+import { endCopyTurn } from '../image/copy-turn.ts';
 import { abandonRestore } from '../restore/abandon-restore.ts';
 import { restoreIdOf } from '../restore/restore-job.ts';
 import { type Count, defineStep } from '../runtime/define-step.ts';
@@ -106,11 +107,14 @@ const close: Readonly<
     const input = RunInput.safeParse(execution.input);
     const run = input.success ? await services.catalog.runs.find(input.data.runId) : undefined;
     // Whoever started it sees that it failed: a cycle, or the person who waits. No run is in the way of the next one.
-    if (run === undefined || !isOpen(run)) return 'reported';
+    if (run === undefined) return 'reported';
     // Another execution goes on with it.
     if (run.execution !== undefined && run.execution !== execution.arn) return 'reported';
-    await closeFailedRun(services, count, run, errorOf(execution));
-    return 'closed';
+    const wasOpen = isOpen(run);
+    if (wasOpen) await closeFailedRun(services, count, run, errorOf(execution));
+    // Also of one that was cancelled: nobody else ends the turn of an execution that was stopped.
+    await endCopyTurn(services, run.runId);
+    return wasOpen ? 'closed' : 'reported';
   },
   restore: async (services, count, execution) => {
     const row = await services.catalog.restores.find(restoreIdOf(execution.arn));

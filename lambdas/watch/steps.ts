@@ -15,12 +15,14 @@ export const watchSteps = {
   },
   'close-executions': {
     needs: {
-      // For what a stopped restore left in its target, and in EBS.
+      // For what a stopped restore left in its target, and in EC2.
       targets: 'end-uploads',
       images: 'clear',
       vault: { read: 'sealed', audit: true },
       work: { use: ['executions/*', 'restores/*'] },
       catalog: 'use',
+      // For the turn of a stopped run.
+      shared: true,
       metrics: true,
       machines: {
         cycle: 'follow',

@@ -59,7 +59,9 @@ export function listsBuckets({ sources, tagKey }: DeploymentConfig): PolicyState
 }
 
 /** Describing things of EC2, which AWS allows for all of a kind or for none. */
-export function describes(...kinds: readonly ('Instances' | 'Volumes' | 'Snapshots')[]): PolicyStatement {
+export function describes(
+  ...kinds: readonly ('Images' | 'Instances' | 'Volumes' | 'Snapshots')[]
+): PolicyStatement {
   return allow(
     'DescribeImages',
     kinds.map((kind) => `ec2:Describe${kind}`),
@@ -137,7 +139,19 @@ export function removesSnapshots(stack: Stack): PolicyStatement {
  */
 export function locksSnapshots(stack: Stack, { plans }: DeploymentConfig): PolicyStatement[] {
   if (!plans.some(({ images }) => images.lockSnapshots)) return [];
-  return [allow('LockSnapshotsOfRuns', ['ec2:LockSnapshot'], [snapshots(stack)], tagged(RUN_TAG))];
+  return [
+    allow('SeeLocks', ['ec2:DescribeLockedSnapshots'], ['*'], thisRegion),
+    allow('LockSnapshotsOfRuns', ['ec2:LockSnapshot'], [snapshots(stack)], tagged(RUN_TAG)),
+  ];
+}
+
+/** Deregistering only AMIs that restores registered. */
+export function deregistersImages(stack: Stack): PolicyStatement {
+  return allow('DeregisterImagesOfRestores', ['ec2:DeregisterImage'], [amis(stack)], tagged(RESTORE_TAG));
+}
+
+function amis(stack: Stack): string {
+  return `arn:${Aws.PARTITION}:ec2:${stack.region}::image/*`;
 }
 
 /** Removing only snapshots that restores wrote. */
@@ -252,7 +266,7 @@ export function launchesMachines(
   stack: Stack,
   { restoreTargets: { keys, roles } }: DeploymentConfig,
 ): PolicyStatement[] {
-  const images = `arn:${Aws.PARTITION}:ec2:${stack.region}::image/*`;
+  const images = amis(stack);
   const made = ['instance', 'volume', 'network-interface'].map((kind) => ec2(stack, kind));
   const named = ['subnet', 'security-group', 'key-pair', 'placement-group'].map((kind) => ec2(stack, kind));
   const looks = ['Images', 'Instances', 'InstanceTypeOfferings', 'KeyPairs', 'NetworkInterfaces'];
@@ -267,7 +281,7 @@ export function launchesMachines(
     allow('RegisterSnapshotsOfRuns', ['ec2:RegisterImage'], [snapshots(stack)], tagged(RUN_TAG)),
     allow('RegisterSnapshotsOfRestores', ['ec2:RegisterImage'], [snapshots(stack)], tagged(RESTORE_TAG)),
     allow('RegisterImagesOfARestore', ['ec2:RegisterImage'], [images], requested(RESTORE_TAG)),
-    allow('DeregisterImagesOfRestores', ['ec2:DeregisterImage'], [images], tagged(RESTORE_TAG)),
+    deregistersImages(stack),
     allow('LaunchFromImages', ['ec2:RunInstances'], [images], thisRegion),
     allow('LaunchInstancesOfARestore', ['ec2:RunInstances'], made, requested(RESTORE_TAG)),
     allow('LaunchWhereItWas', ['ec2:RunInstances'], named, thisRegion),

@@ -94,7 +94,11 @@ function imageRights(stack: Stack, { images }: Needs, { config }: StepWorld): Po
     case 'restore':
       return [sources.describes('Volumes'), ...sources.createsVolumes(stack, config)];
     case 'clear':
-      return [sources.describes('Snapshots'), sources.clearsSnapshots(stack)];
+      return [
+        sources.describes('Snapshots', 'Images', 'Instances'),
+        sources.clearsSnapshots(stack),
+        sources.deregistersImages(stack),
+      ];
   }
 }
 

@@ -140,6 +140,17 @@ describe('a volume', () => {
     expect([refused, removed]).toEqual(['in-use', 'removed']);
   });
 
+  test('keeps a snapshot that is locked, and tells until when', async () => {
+    const volume = await images.getVolume(await makeVolume(clients.ec2));
+    const { snapshotId } = orderedOf(await images.createVolumeSnapshot(volume, {}, 'a test'));
+    const until = new Date(Date.now() + 2 * 86_400_000);
+
+    await images.lockSnapshot(snapshotId, 'governance', until);
+
+    expect((await images.findLocks()).get(snapshotId)?.getTime()).toBeCloseTo(until.getTime(), -4);
+    await expect(images.removeSnapshot(snapshotId)).rejects.toThrow('locked');
+  });
+
   test('loses a snapshot that is removed, again too', async () => {
     const volume = await images.getVolume(await makeVolume(clients.ec2));
     const { snapshotId } = orderedOf(await images.createVolumeSnapshot(volume, {}, 'a test'));

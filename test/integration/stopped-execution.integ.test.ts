@@ -13,6 +13,7 @@ import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
 import { eventually } from '../e2e/support/eventually.ts';
 import { BUCKET_ARN, makeDeployment, PLENTY } from '../lambdas/support/deployment.ts';
 import { MemoryImages } from '../lambdas/support/memory-images.ts';
+import { MemoryLaunches } from '../lambdas/support/memory-launches.ts';
 import { makePipeline, TAGGED_BUCKET } from '../lambdas/support/pipeline.ts';
 import { findGap, testUnless } from '../support/gaps.ts';
 
@@ -51,6 +52,7 @@ async function stopAtWork(cause?: string) {
   const close = closeExecutionsStep.over({
     ...deployment,
     images: new MemoryImages(deployment.clock),
+    launches: new MemoryLaunches(),
     openUploads: () => new MemoryTarget(),
     machines: { ...others, protect: machine },
     executions: {

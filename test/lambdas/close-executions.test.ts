@@ -18,7 +18,9 @@ import {
   PLENTY,
   readJson,
 } from './support/deployment.ts';
+import { takeCopyTurn } from '../../lambdas/image/copy-turn.ts';
 import { MemoryImages } from './support/memory-images.ts';
+import { MemoryLaunches } from './support/memory-launches.ts';
 import { makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { makeRestoring } from './support/restoring.ts';
 
@@ -64,6 +66,7 @@ function makeWatch(
   faults = new FaultPlan(),
   executions = makeExecutions(deployment),
   images = new MemoryImages(deployment.clock),
+  launches = new MemoryLaunches(),
 ) {
   const audit = new AuditLog(deployment.services);
   const logged: unknown[] = [];
@@ -75,6 +78,7 @@ function makeWatch(
     executions,
     openUploads,
     images,
+    launches,
     audit: {
       append: async (entry) => {
         logged.push(entry.event);
@@ -245,6 +249,26 @@ test('an execution that cannot be dealt with keeps none of the others open, and 
   expect(new Set(states)).toEqual(new Set(['failed', 'open']));
   expect(await sweep()).toEqual({ seen: 1, closed: 1, unreported: 1 });
 });
+
+test.each(['stopped', 'cancelled'])(
+  'the turn of a run that was %s while its blocks were copied is free for the next at once',
+  async (how) => {
+    const { deployment, executions, hear } = makeWatch();
+    await openRun(deployment);
+    await takeCopyTurn(deployment, RUN, 1);
+    if (how === 'cancelled') {
+      await deployment.catalog.runs.cancel(RUN);
+      const { endedAt } = { endedAt: deployment.clock.now() };
+      await deployment.catalog.runs.close(RUN, { state: 'cancelled', endedAt });
+    }
+    const next = 'b'.repeat(32) as RunId;
+    expect(await takeCopyTurn(deployment, next, 1)).toBe('wait');
+
+    await hear(executions.end('protect', { ...run, status: 'ABORTED' }));
+
+    expect(await takeCopyTurn(deployment, next, 1)).toBe('taken');
+  },
+);
 
 test('a run that its execution closed itself stays as it is, and is not counted again', async () => {
   const { deployment, executions, hear } = makeWatch();

@@ -457,6 +457,31 @@ describe('snapshots whose blocks are in the vault', () => {
     ]);
   });
 
+  test('that a point consists of stay locked for as long as the point is kept', async () => {
+    plan = withImages({ blocks: 'none', lockSnapshots: true });
+    const steps = stepsOver();
+    const event = { resourceArn: INSTANCE, kind: 'ec2-instance', plan: 'daily', type: 'full', runId: RUN };
+    await steps.openRun(event, PLENTY);
+    await steps.snapshotVolumes({ runId: RUN }, PLENTY);
+    images.change({ state: 'completed', progress: 100 });
+    const commit = { runId: RUN, shardCount: 0, groupCount: 0, state: null };
+    await untilDone(async () => steps.commitImage(commit, PLENTY));
+    await steps.releaseSnapshots({ runId: RUN }, PLENTY);
+    const [point] = await Array.fromAsync(deployment.catalog.points.list(INSTANCE));
+    const { pointId, expiresAt } = point!;
+    const untils = () => [...images.locks.values()].map(({ until }) => until);
+    expect(untils()).toEqual([expiresAt, expiresAt]);
+    deployment.clock.advance(2 * 86_400_000);
+
+    await sweep();
+    expect(untils()).toEqual([expiresAt, expiresAt]);
+    const later = new Date(expiresAt.getTime() + 30 * 86_400_000);
+    await deployment.catalog.points.prolong(pointId, later);
+    await sweep();
+
+    expect(untils()).toEqual([later, later]);
+  });
+
   test('that are gone make no point degraded', async () => {
     plan = withImages({ baseSnapshot: 're-read' });
     await backUpAndRelease(RUN, 'full');

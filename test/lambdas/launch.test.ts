@@ -59,7 +59,8 @@ async function planLaunch(
     deployment,
     plan,
     launch: async () => restoring.launchInstance({ restoreId, pollSeconds: 15 }, PLENTY),
-    finish: async () => endRestore(restoring, { execution: EXECUTION, restoreId }),
+    finish: async (error?: { Error: string; Cause: string }) =>
+      endRestore(restoring, { execution: EXECUTION, restoreId, error }),
   };
 }
 
@@ -271,6 +272,21 @@ test('an instance that ends before it runs fails with the reason of EC2 and the 
     message: expect.stringMatching(/i-new-1.*Client error on launch.*key\/k in restoreTargets\.keys/s),
   });
   expect([...launches.images]).toEqual([]);
+});
+
+test.each(['registered', 'lost', 'launched'])('a launch that is stopped leaves no AMI: %s', async (when) => {
+  const { launch, launches, finish } = await planLaunch();
+  if (when === 'lost') launches.lostAnswers = 1;
+  if (when === 'registered') launches.imageState = 'pending';
+  if (when === 'launched') launches.instanceState = 'pending';
+  await launch().catch((error: unknown) => error);
+  expect(launches.images.size).toBe(1);
+
+  const report = await finish({ Error: 'States.Timeout', Cause: '' });
+
+  expect([...launches.images]).toEqual([]);
+  expect(report.state).toBe('failed');
+  expect(report.error?.message.includes('it leaves i-new-1')).toBe(when === 'launched');
 });
 
 test('an instance that does not run for hours is given up', async () => {

@@ -2,6 +2,9 @@ import { AuditLog, StoreUnavailableError, type RunId } from '@holdfast/engine';
 import { MemoryTarget } from '@holdfast/engine/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import * as z from 'zod';
+import { commitImageStep } from '../../lambdas/image/commit-image.ts';
+import { ImageRecords } from '../../lambdas/image/image-record.ts';
+import { snapshotVolumesStep } from '../../lambdas/image/snapshot-volumes.ts';
 import { checkOverdueStep } from '../../lambdas/watch/check-overdue.ts';
 import { closeExecutionsStep } from '../../lambdas/watch/close-executions.ts';
 import { countDeadLettersStep } from '../../lambdas/watch/count-dead-letters.ts';
@@ -20,6 +23,7 @@ import {
   untilDone,
 } from './support/deployment.ts';
 import { MemoryImages } from './support/memory-images.ts';
+import { MemoryLaunches } from './support/memory-launches.ts';
 import { discover, discoveryOf, makePipeline, protectFiles, TAGGED_BUCKET } from './support/pipeline.ts';
 import { EXECUTION, makeRestoring } from './support/restoring.ts';
 
@@ -116,12 +120,26 @@ const steps: Readonly<Record<string, Prepare>> = {
         async () => deployment.catalog.resources.find(BUCKET_ARN),
       );
   },
+  'commit-image': async (deployment) => {
+    const images = new MemoryImages(deployment.clock);
+    const deps = { ...deployment, images };
+    const event = { kind: 'ec2-instance', plan: 'daily', type: 'full', runId: RUN };
+    const resourceArn = 'arn:aws:ec2:us-east-1:000000000000:instance/i-1';
+    await makePipeline(deployment).openRun({ ...event, resourceArn }, PLENTY);
+    await snapshotVolumesStep.over(deps)({ runId: RUN }, PLENTY);
+    images.change({ state: 'completed', progress: 100 });
+    await new ImageRecords(deployment.work, RUN).putThrottledCalls(7);
+    const commit = { runId: RUN, shardCount: 0, groupCount: 0, state: null };
+    return async (context) =>
+      outcome(commitImageStep.over(deps)(commit, context), async () => deployment.catalog.runs.find(RUN));
+  },
   'close-executions': async (deployment) => {
     const machines = { cycle: 'c', protect: 'p', restore: 'r', hold: 'h', maintenance: 'm', check: 'o' };
     const ended = { arn: 'arn:execution', machineArn: 'p', name: 'one', status: 'ABORTED' } as const;
     const step = closeExecutionsStep.over({
       ...deployment,
       images: new MemoryImages(deployment.clock),
+      launches: new MemoryLaunches(),
       openUploads: () => new MemoryTarget(),
       machines,
       executions: {

@@ -25,6 +25,7 @@ import {
   createSnapshots,
   deleteSnapshot,
   describeSnapshots,
+  describeLockedSnapshots,
   lockSnapshot,
 } from './snapshots.ts';
 import { createTags, deleteTags } from './tags.ts';
@@ -124,6 +125,7 @@ export const ec2Operations: ReadonlyMap<string, Ec2Operation> = new Map(
       run: describeSnapshots,
     },
     DeleteSnapshot: { parameters: ['SnapshotId'], run: deleteSnapshot },
+    DescribeLockedSnapshots: { parameters: [...paged, 'SnapshotId'], run: describeLockedSnapshots },
     LockSnapshot: { parameters: ['SnapshotId', 'LockMode', 'ExpirationDate'], run: lockSnapshot },
     RegisterImage: {
       parameters: names(

@@ -243,6 +243,31 @@ export function lockSnapshot(context: Ec2Context, input: QueryStructure): XmlStr
   };
 }
 
+/** @see https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLockedSnapshots.html */
+export function describeLockedSnapshots(context: Ec2Context, input: QueryStructure): XmlStructure {
+  const ids = listTexts(input, 'SnapshotId');
+  const locked = [...context.region.snapshots.values()].filter(
+    ({ snapshotId, lock }) => lock !== undefined && (ids.length === 0 || ids.includes(snapshotId)),
+  );
+  const stateOf = ({ lock }: (typeof locked)[number]): string =>
+    lock !== undefined && lock.until > context.now ? lock.mode : 'expired';
+  const found = listFiltered(locked, input, (one) => ({
+    tags: {},
+    attributes: { 'lock-state': [stateOf(one)] },
+  }));
+  const { items, nextToken } = page(found, input, ids);
+  return {
+    snapshotSet: items.map((one) => ({
+      ownerId: context.region.accountId,
+      snapshotId: one.snapshotId,
+      lockState: stateOf(one),
+      lockCreatedOn: one.lock?.createdAt.toISOString(),
+      lockExpiresOn: one.lock?.until.toISOString(),
+    })),
+    nextToken,
+  };
+}
+
 export async function deleteSnapshot(context: Ec2Context, input: QueryStructure): Promise<XmlStructure> {
   const { snapshotId, lock } = getSnapshot(context, getText(input, 'SnapshotId'));
   const image = [...context.region.images.values()].find((one) =>

@@ -136,6 +136,11 @@ export class MemoryImages implements Pick<Ec2Images, keyof Ec2Images> {
     this.locks.set(snapshotId, { mode, until });
   }
 
+  async findLocks(): Promise<Map<string, Date>> {
+    const locked = [...this.locks].filter(([, { until }]) => until > this.#clock.now());
+    return Promise.resolve(new Map(locked.map(([snapshotId, { until }]) => [snapshotId, until])));
+  }
+
   async describeSnapshots(snapshotIds: readonly string[]): Promise<Ec2Snapshot[]> {
     return Promise.resolve(this.#visible().filter(({ snapshotId }) => snapshotIds.includes(snapshotId)));
   }

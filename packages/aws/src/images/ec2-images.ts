@@ -12,6 +12,7 @@ import {
   type Filter,
   type InstanceAttribute,
   type InstanceAttributeName,
+  DescribeLockedSnapshotsCommand,
   LockSnapshotCommand,
   type Snapshot,
   type SnapshotInfo,
@@ -267,6 +268,24 @@ export class Ec2Images {
       ExpirationDate: until,
     });
     await this.#attempt(this.#clients.ec2.send(command), `locking snapshot ${snapshotId}`);
+  }
+
+  /** Finds this account's snapshots that are locked now: until when. */
+  async findLocks(): Promise<Map<string, Date>> {
+    const locks = new Map<string, Date>();
+    let NextToken: string | undefined;
+    do {
+      const command: DescribeLockedSnapshotsCommand = new DescribeLockedSnapshotsCommand({
+        Filters: [{ Name: 'lock-state', Values: ['governance', 'compliance', 'compliance-cooloff'] }],
+        MaxResults: 1000,
+        NextToken,
+      });
+      const answer = await this.#attempt(this.#clients.ec2.send(command), 'describing locked snapshots');
+      for (const { SnapshotId = '', LockExpiresOn } of answer.Snapshots ?? [])
+        if (LockExpiresOn !== undefined) locks.set(SnapshotId, LockExpiresOn);
+      NextToken = answer.NextToken;
+    } while (NextToken !== undefined && NextToken !== '');
+    return locks;
   }
 
   /** Leaves out snapshots that do not exist. */
