@@ -146,6 +146,8 @@ export { findCleanPoint, findKeptPoint, isKept, type PointChoice } from './point
 export { isDegraded, unreadOf, warningOf } from './points/unread.ts';
 export type { PointWarning, UnreadFacts } from './points/unread-facts.ts';
 export { listRootNames, readListedRoot, type ListedRoot } from './points/list-roots.ts';
+export { parseGlob, type Glob } from './find/glob.ts';
+export { findVersions, mostPointsTogether, type FoundPath, type FoundVersion } from './find/find-versions.ts';
 export { openContainer } from './restore/open-container.ts';
 export type { ContainerBytes } from './restore/container-store.ts';
 export { restoreReadable, type ReadableOutcome } from './restore/restore-readable.ts';

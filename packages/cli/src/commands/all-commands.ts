@@ -6,6 +6,7 @@ import { catCommand } from './cat.ts';
 import { catalogRebuildCommand } from './catalog-rebuild.ts';
 import { cycleStartCommand } from './cycle-start.ts';
 import { diffCommand } from './diff.ts';
+import { findCommand } from './find.ts';
 import { explainCommand } from './explain.ts';
 import { extractCommand } from './extract.ts';
 import { failuresCommand } from './failures.ts';
@@ -41,6 +42,7 @@ export const commands: readonly CommandDefinition[] = [
   lsCommand,
   catCommand,
   diffCommand,
+  findCommand,
   restoreCommand,
   restoresCommand,
   failuresCommand,

@@ -6,7 +6,7 @@ export function withGlobalOptions(program: Command) {
   return program
     .option(
       '--json',
-      'print JSON: one document, or one line for each entry of ls, diff and --dry-run; errors too',
+      'print JSON: one document, or one line for each entry of ls, find, diff and --dry-run; errors too',
     )
     .option('--progress', 'print progress on stderr even when it is not a terminal')
     .option('--debug', 'print the stack of an error')

@@ -73,3 +73,13 @@ export function pathFields(path: Uint8Array): { readonly path: string; readonly 
     ...(!Buffer.from(text, 'utf8').equals(bytes) && { pathBase64: bytes.toString('base64') }),
   };
 }
+
+/** Enough of a point's id for people to name it by: its second, and four digits more. */
+export function shortPointId(pointId: string): string {
+  return pointId.slice(0, '20261123T020000Z-9f2c'.length);
+}
+
+/** Text as one word of a command line. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

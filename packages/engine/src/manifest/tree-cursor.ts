@@ -39,6 +39,11 @@ export class TreeCursor {
     return this.#after;
   }
 
+  /** Pages that it is inside of. */
+  get depth(): number {
+    return this.#frames.length;
+  }
+
   canHoldBelow(bound: Uint8Array): boolean {
     return this.#after === undefined || compareBytes(this.#after, floorOf(bound)) < 0;
   }

@@ -3,6 +3,7 @@ export interface ProgressEvent {
   readonly step:
     | 'list'
     | 'sample'
+    | 'find'
     | 'protect'
     | 'commit'
     | 'consolidate'
@@ -13,7 +14,7 @@ export interface ProgressEvent {
   readonly files: number;
   readonly bytes: number;
   /** The things that the counts of files count. @default files */
-  readonly unit?: 'object' | 'root' | 'point' | 'pack';
+  readonly unit?: 'object' | 'root' | 'point' | 'pack' | 'path';
   /** Total, where it is known. */
   readonly filesTotal?: number | undefined;
 }
