@@ -70,6 +70,35 @@ export function describes(
   );
 }
 
+/**
+ * Listing what of the account holds data, and how much. None of these actions reads any of it.
+ * @see https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+ */
+export function listsAccount(): PolicyStatement[] {
+  return [
+    // Known to no bucket, and to no region where the endpoint is the global one.
+    allow('ListBuckets', ['s3:ListAllMyBuckets'], ['*'], {
+      StringEquals: { 'aws:PrincipalAccount': Aws.ACCOUNT_ID },
+    }),
+    allow(
+      'ListData',
+      [
+        'cloudwatch:GetMetricData',
+        'cloudwatch:ListMetrics',
+        'dynamodb:DescribeTable',
+        'dynamodb:ListTables',
+        'ec2:DescribeInstances',
+        'ec2:DescribeVolumes',
+        'elasticfilesystem:DescribeFileSystems',
+        'rds:DescribeDBClusters',
+        'rds:DescribeDBInstances',
+      ],
+      ['*'],
+      thisRegion,
+    ),
+  ];
+}
+
 /** Taking snapshots of tagged instances (all their volumes) and tagged volumes, and removing own duplicates. */
 export function takesSnapshots(stack: Stack, { tagKey }: DeploymentConfig): PolicyStatement[] {
   return [

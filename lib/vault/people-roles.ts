@@ -2,7 +2,7 @@ import { Aws, Duration, Lazy, type Stack } from 'aws-cdk-lib';
 import { AccountRootPrincipal, type PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { allow, ExactPolicy } from '../functions/exact-policy.ts';
-import { describes } from '../functions/source-access.ts';
+import { describes, listsAccount } from '../functions/source-access.ts';
 import {
   accountOfArn,
   closesRuns,
@@ -21,7 +21,8 @@ import {
  * Identity Center carry no MFA flag; there, give a permission set the same statements instead.
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
  *
- * - operator: watches, starts cycles and backups, stops runs. Reads the catalog, never the vault's content.
+ * - operator: watches, starts cycles and backups, stops runs, sees what of the account has no backup. Reads the catalog,
+ *   never the vault's content.
  * - restorer: finds, compares and verifies what is in the vault, and starts restores into the configured targets.
  * - holder: sets and releases legal holds, and sees which points there are.
  * - break-glass: reads the vault without Holdfast, and mends the policies of the vault and of its key, which nobody
@@ -64,6 +65,7 @@ export class PeopleRoles extends Construct {
       listsVault(storage),
       this.readsStacks(),
       ...readsWork(storage, ['cycles/*', 'runs/*', 'restores/*']),
+      ...listsAccount(),
     ]);
     this.allow('Restorer', this.restorer, [
       ...readsCatalog(storage),

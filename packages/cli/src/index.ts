@@ -2,6 +2,12 @@
 export { runCli, type CliIo } from './run-cli.ts';
 export { connectAws } from './deployment/connect-aws.ts';
 export { connectStorage } from './deployment/connect-aws.ts';
-export type { Connect, Connection, ConnectOptions, ConnectedDeployment } from './deployment/connection.ts';
+export type {
+  Connect,
+  Connection,
+  ConnectOptions,
+  ConnectedDeployment,
+  InventoryPart,
+} from './deployment/connection.ts';
 export type { Executions, ExecutionState, ListedExecution, Machine } from './deployment/executions.ts';
 export { exitCodes, type ExitCode } from './terminal/exit-codes.ts';

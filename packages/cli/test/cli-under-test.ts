@@ -4,6 +4,7 @@ import {
   type CommittedPoint,
   commitPoint,
   consolidatePoint,
+  type InventoryItem,
   type Keyring,
   newId,
   openRun,
@@ -33,6 +34,7 @@ import {
   type ConnectOptions,
   type Executions,
   type ExecutionState,
+  type InventoryPart,
   type ListedExecution,
   type Machine,
   runCli,
@@ -143,6 +145,8 @@ export class CliUnderTest {
   plans: Plans | undefined = [dailyPlan];
   /** What restores may write to. */
   restoreBuckets: readonly string[] | undefined = ['b', 'photos'];
+  /** What the account has, or why it may not be looked at. */
+  readonly inventory: Partial<Record<InventoryPart, readonly InventoryItem[] | Error>> = {};
   errIsTerminal = false;
   env: Record<string, string> = {};
   /** What each command connected with. */
@@ -194,6 +198,16 @@ export class CliUnderTest {
             kindOf: (arn) => (arn.startsWith('arn:aws:s3:::') ? 's3-bucket' : undefined),
             openFiles: () => this.source,
             listVolumes: async () => [{ volumeId: 'vol-0a1', sizeGiB: 8 }],
+          },
+          inventory: {
+            list: (part) => {
+              const found = this.inventory[part] ?? [];
+              if (found instanceof Error) throw found;
+              return (async function* () {
+                yield* found;
+              })();
+            },
+            findOwn: async () => new Set(['arn:aws:s3:::vault-bucket' as ResourceArn]),
           },
           deployment: {
             vaultBucket: 'vault-bucket',

@@ -72,10 +72,18 @@ export {
 export type { Estimate } from './quote/estimate-total.ts';
 export type { SampleLimits } from './quote/choose-units.ts';
 export { type CopyPrice, priceFirstCopy } from './quote/price-copy.ts';
-export { type ImageMonthPrice, type MonthPrice, priceMonths, priceImage } from './quote/price-retention.ts';
+export {
+  type ImageMonthPrice,
+  type MonthPrice,
+  priceMonths,
+  priceImage,
+  priceStored,
+} from './quote/price-retention.ts';
 export { measureUsage, type PlanUsage, type ResourceUsage, type Usage } from './usage/measure-usage.ts';
 export type { UsageAmounts } from './usage/sum-packs.ts';
 export { measureVault, type VaultUsage } from './usage/measure-vault.ts';
+export { type CoveredItem, judgeCoverage } from './plans/judge-coverage.ts';
+export type { InventoryItem, InventoryKind } from './ports/inventory.ts';
 export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
 
 // Images

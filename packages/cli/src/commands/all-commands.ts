@@ -4,6 +4,7 @@ import { backupCommand } from './backup.ts';
 import { cancelCommand } from './cancel.ts';
 import { catCommand } from './cat.ts';
 import { catalogRebuildCommand } from './catalog-rebuild.ts';
+import { coverageCommand } from './coverage.ts';
 import { cycleStartCommand } from './cycle-start.ts';
 import { diffCommand } from './diff.ts';
 import { findCommand } from './find.ts';
@@ -30,6 +31,7 @@ import { warningsCommand } from './warnings.ts';
 /** Every command, in the order in which `help` lists them. */
 export const commands: readonly CommandDefinition[] = [
   statusCommand,
+  coverageCommand,
   resourcesCommand,
   plansCommand,
   quoteCommand,

@@ -1,6 +1,7 @@
 import {
   type Catalog,
   isOfKind,
+  type PointRow,
   type QuoteDrift,
   type ResourceArn,
   type ResourceStanding,
@@ -13,6 +14,8 @@ import { type CommandContext, defineCommand } from '../terminal/command.ts';
 import type { Connection } from '../deployment/connection.ts';
 import { exitCodes } from '../terminal/exit-codes.ts';
 import type { ListedExecution } from '../deployment/executions.ts';
+import { findVanished, readCoverage, type ReadCoverage } from '../names/read-coverage.ts';
+import { shortNameOf } from '../names/resolve.ts';
 import { judgeAll, standingFields } from '../names/resource-standing.ts';
 import { driftText, findDrift } from '../quote/quote-drift.ts';
 import { bytesText, countText, durationText, timeText } from '../terminal/text.ts';
@@ -20,6 +23,7 @@ import { right } from '../terminal/output.ts';
 
 const cyclesShown = 5;
 const restoresShown = 10;
+const vanishedShown = 5;
 /** Days of which restores are looked at. */
 const restoreDays = 14;
 
@@ -32,6 +36,10 @@ interface Status {
   /** Quotes of resources that have been backed up since, next to what happened. */
   readonly drifts: readonly { readonly arn: ResourceArn; readonly drift: QuoteDrift }[];
   readonly plansKnown: boolean;
+  /** What of the account could be backed up; absent for a vault in a directory. */
+  readonly coverage: ReadCoverage | undefined;
+  /** Newest points of resources that have no tag any more. */
+  readonly vanished: readonly PointRow[];
   /** Restores of the last days that are under way or failed, the newest first. */
   readonly restores: readonly RestoreRow[];
   /** Buckets that restores may write to, where they are known. */
@@ -53,10 +61,8 @@ export const statusCommand = defineCommand({
   },
 });
 
-async function readStatus(
-  { services, executions, deployment }: Connection,
-  { clock }: CommandContext,
-): Promise<Status> {
+async function readStatus(connection: Connection, { clock, signal }: CommandContext): Promise<Status> {
+  const { services, executions, deployment, localVault } = connection;
   const { catalog } = services;
   const plans = await deployment.findPlans();
   const judged = await judgeAll(catalog, plans, clock.now());
@@ -71,6 +77,11 @@ async function readStatus(
     failures: await listFailures(catalog, judged),
     drifts: await listDrifts(catalog, judged),
     plansKnown: plans !== undefined,
+    coverage:
+      localVault === undefined
+        ? await readCoverage(connection, judged, ['buckets', 'machines'], signal)
+        : undefined,
+    vanished: await findVanished(catalog, judged),
     restores: await listRestores(catalog, clock.now()),
     restoreBuckets: await deployment.findRestoreBuckets(),
   };
@@ -114,7 +125,7 @@ function countStandings(judged: readonly ResourceStanding[]) {
 
 function statusDocument(
   { deployment }: Connection,
-  { judged, cycles, failures, drifts, plansKnown, restores, restoreBuckets }: Status,
+  { judged, cycles, failures, drifts, plansKnown, restores, restoreBuckets, coverage, vanished }: Status,
 ): Record<string, unknown> {
   return {
     vault: { bucket: deployment.vaultBucket, region: deployment.region },
@@ -125,6 +136,11 @@ function statusDocument(
     cycles: typeof cycles === 'string' ? null : cycles,
     failures,
     restores,
+    coverage: coverage && {
+      withoutPlan: coverage.items.filter((one) => one.coverage === 'no-plan').map(({ item }) => item.arn),
+      unknown: coverage.unknown,
+    },
+    vanished: vanished.map(({ resourceArn }) => resourceArn),
     drifts: drifts.map(({ arn, drift }) => ({ arn, ...drift })),
   };
 }
@@ -153,6 +169,7 @@ async function print(
   await out.line(
     `restores   ${localVault === undefined ? restoresText(restoreBuckets) : 'into directories'}`,
   );
+  await printCoverage(status, out);
   await printAttention(judged, out);
   for (const { arn, drift } of status.drifts) await out.line(`quote      ${arn}: ${driftText(drift)}`);
   if (status.restores.length > 0) {
@@ -196,6 +213,30 @@ async function print(
       endedAt === undefined ? '-' : durationText((endedAt.getTime() - startedAt.getTime()) / 1000),
     ]),
   );
+}
+
+async function printCoverage(
+  { coverage, vanished }: Pick<Status, 'coverage' | 'vanished'>,
+  out: CommandContext['out'],
+): Promise<void> {
+  if (coverage !== undefined) {
+    const open = coverage.items.filter((one) => one.coverage === 'no-plan');
+    const bytes = open.reduce((sum, { item }) => sum + (item.bytes ?? 0), 0);
+    const unknown = coverage.unknown.map(({ part }) => `; ${part} may not be listed`).join('');
+    await out.line(
+      open.length === 0
+        ? `coverage   every bucket, instance and volume with data has a plan${unknown}`
+        : `coverage   ${open.length}${open.length === 1 ? ' bucket, instance or volume' : ' buckets, instances or volumes'} with data (${bytesText(bytes)}) and no plan${unknown}: ` +
+            '"holdfast coverage" names them',
+    );
+  }
+  if (vanished.length > 0)
+    await out.line(
+      `vanished   ${countText(vanished.length, 'resource')} with points and no tag: ${vanished
+        .slice(0, vanishedShown)
+        .map(({ resourceArn }) => shortNameOf(resourceArn))
+        .join(', ')}${vanished.length > vanishedShown ? ', …' : ''}`,
+    );
 }
 
 function restoresText(buckets: readonly string[] | undefined): string {

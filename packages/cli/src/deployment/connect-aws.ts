@@ -1,6 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import {
+  answerOf,
   type AwsClients,
   DynamoChunkIndex,
   instanceOfArn,
@@ -19,9 +20,10 @@ import {
   volumeOfArn,
 } from '@holdfast/aws';
 import { Ec2Images } from '@holdfast/aws/ec2';
-import { isOfKind, UnknownNameError } from '@holdfast/engine';
+import { AccountInventory, makeInventoryClients } from '@holdfast/aws/inventory';
+import { type InventoryItem, isOfKind, type ResourceArn, UnknownNameError } from '@holdfast/engine';
 import type { DeployedConfiguration } from '@holdfast/engine/model';
-import type { ConnectedStorage, Connection, ConnectOptions } from './connection.ts';
+import type { ConnectedStorage, Connection, ConnectOptions, InventoryPart } from './connection.ts';
 import type { Machine } from './executions.ts';
 import { StepFunctionsExecutions } from './step-functions-executions.ts';
 
@@ -40,6 +42,30 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
   const findConfiguration = async (): Promise<DeployedConfiguration | undefined> =>
     readConfiguration(clients.s3, await names.findConfigurationUrl());
   const images = new Ec2Images(clients);
+  const inventoryClients = makeInventoryClients({ region });
+  const findPlace = async () => {
+    const { Arn = '', Account = '' } = await answerOf(
+      clients.sts.send(new GetCallerIdentityCommand({})),
+      'asking who the caller is',
+    );
+    return { region, account: Account, partition: Arn.split(':')[1] ?? 'aws' };
+  };
+  const openInventory = async (): Promise<
+    Record<InventoryPart, (signal?: AbortSignal) => AsyncIterable<InventoryItem>>
+  > => {
+    const inventory = new AccountInventory(
+      { ...clients, ...inventoryClients },
+      await findPlace(),
+      services.clock,
+    );
+    return {
+      buckets: (signal) => inventory.listBuckets(signal),
+      machines: (signal) => inventory.listImages(signal),
+      'file systems': (signal) => inventory.listFileSystems(signal),
+      databases: (signal) => inventory.listDatabases(signal),
+      tables: (signal) => inventory.listTables(signal),
+    };
+  };
   return {
     services,
     openChunkIndex: async () => {
@@ -59,6 +85,20 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
           ? [await images.getVolume(volumeOfArn(arn), signal)]
           : (await images.getMachine(instanceOfArn(arn), signal)).volumes,
     },
+    inventory: {
+      async *list(part, signal) {
+        yield* (await openInventory())[part](signal);
+      },
+      findOwn: async () => {
+        const { partition, account } = await findPlace();
+        const work = await names.findWorkBucket();
+        const buckets = [vaultBucket, work].map((bucket) => `arn:${partition}:s3:::${bucket}`);
+        const tables = [catalogTable, await names.findChunkIndexTable()].map(
+          (table) => `arn:${partition}:dynamodb:${region}:${account}:table/${table}`,
+        );
+        return new Set([...buckets, ...tables] as ResourceArn[]);
+      },
+    },
     deployment: {
       vaultBucket,
       region,
@@ -68,6 +108,7 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
     },
     close: () => {
       clients.destroy();
+      for (const client of Object.values(inventoryClients)) client.destroy();
       cloudFormation.destroy();
     },
   };
@@ -99,6 +140,14 @@ class DeployedNames {
     const output = `${machine.charAt(0).toUpperCase()}${machine.slice(1)}MachineArn`;
     const given = this.#options[`${machine}MachineArn`];
     return given ?? (await this.#get(this.#pipeline, 'pipeline', output, `--${machine}-machine`));
+  }
+
+  async findWorkBucket(): Promise<string | undefined> {
+    return this.#storage.find('WorkBucketName');
+  }
+
+  async findChunkIndexTable(): Promise<string | undefined> {
+    return this.#options.chunkIndexTable ?? (await this.#storage.find('ChunkIndexTableName'));
   }
 
   async findConfigurationUrl(): Promise<string | undefined> {

@@ -71,6 +71,14 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
       },
       listVolumes: async () => [],
     },
+    inventory: {
+      list: () => {
+        throw new InvalidInputError(
+          'a vault in a directory has no account; name a deployment instead of --vault for that',
+        );
+      },
+      findOwn: async () => new Set(),
+    },
     deployment: {
       vaultBucket: root,
       region: hostname(),

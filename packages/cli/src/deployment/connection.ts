@@ -2,9 +2,11 @@ import type {
   Catalog,
   ChunkIndex,
   FileSource,
+  InventoryItem,
   Keyring,
   ObjectStore,
   ReadServices,
+  ResourceArn,
   ResourceRow,
   SnapshotStates,
   WorkStore,
@@ -35,6 +37,17 @@ interface ConnectedSources {
   ): Promise<readonly { readonly volumeId: string; readonly sizeGiB: number }[]>;
 }
 
+/** What of an account may hold data, by the name that people give it. */
+export const inventoryParts = ['buckets', 'machines', 'file systems', 'databases', 'tables'] as const;
+export type InventoryPart = (typeof inventoryParts)[number];
+
+interface ConnectedInventory {
+  /** Lists a part of the account, in the region of the deployment, with the caller's own rights. */
+  list(part: InventoryPart, signal?: AbortSignal): AsyncIterable<InventoryItem>;
+  /** What the deployment itself keeps data in. */
+  findOwn(): Promise<ReadonlySet<ResourceArn>>;
+}
+
 export interface Connection {
   readonly services: ReadServices & { readonly catalog: Catalog };
   /**
@@ -49,6 +62,7 @@ export interface Connection {
   readonly deployment: ConnectedDeployment;
   /** Resources that are backed up, read with the caller's own rights. */
   readonly sources: ConnectedSources;
+  readonly inventory: ConnectedInventory;
   /** Set for a vault in a directory instead of a deployment. */
   readonly localVault?: LocalVaultOptions | undefined;
   close(): void;

@@ -48,6 +48,7 @@ resources  3: 1 protected, 0 degraded, 1 overdue, 1 unprotected
 content    9.8 KiB in the newest points; "holdfast usage" says what is stored, and what it costs
 failing    1 resource
 restores   into 2 buckets: b, photos
+coverage   every bucket, instance and volume with data has a plan
 
 degraded, overdue or unprotected
 RESOURCE                                           STANDING     AGE   RPO  PROBLEM
@@ -269,4 +270,25 @@ bbbbbbbbbbbb  running  2026-11-23 09:00:00Z  s3://rescue/
 cccccccccccc  failed   2026-11-22 09:00:00Z  s3://rescue/
 `);
   expect(await cli.json('status')).toMatchObject({ restores: [{ state: 'running' }, { state: 'failed' }] });
+});
+
+test('says what of the account has no plan, and what has points and no tag any more', async () => {
+  const cli = new CliUnderTest();
+  await cli.plantPoint({ pointId: point, resourceArn: 'arn:aws:s3:::once' as ResourceArn });
+  cli.inventory.buckets = [
+    { arn: 'arn:aws:s3:::logs' as ResourceArn, kind: 's3-bucket', bytes: 2048 },
+    { arn: 'arn:aws:s3:::vault-bucket' as ResourceArn, kind: 's3-bucket', bytes: 2048 },
+  ];
+  cli.inventory.machines = new AccessDeniedError('ec2:DescribeInstances is denied');
+
+  const { out } = await cli.run('status');
+
+  expect(out).toContain(
+    'coverage   1 bucket, instance or volume with data (2.0 KiB) and no plan; machines may not be listed: "holdfast coverage" names them\n',
+  );
+  expect(out).toContain('vanished   1 resource with points and no tag: once\n');
+  expect(await cli.json('status')).toMatchObject({
+    coverage: { withoutPlan: ['arn:aws:s3:::logs'], unknown: [{ part: 'machines' }] },
+    vanished: ['arn:aws:s3:::once'],
+  });
 });

@@ -1,0 +1,3 @@
+/** The account's inventory, apart from the others: functions need none of its clients. */
+export { AccountInventory } from './inventory/account-inventory.ts';
+export { type InventoryClients, makeInventoryClients } from './inventory/make-inventory-clients.ts';

@@ -1,0 +1,25 @@
+import { type CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { EC2Client } from '@aws-sdk/client-ec2';
+import { EFSClient } from '@aws-sdk/client-efs';
+import { RDSClient } from '@aws-sdk/client-rds';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { type ClientOptions, commonOptions } from '../sdk/client-options.ts';
+
+/** Clients of all services that hold data of an account. */
+export interface InventoryClients {
+  readonly s3: S3Client;
+  readonly ec2: EC2Client;
+  readonly cloudWatch: CloudWatchClient;
+  readonly efs: EFSClient;
+  readonly rds: RDSClient;
+  readonly dynamo: DynamoDBClient;
+}
+
+/** Makes those that nothing else needs. */
+export function makeInventoryClients(
+  options: ClientOptions = {},
+): Pick<InventoryClients, 'efs' | 'rds' | 'dynamo'> {
+  const common = commonOptions(options);
+  return { efs: new EFSClient(common), rds: new RDSClient(common), dynamo: new DynamoDBClient(common) };
+}

@@ -1,0 +1,117 @@
+import { type CoveredItem, type PointRow, priceStored } from '@holdfast/engine';
+import { type CommandContext, defineCommand } from '../terminal/command.ts';
+import { inventoryParts } from '../deployment/connection.ts';
+import { dollarsText, pricesText } from '../names/archived-point.ts';
+import { findVanished, readCoverage, type ReadCoverage } from '../names/read-coverage.ts';
+import { shortNameOf } from '../names/resolve.ts';
+import { judgeAll } from '../names/resource-standing.ts';
+import { type ExitCode, exitCodes } from '../terminal/exit-codes.ts';
+import { right } from '../terminal/output.ts';
+import { bytesText, countText, timeText } from '../terminal/text.ts';
+
+export const coverageCommand = defineCommand({
+  name: 'coverage',
+  summary: 'List what of the account holds data and is not backed up, by size, tagged or not.',
+  declare: (command) =>
+    command
+      .option('--all', 'what is backed up, or empty, too')
+      .option('--check', 'exit with 5 when something that could be backed up is not'),
+  async run(context, { all, check }): Promise<ExitCode> {
+    const connection = await context.connect();
+    const { catalog } = connection.services;
+    const plans = await connection.deployment.findPlans();
+    const standings = await judgeAll(catalog, plans, context.clock.now());
+    const coverage = await readCoverage(connection, standings, inventoryParts, context.signal);
+    const vanished = await findVanished(catalog, standings);
+    const shown = coverage.items
+      .filter(({ coverage: one }) => all === true || one === 'no-plan' || one === 'unsupported')
+      .toSorted((a, b) => rankOf(a) - rankOf(b) || sizeOf(b) - sizeOf(a));
+    if (context.out.json) await context.out.document(documentOf({ ...coverage, items: shown }, vanished));
+    else await print(coverage, shown, vanished, context);
+    const isCovered = coverage.items.every(({ coverage: one }) => one !== 'no-plan') && vanished.length === 0;
+    return check === true && !isCovered ? exitCodes.unprotected : exitCodes.ok;
+  },
+});
+
+const ranks = { 'no-plan': 0, unsupported: 1, 'backed-up': 2, empty: 3 } as const;
+
+function rankOf({ coverage }: CoveredItem): number {
+  return ranks[coverage];
+}
+
+/** What is not known may be large. */
+function sizeOf({ item: { bytes = Infinity } }: CoveredItem): number {
+  return Math.min(bytes, Number.MAX_SAFE_INTEGER);
+}
+
+function documentOf({ items, unknown }: ReadCoverage, vanished: readonly PointRow[]) {
+  return {
+    resources: items.map(({ item, coverage, standing, reason }) => ({
+      arn: item.arn,
+      kind: item.kind,
+      name: item.name ?? null,
+      bytes: item.bytes ?? null,
+      coverage,
+      standing: standing ?? null,
+      reason: reason ?? null,
+      copyDollarsMonth: item.bytes === undefined ? null : priceStored(item.bytes),
+    })),
+    vanished: vanished.map(({ resourceArn, pointId, sourceTime, expiresAt }) => ({
+      arn: resourceArn,
+      newestPointId: pointId,
+      sourceTime,
+      expiresAt,
+    })),
+    unknown,
+  };
+}
+
+async function print(
+  { items, unknown }: ReadCoverage,
+  shown: readonly CoveredItem[],
+  vanished: readonly PointRow[],
+  { out }: CommandContext,
+): Promise<void> {
+  await out.line(coverageText(items));
+  for (const { part, reason } of unknown) await out.line(`unknown    ${part}: ${reason}`);
+  if (shown.length > 0) {
+    await out.line();
+    await out.table(
+      ['RESOURCE', 'KIND', right('SIZE'), right('A COPY'), 'STANDING', 'WHY'],
+      shown.map(({ item, coverage, standing, reason }) => [
+        item.name === undefined ? shortNameOf(item.arn) : `${shortNameOf(item.arn)} ${item.name}`,
+        item.kind,
+        item.bytes === undefined ? 'unknown' : bytesText(item.bytes),
+        item.bytes === undefined ? '-' : dollarsText(priceStored(item.bytes)),
+        standing ?? coverage,
+        reason ?? '-',
+      ]),
+    );
+    await out.line(
+      `a copy: a month of one copy of that size, before compression and history (${pricesText})`,
+    );
+  }
+  if (vanished.length === 0) return;
+  await out.line();
+  await out.line('was backed up, and has no tag any more');
+  await out.table(
+    ['RESOURCE', 'LAST POINT', 'KEPT UNTIL'],
+    vanished.map(({ resourceArn, sourceTime, expiresAt }) => [
+      shortNameOf(resourceArn),
+      timeText(sourceTime),
+      timeText(expiresAt),
+    ]),
+  );
+}
+
+/** Counts for people: what has data and no plan comes first. */
+function coverageText(items: readonly CoveredItem[]): string {
+  const of = (wanted: CoveredItem['coverage']) => items.filter(({ coverage }) => coverage === wanted);
+  const open = of('no-plan');
+  const bytes = open.reduce((sum, { item }) => sum + (item.bytes ?? 0), 0);
+  const more = open.some(({ item }) => item.bytes === undefined) ? ' and more' : '';
+  return (
+    `coverage   ${countText(open.length, 'resource')} with data (${bytesText(bytes)}${more}) and no plan, ` +
+    `${of('backed-up').length} backed up, ${of('unsupported').length} of kinds that are not supported`
+  );
+}

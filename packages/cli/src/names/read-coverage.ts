@@ -1,0 +1,52 @@
+import {
+  type Catalog,
+  type CoveredItem,
+  type InventoryItem,
+  isOfKind,
+  judgeCoverage,
+  type PointRow,
+  type ResourceArn,
+  type ResourceStanding,
+} from '@holdfast/engine';
+import type { Connection, InventoryPart } from '../deployment/connection.ts';
+
+export interface ReadCoverage {
+  readonly items: readonly CoveredItem[];
+  /** Parts of the account that the caller may not look at, and why. */
+  readonly unknown: readonly { readonly part: InventoryPart; readonly reason: string }[];
+}
+
+/** Looks at parts of the account, and judges what of them is backed up. */
+export async function readCoverage(
+  { inventory }: Pick<Connection, 'inventory'>,
+  standings: readonly ResourceStanding[],
+  parts: readonly InventoryPart[],
+  signal: AbortSignal,
+): Promise<ReadCoverage> {
+  const found: InventoryItem[] = [];
+  const unknown: { part: InventoryPart; reason: string }[] = [];
+  for (const part of parts) {
+    try {
+      found.push(...(await Array.fromAsync(inventory.list(part, signal))));
+    } catch (error) {
+      if (!isOfKind(error, 'denied', 'unavailable')) throw error;
+      unknown.push({ part, reason: error.message });
+    }
+  }
+  return { items: judgeCoverage(found, standings, await inventory.findOwn()), unknown };
+}
+
+/** Resources that have points and no tag any more, each with its newest point: nothing makes another one. */
+export async function findVanished(
+  catalog: Catalog,
+  standings: readonly ResourceStanding[],
+): Promise<readonly PointRow[]> {
+  const tagged = new Set<ResourceArn>(standings.map(({ resource }) => resource.arn));
+  const newest = new Map<ResourceArn, PointRow>();
+  for await (const point of catalog.points.listExpiring({})) {
+    if (tagged.has(point.resourceArn) || point.resourceKind === 'directory') continue;
+    const known = newest.get(point.resourceArn);
+    if (known === undefined || known.sourceTime < point.sourceTime) newest.set(point.resourceArn, point);
+  }
+  return [...newest.values()].sort((a, b) => b.sourceTime.getTime() - a.sourceTime.getTime());
+}
