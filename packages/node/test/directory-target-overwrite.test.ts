@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { plantTree } from './plant-tree.ts';
 import {
@@ -24,6 +24,7 @@ import {
   link,
   directory,
 } from './target-under-test.ts';
+import { makeTempDir } from './temp-dir.ts';
 
 test('never: tells what is the same from what differs, and leaves both', async () => {
   const { target, root } = makeTarget();
@@ -177,4 +178,54 @@ test('leaves the facts of a directory that was there before, when it must not ov
 
   expect(statSync(path.join(root, 'mine')).mode & 0o777).toBe(0o750);
   expect(statSync(path.join(root, 'theirs')).mode & 0o777).toBe(0o701);
+});
+
+/** A directory with a file that has the facts of its entry. */
+function plantFinished(bytes: Uint8Array, mtimeMs = modifiedMs): string {
+  const root = makeTempDir();
+  const file = path.join(root, 'file');
+  writeFileSync(file, bytes);
+  chmodSync(file, 0o640);
+  utimesSync(file, mtimeMs / 1000, mtimeMs / 1000);
+  return root;
+}
+
+describe('a file that a power cut left with the facts of its entry', () => {
+  const content = Buffer.concat([Buffer.alloc(5_000, 'a'), Buffer.alloc(5_000, 'b')]);
+  const holed = Buffer.from(content).fill(0, 4_096, 8_192);
+  const write = async (root: string) =>
+    makeTarget(root).target.write(
+      entry('file', { size: content.length }),
+      pieces(content.subarray(0, 3_000), content.subarray(3_000)),
+      'never',
+    );
+
+  test.each([
+    ['nothing', new Uint8Array()],
+    ['its beginning', content.subarray(0, 4_096)],
+    ['zeros', new Uint8Array(content.length)],
+    ['a hole', holed],
+    ['a hole, and no end', holed.subarray(0, 9_000)],
+  ])('is replaced although nothing may be: %s', async (_what, left) => {
+    const root = plantFinished(left);
+
+    expect(await write(root)).toBe('written');
+
+    expect(readFileSync(path.join(root, 'file'))).toEqual(content);
+    expect(readdirSync(root)).toEqual(['file']);
+  });
+
+  test.each([
+    ['other bytes', Buffer.from(content).fill('c', 9_999), modifiedMs],
+    ['other bytes behind a hole', Buffer.from(holed).fill('c', 9_000), modifiedMs],
+    ['more bytes', Buffer.concat([content, content]), modifiedMs],
+    ['another time', holed, modifiedMs + 1_000],
+  ])('is told from one of somebody: %s', async (_what, bytes, mtimeMs) => {
+    const root = plantFinished(bytes, mtimeMs);
+    const before = readFileSync(path.join(root, 'file'));
+
+    expect(await write(root)).toBe('kept');
+
+    expect(readFileSync(path.join(root, 'file'))).toEqual(before);
+  });
 });

@@ -100,7 +100,9 @@ interface Placed {
  *   for a file has its facts in its metadata ({@link fileOfObject}). A bucket's writers need no rights on any machine, so
  *   set-id bits and attributes that give rights are not taken from there.
  *
- * A file is written in one call: nobody takes the time of a process that writes to a disk. Calls to the file system are synchronous. Nothing is flushed to the disk: that is left to the operating system.
+ * A file is written in one call: nobody takes the time of a process that writes to a disk. Calls to the file system are
+ * synchronous. Nothing is flushed to the disk: that is left to the operating system. A file that has the facts of its
+ * entry, and of its bytes nothing but some, is what a power cut left of one: it is replaced under every rule.
  */
 export class DirectoryTarget implements RestoreTarget {
   readonly naming = 'tree';
@@ -394,10 +396,11 @@ export class DirectoryTarget implements RestoreTarget {
     const found = fresh ? undefined : this.#findReplaceable(placed, rule);
     const isUnfinished = found !== undefined && isUnfinishedFile(found, entry);
     const existing = isUnfinished ? undefined : found;
-    const comparable =
-      rule !== 'always' && existing?.isFile() === true && Number(existing.size) === entry.size;
+    const mayLack = rule === 'never' && existing !== undefined && this.#mayLackBytes(existing, entry);
+    const isAsLong = existing?.isFile() === true && Number(existing.size) === entry.size;
+    const comparable = rule !== 'always' && (isAsLong || mayLack);
     if (rule === 'never' && existing !== undefined && !comparable) return 'kept';
-    const old = comparable ? ExistingFile.find(fullPath) : undefined;
+    const old = comparable ? ExistingFile.find(fullPath, mayLack) : undefined;
     let staged: StagedFile | undefined;
     const stage = (): StagedFile => {
       staged ??= this.#directories.inside(placed.parent, () =>
@@ -409,14 +412,15 @@ export class DirectoryTarget implements RestoreTarget {
       for await (const piece of content) {
         signal?.throwIfAborted();
         if (old?.startsWithNext(piece) === true) continue;
-        if (rule === 'never' && existing !== undefined) return 'kept';
+        if (rule === 'never' && existing !== undefined && old?.lacksOnly !== true) return 'kept';
         // The bytes that were compared so far are equal, so they are taken from there.
         if (old !== undefined && staged === undefined) stage().appendFrom(old.fd, old.equalBytes);
         stage().append(piece);
       }
       const equal = old?.isWhollyEqual() === true;
       if (equal && existing !== undefined && this.#facts.areSetOn(existing, entry)) return 'same';
-      if (rule === 'never' && existing !== undefined) {
+      const isCut = !equal && old?.lacksOnly === true;
+      if (rule === 'never' && existing !== undefined && !isCut) {
         // An empty file shows the facts that this file system can hold.
         const holds = equal && haveSameFacts(stage().setFacts(this.#facts, entry).stats, existing);
         return holds ? 'same' : 'kept';
@@ -426,7 +430,7 @@ export class DirectoryTarget implements RestoreTarget {
       const { stats, unkept } = stage().setFacts(this.#facts, entry);
       // The existing file may have all facts that this file system can hold.
       const same = equal && existing !== undefined && haveSameFacts(stats, existing);
-      const replaces = rule !== 'never' || isUnfinished;
+      const replaces = rule !== 'never' || isUnfinished || isCut;
       if (!same && stage().publish(fullPath, replaces, this.#calls) === 'taken') return 'kept';
       this.#noteUnkept(entry, unkept);
       return same ? 'same' : 'written';
@@ -434,6 +438,15 @@ export class DirectoryTarget implements RestoreTarget {
       staged?.close();
       old?.close();
     }
+  }
+
+  /**
+   * Tells a file that an earlier restore may have finished before a power cut took its bytes: it has all facts of the
+   * entry, the time too, which somebody's own file has not.
+   */
+  #mayLackBytes(existing: BigIntStats, entry: SourceEntry): boolean {
+    const isShort = existing.isFile() && Number(existing.size) <= entry.size;
+    return isShort && Number.isFinite(entry.modifiedMs) && this.#facts.areSetOn(existing, entry);
   }
 
   /** Writes a file in its place; `unmarked` where the file system cannot tell an unfinished one from others. */
