@@ -31,6 +31,7 @@ export {
   readVolumeGroups,
   type VolumeGroup,
 } from './lvm/read-volume-groups.ts';
+export { openNtfs } from './ntfs/open-ntfs.ts';
 export type { Partition, PartitionTable } from './partitions/partition.ts';
 export { readPartitionTable } from './partitions/read-partition-table.ts';
 export { type BlockCacheOptions, cacheBlocks } from './source/block-cache.ts';

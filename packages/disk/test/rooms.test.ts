@@ -6,14 +6,15 @@ const source = path.join(import.meta.dirname, '../src');
 
 /** Rooms that each one must not know; ARCHITECTURE.md says why. */
 const mustNotKnow: Record<string, readonly string[]> = {
-  source: ['check', 'checksums', 'detect', 'ext', 'file-system', 'lvm', 'partitions'],
-  checksums: ['check', 'detect', 'ext', 'file-system', 'lvm', 'partitions', 'source'],
-  'file-system': ['check', 'checksums', 'detect', 'ext', 'lvm', 'partitions'],
-  check: ['checksums', 'detect', 'ext', 'lvm', 'partitions'],
-  ext: ['check', 'detect', 'lvm', 'partitions'],
+  source: ['check', 'checksums', 'detect', 'ext', 'file-system', 'lvm', 'ntfs', 'partitions'],
+  checksums: ['check', 'detect', 'ext', 'file-system', 'lvm', 'ntfs', 'partitions', 'source'],
+  'file-system': ['check', 'checksums', 'detect', 'ext', 'lvm', 'ntfs', 'partitions'],
+  check: ['checksums', 'detect', 'ext', 'lvm', 'ntfs', 'partitions'],
+  ext: ['check', 'detect', 'lvm', 'ntfs', 'partitions'],
+  ntfs: ['check', 'checksums', 'detect', 'ext', 'lvm', 'partitions'],
   detect: ['check', 'lvm', 'partitions'],
-  partitions: ['check', 'ext', 'file-system', 'lvm'],
-  lvm: ['check', 'detect', 'ext', 'file-system', 'partitions'],
+  partitions: ['check', 'ext', 'file-system', 'lvm', 'ntfs'],
+  lvm: ['check', 'detect', 'ext', 'file-system', 'ntfs', 'partitions'],
 };
 
 test.each(Object.entries(mustNotKnow))('%s knows nothing of what others do with it', async (room, others) => {

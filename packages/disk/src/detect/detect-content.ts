@@ -1,8 +1,9 @@
 import { DiskBytesLostError, DiskDamagedError, DiskUnsupportedError } from '../errors.ts';
 import { findCopy } from '../ext/find-superblock.ts';
 import { isExt, parseSuperblock, superblockAt, superblockBytes } from '../ext/ext-superblock.ts';
+import { bootCopiesAt, isNtfs, serialAt, serialBytes } from '../ntfs/ntfs-boot.ts';
 import type { ByteSource } from '../source/byte-source.ts';
-import { Fields, uuidText } from '../source/fields.ts';
+import { Fields, serialText, uuidText } from '../source/fields.ts';
 
 /** The content of a partition, volume or whole disk. */
 export interface DetectedContent {
@@ -46,6 +47,7 @@ const detectors: readonly Detector[] = [
   detectExt,
   detectZfs,
   detectSwap,
+  detectNtfsCopy,
   detectDamagedExt,
 ];
 
@@ -112,7 +114,7 @@ async function detectBootSector(look: Look): Promise<DetectedContent | undefined
   if (sector === undefined) return undefined;
   if (sector.has(3, 'ReFS\0\0\0\0')) return { kind: 'refs', name: 'ReFS' };
   if (sector.u16(510) !== 0xaa55) return undefined;
-  if (sector.has(3, 'NTFS    ')) return { kind: 'ntfs', name: 'NTFS', ...named(serialText(sector, 0x48, 8)) };
+  if (isNtfs(sector)) return ntfsOf(sector);
   if (sector.has(3, '-FVE-FS-')) return { kind: 'bitlocker', name: 'BitLocker' };
   if (sector.has(3, 'EXFAT   ')) return { kind: 'exfat', name: 'exFAT', ...named(fatSerial(sector, 0x64)) };
   for (const at of [54, 82]) {
@@ -124,14 +126,21 @@ async function detectBootSector(look: Look): Promise<DetectedContent | undefined
   return undefined;
 }
 
-/** A serial number of Microsoft's file systems: the most significant byte first, though it is stored last. */
-function serialText(sector: Fields, at: number, bytes: number): string {
-  const digits = Array.from(sector.slice(at, bytes), (byte) => byte.toString(16).padStart(2, '0'));
-  return digits.reverse().join('').toUpperCase();
+function ntfsOf(sector: Fields): DetectedContent {
+  return { kind: 'ntfs', name: 'NTFS', ...named(serialText(sector.slice(serialAt, serialBytes))) };
+}
+
+/** NTFS whose first sector was lost: its copy is the last one. */
+async function detectNtfsCopy(look: Look, bytes: number): Promise<DetectedContent | undefined> {
+  for (const at of bootCopiesAt(bytes)) {
+    const sector = await look(at, 512);
+    if (sector !== undefined && isNtfs(sector)) return ntfsOf(sector);
+  }
+  return undefined;
 }
 
 function fatSerial(sector: Fields, at: number): string {
-  const digits = serialText(sector, at, 4);
+  const digits = serialText(sector.slice(at, 4));
   return `${digits.slice(0, 4)}-${digits.slice(4)}`;
 }
 

@@ -1,7 +1,7 @@
 import { DiskDamagedError } from '../errors.ts';
 
 /** The kernel's own limit of a value. */
-const mostValueBytes = 65536;
+export const mostValueBytes = 65536;
 /** Values of one node together; far above what Linux lets anybody write. */
 const mostBytes = 16 * 2 ** 20;
 

@@ -88,3 +88,9 @@ export function guidText(bytes: Uint8Array): string {
   const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
   return uuidText(Uint8Array.from(order, (at) => bytes[at] ?? 0));
 }
+
+/** A serial number as Microsoft's file systems are known by: the most significant byte first, though it is stored last. */
+export function serialText(bytes: Uint8Array): string {
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'));
+  return digits.reverse().join('').toUpperCase();
+}
