@@ -73,6 +73,7 @@ export class PeopleRoles extends Construct {
       thawsContainers(storage),
       ...readsWork(storage, ['restores/*']),
       this.readsStacks(),
+      ...this.seesProtection(storage),
       // Verifying an image is looking for its snapshots.
       describes('Snapshots'),
     ]);
@@ -98,6 +99,33 @@ export class PeopleRoles extends Construct {
         'MendKey',
         ['kms:DescribeKey', 'kms:GetKeyPolicy', 'kms:PutKeyPolicy', 'kms:EnableKey', 'kms:CancelKeyDeletion'],
         [key.keyArn],
+      ),
+    ];
+  }
+
+  /** Reading how vault and key are protected, and whether a trail watches them: what evidence consists of. */
+  private seesProtection({ vault, key }: Storage): PolicyStatement[] {
+    return [
+      allow(
+        'SeeVaultProtection',
+        [
+          's3:GetBucketObjectLockConfiguration',
+          's3:GetBucketPolicy',
+          's3:GetBucketPublicAccessBlock',
+          's3:GetBucketVersioning',
+        ],
+        [vault.bucketArn],
+      ),
+      allow('SeeKeyProtection', ['kms:DescribeKey', 'kms:GetKeyPolicy'], [key.keyArn]),
+      // Describing trails knows no resource.
+      allow('FindTrails', ['cloudtrail:DescribeTrails'], ['*'], {
+        StringEquals: { 'aws:RequestedRegion': Aws.REGION },
+      }),
+      allow(
+        'SeeTrails',
+        ['cloudtrail:GetEventSelectors', 'cloudtrail:GetTrailStatus'],
+        [`arn:${Aws.PARTITION}:cloudtrail:${Aws.REGION}:${Aws.ACCOUNT_ID}:trail/*`],
+        accountOfArn,
       ),
     ];
   }

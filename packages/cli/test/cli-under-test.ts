@@ -147,6 +147,7 @@ export class CliUnderTest {
   restoreBuckets: readonly string[] | undefined = ['b', 'photos'];
   /** What the account has, or why it may not be looked at. */
   readonly inventory: Partial<Record<InventoryPart, readonly InventoryItem[] | Error>> = {};
+  protection: readonly { readonly what: string; readonly value?: unknown; readonly problem?: string }[] = [];
   errIsTerminal = false;
   env: Record<string, string> = {};
   /** What each command connected with. */
@@ -214,6 +215,7 @@ export class CliUnderTest {
             region: 'eu-west-1',
             findPlans: async () => this.plans,
             findRestoreBuckets: async () => this.restoreBuckets,
+            readProtection: async () => this.protection,
             findCaller: async () => 'arn:aws:sts::111122223333:assumed-role/Legal/ann',
           },
           close: () => void this.closed++,

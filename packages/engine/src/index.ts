@@ -82,6 +82,7 @@ export {
 export { measureUsage, type PlanUsage, type ResourceUsage, type Usage } from './usage/measure-usage.ts';
 export type { UsageAmounts } from './usage/sum-packs.ts';
 export { measureVault, type VaultUsage } from './usage/measure-vault.ts';
+export { listStoredStates, type StoredState } from './verify/stored-states.ts';
 export { type CoveredItem, judgeCoverage } from './plans/judge-coverage.ts';
 export type { InventoryItem, InventoryKind } from './ports/inventory.ts';
 export { compareQuote, type QuoteDrift } from './quote/compare-quote.ts';
@@ -209,7 +210,7 @@ export {
 export type * from './restore/restore-source.ts';
 export { isDamaged, verifyPoint, type VerifyOutcome } from './verify/verify-point.ts';
 export { verifyImages, type SnapshotStates } from './verify/verify-images.ts';
-export { verifyPoints } from './verify/verify-points.ts';
+export { type PointToVerify, type PointVerification, verifyPoints } from './verify/verify-points.ts';
 export { verifyHistory } from './verify/verify-history.ts';
 export { verifyVaultFiles } from './verify/verify-vault-files.ts';
 

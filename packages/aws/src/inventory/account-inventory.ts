@@ -25,11 +25,11 @@ export interface InventoryPlace {
  * databases still learns about buckets.
  */
 export class AccountInventory {
-  readonly #clients: InventoryClients;
+  readonly #clients: Omit<InventoryClients, 'cloudTrail'>;
   readonly #place: InventoryPlace;
   readonly #clock: Clock;
 
-  constructor(clients: InventoryClients, place: InventoryPlace, clock: Clock) {
+  constructor(clients: Omit<InventoryClients, 'cloudTrail'>, place: InventoryPlace, clock: Clock) {
     this.#clients = clients;
     this.#place = place;
     this.#clock = clock;

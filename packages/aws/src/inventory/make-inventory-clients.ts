@@ -1,4 +1,5 @@
-import { type CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { CloudTrailClient } from '@aws-sdk/client-cloudtrail';
+import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { EC2Client } from '@aws-sdk/client-ec2';
 import { EFSClient } from '@aws-sdk/client-efs';
@@ -6,7 +7,7 @@ import { RDSClient } from '@aws-sdk/client-rds';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type ClientOptions, commonOptions } from '../sdk/client-options.ts';
 
-/** Clients of all services that hold data of an account. */
+/** Clients of all services that hold data of an account, and of the one that records who touches it. */
 export interface InventoryClients {
   readonly s3: S3Client;
   readonly ec2: EC2Client;
@@ -14,12 +15,18 @@ export interface InventoryClients {
   readonly efs: EFSClient;
   readonly rds: RDSClient;
   readonly dynamo: DynamoDBClient;
+  readonly cloudTrail: CloudTrailClient;
 }
 
 /** Makes those that nothing else needs. */
 export function makeInventoryClients(
   options: ClientOptions = {},
-): Pick<InventoryClients, 'efs' | 'rds' | 'dynamo'> {
+): Pick<InventoryClients, 'efs' | 'rds' | 'dynamo' | 'cloudTrail'> {
   const common = commonOptions(options);
-  return { efs: new EFSClient(common), rds: new RDSClient(common), dynamo: new DynamoDBClient(common) };
+  return {
+    efs: new EFSClient(common),
+    rds: new RDSClient(common),
+    dynamo: new DynamoDBClient(common),
+    cloudTrail: new CloudTrailClient(common),
+  };
 }

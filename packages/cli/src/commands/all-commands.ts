@@ -8,6 +8,7 @@ import { coverageCommand } from './coverage.ts';
 import { cycleStartCommand } from './cycle-start.ts';
 import { diffCommand } from './diff.ts';
 import { findCommand } from './find.ts';
+import { evidenceCommand } from './evidence.ts';
 import { explainCommand } from './explain.ts';
 import { extractCommand } from './extract.ts';
 import { failuresCommand } from './failures.ts';
@@ -57,6 +58,7 @@ export const commands: readonly CommandDefinition[] = [
   holdReleaseCommand,
   holdListCommand,
   auditVerifyCommand,
+  evidenceCommand,
   catalogRebuildCommand,
   extractCommand,
   initCommand,

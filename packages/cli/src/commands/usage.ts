@@ -9,11 +9,11 @@ import {
   type UsageAmounts,
   type VaultUsage,
 } from '@holdfast/engine';
-import { type Plans, pricesAsOf } from '@holdfast/engine/model';
+import { pricesAsOf } from '@holdfast/engine/model';
 import { type CommandContext, defineCommand } from '../terminal/command.ts';
-import type { Connection } from '../deployment/connection.ts';
 import { dollarsText, pricesText } from '../names/archived-point.ts';
-import { resolveResourceArn, shortNameOf } from '../names/resolve.ts';
+import { resolvePlanOrResource } from '../names/plan-or-resource.ts';
+import { shortNameOf } from '../names/resolve.ts';
 import { type Output, right } from '../terminal/output.ts';
 import { bytesText, countText } from '../terminal/text.ts';
 
@@ -28,7 +28,7 @@ export const usageCommand = defineCommand({
     const resources = new Set<ResourceArn>();
     // Points outlive the rows of their resources.
     for await (const { resourceArn } of services.catalog.points.listExpiring({})) resources.add(resourceArn);
-    const wanted = name === undefined ? undefined : await findWanted(name, plans, connection);
+    const wanted = name === undefined ? undefined : await resolvePlanOrResource(connection, plans, name);
     const usage = await measureUsage(
       { ...services, keys: await openVault(services) },
       [...resources].sort(),
@@ -39,8 +39,8 @@ export const usageCommand = defineCommand({
         signal: context.signal,
       },
     );
-    const isWanted = (one: { readonly resourceArn?: ResourceArn; readonly plan: string }): boolean =>
-      wanted === undefined || one.resourceArn === wanted || one.plan === wanted;
+    const isWanted = ({ resourceArn, plan }: { resourceArn?: ResourceArn; plan: string }): boolean =>
+      wanted === undefined || ('plan' in wanted ? plan === wanted.plan : resourceArn === wanted.resourceArn);
     const shown = {
       resources: usage.resources.filter(isWanted).toSorted((a, b) => b.partBytes - a.partBytes),
       plans: usage.plans.filter(({ plan }) => isWanted({ plan })),
@@ -57,12 +57,6 @@ export const usageCommand = defineCommand({
     else await print({ ...usage, ...shown }, vault, isLocal, context);
   },
 });
-
-/** The plan of that name, if one is deployed, else the ARN of a resource. */
-async function findWanted(name: string, plans: Plans | undefined, { services }: Connection): Promise<string> {
-  if (plans?.some((plan) => plan.name === name) === true) return name;
-  return resolveResourceArn(services.catalog, name);
-}
 
 async function print(
   { resources, plans, countedShare, packsUnknown }: Usage,

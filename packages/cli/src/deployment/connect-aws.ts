@@ -20,7 +20,7 @@ import {
   volumeOfArn,
 } from '@holdfast/aws';
 import { Ec2Images } from '@holdfast/aws/ec2';
-import { AccountInventory, makeInventoryClients } from '@holdfast/aws/inventory';
+import { AccountInventory, makeInventoryClients, readVaultProtection } from '@holdfast/aws/inventory';
 import { type InventoryItem, isOfKind, type ResourceArn, UnknownNameError } from '@holdfast/engine';
 import type { DeployedConfiguration } from '@holdfast/engine/model';
 import type { ConnectedStorage, Connection, ConnectOptions, InventoryPart } from './connection.ts';
@@ -104,6 +104,10 @@ export async function connectAws(options: ConnectOptions): Promise<Connection> {
       region,
       findPlans: async () => (await findConfiguration())?.plans,
       findRestoreBuckets: async () => (await findConfiguration())?.restoreTargets.buckets,
+      readProtection: async () => {
+        const keyArn = await names.findKey();
+        return readVaultProtection({ ...clients, ...inventoryClients }, { bucket: vaultBucket, keyArn });
+      },
       findCaller: async () => (await clients.sts.send(new GetCallerIdentityCommand({}))).Arn ?? 'unknown',
     },
     close: () => {
@@ -140,6 +144,10 @@ class DeployedNames {
     const output = `${machine.charAt(0).toUpperCase()}${machine.slice(1)}MachineArn`;
     const given = this.#options[`${machine}MachineArn`];
     return given ?? (await this.#get(this.#pipeline, 'pipeline', output, `--${machine}-machine`));
+  }
+
+  async findKey(): Promise<string | undefined> {
+    return this.#storage.find('KeyArn');
   }
 
   async findWorkBucket(): Promise<string | undefined> {

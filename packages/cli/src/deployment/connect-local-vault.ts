@@ -84,6 +84,7 @@ export async function connectLocalVault(options: ConnectOptions): Promise<Connec
       region: hostname(),
       findPlans: async () => undefined,
       findRestoreBuckets: async () => undefined,
+      readProtection: async () => [],
       findCaller: async () => localCaller(),
     },
     localVault,

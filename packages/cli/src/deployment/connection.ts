@@ -11,6 +11,7 @@ import type {
   SnapshotStates,
   WorkStore,
 } from '@holdfast/engine';
+import type { ProtectionFact } from '@holdfast/aws/inventory';
 import type { Plan, Plans } from '@holdfast/engine/model';
 import type { LocalVaultOptions } from '@holdfast/node';
 import type { Executions } from './executions.ts';
@@ -22,6 +23,8 @@ export interface ConnectedDeployment {
   findPlans(): Promise<Plans | undefined>;
   /** Buckets that restores may write to; `undefined` where the deployment does not tell. */
   findRestoreBuckets(): Promise<readonly string[] | undefined>;
+  /** How AWS protects the vault, one answer after the other. */
+  readProtection(): Promise<readonly ProtectionFact[]>;
   /** The signed-in person, as the audit log names them. */
   findCaller(): Promise<string>;
 }

@@ -1,17 +1,11 @@
 import type { PageId, ResourceArn } from '../ids.ts';
 import type { VaultKeys } from '../keys/vault-keys.ts';
-import { decodePackMapEntry } from '../manifest/pack-map.ts';
-import { isLeaf } from '../manifest/page-codec.ts';
-import { PageLoader } from '../manifest/page-loader.ts';
-import type { PageRef } from '../manifest/page-store.ts';
-import { walkPages } from '../manifest/walk-pages.ts';
 import { mapConcurrent } from '../map-concurrent.ts';
 import type { Plans } from '../model/plan.ts';
 import { isImageKind, type ResourceKind } from '../model/resource-kind.ts';
 import { dayMs } from '../model/time.ts';
-import { createPageReader } from '../points/point-pages.ts';
-import { findPageRef } from '../points/page-ref-text.ts';
 import { readRoot } from '../points/root-store.ts';
+import { walkPacks } from '../points/walk-packs.ts';
 import type { Catalog } from '../ports/catalog/catalog.ts';
 import type { PointRow } from '../ports/catalog/points.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -21,8 +15,6 @@ import { PackOwners } from './pack-owners.ts';
 import { emptyAmounts, sumPacks, type UsageAmounts } from './sum-packs.ts';
 
 const resourcesAtOnce = 8;
-/** Pages of a resource that are remembered, so that they are read once, at some 100 bytes each. */
-const mostPagesSeen = 200_000;
 /** Below this, what changed says little about a day. */
 const leastDaysSeen = 0.9;
 
@@ -125,7 +117,7 @@ async function lookAtResource(
   for await (const point of catalog.points.list(arn)) if (point.expiring !== true) points.push(point);
   const [newest] = points;
   if (newest === undefined) return undefined;
-  const pagesSeen = new Set<PageId>();
+  const seen = new Set<PageId>();
   let newestLiveBytes = 0;
   for (const point of points) {
     signal?.throwIfAborted();
@@ -134,23 +126,11 @@ async function lookAtResource(
     for (const { pack, kind } of root.pagePacks)
       if (kind === 'pages' || pack !== container?.pack) owners.add(pack, owner);
     if (container !== undefined) owners.add(container.pack, owner, container.storageClass);
-    const name = `the pack map of point ${point.pointId}`;
-    const pages = new PageLoader(createPageReader(store, keys, root.pagePacks));
-    const enter = ({ pageId }: PageRef): boolean => {
-      if (pagesSeen.has(pageId)) return false;
-      if (pagesSeen.size < mostPagesSeen) pagesSeen.add(pageId);
-      return true;
-    };
     const { range, share } = owners;
     let liveBytes = 0;
-    for await (const page of walkPages(pages, findPageRef(root.packMap, name), { enter, range, signal })) {
-      if (!isLeaf(page)) continue;
-      for (const entry of page.entries) {
-        const pack = decodePackMapEntry(entry, name);
-        if (range.to !== undefined && Buffer.compare(entry.key, range.to) >= 0) break;
-        liveBytes += pack.liveBytes;
-        if (pack.kind === 'chunks') owners.add(pack.packId, owner);
-      }
+    for await (const pack of walkPacks({ store, keys }, root, { seen, range, signal })) {
+      liveBytes += pack.liveBytes;
+      if (pack.kind === 'chunks') owners.add(pack.packId, owner);
     }
     if (point === newest) newestLiveBytes = liveBytes / share;
     onPoint();

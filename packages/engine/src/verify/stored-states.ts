@@ -1,0 +1,108 @@
+import { InvalidInputError, ObjectNotFoundError } from '../errors.ts';
+import type { PageId } from '../ids.ts';
+import type { VaultKeys } from '../keys/vault-keys.ts';
+import { mapConcurrent } from '../map-concurrent.ts';
+import { containerName, objectNameOf, pageName } from '../packs/object-names.ts';
+import { readRoot } from '../points/root-store.ts';
+import { walkPacks } from '../points/walk-packs.ts';
+import type { ObjectState, ObjectStore } from '../ports/object-store.ts';
+import type { PointRow } from '../ports/catalog/points.ts';
+import type { ReportProgress } from '../ports/progress.ts';
+
+const headsAtOnce = 32;
+/** Objects that are told apart at most, at some 150 bytes each: 60 TiB in packs of 32 MiB. */
+const mostObjects = 2_000_000;
+
+/** An object that points need, as the store itself describes it now. */
+export interface StoredState {
+  readonly name: string;
+  readonly versionId: string | undefined;
+  readonly kind: 'root' | 'pages' | 'chunks' | 'container';
+  /** The latest time until which a point that needs it is kept. */
+  readonly keptUntil: Date;
+  /** Absent where the store does not have it any more. */
+  readonly state?: ObjectState;
+  /** Absent where it is locked, or held, for as long as it is needed. */
+  readonly problem?: string;
+}
+
+interface NeededObject extends Pick<StoredState, 'name' | 'versionId' | 'kind' | 'keptUntil'> {
+  readonly isHeld: boolean;
+}
+
+/**
+ * Asks the store about every object that points need: whether it is there, and how long it is locked. Each once, whatever
+ * number of points need it; none of the content is read.
+ * @throws {@link InvalidInputError} there are too many for one account.
+ * @throws {@link StoredBytesDamagedError} a root or a page of a pack map is damaged: what else the point needs is not known.
+ */
+export async function* listStoredStates(
+  services: { readonly store: ObjectStore; readonly keys: VaultKeys },
+  points: readonly PointRow[],
+  { onProgress, signal }: { readonly onProgress?: ReportProgress; readonly signal?: AbortSignal } = {},
+): AsyncGenerator<StoredState> {
+  let files = 0;
+  const ask = async (needed: NeededObject): Promise<StoredState> => askFor(services.store, needed, signal);
+  for await (const state of mapConcurrent(listNeeded(services, points, signal), headsAtOnce, ask)) {
+    onProgress?.({ step: 'verify', unit: 'object', files: (files += 1), bytes: 0 });
+    yield state;
+  }
+}
+
+/** Every object that points need, with the time of the point that is kept longest. */
+async function* listNeeded(
+  services: { readonly store: ObjectStore; readonly keys: VaultKeys },
+  points: readonly PointRow[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<NeededObject> {
+  const seen = { names: new Set<string>(), pages: new Set<PageId>() };
+  // The first point that needs an object is then the one that is kept longest.
+  const longestFirst = points.toSorted((a, b) => b.expiresAt.getTime() - a.expiresAt.getTime());
+  for (const point of longestFirst) {
+    const { resourceArn, pointId, rootVersionId, rootName, expiresAt } = point;
+    const { root } = await readRoot(services.store, services.keys, resourceArn, pointId, rootVersionId);
+    const isHeld = (point.holds ?? []).length > 0;
+    const of = (kind: NeededObject['kind'], name: string, versionId: string): NeededObject[] => {
+      if (seen.names.has(name)) return [];
+      if (seen.names.size === mostObjects)
+        throw new InvalidInputError(
+          `the points need more than ${mostObjects} objects, which is too many for one account; name one resource`,
+        );
+      seen.names.add(name);
+      return [
+        { kind, name, versionId: versionId === '' ? undefined : versionId, keptUntil: expiresAt, isHeld },
+      ];
+    };
+    yield* of('root', rootName, rootVersionId);
+    for (const { pack, kind, version } of root.pagePacks)
+      yield* kind === 'container'
+        ? of('container', containerName(pack), version)
+        : of('pages', pageName(pack), version);
+    for await (const pack of walkPacks(services, root, { seen: seen.pages, signal }))
+      yield* of(pack.kind, objectNameOf(pack), pack.versionId);
+  }
+}
+
+async function askFor(
+  store: ObjectStore,
+  { isHeld, ...needed }: NeededObject,
+  signal: AbortSignal | undefined,
+): Promise<StoredState> {
+  const { name, versionId, keptUntil } = needed;
+  try {
+    const state = await store.head(name, { versionId, signal });
+    return { ...needed, state, problem: problemOf(state, keptUntil, isHeld) };
+  } catch (error) {
+    if (!(error instanceof ObjectNotFoundError)) throw error;
+    return { ...needed, problem: 'it is gone' };
+  }
+}
+
+function problemOf({ lock, legalHold }: ObjectState, keptUntil: Date, isHeld: boolean): string | undefined {
+  if (legalHold === true) return undefined;
+  if (lock === undefined) return 'it is not locked';
+  // Root and packs of a held point are locked anew as its dates move on.
+  if (lock.until < keptUntil && !isHeld)
+    return `it is locked until ${lock.until.toISOString()}, and needed until ${keptUntil.toISOString()}`;
+  return undefined;
+}
