@@ -29,7 +29,7 @@ export default defineConfig({
           isolate: false,
           include: [
             'packages/*/test/**/*.test.ts',
-            'test/{infra,lambdas,compat}/**/*.test.ts',
+            'test/{infra,lambdas,compat,docs}/**/*.test.ts',
             'localstack/test/**/*.test.ts',
             'bench/scale/**/*.test.ts',
           ],

@@ -81,6 +81,8 @@ async function substitutions(): Promise<readonly (readonly [string, string])[]> 
     ['2026-03-01T12:00:00Z', now],
     ['--time 2026-11-20', `--time ${now}`],
     ['--from 2026-11-01', '--from 2020-11-01'],
+    ['@2026-11-22 ', `@${now} `],
+    ['--out audit-2026', `--out ${join(directory, 'audit')}`],
     ['to-bucket rescue', `to-bucket ${testBuckets.restored}`],
     ['s3://my-vault', `s3://${app.vaultBucket}`],
     ['<vault>', app.vaultBucket],
@@ -136,7 +138,8 @@ beforeAll(async () => {
   await makeTargets(app);
   const bucket = await makeSource(app, documents, { plan: 'nobody', objects: 5 });
   await untag(app, documents);
-  for (const key of ['2026/february/a.txt', 'index.html']) await bucket.put(key, Buffer.from(key));
+  for (const key of ['2026/february/a.txt', 'index.html', 'budget.xlsx', 'invoice-7.pdf'])
+    await bucket.put(key, Buffer.from(key));
   machine = await makeMachine(new EC2Client({}), new VolumeBytes(app.environment['AWS_ENDPOINT_URL'] ?? ''));
 });
 

@@ -1,0 +1,41 @@
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import GithubSlugger from 'github-slugger';
+import { expect, test } from 'vitest';
+
+const root = path.join(import.meta.dirname, '../..');
+const pages = globSync('**/*.md', {
+  cwd: root,
+  exclude: (name) => /(^|\/)(node_modules|\.emulator|\.bench|dist|cdk\.out)$/.test(name),
+});
+
+/** Headings of a page by the names that links give them. */
+function anchorsOf(page: string): ReadonlySet<string> {
+  const slugger = new GithubSlugger();
+  const text = readFileSync(page, 'utf8').replaceAll(/^```[^]*?^```/gm, '');
+  const headings = [...text.matchAll(/^#{1,6} +(.*)$/gm)].map(([, heading = '']) =>
+    // What is shown of a link, of code and of an escaped character.
+    slugger.slug(heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll(/[`\\]/g, '')),
+  );
+  return new Set(headings);
+}
+
+function brokenLinks(page: string): readonly string[] {
+  const text = readFileSync(path.join(root, page), 'utf8').replaceAll(/^```[^]*?^```/gm, '');
+  const links = [...text.matchAll(/\]\(<?([^)\s>]+)>?\)/g)].map(([, link = '']) => link);
+  return links.filter((link) => {
+    if (/^[a-z]+:/.test(link)) return false;
+    const [file = '', anchor] = link.split('#');
+    const target = file === '' ? path.join(root, page) : path.join(root, path.dirname(page), file);
+    if (!existsSync(target)) return true;
+    return anchor !== undefined && !(statSync(target).isFile() && anchorsOf(target).has(anchor));
+  });
+}
+
+test.for(pages)('every link of %s leads somewhere', (page) => {
+  expect(brokenLinks(page)).toEqual([]);
+});
+
+test('pages with links are among those that are looked at', () => {
+  expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/cli.md', 'packages/disk/README.md']));
+});
