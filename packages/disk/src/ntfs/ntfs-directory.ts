@@ -116,8 +116,8 @@ function entryOf({ at, name: text, kind }: NtfsName): DirectoryEntry {
   return { name, id: nodeId(at), kind };
 }
 
-/** The order of a directory: by units of UTF-16, letters as capitals. */
-function compareNames(one: string, other: string, upCase: Uint16Array): number {
+/** The order of names, in which those that differ in case alone are the same: by units of UTF-16, letters as capitals. */
+export function compareNames(one: string, other: string, upCase: Uint16Array): number {
   const shared = Math.min(one.length, other.length);
   for (let at = 0; at < shared; at += 1) {
     const order = (upCase[one.charCodeAt(at)] ?? 0) - (upCase[other.charCodeAt(at)] ?? 0);
@@ -127,7 +127,7 @@ function compareNames(one: string, other: string, upCase: Uint16Array): number {
 }
 
 /** The capital of each unit of UTF-16, of which every file system has a table of its own. */
-async function readUpCase(volume: NtfsVolume, signal: AbortSignal | undefined): Promise<Uint16Array> {
+export async function readUpCase(volume: NtfsVolume, signal?: AbortSignal): Promise<Uint16Array> {
   if (volume.upCase !== undefined) return volume.upCase;
   const file = await readFile(volume, { record: upCaseRecord, sequence: 0 }, signal);
   const content = await findAttribute(volume, file, attributeTypes.data, '', signal);

@@ -147,7 +147,11 @@ export async function findAttribute(
   signal?: AbortSignal,
 ): Promise<NtfsAttribute | undefined> {
   const first = { signal, span: { from: 0, to: 1 } };
-  for await (const attribute of partsOf(volume, file, type, name, first)) return attribute;
+  for await (const attribute of partsOf(volume, file, type, name, first)) {
+    if (attribute.kind === 'clusters' && attribute.first !== 0)
+      throw new DiskDamagedError(`${attribute.what} does not have its beginning`);
+    return attribute;
+  }
   return undefined;
 }
 

@@ -9,7 +9,7 @@ import type {
 import { makeNode } from '../file-system/make-node.ts';
 import type { Fields } from '../source/fields.ts';
 import { bytesOf, readAttributeRuns } from './ntfs-content.ts';
-import { findByName, listNames } from './ntfs-directory.ts';
+import { compareNames, findByName, listNames, readUpCase } from './ntfs-directory.ts';
 import { readExtendedAttributes } from './ntfs-extended.ts';
 import { findAttribute, type NtfsFile, partsOf, readFile, streamsOf } from './ntfs-file.ts';
 import { decodeWtf8 } from './ntfs-names.ts';
@@ -137,13 +137,18 @@ async function findEntry(
   if (colon > 0 && owner === undefined) return undefined;
   const ofOwner = owner === undefined ? file : await readFile(volume, parseNodeId(owner.id), signal);
   const streamName = wanted.slice(colon + 1).replace(/:\$data$/i, '');
-  const stream = findStream(streamsOf(ofOwner), streamName);
+  const stream = await findStream(volume, streamsOf(ofOwner), streamName, signal);
   return stream === 0 ? undefined : { name, id: nodeId(ofOwner.base, stream), kind: 'file' };
 }
 
 /** The place of a stream among those of its file, counted from 1; 0 if there is none. */
-function findStream(names: readonly string[], wanted: string): number {
-  const same = names.indexOf(wanted);
-  if (same !== -1) return same + 1;
-  return names.findIndex((name) => name.toUpperCase() === wanted.toUpperCase()) + 1;
+async function findStream(
+  volume: NtfsVolume,
+  names: readonly string[],
+  wanted: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  if (names.length === 0 || names.includes(wanted)) return names.indexOf(wanted) + 1;
+  const upCase = await readUpCase(volume, signal);
+  return names.findIndex((name) => compareNames(name, wanted, upCase) === 0) + 1;
 }

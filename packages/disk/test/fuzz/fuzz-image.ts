@@ -14,14 +14,15 @@ const mostContentBytes = 2 ** 20;
  * Reads mutants of an image.
  * @param names - looked up in each directory.
  * @param finish - what makes of a changed image one that is not refused at once, such as new checksums.
+ * @param used - offsets of what is changed.
  * @throws one of them is no error of a disk, or takes too much.
  */
 export async function fuzzImage(
   image: Buffer,
   names: readonly string[],
   finish: (mutant: Buffer) => void = () => undefined,
+  used: readonly number[] = usedStretches(image),
 ): Promise<void> {
-  const used = usedStretches(image);
   expect(await useAll(bounded(image), names)).toEqual([]);
   const complaints = new Set<string>();
 
