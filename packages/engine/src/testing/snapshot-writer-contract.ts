@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { TargetUnavailableError } from '../errors.ts';
 import type { SnapshotOrder, SnapshotWriter } from '../ports/snapshot-writer.ts';
+import { eventually } from './eventually.ts';
 
 /** A place that snapshots are written to, and a way to see what became of them. */
 export interface SnapshotWriterUnderTest {
@@ -50,16 +51,12 @@ export function snapshotWriterContract({ name, make }: SnapshotWriterContractOpt
       for (const block of blocks) await made.writer.write(snapshot, block);
       return made.writer.complete(snapshot, sumOf(...blocks));
     };
-    const completed = async (snapshot: string): Promise<ReadonlyMap<number, Uint8Array>> => {
-      return vi.waitFor(
-        async () => {
-          const blocks = await made.blocksOf(snapshot);
-          if (blocks === undefined) throw new Error(`${snapshot} is not completed`);
-          return blocks;
-        },
-        { timeout: 10_000 },
-      );
-    };
+    const completed = async (snapshot: string): Promise<ReadonlyMap<number, Uint8Array>> =>
+      eventually(async () => {
+        const blocks = await made.blocksOf(snapshot);
+        if (blocks === undefined) throw new Error(`${snapshot} is not completed`);
+        return blocks;
+      });
 
     beforeEach(async () => {
       made = await make();
