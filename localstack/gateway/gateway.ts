@@ -153,12 +153,13 @@ class GatewayHandler {
     if (request.service === 's3') addDefaultContentType(request, message);
     this.#counts.add(request);
     const findCaller = once(() => this.#findCaller(message.socket));
-    const actions = await this.#faults.fire(request, {
+    const fired = await this.#faults.fire(request, {
       body,
       findLambdaFunction: async () => (await findCaller())?.functionName,
     });
-    for (const action of actions) if (action.kind === 'latency') await delay(action.ms);
-    const disturbance = actions.find((action) => action.kind !== 'latency');
+    for (const { action, lifted } of fired)
+      if (action.kind === 'latency') await delay(action.ms, undefined, { signal: lifted }).catch(() => {});
+    const disturbance = fired.map(({ action }) => action).find((action) => action.kind !== 'latency');
     if (!disturbance) return this.#answer(request, message, response, body);
     await this.#disturb(disturbance, request, message, response, body, findCaller);
   }

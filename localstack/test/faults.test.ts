@@ -13,7 +13,8 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { patienceMs } from '../../test/support/patience.ts';
 import type { FaultRuleInput, FaultStatus } from '../gateway/faults/fault-rules.ts';
 import { startFixture, type GatewayFixture } from './gateway-fixture.ts';
 
@@ -146,6 +147,21 @@ test('removes one rule or all of them', async () => {
   expect(left.map((rule) => rule.id)).toEqual(['b']);
   expect(await listFaults(fixture)).toEqual([]);
 });
+
+test.each(['/delayed', ''])(
+  'a call that a rule delays goes on when the rule is removed (faults%s)',
+  async (path) => {
+    const fixture = await startFixture((_, response) => response.end());
+    await addFaults(fixture, { id: 'delayed', action: { kind: 'latency', ms: 2 ** 30 } });
+    const stored = keys(fixture, 1);
+    await vi.waitUntil(async () => (await listFaults(fixture))[0]?.fired === 1, patienceMs);
+    expect(fixture.upstreamCalls).toEqual([]);
+
+    await fetch(`${fixture.url}/_gateway/faults${path}`, { method: 'DELETE' });
+
+    expect(await stored).toEqual(['stored']);
+  },
+);
 
 test('names what is wrong with a rule', async () => {
   const fixture = await startFixture();

@@ -103,6 +103,23 @@ test('a thaw takes its time, and a second request for it meanwhile is refused', 
   expect(await read('a/b c')).toBe('cold');
 });
 
+test('a thaw that has not ended takes the time that is set meanwhile, and one that has stays as it is', async () => {
+  const { fixture, head, thaw } = await startScene({ a: [cold], b: [cold] });
+  await configure(fixture, { thawMs: 3_600_000 });
+  await thaw('a', 3);
+  const before = (await head('a')).Restore;
+
+  await configure(fixture, { thawMs: 0 });
+  const after = (await head('a')).Restore;
+  await configure(fixture, { thawMs: 3_600_000 });
+  await thaw('b', 3);
+
+  expect(before).toBe('ongoing-request="true"');
+  expect(after).toContain('ongoing-request="false"');
+  expect((await head('a')).Restore).toBe(after);
+  expect((await head('b')).Restore).toBe('ongoing-request="true"');
+});
+
 test('a thawed copy stays to the midnight after its days, and then the object is frozen again', async () => {
   const { fixture, read, head, thaw } = await startScene({ a: [cold] });
   await thaw('a', 3);

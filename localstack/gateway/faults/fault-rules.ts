@@ -60,9 +60,17 @@ export interface FaultEvidence {
   readonly findLambdaFunction: () => Promise<string | undefined>;
 }
 
+/** What a rule does to one call. */
+export interface FiredFault {
+  readonly action: FaultAction;
+  /** Aborted when the rule is removed or replaced. */
+  readonly lifted: AbortSignal;
+}
+
 interface ActiveRule {
   readonly rule: FaultRule & { readonly id: string };
   readonly random: () => number;
+  readonly lifting: AbortController;
   matched: number;
   fired: number;
 }
@@ -76,10 +84,12 @@ export class FaultRules {
     const added: ActiveRule = {
       rule: { ...rule, id },
       random: seededRandom(rule.seed),
+      lifting: new AbortController(),
       matched: 0,
       fired: 0,
     };
-    this.#active = [...this.#active.filter((other) => other.rule.id !== id), added];
+    this.remove(id);
+    this.#active.push(added);
     return status(added);
   }
 
@@ -87,23 +97,26 @@ export class FaultRules {
     return this.#active.map(status);
   }
 
+  /** Removes the rule with this id, or all of them; calls that they delay go on. */
   remove(id?: string): void {
-    this.#active = id === undefined ? [] : this.#active.filter((active) => active.rule.id !== id);
+    const isRemoved = ({ rule }: ActiveRule): boolean => id === undefined || rule.id === id;
+    for (const { lifting } of this.#active.filter(isRemoved)) lifting.abort();
+    this.#active = this.#active.filter((active) => !isRemoved(active));
   }
 
   /** Collects what to do to a call: delays first, then the first other action that fires. */
-  async fire(request: AwsRequest, evidence: FaultEvidence): Promise<FaultAction[]> {
-    const actions: FaultAction[] = [];
+  async fire(request: AwsRequest, evidence: FaultEvidence): Promise<FiredFault[]> {
+    const fired: FiredFault[] = [];
     for (const active of this.#active) {
       if (!(await matches(active.rule, request, evidence))) continue;
       active.matched += 1;
       const { skip, count = Infinity, probability, action } = active.rule;
       if (active.matched <= skip || active.fired >= count || active.random() >= probability) continue;
       active.fired += 1;
-      actions.push(action);
+      fired.push({ action, lifted: active.lifting.signal });
       if (action.kind !== 'latency') break;
     }
-    return actions;
+    return fired;
   }
 }
 

@@ -95,16 +95,14 @@ export class S3Archive {
     const standing = this.#standing(archived);
     if (standing?.state === 'thawing')
       return errorReply(request, 409, 'RestoreAlreadyInProgress', 'Object restore is already in progress');
-    const now = this.#now().getTime();
-    const readableFrom = new Date(standing === undefined ? now + this.settings.thawMs : now);
-    this.#thaws.thaw(archived.id, readableFrom, asked.days);
+    this.#thaws.thaw(archived.id, this.#now(), asked.days, standing);
     // An emulator that guards its archive itself, as LocalStack does, has to open it as well.
     await readBody(await this.#upstream.forward(message, body), Infinity);
     return { status: standing === undefined ? 202 : 200, headers: {}, body: '' };
   }
 
   #standing({ id }: ArchivedObject): ThawStanding {
-    return this.#thaws.standing(id, this.#now());
+    return this.#thaws.standing(id, this.#now(), this.settings.thawMs);
   }
 }
 

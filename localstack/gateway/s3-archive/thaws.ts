@@ -1,8 +1,10 @@
 import { dayMs } from '@holdfast/engine/model';
 
 interface Thaw {
-  readonly readableFrom: Date;
-  readonly expiresAt: Date;
+  readonly askedAt: Date;
+  readonly days: number;
+  /** Of a copy that was found readable: it stays so, however long thaws take from then on. */
+  readonly expiresAt: Date | undefined;
 }
 
 /** Standing of one object; `undefined` is frozen. */
@@ -15,18 +17,25 @@ export type ThawStanding =
 export class Thaws {
   readonly #thaws = new Map<string, Thaw>();
 
-  standing(id: string, now: Date): ThawStanding {
+  /** @param thawMs - that a thaw takes which has not ended yet. */
+  standing(id: string, now: Date, thawMs: number): ThawStanding {
     const thaw = this.#thaws.get(id);
     if (thaw === undefined) return undefined;
-    if (now < thaw.readableFrom) return { state: 'thawing' };
-    if (now < thaw.expiresAt) return { state: 'thawed', expiresAt: thaw.expiresAt };
+    const readableFrom = thaw.askedAt.getTime() + thawMs;
+    if (thaw.expiresAt === undefined && now.getTime() < readableFrom) return { state: 'thawing' };
+    const { expiresAt = midnightAfter(readableFrom + thaw.days * dayMs) } = thaw;
+    if (now < expiresAt) {
+      this.#thaws.set(id, { ...thaw, expiresAt });
+      return { state: 'thawed', expiresAt };
+    }
     this.#thaws.delete(id);
     return undefined;
   }
 
-  /** Begins a thaw that ends at a time, or changes how long the copy of a thawed object stays. */
-  thaw(id: string, readableFrom: Date, days: number): void {
-    this.#thaws.set(id, { readableFrom, expiresAt: midnightAfter(readableFrom.getTime() + days * dayMs) });
+  /** Begins a thaw, or changes how long the copy of a thawed object stays. */
+  thaw(id: string, now: Date, days: number, standing: ThawStanding): void {
+    const expiresAt = standing && midnightAfter(now.getTime() + days * dayMs);
+    this.#thaws.set(id, { askedAt: now, days, expiresAt });
   }
 }
 
