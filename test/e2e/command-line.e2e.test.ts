@@ -6,6 +6,7 @@ import type { ExpectedState, SourceBucket } from '../../localstack/demo/source-o
 import { compareBucket } from '../../localstack/demo/compare-bucket.ts';
 import { holdfast } from './support/command-line.ts';
 import { describeUnless, findGap } from '../support/gaps.ts';
+import { patienceMs } from '../support/patience.ts';
 import { arnOfBucket, listPoints, newestRun, runGoodCycle } from './support/cycles.ts';
 import { openApp } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
@@ -178,7 +179,8 @@ describeUnless(noGateway)('a run that is cancelled at work', () => {
     await gateway.disturb({
       id: 'slow',
       match: { service: 's3', operation: 'GetObject', bucket: commands },
-      action: { kind: 'latency', ms: 2_500 },
+      // Until the rule is removed.
+      action: { kind: 'latency', ms: patienceMs },
     });
     const { runId, execution } = (await run('backup', commands)) as { runId: string; execution: string };
     await eventually('a worker that reads', async () =>
@@ -191,7 +193,7 @@ describeUnless(noGateway)('a run that is cancelled at work', () => {
     expect((await waitForEnd(app.sfn, execution)).status).toBe('ABORTED');
     expect(await newestRun(app, arn)).toMatchObject({ runId, state: 'cancelled' });
     await gateway.calm();
-    // While the cancelled worker may still be at it.
+    // While the cancelled worker is still at it.
     const { code, err } = await holdfast('backup', commands, '--wait');
     expect({ code, err }).toMatchObject({ code: 0 });
     const points = await listPoints(app, arn);

@@ -5,6 +5,7 @@ import { findGap, testUnless } from '../support/gaps.ts';
 import { arnOfBucket, listPoints, newestPoint, runGoodCycle } from './support/cycles.ts';
 import { openApp, plansFile } from './support/deployed.ts';
 import { eventually } from './support/eventually.ts';
+import { listRunning, waitForEnd } from './support/executions.ts';
 import { listVersions } from './support/list-versions.ts';
 import { testBuckets, testPlans } from './support/names.ts';
 import { makeTargets, restoreAndCompare } from './support/restores.ts';
@@ -33,6 +34,8 @@ testUnless(noSchedules)('a schedule that is due starts a cycle, which protects t
     (await listPoints(app, arnOfBucket(minutely))).at(0),
   );
   await switchSchedule(testPlans.minutely, 'DISABLED');
+  // That cycle is not over, and where it took long another may be under way.
+  for (const cycle of await listRunning(app.sfn, app.machines.cycle)) await waitForEnd(app.sfn, cycle);
 
   expect(point).toMatchObject({ type: 'full', plan: testPlans.minutely });
   expect(await restoreAndCompare(app, point.pointId, bucket.state())).toEqual([]);

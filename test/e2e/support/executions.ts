@@ -1,6 +1,7 @@
 import {
   DescribeExecutionCommand,
   paginateGetExecutionHistory,
+  paginateListExecutions,
   StartExecutionCommand,
   type SFNClient,
 } from '@aws-sdk/client-sfn';
@@ -41,6 +42,16 @@ export async function waitForEnd(sfn: SFNClient, executionArn: string): Promise<
       reason: reasonOf(cause),
     };
   });
+}
+
+/** Executions of a machine that have not ended. */
+export async function listRunning(sfn: SFNClient, stateMachineArn: string): Promise<string[]> {
+  const arns: string[] = [];
+  for await (const page of paginateListExecutions({ client: sfn }, { stateMachineArn })) {
+    for (const { executionArn, status } of page.executions ?? [])
+      if (status === 'RUNNING' && executionArn !== undefined) arns.push(executionArn);
+  }
+  return arns;
 }
 
 /** The states that an execution entered, in their order. */
