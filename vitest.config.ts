@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { GapsReporter } from './test/support/gaps-reporter.ts';
-import { hangsAfterMs } from './test/support/patience.ts';
+import { hangsAfterMs, patienceMs } from './test/support/patience.ts';
 
 // Threads and programs that tests start load the same modules again and again: they find them compiled, types dropped.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'compiled');
@@ -19,6 +19,7 @@ const sequence = { shuffle: { tests: true, files: true } } as const;
 export default defineConfig({
   test: {
     reporters: ['default', new GapsReporter()],
+    teardownTimeout: patienceMs,
     projects: [
       {
         test: {

@@ -63,7 +63,7 @@ class Machine {
       directory,
       type,
       keepDays: 7,
-      workers: 2,
+      workers: 1,
       ...more,
     });
     return root;
@@ -72,7 +72,7 @@ class Machine {
   async restore(
     { resource, point }: CommittedPoint['root'],
     directory: string,
-    paths?: readonly string[],
+    { paths, workers = 1 }: { readonly paths?: readonly string[]; readonly workers?: number } = {},
   ): Promise<RestoreOutcome> {
     return restoreDirectory({
       vault: this.vault,
@@ -80,7 +80,7 @@ class Machine {
       pointId: point,
       directory,
       overwrite: 'never',
-      workers: 2,
+      workers,
       paths,
     });
   }
@@ -108,7 +108,7 @@ test('starts one thread for a directory that had few files, and all of them for 
   onTestFinished(() => void process.off('worker', threads));
   const startedBy = async (type: BackupType): Promise<number> => {
     threads.mockClear();
-    await machine.backUp(type, {});
+    await machine.backUp(type, { workers: 2 });
     return threads.mock.calls.length;
   };
 
@@ -121,8 +121,8 @@ test('restores what several workers backed up, with the times of all directories
   const machine = await Machine.make();
   const target = makeTempDir();
 
-  const root = await machine.backUp('full');
-  const outcome = await machine.restore(root, target);
+  const root = await machine.backUp('full', { limits: few, workers: 2 });
+  const outcome = await machine.restore(root, target, { workers: 2 });
 
   expect(root.warnings).toBe(0);
   expect(root.counts.files).toBe(listNames(machine.source).length);
@@ -155,7 +155,7 @@ test('restores paths alone, and an empty directory', async () => {
   const empty = new Machine();
   await createKeyFile(empty.vault.keyFile, systemRandom);
 
-  const outcome = await machine.restore(root, some, ['d3/']);
+  const outcome = await machine.restore(root, some, { paths: ['d3/'] });
   const ofNothing = await empty.restore(await empty.backUp('full'), none);
 
   expect(outcome.files).toBeGreaterThan(5);

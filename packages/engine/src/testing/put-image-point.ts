@@ -70,10 +70,11 @@ function fill(
   source: MemoryBlockSource,
   { volume, content, blockBytes = ebsBlockBytes }: PlantedVolume,
 ): void {
+  const zeros = new Uint8Array(blockBytes);
   source.makeVolume(content.length, volume, blockBytes);
   for (let index = 0; index * blockBytes < content.length; index += 1) {
     const block = content.slice(index * blockBytes, (index + 1) * blockBytes);
-    if (block.some((byte) => byte !== 0)) source.write(volume, index, block);
+    if (Buffer.compare(block, zeros.subarray(0, block.length)) !== 0) source.write(volume, index, block);
   }
 }
 

@@ -9,7 +9,7 @@ import { readBlocks } from '../../src/restore/volume-blocks.ts';
 import { restoreRange } from '../../src/restore/restore-range.ts';
 import { MemoryTarget, SeededRandom } from '../../src/testing/index.ts';
 import { isDamaged } from '../../src/verify/verify-point.ts';
-import { seedsOf } from '../runs/harness.ts';
+import { seedsOf } from '../thoroughness.ts';
 import { type Damage, withDamage } from './damaged-store.ts';
 import { expectDamage, type Place } from './point-map.ts';
 import {
@@ -27,7 +27,7 @@ import {
 } from './vault-under-damage.ts';
 
 /** Trials of each kind of damage to each kind of object in the gate. */
-const trials = 12;
+const trials = 4;
 
 /** One damage, and which bytes of which objects it makes useless. */
 interface Planted {

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'vitest';
 import { BackupError } from '../../src/errors.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
-import { seedsOf } from '../runs/harness.ts';
+import { seedsOf } from '../thoroughness.ts';
 import { below, mutate } from './mutate.ts';
 
 /** Mutants of each parser in the gate. */

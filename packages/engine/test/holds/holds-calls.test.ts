@@ -8,7 +8,8 @@ import type { AllServices } from '../../src/services.ts';
 import { FaultPlan, ProcessKilledError, withFaults } from '../../src/testing/index.ts';
 import { limits } from '../maintenance/old-point.ts';
 import { rowOf } from '../maintenance/maintenance-vault.ts';
-import { day, Harness, minute, someOf } from '../runs/harness.ts';
+import { day, Harness, minute } from '../runs/harness.ts';
+import { someOf } from '../thoroughness.ts';
 
 const caseHold = '11111111111111111111111111111111' as HoldId;
 const pointHold = '22222222222222222222222222222222' as HoldId;
@@ -97,7 +98,7 @@ describe.each([
     expect(await callOn(await withHolds(), counted)).toBeGreaterThan(3 * 3);
 
     for (const kind of ['kill', 'kill-after'] as const) {
-      for (const call of someOf(counted.calls(), 24, kind.length)) {
+      for (const call of someOf(counted.calls(), 72, kind.length)) {
         const vault = await withHolds();
         const { harness, points } = vault;
         const faults = new FaultPlan([{ kind, call }]);

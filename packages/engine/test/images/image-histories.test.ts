@@ -8,7 +8,8 @@ import type { PointReader } from '../../src/restore/point-reader.ts';
 import type { CommittedPoint } from '../../src/runs/commit-point.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
 import { isDamaged, verifyPoint } from '../../src/verify/verify-point.ts';
-import { countReferences, logicalPartsOf, packMapOf, seedsOf } from '../runs/harness.ts';
+import { countReferences, logicalPartsOf, packMapOf } from '../runs/harness.ts';
+import { seedsOf } from '../thoroughness.ts';
 import { Dice } from '../runs/random-changes.ts';
 import { blockBytes, ImageHarness, readVolumes } from './image-harness.ts';
 
@@ -85,7 +86,7 @@ async function expectConsistent(harness: ImageHarness, { root }: CommittedPoint)
 }
 
 describe('a history of writes to the volumes of an image and backups of all types', () => {
-  test.each(seedsOf(8))('has in every point what the volumes were, seed %i', async (seed) => {
+  test.each(seedsOf(4))('has in every point what the volumes were, seed %i', async (seed) => {
     const harness = new ImageHarness(seed);
     const dice = new Dice(new SeededRandom(`image history ${seed}`));
     const limits = limitsToTry[seed % limitsToTry.length];

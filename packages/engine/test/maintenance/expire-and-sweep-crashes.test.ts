@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { expirePoints } from '../../src/maintenance/expire-points.ts';
 import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import { FaultPlan, ProcessKilledError, type FaultKind } from '../../src/testing/index.ts';
-import { someOf } from '../runs/harness.ts';
+import { someOf } from '../thoroughness.ts';
 import { expectKept, maintain, prepare, remains, sweepServices } from './expired-vault.ts';
 
 const stride = 12;

@@ -10,7 +10,8 @@ import {
   ProcessKilledError,
   withFaults,
 } from '../../src/testing/index.ts';
-import { day, Harness, namesIn, someOf } from '../runs/harness.ts';
+import { day, Harness, namesIn } from '../runs/harness.ts';
+import { someOf } from '../thoroughness.ts';
 import { rowOf } from './maintenance-vault.ts';
 
 const other = 'arn:aws:s3:::others' as ResourceArn;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { renewResource } from '../../src/maintenance/renew-leases.ts';
 import { FaultPlan, ProcessKilledError, type FaultKind } from '../../src/testing/index.ts';
-import { someOf } from '../runs/harness.ts';
+import { someOf } from '../thoroughness.ts';
 import { nextBoundary, planWith, renewServices, rowOf } from './maintenance-vault.ts';
 import { expectKept, keepLatest, maintain, withOldPoint } from './old-point.ts';
 

@@ -114,9 +114,9 @@ test('runs of deltas that are longer than an object are read back whole', async 
 });
 
 test('a join whose process dies at any of its calls goes on, and no shard counts twice', async () => {
-  for (let call = 1, survived = false; !survived; call += 8) {
+  for (let call = 1, survived = false; !survived; call += 24) {
     const { harness, run, shards } = await withShards();
-    const faults = new FaultPlan([{ kind: call % 16 < 8 ? 'kill' : 'kill-after', call }]);
+    const faults = new FaultPlan([{ kind: call % 48 < 24 ? 'kill' : 'kill-after', call }]);
     const { store, catalog, work } = harness;
     const services: AllServices = {
       ...harness.services,

@@ -4,7 +4,8 @@ import { MissingPaths } from '../../src/points/missing-paths.ts';
 import { diffPoints, listEntries } from '../../src/restore/browse.ts';
 import type { PointReader } from '../../src/restore/point-reader.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
-import { Harness, seedsOf, type State } from '../runs/harness.ts';
+import { Harness, type State } from '../runs/harness.ts';
+import { seedsOf } from '../thoroughness.ts';
 import { changeSource, Dice } from '../runs/random-changes.ts';
 
 async function linesOf(reader: PointReader, path: string, recursive = false): Promise<string[]> {

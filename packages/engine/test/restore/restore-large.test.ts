@@ -16,7 +16,8 @@ import {
   ProcessKilledError,
   withFaults,
 } from '../../src/testing/index.ts';
-import { describeState, Harness, someOf, stateOf, type State } from '../runs/harness.ts';
+import { describeState, Harness, stateOf, type State } from '../runs/harness.ts';
+import { someOf } from '../thoroughness.ts';
 
 const mebibyte = 2 ** 20;
 const partBytes = mebibyte;

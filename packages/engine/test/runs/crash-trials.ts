@@ -129,6 +129,14 @@ export function faultyServices(harness: Harness, plan: FaultPlan): WriteServices
 
 /** How many calls a backup of the trial makes. */
 export async function callsOfBackup(tried: Tried): Promise<number> {
+  const known = counted.get(tried) ?? countCalls(tried);
+  counted.set(tried, known);
+  return known;
+}
+
+const counted = new Map<Tried, Promise<number>>();
+
+async function countCalls(tried: Tried): Promise<number> {
   const trial = await prepareTrial(tried);
   const plan = new FaultPlan();
   await trial.backUp(tried.type, { services: faultyServices(trial.harness, plan) });

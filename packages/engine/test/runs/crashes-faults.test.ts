@@ -15,10 +15,11 @@ import {
   trials,
   visibleState,
 } from './crash-trials.ts';
-import { day, minute, namesIn, someOf } from './harness.ts';
+import { day, minute, namesIn } from './harness.ts';
+import { someOf } from '../thoroughness.ts';
 
 /** In the gate every so many of the calls are tried. */
-const stride = 32;
+const stride = 64;
 
 describe.each(trials)(
   'a store that does not answer one call of a $type backup of $source',

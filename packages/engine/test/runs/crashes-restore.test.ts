@@ -15,7 +15,8 @@ import {
   type FaultKind,
 } from '../../src/testing/index.ts';
 import { crashLimits } from './crash-trials.ts';
-import { describeState, Harness, minute, someOf, stateOf, type State } from './harness.ts';
+import { describeState, Harness, minute, stateOf, type State } from './harness.ts';
+import { someOf } from '../thoroughness.ts';
 
 /** In the gate every so many of the calls are tried. */
 const stride = 6;

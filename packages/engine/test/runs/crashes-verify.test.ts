@@ -18,7 +18,8 @@ import { verifyPoints } from '../../src/verify/verify-points.ts';
 import { verifyVaultFiles } from '../../src/verify/verify-vault-files.ts';
 import { withDamage } from '../damage/damaged-store.ts';
 import { crashLimits } from './crash-trials.ts';
-import { Harness, minute, namesIn, someOf } from './harness.ts';
+import { Harness, minute, namesIn } from './harness.ts';
+import { someOf } from '../thoroughness.ts';
 
 /** In the gate every so many of the calls are tried. */
 const stride = 3;

@@ -11,10 +11,11 @@ import {
   trials,
   visibleState,
 } from './crash-trials.ts';
-import { minute, someOf } from './harness.ts';
+import { minute } from './harness.ts';
+import { someOf } from '../thoroughness.ts';
 
 /** In the gate every so many of the calls are tried. */
-const stride = 16;
+const stride = 32;
 
 describe.each(trials)('a process that dies during a $type backup of $source', ({ source, type }) => {
   test.each(['kill', 'kill-after'] as const)(

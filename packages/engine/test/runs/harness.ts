@@ -60,20 +60,6 @@ export interface BackUpOptions {
 /** All vaults of a test file share buffers: those for packs are many times larger than what most tests store. */
 const buffers = new BufferPool();
 
-/** Times as much is tried as in the gate. */
-const thoroughness = Number(process.env['HOLDFAST_SEEDS'] ?? 1);
-
-/** The seeds that a property runs with: few in the gate, `HOLDFAST_SEEDS` times as many elsewhere. */
-export function seedsOf(count: number): readonly number[] {
-  return Array.from({ length: Math.ceil(count * thoroughness) }, (_, seed) => seed);
-}
-
-/** Some of the numbers from 1 to `last`, evenly spread; all of them with `HOLDFAST_SEEDS` of at least `stride`. */
-export function someOf(last: number, stride: number, offset: number): readonly number[] {
-  const step = Math.max(1, Math.round(stride / thoroughness));
-  return Array.from({ length: last }, (_, at) => at + 1).filter((call) => (call + offset) % step === 0);
-}
-
 /** A vault, a source and a clock, in memory. The same for the same seed. */
 export class Harness {
   readonly clock = new FakeClock();

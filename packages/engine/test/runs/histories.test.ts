@@ -4,15 +4,8 @@ import type { BackupType } from '../../src/model/backup-type.ts';
 import type { ShardLimits } from '../../src/protect/shards.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
 import { verifyPoint } from '../../src/verify/verify-point.ts';
-import {
-  countReferences,
-  describeState,
-  Harness,
-  logicalPartsOf,
-  packMapOf,
-  seedsOf,
-  type State,
-} from './harness.ts';
+import { countReferences, describeState, Harness, logicalPartsOf, packMapOf, type State } from './harness.ts';
+import { seedsOf } from '../thoroughness.ts';
 import { changeSource, Dice } from './random-changes.ts';
 
 const mebibyte = 2 ** 20;
@@ -58,7 +51,7 @@ async function expectConsistent(harness: Harness, point: PointId): Promise<void>
 }
 
 describe('a history of changes and backups of all types', () => {
-  test.each(seedsOf(16))('restores every point to what the source was, seed %i', async (seed) => {
+  test.each(seedsOf(10))('restores every point to what the source was, seed %i', async (seed) => {
     const harness = new Harness(seed);
     const dice = new Dice(new SeededRandom(`history ${seed}`));
     const limits = limitsToTry[seed % limitsToTry.length] as ShardLimits;

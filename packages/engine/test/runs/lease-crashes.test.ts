@@ -4,7 +4,8 @@ import { BackupError } from '../../src/errors.ts';
 import type { PointId, RunId } from '../../src/ids.ts';
 import { getRunPlan, type RunPlan } from '../../src/runs/run-plan.ts';
 import { FaultPlan, ProcessKilledError, withFaults, type FaultKind } from '../../src/testing/index.ts';
-import { day, describeState, Harness, minute, someOf, type State } from './harness.ts';
+import { day, describeState, Harness, minute, type State } from './harness.ts';
+import { someOf } from '../thoroughness.ts';
 import { expectConsistent } from './mostly-dead.ts';
 
 const files = 80;

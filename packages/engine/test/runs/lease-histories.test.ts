@@ -6,7 +6,8 @@ import { sweepPacks } from '../../src/maintenance/sweep-packs.ts';
 import type { BackupType } from '../../src/model/backup-type.ts';
 import { getRunPlan } from '../../src/runs/run-plan.ts';
 import { SeededRandom } from '../../src/testing/index.ts';
-import { day, describeState, Harness, logicalPartsOf, seedsOf, type State } from './harness.ts';
+import { day, describeState, Harness, logicalPartsOf, type State } from './harness.ts';
+import { seedsOf } from '../thoroughness.ts';
 import { expectConsistent } from './mostly-dead.ts';
 import { changeSource, Dice } from './random-changes.ts';
 
@@ -27,7 +28,7 @@ function typeAt(step: number, dice: Dice): BackupType {
 }
 
 describe('a history over many generations', () => {
-  test.each(seedsOf(4))(
+  test.each(seedsOf(2))(
     'keeps every point whole while packs are copied, extended and swept, seed %i',
     async (seed) => {
       const harness = new Harness(`generations ${seed}`);

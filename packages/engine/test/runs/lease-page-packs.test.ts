@@ -154,7 +154,7 @@ test('page packs are counted and leased some a call, to the same plan as in one'
 
 test('an opening whose process dies at any of its calls goes on, and leases every page pack that is needed', async () => {
   let died = 0;
-  for (let call = 1, survived = false; !survived; call += 37) {
+  for (let call = 1, survived = false; !survived; call += 97) {
     const harness = await withScatteredPages('dies');
     const faults = new FaultPlan([{ kind: call % 2 === 0 ? 'kill' : 'kill-after', call }]);
     const { store, catalog, work } = harness;

@@ -1,0 +1,17 @@
+const times = Number(process.env['HOLDFAST_SEEDS'] ?? 1);
+
+/** How often something is tried: so often in the gate, and `HOLDFAST_SEEDS` times as often elsewhere. */
+export function triesOf(count: number): number {
+  return Math.ceil(count * times);
+}
+
+/** The seeds that a property runs with: few in the gate, `HOLDFAST_SEEDS` times as many elsewhere. */
+export function seedsOf(count: number): readonly number[] {
+  return Array.from({ length: triesOf(count) }, (_, seed) => seed);
+}
+
+/** Some of the numbers from 1 to `last`, evenly spread; all of them with `HOLDFAST_SEEDS` of at least `stride`. */
+export function someOf(last: number, stride: number, offset: number): readonly number[] {
+  const step = Math.max(1, Math.round(stride / times));
+  return Array.from({ length: last }, (_, at) => at + 1).filter((call) => (call + offset) % step === 0);
+}
