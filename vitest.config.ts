@@ -5,6 +5,8 @@ import { hangsAfterMs, patienceMs } from './test/support/patience.ts';
 
 // Threads and programs that tests start load the same modules again and again: they find them compiled, types dropped.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules', '.cache', 'compiled');
+/** Of the order of tests and of the values that properties are tried with: a number repeats a run. */
+const seed = Number((process.env['HOLDFAST_TEST_SEED'] ??= String(Math.floor(Date.now() / 1000))));
 
 const limits = { testTimeout: hangsAfterMs, hookTimeout: hangsAfterMs };
 /** Unit tests that replace a module of Node, which whatever has loaded it before would keep. */
@@ -20,6 +22,7 @@ export default defineConfig({
   test: {
     reporters: ['default', new GapsReporter()],
     teardownTimeout: patienceMs,
+    sequence: { seed },
     projects: [
       {
         test: {
@@ -35,6 +38,7 @@ export default defineConfig({
             'bench/scale/**/*.test.ts',
           ],
           exclude: ['**/*.integ.test.ts', ...alone],
+          setupFiles: ['test/support/seed.ts'],
           sequence,
         },
       },
